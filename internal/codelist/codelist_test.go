@@ -107,6 +107,22 @@ func checkLabels(t *testing.T, what string, labels map[string]string) {
 	}
 }
 
+// A translation must not lose a distinction that the English labels make: the user would choose blindly.
+func TestEntries_LabelsKeepApartWhatEnglishKeepsApart(t *testing.T) {
+	for _, l := range Lists() {
+		for _, lang := range languages {
+			english := map[string]string{}
+			for _, e := range l.Entries {
+				label := e.Labels[lang]
+				if other, ok := english[label]; ok && other != e.Labels[English] {
+					t.Errorf("%s: %q and %q are both %q in %s", l.Name, other, e.Labels[English], label, lang)
+				}
+				english[label] = e.Labels[English]
+			}
+		}
+	}
+}
+
 func TestEntries_ParentsExistWithoutCircles(t *testing.T) {
 	for _, l := range Lists() {
 		for _, e := range l.Entries {
