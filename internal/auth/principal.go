@@ -1,12 +1,27 @@
 // Package auth knows who is calling and what they may do: it verifies and mints
 // tokens, and answers the permissions that the spec asks for.
+//
+// A request takes this way: [Verifier.Verify] turns its bearer token into a
+// [Principal], [With] puts it in the context, and [Permissions.Allows] answers
+// whether it holds the scope that the operation declares. Passwords, one-time
+// codes and opaque secrets, which signing in needs, are here too. Nothing in
+// this package touches the database.
 package auth
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 )
+
+// ErrUnauthenticated says that the caller proved no identity: answer 401. What
+// wraps it is for the log; it never holds a token or a password.
+var ErrUnauthenticated = errors.New("not signed in")
+
+// ErrUnavailable says that the caller could not be judged now, and may be right:
+// answer 503. We fail closed.
+var ErrUnavailable = errors.New("sign-in is unavailable")
 
 // Kind tells the three sorts of caller apart.
 type Kind string
@@ -14,10 +29,11 @@ type Kind string
 const (
 	User   Kind = "user"   // a member of staff
 	Client Kind = "client" // another system: a partner agency or a government statistics system
-	System Kind = "system" // our own jobs and commands
+	System Kind = "system" // our own jobs and commands; never in a token
 )
 
-// Principal is the caller of a request, as its token says.
+// Principal is the caller of a request, as its token says. It is shared between
+// requests of the same token: read it, never change it.
 type Principal struct {
 	Kind           Kind
 	ID             uuid.UUID              // the user's or the API client's id
