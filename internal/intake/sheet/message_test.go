@@ -1,0 +1,111 @@
+package sheet
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/waystation/waystation/internal/fold"
+)
+
+// codesInSource reads the declared codes, so that a new one cannot be forgotten.
+func codesInSource(t *testing.T) map[Code]bool {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "issue.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := map[Code]bool{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if v, ok := n.(*ast.ValueSpec); ok && v.Type != nil {
+			if id, ok := v.Type.(*ast.Ident); ok && id.Name == "Code" {
+				text, _ := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
+				codes[Code(text)] = true
+			}
+		}
+		return true
+	})
+	return codes
+}
+
+func TestMessages_EveryCodeInEveryLanguage(t *testing.T) {
+	codes := codesInSource(t)
+	if len(codes) < 40 {
+		t.Fatalf("only %d codes found", len(codes))
+	}
+	slot := regexp.MustCompile(`\{\w+\}`)
+	slots := func(s string) []string { return slices.Sorted(slices.Values(slot.FindAllString(s, -1))) }
+	for _, lang := range Languages {
+		messages := catalogue()[lang]
+		for code := range codes {
+			if messages[code] == "" || !slices.Equal(slots(messages[code]), slots(catalogue()["en"][code])) {
+				t.Errorf("%s: %s is missing or has other placeholders: %q", lang, code, messages[code])
+			}
+		}
+		for code := range messages {
+			if !codes[code] {
+				t.Errorf("%s: %s is no code", lang, code)
+			}
+		}
+	}
+}
+
+func TestMessage(t *testing.T) {
+	args := map[string]string{"column": "sexe", "list": "sex"}
+	for lang, want := range map[string]string{
+		"en":    "Column sexe: the value is not on the list sex.",
+		"fr-NE": "Colonne sexe : la valeur n’est pas dans la liste sex.",
+		"pt":    "Column sexe: the value is not on the list sex.",
+	} {
+		if got := Message(lang, UnknownCode, args); got != want {
+			t.Errorf("%s: %q", lang, got)
+		}
+	}
+	if got := Message("fr", "no_such_code", nil); got != "no_such_code" {
+		t.Errorf("%q", got)
+	}
+	if got := newIssue(MissingColumn, Sex, "", nil).Text("en"); strings.Contains(got, "{") {
+		t.Errorf("%q has an open placeholder", got)
+	}
+}
+
+// A word may mean only one code of a list, or the map's order would decide.
+func TestVocabulary_NoWordTwice(t *testing.T) {
+	var raw map[string]map[string][]string
+	mustDecode(vocabularyFile, "vocabulary.json", &raw)
+	for _, field := range slices.Sorted(maps.Keys(lists)) {
+		list := lists[field]
+		seen := map[string]string{}
+		for code, words := range raw[list] {
+			for _, w := range append(words, code) {
+				key := fold.Key(w)
+				if other, ok := seen[key]; ok && other != code && key != "" {
+					t.Errorf("%s: %q means %s and %s", list, w, other, code)
+				}
+				seen[key] = code
+			}
+		}
+		if len(seen) == 0 {
+			t.Errorf("no vocabulary for %s", list)
+		}
+	}
+}
+
+func TestSafeCell(t *testing.T) {
+	for in, want := range map[string]string{
+		`=HYPERLINK("http://x")`: `'=HYPERLINK("http://x")`, "@SUM(1)": "'@SUM(1)", "+1+cmd|' /C calc'!A0": "'+1+cmd|' /C calc'!A0",
+		"-2+3": "'-2+3", "\t=1": "'\t=1", "\r=1": "'\r=1", "  =1": "'  =1", "＝1": "'＝1", "-": "'-", "+": "'+", "+227-90-12": "'+227-90-12",
+		"+227 90 12 34 56": "+227 90 12 34 56", "+22790123456": "+22790123456", "-3": "-3", "-2,5": "-2,5", "Awa": "Awa", "": "", "a=b": "a=b",
+		"'=1": "'=1",
+	} {
+		if got := SafeCell(in); got != want {
+			t.Errorf("SafeCell(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
