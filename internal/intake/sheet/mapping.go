@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waystation/waystation/internal/codelist"
 	"github.com/waystation/waystation/internal/codelist/country"
 	"github.com/waystation/waystation/internal/fold"
 )
@@ -169,9 +170,13 @@ func isKnown(known func(list, code string) bool, list, code string) bool {
 			code = g.male
 		}
 	}
-	// The decisions and the arrival modes are part of the rules, not a centre's choice.
-	if known == nil || list == "consent_status" || list == "arrival_mode" {
+	// What a sheet can decide and how people arrive belong to the rules, not to a
+	// centre's choice.
+	if list == "consent_decision" || list == "arrival_mode" {
 		return vocabulary()[list].known[code]
+	}
+	if known == nil {
+		known = codelist.Known
 	}
 	return known(list, code)
 }

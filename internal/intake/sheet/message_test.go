@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/waystation/waystation/internal/codelist"
 	"github.com/waystation/waystation/internal/fold"
 )
 
@@ -72,6 +73,50 @@ func TestMessage(t *testing.T) {
 	}
 	if got := newIssue(MissingColumn, Sex, "", nil).Text("en"); strings.Contains(got, "{") {
 		t.Errorf("%q has an open placeholder", got)
+	}
+}
+
+// Every code of the vocabulary stands on its shipped list, except what the
+// package itself defines: how people arrive, and relationships without a gender.
+func TestVocabulary_CodesAreShipped(t *testing.T) {
+	for list, w := range vocabulary() {
+		for code := range w.known {
+			if _, open := gendered[code]; open || list == "arrival_mode" {
+				continue
+			}
+			if !codelist.Known(list, code) {
+				t.Errorf("%s: %s is not on the shipped list", list, code)
+			}
+		}
+	}
+	for word, g := range gendered {
+		for _, code := range []string{g.male, g.female, g.neither} {
+			if !codelist.Known("household_relationship", code) {
+				t.Errorf("%s gives %s, which is not on the list", word, code)
+			}
+		}
+	}
+	for mode, status := range statusOf {
+		if !vocabulary()["arrival_mode"].known[mode] || !codelist.Known("migration_status", status) {
+			t.Errorf("%s gives %s", mode, status)
+		}
+	}
+}
+
+// Labels of the lists that mean another code would be decided by the map's order.
+func TestVocabulary_LabelsAreUnderstood(t *testing.T) {
+	for _, list := range lists {
+		shipped, _ := codelist.Get(list)
+		for _, e := range shipped.Entries {
+			for lang, label := range e.Labels {
+				if list == "consent_decision" && e.Code == "withdrawn" {
+					continue
+				}
+				if got := vocabulary()[list].code[fold.Key(label)]; got != e.Code {
+					t.Errorf("%s: the %s label of %s is read as %q", list, lang, e.Code, got)
+				}
+			}
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ var lists = map[Field]string{
 	MigrationStatus:       "migration_status",
 	MigrationReason:       "migration_reason",
 	Vulnerabilities:       "migrant_vulnerability",
-	Consent:               "consent_status",
+	Consent:               "consent_decision",
 	ConsentMethod:         "consent_method",
 }
 
@@ -134,7 +134,7 @@ type Row struct {
 	Destination     string   `json:"destination,omitempty"`      // alpha-3 or ReturnOrigin
 	Vulnerabilities []string `json:"vulnerabilities,omitempty"`  // list migrant_vulnerability
 
-	Consent       string `json:"consent,omitempty"`        // given or refused (list consent_status)
+	Consent       string `json:"consent,omitempty"`        // given or refused (list consent_decision)
 	ConsentMethod string `json:"consent_method,omitempty"` // list consent_method
 	CertifiedBy   string `json:"certified_by,omitempty"`
 	Remarks       string `json:"remarks,omitempty"`

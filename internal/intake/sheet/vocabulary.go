@@ -5,11 +5,13 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/waystation/waystation/internal/codelist"
 	"github.com/waystation/waystation/internal/fold"
 )
 
-// vocabulary.json holds, for every coded field, the codes of its list and the
-// words that sheets write for them. A mapping's own values come first.
+// vocabulary.json holds, for every coded field, the words that sheets write for
+// the codes of its list. A mapping's own values come first, the labels of the
+// shipped code lists last.
 //
 //go:embed vocabulary.json
 var vocabularyFile embed.FS
@@ -34,10 +36,22 @@ var vocabulary = sync.OnceValue(func() map[string]words {
 				}
 			}
 		}
+		w.addLabels(list)
 		all[list] = w
 	}
 	return all
 })
+
+func (w words) addLabels(list string) {
+	shipped, _ := codelist.Get(list)
+	for _, e := range shipped.Entries {
+		for _, label := range e.Labels {
+			if key := fold.Key(label); w.code[key] == "" && key != "" {
+				w.code[key] = e.Code
+			}
+		}
+	}
+}
 
 // gendered are the relationships that sheets write without a gender; the list
 // household_relationship has a code for either.
