@@ -1,0 +1,122 @@
+package db
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// Strings is a text[] column.
+type Strings []string
+
+// GormDataType implements schema.GormDataTypeInterface.
+func (Strings) GormDataType() string { return "text[]" }
+
+// Value implements driver.Valuer. A nil list is stored as an empty one.
+func (s Strings) Value() (driver.Value, error) { return arrayValue([]string(s), pgtype.TextArrayOID) }
+
+// Scan implements sql.Scanner.
+func (s *Strings) Scan(src any) error { return arrayScan(src, pgtype.TextArrayOID, (*[]string)(s)) }
+
+// UUIDs is a uuid[] column.
+type UUIDs []uuid.UUID
+
+// GormDataType implements schema.GormDataTypeInterface.
+func (UUIDs) GormDataType() string { return "uuid[]" }
+
+// Value implements driver.Valuer.
+func (u UUIDs) Value() (driver.Value, error) { return arrayValue([]uuid.UUID(u), pgtype.UUIDArrayOID) }
+
+// Scan implements sql.Scanner.
+func (u *UUIDs) Scan(src any) error { return arrayScan(src, pgtype.UUIDArrayOID, (*[]uuid.UUID)(u)) }
+
+// maps are reused: one is costly to make and not safe for two at a time.
+var maps = sync.Pool{New: func() any { return pgtype.NewMap() }}
+
+func arrayValue[T any](list []T, oid uint32) (driver.Value, error) {
+	if list == nil {
+		list = []T{}
+	}
+	m := maps.Get().(*pgtype.Map)
+	defer maps.Put(m)
+	raw, err := m.Encode(oid, pgtype.TextFormatCode, list, nil)
+	return string(raw), err
+}
+
+func arrayScan[T any](src any, oid uint32, to *[]T) error {
+	m := maps.Get().(*pgtype.Map)
+	defer maps.Put(m)
+	switch v := src.(type) {
+	case nil:
+		*to = nil
+		return nil
+	case string:
+		return m.Scan(oid, pgtype.TextFormatCode, []byte(v), to)
+	case []byte:
+		return m.Scan(oid, pgtype.TextFormatCode, v, to)
+	}
+	return fmt.Errorf("db: cannot read %T as a list", src)
+}
+
+// JSON is a jsonb column that holds a T.
+type JSON[T any] struct{ V T }
+
+// GormDataType implements schema.GormDataTypeInterface.
+func (JSON[T]) GormDataType() string { return "jsonb" }
+
+// Value implements driver.Valuer.
+func (j JSON[T]) Value() (driver.Value, error) {
+	raw, err := json.Marshal(j.V)
+	return string(raw), err
+}
+
+// Scan implements sql.Scanner.
+func (j *JSON[T]) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		return nil
+	case string:
+		return json.Unmarshal([]byte(v), &j.V)
+	case []byte:
+		return json.Unmarshal(v, &j.V)
+	}
+	return fmt.Errorf("db: cannot read %T as JSON", src)
+}
+
+// Date is a calendar date without a time or a zone.
+type Date struct{ time.Time }
+
+// NewDate returns the calendar date of t in its own zone.
+func NewDate(t time.Time) Date {
+	return Date{time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)}
+}
+
+// GormDataType implements schema.GormDataTypeInterface.
+func (Date) GormDataType() string { return "date" }
+
+func (d Date) String() string { return d.Format(time.DateOnly) }
+
+// MarshalJSON writes 2006-01-02.
+func (d Date) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+
+// Value implements driver.Valuer.
+func (d Date) Value() (driver.Value, error) { return d.String(), nil }
+
+// Scan implements sql.Scanner.
+func (d *Date) Scan(src any) error {
+	switch v := src.(type) {
+	case time.Time:
+		*d = NewDate(v)
+		return nil
+	case string:
+		t, err := time.Parse(time.DateOnly, v)
+		*d = Date{t}
+		return err
+	}
+	return fmt.Errorf("db: cannot read %T as a date", src)
+}

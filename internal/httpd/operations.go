@@ -1,0 +1,97 @@
+package httpd
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/routers"
+)
+
+// Operation is what the middlewares know of one operation: everything comes from the spec.
+type Operation struct {
+	ID      string
+	Method  string
+	Path    string     // as in the spec, /v1/centres/{centre_id}
+	Scopes  [][]string // alternatives, each a set of scopes; empty: public
+	Centre  bool       // works inside the centre of its path
+	Network bool       // x-network: keeps the network's own directory
+	Audit   bool       // x-audit-read: reading it leaves a line in the trail
+	Stream  bool       // x-stream: writes its answer while it works; no buffered transaction
+	MaxBody int64      // x-max-body, bytes; 0: the server's limit
+	Body    bool       // takes a JSON body that the spec describes
+
+	route *routers.Route
+	query map[string]bool
+	codes bool // some field of its body or some parameter takes a code of a list
+}
+
+// Public tells that the operation asks for no token.
+func (o *Operation) Public() bool { return len(o.Scopes) == 0 }
+
+// Operations is the table of all operations, by "METHOD /echo/:path".
+type Operations map[string]*Operation
+
+// NewOperations reads the table from the spec. An operation without a declared scope that is
+// not marked public (`security: []`) is an error.
+func NewOperations(doc *openapi3.T) (Operations, error) {
+	doc.Servers = nil // else the validator checks the host
+	table := Operations{}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			o, err := newOperation(doc, path, item, method, op)
+			if err != nil {
+				return nil, err
+			}
+			table[method+" "+echoPath(path)] = o
+		}
+	}
+	return table, nil
+}
+
+func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method string, op *openapi3.Operation) (*Operation, error) {
+	if op.Security == nil {
+		return nil, fmt.Errorf("httpd: %s declares no security", op.OperationID)
+	}
+	o := &Operation{
+		ID: op.OperationID, Method: method, Path: path,
+		Centre:  strings.Contains(path, "{centre_id}"),
+		Network: flag(op, "x-network"), Audit: flag(op, "x-audit-read"), Stream: flag(op, "x-stream"),
+		route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
+		query: map[string]bool{},
+	}
+	for _, alternative := range *op.Security {
+		o.Scopes = append(o.Scopes, alternative["oauth2"])
+	}
+	if n, ok := op.Extensions["x-max-body"].(float64); ok {
+		o.MaxBody = int64(n)
+	}
+	for _, list := range []openapi3.Parameters{item.Parameters, op.Parameters} {
+		for _, p := range list {
+			if p.Value.In == openapi3.ParameterInQuery {
+				o.query[p.Value.Name] = true
+			}
+		}
+	}
+	if op.RequestBody != nil {
+		for mediaType := range op.RequestBody.Value.Content {
+			o.Body = o.Body || isJSON(mediaType)
+		}
+	}
+	return o, nil
+}
+
+func flag(op *openapi3.Operation, name string) bool {
+	on, _ := op.Extensions[name].(bool)
+	return on
+}
+
+func isJSON(mediaType string) bool {
+	base, _, _ := strings.Cut(mediaType, ";")
+	base = strings.TrimSpace(base)
+	return base == "application/json" || strings.HasSuffix(base, "+json")
+}
+
+func echoPath(path string) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+}

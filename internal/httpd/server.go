@@ -1,0 +1,317 @@
+// Package httpd carries a request from the socket to a handler and its answer back: request id,
+// log, limits, token, permission, validation against the spec, transaction. Everything it knows
+// of an operation comes from the spec.
+package httpd
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+
+	"github.com/waystation/waystation/internal/auth"
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/fault"
+)
+
+// Verifier turns a bearer token into its principal, or fails with a fault.
+type Verifier interface {
+	Verify(ctx context.Context, token string) (*auth.Principal, error)
+}
+
+// Options configure a server. Spec, DB, Verifier and Permissions are required.
+type Options struct {
+	Spec        *openapi3.T
+	DB          *db.DB
+	Verifier    Verifier
+	Permissions *auth.Permissions
+	MaxBody     int64         // bytes; 0: 1 MiB
+	Timeout     time.Duration // of one request; 0: 4.5 s
+	RateLimit   int           // requests a minute per caller; 0: none
+	Origins     []string      // browsers' origins that may call; none: same origin only
+	Registry    *prometheus.Registry
+}
+
+// Server is the HTTP side of the product.
+type Server struct {
+	Echo       *echo.Echo
+	Operations Operations
+
+	db       *db.DB
+	verifier Verifier
+	may      *auth.Permissions
+	maxBody  int64
+	timeout  time.Duration
+	perMin   int
+	callers  *lru.Cache[string, *rate.Limiter]
+	served   *prometheus.HistogramVec
+}
+
+// New builds the middleware chain. Routes are added to Echo afterwards.
+func New(o Options) (*Server, error) {
+	operations, err := NewOperations(o.Spec)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Echo: echo.New(), Operations: operations, db: o.DB, verifier: o.Verifier, may: o.Permissions,
+		maxBody: o.MaxBody, timeout: o.Timeout, perMin: o.RateLimit}
+	if s.maxBody == 0 {
+		s.maxBody = 1 << 20
+	}
+	if s.timeout == 0 {
+		s.timeout = 4500 * time.Millisecond
+	}
+	s.callers, _ = lru.New[string, *rate.Limiter](10_000)
+	s.served = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "waystation_request_seconds", Help: "Duration of requests by operation and status.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+	}, []string{"operation", "status"})
+	if o.Registry != nil {
+		o.Registry.MustRegister(s.served)
+	}
+	s.Echo.HideBanner, s.Echo.HidePort = true, true
+	s.Echo.HTTPErrorHandler = Problem
+	s.Echo.Use(s.identify, s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true, LogErrorFunc: logPanic}), secure)
+	if len(o.Origins) > 0 {
+		s.Echo.Use(middleware.CORSWithConfig(middleware.CORSConfig{
+			AllowOrigins:  o.Origins,
+			AllowMethods:  []string{"GET", "POST", "PATCH", "PUT", "DELETE"},
+			AllowHeaders:  []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Accept-Language"},
+			ExposeHeaders: []string{"ETag", "Location", "Link", "Retry-After", "X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"},
+			MaxAge:        600,
+		}))
+	}
+	s.Echo.Use(s.admit)
+	return s, nil
+}
+
+const requestKey, stateKey = "request_id", "state"
+
+// state is what a request's log line tells; it is filled in on the way down.
+type state struct {
+	op     *Operation
+	caller *auth.Principal
+	centre uuid.UUID
+}
+
+func requestID(c echo.Context) string {
+	id, _ := c.Get(requestKey).(string)
+	return id
+}
+
+// identify gives each request an id of ours: it is quoted in problems, logs and the trail.
+func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		id := uuid.Must(uuid.NewV7()).String()
+		c.Set(requestKey, id)
+		c.Set(stateKey, &state{})
+		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		return next(c)
+	}
+}
+
+func stateOf(c echo.Context) *state { return c.Get(stateKey).(*state) }
+
+// observe logs and measures. Ids only: no value that a person could be known by.
+func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := time.Now()
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+		took, st, name := time.Since(start), stateOf(c), "none"
+		if st.op != nil {
+			name = st.op.ID
+		}
+		status := c.Response().Status
+		s.served.WithLabelValues(name, strconv.Itoa(status)).Observe(took.Seconds())
+		attrs := []any{"request_id", requestID(c), "operation", name, "method", c.Request().Method, "status", status, "ms", took.Milliseconds()}
+		if st.caller != nil {
+			attrs = append(attrs, "actor_id", st.caller.ID)
+		}
+		if st.centre != uuid.Nil {
+			attrs = append(attrs, "centre_id", st.centre)
+		}
+		slog.InfoContext(c.Request().Context(), "request", attrs...)
+		return nil
+	}
+}
+
+func logPanic(c echo.Context, err error, stack []byte) error {
+	slog.Error("panic", "request_id", requestID(c), "path", c.Path(), "error", err, "stack", string(stack))
+	return err
+}
+
+func secure(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		if strings.HasPrefix(c.Request().URL.Path, "/v1/") {
+			h.Set(echo.HeaderCacheControl, "no-store")
+		}
+		return next(c)
+	}
+}
+
+// admit is the way to every operation: who calls, may they, is the request as the spec says.
+func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		op := s.Operations[c.Request().Method+" "+c.Path()]
+		if op == nil {
+			if c.Request().Method == http.MethodTrace {
+				return echo.ErrMethodNotAllowed
+			}
+			return next(c) // not of the API: docs, metrics, or echo's own 404 and 405
+		}
+		stateOf(c).op = op
+		if !op.Stream {
+			ctx, cancel := context.WithTimeout(c.Request().Context(), s.timeout)
+			defer cancel()
+			c.SetRequest(c.Request().WithContext(ctx))
+		}
+		r, err := s.authorise(c, op)
+		if err != nil {
+			return err
+		}
+		if r.body, err = body(c, op, s.maxBody); err != nil {
+			return err
+		}
+		if err := validate(c, op, r.body); err != nil {
+			return err
+		}
+		r.repeatable(c)
+		return s.transact(c, r, next)
+	}
+}
+
+// authorise answers who calls and opens the scope that the call may work in.
+func (s *Server) authorise(c echo.Context, op *Operation) (*request, error) {
+	r := &request{op: op, path: c.Request().URL.RequestURI()}
+	r.scope = db.Scope{RequestID: requestID(c), Operation: op.ID, ReadOnly: op.Method == http.MethodGet && !op.Audit, AuditReads: op.Audit}
+	r.subject, _ = uuid.Parse(c.Param("id"))
+	if op.Public() {
+		return r, s.limit(c, "ip:"+c.RealIP())
+	}
+	token, ok := strings.CutPrefix(c.Request().Header.Get(echo.HeaderAuthorization), "Bearer ")
+	if !ok {
+		return nil, fault.New(fault.Unauthenticated, "unauthenticated", "This operation needs a bearer token.")
+	}
+	p, err := s.verifier.Verify(c.Request().Context(), token)
+	if err != nil {
+		return nil, err
+	}
+	stateOf(c).caller = p
+	if err := s.limit(c, p.ID.String()); err != nil {
+		return nil, err
+	}
+	r.scope.ActorID, r.scope.ActorKind, r.scope.OrganisationID = p.ID, string(p.Kind), p.OrganisationID
+	c.SetRequest(c.Request().WithContext(auth.With(c.Request().Context(), p)))
+	return r, s.permit(c, r, p)
+}
+
+// permit checks the scopes that the spec asks for. A centre where the caller has no part is
+// answered like one that does not exist; a client has no part in any, whichever is asked for.
+func (s *Server) permit(c echo.Context, r *request, p *auth.Principal) error {
+	if !r.op.Centre {
+		if !s.allows(p, uuid.Nil, r.op) {
+			return missingRight(r.op)
+		}
+		r.scope.Centres = s.reach(p, r.op)
+		r.scope.Network = r.op.Network
+		return nil
+	}
+	centre, err := uuid.Parse(c.Param("centre_id"))
+	if p.Kind == auth.Client {
+		return missingRight(r.op)
+	}
+	if err != nil || !p.WorksIn(centre) {
+		return fault.Missing()
+	}
+	if !s.allows(p, centre, r.op) {
+		return missingRight(r.op)
+	}
+	r.centre, r.scope.Centres = centre, []uuid.UUID{centre}
+	stateOf(c).centre = centre
+	return nil
+}
+
+func (s *Server) allows(p *auth.Principal, centre uuid.UUID, op *Operation) bool {
+	for _, alternative := range op.Scopes {
+		all := true
+		for _, scope := range alternative {
+			all = all && s.may.Allows(p, centre, scope)
+		}
+		if all {
+			return true
+		}
+	}
+	return false
+}
+
+// reach lists the centres in which the caller holds the operation's first scope.
+func (s *Server) reach(p *auth.Principal, op *Operation) []uuid.UUID {
+	if len(op.Scopes[0]) == 0 {
+		return s.may.Centres(p, "")
+	}
+	return s.may.Centres(p, op.Scopes[0][0])
+}
+
+func missingRight(op *Operation) error {
+	return fault.Denied("This operation needs a right that the caller does not have here.").With("required_scopes", op.Scopes)
+}
+
+// repeatable gives a POST its key: the caller's, or the id it chose for what it creates.
+func (r *request) repeatable(c echo.Context) {
+	if r.op.Method != http.MethodPost || r.scope.ActorID == uuid.Nil || r.op.Stream {
+		return
+	}
+	if r.key = c.Request().Header.Get("Idempotency-Key"); r.key != "" {
+		return
+	}
+	kept, ok := c.Request().Body.(interface{ ValidatedValue() any })
+	if !ok {
+		return
+	}
+	if object, ok := kept.ValidatedValue().(map[string]any); ok {
+		if id, ok := object["id"].(string); ok {
+			r.key, r.implicit = "id:"+id, true
+		}
+	}
+}
+
+// limit keeps one caller from taking everyone's share.
+func (s *Server) limit(c echo.Context, caller string) error {
+	if s.perMin == 0 {
+		return nil
+	}
+	l, ok := s.callers.Get(caller)
+	if !ok {
+		l = rate.NewLimiter(rate.Limit(float64(s.perMin)/60), s.perMin)
+		if previous, found, _ := s.callers.PeekOrAdd(caller, l); found {
+			l = previous
+		}
+	}
+	allowed := l.Allow()
+	h := c.Response().Header()
+	h.Set("RateLimit-Limit", strconv.Itoa(s.perMin))
+	h.Set("RateLimit-Remaining", strconv.Itoa(max(0, int(l.Tokens()))))
+	h.Set("RateLimit-Reset", strconv.Itoa(max(1, 60/s.perMin)))
+	if !allowed {
+		f := fault.New(fault.TooMany, "too_many_requests", "At most %d requests a minute. Wait, then go on.", s.perMin)
+		f.RetryAfter = time.Second
+		return f
+	}
+	return nil
+}

@@ -1,0 +1,255 @@
+package httpd
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"hash/fnv"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/labstack/echo/v4"
+
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/fault"
+)
+
+// How long a stored answer is kept: for an Idempotency-Key, and for an id that the client chose
+// (a device may be offline for weeks).
+const (
+	keepKey = 24 * time.Hour
+	keepID  = 90 * 24 * time.Hour
+)
+
+// transact runs a request in one transaction. The answer is written only after the commit; a
+// lost race runs the work again, which is safe because handlers have no effect outside the
+// transaction; a repeated request gets its stored answer.
+func (s *Server) transact(c echo.Context, r *request, next echo.HandlerFunc) error {
+	if r.op.Stream {
+		c.SetRequest(c.Request().WithContext(s.db.Session(r.scope).Bind(c.Request().Context())))
+		return next(c)
+	}
+	out := buffers.Get().(*answer)
+	defer out.free()
+	for attempt := 1; ; attempt++ {
+		err := s.attempt(c, r, next, out)
+		if err == nil {
+			return out.send(c)
+		}
+		again := db.Retryable(err) || (r.scope.ReadOnly && db.Broken(err))
+		if !again || attempt == 4 || c.Request().Context().Err() != nil {
+			return err
+		}
+	}
+}
+
+func (s *Server) attempt(c echo.Context, r *request, next echo.HandlerFunc, out *answer) error {
+	original, response := c.Request(), c.Response()
+	defer func() { c.SetRequest(original); c.SetResponse(response) }()
+
+	session := s.db.Session(r.scope)
+	defer session.Rollback()
+	ctx := session.Bind(original.Context())
+	repeat, err := recall(ctx, r, out)
+	if err != nil || repeat {
+		return err
+	}
+	out.reset()
+	if kept, ok := original.Body.(interface{ ValidatedValue() any }); ok {
+		original.Body = rewound{io.NopCloser(bytes.NewReader(r.body)), kept.ValidatedValue()}
+	}
+	c.SetRequest(original.WithContext(ctx))
+	c.SetResponse(echo.NewResponse(out, c.Echo()))
+	if err := next(c); err != nil {
+		return err
+	}
+	if err := out.seal(session, original.URL); err != nil {
+		return err
+	}
+	if r.op.Audit && !session.Audited {
+		if err := auditRead(ctx, r); err != nil {
+			return err
+		}
+	}
+	if err := remember(ctx, r, out); err != nil {
+		return err
+	}
+	return session.Commit(ctx)
+}
+
+// rewound is a body that can be bound again.
+type rewound struct {
+	io.ReadCloser
+	value any
+}
+
+func (r rewound) ValidatedValue() any { return r.value }
+
+// auditRead leaves the line of a read whose rows did not come through db.Find.
+func auditRead(ctx context.Context, r *request) error {
+	tx, err := db.Pgx(ctx)
+	if err != nil {
+		return err
+	}
+	subjects := []uuid.UUID{}
+	if r.subject != uuid.Nil {
+		subjects = append(subjects, r.subject)
+	}
+	_, err = tx.Exec(ctx, "insert into audit_events (centre_id, action, resource, subject_ids) values ($1, 'read', $2, $3)",
+		r.centre, r.op.ID, subjects)
+	return err
+}
+
+// recall looks for the answer of an earlier, identical request and holds the key until the end
+// of the transaction, so that of many at once only one does the work.
+func recall(ctx context.Context, r *request, out *answer) (bool, error) {
+	if r.key == "" {
+		return false, nil
+	}
+	tx, err := db.Pgx(ctx)
+	if err != nil {
+		return false, err
+	}
+	var free bool
+	if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", r.lock()).Scan(&free); err != nil {
+		return false, err
+	}
+	if !free {
+		f := fault.New(fault.Conflict, "request_in_flight", "The same request is still being worked on. Repeat it shortly.")
+		f.RetryAfter = time.Second
+		return false, f
+	}
+	var hash, headers []byte
+	var status int
+	var stored []byte
+	err = tx.QueryRow(ctx, "select request_hash, status, headers, body from stored_answers where operation = $1 and key = $2 and actor_id = $3 and expires_at > now()",
+		r.op.ID, r.key, r.scope.ActorID).Scan(&hash, &status, &headers, &stored)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !bytes.Equal(hash, r.hash()) {
+		return false, r.mismatch()
+	}
+	out.reset()
+	out.status = status
+	if err := json.Unmarshal(headers, &out.header); err != nil {
+		return false, err
+	}
+	out.header.Set("Idempotency-Replayed", "true")
+	out.body.Write(stored)
+	return true, nil
+}
+
+func remember(ctx context.Context, r *request, out *answer) error {
+	if r.key == "" || out.status < 200 || out.status > 299 {
+		return nil
+	}
+	tx, err := db.Pgx(ctx)
+	if err != nil {
+		return err
+	}
+	headers, err := json.Marshal(out.header)
+	if err != nil {
+		return err
+	}
+	keep := keepKey
+	if r.implicit {
+		keep = keepID
+	}
+	_, err = tx.Exec(ctx, `insert into stored_answers (actor_id, operation, key, request_hash, status, headers, body, expires_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)
+		on conflict (actor_id, operation, key) do update set request_hash = excluded.request_hash, status = excluded.status,
+		headers = excluded.headers, body = excluded.body, expires_at = excluded.expires_at`,
+		r.scope.ActorID, r.op.ID, r.key, r.hash(), out.status, headers, out.body.Bytes(), db.Now().Add(keep))
+	return err
+}
+
+// request is what the middlewares gathered about one request.
+type request struct {
+	op       *Operation
+	scope    db.Scope
+	centre   uuid.UUID // of the path; zero elsewhere
+	subject  uuid.UUID // the id of the path; zero elsewhere
+	body     []byte
+	path     string
+	key      string // Idempotency-Key, or the id that the client chose
+	implicit bool
+}
+
+func (r *request) hash() []byte {
+	h := sha256.New()
+	h.Write([]byte(r.path + "\n"))
+	h.Write(r.body)
+	return h.Sum(nil)
+}
+
+func (r *request) lock() int64 {
+	h := fnv.New64a()
+	_ = binary.Write(h, binary.BigEndian, r.scope.ActorID)
+	_, _ = h.Write([]byte(r.op.ID + "\n" + r.key))
+	return int64(h.Sum64())
+}
+
+func (r *request) mismatch() error {
+	if r.implicit {
+		return fault.New(fault.Conflict, "id_taken", "Something else was created under this id.").Add("/id", "id_taken", "Choose a new UUID.")
+	}
+	return fault.New(fault.Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request.").Add("Idempotency-Key", "idempotency_key_reused", "Choose a new key.")
+}
+
+// answer is a response that waits for the commit.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+var buffers = sync.Pool{New: func() any { return &answer{header: http.Header{}} }}
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) WriteHeader(status int)      { a.status = status }
+func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
+func (a *answer) reset()                      { clear(a.header); a.status = http.StatusOK; a.body.Reset() }
+func (a *answer) free() {
+	if a.body.Cap() < 1<<20 {
+		a.reset()
+		buffers.Put(a)
+	}
+}
+
+// seal adds what every list answers: the link to its next page.
+func (a *answer) seal(s *db.Session, u *url.URL) error {
+	if s.NextCursor == "" {
+		return nil
+	}
+	q := u.Query()
+	q.Set("cursor", s.NextCursor)
+	a.header.Set("Link", "<"+u.Path+"?"+q.Encode()+`>; rel="next"`)
+	return nil
+}
+
+// send writes the answer, or 304 where the caller has this version already.
+func (a *answer) send(c echo.Context) error {
+	w := c.Response()
+	for name, values := range a.header {
+		w.Header()[name] = append([]string(nil), values...)
+	}
+	if tag := a.header.Get("Etag"); tag != "" && c.Request().Method == http.MethodGet && c.Request().Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	w.WriteHeader(a.status)
+	_, err := w.Write(a.body.Bytes())
+	return err
+}

@@ -1,0 +1,129 @@
+// Package wire holds the small conversions between the contract's types and ours that every
+// resource needs: versions, cursors, merge patches, optional values.
+package wire
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/oapi-codegen/nullable"
+	openapi_types "github.com/oapi-codegen/runtime/types"
+
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/fault"
+)
+
+// ETag writes a version as a strong entity tag.
+func ETag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
+
+// IfMatch reads the version that a caller expects. Anything but one of our tags is a 400.
+func IfMatch(header string) (int64, error) {
+	unquoted, ok := strings.CutPrefix(header, `"`)
+	unquoted, closed := strings.CutSuffix(unquoted, `"`)
+	version, err := strconv.ParseInt(unquoted, 10, 64)
+	if err != nil || !ok || !closed {
+		return 0, fault.New(fault.Malformed, "invalid_if_match", "If-Match takes the ETag that was read, such as \"3\".").Add("If-Match", "invalid_if_match", "Not an ETag of this API.")
+	}
+	return version, nil
+}
+
+// Listing collects the parameters that every list takes. The spec's defaults fill them in.
+func Listing[S ~string](limit *int, cursor *string, sort *S, total *bool) db.Listing {
+	return db.Listing{Limit: Value(limit), Cursor: Value(cursor), Sort: string(Value(sort)), Total: Value(total)}
+}
+
+// Next writes a page's cursor; null on the last page.
+func Next(cursor string) nullable.Nullable[string] {
+	if cursor == "" {
+		return nullable.NewNullNullable[string]()
+	}
+	return nullable.NewNullableWithValue(cursor)
+}
+
+// Value reads an optional field; absent is the zero value.
+func Value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+// Opt writes a field that is left out when empty.
+func Opt[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// Ptr returns a pointer to v.
+func Ptr[T any](v T) *T { return &v }
+
+// List writes a list that is never null.
+func List[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// Set applies a field of a merge patch: absent leaves what is there.
+func Set[T any](to *T, patch *T) {
+	if patch != nil {
+		*to = *patch
+	}
+}
+
+// SetList applies a list of a merge patch; a list is replaced as a whole.
+func SetList[L ~[]T, T any](to *L, patch []T) {
+	if patch != nil {
+		*to = L(patch)
+	}
+}
+
+// Clear applies a nullable field of a merge patch to a column that is empty rather than null.
+func Clear[T any](to *T, patch nullable.Nullable[T]) {
+	if !patch.IsSpecified() {
+		return
+	}
+	var zero T
+	*to = zero
+	if v, err := patch.Get(); err == nil {
+		*to = v
+	}
+}
+
+// SetNull applies a nullable field of a merge patch to a nullable column.
+func SetNull[T any](to **T, patch nullable.Nullable[T]) {
+	if !patch.IsSpecified() {
+		return
+	}
+	*to = nil
+	if v, err := patch.Get(); err == nil {
+		*to = &v
+	}
+}
+
+// Date reads a calendar date.
+func Date(d openapi_types.Date) db.Date { return db.NewDate(d.Time) }
+
+// OptDate reads an optional calendar date.
+func OptDate(d *openapi_types.Date) *db.Date {
+	if d == nil {
+		return nil
+	}
+	return Ptr(Date(*d))
+}
+
+// ToDate writes a calendar date.
+func ToDate(d db.Date) openapi_types.Date { return openapi_types.Date{Time: d.Time} }
+
+// ToOptDate writes an optional calendar date.
+func ToOptDate(d *db.Date) *openapi_types.Date {
+	if d == nil {
+		return nil
+	}
+	return Ptr(ToDate(*d))
+}
