@@ -2,6 +2,8 @@ package db
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -75,7 +77,11 @@ func Insert(ctx context.Context, row any) error { return Tx(ctx).Create(row).Err
 func Lock[T any, P interface {
 	*T
 	Versioned
-}](ctx context.Context, id uuid.UUID, expected int64) (P, error) {
+}](ctx context.Context, id uuid.UUID, ifMatch string) (P, error) {
+	expected, err := version(ifMatch)
+	if err != nil {
+		return nil, err
+	}
 	row, err := LockAny[T](ctx, id)
 	if err != nil {
 		return nil, err
@@ -84,6 +90,17 @@ func Lock[T any, P interface {
 		return nil, stale(ctx, row, id, v, expected)
 	}
 	return row, nil
+}
+
+// version reads the entity tag that a caller expects; see wire.ETag.
+func version(ifMatch string) (int64, error) {
+	unquoted, opened := strings.CutPrefix(ifMatch, `"`)
+	unquoted, closed := strings.CutSuffix(unquoted, `"`)
+	v, err := strconv.ParseInt(unquoted, 10, 64)
+	if err != nil || !opened || !closed {
+		return 0, fault.New(fault.Malformed, "invalid_if_match", "If-Match takes the ETag that was read, such as \"3\".").Add("If-Match", "invalid_if_match", "Not an ETag of this API.")
+	}
+	return v, nil
 }
 
 // stale names the fields that changed since the caller read the row, as the trail recorded them.

@@ -4,9 +4,13 @@
 package httpd
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,10 +39,11 @@ type Options struct {
 	DB          *db.DB
 	Verifier    Verifier
 	Permissions *auth.Permissions
-	MaxBody     int64         // bytes; 0: 1 MiB
-	Timeout     time.Duration // of one request; 0: 4.5 s
-	RateLimit   int           // requests a minute per caller; 0: none
-	Origins     []string      // browsers' origins that may call; none: same origin only
+	Centres     func(context.Context) ([]uuid.UUID, error) // every centre there is
+	MaxBody     int64                                      // bytes; 0: 1 MiB
+	Timeout     time.Duration                              // of one request; 0: 4.5 s
+	RateLimit   int                                        // requests a minute per caller; 0: none
+	Origins     []string                                   // browsers' origins that may call; none: same origin only
 	Registry    *prometheus.Registry
 }
 
@@ -50,6 +55,7 @@ type Server struct {
 	db       *db.DB
 	verifier Verifier
 	may      *auth.Permissions
+	centres  func(context.Context) ([]uuid.UUID, error)
 	maxBody  int64
 	timeout  time.Duration
 	perMin   int
@@ -63,7 +69,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Echo: echo.New(), Operations: operations, db: o.DB, verifier: o.Verifier, may: o.Permissions,
+	s := &Server{Echo: echo.New(), Operations: operations, db: o.DB, verifier: o.Verifier, may: o.Permissions, centres: o.Centres,
 		maxBody: o.MaxBody, timeout: o.Timeout, perMin: o.RateLimit}
 	if s.maxBody == 0 {
 		s.maxBody = 1 << 20
@@ -210,7 +216,7 @@ func (s *Server) authorise(c echo.Context, op *Operation) (*request, error) {
 	}
 	p, err := s.verifier.Verify(c.Request().Context(), token)
 	if err != nil {
-		return nil, err
+		return nil, unverified(err)
 	}
 	stateOf(c).caller = p
 	if err := s.limit(c, p.ID.String()); err != nil {
@@ -221,6 +227,16 @@ func (s *Server) authorise(c echo.Context, op *Operation) (*request, error) {
 	return r, s.permit(c, r, p)
 }
 
+// unverified keeps why a token was refused in the log: the caller learns only that it was.
+func unverified(err error) error {
+	if errors.Is(err, auth.ErrUnauthenticated) {
+		return fault.New(fault.Unauthenticated, "invalid_token", "The bearer token is not valid here, or no longer. Sign in again.").Because(err)
+	}
+	f := fault.New(fault.Unavailable, "sign_in_unavailable", "Nobody can be recognised right now. Try again shortly.").Because(err)
+	f.RetryAfter = 2 * time.Second
+	return f
+}
+
 // permit checks the scopes that the spec asks for. A centre where the caller has no part is
 // answered like one that does not exist; a client has no part in any, whichever is asked for.
 func (s *Server) permit(c echo.Context, r *request, p *auth.Principal) error {
@@ -228,16 +244,20 @@ func (s *Server) permit(c echo.Context, r *request, p *auth.Principal) error {
 		if !s.allows(p, uuid.Nil, r.op) {
 			return missingRight(r.op)
 		}
-		r.scope.Centres = s.reach(p, r.op)
 		r.scope.Network = r.op.Network
-		return nil
+		var err error
+		r.scope.Centres, err = s.reach(c.Request().Context(), p, r.op)
+		return err
 	}
 	centre, err := uuid.Parse(c.Param("centre_id"))
 	if p.Kind == auth.Client {
 		return missingRight(r.op)
 	}
-	if err != nil || !p.WorksIn(centre) {
+	if err != nil {
 		return fault.Missing()
+	}
+	if works, err := s.worksIn(c.Request().Context(), p, centre); err != nil || !works {
+		return cmp.Or(err, error(fault.Missing()))
 	}
 	if !s.allows(p, centre, r.op) {
 		return missingRight(r.op)
@@ -260,12 +280,32 @@ func (s *Server) allows(p *auth.Principal, centre uuid.UUID, op *Operation) bool
 	return false
 }
 
-// reach lists the centres in which the caller holds the operation's first scope.
-func (s *Server) reach(p *auth.Principal, op *Operation) []uuid.UUID {
-	if len(op.Scopes[0]) == 0 {
-		return s.may.Centres(p, "")
+// worksIn tells whether the caller has any part in a centre: a role there, or a network role.
+func (s *Server) worksIn(ctx context.Context, p *auth.Principal, centre uuid.UUID) (bool, error) {
+	if len(p.Centres[centre]) > 0 {
+		return true, nil
 	}
-	return s.may.Centres(p, op.Scopes[0][0])
+	if len(p.NetworkRoles) == 0 {
+		return false, nil
+	}
+	all, err := s.centres(ctx)
+	return slices.Contains(all, centre), err
+}
+
+// reach lists the centres in which the caller holds the operation's scope.
+func (s *Server) reach(ctx context.Context, p *auth.Principal, op *Operation) ([]uuid.UUID, error) {
+	var reach []uuid.UUID
+	for _, alternative := range op.Scopes {
+		for _, scope := range alternative {
+			ids, all := s.may.Centres(p, scope)
+			if all {
+				return s.centres(ctx)
+			}
+			reach = append(reach, ids...)
+		}
+	}
+	slices.SortFunc(reach, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(reach), nil
 }
 
 func missingRight(op *Operation) error {

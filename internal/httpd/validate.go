@@ -328,4 +328,3 @@ func reason(e *openapi3.SchemaError) (code, detail string) {
 	}
 	return "invalid_value", "The value breaks the rule " + e.SchemaField + "."
 }
-

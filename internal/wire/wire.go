@@ -4,28 +4,15 @@ package wire
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/oapi-codegen/nullable"
 	openapi_types "github.com/oapi-codegen/runtime/types"
 
 	"github.com/waystation/waystation/internal/db"
-	"github.com/waystation/waystation/internal/fault"
 )
 
 // ETag writes a version as a strong entity tag.
 func ETag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
-
-// IfMatch reads the version that a caller expects. Anything but one of our tags is a 400.
-func IfMatch(header string) (int64, error) {
-	unquoted, ok := strings.CutPrefix(header, `"`)
-	unquoted, closed := strings.CutSuffix(unquoted, `"`)
-	version, err := strconv.ParseInt(unquoted, 10, 64)
-	if err != nil || !ok || !closed {
-		return 0, fault.New(fault.Malformed, "invalid_if_match", "If-Match takes the ETag that was read, such as \"3\".").Add("If-Match", "invalid_if_match", "Not an ETag of this API.")
-	}
-	return version, nil
-}
 
 // Listing collects the parameters that every list takes. The spec's defaults fill them in.
 func Listing[S ~string](limit *int, cursor *string, sort *S, total *bool) db.Listing {
