@@ -3,4 +3,12 @@
 // StrictServerInterface; the domain package named after its resource has to implement it.
 package api
 
+import _ "embed"
+
 //go:generate go tool oapi-codegen -config oapi-codegen.yaml ../openapi.yaml
+//go:generate cp ../openapi.yaml openapi.gen.yaml
+
+// YAML is openapi.yaml as it was written, comments and order included.
+//
+//go:embed openapi.gen.yaml
+var YAML []byte

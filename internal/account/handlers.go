@@ -14,7 +14,7 @@ type Handlers struct{}
 // ListOrganisations returns one page of the network's organisations.
 func (Handlers) ListOrganisations(ctx context.Context, req api.ListOrganisationsRequestObject) (api.ListOrganisationsResponseObject, error) {
 	p := req.Params
-	page, err := listOrganisations(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal), p.Type, p.Active)
+	page, err := listOrganisations(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "name"), p.Type, p.Active)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ type Handlers struct{}
 // ListCentres returns one page of the centres the caller works in.
 func (Handlers) ListCentres(ctx context.Context, req api.ListCentresRequestObject) (api.ListCentresResponseObject, error) {
 	p := req.Params
-	page, err := listCentres(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal), p.Country, p.Phase)
+	page, err := listCentres(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "name"), p.Country, p.Phase)
 	if err != nil {
 		return nil, err
 	}

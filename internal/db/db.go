@@ -23,11 +23,19 @@ import (
 // Options bound what one process may ask of the database.
 type Options struct {
 	URL              string
+	Role             string        // the role to work as; empty: AppRole
 	MaxConnections   int           // 0: 20
 	StatementTimeout time.Duration // 0: 4 s
 	LockTimeout      time.Duration // 0: 2 s
 	ConnectTimeout   time.Duration // 0: 2 s
+	IdleTimeout      time.Duration // of an open transaction; 0: 10 s
 }
+
+// The roles of the server. Neither owns a table nor bypasses row-level security.
+const (
+	AppRole        = "waystation_app"
+	StatisticsRole = "waystation_stats" // reads rollups only
+)
 
 // DB is a pool of connections. It is safe for concurrent use.
 type DB struct {
@@ -49,8 +57,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		"application_name":                    "waystation",
 		"statement_timeout":                   milliseconds(or(o.StatementTimeout, 4*time.Second)),
 		"lock_timeout":                        milliseconds(or(o.LockTimeout, 2*time.Second)),
-		"idle_in_transaction_session_timeout": "30000",
+		"idle_in_transaction_session_timeout": milliseconds(or(o.IdleTimeout, 10*time.Second)),
 		"timezone":                            "UTC",
+		"role":                                or(o.Role, AppRole),
 	} {
 		cfg.ConnConfig.RuntimeParams[name] = value
 	}

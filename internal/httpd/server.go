@@ -9,7 +9,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,16 +37,17 @@ type Verifier interface {
 
 // Options configure a server. Spec, DB, Verifier and Permissions are required.
 type Options struct {
-	Spec        *openapi3.T
-	DB          *db.DB
-	Verifier    Verifier
-	Permissions *auth.Permissions
-	Centres     func(context.Context) ([]uuid.UUID, error) // every centre there is
-	MaxBody     int64                                      // bytes; 0: 1 MiB
-	Timeout     time.Duration                              // of one request; 0: 4.5 s
-	RateLimit   int                                        // requests a minute per caller; 0: none
-	Origins     []string                                   // browsers' origins that may call; none: same origin only
-	Registry    *prometheus.Registry
+	Spec           *openapi3.T
+	DB             *db.DB
+	Verifier       Verifier
+	Permissions    *auth.Permissions
+	Centres        func(context.Context) ([]uuid.UUID, error) // every centre there is
+	MaxBody        int64                                      // bytes; 0: 1 MiB
+	Timeout        time.Duration                              // of one request; 0: 4.5 s
+	RateLimit      int                                        // requests a minute per caller; 0: none
+	Origins        []string                                   // browsers' origins that may call; none: same origin only
+	TrustedProxies []netip.Prefix                             // whose X-Forwarded-For is believed
+	Registry       *prometheus.Registry
 }
 
 // Server is the HTTP side of the product.
@@ -87,6 +90,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.Echo.HideBanner, s.Echo.HidePort = true, true
 	s.Echo.HTTPErrorHandler = Problem
+	s.Echo.IPExtractor = clientAddress(o.TrustedProxies)
 	s.Echo.Use(s.identify, s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true, LogErrorFunc: logPanic}), secure)
 	if len(o.Origins) > 0 {
 		s.Echo.Use(middleware.CORSWithConfig(middleware.CORSConfig{
@@ -99,6 +103,19 @@ func New(o Options) (*Server, error) {
 	}
 	s.Echo.Use(s.admit)
 	return s, nil
+}
+
+// clientAddress believes a forwarded address only where a known proxy wrote it.
+func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
+	if len(proxies) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range proxies {
+		_, network, _ := net.ParseCIDR(p.Masked().String())
+		trust = append(trust, echo.TrustIPRange(network))
+	}
+	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
 const requestKey, stateKey = "request_id", "state"

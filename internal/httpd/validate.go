@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -90,7 +91,7 @@ func validate(c echo.Context, o *Operation, raw []byte) error {
 		path[name] = c.Param(name)
 	}
 	err := openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{
-		Request: r, PathParams: path, QueryParams: c.QueryParams(), Route: o.route, Options: options,
+		Request: r, PathParams: path, Route: o.route, Options: options,
 	})
 	if err != nil {
 		return invalid(err)
@@ -113,7 +114,11 @@ func declares(o *Operation, r *http.Request) bool {
 
 func parameters(c echo.Context, o *Operation) error {
 	bad := fault.New(fault.Malformed, "invalid_parameter", "A parameter of the request is not understood; see errors.")
-	for name, values := range c.QueryParams() {
+	query, err := url.ParseQuery(c.Request().URL.RawQuery) // echo's own copy would miss the spec's defaults
+	if err != nil {
+		return bad.Because(err)
+	}
+	for name, values := range query {
 		if !o.query[name] {
 			bad.Add(name, "unknown_parameter", "This operation has no such parameter.")
 		}
@@ -125,7 +130,7 @@ func parameters(c echo.Context, o *Operation) error {
 	}
 	for _, p := range o.route.Operation.Parameters {
 		if list := codelistOf(p.Value.Schema); list != "" {
-			if v := c.QueryParam(p.Value.Name); v != "" && !codelist.Known(list, v) {
+			if v := query.Get(p.Value.Name); v != "" && !codelist.Known(list, v) {
 				bad.Add(p.Value.Name, "unknown_code", "Not a code of the list "+list+".")
 			}
 		}
@@ -225,19 +230,16 @@ type findings struct {
 }
 
 func (f *findings) add(err error) {
-	var many openapi3.MultiError
-	if errors.As(err, &many) && len(many) > 0 {
-		for _, e := range many {
-			f.add(e)
+	switch e := err.(type) { // not errors.As: it looks through a request error into its parts
+	case openapi3.MultiError:
+		for _, one := range e {
+			f.add(one)
 		}
-		return
+	case *openapi3filter.RequestError:
+		f.request(e)
+	default:
+		f.malformed = true
 	}
-	var request *openapi3filter.RequestError
-	if errors.As(err, &request) {
-		f.request(request)
-		return
-	}
-	f.malformed = true
 }
 
 func (f *findings) request(e *openapi3filter.RequestError) {
@@ -269,8 +271,7 @@ func parameterField(e *openapi3filter.RequestError) fault.Field {
 }
 
 func (f *findings) schema(err error, at string) bool {
-	var many openapi3.MultiError
-	if errors.As(err, &many) && len(many) > 0 {
+	if many, ok := err.(openapi3.MultiError); ok {
 		found := false
 		for _, e := range many {
 			found = f.schema(e, at) || found

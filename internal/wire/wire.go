@@ -14,9 +14,14 @@ import (
 // ETag writes a version as a strong entity tag.
 func ETag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
-// Listing collects the parameters that every list takes. The spec's defaults fill them in.
-func Listing[S ~string](limit *int, cursor *string, sort *S, total *bool) db.Listing {
-	return db.Listing{Limit: Value(limit), Cursor: Value(cursor), Sort: string(Value(sort)), Total: Value(total)}
+// Listing collects the parameters that every list takes. standard is the sort key of a caller
+// who names none; a cursor carries its own.
+func Listing[S ~string](limit *int, cursor *string, sort *S, total *bool, standard string) db.Listing {
+	l := db.Listing{Limit: Value(limit), Cursor: Value(cursor), Sort: string(Value(sort)), Total: Value(total)}
+	if l.Sort == "" && l.Cursor == "" {
+		l.Sort = standard
+	}
+	return l
 }
 
 // Next writes a page's cursor; null on the last page.

@@ -1,0 +1,80 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/waystation/waystation/api"
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/migrations"
+)
+
+// system answers the operations about the server itself.
+type system struct{ app *App }
+
+// GetIndex tells where everything is.
+func (system) GetIndex(context.Context, api.GetIndexRequestObject) (api.GetIndexResponseObject, error) {
+	return api.GetIndex200JSONResponse{Name: "Waystation", Version: Version(), Links: map[string]string{
+		"documentation": "/docs", "specification": "/openapi.yaml", "health": "/healthz", "readiness": "/readyz",
+		"metrics": "/metrics", "keys": "/.well-known/jwks.json",
+	}}, nil
+}
+
+// GetHealth answers while the process runs.
+func (system) GetHealth(context.Context, api.GetHealthRequestObject) (api.GetHealthResponseObject, error) {
+	return api.GetHealth200JSONResponse{Status: api.HealthStatusOk}, nil
+}
+
+// GetReadiness answers 503 while the database does not answer or its schema is too old.
+func (s system) GetReadiness(ctx context.Context, _ api.GetReadinessRequestObject) (api.GetReadinessResponseObject, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := s.app.DB.Ping(ctx); err != nil {
+		return nil, notReady("The database does not answer.").Because(err)
+	}
+	pending, err := db.Pending(ctx, s.app.Config.DatabaseOwnerURL.Reveal(), migrations.FS)
+	if err != nil {
+		return nil, notReady("The schema's version cannot be read.").Because(err)
+	}
+	if pending {
+		return nil, notReady("The database waits for migrations.")
+	}
+	return api.GetReadiness200JSONResponse{Status: api.HealthStatusOk}, nil
+}
+
+func notReady(why string) *fault.Error {
+	f := fault.New(fault.Unavailable, "not_ready", why)
+	f.RetryAfter = 2 * time.Second
+	return f
+}
+
+// centreList remembers which centres there are, for callers whose role reaches all of them.
+type centreList struct {
+	db    *db.DB
+	mu    sync.Mutex
+	ids   []uuid.UUID
+	until time.Time
+}
+
+func newCentres(d *db.DB) *centreList { return &centreList{db: d} }
+
+const centresFor = 5 * time.Second
+
+func (c *centreList) all(ctx context.Context) ([]uuid.UUID, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Now().Before(c.until) {
+		return c.ids, nil
+	}
+	err := c.db.InTx(ctx, db.Scope{Network: true, ReadOnly: true, Operation: "centres"}, func(ctx context.Context) error {
+		return db.Tx(ctx).Raw("select id from centres order by id").Scan(&c.ids).Error
+	})
+	if err == nil {
+		c.until = time.Now().Add(centresFor)
+	}
+	return c.ids, err
+}
