@@ -66,7 +66,7 @@ alter table audit_events enable row level security;
 alter table audit_events force row level security;
 create policy audit_events_read on audit_events for select
   using (centre_id = any ((select scope_centres())::uuid[])
-    or (centre_id = '00000000-0000-0000-0000-000000000000' and (select scope_network())));
+    or (centre_id = '00000000-0000-0000-0000-000000000000' and (resource = 'organisations' or (select scope_network()))));
 create policy audit_events_write on audit_events for insert with check (true);
 grant select, insert on audit_events to waystation_app;
 
@@ -188,7 +188,7 @@ create index stored_answers_expiry on stored_answers (expires_at);
 alter table stored_answers enable row level security;
 alter table stored_answers force row level security;
 create policy stored_answers_own on stored_answers using (actor_id = (select scope_actor()) or (select scope_network()));
-grant select, insert, delete on stored_answers to waystation_app;
+grant select, insert, update, delete on stored_answers to waystation_app;
 
 -- +goose Down
 drop table stored_answers, events, audit_checkpoints, audit_seals, audit_events;

@@ -3,13 +3,31 @@ package app
 import (
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/account"
+	"github.com/waystation/waystation/internal/audit"
+	"github.com/waystation/waystation/internal/beneficiary"
+	"github.com/waystation/waystation/internal/casework"
 	"github.com/waystation/waystation/internal/centre"
+	"github.com/waystation/waystation/internal/codelist"
+	"github.com/waystation/waystation/internal/events"
+	"github.com/waystation/waystation/internal/intake"
+	"github.com/waystation/waystation/internal/privacy"
+	"github.com/waystation/waystation/internal/referral"
+	"github.com/waystation/waystation/internal/statistics"
 )
 
 // Each domain's handlers under a name of their own: an embedded field takes its alias' name.
 type (
-	accounts = account.Handlers
-	centres  = centre.Handlers
+	accounts      = account.Handlers
+	audits        = audit.Handlers
+	beneficiaries = beneficiary.Handlers
+	cases         = casework.Handlers
+	centres       = centre.Handlers
+	codelists     = codelist.Handlers
+	feeds         = events.Handlers
+	imports       = intake.Handlers
+	consents      = privacy.Handlers
+	referrals     = referral.Handlers
+	figures       = statistics.Handlers
 )
 
 // server answers every operation of the spec. An operation that no domain implements does
@@ -17,7 +35,16 @@ type (
 type server struct {
 	system
 	accounts
+	audits
+	beneficiaries
+	cases
 	centres
+	codelists
+	feeds
+	imports
+	consents
+	referrals
+	figures
 }
 
 var _ api.StrictServerInterface = server{}

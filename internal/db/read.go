@@ -94,6 +94,10 @@ func Count[T any](ctx context.Context, build Build) (int64, error) {
 	return n, err
 }
 
+// Personal marks an entity that holds personal data. Reading one through Find, Get, Page or
+// Select leaves a line in the trail; an operation that reads one must carry x-audit-read.
+type Personal interface{ Personal() }
+
 type query struct {
 	sql  string
 	args []any
@@ -120,9 +124,14 @@ func statement[T any](ctx context.Context, s *Session, build Build) (query, *sch
 }
 
 func collect[T any](ctx context.Context, s *Session, q query, meta *schema.Schema) ([]T, error) {
-	if s.scope.AuditReads && meta.LookUpField("id") != nil && meta.LookUpField("centre_id") != nil {
-		q = audited(q, meta.Table)
-		s.Audited = true
+	if _, personal := any(new(T)).(Personal); personal {
+		switch {
+		case s.scope.AuditReads:
+			q = audited(q, meta.Table)
+			s.Audited = true
+		case s.scope.ReadOnly && s.scope.ActorID != uuid.Nil:
+			return nil, fmt.Errorf("db: %s reads %s without x-audit-read", s.scope.Operation, meta.Table)
+		}
 	}
 	var out []T
 	err := s.query(ctx, q, func(rows pgx.Rows) error {

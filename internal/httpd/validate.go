@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -287,9 +288,17 @@ func (f *findings) schema(err error, at string) bool {
 		pointer += "/" + escape(step)
 	}
 	code, detail := reason(schema)
+	if code == "unknown_field" {
+		if name := unknownField.FindStringSubmatch(schema.Reason); name != nil {
+			pointer += "/" + escape(name[1])
+		}
+	}
 	f.fields = append(f.fields, fault.Field{Pointer: pointer, Code: code, Detail: detail})
 	return true
 }
+
+// unknownField finds in the validator's text what it does not say otherwise.
+var unknownField = regexp.MustCompile(`^property "(.*)" is unsupported$`)
 
 // reason words one broken schema rule. The code is the JSON Schema keyword in snake case.
 func reason(e *openapi3.SchemaError) (code, detail string) {

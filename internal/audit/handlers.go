@@ -1,0 +1,4 @@
+package audit
+
+// Handlers answer the operations of this domain.
+type Handlers struct{}

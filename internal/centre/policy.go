@@ -1,0 +1,96 @@
+package centre
+
+// Policy is what a centre's standard operating procedures lay down: the timers, guards and
+// required fields that the rest of the product reads. Every number is the centre's to set;
+// DefaultPolicy carries the handbook's proposals.
+type Policy struct {
+	Registration RegistrationPolicy    `json:"registration"`
+	Risk         map[string]RiskTimers `json:"risk"` // by code list case_risk_level: high, medium, low
+	Case         CasePolicy            `json:"case"`
+	Caseload     CaseloadPolicy        `json:"caseload"`
+	Approvals    map[string]Approval   `json:"approvals"` // by act: closure, plan, assessment, consent_override
+	Referral     ReferralPolicy        `json:"referral"`
+	Consent      []ConsentStatement    `json:"consent_statements"`
+	Retention    map[string]int        `json:"retention_months"` // by class: case_closed, registration, consent …
+}
+
+// RegistrationPolicy says which fields a registration must have, beyond what the API itself asks for.
+type RegistrationPolicy struct {
+	BasicRequires []string `json:"basic_requires"` // field names of a beneficiary
+	FullRequires  []string `json:"full_requires"`
+}
+
+// RiskTimers are the clocks of one risk level (handbook 3.4). Zero: no clock.
+type RiskTimers struct {
+	AssignHours        int `json:"assign_hours"`
+	FirstResponseHours int `json:"first_response_hours"`
+	AssessmentHours    int `json:"assessment_hours"`
+	PlanDays           int `json:"plan_days"`
+	FollowUpDays       int `json:"follow_up_days"`
+}
+
+// CasePolicy bounds the transitions of a case (handbook 3.3).
+type CasePolicy struct {
+	HoldMaxDays          int  `json:"hold_max_days"`
+	ReopenWithinMonths   int  `json:"reopen_within_months"`
+	LostContactAttempts  int  `json:"lost_contact_attempts"`
+	LostContactMinDays   int  `json:"lost_contact_min_days"` // since the last attempt
+	UndoMergeWithinDays  int  `json:"undo_merge_within_days"`
+	ClosureNeedsFollowUp bool `json:"closure_needs_follow_up"` // a final follow-up must be recorded
+}
+
+// CaseloadPolicy bounds what one caseworker carries (handbook 3.4).
+type CaseloadPolicy struct {
+	Limit       int                `json:"limit"`
+	WarnPercent int                `json:"warn_percent"`
+	Weights     map[string]float64 `json:"weights"` // by risk level
+}
+
+// Approval says whether an act needs a second person, and of which role.
+type Approval struct {
+	Required bool     `json:"required"`
+	Roles    []string `json:"roles"`
+}
+
+// ReferralPolicy holds a referral's deadlines by priority: emergency, urgent, normal (handbook 5.3).
+type ReferralPolicy struct {
+	AcknowledgeHours map[string]int `json:"acknowledge_hours"`
+	DecisionHours    map[string]int `json:"decision_hours"`
+	FeedbackDays     int            `json:"feedback_days"` // after acceptance
+	ExpiryFactor     int            `json:"expiry_factor"` // expires after acknowledge_hours × this without an answer
+	AccessDays       int            `json:"access_days"`   // how long the receiver sees it after completion
+}
+
+// ConsentStatement is the text that is read to a person, in one language.
+type ConsentStatement struct {
+	Version  string `json:"version"`
+	Language string `json:"language"`
+	Text     string `json:"text"`
+}
+
+// DefaultPolicy returns the handbook's proposals, for centres without an active SOP and as the
+// start of a first draft.
+func DefaultPolicy() Policy {
+	supervisors := []string{"case_supervisor"}
+	return Policy{
+		Registration: RegistrationPolicy{BasicRequires: []string{}, FullRequires: []string{"nationalities", "country_of_origin", "languages", "marital_status", "education_level", "migration_status"}},
+		Risk: map[string]RiskTimers{
+			"high":   {AssignHours: 1, FirstResponseHours: 24, AssessmentHours: 24, PlanDays: 3, FollowUpDays: 7},
+			"medium": {AssignHours: 3, FirstResponseHours: 72, AssessmentHours: 72, PlanDays: 7, FollowUpDays: 14},
+			"low":    {AssignHours: 3, FirstResponseHours: 168, AssessmentHours: 168, PlanDays: 14, FollowUpDays: 30},
+		},
+		Case:     CasePolicy{HoldMaxDays: 30, ReopenWithinMonths: 60, LostContactAttempts: 3, LostContactMinDays: 14, UndoMergeWithinDays: 30, ClosureNeedsFollowUp: true},
+		Caseload: CaseloadPolicy{Limit: 25, WarnPercent: 80, Weights: map[string]float64{"high": 2, "medium": 1, "low": 0.5}},
+		Approvals: map[string]Approval{
+			"closure": {Required: true, Roles: supervisors}, "consent_override": {Required: true, Roles: supervisors},
+			"plan": {Required: false, Roles: supervisors}, "assessment": {Required: false, Roles: supervisors},
+		},
+		Referral: ReferralPolicy{
+			AcknowledgeHours: map[string]int{"emergency": 4, "urgent": 24, "normal": 48},
+			DecisionHours:    map[string]int{"emergency": 24, "urgent": 72, "normal": 336},
+			FeedbackDays:     14, ExpiryFactor: 2, AccessDays: 30,
+		},
+		Consent:   []ConsentStatement{},
+		Retention: map[string]int{"case_closed": 60, "registration_without_case": 24, "consent": 120, "stock_documents": 84},
+	}
+}
