@@ -9,7 +9,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -72,10 +71,8 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		SkipDefaultTransaction: true, // the session is the transaction
 		DisableAutomaticPing:   true,
 		NowFunc:                Now,
-		Logger: logger.NewSlogLogger(slog.Default(), logger.Config{
-			SlowThreshold: time.Second, LogLevel: logger.Error,
-			IgnoreRecordNotFoundError: true, ParameterizedQueries: true, // never a value in the log
-		}),
+		QueryFields:            true,           // name the columns: a newer schema may have more of them
+		Logger:                 logger.Discard, // errors are told once, by whoever answers for them; values never
 	})
 	if err != nil {
 		pool.Close()
