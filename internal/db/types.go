@@ -58,7 +58,11 @@ func arrayScan[T any](src any, oid uint32, to *[]T) error {
 	case string:
 		return m.Scan(oid, pgtype.TextFormatCode, []byte(v), to)
 	case []byte:
-		return m.Scan(oid, pgtype.TextFormatCode, v, to)
+		format := int16(pgtype.TextFormatCode)
+		if len(v) > 0 && v[0] != '{' { // pgx hands its own wire format to a Scanner
+			format = pgtype.BinaryFormatCode
+		}
+		return m.Scan(oid, format, v, to)
 	}
 	return fmt.Errorf("db: cannot read %T as a list", src)
 }
