@@ -10,7 +10,6 @@ import (
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
-	"github.com/waystation/waystation/migrations"
 )
 
 // system answers the operations about the server itself.
@@ -36,11 +35,11 @@ func (s system) GetReadiness(ctx context.Context, _ api.GetReadinessRequestObjec
 	if err := s.app.DB.Ping(ctx); err != nil {
 		return nil, notReady("The database does not answer.").Because(err)
 	}
-	pending, err := db.Pending(ctx, s.app.Config.DatabaseOwnerURL.Reveal(), migrations.FS)
+	waits, err := pending(ctx, s.app.Config.DatabaseOwnerURL.Reveal())
 	if err != nil {
 		return nil, notReady("The schema's version cannot be read.").Because(err)
 	}
-	if pending {
+	if waits {
 		return nil, notReady("The database waits for migrations.")
 	}
 	return api.GetReadiness200JSONResponse{Status: api.HealthStatusOk}, nil

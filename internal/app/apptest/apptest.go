@@ -42,6 +42,7 @@ type House struct {
 	IOM     uuid.UUID // the organisation that runs both
 	dbURL   string
 	spec    *contract
+	working sync.Once
 }
 
 // New builds a house. Options change the configuration before the server starts.

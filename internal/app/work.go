@@ -1,0 +1,36 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/jobs"
+)
+
+// Jobs lists everything that the house works on outside requests; each domain adds its own here.
+func (a *App) Jobs(d *db.DB) *jobs.Registry {
+	r := jobs.NewRegistry(d)
+	return r
+}
+
+// How long a job's statements may take: bulk work, and nobody waits for an answer.
+const (
+	jobStatementTimeout = 30 * time.Second
+	jobIdleTimeout      = 30 * time.Second
+	jobWorkers          = 4
+)
+
+// Work works on jobs until ctx ends, beside the requests of this process or without any. It has
+// connections of its own, so that no request waits for a job.
+func (a *App) Work(ctx context.Context) error {
+	d, err := db.Open(ctx, db.Options{
+		URL: a.Config.DatabaseURL.Reveal(), MaxConnections: jobWorkers + 6, ConnectTimeout: a.Config.ConnectTimeout,
+		StatementTimeout: jobStatementTimeout, LockTimeout: a.Config.LockTimeout, IdleTimeout: jobIdleTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return a.Jobs(d).Work(ctx, jobs.Options{Workers: jobWorkers, ShutdownTimeout: a.Config.ShutdownTimeout})
+}
