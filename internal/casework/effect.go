@@ -1,0 +1,78 @@
+package casework
+
+import "github.com/google/uuid"
+
+func nothing(*Case, *Act) {}
+
+func open(c *Case, a *Act) {
+	c.SOPID, c.OpenedAt, c.FollowupFromAt = a.SOPID, &a.At, &a.At
+	c.reckon(a.Policy)
+}
+
+func assign(c *Case, a *Act) { c.assignTo(a.OwnerID, a) }
+
+func (c *Case) assignTo(owner *uuid.UUID, a *Act) {
+	c.OwnerID, c.AssignedAt = owner, &a.At
+}
+
+// changeRisk also moves the follow-up cadence (rule 6).
+func changeRisk(c *Case, a *Act) {
+	c.RiskLevel = a.RiskLevel
+	c.reckon(a.Policy)
+}
+
+func hold(c *Case, a *Act) {
+	c.HeldAt, c.HoldReason, c.HoldReviewOn = &a.At, a.Reason, &a.ReviewOn
+	c.reckon(a.Policy)
+}
+
+// resume lets the paused clock go on where it stood.
+func resume(c *Case, a *Act) {
+	if c.HeldAt != nil && c.FollowupFromAt != nil && c.RiskLevel != "high" {
+		c.FollowupFromAt = after(c.FollowupFromAt, a.At.Sub(*c.HeldAt))
+	}
+	c.endHold()
+	c.reckon(a.Policy)
+}
+
+func (c *Case) endHold() { c.HeldAt, c.HoldReason, c.HoldReviewOn = nil, "", nil }
+
+func requestClosure(c *Case, a *Act) {
+	c.ClosureReason, c.ReferralOverride = a.ReasonCode, a.ReferralOverride
+}
+
+func endConsent(c *Case, _ *Act) {
+	c.endHold()
+	c.ClosureReason = "consent_withdrawn"
+}
+
+func closeCase(c *Case, a *Act) {
+	c.ClosedAt, c.FollowupDueAt = &a.At, nil
+}
+
+func stayOpen(c *Case, a *Act) {
+	c.ClosureReason, c.ReferralOverride = "", ""
+	c.reckon(a.Policy)
+}
+
+// reopen keeps the number and begins again, under the SOP of today.
+func reopen(c *Case, a *Act) {
+	if c.OwnerID == nil || *c.OwnerID != *a.OwnerID {
+		c.assignTo(a.OwnerID, a)
+	}
+	c.SOPID, c.ReopenedAt, c.FollowupFromAt, c.RiskLevel = a.SOPID, &a.At, &a.At, a.RiskLevel
+	c.ReopenedCount++
+	c.ClosedAt, c.ClosureReason, c.ReferralOverride = nil, "", ""
+	c.RespondedAt, c.PlanDraftedAt, c.PlannedAt, c.FollowedUpAt = nil, nil, nil, nil
+	c.reckon(a.Policy)
+}
+
+func merge(c *Case, a *Act) {
+	c.DuplicateOf, c.MergedAt, c.MergedFrom, c.FollowupDueAt = &a.Survivor.ID, &a.At, a.From, nil
+}
+
+func undoMerge(c *Case, a *Act) {
+	c.Status, c.MergedFrom = c.MergedFrom, ""
+	c.DuplicateOf, c.MergedAt = nil, nil
+	c.reckon(a.Policy)
+}
