@@ -2,8 +2,42 @@
 
 -- +goose Up
 
--- Latin names as they are pronounced along the corridor: one key for Diallo, Jallow, Djallo.
--- Refined as the search is; keys are stored, so a change of this function needs a rebuild.
+-- Short references such as AGZ-000123. Each centre counts for itself with a sequence of its own:
+-- a counter row would keep every registration of a centre waiting for the one before it to
+-- commit, and for a whole import. Numbers of what was rolled back are never given out again.
+create schema numbering;
+
+-- +goose StatementBegin
+create function found_numbering(centre uuid) returns void language plpgsql as $$
+declare s text;
+begin
+  foreach s in array array['beneficiary', 'household'] loop
+    execute format('create sequence numbering.%I', s || '_' || replace(centre::text, '-', ''));
+  end loop;
+end $$;
+
+create function centres_numbering() returns trigger language plpgsql security definer set search_path = pg_catalog, public as $$
+begin
+  perform found_numbering(new.id);
+  return null;
+end $$;
+
+-- The next reference of a series, for a centre in scope: 'beneficiary' is AGZ-000123,
+-- 'household' is AGZ-H-000123.
+create function next_reference(centre uuid, series text) returns text language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+  code text;
+  n    text;
+begin
+  select c.code into strict code from centres c where c.id = next_reference.centre and c.id = any (scope_centres());
+  n := nextval(format('numbering.%I', series || '_' || replace(centre::text, '-', '')))::text;
+  return code || case series when 'household' then '-H-' else '-' end || lpad(n, greatest(6, length(n)), '0');
+end $$;
+-- +goose StatementEnd
+revoke execute on function found_numbering(uuid) from public;
+create trigger numbering after insert on centres for each row execute function centres_numbering();
+select found_numbering(id) from centres;
+
 create table beneficiaries (
   centre_id        uuid not null references centres (id),
   id               uuid not null,
@@ -44,7 +78,9 @@ create table beneficiaries (
   merged_into      uuid,
   void_reason      text not null default '',
   created_by       uuid,
-  search_name      text not null default '', -- lower case, without accents, all names
+  answers          jsonb not null default '{}', -- {field: unknown | declined}, for questions without a value
+  search_name      text not null default '', -- all names, folded, for the trigrams
+  search_keys      text[] not null default '{}', -- how the names sound, document, phone; kept in beneficiary_keys
   primary key (centre_id, id),
   constraint beneficiaries_reference_key unique (centre_id, reference),
   constraint beneficiaries_source_key unique (centre_id, source_key),
@@ -54,16 +90,54 @@ create table beneficiaries (
 );
 create index beneficiaries_created on beneficiaries (centre_id, created_at, id);
 create index beneficiaries_registered on beneficiaries (centre_id, registered_on, id);
-select protect('beneficiaries', 'beneficiary');
+create index beneficiaries_family_name on beneficiaries (centre_id, family_name, id);
+create index beneficiaries_search_name on beneficiaries using gin (centre_id, search_name gin_trgm_ops);
+select protect('beneficiaries', 'beneficiary', array['search_name', 'search_keys']);
 
-create table beneficiary_counters (
-  centre_id uuid primary key references centres (id),
-  last      bigint not null
+-- What the insert leaves to the database, so that a registration is one statement.
+-- +goose StatementBegin
+create function beneficiaries_insert() returns trigger language plpgsql as $$
+begin
+  if coalesce(new.reference, '') = '' then
+    new.reference := next_reference(new.centre_id, 'beneficiary');
+  end if;
+  if new.registered_on is null then -- today, where the centre is
+    new.registered_on := (now() at time zone (select c.time_zone from centres c where c.id = new.centre_id))::date;
+  end if;
+  return new;
+end $$;
+-- +goose StatementEnd
+create trigger fill before insert on beneficiaries for each row execute function beneficiaries_insert();
+
+-- Everything a person is found by exactly, one row a key: equality on text is leakproof, so that
+-- row-level security leaves the index usable. n:… a name as it sounds, d:… a document, p:… a phone.
+create table beneficiary_keys (
+  centre_id      uuid not null,
+  key            text not null,
+  beneficiary_id uuid not null,
+  primary key (centre_id, key, beneficiary_id),
+  constraint beneficiary_keys_beneficiary_fk foreign key (centre_id, beneficiary_id) references beneficiaries (centre_id, id) on delete cascade
 );
-alter table beneficiary_counters enable row level security;
-alter table beneficiary_counters force row level security;
-create policy tenant on beneficiary_counters using (centre_id = any ((select scope_centres())::uuid[]));
-grant select, insert, update on beneficiary_counters to waystation_app;
+create index beneficiary_keys_beneficiary on beneficiary_keys (centre_id, beneficiary_id);
+alter table beneficiary_keys enable row level security;
+alter table beneficiary_keys force row level security;
+create policy tenant on beneficiary_keys using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+grant select, insert, delete on beneficiary_keys to waystation_app;
+
+-- +goose StatementBegin
+create function beneficiaries_keys() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'UPDATE' then
+    delete from beneficiary_keys where centre_id = new.centre_id and beneficiary_id = new.id and key <> all (new.search_keys);
+  end if;
+  insert into beneficiary_keys (centre_id, key, beneficiary_id)
+    select new.centre_id, k, new.id from unnest(new.search_keys) k on conflict do nothing;
+  return null;
+end $$;
+-- +goose StatementEnd
+create trigger keys_insert after insert on beneficiaries for each row execute function beneficiaries_keys();
+create trigger keys_update after update on beneficiaries for each row
+  when (old.search_keys is distinct from new.search_keys) execute function beneficiaries_keys();
 
 create table households (
   centre_id  uuid not null references centres (id),
@@ -73,7 +147,8 @@ create table households (
   updated_at timestamptz not null,
   reference  text not null,
   head_id    uuid,                           -- a member, or nobody yet
-  declared_size int,
+  size       int not null default 0,         -- active members; kept under the row's lock
+  declared_size int,                         -- as the household says, members not registered included
   note       text not null default '',
   status     text not null default 'active',
   void_reason text not null default '',
@@ -81,9 +156,22 @@ create table households (
   primary key (centre_id, id),
   constraint households_reference_key unique (centre_id, reference),
   constraint households_source_key unique (centre_id, source_key),
+  constraint households_status_check check (status in ('active', 'void')),
   constraint households_head_fk foreign key (centre_id, head_id) references beneficiaries (centre_id, id)
 );
+create index households_created on households (centre_id, created_at, id);
 select protect('households', 'household');
+
+-- +goose StatementBegin
+create function households_insert() returns trigger language plpgsql as $$
+begin
+  if coalesce(new.reference, '') = '' then
+    new.reference := next_reference(new.centre_id, 'household');
+  end if;
+  return new;
+end $$;
+-- +goose StatementEnd
+create trigger fill before insert on households for each row execute function households_insert();
 
 create table household_members (
   centre_id      uuid not null,
@@ -98,7 +186,8 @@ create table household_members (
   left_on        date,
   primary key (centre_id, id),
   constraint household_members_household_fk foreign key (centre_id, household_id) references households (centre_id, id),
-  constraint household_members_beneficiary_fk foreign key (centre_id, beneficiary_id) references beneficiaries (centre_id, id)
+  constraint household_members_beneficiary_fk foreign key (centre_id, beneficiary_id) references beneficiaries (centre_id, id),
+  constraint household_members_left_check check (left_on >= joined_on)
 );
 create unique index household_members_one_household_key on household_members (centre_id, beneficiary_id) where left_on is null;
 create index household_members_household on household_members (centre_id, household_id);
@@ -158,7 +247,12 @@ create table specific_needs (
   constraint specific_needs_sensitivity_check check (sensitivity in ('normal', 'sensitive', 'restricted'))
 );
 create index specific_needs_beneficiary on specific_needs (centre_id, beneficiary_id);
-select protect('specific_needs', 'specific_need');
+-- The trail keeps who wrote, not what: it is read by people who are on nobody's case team.
+select protect('specific_needs', 'specific_need', array['code', 'note']);
 
 -- +goose Down
-drop table specific_needs, consents, household_members, households, beneficiary_counters, beneficiaries;
+drop table specific_needs, consents, household_members, households, beneficiary_keys, beneficiaries;
+drop function households_insert, beneficiaries_keys, beneficiaries_insert;
+drop trigger numbering on centres;
+drop function next_reference, centres_numbering, found_numbering;
+drop schema numbering cascade;

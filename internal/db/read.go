@@ -202,16 +202,8 @@ var setAll = func() string {
 }()
 
 func (s *Session) pipelined(ctx context.Context, q query, scan func(pgx.Rows) error) error {
-	values := s.scope.settings()
-	readOnly, commit := "on", "off" // a line of the read trail may trail behind a crash by a moment
-	if s.scope.AuditReads || !s.scope.ReadOnly {
-		readOnly = "off"
-	}
-	if !s.scope.ReadOnly {
-		commit = "on"
-	}
 	batch := &pgx.Batch{}
-	batch.Queue(setAll, values[0], values[1], values[2], values[3], values[4], readOnly, commit)
+	s.queueScope(batch, !s.scope.ReadOnly && !s.scope.AuditReads) // a line of the read trail may trail behind a crash by a moment
 	batch.Queue(q.sql, q.args...)
 	results := s.db.Pool.SendBatch(ctx, batch)
 	defer results.Close()
@@ -227,4 +219,18 @@ func (s *Session) pipelined(ctx context.Context, q query, scan func(pgx.Rows) er
 		return err
 	}
 	return results.Close()
+}
+
+// queueScope begins a pipeline with the scope of the implicit transaction that it is. A durable one
+// waits for the disk.
+func (s *Session) queueScope(batch *pgx.Batch, durable bool) {
+	values := s.scope.settings()
+	readOnly, commit := "off", "off"
+	if s.scope.ReadOnly && !s.scope.AuditReads {
+		readOnly = "on"
+	}
+	if durable {
+		commit = "on"
+	}
+	batch.Queue(setAll, values[0], values[1], values[2], values[3], values[4], readOnly, commit)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/waystation/waystation/internal/codelist/country"
 	"github.com/waystation/waystation/internal/fold"
+	"github.com/waystation/waystation/internal/formula"
 )
 
 // Options set what the rules depend on.
@@ -227,7 +228,7 @@ func (w *reading) asked(field Field) string {
 // text is asked for free text, which may not look like a formula unnoticed.
 func (w *reading) text(field Field) string {
 	text := w.asked(field)
-	if runs(text) {
+	if formula.Runs(text) {
 		w.fault(FormulaText, field)
 	}
 	return text

@@ -1,4 +1,5 @@
-package sheet
+// Package formula keeps what people typed from being run as a formula by a spreadsheet.
+package formula
 
 import (
 	"regexp"
@@ -18,13 +19,14 @@ var plainNumber = regexp.MustCompile(`^(-?\d+([.,]\d+)?|\+\d[\d ]{2,24})$`)
 // ("+227 90 12 34 56") are data that cannot run and are left as they are, so that
 // a phone list stays usable. The rule follows OWASP's advice on CSV injection.
 func SafeCell(s string) string {
-	if runs(s) {
+	if Runs(s) {
 		return "'" + s
 	}
 	return s
 }
 
-func runs(s string) bool {
+// Runs tells whether a spreadsheet would take a text for a formula.
+func Runs(s string) bool {
 	if strings.HasPrefix(s, "\t") || strings.HasPrefix(s, "\r") || strings.HasPrefix(s, "\n") {
 		return true
 	}
