@@ -38,6 +38,60 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for PolicyInForceSource.
+const (
+	PolicyInForceSourceDefault PolicyInForceSource = "default"
+	PolicyInForceSourceSop     PolicyInForceSource = "sop"
+)
+
+// Valid indicates whether the value is a known member of the PolicyInForceSource enum.
+func (e PolicyInForceSource) Valid() bool {
+	switch e {
+	case PolicyInForceSourceDefault:
+		return true
+	case PolicyInForceSourceSop:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SOPStatus.
+const (
+	SOPStatusActive     SOPStatus = "active"
+	SOPStatusDraft      SOPStatus = "draft"
+	SOPStatusSuperseded SOPStatus = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the SOPStatus enum.
+func (e SOPStatus) Valid() bool {
+	switch e {
+	case SOPStatusActive:
+		return true
+	case SOPStatusDraft:
+		return true
+	case SOPStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Labels.
+const (
+	LabelsAll Labels = "all"
+)
+
+// Valid indicates whether the value is a known member of the Labels enum.
+func (e Labels) Valid() bool {
+	switch e {
+	case LabelsAll:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCentresParamsSort.
 const (
 	ListCentresParamsSortCreatedAt      ListCentresParamsSort = "created_at"
@@ -56,6 +110,96 @@ func (e ListCentresParamsSort) Valid() bool {
 	case ListCentresParamsSortMinusName:
 		return true
 	case ListCentresParamsSortName:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetCentreCodelistParamsLabels.
+const (
+	GetCentreCodelistParamsLabelsAll GetCentreCodelistParamsLabels = "all"
+)
+
+// Valid indicates whether the value is a known member of the GetCentreCodelistParamsLabels enum.
+func (e GetCentreCodelistParamsLabels) Valid() bool {
+	switch e {
+	case GetCentreCodelistParamsLabelsAll:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListManagementModelsParamsSort.
+const (
+	ListManagementModelsParamsSortMinusStartsOn ListManagementModelsParamsSort = "-starts_on"
+	ListManagementModelsParamsSortStartsOn      ListManagementModelsParamsSort = "starts_on"
+)
+
+// Valid indicates whether the value is a known member of the ListManagementModelsParamsSort enum.
+func (e ListManagementModelsParamsSort) Valid() bool {
+	switch e {
+	case ListManagementModelsParamsSortMinusStartsOn:
+		return true
+	case ListManagementModelsParamsSortStartsOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCentrePhasesParamsSort.
+const (
+	ListCentrePhasesParamsSortMinusStartsOn ListCentrePhasesParamsSort = "-starts_on"
+	ListCentrePhasesParamsSortStartsOn      ListCentrePhasesParamsSort = "starts_on"
+)
+
+// Valid indicates whether the value is a known member of the ListCentrePhasesParamsSort enum.
+func (e ListCentrePhasesParamsSort) Valid() bool {
+	switch e {
+	case ListCentrePhasesParamsSortMinusStartsOn:
+		return true
+	case ListCentrePhasesParamsSortStartsOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListSOPsParamsSort.
+const (
+	ListSOPsParamsSortCreatedAt      ListSOPsParamsSort = "created_at"
+	ListSOPsParamsSortMinusCreatedAt ListSOPsParamsSort = "-created_at"
+	ListSOPsParamsSortMinusNumber    ListSOPsParamsSort = "-number"
+	ListSOPsParamsSortNumber         ListSOPsParamsSort = "number"
+)
+
+// Valid indicates whether the value is a known member of the ListSOPsParamsSort enum.
+func (e ListSOPsParamsSort) Valid() bool {
+	switch e {
+	case ListSOPsParamsSortCreatedAt:
+		return true
+	case ListSOPsParamsSortMinusCreatedAt:
+		return true
+	case ListSOPsParamsSortMinusNumber:
+		return true
+	case ListSOPsParamsSortNumber:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetCodelistParamsLabels.
+const (
+	GetCodelistParamsLabelsAll GetCodelistParamsLabels = "all"
+)
+
+// Valid indicates whether the value is a known member of the GetCodelistParamsLabels enum.
+func (e GetCodelistParamsLabels) Valid() bool {
+	switch e {
+	case GetCodelistParamsLabelsAll:
 		return true
 	default:
 		return false
@@ -129,6 +273,49 @@ type Centre struct {
 	WaterLitresPerDay *int      `json:"water_litres_per_day,omitempty"`
 }
 
+// CentreCode defines model for CentreCode.
+type CentreCode struct {
+	// Active False where the centre switched the code off
+	Active bool              `json:"active"`
+	Code   string            `json:"code"`
+	Extra  map[string]string `json:"extra,omitempty"`
+
+	// Label In the caller's language, the centre's own where it has one
+	Label string `json:"label"`
+
+	// Labels By language
+	Labels *CodeLabels `json:"labels,omitempty"`
+	Parent *string     `json:"parent,omitempty"`
+
+	// Relabelled The centre has a label of its own
+	Relabelled bool `json:"relabelled"`
+}
+
+// CentreCodePatch defines model for CentreCodePatch.
+type CentreCodePatch struct {
+	Active *bool            `json:"active,omitempty"`
+	Labels *CodeLabelsPatch `json:"labels,omitempty"`
+}
+
+// CentreCodelist defines model for CentreCodelist.
+type CentreCodelist struct {
+	Entries    []CentreCode `json:"entries"`
+	Fixed      bool         `json:"fixed"`
+	Name       string       `json:"name"`
+	ParentList *string      `json:"parent_list,omitempty"`
+	Title      string       `json:"title"`
+	Topic      string       `json:"topic"`
+
+	// Version Of the network's list
+	Version string `json:"version"`
+}
+
+// CentreCodelistPatch defines model for CentreCodelistPatch.
+type CentreCodelistPatch struct {
+	// Codes What to change, by code
+	Codes map[string]CentreCodePatch `json:"codes"`
+}
+
 // CentreCreate defines model for CentreCreate.
 type CentreCreate struct {
 	AccessModes []string `json:"access_modes,omitempty"`
@@ -174,23 +361,147 @@ type CentrePage struct {
 
 // CentrePatch defines model for CentrePatch.
 type CentrePatch struct {
-	AccessModes       []string                              `json:"access_modes,omitempty"`
-	Capacity          nullable.Nullable[int]                `json:"capacity,omitempty"`
-	Languages         []Language                            `json:"languages,omitempty"`
-	Latitude          nullable.Nullable[float64]            `json:"latitude,omitempty"`
-	LivingAreaM2      nullable.Nullable[int]                `json:"living_area_m2,omitempty"`
-	Longitude         nullable.Nullable[float64]            `json:"longitude,omitempty"`
-	Name              *string                               `json:"name,omitempty"`
-	OrganisationID    nullable.Nullable[openapi_types.UUID] `json:"organisation_id,omitempty"`
-	Pcode             nullable.Nullable[string]             `json:"pcode,omitempty"`
-	PrimaryTypology   nullable.Nullable[string]             `json:"primary_typology,omitempty"`
-	Services          []string                              `json:"services,omitempty"`
-	Showers           nullable.Nullable[int]                `json:"showers,omitempty"`
-	SiteAreaM2        nullable.Nullable[int]                `json:"site_area_m2,omitempty"`
-	TimeZone          *string                               `json:"time_zone,omitempty"`
-	Toilets           nullable.Nullable[int]                `json:"toilets,omitempty"`
-	Typologies        []string                              `json:"typologies,omitempty"`
-	WaterLitresPerDay nullable.Nullable[int]                `json:"water_litres_per_day,omitempty"`
+	AccessModes       []string                   `json:"access_modes,omitempty"`
+	Capacity          nullable.Nullable[int]     `json:"capacity,omitempty"`
+	Languages         []Language                 `json:"languages,omitempty"`
+	Latitude          nullable.Nullable[float64] `json:"latitude,omitempty"`
+	LivingAreaM2      nullable.Nullable[int]     `json:"living_area_m2,omitempty"`
+	Longitude         nullable.Nullable[float64] `json:"longitude,omitempty"`
+	Name              *string                    `json:"name,omitempty"`
+	Pcode             nullable.Nullable[string]  `json:"pcode,omitempty"`
+	PrimaryTypology   nullable.Nullable[string]  `json:"primary_typology,omitempty"`
+	Services          []string                   `json:"services,omitempty"`
+	Showers           nullable.Nullable[int]     `json:"showers,omitempty"`
+	SiteAreaM2        nullable.Nullable[int]     `json:"site_area_m2,omitempty"`
+	TimeZone          *string                    `json:"time_zone,omitempty"`
+	Toilets           nullable.Nullable[int]     `json:"toilets,omitempty"`
+	Typologies        []string                   `json:"typologies,omitempty"`
+	WaterLitresPerDay nullable.Nullable[int]     `json:"water_litres_per_day,omitempty"`
+}
+
+// CentrePhase defines model for CentrePhase.
+type CentrePhase struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// Current In force today
+	Current bool               `json:"current"`
+	ID      openapi_types.UUID `json:"id"`
+	Note    *string            `json:"note,omitempty"`
+	Phase   string             `json:"phase"`
+
+	// StartsOn In the centre's time zone
+	StartsOn   openapi_types.Date `json:"starts_on"`
+	UpdatedAt  time.Time          `json:"updated_at"`
+	Version    int64              `json:"version"`
+	VoidReason *string            `json:"void_reason,omitempty"`
+
+	// VoidedAt When it was taken back as an error
+	VoidedAt *time.Time `json:"voided_at,omitempty"`
+}
+
+// CentrePhaseCreate defines model for CentrePhaseCreate.
+type CentrePhaseCreate struct {
+	ID    *openapi_types.UUID `json:"id,omitempty"`
+	Note  *string             `json:"note,omitempty"`
+	Phase string              `json:"phase"`
+
+	// StartsOn A date between 1900 and 2199
+	StartsOn openapi_types.Date `json:"starts_on"`
+}
+
+// CentrePhasePage defines model for CentrePhasePage.
+type CentrePhasePage struct {
+	Data []CentrePhase `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CodeLabels By language
+type CodeLabels struct {
+	Ar string `json:"ar"`
+	En string `json:"en"`
+	Es string `json:"es"`
+	Fr string `json:"fr"`
+}
+
+// CodeLabelsPatch defines model for CodeLabelsPatch.
+type CodeLabelsPatch struct {
+	Ar nullable.Nullable[string] `json:"ar,omitempty"`
+	En nullable.Nullable[string] `json:"en,omitempty"`
+	Es nullable.Nullable[string] `json:"es,omitempty"`
+	Fr nullable.Nullable[string] `json:"fr,omitempty"`
+}
+
+// Codelist defines model for Codelist.
+type Codelist struct {
+	Entries []CodelistEntry `json:"entries"`
+
+	// Fixed Rules stand on its codes; a centre can relabel them but not switch them off
+	Fixed bool   `json:"fixed"`
+	Name  string `json:"name"`
+
+	// ParentList The list that parents belong to
+	ParentList *string `json:"parent_list,omitempty"`
+
+	// Title In the caller's language
+	Title string `json:"title"`
+	Topic string `json:"topic"`
+
+	// Version Changes when anything in the list does
+	Version string `json:"version"`
+}
+
+// CodelistEntry defines model for CodelistEntry.
+type CodelistEntry struct {
+	// Basis verified in the source, recalled from it, or proposed here
+	Basis string `json:"basis"`
+
+	// Code Never changes
+	Code string `json:"code"`
+
+	// Extra The list's own further columns, by name
+	Extra map[string]string `json:"extra,omitempty"`
+
+	// Label In the caller's language
+	Label string `json:"label"`
+
+	// Labels By language
+	Labels *CodeLabels `json:"labels,omitempty"`
+
+	// Note English, for those who map the list
+	Note *string `json:"note,omitempty"`
+
+	// Parent A code of `parent_list`
+	Parent *string `json:"parent,omitempty"`
+
+	// Source Where the code was taken from
+	Source string `json:"source"`
+}
+
+// CodelistPage defines model for CodelistPage.
+type CodelistPage struct {
+	Data []CodelistSummary `json:"data"`
+
+	// NextCursor Always null; the lists come in one answer
+	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+}
+
+// CodelistSummary defines model for CodelistSummary.
+type CodelistSummary struct {
+	// Codes How many codes it has
+	Codes int    `json:"codes"`
+	Name  string `json:"name"`
+
+	// Title In the caller's language
+	Title string `json:"title"`
+	Topic string `json:"topic"`
+
+	// Version Changes when anything in the list does
+	Version string `json:"version"`
 }
 
 // Country ISO 3166-1 alpha-3
@@ -203,7 +514,7 @@ type FieldError struct {
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
 
-	// Pointer JSON pointer into the body
+	// Pointer JSON pointer into the body, or a parameter's name
 	Pointer string `json:"pointer"`
 }
 
@@ -226,6 +537,53 @@ type Index struct {
 //
 // Example: fr
 type Language = string
+
+// ManagementModel defines model for ManagementModel.
+type ManagementModel struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// Current In force today
+	Current bool               `json:"current"`
+	ID      openapi_types.UUID `json:"id"`
+	Model   string             `json:"model"`
+	Note    *string            `json:"note,omitempty"`
+
+	// OrganisationID Who runs the centre; the controller of its data
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+
+	// StartsOn In the centre's time zone
+	StartsOn   openapi_types.Date `json:"starts_on"`
+	UpdatedAt  time.Time          `json:"updated_at"`
+	Version    int64              `json:"version"`
+	VoidReason *string            `json:"void_reason,omitempty"`
+
+	// VoidedAt When it was taken back as an error
+	VoidedAt *time.Time `json:"voided_at,omitempty"`
+}
+
+// ManagementModelCreate defines model for ManagementModelCreate.
+type ManagementModelCreate struct {
+	ID    *openapi_types.UUID `json:"id,omitempty"`
+	Model string              `json:"model"`
+	Note  *string             `json:"note,omitempty"`
+
+	// OrganisationID Who runs the centre; the controller of its data
+	OrganisationID openapi_types.UUID `json:"organisation_id"`
+
+	// StartsOn A date between 1900 and 2199
+	StartsOn openapi_types.Date `json:"starts_on"`
+}
+
+// ManagementModelPage defines model for ManagementModelPage.
+type ManagementModelPage struct {
+	Data []ManagementModel `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
 
 // NextCursor Cursor of the next page; null on the last
 type NextCursor = string
@@ -288,6 +646,23 @@ type OrganisationPatch struct {
 	Website     nullable.Nullable[string] `json:"website,omitempty"`
 }
 
+// PolicyInForce defines model for PolicyInForce.
+type PolicyInForce struct {
+	ActivatedAt *time.Time          `json:"activated_at,omitempty"`
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	Number      *int                `json:"number,omitempty"`
+
+	// Policy What the procedures lay down. Every number is the centre's to set.
+	Policy SOPPolicy `json:"policy"`
+
+	// Source `default` until a centre activates procedures of its own
+	Source PolicyInForceSource `json:"source"`
+	Title  *string             `json:"title,omitempty"`
+}
+
+// PolicyInForceSource `default` until a centre activates procedures of its own
+type PolicyInForceSource string
+
 // Problem RFC 9457 problem details. Further members depend on the code, such as `current_state` or `changed_fields`.
 type Problem struct {
 	// Code Stable; for programs
@@ -309,11 +684,251 @@ type Problem struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
+// SOP defines model for SOP.
+type SOP struct {
+	ActivatedAt *time.Time `json:"activated_at,omitempty"`
+
+	// ActivatedBy Never one of those who wrote on the draft
+	ActivatedBy *openapi_types.UUID `json:"activated_by,omitempty"`
+	CreatedAt   time.Time           `json:"created_at"`
+	DraftedBy   *openapi_types.UUID `json:"drafted_by,omitempty"`
+	ID          openapi_types.UUID  `json:"id"`
+
+	// Number Counts a centre's versions from 1
+	Number int `json:"number"`
+
+	// Policy What the procedures lay down. Every number is the centre's to set.
+	Policy       SOPPolicy  `json:"policy"`
+	Status       SOPStatus  `json:"status"`
+	SupersededAt *time.Time `json:"superseded_at,omitempty"`
+	Title        string     `json:"title"`
+	UpdatedAt    time.Time  `json:"updated_at"`
+	Version      int64      `json:"version"`
+}
+
+// SOPApproval defines model for SOPApproval.
+type SOPApproval struct {
+	Required bool `json:"required"`
+
+	// Roles Who may approve
+	Roles []string `json:"roles"`
+}
+
+// SOPApprovals Which acts need a second person. An override of consent always does.
+type SOPApprovals struct {
+	Assessment      SOPApproval `json:"assessment"`
+	Closure         SOPApproval `json:"closure"`
+	ConsentOverride SOPApproval `json:"consent_override"`
+	Plan            SOPApproval `json:"plan"`
+}
+
+// SOPCase defines model for SOPCase.
+type SOPCase struct {
+	// ClosureNeedsFollowUp A final follow-up must be recorded
+	ClosureNeedsFollowUp bool `json:"closure_needs_follow_up"`
+	HoldMaxDays          int  `json:"hold_max_days"`
+
+	// LostContactAttempts Documented attempts before a case closes as lost contact
+	LostContactAttempts int `json:"lost_contact_attempts"`
+
+	// LostContactMinDays Since the last attempt
+	LostContactMinDays  int `json:"lost_contact_min_days"`
+	ReopenWithinMonths  int `json:"reopen_within_months"`
+	UndoMergeWithinDays int `json:"undo_merge_within_days"`
+}
+
+// SOPCaseload defines model for SOPCaseload.
+type SOPCaseload struct {
+	// Limit Weighted cases a caseworker
+	Limit       int `json:"limit"`
+	WarnPercent int `json:"warn_percent"`
+
+	// Weights What one case counts, by risk level
+	Weights SOPWeights `json:"weights"`
+}
+
+// SOPChange defines model for SOPChange.
+type SOPChange struct {
+	// After Absent where the value is gone
+	After interface{} `json:"after,omitempty"`
+
+	// Before Absent where `against` has no such value
+	Before interface{} `json:"before,omitempty"`
+
+	// Pointer JSON pointer into the policy
+	Pointer string `json:"pointer"`
+}
+
+// SOPConsentStatement The text that is read to a person
+type SOPConsentStatement struct {
+	// Language BCP 47
+	//
+	// Example: fr
+	Language Language `json:"language"`
+	Text     string   `json:"text"`
+	Version  string   `json:"version"`
+}
+
+// SOPCreate defines model for SOPCreate.
+type SOPCreate struct {
+	// BasedOn The version to start from
+	BasedOn *openapi_types.UUID `json:"based_on,omitempty"`
+	ID      *openapi_types.UUID `json:"id,omitempty"`
+
+	// Policy The parts to replace; each is given whole.
+	Policy *SOPPolicyPatch `json:"policy,omitempty"`
+	Title  string          `json:"title"`
+}
+
+// SOPDiff defines model for SOPDiff.
+type SOPDiff struct {
+	Changes []SOPChange `json:"changes"`
+}
+
+// SOPPage defines model for SOPPage.
+type SOPPage struct {
+	Data []SOP `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// SOPPatch defines model for SOPPatch.
+type SOPPatch struct {
+	// Policy The parts to replace; each is given whole.
+	Policy *SOPPolicyPatch `json:"policy,omitempty"`
+	Title  *string         `json:"title,omitempty"`
+}
+
+// SOPPolicy What the procedures lay down. Every number is the centre's to set.
+type SOPPolicy struct {
+	// Approvals Which acts need a second person. An override of consent always does.
+	Approvals         SOPApprovals          `json:"approvals"`
+	Case              SOPCase               `json:"case"`
+	Caseload          SOPCaseload           `json:"caseload"`
+	ConsentStatements []SOPConsentStatement `json:"consent_statements"`
+	Referral          SOPReferral           `json:"referral"`
+
+	// Registration What a registration must have beyond what the API itself asks for, by field name of a beneficiary.
+	Registration SOPRegistration `json:"registration"`
+
+	// RetentionMonths Months that records are kept, by class
+	RetentionMonths SOPRetention `json:"retention_months"`
+
+	// Risk The clocks of a case by risk level. A higher risk never waits longer.
+	Risk SOPRisk `json:"risk"`
+}
+
+// SOPPolicyPatch The parts to replace; each is given whole.
+type SOPPolicyPatch struct {
+	// Approvals Which acts need a second person. An override of consent always does.
+	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
+	Case              *SOPCase              `json:"case,omitempty"`
+	Caseload          *SOPCaseload          `json:"caseload,omitempty"`
+	ConsentStatements []SOPConsentStatement `json:"consent_statements,omitempty"`
+	Referral          *SOPReferral          `json:"referral,omitempty"`
+
+	// Registration What a registration must have beyond what the API itself asks for, by field name of a beneficiary.
+	Registration *SOPRegistration `json:"registration,omitempty"`
+
+	// RetentionMonths Months that records are kept, by class
+	RetentionMonths *SOPRetention `json:"retention_months,omitempty"`
+
+	// Risk The clocks of a case by risk level. A higher risk never waits longer.
+	Risk *SOPRisk `json:"risk,omitempty"`
+}
+
+// SOPPriorityHours By priority. A more urgent referral never waits longer.
+type SOPPriorityHours struct {
+	Emergency int `json:"emergency"`
+	Normal    int `json:"normal"`
+	Urgent    int `json:"urgent"`
+}
+
+// SOPReferral defines model for SOPReferral.
+type SOPReferral struct {
+	// AccessDays How long the receiver sees it after completion
+	AccessDays int `json:"access_days"`
+
+	// AcknowledgeHours By priority. A more urgent referral never waits longer.
+	AcknowledgeHours SOPPriorityHours `json:"acknowledge_hours"`
+
+	// DecisionHours By priority. A more urgent referral never waits longer.
+	DecisionHours SOPPriorityHours `json:"decision_hours"`
+
+	// ExpiryFactor A referral without an answer expires after this many times acknowledge_hours
+	ExpiryFactor int `json:"expiry_factor"`
+
+	// FeedbackDays After acceptance
+	FeedbackDays int `json:"feedback_days"`
+}
+
+// SOPRegistration What a registration must have beyond what the API itself asks for, by field name of a beneficiary.
+type SOPRegistration struct {
+	BasicRequires []string `json:"basic_requires"`
+
+	// ClosedInPhases Phases of the centre in which nobody is registered
+	ClosedInPhases []string `json:"closed_in_phases"`
+	FullRequires   []string `json:"full_requires"`
+}
+
+// SOPRetention Months that records are kept, by class
+type SOPRetention struct {
+	// CaseClosed After closure
+	CaseClosed              int `json:"case_closed"`
+	Consent                 int `json:"consent"`
+	RegistrationWithoutCase int `json:"registration_without_case"`
+	StockDocuments          int `json:"stock_documents"`
+}
+
+// SOPRisk The clocks of a case by risk level. A higher risk never waits longer.
+type SOPRisk struct {
+	// High 0: no clock. From the opening of the case, follow-ups from the last contact.
+	High SOPRiskTimers `json:"high"`
+
+	// Low 0: no clock. From the opening of the case, follow-ups from the last contact.
+	Low SOPRiskTimers `json:"low"`
+
+	// Medium 0: no clock. From the opening of the case, follow-ups from the last contact.
+	Medium SOPRiskTimers `json:"medium"`
+}
+
+// SOPRiskTimers 0: no clock. From the opening of the case, follow-ups from the last contact.
+type SOPRiskTimers struct {
+	AssessmentHours    int `json:"assessment_hours"`
+	AssignHours        int `json:"assign_hours"`
+	FirstResponseHours int `json:"first_response_hours"`
+	FollowUpDays       int `json:"follow_up_days"`
+	PlanDays           int `json:"plan_days"`
+}
+
+// SOPStatus defines model for SOPStatus.
+type SOPStatus string
+
+// SOPWeights What one case counts, by risk level
+type SOPWeights struct {
+	High   float64 `json:"high"`
+	Low    float64 `json:"low"`
+	Medium float64 `json:"medium"`
+}
+
 // Total All rows; only with `include_total=true`
 type Total = int64
 
+// VoidReason defines model for VoidReason.
+type VoidReason struct {
+	// Reason Why the entry was wrong
+	Reason string `json:"reason"`
+}
+
 // CentreID defines model for CentreID.
 type CentreID = openapi_types.UUID
+
+// CodelistName defines model for CodelistName.
+type CodelistName = string
 
 // Cursor defines model for Cursor.
 type Cursor = string
@@ -329,6 +944,9 @@ type IfMatch = string
 
 // IncludeTotal defines model for IncludeTotal.
 type IncludeTotal = bool
+
+// Labels defines model for Labels.
+type Labels string
 
 // Limit defines model for Limit.
 type Limit = int
@@ -352,6 +970,12 @@ type ListCentresParams struct {
 
 	// Phase Only centres in this phase
 	Phase *string `form:"phase,omitempty" json:"phase,omitempty"`
+
+	// Typology Only centres of this typology
+	Typology *string `form:"typology,omitempty" json:"typology,omitempty"`
+
+	// Q Part of the name, without regard to case and accents, or of the code
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
 }
 
 // ListCentresParamsSort defines parameters for ListCentres.
@@ -368,6 +992,159 @@ type UpdateCentreParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 }
+
+// GetCentreCodelistParams defines parameters for GetCentreCodelist.
+type GetCentreCodelistParams struct {
+	// Labels `all` adds the labels in every language
+	Labels *GetCentreCodelistParamsLabels `form:"labels,omitempty" json:"labels,omitempty"`
+
+	// Active Only codes that are switched on or only those switched off
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+}
+
+// GetCentreCodelistParamsLabels defines parameters for GetCentreCodelist.
+type GetCentreCodelistParamsLabels string
+
+// UpdateCentreCodelistParams defines parameters for UpdateCentreCodelist.
+type UpdateCentreCodelistParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListManagementModelsParams defines parameters for ListManagementModels.
+type ListManagementModelsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-starts_on` where none is given. A cursor carries its own
+	Sort *ListManagementModelsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// IncludeVoid Entries made in error too
+	IncludeVoid *bool `form:"include_void,omitempty" json:"include_void,omitempty"`
+}
+
+// ListManagementModelsParamsSort defines parameters for ListManagementModels.
+type ListManagementModelsParamsSort string
+
+// CreateManagementModelParams defines parameters for CreateManagementModel.
+type CreateManagementModelParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidManagementModelParams defines parameters for VoidManagementModel.
+type VoidManagementModelParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCentrePhasesParams defines parameters for ListCentrePhases.
+type ListCentrePhasesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-starts_on` where none is given. A cursor carries its own
+	Sort *ListCentrePhasesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// IncludeVoid Entries made in error too
+	IncludeVoid *bool `form:"include_void,omitempty" json:"include_void,omitempty"`
+}
+
+// ListCentrePhasesParamsSort defines parameters for ListCentrePhases.
+type ListCentrePhasesParamsSort string
+
+// CreateCentrePhaseParams defines parameters for CreateCentrePhase.
+type CreateCentrePhaseParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidCentrePhaseParams defines parameters for VoidCentrePhase.
+type VoidCentrePhaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListSOPsParams defines parameters for ListSOPs.
+type ListSOPsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-number` where none is given. A cursor carries its own
+	Sort *ListSOPsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only this status
+	Status *SOPStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListSOPsParamsSort defines parameters for ListSOPs.
+type ListSOPsParamsSort string
+
+// CreateSOPParams defines parameters for CreateSOP.
+type CreateSOPParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateSOPParams defines parameters for UpdateSOP.
+type UpdateSOPParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ActivateSOPParams defines parameters for ActivateSOP.
+type ActivateSOPParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DiffSOPParams defines parameters for DiffSOP.
+type DiffSOPParams struct {
+	// Against The version to compare with
+	Against *openapi_types.UUID `form:"against,omitempty" json:"against,omitempty"`
+}
+
+// ListCodelistsParams defines parameters for ListCodelists.
+type ListCodelistsParams struct {
+	// Topic Only lists of this part of the work: case, centre, consent …
+	Topic *string `form:"topic,omitempty" json:"topic,omitempty"`
+}
+
+// GetCodelistParams defines parameters for GetCodelist.
+type GetCodelistParams struct {
+	// Labels `all` adds the labels in every language
+	Labels *GetCodelistParamsLabels `form:"labels,omitempty" json:"labels,omitempty"`
+}
+
+// GetCodelistParamsLabels defines parameters for GetCodelist.
+type GetCodelistParamsLabels string
 
 // ListOrganisationsParams defines parameters for ListOrganisations.
 type ListOrganisationsParams struct {
@@ -410,6 +1187,27 @@ type CreateCentreJSONRequestBody = CentreCreate
 
 // UpdateCentreApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentre for application/merge-patch+json ContentType.
 type UpdateCentreApplicationMergePatchPlusJSONRequestBody = CentrePatch
+
+// UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
+type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
+
+// CreateManagementModelJSONRequestBody defines body for CreateManagementModel for application/json ContentType.
+type CreateManagementModelJSONRequestBody = ManagementModelCreate
+
+// VoidManagementModelJSONRequestBody defines body for VoidManagementModel for application/json ContentType.
+type VoidManagementModelJSONRequestBody = VoidReason
+
+// CreateCentrePhaseJSONRequestBody defines body for CreateCentrePhase for application/json ContentType.
+type CreateCentrePhaseJSONRequestBody = CentrePhaseCreate
+
+// VoidCentrePhaseJSONRequestBody defines body for VoidCentrePhase for application/json ContentType.
+type VoidCentrePhaseJSONRequestBody = VoidReason
+
+// CreateSOPJSONRequestBody defines body for CreateSOP for application/json ContentType.
+type CreateSOPJSONRequestBody = SOPCreate
+
+// UpdateSOPApplicationMergePatchPlusJSONRequestBody defines body for UpdateSOP for application/merge-patch+json ContentType.
+type UpdateSOPApplicationMergePatchPlusJSONRequestBody = SOPPatch
 
 // CreateOrganisationJSONRequestBody defines body for CreateOrganisation for application/json ContentType.
 type CreateOrganisationJSONRequestBody = OrganisationCreate
@@ -588,6 +1386,63 @@ type ServerInterface interface {
 	// UpdateCentre Change a centre's profile
 	// (PATCH /v1/centres/{centre_id})
 	UpdateCentre(ctx echo.Context, centreID CentreID, params UpdateCentreParams) error
+	// GetCentreCodelist Read a code list as a centre uses it
+	// (GET /v1/centres/{centre_id}/codelists/{list})
+	GetCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params GetCentreCodelistParams) error
+	// UpdateCentreCodelist Switch codes on and off, and relabel them
+	// (PATCH /v1/centres/{centre_id}/codelists/{list})
+	UpdateCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params UpdateCentreCodelistParams) error
+	// ListManagementModels List management models
+	// (GET /v1/centres/{centre_id}/management-models)
+	ListManagementModels(ctx echo.Context, centreID CentreID, params ListManagementModelsParams) error
+	// CreateManagementModel Record a change of management
+	// (POST /v1/centres/{centre_id}/management-models)
+	CreateManagementModel(ctx echo.Context, centreID CentreID, params CreateManagementModelParams) error
+	// GetManagementModel Read a management model
+	// (GET /v1/centres/{centre_id}/management-models/{id})
+	GetManagementModel(ctx echo.Context, centreID CentreID, id ID) error
+	// VoidManagementModel Take back a management model entered in error
+	// (POST /v1/centres/{centre_id}/management-models/{id}/void)
+	VoidManagementModel(ctx echo.Context, centreID CentreID, id ID, params VoidManagementModelParams) error
+	// ListCentrePhases List life-cycle phases
+	// (GET /v1/centres/{centre_id}/phases)
+	ListCentrePhases(ctx echo.Context, centreID CentreID, params ListCentrePhasesParams) error
+	// CreateCentrePhase Record a life-cycle phase
+	// (POST /v1/centres/{centre_id}/phases)
+	CreateCentrePhase(ctx echo.Context, centreID CentreID, params CreateCentrePhaseParams) error
+	// GetCentrePhase Read a phase
+	// (GET /v1/centres/{centre_id}/phases/{id})
+	GetCentrePhase(ctx echo.Context, centreID CentreID, id ID) error
+	// VoidCentrePhase Take back a phase entered in error
+	// (POST /v1/centres/{centre_id}/phases/{id}/void)
+	VoidCentrePhase(ctx echo.Context, centreID CentreID, id ID, params VoidCentrePhaseParams) error
+	// ListSOPs List standard operating procedures
+	// (GET /v1/centres/{centre_id}/sops)
+	ListSOPs(ctx echo.Context, centreID CentreID, params ListSOPsParams) error
+	// CreateSOP Draft standard operating procedures
+	// (POST /v1/centres/{centre_id}/sops)
+	CreateSOP(ctx echo.Context, centreID CentreID, params CreateSOPParams) error
+	// GetActiveSOP Read the policy in force
+	// (GET /v1/centres/{centre_id}/sops/active)
+	GetActiveSOP(ctx echo.Context, centreID CentreID) error
+	// GetSOP Read standard operating procedures
+	// (GET /v1/centres/{centre_id}/sops/{id})
+	GetSOP(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateSOP Change a draft
+	// (PATCH /v1/centres/{centre_id}/sops/{id})
+	UpdateSOP(ctx echo.Context, centreID CentreID, id ID, params UpdateSOPParams) error
+	// ActivateSOP Put a draft into force
+	// (POST /v1/centres/{centre_id}/sops/{id}/activate)
+	ActivateSOP(ctx echo.Context, centreID CentreID, id ID, params ActivateSOPParams) error
+	// DiffSOP Compare two policies
+	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
+	DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error
+	// ListCodelists List the code lists
+	// (GET /v1/codelists)
+	ListCodelists(ctx echo.Context, params ListCodelistsParams) error
+	// GetCodelist Read a code list
+	// (GET /v1/codelists/{list})
+	GetCodelist(ctx echo.Context, list CodelistName, params GetCodelistParams) error
 	// ListOrganisations List organisations
 	// (GET /v1/organisations)
 	ListOrganisations(ctx echo.Context, params ListOrganisationsParams) error
@@ -682,6 +1537,20 @@ func (w *ServerInterfaceWrapper) ListCentres(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter phase: %s", err))
 	}
 
+	// ------------- Optional query parameter "typology" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "typology", ctx.QueryParams(), &params.Typology, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter typology: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListCentres(ctx, params)
 	return err
@@ -767,6 +1636,752 @@ func (w *ServerInterfaceWrapper) UpdateCentre(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateCentre(ctx, centreID, params)
+	return err
+}
+
+// GetCentreCodelist converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCentreCodelist(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "list" -------------
+	var list CodelistName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "list", ctx.Param("list"), &list, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter list: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCentreCodelistParams
+	// ------------- Optional query parameter "labels" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "labels", ctx.QueryParams(), &params.Labels, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter labels: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCentreCodelist(ctx, centreID, list, params)
+	return err
+}
+
+// UpdateCentreCodelist converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCentreCodelist(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "list" -------------
+	var list CodelistName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "list", ctx.Param("list"), &list, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter list: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCentreCodelistParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCentreCodelist(ctx, centreID, list, params)
+	return err
+}
+
+// ListManagementModels converts echo context to params.
+func (w *ServerInterfaceWrapper) ListManagementModels(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListManagementModelsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_void" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_void", ctx.QueryParams(), &params.IncludeVoid, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_void: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListManagementModels(ctx, centreID, params)
+	return err
+}
+
+// CreateManagementModel converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateManagementModel(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateManagementModelParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateManagementModel(ctx, centreID, params)
+	return err
+}
+
+// GetManagementModel converts echo context to params.
+func (w *ServerInterfaceWrapper) GetManagementModel(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetManagementModel(ctx, centreID, id)
+	return err
+}
+
+// VoidManagementModel converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidManagementModel(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidManagementModelParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidManagementModel(ctx, centreID, id, params)
+	return err
+}
+
+// ListCentrePhases converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCentrePhases(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCentrePhasesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_void" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_void", ctx.QueryParams(), &params.IncludeVoid, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_void: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCentrePhases(ctx, centreID, params)
+	return err
+}
+
+// CreateCentrePhase converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCentrePhase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCentrePhaseParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCentrePhase(ctx, centreID, params)
+	return err
+}
+
+// GetCentrePhase converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCentrePhase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCentrePhase(ctx, centreID, id)
+	return err
+}
+
+// VoidCentrePhase converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidCentrePhase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidCentrePhaseParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidCentrePhase(ctx, centreID, id, params)
+	return err
+}
+
+// ListSOPs converts echo context to params.
+func (w *ServerInterfaceWrapper) ListSOPs(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSOPsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListSOPs(ctx, centreID, params)
+	return err
+}
+
+// CreateSOP converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateSOP(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateSOPParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateSOP(ctx, centreID, params)
+	return err
+}
+
+// GetActiveSOP converts echo context to params.
+func (w *ServerInterfaceWrapper) GetActiveSOP(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetActiveSOP(ctx, centreID)
+	return err
+}
+
+// GetSOP converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSOP(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSOP(ctx, centreID, id)
+	return err
+}
+
+// UpdateSOP converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateSOP(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateSOPParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateSOP(ctx, centreID, id, params)
+	return err
+}
+
+// ActivateSOP converts echo context to params.
+func (w *ServerInterfaceWrapper) ActivateSOP(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ActivateSOPParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ActivateSOP(ctx, centreID, id, params)
+	return err
+}
+
+// DiffSOP converts echo context to params.
+func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DiffSOPParams
+	// ------------- Optional query parameter "against" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "against", ctx.QueryParams(), &params.Against, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter against: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DiffSOP(ctx, centreID, id, params)
+	return err
+}
+
+// ListCodelists converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCodelists(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCodelistsParams
+	// ------------- Optional query parameter "topic" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "topic", ctx.QueryParams(), &params.Topic, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter topic: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCodelists(ctx, params)
+	return err
+}
+
+// GetCodelist converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCodelist(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "list" -------------
+	var list CodelistName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "list", ctx.Param("list"), &list, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter list: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCodelistParams
+	// ------------- Optional query parameter "labels" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "labels", ctx.QueryParams(), &params.Labels, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter labels: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCodelist(ctx, list, params)
 	return err
 }
 
@@ -964,6 +2579,25 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres", wrapper.CreateCentre, options.OperationMiddlewares["createCentre"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id", wrapper.GetCentre, options.OperationMiddlewares["getCentre"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id", wrapper.UpdateCentre, options.OperationMiddlewares["updateCentre"]...)
+	router.GET(options.BaseURL+"/v1/codelists", wrapper.ListCodelists, options.OperationMiddlewares["listCodelists"]...)
+	router.GET(options.BaseURL+"/v1/codelists/:list", wrapper.GetCodelist, options.OperationMiddlewares["getCodelist"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/codelists/:list", wrapper.GetCentreCodelist, options.OperationMiddlewares["getCentreCodelist"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/codelists/:list", wrapper.UpdateCentreCodelist, options.OperationMiddlewares["updateCentreCodelist"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.ListCentrePhases, options.OperationMiddlewares["listCentrePhases"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.CreateCentrePhase, options.OperationMiddlewares["createCentrePhase"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases/:id", wrapper.GetCentrePhase, options.OperationMiddlewares["getCentrePhase"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/phases/:id/void", wrapper.VoidCentrePhase, options.OperationMiddlewares["voidCentrePhase"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/management-models", wrapper.ListManagementModels, options.OperationMiddlewares["listManagementModels"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/management-models", wrapper.CreateManagementModel, options.OperationMiddlewares["createManagementModel"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/management-models/:id", wrapper.GetManagementModel, options.OperationMiddlewares["getManagementModel"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/management-models/:id/void", wrapper.VoidManagementModel, options.OperationMiddlewares["voidManagementModel"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops", wrapper.ListSOPs, options.OperationMiddlewares["listSOPs"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops", wrapper.CreateSOP, options.OperationMiddlewares["createSOP"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/active", wrapper.GetActiveSOP, options.OperationMiddlewares["getActiveSOP"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.GetSOP, options.OperationMiddlewares["getSOP"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.UpdateSOP, options.OperationMiddlewares["updateSOP"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/activate", wrapper.ActivateSOP, options.OperationMiddlewares["activateSOP"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/diff", wrapper.DiffSOP, options.OperationMiddlewares["diffSOP"]...)
 
 }
 
@@ -1268,6 +2902,920 @@ func (response UpdateCentredefaultApplicationProblemPlusJSONResponse) VisitUpdat
 	return err
 }
 
+type GetCentreCodelistRequestObject struct {
+	CentreID CentreID     `json:"centre_id"`
+	List     CodelistName `json:"list"`
+	Params   GetCentreCodelistParams
+}
+
+type GetCentreCodelistResponseObject interface {
+	VisitGetCentreCodelistResponse(w http.ResponseWriter) error
+}
+
+type GetCentreCodelist200ResponseHeaders struct {
+	ContentLanguage string
+	ETag            string
+	Vary            string
+}
+
+type GetCentreCodelist200JSONResponse struct {
+	Body    CentreCodelist
+	Headers GetCentreCodelist200ResponseHeaders
+}
+
+func (response GetCentreCodelist200JSONResponse) VisitGetCentreCodelistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Language", fmt.Sprint(response.Headers.ContentLanguage))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCentreCodelistdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCentreCodelistdefaultApplicationProblemPlusJSONResponse) VisitGetCentreCodelistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCentreCodelistRequestObject struct {
+	CentreID CentreID     `json:"centre_id"`
+	List     CodelistName `json:"list"`
+	Params   UpdateCentreCodelistParams
+	Body     *UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCentreCodelistResponseObject interface {
+	VisitUpdateCentreCodelistResponse(w http.ResponseWriter) error
+}
+
+type UpdateCentreCodelist200ResponseHeaders struct {
+	ContentLanguage string
+	ETag            string
+	Vary            string
+}
+
+type UpdateCentreCodelist200JSONResponse struct {
+	Body    CentreCodelist
+	Headers UpdateCentreCodelist200ResponseHeaders
+}
+
+func (response UpdateCentreCodelist200JSONResponse) VisitUpdateCentreCodelistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Language", fmt.Sprint(response.Headers.ContentLanguage))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse) VisitUpdateCentreCodelistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListManagementModelsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListManagementModelsParams
+}
+
+type ListManagementModelsResponseObject interface {
+	VisitListManagementModelsResponse(w http.ResponseWriter) error
+}
+
+type ListManagementModels200JSONResponse ManagementModelPage
+
+func (response ListManagementModels200JSONResponse) VisitListManagementModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListManagementModelsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListManagementModelsdefaultApplicationProblemPlusJSONResponse) VisitListManagementModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateManagementModelRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateManagementModelParams
+	Body     *CreateManagementModelJSONRequestBody
+}
+
+type CreateManagementModelResponseObject interface {
+	VisitCreateManagementModelResponse(w http.ResponseWriter) error
+}
+
+type CreateManagementModel201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateManagementModel201JSONResponse struct {
+	Body    ManagementModel
+	Headers CreateManagementModel201ResponseHeaders
+}
+
+func (response CreateManagementModel201JSONResponse) VisitCreateManagementModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateManagementModeldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateManagementModeldefaultApplicationProblemPlusJSONResponse) VisitCreateManagementModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetManagementModelRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetManagementModelResponseObject interface {
+	VisitGetManagementModelResponse(w http.ResponseWriter) error
+}
+
+type GetManagementModel200ResponseHeaders struct {
+	ETag string
+}
+
+type GetManagementModel200JSONResponse struct {
+	Body    ManagementModel
+	Headers GetManagementModel200ResponseHeaders
+}
+
+func (response GetManagementModel200JSONResponse) VisitGetManagementModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetManagementModeldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetManagementModeldefaultApplicationProblemPlusJSONResponse) VisitGetManagementModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidManagementModelRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   VoidManagementModelParams
+	Body     *VoidManagementModelJSONRequestBody
+}
+
+type VoidManagementModelResponseObject interface {
+	VisitVoidManagementModelResponse(w http.ResponseWriter) error
+}
+
+type VoidManagementModel200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidManagementModel200JSONResponse struct {
+	Body    ManagementModel
+	Headers VoidManagementModel200ResponseHeaders
+}
+
+func (response VoidManagementModel200JSONResponse) VisitVoidManagementModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidManagementModeldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidManagementModeldefaultApplicationProblemPlusJSONResponse) VisitVoidManagementModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCentrePhasesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListCentrePhasesParams
+}
+
+type ListCentrePhasesResponseObject interface {
+	VisitListCentrePhasesResponse(w http.ResponseWriter) error
+}
+
+type ListCentrePhases200JSONResponse CentrePhasePage
+
+func (response ListCentrePhases200JSONResponse) VisitListCentrePhasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCentrePhasesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCentrePhasesdefaultApplicationProblemPlusJSONResponse) VisitListCentrePhasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCentrePhaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateCentrePhaseParams
+	Body     *CreateCentrePhaseJSONRequestBody
+}
+
+type CreateCentrePhaseResponseObject interface {
+	VisitCreateCentrePhaseResponse(w http.ResponseWriter) error
+}
+
+type CreateCentrePhase201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCentrePhase201JSONResponse struct {
+	Body    CentrePhase
+	Headers CreateCentrePhase201ResponseHeaders
+}
+
+func (response CreateCentrePhase201JSONResponse) VisitCreateCentrePhaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCentrePhasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCentrePhasedefaultApplicationProblemPlusJSONResponse) VisitCreateCentrePhaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCentrePhaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetCentrePhaseResponseObject interface {
+	VisitGetCentrePhaseResponse(w http.ResponseWriter) error
+}
+
+type GetCentrePhase200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCentrePhase200JSONResponse struct {
+	Body    CentrePhase
+	Headers GetCentrePhase200ResponseHeaders
+}
+
+func (response GetCentrePhase200JSONResponse) VisitGetCentrePhaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCentrePhasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCentrePhasedefaultApplicationProblemPlusJSONResponse) VisitGetCentrePhaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCentrePhaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   VoidCentrePhaseParams
+	Body     *VoidCentrePhaseJSONRequestBody
+}
+
+type VoidCentrePhaseResponseObject interface {
+	VisitVoidCentrePhaseResponse(w http.ResponseWriter) error
+}
+
+type VoidCentrePhase200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidCentrePhase200JSONResponse struct {
+	Body    CentrePhase
+	Headers VoidCentrePhase200ResponseHeaders
+}
+
+func (response VoidCentrePhase200JSONResponse) VisitVoidCentrePhaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCentrePhasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidCentrePhasedefaultApplicationProblemPlusJSONResponse) VisitVoidCentrePhaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSOPsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListSOPsParams
+}
+
+type ListSOPsResponseObject interface {
+	VisitListSOPsResponse(w http.ResponseWriter) error
+}
+
+type ListSOPs200JSONResponse SOPPage
+
+func (response ListSOPs200JSONResponse) VisitListSOPsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSOPsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSOPsdefaultApplicationProblemPlusJSONResponse) VisitListSOPsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSOPRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateSOPParams
+	Body     *CreateSOPJSONRequestBody
+}
+
+type CreateSOPResponseObject interface {
+	VisitCreateSOPResponse(w http.ResponseWriter) error
+}
+
+type CreateSOP201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateSOP201JSONResponse struct {
+	Body    SOP
+	Headers CreateSOP201ResponseHeaders
+}
+
+func (response CreateSOP201JSONResponse) VisitCreateSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSOPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateSOPdefaultApplicationProblemPlusJSONResponse) VisitCreateSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetActiveSOPRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+}
+
+type GetActiveSOPResponseObject interface {
+	VisitGetActiveSOPResponse(w http.ResponseWriter) error
+}
+
+type GetActiveSOP200ResponseHeaders struct {
+	ETag string
+}
+
+type GetActiveSOP200JSONResponse struct {
+	Body    PolicyInForce
+	Headers GetActiveSOP200ResponseHeaders
+}
+
+func (response GetActiveSOP200JSONResponse) VisitGetActiveSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetActiveSOPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetActiveSOPdefaultApplicationProblemPlusJSONResponse) VisitGetActiveSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSOPRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetSOPResponseObject interface {
+	VisitGetSOPResponse(w http.ResponseWriter) error
+}
+
+type GetSOP200ResponseHeaders struct {
+	ETag string
+}
+
+type GetSOP200JSONResponse struct {
+	Body    SOP
+	Headers GetSOP200ResponseHeaders
+}
+
+func (response GetSOP200JSONResponse) VisitGetSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSOPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSOPdefaultApplicationProblemPlusJSONResponse) VisitGetSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSOPRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateSOPParams
+	Body     *UpdateSOPApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateSOPResponseObject interface {
+	VisitUpdateSOPResponse(w http.ResponseWriter) error
+}
+
+type UpdateSOP200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateSOP200JSONResponse struct {
+	Body    SOP
+	Headers UpdateSOP200ResponseHeaders
+}
+
+func (response UpdateSOP200JSONResponse) VisitUpdateSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSOPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateSOPdefaultApplicationProblemPlusJSONResponse) VisitUpdateSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateSOPRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ActivateSOPParams
+}
+
+type ActivateSOPResponseObject interface {
+	VisitActivateSOPResponse(w http.ResponseWriter) error
+}
+
+type ActivateSOP200ResponseHeaders struct {
+	ETag string
+}
+
+type ActivateSOP200JSONResponse struct {
+	Body    SOP
+	Headers ActivateSOP200ResponseHeaders
+}
+
+func (response ActivateSOP200JSONResponse) VisitActivateSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateSOPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ActivateSOPdefaultApplicationProblemPlusJSONResponse) VisitActivateSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DiffSOPRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   DiffSOPParams
+}
+
+type DiffSOPResponseObject interface {
+	VisitDiffSOPResponse(w http.ResponseWriter) error
+}
+
+type DiffSOP200JSONResponse SOPDiff
+
+func (response DiffSOP200JSONResponse) VisitDiffSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DiffSOPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DiffSOPdefaultApplicationProblemPlusJSONResponse) VisitDiffSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCodelistsRequestObject struct {
+	Params ListCodelistsParams
+}
+
+type ListCodelistsResponseObject interface {
+	VisitListCodelistsResponse(w http.ResponseWriter) error
+}
+
+type ListCodelists200ResponseHeaders struct {
+	ContentLanguage string
+	ETag            string
+	Vary            string
+}
+
+type ListCodelists200JSONResponse struct {
+	Body    CodelistPage
+	Headers ListCodelists200ResponseHeaders
+}
+
+func (response ListCodelists200JSONResponse) VisitListCodelistsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Language", fmt.Sprint(response.Headers.ContentLanguage))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCodelistsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCodelistsdefaultApplicationProblemPlusJSONResponse) VisitListCodelistsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCodelistRequestObject struct {
+	List   CodelistName `json:"list"`
+	Params GetCodelistParams
+}
+
+type GetCodelistResponseObject interface {
+	VisitGetCodelistResponse(w http.ResponseWriter) error
+}
+
+type GetCodelist200ResponseHeaders struct {
+	ContentLanguage string
+	ETag            string
+	Vary            string
+}
+
+type GetCodelist200JSONResponse struct {
+	Body    Codelist
+	Headers GetCodelist200ResponseHeaders
+}
+
+func (response GetCodelist200JSONResponse) VisitGetCodelistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Language", fmt.Sprint(response.Headers.ContentLanguage))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCodelistdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCodelistdefaultApplicationProblemPlusJSONResponse) VisitGetCodelistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListOrganisationsRequestObject struct {
 	Params ListOrganisationsParams
 }
@@ -1476,6 +4024,63 @@ type StrictServerInterface interface {
 	// UpdateCentre Change a centre's profile
 	// (PATCH /v1/centres/{centre_id})
 	UpdateCentre(ctx context.Context, request UpdateCentreRequestObject) (UpdateCentreResponseObject, error)
+	// GetCentreCodelist Read a code list as a centre uses it
+	// (GET /v1/centres/{centre_id}/codelists/{list})
+	GetCentreCodelist(ctx context.Context, request GetCentreCodelistRequestObject) (GetCentreCodelistResponseObject, error)
+	// UpdateCentreCodelist Switch codes on and off, and relabel them
+	// (PATCH /v1/centres/{centre_id}/codelists/{list})
+	UpdateCentreCodelist(ctx context.Context, request UpdateCentreCodelistRequestObject) (UpdateCentreCodelistResponseObject, error)
+	// ListManagementModels List management models
+	// (GET /v1/centres/{centre_id}/management-models)
+	ListManagementModels(ctx context.Context, request ListManagementModelsRequestObject) (ListManagementModelsResponseObject, error)
+	// CreateManagementModel Record a change of management
+	// (POST /v1/centres/{centre_id}/management-models)
+	CreateManagementModel(ctx context.Context, request CreateManagementModelRequestObject) (CreateManagementModelResponseObject, error)
+	// GetManagementModel Read a management model
+	// (GET /v1/centres/{centre_id}/management-models/{id})
+	GetManagementModel(ctx context.Context, request GetManagementModelRequestObject) (GetManagementModelResponseObject, error)
+	// VoidManagementModel Take back a management model entered in error
+	// (POST /v1/centres/{centre_id}/management-models/{id}/void)
+	VoidManagementModel(ctx context.Context, request VoidManagementModelRequestObject) (VoidManagementModelResponseObject, error)
+	// ListCentrePhases List life-cycle phases
+	// (GET /v1/centres/{centre_id}/phases)
+	ListCentrePhases(ctx context.Context, request ListCentrePhasesRequestObject) (ListCentrePhasesResponseObject, error)
+	// CreateCentrePhase Record a life-cycle phase
+	// (POST /v1/centres/{centre_id}/phases)
+	CreateCentrePhase(ctx context.Context, request CreateCentrePhaseRequestObject) (CreateCentrePhaseResponseObject, error)
+	// GetCentrePhase Read a phase
+	// (GET /v1/centres/{centre_id}/phases/{id})
+	GetCentrePhase(ctx context.Context, request GetCentrePhaseRequestObject) (GetCentrePhaseResponseObject, error)
+	// VoidCentrePhase Take back a phase entered in error
+	// (POST /v1/centres/{centre_id}/phases/{id}/void)
+	VoidCentrePhase(ctx context.Context, request VoidCentrePhaseRequestObject) (VoidCentrePhaseResponseObject, error)
+	// ListSOPs List standard operating procedures
+	// (GET /v1/centres/{centre_id}/sops)
+	ListSOPs(ctx context.Context, request ListSOPsRequestObject) (ListSOPsResponseObject, error)
+	// CreateSOP Draft standard operating procedures
+	// (POST /v1/centres/{centre_id}/sops)
+	CreateSOP(ctx context.Context, request CreateSOPRequestObject) (CreateSOPResponseObject, error)
+	// GetActiveSOP Read the policy in force
+	// (GET /v1/centres/{centre_id}/sops/active)
+	GetActiveSOP(ctx context.Context, request GetActiveSOPRequestObject) (GetActiveSOPResponseObject, error)
+	// GetSOP Read standard operating procedures
+	// (GET /v1/centres/{centre_id}/sops/{id})
+	GetSOP(ctx context.Context, request GetSOPRequestObject) (GetSOPResponseObject, error)
+	// UpdateSOP Change a draft
+	// (PATCH /v1/centres/{centre_id}/sops/{id})
+	UpdateSOP(ctx context.Context, request UpdateSOPRequestObject) (UpdateSOPResponseObject, error)
+	// ActivateSOP Put a draft into force
+	// (POST /v1/centres/{centre_id}/sops/{id}/activate)
+	ActivateSOP(ctx context.Context, request ActivateSOPRequestObject) (ActivateSOPResponseObject, error)
+	// DiffSOP Compare two policies
+	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
+	DiffSOP(ctx context.Context, request DiffSOPRequestObject) (DiffSOPResponseObject, error)
+	// ListCodelists List the code lists
+	// (GET /v1/codelists)
+	ListCodelists(ctx context.Context, request ListCodelistsRequestObject) (ListCodelistsResponseObject, error)
+	// GetCodelist Read a code list
+	// (GET /v1/codelists/{list})
+	GetCodelist(ctx context.Context, request GetCodelistRequestObject) (GetCodelistResponseObject, error)
 	// ListOrganisations List organisations
 	// (GET /v1/organisations)
 	ListOrganisations(ctx context.Context, request ListOrganisationsRequestObject) (ListOrganisationsResponseObject, error)
@@ -1718,6 +4323,666 @@ func (sh *strictHandler) UpdateCentre(ctx echo.Context, centreID CentreID, param
 	return nil
 }
 
+// GetCentreCodelist operation middleware
+func (sh *strictHandler) GetCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params GetCentreCodelistParams) error {
+	var request GetCentreCodelistRequestObject
+
+	request.CentreID = centreID
+	request.List = list
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCentreCodelist(ctx.Request().Context(), request.(GetCentreCodelistRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCentreCodelist")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCentreCodelistResponseObject); ok {
+		return validResponse.VisitGetCentreCodelistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCentreCodelist operation middleware
+func (sh *strictHandler) UpdateCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params UpdateCentreCodelistParams) error {
+	var request UpdateCentreCodelistRequestObject
+
+	request.CentreID = centreID
+	request.List = list
+	request.Params = params
+
+	var body UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCentreCodelist(ctx.Request().Context(), request.(UpdateCentreCodelistRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCentreCodelist")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCentreCodelistResponseObject); ok {
+		return validResponse.VisitUpdateCentreCodelistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListManagementModels operation middleware
+func (sh *strictHandler) ListManagementModels(ctx echo.Context, centreID CentreID, params ListManagementModelsParams) error {
+	var request ListManagementModelsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListManagementModels(ctx.Request().Context(), request.(ListManagementModelsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListManagementModels")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListManagementModelsResponseObject); ok {
+		return validResponse.VisitListManagementModelsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateManagementModel operation middleware
+func (sh *strictHandler) CreateManagementModel(ctx echo.Context, centreID CentreID, params CreateManagementModelParams) error {
+	var request CreateManagementModelRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateManagementModelJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateManagementModel(ctx.Request().Context(), request.(CreateManagementModelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateManagementModel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateManagementModelResponseObject); ok {
+		return validResponse.VisitCreateManagementModelResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetManagementModel operation middleware
+func (sh *strictHandler) GetManagementModel(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetManagementModelRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetManagementModel(ctx.Request().Context(), request.(GetManagementModelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetManagementModel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetManagementModelResponseObject); ok {
+		return validResponse.VisitGetManagementModelResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidManagementModel operation middleware
+func (sh *strictHandler) VoidManagementModel(ctx echo.Context, centreID CentreID, id ID, params VoidManagementModelParams) error {
+	var request VoidManagementModelRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body VoidManagementModelJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidManagementModel(ctx.Request().Context(), request.(VoidManagementModelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidManagementModel")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidManagementModelResponseObject); ok {
+		return validResponse.VisitVoidManagementModelResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCentrePhases operation middleware
+func (sh *strictHandler) ListCentrePhases(ctx echo.Context, centreID CentreID, params ListCentrePhasesParams) error {
+	var request ListCentrePhasesRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCentrePhases(ctx.Request().Context(), request.(ListCentrePhasesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCentrePhases")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCentrePhasesResponseObject); ok {
+		return validResponse.VisitListCentrePhasesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCentrePhase operation middleware
+func (sh *strictHandler) CreateCentrePhase(ctx echo.Context, centreID CentreID, params CreateCentrePhaseParams) error {
+	var request CreateCentrePhaseRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateCentrePhaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCentrePhase(ctx.Request().Context(), request.(CreateCentrePhaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCentrePhase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCentrePhaseResponseObject); ok {
+		return validResponse.VisitCreateCentrePhaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCentrePhase operation middleware
+func (sh *strictHandler) GetCentrePhase(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetCentrePhaseRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCentrePhase(ctx.Request().Context(), request.(GetCentrePhaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCentrePhase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCentrePhaseResponseObject); ok {
+		return validResponse.VisitGetCentrePhaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidCentrePhase operation middleware
+func (sh *strictHandler) VoidCentrePhase(ctx echo.Context, centreID CentreID, id ID, params VoidCentrePhaseParams) error {
+	var request VoidCentrePhaseRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body VoidCentrePhaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidCentrePhase(ctx.Request().Context(), request.(VoidCentrePhaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidCentrePhase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidCentrePhaseResponseObject); ok {
+		return validResponse.VisitVoidCentrePhaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListSOPs operation middleware
+func (sh *strictHandler) ListSOPs(ctx echo.Context, centreID CentreID, params ListSOPsParams) error {
+	var request ListSOPsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSOPs(ctx.Request().Context(), request.(ListSOPsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSOPs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListSOPsResponseObject); ok {
+		return validResponse.VisitListSOPsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateSOP operation middleware
+func (sh *strictHandler) CreateSOP(ctx echo.Context, centreID CentreID, params CreateSOPParams) error {
+	var request CreateSOPRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateSOPJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateSOP(ctx.Request().Context(), request.(CreateSOPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateSOP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateSOPResponseObject); ok {
+		return validResponse.VisitCreateSOPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetActiveSOP operation middleware
+func (sh *strictHandler) GetActiveSOP(ctx echo.Context, centreID CentreID) error {
+	var request GetActiveSOPRequestObject
+
+	request.CentreID = centreID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetActiveSOP(ctx.Request().Context(), request.(GetActiveSOPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetActiveSOP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetActiveSOPResponseObject); ok {
+		return validResponse.VisitGetActiveSOPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSOP operation middleware
+func (sh *strictHandler) GetSOP(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetSOPRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSOP(ctx.Request().Context(), request.(GetSOPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSOP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSOPResponseObject); ok {
+		return validResponse.VisitGetSOPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateSOP operation middleware
+func (sh *strictHandler) UpdateSOP(ctx echo.Context, centreID CentreID, id ID, params UpdateSOPParams) error {
+	var request UpdateSOPRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateSOPApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateSOP(ctx.Request().Context(), request.(UpdateSOPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateSOP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateSOPResponseObject); ok {
+		return validResponse.VisitUpdateSOPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ActivateSOP operation middleware
+func (sh *strictHandler) ActivateSOP(ctx echo.Context, centreID CentreID, id ID, params ActivateSOPParams) error {
+	var request ActivateSOPRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ActivateSOP(ctx.Request().Context(), request.(ActivateSOPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ActivateSOP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ActivateSOPResponseObject); ok {
+		return validResponse.VisitActivateSOPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DiffSOP operation middleware
+func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error {
+	var request DiffSOPRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DiffSOP(ctx.Request().Context(), request.(DiffSOPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DiffSOP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DiffSOPResponseObject); ok {
+		return validResponse.VisitDiffSOPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCodelists operation middleware
+func (sh *strictHandler) ListCodelists(ctx echo.Context, params ListCodelistsParams) error {
+	var request ListCodelistsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCodelists(ctx.Request().Context(), request.(ListCodelistsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCodelists")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCodelistsResponseObject); ok {
+		return validResponse.VisitListCodelistsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCodelist operation middleware
+func (sh *strictHandler) GetCodelist(ctx echo.Context, list CodelistName, params GetCodelistParams) error {
+	var request GetCodelistRequestObject
+
+	request.List = list
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCodelist(ctx.Request().Context(), request.(GetCodelistRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCodelist")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCodelistResponseObject); ok {
+		return validResponse.VisitGetCodelistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListOrganisations operation middleware
 func (sh *strictHandler) ListOrganisations(ctx echo.Context, params ListOrganisationsParams) error {
 	var request ListOrganisationsRequestObject
@@ -1870,89 +5135,181 @@ func (sh *strictHandler) UpdateOrganisation(ctx echo.Context, id ID, params Upda
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7Hx9c9s2tvdXwfDZmbRe6sWKkyby7DzrumnX92bjTJJOZ2pnTZg8klCTAAOAVtSMZ+6nuR/sfpI75wB8",
-	"FWXJsZu2Ozd/OBJJAAfn/Rz8qE9BrLJcSZDWBNNPwQJ4Apo+vnjH5/h/AibWIrdCyWAavFsAuwZthJIh",
-	"mynNTmaDf3IbL4IwgI88y1MIpsF5sH8eBGGg4UMhNCTB1OoCwsDEC8g4zmpXOT5orBZyHtzchMFLFXO3",
-	"SHfNnxaggdkFMAlLpsGoQsfAhLnTCjdhkHPNM7B+g8cgrYaT7/o3GdPdIAwEXsm5xR1KnuGc7t6FSG4l",
-	"YKZ0xm0wDYqCnlzf8nGhjdLr60cSPtqLmO5GTM1o7zmfA7uEmaqp+lCAXjXIctM1acj4x5cg53YRTPfH",
-	"43EfEZsYUPK5nwX33vtJAlmuLMh49Z+wWifhn/wKDONMQw7cMsNncMi4XLFCig8FMAsfbUma09qauMbc",
-	"A5x8A0cmT56EQSZkxaFeOmdOvXt5hDbC7IJbtuSGaeBJxwwekxn0E1kbzmY+tuXXS5+M0yKBd8rydJ3I",
-	"Y1VIy3iaMq2WhlmlNuiOcNNcWJqnSUICM16kNpjOeGqgIuFSqRS4dKYrMmHXF3+DS3JS3A2rpjSwd7Un",
-	"4xB3L7IiC6YT3HsmpPtWy0lIC3PQzro1mFxJA2Tcr7W6TCHDj7GSFiTRx/M8Fc7NjHL3xF9/Mc7nVGLD",
-	"EYmb/ZqnpL4JWC7SyjA+FGAsu9TArwxTEpjSLFMamC5SMIfMADDQWmkzRH2gT8H0rJq4kndrZmHYTECa",
-	"MGFY+QSOzxVuUwfTYERsu3mPzDSWyxgnK7ScopVNx/vPJ+PxeDygP9/gn2flV/+PI68tt4UJpgeTSRhY",
-	"YUlTe/bFaTe17ZYMM6OSLzdNwf1FwyyYBv9vVAeUkbtrRqUwSExtHXmrMrALIee466VWcu7Yhx4vVvIa",
-	"JD5oKNQs0dCAxwvm9sAy4NKQBvqVareOn3KtctBWOI3gcQzGXGQqcd+FhcysB4ow+DhAMaXC2NrVNwbj",
-	"tv0QrjVf4feY5zwWtseNvQZtlDTBusqGXhu6I76FuZCGwTXoFdMwAw0yhjIKOHqm7OiHn1Gw+5PH694V",
-	"Zy6k1attcjn2j+EIDdxCcsFty30n3MLAigz6VhHJDq4+DFIu5wWfO66v+9CZ0Mai9HF7pfmHtXhu28BL",
-	"P3WfTFJuhS0ch+v9qOKyqdSyyC6dMFJxLeT8gmvgF9mkoRcNgaVKzu8yZ8Yln0MG0pLmpLtq29q4m9Jj",
-	"flpnr9JzLoUhp3bhRNJNnxTThTRM2EPHZG45GpfVKk0pJG2VYd6vq6fH/zhir2kHIVM5/1D0Kkq+4AZ2",
-	"3XwqZhCv4hQu3DAcr0XG9erCrnKVqvlq16mq59FDgL4W8V1M34+4oId6FMws1NKnkuuqYoSF25UJreri",
-	"VyX7pWqVSMFumNzvS3yGI2uypLuhIk/u7AN8LdAaIKR9etDr8Zbcgr5IhdVgLnLQFwlf9W3xppkTnblk",
-	"s1yp5ataRHuP6m2l9oJNXjfdUYuRYTtANBSm1N8ee35fbVJd/gKxxT26+HNMNFLcSRKB5sLT14145JOp",
-	"3y5EZfzjiRs+GXdEHQYuh/b3MefsxLAq8dqntKGRe41vC2Q5txY0OoZ/nR0Nfn7/aRI+ufnLwwSozwk2",
-	"d44hbaZlQvpv+3cNLxUDnzeZN3g+3inydNi/XQBbAlM937MWOfT1i0StZtXlt7O56uqNabuHqMZaB+N/",
-	"22hUq2qzMLzNwBvxqq1g27SrG8vurJ6tUNfOIE6OXh0x768bgnvaJ7hGTLzbBh4oXtYsf3qbc+jn/qbQ",
-	"d0dmdiLjvQLeZ4S11+go10orTCh39re+PuvJPxpdr22TvIKP1nfPSDF88+O2Ia5D0mUgkd5e+rbd+07Q",
-	"rTE9E7J5df/PGeVlkaYcw4fvSfUEnT98qN2wh3uE3h24co9QvJXe3y6cblh6e3jdPrAnXN4+6E8dPrdr",
-	"yB3D6fYJW+H1gYLoDqv+eYPqts3d9EWAumLpZDBvT9nj/adPB/uMp/mCDx63zgBevXiDobZbGT3uqYu6",
-	"zKqLn+8FpMkLrV1gbIeT0i7XJF22lntuVS3l7mb+4+3pK+bvMiGtoobRpUpQAkpTN9+foT0yLm+bIjf7",
-	"TiaaYbZcsCrRPXF9sfYfwFO7WN9o2bj+FIBEQZ4F6qoxwYaV/ai+hU5kAh/X10mFvDKbo3xfs6Y788Zm",
-	"XaNdcjvZPqOrmx6Oqr5tVFF1vZV8/JodfNNSx5le10Y++BVL9cc3Xw381/HgOV55dvP1Xm/53ki/1o+c",
-	"6HrZr8bEik6ADhnqCVOSLqfc2F2izmkjcvW19K24bjK6OpT6Ui3w1tZ75A3ZJhPcsardqEn5YmPrkC5s",
-	"8cStlKAMil+gAQiXGP626//OLT9vKDRbWGpEn5k0VemzunN316iOdrSztr7gXKlL65T6oG2x//r7+bl5",
-	"/9e/lx/+co+zmc9MKCvl29Zr+XxdbGhKY5En/YfgPZ6THtqmBw9QzrY81J+rqG1z4mFK250cctft3zM7",
-	"2mZmW6PMRrO7jdCdzPCB7WvrTn4Te9uyal8C1IBf9CuUm6mDF/n+mD0/ePIN80gD5pJEM2TfF9ouQLMM",
-	"sBI2LIEcZFImE+740RTxgnHDorjQGqS9wMwPIqY0i+IFl3NILghfYSJCVfQm0R1wgsVtHxL4INdqrnlm",
-	"+rOAMtPugVEVKdQQoUutrkCGjMuESF/yFVOF7Zu0hI3s6IcaJUKPF6rxIv1QL0J+PDJMJIfsQ6EsMGGZ",
-	"VcwUea50L311Ot5Xkdq0r9nr5cXTlOqHsoMU3KLJnRkSkFbMBDi4wJVALZiVChNsiw0+S3DkVVuoipKK",
-	"S33ecgPC6shjqw6ZkumKLYVdsKiFpvob6nrUPGXflB9RZyMutLCrtyhWp5uKF3Yx6UEJHhV2obT4lQx5",
-	"yr4FrkGz//mv/46G7K3lsxmbg2WcWdQ5NtMqY9Hoen+E842MmMuBkGQfdItL1EQjEmCnOciT79ixkhJi",
-	"i9y9Fgno8FyalUFlbExG1I1oiWjIjryJolAMkbDgTlQmVjkYXxYIzbRKwTAhG6iWGuloF+fyq+jjgB6K",
-	"GPotw5YLES/8uIVKE8bdpF8f4icirLuacFY311xaSIbnmErOUrV0Np8KkPZYA+kUT12RSQPpNtFkpjNV",
-	"yCSYBt/j/55S0hl/n1B/0+AN8L67S01ONTgmD8S4f+SRQa7ORArkCgg3FrQbde2ZW3fWnixXOUoSms/5",
-	"u84gyimuQP6o02AadGTXcuNO4TBqELd7uHEW5Cm3qNAX6Ea5dSlGmydnAYGYMJS9X+PIWWBBcmkveJIJ",
-	"WXHMnyLSbH3caM/Zy4W1mSXYpdJXF2o2EzE1IXqIvyFwmpAz1e8jF8CTFIxhR69PUFEzQVpVinzKclA5",
-	"ilOjP50LY0FDEnptj7kBw9zektDBujQk6GJzrq0EbSgonEvKayBxMUelInY+RRWWIGHsEoScM7NQSzk8",
-	"l+dyb++4hsnt7eGlAdt7hxyIV8M99hOGHl5Z2FIaloprMKyQCWhnw34Po08VsPkmGjLctXMdhq9K8/OP",
-	"Oq0lU7QLOJfMO3U0QDdSkGPmUlHg9stzaZYYvw/GB6FzlWSsPHM9JgzfXOJQCpiJAsOksgw+CmOHtLGT",
-	"xOwRj3/88eQ7E5ZYdPYN+h5n0SzjK2YwPxDW4I5ZJJIIkwVXRR7Wi3poKONzLmRFnfchBEzDrWHpGzK/",
-	"ET/Cca+aSCSNvT13pL5Er7Xnr7PoE2blIWsk5TcRsZGz6KWQV1OmIf3bOWXt50HEHF54SPkM4cCF8RCr",
-	"ITuSrJBXEvc2E6lFf6uZUZrIvYIVPsvZwXiM66HWiLlUmjzggO39hHZihnssen307vgfkXuaWn//BD0H",
-	"RsXAkDmf5WRtNZdGOCymBEhYVOKXo1qQ0Yt3fB61AdFTJIlfGmTaweRZiGEhBXawP6nHYZZchgaHgTVe",
-	"A8RsBtpR/YaA4Ej2C4JGRq9P376LmHU4ccmiDuo7mjrRIDtwB6hgoZOYRV54wRx6wZL+HUwmh8xYkaZI",
-	"tS6kRGNDibKjUjk0TplbMtDJAVuoQhtHIWVfXj2jTVDjaIpyIbUmHTJWqSRkB+N9JhUjYK2zOrz2mOjV",
-	"Yr4ghGQmjBFyHpL9IIUH4yf45bnfFreAZF2KhELfVy4ZaefDX4fIe/zzGP/g+MnEg31xDZehlmNdEhqF",
-	"DnaL10icrNknxhlRsAeT58ToJ+PHPg16A1avBkczC5pygyfjsfMl6BWQs5eFJSMVXjPLVibq5lEcQ24H",
-	"5aWIfYU8memQcR0yMF8zAynEFtPIS0idmpaVA2V45pBKA+NtwAVFt9AxXh/usSMPuc64vkKlruukSrNo",
-	"Dqec3FIqwr6KfnjxjpHn9E+b0Sf87ybCZKQ2ThrqbHEycelHKmKQDn/iQfBHOY8XMJgMx0EYFBScF9bm",
-	"ZjoaLZfLIafbQ6XnIz/WjF6eHL949fYFjanT7eAnvkIhu5ZZ1ZgLxsN995zKQfJcBNPg8XA8fOw6wQuK",
-	"7yP8Mwe76e0birolUHvIXheXqYgPPWdnWKVhgEgdcNuAxsu6kASAd0FWKHmC6cwcrGu8dxD7k/H4FrR+",
-	"D0q/6tMnKi4ykH7n02CUqBhzpIU/SAhG7tOvQRhcwcrgleES0nRAUhr9srwyQ1ogDDKwWsT0SPkR6eSJ",
-	"kGDoMn5Z4VQmh1jMRFwt69k7XPGsAX7aKpXdMPSOZz0Iegq27mZYvz7RP1nF8AYkv645gunZ+zAwRZZx",
-	"vQqmwSuOca+MsGhejuVhYPncYKL1lrJuTJ7CmsmbFMnpzJB9V4Z1q7BkLxHJl9yAw/5HnsdRr/L446H7",
-	"ak9Zvgbqanch+LV7pHCESdWDS+DEZSK5VjGmnhwX+f+b+O8Vcxv7yT1Xplpyvk62fL6iNHlmt3P0YSSx",
-	"hTClQjzqt+03la38wSSEhK0eXELHXLZF5LjnOypmo7DqrHujwOq3EE2jbcKwlMHC+ZBe66qO2ajEoaSk",
-	"/Ez195CyDbzMuzljSBkj5UdKM5dlrosUw9pxVdY236A86+df/cjIvRd2E259sOp6b32y9bobPt99ncjt",
-	"6JBF6H0jtqToJZWkODwX1yCpUnCHlDHXWlCfgAqFDW+pGdcBqxWwPH/2Rw2DEn7XPKQaNL71HVLvBCPo",
-	"fcuzAvntZhHVedT6mqcyXVUqRq0YYViJCuxbu7y36S3bHTG0N+/v6xvcEQ2aYut8RRZpurOraCAae9zF",
-	"qXSv3D6Ex6h7eGftFsn7m5YzwYqx3SGtG0qlFylt8T3BOEyP3/h21XQJj7BqdE0OM6RaYbmAum9OL17x",
-	"K5CHVAfQPe6T4taLgOuewSn4cfme9N1cQ+f1X6cR5DO/Vcnqbsrg36o8+uHnBga2RN40UIpnwYz6SusA",
-	"90CozHeeklrb3dZYAmX1y47mPIFfK+jstDFVC3Q7DY5mWsR89ErwjF5AbqKlzgKzgNTBYbIitWJWyNgd",
-	"kZBY76K+/iT7pt3p9vCojo3t78DWu6zdZzbUJSUm9vyUQN+U/rERPdP5GYDbnq+e80Q8vIW6VmfHRF0X",
-	"mNc/D7Bml+gDve15QbTjfbPLtjH2H4wPGnbqAn+VoVF0txjYejOwyiLv52LbMGV0tbfaWRM9E0zGk6eD",
-	"8f5g/OTd+Nl0PJ6OxzhGIIU7vKY8+bJ2W6NJcZd3t+L3beTMpt1Xpd/+HW18U9VX6eBnmdrNFwxsdIRx",
-	"m9Hc3DV+VD/egQvl/b/Q8BqFTXVrLW5GmlMekNiFVsV8waIRKYZxDdloVD8/oOdNNKSOJfUuMVI+q5ry",
-	"ZRv07vHT6cznxk//sxS7B84M9BwGxKre3zyoXgw4GI/vnEMRKbvEoPEXiEFH1P2kknX5R7MOd0bVMY+N",
-	"h4O9puLDSftwb1Mgcb3y5rOdkvFBCsTTzunk/5WJv1WZSCUb1Wn4KMqyKdsNlHnYw45VWw88aAMdDu6F",
-	"ykHYByHLC5JKlj5SPEKsh5j6B2Ueqjqs8WgObfRbpiz7jfRDK2EMl5Ylj16YXAnd+G2IuQrunC3cq8pd",
-	"gzt+wVq35wC/r+LtYhtKl9f2KpsL3lZRK+k49p5F7Wnbpn7P0ratsh6pSDPw2P4dSL+G5YiddfCz1Of3",
-	"qTXbANueaJ/8yevNPhBLx0wcrqfr6jfZSV+CMPq0a7mpwaVOEsoDekEHtH2lZsdO7ltw/js46/CB1BoL",
-	"vI68/xCJ7Haf7oq9nbX1zu711prvYHxwyG4NCLeXcUMWOT2MGGHemQYrqD1uN1Vw9wsWD13HlRGCx3EB",
-	"Iu1GiM/MG36H+m6r3/8DVnk7uPKy1tvdm/v3nUuF6roJYTzeokKPjEib/HzdAe6ANMTqx0FmMrAcE+Yh",
-	"+xYI/WsXkE1ZVOIfopBFLWhD6wJBmvBComIHrPeO1Z92rlcOPy1UdYbZLESn7MdXIZura9AyA2lD9uqH",
-	"05DF4lqkzKhYgF2FLNfimltgBmKrdMhiJU2RcgsmZA6AwGY8FqmwAkyDnNMOFHYNxt0BdE6p2Kv7fSFL",
-	"xQwYHWOFzX5SBd8ddhuQJrh5f/O/AQAA//8=",
+	"7H3pcts4uuiroHinqrsztCzLzibXqTtuJ5nOPenEFWemqybxkSASkjCmADUAWlGnXHWe5jzYeZJb+ACQ",
+	"IAlqs7J4Jvnh2BKJ9dvXT1HCZ3POCFMy6n+KpgSnRMCv55wpwtQrzCY5nhD9UUpkIuhcUc6ifvRuSlBm",
+	"v0V8jBT8PSKZjOKIfMSzeUaifjQWURwJ8ntOBUmjvhI5iSOZTMkM6zHVcq6fkkpQNolub+Po+Ts8Cc92",
+	"Q4SknMVozAV6OT74FatkWpnsQ3T0Idpyvlc8wWaS+py/TYkgsC9GFkgQyXOREETlljP8HYtlaHSsEMmk",
+	"mQEzuSACpWROWCoRZ5V9nSUJmauD4jK2mf82juZY4BlR7mYJU4K8fBY+5AS+jeKI6k/mWOkTZnimxzTf",
+	"DWi6cgFjLmZYRf0oz+HJ5oGc85RkVKrXMGwQsKhUMcISUYaGHw8S+8IwvC791colzfDHV4RN1DTqP+rq",
+	"81CKCD3Of73HB39c6R/dg6eDqwd/Cq83F5KL5kqHjHxUgwS+HTocmGt8GJExL0/x95yIpXeMZriWBR51",
+	"u93QItouzMFl+GjufFcvUzKbc0VYsvxPEgDjX/E1kQgjQeYEKyTxmJwizJYoZ/T3nCBFPiq3NENeysV5",
+	"Yx/owVtOpPfwYRzNKCtOKLjOsSEHwTPSNAUpjXALLJEgOK2RjWMgG+FFloRmIwA7ark+lmR5St5xhbPm",
+	"Is95zhTCWYYEX0ikOG+BHWqGGSgYx19CSsY4z1TUH+NMkmIJI84zgpkhdYY8N+EYZ9kQ4TSVHhXXqEdu",
+	"iFgWVL5lSQXRL9dCWD6L+u8jnGXRVeg0XtEZVc2FvNWbx4BCbZPBi8F9P+zG+h7oTM/d07cwo8z8VUIM",
+	"ZYpMiDB0URA550wSOJILwUcZmelfE8P79K94Ps+oYRCHc/PEn/8pDbcoAEi/kZrRb3AGiJQShWlWoOjv",
+	"OZEKjQTB15q4E8QFmnFBkMgzIk+RJAQRIbiQHQ2Z8FvUf18MXEBeZWQq0ZiSLEVUIveEfn/O9TZF1I8O",
+	"4dhur/RhSoVZogfLBetrfO93j572ut1u9wB+PNY/nrg/7T+sz1phlcuof9LrxZGiCnAmsC8MuympiDsw",
+	"eejO5da/uD8JMo760f85LGWQQ/OtPHSXAddUhZFLPiNqStlE73ohOJuY49OQm3B2Q5h+UIKQsAAei5Mp",
+	"MntAM4KZBAi0M5UMUf82F3xOhKIGInCSECkHM56av6kiM9lksXFUMqiSSXov623bV7AQeKn/TvAcJ1QF",
+	"COoFEZIzGTVBNrbQUH/jZzKhTFpkFWRMBGFJIZOZ9fTR2V//oS/2qHfcpPN65JwpI6asupdz+5h+QxCs",
+	"SDrAqsJIUqzIgaIzEpqFphswnThyBEeGqfmYCqn07evtOfSPy+tZtYFChArcSYYVVbk54XI/PB/5QM3y",
+	"2chcRkZvKJsMsCB4MOt5cOFdWMbZZJsxZ5jhCZkRpgBysk2hrfHeraOYn5rHy8UEMyqBqA3MldRFU45E",
+	"ziSi6tQcMlZYI5cSPMuAOa69w3kYVt+c/3KGLmAHMeJz/HseBJT5FEuy6eYzOibJMsnIwLym3xd0hsVy",
+	"oJZznvHJctOhiuc1hSDihibboL59YwAPBQBMTvnCCuFNUJFUkdXApLFq8Adn4VtVnGZEtQxu90V3IGT+",
+	"kdQ3lM/TrWmA1eIqL1CmHp0EKd4CKyIGGVWCyMGciEGKl6Et3vrS2Xsj9rqZKrSqsmhLUS2ulFTQP2uf",
+	"HFUOMq4yCA9gHPwG8LmUhvjonyRReo+G/5xbfKnzIEVvAnj0Qgt5aFFoqOaykFxQlUxJarlhqrnAOGoK",
+	"gyUradwP+agE8GecplTPhrOLypKakFffEEiEzTW/ZGZZWNOQH2QhV8beDn6QiC+Y3RhVaIpBXgpzCSfN",
+	"ruZYKbFyr9GErWDXGE4QGDAj6SrFGBaEjYisOSxVsOAoKG/7EGkBzRxN7O61Mu1q2Lhw6k34XqzUP6PM",
+	"//QoboWnJkhse6BmRbe3K5dtiEkdrPXXdWK0ctISRQJkaEw/mltr7qmVCRpIGLjlNYHayLlBQjunSfAb",
+	"j7TVuN7YmpHUgotrDfrGYtFUjHyQsUTJrMTN65M1s++4OM2rtTexGRBV7ypx8m8bQdjs4iy0xCEzmOIo",
+	"mWKmScFoiSyqzPBHf56HVqOrgXdtwwGsW3kuwBi2PJB96gUz/PGleb3XrQF2HBkTiv1eiZzUFIdC2z0C",
+	"Xc1TeLurtAff/HV28I+rT7344e2f9qMV7CLhby24Vw9tRpn962ijE1wt5hdn+tQ/z4On3Y00gNqNrL+T",
+	"NQpCOd6TynLgzy+iPfh2uG7Fdvrhw2XoagPaxebKgjfbSfdfVi8o4dc3Fq6CWU9zqILYOviqaxVbA2hF",
+	"6ajJc2evz5BlUjUL+yrtZLsN7ElzKY/80fYUo00J2fIwwxLhbqrHDgrGhXXjVZmZVu23FMNCIpjnCVk3",
+	"yGvyUVmPCgCGNYivesVYzesHCEuvTr1q9/sRn+8D62d5lmHNQKyfIsB27iP/bdnWHfjxBgd1B/68dr07",
+	"89g2ftkyo/digP+tfule88P197slf1w/YIVf7okrbjDr/eWS6zbXbl64cMJgTV/dwTGR5MIZhho2qzEX",
+	"CUGKp7DzpolhQxmXcdViibijTCsVFkoOQnYHZ3FzpjW9fWRFi8rBhBb8+Y27N5ymA0Gw9ac2R+M0LRbQ",
+	"iM1hiBp/vsLXhKERTq4Rlggz40mtb7Flzbsajp0AVp5+CUVXq0F2J6PDllBWZSmfQ5VaAXZnSB8UGhG1",
+	"IISho6fdLsIsRb2jp0/XQ17tRpoHveZ49ybnXrit3idhtzR3N/3ElVCOmmArws6AMGK2OALGIhwA5++D",
+	"gOFSYyfWP9qsczUj853ldhGSs+qsZ63cZY7j7sPIvQwz3sembltOf092ezvSc2cfbDXd1wKB8oxIJJWm",
+	"GpyBlwVMuacIO0dMghmyzhPN5GZolCvEuLI+MPNZm/drU7dAODLRhJKZRyUaEa0kIMVDd1S4ETZzhQWH",
+	"2N7fcA7GdIkWmktitrTxMmZS2EHKifxCDogKCDQgaoQlDdCqGyLomJLULdrEOMZIEDizFI0FnyGqYsQF",
+	"0iNySVI0JSIs3gVjEV6TGyKs40EG8XRrV2gYXqxTc5wLNdUz8iyfMQm+DnfEd3Sh7ss/6sSH6qzP2SSj",
+	"cmoCr9WUg+eZoxmeFwAV1FJxWKY+c55pNPTQbRgawoa2rgjNhqFKKVCDxVq4rvlii/hZA4urgHgfsoUd",
+	"6jKfaVV8A/midnrZAi8l0mT+tDh+TR5nRCMLZy6YPFprD9hdxPA30FTAnHWsuvBf+ALNMDP+PWmd+0G9",
+	"oJU6/2tT0xXOytIPV9v55Rt0fPTo0cERwtl8ig+OK4HNr5+/jeKmv+844O2ry/2lS+8FJVn6HFSq4FW3",
+	"EEITpRpisS46tb6Z/3f55jWy3yLKFIcDHvF0CVQeoyKP4QdZI5xtuoOdqojzscsKnfEvBGdq2tyii34t",
+	"o5r5dTio2Z/ZvhWa6CVLycfmPBll1/JucTeteOOB9kYwWsKkWVVoG+2ZQT+fX6CTx80sIE9SPX7YAEt8",
+	"8MfVp158fPvjgf2ze/BUf/Lk9qcHQe/0r4Xv41fn7bwXlqC7+2bbTEmbR3aWZqFTFzltgztdVJPlBmt3",
+	"89389DXMTwYWNjc/1XDlc5qg9gbe621Y3xi879Xu5W64vsd1lrDaTe9BYq3T2ftlEfPma0p28LnLlNAj",
+	"Qe7RKUjXiFsJD4N6s9a39sa7qFWBvKFY3C+RfFHZesioN2uT2Da1PbcaVaatQevwwRpSUcEA5zP8AqHn",
+	"ZCRpkNHuSrR9mbUIAQ7BrA9KO5Hq7SGqBh3raW8BLpVMzZOqXPdff/nwQV79+S/ulz/dISuozVu+MjPU",
+	"A751sWW7w6IHKd4kD8OJoCGVUD+0Dg72QMgrFOp+UfHqSXzuSHgPfdrN6Tsp0+vQbC2XaUW7VQvdCA33",
+	"jF9rd/JZ8G29xasBWhc8o8nyJXvBrakxACefK9PRxgIFc7bmsK51WHX55sJsYJW5dGizJIcoZ4pmpRPF",
+	"bU6iueAJSXNBZDWtxRk9yjxLyecB+0d7xkTdMuKsrXZ/IWz3crHDOG4ut+YzenGOnp48fIxs2jEyxh7Z",
+	"QS+s4X1G9GlLW2XDyXcmF1HmyVTrb0OrRQ2kwooMERdoaFwE6QCSreWwE8UtZrBaprLSkHgKVvO54BOB",
+	"ZzIsmDlbWaC6Q56RsnLBSPBrwmJQKvTSF3iJeB40vrsc8g1Zg2fkCzCGMnk8XIEC0sB/kIimp+j3nCtI",
+	"3VIcyXw+50K1qFHWrBaKobq7mdcSl9oIKWGKjikxCuE11VAwdgCzViWzgpuz4NotFMbF4pRCIH355mJf",
+	"tKV8a7Rs82pBjYGx56xZCH0tFuRTgcdqE2V3Jz1DD14sbu0UW1PKQOUMWVC0H6QrEySNi/AoKNvvQlsL",
+	"gF3zyqV5UL+Sz4mQJN3yANtTzz630rOzYmMuJ4AaK4j85ZuLs/lc8BsjOm6h3ZRrDAlvgmch99Nv4LFc",
+	"IgxzEr9gwOpgVYXH44EedIeg7dqBemU8zCrXnItcezD1PVLNxRIlESMkRRhJknCWojkUleigM4b4DRGC",
+	"Gv9rwpkkUHgGfIopJ7LJ3LCURMqZNYqvAf7iRjXxyLjMTWGNbd4yaxq4dW75+jzDbKtX6r5hu2g7Uuxv",
+	"P7C4lgs8t7F126jsZuKBvjg5GPMs44tBPg9ZGceU4QyZRw7yOZrlUqGRZsQJFylJg86JKc/SwQx/HKR4",
+	"WY04fny8plZOHGVcqkHCmcKJGmjFYjZXARx7xpNcn5QGPfuQLYWlCTSWBOldEqkFLT0kskP6kfQPt1vM",
+	"jLJiRzXxi7KEFBY8tyB/qurGg+lHgvA5YYMFVVPKBjPO1LQWrt1bn8OUs5QPZkRMiBto+zuogWn1NlvW",
+	"2XZvbUfYutK4FTpXwH/GcbolDmThslC/ETqZaqDSICQtKC24uCaikoPR7a6FnQUWbDAnIrHkzH957buw",
+	"jE1EgN/sk/Vbc9WrKqsoB247TFA/AtLjOOhGPxsBTS9rQ9zgLCeISjTRmvptHNnqdKvfHOIJ1hLtEEoe",
+	"MG40JBhrBy++lQM2ddi3nYQhv1rCIo4hbcEetbKiyEcbv0dNJTitp2DLIBu8L/Oc3BuXFSIfVcC2s0le",
+	"jyer1awp66M4/WP0/PeejqTX1XawuxiZR1iSNOgI86p1ghqosFAuNGtfCsGWInxRfqCQrrfMuqrrgjBM",
+	"y3E+o+NxIBzBRhpuqpOXqN9QyetCix25ZTl7MB1r9fV+WYxh3/swFH8FQAtuplhGqICGJrGlBS/DS5Ty",
+	"Beug51AUzuhnrmRaGY/BkSQqIPH76seGgrQ0Ve3kJvL6uc2rSDwpYYNX4FFPQ5CODWyHUnUeEgBrKKIn",
+	"1gPo5ZuLt+5ReG1CpRKFB3jtq97j8LoyxQs9OXPtEPYVeJ/K603e0Y81NVNvLXYoe5/ePcUeaHinFLyS",
+	"wH6uVkH2Zsja5DNzLBSAsiDzDCfk1BR81OIOvSEMLaY8IxrG1zqE/t2gflXa7b8NEgQBUlAuqFr+wnOx",
+	"rQnm5yWa29c76MwUec3FRMvV7kARAxPtAlOl1WA2IaJJgwloYSypptA+efxorZrCtOSUbf2aWeSWr9WT",
+	"u4pFF+MV62lB/rcelG1fgyms+f/CF8jk5IB3IiFUn7ckJuoc1CakwSIjltwVOz5+9HCtNo+Ta8YXGUkn",
+	"ZDB1ELJONKhAFPh8EqrF491HIB/nVCwHY5yoYJpACW5ak+e5Qpi5MvPwrtak4SjUlEoTma/oTH/a2GC8",
+	"lZ48JiQd4eS65XbOYFIMJe3BXRLvbgYJLbV2tPX11E8ursBSK5RWidpWNlmsoD56OYIx2E3xDUEjsuQs",
+	"NYWKNbSeXbxEVEmSjRGW11DFGPKETJ1nhmdgt8VoRBgZ04RisWzSjhGWNBnYc6qyiXUVCUqecLJhUZKM",
+	"ay2QMpMZHLhvSKOV1XLEiGrGTJMpYnzE06VRxvUJEWMe36qEQSA72edtG+1jnGfZFzmyGgTX7qq+kMAB",
+	"t4Ko44LbweevwGaNScQYkCXCgqBrMlemHF+GpWy6vLEkA7O2NhQvTelt1tKjcJk6EFVWWVmPwqbaEsMG",
+	"luYNnGy21UhScU0trDFbbvl+XTf3DmrVIsuNNxfQduVW1tlSYk4ynlxLQ0fAKD9aIi02oYzckExLLVM6",
+	"mRJhPtxEWNHPbyh0vaMzYhhYxhdbvzMjKc1nW75WN53rxRZDmXWsOGA7ynbH3O0jxs1Bd9ALwWdA+/ic",
+	"MMomBSnEksSlG8c6rAuHhTXPr3LIldJDm8wWlmCkpBO248tQfX3gWifsOohzIKzzhATfnmeY7fBiXXbw",
+	"T6FlX3HzsP3pGxtpgaPLRg6Zi8Ao6gCXsQLB4CrPqbCD+MEZse43iJaIqxjfis6r6l21eL28YlwGve80",
+	"RonudxhmR/Rv6dRyZnu0nCLOsiXI1mhY6cryH5rND31Ld3uM+d85Td8WGUhbhUC4l+rXvQQKogWjJcSM",
+	"QYuMavbdw+3N3Xa+q1DBXUmSXKsml5r8muVxnKtpLxCIeJarKRf0D2CAffQzwYII9L///T/DDrpUeDxG",
+	"E6LFZcVdNjcaHt4cHerxDjW+HlAGQXnwFWaI50rSlKA3c8JePkPnnDGSKDQX/IamRMQfmFxKLX55g8Hq",
+	"DmGKISjpEBeoyTIEe4DDC4oOJHxeSK5UIIjZcIm/VpAtuj6p6Qf24/DjATw0tFnZRsY17015BhEZetCf",
+	"TvVvsLD6bDarbCIwUyTtfIA6Cxlf2CABSpg6FwQC2aytyrwIX8OaZH/Mc5ZG/eiF/t+uFGRJ+/2E35ir",
+	"fwsCH9IC9AFI0MgImRBhWOZmIUhGciKD6xDmRoN+SnosHJprISBU12ZR+4Fac8HHNCMwF/TBsaF0cHTV",
+	"UXlq89wrj7ihL03FD29ok2LOGYzNx2MTMumXC6llVlXnq3zTeNJNe5amMKzxvjReknwu+y5WT+tBuTIV",
+	"TbBItSighUA28c324C2FJFP3ur+ole+6F9zanmn+suYVcMNcE/Y3kUX9qIYYFeOYwWatfBXBVTVQe6+5",
+	"otIUb2DmMl6ZOsC9jxRhmKkBTmeUgRcHSqIP+HhME1J5x+z9fQR9bTgj/nd2m43hKlmFZrQaQNXGq8NS",
+	"bcSrMJRUBwlCx9qdxuETq0HNBjv0AKW6Lh8g1o1jzNIDkEJuKPjUbqH5EmVjHnbwTglOMyIl2Cz4GM0o",
+	"0CxHAvpoTvhco7cgnm4fW1pqQjnM9GlsjVUEvPFzLBQjQgLSfmAgs5DUhFGDq6CwaIFqMiIaruWUL1jn",
+	"A/vAHjw4L9tAPXigPzpAD97p7SfLzgNkDTKOfi+YRBm9IRLlLCXCcAi7h8NPRcvD22EHQfwAMCaJl464",
+	"20cNgQFCr6bkA0M2TlmTd/MmhVhjzLgpAmMD8MEgJ9FJ9yQ2wgSwAjwzhQ9sRjFNjX6eciKhxhH5SKXq",
+	"wMZepvIBnPHf/vbymYwLv/tjzdkMv4C4R0lY6uL60ZCmQ00eTUjnaTmpbX2GIPijWJ3lUCAi660pOiMx",
+	"shuxb5jTKwaiqbe3p2aprzSmPXBGyOGnFCscI8+RezuEY8Ro+Iqy674m2P/xATy9H6IhMp35OhCiDx0X",
+	"qbQthCCwMWfXDMrs0Expbi6Q5AKWe03AwITRSbcbW4WWThgXwF8P0IPfNJLIzgM0vDh7d/7L0DwNkSy/",
+	"EjEhCJxTHeQqgUD8vcBMUtNrDIIth65T4LC8yOHzd3gyrLYe7OslYRNqc9J7EmsqnRF0ctQr32N4VprM",
+	"TNqBhQA6HhNhVv0WWi7qZRsv7/DizeW7IeSjA9QMa/0Vh31zNfo49A5MZQ24MaXPwl7Mqb1YgL+TXu8U",
+	"SUWzTK9a5AwUWH2j6MwBhzUWAYL2ThCoSWaFkFBgwXPY1kpv2Nf3AmANMCQV52mMTrpHWoeGxnEG6/Rn",
+	"x8amrzUhfUkzKiVlkxjwR6/wpPtQ//HUbgsropc1oikIVj8acb2a4vFTrM9e/zjWP/T7vZ5tZqfnMEkX",
+	"7l2TVzGMjZdRfwbXifywJz2ivtiT3lM46IfdY6sovCVKLA/APAaS58Nu19ASTRX0yY5yBUhKLWS6wCIN",
+	"m7UusEP0oz6TsYgRFjEi8ickSUYSJV0HRz23S4aBaAR5aiUj5pW+MhOd6887D9CZNTXPsLjWQO01X3WQ",
+	"VZRvAoiEAjg/Dv/6/B0Cyuk46uEn/d/tUIu6JXLCqwYXez0j3GY0IcxY6WyTx7M5TqbkoNfpgh9JSydT",
+	"peayf3i4WCw6GL7ucDE5tO/Kw1cvz5+/vnwO75SxF9FveKkv2Xh5iuiqqNs5Ms/xOWF4TqN+dNzpdo5N",
+	"sRzjdDzUPyZEtRWfAk7rGhF20EU+ymhyak92jGkGDCIzIXiSCP2xyBkEWFtxjLOXWrqbEGVqwtQ6Uva6",
+	"3RXdKANdKIsSMs5yaP0V0WHKEy0iTm2Nm+jQ/PZHFEfXZCn1J50FybIDuKXDfy6uZeefJiBuRpSgCTzi",
+	"ftXrxCllRMLH+o+lHkrOSULHNCmmtcfbWeKZ11Ri7a1s1iPSnFmgQyQwW/NlXLYHDQ9WHLjXcrLUaKP+",
+	"ey1HuUJX0Wus+Z7jsBq9zJHHkcITqaWsS9DptPAUl4fcBkgGZjromWPriuemciFUoxhhSUxvy6E942EQ",
+	"eGzlortCj0twifj15pdg5w7cwpkWqvZ+Ay9lGeskJcJ6kv/bdv4WMNcdP5DnAlXdyZfClpVXuADKbHau",
+	"aRjc2JQWGUc/hHH7bYEr39gN6YUt935D55hVr8icnk0SlK2XVUrdrRdWtmGTXiYg0mqVVp5PoYEyr/Ta",
+	"AqHE/Q7WnQ5IG/pjXJcZY5AYQT7iAhkps3mlmq2dF2YOv7f6+/D5lY8cmr7Ht/HaB4tIybVPVhpL6+fr",
+	"7XLNjk7RUFPfoY3uZpyRIkYKNAVTCiXBQlCwQrkE4FAXZmmSOpsNn21BgwPX1MTPGDvw/grVT9uotl2w",
+	"n3rROmUzjCiqXjTnfMOyZQFiYOijErkK1KG5i+rULf33N3RYr1kJwDSVqKjVH16M9/V26yl7ADQXcoGF",
+	"KpAK+J/TvgWZYAEaO/gWQHNL9IgS6vU5L5dLjm2u9/doVQ/11R3fr+5KTE34s6ZdlSBmlmfZxrTVa6wT",
+	"oK9vGDGtzPdAYkuT+vuqgezqtkJ9X5nyxF6WdGmRdWTXEa8riKIPFTr+eVnrV+gsVLKDXippOzAD7AYt",
+	"xTbiHyrlaTTS1KQo/tYB/QyKaRYFXKkto3YKupcptGkVkUpz8SY1NkTl3NmktyPHnoL8n2QZGaACPvUz",
+	"T5fbwZPt1H7213943ZxcCU6v3877aAxmu2aztojymTXIpSWSmK2hlDiLAzqb4JT8UfQg6HtDVdpH9aOz",
+	"saAJPnxN8Ywsqy2k+u8jOSWZqY45yzNFxzlLjPcJIGMbDLDpI7dVr5GNrKmh6dEGx7rN3CHMA78HHKKx",
+	"GcHUz9/hSduQ9rFDeOY2jl7xZGUAq3u+eM4uYv9IbuzrNSw3fh3PFdNAbU3nLfqWcUctls1Weeuke+Lh",
+	"qRG2CqkYJCqlhYmg1Ftg5N2odLXh1vureDWe+fUKol639+ige3TQffiu+6Tf7fa7Xf0O1SvsHj2FpKwD",
+	"+PFY/3ji/rT/el8Wb8s2SnqX22PxVbU8QNvuC3X7aEscb9O0CxjcCdVuvyBvBC/aKqS53ZZ/mDdfPgPO",
+	"MXcJDIHwx7jJIsEz6XmOnBtRTQXPJ1M0PDSuWGMSHx6WAxwYb+ywAzZjsB5rvvmkEMycIXp7bmogaFdu",
+	"Ov7V5D5tzEYhXPwADu7PIZZaNLw76Xa3FspMc+oNOFL3C3CkM7A/g9Fg8a3hinER1pCl1V0fRJx25tIw",
+	"CK/U7kuJ09ipC4dIpTu8MW+foqGJnhoiCJExZmUQJ5ULp663xedG/y/ZmiDmUowZ2+lZmoSfomP3nDPO",
+	"2zpQK/hd0Tlla8OAa8EQ1gPhMGBXuLIdBoqWfsRU+vE32qJ0lRFndRWxbF1/Z+Wq6BPzviy0Z2p2WfZt",
+	"ytgVfS6i5wf2A78NP1yrXoztEmMjoexGXH7DQF8LgzA2Z/Z3SSXI+8rU/feT1jzLc/p0dNRLjvEJeRht",
+	"K/u6K2/hjxYcPIw/N8d48GpNcrnDfvu8n2O+jSz7d9xeCNQ9C8/sn8BUYy9a2LGL7QFft8PYXIIRyic2",
+	"ZQzQXRj1BqY3u+rXGsxWMPYzj9ZQWUE9k84wzqVrVKM0GeEs1sowOI4QEN1aUsSPml0PKTMYM9DDD386",
+	"Nckhxnts6rsYskghvmcpOx/YmSGJejioXDwSlE1kTYcf4eR6c+K3kWhRtaJ+YKaUnv7UnIYJdh67cKwx",
+	"wmgIuGzi42JNwBZAuMwTomz7ZCK2mkN54dEpMQ7EdhFmZ3K8f1HG9UQp6nc6smiI3O2OVOcrijmrCF+7",
+	"uPNvSPyC8pWNWdwoUDFIAleIXA1VYQOPyg8STalUXJjYkIWlavNMM9A0RowsiFTG8tdBzw1/RzOcQi4X",
+	"REWEIqJvOE1NQPRe/C61UvT3zAFzUFTu/8xuGL8rxEGoXUC71yV8s4rzljX4F11ZS4FLVmrbv5BpLfif",
+	"NrL6FH1djBi6qRHouOi1UTfzNHpPbDLcUaV9g7/YaGvzzZ08F6EuEd+SC6MRe95QO23I+F2NNkH/B2Rs",
+	"DUtsjSFTLiMsxcL0+KBtrW1MQF3FsFNrQAL01ZViCbYh8Twk2JmFqCf+mTZ8WJml4AziHDxjT2MFVBYU",
+	"lwvkBEzbVWsLN0u9E8jX9Lc4rDSh5cYeW9pguYmCJ4kgBAEuHR2d7BFrHwNuHkW7ItzX8Zg0OrmEgkKK",
+	"GpL33ndisw4aeifkvBSYxceo6kALk5lt5K3DT5u7Vcwsfo09yN0KGpma+Hc3DvrvyTjj/WHLO5dqd4/8",
+	"H3XW+jk46wZSs+a/W+PUIYiZ/U+fe2FtgkFx38b04gwxENgvrRZncmw1Ns+4gGiHk9OSoRu1WG/DY9y+",
+	"raVXtTmTTBK04Llm0SB2eE0ImzRCj3tnJu1sH/EX5ecuo1VrIEQUUg4xCazOa7cx8nqZtV/YOrIB2fiW",
+	"vUFhpvkOXxPb47DpyiT2xmjZ+3B7JlqWj/mXsFRYL6TZ1HcrxXcrxecWtsJBJd+CrcFDhW/OztDIfL9f",
+	"dgZXTasWrGzbPBVNLTX+mllOEbZWA81NjMtcU06T0gj5XWQ8JolCo6UtRFaxRpjhzVimm0y7GWKHCM4L",
+	"G0799cwK1nLwC2bpgeaECE8EcS43faAzyqg0Er9DOfh/YBoxNTHu6VZ2Au8cvmZU5YWNS/93tg/UacMd",
+	"xJrPZRCoYs03bQz4rPwp3g9w30d1fg1ofk0d3oP974r7esX9Tizwu9L+Obne/VbYjdC2Fy1d8nm7jm7K",
+	"UFiyXFfE96BTX765uG+6tClC97mzLl37vYPitztlXr4xAaUUQrFMH7/getyXm6GY1xrx28jec51RvqA+",
+	"WtZqCimj6yp8fTnF9J1rEupUPVM8z3X8GcaGvRUFSytFzAynqz9ij1Ge2np5elTK0NCUdBq69g2mPJTs",
+	"fGAFRy2nrTmyy4HAj45TmihTlwUq2ISiAw0mXL65+KpKZtlSxm8GYbuf9br1NmVPupXmY6Y8Z8+W2Ox2",
+	"HpaFMo8All0Y9OWbC/B9R9ugxNfROqG/UBMPn5lesvdZ2fSqsNVwfpMafbvy6MOyvX2rOd084s12WkHU",
+	"uKgBZFp2D903sc/NFlgWXcRTtDTthBp66hlMZdDuboS/RJ1Kv5Zqk9ISbq1Z15YtfH9VbUtahe/ysUAx",
+	"vHBj0q0GcK1JV6zO6ybT2g/UzFRr53ncbW3SedzaMfPopK3B5aNue9fK426tiY2jWw/vRLfCHW7eX1Ub",
+	"0VT6fuhNB7txeM1TTsqGKCdPyi4nvZNgEw7vxZ735vHxo/LVx71m941eo+vF0UmgF069MQPkszYaKLz3",
+	"DIpXjc4E7yOGTZo2hWLAVy1NcyoF+vV9FnX1jzSHWVEtX++8UQL/yYnXXMcViG5WItfvVsuLH7WVDNeP",
+	"1uuAP64U9z4uy0g3Zzp69KQ+1XHbVPBsfS4NPd5kcGFlwenmhI97G8+nH61Pp5HNm+6xCfkHyhr1C46z",
+	"Mac2TbNeshdQLjbAOn+zflEnj30ramurCAz2rLJXqL/w/Qu+69jnney1VgMOcsJ98MB9ZrmflO3boSXa",
+	"d/b6nb1+Z6/f2eu/Bnt1BfNcu42GZvzZPE0tCq3XGfl+MOQvbpPa3NETTst9jpMpWIWK1gxGnHB5uqYr",
+	"qLU22aR6/bjn7+EsIa4PQ6Hbhr09K8xP4cTZtpobO5mk9p2lWkcP9KMkCYeERJxSNvkp2s64+hVyU1vw",
+	"7lt04LRbhoriGwXd2s0IBJ7XspnAV/O+vuC5QGRJZB8tptw0FBNcERNB5EzNCWZQbtWuFwp2n/R6P3VM",
+	"yX6NjYUblUpUdkw6td0ErgmZw3hF7/kpWaIFEeQD02IYSU2F8bBrl3GzDpMWZcv0u5XNiNedA9nqIlBN",
+	"fcY1F/OoQ8js7PZ0Jyzf0bX7XdP4rml81zS+axrfNY0voWkU5ZW+uqrx8ls0/BXCSE3iuciVE3eqbbDu",
+	"IvmkdDxe0cWhaKfi3NvQ9Eaqind7UTOjxugGZzn0TIVfqhV1trIG6smDAkGrygi1lvlsjgUBxaKtxJfZ",
+	"RyUyo2hGmOeQArH3esomm9aW/BorzeU1eRqRMdc8WjMV2x4l6keHju0cGp5ze7UNtD/T99qiXJsbJSwh",
+	"8osFb5zbK1ELbrRN+lVVY4cbrgDNmnitsvhTWTWfMsgZMLX7oV2oBq0VQVzbVMuD9KhicWugH2KRTDNF",
+	"V6DKV+71avu2k67BvRhZ/oj+97//p61QOhSDayk+Hmjyvc8sIFMI6qSsXq/Zu+bHA9eM1XGOcyxJtU2r",
+	"K2JnG0aXBeye4qOkezIijx+nveiO2TpFZalwaNRZlhWtGL8XtWuvv+63rFxZwGm3+pimftpiyjPyuSpa",
+	"3rWW5V6rSGqJW8tXN0TQMYWQIFtK0lq+4CNXTvKt91nhY50LOiOCR15FSaOCObZp9dBBEdjoMPHMflPG",
+	"Q7Zi4sOjpDfu4qfkeHQSbY1034tI3rGI5N4KRlaLQFpcrbZ4Xc1WKwV4qux1L8HQb2rtZr83ovlcjWjK",
+	"cGj9qL5L/27be7Fs0RemUhMFnmxbhw3acznsrpaTFtfk16z4Wwg49XK/n69A/5FXbF9wKiVmCqU/PJdz",
+	"TkWp4rAJ/8IJzz5qfukI80C74pCIUm9W7Yhmlaq0d4iptHBhYB6/YwuXN1Wc+pqNXKogayu2Rtbs+hcC",
+	"8NVxb2wMgzuBz9eJxq7cRUgHSO95BnCoZXcNTUx39zqpb8OTkICweRCZk9kZcXnmFFrAhsTyGp7ctb3K",
+	"vwKxjvcE1u9qdRO/FcvpeppuxOCNoXVr8roy4qLqTA0xhNW1xDv1Rg6CKAqpRKotWuJuzGLfYROOQ+Ak",
+	"yQnN6hxiR7nhKwRPrKX732AUxQak3IVTbE7Nb00/pjaDPJW2o3PRn/oQoMmOV3/BtGCNtfZjmnLPiMKm",
+	"0OvPRFJoIkBmfTR0HZaHMRpWmidXPoCm6fqDlCcSWgJbwmr7qTY1h9+mvOiS6iuiffS31zEqK6jG6PVf",
+	"38QooTc0Q5InlKhljObCxGNIkigujH01z7AiMkamxTEa44QaN6a3nOqpNld1hmZ0IjQfMJbbvukTWHS3",
+	"iqECB4IKHJUGSlAiPc8qk7leNM1p3k2J30DFddPH17aVpeuWThl6ziYZldMYvRCEJdMYnQk8oglMeDnX",
+	"m5nGZdGxolnFDOrmGB1/5q+ptECEdm/fhiozis5Iv1mNCCx8dusa98zs0IZ4VVxe41ys8+H26vb/BwAA",
+	"//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/auth"
+	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/config"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/httpd"
@@ -26,7 +27,13 @@ type App struct {
 	Issuer auth.Issuer
 	Keys   *auth.KeySet
 	stop   context.CancelFunc
+
+	centres *centreList
+	codes   *centre.CodeGate
 }
+
+// requestTimeout ends every request that does not stream.
+const requestTimeout = 4500 * time.Millisecond
 
 // Version is what the build says, for `/` and `waystation version`.
 func Version() string {
@@ -78,6 +85,7 @@ func keyFile(c config.Config) string {
 }
 
 func (a *App) serve(verifier *auth.Verifier) error {
+	a.centres, a.codes = newCentres(a.DB), centre.NewCodeGate(requestTimeout)
 	spec, err := api.GetSpec()
 	if err != nil {
 		return err
@@ -85,10 +93,10 @@ func (a *App) serve(verifier *auth.Verifier) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.HTTP, err = httpd.New(httpd.Options{
-		Spec: spec, DB: a.DB, Verifier: verifier, Permissions: httpd.Permissions(spec), Centres: newCentres(a.DB).all,
+		Spec: spec, DB: a.DB, Verifier: verifier, Permissions: httpd.Permissions(spec), Centres: a.centres.all, Codes: a.codes.Check,
 		MaxBody: int64(a.Config.MaxBody), RateLimit: a.Config.RateLimit, Origins: a.Config.CORSOrigins,
 		TrustedProxies: a.Config.TrustedProxies, Registry: registry,
-		Timeout: 4500 * time.Millisecond,
+		Timeout: requestTimeout,
 	})
 	if err != nil {
 		return err

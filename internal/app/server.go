@@ -51,6 +51,7 @@ var _ api.StrictServerInterface = server{}
 
 func (a *App) server() server {
 	return server{
-		system: system{app: a},
+		system:  system{app: a},
+		centres: centres{Codes: a.codes, Founded: a.centres.founded},
 	}
 }

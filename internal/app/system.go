@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,6 +9,7 @@ import (
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/memo"
 )
 
 // system answers the operations about the server itself.
@@ -53,27 +53,25 @@ func notReady(why string) *fault.Error {
 
 // centreList remembers which centres there are, for callers whose role reaches all of them.
 type centreList struct {
-	db    *db.DB
-	mu    sync.Mutex
-	ids   []uuid.UUID
-	until time.Time
+	db   *db.DB
+	memo *memo.Memo[struct{}, []uuid.UUID]
 }
-
-func newCentres(d *db.DB) *centreList { return &centreList{db: d} }
 
 const centresFor = 5 * time.Second
 
-func (c *centreList) all(ctx context.Context) ([]uuid.UUID, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Now().Before(c.until) {
-		return c.ids, nil
-	}
-	err := c.db.InTx(ctx, db.Scope{Network: true, ReadOnly: true, Operation: "centres"}, func(ctx context.Context) error {
-		return db.Tx(ctx).Raw("select id from centres order by id").Scan(&c.ids).Error
-	})
-	if err == nil {
-		c.until = time.Now().Add(centresFor)
-	}
-	return c.ids, err
+func newCentres(d *db.DB) *centreList {
+	return &centreList{db: d, memo: memo.New[struct{}, []uuid.UUID](centresFor, requestTimeout)}
 }
+
+func (c *centreList) all(ctx context.Context) ([]uuid.UUID, error) {
+	return c.memo.Get(struct{}{}, func() (ids []uuid.UUID, err error) {
+		scope := db.Scope{Network: true, ReadOnly: true, Operation: "centres"}
+		err = c.db.InTx(ctx, scope, func(ctx context.Context) error {
+			return db.Tx(ctx).Raw("select id from centres order by id").Scan(&ids).Error
+		})
+		return ids, err
+	})
+}
+
+// founded makes a centre known that is being founded.
+func (c *centreList) founded() { c.memo.Forget(struct{}{}) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/jobs"
 )
@@ -11,6 +12,7 @@ import (
 // Jobs lists everything that the house works on outside requests; each domain adds its own here.
 func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	r := jobs.NewRegistry(d)
+	centre.Jobs(r)
 	return r
 }
 

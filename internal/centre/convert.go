@@ -1,7 +1,13 @@
 package centre
 
 import (
+	"encoding/json"
+
+	"github.com/google/uuid"
+	"github.com/oapi-codegen/nullable"
+
 	"github.com/waystation/waystation/api"
+	"github.com/waystation/waystation/internal/codelist"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/wire"
 )
@@ -31,7 +37,6 @@ func fromCentreCreate(b api.CentreCreate) Centre {
 
 func (c *Centre) patch(b api.CentrePatch) {
 	wire.Set(&c.Name, b.Name)
-	wire.SetNull(&c.OrganisationID, b.OrganisationID)
 	wire.Clear(&c.Pcode, b.Pcode)
 	wire.SetNull(&c.Latitude, b.Latitude)
 	wire.SetNull(&c.Longitude, b.Longitude)
@@ -47,4 +52,103 @@ func (c *Centre) patch(b api.CentrePatch) {
 	wire.SetNull(&c.Toilets, b.Toilets)
 	wire.SetNull(&c.Showers, b.Showers)
 	wire.SetNull(&c.WaterLitresPerDay, b.WaterLitresPerDay)
+}
+
+func toPhase(p *Phase, current uuid.UUID) api.CentrePhase {
+	return api.CentrePhase{
+		ID: p.ID, Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, Phase: p.Phase, StartsOn: wire.ToDate(p.StartsOn),
+		Note: wire.Opt(p.Note), Current: p.ID == current, VoidedAt: p.VoidedAt, VoidReason: wire.Opt(p.VoidReason),
+	}
+}
+
+func toManagementModel(m *ManagementModel, current uuid.UUID) api.ManagementModel {
+	return api.ManagementModel{
+		ID: m.ID, Version: m.Version, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt, Model: m.Model, OrganisationID: m.OrganisationID,
+		StartsOn: wire.ToDate(m.StartsOn), Note: wire.Opt(m.Note), Current: m.ID == current, VoidedAt: m.VoidedAt, VoidReason: wire.Opt(m.VoidReason),
+	}
+}
+
+func toSOP(s *SOP) (api.SOP, error) {
+	policy, err := toPolicy(s.Policy.V)
+	return api.SOP{
+		ID: s.ID, Version: s.Version, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, Number: s.Number, Title: s.Title, Status: api.SOPStatus(s.Status),
+		DraftedBy: s.DraftedBy, ActivatedBy: s.ActivatedBy, ActivatedAt: s.ActivatedAt, SupersededAt: s.SupersededAt, Policy: policy,
+	}, err
+}
+
+// toPolicy relies on the policy and its schema having the same names: both come out of JSON.
+func toPolicy(p Policy) (out api.SOPPolicy, err error) {
+	raw, err := json.Marshal(p)
+	if err == nil {
+		err = json.Unmarshal(raw, &out)
+	}
+	return out, err
+}
+
+// replace puts the given parts in the place of the policy's own; the spec has each part whole.
+func (p *Policy) replace(parts *api.SOPPolicyPatch) error {
+	if parts == nil {
+		return nil
+	}
+	raw, err := json.Marshal(parts)
+	if err != nil {
+		return err
+	}
+	if parts.ConsentStatements != nil { // a list is replaced, also by an empty one
+		p.Consent = []ConsentStatement{}
+	}
+	return json.Unmarshal(raw, p)
+}
+
+func toDiff(changes []Change) api.SOPDiff {
+	out := api.SOPDiff{Changes: make([]api.SOPChange, len(changes))}
+	for i, c := range changes {
+		out.Changes[i] = api.SOPChange{Pointer: c.Pointer, Before: c.Before, After: c.After}
+	}
+	return out
+}
+
+func (s *selection) toAPI(lang string, all bool, active *bool) api.CentreCodelist {
+	l := s.list
+	out := api.CentreCodelist{Name: l.Name, Title: l.Title(lang), Topic: l.Topic, Version: l.Version, Fixed: l.Fixed,
+		ParentList: wire.Opt(l.ParentList), Entries: []api.CentreCode{}}
+	for _, e := range l.Entries {
+		if on := s.active(e.Code); active == nil || *active == on {
+			out.Entries = append(out.Entries, s.entry(e, lang, all))
+		}
+	}
+	return out
+}
+
+func (s *selection) entry(e codelist.Entry, lang string, all bool) api.CentreCode {
+	out := api.CentreCode{Code: e.Code, Label: s.label(e, lang), Parent: wire.Opt(e.Parent), Extra: e.Extra,
+		Active: s.active(e.Code), Relabelled: len(s.rows[e.Code].Labels.V) > 0}
+	if all {
+		labels := map[string]string{}
+		for _, l := range codelist.Languages() {
+			labels[l] = s.label(e, l)
+		}
+		out.Labels = codelist.ToLabels(labels)
+	}
+	return out
+}
+
+func fromWishes(b api.CentreCodelistPatch) map[string]wish {
+	wishes := map[string]wish{}
+	for code, p := range b.Codes {
+		w := wish{active: p.Active, labels: map[string]*string{}}
+		if p.Labels != nil {
+			for lang, label := range map[string]nullable.Nullable[string]{
+				codelist.English: p.Labels.En, codelist.French: p.Labels.Fr, codelist.Arabic: p.Labels.Ar, codelist.Spanish: p.Labels.Es,
+			} {
+				if label.IsSpecified() {
+					var own *string
+					wire.SetNull(&own, label)
+					w.labels[lang] = own
+				}
+			}
+		}
+		wishes[code] = w
+	}
+	return wishes
 }

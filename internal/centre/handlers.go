@@ -8,13 +8,16 @@ import (
 	"github.com/waystation/waystation/internal/wire"
 )
 
-// Handlers answer the operations on centres.
-type Handlers struct{}
+// Handlers answer the operations on centres, their rules and their codes.
+type Handlers struct {
+	Codes   *CodeGate // told of every change of a selection of codes
+	Founded func()    // called when a centre is founded, before the commit
+}
 
 // ListCentres returns one page of the centres the caller works in.
 func (Handlers) ListCentres(ctx context.Context, req api.ListCentresRequestObject) (api.ListCentresResponseObject, error) {
 	p := req.Params
-	page, err := listCentres(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "name"), p.Country, p.Phase)
+	page, err := listCentres(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "name"), filter{country: p.Country, phase: p.Phase, typology: p.Typology, q: p.Q})
 	if err != nil {
 		return nil, err
 	}
@@ -26,14 +29,15 @@ func (Handlers) ListCentres(ctx context.Context, req api.ListCentresRequestObjec
 }
 
 // CreateCentre founds a centre.
-func (Handlers) CreateCentre(ctx context.Context, req api.CreateCentreRequestObject) (api.CreateCentreResponseObject, error) {
+func (h Handlers) CreateCentre(ctx context.Context, req api.CreateCentreRequestObject) (api.CreateCentreResponseObject, error) {
 	c := fromCentreCreate(*req.Body)
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if err := db.Insert(ctx, &c); err != nil {
+	if err := c.found(ctx); err != nil {
 		return nil, err
 	}
+	h.Founded()
 	return api.CreateCentre201JSONResponse{Body: toCentre(&c), Headers: api.CreateCentre201ResponseHeaders{
 		ETag: wire.ETag(c.Version), Location: "/v1/centres/" + c.ID.String(),
 	}}, nil
@@ -57,6 +61,11 @@ func (Handlers) UpdateCentre(ctx context.Context, req api.UpdateCentreRequestObj
 	c.patch(*req.Body)
 	if err := c.Validate(); err != nil {
 		return nil, err
+	}
+	if req.Body.TimeZone != nil {
+		if err := c.checkTimeZone(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := db.Save(ctx, c); err != nil {
 		return nil, err

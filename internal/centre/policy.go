@@ -11,13 +11,15 @@ type Policy struct {
 	Approvals    map[string]Approval   `json:"approvals"` // by act: closure, plan, assessment, consent_override
 	Referral     ReferralPolicy        `json:"referral"`
 	Consent      []ConsentStatement    `json:"consent_statements"`
-	Retention    map[string]int        `json:"retention_months"` // by class: case_closed, registration, consent …
+	Retention    map[string]int        `json:"retention_months"` // by class: case_closed, registration_without_case, consent, stock_documents
 }
 
-// RegistrationPolicy says which fields a registration must have, beyond what the API itself asks for.
+// RegistrationPolicy says which fields a registration must have, beyond what the API itself asks
+// for, and when there is none (handbook 2.1: by policy, not by schema).
 type RegistrationPolicy struct {
-	BasicRequires []string `json:"basic_requires"` // field names of a beneficiary
-	FullRequires  []string `json:"full_requires"`
+	BasicRequires  []string `json:"basic_requires"` // of RegistrationFields
+	FullRequires   []string `json:"full_requires"`
+	ClosedInPhases []string `json:"closed_in_phases"` // of code list centre_lifecycle_phase
 }
 
 // RiskTimers are the clocks of one risk level (handbook 3.4). Zero: no clock.
@@ -73,7 +75,7 @@ type ConsentStatement struct {
 func DefaultPolicy() Policy {
 	supervisors := []string{"case_supervisor"}
 	return Policy{
-		Registration: RegistrationPolicy{BasicRequires: []string{}, FullRequires: []string{"nationalities", "country_of_origin", "languages", "marital_status", "education_level", "migration_status"}},
+		Registration: RegistrationPolicy{BasicRequires: []string{}, FullRequires: []string{"nationalities", "country_of_origin", "languages", "marital_status", "education_level", "migration_status"}, ClosedInPhases: []string{"phase_out", "handed_over", "closed"}},
 		Risk: map[string]RiskTimers{
 			"high":   {AssignHours: 1, FirstResponseHours: 24, AssessmentHours: 24, PlanDays: 3, FollowUpDays: 7},
 			"medium": {AssignHours: 3, FirstResponseHours: 72, AssessmentHours: 72, PlanDays: 7, FollowUpDays: 14},

@@ -15,9 +15,10 @@ import "slices"
 type List struct {
 	Name       string            // file name without extension, as in the contract's x-codelist: "case_closure_reason"
 	Topic      string            // the part of the work it belongs to: centre, person, case, referral, stock, …
-	Version    string            // first 12 hexadecimal digits of the SHA-256 of the file: changes when anything in it does
+	Version    string            // first 12 hexadecimal digits of a SHA-256 of the file and its row in lists.csv: changes when anything in them does
 	Titles     map[string]string // the list's own name by language, all of Languages
 	ParentList string            // list that Entry.Parent points into; its own Name when the list is a tree or flat
+	Fixed      bool              // rules of the product stand on its codes: a centre may relabel them, not switch them off
 	Sources    []string          // distinct sources of its entries, in order of appearance
 	Entries    []Entry           // in order of Sort
 
@@ -38,6 +39,13 @@ type Entry struct {
 
 // Lists returns every list, ordered by name.
 func Lists() []List { return slices.Clone(shipped.lists) }
+
+// Use is a code as a request submits it.
+type Use struct {
+	Pointer string // JSON pointer into the body
+	List    string
+	Code    string
+}
 
 // Get returns the list of that name; false when there is none.
 func Get(name string) (List, bool) {

@@ -271,7 +271,7 @@ const header = "code,label_en,label_fr,label_ar,label_es,source,basis,parent_cod
 
 func oneList(data string) fstest.MapFS {
 	return fstest.MapFS{
-		"lists.csv":       {Data: []byte("name,topic,label_en,label_fr,label_ar,label_es,parent_list\ncolour,x,a,b,c,d,\n")},
+		"lists.csv":       {Data: []byte("name,topic,label_en,label_fr,label_ar,label_es,parent_list,fixed\ncolour,x,a,b,c,d,,\n")},
 		"data/colour.csv": {Data: []byte(header + data)},
 	}
 }

@@ -1,6 +1,7 @@
 package codelist
 
 import (
+	"context"
 	"slices"
 
 	"golang.org/x/text/language"
@@ -29,4 +30,20 @@ func Languages() []string { return slices.Clone(languages) }
 func Negotiate(acceptLanguage string) string {
 	_, i := language.MatchStrings(matcher, acceptLanguage)
 	return languages[i]
+}
+
+type languageKey struct{}
+
+// WithLanguage returns a context whose caller reads lang, one of Languages.
+func WithLanguage(ctx context.Context, lang string) context.Context {
+	return context.WithValue(ctx, languageKey{}, lang)
+}
+
+// LanguageFrom returns the language in which the caller of ctx reads labels, as negotiated from
+// Accept-Language; English where no request stands behind ctx.
+func LanguageFrom(ctx context.Context) string {
+	if lang, ok := ctx.Value(languageKey{}).(string); ok {
+		return lang
+	}
+	return English
 }

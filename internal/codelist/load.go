@@ -61,6 +61,7 @@ func loadList(fsys fs.FS, about row) (List, error) {
 		Topic:      about["topic"],
 		Titles:     about.labels(),
 		ParentList: about["parent_list"],
+		Fixed:      about["fixed"] == "yes",
 	}
 	if l.ParentList == "" {
 		l.ParentList = l.Name
@@ -69,7 +70,7 @@ func loadList(fsys fs.FS, about row) (List, error) {
 	if err != nil {
 		return List{}, err
 	}
-	sum := sha256.Sum256(raw)
+	sum := sha256.Sum256(fmt.Appendf(raw, "%v", about)) // fmt orders a map by its keys
 	l.Version = hex.EncodeToString(sum[:6])
 	rows, err := parse(raw)
 	if err != nil {

@@ -23,7 +23,6 @@ type Operation struct {
 
 	route *routers.Route
 	query map[string]bool
-	codes bool // some field of its body or some parameter takes a code of a list
 }
 
 // Public tells that the operation asks for no token.

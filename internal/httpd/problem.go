@@ -103,6 +103,7 @@ func writeProblem(c echo.Context, f *fault.Error, status int) {
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, "application/problem+json")
 	h.Set("Content-Language", lang)
+	h.Add(echo.HeaderVary, "Accept-Language")
 	h.Set(echo.HeaderCacheControl, "no-store")
 	if f.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))

@@ -26,6 +26,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/waystation/waystation/internal/auth"
+	"github.com/waystation/waystation/internal/codelist"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 )
@@ -35,6 +36,10 @@ type Verifier interface {
 	Verify(ctx context.Context, token string) (*auth.Principal, error)
 }
 
+// CodeGate refuses, with a fault that names fields and lists, the codes that a centre has switched
+// off. It is asked inside the session of the write that submits them.
+type CodeGate func(ctx context.Context, centre uuid.UUID, submitted []codelist.Use) error
+
 // Options configure a server. Spec, DB, Verifier and Permissions are required.
 type Options struct {
 	Spec           *openapi3.T
@@ -42,6 +47,7 @@ type Options struct {
 	Verifier       Verifier
 	Permissions    *auth.Permissions
 	Centres        func(context.Context) ([]uuid.UUID, error) // every centre there is
+	Codes          CodeGate                                   // which codes a centre uses; nil: all
 	MaxBody        int64                                      // bytes; 0: 1 MiB
 	Timeout        time.Duration                              // of one request; 0: 4.5 s
 	RateLimit      int                                        // requests a minute per caller; 0: none
@@ -59,6 +65,7 @@ type Server struct {
 	verifier Verifier
 	may      *auth.Permissions
 	centres  func(context.Context) ([]uuid.UUID, error)
+	codes    CodeGate
 	maxBody  int64
 	timeout  time.Duration
 	perMin   int
@@ -73,7 +80,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Echo: echo.New(), Operations: operations, db: o.DB, verifier: o.Verifier, may: o.Permissions, centres: o.Centres,
-		maxBody: o.MaxBody, timeout: o.Timeout, perMin: o.RateLimit}
+		codes: o.Codes, maxBody: o.MaxBody, timeout: o.Timeout, perMin: o.RateLimit}
 	if s.maxBody == 0 {
 		s.maxBody = 1 << 20
 	}
@@ -204,6 +211,8 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 			defer cancel()
 			c.SetRequest(c.Request().WithContext(ctx))
 		}
+		lang := codelist.Negotiate(c.Request().Header.Get("Accept-Language"))
+		c.SetRequest(c.Request().WithContext(codelist.WithLanguage(c.Request().Context(), lang)))
 		r, err := s.authorise(c, op)
 		if err != nil {
 			return err
@@ -211,7 +220,7 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 		if r.body, err = body(c, op, s.maxBody); err != nil {
 			return err
 		}
-		if err := validate(c, op, r.body); err != nil {
+		if r.codes, err = validate(c, op, r.body); err != nil {
 			return err
 		}
 		r.repeatable(c)

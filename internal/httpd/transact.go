@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/labstack/echo/v4"
 
+	"github.com/waystation/waystation/internal/codelist"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 )
@@ -34,7 +35,11 @@ const (
 // transaction; a repeated request gets its stored answer.
 func (s *Server) transact(c echo.Context, r *request, next echo.HandlerFunc) error {
 	if r.op.Stream {
-		c.SetRequest(c.Request().WithContext(s.db.Session(r.scope).Bind(c.Request().Context())))
+		ctx := s.db.Session(r.scope).Bind(c.Request().Context())
+		if err := s.gate(ctx, r); err != nil {
+			return err
+		}
+		c.SetRequest(c.Request().WithContext(ctx))
 		return next(c)
 	}
 	out := buffers.Get().(*answer)
@@ -62,6 +67,9 @@ func (s *Server) attempt(c echo.Context, r *request, next echo.HandlerFunc, out 
 	if err != nil || repeat {
 		return err
 	}
+	if err := s.gate(ctx, r); err != nil { // after recall: what was accepted once is answered as it was
+		return err
+	}
 	out.reset()
 	if kept, ok := original.Body.(interface{ ValidatedValue() any }); ok {
 		original.Body = rewound{io.NopCloser(bytes.NewReader(r.body)), kept.ValidatedValue()}
@@ -83,6 +91,14 @@ func (s *Server) attempt(c echo.Context, r *request, next echo.HandlerFunc, out 
 		return err
 	}
 	return session.Commit(ctx)
+}
+
+// gate asks for every write inside a centre whether the centre uses the submitted codes.
+func (s *Server) gate(ctx context.Context, r *request) error {
+	if s.codes == nil || r.centre == uuid.Nil || len(r.codes) == 0 || r.op.Method == http.MethodGet {
+		return nil
+	}
+	return s.codes(ctx, r.centre, r.codes)
 }
 
 // rewound is a body that can be bound again.
@@ -182,6 +198,7 @@ type request struct {
 	centre   uuid.UUID // of the path; zero elsewhere
 	subject  uuid.UUID // the id of the path; zero elsewhere
 	body     []byte
+	codes    []codelist.Use // that the body submits
 	path     string
 	key      string // Idempotency-Key, or the id that the client chose
 	implicit bool
@@ -243,6 +260,9 @@ func (a *answer) seal(s *db.Session, u *url.URL) error {
 func (a *answer) send(c echo.Context) error {
 	w := c.Response()
 	for name, values := range a.header {
+		if name == echo.HeaderVary { // CORS has named Origin there
+			values = append(w.Header()[name], values...)
+		}
 		w.Header()[name] = append([]string(nil), values...)
 	}
 	if tag := a.header.Get("Etag"); tag != "" && c.Request().Method == http.MethodGet && c.Request().Header.Get("If-None-Match") == tag {

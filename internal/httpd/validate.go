@@ -24,8 +24,16 @@ import (
 
 func init() {
 	openapi3.DefineStringFormatCallback("uuid", func(s string) error { _, err := uuid.Parse(s); return err })
-	openapi3.DefineStringFormatCallback("date", func(s string) error { _, err := time.Parse(time.DateOnly, s); return err })
-	openapi3.DefineStringFormatCallback("date-time", func(s string) error { _, err := time.Parse(time.RFC3339, s); return err })
+	openapi3.DefineStringFormatCallback("date", func(s string) error { return storable(time.Parse(time.DateOnly, s)) })
+	openapi3.DefineStringFormatCallback("date-time", func(s string) error { return storable(time.Parse(time.RFC3339, s)) })
+}
+
+// storable refuses the year 0, which PostgreSQL does not know.
+func storable(t time.Time, err error) error {
+	if err == nil && t.UTC().Year() < 1 {
+		return errors.New("before the year 1")
+	}
+	return err
 }
 
 var validation = &openapi3filter.Options{
@@ -74,11 +82,11 @@ func tooLarge(max int64) error {
 }
 
 // validate checks a request against the spec, and what the spec's validator leaves open:
-// unknown query parameters, NUL characters and codes.
-func validate(c echo.Context, o *Operation, raw []byte) error {
+// unknown query parameters, NUL characters and codes. It returns the codes that the body submits.
+func validate(c echo.Context, o *Operation, raw []byte) ([]codelist.Use, error) {
 	r := c.Request()
 	if err := parameters(c, o); err != nil {
-		return err
+		return nil, err
 	}
 	options := validation
 	if !o.Body || (raw == nil && !isJSON(r.Header.Get(echo.HeaderContentType)) && r.ContentLength != 0 && declares(o, r)) {
@@ -95,17 +103,17 @@ func validate(c echo.Context, o *Operation, raw []byte) error {
 		Request: r, PathParams: path, Route: o.route, Options: options,
 	})
 	if err != nil {
-		return invalid(err)
+		return nil, invalid(err)
 	}
-	rules := fault.Rules()
+	w := walker{rules: fault.Rules()}
 	if kept, ok := r.Body.(interface{ ValidatedValue() any }); ok {
 		for mediaType, content := range o.route.Operation.RequestBody.Value.Content {
 			if isJSON(mediaType) {
-				walk(content.Schema.Value, kept.ValidatedValue(), "", rules)
+				w.walk(content.Schema.Value, kept.ValidatedValue(), "")
 			}
 		}
 	}
-	return rules.Err()
+	return w.codes, w.rules.Err()
 }
 
 // declares tells that the operation takes this kind of body beside JSON: a file, a form.
@@ -147,27 +155,42 @@ func codelistOf(s *openapi3.SchemaRef) string {
 	return list
 }
 
+// walker gathers what is wrong in a body beyond its schema, and the codes it submits.
+type walker struct {
+	rules *fault.Error
+	codes []codelist.Use
+}
+
 // walk follows value and schema together and reports NUL characters and unknown codes.
-func walk(s *openapi3.Schema, value any, pointer string, rules *fault.Error) {
+func (w *walker) walk(s *openapi3.Schema, value any, pointer string) {
 	switch v := value.(type) {
 	case string:
-		if strings.ContainsRune(v, 0) {
-			rules.Add(pointer, "invalid_text", "NUL characters cannot be stored.")
-		} else if list, _ := s.Extensions["x-codelist"].(string); list != "" && !codelist.Known(list, v) {
-			rules.Add(pointer, "unknown_code", "Not a code of the list "+list+".")
-		}
+		w.text(s, v, pointer)
 	case []any:
 		for i, item := range v {
-			walk(itemsOf(s), item, pointer+"/"+strconv.Itoa(i), rules)
+			w.walk(itemsOf(s), item, pointer+"/"+strconv.Itoa(i))
 		}
 	case map[string]any:
 		for name, member := range v {
 			if strings.ContainsRune(name, 0) {
-				rules.Add(pointer, "invalid_text", "NUL characters cannot be stored.")
+				w.rules.Add(pointer, "invalid_text", "NUL characters cannot be stored.")
 				continue
 			}
-			walk(memberOf(s, name), member, pointer+"/"+escape(name), rules)
+			w.walk(memberOf(s, name), member, pointer+"/"+escape(name))
 		}
+	}
+}
+
+func (w *walker) text(s *openapi3.Schema, v, pointer string) {
+	list, _ := s.Extensions["x-codelist"].(string)
+	switch {
+	case strings.ContainsRune(v, 0):
+		w.rules.Add(pointer, "invalid_text", "NUL characters cannot be stored.")
+	case list == "":
+	case codelist.Known(list, v):
+		w.codes = append(w.codes, codelist.Use{Pointer: pointer, List: list, Code: v})
+	default:
+		w.rules.Add(pointer, "unknown_code", "Not a code of the list "+list+".")
 	}
 }
 
