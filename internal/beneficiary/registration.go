@@ -28,13 +28,13 @@ type Terms struct {
 	By     *uuid.UUID // who registers
 }
 
-// TermsOf reads the terms of the context's centre.
+// TermsOf reads the terms of the context's centre; a 409 where it registers nobody in its phase.
 func TermsOf(ctx context.Context) (Terms, error) {
-	policy, _, err := centre.ActivePolicy(ctx)
+	policy, err := centre.RegistrationTerms(ctx)
 	if err != nil {
 		return Terms{}, err
 	}
-	return Terms{Policy: policy.Registration, Now: db.Now(), By: actor(ctx)}, nil
+	return Terms{Policy: policy, Now: db.Now(), By: actor(ctx)}, nil
 }
 
 func actor(ctx context.Context) *uuid.UUID {

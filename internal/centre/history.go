@@ -86,32 +86,50 @@ func change(ctx context.Context, fn func() error) error {
 	return advance(ctx, []uuid.UUID{id})
 }
 
-// AcceptsRegistrations answers nil where the context's centre registers people today, and else a
-// 409 with the phase as current_state. Its active policy says in which phases it does not;
-// cases, referrals and transfers go on in any phase.
-func AcceptsRegistrations(ctx context.Context) error {
+// standing is what a registration meets: today's phase, and the SOP in force, if any.
+type standing struct {
+	Phase        string
+	SOPID        *uuid.UUID
+	Registration db.JSON[RegistrationPolicy]
+}
+
+// meet reads the standing of the centre $1 in one round trip.
+const meet = `
+select coalesce((select h.phase from centre_phases h where h.centre_id = c.id and h.voided_at is null
+    and h.starts_on <= (now() at time zone c.time_zone)::date order by h.starts_on desc limit 1), c.phase) as phase,
+  s.id as sop_id, s.policy->'registration' as registration
+from centres c left join sops s on s.centre_id = c.id and s.status = 'active'
+where c.id = $1`
+
+// RegistrationTerms returns what the context's centre asks of a registration today. It answers a
+// 409 with the phase as current_state where the active policy has nobody registered in this phase;
+// cases, referrals and transfers go on in any phase (handbook 15, rule 31).
+func RegistrationTerms(ctx context.Context) (RegistrationPolicy, error) {
 	id, err := tenant.One(ctx)
 	if err != nil {
-		return err
+		return RegistrationPolicy{}, err
 	}
-	policy, _, err := ActivePolicy(ctx)
+	found, err := db.Select[standing](ctx, meet, id)
 	if err != nil {
-		return err
+		return RegistrationPolicy{}, err
 	}
-	c, err := db.Get[Centre](ctx, id)
-	if err != nil {
-		return err
+	if len(found) == 0 {
+		return RegistrationPolicy{}, fault.Missing()
 	}
-	phase := c.Phase
-	if row, err := inForce[Phase](ctx, phases); err != nil {
-		return err
-	} else if row != nil {
-		phase = row.Phase
+	terms := found[0].Registration.V
+	if found[0].SOPID == nil {
+		terms = DefaultPolicy().Registration
 	}
-	if slices.Contains(policy.Registration.ClosedInPhases, phase) {
-		return fault.State(phase, "The centre registers nobody in its present phase. Register at another centre, or have the phase corrected under /phases; open cases go on.")
+	if phase := found[0].Phase; slices.Contains(terms.ClosedInPhases, phase) {
+		return terms, fault.State(phase, "The centre registers nobody in its present phase. Register at another centre, or have the phase corrected under /phases; open cases go on.")
 	}
-	return nil
+	return terms, nil
+}
+
+// AcceptsRegistrations answers nil where the context's centre registers people today; see RegistrationTerms.
+func AcceptsRegistrations(ctx context.Context) error {
+	_, err := RegistrationTerms(ctx)
+	return err
 }
 
 // The calendar of the history: outside it a date is a slip of the pen.

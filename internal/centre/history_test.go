@@ -243,7 +243,14 @@ func TestAcceptsRegistrations_NotInPhaseOutUnlessThePolicySaysSo(t *testing.T) {
 		"registration": map[string]any{"basic_requires": []string{}, "full_requires": []string{}, "closed_in_phases": []string{}}}}
 	draft := h.Call(admin, "POST", in(h.CentreA, "/sops"), open).Want(201)
 	h.Call(h.Staff(h.CentreA, "centre_manager"), "POST", draft.Header.Get("Location")+"/activate", nil, apptest.IfMatch(`"1"`)).Want(200)
-	if err := ask(); err != nil {
+	err := asSystem(t, h, h.CentreA, func(ctx context.Context) error {
+		terms, err := centre.RegistrationTerms(ctx)
+		if len(terms.FullRequires) != 0 {
+			t.Errorf("the terms are not those of the SOP in force: %v", terms)
+		}
+		return err
+	})
+	if err != nil {
 		t.Errorf("phase-out under a policy that registers: %v", err)
 	}
 }

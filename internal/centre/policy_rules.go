@@ -22,9 +22,9 @@ var (
 // They are the names of the API.
 func RegistrationFields() []string {
 	return []string{
-		"given_name", "family_name", "other_names", "gender_identity", "birth_date", "nationalities", "country_of_origin",
+		"given_name", "family_name", "gender_identity", "birth_date", "nationalities", "country_of_origin",
 		"languages", "interview_language", "interpreter_used", "marital_status", "education_level", "migration_status",
-		"migration_reasons", "intended_destination", "phone", "document_type", "document_number", "remarks",
+		"migration_reasons", "intended_destination", "phone", "document_type", "document_number",
 	}
 }
 
