@@ -71,8 +71,6 @@ func loadKey(file string) (Key, error) {
 	return newKey(private), nil
 }
 
-// createKey writes a whole key beside file, then links it into place: linking
-// fails where another process was first, and its key is the one to use.
 func createKey(file string) error {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -82,19 +80,7 @@ func createKey(file string) error {
 	if err != nil {
 		return err
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(file), ".key-*") // made with mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temporary.Name())
-	err = pem.Encode(temporary, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
-		return err
-	}
-	if err := os.Link(temporary.Name(), file); !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
+	return createFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
 // LoadPublicKeys reads the keys of every .pem file in directory, public or

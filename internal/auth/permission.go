@@ -8,6 +8,10 @@ import (
 	"github.com/google/uuid"
 )
 
+// SignedIn in the place of a role stands for any member of staff, even one without a role: for
+// what everybody may do with their own account.
+const SignedIn = "signed_in"
+
 // Permissions answers who holds which scope, from the `x-roles` extension of the
 // spec's oauth2 scheme: scope → role codes. What the map does not grant is
 // denied. It is safe for concurrent use.
@@ -37,6 +41,7 @@ func (p *Permissions) Roles() []string {
 	for _, roles := range p.roles {
 		maps.Copy(all, roles)
 	}
+	delete(all, SignedIn)
 	return slices.Sorted(maps.Keys(all))
 }
 
@@ -62,7 +67,8 @@ func (p *Permissions) Allows(caller *Principal, centre uuid.UUID, scope string) 
 	case Client:
 		return centre == uuid.Nil && slices.Contains(caller.Scopes, scope)
 	case User:
-		return holdsAny(roles, caller.NetworkRoles) || inCentre(caller, centre, roles)
+		_, all := roles[SignedIn]
+		return all || holdsAny(roles, caller.NetworkRoles) || inCentre(caller, centre, roles)
 	}
 	return false
 }
@@ -109,8 +115,9 @@ func (p *Permissions) Centres(caller *Principal, scope string) (ids []uuid.UUID,
 		return nil, false
 	}
 	all = holdsAny(roles, caller.NetworkRoles)
+	_, own := roles[SignedIn]
 	for centre, held := range caller.Centres {
-		if all || holdsAny(roles, held) {
+		if all || own || holdsAny(roles, held) {
 			ids = append(ids, centre)
 		}
 	}

@@ -11,6 +11,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"net/netip"
 
 	"github.com/google/uuid"
 )
@@ -42,6 +43,28 @@ type Principal struct {
 	Centres        map[uuid.UUID][]string // role codes by centre; users only
 	NetworkRoles   []string               // roles over the whole network; users only
 	Scopes         []string               // granted scopes; clients only
+}
+
+// Origin is what is known of a caller who proves who they are only now.
+type Origin struct {
+	Address      netip.Addr // of the caller, behind the proxies we trust; zero where unknown
+	UserAgent    string
+	Basic        bool // the request carries HTTP Basic credentials: the next two
+	ClientID     string
+	ClientSecret string
+}
+
+type originKey struct{}
+
+// WithOrigin returns a context that carries where the request comes from.
+func WithOrigin(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// OriginOf returns where the request comes from; the zero value where nobody said.
+func OriginOf(ctx context.Context) Origin {
+	o, _ := ctx.Value(originKey{}).(Origin)
+	return o
 }
 
 type key struct{}

@@ -43,13 +43,23 @@ type Config struct {
 	LockTimeout            time.Duration `env:"LOCK_TIMEOUT" envDefault:"2s" doc:"Longest wait of a statement for a row or table lock."`
 	IdleTransactionTimeout time.Duration `env:"IDLE_TRANSACTION_TIMEOUT" envDefault:"10s" doc:"Longest time a transaction may stay open without a statement; PostgreSQL then ends it."`
 
-	SigningKeyFile  string        `env:"SIGNING_KEY_FILE" doc:"Ed25519 private key (PKCS #8, PEM) that signs access tokens. Required in production; in development made in the data folder."`
-	AccessTokenTTL  time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"10m" doc:"Life of an access token."`
-	RefreshTokenTTL time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h" doc:"Life of a refresh token: how long a person stays signed in without using the system."`
-	Issuers         string        `env:"OIDC_ISSUERS" doc:"Path of a JSON file that lists the outside OpenID Connect issuers whose tokens are accepted."`
+	SigningKeyFile    string        `env:"SIGNING_KEY_FILE" doc:"Ed25519 private key (PKCS #8, PEM) that signs access tokens. Required in production; in development made in the data folder."`
+	VerificationKeys  string        `env:"VERIFICATION_KEYS_DIR" doc:"Folder of further Ed25519 keys (.pem) whose tokens are accepted: the next signing key before it signs, the last one until its tokens have expired."`
+	EncryptionKeyFile string        `env:"ENCRYPTION_KEY_FILE" doc:"Keys that seal stored secrets, such as those of one-time codes: 32 bytes in base64, one key a line; the first seals, all open. Required in production; in development made in the data folder."`
+	AccessTokenTTL    time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"10m" doc:"Life of an access token."`
+	RefreshTokenTTL   time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h" doc:"Life of a refresh token: how long a person stays signed in without using the system."`
+	Issuers           string        `env:"OIDC_ISSUERS" doc:"Path of a JSON file that lists the outside OpenID Connect issuers whose tokens are accepted."`
+
+	RevocationStaleAfter time.Duration `env:"REVOCATION_STALE_AFTER" envDefault:"10s" doc:"How long a server may be without news of who has signed out; after that it answers 503 rather than accept a token."`
+	LockoutAfter         int           `env:"LOCKOUT_AFTER" envDefault:"5" doc:"Failed sign-ins after which an account is locked for a while."`
+	LockoutFor           time.Duration `env:"LOCKOUT_FOR" envDefault:"15m" doc:"How long the first lock lasts; each further failure doubles it, up to a day."`
+	TemporaryPasswordTTL time.Duration `env:"TEMPORARY_PASSWORD_TTL" envDefault:"168h" doc:"How long a password set by an administrator may be used to sign in for the first time."`
+	ClientSecretGrace    time.Duration `env:"CLIENT_SECRET_GRACE" envDefault:"24h" doc:"How long the old secret of an API client works after it was rotated."`
+	MandatoryTrainings   []string      `env:"MANDATORY_TRAININGS" envDefault:"code_of_conduct" doc:"Trainings (comma-separated) that must be valid before a person is granted a role."`
 
 	MaxBody         Size           `env:"MAX_BODY" envDefault:"1MiB" doc:"Largest request body, in bytes or with KiB, MiB, GiB. Operations that take files state their own limit in the API description."`
 	RateLimit       int            `env:"RATE_LIMIT" envDefault:"600" doc:"Requests per minute and caller; 0 switches the limit off."`
+	SignInRateLimit int            `env:"SIGN_IN_RATE_LIMIT" envDefault:"60" doc:"Attempts per minute, operation and address to sign in or get a token, and per caller to prove a password; 0 switches the limit off."`
 	TrustedProxies  []netip.Prefix `env:"TRUSTED_PROXIES" doc:"Networks (CIDR, comma-separated) of the reverse proxies whose X-Forwarded-For is believed. Empty: the peer's address is the caller's."`
 	CORSOrigins     []string       `env:"CORS_ORIGINS" doc:"Origins (comma-separated) whose pages may call the API from a browser. Empty: none."`
 	ShutdownTimeout time.Duration  `env:"SHUTDOWN_TIMEOUT" envDefault:"15s" doc:"Time that running requests and jobs get to finish when the server is told to stop."`

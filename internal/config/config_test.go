@@ -27,6 +27,8 @@ func TestLoad_DefaultsAreValidForDevelopment(t *testing.T) {
 		MaxConnections: 20, ConnectTimeout: 3 * time.Second, StatementTimeout: 5 * time.Second,
 		LockTimeout: 2 * time.Second, IdleTransactionTimeout: 10 * time.Second,
 		AccessTokenTTL: 10 * time.Minute, RefreshTokenTTL: 720 * time.Hour,
+		RevocationStaleAfter: 10 * time.Second, LockoutAfter: 5, LockoutFor: 15 * time.Minute, TemporaryPasswordTTL: 168 * time.Hour,
+		ClientSecretGrace: 24 * time.Hour, MandatoryTrainings: []string{"code_of_conduct"}, SignInRateLimit: 60,
 		MaxBody: 1 << 20, RateLimit: 600, ShutdownTimeout: 15 * time.Second,
 		LogLevel: slog.LevelInfo, LogFormat: "text", DocsEnabled: true,
 	}
@@ -66,7 +68,7 @@ func TestLoad_ProductionAcceptsACompleteConfiguration(t *testing.T) {
 	}
 	c, err := load(map[string]string{
 		"WAYSTATION_MODE": "production", "WAYSTATION_DATABASE_URL": "postgresql://app@db/x",
-		"WAYSTATION_SIGNING_KEY_FILE": key, "WAYSTATION_PUBLIC_URL": "https://api.example.org",
+		"WAYSTATION_SIGNING_KEY_FILE": key, "WAYSTATION_ENCRYPTION_KEY_FILE": key, "WAYSTATION_PUBLIC_URL": "https://api.example.org",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +94,14 @@ func TestLoad_RefusesBadValues(t *testing.T) {
 		"MAX_BODY":                {"MAX_BODY": "1MB"},
 		"TRUSTED_PROXIES":         {"TRUSTED_PROXIES": "10.0.0.1"},
 		"SIGNING_KEY_FILE":        {"SIGNING_KEY_FILE": "/nonexistent/key.pem"},
+		"ENCRYPTION_KEY_FILE":     {"ENCRYPTION_KEY_FILE": "/nonexistent/vault.key"},
+		"VERIFICATION_KEYS_DIR":   {"VERIFICATION_KEYS_DIR": "/nonexistent"},
+		"REVOCATION_STALE_AFTER":  {"REVOCATION_STALE_AFTER": "0"},
+		"LOCKOUT_AFTER":           {"LOCKOUT_AFTER": "0"},
+		"LOCKOUT_FOR":             {"LOCKOUT_FOR": "-1m"},
+		"TEMPORARY_PASSWORD_TTL":  {"TEMPORARY_PASSWORD_TTL": "soon"},
+		"CLIENT_SECRET_GRACE":     {"CLIENT_SECRET_GRACE": "-1h"},
+		"SIGN_IN_RATE_LIMIT":      {"SIGN_IN_RATE_LIMIT": "-1"},
 		"OIDC_ISSUERS":            {"OIDC_ISSUERS": "/nonexistent/issuers.json"},
 		"LOG_LEVEL":               {"LOG_LEVEL": "loud"},
 		"LOG_FORMAT":              {"LOG_FORMAT": "xml"},
@@ -122,7 +132,7 @@ func TestLoad_ReportsEverythingTogether(t *testing.T) {
 	_, err := load(map[string]string{
 		"WAYSTATION_MODE": "production", "WAYSTATION_MAX_CONNECTIONS": "many", "WAYSTATION_CONNECT_TIMEOUT": "-3s",
 	})
-	for _, name := range []string{"DATABASE_URL", "SIGNING_KEY_FILE", "PUBLIC_URL", "MAX_CONNECTIONS", "CONNECT_TIMEOUT"} {
+	for _, name := range []string{"DATABASE_URL", "SIGNING_KEY_FILE", "ENCRYPTION_KEY_FILE", "PUBLIC_URL", "MAX_CONNECTIONS", "CONNECT_TIMEOUT"} {
 		if err == nil || !strings.Contains(err.Error(), "\n  "+Prefix+name+": ") {
 			t.Errorf("no line about %s in: %v", name, err)
 		}

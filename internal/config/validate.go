@@ -89,6 +89,9 @@ func (c *Config) validateMode(p problems) {
 	if c.SigningKeyFile == "" {
 		p.add(variable("SigningKeyFile"), "is required in production")
 	}
+	if c.EncryptionKeyFile == "" {
+		p.add(variable("EncryptionKeyFile"), "is required in production")
+	}
 	if !strings.HasPrefix(c.PublicURL, "https://") {
 		p.add(variable("PublicURL"), "must start with https:// in production")
 	}
@@ -135,6 +138,7 @@ func (c *Config) validateLimits(p problems) {
 		"ConnectTimeout": c.ConnectTimeout, "StatementTimeout": c.StatementTimeout, "LockTimeout": c.LockTimeout,
 		"IdleTransactionTimeout": c.IdleTransactionTimeout, "ShutdownTimeout": c.ShutdownTimeout,
 		"AccessTokenTTL": c.AccessTokenTTL, "RefreshTokenTTL": c.RefreshTokenTTL,
+		"RevocationStaleAfter": c.RevocationStaleAfter, "LockoutFor": c.LockoutFor, "TemporaryPasswordTTL": c.TemporaryPasswordTTL,
 	} {
 		// PostgreSQL counts timeouts in milliseconds and reads 0 as "no limit".
 		if d < time.Millisecond {
@@ -147,8 +151,16 @@ func (c *Config) validateLimits(p problems) {
 	if c.MaxConnections < 1 {
 		p.add(variable("MaxConnections"), "must be at least 1")
 	}
-	if c.RateLimit < 0 {
-		p.add(variable("RateLimit"), "must be 0 (off) or more")
+	for field, n := range map[string]int{"RateLimit": c.RateLimit, "SignInRateLimit": c.SignInRateLimit} {
+		if n < 0 {
+			p.add(variable(field), "must be 0 (off) or more")
+		}
+	}
+	if c.LockoutAfter < 1 {
+		p.add(variable("LockoutAfter"), "must be at least 1")
+	}
+	if c.ClientSecretGrace < 0 {
+		p.add(variable("ClientSecretGrace"), "must be 0 (none) or more")
 	}
 	if c.MaxBody < 1 {
 		p.add(variable("MaxBody"), "must be at least 1 byte")
@@ -156,7 +168,9 @@ func (c *Config) validateLimits(p problems) {
 }
 
 func (c *Config) validateFiles(p problems) {
-	for field, path := range map[string]string{"SigningKeyFile": c.SigningKeyFile, "Issuers": c.Issuers} {
+	for field, path := range map[string]string{
+		"SigningKeyFile": c.SigningKeyFile, "EncryptionKeyFile": c.EncryptionKeyFile, "VerificationKeys": c.VerificationKeys, "Issuers": c.Issuers,
+	} {
 		if path == "" {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/routers"
+	"github.com/labstack/echo/v4"
 )
 
 // Operation is what the middlewares know of one operation: everything comes from the spec.
@@ -20,6 +21,13 @@ type Operation struct {
 	Stream  bool       // x-stream: writes its answer while it works; no buffered transaction
 	MaxBody int64      // x-max-body, bytes; 0: the server's limit
 	Body    bool       // takes a JSON body that the spec describes
+	Form    bool       // takes a form (OAuth); its errors are those of RFC 6749
+	Guarded bool       // x-guarded: takes a secret that somebody may guess; few tries a minute
+	Once    []string   // x-shown-once: members of the answer that a repeat of the request does not get again
+
+	// Operators (x-network: operators) is Network only for callers whose network role gives the
+	// scope; others keep to their centres.
+	Operators bool
 
 	route *routers.Route
 	query map[string]bool
@@ -55,7 +63,8 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 	o := &Operation{
 		ID: op.OperationID, Method: method, Path: path,
 		Centre:  strings.Contains(path, "{centre_id}"),
-		Network: flag(op, "x-network"), Audit: flag(op, "x-audit-read"), Stream: flag(op, "x-stream"),
+		Network: flag(op, "x-network"), Audit: flag(op, "x-audit-read"), Stream: flag(op, "x-stream"), Guarded: flag(op, "x-guarded"),
+		Operators: op.Extensions["x-network"] == "operators", Once: names(op, "x-shown-once"),
 		route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
 		query: map[string]bool{},
 	}
@@ -75,6 +84,7 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 	if op.RequestBody != nil {
 		for mediaType := range op.RequestBody.Value.Content {
 			o.Body = o.Body || isJSON(mediaType)
+			o.Form = o.Form || mediaType == echo.MIMEApplicationForm
 		}
 	}
 	return o, nil
@@ -83,6 +93,15 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 func flag(op *openapi3.Operation, name string) bool {
 	on, _ := op.Extensions[name].(bool)
 	return on
+}
+
+func names(op *openapi3.Operation, name string) []string {
+	listed, _ := op.Extensions[name].([]any)
+	all := make([]string, len(listed))
+	for i, v := range listed {
+		all[i], _ = v.(string)
+	}
+	return all
 }
 
 func isJSON(mediaType string) bool {

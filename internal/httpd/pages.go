@@ -17,7 +17,8 @@ import (
 	"github.com/waystation/waystation/internal/codelist"
 )
 
-// everyone in x-roles stands for every role of the code list staff_role.
+// everyone in x-roles stands for every role of the code list staff_role; auth.SignedIn, which
+// goes further, for any member of staff.
 const everyone = "everyone"
 
 // Permissions reads who holds which scope from the spec's x-roles.
@@ -35,6 +36,21 @@ func Permissions(spec *openapi3.T) *auth.Permissions {
 		}
 	}
 	return auth.NewPermissions(roles)
+}
+
+// ClientScopes reads from the spec's x-client-scopes which scopes another system may be granted.
+// A scope that nothing asks for yet is left out.
+func ClientScopes(spec *openapi3.T) []string {
+	scheme := spec.Components.SecuritySchemes["oauth2"].Value
+	listed, _ := scheme.Extensions["x-client-scopes"].([]any)
+	var scopes []string
+	for _, v := range listed {
+		scope, _ := v.(string)
+		if _, declared := scheme.Flows.ClientCredentials.Scopes[scope]; declared {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
 }
 
 func allRoles() []string {

@@ -61,7 +61,17 @@ func Problem(err error, c echo.Context) {
 		}
 		slog.Log(c.Request().Context(), level, "request failed", "request_id", requestID(c), "path", c.Path(), "status", status, "error", err)
 	}
+	if st, _ := c.Get(stateKey).(*state); st != nil && st.op != nil && st.op.Form && status >= 400 && status < 429 {
+		writeOAuthError(c, f)
+		return
+	}
 	writeProblem(c, f, status)
+}
+
+// writeOAuthError is the problem of an OAuth endpoint in the words of RFC 6749 section 5.2.
+func writeOAuthError(c echo.Context, f *fault.Error) {
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	_ = c.JSON(http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": f.Public})
 }
 
 func asFault(err error) *fault.Error {

@@ -51,6 +51,8 @@ type Options struct {
 	MaxBody        int64                                      // bytes; 0: 1 MiB
 	Timeout        time.Duration                              // of one request; 0: 4.5 s
 	RateLimit      int                                        // requests a minute per caller; 0: none
+	GuardedLimit   int                                        // likewise for operations that take a secret; 0: none
+	HashKey        []byte                                     // keys the hashes of stored requests, which may hold passwords
 	Origins        []string                                   // browsers' origins that may call; none: same origin only
 	TrustedProxies []netip.Prefix                             // whose X-Forwarded-For is believed
 	Registry       *prometheus.Registry
@@ -69,6 +71,8 @@ type Server struct {
 	maxBody  int64
 	timeout  time.Duration
 	perMin   int
+	guarded  int
+	hashKey  []byte
 	callers  *lru.Cache[string, *rate.Limiter]
 	served   *prometheus.HistogramVec
 }
@@ -80,7 +84,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Echo: echo.New(), Operations: operations, db: o.DB, verifier: o.Verifier, may: o.Permissions, centres: o.Centres,
-		codes: o.Codes, maxBody: o.MaxBody, timeout: o.Timeout, perMin: o.RateLimit}
+		codes: o.Codes, maxBody: o.MaxBody, timeout: o.Timeout, perMin: o.RateLimit, guarded: o.GuardedLimit, hashKey: o.HashKey}
 	if s.maxBody == 0 {
 		s.maxBody = 1 << 20
 	}
@@ -230,11 +234,13 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 
 // authorise answers who calls and opens the scope that the call may work in.
 func (s *Server) authorise(c echo.Context, op *Operation) (*request, error) {
-	r := &request{op: op, path: c.Request().URL.RequestURI()}
+	r := &request{op: op, path: c.Request().URL.RequestURI(), hashKey: s.hashKey}
 	r.scope = db.Scope{RequestID: requestID(c), Operation: op.ID, ReadOnly: op.Method == http.MethodGet && !op.Audit, AuditReads: op.Audit}
 	r.subject, _ = uuid.Parse(c.Param("id"))
 	if op.Public() {
-		return r, s.limit(c, "ip:"+c.RealIP())
+		r.scope.Network = op.Network
+		c.SetRequest(c.Request().WithContext(auth.WithOrigin(c.Request().Context(), origin(c))))
+		return r, s.limit(c, op, "ip:"+c.RealIP())
 	}
 	token, ok := strings.CutPrefix(c.Request().Header.Get(echo.HeaderAuthorization), "Bearer ")
 	if !ok {
@@ -245,12 +251,19 @@ func (s *Server) authorise(c echo.Context, op *Operation) (*request, error) {
 		return nil, unverified(err)
 	}
 	stateOf(c).caller = p
-	if err := s.limit(c, p.ID.String()); err != nil {
+	if err := s.limit(c, op, p.ID.String()); err != nil {
 		return nil, err
 	}
 	r.scope.ActorID, r.scope.ActorKind, r.scope.OrganisationID = p.ID, string(p.Kind), p.OrganisationID
 	c.SetRequest(c.Request().WithContext(auth.With(c.Request().Context(), p)))
 	return r, s.permit(c, r, p)
+}
+
+// origin is what signing in knows of a caller who has no token yet.
+func origin(c echo.Context) auth.Origin {
+	address, _ := netip.ParseAddr(c.RealIP())
+	user, password, basic := c.Request().BasicAuth()
+	return auth.Origin{Address: address.Unmap(), UserAgent: c.Request().UserAgent(), Basic: basic, ClientID: user, ClientSecret: password}
 }
 
 // unverified keeps why a token was refused in the log: the caller learns only that it was.
@@ -270,8 +283,8 @@ func (s *Server) permit(c echo.Context, r *request, p *auth.Principal) error {
 		if !s.allows(p, uuid.Nil, r.op) {
 			return missingRight(r.op)
 		}
-		r.scope.Network = r.op.Network
 		var err error
+		r.scope.Network = r.op.Network || r.op.Operators && s.operates(p, r.op)
 		r.scope.Centres, err = s.reach(c.Request().Context(), p, r.op)
 		return err
 	}
@@ -289,6 +302,7 @@ func (s *Server) permit(c echo.Context, r *request, p *auth.Principal) error {
 		return missingRight(r.op)
 	}
 	r.centre, r.scope.Centres = centre, []uuid.UUID{centre}
+	r.scope.Network = r.op.Operators && s.operates(p, r.op)
 	stateOf(c).centre = centre
 	return nil
 }
@@ -334,6 +348,18 @@ func (s *Server) reach(ctx context.Context, p *auth.Principal, op *Operation) ([
 	return slices.Compact(reach), nil
 }
 
+// operates tells whether a network role gives the caller a scope of the operation.
+func (s *Server) operates(p *auth.Principal, op *Operation) bool {
+	for _, alternative := range op.Scopes {
+		for _, scope := range alternative {
+			if _, all := s.may.Centres(p, scope); all {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func missingRight(op *Operation) error {
 	return fault.Denied("This operation needs a right that the caller does not have here.").With("required_scopes", op.Scopes)
 }
@@ -357,26 +383,30 @@ func (r *request) repeatable(c echo.Context) {
 	}
 }
 
-// limit keeps one caller from taking everyone's share.
-func (s *Server) limit(c echo.Context, caller string) error {
-	if s.perMin == 0 {
+// limit keeps one caller from taking everyone's share, and from guessing secrets.
+func (s *Server) limit(c echo.Context, op *Operation, caller string) error {
+	perMin := s.perMin
+	if op.Guarded {
+		perMin, caller = s.guarded, op.ID+" "+caller
+	}
+	if perMin == 0 {
 		return nil
 	}
 	l, ok := s.callers.Get(caller)
 	if !ok {
-		l = rate.NewLimiter(rate.Limit(float64(s.perMin)/60), s.perMin)
+		l = rate.NewLimiter(rate.Limit(float64(perMin)/60), perMin)
 		if previous, found, _ := s.callers.PeekOrAdd(caller, l); found {
 			l = previous
 		}
 	}
 	allowed := l.Allow()
 	h := c.Response().Header()
-	h.Set("RateLimit-Limit", strconv.Itoa(s.perMin))
+	h.Set("RateLimit-Limit", strconv.Itoa(perMin))
 	h.Set("RateLimit-Remaining", strconv.Itoa(max(0, int(l.Tokens()))))
-	h.Set("RateLimit-Reset", strconv.Itoa(max(1, 60/s.perMin)))
+	h.Set("RateLimit-Reset", strconv.Itoa(max(1, 60/perMin)))
 	if !allowed {
-		f := fault.New(fault.TooMany, "too_many_requests", "At most %d requests a minute. Wait, then go on.", s.perMin)
-		f.RetryAfter = time.Second
+		f := fault.New(fault.TooMany, "too_many_requests", "At most %d requests a minute. Wait, then go on.", perMin)
+		f.RetryAfter = max(time.Second, time.Minute/time.Duration(perMin))
 		return f
 	}
 	return nil

@@ -3,6 +3,7 @@ package httpd
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -73,6 +74,8 @@ func (s *Server) attempt(c echo.Context, r *request, next echo.HandlerFunc, out 
 	out.reset()
 	if kept, ok := original.Body.(interface{ ValidatedValue() any }); ok {
 		original.Body = rewound{io.NopCloser(bytes.NewReader(r.body)), kept.ValidatedValue()}
+	} else if r.op.Form {
+		original.Body = io.NopCloser(bytes.NewReader(r.body))
 	}
 	c.SetRequest(original.WithContext(ctx))
 	c.SetResponse(echo.NewResponse(out, c.Echo()))
@@ -187,8 +190,22 @@ func remember(ctx context.Context, r *request, out *answer) error {
 		values ($1, $2, $3, $4, $5, $6, $7, $8)
 		on conflict (actor_id, operation, key) do update set request_hash = excluded.request_hash, status = excluded.status,
 		headers = excluded.headers, body = excluded.body, expires_at = excluded.expires_at`,
-		r.scope.ActorID, r.op.ID, r.key, r.hash(), out.status, headers, out.body.Bytes(), db.Now().Add(keep))
+		r.scope.ActorID, r.op.ID, r.key, r.hash(), out.status, headers, without(out.body.Bytes(), r.op.Once), db.Now().Add(keep))
 	return err
+}
+
+// without leaves out the members of an answer that are shown once: a secret that is kept as a
+// hash everywhere else must not lie readable among the stored answers.
+func without(body []byte, members []string) []byte {
+	var object map[string]json.RawMessage
+	if len(members) == 0 || json.Unmarshal(body, &object) != nil {
+		return append([]byte{}, body...) // never null, not even for an empty body
+	}
+	for _, name := range members {
+		delete(object, name)
+	}
+	kept, _ := json.Marshal(object) // it was JSON a moment ago
+	return kept
 }
 
 // request is what the middlewares gathered about one request.
@@ -202,10 +219,12 @@ type request struct {
 	path     string
 	key      string // Idempotency-Key, or the id that the client chose
 	implicit bool
+	hashKey  []byte
 }
 
+// hash is keyed: who reads the table must not be able to try passwords against it.
 func (r *request) hash() []byte {
-	h := sha256.New()
+	h := hmac.New(sha256.New, r.hashKey)
 	h.Write([]byte(r.path + "\n"))
 	h.Write(r.body)
 	return h.Sum(nil)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -60,7 +61,7 @@ func body(c echo.Context, o *Operation, max int64) ([]byte, error) {
 		return nil, tooLarge(max)
 	}
 	r.Body = http.MaxBytesReader(c.Response(), r.Body, max)
-	if !o.Body || !isJSON(r.Header.Get(echo.HeaderContentType)) {
+	if !o.Form && (!o.Body || !isJSON(r.Header.Get(echo.HeaderContentType))) {
 		return nil, nil
 	}
 	raw, err := io.ReadAll(r.Body)
@@ -71,10 +72,30 @@ func body(c echo.Context, o *Operation, max int64) ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(fault.Malformed, "unreadable_body", "The body ended before it was complete.").Because(err)
 	}
+	if o.Form {
+		return raw, form(r, raw)
+	}
 	if len(raw) > 0 && !json.Valid(raw) { // one value and nothing behind it
 		return nil, fault.New(fault.Malformed, "invalid_json", "The body is not one valid JSON value.")
 	}
 	return raw, nil
+}
+
+// form checks what RFC 6749 section 3.2 asks of a form: its type, and no parameter twice.
+func form(r *http.Request, raw []byte) error {
+	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)); mediaType != echo.MIMEApplicationForm {
+		return fault.New(fault.Malformed, "invalid_form", "The body must be "+echo.MIMEApplicationForm+".")
+	}
+	values, err := url.ParseQuery(string(raw))
+	if err != nil {
+		return fault.New(fault.Malformed, "invalid_form", "The body is not a valid form.").Because(err)
+	}
+	for _, v := range values {
+		if len(v) > 1 {
+			return fault.New(fault.Malformed, "invalid_form", "A parameter is given more than once.")
+		}
+	}
+	return nil
 }
 
 func tooLarge(max int64) error {
