@@ -38,6 +38,57 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for MeKind.
+const (
+	MeKindClient MeKind = "client"
+	MeKindUser   MeKind = "user"
+)
+
+// Valid indicates whether the value is a known member of the MeKind enum.
+func (e MeKind) Valid() bool {
+	switch e {
+	case MeKindClient:
+		return true
+	case MeKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OAuthErrorError.
+const (
+	OAuthErrorErrorInvalidClient        OAuthErrorError = "invalid_client"
+	OAuthErrorErrorInvalidGrant         OAuthErrorError = "invalid_grant"
+	OAuthErrorErrorInvalidRequest       OAuthErrorError = "invalid_request"
+	OAuthErrorErrorInvalidScope         OAuthErrorError = "invalid_scope"
+	OAuthErrorErrorUnauthorizedClient   OAuthErrorError = "unauthorized_client"
+	OAuthErrorErrorUnsupportedGrantType OAuthErrorError = "unsupported_grant_type"
+	OAuthErrorErrorUnsupportedTokenType OAuthErrorError = "unsupported_token_type"
+)
+
+// Valid indicates whether the value is a known member of the OAuthErrorError enum.
+func (e OAuthErrorError) Valid() bool {
+	switch e {
+	case OAuthErrorErrorInvalidClient:
+		return true
+	case OAuthErrorErrorInvalidGrant:
+		return true
+	case OAuthErrorErrorInvalidRequest:
+		return true
+	case OAuthErrorErrorInvalidScope:
+		return true
+	case OAuthErrorErrorUnauthorizedClient:
+		return true
+	case OAuthErrorErrorUnsupportedGrantType:
+		return true
+	case OAuthErrorErrorUnsupportedTokenType:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyInForceSource.
 const (
 	PolicyInForceSourceDefault PolicyInForceSource = "default"
@@ -77,6 +128,42 @@ func (e SOPStatus) Valid() bool {
 	}
 }
 
+// Defines values for TokenTokenType.
+const (
+	TokenTokenTypeBearer TokenTokenType = "Bearer"
+)
+
+// Valid indicates whether the value is a known member of the TokenTokenType enum.
+func (e TokenTokenType) Valid() bool {
+	switch e {
+	case TokenTokenTypeBearer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UserSignsInWith.
+const (
+	UserSignsInWithOutsideIssuer     UserSignsInWith = "outside_issuer"
+	UserSignsInWithPassword          UserSignsInWith = "password"
+	UserSignsInWithTemporaryPassword UserSignsInWith = "temporary_password"
+)
+
+// Valid indicates whether the value is a known member of the UserSignsInWith enum.
+func (e UserSignsInWith) Valid() bool {
+	switch e {
+	case UserSignsInWithOutsideIssuer:
+		return true
+	case UserSignsInWithPassword:
+		return true
+	case UserSignsInWithTemporaryPassword:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Labels.
 const (
 	LabelsAll Labels = "all"
@@ -86,6 +173,48 @@ const (
 func (e Labels) Valid() bool {
 	switch e {
 	case LabelsAll:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListAPIClientsParamsSort.
+const (
+	ListAPIClientsParamsSortCreatedAt      ListAPIClientsParamsSort = "created_at"
+	ListAPIClientsParamsSortMinusCreatedAt ListAPIClientsParamsSort = "-created_at"
+	ListAPIClientsParamsSortMinusName      ListAPIClientsParamsSort = "-name"
+	ListAPIClientsParamsSortName           ListAPIClientsParamsSort = "name"
+)
+
+// Valid indicates whether the value is a known member of the ListAPIClientsParamsSort enum.
+func (e ListAPIClientsParamsSort) Valid() bool {
+	switch e {
+	case ListAPIClientsParamsSortCreatedAt:
+		return true
+	case ListAPIClientsParamsSortMinusCreatedAt:
+		return true
+	case ListAPIClientsParamsSortMinusName:
+		return true
+	case ListAPIClientsParamsSortName:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListSessionsParamsSort.
+const (
+	ListSessionsParamsSortCreatedAt      ListSessionsParamsSort = "created_at"
+	ListSessionsParamsSortMinusCreatedAt ListSessionsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListSessionsParamsSort enum.
+func (e ListSessionsParamsSort) Valid() bool {
+	switch e {
+	case ListSessionsParamsSortCreatedAt:
+		return true
+	case ListSessionsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -143,6 +272,24 @@ func (e ListManagementModelsParamsSort) Valid() bool {
 	case ListManagementModelsParamsSortMinusStartsOn:
 		return true
 	case ListManagementModelsParamsSortStartsOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMembersParamsSort.
+const (
+	ListMembersParamsSortCreatedAt      ListMembersParamsSort = "created_at"
+	ListMembersParamsSortMinusCreatedAt ListMembersParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListMembersParamsSort enum.
+func (e ListMembersParamsSort) Valid() bool {
+	switch e {
+	case ListMembersParamsSortCreatedAt:
+		return true
+	case ListMembersParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -228,6 +375,116 @@ func (e ListOrganisationsParamsSort) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// Defines values for ListUsersParamsSort.
+const (
+	ListUsersParamsSortCreatedAt      ListUsersParamsSort = "created_at"
+	ListUsersParamsSortMinusCreatedAt ListUsersParamsSort = "-created_at"
+	ListUsersParamsSortMinusName      ListUsersParamsSort = "-name"
+	ListUsersParamsSortName           ListUsersParamsSort = "name"
+)
+
+// Valid indicates whether the value is a known member of the ListUsersParamsSort enum.
+func (e ListUsersParamsSort) Valid() bool {
+	switch e {
+	case ListUsersParamsSortCreatedAt:
+		return true
+	case ListUsersParamsSortMinusCreatedAt:
+		return true
+	case ListUsersParamsSortMinusName:
+		return true
+	case ListUsersParamsSortName:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTrainingsParamsSort.
+const (
+	ListTrainingsParamsSortCompletedOn      ListTrainingsParamsSort = "completed_on"
+	ListTrainingsParamsSortMinusCompletedOn ListTrainingsParamsSort = "-completed_on"
+)
+
+// Valid indicates whether the value is a known member of the ListTrainingsParamsSort enum.
+func (e ListTrainingsParamsSort) Valid() bool {
+	switch e {
+	case ListTrainingsParamsSortCompletedOn:
+		return true
+	case ListTrainingsParamsSortMinusCompletedOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// APIClient defines model for APIClient.
+type APIClient struct {
+	CreatedAt   time.Time          `json:"created_at"`
+	Description *string            `json:"description,omitempty"`
+	ID          openapi_types.UUID `json:"id"`
+
+	// LastUsedAt When it last got a token, to the minute
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	Name       string     `json:"name"`
+
+	// Networks CIDR ranges it may call the token endpoint from; empty: any
+	Networks       []string           `json:"networks"`
+	OrganisationID openapi_types.UUID `json:"organisation_id"`
+
+	// PreviousSecretUntil How long the secret before works on
+	PreviousSecretUntil *time.Time `json:"previous_secret_until,omitempty"`
+	RevokedAt           *time.Time `json:"revoked_at,omitempty"`
+	Scopes              []string   `json:"scopes"`
+
+	// Secret Only in the answer that gives it out, and not in a repeat of it
+	Secret    *string   `json:"secret,omitempty"`
+	UpdatedAt time.Time `json:"updated_at"`
+	Version   int64     `json:"version"`
+}
+
+// APIClientCreate defines model for APIClientCreate.
+type APIClientCreate struct {
+	Description    *string             `json:"description,omitempty"`
+	ID             *openapi_types.UUID `json:"id,omitempty"`
+	Name           string              `json:"name"`
+	Networks       []string            `json:"networks,omitempty"`
+	OrganisationID openapi_types.UUID  `json:"organisation_id"`
+	Scopes         []string            `json:"scopes"`
+}
+
+// APIClientPage defines model for APIClientPage.
+type APIClientPage struct {
+	Data []APIClient `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// APIClientPatch defines model for APIClientPatch.
+type APIClientPatch struct {
+	Description nullable.Nullable[string] `json:"description,omitempty"`
+	Name        *string                   `json:"name,omitempty"`
+	Networks    []string                  `json:"networks,omitempty"`
+	Scopes      []string                  `json:"scopes,omitempty"`
+}
+
+// AuthorizationServerMetadata defines model for AuthorizationServerMetadata.
+type AuthorizationServerMetadata struct {
+	GrantTypesSupported                    []string `json:"grant_types_supported"`
+	Issuer                                 string   `json:"issuer"`
+	JwksURI                                string   `json:"jwks_uri"`
+	ResponseTypesSupported                 []string `json:"response_types_supported"`
+	RevocationEndpoint                     string   `json:"revocation_endpoint"`
+	RevocationEndpointAuthMethodsSupported []string `json:"revocation_endpoint_auth_methods_supported"`
+	ScopesSupported                        []string `json:"scopes_supported"`
+	ServiceDocumentation                   string   `json:"service_documentation"`
+	TokenEndpoint                          string   `json:"token_endpoint"`
+	TokenEndpointAuthMethodsSupported      []string `json:"token_endpoint_auth_methods_supported"`
 }
 
 // Centre defines model for Centre.
@@ -533,6 +790,18 @@ type Index struct {
 	Version string            `json:"version"`
 }
 
+// JWKS defines model for JWKS.
+type JWKS struct {
+	Keys []struct {
+		Alg string `json:"alg"`
+		Crv string `json:"crv"`
+		Kid string `json:"kid"`
+		Kty string `json:"kty"`
+		Use string `json:"use"`
+		X   string `json:"x"`
+	} `json:"keys"`
+}
+
 // Language BCP 47
 //
 // Example: fr
@@ -585,8 +854,108 @@ type ManagementModelPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// Me defines model for Me.
+type Me struct {
+	// Email Of a user
+	Email *string            `json:"email,omitempty"`
+	ID    openapi_types.UUID `json:"id"`
+	Kind  MeKind             `json:"kind"`
+
+	// Language Of a user, BCP 47
+	Language     *string      `json:"language,omitempty"`
+	Memberships  []Membership `json:"memberships"`
+	Name         string       `json:"name"`
+	NetworkRoles []string     `json:"network_roles"`
+
+	// NetworkScopes Held outside any one centre: through network roles, or by a client
+	NetworkScopes []string `json:"network_scopes"`
+
+	// OneTimeCodes Of a user: signing in asks for a one-time code
+	OneTimeCodes   *bool               `json:"one_time_codes,omitempty"`
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+	Version        int64               `json:"version"`
+}
+
+// MeKind defines model for Me.Kind.
+type MeKind string
+
+// MePatch defines model for MePatch.
+type MePatch struct {
+	Language *string `json:"language,omitempty"`
+	Name     *string `json:"name,omitempty"`
+}
+
+// Member defines model for Member.
+type Member struct {
+	CentreID  openapi_types.UUID `json:"centre_id"`
+	CreatedAt time.Time          `json:"created_at"`
+
+	// Current The role is held today, by the centre's calendar
+	Current bool       `json:"current"`
+	Email   string     `json:"email"`
+	EndedAt *time.Time `json:"ended_at,omitempty"`
+
+	// ExpiresOn The last day
+	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
+	ID        openapi_types.UUID  `json:"id"`
+	Name      string              `json:"name"`
+	Role      string              `json:"role"`
+	StartsOn  openapi_types.Date  `json:"starts_on"`
+	UpdatedAt time.Time           `json:"updated_at"`
+	UserID    openapi_types.UUID  `json:"user_id"`
+	Version   int64               `json:"version"`
+}
+
+// MemberCreate defines model for MemberCreate.
+type MemberCreate struct {
+	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
+	ID        *openapi_types.UUID `json:"id,omitempty"`
+	Role      string              `json:"role"`
+
+	// StartsOn Today where none is given
+	StartsOn *openapi_types.Date `json:"starts_on,omitempty"`
+	UserID   openapi_types.UUID  `json:"user_id"`
+}
+
+// MemberPage defines model for MemberPage.
+type MemberPage struct {
+	Data []Member `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// MemberPatch defines model for MemberPatch.
+type MemberPatch struct {
+	ExpiresOn nullable.Nullable[openapi_types.Date] `json:"expires_on,omitempty"`
+	StartsOn  *openapi_types.Date                   `json:"starts_on,omitempty"`
+}
+
+// Membership defines model for Membership.
+type Membership struct {
+	CentreCode string             `json:"centre_code"`
+	CentreID   openapi_types.UUID `json:"centre_id"`
+	CentreName string             `json:"centre_name"`
+	Roles      []string           `json:"roles"`
+
+	// Scopes What the caller may do there
+	Scopes []string `json:"scopes"`
+}
+
 // NextCursor Cursor of the next page; null on the last
 type NextCursor = string
+
+// OAuthError defines model for OAuthError.
+type OAuthError struct {
+	Error            OAuthErrorError `json:"error"`
+	ErrorDescription *string         `json:"error_description,omitempty"`
+}
+
+// OAuthErrorError defines model for OAuthError.Error.
+type OAuthErrorError string
 
 // Organisation defines model for Organisation.
 type Organisation struct {
@@ -646,6 +1015,22 @@ type OrganisationPatch struct {
 	Website     nullable.Nullable[string] `json:"website,omitempty"`
 }
 
+// PasswordChange defines model for PasswordChange.
+type PasswordChange struct {
+	CurrentPassword string `json:"current_password"`
+	NewPassword     string `json:"new_password"`
+}
+
+// PasswordProof defines model for PasswordProof.
+type PasswordProof struct {
+	Password string `json:"password"`
+}
+
+// PasswordReset defines model for PasswordReset.
+type PasswordReset struct {
+	TemporaryPassword string `json:"temporary_password"`
+}
+
 // PolicyInForce defines model for PolicyInForce.
 type PolicyInForce struct {
 	ActivatedAt *time.Time          `json:"activated_at,omitempty"`
@@ -682,6 +1067,18 @@ type Problem struct {
 	// Type Identifies the kind of problem
 	Type                 string                 `json:"type"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// RecoveryCodes Left out when a repeated request is answered from memory; renew them then.
+type RecoveryCodes struct {
+	// RecoveryCodes Each works once, in place of a one-time code
+	RecoveryCodes []string `json:"recovery_codes,omitempty"`
+}
+
+// RevocationRequest defines model for RevocationRequest.
+type RevocationRequest struct {
+	Token         string  `json:"token"`
+	TokenTypeHint *string `json:"token_type_hint,omitempty"`
 }
 
 // SOP defines model for SOP.
@@ -915,8 +1312,210 @@ type SOPWeights struct {
 	Medium float64 `json:"medium"`
 }
 
+// Session defines model for Session.
+type Session struct {
+	// Address Where it began
+	Address   *string   `json:"address,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// Current It is the session of this very token
+	Current bool `json:"current"`
+
+	// ExpiresAt Unless it is used before
+	ExpiresAt time.Time          `json:"expires_at"`
+	ID        openapi_types.UUID `json:"id"`
+
+	// UsedAt When its last token was given out
+	UsedAt    time.Time `json:"used_at"`
+	UserAgent *string   `json:"user_agent,omitempty"`
+}
+
+// SessionPage defines model for SessionPage.
+type SessionPage struct {
+	Data []Session `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// SignIn defines model for SignIn.
+type SignIn struct {
+	// Code One-time code of the authenticator app, or a recovery code
+	Code  *string `json:"code,omitempty"`
+	Email string  `json:"email"`
+
+	// NewPassword Replaces a password that an administrator set
+	NewPassword *string `json:"new_password,omitempty"`
+	Password    string  `json:"password"`
+}
+
+// TOTPConfirmation defines model for TOTPConfirmation.
+type TOTPConfirmation struct {
+	Code string `json:"code"`
+}
+
+// TOTPEnrolment Both members are left out when a repeated request is answered from memory; enrol anew then.
+type TOTPEnrolment struct {
+	// Secret Base32
+	Secret *string `json:"secret,omitempty"`
+
+	// URL otpauth:// address, for a QR code
+	URL *string `json:"url,omitempty"`
+}
+
+// TOTPRemoval defines model for TOTPRemoval.
+type TOTPRemoval struct {
+	Code     string `json:"code"`
+	Password string `json:"password"`
+}
+
+// Token RFC 6749 section 5.1
+type Token struct {
+	// AccessToken JWT (RFC 9068); opaque to its holder
+	AccessToken string    `json:"access_token"`
+	ExpiresAt   time.Time `json:"expires_at"`
+
+	// ExpiresIn Seconds
+	ExpiresIn        int        `json:"expires_in"`
+	RefreshExpiresAt *time.Time `json:"refresh_expires_at,omitempty"`
+
+	// RefreshToken Of staff; works once, at `/v1/oauth/token`
+	RefreshToken *string `json:"refresh_token,omitempty"`
+
+	// Scope Of clients: what the token allows
+	Scope *string `json:"scope,omitempty"`
+
+	// SessionID Of staff
+	SessionID *openapi_types.UUID `json:"session_id,omitempty"`
+	TokenType TokenTokenType      `json:"token_type"`
+}
+
+// TokenTokenType defines model for Token.TokenType.
+type TokenTokenType string
+
+// TokenRequest defines model for TokenRequest.
+type TokenRequest struct {
+	ClientID     *string `json:"client_id,omitempty"`
+	ClientSecret *string `json:"client_secret,omitempty"`
+
+	// GrantType client_credentials or refresh_token
+	GrantType    string  `json:"grant_type"`
+	RefreshToken *string `json:"refresh_token,omitempty"`
+
+	// Scope Space-separated; none asks for all that was granted
+	Scope *string `json:"scope,omitempty"`
+}
+
 // Total All rows; only with `include_total=true`
 type Total = int64
+
+// Training defines model for Training.
+type Training struct {
+	CompletedOn openapi_types.Date `json:"completed_on"`
+	CreatedAt   time.Time          `json:"created_at"`
+	ID          openapi_types.UUID `json:"id"`
+
+	// Training code_of_conduct, or any other that the network asks for
+	Training  string             `json:"training"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	UserID    openapi_types.UUID `json:"user_id"`
+
+	// ValidUntil The last day; without it there is no end
+	ValidUntil *openapi_types.Date `json:"valid_until,omitempty"`
+	Version    int64               `json:"version"`
+}
+
+// TrainingCreate defines model for TrainingCreate.
+type TrainingCreate struct {
+	CompletedOn openapi_types.Date  `json:"completed_on"`
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	Training    string              `json:"training"`
+	ValidUntil  *openapi_types.Date `json:"valid_until,omitempty"`
+}
+
+// TrainingPage defines model for TrainingPage.
+type TrainingPage struct {
+	Data []Training `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// TrainingPatch defines model for TrainingPatch.
+type TrainingPatch struct {
+	CompletedOn *openapi_types.Date                   `json:"completed_on,omitempty"`
+	ValidUntil  nullable.Nullable[openapi_types.Date] `json:"valid_until,omitempty"`
+}
+
+// User defines model for User.
+type User struct {
+	Active    bool      `json:"active"`
+	CreatedAt time.Time `json:"created_at"`
+	Email     string    `json:"email"`
+
+	// HomeCentreID Whose administrator keeps the account
+	HomeCentreID *openapi_types.UUID `json:"home_centre_id,omitempty"`
+	ID           openapi_types.UUID  `json:"id"`
+
+	// Language BCP 47
+	Language string `json:"language"`
+
+	// Locked Too many failed sign-ins; opens again by itself
+	Locked bool   `json:"locked"`
+	Name   string `json:"name"`
+
+	// NetworkRoles Held in every centre
+	NetworkRoles []string `json:"network_roles"`
+
+	// OneTimeCodes Signing in asks for a one-time code
+	OneTimeCodes   bool                `json:"one_time_codes"`
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+	SignsInWith    []UserSignsInWith   `json:"signs_in_with"`
+	UpdatedAt      time.Time           `json:"updated_at"`
+	Version        int64               `json:"version"`
+}
+
+// UserSignsInWith defines model for User.SignsInWith.
+type UserSignsInWith string
+
+// UserCreate defines model for UserCreate.
+type UserCreate struct {
+	Email string `json:"email"`
+
+	// HomeCentreID Where the caller keeps the staff; may be left out when that is one centre only, and by the network's operators
+	HomeCentreID      *openapi_types.UUID `json:"home_centre_id,omitempty"`
+	ID                *openapi_types.UUID `json:"id,omitempty"`
+	Language          *string             `json:"language,omitempty"`
+	Name              string              `json:"name"`
+	OrganisationID    *openapi_types.UUID `json:"organisation_id,omitempty"`
+	TemporaryPassword *string             `json:"temporary_password,omitempty"`
+}
+
+// UserPage defines model for UserPage.
+type UserPage struct {
+	Data []User `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// UserPatch defines model for UserPatch.
+type UserPatch struct {
+	Email          *string                               `json:"email,omitempty"`
+	Language       *string                               `json:"language,omitempty"`
+	Name           *string                               `json:"name,omitempty"`
+	NetworkRoles   []string                              `json:"network_roles,omitempty"`
+	OrganisationID nullable.Nullable[openapi_types.UUID] `json:"organisation_id,omitempty"`
+}
 
 // VoidReason defines model for VoidReason.
 type VoidReason struct {
@@ -950,6 +1549,129 @@ type Labels string
 
 // Limit defines model for Limit.
 type Limit = int
+
+// OAuthClientError defines model for OAuthClientError.
+type OAuthClientError = OAuthError
+
+// ListAPIClientsParams defines parameters for ListAPIClients.
+type ListAPIClientsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `name` where none is given. A cursor carries its own
+	Sort *ListAPIClientsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// OrganisationID Only clients of this organisation
+	OrganisationID *openapi_types.UUID `form:"organisation_id,omitempty" json:"organisation_id,omitempty"`
+
+	// Revoked Only revoked or only other ones
+	Revoked *bool `form:"revoked,omitempty" json:"revoked,omitempty"`
+}
+
+// ListAPIClientsParamsSort defines parameters for ListAPIClients.
+type ListAPIClientsParamsSort string
+
+// CreateAPIClientParams defines parameters for CreateAPIClient.
+type CreateAPIClientParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateAPIClientParams defines parameters for UpdateAPIClient.
+type UpdateAPIClientParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// RevokeAPIClientParams defines parameters for RevokeAPIClient.
+type RevokeAPIClientParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateAPIClientSecretParams defines parameters for RotateAPIClientSecret.
+type RotateAPIClientSecretParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ChangePasswordParams defines parameters for ChangePassword.
+type ChangePasswordParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListSessionsParams defines parameters for ListSessions.
+type ListSessionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListSessionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListSessionsParamsSort defines parameters for ListSessions.
+type ListSessionsParamsSort string
+
+// EndSessionParams defines parameters for EndSession.
+type EndSessionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SignOutParams defines parameters for SignOut.
+type SignOutParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SignOutEverywhereParams defines parameters for SignOutEverywhere.
+type SignOutEverywhereParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// EnrolTOTPParams defines parameters for EnrolTOTP.
+type EnrolTOTPParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ConfirmTOTPParams defines parameters for ConfirmTOTP.
+type ConfirmTOTPParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DisableTOTPParams defines parameters for DisableTOTP.
+type DisableTOTPParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RenewRecoveryCodesParams defines parameters for RenewRecoveryCodes.
+type RenewRecoveryCodesParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
 
 // ListCentresParams defines parameters for ListCentres.
 type ListCentresParams struct {
@@ -1040,6 +1762,54 @@ type CreateManagementModelParams struct {
 
 // VoidManagementModelParams defines parameters for VoidManagementModel.
 type VoidManagementModelParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListMembersParams defines parameters for ListMembers.
+type ListMembersParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListMembersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// UserID Only this person
+	UserID *openapi_types.UUID `form:"user_id,omitempty" json:"user_id,omitempty"`
+
+	// Role Only this role
+	Role *string `form:"role,omitempty" json:"role,omitempty"`
+
+	// Current Only roles that are held today, or only others
+	Current *bool `form:"current,omitempty" json:"current,omitempty"`
+}
+
+// ListMembersParamsSort defines parameters for ListMembers.
+type ListMembersParamsSort string
+
+// CreateMemberParams defines parameters for CreateMember.
+type CreateMemberParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateMemberParams defines parameters for UpdateMember.
+type UpdateMemberParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// EndMemberParams defines parameters for EndMember.
+type EndMemberParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -1146,6 +1916,12 @@ type GetCodelistParams struct {
 // GetCodelistParamsLabels defines parameters for GetCodelist.
 type GetCodelistParamsLabels string
 
+// UpdateMeParams defines parameters for UpdateMe.
+type UpdateMeParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
 // ListOrganisationsParams defines parameters for ListOrganisations.
 type ListOrganisationsParams struct {
 	// Limit Rows a page
@@ -1182,6 +1958,138 @@ type UpdateOrganisationParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListUsersParams defines parameters for ListUsers.
+type ListUsersParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `name` where none is given. A cursor carries its own
+	Sort *ListUsersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Email Exactly this address
+	Email *string `form:"email,omitempty" json:"email,omitempty"`
+
+	// Active Only active or only deactivated ones
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+
+	// OrganisationID Only staff of this organisation
+	OrganisationID *openapi_types.UUID `form:"organisation_id,omitempty" json:"organisation_id,omitempty"`
+}
+
+// ListUsersParamsSort defines parameters for ListUsers.
+type ListUsersParamsSort string
+
+// CreateUserParams defines parameters for CreateUser.
+type CreateUserParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateUserParams defines parameters for UpdateUser.
+type UpdateUserParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// DeactivateUserParams defines parameters for DeactivateUser.
+type DeactivateUserParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReactivateUserParams defines parameters for ReactivateUser.
+type ReactivateUserParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResetPasswordParams defines parameters for ResetPassword.
+type ResetPasswordParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResetTOTPParams defines parameters for ResetTOTP.
+type ResetTOTPParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListTrainingsParams defines parameters for ListTrainings.
+type ListTrainingsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-completed_on` where none is given. A cursor carries its own
+	Sort *ListTrainingsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Training Only this training
+	Training *string `form:"training,omitempty" json:"training,omitempty"`
+}
+
+// ListTrainingsParamsSort defines parameters for ListTrainings.
+type ListTrainingsParamsSort string
+
+// CreateTrainingParams defines parameters for CreateTraining.
+type CreateTrainingParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateTrainingParams defines parameters for UpdateTraining.
+type UpdateTrainingParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CreateAPIClientJSONRequestBody defines body for CreateAPIClient for application/json ContentType.
+type CreateAPIClientJSONRequestBody = APIClientCreate
+
+// UpdateAPIClientApplicationMergePatchPlusJSONRequestBody defines body for UpdateAPIClient for application/merge-patch+json ContentType.
+type UpdateAPIClientApplicationMergePatchPlusJSONRequestBody = APIClientPatch
+
+// ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
+type ChangePasswordJSONRequestBody = PasswordChange
+
+// SignInJSONRequestBody defines body for SignIn for application/json ContentType.
+type SignInJSONRequestBody = SignIn
+
+// EnrolTOTPJSONRequestBody defines body for EnrolTOTP for application/json ContentType.
+type EnrolTOTPJSONRequestBody = PasswordProof
+
+// ConfirmTOTPJSONRequestBody defines body for ConfirmTOTP for application/json ContentType.
+type ConfirmTOTPJSONRequestBody = TOTPConfirmation
+
+// DisableTOTPJSONRequestBody defines body for DisableTOTP for application/json ContentType.
+type DisableTOTPJSONRequestBody = TOTPRemoval
+
+// RenewRecoveryCodesJSONRequestBody defines body for RenewRecoveryCodes for application/json ContentType.
+type RenewRecoveryCodesJSONRequestBody = PasswordProof
+
 // CreateCentreJSONRequestBody defines body for CreateCentre for application/json ContentType.
 type CreateCentreJSONRequestBody = CentreCreate
 
@@ -1197,6 +2105,12 @@ type CreateManagementModelJSONRequestBody = ManagementModelCreate
 // VoidManagementModelJSONRequestBody defines body for VoidManagementModel for application/json ContentType.
 type VoidManagementModelJSONRequestBody = VoidReason
 
+// CreateMemberJSONRequestBody defines body for CreateMember for application/json ContentType.
+type CreateMemberJSONRequestBody = MemberCreate
+
+// UpdateMemberApplicationMergePatchPlusJSONRequestBody defines body for UpdateMember for application/merge-patch+json ContentType.
+type UpdateMemberApplicationMergePatchPlusJSONRequestBody = MemberPatch
+
 // CreateCentrePhaseJSONRequestBody defines body for CreateCentrePhase for application/json ContentType.
 type CreateCentrePhaseJSONRequestBody = CentrePhaseCreate
 
@@ -1209,11 +2123,35 @@ type CreateSOPJSONRequestBody = SOPCreate
 // UpdateSOPApplicationMergePatchPlusJSONRequestBody defines body for UpdateSOP for application/merge-patch+json ContentType.
 type UpdateSOPApplicationMergePatchPlusJSONRequestBody = SOPPatch
 
+// UpdateMeApplicationMergePatchPlusJSONRequestBody defines body for UpdateMe for application/merge-patch+json ContentType.
+type UpdateMeApplicationMergePatchPlusJSONRequestBody = MePatch
+
+// RevokeTokenFormdataRequestBody defines body for RevokeToken for application/x-www-form-urlencoded ContentType.
+type RevokeTokenFormdataRequestBody = RevocationRequest
+
+// CreateTokenFormdataRequestBody defines body for CreateToken for application/x-www-form-urlencoded ContentType.
+type CreateTokenFormdataRequestBody = TokenRequest
+
 // CreateOrganisationJSONRequestBody defines body for CreateOrganisation for application/json ContentType.
 type CreateOrganisationJSONRequestBody = OrganisationCreate
 
 // UpdateOrganisationApplicationMergePatchPlusJSONRequestBody defines body for UpdateOrganisation for application/merge-patch+json ContentType.
 type UpdateOrganisationApplicationMergePatchPlusJSONRequestBody = OrganisationPatch
+
+// CreateUserJSONRequestBody defines body for CreateUser for application/json ContentType.
+type CreateUserJSONRequestBody = UserCreate
+
+// UpdateUserApplicationMergePatchPlusJSONRequestBody defines body for UpdateUser for application/merge-patch+json ContentType.
+type UpdateUserApplicationMergePatchPlusJSONRequestBody = UserPatch
+
+// ResetPasswordJSONRequestBody defines body for ResetPassword for application/json ContentType.
+type ResetPasswordJSONRequestBody = PasswordReset
+
+// CreateTrainingJSONRequestBody defines body for CreateTraining for application/json ContentType.
+type CreateTrainingJSONRequestBody = TrainingCreate
+
+// UpdateTrainingApplicationMergePatchPlusJSONRequestBody defines body for UpdateTraining for application/merge-patch+json ContentType.
+type UpdateTrainingApplicationMergePatchPlusJSONRequestBody = TrainingPatch
 
 // Getter for additional properties for Problem. Returns the specified
 // element and whether it was found
@@ -1368,12 +2306,66 @@ type ServerInterface interface {
 	// GetIndex Name, version and links
 	// (GET /)
 	GetIndex(ctx echo.Context) error
+	// GetJWKS The keys of our tokens
+	// (GET /.well-known/jwks.json)
+	GetJWKS(ctx echo.Context) error
+	// GetAuthorizationServerMetadata How to get a token
+	// (GET /.well-known/oauth-authorization-server)
+	GetAuthorizationServerMetadata(ctx echo.Context) error
 	// GetHealth Is the process alive?
 	// (GET /healthz)
 	GetHealth(ctx echo.Context) error
 	// GetReadiness Can the process answer requests?
 	// (GET /readyz)
 	GetReadiness(ctx echo.Context) error
+	// ListAPIClients List API clients
+	// (GET /v1/api-clients)
+	ListAPIClients(ctx echo.Context, params ListAPIClientsParams) error
+	// CreateAPIClient Add an API client
+	// (POST /v1/api-clients)
+	CreateAPIClient(ctx echo.Context, params CreateAPIClientParams) error
+	// GetAPIClient Read an API client
+	// (GET /v1/api-clients/{id})
+	GetAPIClient(ctx echo.Context, id ID) error
+	// UpdateAPIClient Change an API client
+	// (PATCH /v1/api-clients/{id})
+	UpdateAPIClient(ctx echo.Context, id ID, params UpdateAPIClientParams) error
+	// RevokeAPIClient Shut an API client out
+	// (POST /v1/api-clients/{id}/revoke)
+	RevokeAPIClient(ctx echo.Context, id ID, params RevokeAPIClientParams) error
+	// RotateAPIClientSecret Give out a new secret
+	// (POST /v1/api-clients/{id}/rotate-secret)
+	RotateAPIClientSecret(ctx echo.Context, id ID, params RotateAPIClientSecretParams) error
+	// ChangePassword Change one's own password
+	// (POST /v1/auth/password)
+	ChangePassword(ctx echo.Context, params ChangePasswordParams) error
+	// ListSessions List one's own sessions
+	// (GET /v1/auth/sessions)
+	ListSessions(ctx echo.Context, params ListSessionsParams) error
+	// EndSession End one of one's own sessions
+	// (POST /v1/auth/sessions/{id}/end)
+	EndSession(ctx echo.Context, id ID, params EndSessionParams) error
+	// SignIn Sign in with password
+	// (POST /v1/auth/sign-in)
+	SignIn(ctx echo.Context) error
+	// SignOut End this session
+	// (POST /v1/auth/sign-out)
+	SignOut(ctx echo.Context, params SignOutParams) error
+	// SignOutEverywhere End all of one's sessions
+	// (POST /v1/auth/sign-out-everywhere)
+	SignOutEverywhere(ctx echo.Context, params SignOutEverywhereParams) error
+	// EnrolTOTP Begin to use one-time codes
+	// (POST /v1/auth/totp)
+	EnrolTOTP(ctx echo.Context, params EnrolTOTPParams) error
+	// ConfirmTOTP Turn one-time codes on
+	// (POST /v1/auth/totp/confirm)
+	ConfirmTOTP(ctx echo.Context, params ConfirmTOTPParams) error
+	// DisableTOTP Stop using one-time codes
+	// (POST /v1/auth/totp/disable)
+	DisableTOTP(ctx echo.Context, params DisableTOTPParams) error
+	// RenewRecoveryCodes Replace one's recovery codes
+	// (POST /v1/auth/totp/recovery-codes)
+	RenewRecoveryCodes(ctx echo.Context, params RenewRecoveryCodesParams) error
 	// ListCentres List the caller's centres
 	// (GET /v1/centres)
 	ListCentres(ctx echo.Context, params ListCentresParams) error
@@ -1404,6 +2396,21 @@ type ServerInterface interface {
 	// VoidManagementModel Take back a management model entered in error
 	// (POST /v1/centres/{centre_id}/management-models/{id}/void)
 	VoidManagementModel(ctx echo.Context, centreID CentreID, id ID, params VoidManagementModelParams) error
+	// ListMembers List who works in a centre
+	// (GET /v1/centres/{centre_id}/members)
+	ListMembers(ctx echo.Context, centreID CentreID, params ListMembersParams) error
+	// CreateMember Grant a role
+	// (POST /v1/centres/{centre_id}/members)
+	CreateMember(ctx echo.Context, centreID CentreID, params CreateMemberParams) error
+	// GetMember Read a role of a person
+	// (GET /v1/centres/{centre_id}/members/{id})
+	GetMember(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateMember Change how long a role is held
+	// (PATCH /v1/centres/{centre_id}/members/{id})
+	UpdateMember(ctx echo.Context, centreID CentreID, id ID, params UpdateMemberParams) error
+	// EndMember End a role
+	// (POST /v1/centres/{centre_id}/members/{id}/end)
+	EndMember(ctx echo.Context, centreID CentreID, id ID, params EndMemberParams) error
 	// ListCentrePhases List life-cycle phases
 	// (GET /v1/centres/{centre_id}/phases)
 	ListCentrePhases(ctx echo.Context, centreID CentreID, params ListCentrePhasesParams) error
@@ -1443,6 +2450,18 @@ type ServerInterface interface {
 	// GetCodelist Read a code list
 	// (GET /v1/codelists/{list})
 	GetCodelist(ctx echo.Context, list CodelistName, params GetCodelistParams) error
+	// GetMe Who am I?
+	// (GET /v1/me)
+	GetMe(ctx echo.Context) error
+	// UpdateMe Change one's own account
+	// (PATCH /v1/me)
+	UpdateMe(ctx echo.Context, params UpdateMeParams) error
+	// RevokeToken Give a refresh token back
+	// (POST /v1/oauth/revoke)
+	RevokeToken(ctx echo.Context) error
+	// CreateToken Get a token
+	// (POST /v1/oauth/token)
+	CreateToken(ctx echo.Context) error
 	// ListOrganisations List organisations
 	// (GET /v1/organisations)
 	ListOrganisations(ctx echo.Context, params ListOrganisationsParams) error
@@ -1455,6 +2474,42 @@ type ServerInterface interface {
 	// UpdateOrganisation Change an organisation
 	// (PATCH /v1/organisations/{id})
 	UpdateOrganisation(ctx echo.Context, id ID, params UpdateOrganisationParams) error
+	// ListUsers List staff
+	// (GET /v1/users)
+	ListUsers(ctx echo.Context, params ListUsersParams) error
+	// CreateUser Add a member of staff
+	// (POST /v1/users)
+	CreateUser(ctx echo.Context, params CreateUserParams) error
+	// GetUser Read a member of staff
+	// (GET /v1/users/{id})
+	GetUser(ctx echo.Context, id ID) error
+	// UpdateUser Change a member of staff
+	// (PATCH /v1/users/{id})
+	UpdateUser(ctx echo.Context, id ID, params UpdateUserParams) error
+	// DeactivateUser Close an account
+	// (POST /v1/users/{id}/deactivate)
+	DeactivateUser(ctx echo.Context, id ID, params DeactivateUserParams) error
+	// ReactivateUser Open an account again
+	// (POST /v1/users/{id}/reactivate)
+	ReactivateUser(ctx echo.Context, id ID, params ReactivateUserParams) error
+	// ResetPassword Set a temporary password
+	// (POST /v1/users/{id}/reset-password)
+	ResetPassword(ctx echo.Context, id ID, params ResetPasswordParams) error
+	// ResetTOTP Take one-time codes away
+	// (POST /v1/users/{id}/reset-totp)
+	ResetTOTP(ctx echo.Context, id ID, params ResetTOTPParams) error
+	// ListTrainings List the trainings of a member of staff
+	// (GET /v1/users/{id}/trainings)
+	ListTrainings(ctx echo.Context, id ID, params ListTrainingsParams) error
+	// CreateTraining Record a training
+	// (POST /v1/users/{id}/trainings)
+	CreateTraining(ctx echo.Context, id ID, params CreateTrainingParams) error
+	// GetTraining Read a training
+	// (GET /v1/users/{id}/trainings/{training_id})
+	GetTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID) error
+	// UpdateTraining Correct a training
+	// (PATCH /v1/users/{id}/trainings/{training_id})
+	UpdateTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID, params UpdateTrainingParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -1468,6 +2523,24 @@ func (w *ServerInterfaceWrapper) GetIndex(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetIndex(ctx)
+	return err
+}
+
+// GetJWKS converts echo context to params.
+func (w *ServerInterfaceWrapper) GetJWKS(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetJWKS(ctx)
+	return err
+}
+
+// GetAuthorizationServerMetadata converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuthorizationServerMetadata(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuthorizationServerMetadata(ctx)
 	return err
 }
 
@@ -1486,6 +2559,535 @@ func (w *ServerInterfaceWrapper) GetReadiness(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetReadiness(ctx)
+	return err
+}
+
+// ListAPIClients converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAPIClients(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAPIClientsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "organisation_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "organisation_id", ctx.QueryParams(), &params.OrganisationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organisation_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "revoked" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "revoked", ctx.QueryParams(), &params.Revoked, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter revoked: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAPIClients(ctx, params)
+	return err
+}
+
+// CreateAPIClient converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateAPIClient(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateAPIClientParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateAPIClient(ctx, params)
+	return err
+}
+
+// GetAPIClient converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAPIClient(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAPIClient(ctx, id)
+	return err
+}
+
+// UpdateAPIClient converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateAPIClient(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateAPIClientParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateAPIClient(ctx, id, params)
+	return err
+}
+
+// RevokeAPIClient converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeAPIClient(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeAPIClientParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeAPIClient(ctx, id, params)
+	return err
+}
+
+// RotateAPIClientSecret converts echo context to params.
+func (w *ServerInterfaceWrapper) RotateAPIClientSecret(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateAPIClientSecretParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RotateAPIClientSecret(ctx, id, params)
+	return err
+}
+
+// ChangePassword converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangePassword(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangePasswordParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangePassword(ctx, params)
+	return err
+}
+
+// ListSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListSessions(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSessionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListSessions(ctx, params)
+	return err
+}
+
+// EndSession converts echo context to params.
+func (w *ServerInterfaceWrapper) EndSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndSession(ctx, id, params)
+	return err
+}
+
+// SignIn converts echo context to params.
+func (w *ServerInterfaceWrapper) SignIn(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SignIn(ctx)
+	return err
+}
+
+// SignOut converts echo context to params.
+func (w *ServerInterfaceWrapper) SignOut(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SignOutParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SignOut(ctx, params)
+	return err
+}
+
+// SignOutEverywhere converts echo context to params.
+func (w *ServerInterfaceWrapper) SignOutEverywhere(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SignOutEverywhereParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SignOutEverywhere(ctx, params)
+	return err
+}
+
+// EnrolTOTP converts echo context to params.
+func (w *ServerInterfaceWrapper) EnrolTOTP(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EnrolTOTPParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EnrolTOTP(ctx, params)
+	return err
+}
+
+// ConfirmTOTP converts echo context to params.
+func (w *ServerInterfaceWrapper) ConfirmTOTP(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ConfirmTOTPParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConfirmTOTP(ctx, params)
+	return err
+}
+
+// DisableTOTP converts echo context to params.
+func (w *ServerInterfaceWrapper) DisableTOTP(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DisableTOTPParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DisableTOTP(ctx, params)
+	return err
+}
+
+// RenewRecoveryCodes converts echo context to params.
+func (w *ServerInterfaceWrapper) RenewRecoveryCodes(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RenewRecoveryCodesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RenewRecoveryCodes(ctx, params)
 	return err
 }
 
@@ -1896,6 +3498,240 @@ func (w *ServerInterfaceWrapper) VoidManagementModel(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.VoidManagementModel(ctx, centreID, id, params)
+	return err
+}
+
+// ListMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMembers(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMembersParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "user_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user_id", ctx.QueryParams(), &params.UserID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "role" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "role", ctx.QueryParams(), &params.Role, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter role: %s", err))
+	}
+
+	// ------------- Optional query parameter "current" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "current", ctx.QueryParams(), &params.Current, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter current: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMembers(ctx, centreID, params)
+	return err
+}
+
+// CreateMember converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateMember(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateMemberParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateMember(ctx, centreID, params)
+	return err
+}
+
+// GetMember converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMember(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMember(ctx, centreID, id)
+	return err
+}
+
+// UpdateMember converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateMember(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateMemberParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateMember(ctx, centreID, id, params)
+	return err
+}
+
+// EndMember converts echo context to params.
+func (w *ServerInterfaceWrapper) EndMember(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndMemberParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndMember(ctx, centreID, id, params)
 	return err
 }
 
@@ -2385,6 +4221,64 @@ func (w *ServerInterfaceWrapper) GetCodelist(ctx echo.Context) error {
 	return err
 }
 
+// GetMe converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMe(ctx)
+	return err
+}
+
+// UpdateMe converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateMe(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateMeParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateMe(ctx, params)
+	return err
+}
+
+// RevokeToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeToken(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeToken(ctx)
+	return err
+}
+
+// CreateToken converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateToken(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateToken(ctx)
+	return err
+}
+
 // ListOrganisations converts echo context to params.
 func (w *ServerInterfaceWrapper) ListOrganisations(ctx echo.Context) error {
 	var err error
@@ -2521,6 +4415,520 @@ func (w *ServerInterfaceWrapper) UpdateOrganisation(ctx echo.Context) error {
 	return err
 }
 
+// ListUsers converts echo context to params.
+func (w *ServerInterfaceWrapper) ListUsers(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListUsersParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "email" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "email", ctx.QueryParams(), &params.Email, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter email: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// ------------- Optional query parameter "organisation_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "organisation_id", ctx.QueryParams(), &params.OrganisationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organisation_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListUsers(ctx, params)
+	return err
+}
+
+// CreateUser converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateUser(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateUserParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateUser(ctx, params)
+	return err
+}
+
+// GetUser converts echo context to params.
+func (w *ServerInterfaceWrapper) GetUser(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetUser(ctx, id)
+	return err
+}
+
+// UpdateUser converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateUser(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateUserParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateUser(ctx, id, params)
+	return err
+}
+
+// DeactivateUser converts echo context to params.
+func (w *ServerInterfaceWrapper) DeactivateUser(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeactivateUserParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeactivateUser(ctx, id, params)
+	return err
+}
+
+// ReactivateUser converts echo context to params.
+func (w *ServerInterfaceWrapper) ReactivateUser(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReactivateUserParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReactivateUser(ctx, id, params)
+	return err
+}
+
+// ResetPassword converts echo context to params.
+func (w *ServerInterfaceWrapper) ResetPassword(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResetPasswordParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResetPassword(ctx, id, params)
+	return err
+}
+
+// ResetTOTP converts echo context to params.
+func (w *ServerInterfaceWrapper) ResetTOTP(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResetTOTPParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResetTOTP(ctx, id, params)
+	return err
+}
+
+// ListTrainings converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTrainings(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTrainingsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "training" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "training", ctx.QueryParams(), &params.Training, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter training: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTrainings(ctx, id, params)
+	return err
+}
+
+// CreateTraining converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateTraining(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateTrainingParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateTraining(ctx, id, params)
+	return err
+}
+
+// GetTraining converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTraining(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "training_id" -------------
+	var trainingID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "training_id", ctx.Param("training_id"), &trainingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter training_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTraining(ctx, id, trainingID)
+	return err
+}
+
+// UpdateTraining converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateTraining(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "training_id" -------------
+	var trainingID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "training_id", ctx.Param("training_id"), &trainingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter training_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateTrainingParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateTraining(ctx, id, trainingID, params)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -2579,6 +4987,45 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres", wrapper.CreateCentre, options.OperationMiddlewares["createCentre"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id", wrapper.GetCentre, options.OperationMiddlewares["getCentre"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id", wrapper.UpdateCentre, options.OperationMiddlewares["updateCentre"]...)
+	router.POST(options.BaseURL+"/v1/auth/sign-in", wrapper.SignIn, options.OperationMiddlewares["signIn"]...)
+	router.POST(options.BaseURL+"/v1/auth/sign-out", wrapper.SignOut, options.OperationMiddlewares["signOut"]...)
+	router.POST(options.BaseURL+"/v1/auth/sign-out-everywhere", wrapper.SignOutEverywhere, options.OperationMiddlewares["signOutEverywhere"]...)
+	router.POST(options.BaseURL+"/v1/auth/password", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
+	router.GET(options.BaseURL+"/v1/auth/sessions", wrapper.ListSessions, options.OperationMiddlewares["listSessions"]...)
+	router.POST(options.BaseURL+"/v1/auth/sessions/:id/end", wrapper.EndSession, options.OperationMiddlewares["endSession"]...)
+	router.POST(options.BaseURL+"/v1/auth/totp", wrapper.EnrolTOTP, options.OperationMiddlewares["enrolTOTP"]...)
+	router.POST(options.BaseURL+"/v1/auth/totp/confirm", wrapper.ConfirmTOTP, options.OperationMiddlewares["confirmTOTP"]...)
+	router.POST(options.BaseURL+"/v1/auth/totp/recovery-codes", wrapper.RenewRecoveryCodes, options.OperationMiddlewares["renewRecoveryCodes"]...)
+	router.POST(options.BaseURL+"/v1/auth/totp/disable", wrapper.DisableTOTP, options.OperationMiddlewares["disableTOTP"]...)
+	router.POST(options.BaseURL+"/v1/oauth/token", wrapper.CreateToken, options.OperationMiddlewares["createToken"]...)
+	router.POST(options.BaseURL+"/v1/oauth/revoke", wrapper.RevokeToken, options.OperationMiddlewares["revokeToken"]...)
+	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetJWKS, options.OperationMiddlewares["getJWKS"]...)
+	router.GET(options.BaseURL+"/.well-known/oauth-authorization-server", wrapper.GetAuthorizationServerMetadata, options.OperationMiddlewares["getAuthorizationServerMetadata"]...)
+	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
+	router.PATCH(options.BaseURL+"/v1/me", wrapper.UpdateMe, options.OperationMiddlewares["updateMe"]...)
+	router.GET(options.BaseURL+"/v1/users", wrapper.ListUsers, options.OperationMiddlewares["listUsers"]...)
+	router.POST(options.BaseURL+"/v1/users", wrapper.CreateUser, options.OperationMiddlewares["createUser"]...)
+	router.GET(options.BaseURL+"/v1/users/:id", wrapper.GetUser, options.OperationMiddlewares["getUser"]...)
+	router.PATCH(options.BaseURL+"/v1/users/:id", wrapper.UpdateUser, options.OperationMiddlewares["updateUser"]...)
+	router.POST(options.BaseURL+"/v1/users/:id/deactivate", wrapper.DeactivateUser, options.OperationMiddlewares["deactivateUser"]...)
+	router.POST(options.BaseURL+"/v1/users/:id/reactivate", wrapper.ReactivateUser, options.OperationMiddlewares["reactivateUser"]...)
+	router.POST(options.BaseURL+"/v1/users/:id/reset-password", wrapper.ResetPassword, options.OperationMiddlewares["resetPassword"]...)
+	router.POST(options.BaseURL+"/v1/users/:id/reset-totp", wrapper.ResetTOTP, options.OperationMiddlewares["resetTOTP"]...)
+	router.GET(options.BaseURL+"/v1/users/:id/trainings", wrapper.ListTrainings, options.OperationMiddlewares["listTrainings"]...)
+	router.POST(options.BaseURL+"/v1/users/:id/trainings", wrapper.CreateTraining, options.OperationMiddlewares["createTraining"]...)
+	router.GET(options.BaseURL+"/v1/users/:id/trainings/:training_id", wrapper.GetTraining, options.OperationMiddlewares["getTraining"]...)
+	router.PATCH(options.BaseURL+"/v1/users/:id/trainings/:training_id", wrapper.UpdateTraining, options.OperationMiddlewares["updateTraining"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/members", wrapper.ListMembers, options.OperationMiddlewares["listMembers"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/members", wrapper.CreateMember, options.OperationMiddlewares["createMember"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/members/:id", wrapper.GetMember, options.OperationMiddlewares["getMember"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/members/:id", wrapper.UpdateMember, options.OperationMiddlewares["updateMember"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/members/:id/end", wrapper.EndMember, options.OperationMiddlewares["endMember"]...)
+	router.GET(options.BaseURL+"/v1/api-clients", wrapper.ListAPIClients, options.OperationMiddlewares["listAPIClients"]...)
+	router.POST(options.BaseURL+"/v1/api-clients", wrapper.CreateAPIClient, options.OperationMiddlewares["createAPIClient"]...)
+	router.GET(options.BaseURL+"/v1/api-clients/:id", wrapper.GetAPIClient, options.OperationMiddlewares["getAPIClient"]...)
+	router.PATCH(options.BaseURL+"/v1/api-clients/:id", wrapper.UpdateAPIClient, options.OperationMiddlewares["updateAPIClient"]...)
+	router.POST(options.BaseURL+"/v1/api-clients/:id/rotate-secret", wrapper.RotateAPIClientSecret, options.OperationMiddlewares["rotateAPIClientSecret"]...)
+	router.POST(options.BaseURL+"/v1/api-clients/:id/revoke", wrapper.RevokeAPIClient, options.OperationMiddlewares["revokeAPIClient"]...)
 	router.GET(options.BaseURL+"/v1/codelists", wrapper.ListCodelists, options.OperationMiddlewares["listCodelists"]...)
 	router.GET(options.BaseURL+"/v1/codelists/:list", wrapper.GetCodelist, options.OperationMiddlewares["getCodelist"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/codelists/:list", wrapper.GetCentreCodelist, options.OperationMiddlewares["getCentreCodelist"]...)
@@ -2600,6 +5047,17 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/diff", wrapper.DiffSOP, options.OperationMiddlewares["diffSOP"]...)
 
 }
+
+type OAuthClientErrorResponseHeaders struct {
+	WWWAuthenticate string
+}
+type OAuthClientErrorJSONResponse struct {
+	Body OAuthError
+
+	Headers OAuthClientErrorResponseHeaders
+}
+
+type OAuthErrorJSONResponse OAuthError
 
 type ProblemApplicationProblemPlusJSONResponse Problem
 
@@ -2630,6 +5088,82 @@ type GetIndexdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetIndexdefaultApplicationProblemPlusJSONResponse) VisitGetIndexResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJWKSRequestObject struct {
+}
+
+type GetJWKSResponseObject interface {
+	VisitGetJWKSResponse(w http.ResponseWriter) error
+}
+
+type GetJWKS200JSONResponse JWKS
+
+func (response GetJWKS200JSONResponse) VisitGetJWKSResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJWKSdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetJWKSdefaultApplicationProblemPlusJSONResponse) VisitGetJWKSResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthorizationServerMetadataRequestObject struct {
+}
+
+type GetAuthorizationServerMetadataResponseObject interface {
+	VisitGetAuthorizationServerMetadataResponse(w http.ResponseWriter) error
+}
+
+type GetAuthorizationServerMetadata200JSONResponse AuthorizationServerMetadata
+
+func (response GetAuthorizationServerMetadata200JSONResponse) VisitGetAuthorizationServerMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuthorizationServerMetadatadefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAuthorizationServerMetadatadefaultApplicationProblemPlusJSONResponse) VisitGetAuthorizationServerMetadataResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2706,6 +5240,653 @@ type GetReadinessdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetReadinessdefaultApplicationProblemPlusJSONResponse) VisitGetReadinessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIClientsRequestObject struct {
+	Params ListAPIClientsParams
+}
+
+type ListAPIClientsResponseObject interface {
+	VisitListAPIClientsResponse(w http.ResponseWriter) error
+}
+
+type ListAPIClients200JSONResponse APIClientPage
+
+func (response ListAPIClients200JSONResponse) VisitListAPIClientsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIClientsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAPIClientsdefaultApplicationProblemPlusJSONResponse) VisitListAPIClientsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIClientRequestObject struct {
+	Params CreateAPIClientParams
+	Body   *CreateAPIClientJSONRequestBody
+}
+
+type CreateAPIClientResponseObject interface {
+	VisitCreateAPIClientResponse(w http.ResponseWriter) error
+}
+
+type CreateAPIClient201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateAPIClient201JSONResponse struct {
+	Body    APIClient
+	Headers CreateAPIClient201ResponseHeaders
+}
+
+func (response CreateAPIClient201JSONResponse) VisitCreateAPIClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIClientdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateAPIClientdefaultApplicationProblemPlusJSONResponse) VisitCreateAPIClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIClientRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetAPIClientResponseObject interface {
+	VisitGetAPIClientResponse(w http.ResponseWriter) error
+}
+
+type GetAPIClient200ResponseHeaders struct {
+	ETag string
+}
+
+type GetAPIClient200JSONResponse struct {
+	Body    APIClient
+	Headers GetAPIClient200ResponseHeaders
+}
+
+func (response GetAPIClient200JSONResponse) VisitGetAPIClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAPIClientdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAPIClientdefaultApplicationProblemPlusJSONResponse) VisitGetAPIClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAPIClientRequestObject struct {
+	ID     ID `json:"id"`
+	Params UpdateAPIClientParams
+	Body   *UpdateAPIClientApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateAPIClientResponseObject interface {
+	VisitUpdateAPIClientResponse(w http.ResponseWriter) error
+}
+
+type UpdateAPIClient200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateAPIClient200JSONResponse struct {
+	Body    APIClient
+	Headers UpdateAPIClient200ResponseHeaders
+}
+
+func (response UpdateAPIClient200JSONResponse) VisitUpdateAPIClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAPIClientdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateAPIClientdefaultApplicationProblemPlusJSONResponse) VisitUpdateAPIClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIClientRequestObject struct {
+	ID     ID `json:"id"`
+	Params RevokeAPIClientParams
+}
+
+type RevokeAPIClientResponseObject interface {
+	VisitRevokeAPIClientResponse(w http.ResponseWriter) error
+}
+
+type RevokeAPIClient200ResponseHeaders struct {
+	ETag string
+}
+
+type RevokeAPIClient200JSONResponse struct {
+	Body    APIClient
+	Headers RevokeAPIClient200ResponseHeaders
+}
+
+func (response RevokeAPIClient200JSONResponse) VisitRevokeAPIClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIClientdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeAPIClientdefaultApplicationProblemPlusJSONResponse) VisitRevokeAPIClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAPIClientSecretRequestObject struct {
+	ID     ID `json:"id"`
+	Params RotateAPIClientSecretParams
+}
+
+type RotateAPIClientSecretResponseObject interface {
+	VisitRotateAPIClientSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateAPIClientSecret200ResponseHeaders struct {
+	ETag string
+}
+
+type RotateAPIClientSecret200JSONResponse struct {
+	Body    APIClient
+	Headers RotateAPIClientSecret200ResponseHeaders
+}
+
+func (response RotateAPIClientSecret200JSONResponse) VisitRotateAPIClientSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAPIClientSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateAPIClientSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateAPIClientSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePasswordRequestObject struct {
+	Params ChangePasswordParams
+	Body   *ChangePasswordJSONRequestBody
+}
+
+type ChangePasswordResponseObject interface {
+	VisitChangePasswordResponse(w http.ResponseWriter) error
+}
+
+type ChangePassword204Response struct {
+}
+
+func (response ChangePassword204Response) VisitChangePasswordResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ChangePassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangePassworddefaultApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessionsRequestObject struct {
+	Params ListSessionsParams
+}
+
+type ListSessionsResponseObject interface {
+	VisitListSessionsResponse(w http.ResponseWriter) error
+}
+
+type ListSessions200JSONResponse SessionPage
+
+func (response ListSessions200JSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSessionsdefaultApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSessionRequestObject struct {
+	ID     ID `json:"id"`
+	Params EndSessionParams
+}
+
+type EndSessionResponseObject interface {
+	VisitEndSessionResponse(w http.ResponseWriter) error
+}
+
+type EndSession204Response struct {
+}
+
+func (response EndSession204Response) VisitEndSessionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type EndSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndSessiondefaultApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInRequestObject struct {
+	Body *SignInJSONRequestBody
+}
+
+type SignInResponseObject interface {
+	VisitSignInResponse(w http.ResponseWriter) error
+}
+
+type SignIn200JSONResponse Token
+
+func (response SignIn200JSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignIndefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SignIndefaultApplicationProblemPlusJSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignOutRequestObject struct {
+	Params SignOutParams
+}
+
+type SignOutResponseObject interface {
+	VisitSignOutResponse(w http.ResponseWriter) error
+}
+
+type SignOut204Response struct {
+}
+
+func (response SignOut204Response) VisitSignOutResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type SignOutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SignOutdefaultApplicationProblemPlusJSONResponse) VisitSignOutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignOutEverywhereRequestObject struct {
+	Params SignOutEverywhereParams
+}
+
+type SignOutEverywhereResponseObject interface {
+	VisitSignOutEverywhereResponse(w http.ResponseWriter) error
+}
+
+type SignOutEverywhere204Response struct {
+}
+
+func (response SignOutEverywhere204Response) VisitSignOutEverywhereResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type SignOutEverywheredefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SignOutEverywheredefaultApplicationProblemPlusJSONResponse) VisitSignOutEverywhereResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnrolTOTPRequestObject struct {
+	Params EnrolTOTPParams
+	Body   *EnrolTOTPJSONRequestBody
+}
+
+type EnrolTOTPResponseObject interface {
+	VisitEnrolTOTPResponse(w http.ResponseWriter) error
+}
+
+type EnrolTOTP200JSONResponse TOTPEnrolment
+
+func (response EnrolTOTP200JSONResponse) VisitEnrolTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnrolTOTPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EnrolTOTPdefaultApplicationProblemPlusJSONResponse) VisitEnrolTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTOTPRequestObject struct {
+	Params ConfirmTOTPParams
+	Body   *ConfirmTOTPJSONRequestBody
+}
+
+type ConfirmTOTPResponseObject interface {
+	VisitConfirmTOTPResponse(w http.ResponseWriter) error
+}
+
+type ConfirmTOTP200JSONResponse RecoveryCodes
+
+func (response ConfirmTOTP200JSONResponse) VisitConfirmTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTOTPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ConfirmTOTPdefaultApplicationProblemPlusJSONResponse) VisitConfirmTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisableTOTPRequestObject struct {
+	Params DisableTOTPParams
+	Body   *DisableTOTPJSONRequestBody
+}
+
+type DisableTOTPResponseObject interface {
+	VisitDisableTOTPResponse(w http.ResponseWriter) error
+}
+
+type DisableTOTP204Response struct {
+}
+
+func (response DisableTOTP204Response) VisitDisableTOTPResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DisableTOTPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DisableTOTPdefaultApplicationProblemPlusJSONResponse) VisitDisableTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewRecoveryCodesRequestObject struct {
+	Params RenewRecoveryCodesParams
+	Body   *RenewRecoveryCodesJSONRequestBody
+}
+
+type RenewRecoveryCodesResponseObject interface {
+	VisitRenewRecoveryCodesResponse(w http.ResponseWriter) error
+}
+
+type RenewRecoveryCodes200JSONResponse RecoveryCodes
+
+func (response RenewRecoveryCodes200JSONResponse) VisitRenewRecoveryCodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewRecoveryCodesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RenewRecoveryCodesdefaultApplicationProblemPlusJSONResponse) VisitRenewRecoveryCodesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3187,6 +6368,244 @@ type VoidManagementModeldefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response VoidManagementModeldefaultApplicationProblemPlusJSONResponse) VisitVoidManagementModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMembersRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListMembersParams
+}
+
+type ListMembersResponseObject interface {
+	VisitListMembersResponse(w http.ResponseWriter) error
+}
+
+type ListMembers200JSONResponse MemberPage
+
+func (response ListMembers200JSONResponse) VisitListMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMembersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMembersdefaultApplicationProblemPlusJSONResponse) VisitListMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMemberRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateMemberParams
+	Body     *CreateMemberJSONRequestBody
+}
+
+type CreateMemberResponseObject interface {
+	VisitCreateMemberResponse(w http.ResponseWriter) error
+}
+
+type CreateMember201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateMember201JSONResponse struct {
+	Body    Member
+	Headers CreateMember201ResponseHeaders
+}
+
+func (response CreateMember201JSONResponse) VisitCreateMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateMemberdefaultApplicationProblemPlusJSONResponse) VisitCreateMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemberRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetMemberResponseObject interface {
+	VisitGetMemberResponse(w http.ResponseWriter) error
+}
+
+type GetMember200ResponseHeaders struct {
+	ETag string
+}
+
+type GetMember200JSONResponse struct {
+	Body    Member
+	Headers GetMember200ResponseHeaders
+}
+
+func (response GetMember200JSONResponse) VisitGetMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMemberdefaultApplicationProblemPlusJSONResponse) VisitGetMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMemberRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateMemberParams
+	Body     *UpdateMemberApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateMemberResponseObject interface {
+	VisitUpdateMemberResponse(w http.ResponseWriter) error
+}
+
+type UpdateMember200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateMember200JSONResponse struct {
+	Body    Member
+	Headers UpdateMember200ResponseHeaders
+}
+
+func (response UpdateMember200JSONResponse) VisitUpdateMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateMemberdefaultApplicationProblemPlusJSONResponse) VisitUpdateMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndMemberRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   EndMemberParams
+}
+
+type EndMemberResponseObject interface {
+	VisitEndMemberResponse(w http.ResponseWriter) error
+}
+
+type EndMember200ResponseHeaders struct {
+	ETag string
+}
+
+type EndMember200JSONResponse struct {
+	Body    Member
+	Headers EndMember200ResponseHeaders
+}
+
+func (response EndMember200JSONResponse) VisitEndMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndMemberdefaultApplicationProblemPlusJSONResponse) VisitEndMemberResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3816,6 +7235,215 @@ func (response GetCodelistdefaultApplicationProblemPlusJSONResponse) VisitGetCod
 	return err
 }
 
+type GetMeRequestObject struct {
+}
+
+type GetMeResponseObject interface {
+	VisitGetMeResponse(w http.ResponseWriter) error
+}
+
+type GetMe200ResponseHeaders struct {
+	ETag string
+}
+
+type GetMe200JSONResponse struct {
+	Body    Me
+	Headers GetMe200ResponseHeaders
+}
+
+func (response GetMe200JSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMedefaultApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMeRequestObject struct {
+	Params UpdateMeParams
+	Body   *UpdateMeApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateMeResponseObject interface {
+	VisitUpdateMeResponse(w http.ResponseWriter) error
+}
+
+type UpdateMe200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateMe200JSONResponse struct {
+	Body    Me
+	Headers UpdateMe200ResponseHeaders
+}
+
+func (response UpdateMe200JSONResponse) VisitUpdateMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateMedefaultApplicationProblemPlusJSONResponse) VisitUpdateMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeTokenRequestObject struct {
+	Body *RevokeTokenFormdataRequestBody
+}
+
+type RevokeTokenResponseObject interface {
+	VisitRevokeTokenResponse(w http.ResponseWriter) error
+}
+
+type RevokeToken200Response struct {
+}
+
+func (response RevokeToken200Response) VisitRevokeTokenResponse(w http.ResponseWriter) error {
+	w.WriteHeader(200)
+	return nil
+}
+
+type RevokeToken400JSONResponse struct{ OAuthErrorJSONResponse }
+
+func (response RevokeToken400JSONResponse) VisitRevokeTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeTokendefaultApplicationProblemPlusJSONResponse) VisitRevokeTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTokenRequestObject struct {
+	Body *CreateTokenFormdataRequestBody
+}
+
+type CreateTokenResponseObject interface {
+	VisitCreateTokenResponse(w http.ResponseWriter) error
+}
+
+type CreateToken200JSONResponse Token
+
+func (response CreateToken200JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateToken400JSONResponse struct{ OAuthErrorJSONResponse }
+
+func (response CreateToken400JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateToken401JSONResponse struct{ OAuthClientErrorJSONResponse }
+
+func (response CreateToken401JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateTokendefaultApplicationProblemPlusJSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListOrganisationsRequestObject struct {
 	Params ListOrganisationsParams
 }
@@ -4001,17 +7629,638 @@ func (response UpdateOrganisationdefaultApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type ListUsersRequestObject struct {
+	Params ListUsersParams
+}
+
+type ListUsersResponseObject interface {
+	VisitListUsersResponse(w http.ResponseWriter) error
+}
+
+type ListUsers200JSONResponse UserPage
+
+func (response ListUsers200JSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListUsersdefaultApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUserRequestObject struct {
+	Params CreateUserParams
+	Body   *CreateUserJSONRequestBody
+}
+
+type CreateUserResponseObject interface {
+	VisitCreateUserResponse(w http.ResponseWriter) error
+}
+
+type CreateUser201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateUser201JSONResponse struct {
+	Body    User
+	Headers CreateUser201ResponseHeaders
+}
+
+func (response CreateUser201JSONResponse) VisitCreateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateUserdefaultApplicationProblemPlusJSONResponse) VisitCreateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetUserResponseObject interface {
+	VisitGetUserResponse(w http.ResponseWriter) error
+}
+
+type GetUser200ResponseHeaders struct {
+	ETag string
+}
+
+type GetUser200JSONResponse struct {
+	Body    User
+	Headers GetUser200ResponseHeaders
+}
+
+func (response GetUser200JSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetUserdefaultApplicationProblemPlusJSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUserRequestObject struct {
+	ID     ID `json:"id"`
+	Params UpdateUserParams
+	Body   *UpdateUserApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateUserResponseObject interface {
+	VisitUpdateUserResponse(w http.ResponseWriter) error
+}
+
+type UpdateUser200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateUser200JSONResponse struct {
+	Body    User
+	Headers UpdateUser200ResponseHeaders
+}
+
+func (response UpdateUser200JSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateUserdefaultApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateUserRequestObject struct {
+	ID     ID `json:"id"`
+	Params DeactivateUserParams
+}
+
+type DeactivateUserResponseObject interface {
+	VisitDeactivateUserResponse(w http.ResponseWriter) error
+}
+
+type DeactivateUser200ResponseHeaders struct {
+	ETag string
+}
+
+type DeactivateUser200JSONResponse struct {
+	Body    User
+	Headers DeactivateUser200ResponseHeaders
+}
+
+func (response DeactivateUser200JSONResponse) VisitDeactivateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeactivateUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeactivateUserdefaultApplicationProblemPlusJSONResponse) VisitDeactivateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReactivateUserRequestObject struct {
+	ID     ID `json:"id"`
+	Params ReactivateUserParams
+}
+
+type ReactivateUserResponseObject interface {
+	VisitReactivateUserResponse(w http.ResponseWriter) error
+}
+
+type ReactivateUser200ResponseHeaders struct {
+	ETag string
+}
+
+type ReactivateUser200JSONResponse struct {
+	Body    User
+	Headers ReactivateUser200ResponseHeaders
+}
+
+func (response ReactivateUser200JSONResponse) VisitReactivateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReactivateUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReactivateUserdefaultApplicationProblemPlusJSONResponse) VisitReactivateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetPasswordRequestObject struct {
+	ID     ID `json:"id"`
+	Params ResetPasswordParams
+	Body   *ResetPasswordJSONRequestBody
+}
+
+type ResetPasswordResponseObject interface {
+	VisitResetPasswordResponse(w http.ResponseWriter) error
+}
+
+type ResetPassword200ResponseHeaders struct {
+	ETag string
+}
+
+type ResetPassword200JSONResponse struct {
+	Body    User
+	Headers ResetPassword200ResponseHeaders
+}
+
+func (response ResetPassword200JSONResponse) VisitResetPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetPassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResetPassworddefaultApplicationProblemPlusJSONResponse) VisitResetPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetTOTPRequestObject struct {
+	ID     ID `json:"id"`
+	Params ResetTOTPParams
+}
+
+type ResetTOTPResponseObject interface {
+	VisitResetTOTPResponse(w http.ResponseWriter) error
+}
+
+type ResetTOTP200ResponseHeaders struct {
+	ETag string
+}
+
+type ResetTOTP200JSONResponse struct {
+	Body    User
+	Headers ResetTOTP200ResponseHeaders
+}
+
+func (response ResetTOTP200JSONResponse) VisitResetTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetTOTPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResetTOTPdefaultApplicationProblemPlusJSONResponse) VisitResetTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTrainingsRequestObject struct {
+	ID     ID `json:"id"`
+	Params ListTrainingsParams
+}
+
+type ListTrainingsResponseObject interface {
+	VisitListTrainingsResponse(w http.ResponseWriter) error
+}
+
+type ListTrainings200JSONResponse TrainingPage
+
+func (response ListTrainings200JSONResponse) VisitListTrainingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTrainingsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListTrainingsdefaultApplicationProblemPlusJSONResponse) VisitListTrainingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTrainingRequestObject struct {
+	ID     ID `json:"id"`
+	Params CreateTrainingParams
+	Body   *CreateTrainingJSONRequestBody
+}
+
+type CreateTrainingResponseObject interface {
+	VisitCreateTrainingResponse(w http.ResponseWriter) error
+}
+
+type CreateTraining201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateTraining201JSONResponse struct {
+	Body    Training
+	Headers CreateTraining201ResponseHeaders
+}
+
+func (response CreateTraining201JSONResponse) VisitCreateTrainingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTrainingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateTrainingdefaultApplicationProblemPlusJSONResponse) VisitCreateTrainingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTrainingRequestObject struct {
+	ID         ID                 `json:"id"`
+	TrainingID openapi_types.UUID `json:"training_id"`
+}
+
+type GetTrainingResponseObject interface {
+	VisitGetTrainingResponse(w http.ResponseWriter) error
+}
+
+type GetTraining200ResponseHeaders struct {
+	ETag string
+}
+
+type GetTraining200JSONResponse struct {
+	Body    Training
+	Headers GetTraining200ResponseHeaders
+}
+
+func (response GetTraining200JSONResponse) VisitGetTrainingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTrainingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetTrainingdefaultApplicationProblemPlusJSONResponse) VisitGetTrainingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTrainingRequestObject struct {
+	ID         ID                 `json:"id"`
+	TrainingID openapi_types.UUID `json:"training_id"`
+	Params     UpdateTrainingParams
+	Body       *UpdateTrainingApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateTrainingResponseObject interface {
+	VisitUpdateTrainingResponse(w http.ResponseWriter) error
+}
+
+type UpdateTraining200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateTraining200JSONResponse struct {
+	Body    Training
+	Headers UpdateTraining200ResponseHeaders
+}
+
+func (response UpdateTraining200JSONResponse) VisitUpdateTrainingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTrainingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateTrainingdefaultApplicationProblemPlusJSONResponse) VisitUpdateTrainingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetIndex Name, version and links
 	// (GET /)
 	GetIndex(ctx context.Context, request GetIndexRequestObject) (GetIndexResponseObject, error)
+	// GetJWKS The keys of our tokens
+	// (GET /.well-known/jwks.json)
+	GetJWKS(ctx context.Context, request GetJWKSRequestObject) (GetJWKSResponseObject, error)
+	// GetAuthorizationServerMetadata How to get a token
+	// (GET /.well-known/oauth-authorization-server)
+	GetAuthorizationServerMetadata(ctx context.Context, request GetAuthorizationServerMetadataRequestObject) (GetAuthorizationServerMetadataResponseObject, error)
 	// GetHealth Is the process alive?
 	// (GET /healthz)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
 	// GetReadiness Can the process answer requests?
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
+	// ListAPIClients List API clients
+	// (GET /v1/api-clients)
+	ListAPIClients(ctx context.Context, request ListAPIClientsRequestObject) (ListAPIClientsResponseObject, error)
+	// CreateAPIClient Add an API client
+	// (POST /v1/api-clients)
+	CreateAPIClient(ctx context.Context, request CreateAPIClientRequestObject) (CreateAPIClientResponseObject, error)
+	// GetAPIClient Read an API client
+	// (GET /v1/api-clients/{id})
+	GetAPIClient(ctx context.Context, request GetAPIClientRequestObject) (GetAPIClientResponseObject, error)
+	// UpdateAPIClient Change an API client
+	// (PATCH /v1/api-clients/{id})
+	UpdateAPIClient(ctx context.Context, request UpdateAPIClientRequestObject) (UpdateAPIClientResponseObject, error)
+	// RevokeAPIClient Shut an API client out
+	// (POST /v1/api-clients/{id}/revoke)
+	RevokeAPIClient(ctx context.Context, request RevokeAPIClientRequestObject) (RevokeAPIClientResponseObject, error)
+	// RotateAPIClientSecret Give out a new secret
+	// (POST /v1/api-clients/{id}/rotate-secret)
+	RotateAPIClientSecret(ctx context.Context, request RotateAPIClientSecretRequestObject) (RotateAPIClientSecretResponseObject, error)
+	// ChangePassword Change one's own password
+	// (POST /v1/auth/password)
+	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
+	// ListSessions List one's own sessions
+	// (GET /v1/auth/sessions)
+	ListSessions(ctx context.Context, request ListSessionsRequestObject) (ListSessionsResponseObject, error)
+	// EndSession End one of one's own sessions
+	// (POST /v1/auth/sessions/{id}/end)
+	EndSession(ctx context.Context, request EndSessionRequestObject) (EndSessionResponseObject, error)
+	// SignIn Sign in with password
+	// (POST /v1/auth/sign-in)
+	SignIn(ctx context.Context, request SignInRequestObject) (SignInResponseObject, error)
+	// SignOut End this session
+	// (POST /v1/auth/sign-out)
+	SignOut(ctx context.Context, request SignOutRequestObject) (SignOutResponseObject, error)
+	// SignOutEverywhere End all of one's sessions
+	// (POST /v1/auth/sign-out-everywhere)
+	SignOutEverywhere(ctx context.Context, request SignOutEverywhereRequestObject) (SignOutEverywhereResponseObject, error)
+	// EnrolTOTP Begin to use one-time codes
+	// (POST /v1/auth/totp)
+	EnrolTOTP(ctx context.Context, request EnrolTOTPRequestObject) (EnrolTOTPResponseObject, error)
+	// ConfirmTOTP Turn one-time codes on
+	// (POST /v1/auth/totp/confirm)
+	ConfirmTOTP(ctx context.Context, request ConfirmTOTPRequestObject) (ConfirmTOTPResponseObject, error)
+	// DisableTOTP Stop using one-time codes
+	// (POST /v1/auth/totp/disable)
+	DisableTOTP(ctx context.Context, request DisableTOTPRequestObject) (DisableTOTPResponseObject, error)
+	// RenewRecoveryCodes Replace one's recovery codes
+	// (POST /v1/auth/totp/recovery-codes)
+	RenewRecoveryCodes(ctx context.Context, request RenewRecoveryCodesRequestObject) (RenewRecoveryCodesResponseObject, error)
 	// ListCentres List the caller's centres
 	// (GET /v1/centres)
 	ListCentres(ctx context.Context, request ListCentresRequestObject) (ListCentresResponseObject, error)
@@ -4042,6 +8291,21 @@ type StrictServerInterface interface {
 	// VoidManagementModel Take back a management model entered in error
 	// (POST /v1/centres/{centre_id}/management-models/{id}/void)
 	VoidManagementModel(ctx context.Context, request VoidManagementModelRequestObject) (VoidManagementModelResponseObject, error)
+	// ListMembers List who works in a centre
+	// (GET /v1/centres/{centre_id}/members)
+	ListMembers(ctx context.Context, request ListMembersRequestObject) (ListMembersResponseObject, error)
+	// CreateMember Grant a role
+	// (POST /v1/centres/{centre_id}/members)
+	CreateMember(ctx context.Context, request CreateMemberRequestObject) (CreateMemberResponseObject, error)
+	// GetMember Read a role of a person
+	// (GET /v1/centres/{centre_id}/members/{id})
+	GetMember(ctx context.Context, request GetMemberRequestObject) (GetMemberResponseObject, error)
+	// UpdateMember Change how long a role is held
+	// (PATCH /v1/centres/{centre_id}/members/{id})
+	UpdateMember(ctx context.Context, request UpdateMemberRequestObject) (UpdateMemberResponseObject, error)
+	// EndMember End a role
+	// (POST /v1/centres/{centre_id}/members/{id}/end)
+	EndMember(ctx context.Context, request EndMemberRequestObject) (EndMemberResponseObject, error)
 	// ListCentrePhases List life-cycle phases
 	// (GET /v1/centres/{centre_id}/phases)
 	ListCentrePhases(ctx context.Context, request ListCentrePhasesRequestObject) (ListCentrePhasesResponseObject, error)
@@ -4081,6 +8345,18 @@ type StrictServerInterface interface {
 	// GetCodelist Read a code list
 	// (GET /v1/codelists/{list})
 	GetCodelist(ctx context.Context, request GetCodelistRequestObject) (GetCodelistResponseObject, error)
+	// GetMe Who am I?
+	// (GET /v1/me)
+	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// UpdateMe Change one's own account
+	// (PATCH /v1/me)
+	UpdateMe(ctx context.Context, request UpdateMeRequestObject) (UpdateMeResponseObject, error)
+	// RevokeToken Give a refresh token back
+	// (POST /v1/oauth/revoke)
+	RevokeToken(ctx context.Context, request RevokeTokenRequestObject) (RevokeTokenResponseObject, error)
+	// CreateToken Get a token
+	// (POST /v1/oauth/token)
+	CreateToken(ctx context.Context, request CreateTokenRequestObject) (CreateTokenResponseObject, error)
 	// ListOrganisations List organisations
 	// (GET /v1/organisations)
 	ListOrganisations(ctx context.Context, request ListOrganisationsRequestObject) (ListOrganisationsResponseObject, error)
@@ -4093,6 +8369,42 @@ type StrictServerInterface interface {
 	// UpdateOrganisation Change an organisation
 	// (PATCH /v1/organisations/{id})
 	UpdateOrganisation(ctx context.Context, request UpdateOrganisationRequestObject) (UpdateOrganisationResponseObject, error)
+	// ListUsers List staff
+	// (GET /v1/users)
+	ListUsers(ctx context.Context, request ListUsersRequestObject) (ListUsersResponseObject, error)
+	// CreateUser Add a member of staff
+	// (POST /v1/users)
+	CreateUser(ctx context.Context, request CreateUserRequestObject) (CreateUserResponseObject, error)
+	// GetUser Read a member of staff
+	// (GET /v1/users/{id})
+	GetUser(ctx context.Context, request GetUserRequestObject) (GetUserResponseObject, error)
+	// UpdateUser Change a member of staff
+	// (PATCH /v1/users/{id})
+	UpdateUser(ctx context.Context, request UpdateUserRequestObject) (UpdateUserResponseObject, error)
+	// DeactivateUser Close an account
+	// (POST /v1/users/{id}/deactivate)
+	DeactivateUser(ctx context.Context, request DeactivateUserRequestObject) (DeactivateUserResponseObject, error)
+	// ReactivateUser Open an account again
+	// (POST /v1/users/{id}/reactivate)
+	ReactivateUser(ctx context.Context, request ReactivateUserRequestObject) (ReactivateUserResponseObject, error)
+	// ResetPassword Set a temporary password
+	// (POST /v1/users/{id}/reset-password)
+	ResetPassword(ctx context.Context, request ResetPasswordRequestObject) (ResetPasswordResponseObject, error)
+	// ResetTOTP Take one-time codes away
+	// (POST /v1/users/{id}/reset-totp)
+	ResetTOTP(ctx context.Context, request ResetTOTPRequestObject) (ResetTOTPResponseObject, error)
+	// ListTrainings List the trainings of a member of staff
+	// (GET /v1/users/{id}/trainings)
+	ListTrainings(ctx context.Context, request ListTrainingsRequestObject) (ListTrainingsResponseObject, error)
+	// CreateTraining Record a training
+	// (POST /v1/users/{id}/trainings)
+	CreateTraining(ctx context.Context, request CreateTrainingRequestObject) (CreateTrainingResponseObject, error)
+	// GetTraining Read a training
+	// (GET /v1/users/{id}/trainings/{training_id})
+	GetTraining(ctx context.Context, request GetTrainingRequestObject) (GetTrainingResponseObject, error)
+	// UpdateTraining Correct a training
+	// (PATCH /v1/users/{id}/trainings/{training_id})
+	UpdateTraining(ctx context.Context, request UpdateTrainingRequestObject) (UpdateTrainingResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -4124,6 +8436,52 @@ func (sh *strictHandler) GetIndex(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetIndexResponseObject); ok {
 		return validResponse.VisitGetIndexResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetJWKS operation middleware
+func (sh *strictHandler) GetJWKS(ctx echo.Context) error {
+	var request GetJWKSRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetJWKS(ctx.Request().Context(), request.(GetJWKSRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetJWKS")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetJWKSResponseObject); ok {
+		return validResponse.VisitGetJWKSResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuthorizationServerMetadata operation middleware
+func (sh *strictHandler) GetAuthorizationServerMetadata(ctx echo.Context) error {
+	var request GetAuthorizationServerMetadataRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuthorizationServerMetadata(ctx.Request().Context(), request.(GetAuthorizationServerMetadataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuthorizationServerMetadata")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuthorizationServerMetadataResponseObject); ok {
+		return validResponse.VisitGetAuthorizationServerMetadataResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -4170,6 +8528,592 @@ func (sh *strictHandler) GetReadiness(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetReadinessResponseObject); ok {
 		return validResponse.VisitGetReadinessResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAPIClients operation middleware
+func (sh *strictHandler) ListAPIClients(ctx echo.Context, params ListAPIClientsParams) error {
+	var request ListAPIClientsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAPIClients(ctx.Request().Context(), request.(ListAPIClientsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAPIClients")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAPIClientsResponseObject); ok {
+		return validResponse.VisitListAPIClientsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateAPIClient operation middleware
+func (sh *strictHandler) CreateAPIClient(ctx echo.Context, params CreateAPIClientParams) error {
+	var request CreateAPIClientRequestObject
+
+	request.Params = params
+
+	var body CreateAPIClientJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAPIClient(ctx.Request().Context(), request.(CreateAPIClientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAPIClient")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateAPIClientResponseObject); ok {
+		return validResponse.VisitCreateAPIClientResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAPIClient operation middleware
+func (sh *strictHandler) GetAPIClient(ctx echo.Context, id ID) error {
+	var request GetAPIClientRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAPIClient(ctx.Request().Context(), request.(GetAPIClientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAPIClient")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAPIClientResponseObject); ok {
+		return validResponse.VisitGetAPIClientResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateAPIClient operation middleware
+func (sh *strictHandler) UpdateAPIClient(ctx echo.Context, id ID, params UpdateAPIClientParams) error {
+	var request UpdateAPIClientRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body UpdateAPIClientApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateAPIClient(ctx.Request().Context(), request.(UpdateAPIClientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateAPIClient")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateAPIClientResponseObject); ok {
+		return validResponse.VisitUpdateAPIClientResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokeAPIClient operation middleware
+func (sh *strictHandler) RevokeAPIClient(ctx echo.Context, id ID, params RevokeAPIClientParams) error {
+	var request RevokeAPIClientRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeAPIClient(ctx.Request().Context(), request.(RevokeAPIClientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeAPIClient")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeAPIClientResponseObject); ok {
+		return validResponse.VisitRevokeAPIClientResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RotateAPIClientSecret operation middleware
+func (sh *strictHandler) RotateAPIClientSecret(ctx echo.Context, id ID, params RotateAPIClientSecretParams) error {
+	var request RotateAPIClientSecretRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateAPIClientSecret(ctx.Request().Context(), request.(RotateAPIClientSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateAPIClientSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RotateAPIClientSecretResponseObject); ok {
+		return validResponse.VisitRotateAPIClientSecretResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangePassword operation middleware
+func (sh *strictHandler) ChangePassword(ctx echo.Context, params ChangePasswordParams) error {
+	var request ChangePasswordRequestObject
+
+	request.Params = params
+
+	var body ChangePasswordJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangePassword(ctx.Request().Context(), request.(ChangePasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangePassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangePasswordResponseObject); ok {
+		return validResponse.VisitChangePasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListSessions operation middleware
+func (sh *strictHandler) ListSessions(ctx echo.Context, params ListSessionsParams) error {
+	var request ListSessionsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSessions(ctx.Request().Context(), request.(ListSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListSessionsResponseObject); ok {
+		return validResponse.VisitListSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndSession operation middleware
+func (sh *strictHandler) EndSession(ctx echo.Context, id ID, params EndSessionParams) error {
+	var request EndSessionRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndSession(ctx.Request().Context(), request.(EndSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndSessionResponseObject); ok {
+		return validResponse.VisitEndSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SignIn operation middleware
+func (sh *strictHandler) SignIn(ctx echo.Context) error {
+	var request SignInRequestObject
+
+	var body SignInJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignIn(ctx.Request().Context(), request.(SignInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignIn")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SignInResponseObject); ok {
+		return validResponse.VisitSignInResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SignOut operation middleware
+func (sh *strictHandler) SignOut(ctx echo.Context, params SignOutParams) error {
+	var request SignOutRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignOut(ctx.Request().Context(), request.(SignOutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignOut")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SignOutResponseObject); ok {
+		return validResponse.VisitSignOutResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SignOutEverywhere operation middleware
+func (sh *strictHandler) SignOutEverywhere(ctx echo.Context, params SignOutEverywhereParams) error {
+	var request SignOutEverywhereRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignOutEverywhere(ctx.Request().Context(), request.(SignOutEverywhereRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignOutEverywhere")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SignOutEverywhereResponseObject); ok {
+		return validResponse.VisitSignOutEverywhereResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EnrolTOTP operation middleware
+func (sh *strictHandler) EnrolTOTP(ctx echo.Context, params EnrolTOTPParams) error {
+	var request EnrolTOTPRequestObject
+
+	request.Params = params
+
+	var body EnrolTOTPJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EnrolTOTP(ctx.Request().Context(), request.(EnrolTOTPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EnrolTOTP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EnrolTOTPResponseObject); ok {
+		return validResponse.VisitEnrolTOTPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConfirmTOTP operation middleware
+func (sh *strictHandler) ConfirmTOTP(ctx echo.Context, params ConfirmTOTPParams) error {
+	var request ConfirmTOTPRequestObject
+
+	request.Params = params
+
+	var body ConfirmTOTPJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmTOTP(ctx.Request().Context(), request.(ConfirmTOTPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmTOTP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConfirmTOTPResponseObject); ok {
+		return validResponse.VisitConfirmTOTPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DisableTOTP operation middleware
+func (sh *strictHandler) DisableTOTP(ctx echo.Context, params DisableTOTPParams) error {
+	var request DisableTOTPRequestObject
+
+	request.Params = params
+
+	var body DisableTOTPJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DisableTOTP(ctx.Request().Context(), request.(DisableTOTPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DisableTOTP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DisableTOTPResponseObject); ok {
+		return validResponse.VisitDisableTOTPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RenewRecoveryCodes operation middleware
+func (sh *strictHandler) RenewRecoveryCodes(ctx echo.Context, params RenewRecoveryCodesParams) error {
+	var request RenewRecoveryCodesRequestObject
+
+	request.Params = params
+
+	var body RenewRecoveryCodesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RenewRecoveryCodes(ctx.Request().Context(), request.(RenewRecoveryCodesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RenewRecoveryCodes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RenewRecoveryCodesResponseObject); ok {
+		return validResponse.VisitRenewRecoveryCodesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -4545,6 +9489,184 @@ func (sh *strictHandler) VoidManagementModel(ctx echo.Context, centreID CentreID
 		return err
 	} else if validResponse, ok := response.(VoidManagementModelResponseObject); ok {
 		return validResponse.VisitVoidManagementModelResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMembers operation middleware
+func (sh *strictHandler) ListMembers(ctx echo.Context, centreID CentreID, params ListMembersParams) error {
+	var request ListMembersRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMembers(ctx.Request().Context(), request.(ListMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMembersResponseObject); ok {
+		return validResponse.VisitListMembersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateMember operation middleware
+func (sh *strictHandler) CreateMember(ctx echo.Context, centreID CentreID, params CreateMemberParams) error {
+	var request CreateMemberRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateMemberJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateMember(ctx.Request().Context(), request.(CreateMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateMemberResponseObject); ok {
+		return validResponse.VisitCreateMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMember operation middleware
+func (sh *strictHandler) GetMember(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetMemberRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMember(ctx.Request().Context(), request.(GetMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMemberResponseObject); ok {
+		return validResponse.VisitGetMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateMember operation middleware
+func (sh *strictHandler) UpdateMember(ctx echo.Context, centreID CentreID, id ID, params UpdateMemberParams) error {
+	var request UpdateMemberRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateMemberApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMember(ctx.Request().Context(), request.(UpdateMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateMemberResponseObject); ok {
+		return validResponse.VisitUpdateMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndMember operation middleware
+func (sh *strictHandler) EndMember(ctx echo.Context, centreID CentreID, id ID, params EndMemberParams) error {
+	var request EndMemberRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndMember(ctx.Request().Context(), request.(EndMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndMemberResponseObject); ok {
+		return validResponse.VisitEndMemberResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -4983,6 +10105,143 @@ func (sh *strictHandler) GetCodelist(ctx echo.Context, list CodelistName, params
 	return nil
 }
 
+// GetMe operation middleware
+func (sh *strictHandler) GetMe(ctx echo.Context) error {
+	var request GetMeRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMe(ctx.Request().Context(), request.(GetMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMe")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMeResponseObject); ok {
+		return validResponse.VisitGetMeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateMe operation middleware
+func (sh *strictHandler) UpdateMe(ctx echo.Context, params UpdateMeParams) error {
+	var request UpdateMeRequestObject
+
+	request.Params = params
+
+	var body UpdateMeApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMe(ctx.Request().Context(), request.(UpdateMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMe")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateMeResponseObject); ok {
+		return validResponse.VisitUpdateMeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokeToken operation middleware
+func (sh *strictHandler) RevokeToken(ctx echo.Context) error {
+	var request RevokeTokenRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body RevokeTokenFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeToken(ctx.Request().Context(), request.(RevokeTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeTokenResponseObject); ok {
+		return validResponse.VisitRevokeTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateToken operation middleware
+func (sh *strictHandler) CreateToken(ctx echo.Context) error {
+	var request CreateTokenRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body CreateTokenFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateToken(ctx.Request().Context(), request.(CreateTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateTokenResponseObject); ok {
+		return validResponse.VisitCreateTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListOrganisations operation middleware
 func (sh *strictHandler) ListOrganisations(ctx echo.Context, params ListOrganisationsParams) error {
 	var request ListOrganisationsRequestObject
@@ -5130,186 +10389,733 @@ func (sh *strictHandler) UpdateOrganisation(ctx echo.Context, id ID, params Upda
 	return nil
 }
 
+// ListUsers operation middleware
+func (sh *strictHandler) ListUsers(ctx echo.Context, params ListUsersParams) error {
+	var request ListUsersRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListUsers(ctx.Request().Context(), request.(ListUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListUsers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListUsersResponseObject); ok {
+		return validResponse.VisitListUsersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateUser operation middleware
+func (sh *strictHandler) CreateUser(ctx echo.Context, params CreateUserParams) error {
+	var request CreateUserRequestObject
+
+	request.Params = params
+
+	var body CreateUserJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateUser(ctx.Request().Context(), request.(CreateUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateUser")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateUserResponseObject); ok {
+		return validResponse.VisitCreateUserResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetUser operation middleware
+func (sh *strictHandler) GetUser(ctx echo.Context, id ID) error {
+	var request GetUserRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUser(ctx.Request().Context(), request.(GetUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUser")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetUserResponseObject); ok {
+		return validResponse.VisitGetUserResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateUser operation middleware
+func (sh *strictHandler) UpdateUser(ctx echo.Context, id ID, params UpdateUserParams) error {
+	var request UpdateUserRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body UpdateUserApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateUser(ctx.Request().Context(), request.(UpdateUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateUser")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateUserResponseObject); ok {
+		return validResponse.VisitUpdateUserResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeactivateUser operation middleware
+func (sh *strictHandler) DeactivateUser(ctx echo.Context, id ID, params DeactivateUserParams) error {
+	var request DeactivateUserRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeactivateUser(ctx.Request().Context(), request.(DeactivateUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeactivateUser")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeactivateUserResponseObject); ok {
+		return validResponse.VisitDeactivateUserResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReactivateUser operation middleware
+func (sh *strictHandler) ReactivateUser(ctx echo.Context, id ID, params ReactivateUserParams) error {
+	var request ReactivateUserRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReactivateUser(ctx.Request().Context(), request.(ReactivateUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReactivateUser")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReactivateUserResponseObject); ok {
+		return validResponse.VisitReactivateUserResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResetPassword operation middleware
+func (sh *strictHandler) ResetPassword(ctx echo.Context, id ID, params ResetPasswordParams) error {
+	var request ResetPasswordRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body ResetPasswordJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResetPassword(ctx.Request().Context(), request.(ResetPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResetPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResetPasswordResponseObject); ok {
+		return validResponse.VisitResetPasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResetTOTP operation middleware
+func (sh *strictHandler) ResetTOTP(ctx echo.Context, id ID, params ResetTOTPParams) error {
+	var request ResetTOTPRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResetTOTP(ctx.Request().Context(), request.(ResetTOTPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResetTOTP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResetTOTPResponseObject); ok {
+		return validResponse.VisitResetTOTPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTrainings operation middleware
+func (sh *strictHandler) ListTrainings(ctx echo.Context, id ID, params ListTrainingsParams) error {
+	var request ListTrainingsRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTrainings(ctx.Request().Context(), request.(ListTrainingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTrainings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTrainingsResponseObject); ok {
+		return validResponse.VisitListTrainingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateTraining operation middleware
+func (sh *strictHandler) CreateTraining(ctx echo.Context, id ID, params CreateTrainingParams) error {
+	var request CreateTrainingRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body CreateTrainingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateTraining(ctx.Request().Context(), request.(CreateTrainingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateTraining")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateTrainingResponseObject); ok {
+		return validResponse.VisitCreateTrainingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTraining operation middleware
+func (sh *strictHandler) GetTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID) error {
+	var request GetTrainingRequestObject
+
+	request.ID = id
+	request.TrainingID = trainingID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTraining(ctx.Request().Context(), request.(GetTrainingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTraining")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTrainingResponseObject); ok {
+		return validResponse.VisitGetTrainingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateTraining operation middleware
+func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID, params UpdateTrainingParams) error {
+	var request UpdateTrainingRequestObject
+
+	request.ID = id
+	request.TrainingID = trainingID
+	request.Params = params
+
+	var body UpdateTrainingApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateTraining(ctx.Request().Context(), request.(UpdateTrainingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateTraining")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateTrainingResponseObject); ok {
+		return validResponse.VisitUpdateTrainingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3pcts4uuiroHinqrsztCzLzibXqTtuJ5nOPenEFWemqybxkSASkjCmADUAWlGnXHWe5jzYeZJb+ACQ",
-	"IAlqs7J4Jvnh2BKJ9dvXT1HCZ3POCFMy6n+KpgSnRMCv55wpwtQrzCY5nhD9UUpkIuhcUc6ifvRuSlBm",
-	"v0V8jBT8PSKZjOKIfMSzeUaifjQWURwJ8ntOBUmjvhI5iSOZTMkM6zHVcq6fkkpQNolub+Po+Ts8Cc92",
-	"Q4SknMVozAV6OT74FatkWpnsQ3T0Idpyvlc8wWaS+py/TYkgsC9GFkgQyXOREETlljP8HYtlaHSsEMmk",
-	"mQEzuSACpWROWCoRZ5V9nSUJmauD4jK2mf82juZY4BlR7mYJU4K8fBY+5AS+jeKI6k/mWOkTZnimxzTf",
-	"DWi6cgFjLmZYRf0oz+HJ5oGc85RkVKrXMGwQsKhUMcISUYaGHw8S+8IwvC791colzfDHV4RN1DTqP+rq",
-	"81CKCD3Of73HB39c6R/dg6eDqwd/Cq83F5KL5kqHjHxUgwS+HTocmGt8GJExL0/x95yIpXeMZriWBR51",
-	"u93QItouzMFl+GjufFcvUzKbc0VYsvxPEgDjX/E1kQgjQeYEKyTxmJwizJYoZ/T3nCBFPiq3NENeysV5",
-	"Yx/owVtOpPfwYRzNKCtOKLjOsSEHwTPSNAUpjXALLJEgOK2RjWMgG+FFloRmIwA7ark+lmR5St5xhbPm",
-	"Is95zhTCWYYEX0ikOG+BHWqGGSgYx19CSsY4z1TUH+NMkmIJI84zgpkhdYY8N+EYZ9kQ4TSVHhXXqEdu",
-	"iFgWVL5lSQXRL9dCWD6L+u8jnGXRVeg0XtEZVc2FvNWbx4BCbZPBi8F9P+zG+h7oTM/d07cwo8z8VUIM",
-	"ZYpMiDB0URA550wSOJILwUcZmelfE8P79K94Ps+oYRCHc/PEn/8pDbcoAEi/kZrRb3AGiJQShWlWoOjv",
-	"OZEKjQTB15q4E8QFmnFBkMgzIk+RJAQRIbiQHQ2Z8FvUf18MXEBeZWQq0ZiSLEVUIveEfn/O9TZF1I8O",
-	"4dhur/RhSoVZogfLBetrfO93j572ut1u9wB+PNY/nrg/7T+sz1phlcuof9LrxZGiCnAmsC8MuympiDsw",
-	"eejO5da/uD8JMo760f85LGWQQ/OtPHSXAddUhZFLPiNqStlE73ohOJuY49OQm3B2Q5h+UIKQsAAei5Mp",
-	"MntAM4KZBAi0M5UMUf82F3xOhKIGInCSECkHM56av6kiM9lksXFUMqiSSXov623bV7AQeKn/TvAcJ1QF",
-	"COoFEZIzGTVBNrbQUH/jZzKhTFpkFWRMBGFJIZOZ9fTR2V//oS/2qHfcpPN65JwpI6asupdz+5h+QxCs",
-	"SDrAqsJIUqzIgaIzEpqFphswnThyBEeGqfmYCqn07evtOfSPy+tZtYFChArcSYYVVbk54XI/PB/5QM3y",
-	"2chcRkZvKJsMsCB4MOt5cOFdWMbZZJsxZ5jhCZkRpgBysk2hrfHeraOYn5rHy8UEMyqBqA3MldRFU45E",
-	"ziSi6tQcMlZYI5cSPMuAOa69w3kYVt+c/3KGLmAHMeJz/HseBJT5FEuy6eYzOibJMsnIwLym3xd0hsVy",
-	"oJZznvHJctOhiuc1hSDihibboL59YwAPBQBMTvnCCuFNUJFUkdXApLFq8Adn4VtVnGZEtQxu90V3IGT+",
-	"kdQ3lM/TrWmA1eIqL1CmHp0EKd4CKyIGGVWCyMGciEGKl6Et3vrS2Xsj9rqZKrSqsmhLUS2ulFTQP2uf",
-	"HFUOMq4yCA9gHPwG8LmUhvjonyRReo+G/5xbfKnzIEVvAnj0Qgt5aFFoqOaykFxQlUxJarlhqrnAOGoK",
-	"gyUradwP+agE8GecplTPhrOLypKakFffEEiEzTW/ZGZZWNOQH2QhV8beDn6QiC+Y3RhVaIpBXgpzCSfN",
-	"ruZYKbFyr9GErWDXGE4QGDAj6SrFGBaEjYisOSxVsOAoKG/7EGkBzRxN7O61Mu1q2Lhw6k34XqzUP6PM",
-	"//QoboWnJkhse6BmRbe3K5dtiEkdrPXXdWK0ctISRQJkaEw/mltr7qmVCRpIGLjlNYHayLlBQjunSfAb",
-	"j7TVuN7YmpHUgotrDfrGYtFUjHyQsUTJrMTN65M1s++4OM2rtTexGRBV7ypx8m8bQdjs4iy0xCEzmOIo",
-	"mWKmScFoiSyqzPBHf56HVqOrgXdtwwGsW3kuwBi2PJB96gUz/PGleb3XrQF2HBkTiv1eiZzUFIdC2z0C",
-	"Xc1TeLurtAff/HV28I+rT7344e2f9qMV7CLhby24Vw9tRpn962ijE1wt5hdn+tQ/z4On3Y00gNqNrL+T",
-	"NQpCOd6TynLgzy+iPfh2uG7Fdvrhw2XoagPaxebKgjfbSfdfVi8o4dc3Fq6CWU9zqILYOviqaxVbA2hF",
-	"6ajJc2evz5BlUjUL+yrtZLsN7ElzKY/80fYUo00J2fIwwxLhbqrHDgrGhXXjVZmZVu23FMNCIpjnCVk3",
-	"yGvyUVmPCgCGNYivesVYzesHCEuvTr1q9/sRn+8D62d5lmHNQKyfIsB27iP/bdnWHfjxBgd1B/68dr07",
-	"89g2ftkyo/digP+tfule88P197slf1w/YIVf7okrbjDr/eWS6zbXbl64cMJgTV/dwTGR5MIZhho2qzEX",
-	"CUGKp7DzpolhQxmXcdViibijTCsVFkoOQnYHZ3FzpjW9fWRFi8rBhBb8+Y27N5ymA0Gw9ac2R+M0LRbQ",
-	"iM1hiBp/vsLXhKERTq4Rlggz40mtb7Flzbsajp0AVp5+CUVXq0F2J6PDllBWZSmfQ5VaAXZnSB8UGhG1",
-	"IISho6fdLsIsRb2jp0/XQ17tRpoHveZ49ybnXrit3idhtzR3N/3ElVCOmmArws6AMGK2OALGIhwA5++D",
-	"gOFSYyfWP9qsczUj853ldhGSs+qsZ63cZY7j7sPIvQwz3sembltOf092ezvSc2cfbDXd1wKB8oxIJJWm",
-	"GpyBlwVMuacIO0dMghmyzhPN5GZolCvEuLI+MPNZm/drU7dAODLRhJKZRyUaEa0kIMVDd1S4ETZzhQWH",
-	"2N7fcA7GdIkWmktitrTxMmZS2EHKifxCDogKCDQgaoQlDdCqGyLomJLULdrEOMZIEDizFI0FnyGqYsQF",
-	"0iNySVI0JSIs3gVjEV6TGyKs40EG8XRrV2gYXqxTc5wLNdUz8iyfMQm+DnfEd3Sh7ss/6sSH6qzP2SSj",
-	"cmoCr9WUg+eZoxmeFwAV1FJxWKY+c55pNPTQbRgawoa2rgjNhqFKKVCDxVq4rvlii/hZA4urgHgfsoUd",
-	"6jKfaVV8A/midnrZAi8l0mT+tDh+TR5nRCMLZy6YPFprD9hdxPA30FTAnHWsuvBf+ALNMDP+PWmd+0G9",
-	"oJU6/2tT0xXOytIPV9v55Rt0fPTo0cERwtl8ig+OK4HNr5+/jeKmv+844O2ry/2lS+8FJVn6HFSq4FW3",
-	"EEITpRpisS46tb6Z/3f55jWy3yLKFIcDHvF0CVQeoyKP4QdZI5xtuoOdqojzscsKnfEvBGdq2tyii34t",
-	"o5r5dTio2Z/ZvhWa6CVLycfmPBll1/JucTeteOOB9kYwWsKkWVVoG+2ZQT+fX6CTx80sIE9SPX7YAEt8",
-	"8MfVp158fPvjgf2ze/BUf/Lk9qcHQe/0r4Xv41fn7bwXlqC7+2bbTEmbR3aWZqFTFzltgztdVJPlBmt3",
-	"89389DXMTwYWNjc/1XDlc5qg9gbe621Y3xi879Xu5W64vsd1lrDaTe9BYq3T2ftlEfPma0p28LnLlNAj",
-	"Qe7RKUjXiFsJD4N6s9a39sa7qFWBvKFY3C+RfFHZesioN2uT2Da1PbcaVaatQevwwRpSUcEA5zP8AqHn",
-	"ZCRpkNHuSrR9mbUIAQ7BrA9KO5Hq7SGqBh3raW8BLpVMzZOqXPdff/nwQV79+S/ulz/dISuozVu+MjPU",
-	"A751sWW7w6IHKd4kD8OJoCGVUD+0Dg72QMgrFOp+UfHqSXzuSHgPfdrN6Tsp0+vQbC2XaUW7VQvdCA33",
-	"jF9rd/JZ8G29xasBWhc8o8nyJXvBrakxACefK9PRxgIFc7bmsK51WHX55sJsYJW5dGizJIcoZ4pmpRPF",
-	"bU6iueAJSXNBZDWtxRk9yjxLyecB+0d7xkTdMuKsrXZ/IWz3crHDOG4ut+YzenGOnp48fIxs2jEyxh7Z",
-	"QS+s4X1G9GlLW2XDyXcmF1HmyVTrb0OrRQ2kwooMERdoaFwE6QCSreWwE8UtZrBaprLSkHgKVvO54BOB",
-	"ZzIsmDlbWaC6Q56RsnLBSPBrwmJQKvTSF3iJeB40vrsc8g1Zg2fkCzCGMnk8XIEC0sB/kIimp+j3nCtI",
-	"3VIcyXw+50K1qFHWrBaKobq7mdcSl9oIKWGKjikxCuE11VAwdgCzViWzgpuz4NotFMbF4pRCIH355mJf",
-	"tKV8a7Rs82pBjYGx56xZCH0tFuRTgcdqE2V3Jz1DD14sbu0UW1PKQOUMWVC0H6QrEySNi/AoKNvvQlsL",
-	"gF3zyqV5UL+Sz4mQJN3yANtTzz630rOzYmMuJ4AaK4j85ZuLs/lc8BsjOm6h3ZRrDAlvgmch99Nv4LFc",
-	"IgxzEr9gwOpgVYXH44EedIeg7dqBemU8zCrXnItcezD1PVLNxRIlESMkRRhJknCWojkUleigM4b4DRGC",
-	"Gv9rwpkkUHgGfIopJ7LJ3LCURMqZNYqvAf7iRjXxyLjMTWGNbd4yaxq4dW75+jzDbKtX6r5hu2g7Uuxv",
-	"P7C4lgs8t7F126jsZuKBvjg5GPMs44tBPg9ZGceU4QyZRw7yOZrlUqGRZsQJFylJg86JKc/SwQx/HKR4",
-	"WY04fny8plZOHGVcqkHCmcKJGmjFYjZXARx7xpNcn5QGPfuQLYWlCTSWBOldEqkFLT0kskP6kfQPt1vM",
-	"jLJiRzXxi7KEFBY8tyB/qurGg+lHgvA5YYMFVVPKBjPO1LQWrt1bn8OUs5QPZkRMiBto+zuogWn1NlvW",
-	"2XZvbUfYutK4FTpXwH/GcbolDmThslC/ETqZaqDSICQtKC24uCaikoPR7a6FnQUWbDAnIrHkzH957buw",
-	"jE1EgN/sk/Vbc9WrKqsoB247TFA/AtLjOOhGPxsBTS9rQ9zgLCeISjTRmvptHNnqdKvfHOIJ1hLtEEoe",
-	"MG40JBhrBy++lQM2ddi3nYQhv1rCIo4hbcEetbKiyEcbv0dNJTitp2DLIBu8L/Oc3BuXFSIfVcC2s0le",
-	"jyer1awp66M4/WP0/PeejqTX1XawuxiZR1iSNOgI86p1ghqosFAuNGtfCsGWInxRfqCQrrfMuqrrgjBM",
-	"y3E+o+NxIBzBRhpuqpOXqN9QyetCix25ZTl7MB1r9fV+WYxh3/swFH8FQAtuplhGqICGJrGlBS/DS5Ty",
-	"Beug51AUzuhnrmRaGY/BkSQqIPH76seGgrQ0Ve3kJvL6uc2rSDwpYYNX4FFPQ5CODWyHUnUeEgBrKKIn",
-	"1gPo5ZuLt+5ReG1CpRKFB3jtq97j8LoyxQs9OXPtEPYVeJ/K603e0Y81NVNvLXYoe5/ePcUeaHinFLyS",
-	"wH6uVkH2Zsja5DNzLBSAsiDzDCfk1BR81OIOvSEMLaY8IxrG1zqE/t2gflXa7b8NEgQBUlAuqFr+wnOx",
-	"rQnm5yWa29c76MwUec3FRMvV7kARAxPtAlOl1WA2IaJJgwloYSypptA+efxorZrCtOSUbf2aWeSWr9WT",
-	"u4pFF+MV62lB/rcelG1fgyms+f/CF8jk5IB3IiFUn7ckJuoc1CakwSIjltwVOz5+9HCtNo+Ta8YXGUkn",
-	"ZDB1ELJONKhAFPh8EqrF491HIB/nVCwHY5yoYJpACW5ak+e5Qpi5MvPwrtak4SjUlEoTma/oTH/a2GC8",
-	"lZ48JiQd4eS65XbOYFIMJe3BXRLvbgYJLbV2tPX11E8ursBSK5RWidpWNlmsoD56OYIx2E3xDUEjsuQs",
-	"NYWKNbSeXbxEVEmSjRGW11DFGPKETJ1nhmdgt8VoRBgZ04RisWzSjhGWNBnYc6qyiXUVCUqecLJhUZKM",
-	"ay2QMpMZHLhvSKOV1XLEiGrGTJMpYnzE06VRxvUJEWMe36qEQSA72edtG+1jnGfZFzmyGgTX7qq+kMAB",
-	"t4Ko44LbweevwGaNScQYkCXCgqBrMlemHF+GpWy6vLEkA7O2NhQvTelt1tKjcJk6EFVWWVmPwqbaEsMG",
-	"luYNnGy21UhScU0trDFbbvl+XTf3DmrVIsuNNxfQduVW1tlSYk4ynlxLQ0fAKD9aIi02oYzckExLLVM6",
-	"mRJhPtxEWNHPbyh0vaMzYhhYxhdbvzMjKc1nW75WN53rxRZDmXWsOGA7ynbH3O0jxs1Bd9ALwWdA+/ic",
-	"MMomBSnEksSlG8c6rAuHhTXPr3LIldJDm8wWlmCkpBO248tQfX3gWifsOohzIKzzhATfnmeY7fBiXXbw",
-	"T6FlX3HzsP3pGxtpgaPLRg6Zi8Ao6gCXsQLB4CrPqbCD+MEZse43iJaIqxjfis6r6l21eL28YlwGve80",
-	"RonudxhmR/Rv6dRyZnu0nCLOsiXI1mhY6cryH5rND31Ld3uM+d85Td8WGUhbhUC4l+rXvQQKogWjJcSM",
-	"QYuMavbdw+3N3Xa+q1DBXUmSXKsml5r8muVxnKtpLxCIeJarKRf0D2CAffQzwYII9L///T/DDrpUeDxG",
-	"E6LFZcVdNjcaHt4cHerxDjW+HlAGQXnwFWaI50rSlKA3c8JePkPnnDGSKDQX/IamRMQfmFxKLX55g8Hq",
-	"DmGKISjpEBeoyTIEe4DDC4oOJHxeSK5UIIjZcIm/VpAtuj6p6Qf24/DjATw0tFnZRsY17015BhEZetCf",
-	"TvVvsLD6bDarbCIwUyTtfIA6Cxlf2CABSpg6FwQC2aytyrwIX8OaZH/Mc5ZG/eiF/t+uFGRJ+/2E35ir",
-	"fwsCH9IC9AFI0MgImRBhWOZmIUhGciKD6xDmRoN+SnosHJprISBU12ZR+4Fac8HHNCMwF/TBsaF0cHTV",
-	"UXlq89wrj7ihL03FD29ok2LOGYzNx2MTMumXC6llVlXnq3zTeNJNe5amMKzxvjReknwu+y5WT+tBuTIV",
-	"TbBItSighUA28c324C2FJFP3ur+ole+6F9zanmn+suYVcMNcE/Y3kUX9qIYYFeOYwWatfBXBVTVQe6+5",
-	"otIUb2DmMl6ZOsC9jxRhmKkBTmeUgRcHSqIP+HhME1J5x+z9fQR9bTgj/nd2m43hKlmFZrQaQNXGq8NS",
-	"bcSrMJRUBwlCx9qdxuETq0HNBjv0AKW6Lh8g1o1jzNIDkEJuKPjUbqH5EmVjHnbwTglOMyIl2Cz4GM0o",
-	"0CxHAvpoTvhco7cgnm4fW1pqQjnM9GlsjVUEvPFzLBQjQgLSfmAgs5DUhFGDq6CwaIFqMiIaruWUL1jn",
-	"A/vAHjw4L9tAPXigPzpAD97p7SfLzgNkDTKOfi+YRBm9IRLlLCXCcAi7h8NPRcvD22EHQfwAMCaJl464",
-	"20cNgQFCr6bkA0M2TlmTd/MmhVhjzLgpAmMD8MEgJ9FJ9yQ2wgSwAjwzhQ9sRjFNjX6eciKhxhH5SKXq",
-	"wMZepvIBnPHf/vbymYwLv/tjzdkMv4C4R0lY6uL60ZCmQ00eTUjnaTmpbX2GIPijWJ3lUCAi660pOiMx",
-	"shuxb5jTKwaiqbe3p2aprzSmPXBGyOGnFCscI8+RezuEY8Ro+Iqy674m2P/xATy9H6IhMp35OhCiDx0X",
-	"qbQthCCwMWfXDMrs0Expbi6Q5AKWe03AwITRSbcbW4WWThgXwF8P0IPfNJLIzgM0vDh7d/7L0DwNkSy/",
-	"EjEhCJxTHeQqgUD8vcBMUtNrDIIth65T4LC8yOHzd3gyrLYe7OslYRNqc9J7EmsqnRF0ctQr32N4VprM",
-	"TNqBhQA6HhNhVv0WWi7qZRsv7/DizeW7IeSjA9QMa/0Vh31zNfo49A5MZQ24MaXPwl7Mqb1YgL+TXu8U",
-	"SUWzTK9a5AwUWH2j6MwBhzUWAYL2ThCoSWaFkFBgwXPY1kpv2Nf3AmANMCQV52mMTrpHWoeGxnEG6/Rn",
-	"x8amrzUhfUkzKiVlkxjwR6/wpPtQ//HUbgsropc1oikIVj8acb2a4vFTrM9e/zjWP/T7vZ5tZqfnMEkX",
-	"7l2TVzGMjZdRfwbXifywJz2ivtiT3lM46IfdY6sovCVKLA/APAaS58Nu19ASTRX0yY5yBUhKLWS6wCIN",
-	"m7UusEP0oz6TsYgRFjEi8ickSUYSJV0HRz23S4aBaAR5aiUj5pW+MhOd6887D9CZNTXPsLjWQO01X3WQ",
-	"VZRvAoiEAjg/Dv/6/B0Cyuk46uEn/d/tUIu6JXLCqwYXez0j3GY0IcxY6WyTx7M5TqbkoNfpgh9JSydT",
-	"peayf3i4WCw6GL7ucDE5tO/Kw1cvz5+/vnwO75SxF9FveKkv2Xh5iuiqqNs5Ms/xOWF4TqN+dNzpdo5N",
-	"sRzjdDzUPyZEtRWfAk7rGhF20EU+ymhyak92jGkGDCIzIXiSCP2xyBkEWFtxjLOXWrqbEGVqwtQ6Uva6",
-	"3RXdKANdKIsSMs5yaP0V0WHKEy0iTm2Nm+jQ/PZHFEfXZCn1J50FybIDuKXDfy6uZeefJiBuRpSgCTzi",
-	"ftXrxCllRMLH+o+lHkrOSULHNCmmtcfbWeKZ11Ri7a1s1iPSnFmgQyQwW/NlXLYHDQ9WHLjXcrLUaKP+",
-	"ey1HuUJX0Wus+Z7jsBq9zJHHkcITqaWsS9DptPAUl4fcBkgGZjromWPriuemciFUoxhhSUxvy6E942EQ",
-	"eGzlortCj0twifj15pdg5w7cwpkWqvZ+Ay9lGeskJcJ6kv/bdv4WMNcdP5DnAlXdyZfClpVXuADKbHau",
-	"aRjc2JQWGUc/hHH7bYEr39gN6YUt935D55hVr8icnk0SlK2XVUrdrRdWtmGTXiYg0mqVVp5PoYEyr/Ta",
-	"AqHE/Q7WnQ5IG/pjXJcZY5AYQT7iAhkps3mlmq2dF2YOv7f6+/D5lY8cmr7Ht/HaB4tIybVPVhpL6+fr",
-	"7XLNjk7RUFPfoY3uZpyRIkYKNAVTCiXBQlCwQrkE4FAXZmmSOpsNn21BgwPX1MTPGDvw/grVT9uotl2w",
-	"n3rROmUzjCiqXjTnfMOyZQFiYOijErkK1KG5i+rULf33N3RYr1kJwDSVqKjVH16M9/V26yl7ADQXcoGF",
-	"KpAK+J/TvgWZYAEaO/gWQHNL9IgS6vU5L5dLjm2u9/doVQ/11R3fr+5KTE34s6ZdlSBmlmfZxrTVa6wT",
-	"oK9vGDGtzPdAYkuT+vuqgezqtkJ9X5nyxF6WdGmRdWTXEa8riKIPFTr+eVnrV+gsVLKDXippOzAD7AYt",
-	"xTbiHyrlaTTS1KQo/tYB/QyKaRYFXKkto3YKupcptGkVkUpz8SY1NkTl3NmktyPHnoL8n2QZGaACPvUz",
-	"T5fbwZPt1H7213943ZxcCU6v3877aAxmu2aztojymTXIpSWSmK2hlDiLAzqb4JT8UfQg6HtDVdpH9aOz",
-	"saAJPnxN8Ywsqy2k+u8jOSWZqY45yzNFxzlLjPcJIGMbDLDpI7dVr5GNrKmh6dEGx7rN3CHMA78HHKKx",
-	"GcHUz9/hSduQ9rFDeOY2jl7xZGUAq3u+eM4uYv9IbuzrNSw3fh3PFdNAbU3nLfqWcUctls1Weeuke+Lh",
-	"qRG2CqkYJCqlhYmg1Ftg5N2odLXh1vureDWe+fUKol639+ige3TQffiu+6Tf7fa7Xf0O1SvsHj2FpKwD",
-	"+PFY/3ji/rT/el8Wb8s2SnqX22PxVbU8QNvuC3X7aEscb9O0CxjcCdVuvyBvBC/aKqS53ZZ/mDdfPgPO",
-	"MXcJDIHwx7jJIsEz6XmOnBtRTQXPJ1M0PDSuWGMSHx6WAxwYb+ywAzZjsB5rvvmkEMycIXp7bmogaFdu",
-	"Ov7V5D5tzEYhXPwADu7PIZZaNLw76Xa3FspMc+oNOFL3C3CkM7A/g9Fg8a3hinER1pCl1V0fRJx25tIw",
-	"CK/U7kuJ09ipC4dIpTu8MW+foqGJnhoiCJExZmUQJ5ULp663xedG/y/ZmiDmUowZ2+lZmoSfomP3nDPO",
-	"2zpQK/hd0Tlla8OAa8EQ1gPhMGBXuLIdBoqWfsRU+vE32qJ0lRFndRWxbF1/Z+Wq6BPzviy0Z2p2WfZt",
-	"ytgVfS6i5wf2A78NP1yrXoztEmMjoexGXH7DQF8LgzA2Z/Z3SSXI+8rU/feT1jzLc/p0dNRLjvEJeRht",
-	"K/u6K2/hjxYcPIw/N8d48GpNcrnDfvu8n2O+jSz7d9xeCNQ9C8/sn8BUYy9a2LGL7QFft8PYXIIRyic2",
-	"ZQzQXRj1BqY3u+rXGsxWMPYzj9ZQWUE9k84wzqVrVKM0GeEs1sowOI4QEN1aUsSPml0PKTMYM9DDD386",
-	"Nckhxnts6rsYskghvmcpOx/YmSGJejioXDwSlE1kTYcf4eR6c+K3kWhRtaJ+YKaUnv7UnIYJdh67cKwx",
-	"wmgIuGzi42JNwBZAuMwTomz7ZCK2mkN54dEpMQ7EdhFmZ3K8f1HG9UQp6nc6smiI3O2OVOcrijmrCF+7",
-	"uPNvSPyC8pWNWdwoUDFIAleIXA1VYQOPyg8STalUXJjYkIWlavNMM9A0RowsiFTG8tdBzw1/RzOcQi4X",
-	"REWEIqJvOE1NQPRe/C61UvT3zAFzUFTu/8xuGL8rxEGoXUC71yV8s4rzljX4F11ZS4FLVmrbv5BpLfif",
-	"NrL6FH1djBi6qRHouOi1UTfzNHpPbDLcUaV9g7/YaGvzzZ08F6EuEd+SC6MRe95QO23I+F2NNkH/B2Rs",
-	"DUtsjSFTLiMsxcL0+KBtrW1MQF3FsFNrQAL01ZViCbYh8Twk2JmFqCf+mTZ8WJml4AziHDxjT2MFVBYU",
-	"lwvkBEzbVWsLN0u9E8jX9Lc4rDSh5cYeW9pguYmCJ4kgBAEuHR2d7BFrHwNuHkW7ItzX8Zg0OrmEgkKK",
-	"GpL33ndisw4aeifkvBSYxceo6kALk5lt5K3DT5u7Vcwsfo09yN0KGpma+Hc3DvrvyTjj/WHLO5dqd4/8",
-	"H3XW+jk46wZSs+a/W+PUIYiZ/U+fe2FtgkFx38b04gwxENgvrRZncmw1Ns+4gGiHk9OSoRu1WG/DY9y+",
-	"raVXtTmTTBK04Llm0SB2eE0ImzRCj3tnJu1sH/EX5ecuo1VrIEQUUg4xCazOa7cx8nqZtV/YOrIB2fiW",
-	"vUFhpvkOXxPb47DpyiT2xmjZ+3B7JlqWj/mXsFRYL6TZ1HcrxXcrxecWtsJBJd+CrcFDhW/OztDIfL9f",
-	"dgZXTasWrGzbPBVNLTX+mllOEbZWA81NjMtcU06T0gj5XWQ8JolCo6UtRFaxRpjhzVimm0y7GWKHCM4L",
-	"G0799cwK1nLwC2bpgeaECE8EcS43faAzyqg0Er9DOfh/YBoxNTHu6VZ2Au8cvmZU5YWNS/93tg/UacMd",
-	"xJrPZRCoYs03bQz4rPwp3g9w30d1fg1ofk0d3oP974r7esX9Tizwu9L+Obne/VbYjdC2Fy1d8nm7jm7K",
-	"UFiyXFfE96BTX765uG+6tClC97mzLl37vYPitztlXr4xAaUUQrFMH7/getyXm6GY1xrx28jec51RvqA+",
-	"WtZqCimj6yp8fTnF9J1rEupUPVM8z3X8GcaGvRUFSytFzAynqz9ij1Ge2np5elTK0NCUdBq69g2mPJTs",
-	"fGAFRy2nrTmyy4HAj45TmihTlwUq2ISiAw0mXL65+KpKZtlSxm8GYbuf9br1NmVPupXmY6Y8Z8+W2Ox2",
-	"HpaFMo8All0Y9OWbC/B9R9ugxNfROqG/UBMPn5lesvdZ2fSqsNVwfpMafbvy6MOyvX2rOd084s12WkHU",
-	"uKgBZFp2D903sc/NFlgWXcRTtDTthBp66hlMZdDuboS/RJ1Kv5Zqk9ISbq1Z15YtfH9VbUtahe/ysUAx",
-	"vHBj0q0GcK1JV6zO6ybT2g/UzFRr53ncbW3SedzaMfPopK3B5aNue9fK426tiY2jWw/vRLfCHW7eX1Ub",
-	"0VT6fuhNB7txeM1TTsqGKCdPyi4nvZNgEw7vxZ735vHxo/LVx71m941eo+vF0UmgF069MQPkszYaKLz3",
-	"DIpXjc4E7yOGTZo2hWLAVy1NcyoF+vV9FnX1jzSHWVEtX++8UQL/yYnXXMcViG5WItfvVsuLH7WVDNeP",
-	"1uuAP64U9z4uy0g3Zzp69KQ+1XHbVPBsfS4NPd5kcGFlwenmhI97G8+nH61Pp5HNm+6xCfkHyhr1C46z",
-	"Mac2TbNeshdQLjbAOn+zflEnj30ramurCAz2rLJXqL/w/Qu+69jnney1VgMOcsJ98MB9ZrmflO3boSXa",
-	"d/b6nb1+Z6/f2eu/Bnt1BfNcu42GZvzZPE0tCq3XGfl+MOQvbpPa3NETTst9jpMpWIWK1gxGnHB5uqYr",
-	"qLU22aR6/bjn7+EsIa4PQ6Hbhr09K8xP4cTZtpobO5mk9p2lWkcP9KMkCYeERJxSNvkp2s64+hVyU1vw",
-	"7lt04LRbhoriGwXd2s0IBJ7XspnAV/O+vuC5QGRJZB8tptw0FBNcERNB5EzNCWZQbtWuFwp2n/R6P3VM",
-	"yX6NjYUblUpUdkw6td0ErgmZw3hF7/kpWaIFEeQD02IYSU2F8bBrl3GzDpMWZcv0u5XNiNedA9nqIlBN",
-	"fcY1F/OoQ8js7PZ0Jyzf0bX7XdP4rml81zS+axrfNY0voWkU5ZW+uqrx8ls0/BXCSE3iuciVE3eqbbDu",
-	"IvmkdDxe0cWhaKfi3NvQ9Eaqind7UTOjxugGZzn0TIVfqhV1trIG6smDAkGrygi1lvlsjgUBxaKtxJfZ",
-	"RyUyo2hGmOeQArH3esomm9aW/BorzeU1eRqRMdc8WjMV2x4l6keHju0cGp5ze7UNtD/T99qiXJsbJSwh",
-	"8osFb5zbK1ELbrRN+lVVY4cbrgDNmnitsvhTWTWfMsgZMLX7oV2oBq0VQVzbVMuD9KhicWugH2KRTDNF",
-	"V6DKV+71avu2k67BvRhZ/oj+97//p61QOhSDayk+Hmjyvc8sIFMI6qSsXq/Zu+bHA9eM1XGOcyxJtU2r",
-	"K2JnG0aXBeye4qOkezIijx+nveiO2TpFZalwaNRZlhWtGL8XtWuvv+63rFxZwGm3+pimftpiyjPyuSpa",
-	"3rWW5V6rSGqJW8tXN0TQMYWQIFtK0lq+4CNXTvKt91nhY50LOiOCR15FSaOCObZp9dBBEdjoMPHMflPG",
-	"Q7Zi4sOjpDfu4qfkeHQSbY1034tI3rGI5N4KRlaLQFpcrbZ4Xc1WKwV4qux1L8HQb2rtZr83ovlcjWjK",
-	"cGj9qL5L/27be7Fs0RemUhMFnmxbhw3acznsrpaTFtfk16z4Wwg49XK/n69A/5FXbF9wKiVmCqU/PJdz",
-	"TkWp4rAJ/8IJzz5qfukI80C74pCIUm9W7Yhmlaq0d4iptHBhYB6/YwuXN1Wc+pqNXKogayu2Rtbs+hcC",
-	"8NVxb2wMgzuBz9eJxq7cRUgHSO95BnCoZXcNTUx39zqpb8OTkICweRCZk9kZcXnmFFrAhsTyGp7ctb3K",
-	"vwKxjvcE1u9qdRO/FcvpeppuxOCNoXVr8roy4qLqTA0xhNW1xDv1Rg6CKAqpRKotWuJuzGLfYROOQ+Ak",
-	"yQnN6hxiR7nhKwRPrKX732AUxQak3IVTbE7Nb00/pjaDPJW2o3PRn/oQoMmOV3/BtGCNtfZjmnLPiMKm",
-	"0OvPRFJoIkBmfTR0HZaHMRpWmidXPoCm6fqDlCcSWgJbwmr7qTY1h9+mvOiS6iuiffS31zEqK6jG6PVf",
-	"38QooTc0Q5InlKhljObCxGNIkigujH01z7AiMkamxTEa44QaN6a3nOqpNld1hmZ0IjQfMJbbvukTWHS3",
-	"iqECB4IKHJUGSlAiPc8qk7leNM1p3k2J30DFddPH17aVpeuWThl6ziYZldMYvRCEJdMYnQk8oglMeDnX",
-	"m5nGZdGxolnFDOrmGB1/5q+ptECEdm/fhiozis5Iv1mNCCx8dusa98zs0IZ4VVxe41ys8+H26vb/BwAA",
-	"//8=",
+	"7L3pchs5ti76Koi8HVFDpyRqsF2m4sTZKpWrS7vLZR1L1b572z4klAmSaCUBFoAUzapQxH6H+w7n732I",
+	"+yb7SW5gLSAnIjmJGlzt/lFtkUwkhjVjrW/9ESVyPJGCCaOj7h/RiNGUKfjnqRSGCfMzFcOcDpn9KGU6",
+	"UXxiuBRRN7ocMZK5b4kcEAN/X7FMR3HEPtHxJGNRNxqoKI4U+y3niqVR16icxZFORmxM7ZhmNrG/0kZx",
+	"MYxub+Po1SUdht92w5TmUsRkIBU5G+y8piYZ1V72Idr/EK35vp9lQvElzXe+GzHFYF2CTYliWuYqYYTr",
+	"Nd/wD6pmodGpISzT+AYq9JQpkrIJE6kmUtTWdZIkbGJ2isNY5/23cTShio6Z8SfLhFHs7IfwJifwbRRH",
+	"3H4yocbusKBjOyZ+1+PpwgkMpBpTE3WjPIdfzm/IqUxZxrX5BYYNEhbXJiZUEy5I/9NO4h7oh+dlv1o4",
+	"pTH99DMTQzOKus87dj+MYcqO87/f053fP9r/dHZe9j5++5fwfHOlpZqfaV+wT6aXwLd9zwMTyw9XbCDL",
+	"XfwtZ2pW2UYcrmWC+51OJzSJtgPzdBnemjuf1VnKxhNpmEhmf2cBMn5Nr5kmlCg2YdQQTQfsmFAxI7ng",
+	"v+WMGPbJ+KmheCknVxl7xw7esiMHz57F0ZiLYoeC8xygOAjukZUpxFiGm1JNFKNpQ2wcgtgIT7IUNCsR",
+	"2H7L8Ykky1N2KQ3N5id5KnNhCM0youRUEyNlC+1wHKZnYJzqFFI2oHlmou6AZpoVU7iSMmNUoKhD8TxP",
+	"xzTL+oSmqa5Icct67IapWSHlW6ZUCP1yLkzk46j7PqJZFn0M7cbPfMzN/ETe2sVTYKG2l8GDwXU/68T2",
+	"HPjYvvvAnsKYC/yrpBguDBsyhXJRMT2RQjPYkjcnuRmdZpwJ80opZPcElaD9J51MMo6aYu+fGtVFQUF/",
+	"RAwfibi4oRlPewkMZKnMftELyFn4AeGaCGnItZBTQUDfSEVSnsKnEyVvGOFGs2ywG91WV/0XxQZRN/q/",
+	"9koFvoff6j1YCa4BltnY4x9PyfMXRy+JZon9iDzbPYjiqup/9+7djh2CCWNXHBDRP8mpW4B2kzQjNtYs",
+	"u2HrKUc7vcp077TlQ0UX7rhiA8X0iBh5zYTfeHj0fvf2No7OlbzK2HjB+ib4i78G1mmVX7nMyL7TUJ4V",
+	"q/otZ9qQK8XotTUcgILGUjGi8ozpY6IZI7Anetfvjo6674uBi9Oqjcw1GXCWpXaj/C/s8xNpWcju+x6w",
+	"5O1Hy6jaUJHYwXIlulaXdDv7Lw86nU5nB/7zwv7nO/+n+x+1fGyoyXXUPTo4iCPDDcjjwLoorKbUUH7D",
+	"9J7fl5WP0B9G4Pwu5JiZERdDu+qpkmKI22elYiLFjeUIKTQYoFOw32gyIrgGMmZUaJBu7k12IifnZyhT",
+	"7B8TJSdMGY4CJ1GMGpb2qKlp4pQatmP4mM2r48Z0/5j/nqcraPU4yqg2vVwXL5+zewXhhthfkaE0hCLP",
+	"xMRI2IoxF7mx81tt0sKZefNfMDOV6jqgkU7PfnhLFBVDpu1MxnRGEqsd7duRf5lIgRTJQMnxMWHjiZl1",
+	"reFhFYdhYx18o/uAKkVn9m+phlRwDTzYW3HzJordcJnrnmaJYqaXC8OzsIzMpBjCnPGnziwksGi08Vfb",
+	"QcVu5PWapKITOUFCW307cJrza3kjspm1ByqeClhTQ36DByRza64LVFtclPagHBDQ13Ovzifp2tTvHMDa",
+	"A1yY50dRQL9X1dB7tIP983GV92pTmacIR77FflaotrRs5NU/WWLsFAt+P4U3gJhPU25Ho9l5hf+dlVYX",
+	"CQ32rtrAIa9gZX73HFgfcIlRXefPgogqYzwLTWlMP53hbytfI4XFEToF7ntrHGzIgwHibvh4S+Y15sL9",
+	"tb/CJBvEtIxGFhLGuYumNE6eGlpbziINViqVAA9XfNJl4/zCPhnn29qBvGuy6BH0X5obArOvv3rJHjhX",
+	"bSFvjLmofrq/LreIPMvolbUo0Az9vNji4Ul8/rxyM5KK/w6EfsHUDVOvmaGeVuunAeZ3z46hezqfTKQy",
+	"LF1P/XCtc6aCP/3n9Fr3csWDX3o/7m5vt0oWrfGeNy5a3jb3ux7NzahnbUeZbvx+PPCNn2bqhiesl8ok",
+	"HzNhaKuNCPbT4iXWf7KF1TW1MR703FzCh1A5/bZ1BnZvAVnELcS66sLXooGQIMQQ7DwP0SRhWvfGMl1o",
+	"ucVRGRItw7KVh0MEktAJTbgJhPDOmdJS6IARFTsfsfnE92zIhXbhIcUGTDGRFLcAOJ8uOfnbf1p3b//g",
+	"MKTCE5kLg4HxRQrn1P3sNt7IYVrZIcIQlw7HDwdcaYjV2OX5gFO8mrIugvaBM8mo4SbHHS7XI/Orqqsr",
+	"8vEVHkbGb7gY9qhitDc+qNBF5cCsy7HOmGMq6JBZTgLKyValtrnnFjl6AROv6XJKonJhfYlj3GRqqHW5",
+	"jZJZBqJiuV8WptU3pz+dkHNYQUzkhP6WBwllMqKarbr4jA9YMksy1sPHwCvkY6pmVqbITA5nqw5V/L6U",
+	"4WuwvpeG8KOQVhjJqYvqzZOK5oYtJibLVb3fpWAtWoJnzLQM7tbFNxBk1S1pLui+3cY4mlLDVC/jRjHd",
+	"mzDVS+kstMRNHUyg0sJj8FKwutdVcVTbyLiuICoE4+k3wM/t+ufU8UtTBxl+E+CjH61RTqbFnSgeFtFT",
+	"bpIRS12MLLVaYBDNXz+UqmTufNgno2i7N9BuXJQLgjuI+TmfYcgioVaGfKWLm4y4soKvNJFT4RbGDRlR",
+	"iKKGtYS/P1mssVLmblrw7pW1GpIwYMbSRVexMCGKlzIYToEJR8EbnipFOkLDrYn9udZeu5g2tuOllfQ0",
+	"TxLrbijOKOirlNNGYdIka/t1UxgtfGnJIgExNOCf8NTm19SqBJESen5680SN0e+goJ3wJPhNRbQ1tN7A",
+	"JS6Aq2pJH+/I56/iqiTjhBLOxL+3KtZw3XGxmx+XnsRqRNSIjHv7t00grHZwjlriUOKFkSQZUWFFwdWM",
+	"OFYZ00/V9zxzsYAGeTcWHOC6hfuySVxwm35BGSQ4WC0QUXUcivvVfbjBqVyxdhZ5D9WEi5Od//z4x0H8",
+	"7PYv2/EKNrHw1zbc65u2XmRlmZlf7OnL6n7uvOys5AE0TmT5mSxxEMrxvqtNB/58EO+hGY0riefDh4vQ",
+	"0W50ieNJs/K2o86f1i8o6beanrIw/Fh6DnUSW0ZfTa9ibQKtOR0Ne+7klxPilNSyYGjFO1lvAVvyXMot",
+	"f76+xGhzQtbczLBFuJnrsYGDsYWrDhcp+7zuOfzqt2M+fw6qv+Wqpap2Pkf927KsO+jjFTbqDvp56Xw3",
+	"1rFt+nLpHVtI/y1+6LPWh8vPd039uHzAmr7cklZc4a2fr5Zctrj28MK5NwbvnsmV5MoHhuZiVgOpEkaM",
+	"TGHl8yGGVbM+pGmJRNzRptWGKqN7obiDj7j50JpdPnGmRW1jHiMnKI5uJE97ilHdcjdqv1+SFTelmhh6",
+	"zQS5osk1oZpQgfmVK6ZzbRo49gZYufslFX1cTLIbBR3WpLLlyUr3SHYnxG4UuWJmypgg+y87HUhHO9h/",
+	"+XI55TVOZH6jl2zv1uzcc7/Uz8nYLcPd8/fEteKBhmEbTvRgYcZsuQgYqHDJVXUdDAKXljup/U9bdK4R",
+	"ZL6z3a5CdlZT9Sy1u5jYzjB6K8MMtrGo25bd31Lc3o30yscHW0P3jdT9PGOaaGOlhhRwywKh3GNC/UVM",
+	"QgVxlydQ70CucgMJr3gHhp+13X6tei0QroXDdFv8qSZXDBOLZeiMimuE1a7CgkOsf99wOsJk7anVklTM",
+	"XBY9vhRWkEqmH+gCokYCcxR1RTUPyKobpviAs9RPGqvqYqIY7FkKieaEm5hIReyIUrMUSnbCcexQLsIv",
+	"7IYpd/Ggg3y69lVomF7cpeYgV2Zk3yizfCw03HX4Lb7jFeq27ke9+VB/6ysxzLgeYamvGUm4eZZkTCcF",
+	"QQW9VBq2qU/8zTTpV9itH8wsxmLKBcXAMFRpBVqyWErXjbvYomITaXEREW/DtnBDXeRj64qvYF80di+b",
+	"0pkmVswfF9tvxeOYWWaRwhcFREvjAZubGNUFzDtgPjo2X4IxpgLv97S73A/6Ba3S+c8tTRdcVpb3cI2V",
+	"X7whh/vPn+/sE5pNRnTnsFZK+8urt1E8f993GLjta9r95ZXej5xlaVEROH/ULYIQa9dCKtbXrDUX8+8X",
+	"b34h7lvChStvupLpDKQ8JUXl/Fe6ITjbfAf3qiLPx00rtMc/MZqZ0fwSfU1cWUcrr8NltNU3u6dCLzoT",
+	"Kfs0/56Mi2t9t7ybVr6pkPZKNFrSJM4qtIx/f/f3i/lVXLNZ3Tps2OHZMDjBRN0EP7/mafhzMwt+nuvw",
+	"BnxavnQ7JE7E/hxfjQPGMO3QHixMq4atCD3VjuLx/ek5OXoxj9hRsfEPn80xNN35/eMfB/Hh7dc77s/O",
+	"zkv7yXe333wbvNd/Xdwavfb3xJ9FDO3ut9ptQbjVc2LLgNqxr0R1abE+H8zp0eVlU18Cd48QuENaWD1w",
+	"1+CV+wzebY28l0f/nhi9bzVi6E94vjBwcQyxcdJbsPWbcvbziiW+DiyfjWmovPrNgFCSa6wi2rDq45qL",
+	"tGpmueEcdsfHBVlkC+YTk0KnzrMbG18xpUd8snpA63XxTPAwl9TW95TM1rooNXQwgIfCpIODlrWJDYeL",
+	"ZSmRudE8ZQACZH1DXw5kRkrmw5HPSSUwM7Czr2aEkgIxZY3qfcF6cPvZ4v8VZ9Ilmg+F86GovkYEB2qn",
+	"B7LeJ4DOmwmb5JZtr0wdCLRI2KlST/OA584mzF7biW1XuWDbhuJGNbm3wcVC0sO8oVmAmK1ylls1SwHX",
+	"RGaMcE1GllXAPIWoXM32SmjGREpVkCILeRi4K0jXnCn7NOGKhRUk4vtpQ9CCXmoDrglFMF8NITO2pniq",
+	"qfd7MVKt8Hh4tl9QPFRB4PNzK+QDUobbyTXMTWCUjazMOv1si0TuSgkNOrY85sp7hNVHXANuiVjJsVn5",
+	"/BsnWh4OTLF937dh8zGf3vVZmXq4+m3oo8VkuDRFbR0x0q5pwEJr0zatUcs1tRH+eqEM3Zqx12bkYf1M",
+	"Ef0GcKYUIqeIeLkZJEBVslU3rb5ov8SFUCsVUp6PrMPnvlLdEimgDR7D7QaRLsJO4XppKeHUkesaNOk/",
+	"9s6Fh6lzwGaAb9jACmwi2fm/Ya2QA0cdIgerPJWLAmygV+IaNL5AYAP4IuTXBDDzlqZVwAJD+/+mYjMv",
+	"qi8NlYg+BCbAMhC1dgvrrjbOZNRaSw0fLOHXmjPiU1kfoCKaXWkejGJuasZUr1KKytRlpLSRhbI+Ra2N",
+	"wVWQSw2y9qjuC/3vf/vwQX/867/5f/wlenA0r4L4lpU8bU6LFUqp4SF1Vr2prMunMB1swWKqSajPy26q",
+	"78R9F2hX2Kc9y2ujO947g3e1st2iia7Ehlvmr6UruRd+W56IMUda51TrqVQpZh+sK2jRw+xN3CBBVPOl",
+	"wGrTOzzfNCibE2qM/3HBDpwrKQdrbsDWJr7SDN8yjUCda8zQsPFEKqpm29vkwJDBWcuMJ7Mz8aN0uVUB",
+	"CXRf0E6u+CkIUjOBeS2T1xdvznEBi/LD+g4Wqk8AD7bMGvWLA6TshKW5YrqO4+E9hBJYSstJ0Exvg4ho",
+	"poL49DK3vuCRlJDUYRJCsTGPb/3y6NkL4tCXCWa36F3yo8s0dDFq18jCO1QIvqTzZESoJn3PmtpQw/pE",
+	"KtLHnMi0B5jTur8bxS15Pw3AZmNl3DGE8ydKDhUd67DJb4K3SBCRzTNWNge4Ugh1TAVC2kzpjMg8mG3o",
+	"obRXNDoqWU0h7MMCQzvc5AGcxq804ekx+S2XBrBqjCTOxWu5/XR5RKGisbvntTm11RghZcLwAWd4j3vN",
+	"LRUMPMEsjZs5l8CnrLklFNlUxS6FSPotS+QNU7PT8G3Qz2wAQMUuq84hFLO0gBrn2uUx+mTfMRtLNTsm",
+	"igk2xfRuM2JinjiVe3PbRdQrmowK1OeExYQLMskoQubNX0OtEUIJbIJHJnzrAg1z4hZiAQGjK1wv6OMG",
+	"vZFDi1ze66J2oPCy0HFdvDnflioon7qatWVdAzL+oJJMPFWWi5yEShUdmFVSCjYKONjBi8ktfcXaii3Q",
+	"S0QXCugr7RsnaaTq/aCTv4kqLOTLkkcu8If2kXzClGbr3lO1QyM9VRhxdzgBSbZAJ1+8OT+ZTJS8QR9y",
+	"DdOunGPIiyvCwvMJN2M6IxTeuUDwLAwbrwkq0NjQSvMJnOWSfdFLN6a5Rm6NjsRoIhhLCSWaJVKkZAKg",
+	"p7vkRBAruhXH+oBECs2gFQ/kvKeS6XlxT7VmWo/dHe8S4i9O1AqPTOocgV/XeQrn1PPzXPPxSUbFWo80",
+	"HSk3aTdSXF1+YHItB3jqaj/XcSnxxT17cLo3kFkmp718EsrlGnBBM4I/2cknZJxrQ66s3ZRIlbI0eJM+",
+	"klnaG9NPvZTO6hXxLw6XdA+Ko0xq00ukMDQxPWqsI2QCPPaDgym2pOd+5LtAUJJQzYhdJdPWLrZDEjdk",
+	"Fenh2XqTGXNRrKhhLXORsOKGw0+o+qr6woPwOIrJCRO9KTcjLnpjKcyoASdwsBxjJxep7I2ZGjI/0Ppn",
+	"0CDT+mm2zLPt3Nq2sHWmcSt1LqD/TNJ0TR7Iwo2y3jE+HFmisiSkHSlZA5OpGkZIp7OUdqZUid6EqYQV",
+	"5l3x8NJnYRqrmADv3C+bp+b7edVmUQ7ctplFhKohmAfBMo+TK5DpJXbpDc1yTASQApSY69e3+Mk+HVLr",
+	"gPQBklNIdGhhrA2qTJwdsGpBSdtOoPi1FhbzCmkN9Wh9S8M+ufpSjr3xrFtJnYKMFuV+rQx7zT6ZsL+x",
+	"tOK4Yqs1wqrLq4yr21ipL6m4tHZebRu7yW3TFdUsbc2mcnMAr91QZXzp4LYcgjVN+AIes7Cu10QFanp6",
+	"MEzLdv7AB4NAdoSrhF01hFKy/tJ0Ajdyy3S2cIdk3dfP6+oI1r2NG6NHILTgYopptCSoVAKuGSSpTMUu",
+	"eQVNC9A/85D+ZdWLJJqZgMVfdT9WNKQ1dl3Qq9jrpw73I6lYCSs8Aj+teAjaq4H1WKqpQ4LNUQZMqeUE",
+	"evHm/K3/KTw25NqoIhVk6aOVn8PjBlvuVezMpUO4R+B5rq9Xecb+bN4zrczFDeXOs3JOcYU0KrsUPJLA",
+	"ej4uouzVmHVez0yoMkDKikGQ8RjbFPq8RzIdyYxZGl96M/yvRvWLYOH+ZZggSJCKS8XN7CeZq3VDMN/P",
+	"yMQ9vktOsDVprobWrvYbSgSEaKeUGw1NE5mal8EMvDCR1CHevnvxfKmbIqzllK39GE5yzceaWXLFpIvx",
+	"ivm0MP/bCpWtjxEe9vxrzSgVSxi3+60ZoiKA20QsWWTMibtixYfPny315mlyLeQ0Y+mQ9UaeQpaZBjWK",
+	"giu6hFvzePMRIA141hvQxARhLEpys568zA2hwrezdCnEbivMiGtEjjB8bD+dW2C8lp88YCy9osl1y+mc",
+	"wEspNPmH26148zBIaKqNrW3Op7lzcY2WWqm0LtTWislSA/dv5QgYsBvRG0au2EyKFNvrWmo9OT9zLbCL",
+	"yi2omMHuxIKO3SXaFRNswBNO1WxedlxRzZOe26dNm+odrQiam0nrBXKByHWB8waYN11vl0W4Vcw8GREh",
+	"r2Q6Q2fc7hDD8PhaEJsB9LyqbltpHYM8yx5kyxoU3Dir5kQCG9xKol4Lrkefr0HNYkgEA8iaUMXINZsY",
+	"bBeRUa3nMxSoZj2cWxuLl6H0tmjpfriNApgqi6Ks++FQbclhPSfzet42W2skbaSVFi6Yrdd8vumbVzZq",
+	"0STLhc9PoO3Ina2zpsWcZDK51ihHICh/NSPWbCIZu2GZtVpGfDhiCj9cxVixv1/R6LrkY4YKLJPTtZ8Z",
+	"s5Tn4zUfa4bO7WSLoXAeCzbYjbLeNne6REjc6F3yo5KQSkHkhEFZrheFVLO4vMZxF9bFhYULzy+6kCut",
+	"hzabLWzBaM2HYsOHoTtgr+g2ueEg/gJh2U1I8OlJRsUGDzZth+outKwrnt/s6uvnFtJCRxdzGEc+A6Po",
+	"U1XmCgRz4SqXChuYH1CYDtdvkC0R1zm+lZ0X4bG33HpVwOKRve80RsnudxhmU/ZnWodLetJUMa3bQPO4",
+	"IVdsSMW911efFT06NU4V5QqHDJgZwVSkYE21KyAMwcf8KjKmwU3imuSape7+duXm/StG7+3Qi/BrNMpA",
+	"WARkKmIwB3MT16hmpsNwP7pQpks9v0X7f1W2a3FpsaOYbUTbHe19ZhF3PhRnYoPuZwEsi2qOoNeXNDcj",
+	"a+Im1EhF6GTiYOt8PmKlsdnCip/WWoo1E/Yb2cIYftSAo4c/QqPaut2plU9g90lFNDP1We63IIhvK2/d",
+	"l8ovzFq/fHN5firFgFveWsWNCJ9jbaK1aT5fCTa0bWqvhJLZOCgIv5dmVKRiW9cl2zj3ldm3EOoSYAO5",
+	"r5olioXmQDU7PAiKIRXIxJZmYqm5u7dHnDqJHUjL/3rbgGdZdC1kN+YtG2+QQtfS4GThccX3UPURLzh1",
+	"n7g7n5X//MXRS6JZAsGUZ7v7UUt40ISH+Pd3l+RryO7vPP/um2PXJ5kYCYpnJLM0DLRUV5zrgY7wwDwu",
+	"IDkvjNGq2EAxPept8k7/bMvy3wwIJDUe15K0qSH9vZv9PWkJcw8eDUMGQ3l2aFCs0dbdMpqF6ptaEzlY",
+	"qOAMlyBAmp/lKikDlXrvio39PaOqlkvSQow1YqkNVju+2vm3EmxrHjrujlvqkqxyj8rVK8VN8xJ57olK",
+	"MfzcXrrREsWgXoFm2mrOOpnEyyc1R1dLJ9VCLBcTmrAdzSZUWbl8jFAlJVRVlpUlKrAuiJ0sK05uHGtl",
+	"Q8Kn5eyhJvxzRpSc6mMiRTaD2Dnpc5Fkecp6YEP9D6Ny1q+SZXsx+aWi3Lr8IWRfuH8oEmiWgrNs4jus",
+	"aIybyiwbhCNT1pODnpVTeYJo8IB0BuVPxvO5BznzJ/gogEQAHgHlaIvhnY6LCxFuEMfD2gNCEgbwY0sP",
+	"4iES6ktAneJs4jrJBEna/XZD7IA1CXID4mqE0qu1ynTn94/vETGt9zEMltY44fVAKzfZxy14coUA+Lxc",
+	"uXIHtpFBtTZpLTnpDaq9f9UhdLyFYAAbyNt2LJWRHLNeDf5orjpFs4afeM3YBAM8NIHA3RazJ7PlGNnz",
+	"z8jkOti9X0q8Ph5QnrEU0Cd3uLAqdMKEJpBITK5m7mJzvYYxc8ieAQxOLgjDAAD2T423ggi1DG/z4gFB",
+	"Nu2WWiMUroxqwscbuxWPKlCmHkcOp7THtc6DRvH8BjzVajMfznAwKpUU5yKa3oQLre/f3NkWtP2xRXRs",
+	"hhe4Naic5dKjaNeCKGWl6HCe3pjOyFUzMuLT4EvcWjB6sRzcwXS6nfxKW2YGuaTvTQwhIEA3anojjwe1",
+	"uhm33gP0RI3m26h0C/YK6MnPy1bBlW8FWXFrDPvkMIO3BJG9dlrNCuyzgTX3D8nTt0V7hLUqh/1DTQGK",
+	"0s4KwRmEHaZKwmY0kYbWqxJx75snWwh+JbniZnZhmQCnB7G3gwDcyolDQoR97BKMbJH//q//098lF/aE",
+	"yJAZQl3ADULaEMyDWJ6zxwB6BL6iooAtfzNh4uwHciqFYIkhEyVveMpU/EHombYnWRmsGhmE3FYIuRPp",
+	"AnVQJwYqB8Aq3a0NVwh97vs5eT2DVzoTakYfxNf9Tzvwo75rtoWpYfjcSGZQyGwH/ebY/gsm1nwbr0WL",
+	"dj8A4C3EHYvY22kZ/oJQfoH4iXPS3YHMRRp1ox/t/7uZ6gKTU3eH8gaP/i3kSZGMD9gOJJ4RzM0CxVk2",
+	"jiDQKcFn2njb1I+mGE1hLBp611QB1JVrjlXFN5goOeAZg3epPHNJYhh6rY55cn7mQ7KVX/hxT9I0dr35",
+	"cCR2I69Z8yEnBxqTlanrilb7iR/5AvtDVmaMDcmkgBfJwSB2byybS8KFfO0lUjDX1q90fsasuS3hX8FN",
+	"kB/tgjkADIh1W2O9PAr/Uz/q3yz1wOSYnaCn28oTVXlW35XaN3O/rGw7jO92vvmQlhPd9fgeUTc6zw12",
+	"6aQqdQaYdTkqpT5QYQntf/zj1UktfNY/4Of2g6IDs/SRXFc2179kMPAHUP6kZcmNX/vo/a8qi7pRQ8zU",
+	"pD/KRlBPQKA7noHfF7QTPB9olGgEU12fEa0rnxXd9ctG+/4xbain/I/2tYXmbMiL99Eko8aqtZ63ke0D",
+	"TanxPjJMUGF64OVXnBQ5GPCE1Z7B7X0fgVsrBat+5/Z1brha3xocrSYV2qZZFwxtv2pIgsbUmkKgMbmP",
+	"FfZ+D84YZLS6z4tnGl9U2bj+vgbfzm1FcAkh1q0PG2TZpcfW8roGK69wXBXurc+ryqXLxsH6oh6kk91w",
+	"ZzNXeXb5AOlEWl86Tznmx6+44BrXr3Ikt7e3AAU2kOGA/YjRFLKRrFKSAzLmoN29suySCZMTqwgVqySP",
+	"x87qQKwAXFUau2oIBuXejvc16KEPAiQRSxFWDWrRihsCyH29YlYI6pGcit0P4oP49ttTKW4w2Vp/+639",
+	"aId8e2nXm8x2vyUu499bOlOhScZvmCa5SJlCW8qtYe+Pwqu/7e+Sy+LOVNOZN4PcT1FngkoyI/ZBEO/r",
+	"j6jGJzlgj1GBlzMekA/yHDQ56hzFeJsFRhMdY+dH1xiMu1yVVDINTZ7ZJ67NLizsLNXfwh7/+uvZDzou",
+	"CrtfWBsQpQeEF7TVmQ7nj/R52rcaH6M4x+VLEykMQM5AUNDPztlykINpl2b4mMXulsk/gbtXDMTTytpe",
+	"4lR/tjLoW1/l0v/DepAxqTiQt33YRkr6P3Nx3bU2yP/4AB7mh6gPBMfULkD2aan6EBuB3ABAzsnFtYA+",
+	"wzwz1u5VREsF071mUMFAyVGnE7uMaT4UUoElukO+fWe5Qu9+S/rnJ5enP/Xx1wCV8JqpISPgwO4S3woV",
+	"8PgUFRocG4fm0z8b7Ly2v+uXB9l/dUmH/fK21PJ4106JIpbD0cF3sVW5GSNH+wflc9aJLGoyEIbQUQAf",
+	"DJjCWb+FvBk7bSwj7p+/ubjsQ1s5oJr+WcrGE2mYSGY7f2ezfhePxm4HhJCgtShGoexeuIM5dgcL9Hd0",
+	"cHBMtOFZZmetcgExVXui5MQTh6tGAAY9OCKQh4szBIBBR559OplkHNHg9hwC31//qaXod+25AFkDDWkj",
+	"ZRqTo84+EZLAXQNynf3sEIvG+HAEobEx15qLYQz8Y2d41Hlm/3jpg2uG2Wld8RRckK/xvrgO+fhNbPfe",
+	"/ufQ/sc+f3BAKEIxcg/C6J9FnMV+jGWs9jM4TlLF1bAj2oM9OngJG/2sc+huqt8yo2Y7UH8BPtqzTgdl",
+	"iZUKdmev4N5TE+4o0yNXWNo8gZqsHf9Rn3xt92SgYkJVTJj+hmiWsQSSM6+sY2Pf7cExodxdHztjX1R6",
+	"f+OLAKdw91ty4mqZxlRdW6Iuow0FZVWy/qjBDsBf9//26pKA5PS2xt4f9v9u+9YpLJkTHkVePDhANzDj",
+	"CRNYBoKxk+hkQpMR2znY7UQuQSsaGTPR3b296XS6S+HrXamGe+5Zvffz2emrXy5ewTNlcX/0js7sIWPI",
+	"ugh+R53dffydnDBBJzzqRoe7nd1D7BaMVa179j9DZtrCuWABuF7Iepec51cZT47dzg4oz0BBZMylACv7",
+	"scoFIHg5212KM2ulD5nBprhx5PPbYQYHnQ5ez4GAdTXQBQv900VKil6plR66vjTFZQpGe6lMrAk9ck1+",
+	"oz381+9R7FrWRnu7U5ZlO3BKe/+cXuvdfyLiypgZxRP4if+nnSdNuYA062jP/jGzQ+kJS/jATdB+47Z3",
+	"d0bHWRkbW3oqGHdcFpXEPQMjZd444fhlXIatw4MVG77nMWirsZ+o+97ad77Td/QLtXrPa1jLXrjlcWTo",
+	"EFydC4h+WOMpbtvSNrJCCtolb388JS+e7YP+FmzqtZflpiLf2wozuDQJUhP0Jr4rMSFdvHdNi6NX6Q8X",
+	"J65DsP3r4Nmz/ZeuT3A3uj5Xf+/9Nv70j3f0P/5x8nI6/f7H52e5PLz5x++/v7j89NPp5fT//n42VBdH",
+	"15FrXxy9+fu56zDcta4F9B3uRvv7v/3HyX/8/dOpGvzjovficvbuf/30ZvhilNyc0wl/nanpGaXnyU+/",
+	"vpXR7ceViQW2pIVWYKXbJhU/sJWTMleowWqUgmG/AKmAK71DqzHFHRQgK9HOd0f7R0GyqEUpL2DA18xQ",
+	"F8e/G7WU2Vy6VzR6QcC+Zm5b1MxU+xhH7tqzlPNWarjhraCP4sgyUC9XvP1HrSKsqBqan99H+60Hqe0x",
+	"kYIKX/COIgKCEbko+HzP/qI3ZmYk08Z+CO80QnSk/l0oEFKPcrgYSK8p4Ntm6+Q+5kyus7p6tuUK66pl",
+	"RPagbDZq5En2JhJbGcEWrMy6i8i2haPHxfdb5uqf5NR6qJVofitHew27jGV/8D6dkXmC1r+d+hXV7Jho",
+	"xkjfKdh+kKld3/678q+Hz43k9eoa2L07cAgn1qPe+u6f6RJJSWtC7Uv+Z5vydVbJsu0H27yw0/zOl562",
+	"c1alArMcV44Jiaao5rLWwFdhVfy2MJSe2AnZic22fkKnVNSPCHfPFXbo1sO62beiaMdfbbQd2vetSQ+7",
+	"4ENCjk8zEhBDHADMKKkIxg7mz8qaVyfnZ6fF5cqEKjpmBoqL34f3pvzJ3s8AHXkbL/1hcfW+9JdnmNXs",
+	"Lt/jufwmt6hj0rdmdT/UVRJCQNhkLqFKcbiI850euB3lt5ypWVRY5hrR+0vi8vlLLplnx/1/Lftnp/JX",
+	"KJt/vnosm/lbrKIoshrcbZlcoKF5Mc+lDTGDk0Adnlq6gHRyDHxIAfcNoSm4B2qvbqaQ3X68K6tjSsj7",
+	"P2pJjtFB5+D5Tmd/p/PssvNdt9Ppdjr/GWEqT9TZfwkgljvwnxf2P9/5P/F/B51yFadWwrl7Wjkgp0py",
+	"rakwJP3qlZ5IXokqA6vuvzzY7ewe7Hb2Do6agfjeiu/v7Jd9EoOmzsd6Rlvbcgt3cd/ucy3vReRZtrpV",
+	"4XkdsnICAvKNYNCNcRsyskwdeF+/9fl4WxOfP3NtGne8XlxWP4XrLndARSoHGFfBQD1aX1YowCV/UV0H",
+	"DizGKyDcuwuBL1eUB0flFZ2VKRDs8Vw7pjO4+Y8JLaoL3G+5IKdnP7y1/wYCgaIEgFeoUI3/McppqVDV",
+	"QnrgvGhGLigObG3ZXAmD/p3NIuRPUEjfy3S2Hms+aQ5an/hd4uRtPTHGUVRDiO2vsFNrvj5oOqYIkY7R",
+	"fnj3q0s6bBvT/WwPfnMbRz/LZCG2nf998Ts3he0zOF61NTgcb9srPL4yi9sP4JJrR0Jnnve+2DVkQe39",
+	"wdPbVjPqqHPkM0yL8hrBwjGDCtfdTal90WWLdFm8DdY5M5vyze0DKjlIStmMB27XFv0/gLif+PzT5n5p",
+	"gtWlLjzn7qoHgKwBmXVCTokUx4QbMmAmGcH9h2D2Q7YLF01TRMRAiDSwDo/hLg9u9Y7xLklX71qPDr6b",
+	"ZzUklzvouMFrBDZeWbkBFuQO7MxfQ4quxjPf7T7b393vdBzbbGJlwexW0TOdB9IzHkZFyOlTY5ug6vCp",
+	"hptxTouO8GFM6Bm5CWcFrc4TA1XrYGBan3woZdrGLYRmEKoBrmnhDvzpFrgj3sxY/EKfK9DnxQhBTEtC",
+	"9L0K70ih1pFgO2Wt/RYJ9RKiSSDNl/tHmCYjM8h+LcAZXGEZFJXJARkqmlQ1AyRV4240NEQbrcNyC9K4",
+	"wGV/ofgnSPF/4zcMyrXQJND+qLZm0OdmtFetUQoT8SuRagBlwPCVQ+3QFXceiBCTXkr0I+6qKMjXLpHN",
+	"teqzFk69VPQb78J7VjFSkimj18dA530hi0qqvo/BugxiDBvAVTXUgWaaQZwy4OWDejsvSyIfz8mfbx8d",
+	"JVIplhgykkozcgVVJrNmF+dupNkNEyRVM6L4jQPFXI0zGv2uV7KUjgL9FrF17baDVkUacNgmKfP8q3Wu",
+	"zWsxS/DDnEILtLrIhzIYR7atXusl1GAjZpdCtM7YwXEapg1mJwbvAVaN/1/4KXxW0f9K+P2eLwHWifpv",
+	"LwheADoWvvuL+g1Eq39dYDOiuK1iNblHDnY6R5edl92jNSMQ+/sVDML6+yuDVSEOo9fyd55ldO/Zbie6",
+	"W+i6CmT4gIFrXyIQilmXAkCXPBS+F2/yOxp5TKRbNu3OzDKvfpe8Eink7/l8Z9eoyWdjWmFyVHVZ8NK3",
+	"bEk9L0aYSD065FY02DJ5/0qkDyftX4nUdy7e5MDdp612zPdsyO1p+SF3IQe4zwXijVRSiPpNCV+g9FFn",
+	"03g9VH4CmaeYXY5oAh+Et1Foxq9Z17VbsCpc0QxMoBwT+wtjhmv3rDP6IXEgdrjbmBFs/QCY+AfRr8EY",
+	"eND4tF/aZFVbDHOafaf3YmoldAUs4Ot5SM1vrMk2ZVlmX3v4QfT9qD0k54UvnlJNNDPkajYHhNnFkgFT",
+	"dnx3XIJJz/2q6dNvGJvWUKwurmIwHryE9RiPSlJ0IgXOBKAxPEzMDq6zl0YM07vYdoCsGO0fHB49e16g",
+	"VXQjyrWm/8YgZOxToqqYnG0m4OpSG6f+wCGwS1enN6clLqCYi3Cx9RwQOzJxZHIXe9D+TOamXV5cIp8U",
+	"4VtgHmvauPRC/2lY+gPKNuLSYHLlLnlnZ+yrtKFWpyjExgTF2D2Av0B8DkOG9IYRLcmAKvTx4V27QeJ9",
+	"k5uHUQzufO0GPqB2gOiJLhTgCgpB5mYHNhUs1wVOLmy8O26sT64ecoHZDzVX5SnUTxwzTaxtjNZ1+yG9",
+	"Kqf0Jz4uCBp4Zb6yIjfSTNoPypcFmTLzwIcEmgDRuyQE0uTL0bMZBpH7ewniHmOrW83scdduX/AJin1r",
+	"cs18SBlSD2rRieO6mpqLhYQMOiWzyzeX548akdieGvJxhnMl5eDBtVENKboleReJJsaKTiCBh2IJMECJ",
+	"kUBDNaQwvZL+ao3oYRXTPBd5ym7npnMlb5hGXUoxxIGGYAHuSScTjEUjbAOtsF/NTNQVhvHVZtb6AwLP",
+	"MAmujZGQbZzNW1jTgRgeLufR2aVu5K3MG3MY6w/MHm/deUEtXvCCH07lOHC4j8Eul7kSDTYhYbW/Aqf4",
+	"5TjItwCvpFwjDlGrPQjliTW5jv5eq+cU1CEuiQ02utAWjENsvV1PuNk9MdLfpgNTRbPfNDz9i/TOMu7w",
+	"Q5HqhZETkmvo7rS+XJ+nRU9GOwX4ZLuL4i4MNdF2ElZUu9DSapS3op2imGDTugD5YrDcv0S+fBKS2DU3",
+	"cYZ8fT5blsceCqv9loYVkBgVj8zDOx17n6OKS24NC/9vwB/aSjXHaQHa9aWU475KOc4u3pDD/efPd/YJ",
+	"zSYjunPYMhuIZsIHqzHeqft9a/mIIzGfsYGdRcPv9t/NlWys17V0yUx8IYuZTWQmh7OWyVS+Xm8+xYOB",
+	"iZxTZQqmghp1j5Cj2JAqQNWBBnNgDyV2RA3OsQ+bIBhyaL6/1Sba7EGxGCN1W3eAd7otQzHw4FUeVaSw",
+	"0I1Z9Rqpgi/oRbUXXh9bKzsW1cKdGe18RaDdIO6hlbTKECNTOrNsZKUJ2EW/14Mrnj4gjE+vmTiulokg",
+	"WMiVYvRaO8yUtgKOUw/S9+jG8cnf4HbYiZhu9MurtxWgatj/AWBmlXvWgz2LuhGXY4fFlVaS0BHMybrl",
+	"iApEToY0Zb/bxYLw6FaGsqfMx6xn9xma8Sqe0L1fOB2zGVauWT7nOA89YlbrRXE0zjPDB7lIEEt1jSRc",
+	"nN3jlHq4Qw9wHqB4fuaVHjWgwQaXI0ppBZtyjrVbUyAD6GMr1XJ4Y6soXgaLyoTzrYbMFBx5NyntGjSN",
+	"0RV67wAHW/lsi4UgnYOH5dsCjRJWuT4X319dSDuflQb5k8mpXKAbsThkAdOsXQKCTy4uBIEe+PG8igRA",
+	"3GrZogNJNSMl8+GI9PcQWBhh6/p75QA7iC3c363XgnxXGGYeLG59bYoUtKk23XadSEInNIEzPup01jbK",
+	"HqEopJ1TnmT+cQ1VtqUiZA58Osg47cplDrRtoXdfWpwYuSpAC4tZWG8dIeiOSR+revsEAN8R+q1+geGQ",
+	"MDXgUjNAoK4kXlU7gAHUnPezrAg/Jof+d/5KAzk0XaDvTr1rtXZgAJYUtfmBsBlFemq5HFHACxjIYK0u",
+	"tMXpKtuO3yPKgN0M1E9lpyWMBTn17ZtawFFG3ejVjvvAQYNnll3hWO1kBvxT8XcFLwFLIiEVSUAvcw/N",
+	"99Z9RSpfyQlPKk/V0eHSl1f7B8khPWLPonVtX3/kLfrRkUOF409xGwuwxWXc735f/Pw2XsuW/Qcw9OLf",
+	"wm+2L2DqyNEt6thDymN1gOPYXEMQqipsSuj5uyjqFUJvbta/WDJboNhPKrKG6xrrzSWJmBEkFsRlvyoQ",
+	"ukWMBBf9tVXXfS6QYyA62v/mGHuqIsJrIlXKUhSLHADbZ3r3gzhBkWiHE3mWkSvFxVA3fPgrmlyvLvxW",
+	"Mi3qUdQPws4YuxnjbsCdyGDg7+8GhJI+8DJ2e4itAJuC4MJfQE8DhKGPiwK/+lDGt3OEW+JAGl/VhNlY",
+	"HG/flPF3OUWjGS8WUcjdbih1HtHMWST42s2df0HhF741xFYZK/XHCIrABSbXnKuwwo3KV5qMuDZSIX7z",
+	"1Em1SWYVaBoTwaaVQphXqN/JmKaQzwHIxaG2uTeSp9g1dyv3Lq+Llb3GhX1e1TQQFtU9Ke75GqZ4TxRH",
+	"5UtXunUJn6yRsmUO1YOuzaXgJWe1PTKUVaNeZ9Ug0GEUR+Ewz+bgHsV5VCcbPSxEVYORntwVxlwnpTm3",
+	"0zVAumvQJnj/8SM0viq5NbaGKc2YSKki9pDqLa2+qtxuxPN4VCoXumrmQSq5+0QKAylycF1mud0SdeWG",
+	"hPqwEK+Yf1DjAIj9diq1PLoiXNtExPISVyriDUxs6b3ONUuDah71vsVzJfbYwXhsGYOV2NaIJYoxAry0",
+	"v3+0Ra59Aby5H23KcI9zY9I8vyB2JxLZn+HuxLVfmvM7oYNbwVlyQOoXaGExs469tTpElpcJIwqOmM6T",
+	"EXYiDAaZ5vnv/nGz/nyKM94et1z6xpGf0f1HU7Xeh2aNV6uvXZun9sDMXLuYd+2JLcJ0wUahEHrxgRho",
+	"vqOdF+ewLoQkY6kg2+HouIlPZJdRAyeqQnrVYs4s04xMZW5VNJgd0PAPUyvmZYQd985K+o7wLhvqc9+f",
+	"1XogTBVWDvNFAe5qZVXmrfSJfeDoyApi4ynfBoWV5iW9ZhBBDAgQyxFwYt5d3EyJYmO/Vq1pXRFkPUsY",
+	"UA+tZMYwqjhhSmNR991DDG4eX3A67ozTEb7MwpxKOLCWlwO2xVZAuOFd0MG6BXMbv1oxW7LaELsN9dt1",
+	"6XM3dSPrWoGsjutA4G0g4N7aeigQcM9/q6fEbAKOsrgO3mOnlIbd/sHO4f4aiCmH5Qae/H//r9aUvJa5",
+	"1tB6RsKNYEI1m0p1DeludzIkPXGuNLHONkM2IJgeHpml0os1FKlpa7DsNcCv2lL7vYRpanmkKFEAOdxV",
+	"KFrtEA6OuN/WgMKt0IyLuAwmu30tJHQqhA5E+oMwIzbWLLsBpFY7/jdx+SpX/l2vP/hKuyjLmIqUQnjd",
+	"KMqxMLnoMWh/glyQhq60XPAFTuJRYy7tnBpiszU5ZU1GeKQICh7CnxFbvN5ZuQlHiO3RvS5tMHct2zQq",
+	"ksWjFey9raGJF+xxx5DIF434kBoxvjPfPR1g8kWq0sVemh7LVvVkfEfI8mqMYgTV+2kAcHwAdqxLxQPl",
+	"5i4qFmq4hdDkm2q2bSdpzLNd5/nO4dqa6VFyMhYopicYbFioa1zq6UhOoaDbsw3X4E5tX/tsBhC41Zhi",
+	"0XR6CCBlCHHebTQQcJalM16r0FNUpGREbxgxklwxD1/EGrjodZ5u4Ugm0ruy49OChf4TMQbAKm3RBMMC",
+	"gz9NcpBL/MdFfUkM+pIYdN/3m+E6rqeQ3lNhhSeX2pPxAduB6ncy8bz6GaX2uAt73sAHILkwPHOhn0/Y",
+	"1g7fckyoS9SxqgOrVKzkRDxWwBVigwFLACiVG82yQS0BCIfHsYgUCzN/NiiaPncIBo/Y9w6TdX6iIt2R",
+	"2BFDMZ/lbjfUAcfOKiwH/9/DHiDzHPdyrdScyj48ZiHzuYOC+FdOyWnKho1uElGq3FcOTp1rnnT+zb3q",
+	"p3g7xP05ZtAsIc3HTJup0P6XXJnluTJ3UoFf8mTuU+t93jkyaLRtJTFGy0m7j47Q1U4sNx3xLfjUF2/O",
+	"PzdfWuTjK6buG+gsdzGyneJfW8qM0YaavC09pPhyxb4Ab84v8IknAph18eb8of1Ryz7tzijUmlKVOoQr",
+	"q0UmSiYszdUDO6ZWXaaKDox39aBwuH9FNUvRUQX15suJK9MsNF3zJ24b9bED+rSjckH6E5nxZNYnykE7",
+	"mhHjSu9+EIVGLV/bqB0pB4LSFZryxGAyHqQ1tWcvXLx5ZJRzWDOiimiWSQqmUQaSqnvQiaMpVaI3YSqB",
+	"8b6znzA+HBlglhEfjqLuQRxlchp1O7vP4mjMUm5lwT7QskceuHhzDuUm0Tos8Thepz2RAB/+YGnw83Y2",
+	"geWDEfQfPINtwvRLdPSer+heEE7Hn1Tedlxj1JiMqbpmKelrmauE9f03cVWbTanGgayCITNmwt3V4VXI",
+	"dncT/CXr0MlEyRuKBcVUa6b12I1R0q0L60ImpNUXt3GUZFLnitV/h/6s/xmwZU/nE6ZuuFUs8JydtDA9",
+	"a24pnq4/wCSjYsns7GvATf7DT7MnGEt1byCzTE57+cS/aSSztDemn3opnemoe9ix4kCbnt1Jmpie7zYU",
+	"dQ8b34y5cA/tH9nTkBMmetYf4qI3lsKMdNR93omjXKSyB5fU/lv/KjfLptx6die5VW6wtSsgQODgxwqU",
+	"lBKCrVw0Taw6yFg6ZL2RzJXDNbDTFpZOjuJISDW2Tx99F0e5wi51B0fA5gm3pmrwwYPKk4eHz8tHXxzc",
+	"uqSYWW9AE2PtjoM4GjCWWnu72FsQl0NsMuUk0BXVPPFtqjyEXCatduOi52/A3lcCih/jaJBnWfWZSFBE",
+	"RuSGO/2vmOUeuxJ/gKhZejg4nqfb3qi7bzVMdWo9B6jRQ9qzK9dG2qXIJHcH8R2sh+vr8iSrXOe30D5L",
+	"tebDYlP34wg8gJ7n++pPC7J2u/YCucSf762jldCb9p9/13zVYdur4LfNd1nqqbwMDszTY+iFLw5Wfp/9",
+	"afN1ltkqr3uBKBsgWaNuoXFWRwsHOXgmfrS2Vkh1vnP3ot4eeypua6sJDPEsMOlgadWJb9/wXaY+7xSv",
+	"dR5wUBNuQwduE1jyyPpz6DVaVv2iXr+o1y/q9Yt6/ZOoV4w3dSOIZUQBz/jebppaHFrrd/nRPguF/OAx",
+	"qbsmDr+iyQiiQkWKIpoTHhoPYq8+2uSq4+zPK/c90I2Pm7pvG77tWRB+CmPVtaUdbxSS2nbOcZM9yNea",
+	"JRIwwGjKxfCbaL3g6iOkHrfw3VO8wGmPDBV4t4Xc2iwIBDevnoIf8fb1R5krwmZMd8l0JNkNU2SqpGGY",
+	"QeRDzQkVQpqC4+yBfX10cPDNLnnnQSeLa1SuCZh/mkEKsdWsmlwzNoHxnIS1/56RKVPsg7BmGEtJLlKm",
+	"wle7QuI8sEZOAA8XMxszwoWR7u0O0Ffbj8fSarGKdAiFnf2a7sTlD5XK/MXT+OJpfPE0vngaXzyNDTyN",
+	"AtH80V2Ns6cY+CuMkYbFc54bb+5UFO0dLZ+UDwatQTywKewvmPLX23RIudCmdrs9bYRRY3JDs5yRqxn+",
+	"ow5ivVY00L48aBC0uozQ3kyOJ1QxcCzaUPVxHWtBltzdVACb1aHsD4zV8lY8XbGBtDraKpWJ5AK+iPa8",
+	"2tlDnXP7cR1q/8Gea4tzjSfKRML0gyVvnLojMVOJ3iZ/VNfY84bHfF6Sr1XirZeNKjn0O3Y9tmNL7Ja0",
+	"FiRxrdOgAsqjisktoX7IRYJfFpjwVefezrYL5n/seC8mTj+S//6v/9PWmxD6L7T0+7Mq9r4a/BXY60cl",
+	"yI5V71Yf9zJ2U2sccUo1I/YbUnzj+kYkmCJa9ox4SfeTztEVe/EiPYjuWK1TgLmHU6NOsoz4k/vSR6K9",
+	"5WEJj74EM32zljTYsmA6khm7ryYyd20fs9XGLdbitvbVDVN8wCElyHVvcZEv+Mh3cHlb+ay4Y50oPmZK",
+	"RpUmLuiCebXp/NBekdjoOfHEfVPmQ7Zy4rP95GDQoS/Z4dVRtDbTfenbcse+LVvr0VLvu+J4dbw4oapo",
+	"c0oTqCUo65MhqRFL5wm17oT26srqVvzXLvkRNevJ+RlJMs6EiSEjGBvd1jC07cA6kROmW+Bn7nzHvAQU",
+	"Zh2ElWsuUgekV+liGHWjAbT7xCLzEZ/oKgpcvbPiBjg4+Mjy/oe1SI/DoLEkBrs7V4Nj51v5VyV62wJw",
+	"4yR2rwgNlR8Vr/gYR1KwHrRZdPYBCqaN0YkLeXS4BlxIa1NFIOunA0oQFATvRpLQMTn7n6E28Lett0WW",
+	"v4GbPFneWx/D10+gh2GF96haB0nmkVBkPh+gjIX3OAVCkVcMQRp1OgZG3VPsRl67hNfQjcrbH0/Ji07n",
+	"5S55JRzEoGbaXXq46wmHvOLUzhXLJPThkrvkpHTf8Euuna/HUnLQ6RAjJTp7/VzofDKRyrC0B7/tWd+o",
+	"773AKijMMck1I327CFiDtkuTuenPswQu79I+Fa1K2592ptPpzkCq8U6uMgb9vdLmBSaM2I2mWvXQ/Svn",
+	"3BtxO2jktgVXszoTvGU3LkfcGZdrsEMTJMyDPd7QjCMKPRjsUgxZ6a4d4bOLifPNSW5Gr6Ccaws0XUfZ",
+	"4zfMyrQ6FdHkOkS9cfRpZ5hTqAx3yqul5zPStzuoReT9/MXRy13SR0uolyiWMmE4zTQSH97P6Zk2bKyt",
+	"J8STEbFmOpSQeGTMqxn56fLynHxPNU+IVPYDPyRPoZ3tB+E/0CxRzPQ96MKVTGfHpA9quk/GdEYEVUpO",
+	"C5MO7xYRkJOlu6RfIy2cJsD0dh1EdHUrPwgEKpUiYdhoy74TubDeM++T2SUnxN3E51DJV2f5mFyxhNpv",
+	"KpifZirtj5VGkAcz4myw+0EArWgAbMIunXJA/G53keW5ALrsObbsx+VHsNTqB7g5cV1OwK9QTsQfRD8X",
+	"9sil4r+ztIdb3T8mR539chj3aXvFzvZFRUEEK1lVB9aQrZEJSBntpEy5YjvjOYqNnD1pnVCqjGCq6+/C",
+	"9OoSCPZgfeGzFV2M+99iIBaSdAORdYRFRCs8cgrbek+yjhnLI47I7iLdKhb7ssBrzaOrB2C3Ui77pjaX",
+	"z6pu1jpT9100a7+Pox33/1sqmLU/tWdZPdu2ILQddWW495orCL9sm4cr6/IoZ77BltUN+jHbMBch8GYP",
+	"5hwQN7rRL6/erghgu44r7CMASnKtqTAk/eoVRDPKSzAxlA8MiVVlzYeuQa6JqPYgtmxIDy8U61IFXOvl",
+	"eOgCEqg0IEyJTSGi3tR56vHKd5sk62NlLjFnPlq2Ig1uRD6PU69bO4s/IwB5nUuC3v1Jmlr13BD1bXwS",
+	"MhA2wRv3SGRcEx6+uGnwyd2k9p9DWMdbIuvLRjPLpxKAWi7T8aJkZWpdW7wuAfOuptuGFMLimOsu6SMd",
+	"9glkWhLFDAewCdMWbr2bstg6mLe/TUmSnPGsqSE2tBseISa7VO4/wejsCqLcJ9yvK80hwNLeJWxQyQnT",
+	"zp2pdHS5ZmziAjmGDgbHRVLLSGZlLo71AsHH8TDKW3EOEan5i1N4f07hq080Md4vpGmqmG7zv1A8tOQj",
+	"HTw7WtUFbbh+KSuROe7o/YXfB2Rb5Jis4PM2LzQfNEOxzQFdwYZZchs+kmPW2+CSep1b9Oa9eSaT60rp",
+	"werXz82rZjfA5p1w+VDoHsfkc0h6p1pPpUotlzykU21F2kM706AAFiJ6DQZr4OMvwuMqkkoyK/us4IM0",
+	"L+jWcIyXEEV3irL5mUO59z0m+rvkHXxgrDusqJr1/HH1qw0d4FAJFx8EFENSkZJxjqltgiQjKbVD6rJS",
+	"9tgbbDHeitiH8RJFyXw4ArWaG81TK7J1jgVYFWPQCUfC9QfRjBAgxhfOEAxGKcmU0WuP/2VZrwKDLSSi",
+	"XS/Tte03Db/qx+5rtljWNOVAC+PPn6+VpeyGCZKqGVHccl20Fm89TqQBzuPPGGFA0dEeWSDIsla9ritG",
+	"qtbp6jGGGUklMBCYnUs5KBR6cMyz1ZDDF/X8ZNRzfEeefTrt0dr1tm9MvzHzbTt0cljmEUB/U+itBFpf",
+	"Q52SY1Qpu04jl+rU53eTq1m9D2jpTEIOOaGZlmhCfBD9GlH2yX//1/9DXOtRIyu5Fbvkkl5zMSR0SmeE",
+	"Fv4qWCBFioJrFwVJSdY5mxFuVlD/AaiFVZq6zUeOAnoeiX4zPb/twFBILpAzrWU+kHm0pun7CPGgVu38",
+	"BONACxRuAbiwRZ27V7rf60MvLIRTgJQ/mmU+/8cBd2K7b2WVoSBXuUFAe5Aert7DMt7K4gSTklyHRc2y",
+	"wRxiAhYlL2rgVm7B3djtaXVx+7MQvT0+l8TZyEpdn9jVfRH7GhQ7R6By4pRJC3mqL+T5dMnzzcQqfVHG",
+	"PYaUizvSqGZmp/SH71coY1kBHxhNKLHuwC65LAMsEE1pBlLKSIdL4YbuXRrT0O4svJENlsRVWjlFM3Pu",
+	"d+4z6U6y5RiIX/5buxdfDK2NmPoCEy39wRQkuAW+NtJMtszTP1pmk2MGzo/lt0xqQ1J2w11MVLFEQi4n",
+	"OOuuGKMqBLZmccELIG1bSEO4ILlmi1WbZubyzeX5F632pBgA+vJIwXagk6M71Smd3YkBvDusF8b5qC7a",
+	"M9lnj7dxjXxZvPnz6stjB8iYcW1F7vVOufoquEau/r1mdrHb7baM4vLrR0G2qKyrEk082m6e2P6BZRW/",
+	"0i7Uh/fkoJdIkeaJWTE3zDJAb534LtapQF9VHPUFjHq4xftLz0tP7A4ToniezYkcPEpwNKieX8/FAzXa",
+	"1VcMS+sIog9VmvYXtVpeLRe1mccOFLJqIFs60v5WZBBKNnPVSSXjPWZWcjv/LeSXVtJem3If54aw2P1/",
+	"sVvColFtRe5vwYbY+8P/s7d+dnLwVrDCHnfEGPuiYtbmyc/8Hm4D2t5Ex8ShjJvilkkBp3mra0IBea9h",
+	"dGE6WxNHdq30tiVXgHOqKnBJFtJaLR4i0vDmqmvbV2Fz5P98Z/9g53A/2sCAeoSbsIVa6DO7GJBKscRs",
+	"qFngleqmDcySa4JfWxGp7FHvAQ258ZsP/MRoZkax9dswojpmhlqfY5d8zyClzIzYuAsZbkbxRPdj0t+T",
+	"EybohO/O6DirfWDPFD5IZaIBmMKx8QUACQQEwbuRJFip72AB3Kq75NdfYoLNd8eA1fTL397EJOE3PCNa",
+	"JpyZWUwmCrHMNUuMVIhNmGeWQWMygqWRAU04QgBXplPPN5+f1QkZc0z5w7yWLninZjaRmRxyO3rGB4xA",
+	"9/qYlD3XMWqVZ7WXITpS6DWXeHtfxq+KAFUdfWEO4SQuImBxI9pR3XNXXx1w1RE1wQ2m49LAL6ASuHIX",
+	"npVkx8rYSKYBZ7o6cUxLGNMZ5Dh1iSvOJ3TIRAK7WJ4vYL9xbXhSXUKJ1aVblAiGeOBFUOuINS8x5mUC",
+	"Xh0s4ZUYZlyPYvKjYiIZxeRE0SuewGovJpYWRnGJJ1Zkd47pNXPImGxcPdIS/CxEPO5puzhij6YL5LID",
+	"5ILtol1iCFKOFV/4dktlC1uCzJGVwz29/Xj7/wcAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -2,14 +2,36 @@ package account
 
 import (
 	"context"
+	"time"
 
 	"github.com/waystation/waystation/api"
+	"github.com/waystation/waystation/internal/auth"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/wire"
 )
 
-// Handlers answer the operations on organisations, users, members and clients.
-type Handlers struct{}
+// Handlers answer the operations on organisations, users, members, clients and signing in.
+type Handlers struct {
+	Issuer       auth.Issuer
+	Keys         *auth.KeySet
+	Passwords    Hasher
+	Vault        *auth.Vault
+	Revocations  *auth.Revocations
+	Permissions  *auth.Permissions
+	ClientScopes []string // what API clients may be granted
+	Settings     Settings
+}
+
+// Settings are the operator's choices; see the configuration for what each means.
+type Settings struct {
+	AccessTokenTTL       time.Duration
+	RefreshTokenTTL      time.Duration
+	LockoutAfter         int // failed sign-ins
+	LockoutFor           time.Duration
+	TemporaryPasswordTTL time.Duration
+	ClientSecretGrace    time.Duration
+	MandatoryTrainings   []string
+}
 
 // ListOrganisations returns one page of the network's organisations.
 func (Handlers) ListOrganisations(ctx context.Context, req api.ListOrganisationsRequestObject) (api.ListOrganisationsResponseObject, error) {

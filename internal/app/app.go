@@ -3,15 +3,17 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/waystation/waystation/api"
+	"github.com/waystation/waystation/internal/account"
 	"github.com/waystation/waystation/internal/auth"
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/config"
@@ -21,12 +23,16 @@ import (
 
 // App is one running process of the product.
 type App struct {
-	Config config.Config
-	DB     *db.DB
-	HTTP   *httpd.Server
-	Issuer auth.Issuer
-	Keys   *auth.KeySet
-	stop   context.CancelFunc
+	Config      config.Config
+	DB          *db.DB
+	HTTP        *httpd.Server
+	Issuer      auth.Issuer
+	Keys        *auth.KeySet
+	Revocations *auth.Revocations
+	vault       *auth.Vault
+	accounts    account.Handlers
+	stop        context.CancelFunc
+	background  sync.WaitGroup
 
 	centres *centreList
 	codes   *centre.CodeGate
@@ -63,25 +69,78 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	key, err := auth.LoadOrCreateKey(keyFile(a.Config))
-	if err != nil {
-		return fmt.Errorf("signing key: %w", err)
+	if err := a.loadKeys(); err != nil {
+		return err
 	}
-	a.Issuer = auth.Issuer{URL: a.Config.PublicURL, Key: key}
-	a.Keys = auth.NewKeySet(key.PublicKey)
-	revocations := auth.NewRevocations(auth.RevocationsConfig{Keep: a.Config.AccessTokenTTL})
-	verifier, err := auth.NewVerifier(auth.VerifierConfig{Issuer: a.Issuer.URL, Keys: a.Keys, Revocations: revocations})
+	a.Revocations = auth.NewRevocations(auth.RevocationsConfig{Keep: a.Config.AccessTokenTTL, StaleAfter: a.Config.RevocationStaleAfter})
+	providers, err := a.providers()
 	if err != nil {
 		return err
 	}
-	return a.serve(verifier)
+	verifier, err := auth.NewVerifier(auth.VerifierConfig{Issuer: a.Issuer.URL, Keys: a.Keys, Revocations: a.Revocations, Providers: providers})
+	if err != nil {
+		return err
+	}
+	if err := a.serve(verifier); err != nil {
+		return err
+	}
+	feed := account.Feed{Connect: a.DB.Pool.Config().ConnConfig, Revocations: a.Revocations}
+	a.background.Go(func() { feed.Run(ctx) })
+	return nil
 }
 
-func keyFile(c config.Config) string {
-	if c.SigningKeyFile != "" {
-		return c.SigningKeyFile
+// loadKeys reads what signs tokens, what checks them and what seals stored secrets.
+func (a *App) loadKeys() error {
+	key, err := auth.LoadOrCreateKey(inDataDir(a.Config, a.Config.SigningKeyFile, "signing-key.pem"))
+	if err != nil {
+		return err
 	}
-	return filepath.Join(c.DataDir, "signing-key.pem")
+	others, err := auth.LoadPublicKeys(a.Config.VerificationKeys)
+	if err != nil {
+		return err
+	}
+	a.Issuer = auth.Issuer{URL: a.Config.PublicURL, Key: key}
+	a.Keys = auth.NewKeySet(key.PublicKey, others...)
+	a.vault, err = auth.LoadOrCreateVault(inDataDir(a.Config, a.Config.EncryptionKeyFile, "encryption-keys"))
+	return err
+}
+
+func inDataDir(c config.Config, file, standard string) string {
+	if file != "" {
+		return file
+	}
+	return filepath.Join(c.DataDir, standard)
+}
+
+// providers are the outside issuers whose tokens are accepted; nil where there are none.
+func (a *App) providers() (*auth.Providers, error) {
+	if a.Config.Issuers == "" {
+		return nil, nil
+	}
+	list, err := auth.ReadProviders(a.Config.Issuers)
+	if err != nil {
+		return nil, err
+	}
+	return auth.NewProviders(list, auth.ProvidersConfig{
+		Lookup: account.Lookup(a.DB), CentreID: account.CentreID(a.DB), Development: !a.Config.Production(),
+	})
+}
+
+// passwords is one for the whole process: it bounds how much memory hashing takes.
+var passwords = sync.OnceValues(func() (*auth.Passwords, error) {
+	return auth.NewPasswords(auth.PasswordParams, max(2, runtime.NumCPU()))
+})
+
+func (a *App) account(permissions *auth.Permissions, clientScopes []string) (account.Handlers, error) {
+	hasher, err := passwords()
+	c := a.Config
+	return account.Handlers{
+		Issuer: a.Issuer, Keys: a.Keys, Passwords: hasher, Vault: a.vault, Revocations: a.Revocations,
+		Permissions: permissions, ClientScopes: clientScopes, Settings: account.Settings{
+			AccessTokenTTL: c.AccessTokenTTL, RefreshTokenTTL: c.RefreshTokenTTL, LockoutAfter: c.LockoutAfter, LockoutFor: c.LockoutFor,
+			TemporaryPasswordTTL: c.TemporaryPasswordTTL, ClientSecretGrace: c.ClientSecretGrace, MandatoryTrainings: c.MandatoryTrainings,
+		},
+	}, err
 }
 
 func (a *App) serve(verifier *auth.Verifier) error {
@@ -90,11 +149,16 @@ func (a *App) serve(verifier *auth.Verifier) error {
 	if err != nil {
 		return err
 	}
+	permissions := httpd.Permissions(spec)
+	if a.accounts, err = a.account(permissions, httpd.ClientScopes(spec)); err != nil {
+		return err
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.HTTP, err = httpd.New(httpd.Options{
-		Spec: spec, DB: a.DB, Verifier: verifier, Permissions: httpd.Permissions(spec), Centres: a.centres.all, Codes: a.codes.Check,
-		MaxBody: int64(a.Config.MaxBody), RateLimit: a.Config.RateLimit, Origins: a.Config.CORSOrigins,
+		Spec: spec, DB: a.DB, Verifier: verifier, Permissions: permissions, Centres: a.centres.all, Codes: a.codes.Check,
+		MaxBody: int64(a.Config.MaxBody), RateLimit: a.Config.RateLimit, GuardedLimit: a.Config.SignInRateLimit,
+		HashKey: a.vault.DeriveKey("stored answers"), Origins: a.Config.CORSOrigins,
 		TrustedProxies: a.Config.TrustedProxies, Registry: registry,
 		Timeout: requestTimeout,
 	})
@@ -108,6 +172,7 @@ func (a *App) serve(verifier *auth.Verifier) error {
 // Close ends what Open began.
 func (a *App) Close() {
 	a.stop()
+	a.background.Wait()
 	if a.DB != nil {
 		a.DB.Close()
 	}

@@ -51,7 +51,8 @@ var _ api.StrictServerInterface = server{}
 
 func (a *App) server() server {
 	return server{
-		system:  system{app: a},
-		centres: centres{Codes: a.codes, Founded: a.centres.founded},
+		system:   system{app: a},
+		accounts: a.accounts,
+		centres:  centres{Codes: a.codes, Founded: a.centres.founded},
 	}
 }

@@ -42,6 +42,9 @@ func (s system) GetReadiness(ctx context.Context, _ api.GetReadinessRequestObjec
 	if waits {
 		return nil, notReady("The database waits for migrations.")
 	}
+	if !s.app.Revocations.Healthy() {
+		return nil, notReady("Nobody can be recognised: the feed of those who signed out is broken.")
+	}
 	return api.GetReadiness200JSONResponse{Status: api.HealthStatusOk}, nil
 }
 

@@ -57,14 +57,12 @@ func New(t testing.TB, options ...func(*config.Config)) *House {
 		DatabaseOwnerURL: config.Secret(dbURL), StatisticsDatabaseURL: config.Secret(dbURL), MaxConnections: 10,
 		ConnectTimeout: 3 * time.Second, StatementTimeout: 4 * time.Second, LockTimeout: 2 * time.Second, IdleTransactionTimeout: 10 * time.Second,
 		AccessTokenTTL: time.Hour, RefreshTokenTTL: 24 * time.Hour, MaxBody: 1 << 20, DocsEnabled: true,
+		RevocationStaleAfter: 10 * time.Second, LockoutAfter: 5, LockoutFor: 15 * time.Minute, TemporaryPasswordTTL: time.Hour, ClientSecretGrace: time.Hour,
 	}
 	for _, o := range options {
 		o(&c)
 	}
-	a, err := app.Open(context.Background(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := open(t, c)
 	owner, err := pgxpool.New(context.Background(), dbURL+"&pool_max_conns=3")
 	if err != nil {
 		t.Fatal(err)
@@ -78,13 +76,25 @@ func New(t testing.TB, options ...func(*config.Config)) *House {
 
 // Server opens one more process of the product on the same database.
 func (h *House) Server() string {
-	a, err := app.Open(context.Background(), h.App.Config)
-	if err != nil {
-		h.T.Fatal(err)
-	}
+	a := open(h.T, h.App.Config)
 	server := httptest.NewServer(a.HTTP.Echo)
 	h.T.Cleanup(func() { server.Close(); a.Close() })
 	return server.URL
+}
+
+// open starts the product and waits until it can recognise callers.
+func open(t testing.TB, c config.Config) *app.App {
+	t.Helper()
+	a, err := app.Open(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for until := time.Now().Add(10 * time.Second); !a.Revocations.Healthy(); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("the feed of revocations does not come up")
+		}
+	}
+	return a
 }
 
 func (h *House) found() {

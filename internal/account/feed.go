@@ -1,0 +1,136 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/waystation/waystation/internal/auth"
+)
+
+// Feed tells one process who has been signed out at any other. It keeps a connection of its own that
+// listens to the database; one through a transaction pooler would hear nothing.
+type Feed struct {
+	Connect     *pgx.ConnConfig // of the database
+	Revocations *auth.Revocations
+	Beat        time.Duration // time between two signs of life; 0: 1 s
+}
+
+// How long to wait before the next try to connect, at first and at most.
+const (
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = 2 * time.Second
+)
+
+// Run feeds until ctx ends. When the connection breaks it makes another and loads again what it
+// may have missed. Meanwhile no sign of life is given, so that tokens are refused in the end.
+func (f Feed) Run(ctx context.Context) {
+	wait := firstRetry
+	for ctx.Err() == nil {
+		connected, err := f.follow(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if connected {
+			wait = firstRetry
+		}
+		slog.Warn("the feed of revocations broke; connecting again", "error", err, "wait", wait)
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, lastRetry)
+	}
+}
+
+// follow serves one connection until it breaks, and tells whether it ever stood.
+func (f Feed) follow(ctx context.Context) (connected bool, err error) {
+	config := f.Connect.Copy()
+	config.OnNotification = f.hear
+	config.RuntimeParams["application_name"] = "waystation revocations"
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	// Listening before loading leaves no gap: what commits in between is both heard and loaded.
+	if _, err := conn.Exec(ctx, "listen revocations"); err != nil {
+		return false, err
+	}
+	if err := f.load(ctx, conn); err != nil {
+		return false, err
+	}
+	for {
+		if err := f.listen(ctx, conn); err != nil {
+			return true, err
+		}
+	}
+}
+
+// load refuses all that was revoked and may still be in somebody's hands.
+func (f Feed) load(ctx context.Context, conn *pgx.Conn) error {
+	asked := time.Now()
+	rows, err := conn.Query(ctx, "select kind, subject_id, not_before from revocations where expires_at > now()")
+	if err != nil {
+		return err
+	}
+	var r Revocation
+	if _, err := pgx.ForEachRow(rows, []any{&r.Kind, &r.SubjectID, &r.NotBefore}, func() error {
+		r.apply(f.Revocations)
+		return nil
+	}); err != nil {
+		return err
+	}
+	f.Revocations.SetFeedAlive(asked)
+	return nil
+}
+
+// listen waits for one beat, then asks whether the connection still stands. The answer comes behind
+// every notification that was sent before the question.
+func (f Feed) listen(ctx context.Context, conn *pgx.Conn) error {
+	beat := f.Beat
+	if beat == 0 {
+		beat = time.Second
+	}
+	until, cancel := context.WithTimeout(ctx, beat)
+	defer cancel()
+	for until.Err() == nil {
+		if err := conn.PgConn().WaitForNotification(until); err != nil && !pgconn.Timeout(err) {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	asked := time.Now()
+	answer, cancel := context.WithTimeout(ctx, 3*beat)
+	defer cancel()
+	if err := conn.Ping(answer); err != nil {
+		return err
+	}
+	f.Revocations.SetFeedAlive(asked)
+	return nil
+}
+
+// hear applies one announcement, in the words of the trigger announce_revocation.
+func (f Feed) hear(_ *pgconn.PgConn, n *pgconn.Notification) {
+	var heard struct {
+		Kind      string    `json:"kind"`
+		SubjectID string    `json:"subject_id"`
+		NotBefore time.Time `json:"not_before"`
+	}
+	err := json.Unmarshal([]byte(n.Payload), &heard)
+	r := Revocation{Kind: heard.Kind, NotBefore: heard.NotBefore}
+	if err == nil {
+		err = r.SubjectID.UnmarshalText([]byte(heard.SubjectID))
+	}
+	if err != nil {
+		slog.Error("an announcement of the feed of revocations is not understood", "error", err)
+		return
+	}
+	r.apply(f.Revocations)
+}

@@ -1,0 +1,160 @@
+package account_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/waystation/waystation/internal/app/apptest"
+	"github.com/waystation/waystation/internal/config"
+)
+
+func members(centre uuid.UUID) string { return "/v1/centres/" + centre.String() + "/members" }
+
+func TestMember_Life(t *testing.T) {
+	h := apptest.New(t)
+	admin := h.Staff(h.CentreA, "tenant_admin")
+	user := h.Call(admin, "POST", "/v1/users", map[string]any{"email": "a@b.example", "name": "Aïssa"}).Want(201).ID()
+	made := h.Call(admin, "POST", members(h.CentreA), map[string]any{"user_id": user, "role": "caseworker", "expires_on": "2099-12-31"}).Want(201)
+	at := made.Header.Get("Location")
+	if made.Text("name") != "Aïssa" || made.Text("email") != "a@b.example" || made.Text("current") != "true" || made.Text("starts_on") == "" {
+		t.Errorf("made %s", made.Raw)
+	}
+	if got := h.Call(h.Staff(h.CentreA, "caseworker"), "GET", at, nil).Want(200); string(got.Raw) != string(made.Raw) {
+		t.Errorf("create answered %s, read answers %s", made.Raw, got.Raw)
+	}
+	h.Call(admin, "POST", members(h.CentreA), map[string]any{"user_id": user, "role": "caseworker"}).WantCode(409, "role_held")
+	changed := h.Call(admin, "PATCH", at, map[string]any{"expires_on": "2020-01-01", "starts_on": "2019-01-01"}, apptest.IfMatch(`"1"`)).Want(200)
+	if changed.Text("current") != "false" {
+		t.Errorf("changed %s", changed.Raw)
+	}
+	h.Call(admin, "PATCH", at, map[string]any{"expires_on": "2018-01-01"}, apptest.IfMatch(`"2"`)).WantCode(422, "invalid")
+	for filter, want := range map[string]int{"": 3, "?current=true": 2, "?current=false": 1, "?role=caseworker": 2, "?user_id=" + user.String(): 1} {
+		if list := h.Call(admin, "GET", members(h.CentreA)+filter, nil).Want(200); list.Len("data") != want {
+			t.Errorf("%q: %s", filter, list.Raw)
+		}
+	}
+	ended := h.Call(admin, "POST", at+"/end", nil, apptest.IfMatch(changed.ETag())).Want(200)
+	if ended.Text("ended_at") == "" {
+		t.Errorf("ended %s", ended.Raw)
+	}
+	h.Call(admin, "POST", at+"/end", nil, apptest.IfMatch(ended.ETag())).WantCode(409, "state_conflict")
+	h.Call(admin, "PATCH", at, map[string]any{"expires_on": nil}, apptest.IfMatch(ended.ETag())).WantCode(409, "state_conflict")
+	h.Call(admin, "POST", members(h.CentreA), map[string]any{"user_id": user, "role": "caseworker"}).Want(201)
+}
+
+func TestMember_NobodyGrantsThemselvesARole(t *testing.T) {
+	h := apptest.New(t)
+	admin, operator := h.Staff(h.CentreA, "tenant_admin"), h.Network("platform_operator")
+	for name, p := range map[string]apptest.Person{"administrator": admin, "operator": operator} {
+		if r := h.Call(p, "POST", members(h.CentreA), map[string]any{"user_id": p.ID, "role": "caseworker"}).WantCode(422, "invalid"); r.Text("errors", 0, "code") != "self_grant" {
+			t.Errorf("%s: %s", name, r.Raw)
+		}
+	}
+	h.Exec("update members set expires_on = current_date + 1 where user_id = $1", admin.ID)
+	own := h.Call(admin, "GET", members(h.CentreA)+"?user_id="+admin.ID.String(), nil).Want(200)
+	at := members(h.CentreA) + "/" + own.Text("data", 0, "id")
+	if r := h.Call(admin, "PATCH", at, map[string]any{"expires_on": nil}, apptest.IfMatch(`"1"`)).WantCode(422, "invalid"); r.Text("errors", 0, "code") != "self_grant" {
+		t.Errorf("prolonging one's own: %s", r.Raw)
+	}
+	h.Call(admin, "POST", at+"/end", nil, apptest.IfMatch(`"1"`)).Want(200) // giving one up is free
+}
+
+func TestMember_NetworkRolesAreNotHeldInACentre(t *testing.T) {
+	h := apptest.New(t)
+	admin, worker := h.Staff(h.CentreA, "tenant_admin"), h.Staff(h.CentreA, "caseworker")
+	for _, role := range []string{"platform_operator", "network_officer"} {
+		for _, p := range []apptest.Person{admin, h.Network("platform_operator")} {
+			if r := h.Call(p, "POST", members(h.CentreA), map[string]any{"user_id": worker.ID, "role": role}).WantCode(422, "invalid"); r.Text("errors", 0, "pointer") != "/role" {
+				t.Errorf("%s: %s", role, r.Raw)
+			}
+		}
+	}
+	h.Call(admin, "POST", members(h.CentreA), map[string]any{"user_id": worker.ID, "role": "sorcerer"}).WantCode(422, "invalid")
+}
+
+func TestMember_IsSomebodyWhomTheCallerMaySee(t *testing.T) {
+	h := apptest.New(t)
+	admin, there := h.Staff(h.CentreA, "tenant_admin"), h.Staff(h.CentreB, "caseworker")
+	grant := func(p apptest.Person, user uuid.UUID) *apptest.Response {
+		return h.Call(p, "POST", members(h.CentreA), map[string]any{"user_id": user, "role": "caseworker"})
+	}
+	if known, unknown := grant(admin, there.ID).WantCode(422, "invalid"), grant(admin, uuid.New()).WantCode(422, "invalid"); anonymous(known) != anonymous(unknown) {
+		t.Errorf("known %s, unknown %s", known.Raw, unknown.Raw)
+	}
+	grant(h.Network("platform_operator"), there.ID).Want(201)
+	h.Exec("update users set active = false where id = $1", there.ID)
+	h.Call(admin, "POST", members(h.CentreA), map[string]any{"user_id": there.ID, "role": "registrar"}).WantCode(422, "invalid")
+}
+
+// rule 38
+func TestMember_NeedsTheMandatoryTrainings(t *testing.T) {
+	h := apptest.New(t, func(c *config.Config) { c.MandatoryTrainings = []string{"code_of_conduct", "safeguarding"} })
+	admin := h.Staff(h.CentreA, "tenant_admin")
+	user := h.Call(admin, "POST", "/v1/users", map[string]any{"email": "a@b.example", "name": "Aïssa"}).Want(201).ID()
+	grant := func() *apptest.Response {
+		return h.Call(admin, "POST", members(h.CentreA), map[string]any{"user_id": user, "role": "caseworker"})
+	}
+	train := func(name, completed, until string) {
+		h.Call(admin, "POST", "/v1/users/"+user.String()+"/trainings", map[string]any{"training": name, "completed_on": completed, "valid_until": until}).Want(201)
+	}
+	if r := grant().WantCode(422, "training_missing"); fmt.Sprint(r.Value("missing_trainings")) != "[code_of_conduct safeguarding]" {
+		t.Errorf("%s", r.Raw)
+	}
+	train("code_of_conduct", "2026-01-01", "2099-01-01")
+	train("safeguarding", "2020-01-01", "2021-01-01") // expired
+	if r := grant().WantCode(422, "training_missing"); fmt.Sprint(r.Value("missing_trainings")) != "[safeguarding]" {
+		t.Errorf("%s", r.Raw)
+	}
+	train("safeguarding", "2026-01-01", time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly))
+	made := grant().Want(201)
+	h.Exec("update user_trainings set valid_until = completed_on")
+	shorter := h.Call(admin, "PATCH", made.Header.Get("Location"), map[string]any{"expires_on": "2099-01-01"}, apptest.IfMatch(`"1"`)).Want(200)
+	h.Call(admin, "PATCH", made.Header.Get("Location"), map[string]any{"expires_on": nil}, apptest.IfMatch(shorter.ETag())).WantCode(422, "training_missing")
+}
+
+func TestMember_AnEndedRoleIsGoneAtOnceOnEveryServer(t *testing.T) {
+	h := apptest.New(t)
+	other := h.Server()
+	admin, worker := h.Staff(h.CentreA, "tenant_admin"), h.Staff(h.CentreA, "caseworker")
+	in := signIn(h, h.URL, credential(h, worker), password).Want(200)
+	role := h.Call(admin, "GET", members(h.CentreA)+"?user_id="+worker.ID.String(), nil).Want(200)
+	centre := "/v1/centres/" + h.CentreA.String()
+	h.CallAt(other, bearer(in), "GET", centre, nil).Want(200)
+	h.Call(admin, "POST", members(h.CentreA)+"/"+role.Text("data", 0, "id")+"/end", nil, apptest.IfMatch(`"1"`)).Want(200)
+	h.Call(bearer(in), "GET", centre, nil).WantCode(401, "invalid_token")
+	eventually(t, func() bool { return h.CallAt(other, bearer(in), "GET", centre, nil).Status == 401 })
+	next := refresh(h, other, in).Want(200) // still signed in, without the right
+	h.CallAt(other, bearer(next), "GET", centre, nil).WantCode(404, "not_found")
+}
+
+// eventually waits for what must happen within a second.
+func eventually(t *testing.T, happened func() bool) {
+	t.Helper()
+	for until := time.Now().Add(time.Second); !happened(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("did not happen within a second")
+		}
+	}
+}
+
+func TestMember_OfAnotherCentreIsNotFound(t *testing.T) {
+	h := apptest.New(t)
+	admin := h.Staff(h.CentreA, "tenant_admin")
+	h.Staff(h.CentreB, "caseworker")
+	var id uuid.UUID
+	h.Scan("select id from members where centre_id = $1", []any{h.CentreB}, &id)
+	for _, c := range []struct {
+		method, suffix string
+		body           any
+	}{{"GET", "", nil}, {"PATCH", "", map[string]any{"expires_on": "2099-01-01"}}, {"POST", "/end", nil}} {
+		foreign := h.Call(admin, c.method, members(h.CentreA)+"/"+id.String()+c.suffix, c.body, apptest.IfMatch(`"1"`)).WantCode(404, "not_found")
+		unknown := h.Call(admin, c.method, members(h.CentreA)+"/"+uuid.NewString()+c.suffix, c.body, apptest.IfMatch(`"1"`)).WantCode(404, "not_found")
+		if anonymous(foreign) != anonymous(unknown) {
+			t.Errorf("%s tells that it exists", c.method)
+		}
+		h.Call(admin, c.method, members(h.CentreB)+"/"+id.String()+c.suffix, c.body, apptest.IfMatch(`"1"`)).WantCode(404, "not_found")
+	}
+}
