@@ -23,6 +23,69 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AuditAction.
+const (
+	AuditActionDelete AuditAction = "delete"
+	AuditActionInsert AuditAction = "insert"
+	AuditActionRead   AuditAction = "read"
+	AuditActionRedact AuditAction = "redact"
+	AuditActionUpdate AuditAction = "update"
+)
+
+// Valid indicates whether the value is a known member of the AuditAction enum.
+func (e AuditAction) Valid() bool {
+	switch e {
+	case AuditActionDelete:
+		return true
+	case AuditActionInsert:
+		return true
+	case AuditActionRead:
+		return true
+	case AuditActionRedact:
+		return true
+	case AuditActionUpdate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AuditBreakReason.
+const (
+	AuditBreakReasonAltered                AuditBreakReason = "altered"
+	AuditBreakReasonCheckpointAltered      AuditBreakReason = "checkpoint_altered"
+	AuditBreakReasonCheckpointUnknownKey   AuditBreakReason = "checkpoint_unknown_key"
+	AuditBreakReasonInserted               AuditBreakReason = "inserted"
+	AuditBreakReasonMissing                AuditBreakReason = "missing"
+	AuditBreakReasonNotTheNotedChain       AuditBreakReason = "not_the_noted_chain"
+	AuditBreakReasonRedactionWithoutRecord AuditBreakReason = "redaction_without_record"
+	AuditBreakReasonReordered              AuditBreakReason = "reordered"
+)
+
+// Valid indicates whether the value is a known member of the AuditBreakReason enum.
+func (e AuditBreakReason) Valid() bool {
+	switch e {
+	case AuditBreakReasonAltered:
+		return true
+	case AuditBreakReasonCheckpointAltered:
+		return true
+	case AuditBreakReasonCheckpointUnknownKey:
+		return true
+	case AuditBreakReasonInserted:
+		return true
+	case AuditBreakReasonMissing:
+		return true
+	case AuditBreakReasonNotTheNotedChain:
+		return true
+	case AuditBreakReasonRedactionWithoutRecord:
+		return true
+	case AuditBreakReasonReordered:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -471,6 +534,118 @@ type APIClientPatch struct {
 	Name        *string                   `json:"name,omitempty"`
 	Networks    []string                  `json:"networks,omitempty"`
 	Scopes      []string                  `json:"scopes,omitempty"`
+}
+
+// AuditAction `redact`: values of the trail itself were erased, as erasure of personal data demands
+type AuditAction string
+
+// AuditBreak The first link that does not hold
+type AuditBreak struct {
+	Detail string `json:"detail"`
+
+	// LineID The line of the trail
+	LineID *string          `json:"line_id,omitempty"`
+	Reason AuditBreakReason `json:"reason"`
+
+	// Seq Number of the link
+	Seq *int64 `json:"seq,omitempty"`
+}
+
+// AuditBreakReason defines model for AuditBreak.Reason.
+type AuditBreakReason string
+
+// AuditCheckpoint The last signature over the chain
+type AuditCheckpoint struct {
+	Hash string `json:"hash"`
+
+	// KeyID `kid` in `/.well-known/jwks.json`
+	KeyID string `json:"key_id"`
+	Seq   int64  `json:"seq"`
+
+	// Signature Ed25519, base64url, over the lines `waystation trail 1`, centre, seq, hash and signed_at, each ended by a line feed
+	Signature string    `json:"signature"`
+	SignedAt  time.Time `json:"signed_at"`
+}
+
+// AuditEvent defines model for AuditEvent.
+type AuditEvent struct {
+	// Action `redact`: values of the trail itself were erased, as erasure of personal data demands
+	Action AuditAction `json:"action"`
+
+	// ActorID User or API client; absent for the system
+	ActorID *openapi_types.UUID `json:"actor_id,omitempty"`
+
+	// ActorKind `user`, `client` or `system`
+	ActorKind string    `json:"actor_kind"`
+	At        time.Time `json:"at"`
+
+	// ChangedFields Names only
+	ChangedFields []string `json:"changed_fields"`
+
+	// ID Number of the line in its trail; gaps are normal
+	ID string `json:"id"`
+
+	// Operation operationId, or the name of a job
+	Operation *string `json:"operation,omitempty"`
+
+	// OrganisationID For whom the actor works
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+
+	// Purpose Why, where the operation asks for it
+	Purpose *string `json:"purpose,omitempty"`
+
+	// RedactedAt When the values behind the names were erased
+	RedactedAt *time.Time `json:"redacted_at,omitempty"`
+
+	// RequestID The `instance` of the answer, or the job
+	RequestID *string `json:"request_id,omitempty"`
+
+	// Resource Table that was written or read, or the operation that read
+	Resource string `json:"resource"`
+
+	// SubjectIds What was written or read
+	SubjectIds []openapi_types.UUID `json:"subject_ids"`
+}
+
+// AuditEventPage defines model for AuditEventPage.
+type AuditEventPage struct {
+	Data []AuditEvent `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+}
+
+// AuditLink The last sealed line
+type AuditLink struct {
+	// At When the line was written
+	At time.Time `json:"at"`
+
+	// Hash SHA-256 over the line and the link before it, hexadecimal
+	Hash   string `json:"hash"`
+	LineID string `json:"line_id"`
+	Seq    int64  `json:"seq"`
+}
+
+// AuditVerification defines model for AuditVerification.
+type AuditVerification struct {
+	// Broken The first link that does not hold
+	Broken *AuditBreak `json:"broken,omitempty"`
+	Intact bool        `json:"intact"`
+
+	// Lines Sealed lines that were checked
+	Lines int64 `json:"lines"`
+
+	// Redacted Of these, lines whose values were erased; each has its `redact` line
+	Redacted int64 `json:"redacted"`
+
+	// Sealed The last sealed line
+	Sealed *AuditLink `json:"sealed,omitempty"`
+
+	// Signed The last signature over the chain
+	Signed *AuditCheckpoint `json:"signed,omitempty"`
+
+	// Unsealed Lines that wait for their seal, some seconds old
+	Unsealed int64 `json:"unsealed"`
 }
 
 // AuthorizationServerMetadata defines model for AuthorizationServerMetadata.
@@ -1607,6 +1782,45 @@ type RotateAPIClientSecretParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListNetworkAuditEventsParams defines parameters for ListNetworkAuditEvents.
+type ListNetworkAuditEventsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// ActorID Only what this user or client did
+	ActorID *openapi_types.UUID `form:"actor_id,omitempty" json:"actor_id,omitempty"`
+
+	// SubjectID Only lines that concern this record
+	SubjectID *openapi_types.UUID `form:"subject_id,omitempty" json:"subject_id,omitempty"`
+
+	// Resource Only lines about this table, or read through this operation
+	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
+
+	// Action Only this action
+	Action *AuditAction `form:"action,omitempty" json:"action,omitempty"`
+
+	// Operation Only lines of this operationId or job
+	Operation *string `form:"operation,omitempty" json:"operation,omitempty"`
+
+	// From Not before this instant
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Before this instant
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// VerifyNetworkAuditTrailParams defines parameters for VerifyNetworkAuditTrail.
+type VerifyNetworkAuditTrailParams struct {
+	// SinceSeq Begin after this link, which a verification answered earlier as `sealed` or `signed`
+	SinceSeq *int64 `form:"since_seq,omitempty" json:"since_seq,omitempty"`
+
+	// SinceHash The hash of that link. A trail that no longer passes through it was cut or rewritten
+	SinceHash *string `form:"since_hash,omitempty" json:"since_hash,omitempty"`
+}
+
 // ChangePasswordParams defines parameters for ChangePassword.
 type ChangePasswordParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
@@ -1713,6 +1927,45 @@ type CreateCentreParams struct {
 type UpdateCentreParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListAuditEventsParams defines parameters for ListAuditEvents.
+type ListAuditEventsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// ActorID Only what this user or client did
+	ActorID *openapi_types.UUID `form:"actor_id,omitempty" json:"actor_id,omitempty"`
+
+	// SubjectID Only lines that concern this record
+	SubjectID *openapi_types.UUID `form:"subject_id,omitempty" json:"subject_id,omitempty"`
+
+	// Resource Only lines about this table, or read through this operation
+	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
+
+	// Action Only this action
+	Action *AuditAction `form:"action,omitempty" json:"action,omitempty"`
+
+	// Operation Only lines of this operationId or job
+	Operation *string `form:"operation,omitempty" json:"operation,omitempty"`
+
+	// From Not before this instant
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Before this instant
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// VerifyAuditTrailParams defines parameters for VerifyAuditTrail.
+type VerifyAuditTrailParams struct {
+	// SinceSeq Begin after this link, which a verification answered earlier as `sealed` or `signed`
+	SinceSeq *int64 `form:"since_seq,omitempty" json:"since_seq,omitempty"`
+
+	// SinceHash The hash of that link. A trail that no longer passes through it was cut or rewritten
+	SinceHash *string `form:"since_hash,omitempty" json:"since_hash,omitempty"`
 }
 
 // GetCentreCodelistParams defines parameters for GetCentreCodelist.
@@ -2336,6 +2589,12 @@ type ServerInterface interface {
 	// RotateAPIClientSecret Give out a new secret
 	// (POST /v1/api-clients/{id}/rotate-secret)
 	RotateAPIClientSecret(ctx echo.Context, id ID, params RotateAPIClientSecretParams) error
+	// ListNetworkAuditEvents Read the network's trail
+	// (GET /v1/audit-events)
+	ListNetworkAuditEvents(ctx echo.Context, params ListNetworkAuditEventsParams) error
+	// VerifyNetworkAuditTrail Verify the network's trail
+	// (GET /v1/audit-events/verify)
+	VerifyNetworkAuditTrail(ctx echo.Context, params VerifyNetworkAuditTrailParams) error
 	// ChangePassword Change one's own password
 	// (POST /v1/auth/password)
 	ChangePassword(ctx echo.Context, params ChangePasswordParams) error
@@ -2378,6 +2637,12 @@ type ServerInterface interface {
 	// UpdateCentre Change a centre's profile
 	// (PATCH /v1/centres/{centre_id})
 	UpdateCentre(ctx echo.Context, centreID CentreID, params UpdateCentreParams) error
+	// ListAuditEvents Read a centre's trail
+	// (GET /v1/centres/{centre_id}/audit-events)
+	ListAuditEvents(ctx echo.Context, centreID CentreID, params ListAuditEventsParams) error
+	// VerifyAuditTrail Verify a centre's trail
+	// (GET /v1/centres/{centre_id}/audit-events/verify)
+	VerifyAuditTrail(ctx echo.Context, centreID CentreID, params VerifyAuditTrailParams) error
 	// GetCentreCodelist Read a code list as a centre uses it
 	// (GET /v1/centres/{centre_id}/codelists/{list})
 	GetCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params GetCentreCodelistParams) error
@@ -2801,6 +3066,105 @@ func (w *ServerInterfaceWrapper) RotateAPIClientSecret(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RotateAPIClientSecret(ctx, id, params)
+	return err
+}
+
+// ListNetworkAuditEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListNetworkAuditEvents(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNetworkAuditEventsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "actor_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor_id", ctx.QueryParams(), &params.ActorID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "subject_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subject_id", ctx.QueryParams(), &params.SubjectID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subject_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "resource" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", ctx.QueryParams(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action: %s", err))
+	}
+
+	// ------------- Optional query parameter "operation" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "operation", ctx.QueryParams(), &params.Operation, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter operation: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListNetworkAuditEvents(ctx, params)
+	return err
+}
+
+// VerifyNetworkAuditTrail converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyNetworkAuditTrail(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyNetworkAuditTrailParams
+	// ------------- Optional query parameter "since_seq" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since_seq", ctx.QueryParams(), &params.SinceSeq, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since_seq: %s", err))
+	}
+
+	// ------------- Optional query parameter "since_hash" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since_hash", ctx.QueryParams(), &params.SinceHash, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since_hash: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyNetworkAuditTrail(ctx, params)
 	return err
 }
 
@@ -3238,6 +3602,119 @@ func (w *ServerInterfaceWrapper) UpdateCentre(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateCentre(ctx, centreID, params)
+	return err
+}
+
+// ListAuditEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAuditEvents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAuditEventsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "actor_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor_id", ctx.QueryParams(), &params.ActorID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "subject_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subject_id", ctx.QueryParams(), &params.SubjectID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subject_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "resource" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", ctx.QueryParams(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action: %s", err))
+	}
+
+	// ------------- Optional query parameter "operation" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "operation", ctx.QueryParams(), &params.Operation, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter operation: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAuditEvents(ctx, centreID, params)
+	return err
+}
+
+// VerifyAuditTrail converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyAuditTrail(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyAuditTrailParams
+	// ------------- Optional query parameter "since_seq" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since_seq", ctx.QueryParams(), &params.SinceSeq, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since_seq: %s", err))
+	}
+
+	// ------------- Optional query parameter "since_hash" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since_hash", ctx.QueryParams(), &params.SinceHash, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since_hash: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyAuditTrail(ctx, centreID, params)
 	return err
 }
 
@@ -5030,6 +5507,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/codelists/:list", wrapper.GetCodelist, options.OperationMiddlewares["getCodelist"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/codelists/:list", wrapper.GetCentreCodelist, options.OperationMiddlewares["getCentreCodelist"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/codelists/:list", wrapper.UpdateCentreCodelist, options.OperationMiddlewares["updateCentreCodelist"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/audit-events", wrapper.ListAuditEvents, options.OperationMiddlewares["listAuditEvents"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/audit-events/verify", wrapper.VerifyAuditTrail, options.OperationMiddlewares["verifyAuditTrail"]...)
+	router.GET(options.BaseURL+"/v1/audit-events", wrapper.ListNetworkAuditEvents, options.OperationMiddlewares["listNetworkAuditEvents"]...)
+	router.GET(options.BaseURL+"/v1/audit-events/verify", wrapper.VerifyNetworkAuditTrail, options.OperationMiddlewares["verifyNetworkAuditTrail"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.ListCentrePhases, options.OperationMiddlewares["listCentrePhases"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.CreateCentrePhase, options.OperationMiddlewares["createCentrePhase"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases/:id", wrapper.GetCentrePhase, options.OperationMiddlewares["getCentrePhase"]...)
@@ -5521,6 +6002,84 @@ type RotateAPIClientSecretdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RotateAPIClientSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateAPIClientSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNetworkAuditEventsRequestObject struct {
+	Params ListNetworkAuditEventsParams
+}
+
+type ListNetworkAuditEventsResponseObject interface {
+	VisitListNetworkAuditEventsResponse(w http.ResponseWriter) error
+}
+
+type ListNetworkAuditEvents200JSONResponse AuditEventPage
+
+func (response ListNetworkAuditEvents200JSONResponse) VisitListNetworkAuditEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNetworkAuditEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListNetworkAuditEventsdefaultApplicationProblemPlusJSONResponse) VisitListNetworkAuditEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyNetworkAuditTrailRequestObject struct {
+	Params VerifyNetworkAuditTrailParams
+}
+
+type VerifyNetworkAuditTrailResponseObject interface {
+	VisitVerifyNetworkAuditTrailResponse(w http.ResponseWriter) error
+}
+
+type VerifyNetworkAuditTrail200JSONResponse AuditVerification
+
+func (response VerifyNetworkAuditTrail200JSONResponse) VisitVerifyNetworkAuditTrailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyNetworkAuditTraildefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyNetworkAuditTraildefaultApplicationProblemPlusJSONResponse) VisitVerifyNetworkAuditTrailResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6072,6 +6631,86 @@ type UpdateCentredefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateCentredefaultApplicationProblemPlusJSONResponse) VisitUpdateCentreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEventsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListAuditEventsParams
+}
+
+type ListAuditEventsResponseObject interface {
+	VisitListAuditEventsResponse(w http.ResponseWriter) error
+}
+
+type ListAuditEvents200JSONResponse AuditEventPage
+
+func (response ListAuditEvents200JSONResponse) VisitListAuditEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAuditEventsdefaultApplicationProblemPlusJSONResponse) VisitListAuditEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAuditTrailRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   VerifyAuditTrailParams
+}
+
+type VerifyAuditTrailResponseObject interface {
+	VisitVerifyAuditTrailResponse(w http.ResponseWriter) error
+}
+
+type VerifyAuditTrail200JSONResponse AuditVerification
+
+func (response VerifyAuditTrail200JSONResponse) VisitVerifyAuditTrailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAuditTraildefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyAuditTraildefaultApplicationProblemPlusJSONResponse) VisitVerifyAuditTrailResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8231,6 +8870,12 @@ type StrictServerInterface interface {
 	// RotateAPIClientSecret Give out a new secret
 	// (POST /v1/api-clients/{id}/rotate-secret)
 	RotateAPIClientSecret(ctx context.Context, request RotateAPIClientSecretRequestObject) (RotateAPIClientSecretResponseObject, error)
+	// ListNetworkAuditEvents Read the network's trail
+	// (GET /v1/audit-events)
+	ListNetworkAuditEvents(ctx context.Context, request ListNetworkAuditEventsRequestObject) (ListNetworkAuditEventsResponseObject, error)
+	// VerifyNetworkAuditTrail Verify the network's trail
+	// (GET /v1/audit-events/verify)
+	VerifyNetworkAuditTrail(ctx context.Context, request VerifyNetworkAuditTrailRequestObject) (VerifyNetworkAuditTrailResponseObject, error)
 	// ChangePassword Change one's own password
 	// (POST /v1/auth/password)
 	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
@@ -8273,6 +8918,12 @@ type StrictServerInterface interface {
 	// UpdateCentre Change a centre's profile
 	// (PATCH /v1/centres/{centre_id})
 	UpdateCentre(ctx context.Context, request UpdateCentreRequestObject) (UpdateCentreResponseObject, error)
+	// ListAuditEvents Read a centre's trail
+	// (GET /v1/centres/{centre_id}/audit-events)
+	ListAuditEvents(ctx context.Context, request ListAuditEventsRequestObject) (ListAuditEventsResponseObject, error)
+	// VerifyAuditTrail Verify a centre's trail
+	// (GET /v1/centres/{centre_id}/audit-events/verify)
+	VerifyAuditTrail(ctx context.Context, request VerifyAuditTrailRequestObject) (VerifyAuditTrailResponseObject, error)
 	// GetCentreCodelist Read a code list as a centre uses it
 	// (GET /v1/centres/{centre_id}/codelists/{list})
 	GetCentreCodelist(ctx context.Context, request GetCentreCodelistRequestObject) (GetCentreCodelistResponseObject, error)
@@ -8727,6 +9378,56 @@ func (sh *strictHandler) RotateAPIClientSecret(ctx echo.Context, id ID, params R
 		return err
 	} else if validResponse, ok := response.(RotateAPIClientSecretResponseObject); ok {
 		return validResponse.VisitRotateAPIClientSecretResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListNetworkAuditEvents operation middleware
+func (sh *strictHandler) ListNetworkAuditEvents(ctx echo.Context, params ListNetworkAuditEventsParams) error {
+	var request ListNetworkAuditEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNetworkAuditEvents(ctx.Request().Context(), request.(ListNetworkAuditEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNetworkAuditEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListNetworkAuditEventsResponseObject); ok {
+		return validResponse.VisitListNetworkAuditEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyNetworkAuditTrail operation middleware
+func (sh *strictHandler) VerifyNetworkAuditTrail(ctx echo.Context, params VerifyNetworkAuditTrailParams) error {
+	var request VerifyNetworkAuditTrailRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyNetworkAuditTrail(ctx.Request().Context(), request.(VerifyNetworkAuditTrailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyNetworkAuditTrail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyNetworkAuditTrailResponseObject); ok {
+		return validResponse.VisitVerifyNetworkAuditTrailResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -9261,6 +9962,58 @@ func (sh *strictHandler) UpdateCentre(ctx echo.Context, centreID CentreID, param
 		return err
 	} else if validResponse, ok := response.(UpdateCentreResponseObject); ok {
 		return validResponse.VisitUpdateCentreResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAuditEvents operation middleware
+func (sh *strictHandler) ListAuditEvents(ctx echo.Context, centreID CentreID, params ListAuditEventsParams) error {
+	var request ListAuditEventsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAuditEvents(ctx.Request().Context(), request.(ListAuditEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAuditEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAuditEventsResponseObject); ok {
+		return validResponse.VisitListAuditEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyAuditTrail operation middleware
+func (sh *strictHandler) VerifyAuditTrail(ctx echo.Context, centreID CentreID, params VerifyAuditTrailParams) error {
+	var request VerifyAuditTrailRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyAuditTrail(ctx.Request().Context(), request.(VerifyAuditTrailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyAuditTrail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyAuditTrailResponseObject); ok {
+		return validResponse.VisitVerifyAuditTrailResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -10819,303 +11572,338 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3pchs5ti76Koi8HVFDpyRqsF2m4sTZKpWrS7vLZR1L1b572z4klAmSaCUBFoAUzapQxH6H+w7n732I",
-	"+yb7SW5gLSAnIjmJGlzt/lFtkUwkhjVjrW/9ESVyPJGCCaOj7h/RiNGUKfjnqRSGCfMzFcOcDpn9KGU6",
-	"UXxiuBRRN7ocMZK5b4kcEAN/X7FMR3HEPtHxJGNRNxqoKI4U+y3niqVR16icxZFORmxM7ZhmNrG/0kZx",
-	"MYxub+Po1SUdht92w5TmUsRkIBU5G+y8piYZ1V72Idr/EK35vp9lQvElzXe+GzHFYF2CTYliWuYqYYTr",
-	"Nd/wD6pmodGpISzT+AYq9JQpkrIJE6kmUtTWdZIkbGJ2isNY5/23cTShio6Z8SfLhFHs7IfwJifwbRRH",
-	"3H4yocbusKBjOyZ+1+PpwgkMpBpTE3WjPIdfzm/IqUxZxrX5BYYNEhbXJiZUEy5I/9NO4h7oh+dlv1o4",
-	"pTH99DMTQzOKus87dj+MYcqO87/f053fP9r/dHZe9j5++5fwfHOlpZqfaV+wT6aXwLd9zwMTyw9XbCDL",
-	"XfwtZ2pW2UYcrmWC+51OJzSJtgPzdBnemjuf1VnKxhNpmEhmf2cBMn5Nr5kmlCg2YdQQTQfsmFAxI7ng",
-	"v+WMGPbJ+KmheCknVxl7xw7esiMHz57F0ZiLYoeC8xygOAjukZUpxFiGm1JNFKNpQ2wcgtgIT7IUNCsR",
-	"2H7L8Ykky1N2KQ3N5id5KnNhCM0youRUEyNlC+1wHKZnYJzqFFI2oHlmou6AZpoVU7iSMmNUoKhD8TxP",
-	"xzTL+oSmqa5Icct67IapWSHlW6ZUCP1yLkzk46j7PqJZFn0M7cbPfMzN/ETe2sVTYKG2l8GDwXU/68T2",
-	"HPjYvvvAnsKYC/yrpBguDBsyhXJRMT2RQjPYkjcnuRmdZpwJ80opZPcElaD9J51MMo6aYu+fGtVFQUF/",
-	"RAwfibi4oRlPewkMZKnMftELyFn4AeGaCGnItZBTQUDfSEVSnsKnEyVvGOFGs2ywG91WV/0XxQZRN/q/",
-	"9koFvoff6j1YCa4BltnY4x9PyfMXRy+JZon9iDzbPYjiqup/9+7djh2CCWNXHBDRP8mpW4B2kzQjNtYs",
-	"u2HrKUc7vcp077TlQ0UX7rhiA8X0iBh5zYTfeHj0fvf2No7OlbzK2HjB+ib4i78G1mmVX7nMyL7TUJ4V",
-	"q/otZ9qQK8XotTUcgILGUjGi8ozpY6IZI7Anetfvjo6674uBi9Oqjcw1GXCWpXaj/C/s8xNpWcju+x6w",
-	"5O1Hy6jaUJHYwXIlulaXdDv7Lw86nU5nB/7zwv7nO/+n+x+1fGyoyXXUPTo4iCPDDcjjwLoorKbUUH7D",
-	"9J7fl5WP0B9G4Pwu5JiZERdDu+qpkmKI22elYiLFjeUIKTQYoFOw32gyIrgGMmZUaJBu7k12IifnZyhT",
-	"7B8TJSdMGY4CJ1GMGpb2qKlp4pQatmP4mM2r48Z0/5j/nqcraPU4yqg2vVwXL5+zewXhhthfkaE0hCLP",
-	"xMRI2IoxF7mx81tt0sKZefNfMDOV6jqgkU7PfnhLFBVDpu1MxnRGEqsd7duRf5lIgRTJQMnxMWHjiZl1",
-	"reFhFYdhYx18o/uAKkVn9m+phlRwDTzYW3HzJordcJnrnmaJYqaXC8OzsIzMpBjCnPGnziwksGi08Vfb",
-	"QcVu5PWapKITOUFCW307cJrza3kjspm1ByqeClhTQ36DByRza64LVFtclPagHBDQ13Ovzifp2tTvHMDa",
-	"A1yY50dRQL9X1dB7tIP983GV92pTmacIR77FflaotrRs5NU/WWLsFAt+P4U3gJhPU25Ho9l5hf+dlVYX",
-	"CQ32rtrAIa9gZX73HFgfcIlRXefPgogqYzwLTWlMP53hbytfI4XFEToF7ntrHGzIgwHibvh4S+Y15sL9",
-	"tb/CJBvEtIxGFhLGuYumNE6eGlpbziINViqVAA9XfNJl4/zCPhnn29qBvGuy6BH0X5obArOvv3rJHjhX",
-	"bSFvjLmofrq/LreIPMvolbUo0Az9vNji4Ul8/rxyM5KK/w6EfsHUDVOvmaGeVuunAeZ3z46hezqfTKQy",
-	"LF1P/XCtc6aCP/3n9Fr3csWDX3o/7m5vt0oWrfGeNy5a3jb3ux7NzahnbUeZbvx+PPCNn2bqhiesl8ok",
-	"HzNhaKuNCPbT4iXWf7KF1TW1MR703FzCh1A5/bZ1BnZvAVnELcS66sLXooGQIMQQ7DwP0SRhWvfGMl1o",
-	"ucVRGRItw7KVh0MEktAJTbgJhPDOmdJS6IARFTsfsfnE92zIhXbhIcUGTDGRFLcAOJ8uOfnbf1p3b//g",
-	"MKTCE5kLg4HxRQrn1P3sNt7IYVrZIcIQlw7HDwdcaYjV2OX5gFO8mrIugvaBM8mo4SbHHS7XI/Orqqsr",
-	"8vEVHkbGb7gY9qhitDc+qNBF5cCsy7HOmGMq6JBZTgLKyValtrnnFjl6AROv6XJKonJhfYlj3GRqqHW5",
-	"jZJZBqJiuV8WptU3pz+dkHNYQUzkhP6WBwllMqKarbr4jA9YMksy1sPHwCvkY6pmVqbITA5nqw5V/L6U",
-	"4WuwvpeG8KOQVhjJqYvqzZOK5oYtJibLVb3fpWAtWoJnzLQM7tbFNxBk1S1pLui+3cY4mlLDVC/jRjHd",
-	"mzDVS+kstMRNHUyg0sJj8FKwutdVcVTbyLiuICoE4+k3wM/t+ufU8UtTBxl+E+CjH61RTqbFnSgeFtFT",
-	"bpIRS12MLLVaYBDNXz+UqmTufNgno2i7N9BuXJQLgjuI+TmfYcgioVaGfKWLm4y4soKvNJFT4RbGDRlR",
-	"iKKGtYS/P1mssVLmblrw7pW1GpIwYMbSRVexMCGKlzIYToEJR8EbnipFOkLDrYn9udZeu5g2tuOllfQ0",
-	"TxLrbijOKOirlNNGYdIka/t1UxgtfGnJIgExNOCf8NTm19SqBJESen5680SN0e+goJ3wJPhNRbQ1tN7A",
-	"JS6Aq2pJH+/I56/iqiTjhBLOxL+3KtZw3XGxmx+XnsRqRNSIjHv7t00grHZwjlriUOKFkSQZUWFFwdWM",
-	"OFYZ00/V9zxzsYAGeTcWHOC6hfuySVxwm35BGSQ4WC0QUXUcivvVfbjBqVyxdhZ5D9WEi5Od//z4x0H8",
-	"7PYv2/EKNrHw1zbc65u2XmRlmZlf7OnL6n7uvOys5AE0TmT5mSxxEMrxvqtNB/58EO+hGY0riefDh4vQ",
-	"0W50ieNJs/K2o86f1i8o6beanrIw/Fh6DnUSW0ZfTa9ibQKtOR0Ne+7klxPilNSyYGjFO1lvAVvyXMot",
-	"f76+xGhzQtbczLBFuJnrsYGDsYWrDhcp+7zuOfzqt2M+fw6qv+Wqpap2Pkf927KsO+jjFTbqDvp56Xw3",
-	"1rFt+nLpHVtI/y1+6LPWh8vPd039uHzAmr7cklZc4a2fr5Zctrj28MK5NwbvnsmV5MoHhuZiVgOpEkaM",
-	"TGHl8yGGVbM+pGmJRNzRptWGKqN7obiDj7j50JpdPnGmRW1jHiMnKI5uJE97ilHdcjdqv1+SFTelmhh6",
-	"zQS5osk1oZpQgfmVK6ZzbRo49gZYufslFX1cTLIbBR3WpLLlyUr3SHYnxG4UuWJmypgg+y87HUhHO9h/",
-	"+XI55TVOZH6jl2zv1uzcc7/Uz8nYLcPd8/fEteKBhmEbTvRgYcZsuQgYqHDJVXUdDAKXljup/U9bdK4R",
-	"ZL6z3a5CdlZT9Sy1u5jYzjB6K8MMtrGo25bd31Lc3o30yscHW0P3jdT9PGOaaGOlhhRwywKh3GNC/UVM",
-	"QgVxlydQ70CucgMJr3gHhp+13X6tei0QroXDdFv8qSZXDBOLZeiMimuE1a7CgkOsf99wOsJk7anVklTM",
-	"XBY9vhRWkEqmH+gCokYCcxR1RTUPyKobpviAs9RPGqvqYqIY7FkKieaEm5hIReyIUrMUSnbCcexQLsIv",
-	"7IYpd/Ggg3y69lVomF7cpeYgV2Zk3yizfCw03HX4Lb7jFeq27ke9+VB/6ysxzLgeYamvGUm4eZZkTCcF",
-	"QQW9VBq2qU/8zTTpV9itH8wsxmLKBcXAMFRpBVqyWErXjbvYomITaXEREW/DtnBDXeRj64qvYF80di+b",
-	"0pkmVswfF9tvxeOYWWaRwhcFREvjAZubGNUFzDtgPjo2X4IxpgLv97S73A/6Ba3S+c8tTRdcVpb3cI2V",
-	"X7whh/vPn+/sE5pNRnTnsFZK+8urt1E8f993GLjta9r95ZXej5xlaVEROH/ULYIQa9dCKtbXrDUX8+8X",
-	"b34h7lvChStvupLpDKQ8JUXl/Fe6ITjbfAf3qiLPx00rtMc/MZqZ0fwSfU1cWUcrr8NltNU3u6dCLzoT",
-	"Kfs0/56Mi2t9t7ybVr6pkPZKNFrSJM4qtIx/f/f3i/lVXLNZ3Tps2OHZMDjBRN0EP7/mafhzMwt+nuvw",
-	"BnxavnQ7JE7E/hxfjQPGMO3QHixMq4atCD3VjuLx/ek5OXoxj9hRsfEPn80xNN35/eMfB/Hh7dc77s/O",
-	"zkv7yXe333wbvNd/Xdwavfb3xJ9FDO3ut9ptQbjVc2LLgNqxr0R1abE+H8zp0eVlU18Cd48QuENaWD1w",
-	"1+CV+wzebY28l0f/nhi9bzVi6E94vjBwcQyxcdJbsPWbcvbziiW+DiyfjWmovPrNgFCSa6wi2rDq45qL",
-	"tGpmueEcdsfHBVlkC+YTk0KnzrMbG18xpUd8snpA63XxTPAwl9TW95TM1rooNXQwgIfCpIODlrWJDYeL",
-	"ZSmRudE8ZQACZH1DXw5kRkrmw5HPSSUwM7Czr2aEkgIxZY3qfcF6cPvZ4v8VZ9Ilmg+F86GovkYEB2qn",
-	"B7LeJ4DOmwmb5JZtr0wdCLRI2KlST/OA584mzF7biW1XuWDbhuJGNbm3wcVC0sO8oVmAmK1ylls1SwHX",
-	"RGaMcE1GllXAPIWoXM32SmjGREpVkCILeRi4K0jXnCn7NOGKhRUk4vtpQ9CCXmoDrglFMF8NITO2pniq",
-	"qfd7MVKt8Hh4tl9QPFRB4PNzK+QDUobbyTXMTWCUjazMOv1si0TuSgkNOrY85sp7hNVHXANuiVjJsVn5",
-	"/BsnWh4OTLF937dh8zGf3vVZmXq4+m3oo8VkuDRFbR0x0q5pwEJr0zatUcs1tRH+eqEM3Zqx12bkYf1M",
-	"Ef0GcKYUIqeIeLkZJEBVslU3rb5ov8SFUCsVUp6PrMPnvlLdEimgDR7D7QaRLsJO4XppKeHUkesaNOk/",
-	"9s6Fh6lzwGaAb9jACmwi2fm/Ya2QA0cdIgerPJWLAmygV+IaNL5AYAP4IuTXBDDzlqZVwAJD+/+mYjMv",
-	"qi8NlYg+BCbAMhC1dgvrrjbOZNRaSw0fLOHXmjPiU1kfoCKaXWkejGJuasZUr1KKytRlpLSRhbI+Ra2N",
-	"wVWQSw2y9qjuC/3vf/vwQX/867/5f/wlenA0r4L4lpU8bU6LFUqp4SF1Vr2prMunMB1swWKqSajPy26q",
-	"78R9F2hX2Kc9y2ujO947g3e1st2iia7Ehlvmr6UruRd+W56IMUda51TrqVQpZh+sK2jRw+xN3CBBVPOl",
-	"wGrTOzzfNCibE2qM/3HBDpwrKQdrbsDWJr7SDN8yjUCda8zQsPFEKqpm29vkwJDBWcuMJ7Mz8aN0uVUB",
-	"CXRf0E6u+CkIUjOBeS2T1xdvznEBi/LD+g4Wqk8AD7bMGvWLA6TshKW5YrqO4+E9hBJYSstJ0Exvg4ho",
-	"poL49DK3vuCRlJDUYRJCsTGPb/3y6NkL4tCXCWa36F3yo8s0dDFq18jCO1QIvqTzZESoJn3PmtpQw/pE",
-	"KtLHnMi0B5jTur8bxS15Pw3AZmNl3DGE8ydKDhUd67DJb4K3SBCRzTNWNge4Ugh1TAVC2kzpjMg8mG3o",
-	"obRXNDoqWU0h7MMCQzvc5AGcxq804ekx+S2XBrBqjCTOxWu5/XR5RKGisbvntTm11RghZcLwAWd4j3vN",
-	"LRUMPMEsjZs5l8CnrLklFNlUxS6FSPotS+QNU7PT8G3Qz2wAQMUuq84hFLO0gBrn2uUx+mTfMRtLNTsm",
-	"igk2xfRuM2JinjiVe3PbRdQrmowK1OeExYQLMskoQubNX0OtEUIJbIJHJnzrAg1z4hZiAQGjK1wv6OMG",
-	"vZFDi1ze66J2oPCy0HFdvDnflioon7qatWVdAzL+oJJMPFWWi5yEShUdmFVSCjYKONjBi8ktfcXaii3Q",
-	"S0QXCugr7RsnaaTq/aCTv4kqLOTLkkcu8If2kXzClGbr3lO1QyM9VRhxdzgBSbZAJ1+8OT+ZTJS8QR9y",
-	"DdOunGPIiyvCwvMJN2M6IxTeuUDwLAwbrwkq0NjQSvMJnOWSfdFLN6a5Rm6NjsRoIhhLCSWaJVKkZAKg",
-	"p7vkRBAruhXH+oBECs2gFQ/kvKeS6XlxT7VmWo/dHe8S4i9O1AqPTOocgV/XeQrn1PPzXPPxSUbFWo80",
-	"HSk3aTdSXF1+YHItB3jqaj/XcSnxxT17cLo3kFkmp718EsrlGnBBM4I/2cknZJxrQ66s3ZRIlbI0eJM+",
-	"klnaG9NPvZTO6hXxLw6XdA+Ko0xq00ukMDQxPWqsI2QCPPaDgym2pOd+5LtAUJJQzYhdJdPWLrZDEjdk",
-	"Fenh2XqTGXNRrKhhLXORsOKGw0+o+qr6woPwOIrJCRO9KTcjLnpjKcyoASdwsBxjJxep7I2ZGjI/0Ppn",
-	"0CDT+mm2zLPt3Nq2sHWmcSt1LqD/TNJ0TR7Iwo2y3jE+HFmisiSkHSlZA5OpGkZIp7OUdqZUid6EqYQV",
-	"5l3x8NJnYRqrmADv3C+bp+b7edVmUQ7ctplFhKohmAfBMo+TK5DpJXbpDc1yTASQApSY69e3+Mk+HVLr",
-	"gPQBklNIdGhhrA2qTJwdsGpBSdtOoPi1FhbzCmkN9Wh9S8M+ufpSjr3xrFtJnYKMFuV+rQx7zT6ZsL+x",
-	"tOK4Yqs1wqrLq4yr21ipL6m4tHZebRu7yW3TFdUsbc2mcnMAr91QZXzp4LYcgjVN+AIes7Cu10QFanp6",
-	"MEzLdv7AB4NAdoSrhF01hFKy/tJ0Ajdyy3S2cIdk3dfP6+oI1r2NG6NHILTgYopptCSoVAKuGSSpTMUu",
-	"eQVNC9A/85D+ZdWLJJqZgMVfdT9WNKQ1dl3Qq9jrpw73I6lYCSs8Aj+teAjaq4H1WKqpQ4LNUQZMqeUE",
-	"evHm/K3/KTw25NqoIhVk6aOVn8PjBlvuVezMpUO4R+B5rq9Xecb+bN4zrczFDeXOs3JOcYU0KrsUPJLA",
-	"ej4uouzVmHVez0yoMkDKikGQ8RjbFPq8RzIdyYxZGl96M/yvRvWLYOH+ZZggSJCKS8XN7CeZq3VDMN/P",
-	"yMQ9vktOsDVprobWrvYbSgSEaKeUGw1NE5mal8EMvDCR1CHevnvxfKmbIqzllK39GE5yzceaWXLFpIvx",
-	"ivm0MP/bCpWtjxEe9vxrzSgVSxi3+60ZoiKA20QsWWTMibtixYfPny315mlyLeQ0Y+mQ9UaeQpaZBjWK",
-	"giu6hFvzePMRIA141hvQxARhLEpys568zA2hwrezdCnEbivMiGtEjjB8bD+dW2C8lp88YCy9osl1y+mc",
-	"wEspNPmH26148zBIaKqNrW3Op7lzcY2WWqm0LtTWislSA/dv5QgYsBvRG0au2EyKFNvrWmo9OT9zLbCL",
-	"yi2omMHuxIKO3SXaFRNswBNO1WxedlxRzZOe26dNm+odrQiam0nrBXKByHWB8waYN11vl0W4Vcw8GREh",
-	"r2Q6Q2fc7hDD8PhaEJsB9LyqbltpHYM8yx5kyxoU3Dir5kQCG9xKol4Lrkefr0HNYkgEA8iaUMXINZsY",
-	"bBeRUa3nMxSoZj2cWxuLl6H0tmjpfriNApgqi6Ks++FQbclhPSfzet42W2skbaSVFi6Yrdd8vumbVzZq",
-	"0STLhc9PoO3Ina2zpsWcZDK51ihHICh/NSPWbCIZu2GZtVpGfDhiCj9cxVixv1/R6LrkY4YKLJPTtZ8Z",
-	"s5Tn4zUfa4bO7WSLoXAeCzbYjbLeNne6REjc6F3yo5KQSkHkhEFZrheFVLO4vMZxF9bFhYULzy+6kCut",
-	"hzabLWzBaM2HYsOHoTtgr+g2ueEg/gJh2U1I8OlJRsUGDzZth+outKwrnt/s6uvnFtJCRxdzGEc+A6Po",
-	"U1XmCgRz4SqXChuYH1CYDtdvkC0R1zm+lZ0X4bG33HpVwOKRve80RsnudxhmU/ZnWodLetJUMa3bQPO4",
-	"IVdsSMW911efFT06NU4V5QqHDJgZwVSkYE21KyAMwcf8KjKmwU3imuSape7+duXm/StG7+3Qi/BrNMpA",
-	"WARkKmIwB3MT16hmpsNwP7pQpks9v0X7f1W2a3FpsaOYbUTbHe19ZhF3PhRnYoPuZwEsi2qOoNeXNDcj",
-	"a+Im1EhF6GTiYOt8PmKlsdnCip/WWoo1E/Yb2cIYftSAo4c/QqPaut2plU9g90lFNDP1We63IIhvK2/d",
-	"l8ovzFq/fHN5firFgFveWsWNCJ9jbaK1aT5fCTa0bWqvhJLZOCgIv5dmVKRiW9cl2zj3ldm3EOoSYAO5",
-	"r5olioXmQDU7PAiKIRXIxJZmYqm5u7dHnDqJHUjL/3rbgGdZdC1kN+YtG2+QQtfS4GThccX3UPURLzh1",
-	"n7g7n5X//MXRS6JZAsGUZ7v7UUt40ISH+Pd3l+RryO7vPP/um2PXJ5kYCYpnJLM0DLRUV5zrgY7wwDwu",
-	"IDkvjNGq2EAxPept8k7/bMvy3wwIJDUe15K0qSH9vZv9PWkJcw8eDUMGQ3l2aFCs0dbdMpqF6ptaEzlY",
-	"qOAMlyBAmp/lKikDlXrvio39PaOqlkvSQow1YqkNVju+2vm3EmxrHjrujlvqkqxyj8rVK8VN8xJ57olK",
-	"MfzcXrrREsWgXoFm2mrOOpnEyyc1R1dLJ9VCLBcTmrAdzSZUWbl8jFAlJVRVlpUlKrAuiJ0sK05uHGtl",
-	"Q8Kn5eyhJvxzRpSc6mMiRTaD2Dnpc5Fkecp6YEP9D6Ny1q+SZXsx+aWi3Lr8IWRfuH8oEmiWgrNs4jus",
-	"aIybyiwbhCNT1pODnpVTeYJo8IB0BuVPxvO5BznzJ/gogEQAHgHlaIvhnY6LCxFuEMfD2gNCEgbwY0sP",
-	"4iES6ktAneJs4jrJBEna/XZD7IA1CXID4mqE0qu1ynTn94/vETGt9zEMltY44fVAKzfZxy14coUA+Lxc",
-	"uXIHtpFBtTZpLTnpDaq9f9UhdLyFYAAbyNt2LJWRHLNeDf5orjpFs4afeM3YBAM8NIHA3RazJ7PlGNnz",
-	"z8jkOti9X0q8Ph5QnrEU0Cd3uLAqdMKEJpBITK5m7mJzvYYxc8ieAQxOLgjDAAD2T423ggi1DG/z4gFB",
-	"Nu2WWiMUroxqwscbuxWPKlCmHkcOp7THtc6DRvH8BjzVajMfznAwKpUU5yKa3oQLre/f3NkWtP2xRXRs",
-	"hhe4Naic5dKjaNeCKGWl6HCe3pjOyFUzMuLT4EvcWjB6sRzcwXS6nfxKW2YGuaTvTQwhIEA3anojjwe1",
-	"uhm33gP0RI3m26h0C/YK6MnPy1bBlW8FWXFrDPvkMIO3BJG9dlrNCuyzgTX3D8nTt0V7hLUqh/1DTQGK",
-	"0s4KwRmEHaZKwmY0kYbWqxJx75snWwh+JbniZnZhmQCnB7G3gwDcyolDQoR97BKMbJH//q//098lF/aE",
-	"yJAZQl3ADULaEMyDWJ6zxwB6BL6iooAtfzNh4uwHciqFYIkhEyVveMpU/EHombYnWRmsGhmE3FYIuRPp",
-	"AnVQJwYqB8Aq3a0NVwh97vs5eT2DVzoTakYfxNf9Tzvwo75rtoWpYfjcSGZQyGwH/ebY/gsm1nwbr0WL",
-	"dj8A4C3EHYvY22kZ/oJQfoH4iXPS3YHMRRp1ox/t/7uZ6gKTU3eH8gaP/i3kSZGMD9gOJJ4RzM0CxVk2",
-	"jiDQKcFn2njb1I+mGE1hLBp611QB1JVrjlXFN5goOeAZg3epPHNJYhh6rY55cn7mQ7KVX/hxT9I0dr35",
-	"cCR2I69Z8yEnBxqTlanrilb7iR/5AvtDVmaMDcmkgBfJwSB2byybS8KFfO0lUjDX1q90fsasuS3hX8FN",
-	"kB/tgjkADIh1W2O9PAr/Uz/q3yz1wOSYnaCn28oTVXlW35XaN3O/rGw7jO92vvmQlhPd9fgeUTc6zw12",
-	"6aQqdQaYdTkqpT5QYQntf/zj1UktfNY/4Of2g6IDs/SRXFc2179kMPAHUP6kZcmNX/vo/a8qi7pRQ8zU",
-	"pD/KRlBPQKA7noHfF7QTPB9olGgEU12fEa0rnxXd9ctG+/4xbain/I/2tYXmbMiL99Eko8aqtZ63ke0D",
-	"TanxPjJMUGF64OVXnBQ5GPCE1Z7B7X0fgVsrBat+5/Z1brha3xocrSYV2qZZFwxtv2pIgsbUmkKgMbmP",
-	"FfZ+D84YZLS6z4tnGl9U2bj+vgbfzm1FcAkh1q0PG2TZpcfW8roGK69wXBXurc+ryqXLxsH6oh6kk91w",
-	"ZzNXeXb5AOlEWl86Tznmx6+44BrXr3Ikt7e3AAU2kOGA/YjRFLKRrFKSAzLmoN29suySCZMTqwgVqySP",
-	"x87qQKwAXFUau2oIBuXejvc16KEPAiQRSxFWDWrRihsCyH29YlYI6pGcit0P4oP49ttTKW4w2Vp/+639",
-	"aId8e2nXm8x2vyUu499bOlOhScZvmCa5SJlCW8qtYe+Pwqu/7e+Sy+LOVNOZN4PcT1FngkoyI/ZBEO/r",
-	"j6jGJzlgj1GBlzMekA/yHDQ56hzFeJsFRhMdY+dH1xiMu1yVVDINTZ7ZJ67NLizsLNXfwh7/+uvZDzou",
-	"CrtfWBsQpQeEF7TVmQ7nj/R52rcaH6M4x+VLEykMQM5AUNDPztlykINpl2b4mMXulsk/gbtXDMTTytpe",
-	"4lR/tjLoW1/l0v/DepAxqTiQt33YRkr6P3Nx3bU2yP/4AB7mh6gPBMfULkD2aan6EBuB3ABAzsnFtYA+",
-	"wzwz1u5VREsF071mUMFAyVGnE7uMaT4UUoElukO+fWe5Qu9+S/rnJ5enP/Xx1wCV8JqpISPgwO4S3woV",
-	"8PgUFRocG4fm0z8b7Ly2v+uXB9l/dUmH/fK21PJ4106JIpbD0cF3sVW5GSNH+wflc9aJLGoyEIbQUQAf",
-	"DJjCWb+FvBk7bSwj7p+/ubjsQ1s5oJr+WcrGE2mYSGY7f2ezfhePxm4HhJCgtShGoexeuIM5dgcL9Hd0",
-	"cHBMtOFZZmetcgExVXui5MQTh6tGAAY9OCKQh4szBIBBR559OplkHNHg9hwC31//qaXod+25AFkDDWkj",
-	"ZRqTo84+EZLAXQNynf3sEIvG+HAEobEx15qLYQz8Y2d41Hlm/3jpg2uG2Wld8RRckK/xvrgO+fhNbPfe",
-	"/ufQ/sc+f3BAKEIxcg/C6J9FnMV+jGWs9jM4TlLF1bAj2oM9OngJG/2sc+huqt8yo2Y7UH8BPtqzTgdl",
-	"iZUKdmev4N5TE+4o0yNXWNo8gZqsHf9Rn3xt92SgYkJVTJj+hmiWsQSSM6+sY2Pf7cExodxdHztjX1R6",
-	"f+OLAKdw91ty4mqZxlRdW6Iuow0FZVWy/qjBDsBf9//26pKA5PS2xt4f9v9u+9YpLJkTHkVePDhANzDj",
-	"CRNYBoKxk+hkQpMR2znY7UQuQSsaGTPR3b296XS6S+HrXamGe+5Zvffz2emrXy5ewTNlcX/0js7sIWPI",
-	"ugh+R53dffydnDBBJzzqRoe7nd1D7BaMVa179j9DZtrCuWABuF7Iepec51cZT47dzg4oz0BBZMylACv7",
-	"scoFIHg5212KM2ulD5nBprhx5PPbYQYHnQ5ez4GAdTXQBQv900VKil6plR66vjTFZQpGe6lMrAk9ck1+",
-	"oz381+9R7FrWRnu7U5ZlO3BKe/+cXuvdfyLiypgZxRP4if+nnSdNuYA062jP/jGzQ+kJS/jATdB+47Z3",
-	"d0bHWRkbW3oqGHdcFpXEPQMjZd444fhlXIatw4MVG77nMWirsZ+o+97ad77Td/QLtXrPa1jLXrjlcWTo",
-	"EFydC4h+WOMpbtvSNrJCCtolb388JS+e7YP+FmzqtZflpiLf2wozuDQJUhP0Jr4rMSFdvHdNi6NX6Q8X",
-	"J65DsP3r4Nmz/ZeuT3A3uj5Xf+/9Nv70j3f0P/5x8nI6/f7H52e5PLz5x++/v7j89NPp5fT//n42VBdH",
-	"15FrXxy9+fu56zDcta4F9B3uRvv7v/3HyX/8/dOpGvzjovficvbuf/30ZvhilNyc0wl/nanpGaXnyU+/",
-	"vpXR7ceViQW2pIVWYKXbJhU/sJWTMleowWqUgmG/AKmAK71DqzHFHRQgK9HOd0f7R0GyqEUpL2DA18xQ",
-	"F8e/G7WU2Vy6VzR6QcC+Zm5b1MxU+xhH7tqzlPNWarjhraCP4sgyUC9XvP1HrSKsqBqan99H+60Hqe0x",
-	"kYIKX/COIgKCEbko+HzP/qI3ZmYk08Z+CO80QnSk/l0oEFKPcrgYSK8p4Ntm6+Q+5kyus7p6tuUK66pl",
-	"RPagbDZq5En2JhJbGcEWrMy6i8i2haPHxfdb5uqf5NR6qJVofitHew27jGV/8D6dkXmC1r+d+hXV7Jho",
-	"xkjfKdh+kKld3/678q+Hz43k9eoa2L07cAgn1qPe+u6f6RJJSWtC7Uv+Z5vydVbJsu0H27yw0/zOl562",
-	"c1alArMcV44Jiaao5rLWwFdhVfy2MJSe2AnZic22fkKnVNSPCHfPFXbo1sO62beiaMdfbbQd2vetSQ+7",
-	"4ENCjk8zEhBDHADMKKkIxg7mz8qaVyfnZ6fF5cqEKjpmBoqL34f3pvzJ3s8AHXkbL/1hcfW+9JdnmNXs",
-	"Lt/jufwmt6hj0rdmdT/UVRJCQNhkLqFKcbiI850euB3lt5ypWVRY5hrR+0vi8vlLLplnx/1/Lftnp/JX",
-	"KJt/vnosm/lbrKIoshrcbZlcoKF5Mc+lDTGDk0Adnlq6gHRyDHxIAfcNoSm4B2qvbqaQ3X68K6tjSsj7",
-	"P2pJjtFB5+D5Tmd/p/PssvNdt9Ppdjr/GWEqT9TZfwkgljvwnxf2P9/5P/F/B51yFadWwrl7Wjkgp0py",
-	"rakwJP3qlZ5IXokqA6vuvzzY7ewe7Hb2Do6agfjeiu/v7Jd9EoOmzsd6Rlvbcgt3cd/ucy3vReRZtrpV",
-	"4XkdsnICAvKNYNCNcRsyskwdeF+/9fl4WxOfP3NtGne8XlxWP4XrLndARSoHGFfBQD1aX1YowCV/UV0H",
-	"DizGKyDcuwuBL1eUB0flFZ2VKRDs8Vw7pjO4+Y8JLaoL3G+5IKdnP7y1/wYCgaIEgFeoUI3/McppqVDV",
-	"QnrgvGhGLigObG3ZXAmD/p3NIuRPUEjfy3S2Hms+aQ5an/hd4uRtPTHGUVRDiO2vsFNrvj5oOqYIkY7R",
-	"fnj3q0s6bBvT/WwPfnMbRz/LZCG2nf998Ts3he0zOF61NTgcb9srPL4yi9sP4JJrR0Jnnve+2DVkQe39",
-	"wdPbVjPqqHPkM0yL8hrBwjGDCtfdTal90WWLdFm8DdY5M5vyze0DKjlIStmMB27XFv0/gLif+PzT5n5p",
-	"gtWlLjzn7qoHgKwBmXVCTokUx4QbMmAmGcH9h2D2Q7YLF01TRMRAiDSwDo/hLg9u9Y7xLklX71qPDr6b",
-	"ZzUklzvouMFrBDZeWbkBFuQO7MxfQ4quxjPf7T7b393vdBzbbGJlwexW0TOdB9IzHkZFyOlTY5ug6vCp",
-	"hptxTouO8GFM6Bm5CWcFrc4TA1XrYGBan3woZdrGLYRmEKoBrmnhDvzpFrgj3sxY/EKfK9DnxQhBTEtC",
-	"9L0K70ih1pFgO2Wt/RYJ9RKiSSDNl/tHmCYjM8h+LcAZXGEZFJXJARkqmlQ1AyRV4240NEQbrcNyC9K4",
-	"wGV/ofgnSPF/4zcMyrXQJND+qLZm0OdmtFetUQoT8SuRagBlwPCVQ+3QFXceiBCTXkr0I+6qKMjXLpHN",
-	"teqzFk69VPQb78J7VjFSkimj18dA530hi0qqvo/BugxiDBvAVTXUgWaaQZwy4OWDejsvSyIfz8mfbx8d",
-	"JVIplhgykkozcgVVJrNmF+dupNkNEyRVM6L4jQPFXI0zGv2uV7KUjgL9FrF17baDVkUacNgmKfP8q3Wu",
-	"zWsxS/DDnEILtLrIhzIYR7atXusl1GAjZpdCtM7YwXEapg1mJwbvAVaN/1/4KXxW0f9K+P2eLwHWifpv",
-	"LwheADoWvvuL+g1Eq39dYDOiuK1iNblHDnY6R5edl92jNSMQ+/sVDML6+yuDVSEOo9fyd55ldO/Zbie6",
-	"W+i6CmT4gIFrXyIQilmXAkCXPBS+F2/yOxp5TKRbNu3OzDKvfpe8Eink7/l8Z9eoyWdjWmFyVHVZ8NK3",
-	"bEk9L0aYSD065FY02DJ5/0qkDyftX4nUdy7e5MDdp612zPdsyO1p+SF3IQe4zwXijVRSiPpNCV+g9FFn",
-	"03g9VH4CmaeYXY5oAh+Et1Foxq9Z17VbsCpc0QxMoBwT+wtjhmv3rDP6IXEgdrjbmBFs/QCY+AfRr8EY",
-	"eND4tF/aZFVbDHOafaf3YmoldAUs4Ot5SM1vrMk2ZVlmX3v4QfT9qD0k54UvnlJNNDPkajYHhNnFkgFT",
-	"dnx3XIJJz/2q6dNvGJvWUKwurmIwHryE9RiPSlJ0IgXOBKAxPEzMDq6zl0YM07vYdoCsGO0fHB49e16g",
-	"VXQjyrWm/8YgZOxToqqYnG0m4OpSG6f+wCGwS1enN6clLqCYi3Cx9RwQOzJxZHIXe9D+TOamXV5cIp8U",
-	"4VtgHmvauPRC/2lY+gPKNuLSYHLlLnlnZ+yrtKFWpyjExgTF2D2Av0B8DkOG9IYRLcmAKvTx4V27QeJ9",
-	"k5uHUQzufO0GPqB2gOiJLhTgCgpB5mYHNhUs1wVOLmy8O26sT64ecoHZDzVX5SnUTxwzTaxtjNZ1+yG9",
-	"Kqf0Jz4uCBp4Zb6yIjfSTNoPypcFmTLzwIcEmgDRuyQE0uTL0bMZBpH7ewniHmOrW83scdduX/AJin1r",
-	"cs18SBlSD2rRieO6mpqLhYQMOiWzyzeX548akdieGvJxhnMl5eDBtVENKboleReJJsaKTiCBh2IJMECJ",
-	"kUBDNaQwvZL+ao3oYRXTPBd5ym7npnMlb5hGXUoxxIGGYAHuSScTjEUjbAOtsF/NTNQVhvHVZtb6AwLP",
-	"MAmujZGQbZzNW1jTgRgeLufR2aVu5K3MG3MY6w/MHm/deUEtXvCCH07lOHC4j8Eul7kSDTYhYbW/Aqf4",
-	"5TjItwCvpFwjDlGrPQjliTW5jv5eq+cU1CEuiQ02utAWjENsvV1PuNk9MdLfpgNTRbPfNDz9i/TOMu7w",
-	"Q5HqhZETkmvo7rS+XJ+nRU9GOwX4ZLuL4i4MNdF2ElZUu9DSapS3op2imGDTugD5YrDcv0S+fBKS2DU3",
-	"cYZ8fT5blsceCqv9loYVkBgVj8zDOx17n6OKS24NC/9vwB/aSjXHaQHa9aWU475KOc4u3pDD/efPd/YJ",
-	"zSYjunPYMhuIZsIHqzHeqft9a/mIIzGfsYGdRcPv9t/NlWys17V0yUx8IYuZTWQmh7OWyVS+Xm8+xYOB",
-	"iZxTZQqmghp1j5Cj2JAqQNWBBnNgDyV2RA3OsQ+bIBhyaL6/1Sba7EGxGCN1W3eAd7otQzHw4FUeVaSw",
-	"0I1Z9Rqpgi/oRbUXXh9bKzsW1cKdGe18RaDdIO6hlbTKECNTOrNsZKUJ2EW/14Mrnj4gjE+vmTiulokg",
-	"WMiVYvRaO8yUtgKOUw/S9+jG8cnf4HbYiZhu9MurtxWgatj/AWBmlXvWgz2LuhGXY4fFlVaS0BHMybrl",
-	"iApEToY0Zb/bxYLw6FaGsqfMx6xn9xma8Sqe0L1fOB2zGVauWT7nOA89YlbrRXE0zjPDB7lIEEt1jSRc",
-	"nN3jlHq4Qw9wHqB4fuaVHjWgwQaXI0ppBZtyjrVbUyAD6GMr1XJ4Y6soXgaLyoTzrYbMFBx5NyntGjSN",
-	"0RV67wAHW/lsi4UgnYOH5dsCjRJWuT4X319dSDuflQb5k8mpXKAbsThkAdOsXQKCTy4uBIEe+PG8igRA",
-	"3GrZogNJNSMl8+GI9PcQWBhh6/p75QA7iC3c363XgnxXGGYeLG59bYoUtKk23XadSEInNIEzPup01jbK",
-	"HqEopJ1TnmT+cQ1VtqUiZA58Osg47cplDrRtoXdfWpwYuSpAC4tZWG8dIeiOSR+revsEAN8R+q1+geGQ",
-	"MDXgUjNAoK4kXlU7gAHUnPezrAg/Jof+d/5KAzk0XaDvTr1rtXZgAJYUtfmBsBlFemq5HFHACxjIYK0u",
-	"tMXpKtuO3yPKgN0M1E9lpyWMBTn17ZtawFFG3ejVjvvAQYNnll3hWO1kBvxT8XcFLwFLIiEVSUAvcw/N",
-	"99Z9RSpfyQlPKk/V0eHSl1f7B8khPWLPonVtX3/kLfrRkUOF409xGwuwxWXc735f/Pw2XsuW/Qcw9OLf",
-	"wm+2L2DqyNEt6thDymN1gOPYXEMQqipsSuj5uyjqFUJvbta/WDJboNhPKrKG6xrrzSWJmBEkFsRlvyoQ",
-	"ukWMBBf9tVXXfS6QYyA62v/mGHuqIsJrIlXKUhSLHADbZ3r3gzhBkWiHE3mWkSvFxVA3fPgrmlyvLvxW",
-	"Mi3qUdQPws4YuxnjbsCdyGDg7+8GhJI+8DJ2e4itAJuC4MJfQE8DhKGPiwK/+lDGt3OEW+JAGl/VhNlY",
-	"HG/flPF3OUWjGS8WUcjdbih1HtHMWST42s2df0HhF741xFYZK/XHCIrABSbXnKuwwo3KV5qMuDZSIX7z",
-	"1Em1SWYVaBoTwaaVQphXqN/JmKaQzwHIxaG2uTeSp9g1dyv3Lq+Llb3GhX1e1TQQFtU9Ke75GqZ4TxRH",
-	"5UtXunUJn6yRsmUO1YOuzaXgJWe1PTKUVaNeZ9Ug0GEUR+Ewz+bgHsV5VCcbPSxEVYORntwVxlwnpTm3",
-	"0zVAumvQJnj/8SM0viq5NbaGKc2YSKki9pDqLa2+qtxuxPN4VCoXumrmQSq5+0QKAylycF1mud0SdeWG",
-	"hPqwEK+Yf1DjAIj9diq1PLoiXNtExPISVyriDUxs6b3ONUuDah71vsVzJfbYwXhsGYOV2NaIJYoxAry0",
-	"v3+0Ra59Aby5H23KcI9zY9I8vyB2JxLZn+HuxLVfmvM7oYNbwVlyQOoXaGExs469tTpElpcJIwqOmM6T",
-	"EXYiDAaZ5vnv/nGz/nyKM94et1z6xpGf0f1HU7Xeh2aNV6uvXZun9sDMXLuYd+2JLcJ0wUahEHrxgRho",
-	"vqOdF+ewLoQkY6kg2+HouIlPZJdRAyeqQnrVYs4s04xMZW5VNJgd0PAPUyvmZYQd985K+o7wLhvqc9+f",
-	"1XogTBVWDvNFAe5qZVXmrfSJfeDoyApi4ynfBoWV5iW9ZhBBDAgQyxFwYt5d3EyJYmO/Vq1pXRFkPUsY",
-	"UA+tZMYwqjhhSmNR991DDG4eX3A67ozTEb7MwpxKOLCWlwO2xVZAuOFd0MG6BXMbv1oxW7LaELsN9dt1",
-	"6XM3dSPrWoGsjutA4G0g4N7aeigQcM9/q6fEbAKOsrgO3mOnlIbd/sHO4f4aiCmH5Qae/H//r9aUvJa5",
-	"1tB6RsKNYEI1m0p1DeludzIkPXGuNLHONkM2IJgeHpml0os1FKlpa7DsNcCv2lL7vYRpanmkKFEAOdxV",
-	"KFrtEA6OuN/WgMKt0IyLuAwmu30tJHQqhA5E+oMwIzbWLLsBpFY7/jdx+SpX/l2vP/hKuyjLmIqUQnjd",
-	"KMqxMLnoMWh/glyQhq60XPAFTuJRYy7tnBpiszU5ZU1GeKQICh7CnxFbvN5ZuQlHiO3RvS5tMHct2zQq",
-	"ksWjFey9raGJF+xxx5DIF434kBoxvjPfPR1g8kWq0sVemh7LVvVkfEfI8mqMYgTV+2kAcHwAdqxLxQPl",
-	"5i4qFmq4hdDkm2q2bSdpzLNd5/nO4dqa6VFyMhYopicYbFioa1zq6UhOoaDbsw3X4E5tX/tsBhC41Zhi",
-	"0XR6CCBlCHHebTQQcJalM16r0FNUpGREbxgxklwxD1/EGrjodZ5u4Ugm0ruy49OChf4TMQbAKm3RBMMC",
-	"gz9NcpBL/MdFfUkM+pIYdN/3m+E6rqeQ3lNhhSeX2pPxAduB6ncy8bz6GaX2uAt73sAHILkwPHOhn0/Y",
-	"1g7fckyoS9SxqgOrVKzkRDxWwBVigwFLACiVG82yQS0BCIfHsYgUCzN/NiiaPncIBo/Y9w6TdX6iIt2R",
-	"2BFDMZ/lbjfUAcfOKiwH/9/DHiDzHPdyrdScyj48ZiHzuYOC+FdOyWnKho1uElGq3FcOTp1rnnT+zb3q",
-	"p3g7xP05ZtAsIc3HTJup0P6XXJnluTJ3UoFf8mTuU+t93jkyaLRtJTFGy0m7j47Q1U4sNx3xLfjUF2/O",
-	"PzdfWuTjK6buG+gsdzGyneJfW8qM0YaavC09pPhyxb4Ab84v8IknAph18eb8of1Ryz7tzijUmlKVOoQr",
-	"q0UmSiYszdUDO6ZWXaaKDox39aBwuH9FNUvRUQX15suJK9MsNF3zJ24b9bED+rSjckH6E5nxZNYnykE7",
-	"mhHjSu9+EIVGLV/bqB0pB4LSFZryxGAyHqQ1tWcvXLx5ZJRzWDOiimiWSQqmUQaSqnvQiaMpVaI3YSqB",
-	"8b6znzA+HBlglhEfjqLuQRxlchp1O7vP4mjMUm5lwT7QskceuHhzDuUm0Tos8Thepz2RAB/+YGnw83Y2",
-	"geWDEfQfPINtwvRLdPSer+heEE7Hn1Tedlxj1JiMqbpmKelrmauE9f03cVWbTanGgayCITNmwt3V4VXI",
-	"dncT/CXr0MlEyRuKBcVUa6b12I1R0q0L60ImpNUXt3GUZFLnitV/h/6s/xmwZU/nE6ZuuFUs8JydtDA9",
-	"a24pnq4/wCSjYsns7GvATf7DT7MnGEt1byCzTE57+cS/aSSztDemn3opnemoe9ix4kCbnt1Jmpie7zYU",
-	"dQ8b34y5cA/tH9nTkBMmetYf4qI3lsKMdNR93omjXKSyB5fU/lv/KjfLptx6die5VW6wtSsgQODgxwqU",
-	"lBKCrVw0Taw6yFg6ZL2RzJXDNbDTFpZOjuJISDW2Tx99F0e5wi51B0fA5gm3pmrwwYPKk4eHz8tHXxzc",
-	"uqSYWW9AE2PtjoM4GjCWWnu72FsQl0NsMuUk0BXVPPFtqjyEXCatduOi52/A3lcCih/jaJBnWfWZSFBE",
-	"RuSGO/2vmOUeuxJ/gKhZejg4nqfb3qi7bzVMdWo9B6jRQ9qzK9dG2qXIJHcH8R2sh+vr8iSrXOe30D5L",
-	"tebDYlP34wg8gJ7n++pPC7J2u/YCucSf762jldCb9p9/13zVYdur4LfNd1nqqbwMDszTY+iFLw5Wfp/9",
-	"afN1ltkqr3uBKBsgWaNuoXFWRwsHOXgmfrS2Vkh1vnP3ot4eeypua6sJDPEsMOlgadWJb9/wXaY+7xSv",
-	"dR5wUBNuQwduE1jyyPpz6DVaVv2iXr+o1y/q9Yt6/ZOoV4w3dSOIZUQBz/jebppaHFrrd/nRPguF/OAx",
-	"qbsmDr+iyQiiQkWKIpoTHhoPYq8+2uSq4+zPK/c90I2Pm7pvG77tWRB+CmPVtaUdbxSS2nbOcZM9yNea",
-	"JRIwwGjKxfCbaL3g6iOkHrfw3VO8wGmPDBV4t4Xc2iwIBDevnoIf8fb1R5krwmZMd8l0JNkNU2SqpGGY",
-	"QeRDzQkVQpqC4+yBfX10cPDNLnnnQSeLa1SuCZh/mkEKsdWsmlwzNoHxnIS1/56RKVPsg7BmGEtJLlKm",
-	"wle7QuI8sEZOAA8XMxszwoWR7u0O0Ffbj8fSarGKdAiFnf2a7sTlD5XK/MXT+OJpfPE0vngaXzyNDTyN",
-	"AtH80V2Ns6cY+CuMkYbFc54bb+5UFO0dLZ+UDwatQTywKewvmPLX23RIudCmdrs9bYRRY3JDs5yRqxn+",
-	"ow5ivVY00L48aBC0uozQ3kyOJ1QxcCzaUPVxHWtBltzdVACb1aHsD4zV8lY8XbGBtDraKpWJ5AK+iPa8",
-	"2tlDnXP7cR1q/8Gea4tzjSfKRML0gyVvnLojMVOJ3iZ/VNfY84bHfF6Sr1XirZeNKjn0O3Y9tmNL7Ja0",
-	"FiRxrdOgAsqjisktoX7IRYJfFpjwVefezrYL5n/seC8mTj+S//6v/9PWmxD6L7T0+7Mq9r4a/BXY60cl",
-	"yI5V71Yf9zJ2U2sccUo1I/YbUnzj+kYkmCJa9ox4SfeTztEVe/EiPYjuWK1TgLmHU6NOsoz4k/vSR6K9",
-	"5WEJj74EM32zljTYsmA6khm7ryYyd20fs9XGLdbitvbVDVN8wCElyHVvcZEv+Mh3cHlb+ay4Y50oPmZK",
-	"RpUmLuiCebXp/NBekdjoOfHEfVPmQ7Zy4rP95GDQoS/Z4dVRtDbTfenbcse+LVvr0VLvu+J4dbw4oapo",
-	"c0oTqCUo65MhqRFL5wm17oT26srqVvzXLvkRNevJ+RlJMs6EiSEjGBvd1jC07cA6kROmW+Bn7nzHvAQU",
-	"Zh2ElWsuUgekV+liGHWjAbT7xCLzEZ/oKgpcvbPiBjg4+Mjy/oe1SI/DoLEkBrs7V4Nj51v5VyV62wJw",
-	"4yR2rwgNlR8Vr/gYR1KwHrRZdPYBCqaN0YkLeXS4BlxIa1NFIOunA0oQFATvRpLQMTn7n6E28Lett0WW",
-	"v4GbPFneWx/D10+gh2GF96haB0nmkVBkPh+gjIX3OAVCkVcMQRp1OgZG3VPsRl67hNfQjcrbH0/Ji07n",
-	"5S55JRzEoGbaXXq46wmHvOLUzhXLJPThkrvkpHTf8Euuna/HUnLQ6RAjJTp7/VzofDKRyrC0B7/tWd+o",
-	"773AKijMMck1I327CFiDtkuTuenPswQu79I+Fa1K2592ptPpzkCq8U6uMgb9vdLmBSaM2I2mWvXQ/Svn",
-	"3BtxO2jktgVXszoTvGU3LkfcGZdrsEMTJMyDPd7QjCMKPRjsUgxZ6a4d4bOLifPNSW5Gr6Ccaws0XUfZ",
-	"4zfMyrQ6FdHkOkS9cfRpZ5hTqAx3yqul5zPStzuoReT9/MXRy13SR0uolyiWMmE4zTQSH97P6Zk2bKyt",
-	"J8STEbFmOpSQeGTMqxn56fLynHxPNU+IVPYDPyRPoZ3tB+E/0CxRzPQ96MKVTGfHpA9quk/GdEYEVUpO",
-	"C5MO7xYRkJOlu6RfIy2cJsD0dh1EdHUrPwgEKpUiYdhoy74TubDeM++T2SUnxN3E51DJV2f5mFyxhNpv",
-	"KpifZirtj5VGkAcz4myw+0EArWgAbMIunXJA/G53keW5ALrsObbsx+VHsNTqB7g5cV1OwK9QTsQfRD8X",
-	"9sil4r+ztIdb3T8mR539chj3aXvFzvZFRUEEK1lVB9aQrZEJSBntpEy5YjvjOYqNnD1pnVCqjGCq6+/C",
-	"9OoSCPZgfeGzFV2M+99iIBaSdAORdYRFRCs8cgrbek+yjhnLI47I7iLdKhb7ssBrzaOrB2C3Ui77pjaX",
-	"z6pu1jpT9100a7+Pox33/1sqmLU/tWdZPdu2ILQddWW495orCL9sm4cr6/IoZ77BltUN+jHbMBch8GYP",
-	"5hwQN7rRL6/erghgu44r7CMASnKtqTAk/eoVRDPKSzAxlA8MiVVlzYeuQa6JqPYgtmxIDy8U61IFXOvl",
-	"eOgCEqg0IEyJTSGi3tR56vHKd5sk62NlLjFnPlq2Ig1uRD6PU69bO4s/IwB5nUuC3v1Jmlr13BD1bXwS",
-	"MhA2wRv3SGRcEx6+uGnwyd2k9p9DWMdbIuvLRjPLpxKAWi7T8aJkZWpdW7wuAfOuptuGFMLimOsu6SMd",
-	"9glkWhLFDAewCdMWbr2bstg6mLe/TUmSnPGsqSE2tBseISa7VO4/wejsCqLcJ9yvK80hwNLeJWxQyQnT",
-	"zp2pdHS5ZmziAjmGDgbHRVLLSGZlLo71AsHH8TDKW3EOEan5i1N4f07hq080Md4vpGmqmG7zv1A8tOQj",
-	"HTw7WtUFbbh+KSuROe7o/YXfB2Rb5Jis4PM2LzQfNEOxzQFdwYZZchs+kmPW2+CSep1b9Oa9eSaT60rp",
-	"werXz82rZjfA5p1w+VDoHsfkc0h6p1pPpUotlzykU21F2kM706AAFiJ6DQZr4OMvwuMqkkoyK/us4IM0",
-	"L+jWcIyXEEV3irL5mUO59z0m+rvkHXxgrDusqJr1/HH1qw0d4FAJFx8EFENSkZJxjqltgiQjKbVD6rJS",
-	"9tgbbDHeitiH8RJFyXw4ArWaG81TK7J1jgVYFWPQCUfC9QfRjBAgxhfOEAxGKcmU0WuP/2VZrwKDLSSi",
-	"XS/Tte03Db/qx+5rtljWNOVAC+PPn6+VpeyGCZKqGVHccl20Fm89TqQBzuPPGGFA0dEeWSDIsla9ritG",
-	"qtbp6jGGGUklMBCYnUs5KBR6cMyz1ZDDF/X8ZNRzfEeefTrt0dr1tm9MvzHzbTt0cljmEUB/U+itBFpf",
-	"Q52SY1Qpu04jl+rU53eTq1m9D2jpTEIOOaGZlmhCfBD9GlH2yX//1/9DXOtRIyu5Fbvkkl5zMSR0SmeE",
-	"Fv4qWCBFioJrFwVJSdY5mxFuVlD/AaiFVZq6zUeOAnoeiX4zPb/twFBILpAzrWU+kHm0pun7CPGgVu38",
-	"BONACxRuAbiwRZ27V7rf60MvLIRTgJQ/mmU+/8cBd2K7b2WVoSBXuUFAe5Aert7DMt7K4gSTklyHRc2y",
-	"wRxiAhYlL2rgVm7B3djtaXVx+7MQvT0+l8TZyEpdn9jVfRH7GhQ7R6By4pRJC3mqL+T5dMnzzcQqfVHG",
-	"PYaUizvSqGZmp/SH71coY1kBHxhNKLHuwC65LAMsEE1pBlLKSIdL4YbuXRrT0O4svJENlsRVWjlFM3Pu",
-	"d+4z6U6y5RiIX/5buxdfDK2NmPoCEy39wRQkuAW+NtJMtszTP1pmk2MGzo/lt0xqQ1J2w11MVLFEQi4n",
-	"OOuuGKMqBLZmccELIG1bSEO4ILlmi1WbZubyzeX5F632pBgA+vJIwXagk6M71Smd3YkBvDusF8b5qC7a",
-	"M9lnj7dxjXxZvPnz6stjB8iYcW1F7vVOufoquEau/r1mdrHb7baM4vLrR0G2qKyrEk082m6e2P6BZRW/",
-	"0i7Uh/fkoJdIkeaJWTE3zDJAb534LtapQF9VHPUFjHq4xftLz0tP7A4ToniezYkcPEpwNKieX8/FAzXa",
-	"1VcMS+sIog9VmvYXtVpeLRe1mccOFLJqIFs60v5WZBBKNnPVSSXjPWZWcjv/LeSXVtJem3If54aw2P1/",
-	"sVvColFtRe5vwYbY+8P/s7d+dnLwVrDCHnfEGPuiYtbmyc/8Hm4D2t5Ex8ShjJvilkkBp3mra0IBea9h",
-	"dGE6WxNHdq30tiVXgHOqKnBJFtJaLR4i0vDmqmvbV2Fz5P98Z/9g53A/2sCAeoSbsIVa6DO7GJBKscRs",
-	"qFngleqmDcySa4JfWxGp7FHvAQ258ZsP/MRoZkax9dswojpmhlqfY5d8zyClzIzYuAsZbkbxRPdj0t+T",
-	"EybohO/O6DirfWDPFD5IZaIBmMKx8QUACQQEwbuRJFip72AB3Kq75NdfYoLNd8eA1fTL397EJOE3PCNa",
-	"JpyZWUwmCrHMNUuMVIhNmGeWQWMygqWRAU04QgBXplPPN5+f1QkZc0z5w7yWLninZjaRmRxyO3rGB4xA",
-	"9/qYlD3XMWqVZ7WXITpS6DWXeHtfxq+KAFUdfWEO4SQuImBxI9pR3XNXXx1w1RE1wQ2m49LAL6ASuHIX",
-	"npVkx8rYSKYBZ7o6cUxLGNMZ5Dh1iSvOJ3TIRAK7WJ4vYL9xbXhSXUKJ1aVblAiGeOBFUOuINS8x5mUC",
-	"Xh0s4ZUYZlyPYvKjYiIZxeRE0SuewGovJpYWRnGJJ1Zkd47pNXPImGxcPdIS/CxEPO5puzhij6YL5LID",
-	"5ILtol1iCFKOFV/4dktlC1uCzJGVwz29/Xj7/wcAAP//",
+	"7L3pciM3mij6Koi8E+FlUhK11EbFxBlZLrc1bVfplNT2ma6qQ0KZIIlWEqABpFi0QxHzDucdzt/7EPdN",
+	"5klu4PuA3IjkJkqqcqt/uEvMTKzfvv4RJXI8kYIJo6PuH9GI0ZQp+OepFIYJ8xMVw5wOmf0pZTpRfGK4",
+	"FFE3uhwxkrmnRA6Igb+vWKajOGKf6HiSsagbDVQUR4r9lnPF0qhrVM7iSCcjNqZ2TDOb2Le0UVwMo9vb",
+	"OHp9SYfh2W6Y0lyKmAykImeDnZ+pSUa1yT5E+x+iNef7SSYUJ2nO+euIKQb7EmxKFNMyVwkjXK85wy9U",
+	"zUKjU0NYpnEGKvSUKZKyCROpJlLU9nWSJGxidorLWGf+2ziaUEXHzPibZcIodvZ9+JATeBrFEbe/TKix",
+	"Jyzo2I6Jz3o8XbiAgVRjaqJulOfw5vyBnMqUZVybNzBsELC4NjGhmnBB+p92EvdBP7wu+2jhksb0009M",
+	"DM0o6j7v2PMwhik7zv9+T3d+/2j/09l51fv47b+E15srLdX8SvuCfTK9BJ72PQ5MLD5csYEsT/G3nKlZ",
+	"5RhxuJYF7nc6ndAi2i7Mw2X4aO58V2cpG0+kYSKZ/ZUFwPhnes00oUSxCaOGaDpgx4SKGckF/y1nxLBP",
+	"xi8NyUu5uMrYO3bwlhM5ePYsjsZcFCcUXOcAyUHwjCxNIcYi3JRqohhNG2TjEMhGeJEloVkJwPZbrk8k",
+	"WZ6yS2loNr/IU5kLQ2iWESWnmhgpW2CH4zA9A+NUl5CyAc0zE3UHNNOsWMKVlBmjAkkdkud5OKZZ1ic0",
+	"TXWFilvUYzdMzQoq37KkguiXa2EiH0fd9xHNsuhj6DR+4mNu5hfyzm6eAgq1TQYfBvf9rBPbe+BjO/eB",
+	"vYUxF/hXCTFcGDZkCumiYnoihWZwJG9PcjM6zTgT5rVSiO4JMkH7TzqZZBw5xd4/NLKLAoL+iBh+EnFx",
+	"QzOe9hIYyEKZfdAL0Fl4gXBNhDTkWsipIMBvpCIpT+HXiZI3jHCjWTbYjW6ru/4XxQZRN/p/9koGvodP",
+	"9R7sBPcA22yc8Q+n5PmLo1dEs8T+RJ7tHkRxlfX/+uuvO3YIJozdcYBE/yinbgPaLdKM2Fiz7Iatxxzt",
+	"8irLvdORDxVdeOKKDRTTI2LkNRP+4OHT+z3b2zg6V/IqY+MF+5vgG/8a2KdlfuU2IzunoTwrdvVbzrQh",
+	"V4rRays4AASNpWJE5RnTx0QzRuBM9K4/HR113xcDF7dVG5lrMuAsS+1B+Tfs9xNpUcie+x6g5O1Hi6ja",
+	"UJHYwXIlupaXdDv7rw46nU5nB/7zwv7npf/T/Y9aPDbU5DrqHh0cxJHhBuhxYF8UdlNyKH9ges+fy8pX",
+	"6C8jcH8XcszMiIuh3fVUSTHE47NUMZHixmKEFBoE0CnIbzQZEdwDGTMqNFA3N5NdyMn5GdIU+8dEyQlT",
+	"hiPBSRSjhqU9amqcOKWG7Rg+ZvPsuLHcP+af83QFrh5HGdWml+ti8jm5VxBuiH2LDKUhFHEmJkbCUYy5",
+	"yI1d32qLFk7Mm3/AzFSq6wBHOj37/h1RVAyZtisZ0xlJLHe0syP+MpECKJKBkuNjwsYTM+tawcMyDsPG",
+	"Ojij+4EqRWf2b6mGVHANONhb8fAmit1wmeueZolippcLw7MwjcykGMKa8VUnFhLYNMr4q52gYjfyek1Q",
+	"0YmcIKCtfhy4zPm9vBXZzMoDFU0FpKkhv8ELkrkV1wWyLS5KeVAOCPDruanzSbo29DsFsPYBF+b5URTg",
+	"71U29B7lYP99XMW92lLmIcKBb3GeFagtJRt59Q+WGLvEAt9PYQYg82nK7Wg0O6/gv5PS6iShgd5VGTik",
+	"FayM7x4D6wMuEarr+FkAUWWMZ6EljemnM3y38hghLI5QKXDPrXCwIQ4GgLuh4y1Z15gL99f+CotsANMy",
+	"GFkIGOfOmtK4eWpobTuLOFjJVAI4XNFJl43zhn0yTre1A3nVZNEnqL80DwRWX596yRk4VW0hboy5qP66",
+	"vy62iDzL6JWVKFAM/bLQ4uFBfP6+8pSbkyRsHesrltLE9LtWhs6Z9vYPoyjPnNJCplajYYpqloI5x/4z",
+	"V2AvnDCl7cUTCzwkZWMqUjAdOt2RC81USZ5BOs2YQeMXRbOGXUBAwXQr/86KjmGDwIArbUjGxTUyslQy",
+	"1AdGMrNDNwENxeIAB824YI5ohaxYgtWOJczbqZf53c7HXGv7MI5oZhhK5ngaDLctVep+xiOwZGjKzUjm",
+	"pqdYIpV9lIxYcg0iUq8cpvJjLkDp7F2D4UVI0zMj1hPScsJkRLkIHqxmv83v9U0+vmKqMAJzcV2VbFbk",
+	"0O4cCiXkYxtAnhZ7aDNKa0M0HwpqANRuQFphBDfVvNsR1aPgzV6zWfBi+9c87YNdcm93yrJsB45x7x/T",
+	"a71rtbd+1H5sS88kjoqFz8/8Oj149mz/VUyuqGbPj3KVxeXuLKxp0p/SmVVHrO6JiLjfj51NNyaa/RYT",
+	"u2EQ1exMIPXEqMYwkbKUXM0IRcAdMBbmvf67VQW3xkXbs4jx3ItTru67OkMrELy+CepUtCBWC/lnha7d",
+	"xvYjqYJ3/TdtwVqRk/MzZ+84JvRKM6t2SDx3PdOGjavw3iaz4DTXXISAKtdM9WPSx1n6dtI+Dh2Ep3Wk",
+	"5mRk9ai0B+p8QNd6Q8eWeotsPdUpdF5zhIBZROFGIzAekyGdaEIVI8IuPUgP7XW2OGSKR2dpTNz5Wx5u",
+	"J6TkH/IqON68eFkf9QdQ5uUYtRt7SaigrXKnk1xNpGYhHXoWk2nhQCpWTqi+RvtBWC1Cgr5IMbfDOY57",
+	"xUZcpMUx6Cq7XUO3BENLKxPre+tO4eFADbC4gZZzL/wS86Naoaw0x08VN4YJO5xl7MW45ZnBq47pz5Oj",
+	"HChDj4dg+9eWSaqQvvSS65AfUixBc6zgd+wJUeUY6iudQ8vFlG4bSkNJNrenNWyoB9il/GTFhAUMnNGM",
+	"pUBD5nj2QtwAqlO58pURwUsCDZPgjyc7B8+e1xkt8E8v63irDjcxGbFPNGUJb6FtFWlxYxFhETf14wNE",
+	"tp78L0zxAS+93vXDvVLymq3GQlHAtrxAGCuJl9sqvE64pgBmXpT3qx0tsMQLBNQ69WqXlTyxDBisgFJp",
+	"FrsJpiOpC7JZoZLHKPqMqAYu5XUaD3aryGuwj5WOCyC+EKBW+qQi695ara2crb7fnyrHSHkhnXAFeBQT",
+	"LcdghJQQXJClG8jn7o79hVZOv7KwMMyZkVT8d4C3C6ZumPqZGeqJVx36wInTs2Pons4nE6nc/a4hmGid",
+	"MxV81QrpvVzx4EPvDbzb7IrduICSnjdRt8w2916P5mbUGzMzkunG86PZYOOvmbrhCeulMsnHTBja6mkA",
+	"K/ziLdZf2cLumhCJFz23lvAlVG6/bZ+B01sAFnELsK668bVgIIRYGMgTUoISpnVvLNOF9v84KgNryuCe",
+	"yschAEnohCbcBAJBzsGeo4NEEj2NzS++Y0MutAsyUGzAFBNJYTDB9XTJyV/+vtPpdPYPDoPKjcyFwfCq",
+	"RcT01L12G2/kdlvZrYaBEnqR0YljkIUPW4hXk96K0K/AnWTUcJPjCZf7kflV1WEqQDVDhnzDxbBHFaO9",
+	"8UEFLioXlkkxXGfMMRV0yCwmAeRkq0Lb3HeL3IVLNblfR5KoXFhefoyHTA0liRRGySwDUrFcowvD6tvT",
+	"H0/IOewgJnJCf8uDgDIZUc1W3XzGByyZJRnr4WfgW+RjqmaWpshMDmerDlW8X9LwNVDfU0N4KcQVRnLq",
+	"YkNCBivDFgOTxare71KwFi7BM2ZaBnf74hsQsuqRNDd0387HOJpSw1Qv40Yx3Zsw1UvpLLTFTd2UAKWF",
+	"38lTwepZV8lR7SDjOoOoAIyH3wA+t/OfU4cv84a4mwAe/UAzzSqGEbwsoqfcJCOWukiL1HKBQRQH1AmP",
+	"nnP3wz4ZRdt9Su3CRbkhiGSbX/MZKpYJtTTkK13Ew8WVHXyliZwKtzFuQKPAWwhwCR+Ft5hjpczF62EE",
+	"L2sVJGHAoFpQBvTCgiiG9qFTHhYcBeMEqxDpAA2PJvb3Wpt2MWxsx9dXwlNAw1zzQHFFQY9XuWwkJk2w",
+	"to+bxGjhpCWKBMjQgH9iaXhPrUwQIaHnlzcP1BhDFSS0E54En1RIW0iNJs7haUEfI60XG/gdUcKV+Hmr",
+	"ZA33HRen+XHpTawGRI34Ki//thGE1S7OQUscsiwaSdCMF5OrGXGoMqafqvM8cx7lBng3NhzAuoXnskl0",
+	"yTb1gtLVfLCaO7uqOBRRuvsQB1gJ1O0s0h6qYfsnO3//+MdB/Oz2X7ajFWwi4a8tuNcPbT3//DIxvzjT",
+	"V9Xz3HnVWUkDaNzI8jtZoiCU472sLQf+fBDtoRnTUQLPhw8XK/qJVlcWKrMddf60ekEJv9Ukh4VBLKXm",
+	"UAexZfDV1CrWBtCa0tGQ507enBDHpJaF1FS0k/U2sCXNpTzy5+tTjDYlZM3DDEuEm6keGygYW/B9OUvZ",
+	"lxUt53e/HfH5S2D9LQF7VbbzJfLflm3dgR+vcFB34M9L17sxj23jl0sjNUP8b/FHXzQ/XH6/a/LH5QPW",
+	"+OWWuOIKs365XHLZ5trNC+deGLx7PlCSK28YmrNZDaRKGDEyhZ3PmxhWzR2QpsUScUeZVhuqjO6F7A7e",
+	"4uZNa3b7xIkWtYN5jMySOLqRPO2Vcbvzo0meLsmtmlJNDL1mglzR5JpQTajALL0V41U2NRx7Aaw8/RKK",
+	"Pi4G2Y2MDmtC2fKUl3sEuxNiD4pcMTNlTJD9V50ORPoc7L96tRzyGjcyf9BLjndrcu653+qXJOyW5u55",
+	"P3EtBb0h2IYDPVgYMVscAQMVLtxR3QcGklnspPY/bda5hpH5znK7CslZTdazVO5iYjvD6K0MM9jGpm5b",
+	"Tn9Ldns30mtvH2w13TcSwPOMaaKNpRoSI5/BlHtMqHfEJFQQ5zyBrHlylRtIPUEfGP7W5v1a1S0QrqiC",
+	"AWL4qiZXDNNTZTDm1bsRVnOFBYdY399wOsKU36nlklTMXC62D+zUmKjzQA6IGgjMh0lSzQO06gZiK1nq",
+	"F43BvzFRDM4shXRlCBWVitgRpWYpFH4I27FDsQhv2A1TzvGgg3i6tis0DC/OqTnIlRnZGWWWj4UGX4c/",
+	"4ju6ULflH/XiQyNhRgwzrkexC4eU4HmWZEwnBUAFtVQalqlPvGea9CvoFs73aQl9L0tKwVClFGjBYilc",
+	"N3yxRWA5wuIiIN6GbOGGusjHVhVfQb5onF42pTNNLJk/Lo7fkscxJIlI4RMLoqX2gM1FjOoG5hUwbx2b",
+	"T+QfU4H+Pe2c+0G9oJU6/7mp6QJnZemHa+z84i053H/+fGef0GwyojuHtYJMb16/i+J5f99hwNvXlPtL",
+	"l94PnGVpUVdm/qpbCGFrqmdR+aS5mf+4ePuGuKeEC1ck40qmM6DylBT1177SDcLZpju4qYo4nwU5kT8y",
+	"mpnR/BZ9ZZUyr1Reh4sx1dIJ8KvQRGciZZ/m58m4uNZ3i7tpxZsKaK8EoyVM4qpC2/iPX/96Mb+Lazar",
+	"S4cNOTwbBheYqJtw8mhLkse1mQV/z3X4AD4t37odEhdiX8epccAYlh06g4Vh1XAUoa/aa0F+d3pOjl7M",
+	"132syPiHz+YQmu78/vGPg/jw9usd92dn55X95eXtN98G/fo/F16jn72f+Iuwod3dq91mhFs9JrY0qB37",
+	"ekYuLNbHgzk+urz4xpPh7hEMdwgLqxvuGrhyn8a7rYH3cuvfZwbvW7UY+hueLy+z2IbYuOktyPpNOvtl",
+	"2RJ/DmyfjWmoSNfbAaEk15hFtGHWh8/o92KWG85VgPy4IIpswXpiUvDUeXRj4yum9IhPVjdo/Vx8E7zM",
+	"JRXaekpmazlKDR0M4KMw6OCgZYWbhsLFspTI3GieMigla3VDnw5kRkrmw5GPSSWwMpCzoXJFUXdzjRpw",
+	"gvXA+9mi/xV30oWSGU6HKvL4qV0e0HofADovJmwSW7a9YmcuJd1HPFWgp3nBc3cTRq/t2LarWLBtQXGj",
+	"yk63wc1C0MO8oFmUwl7lLrcqlkJ1TJkxwjUZWVQB8RSscjXZK6EZEylVQYgs6GHAV5CuuVL2acIVCzPI",
+	"Ip8fJeilMuCaBe3msyFkxtYkTzX2fi9CqiUeD4/2C5KHKnXc/doK+oCQ4U5yDXETEGUjKbMOP9sCkbtC",
+	"QgOOLY659B5h+RHXUP1SrKTYrHz/jRstLweW2H7u25D5mA/v+qJEPdz9NvjRYjBcGqK2Dhlp5zQgobVx",
+	"m1ar5ZrcCN9eSEO3Juy1CXmYP1NYv6HEbwqWU+ybsFlJgCplqx5afdN+iwsLdlZAed6yDr/7THULpFCz",
+	"/hi8G0Q6CzsF99JSwKnXP2/ApP+5rIqIxc5d1SaoDNioON+sh+7/hr1CDBx1FTlY5atcFMUGemVdg8YD",
+	"LGwAD0J6TaDy+tKwCthg6PzfVmTmRfmloRTRh6gJsKwUd7uEdVcZZzJqzaWGH5bga00Z8aGsD5ARza40",
+	"D1oxNxVjqq6UIjN1GShtJKGsD1FrV3IuwKXW+OSorgv973//8EF//Nd/9//4l+jBa0IXwLcs5WlzWKxA",
+	"Sq2qbmdVT2WdPoXhYAsSU41CfVlyU/0k7jtBu4I+7VFeG/l471wCuhXtFi10JTTcMn4t3cm94NvyQIw5",
+	"0DqnWk+lSjH6YF1Cixpmb+IGCfbGWlqee3qH75sCZXNBjfE/LjiBcyXlYM0D2NrCV1rhO6ax3cMaKzRs",
+	"PJGKqtn2DjkwZHDVMuPJ7Ez8IF1sVYAC3VdpJ5f8FCxSM4F1LaPXF2/PcQOL4sP6rixUn0BXkTJq1G8O",
+	"+i0lLM0VVlwv63h4DaEsLKXlJCimt5WIaIaC+PAyt7/glZSNjcIghGRjvkvSq6NnL4jr4UMwukXvkh9c",
+	"pKGzUbt2iF6hwuJLOk9GhGrS96ipDTUMKybXa6r2d6O4Je6nUYvSWBp3DOb8iZJDRcc6LPKboBcJLLJ5",
+	"taYtFtGMizqhUzojMg9GG/qGTCsKHZWoplDtw6ITU7hVICiNX2nC02PyWy4N1KoxkjgVr8X76eKIQklj",
+	"d49rc2yrMULKhOEDztCPe80tFAw8wCy1mzmVwIesuS0U0VTFKYVA+h1L5A1Ts9OwN+gnNoB2Ny6qzvW5",
+	"YWnRsIprF8fog33HbCzV7JgoJtgUw7vNiIl54FRu5jZH1GuajIreQQmLCRdkktHE1b9uuqHWMKEEDsFX",
+	"JnznDA1z5Nb4MrENoSucL+jtBr2Rqxa5vGNi7UJhstB1Xbw93xYrKL+6mrVFXUvf0cEHE0+VxSJHoVJF",
+	"B2aVkIKNDA528GJxS6dYm7EFOlLqggF9pX37XY1QvR9U8jdhhQV9WfLJBb4IJb8nTGm2rp+qvTTS59qM",
+	"yl1OgJIt4MkXb89PJhMlb1CHXEO0K9cY0uIKs/B8wM2YzgiFORcQnoVm4zWLCsz1DilaGOIql5yLXnow",
+	"zT1yK3QkRhPBWEqoq6XsmtjskhMBBcIVx/yARApoEkEx5j2VTM+Te6o103rsfLxLgL+4UUs8Mqldg5B1",
+	"vsI19fw61/x8klGx1idNRcot2o0UV7cfWFzLBZ663M91VEqcuGcvTvcGMsvktJdPQrFcAy5oRvCVnXxC",
+	"xrk25MrKTYlUabUbSgUtRjJLe2P6qZfSWT0j/sXhkh60cZRJbXqJhNLaPWqsImQCOPa9K1NsQc+95KvO",
+	"U5JQzYjdJdNWLrZDEjdktdLDs/UWM+ai2FFDWuYiYYWHwy+oOlV9451w6XY5Ydi1iIveWAozapQTOFhe",
+	"YycXqeyNmRoyP9D6d9AA0/pttqyz7d7ajrB1pXErdC6A/0zSdE0cyMLtln9lfDiyQGVBSDtQsgImU7Ua",
+	"IZ3OUtiZUiV6E6YSVoh3xcdLv4VlrCIC/OrebN6a7wpdW0U5cNthFhaqBmEeBNM8TrDxT1m7FNoJQCCA",
+	"FMDEXNf3xV/26ZBaBaQPJTmFRIUWxtogy8TJAasmlLSdBJJfK2Exz5DWYI9WtzTsk8sv5dhh3aqV1DHI",
+	"aFHs18plr9knE9Y3lmYcV2S1hll1eZZx9Rgr+SUVldauq+1gN/E2XVHN0tZoKrcG0NoNVcanDm5LIVhT",
+	"hC/KYxbS9ZpVgZqaHgzTcpzf88EgEB3hMmFXNaGUqL80nMCN3LKcLfiQrPr6ZbmOYN/b8Bg9AqAFN1Ms",
+	"oyVApWJwzSBIZSp2yWtoWoD6mS/pX2a9SKKZCUj8VfVjRUFaY9cFvYq8furqfiQVKWGFT+DVioagPRtY",
+	"D6WaPCTYHGXAlFoOoBdvz9/5V+GzIdem7Aq39NPK6/C5wcbtFTlz6RDuE/ie6+tVvrGvzWumlbW4odx9",
+	"Vu4proBG5ZSCVxLYz8dFkL0ass7zmQlVBkBZMTAyulZJPu6RTEcyYxbGl3qG/9mgflFZuH8aJAgCpOJS",
+	"cTP7UeZqXRPMdzMycZ/vkhMytrpvroZWrvYHSgSYaKeUGw2t95map8EMtDCR1Eu8vXzxfKma4lpWrvsZ",
+	"LnLNz5pRcsWii/GK9bQg/7sKlK1fIzys+f8opwRrxoAzKWHcnrdmWBUB1CZiwSJjjtwVOz58/mypNk+T",
+	"ayGnGUuHrDfyELJMNKhBFLjoEm7F481HgDDgWW8A7RxDVqIC3FzLZUKF8/gQF0LsjsKMuMbKEYaP7a9z",
+	"G4zX0pMHjKVXNLluuZ0TmNRe4AS9W/HmZpDQUhtH21xP8+TiGiy1QmmdqK1lk6UG/G/lCGiwG9EbRq7Y",
+	"TIqUTL0Qd3J+5nuS+8wtyJgBT3GliewVE2zAE07VbJ52XFHNk547p01bsx+tWDQ3k1YL5AIr1wXuG8q8",
+	"6Xq7LMItY+bJiAh5JdMZKuP2hHwf8XVKbAaq51V520r7GORZ9iBH1oDgxl01FxI44FYQ9VxwPfj8Gdis",
+	"712bSJVi5+NrNjHYLiKjWs9HKFDNeri2NhQvTelt1tL9cBsFEFUWWVn3w6baEsOKNvNeNltrJG2kpRbO",
+	"mK3X/L6pm1cOatEiy43PL6Dtyp2ss6bEnGQyudZIR8AofzUjVmwiGbthmZVaRnw4Ygp/XEVYse+vKHRd",
+	"8jFDBpbJ6drfjFnK8/GanzVN53axxVC4jgUH7EZZ75g7XSIkHvQu+UG5pt1ywiAt15NCqllcunGcw7pw",
+	"WDjz/CKHXCk9tMlsYQlGaz4UG34M3QF7RbfJDQfxDoRlnpDg15OMig0+bMoO1VNo2Vc8f9jV6ec20gJH",
+	"F3M1jnwERtGnqowVCMbCVZwKG4gfkJgO7jeIlojrGN+Kzovqsbd4vSrF4hG97zRGie53GGZT9Gdah1N6",
+	"0lQxrduK5nFDrtiQinvPrz4renRqXCrSFQ4RMDOCoUjBnGqXQBgqH/M3kTENahLXJNcsdf7blbuTr2i9",
+	"t0Mvql+jkQbCJiBSEY05GJu4RjYzHYb70YUiXerxLdr/q3Jci1OLHcRsw9ruYO8Ls7jzoTgTG3Q/C9Sy",
+	"qMYIen5JczOyIm5CjVSETiaubJ2PR6w0NluY8dOaS7FmwH4jWhjNjxrq6OFLKFRbtTu19AnkPqmIZqa+",
+	"yv2WCuLbilv3qfILo9Yv316en0ox4Ba3VlEjwvdYW2htmc9XKhvatrTXQslsHCSE30kzKkKxreqSbRz7",
+	"yuwshLoA2EDsq2aJYqE1UM0OD4JkSAUisaWZWGju7u0Rx05iV6Tlf75rlGdZ5BayB/OOjTcIoWtpcLLw",
+	"uuJ7yPqIF9y6D9ydj8p//uLoFdEsAWPKs939qMU8aMJD/Mevl+RriO7vPH/5zbHrk0yMBMYzklkaLrRU",
+	"Z5zrFR3hgXVcQHBeuEarYgPF9Ki3yZz+25btvx0QCGo8rgVpU0P6ezf7e9IC5h58Gi4ZDOnZoUExR1t3",
+	"S2sWsm9qReRgooITXIIF0vwqVwkZqOR7V2Ts7xhVtViSFmCsAUttsNr11e6/FWBb49DxdNxWl0SV+6pc",
+	"vZLcNJ3Ic19UkuHnztKNligG+Qo005Zz1sEkXr6oObhauqgWYLmY0ITtaDahytLlYyxVUpaqyrIyRQX2",
+	"BbaTZcnJjWutHEj4tpw81Cz/nBElp/qYSJHNwHZO+lwkWZ6yHshQ/2ZUzvpVsGxPJr9UlFuVP1TZF/wP",
+	"RQDN0uIsm+gOKwrjprLKBuDIlPXkoGfpVJ5gNXiodAbpT8bjuS9y5m/wUQoSQfEISEdbXN7puHCIcIN1",
+	"PKw8ICRhUH5s6UU8REB9WVCnuJu4DjJBkHbvblg7YE2A3AC4Gqb0aq4y3fn943usmNb7GC6W1rjh9YpW",
+	"bnKOW9DkCgLwZaly5QlsI4JqbdBactMbZHv/TYeq4y0sBrABvW2vpTKSY9arlT+ay07RrKEnXjM2QQMP",
+	"TcBwt8XoyWx5jez5b2RyHezeLyW6jweUZyyF6pM7XFgWOmFCEwgkJlcz59hcr2HMXGXPQA1OLghDAwD2",
+	"T423UhFqWb3NiwcssmmP1Aqh4DKqER8v7FY0qkCaehy5OqU9rnUeFIrnD+BzzTbz5gxXRqUS4lxY05vl",
+	"QuvnN3e3BWx/bCEdm9UL3FqpnOXUo2jXglXKStLhNL0xnZGrpmXEh8GXdWtB6MV0cFem053kV9oiM9Al",
+	"fW9kCAsCdKOmNvJ4pVY3w9Z7KD1Rg/k2KN2CvAJ88suSVXDnW6msuDWE/exqBm+pRPbaYTUroM8G0twv",
+	"kqfvivYIa2UO+4+aBBSpnSWCMzA7TJWEw2hWGlovS8TNNw+2YPxKcsXN7MIiAS4PbG8HgXIrJ64SIpxj",
+	"l6Bli/z3f/3f/i65sDdEhswQ6gxuYNIGYx7Y8pw8BqVH4BEVRdnytxMmzr4np1IIlhgyUfKGp0zFH4Se",
+	"aXuTlcGqlkGIbQWTO5HOUAd5YsByoFil89pwhaXPfT8nz2fQpTOhZvRBfN3/tAMv9V2zLQwNw+9GMoNE",
+	"ZjvoN8f2X7Cw5my8Zi3a/QAFb8HuWNjeTkvzF5jyi4qfNE+56SpGU/Dj0BQYILTIm1UrC1gdMitqdOru",
+	"QObCfvKD/X/3mq48H8obBJV3EFdFMj5gOxCoRjCWC+YpG00Q6KzgI3O8LOtHq65vfq6pgtJYrplWddUT",
+	"JQc8YzCXyjMXVIam2uqYJ+dn3oRbecOPe5KmsevlhyOxG3nNmh85utFYrExdF7XaK37kC+wnWVkxNjCT",
+	"AiaSg0HsZiybUYIDvzaJFMy1ASyVpTFrHkv4LfAc+dEumCuYAbZxK9yXV+Ff9aP+xUIbLI7ZBXo4r3zh",
+	"qO7OQhADU7mFrbJSayF0TQVJuWKJkWrW6LlRP+Xak7k3K9cIM7ubbH6k5UR3fX2RqBud5wa7hFKVOgHQ",
+	"qjyVVCPI8IT2Q/7z6qIWfus/8Gv7XtGBWfpJriuX5ScZDPyFlq+0bLnxtvce/E1lUTdqkLka90HaDOwR",
+	"AH7HE5D3BSwG7wcaNRrBVNdHZOvKb0V3/7LRv/9MG+ox6aOdtuDcVWB6H6UTaVUf+xtKSA3y9D6aZNRY",
+	"rtvzInz1LU+k3keGCSpMD4wQFR1KDgY8YbVv/NSgdUvBqs/csc8NV2urg6PViFDbMut0qO2tBuFpLK1J",
+	"cxqL+1ihJu9BV4SAW/d78U3jQZVq1OdrkIm5owhuIUQp3hfX2vJRiBzU1xIkA0vvumW6BnlY4Y4rFKG+",
+	"rirmLxsHc6Z6ECJ3w50eUKUDyweoI8nKG65RklXu8fb2FsqbDWTYCTFiNIUIK8s45YCMOUgsnqF3yYTJ",
+	"iWXWilUC4mMnSWH9A9xVGrsMDwYp7I6eaOCVHwRQN5ZiqTjIryu8HhDPe8UsYdUjORW7H8QH8e23p1Lc",
+	"YAC5/vZb+9MO+fbS7jeZ7X5LXBaDl96mQpOM3zBNcpEyhfKh28PeH4Wl4ra/Sy4LP7CmMy/auVeRrwPb",
+	"NCP2QRBvvxhRjV9yqKdGBTqcfJFBiN3Q5KhzFKOHDgRBOsZulq7ZGXfxN6lkGhpXs09cm13Y2Fmqv4Uz",
+	"/tvfzr7XcZGs/sLKtUhywGSiLV93tQtJn6d9K5WgZeq4nDSRwkAZHTB0+tU5+RTiSu3WDB+z2HnO/Bd4",
+	"esVAPK3s7RUu9SdLuL71mTv9P6xWHJOKUnzbh2OkpP8TF9ddKyf92wfQmj9EfQA4pnahDKGWqg/2Hoh3",
+	"gGpAubgW0DuZZ8bK8opoqWC51wyyMig56nRiFwXOh0IqkK53yLe/WqzQu9+S/vnJ5emPfXwbyj/8zNSQ",
+	"EVDKd4lv7wo1BhUVGpQ1V6GofzbY+dm+1y8vsv/6kg77pQfY4njXLolifYqjg5exZeMZI0f7B+V3VjEu",
+	"8kywtKKDAD4YMIWrfgexQHbZmBrdP397cdmHVnkANf2zlI0n0jCRzHb+ymb9Ll6NPQ4wi0G7VLSs2bNw",
+	"F3PsLhbg7+jg4Jhow7PMrlrlAuzE9kbJiQcOl2EBCHpwRCC2GFcIRRMdePbpZJJxrHC356oK/us/tBT9",
+	"rr0XAGuAIW2kTGNy1NknQhLwnyDW2d8OMRGOD0dg7htzrbkYxoA/doVHnWf2j1feYGiYXdYVT0Gt+hp9",
+	"4PUylt/E9uztfw7tf+z3BweEYnlJ7gtL+m+xdmQ/xtRc+xtcJ6nWCrEj2os9OngFB/2sc+i87++YUbMd",
+	"yCkBvfNZp4O0xFIFe7JX4MvVhDvI9NU4LGyeQJ7Zjv+pT762ZzJQMaEqJkx/QzTLWAIBp1dW+bJz+4Kf",
+	"kMKvj51CIir9zHEiqL24+y05cflZY6quLVCXFpQCsiqRjNRgV+Ov+395fUmAcnoBZe8P+3+3favolsgJ",
+	"nyIuHhygapvxhAlMbUF7UHQyocmI7RzsdiIXdBaNjJno7t7edDrdpfB4V6rhnvtW7/10dvr6zcVr+KYs",
+	"WBD9Smf2ktEMXxj0o87uPr4nJ0zQCY+60eFuZ/cQOyBjpu6e/c+QmTYTNUgArr+z3iXn+VXGk2N3sgPK",
+	"M2AQGXNhzcr+rHIBVcmcPiDFmZX8h8xgo9848jH7sIKDTgddjkBgXV53gUL/cNafov9rpS+wT7dx0Y/R",
+	"XioTK5aPXOPiaA//9XsUuza80d7ulGXZDtzS3j+m13r3H1hFZsyM4gm84v9p10lTLiB0PNqzf8zsUHrC",
+	"Ej5wC7RP3PHuzug4K+19S28FbanLLK14ZiCkzAsnHB/GpSk+PFhx4Hu+rm7VnhV131v5zncvj95Qy/c8",
+	"h7XohUceR4YOQX26AIuOFZ7itiNtAyuEoF3y7odT8uLZPvBvwaaee1lsKmLYLTEDR1AQmqDf8l2BCeHi",
+	"vWvEHL1Ov784cV2P7V8Hz57tv3K9j7vR9bn6a++38adffqX/+cvJq+n0ux+en+Xy8OaX339/cfnpx9PL",
+	"6f/6bjZUF0fXkWvJHL3967nrmty1+gj0Uu5G+/u//efJf/7106ka/HLRe3E5+/V//vh2+GKU3JzTCf85",
+	"U9MzSs+TH//2Tka3H1cGFjiSFliBnW4bVPzAlk7KXCEHq0EKmjIDoALq+Q6t2kl3kICsBDsvj/aPgmBR",
+	"s7xewIA/M0Odb+Ju0FJGqOle0bwGixA24/WiZvTdxzhyrtySzluq4Ya3hD6KI4tAvVzx9pdaSViRCTW/",
+	"vo/2qS+822MiBRa+YI7CqoJWwyj4fc++0RszM5Jp4zyEVxrB4lJ/FjKu1C0nzq7SaxL4ttU6uo9xoOvs",
+	"rh5BusK+alGePUgFjhqxn72JxPZMcAQro+4isG3B6HHxfMtY/aOcWg214qFoxWjPYZeh7PdepzMyT1D6",
+	"t0u/opodE80Y6TsG2w8i9Y/I0u+Kv74kcCSvV+fAbu7AJZxYjXrrp3+my+pQWhNqJ/kfbczXSSXLjh9k",
+	"80JO8ydfatpOWZUKxHLcOQZZmiJDzUoDX4VZ8btCUPrMbsgubLb1Gzqlon5FeHouWUW3XtbNviVFO979",
+	"0nZp37UGcuyCDglxS01LQAx2ABCjpCJoO5i/KytenZyfnRYOoAlVdMwMJEy/D59N+creT1AO8zZe+mIR",
+	"TrD0zTOM1HYBBfFczJbb1DHpW7G6H+qUCSYgbJyXUKU4OBd99wpuR/ktZ+CMcZK5xo4EJXD5mCwXoLTj",
+	"/r8W0bRT+SuUoTCfEZfNvKetSPSsGndbFhdo0l6sc2mTz+AikIenFi4gRB4NH1KADyO0BPdBbepmWNzt",
+	"x7uiOoa5vP+jFrgZHXQOnu909nc6zy47L7udTrfT+XuE4UlRZ/8VFObcgf+8sP956f/E/x10yl2cWgrn",
+	"fM9yQE6V5FpTYUj61Ws9kbxiVQZU3X91sNvZPdjt7B0cNQ3xvRXn7+yXvR+Dos7HepRe23YLdXH/9mMj",
+	"lkfkWba6VOFxHSKNAgTyrWDQYXIbNLIMh3hfdxV9vK2Rz5+4Ng0/tCeX1V/BheYuqAhPAeEqaKhH6csS",
+	"BQhcKDIGQYFFewWYe3fB8OUSDeGqPKOzNAWMPR5rx3QG0QwxoUXGhHuXC3J69v07+28AEEi0gJIRFajx",
+	"LyOdlgpZLYQ8zpNmxILiwtamzRUz6F/ZLEL8BIb0nUxn66HmZ41B6wO/Cwa9rQf7OIhqELH9FU5qzemD",
+	"omOKZd/R2g9zv76kw7Yx3Wt78M5tHP0kk4X1+vz7xXtuCdtHcHS1NTAcPfgVHF8Zxe0P4OTakdBt6L1P",
+	"4A1JUHt/8PS2VYw66hz5qNkiZUiwsM2ggnV3Y2pPvGwRL4u3gTpnZlO8uX1AJudChjbBgdu1Sf/3QO4n",
+	"Pqa2eV6aYMasM885X/UAqoVAtKCQUyLFMeGGDJhJRuD/EMz+yHbB0TTFKh9Y9g2kw2Pw5YFX7xh9Sbrq",
+	"az06eDmPaggud+Bxg5+xWPPKzA3qW+7AyfxriNHVcObl7rP93f1Ox6HNJlIWrG4VPtN5ID7jS8MIOf3c",
+	"0CbIOnw45GaY08IjvBkT+mBugllBqfPEQCY+CJhWJx9KmbZhC6EZmGoAa1qwA1/dAnbEmwmLT/C5Anxe",
+	"jLAwawmIvv/iHSHUKhJsp6wfsEVAvQRrElDz5foRhsnIDCJ0i4ITLlkOEuXkgAwVTaqcAQLF8TQaHKIN",
+	"1mG7BWhc4LafIP4zhPi/8BsGKWgoEmh/VVsT6POUmx12s9Am+oZNmTYYm7VLoGFlxgXzIWqSpNwX5ZU+",
+	"GwFi+GNiRkrmw5H7tQBDgHsLvLH7l33qgpBcu1fy3//1fxA1PgiM54NuOhDp5prRcDEkGaM3IDHBijBn",
+	"doGltrTPHkOoj30JY5yLus8QYgeN36qWYAwkmTfovsHHJ/YcX988mGE3YGl0dWSwEh1uFIlCCubKkK0R",
+	"ajpvx85pj98FkCUW2JSjcwgIbbbgHBJ8trkCemUvEaaG/r8x1m6haQGKaAv2F9lqhS0aJZfrWtrdNLgu",
+	"JPfJgsmKh6t6K1NuThJnWlh0GIXluwRbexz/kFdt9u/Ksdxh32+k8VEkMD+25jUtk7pWR4H7X5A8PT/p",
+	"dytPaOT6023P4u5u2ytkmIiNaLiSZeCw+OKaQ0KVRXf7W4sZYHf/4PDo2fO/R3FU76QNhoWRCxaA2Y9e",
+	"7O9XqVyxyO/KAurRHQwaTm1c+RsXNOLaqkdlGXeOKSAF+YC9rDDgEfLXO9j0Czr/0Eb9QMZDyOpRd176",
+	"HLxCXLAfo6CAnB8zArysEJaWKyLCHuZgtcct0uzatU0aUS7mM7QwcQvsHhzaXQ45xPvGRbplX3ORsJ5m",
+	"v/Vjl4nEkmvtalYAl3e99tBdzmiGOWXwXPOhoCZXbPeDuPTx5D6+NuMCfQh0zNJd8lfGJlgwBGTxrzTp",
+	"29FYiiHiE4qlXQX0wONj1rUyOKy/CLZOckPkYEAoLoaJ1PEbK8wZJsjV7IPQcswg0tmKSjTTEvwaLh/T",
+	"lcW4ZrPYLg2ykNBTeDUjtS8Vc5kyu+QSo2SR1THh+tb6ohpjnmVWxgIecIy5Ak7dSCS0rDAufTd1whTc",
+	"qqNdCyQq0DbQi4kNsyt3BUfm/h5RPeoXHuI1Ba3jD+Lo4JULmKCu1QZ4TXWRZIpFGFzEKxbMC8ln+HpV",
+	"QrtUvrZnTUBrMpIhF9VuHxZuYiek0vphFYUxGVUZt6upQJFU9kSGgqX9NgHIn1+YIflaIIsL6AczZ6ge",
+	"VeKnxfUuOakCr5CuPD2AOUhuKB3xCmBXAHnh+u1ktQ1Us/Y7O6/ozuDjH8+Pbv/lPvgqx564joYBzEdd",
+	"y8jswClNIHisY8mqvRQYcDmjhB11o+fJ/uDlVefq2eAoeUkPBp305eBocJQeJgdX+7TzavCSvUifJ8+u",
+	"jujhq4OX+y86zzvPOkedw85BZ7/T6US4oF6VudrLhvW5QjW4pu1NeM1mON+L//xUnQ5nA9oYdaPkIBNX",
+	"4x866f/6jyzyC2nxJOx3dpGD/x3b8/qT7KzHNX+p4E2Icf7qiSpmYj44+/ylTC9eiYHOa9pGMTpuMk8z",
+	"2qvWNQkbiV5b6k2zzIWHuEqfuuIuB56KSSVlxWTuKi+Qr12imGvvb6l3vbzUN95F7k1RRkoyZfT6GOxI",
+	"fSGL6it9rzm7rF8kGBAKDrWjMs0gDijgRQfx8rwso/R4TnSff1MefZRIpVhiyEgqzcgVkCggZbVC1ZG2",
+	"kg5J1YwofuMaaawG5X7jvg3pKp6Io3lYwM+3jgBFbm7Y5l/m+ldrYzXDTi2YD3MKbdPn4dyDbat4eAl1",
+	"27DOt8IOH7Fr4WEqFqaA9WbV+LoLv4QvKrquEt52z0F260TVbVHl9U0gCt/4i3qEX6v/uujngES2Wt/Z",
+	"fXKw0zm67LzqHq3p4QdmXDRWqM1fGazaFiH6Wf7Os4zuPdvtRHdTI6vNDx5Qh/R5+6GYsJIA6BKHwnHn",
+	"TXxHJwoT6ZZdJ2dmmdd8l7wWYAbmPp/YNXf22Y6WmBxVXYIYVO1Lv4VCqplIfUeJrXCwZfT+tUgfjtq/",
+	"FqlX3ja5cPdrqxwDqpOVPtyQu5Bj2+cCa5RWUnT6TQpfVPanTqbxfKj8BTI7MXsbKxB+EF5GoRm/tgo6",
+	"KG2WhSuagQiUY+J8IcxYdQ6+dcoy6JmxV4Yg49bq+rDwD6JfK33oG82l/VImq8pimDMMmdtlGdJquUvY",
+	"wNfzbTi+sSLblGWZnfbwg+j7UXsIzgsntiKzZoZczeaaZ3QxJR8be2IzB8QSTCruV0WffkPYtIJidXMV",
+	"gfHgFezH+EqmVpQaT4yrfgXFyfEyQ0q5xr4nd5HtoBtDhNpaUeGyG1GuNf13BiFZPuWo2sejTQRcnWrj",
+	"0h84xOTS1daZ4xIXoLQRLraeY2FHJg5M7iIP2tdkbtrpxSXiSREeBchjRRuXvud/DVN/6Mzl7H5gC9ol",
+	"v9oV+8puUAujKN6GCYCx+wDfwJqehgzpDSNakgFV6EOHuXaDwPs2Nw/DGNz92gN8QO4AFi9dMMAVGILM",
+	"wTysZiC5LlBy4eDddWONsuolF33+oKZJeQv1G0d/lpWNUbpuv6TX5ZL+xNcFRgPPzFdm5EaaSftF+bIb",
+	"pozs9yaBZlOpXRIq7OxL0oGlOGGkv5dgr6Q+FCLUDOzI1RgW/IJir9tcMx+yBeb0mnXiuM6m5mwhIYFO",
+	"yezy7eX5o1oktseGvJ3hXEk5eHBuVOsu1ZIci0ATY8UkAIGHQgm03RsJMFSrLq5X4l+tETNYJWQeizxk",
+	"t2PTuZI3TCMvpc4hBYJg0RCETiYY64UOL1pBv5qYqCsI46u5WOkPADzDJLM2REK0cTJvIU0HbHi4nUdH",
+	"l7qQtzJuzPVle2D0eOfuC2rdBAPo4VaOA5f7GOhymSvRQBMSZvsrYIrfjisTH8CVlGusXdwqD4Jjs0bX",
+	"Ud9r1ZyCPMQlicFBF9yCcbCtt/MJt7rPDPS3qcBUO+Btap5+U3gO8YQfClQvjJyQXENH6PXp+jwsejDa",
+	"KRpWtKsoLiBXE20XYUm1My2tBnkryimKCTatE5AngeX+KfLlZ0GJXUNUJ8jX17NleuzLYbd7aVhRcrKi",
+	"kfkSz8de56j2MrOChf83hHlspVrCaVG4+6lUwn2VSji7eEsO958/39knNJuM6M5hy2rAmgk/rIZ4p+79",
+	"1vIMDsR8RgQUeW+Z2z+bK4kQbsPgSqpmfMCggHwPv1+2Eh8ua2YTmcnhrC18tHy83nqKDwMLOafKFEgF",
+	"NeB8nJRiQ6qgai00pQd5KLEjalCOvdkEGyiF1vvbwmDexX1VtuUDvJO3DMnAg1dRqJbvDnnMqm6kSo8B",
+	"T6o98frYWjlhUa2ZM6OdrgiwG+x9YCmtMsTIlM4sGllqAnLR73XjiocPMOPTawjJK8swYDHOK8XotXY1",
+	"SdsKJJz6Qv2PLhyf/AW8w47EdKM3r99VmlvB+Q+gJnV5Zj04s6gbcTl2ta7TSpI3FktOma+6S06GNGW/",
+	"280C8ehWhrK3zMesZ8/ZLmageEL33nA6ZjOMcbN4znEdesQs14viaJxnhg9ykWD/lTWSXHF1j1NKwV16",
+	"APOgk8cXXkmhVv2/geXYqaTSn2IOtVuDpgPVvVeqleCFraI4GEhUJhxvNWSmwMi7UWnX1HmMqtB71wWg",
+	"Fc+2WGihc/CweFt0kIBdro/F91d3oR3PSoH8s8lZXMAbsfjCAqRZu8QCfrm40MK5vex4nkVCU5xqWSDX",
+	"2MTHO/f3sLmQC2DfKwfYwf5C/d16rYWXhWDmi7Gvz00Rgjblptuuw5DQCU3gjo86nbWFskcoutCOKZ9l",
+	"fm+t1UtLxYW5BlRBxGlnLv/EibxtmblPKblPKblPKblPKblPKblPKbn3YyFakoob6IW5Qh7uXaTjFeWD",
+	"DbJ4m3t5SuH9p0rh3XZO7lMy7lMy7lMy7j9tMu7SJNzVWGct4fZ+2Gaz19hCp3npyMGAkKLXXrEZq79i",
+	"57Rj0sdi1H0CvdexY1k9LtA1cNTQ8plBc+dKPlOlsi52SPOqhSUHx+TQv+cjBZ2kucCMfOo9lmury7Cl",
+	"Ni0YD6PI+iy3I4qq+AYSQ6sbXaCX3bB7Lo5vDwPNvn/4CR1Fc1ZxzDiJI7jKqBu93nE/uK7bgJFwrXYx",
+	"A/6p+LuizWIlX8jwEQwg3HWUe+cekcojOeFJ5at6U7P01dX+QXJIj9izaF2Xkr/yFrOzA4eKIe0Uj7Ho",
+	"EbjMqObeL16/jddyEf0CdGHxu/DO9u129S7JLRK+79aOSfcOY3MNsR1VG17Z1f0u9u8VDFJu1W8smC2w",
+	"l59UaA3XNdSby70wKDTGkP4PMjrYMovQA9z010cHB6TPBWIMBB31vzlGGxg2Jk2kSlmKZJFD7/KZlRFP",
+	"kCTa4aziR66sNKIbrvErmlyvTvxWstjX7YofhF1xjIVq4DQg1HAw8GGxVgnqAy73YcrYErApEC58Q+UZ",
+	"hAhSq0L4urT1oTDX3QWAh8TjqmdgY3K8fQ+BD5F0qXYlWUQid7sh1XlE78EiwtfuRfgnJH7hYFyA6iJg",
+	"HL1sg0Hs0roQn82IjdtI4AKRa84Dt0Kg4leajLg2Us2cGwKp2iSzDDSNiag7PpC/kzFNIU0CGu6iIII9",
+	"dF1uWe9G8vTfLDz2txLO+HOxs59xY19WkQqINtI9Ke45urGYJ4qjctKVghnDN2ukbFlD9aJraylwyUlt",
+	"j9yBqVEGYx27dDh6YvOeFMV9VBcbPWxnpQYifXaRgc0ohPmwQBQW7hwLEQwr/AFtsAW2xlYwpRkTKVXE",
+	"XhKG3FZoZxE0GM+3UVK50FUxDzK03S9SGMg8gyhUi+0WqCuBh9RHW/CK+AelA6DRvF1KLT2tiIJqNnLy",
+	"FFcq4gVMsNKuFb3YgJpHDWP0WDmUN0wJDHMqQ5ukscTme5Yoxgjg0v7+0Rax9gXg5n60KcI9TiBi8/6C",
+	"LScRyP4MIYkIGvN6ZwJZcR6z5IDU41LDZGYdeWv1zk6eJowoKGI6T0bE/jILGpnm8e/+2z39+RhnvD1s",
+	"uQQPEuZ0fClhhU3Weh+cNV6tbNXaOLUHYubaNbLWXtiiViRw32h68YYYiMHSTotzJSSFJGOpIIng6LjZ",
+	"Vsduo9ZTp9qJqmZzZplmZCpzy6JB7BhIlTDMWJinEXbcOzPpO3Yl2ZCf4wmiBgIuyIGrt+ly7V3E4qrI",
+	"+4vk6Tsc8oGtIyuQjc85yDLMNC/pNQMLYoCAWIyAG/Pq4mZMFP36rVzTqiKIehYwoMwYVr8eEEomTGms",
+	"lXZ3E4Nbx1P5yzuXv1wQOogX1jI5lIzcSvgkRmvKrC2xzz1aMQkR0nJ78E1rs2qZVT11I6taAa2O6/2r",
+	"23pXe2nroXpXe/xbPdNkk5qji8vL+ZKkpWC3f7BzuL9GIdLD8gBP/r//V2tKfpa51hBpJ8EjmFDNplJd",
+	"Q1DhnQRJD5wrLayzTZMNEKaHL3gK5LDdUjMdySKxPZS08jdtof1ezDS19EykKJWoMuAOYeOIe7fW39oS",
+	"zbiwy2AO2ddCQuTZUFFhNATfjzXLMDLMjv9NXE7lqqo1G3Y4K8uYipSCed0oyrHelyZjrrEehyKIBWnI",
+	"peWML3ATj2pzacfUEJqtiSlrIsIjWVDwEv6MLbE9poe76FkMcEA/j9y1JM6oyMGOVpD3ttYEu0CPO5pE",
+	"njjiQ3LE+M549/n0017EKp3tpamxbJVPxnfstF21UYygKF4a6JM9ADnWheIBc3OOioUcbmFH7U0527aD",
+	"NObRrvN853BtzvQoMRkLGNNnaGxYyGtcRudITiGo26MN16BObZ/7bFZ3f6s2Rax7brV1qP2Nnbm7jb73",
+	"TrJ0wmu1ojMVKRnRG0aMJFfMVwVmjXbedZxuwUgm0rui4+fVzfhPhBhQrXiLIhjm7f9pgoNcPj1u6ikw",
+	"6Ckw6L79m+HyKJ9DeE8FFT670J6MD9gOFJUjE4+rX1Boj3PY80bZPZILA9loDHMlIZUPZjkm1AXqWNaB",
+	"WSqWcmKbE0hiZIMBS6D/SJlpWAQA4fA4FpFiYeTPBrXIzl1hwMezKrlgnR+pSHeglykdKuaj3O2Bun4s",
+	"swrKwf/3ZB7GuFdrheZUzuEx64OduwqL/8whOU3asJEnEanKfcXg1LHms46/uVf+FG8HuL/ECJoloPmY",
+	"YTMV2H+KlVkeK3MnFvgUJ3OfXO/LjpFBoW0rgTFaTtp1dOwI5chyUxHfgk598fb8S9OlRT6+Yuq+64fn",
+	"zka2U/xrS5Ex2lCTt4WHFA9XbLf39vwCv/hM6lBfvD1/aH3Uok+7Mgq5plSlvpqYGJKJkglLc/XAiqll",
+	"l6miA+NVPSwEdEU1S1FRBfbm04kryyw4XfMVd4xY/oZMYFQuSH8iM57M+kS5jglQU1DvfhAFRy2nbeSO",
+	"lANB6gpNeWIwGA/CmtqjFy7ePnLzMNgzFuvULJMURKMMKFX3oBNHU6pEb8JUAuO9tL8wPhxhLcgRH46i",
+	"7kEcZXIadTu7z+JozFIONWwAln3lgYu355BuEq2DEo+jddobCeDh9xYGv2xlE1A+aEH/3iPYJki/hEfv",
+	"+YzuBeZ0fKUy23ENUWMypuqapaSP5eH6/klc5WZTiqUXbyyDITNmgnrqCUyFaHc3wl+iDp1MlLyhmFAM",
+	"hZb02I1Rwq0z60IkpOUXt3GUZFLnitXfQ33WvwZo2dP5hKkbbhkLfGcXLUzPiluKp+sPMMmoWLI6Ow2o",
+	"yX/4ZfYEY6nuDWSWyWkvn/iZRjJLe2P6qZfSmY66hx1LDrTp2ZOkien5Jr5R97DxZMyF+2j/yN6GnDDR",
+	"s/oQF72xFGako+7zThzlIpU9cFL7p34qt8om3Xp2J7pVHrCVK8BA4Kp6F1VSysrm5aZpYtlBxtIh641k",
+	"rlxdA7tsYeHkKI6EVGP79dHLOMoVNn8/OAI0T7gVVYMfHlS+PDx8Xn764uDWBcXMegMoEwmbGjCWWnm7",
+	"OFsgl0Ps3ewo0BXVPPHdn31l9kxa7sZFz3vA3lcMih/jaJBnWfWbSFBsOMANd/xfMYs9dif+ApGz9HBw",
+	"vE93vFF333KY6tJ6rqBGD2HP7lwbabcik9xdxEvYD9fX5U1Wsc4fof2Was2HxaHuxxFoAD2P99VXC7B2",
+	"p/YCscTf762DldBM+89fNqc6bJsK3m3OZaGnMhlcmIfH0IQvDlaez77anM4iW2W6F1hlwxfe9Bxn9SZc",
+	"QAfPxA9W1mot+cVLeexzUVtbReB3WEKYESTx1YVvX/Bdxj7vZK91GnCQE26DB26zX8OR1edQa7So+sRe",
+	"n9jrE3t9Yq9/EvaK9qZuBLaMKKAZ35unqUWhtXqXH+2LYMgPbpO6a+AwtMGYVNrvOXHCl8YD26u3Nrns",
+	"OPt6xd8DTe5dsd5Ctw17exaYn8K16trCjjcySW075riJHuRrrGPtu3p8E61nXH2E0OMWvPscHTjtlqGi",
+	"jUxBtzYzAoHn1UPwI3pff5C5ImzGdJdMR5LdMEWmShqGEUTe1JxQIaQpMM5e2NdHBwff7JKifHHhRuWa",
+	"gPinGYQQW86qybUvH+8orP33jEyZYh+EFcNYSnKRMhV27QqJ68AcOQE4XKxszAgXRrrZXUFfbX8eS8vF",
+	"KtQhZHb2e7oTlj9UKPOTpvGkaTxpGk+axpOmsYGmUVQ0f3RV4+xzNPwVwkhD4jnPjRd3Koz2jpJPygeD",
+	"9q44ELnMBwOmvHvbdbGpebenDTNqjO3uyNUM/1EvYr2WNdBOHhQIWlVG6BouxxOqGCgWbVX1cR9rlSy5",
+	"u6gAMqursj8wlstb8oRNypCpTCQX8CDa82xnD3nO7cd1oP17e68tyjXeKBMJ0w8WvHHqrsRMJWqb/FFV",
+	"Y48bvubzknitst56USjCQjvk/kEHntgCuwWtBUFc6zSogPSoYnFLoN/12tOm7LVXVe7tarsg/scO92Li",
+	"+CP57//6v63t6SY8aWvA97xzn73pXO31o7LIjmXvlh/3MnZTaxxxSjUj9gkpnri+EQmGiJY9I17R/aRz",
+	"dMVevEgPojtm6xTF3MOhUSdZRvzNPfWRCMZxFQ36/TktrJm+WUsabFkwHcmM3VcTmbu2j9lq4xYrcWvf",
+	"cIxDSJDr3uIsX/CT7+DyrvJb4WOdKD5mSkaVJi6ognm26fTQXhHY6DHxxD0p4yFbMfHZfnIw6NBX7PDq",
+	"KFob6Z76ttyxb8vWerTU+644XB0vDqjCQk1faUITyCUo85OxUTKkzrtmep5dWd6K/9olPyBnPTk/c42F",
+	"Y4gItuAZ12to24F1IidMt5SfubOPeUlRmHUqrNSbqGYFwEYD+7dLMh/xia5WgXPIffIXSDvaoA4OfuJQ",
+	"24lgKSNGUaG5ISdDmrLfo4alx9WgsSAGpzuXg2PXW/lXxXrbUuDGUexeYRoqfyqm+BhHUrCe4WPct/aE",
+	"aePqxAU9OlyjXEgb8UGw/nyKEgQJwa8jSeiYnP2PCgW44EOxw4VD/6C3yOI3YJMHy93Vmg2tk+Dq68o8",
+	"vn+ngntUrVNJ5pGqyHw5hTIW+nGKCkWeMQRh1PEYGHVPsRt57QJeQx6Vdz+ckhedzqtd8lr4xrVMO6eH",
+	"c0+4yiuO7VyxTEIfLrlLTkr1DR9yXXZbPeh0iJESlb1+LnQ+mUhlWNqDd3tWN+p7LbBaFOaY5JqRvt0E",
+	"7EHbrcnc9OdRArd3ab+KVoXtTzvT6XRnINV4J1cZg/5eadOBCSN2o6lWPVT/yjX3RtwOGrljwd2sjgTv",
+	"2I2LEXfC5Rro0CwS5os93tCMYxX6smlsoa4d4beLgfPtSW5GryGdawswXa+yx2+YpWl1KKLJdQh64+jT",
+	"zjCnkBnumFelBAwcTQ2+3UUtAu/nL45e7ZI+SkK9RLGUCcNpphH40D+nZ9qwsfYdhK2YDikkvjLm1Yz8",
+	"eHl5Tr6jmidEKvuDH5JjW+kPwv+gWaKY6fuiC1cynR2TPrDpPhnTGRFUKTktRDr0LWJBTpbukn4NtHCZ",
+	"UKa360pEV4/yg8BCpVIkDBttlY2v6z3zPpldcuI6SgOKsQbKx+SKJdQ+qdT8NFNpX1YaizyYEWeD3Q8C",
+	"YEVDwSbs0ikHxJ92F1GeC4DLnkPLflz+BFut/oCHE9fpBLyFdCL+IPq5sFcuFf+dpT086v4xOersl8O4",
+	"X9szdrZPKgogWEmqOrCCbA1MgMpoR2XKHdsVz0Fs5ORJq4RSZQRTXe8L06tTIDiD9YnPVngxnn+LgFhQ",
+	"0g1I1hEmEa3wySkc6z3ROmYsjjgguwt1q0jsywyvNY2uboDdSrrs29pavqi8WatM3XfSrH0eRzvu/7eU",
+	"MGtftXdZvds2I7QddeVy7zVVEN5sW4dL6/JVznyDLcsb9GO2YS5M4M0ezDlU3OhGb16/W7GA7TqqsLcA",
+	"KMm1psKQ9KvXYM0onWBiKB+4JFYVNR86B7lGotqN2LJBPTxRrFMVUK2X10MXEEClocKU2LRE1Ns6Tj1e",
+	"+m4TZL2tzAXmzFvLVoTBjcDncfJ1a3fxZyxAXseSoHZ/kqaWPTdIfRuehASETeqN+0pkXBMedtw08ORu",
+	"VPvPQazjLYH1ZaOZ5edigFpO09FRsjK0rk1elxTzrobbhhjCYpvrLukjHPYJRFoSxQyHYhOmzdx6N2ax",
+	"9WLe3puSJDnjWZNDbCg3PIJNdind/wytsyuQch9wvy41BwNLe5ewQSUmTDt1ptLR5ZqxiTPkGDoYHBdB",
+	"LSOZlbE4VgsEHceXUd6KcoiVmp+UwvtTCl9/oonxeiFNU8V0m/6F5KElHung2dGqKmhD9UtZWZnjjtpf",
+	"eD4A2yLGZAWdt+nQfNAIxTYFdAUZZok3fCTHrLeBk3odL3rTb57J5LqSerC6+7npanYDbN4Jlw+F7nEM",
+	"Poegd6r1VKrUYslDKtWWpD20Mg0MYGFFr8Fgjfr4i+pxFUElmaV9lvBBmBd0azhGJ0TRnaJsfuaq3Pse",
+	"E/1d8iv8YKw6rKia9fx19asNHeBSCRcfBCRDUpGScY6hbYIkIym1q9RlqeyxF9hi9IrYj9GJomQ+HAFb",
+	"zY3mqSXZOscErIow6Igj4fqDaFoIsMYXrhAERinJlNFrX//Lol6lDLaQWO16Ga9t9zT8TT92X7PFtKZJ",
+	"B1oQf/5+LS1lN0yQVM2I4hbrorVw63EsDXAff0YLA5KOdssCQZS17HVdMlKVTle3McxIKgGBQOxcikEh",
+	"04NDnq2aHJ7Y82fDnuM74uzn0x6tnW/7xvQbI9+2TSeHZRwB9DeF3krA9TXkKTlElbLrOHLJTn18N7ma",
+	"1fuAlsokxJATmmmJIsQH0a8BZZ/893/9H+JajxpZia3YJZf0moshoVM6I7TQV0ECKUIUXLsoCEqyytmM",
+	"cLMC+w+UWlilqdu85SjA5xHoN+Pz2zYMhegCOdNa5gOZR2uKvo9gD2rlzp+hHWgBwy0KLmyR5+6V6vf6",
+	"pRcWllOAkD+aZT7+xxXuxHbfyjJDQa5ygwXtgXq4fA+LeCuTEwxKch0WNcsGcxUTMCl5UQO38gjuhm6f",
+	"Vxe3PwvQ2+tzQZyNqNT1gV3dF7CvAbFzAConjpm0gKd6As/PFzzfTizTF6XdY0i5uCOMamZ2Sn34foky",
+	"phXwgdGEEqsO7JLL0sAC1pSmIaW0dLgQbujepTEM7c7EG9FgiV2lFVM0M+f+5L6Q7iRbtoH47b+zZ/Ek",
+	"aG2E1BcYaOkvpgDBLeC1kWayZZz+wSKbHDNQfiy+ZVIbkrIb7myiiiUSYjlBWXfJGFUisDWJCyaAsG0h",
+	"DeGC5JotZm2amcu3l+dPXO2zQgDoyyMF24FOju5Wp3R2JwTw6rBeaOejumjPZL893oYb+bKY+cvqy2MH",
+	"yJhxbUXu1adcnQrcyNW/14wudqfdFlFcPn6UyhaVfVWsiUfbjRPbP7Co4nfahfzwnhz0EinSPDErxoZZ",
+	"BOitY9/FPBXoq4qjvoBRD7fov/S49Jn5MMGK59GcyMGjGEeD7PnnOXugRrn6imFqHcHqQ5Wm/UWulmfL",
+	"RW7msSsKWRWQLRxp7xUZhILNXHZSiXiPGZXcjn8L8aUVtNeG3MfxEBan/0/mJSwa1Vbo/hZkiL0//D97",
+	"60cnB72CFfS4Y42xJxazNk5+4X64DWB7Ex4ThyJuCi+TAkzzUteEQuW9htCF4WzNOrJrhbctcQHOsaqA",
+	"kyzEtVo0RIThzVnXtl1hc+D/fGf/YOdwP9pAgHoET9hCLvSFOQakUiwxG3IWmFLdtBWz5JrgY0silb3q",
+	"PYAhN37zgx8ZzcwotnobWlTHzFCrc+yS7xiElJkRG3chws0onuh+TPp7csIEnfDdGR1ntR/sncIPqUw0",
+	"FKZwaHwBhQQChODXkSSYqe/KArhdd8nf3sQEm++OoVbTm7+8jUnCb3hGtEw4M7OYTBTWMtcsMVJhbcI8",
+	"swgakxFsjQxowrEEcGU59Xjz+VWdkDHHkD+Ma+mCdmpmE5nJIbejZ3zACHSvj0nZcx2tVnlWmwyrI4Wm",
+	"uUTvfWm/KgxU9eoLcxVO4sICFjesHdUzd/nVAVUdqya4wXRcCvhFqQSunMOzEuxYGRvBNKBMVxeOYQlj",
+	"OoMYpy5xyfmEDplI4BTL+4Xab1wbnlS3UNbq0i1MBE08MBHkOmLOS4xxmVCvDrbwWgwzrkcx+UExkYxi",
+	"cqLoFU9gtxcTCwujuKwnVkR3juk1c5Ux2bh6pWXxs3belnUJQ+ulT39I3Q+u34MdGP0VNLNshdprpRk2",
+	"kab2My52yZlxZSu0q8Lh9umCT2IioOI/3hkUza2dYJ46O1ATwt0WJXzMx6wLML0DMI09rV30CoK3pbF4",
+	"RBYVFvYtmYN9V5z19uPt/x8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -2,6 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/jobs"
@@ -13,13 +16,36 @@ func Migrate(ctx context.Context, url string) error {
 	if err := db.Migrate(ctx, url, migrations.FS); err != nil {
 		return err
 	}
-	return jobs.Migrate(ctx, url)
+	if err := jobs.Migrate(ctx, url); err != nil {
+		return err
+	}
+	return withOwner(ctx, url, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "select begin_epoch()") // where the data came from another cluster
+		return err
+	})
 }
 
-// pending tells whether the schema is older than this version expects.
+// pending tells whether the schema is older than this version expects, or the data was restored
+// into another cluster and Migrate has not run since.
 func pending(ctx context.Context, url string) (bool, error) {
 	if is, err := db.Pending(ctx, url, migrations.FS); is || err != nil {
 		return is, err
 	}
-	return jobs.Pending(ctx, url)
+	if is, err := jobs.Pending(ctx, url); is || err != nil {
+		return is, err
+	}
+	var here bool
+	err := withOwner(ctx, url, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, `select exists (select from epochs
+			where epoch = current_epoch() and cluster = (select system_identifier from pg_control_system()))`).Scan(&here)
+	})
+	return !here, err
+}
+
+func withOwner(ctx context.Context, url string, do func(*pgx.Conn) error) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(conn), conn.Close(context.WithoutCancel(ctx)))
 }

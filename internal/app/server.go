@@ -54,5 +54,6 @@ func (a *App) server() server {
 		system:   system{app: a},
 		accounts: a.accounts,
 		centres:  centres{Codes: a.codes, Founded: a.centres.founded},
+		audits:   audit.NewHandlers(a.Keys),
 	}
 }

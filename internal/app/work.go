@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/waystation/waystation/internal/audit"
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/jobs"
@@ -13,6 +14,7 @@ import (
 func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	r := jobs.NewRegistry(d)
 	centre.Jobs(r)
+	audit.Jobs(r, a.Issuer.Key)
 	return r
 }
 

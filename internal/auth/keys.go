@@ -145,6 +145,10 @@ func readPEM(file string) (any, error) {
 	return parsed, nil
 }
 
+// Sign signs a statement of ours that is no token. It must begin with what it is, so that it can
+// never be taken for another one; a token begins with base64url of a JSON object.
+func (k Key) Sign(statement []byte) []byte { return ed25519.Sign(k.private, statement) }
+
 // KeySet holds the keys whose tokens we accept.
 type KeySet struct {
 	byID map[string]ed25519.PublicKey
@@ -174,6 +178,13 @@ func NewKeySet(current PublicKey, others ...PublicKey) *KeySet {
 	}
 	s.jwks, _ = json.Marshal(document) // strings only: cannot fail
 	return s
+}
+
+// Verify tells whether the key with this id signed a statement (see [Key.Sign]), and whether the
+// set has that key at all.
+func (s *KeySet) Verify(keyID string, statement, signature []byte) (good, known bool) {
+	key, known := s.byID[keyID]
+	return known && ed25519.Verify(key, statement, signature), known
 }
 
 // JWKS returns the set as a JSON document (RFC 7517), the signing key first.

@@ -113,8 +113,8 @@ func stale(ctx context.Context, row any, id uuid.UUID, current, expected int64) 
 	}
 	changed := []string{}
 	err = Tx(ctx).Raw(`select distinct jsonb_object_keys(after - array['version', 'updated_at']) from audit_events
-		where resource = ? and subject_ids = array[?::uuid] and action = 'update' and (after->>'version')::bigint > ? order by 1`,
-		meta.Table, id, expected).Scan(&changed).Error
+		join trail_of(?) concerned (event_id) on concerned.event_id = id where resource = ? and action = 'update' and (after->>'version')::bigint > ? order by 1`,
+		id, meta.Table, expected).Scan(&changed).Error
 	if err != nil {
 		return err
 	}

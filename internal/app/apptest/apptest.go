@@ -335,6 +335,7 @@ func (r *Response) Len(path ...any) int {
 var template struct {
 	sync.Once
 	cluster string
+	lease   func() // gives the cluster back; reachable as long as this process lives, else the collector would
 	name    string
 	err     error
 }
@@ -374,11 +375,11 @@ func connect(t testing.TB, url string) *pgx.Conn {
 // prepare migrates one template per state of the migrations; the first process makes it.
 func prepare() error {
 	ctx := context.Background()
-	cluster, _, err := embedpg.ForTests() // it ends by itself when the last test process is gone
+	cluster, lease, err := embedpg.ForTests() // it ends by itself when the last test process is gone
 	if err != nil {
 		return err
 	}
-	template.cluster = cluster
+	template.cluster, template.lease = cluster, lease
 	template.name, err = templateName()
 	if err != nil {
 		return err
