@@ -94,7 +94,7 @@ func TestNigerSheet_DefaultMapping(t *testing.T) {
 
 func TestNigerSheet_Row(t *testing.T) {
 	age := 10
-	want := sheet.Row{SourceID: "480006", Centre: "Centre de transit Arlit", CentreMapped: true, RegisteredOn: sheet.NewDate(2024, 1, 3),
+	want := sheet.Row{SourceID: "480006", Centre: "ARL", CentreMapped: true, RegisteredOn: sheet.NewDate(2024, 1, 3),
 		GivenName: "Kadiatou", FamilyName: "Bah", Sex: "2", BirthDate: sheet.NewDate(2013, 11, 27), BirthPrecision: sheet.Day, Age: &age,
 		Nationalities: []string{"GIN"}, Language: "ful", Phone: "+22433401311", ArrivedOn: sheet.NewDate(2024, 1, 1), ArrivalMode: "expelled",
 		ArrivedFrom: "DZA", MigrationStatus: "expelled", MigrationReason: "conflict_violence", Destination: "return_origin",

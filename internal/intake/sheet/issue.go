@@ -67,11 +67,26 @@ const (
 	FormulaText              Code = "formula_text"                   // warning
 )
 
+// Faults that show only beside other rows or the register. The importer finds them.
+const (
+	SourceIDRepeated Code = "source_id_repeated"
+	SecondHead       Code = "second_head"       // warning
+	OtherCentre      Code = "other_centre"      // warning: the row is skipped, another centre's import takes it
+	ChangedInSource  Code = "changed_in_source" // warning: imported before; the register is not overwritten
+	ChildCaregiver   Code = "child_caregiver"   // warning: who consented for a child is not on the sheet
+	ChildAssent      Code = "child_assent"      // warning: likewise, and nobody is with the child
+	TextTooLong      Code = "text_too_long"
+	RuleBroken       Code = "rule_broken" // a rule of registration, named by detail
+	Interrupted      Code = "interrupted" // the import itself failed
+	FileExpired      Code = "file_expired"
+)
+
 // warnings are the codes that do not keep a row out.
 var warnings = map[Code]bool{
 	UnmappedColumn: true, AgeContradictsBirth: true, ArrivalAfterRegistration: true, PhoneUnreadable: true,
 	DocumentTypeMissing: true, RelationshipMissing: true, RelationshipAlone: true, RelationshipUngendered: true,
-	FormulaText: true,
+	FormulaText: true, SecondHead: true, OtherCentre: true, ChangedInSource: true,
+	ChildCaregiver: true, ChildAssent: true,
 }
 
 // Issue is one fault. It names the place and the rule and never repeats what the
@@ -82,6 +97,11 @@ type Issue struct {
 	Field    Field             `json:"field,omitempty"`
 	Column   string            `json:"column,omitempty"` // the header as the sheet writes it
 	Args     map[string]string `json:"args,omitempty"`   // what the message needs: list, limit
+}
+
+// NewIssue names a fault that the caller found; its severity follows from the code.
+func NewIssue(code Code, field Field, column string, args map[string]string) Issue {
+	return newIssue(code, field, column, args)
 }
 
 func newIssue(code Code, field Field, column string, args map[string]string) Issue {

@@ -26,7 +26,7 @@ type Mapping struct {
 	Columns     []Column `json:"columns"`
 	// Constants hold for every row, as a cell would say it: {"consent_method": "written"}.
 	Constants map[Field]string `json:"constants,omitempty"`
-	// Centres maps the sheet's names of centres to the register's. When it is not
+	// Centres maps the sheet's names of centres to codes or names of the register. When it is not
 	// empty, a name that is not in it is an error.
 	Centres map[string]string `json:"centres,omitempty"`
 }
