@@ -10,6 +10,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path"
@@ -95,6 +97,228 @@ const (
 func (e HealthStatus) Valid() bool {
 	switch e {
 	case HealthStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ImportAtomicity.
+const (
+	ImportAtomicityAllOrNothing ImportAtomicity = "all_or_nothing"
+	ImportAtomicityPerRow       ImportAtomicity = "per_row"
+)
+
+// Valid indicates whether the value is a known member of the ImportAtomicity enum.
+func (e ImportAtomicity) Valid() bool {
+	switch e {
+	case ImportAtomicityAllOrNothing:
+		return true
+	case ImportAtomicityPerRow:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ImportField.
+const (
+	ImportFieldAge                   ImportField = "age"
+	ImportFieldArrivalMode           ImportField = "arrival_mode"
+	ImportFieldArrivedOn             ImportField = "arrived_on"
+	ImportFieldBirthDate             ImportField = "birth_date"
+	ImportFieldCentre                ImportField = "centre"
+	ImportFieldCertifiedBy           ImportField = "certified_by"
+	ImportFieldConsent               ImportField = "consent"
+	ImportFieldConsentMethod         ImportField = "consent_method"
+	ImportFieldDestination           ImportField = "destination"
+	ImportFieldDocumentNumber        ImportField = "document_number"
+	ImportFieldDocumentType          ImportField = "document_type"
+	ImportFieldFamilyName            ImportField = "family_name"
+	ImportFieldGivenName             ImportField = "given_name"
+	ImportFieldHousehold             ImportField = "household"
+	ImportFieldHouseholdRelationship ImportField = "household_relationship"
+	ImportFieldIgnore                ImportField = "ignore"
+	ImportFieldLanguage              ImportField = "language"
+	ImportFieldMigrationReason       ImportField = "migration_reason"
+	ImportFieldMigrationStatus       ImportField = "migration_status"
+	ImportFieldNationality           ImportField = "nationality"
+	ImportFieldPhone                 ImportField = "phone"
+	ImportFieldRegisteredOn          ImportField = "registered_on"
+	ImportFieldRemarks               ImportField = "remarks"
+	ImportFieldSex                   ImportField = "sex"
+	ImportFieldSourceID              ImportField = "source_id"
+	ImportFieldVulnerabilities       ImportField = "vulnerabilities"
+)
+
+// Valid indicates whether the value is a known member of the ImportField enum.
+func (e ImportField) Valid() bool {
+	switch e {
+	case ImportFieldAge:
+		return true
+	case ImportFieldArrivalMode:
+		return true
+	case ImportFieldArrivedOn:
+		return true
+	case ImportFieldBirthDate:
+		return true
+	case ImportFieldCentre:
+		return true
+	case ImportFieldCertifiedBy:
+		return true
+	case ImportFieldConsent:
+		return true
+	case ImportFieldConsentMethod:
+		return true
+	case ImportFieldDestination:
+		return true
+	case ImportFieldDocumentNumber:
+		return true
+	case ImportFieldDocumentType:
+		return true
+	case ImportFieldFamilyName:
+		return true
+	case ImportFieldGivenName:
+		return true
+	case ImportFieldHousehold:
+		return true
+	case ImportFieldHouseholdRelationship:
+		return true
+	case ImportFieldIgnore:
+		return true
+	case ImportFieldLanguage:
+		return true
+	case ImportFieldMigrationReason:
+		return true
+	case ImportFieldMigrationStatus:
+		return true
+	case ImportFieldNationality:
+		return true
+	case ImportFieldPhone:
+		return true
+	case ImportFieldRegisteredOn:
+		return true
+	case ImportFieldRemarks:
+		return true
+	case ImportFieldSex:
+		return true
+	case ImportFieldSourceID:
+		return true
+	case ImportFieldVulnerabilities:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ImportIssueSeverity.
+const (
+	ImportIssueSeverityError   ImportIssueSeverity = "error"
+	ImportIssueSeverityWarning ImportIssueSeverity = "warning"
+)
+
+// Valid indicates whether the value is a known member of the ImportIssueSeverity enum.
+func (e ImportIssueSeverity) Valid() bool {
+	switch e {
+	case ImportIssueSeverityError:
+		return true
+	case ImportIssueSeverityWarning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ImportMappingDefinitionDateOrder.
+const (
+	ImportMappingDefinitionDateOrderDmy ImportMappingDefinitionDateOrder = "dmy"
+	ImportMappingDefinitionDateOrderMdy ImportMappingDefinitionDateOrder = "mdy"
+	ImportMappingDefinitionDateOrderYmd ImportMappingDefinitionDateOrder = "ymd"
+)
+
+// Valid indicates whether the value is a known member of the ImportMappingDefinitionDateOrder enum.
+func (e ImportMappingDefinitionDateOrder) Valid() bool {
+	switch e {
+	case ImportMappingDefinitionDateOrderDmy:
+		return true
+	case ImportMappingDefinitionDateOrderMdy:
+		return true
+	case ImportMappingDefinitionDateOrderYmd:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ImportMode.
+const (
+	ImportModeCommit ImportMode = "commit"
+	ImportModeDryRun ImportMode = "dry_run"
+)
+
+// Valid indicates whether the value is a known member of the ImportMode enum.
+func (e ImportMode) Valid() bool {
+	switch e {
+	case ImportModeCommit:
+		return true
+	case ImportModeDryRun:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ImportRowStatus.
+const (
+	ImportRowStatusAccepted  ImportRowStatus = "accepted"
+	ImportRowStatusChanged   ImportRowStatus = "changed"
+	ImportRowStatusCreated   ImportRowStatus = "created"
+	ImportRowStatusRejected  ImportRowStatus = "rejected"
+	ImportRowStatusSkipped   ImportRowStatus = "skipped"
+	ImportRowStatusUnchanged ImportRowStatus = "unchanged"
+)
+
+// Valid indicates whether the value is a known member of the ImportRowStatus enum.
+func (e ImportRowStatus) Valid() bool {
+	switch e {
+	case ImportRowStatusAccepted:
+		return true
+	case ImportRowStatusChanged:
+		return true
+	case ImportRowStatusCreated:
+		return true
+	case ImportRowStatusRejected:
+		return true
+	case ImportRowStatusSkipped:
+		return true
+	case ImportRowStatusUnchanged:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ImportStatus.
+const (
+	ImportStatusCancelled ImportStatus = "cancelled"
+	ImportStatusCompleted ImportStatus = "completed"
+	ImportStatusFailed    ImportStatus = "failed"
+	ImportStatusQueued    ImportStatus = "queued"
+	ImportStatusRunning   ImportStatus = "running"
+)
+
+// Valid indicates whether the value is a known member of the ImportStatus enum.
+func (e ImportStatus) Valid() bool {
+	switch e {
+	case ImportStatusCancelled:
+		return true
+	case ImportStatusCompleted:
+		return true
+	case ImportStatusFailed:
+		return true
+	case ImportStatusQueued:
+		return true
+	case ImportStatusRunning:
 		return true
 	default:
 		return false
@@ -317,6 +541,126 @@ const (
 func (e GetCentreCodelistParamsLabels) Valid() bool {
 	switch e {
 	case GetCentreCodelistParamsLabelsAll:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListImportMappingsParamsSort.
+const (
+	ListImportMappingsParamsSortCreatedAt      ListImportMappingsParamsSort = "created_at"
+	ListImportMappingsParamsSortMinusCreatedAt ListImportMappingsParamsSort = "-created_at"
+	ListImportMappingsParamsSortMinusName      ListImportMappingsParamsSort = "-name"
+	ListImportMappingsParamsSortName           ListImportMappingsParamsSort = "name"
+)
+
+// Valid indicates whether the value is a known member of the ListImportMappingsParamsSort enum.
+func (e ListImportMappingsParamsSort) Valid() bool {
+	switch e {
+	case ListImportMappingsParamsSortCreatedAt:
+		return true
+	case ListImportMappingsParamsSortMinusCreatedAt:
+		return true
+	case ListImportMappingsParamsSortMinusName:
+		return true
+	case ListImportMappingsParamsSortName:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListImportsParamsSort.
+const (
+	ListImportsParamsSortCreatedAt      ListImportsParamsSort = "created_at"
+	ListImportsParamsSortMinusCreatedAt ListImportsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListImportsParamsSort enum.
+func (e ListImportsParamsSort) Valid() bool {
+	switch e {
+	case ListImportsParamsSortCreatedAt:
+		return true
+	case ListImportsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreateImportParamsMode.
+const (
+	CreateImportParamsModeCommit CreateImportParamsMode = "commit"
+	CreateImportParamsModeDryRun CreateImportParamsMode = "dry_run"
+)
+
+// Valid indicates whether the value is a known member of the CreateImportParamsMode enum.
+func (e CreateImportParamsMode) Valid() bool {
+	switch e {
+	case CreateImportParamsModeCommit:
+		return true
+	case CreateImportParamsModeDryRun:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreateImportParamsAtomicity.
+const (
+	CreateImportParamsAtomicityAllOrNothing CreateImportParamsAtomicity = "all_or_nothing"
+	CreateImportParamsAtomicityPerRow       CreateImportParamsAtomicity = "per_row"
+)
+
+// Valid indicates whether the value is a known member of the CreateImportParamsAtomicity enum.
+func (e CreateImportParamsAtomicity) Valid() bool {
+	switch e {
+	case CreateImportParamsAtomicityAllOrNothing:
+		return true
+	case CreateImportParamsAtomicityPerRow:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreateImportParamsDelimiter.
+const (
+	CreateImportParamsDelimiterComma     CreateImportParamsDelimiter = "comma"
+	CreateImportParamsDelimiterPipe      CreateImportParamsDelimiter = "pipe"
+	CreateImportParamsDelimiterSemicolon CreateImportParamsDelimiter = "semicolon"
+	CreateImportParamsDelimiterTab       CreateImportParamsDelimiter = "tab"
+)
+
+// Valid indicates whether the value is a known member of the CreateImportParamsDelimiter enum.
+func (e CreateImportParamsDelimiter) Valid() bool {
+	switch e {
+	case CreateImportParamsDelimiterComma:
+		return true
+	case CreateImportParamsDelimiterPipe:
+		return true
+	case CreateImportParamsDelimiterSemicolon:
+		return true
+	case CreateImportParamsDelimiterTab:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListImportRowsParamsSort.
+const (
+	ListImportRowsParamsSortLine      ListImportRowsParamsSort = "line"
+	ListImportRowsParamsSortMinusLine ListImportRowsParamsSort = "-line"
+)
+
+// Valid indicates whether the value is a known member of the ListImportRowsParamsSort enum.
+func (e ListImportRowsParamsSort) Valid() bool {
+	switch e {
+	case ListImportRowsParamsSortLine:
+		return true
+	case ListImportRowsParamsSortMinusLine:
 		return true
 	default:
 		return false
@@ -958,6 +1302,255 @@ type Health struct {
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
 
+// Import defines model for Import.
+type Import struct {
+	Atomicity ImportAtomicity `json:"atomicity"`
+
+	// Counts `accepted` rows keep the rules; those that were not imported before are `created`, by a real run
+	Counts    ImportCounts        `json:"counts"`
+	CreatedAt time.Time           `json:"created_at"`
+	CreatedBy *openapi_types.UUID `json:"created_by,omitempty"`
+
+	// Errors How often each error was found
+	Errors map[string]int `json:"errors"`
+
+	// Failure One fault. It names the place and the rule and never repeats what a cell says
+	Failure     *ImportIssue        `json:"failure,omitempty"`
+	File        ImportFile          `json:"file"`
+	FinishedAt  *time.Time          `json:"finished_at,omitempty"`
+	ID          openapi_types.UUID  `json:"id"`
+	MappingID   *openapi_types.UUID `json:"mapping_id,omitempty"`
+	MappingName *string             `json:"mapping_name,omitempty"`
+	Mode        ImportMode          `json:"mode"`
+
+	// Notes About the sheet as a whole, such as columns that are not read
+	Notes        []ImportIssue `json:"notes"`
+	Progress     float64       `json:"progress"`
+	SourceSystem string        `json:"source_system"`
+	StartedAt    *time.Time    `json:"started_at,omitempty"`
+	Status       ImportStatus  `json:"status"`
+	UpdatedAt    time.Time     `json:"updated_at"`
+	Version      int64         `json:"version"`
+
+	// Warnings How often each warning was found
+	Warnings map[string]int `json:"warnings"`
+}
+
+// ImportAtomicity defines model for Import.Atomicity.
+type ImportAtomicity string
+
+// ImportColumn defines model for ImportColumn.
+type ImportColumn struct {
+	// Default Read in place of an empty cell
+	Default *string `json:"default,omitempty"`
+
+	// Source The header; compared without case, accents and punctuation
+	Source string `json:"source"`
+
+	// Target What a column can give
+	Target ImportField `json:"target"`
+
+	// Values What the sheet says → a code of the field's list, an alpha-3 code, or the text to read in its place
+	Values map[string]string `json:"values,omitempty"`
+}
+
+// ImportCounts `accepted` rows keep the rules; those that were not imported before are `created`, by a real run
+type ImportCounts struct {
+	Accepted  int `json:"accepted"`
+	Changed   int `json:"changed"`
+	Created   int `json:"created"`
+	Processed int `json:"processed"`
+	Rejected  int `json:"rejected"`
+
+	// Rows In the file
+	Rows int `json:"rows"`
+
+	// Skipped Of other centres
+	Skipped      int `json:"skipped"`
+	Unchanged    int `json:"unchanged"`
+	WithWarnings int `json:"with_warnings"`
+}
+
+// ImportField What a column can give
+type ImportField string
+
+// ImportFile defines model for ImportFile.
+type ImportFile struct {
+	Delimiter string `json:"delimiter"`
+
+	// Encoding As declared; left out when it was detected
+	Encoding *string `json:"encoding,omitempty"`
+
+	// KeptUntil Left out once the file is deleted
+	KeptUntil *time.Time `json:"kept_until,omitempty"`
+	Name      *string    `json:"name,omitempty"`
+	Sha256    string     `json:"sha256"`
+
+	// Size Bytes
+	Size int64 `json:"size"`
+}
+
+// ImportIssue One fault. It names the place and the rule and never repeats what a cell says
+type ImportIssue struct {
+	// Code Stable; for programs
+	Code string `json:"code"`
+
+	// Column The header as the sheet writes it
+	Column *string `json:"column,omitempty"`
+	Field  *string `json:"field,omitempty"`
+
+	// Message In the caller's language
+	Message string `json:"message"`
+
+	// Severity error keeps the row out, warning does not
+	Severity ImportIssueSeverity `json:"severity"`
+}
+
+// ImportIssueSeverity error keeps the row out, warning does not
+type ImportIssueSeverity string
+
+// ImportMapping defines model for ImportMapping.
+type ImportMapping struct {
+	Active     bool                    `json:"active"`
+	CreatedAt  time.Time               `json:"created_at"`
+	Definition ImportMappingDefinition `json:"definition"`
+	ID         openapi_types.UUID      `json:"id"`
+	Name       string                  `json:"name"`
+
+	// SourceSystem Where the rows come from; part of the key of each
+	SourceSystem string    `json:"source_system"`
+	UpdatedAt    time.Time `json:"updated_at"`
+	Version      int64     `json:"version"`
+}
+
+// ImportMappingCreate defines model for ImportMappingCreate.
+type ImportMappingCreate struct {
+	Definition   ImportMappingDefinition `json:"definition"`
+	ID           *openapi_types.UUID     `json:"id,omitempty"`
+	Name         string                  `json:"name"`
+	SourceSystem string                  `json:"source_system"`
+}
+
+// ImportMappingDefinition defines model for ImportMappingDefinition.
+type ImportMappingDefinition struct {
+	// CallingCode Completes phone numbers written without one
+	//
+	// Example: +227
+	CallingCode *string `json:"calling_code,omitempty"`
+
+	// Centres The sheet's name of a centre → its code or name in the register. Where it is given a name that is not in it is an error
+	Centres map[string]string `json:"centres,omitempty"`
+	Columns []ImportColumn    `json:"columns"`
+
+	// Constants Field → what every row says, as a cell would
+	Constants map[string]string `json:"constants,omitempty"`
+
+	// DateOrder How 03/04/2026 is read; dmy where it is not given
+	DateOrder *ImportMappingDefinitionDateOrder `json:"date_order,omitempty"`
+
+	// Languages Of the sheet, the first for messages about it
+	Languages []Language `json:"languages,omitempty"`
+
+	// ListSeparator Inside a cell; `;` where it is not given
+	ListSeparator *string `json:"list_separator,omitempty"`
+}
+
+// ImportMappingDefinitionDateOrder How 03/04/2026 is read; dmy where it is not given
+type ImportMappingDefinitionDateOrder string
+
+// ImportMappingInline A mapping for one import only
+type ImportMappingInline struct {
+	Definition   ImportMappingDefinition `json:"definition"`
+	SourceSystem string                  `json:"source_system"`
+}
+
+// ImportMappingPage defines model for ImportMappingPage.
+type ImportMappingPage struct {
+	Data []ImportMapping `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// ImportMappingPatch defines model for ImportMappingPatch.
+type ImportMappingPatch struct {
+	Active     *bool                    `json:"active,omitempty"`
+	Definition *ImportMappingDefinition `json:"definition,omitempty"`
+	Name       *string                  `json:"name,omitempty"`
+}
+
+// ImportMode defines model for ImportMode.
+type ImportMode string
+
+// ImportNoteList defines model for ImportNoteList.
+type ImportNoteList struct {
+	Data []ImportIssue `json:"data"`
+}
+
+// ImportPage defines model for ImportPage.
+type ImportPage struct {
+	Data []Import `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// ImportProposal defines model for ImportProposal.
+type ImportProposal struct {
+	Definition ImportMappingDefinition `json:"definition"`
+	Notes      []ImportIssue           `json:"notes"`
+}
+
+// ImportRow defines model for ImportRow.
+type ImportRow struct {
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	Issues        []ImportIssue       `json:"issues"`
+
+	// Line Where the row begins in the file
+	Line      int     `json:"line"`
+	Reference *string `json:"reference,omitempty"`
+	SourceID  *string `json:"source_id,omitempty"`
+
+	// Status accepted: a dry run would register it; created; unchanged: imported before; changed: imported before with other values, not overwritten; skipped: of another centre; rejected
+	Status ImportRowStatus `json:"status"`
+}
+
+// ImportRowPage defines model for ImportRowPage.
+type ImportRowPage struct {
+	Data []ImportRow `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// ImportRowStatus accepted: a dry run would register it; created; unchanged: imported before; changed: imported before with other values, not overwritten; skipped: of another centre; rejected
+type ImportRowStatus string
+
+// ImportStatus defines model for ImportStatus.
+type ImportStatus string
+
+// ImportTemplate defines model for ImportTemplate.
+type ImportTemplate struct {
+	Definition ImportMappingDefinition `json:"definition"`
+
+	// Name Also the source system of what is imported with it
+	Name string `json:"name"`
+}
+
+// ImportTemplateList defines model for ImportTemplateList.
+type ImportTemplateList struct {
+	Data []ImportTemplate `json:"data"`
+}
+
 // Index defines model for Index.
 type Index struct {
 	Links   map[string]string `json:"links"`
@@ -1516,6 +2109,12 @@ type SessionPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// SheetHeader defines model for SheetHeader.
+type SheetHeader struct {
+	// Header The first row of the sheet
+	Header []string `json:"header"`
+}
+
 // SignIn defines model for SignIn.
 type SignIn struct {
 	// Code One-time code of the authenticator app, or a recovery code
@@ -1697,6 +2296,9 @@ type VoidReason struct {
 	// Reason Why the entry was wrong
 	Reason string `json:"reason"`
 }
+
+// AcceptLanguage defines model for AcceptLanguage.
+type AcceptLanguage = string
 
 // CentreID defines model for CentreID.
 type CentreID = openapi_types.UUID
@@ -1985,6 +2587,195 @@ type UpdateCentreCodelistParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 }
+
+// ListImportMappingsParams defines parameters for ListImportMappings.
+type ListImportMappingsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `name` where none is given. A cursor carries its own
+	Sort *ListImportMappingsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Active Only mappings in use or only retired ones
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+}
+
+// ListImportMappingsParamsSort defines parameters for ListImportMappings.
+type ListImportMappingsParamsSort string
+
+// CreateImportMappingParams defines parameters for CreateImportMapping.
+type CreateImportMappingParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// AcceptLanguage Language of messages: en, fr, ar or es
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+}
+
+// UpdateImportMappingParams defines parameters for UpdateImportMapping.
+type UpdateImportMappingParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// AcceptLanguage Language of messages: en, fr, ar or es
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+}
+
+// CheckImportMappingParams defines parameters for CheckImportMapping.
+type CheckImportMappingParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// AcceptLanguage Language of messages: en, fr, ar or es
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+}
+
+// ProposeImportMappingParams defines parameters for ProposeImportMapping.
+type ProposeImportMappingParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// AcceptLanguage Language of messages: en, fr, ar or es
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+}
+
+// ListImportsParams defines parameters for ListImports.
+type ListImportsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListImportsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only imports in this state
+	Status *ImportStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Mode Only dry runs or only real runs
+	Mode *ImportMode `form:"mode,omitempty" json:"mode,omitempty"`
+
+	// AcceptLanguage Language of messages: en, fr, ar or es
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+}
+
+// ListImportsParamsSort defines parameters for ListImports.
+type ListImportsParamsSort string
+
+// CreateImportMultipartBody defines parameters for CreateImport.
+type CreateImportMultipartBody struct {
+	// File The CSV file
+	File openapi_types.File `json:"file"`
+
+	// Mapping A mapping for one import only
+	Mapping *ImportMappingInline `json:"mapping,omitempty"`
+}
+
+// CreateImportParams defines parameters for CreateImport.
+type CreateImportParams struct {
+	// Mapping The id of a mapping of the centre or the name of a template; not together with a mapping in the form
+	Mapping *string `form:"mapping,omitempty" json:"mapping,omitempty"`
+
+	// Mode A dry run saves nothing and can be committed later
+	Mode *CreateImportParamsMode `form:"mode,omitempty" json:"mode,omitempty"`
+
+	// Atomicity `per_row` saves every row that keeps the rules, `all_or_nothing` none where one is rejected
+	Atomicity *CreateImportParamsAtomicity `form:"atomicity,omitempty" json:"atomicity,omitempty"`
+
+	// Encoding WHATWG name, such as windows-1252. Detected where it is not given
+	Encoding *string `form:"encoding,omitempty" json:"encoding,omitempty"`
+
+	// Delimiter Detected where it is not given
+	Delimiter *CreateImportParamsDelimiter `form:"delimiter,omitempty" json:"delimiter,omitempty"`
+
+	// FileName To recognise it in the list; no personal data
+	FileName *string `form:"file_name,omitempty" json:"file_name,omitempty"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// AcceptLanguage Language of messages: en, fr, ar or es
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+}
+
+// CreateImportParamsMode defines parameters for CreateImport.
+type CreateImportParamsMode string
+
+// CreateImportParamsAtomicity defines parameters for CreateImport.
+type CreateImportParamsAtomicity string
+
+// CreateImportParamsDelimiter defines parameters for CreateImport.
+type CreateImportParamsDelimiter string
+
+// GetImportParams defines parameters for GetImport.
+type GetImportParams struct {
+	// AcceptLanguage Language of messages: en, fr, ar or es
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+}
+
+// CancelImportParams defines parameters for CancelImport.
+type CancelImportParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// AcceptLanguage Language of messages: en, fr, ar or es
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+}
+
+// CommitImportParams defines parameters for CommitImport.
+type CommitImportParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// AcceptLanguage Language of messages: en, fr, ar or es
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+}
+
+// ExportImportFaultsParams defines parameters for ExportImportFaults.
+type ExportImportFaultsParams struct {
+	// AcceptLanguage Language of messages: en, fr, ar or es
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+}
+
+// ListImportRowsParams defines parameters for ListImportRows.
+type ListImportRowsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `line` where none is given. A cursor carries its own
+	Sort *ListImportRowsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only rows with this outcome
+	Status *ImportRowStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Code Only rows with this fault, such as consent_missing
+	Code *string `form:"code,omitempty" json:"code,omitempty"`
+
+	// AcceptLanguage Language of messages: en, fr, ar or es
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+}
+
+// ListImportRowsParamsSort defines parameters for ListImportRows.
+type ListImportRowsParamsSort string
 
 // ListManagementModelsParams defines parameters for ListManagementModels.
 type ListManagementModelsParams struct {
@@ -2352,6 +3143,21 @@ type UpdateCentreApplicationMergePatchPlusJSONRequestBody = CentrePatch
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
 
+// CreateImportMappingJSONRequestBody defines body for CreateImportMapping for application/json ContentType.
+type CreateImportMappingJSONRequestBody = ImportMappingCreate
+
+// UpdateImportMappingApplicationMergePatchPlusJSONRequestBody defines body for UpdateImportMapping for application/merge-patch+json ContentType.
+type UpdateImportMappingApplicationMergePatchPlusJSONRequestBody = ImportMappingPatch
+
+// CheckImportMappingJSONRequestBody defines body for CheckImportMapping for application/json ContentType.
+type CheckImportMappingJSONRequestBody = SheetHeader
+
+// ProposeImportMappingJSONRequestBody defines body for ProposeImportMapping for application/json ContentType.
+type ProposeImportMappingJSONRequestBody = SheetHeader
+
+// CreateImportMultipartRequestBody defines body for CreateImport for multipart/form-data ContentType.
+type CreateImportMultipartRequestBody CreateImportMultipartBody
+
 // CreateManagementModelJSONRequestBody defines body for CreateManagementModel for application/json ContentType.
 type CreateManagementModelJSONRequestBody = ManagementModelCreate
 
@@ -2649,6 +3455,48 @@ type ServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params UpdateCentreCodelistParams) error
+	// ListImportMappings List the centre's mappings
+	// (GET /v1/centres/{centre_id}/import-mappings)
+	ListImportMappings(ctx echo.Context, centreID CentreID, params ListImportMappingsParams) error
+	// CreateImportMapping Keep a mapping
+	// (POST /v1/centres/{centre_id}/import-mappings)
+	CreateImportMapping(ctx echo.Context, centreID CentreID, params CreateImportMappingParams) error
+	// GetImportMapping Read a mapping
+	// (GET /v1/centres/{centre_id}/import-mappings/{id})
+	GetImportMapping(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateImportMapping Change a mapping
+	// (PATCH /v1/centres/{centre_id}/import-mappings/{id})
+	UpdateImportMapping(ctx echo.Context, centreID CentreID, id ID, params UpdateImportMappingParams) error
+	// CheckImportMapping Compare a mapping with the header of a sheet
+	// (POST /v1/centres/{centre_id}/import-mappings/{id}/check)
+	CheckImportMapping(ctx echo.Context, centreID CentreID, id ID, params CheckImportMappingParams) error
+	// ProposeImportMapping Propose a mapping for a header
+	// (POST /v1/centres/{centre_id}/import-proposals)
+	ProposeImportMapping(ctx echo.Context, centreID CentreID, params ProposeImportMappingParams) error
+	// ListImportTemplates List the mappings that come with the server
+	// (GET /v1/centres/{centre_id}/import-templates)
+	ListImportTemplates(ctx echo.Context, centreID CentreID) error
+	// ListImports List imports
+	// (GET /v1/centres/{centre_id}/imports)
+	ListImports(ctx echo.Context, centreID CentreID, params ListImportsParams) error
+	// CreateImport Import a file
+	// (POST /v1/centres/{centre_id}/imports)
+	CreateImport(ctx echo.Context, centreID CentreID, params CreateImportParams) error
+	// GetImport Follow an import
+	// (GET /v1/centres/{centre_id}/imports/{id})
+	GetImport(ctx echo.Context, centreID CentreID, id ID, params GetImportParams) error
+	// CancelImport Stop an import
+	// (POST /v1/centres/{centre_id}/imports/{id}/cancel)
+	CancelImport(ctx echo.Context, centreID CentreID, id ID, params CancelImportParams) error
+	// CommitImport Turn a finished dry run into a real run
+	// (POST /v1/centres/{centre_id}/imports/{id}/commit)
+	CommitImport(ctx echo.Context, centreID CentreID, id ID, params CommitImportParams) error
+	// ExportImportFaults Every fault as a table
+	// (GET /v1/centres/{centre_id}/imports/{id}/faults)
+	ExportImportFaults(ctx echo.Context, centreID CentreID, id ID, params ExportImportFaultsParams) error
+	// ListImportRows What became of each row
+	// (GET /v1/centres/{centre_id}/imports/{id}/rows)
+	ListImportRows(ctx echo.Context, centreID CentreID, id ID, params ListImportRowsParams) error
 	// ListManagementModels List management models
 	// (GET /v1/centres/{centre_id}/management-models)
 	ListManagementModels(ctx echo.Context, centreID CentreID, params ListManagementModelsParams) error
@@ -3801,6 +4649,798 @@ func (w *ServerInterfaceWrapper) UpdateCentreCodelist(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateCentreCodelist(ctx, centreID, list, params)
+	return err
+}
+
+// ListImportMappings converts echo context to params.
+func (w *ServerInterfaceWrapper) ListImportMappings(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListImportMappingsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListImportMappings(ctx, centreID, params)
+	return err
+}
+
+// CreateImportMapping converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateImportMapping(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateImportMappingParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateImportMapping(ctx, centreID, params)
+	return err
+}
+
+// GetImportMapping converts echo context to params.
+func (w *ServerInterfaceWrapper) GetImportMapping(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetImportMapping(ctx, centreID, id)
+	return err
+}
+
+// UpdateImportMapping converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateImportMapping(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateImportMappingParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateImportMapping(ctx, centreID, id, params)
+	return err
+}
+
+// CheckImportMapping converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckImportMapping(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CheckImportMappingParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckImportMapping(ctx, centreID, id, params)
+	return err
+}
+
+// ProposeImportMapping converts echo context to params.
+func (w *ServerInterfaceWrapper) ProposeImportMapping(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ProposeImportMappingParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ProposeImportMapping(ctx, centreID, params)
+	return err
+}
+
+// ListImportTemplates converts echo context to params.
+func (w *ServerInterfaceWrapper) ListImportTemplates(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListImportTemplates(ctx, centreID)
+	return err
+}
+
+// ListImports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListImports(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListImportsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "mode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mode", ctx.QueryParams(), &params.Mode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mode: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListImports(ctx, centreID, params)
+	return err
+}
+
+// CreateImport converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateImport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateImportParams
+	// ------------- Optional query parameter "mapping" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mapping", ctx.QueryParams(), &params.Mapping, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mapping: %s", err))
+	}
+
+	// ------------- Optional query parameter "mode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mode", ctx.QueryParams(), &params.Mode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mode: %s", err))
+	}
+
+	// ------------- Optional query parameter "atomicity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "atomicity", ctx.QueryParams(), &params.Atomicity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter atomicity: %s", err))
+	}
+
+	// ------------- Optional query parameter "encoding" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "encoding", ctx.QueryParams(), &params.Encoding, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter encoding: %s", err))
+	}
+
+	// ------------- Optional query parameter "delimiter" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "delimiter", ctx.QueryParams(), &params.Delimiter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter delimiter: %s", err))
+	}
+
+	// ------------- Optional query parameter "file_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "file_name", ctx.QueryParams(), &params.FileName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter file_name: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateImport(ctx, centreID, params)
+	return err
+}
+
+// GetImport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetImport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetImportParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetImport(ctx, centreID, id, params)
+	return err
+}
+
+// CancelImport converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelImport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelImportParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelImport(ctx, centreID, id, params)
+	return err
+}
+
+// CommitImport converts echo context to params.
+func (w *ServerInterfaceWrapper) CommitImport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CommitImportParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CommitImport(ctx, centreID, id, params)
+	return err
+}
+
+// ExportImportFaults converts echo context to params.
+func (w *ServerInterfaceWrapper) ExportImportFaults(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExportImportFaultsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExportImportFaults(ctx, centreID, id, params)
+	return err
+}
+
+// ListImportRows converts echo context to params.
+func (w *ServerInterfaceWrapper) ListImportRows(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListImportRowsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "code" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "code", ctx.QueryParams(), &params.Code, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter code: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListImportRows(ctx, centreID, id, params)
 	return err
 }
 
@@ -5526,6 +7166,20 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.UpdateSOP, options.OperationMiddlewares["updateSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/activate", wrapper.ActivateSOP, options.OperationMiddlewares["activateSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/diff", wrapper.DiffSOP, options.OperationMiddlewares["diffSOP"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.ListImportMappings, options.OperationMiddlewares["listImportMappings"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.CreateImportMapping, options.OperationMiddlewares["createImportMapping"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings/:id", wrapper.GetImportMapping, options.OperationMiddlewares["getImportMapping"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/import-mappings/:id", wrapper.UpdateImportMapping, options.OperationMiddlewares["updateImportMapping"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-templates", wrapper.ListImportTemplates, options.OperationMiddlewares["listImportTemplates"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/import-mappings/:id/check", wrapper.CheckImportMapping, options.OperationMiddlewares["checkImportMapping"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/import-proposals", wrapper.ProposeImportMapping, options.OperationMiddlewares["proposeImportMapping"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/imports", wrapper.ListImports, options.OperationMiddlewares["listImports"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/imports", wrapper.CreateImport, options.OperationMiddlewares["createImport"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/imports/:id", wrapper.GetImport, options.OperationMiddlewares["getImport"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/imports/:id/rows", wrapper.ListImportRows, options.OperationMiddlewares["listImportRows"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/imports/:id/faults", wrapper.ExportImportFaults, options.OperationMiddlewares["exportImportFaults"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/imports/:id/commit", wrapper.CommitImport, options.OperationMiddlewares["commitImport"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/imports/:id/cancel", wrapper.CancelImport, options.OperationMiddlewares["cancelImport"]...)
 
 }
 
@@ -6818,6 +8472,644 @@ type UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse) VisitUpdateCentreCodelistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImportMappingsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListImportMappingsParams
+}
+
+type ListImportMappingsResponseObject interface {
+	VisitListImportMappingsResponse(w http.ResponseWriter) error
+}
+
+type ListImportMappings200JSONResponse ImportMappingPage
+
+func (response ListImportMappings200JSONResponse) VisitListImportMappingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImportMappingsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListImportMappingsdefaultApplicationProblemPlusJSONResponse) VisitListImportMappingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImportMappingRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateImportMappingParams
+	Body     *CreateImportMappingJSONRequestBody
+}
+
+type CreateImportMappingResponseObject interface {
+	VisitCreateImportMappingResponse(w http.ResponseWriter) error
+}
+
+type CreateImportMapping201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateImportMapping201JSONResponse struct {
+	Body    ImportMapping
+	Headers CreateImportMapping201ResponseHeaders
+}
+
+func (response CreateImportMapping201JSONResponse) VisitCreateImportMappingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImportMappingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateImportMappingdefaultApplicationProblemPlusJSONResponse) VisitCreateImportMappingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImportMappingRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetImportMappingResponseObject interface {
+	VisitGetImportMappingResponse(w http.ResponseWriter) error
+}
+
+type GetImportMapping200ResponseHeaders struct {
+	ETag string
+}
+
+type GetImportMapping200JSONResponse struct {
+	Body    ImportMapping
+	Headers GetImportMapping200ResponseHeaders
+}
+
+func (response GetImportMapping200JSONResponse) VisitGetImportMappingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImportMappingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetImportMappingdefaultApplicationProblemPlusJSONResponse) VisitGetImportMappingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateImportMappingRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateImportMappingParams
+	Body     *UpdateImportMappingApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateImportMappingResponseObject interface {
+	VisitUpdateImportMappingResponse(w http.ResponseWriter) error
+}
+
+type UpdateImportMapping200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateImportMapping200JSONResponse struct {
+	Body    ImportMapping
+	Headers UpdateImportMapping200ResponseHeaders
+}
+
+func (response UpdateImportMapping200JSONResponse) VisitUpdateImportMappingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateImportMappingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateImportMappingdefaultApplicationProblemPlusJSONResponse) VisitUpdateImportMappingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckImportMappingRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CheckImportMappingParams
+	Body     *CheckImportMappingJSONRequestBody
+}
+
+type CheckImportMappingResponseObject interface {
+	VisitCheckImportMappingResponse(w http.ResponseWriter) error
+}
+
+type CheckImportMapping200JSONResponse ImportNoteList
+
+func (response CheckImportMapping200JSONResponse) VisitCheckImportMappingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckImportMappingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckImportMappingdefaultApplicationProblemPlusJSONResponse) VisitCheckImportMappingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProposeImportMappingRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ProposeImportMappingParams
+	Body     *ProposeImportMappingJSONRequestBody
+}
+
+type ProposeImportMappingResponseObject interface {
+	VisitProposeImportMappingResponse(w http.ResponseWriter) error
+}
+
+type ProposeImportMapping200JSONResponse ImportProposal
+
+func (response ProposeImportMapping200JSONResponse) VisitProposeImportMappingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProposeImportMappingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ProposeImportMappingdefaultApplicationProblemPlusJSONResponse) VisitProposeImportMappingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImportTemplatesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+}
+
+type ListImportTemplatesResponseObject interface {
+	VisitListImportTemplatesResponse(w http.ResponseWriter) error
+}
+
+type ListImportTemplates200JSONResponse ImportTemplateList
+
+func (response ListImportTemplates200JSONResponse) VisitListImportTemplatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImportTemplatesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListImportTemplatesdefaultApplicationProblemPlusJSONResponse) VisitListImportTemplatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImportsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListImportsParams
+}
+
+type ListImportsResponseObject interface {
+	VisitListImportsResponse(w http.ResponseWriter) error
+}
+
+type ListImports200JSONResponse ImportPage
+
+func (response ListImports200JSONResponse) VisitListImportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImportsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListImportsdefaultApplicationProblemPlusJSONResponse) VisitListImportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImportRequestObject struct {
+	CentreID      CentreID `json:"centre_id"`
+	Params        CreateImportParams
+	MultipartBody *multipart.Reader
+	Body          io.Reader
+}
+
+type CreateImportResponseObject interface {
+	VisitCreateImportResponse(w http.ResponseWriter) error
+}
+
+type CreateImport202ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateImport202JSONResponse struct {
+	Body    Import
+	Headers CreateImport202ResponseHeaders
+}
+
+func (response CreateImport202JSONResponse) VisitCreateImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateImportdefaultApplicationProblemPlusJSONResponse) VisitCreateImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImportRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   GetImportParams
+}
+
+type GetImportResponseObject interface {
+	VisitGetImportResponse(w http.ResponseWriter) error
+}
+
+type GetImport200ResponseHeaders struct {
+	ETag string
+}
+
+type GetImport200JSONResponse struct {
+	Body    Import
+	Headers GetImport200ResponseHeaders
+}
+
+func (response GetImport200JSONResponse) VisitGetImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetImportdefaultApplicationProblemPlusJSONResponse) VisitGetImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelImportRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CancelImportParams
+}
+
+type CancelImportResponseObject interface {
+	VisitCancelImportResponse(w http.ResponseWriter) error
+}
+
+type CancelImport200ResponseHeaders struct {
+	ETag string
+}
+
+type CancelImport200JSONResponse struct {
+	Body    Import
+	Headers CancelImport200ResponseHeaders
+}
+
+func (response CancelImport200JSONResponse) VisitCancelImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelImportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelImportdefaultApplicationProblemPlusJSONResponse) VisitCancelImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CommitImportRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CommitImportParams
+}
+
+type CommitImportResponseObject interface {
+	VisitCommitImportResponse(w http.ResponseWriter) error
+}
+
+type CommitImport200ResponseHeaders struct {
+	ETag string
+}
+
+type CommitImport200JSONResponse struct {
+	Body    Import
+	Headers CommitImport200ResponseHeaders
+}
+
+func (response CommitImport200JSONResponse) VisitCommitImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CommitImportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CommitImportdefaultApplicationProblemPlusJSONResponse) VisitCommitImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportImportFaultsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ExportImportFaultsParams
+}
+
+type ExportImportFaultsResponseObject interface {
+	VisitExportImportFaultsResponse(w http.ResponseWriter) error
+}
+
+type ExportImportFaults200TextCsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ExportImportFaults200TextCsvResponse) VisitExportImportFaultsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ExportImportFaultsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ExportImportFaultsdefaultApplicationProblemPlusJSONResponse) VisitExportImportFaultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImportRowsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListImportRowsParams
+}
+
+type ListImportRowsResponseObject interface {
+	VisitListImportRowsResponse(w http.ResponseWriter) error
+}
+
+type ListImportRows200JSONResponse ImportRowPage
+
+func (response ListImportRows200JSONResponse) VisitListImportRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImportRowsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListImportRowsdefaultApplicationProblemPlusJSONResponse) VisitListImportRowsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8930,6 +11222,48 @@ type StrictServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx context.Context, request UpdateCentreCodelistRequestObject) (UpdateCentreCodelistResponseObject, error)
+	// ListImportMappings List the centre's mappings
+	// (GET /v1/centres/{centre_id}/import-mappings)
+	ListImportMappings(ctx context.Context, request ListImportMappingsRequestObject) (ListImportMappingsResponseObject, error)
+	// CreateImportMapping Keep a mapping
+	// (POST /v1/centres/{centre_id}/import-mappings)
+	CreateImportMapping(ctx context.Context, request CreateImportMappingRequestObject) (CreateImportMappingResponseObject, error)
+	// GetImportMapping Read a mapping
+	// (GET /v1/centres/{centre_id}/import-mappings/{id})
+	GetImportMapping(ctx context.Context, request GetImportMappingRequestObject) (GetImportMappingResponseObject, error)
+	// UpdateImportMapping Change a mapping
+	// (PATCH /v1/centres/{centre_id}/import-mappings/{id})
+	UpdateImportMapping(ctx context.Context, request UpdateImportMappingRequestObject) (UpdateImportMappingResponseObject, error)
+	// CheckImportMapping Compare a mapping with the header of a sheet
+	// (POST /v1/centres/{centre_id}/import-mappings/{id}/check)
+	CheckImportMapping(ctx context.Context, request CheckImportMappingRequestObject) (CheckImportMappingResponseObject, error)
+	// ProposeImportMapping Propose a mapping for a header
+	// (POST /v1/centres/{centre_id}/import-proposals)
+	ProposeImportMapping(ctx context.Context, request ProposeImportMappingRequestObject) (ProposeImportMappingResponseObject, error)
+	// ListImportTemplates List the mappings that come with the server
+	// (GET /v1/centres/{centre_id}/import-templates)
+	ListImportTemplates(ctx context.Context, request ListImportTemplatesRequestObject) (ListImportTemplatesResponseObject, error)
+	// ListImports List imports
+	// (GET /v1/centres/{centre_id}/imports)
+	ListImports(ctx context.Context, request ListImportsRequestObject) (ListImportsResponseObject, error)
+	// CreateImport Import a file
+	// (POST /v1/centres/{centre_id}/imports)
+	CreateImport(ctx context.Context, request CreateImportRequestObject) (CreateImportResponseObject, error)
+	// GetImport Follow an import
+	// (GET /v1/centres/{centre_id}/imports/{id})
+	GetImport(ctx context.Context, request GetImportRequestObject) (GetImportResponseObject, error)
+	// CancelImport Stop an import
+	// (POST /v1/centres/{centre_id}/imports/{id}/cancel)
+	CancelImport(ctx context.Context, request CancelImportRequestObject) (CancelImportResponseObject, error)
+	// CommitImport Turn a finished dry run into a real run
+	// (POST /v1/centres/{centre_id}/imports/{id}/commit)
+	CommitImport(ctx context.Context, request CommitImportRequestObject) (CommitImportResponseObject, error)
+	// ExportImportFaults Every fault as a table
+	// (GET /v1/centres/{centre_id}/imports/{id}/faults)
+	ExportImportFaults(ctx context.Context, request ExportImportFaultsRequestObject) (ExportImportFaultsResponseObject, error)
+	// ListImportRows What became of each row
+	// (GET /v1/centres/{centre_id}/imports/{id}/rows)
+	ListImportRows(ctx context.Context, request ListImportRowsRequestObject) (ListImportRowsResponseObject, error)
 	// ListManagementModels List management models
 	// (GET /v1/centres/{centre_id}/management-models)
 	ListManagementModels(ctx context.Context, request ListManagementModelsRequestObject) (ListManagementModelsResponseObject, error)
@@ -10091,6 +12425,478 @@ func (sh *strictHandler) UpdateCentreCodelist(ctx echo.Context, centreID CentreI
 		return err
 	} else if validResponse, ok := response.(UpdateCentreCodelistResponseObject); ok {
 		return validResponse.VisitUpdateCentreCodelistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListImportMappings operation middleware
+func (sh *strictHandler) ListImportMappings(ctx echo.Context, centreID CentreID, params ListImportMappingsParams) error {
+	var request ListImportMappingsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListImportMappings(ctx.Request().Context(), request.(ListImportMappingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListImportMappings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListImportMappingsResponseObject); ok {
+		return validResponse.VisitListImportMappingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateImportMapping operation middleware
+func (sh *strictHandler) CreateImportMapping(ctx echo.Context, centreID CentreID, params CreateImportMappingParams) error {
+	var request CreateImportMappingRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateImportMappingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateImportMapping(ctx.Request().Context(), request.(CreateImportMappingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateImportMapping")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateImportMappingResponseObject); ok {
+		return validResponse.VisitCreateImportMappingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetImportMapping operation middleware
+func (sh *strictHandler) GetImportMapping(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetImportMappingRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetImportMapping(ctx.Request().Context(), request.(GetImportMappingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetImportMapping")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetImportMappingResponseObject); ok {
+		return validResponse.VisitGetImportMappingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateImportMapping operation middleware
+func (sh *strictHandler) UpdateImportMapping(ctx echo.Context, centreID CentreID, id ID, params UpdateImportMappingParams) error {
+	var request UpdateImportMappingRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateImportMappingApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateImportMapping(ctx.Request().Context(), request.(UpdateImportMappingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateImportMapping")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateImportMappingResponseObject); ok {
+		return validResponse.VisitUpdateImportMappingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckImportMapping operation middleware
+func (sh *strictHandler) CheckImportMapping(ctx echo.Context, centreID CentreID, id ID, params CheckImportMappingParams) error {
+	var request CheckImportMappingRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CheckImportMappingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckImportMapping(ctx.Request().Context(), request.(CheckImportMappingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckImportMapping")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckImportMappingResponseObject); ok {
+		return validResponse.VisitCheckImportMappingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ProposeImportMapping operation middleware
+func (sh *strictHandler) ProposeImportMapping(ctx echo.Context, centreID CentreID, params ProposeImportMappingParams) error {
+	var request ProposeImportMappingRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body ProposeImportMappingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ProposeImportMapping(ctx.Request().Context(), request.(ProposeImportMappingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ProposeImportMapping")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ProposeImportMappingResponseObject); ok {
+		return validResponse.VisitProposeImportMappingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListImportTemplates operation middleware
+func (sh *strictHandler) ListImportTemplates(ctx echo.Context, centreID CentreID) error {
+	var request ListImportTemplatesRequestObject
+
+	request.CentreID = centreID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListImportTemplates(ctx.Request().Context(), request.(ListImportTemplatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListImportTemplates")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListImportTemplatesResponseObject); ok {
+		return validResponse.VisitListImportTemplatesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListImports operation middleware
+func (sh *strictHandler) ListImports(ctx echo.Context, centreID CentreID, params ListImportsParams) error {
+	var request ListImportsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListImports(ctx.Request().Context(), request.(ListImportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListImports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListImportsResponseObject); ok {
+		return validResponse.VisitListImportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateImport operation middleware
+func (sh *strictHandler) CreateImport(ctx echo.Context, centreID CentreID, params CreateImportParams) error {
+	var request CreateImportRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "multipart/form-data") {
+		if reader, err := ctx.Request().MultipartReader(); err != nil {
+			return err
+		} else {
+			request.MultipartBody = reader
+		}
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "text/csv") {
+		request.Body = ctx.Request().Body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateImport(ctx.Request().Context(), request.(CreateImportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateImport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateImportResponseObject); ok {
+		return validResponse.VisitCreateImportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetImport operation middleware
+func (sh *strictHandler) GetImport(ctx echo.Context, centreID CentreID, id ID, params GetImportParams) error {
+	var request GetImportRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetImport(ctx.Request().Context(), request.(GetImportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetImport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetImportResponseObject); ok {
+		return validResponse.VisitGetImportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelImport operation middleware
+func (sh *strictHandler) CancelImport(ctx echo.Context, centreID CentreID, id ID, params CancelImportParams) error {
+	var request CancelImportRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelImport(ctx.Request().Context(), request.(CancelImportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelImport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelImportResponseObject); ok {
+		return validResponse.VisitCancelImportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CommitImport operation middleware
+func (sh *strictHandler) CommitImport(ctx echo.Context, centreID CentreID, id ID, params CommitImportParams) error {
+	var request CommitImportRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CommitImport(ctx.Request().Context(), request.(CommitImportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CommitImport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CommitImportResponseObject); ok {
+		return validResponse.VisitCommitImportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ExportImportFaults operation middleware
+func (sh *strictHandler) ExportImportFaults(ctx echo.Context, centreID CentreID, id ID, params ExportImportFaultsParams) error {
+	var request ExportImportFaultsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExportImportFaults(ctx.Request().Context(), request.(ExportImportFaultsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExportImportFaults")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ExportImportFaultsResponseObject); ok {
+		return validResponse.VisitExportImportFaultsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListImportRows operation middleware
+func (sh *strictHandler) ListImportRows(ctx echo.Context, centreID CentreID, id ID, params ListImportRowsParams) error {
+	var request ListImportRowsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListImportRows(ctx.Request().Context(), request.(ListImportRowsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListImportRows")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListImportRowsResponseObject); ok {
+		return validResponse.VisitListImportRowsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -11572,338 +14378,422 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3pciM3mij6Koi8E+FlUhK11EbFxBlZLrc1bVfplNT2ma6qQ0KZIIlWEqABpFi0QxHzDucdzt/7EPdN",
-	"5klu4PuA3IjkJkqqcqt/uEvMTKzfvv4RJXI8kYIJo6PuH9GI0ZQp+OepFIYJ8xMVw5wOmf0pZTpRfGK4",
-	"FFE3uhwxkrmnRA6Igb+vWKajOGKf6HiSsagbDVQUR4r9lnPF0qhrVM7iSCcjNqZ2TDOb2Le0UVwMo9vb",
-	"OHp9SYfh2W6Y0lyKmAykImeDnZ+pSUa1yT5E+x+iNef7SSYUJ2nO+euIKQb7EmxKFNMyVwkjXK85wy9U",
-	"zUKjU0NYpnEGKvSUKZKyCROpJlLU9nWSJGxidorLWGf+2ziaUEXHzPibZcIodvZ9+JATeBrFEbe/TKix",
-	"Jyzo2I6Jz3o8XbiAgVRjaqJulOfw5vyBnMqUZVybNzBsELC4NjGhmnBB+p92EvdBP7wu+2jhksb0009M",
-	"DM0o6j7v2PMwhik7zv9+T3d+/2j/09l51fv47b+E15srLdX8SvuCfTK9BJ72PQ5MLD5csYEsT/G3nKlZ",
-	"5RhxuJYF7nc6ndAi2i7Mw2X4aO58V2cpG0+kYSKZ/ZUFwPhnes00oUSxCaOGaDpgx4SKGckF/y1nxLBP",
-	"xi8NyUu5uMrYO3bwlhM5ePYsjsZcFCcUXOcAyUHwjCxNIcYi3JRqohhNG2TjEMhGeJEloVkJwPZbrk8k",
-	"WZ6yS2loNr/IU5kLQ2iWESWnmhgpW2CH4zA9A+NUl5CyAc0zE3UHNNOsWMKVlBmjAkkdkud5OKZZ1ic0",
-	"TXWFilvUYzdMzQoq37KkguiXa2EiH0fd9xHNsuhj6DR+4mNu5hfyzm6eAgq1TQYfBvf9rBPbe+BjO/eB",
-	"vYUxF/hXCTFcGDZkCumiYnoihWZwJG9PcjM6zTgT5rVSiO4JMkH7TzqZZBw5xd4/NLKLAoL+iBh+EnFx",
-	"QzOe9hIYyEKZfdAL0Fl4gXBNhDTkWsipIMBvpCIpT+HXiZI3jHCjWTbYjW6ru/4XxQZRN/p/9koGvodP",
-	"9R7sBPcA22yc8Q+n5PmLo1dEs8T+RJ7tHkRxlfX/+uuvO3YIJozdcYBE/yinbgPaLdKM2Fiz7Iatxxzt",
-	"8irLvdORDxVdeOKKDRTTI2LkNRP+4OHT+z3b2zg6V/IqY+MF+5vgG/8a2KdlfuU2IzunoTwrdvVbzrQh",
-	"V4rRays4AASNpWJE5RnTx0QzRuBM9K4/HR113xcDF7dVG5lrMuAsS+1B+Tfs9xNpUcie+x6g5O1Hi6ja",
-	"UJHYwXIlupaXdDv7rw46nU5nB/7zwv7npf/T/Y9aPDbU5DrqHh0cxJHhBuhxYF8UdlNyKH9ges+fy8pX",
-	"6C8jcH8XcszMiIuh3fVUSTHE47NUMZHixmKEFBoE0CnIbzQZEdwDGTMqNFA3N5NdyMn5GdIU+8dEyQlT",
-	"hiPBSRSjhqU9amqcOKWG7Rg+ZvPsuLHcP+af83QFrh5HGdWml+ti8jm5VxBuiH2LDKUhFHEmJkbCUYy5",
-	"yI1d32qLFk7Mm3/AzFSq6wBHOj37/h1RVAyZtisZ0xlJLHe0syP+MpECKJKBkuNjwsYTM+tawcMyDsPG",
-	"Ojij+4EqRWf2b6mGVHANONhb8fAmit1wmeueZolippcLw7MwjcykGMKa8VUnFhLYNMr4q52gYjfyek1Q",
-	"0YmcIKCtfhy4zPm9vBXZzMoDFU0FpKkhv8ELkrkV1wWyLS5KeVAOCPDruanzSbo29DsFsPYBF+b5URTg",
-	"71U29B7lYP99XMW92lLmIcKBb3GeFagtJRt59Q+WGLvEAt9PYQYg82nK7Wg0O6/gv5PS6iShgd5VGTik",
-	"FayM7x4D6wMuEarr+FkAUWWMZ6EljemnM3y38hghLI5QKXDPrXCwIQ4GgLuh4y1Z15gL99f+CotsANMy",
-	"GFkIGOfOmtK4eWpobTuLOFjJVAI4XNFJl43zhn0yTre1A3nVZNEnqL80DwRWX596yRk4VW0hboy5qP66",
-	"vy62iDzL6JWVKFAM/bLQ4uFBfP6+8pSbkyRsHesrltLE9LtWhs6Z9vYPoyjPnNJCplajYYpqloI5x/4z",
-	"V2AvnDCl7cUTCzwkZWMqUjAdOt2RC81USZ5BOs2YQeMXRbOGXUBAwXQr/86KjmGDwIArbUjGxTUyslQy",
-	"1AdGMrNDNwENxeIAB824YI5ohaxYgtWOJczbqZf53c7HXGv7MI5oZhhK5ngaDLctVep+xiOwZGjKzUjm",
-	"pqdYIpV9lIxYcg0iUq8cpvJjLkDp7F2D4UVI0zMj1hPScsJkRLkIHqxmv83v9U0+vmKqMAJzcV2VbFbk",
-	"0O4cCiXkYxtAnhZ7aDNKa0M0HwpqANRuQFphBDfVvNsR1aPgzV6zWfBi+9c87YNdcm93yrJsB45x7x/T",
-	"a71rtbd+1H5sS88kjoqFz8/8Oj149mz/VUyuqGbPj3KVxeXuLKxp0p/SmVVHrO6JiLjfj51NNyaa/RYT",
-	"u2EQ1exMIPXEqMYwkbKUXM0IRcAdMBbmvf67VQW3xkXbs4jx3ItTru67OkMrELy+CepUtCBWC/lnha7d",
-	"xvYjqYJ3/TdtwVqRk/MzZ+84JvRKM6t2SDx3PdOGjavw3iaz4DTXXISAKtdM9WPSx1n6dtI+Dh2Ep3Wk",
-	"5mRk9ai0B+p8QNd6Q8eWeotsPdUpdF5zhIBZROFGIzAekyGdaEIVI8IuPUgP7XW2OGSKR2dpTNz5Wx5u",
-	"J6TkH/IqON68eFkf9QdQ5uUYtRt7SaigrXKnk1xNpGYhHXoWk2nhQCpWTqi+RvtBWC1Cgr5IMbfDOY57",
-	"xUZcpMUx6Cq7XUO3BENLKxPre+tO4eFADbC4gZZzL/wS86Naoaw0x08VN4YJO5xl7MW45ZnBq47pz5Oj",
-	"HChDj4dg+9eWSaqQvvSS65AfUixBc6zgd+wJUeUY6iudQ8vFlG4bSkNJNrenNWyoB9il/GTFhAUMnNGM",
-	"pUBD5nj2QtwAqlO58pURwUsCDZPgjyc7B8+e1xkt8E8v63irDjcxGbFPNGUJb6FtFWlxYxFhETf14wNE",
-	"tp78L0zxAS+93vXDvVLymq3GQlHAtrxAGCuJl9sqvE64pgBmXpT3qx0tsMQLBNQ69WqXlTyxDBisgFJp",
-	"FrsJpiOpC7JZoZLHKPqMqAYu5XUaD3aryGuwj5WOCyC+EKBW+qQi695ara2crb7fnyrHSHkhnXAFeBQT",
-	"LcdghJQQXJClG8jn7o79hVZOv7KwMMyZkVT8d4C3C6ZumPqZGeqJVx36wInTs2Pons4nE6nc/a4hmGid",
-	"MxV81QrpvVzx4EPvDbzb7IrduICSnjdRt8w2916P5mbUGzMzkunG86PZYOOvmbrhCeulMsnHTBja6mkA",
-	"K/ziLdZf2cLumhCJFz23lvAlVG6/bZ+B01sAFnELsK668bVgIIRYGMgTUoISpnVvLNOF9v84KgNryuCe",
-	"yschAEnohCbcBAJBzsGeo4NEEj2NzS++Y0MutAsyUGzAFBNJYTDB9XTJyV/+vtPpdPYPDoPKjcyFwfCq",
-	"RcT01L12G2/kdlvZrYaBEnqR0YljkIUPW4hXk96K0K/AnWTUcJPjCZf7kflV1WEqQDVDhnzDxbBHFaO9",
-	"8UEFLioXlkkxXGfMMRV0yCwmAeRkq0Lb3HeL3IVLNblfR5KoXFhefoyHTA0liRRGySwDUrFcowvD6tvT",
-	"H0/IOewgJnJCf8uDgDIZUc1W3XzGByyZJRnr4WfgW+RjqmaWpshMDmerDlW8X9LwNVDfU0N4KcQVRnLq",
-	"YkNCBivDFgOTxare71KwFi7BM2ZaBnf74hsQsuqRNDd0387HOJpSw1Qv40Yx3Zsw1UvpLLTFTd2UAKWF",
-	"38lTwepZV8lR7SDjOoOoAIyH3wA+t/OfU4cv84a4mwAe/UAzzSqGEbwsoqfcJCOWukiL1HKBQRQH1AmP",
-	"nnP3wz4ZRdt9Su3CRbkhiGSbX/MZKpYJtTTkK13Ew8WVHXyliZwKtzFuQKPAWwhwCR+Ft5hjpczF62EE",
-	"L2sVJGHAoFpQBvTCgiiG9qFTHhYcBeMEqxDpAA2PJvb3Wpt2MWxsx9dXwlNAw1zzQHFFQY9XuWwkJk2w",
-	"to+bxGjhpCWKBMjQgH9iaXhPrUwQIaHnlzcP1BhDFSS0E54En1RIW0iNJs7haUEfI60XG/gdUcKV+Hmr",
-	"ZA33HRen+XHpTawGRI34Ki//thGE1S7OQUscsiwaSdCMF5OrGXGoMqafqvM8cx7lBng3NhzAuoXnskl0",
-	"yTb1gtLVfLCaO7uqOBRRuvsQB1gJ1O0s0h6qYfsnO3//+MdB/Oz2X7ajFWwi4a8tuNcPbT3//DIxvzjT",
-	"V9Xz3HnVWUkDaNzI8jtZoiCU472sLQf+fBDtoRnTUQLPhw8XK/qJVlcWKrMddf60ekEJv9Ukh4VBLKXm",
-	"UAexZfDV1CrWBtCa0tGQ507enBDHpJaF1FS0k/U2sCXNpTzy5+tTjDYlZM3DDEuEm6keGygYW/B9OUvZ",
-	"lxUt53e/HfH5S2D9LQF7VbbzJfLflm3dgR+vcFB34M9L17sxj23jl0sjNUP8b/FHXzQ/XH6/a/LH5QPW",
-	"+OWWuOIKs365XHLZ5trNC+deGLx7PlCSK28YmrNZDaRKGDEyhZ3PmxhWzR2QpsUScUeZVhuqjO6F7A7e",
-	"4uZNa3b7xIkWtYN5jMySOLqRPO2Vcbvzo0meLsmtmlJNDL1mglzR5JpQTajALL0V41U2NRx7Aaw8/RKK",
-	"Pi4G2Y2MDmtC2fKUl3sEuxNiD4pcMTNlTJD9V50ORPoc7L96tRzyGjcyf9BLjndrcu653+qXJOyW5u55",
-	"P3EtBb0h2IYDPVgYMVscAQMVLtxR3QcGklnspPY/bda5hpH5znK7CslZTdazVO5iYjvD6K0MM9jGpm5b",
-	"Tn9Ldns30mtvH2w13TcSwPOMaaKNpRoSI5/BlHtMqHfEJFQQ5zyBrHlylRtIPUEfGP7W5v1a1S0QrqiC",
-	"AWL4qiZXDNNTZTDm1bsRVnOFBYdY399wOsKU36nlklTMXC62D+zUmKjzQA6IGgjMh0lSzQO06gZiK1nq",
-	"F43BvzFRDM4shXRlCBWVitgRpWYpFH4I27FDsQhv2A1TzvGgg3i6tis0DC/OqTnIlRnZGWWWj4UGX4c/",
-	"4ju6ULflH/XiQyNhRgwzrkexC4eU4HmWZEwnBUAFtVQalqlPvGea9CvoFs73aQl9L0tKwVClFGjBYilc",
-	"N3yxRWA5wuIiIN6GbOGGusjHVhVfQb5onF42pTNNLJk/Lo7fkscxJIlI4RMLoqX2gM1FjOoG5hUwbx2b",
-	"T+QfU4H+Pe2c+0G9oJU6/7mp6QJnZemHa+z84i053H/+fGef0GwyojuHtYJMb16/i+J5f99hwNvXlPtL",
-	"l94PnGVpUVdm/qpbCGFrqmdR+aS5mf+4ePuGuKeEC1ck40qmM6DylBT1177SDcLZpju4qYo4nwU5kT8y",
-	"mpnR/BZ9ZZUyr1Reh4sx1dIJ8KvQRGciZZ/m58m4uNZ3i7tpxZsKaK8EoyVM4qpC2/iPX/96Mb+Lazar",
-	"S4cNOTwbBheYqJtw8mhLkse1mQV/z3X4AD4t37odEhdiX8epccAYlh06g4Vh1XAUoa/aa0F+d3pOjl7M",
-	"132syPiHz+YQmu78/vGPg/jw9usd92dn55X95eXtN98G/fo/F16jn72f+Iuwod3dq91mhFs9JrY0qB37",
-	"ekYuLNbHgzk+urz4xpPh7hEMdwgLqxvuGrhyn8a7rYH3cuvfZwbvW7UY+hueLy+z2IbYuOktyPpNOvtl",
-	"2RJ/DmyfjWmoSNfbAaEk15hFtGHWh8/o92KWG85VgPy4IIpswXpiUvDUeXRj4yum9IhPVjdo/Vx8E7zM",
-	"JRXaekpmazlKDR0M4KMw6OCgZYWbhsLFspTI3GieMigla3VDnw5kRkrmw5GPSSWwMpCzoXJFUXdzjRpw",
-	"gvXA+9mi/xV30oWSGU6HKvL4qV0e0HofADovJmwSW7a9YmcuJd1HPFWgp3nBc3cTRq/t2LarWLBtQXGj",
-	"yk63wc1C0MO8oFmUwl7lLrcqlkJ1TJkxwjUZWVQB8RSscjXZK6EZEylVQYgs6GHAV5CuuVL2acIVCzPI",
-	"Ip8fJeilMuCaBe3msyFkxtYkTzX2fi9CqiUeD4/2C5KHKnXc/doK+oCQ4U5yDXETEGUjKbMOP9sCkbtC",
-	"QgOOLY659B5h+RHXUP1SrKTYrHz/jRstLweW2H7u25D5mA/v+qJEPdz9NvjRYjBcGqK2Dhlp5zQgobVx",
-	"m1ar5ZrcCN9eSEO3Juy1CXmYP1NYv6HEbwqWU+ybsFlJgCplqx5afdN+iwsLdlZAed6yDr/7THULpFCz",
-	"/hi8G0Q6CzsF99JSwKnXP2/ApP+5rIqIxc5d1SaoDNioON+sh+7/hr1CDBx1FTlY5atcFMUGemVdg8YD",
-	"LGwAD0J6TaDy+tKwCthg6PzfVmTmRfmloRTRh6gJsKwUd7uEdVcZZzJqzaWGH5bga00Z8aGsD5ARza40",
-	"D1oxNxVjqq6UIjN1GShtJKGsD1FrV3IuwKXW+OSorgv973//8EF//Nd/9//4l+jBa0IXwLcs5WlzWKxA",
-	"Sq2qbmdVT2WdPoXhYAsSU41CfVlyU/0k7jtBu4I+7VFeG/l471wCuhXtFi10JTTcMn4t3cm94NvyQIw5",
-	"0DqnWk+lSjH6YF1Cixpmb+IGCfbGWlqee3qH75sCZXNBjfE/LjiBcyXlYM0D2NrCV1rhO6ax3cMaKzRs",
-	"PJGKqtn2DjkwZHDVMuPJ7Ez8IF1sVYAC3VdpJ5f8FCxSM4F1LaPXF2/PcQOL4sP6rixUn0BXkTJq1G8O",
-	"+i0lLM0VVlwv63h4DaEsLKXlJCimt5WIaIaC+PAyt7/glZSNjcIghGRjvkvSq6NnL4jr4UMwukXvkh9c",
-	"pKGzUbt2iF6hwuJLOk9GhGrS96ipDTUMKybXa6r2d6O4Je6nUYvSWBp3DOb8iZJDRcc6LPKboBcJLLJ5",
-	"taYtFtGMizqhUzojMg9GG/qGTCsKHZWoplDtw6ITU7hVICiNX2nC02PyWy4N1KoxkjgVr8X76eKIQklj",
-	"d49rc2yrMULKhOEDztCPe80tFAw8wCy1mzmVwIesuS0U0VTFKYVA+h1L5A1Ts9OwN+gnNoB2Ny6qzvW5",
-	"YWnRsIprF8fog33HbCzV7JgoJtgUw7vNiIl54FRu5jZH1GuajIreQQmLCRdkktHE1b9uuqHWMKEEDsFX",
-	"JnznDA1z5Nb4MrENoSucL+jtBr2Rqxa5vGNi7UJhstB1Xbw93xYrKL+6mrVFXUvf0cEHE0+VxSJHoVJF",
-	"B2aVkIKNDA528GJxS6dYm7EFOlLqggF9pX37XY1QvR9U8jdhhQV9WfLJBb4IJb8nTGm2rp+qvTTS59qM",
-	"yl1OgJIt4MkXb89PJhMlb1CHXEO0K9cY0uIKs/B8wM2YzgiFORcQnoVm4zWLCsz1DilaGOIql5yLXnow",
-	"zT1yK3QkRhPBWEqoq6XsmtjskhMBBcIVx/yARApoEkEx5j2VTM+Te6o103rsfLxLgL+4UUs8Mqldg5B1",
-	"vsI19fw61/x8klGx1idNRcot2o0UV7cfWFzLBZ663M91VEqcuGcvTvcGMsvktJdPQrFcAy5oRvCVnXxC",
-	"xrk25MrKTYlUabUbSgUtRjJLe2P6qZfSWT0j/sXhkh60cZRJbXqJhNLaPWqsImQCOPa9K1NsQc+95KvO",
-	"U5JQzYjdJdNWLrZDEjdktdLDs/UWM+ai2FFDWuYiYYWHwy+oOlV9451w6XY5Ydi1iIveWAozapQTOFhe",
-	"YycXqeyNmRoyP9D6d9AA0/pttqyz7d7ajrB1pXErdC6A/0zSdE0cyMLtln9lfDiyQGVBSDtQsgImU7Ua",
-	"IZ3OUtiZUiV6E6YSVoh3xcdLv4VlrCIC/OrebN6a7wpdW0U5cNthFhaqBmEeBNM8TrDxT1m7FNoJQCCA",
-	"FMDEXNf3xV/26ZBaBaQPJTmFRIUWxtogy8TJAasmlLSdBJJfK2Exz5DWYI9WtzTsk8sv5dhh3aqV1DHI",
-	"aFHs18plr9knE9Y3lmYcV2S1hll1eZZx9Rgr+SUVldauq+1gN/E2XVHN0tZoKrcG0NoNVcanDm5LIVhT",
-	"hC/KYxbS9ZpVgZqaHgzTcpzf88EgEB3hMmFXNaGUqL80nMCN3LKcLfiQrPr6ZbmOYN/b8Bg9AqAFN1Ms",
-	"oyVApWJwzSBIZSp2yWtoWoD6mS/pX2a9SKKZCUj8VfVjRUFaY9cFvYq8furqfiQVKWGFT+DVioagPRtY",
-	"D6WaPCTYHGXAlFoOoBdvz9/5V+GzIdem7Aq39NPK6/C5wcbtFTlz6RDuE/ie6+tVvrGvzWumlbW4odx9",
-	"Vu4proBG5ZSCVxLYz8dFkL0ass7zmQlVBkBZMTAyulZJPu6RTEcyYxbGl3qG/9mgflFZuH8aJAgCpOJS",
-	"cTP7UeZqXRPMdzMycZ/vkhMytrpvroZWrvYHSgSYaKeUGw2t95map8EMtDCR1Eu8vXzxfKma4lpWrvsZ",
-	"LnLNz5pRcsWii/GK9bQg/7sKlK1fIzys+f8opwRrxoAzKWHcnrdmWBUB1CZiwSJjjtwVOz58/mypNk+T",
-	"ayGnGUuHrDfyELJMNKhBFLjoEm7F481HgDDgWW8A7RxDVqIC3FzLZUKF8/gQF0LsjsKMuMbKEYaP7a9z",
-	"G4zX0pMHjKVXNLluuZ0TmNRe4AS9W/HmZpDQUhtH21xP8+TiGiy1QmmdqK1lk6UG/G/lCGiwG9EbRq7Y",
-	"TIqUTL0Qd3J+5nuS+8wtyJgBT3GliewVE2zAE07VbJ52XFHNk547p01bsx+tWDQ3k1YL5AIr1wXuG8q8",
-	"6Xq7LMItY+bJiAh5JdMZKuP2hHwf8XVKbAaq51V520r7GORZ9iBH1oDgxl01FxI44FYQ9VxwPfj8Gdis",
-	"712bSJVi5+NrNjHYLiKjWs9HKFDNeri2NhQvTelt1tL9cBsFEFUWWVn3w6baEsOKNvNeNltrJG2kpRbO",
-	"mK3X/L6pm1cOatEiy43PL6Dtyp2ss6bEnGQyudZIR8AofzUjVmwiGbthmZVaRnw4Ygp/XEVYse+vKHRd",
-	"8jFDBpbJ6drfjFnK8/GanzVN53axxVC4jgUH7EZZ75g7XSIkHvQu+UG5pt1ywiAt15NCqllcunGcw7pw",
-	"WDjz/CKHXCk9tMlsYQlGaz4UG34M3QF7RbfJDQfxDoRlnpDg15OMig0+bMoO1VNo2Vc8f9jV6ec20gJH",
-	"F3M1jnwERtGnqowVCMbCVZwKG4gfkJgO7jeIlojrGN+Kzovqsbd4vSrF4hG97zRGie53GGZT9Gdah1N6",
-	"0lQxrduK5nFDrtiQinvPrz4renRqXCrSFQ4RMDOCoUjBnGqXQBgqH/M3kTENahLXJNcsdf7blbuTr2i9",
-	"t0Mvql+jkQbCJiBSEY05GJu4RjYzHYb70YUiXerxLdr/q3Jci1OLHcRsw9ruYO8Ls7jzoTgTG3Q/C9Sy",
-	"qMYIen5JczOyIm5CjVSETiaubJ2PR6w0NluY8dOaS7FmwH4jWhjNjxrq6OFLKFRbtTu19AnkPqmIZqa+",
-	"yv2WCuLbilv3qfILo9Yv316en0ox4Ba3VlEjwvdYW2htmc9XKhvatrTXQslsHCSE30kzKkKxreqSbRz7",
-	"yuwshLoA2EDsq2aJYqE1UM0OD4JkSAUisaWZWGju7u0Rx05iV6Tlf75rlGdZ5BayB/OOjTcIoWtpcLLw",
-	"uuJ7yPqIF9y6D9ydj8p//uLoFdEsAWPKs939qMU8aMJD/Mevl+RriO7vPH/5zbHrk0yMBMYzklkaLrRU",
-	"Z5zrFR3hgXVcQHBeuEarYgPF9Ki3yZz+25btvx0QCGo8rgVpU0P6ezf7e9IC5h58Gi4ZDOnZoUExR1t3",
-	"S2sWsm9qReRgooITXIIF0vwqVwkZqOR7V2Ts7xhVtViSFmCsAUttsNr11e6/FWBb49DxdNxWl0SV+6pc",
-	"vZLcNJ3Ic19UkuHnztKNligG+Qo005Zz1sEkXr6oObhauqgWYLmY0ITtaDahytLlYyxVUpaqyrIyRQX2",
-	"BbaTZcnJjWutHEj4tpw81Cz/nBElp/qYSJHNwHZO+lwkWZ6yHshQ/2ZUzvpVsGxPJr9UlFuVP1TZF/wP",
-	"RQDN0uIsm+gOKwrjprLKBuDIlPXkoGfpVJ5gNXiodAbpT8bjuS9y5m/wUQoSQfEISEdbXN7puHCIcIN1",
-	"PKw8ICRhUH5s6UU8REB9WVCnuJu4DjJBkHbvblg7YE2A3AC4Gqb0aq4y3fn943usmNb7GC6W1rjh9YpW",
-	"bnKOW9DkCgLwZaly5QlsI4JqbdBactMbZHv/TYeq4y0sBrABvW2vpTKSY9arlT+ay07RrKEnXjM2QQMP",
-	"TcBwt8XoyWx5jez5b2RyHezeLyW6jweUZyyF6pM7XFgWOmFCEwgkJlcz59hcr2HMXGXPQA1OLghDAwD2",
-	"T423UhFqWb3NiwcssmmP1Aqh4DKqER8v7FY0qkCaehy5OqU9rnUeFIrnD+BzzTbz5gxXRqUS4lxY05vl",
-	"QuvnN3e3BWx/bCEdm9UL3FqpnOXUo2jXglXKStLhNL0xnZGrpmXEh8GXdWtB6MV0cFem053kV9oiM9Al",
-	"fW9kCAsCdKOmNvJ4pVY3w9Z7KD1Rg/k2KN2CvAJ88suSVXDnW6msuDWE/exqBm+pRPbaYTUroM8G0twv",
-	"kqfvivYIa2UO+4+aBBSpnSWCMzA7TJWEw2hWGlovS8TNNw+2YPxKcsXN7MIiAS4PbG8HgXIrJ64SIpxj",
-	"l6Bli/z3f/3f/i65sDdEhswQ6gxuYNIGYx7Y8pw8BqVH4BEVRdnytxMmzr4np1IIlhgyUfKGp0zFH4Se",
-	"aXuTlcGqlkGIbQWTO5HOUAd5YsByoFil89pwhaXPfT8nz2fQpTOhZvRBfN3/tAMv9V2zLQwNw+9GMoNE",
-	"ZjvoN8f2X7Cw5my8Zi3a/QAFb8HuWNjeTkvzF5jyi4qfNE+56SpGU/Dj0BQYILTIm1UrC1gdMitqdOru",
-	"QObCfvKD/X/3mq48H8obBJV3EFdFMj5gOxCoRjCWC+YpG00Q6KzgI3O8LOtHq65vfq6pgtJYrplWddUT",
-	"JQc8YzCXyjMXVIam2uqYJ+dn3oRbecOPe5KmsevlhyOxG3nNmh85utFYrExdF7XaK37kC+wnWVkxNjCT",
-	"AiaSg0HsZiybUYIDvzaJFMy1ASyVpTFrHkv4LfAc+dEumCuYAbZxK9yXV+Ff9aP+xUIbLI7ZBXo4r3zh",
-	"qO7OQhADU7mFrbJSayF0TQVJuWKJkWrW6LlRP+Xak7k3K9cIM7ubbH6k5UR3fX2RqBud5wa7hFKVOgHQ",
-	"qjyVVCPI8IT2Q/7z6qIWfus/8Gv7XtGBWfpJriuX5ScZDPyFlq+0bLnxtvce/E1lUTdqkLka90HaDOwR",
-	"AH7HE5D3BSwG7wcaNRrBVNdHZOvKb0V3/7LRv/9MG+ox6aOdtuDcVWB6H6UTaVUf+xtKSA3y9D6aZNRY",
-	"rtvzInz1LU+k3keGCSpMD4wQFR1KDgY8YbVv/NSgdUvBqs/csc8NV2urg6PViFDbMut0qO2tBuFpLK1J",
-	"cxqL+1ihJu9BV4SAW/d78U3jQZVq1OdrkIm5owhuIUQp3hfX2vJRiBzU1xIkA0vvumW6BnlY4Y4rFKG+",
-	"rirmLxsHc6Z6ECJ3w50eUKUDyweoI8nKG65RklXu8fb2FsqbDWTYCTFiNIUIK8s45YCMOUgsnqF3yYTJ",
-	"iWXWilUC4mMnSWH9A9xVGrsMDwYp7I6eaOCVHwRQN5ZiqTjIryu8HhDPe8UsYdUjORW7H8QH8e23p1Lc",
-	"YAC5/vZb+9MO+fbS7jeZ7X5LXBaDl96mQpOM3zBNcpEyhfKh28PeH4Wl4ra/Sy4LP7CmMy/auVeRrwPb",
-	"NCP2QRBvvxhRjV9yqKdGBTqcfJFBiN3Q5KhzFKOHDgRBOsZulq7ZGXfxN6lkGhpXs09cm13Y2Fmqv4Uz",
-	"/tvfzr7XcZGs/sLKtUhywGSiLV93tQtJn6d9K5WgZeq4nDSRwkAZHTB0+tU5+RTiSu3WDB+z2HnO/Bd4",
-	"esVAPK3s7RUu9SdLuL71mTv9P6xWHJOKUnzbh2OkpP8TF9ddKyf92wfQmj9EfQA4pnahDKGWqg/2Hoh3",
-	"gGpAubgW0DuZZ8bK8opoqWC51wyyMig56nRiFwXOh0IqkK53yLe/WqzQu9+S/vnJ5emPfXwbyj/8zNSQ",
-	"EVDKd4lv7wo1BhUVGpQ1V6GofzbY+dm+1y8vsv/6kg77pQfY4njXLolifYqjg5exZeMZI0f7B+V3VjEu",
-	"8kywtKKDAD4YMIWrfgexQHbZmBrdP397cdmHVnkANf2zlI0n0jCRzHb+ymb9Ll6NPQ4wi0G7VLSs2bNw",
-	"F3PsLhbg7+jg4Jhow7PMrlrlAuzE9kbJiQcOl2EBCHpwRCC2GFcIRRMdePbpZJJxrHC356oK/us/tBT9",
-	"rr0XAGuAIW2kTGNy1NknQhLwnyDW2d8OMRGOD0dg7htzrbkYxoA/doVHnWf2j1feYGiYXdYVT0Gt+hp9",
-	"4PUylt/E9uztfw7tf+z3BweEYnlJ7gtL+m+xdmQ/xtRc+xtcJ6nWCrEj2os9OngFB/2sc+i87++YUbMd",
-	"yCkBvfNZp4O0xFIFe7JX4MvVhDvI9NU4LGyeQJ7Zjv+pT762ZzJQMaEqJkx/QzTLWAIBp1dW+bJz+4Kf",
-	"kMKvj51CIir9zHEiqL24+y05cflZY6quLVCXFpQCsiqRjNRgV+Ov+395fUmAcnoBZe8P+3+3favolsgJ",
-	"nyIuHhygapvxhAlMbUF7UHQyocmI7RzsdiIXdBaNjJno7t7edDrdpfB4V6rhnvtW7/10dvr6zcVr+KYs",
-	"WBD9Smf2ktEMXxj0o87uPr4nJ0zQCY+60eFuZ/cQOyBjpu6e/c+QmTYTNUgArr+z3iXn+VXGk2N3sgPK",
-	"M2AQGXNhzcr+rHIBVcmcPiDFmZX8h8xgo9848jH7sIKDTgddjkBgXV53gUL/cNafov9rpS+wT7dx0Y/R",
-	"XioTK5aPXOPiaA//9XsUuza80d7ulGXZDtzS3j+m13r3H1hFZsyM4gm84v9p10lTLiB0PNqzf8zsUHrC",
-	"Ej5wC7RP3PHuzug4K+19S28FbanLLK14ZiCkzAsnHB/GpSk+PFhx4Hu+rm7VnhV131v5zncvj95Qy/c8",
-	"h7XohUceR4YOQX26AIuOFZ7itiNtAyuEoF3y7odT8uLZPvBvwaaee1lsKmLYLTEDR1AQmqDf8l2BCeHi",
-	"vWvEHL1Ov784cV2P7V8Hz57tv3K9j7vR9bn6a++38adffqX/+cvJq+n0ux+en+Xy8OaX339/cfnpx9PL",
-	"6f/6bjZUF0fXkWvJHL3967nrmty1+gj0Uu5G+/u//efJf/7106ka/HLRe3E5+/V//vh2+GKU3JzTCf85",
-	"U9MzSs+TH//2Tka3H1cGFjiSFliBnW4bVPzAlk7KXCEHq0EKmjIDoALq+Q6t2kl3kICsBDsvj/aPgmBR",
-	"s7xewIA/M0Odb+Ju0FJGqOle0bwGixA24/WiZvTdxzhyrtySzluq4Ya3hD6KI4tAvVzx9pdaSViRCTW/",
-	"vo/2qS+822MiBRa+YI7CqoJWwyj4fc++0RszM5Jp4zyEVxrB4lJ/FjKu1C0nzq7SaxL4ttU6uo9xoOvs",
-	"rh5BusK+alGePUgFjhqxn72JxPZMcAQro+4isG3B6HHxfMtY/aOcWg214qFoxWjPYZeh7PdepzMyT1D6",
-	"t0u/opodE80Y6TsG2w8i9Y/I0u+Kv74kcCSvV+fAbu7AJZxYjXrrp3+my+pQWhNqJ/kfbczXSSXLjh9k",
-	"80JO8ydfatpOWZUKxHLcOQZZmiJDzUoDX4VZ8btCUPrMbsgubLb1Gzqlon5FeHouWUW3XtbNviVFO979",
-	"0nZp37UGcuyCDglxS01LQAx2ABCjpCJoO5i/KytenZyfnRYOoAlVdMwMJEy/D59N+creT1AO8zZe+mIR",
-	"TrD0zTOM1HYBBfFczJbb1DHpW7G6H+qUCSYgbJyXUKU4OBd99wpuR/ktZ+CMcZK5xo4EJXD5mCwXoLTj",
-	"/r8W0bRT+SuUoTCfEZfNvKetSPSsGndbFhdo0l6sc2mTz+AikIenFi4gRB4NH1KADyO0BPdBbepmWNzt",
-	"x7uiOoa5vP+jFrgZHXQOnu909nc6zy47L7udTrfT+XuE4UlRZ/8VFObcgf+8sP956f/E/x10yl2cWgrn",
-	"fM9yQE6V5FpTYUj61Ws9kbxiVQZU3X91sNvZPdjt7B0cNQ3xvRXn7+yXvR+Dos7HepRe23YLdXH/9mMj",
-	"lkfkWba6VOFxHSKNAgTyrWDQYXIbNLIMh3hfdxV9vK2Rz5+4Ng0/tCeX1V/BheYuqAhPAeEqaKhH6csS",
-	"BQhcKDIGQYFFewWYe3fB8OUSDeGqPKOzNAWMPR5rx3QG0QwxoUXGhHuXC3J69v07+28AEEi0gJIRFajx",
-	"LyOdlgpZLYQ8zpNmxILiwtamzRUz6F/ZLEL8BIb0nUxn66HmZ41B6wO/Cwa9rQf7OIhqELH9FU5qzemD",
-	"omOKZd/R2g9zv76kw7Yx3Wt78M5tHP0kk4X1+vz7xXtuCdtHcHS1NTAcPfgVHF8Zxe0P4OTakdBt6L1P",
-	"4A1JUHt/8PS2VYw66hz5qNkiZUiwsM2ggnV3Y2pPvGwRL4u3gTpnZlO8uX1AJudChjbBgdu1Sf/3QO4n",
-	"Pqa2eV6aYMasM885X/UAqoVAtKCQUyLFMeGGDJhJRuD/EMz+yHbB0TTFKh9Y9g2kw2Pw5YFX7xh9Sbrq",
-	"az06eDmPaggud+Bxg5+xWPPKzA3qW+7AyfxriNHVcObl7rP93f1Ox6HNJlIWrG4VPtN5ID7jS8MIOf3c",
-	"0CbIOnw45GaY08IjvBkT+mBugllBqfPEQCY+CJhWJx9KmbZhC6EZmGoAa1qwA1/dAnbEmwmLT/C5Anxe",
-	"jLAwawmIvv/iHSHUKhJsp6wfsEVAvQRrElDz5foRhsnIDCJ0i4ITLlkOEuXkgAwVTaqcAQLF8TQaHKIN",
-	"1mG7BWhc4LafIP4zhPi/8BsGKWgoEmh/VVsT6POUmx12s9Am+oZNmTYYm7VLoGFlxgXzIWqSpNwX5ZU+",
-	"GwFi+GNiRkrmw5H7tQBDgHsLvLH7l33qgpBcu1fy3//1fxA1PgiM54NuOhDp5prRcDEkGaM3IDHBijBn",
-	"doGltrTPHkOoj30JY5yLus8QYgeN36qWYAwkmTfovsHHJ/YcX988mGE3YGl0dWSwEh1uFIlCCubKkK0R",
-	"ajpvx85pj98FkCUW2JSjcwgIbbbgHBJ8trkCemUvEaaG/r8x1m6haQGKaAv2F9lqhS0aJZfrWtrdNLgu",
-	"JPfJgsmKh6t6K1NuThJnWlh0GIXluwRbexz/kFdt9u/Ksdxh32+k8VEkMD+25jUtk7pWR4H7X5A8PT/p",
-	"dytPaOT6023P4u5u2ytkmIiNaLiSZeCw+OKaQ0KVRXf7W4sZYHf/4PDo2fO/R3FU76QNhoWRCxaA2Y9e",
-	"7O9XqVyxyO/KAurRHQwaTm1c+RsXNOLaqkdlGXeOKSAF+YC9rDDgEfLXO9j0Czr/0Eb9QMZDyOpRd176",
-	"HLxCXLAfo6CAnB8zArysEJaWKyLCHuZgtcct0uzatU0aUS7mM7QwcQvsHhzaXQ45xPvGRbplX3ORsJ5m",
-	"v/Vjl4nEkmvtalYAl3e99tBdzmiGOWXwXPOhoCZXbPeDuPTx5D6+NuMCfQh0zNJd8lfGJlgwBGTxrzTp",
-	"29FYiiHiE4qlXQX0wONj1rUyOKy/CLZOckPkYEAoLoaJ1PEbK8wZJsjV7IPQcswg0tmKSjTTEvwaLh/T",
-	"lcW4ZrPYLg2ykNBTeDUjtS8Vc5kyu+QSo2SR1THh+tb6ohpjnmVWxgIecIy5Ak7dSCS0rDAufTd1whTc",
-	"qqNdCyQq0DbQi4kNsyt3BUfm/h5RPeoXHuI1Ba3jD+Lo4JULmKCu1QZ4TXWRZIpFGFzEKxbMC8ln+HpV",
-	"QrtUvrZnTUBrMpIhF9VuHxZuYiek0vphFYUxGVUZt6upQJFU9kSGgqX9NgHIn1+YIflaIIsL6AczZ6ge",
-	"VeKnxfUuOakCr5CuPD2AOUhuKB3xCmBXAHnh+u1ktQ1Us/Y7O6/ozuDjH8+Pbv/lPvgqx564joYBzEdd",
-	"y8jswClNIHisY8mqvRQYcDmjhB11o+fJ/uDlVefq2eAoeUkPBp305eBocJQeJgdX+7TzavCSvUifJ8+u",
-	"jujhq4OX+y86zzvPOkedw85BZ7/T6US4oF6VudrLhvW5QjW4pu1NeM1mON+L//xUnQ5nA9oYdaPkIBNX",
-	"4x866f/6jyzyC2nxJOx3dpGD/x3b8/qT7KzHNX+p4E2Icf7qiSpmYj44+/ylTC9eiYHOa9pGMTpuMk8z",
-	"2qvWNQkbiV5b6k2zzIWHuEqfuuIuB56KSSVlxWTuKi+Qr12imGvvb6l3vbzUN95F7k1RRkoyZfT6GOxI",
-	"fSGL6it9rzm7rF8kGBAKDrWjMs0gDijgRQfx8rwso/R4TnSff1MefZRIpVhiyEgqzcgVkCggZbVC1ZG2",
-	"kg5J1YwofuMaaawG5X7jvg3pKp6Io3lYwM+3jgBFbm7Y5l/m+ldrYzXDTi2YD3MKbdPn4dyDbat4eAl1",
-	"27DOt8IOH7Fr4WEqFqaA9WbV+LoLv4QvKrquEt52z0F260TVbVHl9U0gCt/4i3qEX6v/uujngES2Wt/Z",
-	"fXKw0zm67LzqHq3p4QdmXDRWqM1fGazaFiH6Wf7Os4zuPdvtRHdTI6vNDx5Qh/R5+6GYsJIA6BKHwnHn",
-	"TXxHJwoT6ZZdJ2dmmdd8l7wWYAbmPp/YNXf22Y6WmBxVXYIYVO1Lv4VCqplIfUeJrXCwZfT+tUgfjtq/",
-	"FqlX3ja5cPdrqxwDqpOVPtyQu5Bj2+cCa5RWUnT6TQpfVPanTqbxfKj8BTI7MXsbKxB+EF5GoRm/tgo6",
-	"KG2WhSuagQiUY+J8IcxYdQ6+dcoy6JmxV4Yg49bq+rDwD6JfK33oG82l/VImq8pimDMMmdtlGdJquUvY",
-	"wNfzbTi+sSLblGWZnfbwg+j7UXsIzgsntiKzZoZczeaaZ3QxJR8be2IzB8QSTCruV0WffkPYtIJidXMV",
-	"gfHgFezH+EqmVpQaT4yrfgXFyfEyQ0q5xr4nd5HtoBtDhNpaUeGyG1GuNf13BiFZPuWo2sejTQRcnWrj",
-	"0h84xOTS1daZ4xIXoLQRLraeY2FHJg5M7iIP2tdkbtrpxSXiSREeBchjRRuXvud/DVN/6Mzl7H5gC9ol",
-	"v9oV+8puUAujKN6GCYCx+wDfwJqehgzpDSNakgFV6EOHuXaDwPs2Nw/DGNz92gN8QO4AFi9dMMAVGILM",
-	"wTysZiC5LlBy4eDddWONsuolF33+oKZJeQv1G0d/lpWNUbpuv6TX5ZL+xNcFRgPPzFdm5EaaSftF+bIb",
-	"pozs9yaBZlOpXRIq7OxL0oGlOGGkv5dgr6Q+FCLUDOzI1RgW/IJir9tcMx+yBeb0mnXiuM6m5mwhIYFO",
-	"yezy7eX5o1oktseGvJ3hXEk5eHBuVOsu1ZIci0ATY8UkAIGHQgm03RsJMFSrLq5X4l+tETNYJWQeizxk",
-	"t2PTuZI3TCMvpc4hBYJg0RCETiYY64UOL1pBv5qYqCsI46u5WOkPADzDJLM2REK0cTJvIU0HbHi4nUdH",
-	"l7qQtzJuzPVle2D0eOfuC2rdBAPo4VaOA5f7GOhymSvRQBMSZvsrYIrfjisTH8CVlGusXdwqD4Jjs0bX",
-	"Ud9r1ZyCPMQlicFBF9yCcbCtt/MJt7rPDPS3qcBUO+Btap5+U3gO8YQfClQvjJyQXENH6PXp+jwsejDa",
-	"KRpWtKsoLiBXE20XYUm1My2tBnkryimKCTatE5AngeX+KfLlZ0GJXUNUJ8jX17NleuzLYbd7aVhRcrKi",
-	"kfkSz8de56j2MrOChf83hHlspVrCaVG4+6lUwn2VSji7eEsO958/39knNJuM6M5hy2rAmgk/rIZ4p+79",
-	"1vIMDsR8RgQUeW+Z2z+bK4kQbsPgSqpmfMCggHwPv1+2Eh8ua2YTmcnhrC18tHy83nqKDwMLOafKFEgF",
-	"NeB8nJRiQ6qgai00pQd5KLEjalCOvdkEGyiF1vvbwmDexX1VtuUDvJO3DMnAg1dRqJbvDnnMqm6kSo8B",
-	"T6o98frYWjlhUa2ZM6OdrgiwG+x9YCmtMsTIlM4sGllqAnLR73XjiocPMOPTawjJK8swYDHOK8XotXY1",
-	"SdsKJJz6Qv2PLhyf/AW8w47EdKM3r99VmlvB+Q+gJnV5Zj04s6gbcTl2ta7TSpI3FktOma+6S06GNGW/",
-	"280C8ehWhrK3zMesZ8/ZLmageEL33nA6ZjOMcbN4znEdesQs14viaJxnhg9ykWD/lTWSXHF1j1NKwV16",
-	"APOgk8cXXkmhVv2/geXYqaTSn2IOtVuDpgPVvVeqleCFraI4GEhUJhxvNWSmwMi7UWnX1HmMqtB71wWg",
-	"Fc+2WGihc/CweFt0kIBdro/F91d3oR3PSoH8s8lZXMAbsfjCAqRZu8QCfrm40MK5vex4nkVCU5xqWSDX",
-	"2MTHO/f3sLmQC2DfKwfYwf5C/d16rYWXhWDmi7Gvz00Rgjblptuuw5DQCU3gjo86nbWFskcoutCOKZ9l",
-	"fm+t1UtLxYW5BlRBxGlnLv/EibxtmblPKblPKblPKblPKblPKblPKbn3YyFakoob6IW5Qh7uXaTjFeWD",
-	"DbJ4m3t5SuH9p0rh3XZO7lMy7lMy7lMy7j9tMu7SJNzVWGct4fZ+2Gaz19hCp3npyMGAkKLXXrEZq79i",
-	"57Rj0sdi1H0CvdexY1k9LtA1cNTQ8plBc+dKPlOlsi52SPOqhSUHx+TQv+cjBZ2kucCMfOo9lmury7Cl",
-	"Ni0YD6PI+iy3I4qq+AYSQ6sbXaCX3bB7Lo5vDwPNvn/4CR1Fc1ZxzDiJI7jKqBu93nE/uK7bgJFwrXYx",
-	"A/6p+LuizWIlX8jwEQwg3HWUe+cekcojOeFJ5at6U7P01dX+QXJIj9izaF2Xkr/yFrOzA4eKIe0Uj7Ho",
-	"EbjMqObeL16/jddyEf0CdGHxu/DO9u129S7JLRK+79aOSfcOY3MNsR1VG17Z1f0u9u8VDFJu1W8smC2w",
-	"l59UaA3XNdSby70wKDTGkP4PMjrYMovQA9z010cHB6TPBWIMBB31vzlGGxg2Jk2kSlmKZJFD7/KZlRFP",
-	"kCTa4aziR66sNKIbrvErmlyvTvxWstjX7YofhF1xjIVq4DQg1HAw8GGxVgnqAy73YcrYErApEC58Q+UZ",
-	"hAhSq0L4urT1oTDX3QWAh8TjqmdgY3K8fQ+BD5F0qXYlWUQid7sh1XlE78EiwtfuRfgnJH7hYFyA6iJg",
-	"HL1sg0Hs0roQn82IjdtI4AKRa84Dt0Kg4leajLg2Us2cGwKp2iSzDDSNiag7PpC/kzFNIU0CGu6iIII9",
-	"dF1uWe9G8vTfLDz2txLO+HOxs59xY19WkQqINtI9Ke45urGYJ4qjctKVghnDN2ukbFlD9aJraylwyUlt",
-	"j9yBqVEGYx27dDh6YvOeFMV9VBcbPWxnpQYifXaRgc0ohPmwQBQW7hwLEQwr/AFtsAW2xlYwpRkTKVXE",
-	"XhKG3FZoZxE0GM+3UVK50FUxDzK03S9SGMg8gyhUi+0WqCuBh9RHW/CK+AelA6DRvF1KLT2tiIJqNnLy",
-	"FFcq4gVMsNKuFb3YgJpHDWP0WDmUN0wJDHMqQ5ukscTme5Yoxgjg0v7+0Rax9gXg5n60KcI9TiBi8/6C",
-	"LScRyP4MIYkIGvN6ZwJZcR6z5IDU41LDZGYdeWv1zk6eJowoKGI6T0bE/jILGpnm8e/+2z39+RhnvD1s",
-	"uQQPEuZ0fClhhU3Weh+cNV6tbNXaOLUHYubaNbLWXtiiViRw32h68YYYiMHSTotzJSSFJGOpIIng6LjZ",
-	"Vsduo9ZTp9qJqmZzZplmZCpzy6JB7BhIlTDMWJinEXbcOzPpO3Yl2ZCf4wmiBgIuyIGrt+ly7V3E4qrI",
-	"+4vk6Tsc8oGtIyuQjc85yDLMNC/pNQMLYoCAWIyAG/Pq4mZMFP36rVzTqiKIehYwoMwYVr8eEEomTGms",
-	"lXZ3E4Nbx1P5yzuXv1wQOogX1jI5lIzcSvgkRmvKrC2xzz1aMQkR0nJ78E1rs2qZVT11I6taAa2O6/2r",
-	"23pXe2nroXpXe/xbPdNkk5qji8vL+ZKkpWC3f7BzuL9GIdLD8gBP/r//V2tKfpa51hBpJ8EjmFDNplJd",
-	"Q1DhnQRJD5wrLayzTZMNEKaHL3gK5LDdUjMdySKxPZS08jdtof1ezDS19EykKJWoMuAOYeOIe7fW39oS",
-	"zbiwy2AO2ddCQuTZUFFhNATfjzXLMDLMjv9NXE7lqqo1G3Y4K8uYipSCed0oyrHelyZjrrEehyKIBWnI",
-	"peWML3ATj2pzacfUEJqtiSlrIsIjWVDwEv6MLbE9poe76FkMcEA/j9y1JM6oyMGOVpD3ttYEu0CPO5pE",
-	"njjiQ3LE+M549/n0017EKp3tpamxbJVPxnfstF21UYygKF4a6JM9ADnWheIBc3OOioUcbmFH7U0527aD",
-	"NObRrvN853BtzvQoMRkLGNNnaGxYyGtcRudITiGo26MN16BObZ/7bFZ3f6s2Rax7brV1qP2Nnbm7jb73",
-	"TrJ0wmu1ojMVKRnRG0aMJFfMVwVmjXbedZxuwUgm0rui4+fVzfhPhBhQrXiLIhjm7f9pgoNcPj1u6ikw",
-	"6Ckw6L79m+HyKJ9DeE8FFT670J6MD9gOFJUjE4+rX1Boj3PY80bZPZILA9loDHMlIZUPZjkm1AXqWNaB",
-	"WSqWcmKbE0hiZIMBS6D/SJlpWAQA4fA4FpFiYeTPBrXIzl1hwMezKrlgnR+pSHeglykdKuaj3O2Bun4s",
-	"swrKwf/3ZB7GuFdrheZUzuEx64OduwqL/8whOU3asJEnEanKfcXg1LHms46/uVf+FG8HuL/ECJoloPmY",
-	"YTMV2H+KlVkeK3MnFvgUJ3OfXO/LjpFBoW0rgTFaTtp1dOwI5chyUxHfgk598fb8S9OlRT6+Yuq+64fn",
-	"zka2U/xrS5Ex2lCTt4WHFA9XbLf39vwCv/hM6lBfvD1/aH3Uok+7Mgq5plSlvpqYGJKJkglLc/XAiqll",
-	"l6miA+NVPSwEdEU1S1FRBfbm04kryyw4XfMVd4xY/oZMYFQuSH8iM57M+kS5jglQU1DvfhAFRy2nbeSO",
-	"lANB6gpNeWIwGA/CmtqjFy7ePnLzMNgzFuvULJMURKMMKFX3oBNHU6pEb8JUAuO9tL8wPhxhLcgRH46i",
-	"7kEcZXIadTu7z+JozFIONWwAln3lgYu355BuEq2DEo+jddobCeDh9xYGv2xlE1A+aEH/3iPYJki/hEfv",
-	"+YzuBeZ0fKUy23ENUWMypuqapaSP5eH6/klc5WZTiqUXbyyDITNmgnrqCUyFaHc3wl+iDp1MlLyhmFAM",
-	"hZb02I1Rwq0z60IkpOUXt3GUZFLnitXfQ33WvwZo2dP5hKkbbhkLfGcXLUzPiluKp+sPMMmoWLI6Ow2o",
-	"yX/4ZfYEY6nuDWSWyWkvn/iZRjJLe2P6qZfSmY66hx1LDrTp2ZOkien5Jr5R97DxZMyF+2j/yN6GnDDR",
-	"s/oQF72xFGako+7zThzlIpU9cFL7p34qt8om3Xp2J7pVHrCVK8BA4Kp6F1VSysrm5aZpYtlBxtIh641k",
-	"rlxdA7tsYeHkKI6EVGP79dHLOMoVNn8/OAI0T7gVVYMfHlS+PDx8Xn764uDWBcXMegMoEwmbGjCWWnm7",
-	"OFsgl0Ps3ewo0BXVPPHdn31l9kxa7sZFz3vA3lcMih/jaJBnWfWbSFBsOMANd/xfMYs9dif+ApGz9HBw",
-	"vE93vFF333KY6tJ6rqBGD2HP7lwbabcik9xdxEvYD9fX5U1Wsc4fof2Was2HxaHuxxFoAD2P99VXC7B2",
-	"p/YCscTf762DldBM+89fNqc6bJsK3m3OZaGnMhlcmIfH0IQvDlaez77anM4iW2W6F1hlwxfe9Bxn9SZc",
-	"QAfPxA9W1mot+cVLeexzUVtbReB3WEKYESTx1YVvX/Bdxj7vZK91GnCQE26DB26zX8OR1edQa7So+sRe",
-	"n9jrE3t9Yq9/EvaK9qZuBLaMKKAZ35unqUWhtXqXH+2LYMgPbpO6a+AwtMGYVNrvOXHCl8YD26u3Nrns",
-	"OPt6xd8DTe5dsd5Ctw17exaYn8K16trCjjcySW075riJHuRrrGPtu3p8E61nXH2E0OMWvPscHTjtlqGi",
-	"jUxBtzYzAoHn1UPwI3pff5C5ImzGdJdMR5LdMEWmShqGEUTe1JxQIaQpMM5e2NdHBwff7JKifHHhRuWa",
-	"gPinGYQQW86qybUvH+8orP33jEyZYh+EFcNYSnKRMhV27QqJ68AcOQE4XKxszAgXRrrZXUFfbX8eS8vF",
-	"KtQhZHb2e7oTlj9UKPOTpvGkaTxpGk+axpOmsYGmUVQ0f3RV4+xzNPwVwkhD4jnPjRd3Koz2jpJPygeD",
-	"9q44ELnMBwOmvHvbdbGpebenDTNqjO3uyNUM/1EvYr2WNdBOHhQIWlVG6BouxxOqGCgWbVX1cR9rlSy5",
-	"u6gAMqursj8wlstb8oRNypCpTCQX8CDa82xnD3nO7cd1oP17e68tyjXeKBMJ0w8WvHHqrsRMJWqb/FFV",
-	"Y48bvubzknitst56USjCQjvk/kEHntgCuwWtBUFc6zSogPSoYnFLoN/12tOm7LVXVe7tarsg/scO92Li",
-	"+CP57//6v63t6SY8aWvA97xzn73pXO31o7LIjmXvlh/3MnZTaxxxSjUj9gkpnri+EQmGiJY9I17R/aRz",
-	"dMVevEgPojtm6xTF3MOhUSdZRvzNPfWRCMZxFQ36/TktrJm+WUsabFkwHcmM3VcTmbu2j9lq4xYrcWvf",
-	"cIxDSJDr3uIsX/CT7+DyrvJb4WOdKD5mSkaVJi6ognm26fTQXhHY6DHxxD0p4yFbMfHZfnIw6NBX7PDq",
-	"KFob6Z76ttyxb8vWerTU+644XB0vDqjCQk1faUITyCUo85OxUTKkzrtmep5dWd6K/9olPyBnPTk/c42F",
-	"Y4gItuAZ12to24F1IidMt5SfubOPeUlRmHUqrNSbqGYFwEYD+7dLMh/xia5WgXPIffIXSDvaoA4OfuJQ",
-	"24lgKSNGUaG5ISdDmrLfo4alx9WgsSAGpzuXg2PXW/lXxXrbUuDGUexeYRoqfyqm+BhHUrCe4WPct/aE",
-	"aePqxAU9OlyjXEgb8UGw/nyKEgQJwa8jSeiYnP2PCgW44EOxw4VD/6C3yOI3YJMHy93Vmg2tk+Dq68o8",
-	"vn+ngntUrVNJ5pGqyHw5hTIW+nGKCkWeMQRh1PEYGHVPsRt57QJeQx6Vdz+ckhedzqtd8lr4xrVMO6eH",
-	"c0+4yiuO7VyxTEIfLrlLTkr1DR9yXXZbPeh0iJESlb1+LnQ+mUhlWNqDd3tWN+p7LbBaFOaY5JqRvt0E",
-	"7EHbrcnc9OdRArd3ab+KVoXtTzvT6XRnINV4J1cZg/5eadOBCSN2o6lWPVT/yjX3RtwOGrljwd2sjgTv",
-	"2I2LEXfC5Rro0CwS5os93tCMYxX6smlsoa4d4beLgfPtSW5GryGdawswXa+yx2+YpWl1KKLJdQh64+jT",
-	"zjCnkBnumFelBAwcTQ2+3UUtAu/nL45e7ZI+SkK9RLGUCcNpphH40D+nZ9qwsfYdhK2YDikkvjLm1Yz8",
-	"eHl5Tr6jmidEKvuDH5JjW+kPwv+gWaKY6fuiC1cynR2TPrDpPhnTGRFUKTktRDr0LWJBTpbukn4NtHCZ",
-	"UKa360pEV4/yg8BCpVIkDBttlY2v6z3zPpldcuI6SgOKsQbKx+SKJdQ+qdT8NFNpX1YaizyYEWeD3Q8C",
-	"YEVDwSbs0ikHxJ92F1GeC4DLnkPLflz+BFut/oCHE9fpBLyFdCL+IPq5sFcuFf+dpT086v4xOersl8O4",
-	"X9szdrZPKgogWEmqOrCCbA1MgMpoR2XKHdsVz0Fs5ORJq4RSZQRTXe8L06tTIDiD9YnPVngxnn+LgFhQ",
-	"0g1I1hEmEa3wySkc6z3ROmYsjjgguwt1q0jsywyvNY2uboDdSrrs29pavqi8WatM3XfSrH0eRzvu/7eU",
-	"MGtftXdZvds2I7QddeVy7zVVEN5sW4dL6/JVznyDLcsb9GO2YS5M4M0ezDlU3OhGb16/W7GA7TqqsLcA",
-	"KMm1psKQ9KvXYM0onWBiKB+4JFYVNR86B7lGotqN2LJBPTxRrFMVUK2X10MXEEClocKU2LRE1Ns6Tj1e",
-	"+m4TZL2tzAXmzFvLVoTBjcDncfJ1a3fxZyxAXseSoHZ/kqaWPTdIfRuehASETeqN+0pkXBMedtw08ORu",
-	"VPvPQazjLYH1ZaOZ5edigFpO09FRsjK0rk1elxTzrobbhhjCYpvrLukjHPYJRFoSxQyHYhOmzdx6N2ax",
-	"9WLe3puSJDnjWZNDbCg3PIJNdind/wytsyuQch9wvy41BwNLe5ewQSUmTDt1ptLR5ZqxiTPkGDoYHBdB",
-	"LSOZlbE4VgsEHceXUd6KcoiVmp+UwvtTCl9/oonxeiFNU8V0m/6F5KElHung2dGqKmhD9UtZWZnjjtpf",
-	"eD4A2yLGZAWdt+nQfNAIxTYFdAUZZok3fCTHrLeBk3odL3rTb57J5LqSerC6+7npanYDbN4Jlw+F7nEM",
-	"Poegd6r1VKrUYslDKtWWpD20Mg0MYGFFr8Fgjfr4i+pxFUElmaV9lvBBmBd0azhGJ0TRnaJsfuaq3Pse",
-	"E/1d8iv8YKw6rKia9fx19asNHeBSCRcfBCRDUpGScY6hbYIkIym1q9RlqeyxF9hi9IrYj9GJomQ+HAFb",
-	"zY3mqSXZOscErIow6Igj4fqDaFoIsMYXrhAERinJlNFrX//Lol6lDLaQWO16Ga9t9zT8TT92X7PFtKZJ",
-	"B1oQf/5+LS1lN0yQVM2I4hbrorVw63EsDXAff0YLA5KOdssCQZS17HVdMlKVTle3McxIKgGBQOxcikEh",
-	"04NDnq2aHJ7Y82fDnuM74uzn0x6tnW/7xvQbI9+2TSeHZRwB9DeF3krA9TXkKTlElbLrOHLJTn18N7ma",
-	"1fuAlsokxJATmmmJIsQH0a8BZZ/893/9H+JajxpZia3YJZf0moshoVM6I7TQV0ECKUIUXLsoCEqyytmM",
-	"cLMC+w+UWlilqdu85SjA5xHoN+Pz2zYMhegCOdNa5gOZR2uKvo9gD2rlzp+hHWgBwy0KLmyR5+6V6vf6",
-	"pRcWllOAkD+aZT7+xxXuxHbfyjJDQa5ygwXtgXq4fA+LeCuTEwxKch0WNcsGcxUTMCl5UQO38gjuhm6f",
-	"Vxe3PwvQ2+tzQZyNqNT1gV3dF7CvAbFzAConjpm0gKd6As/PFzzfTizTF6XdY0i5uCOMamZ2Sn34foky",
-	"phXwgdGEEqsO7JLL0sAC1pSmIaW0dLgQbujepTEM7c7EG9FgiV2lFVM0M+f+5L6Q7iRbtoH47b+zZ/Ek",
-	"aG2E1BcYaOkvpgDBLeC1kWayZZz+wSKbHDNQfiy+ZVIbkrIb7myiiiUSYjlBWXfJGFUisDWJCyaAsG0h",
-	"DeGC5JotZm2amcu3l+dPXO2zQgDoyyMF24FOju5Wp3R2JwTw6rBeaOejumjPZL893oYb+bKY+cvqy2MH",
-	"yJhxbUXu1adcnQrcyNW/14wudqfdFlFcPn6UyhaVfVWsiUfbjRPbP7Co4nfahfzwnhz0EinSPDErxoZZ",
-	"BOitY9/FPBXoq4qjvoBRD7fov/S49Jn5MMGK59GcyMGjGEeD7PnnOXugRrn6imFqHcHqQ5Wm/UWulmfL",
-	"RW7msSsKWRWQLRxp7xUZhILNXHZSiXiPGZXcjn8L8aUVtNeG3MfxEBan/0/mJSwa1Vbo/hZkiL0//D97",
-	"60cnB72CFfS4Y42xJxazNk5+4X64DWB7Ex4ThyJuCi+TAkzzUteEQuW9htCF4WzNOrJrhbctcQHOsaqA",
-	"kyzEtVo0RIThzVnXtl1hc+D/fGf/YOdwP9pAgHoET9hCLvSFOQakUiwxG3IWmFLdtBWz5JrgY0silb3q",
-	"PYAhN37zgx8ZzcwotnobWlTHzFCrc+yS7xiElJkRG3chws0onuh+TPp7csIEnfDdGR1ntR/sncIPqUw0",
-	"FKZwaHwBhQQChODXkSSYqe/KArhdd8nf3sQEm++OoVbTm7+8jUnCb3hGtEw4M7OYTBTWMtcsMVJhbcI8",
-	"swgakxFsjQxowrEEcGU59Xjz+VWdkDHHkD+Ma+mCdmpmE5nJIbejZ3zACHSvj0nZcx2tVnlWmwyrI4Wm",
-	"uUTvfWm/KgxU9eoLcxVO4sICFjesHdUzd/nVAVUdqya4wXRcCvhFqQSunMOzEuxYGRvBNKBMVxeOYQlj",
-	"OoMYpy5xyfmEDplI4BTL+4Xab1wbnlS3UNbq0i1MBE08MBHkOmLOS4xxmVCvDrbwWgwzrkcx+UExkYxi",
-	"cqLoFU9gtxcTCwujuKwnVkR3juk1c5Ux2bh6pWXxs3belnUJQ+ulT39I3Q+u34MdGP0VNLNshdprpRk2",
-	"kab2My52yZlxZSu0q8Lh9umCT2IioOI/3hkUza2dYJ46O1ATwt0WJXzMx6wLML0DMI09rV30CoK3pbF4",
-	"RBYVFvYtmYN9V5z19uPt/x8AAP//",
+	"7P3ZciO3migKvwoi/47w0CmJmmqQYsduuVy1rF52lXZJy97dVm0SzARJLCUBGkCKRTsqoq/+Bzj7Dc7F",
+	"jjhX5yH6TfpJTuD7gJyI5CRKqvKSL8oimYnxm8c/okSOJ1IwYXR08kc0YjRlCv58JYVhwvxIxTCnQ2a/",
+	"SplOFJ8YLkV0El2NGMncr0QOiIHPfZbpKI7YRzqeZCw6iQYqiiPFfsu5Yml0YlTO4kgnIzamdkwzm9in",
+	"tFFcDKNPn+Lo9RUdhme7ZUpzKWIykIqcD3Z+oiYZ1Sa7jvavozXn+1EmFCdpzvnLiCkG+xJsShTTMlcJ",
+	"I1yvOcPPVM1Co1NDWKZxBir0lCmSsgkTqSZS1PZ1liRsYnaKy1hn/k9xNKGKjplxN4uDtV/sj5VLHTOt",
+	"6ZDpE8LsuauYUEWkIsyeAbdPI8hEcSToOLzUcmlj+vFHJoZmFJ0cdDpx4KheMWEUO/8+DAAJ/OpnnlAz",
+	"KufF37o8XXg4A6nG1EQnUZ7Dk4EVyJRlXJu3MGwQ6Lk2MaGacEF6H3cS90IvvC7708IlVQ7lWcfelTFM",
+	"2XH+16905/cP9p/Ozsvuh2//KbzeXGmp5lfaE+yj6Sbwa8/j58Rea58NZHmKv+VMzSrHiMO1LHC/E762",
+	"tgvzOBM+mjvf1XnKxhNpmEhmf2UBFPuJ3jBNKFFswqghmg7YKaFiRnLBf8sZMeyjaYPjytg7dvA2OD4+",
+	"jqMxF8UJBdc5QFIVPCNL74ixxGBKNVGMpg2SdggkLbzIkgiuBGD7LdcnkixP2ZU0NJtf5CuZC0NolhEl",
+	"p5oYKVtgh+MwXQPjVJeQsgHNMxOdDGimWbGEvpQZowLJMLKOeTimWdYjNE11hcNY1GO3TM0KDtSypIIh",
+	"lWthIh9HJ79GNMuiD6HT+JGPuZlfyHu7eQoo1DYZvBjc93EntvfAx3ZuoH1jLvBTCTFcGDZkCmm2Ynoi",
+	"hWZwJO/OcjN6lXEmzGulEN0TZND2TzqZZBy52N7fNbKyAoL+iBi+EnFxSzOedhMYyEKZ/aEboLPwAOGa",
+	"CGnIjZBTQYAXSkVSnsK3EyVvGeFGs2ywG32q7vqfFBtEJ9H/b68ULvbwV70HO8E9wDYbZ/zmFXn2/Ogl",
+	"0SyxX5Hj3YMoroolv/zyy44dggljdxwg0T/IqduAdos0IzbWLLtl6zFuu7zKcu905ENFF564YgPF9IgY",
+	"ecOEP3h49X7P9lMcXSjZz9h4wf4m+MQ/B/ZpmV+5zcjOaSjPil39ljNtSF8xemOFGoCgsVSMqDxj+pRo",
+	"xgicid71p6Ojk1+LgYvbqo3MNRlwlqX2oPwT9v2JtChkz30PUPLTB4uo2lCR2MFyJU4sLznp7L886HQ6",
+	"nR3457n954X/6P6jFo8NNbmOTo4ODuLIcAP0OLAvCrspOZQ/ML3nz2XlK/SXEbi/SzlmZsTF0O56qqQY",
+	"4vFZqphIcWsxQgoNwvEUZEuajAjugYwZFRqom5sJBMGLc6Qp9sNEyQlThiPBSRSjhqVdamqcOKWG7Rg+",
+	"ZvPsuLHcP+Z/5+kKXD2OMqpNN9fF5HMyuSDcEPsUGUpDKOJMTIyEoxhzkRu7vtUWLZyYN/8DM1OpbgIc",
+	"6dX59++JomLItF3JmM5IYrmjnR3xl4kUQJEMlByfEjaemNmJFTws4zBsrIMzui+oUnRmP0s1pIJrwMHu",
+	"ioc3UeyWy1x3NUsUM91cGJ6FaWQmxRDWjI86sZDAplH/WO0EFbuVN2uCik7kBAFt9ePAZc7v5Z3IZlYe",
+	"qGhRIE0N+S1ekMytuC6QbXFRyoNyQIBfz02dT9K1od8pp7UXuDDPjqIAf6+yoV9RDvbvx1Xcqy1lHiIc",
+	"+BbnWYHaUrKR/b+zxNglFvj+CmYAMp+m3I5Gs4sK/jsprU4SGuhd1+U68cb47jGwqRwuFKrr+FkAUWWM",
+	"49CSxvTjOT5b+RkhLI5QKXC/W+FgQxwMAHdDx1uyrjEX7tP+CotsANMyGFkIGBfOINC4eWpobTuLOFjJ",
+	"VAI4XNFJl43zln00Tre1A3nVZNErqL80DwRWX596yRk4VW0hboy5qH67vy62iDzLaN9KFCiGfllo8fAg",
+	"Pn9fecrNWRK23PUUS2lieidWhs6Z9vYPoyjPnNJCplajYYpqloI5x/6ZKzB7TZjS9uKJBR6SsjEVKZg1",
+	"ne7IhWaqJM8gnWbMoGGOolnDLiCgYLqVf2dFx7BBYMCVNiTj4gYZWSoZ6gMjmdmhm4CGYnGAg2ZcMEe0",
+	"QlYswWrHEubt1Mv8budjrrX9MY5oZhhK5ngaDLctVeq+xiOwZGjKzUjmpqtYIpX9KRmx5AZEpG45TOXL",
+	"XIDS2b0Bw4uQpmtGrCuk5YTJiHIRPFjNfpvf69t83GeqMFBzcVOVbFbk0O4cCiXkQxtAvir20GYw14Zo",
+	"PhTUAKjdgrTCCG6qebcjqkfBm71hs+DF9m542gO75N7ulGXZDhzj3t+nN3rXam+9qP3Ylp5JHBULn5/5",
+	"dXpwfLz/MiZ9qtmzo1xlcbk7C2ua9KZ0ZtURq3siIu73YmfTjYlmv8XEbhhENTsTSD0xqjFMpCwl/Rmh",
+	"CLgDxsK817+3quDWuGh7FjGee3HK1X1XZ2gFgte3QZ2KFsRqIf+s0LVPsX1JquBd/00zMMWfXZw7e8cp",
+	"oX3NrNoh8dz1TBs2rsJ7m8yC09xwEQKqXDPVi0kPZ+nZSXs4dBCe1pGak5HVo9IuqPMBXestHVvqLbL1",
+	"VKfQec0RAmYRhRuNwHhKhnSiCVWMCLv0ID2019niLCp+Ok9j4s7f8nA7ISV/l/3gePPiZX3UN6DMyzFq",
+	"N/aSUEFb5U4nuZpIzUI69Cwm08K5VaycUH2D9oOwWoQEfZFibodzHLfPRlykxTHoKrtdQ7cEQ0srE+t5",
+	"607h4UANsLiBlnMv/BLzo1qhrDTHTxU3hgk7nGXsxbjlmcGjjunPk6McKEOXh2D7l5ZJqpC+9JLrkB9S",
+	"LEFzrOB37AlR5RjqK51Dy8WUbhtKQ0k2t6c1bKgH2KX8aMWEBQyc0YylQEPmePZC3ACqU7nylRHBSwIN",
+	"k+APZzsHx8/qjBb4p5d1vFWHm5iM2EeasoS30LaKtLixiLCIm/rxASJbT/5npviAlx75+uH2lbxhq7FQ",
+	"FLAtLxDGSuLltgqvE64pgJmX5f1qRwss8QIBtU692mUlTywDBiugVJrFboLpSOqCbFao5CmKPiOqgUt5",
+	"ncaD3SryGuxjpeMCiC8EqJVeqci6n6zWVs7WiCeoHCPlhXTCFeBRTLQcgxFSQuBDlm4gn7s79hdaOf3K",
+	"wsIwZ0ZS8d8B3i6ZumXqJ2aoJ1516AMnTteOobs6n0ykcve7hmCidc5U8FErpHdzxYM/em/g3WZX7NYF",
+	"u3S9ibpltrnnujQ3o+6YmZFMN54fzQYbv83ULU9YN5VJPmbC0FZPA1jhF2+x/sgWdteESLzoubWEL6Fy",
+	"+237DJzeArCIW4B11Y2vBQMhxMJAnpASlDCtu2OZLrT/x1EZWFMG91ReDgFIQic04SYQCHIB9hwdJJLo",
+	"aWy+8R0bcqFdkIFiA6aYSAqDCa7nhJz95d93Op3O/sFhULmRuTAY+rWImL5yj32KN3K7rexWw0AJvcjo",
+	"xDHIwoctxKtJb0WsV+BOMmq4yfGEy/3IvF91mApQzZAh33Ix7FLFaHd8UIGLyoVlUgzXGXNMBR0yi0kA",
+	"Odmq0Db33iJ34VJN7peRJCoXlpef4iFTQ0kihVEyy4BULNfowrD67tUPZ+QCdhATOaG/5UFAmYyoZqtu",
+	"PuMDlsySjHXxNfAt8jFVM0tTZCaHs1WHKp4vafgaqO+pITwU4gojOXWxISGDlWGLgcliVfd3KVgLl+AZ",
+	"My2Du33xDQhZ9UiaG7pv52McTalhqptxo5juTpjqpnQW2uKmbkqA0sLv5Klg9ayr5Kh2kHGdQVQAxsNv",
+	"AJ/b+c8rhy/zhrjbAB69oZlmFcMIXhbRU26SEUtdpEVqucAgigPqhEfPufthH42i7T6lduGi3BBEss2v",
+	"+RwVy4RaGvKVLuLh4soOvtJEToXbGDegUeAtBLiEj8JbzLFS5uL1MLqYtQqSMGBQLSgDemFBFEP70CkP",
+	"C46CcYJViHSAhkcT+3utTbsYNrbj6yvhKaBhrnmguKKgx6tcNhKTJljbn5vEaOGkJYoEyNCAf2RpeE+t",
+	"TBAhoeuXNw/UGEMVJLQTngR/qZC2kBpNnMPTgj5GWi828DuihCvx81bJGu47Lk7zw9KbWA2IGvFVXv5t",
+	"IwirXZyDljhkWTSSoBkvJv0Zcagyph+r8xw7j3IDvBsbDmDdwnPZJLpkm3pB6Wo+WM2dXVUciijdfYgD",
+	"rATqdhZpD9Ww/bOdf//wx0F8/OmftqMVbCLhry241w9tPf/8MjG/ONOX1fPcedlZSQNo3MjyO1miIJTj",
+	"vagtBz4+iPbQjOkogef6+nJFP9HqykJltqPOn1YvKOG3muSwMIil1BzqILYMvppaxdoAWlM6GvLc2dsz",
+	"4pjUspCainay3ga2pLmUR/5sfYrRpoSseZhhiXAz1WMDBWMLvi9nKfuyouX87rcjPn8JrL8lYK/Kdr5E",
+	"/tuyrTvw4xUO6g78eel6N+axbfxyaaRmiP8tfumL5ofL73dN/rh8wBq/3BJXXGHWL5dLLttcu3nhwguD",
+	"d88HSnLlDUNzNquBVAkjRqaw83kTw6q5A9K0WCLuKNNqQ5XR3ZDdwVvcvGnNbp840aJ2MI+RWRJHt5Kn",
+	"3TJud340ydMluVVTqomhN0yQPk1uCNWECszSWzFeZVPDsRfAytMvoejDYpDdyOiwJpQtT3m5R7A7I/ag",
+	"SJ+ZKWOC7L/sdCDS52D/5cvlkNe4kfmDXnK8W5NzL/xWvyRhtzR3z/uJaynoDcE2HOjBwojZ4ggYqHBR",
+	"keo+MJDMYie1/7RZ5xpG5jvL7SokZzVZz1K5i4ntDKO3MsxgG5v61HL6W7Lbu5Fee/tgq+m+kQCeZ0wT",
+	"bSzVkBj5DKbcU0K9IyahgjjnCWTNk35uIPUEfWD4XZv3a1W3QLiiCgaI4aOa9Bmmp8pgzKt3I6zmCgsO",
+	"sb6/4dUIU36nlktSMXO52D6wU2OizgM5IGogMB8mSTUP0KpbiK1kqV80Bv/GRDE4sxTSlSFUVCpiR5Sa",
+	"pVD4IWzHDsUivGW3TDnHgw7i6dqu0DC8OKfmIFdmZGeUWT4WGnwd/ojv6ELdln/Uiw+NhBkxzLgexS4c",
+	"UoLnWZIxnRQAFdRSaVimPvOeadKroFs436cl9L0sdwVDlVKgBYulcN3wxRaB5QiLi4B4G7KFG+oyH1tV",
+	"fAX5onF62ZTONLFk/rQ4fksex5AkIoVPLIiW2gM2FzGqG5hXwLx1bD6Rf0wF+ve0c+4H9YJW6vznpqYL",
+	"nJWlH66x88t35HD/2bOdfUKzyYjuHNYKMr19/T6K5/19hwFvX1PuL116bzjL0qKuzPxVtxDC1lTPovJJ",
+	"czP/evnuLXG/Ei5ckYy+TGdA5SkpasN9pRuEs013cFMVcT4LciJ/YDQzo/kt+soqZV6pvAkXY6qlE+Bb",
+	"oYnOxxOpQjl3Ro65t+/6uSZMdZWcQg5r1pWqKySAXzCpFC5tKQHC+V/hsxsGcvp3+rOVtFJfLGcpJ60Q",
+	"gXniIQeGCZdjaQcEsj+QuUhDHHRAeebSP5efxrnWOUN5NFvxlTf2SXhDcD26n0DYMZ1MuBh213y8lX6O",
+	"Hbou391PzklhBYIALT/ry9ygYDZizIDdxcoEGYuJzpOR/cKJOSgsY66imUsaW+NqmlxyouRQMa2XWeaD",
+	"TrnSCI/cv+vyT4MZRYaqdRGkpBrLd3iJzz5QPKUSXAy3iYtuyEXYuKmRbYxUu6SMxcE2781hbkEDK+BR",
+	"kJ/K7j1gt9PnVwC9a9edcTX05vRZRkGVmWQUI/OpwFJLJGFZVvefHwbNda1JoCNGsObcqZUBrUCdElfE",
+	"gCRUs5jQJAFF1SrTk1wkJvdpGs1ZlxTsMFQNsazRKuSRZVBMDJPFFsHb0r2HIsYK0qOtNPxf////i9BC",
+	"rTCQJMCy1EXaxfa4nXxEXOg5JiEa9hGiz5S7H2403tF8/FnNjNoC2IUm4U5qEXh5Vt0sIQk1aVnawwqW",
+	"N4yhkuWK0KH2Veb5QZ2oMSa3+ARKS2t7Dql6MVYiUIxmROXzdRv8fGHEd8m1LT/iFOEfJ0omTOu2nxWz",
+	"59H6q5zqVjHfIXrAl3fDJ5OWLEaJmjeYjsJKRy4WbtaiVLdKPZeV4bBbqB5DXB51eXTVacvTLrdSOajm",
+	"EtphC1EvnMNNHVsG89kQQ5C9rOkoKlDnonyxYkOuoewJ+jjsO6LrpO8BHfNs5j9p9tEq0VyZUdeZ9lEJ",
+	"ExTRHil41QY9Ql+UTx9Dj3Dls2PTcTSSuWauqEzxd1exDIbWIz4Bi7Lit36h8IFmXcdDxnyIWfDdgoOU",
+	"X1VqpmjDhSePt3kmmKJ9nnGDYTeJFBrrkbq/XIoZnJgyYLKyQrE9tzHF4gd8KKRiQYG9IknOGxUY1Ghl",
+	"bYb5RKb273nRTJOUJZnlA6ckYwMoKoe6q/OXpcx4kApUa5m0VuL70Q8mRcIKVCTcjpgxs0athFYBVY/o",
+	"wfGz8E/891Du28wwvUEWLoxWzBdXTrsdr1ASDRT1YwTY/i45N66ABBSwBl7vM9wt/cbKfmB1xLJ+Gqtf",
+	"UpACgJNFcYuG3cj6NrSfsVMwyIGgQ8c6bPj0Ukyb1GAl9ZKZThU3YJsJ+hs8XZnXK7D0+t0sM9oeTDAl",
+	"ErU9ywpxrcoKoLmJC9HTl52qEDPvA3aPLNfYnYWgWEW5q3aI+AkVrkVpO4HMm43qlVo1c5WaPLWFfV++",
+	"tn6RwxYRtKIptdlkQXIBgyQWFZ1QZbxcdsNm9k+rOXxJ5Sw9i2soHUUaT+WCloLLhiUtHx4CmtXYl6gH",
+	"c/DR6A/Q2XnpWwTsdnc+/NGJj19++qdV7abNo1/nxL+vHd46uS80y7gYdsNU+JUcTyzj0wQEGYLSSlkk",
+	"x6thKOSUZtl/Pjh4XrfLXl//86/79njsGf3RiQ9b8jGc/LqaMnWwgjJ15Um/M6liCSjnYrValXe9Wo0J",
+	"HnB2by8X7pJffK4e1yBRCkLxSdBSXH1w0K3sh0p4TijBZ+4enRVpZfdKTXtvxKouDFb9hDKdoU4v25K2",
+	"CsI4nCQWusYkfTkFbh+j4Qy4/1TmIN02TuUwdCiWMHWhemHYzdI53Osc7R10Dp5h2XGanpJ0PCvTKt2t",
+	"wHVVmGY6Br6X2n9n4zQosy5IzndpbgBPsRMQlcYqKr47C6FgOuQbZexXA0UD+ftcm65mE6qoCXnOzoXm",
+	"KXPnfUp6p73WA6lWIV3eM6MuRiC8LqVJ5wKK4yyjR03XqbPxwplamoPKvy87dw88456o+l3I+Ra8sHX5",
+	"7cuK8WqcxX2nBW8FijYSKT61b97x44JwqVkXrVuJHI+5WaBtv5WG/RgMbtoAgFqcE6F7bb/JrYHzFwnH",
+	"FxC8g1PdA/kqHFjbv9VynuXuhPdyGoh9YoINeMKpmq3q4oNaTVvaD5YgW6LIkT5WF+JLjK9F3aFFqmNb",
+	"yb41nGXv5dT7yxr34WrNFeY9d1QL72RrqGfv90vEvvI458DAm6tPCCWpFVpzgUJqIftDfSCnM5+SwpJ9",
+	"0vRInJK2X0BFcsZ5dBTFIIfJW6acFnVKnDH8BP1mVUv+KamYx4tmWXcys7czjsu5QJDfcpbj27kQGEST",
+	"OJUQbKGUZzghFUmzxEdz9Cs2nmTOLHAfZDDYIvAs07ISXumKMNtznjrdrbgvuCi+ctGKlcQ5v+etsePi",
+	"EDfnyCJlH+fXknFxo+9WFKfVrFYxX610tKW5ClcV2sa//vLXy/ld3LBZnXU0hMBsGFxgom7Dld1byPmN",
+	"mQW/z3X4AD4u3/oNGGTtQuzjODUOGMOyQ2ewEADgKEJvtfca/e7VBTl6Pt8wtmoQOJ6LtqM7v3/44yA+",
+	"/PT1jvsIJp6D+MWnb74NGnl+KlK6f/JFHL6IBLe7l5xoy5BbvWBdme126puNuZp1vliT447LO+M8ZdU9",
+	"QlYdwsLqWXUNXLnPzLqtgffy1LzPDN63ms7nb3i+99PiBL/GTW9BcG/S2S9LfP8psH02piG//bsBoSTX",
+	"WOJ3w0hU327Di75uONeedZGdeMF6YlLw1IBLGXwpIz5ZXdv9qXgneJlL2id2lczWqmJg6GAAL4VBBwct",
+	"2081zPQsS4nMDZqkxQyMub5WrxkpmQ9HvmAcgZVB0BoEcxVNcddo0ChYF0oTtCRnFHdyAv1sXIJD0WSD",
+	"2uUBrffV2ebFhE0KP23Pdev6RfhyRBXoaV7w3N2E0Ws7htUqFmxbUNyo7dqn4GYhympe0Cz61K9yl1sV",
+	"S6F1rcToopFFFRBPIZixJnslNGMipSoIkQU9DIRPpWuulH2ccMXCDLJotoES9FIZ8K6BGEBz1iNPNfZ+",
+	"L0KqJR4Pj/YLKvsWwFuuraAPCBnuJNcQNwFRNpIy6/CzLRC5KyQ04NjimPOJCnAu6sIjuhxmVr7/xo2W",
+	"lwNLbD/3bch8zKd9fFGiHu5+G/xoMRgurR+1Dhlp5zQgobVxm9aUwjW5ET69kIZuTdhrE/KKVAUMgIT+",
+	"2ylYXCG2esN+HVXKVj20+qb9Fhd2062A8nx0E3zv4/YskJIJHbJTSD0m0qW/Usj9Xgo4lX7/82qL/7ps",
+	"WQqt6LuupRq07cRvSsnXfQGtQyqfYa9g76euXQ6rvJWLohNIt2w60vgBu47ADx/achm7ixvIN2uewAZD",
+	"5/+uIjOvGUX6IA07lvXJb5ew7irjYGpAO24swdeaMuLrzD1Aeh3rax60Yt4x8NTBqYOIZaC0kYSyPkSt",
+	"3Wa9AJfqo8dHdV3of/3L9bX+8M//4v/4p+jBG7YXwLesHvHmsFiBlFrL686qZQTq9CkMB1uQmGoU6suS",
+	"m+oncd9hUhX0aS/BtFEBhjv3Z29Fu0ULXQkNt4xfS3dyL/i2vErKHGhdUK2nUqVYGmRdQosaZnfiBpmP",
+	"i1uld/70Du83Bcrmghrjf1hwAhdKysGaB7C1ha+0wvdMY9LyGis0bDyRiqrZ9g45MGRw1TLjyexcvJEu",
+	"3TtAge6r75rLtgzn88K6ltHry3cXuIFFKes9lybfI5BoWOYb+M1pAmmzaa6YrjfZKeI9i65vWk6CYnpb",
+	"/5a2jG23v+CVKNnPMPY5DEJINhoZ/29ekZdHx8/tVuzbBEvP6F3yxpUBczZqkrIJwzJ3vp5VWUOj51FT",
+	"G2oYtjOvNzzu7W45ZbCs3BOwyObVhtPY4TYuUhyndEZkbhYXgFlJ6KiUHAo1JnWNtFvWiErjV5rw9JT8",
+	"lksDAf5GEqfiLS7XEarofPeiU45tNUZImYCUYfTj3nALBQMPMEvtZk4l8PWkirhHZwsoTikE0u9ZIm+Z",
+	"mr0Ke4N+rKUNU5etylJ/uJjIo6dM+Up8YzaWanZKFBNsirUXzYiJeeBUbuY2R9RrKCki1Y2GNOO4XjVj",
+	"zg21hgklcAi+beh7Z2iYI7fG93BuCF3hYt7ebtAduVauzWj3JRcKk4Wu6/LdxbZYQflWf9ZWElEKV0bD",
+	"V/qbKotFjkKlig7MKiEFGxkc7OCrF5Zam7E1E/hyKIxS+pOcSq4RqveDSv4mrHClCOfLdxdlLSCdT5jS",
+	"bF0/VXvfss82tdbXeJijZAt48uW7i7PJRMlb1CHXEO3KNYa0uMIsPB9wM6YzQmHOBYRnodl4zY4fzYoi",
+	"/m+/yiXnotfMLftlxK3QkRhNBGMpoa7ROZlAR+JdciYgLltxrLLjKmAQigUpU8n0PLmnWjOtx87HuwT4",
+	"ixu1xCOTeoXybc23XFUOv841X59kVKz1SlORcot2I8XV7QcW13KBr1xh9nVUSpy4ay9Odwcyy+S0m09C",
+	"sVwDLmhG8JGdfELGuTakb+WmRKq0WhWkghZQbWVMP3ZTOqu3q3h+WO3nsB/uoaJNN5HQ975LjVWEQqWP",
+	"vndFXyzouYeKikZQyYrYXTJt5WI7JHFDVou9Ha+3mDEXxY4a0jL3NU7Ase8WVJ2qvvFOOCdGTpjoTrkZ",
+	"cdEdS2FGjV4fB8sbYOUild0xU0PmB1r/DhpgWr/NlnW23VvbEbauNG6FzgXwn0marokDUMAlQLoZH44s",
+	"UFkQ0g6UrIDJVK1MYL0xyX5b8bzuhKmEFeJd8fLSd2EZq4gAv7gn5/ObxpB/UVtFOXDbYRYWqgZhHgRr",
+	"sJ71gaaXjYUhKwcCAaQAJoYoueTNHh1Sq4D0oF+ukKjQwlgblIB1csCq1V7bTgLJr5WwmGdIa7DHq6Jc",
+	"nEuNgZpxRhLqGGS0KPZr5Z707KMJ6xtL2wFUZLWGWXV5C4DqMVbySyoqrV1X28Fu4m3qU42VuoJKvFsD",
+	"aO2GKuPrem9LIVhThC961xbS9Zotu5qaHgzTcpzf88EgEB3hytSvakIpUX9pOIEbuWU5W/AhWfX1y3Id",
+	"wb634TF6BEALbqZYRkuASsXgmkGQylTsktdQrAT1M0vx6lkvkmhmAhJ/Vf1YUZDGOtRO7F0G1a4pT1KR",
+	"ElZ4BR6taAjas4H1UKrJQwJgDZnQajmAXr67eO8f/eQLLSq6SqInvFp5HF43TIDHq5Qzlw7hXoH3ub5Z",
+	"5R372LxmWlmLG8rdZ+We4gpoVE4peCWB/XxYBNmrIes8n5lQZTQWgAUj4ymWNC4qGUFJ691oBc/wPxrU",
+	"L+rZ+A+DBEGAVFwqbmY/yFyta4L5bkYm7vVdckbGVvfN1dDK1f5AXf3IKeXGqsFiyNQ8DWaghYmk3n/x",
+	"xfNnS9UUYSWnbO3XcJFrvtaMkisWXYxXrKcF+d9XoGz9Bv5hzf8HOSXY0AmcSQnj9rw1w5YloDYRl+Vf",
+	"FNHGLR4+O16qzdPkRshpxtIh6448hCwTDWoQBS66hFvxePMRIAx41h3QJFgp66wEN1/Djgrn8SEuhNgd",
+	"hRlxjW1dDB/bb+c2GK+lJw8YS/s0uWm5nTOYFEs8gHcr3twMElpq42ib62meXFyDpVYorRO1tWyyUB62",
+	"ShbRYDeit4z02UyKFGs1WGg9uzgn3GiWDYrMLciYAU9xpbxfpe7MPO3oU82TrjunOptY1s625AlHK3a0",
+	"zqTVArnAtpKB+4YejNoHIbs4AW4ZM09GRMi+TGeojPsy1Svb5ttbWy4oMxfexyDPsgc5sgYEN+6quZDA",
+	"AbeCqOeC68HnT8Bm0SSCBmQN5edv2MQA6CUZ1YGixlSzLq6tDcVLU3qbtTRIPnyB7gVW1v2wqbbEsK6j",
+	"eV0vm601kjbSUgtnzNZrvt/UzSsHtWiR1crkzQW0XbmTddaUmJNMJjfalQmlmtlLtmITydgty6zUMuLD",
+	"EVP45SrCin1+RaHrio8ZMrAM62mt9c6YpTwfr/la03RuF1sMhetYcMBulPWOuXNChMSD3iVvlIRQCiIn",
+	"DNJyPSmE1h6FG8c5rAuHhTPPL3LIldJDm8wWlmC05kOx4ctQD7SrmJ5YcN10EO9AWOYJCb49yajY4MWm",
+	"7FA9hZZ9xfOHXZ1+biMtcDRfd8pHYBTVp8tYgWAsXMWpsIH4AYnp4H6DaIm4jvGt6LyoJVOL16tsyuTQ",
+	"+05jlOh+h2E2RX+mdTilJ019z6pQ0T1uSJ8NwXV8v/nV58Yb9DQuFekKhwiYGcFQpGBOtUsgDJWP+ZvI",
+	"mNaunG6uiypvK/eFWNF6b4deVL9GIw2ETUCkIhpzMDZxjWxm6pXaFXJ56vEt2v9VOa7FqcUOYrZhbXew",
+	"94VZ3EeMmR+gJcWa2vyoeGleWsH609AvolKbuqoiLC3nXTN0La4g3iQWuLDgbvlQnK9djD4Y1/uuGhHp",
+	"t0lzM7ICfUKNVIROJq6Dpo++9OGTy/KbWjNH1kxPaHZDA2Orhpae+JDrEigITS01BilXKqKZqa9yPxx7",
+	"ubUofV8YYGGM/tW7q4tXUgy4pSQbNBVw91hbaG2Zz1ZqVtK2tNdCyWwcJPvfSTMqAs+topZtHOnL7CyE",
+	"unDfQKSvZolioTVQzQ4PgkRXBeLOpZlYaD7Z2yOOecauJM3/eN8oRrPICWYP5j0bbxAwGLiuo2XXFd9D",
+	"jku84NZ9mPJ8DsKz50cviWYJmI6Od/ejFmOoCQ/xr79cka8hl6Hz7MU3p0RO6G85I0YCmx3JLA2XlaqL",
+	"CeuVWOGBdVxCKKJuKz2smB51N5nTv9uy/XcDAiGcp7WQdGpIb+92f09awNyDV8PdyyEZPTQoZqTrk9J2",
+	"h8IKtQqBDndHAq4eLAfnV7lKgEQlu72iUXzHqKqxqhZgrAFLbbDa9dXuvxVgW6Pu8XTcVpfE0PsaZN2S",
+	"3CxtgVJJ/Z87SzdaohhkZ9BMW85ZB5N4+aLm4GrpolqA5XJCE7bjulqw9BQLs5SFubKsTMiBfbG0vr5g",
+	"KnbjWisHEr4tJ/01qwdn0OrpFLpPYIXgHhdJlqesCxLjfzMqZ71V2rPF0ZWiXASbaRU1lVctnrOJprSi",
+	"6mEqq2wAjkxZVw66lk7liUGBS8xccWvj8dyXdPM3+Cjll6BURkuXv2oxq9PC/cMNVi3BRimEiXSVmkAP",
+	"kT5Qlg8q7iaug0wQpN2zG1ZKWBMgNwCuhuOg0XTFd1zpfgiXhmvc8HolOjc5xy3orQUB+LIU1/IEthEv",
+	"tjZoLbnpDXLb/6ZDtQC33dGwvXLMSI5Zt1bsaS4XR7OGnlj2hqQJmCm3GCuaLa8IPv+OTG5Cvq0rKdFZ",
+	"jr0BoNbmDheWhU6Y0ATCpkl/5ty4QQvc6nVMAxVHuXAtyIoGv9uof7WsuujlA5YUtUdqhVBwkNWIjxd2",
+	"KxpVICk/jlxV1i40EFHh7PLGAXyuuXXenOGKxlQCugvfQbM4av385u62gO0PLaRjs+qIWysMtJx6+MwG",
+	"V5OtJB1O0xvTGek3LSM+6L+s0gtCLya/u6Kk7iS/0haZgS7peyNDWP7gJGpqI49XWHYzbL2HQhs1mG+D",
+	"0i3IK8AnvyxZBXe+lTqSW0PYz65C8pYKgq8dRLQC+mwgzf0sefq+aAaxVp60f6lJQJHaWSI4A7PDVEk4",
+	"jGZdpfVyYtx882ALxq8kV9zMLi0S4PLA9nYQKC5z5uo+wjmeELRskf/6j//T2yWX9obIkBlCncENTNpg",
+	"zANbnpPHoNAK/ERFUaT93YSJ8+/JKykESwyZKHnLU6bia4Ftk3RlsKplECJ5weROpDPUQVYcsBwozem8",
+	"NlxhoXffa83zGXTpTKgZXYuvex934KEesVCnXSAcvjeSGaRt20G/ObV/YT+nxmy8Zi3avYbyvmB3LGxv",
+	"r0rzF5jyi/qmNE+5OVGMpuDHoSkwwFum+GBWraNgdcisqEiqTwYyF/aVN/b/xPcxLn8fylsElfcQRUYy",
+	"PmA7EJZHMHIN5inbahDoI6Gr7Yoro1XXNz8XNLmPTiLMj6queqLkgLs+/SrPXAgdmmqrY55dnHsTbuUJ",
+	"P+5Zmsau4xmOxG7lDWu+5OhGY7EyZXixtUf8yJdTbpJRdcUglBEpYCI5GMRuxoz2WQZ1WKyID82xipne",
+	"QNiJa+2l3Qs0dSDoGszqynt+emyyBT0A8TUrO1VfGLPabqSwS5RTUdHKxqx5/uGnwEXlR7tkrg4JGOGt",
+	"FlHeuX/Uj/oXC9awOmY35hGq8oYj7zsLYRls8haIywK4hXQ3FSTliiVGqlmjlUn9Omu/zD1ZgReY2YFM",
+	"8yUtJ/rEl22JTqKL3FgqIlKqUidpWt2qksEFibPQ1cm/Xl3Uwnf9C35t3ys6MEtfyXXlsvwkg4G/0PKR",
+	"li03nvZuir+pLDqJGvS0xuaQCQAfBsza8ZTq1wIWg/djmZMygqkTH+iuK99ppm55gofh/vSvaUM9In2w",
+	"0xYiQhWYfo3SibQ6lv0ORbEGHfw1mmTUWPbe9bpC9SlPDX+NDBNUmC5YOyrKmhwMeMJq7/ipQb2XglV/",
+	"c8c+N1ytWxGOVqN2bcusE7y2pxoUrrG0JnFrLO5Dk2yVaWbKZZV1Ieztlmuwojf2ErcOV8xXG2/Z2wVp",
+	"+xU0ZAiqdt8XAzZ+qJKw+uYbNGvuXoLnGSJbvxYw1vJSiDbV1xKkSUsBr2W6Bq1aAeAq5Km+rioZWjbO",
+	"PDx8qBOl5QPUMXblDdfI2ir3+OnTJyhhN5Bh18uI0RSi6Ky4IAdkzEFO82LMCZkwObEiimKVpIfYMW+s",
+	"cYG7SmOXxcOgTIEjbhokhGsBpJalWA4QcigLXw/EbPeZpfJ6JKdi91pci2+/fSXFLSYJ6G+/tV/tkG+v",
+	"7H6T2e63xGWqeJl1KjTJ+C3TJBcpUygVuz3s/VHYZz71dslV4f3WdOYFWvcoCifAw82IXQvirTYjqvFN",
+	"ns63hXURK5ocdY5i9EuC+EvHjEDCCDa04y7qKJUMu/+zj1ybXdjYeaq/hTP+29/Ov9dxUZDguZXmkf6B",
+	"oUhbIcPVpyQ9nvasLIb2uNNy0kQKA6WSwLzrV+ekcohRs1szfMxi5y/0b+DpFQPxtLK3l7jUHy0V/dZn",
+	"Z/X+SKmhMamYAj714Bgp6f3Ixc2JlQ7/2zXYCq6jHsEotV0oNaml6oGVC6I8oOJTLm6E3duAZ8ZqMIpo",
+	"qWC5Nwwybyg56nRiF+nPh0Iq0Cl2yLe/WKzQu9+S3sXZ1asfevg0lPj4iakhI2CK2CUoB+JdG0WFBhXV",
+	"VaHqnQ92frLP9cqL7L2+osNe6fe2OH5il0SxBsnRwYvYyhQZI0f7B+V7go7LXCIsn+kggA8GTOGq30ME",
+	"lF02pr/3Lt5dXvWgHSJATe88ZeOJNEwks52/slnvBK/GHgcYA2U6i5090Z6Fu5hTd7EAf0cHB6dEG55l",
+	"dtWuezDcKDnzwOGyaABBD44IxI/jCqEwpgPPHp1MMo5VDPdc5ch//ruWondi7wXAGmBIGynTmBx19omQ",
+	"BLxGiHX2u0NMduTDERg5x1xrLoYx4I9d4VHn2H546c2khtll9XkKyuTX6Pmvlyr9JrZnb/85tP/Y9w8O",
+	"CMUSotwXD/XvYn3QXozp1/Y7uE5SrQdjR7QXe3TwEg76uHPoYg7eM6NmO5A3BNr2caeDtMRSBXuyffBg",
+	"a8IdZPqKKxY2zyCXcMd/1SNf2zMZqJhQFROmvyGaZSyBoOK+VTnt3L6oK5Rp0KdODUMcQJkWJ4L6mrvf",
+	"kjOXgzem6sYCdWk3KiCrEr9JDeiA5OveX15fEaCcXlra+8P+71PPqvclcsKriIsHB6jQZzxhAtOX0AoW",
+	"nU1oMmI7B7udyIXaRSNjJvpkb286ne5S+HlXquGee1fv/Xj+6vXby9fwTlmUIvqFzuwlo/OhcGNEnd19",
+	"fE5OmKATHp1Eh7ud3UOQrF029p79Z8hMm2EeJAC8NK53yUXez3hy6k52QHkGDCJjLnRd2a9VLqDynFNO",
+	"pDi3asiQGWzmHEc+LwNWcNDpoKMVCKzL3S9Q6O/O5lX0+K30fvYpVS7mM9pLZWJ1hBGjmRnZL/Cv36PY",
+	"tVqO9nanLMt24Jb2/j690bt/x0pBY2YUT+AR/6ddJ025gPSAaM9+mNmh9IQlfOAWaH9xx7s7o+OstHIu",
+	"vRW0IC9tpA1nBkLKvHDC8ce4dECEBysOfM/XTq5a8aKTX618l4/HVM2ik+gttXzPc1iLXnjkcWToEHS5",
+	"S7BjWeEpbjvSNrBCCNol79+8Is+P94F/Czb13MtiU9mNnhvwyIahCXpq3xWYEC5+dc22o9fp95dnrrO1",
+	"/XRwfLz/0vW3PoluLtRfu7+NP/78C/23n89eTqffvXl2nsvD259///351ccfXl1N/+d3s6G6PLqJXNvt",
+	"6N1fL1xn7BOrj0C/7JNof/+3fzv7t79+fKUGP192n1/NfvkfP7wbPh8ltxd0wn/K1PSc0ovkh7+9l9Gn",
+	"DysDCxxJC6zATrcNKn5gSydlrpCD1SAFDbgBUAFbwQ6tWod3kICsBDsvjvaPgmBRszdfwoA/MUOdR+Zu",
+	"0FLG5elu0aAIC002oxSjZsyh1XjRgV3SeUs13PCW0EdxZBGomyve/lArCSuy3ebX98H+6osrd5lIgYUv",
+	"mKMw8aCtNAq+37VPdMfMjGTaOA/hlUYw/9R/C1l66mYcZ+TpNgl822od3cfo13V2V4+bXWFftdjWLqR7",
+	"R42I1+5EYgsuOIKVUXcR2LZg9Lj4fctY/YOcWg214pdpxWjPYZeh7PdepzMyT1D6t0vvU81OiWaM9ByD",
+	"7QWR+gdk6XfFX1/2OZI3q3NgN3fgEs6sRr310z/XZQUwrQm1k/z3NubrpJJlxw+yeSGn+ZMvNW2nrEoF",
+	"YjnuHENLTZGFaKWBr8Ks+H0hKH1mN2QXNtv6Db2ion5FeHouRUe3XtbtviVFO97p1HZp37WGr+yCDgnR",
+	"Wk1LQAx2ABCjpCJoO5i/KytenV2cvyrcXhOq6JgZSIr/NXw25SN7P0LJ00/x0geLIIqlT55jfLoLo4jn",
+	"ItXcpk5Jz4rVvVA3VDABYXPEhCrFwaXqO5RwO8pvOQPPkJPMNXadKIHLR6K5sKwd9/9aHNdO5VMoL2M+",
+	"DzCbef9ikcxbNe62LC7QiL9Y59JGrsFFIA9PLVxAYgAaPqQAh0poCe6F2tTNYMBPH+6K6hjc8+sftXDV",
+	"6KBz8Gyns7/TOb7qvDjpdE46nX+PMCgr6uy/hOKrO/DPc/vPC/8R/zvolLt4ZSmc87jLAXmlJNeaCkPS",
+	"r17rieQVqzKg6v7Lg93O7sFuZ+/gqGmI7644f2e/7O8ZFHU+1GMT27ZbqIv7nz40IphEnmWrSxUe1yG+",
+	"KkAg3wkGXUS3QSPLIJBf636rD59q5PNHrk3D++7JZfVb8Oe5CyqCckC4ChrqUfqyRAHCNYo8SVBg0V4B",
+	"5t5dMHy59Eq4Ks/oLE0BY4/H2jGdQQxHTGiRJ+Ke5YK8Ov/+vf0bAATSS6AsSAVq/MNIp6VCVguBnvOk",
+	"GbGguLC1aXPFDPpXNosQP4EhfSfT2Xqo+Vlj0PrA70JgP9VDnBxENYjY/gonteb0QdExxdL+aO2HuV9f",
+	"0WHbmO6xPXjmUxz9KJOFNRn988VzbgnbR3B0tTUwHMMJKji+MorbL8DJtSOho9SvPm05JEHt/cHTT61i",
+	"1FHnyMcKF4lSgoVtBhWsuxtTe+Jli3hZvA3UOTeb4s2nB2RyLn5pExz4tDbp/x7I/cRHEjfPSxPME3bm",
+	"OeerHkBFGIiRFHJKpDgl3JABM8kI/B+C2S/ZLjiapljJBUv7gXR4Cr488Oqdoi9JV32tRwcv5lENweUO",
+	"PG7wExbkXpm5QQ3THTiZfw4xuhrOvNg93t/d73Qc2mwiZcHqVuEznQfiM778j5DTzw1tgqzDB4Fuhjkt",
+	"PMKbMaHX6SaYFZQ6zwzUHwAB0+rkQynTNmwhNANTDWBNC3bgo1vAjngzYfEJPleAz8sRFt8tAdH32Lwj",
+	"hFpFgu2UVRO2CKhXYE0Car5cP8IwGZlBuHBRZsOlCEJ6oByQoaJJlTNAeDyeRoNDtME6bLcAjUvc9hPE",
+	"f4YQ/xd+yyDxDkUC7a9qawJ9nnKzw24X2kTfsinTBmOzdgk0Jc24YD5ETZKU+8LL0udgQOZCTMxIyXw4",
+	"ct8WYAhwb4E3dn/ZX10QkmvpS/7rP/43osa1wHg+6JgEkW6u4RAXQ5IxegsSE6wIM4UXWGpL++wphPrY",
+	"hzDguqjtDSF20NyvagnGQJJ5g+5b/PnMnuPr2wcz7AYsja56DlYbxI0iUUjBXBmyNULd7u3YOe3xuwCy",
+	"xAKbcnQOAaHNFpxDWtM2V0D79hJhaujxHGPFGsjoQFBEW7C/yFYrbNEMu1zX0g62wXUhuU8WTFb8uKq3",
+	"MuXmLHGmhUWHUVi+S7C1x/F32W+zf1eO5Q77fiuNjyKB+bH9smmZ1LWzCtz/gpTx+Um/W3lCI9efbnsW",
+	"d3fbXiHD9HNEw5UsA4fFGzcc0sgsutvvWswAu/sHh0fHz/49iqN6t3QwLIxcsADMfvR8f79K5YpFflcW",
+	"yY/uYNBwauPK77igEdc6PypL9XPMRynIB+xlhQGPkL/ewaZf0PmHNuoHMh5CVo+689JnHhbign0ZBQXk",
+	"/JgR4GWFsLRcERH2MCGsPW6RZjeuNdaIcjGfLoZZZGD34NDSdMgh3jcukkx7mouEdTX7rRe7tCiW3GhX",
+	"qQO4vOuniO5yRjNMcIPfNR8KanLFdq9FWfPUxddmXKAPgY5Zukv+ytgEy6SALP6VJj07GksxRHxCsXyv",
+	"gD6HfMxOrAwO6y+CrZPcEDkYEIqLYSJ1/MYKc4YJ0p9dCy3HDCKdrahEMy3Br+GyUF0xkBs2i+3SICUK",
+	"PYX9Gam9qZjLlNklVxgli6yOCdeb2JcSGfMsszIW8IBTzBVw6kYioS2JcUnLqROm4FYd7VogUYG2gV5M",
+	"bIpeuSs4Mvd5RPWoV3iI1xS0Tq/F0cFLFzBBXTsV8JrqIrUWS0+4iFcsExiSz/DxqoR2pXxF05qA1mQk",
+	"Qy6qHV0s3MROSKX1wyrKgTKqMm5XU4EiqeyJDAVLe20CkD+/MEPyFVAWN0kIZs5QParET4ubXXJWBV4h",
+	"XQsCAHOQ3FA64hXArgDywvXbyWobqNYq6Oy8pDuDD388O/r0T/fBVzn2PXY0DGA+OrGMzA6c0gSCxzqW",
+	"rNpLgQGXM0rY0Un0LNkfvOh3+seDo+QFPRh00heDo8FRepgc9Pdp5+XgBXuePkuO+0f08OXBi/3nnWed",
+	"485R57Bz0NnvdDoRLqhbZa72smF9rjwPrml7E96wGc73/N8+VqfD2YA2RidRcpCJ/vhNJ/2f/5pFfiEt",
+	"noT9zi5y8H/HFsz+JDvrcc2fK3gTYpy/eKKKaaEPzj5/LnOdV2Kg85q2UYyOm8zTjPaq1VzCRqLXlnrT",
+	"LHPhIa6+qa64y4GnYlJJWSeau3oT5GuXKAYpw5DR1Siq9Y13kXtTlJGSTBm9OQU7Uk/IouZMz2vOLgUZ",
+	"CQaEgkPFrEwziAMKeNFBvLwoi0c9nhPd59+URx8lUimWGDKSSjPSBxIFpKxWnjvSVtIhqZoRxW9ds5TV",
+	"oNxv3LeaXcUTcTQPC/j61hGgyM0N2/zLwgPVimDNsFML5sOcQmv8eTj3YNsqHl5BtTqsbq6wi0vs2rSY",
+	"ioUpYL1ZNb7u0i/hi4quq4S33XOQ3TpRdVtUeX2jj8I3/rwe4dfqvy56diCRrVa1dq8c7HSOrjovT47W",
+	"9PADMy6aZ9TmrwxWbX0R/SR/51lG9453O9Hd1Mhqg4sH1CF93n4oJqwkALrEoXDceRPf0YnCRLpl18m5",
+	"WeY13yWvBZiBuc8ndg28fbajJSZHVZcgBlX7gnehkGomUt81ZCscbBm9fy3Sh6P2r0XqlbdNLtx92yrH",
+	"gOpkpQ835C7k2Pa4wMqslRSdXpPCF/0MqJNpPB8qv4HMTszexrqL18LLKDTjN1ZBB6XNsnBFMxCBckyc",
+	"L4QZq87Bu05ZBj0z9soQZNxaXR8Wfi16tYKPvplg2itlsqoshjnDkLldFl+tFvmEDXw933zkGyuyTVmW",
+	"2WkPr0XPj9pFcF44sRWZNTOkP5trGXKCKfnYvBVbWCCWYFJxryr69BrCphUUq5urCIwHL2E/xtdvtaLU",
+	"eGJczS8oyY6XGVLKNXZ7uYtsBz0oItTWirqeJxHlWtN/YRCS5VOOqt1L2kTA1ak2Lv2BQ0yuXKGfOS5x",
+	"CUob4WLrORZ2ZOLA5C7yoH1M5qadXlwhnhThUYA8VrRx6Xv+2zD1h+5rzu4HtqBd8otdsa9nB7UwipJ1",
+	"mAAYuxfwCaxkasiQ3jKiJRlQhT50mGs3CLzvcvMwjMHdrz3AB+QOYPHSBQNcgSHIHMzDagaS6wIlFw7e",
+	"XTcWWqtectHLEWqalLdQv3H0Z1nZGKXr9kt6XS7pT3xdYDTwzHxlRm6kmbRflC+7YcrIfm8SaLbS2iWh",
+	"cta+EB9YihNGensJdojqQflFzcCOXI1hwTco9jPONfMhW2BOr1knTutsas4WEhLolMyu3l1dPKpFYnts",
+	"yNsZLpSUgwfnRrWeWi3JsQg0MVZMAhB4KJRA272RAEO1mup6Jf7VGjGDVULmschDdjs2XSh5yzTyUuoc",
+	"UiAIFm1Q6GSCsV7o8KIV9KuJibqCML6ai5X+AMAzTDJrQyREGyfzFtJ0wIaH23l0dKkLeSvjxlw3ugdG",
+	"j/fuvqDWTTCAHm7lNHC5j4EuV7kSDTQhYba/Aqb47bji+AFcSbnGis2t8iA4Nmt0HfW9Vs0pyENckhgc",
+	"dMEtGAfbejufcKv7zEB/mwpMte/fpubpt4XnEE/4oUD10sgJyTV0/V6frs/DogejnaJNR7uK4gJyNdF2",
+	"EZZUO9PSapC3opyimGDTOgF5EljunyJffRaU2LWBdYJ8fT1bpse+CHi7l4YVJScrGpmvN33qdY5qBzcr",
+	"WPi/IcxjK9USXhXlyp9KJdxXqYTzy3fkcP/Zs519QrPJiO4ctqwGrJnwxWqI98o931qewYGYz4iA0vYt",
+	"c/vf5koihJtPuJKqGR8wKJvfxfeXrcSHy5rZRGZyOGsLHy1/Xm89xYuBhVxQZQqkghpwPk5KsSFVULU2",
+	"odrZvxM7ogbl2JtNsG1UaL2/LQzmXdxNZls+wDt5y5AMPHgVhWot8ZDHrOpGqnRW8KTaE68PrZUTFtWa",
+	"OTfa6YoAu8GOD5bSKkOMTOnMopGlJiAX/V43rnj4ADM+vYGQvLIMAxbj7CtGb7SrSdpWIOGV7xrw6MLx",
+	"2V/AO+xIzEn09vX7SksvOP8B1KQuz6wLZxadRFyOXa3rtJLkjcWSU+ar7pKzIU3Z73azQDxOKkPZW+Zj",
+	"1rXnbBczUDyhe285HbMZxrhZPOe4Dj1ilutFcTTOM8MHuUiw68waSa64uscppeAuPYB50L/kC6+kUGtF",
+	"0MBy7M9SaZYxh9qtQdOB6t4r1UrwwlZRHAwkKhOOtxoyU2Dk3ai0a2U9RlXoV9eSoBXPtlhooXPwsHhb",
+	"tLOAXa6PxfdXd6Edz0qB/LPJWVzAG7H4wgKkWbvEAr65uNDChb3seJ5FQiugalkg12XFxzv39rClkgtg",
+	"3ysH2MGuSr3deq2FF4Vg5ouxr89NEYI25abbrsOQ0AlN4I6POp21hbJHKLrQjimfZX5vre9MS8WFubZb",
+	"QcRpZy7/wIm8bZm5Tym5Tym5Tym5Tym5Tym5Tym592MhWpKKG+gAukIe7l2k4xXlgw2yeJt7eUrh/YdK",
+	"4d12Tu5TMu5TMu5TMu4/bDLu0iTc1VhnLeH2fthms9fYQqd56cjBgJCi116xGau/Yue0U9LDYtQ9Ah3n",
+	"sWNZPS7QNXDU0OiaQUvrSj5TpbIudkjzqoUlB6fk0D/nIwWdpLnAjPzKeyzXVpdhS21aMB5GkfVZbkcU",
+	"VfENJIZWN7pAL7tl91wc3x4Gmn3/8BM6iuas4phxEkdwldFJ9HrHfeF6jQNGwrXaxQz4x+JzRZvFSr6Q",
+	"4SMYQLjrKPfe/UQqP8kJTypv1ZuapS/7+wfJIT1ix9G6LiV/5S1mZwcOFUPaKzzGokfgMqOae754/FO8",
+	"lovoZ6ALi5+FZ7Zvt6u3bG6R8H2Peky6dxiba4jtqNrwyl72d7F/r2CQcqt+a8Fsgb38rEJruK6h3lzu",
+	"hUGhMYb0f5DRwZZZhB7gpr8+OjggPS4QYyDoqPfNKdrAsDFpIlXKUiSLHBqpz6yMeIYk0Q5nFT/St9KI",
+	"brjG+zS5WZ34rWSxr9sVr4VdcYyFauA0INRwMPBhsVYJ6gEu92DK2BKwKRAufELlGYQIUqtC+Lq09aEw",
+	"190FgIfE46pnYGNyvH0PgQ+RdKl2JVlEIvdpQ6rziN6DRYSv3YvwD0j8wsG4ANVFwDh62QaD2KV1IT6b",
+	"ERu3kcAFIhe2pt8Z08nE0oGFEpd/aE5mumFsAopzUXDC6s2V9tdOT7XE2vXkdvMaNp5AOYreVkIYz2HU",
+	"n/xmniIZ77npUwERLv3FS5iKGUteFnVeehDZsmZzrgiWK0RUpGzABffxMonM8rFAICrMsSIfMyUB6RQg",
+	"jfvJKqH2wIoHnZm7eKzsnt+1CmH1Uc0+1h7V0EYYfXh2IW/siqM4+iE6ifbxXop3Lc2rvIoksPJ7Yg9S",
+	"mCKoyj/ovgcOZv821Lk13Q+uQWR0EnmTiKV/1LCuFTGU3eB4Fg4ssUjZ1cwihJH2yVP77qpFQyptQd7D",
+	"kSlWBpy4s8ZWIcWhKrZD/RMP2X6qRnke2jSOxHRZ8KRXi8clefTcAld/92iRYOBlLTLSXmcoMtJMJXFI",
+	"BlQP+YZ9GHw1MaQiodDioj5GFNvcgAGZopv7Wtihc4WZ+kbWlPyi9xWQTwuZu6RXg6IeGUqIkTYS5geO",
+	"M3BSuJJTP861wBMvxWvLokq2COu2zzv/71BwDStyYvZHYzkbgy4kCRV2VS5QxvLCoI8dSVYNyu4cGbqc",
+	"e2GH+lKgukss6RNBvTtB/XQHergZKXucKNg6nAco6V/ZxHzJkbCeYgflffCzUU+ng2R6dYl+9c5hNWke",
+	"RVAnwXNNeNiU2SRIdw2MfZLSnqS07QT4LiUhFY32cwleXCTHORPoIqJwn5bOxfHAZ6RERBR6IL8yRTvt",
+	"dCRB2MGFopikqABCgy14oB0pm8G3lubsNv01qFBaxRfMkqdkoVC5ij2y2sOtLWb4juLW6i17NpazljV9",
+	"C6IlsVgWbaraPIIRcSkuf46RyAtZfBGJvEUmvweBP+tXhdyEDCysZIROCJlnKekzV/+kKMiSscJ7gOcf",
+	"V2rU2589glfz+fHJpWlzdv9fsoqE2wRLnRdanFDiBA6UHRoSQiLzjOVqjQS3yxFj5gec7FFQ+a007McW",
+	"fwAWLhtwKDV6WphCqSBMKamchdSU3JsMuNEPaVJ5JccTqirYW1q6HaCC+0rbU94QsSdKTqSmmb4LOrci",
+	"6hvnZ3TLdSz5jWIiGYFT4bUYZlyPcAua5DqnWTYjI3rLdsmZ32XVqoL2eq5JxgbQJzB2wXUTprSEIlF2",
+	"uRkzbJe8dUESHGp8KJbuboLueEbsz4HwmAJgsZ2kXzHhxWSH4gICxCfqP/8f/MuRg//8v+fpwRdEBS4c",
+	"kLdJ5x4JXLILFo/UhmcZyWhy86A4j2ut4jyCt7vBzbC88H61u92kE5sdA9UoJ1PFoBwn1i6A6rAoTdMi",
+	"DyiRkxmRg13yFhpeDijPinhXCIutBxQs8qddFcvcmj/mSW/fpjFQ8CFTOwedgyOMr1sHCf3ltrHjs6L8",
+	"zPhR3BZ1p3PIr7xtP8ZSvNULzGlbcmF/nr7rNTnjl9eEIezl9oYLXztHG6Q4wWUYanIdrYeDl/hS2/zQ",
+	"HiUXuuJepxl807KIMZanWUu5tq9s1eNu5JhjonM0YaqrQDPHnjm+CMIEItQPjp/vF6lZELDuLgn+niiZ",
+	"MK3tp2edTseu7+8MQ9sPXz6PIyWn2v+kb/hkAr90Dg/iKBfVQS3V6E6pEhjn8uzTahZmUDpwxUNLkrt9",
+	"rsyoO+ZaW5g52T/cLySwrgvki072O88/xRGkFgORyCx2MjStxtENm5huLgwUUq821qjMq0f04PhZdBK9",
+	"HLx4lnZe7L94cZQ8T58dv6QHA0ZpJzk+pmln/5ge9gdHg/3+Qb/Tf3FwkKT7x+mzZP+43xl0OrTzAmLc",
+	"f2fRyf7+0XHnRQfWJbgetW/8aN3OHo5Id+f5UYzAeBKlatZVuQBh1viKEBMlh9irZH/eVFwbBYrvtK94",
+	"/9/xGYtGluWippEuNy8f1czLh3FUQghmo+QZ7Rr20ViI2UaIwGcXG8ALhvMg0QCXvkfCq8uf0RxEvfHu",
+	"65496L1E3/a+Qa++r06qDOnZZ3uoWdt7ib1JycvjcuA5hHO0Xwt80T3Q2yVWqQBjNE7s8uHLTF2f2Xbi",
+	"LVXNvLXY92bIrHRnl8hFldkzkciUi2F8LbCSql8cDFSUmRlwTH/zBjA0JoBV2kAdxLiUcQASfOhAUQDL",
+	"C4O71+K9nGI1TAgcLoVf/06fJjdDBWly/VklPAHiZ6kmvYt3l1fkv/7j/+zV0kt7p2Qgs0xOSc+7QXu7",
+	"1+Ja7BCYEcr9YwM15zeEdAOkwLFrs6/pLUuJ5e4npAcPd/FhO9QOOSuDKuwhF0EV7kKQPBfdZcjXvYKi",
+	"OwBBVwO+9HWv+A0b/UsD7S6dVN2csGZcAMOFPTesgIuLH9FsgDtAyAGIwExENGrQjFh2d+LAN2VAc3xt",
+	"Es+kCRMp1pq+FsTl1lHP0/FhgO3dkitg4XZIT0vhzI86R0250kHWKTnaPyS0L28ZeXZEfuLf2W+O3dN4",
+	"PzccAkZdzEklGLtXsX7s/JXNesVdXAsMSK+MMoDWLT7SukezzHJDdzc9BNixvTbLke1Aohr7aSADkwv0",
+	"9SgqNKaBL4t1eQSDTjCrkKdIeirUpuIy9+3+LGLBY16zP8UWSHLI4AwbJMthqCVnbZJcYdbatKZgHPDV",
+	"OdjTkLfqsQtSh6kgfWa1rLFFmhTjkVaVMgu2VWH2Xgovv8HBV5K+e05w7LmlNgKxMFABantbYhbPAyUG",
+	"MYB24ZSLQnpsiUotpNbwxkpJ1m+s/KY++Uob/OWHs6tf/uLMODpPwMIz5SKVU72zf3B8sEu+ZwYW7LZR",
+	"9tUCNallG54PtcHN0SpFLDaauRR1Q7qYZmOeyEx6OKAgdfQtkvMJW+nIrmQZUgdrQhyy1NsiW500txXc",
+	"4BnruiDo4PkchKp8LDT0QrVBK2/sWWzeQTWoag6dKEvkDEe9qtQMmoTGi0VRXCZD97nAwhONJRWC91oO",
+	"1HORcQH1WSsW319xSeUNSCgtAU95qaym6jn73KmVrk81+8hO6ZCdVo1g12L/+WnneK+zv2fl7tM3pwdH",
+	"pzLn16KBXM0j8BWZGue/goX6YMsW6qBBzCmu2FUAKgZC1KgU8xLXnzZEDY/Hickh1SGOPu6M6cedPqDK",
+	"s+f7nRcvnh21Ne5dYGtbHL92bpw5JgaBWuRQ8AF42UhOscOUpVv1ZDbPtn0I8apxbmsLI0Ff0Z0i5J6s",
+	"Kk9WlT+bVSW+M00GCd2j6GcfyvcG9WoqyjU/QjDfiqR3L6EiYdkjhhUV1THQmuAaB0I+M/Jgb8xxCvgu",
+	"ectYCsnKPuQv9qYkB5NkXHaJMgXsYD1IQJ1TotgEyFgM3W6rPdrouFnu27loR9AdKmWpbwMVCFGCw3w0",
+	"1faJ/zzxny+X/wDuZJ8j/7k0EkD0Swg9hdZOi3nPyqwBTTmPxxquyiTBjKGPFGrdxdDBdCAVGUqZnmKT",
+	"W7CTi7RQEvpY7EywaYWceysH8dhUWMukgmFgJsuNHLdphJsfVIepW4RcczUlp65CB1K8cJB6qFegPexN",
+	"WcfqsehPXOaJy3xmXMbRmYdgMr/lLP8cOcwvlBtwJEqC/PbzZzTQ7pLOE1KXmO39Y3fiQLCV9nisd4Jh",
+	"VU7LChhNRtiXHJK67SclpzGGJmPLPZDvRwz6+8fenAdheN7hgx5rkRYEG7Bzl7yVxAon4EGxm4TEJwcH",
+	"i4xPaPXHPQWaKX+03+OxvMGt3r8JKmzutccYFxGYMSJMrNkts3ARQzknTNXHaM54zLSmQ3Yt9o/ioxed",
+	"zv5B7MlvDIQxLgIgkR76z3HViBy/gtFI9bsTe27uC5KyhOvCkdjWIiyAUbAhUu6IuC2RYk/E1ajCAgRu",
+	"W8Tt6yHjNFxKBEQCAGBBZfc2s2uzxvEWizdu2bSA/LfNtNuCfbvk3OIwFh/D+BDo5UhdXAn480svPurx",
+	"GD5OEUc1nemVmh2cboy4ZSTne7vHP3kwp0Wle47iBJdVHO3A/1eO3ASZvzTuy9wkcrzV0M33crokerOx",
+	"BsDi0tnboIGt3SDTVl/ls859FusHfokwm3hhrLlipIzzIfBAOCsR8HHkaedJtDJZh2wXJMiWIVrGAUwM",
+	"AOFk/yiupAWcRMhoqgJdIfJvI3jvvZx+TvF7YBnts8SFnXiRZlXG8KiMYK710wodcr/SZMS1kWpWSQnS",
+	"lv4LgUFntY47WFiWjGkK/fkxfRACqAEdexxJYvdW8vS/2QPZThG6n4qd/YQb+6LK0O2AuqS7UtwzRS/m",
+	"sWS9/LAKbQ/frJGyZQ3Viw4H9rhywfdYgW4Ve0GSKwXDoti2TkOUcNu+jRuVlPdRXewD11RrINJn15K2",
+	"2f5uvh8tBqbdTyD1G2z+UWBrbMVbmjGRUkUgkZSLeuG3oltt7CTrSqM+sJ1WhFxLX7n7RgqjJDTKdDHW",
+	"FqgrNlOfdEh4pe7wQLoEYViKc4g10vprK+C6oLgQV40FQFx1tzXa5jag5lH753qsHMpbpgT21yx7akrD",
+	"IMwuUYxBTY6d/f2jLWLtc8DN/WhThHuc2l/N+wtg/HsHZH+GXrgIGvPVfuwOS8ySA1JviBwmM+vIW+sX",
+	"BqsqvvabWTBUah7/7sZB/zEZZ7w9bLmC1kUGBKIvpZ9tk7XeB2e9Bx0GzVogZj6uUxTuG2NkfIlSSHbS",
+	"rnw4+tIsNo+lYs2aWui9tNuoMO6Al9M7NlmmWVnwhwvL/BOGrfLnaYQd985MenN/5l34OZ4gaiCQYzVw",
+	"mR9Y5Mh1YV4ZeX+WPH2PQz5wAY4VyMbn3N03zDSv6A0GXwcIiMUInxWHRqSNmCg2lFvob0LUKxxOSmYu",
+	"JwgzE7ZjYnDr+LIsC19Qyj+YavHCWibPNdtS52BsEyyzNru0+6nNtRVHH3d8Awm0Yg8GXXin3SKdVVtE",
+	"jaxqBbQ6LioMYLvBNmu0k7YeqHZ/gX+rSWEHUbyJzOiarUSUa03/xa6cq12/nDhiHydcsapgt3+wc7i/",
+	"RqzDYXmAZ//5/2pNyU8y1xpavEpwsSZUs6lUN5g8dRdB0gPnyvVbt2ayAcL00JYaR5bbLTXTkYRMHchA",
+	"9Y2jKhzgb9pC+/1Xv3fF0Mp2psAdwsYR92ytvpolmnFhl4FkcPK1kNDydKioMBq6vo81y7AlqR3/m7ic",
+	"imvfirTW8MlZWcZUpBTM60ZRLlyJNufosY8gFqTtSbt4/49qc2nH1BCarYkpayLCI1lQ8BJCMl36hVtN",
+	"PKYHA47+YjHAAf08cls+6QC+aPQuFfhtl8l7q5tKfJs0wcK2EY8edzSJPHHEh+SI8Z3x7vyzyUtaxCqd",
+	"7aWpsWyVT9610njVRlHk28xZJwYgx7oesMDcnKNiIYeDSOy2WuCbcrZtdwecR7vOs53DtTnTo9TxXsCY",
+	"PkNjw0Je4wp4j+QUuol7tIGq1lm6fe6zx8Rj2xQVH47gjoZWhHSVik4ITRKmNTHyhgntJUsnvFr10jc3",
+	"hZxsesuIkaQPXyumR1D7txWnWzCSifSu6Lih3fAJMZYhxmuRblUEm4yoZn+e4CDEyAvc1FNg0FNg0H37",
+	"NwF/oJJUxX38WYT3VFDhswvtyfiA7SSzJGNk4nH1CwrtcQ57XtashV0QyBsrmxBa/MVZTgl1gTqWdUDu",
+	"IlBOjKqH2m1sMGCJIf2ZxWuWDWoBQDg8jkWkWBj5s1Y0TwVIHtWq5IJ1fqAi3ZHQzHiomO//CHWqueAa",
+	"newe5eD/XZmHMe7lWqE5lXN4HKNS9SL+sUNymrRhI08iUpX7isGpY81nHX9zr/wp3g5wf4kRNEtA8zHD",
+	"Ziqw/xQrszxW5k4s8ClO5j653pcdI4NC21YCY7SctOvomL7qyHJTEd+CTn357uJL06WxBsk9K9I4idWi",
+	"i7+2FBlTpEpuIY/y8t1FkUG5La36Tnrp5buLh9ZHLfq0K6PaUKv5pcSBvhgSqGyS5uqBFVPLLlNFB8ar",
+	"egPQVPtUQ7OlXozsbeD7y5XLLDhd8xF3jK6U24S6Riu9icx4Muv5VrL2V6707rUoOGo5bSN3pBwIUldo",
+	"yhODwXgQ1tQevXD57uJRlUzcM7xDNcskBdEIKkxEJwcdLDLSnTCVwHgv7DeMD0dYAWPEh6Po5CCOMjmN",
+	"Tjq7x3E0Zim3tGAfYNlwA17Vy3cXa7aAvXx38Thap72RAB5+b2Hwy1Y2AeWDFvTvPYJtgvRLePSeb7G+",
+	"wJyOj1RmO60hakzGVN2wlPQw8brnf4mr3GxKNQ5kGQyZMRPUU89gKkS7uxH+EnXoZKLkrWudSbVmWo/d",
+	"GCXcOrMuREJafvEpjpJM6lyx+nOoz/rHAC27Op8wdcstY4H3XD68FbcUT9cfYJJRsWR1dhpQk//wy+wK",
+	"xlLdxRYd3XziZxrJLO2O6cduSmc6OjnsWHKgTdeeJE1MlxrDxhNLMA4bv4y5cC/tH9nbkBMmulYf4qI7",
+	"lsKMNNYayEUqu+Ck9r/6qdwqm3Tr+E50qzxgqPNsr9JVgFJswJSima8IpnVl0zSx7CBj6ZB1RzJHCsFg",
+	"2cLCyVEcCanG9u2jF3GU2+/tYo8AzbH2QPDFg8qbh4fPylefH3xyQTGz7oAm0Ej/II4GjKVW3i7OFsgl",
+	"dPcsKFCfap503f273dl7ZmmXi673gP1aMSh+iKNBnmXVdyIB49GMQ5H5DzCPxR67E3+ByFm6ODjep6/O",
+	"cLJ/0KkvretqHHUR9uzOtZF2KzLJ3UW8gP1wfVPeZBXr/BHad6nWfFgc6n4cgQbQ9XhffbQAa3dqzxFL",
+	"/P1+crASmmn/2YvmVIdtU8Gzzbks9FQmgwvz8Bia8PnByvPZR5vTWWSrTPccGE3Z29JxnJU59QXQwXPx",
+	"xspawUJizi/q5bHPRW1tFYHBngUiHWytuvDtC77L2Oed7LVOAw5ywm3wwFUstauaZo+sPodao0XVJ/b6",
+	"xF6f2OsTe/2TsFdfHApsGVFAM743T1OLQntV1qb/Mhjyg9uk7ho4/JomI+wk6UMUUZwwTh4C26u3Nrns",
+	"OPt4xd8jRQItp2q6bdjbs8D8tGq9ZwTAjUxS2445bqIH+VqzRIoU2mdyMfwmWs+4+gihxy149zk6cNot",
+	"Qy7omJKCbm1mBALPq4fgR/S+vpG5ImzG9AmZjiSU65wqaRhGEHlTc0KFkKbAOHthXx8dHHyzS4rOIIUb",
+	"lWsC4p9mEEJsOauGPoG17h9mxGZkyhS7FlYMYynJRcpU2LUrJK4Dc+RcM0y/sjHDcsY4OzVlf9WxtFys",
+	"Qh1CZme/pzth+UOFMj9pGk+axpOm8aRpPGkaG2gazu/yGaga55+j4a8QRhoSz0VuvLhTYbR3lHxSPhi0",
+	"GvFAprBPMOXd29BSRpuad3vaMKPG5JZmOSP9Gf6xvOZ/qzXQTh4UCFpVRmxhMJ5Qha0s25ob4z7WKlly",
+	"d1EBZFbcADQ/R082tnhHpjKRXGCDkz3PdvaQ54BBdmVo/97ea4tyjTfKRML0gwVvvHJXYqYStU3+qKqx",
+	"xw1XK2ZZvJZ9plEowvdvx3Z4sQV24brhtQRxnZJDjwY+ANL11WlJjyoWtwT6IRYJnsQ1cl1T7u1qT0D8",
+	"jx3uxUVp8f/6j//TgiBGTnjyOHXW7a1olGZckR3L3i0/7mbsFgvgOc7ximpG7C+k+AXWje9UeUX0ku4n",
+	"naM+e/48PbhjAXR/M22hUWdZRvzNVfjKKzyKnaKRwBIe456v9B1YK67jZ8C8xc/CM9sPu/SQ2x7HhcV0",
+	"U1acU0EJyi9LFubH2/vD/u/TwpCNopALjBJbbTprsCBfmaKC1xx7aKyDo0NWoOj6EZe0zzK9Be2TYZYf",
+	"zGklbitf3TLFBxxCglyfAmf5gq8yOzWYLsvvCh/rRPExUxIWNuAfS2XPs02nh3aLwEaPiWfulzIeshUT",
+	"j/eTg0GHvmSH/aNobaRr42ruHp7wrSUJosC2NmRbm+m6Wd9a0ChY6nhxQBUWavpKE5pALkGZnwxBjZg6",
+	"T6hVJ7RnV5a34l+75A1y1rOLc5JknAnjmp3TMZTHrtTQtgPrRE6Ybik/c2cf85KiMOtUWLnhInWF9ABF",
+	"PcBGAwWtQiDJfMQnuloFziH32V8g7WiDOjj4ikNtJ4KljBhFheaGnA1pyn6PGpYeV4PGghic7lwOjl1v",
+	"5a+K9balwI2j2N3CNFR+VUzxIY6kYF3Dx7hv7QnTxtWJy4Z1a5QLaSM+CNafT1GClhYpktAxOf/vFQpw",
+	"yYdihwuH/kFvkcVvwCYPlrt1N8+8A2f9BFdfV+bx/TsV3KNqnUoyj1RF5ssplLHQj1NUKPKMIQijjsfA",
+	"qHuK3cobF/Aa8qi8f/OKPO90Xu6S18KVGNRMO6eHc0+4yiuO7fRZJsVQEyN3yVmpvuGPXDtdj6XkoNMh",
+	"RkpU9nq50PlkIqGxJjzbtbpRz2uB1aIwpyTXjPTsJmAP2m5N5qY3jxK4vSv7VrQqbH/cmU6nOwOpxju5",
+	"ypiwlDJtOjBhxJNoqlUX1b9yzd0Rt4NG7lhwN6sjwXt262LEnXC5Bjo0i4T5Yo+3NONYhR4EdimGrFTX",
+	"jvDdxcD57iw3o9fYLOvuMF2vssdvGbTvrEERTW5C0BtHH3eGOYXM8KIZYVECBo6mBt/uohaB97PnRy93",
+	"SQ8loW6iWMqE4TTTCHzon8NOsNpqQjwZESumQwqJr4zZn5Efrq4uyHdU84RIZb/wQ/K0Z0n/tfBfaJYo",
+	"Znq+6EJfprNT0gM23SNjOiOCKujq7DAMfYtYkJOlu6RXAy1cJpTpPXEloqtHeS2wUKkUCYuLpoaIhaSv",
+	"OOCqK+CwS86I88TnkMlXR/kYeoPZXyo1P81U2oeVxiIPZsTZYPdaAKxoKNhkRlLD4/60TxDluQC47Dq0",
+	"7MXlV7DV6hd4OHGdTsBTSCfia9HLhb1yqfjvLO3iUfdOyVFnvxzGfduesbN9UlEAwUpS1YEVZGtgAlRG",
+	"OypT7tiueA5iIydPWiWUKiOYOvG+ML06BYIzWJ/4bIUX4/m3CIgFJd2AZB1hEtEKr7yCY70nWseMxREH",
+	"ZHehbhWJfZnhtabR1Q2wW0mXfVdbyxeVN2uVqftOmqXQIHTH/X9LCbP2UXuX1bttM0LbUVcu915TBeHJ",
+	"tnW4tC5f5cw32LK8oS2Tt3BaPkidd5+ahogEAjEg4dvX71csYLuOKuwtAEpyrakwJP3qNVgzSieYGMoH",
+	"LolVRc2HzkGukah2I7ZsUA9PFOtUBVTr5fXQoYWzRQ8KesJmJaLe1XHq8dJ3myDrbWUuMGfeWrYiDG4E",
+	"Po+Tr1u7iz9jAfI6lgS1+7M0tey5Qerb8CQkIGxSb7zSYpqHHTcNPLkb1f5zEOt4S2B91Whm+bkYoJbT",
+	"dHSUrAyta5PXJcW8q+G2IYaw2Oa6S3oIhz0CkZZEMcOh2IRpM7fejVlsvZi396YkSc541uQQG8oNj2CT",
+	"XUr3P0Pr7Aqk3Afcr0vNwcDS3iVsUIkJ006dqXR0uWFs4gw5hg4Gp0VQy0hmZSyO1QJBx/FllLeiHGKl",
+	"5iel8P6UwtcfaWK8XkjTVDHdpn8heWiJRzo4PlpVBW2ofikrK3PcUfsLzwdgW8SYrKDzNh2aDxqh2KaA",
+	"riDDLPGGj+SYdTdwUq/jRW/6zTOZ3FRSD1Z3PzddzW6AzTvh8qHQXY7B5xD0TrWeSpVaLHlIpdqStIdW",
+	"poEBLKzoNRisUR9/UT2uIqgks7TPEj4I84JuDafohCi6U5TNz1yVe99jordLfoEvjFWHFVWzrr+uXrWh",
+	"A1wq4eJaQDIkFSkZ5xjaJkgyklK7Sl2Wyp56gS1Gr4h9GZ0oSubDEbDV3GieWpKtc0zAqgiDjjgSrq9F",
+	"00KANb5whSAwSkmmjN74+l8W9SplsIXEatfLeG27p+Fv+rH7mi2mNU060IL48/draSm7ZYKkakYUt1gX",
+	"rYVbj2NpgPv4M1oYkHS0WxYIoqxlr+uSkap0urqNYUZSCQgEYudSDAqZHhzybNXk8MSePxv2HN8RZz+f",
+	"9mjtfNs3pt8Y+bZtOjks4wigvyn0VgKuryFPySGqlCeOI5fs1Md3k/6s3ge0VCYhhpzQTEsUIa5FrwaU",
+	"PfJf//G/iWs9amQltmKXXNEbLoaETumM0EJfBQmkCFFw7aIgKMkqZzPCzQrsP1BqYZWmbvOWowCfR6Df",
+	"jM9v2zAUogvkXGuZD2QerSn6PoI9qJU7f4Z2oAUMtyi4sEWeu1eq3+uXXlhYTgFC/miW+fgfV7gT230r",
+	"ywwF6ecGC9oD9XD5HhbxViYnGJTkOixqlg3mKiZgUvKiBm7lEdwN3T6vLm5/FqC31+eCOBtRqesDu7ov",
+	"YF8DYucAVE4cM2kBT/UEnp8veL6bWKYvSrvHkHJxRxjVzOyU+vD9EmVMK+ADowklVh3YJVelgQWsKU1D",
+	"SmnpcCHc0L1LYxjanYk3osESu0orpmhmLvzJfSHdSbZsA/Hbf2/P4knQ2gipLzHQ0l9MAYJbwGsjzWTL",
+	"OP3GIpscM1B+LL5lUhuSslvubKKKJRJiOUFZd8kYVSKwNYkLJoCwbSEN4YLkmi1mbZqZq3dXF09c7bNC",
+	"AOjLIwXbgU6O7landHYnBPDqsF5o56O6aM9k3z3dhhv5qpj5y+rLYwfImHFtRe7Vp1ydCtzI1c9rRhe7",
+	"026LKC5/fpTKFpV9VayJR9uNE9s/sKjid3oC+eFdOegmUqR5YlaMDbMI0F3Hvot5KtBXFUd9DqMebtF/",
+	"6XHpM/NhghXPozmRg0cxjgbZ809z9kCNcnWfYWodwepDlab9Ra6WZ8tFbuapKwpZFZAtHGnvFRmEgs1c",
+	"dlKJeI8ZldyOfwvxpRW014bcx/EQFqf/D+YlLBrVVuj+FmSIvT/8n931o5ODXsEKetyxxtgTi1kbJ79w",
+	"P9wGsL0Jj4lDETeFl0kBpnmpa0Kh8l5D6MJwtmYd2bXC25a4AOdYVcBJFuJaLRoiwvDmrGvbrrA58H+2",
+	"s3+wc7gfbSBAPYInbCEX+sIcA1IplpgNOQtMqW7billyTfBnSyKVveo9gCE3fvOFHxjNzCi2ehtaVMfM",
+	"UKtz7JLvGISUmREbn0CEm1E80b2Y9PbkhAk64bszOs5qX9g7hS9SmWgoTOHQ+BIKCQQIwS8jSTBT35UF",
+	"cLs+IX97GxNsvjuGWk1v//IuJgm/5RnRMuHMzGIyUVjLXLPESIW1CfPMImhMRrA1MqAJxxLAleXU483n",
+	"V3VGxhxD/jCu5QS0UzObyEwOuR094wNGoHt9TMqe62i1yrPaZFgdKTTNFXrvS/tVYaCqV1+Yq3ASFxaw",
+	"uGHtqJ65y68OqOpYNcENpuNSwC9KJXDlHJ6VYMfK2AimAWW6unAMSxjTGcQ4nRCXnE/okIkETrG8X6j9",
+	"xrXhSXULZa0u3cJE0MQDE0GuI+a8xBiXCfXqYAuvxTDjehSTN4qJZBSTM0X7PIHdXk4sLIzisp5YEd05",
+	"pjfMVcZk4+qVlsXP2nlbdkIYWi99+kPqvnD9HuzA6K+gmWUr1F4rzbCJNLWvcbFLzo0rW6FdFQ63Txd8",
+	"EhMBFf/xzqBobu0E89TZgZoQ7rYo4WU+ZicA0zsA09jT2kWvIHhbGotHZFFhYd+SOdh3xVnnV/G+Ul3b",
+	"lQmmZMAzhjda3AMEx51AjMpkYifT0GUeigdDg5AsHwtNxoyKGAodz4jKBaRBaXfmrrcmtYefwa9Y2tue",
+	"K5bz0aay8PPxRCp7vR8+/X8BAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"time"
+
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/account"
 	"github.com/waystation/waystation/internal/audit"
@@ -55,5 +57,6 @@ func (a *App) server() server {
 		accounts: a.accounts,
 		centres:  centres{Codes: a.codes, Founded: a.centres.founded},
 		audits:   audit.NewHandlers(a.Keys),
+		imports:  imports{KeepFiles: time.Duration(a.Config.ImportFileDays) * 24 * time.Hour},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/waystation/waystation/internal/audit"
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/jobs"
 )
 
@@ -15,6 +16,7 @@ func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	r := jobs.NewRegistry(d)
 	centre.Jobs(r)
 	audit.Jobs(r, a.Issuer.Key)
+	intake.Jobs(r)
 	return r
 }
 

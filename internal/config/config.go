@@ -58,6 +58,7 @@ type Config struct {
 	MandatoryTrainings   []string      `env:"MANDATORY_TRAININGS" envDefault:"code_of_conduct" doc:"Trainings (comma-separated) that must be valid before a person is granted a role."`
 
 	MaxBody         Size           `env:"MAX_BODY" envDefault:"1MiB" doc:"Largest request body, in bytes or with KiB, MiB, GiB. Operations that take files state their own limit in the API description."`
+	ImportFileDays  int            `env:"IMPORT_FILE_DAYS" envDefault:"30" doc:"Days for which the file of a dry run is kept for its real run. Files hold personal data; that of a real run is deleted when the run ends."`
 	RateLimit       int            `env:"RATE_LIMIT" envDefault:"600" doc:"Requests per minute and caller; 0 switches the limit off."`
 	SignInRateLimit int            `env:"SIGN_IN_RATE_LIMIT" envDefault:"60" doc:"Attempts per minute, operation and address to sign in or get a token, and per caller to prove a password; 0 switches the limit off."`
 	TrustedProxies  []netip.Prefix `env:"TRUSTED_PROXIES" doc:"Networks (CIDR, comma-separated) of the reverse proxies whose X-Forwarded-For is believed. Empty: the peer's address is the caller's."`

@@ -162,6 +162,9 @@ func (c *Config) validateLimits(p problems) {
 	if c.ClientSecretGrace < 0 {
 		p.add(variable("ClientSecretGrace"), "must be 0 (none) or more")
 	}
+	if c.ImportFileDays < 1 {
+		p.add(variable("ImportFileDays"), "must be at least 1")
+	}
 	if c.MaxBody < 1 {
 		p.add(variable("MaxBody"), "must be at least 1 byte")
 	}

@@ -1,0 +1,117 @@
+package intake
+
+import (
+	"context"
+
+	"gorm.io/gorm/clause"
+
+	"github.com/waystation/waystation/internal/beneficiary"
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/intake/sheet"
+	"github.com/waystation/waystation/internal/wire"
+)
+
+// households are those of a batch by their source key: known ones locked, new ones not stored yet.
+type households map[string]*household
+
+type household struct {
+	beneficiary.Household
+	stored bool
+}
+
+// openHouseholds finds the households that arrivals belong to. Each exists once per centre and
+// source key, whatever file or batch its members come in.
+func openHouseholds(ctx context.Context, i *Import, r *registrar, arrivals []*arrival) (households, error) {
+	homes := households{}
+	var keys []string
+	for _, a := range arrivals {
+		if a.household == "" {
+			continue
+		}
+		a.household = r.key(a.household)
+		if homes[a.household] == nil {
+			key := a.household
+			keys = append(keys, key)
+			homes[key] = &household{Household: beneficiary.Household{Record: db.NewRecord(nil), Status: beneficiary.Active, SourceKey: &key}}
+		}
+	}
+	if len(keys) == 0 {
+		return homes, nil
+	}
+	var known []beneficiary.Household
+	err := db.Tx(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("source_key in ?", keys).Order("id").Find(&known).Error
+	for _, h := range known {
+		homes[*h.SourceKey] = &household{Household: h, stored: true}
+	}
+	if err == nil {
+		homes.settleHeads(r, arrivals)
+	}
+	return homes, err
+}
+
+// settleHeads lets a household keep the head that an earlier import gave it.
+func (homes households) settleHeads(r *registrar, arrivals []*arrival) {
+	for _, a := range arrivals {
+		h := homes[a.household]
+		if h == nil || a.row.values.HouseholdRelationship != relationHead || h.HeadID == nil {
+			continue
+		}
+		a.row.values.HouseholdRelationship = relationUnknown
+		a.row.warn(r.pass.issue(sheet.SecondHead, sheet.HouseholdRelationship))
+	}
+}
+
+// join stores the new households, the members, and what the members change: size and head.
+func (homes households) join(ctx context.Context, arrivals []*arrival) error {
+	var members []beneficiary.HouseholdMember
+	joined := map[string]*household{}
+	for _, a := range arrivals {
+		h := homes[a.household]
+		if h == nil {
+			continue
+		}
+		if joined[a.household] == nil {
+			joined[a.household] = &household{Household: h.Household, stored: h.stored}
+		}
+		members = append(members, joined[a.household].member(a))
+	}
+	if len(members) == 0 {
+		return nil
+	}
+	fresh := []beneficiary.Household{}
+	for _, h := range joined {
+		if !h.stored {
+			fresh = append(fresh, h.Household)
+		}
+	}
+	rows := []any{&members}
+	if len(fresh) > 0 {
+		rows = []any{&fresh, &members}
+	}
+	if err := db.InsertAll(ctx, rows...); err != nil {
+		return err
+	}
+	for key, h := range joined {
+		if h.stored {
+			if err := db.Save(ctx, &h.Household); err != nil {
+				return err
+			}
+		}
+		homes[key].Household, homes[key].stored = h.Household, true
+	}
+	return nil
+}
+
+func (h *household) member(a *arrival) beneficiary.HouseholdMember {
+	relationship := a.row.values.HouseholdRelationship
+	if relationship == "" {
+		relationship = relationUnknown
+	}
+	h.Size++
+	if relationship == relationHead {
+		h.HeadID = wire.Ptr(a.person.ID)
+	}
+	return beneficiary.HouseholdMember{
+		Record: db.NewRecord(nil), HouseholdID: h.ID, BeneficiaryID: a.person.ID, Relationship: relationship, JoinedOn: a.person.RegisteredOn,
+	}
+}

@@ -1,0 +1,116 @@
+package intake
+
+import (
+	"strings"
+
+	"github.com/waystation/waystation/internal/centre"
+	"github.com/waystation/waystation/internal/fold"
+	"github.com/waystation/waystation/internal/intake/sheet"
+)
+
+// pass reads the rows of one file in order and finds what shows only beside other rows. It is
+// a function of the file alone: whoever takes an import up again reads the rows that are done
+// once more, and knows what the process before it knew.
+type pass struct {
+	centre     *centre.Centre
+	normaliser *sheet.Normaliser
+	columns    map[sheet.Field]string // header by field
+	byCentre   bool                   // each row names its centre
+	seen       map[string]bool        // numbers of the rows of this centre
+	heads      map[string]bool        // households of this centre that have a head
+}
+
+func newPass(c *centre.Centre, m sheet.Mapping, n *sheet.Normaliser) *pass {
+	p := &pass{centre: c, normaliser: n, columns: map[sheet.Field]string{}, seen: map[string]bool{}, heads: map[string]bool{}}
+	for _, column := range m.Columns {
+		p.columns[column.Target] = column.Source
+	}
+	_, named := p.columns[sheet.Centre]
+	_, constant := m.Constants[sheet.Centre]
+	p.byCentre = named || constant
+	return p
+}
+
+// read judges the next row: accepted until the register says otherwise, skipped, or rejected.
+func (p *pass) read(rec sheet.Record) *outcome {
+	r := p.normaliser.Row(rec)
+	o := &outcome{Row: Row{Line: r.Line, SourceID: r.Row.SourceID, Status: rowAccepted}, values: r.Row}
+	o.Issues.V = r.Issues
+	if !r.Accepted() {
+		o.Status = rowRejected
+	}
+	if p.elsewhere(o) {
+		o.skip(p.issue(sheet.OtherCentre, sheet.Centre))
+		return o
+	}
+	p.repeated(o)
+	p.head(o)
+	return o
+}
+
+func (p *pass) issue(code sheet.Code, field sheet.Field) sheet.Issue {
+	return sheet.NewIssue(code, field, p.columns[field], nil)
+}
+
+// elsewhere tells that a row names another centre, by code or by name. One that names none where
+// the others do belongs to nobody.
+func (p *pass) elsewhere(o *outcome) bool {
+	name := o.values.Centre
+	switch {
+	case !p.byCentre || hasIssue(o, sheet.UnknownCentre) || hasIssue(o, sheet.RowWidth):
+		return false
+	case name == "":
+		if !hasFault(o, sheet.Centre) {
+			o.reject(p.issue(sheet.Missing, sheet.Centre))
+		}
+		return false
+	}
+	return !strings.EqualFold(name, p.centre.Code) && fold.Key(name) != fold.Key(p.centre.Name)
+}
+
+func hasIssue(o *outcome, code sheet.Code) bool {
+	for _, i := range o.Issues.V {
+		if i.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+func hasFault(o *outcome, field sheet.Field) bool {
+	for _, i := range o.Issues.V {
+		if i.Field == field && i.Severity == sheet.Error {
+			return true
+		}
+	}
+	return false
+}
+
+// repeated rejects the second row of a number: nobody can tell which of the two is right.
+func (p *pass) repeated(o *outcome) {
+	if o.SourceID == "" {
+		return
+	}
+	if p.seen[o.SourceID] {
+		o.reject(p.issue(sheet.SourceIDRepeated, sheet.SourceID))
+	}
+	p.seen[o.SourceID] = true
+}
+
+// head lets a household have one head: the first that is accepted.
+func (p *pass) head(o *outcome) {
+	if o.Status != rowAccepted || o.values.Household == "" || o.values.HouseholdRelationship != relationHead {
+		return
+	}
+	if p.heads[o.values.Household] {
+		o.values.HouseholdRelationship = relationUnknown
+		o.warn(p.issue(sheet.SecondHead, sheet.HouseholdRelationship))
+	}
+	p.heads[o.values.Household] = true
+}
+
+// Codes of the list household_relationship that the importer itself uses.
+const (
+	relationHead    = "head"
+	relationUnknown = "unknown"
+)

@@ -1,0 +1,202 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/waystation/waystation/internal/beneficiary"
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/intake/sheet"
+)
+
+// register decides about the accepted rows of a batch and, where save says so, registers them.
+// Every row goes through the rules of package beneficiary; the rows that keep them are stored
+// together, and one by one should the database refuse any.
+func register(ctx context.Context, i *Import, p *pass, batch []*outcome, save bool) error {
+	terms, err := beneficiary.TermsOf(ctx)
+	var f *fault.Error
+	if errors.As(err, &f) && f.Kind == fault.Conflict {
+		return closedError{f}
+	}
+	if err != nil {
+		return err
+	}
+	r := &registrar{terms: terms, zone: zoneOf(p), source: i.SourceSystem, language: sheetLanguage(i.Definition.V), pass: p}
+	known, err := lookUp(ctx, i, r, batch)
+	if err != nil {
+		return err
+	}
+	var arrivals []*arrival
+	for _, o := range batch {
+		if o.Status != rowAccepted || recognise(o, known[r.key(o.values.SourceID)], p) {
+			continue
+		}
+		if a := r.admit(o); a != nil {
+			arrivals = append(arrivals, a)
+		}
+	}
+	homes, err := openHouseholds(ctx, i, r, arrivals)
+	if err != nil || !save || len(arrivals) == 0 {
+		return err
+	}
+	return r.save(ctx, i, arrivals, homes)
+}
+
+func zoneOf(p *pass) *time.Location {
+	zone, err := time.LoadLocation(p.centre.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+func sheetLanguage(m sheet.Mapping) string {
+	if len(m.Languages) == 0 {
+		return ""
+	}
+	return m.Languages[0]
+}
+
+// earlier is a row that was imported before.
+type earlier struct {
+	person      uuid.UUID
+	reference   string
+	fingerprint []byte // nil where it is not known any more
+}
+
+// lookUp finds which rows of the batch were imported before.
+func lookUp(ctx context.Context, i *Import, r *registrar, batch []*outcome) (map[string]*earlier, error) {
+	var keys []string
+	for _, o := range batch {
+		if o.Status == rowAccepted {
+			keys = append(keys, r.key(o.values.SourceID))
+		}
+	}
+	tx, err := db.Pgx(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(ctx, `select b.source_key, b.id, b.reference, s.fingerprint from beneficiaries b
+		left join import_sources s on s.centre_id = b.centre_id and s.source_key = b.source_key
+		where b.centre_id = $1 and b.source_key = any ($2)`, i.CentreID.UUID(), keys)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]*earlier{}
+	var key string
+	var e earlier
+	_, err = pgx.ForEachRow(rows, []any{&key, &e.person, &e.reference, &e.fingerprint}, func() error {
+		one := e
+		one.fingerprint = append([]byte(nil), e.fingerprint...)
+		known[key] = &one
+		return nil
+	})
+	return known, err
+}
+
+// recognise settles a row that was imported before: it creates nothing and overwrites nothing.
+func recognise(o *outcome, e *earlier, p *pass) bool {
+	if e == nil {
+		return false
+	}
+	o.Status, o.BeneficiaryID, o.Reference = rowUnchanged, &e.person, e.reference
+	if len(e.fingerprint) > 0 && string(e.fingerprint) != string(fingerprint(o.values)) {
+		o.Status = rowChanged
+		o.warn(p.issue(sheet.ChangedInSource, sheet.SourceID))
+	}
+	return true
+}
+
+// save stores arrivals together; if the database refuses, each for itself.
+func (r *registrar) save(ctx context.Context, i *Import, arrivals []*arrival, homes households) error {
+	refused, err := attempt(ctx, func() error { return r.store(ctx, i, arrivals, homes) })
+	if err != nil || refused == nil {
+		return err
+	}
+	for _, a := range arrivals {
+		refused, err := attempt(ctx, func() error { return r.store(ctx, i, []*arrival{a}, homes) })
+		if err != nil {
+			return err
+		}
+		if refused != nil {
+			r.rejected(a.row, refused)
+		}
+	}
+	return nil
+}
+
+// attempt runs work inside a savepoint. What the data itself is refused for is undone and
+// returned apart from failures of the database.
+func attempt(ctx context.Context, work func() error) (refused, failed error) {
+	tx, err := db.Pgx(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "savepoint arrivals"); err != nil {
+		return nil, err
+	}
+	if err = work(); err == nil {
+		_, err = tx.Exec(ctx, "release savepoint arrivals")
+		return nil, err
+	}
+	told := db.Fault(err)
+	if db.Retryable(err) || !fault.Is(told, fault.Invalid) && !fault.Is(told, fault.Conflict) {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "rollback to savepoint arrivals"); err != nil {
+		return nil, err
+	}
+	return told, nil
+}
+
+// store writes arrivals with all that belongs to them, parents first, in few round trips.
+func (r *registrar) store(ctx context.Context, i *Import, arrivals []*arrival, homes households) error {
+	persons := make([]beneficiary.Beneficiary, len(arrivals))
+	var consents []beneficiary.Consent
+	var needs []beneficiary.SpecificNeed
+	for k, a := range arrivals {
+		persons[k] = *a.person
+		consents = append(consents, a.consents...)
+		needs = append(needs, a.needs...)
+	}
+	rows := []any{&persons}
+	if len(consents) > 0 {
+		rows = append(rows, &consents)
+	}
+	if len(needs) > 0 {
+		rows = append(rows, &needs)
+	}
+	if err := db.InsertAll(ctx, rows...); err != nil {
+		return err
+	}
+	if err := r.remember(ctx, i, arrivals); err != nil {
+		return err
+	}
+	if err := homes.join(ctx, arrivals); err != nil { // last: it notes what is stored
+		return err
+	}
+	for k, a := range arrivals {
+		a.row.Status, a.row.BeneficiaryID, a.row.Reference = rowCreated, &persons[k].ID, persons[k].Reference
+	}
+	return nil
+}
+
+// remember notes which rows were taken in, for the next file.
+func (r *registrar) remember(ctx context.Context, i *Import, arrivals []*arrival) error {
+	tx, err := db.Pgx(ctx)
+	if err != nil {
+		return err
+	}
+	keys, ids, prints := make([]string, len(arrivals)), make([]uuid.UUID, len(arrivals)), make([][]byte, len(arrivals))
+	for k, a := range arrivals {
+		keys[k], ids[k], prints[k] = r.key(a.row.values.SourceID), a.person.ID, fingerprint(a.row.values)
+	}
+	_, err = tx.Exec(ctx, `insert into import_sources (centre_id, source_key, beneficiary_id, fingerprint)
+		select $1, k, p, f from unnest($2::text[], $3::uuid[], $4::bytea[]) as s (k, p, f)`, i.CentreID.UUID(), keys, ids, prints)
+	return err
+}

@@ -1,0 +1,22 @@
+package intake_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// Every row with a household, a need and a consent: nothing is left out to be quick.
+func TestImport_Throughput(t *testing.T) {
+	d := newDesk(t)
+	var rows []string
+	for i := range 5000 {
+		rows = append(rows, row(fmt.Sprint(i), "nom", fmt.Sprintf("Diallo%c", 'a'+i%26), "telephone", fmt.Sprintf("+2279012%04d", i), "menage", fmt.Sprint(i/4), "lien", []string{"chef", "conjoint", "enfant", "enfant"}[i%4],
+			"vulnerabilites", []string{"", "MENA", "", ""}[i%4]))
+	}
+	d.send(file(rows...), "mode=commit").Want(202)
+	start := time.Now()
+	d.Work()
+	took := time.Since(start)
+	t.Logf("%d persons in %v: %.0f a second", d.count("beneficiaries"), took, float64(d.count("beneficiaries"))/took.Seconds())
+}
