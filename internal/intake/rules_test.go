@@ -1,13 +1,8 @@
 package intake
 
 import (
-	"context"
-	"errors"
-	"io"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/db"
@@ -66,16 +61,6 @@ func TestCounts_RowsOfOtherCentresCountAsNothingElse(t *testing.T) {
 	if c.Processed != 6 || c.Accepted != 4 || c.Created != 1 || c.Skipped != 1 || c.Rejected != 1 || c.WithWarnings != 3 ||
 		c.Errors.V[sheet.ConsentMissing] != 1 || c.Warnings.V[sheet.FormulaText] != 4 {
 		t.Errorf("%+v", c)
-	}
-}
-
-// A connection that is lost looks like the end of a file to those who read one.
-func TestFile_LostConnectionIsNotItsEnd(t *testing.T) {
-	for _, lost := range []error{io.EOF, io.ErrUnexpectedEOF} {
-		_, err := openFile(t.Context(), func(context.Context, func(context.Context) error) error { return lost }, uuid.New(), uuid.New())
-		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("%v reads as %v", lost, err)
-		}
 	}
 }
 
