@@ -53,6 +53,7 @@ create table cases (
   planned_at     timestamptz,                -- … and agreed with the person
   followed_up_at timestamptz,                -- the last completed follow-up
   followup_from_at timestamptz,              -- the cadence of follow-ups counts from here
+  urgent_due_at  timestamptz,                -- the last follow-up asked for urgent intervention by then
   primary key (centre_id, id),
   constraint cases_number_key unique (centre_id, number),
   constraint cases_beneficiary_fk foreign key (centre_id, beneficiary_id) references beneficiaries (centre_id, id),
@@ -323,7 +324,7 @@ create table case_followups (
   voided_at    timestamptz,
   primary key (centre_id, id),
   constraint case_followups_case_fk foreign key (centre_id, case_id) references cases (centre_id, id),
-  constraint case_followups_done_check check ((done_at is null) = (need = '') and (done_at is null or voided_at is null))
+  constraint case_followups_done_check check ((done_at is null) = (need = ''))
 );
 create index case_followups_case on case_followups (centre_id, case_id, due_at, id);
 select case_file('case_followups', 'case_followup', array['outcome', 'void_reason']);

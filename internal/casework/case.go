@@ -2,8 +2,8 @@
 //
 // A case is one person's managed relationship with the centre. It is opened only where need or
 // risk warrants it and lives by the rules of the SOP it was opened under. Read this file first:
-// the table moves is the whole state machine. Guards stand in guard.go, effects in effect.go; they judge a
-// Case and an Act and need no database. act.go gathers the facts they judge.
+// the table moves is the whole state machine. Guards stand in guard.go, effects in
+// effect.go; they need no database. act.go gathers the facts they judge and keeps what follows.
 package casework
 
 import (
@@ -78,6 +78,7 @@ type Case struct {
 	PlannedAt             *time.Time // … and agreed with the person
 	FollowedUpAt          *time.Time // the last completed follow-up
 	FollowupFromAt        *time.Time // the cadence of follow-ups counts from here
+	UrgentDueAt           *time.Time // the last follow-up asked for urgent intervention by then
 }
 
 // Personal marks what a case tells as personal data.
@@ -93,6 +94,7 @@ type Verb string
 // The transitions. Those that no operation offers come about by themselves: Close where the SOP asks
 // for no approval, WithdrawConsent by the ledger of consents, ChangeRisk by a change of the risk level.
 const (
+	VerbCreate          Verb = "create" // the first line of a history; no transition
 	VerbOpen            Verb = "open"
 	VerbScreenOut       Verb = "screen-out"
 	VerbAssign          Verb = "assign"

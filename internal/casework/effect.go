@@ -63,7 +63,7 @@ func reopen(c *Case, a *Act) {
 	c.SOPID, c.ReopenedAt, c.FollowupFromAt, c.RiskLevel = a.SOPID, &a.At, &a.At, a.RiskLevel
 	c.ReopenedCount++
 	c.ClosedAt, c.ClosureReason, c.ReferralOverride = nil, "", ""
-	c.RespondedAt, c.PlanDraftedAt, c.PlannedAt, c.FollowedUpAt = nil, nil, nil, nil
+	c.RespondedAt, c.PlanDraftedAt, c.PlannedAt, c.FollowedUpAt, c.UrgentDueAt = nil, nil, nil, nil, nil
 	c.reckon(a.Policy)
 }
 
@@ -74,5 +74,7 @@ func merge(c *Case, a *Act) {
 func undoMerge(c *Case, a *Act) {
 	c.Status, c.MergedFrom = c.MergedFrom, ""
 	c.DuplicateOf, c.MergedAt = nil, nil
-	c.reckon(a.Policy)
+	if c.Status == Open {
+		c.reckon(a.Policy)
+	}
 }

@@ -17,8 +17,11 @@ func (c *Case) reckon(p centre.Policy) {
 	c.AssessmentDueAt = after(start, hours(t.AssessmentHours))
 	c.PlanDueAt = after(start, days(t.PlanDays))
 	c.FollowupDueAt = after(c.FollowupFromAt, days(t.FollowUpDays))
-	if c.paused() || !c.underWay() {
+	if c.paused() {
 		c.FollowupDueAt = nil
+	}
+	if c.UrgentDueAt != nil && (c.FollowupDueAt == nil || c.UrgentDueAt.Before(*c.FollowupDueAt)) {
+		c.FollowupDueAt = c.UrgentDueAt
 	}
 }
 

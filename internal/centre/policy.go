@@ -39,6 +39,7 @@ type CasePolicy struct {
 	LostContactMinDays   int  `json:"lost_contact_min_days"` // since the last attempt
 	UndoMergeWithinDays  int  `json:"undo_merge_within_days"`
 	ClosureNeedsFollowUp bool `json:"closure_needs_follow_up"` // a final follow-up must be recorded
+	LateNoteHours        int  `json:"late_note_hours"`         // a note written later than this is marked; 0: none is
 }
 
 // CaseloadPolicy bounds what one caseworker carries (handbook 3.4).
@@ -81,7 +82,7 @@ func DefaultPolicy() Policy {
 			"medium": {AssignHours: 3, FirstResponseHours: 72, AssessmentHours: 72, PlanDays: 7, FollowUpDays: 14},
 			"low":    {AssignHours: 3, FirstResponseHours: 168, AssessmentHours: 168, PlanDays: 14, FollowUpDays: 30},
 		},
-		Case:     CasePolicy{HoldMaxDays: 30, ReopenWithinMonths: 60, LostContactAttempts: 3, LostContactMinDays: 14, UndoMergeWithinDays: 30, ClosureNeedsFollowUp: true},
+		Case:     CasePolicy{HoldMaxDays: 30, ReopenWithinMonths: 60, LostContactAttempts: 3, LostContactMinDays: 14, UndoMergeWithinDays: 30, ClosureNeedsFollowUp: true, LateNoteHours: 48},
 		Caseload: CaseloadPolicy{Limit: 25, WarnPercent: 80, Weights: map[string]float64{"high": 2, "medium": 1, "low": 0.5}},
 		Approvals: map[string]Approval{
 			"closure": {Required: true, Roles: supervisors}, "consent_override": {Required: true, Roles: supervisors},
