@@ -1,9 +1,12 @@
 package casework
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+	"gorm.io/gorm/clause"
 
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
@@ -62,5 +65,111 @@ var _ = db.Constraint("case_approvals_four_eyes_check", fourEyes)
 // newApproval asks for a decision on what the act says.
 func newApproval(c *Case, kind string, a *Act) *Approval {
 	return &Approval{Record: db.NewRecord(nil), CaseID: c.ID, Kind: kind, Status: requested, Reason: a.Reason, RequestedBy: a.By,
-		Details: db.JSON[ApprovalDetails]{V: ApprovalDetails{ReasonCode: a.ReasonCode, Justification: a.Justification, ReferralOverride: a.ReferralOverride, BestInterestNote: a.BestInterestNote}}}
+		Details: db.JSON[ApprovalDetails]{V: ApprovalDetails{
+			ReasonCode: a.ReasonCode, PersonInformed: a.PersonInformed, Justification: a.Justification, ReferralOverride: a.ReferralOverride,
+			BestInterestNote: a.BestInterestNote, GoalsMetPercent: a.GoalsMetPercent,
+		}}}
+}
+
+// decide closes the approval. Requester and decider differ: an act without a person decides what
+// the SOP leaves to nobody.
+func (p *Approval) decide(status, comment string, a *Act) error {
+	if p.Status != requested {
+		return fault.State(p.Status, "This was decided already.")
+	}
+	if p.RequestedBy != nil && a.By != nil && *p.RequestedBy == *a.By {
+		return fourEyes()
+	}
+	p.Status, p.Comment, p.DecidedBy, p.DecidedAt = status, comment, a.By, a.now()
+	return nil
+}
+
+// request finds the closure that waits for its decision.
+func request(ctx context.Context, c *Case, a *Act) error {
+	var open Approval
+	err := db.Tx(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("case_id = ? and kind = 'closure' and status = ?", c.ID, requested).Take(&open).Error
+	if err != nil {
+		return fmt.Errorf("closure of case %s that nobody asked for: %w", c.ID, err)
+	}
+	a.Request = &open
+	if a.BestInterestNote == "" {
+		a.BestInterestNote = open.Details.V.BestInterestNote
+	}
+	return nil
+}
+
+// askApproval asks for the second person; where the SOP wants none, the case closes at once.
+func askApproval(ctx context.Context, c *Case, a *Act) error {
+	p := newApproval(c, "closure", a)
+	if a.Policy.Approvals["closure"].Required {
+		return db.Insert(ctx, p)
+	}
+	p.Status, p.DecidedAt = approved, a.now()
+	if err := db.Insert(ctx, p); err != nil {
+		return err
+	}
+	return closeAtOnce(ctx, c, a)
+}
+
+// decideClosure writes the decision on the case into the approval, too.
+func decideClosure(ctx context.Context, c *Case, a *Act) error {
+	status := rejected
+	if c.Status == Closed {
+		status = approved
+	}
+	if err := a.Request.decide(status, a.Reason, a); err != nil {
+		return err
+	}
+	a.Request.Details.V.BestInterestNote = a.BestInterestNote
+	return db.Save(ctx, a.Request)
+}
+
+// decideApproval decides what was asked for about a case other than its closure. An approved
+// override gives the case its basis.
+func decideApproval(ctx context.Context, caseID, id uuid.UUID, ifMatch, status, comment string) (*Approval, error) {
+	c, err := LockCase(ctx, caseID)
+	if err != nil {
+		return nil, err
+	}
+	p, err := inFile[Approval](ctx, c, id, ifMatch)
+	if err != nil {
+		return nil, err
+	}
+	if p.Kind == "closure" {
+		return nil, fault.State(p.Status, "A closure is decided on the case: approve-closure or reject-closure.")
+	}
+	a, err := newAct(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.decides(p.Kind, p.RequestedBy); err != nil {
+		return nil, err
+	}
+	if err := p.decide(status, comment, a); err != nil {
+		return nil, err
+	}
+	if err := db.Save(ctx, p); err != nil {
+		return nil, err
+	}
+	if p.Kind == "consent_override" && status == approved {
+		c.ConsentBasis, c.ConsentOverrideReason = p.Details.V.Basis, p.Reason
+		return p, db.Save(ctx, c)
+	}
+	return p, nil
+}
+
+// validate checks what the spec cannot say of what is asked for.
+func (p *Approval) validate(plan *Plan) error {
+	rules := fault.Rules()
+	switch p.Kind {
+	case "consent_override":
+		if basis := p.Details.V.Basis; basis == "" || basis == "consent" {
+			rules.Add("/basis", "basis_required", "Name the basis, other than consent, on which the case is to be worked.")
+		}
+	case "plan":
+		if plan == nil || plan.Status != draft {
+			rules.Add("/plan_id", "draft_required", "Name the draft plan that is to be approved.")
+		}
+	}
+	return rules.Err()
 }

@@ -84,9 +84,11 @@ type Case struct {
 // Personal marks what a case tells as personal data.
 func (Case) Personal() {}
 
-var _ = db.Constraint("cases_beneficiary_fk", func() *fault.Error {
+var _ = db.Constraint("cases_beneficiary_fk", unknownBeneficiary)
+
+func unknownBeneficiary() *fault.Error {
 	return fault.InvalidField("/beneficiary_id", "unknown_beneficiary", "Nobody is registered here under this id.")
-})
+}
 
 // Verb names a transition, as the path of its operation does.
 type Verb string
@@ -111,9 +113,9 @@ const (
 	VerbWithdrawConsent Verb = "withdraw-consent"
 )
 
-// move is one row of the state machine: from these states to that one, if the guard lets it
+// arrow is one row of the state machine: from these states to that one, if the guard lets it
 // through, with this effect.
-type move struct {
+type arrow struct {
 	from   []Status
 	to     Status // empty: the effect decides, or it stays
 	guard  func(*Case, *Act) error
@@ -122,7 +124,7 @@ type move struct {
 }
 
 // moves is the state machine of a case (handbook 3.3). What is not here is refused with a 409.
-var moves = map[Verb]move{
+var moves = map[Verb]arrow{
 	VerbOpen:            {of(Draft), Open, mayOpen, open, "case.opened"},
 	VerbScreenOut:       {of(Draft), NotOpened, always, nothing, "case.screened_out"},
 	VerbAssign:          {of(Draft, Open, OnHold, PendingClosure), "", mayAssign, assign, "case.assigned"},

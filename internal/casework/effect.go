@@ -5,14 +5,14 @@ import "github.com/google/uuid"
 func nothing(*Case, *Act) {}
 
 func open(c *Case, a *Act) {
-	c.SOPID, c.OpenedAt, c.FollowupFromAt = a.SOPID, &a.At, &a.At
+	c.SOPID, c.OpenedAt, c.FollowupFromAt = a.SOPID, a.now(), a.now()
 	c.reckon(a.Policy)
 }
 
 func assign(c *Case, a *Act) { c.assignTo(a.OwnerID, a) }
 
 func (c *Case) assignTo(owner *uuid.UUID, a *Act) {
-	c.OwnerID, c.AssignedAt = owner, &a.At
+	c.OwnerID, c.AssignedAt = owner, a.now()
 }
 
 // changeRisk also moves the follow-up cadence (rule 6).
@@ -22,7 +22,8 @@ func changeRisk(c *Case, a *Act) {
 }
 
 func hold(c *Case, a *Act) {
-	c.HeldAt, c.HoldReason, c.HoldReviewOn = &a.At, a.Reason, &a.ReviewOn
+	review := a.ReviewOn
+	c.HeldAt, c.HoldReason, c.HoldReviewOn = a.now(), a.Reason, &review
 	c.reckon(a.Policy)
 }
 
@@ -47,7 +48,7 @@ func endConsent(c *Case, _ *Act) {
 }
 
 func closeCase(c *Case, a *Act) {
-	c.ClosedAt, c.FollowupDueAt = &a.At, nil
+	c.ClosedAt, c.FollowupDueAt = a.now(), nil
 }
 
 func stayOpen(c *Case, a *Act) {
@@ -60,7 +61,7 @@ func reopen(c *Case, a *Act) {
 	if c.OwnerID == nil || *c.OwnerID != *a.OwnerID {
 		c.assignTo(a.OwnerID, a)
 	}
-	c.SOPID, c.ReopenedAt, c.FollowupFromAt, c.RiskLevel = a.SOPID, &a.At, &a.At, a.RiskLevel
+	c.SOPID, c.ReopenedAt, c.FollowupFromAt, c.RiskLevel = a.SOPID, a.now(), a.now(), a.RiskLevel
 	c.ReopenedCount++
 	c.ClosedAt, c.ClosureReason, c.ReferralOverride = nil, "", ""
 	c.RespondedAt, c.PlanDraftedAt, c.PlannedAt, c.FollowedUpAt, c.UrgentDueAt = nil, nil, nil, nil, nil
@@ -68,7 +69,7 @@ func reopen(c *Case, a *Act) {
 }
 
 func merge(c *Case, a *Act) {
-	c.DuplicateOf, c.MergedAt, c.MergedFrom, c.FollowupDueAt = &a.Survivor.ID, &a.At, a.From, nil
+	c.DuplicateOf, c.MergedAt, c.MergedFrom, c.FollowupDueAt = &a.Survivor.ID, a.now(), a.From, nil
 }
 
 func undoMerge(c *Case, a *Act) {

@@ -31,17 +31,26 @@ type Act struct {
 	Justification    string // why to close although the plan is not finished
 	ReferralOverride string // why to close although referrals are open
 	BestInterestNote string
-	Survivor         *Case // of a merge
+	PersonInformed   *bool
+	SurvivorID       uuid.UUID // of a merge
+	Survivor         *Case     // likewise
 
-	Consent     bool // case_management is effectively given
-	OwnerFits   bool // the owner is an active member of staff with a case role
-	Minor       bool // the person is, or may be, under 18
-	OpenActions int  // of the active plan, neither done nor dropped
-	FollowedUp  bool // a follow-up since the opening, and the last one does not ask for urgent action
-	Attempts    int  // to reach the person since the last contact
-	LastAttempt time.Time
-	RequestedBy *uuid.UUID // who asked for the closure
-	SamePerson  bool       // both cases of a merge are of one person
+	Consent         bool // case_management is effectively given
+	OwnerFits       bool // the owner is an active member of staff with a case role
+	Minor           bool // the person is, or may be, under 18
+	OpenActions     int  // of the active plan, neither done nor dropped
+	FollowedUp      bool // a follow-up since the opening, and the last one does not ask for urgent action
+	Attempts        int  // to reach the person since the last contact
+	LastAttempt     time.Time
+	GoalsMetPercent *float64  // of the plan's goals
+	Request         *Approval // the closure that was asked for
+	SamePerson      bool      // both cases of a merge are of one person
+}
+
+// now is the moment of the act, for a column that may be empty.
+func (a *Act) now() *time.Time {
+	at := a.At
+	return &at
 }
 
 // unreachable are the closure reasons after which nobody can be followed up any more.
@@ -112,7 +121,7 @@ func (a *Act) lostContact(rules *fault.Error) {
 
 // mayApproveClosure keeps the second pair of eyes (rule 8).
 func mayApproveClosure(c *Case, a *Act) error {
-	if err := a.decides("closure", a.RequestedBy); err != nil {
+	if err := a.decides("closure", a.Request.RequestedBy); err != nil {
 		return err
 	}
 	return mayClose(c, a)
@@ -132,7 +141,7 @@ func mayClose(c *Case, a *Act) error {
 }
 
 func mayRejectClosure(c *Case, a *Act) error {
-	if err := a.decides("closure", a.RequestedBy); err != nil {
+	if err := a.decides("closure", a.Request.RequestedBy); err != nil {
 		return err
 	}
 	rules := fault.Rules()

@@ -9,6 +9,7 @@ import (
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/tenant"
 )
 
 // LockCase returns a case that the caller may know of and holds it until the transaction ends:
@@ -92,6 +93,6 @@ func samePerson(ctx context.Context, a, b uuid.UUID) (bool, error) {
 			select id, id, merged_into from beneficiaries where centre_id in ? and id in ?
 			union
 			select up.start, b.id, b.merged_into from up join beneficiaries b on b.centre_id in ? and b.id = up.merged_into)
-		select count(distinct id) from up where merged_into is null`, centresOf(ctx), []uuid.UUID{a, b}, centresOf(ctx)).Scan(&survivors).Error
+		select count(distinct id) from up where merged_into is null`, tenant.Centres(ctx), []uuid.UUID{a, b}, tenant.Centres(ctx)).Scan(&survivors).Error
 	return survivors == 1, err
 }

@@ -3,12 +3,14 @@ package casework
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/internal/auth"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/fault"
 	"github.com/waystation/waystation/internal/tenant"
 )
 
@@ -76,4 +78,104 @@ func lifted(ctx context.Context, fn func() error) error {
 		return err // the transaction is lost, and the setting with it
 	}
 	return set("")
+}
+
+// one returns a row of a case's file, or the 404.
+func one[T any](ctx context.Context, caseID, id uuid.UUID) (*T, error) {
+	return db.One[T](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("case_id = ? and id = ?", caseID, id) })
+}
+
+// read is one for a caller who has to see the case.
+func read[T any](ctx context.Context, caseID, id uuid.UUID) (*T, error) {
+	if _, err := find(ctx, caseID); err != nil {
+		return nil, err
+	}
+	return one[T](ctx, caseID, id)
+}
+
+// inFile locks a row of a locked case's file for a change: 404 when it is not of this case, 412
+// when the caller has seen another version.
+func inFile[T any, P interface {
+	*T
+	db.Versioned
+}](ctx context.Context, c *Case, id uuid.UUID, ifMatch string) (P, error) {
+	if _, err := one[T](ctx, c.ID, id); err != nil {
+		return nil, err
+	}
+	return db.Lock[T, P](ctx, id, ifMatch)
+}
+
+// lockUnderWay is LockCase for a change of the file: 409 when the case has ended.
+func lockUnderWay(ctx context.Context, id uuid.UUID) (*Case, error) {
+	c, err := LockCase(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !c.underWay() {
+		return nil, fault.State(string(c.Status), "The case has ended; its file takes no more entries. Reopen it first.")
+	}
+	return c, nil
+}
+
+// pageOf returns a page of what a case's file holds of one kind: 404 when the case is out of view.
+func pageOf[T any](ctx context.Context, caseID uuid.UUID, l db.Listing, sorts db.Sorts[T], id func(*T) uuid.UUID, narrow db.Build) (db.Paged[T], error) {
+	if _, err := find(ctx, caseID); err != nil {
+		return db.Paged[T]{}, err
+	}
+	return db.Page(ctx, l, sorts, id, func(q *gorm.DB) *gorm.DB { return narrow(q.Where("case_id = ?", caseID)) })
+}
+
+// Filter narrows a list of cases; nil leaves a field alone.
+type Filter struct {
+	Status, RiskLevel                   *string
+	OwnerID, BeneficiaryID, DuplicateOf *uuid.UUID
+	Mine, Overdue                       *bool
+}
+
+// never is where a case without a due date sorts: after all others.
+var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+var caseSorts = db.Sorts[Case]{
+	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(c *Case) any { return c.CreatedAt }},
+	"updated_at": {SQL: "updated_at", Cast: "timestamptz", Value: func(c *Case) any { return c.UpdatedAt }},
+	"number":     {SQL: "number", Cast: "text", Value: func(c *Case) any { return c.Number }},
+	"followup_due_at": {SQL: "coalesce(followup_due_at, '9999-12-31T00:00:00Z')", Cast: "timestamptz", Value: func(c *Case) any {
+		if c.FollowupDueAt == nil {
+			return never
+		}
+		return *c.FollowupDueAt
+	}},
+}
+
+// overdue is true of a case that is worked on and has a clock run out.
+const overdue = `((status in ('draft', 'open', 'on_hold', 'pending_closure') and (
+	(owner_id is null and assign_due_at < now()) or (responded_at is null and response_due_at < now())
+	or (planned_at is null and plan_due_at < now()) or followup_due_at < now())) is true)`
+
+func listCases(ctx context.Context, l db.Listing, f Filter) (db.Paged[Case], error) {
+	view, by := inView(ctx), caller(ctx)
+	return db.Page(ctx, l, caseSorts, func(c *Case) uuid.UUID { return c.ID }, func(q *gorm.DB) *gorm.DB {
+		return f.narrow(view(q), by)
+	})
+}
+
+func (f Filter) narrow(q *gorm.DB, by *uuid.UUID) *gorm.DB {
+	q = where(q, "status = ?", f.Status)
+	q = where(q, "risk_level = ?", f.RiskLevel)
+	q = where(q, "owner_id = ?", f.OwnerID)
+	q = where(q, "beneficiary_id = ?", f.BeneficiaryID)
+	q = where(q, "duplicate_of = ?", f.DuplicateOf)
+	q = where(q, overdue+" = ?", f.Overdue)
+	if f.Mine != nil {
+		q = q.Where("(owner_id is not distinct from ?) = ?", by, *f.Mine)
+	}
+	return q
+}
+
+// where adds a condition on a filter that the caller set.
+func where[T any](q *gorm.DB, condition string, value *T) *gorm.DB {
+	if value == nil {
+		return q
+	}
+	return q.Where(condition, *value)
 }

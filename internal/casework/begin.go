@@ -1,0 +1,97 @@
+package casework
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/waystation/waystation/internal/beneficiary"
+	"github.com/waystation/waystation/internal/centre"
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/tenant"
+)
+
+// Begin makes a draft, by all rules, whoever it comes from: it gives the case its number, its
+// first team and the first line of its history. 422 when the person is not registered here or
+// their record is not in use any more, or the owner does not fit.
+func Begin(ctx context.Context, c *Case) error {
+	a := &Act{At: c.CreatedAt, By: caller(ctx), OwnerID: c.OwnerID}
+	if err := c.prepare(ctx, a); err != nil {
+		return err
+	}
+	if err := db.Insert(ctx, c); err != nil {
+		return err
+	}
+	first := &Transition{Record: db.NewRecord(nil), CaseID: c.ID, Verb: VerbCreate, ToStatus: Draft, ByID: a.By, RiskLevel: c.RiskLevel, OwnerID: c.OwnerID}
+	if err := db.Insert(ctx, first); err != nil {
+		return err
+	}
+	return c.firstTeam(ctx, a)
+}
+
+// prepare judges a draft and fills in what the caller does not choose.
+func (c *Case) prepare(ctx context.Context, a *Act) error {
+	if err := registered(ctx, c.BeneficiaryID); err != nil {
+		return err
+	}
+	if err := ownerFits(ctx, c, a); err != nil {
+		return err
+	}
+	if c.OwnerID != nil {
+		rules := fault.Rules()
+		if a.fitOwner(c.OwnerID, rules); rules.Err() != nil {
+			return rules
+		}
+		c.AssignedAt = a.now()
+	}
+	policy, _, err := centre.ActivePolicy(ctx)
+	if err != nil {
+		return err
+	}
+	c.Status, c.ConsentBasis, c.CreatedBy = Draft, "consent", a.By
+	c.reckon(policy)
+	c.Number, err = nextNumber(ctx)
+	return err
+}
+
+func registered(ctx context.Context, id uuid.UUID) error {
+	b, err := beneficiary.Find(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return unknownBeneficiary()
+	}
+	if err != nil {
+		return err
+	}
+	if b.Status != beneficiary.Active {
+		return fault.InvalidField("/beneficiary_id", "record_ended", "This registration was merged or voided. Use the one that is in use.")
+	}
+	return nil
+}
+
+// firstTeam is the owner and whoever begins the case with a role in case management.
+func (c *Case) firstTeam(ctx context.Context, a *Act) error {
+	if c.OwnerID != nil {
+		if err := db.Insert(ctx, newTeamMember(c, *c.OwnerID, owner)); err != nil {
+			return err
+		}
+	}
+	if a.By == nil || (c.OwnerID != nil && *c.OwnerID == *a.By) || !holdsAny(rolesOf(ctx), teamRoles) {
+		return nil
+	}
+	return db.Insert(ctx, newTeamMember(c, *a.By, member))
+}
+
+// nextNumber gives out the centre's next case number. The counter's row stays locked until the
+// transaction ends, so numbers are neither given twice nor left out.
+func nextNumber(ctx context.Context) (string, error) {
+	here, err := tenant.One(ctx)
+	if err != nil {
+		return "", err
+	}
+	var number string
+	err = db.Tx(ctx).Raw(`with next as (insert into case_counters (centre_id, last) values (?, 1)
+			on conflict (centre_id) do update set last = case_counters.last + 1 returning centre_id, last)
+		select c.code || '-C-' || lpad(next.last::text, 6, '0') from next join centres c on c.id = next.centre_id`, here).Scan(&number).Error
+	return number, err
+}
