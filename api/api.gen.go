@@ -88,6 +88,258 @@ func (e AuditBreakReason) Valid() bool {
 	}
 }
 
+// Defines values for CaseSensitivity.
+const (
+	CaseSensitivityNormal     CaseSensitivity = "normal"
+	CaseSensitivityRestricted CaseSensitivity = "restricted"
+	CaseSensitivitySensitive  CaseSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the CaseSensitivity enum.
+func (e CaseSensitivity) Valid() bool {
+	switch e {
+	case CaseSensitivityNormal:
+		return true
+	case CaseSensitivityRestricted:
+		return true
+	case CaseSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseActionStatus.
+const (
+	CaseActionStatusDone       CaseActionStatus = "done"
+	CaseActionStatusDropped    CaseActionStatus = "dropped"
+	CaseActionStatusInProgress CaseActionStatus = "in_progress"
+	CaseActionStatusPlanned    CaseActionStatus = "planned"
+)
+
+// Valid indicates whether the value is a known member of the CaseActionStatus enum.
+func (e CaseActionStatus) Valid() bool {
+	switch e {
+	case CaseActionStatusDone:
+		return true
+	case CaseActionStatusDropped:
+		return true
+	case CaseActionStatusInProgress:
+		return true
+	case CaseActionStatusPlanned:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseActionPatchStatus.
+const (
+	CaseActionPatchStatusDone       CaseActionPatchStatus = "done"
+	CaseActionPatchStatusDropped    CaseActionPatchStatus = "dropped"
+	CaseActionPatchStatusInProgress CaseActionPatchStatus = "in_progress"
+	CaseActionPatchStatusPlanned    CaseActionPatchStatus = "planned"
+)
+
+// Valid indicates whether the value is a known member of the CaseActionPatchStatus enum.
+func (e CaseActionPatchStatus) Valid() bool {
+	switch e {
+	case CaseActionPatchStatusDone:
+		return true
+	case CaseActionPatchStatusDropped:
+		return true
+	case CaseActionPatchStatusInProgress:
+		return true
+	case CaseActionPatchStatusPlanned:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseApprovalKind.
+const (
+	CaseApprovalKindClosure         CaseApprovalKind = "closure"
+	CaseApprovalKindConsentOverride CaseApprovalKind = "consent_override"
+	CaseApprovalKindPlan            CaseApprovalKind = "plan"
+)
+
+// Valid indicates whether the value is a known member of the CaseApprovalKind enum.
+func (e CaseApprovalKind) Valid() bool {
+	switch e {
+	case CaseApprovalKindClosure:
+		return true
+	case CaseApprovalKindConsentOverride:
+		return true
+	case CaseApprovalKindPlan:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseApprovalCreateKind.
+const (
+	CaseApprovalCreateKindConsentOverride CaseApprovalCreateKind = "consent_override"
+	CaseApprovalCreateKindPlan            CaseApprovalCreateKind = "plan"
+)
+
+// Valid indicates whether the value is a known member of the CaseApprovalCreateKind enum.
+func (e CaseApprovalCreateKind) Valid() bool {
+	switch e {
+	case CaseApprovalCreateKindConsentOverride:
+		return true
+	case CaseApprovalCreateKindPlan:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseCreateSensitivity.
+const (
+	CaseCreateSensitivityNormal     CaseCreateSensitivity = "normal"
+	CaseCreateSensitivityRestricted CaseCreateSensitivity = "restricted"
+	CaseCreateSensitivitySensitive  CaseCreateSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the CaseCreateSensitivity enum.
+func (e CaseCreateSensitivity) Valid() bool {
+	switch e {
+	case CaseCreateSensitivityNormal:
+		return true
+	case CaseCreateSensitivityRestricted:
+		return true
+	case CaseCreateSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CasePatchSensitivity.
+const (
+	CasePatchSensitivityNormal     CasePatchSensitivity = "normal"
+	CasePatchSensitivityRestricted CasePatchSensitivity = "restricted"
+	CasePatchSensitivitySensitive  CasePatchSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the CasePatchSensitivity enum.
+func (e CasePatchSensitivity) Valid() bool {
+	switch e {
+	case CasePatchSensitivityNormal:
+		return true
+	case CasePatchSensitivityRestricted:
+		return true
+	case CasePatchSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CasePlanStatus.
+const (
+	CasePlanStatusActive     CasePlanStatus = "active"
+	CasePlanStatusCompleted  CasePlanStatus = "completed"
+	CasePlanStatusDraft      CasePlanStatus = "draft"
+	CasePlanStatusSuperseded CasePlanStatus = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the CasePlanStatus enum.
+func (e CasePlanStatus) Valid() bool {
+	switch e {
+	case CasePlanStatusActive:
+		return true
+	case CasePlanStatusCompleted:
+		return true
+	case CasePlanStatusDraft:
+		return true
+	case CasePlanStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseTeamMemberRole.
+const (
+	CaseTeamMemberRoleMember CaseTeamMemberRole = "member"
+	CaseTeamMemberRoleOwner  CaseTeamMemberRole = "owner"
+)
+
+// Valid indicates whether the value is a known member of the CaseTeamMemberRole enum.
+func (e CaseTeamMemberRole) Valid() bool {
+	switch e {
+	case CaseTeamMemberRoleMember:
+		return true
+	case CaseTeamMemberRoleOwner:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ContactAttemptMethod.
+const (
+	ContactAttemptMethodFamily  ContactAttemptMethod = "family"
+	ContactAttemptMethodMessage ContactAttemptMethod = "message"
+	ContactAttemptMethodOther   ContactAttemptMethod = "other"
+	ContactAttemptMethodPartner ContactAttemptMethod = "partner"
+	ContactAttemptMethodPhone   ContactAttemptMethod = "phone"
+	ContactAttemptMethodVisit   ContactAttemptMethod = "visit"
+)
+
+// Valid indicates whether the value is a known member of the ContactAttemptMethod enum.
+func (e ContactAttemptMethod) Valid() bool {
+	switch e {
+	case ContactAttemptMethodFamily:
+		return true
+	case ContactAttemptMethodMessage:
+		return true
+	case ContactAttemptMethodOther:
+		return true
+	case ContactAttemptMethodPartner:
+		return true
+	case ContactAttemptMethodPhone:
+		return true
+	case ContactAttemptMethodVisit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ContactAttemptCreateMethod.
+const (
+	ContactAttemptCreateMethodFamily  ContactAttemptCreateMethod = "family"
+	ContactAttemptCreateMethodMessage ContactAttemptCreateMethod = "message"
+	ContactAttemptCreateMethodOther   ContactAttemptCreateMethod = "other"
+	ContactAttemptCreateMethodPartner ContactAttemptCreateMethod = "partner"
+	ContactAttemptCreateMethodPhone   ContactAttemptCreateMethod = "phone"
+	ContactAttemptCreateMethodVisit   ContactAttemptCreateMethod = "visit"
+)
+
+// Valid indicates whether the value is a known member of the ContactAttemptCreateMethod enum.
+func (e ContactAttemptCreateMethod) Valid() bool {
+	switch e {
+	case ContactAttemptCreateMethodFamily:
+		return true
+	case ContactAttemptCreateMethodMessage:
+		return true
+	case ContactAttemptCreateMethodOther:
+		return true
+	case ContactAttemptCreateMethodPartner:
+		return true
+	case ContactAttemptCreateMethodPhone:
+		return true
+	case ContactAttemptCreateMethodVisit:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -526,6 +778,270 @@ func (e ListCentresParamsSort) Valid() bool {
 	case ListCentresParamsSortMinusName:
 		return true
 	case ListCentresParamsSortName:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCasesParamsSort.
+const (
+	ListCasesParamsSortCreatedAt          ListCasesParamsSort = "created_at"
+	ListCasesParamsSortFollowupDueAt      ListCasesParamsSort = "followup_due_at"
+	ListCasesParamsSortMinusCreatedAt     ListCasesParamsSort = "-created_at"
+	ListCasesParamsSortMinusFollowupDueAt ListCasesParamsSort = "-followup_due_at"
+	ListCasesParamsSortMinusNumber        ListCasesParamsSort = "-number"
+	ListCasesParamsSortMinusUpdatedAt     ListCasesParamsSort = "-updated_at"
+	ListCasesParamsSortNumber             ListCasesParamsSort = "number"
+	ListCasesParamsSortUpdatedAt          ListCasesParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCasesParamsSort enum.
+func (e ListCasesParamsSort) Valid() bool {
+	switch e {
+	case ListCasesParamsSortCreatedAt:
+		return true
+	case ListCasesParamsSortFollowupDueAt:
+		return true
+	case ListCasesParamsSortMinusCreatedAt:
+		return true
+	case ListCasesParamsSortMinusFollowupDueAt:
+		return true
+	case ListCasesParamsSortMinusNumber:
+		return true
+	case ListCasesParamsSortMinusUpdatedAt:
+		return true
+	case ListCasesParamsSortNumber:
+		return true
+	case ListCasesParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseActionsParamsSort.
+const (
+	ListCaseActionsParamsSortCreatedAt      ListCaseActionsParamsSort = "created_at"
+	ListCaseActionsParamsSortDueOn          ListCaseActionsParamsSort = "due_on"
+	ListCaseActionsParamsSortMinusCreatedAt ListCaseActionsParamsSort = "-created_at"
+	ListCaseActionsParamsSortMinusDueOn     ListCaseActionsParamsSort = "-due_on"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseActionsParamsSort enum.
+func (e ListCaseActionsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseActionsParamsSortCreatedAt:
+		return true
+	case ListCaseActionsParamsSortDueOn:
+		return true
+	case ListCaseActionsParamsSortMinusCreatedAt:
+		return true
+	case ListCaseActionsParamsSortMinusDueOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseActionsParamsStatus.
+const (
+	ListCaseActionsParamsStatusDone       ListCaseActionsParamsStatus = "done"
+	ListCaseActionsParamsStatusDropped    ListCaseActionsParamsStatus = "dropped"
+	ListCaseActionsParamsStatusInProgress ListCaseActionsParamsStatus = "in_progress"
+	ListCaseActionsParamsStatusPlanned    ListCaseActionsParamsStatus = "planned"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseActionsParamsStatus enum.
+func (e ListCaseActionsParamsStatus) Valid() bool {
+	switch e {
+	case ListCaseActionsParamsStatusDone:
+		return true
+	case ListCaseActionsParamsStatusDropped:
+		return true
+	case ListCaseActionsParamsStatusInProgress:
+		return true
+	case ListCaseActionsParamsStatusPlanned:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseApprovalsParamsSort.
+const (
+	ListCaseApprovalsParamsSortCreatedAt      ListCaseApprovalsParamsSort = "created_at"
+	ListCaseApprovalsParamsSortMinusCreatedAt ListCaseApprovalsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseApprovalsParamsSort enum.
+func (e ListCaseApprovalsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseApprovalsParamsSortCreatedAt:
+		return true
+	case ListCaseApprovalsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseFollowupsParamsSort.
+const (
+	ListCaseFollowupsParamsSortCreatedAt      ListCaseFollowupsParamsSort = "created_at"
+	ListCaseFollowupsParamsSortDueAt          ListCaseFollowupsParamsSort = "due_at"
+	ListCaseFollowupsParamsSortMinusCreatedAt ListCaseFollowupsParamsSort = "-created_at"
+	ListCaseFollowupsParamsSortMinusDueAt     ListCaseFollowupsParamsSort = "-due_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseFollowupsParamsSort enum.
+func (e ListCaseFollowupsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseFollowupsParamsSortCreatedAt:
+		return true
+	case ListCaseFollowupsParamsSortDueAt:
+		return true
+	case ListCaseFollowupsParamsSortMinusCreatedAt:
+		return true
+	case ListCaseFollowupsParamsSortMinusDueAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseGoalsParamsSort.
+const (
+	ListCaseGoalsParamsSortCreatedAt      ListCaseGoalsParamsSort = "created_at"
+	ListCaseGoalsParamsSortMinusCreatedAt ListCaseGoalsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseGoalsParamsSort enum.
+func (e ListCaseGoalsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseGoalsParamsSortCreatedAt:
+		return true
+	case ListCaseGoalsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseHistoryParamsSort.
+const (
+	ListCaseHistoryParamsSortCreatedAt      ListCaseHistoryParamsSort = "created_at"
+	ListCaseHistoryParamsSortMinusCreatedAt ListCaseHistoryParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseHistoryParamsSort enum.
+func (e ListCaseHistoryParamsSort) Valid() bool {
+	switch e {
+	case ListCaseHistoryParamsSortCreatedAt:
+		return true
+	case ListCaseHistoryParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseNotesParamsSort.
+const (
+	ListCaseNotesParamsSortCreatedAt       ListCaseNotesParamsSort = "created_at"
+	ListCaseNotesParamsSortMinusCreatedAt  ListCaseNotesParamsSort = "-created_at"
+	ListCaseNotesParamsSortMinusOccurredAt ListCaseNotesParamsSort = "-occurred_at"
+	ListCaseNotesParamsSortOccurredAt      ListCaseNotesParamsSort = "occurred_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseNotesParamsSort enum.
+func (e ListCaseNotesParamsSort) Valid() bool {
+	switch e {
+	case ListCaseNotesParamsSortCreatedAt:
+		return true
+	case ListCaseNotesParamsSortMinusCreatedAt:
+		return true
+	case ListCaseNotesParamsSortMinusOccurredAt:
+		return true
+	case ListCaseNotesParamsSortOccurredAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseNoteVersionsParamsSort.
+const (
+	ListCaseNoteVersionsParamsSortMinusNumber ListCaseNoteVersionsParamsSort = "-number"
+	ListCaseNoteVersionsParamsSortNumber      ListCaseNoteVersionsParamsSort = "number"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseNoteVersionsParamsSort enum.
+func (e ListCaseNoteVersionsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseNoteVersionsParamsSortMinusNumber:
+		return true
+	case ListCaseNoteVersionsParamsSortNumber:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCasePlansParamsSort.
+const (
+	ListCasePlansParamsSortMinusNumber ListCasePlansParamsSort = "-number"
+	ListCasePlansParamsSortNumber      ListCasePlansParamsSort = "number"
+)
+
+// Valid indicates whether the value is a known member of the ListCasePlansParamsSort enum.
+func (e ListCasePlansParamsSort) Valid() bool {
+	switch e {
+	case ListCasePlansParamsSortMinusNumber:
+		return true
+	case ListCasePlansParamsSortNumber:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCasePlansParamsStatus.
+const (
+	ListCasePlansParamsStatusActive     ListCasePlansParamsStatus = "active"
+	ListCasePlansParamsStatusCompleted  ListCasePlansParamsStatus = "completed"
+	ListCasePlansParamsStatusDraft      ListCasePlansParamsStatus = "draft"
+	ListCasePlansParamsStatusSuperseded ListCasePlansParamsStatus = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the ListCasePlansParamsStatus enum.
+func (e ListCasePlansParamsStatus) Valid() bool {
+	switch e {
+	case ListCasePlansParamsStatusActive:
+		return true
+	case ListCasePlansParamsStatusCompleted:
+		return true
+	case ListCasePlansParamsStatusDraft:
+		return true
+	case ListCasePlansParamsStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseTeamParamsSort.
+const (
+	ListCaseTeamParamsSortCreatedAt      ListCaseTeamParamsSort = "created_at"
+	ListCaseTeamParamsSortMinusCreatedAt ListCaseTeamParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseTeamParamsSort enum.
+func (e ListCaseTeamParamsSort) Valid() bool {
+	switch e {
+	case ListCaseTeamParamsSortCreatedAt:
+		return true
+	case ListCaseTeamParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -1006,6 +1522,658 @@ type AuthorizationServerMetadata struct {
 	TokenEndpointAuthMethodsSupported      []string `json:"token_endpoint_auth_methods_supported"`
 }
 
+// Case defines model for Case.
+type Case struct {
+	AssessmentDueAt *time.Time `json:"assessment_due_at,omitempty"`
+	AssignDueAt     *time.Time `json:"assign_due_at,omitempty"`
+
+	// AssignedAt To the present owner
+	AssignedAt    *time.Time         `json:"assigned_at,omitempty"`
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	ClosedAt      *time.Time         `json:"closed_at,omitempty"`
+
+	// ClosureReason From the request on
+	ClosureReason *string `json:"closure_reason,omitempty"`
+
+	// ConsentBasis consent, or the basis of an approved override
+	ConsentBasis          string              `json:"consent_basis"`
+	ConsentOverrideReason *string             `json:"consent_override_reason,omitempty"`
+	CreatedAt             time.Time           `json:"created_at"`
+	CreatedBy             *openapi_types.UUID `json:"created_by,omitempty"`
+
+	// DuplicateOf The case that survived the merge
+	DuplicateOf *openapi_types.UUID `json:"duplicate_of,omitempty"`
+
+	// FollowedUpAt The last completed follow-up
+	FollowedUpAt *time.Time `json:"followed_up_at,omitempty"`
+
+	// FollowupDueAt Absent while the clock stands still
+	FollowupDueAt *time.Time          `json:"followup_due_at,omitempty"`
+	HeldAt        *time.Time          `json:"held_at,omitempty"`
+	HoldReason    *string             `json:"hold_reason,omitempty"`
+	HoldReviewOn  *openapi_types.Date `json:"hold_review_on,omitempty"`
+	ID            openapi_types.UUID  `json:"id"`
+	MergedAt      *time.Time          `json:"merged_at,omitempty"`
+
+	// Number Short and human
+	Number        string     `json:"number"`
+	OpenReferrals int        `json:"open_referrals"`
+	OpenedAt      *time.Time `json:"opened_at,omitempty"`
+
+	// OwnerID The caseworker who answers for it
+	OwnerID   *openapi_types.UUID `json:"owner_id,omitempty"`
+	PlanDueAt *time.Time          `json:"plan_due_at,omitempty"`
+
+	// PlannedAt When a plan was agreed with the person
+	PlannedAt *time.Time `json:"planned_at,omitempty"`
+
+	// ReferralOverride Why it may close although referrals are open
+	ReferralOverride *string `json:"referral_override,omitempty"`
+
+	// ReopenedAt The last time
+	ReopenedAt    *time.Time `json:"reopened_at,omitempty"`
+	ReopenedCount int        `json:"reopened_count"`
+
+	// RespondedAt The first note or follow-up since it was opened
+	RespondedAt   *time.Time `json:"responded_at,omitempty"`
+	ResponseDueAt *time.Time `json:"response_due_at,omitempty"`
+	RiskLevel     *string    `json:"risk_level,omitempty"`
+
+	// Sensitivity A restricted case is seen by its team alone
+	Sensitivity CaseSensitivity `json:"sensitivity"`
+
+	// SopID The SOP whose timers and guards hold
+	SopID  *openapi_types.UUID `json:"sop_id,omitempty"`
+	Source string              `json:"source"`
+
+	// Stage Derived from what is recorded
+	Stage     string    `json:"stage"`
+	Status    string    `json:"status"`
+	Summary   *string   `json:"summary,omitempty"`
+	UpdatedAt time.Time `json:"updated_at"`
+	Version   int64     `json:"version"`
+}
+
+// CaseSensitivity A restricted case is seen by its team alone
+type CaseSensitivity string
+
+// CaseAction defines model for CaseAction.
+type CaseAction struct {
+	CaseID openapi_types.UUID `json:"case_id"`
+
+	// CopiedFrom The same action in the version before
+	CopiedFrom    *openapi_types.UUID `json:"copied_from,omitempty"`
+	CreatedAt     time.Time           `json:"created_at"`
+	Description   *string             `json:"description,omitempty"`
+	DoneOn        *openapi_types.Date `json:"done_on,omitempty"`
+	DueOn         openapi_types.Date  `json:"due_on"`
+	GoalID        *openapi_types.UUID `json:"goal_id,omitempty"`
+	ID            openapi_types.UUID  `json:"id"`
+	Outcome       *string             `json:"outcome,omitempty"`
+	PlanID        openapi_types.UUID  `json:"plan_id"`
+	Responsible   *string             `json:"responsible,omitempty"`
+	ResponsibleID *openapi_types.UUID `json:"responsible_id,omitempty"`
+	ServiceType   *string             `json:"service_type,omitempty"`
+	Status        CaseActionStatus    `json:"status"`
+	UpdatedAt     time.Time           `json:"updated_at"`
+	Version       int64               `json:"version"`
+}
+
+// CaseActionStatus defines model for CaseAction.Status.
+type CaseActionStatus string
+
+// CaseActionCreate defines model for CaseActionCreate.
+type CaseActionCreate struct {
+	Description *string             `json:"description,omitempty"`
+	DueOn       openapi_types.Date  `json:"due_on"`
+	GoalID      *openapi_types.UUID `json:"goal_id,omitempty"`
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	PlanID      openapi_types.UUID  `json:"plan_id"`
+
+	// Responsible Who else: the person, a partner
+	Responsible *string `json:"responsible,omitempty"`
+
+	// ResponsibleID Staff of the centre
+	ResponsibleID *openapi_types.UUID `json:"responsible_id,omitempty"`
+	ServiceType   *string             `json:"service_type,omitempty"`
+}
+
+// CaseActionDraft An action that comes with its plan; it says what, or which service
+type CaseActionDraft struct {
+	Description *string            `json:"description,omitempty"`
+	DueOn       openapi_types.Date `json:"due_on"`
+
+	// Responsible Who else: the person, a partner
+	Responsible *string `json:"responsible,omitempty"`
+
+	// ResponsibleID Staff of the centre
+	ResponsibleID *openapi_types.UUID `json:"responsible_id,omitempty"`
+	ServiceType   *string             `json:"service_type,omitempty"`
+}
+
+// CaseActionPage defines model for CaseActionPage.
+type CaseActionPage struct {
+	Data []CaseAction `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseActionPatch defines model for CaseActionPatch.
+type CaseActionPatch struct {
+	Description   nullable.Nullable[string]             `json:"description,omitempty"`
+	DoneOn        nullable.Nullable[openapi_types.Date] `json:"done_on,omitempty"`
+	DueOn         *openapi_types.Date                   `json:"due_on,omitempty"`
+	GoalID        nullable.Nullable[openapi_types.UUID] `json:"goal_id,omitempty"`
+	Outcome       nullable.Nullable[string]             `json:"outcome,omitempty"`
+	Responsible   nullable.Nullable[string]             `json:"responsible,omitempty"`
+	ResponsibleID nullable.Nullable[openapi_types.UUID] `json:"responsible_id,omitempty"`
+	ServiceType   nullable.Nullable[string]             `json:"service_type,omitempty"`
+	Status        *CaseActionPatchStatus                `json:"status,omitempty"`
+}
+
+// CaseActionPatchStatus defines model for CaseActionPatch.Status.
+type CaseActionPatchStatus string
+
+// CaseApproval defines model for CaseApproval.
+type CaseApproval struct {
+	// Basis Of a consent override
+	Basis *string `json:"basis,omitempty"`
+
+	// BestInterestNote Of the closure of a child's case
+	BestInterestNote *string            `json:"best_interest_note,omitempty"`
+	CaseID           openapi_types.UUID `json:"case_id"`
+	Comment          *string            `json:"comment,omitempty"`
+	CreatedAt        time.Time          `json:"created_at"`
+	DecidedAt        *time.Time         `json:"decided_at,omitempty"`
+
+	// DecidedBy Absent while it waits, or where the SOP asks for nobody
+	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
+
+	// GoalsMetPercent Of a closure: of the active plan's goals
+	GoalsMetPercent *float64           `json:"goals_met_percent,omitempty"`
+	ID              openapi_types.UUID `json:"id"`
+
+	// Justification Of a closure with an unfinished plan
+	Justification *string          `json:"justification,omitempty"`
+	Kind          CaseApprovalKind `json:"kind"`
+
+	// PersonInformed Of a closure
+	PersonInformed *bool `json:"person_informed,omitempty"`
+
+	// PlanID Of a plan
+	PlanID *openapi_types.UUID `json:"plan_id,omitempty"`
+
+	// Reason Why it is asked for; of a closure, its summary
+	Reason *string `json:"reason,omitempty"`
+
+	// ReasonCode Of a closure
+	ReasonCode *string `json:"reason_code,omitempty"`
+
+	// ReferralOverride Of a closure with open referrals
+	ReferralOverride *string `json:"referral_override,omitempty"`
+
+	// RequestedBy Absent where the system asked
+	RequestedBy *openapi_types.UUID `json:"requested_by,omitempty"`
+	Status      string              `json:"status"`
+	UpdatedAt   time.Time           `json:"updated_at"`
+	Version     int64               `json:"version"`
+}
+
+// CaseApprovalKind defines model for CaseApproval.Kind.
+type CaseApprovalKind string
+
+// CaseApprovalCreate defines model for CaseApprovalCreate.
+type CaseApprovalCreate struct {
+	// Basis Of a consent override
+	Basis *string                `json:"basis,omitempty"`
+	ID    *openapi_types.UUID    `json:"id,omitempty"`
+	Kind  CaseApprovalCreateKind `json:"kind"`
+
+	// PlanID Of a plan
+	PlanID *openapi_types.UUID `json:"plan_id,omitempty"`
+	Reason string              `json:"reason"`
+}
+
+// CaseApprovalCreateKind defines model for CaseApprovalCreate.Kind.
+type CaseApprovalCreateKind string
+
+// CaseApprovalDecision defines model for CaseApprovalDecision.
+type CaseApprovalDecision struct {
+	Comment *string `json:"comment,omitempty"`
+}
+
+// CaseApprovalPage defines model for CaseApprovalPage.
+type CaseApprovalPage struct {
+	Data []CaseApproval `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseAssign defines model for CaseAssign.
+type CaseAssign struct {
+	OwnerID openapi_types.UUID `json:"owner_id"`
+	Reason  *string            `json:"reason,omitempty"`
+}
+
+// CaseClosureApproval defines model for CaseClosureApproval.
+type CaseClosureApproval struct {
+	// BestInterestNote How closing serves the child's best interests
+	BestInterestNote *string `json:"best_interest_note,omitempty"`
+	Comment          *string `json:"comment,omitempty"`
+}
+
+// CaseClosureRejection defines model for CaseClosureRejection.
+type CaseClosureRejection struct {
+	Comment string `json:"comment"`
+}
+
+// CaseClosureRequest defines model for CaseClosureRequest.
+type CaseClosureRequest struct {
+	// BestInterestNote How closing serves the child's best interests
+	BestInterestNote *string `json:"best_interest_note,omitempty"`
+
+	// Justification Why it closes with an unfinished plan
+	Justification *string `json:"justification,omitempty"`
+
+	// PersonInformed Whether the person knows that the case closes
+	PersonInformed *bool  `json:"person_informed,omitempty"`
+	Reason         string `json:"reason"`
+
+	// ReferralOverride Why it closes with open referrals
+	ReferralOverride *string `json:"referral_override,omitempty"`
+
+	// Summary What was reached
+	Summary string `json:"summary"`
+}
+
+// CaseCreate defines model for CaseCreate.
+type CaseCreate struct {
+	BeneficiaryID openapi_types.UUID     `json:"beneficiary_id"`
+	ID            *openapi_types.UUID    `json:"id,omitempty"`
+	OwnerID       *openapi_types.UUID    `json:"owner_id,omitempty"`
+	RiskLevel     *string                `json:"risk_level,omitempty"`
+	Sensitivity   *CaseCreateSensitivity `json:"sensitivity,omitempty"`
+	Source        string                 `json:"source"`
+	Summary       *string                `json:"summary,omitempty"`
+}
+
+// CaseCreateSensitivity defines model for CaseCreate.Sensitivity.
+type CaseCreateSensitivity string
+
+// CaseFollowup defines model for CaseFollowup.
+type CaseFollowup struct {
+	Attempts      []ContactAttempt    `json:"attempts"`
+	CaseID        openapi_types.UUID  `json:"case_id"`
+	CreatedAt     time.Time           `json:"created_at"`
+	DoneAt        *time.Time          `json:"done_at,omitempty"`
+	DoneBy        *openapi_types.UUID `json:"done_by,omitempty"`
+	DueAt         time.Time           `json:"due_at"`
+	ID            openapi_types.UUID  `json:"id"`
+	Need          *string             `json:"need,omitempty"`
+	Outcome       *string             `json:"outcome,omitempty"`
+	ResponsibleID *openapi_types.UUID `json:"responsible_id,omitempty"`
+	Type          string              `json:"type"`
+	UpdatedAt     time.Time           `json:"updated_at"`
+	Version       int64               `json:"version"`
+	VoidReason    *string             `json:"void_reason,omitempty"`
+	VoidedAt      *time.Time          `json:"voided_at,omitempty"`
+}
+
+// CaseFollowupCompletion defines model for CaseFollowupCompletion.
+type CaseFollowupCompletion struct {
+	// DoneAt Now where absent
+	DoneAt  *time.Time `json:"done_at,omitempty"`
+	Need    string     `json:"need"`
+	Outcome *string    `json:"outcome,omitempty"`
+}
+
+// CaseFollowupCreate defines model for CaseFollowupCreate.
+type CaseFollowupCreate struct {
+	DoneAt        *time.Time          `json:"done_at,omitempty"`
+	DueAt         *time.Time          `json:"due_at,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+	Need          *string             `json:"need,omitempty"`
+	Outcome       *string             `json:"outcome,omitempty"`
+	ResponsibleID *openapi_types.UUID `json:"responsible_id,omitempty"`
+	Type          string              `json:"type"`
+}
+
+// CaseFollowupPage defines model for CaseFollowupPage.
+type CaseFollowupPage struct {
+	Data []CaseFollowup `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseFollowupPatch defines model for CaseFollowupPatch.
+type CaseFollowupPatch struct {
+	DueAt         *time.Time                            `json:"due_at,omitempty"`
+	ResponsibleID nullable.Nullable[openapi_types.UUID] `json:"responsible_id,omitempty"`
+	Type          *string                               `json:"type,omitempty"`
+}
+
+// CaseGoal defines model for CaseGoal.
+type CaseGoal struct {
+	CaseID openapi_types.UUID `json:"case_id"`
+
+	// CopiedFrom The same goal in the version before
+	CopiedFrom   *openapi_types.UUID `json:"copied_from,omitempty"`
+	CreatedAt    time.Time           `json:"created_at"`
+	Description  string              `json:"description"`
+	ID           openapi_types.UUID  `json:"id"`
+	PlanID       openapi_types.UUID  `json:"plan_id"`
+	Progress     string              `json:"progress"`
+	ProgressNote *string             `json:"progress_note,omitempty"`
+	TargetOn     *openapi_types.Date `json:"target_on,omitempty"`
+	UpdatedAt    time.Time           `json:"updated_at"`
+	Version      int64               `json:"version"`
+}
+
+// CaseGoalCreate defines model for CaseGoalCreate.
+type CaseGoalCreate struct {
+	Description string              `json:"description"`
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	PlanID      openapi_types.UUID  `json:"plan_id"`
+	TargetOn    *openapi_types.Date `json:"target_on,omitempty"`
+}
+
+// CaseGoalDraft A goal that comes with its plan
+type CaseGoalDraft struct {
+	Actions     []CaseActionDraft   `json:"actions,omitempty"`
+	Description string              `json:"description"`
+	TargetOn    *openapi_types.Date `json:"target_on,omitempty"`
+}
+
+// CaseGoalPage defines model for CaseGoalPage.
+type CaseGoalPage struct {
+	Data []CaseGoal `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseGoalPatch defines model for CaseGoalPatch.
+type CaseGoalPatch struct {
+	Description  *string                               `json:"description,omitempty"`
+	Progress     *string                               `json:"progress,omitempty"`
+	ProgressNote nullable.Nullable[string]             `json:"progress_note,omitempty"`
+	TargetOn     nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
+}
+
+// CaseHold defines model for CaseHold.
+type CaseHold struct {
+	Reason   string             `json:"reason"`
+	ReviewOn openapi_types.Date `json:"review_on"`
+}
+
+// CaseMerge defines model for CaseMerge.
+type CaseMerge struct {
+	Reason     string             `json:"reason"`
+	SurvivorID openapi_types.UUID `json:"survivor_id"`
+}
+
+// CaseNote defines model for CaseNote.
+type CaseNote struct {
+	AuthorID  openapi_types.UUID `json:"author_id"`
+	CaseID    openapi_types.UUID `json:"case_id"`
+	CreatedAt time.Time          `json:"created_at"`
+	EditedAt  *time.Time         `json:"edited_at,omitempty"`
+	ID        openapi_types.UUID `json:"id"`
+
+	// Late Written longer after the fact than the SOP allows
+	Late       bool      `json:"late"`
+	OccurredAt time.Time `json:"occurred_at"`
+
+	// Text Absent once voided
+	Text       *string             `json:"text,omitempty"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	Version    int64               `json:"version"`
+	VoidReason *string             `json:"void_reason,omitempty"`
+	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+}
+
+// CaseNoteCreate defines model for CaseNoteCreate.
+type CaseNoteCreate struct {
+	ID *openapi_types.UUID `json:"id,omitempty"`
+
+	// OccurredAt Now where absent
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+	Text       string     `json:"text"`
+}
+
+// CaseNotePage defines model for CaseNotePage.
+type CaseNotePage struct {
+	Data []CaseNote `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseNotePatch defines model for CaseNotePatch.
+type CaseNotePatch struct {
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+	Text       *string    `json:"text,omitempty"`
+}
+
+// CaseNoteVersion defines model for CaseNoteVersion.
+type CaseNoteVersion struct {
+	NoteID openapi_types.UUID `json:"note_id"`
+
+	// Number The version of the note that said so
+	Number     int64     `json:"number"`
+	OccurredAt time.Time `json:"occurred_at"`
+	Text       string    `json:"text"`
+	WrittenAt  time.Time `json:"written_at"`
+}
+
+// CaseNoteVersionPage defines model for CaseNoteVersionPage.
+type CaseNoteVersionPage struct {
+	Data []CaseNoteVersion `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CasePage defines model for CasePage.
+type CasePage struct {
+	Data []Case `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CasePatch defines model for CasePatch.
+type CasePatch struct {
+	RiskLevel *string `json:"risk_level,omitempty"`
+
+	// RiskReason Why the risk changed; kept in the history
+	RiskReason  *string                   `json:"risk_reason,omitempty"`
+	Sensitivity *CasePatchSensitivity     `json:"sensitivity,omitempty"`
+	Source      *string                   `json:"source,omitempty"`
+	Summary     nullable.Nullable[string] `json:"summary,omitempty"`
+}
+
+// CasePatchSensitivity defines model for CasePatch.Sensitivity.
+type CasePatchSensitivity string
+
+// CasePlan defines model for CasePlan.
+type CasePlan struct {
+	Actions     []CaseAction        `json:"actions"`
+	ActivatedAt *time.Time          `json:"activated_at,omitempty"`
+	ActivatedBy *openapi_types.UUID `json:"activated_by,omitempty"`
+
+	// Agreed By the person
+	Agreed   bool                `json:"agreed"`
+	AgreedOn *openapi_types.Date `json:"agreed_on,omitempty"`
+	CaseID   openapi_types.UUID  `json:"case_id"`
+
+	// CopyGiven The person has a copy
+	CopyGiven bool                `json:"copy_given"`
+	CreatedAt time.Time           `json:"created_at"`
+	CreatedBy *openapi_types.UUID `json:"created_by,omitempty"`
+
+	// EndedAt Superseded or completed
+	EndedAt *time.Time         `json:"ended_at,omitempty"`
+	Goals   []CaseGoal         `json:"goals"`
+	ID      openapi_types.UUID `json:"id"`
+
+	// Number The version of the plan
+	Number   int                 `json:"number"`
+	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
+
+	// RevisesID The version it was copied from
+	RevisesID      *openapi_types.UUID `json:"revises_id,omitempty"`
+	RevisionReason *string             `json:"revision_reason,omitempty"`
+	Status         CasePlanStatus      `json:"status"`
+	Summary        *string             `json:"summary,omitempty"`
+	UpdatedAt      time.Time           `json:"updated_at"`
+	Version        int64               `json:"version"`
+}
+
+// CasePlanStatus defines model for CasePlan.Status.
+type CasePlanStatus string
+
+// CasePlanCreate defines model for CasePlanCreate.
+type CasePlanCreate struct {
+	// Actions Actions that serve no single goal
+	Actions   []CaseActionDraft   `json:"actions,omitempty"`
+	Agreed    *bool               `json:"agreed,omitempty"`
+	AgreedOn  *openapi_types.Date `json:"agreed_on,omitempty"`
+	CopyGiven *bool               `json:"copy_given,omitempty"`
+	Goals     []CaseGoalDraft     `json:"goals,omitempty"`
+	ID        *openapi_types.UUID `json:"id,omitempty"`
+	ReviewOn  *openapi_types.Date `json:"review_on,omitempty"`
+	Summary   *string             `json:"summary,omitempty"`
+}
+
+// CasePlanPage defines model for CasePlanPage.
+type CasePlanPage struct {
+	Data []CasePlan `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CasePlanPatch defines model for CasePlanPatch.
+type CasePlanPatch struct {
+	Agreed    *bool                                 `json:"agreed,omitempty"`
+	AgreedOn  nullable.Nullable[openapi_types.Date] `json:"agreed_on,omitempty"`
+	CopyGiven *bool                                 `json:"copy_given,omitempty"`
+	ReviewOn  nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
+	Summary   nullable.Nullable[string]             `json:"summary,omitempty"`
+}
+
+// CaseReason defines model for CaseReason.
+type CaseReason struct {
+	Reason string `json:"reason"`
+}
+
+// CaseReopen defines model for CaseReopen.
+type CaseReopen struct {
+	// OwnerID The owner before where none is named
+	OwnerID   *openapi_types.UUID `json:"owner_id,omitempty"`
+	Reason    string              `json:"reason"`
+	RiskLevel string              `json:"risk_level"`
+}
+
+// CaseTeamMember defines model for CaseTeamMember.
+type CaseTeamMember struct {
+	CaseID    openapi_types.UUID `json:"case_id"`
+	CreatedAt time.Time          `json:"created_at"`
+	EndedAt   *time.Time         `json:"ended_at,omitempty"`
+	ID        openapi_types.UUID `json:"id"`
+	Role      CaseTeamMemberRole `json:"role"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	UserID    openapi_types.UUID `json:"user_id"`
+	Version   int64              `json:"version"`
+}
+
+// CaseTeamMemberRole defines model for CaseTeamMember.Role.
+type CaseTeamMemberRole string
+
+// CaseTeamMemberCreate defines model for CaseTeamMemberCreate.
+type CaseTeamMemberCreate struct {
+	ID     *openapi_types.UUID `json:"id,omitempty"`
+	UserID openapi_types.UUID  `json:"user_id"`
+}
+
+// CaseTeamMemberPage defines model for CaseTeamMemberPage.
+type CaseTeamMemberPage struct {
+	Data []CaseTeamMember `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseTransition defines model for CaseTransition.
+type CaseTransition struct {
+	At time.Time `json:"at"`
+
+	// ByID Absent where the system did it
+	ByID   *openapi_types.UUID `json:"by_id,omitempty"`
+	CaseID openapi_types.UUID  `json:"case_id"`
+
+	// FromStatus Absent on the first
+	FromStatus *string            `json:"from_status,omitempty"`
+	ID         openapi_types.UUID `json:"id"`
+
+	// OwnerID As it was then
+	OwnerID *openapi_types.UUID `json:"owner_id,omitempty"`
+	Reason  *string             `json:"reason,omitempty"`
+
+	// ReasonCode Of a closure
+	ReasonCode *string `json:"reason_code,omitempty"`
+
+	// RiskLevel As it was then
+	RiskLevel *string `json:"risk_level,omitempty"`
+	ToStatus  string  `json:"to_status"`
+
+	// Verb create, or the last part of the operation's path; close, change-risk and withdraw-consent come about by themselves
+	Verb string `json:"verb"`
+}
+
+// CaseTransitionPage defines model for CaseTransitionPage.
+type CaseTransitionPage struct {
+	Data []CaseTransition `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // Centre defines model for Centre.
 type Centre struct {
 	AccessModes []string `json:"access_modes"`
@@ -1279,6 +2447,28 @@ type CodelistSummary struct {
 	// Version Changes when anything in the list does
 	Version string `json:"version"`
 }
+
+// ContactAttempt defines model for ContactAttempt.
+type ContactAttempt struct {
+	At     time.Time            `json:"at"`
+	ByID   openapi_types.UUID   `json:"by_id"`
+	Method ContactAttemptMethod `json:"method"`
+	Note   *string              `json:"note,omitempty"`
+}
+
+// ContactAttemptMethod defines model for ContactAttempt.Method.
+type ContactAttemptMethod string
+
+// ContactAttemptCreate defines model for ContactAttemptCreate.
+type ContactAttemptCreate struct {
+	// At Now where absent
+	At     *time.Time                 `json:"at,omitempty"`
+	Method ContactAttemptCreateMethod `json:"method"`
+	Note   *string                    `json:"note,omitempty"`
+}
+
+// ContactAttemptCreateMethod defines model for ContactAttemptCreate.Method.
+type ContactAttemptCreateMethod string
 
 // Country ISO 3166-1 alpha-3
 //
@@ -1892,6 +3082,9 @@ type SOPCase struct {
 	// ClosureNeedsFollowUp A final follow-up must be recorded
 	ClosureNeedsFollowUp bool `json:"closure_needs_follow_up"`
 	HoldMaxDays          int  `json:"hold_max_days"`
+
+	// LateNoteHours A note written later than this after the fact is marked; 0, or absent: none is
+	LateNoteHours *int `json:"late_note_hours,omitempty"`
 
 	// LostContactAttempts Documented attempts before a case closes as lost contact
 	LostContactAttempts int `json:"lost_contact_attempts"`
@@ -2570,6 +3763,510 @@ type VerifyAuditTrailParams struct {
 	SinceHash *string `form:"since_hash,omitempty" json:"since_hash,omitempty"`
 }
 
+// ListCasesParams defines parameters for ListCases.
+type ListCasesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListCasesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only cases in this status
+	Status *string `form:"status,omitempty" json:"status,omitempty"`
+
+	// RiskLevel Only this level of risk
+	RiskLevel *string `form:"risk_level,omitempty" json:"risk_level,omitempty"`
+
+	// OwnerID Only cases of this owner
+	OwnerID *openapi_types.UUID `form:"owner_id,omitempty" json:"owner_id,omitempty"`
+
+	// BeneficiaryID Only cases of this person
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// DuplicateOf Only the duplicates merged into this case
+	DuplicateOf *openapi_types.UUID `form:"duplicate_of,omitempty" json:"duplicate_of,omitempty"`
+
+	// Mine Only cases the caller owns (true), or only those of others and nobody (false)
+	Mine *bool `form:"mine,omitempty" json:"mine,omitempty"`
+
+	// Overdue Whether a clock has run out on a case that is worked on: assignment, first response, plan or follow-up
+	Overdue *bool `form:"overdue,omitempty" json:"overdue,omitempty"`
+}
+
+// ListCasesParamsSort defines parameters for ListCases.
+type ListCasesParamsSort string
+
+// CreateCaseParams defines parameters for CreateCase.
+type CreateCaseParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseParams defines parameters for UpdateCase.
+type UpdateCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListCaseActionsParams defines parameters for ListCaseActions.
+type ListCaseActionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `due_on` where none is given. A cursor carries its own
+	Sort *ListCaseActionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// PlanID Only of this version of the plan
+	PlanID *openapi_types.UUID `form:"plan_id,omitempty" json:"plan_id,omitempty"`
+
+	// Status Only actions with this status
+	Status *ListCaseActionsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListCaseActionsParamsSort defines parameters for ListCaseActions.
+type ListCaseActionsParamsSort string
+
+// ListCaseActionsParamsStatus defines parameters for ListCaseActions.
+type ListCaseActionsParamsStatus string
+
+// CreateCaseActionParams defines parameters for CreateCaseAction.
+type CreateCaseActionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseActionParams defines parameters for UpdateCaseAction.
+type UpdateCaseActionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListCaseApprovalsParams defines parameters for ListCaseApprovals.
+type ListCaseApprovalsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListCaseApprovalsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only those with this status
+	Status *string `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListCaseApprovalsParamsSort defines parameters for ListCaseApprovals.
+type ListCaseApprovalsParamsSort string
+
+// CreateCaseApprovalParams defines parameters for CreateCaseApproval.
+type CreateCaseApprovalParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ApproveCaseApprovalParams defines parameters for ApproveCaseApproval.
+type ApproveCaseApprovalParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RejectCaseApprovalParams defines parameters for RejectCaseApproval.
+type RejectCaseApprovalParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ApproveCaseClosureParams defines parameters for ApproveCaseClosure.
+type ApproveCaseClosureParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// AssignCaseParams defines parameters for AssignCase.
+type AssignCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseFollowupsParams defines parameters for ListCaseFollowups.
+type ListCaseFollowupsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `due_at` where none is given. A cursor carries its own
+	Sort *ListCaseFollowupsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Done Only those that took place (true) or are still due (false)
+	Done *bool `form:"done,omitempty" json:"done,omitempty"`
+}
+
+// ListCaseFollowupsParamsSort defines parameters for ListCaseFollowups.
+type ListCaseFollowupsParamsSort string
+
+// CreateCaseFollowupParams defines parameters for CreateCaseFollowup.
+type CreateCaseFollowupParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseFollowupParams defines parameters for UpdateCaseFollowup.
+type UpdateCaseFollowupParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// AddContactAttemptParams defines parameters for AddContactAttempt.
+type AddContactAttemptParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CompleteCaseFollowupParams defines parameters for CompleteCaseFollowup.
+type CompleteCaseFollowupParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidCaseFollowupParams defines parameters for VoidCaseFollowup.
+type VoidCaseFollowupParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseGoalsParams defines parameters for ListCaseGoals.
+type ListCaseGoalsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListCaseGoalsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// PlanID Only of this version of the plan
+	PlanID *openapi_types.UUID `form:"plan_id,omitempty" json:"plan_id,omitempty"`
+}
+
+// ListCaseGoalsParamsSort defines parameters for ListCaseGoals.
+type ListCaseGoalsParamsSort string
+
+// CreateCaseGoalParams defines parameters for CreateCaseGoal.
+type CreateCaseGoalParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseGoalParams defines parameters for UpdateCaseGoal.
+type UpdateCaseGoalParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListCaseHistoryParams defines parameters for ListCaseHistory.
+type ListCaseHistoryParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListCaseHistoryParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListCaseHistoryParamsSort defines parameters for ListCaseHistory.
+type ListCaseHistoryParamsSort string
+
+// HoldCaseParams defines parameters for HoldCase.
+type HoldCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// MergeCaseParams defines parameters for MergeCase.
+type MergeCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseNotesParams defines parameters for ListCaseNotes.
+type ListCaseNotesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-occurred_at` where none is given. A cursor carries its own
+	Sort *ListCaseNotesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// IncludeVoided Also those that were voided, without their text
+	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
+}
+
+// ListCaseNotesParamsSort defines parameters for ListCaseNotes.
+type ListCaseNotesParamsSort string
+
+// CreateCaseNoteParams defines parameters for CreateCaseNote.
+type CreateCaseNoteParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseNoteParams defines parameters for UpdateCaseNote.
+type UpdateCaseNoteParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListCaseNoteVersionsParams defines parameters for ListCaseNoteVersions.
+type ListCaseNoteVersionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `number` where none is given. A cursor carries its own
+	Sort *ListCaseNoteVersionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListCaseNoteVersionsParamsSort defines parameters for ListCaseNoteVersions.
+type ListCaseNoteVersionsParamsSort string
+
+// VoidCaseNoteParams defines parameters for VoidCaseNote.
+type VoidCaseNoteParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// OpenCaseParams defines parameters for OpenCase.
+type OpenCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCasePlansParams defines parameters for ListCasePlans.
+type ListCasePlansParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-number` where none is given. A cursor carries its own
+	Sort *ListCasePlansParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only versions with this status
+	Status *ListCasePlansParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListCasePlansParamsSort defines parameters for ListCasePlans.
+type ListCasePlansParamsSort string
+
+// ListCasePlansParamsStatus defines parameters for ListCasePlans.
+type ListCasePlansParamsStatus string
+
+// CreateCasePlanParams defines parameters for CreateCasePlan.
+type CreateCasePlanParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCasePlanParams defines parameters for UpdateCasePlan.
+type UpdateCasePlanParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ActivateCasePlanParams defines parameters for ActivateCasePlan.
+type ActivateCasePlanParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CompleteCasePlanParams defines parameters for CompleteCasePlan.
+type CompleteCasePlanParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReviseCasePlanParams defines parameters for ReviseCasePlan.
+type ReviseCasePlanParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RejectCaseClosureParams defines parameters for RejectCaseClosure.
+type RejectCaseClosureParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReopenCaseParams defines parameters for ReopenCase.
+type ReopenCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RequestCaseClosureParams defines parameters for RequestCaseClosure.
+type RequestCaseClosureParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResumeCaseParams defines parameters for ResumeCase.
+type ResumeCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ScreenOutCaseParams defines parameters for ScreenOutCase.
+type ScreenOutCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseTeamParams defines parameters for ListCaseTeam.
+type ListCaseTeamParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListCaseTeamParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Current Only those who are on the team now (true), or only those who left it
+	Current *bool `form:"current,omitempty" json:"current,omitempty"`
+}
+
+// ListCaseTeamParamsSort defines parameters for ListCaseTeam.
+type ListCaseTeamParamsSort string
+
+// AddCaseTeamMemberParams defines parameters for AddCaseTeamMember.
+type AddCaseTeamMemberParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// EndCaseTeamMemberParams defines parameters for EndCaseTeamMember.
+type EndCaseTeamMemberParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UndoCaseMergeParams defines parameters for UndoCaseMerge.
+type UndoCaseMergeParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // GetCentreCodelistParams defines parameters for GetCentreCodelist.
 type GetCentreCodelistParams struct {
 	// Labels `all` adds the labels in every language
@@ -3140,6 +4837,96 @@ type CreateCentreJSONRequestBody = CentreCreate
 // UpdateCentreApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentre for application/merge-patch+json ContentType.
 type UpdateCentreApplicationMergePatchPlusJSONRequestBody = CentrePatch
 
+// CreateCaseJSONRequestBody defines body for CreateCase for application/json ContentType.
+type CreateCaseJSONRequestBody = CaseCreate
+
+// UpdateCaseApplicationMergePatchPlusJSONRequestBody defines body for UpdateCase for application/merge-patch+json ContentType.
+type UpdateCaseApplicationMergePatchPlusJSONRequestBody = CasePatch
+
+// CreateCaseActionJSONRequestBody defines body for CreateCaseAction for application/json ContentType.
+type CreateCaseActionJSONRequestBody = CaseActionCreate
+
+// UpdateCaseActionApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseAction for application/merge-patch+json ContentType.
+type UpdateCaseActionApplicationMergePatchPlusJSONRequestBody = CaseActionPatch
+
+// CreateCaseApprovalJSONRequestBody defines body for CreateCaseApproval for application/json ContentType.
+type CreateCaseApprovalJSONRequestBody = CaseApprovalCreate
+
+// ApproveCaseApprovalJSONRequestBody defines body for ApproveCaseApproval for application/json ContentType.
+type ApproveCaseApprovalJSONRequestBody = CaseApprovalDecision
+
+// RejectCaseApprovalJSONRequestBody defines body for RejectCaseApproval for application/json ContentType.
+type RejectCaseApprovalJSONRequestBody = CaseApprovalDecision
+
+// ApproveCaseClosureJSONRequestBody defines body for ApproveCaseClosure for application/json ContentType.
+type ApproveCaseClosureJSONRequestBody = CaseClosureApproval
+
+// AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
+type AssignCaseJSONRequestBody = CaseAssign
+
+// CreateCaseFollowupJSONRequestBody defines body for CreateCaseFollowup for application/json ContentType.
+type CreateCaseFollowupJSONRequestBody = CaseFollowupCreate
+
+// UpdateCaseFollowupApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseFollowup for application/merge-patch+json ContentType.
+type UpdateCaseFollowupApplicationMergePatchPlusJSONRequestBody = CaseFollowupPatch
+
+// AddContactAttemptJSONRequestBody defines body for AddContactAttempt for application/json ContentType.
+type AddContactAttemptJSONRequestBody = ContactAttemptCreate
+
+// CompleteCaseFollowupJSONRequestBody defines body for CompleteCaseFollowup for application/json ContentType.
+type CompleteCaseFollowupJSONRequestBody = CaseFollowupCompletion
+
+// VoidCaseFollowupJSONRequestBody defines body for VoidCaseFollowup for application/json ContentType.
+type VoidCaseFollowupJSONRequestBody = CaseReason
+
+// CreateCaseGoalJSONRequestBody defines body for CreateCaseGoal for application/json ContentType.
+type CreateCaseGoalJSONRequestBody = CaseGoalCreate
+
+// UpdateCaseGoalApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseGoal for application/merge-patch+json ContentType.
+type UpdateCaseGoalApplicationMergePatchPlusJSONRequestBody = CaseGoalPatch
+
+// HoldCaseJSONRequestBody defines body for HoldCase for application/json ContentType.
+type HoldCaseJSONRequestBody = CaseHold
+
+// MergeCaseJSONRequestBody defines body for MergeCase for application/json ContentType.
+type MergeCaseJSONRequestBody = CaseMerge
+
+// CreateCaseNoteJSONRequestBody defines body for CreateCaseNote for application/json ContentType.
+type CreateCaseNoteJSONRequestBody = CaseNoteCreate
+
+// UpdateCaseNoteApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseNote for application/merge-patch+json ContentType.
+type UpdateCaseNoteApplicationMergePatchPlusJSONRequestBody = CaseNotePatch
+
+// VoidCaseNoteJSONRequestBody defines body for VoidCaseNote for application/json ContentType.
+type VoidCaseNoteJSONRequestBody = CaseReason
+
+// CreateCasePlanJSONRequestBody defines body for CreateCasePlan for application/json ContentType.
+type CreateCasePlanJSONRequestBody = CasePlanCreate
+
+// UpdateCasePlanApplicationMergePatchPlusJSONRequestBody defines body for UpdateCasePlan for application/merge-patch+json ContentType.
+type UpdateCasePlanApplicationMergePatchPlusJSONRequestBody = CasePlanPatch
+
+// ReviseCasePlanJSONRequestBody defines body for ReviseCasePlan for application/json ContentType.
+type ReviseCasePlanJSONRequestBody = CaseReason
+
+// RejectCaseClosureJSONRequestBody defines body for RejectCaseClosure for application/json ContentType.
+type RejectCaseClosureJSONRequestBody = CaseClosureRejection
+
+// ReopenCaseJSONRequestBody defines body for ReopenCase for application/json ContentType.
+type ReopenCaseJSONRequestBody = CaseReopen
+
+// RequestCaseClosureJSONRequestBody defines body for RequestCaseClosure for application/json ContentType.
+type RequestCaseClosureJSONRequestBody = CaseClosureRequest
+
+// ScreenOutCaseJSONRequestBody defines body for ScreenOutCase for application/json ContentType.
+type ScreenOutCaseJSONRequestBody = CaseReason
+
+// AddCaseTeamMemberJSONRequestBody defines body for AddCaseTeamMember for application/json ContentType.
+type AddCaseTeamMemberJSONRequestBody = CaseTeamMemberCreate
+
+// UndoCaseMergeJSONRequestBody defines body for UndoCaseMerge for application/json ContentType.
+type UndoCaseMergeJSONRequestBody = CaseReason
+
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
 
@@ -3449,6 +5236,165 @@ type ServerInterface interface {
 	// VerifyAuditTrail Verify a centre's trail
 	// (GET /v1/centres/{centre_id}/audit-events/verify)
 	VerifyAuditTrail(ctx echo.Context, centreID CentreID, params VerifyAuditTrailParams) error
+	// ListCases List the cases in view
+	// (GET /v1/centres/{centre_id}/cases)
+	ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error
+	// CreateCase Begin a case
+	// (POST /v1/centres/{centre_id}/cases)
+	CreateCase(ctx echo.Context, centreID CentreID, params CreateCaseParams) error
+	// GetCase Read a case
+	// (GET /v1/centres/{centre_id}/cases/{id})
+	GetCase(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateCase Change a case
+	// (PATCH /v1/centres/{centre_id}/cases/{id})
+	UpdateCase(ctx echo.Context, centreID CentreID, id ID, params UpdateCaseParams) error
+	// ListCaseActions The actions of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/actions)
+	ListCaseActions(ctx echo.Context, centreID CentreID, id ID, params ListCaseActionsParams) error
+	// CreateCaseAction Add an action to a draft plan
+	// (POST /v1/centres/{centre_id}/cases/{id}/actions)
+	CreateCaseAction(ctx echo.Context, centreID CentreID, id ID, params CreateCaseActionParams) error
+	// GetCaseAction Read an action
+	// (GET /v1/centres/{centre_id}/cases/{id}/actions/{action_id})
+	GetCaseAction(ctx echo.Context, centreID CentreID, id ID, actionID openapi_types.UUID) error
+	// UpdateCaseAction Change an action
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/actions/{action_id})
+	UpdateCaseAction(ctx echo.Context, centreID CentreID, id ID, actionID openapi_types.UUID, params UpdateCaseActionParams) error
+	// ListCaseApprovals What needed a second person
+	// (GET /v1/centres/{centre_id}/cases/{id}/approvals)
+	ListCaseApprovals(ctx echo.Context, centreID CentreID, id ID, params ListCaseApprovalsParams) error
+	// CreateCaseApproval Ask for an approval
+	// (POST /v1/centres/{centre_id}/cases/{id}/approvals)
+	CreateCaseApproval(ctx echo.Context, centreID CentreID, id ID, params CreateCaseApprovalParams) error
+	// GetCaseApproval Read what needed a second person
+	// (GET /v1/centres/{centre_id}/cases/{id}/approvals/{approval_id})
+	GetCaseApproval(ctx echo.Context, centreID CentreID, id ID, approvalID openapi_types.UUID) error
+	// ApproveCaseApproval Approve what was asked for
+	// (POST /v1/centres/{centre_id}/cases/{id}/approvals/{approval_id}/approve)
+	ApproveCaseApproval(ctx echo.Context, centreID CentreID, id ID, approvalID openapi_types.UUID, params ApproveCaseApprovalParams) error
+	// RejectCaseApproval Reject what was asked for
+	// (POST /v1/centres/{centre_id}/cases/{id}/approvals/{approval_id}/reject)
+	RejectCaseApproval(ctx echo.Context, centreID CentreID, id ID, approvalID openapi_types.UUID, params RejectCaseApprovalParams) error
+	// ApproveCaseClosure Approve the closure
+	// (POST /v1/centres/{centre_id}/cases/{id}/approve-closure)
+	ApproveCaseClosure(ctx echo.Context, centreID CentreID, id ID, params ApproveCaseClosureParams) error
+	// AssignCase Assign or reassign
+	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
+	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
+	// ListCaseFollowups The follow-ups of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
+	ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error
+	// CreateCaseFollowup Plan or record a follow-up
+	// (POST /v1/centres/{centre_id}/cases/{id}/follow-ups)
+	CreateCaseFollowup(ctx echo.Context, centreID CentreID, id ID, params CreateCaseFollowupParams) error
+	// GetCaseFollowup Read a follow-up
+	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups/{followup_id})
+	GetCaseFollowup(ctx echo.Context, centreID CentreID, id ID, followupID openapi_types.UUID) error
+	// UpdateCaseFollowup Change a planned follow-up
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/follow-ups/{followup_id})
+	UpdateCaseFollowup(ctx echo.Context, centreID CentreID, id ID, followupID openapi_types.UUID, params UpdateCaseFollowupParams) error
+	// AddContactAttempt Record an attempt to reach the person
+	// (POST /v1/centres/{centre_id}/cases/{id}/follow-ups/{followup_id}/attempts)
+	AddContactAttempt(ctx echo.Context, centreID CentreID, id ID, followupID openapi_types.UUID, params AddContactAttemptParams) error
+	// CompleteCaseFollowup Record that a follow-up took place
+	// (POST /v1/centres/{centre_id}/cases/{id}/follow-ups/{followup_id}/complete)
+	CompleteCaseFollowup(ctx echo.Context, centreID CentreID, id ID, followupID openapi_types.UUID, params CompleteCaseFollowupParams) error
+	// VoidCaseFollowup Void a follow-up entered in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/follow-ups/{followup_id}/void)
+	VoidCaseFollowup(ctx echo.Context, centreID CentreID, id ID, followupID openapi_types.UUID, params VoidCaseFollowupParams) error
+	// ListCaseGoals The goals of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/goals)
+	ListCaseGoals(ctx echo.Context, centreID CentreID, id ID, params ListCaseGoalsParams) error
+	// CreateCaseGoal Add a goal to a draft plan
+	// (POST /v1/centres/{centre_id}/cases/{id}/goals)
+	CreateCaseGoal(ctx echo.Context, centreID CentreID, id ID, params CreateCaseGoalParams) error
+	// GetCaseGoal Read a goal
+	// (GET /v1/centres/{centre_id}/cases/{id}/goals/{goal_id})
+	GetCaseGoal(ctx echo.Context, centreID CentreID, id ID, goalID openapi_types.UUID) error
+	// UpdateCaseGoal Change a goal
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/goals/{goal_id})
+	UpdateCaseGoal(ctx echo.Context, centreID CentreID, id ID, goalID openapi_types.UUID, params UpdateCaseGoalParams) error
+	// ListCaseHistory Every transition of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/history)
+	ListCaseHistory(ctx echo.Context, centreID CentreID, id ID, params ListCaseHistoryParams) error
+	// HoldCase Put on hold
+	// (POST /v1/centres/{centre_id}/cases/{id}/hold)
+	HoldCase(ctx echo.Context, centreID CentreID, id ID, params HoldCaseParams) error
+	// MergeCase Merge a duplicate into another case
+	// (POST /v1/centres/{centre_id}/cases/{id}/merge)
+	MergeCase(ctx echo.Context, centreID CentreID, id ID, params MergeCaseParams) error
+	// ListCaseNotes The notes of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/notes)
+	ListCaseNotes(ctx echo.Context, centreID CentreID, id ID, params ListCaseNotesParams) error
+	// CreateCaseNote Write a note
+	// (POST /v1/centres/{centre_id}/cases/{id}/notes)
+	CreateCaseNote(ctx echo.Context, centreID CentreID, id ID, params CreateCaseNoteParams) error
+	// GetCaseNote Read a note
+	// (GET /v1/centres/{centre_id}/cases/{id}/notes/{note_id})
+	GetCaseNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error
+	// UpdateCaseNote Edit a note
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/notes/{note_id})
+	UpdateCaseNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID, params UpdateCaseNoteParams) error
+	// ListCaseNoteVersions What a note said before
+	// (GET /v1/centres/{centre_id}/cases/{id}/notes/{note_id}/versions)
+	ListCaseNoteVersions(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID, params ListCaseNoteVersionsParams) error
+	// VoidCaseNote Void a note written in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/notes/{note_id}/void)
+	VoidCaseNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID, params VoidCaseNoteParams) error
+	// OpenCase Open a draft
+	// (POST /v1/centres/{centre_id}/cases/{id}/open)
+	OpenCase(ctx echo.Context, centreID CentreID, id ID, params OpenCaseParams) error
+	// ListCasePlans The versions of the plan
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans)
+	ListCasePlans(ctx echo.Context, centreID CentreID, id ID, params ListCasePlansParams) error
+	// CreateCasePlan Draft a plan
+	// (POST /v1/centres/{centre_id}/cases/{id}/plans)
+	CreateCasePlan(ctx echo.Context, centreID CentreID, id ID, params CreateCasePlanParams) error
+	// GetCasePlan Read one version of the plan
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id})
+	GetCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID) error
+	// UpdateCasePlan Change a draft plan
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/plans/{plan_id})
+	UpdateCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params UpdateCasePlanParams) error
+	// ActivateCasePlan Put a draft plan to work
+	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/activate)
+	ActivateCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params ActivateCasePlanParams) error
+	// CompleteCasePlan Complete the active plan
+	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/complete)
+	CompleteCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params CompleteCasePlanParams) error
+	// ReviseCasePlan Begin a new version of the active plan
+	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
+	ReviseCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params ReviseCasePlanParams) error
+	// RejectCaseClosure Reject the closure
+	// (POST /v1/centres/{centre_id}/cases/{id}/reject-closure)
+	RejectCaseClosure(ctx echo.Context, centreID CentreID, id ID, params RejectCaseClosureParams) error
+	// ReopenCase Reopen a closed case
+	// (POST /v1/centres/{centre_id}/cases/{id}/reopen)
+	ReopenCase(ctx echo.Context, centreID CentreID, id ID, params ReopenCaseParams) error
+	// RequestCaseClosure Ask to close
+	// (POST /v1/centres/{centre_id}/cases/{id}/request-closure)
+	RequestCaseClosure(ctx echo.Context, centreID CentreID, id ID, params RequestCaseClosureParams) error
+	// ResumeCase Resume
+	// (POST /v1/centres/{centre_id}/cases/{id}/resume)
+	ResumeCase(ctx echo.Context, centreID CentreID, id ID, params ResumeCaseParams) error
+	// ScreenOutCase Decide not to open a draft
+	// (POST /v1/centres/{centre_id}/cases/{id}/screen-out)
+	ScreenOutCase(ctx echo.Context, centreID CentreID, id ID, params ScreenOutCaseParams) error
+	// ListCaseTeam The team of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/team)
+	ListCaseTeam(ctx echo.Context, centreID CentreID, id ID, params ListCaseTeamParams) error
+	// AddCaseTeamMember Add someone to the team
+	// (POST /v1/centres/{centre_id}/cases/{id}/team)
+	AddCaseTeamMember(ctx echo.Context, centreID CentreID, id ID, params AddCaseTeamMemberParams) error
+	// GetCaseTeamMember Read a place on the team
+	// (GET /v1/centres/{centre_id}/cases/{id}/team/{member_id})
+	GetCaseTeamMember(ctx echo.Context, centreID CentreID, id ID, memberID openapi_types.UUID) error
+	// EndCaseTeamMember Take someone off the team
+	// (POST /v1/centres/{centre_id}/cases/{id}/team/{member_id}/end)
+	EndCaseTeamMember(ctx echo.Context, centreID CentreID, id ID, memberID openapi_types.UUID, params EndCaseTeamMemberParams) error
+	// UndoCaseMerge Undo a merge
+	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
+	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
 	// GetCentreCodelist Read a code list as a centre uses it
 	// (GET /v1/centres/{centre_id}/codelists/{list})
 	GetCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params GetCentreCodelistParams) error
@@ -4563,6 +6509,2920 @@ func (w *ServerInterfaceWrapper) VerifyAuditTrail(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.VerifyAuditTrail(ctx, centreID, params)
+	return err
+}
+
+// ListCases converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCases(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCasesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "risk_level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "risk_level", ctx.QueryParams(), &params.RiskLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter risk_level: %s", err))
+	}
+
+	// ------------- Optional query parameter "owner_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "owner_id", ctx.QueryParams(), &params.OwnerID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter owner_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "duplicate_of" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "duplicate_of", ctx.QueryParams(), &params.DuplicateOf, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter duplicate_of: %s", err))
+	}
+
+	// ------------- Optional query parameter "mine" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mine", ctx.QueryParams(), &params.Mine, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mine: %s", err))
+	}
+
+	// ------------- Optional query parameter "overdue" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "overdue", ctx.QueryParams(), &params.Overdue, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter overdue: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCases(ctx, centreID, params)
+	return err
+}
+
+// CreateCase converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCaseParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCase(ctx, centreID, params)
+	return err
+}
+
+// GetCase converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCase(ctx, centreID, id)
+	return err
+}
+
+// UpdateCase converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCase(ctx, centreID, id, params)
+	return err
+}
+
+// ListCaseActions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseActions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseActionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "plan_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "plan_id", ctx.QueryParams(), &params.PlanID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseActions(ctx, centreID, id, params)
+	return err
+}
+
+// CreateCaseAction converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseAction(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCaseActionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseAction(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseAction converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseAction(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "action_id" -------------
+	var actionID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "action_id", ctx.Param("action_id"), &actionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseAction(ctx, centreID, id, actionID)
+	return err
+}
+
+// UpdateCaseAction converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseAction(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "action_id" -------------
+	var actionID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "action_id", ctx.Param("action_id"), &actionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseActionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseAction(ctx, centreID, id, actionID, params)
+	return err
+}
+
+// ListCaseApprovals converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseApprovals(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseApprovalsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseApprovals(ctx, centreID, id, params)
+	return err
+}
+
+// CreateCaseApproval converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseApproval(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCaseApprovalParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseApproval(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseApproval converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseApproval(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "approval_id" -------------
+	var approvalID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "approval_id", ctx.Param("approval_id"), &approvalID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter approval_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseApproval(ctx, centreID, id, approvalID)
+	return err
+}
+
+// ApproveCaseApproval converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveCaseApproval(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "approval_id" -------------
+	var approvalID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "approval_id", ctx.Param("approval_id"), &approvalID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter approval_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveCaseApprovalParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveCaseApproval(ctx, centreID, id, approvalID, params)
+	return err
+}
+
+// RejectCaseApproval converts echo context to params.
+func (w *ServerInterfaceWrapper) RejectCaseApproval(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "approval_id" -------------
+	var approvalID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "approval_id", ctx.Param("approval_id"), &approvalID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter approval_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejectCaseApprovalParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RejectCaseApproval(ctx, centreID, id, approvalID, params)
+	return err
+}
+
+// ApproveCaseClosure converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveCaseClosure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveCaseClosureParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveCaseClosure(ctx, centreID, id, params)
+	return err
+}
+
+// AssignCase converts echo context to params.
+func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AssignCaseParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AssignCase(ctx, centreID, id, params)
+	return err
+}
+
+// ListCaseFollowups converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseFollowups(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseFollowupsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "done" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "done", ctx.QueryParams(), &params.Done, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter done: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseFollowups(ctx, centreID, id, params)
+	return err
+}
+
+// CreateCaseFollowup converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseFollowup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCaseFollowupParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseFollowup(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseFollowup converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseFollowup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "followup_id" -------------
+	var followupID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "followup_id", ctx.Param("followup_id"), &followupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter followup_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseFollowup(ctx, centreID, id, followupID)
+	return err
+}
+
+// UpdateCaseFollowup converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseFollowup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "followup_id" -------------
+	var followupID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "followup_id", ctx.Param("followup_id"), &followupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter followup_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseFollowupParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseFollowup(ctx, centreID, id, followupID, params)
+	return err
+}
+
+// AddContactAttempt converts echo context to params.
+func (w *ServerInterfaceWrapper) AddContactAttempt(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "followup_id" -------------
+	var followupID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "followup_id", ctx.Param("followup_id"), &followupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter followup_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddContactAttemptParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddContactAttempt(ctx, centreID, id, followupID, params)
+	return err
+}
+
+// CompleteCaseFollowup converts echo context to params.
+func (w *ServerInterfaceWrapper) CompleteCaseFollowup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "followup_id" -------------
+	var followupID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "followup_id", ctx.Param("followup_id"), &followupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter followup_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompleteCaseFollowupParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompleteCaseFollowup(ctx, centreID, id, followupID, params)
+	return err
+}
+
+// VoidCaseFollowup converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidCaseFollowup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "followup_id" -------------
+	var followupID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "followup_id", ctx.Param("followup_id"), &followupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter followup_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidCaseFollowupParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidCaseFollowup(ctx, centreID, id, followupID, params)
+	return err
+}
+
+// ListCaseGoals converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseGoals(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseGoalsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "plan_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "plan_id", ctx.QueryParams(), &params.PlanID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseGoals(ctx, centreID, id, params)
+	return err
+}
+
+// CreateCaseGoal converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseGoal(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCaseGoalParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseGoal(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseGoal converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseGoal(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "goal_id" -------------
+	var goalID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "goal_id", ctx.Param("goal_id"), &goalID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter goal_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseGoal(ctx, centreID, id, goalID)
+	return err
+}
+
+// UpdateCaseGoal converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseGoal(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "goal_id" -------------
+	var goalID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "goal_id", ctx.Param("goal_id"), &goalID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter goal_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseGoalParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseGoal(ctx, centreID, id, goalID, params)
+	return err
+}
+
+// ListCaseHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseHistory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseHistoryParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseHistory(ctx, centreID, id, params)
+	return err
+}
+
+// HoldCase converts echo context to params.
+func (w *ServerInterfaceWrapper) HoldCase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HoldCaseParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HoldCase(ctx, centreID, id, params)
+	return err
+}
+
+// MergeCase converts echo context to params.
+func (w *ServerInterfaceWrapper) MergeCase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params MergeCaseParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.MergeCase(ctx, centreID, id, params)
+	return err
+}
+
+// ListCaseNotes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseNotes(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseNotesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_voided", ctx.QueryParams(), &params.IncludeVoided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseNotes(ctx, centreID, id, params)
+	return err
+}
+
+// CreateCaseNote converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCaseNoteParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseNote(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseNote converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "note_id" -------------
+	var noteID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseNote(ctx, centreID, id, noteID)
+	return err
+}
+
+// UpdateCaseNote converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "note_id" -------------
+	var noteID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseNoteParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseNote(ctx, centreID, id, noteID, params)
+	return err
+}
+
+// ListCaseNoteVersions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseNoteVersions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "note_id" -------------
+	var noteID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseNoteVersionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseNoteVersions(ctx, centreID, id, noteID, params)
+	return err
+}
+
+// VoidCaseNote converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidCaseNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "note_id" -------------
+	var noteID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidCaseNoteParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidCaseNote(ctx, centreID, id, noteID, params)
+	return err
+}
+
+// OpenCase converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenCase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params OpenCaseParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenCase(ctx, centreID, id, params)
+	return err
+}
+
+// ListCasePlans converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCasePlans(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCasePlansParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCasePlans(ctx, centreID, id, params)
+	return err
+}
+
+// CreateCasePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCasePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCasePlanParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCasePlan(ctx, centreID, id, params)
+	return err
+}
+
+// GetCasePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCasePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCasePlan(ctx, centreID, id, planID)
+	return err
+}
+
+// UpdateCasePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCasePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCasePlanParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCasePlan(ctx, centreID, id, planID, params)
+	return err
+}
+
+// ActivateCasePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) ActivateCasePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ActivateCasePlanParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ActivateCasePlan(ctx, centreID, id, planID, params)
+	return err
+}
+
+// CompleteCasePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) CompleteCasePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompleteCasePlanParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompleteCasePlan(ctx, centreID, id, planID, params)
+	return err
+}
+
+// ReviseCasePlan converts echo context to params.
+func (w *ServerInterfaceWrapper) ReviseCasePlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "plan_id" -------------
+	var planID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plan_id", ctx.Param("plan_id"), &planID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReviseCasePlanParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReviseCasePlan(ctx, centreID, id, planID, params)
+	return err
+}
+
+// RejectCaseClosure converts echo context to params.
+func (w *ServerInterfaceWrapper) RejectCaseClosure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejectCaseClosureParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RejectCaseClosure(ctx, centreID, id, params)
+	return err
+}
+
+// ReopenCase converts echo context to params.
+func (w *ServerInterfaceWrapper) ReopenCase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReopenCaseParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReopenCase(ctx, centreID, id, params)
+	return err
+}
+
+// RequestCaseClosure converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestCaseClosure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestCaseClosureParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestCaseClosure(ctx, centreID, id, params)
+	return err
+}
+
+// ResumeCase converts echo context to params.
+func (w *ServerInterfaceWrapper) ResumeCase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeCaseParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResumeCase(ctx, centreID, id, params)
+	return err
+}
+
+// ScreenOutCase converts echo context to params.
+func (w *ServerInterfaceWrapper) ScreenOutCase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ScreenOutCaseParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ScreenOutCase(ctx, centreID, id, params)
+	return err
+}
+
+// ListCaseTeam converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseTeam(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseTeamParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "current" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "current", ctx.QueryParams(), &params.Current, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter current: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseTeam(ctx, centreID, id, params)
+	return err
+}
+
+// AddCaseTeamMember converts echo context to params.
+func (w *ServerInterfaceWrapper) AddCaseTeamMember(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddCaseTeamMemberParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddCaseTeamMember(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseTeamMember converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseTeamMember(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "member_id" -------------
+	var memberID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "member_id", ctx.Param("member_id"), &memberID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter member_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseTeamMember(ctx, centreID, id, memberID)
+	return err
+}
+
+// EndCaseTeamMember converts echo context to params.
+func (w *ServerInterfaceWrapper) EndCaseTeamMember(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "member_id" -------------
+	var memberID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "member_id", ctx.Param("member_id"), &memberID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter member_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndCaseTeamMemberParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndCaseTeamMember(ctx, centreID, id, memberID, params)
+	return err
+}
+
+// UndoCaseMerge converts echo context to params.
+func (w *ServerInterfaceWrapper) UndoCaseMerge(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UndoCaseMergeParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UndoCaseMerge(ctx, centreID, id, params)
 	return err
 }
 
@@ -7180,6 +12040,59 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/imports/:id/faults", wrapper.ExportImportFaults, options.OperationMiddlewares["exportImportFaults"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/imports/:id/commit", wrapper.CommitImport, options.OperationMiddlewares["commitImport"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/imports/:id/cancel", wrapper.CancelImport, options.OperationMiddlewares["cancelImport"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases", wrapper.ListCases, options.OperationMiddlewares["listCases"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases", wrapper.CreateCase, options.OperationMiddlewares["createCase"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id", wrapper.GetCase, options.OperationMiddlewares["getCase"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id", wrapper.UpdateCase, options.OperationMiddlewares["updateCase"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/open", wrapper.OpenCase, options.OperationMiddlewares["openCase"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/screen-out", wrapper.ScreenOutCase, options.OperationMiddlewares["screenOutCase"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assign", wrapper.AssignCase, options.OperationMiddlewares["assignCase"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/hold", wrapper.HoldCase, options.OperationMiddlewares["holdCase"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/resume", wrapper.ResumeCase, options.OperationMiddlewares["resumeCase"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/request-closure", wrapper.RequestCaseClosure, options.OperationMiddlewares["requestCaseClosure"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approve-closure", wrapper.ApproveCaseClosure, options.OperationMiddlewares["approveCaseClosure"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/reject-closure", wrapper.RejectCaseClosure, options.OperationMiddlewares["rejectCaseClosure"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/reopen", wrapper.ReopenCase, options.OperationMiddlewares["reopenCase"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/merge", wrapper.MergeCase, options.OperationMiddlewares["mergeCase"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/undo-merge", wrapper.UndoCaseMerge, options.OperationMiddlewares["undoCaseMerge"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/history", wrapper.ListCaseHistory, options.OperationMiddlewares["listCaseHistory"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/team", wrapper.ListCaseTeam, options.OperationMiddlewares["listCaseTeam"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/team", wrapper.AddCaseTeamMember, options.OperationMiddlewares["addCaseTeamMember"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/team/:member_id", wrapper.GetCaseTeamMember, options.OperationMiddlewares["getCaseTeamMember"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/team/:member_id/end", wrapper.EndCaseTeamMember, options.OperationMiddlewares["endCaseTeamMember"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.ListCaseApprovals, options.OperationMiddlewares["listCaseApprovals"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.CreateCaseApproval, options.OperationMiddlewares["createCaseApproval"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id", wrapper.GetCaseApproval, options.OperationMiddlewares["getCaseApproval"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id/approve", wrapper.ApproveCaseApproval, options.OperationMiddlewares["approveCaseApproval"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id/reject", wrapper.RejectCaseApproval, options.OperationMiddlewares["rejectCaseApproval"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans", wrapper.ListCasePlans, options.OperationMiddlewares["listCasePlans"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans", wrapper.CreateCasePlan, options.OperationMiddlewares["createCasePlan"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id", wrapper.GetCasePlan, options.OperationMiddlewares["getCasePlan"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id", wrapper.UpdateCasePlan, options.OperationMiddlewares["updateCasePlan"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/activate", wrapper.ActivateCasePlan, options.OperationMiddlewares["activateCasePlan"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/complete", wrapper.CompleteCasePlan, options.OperationMiddlewares["completeCasePlan"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/plans/:plan_id/revise", wrapper.ReviseCasePlan, options.OperationMiddlewares["reviseCasePlan"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals", wrapper.ListCaseGoals, options.OperationMiddlewares["listCaseGoals"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals", wrapper.CreateCaseGoal, options.OperationMiddlewares["createCaseGoal"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals/:goal_id", wrapper.GetCaseGoal, options.OperationMiddlewares["getCaseGoal"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/goals/:goal_id", wrapper.UpdateCaseGoal, options.OperationMiddlewares["updateCaseGoal"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions", wrapper.ListCaseActions, options.OperationMiddlewares["listCaseActions"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions", wrapper.CreateCaseAction, options.OperationMiddlewares["createCaseAction"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions/:action_id", wrapper.GetCaseAction, options.OperationMiddlewares["getCaseAction"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/actions/:action_id", wrapper.UpdateCaseAction, options.OperationMiddlewares["updateCaseAction"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes", wrapper.ListCaseNotes, options.OperationMiddlewares["listCaseNotes"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes", wrapper.CreateCaseNote, options.OperationMiddlewares["createCaseNote"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes/:note_id", wrapper.GetCaseNote, options.OperationMiddlewares["getCaseNote"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes/:note_id", wrapper.UpdateCaseNote, options.OperationMiddlewares["updateCaseNote"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes/:note_id/void", wrapper.VoidCaseNote, options.OperationMiddlewares["voidCaseNote"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/notes/:note_id/versions", wrapper.ListCaseNoteVersions, options.OperationMiddlewares["listCaseNoteVersions"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups", wrapper.ListCaseFollowups, options.OperationMiddlewares["listCaseFollowups"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups", wrapper.CreateCaseFollowup, options.OperationMiddlewares["createCaseFollowup"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id", wrapper.GetCaseFollowup, options.OperationMiddlewares["getCaseFollowup"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id", wrapper.UpdateCaseFollowup, options.OperationMiddlewares["updateCaseFollowup"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/complete", wrapper.CompleteCaseFollowup, options.OperationMiddlewares["completeCaseFollowup"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/attempts", wrapper.AddContactAttempt, options.OperationMiddlewares["addContactAttempt"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/void", wrapper.VoidCaseFollowup, options.OperationMiddlewares["voidCaseFollowup"]...)
 
 }
 
@@ -8365,6 +13278,2596 @@ type VerifyAuditTraildefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response VerifyAuditTraildefaultApplicationProblemPlusJSONResponse) VisitVerifyAuditTrailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCasesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListCasesParams
+}
+
+type ListCasesResponseObject interface {
+	VisitListCasesResponse(w http.ResponseWriter) error
+}
+
+type ListCases200JSONResponse CasePage
+
+func (response ListCases200JSONResponse) VisitListCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCasesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCasesdefaultApplicationProblemPlusJSONResponse) VisitListCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateCaseParams
+	Body     *CreateCaseJSONRequestBody
+}
+
+type CreateCaseResponseObject interface {
+	VisitCreateCaseResponse(w http.ResponseWriter) error
+}
+
+type CreateCase201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCase201JSONResponse struct {
+	Body    Case
+	Headers CreateCase201ResponseHeaders
+}
+
+func (response CreateCase201JSONResponse) VisitCreateCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCasedefaultApplicationProblemPlusJSONResponse) VisitCreateCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetCaseResponseObject interface {
+	VisitGetCaseResponse(w http.ResponseWriter) error
+}
+
+type GetCase200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCase200JSONResponse struct {
+	Body    Case
+	Headers GetCase200ResponseHeaders
+}
+
+func (response GetCase200JSONResponse) VisitGetCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCase308ResponseHeaders struct {
+	Location string
+}
+
+type GetCase308Response struct {
+	Headers GetCase308ResponseHeaders
+}
+
+func (response GetCase308Response) VisitGetCaseResponse(w http.ResponseWriter) error {
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(308)
+	return nil
+}
+
+type GetCasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCasedefaultApplicationProblemPlusJSONResponse) VisitGetCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateCaseParams
+	Body     *UpdateCaseApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseResponseObject interface {
+	VisitUpdateCaseResponse(w http.ResponseWriter) error
+}
+
+type UpdateCase200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCase200JSONResponse struct {
+	Body    Case
+	Headers UpdateCase200ResponseHeaders
+}
+
+func (response UpdateCase200JSONResponse) VisitUpdateCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCasedefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseActionsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseActionsParams
+}
+
+type ListCaseActionsResponseObject interface {
+	VisitListCaseActionsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseActions200JSONResponse CaseActionPage
+
+func (response ListCaseActions200JSONResponse) VisitListCaseActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseActionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseActionsdefaultApplicationProblemPlusJSONResponse) VisitListCaseActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseActionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateCaseActionParams
+	Body     *CreateCaseActionJSONRequestBody
+}
+
+type CreateCaseActionResponseObject interface {
+	VisitCreateCaseActionResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseAction201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCaseAction201JSONResponse struct {
+	Body    CaseAction
+	Headers CreateCaseAction201ResponseHeaders
+}
+
+func (response CreateCaseAction201JSONResponse) VisitCreateCaseActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseActiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseActiondefaultApplicationProblemPlusJSONResponse) VisitCreateCaseActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseActionRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	ActionID openapi_types.UUID `json:"action_id"`
+}
+
+type GetCaseActionResponseObject interface {
+	VisitGetCaseActionResponse(w http.ResponseWriter) error
+}
+
+type GetCaseAction200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseAction200JSONResponse struct {
+	Body    CaseAction
+	Headers GetCaseAction200ResponseHeaders
+}
+
+func (response GetCaseAction200JSONResponse) VisitGetCaseActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseActiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseActiondefaultApplicationProblemPlusJSONResponse) VisitGetCaseActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseActionRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	ActionID openapi_types.UUID `json:"action_id"`
+	Params   UpdateCaseActionParams
+	Body     *UpdateCaseActionApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseActionResponseObject interface {
+	VisitUpdateCaseActionResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseAction200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseAction200JSONResponse struct {
+	Body    CaseAction
+	Headers UpdateCaseAction200ResponseHeaders
+}
+
+func (response UpdateCaseAction200JSONResponse) VisitUpdateCaseActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseActiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseActiondefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseApprovalsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseApprovalsParams
+}
+
+type ListCaseApprovalsResponseObject interface {
+	VisitListCaseApprovalsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseApprovals200JSONResponse CaseApprovalPage
+
+func (response ListCaseApprovals200JSONResponse) VisitListCaseApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseApprovalsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseApprovalsdefaultApplicationProblemPlusJSONResponse) VisitListCaseApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseApprovalRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateCaseApprovalParams
+	Body     *CreateCaseApprovalJSONRequestBody
+}
+
+type CreateCaseApprovalResponseObject interface {
+	VisitCreateCaseApprovalResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseApproval201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCaseApproval201JSONResponse struct {
+	Body    CaseApproval
+	Headers CreateCaseApproval201ResponseHeaders
+}
+
+func (response CreateCaseApproval201JSONResponse) VisitCreateCaseApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseApprovaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseApprovaldefaultApplicationProblemPlusJSONResponse) VisitCreateCaseApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseApprovalRequestObject struct {
+	CentreID   CentreID           `json:"centre_id"`
+	ID         ID                 `json:"id"`
+	ApprovalID openapi_types.UUID `json:"approval_id"`
+}
+
+type GetCaseApprovalResponseObject interface {
+	VisitGetCaseApprovalResponse(w http.ResponseWriter) error
+}
+
+type GetCaseApproval200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseApproval200JSONResponse struct {
+	Body    CaseApproval
+	Headers GetCaseApproval200ResponseHeaders
+}
+
+func (response GetCaseApproval200JSONResponse) VisitGetCaseApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseApprovaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseApprovaldefaultApplicationProblemPlusJSONResponse) VisitGetCaseApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveCaseApprovalRequestObject struct {
+	CentreID   CentreID           `json:"centre_id"`
+	ID         ID                 `json:"id"`
+	ApprovalID openapi_types.UUID `json:"approval_id"`
+	Params     ApproveCaseApprovalParams
+	Body       *ApproveCaseApprovalJSONRequestBody
+}
+
+type ApproveCaseApprovalResponseObject interface {
+	VisitApproveCaseApprovalResponse(w http.ResponseWriter) error
+}
+
+type ApproveCaseApproval200ResponseHeaders struct {
+	ETag string
+}
+
+type ApproveCaseApproval200JSONResponse struct {
+	Body    CaseApproval
+	Headers ApproveCaseApproval200ResponseHeaders
+}
+
+func (response ApproveCaseApproval200JSONResponse) VisitApproveCaseApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveCaseApprovaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveCaseApprovaldefaultApplicationProblemPlusJSONResponse) VisitApproveCaseApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectCaseApprovalRequestObject struct {
+	CentreID   CentreID           `json:"centre_id"`
+	ID         ID                 `json:"id"`
+	ApprovalID openapi_types.UUID `json:"approval_id"`
+	Params     RejectCaseApprovalParams
+	Body       *RejectCaseApprovalJSONRequestBody
+}
+
+type RejectCaseApprovalResponseObject interface {
+	VisitRejectCaseApprovalResponse(w http.ResponseWriter) error
+}
+
+type RejectCaseApproval200ResponseHeaders struct {
+	ETag string
+}
+
+type RejectCaseApproval200JSONResponse struct {
+	Body    CaseApproval
+	Headers RejectCaseApproval200ResponseHeaders
+}
+
+func (response RejectCaseApproval200JSONResponse) VisitRejectCaseApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectCaseApprovaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RejectCaseApprovaldefaultApplicationProblemPlusJSONResponse) VisitRejectCaseApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveCaseClosureRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ApproveCaseClosureParams
+	Body     *ApproveCaseClosureJSONRequestBody
+}
+
+type ApproveCaseClosureResponseObject interface {
+	VisitApproveCaseClosureResponse(w http.ResponseWriter) error
+}
+
+type ApproveCaseClosure200ResponseHeaders struct {
+	ETag string
+}
+
+type ApproveCaseClosure200JSONResponse struct {
+	Body    Case
+	Headers ApproveCaseClosure200ResponseHeaders
+}
+
+func (response ApproveCaseClosure200JSONResponse) VisitApproveCaseClosureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveCaseClosuredefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveCaseClosuredefaultApplicationProblemPlusJSONResponse) VisitApproveCaseClosureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignCaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AssignCaseParams
+	Body     *AssignCaseJSONRequestBody
+}
+
+type AssignCaseResponseObject interface {
+	VisitAssignCaseResponse(w http.ResponseWriter) error
+}
+
+type AssignCase200ResponseHeaders struct {
+	ETag string
+}
+
+type AssignCase200JSONResponse struct {
+	Body    Case
+	Headers AssignCase200ResponseHeaders
+}
+
+func (response AssignCase200JSONResponse) VisitAssignCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssignCasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AssignCasedefaultApplicationProblemPlusJSONResponse) VisitAssignCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseFollowupsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseFollowupsParams
+}
+
+type ListCaseFollowupsResponseObject interface {
+	VisitListCaseFollowupsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseFollowups200JSONResponse CaseFollowupPage
+
+func (response ListCaseFollowups200JSONResponse) VisitListCaseFollowupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseFollowupsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseFollowupsdefaultApplicationProblemPlusJSONResponse) VisitListCaseFollowupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseFollowupRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateCaseFollowupParams
+	Body     *CreateCaseFollowupJSONRequestBody
+}
+
+type CreateCaseFollowupResponseObject interface {
+	VisitCreateCaseFollowupResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseFollowup201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCaseFollowup201JSONResponse struct {
+	Body    CaseFollowup
+	Headers CreateCaseFollowup201ResponseHeaders
+}
+
+func (response CreateCaseFollowup201JSONResponse) VisitCreateCaseFollowupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseFollowupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseFollowupdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseFollowupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseFollowupRequestObject struct {
+	CentreID   CentreID           `json:"centre_id"`
+	ID         ID                 `json:"id"`
+	FollowupID openapi_types.UUID `json:"followup_id"`
+}
+
+type GetCaseFollowupResponseObject interface {
+	VisitGetCaseFollowupResponse(w http.ResponseWriter) error
+}
+
+type GetCaseFollowup200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseFollowup200JSONResponse struct {
+	Body    CaseFollowup
+	Headers GetCaseFollowup200ResponseHeaders
+}
+
+func (response GetCaseFollowup200JSONResponse) VisitGetCaseFollowupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseFollowupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseFollowupdefaultApplicationProblemPlusJSONResponse) VisitGetCaseFollowupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseFollowupRequestObject struct {
+	CentreID   CentreID           `json:"centre_id"`
+	ID         ID                 `json:"id"`
+	FollowupID openapi_types.UUID `json:"followup_id"`
+	Params     UpdateCaseFollowupParams
+	Body       *UpdateCaseFollowupApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseFollowupResponseObject interface {
+	VisitUpdateCaseFollowupResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseFollowup200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseFollowup200JSONResponse struct {
+	Body    CaseFollowup
+	Headers UpdateCaseFollowup200ResponseHeaders
+}
+
+func (response UpdateCaseFollowup200JSONResponse) VisitUpdateCaseFollowupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseFollowupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseFollowupdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseFollowupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddContactAttemptRequestObject struct {
+	CentreID   CentreID           `json:"centre_id"`
+	ID         ID                 `json:"id"`
+	FollowupID openapi_types.UUID `json:"followup_id"`
+	Params     AddContactAttemptParams
+	Body       *AddContactAttemptJSONRequestBody
+}
+
+type AddContactAttemptResponseObject interface {
+	VisitAddContactAttemptResponse(w http.ResponseWriter) error
+}
+
+type AddContactAttempt200ResponseHeaders struct {
+	ETag string
+}
+
+type AddContactAttempt200JSONResponse struct {
+	Body    CaseFollowup
+	Headers AddContactAttempt200ResponseHeaders
+}
+
+func (response AddContactAttempt200JSONResponse) VisitAddContactAttemptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddContactAttemptdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddContactAttemptdefaultApplicationProblemPlusJSONResponse) VisitAddContactAttemptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteCaseFollowupRequestObject struct {
+	CentreID   CentreID           `json:"centre_id"`
+	ID         ID                 `json:"id"`
+	FollowupID openapi_types.UUID `json:"followup_id"`
+	Params     CompleteCaseFollowupParams
+	Body       *CompleteCaseFollowupJSONRequestBody
+}
+
+type CompleteCaseFollowupResponseObject interface {
+	VisitCompleteCaseFollowupResponse(w http.ResponseWriter) error
+}
+
+type CompleteCaseFollowup200ResponseHeaders struct {
+	ETag string
+}
+
+type CompleteCaseFollowup200JSONResponse struct {
+	Body    CaseFollowup
+	Headers CompleteCaseFollowup200ResponseHeaders
+}
+
+func (response CompleteCaseFollowup200JSONResponse) VisitCompleteCaseFollowupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteCaseFollowupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CompleteCaseFollowupdefaultApplicationProblemPlusJSONResponse) VisitCompleteCaseFollowupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseFollowupRequestObject struct {
+	CentreID   CentreID           `json:"centre_id"`
+	ID         ID                 `json:"id"`
+	FollowupID openapi_types.UUID `json:"followup_id"`
+	Params     VoidCaseFollowupParams
+	Body       *VoidCaseFollowupJSONRequestBody
+}
+
+type VoidCaseFollowupResponseObject interface {
+	VisitVoidCaseFollowupResponse(w http.ResponseWriter) error
+}
+
+type VoidCaseFollowup200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidCaseFollowup200JSONResponse struct {
+	Body    CaseFollowup
+	Headers VoidCaseFollowup200ResponseHeaders
+}
+
+func (response VoidCaseFollowup200JSONResponse) VisitVoidCaseFollowupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseFollowupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidCaseFollowupdefaultApplicationProblemPlusJSONResponse) VisitVoidCaseFollowupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseGoalsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseGoalsParams
+}
+
+type ListCaseGoalsResponseObject interface {
+	VisitListCaseGoalsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseGoals200JSONResponse CaseGoalPage
+
+func (response ListCaseGoals200JSONResponse) VisitListCaseGoalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseGoalsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseGoalsdefaultApplicationProblemPlusJSONResponse) VisitListCaseGoalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseGoalRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateCaseGoalParams
+	Body     *CreateCaseGoalJSONRequestBody
+}
+
+type CreateCaseGoalResponseObject interface {
+	VisitCreateCaseGoalResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseGoal201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCaseGoal201JSONResponse struct {
+	Body    CaseGoal
+	Headers CreateCaseGoal201ResponseHeaders
+}
+
+func (response CreateCaseGoal201JSONResponse) VisitCreateCaseGoalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseGoaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseGoaldefaultApplicationProblemPlusJSONResponse) VisitCreateCaseGoalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseGoalRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	GoalID   openapi_types.UUID `json:"goal_id"`
+}
+
+type GetCaseGoalResponseObject interface {
+	VisitGetCaseGoalResponse(w http.ResponseWriter) error
+}
+
+type GetCaseGoal200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseGoal200JSONResponse struct {
+	Body    CaseGoal
+	Headers GetCaseGoal200ResponseHeaders
+}
+
+func (response GetCaseGoal200JSONResponse) VisitGetCaseGoalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseGoaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseGoaldefaultApplicationProblemPlusJSONResponse) VisitGetCaseGoalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseGoalRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	GoalID   openapi_types.UUID `json:"goal_id"`
+	Params   UpdateCaseGoalParams
+	Body     *UpdateCaseGoalApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseGoalResponseObject interface {
+	VisitUpdateCaseGoalResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseGoal200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseGoal200JSONResponse struct {
+	Body    CaseGoal
+	Headers UpdateCaseGoal200ResponseHeaders
+}
+
+func (response UpdateCaseGoal200JSONResponse) VisitUpdateCaseGoalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseGoaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseGoaldefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseGoalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseHistoryRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseHistoryParams
+}
+
+type ListCaseHistoryResponseObject interface {
+	VisitListCaseHistoryResponse(w http.ResponseWriter) error
+}
+
+type ListCaseHistory200JSONResponse CaseTransitionPage
+
+func (response ListCaseHistory200JSONResponse) VisitListCaseHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseHistorydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseHistorydefaultApplicationProblemPlusJSONResponse) VisitListCaseHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldCaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   HoldCaseParams
+	Body     *HoldCaseJSONRequestBody
+}
+
+type HoldCaseResponseObject interface {
+	VisitHoldCaseResponse(w http.ResponseWriter) error
+}
+
+type HoldCase200ResponseHeaders struct {
+	ETag string
+}
+
+type HoldCase200JSONResponse struct {
+	Body    Case
+	Headers HoldCase200ResponseHeaders
+}
+
+func (response HoldCase200JSONResponse) VisitHoldCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldCasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response HoldCasedefaultApplicationProblemPlusJSONResponse) VisitHoldCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MergeCaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   MergeCaseParams
+	Body     *MergeCaseJSONRequestBody
+}
+
+type MergeCaseResponseObject interface {
+	VisitMergeCaseResponse(w http.ResponseWriter) error
+}
+
+type MergeCase200ResponseHeaders struct {
+	ETag string
+}
+
+type MergeCase200JSONResponse struct {
+	Body    Case
+	Headers MergeCase200ResponseHeaders
+}
+
+func (response MergeCase200JSONResponse) VisitMergeCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MergeCasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response MergeCasedefaultApplicationProblemPlusJSONResponse) VisitMergeCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseNotesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseNotesParams
+}
+
+type ListCaseNotesResponseObject interface {
+	VisitListCaseNotesResponse(w http.ResponseWriter) error
+}
+
+type ListCaseNotes200JSONResponse CaseNotePage
+
+func (response ListCaseNotes200JSONResponse) VisitListCaseNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseNotesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseNotesdefaultApplicationProblemPlusJSONResponse) VisitListCaseNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseNoteRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateCaseNoteParams
+	Body     *CreateCaseNoteJSONRequestBody
+}
+
+type CreateCaseNoteResponseObject interface {
+	VisitCreateCaseNoteResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseNote201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCaseNote201JSONResponse struct {
+	Body    CaseNote
+	Headers CreateCaseNote201ResponseHeaders
+}
+
+func (response CreateCaseNote201JSONResponse) VisitCreateCaseNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseNotedefaultApplicationProblemPlusJSONResponse) VisitCreateCaseNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseNoteRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	NoteID   openapi_types.UUID `json:"note_id"`
+}
+
+type GetCaseNoteResponseObject interface {
+	VisitGetCaseNoteResponse(w http.ResponseWriter) error
+}
+
+type GetCaseNote200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseNote200JSONResponse struct {
+	Body    CaseNote
+	Headers GetCaseNote200ResponseHeaders
+}
+
+func (response GetCaseNote200JSONResponse) VisitGetCaseNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseNotedefaultApplicationProblemPlusJSONResponse) VisitGetCaseNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseNoteRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	NoteID   openapi_types.UUID `json:"note_id"`
+	Params   UpdateCaseNoteParams
+	Body     *UpdateCaseNoteApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseNoteResponseObject interface {
+	VisitUpdateCaseNoteResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseNote200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseNote200JSONResponse struct {
+	Body    CaseNote
+	Headers UpdateCaseNote200ResponseHeaders
+}
+
+func (response UpdateCaseNote200JSONResponse) VisitUpdateCaseNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseNotedefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseNoteVersionsRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	NoteID   openapi_types.UUID `json:"note_id"`
+	Params   ListCaseNoteVersionsParams
+}
+
+type ListCaseNoteVersionsResponseObject interface {
+	VisitListCaseNoteVersionsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseNoteVersions200JSONResponse CaseNoteVersionPage
+
+func (response ListCaseNoteVersions200JSONResponse) VisitListCaseNoteVersionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseNoteVersionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseNoteVersionsdefaultApplicationProblemPlusJSONResponse) VisitListCaseNoteVersionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseNoteRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	NoteID   openapi_types.UUID `json:"note_id"`
+	Params   VoidCaseNoteParams
+	Body     *VoidCaseNoteJSONRequestBody
+}
+
+type VoidCaseNoteResponseObject interface {
+	VisitVoidCaseNoteResponse(w http.ResponseWriter) error
+}
+
+type VoidCaseNote200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidCaseNote200JSONResponse struct {
+	Body    CaseNote
+	Headers VoidCaseNote200ResponseHeaders
+}
+
+func (response VoidCaseNote200JSONResponse) VisitVoidCaseNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidCaseNotedefaultApplicationProblemPlusJSONResponse) VisitVoidCaseNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenCaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   OpenCaseParams
+}
+
+type OpenCaseResponseObject interface {
+	VisitOpenCaseResponse(w http.ResponseWriter) error
+}
+
+type OpenCase200ResponseHeaders struct {
+	ETag string
+}
+
+type OpenCase200JSONResponse struct {
+	Body    Case
+	Headers OpenCase200ResponseHeaders
+}
+
+func (response OpenCase200JSONResponse) VisitOpenCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenCasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response OpenCasedefaultApplicationProblemPlusJSONResponse) VisitOpenCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCasePlansRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCasePlansParams
+}
+
+type ListCasePlansResponseObject interface {
+	VisitListCasePlansResponse(w http.ResponseWriter) error
+}
+
+type ListCasePlans200JSONResponse CasePlanPage
+
+func (response ListCasePlans200JSONResponse) VisitListCasePlansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCasePlansdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCasePlansdefaultApplicationProblemPlusJSONResponse) VisitListCasePlansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCasePlanRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateCasePlanParams
+	Body     *CreateCasePlanJSONRequestBody
+}
+
+type CreateCasePlanResponseObject interface {
+	VisitCreateCasePlanResponse(w http.ResponseWriter) error
+}
+
+type CreateCasePlan201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCasePlan201JSONResponse struct {
+	Body    CasePlan
+	Headers CreateCasePlan201ResponseHeaders
+}
+
+func (response CreateCasePlan201JSONResponse) VisitCreateCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCasePlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCasePlandefaultApplicationProblemPlusJSONResponse) VisitCreateCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCasePlanRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PlanID   openapi_types.UUID `json:"plan_id"`
+}
+
+type GetCasePlanResponseObject interface {
+	VisitGetCasePlanResponse(w http.ResponseWriter) error
+}
+
+type GetCasePlan200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCasePlan200JSONResponse struct {
+	Body    CasePlan
+	Headers GetCasePlan200ResponseHeaders
+}
+
+func (response GetCasePlan200JSONResponse) VisitGetCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCasePlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCasePlandefaultApplicationProblemPlusJSONResponse) VisitGetCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCasePlanRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PlanID   openapi_types.UUID `json:"plan_id"`
+	Params   UpdateCasePlanParams
+	Body     *UpdateCasePlanApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCasePlanResponseObject interface {
+	VisitUpdateCasePlanResponse(w http.ResponseWriter) error
+}
+
+type UpdateCasePlan200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCasePlan200JSONResponse struct {
+	Body    CasePlan
+	Headers UpdateCasePlan200ResponseHeaders
+}
+
+func (response UpdateCasePlan200JSONResponse) VisitUpdateCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCasePlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCasePlandefaultApplicationProblemPlusJSONResponse) VisitUpdateCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateCasePlanRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PlanID   openapi_types.UUID `json:"plan_id"`
+	Params   ActivateCasePlanParams
+}
+
+type ActivateCasePlanResponseObject interface {
+	VisitActivateCasePlanResponse(w http.ResponseWriter) error
+}
+
+type ActivateCasePlan200ResponseHeaders struct {
+	ETag string
+}
+
+type ActivateCasePlan200JSONResponse struct {
+	Body    CasePlan
+	Headers ActivateCasePlan200ResponseHeaders
+}
+
+func (response ActivateCasePlan200JSONResponse) VisitActivateCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateCasePlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ActivateCasePlandefaultApplicationProblemPlusJSONResponse) VisitActivateCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteCasePlanRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PlanID   openapi_types.UUID `json:"plan_id"`
+	Params   CompleteCasePlanParams
+}
+
+type CompleteCasePlanResponseObject interface {
+	VisitCompleteCasePlanResponse(w http.ResponseWriter) error
+}
+
+type CompleteCasePlan200ResponseHeaders struct {
+	ETag string
+}
+
+type CompleteCasePlan200JSONResponse struct {
+	Body    CasePlan
+	Headers CompleteCasePlan200ResponseHeaders
+}
+
+func (response CompleteCasePlan200JSONResponse) VisitCompleteCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteCasePlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CompleteCasePlandefaultApplicationProblemPlusJSONResponse) VisitCompleteCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviseCasePlanRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PlanID   openapi_types.UUID `json:"plan_id"`
+	Params   ReviseCasePlanParams
+	Body     *ReviseCasePlanJSONRequestBody
+}
+
+type ReviseCasePlanResponseObject interface {
+	VisitReviseCasePlanResponse(w http.ResponseWriter) error
+}
+
+type ReviseCasePlan200ResponseHeaders struct {
+	ETag string
+}
+
+type ReviseCasePlan200JSONResponse struct {
+	Body    CasePlan
+	Headers ReviseCasePlan200ResponseHeaders
+}
+
+func (response ReviseCasePlan200JSONResponse) VisitReviseCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviseCasePlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReviseCasePlandefaultApplicationProblemPlusJSONResponse) VisitReviseCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectCaseClosureRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RejectCaseClosureParams
+	Body     *RejectCaseClosureJSONRequestBody
+}
+
+type RejectCaseClosureResponseObject interface {
+	VisitRejectCaseClosureResponse(w http.ResponseWriter) error
+}
+
+type RejectCaseClosure200ResponseHeaders struct {
+	ETag string
+}
+
+type RejectCaseClosure200JSONResponse struct {
+	Body    Case
+	Headers RejectCaseClosure200ResponseHeaders
+}
+
+func (response RejectCaseClosure200JSONResponse) VisitRejectCaseClosureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectCaseClosuredefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RejectCaseClosuredefaultApplicationProblemPlusJSONResponse) VisitRejectCaseClosureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReopenCaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ReopenCaseParams
+	Body     *ReopenCaseJSONRequestBody
+}
+
+type ReopenCaseResponseObject interface {
+	VisitReopenCaseResponse(w http.ResponseWriter) error
+}
+
+type ReopenCase200ResponseHeaders struct {
+	ETag string
+}
+
+type ReopenCase200JSONResponse struct {
+	Body    Case
+	Headers ReopenCase200ResponseHeaders
+}
+
+func (response ReopenCase200JSONResponse) VisitReopenCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReopenCasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReopenCasedefaultApplicationProblemPlusJSONResponse) VisitReopenCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestCaseClosureRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RequestCaseClosureParams
+	Body     *RequestCaseClosureJSONRequestBody
+}
+
+type RequestCaseClosureResponseObject interface {
+	VisitRequestCaseClosureResponse(w http.ResponseWriter) error
+}
+
+type RequestCaseClosure200ResponseHeaders struct {
+	ETag string
+}
+
+type RequestCaseClosure200JSONResponse struct {
+	Body    Case
+	Headers RequestCaseClosure200ResponseHeaders
+}
+
+func (response RequestCaseClosure200JSONResponse) VisitRequestCaseClosureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestCaseClosuredefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RequestCaseClosuredefaultApplicationProblemPlusJSONResponse) VisitRequestCaseClosureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeCaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ResumeCaseParams
+}
+
+type ResumeCaseResponseObject interface {
+	VisitResumeCaseResponse(w http.ResponseWriter) error
+}
+
+type ResumeCase200ResponseHeaders struct {
+	ETag string
+}
+
+type ResumeCase200JSONResponse struct {
+	Body    Case
+	Headers ResumeCase200ResponseHeaders
+}
+
+func (response ResumeCase200JSONResponse) VisitResumeCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeCasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResumeCasedefaultApplicationProblemPlusJSONResponse) VisitResumeCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScreenOutCaseRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ScreenOutCaseParams
+	Body     *ScreenOutCaseJSONRequestBody
+}
+
+type ScreenOutCaseResponseObject interface {
+	VisitScreenOutCaseResponse(w http.ResponseWriter) error
+}
+
+type ScreenOutCase200ResponseHeaders struct {
+	ETag string
+}
+
+type ScreenOutCase200JSONResponse struct {
+	Body    Case
+	Headers ScreenOutCase200ResponseHeaders
+}
+
+func (response ScreenOutCase200JSONResponse) VisitScreenOutCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ScreenOutCasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ScreenOutCasedefaultApplicationProblemPlusJSONResponse) VisitScreenOutCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseTeamRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseTeamParams
+}
+
+type ListCaseTeamResponseObject interface {
+	VisitListCaseTeamResponse(w http.ResponseWriter) error
+}
+
+type ListCaseTeam200JSONResponse CaseTeamMemberPage
+
+func (response ListCaseTeam200JSONResponse) VisitListCaseTeamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseTeamdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseTeamdefaultApplicationProblemPlusJSONResponse) VisitListCaseTeamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddCaseTeamMemberRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AddCaseTeamMemberParams
+	Body     *AddCaseTeamMemberJSONRequestBody
+}
+
+type AddCaseTeamMemberResponseObject interface {
+	VisitAddCaseTeamMemberResponse(w http.ResponseWriter) error
+}
+
+type AddCaseTeamMember201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type AddCaseTeamMember201JSONResponse struct {
+	Body    CaseTeamMember
+	Headers AddCaseTeamMember201ResponseHeaders
+}
+
+func (response AddCaseTeamMember201JSONResponse) VisitAddCaseTeamMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddCaseTeamMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddCaseTeamMemberdefaultApplicationProblemPlusJSONResponse) VisitAddCaseTeamMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseTeamMemberRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	MemberID openapi_types.UUID `json:"member_id"`
+}
+
+type GetCaseTeamMemberResponseObject interface {
+	VisitGetCaseTeamMemberResponse(w http.ResponseWriter) error
+}
+
+type GetCaseTeamMember200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseTeamMember200JSONResponse struct {
+	Body    CaseTeamMember
+	Headers GetCaseTeamMember200ResponseHeaders
+}
+
+func (response GetCaseTeamMember200JSONResponse) VisitGetCaseTeamMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseTeamMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseTeamMemberdefaultApplicationProblemPlusJSONResponse) VisitGetCaseTeamMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndCaseTeamMemberRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	MemberID openapi_types.UUID `json:"member_id"`
+	Params   EndCaseTeamMemberParams
+}
+
+type EndCaseTeamMemberResponseObject interface {
+	VisitEndCaseTeamMemberResponse(w http.ResponseWriter) error
+}
+
+type EndCaseTeamMember200ResponseHeaders struct {
+	ETag string
+}
+
+type EndCaseTeamMember200JSONResponse struct {
+	Body    CaseTeamMember
+	Headers EndCaseTeamMember200ResponseHeaders
+}
+
+func (response EndCaseTeamMember200JSONResponse) VisitEndCaseTeamMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndCaseTeamMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndCaseTeamMemberdefaultApplicationProblemPlusJSONResponse) VisitEndCaseTeamMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UndoCaseMergeRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UndoCaseMergeParams
+	Body     *UndoCaseMergeJSONRequestBody
+}
+
+type UndoCaseMergeResponseObject interface {
+	VisitUndoCaseMergeResponse(w http.ResponseWriter) error
+}
+
+type UndoCaseMerge200ResponseHeaders struct {
+	ETag string
+}
+
+type UndoCaseMerge200JSONResponse struct {
+	Body    Case
+	Headers UndoCaseMerge200ResponseHeaders
+}
+
+func (response UndoCaseMerge200JSONResponse) VisitUndoCaseMergeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UndoCaseMergedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UndoCaseMergedefaultApplicationProblemPlusJSONResponse) VisitUndoCaseMergeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -11216,6 +18719,165 @@ type StrictServerInterface interface {
 	// VerifyAuditTrail Verify a centre's trail
 	// (GET /v1/centres/{centre_id}/audit-events/verify)
 	VerifyAuditTrail(ctx context.Context, request VerifyAuditTrailRequestObject) (VerifyAuditTrailResponseObject, error)
+	// ListCases List the cases in view
+	// (GET /v1/centres/{centre_id}/cases)
+	ListCases(ctx context.Context, request ListCasesRequestObject) (ListCasesResponseObject, error)
+	// CreateCase Begin a case
+	// (POST /v1/centres/{centre_id}/cases)
+	CreateCase(ctx context.Context, request CreateCaseRequestObject) (CreateCaseResponseObject, error)
+	// GetCase Read a case
+	// (GET /v1/centres/{centre_id}/cases/{id})
+	GetCase(ctx context.Context, request GetCaseRequestObject) (GetCaseResponseObject, error)
+	// UpdateCase Change a case
+	// (PATCH /v1/centres/{centre_id}/cases/{id})
+	UpdateCase(ctx context.Context, request UpdateCaseRequestObject) (UpdateCaseResponseObject, error)
+	// ListCaseActions The actions of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/actions)
+	ListCaseActions(ctx context.Context, request ListCaseActionsRequestObject) (ListCaseActionsResponseObject, error)
+	// CreateCaseAction Add an action to a draft plan
+	// (POST /v1/centres/{centre_id}/cases/{id}/actions)
+	CreateCaseAction(ctx context.Context, request CreateCaseActionRequestObject) (CreateCaseActionResponseObject, error)
+	// GetCaseAction Read an action
+	// (GET /v1/centres/{centre_id}/cases/{id}/actions/{action_id})
+	GetCaseAction(ctx context.Context, request GetCaseActionRequestObject) (GetCaseActionResponseObject, error)
+	// UpdateCaseAction Change an action
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/actions/{action_id})
+	UpdateCaseAction(ctx context.Context, request UpdateCaseActionRequestObject) (UpdateCaseActionResponseObject, error)
+	// ListCaseApprovals What needed a second person
+	// (GET /v1/centres/{centre_id}/cases/{id}/approvals)
+	ListCaseApprovals(ctx context.Context, request ListCaseApprovalsRequestObject) (ListCaseApprovalsResponseObject, error)
+	// CreateCaseApproval Ask for an approval
+	// (POST /v1/centres/{centre_id}/cases/{id}/approvals)
+	CreateCaseApproval(ctx context.Context, request CreateCaseApprovalRequestObject) (CreateCaseApprovalResponseObject, error)
+	// GetCaseApproval Read what needed a second person
+	// (GET /v1/centres/{centre_id}/cases/{id}/approvals/{approval_id})
+	GetCaseApproval(ctx context.Context, request GetCaseApprovalRequestObject) (GetCaseApprovalResponseObject, error)
+	// ApproveCaseApproval Approve what was asked for
+	// (POST /v1/centres/{centre_id}/cases/{id}/approvals/{approval_id}/approve)
+	ApproveCaseApproval(ctx context.Context, request ApproveCaseApprovalRequestObject) (ApproveCaseApprovalResponseObject, error)
+	// RejectCaseApproval Reject what was asked for
+	// (POST /v1/centres/{centre_id}/cases/{id}/approvals/{approval_id}/reject)
+	RejectCaseApproval(ctx context.Context, request RejectCaseApprovalRequestObject) (RejectCaseApprovalResponseObject, error)
+	// ApproveCaseClosure Approve the closure
+	// (POST /v1/centres/{centre_id}/cases/{id}/approve-closure)
+	ApproveCaseClosure(ctx context.Context, request ApproveCaseClosureRequestObject) (ApproveCaseClosureResponseObject, error)
+	// AssignCase Assign or reassign
+	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
+	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
+	// ListCaseFollowups The follow-ups of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
+	ListCaseFollowups(ctx context.Context, request ListCaseFollowupsRequestObject) (ListCaseFollowupsResponseObject, error)
+	// CreateCaseFollowup Plan or record a follow-up
+	// (POST /v1/centres/{centre_id}/cases/{id}/follow-ups)
+	CreateCaseFollowup(ctx context.Context, request CreateCaseFollowupRequestObject) (CreateCaseFollowupResponseObject, error)
+	// GetCaseFollowup Read a follow-up
+	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups/{followup_id})
+	GetCaseFollowup(ctx context.Context, request GetCaseFollowupRequestObject) (GetCaseFollowupResponseObject, error)
+	// UpdateCaseFollowup Change a planned follow-up
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/follow-ups/{followup_id})
+	UpdateCaseFollowup(ctx context.Context, request UpdateCaseFollowupRequestObject) (UpdateCaseFollowupResponseObject, error)
+	// AddContactAttempt Record an attempt to reach the person
+	// (POST /v1/centres/{centre_id}/cases/{id}/follow-ups/{followup_id}/attempts)
+	AddContactAttempt(ctx context.Context, request AddContactAttemptRequestObject) (AddContactAttemptResponseObject, error)
+	// CompleteCaseFollowup Record that a follow-up took place
+	// (POST /v1/centres/{centre_id}/cases/{id}/follow-ups/{followup_id}/complete)
+	CompleteCaseFollowup(ctx context.Context, request CompleteCaseFollowupRequestObject) (CompleteCaseFollowupResponseObject, error)
+	// VoidCaseFollowup Void a follow-up entered in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/follow-ups/{followup_id}/void)
+	VoidCaseFollowup(ctx context.Context, request VoidCaseFollowupRequestObject) (VoidCaseFollowupResponseObject, error)
+	// ListCaseGoals The goals of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/goals)
+	ListCaseGoals(ctx context.Context, request ListCaseGoalsRequestObject) (ListCaseGoalsResponseObject, error)
+	// CreateCaseGoal Add a goal to a draft plan
+	// (POST /v1/centres/{centre_id}/cases/{id}/goals)
+	CreateCaseGoal(ctx context.Context, request CreateCaseGoalRequestObject) (CreateCaseGoalResponseObject, error)
+	// GetCaseGoal Read a goal
+	// (GET /v1/centres/{centre_id}/cases/{id}/goals/{goal_id})
+	GetCaseGoal(ctx context.Context, request GetCaseGoalRequestObject) (GetCaseGoalResponseObject, error)
+	// UpdateCaseGoal Change a goal
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/goals/{goal_id})
+	UpdateCaseGoal(ctx context.Context, request UpdateCaseGoalRequestObject) (UpdateCaseGoalResponseObject, error)
+	// ListCaseHistory Every transition of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/history)
+	ListCaseHistory(ctx context.Context, request ListCaseHistoryRequestObject) (ListCaseHistoryResponseObject, error)
+	// HoldCase Put on hold
+	// (POST /v1/centres/{centre_id}/cases/{id}/hold)
+	HoldCase(ctx context.Context, request HoldCaseRequestObject) (HoldCaseResponseObject, error)
+	// MergeCase Merge a duplicate into another case
+	// (POST /v1/centres/{centre_id}/cases/{id}/merge)
+	MergeCase(ctx context.Context, request MergeCaseRequestObject) (MergeCaseResponseObject, error)
+	// ListCaseNotes The notes of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/notes)
+	ListCaseNotes(ctx context.Context, request ListCaseNotesRequestObject) (ListCaseNotesResponseObject, error)
+	// CreateCaseNote Write a note
+	// (POST /v1/centres/{centre_id}/cases/{id}/notes)
+	CreateCaseNote(ctx context.Context, request CreateCaseNoteRequestObject) (CreateCaseNoteResponseObject, error)
+	// GetCaseNote Read a note
+	// (GET /v1/centres/{centre_id}/cases/{id}/notes/{note_id})
+	GetCaseNote(ctx context.Context, request GetCaseNoteRequestObject) (GetCaseNoteResponseObject, error)
+	// UpdateCaseNote Edit a note
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/notes/{note_id})
+	UpdateCaseNote(ctx context.Context, request UpdateCaseNoteRequestObject) (UpdateCaseNoteResponseObject, error)
+	// ListCaseNoteVersions What a note said before
+	// (GET /v1/centres/{centre_id}/cases/{id}/notes/{note_id}/versions)
+	ListCaseNoteVersions(ctx context.Context, request ListCaseNoteVersionsRequestObject) (ListCaseNoteVersionsResponseObject, error)
+	// VoidCaseNote Void a note written in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/notes/{note_id}/void)
+	VoidCaseNote(ctx context.Context, request VoidCaseNoteRequestObject) (VoidCaseNoteResponseObject, error)
+	// OpenCase Open a draft
+	// (POST /v1/centres/{centre_id}/cases/{id}/open)
+	OpenCase(ctx context.Context, request OpenCaseRequestObject) (OpenCaseResponseObject, error)
+	// ListCasePlans The versions of the plan
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans)
+	ListCasePlans(ctx context.Context, request ListCasePlansRequestObject) (ListCasePlansResponseObject, error)
+	// CreateCasePlan Draft a plan
+	// (POST /v1/centres/{centre_id}/cases/{id}/plans)
+	CreateCasePlan(ctx context.Context, request CreateCasePlanRequestObject) (CreateCasePlanResponseObject, error)
+	// GetCasePlan Read one version of the plan
+	// (GET /v1/centres/{centre_id}/cases/{id}/plans/{plan_id})
+	GetCasePlan(ctx context.Context, request GetCasePlanRequestObject) (GetCasePlanResponseObject, error)
+	// UpdateCasePlan Change a draft plan
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/plans/{plan_id})
+	UpdateCasePlan(ctx context.Context, request UpdateCasePlanRequestObject) (UpdateCasePlanResponseObject, error)
+	// ActivateCasePlan Put a draft plan to work
+	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/activate)
+	ActivateCasePlan(ctx context.Context, request ActivateCasePlanRequestObject) (ActivateCasePlanResponseObject, error)
+	// CompleteCasePlan Complete the active plan
+	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/complete)
+	CompleteCasePlan(ctx context.Context, request CompleteCasePlanRequestObject) (CompleteCasePlanResponseObject, error)
+	// ReviseCasePlan Begin a new version of the active plan
+	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
+	ReviseCasePlan(ctx context.Context, request ReviseCasePlanRequestObject) (ReviseCasePlanResponseObject, error)
+	// RejectCaseClosure Reject the closure
+	// (POST /v1/centres/{centre_id}/cases/{id}/reject-closure)
+	RejectCaseClosure(ctx context.Context, request RejectCaseClosureRequestObject) (RejectCaseClosureResponseObject, error)
+	// ReopenCase Reopen a closed case
+	// (POST /v1/centres/{centre_id}/cases/{id}/reopen)
+	ReopenCase(ctx context.Context, request ReopenCaseRequestObject) (ReopenCaseResponseObject, error)
+	// RequestCaseClosure Ask to close
+	// (POST /v1/centres/{centre_id}/cases/{id}/request-closure)
+	RequestCaseClosure(ctx context.Context, request RequestCaseClosureRequestObject) (RequestCaseClosureResponseObject, error)
+	// ResumeCase Resume
+	// (POST /v1/centres/{centre_id}/cases/{id}/resume)
+	ResumeCase(ctx context.Context, request ResumeCaseRequestObject) (ResumeCaseResponseObject, error)
+	// ScreenOutCase Decide not to open a draft
+	// (POST /v1/centres/{centre_id}/cases/{id}/screen-out)
+	ScreenOutCase(ctx context.Context, request ScreenOutCaseRequestObject) (ScreenOutCaseResponseObject, error)
+	// ListCaseTeam The team of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/team)
+	ListCaseTeam(ctx context.Context, request ListCaseTeamRequestObject) (ListCaseTeamResponseObject, error)
+	// AddCaseTeamMember Add someone to the team
+	// (POST /v1/centres/{centre_id}/cases/{id}/team)
+	AddCaseTeamMember(ctx context.Context, request AddCaseTeamMemberRequestObject) (AddCaseTeamMemberResponseObject, error)
+	// GetCaseTeamMember Read a place on the team
+	// (GET /v1/centres/{centre_id}/cases/{id}/team/{member_id})
+	GetCaseTeamMember(ctx context.Context, request GetCaseTeamMemberRequestObject) (GetCaseTeamMemberResponseObject, error)
+	// EndCaseTeamMember Take someone off the team
+	// (POST /v1/centres/{centre_id}/cases/{id}/team/{member_id}/end)
+	EndCaseTeamMember(ctx context.Context, request EndCaseTeamMemberRequestObject) (EndCaseTeamMemberResponseObject, error)
+	// UndoCaseMerge Undo a merge
+	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
+	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
 	// GetCentreCodelist Read a code list as a centre uses it
 	// (GET /v1/centres/{centre_id}/codelists/{list})
 	GetCentreCodelist(ctx context.Context, request GetCentreCodelistRequestObject) (GetCentreCodelistResponseObject, error)
@@ -12348,6 +20010,2140 @@ func (sh *strictHandler) VerifyAuditTrail(ctx echo.Context, centreID CentreID, p
 		return err
 	} else if validResponse, ok := response.(VerifyAuditTrailResponseObject); ok {
 		return validResponse.VisitVerifyAuditTrailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCases operation middleware
+func (sh *strictHandler) ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error {
+	var request ListCasesRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCases(ctx.Request().Context(), request.(ListCasesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCases")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCasesResponseObject); ok {
+		return validResponse.VisitListCasesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCase operation middleware
+func (sh *strictHandler) CreateCase(ctx echo.Context, centreID CentreID, params CreateCaseParams) error {
+	var request CreateCaseRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateCaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCase(ctx.Request().Context(), request.(CreateCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseResponseObject); ok {
+		return validResponse.VisitCreateCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCase operation middleware
+func (sh *strictHandler) GetCase(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetCaseRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCase(ctx.Request().Context(), request.(GetCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseResponseObject); ok {
+		return validResponse.VisitGetCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCase operation middleware
+func (sh *strictHandler) UpdateCase(ctx echo.Context, centreID CentreID, id ID, params UpdateCaseParams) error {
+	var request UpdateCaseRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateCaseApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCase(ctx.Request().Context(), request.(UpdateCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseResponseObject); ok {
+		return validResponse.VisitUpdateCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseActions operation middleware
+func (sh *strictHandler) ListCaseActions(ctx echo.Context, centreID CentreID, id ID, params ListCaseActionsParams) error {
+	var request ListCaseActionsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseActions(ctx.Request().Context(), request.(ListCaseActionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseActions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseActionsResponseObject); ok {
+		return validResponse.VisitListCaseActionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseAction operation middleware
+func (sh *strictHandler) CreateCaseAction(ctx echo.Context, centreID CentreID, id ID, params CreateCaseActionParams) error {
+	var request CreateCaseActionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateCaseActionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseAction(ctx.Request().Context(), request.(CreateCaseActionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseAction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseActionResponseObject); ok {
+		return validResponse.VisitCreateCaseActionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseAction operation middleware
+func (sh *strictHandler) GetCaseAction(ctx echo.Context, centreID CentreID, id ID, actionID openapi_types.UUID) error {
+	var request GetCaseActionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ActionID = actionID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseAction(ctx.Request().Context(), request.(GetCaseActionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseAction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseActionResponseObject); ok {
+		return validResponse.VisitGetCaseActionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseAction operation middleware
+func (sh *strictHandler) UpdateCaseAction(ctx echo.Context, centreID CentreID, id ID, actionID openapi_types.UUID, params UpdateCaseActionParams) error {
+	var request UpdateCaseActionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ActionID = actionID
+	request.Params = params
+
+	var body UpdateCaseActionApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseAction(ctx.Request().Context(), request.(UpdateCaseActionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseAction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseActionResponseObject); ok {
+		return validResponse.VisitUpdateCaseActionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseApprovals operation middleware
+func (sh *strictHandler) ListCaseApprovals(ctx echo.Context, centreID CentreID, id ID, params ListCaseApprovalsParams) error {
+	var request ListCaseApprovalsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseApprovals(ctx.Request().Context(), request.(ListCaseApprovalsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseApprovals")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseApprovalsResponseObject); ok {
+		return validResponse.VisitListCaseApprovalsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseApproval operation middleware
+func (sh *strictHandler) CreateCaseApproval(ctx echo.Context, centreID CentreID, id ID, params CreateCaseApprovalParams) error {
+	var request CreateCaseApprovalRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateCaseApprovalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseApproval(ctx.Request().Context(), request.(CreateCaseApprovalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseApproval")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseApprovalResponseObject); ok {
+		return validResponse.VisitCreateCaseApprovalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseApproval operation middleware
+func (sh *strictHandler) GetCaseApproval(ctx echo.Context, centreID CentreID, id ID, approvalID openapi_types.UUID) error {
+	var request GetCaseApprovalRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ApprovalID = approvalID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseApproval(ctx.Request().Context(), request.(GetCaseApprovalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseApproval")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseApprovalResponseObject); ok {
+		return validResponse.VisitGetCaseApprovalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApproveCaseApproval operation middleware
+func (sh *strictHandler) ApproveCaseApproval(ctx echo.Context, centreID CentreID, id ID, approvalID openapi_types.UUID, params ApproveCaseApprovalParams) error {
+	var request ApproveCaseApprovalRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ApprovalID = approvalID
+	request.Params = params
+
+	var body ApproveCaseApprovalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveCaseApproval(ctx.Request().Context(), request.(ApproveCaseApprovalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveCaseApproval")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApproveCaseApprovalResponseObject); ok {
+		return validResponse.VisitApproveCaseApprovalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RejectCaseApproval operation middleware
+func (sh *strictHandler) RejectCaseApproval(ctx echo.Context, centreID CentreID, id ID, approvalID openapi_types.UUID, params RejectCaseApprovalParams) error {
+	var request RejectCaseApprovalRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ApprovalID = approvalID
+	request.Params = params
+
+	var body RejectCaseApprovalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RejectCaseApproval(ctx.Request().Context(), request.(RejectCaseApprovalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejectCaseApproval")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RejectCaseApprovalResponseObject); ok {
+		return validResponse.VisitRejectCaseApprovalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApproveCaseClosure operation middleware
+func (sh *strictHandler) ApproveCaseClosure(ctx echo.Context, centreID CentreID, id ID, params ApproveCaseClosureParams) error {
+	var request ApproveCaseClosureRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ApproveCaseClosureJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveCaseClosure(ctx.Request().Context(), request.(ApproveCaseClosureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveCaseClosure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApproveCaseClosureResponseObject); ok {
+		return validResponse.VisitApproveCaseClosureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AssignCase operation middleware
+func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error {
+	var request AssignCaseRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AssignCaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AssignCase(ctx.Request().Context(), request.(AssignCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AssignCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AssignCaseResponseObject); ok {
+		return validResponse.VisitAssignCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseFollowups operation middleware
+func (sh *strictHandler) ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error {
+	var request ListCaseFollowupsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseFollowups(ctx.Request().Context(), request.(ListCaseFollowupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseFollowups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseFollowupsResponseObject); ok {
+		return validResponse.VisitListCaseFollowupsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseFollowup operation middleware
+func (sh *strictHandler) CreateCaseFollowup(ctx echo.Context, centreID CentreID, id ID, params CreateCaseFollowupParams) error {
+	var request CreateCaseFollowupRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateCaseFollowupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseFollowup(ctx.Request().Context(), request.(CreateCaseFollowupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseFollowup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseFollowupResponseObject); ok {
+		return validResponse.VisitCreateCaseFollowupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseFollowup operation middleware
+func (sh *strictHandler) GetCaseFollowup(ctx echo.Context, centreID CentreID, id ID, followupID openapi_types.UUID) error {
+	var request GetCaseFollowupRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.FollowupID = followupID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseFollowup(ctx.Request().Context(), request.(GetCaseFollowupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseFollowup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseFollowupResponseObject); ok {
+		return validResponse.VisitGetCaseFollowupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseFollowup operation middleware
+func (sh *strictHandler) UpdateCaseFollowup(ctx echo.Context, centreID CentreID, id ID, followupID openapi_types.UUID, params UpdateCaseFollowupParams) error {
+	var request UpdateCaseFollowupRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.FollowupID = followupID
+	request.Params = params
+
+	var body UpdateCaseFollowupApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseFollowup(ctx.Request().Context(), request.(UpdateCaseFollowupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseFollowup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseFollowupResponseObject); ok {
+		return validResponse.VisitUpdateCaseFollowupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AddContactAttempt operation middleware
+func (sh *strictHandler) AddContactAttempt(ctx echo.Context, centreID CentreID, id ID, followupID openapi_types.UUID, params AddContactAttemptParams) error {
+	var request AddContactAttemptRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.FollowupID = followupID
+	request.Params = params
+
+	var body AddContactAttemptJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddContactAttempt(ctx.Request().Context(), request.(AddContactAttemptRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddContactAttempt")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddContactAttemptResponseObject); ok {
+		return validResponse.VisitAddContactAttemptResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CompleteCaseFollowup operation middleware
+func (sh *strictHandler) CompleteCaseFollowup(ctx echo.Context, centreID CentreID, id ID, followupID openapi_types.UUID, params CompleteCaseFollowupParams) error {
+	var request CompleteCaseFollowupRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.FollowupID = followupID
+	request.Params = params
+
+	var body CompleteCaseFollowupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompleteCaseFollowup(ctx.Request().Context(), request.(CompleteCaseFollowupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompleteCaseFollowup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompleteCaseFollowupResponseObject); ok {
+		return validResponse.VisitCompleteCaseFollowupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidCaseFollowup operation middleware
+func (sh *strictHandler) VoidCaseFollowup(ctx echo.Context, centreID CentreID, id ID, followupID openapi_types.UUID, params VoidCaseFollowupParams) error {
+	var request VoidCaseFollowupRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.FollowupID = followupID
+	request.Params = params
+
+	var body VoidCaseFollowupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidCaseFollowup(ctx.Request().Context(), request.(VoidCaseFollowupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidCaseFollowup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidCaseFollowupResponseObject); ok {
+		return validResponse.VisitVoidCaseFollowupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseGoals operation middleware
+func (sh *strictHandler) ListCaseGoals(ctx echo.Context, centreID CentreID, id ID, params ListCaseGoalsParams) error {
+	var request ListCaseGoalsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseGoals(ctx.Request().Context(), request.(ListCaseGoalsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseGoals")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseGoalsResponseObject); ok {
+		return validResponse.VisitListCaseGoalsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseGoal operation middleware
+func (sh *strictHandler) CreateCaseGoal(ctx echo.Context, centreID CentreID, id ID, params CreateCaseGoalParams) error {
+	var request CreateCaseGoalRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateCaseGoalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseGoal(ctx.Request().Context(), request.(CreateCaseGoalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseGoal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseGoalResponseObject); ok {
+		return validResponse.VisitCreateCaseGoalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseGoal operation middleware
+func (sh *strictHandler) GetCaseGoal(ctx echo.Context, centreID CentreID, id ID, goalID openapi_types.UUID) error {
+	var request GetCaseGoalRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.GoalID = goalID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseGoal(ctx.Request().Context(), request.(GetCaseGoalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseGoal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseGoalResponseObject); ok {
+		return validResponse.VisitGetCaseGoalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseGoal operation middleware
+func (sh *strictHandler) UpdateCaseGoal(ctx echo.Context, centreID CentreID, id ID, goalID openapi_types.UUID, params UpdateCaseGoalParams) error {
+	var request UpdateCaseGoalRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.GoalID = goalID
+	request.Params = params
+
+	var body UpdateCaseGoalApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseGoal(ctx.Request().Context(), request.(UpdateCaseGoalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseGoal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseGoalResponseObject); ok {
+		return validResponse.VisitUpdateCaseGoalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseHistory operation middleware
+func (sh *strictHandler) ListCaseHistory(ctx echo.Context, centreID CentreID, id ID, params ListCaseHistoryParams) error {
+	var request ListCaseHistoryRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseHistory(ctx.Request().Context(), request.(ListCaseHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseHistoryResponseObject); ok {
+		return validResponse.VisitListCaseHistoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HoldCase operation middleware
+func (sh *strictHandler) HoldCase(ctx echo.Context, centreID CentreID, id ID, params HoldCaseParams) error {
+	var request HoldCaseRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body HoldCaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HoldCase(ctx.Request().Context(), request.(HoldCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HoldCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HoldCaseResponseObject); ok {
+		return validResponse.VisitHoldCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// MergeCase operation middleware
+func (sh *strictHandler) MergeCase(ctx echo.Context, centreID CentreID, id ID, params MergeCaseParams) error {
+	var request MergeCaseRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body MergeCaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MergeCase(ctx.Request().Context(), request.(MergeCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MergeCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(MergeCaseResponseObject); ok {
+		return validResponse.VisitMergeCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseNotes operation middleware
+func (sh *strictHandler) ListCaseNotes(ctx echo.Context, centreID CentreID, id ID, params ListCaseNotesParams) error {
+	var request ListCaseNotesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseNotes(ctx.Request().Context(), request.(ListCaseNotesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseNotes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseNotesResponseObject); ok {
+		return validResponse.VisitListCaseNotesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseNote operation middleware
+func (sh *strictHandler) CreateCaseNote(ctx echo.Context, centreID CentreID, id ID, params CreateCaseNoteParams) error {
+	var request CreateCaseNoteRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateCaseNoteJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseNote(ctx.Request().Context(), request.(CreateCaseNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseNoteResponseObject); ok {
+		return validResponse.VisitCreateCaseNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseNote operation middleware
+func (sh *strictHandler) GetCaseNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID) error {
+	var request GetCaseNoteRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.NoteID = noteID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseNote(ctx.Request().Context(), request.(GetCaseNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseNoteResponseObject); ok {
+		return validResponse.VisitGetCaseNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseNote operation middleware
+func (sh *strictHandler) UpdateCaseNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID, params UpdateCaseNoteParams) error {
+	var request UpdateCaseNoteRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.NoteID = noteID
+	request.Params = params
+
+	var body UpdateCaseNoteApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseNote(ctx.Request().Context(), request.(UpdateCaseNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseNoteResponseObject); ok {
+		return validResponse.VisitUpdateCaseNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseNoteVersions operation middleware
+func (sh *strictHandler) ListCaseNoteVersions(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID, params ListCaseNoteVersionsParams) error {
+	var request ListCaseNoteVersionsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.NoteID = noteID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseNoteVersions(ctx.Request().Context(), request.(ListCaseNoteVersionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseNoteVersions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseNoteVersionsResponseObject); ok {
+		return validResponse.VisitListCaseNoteVersionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidCaseNote operation middleware
+func (sh *strictHandler) VoidCaseNote(ctx echo.Context, centreID CentreID, id ID, noteID openapi_types.UUID, params VoidCaseNoteParams) error {
+	var request VoidCaseNoteRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.NoteID = noteID
+	request.Params = params
+
+	var body VoidCaseNoteJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidCaseNote(ctx.Request().Context(), request.(VoidCaseNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidCaseNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidCaseNoteResponseObject); ok {
+		return validResponse.VisitVoidCaseNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenCase operation middleware
+func (sh *strictHandler) OpenCase(ctx echo.Context, centreID CentreID, id ID, params OpenCaseParams) error {
+	var request OpenCaseRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenCase(ctx.Request().Context(), request.(OpenCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenCaseResponseObject); ok {
+		return validResponse.VisitOpenCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCasePlans operation middleware
+func (sh *strictHandler) ListCasePlans(ctx echo.Context, centreID CentreID, id ID, params ListCasePlansParams) error {
+	var request ListCasePlansRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCasePlans(ctx.Request().Context(), request.(ListCasePlansRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCasePlans")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCasePlansResponseObject); ok {
+		return validResponse.VisitListCasePlansResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCasePlan operation middleware
+func (sh *strictHandler) CreateCasePlan(ctx echo.Context, centreID CentreID, id ID, params CreateCasePlanParams) error {
+	var request CreateCasePlanRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateCasePlanJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCasePlan(ctx.Request().Context(), request.(CreateCasePlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCasePlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCasePlanResponseObject); ok {
+		return validResponse.VisitCreateCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCasePlan operation middleware
+func (sh *strictHandler) GetCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID) error {
+	var request GetCasePlanRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PlanID = planID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCasePlan(ctx.Request().Context(), request.(GetCasePlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCasePlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCasePlanResponseObject); ok {
+		return validResponse.VisitGetCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCasePlan operation middleware
+func (sh *strictHandler) UpdateCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params UpdateCasePlanParams) error {
+	var request UpdateCasePlanRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PlanID = planID
+	request.Params = params
+
+	var body UpdateCasePlanApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCasePlan(ctx.Request().Context(), request.(UpdateCasePlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCasePlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCasePlanResponseObject); ok {
+		return validResponse.VisitUpdateCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ActivateCasePlan operation middleware
+func (sh *strictHandler) ActivateCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params ActivateCasePlanParams) error {
+	var request ActivateCasePlanRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PlanID = planID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ActivateCasePlan(ctx.Request().Context(), request.(ActivateCasePlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ActivateCasePlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ActivateCasePlanResponseObject); ok {
+		return validResponse.VisitActivateCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CompleteCasePlan operation middleware
+func (sh *strictHandler) CompleteCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params CompleteCasePlanParams) error {
+	var request CompleteCasePlanRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PlanID = planID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompleteCasePlan(ctx.Request().Context(), request.(CompleteCasePlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompleteCasePlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompleteCasePlanResponseObject); ok {
+		return validResponse.VisitCompleteCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReviseCasePlan operation middleware
+func (sh *strictHandler) ReviseCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params ReviseCasePlanParams) error {
+	var request ReviseCasePlanRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PlanID = planID
+	request.Params = params
+
+	var body ReviseCasePlanJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReviseCasePlan(ctx.Request().Context(), request.(ReviseCasePlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReviseCasePlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReviseCasePlanResponseObject); ok {
+		return validResponse.VisitReviseCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RejectCaseClosure operation middleware
+func (sh *strictHandler) RejectCaseClosure(ctx echo.Context, centreID CentreID, id ID, params RejectCaseClosureParams) error {
+	var request RejectCaseClosureRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RejectCaseClosureJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RejectCaseClosure(ctx.Request().Context(), request.(RejectCaseClosureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejectCaseClosure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RejectCaseClosureResponseObject); ok {
+		return validResponse.VisitRejectCaseClosureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReopenCase operation middleware
+func (sh *strictHandler) ReopenCase(ctx echo.Context, centreID CentreID, id ID, params ReopenCaseParams) error {
+	var request ReopenCaseRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ReopenCaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReopenCase(ctx.Request().Context(), request.(ReopenCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReopenCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReopenCaseResponseObject); ok {
+		return validResponse.VisitReopenCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestCaseClosure operation middleware
+func (sh *strictHandler) RequestCaseClosure(ctx echo.Context, centreID CentreID, id ID, params RequestCaseClosureParams) error {
+	var request RequestCaseClosureRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RequestCaseClosureJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestCaseClosure(ctx.Request().Context(), request.(RequestCaseClosureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestCaseClosure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestCaseClosureResponseObject); ok {
+		return validResponse.VisitRequestCaseClosureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResumeCase operation middleware
+func (sh *strictHandler) ResumeCase(ctx echo.Context, centreID CentreID, id ID, params ResumeCaseParams) error {
+	var request ResumeCaseRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeCase(ctx.Request().Context(), request.(ResumeCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResumeCaseResponseObject); ok {
+		return validResponse.VisitResumeCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ScreenOutCase operation middleware
+func (sh *strictHandler) ScreenOutCase(ctx echo.Context, centreID CentreID, id ID, params ScreenOutCaseParams) error {
+	var request ScreenOutCaseRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ScreenOutCaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ScreenOutCase(ctx.Request().Context(), request.(ScreenOutCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ScreenOutCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ScreenOutCaseResponseObject); ok {
+		return validResponse.VisitScreenOutCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseTeam operation middleware
+func (sh *strictHandler) ListCaseTeam(ctx echo.Context, centreID CentreID, id ID, params ListCaseTeamParams) error {
+	var request ListCaseTeamRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseTeam(ctx.Request().Context(), request.(ListCaseTeamRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseTeam")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseTeamResponseObject); ok {
+		return validResponse.VisitListCaseTeamResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AddCaseTeamMember operation middleware
+func (sh *strictHandler) AddCaseTeamMember(ctx echo.Context, centreID CentreID, id ID, params AddCaseTeamMemberParams) error {
+	var request AddCaseTeamMemberRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AddCaseTeamMemberJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddCaseTeamMember(ctx.Request().Context(), request.(AddCaseTeamMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddCaseTeamMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddCaseTeamMemberResponseObject); ok {
+		return validResponse.VisitAddCaseTeamMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseTeamMember operation middleware
+func (sh *strictHandler) GetCaseTeamMember(ctx echo.Context, centreID CentreID, id ID, memberID openapi_types.UUID) error {
+	var request GetCaseTeamMemberRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.MemberID = memberID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseTeamMember(ctx.Request().Context(), request.(GetCaseTeamMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseTeamMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseTeamMemberResponseObject); ok {
+		return validResponse.VisitGetCaseTeamMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndCaseTeamMember operation middleware
+func (sh *strictHandler) EndCaseTeamMember(ctx echo.Context, centreID CentreID, id ID, memberID openapi_types.UUID, params EndCaseTeamMemberParams) error {
+	var request EndCaseTeamMemberRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.MemberID = memberID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndCaseTeamMember(ctx.Request().Context(), request.(EndCaseTeamMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndCaseTeamMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndCaseTeamMemberResponseObject); ok {
+		return validResponse.VisitEndCaseTeamMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UndoCaseMerge operation middleware
+func (sh *strictHandler) UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error {
+	var request UndoCaseMergeRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UndoCaseMergeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UndoCaseMerge(ctx.Request().Context(), request.(UndoCaseMergeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UndoCaseMerge")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UndoCaseMergeResponseObject); ok {
+		return validResponse.VisitUndoCaseMergeResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -14378,422 +24174,570 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3ZciO3migKvwoi/47w0CmJmmqQYsduuVy1rF52lXZJy97dVm0SzARJLCUBGkCKRTsqoq/+Bzj7Dc7F",
-	"jjhX5yH6TfpJTuD7gJyI5CRKqvKSL8oimYnxm8c/okSOJ1IwYXR08kc0YjRlCv58JYVhwvxIxTCnQ2a/",
-	"SplOFJ8YLkV0El2NGMncr0QOiIHPfZbpKI7YRzqeZCw6iQYqiiPFfsu5Yml0YlTO4kgnIzamdkwzm9in",
-	"tFFcDKNPn+Lo9RUdhme7ZUpzKWIykIqcD3Z+oiYZ1Sa7jvavozXn+1EmFCdpzvnLiCkG+xJsShTTMlcJ",
-	"I1yvOcPPVM1Co1NDWKZxBir0lCmSsgkTqSZS1PZ1liRsYnaKy1hn/k9xNKGKjplxN4uDtV/sj5VLHTOt",
-	"6ZDpE8LsuauYUEWkIsyeAbdPI8hEcSToOLzUcmlj+vFHJoZmFJ0cdDpx4KheMWEUO/8+DAAJ/OpnnlAz",
-	"KufF37o8XXg4A6nG1EQnUZ7Dk4EVyJRlXJu3MGwQ6Lk2MaGacEF6H3cS90IvvC7708IlVQ7lWcfelTFM",
-	"2XH+16905/cP9p/Ozsvuh2//KbzeXGmp5lfaE+yj6Sbwa8/j58Rea58NZHmKv+VMzSrHiMO1LHC/E762",
-	"tgvzOBM+mjvf1XnKxhNpmEhmf2UBFPuJ3jBNKFFswqghmg7YKaFiRnLBf8sZMeyjaYPjytg7dvA2OD4+",
-	"jqMxF8UJBdc5QFIVPCNL74ixxGBKNVGMpg2SdggkLbzIkgiuBGD7LdcnkixP2ZU0NJtf5CuZC0NolhEl",
-	"p5oYKVtgh+MwXQPjVJeQsgHNMxOdDGimWbGEvpQZowLJMLKOeTimWdYjNE11hcNY1GO3TM0KDtSypIIh",
-	"lWthIh9HJ79GNMuiD6HT+JGPuZlfyHu7eQoo1DYZvBjc93EntvfAx3ZuoH1jLvBTCTFcGDZkCmm2Ynoi",
-	"hWZwJO/OcjN6lXEmzGulEN0TZND2TzqZZBy52N7fNbKyAoL+iBi+EnFxSzOedhMYyEKZ/aEboLPwAOGa",
-	"CGnIjZBTQYAXSkVSnsK3EyVvGeFGs2ywG32q7vqfFBtEJ9H/b68ULvbwV70HO8E9wDYbZ/zmFXn2/Ogl",
-	"0SyxX5Hj3YMoroolv/zyy44dggljdxwg0T/IqduAdos0IzbWLLtl6zFuu7zKcu905ENFF564YgPF9IgY",
-	"ecOEP3h49X7P9lMcXSjZz9h4wf4m+MQ/B/ZpmV+5zcjOaSjPil39ljNtSF8xemOFGoCgsVSMqDxj+pRo",
-	"xgicid71p6Ojk1+LgYvbqo3MNRlwlqX2oPwT9v2JtChkz30PUPLTB4uo2lCR2MFyJU4sLznp7L886HQ6",
-	"nR3457n954X/6P6jFo8NNbmOTo4ODuLIcAP0OLAvCrspOZQ/ML3nz2XlK/SXEbi/SzlmZsTF0O56qqQY",
-	"4vFZqphIcWsxQgoNwvEUZEuajAjugYwZFRqom5sJBMGLc6Qp9sNEyQlThiPBSRSjhqVdamqcOKWG7Rg+",
-	"ZvPsuLHcP+Z/5+kKXD2OMqpNN9fF5HMyuSDcEPsUGUpDKOJMTIyEoxhzkRu7vtUWLZyYN/8DM1OpbgIc",
-	"6dX59++JomLItF3JmM5IYrmjnR3xl4kUQJEMlByfEjaemNmJFTws4zBsrIMzui+oUnRmP0s1pIJrwMHu",
-	"ioc3UeyWy1x3NUsUM91cGJ6FaWQmxRDWjI86sZDAplH/WO0EFbuVN2uCik7kBAFt9ePAZc7v5Z3IZlYe",
-	"qGhRIE0N+S1ekMytuC6QbXFRyoNyQIBfz02dT9K1od8pp7UXuDDPjqIAf6+yoV9RDvbvx1Xcqy1lHiIc",
-	"+BbnWYHaUrKR/b+zxNglFvj+CmYAMp+m3I5Gs4sK/jsprU4SGuhd1+U68cb47jGwqRwuFKrr+FkAUWWM",
-	"49CSxvTjOT5b+RkhLI5QKXC/W+FgQxwMAHdDx1uyrjEX7tP+CotsANMyGFkIGBfOINC4eWpobTuLOFjJ",
-	"VAI4XNFJl43zln00Tre1A3nVZNErqL80DwRWX596yRk4VW0hboy5qH67vy62iDzLaN9KFCiGfllo8fAg",
-	"Pn9fecrNWRK23PUUS2lieidWhs6Z9vYPoyjPnNJCplajYYpqloI5x/6ZKzB7TZjS9uKJBR6SsjEVKZg1",
-	"ne7IhWaqJM8gnWbMoGGOolnDLiCgYLqVf2dFx7BBYMCVNiTj4gYZWSoZ6gMjmdmhm4CGYnGAg2ZcMEe0",
-	"QlYswWrHEubt1Mv8budjrrX9MY5oZhhK5ngaDLctVeq+xiOwZGjKzUjmpqtYIpX9KRmx5AZEpG45TOXL",
-	"XIDS2b0Bw4uQpmtGrCuk5YTJiHIRPFjNfpvf69t83GeqMFBzcVOVbFbk0O4cCiXkQxtAvir20GYw14Zo",
-	"PhTUAKjdgrTCCG6qebcjqkfBm71hs+DF9m542gO75N7ulGXZDhzj3t+nN3rXam+9qP3Ylp5JHBULn5/5",
-	"dXpwfLz/MiZ9qtmzo1xlcbk7C2ua9KZ0ZtURq3siIu73YmfTjYlmv8XEbhhENTsTSD0xqjFMpCwl/Rmh",
-	"CLgDxsK817+3quDWuGh7FjGee3HK1X1XZ2gFgte3QZ2KFsRqIf+s0LVPsX1JquBd/00zMMWfXZw7e8cp",
-	"oX3NrNoh8dz1TBs2rsJ7m8yC09xwEQKqXDPVi0kPZ+nZSXs4dBCe1pGak5HVo9IuqPMBXestHVvqLbL1",
-	"VKfQec0RAmYRhRuNwHhKhnSiCVWMCLv0ID2019niLCp+Ok9j4s7f8nA7ISV/l/3gePPiZX3UN6DMyzFq",
-	"N/aSUEFb5U4nuZpIzUI69Cwm08K5VaycUH2D9oOwWoQEfZFibodzHLfPRlykxTHoKrtdQ7cEQ0srE+t5",
-	"607h4UANsLiBlnMv/BLzo1qhrDTHTxU3hgk7nGXsxbjlmcGjjunPk6McKEOXh2D7l5ZJqpC+9JLrkB9S",
-	"LEFzrOB37AlR5RjqK51Dy8WUbhtKQ0k2t6c1bKgH2KX8aMWEBQyc0YylQEPmePZC3ACqU7nylRHBSwIN",
-	"k+APZzsHx8/qjBb4p5d1vFWHm5iM2EeasoS30LaKtLixiLCIm/rxASJbT/5npviAlx75+uH2lbxhq7FQ",
-	"FLAtLxDGSuLltgqvE64pgJmX5f1qRwss8QIBtU692mUlTywDBiugVJrFboLpSOqCbFao5CmKPiOqgUt5",
-	"ncaD3SryGuxjpeMCiC8EqJVeqci6n6zWVs7WiCeoHCPlhXTCFeBRTLQcgxFSQuBDlm4gn7s79hdaOf3K",
-	"wsIwZ0ZS8d8B3i6ZumXqJ2aoJ1516AMnTteOobs6n0ykcve7hmCidc5U8FErpHdzxYM/em/g3WZX7NYF",
-	"u3S9ibpltrnnujQ3o+6YmZFMN54fzQYbv83ULU9YN5VJPmbC0FZPA1jhF2+x/sgWdteESLzoubWEL6Fy",
-	"+237DJzeArCIW4B11Y2vBQMhxMJAnpASlDCtu2OZLrT/x1EZWFMG91ReDgFIQic04SYQCHIB9hwdJJLo",
-	"aWy+8R0bcqFdkIFiA6aYSAqDCa7nhJz95d93Op3O/sFhULmRuTAY+rWImL5yj32KN3K7rexWw0AJvcjo",
-	"xDHIwoctxKtJb0WsV+BOMmq4yfGEy/3IvF91mApQzZAh33Ix7FLFaHd8UIGLyoVlUgzXGXNMBR0yi0kA",
-	"Odmq0Db33iJ34VJN7peRJCoXlpef4iFTQ0kihVEyy4BULNfowrD67tUPZ+QCdhATOaG/5UFAmYyoZqtu",
-	"PuMDlsySjHXxNfAt8jFVM0tTZCaHs1WHKp4vafgaqO+pITwU4gojOXWxISGDlWGLgcliVfd3KVgLl+AZ",
-	"My2Du33xDQhZ9UiaG7pv52McTalhqptxo5juTpjqpnQW2uKmbkqA0sLv5Klg9ayr5Kh2kHGdQVQAxsNv",
-	"AJ/b+c8rhy/zhrjbAB69oZlmFcMIXhbRU26SEUtdpEVqucAgigPqhEfPufthH42i7T6lduGi3BBEss2v",
-	"+RwVy4RaGvKVLuLh4soOvtJEToXbGDegUeAtBLiEj8JbzLFS5uL1MLqYtQqSMGBQLSgDemFBFEP70CkP",
-	"C46CcYJViHSAhkcT+3utTbsYNrbj6yvhKaBhrnmguKKgx6tcNhKTJljbn5vEaOGkJYoEyNCAf2RpeE+t",
-	"TBAhoeuXNw/UGEMVJLQTngR/qZC2kBpNnMPTgj5GWi828DuihCvx81bJGu47Lk7zw9KbWA2IGvFVXv5t",
-	"IwirXZyDljhkWTSSoBkvJv0Zcagyph+r8xw7j3IDvBsbDmDdwnPZJLpkm3pB6Wo+WM2dXVUciijdfYgD",
-	"rATqdhZpD9Ww/bOdf//wx0F8/OmftqMVbCLhry241w9tPf/8MjG/ONOX1fPcedlZSQNo3MjyO1miIJTj",
-	"vagtBz4+iPbQjOkogef6+nJFP9HqykJltqPOn1YvKOG3muSwMIil1BzqILYMvppaxdoAWlM6GvLc2dsz",
-	"4pjUspCainay3ga2pLmUR/5sfYrRpoSseZhhiXAz1WMDBWMLvi9nKfuyouX87rcjPn8JrL8lYK/Kdr5E",
-	"/tuyrTvw4xUO6g78eel6N+axbfxyaaRmiP8tfumL5ofL73dN/rh8wBq/3BJXXGHWL5dLLttcu3nhwguD",
-	"d88HSnLlDUNzNquBVAkjRqaw83kTw6q5A9K0WCLuKNNqQ5XR3ZDdwVvcvGnNbp840aJ2MI+RWRJHt5Kn",
-	"3TJud340ydMluVVTqomhN0yQPk1uCNWECszSWzFeZVPDsRfAytMvoejDYpDdyOiwJpQtT3m5R7A7I/ag",
-	"SJ+ZKWOC7L/sdCDS52D/5cvlkNe4kfmDXnK8W5NzL/xWvyRhtzR3z/uJaynoDcE2HOjBwojZ4ggYqHBR",
-	"keo+MJDMYie1/7RZ5xpG5jvL7SokZzVZz1K5i4ntDKO3MsxgG5v61HL6W7Lbu5Fee/tgq+m+kQCeZ0wT",
-	"bSzVkBj5DKbcU0K9IyahgjjnCWTNk35uIPUEfWD4XZv3a1W3QLiiCgaI4aOa9Bmmp8pgzKt3I6zmCgsO",
-	"sb6/4dUIU36nlktSMXO52D6wU2OizgM5IGogMB8mSTUP0KpbiK1kqV80Bv/GRDE4sxTSlSFUVCpiR5Sa",
-	"pVD4IWzHDsUivGW3TDnHgw7i6dqu0DC8OKfmIFdmZGeUWT4WGnwd/ojv6ELdln/Uiw+NhBkxzLgexS4c",
-	"UoLnWZIxnRQAFdRSaVimPvOeadKroFs436cl9L0sdwVDlVKgBYulcN3wxRaB5QiLi4B4G7KFG+oyH1tV",
-	"fAX5onF62ZTONLFk/rQ4fksex5AkIoVPLIiW2gM2FzGqG5hXwLx1bD6Rf0wF+ve0c+4H9YJW6vznpqYL",
-	"nJWlH66x88t35HD/2bOdfUKzyYjuHNYKMr19/T6K5/19hwFvX1PuL116bzjL0qKuzPxVtxDC1lTPovJJ",
-	"czP/evnuLXG/Ei5ckYy+TGdA5SkpasN9pRuEs013cFMVcT4LciJ/YDQzo/kt+soqZV6pvAkXY6qlE+Bb",
-	"oYnOxxOpQjl3Ro65t+/6uSZMdZWcQg5r1pWqKySAXzCpFC5tKQHC+V/hsxsGcvp3+rOVtFJfLGcpJ60Q",
-	"gXniIQeGCZdjaQcEsj+QuUhDHHRAeebSP5efxrnWOUN5NFvxlTf2SXhDcD26n0DYMZ1MuBh213y8lX6O",
-	"Hbou391PzklhBYIALT/ry9ygYDZizIDdxcoEGYuJzpOR/cKJOSgsY66imUsaW+NqmlxyouRQMa2XWeaD",
-	"TrnSCI/cv+vyT4MZRYaqdRGkpBrLd3iJzz5QPKUSXAy3iYtuyEXYuKmRbYxUu6SMxcE2781hbkEDK+BR",
-	"kJ/K7j1gt9PnVwC9a9edcTX05vRZRkGVmWQUI/OpwFJLJGFZVvefHwbNda1JoCNGsObcqZUBrUCdElfE",
-	"gCRUs5jQJAFF1SrTk1wkJvdpGs1ZlxTsMFQNsazRKuSRZVBMDJPFFsHb0r2HIsYK0qOtNPxf////i9BC",
-	"rTCQJMCy1EXaxfa4nXxEXOg5JiEa9hGiz5S7H2403tF8/FnNjNoC2IUm4U5qEXh5Vt0sIQk1aVnawwqW",
-	"N4yhkuWK0KH2Veb5QZ2oMSa3+ARKS2t7Dql6MVYiUIxmROXzdRv8fGHEd8m1LT/iFOEfJ0omTOu2nxWz",
-	"59H6q5zqVjHfIXrAl3fDJ5OWLEaJmjeYjsJKRy4WbtaiVLdKPZeV4bBbqB5DXB51eXTVacvTLrdSOajm",
-	"EtphC1EvnMNNHVsG89kQQ5C9rOkoKlDnonyxYkOuoewJ+jjsO6LrpO8BHfNs5j9p9tEq0VyZUdeZ9lEJ",
-	"ExTRHil41QY9Ql+UTx9Dj3Dls2PTcTSSuWauqEzxd1exDIbWIz4Bi7Lit36h8IFmXcdDxnyIWfDdgoOU",
-	"X1VqpmjDhSePt3kmmKJ9nnGDYTeJFBrrkbq/XIoZnJgyYLKyQrE9tzHF4gd8KKRiQYG9IknOGxUY1Ghl",
-	"bYb5RKb273nRTJOUJZnlA6ckYwMoKoe6q/OXpcx4kApUa5m0VuL70Q8mRcIKVCTcjpgxs0athFYBVY/o",
-	"wfGz8E/891Du28wwvUEWLoxWzBdXTrsdr1ASDRT1YwTY/i45N66ABBSwBl7vM9wt/cbKfmB1xLJ+Gqtf",
-	"UpACgJNFcYuG3cj6NrSfsVMwyIGgQ8c6bPj0Ukyb1GAl9ZKZThU3YJsJ+hs8XZnXK7D0+t0sM9oeTDAl",
-	"ErU9ywpxrcoKoLmJC9HTl52qEDPvA3aPLNfYnYWgWEW5q3aI+AkVrkVpO4HMm43qlVo1c5WaPLWFfV++",
-	"tn6RwxYRtKIptdlkQXIBgyQWFZ1QZbxcdsNm9k+rOXxJ5Sw9i2soHUUaT+WCloLLhiUtHx4CmtXYl6gH",
-	"c/DR6A/Q2XnpWwTsdnc+/NGJj19++qdV7abNo1/nxL+vHd46uS80y7gYdsNU+JUcTyzj0wQEGYLSSlkk",
-	"x6thKOSUZtl/Pjh4XrfLXl//86/79njsGf3RiQ9b8jGc/LqaMnWwgjJ15Um/M6liCSjnYrValXe9Wo0J",
-	"HnB2by8X7pJffK4e1yBRCkLxSdBSXH1w0K3sh0p4TijBZ+4enRVpZfdKTXtvxKouDFb9hDKdoU4v25K2",
-	"CsI4nCQWusYkfTkFbh+j4Qy4/1TmIN02TuUwdCiWMHWhemHYzdI53Osc7R10Dp5h2XGanpJ0PCvTKt2t",
-	"wHVVmGY6Br6X2n9n4zQosy5IzndpbgBPsRMQlcYqKr47C6FgOuQbZexXA0UD+ftcm65mE6qoCXnOzoXm",
-	"KXPnfUp6p73WA6lWIV3eM6MuRiC8LqVJ5wKK4yyjR03XqbPxwplamoPKvy87dw88456o+l3I+Ra8sHX5",
-	"7cuK8WqcxX2nBW8FijYSKT61b97x44JwqVkXrVuJHI+5WaBtv5WG/RgMbtoAgFqcE6F7bb/JrYHzFwnH",
-	"FxC8g1PdA/kqHFjbv9VynuXuhPdyGoh9YoINeMKpmq3q4oNaTVvaD5YgW6LIkT5WF+JLjK9F3aFFqmNb",
-	"yb41nGXv5dT7yxr34WrNFeY9d1QL72RrqGfv90vEvvI458DAm6tPCCWpFVpzgUJqIftDfSCnM5+SwpJ9",
-	"0vRInJK2X0BFcsZ5dBTFIIfJW6acFnVKnDH8BP1mVUv+KamYx4tmWXcys7czjsu5QJDfcpbj27kQGEST",
-	"OJUQbKGUZzghFUmzxEdz9Cs2nmTOLHAfZDDYIvAs07ISXumKMNtznjrdrbgvuCi+ctGKlcQ5v+etsePi",
-	"EDfnyCJlH+fXknFxo+9WFKfVrFYxX610tKW5ClcV2sa//vLXy/ld3LBZnXU0hMBsGFxgom7Dld1byPmN",
-	"mQW/z3X4AD4u3/oNGGTtQuzjODUOGMOyQ2ewEADgKEJvtfca/e7VBTl6Pt8wtmoQOJ6LtqM7v3/44yA+",
-	"/PT1jvsIJp6D+MWnb74NGnl+KlK6f/JFHL6IBLe7l5xoy5BbvWBdme126puNuZp1vliT447LO+M8ZdU9",
-	"QlYdwsLqWXUNXLnPzLqtgffy1LzPDN63ms7nb3i+99PiBL/GTW9BcG/S2S9LfP8psH02piG//bsBoSTX",
-	"WOJ3w0hU327Di75uONeedZGdeMF6YlLw1IBLGXwpIz5ZXdv9qXgneJlL2id2lczWqmJg6GAAL4VBBwct",
-	"2081zPQsS4nMDZqkxQyMub5WrxkpmQ9HvmAcgZVB0BoEcxVNcddo0ChYF0oTtCRnFHdyAv1sXIJD0WSD",
-	"2uUBrffV2ebFhE0KP23Pdev6RfhyRBXoaV7w3N2E0Ws7htUqFmxbUNyo7dqn4GYhympe0Cz61K9yl1sV",
-	"S6F1rcToopFFFRBPIZixJnslNGMipSoIkQU9DIRPpWuulH2ccMXCDLJotoES9FIZ8K6BGEBz1iNPNfZ+",
-	"L0KqJR4Pj/YLKvsWwFuuraAPCBnuJNcQNwFRNpIy6/CzLRC5KyQ04NjimPOJCnAu6sIjuhxmVr7/xo2W",
-	"lwNLbD/3bch8zKd9fFGiHu5+G/xoMRgurR+1Dhlp5zQgobVxm9aUwjW5ET69kIZuTdhrE/KKVAUMgIT+",
-	"2ylYXCG2esN+HVXKVj20+qb9Fhd2062A8nx0E3zv4/YskJIJHbJTSD0m0qW/Usj9Xgo4lX7/82qL/7ps",
-	"WQqt6LuupRq07cRvSsnXfQGtQyqfYa9g76euXQ6rvJWLohNIt2w60vgBu47ADx/achm7ixvIN2uewAZD",
-	"5/+uIjOvGUX6IA07lvXJb5ew7irjYGpAO24swdeaMuLrzD1Aeh3rax60Yt4x8NTBqYOIZaC0kYSyPkSt",
-	"3Wa9AJfqo8dHdV3of/3L9bX+8M//4v/4p+jBG7YXwLesHvHmsFiBlFrL686qZQTq9CkMB1uQmGoU6suS",
-	"m+oncd9hUhX0aS/BtFEBhjv3Z29Fu0ULXQkNt4xfS3dyL/i2vErKHGhdUK2nUqVYGmRdQosaZnfiBpmP",
-	"i1uld/70Du83Bcrmghrjf1hwAhdKysGaB7C1ha+0wvdMY9LyGis0bDyRiqrZ9g45MGRw1TLjyexcvJEu",
-	"3TtAge6r75rLtgzn88K6ltHry3cXuIFFKes9lybfI5BoWOYb+M1pAmmzaa6YrjfZKeI9i65vWk6CYnpb",
-	"/5a2jG23v+CVKNnPMPY5DEJINhoZ/29ekZdHx8/tVuzbBEvP6F3yxpUBczZqkrIJwzJ3vp5VWUOj51FT",
-	"G2oYtjOvNzzu7W45ZbCs3BOwyObVhtPY4TYuUhyndEZkbhYXgFlJ6KiUHAo1JnWNtFvWiErjV5rw9JT8",
-	"lksDAf5GEqfiLS7XEarofPeiU45tNUZImYCUYfTj3nALBQMPMEvtZk4l8PWkirhHZwsoTikE0u9ZIm+Z",
-	"mr0Ke4N+rKUNU5etylJ/uJjIo6dM+Up8YzaWanZKFBNsirUXzYiJeeBUbuY2R9RrKCki1Y2GNOO4XjVj",
-	"zg21hgklcAi+beh7Z2iYI7fG93BuCF3hYt7ebtAduVauzWj3JRcKk4Wu6/LdxbZYQflWf9ZWElEKV0bD",
-	"V/qbKotFjkKlig7MKiEFGxkc7OCrF5Zam7E1E/hyKIxS+pOcSq4RqveDSv4mrHClCOfLdxdlLSCdT5jS",
-	"bF0/VXvfss82tdbXeJijZAt48uW7i7PJRMlb1CHXEO3KNYa0uMIsPB9wM6YzQmHOBYRnodl4zY4fzYoi",
-	"/m+/yiXnotfMLftlxK3QkRhNBGMpoa7ROZlAR+JdciYgLltxrLLjKmAQigUpU8n0PLmnWjOtx87HuwT4",
-	"ixu1xCOTeoXybc23XFUOv841X59kVKz1SlORcot2I8XV7QcW13KBr1xh9nVUSpy4ay9Odwcyy+S0m09C",
-	"sVwDLmhG8JGdfELGuTakb+WmRKq0WhWkghZQbWVMP3ZTOqu3q3h+WO3nsB/uoaJNN5HQ975LjVWEQqWP",
-	"vndFXyzouYeKikZQyYrYXTJt5WI7JHFDVou9Ha+3mDEXxY4a0jL3NU7Ase8WVJ2qvvFOOCdGTpjoTrkZ",
-	"cdEdS2FGjV4fB8sbYOUild0xU0PmB1r/DhpgWr/NlnW23VvbEbauNG6FzgXwn0marokDUMAlQLoZH44s",
-	"UFkQ0g6UrIDJVK1MYL0xyX5b8bzuhKmEFeJd8fLSd2EZq4gAv7gn5/ObxpB/UVtFOXDbYRYWqgZhHgRr",
-	"sJ71gaaXjYUhKwcCAaQAJoYoueTNHh1Sq4D0oF+ukKjQwlgblIB1csCq1V7bTgLJr5WwmGdIa7DHq6Jc",
-	"nEuNgZpxRhLqGGS0KPZr5Z707KMJ6xtL2wFUZLWGWXV5C4DqMVbySyoqrV1X28Fu4m3qU42VuoJKvFsD",
-	"aO2GKuPrem9LIVhThC961xbS9Zotu5qaHgzTcpzf88EgEB3hytSvakIpUX9pOIEbuWU5W/AhWfX1y3Id",
-	"wb634TF6BEALbqZYRkuASsXgmkGQylTsktdQrAT1M0vx6lkvkmhmAhJ/Vf1YUZDGOtRO7F0G1a4pT1KR",
-	"ElZ4BR6taAjas4H1UKrJQwJgDZnQajmAXr67eO8f/eQLLSq6SqInvFp5HF43TIDHq5Qzlw7hXoH3ub5Z",
-	"5R372LxmWlmLG8rdZ+We4gpoVE4peCWB/XxYBNmrIes8n5lQZTQWgAUj4ymWNC4qGUFJ691oBc/wPxrU",
-	"L+rZ+A+DBEGAVFwqbmY/yFyta4L5bkYm7vVdckbGVvfN1dDK1f5AXf3IKeXGqsFiyNQ8DWaghYmk3n/x",
-	"xfNnS9UUYSWnbO3XcJFrvtaMkisWXYxXrKcF+d9XoGz9Bv5hzf8HOSXY0AmcSQnj9rw1w5YloDYRl+Vf",
-	"FNHGLR4+O16qzdPkRshpxtIh6448hCwTDWoQBS66hFvxePMRIAx41h3QJFgp66wEN1/Djgrn8SEuhNgd",
-	"hRlxjW1dDB/bb+c2GK+lJw8YS/s0uWm5nTOYFEs8gHcr3twMElpq42ib62meXFyDpVYorRO1tWyyUB62",
-	"ShbRYDeit4z02UyKFGs1WGg9uzgn3GiWDYrMLciYAU9xpbxfpe7MPO3oU82TrjunOptY1s625AlHK3a0",
-	"zqTVArnAtpKB+4YejNoHIbs4AW4ZM09GRMi+TGeojPsy1Svb5ttbWy4oMxfexyDPsgc5sgYEN+6quZDA",
-	"AbeCqOeC68HnT8Bm0SSCBmQN5edv2MQA6CUZ1YGixlSzLq6tDcVLU3qbtTRIPnyB7gVW1v2wqbbEsK6j",
-	"eV0vm601kjbSUgtnzNZrvt/UzSsHtWiR1crkzQW0XbmTddaUmJNMJjfalQmlmtlLtmITydgty6zUMuLD",
-	"EVP45SrCin1+RaHrio8ZMrAM62mt9c6YpTwfr/la03RuF1sMhetYcMBulPWOuXNChMSD3iVvlIRQCiIn",
-	"DNJyPSmE1h6FG8c5rAuHhTPPL3LIldJDm8wWlmC05kOx4ctQD7SrmJ5YcN10EO9AWOYJCb49yajY4MWm",
-	"7FA9hZZ9xfOHXZ1+biMtcDRfd8pHYBTVp8tYgWAsXMWpsIH4AYnp4H6DaIm4jvGt6LyoJVOL16tsyuTQ",
-	"+05jlOh+h2E2RX+mdTilJ019z6pQ0T1uSJ8NwXV8v/nV58Yb9DQuFekKhwiYGcFQpGBOtUsgDJWP+ZvI",
-	"mNaunG6uiypvK/eFWNF6b4deVL9GIw2ETUCkIhpzMDZxjWxm6pXaFXJ56vEt2v9VOa7FqcUOYrZhbXew",
-	"94VZ3EeMmR+gJcWa2vyoeGleWsH609AvolKbuqoiLC3nXTN0La4g3iQWuLDgbvlQnK9djD4Y1/uuGhHp",
-	"t0lzM7ICfUKNVIROJq6Dpo++9OGTy/KbWjNH1kxPaHZDA2Orhpae+JDrEigITS01BilXKqKZqa9yPxx7",
-	"ubUofV8YYGGM/tW7q4tXUgy4pSQbNBVw91hbaG2Zz1ZqVtK2tNdCyWwcJPvfSTMqAs+topZtHOnL7CyE",
-	"unDfQKSvZolioTVQzQ4PgkRXBeLOpZlYaD7Z2yOOecauJM3/eN8oRrPICWYP5j0bbxAwGLiuo2XXFd9D",
-	"jku84NZ9mPJ8DsKz50cviWYJmI6Od/ejFmOoCQ/xr79cka8hl6Hz7MU3p0RO6G85I0YCmx3JLA2XlaqL",
-	"CeuVWOGBdVxCKKJuKz2smB51N5nTv9uy/XcDAiGcp7WQdGpIb+92f09awNyDV8PdyyEZPTQoZqTrk9J2",
-	"h8IKtQqBDndHAq4eLAfnV7lKgEQlu72iUXzHqKqxqhZgrAFLbbDa9dXuvxVgW6Pu8XTcVpfE0PsaZN2S",
-	"3CxtgVJJ/Z87SzdaohhkZ9BMW85ZB5N4+aLm4GrpolqA5XJCE7bjulqw9BQLs5SFubKsTMiBfbG0vr5g",
-	"KnbjWisHEr4tJ/01qwdn0OrpFLpPYIXgHhdJlqesCxLjfzMqZ71V2rPF0ZWiXASbaRU1lVctnrOJprSi",
-	"6mEqq2wAjkxZVw66lk7liUGBS8xccWvj8dyXdPM3+Cjll6BURkuXv2oxq9PC/cMNVi3BRimEiXSVmkAP",
-	"kT5Qlg8q7iaug0wQpN2zG1ZKWBMgNwCuhuOg0XTFd1zpfgiXhmvc8HolOjc5xy3orQUB+LIU1/IEthEv",
-	"tjZoLbnpDXLb/6ZDtQC33dGwvXLMSI5Zt1bsaS4XR7OGnlj2hqQJmCm3GCuaLa8IPv+OTG5Cvq0rKdFZ",
-	"jr0BoNbmDheWhU6Y0ATCpkl/5ty4QQvc6nVMAxVHuXAtyIoGv9uof7WsuujlA5YUtUdqhVBwkNWIjxd2",
-	"KxpVICk/jlxV1i40EFHh7PLGAXyuuXXenOGKxlQCugvfQbM4av385u62gO0PLaRjs+qIWysMtJx6+MwG",
-	"V5OtJB1O0xvTGek3LSM+6L+s0gtCLya/u6Kk7iS/0haZgS7peyNDWP7gJGpqI49XWHYzbL2HQhs1mG+D",
-	"0i3IK8AnvyxZBXe+lTqSW0PYz65C8pYKgq8dRLQC+mwgzf0sefq+aAaxVp60f6lJQJHaWSI4A7PDVEk4",
-	"jGZdpfVyYtx882ALxq8kV9zMLi0S4PLA9nYQKC5z5uo+wjmeELRskf/6j//T2yWX9obIkBlCncENTNpg",
-	"zANbnpPHoNAK/ERFUaT93YSJ8+/JKykESwyZKHnLU6bia4Ftk3RlsKplECJ5weROpDPUQVYcsBwozem8",
-	"NlxhoXffa83zGXTpTKgZXYuvex934KEesVCnXSAcvjeSGaRt20G/ObV/YT+nxmy8Zi3avYbyvmB3LGxv",
-	"r0rzF5jyi/qmNE+5OVGMpuDHoSkwwFum+GBWraNgdcisqEiqTwYyF/aVN/b/xPcxLn8fylsElfcQRUYy",
-	"PmA7EJZHMHIN5inbahDoI6Gr7Yoro1XXNz8XNLmPTiLMj6queqLkgLs+/SrPXAgdmmqrY55dnHsTbuUJ",
-	"P+5Zmsau4xmOxG7lDWu+5OhGY7EyZXixtUf8yJdTbpJRdcUglBEpYCI5GMRuxoz2WQZ1WKyID82xipne",
-	"QNiJa+2l3Qs0dSDoGszqynt+emyyBT0A8TUrO1VfGLPabqSwS5RTUdHKxqx5/uGnwEXlR7tkrg4JGOGt",
-	"FlHeuX/Uj/oXC9awOmY35hGq8oYj7zsLYRls8haIywK4hXQ3FSTliiVGqlmjlUn9Omu/zD1ZgReY2YFM",
-	"8yUtJ/rEl22JTqKL3FgqIlKqUidpWt2qksEFibPQ1cm/Xl3Uwnf9C35t3ys6MEtfyXXlsvwkg4G/0PKR",
-	"li03nvZuir+pLDqJGvS0xuaQCQAfBsza8ZTq1wIWg/djmZMygqkTH+iuK99ppm55gofh/vSvaUM9In2w",
-	"0xYiQhWYfo3SibQ6lv0ORbEGHfw1mmTUWPbe9bpC9SlPDX+NDBNUmC5YOyrKmhwMeMJq7/ipQb2XglV/",
-	"c8c+N1ytWxGOVqN2bcusE7y2pxoUrrG0JnFrLO5Dk2yVaWbKZZV1Ieztlmuwojf2ErcOV8xXG2/Z2wVp",
-	"+xU0ZAiqdt8XAzZ+qJKw+uYbNGvuXoLnGSJbvxYw1vJSiDbV1xKkSUsBr2W6Bq1aAeAq5Km+rioZWjbO",
-	"PDx8qBOl5QPUMXblDdfI2ir3+OnTJyhhN5Bh18uI0RSi6Ky4IAdkzEFO82LMCZkwObEiimKVpIfYMW+s",
-	"cYG7SmOXxcOgTIEjbhokhGsBpJalWA4QcigLXw/EbPeZpfJ6JKdi91pci2+/fSXFLSYJ6G+/tV/tkG+v",
-	"7H6T2e63xGWqeJl1KjTJ+C3TJBcpUygVuz3s/VHYZz71dslV4f3WdOYFWvcoCifAw82IXQvirTYjqvFN",
-	"ns63hXURK5ocdY5i9EuC+EvHjEDCCDa04y7qKJUMu/+zj1ybXdjYeaq/hTP+29/Ov9dxUZDguZXmkf6B",
-	"oUhbIcPVpyQ9nvasLIb2uNNy0kQKA6WSwLzrV+ekcohRs1szfMxi5y/0b+DpFQPxtLK3l7jUHy0V/dZn",
-	"Z/X+SKmhMamYAj714Bgp6f3Ixc2JlQ7/2zXYCq6jHsEotV0oNaml6oGVC6I8oOJTLm6E3duAZ8ZqMIpo",
-	"qWC5Nwwybyg56nRiF+nPh0Iq0Cl2yLe/WKzQu9+S3sXZ1asfevg0lPj4iakhI2CK2CUoB+JdG0WFBhXV",
-	"VaHqnQ92frLP9cqL7L2+osNe6fe2OH5il0SxBsnRwYvYyhQZI0f7B+V7go7LXCIsn+kggA8GTOGq30ME",
-	"lF02pr/3Lt5dXvWgHSJATe88ZeOJNEwks52/slnvBK/GHgcYA2U6i5090Z6Fu5hTd7EAf0cHB6dEG55l",
-	"dtWuezDcKDnzwOGyaABBD44IxI/jCqEwpgPPHp1MMo5VDPdc5ch//ruWondi7wXAGmBIGynTmBx19omQ",
-	"BLxGiHX2u0NMduTDERg5x1xrLoYx4I9d4VHn2H546c2khtll9XkKyuTX6Pmvlyr9JrZnb/85tP/Y9w8O",
-	"CMUSotwXD/XvYn3QXozp1/Y7uE5SrQdjR7QXe3TwEg76uHPoYg7eM6NmO5A3BNr2caeDtMRSBXuyffBg",
-	"a8IdZPqKKxY2zyCXcMd/1SNf2zMZqJhQFROmvyGaZSyBoOK+VTnt3L6oK5Rp0KdODUMcQJkWJ4L6mrvf",
-	"kjOXgzem6sYCdWk3KiCrEr9JDeiA5OveX15fEaCcXlra+8P+71PPqvclcsKriIsHB6jQZzxhAtOX0AoW",
-	"nU1oMmI7B7udyIXaRSNjJvpkb286ne5S+HlXquGee1fv/Xj+6vXby9fwTlmUIvqFzuwlo/OhcGNEnd19",
-	"fE5OmKATHp1Eh7ud3UOQrF029p79Z8hMm2EeJAC8NK53yUXez3hy6k52QHkGDCJjLnRd2a9VLqDynFNO",
-	"pDi3asiQGWzmHEc+LwNWcNDpoKMVCKzL3S9Q6O/O5lX0+K30fvYpVS7mM9pLZWJ1hBGjmRnZL/Cv36PY",
-	"tVqO9nanLMt24Jb2/j690bt/x0pBY2YUT+AR/6ddJ025gPSAaM9+mNmh9IQlfOAWaH9xx7s7o+OstHIu",
-	"vRW0IC9tpA1nBkLKvHDC8ce4dECEBysOfM/XTq5a8aKTX618l4/HVM2ik+gttXzPc1iLXnjkcWToEHS5",
-	"S7BjWeEpbjvSNrBCCNol79+8Is+P94F/Czb13MtiU9mNnhvwyIahCXpq3xWYEC5+dc22o9fp95dnrrO1",
-	"/XRwfLz/0vW3PoluLtRfu7+NP/78C/23n89eTqffvXl2nsvD259///351ccfXl1N/+d3s6G6PLqJXNvt",
-	"6N1fL1xn7BOrj0C/7JNof/+3fzv7t79+fKUGP192n1/NfvkfP7wbPh8ltxd0wn/K1PSc0ovkh7+9l9Gn",
-	"DysDCxxJC6zATrcNKn5gSydlrpCD1SAFDbgBUAFbwQ6tWod3kICsBDsvjvaPgmBRszdfwoA/MUOdR+Zu",
-	"0FLG5elu0aAIC002oxSjZsyh1XjRgV3SeUs13PCW0EdxZBGomyve/lArCSuy3ebX98H+6osrd5lIgYUv",
-	"mKMw8aCtNAq+37VPdMfMjGTaOA/hlUYw/9R/C1l66mYcZ+TpNgl822od3cfo13V2V4+bXWFftdjWLqR7",
-	"R42I1+5EYgsuOIKVUXcR2LZg9Lj4fctY/YOcWg214pdpxWjPYZeh7PdepzMyT1D6t0vvU81OiWaM9ByD",
-	"7QWR+gdk6XfFX1/2OZI3q3NgN3fgEs6sRr310z/XZQUwrQm1k/z3NubrpJJlxw+yeSGn+ZMvNW2nrEoF",
-	"YjnuHENLTZGFaKWBr8Ks+H0hKH1mN2QXNtv6Db2ion5FeHouRUe3XtbtviVFO97p1HZp37WGr+yCDgnR",
-	"Wk1LQAx2ABCjpCJoO5i/KytenV2cvyrcXhOq6JgZSIr/NXw25SN7P0LJ00/x0geLIIqlT55jfLoLo4jn",
-	"ItXcpk5Jz4rVvVA3VDABYXPEhCrFwaXqO5RwO8pvOQPPkJPMNXadKIHLR6K5sKwd9/9aHNdO5VMoL2M+",
-	"DzCbef9ikcxbNe62LC7QiL9Y59JGrsFFIA9PLVxAYgAaPqQAh0poCe6F2tTNYMBPH+6K6hjc8+sftXDV",
-	"6KBz8Gyns7/TOb7qvDjpdE46nX+PMCgr6uy/hOKrO/DPc/vPC/8R/zvolLt4ZSmc87jLAXmlJNeaCkPS",
-	"r17rieQVqzKg6v7Lg93O7sFuZ+/gqGmI7644f2e/7O8ZFHU+1GMT27ZbqIv7nz40IphEnmWrSxUe1yG+",
-	"KkAg3wkGXUS3QSPLIJBf636rD59q5PNHrk3D++7JZfVb8Oe5CyqCckC4ChrqUfqyRAHCNYo8SVBg0V4B",
-	"5t5dMHy59Eq4Ks/oLE0BY4/H2jGdQQxHTGiRJ+Ke5YK8Ov/+vf0bAATSS6AsSAVq/MNIp6VCVguBnvOk",
-	"GbGguLC1aXPFDPpXNosQP4EhfSfT2Xqo+Vlj0PrA70JgP9VDnBxENYjY/gonteb0QdExxdL+aO2HuV9f",
-	"0WHbmO6xPXjmUxz9KJOFNRn988VzbgnbR3B0tTUwHMMJKji+MorbL8DJtSOho9SvPm05JEHt/cHTT61i",
-	"1FHnyMcKF4lSgoVtBhWsuxtTe+Jli3hZvA3UOTeb4s2nB2RyLn5pExz4tDbp/x7I/cRHEjfPSxPME3bm",
-	"OeerHkBFGIiRFHJKpDgl3JABM8kI/B+C2S/ZLjiapljJBUv7gXR4Cr488Oqdoi9JV32tRwcv5lENweUO",
-	"PG7wExbkXpm5QQ3THTiZfw4xuhrOvNg93t/d73Qc2mwiZcHqVuEznQfiM778j5DTzw1tgqzDB4Fuhjkt",
-	"PMKbMaHX6SaYFZQ6zwzUHwAB0+rkQynTNmwhNANTDWBNC3bgo1vAjngzYfEJPleAz8sRFt8tAdH32Lwj",
-	"hFpFgu2UVRO2CKhXYE0Car5cP8IwGZlBuHBRZsOlCEJ6oByQoaJJlTNAeDyeRoNDtME6bLcAjUvc9hPE",
-	"f4YQ/xd+yyDxDkUC7a9qawJ9nnKzw24X2kTfsinTBmOzdgk0Jc24YD5ETZKU+8LL0udgQOZCTMxIyXw4",
-	"ct8WYAhwb4E3dn/ZX10QkmvpS/7rP/43osa1wHg+6JgEkW6u4RAXQ5IxegsSE6wIM4UXWGpL++wphPrY",
-	"hzDguqjtDSF20NyvagnGQJJ5g+5b/PnMnuPr2wcz7AYsja56DlYbxI0iUUjBXBmyNULd7u3YOe3xuwCy",
-	"xAKbcnQOAaHNFpxDWtM2V0D79hJhaujxHGPFGsjoQFBEW7C/yFYrbNEMu1zX0g62wXUhuU8WTFb8uKq3",
-	"MuXmLHGmhUWHUVi+S7C1x/F32W+zf1eO5Q77fiuNjyKB+bH9smmZ1LWzCtz/gpTx+Um/W3lCI9efbnsW",
-	"d3fbXiHD9HNEw5UsA4fFGzcc0sgsutvvWswAu/sHh0fHz/49iqN6t3QwLIxcsADMfvR8f79K5YpFflcW",
-	"yY/uYNBwauPK77igEdc6PypL9XPMRynIB+xlhQGPkL/ewaZf0PmHNuoHMh5CVo+689JnHhbign0ZBQXk",
-	"/JgR4GWFsLRcERH2MCGsPW6RZjeuNdaIcjGfLoZZZGD34NDSdMgh3jcukkx7mouEdTX7rRe7tCiW3GhX",
-	"qQO4vOuniO5yRjNMcIPfNR8KanLFdq9FWfPUxddmXKAPgY5Zukv+ytgEy6SALP6VJj07GksxRHxCsXyv",
-	"gD6HfMxOrAwO6y+CrZPcEDkYEIqLYSJ1/MYKc4YJ0p9dCy3HDCKdrahEMy3Br+GyUF0xkBs2i+3SICUK",
-	"PYX9Gam9qZjLlNklVxgli6yOCdeb2JcSGfMsszIW8IBTzBVw6kYioS2JcUnLqROm4FYd7VogUYG2gV5M",
-	"bIpeuSs4Mvd5RPWoV3iI1xS0Tq/F0cFLFzBBXTsV8JrqIrUWS0+4iFcsExiSz/DxqoR2pXxF05qA1mQk",
-	"Qy6qHV0s3MROSKX1wyrKgTKqMm5XU4EiqeyJDAVLe20CkD+/MEPyFVAWN0kIZs5QParET4ubXXJWBV4h",
-	"XQsCAHOQ3FA64hXArgDywvXbyWobqNYq6Oy8pDuDD388O/r0T/fBVzn2PXY0DGA+OrGMzA6c0gSCxzqW",
-	"rNpLgQGXM0rY0Un0LNkfvOh3+seDo+QFPRh00heDo8FRepgc9Pdp5+XgBXuePkuO+0f08OXBi/3nnWed",
-	"485R57Bz0NnvdDoRLqhbZa72smF9rjwPrml7E96wGc73/N8+VqfD2YA2RidRcpCJ/vhNJ/2f/5pFfiEt",
-	"noT9zi5y8H/HFsz+JDvrcc2fK3gTYpy/eKKKaaEPzj5/LnOdV2Kg85q2UYyOm8zTjPaq1VzCRqLXlnrT",
-	"LHPhIa6+qa64y4GnYlJJWSeau3oT5GuXKAYpw5DR1Siq9Y13kXtTlJGSTBm9OQU7Uk/IouZMz2vOLgUZ",
-	"CQaEgkPFrEwziAMKeNFBvLwoi0c9nhPd59+URx8lUimWGDKSSjPSBxIFpKxWnjvSVtIhqZoRxW9ds5TV",
-	"oNxv3LeaXcUTcTQPC/j61hGgyM0N2/zLwgPVimDNsFML5sOcQmv8eTj3YNsqHl5BtTqsbq6wi0vs2rSY",
-	"ioUpYL1ZNb7u0i/hi4quq4S33XOQ3TpRdVtUeX2jj8I3/rwe4dfqvy56diCRrVa1dq8c7HSOrjovT47W",
-	"9PADMy6aZ9TmrwxWbX0R/SR/51lG9453O9Hd1Mhqg4sH1CF93n4oJqwkALrEoXDceRPf0YnCRLpl18m5",
-	"WeY13yWvBZiBuc8ndg28fbajJSZHVZcgBlX7gnehkGomUt81ZCscbBm9fy3Sh6P2r0XqlbdNLtx92yrH",
-	"gOpkpQ835C7k2Pa4wMqslRSdXpPCF/0MqJNpPB8qv4HMTszexrqL18LLKDTjN1ZBB6XNsnBFMxCBckyc",
-	"L4QZq87Bu05ZBj0z9soQZNxaXR8Wfi16tYKPvplg2itlsqoshjnDkLldFl+tFvmEDXw933zkGyuyTVmW",
-	"2WkPr0XPj9pFcF44sRWZNTOkP5trGXKCKfnYvBVbWCCWYFJxryr69BrCphUUq5urCIwHL2E/xtdvtaLU",
-	"eGJczS8oyY6XGVLKNXZ7uYtsBz0oItTWirqeJxHlWtN/YRCS5VOOqt1L2kTA1ak2Lv2BQ0yuXKGfOS5x",
-	"CUob4WLrORZ2ZOLA5C7yoH1M5qadXlwhnhThUYA8VrRx6Xv+2zD1h+5rzu4HtqBd8otdsa9nB7UwipJ1",
-	"mAAYuxfwCaxkasiQ3jKiJRlQhT50mGs3CLzvcvMwjMHdrz3AB+QOYPHSBQNcgSHIHMzDagaS6wIlFw7e",
-	"XTcWWqtectHLEWqalLdQv3H0Z1nZGKXr9kt6XS7pT3xdYDTwzHxlRm6kmbRflC+7YcrIfm8SaLbS2iWh",
-	"cta+EB9YihNGensJdojqQflFzcCOXI1hwTco9jPONfMhW2BOr1knTutsas4WEhLolMyu3l1dPKpFYnts",
-	"yNsZLpSUgwfnRrWeWi3JsQg0MVZMAhB4KJRA272RAEO1mup6Jf7VGjGDVULmschDdjs2XSh5yzTyUuoc",
-	"UiAIFm1Q6GSCsV7o8KIV9KuJibqCML6ai5X+AMAzTDJrQyREGyfzFtJ0wIaH23l0dKkLeSvjxlw3ugdG",
-	"j/fuvqDWTTCAHm7lNHC5j4EuV7kSDTQhYba/Aqb47bji+AFcSbnGis2t8iA4Nmt0HfW9Vs0pyENckhgc",
-	"dMEtGAfbejufcKv7zEB/mwpMte/fpubpt4XnEE/4oUD10sgJyTV0/V6frs/DogejnaJNR7uK4gJyNdF2",
-	"EZZUO9PSapC3opyimGDTOgF5EljunyJffRaU2LWBdYJ8fT1bpse+CHi7l4YVJScrGpmvN33qdY5qBzcr",
-	"WPi/IcxjK9USXhXlyp9KJdxXqYTzy3fkcP/Zs519QrPJiO4ctqwGrJnwxWqI98o931qewYGYz4iA0vYt",
-	"c/vf5koihJtPuJKqGR8wKJvfxfeXrcSHy5rZRGZyOGsLHy1/Xm89xYuBhVxQZQqkghpwPk5KsSFVULU2",
-	"odrZvxM7ogbl2JtNsG1UaL2/LQzmXdxNZls+wDt5y5AMPHgVhWot8ZDHrOpGqnRW8KTaE68PrZUTFtWa",
-	"OTfa6YoAu8GOD5bSKkOMTOnMopGlJiAX/V43rnj4ADM+vYGQvLIMAxbj7CtGb7SrSdpWIOGV7xrw6MLx",
-	"2V/AO+xIzEn09vX7SksvOP8B1KQuz6wLZxadRFyOXa3rtJLkjcWSU+ar7pKzIU3Z73azQDxOKkPZW+Zj",
-	"1rXnbBczUDyhe285HbMZxrhZPOe4Dj1ilutFcTTOM8MHuUiw68waSa64uscppeAuPYB50L/kC6+kUGtF",
-	"0MBy7M9SaZYxh9qtQdOB6t4r1UrwwlZRHAwkKhOOtxoyU2Dk3ai0a2U9RlXoV9eSoBXPtlhooXPwsHhb",
-	"tLOAXa6PxfdXd6Edz0qB/LPJWVzAG7H4wgKkWbvEAr65uNDChb3seJ5FQiugalkg12XFxzv39rClkgtg",
-	"3ysH2MGuSr3deq2FF4Vg5ouxr89NEYI25abbrsOQ0AlN4I6POp21hbJHKLrQjimfZX5vre9MS8WFubZb",
-	"QcRpZy7/wIm8bZm5Tym5Tym5Tym5Tym5Tym5Tym592MhWpKKG+gAukIe7l2k4xXlgw2yeJt7eUrh/YdK",
-	"4d12Tu5TMu5TMu5TMu4/bDLu0iTc1VhnLeH2fthms9fYQqd56cjBgJCi116xGau/Yue0U9LDYtQ9Ah3n",
-	"sWNZPS7QNXDU0OiaQUvrSj5TpbIudkjzqoUlB6fk0D/nIwWdpLnAjPzKeyzXVpdhS21aMB5GkfVZbkcU",
-	"VfENJIZWN7pAL7tl91wc3x4Gmn3/8BM6iuas4phxEkdwldFJ9HrHfeF6jQNGwrXaxQz4x+JzRZvFSr6Q",
-	"4SMYQLjrKPfe/UQqP8kJTypv1ZuapS/7+wfJIT1ix9G6LiV/5S1mZwcOFUPaKzzGokfgMqOae754/FO8",
-	"lovoZ6ALi5+FZ7Zvt6u3bG6R8H2Peky6dxiba4jtqNrwyl72d7F/r2CQcqt+a8Fsgb38rEJruK6h3lzu",
-	"hUGhMYb0f5DRwZZZhB7gpr8+OjggPS4QYyDoqPfNKdrAsDFpIlXKUiSLHBqpz6yMeIYk0Q5nFT/St9KI",
-	"brjG+zS5WZ34rWSxr9sVr4VdcYyFauA0INRwMPBhsVYJ6gEu92DK2BKwKRAufELlGYQIUqtC+Lq09aEw",
-	"190FgIfE46pnYGNyvH0PgQ+RdKl2JVlEIvdpQ6rziN6DRYSv3YvwD0j8wsG4ANVFwDh62QaD2KV1IT6b",
-	"ERu3kcAFIhe2pt8Z08nE0oGFEpd/aE5mumFsAopzUXDC6s2V9tdOT7XE2vXkdvMaNp5AOYreVkIYz2HU",
-	"n/xmniIZ77npUwERLv3FS5iKGUteFnVeehDZsmZzrgiWK0RUpGzABffxMonM8rFAICrMsSIfMyUB6RQg",
-	"jfvJKqH2wIoHnZm7eKzsnt+1CmH1Uc0+1h7V0EYYfXh2IW/siqM4+iE6ifbxXop3Lc2rvIoksPJ7Yg9S",
-	"mCKoyj/ovgcOZv821Lk13Q+uQWR0EnmTiKV/1LCuFTGU3eB4Fg4ssUjZ1cwihJH2yVP77qpFQyptQd7D",
-	"kSlWBpy4s8ZWIcWhKrZD/RMP2X6qRnke2jSOxHRZ8KRXi8clefTcAld/92iRYOBlLTLSXmcoMtJMJXFI",
-	"BlQP+YZ9GHw1MaQiodDioj5GFNvcgAGZopv7Wtihc4WZ+kbWlPyi9xWQTwuZu6RXg6IeGUqIkTYS5geO",
-	"M3BSuJJTP861wBMvxWvLokq2COu2zzv/71BwDStyYvZHYzkbgy4kCRV2VS5QxvLCoI8dSVYNyu4cGbqc",
-	"e2GH+lKgukss6RNBvTtB/XQHergZKXucKNg6nAco6V/ZxHzJkbCeYgflffCzUU+ng2R6dYl+9c5hNWke",
-	"RVAnwXNNeNiU2SRIdw2MfZLSnqS07QT4LiUhFY32cwleXCTHORPoIqJwn5bOxfHAZ6RERBR6IL8yRTvt",
-	"dCRB2MGFopikqABCgy14oB0pm8G3lubsNv01qFBaxRfMkqdkoVC5ij2y2sOtLWb4juLW6i17NpazljV9",
-	"C6IlsVgWbaraPIIRcSkuf46RyAtZfBGJvEUmvweBP+tXhdyEDCysZIROCJlnKekzV/+kKMiSscJ7gOcf",
-	"V2rU2589glfz+fHJpWlzdv9fsoqE2wRLnRdanFDiBA6UHRoSQiLzjOVqjQS3yxFj5gec7FFQ+a007McW",
-	"fwAWLhtwKDV6WphCqSBMKamchdSU3JsMuNEPaVJ5JccTqirYW1q6HaCC+0rbU94QsSdKTqSmmb4LOrci",
-	"6hvnZ3TLdSz5jWIiGYFT4bUYZlyPcAua5DqnWTYjI3rLdsmZ32XVqoL2eq5JxgbQJzB2wXUTprSEIlF2",
-	"uRkzbJe8dUESHGp8KJbuboLueEbsz4HwmAJgsZ2kXzHhxWSH4gICxCfqP/8f/MuRg//8v+fpwRdEBS4c",
-	"kLdJ5x4JXLILFo/UhmcZyWhy86A4j2ut4jyCt7vBzbC88H61u92kE5sdA9UoJ1PFoBwn1i6A6rAoTdMi",
-	"DyiRkxmRg13yFhpeDijPinhXCIutBxQs8qddFcvcmj/mSW/fpjFQ8CFTOwedgyOMr1sHCf3ltrHjs6L8",
-	"zPhR3BZ1p3PIr7xtP8ZSvNULzGlbcmF/nr7rNTnjl9eEIezl9oYLXztHG6Q4wWUYanIdrYeDl/hS2/zQ",
-	"HiUXuuJepxl807KIMZanWUu5tq9s1eNu5JhjonM0YaqrQDPHnjm+CMIEItQPjp/vF6lZELDuLgn+niiZ",
-	"MK3tp2edTseu7+8MQ9sPXz6PIyWn2v+kb/hkAr90Dg/iKBfVQS3V6E6pEhjn8uzTahZmUDpwxUNLkrt9",
-	"rsyoO+ZaW5g52T/cLySwrgvki072O88/xRGkFgORyCx2MjStxtENm5huLgwUUq821qjMq0f04PhZdBK9",
-	"HLx4lnZe7L94cZQ8T58dv6QHA0ZpJzk+pmln/5ge9gdHg/3+Qb/Tf3FwkKT7x+mzZP+43xl0OrTzAmLc",
-	"f2fRyf7+0XHnRQfWJbgetW/8aN3OHo5Id+f5UYzAeBKlatZVuQBh1viKEBMlh9irZH/eVFwbBYrvtK94",
-	"/9/xGYtGluWippEuNy8f1czLh3FUQghmo+QZ7Rr20ViI2UaIwGcXG8ALhvMg0QCXvkfCq8uf0RxEvfHu",
-	"65496L1E3/a+Qa++r06qDOnZZ3uoWdt7ib1JycvjcuA5hHO0Xwt80T3Q2yVWqQBjNE7s8uHLTF2f2Xbi",
-	"LVXNvLXY92bIrHRnl8hFldkzkciUi2F8LbCSql8cDFSUmRlwTH/zBjA0JoBV2kAdxLiUcQASfOhAUQDL",
-	"C4O71+K9nGI1TAgcLoVf/06fJjdDBWly/VklPAHiZ6kmvYt3l1fkv/7j/+zV0kt7p2Qgs0xOSc+7QXu7",
-	"1+Ja7BCYEcr9YwM15zeEdAOkwLFrs6/pLUuJ5e4npAcPd/FhO9QOOSuDKuwhF0EV7kKQPBfdZcjXvYKi",
-	"OwBBVwO+9HWv+A0b/UsD7S6dVN2csGZcAMOFPTesgIuLH9FsgDtAyAGIwExENGrQjFh2d+LAN2VAc3xt",
-	"Es+kCRMp1pq+FsTl1lHP0/FhgO3dkitg4XZIT0vhzI86R0250kHWKTnaPyS0L28ZeXZEfuLf2W+O3dN4",
-	"PzccAkZdzEklGLtXsX7s/JXNesVdXAsMSK+MMoDWLT7SukezzHJDdzc9BNixvTbLke1Aohr7aSADkwv0",
-	"9SgqNKaBL4t1eQSDTjCrkKdIeirUpuIy9+3+LGLBY16zP8UWSHLI4AwbJMthqCVnbZJcYdbatKZgHPDV",
-	"OdjTkLfqsQtSh6kgfWa1rLFFmhTjkVaVMgu2VWH2Xgovv8HBV5K+e05w7LmlNgKxMFABantbYhbPAyUG",
-	"MYB24ZSLQnpsiUotpNbwxkpJ1m+s/KY++Uob/OWHs6tf/uLMODpPwMIz5SKVU72zf3B8sEu+ZwYW7LZR",
-	"9tUCNallG54PtcHN0SpFLDaauRR1Q7qYZmOeyEx6OKAgdfQtkvMJW+nIrmQZUgdrQhyy1NsiW500txXc",
-	"4BnruiDo4PkchKp8LDT0QrVBK2/sWWzeQTWoag6dKEvkDEe9qtQMmoTGi0VRXCZD97nAwhONJRWC91oO",
-	"1HORcQH1WSsW319xSeUNSCgtAU95qaym6jn73KmVrk81+8hO6ZCdVo1g12L/+WnneK+zv2fl7tM3pwdH",
-	"pzLn16KBXM0j8BWZGue/goX6YMsW6qBBzCmu2FUAKgZC1KgU8xLXnzZEDY/Hickh1SGOPu6M6cedPqDK",
-	"s+f7nRcvnh21Ne5dYGtbHL92bpw5JgaBWuRQ8AF42UhOscOUpVv1ZDbPtn0I8apxbmsLI0Ff0Z0i5J6s",
-	"Kk9WlT+bVSW+M00GCd2j6GcfyvcG9WoqyjU/QjDfiqR3L6EiYdkjhhUV1THQmuAaB0I+M/Jgb8xxCvgu",
-	"ectYCsnKPuQv9qYkB5NkXHaJMgXsYD1IQJ1TotgEyFgM3W6rPdrouFnu27loR9AdKmWpbwMVCFGCw3w0",
-	"1faJ/zzxny+X/wDuZJ8j/7k0EkD0Swg9hdZOi3nPyqwBTTmPxxquyiTBjKGPFGrdxdDBdCAVGUqZnmKT",
-	"W7CTi7RQEvpY7EywaYWceysH8dhUWMukgmFgJsuNHLdphJsfVIepW4RcczUlp65CB1K8cJB6qFegPexN",
-	"WcfqsehPXOaJy3xmXMbRmYdgMr/lLP8cOcwvlBtwJEqC/PbzZzTQ7pLOE1KXmO39Y3fiQLCV9nisd4Jh",
-	"VU7LChhNRtiXHJK67SclpzGGJmPLPZDvRwz6+8fenAdheN7hgx5rkRYEG7Bzl7yVxAon4EGxm4TEJwcH",
-	"i4xPaPXHPQWaKX+03+OxvMGt3r8JKmzutccYFxGYMSJMrNkts3ARQzknTNXHaM54zLSmQ3Yt9o/ioxed",
-	"zv5B7MlvDIQxLgIgkR76z3HViBy/gtFI9bsTe27uC5KyhOvCkdjWIiyAUbAhUu6IuC2RYk/E1ajCAgRu",
-	"W8Tt6yHjNFxKBEQCAGBBZfc2s2uzxvEWizdu2bSA/LfNtNuCfbvk3OIwFh/D+BDo5UhdXAn480svPurx",
-	"GD5OEUc1nemVmh2cboy4ZSTne7vHP3kwp0Wle47iBJdVHO3A/1eO3ASZvzTuy9wkcrzV0M33crokerOx",
-	"BsDi0tnboIGt3SDTVl/ls859FusHfokwm3hhrLlipIzzIfBAOCsR8HHkaedJtDJZh2wXJMiWIVrGAUwM",
-	"AOFk/yiupAWcRMhoqgJdIfJvI3jvvZx+TvF7YBnts8SFnXiRZlXG8KiMYK710wodcr/SZMS1kWpWSQnS",
-	"lv4LgUFntY47WFiWjGkK/fkxfRACqAEdexxJYvdW8vS/2QPZThG6n4qd/YQb+6LK0O2AuqS7UtwzRS/m",
-	"sWS9/LAKbQ/frJGyZQ3Viw4H9rhywfdYgW4Ve0GSKwXDoti2TkOUcNu+jRuVlPdRXewD11RrINJn15K2",
-	"2f5uvh8tBqbdTyD1G2z+UWBrbMVbmjGRUkUgkZSLeuG3oltt7CTrSqM+sJ1WhFxLX7n7RgqjJDTKdDHW",
-	"FqgrNlOfdEh4pe7wQLoEYViKc4g10vprK+C6oLgQV40FQFx1tzXa5jag5lH753qsHMpbpgT21yx7akrD",
-	"IMwuUYxBTY6d/f2jLWLtc8DN/WhThHuc2l/N+wtg/HsHZH+GXrgIGvPVfuwOS8ySA1JviBwmM+vIW+sX",
-	"BqsqvvabWTBUah7/7sZB/zEZZ7w9bLmC1kUGBKIvpZ9tk7XeB2e9Bx0GzVogZj6uUxTuG2NkfIlSSHbS",
-	"rnw4+tIsNo+lYs2aWui9tNuoMO6Al9M7NlmmWVnwhwvL/BOGrfLnaYQd985MenN/5l34OZ4gaiCQYzVw",
-	"mR9Y5Mh1YV4ZeX+WPH2PQz5wAY4VyMbn3N03zDSv6A0GXwcIiMUInxWHRqSNmCg2lFvob0LUKxxOSmYu",
-	"JwgzE7ZjYnDr+LIsC19Qyj+YavHCWibPNdtS52BsEyyzNru0+6nNtRVHH3d8Awm0Yg8GXXin3SKdVVtE",
-	"jaxqBbQ6LioMYLvBNmu0k7YeqHZ/gX+rSWEHUbyJzOiarUSUa03/xa6cq12/nDhiHydcsapgt3+wc7i/",
-	"RqzDYXmAZ//5/2pNyU8y1xpavEpwsSZUs6lUN5g8dRdB0gPnyvVbt2ayAcL00JYaR5bbLTXTkYRMHchA",
-	"9Y2jKhzgb9pC+/1Xv3fF0Mp2psAdwsYR92ytvpolmnFhl4FkcPK1kNDydKioMBq6vo81y7AlqR3/m7ic",
-	"imvfirTW8MlZWcZUpBTM60ZRLlyJNufosY8gFqTtSbt4/49qc2nH1BCarYkpayLCI1lQ8BJCMl36hVtN",
-	"PKYHA47+YjHAAf08cls+6QC+aPQuFfhtl8l7q5tKfJs0wcK2EY8edzSJPHHEh+SI8Z3x7vyzyUtaxCqd",
-	"7aWpsWyVT9610njVRlHk28xZJwYgx7oesMDcnKNiIYeDSOy2WuCbcrZtdwecR7vOs53DtTnTo9TxXsCY",
-	"PkNjw0Je4wp4j+QUuol7tIGq1lm6fe6zx8Rj2xQVH47gjoZWhHSVik4ITRKmNTHyhgntJUsnvFr10jc3",
-	"hZxsesuIkaQPXyumR1D7txWnWzCSifSu6Lih3fAJMZYhxmuRblUEm4yoZn+e4CDEyAvc1FNg0FNg0H37",
-	"NwF/oJJUxX38WYT3VFDhswvtyfiA7SSzJGNk4nH1CwrtcQ57XtashV0QyBsrmxBa/MVZTgl1gTqWdUDu",
-	"IlBOjKqH2m1sMGCJIf2ZxWuWDWoBQDg8jkWkWBj5s1Y0TwVIHtWq5IJ1fqAi3ZHQzHiomO//CHWqueAa",
-	"newe5eD/XZmHMe7lWqE5lXN4HKNS9SL+sUNymrRhI08iUpX7isGpY81nHX9zr/wp3g5wf4kRNEtA8zHD",
-	"Ziqw/xQrszxW5k4s8ClO5j653pcdI4NC21YCY7SctOvomL7qyHJTEd+CTn357uJL06WxBsk9K9I4idWi",
-	"i7+2FBlTpEpuIY/y8t1FkUG5La36Tnrp5buLh9ZHLfq0K6PaUKv5pcSBvhgSqGyS5uqBFVPLLlNFB8ar",
-	"egPQVPtUQ7OlXozsbeD7y5XLLDhd8xF3jK6U24S6Riu9icx4Muv5VrL2V6707rUoOGo5bSN3pBwIUldo",
-	"yhODwXgQ1tQevXD57uJRlUzcM7xDNcskBdEIKkxEJwcdLDLSnTCVwHgv7DeMD0dYAWPEh6Po5CCOMjmN",
-	"Tjq7x3E0Zim3tGAfYNlwA17Vy3cXa7aAvXx38Thap72RAB5+b2Hwy1Y2AeWDFvTvPYJtgvRLePSeb7G+",
-	"wJyOj1RmO60hakzGVN2wlPQw8brnf4mr3GxKNQ5kGQyZMRPUU89gKkS7uxH+EnXoZKLkrWudSbVmWo/d",
-	"GCXcOrMuREJafvEpjpJM6lyx+nOoz/rHAC27Op8wdcstY4H3XD68FbcUT9cfYJJRsWR1dhpQk//wy+wK",
-	"xlLdxRYd3XziZxrJLO2O6cduSmc6OjnsWHKgTdeeJE1MlxrDxhNLMA4bv4y5cC/tH9nbkBMmulYf4qI7",
-	"lsKMNNYayEUqu+Ck9r/6qdwqm3Tr+E50qzxgqPNsr9JVgFJswJSima8IpnVl0zSx7CBj6ZB1RzJHCsFg",
-	"2cLCyVEcCanG9u2jF3GU2+/tYo8AzbH2QPDFg8qbh4fPylefH3xyQTGz7oAm0Ej/II4GjKVW3i7OFsgl",
-	"dPcsKFCfap503f273dl7ZmmXi673gP1aMSh+iKNBnmXVdyIB49GMQ5H5DzCPxR67E3+ByFm6ODjep6/O",
-	"cLJ/0KkvretqHHUR9uzOtZF2KzLJ3UW8gP1wfVPeZBXr/BHad6nWfFgc6n4cgQbQ9XhffbQAa3dqzxFL",
-	"/P1+crASmmn/2YvmVIdtU8Gzzbks9FQmgwvz8Bia8PnByvPZR5vTWWSrTPccGE3Z29JxnJU59QXQwXPx",
-	"xspawUJizi/q5bHPRW1tFYHBngUiHWytuvDtC77L2Oed7LVOAw5ywm3wwFUstauaZo+sPodao0XVJ/b6",
-	"xF6f2OsTe/2TsFdfHApsGVFAM743T1OLQntV1qb/Mhjyg9uk7ho4/JomI+wk6UMUUZwwTh4C26u3Nrns",
-	"OPt4xd8jRQItp2q6bdjbs8D8tGq9ZwTAjUxS2445bqIH+VqzRIoU2mdyMfwmWs+4+gihxy149zk6cNot",
-	"Qy7omJKCbm1mBALPq4fgR/S+vpG5ImzG9AmZjiSU65wqaRhGEHlTc0KFkKbAOHthXx8dHHyzS4rOIIUb",
-	"lWsC4p9mEEJsOauGPoG17h9mxGZkyhS7FlYMYynJRcpU2LUrJK4Dc+RcM0y/sjHDcsY4OzVlf9WxtFys",
-	"Qh1CZme/pzth+UOFMj9pGk+axpOm8aRpPGkaG2gazu/yGaga55+j4a8QRhoSz0VuvLhTYbR3lHxSPhi0",
-	"GvFAprBPMOXd29BSRpuad3vaMKPG5JZmOSP9Gf6xvOZ/qzXQTh4UCFpVRmxhMJ5Qha0s25ob4z7WKlly",
-	"d1EBZFbcADQ/R082tnhHpjKRXGCDkz3PdvaQ54BBdmVo/97ea4tyjTfKRML0gwVvvHJXYqYStU3+qKqx",
-	"xw1XK2ZZvJZ9plEowvdvx3Z4sQV24brhtQRxnZJDjwY+ANL11WlJjyoWtwT6IRYJnsQ1cl1T7u1qT0D8",
-	"jx3uxUVp8f/6j//TgiBGTnjyOHXW7a1olGZckR3L3i0/7mbsFgvgOc7ximpG7C+k+AXWje9UeUX0ku4n",
-	"naM+e/48PbhjAXR/M22hUWdZRvzNVfjKKzyKnaKRwBIe456v9B1YK67jZ8C8xc/CM9sPu/SQ2x7HhcV0",
-	"U1acU0EJyi9LFubH2/vD/u/TwpCNopALjBJbbTprsCBfmaKC1xx7aKyDo0NWoOj6EZe0zzK9Be2TYZYf",
-	"zGklbitf3TLFBxxCglyfAmf5gq8yOzWYLsvvCh/rRPExUxIWNuAfS2XPs02nh3aLwEaPiWfulzIeshUT",
-	"j/eTg0GHvmSH/aNobaRr42ruHp7wrSUJosC2NmRbm+m6Wd9a0ChY6nhxQBUWavpKE5pALkGZnwxBjZg6",
-	"T6hVJ7RnV5a34l+75A1y1rOLc5JknAnjmp3TMZTHrtTQtgPrRE6Ybik/c2cf85KiMOtUWLnhInWF9ABF",
-	"PcBGAwWtQiDJfMQnuloFziH32V8g7WiDOjj4ikNtJ4KljBhFheaGnA1pyn6PGpYeV4PGghic7lwOjl1v",
-	"5a+K9balwI2j2N3CNFR+VUzxIY6kYF3Dx7hv7QnTxtWJy4Z1a5QLaSM+CNafT1GClhYpktAxOf/vFQpw",
-	"yYdihwuH/kFvkcVvwCYPlrt1N8+8A2f9BFdfV+bx/TsV3KNqnUoyj1RF5ssplLHQj1NUKPKMIQijjsfA",
-	"qHuK3cobF/Aa8qi8f/OKPO90Xu6S18KVGNRMO6eHc0+4yiuO7fRZJsVQEyN3yVmpvuGPXDtdj6XkoNMh",
-	"RkpU9nq50PlkIqGxJjzbtbpRz2uB1aIwpyTXjPTsJmAP2m5N5qY3jxK4vSv7VrQqbH/cmU6nOwOpxju5",
-	"ypiwlDJtOjBhxJNoqlUX1b9yzd0Rt4NG7lhwN6sjwXt262LEnXC5Bjo0i4T5Yo+3NONYhR4EdimGrFTX",
-	"jvDdxcD57iw3o9fYLOvuMF2vssdvGbTvrEERTW5C0BtHH3eGOYXM8KIZYVECBo6mBt/uohaB97PnRy93",
-	"SQ8loW6iWMqE4TTTCHzon8NOsNpqQjwZESumQwqJr4zZn5Efrq4uyHdU84RIZb/wQ/K0Z0n/tfBfaJYo",
-	"Znq+6EJfprNT0gM23SNjOiOCKujq7DAMfYtYkJOlu6RXAy1cJpTpPXEloqtHeS2wUKkUCYuLpoaIhaSv",
-	"OOCqK+CwS86I88TnkMlXR/kYeoPZXyo1P81U2oeVxiIPZsTZYPdaAKxoKNhkRlLD4/60TxDluQC47Dq0",
-	"7MXlV7DV6hd4OHGdTsBTSCfia9HLhb1yqfjvLO3iUfdOyVFnvxzGfduesbN9UlEAwUpS1YEVZGtgAlRG",
-	"OypT7tiueA5iIydPWiWUKiOYOvG+ML06BYIzWJ/4bIUX4/m3CIgFJd2AZB1hEtEKr7yCY70nWseMxREH",
-	"ZHehbhWJfZnhtabR1Q2wW0mXfVdbyxeVN2uVqftOmqXQIHTH/X9LCbP2UXuX1bttM0LbUVcu915TBeHJ",
-	"tnW4tC5f5cw32LK8oS2Tt3BaPkidd5+ahogEAjEg4dvX71csYLuOKuwtAEpyrakwJP3qNVgzSieYGMoH",
-	"LolVRc2HzkGukah2I7ZsUA9PFOtUBVTr5fXQoYWzRQ8KesJmJaLe1XHq8dJ3myDrbWUuMGfeWrYiDG4E",
-	"Po+Tr1u7iz9jAfI6lgS1+7M0tey5Qerb8CQkIGxSb7zSYpqHHTcNPLkb1f5zEOt4S2B91Whm+bkYoJbT",
-	"dHSUrAyta5PXJcW8q+G2IYaw2Oa6S3oIhz0CkZZEMcOh2IRpM7fejVlsvZi396YkSc541uQQG8oNj2CT",
-	"XUr3P0Pr7Aqk3Afcr0vNwcDS3iVsUIkJ006dqXR0uWFs4gw5hg4Gp0VQy0hmZSyO1QJBx/FllLeiHGKl",
-	"5iel8P6UwtcfaWK8XkjTVDHdpn8heWiJRzo4PlpVBW2ofikrK3PcUfsLzwdgW8SYrKDzNh2aDxqh2KaA",
-	"riDDLPGGj+SYdTdwUq/jRW/6zTOZ3FRSD1Z3PzddzW6AzTvh8qHQXY7B5xD0TrWeSpVaLHlIpdqStIdW",
-	"poEBLKzoNRisUR9/UT2uIqgks7TPEj4I84JuDafohCi6U5TNz1yVe99jordLfoEvjFWHFVWzrr+uXrWh",
-	"A1wq4eJaQDIkFSkZ5xjaJkgyklK7Sl2Wyp56gS1Gr4h9GZ0oSubDEbDV3GieWpKtc0zAqgiDjjgSrq9F",
-	"00KANb5whSAwSkmmjN74+l8W9SplsIXEatfLeG27p+Fv+rH7mi2mNU060IL48/draSm7ZYKkakYUt1gX",
-	"rYVbj2NpgPv4M1oYkHS0WxYIoqxlr+uSkap0urqNYUZSCQgEYudSDAqZHhzybNXk8MSePxv2HN8RZz+f",
-	"9mjtfNs3pt8Y+bZtOjks4wigvyn0VgKuryFPySGqlCeOI5fs1Md3k/6s3ge0VCYhhpzQTEsUIa5FrwaU",
-	"PfJf//G/iWs9amQltmKXXNEbLoaETumM0EJfBQmkCFFw7aIgKMkqZzPCzQrsP1BqYZWmbvOWowCfR6Df",
-	"jM9v2zAUogvkXGuZD2QerSn6PoI9qJU7f4Z2oAUMtyi4sEWeu1eq3+uXXlhYTgFC/miW+fgfV7gT230r",
-	"ywwF6ecGC9oD9XD5HhbxViYnGJTkOixqlg3mKiZgUvKiBm7lEdwN3T6vLm5/FqC31+eCOBtRqesDu7ov",
-	"YF8DYucAVE4cM2kBT/UEnp8veL6bWKYvSrvHkHJxRxjVzOyU+vD9EmVMK+ADowklVh3YJVelgQWsKU1D",
-	"SmnpcCHc0L1LYxjanYk3osESu0orpmhmLvzJfSHdSbZsA/Hbf2/P4knQ2gipLzHQ0l9MAYJbwGsjzWTL",
-	"OP3GIpscM1B+LL5lUhuSslvubKKKJRJiOUFZd8kYVSKwNYkLJoCwbSEN4YLkmi1mbZqZq3dXF09c7bNC",
-	"AOjLIwXbgU6O7landHYnBPDqsF5o56O6aM9k3z3dhhv5qpj5y+rLYwfImHFtRe7Vp1ydCtzI1c9rRhe7",
-	"026LKC5/fpTKFpV9VayJR9uNE9s/sKjid3oC+eFdOegmUqR5YlaMDbMI0F3Hvot5KtBXFUd9DqMebtF/",
-	"6XHpM/NhghXPozmRg0cxjgbZ809z9kCNcnWfYWodwepDlab9Ra6WZ8tFbuapKwpZFZAtHGnvFRmEgs1c",
-	"dlKJeI8ZldyOfwvxpRW014bcx/EQFqf/D+YlLBrVVuj+FmSIvT/8n931o5ODXsEKetyxxtgTi1kbJ79w",
-	"P9wGsL0Jj4lDETeFl0kBpnmpa0Kh8l5D6MJwtmYd2bXC25a4AOdYVcBJFuJaLRoiwvDmrGvbrrA58H+2",
-	"s3+wc7gfbSBAPYInbCEX+sIcA1IplpgNOQtMqW7billyTfBnSyKVveo9gCE3fvOFHxjNzCi2ehtaVMfM",
-	"UKtz7JLvGISUmREbn0CEm1E80b2Y9PbkhAk64bszOs5qX9g7hS9SmWgoTOHQ+BIKCQQIwS8jSTBT35UF",
-	"cLs+IX97GxNsvjuGWk1v//IuJgm/5RnRMuHMzGIyUVjLXLPESIW1CfPMImhMRrA1MqAJxxLAleXU483n",
-	"V3VGxhxD/jCu5QS0UzObyEwOuR094wNGoHt9TMqe62i1yrPaZFgdKTTNFXrvS/tVYaCqV1+Yq3ASFxaw",
-	"uGHtqJ65y68OqOpYNcENpuNSwC9KJXDlHJ6VYMfK2AimAWW6unAMSxjTGcQ4nRCXnE/okIkETrG8X6j9",
-	"xrXhSXULZa0u3cJE0MQDE0GuI+a8xBiXCfXqYAuvxTDjehSTN4qJZBSTM0X7PIHdXk4sLIzisp5YEd05",
-	"pjfMVcZk4+qVlsXP2nlbdkIYWi99+kPqvnD9HuzA6K+gmWUr1F4rzbCJNLWvcbFLzo0rW6FdFQ63Txd8",
-	"EhMBFf/xzqBobu0E89TZgZoQ7rYo4WU+ZicA0zsA09jT2kWvIHhbGotHZFFhYd+SOdh3xVnnV/G+Ul3b",
-	"lQmmZMAzhjda3AMEx51AjMpkYifT0GUeigdDg5AsHwtNxoyKGAodz4jKBaRBaXfmrrcmtYefwa9Y2tue",
-	"K5bz0aay8PPxRCp7vR8+/X8BAAD//w==",
+	"7L3rchu3uiD6KiieXZVk7ZZEybITSzV1RlGcFe+VxB5bK569Yg8JdYMkoibAAGjRjMtV8+s8wJl3OA+2",
+	"n+QUvg/oG9FkN0ndEuWHI5INNC7f/fqpF8vpTAomjO6dfOpNGE2Ygj/PpTBMmB+pGGd0zOxXCdOx4jPD",
+	"peid9C4mjKTuVyJHxMDnS5bqXtRjH+l0lrLeSW+kelFPsd8zrljSOzEqY1FPxxM2pXZOs5jZp7RRXIx7",
+	"nz9HvRcXdBx+2zVTmksRkZFU5OVo7ydq4knlZe97h+97Hd/3o4wpvqT+zncTphjsS7A5UUzLTMWMcN3x",
+	"Db9QtQjNTg1hqcY3UKHnTJGEzZhINJGisq+zOGYzs5dfRpf3f456M6rolBl3szhZ88X+WLrUKdOajpk+",
+	"Icyeu4oIVUQqwuwZcPs0gkwv6gk6DS+1WNqUfvyRibGZ9E6O+v0ocFTnTBjFXn4XBoAYfvVvnlEzKd6L",
+	"vw14svJwRlJNqemd9LIMngysQCYs5dr8DNMGgZ5rExGqCRdk+HEvdgOG4XXZn1YuqXQoz/r2roxhys7z",
+	"v36le398sP/0954PPvzt38LrzZSWanmlQ8E+mkEMvw49fs7stV6ykSxO8feMqUXpGHG6hgUe9sPX1nRh",
+	"HmfCR7P1Xb1M2HQmDRPx4h8sgGI/0SumCSWKzRg1RNMROyVULEgm+O8ZI4Z9NE1wXJp7z07eBMdPn0a9",
+	"KRf5CQXXOUJSFTwjS++IscRgTjVRjCY1kvYESFp4kQURbAVghw3XJ+I0S9iFNDRdXuS5zIQhNE2JknNN",
+	"jJQNsMNxmoGBecpLSNiIZqnpnYxoqlm+hEspU0YFkmFkHctwTNN0SGiS6BKHsajHrpla5ByoYUk5QyrW",
+	"wkQ27Z382qNp2vsQOo0f+ZSb5YW8sZungEJNL4OBwX0/7Uf2HvjUvhto35QL/FRADBeGjZlCmq2Ynkmh",
+	"GRzJq7PMTM5TzoR5oRSie4wM2v5JZ7OUIxc7+E0jK8sh6FOP4ZAeF9c05ckghokslNkfBgE6Cw8QromQ",
+	"hlwJORcEeKFUJOEJfDtT8poRbjRLR/u9z+Vd/5tio95J7/86KISLA/xVH8BOcA+wzdoZf39Onn19/Jxo",
+	"FtuvyNP9o15UFkvevXu3Z6dgwtgdB0j0D3LuNqDdIs2ETTVLr1k3xm2XV1ruVkc+VnTliSs2UkxPiJFX",
+	"TPiDh6E3e7afo95rJS9TNl2xvxk+8e+BfVrmV2yzZ99pKE/zXf2eMW3IpWL0ygo1AEFTqRhRWcr0KdGM",
+	"ETgTve9PR/dOfs0nzm+rMjPXZMRZmtiD8k/Y8TNpUcie+wGg5OcPFlG1oSK2k2VKnFhectI/fH7U7/f7",
+	"e/DP1/afb/xH9x+1eGyoyXTv5PjoKOoZboAeB/ZFYTcFh/IHpg/8ubS+Qn8Zgft7K6fMTLgY213PlRRj",
+	"PD5LFWMpri1GSKFBOJ6DbEnjCcE9kCmjQgN1c28CQfD1S6Qp9sNMyRlThiPBiRWjhiUDaiqcOKGG7Rk+",
+	"ZcvsuLbcT8u/86QFV496KdVmkOn85UsyuSDcEPsUGUtDKOJMRIyEo5hykRm7vnaLFk7MW/6BmblUVwGO",
+	"dP7yuzdEUTFm2q5kShckttzRvh3xl4kEQJGMlJyeEjadmcWJFTws4zBsqoNvdF9QpejCfpZqTAXXgIOD",
+	"loc3U+yay0wPNIsVM4NMGJ6GaWQqxRjWjI86sZDAplH/aHeCil3Lq46gomM5Q0Brfxy4zOW9vBLpwsoD",
+	"JS0KpKkxv8YLkpkV1wWyLS4KeVCOCPDrpVdns6Qz9DvltDKAC/PsuBfg72U29CvKwX58VMa9ylKWIcKB",
+	"b36eJagtJBt5+RuLjV1iju/n8AYg80nC7Ww0fV3CfyelVUlCDb2rulw/2hjfPQbWlcOVQnUVP3MgKs3x",
+	"NLSkKf34Ep8t/YwQFvVQKXC/W+FgQxwMAHdNx1uzrikX7tNhi0XWgGkdjKwEjNfOIFC7eWpoZTurOFjB",
+	"VAI4XNJJ183zM/tonG5rJ/KqyaohqL/UDwRWX331mjNwqtpK3JhyUf72sCu2iCxN6aWVKFAMfVhocfsg",
+	"vnxfWcLNWRy23A0VS2hshidWhs6Y9vYPoyhPndJC5lajYYpqloA5x/6ZKTB7zZjS9uKJBR6SsCkVCZg1",
+	"ne7IhWaqIM8gnabMoGGOolnDLiCgYLqVf2tFx7BBYMSVNiTl4goZWSIZ6gMTmdqp64CGYnGAg6ZcMEe0",
+	"QlYswSrHEubt1Mv8budTrrX9MerR1DCUzPE0GG5bqsR9jUdgydCcm4nMzECxWCr7Uzxh8RWISINimtKX",
+	"mQClc3AFhhchzcBM2EBIywnjCeUieLCa/b6815+z6SVTuYGai6uyZNOSQ7tzyJWQD00AeZ7voclgrg3R",
+	"fCyoAVC7BmmFEdxU/W4nVE+CN3vFFsGLHV7xZAh2yYP9OUvTPTjGg9/mV3rfam/DXvOxrT2TqJcvfPnN",
+	"L5Kjp08Pn0fkkmr27DhTaVTszsKaJsM5XVh1xOqeiIiHw8jZdCOi2e8RsRsGUc2+CaSeCNUYJhKWkMsF",
+	"oQi4I8bCvNePayu41S7ankWE556fcnnf5Tc0AsGL66BORXNitZJ/luja58gOkip41//UDEzxZ69fOnvH",
+	"KaGXmlm1Q+K564U2bFqG9yaZBV9zxUUIqDLN1DAiQ3zL0L50iFMH4amL1BxPrB6VDECdD+haP9Oppd4i",
+	"7aY6hc5riRAwiyjcaATGUzKmM02oYkTYpQfpob3OBmdR/tPLJCLu/C0Pty+k5Dd5GZxvWbyszvo9KPNy",
+	"itqNvSRU0Nrc6SxTM6lZSIdeRGSeO7fylROqr9B+EFaLkKCvUsztdI7jXrIJF0l+DLrMbjvolmBoaWRi",
+	"Q2/dyT0cqAHmN9Bw7rlfYnlWK5QV5vi54sYwYaezjD2ftzgzeNQx/WVylAFlGPAQbL9reEkZ0tdechXy",
+	"Q4olaI4l/I48ISodQ3WlS2i5mtLtQmkoyObutIYN9QC7lB+tmLCCgTOasgRoyBLPXokbQHVKV94aEbwk",
+	"UDMJ/nC2d/T0WZXRAv/0so636nATkQn7SBMW8wbaVpIWNxYRVnFTPz9AZOPJ/8IUH/HCI1893Eslr1g7",
+	"FooCtuUFwlhJvNhW7nXCNQUw821xv9rRAku8QECtUq9mWckTy4DBCiiVZpF7wXwidU42S1TyFEWfCdXA",
+	"pbxO48GujbwG+2h1XADxuQDVakhJ1v1stbbibbV4gtIxUp5LJ1wBHkVEyykYISUEPqTJBvK5u2N/oaXT",
+	"Ly0sDHNmIhX/A+DtLVPXTP3EDPXEqwp94MQZ2Dn0QGezmVTufjsIJlpnTAUftUL6IFM8+KP3Bm73dsWu",
+	"XbDLwJuoG9629NyAZmYymDIzkcnG70ezwcajmbrmMRskMs6mTBja6GkAK/zqLVYf2cHu6hCJF720lvAl",
+	"lG6/aZ+B01sBFlEDsLbdeCcYCCHWOdUBoYBqzbS2mxokGetkX6fakqYNhzXIrBfoMpopBmqTnAu4snYz",
+	"XzLBRjzmVC3aWobjVOqObgU7JFNsUFhiagqCcsqB90kCqFSniXpFlFLvpBdTzQa1ee2bLCAJM7ikmgd4",
+	"ovs5l4DhMVBuBKEzcLQnIIgonrB1S5gpGTMwJLnXld7v5yhteflUNnBP+jGXi1Z3lWToAGcDOWqIRqPa",
+	"aQo6U9fc7h8ckEyNWRv9bCTTVM5ZMshmYej04qZlwCkzLCE4ZC+btYZSHJHNSohTfcsZmgzmE546X3Iq",
+	"4yti1apEE214mraXUlna7U4mMk1W3bP7/Zqz+aDmW3N21029TnBL3RYrwIAQkBYnUhmQuifZlIoGu4EY",
+	"KDZiStG0zE1Kwpp9puOKgGA1KscWPudSXTEwITjNuKTfrzcgpLQ7wbWDxCobASX2EdCC6FgxlpA5NxMk",
+	"xGB272AdwAPNSUbQ1JH76C3xJTQ1E5mNJyS/DTD52MMPv6JyLQ0I6hbYdtVuylhmFeGkojxYvp6seC86",
+	"CYQ0EFKT0wWiuYitugfniy/qsDInTXS9c8X11SBl1yzghwgxn9LzINcJzQ2/5iYQwnlGFLMzWWEeKS7X",
+	"RDMmyOUCjXeMTglNJehE3kuRW/D83OiZ8ROFvQdy1ohKb1+9dmqaPQKlAdvHGVWJ9l6Z9W7h3OK0/oDc",
+	"s58hBikUo/0dU8BwRpb9Q7QPhELFUiUBw3jwFTDx5yLK6VO7QfZZsGxNpy6s/cGETzgCviS65Wfgj7sK",
+	"k/nVLeFuXWhaIvRNknHht6yFXdlDbitMyhlnycBCQBhoNZ2CzZhL4eNj3CkVIeDr33IDgWCJFKwtO7ek",
+	"qOWjY0nTtofX8jGZmVg2BIgBd2w5j6Os/DJlq9R7+3vrKBOnJeIPa5C38nAF5z3FdGwbvLmDmZJjxbQF",
+	"6AQJa6LkbNZAOO8runtkKq4qB6f8BFYj6I3ESa0J4LhbgN8CqOuCl4TkppOSYBdB+LwyqGV3DGxZRpGa",
+	"FG7oaOS9QHmi0E2iUQ0ul4BsNWx9p+jIrAWtmjAkPD0HtdOSJo3Ss5WE7AJOrein6UKDUADK+nzC4wlx",
+	"S+/dHbQ+gkvVHdUGSHbgWiuJGw8rIK98CvciIm+F2LJ+7E6o+trXlOSV7vurIWgd4bqM33T9dfRaPeD2",
+	"hJzPTfAJhk9EhJqnMmxFfTUilDilYStr6SWERQjDrFYLkXFNjkbiTL0YiBJPeJp8oUGVDsr7nTSQ6ZQ1",
+	"+Fc20xtinmw45nKxxrTJ0fuoHU/0wS9Ws8/DXoS8lMmiDR+wSKoHU2YGM6ZiFgr3w6vGsz/Jw1Niw68Z",
+	"sOovNIFZKuYZmV2WM4mcxtpefvst06biP29eEwoOVJBMjLjgesISWFdoWh8Y5hHJTdFbtto7aTuoKCBb",
+	"H3Bht9HgGc+X14sC/vqSeBoY6VbfQnAN+1KcsZBrCxFgbVenDmtwTRHIWd700TjzAJPX2u2uk4+mhcVz",
+	"+YrljInC3LkizGodGnmcwdg/PKRWQlM7CxN1xLRkZbr/qqULqVqnTrqtbaRQ3jQraUlalmhAF8zfMd52",
+	"U1Nqt+yuzM227sq+YzH38NTh0kq8sfNiV65nVyqBl1weoFIALv2O91F2ld0WoOXvbNrJOZLpshTZhS60",
+	"EAExGV5ahAcTANMu3QClQDsF8VPoqpb9tI3+v3Mwd0fyhv3Gchv5LaFd+er8PB/WLRMY5wO8uDWCohOF",
+	"wGeqV0iKXe1Fa0XAdxNmJi6aFR+G+hMuftD4sAtcWFBGbAon2JmEFTibJRGr67mU3GkNQeKK0XgC8la3",
+	"q27KZPJvbITwjUSV7jFRbT0xnej3Lv3R2/mUN/L5FsCw1V0vuznxFU1X/r2LFQrE7RnDpjOj24sYEiJy",
+	"z3BcSMjoZGjYxJggBes+oHVwWLe526bCM5a0A5Y8rAuGrPFUbuBdbGXfrq7Em91uWmeLeteSr4was79v",
+	"kwS4gRoIE+ZwERUIsw7XzjG2r7ukU4LvWp6bnDtdHbMB25dC2Qn0bUWxYL61R7aRV7YzObjPKN5V2rtN",
+	"ClC7Uvhy3ZXuSKnNGdjDU2qLk9iJr6trAN/2rptt4CV4In+XIb/K7iOkxpKm9ys+6gZiNXJnV6sbAhdk",
+	"PqQ0PFdWl6+fqjEzbX2cDypkqHRbpYP8sAJs7yJu6AaApsudNgfDlLa16sw2iodB5G0KhlnOzQWTkt4g",
+	"dgJXVyljU66lmnOZLS9xixNve847YrVAnR8em8UTuI1wknWGsB0T5O7hHithbc3oJp79g0yTjmRvU1s7",
+	"ZCi2zgtqsoIVczRBzE+QznVbe8JMMtnS0lVPty8NXuvf+tkBTo1CQj50awHrhm04LOFdh7QuMhoyur9z",
+	"hThSKcZMEToyzhI9orGxbEYUMSNWhg0boGUcZ0p1XDeUIm9yvUsRM4JWjbuQpm7A4pIPaWVw216cK+C6",
+	"ej8OElYhyUbCXFurdhVUdmTI8bBUIz4dbTEwy6qD2ZEkAYTo4UkSeAK7kCS2ohfd77hxN78UJKG6QCtj",
+	"tCXzTUmypf4tPhYOkhcxf5ryhGjZrqjJVse19IMrxLO5sdgfTim9zLWVqNKZ0os+rL+EHeKWv9aHh2I7",
+	"OoQHufNdEJbt3KDwaVWoJFSd4PqKuGphp+SKzYw3pU24NhKiJJf6x6yTge+z/3VDxeh1SkVTRUi9o1wO",
+	"iC3uLAgWo1r6PjFpfxkkvl1Uc/iXBWMc2dZG2NHSuxiM+TUTYc7jIkkmVEPM5GwRXN8tVBVhjUn9bzO7",
+	"SJawhEhVlPxoLfRhLPkuTDi75/TVsPJKnYMupT3s05rpxix9/1ZX/QDN/5Ai3y669BoCPVfpOcspJQkY",
+	"Bh0aYSFFf48QHe+v8cPqoJ8HaCHPxZ08ed5Rhgo6esCMcmL3YQWJ3EjXKlHRmvaMPzgZk6lrK3MSzcU4",
+	"RbdPudLmxnbgo5AduCCSW5PBCmlbnm0zvA/s42l/Y1LQDY23CW9qhJwdyYrApx+gvAgnsAuZcWPAXWtv",
+	"XgfIK4Fofebg7mW2NzkfuAXTb9hA/aFxaVCwaPMQ+GXmCb/mTYDA7CSkgHI7gk7bJfpsYcvfQlVptO0X",
+	"zzSd4wWj05+Yl2O2iDTYxLgtkpuxbSvpetA5EcWXNZziRndVwiPT7QNyb1cy8StzR7H+8m/SxNv+mGob",
+	"9wPXL39HvK+EDA+PA14oClaBkP2yC1RfhhtrNOVAJjxpWUyvCzmxKsug0DUafELomeJKm7YFv1xW5QYh",
+	"97UlaK9jmQnrmLp3+zmzFdayZiNdjWRGDjarn3bN1GWgyCoQorzGKhQXnFFlvCKdtx34QpMZNZNTzEKJ",
+	"nAluD8xxVGBJxUTR+Z5PEI3llBF6KTNDLhfVjqgtnG0FbYV1l/fdWM69ipW7olEFmj8wGoUlZgImwJhp",
+	"PZjKZGU/xDowYbPz0uBwisWMxsGqiq/BHqaDNpkwIn7Lxlxo13QZMp2YiFm1gM4JOfv7v/b6/f7h0ZOw",
+	"KpsJgzL66twRfGxDuap1BAA2jtar6mtyzLrzbZxbmgvy3veBO0mp4SbDE25R9iHl11yMB1QxOpgehYuF",
+	"plKMu8w5pYKOGRThtpCTtoW2pXGr2qeu7WzzbiKJyoQlwKd4yNRAPrtRMk2rdbgbgxkbmMb5D2fkNewg",
+	"InJGf8/ClWonrkZ5m82nfMTiRZyyAQ6DGCxuVc6BWcxkKseLtlPlzxcFbzqgfr3KzVKV/Imcu17ZoQZe",
+	"hq0GJotVgz+kaIjylTxlpmFyty++ASErH0l9Qzcf3TKnhqlByo1iejBjapDQRWiLG2smEqojuD6cngqW",
+	"z7pMjioHGVUZRAlgPPwG8LmZ/5w7fFk2oF4H8Oh7q/aUZF68LKLn3MQTV+3c7o3I0SjsUHGvW9Z9PxpF",
+	"m/Wt5mYLxYags//yml8KlyRsacgXmvhzjUo7+EITORduY9yAWwhvIcAlLlnaItsxYT/ik5YuUMUaG2vA",
+	"hME2KRfFCaOfCh7FJsWw4MARL2WtJwhL9mhKPonSa1fDxo5siDk8BTrudDxQXFHYRpcvG4lJHaztz3Vi",
+	"tPKlBYoEyNCIf2yyizYyQYSEgV/eMlBjT/kgoZ3xOBxqV5C2YLUv1wDWgj4PaIZL4StIlHAl/r1lsob7",
+	"jvLT/LD2JtoBUb1ug5N/mwhCu4tz0BKFkuiNdFpSZDUghypT+rH8nqfOVFkD79qGA1i38lw2c2rtTi8o",
+	"+6patfctKw5T+pFPsynGbrjjwS/6q7SHGTWGKXv4/+vXs71/ffh0FD39/G+70Qo2kfA7C+7VQ+vWr3id",
+	"mJ+f6fPyee4977fSAGo3sv5O1igIxXzfVJYDH29Fe6iXmiyA5/37ty37ZrZXFkpvO+7/afWCVYlKDU29",
+	"C82hCmLr4KuuVXQG0IrSUZPnzn4+I45JrWsxXtJOum1gR5pLceTPulOMJiWk42GGJcLNVI8NFIxdmPnQ",
+	"UvYQzXu7Ep8fAutvcKqX2c5D5L8N29qCH7c4qC3489r1bsxjm/jl2lCMEP/rVMj5YfHD9ffbkT+un7DC",
+	"L3fEFVu89eFyyXWbazYvvJ4EG1luFCqcKRWsFP1SkJFUMSNGJjQcmtw2JrepPMO2Mq02VBk9CNkdvMXN",
+	"m9bs9okTLe68EETH1MVAuzrvH6ZXTJBLGl8RqgkVhCkl2zYL3dRw7AWw4vQLKPqwGmRvMqSlMef8NsHu",
+	"jNiDIpfMzBkT5PB5vw+e76PD58/XQ169XMXSQa853p3Jua8nDzBDqTB3h7JAvNy3XH4j3PiahRGzwREw",
+	"Ck1S2wfGpFjspPafJutczci8tdyu2rTNWCt3MbGbafROphntYlOfG05/R3Z7N9MLbx9sNN1XQfVNljKN",
+	"jW4JZI1osArrU0K9IyamgjjnCcTMkMsMmm46Hxh+1+T9ausWCDQV5dpg1gI+qskls0oCMTKY3OrdCO1c",
+	"YcEpuvsbzsGYrskcmrqKhZlwMfbZf7CDRLaIL9qNA6ICAm2bsVwzxUecJX7RmAEYEcXgzFx3TY5ttOyM",
+	"UrOETJhqSNQIxSL8zK6Zco6HYO+F7q7QMLw4p+YoU1A/OZZpNhUafB3+iLd0oe7KPxoueP1CjFOuJxE0",
+	"YjHQa3U+kWRKZzlABbVUGpapz7xnmgxL6DZc3Zh1Sfzzjm87VSEFuoyydRXEK77YvIUowuIqIN6FbOGm",
+	"euuyItbLF7XTS+d0oYkl86f58WsMIuSCSMFcO+lWpYI2FDHKG1hWwLx1bLls+pQK9O9p59wP6gWN1PnP",
+	"TU1XOCurJZt3E0Xdog+7mchKX5HZBHXHKdMaz/eaa4yxplOeWv246AooLbELpjQ0qMK18wI1y63BL3v9",
+	"4Wzm0d1liZcbP7atspfc6sIHmXt7a/j19hV5cvjs2d4hoelsQveeWJ7/kU5nFht7P79404uWvcpPAj7l",
+	"unZZOI6/5yxNXoDiHiQoDezWUJ6GBTkJLRiWN/Mfb1/9TNyvhAsjAY0vZbIAWQL6WtIpM0BJquy5SUN1",
+	"r8qjydyyQmf8A6OpmSxvcTl7WV6Fm91Vqoo1tzZ6OZ1JFSQVcsrjWv2GGVMDJedWKUvTgVQDIYHIBcEQ",
+	"Lm0tm8P3n+Ozt5TAb6FHt5DXSqxmmUXJkWGCMBpP0I4EwsVIZiIJyWkjytMMg8fXn8ZLrTOGWk/acsj3",
+	"9kkYgc09biLcekpnMy7Gg46PN3LpqUPX9bv7ybnCLGULptPIDBuL6AljBqx7VvJMWUR0Fk8IVBIAYRpV",
+	"MgqZkYYoRpO2EeG1q6nLYuVikKv8P0HXb+HqQRlzgKlJTfULVFcEKajG+h2+vbXObVFvTpXgYrxLXHRT",
+	"rsLGTU25U6TaBWUs1U2o3pvD3JwGlsAjJz+l3XvAbqbP5wC9nasRY8rDstWEUVCYZynF/A8qiJWJFiRm",
+	"aVqN0ngSNAo36VtWk50wmjB1CvVPqGKYyGQRNKaaRYTGMZhDqEjILBOxyairy1x/a6tCu23JI0uhAP81",
+	"TbPVUYpr9x6KS8xJD/Tt/q//5/+FGjVJnlwzsu938ZyRPW4nHxGX4IC5YoZ9hBhH5e7HFUGOA1GOFWN9",
+	"A2Dn+qo7qVXg5Vl1dXNDe1kzw5IhUXKuyRVjqMqrLGX61On4QFLnzNFUDjOyxOehW1o7dEg1BFsGtRtM",
+	"icpC1Z3xfWHEd0WqGn7EV4R/dD0Tm35W0Kqs8Vc5143KpEP0gMf4ikMn4lCQr0T7Dhgow6ptJlZu1qLU",
+	"oEw918QQKSx0WhxDVBx1cXTl1xanXWyldFD1JTTDFqJeuCkWdWwZjLRjDHT3sqajqJi76Ju7Kzbm2jCF",
+	"JSyiHtSiGDjpG5Uk/0mzj1Yd5MpMBs6BhDqVoIj2SMHLng6nfiUyziBSyneE8Z/zcjkTmWk2kWlS/nug",
+	"WApT6wmfgd9C8Wu/UPhA04HjIVM+xiTQIgWz+CqvfpAwbbjw5PE6SwVT9JKn3GBwl0sMLbXwzdXg2OLU",
+	"iKNQbM9tStWVHcPHQioWFNhLkuSy6YqlfMqdohTwd8QysX+HsnMTFqeWD5ySlI0MsZxgXvLKJsx4kFru",
+	"V8pmZpAJwwMmzh/9ZFBZ16Mi4XbGbmW3GgVUPaFHT5+Ff+J/hDIsF4bpNiUw65Tazpa/LyqddjNeoSS6",
+	"TF0EI8D298lLA3qp9vW7YgZM19Nv+CDAtq3YjFGjydwhJUtT4GS9qEHDrtU9M/QyZadg9gVBh0512Lzu",
+	"pZgmqYFgGrdjpnPFDVgAg14tT1cChhU0n2xl/9P2YIKJt6jtWVaIa1VWAM1MlIueiWTassISMfORBu6R",
+	"9Rq7sxDkqyh21QwRP6HCtSo5bDcF8xJm1UxfqKGF+oYL+64Y1iEcphE565pSk+UfJBcwe4+UnJ5WkvGv",
+	"2ML+aTWHh9TjxLO4mtKRJ4uVLmgtuGzY6OT2IaBag3R9CdI6fJQNj3Tvj/7e8w/u//uDvQ+f+tHT56Hs",
+	"lrB1vn70XU78u8rhdcmwomnKxbihzoZrQ8c0AUGGoLSiiatanKthKOQUZtl/Pzr6umqXff/+3389tMdj",
+	"z+hTP3rSkPXj5Nd2ytRRC2XqwpN+Z1J1nfvRkW+1Ku/gtxoTPOC8K14u3CfvfEYo1yBRCkLxSdBSuEYd",
+	"RbgnSkFgoTSypXt0VqTWTryK9r5ccrA5dPIzynSGOr1sR9oqCONwksDqXSkIOQduH6HhDLj/XGZpsnwq",
+	"T0KHYgnTQKokZEX/Qc5J/8lB//jgqH/0zB65VW5PSTJdFMm77lZ8tcm8LucU+F5i/11Mw/U3V5SAcMmU",
+	"AE9RUWgHpBTHTLUrp8I3qgtRDkcOVIng2gw0m1FFTcg/+1JonjB33qdkeDpsPJByNbyuPbARXtfSpJci",
+	"5YJ17t3kbLxwplBpDuYkUqCzavc844ao+jbkfAe+/qr89rAiCWtncdPJ5zuBoo1Eis/Nm3f8uCgovBig",
+	"dSuW0yk3K7Ttn6VhPwZD6DYAoAbnROhem29yZ+D8IOH4NYSIhbpW7gbwvANr97davGe9O+GNnAci7DZo",
+	"/G6XtqP9WI4p2BpFjlxiDSu+xviaV7dapTryZE2B8PV7eSPn3l9Wuw/YTMlB5I5q5Z3sDPXs/T5E7CuO",
+	"cwkMvLn6hFCSWKE1Eyik5rI/VKFyOvMpyS3ZJ3WPxClp+gVbT6JxHh1FEchh8popp0WdEmcMP0G/WdmS",
+	"f0pK5nHPC7YzszczjrdLgSC/ZyzD0ZkQGERTaUFAeYovpCKuF5Kpz37BpjPfX+0myKDjv/WIRS1LQby+",
+	"PqccobLCdXFfrkdoW229lTjn97wzdpwf4uYcWSTs4/JaUi6u9HallxrNaiXzVaujLcxVuKrQNv7j3T/e",
+	"Lu/iii2qrKMmBKbj4AJjdR38/qqBnF+Zhu4MOnwAH9dv/QoMsnYh9nF8NU4YwbJDZ7ASAOAoQqNydXPZ",
+	"1XD+mhx/XTHkjFTNif50KdqO7v3x4dNR9OTzl3vuI5h4jqJvPn/1t6CR56e8cMBPvlTIg0ij3L6wSVMe",
+	"ZvuyiEVO5amLQfeVEX1JMMcd1+7mMXfzLnI3ERba527WcOUm8zd3Bt7rE0DvGbzvNGnU33B9j+vSSGs3",
+	"vQPBvU5nH5b4/lNg+2xKQ357KAeeaeyyuGEk6hUXlcB5N12c8ipqLtuJV6wnIjlPDbiUwZcy4bP22u5P",
+	"+ZjgZTYJYK7430DJtFOtDENHIxgUBh2cVMdyFsy5YWlCZGbQJC0WYMz1FaHNRMlsPPFlCQmsDILWIJjL",
+	"nXrUtNDAcqRgAyiA0ZAClN/JCdF8LFwaDdVXGizN1C4PaL2vARjo4LxBebHduW4BQHM/bRl66he8dDdh",
+	"9NqNYbWMBbsWFJuK1HS2qTY2c0FmdoPtXBrF0guwPmF00cSiCoinkSvDX8heMU2ZSKgKQmROD3fQRoZ9",
+	"nHHFwgzywncdQAl6rQy4bSCG71XTgTxV2PuNCKn3rrNNDrzl3jaOPiBkuJPsIG5u3vimCj+7ApFtIaEG",
+	"xxbHam2svEd0Pcxs27JnReOhnXXseZCdevzud8GPVoPh+oZxHchIM6cBCa2J2zSmFHbkRvj0Shq6M2Gv",
+	"ScjLUxUwAJJM6YIkYHGF2Oq24ls9xKBE2cqHVt2032K+uhBolUB5OboJvs/7zrOPhszomJ1CgrvvpGTZ",
+	"XhvAeXWWmUlDEinzX3vlgotrmoIR4/eMwfz+m0LydV+MFa18hr2CvZ9mZiIV/4OVRmVCZzM0aONIH3Be",
+	"/sHIKybwhw9NuYyDylGtrawDGwyd/6uSzNwxivRW2sKs3uYqCWtbGQdTA5pxYw2+VpQRX83wFtLr2KXm",
+	"bVLouwaeOjh1ELEOlDaSULpDVA061hu2cnApP/r0uKoL/a///v69/vDv/93/8W87EKE7qUgl4FtX9Xpz",
+	"WCxBSrX1attiFVX6FIaDHUhMFQr1sOSm6kncdJhUCX2aC31tVIBhHZqtZb6NaLdqoa3QcMf4tXYnN4Jv",
+	"G3Q6fk21nkuVYAGaroQWNczBzE2yHBe3/gQFm28xvi5Q1hdUm//DihN4raQcdTyAnS281QrfMI1Jyx1W",
+	"aNh0JhVVi90dcmDK4KplyuPFS/G9dOneAQp0U939XLZlOJ8X1rWOXr999Ro3sCplfejS5IcEEg2LfAO/",
+	"OU0gbTbJFNPVVk55vGfeW1DLWVBMb+oS1JSx7fYXvBIlL1OMfQ6DEJKNWsb/9+fk+fHTr+1W7GiCpWf0",
+	"PvneFZtzNmqSsBnDYoq+alpRQ2PoUVMbatiQSEWGLnxpAOl4eri/45TBonJPwCKbpT75nGpyqaymFOUp",
+	"jnO6IDIzqwvAtBI6SiWHAiIHhyyNpmIITmn8QhOenJLfM2kgwN9I4lS81eU6QnXDty9t5thWbYaECUgZ",
+	"Rj/uFbdQMPIAs9Zu5lQCX7Usj3t0toD8lEIg/YbF8pqpxXnYG/RjJW2YumxVlvjDxUQePWfK13ucsqlU",
+	"i1OimGBzrPBpJkwsA6dyb25yRL2AkiJSXWlIM46qVTOW3FAdTCiBQ7iWMUgJb5yhYYncgi0gIHSFS8Z7",
+	"u8FgwtGnUY92X3Oh8LLQdb199XpXrKAYdbloKrwphSuj4etJzpXFIkehEkVH7Zp3b2JwsJO3LyzVmbHV",
+	"E/gyKIxS+JOcSq4Rqg+DSv4mrLBVhPPbV6+LWkA6mzGlWVc/VXN3vHubWutrPCxRshU8+e2r12ezmZLX",
+	"qEN2EO2KNYa0uNwsvBxwM6ULQuGdKwjPSrNxx74y9Yoi/m+/yjXnojvmlr2bcCt0xEYTwVhCKNEsliIh",
+	"M+h7vU/OBMRlK45VdnyTdIplTxPJ9DK5p1ozrafOx7sG+PMbtcTDta/vOMpV5fDr7Dh8llLRaUhdkcp7",
+	"7sNMUXn7gcU1XOC5K//fRaV0DfztxenBSKapnA+yWSiWa8QFTQk+spfNyDTThlxauSmWKilXBSmhBVRb",
+	"mdKPg4Quqk1Rvn5S7hpyGG5pZNhASMMGE5mpUDU5Yn/N06bt88qKmZbfWEljhJ8ZGdEYZI8pVVcsOSV9",
+	"LAwJVUBPvMuyXPztm6+ftWj0p80gxlKlA4q1SgOL/M7VpLGY4R7KCy5BoS1iL4FpK7bbKYmbsrycp+vP",
+	"qryYKRf5gdeEee5LsEDcgVtQ+VXVe+mHU3bkjInBnJsJF4OpFGZSa3hztL4LXCYSOZgyNWZ+ou4gUsOi",
+	"KrA1rLPp3pqOsHGlUSPyrEDPVNKkI4pCfZkAZ2F8PLFAZUFIO1Cy8i9TlSqG1e48h021/QYzpmKWS5/5",
+	"4LVjYRltJJR37snl9KsppIdUVlFM3HSYuQGtxjdGwRKxZ4Dqpe7akDQEcQpSAI9FlFwzckjH1OpHQ2ga",
+	"LSTq2zDXBhVqnZjSthht00kgd7ACIPP8sgP3vsir2bnMHShpZyShjn/3VoWmtU3At28Iq0Nre2KURMma",
+	"1Xd9H4zyMZbSX0oat11X08Fu4gy7pBoLiQVtDG4NYFQwVBlf3H5X+kpHDSNv4JwL/x371tUVUZim4Ti/",
+	"46NRIHjD9Wpoa+EpUH9ttIObuWE5O3BxWe36YXm2YN+7cGjdAaAFN5MvoyF+pmQPTiGGZi72yQuopYLq",
+	"o6V41aQcSTQzAYWkrB21lPOxTLaTytdBtetMFZekhBZD4NGSAqM9G+iGUnUeEgBrSNRW6wH07avXb/yj",
+	"n30dSEXb5KHC0NLjMNwwAQ65Qs5cO4UbAuO5vmozxj62rDiX1uKmcvdZuqeoBBqlUwpeSWA/H1ZBdjtk",
+	"XeYzM6qMxvq0YAM9xYrLeaElqLi932vhuP6rQf2qxqV/GSQIAqTiUnGz+MGr4h1A8tsFmbnh++SMTK3u",
+	"m6mxlav9gbrylnPKjVWDxZipZRrMQAsTcbUJaU1XD6opwkpOaedhuMiOw+pBfPmi8/ny9TQg/5sSlHXp",
+	"eYLdqMOa/w9yTrCrGfi6YsbteWuGfXvQVOKKEOQ1vnGLT549XavN0/hKyHnKknHJWLNONKhAFHgQY27F",
+	"481ngCjlxWBE42Ahr7MC3HyJPSqcQ4q4COfcagTmIrGALF1NljcYddKTR4wllzS+aridM3gpVqAA51u0",
+	"uRkktNTa0dbXUz+5qAJLjVBaJWqdTMZQvbZMFtGeOKHXjFyyhRQJlpKw0Hr2+iXhRrN0lCeWQUIPOLJL",
+	"1QdLZXGWaccl1TweuHOqsol1PZ0LnnDcsq17Kq0WyAX2Vg3cNzQi1T5G2oUxcMuYeTwhQl7KZIHKuK+i",
+	"3dp10NzfdUUVvPA+Rlma3sqR1SC4dlf1hQQOuBFEPRfsBp8/AZtFkwjatzVUx79iMwOgF6dUB2ouU80G",
+	"uLYmFC8s/U3W0iD58PXDV1hZD8Om2gLDBo7mDbxs1mkmbaSlFs6YrTuOr+vmpYNatchy4fT6Apqu3Mk6",
+	"HSXmOJXxlXZVTKlm9pKt2ERSds1SK7VM+HjCFH7ZRlixz7cUui74lCEDS7HcV6cxU5bwbNpxWN10bheb",
+	"T4XrWHHAbpZux9w/IULiQe+T75WESA8iZwyyhj0phM4juZfJ+dNzh4Uzz6/yFxbSQydvDtWaj8WGg6Fc",
+	"6UAxPbPguukk3oGwzhMSHD1LqdhgYF12KJ9Cw76i5cMuv35pIw1wtFwWyweI5MWxi1CGYKheyamwgfgB",
+	"efPgfoNgjqiK8Y3ovKpjVIPXq+gZ5dB7qzkKdN9imk3Rn2kdzjhKEt9SK1QTkBtyycbg2b7Z9O+Xxhv0",
+	"NC4V6QqHAJ0FwUipYMq3y28MVbf5p0iZ1q7ab6bzInSt21a0tN7bqVeV19FIA2ETEEiJxhwMneyQbE29",
+	"Utsi1agafqP9X6XjWp357CBmF9Z2B3sPzOI+Ycz8AB0zOmrzk3zQsrSC5bGhnUWpdHZZRVhbbbxi6Fpd",
+	"4LxOLHBhwd3ysXjZuVZ+MOz4VTlg02+TZmZiBfqYGqkInc1cg08fHOqjO9elXzUmtnTMnqg3awNjq4aO",
+	"o/iQa2IoCE0sNQYpVyqimamu8jAcGrqzJAJft2BlCsHFq4vX51KMuKUkG/Q8cPdYWWhlmc9a9VJpWtoL",
+	"oWQ6DZL9b6WZ5HHxVlFLNw5EZvYthLpo5EAgsmaxYqE1UM2eHAWJrgqExUszs9B8cnBAHPOMXMWc//Gm",
+	"VitnlRPMHswbNt0gnjFwXcfrriu6gRScaMWt+yjq5RSJZ18fPyeaxWA6erp/2GswhprwFP/x7oJ8CakW",
+	"/WfffHVK5Iz+njFiJLDZiUyTcNWrqpjQrQIMD6zjLURK6qbKyIrpyWCTd/qxDdt/NSIQYXpaiZinhgwP",
+	"rg8PpAXMAxgabuEPufKhSTFhXp8UtjsUVqhVCHS4eRNw9WC1Or/KNgESpeT7kkbxLaMq2Hp7yWRaApbK",
+	"ZJXrq9x/I8A2JgXg6bitrgnx9yXSBgW5WduhpVSZYOks3WyxYpA8QlNtOWcVTKL1i1qCq7WLagCWtzMa",
+	"sz3XdIMlpxiEWdQNS9MiXwj2xZLq+oKZ4rVrLR1I+Lac9FcvbpxCJ6pTaI6BBYyHXMRplrABSIz/zaiM",
+	"Ddt0j4t6F4pyEez1lZd8blvbZxNNqaXqYUqrrAGOTNhAjgaWTmWxQYFLLFztbePx3Fec8zd4J9WhoJJH",
+	"QxPCcq2t09z9ww0WVcE+LoSJpE3JotvIbiiqG+V3E1VBJgjS7tkNCzl0BMgNgKvmOKj1hPENYQYfwpXr",
+	"ajfcrYLoJue4A701JwAPS3EtTmAX8WKdQWvNTW+Qev9PHSpVuOuGi82FbSZyygaVWlRLqUKa1fTEonUl",
+	"jcFMucNY0XR9wfLlMTK+Cvm2LqREZzm2LoBSoHtcWBY6Y0ITCJsmlwvnxg1a4NqXWQ0UROXCdUjL+w/v",
+	"ojzXuuKnb2+x4qk9UiuEgoOsQny8sFvSqAI1A6KeKxo7gP4mKpz8XjuA+5r6580ZrqZNKaA79x3Ua7dW",
+	"z2/pbnPY/tBAOjYr3rizukXrqYfPbHAl4wrS4TS9KV2Qy7plxAf9F0WEQejF3HxXM9Wd5BfaIjPQJX1j",
+	"ZAirM5z06trI3dW93Qxbb6AOSAXmm6B0B/IK8MmHJavgzndS5nJnCHvvCjjvqF555yCiFuizgTT3i+TJ",
+	"m7xXRac0bj+oTkCR2lkiuACzw1xJOIx62aduOTHufctgC8avOFPcLN5aJMDlge3tKFD75syVpYRzPCFo",
+	"2SL/9b//v+E+eWtviIyZIdQZ3MCkDcY8sOU5eQzqwMBPVOQ15F/NmHj5HTmXQrDYkJmS1zxhKnovsKuT",
+	"Lk1WtgxCJC+Y3Il0hjrIigOWA5VDndeGK6xD71vBeT6DLp0ZNZP34svhxz14aEgs1GkXCIfjJjKFrHI7",
+	"6Ven9i9sN1V7G69Yi/bfQ/VhsDvmtrfzwvwFpvy8/CrNEm5OFKMJ+HFoAgzwmik+WpTLPFgdMnXR/4MR",
+	"T5muDJqlVGAnMqZhhiKQpToI+uVbqLP/Dz5/6gLPsOYO034CfeJrCZz0vmOxvUEXU6Yjkofrw2QQeFyM",
+	"Ky8Uk0a5INeczSN3SxOujVSLiBhGpzhFObUBZ/Er/5aNuYhcgzZ8nbzGiAp9irU+8Djy8rL6ZCQzYZfw",
+	"vf0/8U2pi9/H8hoR6w1uPeUjtgdBjATj/PA9ef8NAk1BdLn3dGm2yn6X3uX3ce42UNzxTEl7SfAulaUu",
+	"4BAN2+U5z16/9Abv0hN+3rMkqZyOYtfyitUHOSpbW6xMGKJB5RE/89s5N/GkvGIQYYkU8CI5GkXujSm9",
+	"ZCkU1bEKEXQ6y9/0PUCa69Om3QCaOFBw3YJ1aZx/PXZMg4aOOMxKmuUBU1bZjRR2iXIuSjrslNXPP/wU",
+	"OPT8bG+ZKyoDLgurcxV37h/1s/7dEgFYHbMb8+SnNMIxw72VmA8eDIvyRTXjXBaeC5JwxWKLMrW+NNXr",
+	"rPyy9GQJXuDNDmTqg7Sc6RNfg6d30nudGUtzRUJV4uRyq4mW8t0gzRhadPnh5UWtHOsH+LV9B9i8bkim",
+	"S5flXzIa+QstHmnYcu1p79T5p0p7J70a96kIBcgyQWoBzNrzdP3XHBaD92NZuTKCqROfFqBL32mmrnmM",
+	"h+H+9MO0oR6RPtjX5gJVGZh+7SUzaTVS+x0KrktcAyNh86x9+B2C3q65Bhv6hNHUTAZFXv9kpvVAz1jM",
+	"KYhnUS9lY5oO5GjEY1Z/izvpG3tNiRn9Gpi20tSqNKjl5mvDt1lmu4P4sMSqfu3NUmqsvDrwym/5Kc+w",
+	"fu0ZJqgwAzDflawP5YVU2NKvPbBXScHKv+XLrE0XOMgKQ2paZpUnNT1VY0K1pdX5T21xH+qcpcibbHmr",
+	"TdPl76vMt250zn1+BZMPZAm47/MJaz+UuUx18zW2snQvwfMMcZZfczLQMCjEPqprCbKNtYDX8LoaO2kB",
+	"cCUOUl1XmVOsmyeIcmW+sX6CKlFtveEK52lzj58/f4aSkSMZ9iVOGE0gLNRKdHJEphwUDy9pnpAZkzMr",
+	"RSpWyuLxojbK37irJHJpaQzqbjj+o0GIey+AG7IEy29CUnDuvIQkhEtmGbGeyLnYfy/ei7/97VyKa8x6",
+	"0X/7m/1qj/ztwu43Xuz/jbjUK6+EzYUmKb9mmmQiYQrVPLeHg0+5wfHzcJ9c5OEcmi68huYeRfkRxCwz",
+	"Ye8F8WbICdU4kifLbZhdCJYmx/3jCB3toM/RKSOQAYUNJLkLo0sk09DlmX3k2uzDxl4m+m9wxv/858vv",
+	"dJRX2PjaqqdI/8Dyqa0c6OrBkiFPhlZcRgPzafHSWAoDpcnAX+FX59RMCLq0WzN8yiLnAPcj8PTyiXhS",
+	"2ttzXOqPlor+zacbDj8l1NCIlGxbn4eoc5Hhj1xcnVgB/r+9B+PX+96QYNjlPpR21VINwWwLYUtQYS0T",
+	"V8LubcRTY1VyRbRUsNwrBqlklBz3+5FLXeFjIRUoyXvkb6CE6v2/keHrs4vzH4b4NNSs+cmqkARsa/sE",
+	"RXW8a6Oo0GBzcVXfhi9Hez/Z54bFRQ5fXNDxsAjksDh+YpeElbfI8dE3kRX7UkaOD4+KcYJOi+Q4LFfr",
+	"IICPRkzhqt9ASJ9dNtZzGL5+9fZiCO1HAWqGLxM2nUnDRLzY+wdbDE/wauxxgHVbJovIGcjtWbiLOXUX",
+	"C/B3fHR0SrThaWpX7bp1w42SMw8cLi0MEPTomEBCBK4QCtE68BzS2SzlWDX0wFVq/ffftBTDE3svANYA",
+	"Q9pImUTkuH9IhCTgBkWss989wexdPp5gOTOuNRfjCPDHrvC4/9R+eO7t/obZZV3yBKwjX2IoS7U08FeR",
+	"PXv7zxP7jx1/dEQoluzlvlivH4v1eIcR1hOw38F1knKBIzujvdjjo+dw0E/7T1wQzRtm1GIPEuHAfPS0",
+	"30daYqmCPdlLCMnQhDvI9CWELGyeQXLsnv9qSL60ZzJSEaEqIkx/RTRLWQxR8pfMmUB8EWWoO6JPnaaM",
+	"OIBqB74I6tnu/42cuaRSLBRHhoUhNIesUkAyNaCmky+Hf39xQYByemnp4JP93+fhV6cWFj1ywlDExaMj",
+	"tFClPGYC8/HQrNs7m9F4wvaO9vs9Fzvamxgz0ycHB/P5fJ/Cz/tSjQ/cWH3w48vzFz+/fQFjiiorvXd0",
+	"YS8ZvWm5X67X3z/E5+SMCTrjvZPek/3+/hNQflx5gQP7z5iZJk8TSAB4aVzvk9fZZcrjU3eyI8pTYBAp",
+	"c7kYyn6tMgGVHp3+KMVLqymOmcHm6VHPJxrBCo76fYwcAALrilHkKPSbM+LmPbVLvdZ9jqALYu4dJDLW",
+	"ufpgv8C//uhFrrV572B/ztJ0D27p4Lf5ld7/DUtfTZlRPIZH/J92nTThAvJdegf2w8JOBXrIyC3Q/uKO",
+	"d39Bp2lhtl97K+gSWdu4Hs4MhJRl4YTjj1HhUQtPlh/4ga9VXjZL905+tfJdNp1Steid9H6mlu95DmvR",
+	"C4886hk6BnX7LRhmrfAUNR1pE1ghBO2TN9+fk6+fHgL/FmzuuZfFpjzxxhIz8OcGoQl62G8LTAgXv7rm",
+	"9r0XyXdvz1wnefvp6OnTw+eun/xJ7+q1+sfg9+nHX97R//zl7Pl8/u33z15m8sn1L3/88fXFxx/OL+b/",
+	"89vFWL09vuq5Nve9V/947TrRn1h9BPrTn/QOD3//z7P//MfHczX65e3g64vFu//xw6vx15P4+jWd8Z9S",
+	"NX9J6ev4h3++kb3PH1oDCxxJA6zATncNKn5iSydlppCDVSAFPRIBUAFzzh4tuzv2kIC0gp1vjg+Pg2BR",
+	"caC8hQl/YoY6F+N20FIEmupB3hAMC7vWw2579SBaq/FiREZB5y3VcNNbQt+LehaBBpnizQ81krA8fXN5",
+	"fR/sr76Y+YCJBFj4infkVjg0Z/eC4wf2icGUmYlMauchvNIIFrrqbyFjXNXS5uxwgzqBb1qto/sYzt1l",
+	"d9VA8Bb7qgRrD6B+Qa8Wwj2YSWx5B0fQGnVXgW0DRk/z33eM1T/IudVQS47GRoz2HHYdyn7ndTojsxil",
+	"f7v0S6rZKdGMkaFjsMMgUv+ALH1b/PVl1nvyqj0Hdu8OXMKZ1ah3fvovdVHSTmtC7Uv+7ybm66SSdccP",
+	"snkup/mTLzRtp6xKBWI57hxjpU2eVmulgS/CrPhNLijdsxuyC1vs/IbOqaheEZ6eyznTjZd1fWhJ0Z73",
+	"CzZd2reN8Vj7oENC+GHdEhCBHQDEKKkI2g6W78qKV2evX57nnskZVXTKDFR5+DV8NsUjBz9CDd/P0doH",
+	"86igtU++xIQLFxcULYVeuk2dkqEVq4eh7sNgAsJmpDFVikOMgO8IxO0sv2cMnHdOMtfY5aUALh9a6eIM",
+	"99z/K4GJe6VPoUSj5cTWdOFdwHl2etm427C4ehxNeZ1rGycHF4E8PLFwAZkuaPiQAnxeoSW4AZVX16Nb",
+	"P3/YFtUxWu3XT5X4695R/+jZXv9wr//0ov/NSb9/0u//q4dRhr3+4XOoJrwH/3xt//nGf8T/jvrFLs4t",
+	"hXMhJHJEzpXkWlNhSPLFCz2TvGRVBlQ9fH60398/2u8fHB3XDfGDlu/vHxb9dIOizodqsG3TdnN18fDz",
+	"h1pInsjStL1U4XEdAgYDBPKVYNC1dxc0sohq+rXqt/rwuUI+f+Ta1AIkPLksfwsuV3dBeZQZCFdBQz1K",
+	"X5YocN8XAMmyVWDRXgHm3n0wfLl8Ybgqz+gsTQFjj8faKV1AUFJEaJ745J7lgpy//O6N/RsABPKloM5N",
+	"CWr8w0inpUJWC5HLy6QZsSC/sM60uWQG/Qdb9BA/gSF9K5NFN9S81xjUHfhdTPfnasyeg6gaETtscVId",
+	"Xx8UHRNspYHWfnj3iws6bprTPXYAz3yOej/KeGWRUf98/pxbwu4RHF1tNQzHiI8SjrdGcfsFOLn2JHRw",
+	"+9Xn4YckqINPPPncKEYd94998Hue+SdY2GZQwrrtmNojL1vFy6JdoM5LsynefL5FJudCzDbBgc+dSf93",
+	"QO5nPjS+fl6aYOK7M885X/UIShxB0K+QcyLFKeGGjJiJJ+D/EMx+yfbB0TTH0kRYqxKkw1Pw5YFX7xR9",
+	"Sbrsaz0++mYZ1RBctuBxo5+wwnxr5gaxsXtwMv8eYnQVnPlm/+nh/mG/79BmEykLVteGz/Rvic/4elZC",
+	"zu8b2gRZh4/T3QxzGniEN2NCb+FNMCsodZ4ZKKjhAroVGUuZNGELoSmYagBrGrADH90BdkSbCYuP8NkC",
+	"Pt9OsJp0AYi+p+2WEGoVCbZXlAHZIaBegDUJqPl6/QjDZGQKEd153RiX8wr5rnJExorGZc4A+R54GjUO",
+	"0QTrsN0cNN7ith8h/h5C/N/5NYNMUhQJtL+qnQn0WcLNHrteaRP9mc2ZNhibtU+gCXDKBfMhapIk3FcS",
+	"lz6pCJJLImImSmbjifs2B0OAewu8kfvL/uqCkFwLbfJf//v/IGq8FxjPBy3AINLNddDiYkxSRq9BYoIV",
+	"Yer7CkttYZ89hVAf+xDGxOfF6iHEDpppli3BGEiybND9GX8+s+f44vrWDLsBS6MrB4XlM3GjSBQSMFeG",
+	"bI1QiH43dk57/C6ALLbAphydQ0BosgVnkKe3yxXQS3uJ8GroqR5hCSZIukFQRFuwv8hGK2zefL5Y19qO",
+	"0cF1IbmPV7ws/7GttzLh5ix2poVVh5Fbvguwtcfxm7xssn+XjmWLff8sjY8igfdju3PT8FLXny1w/ytq",
+	"ICy/9NvWLzSy++t2Z3F3t+0VMqyngGjYyjLwJB9xxSHTz6K7/a7BDLB/ePTk+Omzf/Ui164tGSClBcPC",
+	"xAULwNuPvz48LFO5fJHfFl0felsYNJza2HqMCxpBTDzpFb0nOKYM5eQD9tJiwmPkr1vY9HM6f9tG/UDG",
+	"Q8jqUXVe+lTaXFywg1FQQM6PGQFeVghLyyUR4QBz9prjFml65Xq9TSgXyxl9mOgHdg8OPXrHHOJ9ozxr",
+	"eqi5iNlAs9+HkctcY/GVdqVngMu7BqHoLmc0xRxE+F3zsaAmU2z/vSiK+Lr42pQL9CHQKUv2yT8Ym2Hd",
+	"H5DFv9BkaGdjCYaIzyjWoxbQuJNP2YmVwWH9ebB1nBkiRyNCcTFMJI7f+HbJl4v3Qsspg0hnKyrRVEvw",
+	"a7i0alfd5ootIrs0SIlCT+HlglRGKuYyZfbJBUbJIqtjwvUC97VxpjxNrYwFPOAUcwWcuhFL6LNjXBZ+",
+	"4oQpuFVHu1ZIVKBtoBdTgCZSuis4Mvd5QvVkmHuIOwpap+/F8dFzFzBBXX8g8JrqPFcca6m4iFesexmS",
+	"z/DxsoR2oXyJ3oqAVmckYy7KLYos3EROSKXVw8rr2zKqUm5XU4IiqeyJjAVLhk0CkD+/MEPyJX1Wd/0I",
+	"Zs5QPSnFT4urfXJWBl4hXU8NAHOQ3FA64iXALgHyyvXbl1U2UC6+0d97TvdGHz49O/78bzfBVzk28nY0",
+	"DGC+d2IZmZ04oTEEj/UtWbWXAhOuZ5Swo5Pes/hw9M1l//Lp6Dj+hh6N+sk3o+PRcfIkPro8pP3no2/Y",
+	"18mz+OnlMX3y/Oibw6/7z/pP+8f9J/2j/mG/3+/hggZl5movG9bn6k3hmnb3wiu2wPd9/Z8fy6/DtwFt",
+	"7J304qNUXE6/7yf/8z/Snl9IgyfhsL+PHPxf2FPcn2S/G9f8pYQ3Icb5zhNVTAu9dfb5S5GO3oqBLmva",
+	"RjE6rTNPMzkolycKG4leWOpN09SFh7iCvbrkLgeeikklReFz7gqokC9dohhkdUNGV61K3FfeRe5NUUZK",
+	"Mmf06hTsSEMh8yJKQ685uyxxJBgQCg4l4FLNIA4o4EUH8fJ1UQ3t7pzoPv+mOPpeLJVisSETqTQjl0Ci",
+	"gJRV6s33tJV0SKIWRPFr1/2nHZT7jfveyW08EcfLsIDDd44AeW5u2OZf1IYol7irh51aMB9nVCX5jspw",
+	"7sG2UTy8gPKLWK5fYVuiyPUdMiULU8B60za+7q1fwoOKriuFt91wkF2XqLodqry+c03uG/+6GuHX6L/O",
+	"m9AgkS2XaXdDjvb6xxf95yfHHT38wIzzbjCV95cmK/dy6f0k/+BpSg+e7vd726mR5Y4tt6hD+rz9UExY",
+	"QQB0gUPhuPM6vqMThYlkx66Tl2ad13yfvBBgBuY+n9h1pPfZjpaYHJddghhU7Ss4hkKqmUh8G5ydcLB1",
+	"9P6FSG6P2r8QiVfeNrlw922jHAOqk5U+3JT7kGM75AJLDZdSdIZ1Cp836KBOpvF8qPgGMjsxexsLib4X",
+	"XkahKb+yCjoobZaFK5qCCJRh4nwuzFh1DsY6ZRn0zMgrQ5Bxa3V9WPh7MaxUMPXdMZNhIZOVZTHMGYbM",
+	"7aKacLlqLWzgy+VuOl9ZkW3O0tS+9sl7MfSzDhCcV77YisyaGXK5WOqBc4Ip+diNGHuyIJZgUvGwLPoM",
+	"a8KmFRTLmysJjEfPYT/GFyS2otR0ZlwRO+gxgJcZUso1ti/aRraDpio91NbyQrUnPcq1pv+dQUiWTzkq",
+	"t+NpEgHbU21c+i2HmFy4WkxLXOItKG2Ei53nWNiZiQOTbeRB+5jMTDO9uEA8ycOjAHmsaOPS9/y3YeoP",
+	"7QSd3Q9sQfvknV2xL9AItTDyGoyYABi5AfgEluY1ZEyvGdGSjKhCHzq8az8IvK8yczuMwd2vPcBb5A5g",
+	"8dI5A2zBEGQG5mG1AMl1hZILB++uG2vhlS85b04KNU2KW6jeOPqzrGyM0nXzJb0olvQnvi4wGnhm3pqR",
+	"G2lmzRfly26YIrLfmwTqveH2Sag+u6+VCJbimJHhQYwtz4ZQT1QzsCOXY1hwBMUG3ZlmPmQLzOkV68Rp",
+	"lU0t2UJCAp2S6cWri9d3apHYHRvydobXSsrRrXOjSpO4huRYBJoIKyYBCNwWSqDt3kiAoUqTAN2KfzVG",
+	"zGCVkGUs8pDdjE2vlbxmGnkpdQ4pEATzvj50NsNYL3R40RL6VcREXUIYX83FSn8A4CkmmTUhEqKNk3lz",
+	"aTpgw8Pt3Dm6VIW81rix1F7xltHjjbsvqHUTDKCHWzkNXO5doMtFpkQNTUiY7bfAFL8d1+0hgCsJ11iC",
+	"vFEeBMdmha6jvteoOQV5iEsSg4POuQXjYFtv5hNudfcM9HepwJQbWW5qnv459xziCd8WqL41ckYyDW3s",
+	"u9P1ZVj0YLSX951pVlFcQK4m2i7CkmpnWmoHeS3lFMUEm1cJyKPAcvMU+eJeUGLX19gJ8tX17Jge+zrt",
+	"zV4alpecLGlkviT4qdc5yi0JrWDh/4Ywj51USzjPK8o/lkq4qVIJL9++Ik8Onz3bOyQ0nU3o3pOG1YA1",
+	"E75oh3jn7vnG8gwOxHxGBHQfaHi3/22pJEK4m4orqZryEYPOBgMcv24lPlzWLGYyleNFU/ho8XO39eQD",
+	"Awt5TZXJkQpqwPk4KcXGVEHV2phqZ/+O7YwalGNvNsE+aKH1/r4ymHd1e6Rd+QC38pYhGbj1KgrlWuIh",
+	"j1nZjVRqfuFJtSdeHxorJ6yqNfPSaKcrAuwGm3JYSqsMMTKhC4tGlpqAXPRH1bji4QPM+PQKQvKKMgxY",
+	"jPNSMXqlXU3SpgIJ576xw50Lx2d/B++wIzEnvZ9fvCn1qIPzH0FN6uLMBnBmvZMel1NX6zopJXljseSE",
+	"+aq75GxME/aH3SwQj5PSVPaW+ZQN7DnbxYwUj+nBz5xO2QJj3Cyec1yHnjDL9XpRb5qlho8yEWMbpQ5J",
+	"rri6uyml4C49gHnQYuaBV1KotCKoYTm20Cn1M1lC7cag6UB171a1ErywlRcHA4nKhOOtxszkGLkdlXa9",
+	"2aeoCv3qWhI04tkOCy30j24Xb/OOI7DL7lh8c3UXmvGsEMjvTc7iCt6IxRdWIE3nEgs4cnWhhdf2sqNl",
+	"FgndmsplgVwjHB/vPDzArlcugP2gmGAPG18N96u1Fr7JBTNfjL07N0UI2pSb7roOQ0xnNIY7Pu73Owtl",
+	"d1B0oRlT7mV+b6XvTEPFhaXOaEHEaWYuf+FE3qbM3MeU3MeU3MeU3MeU3MeU3MeU3JuxEK1JxQ20tG2R",
+	"h7uNdNxSPtggi7e+l8cU3r9UCu+uc3Ifk3Efk3Efk3H/ssm4a5Nw27HOSsLtzbBN6CHZyCjf5j02dZ72",
+	"kS/ctdOEBhvI2cB/5/118FhEil65Fu0xPZItiKtZDdZfp2WbInlSSGAp0FhywUzeJ9HO7xtE2ofnOITR",
+	"Kc4KSZfgh1bMIr3FRxyVd39yDBsbYkbAjsCtZOegqfMrbe/Yh2N9zNHslqNZMT1Hvb3KJ5FZyQKiAvxf",
+	"I2g/n80GScbckPpX7ZspQDNV76t3nUIaNuZ/bOsdh3a1OGilxp6yawaRJ4rrqyYrAddXA3iw4wJKA1ef",
+	"Qa7BzwWcclBpt7/txoZSfemMKd1otCiUscVu3g39ajLk+EwTsCMn2PQeVhM3R2zkwwZytLNTKDnIgPZ9",
+	"aSn/V1HeXAOpnhx52RSqayKt/HJEU82+aljtlAu2uuNGFGjRCESXkjiV8RUkNqgM0o2AYiNdxQQjDYSc",
+	"Wa3ghFBtGfyUCRM53cbzzojMUgp0H9F0L5s1wdc1U0nGbqtJSA2w2hgKLg/Bbyg0E9irS2NwuUY3XBsP",
+	"Yp1WFQ8eHm3iaowPCzIJns29c/j1+CnyKDEoyqtbIdV+tWaJOZ63eT9Fe4ubFlgsvKdEeU56Ez4G8Z1B",
+	"599rkJ16wuIMEDRvd5nT9GoAbbW1oWOwWFrNQXsvZ97JaQbqwm22PbG8/dZjdSx5WBep4xjYNWfzsncF",
+	"RJGdm2Ia61aTRNGROXF+KgQGzJLCtsMa7BsgVkWQvmhBzBENljjpDNDIGfJZsk/eTaRrVA75125ukYtu",
+	"tdxe5CI+Hb7onE6sWFN0U4E3u4ewc0qphJev38UFUrrCcdoYPYTc4u5ihzYlYxUEnbKEZ9MGXCwSKxS9",
+	"hv7IKaRDi4SkUht7vmRGZ53Kythju6PIHwyaXMLib9k4Ew866gfIxYoEMupFmxqV+LxOVWzZFYXXG+1D",
+	"9z+NwsOoGllo6RUoF7k8YfVyJ4v5XLEn/W+K1u5zuiAgorGirZLO1DW/DqXLjplxmLmdtPAoJPy1hIRo",
+	"Syqyq1iNJ/1vljHtp5KqQkVhHqm+6L5QolUupCAd2rG0Em3Z5ebMR1U53ZxoZry7J8mg56llgmyO9R00",
+	"uWIzg8YERiZcG6kW+yRXOcHYNKULMqVXzGtShcUKavqc1sKb7SMTyIVNAu1xXHCWylIw2KAzKRzN1Rit",
+	"tZH0sutYrRAZgO8Uo9o578B/YCmnlRdTqg0RfDwxvY4S/F0Edt0wqbglGaII6tpCiDjAoIRm4/OrkcMw",
+	"R5O94DBLqcCyV06aAAGi0Qx75l7zoIyxltlLccN2WHxJL+rt5X9t35TWG/ICl9aU+5TSHfWidRDlBcUN",
+	"7Lj+aOyaBMMYssFMybHC/tOJBDtaouRsxpKbLSoIVtsuUl0bcbJGd2bQkx7CiZ3H3UqnWYpBQg4syiJn",
+	"L+qNJU3brosdtZdM2ROLow4YWg04LAt5xZXdtjEIKcxdmIQGI542iFdYeQrxAeNb7pegFTQeVUQesBUD",
+	"T0ST0gpJZ5VF5sxHOt6dXWYHSNcRLzaA37szweRxpYEO+2gA/JPaYlwnW0RTYjU5hHTPLbeSqw4+4R9r",
+	"U7NWSlHOeJIj0ZYNbB9Z2q2wtGgn2HdftZIVXM83xs3D2+8Du4vCVSHL0fkzaib14HyUiaukuIuM3GzO",
+	"eOeqQkJaDC8SWcAw7Hit/Vt4rwiyYuPl6QgMHjryjl1+maIPQGYmllNGqKqnZ8MMYLvw3hdMJOOajPjH",
+	"m7NobMr9d23XsIpDjfBA2DseGNRH0HpmFUCqXfHeMiUAvWMjofSOrBwPlqqs6RvcRFja8ubZTMlrsK03",
+	"cOTzVOpMWeSyKIMhHhAl56HeO0fRU8IUKyAmKlwkCYu5b7HR2lKSL+4xcG3r5gJNAUcQtrixfWJlmJcH",
+	"riLW7J4bI1rOl1gpyiUexYgeFkLBxz/gwvLBgj/mduI3LBPcsARPG7rOQBSA5Wx5Djw+PXDFAEZ0ytPF",
+	"QNmRI86SIn2IJYPLRXv/Vk638+F3YZZw4HB/YlVA7hCMWSmAuoyQIuLvXlsmht6LK6+ZUjxhw5NS8DL6",
+	"38DBa+my8ETaEeQh/DLcJ0NL04cn3iiKyt7QKQhDIFQI35Z45WSdXC58efs99/tSJ/jiYVcP1YtZS46j",
+	"jWwoDpTuNrrF+c+vubHamjBMMW1KpKF2Q70SMfinsL/GXGb6FCAQeiawaxpnTu3fBLPu0GTiLyQoYBUC",
+	"5J/SaqKv8nLdBVxuKY8dfMq5507sJcXC7qHF5JHv7sp2shIN76tPt9FwMr/3/DlsSimQLWRMKfB6O3PK",
+	"VhTFfc+6d5B6SEfUGBTsSTUrgns9mwYlTReyCuRcW1a/T75d5LKVi+gF4crH/UGuMjC7L4+Pjr6KKmG7",
+	"efH5t69eQza1Jl8e9598tSQ5WU05YZgUbQUpL4Kd5LkN7gkii1CctTWTljmDO4DtxClvlopuuSbhdIod",
+	"4s7GinnSDhKsjA0kp5AkM4vNpKjvnKniTsxUD5KAe1pSF4zwayTjc6orpsSdykcHiv3GYvMXJWYEpRdy",
+	"yVIpxtrnizHi8ORPRrjwrh/p1iPduiG69QYAbPdki3lryc3TqUZi8T3Ui5kx6OI5cOsZRtjMcOcU4ozE",
+	"E54mX2Dmqjd0kEumzZ43mBAhDcNpkaSAp2/hO3MbatjpVtLNeaEqPiwi8Y6lqaUMmf2MLUs7ZDDhrquI",
+	"+RhZvLEQAwwrh6QNyQAkFd4h9r+DgkKFalPKk94nF75bPaQh/ia50Hl2wGkpQdFVtXM1j7ip5TpumsV4",
+	"ukPkh3PeLoHgdpF+k5QlZ996O4PStz/QTNOOggOC4yNl2Mzqaw/PVdbEg9yULOTFB5q98O8czJdq0oCr",
+	"/VryxCXotPOpf+/S9x5g/sGNu9OLqi35X7vysKOIJOUVwa5DWEjDQg9Vljxyy+kztqZqhov2v5USFL7H",
+	"tKtOfyOBkrvJIB0dFdryRE7Z4Jprbu7Awe1x6x5G3hck5uEE33+XsVq+IdcRyUTKtC4oAsQMgrgw55q5",
+	"htRDCG+zP0OJRat3DB138TUcCNXELiplhiWnUDTMf0Q1xL2oLCzJGRORVdIn0KBOkTm1pMbX7HLi4YY+",
+	"bQ89d5sZsAYll9FsIwy5O0d1fsp/4uj+VZGDr13BI0QDQiuVj7YVXw4+5dUBduG0LmHElt1W/nK8LNoR",
+	"SjzYkPtVcH1/PMVLZceqroMSNt1Q5L1ldFALiVfEU2Bt2mkXGyjgRbz75lxt5xHvSxj6pIQ9Gwp6dxTN",
+	"/oBRdnUCv8swukGudFAwg09/cpRvbK/MrnnCLNZfsgnHjmsuzNOKslA4y4Iqjc0+OXPHlXdbdsk5tXya",
+	"fFuryEjeEB+aJhoJtdU3se8lyTmuz63uoZj5qvTn8OLwacG9p8xMZAK9V1HNF9Iwd2FYH8kitZ5zE09Y",
+	"QuRo1IFoVU6ri/T9SLdW0a03TooWxFEVC9SK0XhSKvu3exLmFdW/KAl7y4wuKA/0mnAGwSRj4Mp0zkjw",
+	"OyKlG7nwc8X11SkOztSYCUPAD3nNBOQ8W/CDeMN8mmrFWEyKnvDxBGaqxkDcAuXzN78b0ep2iZ+zyTRT",
+	"QHvyvZOeFGPJxXgwlYIb6RKLisTEt8yYFJND5yxNNzRA4DneUbTEn5QMgpGbBkWB3dNAi1p/YREOa2Cr",
+	"TGhCNeEjCzQTmoCEdsmYqFKmrZQ5O/Ah0pvcQ/pCYLFdM+dxx6zlNzjHI43Ymkb8InnFLEOYuxUuCFNq",
+	"i+CqsVyVv7yjqm1/lw8uD/kBpSHfTpG2B1UK7QeqsXfaNSuCwDpUejnapNJLXlnuxGqfA22ouptcYYtu",
+	"99CNCqTmT1K+bJUv0h7/PapQ1oQLN1mEzB7B3bkp4QL+ogXIAMt2Vn0MUPbgk6uotb1T0qHGva879qD5",
+	"R7QDVHm4rsuxDGWQ3x+vpVtfQPX1devuW5kwD5flAKDtCoJ184Juxk937QEtYeeUmRK6DpyrIa/5pVjM",
+	"+HXXlAMU2u7IJfpAycBqd2iYErTkfK7Of3NM8USSKaRA5zFuFhsi7Ck9x4hV+D/2qJxPFvvkjZw7VyD0",
+	"Pyo5A1sq0j+4VT2q0tuq0ruM9W3mypeLTmkJnSUbC2yDemeUtgVBDjfs9uIMgy8FmUg944amJBMG2kND",
+	"j29vgJhKYSaNDamMLC1cDCYyTVCMuYTorTTpba8IXygKPWfupp53WEx5AfY0k6/s/inELQmkvaK7TsW0",
+	"ED/E5KvCNorWfW2oSLTLDiiFI/uedRM+ntSSrxSz1Be6C1Ps4O6SON++eu2axO8wz8oe4EPKsgohPtAD",
+	"e2jVaqhH/W6yzw+A7o+ZVBso/a+xgasjn5vJOiD53g9cturDME6lZslwn3wrzcS1woRm4CMIVcDAEOyj",
+	"OyJmLkspXdhobp/kHeHtoRkmLGoudKlkgG/4e0osaeVibG89ZTTRvhkd9qCTqkQkyo3wRtxEGAvuGqzh",
+	"EmdQ13hXNAK28yCJxJuiTSd4DqG0olIcC074s20t7Bx1IyjQUO2RomyYtQ2nR2iBJMHOdJvRGqss30Km",
+	"5s/wmodV+VjGcabUbShKpTdZTan6cSuH5FmqZcPtRTm9MxPGFTHso2lYOMdDG+DAyhZyJIBcz+hGkzgz",
+	"M5HqZhW4HRZ4HNn5oDGGP5vyvTbODtdgcR77/bpiJIrFDO70lGjLC1M2MxAxtn8H/kyLzPfQnwmk7OH4",
+	"M3+iUKzCQki58JQXkFIpxvb+R6j5MDKisQmpQPtrelkGozVX+Uvt9d6pv7QZT74+ebIxnnQG8btzmMIN",
+	"/EVzOt/ZLwkFbN5Oqjn4ZP/XyU9KzhxzxDpOFlN0ziaxHf5H0+hNdYizZXrnI5fbCZeLdoBvD9frGsae",
+	"++N1desLeF0dzt6Q1/XbBaAxIpkv7Fa4YnniC0KhfYJOJVgi8mA+3RSK3NgRYHM/62Z8eNd+1g6YmnJj",
+	"UrYBp70zP+sDRfwg43yRcLNjvnngob45IFkwYmdagIwJuWIsgSpqXSwDv/jXPCgDAeYx3rBpAF9iNX/3",
+	"1436Tj3xbc353aJODjfi+xYqnL6zYtRuFFYHY/dMb32HWUYgbZbYz1+YdW9IqO4ugermRZmg+aAqyYCC",
+	"r7MZU9dcF5LNz9JMwJeiScKgONQNpFJtJ6fckT/kW1devG5HfyAJVX8mwcUlUwEN9NavrfOoIPbmrl2o",
+	"EMY5RIdlIOThSsi5iKp1ZjvUmMVAtiI13zf/YAlY+aoPk//63/8HqES1LnbeOISShI9GTNlHsdXal8Oi",
+	"QcEwIldc5O1F8i5gX+2T7zKGDWuJygRG2wk5zzPO3X7evnodkfmEu1oCsLgrxmZ6h1Wy7ZXfiW92G9Hr",
+	"kgk24jGnqnVo2iWYcNxN+L5t7nNL406e1bujSl9xWRbsnf39X3vn8OvxU7wlMcjd8r2TPn61ZombRMK5",
+	"aWOZ2bPv10LdJnxsmbNmEOl1DYSqJyz/BRe4zFRsWe+cplcDLrDh1ZhhBWamtUs5qEf33aBZ6k8QDvNq",
+	"xvJ49o1pOfTqXemjdi5MzGizVNG16e+gh76GlzwsD/W90UDDibDeerBFS968mrEDIGQnELFiORhDZ0he",
+	"+vSGI4sRqG4rafZsNpNcGODezuxmqXwG1nYs0ljteX7Ui/KkldZpUW2ffbJJClVOLF0ptI2c1RTay+T+",
+	"he4nL2eLASBFMUeLy3CZ+I8J0m3uqMtrSzaj5WDVo73+00pvfof4tx3jYNnBPYxxyElqtajAvQ50+Hud",
+	"K5MpXYBvFRkDN/vklY/ayNtrWfGKYBepiUyTkp5Q0hJ8Lg9PWZ5gyz5ybfSqAIfXeGh3F+BQkJYyS9ma",
+	"+ts1tSEruPYg5nXGkbsLkoBbDGDndxYK/rRJ5bA7V1t0O4H64JNjGNunkTuE2jLw4VG6epSuHqWrhyBd",
+	"RTsg0w81tsYq2eHKTvfWY7eiEFXVYVXUobrp8uy5pfsEsvygM/X+NsEym8l0uw6W8cQUDw0/VdlI/1mN",
+	"Zjqw6KqZ3FHAzEPD5nU1CXZQk6cmTB0AXNM7q2d868geLtZ1dFROL3Hupi80AZxAoUskYJJMUI/z2b72",
+	"IyqLkP+nsRyyFRcgva88qXdPVXu2WuWS6isykgozkf2JuMg+rklhPAyrlZtUcXe3vj0tugMn1KPo/Sh6",
+	"P4rej6L3/U2pL3NqKOQj1dXOOPYddyC4RxwbDanOSouFkTiwxcQyYSEVSZSczXbIN8s9AB755iPffOSb",
+	"j3zzkW/uRsl1pLUch7dTTRctN39prnkm9Jwp7Xr3zFFKsdqspTHo3gSyERVcFWM2ucrreJ6WL8hvC/PP",
+	"ijpuKP54sxktRXIv+z43YMN4lXfGhLeN5v6BkTkVBsK5x5JM5JQRLrRhNHkoEd1/EqLzLRtDBVuLDDUU",
+	"3QUJUuw3Fps91+HvzgO8Z0wkXIwHbj1DcknjKwuEWD0LoqBrEdd5BQcrUc8nklB9xRLy5fHR0VdRJeK7",
+	"YtWyxEz7tI5KlTyrCkHGqZAucpuKBZlKxXYYW43nbu/q3B39AyERsZyC5IRMw0ch2ytK2ZimhPIEkcuQ",
+	"ERdcT7rWCXbn8QYO6I5acP0pqlzhCaJWk8PYplTiXqR/uLp5iNVclBr5GT5laJx2zTCB3Z/6zcdXmlwi",
+	"IR1TLkgmEqaIkQldfKHtFI4EOLQtaoRD0LwVPyC1BBJNIp+0Uc7+ADpxukvycGfJF9uKDud0ypBs+21O",
+	"uCYzasl1Q7HcjhIFwOIjVdhEmsDDcy19WbJdqTsHK/dGeHDFcpcNbyWVBoxwmfCsiXzp0sh+y7ThI86S",
+	"r6JAxcv8MZenlTCRSxYA918VbQEETUu1erkmU641F+PTvH3ywLVPJjTVsqSSICmj5ZbK3lDBEtRz+BSL",
+	"Ycyo1lgGlClW1K/SVxreImTZl+fSw+DK7fwQNLBTWQbg4AEKMyhCDriw+mqhx+a0bESnPF0MFMsEAEev",
+	"ikuZ4PZmABLgAKEiqD3Unzmd2sVtJPjAZh4J3GY9gjSoCwDrWxA2nU3vAT3DqvGu/jdW/R5LpokULkOJ",
+	"G6KNlMlOkdnu/THt8zHt8zHt8z7JbUCRNiVoOlaMiT2ZmXuSwn+KgtIO6RZu8VVmHqTSBOmd2FueoDRC",
+	"sXcGKrmXGVhiN5Eq7s4A+ydAu+9YzBOoSGOPX+4i99owOl3ZdGku1ZX2Fz/iaZ6TJTHYN+Fd6oRf2Nc9",
+	"dlO6mcbEWAccbM6K+SuzF2zBm3xpkewrbONQfTplI0N4U3FwqPolqmu+wSrgd1nsNDmy8oa0K0JBpaUg",
+	"kOmOMs0uM1ktSv3ErIx2f5ouXXjAezDVui8mbEE0YzmZy0vdECkiopjFvdiq1yMaG01cyfxaY8aFxzxu",
+	"GguGVmoF4YAORYECkclJUgWDO0197YgKG0L63WWllo45JE8kf+52x1pOmeV+rmWPQW6+ueRx8GkKZ7mT",
+	"LNUKBtzDlsf3mAlFu8OAeytRr6imPUtpXBGY7nG2H1fB5QYCo3LUuo2CnXVsPmDijgp23voBNUZcVwQD",
+	"ELJpaqFnUXTtyGsDnhCqNR+XenyUKleOuNKbpE8ysbVocIc21Eci/OcjwkHJ4oJesVy0kKPR9rJFJhK5",
+	"dz/aLOZN3ZriRE4KlOfaBYTMXceCOdXVdohcEyMlNhWSKg/94JqMpWA7jPiwJ1h09nto9ssLr1mZuSwV",
+	"PnWtLaHlEk3TR8vlLYZ//VMkklBsGNoRr2XCUq6NPvhk/9esKEC8FTNzqa6+0MQOK3UgxQm/ANMcSekl",
+	"S/UpGaLmPSSQJgL4B+OK2EwcRvScm3jCEkue0NzpOTtmHAtJ7NowtMN+plN2Sp7454Sr0+070AdVGHjT",
+	"udtsdyMpbKnXYBrEw4Bd0cp2RM0eWN5og0GwqNF4g/ZAexicFUW0rpmXzOxWrGwzpTyF3kSX4AZ8see+",
+	"UAy+SvMMIruYEf9YyihyG/HOy4G9FsHsYMMN8Pw3PpC09JOc8bg0qsy8e/3k+eXhUfyEHrMuRbaqVx5A",
+	"cwvSDhxKKH6Ox7j3IxXjjCKTW4Xu7vn88c9RJ7PEL4DBq5+FZ3ZPUTzqr9LeAGEB+yCnymFspsEUXyY1",
+	"/jlLb25SdfMX+rMFsxUFU85KtIbrCurZz4qNMs0SNEQaS0akiKByOrS0B1HKx5K5TX9pZYUhF4gxAzv9",
+	"8KtTFCfm1E6JDeZ8YT6MS91/L86QJNrpRJam5NIqNz7txVPUSxpftSd+a0SOUudCQTIBAa3vhV1xBN/i",
+	"aViiaY8D6RdYk4eAy0N4ZYSxJ5Zw4RMqS5nGXvTop1qeyu4ppdrAiP33oqnozHbkeOelZ2B/8B3QuZOC",
+	"LCKR+7wh1bmbUjNrCV+zfPMXJH5BrektQLXHDAHQLkcjBHvHBC2wT5tI4AqRi09nUpm9KZ3NLB1YKXH5",
+	"h5ZkJqj/f1ruTlzUBIWG70xdW0EcImATpsjQv9ew6cyqOHpoyU2/RiXIiKeGqYho56UFTQjcZ2HH80uY",
+	"9Se/mYfVhIpO2U0XAKcQyrPn/r+9HzqHCC4sG84lTMWMJS9ECqbvUrasFPwuCZatkrhHXHDvo4llmk1d",
+	"fYA80ExkU6YkIJ0CpHE/DXgCV50/mFDXyc09pvIW/gOrZ5Yf1exj5VHNPlrxk6YZHsH3dsW9qPdD76R3",
+	"iPeSj6XjylAkgaXffVcRFwiXP+hDD+15278NFUa7g4YYxSkzE2lxzDV1AfcyNWxgRQxlNzhdgICOhBcI",
+	"0AjKy1ukHGhmEcJI++SpHdvSbHbYL8DlDRyZYuRsTBP2Rx7vN9ALbdg0P1TF9qh/4jYrTVcoz22755GY",
+	"hkXnH628VlGLpwV59NwCV7+dtNzKOg4SI9i26BUTp6X8x7kkDsmA6iHfsA+POEsTLCuGQgt+4xIlBYuw",
+	"ZRagyHthp86UgGg2IytKvksOBJ+9Bt64T4YVKBpilDOMtO8HjjNyUriScz/Pe4EnXojXlkUVbBHWbZ/n",
+	"KIiPBdewIidmfzQQeHBqBZ+YCrsqtBeAuU+FRFUkWRUo29r7v557ncUxm5UEqm1Mdo8EdXuC+nkLergZ",
+	"Kbub+IsqnAco6T/YzDzk6AtPsYPy/j8YmxHq6XSQTLeX6MFNsjLiIqfNZWkeRdCi3QsPmzLrBGn7KkyP",
+	"UtqjlLaL/Iu1JKSk0d4Xt8oqOc6ZQFcRhdsIqWyybxaIiEIPBGYkaKedTyQIO7hQFJMUFUBo8gIaEDph",
+	"v7U0Z7/ur0GFUhPXkPqUrBQq29gjKZhSkMY0laPeUtxq7xrdWM5aY0oMoyWxWNbbVLW5AyPiWly+jz7S",
+	"lSw+L1u9QyZ/EE9YfHWHYRC+hBY6IWSWJuSSkbmSYuxjnSHe2nsP8PyjovoF/OwRvFwZB58kl4rRK0tR",
+	"VJYGkBb2/5BVJNyma9WHQosTSpzAgbJDTUKIZZayDLWDdvj0dsKY+QFfdieo/LM07McGf8AL0LZHHOox",
+	"neamUOr6CDsLqSm4Nxlxo2/TpHIupzMI5s9XkFu6HaCC+0rbU94QsWdKzqSGbNtPu7fIfO/8jG65jiV/",
+	"r5iIJ+BUeCHGKdcT3IImmc5omi7IhF6zfXLmd/n/s/e1u4kkWdq3EuJP90iJDRjbVViv3tfTXdVderer",
+	"rLJnWtpxC4LMAEJOItiMxBQ9KmnuYe9gf4y0v/Yi5k7mSlbnnIj8IpMPgw2u4VeVIcmMyDjfH8/JRlUo",
+	"Xi8NVT/qaUy5PZ6AZWnmAGJzw8xNrCPsrdic3ekdiW+D4ak2FSHzg++EcmayZXGlsZcu+sd/0/+sOPjH",
+	"fy3Kg1ckBW4skVdZ544JbBsiFcqZWIYhC7n/8KI8T2vN8jyRtz3Bp3F5kv2qTrtpazZbBZq2EiEiHdh3",
+	"GP+MNVnT3BUeEWylHpywj+JRRGzAZWjsmqkaOl9QsCyfdpcsc2f5mKPfvstgoJJDEdVbjVa79vW3De16",
+	"d7hV6vg6DC2ljPeStsgnncvyyrvOY6zkW7MknLajFPZh5q431IxLJ16/om5rF7jA/I0dfS3Wn3y9mgdv",
+	"6UdVzw+iOYumymTS6zzETyoWMdaB2HAJv8BPdppxj/VY+oTRMhFRN0LPHJFdDMV6gVjA2GidXza9mtVb",
+	"iPpiDwn/P4m0L4yBvy4ajYZnAUzh77O3l14t0jPjvjIPcjLBbxpnLa82VdmbgtToznikqM7l4ut6EWZ0",
+	"OmjFQxDJ3b6M4lHXYqvVOs2zZgrmYwv5ap1m4/KrVwN3loRECNwpKLTq1R7EJO4i/FoWHL2de64Z8db5",
+	"Ra1Tezt4cxE03jTfvGn7l8HF+VveGgjOG/75OQ8azXN+1h+0B81+q9/ov2m1/KB5Hlz4zfN+Y9Bo8MYb",
+	"uJf8XdQ6zWb7vPGmgesiELqqjbc36J9pNmtezQrp7qI+8ogYO7UgmnejqUJjFi2ev/yWhalvLoaKc3ex",
+	"CPZVK27+exbZJ50ivzK83M6Fl8+8Wkoh1BA2DXk3Fl9ioJhdlAgcXG2ATBTOi1QD3AqCTWc/3P6ZwkHc",
+	"Be++78GLPvXNY4/QK8jcZRMexawH1/bIs4ZzSRCWnT2uB05D2ET7vaIf2gssmhkGo+nBGKjmgRsnhsjW",
+	"GMLquEhV7MppfexKHnhpW040xHInbMFJlL1Qvg6kGnr3CgefJYvDGwVaOHziGNfqAmAUTMCoNGEkeqmN",
+	"g5TgSgd8HoYi+s4wZwye3KvPekaQjVg4nBq/7jd97j8MIz1VAXgMaXkC1s9yw3o3n27v2D//9vfTFMpM",
+	"CtO7smCSrOfSoL2Te3Wv6gyfCAdhmxZt3hDbDUgCe0yh12H4owgYaPcO6+HFXboYblVn12lRBbzkpKjC",
+	"HgiJZ5P0VHzfSyS6JRBKNdCPvu8l36HDiLUejyKyVnXxgbngAgYu4L0R2iUtfsTDAe2AKAcpYqTDwNig",
+	"Bg8ZqLuOJd9AoMyhMAZPlDQTKjBYq3mvmGtJcjqdLkbaPkm1Qi8LtQnvvN1oF+1KS1lXrN08Y7yvHwW7",
+	"aLNf5B/hk3N7NZ3Pg8SCUVtzkinG7mWiH/X/L+a95CzuFRWkZ+6SIgLBpz0ehqAN7dn0iGDHcGygkVNw",
+	"dFv7GfMHrKyhXE/ElSGM1FW1LnsI6JQOqZABiZ6MtMmkzG1/L+ah8DLn2V9ZCKehwHdYEFmWQ0GcVVly",
+	"SVgr1TFj/uXfhBrGIzAzGl5tLFXy9xom7XVCe0DbKXfByfpcsb4AL2sMTBNQPdK6VmaitjLK3lnh6Sd0",
+	"87Ws7541HHt2qYVCLCpUgDeIwsxbJEoqYkDvwjoXifVYUZWaWK3lG0stWbex9JP8w9fa4K8/X9/9+pMN",
+	"45ipjxGemVSBnpl6s3XeOmE/ihgXnAJv2ogrjT0q34bTQ1V0026ssbgnPTk1dct8MSPG0tehdnTA0ero",
+	"A5PLiVjrld3ptKQO10Q8BNIbmC0vmisWCaKsa4ugS99Pq9Eobf+vDvSOp2Eswd44BW6ukxuUDYdOIhBy",
+	"sSS/KvUMioLGmUUI8mnxCPpScVx/YUmJ4b1RAvWDCqUStXzE9y+0pPQEdB8YBa9yVlnO1bPxuSuwrq+M",
+	"+CKu+FBcZYNg96p5edU4P200T8Huvnp/1Wpf6alEiZ9lruIrsNsvvv81ItStHUeoSwNi1nG9Smd2OGzc",
+	"BYvrmy1Ro9djzeQy18GrfamP+Zd6H1nl4rLZePPmog2fmjhCJEI8wdWxtuX1ax9iG47x0KAmBFsazTTS",
+	"MzbgEcmtfDObU9uuhHjdOreNjZHSXNFWFXLHqMoxqvKtRVW8rWUyWuiORQ++lO89+dVcpWveQzHfmqL3",
+	"1OfKF+Eey4p+dfEBiiYYjWI9M2fHBXOsA37CPgoRYLOyK/nzXCjJDTIb68csZARt+DuTmeQXiQmKMVAs",
+	"NixkkuhJHgvSpWgT7EeH/lRSooQvc2+u7VH/HPXP69U/yDvhIeqf2xhnab+K0lNY6wrds7ZqoFDO/lTD",
+	"XdokGArKkSKslodwvgMdsaHWwRX6BhiWxOiudRLsXDYlZhlx7qIcyQzBJFqmI7wNPgm0kdU2hXLzHIBX",
+	"PiLEKCUQ6ZlF6CCJt8F89bF8qiOyBUzXUcsctcyetYyVMy+hZP5jKqaHqGF+5TLGRKJmpG8PX9HcTSOF",
+	"EaKCILWN2S4/tpUGwq1U12N9UoKFUmGKhQnuj5g0Zoo5Gvwr0jOPSpOjyI0sxZpn1p97LpyHZXgu4UMZ",
+	"axUkAhu584R91AyME8ygwCax8cnSwbLgE0X9aU8lsK5f4HN6Le9pq88fgioP98Jr9JIKTI8YxjPiUQBd",
+	"eAjnRK36VM3pjYUxfCjuVbPttd80Gs2W58Svh4LRSwogSR66v71sENn7Ae/Gsp914L05QMxA+NIkicQF",
+	"MJFs9DhPG7ghlu6I2S2xZE/MYlQRAIHdFrP7esk6DdsSgZUASFgx71eHXYvg1QtB14MJLZD+rQrtVnDf",
+	"CfsAPEzgY268pi/cOH7K56dZfPLjqXycE48aPjdL4IbSCs2rJzNuWsn5Gfb4jRdzAis9cxUnpqy8Wh3/",
+	"XbtyE23+NLivp7Gvxzst3fysZyuqNwtrQC5Ok70FGVg1maeYas/kKi+qUpU7KeNEfUk06ztjrLhikoyL",
+	"JfAoOHOjDZ3s7NTWFuvY7UICGRQiKA5UYkgInWbby7QFdGqkaLIGXWLy76J477OeHVL9HkZG+8K3ZSfO",
+	"pFlXMexVEaSDbupg5YfLoecS8KKRNLGO5pmWIIPjlRUVnc2EiR2I/jsClmVjHuB8HWofxAJqZMeenezT",
+	"fdQy+D/wQnYDQvdLsrNfaGOvCoauju6S6Wr1zBI9eQ6I9fSPdWR7+cnGWlesIXvQ5YU9Fi74OaedrREv",
+	"cAPYrNm2phfdOLOecghb1eMusRbsVEdDrqTB1a07rKDRdD4znkd2sS+MqVZgpBcfekZSq7pyOhVhbOw4",
+	"PcHfJFsRC9Oep5Cahg6k3Orh/LVQqIBHDBtJpcoDv+EQ998RMo0s65Q4KHaaMXJBvkr7iVZxpMOQzHDg",
+	"diDqTMzUNR06uDPEHaaZJzympeTGoSQGdW4F0iQSF+uqCQDEorsR5Nuq/n9ksQLV7HVGmuPKoX4UkRqj",
+	"2ZQwp9KxoFGfkRCIyVFvNts75NpL5M0NRq8VXt1+sL+K51fC8Z8tkb3q+WtWuhBpLKL9wA5TztKDjLSp",
+	"FjOb2FubA4NlHV/4ZF5aKrXIf1sOB/qXVJze7rgF7Gc8roOZHrJEsSYwV3nV+hya9Rl8GAproZm536Qo",
+	"njfVyDiIUmx2MhY+nHJpwM1jHYkiphZlL2EbGcVdkuV0iU0RGpEC/kgFyt8XLNYBL5ERcN+tlfSexw69",
+	"U9Rj5Sa7EcgRkcb6+vbPWgb7GTa0htg4yLlDS5UmThfrc/+hRIAAR7iuOAoiPUmJInLG8nwTsV6ScMLp",
+	"vtgTRJ0Juwkx2HW8rsjCqxqwLl2XX8XD3fy/TQZILnkWTiAsf5L9qiq15dW+1N0ACYpiDwZd/E11RDrM",
+	"jogagWuFsjodGY8tf+ZA5sQ7/lvPCmutOR+yYDPaYSs1Lo3h/w9WLqMTtxyvJr5MZCSyhl2zVT9rblDr",
+	"cJa+wOt//I8xnP2ip8bwdPykz42Y6eiBmqe2MSQ3GU6J+K07C9nsZTy9FcvVkZrZSGOnDnagusFRGQ3w",
+	"JwPU/vzo9xYMjZqIMVkJ2qE8OGKvzeGrgdD0krgMNoOz75Xu62DOhhFXsblX8UiMjQgfhbGz5f/gpY+S",
+	"htHozfzAJxtlGXMVcAyvxxGXykK02UQPXEJcEFQ37R7AXPpqTi1jsw05ZUNG2FME5dudWu84vbTg6Cfg",
+	"AEv0i8wNetISfK1jiVdHmLddZe+tHypxY9KUKI+N7Gho/VEjvqRG9Lbmuw8H05e0TFXa2EvRY9mpntwW",
+	"aTwbo0j6bRaiEwO0Y+0MWFRuNlGxVMNhJXYVFvi2Y9V3Bem9yHaNi/rZxpppLzjer2uO+VJdYwG8R3rG",
+	"Qq2Gjm0Q1ToMdq99ToXad0wxksNRMoDcIRV1GPd9YQyL9YNQxlmW1ngF99INN8WebP4oWKxZHz+OhBkh",
+	"9m8lT1dwpFDBtuz4xLjhkTFWMcY7FezUBJuMuBHfTnEQceQNbepYGHQsDHru/CbyDyJJZdLHB1Hek2GF",
+	"gyvtCeVA1P25Hwo2cbz6ikp7bMJeppi1uAuGfWPpEELgX3rKFeO2UAdUB/YuouSkqnrEbhODgfBj1p8D",
+	"X4twkCsAotvTvZhWSyt/NqrmyRDJXqNKtljnZ66CusZhxsNIuPmPiFMtlTSUZHcsh/929bSc495uVJqT",
+	"eQ/7CSplD+JfuySnKBuelEkkqfJcNTh5rjno+ptn1U/eboj7NVbQrCDNfZbNZGj/WCuzulZmKxV4rJN5",
+	"Tq33umtkyGjbSWGM0ZNqH53aV61YLjriO/Cpbz/dvDZfmjBIntmRpoeAF538b0eVMUmr5A76KG8/3SQd",
+	"lLvyqrfyS28/3by0PwrsU+2MmpiD5xcwS/pqyBDZJJhGL+yYgroMIj6Inas3QE+1zw0OW+p5pN4Gbr5c",
+	"usxE0xUvsa/RQrlNuB200pvoUPrznhslC9/KyJzcq0Sjpo8t9I6kN8LWFR5IP6ZiPCxrqq5euP10s1cn",
+	"k/aMv+FGhJqjaYQIE7VOq0EgI92JiHy83xv4RMjhiBAwRnI4qnVaXi3Us1qncXLu1cYikCALmkjLsYwx",
+	"q3r76WbDEbC3n27243XCiZTw4Y9Ag6/b2USWL42g/+gY7ClMv0JHn7oR60vC6XRJ5mlXOUb12JhHDyJg",
+	"PWq87rlvvKw2m3FDNwIFw+YiLvVTr/FRxHbbCf6UdfhkEulHOzqTGyOMGdt7pHRrw7pYCQn64qtX80Nt",
+	"ppHIX0f+rLsM2bJrphMRPUpQLPg72w8P5lYkg81vMAm5WrE6eAy6yX91y+wqIQLTpREd3enEPWmkw6A7",
+	"5l+6AZ+bWuesAeLAxF14k9yPuzyOxXgCAuOs8M1YKvujZhtOQ0+E6oI/JFV3rFU8MoQ1MFWB7mKS2n3r",
+	"HmVXWZRb51vJrfQFI84zHKVFgIrEQEQRDx0imDGZTXMf1EEogqHojvSUJITAZSugk7ZXUzoaw6/bb7za",
+	"FD6HxbaRzQl7oPSHrcwvz84u0p9etr7aoph5d8B9HKTf8moDIQKwt5N3i+ISp3smEqjPjfS79vzt7uCc",
+	"RdCVqusyYH/JBBR/82qDaRhmf1NTeD8eSgSZ/w2fA9wDO3EHSJqlSzen83ToDJ1mq5FfWtdiHHWJ9mDn",
+	"JtawFe1P7UG8wf1I85CeZJbr3CuE33Jj5DB5qU2vhh5A1/F99tKErO1buyQucef71dJK2ZOaF2+Kjzqr",
+	"ehReW3wWUE/mYXhgjh7LHnjZWvt5cGnxccBsmcddoqJJZ1tajbO2pr5BOfhBvQdbqxRIzOZFnT12KG5r",
+	"pQmM8Sw06XBr2YXv3vBdpT63itdaD7hUE+5CB64TqV03NNsGf468RmDVo3o9qtejej2q129EvTpwKIxl",
+	"1Eo842fLNFU4tHcpNv3rUMgvHpPatnD4HfdHNEnSlSiSORFbewhjry7aZLvj4PJMvkcrH0dO5Xzb8mzP",
+	"kvDTunjPRIBPCkntuua4yB7seyN8rQIcnynV8A+1zYKreyg9ruC7Q0zgVEeGbNExZ4nceloQCDOvjoL3",
+	"mH19r6cRE3NhOmw20gjXOYt0LKiCyIWafa6UjhOOgwP7vt1q/eGEJZNBkjSqNAzNPyOwhBg0q8E5gbnp",
+	"H/FIzNlMROJegRkmAjZVgYjKU7tK0zqoR84Ow3QrGwuCM6an8zidrzrWoMUy0qEs7Oz2tBWXv1Qp89HT",
+	"OHoaR0/j6GkcPY0neBo273IArsaHQwz8JcZIweK5mcbO3Mko2i0tn0AOBpVBPLQp4AoRufQ2jpQxcS67",
+	"PSuEUT32yMOpYP05/Wc15n9lNBAeXmoQVLqMNMJgPOERjbKsGm5M+9gIsmR7UwFtVtoADj+nTDaNeCel",
+	"MtFS0YCTU6d2TknnYEB2bWr/Ec61wrmmExXKF+bFijd+sEcSzzR5m3KvrrHjDYsVs6peC64pAEW4+e00",
+	"Ds8DYld2Gl5FEdcVO3Ns4Aog7VydivaoZHErqB9rkfBKWqM0OeceVttB89+zvOcl0OL//NvfKxgk1hPp",
+	"7wdnHU7FkDVjQXZAvYM+7obikQDwrOb4gRvB4BuWfIPrpt9kdUXtLW/6jXZfXF4GrS0B0N3JVJVGXYch",
+	"cyeX0Ss/0KuoJ4MEVugYe31m7sBGdR1/Rs5bfi1es/uyS0e51XVcBKYbiOQ9JZIg/TBVYe5+p3+Ff74u",
+	"LdlIgFzwLh5402FBBTlkigxfS5qhsQmPDkXCoptXXPK+CM0OvE9BXX74TLC4wb56FJEcSCwJsnMKbOQL",
+	"Pwrh0Ri6TD9LcqyTSI5FpHFhA/kldfac2rR+aDcpbHSceG2/SeshKznxvOm3Bg3+Vpz127WNma5Kq9lz",
+	"OPJbRRNEwm1VzLax0rVP/QikkajU8fKCKgJq+s4w7mMvQdqfjEWN1DrPOLgTxqkr0K30vxP2njTr9c0H",
+	"5odSqNgOO+djhMfOYGjDjY2vJ8JUwM9snWNeAQqzCcLKg1SBBdJDFnUEWxtEOCoEm8xHcmKyKHCWua9/",
+	"wrajJ+Dg0E8sa1sTLBAsjrgyMmbXQx6I32uFSI/FoAESw7e70IMD6838LxO9rQC4sRK7m4SG0o+SR/zm",
+	"1bQS3ViOad/GCaYnoxOnA+s2gAupEj5E1ocDSlAxIkUzPmYf/m9GAtzKoapLZdm/NFsE/I3c5MjyJJ/m",
+	"WUzgbN7g6nBl9p/fyfAejzZBktkTiszrAcpYmsdJEIqcYiilUatj8K6nkXjUD7bgtSyj8vn9D+yy0Xh7",
+	"wt4pCzFohLFJD5uesMgrVu30RajV0LBYn7Dr1H2jL6Wxvp4IWKvRYLHW5Oz1pspMJxONgzXx2i74Rj3n",
+	"BWZBYa7Y1AjWg03gHgxsTU/j3iJL0Pbu4Fe1dWn7S302m9UHOhrXp1EoFEjKoJjAxDt2ajMTdcn9S9fc",
+	"HUm4ac2+FtrN+kzwWTzaGnFrXG7ADkWQMAf2+MhDSSj0aLBrNRSpu9am3y4nzk/X03j0joZlbU/TeZQ9",
+	"+ShwfGeOirj/UEa9Xu1LfTjl2BmeDCNMIGDw1eTo2x7UMvK+uGy/PWE9soS6fiQCoWLJQ0PER/k5mgRr",
+	"wBOS/oiBmY4tJA4Zsz9nP9/d3bA/ciN9piP4wN1SBj0Q/ffKfWCEH4m450AX+jqYX7EequkeG/M5UzzC",
+	"qc6Wwyi3SICcIjhhvRxp0TIRprdjIaKzr/JeEVCpVr7wkqGGxIWsH0nkVQvgcMKumc3ET7GTL8/yHs4G",
+	"g28ymJ/xTMPFkSGQh3gkxeDkXiGtGARsikfa4OXubXeI5aVCuuxatux56Ue41ewH9HK8vJzAq0hOePeq",
+	"N1Vw5DqSv4ugS6+6d8XajWZ6G/tpdcfO7kVFQgRrWVUtMGRzZIJSxlgpk+4YVrxAsTVrT4ITyqNYiajj",
+	"cmFmfQmE72Bz4bMTXUzvv8JATCTpE0RWm5qI1vjJD/han0nWiRh4xBLZNtItY7GvCrzmPLp8AHYn7bKf",
+	"cmt5VX2z4Ew9d9MsxwGhdfvvjhpm4VI4y+zZVgWh4a5rw73nXEG8smodtq3LoZy5AVugG6o6eZOk5Yvg",
+	"vLvWNGIkNIiRCT+++7wmgO0mrrCLAERaGsNVzILv3mE0I02CqaF+YUisLGu+dA9yTkRVB7F1QXo4oZiX",
+	"Kuhar8ZDxxHOwB4c/YSnQUR9yvPU/tp3iyTrYmW2MGcxWrYmDT6JfPbTr5s7i28RgDzPJaXe/XUQgHou",
+	"iPoqPikzEJ6CN54ZMS3LEzcFPtlOan8bwtrbEVnfFYZZHkoAarVMp0TJ2tS6sXhdAeadLbctUwjLY64n",
+	"rEd02GNYackiEUsEm4irwq3bKYudg3m7bIrvT4UMixriiXbDHmKyK+X+AUZn1xDlruB+U2mOAZbqKWGD",
+	"TE2Yse5MZqLLgxATG8iJ+WBwlRS1jHSY1uKAF4g+joNR3olzSEjNR6fw+ZzCd1+4Hzu/kAdBJEyV/0Xi",
+	"oaIeqXXeXtcFLbh+gUiRObb0/sqfh2Sb1Jis4fMWE5ovWqFY5YCuYcOsyIaP9Fh0n5Ck3iSLXsybh9p/",
+	"yLQerJ9+Lqaa7Q2ePglXDpXpSio+x6J3bsxMRwFwyUs61SDSXtqZRgWwFNFrMNgAH38ZHldSVBKC7APB",
+	"h2VeOK3hipIQyXSKdPiZRbl3MyZ6J+xX/CAGdzji0bzrjquXHeiAh8qkulfYDMlVwMZTKm1TzB9pbSxS",
+	"F0jZK2eweZQVgR9TEiXS0+EI1eo0NjIAkW2m1ICVMQatcGTS3KtihIAwvmiFaDBqzWaCPzj8L2C9DAy2",
+	"0oR2vUrXVmca/mT2PddsuawpyoEKxl88X5Cl4lEoFkRzFkngutpGvLWfSAOex7cYYSDRUR1ZYMSyoF43",
+	"FSNZ63T9GMOcBRoZCM3OlRxUFnqwzLPTkMNRPR+Meva25NnDGY9WrbfdYPonM9+uQydnaR0BzjfF2Uqo",
+	"9Q32KVlG1bpjNXKqTl19N+vP83NAU2cSa8gZD40mE+Je9XJE2WP//Nt/Mjt6NNaZ2ooTdscfpBoyPuNz",
+	"xhN/FS2QpETBjovCoiRwzuZMxmuo/xKohXWGui1Gjkr0PBH90/T8rgNDZXKBfTBGTwd6WtvQ9N1DPKhS",
+	"Ox9gHGiJwk0AF3aoc09T93tz6IWlcApY8sfD0NX/WOBOGvcdgTJUrD+NCdAepYft9wDGW1ucUFGSnbBo",
+	"RDhYQEygpuRlA9zSV7Adux3WFLdvhejh+GwRZ6EqdXNij56L2Deg2AUC1ROrTCrIMzqS5+GS56cJKH2V",
+	"xj2GXKotadSIuJ76w88rlKmtQA5iwzgDd+CE3aUBFoymFAMpaaTDlnDj9C5DZWhbC29igxVxlUpOMSK+",
+	"cW/ulUwn2XEMxG3/M7yLo6H1JKa+pUJLdzAJCe6Ar2MdT3bM0++B2fRYoPMD/BZqE7NAPEobE42Er7GW",
+	"E51124yRFQI7s7jwAVi2rXTMpGJTI5arNiPiu093N0etdlAMgHN5tBJ1nORoT3XG51sxgHOHzdI4HzfJ",
+	"eCb47dUu0sh3yZNf11weuEEoYjtW5FlzytlHYRo5+/eG1cX2bVdVFKdf7wXZIrOvTDSxvds6sWYLWMXt",
+	"tIP94V096PpaBVM/XrM2DBigu0l8l/pUcK4q3fUS73q2w/yl46UDy2FiFM+xOdODvQRHS9XzLwvxQEN2",
+	"dV9Qax0j9KHM0P6kV8up5aQ388qCQmYNZKAj47Iig7JiM9udlDLePquSq/lvKb9UkvbGlLufDGHy9v/F",
+	"soTJoNqM3N+BDXH6V/ff7ubVyaVZwQx7bIkxdlQxG/PkK8/DPYG2n6JjvLKKmyTLFCGnOatrwhF5r2B0",
+	"UTlbEUd2o/K2FSnABVVVkiQr01oVHiLR8NNV165TYQvkf1FvtupnzdoTDKg9ZMKWaqFXlhjQUST8+Ima",
+	"BR8ZPVaBWUrD6GsQkREc9SnSkL1/8Qc/Cx7GIw/8NoqojkXMwec4YX8UWFIWj8S4gxVucSR90/NY71RP",
+	"hOITeTLn4zD3AZwpfhBo3yAwhWXjWwQSKBEEv440o059Cwtgd91hf/roMRq+O0aspo8/ffKYLx9lyIz2",
+	"pYjnHptEhGVuhB/riLAJpyEwqMdGuDU24L4kCODMcvL15ourumZjSSV/VNfSQe80nk90qIcS7h7KgWA4",
+	"vd5j6cx1ilpNw9zDCB2p7DF3lL1P41dJgCqPvrCAcOIlETCvEO3IvnPbX13iqhNqgr2Z8VIDP4FKkJFN",
+	"eGaKHTP3JjItcaazC6eyhDGfY41Th9nmfMaHQvn4FtPzRew3aWLpZ7eQYnWZCiVCIR58EPY6Us+LR3WZ",
+	"iFeHW3inhqE0I4+9j4TyRx67jnhf+rjb2wnQwshL8cSS6s4xfxAWGVOMs0eagp9V67awwwRFL137Q2A/",
+	"sPMe4MaUr+AhqBUOx8pDGiLN4WdSnbAPsYWtMBaFw+7TFp94TCHiP50Zgubm3uA0sHGgIoXbLWr8sRyL",
+	"DtJ0HWmaZlrb6hUib5Cx9IqAFZbOLVmgfQvOuriKzxl0bQsTzNlAhoJONDkHLI7rYI3KZAIPMzhlHsGD",
+	"cUBIOB0rw8aCKw+BjucsmipsgzL2ndvZmhxefojfErQ3vFeC8zFxZuEfxhMdlR7vL/g6AhqK4IqCEIsd",
+	"GElwYNgEc99jk5ADlyoNVgPxdxjqWX06MSfsGh8bST+2N8TJC0Io1p+TyBF8TCXJHm4Xjxrhk63TjYXK",
+	"2ReO2Ohff/v6vwEAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -122,9 +122,13 @@ begin
 end $$;
 
 create function case_file_event() returns trigger language plpgsql as $$
+declare change text := '.created';
 begin
+  if tg_op = 'UPDATE' then
+    change := case when to_jsonb(new)->>'voided_at' is distinct from to_jsonb(old)->>'voided_at' then '.voided' else '.updated' end;
+  end if;
   insert into events (centre_id, type, resource, subject_id, version)
-    select new.centre_id, tg_argv[0] || case tg_op when 'INSERT' then '.created' else '.updated' end, tg_argv[0], new.id, new.version
+    select new.centre_id, tg_argv[0] || change, tg_argv[0], new.id, new.version
     from cases c where c.centre_id = new.centre_id and c.id = new.case_id and c.sensitivity <> 'restricted';
   return null;
 end $$;

@@ -216,8 +216,3 @@ func closeAtOnce(ctx context.Context, c *Case, a *Act) error {
 	}
 	return enact(ctx, c, VerbClose, a)
 }
-
-// tombstone tells those who followed the case that it is out of their sight now.
-func tombstone(ctx context.Context, c *Case) error {
-	return events.Emit(ctx, events.Event{CentreID: c.CentreID.UUID(), Type: "case.deleted", Resource: "case", SubjectID: c.ID, Version: c.Version})
-}

@@ -68,19 +68,12 @@ func update(ctx context.Context, c *Case, b api.CasePatch) error {
 	}
 	before := c.Sensitivity
 	c.patch(b)
-	restricts := c.Sensitivity == Restricted && before != Restricted
-	if restricts {
+	if c.Sensitivity == Restricted && before != Restricted {
 		if on, err := onTeam(ctx, c); err != nil || !on {
 			return orNotOnTeam(err)
 		}
 	}
-	if err := saveWithRisk(ctx, c, b); err != nil {
-		return err
-	}
-	if restricts {
-		return tombstone(ctx, c)
-	}
-	return nil
+	return saveWithRisk(ctx, c, b)
 }
 
 func orNotOnTeam(err error) error {
