@@ -38,9 +38,10 @@ const (
 
 // DB is a pool of connections. It is safe for concurrent use.
 type DB struct {
-	Pool *pgxpool.Pool
-	sql  *sql.DB
-	gorm *gorm.DB
+	Pool    *pgxpool.Pool
+	sql     *sql.DB
+	gorm    *gorm.DB
+	streams chan struct{} // one token for each export that runs
 }
 
 // Open prepares the pool. It does not connect: a server may start before its database.
@@ -66,7 +67,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("db: %w", err)
 	}
-	d := &DB{Pool: pool, sql: stdlib.OpenDBFromPool(pool)}
+	d := &DB{Pool: pool, sql: stdlib.OpenDBFromPool(pool), streams: make(chan struct{}, max(1, int(cfg.MaxConns)/4))}
 	d.gorm, err = gorm.Open(postgres.New(postgres.Config{Conn: d.sql}), &gorm.Config{
 		SkipDefaultTransaction: true, // the session is the transaction
 		DisableAutomaticPing:   true,

@@ -66,6 +66,21 @@ func Select[T any](ctx context.Context, sql string, args ...any) ([]T, error) {
 	return collect[T](ctx, s, query{sql, args}, meta)
 }
 
+// Search is Find for words that a person typed. The trail keeps that somebody searched and how many
+// they found, even none, and never the words.
+func Search[T any](ctx context.Context, build Build) ([]T, error) {
+	s := Current(ctx)
+	if s == nil {
+		return nil, ErrOutsideSession
+	}
+	q, meta, err := statement[T](ctx, s, build)
+	if err != nil {
+		return nil, err
+	}
+	s.Audited = true
+	return scanAll[T](ctx, s, searched(q, meta.Table), meta)
+}
+
 // Exists tells whether build selects any row of T.
 func Exists[T any](ctx context.Context, build Build) (bool, error) {
 	rows, err := Find[T](ctx, func(q *gorm.DB) *gorm.DB { return build(q).Limit(1) })
@@ -83,7 +98,7 @@ func Count[T any](ctx context.Context, build Build) (int64, error) {
 		return 0, err
 	}
 	var n int64
-	err = s.query(ctx, query{"select count(*) from (" + q.sql + ") counted", q.args}, false, func(rows pgx.Rows) error {
+	err = s.query(ctx, query{"select count(*) from (" + q.sql + ") counted", q.args}, func(rows pgx.Rows) error {
 		for rows.Next() {
 			if err := rows.Scan(&n); err != nil {
 				return err
@@ -97,13 +112,6 @@ func Count[T any](ctx context.Context, build Build) (int64, error) {
 // Personal marks an entity that holds personal data. Reading one through Find, Get, Page or
 // Select leaves a line in the trail; an operation that reads one must carry x-audit-read.
 type Personal interface{ Personal() }
-
-// Restricted marks a personal entity that may belong to a restricted file: the line in the
-// trail is on disk before the row is answered. For others it may trail a crash by a moment.
-type Restricted interface {
-	Personal
-	Restricted()
-}
 
 type query struct {
 	sql  string
@@ -140,9 +148,12 @@ func collect[T any](ctx context.Context, s *Session, q query, meta *schema.Schem
 			return nil, fmt.Errorf("db: %s reads %s without x-audit-read", s.scope.Operation, meta.Table)
 		}
 	}
-	_, durable := any(new(T)).(Restricted)
+	return scanAll[T](ctx, s, q, meta)
+}
+
+func scanAll[T any](ctx context.Context, s *Session, q query, meta *schema.Schema) ([]T, error) {
 	var out []T
-	err := s.query(ctx, q, durable, func(rows pgx.Rows) error {
+	err := s.query(ctx, q, func(rows pgx.Rows) error {
 		fields, err := columns(meta, rows)
 		if err != nil {
 			return err
@@ -163,6 +174,11 @@ func collect[T any](ctx context.Context, s *Session, q query, meta *schema.Schem
 func audited(q query, table string) query {
 	return query{"with page as (" + q.sql + "), seen as (insert into audit_events (centre_id, action, resource, subject_ids) " +
 		"select centre_id, 'read', '" + table + "', array_agg(id) from page group by centre_id) select * from page", q.args}
+}
+
+func searched(q query, table string) query {
+	return query{"with page as (" + q.sql + "), seen as (insert into audit_events (centre_id, action, resource, subject_ids, after) " +
+		"select (scope_centres())[1], 'search', '" + table + "', coalesce(array_agg(id), '{}'), jsonb_build_object('results', count(*)) from page) select * from page", q.args}
 }
 
 func columns(meta *schema.Schema, rows pgx.Rows) ([]*schema.Field, error) {
@@ -186,7 +202,7 @@ func destinations(ctx context.Context, fields []*schema.Field, row reflect.Value
 
 // query runs one statement: inside the session's transaction if it has begun, else as a
 // pipeline that is a transaction of its own.
-func (s *Session) query(ctx context.Context, q query, durable bool, scan func(pgx.Rows) error) error {
+func (s *Session) query(ctx context.Context, q query, scan func(pgx.Rows) error) error {
 	if s.tx != nil {
 		rows, err := s.tx.Query(ctx, q.sql, q.args...)
 		if err != nil {
@@ -195,7 +211,7 @@ func (s *Session) query(ctx context.Context, q query, durable bool, scan func(pg
 		defer rows.Close()
 		return scan(rows)
 	}
-	return s.pipelined(ctx, q, durable, scan)
+	return s.pipelined(ctx, q, scan)
 }
 
 // setAll sets the scope for one implicit transaction; it mirrors Scope.beginQuery.
@@ -209,9 +225,9 @@ var setAll = func() string {
 	return "select " + strings.Join(parts, ", ")
 }()
 
-func (s *Session) pipelined(ctx context.Context, q query, durable bool, scan func(pgx.Rows) error) error {
+func (s *Session) pipelined(ctx context.Context, q query, scan func(pgx.Rows) error) error {
 	batch := &pgx.Batch{}
-	s.queueScope(batch, durable || (!s.scope.ReadOnly && !s.scope.AuditReads))
+	s.queueScope(batch, !s.scope.ReadOnly && !s.scope.AuditReads) // a line of the read trail may trail behind a crash by a moment
 	batch.Queue(q.sql, q.args...)
 	results := s.db.Pool.SendBatch(ctx, batch)
 	defer results.Close()

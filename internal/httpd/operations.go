@@ -19,6 +19,7 @@ type Operation struct {
 	Network bool       // x-network: keeps the network's own directory
 	Audit   bool       // x-audit-read: reading it leaves a line in the trail
 	Stream  bool       // x-stream: writes its answer while it works; no buffered transaction
+	Export  bool       // x-export: also answers with a stream of all rows, where Accept asks for one
 	MaxBody int64      // x-max-body, bytes; 0: the server's limit
 	Body    bool       // takes a JSON body that the spec describes
 	Form    bool       // takes a form (OAuth); its errors are those of RFC 6749
@@ -64,6 +65,7 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 		ID: op.OperationID, Method: method, Path: path,
 		Centre:  strings.Contains(path, "{centre_id}"),
 		Network: flag(op, "x-network"), Audit: flag(op, "x-audit-read"), Stream: flag(op, "x-stream"), Guarded: flag(op, "x-guarded"),
+		Export:    flag(op, "x-export"),
 		Operators: op.Extensions["x-network"] == "operators", Once: names(op, "x-shown-once"),
 		route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
 		query: map[string]bool{},

@@ -134,6 +134,7 @@ const requestKey, stateKey = "request_id", "state"
 // state is what a request's log line tells; it is filled in on the way down.
 type state struct {
 	op     *Operation
+	stream bool // answers while it works; see negotiate
 	caller *auth.Principal
 	centre uuid.UUID
 }
@@ -210,7 +211,7 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c) // not of the API: docs, metrics, or echo's own 404 and 405
 		}
 		stateOf(c).op = op
-		if !op.Stream {
+		if !negotiate(c, op) {
 			ctx, cancel := context.WithTimeout(c.Request().Context(), s.timeout)
 			defer cancel()
 			c.SetRequest(c.Request().WithContext(ctx))
@@ -366,7 +367,7 @@ func missingRight(op *Operation) error {
 
 // repeatable gives a POST its key: the caller's, or the id it chose for what it creates.
 func (r *request) repeatable(c echo.Context) {
-	if r.op.Method != http.MethodPost || r.scope.ActorID == uuid.Nil || r.op.Stream {
+	if r.op.Method != http.MethodPost || r.scope.ActorID == uuid.Nil || stateOf(c).stream {
 		return
 	}
 	if r.key = c.Request().Header.Get("Idempotency-Key"); r.key != "" {

@@ -35,7 +35,7 @@ const (
 // lost race runs the work again, which is safe because handlers have no effect outside the
 // transaction; a repeated request gets its stored answer.
 func (s *Server) transact(c echo.Context, r *request, next echo.HandlerFunc) error {
-	if r.op.Stream {
+	if stateOf(c).stream {
 		ctx := s.db.Session(r.scope).Bind(c.Request().Context())
 		if err := s.gate(ctx, r); err != nil {
 			return err

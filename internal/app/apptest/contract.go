@@ -29,6 +29,14 @@ type route struct {
 	item    *openapi3.PathItem
 }
 
+// A stream of JSON documents is text to the spec.
+func init() {
+	openapi3filter.RegisterBodyDecoder("application/x-ndjson", func(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
+		raw, err := io.ReadAll(body)
+		return string(raw), err
+	})
+}
+
 var loaded struct {
 	sync.Once
 	contract *contract

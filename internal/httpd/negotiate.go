@@ -1,0 +1,21 @@
+package httpd
+
+import (
+	"github.com/labstack/echo/v4"
+
+	"github.com/waystation/waystation/internal/wire"
+)
+
+// negotiate tells whether a request is answered while the work goes on, outside the buffered
+// transaction: always for an operation marked x-stream, and for one marked x-export where the
+// caller asks for the rows to take away. The handler finds what was negotiated with wire.Media.
+func negotiate(c echo.Context, o *Operation) bool {
+	st := stateOf(c)
+	st.stream = o.Stream
+	if o.Export {
+		media := wire.Negotiate(c.Request().Header.Values(echo.HeaderAccept), wire.JSON, wire.CSV, wire.NDJSON)
+		c.SetRequest(c.Request().WithContext(wire.WithMedia(c.Request().Context(), media)))
+		st.stream = st.stream || media != wire.JSON
+	}
+	return st.stream
+}
