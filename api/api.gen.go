@@ -88,6 +88,27 @@ func (e AuditBreakReason) Valid() bool {
 	}
 }
 
+// Defines values for BeneficiaryStatus.
+const (
+	BeneficiaryStatusActive BeneficiaryStatus = "active"
+	BeneficiaryStatusMerged BeneficiaryStatus = "merged"
+	BeneficiaryStatusVoid   BeneficiaryStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the BeneficiaryStatus enum.
+func (e BeneficiaryStatus) Valid() bool {
+	switch e {
+	case BeneficiaryStatusActive:
+		return true
+	case BeneficiaryStatusMerged:
+		return true
+	case BeneficiaryStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CaseSensitivity.
 const (
 	CaseSensitivityNormal     CaseSensitivity = "normal"
@@ -340,6 +361,54 @@ func (e ContactAttemptCreateMethod) Valid() bool {
 	}
 }
 
+// Defines values for EffectiveConsentStatus.
+const (
+	EffectiveConsentStatusExpired   EffectiveConsentStatus = "expired"
+	EffectiveConsentStatusGiven     EffectiveConsentStatus = "given"
+	EffectiveConsentStatusRefused   EffectiveConsentStatus = "refused"
+	EffectiveConsentStatusWithdrawn EffectiveConsentStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the EffectiveConsentStatus enum.
+func (e EffectiveConsentStatus) Valid() bool {
+	switch e {
+	case EffectiveConsentStatusExpired:
+		return true
+	case EffectiveConsentStatusGiven:
+		return true
+	case EffectiveConsentStatusRefused:
+		return true
+	case EffectiveConsentStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EffectiveConsentTowardsStatus.
+const (
+	EffectiveConsentTowardsStatusExpired   EffectiveConsentTowardsStatus = "expired"
+	EffectiveConsentTowardsStatusGiven     EffectiveConsentTowardsStatus = "given"
+	EffectiveConsentTowardsStatusRefused   EffectiveConsentTowardsStatus = "refused"
+	EffectiveConsentTowardsStatusWithdrawn EffectiveConsentTowardsStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the EffectiveConsentTowardsStatus enum.
+func (e EffectiveConsentTowardsStatus) Valid() bool {
+	switch e {
+	case EffectiveConsentTowardsStatusExpired:
+		return true
+	case EffectiveConsentTowardsStatusGiven:
+		return true
+	case EffectiveConsentTowardsStatusRefused:
+		return true
+	case EffectiveConsentTowardsStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -349,6 +418,24 @@ const (
 func (e HealthStatus) Valid() bool {
 	switch e {
 	case HealthStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HouseholdStatus.
+const (
+	HouseholdStatusActive HouseholdStatus = "active"
+	HouseholdStatusVoid   HouseholdStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the HouseholdStatus enum.
+func (e HouseholdStatus) Valid() bool {
+	switch e {
+	case HouseholdStatusActive:
+		return true
+	case HouseholdStatusVoid:
 		return true
 	default:
 		return false
@@ -646,6 +733,24 @@ func (e PolicyInForceSource) Valid() bool {
 	}
 }
 
+// Defines values for RegistrationConsentDecision.
+const (
+	RegistrationConsentDecisionGiven   RegistrationConsentDecision = "given"
+	RegistrationConsentDecisionRefused RegistrationConsentDecision = "refused"
+)
+
+// Valid indicates whether the value is a known member of the RegistrationConsentDecision enum.
+func (e RegistrationConsentDecision) Valid() bool {
+	switch e {
+	case RegistrationConsentDecisionGiven:
+		return true
+	case RegistrationConsentDecisionRefused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SOPStatus.
 const (
 	SOPStatusActive     SOPStatus = "active"
@@ -661,6 +766,126 @@ func (e SOPStatus) Valid() bool {
 	case SOPStatusDraft:
 		return true
 	case SOPStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SpecificNeedCodeSystem.
+const (
+	SpecificNeedCodeSystemMigrantVulnerability SpecificNeedCodeSystem = "migrant_vulnerability"
+	SpecificNeedCodeSystemSpecificNeedUnhcr    SpecificNeedCodeSystem = "specific_need_unhcr"
+)
+
+// Valid indicates whether the value is a known member of the SpecificNeedCodeSystem enum.
+func (e SpecificNeedCodeSystem) Valid() bool {
+	switch e {
+	case SpecificNeedCodeSystemMigrantVulnerability:
+		return true
+	case SpecificNeedCodeSystemSpecificNeedUnhcr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SpecificNeedConfidence.
+const (
+	SpecificNeedConfidenceAssessed     SpecificNeedConfidence = "assessed"
+	SpecificNeedConfidenceObserved     SpecificNeedConfidence = "observed"
+	SpecificNeedConfidenceSelfReported SpecificNeedConfidence = "self_reported"
+)
+
+// Valid indicates whether the value is a known member of the SpecificNeedConfidence enum.
+func (e SpecificNeedConfidence) Valid() bool {
+	switch e {
+	case SpecificNeedConfidenceAssessed:
+		return true
+	case SpecificNeedConfidenceObserved:
+		return true
+	case SpecificNeedConfidenceSelfReported:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SpecificNeedSensitivity.
+const (
+	SpecificNeedSensitivityNormal     SpecificNeedSensitivity = "normal"
+	SpecificNeedSensitivityRestricted SpecificNeedSensitivity = "restricted"
+	SpecificNeedSensitivitySensitive  SpecificNeedSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the SpecificNeedSensitivity enum.
+func (e SpecificNeedSensitivity) Valid() bool {
+	switch e {
+	case SpecificNeedSensitivityNormal:
+		return true
+	case SpecificNeedSensitivityRestricted:
+		return true
+	case SpecificNeedSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SpecificNeedCreateCodeSystem.
+const (
+	SpecificNeedCreateCodeSystemMigrantVulnerability SpecificNeedCreateCodeSystem = "migrant_vulnerability"
+	SpecificNeedCreateCodeSystemSpecificNeedUnhcr    SpecificNeedCreateCodeSystem = "specific_need_unhcr"
+)
+
+// Valid indicates whether the value is a known member of the SpecificNeedCreateCodeSystem enum.
+func (e SpecificNeedCreateCodeSystem) Valid() bool {
+	switch e {
+	case SpecificNeedCreateCodeSystemMigrantVulnerability:
+		return true
+	case SpecificNeedCreateCodeSystemSpecificNeedUnhcr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SpecificNeedCreateConfidence.
+const (
+	SpecificNeedCreateConfidenceAssessed     SpecificNeedCreateConfidence = "assessed"
+	SpecificNeedCreateConfidenceObserved     SpecificNeedCreateConfidence = "observed"
+	SpecificNeedCreateConfidenceSelfReported SpecificNeedCreateConfidence = "self_reported"
+)
+
+// Valid indicates whether the value is a known member of the SpecificNeedCreateConfidence enum.
+func (e SpecificNeedCreateConfidence) Valid() bool {
+	switch e {
+	case SpecificNeedCreateConfidenceAssessed:
+		return true
+	case SpecificNeedCreateConfidenceObserved:
+		return true
+	case SpecificNeedCreateConfidenceSelfReported:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SpecificNeedPatchConfidence.
+const (
+	SpecificNeedPatchConfidenceAssessed     SpecificNeedPatchConfidence = "assessed"
+	SpecificNeedPatchConfidenceObserved     SpecificNeedPatchConfidence = "observed"
+	SpecificNeedPatchConfidenceSelfReported SpecificNeedPatchConfidence = "self_reported"
+)
+
+// Valid indicates whether the value is a known member of the SpecificNeedPatchConfidence enum.
+func (e SpecificNeedPatchConfidence) Valid() bool {
+	switch e {
+	case SpecificNeedPatchConfidenceAssessed:
+		return true
+	case SpecificNeedPatchConfidenceObserved:
+		return true
+	case SpecificNeedPatchConfidenceSelfReported:
 		return true
 	default:
 		return false
@@ -778,6 +1003,99 @@ func (e ListCentresParamsSort) Valid() bool {
 	case ListCentresParamsSortMinusName:
 		return true
 	case ListCentresParamsSortName:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListBeneficiariesParamsSort.
+const (
+	ListBeneficiariesParamsSortCreatedAt         ListBeneficiariesParamsSort = "created_at"
+	ListBeneficiariesParamsSortFamilyName        ListBeneficiariesParamsSort = "family_name"
+	ListBeneficiariesParamsSortMinusCreatedAt    ListBeneficiariesParamsSort = "-created_at"
+	ListBeneficiariesParamsSortMinusFamilyName   ListBeneficiariesParamsSort = "-family_name"
+	ListBeneficiariesParamsSortMinusReference    ListBeneficiariesParamsSort = "-reference"
+	ListBeneficiariesParamsSortMinusRegisteredOn ListBeneficiariesParamsSort = "-registered_on"
+	ListBeneficiariesParamsSortReference         ListBeneficiariesParamsSort = "reference"
+	ListBeneficiariesParamsSortRegisteredOn      ListBeneficiariesParamsSort = "registered_on"
+)
+
+// Valid indicates whether the value is a known member of the ListBeneficiariesParamsSort enum.
+func (e ListBeneficiariesParamsSort) Valid() bool {
+	switch e {
+	case ListBeneficiariesParamsSortCreatedAt:
+		return true
+	case ListBeneficiariesParamsSortFamilyName:
+		return true
+	case ListBeneficiariesParamsSortMinusCreatedAt:
+		return true
+	case ListBeneficiariesParamsSortMinusFamilyName:
+		return true
+	case ListBeneficiariesParamsSortMinusReference:
+		return true
+	case ListBeneficiariesParamsSortMinusRegisteredOn:
+		return true
+	case ListBeneficiariesParamsSortReference:
+		return true
+	case ListBeneficiariesParamsSortRegisteredOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListBeneficiariesParamsStatus.
+const (
+	ListBeneficiariesParamsStatusActive ListBeneficiariesParamsStatus = "active"
+	ListBeneficiariesParamsStatusMerged ListBeneficiariesParamsStatus = "merged"
+	ListBeneficiariesParamsStatusVoid   ListBeneficiariesParamsStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the ListBeneficiariesParamsStatus enum.
+func (e ListBeneficiariesParamsStatus) Valid() bool {
+	switch e {
+	case ListBeneficiariesParamsStatusActive:
+		return true
+	case ListBeneficiariesParamsStatusMerged:
+		return true
+	case ListBeneficiariesParamsStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListConsentsParamsSort.
+const (
+	ListConsentsParamsSortGivenAt      ListConsentsParamsSort = "given_at"
+	ListConsentsParamsSortMinusGivenAt ListConsentsParamsSort = "-given_at"
+)
+
+// Valid indicates whether the value is a known member of the ListConsentsParamsSort enum.
+func (e ListConsentsParamsSort) Valid() bool {
+	switch e {
+	case ListConsentsParamsSortGivenAt:
+		return true
+	case ListConsentsParamsSortMinusGivenAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListSpecificNeedsParamsSort.
+const (
+	ListSpecificNeedsParamsSortCreatedAt      ListSpecificNeedsParamsSort = "created_at"
+	ListSpecificNeedsParamsSortMinusCreatedAt ListSpecificNeedsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListSpecificNeedsParamsSort enum.
+func (e ListSpecificNeedsParamsSort) Valid() bool {
+	switch e {
+	case ListSpecificNeedsParamsSortCreatedAt:
+		return true
+	case ListSpecificNeedsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -1057,6 +1375,66 @@ const (
 func (e GetCentreCodelistParamsLabels) Valid() bool {
 	switch e {
 	case GetCentreCodelistParamsLabelsAll:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListHouseholdsParamsSort.
+const (
+	ListHouseholdsParamsSortCreatedAt      ListHouseholdsParamsSort = "created_at"
+	ListHouseholdsParamsSortMinusCreatedAt ListHouseholdsParamsSort = "-created_at"
+	ListHouseholdsParamsSortMinusReference ListHouseholdsParamsSort = "-reference"
+	ListHouseholdsParamsSortReference      ListHouseholdsParamsSort = "reference"
+)
+
+// Valid indicates whether the value is a known member of the ListHouseholdsParamsSort enum.
+func (e ListHouseholdsParamsSort) Valid() bool {
+	switch e {
+	case ListHouseholdsParamsSortCreatedAt:
+		return true
+	case ListHouseholdsParamsSortMinusCreatedAt:
+		return true
+	case ListHouseholdsParamsSortMinusReference:
+		return true
+	case ListHouseholdsParamsSortReference:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListHouseholdsParamsStatus.
+const (
+	ListHouseholdsParamsStatusActive ListHouseholdsParamsStatus = "active"
+	ListHouseholdsParamsStatusVoid   ListHouseholdsParamsStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the ListHouseholdsParamsStatus enum.
+func (e ListHouseholdsParamsStatus) Valid() bool {
+	switch e {
+	case ListHouseholdsParamsStatusActive:
+		return true
+	case ListHouseholdsParamsStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListHouseholdMembersParamsSort.
+const (
+	ListHouseholdMembersParamsSortCreatedAt      ListHouseholdMembersParamsSort = "created_at"
+	ListHouseholdMembersParamsSortMinusCreatedAt ListHouseholdMembersParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListHouseholdMembersParamsSort enum.
+func (e ListHouseholdMembersParamsSort) Valid() bool {
+	switch e {
+	case ListHouseholdMembersParamsSortCreatedAt:
+		return true
+	case ListHouseholdMembersParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -1520,6 +1898,212 @@ type AuthorizationServerMetadata struct {
 	ServiceDocumentation                   string   `json:"service_documentation"`
 	TokenEndpoint                          string   `json:"token_endpoint"`
 	TokenEndpointAuthMethodsSupported      []string `json:"token_endpoint_auth_methods_supported"`
+}
+
+// Beneficiary defines model for Beneficiary.
+type Beneficiary struct {
+	// Answers Questions that were asked and got no value, by the field's name: the answer is not known, or the person declined to give it
+	//
+	// Example: {"birth_date":"unknown","phone":"declined"}
+	Answers *BeneficiaryAnswers `json:"answers,omitempty"`
+
+	// Basis Why the record may be kept
+	Basis       string  `json:"basis"`
+	BasisReason *string `json:"basis_reason,omitempty"`
+
+	// BirthDate Of precision month or year the first day is kept
+	BirthDate *openapi_types.Date `json:"birth_date,omitempty"`
+
+	// BirthDatePrecision `day` where none is given
+	BirthDatePrecision *string `json:"birth_date_precision,omitempty"`
+
+	// CountryOfOrigin ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	CountryOfOrigin *Country  `json:"country_of_origin,omitempty"`
+	CreatedAt       time.Time `json:"created_at"`
+	DocumentNumber  *string   `json:"document_number,omitempty"`
+	DocumentType    *string   `json:"document_type,omitempty"`
+	EducationLevel  *string   `json:"education_level,omitempty"`
+	FamilyName      *string   `json:"family_name,omitempty"`
+	GenderIdentity  *string   `json:"gender_identity,omitempty"`
+
+	// GivenName May be missing, or the only name
+	GivenName           *string            `json:"given_name,omitempty"`
+	ID                  openapi_types.UUID `json:"id"`
+	IntendedDestination *string            `json:"intended_destination,omitempty"`
+	InterpreterUsed     *bool              `json:"interpreter_used,omitempty"`
+
+	// InterviewLanguage BCP 47
+	//
+	// Example: fr
+	InterviewLanguage *Language           `json:"interview_language,omitempty"`
+	Languages         []Language          `json:"languages"`
+	MaritalStatus     *string             `json:"marital_status,omitempty"`
+	MergedInto        *openapi_types.UUID `json:"merged_into,omitempty"`
+	MigrationReasons  []string            `json:"migration_reasons"`
+	MigrationStatus   *string             `json:"migration_status,omitempty"`
+
+	// Nationalities The first is the main one
+	Nationalities []Country `json:"nationalities"`
+
+	// OtherNames Further spellings and scripts
+	OtherNames     []string `json:"other_names"`
+	Phone          *string  `json:"phone,omitempty"`
+	PopulationType string   `json:"population_type"`
+
+	// ReceptionOn Arrival at the centre
+	ReceptionOn openapi_types.Date `json:"reception_on"`
+
+	// Reference Short and human: the centre's code and a number
+	Reference         string             `json:"reference"`
+	RegisteredOn      openapi_types.Date `json:"registered_on"`
+	RegistrationLevel string             `json:"registration_level"`
+	Remarks           *string            `json:"remarks,omitempty"`
+
+	// Score How well the person matches `q`, up to 1; in searches only
+	Score *float64 `json:"score,omitempty"`
+
+	// Sex ISO/IEC 5218
+	Sex string `json:"sex"`
+
+	// Source api, import or referral
+	Source     string            `json:"source"`
+	Status     BeneficiaryStatus `json:"status"`
+	UpdatedAt  time.Time         `json:"updated_at"`
+	Version    int64             `json:"version"`
+	VoidReason *string           `json:"void_reason,omitempty"`
+}
+
+// BeneficiaryStatus defines model for Beneficiary.Status.
+type BeneficiaryStatus string
+
+// BeneficiaryAnswers Questions that were asked and got no value, by the field's name: the answer is not known, or the person declined to give it
+//
+// Example: {"birth_date":"unknown","phone":"declined"}
+type BeneficiaryAnswers map[string]string
+
+// BeneficiaryCreate defines model for BeneficiaryCreate.
+type BeneficiaryCreate struct {
+	// Age Completed years at reception, instead of a birth date; an estimated birth date is kept
+	Age *int `json:"age,omitempty"`
+
+	// Answers Questions that were asked and got no value, by the field's name: the answer is not known, or the person declined to give it
+	//
+	// Example: {"birth_date":"unknown","phone":"declined"}
+	Answers *BeneficiaryAnswers  `json:"answers,omitempty"`
+	Assent  *RegistrationConsent `json:"assent,omitempty"`
+
+	// Basis `consent` where consent is given and nothing else is said
+	Basis *string `json:"basis,omitempty"`
+
+	// BasisReason Required for every basis but consent
+	BasisReason *string `json:"basis_reason,omitempty"`
+
+	// BirthDate Of precision month or year the first day is kept
+	BirthDate *openapi_types.Date `json:"birth_date,omitempty"`
+
+	// BirthDatePrecision `day` where none is given
+	BirthDatePrecision *string              `json:"birth_date_precision,omitempty"`
+	Consent            *RegistrationConsent `json:"consent,omitempty"`
+
+	// CountryOfOrigin ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	CountryOfOrigin *Country `json:"country_of_origin,omitempty"`
+	DocumentNumber  *string  `json:"document_number,omitempty"`
+	DocumentType    *string  `json:"document_type,omitempty"`
+	EducationLevel  *string  `json:"education_level,omitempty"`
+	FamilyName      *string  `json:"family_name,omitempty"`
+	GenderIdentity  *string  `json:"gender_identity,omitempty"`
+
+	// GivenName May be missing, or the only name
+	GivenName           *string             `json:"given_name,omitempty"`
+	ID                  *openapi_types.UUID `json:"id,omitempty"`
+	IntendedDestination *string             `json:"intended_destination,omitempty"`
+	InterpreterUsed     *bool               `json:"interpreter_used,omitempty"`
+
+	// InterviewLanguage BCP 47
+	//
+	// Example: fr
+	InterviewLanguage *Language  `json:"interview_language,omitempty"`
+	Languages         []Language `json:"languages,omitempty"`
+	MaritalStatus     *string    `json:"marital_status,omitempty"`
+	MigrationReasons  []string   `json:"migration_reasons,omitempty"`
+	MigrationStatus   *string    `json:"migration_status,omitempty"`
+
+	// Nationalities The first is the main one
+	Nationalities []Country `json:"nationalities,omitempty"`
+
+	// OtherNames Further spellings and scripts
+	OtherNames     []string `json:"other_names,omitempty"`
+	Phone          *string  `json:"phone,omitempty"`
+	PopulationType string   `json:"population_type"`
+
+	// ReceptionOn Arrival at the centre
+	ReceptionOn openapi_types.Date `json:"reception_on"`
+
+	// RegisteredOn Today, in the centre's time zone, where none is given
+	RegisteredOn      *openapi_types.Date `json:"registered_on,omitempty"`
+	RegistrationLevel string              `json:"registration_level"`
+	Remarks           *string             `json:"remarks,omitempty"`
+
+	// Sex ISO/IEC 5218
+	Sex string `json:"sex"`
+}
+
+// BeneficiaryPage defines model for BeneficiaryPage.
+type BeneficiaryPage struct {
+	Data []Beneficiary `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// BeneficiaryPatch defines model for BeneficiaryPatch.
+type BeneficiaryPatch struct {
+	// Answers Merged by field; null takes an answer back
+	Answers map[string]*string `json:"answers,omitempty"`
+
+	// BirthDate Of precision month or year the first day is kept
+	BirthDate nullable.Nullable[openapi_types.Date] `json:"birth_date,omitempty"`
+
+	// BirthDatePrecision `day` where none is given
+	BirthDatePrecision nullable.Nullable[string] `json:"birth_date_precision,omitempty"`
+	CountryOfOrigin    nullable.Nullable[string] `json:"country_of_origin,omitempty"`
+	DocumentNumber     nullable.Nullable[string] `json:"document_number,omitempty"`
+	DocumentType       nullable.Nullable[string] `json:"document_type,omitempty"`
+	EducationLevel     nullable.Nullable[string] `json:"education_level,omitempty"`
+	FamilyName         nullable.Nullable[string] `json:"family_name,omitempty"`
+	GenderIdentity     nullable.Nullable[string] `json:"gender_identity,omitempty"`
+
+	// GivenName May be missing, or the only name
+	GivenName           nullable.Nullable[string] `json:"given_name,omitempty"`
+	IntendedDestination nullable.Nullable[string] `json:"intended_destination,omitempty"`
+	InterpreterUsed     nullable.Nullable[bool]   `json:"interpreter_used,omitempty"`
+	InterviewLanguage   nullable.Nullable[string] `json:"interview_language,omitempty"`
+	Languages           []Language                `json:"languages,omitempty"`
+	MaritalStatus       nullable.Nullable[string] `json:"marital_status,omitempty"`
+	MigrationReasons    []string                  `json:"migration_reasons,omitempty"`
+	MigrationStatus     nullable.Nullable[string] `json:"migration_status,omitempty"`
+
+	// Nationalities The first is the main one
+	Nationalities []Country `json:"nationalities,omitempty"`
+
+	// OtherNames Further spellings and scripts
+	OtherNames        []string                  `json:"other_names,omitempty"`
+	Phone             nullable.Nullable[string] `json:"phone,omitempty"`
+	PopulationType    *string                   `json:"population_type,omitempty"`
+	ReceptionOn       *openapi_types.Date       `json:"reception_on,omitempty"`
+	RegisteredOn      *openapi_types.Date       `json:"registered_on,omitempty"`
+	RegistrationLevel *string                   `json:"registration_level,omitempty"`
+	Remarks           nullable.Nullable[string] `json:"remarks,omitempty"`
+
+	// Sex ISO/IEC 5218
+	Sex *string `json:"sex,omitempty"`
 }
 
 // Case defines model for Case.
@@ -2448,6 +3032,102 @@ type CodelistSummary struct {
 	Version string `json:"version"`
 }
 
+// Consent defines model for Consent.
+type Consent struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	CertifiedAt   *time.Time         `json:"certified_at,omitempty"`
+
+	// CertifiedBy Who certified a verbal decision in writing
+	CertifiedBy *string   `json:"certified_by,omitempty"`
+	CreatedAt   time.Time `json:"created_at"`
+	Decision    string    `json:"decision"`
+
+	// ExcludedIds Organisations that it is withheld from
+	ExcludedIds     []openapi_types.UUID `json:"excluded_ids"`
+	ExclusionReason *string              `json:"exclusion_reason,omitempty"`
+
+	// GivenAt When it was decided; now where none is given
+	GivenAt time.Time `json:"given_at"`
+	Giver   string    `json:"giver"`
+
+	// GiverName Who speaks for the person, where they do not themselves
+	GiverName       *string            `json:"giver_name,omitempty"`
+	ID              openapi_types.UUID `json:"id"`
+	InterpreterUsed *bool              `json:"interpreter_used,omitempty"`
+
+	// Language BCP 47
+	//
+	// Example: fr
+	Language *Language `json:"language,omitempty"`
+	Method   string    `json:"method"`
+	Note     *string   `json:"note,omitempty"`
+
+	// RecipientIds Organisations that the decision is limited to; none: as the scope says
+	RecipientIds []openapi_types.UUID `json:"recipient_ids"`
+
+	// RecordedBy The member of staff who recorded it
+	RecordedBy *openapi_types.UUID `json:"recorded_by,omitempty"`
+	Scope      string              `json:"scope"`
+
+	// StatementVersion Version of the centre's consent statement
+	StatementVersion *string   `json:"statement_version,omitempty"`
+	UpdatedAt        time.Time `json:"updated_at"`
+
+	// ValidUntil Its last day
+	ValidUntil *openapi_types.Date `json:"valid_until,omitempty"`
+	Version    int64               `json:"version"`
+}
+
+// ConsentCreate defines model for ConsentCreate.
+type ConsentCreate struct {
+	CertifiedAt *time.Time `json:"certified_at,omitempty"`
+
+	// CertifiedBy Who certified a verbal decision in writing
+	CertifiedBy *string `json:"certified_by,omitempty"`
+	Decision    string  `json:"decision"`
+
+	// ExcludedIds Organisations that it is withheld from
+	ExcludedIds     []openapi_types.UUID `json:"excluded_ids,omitempty"`
+	ExclusionReason *string              `json:"exclusion_reason,omitempty"`
+
+	// GivenAt When it was decided; now where none is given
+	GivenAt *time.Time `json:"given_at,omitempty"`
+	Giver   string     `json:"giver"`
+
+	// GiverName Who speaks for the person, where they do not themselves
+	GiverName       *string             `json:"giver_name,omitempty"`
+	ID              *openapi_types.UUID `json:"id,omitempty"`
+	InterpreterUsed *bool               `json:"interpreter_used,omitempty"`
+
+	// Language BCP 47
+	//
+	// Example: fr
+	Language *Language `json:"language,omitempty"`
+	Method   string    `json:"method"`
+	Note     *string   `json:"note,omitempty"`
+
+	// RecipientIds Organisations that the decision is limited to; none: as the scope says
+	RecipientIds []openapi_types.UUID `json:"recipient_ids,omitempty"`
+	Scope        string               `json:"scope"`
+
+	// StatementVersion Version of the centre's consent statement
+	StatementVersion *string `json:"statement_version,omitempty"`
+
+	// ValidUntil Its last day
+	ValidUntil *openapi_types.Date `json:"valid_until,omitempty"`
+}
+
+// ConsentPage defines model for ConsentPage.
+type ConsentPage struct {
+	Data []Consent `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // ContactAttempt defines model for ContactAttempt.
 type ContactAttempt struct {
 	At     time.Time            `json:"at"`
@@ -2475,6 +3155,39 @@ type ContactAttemptCreateMethod string
 // Example: NER
 type Country = string
 
+// EffectiveConsent defines model for EffectiveConsent.
+type EffectiveConsent struct {
+	// ConsentID The line that decides
+	ConsentID *openapi_types.UUID `json:"consent_id,omitempty"`
+	DecidedAt *time.Time          `json:"decided_at,omitempty"`
+
+	// Recipients What holds towards each organisation that decisions name
+	Recipients []EffectiveConsentTowards `json:"recipients,omitempty"`
+	Scope      string                    `json:"scope"`
+
+	// Status Missing where the decisions speak of named organisations only
+	Status     *EffectiveConsentStatus `json:"status,omitempty"`
+	ValidUntil *openapi_types.Date     `json:"valid_until,omitempty"`
+}
+
+// EffectiveConsentStatus Missing where the decisions speak of named organisations only
+type EffectiveConsentStatus string
+
+// EffectiveConsentList defines model for EffectiveConsentList.
+type EffectiveConsentList struct {
+	Data []EffectiveConsent `json:"data"`
+}
+
+// EffectiveConsentTowards defines model for EffectiveConsentTowards.
+type EffectiveConsentTowards struct {
+	ConsentID      openapi_types.UUID            `json:"consent_id"`
+	OrganisationID openapi_types.UUID            `json:"organisation_id"`
+	Status         EffectiveConsentTowardsStatus `json:"status"`
+}
+
+// EffectiveConsentTowardsStatus defines model for EffectiveConsentTowards.Status.
+type EffectiveConsentTowardsStatus string
+
 // FieldError defines model for FieldError.
 type FieldError struct {
 	Code   string `json:"code"`
@@ -2491,6 +3204,106 @@ type Health struct {
 
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
+
+// Household defines model for Household.
+type Household struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// DeclaredSize As the household says, members who are not registered included
+	DeclaredSize *int `json:"declared_size,omitempty"`
+
+	// HeadID The person at its head; missing while nobody is known
+	HeadID *openapi_types.UUID `json:"head_id,omitempty"`
+	ID     openapi_types.UUID  `json:"id"`
+	Note   *string             `json:"note,omitempty"`
+
+	// Reference AGZ-H-000045
+	Reference string `json:"reference"`
+
+	// Size Members of today
+	Size       int             `json:"size"`
+	Status     HouseholdStatus `json:"status"`
+	UpdatedAt  time.Time       `json:"updated_at"`
+	Version    int64           `json:"version"`
+	VoidReason *string         `json:"void_reason,omitempty"`
+}
+
+// HouseholdStatus defines model for Household.Status.
+type HouseholdStatus string
+
+// HouseholdCreate defines model for HouseholdCreate.
+type HouseholdCreate struct {
+	DeclaredSize *int                `json:"declared_size,omitempty"`
+	ID           *openapi_types.UUID `json:"id,omitempty"`
+
+	// Members The one whose relationship is `head` becomes its head
+	Members []HouseholdMemberCreate `json:"members,omitempty"`
+	Note    *string                 `json:"note,omitempty"`
+}
+
+// HouseholdMember defines model for HouseholdMember.
+type HouseholdMember struct {
+	BeneficiaryID openapi_types.UUID  `json:"beneficiary_id"`
+	CreatedAt     time.Time           `json:"created_at"`
+	HouseholdID   openapi_types.UUID  `json:"household_id"`
+	ID            openapi_types.UUID  `json:"id"`
+	JoinedOn      openapi_types.Date  `json:"joined_on"`
+	LeftOn        *openapi_types.Date `json:"left_on,omitempty"`
+
+	// Relationship To the head
+	Relationship string    `json:"relationship"`
+	UpdatedAt    time.Time `json:"updated_at"`
+	Version      int64     `json:"version"`
+}
+
+// HouseholdMemberCreate defines model for HouseholdMemberCreate.
+type HouseholdMemberCreate struct {
+	BeneficiaryID openapi_types.UUID  `json:"beneficiary_id"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+
+	// JoinedOn Today where none is given
+	JoinedOn *openapi_types.Date `json:"joined_on,omitempty"`
+
+	// Relationship To the head
+	Relationship string `json:"relationship"`
+}
+
+// HouseholdMemberEnd defines model for HouseholdMemberEnd.
+type HouseholdMemberEnd struct {
+	// LeftOn Today where none is given
+	LeftOn *openapi_types.Date `json:"left_on,omitempty"`
+}
+
+// HouseholdMemberPage defines model for HouseholdMemberPage.
+type HouseholdMemberPage struct {
+	Data []HouseholdMember `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// HouseholdPage defines model for HouseholdPage.
+type HouseholdPage struct {
+	Data []Household `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// HouseholdPatch defines model for HouseholdPatch.
+type HouseholdPatch struct {
+	DeclaredSize nullable.Nullable[int] `json:"declared_size,omitempty"`
+
+	// HeadID A member of today
+	HeadID nullable.Nullable[openapi_types.UUID] `json:"head_id,omitempty"`
+	Note   nullable.Nullable[string]             `json:"note,omitempty"`
+}
 
 // Import defines model for Import.
 type Import struct {
@@ -3033,6 +3846,39 @@ type RecoveryCodes struct {
 	RecoveryCodes []string `json:"recovery_codes,omitempty"`
 }
 
+// RegistrationConsent defines model for RegistrationConsent.
+type RegistrationConsent struct {
+	CertifiedAt *time.Time `json:"certified_at,omitempty"`
+
+	// CertifiedBy Who certified a verbal decision in writing
+	CertifiedBy *string                     `json:"certified_by,omitempty"`
+	Decision    RegistrationConsentDecision `json:"decision"`
+
+	// GivenAt When it was decided; now where none is given
+	GivenAt *time.Time `json:"given_at,omitempty"`
+	Giver   string     `json:"giver"`
+
+	// GiverName Who speaks for the person, where they do not themselves
+	GiverName       *string `json:"giver_name,omitempty"`
+	InterpreterUsed *bool   `json:"interpreter_used,omitempty"`
+
+	// Language BCP 47
+	//
+	// Example: fr
+	Language *Language `json:"language,omitempty"`
+	Method   string    `json:"method"`
+	Note     *string   `json:"note,omitempty"`
+
+	// StatementVersion Version of the centre's consent statement
+	StatementVersion *string `json:"statement_version,omitempty"`
+
+	// ValidUntil Its last day
+	ValidUntil *openapi_types.Date `json:"valid_until,omitempty"`
+}
+
+// RegistrationConsentDecision defines model for RegistrationConsent.Decision.
+type RegistrationConsentDecision string
+
 // RevocationRequest defines model for RevocationRequest.
 type RevocationRequest struct {
 	Token         string  `json:"token"`
@@ -3318,6 +4164,84 @@ type SignIn struct {
 	NewPassword *string `json:"new_password,omitempty"`
 	Password    string  `json:"password"`
 }
+
+// SpecificNeed defines model for SpecificNeed.
+type SpecificNeed struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	Code          string             `json:"code"`
+
+	// CodeSystem The code list of the code
+	CodeSystem SpecificNeedCodeSystem `json:"code_system"`
+	Confidence SpecificNeedConfidence `json:"confidence"`
+	CreatedAt  time.Time              `json:"created_at"`
+	EndedOn    *openapi_types.Date    `json:"ended_on,omitempty"`
+	ID         openapi_types.UUID     `json:"id"`
+
+	// IdentifiedBy The member of staff who recorded it
+	IdentifiedBy *openapi_types.UUID     `json:"identified_by,omitempty"`
+	Note         *string                 `json:"note,omitempty"`
+	ReviewOn     *openapi_types.Date     `json:"review_on,omitempty"`
+	Sensitivity  SpecificNeedSensitivity `json:"sensitivity"`
+	Since        *openapi_types.Date     `json:"since,omitempty"`
+	UpdatedAt    time.Time               `json:"updated_at"`
+	Version      int64                   `json:"version"`
+}
+
+// SpecificNeedCodeSystem The code list of the code
+type SpecificNeedCodeSystem string
+
+// SpecificNeedConfidence defines model for SpecificNeed.Confidence.
+type SpecificNeedConfidence string
+
+// SpecificNeedSensitivity defines model for SpecificNeed.Sensitivity.
+type SpecificNeedSensitivity string
+
+// SpecificNeedCreate defines model for SpecificNeedCreate.
+type SpecificNeedCreate struct {
+	Code string `json:"code"`
+
+	// CodeSystem The code list of the code
+	CodeSystem SpecificNeedCreateCodeSystem `json:"code_system"`
+	Confidence SpecificNeedCreateConfidence `json:"confidence"`
+	ID         *openapi_types.UUID          `json:"id,omitempty"`
+	Note       *string                      `json:"note,omitempty"`
+	ReviewOn   *openapi_types.Date          `json:"review_on,omitempty"`
+	Since      *openapi_types.Date          `json:"since,omitempty"`
+}
+
+// SpecificNeedCreateCodeSystem The code list of the code
+type SpecificNeedCreateCodeSystem string
+
+// SpecificNeedCreateConfidence defines model for SpecificNeedCreate.Confidence.
+type SpecificNeedCreateConfidence string
+
+// SpecificNeedEnd defines model for SpecificNeedEnd.
+type SpecificNeedEnd struct {
+	// EndedOn Today where none is given
+	EndedOn *openapi_types.Date `json:"ended_on,omitempty"`
+}
+
+// SpecificNeedPage defines model for SpecificNeedPage.
+type SpecificNeedPage struct {
+	Data []SpecificNeed `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// SpecificNeedPatch defines model for SpecificNeedPatch.
+type SpecificNeedPatch struct {
+	Confidence *SpecificNeedPatchConfidence          `json:"confidence,omitempty"`
+	Note       nullable.Nullable[string]             `json:"note,omitempty"`
+	ReviewOn   nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
+	Since      nullable.Nullable[openapi_types.Date] `json:"since,omitempty"`
+}
+
+// SpecificNeedPatchConfidence defines model for SpecificNeedPatch.Confidence.
+type SpecificNeedPatchConfidence string
 
 // TOTPConfirmation defines model for TOTPConfirmation.
 type TOTPConfirmation struct {
@@ -3761,6 +4685,156 @@ type VerifyAuditTrailParams struct {
 
 	// SinceHash The hash of that link. A trail that no longer passes through it was cut or rewritten
 	SinceHash *string `form:"since_hash,omitempty" json:"since_hash,omitempty"`
+}
+
+// ListBeneficiariesParams defines parameters for ListBeneficiaries.
+type ListBeneficiariesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListBeneficiariesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Q A name, reference, document number or telephone
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// RegisteredFrom Registered on this day or later
+	RegisteredFrom *openapi_types.Date `form:"registered_from,omitempty" json:"registered_from,omitempty"`
+
+	// RegisteredTo Registered on this day or earlier
+	RegisteredTo *openapi_types.Date `form:"registered_to,omitempty" json:"registered_to,omitempty"`
+
+	// ReceptionFrom Received on this day or later
+	ReceptionFrom *openapi_types.Date `form:"reception_from,omitempty" json:"reception_from,omitempty"`
+
+	// ReceptionTo Received on this day or earlier
+	ReceptionTo *openapi_types.Date `form:"reception_to,omitempty" json:"reception_to,omitempty"`
+
+	// Sex Only this sex
+	Sex *string `form:"sex,omitempty" json:"sex,omitempty"`
+
+	// Nationality Who has this nationality among theirs
+	Nationality *Country `form:"nationality,omitempty" json:"nationality,omitempty"`
+
+	// CountryOfOrigin Only from this country
+	CountryOfOrigin *Country `form:"country_of_origin,omitempty" json:"country_of_origin,omitempty"`
+
+	// PopulationType Only this population type
+	PopulationType *string `form:"population_type,omitempty" json:"population_type,omitempty"`
+
+	// RegistrationLevel Only this level
+	RegistrationLevel *string `form:"registration_level,omitempty" json:"registration_level,omitempty"`
+
+	// Status Only records in this state; `active` where none is given
+	Status *ListBeneficiariesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListBeneficiariesParamsSort defines parameters for ListBeneficiaries.
+type ListBeneficiariesParamsSort string
+
+// ListBeneficiariesParamsStatus defines parameters for ListBeneficiaries.
+type ListBeneficiariesParamsStatus string
+
+// CreateBeneficiaryParams defines parameters for CreateBeneficiary.
+type CreateBeneficiaryParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateBeneficiaryParams defines parameters for UpdateBeneficiary.
+type UpdateBeneficiaryParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListConsentsParams defines parameters for ListConsents.
+type ListConsentsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-given_at` where none is given. A cursor carries its own
+	Sort *ListConsentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Scope Only decisions on this scope
+	Scope *string `form:"scope,omitempty" json:"scope,omitempty"`
+}
+
+// ListConsentsParamsSort defines parameters for ListConsents.
+type ListConsentsParamsSort string
+
+// RecordConsentParams defines parameters for RecordConsent.
+type RecordConsentParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListEffectiveConsentsParams defines parameters for ListEffectiveConsents.
+type ListEffectiveConsentsParams struct {
+	// At As of this moment; now where none is given
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+}
+
+// ListSpecificNeedsParams defines parameters for ListSpecificNeeds.
+type ListSpecificNeedsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListSpecificNeedsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Active Only those that have ended (false) or have not (true)
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+}
+
+// ListSpecificNeedsParamsSort defines parameters for ListSpecificNeeds.
+type ListSpecificNeedsParamsSort string
+
+// RecordSpecificNeedParams defines parameters for RecordSpecificNeed.
+type RecordSpecificNeedParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateSpecificNeedParams defines parameters for UpdateSpecificNeed.
+type UpdateSpecificNeedParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// EndSpecificNeedParams defines parameters for EndSpecificNeed.
+type EndSpecificNeedParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidBeneficiaryParams defines parameters for VoidBeneficiary.
+type VoidBeneficiaryParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListCasesParams defines parameters for ListCases.
@@ -4283,6 +5357,90 @@ type GetCentreCodelistParamsLabels string
 type UpdateCentreCodelistParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListHouseholdsParams defines parameters for ListHouseholds.
+type ListHouseholdsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListHouseholdsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// BeneficiaryID The household of which this person is a member now
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// Status Only households in this state; `active` where none is given
+	Status *ListHouseholdsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListHouseholdsParamsSort defines parameters for ListHouseholds.
+type ListHouseholdsParamsSort string
+
+// ListHouseholdsParamsStatus defines parameters for ListHouseholds.
+type ListHouseholdsParamsStatus string
+
+// CreateHouseholdParams defines parameters for CreateHousehold.
+type CreateHouseholdParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateHouseholdParams defines parameters for UpdateHousehold.
+type UpdateHouseholdParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListHouseholdMembersParams defines parameters for ListHouseholdMembers.
+type ListHouseholdMembersParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListHouseholdMembersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Active Members of today (true) or who left (false)
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+}
+
+// ListHouseholdMembersParamsSort defines parameters for ListHouseholdMembers.
+type ListHouseholdMembersParamsSort string
+
+// AddHouseholdMemberParams defines parameters for AddHouseholdMember.
+type AddHouseholdMemberParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// EndHouseholdMemberParams defines parameters for EndHouseholdMember.
+type EndHouseholdMemberParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidHouseholdParams defines parameters for VoidHousehold.
+type VoidHouseholdParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListImportMappingsParams defines parameters for ListImportMappings.
@@ -4837,6 +5995,27 @@ type CreateCentreJSONRequestBody = CentreCreate
 // UpdateCentreApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentre for application/merge-patch+json ContentType.
 type UpdateCentreApplicationMergePatchPlusJSONRequestBody = CentrePatch
 
+// CreateBeneficiaryJSONRequestBody defines body for CreateBeneficiary for application/json ContentType.
+type CreateBeneficiaryJSONRequestBody = BeneficiaryCreate
+
+// UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody defines body for UpdateBeneficiary for application/merge-patch+json ContentType.
+type UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody = BeneficiaryPatch
+
+// RecordConsentJSONRequestBody defines body for RecordConsent for application/json ContentType.
+type RecordConsentJSONRequestBody = ConsentCreate
+
+// RecordSpecificNeedJSONRequestBody defines body for RecordSpecificNeed for application/json ContentType.
+type RecordSpecificNeedJSONRequestBody = SpecificNeedCreate
+
+// UpdateSpecificNeedApplicationMergePatchPlusJSONRequestBody defines body for UpdateSpecificNeed for application/merge-patch+json ContentType.
+type UpdateSpecificNeedApplicationMergePatchPlusJSONRequestBody = SpecificNeedPatch
+
+// EndSpecificNeedJSONRequestBody defines body for EndSpecificNeed for application/json ContentType.
+type EndSpecificNeedJSONRequestBody = SpecificNeedEnd
+
+// VoidBeneficiaryJSONRequestBody defines body for VoidBeneficiary for application/json ContentType.
+type VoidBeneficiaryJSONRequestBody = VoidReason
+
 // CreateCaseJSONRequestBody defines body for CreateCase for application/json ContentType.
 type CreateCaseJSONRequestBody = CaseCreate
 
@@ -4929,6 +6108,21 @@ type UndoCaseMergeJSONRequestBody = CaseReason
 
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
+
+// CreateHouseholdJSONRequestBody defines body for CreateHousehold for application/json ContentType.
+type CreateHouseholdJSONRequestBody = HouseholdCreate
+
+// UpdateHouseholdApplicationMergePatchPlusJSONRequestBody defines body for UpdateHousehold for application/merge-patch+json ContentType.
+type UpdateHouseholdApplicationMergePatchPlusJSONRequestBody = HouseholdPatch
+
+// AddHouseholdMemberJSONRequestBody defines body for AddHouseholdMember for application/json ContentType.
+type AddHouseholdMemberJSONRequestBody = HouseholdMemberCreate
+
+// EndHouseholdMemberJSONRequestBody defines body for EndHouseholdMember for application/json ContentType.
+type EndHouseholdMemberJSONRequestBody = HouseholdMemberEnd
+
+// VoidHouseholdJSONRequestBody defines body for VoidHousehold for application/json ContentType.
+type VoidHouseholdJSONRequestBody = VoidReason
 
 // CreateImportMappingJSONRequestBody defines body for CreateImportMapping for application/json ContentType.
 type CreateImportMappingJSONRequestBody = ImportMappingCreate
@@ -5236,6 +6430,48 @@ type ServerInterface interface {
 	// VerifyAuditTrail Verify a centre's trail
 	// (GET /v1/centres/{centre_id}/audit-events/verify)
 	VerifyAuditTrail(ctx echo.Context, centreID CentreID, params VerifyAuditTrailParams) error
+	// ListBeneficiaries List, search or export the people registered
+	// (GET /v1/centres/{centre_id}/beneficiaries)
+	ListBeneficiaries(ctx echo.Context, centreID CentreID, params ListBeneficiariesParams) error
+	// CreateBeneficiary Register a person
+	// (POST /v1/centres/{centre_id}/beneficiaries)
+	CreateBeneficiary(ctx echo.Context, centreID CentreID, params CreateBeneficiaryParams) error
+	// GetBeneficiary Read a person's record
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id})
+	GetBeneficiary(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateBeneficiary Change a person's record
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id})
+	UpdateBeneficiary(ctx echo.Context, centreID CentreID, id ID, params UpdateBeneficiaryParams) error
+	// ListConsents List a person's decisions
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/consents)
+	ListConsents(ctx echo.Context, centreID CentreID, id ID, params ListConsentsParams) error
+	// RecordConsent Record a decision on consent
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/consents)
+	RecordConsent(ctx echo.Context, centreID CentreID, id ID, params RecordConsentParams) error
+	// ListEffectiveConsents What a person's decisions come to
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/consents/effective)
+	ListEffectiveConsents(ctx echo.Context, centreID CentreID, id ID, params ListEffectiveConsentsParams) error
+	// GetConsent Read one decision
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/consents/{consent_id})
+	GetConsent(ctx echo.Context, centreID CentreID, id ID, consentID openapi_types.UUID) error
+	// ListSpecificNeeds List a person's specific needs
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/needs)
+	ListSpecificNeeds(ctx echo.Context, centreID CentreID, id ID, params ListSpecificNeedsParams) error
+	// RecordSpecificNeed Record a specific need
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/needs)
+	RecordSpecificNeed(ctx echo.Context, centreID CentreID, id ID, params RecordSpecificNeedParams) error
+	// GetSpecificNeed Read a specific need
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/needs/{need_id})
+	GetSpecificNeed(ctx echo.Context, centreID CentreID, id ID, needID openapi_types.UUID) error
+	// UpdateSpecificNeed Change a specific need
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/needs/{need_id})
+	UpdateSpecificNeed(ctx echo.Context, centreID CentreID, id ID, needID openapi_types.UUID, params UpdateSpecificNeedParams) error
+	// EndSpecificNeed End a specific need
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/needs/{need_id}/end)
+	EndSpecificNeed(ctx echo.Context, centreID CentreID, id ID, needID openapi_types.UUID, params EndSpecificNeedParams) error
+	// VoidBeneficiary Void a record made in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
+	VoidBeneficiary(ctx echo.Context, centreID CentreID, id ID, params VoidBeneficiaryParams) error
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx echo.Context, centreID CentreID, params ListCasesParams) error
@@ -5401,6 +6637,33 @@ type ServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params UpdateCentreCodelistParams) error
+	// ListHouseholds List households
+	// (GET /v1/centres/{centre_id}/households)
+	ListHouseholds(ctx echo.Context, centreID CentreID, params ListHouseholdsParams) error
+	// CreateHousehold Form a household
+	// (POST /v1/centres/{centre_id}/households)
+	CreateHousehold(ctx echo.Context, centreID CentreID, params CreateHouseholdParams) error
+	// GetHousehold Read a household
+	// (GET /v1/centres/{centre_id}/households/{id})
+	GetHousehold(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateHousehold Change a household
+	// (PATCH /v1/centres/{centre_id}/households/{id})
+	UpdateHousehold(ctx echo.Context, centreID CentreID, id ID, params UpdateHouseholdParams) error
+	// ListHouseholdMembers List a household's members
+	// (GET /v1/centres/{centre_id}/households/{id}/members)
+	ListHouseholdMembers(ctx echo.Context, centreID CentreID, id ID, params ListHouseholdMembersParams) error
+	// AddHouseholdMember Add a member
+	// (POST /v1/centres/{centre_id}/households/{id}/members)
+	AddHouseholdMember(ctx echo.Context, centreID CentreID, id ID, params AddHouseholdMemberParams) error
+	// GetHouseholdMember Read a membership
+	// (GET /v1/centres/{centre_id}/households/{id}/members/{member_id})
+	GetHouseholdMember(ctx echo.Context, centreID CentreID, id ID, memberID openapi_types.UUID) error
+	// EndHouseholdMember A member leaves
+	// (POST /v1/centres/{centre_id}/households/{id}/members/{member_id}/end)
+	EndHouseholdMember(ctx echo.Context, centreID CentreID, id ID, memberID openapi_types.UUID, params EndHouseholdMemberParams) error
+	// VoidHousehold Void a household made in error
+	// (POST /v1/centres/{centre_id}/households/{id}/void)
+	VoidHousehold(ctx echo.Context, centreID CentreID, id ID, params VoidHouseholdParams) error
 	// ListImportMappings List the centre's mappings
 	// (GET /v1/centres/{centre_id}/import-mappings)
 	ListImportMappings(ctx echo.Context, centreID CentreID, params ListImportMappingsParams) error
@@ -6509,6 +7772,726 @@ func (w *ServerInterfaceWrapper) VerifyAuditTrail(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.VerifyAuditTrail(ctx, centreID, params)
+	return err
+}
+
+// ListBeneficiaries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBeneficiaries(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBeneficiariesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "registered_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "registered_from", ctx.QueryParams(), &params.RegisteredFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter registered_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "registered_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "registered_to", ctx.QueryParams(), &params.RegisteredTo, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter registered_to: %s", err))
+	}
+
+	// ------------- Optional query parameter "reception_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reception_from", ctx.QueryParams(), &params.ReceptionFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reception_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "reception_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reception_to", ctx.QueryParams(), &params.ReceptionTo, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reception_to: %s", err))
+	}
+
+	// ------------- Optional query parameter "sex" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sex", ctx.QueryParams(), &params.Sex, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sex: %s", err))
+	}
+
+	// ------------- Optional query parameter "nationality" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nationality", ctx.QueryParams(), &params.Nationality, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nationality: %s", err))
+	}
+
+	// ------------- Optional query parameter "country_of_origin" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "country_of_origin", ctx.QueryParams(), &params.CountryOfOrigin, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter country_of_origin: %s", err))
+	}
+
+	// ------------- Optional query parameter "population_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "population_type", ctx.QueryParams(), &params.PopulationType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter population_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "registration_level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "registration_level", ctx.QueryParams(), &params.RegistrationLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter registration_level: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBeneficiaries(ctx, centreID, params)
+	return err
+}
+
+// CreateBeneficiary converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateBeneficiary(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateBeneficiaryParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateBeneficiary(ctx, centreID, params)
+	return err
+}
+
+// GetBeneficiary converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBeneficiary(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBeneficiary(ctx, centreID, id)
+	return err
+}
+
+// UpdateBeneficiary converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateBeneficiary(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateBeneficiaryParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateBeneficiary(ctx, centreID, id, params)
+	return err
+}
+
+// ListConsents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListConsents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListConsentsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "scope" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "scope", ctx.QueryParams(), &params.Scope, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter scope: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListConsents(ctx, centreID, id, params)
+	return err
+}
+
+// RecordConsent converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordConsent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordConsentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordConsent(ctx, centreID, id, params)
+	return err
+}
+
+// ListEffectiveConsents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEffectiveConsents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEffectiveConsentsParams
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", ctx.QueryParams(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter at: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEffectiveConsents(ctx, centreID, id, params)
+	return err
+}
+
+// GetConsent converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConsent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "consent_id" -------------
+	var consentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "consent_id", ctx.Param("consent_id"), &consentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter consent_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConsent(ctx, centreID, id, consentID)
+	return err
+}
+
+// ListSpecificNeeds converts echo context to params.
+func (w *ServerInterfaceWrapper) ListSpecificNeeds(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSpecificNeedsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListSpecificNeeds(ctx, centreID, id, params)
+	return err
+}
+
+// RecordSpecificNeed converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordSpecificNeed(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordSpecificNeedParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordSpecificNeed(ctx, centreID, id, params)
+	return err
+}
+
+// GetSpecificNeed converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSpecificNeed(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "need_id" -------------
+	var needID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "need_id", ctx.Param("need_id"), &needID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter need_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSpecificNeed(ctx, centreID, id, needID)
+	return err
+}
+
+// UpdateSpecificNeed converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateSpecificNeed(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "need_id" -------------
+	var needID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "need_id", ctx.Param("need_id"), &needID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter need_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateSpecificNeedParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateSpecificNeed(ctx, centreID, id, needID, params)
+	return err
+}
+
+// EndSpecificNeed converts echo context to params.
+func (w *ServerInterfaceWrapper) EndSpecificNeed(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "need_id" -------------
+	var needID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "need_id", ctx.Param("need_id"), &needID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter need_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndSpecificNeedParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndSpecificNeed(ctx, centreID, id, needID, params)
+	return err
+}
+
+// VoidBeneficiary converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidBeneficiary(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidBeneficiaryParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidBeneficiary(ctx, centreID, id, params)
 	return err
 }
 
@@ -9512,6 +11495,439 @@ func (w *ServerInterfaceWrapper) UpdateCentreCodelist(ctx echo.Context) error {
 	return err
 }
 
+// ListHouseholds converts echo context to params.
+func (w *ServerInterfaceWrapper) ListHouseholds(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListHouseholdsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListHouseholds(ctx, centreID, params)
+	return err
+}
+
+// CreateHousehold converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateHousehold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateHouseholdParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateHousehold(ctx, centreID, params)
+	return err
+}
+
+// GetHousehold converts echo context to params.
+func (w *ServerInterfaceWrapper) GetHousehold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetHousehold(ctx, centreID, id)
+	return err
+}
+
+// UpdateHousehold converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateHousehold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateHouseholdParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateHousehold(ctx, centreID, id, params)
+	return err
+}
+
+// ListHouseholdMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) ListHouseholdMembers(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListHouseholdMembersParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListHouseholdMembers(ctx, centreID, id, params)
+	return err
+}
+
+// AddHouseholdMember converts echo context to params.
+func (w *ServerInterfaceWrapper) AddHouseholdMember(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddHouseholdMemberParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddHouseholdMember(ctx, centreID, id, params)
+	return err
+}
+
+// GetHouseholdMember converts echo context to params.
+func (w *ServerInterfaceWrapper) GetHouseholdMember(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "member_id" -------------
+	var memberID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "member_id", ctx.Param("member_id"), &memberID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter member_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetHouseholdMember(ctx, centreID, id, memberID)
+	return err
+}
+
+// EndHouseholdMember converts echo context to params.
+func (w *ServerInterfaceWrapper) EndHouseholdMember(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "member_id" -------------
+	var memberID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "member_id", ctx.Param("member_id"), &memberID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter member_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndHouseholdMemberParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndHouseholdMember(ctx, centreID, id, memberID, params)
+	return err
+}
+
+// VoidHousehold converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidHousehold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidHouseholdParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidHousehold(ctx, centreID, id, params)
+	return err
+}
+
 // ListImportMappings converts echo context to params.
 func (w *ServerInterfaceWrapper) ListImportMappings(ctx echo.Context) error {
 	var err error
@@ -12026,6 +14442,29 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.UpdateSOP, options.OperationMiddlewares["updateSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/activate", wrapper.ActivateSOP, options.OperationMiddlewares["activateSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/diff", wrapper.DiffSOP, options.OperationMiddlewares["diffSOP"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries", wrapper.ListBeneficiaries, options.OperationMiddlewares["listBeneficiaries"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries", wrapper.CreateBeneficiary, options.OperationMiddlewares["createBeneficiary"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.GetBeneficiary, options.OperationMiddlewares["getBeneficiary"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.UpdateBeneficiary, options.OperationMiddlewares["updateBeneficiary"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/void", wrapper.VoidBeneficiary, options.OperationMiddlewares["voidBeneficiary"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs", wrapper.ListSpecificNeeds, options.OperationMiddlewares["listSpecificNeeds"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs", wrapper.RecordSpecificNeed, options.OperationMiddlewares["recordSpecificNeed"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs/:need_id", wrapper.GetSpecificNeed, options.OperationMiddlewares["getSpecificNeed"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs/:need_id", wrapper.UpdateSpecificNeed, options.OperationMiddlewares["updateSpecificNeed"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs/:need_id/end", wrapper.EndSpecificNeed, options.OperationMiddlewares["endSpecificNeed"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/consents", wrapper.ListConsents, options.OperationMiddlewares["listConsents"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/consents", wrapper.RecordConsent, options.OperationMiddlewares["recordConsent"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/consents/effective", wrapper.ListEffectiveConsents, options.OperationMiddlewares["listEffectiveConsents"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/consents/:consent_id", wrapper.GetConsent, options.OperationMiddlewares["getConsent"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/households", wrapper.ListHouseholds, options.OperationMiddlewares["listHouseholds"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/households", wrapper.CreateHousehold, options.OperationMiddlewares["createHousehold"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/households/:id", wrapper.GetHousehold, options.OperationMiddlewares["getHousehold"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/households/:id", wrapper.UpdateHousehold, options.OperationMiddlewares["updateHousehold"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/households/:id/void", wrapper.VoidHousehold, options.OperationMiddlewares["voidHousehold"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/households/:id/members", wrapper.ListHouseholdMembers, options.OperationMiddlewares["listHouseholdMembers"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/households/:id/members", wrapper.AddHouseholdMember, options.OperationMiddlewares["addHouseholdMember"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/households/:id/members/:member_id", wrapper.GetHouseholdMember, options.OperationMiddlewares["getHouseholdMember"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/households/:id/members/:member_id/end", wrapper.EndHouseholdMember, options.OperationMiddlewares["endHouseholdMember"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.ListImportMappings, options.OperationMiddlewares["listImportMappings"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.CreateImportMapping, options.OperationMiddlewares["createImportMapping"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings/:id", wrapper.GetImportMapping, options.OperationMiddlewares["getImportMapping"]...)
@@ -13278,6 +15717,735 @@ type VerifyAuditTraildefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response VerifyAuditTraildefaultApplicationProblemPlusJSONResponse) VisitVerifyAuditTrailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBeneficiariesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListBeneficiariesParams
+}
+
+type ListBeneficiariesResponseObject interface {
+	VisitListBeneficiariesResponse(w http.ResponseWriter) error
+}
+
+type ListBeneficiaries200JSONResponse BeneficiaryPage
+
+func (response ListBeneficiaries200JSONResponse) VisitListBeneficiariesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBeneficiaries200ApplicationXNdjsonResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListBeneficiaries200ApplicationXNdjsonResponse) VisitListBeneficiariesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ListBeneficiaries200TextCsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListBeneficiaries200TextCsvResponse) VisitListBeneficiariesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ListBeneficiariesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListBeneficiariesdefaultApplicationProblemPlusJSONResponse) VisitListBeneficiariesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBeneficiaryRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateBeneficiaryParams
+	Body     *CreateBeneficiaryJSONRequestBody
+}
+
+type CreateBeneficiaryResponseObject interface {
+	VisitCreateBeneficiaryResponse(w http.ResponseWriter) error
+}
+
+type CreateBeneficiary201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateBeneficiary201JSONResponse struct {
+	Body    Beneficiary
+	Headers CreateBeneficiary201ResponseHeaders
+}
+
+func (response CreateBeneficiary201JSONResponse) VisitCreateBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitCreateBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBeneficiaryRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetBeneficiaryResponseObject interface {
+	VisitGetBeneficiaryResponse(w http.ResponseWriter) error
+}
+
+type GetBeneficiary200ResponseHeaders struct {
+	ETag string
+}
+
+type GetBeneficiary200JSONResponse struct {
+	Body    Beneficiary
+	Headers GetBeneficiary200ResponseHeaders
+}
+
+func (response GetBeneficiary200JSONResponse) VisitGetBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitGetBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBeneficiaryRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateBeneficiaryParams
+	Body     *UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateBeneficiaryResponseObject interface {
+	VisitUpdateBeneficiaryResponse(w http.ResponseWriter) error
+}
+
+type UpdateBeneficiary200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateBeneficiary200JSONResponse struct {
+	Body    Beneficiary
+	Headers UpdateBeneficiary200ResponseHeaders
+}
+
+func (response UpdateBeneficiary200JSONResponse) VisitUpdateBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitUpdateBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListConsentsParams
+}
+
+type ListConsentsResponseObject interface {
+	VisitListConsentsResponse(w http.ResponseWriter) error
+}
+
+type ListConsents200JSONResponse ConsentPage
+
+func (response ListConsents200JSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListConsentsdefaultApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordConsentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RecordConsentParams
+	Body     *RecordConsentJSONRequestBody
+}
+
+type RecordConsentResponseObject interface {
+	VisitRecordConsentResponse(w http.ResponseWriter) error
+}
+
+type RecordConsent201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RecordConsent201JSONResponse struct {
+	Body    Consent
+	Headers RecordConsent201ResponseHeaders
+}
+
+func (response RecordConsent201JSONResponse) VisitRecordConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordConsentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordConsentdefaultApplicationProblemPlusJSONResponse) VisitRecordConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEffectiveConsentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListEffectiveConsentsParams
+}
+
+type ListEffectiveConsentsResponseObject interface {
+	VisitListEffectiveConsentsResponse(w http.ResponseWriter) error
+}
+
+type ListEffectiveConsents200JSONResponse EffectiveConsentList
+
+func (response ListEffectiveConsents200JSONResponse) VisitListEffectiveConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEffectiveConsentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListEffectiveConsentsdefaultApplicationProblemPlusJSONResponse) VisitListEffectiveConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConsentRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ConsentID openapi_types.UUID `json:"consent_id"`
+}
+
+type GetConsentResponseObject interface {
+	VisitGetConsentResponse(w http.ResponseWriter) error
+}
+
+type GetConsent200ResponseHeaders struct {
+	ETag string
+}
+
+type GetConsent200JSONResponse struct {
+	Body    Consent
+	Headers GetConsent200ResponseHeaders
+}
+
+func (response GetConsent200JSONResponse) VisitGetConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConsentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetConsentdefaultApplicationProblemPlusJSONResponse) VisitGetConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSpecificNeedsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListSpecificNeedsParams
+}
+
+type ListSpecificNeedsResponseObject interface {
+	VisitListSpecificNeedsResponse(w http.ResponseWriter) error
+}
+
+type ListSpecificNeeds200JSONResponse SpecificNeedPage
+
+func (response ListSpecificNeeds200JSONResponse) VisitListSpecificNeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSpecificNeedsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSpecificNeedsdefaultApplicationProblemPlusJSONResponse) VisitListSpecificNeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordSpecificNeedRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RecordSpecificNeedParams
+	Body     *RecordSpecificNeedJSONRequestBody
+}
+
+type RecordSpecificNeedResponseObject interface {
+	VisitRecordSpecificNeedResponse(w http.ResponseWriter) error
+}
+
+type RecordSpecificNeed201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RecordSpecificNeed201JSONResponse struct {
+	Body    SpecificNeed
+	Headers RecordSpecificNeed201ResponseHeaders
+}
+
+func (response RecordSpecificNeed201JSONResponse) VisitRecordSpecificNeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordSpecificNeeddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordSpecificNeeddefaultApplicationProblemPlusJSONResponse) VisitRecordSpecificNeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSpecificNeedRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	NeedID   openapi_types.UUID `json:"need_id"`
+}
+
+type GetSpecificNeedResponseObject interface {
+	VisitGetSpecificNeedResponse(w http.ResponseWriter) error
+}
+
+type GetSpecificNeed200ResponseHeaders struct {
+	ETag string
+}
+
+type GetSpecificNeed200JSONResponse struct {
+	Body    SpecificNeed
+	Headers GetSpecificNeed200ResponseHeaders
+}
+
+func (response GetSpecificNeed200JSONResponse) VisitGetSpecificNeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSpecificNeeddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSpecificNeeddefaultApplicationProblemPlusJSONResponse) VisitGetSpecificNeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSpecificNeedRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	NeedID   openapi_types.UUID `json:"need_id"`
+	Params   UpdateSpecificNeedParams
+	Body     *UpdateSpecificNeedApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateSpecificNeedResponseObject interface {
+	VisitUpdateSpecificNeedResponse(w http.ResponseWriter) error
+}
+
+type UpdateSpecificNeed200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateSpecificNeed200JSONResponse struct {
+	Body    SpecificNeed
+	Headers UpdateSpecificNeed200ResponseHeaders
+}
+
+func (response UpdateSpecificNeed200JSONResponse) VisitUpdateSpecificNeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSpecificNeeddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateSpecificNeeddefaultApplicationProblemPlusJSONResponse) VisitUpdateSpecificNeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSpecificNeedRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	NeedID   openapi_types.UUID `json:"need_id"`
+	Params   EndSpecificNeedParams
+	Body     *EndSpecificNeedJSONRequestBody
+}
+
+type EndSpecificNeedResponseObject interface {
+	VisitEndSpecificNeedResponse(w http.ResponseWriter) error
+}
+
+type EndSpecificNeed200ResponseHeaders struct {
+	ETag string
+}
+
+type EndSpecificNeed200JSONResponse struct {
+	Body    SpecificNeed
+	Headers EndSpecificNeed200ResponseHeaders
+}
+
+func (response EndSpecificNeed200JSONResponse) VisitEndSpecificNeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSpecificNeeddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndSpecificNeeddefaultApplicationProblemPlusJSONResponse) VisitEndSpecificNeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidBeneficiaryRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   VoidBeneficiaryParams
+	Body     *VoidBeneficiaryJSONRequestBody
+}
+
+type VoidBeneficiaryResponseObject interface {
+	VisitVoidBeneficiaryResponse(w http.ResponseWriter) error
+}
+
+type VoidBeneficiary200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidBeneficiary200JSONResponse struct {
+	Body    Beneficiary
+	Headers VoidBeneficiary200ResponseHeaders
+}
+
+func (response VoidBeneficiary200JSONResponse) VisitVoidBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitVoidBeneficiaryResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -15975,6 +19143,438 @@ type UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse) VisitUpdateCentreCodelistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHouseholdsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListHouseholdsParams
+}
+
+type ListHouseholdsResponseObject interface {
+	VisitListHouseholdsResponse(w http.ResponseWriter) error
+}
+
+type ListHouseholds200JSONResponse HouseholdPage
+
+func (response ListHouseholds200JSONResponse) VisitListHouseholdsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHouseholdsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListHouseholdsdefaultApplicationProblemPlusJSONResponse) VisitListHouseholdsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateHouseholdRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateHouseholdParams
+	Body     *CreateHouseholdJSONRequestBody
+}
+
+type CreateHouseholdResponseObject interface {
+	VisitCreateHouseholdResponse(w http.ResponseWriter) error
+}
+
+type CreateHousehold201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateHousehold201JSONResponse struct {
+	Body    Household
+	Headers CreateHousehold201ResponseHeaders
+}
+
+func (response CreateHousehold201JSONResponse) VisitCreateHouseholdResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateHouseholddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateHouseholddefaultApplicationProblemPlusJSONResponse) VisitCreateHouseholdResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHouseholdRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetHouseholdResponseObject interface {
+	VisitGetHouseholdResponse(w http.ResponseWriter) error
+}
+
+type GetHousehold200ResponseHeaders struct {
+	ETag string
+}
+
+type GetHousehold200JSONResponse struct {
+	Body    Household
+	Headers GetHousehold200ResponseHeaders
+}
+
+func (response GetHousehold200JSONResponse) VisitGetHouseholdResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHouseholddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetHouseholddefaultApplicationProblemPlusJSONResponse) VisitGetHouseholdResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateHouseholdRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateHouseholdParams
+	Body     *UpdateHouseholdApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateHouseholdResponseObject interface {
+	VisitUpdateHouseholdResponse(w http.ResponseWriter) error
+}
+
+type UpdateHousehold200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateHousehold200JSONResponse struct {
+	Body    Household
+	Headers UpdateHousehold200ResponseHeaders
+}
+
+func (response UpdateHousehold200JSONResponse) VisitUpdateHouseholdResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateHouseholddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateHouseholddefaultApplicationProblemPlusJSONResponse) VisitUpdateHouseholdResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHouseholdMembersRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListHouseholdMembersParams
+}
+
+type ListHouseholdMembersResponseObject interface {
+	VisitListHouseholdMembersResponse(w http.ResponseWriter) error
+}
+
+type ListHouseholdMembers200JSONResponse HouseholdMemberPage
+
+func (response ListHouseholdMembers200JSONResponse) VisitListHouseholdMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHouseholdMembersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListHouseholdMembersdefaultApplicationProblemPlusJSONResponse) VisitListHouseholdMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddHouseholdMemberRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AddHouseholdMemberParams
+	Body     *AddHouseholdMemberJSONRequestBody
+}
+
+type AddHouseholdMemberResponseObject interface {
+	VisitAddHouseholdMemberResponse(w http.ResponseWriter) error
+}
+
+type AddHouseholdMember201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type AddHouseholdMember201JSONResponse struct {
+	Body    HouseholdMember
+	Headers AddHouseholdMember201ResponseHeaders
+}
+
+func (response AddHouseholdMember201JSONResponse) VisitAddHouseholdMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddHouseholdMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddHouseholdMemberdefaultApplicationProblemPlusJSONResponse) VisitAddHouseholdMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHouseholdMemberRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	MemberID openapi_types.UUID `json:"member_id"`
+}
+
+type GetHouseholdMemberResponseObject interface {
+	VisitGetHouseholdMemberResponse(w http.ResponseWriter) error
+}
+
+type GetHouseholdMember200ResponseHeaders struct {
+	ETag string
+}
+
+type GetHouseholdMember200JSONResponse struct {
+	Body    HouseholdMember
+	Headers GetHouseholdMember200ResponseHeaders
+}
+
+func (response GetHouseholdMember200JSONResponse) VisitGetHouseholdMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHouseholdMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetHouseholdMemberdefaultApplicationProblemPlusJSONResponse) VisitGetHouseholdMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndHouseholdMemberRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	MemberID openapi_types.UUID `json:"member_id"`
+	Params   EndHouseholdMemberParams
+	Body     *EndHouseholdMemberJSONRequestBody
+}
+
+type EndHouseholdMemberResponseObject interface {
+	VisitEndHouseholdMemberResponse(w http.ResponseWriter) error
+}
+
+type EndHouseholdMember200ResponseHeaders struct {
+	ETag string
+}
+
+type EndHouseholdMember200JSONResponse struct {
+	Body    HouseholdMember
+	Headers EndHouseholdMember200ResponseHeaders
+}
+
+func (response EndHouseholdMember200JSONResponse) VisitEndHouseholdMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndHouseholdMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndHouseholdMemberdefaultApplicationProblemPlusJSONResponse) VisitEndHouseholdMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidHouseholdRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   VoidHouseholdParams
+	Body     *VoidHouseholdJSONRequestBody
+}
+
+type VoidHouseholdResponseObject interface {
+	VisitVoidHouseholdResponse(w http.ResponseWriter) error
+}
+
+type VoidHousehold200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidHousehold200JSONResponse struct {
+	Body    Household
+	Headers VoidHousehold200ResponseHeaders
+}
+
+func (response VoidHousehold200JSONResponse) VisitVoidHouseholdResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidHouseholddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidHouseholddefaultApplicationProblemPlusJSONResponse) VisitVoidHouseholdResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -18719,6 +22319,48 @@ type StrictServerInterface interface {
 	// VerifyAuditTrail Verify a centre's trail
 	// (GET /v1/centres/{centre_id}/audit-events/verify)
 	VerifyAuditTrail(ctx context.Context, request VerifyAuditTrailRequestObject) (VerifyAuditTrailResponseObject, error)
+	// ListBeneficiaries List, search or export the people registered
+	// (GET /v1/centres/{centre_id}/beneficiaries)
+	ListBeneficiaries(ctx context.Context, request ListBeneficiariesRequestObject) (ListBeneficiariesResponseObject, error)
+	// CreateBeneficiary Register a person
+	// (POST /v1/centres/{centre_id}/beneficiaries)
+	CreateBeneficiary(ctx context.Context, request CreateBeneficiaryRequestObject) (CreateBeneficiaryResponseObject, error)
+	// GetBeneficiary Read a person's record
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id})
+	GetBeneficiary(ctx context.Context, request GetBeneficiaryRequestObject) (GetBeneficiaryResponseObject, error)
+	// UpdateBeneficiary Change a person's record
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id})
+	UpdateBeneficiary(ctx context.Context, request UpdateBeneficiaryRequestObject) (UpdateBeneficiaryResponseObject, error)
+	// ListConsents List a person's decisions
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/consents)
+	ListConsents(ctx context.Context, request ListConsentsRequestObject) (ListConsentsResponseObject, error)
+	// RecordConsent Record a decision on consent
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/consents)
+	RecordConsent(ctx context.Context, request RecordConsentRequestObject) (RecordConsentResponseObject, error)
+	// ListEffectiveConsents What a person's decisions come to
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/consents/effective)
+	ListEffectiveConsents(ctx context.Context, request ListEffectiveConsentsRequestObject) (ListEffectiveConsentsResponseObject, error)
+	// GetConsent Read one decision
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/consents/{consent_id})
+	GetConsent(ctx context.Context, request GetConsentRequestObject) (GetConsentResponseObject, error)
+	// ListSpecificNeeds List a person's specific needs
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/needs)
+	ListSpecificNeeds(ctx context.Context, request ListSpecificNeedsRequestObject) (ListSpecificNeedsResponseObject, error)
+	// RecordSpecificNeed Record a specific need
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/needs)
+	RecordSpecificNeed(ctx context.Context, request RecordSpecificNeedRequestObject) (RecordSpecificNeedResponseObject, error)
+	// GetSpecificNeed Read a specific need
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/needs/{need_id})
+	GetSpecificNeed(ctx context.Context, request GetSpecificNeedRequestObject) (GetSpecificNeedResponseObject, error)
+	// UpdateSpecificNeed Change a specific need
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/needs/{need_id})
+	UpdateSpecificNeed(ctx context.Context, request UpdateSpecificNeedRequestObject) (UpdateSpecificNeedResponseObject, error)
+	// EndSpecificNeed End a specific need
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/needs/{need_id}/end)
+	EndSpecificNeed(ctx context.Context, request EndSpecificNeedRequestObject) (EndSpecificNeedResponseObject, error)
+	// VoidBeneficiary Void a record made in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
+	VoidBeneficiary(ctx context.Context, request VoidBeneficiaryRequestObject) (VoidBeneficiaryResponseObject, error)
 	// ListCases List the cases in view
 	// (GET /v1/centres/{centre_id}/cases)
 	ListCases(ctx context.Context, request ListCasesRequestObject) (ListCasesResponseObject, error)
@@ -18884,6 +22526,33 @@ type StrictServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx context.Context, request UpdateCentreCodelistRequestObject) (UpdateCentreCodelistResponseObject, error)
+	// ListHouseholds List households
+	// (GET /v1/centres/{centre_id}/households)
+	ListHouseholds(ctx context.Context, request ListHouseholdsRequestObject) (ListHouseholdsResponseObject, error)
+	// CreateHousehold Form a household
+	// (POST /v1/centres/{centre_id}/households)
+	CreateHousehold(ctx context.Context, request CreateHouseholdRequestObject) (CreateHouseholdResponseObject, error)
+	// GetHousehold Read a household
+	// (GET /v1/centres/{centre_id}/households/{id})
+	GetHousehold(ctx context.Context, request GetHouseholdRequestObject) (GetHouseholdResponseObject, error)
+	// UpdateHousehold Change a household
+	// (PATCH /v1/centres/{centre_id}/households/{id})
+	UpdateHousehold(ctx context.Context, request UpdateHouseholdRequestObject) (UpdateHouseholdResponseObject, error)
+	// ListHouseholdMembers List a household's members
+	// (GET /v1/centres/{centre_id}/households/{id}/members)
+	ListHouseholdMembers(ctx context.Context, request ListHouseholdMembersRequestObject) (ListHouseholdMembersResponseObject, error)
+	// AddHouseholdMember Add a member
+	// (POST /v1/centres/{centre_id}/households/{id}/members)
+	AddHouseholdMember(ctx context.Context, request AddHouseholdMemberRequestObject) (AddHouseholdMemberResponseObject, error)
+	// GetHouseholdMember Read a membership
+	// (GET /v1/centres/{centre_id}/households/{id}/members/{member_id})
+	GetHouseholdMember(ctx context.Context, request GetHouseholdMemberRequestObject) (GetHouseholdMemberResponseObject, error)
+	// EndHouseholdMember A member leaves
+	// (POST /v1/centres/{centre_id}/households/{id}/members/{member_id}/end)
+	EndHouseholdMember(ctx context.Context, request EndHouseholdMemberRequestObject) (EndHouseholdMemberResponseObject, error)
+	// VoidHousehold Void a household made in error
+	// (POST /v1/centres/{centre_id}/households/{id}/void)
+	VoidHousehold(ctx context.Context, request VoidHouseholdRequestObject) (VoidHouseholdResponseObject, error)
 	// ListImportMappings List the centre's mappings
 	// (GET /v1/centres/{centre_id}/import-mappings)
 	ListImportMappings(ctx context.Context, request ListImportMappingsRequestObject) (ListImportMappingsResponseObject, error)
@@ -20010,6 +23679,544 @@ func (sh *strictHandler) VerifyAuditTrail(ctx echo.Context, centreID CentreID, p
 		return err
 	} else if validResponse, ok := response.(VerifyAuditTrailResponseObject); ok {
 		return validResponse.VisitVerifyAuditTrailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListBeneficiaries operation middleware
+func (sh *strictHandler) ListBeneficiaries(ctx echo.Context, centreID CentreID, params ListBeneficiariesParams) error {
+	var request ListBeneficiariesRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBeneficiaries(ctx.Request().Context(), request.(ListBeneficiariesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBeneficiaries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBeneficiariesResponseObject); ok {
+		return validResponse.VisitListBeneficiariesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateBeneficiary operation middleware
+func (sh *strictHandler) CreateBeneficiary(ctx echo.Context, centreID CentreID, params CreateBeneficiaryParams) error {
+	var request CreateBeneficiaryRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateBeneficiaryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateBeneficiary(ctx.Request().Context(), request.(CreateBeneficiaryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateBeneficiary")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateBeneficiaryResponseObject); ok {
+		return validResponse.VisitCreateBeneficiaryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBeneficiary operation middleware
+func (sh *strictHandler) GetBeneficiary(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetBeneficiaryRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBeneficiary(ctx.Request().Context(), request.(GetBeneficiaryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBeneficiary")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBeneficiaryResponseObject); ok {
+		return validResponse.VisitGetBeneficiaryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateBeneficiary operation middleware
+func (sh *strictHandler) UpdateBeneficiary(ctx echo.Context, centreID CentreID, id ID, params UpdateBeneficiaryParams) error {
+	var request UpdateBeneficiaryRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateBeneficiary(ctx.Request().Context(), request.(UpdateBeneficiaryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateBeneficiary")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateBeneficiaryResponseObject); ok {
+		return validResponse.VisitUpdateBeneficiaryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListConsents operation middleware
+func (sh *strictHandler) ListConsents(ctx echo.Context, centreID CentreID, id ID, params ListConsentsParams) error {
+	var request ListConsentsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConsents(ctx.Request().Context(), request.(ListConsentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConsents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListConsentsResponseObject); ok {
+		return validResponse.VisitListConsentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordConsent operation middleware
+func (sh *strictHandler) RecordConsent(ctx echo.Context, centreID CentreID, id ID, params RecordConsentParams) error {
+	var request RecordConsentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RecordConsentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordConsent(ctx.Request().Context(), request.(RecordConsentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordConsent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordConsentResponseObject); ok {
+		return validResponse.VisitRecordConsentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListEffectiveConsents operation middleware
+func (sh *strictHandler) ListEffectiveConsents(ctx echo.Context, centreID CentreID, id ID, params ListEffectiveConsentsParams) error {
+	var request ListEffectiveConsentsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEffectiveConsents(ctx.Request().Context(), request.(ListEffectiveConsentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEffectiveConsents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEffectiveConsentsResponseObject); ok {
+		return validResponse.VisitListEffectiveConsentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConsent operation middleware
+func (sh *strictHandler) GetConsent(ctx echo.Context, centreID CentreID, id ID, consentID openapi_types.UUID) error {
+	var request GetConsentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConsentID = consentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConsent(ctx.Request().Context(), request.(GetConsentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConsent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConsentResponseObject); ok {
+		return validResponse.VisitGetConsentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListSpecificNeeds operation middleware
+func (sh *strictHandler) ListSpecificNeeds(ctx echo.Context, centreID CentreID, id ID, params ListSpecificNeedsParams) error {
+	var request ListSpecificNeedsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSpecificNeeds(ctx.Request().Context(), request.(ListSpecificNeedsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSpecificNeeds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListSpecificNeedsResponseObject); ok {
+		return validResponse.VisitListSpecificNeedsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordSpecificNeed operation middleware
+func (sh *strictHandler) RecordSpecificNeed(ctx echo.Context, centreID CentreID, id ID, params RecordSpecificNeedParams) error {
+	var request RecordSpecificNeedRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RecordSpecificNeedJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordSpecificNeed(ctx.Request().Context(), request.(RecordSpecificNeedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordSpecificNeed")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordSpecificNeedResponseObject); ok {
+		return validResponse.VisitRecordSpecificNeedResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSpecificNeed operation middleware
+func (sh *strictHandler) GetSpecificNeed(ctx echo.Context, centreID CentreID, id ID, needID openapi_types.UUID) error {
+	var request GetSpecificNeedRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.NeedID = needID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSpecificNeed(ctx.Request().Context(), request.(GetSpecificNeedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSpecificNeed")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSpecificNeedResponseObject); ok {
+		return validResponse.VisitGetSpecificNeedResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateSpecificNeed operation middleware
+func (sh *strictHandler) UpdateSpecificNeed(ctx echo.Context, centreID CentreID, id ID, needID openapi_types.UUID, params UpdateSpecificNeedParams) error {
+	var request UpdateSpecificNeedRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.NeedID = needID
+	request.Params = params
+
+	var body UpdateSpecificNeedApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateSpecificNeed(ctx.Request().Context(), request.(UpdateSpecificNeedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateSpecificNeed")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateSpecificNeedResponseObject); ok {
+		return validResponse.VisitUpdateSpecificNeedResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndSpecificNeed operation middleware
+func (sh *strictHandler) EndSpecificNeed(ctx echo.Context, centreID CentreID, id ID, needID openapi_types.UUID, params EndSpecificNeedParams) error {
+	var request EndSpecificNeedRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.NeedID = needID
+	request.Params = params
+
+	var body EndSpecificNeedJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndSpecificNeed(ctx.Request().Context(), request.(EndSpecificNeedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndSpecificNeed")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndSpecificNeedResponseObject); ok {
+		return validResponse.VisitEndSpecificNeedResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidBeneficiary operation middleware
+func (sh *strictHandler) VoidBeneficiary(ctx echo.Context, centreID CentreID, id ID, params VoidBeneficiaryParams) error {
+	var request VoidBeneficiaryRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body VoidBeneficiaryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidBeneficiary(ctx.Request().Context(), request.(VoidBeneficiaryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidBeneficiary")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidBeneficiaryResponseObject); ok {
+		return validResponse.VisitVoidBeneficiaryResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -22227,6 +26434,362 @@ func (sh *strictHandler) UpdateCentreCodelist(ctx echo.Context, centreID CentreI
 	return nil
 }
 
+// ListHouseholds operation middleware
+func (sh *strictHandler) ListHouseholds(ctx echo.Context, centreID CentreID, params ListHouseholdsParams) error {
+	var request ListHouseholdsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListHouseholds(ctx.Request().Context(), request.(ListHouseholdsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListHouseholds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListHouseholdsResponseObject); ok {
+		return validResponse.VisitListHouseholdsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateHousehold operation middleware
+func (sh *strictHandler) CreateHousehold(ctx echo.Context, centreID CentreID, params CreateHouseholdParams) error {
+	var request CreateHouseholdRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateHouseholdJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateHousehold(ctx.Request().Context(), request.(CreateHouseholdRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateHousehold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateHouseholdResponseObject); ok {
+		return validResponse.VisitCreateHouseholdResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetHousehold operation middleware
+func (sh *strictHandler) GetHousehold(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetHouseholdRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetHousehold(ctx.Request().Context(), request.(GetHouseholdRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetHousehold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetHouseholdResponseObject); ok {
+		return validResponse.VisitGetHouseholdResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateHousehold operation middleware
+func (sh *strictHandler) UpdateHousehold(ctx echo.Context, centreID CentreID, id ID, params UpdateHouseholdParams) error {
+	var request UpdateHouseholdRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateHouseholdApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateHousehold(ctx.Request().Context(), request.(UpdateHouseholdRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateHousehold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateHouseholdResponseObject); ok {
+		return validResponse.VisitUpdateHouseholdResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListHouseholdMembers operation middleware
+func (sh *strictHandler) ListHouseholdMembers(ctx echo.Context, centreID CentreID, id ID, params ListHouseholdMembersParams) error {
+	var request ListHouseholdMembersRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListHouseholdMembers(ctx.Request().Context(), request.(ListHouseholdMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListHouseholdMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListHouseholdMembersResponseObject); ok {
+		return validResponse.VisitListHouseholdMembersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AddHouseholdMember operation middleware
+func (sh *strictHandler) AddHouseholdMember(ctx echo.Context, centreID CentreID, id ID, params AddHouseholdMemberParams) error {
+	var request AddHouseholdMemberRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AddHouseholdMemberJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddHouseholdMember(ctx.Request().Context(), request.(AddHouseholdMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddHouseholdMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddHouseholdMemberResponseObject); ok {
+		return validResponse.VisitAddHouseholdMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetHouseholdMember operation middleware
+func (sh *strictHandler) GetHouseholdMember(ctx echo.Context, centreID CentreID, id ID, memberID openapi_types.UUID) error {
+	var request GetHouseholdMemberRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.MemberID = memberID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetHouseholdMember(ctx.Request().Context(), request.(GetHouseholdMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetHouseholdMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetHouseholdMemberResponseObject); ok {
+		return validResponse.VisitGetHouseholdMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndHouseholdMember operation middleware
+func (sh *strictHandler) EndHouseholdMember(ctx echo.Context, centreID CentreID, id ID, memberID openapi_types.UUID, params EndHouseholdMemberParams) error {
+	var request EndHouseholdMemberRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.MemberID = memberID
+	request.Params = params
+
+	var body EndHouseholdMemberJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndHouseholdMember(ctx.Request().Context(), request.(EndHouseholdMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndHouseholdMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndHouseholdMemberResponseObject); ok {
+		return validResponse.VisitEndHouseholdMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidHousehold operation middleware
+func (sh *strictHandler) VoidHousehold(ctx echo.Context, centreID CentreID, id ID, params VoidHouseholdParams) error {
+	var request VoidHouseholdRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body VoidHouseholdJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidHousehold(ctx.Request().Context(), request.(VoidHouseholdRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidHousehold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidHouseholdResponseObject); ok {
+		return validResponse.VisitVoidHouseholdResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListImportMappings operation middleware
 func (sh *strictHandler) ListImportMappings(ctx echo.Context, centreID CentreID, params ListImportMappingsParams) error {
 	var request ListImportMappingsRequestObject
@@ -24174,570 +28737,680 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3rchu3uiD6KiieXZVk7ZZEybITSzV1RlGcFe+VxB5bK569Yg8JdYMkoibAAGjRjMtV8+s8wJl3OA+2",
-	"n+QUvg/oG9FkN0ndEuWHI5INNC7f/fqpF8vpTAomjO6dfOpNGE2Ygj/PpTBMmB+pGGd0zOxXCdOx4jPD",
-	"peid9C4mjKTuVyJHxMDnS5bqXtRjH+l0lrLeSW+kelFPsd8zrljSOzEqY1FPxxM2pXZOs5jZp7RRXIx7",
-	"nz9HvRcXdBx+2zVTmksRkZFU5OVo7ydq4knlZe97h+97Hd/3o4wpvqT+zncTphjsS7A5UUzLTMWMcN3x",
-	"Db9QtQjNTg1hqcY3UKHnTJGEzZhINJGisq+zOGYzs5dfRpf3f456M6rolBl3szhZ88X+WLrUKdOajpk+",
-	"Icyeu4oIVUQqwuwZcPs0gkwv6gk6DS+1WNqUfvyRibGZ9E6O+v0ocFTnTBjFXn4XBoAYfvVvnlEzKd6L",
-	"vw14svJwRlJNqemd9LIMngysQCYs5dr8DNMGgZ5rExGqCRdk+HEvdgOG4XXZn1YuqXQoz/r2roxhys7z",
-	"v36le398sP/0954PPvzt38LrzZSWanmlQ8E+mkEMvw49fs7stV6ykSxO8feMqUXpGHG6hgUe9sPX1nRh",
-	"HmfCR7P1Xb1M2HQmDRPx4h8sgGI/0SumCSWKzRg1RNMROyVULEgm+O8ZI4Z9NE1wXJp7z07eBMdPn0a9",
-	"KRf5CQXXOUJSFTwjS++IscRgTjVRjCY1kvYESFp4kQURbAVghw3XJ+I0S9iFNDRdXuS5zIQhNE2JknNN",
-	"jJQNsMNxmoGBecpLSNiIZqnpnYxoqlm+hEspU0YFkmFkHctwTNN0SGiS6BKHsajHrpla5ByoYUk5QyrW",
-	"wkQ27Z382qNp2vsQOo0f+ZSb5YW8sZungEJNL4OBwX0/7Uf2HvjUvhto35QL/FRADBeGjZlCmq2Ynkmh",
-	"GRzJq7PMTM5TzoR5oRSie4wM2v5JZ7OUIxc7+E0jK8sh6FOP4ZAeF9c05ckghokslNkfBgE6Cw8QromQ",
-	"hlwJORcEeKFUJOEJfDtT8poRbjRLR/u9z+Vd/5tio95J7/86KISLA/xVH8BOcA+wzdoZf39Onn19/Jxo",
-	"FtuvyNP9o15UFkvevXu3Z6dgwtgdB0j0D3LuNqDdIs2ETTVLr1k3xm2XV1ruVkc+VnTliSs2UkxPiJFX",
-	"TPiDh6E3e7afo95rJS9TNl2xvxk+8e+BfVrmV2yzZ99pKE/zXf2eMW3IpWL0ygo1AEFTqRhRWcr0KdGM",
-	"ETgTve9PR/dOfs0nzm+rMjPXZMRZmtiD8k/Y8TNpUcie+wGg5OcPFlG1oSK2k2VKnFhectI/fH7U7/f7",
-	"e/DP1/afb/xH9x+1eGyoyXTv5PjoKOoZboAeB/ZFYTcFh/IHpg/8ubS+Qn8Zgft7K6fMTLgY213PlRRj",
-	"PD5LFWMpri1GSKFBOJ6DbEnjCcE9kCmjQgN1c28CQfD1S6Qp9sNMyRlThiPBiRWjhiUDaiqcOKGG7Rk+",
-	"ZcvsuLbcT8u/86QFV496KdVmkOn85UsyuSDcEPsUGUtDKOJMRIyEo5hykRm7vnaLFk7MW/6BmblUVwGO",
-	"dP7yuzdEUTFm2q5kShckttzRvh3xl4kEQJGMlJyeEjadmcWJFTws4zBsqoNvdF9QpejCfpZqTAXXgIOD",
-	"loc3U+yay0wPNIsVM4NMGJ6GaWQqxRjWjI86sZDAplH/aHeCil3Lq46gomM5Q0Brfxy4zOW9vBLpwsoD",
-	"JS0KpKkxv8YLkpkV1wWyLS4KeVCOCPDrpVdns6Qz9DvltDKAC/PsuBfg72U29CvKwX58VMa9ylKWIcKB",
-	"b36eJagtJBt5+RuLjV1iju/n8AYg80nC7Ww0fV3CfyelVUlCDb2rulw/2hjfPQbWlcOVQnUVP3MgKs3x",
-	"NLSkKf34Ep8t/YwQFvVQKXC/W+FgQxwMAHdNx1uzrikX7tNhi0XWgGkdjKwEjNfOIFC7eWpoZTurOFjB",
-	"VAI4XNJJ183zM/tonG5rJ/KqyaohqL/UDwRWX331mjNwqtpK3JhyUf72sCu2iCxN6aWVKFAMfVhocfsg",
-	"vnxfWcLNWRy23A0VS2hshidWhs6Y9vYPoyhPndJC5lajYYpqloA5x/6ZKTB7zZjS9uKJBR6SsCkVCZg1",
-	"ne7IhWaqIM8gnabMoGGOolnDLiCgYLqVf2tFx7BBYMSVNiTl4goZWSIZ6gMTmdqp64CGYnGAg6ZcMEe0",
-	"QlYswSrHEubt1Mv8budTrrX9MerR1DCUzPE0GG5bqsR9jUdgydCcm4nMzECxWCr7Uzxh8RWISINimtKX",
-	"mQClc3AFhhchzcBM2EBIywnjCeUieLCa/b6815+z6SVTuYGai6uyZNOSQ7tzyJWQD00AeZ7voclgrg3R",
-	"fCyoAVC7BmmFEdxU/W4nVE+CN3vFFsGLHV7xZAh2yYP9OUvTPTjGg9/mV3rfam/DXvOxrT2TqJcvfPnN",
-	"L5Kjp08Pn0fkkmr27DhTaVTszsKaJsM5XVh1xOqeiIiHw8jZdCOi2e8RsRsGUc2+CaSeCNUYJhKWkMsF",
-	"oQi4I8bCvNePayu41S7ankWE556fcnnf5Tc0AsGL66BORXNitZJ/luja58gOkip41//UDEzxZ69fOnvH",
-	"KaGXmlm1Q+K564U2bFqG9yaZBV9zxUUIqDLN1DAiQ3zL0L50iFMH4amL1BxPrB6VDECdD+haP9Oppd4i",
-	"7aY6hc5riRAwiyjcaATGUzKmM02oYkTYpQfpob3OBmdR/tPLJCLu/C0Pty+k5Dd5GZxvWbyszvo9KPNy",
-	"itqNvSRU0Nrc6SxTM6lZSIdeRGSeO7fylROqr9B+EFaLkKCvUsztdI7jXrIJF0l+DLrMbjvolmBoaWRi",
-	"Q2/dyT0cqAHmN9Bw7rlfYnlWK5QV5vi54sYwYaezjD2ftzgzeNQx/WVylAFlGPAQbL9reEkZ0tdechXy",
-	"Q4olaI4l/I48ISodQ3WlS2i5mtLtQmkoyObutIYN9QC7lB+tmLCCgTOasgRoyBLPXokbQHVKV94aEbwk",
-	"UDMJ/nC2d/T0WZXRAv/0so636nATkQn7SBMW8wbaVpIWNxYRVnFTPz9AZOPJ/8IUH/HCI1893Eslr1g7",
-	"FooCtuUFwlhJvNhW7nXCNQUw821xv9rRAku8QECtUq9mWckTy4DBCiiVZpF7wXwidU42S1TyFEWfCdXA",
-	"pbxO48GujbwG+2h1XADxuQDVakhJ1v1stbbibbV4gtIxUp5LJ1wBHkVEyykYISUEPqTJBvK5u2N/oaXT",
-	"Ly0sDHNmIhX/A+DtLVPXTP3EDPXEqwp94MQZ2Dn0QGezmVTufjsIJlpnTAUftUL6IFM8+KP3Bm73dsWu",
-	"XbDLwJuoG9629NyAZmYymDIzkcnG70ezwcajmbrmMRskMs6mTBja6GkAK/zqLVYf2cHu6hCJF720lvAl",
-	"lG6/aZ+B01sBFlEDsLbdeCcYCCHWOdUBoYBqzbS2mxokGetkX6fakqYNhzXIrBfoMpopBmqTnAu4snYz",
-	"XzLBRjzmVC3aWobjVOqObgU7JFNsUFhiagqCcsqB90kCqFSniXpFlFLvpBdTzQa1ee2bLCAJM7ikmgd4",
-	"ovs5l4DhMVBuBKEzcLQnIIgonrB1S5gpGTMwJLnXld7v5yhteflUNnBP+jGXi1Z3lWToAGcDOWqIRqPa",
-	"aQo6U9fc7h8ckEyNWRv9bCTTVM5ZMshmYej04qZlwCkzLCE4ZC+btYZSHJHNSohTfcsZmgzmE546X3Iq",
-	"4yti1apEE214mraXUlna7U4mMk1W3bP7/Zqz+aDmW3N21029TnBL3RYrwIAQkBYnUhmQuifZlIoGu4EY",
-	"KDZiStG0zE1Kwpp9puOKgGA1KscWPudSXTEwITjNuKTfrzcgpLQ7wbWDxCobASX2EdCC6FgxlpA5NxMk",
-	"xGB272AdwAPNSUbQ1JH76C3xJTQ1E5mNJyS/DTD52MMPv6JyLQ0I6hbYdtVuylhmFeGkojxYvp6seC86",
-	"CYQ0EFKT0wWiuYitugfniy/qsDInTXS9c8X11SBl1yzghwgxn9LzINcJzQ2/5iYQwnlGFLMzWWEeKS7X",
-	"RDMmyOUCjXeMTglNJehE3kuRW/D83OiZ8ROFvQdy1ohKb1+9dmqaPQKlAdvHGVWJ9l6Z9W7h3OK0/oDc",
-	"s58hBikUo/0dU8BwRpb9Q7QPhELFUiUBw3jwFTDx5yLK6VO7QfZZsGxNpy6s/cGETzgCviS65Wfgj7sK",
-	"k/nVLeFuXWhaIvRNknHht6yFXdlDbitMyhlnycBCQBhoNZ2CzZhL4eNj3CkVIeDr33IDgWCJFKwtO7ek",
-	"qOWjY0nTtofX8jGZmVg2BIgBd2w5j6Os/DJlq9R7+3vrKBOnJeIPa5C38nAF5z3FdGwbvLmDmZJjxbQF",
-	"6AQJa6LkbNZAOO8runtkKq4qB6f8BFYj6I3ESa0J4LhbgN8CqOuCl4TkppOSYBdB+LwyqGV3DGxZRpGa",
-	"FG7oaOS9QHmi0E2iUQ0ul4BsNWx9p+jIrAWtmjAkPD0HtdOSJo3Ss5WE7AJOrein6UKDUADK+nzC4wlx",
-	"S+/dHbQ+gkvVHdUGSHbgWiuJGw8rIK98CvciIm+F2LJ+7E6o+trXlOSV7vurIWgd4bqM33T9dfRaPeD2",
-	"hJzPTfAJhk9EhJqnMmxFfTUilDilYStr6SWERQjDrFYLkXFNjkbiTL0YiBJPeJp8oUGVDsr7nTSQ6ZQ1",
-	"+Fc20xtinmw45nKxxrTJ0fuoHU/0wS9Ws8/DXoS8lMmiDR+wSKoHU2YGM6ZiFgr3w6vGsz/Jw1Niw68Z",
-	"sOovNIFZKuYZmV2WM4mcxtpefvst06biP29eEwoOVJBMjLjgesISWFdoWh8Y5hHJTdFbtto7aTuoKCBb",
-	"H3Bht9HgGc+X14sC/vqSeBoY6VbfQnAN+1KcsZBrCxFgbVenDmtwTRHIWd700TjzAJPX2u2uk4+mhcVz",
-	"+YrljInC3LkizGodGnmcwdg/PKRWQlM7CxN1xLRkZbr/qqULqVqnTrqtbaRQ3jQraUlalmhAF8zfMd52",
-	"U1Nqt+yuzM227sq+YzH38NTh0kq8sfNiV65nVyqBl1weoFIALv2O91F2ld0WoOXvbNrJOZLpshTZhS60",
-	"EAExGV5ahAcTANMu3QClQDsF8VPoqpb9tI3+v3Mwd0fyhv3Gchv5LaFd+er8PB/WLRMY5wO8uDWCohOF",
-	"wGeqV0iKXe1Fa0XAdxNmJi6aFR+G+hMuftD4sAtcWFBGbAon2JmEFTibJRGr67mU3GkNQeKK0XgC8la3",
-	"q27KZPJvbITwjUSV7jFRbT0xnej3Lv3R2/mUN/L5FsCw1V0vuznxFU1X/r2LFQrE7RnDpjOj24sYEiJy",
-	"z3BcSMjoZGjYxJggBes+oHVwWLe526bCM5a0A5Y8rAuGrPFUbuBdbGXfrq7Em91uWmeLeteSr4was79v",
-	"kwS4gRoIE+ZwERUIsw7XzjG2r7ukU4LvWp6bnDtdHbMB25dC2Qn0bUWxYL61R7aRV7YzObjPKN5V2rtN",
-	"ClC7Uvhy3ZXuSKnNGdjDU2qLk9iJr6trAN/2rptt4CV4In+XIb/K7iOkxpKm9ys+6gZiNXJnV6sbAhdk",
-	"PqQ0PFdWl6+fqjEzbX2cDypkqHRbpYP8sAJs7yJu6AaApsudNgfDlLa16sw2iodB5G0KhlnOzQWTkt4g",
-	"dgJXVyljU66lmnOZLS9xixNve847YrVAnR8em8UTuI1wknWGsB0T5O7hHithbc3oJp79g0yTjmRvU1s7",
-	"ZCi2zgtqsoIVczRBzE+QznVbe8JMMtnS0lVPty8NXuvf+tkBTo1CQj50awHrhm04LOFdh7QuMhoyur9z",
-	"hThSKcZMEToyzhI9orGxbEYUMSNWhg0boGUcZ0p1XDeUIm9yvUsRM4JWjbuQpm7A4pIPaWVw216cK+C6",
-	"ej8OElYhyUbCXFurdhVUdmTI8bBUIz4dbTEwy6qD2ZEkAYTo4UkSeAK7kCS2ohfd77hxN78UJKG6QCtj",
-	"tCXzTUmypf4tPhYOkhcxf5ryhGjZrqjJVse19IMrxLO5sdgfTim9zLWVqNKZ0os+rL+EHeKWv9aHh2I7",
-	"OoQHufNdEJbt3KDwaVWoJFSd4PqKuGphp+SKzYw3pU24NhKiJJf6x6yTge+z/3VDxeh1SkVTRUi9o1wO",
-	"iC3uLAgWo1r6PjFpfxkkvl1Uc/iXBWMc2dZG2NHSuxiM+TUTYc7jIkkmVEPM5GwRXN8tVBVhjUn9bzO7",
-	"SJawhEhVlPxoLfRhLPkuTDi75/TVsPJKnYMupT3s05rpxix9/1ZX/QDN/5Ai3y669BoCPVfpOcspJQkY",
-	"Bh0aYSFFf48QHe+v8cPqoJ8HaCHPxZ08ed5Rhgo6esCMcmL3YQWJ3EjXKlHRmvaMPzgZk6lrK3MSzcU4",
-	"RbdPudLmxnbgo5AduCCSW5PBCmlbnm0zvA/s42l/Y1LQDY23CW9qhJwdyYrApx+gvAgnsAuZcWPAXWtv",
-	"XgfIK4Fofebg7mW2NzkfuAXTb9hA/aFxaVCwaPMQ+GXmCb/mTYDA7CSkgHI7gk7bJfpsYcvfQlVptO0X",
-	"zzSd4wWj05+Yl2O2iDTYxLgtkpuxbSvpetA5EcWXNZziRndVwiPT7QNyb1cy8StzR7H+8m/SxNv+mGob",
-	"9wPXL39HvK+EDA+PA14oClaBkP2yC1RfhhtrNOVAJjxpWUyvCzmxKsug0DUafELomeJKm7YFv1xW5QYh",
-	"97UlaK9jmQnrmLp3+zmzFdayZiNdjWRGDjarn3bN1GWgyCoQorzGKhQXnFFlvCKdtx34QpMZNZNTzEKJ",
-	"nAluD8xxVGBJxUTR+Z5PEI3llBF6KTNDLhfVjqgtnG0FbYV1l/fdWM69ipW7olEFmj8wGoUlZgImwJhp",
-	"PZjKZGU/xDowYbPz0uBwisWMxsGqiq/BHqaDNpkwIn7Lxlxo13QZMp2YiFm1gM4JOfv7v/b6/f7h0ZOw",
-	"KpsJgzL66twRfGxDuap1BAA2jtar6mtyzLrzbZxbmgvy3veBO0mp4SbDE25R9iHl11yMB1QxOpgehYuF",
-	"plKMu8w5pYKOGRThtpCTtoW2pXGr2qeu7WzzbiKJyoQlwKd4yNRAPrtRMk2rdbgbgxkbmMb5D2fkNewg",
-	"InJGf8/ClWonrkZ5m82nfMTiRZyyAQ6DGCxuVc6BWcxkKseLtlPlzxcFbzqgfr3KzVKV/Imcu17ZoQZe",
-	"hq0GJotVgz+kaIjylTxlpmFyty++ASErH0l9Qzcf3TKnhqlByo1iejBjapDQRWiLG2smEqojuD6cngqW",
-	"z7pMjioHGVUZRAlgPPwG8LmZ/5w7fFk2oF4H8Oh7q/aUZF68LKLn3MQTV+3c7o3I0SjsUHGvW9Z9PxpF",
-	"m/Wt5mYLxYags//yml8KlyRsacgXmvhzjUo7+EITORduY9yAWwhvIcAlLlnaItsxYT/ik5YuUMUaG2vA",
-	"hME2KRfFCaOfCh7FJsWw4MARL2WtJwhL9mhKPonSa1fDxo5siDk8BTrudDxQXFHYRpcvG4lJHaztz3Vi",
-	"tPKlBYoEyNCIf2yyizYyQYSEgV/eMlBjT/kgoZ3xOBxqV5C2YLUv1wDWgj4PaIZL4StIlHAl/r1lsob7",
-	"jvLT/LD2JtoBUb1ug5N/mwhCu4tz0BKFkuiNdFpSZDUghypT+rH8nqfOVFkD79qGA1i38lw2c2rtTi8o",
-	"+6patfctKw5T+pFPsynGbrjjwS/6q7SHGTWGKXv4/+vXs71/ffh0FD39/G+70Qo2kfA7C+7VQ+vWr3id",
-	"mJ+f6fPyee4977fSAGo3sv5O1igIxXzfVJYDH29Fe6iXmiyA5/37ty37ZrZXFkpvO+7/afWCVYlKDU29",
-	"C82hCmLr4KuuVXQG0IrSUZPnzn4+I45JrWsxXtJOum1gR5pLceTPulOMJiWk42GGJcLNVI8NFIxdmPnQ",
-	"UvYQzXu7Ep8fAutvcKqX2c5D5L8N29qCH7c4qC3489r1bsxjm/jl2lCMEP/rVMj5YfHD9ffbkT+un7DC",
-	"L3fEFVu89eFyyXWbazYvvJ4EG1luFCqcKRWsFP1SkJFUMSNGJjQcmtw2JrepPMO2Mq02VBk9CNkdvMXN",
-	"m9bs9okTLe68EETH1MVAuzrvH6ZXTJBLGl8RqgkVhCkl2zYL3dRw7AWw4vQLKPqwGmRvMqSlMef8NsHu",
-	"jNiDIpfMzBkT5PB5vw+e76PD58/XQ169XMXSQa853p3Jua8nDzBDqTB3h7JAvNy3XH4j3PiahRGzwREw",
-	"Ck1S2wfGpFjspPafJutczci8tdyu2rTNWCt3MbGbafROphntYlOfG05/R3Z7N9MLbx9sNN1XQfVNljKN",
-	"jW4JZI1osArrU0K9IyamgjjnCcTMkMsMmm46Hxh+1+T9ausWCDQV5dpg1gI+qskls0oCMTKY3OrdCO1c",
-	"YcEpuvsbzsGYrskcmrqKhZlwMfbZf7CDRLaIL9qNA6ICAm2bsVwzxUecJX7RmAEYEcXgzFx3TY5ttOyM",
-	"UrOETJhqSNQIxSL8zK6Zco6HYO+F7q7QMLw4p+YoU1A/OZZpNhUafB3+iLd0oe7KPxoueP1CjFOuJxE0",
-	"YjHQa3U+kWRKZzlABbVUGpapz7xnmgxL6DZc3Zh1Sfzzjm87VSEFuoyydRXEK77YvIUowuIqIN6FbOGm",
-	"euuyItbLF7XTS+d0oYkl86f58WsMIuSCSMFcO+lWpYI2FDHKG1hWwLx1bLls+pQK9O9p59wP6gWN1PnP",
-	"TU1XOCurJZt3E0Xdog+7mchKX5HZBHXHKdMaz/eaa4yxplOeWv246AooLbELpjQ0qMK18wI1y63BL3v9",
-	"4Wzm0d1liZcbP7atspfc6sIHmXt7a/j19hV5cvjs2d4hoelsQveeWJ7/kU5nFht7P79404uWvcpPAj7l",
-	"unZZOI6/5yxNXoDiHiQoDezWUJ6GBTkJLRiWN/Mfb1/9TNyvhAsjAY0vZbIAWQL6WtIpM0BJquy5SUN1",
-	"r8qjydyyQmf8A6OpmSxvcTl7WV6Fm91Vqoo1tzZ6OZ1JFSQVcsrjWv2GGVMDJedWKUvTgVQDIYHIBcEQ",
-	"Lm0tm8P3n+Ozt5TAb6FHt5DXSqxmmUXJkWGCMBpP0I4EwsVIZiIJyWkjytMMg8fXn8ZLrTOGWk/acsj3",
-	"9kkYgc09biLcekpnMy7Gg46PN3LpqUPX9bv7ybnCLGULptPIDBuL6AljBqx7VvJMWUR0Fk8IVBIAYRpV",
-	"MgqZkYYoRpO2EeG1q6nLYuVikKv8P0HXb+HqQRlzgKlJTfULVFcEKajG+h2+vbXObVFvTpXgYrxLXHRT",
-	"rsLGTU25U6TaBWUs1U2o3pvD3JwGlsAjJz+l3XvAbqbP5wC9nasRY8rDstWEUVCYZynF/A8qiJWJFiRm",
-	"aVqN0ngSNAo36VtWk50wmjB1CvVPqGKYyGQRNKaaRYTGMZhDqEjILBOxyairy1x/a6tCu23JI0uhAP81",
-	"TbPVUYpr9x6KS8xJD/Tt/q//5/+FGjVJnlwzsu938ZyRPW4nHxGX4IC5YoZ9hBhH5e7HFUGOA1GOFWN9",
-	"A2Dn+qo7qVXg5Vl1dXNDe1kzw5IhUXKuyRVjqMqrLGX61On4QFLnzNFUDjOyxOehW1o7dEg1BFsGtRtM",
-	"icpC1Z3xfWHEd0WqGn7EV4R/dD0Tm35W0Kqs8Vc5143KpEP0gMf4ikMn4lCQr0T7Dhgow6ptJlZu1qLU",
-	"oEw918QQKSx0WhxDVBx1cXTl1xanXWyldFD1JTTDFqJeuCkWdWwZjLRjDHT3sqajqJi76Ju7Kzbm2jCF",
-	"JSyiHtSiGDjpG5Uk/0mzj1Yd5MpMBs6BhDqVoIj2SMHLng6nfiUyziBSyneE8Z/zcjkTmWk2kWlS/nug",
-	"WApT6wmfgd9C8Wu/UPhA04HjIVM+xiTQIgWz+CqvfpAwbbjw5PE6SwVT9JKn3GBwl0sMLbXwzdXg2OLU",
-	"iKNQbM9tStWVHcPHQioWFNhLkuSy6YqlfMqdohTwd8QysX+HsnMTFqeWD5ySlI0MsZxgXvLKJsx4kFru",
-	"V8pmZpAJwwMmzh/9ZFBZ16Mi4XbGbmW3GgVUPaFHT5+Ff+J/hDIsF4bpNiUw65Tazpa/LyqddjNeoSS6",
-	"TF0EI8D298lLA3qp9vW7YgZM19Nv+CDAtq3YjFGjydwhJUtT4GS9qEHDrtU9M/QyZadg9gVBh0512Lzu",
-	"pZgmqYFgGrdjpnPFDVgAg14tT1cChhU0n2xl/9P2YIKJt6jtWVaIa1VWAM1MlIueiWTassISMfORBu6R",
-	"9Rq7sxDkqyh21QwRP6HCtSo5bDcF8xJm1UxfqKGF+oYL+64Y1iEcphE565pSk+UfJBcwe4+UnJ5WkvGv",
-	"2ML+aTWHh9TjxLO4mtKRJ4uVLmgtuGzY6OT2IaBag3R9CdI6fJQNj3Tvj/7e8w/u//uDvQ+f+tHT56Hs",
-	"lrB1vn70XU78u8rhdcmwomnKxbihzoZrQ8c0AUGGoLSiiatanKthKOQUZtl/Pzr6umqXff/+3389tMdj",
-	"z+hTP3rSkPXj5Nd2ytRRC2XqwpN+Z1J1nfvRkW+1Ku/gtxoTPOC8K14u3CfvfEYo1yBRCkLxSdBSuEYd",
-	"RbgnSkFgoTSypXt0VqTWTryK9r5ccrA5dPIzynSGOr1sR9oqCONwksDqXSkIOQduH6HhDLj/XGZpsnwq",
-	"T0KHYgnTQKokZEX/Qc5J/8lB//jgqH/0zB65VW5PSTJdFMm77lZ8tcm8LucU+F5i/11Mw/U3V5SAcMmU",
-	"AE9RUWgHpBTHTLUrp8I3qgtRDkcOVIng2gw0m1FFTcg/+1JonjB33qdkeDpsPJByNbyuPbARXtfSpJci",
-	"5YJ17t3kbLxwplBpDuYkUqCzavc844ao+jbkfAe+/qr89rAiCWtncdPJ5zuBoo1Eis/Nm3f8uCgovBig",
-	"dSuW0yk3K7Ttn6VhPwZD6DYAoAbnROhem29yZ+D8IOH4NYSIhbpW7gbwvANr97davGe9O+GNnAci7DZo",
-	"/G6XtqP9WI4p2BpFjlxiDSu+xviaV7dapTryZE2B8PV7eSPn3l9Wuw/YTMlB5I5q5Z3sDPXs/T5E7CuO",
-	"cwkMvLn6hFCSWKE1Eyik5rI/VKFyOvMpyS3ZJ3WPxClp+gVbT6JxHh1FEchh8popp0WdEmcMP0G/WdmS",
-	"f0pK5nHPC7YzszczjrdLgSC/ZyzD0ZkQGERTaUFAeYovpCKuF5Kpz37BpjPfX+0myKDjv/WIRS1LQby+",
-	"PqccobLCdXFfrkdoW229lTjn97wzdpwf4uYcWSTs4/JaUi6u9HallxrNaiXzVaujLcxVuKrQNv7j3T/e",
-	"Lu/iii2qrKMmBKbj4AJjdR38/qqBnF+Zhu4MOnwAH9dv/QoMsnYh9nF8NU4YwbJDZ7ASAOAoQqNydXPZ",
-	"1XD+mhx/XTHkjFTNif50KdqO7v3x4dNR9OTzl3vuI5h4jqJvPn/1t6CR56e8cMBPvlTIg0ij3L6wSVMe",
-	"ZvuyiEVO5amLQfeVEX1JMMcd1+7mMXfzLnI3ERba527WcOUm8zd3Bt7rE0DvGbzvNGnU33B9j+vSSGs3",
-	"vQPBvU5nH5b4/lNg+2xKQ357KAeeaeyyuGEk6hUXlcB5N12c8ipqLtuJV6wnIjlPDbiUwZcy4bP22u5P",
-	"+ZjgZTYJYK7430DJtFOtDENHIxgUBh2cVMdyFsy5YWlCZGbQJC0WYMz1FaHNRMlsPPFlCQmsDILWIJjL",
-	"nXrUtNDAcqRgAyiA0ZAClN/JCdF8LFwaDdVXGizN1C4PaL2vARjo4LxBebHduW4BQHM/bRl66he8dDdh",
-	"9NqNYbWMBbsWFJuK1HS2qTY2c0FmdoPtXBrF0guwPmF00cSiCoinkSvDX8heMU2ZSKgKQmROD3fQRoZ9",
-	"nHHFwgzywncdQAl6rQy4bSCG71XTgTxV2PuNCKn3rrNNDrzl3jaOPiBkuJPsIG5u3vimCj+7ApFtIaEG",
-	"xxbHam2svEd0Pcxs27JnReOhnXXseZCdevzud8GPVoPh+oZxHchIM6cBCa2J2zSmFHbkRvj0Shq6M2Gv",
-	"ScjLUxUwAJJM6YIkYHGF2Oq24ls9xKBE2cqHVt2032K+uhBolUB5OboJvs/7zrOPhszomJ1CgrvvpGTZ",
-	"XhvAeXWWmUlDEinzX3vlgotrmoIR4/eMwfz+m0LydV+MFa18hr2CvZ9mZiIV/4OVRmVCZzM0aONIH3Be",
-	"/sHIKybwhw9NuYyDylGtrawDGwyd/6uSzNwxivRW2sKs3uYqCWtbGQdTA5pxYw2+VpQRX83wFtLr2KXm",
-	"bVLouwaeOjh1ELEOlDaSULpDVA061hu2cnApP/r0uKoL/a///v69/vDv/93/8W87EKE7qUgl4FtX9Xpz",
-	"WCxBSrX1attiFVX6FIaDHUhMFQr1sOSm6kncdJhUCX2aC31tVIBhHZqtZb6NaLdqoa3QcMf4tXYnN4Jv",
-	"G3Q6fk21nkuVYAGaroQWNczBzE2yHBe3/gQFm28xvi5Q1hdUm//DihN4raQcdTyAnS281QrfMI1Jyx1W",
-	"aNh0JhVVi90dcmDK4KplyuPFS/G9dOneAQp0U939XLZlOJ8X1rWOXr999Ro3sCplfejS5IcEEg2LfAO/",
-	"OU0gbTbJFNPVVk55vGfeW1DLWVBMb+oS1JSx7fYXvBIlL1OMfQ6DEJKNWsb/9+fk+fHTr+1W7GiCpWf0",
-	"PvneFZtzNmqSsBnDYoq+alpRQ2PoUVMbatiQSEWGLnxpAOl4eri/45TBonJPwCKbpT75nGpyqaymFOUp",
-	"jnO6IDIzqwvAtBI6SiWHAiIHhyyNpmIITmn8QhOenJLfM2kgwN9I4lS81eU6QnXDty9t5thWbYaECUgZ",
-	"Rj/uFbdQMPIAs9Zu5lQCX7Usj3t0toD8lEIg/YbF8pqpxXnYG/RjJW2YumxVlvjDxUQePWfK13ucsqlU",
-	"i1OimGBzrPBpJkwsA6dyb25yRL2AkiJSXWlIM46qVTOW3FAdTCiBQ7iWMUgJb5yhYYncgi0gIHSFS8Z7",
-	"u8FgwtGnUY92X3Oh8LLQdb199XpXrKAYdbloKrwphSuj4etJzpXFIkehEkVH7Zp3b2JwsJO3LyzVmbHV",
-	"E/gyKIxS+JOcSq4Rqg+DSv4mrLBVhPPbV6+LWkA6mzGlWVc/VXN3vHubWutrPCxRshU8+e2r12ezmZLX",
-	"qEN2EO2KNYa0uNwsvBxwM6ULQuGdKwjPSrNxx74y9Yoi/m+/yjXnojvmlr2bcCt0xEYTwVhCKNEsliIh",
-	"M+h7vU/OBMRlK45VdnyTdIplTxPJ9DK5p1ozrafOx7sG+PMbtcTDta/vOMpV5fDr7Dh8llLRaUhdkcp7",
-	"7sNMUXn7gcU1XOC5K//fRaV0DfztxenBSKapnA+yWSiWa8QFTQk+spfNyDTThlxauSmWKilXBSmhBVRb",
-	"mdKPg4Quqk1Rvn5S7hpyGG5pZNhASMMGE5mpUDU5Yn/N06bt88qKmZbfWEljhJ8ZGdEYZI8pVVcsOSV9",
-	"LAwJVUBPvMuyXPztm6+ftWj0p80gxlKlA4q1SgOL/M7VpLGY4R7KCy5BoS1iL4FpK7bbKYmbsrycp+vP",
-	"qryYKRf5gdeEee5LsEDcgVtQ+VXVe+mHU3bkjInBnJsJF4OpFGZSa3hztL4LXCYSOZgyNWZ+ou4gUsOi",
-	"KrA1rLPp3pqOsHGlUSPyrEDPVNKkI4pCfZkAZ2F8PLFAZUFIO1Cy8i9TlSqG1e48h021/QYzpmKWS5/5",
-	"4LVjYRltJJR37snl9KsppIdUVlFM3HSYuQGtxjdGwRKxZ4Dqpe7akDQEcQpSAI9FlFwzckjH1OpHQ2ga",
-	"LSTq2zDXBhVqnZjSthht00kgd7ACIPP8sgP3vsir2bnMHShpZyShjn/3VoWmtU3At28Iq0Nre2KURMma",
-	"1Xd9H4zyMZbSX0oat11X08Fu4gy7pBoLiQVtDG4NYFQwVBlf3H5X+kpHDSNv4JwL/x371tUVUZim4Ti/",
-	"46NRIHjD9Wpoa+EpUH9ttIObuWE5O3BxWe36YXm2YN+7cGjdAaAFN5MvoyF+pmQPTiGGZi72yQuopYLq",
-	"o6V41aQcSTQzAYWkrB21lPOxTLaTytdBtetMFZekhBZD4NGSAqM9G+iGUnUeEgBrSNRW6wH07avXb/yj",
-	"n30dSEXb5KHC0NLjMNwwAQ65Qs5cO4UbAuO5vmozxj62rDiX1uKmcvdZuqeoBBqlUwpeSWA/H1ZBdjtk",
-	"XeYzM6qMxvq0YAM9xYrLeaElqLi932vhuP6rQf2qxqV/GSQIAqTiUnGz+MGr4h1A8tsFmbnh++SMTK3u",
-	"m6mxlav9gbrylnPKjVWDxZipZRrMQAsTcbUJaU1XD6opwkpOaedhuMiOw+pBfPmi8/ny9TQg/5sSlHXp",
-	"eYLdqMOa/w9yTrCrGfi6YsbteWuGfXvQVOKKEOQ1vnGLT549XavN0/hKyHnKknHJWLNONKhAFHgQY27F",
-	"481ngCjlxWBE42Ahr7MC3HyJPSqcQ4q4COfcagTmIrGALF1NljcYddKTR4wllzS+aridM3gpVqAA51u0",
-	"uRkktNTa0dbXUz+5qAJLjVBaJWqdTMZQvbZMFtGeOKHXjFyyhRQJlpKw0Hr2+iXhRrN0lCeWQUIPOLJL",
-	"1QdLZXGWaccl1TweuHOqsol1PZ0LnnDcsq17Kq0WyAX2Vg3cNzQi1T5G2oUxcMuYeTwhQl7KZIHKuK+i",
-	"3dp10NzfdUUVvPA+Rlma3sqR1SC4dlf1hQQOuBFEPRfsBp8/AZtFkwjatzVUx79iMwOgF6dUB2ouU80G",
-	"uLYmFC8s/U3W0iD58PXDV1hZD8Om2gLDBo7mDbxs1mkmbaSlFs6YrTuOr+vmpYNatchy4fT6Apqu3Mk6",
-	"HSXmOJXxlXZVTKlm9pKt2ERSds1SK7VM+HjCFH7ZRlixz7cUui74lCEDS7HcV6cxU5bwbNpxWN10bheb",
-	"T4XrWHHAbpZux9w/IULiQe+T75WESA8iZwyyhj0phM4juZfJ+dNzh4Uzz6/yFxbSQydvDtWaj8WGg6Fc",
-	"6UAxPbPguukk3oGwzhMSHD1LqdhgYF12KJ9Cw76i5cMuv35pIw1wtFwWyweI5MWxi1CGYKheyamwgfgB",
-	"efPgfoNgjqiK8Y3ovKpjVIPXq+gZ5dB7qzkKdN9imk3Rn2kdzjhKEt9SK1QTkBtyycbg2b7Z9O+Xxhv0",
-	"NC4V6QqHAJ0FwUipYMq3y28MVbf5p0iZ1q7ab6bzInSt21a0tN7bqVeV19FIA2ETEEiJxhwMneyQbE29",
-	"Utsi1agafqP9X6XjWp357CBmF9Z2B3sPzOI+Ycz8AB0zOmrzk3zQsrSC5bGhnUWpdHZZRVhbbbxi6Fpd",
-	"4LxOLHBhwd3ysXjZuVZ+MOz4VTlg02+TZmZiBfqYGqkInc1cg08fHOqjO9elXzUmtnTMnqg3awNjq4aO",
-	"o/iQa2IoCE0sNQYpVyqimamu8jAcGrqzJAJft2BlCsHFq4vX51KMuKUkG/Q8cPdYWWhlmc9a9VJpWtoL",
-	"oWQ6DZL9b6WZ5HHxVlFLNw5EZvYthLpo5EAgsmaxYqE1UM2eHAWJrgqExUszs9B8cnBAHPOMXMWc//Gm",
-	"VitnlRPMHswbNt0gnjFwXcfrriu6gRScaMWt+yjq5RSJZ18fPyeaxWA6erp/2GswhprwFP/x7oJ8CakW",
-	"/WfffHVK5Iz+njFiJLDZiUyTcNWrqpjQrQIMD6zjLURK6qbKyIrpyWCTd/qxDdt/NSIQYXpaiZinhgwP",
-	"rg8PpAXMAxgabuEPufKhSTFhXp8UtjsUVqhVCHS4eRNw9WC1Or/KNgESpeT7kkbxLaMq2Hp7yWRaApbK",
-	"ZJXrq9x/I8A2JgXg6bitrgnx9yXSBgW5WduhpVSZYOks3WyxYpA8QlNtOWcVTKL1i1qCq7WLagCWtzMa",
-	"sz3XdIMlpxiEWdQNS9MiXwj2xZLq+oKZ4rVrLR1I+Lac9FcvbpxCJ6pTaI6BBYyHXMRplrABSIz/zaiM",
-	"Ddt0j4t6F4pyEez1lZd8blvbZxNNqaXqYUqrrAGOTNhAjgaWTmWxQYFLLFztbePx3Fec8zd4J9WhoJJH",
-	"QxPCcq2t09z9ww0WVcE+LoSJpE3JotvIbiiqG+V3E1VBJgjS7tkNCzl0BMgNgKvmOKj1hPENYQYfwpXr",
-	"ajfcrYLoJue4A701JwAPS3EtTmAX8WKdQWvNTW+Qev9PHSpVuOuGi82FbSZyygaVWlRLqUKa1fTEonUl",
-	"jcFMucNY0XR9wfLlMTK+Cvm2LqREZzm2LoBSoHtcWBY6Y0ITCJsmlwvnxg1a4NqXWQ0UROXCdUjL+w/v",
-	"ojzXuuKnb2+x4qk9UiuEgoOsQny8sFvSqAI1A6KeKxo7gP4mKpz8XjuA+5r6580ZrqZNKaA79x3Ua7dW",
-	"z2/pbnPY/tBAOjYr3rizukXrqYfPbHAl4wrS4TS9KV2Qy7plxAf9F0WEQejF3HxXM9Wd5BfaIjPQJX1j",
-	"ZAirM5z06trI3dW93Qxbb6AOSAXmm6B0B/IK8MmHJavgzndS5nJnCHvvCjjvqF555yCiFuizgTT3i+TJ",
-	"m7xXRac0bj+oTkCR2lkiuACzw1xJOIx62aduOTHufctgC8avOFPcLN5aJMDlge3tKFD75syVpYRzPCFo",
-	"2SL/9b//v+E+eWtviIyZIdQZ3MCkDcY8sOU5eQzqwMBPVOQ15F/NmHj5HTmXQrDYkJmS1zxhKnovsKuT",
-	"Lk1WtgxCJC+Y3Il0hjrIigOWA5VDndeGK6xD71vBeT6DLp0ZNZP34svhxz14aEgs1GkXCIfjJjKFrHI7",
-	"6Ven9i9sN1V7G69Yi/bfQ/VhsDvmtrfzwvwFpvy8/CrNEm5OFKMJ+HFoAgzwmik+WpTLPFgdMnXR/4MR",
-	"T5muDJqlVGAnMqZhhiKQpToI+uVbqLP/Dz5/6gLPsOYO034CfeJrCZz0vmOxvUEXU6Yjkofrw2QQeFyM",
-	"Ky8Uk0a5INeczSN3SxOujVSLiBhGpzhFObUBZ/Er/5aNuYhcgzZ8nbzGiAp9irU+8Djy8rL6ZCQzYZfw",
-	"vf0/8U2pi9/H8hoR6w1uPeUjtgdBjATj/PA9ef8NAk1BdLn3dGm2yn6X3uX3ce42UNzxTEl7SfAulaUu",
-	"4BAN2+U5z16/9Abv0hN+3rMkqZyOYtfyitUHOSpbW6xMGKJB5RE/89s5N/GkvGIQYYkU8CI5GkXujSm9",
-	"ZCkU1bEKEXQ6y9/0PUCa69Om3QCaOFBw3YJ1aZx/PXZMg4aOOMxKmuUBU1bZjRR2iXIuSjrslNXPP/wU",
-	"OPT8bG+ZKyoDLgurcxV37h/1s/7dEgFYHbMb8+SnNMIxw72VmA8eDIvyRTXjXBaeC5JwxWKLMrW+NNXr",
-	"rPyy9GQJXuDNDmTqg7Sc6RNfg6d30nudGUtzRUJV4uRyq4mW8t0gzRhadPnh5UWtHOsH+LV9B9i8bkim",
-	"S5flXzIa+QstHmnYcu1p79T5p0p7J70a96kIBcgyQWoBzNrzdP3XHBaD92NZuTKCqROfFqBL32mmrnmM",
-	"h+H+9MO0oR6RPtjX5gJVGZh+7SUzaTVS+x0KrktcAyNh86x9+B2C3q65Bhv6hNHUTAZFXv9kpvVAz1jM",
-	"KYhnUS9lY5oO5GjEY1Z/izvpG3tNiRn9Gpi20tSqNKjl5mvDt1lmu4P4sMSqfu3NUmqsvDrwym/5Kc+w",
-	"fu0ZJqgwAzDflawP5YVU2NKvPbBXScHKv+XLrE0XOMgKQ2paZpUnNT1VY0K1pdX5T21xH+qcpcibbHmr",
-	"TdPl76vMt250zn1+BZMPZAm47/MJaz+UuUx18zW2snQvwfMMcZZfczLQMCjEPqprCbKNtYDX8LoaO2kB",
-	"cCUOUl1XmVOsmyeIcmW+sX6CKlFtveEK52lzj58/f4aSkSMZ9iVOGE0gLNRKdHJEphwUDy9pnpAZkzMr",
-	"RSpWyuLxojbK37irJHJpaQzqbjj+o0GIey+AG7IEy29CUnDuvIQkhEtmGbGeyLnYfy/ei7/97VyKa8x6",
-	"0X/7m/1qj/ztwu43Xuz/jbjUK6+EzYUmKb9mmmQiYQrVPLeHg0+5wfHzcJ9c5OEcmi68huYeRfkRxCwz",
-	"Ye8F8WbICdU4kifLbZhdCJYmx/3jCB3toM/RKSOQAYUNJLkLo0sk09DlmX3k2uzDxl4m+m9wxv/858vv",
-	"dJRX2PjaqqdI/8Dyqa0c6OrBkiFPhlZcRgPzafHSWAoDpcnAX+FX59RMCLq0WzN8yiLnAPcj8PTyiXhS",
-	"2ttzXOqPlor+zacbDj8l1NCIlGxbn4eoc5Hhj1xcnVgB/r+9B+PX+96QYNjlPpR21VINwWwLYUtQYS0T",
-	"V8LubcRTY1VyRbRUsNwrBqlklBz3+5FLXeFjIRUoyXvkb6CE6v2/keHrs4vzH4b4NNSs+cmqkARsa/sE",
-	"RXW8a6Oo0GBzcVXfhi9Hez/Z54bFRQ5fXNDxsAjksDh+YpeElbfI8dE3kRX7UkaOD4+KcYJOi+Q4LFfr",
-	"IICPRkzhqt9ASJ9dNtZzGL5+9fZiCO1HAWqGLxM2nUnDRLzY+wdbDE/wauxxgHVbJovIGcjtWbiLOXUX",
-	"C/B3fHR0SrThaWpX7bp1w42SMw8cLi0MEPTomEBCBK4QCtE68BzS2SzlWDX0wFVq/ffftBTDE3svANYA",
-	"Q9pImUTkuH9IhCTgBkWss989wexdPp5gOTOuNRfjCPDHrvC4/9R+eO7t/obZZV3yBKwjX2IoS7U08FeR",
-	"PXv7zxP7jx1/dEQoluzlvlivH4v1eIcR1hOw38F1knKBIzujvdjjo+dw0E/7T1wQzRtm1GIPEuHAfPS0",
-	"30daYqmCPdlLCMnQhDvI9CWELGyeQXLsnv9qSL60ZzJSEaEqIkx/RTRLWQxR8pfMmUB8EWWoO6JPnaaM",
-	"OIBqB74I6tnu/42cuaRSLBRHhoUhNIesUkAyNaCmky+Hf39xQYByemnp4JP93+fhV6cWFj1ywlDExaMj",
-	"tFClPGYC8/HQrNs7m9F4wvaO9vs9Fzvamxgz0ycHB/P5fJ/Cz/tSjQ/cWH3w48vzFz+/fQFjiiorvXd0",
-	"YS8ZvWm5X67X3z/E5+SMCTrjvZPek/3+/hNQflx5gQP7z5iZJk8TSAB4aVzvk9fZZcrjU3eyI8pTYBAp",
-	"c7kYyn6tMgGVHp3+KMVLqymOmcHm6VHPJxrBCo76fYwcAALrilHkKPSbM+LmPbVLvdZ9jqALYu4dJDLW",
-	"ufpgv8C//uhFrrV572B/ztJ0D27p4Lf5ld7/DUtfTZlRPIZH/J92nTThAvJdegf2w8JOBXrIyC3Q/uKO",
-	"d39Bp2lhtl97K+gSWdu4Hs4MhJRl4YTjj1HhUQtPlh/4ga9VXjZL905+tfJdNp1Steid9H6mlu95DmvR",
-	"C4886hk6BnX7LRhmrfAUNR1pE1ghBO2TN9+fk6+fHgL/FmzuuZfFpjzxxhIz8OcGoQl62G8LTAgXv7rm",
-	"9r0XyXdvz1wnefvp6OnTw+eun/xJ7+q1+sfg9+nHX97R//zl7Pl8/u33z15m8sn1L3/88fXFxx/OL+b/",
-	"89vFWL09vuq5Nve9V/947TrRn1h9BPrTn/QOD3//z7P//MfHczX65e3g64vFu//xw6vx15P4+jWd8Z9S",
-	"NX9J6ev4h3++kb3PH1oDCxxJA6zATncNKn5iSydlppCDVSAFPRIBUAFzzh4tuzv2kIC0gp1vjg+Pg2BR",
-	"caC8hQl/YoY6F+N20FIEmupB3hAMC7vWw2579SBaq/FiREZB5y3VcNNbQt+LehaBBpnizQ81krA8fXN5",
-	"fR/sr76Y+YCJBFj4infkVjg0Z/eC4wf2icGUmYlMauchvNIIFrrqbyFjXNXS5uxwgzqBb1qto/sYzt1l",
-	"d9VA8Bb7qgRrD6B+Qa8Wwj2YSWx5B0fQGnVXgW0DRk/z33eM1T/IudVQS47GRoz2HHYdyn7ndTojsxil",
-	"f7v0S6rZKdGMkaFjsMMgUv+ALH1b/PVl1nvyqj0Hdu8OXMKZ1ah3fvovdVHSTmtC7Uv+7ybm66SSdccP",
-	"snkup/mTLzRtp6xKBWI57hxjpU2eVmulgS/CrPhNLijdsxuyC1vs/IbOqaheEZ6eyznTjZd1fWhJ0Z73",
-	"CzZd2reN8Vj7oENC+GHdEhCBHQDEKKkI2g6W78qKV2evX57nnskZVXTKDFR5+DV8NsUjBz9CDd/P0doH",
-	"86igtU++xIQLFxcULYVeuk2dkqEVq4eh7sNgAsJmpDFVikOMgO8IxO0sv2cMnHdOMtfY5aUALh9a6eIM",
-	"99z/K4GJe6VPoUSj5cTWdOFdwHl2etm427C4ehxNeZ1rGycHF4E8PLFwAZkuaPiQAnxeoSW4AZVX16Nb",
-	"P3/YFtUxWu3XT5X4695R/+jZXv9wr//0ov/NSb9/0u//q4dRhr3+4XOoJrwH/3xt//nGf8T/jvrFLs4t",
-	"hXMhJHJEzpXkWlNhSPLFCz2TvGRVBlQ9fH60398/2u8fHB3XDfGDlu/vHxb9dIOizodqsG3TdnN18fDz",
-	"h1pInsjStL1U4XEdAgYDBPKVYNC1dxc0sohq+rXqt/rwuUI+f+Ta1AIkPLksfwsuV3dBeZQZCFdBQz1K",
-	"X5YocN8XAMmyVWDRXgHm3n0wfLl8Ybgqz+gsTQFjj8faKV1AUFJEaJ745J7lgpy//O6N/RsABPKloM5N",
-	"CWr8w0inpUJWC5HLy6QZsSC/sM60uWQG/Qdb9BA/gSF9K5NFN9S81xjUHfhdTPfnasyeg6gaETtscVId",
-	"Xx8UHRNspYHWfnj3iws6bprTPXYAz3yOej/KeGWRUf98/pxbwu4RHF1tNQzHiI8SjrdGcfsFOLn2JHRw",
-	"+9Xn4YckqINPPPncKEYd94998Hue+SdY2GZQwrrtmNojL1vFy6JdoM5LsynefL5FJudCzDbBgc+dSf93",
-	"QO5nPjS+fl6aYOK7M885X/UIShxB0K+QcyLFKeGGjJiJJ+D/EMx+yfbB0TTH0kRYqxKkw1Pw5YFX7xR9",
-	"Sbrsaz0++mYZ1RBctuBxo5+wwnxr5gaxsXtwMv8eYnQVnPlm/+nh/mG/79BmEykLVteGz/Rvic/4elZC",
-	"zu8b2gRZh4/T3QxzGniEN2NCb+FNMCsodZ4ZKKjhAroVGUuZNGELoSmYagBrGrADH90BdkSbCYuP8NkC",
-	"Pt9OsJp0AYi+p+2WEGoVCbZXlAHZIaBegDUJqPl6/QjDZGQKEd153RiX8wr5rnJExorGZc4A+R54GjUO",
-	"0QTrsN0cNN7ith8h/h5C/N/5NYNMUhQJtL+qnQn0WcLNHrteaRP9mc2ZNhibtU+gCXDKBfMhapIk3FcS",
-	"lz6pCJJLImImSmbjifs2B0OAewu8kfvL/uqCkFwLbfJf//v/IGq8FxjPBy3AINLNddDiYkxSRq9BYoIV",
-	"Yer7CkttYZ89hVAf+xDGxOfF6iHEDpppli3BGEiybND9GX8+s+f44vrWDLsBS6MrB4XlM3GjSBQSMFeG",
-	"bI1QiH43dk57/C6ALLbAphydQ0BosgVnkKe3yxXQS3uJ8GroqR5hCSZIukFQRFuwv8hGK2zefL5Y19qO",
-	"0cF1IbmPV7ws/7GttzLh5ix2poVVh5Fbvguwtcfxm7xssn+XjmWLff8sjY8igfdju3PT8FLXny1w/ytq",
-	"ICy/9NvWLzSy++t2Z3F3t+0VMqyngGjYyjLwJB9xxSHTz6K7/a7BDLB/ePTk+Omzf/Ui164tGSClBcPC",
-	"xAULwNuPvz48LFO5fJHfFl0felsYNJza2HqMCxpBTDzpFb0nOKYM5eQD9tJiwmPkr1vY9HM6f9tG/UDG",
-	"Q8jqUXVe+lTaXFywg1FQQM6PGQFeVghLyyUR4QBz9prjFml65Xq9TSgXyxl9mOgHdg8OPXrHHOJ9ozxr",
-	"eqi5iNlAs9+HkctcY/GVdqVngMu7BqHoLmc0xRxE+F3zsaAmU2z/vSiK+Lr42pQL9CHQKUv2yT8Ym2Hd",
-	"H5DFv9BkaGdjCYaIzyjWoxbQuJNP2YmVwWH9ebB1nBkiRyNCcTFMJI7f+HbJl4v3Qsspg0hnKyrRVEvw",
-	"a7i0alfd5ootIrs0SIlCT+HlglRGKuYyZfbJBUbJIqtjwvUC97VxpjxNrYwFPOAUcwWcuhFL6LNjXBZ+",
-	"4oQpuFVHu1ZIVKBtoBdTgCZSuis4Mvd5QvVkmHuIOwpap+/F8dFzFzBBXX8g8JrqPFcca6m4iFesexmS",
-	"z/DxsoR2oXyJ3oqAVmckYy7KLYos3EROSKXVw8rr2zKqUm5XU4IiqeyJjAVLhk0CkD+/MEPyJX1Wd/0I",
-	"Zs5QPSnFT4urfXJWBl4hXU8NAHOQ3FA64iXALgHyyvXbl1U2UC6+0d97TvdGHz49O/78bzfBVzk28nY0",
-	"DGC+d2IZmZ04oTEEj/UtWbWXAhOuZ5Swo5Pes/hw9M1l//Lp6Dj+hh6N+sk3o+PRcfIkPro8pP3no2/Y",
-	"18mz+OnlMX3y/Oibw6/7z/pP+8f9J/2j/mG/3+/hggZl5movG9bn6k3hmnb3wiu2wPd9/Z8fy6/DtwFt",
-	"7J304qNUXE6/7yf/8z/Snl9IgyfhsL+PHPxf2FPcn2S/G9f8pYQ3Icb5zhNVTAu9dfb5S5GO3oqBLmva",
-	"RjE6rTNPMzkolycKG4leWOpN09SFh7iCvbrkLgeeikklReFz7gqokC9dohhkdUNGV61K3FfeRe5NUUZK",
-	"Mmf06hTsSEMh8yJKQ685uyxxJBgQCg4l4FLNIA4o4EUH8fJ1UQ3t7pzoPv+mOPpeLJVisSETqTQjl0Ci",
-	"gJRV6s33tJV0SKIWRPFr1/2nHZT7jfveyW08EcfLsIDDd44AeW5u2OZf1IYol7irh51aMB9nVCX5jspw",
-	"7sG2UTy8gPKLWK5fYVuiyPUdMiULU8B60za+7q1fwoOKriuFt91wkF2XqLodqry+c03uG/+6GuHX6L/O",
-	"m9AgkS2XaXdDjvb6xxf95yfHHT38wIzzbjCV95cmK/dy6f0k/+BpSg+e7vd726mR5Y4tt6hD+rz9UExY",
-	"QQB0gUPhuPM6vqMThYlkx66Tl2ad13yfvBBgBuY+n9h1pPfZjpaYHJddghhU7Ss4hkKqmUh8G5ydcLB1",
-	"9P6FSG6P2r8QiVfeNrlw922jHAOqk5U+3JT7kGM75AJLDZdSdIZ1Cp836KBOpvF8qPgGMjsxexsLib4X",
-	"XkahKb+yCjoobZaFK5qCCJRh4nwuzFh1DsY6ZRn0zMgrQ5Bxa3V9WPh7MaxUMPXdMZNhIZOVZTHMGYbM",
-	"7aKacLlqLWzgy+VuOl9ZkW3O0tS+9sl7MfSzDhCcV77YisyaGXK5WOqBc4Ip+diNGHuyIJZgUvGwLPoM",
-	"a8KmFRTLmysJjEfPYT/GFyS2otR0ZlwRO+gxgJcZUso1ti/aRraDpio91NbyQrUnPcq1pv+dQUiWTzkq",
-	"t+NpEgHbU21c+i2HmFy4WkxLXOItKG2Ei53nWNiZiQOTbeRB+5jMTDO9uEA8ycOjAHmsaOPS9/y3YeoP",
-	"7QSd3Q9sQfvknV2xL9AItTDyGoyYABi5AfgEluY1ZEyvGdGSjKhCHzq8az8IvK8yczuMwd2vPcBb5A5g",
-	"8dI5A2zBEGQG5mG1AMl1hZILB++uG2vhlS85b04KNU2KW6jeOPqzrGyM0nXzJb0olvQnvi4wGnhm3pqR",
-	"G2lmzRfly26YIrLfmwTqveH2Sag+u6+VCJbimJHhQYwtz4ZQT1QzsCOXY1hwBMUG3ZlmPmQLzOkV68Rp",
-	"lU0t2UJCAp2S6cWri9d3apHYHRvydobXSsrRrXOjSpO4huRYBJoIKyYBCNwWSqDt3kiAoUqTAN2KfzVG",
-	"zGCVkGUs8pDdjE2vlbxmGnkpdQ4pEATzvj50NsNYL3R40RL6VcREXUIYX83FSn8A4CkmmTUhEqKNk3lz",
-	"aTpgw8Pt3Dm6VIW81rix1F7xltHjjbsvqHUTDKCHWzkNXO5doMtFpkQNTUiY7bfAFL8d1+0hgCsJ11iC",
-	"vFEeBMdmha6jvteoOQV5iEsSg4POuQXjYFtv5hNudfcM9HepwJQbWW5qnv459xziCd8WqL41ckYyDW3s",
-	"u9P1ZVj0YLSX951pVlFcQK4m2i7CkmpnWmoHeS3lFMUEm1cJyKPAcvMU+eJeUGLX19gJ8tX17Jge+zrt",
-	"zV4alpecLGlkviT4qdc5yi0JrWDh/4Ywj51USzjPK8o/lkq4qVIJL9++Ik8Onz3bOyQ0nU3o3pOG1YA1",
-	"E75oh3jn7vnG8gwOxHxGBHQfaHi3/22pJEK4m4orqZryEYPOBgMcv24lPlzWLGYyleNFU/ho8XO39eQD",
-	"Awt5TZXJkQpqwPk4KcXGVEHV2phqZ/+O7YwalGNvNsE+aKH1/r4ymHd1e6Rd+QC38pYhGbj1KgrlWuIh",
-	"j1nZjVRqfuFJtSdeHxorJ6yqNfPSaKcrAuwGm3JYSqsMMTKhC4tGlpqAXPRH1bji4QPM+PQKQvKKMgxY",
-	"jPNSMXqlXU3SpgIJ576xw50Lx2d/B++wIzEnvZ9fvCn1qIPzH0FN6uLMBnBmvZMel1NX6zopJXljseSE",
-	"+aq75GxME/aH3SwQj5PSVPaW+ZQN7DnbxYwUj+nBz5xO2QJj3Cyec1yHnjDL9XpRb5qlho8yEWMbpQ5J",
-	"rri6uyml4C49gHnQYuaBV1KotCKoYTm20Cn1M1lC7cag6UB171a1ErywlRcHA4nKhOOtxszkGLkdlXa9",
-	"2aeoCv3qWhI04tkOCy30j24Xb/OOI7DL7lh8c3UXmvGsEMjvTc7iCt6IxRdWIE3nEgs4cnWhhdf2sqNl",
-	"FgndmsplgVwjHB/vPDzArlcugP2gmGAPG18N96u1Fr7JBTNfjL07N0UI2pSb7roOQ0xnNIY7Pu73Owtl",
-	"d1B0oRlT7mV+b6XvTEPFhaXOaEHEaWYuf+FE3qbM3MeU3MeU3MeU3MeU3MeU3MeU3JuxEK1JxQ20tG2R",
-	"h7uNdNxSPtggi7e+l8cU3r9UCu+uc3Ifk3Efk3Efk3H/ssm4a5Nw27HOSsLtzbBN6CHZyCjf5j02dZ72",
-	"kS/ctdOEBhvI2cB/5/118FhEil65Fu0xPZItiKtZDdZfp2WbInlSSGAp0FhywUzeJ9HO7xtE2ofnOITR",
-	"Kc4KSZfgh1bMIr3FRxyVd39yDBsbYkbAjsCtZOegqfMrbe/Yh2N9zNHslqNZMT1Hvb3KJ5FZyQKiAvxf",
-	"I2g/n80GScbckPpX7ZspQDNV76t3nUIaNuZ/bOsdh3a1OGilxp6yawaRJ4rrqyYrAddXA3iw4wJKA1ef",
-	"Qa7BzwWcclBpt7/txoZSfemMKd1otCiUscVu3g39ajLk+EwTsCMn2PQeVhM3R2zkwwZytLNTKDnIgPZ9",
-	"aSn/V1HeXAOpnhx52RSqayKt/HJEU82+aljtlAu2uuNGFGjRCESXkjiV8RUkNqgM0o2AYiNdxQQjDYSc",
-	"Wa3ghFBtGfyUCRM53cbzzojMUgp0H9F0L5s1wdc1U0nGbqtJSA2w2hgKLg/Bbyg0E9irS2NwuUY3XBsP",
-	"Yp1WFQ8eHm3iaowPCzIJns29c/j1+CnyKDEoyqtbIdV+tWaJOZ63eT9Fe4ubFlgsvKdEeU56Ez4G8Z1B",
-	"599rkJ16wuIMEDRvd5nT9GoAbbW1oWOwWFrNQXsvZ97JaQbqwm22PbG8/dZjdSx5WBep4xjYNWfzsncF",
-	"RJGdm2Ia61aTRNGROXF+KgQGzJLCtsMa7BsgVkWQvmhBzBENljjpDNDIGfJZsk/eTaRrVA75125ukYtu",
-	"tdxe5CI+Hb7onE6sWFN0U4E3u4ewc0qphJev38UFUrrCcdoYPYTc4u5ihzYlYxUEnbKEZ9MGXCwSKxS9",
-	"hv7IKaRDi4SkUht7vmRGZ53Kythju6PIHwyaXMLib9k4Ew866gfIxYoEMupFmxqV+LxOVWzZFYXXG+1D",
-	"9z+NwsOoGllo6RUoF7k8YfVyJ4v5XLEn/W+K1u5zuiAgorGirZLO1DW/DqXLjplxmLmdtPAoJPy1hIRo",
-	"Syqyq1iNJ/1vljHtp5KqQkVhHqm+6L5QolUupCAd2rG0Em3Z5ebMR1U53ZxoZry7J8mg56llgmyO9R00",
-	"uWIzg8YERiZcG6kW+yRXOcHYNKULMqVXzGtShcUKavqc1sKb7SMTyIVNAu1xXHCWylIw2KAzKRzN1Rit",
-	"tZH0sutYrRAZgO8Uo9o578B/YCmnlRdTqg0RfDwxvY4S/F0Edt0wqbglGaII6tpCiDjAoIRm4/OrkcMw",
-	"R5O94DBLqcCyV06aAAGi0Qx75l7zoIyxltlLccN2WHxJL+rt5X9t35TWG/ICl9aU+5TSHfWidRDlBcUN",
-	"7Lj+aOyaBMMYssFMybHC/tOJBDtaouRsxpKbLSoIVtsuUl0bcbJGd2bQkx7CiZ3H3UqnWYpBQg4syiJn",
-	"L+qNJU3brosdtZdM2ROLow4YWg04LAt5xZXdtjEIKcxdmIQGI542iFdYeQrxAeNb7pegFTQeVUQesBUD",
-	"T0ST0gpJZ5VF5sxHOt6dXWYHSNcRLzaA37szweRxpYEO+2gA/JPaYlwnW0RTYjU5hHTPLbeSqw4+4R9r",
-	"U7NWSlHOeJIj0ZYNbB9Z2q2wtGgn2HdftZIVXM83xs3D2+8Du4vCVSHL0fkzaib14HyUiaukuIuM3GzO",
-	"eOeqQkJaDC8SWcAw7Hit/Vt4rwiyYuPl6QgMHjryjl1+maIPQGYmllNGqKqnZ8MMYLvw3hdMJOOajPjH",
-	"m7NobMr9d23XsIpDjfBA2DseGNRH0HpmFUCqXfHeMiUAvWMjofSOrBwPlqqs6RvcRFja8ubZTMlrsK03",
-	"cOTzVOpMWeSyKIMhHhAl56HeO0fRU8IUKyAmKlwkCYu5b7HR2lKSL+4xcG3r5gJNAUcQtrixfWJlmJcH",
-	"riLW7J4bI1rOl1gpyiUexYgeFkLBxz/gwvLBgj/mduI3LBPcsARPG7rOQBSA5Wx5Djw+PXDFAEZ0ytPF",
-	"QNmRI86SIn2IJYPLRXv/Vk638+F3YZZw4HB/YlVA7hCMWSmAuoyQIuLvXlsmht6LK6+ZUjxhw5NS8DL6",
-	"38DBa+my8ETaEeQh/DLcJ0NL04cn3iiKyt7QKQhDIFQI35Z45WSdXC58efs99/tSJ/jiYVcP1YtZS46j",
-	"jWwoDpTuNrrF+c+vubHamjBMMW1KpKF2Q70SMfinsL/GXGb6FCAQeiawaxpnTu3fBLPu0GTiLyQoYBUC",
-	"5J/SaqKv8nLdBVxuKY8dfMq5507sJcXC7qHF5JHv7sp2shIN76tPt9FwMr/3/DlsSimQLWRMKfB6O3PK",
-	"VhTFfc+6d5B6SEfUGBTsSTUrgns9mwYlTReyCuRcW1a/T75d5LKVi+gF4crH/UGuMjC7L4+Pjr6KKmG7",
-	"efH5t69eQza1Jl8e9598tSQ5WU05YZgUbQUpL4Kd5LkN7gkii1CctTWTljmDO4DtxClvlopuuSbhdIod",
-	"4s7GinnSDhKsjA0kp5AkM4vNpKjvnKniTsxUD5KAe1pSF4zwayTjc6orpsSdykcHiv3GYvMXJWYEpRdy",
-	"yVIpxtrnizHi8ORPRrjwrh/p1iPduiG69QYAbPdki3lryc3TqUZi8T3Ui5kx6OI5cOsZRtjMcOcU4ozE",
-	"E54mX2Dmqjd0kEumzZ43mBAhDcNpkaSAp2/hO3MbatjpVtLNeaEqPiwi8Y6lqaUMmf2MLUs7ZDDhrquI",
-	"+RhZvLEQAwwrh6QNyQAkFd4h9r+DgkKFalPKk94nF75bPaQh/ia50Hl2wGkpQdFVtXM1j7ip5TpumsV4",
-	"ukPkh3PeLoHgdpF+k5QlZ996O4PStz/QTNOOggOC4yNl2Mzqaw/PVdbEg9yULOTFB5q98O8czJdq0oCr",
-	"/VryxCXotPOpf+/S9x5g/sGNu9OLqi35X7vysKOIJOUVwa5DWEjDQg9Vljxyy+kztqZqhov2v5USFL7H",
-	"tKtOfyOBkrvJIB0dFdryRE7Z4Jprbu7Awe1x6x5G3hck5uEE33+XsVq+IdcRyUTKtC4oAsQMgrgw55q5",
-	"htRDCG+zP0OJRat3DB138TUcCNXELiplhiWnUDTMf0Q1xL2oLCzJGRORVdIn0KBOkTm1pMbX7HLi4YY+",
-	"bQ89d5sZsAYll9FsIwy5O0d1fsp/4uj+VZGDr13BI0QDQiuVj7YVXw4+5dUBduG0LmHElt1W/nK8LNoR",
-	"SjzYkPtVcH1/PMVLZceqroMSNt1Q5L1ldFALiVfEU2Bt2mkXGyjgRbz75lxt5xHvSxj6pIQ9Gwp6dxTN",
-	"/oBRdnUCv8swukGudFAwg09/cpRvbK/MrnnCLNZfsgnHjmsuzNOKslA4y4Iqjc0+OXPHlXdbdsk5tXya",
-	"fFuryEjeEB+aJhoJtdU3se8lyTmuz63uoZj5qvTn8OLwacG9p8xMZAK9V1HNF9Iwd2FYH8kitZ5zE09Y",
-	"QuRo1IFoVU6ri/T9SLdW0a03TooWxFEVC9SK0XhSKvu3exLmFdW/KAl7y4wuKA/0mnAGwSRj4Mp0zkjw",
-	"OyKlG7nwc8X11SkOztSYCUPAD3nNBOQ8W/CDeMN8mmrFWEyKnvDxBGaqxkDcAuXzN78b0ep2iZ+zyTRT",
-	"QHvyvZOeFGPJxXgwlYIb6RKLisTEt8yYFJND5yxNNzRA4DneUbTEn5QMgpGbBkWB3dNAi1p/YREOa2Cr",
-	"TGhCNeEjCzQTmoCEdsmYqFKmrZQ5O/Ah0pvcQ/pCYLFdM+dxx6zlNzjHI43Ymkb8InnFLEOYuxUuCFNq",
-	"i+CqsVyVv7yjqm1/lw8uD/kBpSHfTpG2B1UK7QeqsXfaNSuCwDpUejnapNJLXlnuxGqfA22ouptcYYtu",
-	"99CNCqTmT1K+bJUv0h7/PapQ1oQLN1mEzB7B3bkp4QL+ogXIAMt2Vn0MUPbgk6uotb1T0qHGva879qD5",
-	"R7QDVHm4rsuxDGWQ3x+vpVtfQPX1devuW5kwD5flAKDtCoJ184Juxk937QEtYeeUmRK6DpyrIa/5pVjM",
-	"+HXXlAMU2u7IJfpAycBqd2iYErTkfK7Of3NM8USSKaRA5zFuFhsi7Ck9x4hV+D/2qJxPFvvkjZw7VyD0",
-	"Pyo5A1sq0j+4VT2q0tuq0ruM9W3mypeLTmkJnSUbC2yDemeUtgVBDjfs9uIMgy8FmUg944amJBMG2kND",
-	"j29vgJhKYSaNDamMLC1cDCYyTVCMuYTorTTpba8IXygKPWfupp53WEx5AfY0k6/s/inELQmkvaK7TsW0",
-	"ED/E5KvCNorWfW2oSLTLDiiFI/uedRM+ntSSrxSz1Be6C1Ps4O6SON++eu2axO8wz8oe4EPKsgohPtAD",
-	"e2jVaqhH/W6yzw+A7o+ZVBso/a+xgasjn5vJOiD53g9cturDME6lZslwn3wrzcS1woRm4CMIVcDAEOyj",
-	"OyJmLkspXdhobp/kHeHtoRkmLGoudKlkgG/4e0osaeVibG89ZTTRvhkd9qCTqkQkyo3wRtxEGAvuGqzh",
-	"EmdQ13hXNAK28yCJxJuiTSd4DqG0olIcC074s20t7Bx1IyjQUO2RomyYtQ2nR2iBJMHOdJvRGqss30Km",
-	"5s/wmodV+VjGcabUbShKpTdZTan6cSuH5FmqZcPtRTm9MxPGFTHso2lYOMdDG+DAyhZyJIBcz+hGkzgz",
-	"M5HqZhW4HRZ4HNn5oDGGP5vyvTbODtdgcR77/bpiJIrFDO70lGjLC1M2MxAxtn8H/kyLzPfQnwmk7OH4",
-	"M3+iUKzCQki58JQXkFIpxvb+R6j5MDKisQmpQPtrelkGozVX+Uvt9d6pv7QZT74+ebIxnnQG8btzmMIN",
-	"/EVzOt/ZLwkFbN5Oqjn4ZP/XyU9KzhxzxDpOFlN0ziaxHf5H0+hNdYizZXrnI5fbCZeLdoBvD9frGsae",
-	"++N1desLeF0dzt6Q1/XbBaAxIpkv7Fa4YnniC0KhfYJOJVgi8mA+3RSK3NgRYHM/62Z8eNd+1g6YmnJj",
-	"UrYBp70zP+sDRfwg43yRcLNjvnngob45IFkwYmdagIwJuWIsgSpqXSwDv/jXPCgDAeYx3rBpAF9iNX/3",
-	"1436Tj3xbc353aJODjfi+xYqnL6zYtRuFFYHY/dMb32HWUYgbZbYz1+YdW9IqO4ugermRZmg+aAqyYCC",
-	"r7MZU9dcF5LNz9JMwJeiScKgONQNpFJtJ6fckT/kW1devG5HfyAJVX8mwcUlUwEN9NavrfOoIPbmrl2o",
-	"EMY5RIdlIOThSsi5iKp1ZjvUmMVAtiI13zf/YAlY+aoPk//63/8HqES1LnbeOISShI9GTNlHsdXal8Oi",
-	"QcEwIldc5O1F8i5gX+2T7zKGDWuJygRG2wk5zzPO3X7evnodkfmEu1oCsLgrxmZ6h1Wy7ZXfiW92G9Hr",
-	"kgk24jGnqnVo2iWYcNxN+L5t7nNL406e1bujSl9xWRbsnf39X3vn8OvxU7wlMcjd8r2TPn61ZombRMK5",
-	"aWOZ2bPv10LdJnxsmbNmEOl1DYSqJyz/BRe4zFRsWe+cplcDLrDh1ZhhBWamtUs5qEf33aBZ6k8QDvNq",
-	"xvJ49o1pOfTqXemjdi5MzGizVNG16e+gh76GlzwsD/W90UDDibDeerBFS968mrEDIGQnELFiORhDZ0he",
-	"+vSGI4sRqG4rafZsNpNcGODezuxmqXwG1nYs0ljteX7Ui/KkldZpUW2ffbJJClVOLF0ptI2c1RTay+T+",
-	"he4nL2eLASBFMUeLy3CZ+I8J0m3uqMtrSzaj5WDVo73+00pvfof4tx3jYNnBPYxxyElqtajAvQ50+Hud",
-	"K5MpXYBvFRkDN/vklY/ayNtrWfGKYBepiUyTkp5Q0hJ8Lg9PWZ5gyz5ybfSqAIfXeGh3F+BQkJYyS9ma",
-	"+ts1tSEruPYg5nXGkbsLkoBbDGDndxYK/rRJ5bA7V1t0O4H64JNjGNunkTuE2jLw4VG6epSuHqWrhyBd",
-	"RTsg0w81tsYq2eHKTvfWY7eiEFXVYVXUobrp8uy5pfsEsvygM/X+NsEym8l0uw6W8cQUDw0/VdlI/1mN",
-	"Zjqw6KqZ3FHAzEPD5nU1CXZQk6cmTB0AXNM7q2d868geLtZ1dFROL3Hupi80AZxAoUskYJJMUI/z2b72",
-	"IyqLkP+nsRyyFRcgva88qXdPVXu2WuWS6isykgozkf2JuMg+rklhPAyrlZtUcXe3vj0tugMn1KPo/Sh6",
-	"P4rej6L3/U2pL3NqKOQj1dXOOPYddyC4RxwbDanOSouFkTiwxcQyYSEVSZSczXbIN8s9AB755iPffOSb",
-	"j3zzkW/uRsl1pLUch7dTTRctN39prnkm9Jwp7Xr3zFFKsdqspTHo3gSyERVcFWM2ucrreJ6WL8hvC/PP",
-	"ijpuKP54sxktRXIv+z43YMN4lXfGhLeN5v6BkTkVBsK5x5JM5JQRLrRhNHkoEd1/EqLzLRtDBVuLDDUU",
-	"3QUJUuw3Fps91+HvzgO8Z0wkXIwHbj1DcknjKwuEWD0LoqBrEdd5BQcrUc8nklB9xRLy5fHR0VdRJeK7",
-	"YtWyxEz7tI5KlTyrCkHGqZAucpuKBZlKxXYYW43nbu/q3B39AyERsZyC5IRMw0ch2ytK2ZimhPIEkcuQ",
-	"ERdcT7rWCXbn8QYO6I5acP0pqlzhCaJWk8PYplTiXqR/uLp5iNVclBr5GT5laJx2zTCB3Z/6zcdXmlwi",
-	"IR1TLkgmEqaIkQldfKHtFI4EOLQtaoRD0LwVPyC1BBJNIp+0Uc7+ADpxukvycGfJF9uKDud0ypBs+21O",
-	"uCYzasl1Q7HcjhIFwOIjVdhEmsDDcy19WbJdqTsHK/dGeHDFcpcNbyWVBoxwmfCsiXzp0sh+y7ThI86S",
-	"r6JAxcv8MZenlTCRSxYA918VbQEETUu1erkmU641F+PTvH3ywLVPJjTVsqSSICmj5ZbK3lDBEtRz+BSL",
-	"Ycyo1lgGlClW1K/SVxreImTZl+fSw+DK7fwQNLBTWQbg4AEKMyhCDriw+mqhx+a0bESnPF0MFMsEAEev",
-	"ikuZ4PZmABLgAKEiqD3Unzmd2sVtJPjAZh4J3GY9gjSoCwDrWxA2nU3vAT3DqvGu/jdW/R5LpokULkOJ",
-	"G6KNlMlOkdnu/THt8zHt8zHt8z7JbUCRNiVoOlaMiT2ZmXuSwn+KgtIO6RZu8VVmHqTSBOmd2FueoDRC",
-	"sXcGKrmXGVhiN5Eq7s4A+ydAu+9YzBOoSGOPX+4i99owOl3ZdGku1ZX2Fz/iaZ6TJTHYN+Fd6oRf2Nc9",
-	"dlO6mcbEWAccbM6K+SuzF2zBm3xpkewrbONQfTplI0N4U3FwqPolqmu+wSrgd1nsNDmy8oa0K0JBpaUg",
-	"kOmOMs0uM1ktSv3ErIx2f5ouXXjAezDVui8mbEE0YzmZy0vdECkiopjFvdiq1yMaG01cyfxaY8aFxzxu",
-	"GguGVmoF4YAORYECkclJUgWDO0197YgKG0L63WWllo45JE8kf+52x1pOmeV+rmWPQW6+ueRx8GkKZ7mT",
-	"LNUKBtzDlsf3mAlFu8OAeytRr6imPUtpXBGY7nG2H1fB5QYCo3LUuo2CnXVsPmDijgp23voBNUZcVwQD",
-	"ELJpaqFnUXTtyGsDnhCqNR+XenyUKleOuNKbpE8ysbVocIc21Eci/OcjwkHJ4oJesVy0kKPR9rJFJhK5",
-	"dz/aLOZN3ZriRE4KlOfaBYTMXceCOdXVdohcEyMlNhWSKg/94JqMpWA7jPiwJ1h09nto9ssLr1mZuSwV",
-	"PnWtLaHlEk3TR8vlLYZ//VMkklBsGNoRr2XCUq6NPvhk/9esKEC8FTNzqa6+0MQOK3UgxQm/ANMcSekl",
-	"S/UpGaLmPSSQJgL4B+OK2EwcRvScm3jCEkue0NzpOTtmHAtJ7NowtMN+plN2Sp7454Sr0+070AdVGHjT",
-	"udtsdyMpbKnXYBrEw4Bd0cp2RM0eWN5og0GwqNF4g/ZAexicFUW0rpmXzOxWrGwzpTyF3kSX4AZ8see+",
-	"UAy+SvMMIruYEf9YyihyG/HOy4G9FsHsYMMN8Pw3PpC09JOc8bg0qsy8e/3k+eXhUfyEHrMuRbaqVx5A",
-	"cwvSDhxKKH6Ox7j3IxXjjCKTW4Xu7vn88c9RJ7PEL4DBq5+FZ3ZPUTzqr9LeAGEB+yCnymFspsEUXyY1",
-	"/jlLb25SdfMX+rMFsxUFU85KtIbrCurZz4qNMs0SNEQaS0akiKByOrS0B1HKx5K5TX9pZYUhF4gxAzv9",
-	"8KtTFCfm1E6JDeZ8YT6MS91/L86QJNrpRJam5NIqNz7txVPUSxpftSd+a0SOUudCQTIBAa3vhV1xBN/i",
-	"aViiaY8D6RdYk4eAy0N4ZYSxJ5Zw4RMqS5nGXvTop1qeyu4ppdrAiP33oqnozHbkeOelZ2B/8B3QuZOC",
-	"LCKR+7wh1bmbUjNrCV+zfPMXJH5BrektQLXHDAHQLkcjBHvHBC2wT5tI4AqRi09nUpm9KZ3NLB1YKXH5",
-	"h5ZkJqj/f1ruTlzUBIWG70xdW0EcImATpsjQv9ew6cyqOHpoyU2/RiXIiKeGqYho56UFTQjcZ2HH80uY",
-	"9Se/mYfVhIpO2U0XAKcQyrPn/r+9HzqHCC4sG84lTMWMJS9ECqbvUrasFPwuCZatkrhHXHDvo4llmk1d",
-	"fYA80ExkU6YkIJ0CpHE/DXgCV50/mFDXyc09pvIW/gOrZ5Yf1exj5VHNPlrxk6YZHsH3dsW9qPdD76R3",
-	"iPeSj6XjylAkgaXffVcRFwiXP+hDD+15278NFUa7g4YYxSkzE2lxzDV1AfcyNWxgRQxlNzhdgICOhBcI",
-	"0AjKy1ukHGhmEcJI++SpHdvSbHbYL8DlDRyZYuRsTBP2Rx7vN9ALbdg0P1TF9qh/4jYrTVcoz22755GY",
-	"hkXnH628VlGLpwV59NwCV7+dtNzKOg4SI9i26BUTp6X8x7kkDsmA6iHfsA+POEsTLCuGQgt+4xIlBYuw",
-	"ZRagyHthp86UgGg2IytKvksOBJ+9Bt64T4YVKBpilDOMtO8HjjNyUriScz/Pe4EnXojXlkUVbBHWbZ/n",
-	"KIiPBdewIidmfzQQeHBqBZ+YCrsqtBeAuU+FRFUkWRUo29r7v557ncUxm5UEqm1Mdo8EdXuC+nkLergZ",
-	"Kbub+IsqnAco6T/YzDzk6AtPsYPy/j8YmxHq6XSQTLeX6MFNsjLiIqfNZWkeRdCi3QsPmzLrBGn7KkyP",
-	"UtqjlLaL/Iu1JKSk0d4Xt8oqOc6ZQFcRhdsIqWyybxaIiEIPBGYkaKedTyQIO7hQFJMUFUBo8gIaEDph",
-	"v7U0Z7/ur0GFUhPXkPqUrBQq29gjKZhSkMY0laPeUtxq7xrdWM5aY0oMoyWxWNbbVLW5AyPiWly+jz7S",
-	"lSw+L1u9QyZ/EE9YfHWHYRC+hBY6IWSWJuSSkbmSYuxjnSHe2nsP8PyjovoF/OwRvFwZB58kl4rRK0tR",
-	"VJYGkBb2/5BVJNyma9WHQosTSpzAgbJDTUKIZZayDLWDdvj0dsKY+QFfdieo/LM07McGf8AL0LZHHOox",
-	"neamUOr6CDsLqSm4Nxlxo2/TpHIupzMI5s9XkFu6HaCC+0rbU94QsWdKzqSGbNtPu7fIfO/8jG65jiV/",
-	"r5iIJ+BUeCHGKdcT3IImmc5omi7IhF6zfXLmd/n/s/e1u4kkWdq3EuJP90iJDRjbVViv3tfTXdVderer",
-	"rLJnWtpxC4LMAEJOItiMxBQ9KmnuYe9gf4y0v/Yi5k7mSlbnnIj8IpMPgw2u4VeVIcmMyDjfH8/JRlUo",
-	"Xi8NVT/qaUy5PZ6AZWnmAGJzw8xNrCPsrdic3ekdiW+D4ak2FSHzg++EcmayZXGlsZcu+sd/0/+sOPjH",
-	"fy3Kg1ckBW4skVdZ544JbBsiFcqZWIYhC7n/8KI8T2vN8jyRtz3Bp3F5kv2qTrtpazZbBZq2EiEiHdh3",
-	"GP+MNVnT3BUeEWylHpywj+JRRGzAZWjsmqkaOl9QsCyfdpcsc2f5mKPfvstgoJJDEdVbjVa79vW3De16",
-	"d7hV6vg6DC2ljPeStsgnncvyyrvOY6zkW7MknLajFPZh5q431IxLJ16/om5rF7jA/I0dfS3Wn3y9mgdv",
-	"6UdVzw+iOYumymTS6zzETyoWMdaB2HAJv8BPdppxj/VY+oTRMhFRN0LPHJFdDMV6gVjA2GidXza9mtVb",
-	"iPpiDwn/P4m0L4yBvy4ajYZnAUzh77O3l14t0jPjvjIPcjLBbxpnLa82VdmbgtToznikqM7l4ut6EWZ0",
-	"OmjFQxDJ3b6M4lHXYqvVOs2zZgrmYwv5ap1m4/KrVwN3loRECNwpKLTq1R7EJO4i/FoWHL2de64Z8db5",
-	"Ra1Tezt4cxE03jTfvGn7l8HF+VveGgjOG/75OQ8azXN+1h+0B81+q9/ov2m1/KB5Hlz4zfN+Y9Bo8MYb",
-	"uJf8XdQ6zWb7vPGmgesiELqqjbc36J9pNmtezQrp7qI+8ogYO7UgmnejqUJjFi2ev/yWhalvLoaKc3ex",
-	"CPZVK27+exbZJ50ivzK83M6Fl8+8Wkoh1BA2DXk3Fl9ioJhdlAgcXG2ATBTOi1QD3AqCTWc/3P6ZwkHc",
-	"Be++78GLPvXNY4/QK8jcZRMexawH1/bIs4ZzSRCWnT2uB05D2ET7vaIf2gssmhkGo+nBGKjmgRsnhsjW",
-	"GMLquEhV7MppfexKHnhpW040xHInbMFJlL1Qvg6kGnr3CgefJYvDGwVaOHziGNfqAmAUTMCoNGEkeqmN",
-	"g5TgSgd8HoYi+s4wZwye3KvPekaQjVg4nBq/7jd97j8MIz1VAXgMaXkC1s9yw3o3n27v2D//9vfTFMpM",
-	"CtO7smCSrOfSoL2Te3Wv6gyfCAdhmxZt3hDbDUgCe0yh12H4owgYaPcO6+HFXboYblVn12lRBbzkpKjC",
-	"HgiJZ5P0VHzfSyS6JRBKNdCPvu8l36HDiLUejyKyVnXxgbngAgYu4L0R2iUtfsTDAe2AKAcpYqTDwNig",
-	"Bg8ZqLuOJd9AoMyhMAZPlDQTKjBYq3mvmGtJcjqdLkbaPkm1Qi8LtQnvvN1oF+1KS1lXrN08Y7yvHwW7",
-	"aLNf5B/hk3N7NZ3Pg8SCUVtzkinG7mWiH/X/L+a95CzuFRWkZ+6SIgLBpz0ehqAN7dn0iGDHcGygkVNw",
-	"dFv7GfMHrKyhXE/ElSGM1FW1LnsI6JQOqZABiZ6MtMmkzG1/L+ah8DLn2V9ZCKehwHdYEFmWQ0GcVVly",
-	"SVgr1TFj/uXfhBrGIzAzGl5tLFXy9xom7XVCe0DbKXfByfpcsb4AL2sMTBNQPdK6VmaitjLK3lnh6Sd0",
-	"87Ws7541HHt2qYVCLCpUgDeIwsxbJEoqYkDvwjoXifVYUZWaWK3lG0stWbex9JP8w9fa4K8/X9/9+pMN",
-	"45ipjxGemVSBnpl6s3XeOmE/ihgXnAJv2ogrjT0q34bTQ1V0026ssbgnPTk1dct8MSPG0tehdnTA0ero",
-	"A5PLiVjrld3ptKQO10Q8BNIbmC0vmisWCaKsa4ugS99Pq9Eobf+vDvSOp2Eswd44BW6ukxuUDYdOIhBy",
-	"sSS/KvUMioLGmUUI8mnxCPpScVx/YUmJ4b1RAvWDCqUStXzE9y+0pPQEdB8YBa9yVlnO1bPxuSuwrq+M",
-	"+CKu+FBcZYNg96p5edU4P200T8Huvnp/1Wpf6alEiZ9lruIrsNsvvv81ItStHUeoSwNi1nG9Smd2OGzc",
-	"BYvrmy1Ro9djzeQy18GrfamP+Zd6H1nl4rLZePPmog2fmjhCJEI8wdWxtuX1ax9iG47x0KAmBFsazTTS",
-	"MzbgEcmtfDObU9uuhHjdOreNjZHSXNFWFXLHqMoxqvKtRVW8rWUyWuiORQ++lO89+dVcpWveQzHfmqL3",
-	"1OfKF+Eey4p+dfEBiiYYjWI9M2fHBXOsA37CPgoRYLOyK/nzXCjJDTIb68csZARt+DuTmeQXiQmKMVAs",
-	"NixkkuhJHgvSpWgT7EeH/lRSooQvc2+u7VH/HPXP69U/yDvhIeqf2xhnab+K0lNY6wrds7ZqoFDO/lTD",
-	"XdokGArKkSKslodwvgMdsaHWwRX6BhiWxOiudRLsXDYlZhlx7qIcyQzBJFqmI7wNPgm0kdU2hXLzHIBX",
-	"PiLEKCUQ6ZlF6CCJt8F89bF8qiOyBUzXUcsctcyetYyVMy+hZP5jKqaHqGF+5TLGRKJmpG8PX9HcTSOF",
-	"EaKCILWN2S4/tpUGwq1U12N9UoKFUmGKhQnuj5g0Zoo5Gvwr0jOPSpOjyI0sxZpn1p97LpyHZXgu4UMZ",
-	"axUkAhu584R91AyME8ygwCax8cnSwbLgE0X9aU8lsK5f4HN6Le9pq88fgioP98Jr9JIKTI8YxjPiUQBd",
-	"eAjnRK36VM3pjYUxfCjuVbPttd80Gs2W58Svh4LRSwogSR66v71sENn7Ae/Gsp914L05QMxA+NIkicQF",
-	"MJFs9DhPG7ghlu6I2S2xZE/MYlQRAIHdFrP7esk6DdsSgZUASFgx71eHXYvg1QtB14MJLZD+rQrtVnDf",
-	"CfsAPEzgY268pi/cOH7K56dZfPLjqXycE48aPjdL4IbSCs2rJzNuWsn5Gfb4jRdzAis9cxUnpqy8Wh3/",
-	"XbtyE23+NLivp7Gvxzst3fysZyuqNwtrQC5Ok70FGVg1maeYas/kKi+qUpU7KeNEfUk06ztjrLhikoyL",
-	"JfAoOHOjDZ3s7NTWFuvY7UICGRQiKA5UYkgInWbby7QFdGqkaLIGXWLy76J477OeHVL9HkZG+8K3ZSfO",
-	"pFlXMexVEaSDbupg5YfLoecS8KKRNLGO5pmWIIPjlRUVnc2EiR2I/jsClmVjHuB8HWofxAJqZMeenezT",
-	"fdQy+D/wQnYDQvdLsrNfaGOvCoauju6S6Wr1zBI9eQ6I9fSPdWR7+cnGWlesIXvQ5YU9Fi74OaedrREv",
-	"cAPYrNm2phfdOLOecghb1eMusRbsVEdDrqTB1a07rKDRdD4znkd2sS+MqVZgpBcfekZSq7pyOhVhbOw4",
-	"PcHfJFsRC9Oep5Cahg6k3Orh/LVQqIBHDBtJpcoDv+EQ998RMo0s65Q4KHaaMXJBvkr7iVZxpMOQzHDg",
-	"diDqTMzUNR06uDPEHaaZJzympeTGoSQGdW4F0iQSF+uqCQDEorsR5Nuq/n9ksQLV7HVGmuPKoX4UkRqj",
-	"2ZQwp9KxoFGfkRCIyVFvNts75NpL5M0NRq8VXt1+sL+K51fC8Z8tkb3q+WtWuhBpLKL9wA5TztKDjLSp",
-	"FjOb2FubA4NlHV/4ZF5aKrXIf1sOB/qXVJze7rgF7Gc8roOZHrJEsSYwV3nV+hya9Rl8GAproZm536Qo",
-	"njfVyDiIUmx2MhY+nHJpwM1jHYkiphZlL2EbGcVdkuV0iU0RGpEC/kgFyt8XLNYBL5ERcN+tlfSexw69",
-	"U9Rj5Sa7EcgRkcb6+vbPWgb7GTa0htg4yLlDS5UmThfrc/+hRIAAR7iuOAoiPUmJInLG8nwTsV6ScMLp",
-	"vtgTRJ0Juwkx2HW8rsjCqxqwLl2XX8XD3fy/TQZILnkWTiAsf5L9qiq15dW+1N0ACYpiDwZd/E11RDrM",
-	"jogagWuFsjodGY8tf+ZA5sQ7/lvPCmutOR+yYDPaYSs1Lo3h/w9WLqMTtxyvJr5MZCSyhl2zVT9rblDr",
-	"cJa+wOt//I8xnP2ip8bwdPykz42Y6eiBmqe2MSQ3GU6J+K07C9nsZTy9FcvVkZrZSGOnDnagusFRGQ3w",
-	"JwPU/vzo9xYMjZqIMVkJ2qE8OGKvzeGrgdD0krgMNoOz75Xu62DOhhFXsblX8UiMjQgfhbGz5f/gpY+S",
-	"htHozfzAJxtlGXMVcAyvxxGXykK02UQPXEJcEFQ37R7AXPpqTi1jsw05ZUNG2FME5dudWu84vbTg6Cfg",
-	"AEv0i8wNetISfK1jiVdHmLddZe+tHypxY9KUKI+N7Gho/VEjvqRG9Lbmuw8H05e0TFXa2EvRY9mpntwW",
-	"aTwbo0j6bRaiEwO0Y+0MWFRuNlGxVMNhJXYVFvi2Y9V3Bem9yHaNi/rZxpppLzjer2uO+VJdYwG8R3rG",
-	"Qq2Gjm0Q1ToMdq99ToXad0wxksNRMoDcIRV1GPd9YQyL9YNQxlmW1ngF99INN8WebP4oWKxZHz+OhBkh",
-	"9m8lT1dwpFDBtuz4xLjhkTFWMcY7FezUBJuMuBHfTnEQceQNbepYGHQsDHru/CbyDyJJZdLHB1Hek2GF",
-	"gyvtCeVA1P25Hwo2cbz6ikp7bMJeppi1uAuGfWPpEELgX3rKFeO2UAdUB/YuouSkqnrEbhODgfBj1p8D",
-	"X4twkCsAotvTvZhWSyt/NqrmyRDJXqNKtljnZ66CusZhxsNIuPmPiFMtlTSUZHcsh/929bSc495uVJqT",
-	"eQ/7CSplD+JfuySnKBuelEkkqfJcNTh5rjno+ptn1U/eboj7NVbQrCDNfZbNZGj/WCuzulZmKxV4rJN5",
-	"Tq33umtkyGjbSWGM0ZNqH53aV61YLjriO/Cpbz/dvDZfmjBIntmRpoeAF538b0eVMUmr5A76KG8/3SQd",
-	"lLvyqrfyS28/3by0PwrsU+2MmpiD5xcwS/pqyBDZJJhGL+yYgroMIj6Inas3QE+1zw0OW+p5pN4Gbr5c",
-	"usxE0xUvsa/RQrlNuB200pvoUPrznhslC9/KyJzcq0Sjpo8t9I6kN8LWFR5IP6ZiPCxrqq5euP10s1cn",
-	"k/aMv+FGhJqjaYQIE7VOq0EgI92JiHy83xv4RMjhiBAwRnI4qnVaXi3Us1qncXLu1cYikCALmkjLsYwx",
-	"q3r76WbDEbC3n27243XCiZTw4Y9Ag6/b2USWL42g/+gY7ClMv0JHn7oR60vC6XRJ5mlXOUb12JhHDyJg",
-	"PWq87rlvvKw2m3FDNwIFw+YiLvVTr/FRxHbbCf6UdfhkEulHOzqTGyOMGdt7pHRrw7pYCQn64qtX80Nt",
-	"ppHIX0f+rLsM2bJrphMRPUpQLPg72w8P5lYkg81vMAm5WrE6eAy6yX91y+wqIQLTpREd3enEPWmkw6A7",
-	"5l+6AZ+bWuesAeLAxF14k9yPuzyOxXgCAuOs8M1YKvujZhtOQ0+E6oI/JFV3rFU8MoQ1MFWB7mKS2n3r",
-	"HmVXWZRb51vJrfQFI84zHKVFgIrEQEQRDx0imDGZTXMf1EEogqHojvSUJITAZSugk7ZXUzoaw6/bb7za",
-	"FD6HxbaRzQl7oPSHrcwvz84u0p9etr7aoph5d8B9HKTf8moDIQKwt5N3i+ISp3smEqjPjfS79vzt7uCc",
-	"RdCVqusyYH/JBBR/82qDaRhmf1NTeD8eSgSZ/w2fA9wDO3EHSJqlSzen83ToDJ1mq5FfWtdiHHWJ9mDn",
-	"JtawFe1P7UG8wf1I85CeZJbr3CuE33Jj5DB5qU2vhh5A1/F99tKErO1buyQucef71dJK2ZOaF2+Kjzqr",
-	"ehReW3wWUE/mYXhgjh7LHnjZWvt5cGnxccBsmcddoqJJZ1tajbO2pr5BOfhBvQdbqxRIzOZFnT12KG5r",
-	"pQmM8Sw06XBr2YXv3vBdpT63itdaD7hUE+5CB64TqV03NNsGf468RmDVo3o9qtejej2q129EvTpwKIxl",
-	"1Eo842fLNFU4tHcpNv3rUMgvHpPatnD4HfdHNEnSlSiSORFbewhjry7aZLvj4PJMvkcrH0dO5Xzb8mzP",
-	"kvDTunjPRIBPCkntuua4yB7seyN8rQIcnynV8A+1zYKreyg9ruC7Q0zgVEeGbNExZ4nceloQCDOvjoL3",
-	"mH19r6cRE3NhOmw20gjXOYt0LKiCyIWafa6UjhOOgwP7vt1q/eGEJZNBkjSqNAzNPyOwhBg0q8E5gbnp",
-	"H/FIzNlMROJegRkmAjZVgYjKU7tK0zqoR84Ow3QrGwuCM6an8zidrzrWoMUy0qEs7Oz2tBWXv1Qp89HT",
-	"OHoaR0/j6GkcPY0neBo273IArsaHQwz8JcZIweK5mcbO3Mko2i0tn0AOBpVBPLQp4AoRufQ2jpQxcS67",
-	"PSuEUT32yMOpYP05/Wc15n9lNBAeXmoQVLqMNMJgPOERjbKsGm5M+9gIsmR7UwFtVtoADj+nTDaNeCel",
-	"MtFS0YCTU6d2TknnYEB2bWr/Ec61wrmmExXKF+bFijd+sEcSzzR5m3KvrrHjDYsVs6peC64pAEW4+e00",
-	"Ds8DYld2Gl5FEdcVO3Ns4Aog7VydivaoZHErqB9rkfBKWqM0OeceVttB89+zvOcl0OL//NvfKxgk1hPp",
-	"7wdnHU7FkDVjQXZAvYM+7obikQDwrOb4gRvB4BuWfIPrpt9kdUXtLW/6jXZfXF4GrS0B0N3JVJVGXYch",
-	"cyeX0Ss/0KuoJ4MEVugYe31m7sBGdR1/Rs5bfi1es/uyS0e51XVcBKYbiOQ9JZIg/TBVYe5+p3+Ff74u",
-	"LdlIgFzwLh5402FBBTlkigxfS5qhsQmPDkXCoptXXPK+CM0OvE9BXX74TLC4wb56FJEcSCwJsnMKbOQL",
-	"Pwrh0Ri6TD9LcqyTSI5FpHFhA/kldfac2rR+aDcpbHSceG2/SeshKznxvOm3Bg3+Vpz127WNma5Kq9lz",
-	"OPJbRRNEwm1VzLax0rVP/QikkajU8fKCKgJq+s4w7mMvQdqfjEWN1DrPOLgTxqkr0K30vxP2njTr9c0H",
-	"5odSqNgOO+djhMfOYGjDjY2vJ8JUwM9snWNeAQqzCcLKg1SBBdJDFnUEWxtEOCoEm8xHcmKyKHCWua9/",
-	"wrajJ+Dg0E8sa1sTLBAsjrgyMmbXQx6I32uFSI/FoAESw7e70IMD6838LxO9rQC4sRK7m4SG0o+SR/zm",
-	"1bQS3ViOad/GCaYnoxOnA+s2gAupEj5E1ocDSlAxIkUzPmYf/m9GAtzKoapLZdm/NFsE/I3c5MjyJJ/m",
-	"WUzgbN7g6nBl9p/fyfAejzZBktkTiszrAcpYmsdJEIqcYiilUatj8K6nkXjUD7bgtSyj8vn9D+yy0Xh7",
-	"wt4pCzFohLFJD5uesMgrVu30RajV0LBYn7Dr1H2jL6Wxvp4IWKvRYLHW5Oz1pspMJxONgzXx2i74Rj3n",
-	"BWZBYa7Y1AjWg03gHgxsTU/j3iJL0Pbu4Fe1dWn7S302m9UHOhrXp1EoFEjKoJjAxDt2ajMTdcn9S9fc",
-	"HUm4ac2+FtrN+kzwWTzaGnFrXG7ADkWQMAf2+MhDSSj0aLBrNRSpu9am3y4nzk/X03j0joZlbU/TeZQ9",
-	"+ShwfGeOirj/UEa9Xu1LfTjl2BmeDCNMIGDw1eTo2x7UMvK+uGy/PWE9soS6fiQCoWLJQ0PER/k5mgRr",
-	"wBOS/oiBmY4tJA4Zsz9nP9/d3bA/ciN9piP4wN1SBj0Q/ffKfWCEH4m450AX+jqYX7EequkeG/M5UzzC",
-	"qc6Wwyi3SICcIjhhvRxp0TIRprdjIaKzr/JeEVCpVr7wkqGGxIWsH0nkVQvgcMKumc3ET7GTL8/yHs4G",
-	"g28ymJ/xTMPFkSGQh3gkxeDkXiGtGARsikfa4OXubXeI5aVCuuxatux56Ue41ewH9HK8vJzAq0hOePeq",
-	"N1Vw5DqSv4ugS6+6d8XajWZ6G/tpdcfO7kVFQgRrWVUtMGRzZIJSxlgpk+4YVrxAsTVrT4ITyqNYiajj",
-	"cmFmfQmE72Bz4bMTXUzvv8JATCTpE0RWm5qI1vjJD/han0nWiRh4xBLZNtItY7GvCrzmPLp8AHYn7bKf",
-	"cmt5VX2z4Ew9d9MsxwGhdfvvjhpm4VI4y+zZVgWh4a5rw73nXEG8smodtq3LoZy5AVugG6o6eZOk5Yvg",
-	"vLvWNGIkNIiRCT+++7wmgO0mrrCLAERaGsNVzILv3mE0I02CqaF+YUisLGu+dA9yTkRVB7F1QXo4oZiX",
-	"Kuhar8ZDxxHOwB4c/YSnQUR9yvPU/tp3iyTrYmW2MGcxWrYmDT6JfPbTr5s7i28RgDzPJaXe/XUQgHou",
-	"iPoqPikzEJ6CN54ZMS3LEzcFPtlOan8bwtrbEVnfFYZZHkoAarVMp0TJ2tS6sXhdAeadLbctUwjLY64n",
-	"rEd02GNYackiEUsEm4irwq3bKYudg3m7bIrvT4UMixriiXbDHmKyK+X+AUZn1xDlruB+U2mOAZbqKWGD",
-	"TE2Yse5MZqLLgxATG8iJ+WBwlRS1jHSY1uKAF4g+joNR3olzSEjNR6fw+ZzCd1+4Hzu/kAdBJEyV/0Xi",
-	"oaIeqXXeXtcFLbh+gUiRObb0/sqfh2Sb1Jis4fMWE5ovWqFY5YCuYcOsyIaP9Fh0n5Ck3iSLXsybh9p/",
-	"yLQerJ9+Lqaa7Q2ePglXDpXpSio+x6J3bsxMRwFwyUs61SDSXtqZRgWwFNFrMNgAH38ZHldSVBKC7APB",
-	"h2VeOK3hipIQyXSKdPiZRbl3MyZ6J+xX/CAGdzji0bzrjquXHeiAh8qkulfYDMlVwMZTKm1TzB9pbSxS",
-	"F0jZK2eweZQVgR9TEiXS0+EI1eo0NjIAkW2m1ICVMQatcGTS3KtihIAwvmiFaDBqzWaCPzj8L2C9DAy2",
-	"0oR2vUrXVmca/mT2PddsuawpyoEKxl88X5Cl4lEoFkRzFkngutpGvLWfSAOex7cYYSDRUR1ZYMSyoF43",
-	"FSNZ63T9GMOcBRoZCM3OlRxUFnqwzLPTkMNRPR+Meva25NnDGY9WrbfdYPonM9+uQydnaR0BzjfF2Uqo",
-	"9Q32KVlG1bpjNXKqTl19N+vP83NAU2cSa8gZD40mE+Je9XJE2WP//Nt/Mjt6NNaZ2ooTdscfpBoyPuNz",
-	"xhN/FS2QpETBjovCoiRwzuZMxmuo/xKohXWGui1Gjkr0PBH90/T8rgNDZXKBfTBGTwd6WtvQ9N1DPKhS",
-	"Ox9gHGiJwk0AF3aoc09T93tz6IWlcApY8sfD0NX/WOBOGvcdgTJUrD+NCdAepYft9wDGW1ucUFGSnbBo",
-	"RDhYQEygpuRlA9zSV7Adux3WFLdvhejh+GwRZ6EqdXNij56L2Deg2AUC1ROrTCrIMzqS5+GS56cJKH2V",
-	"xj2GXKotadSIuJ76w88rlKmtQA5iwzgDd+CE3aUBFoymFAMpaaTDlnDj9C5DZWhbC29igxVxlUpOMSK+",
-	"cW/ulUwn2XEMxG3/M7yLo6H1JKa+pUJLdzAJCe6Ar2MdT3bM0++B2fRYoPMD/BZqE7NAPEobE42Er7GW",
-	"E51124yRFQI7s7jwAVi2rXTMpGJTI5arNiPiu093N0etdlAMgHN5tBJ1nORoT3XG51sxgHOHzdI4HzfJ",
-	"eCb47dUu0sh3yZNf11weuEEoYjtW5FlzytlHYRo5+/eG1cX2bVdVFKdf7wXZIrOvTDSxvds6sWYLWMXt",
-	"tIP94V096PpaBVM/XrM2DBigu0l8l/pUcK4q3fUS73q2w/yl46UDy2FiFM+xOdODvQRHS9XzLwvxQEN2",
-	"dV9Qax0j9KHM0P6kV8up5aQ388qCQmYNZKAj47Iig7JiM9udlDLePquSq/lvKb9UkvbGlLufDGHy9v/F",
-	"soTJoNqM3N+BDXH6V/ff7ubVyaVZwQx7bIkxdlQxG/PkK8/DPYG2n6JjvLKKmyTLFCGnOatrwhF5r2B0",
-	"UTlbEUd2o/K2FSnABVVVkiQr01oVHiLR8NNV165TYQvkf1FvtupnzdoTDKg9ZMKWaqFXlhjQUST8+Ima",
-	"BR8ZPVaBWUrD6GsQkREc9SnSkL1/8Qc/Cx7GIw/8NoqojkXMwec4YX8UWFIWj8S4gxVucSR90/NY71RP",
-	"hOITeTLn4zD3AZwpfhBo3yAwhWXjWwQSKBEEv440o059Cwtgd91hf/roMRq+O0aspo8/ffKYLx9lyIz2",
-	"pYjnHptEhGVuhB/riLAJpyEwqMdGuDU24L4kCODMcvL15ourumZjSSV/VNfSQe80nk90qIcS7h7KgWA4",
-	"vd5j6cx1ilpNw9zDCB2p7DF3lL1P41dJgCqPvrCAcOIlETCvEO3IvnPbX13iqhNqgr2Z8VIDP4FKkJFN",
-	"eGaKHTP3JjItcaazC6eyhDGfY41Th9nmfMaHQvn4FtPzRew3aWLpZ7eQYnWZCiVCIR58EPY6Us+LR3WZ",
-	"iFeHW3inhqE0I4+9j4TyRx67jnhf+rjb2wnQwshL8cSS6s4xfxAWGVOMs0eagp9V67awwwRFL137Q2A/",
-	"sPMe4MaUr+AhqBUOx8pDGiLN4WdSnbAPsYWtMBaFw+7TFp94TCHiP50Zgubm3uA0sHGgIoXbLWr8sRyL",
-	"DtJ0HWmaZlrb6hUib5Cx9IqAFZbOLVmgfQvOuriKzxl0bQsTzNlAhoJONDkHLI7rYI3KZAIPMzhlHsGD",
-	"cUBIOB0rw8aCKw+BjucsmipsgzL2ndvZmhxefojfErQ3vFeC8zFxZuEfxhMdlR7vL/g6AhqK4IqCEIsd",
-	"GElwYNgEc99jk5ADlyoNVgPxdxjqWX06MSfsGh8bST+2N8TJC0Io1p+TyBF8TCXJHm4Xjxrhk63TjYXK",
-	"2ReO2Ohff/v6vwEAAP//",
+	"7P1rcxtHuiAI/5UMvB3hSxcpkKJki4yJd2hZbuu0LWkktj2nTQ6QrEoAaRYy4cwsQrBXEfNhd2NiP+7+",
+	"h52P83fO+Xp+yUY+T2bdkIWqAkGK7FZHtEwAVXl58snnfvljEMv5QgomjB4c/zGYMZowBX8+l8IwYX6g",
+	"YprRKbNfJUzHii8Ml2JwPDibMZK6X4mcEAOfL1mqB9GAvafzRcoGx4OJGkQDxX7LuGLJ4NiojEUDHc/Y",
+	"nNoxzWphn9JGcTEdfPgQDV6c0Wl4tmumNJciIhOpyMvJ3o/UxLPKZOeDg/NBz/l+kDHFSepz/jxjisG+",
+	"BFsSxbTMVMwI1z1n+ImqVWh0aghLNc5AhV4yRRK2YCLRRIrKvk7jmC3MXn4Yfeb/EA0WVNE5M+5kcbDm",
+	"g/2hdKhzpjWdMn1MmIW7ighVRCrCLAy4fRpRZhANBJ2Hl1osbU7f/8DE1MwGx4fDYRQA1XMmjGIvvw0j",
+	"QAy/+pkX1MyKefG3EU82Amci1ZyawfEgy+DJwApkwlKuzSsYNoj0XJuIUE24IOP3e7F7YRxel/1p45JK",
+	"QHk6tGdlDFN2nP/2C937/cL+M9x7Nrr48k/h9WZKS7W+0rFg780ohl/H/n4u7LFesoksoPhbxtSqBEYc",
+	"rmGBB8PwsTUdmL8zYdDc+KxeJmy+kIaJePVXFrhiP9Irpgklii0YNUTTCTshVKxIJvhvGSOGvTdNeFwa",
+	"e88O3oTHT55EgzkXOYSC65wgqQrCyNI7YiwxWFJNFKNJjaQ9BpIWXmRBBDsh2EHD8Yk4zRJ2Jg1N1xf5",
+	"XGbCEJqmRMmlJkbKBtzhOMzIwDjlJSRsQrPUDI4nNNUsX8KllCmjAskwso51PKZpOiY0SXSJw9irx66Z",
+	"WuUcqGFJOUMq1sJENh8c/zKgaTq4CEHjBz7nZn0hb+3mKVyhpsngxeC+nwwjew58bucG2jfnAj8VGMOF",
+	"YVOmkGYrphdSaAYgeX2amdnzlDNhXiiF1z1GBm3/pItFypGLPfpVIyvLMeiPAcNXBlxc05QnoxgGslhm",
+	"fxgF6Cw8QLgmQhpyJeRSEOCFUpGEJ/DtQslrRrjRLJ3sDz6Ud/0nxSaD48H/71EhXDzCX/Uj2AnuAbZZ",
+	"g/F3z8nTr46eEc1i+xV5sn84iMpiyc8//7xnh2DC2B0HSPT3cuk2oN0izYzNNUuvWT/GbZdXWu6NQD5V",
+	"dCPEFZsopmfEyCsmPODh1duF7Ydo8EbJy5TNN+xvgU/8ObBPy/yKbQ7snIbyNN/VbxnThlwqRq+sUAMY",
+	"NJeKEZWlTJ8QzRgBmOh9Dx09OP4lHzg/rcrIXJMJZ2liAeWfsO8vpL1CFu6P4Ep+uLAXVRsqYjtYpsSx",
+	"5SXHw4Nnh8PhcLgH/3xl//naf3T/o/YeG2oyPTg+OjyMBoYboMeBfVHYTcGhPMD0Iw+XzkfoDyNwfu/k",
+	"nJkZF1O766WSYorgs1QxluLa3ggpNAjHS5AtaTwjuAcyZ1RooG5uJhAE37xEmmI/LJRcMGU4EpxYMWpY",
+	"MqKmwokTatie4XO2zo5ry/1j/XeedODq0SCl2owynU++JpMLwg2xT5GpNITinYmIkQCKOReZsevrtmjh",
+	"xLz1H5hZSnUV4EjPX377ligqpkzblczpisSWO9rZ8f4ykQAqkomS8xPC5guzOraCh2Uchs11cEb3BVWK",
+	"ruxnqaZUcA13cNQReAvFrrnM9EizWDEzyoThaZhGplJMYc34qBMLCWwa9Y9uEFTsWl71RBUdywUiWndw",
+	"4DLX9/JapCsrD5S0KJCmpvwaD0hmVlwXyLa4KORBOSHAr9emzhZJb+x3ymnlBS7M06NBgL+X2dAvKAf7",
+	"96Py3assZR0jHPrm8CxhbSHZyMtfWWzsEvP7/hxmADKfJNyORtM3pfvvpLQqSahd76ouN4y2vu/+BtaV",
+	"w41CdfV+5khUGuNJaElz+v4lPlv6GTEsGqBS4H63wsGWdzCA3DUdr2Vdcy7cp4MOi6whUxuObESMN84g",
+	"UDt5amhlO5s4WMFUAne4pJO2jfOKvTdOt7UDedVk0yuov9QBAquvTt0CA6eqbbwbcy7K3x70vS0iS1N6",
+	"aSUKFEMf1rW4exRfP68s4eY0DlvuxoolNDbjYytDZ0x7+4dRlKdOaSFLq9EwRTVLwJxj/8wUmL0WTGl7",
+	"8MQiD0nYnIoEzJpOd+RCM1WQZ5BOU2bQMEfRrGEXEFAw3cq/saJj2CAw4UobknJxhYwskQz1gZlM7dB1",
+	"REOxOMBBUy6YI1ohK5ZgFbCEeTv1Mr/b+ZxrbX+MBjQ1DCVzhAbDbUuVuK8RBJYMLbmZycyMFIulsj/F",
+	"MxZfgYg0KoYpfZkJUDpHV2B4EdKMzIyNhLScMJ5RLoKA1ey39b2+yuaXTOUGai6uypJNRw7t4JArIRdN",
+	"CPk830OTwVwbovlUUAOodg3SCiO4qfrZzqieBU/2iq2CBzu+4skY7JKP9pcsTfcAjI9+XV7pfau9jQfN",
+	"YGuFSTTIF74+84vk8MmTg2cRuaSaPT3KVBoVu7O4psl4SVdWHbG6J17Eg3HkbLoR0ey3iNgNg6hmZwKp",
+	"J0I1homEJeRyRSgi7oSxMO/173UV3GoHbWERIdxzKJf3XZ6hEQleXAd1KpoTq438s0TXPkT2JamCZ/03",
+	"zcAUf/rmpbN3nBB6qZlVOyTCXa+0YfMyvjfJLDjNFRchpMo0U+OIjHGWsZ10jEMH8amP1BzPrB6VjECd",
+	"D+har+jcUm+R9lOdQvBaIwTMXhRuNCLjCZnShSZUMSLs0oP00B5ng7Mo/+llEhEHf8vD7YSU/Covg+Ot",
+	"i5fVUb8DZV7OUbuxh4QKWpczXWRqITUL6dCriCxz51a+ckL1FdoPwmoREvRNirkdznHcSzbjIsnBoMvs",
+	"toduCYaWRiY29tad3MOBGmB+Ag1wz/0S66Naoawwxy8VN4YJO5xl7Pm4BczgUcf018lRBpRhxEO4/XPD",
+	"JGVMbz3kKuaHFEvQHEv3O/KEqASG6krXruVmSrcLpaEgm7vTGrbUA+xSfrBiwgYGzmjKEqAhazx7490A",
+	"qlM68s4XwUsCNZPg96d7h0+eVhkt8E8v63irDjcRmbH3NGExb6BtJWlxaxFhEzf14wNGNkL+J6b4hBce",
+	"+SpwL5W8Yt1YKArYlhcIYyXxYlu51wnXFLiZ74rz1Y4WWOIFAmqVejXLSp5YBgxWQKk0i9wEy5nUOdks",
+	"UckTFH1mVAOX8jqNR7su8hrsoxO4AONzAarTKyVZ94PV2orZavEEJTBSnksnXME9ioiWczBCSgh8SJMt",
+	"5HN3xv5AS9AvLSyMc2YmFf8d8O0dU9dM/cgM9cSrin3gxBnZMfRIZ4uFVO58ewgmWmdMBR+1QvooUzz4",
+	"o/cG3mx2xa5dsMvIm6gbZlt7bkQzMxvNmZnJZOv50Wyw9dtMXfOYjRIZZ3MmDG30NIAVfvMWq4/sYHd1",
+	"jMSDXltL+BBKp9+0zwD0NqBF1ICsXTfeCwdCF+sbJtiEx9yFPtV4JAhprVJBaYxT98aHaHBJNQ9KUyvg",
+	"emhjAK/MJSNXbLEuykaDImpncGzXFjOwaoxwbD/JqDB/rB3+JVdmNkqCHujXE7JQLObayodzKczMinYr",
+	"RpFJo30noSvCtV9gRQoIcedivlE+dkBVS+hq7ER7Ia2Go8EPItpgEBze6mcyE0atRnIykopPeSvvfY4v",
+	"wLvb+BAdzo8EaGtB0OfP4C9/bN5Z9ekP0YAlmcPrlF2ztHWA+vMfosGEznm6GjX6DqdMJMxq7UwYblbh",
+	"Z+yx5EPU45YAeZ2trVA6RLoizpq/rbfFclCRsGSUMG24aKah4ElfKGaYAm9sWICCp645W47SUjzhJgTJ",
+	"AwPB1Yt/686KQvntOn+YU8UNTUfebd9yrrXH7QBMWaWHCyM7wXLOp6gEOkKxyaFZn7z2anA/+TNdd1R/",
+	"AdwI6MLgQcdEyd7MMb5qTrkgEgTMTgdSuu9r/mszYwowPDDxd5myPxO9YGnKxVSj2Q+e0L1sPYuZXW7o",
+	"yYVcZCkCpBOpqD8PLD1msORRiNyeKsWvaUqoQSOuD09tpeaKTZhiImSAeDeTygAwZtmciuPSyJ9pYlcL",
+	"P1LiKGRw9CnXYFUf1RzSzeuxb6g+ZDHwCgw0p877FPKLqoZ4rSVz8RPoeCFzauIZ02T82zgi2YIYSQ5O",
+	"CBdWY1DwizMJFjuT2WU5BsdBB8TG9+uTvnz3+tHLF8/Jk8ODr9t4ox3AjtNgMaILHhE+t7IQWnAmTKmw",
+	"il3c4zwIMTb82i4bac8gGlxLngS9G7cdlIBTN8s82wYtFLgexLM6utbuXJWM4Gmu3+w6nSuzlhCd9lJk",
+	"fqr52bTIsqeF5Bp2DxdH63xY4DSKrV4aPtYqMv2XzLJlKcpmB6qvWAKXfioNERJNBRG5XDlxkqXJZxoE",
+	"g+NyFEw5fDOXIdwF80uyN8tKImjxLQX2leXb0lYcsS22hJ7dMgSOhptBuFXwSTBR4bm0qzUsAdlaEzDE",
+	"OtyJCBfaMJqg/R22Q+x2TggVxAJ5blG09ENJGs8jdQ8Oy5G6w9CluZEuQ7V2rqJN774t3ZrnVt1Di0uD",
+	"IjSO8RGvB7iPuSrgQ6EglBDyT7gmmgZEnC30pFrIqaMXYPLBeG14gVxmxq8Lwd0SSvRPo22JG+DDTXS1",
+	"gN7VFtBx79SwluyioFrWkhtxYzWtdU03VNvax7/3alwRGHTYLfjo5nrebvW2YgMHj7tt4IEpdqUNdoya",
+	"3Inm1zPybQMelbXE0qhHoQtzn5XGmlpXO3GZ0FXkI6FzjdGqBuR3KVjUwKk+inJYOYUg4dqN2rYWxxXU",
+	"Pyr6RljDaNELduADL1vMH1bobAUOuwiepe1aVj1+tpQ2+7lTV/43r6R88afWdJXBj6B/W50K9KkTYicg",
+	"BhNIhVepLml8Neim8dyyyNoaP3xzEXbzFDdxIGw4vF9O9/5+8cfjD39qu95xH+G1FVprwmyvzXcRbnsN",
+	"2F/Ybd1hB+G3fYzdCsOt83WVejsNVJeCG15qlYpbkJfu/X7xx2H0+MPne+7jcO+Z/ebrD198+adwwttH",
+	"Fp97oebDEKf7bemTeH1b4nXrzbwFcbu/IH0/ROBWWO1MJF4TVp5THRBfqdZMa2BsScZ6OR6o1nwqtnyt",
+	"IcL4DBN8F4qBPVMuBbi/uo18WcioXfP44lTqnv4W+0qmWKNB9DvlQrl9BrlstRXGVLNRbdzCVDhqMAK7",
+	"n3M2jGZXOQFZdgFlERIIG1U8YdsYfv38foxNsTLbBIL4dy5Xnc4qybBcARvJSUPtIKpdXLfO1DW3+we6",
+	"beX+LtH0E5mmcsmSUbYIY6cPDo5zrwS+spctOmMpvpEtShenZjzABI/ljKcu8z+V8RXRhopEE214mnaP",
+	"KWZpvzOZyTTZdM7ud5CYOhLWjlfRRWb0WWyhC2z0rzdkeViBBP24ZSGm5Paxz/RcERCsxlQGi59Lqa4Y",
+	"JHw4hbOUjdGe7pHS/gTXviQ2ZXRQYh+BmHU6VYwlZMnNrORK7JHLgQDNSUY4hs9XVLDEl9DUzGQ2neVe",
+	"dUzQscAPT1E5loYL6hbYddVuSNA3w7iAUZjJhnlRVBTSQAGUnC4QzUXM7JYtfHGiHitzsZ99z1xxfdVR",
+	"iAHmU3oehBChueHXToeskSeimB0ptuQPKC7XRDMmyOUKU60YnROaoqDsPeV5vpUfG0MF/EDhXE+5aLxK",
+	"716/cUH1FgQKJeBpRlWifQ5texJ/Hu3RDiD3LAZ4hBzV3zIFDGdi2T/UZoHCNbFUCUs6CQA4cCWEpNNL",
+	"TpvR2XzuInEfTLGLPL6pJrrlMPDgruJkKaSjdnfrQtMaob9okIyLLPNakRwL5K7CpFxwlowsBoSRVtM5",
+	"ZPhxKbwN30GpKNjXPsstlO1JpGBd2bklRR0fnUqadgVex8dkZmLZEJIL3LHjOI6y8suUbUrGsL93rgni",
+	"Yvo76biVh4NhY45tQ+79aKHkVDFtETpBwpoouViwjxNGtu1195epOKocnTYGZxUX9Faq2rRYRT4uwt8A",
+	"qeuCl4RQoOOSYBdBsUNlUMvuaS1avyI1KdzQycTn7K67QG/hGtXwcg3JNuPWt4pOTCtq1YQh4ek5qJ2W",
+	"NGmUnq0kZBdwYkU/TVcahAJQ1pczHs+IW/rg42HrJ3SpekK7IMkOnMAlceNh+YDLULgX9ZM2iC3t7+6E",
+	"qrdOU5JX+u+vdkF7u8TahZgO9ujq9erldLlFIafJwn0Khk+8CLW88rAV9fWE0Dx+9ibW0ksoYiEMs1ot",
+	"1DFqSgsnztSLYcvxjENstxWOgvJ+Lw1kPmcN2bDb6Q0xT7Z853LVYtrkmCuuHU/0pUqsZp8XKRHyUiar",
+	"LnzAXlI9mjMzWjAVs1BxJjxqhP1xXkwEsjOAVX+mCYzSLeek45H8mmlTqXbQvCYUHKggmZhwwfWMJbCu",
+	"0LC+jI+/SG6IwbrV3knbQUUB2fqIC7uNhjoG+fIGIf95STwNvOlW30FwDftSnLGQa5cgMZHqxN0aXFME",
+	"cpY3fTSOPMJSw91218tH08HiuX7EcsFEYe7cUBSn7Rr5O4OVmhBInYSmbhYm6ohpycp0/1VLVwCnTZ10",
+	"W9tKobxtVtKRtKzRgD43f8f3tp+aUjtld2RutLYj+7YU6dbj0Eq8sfdiN65nVyqBl1weoFIALv2e51F2",
+	"ld0VouVzNu3kOZLpshTZhy50EAGxdYG0Fx5MAEy74pAoBdohiB9CV7XsJ130/52juQPJW/Yry23kd3Tt",
+	"ykfnx7loWyYwzgd4cC2CohOFwGeqN0iKfe1FrSLgzzMGwWalzNIrAU1iZj69gWrmFhaUEZvCCXYmYQVg",
+	"syZi9YVLyZ3WUNJPMRrPQN7qd9RNdWf9jI0YvpWo0j8mqqsnphf93qU/+mY+5a18vgUy3Ois192cOEXT",
+	"kX/nYoUCcXvGsPnCdI8nfi6hftopvhcSMnoZGraq+yNY/xc6B4f1G7tr4wLGkm7Ikod1wSstnsotvIud",
+	"7NvVlXiz28euKoG/36Rk8xZqoKsZ4fAiKi5M211zFQf6Szol/K5VJZZLp6tj7ebujWt2gn03olgwXivI",
+	"tvLK9iYH9/mK95X27pIC1I60MdexfKQ7UmpzBvbwlNoCEjvxdfUN4Lu56+Ym+BKEyF9kyK+y+wipqaTp",
+	"/YqPuoVYjdzZ1emEwAWZv1J6PVdW14+fqikzXX2cDypkqHRaJUBebEDbjxE3dAtI0+dMm4NhStvaBLOt",
+	"4mHw8jYFw6xXUgeTkt4idgJXV0utC2St3fAQbwDxrnDeEasF6vzw2CxC4C7CSdoMYTsmyP3DPTbiWsvb",
+	"TTz7e5kmPcnetrZ2qCfdOS+oyQpWjNGEMVDG4c72hJlksqOlq94cofRyq3/rlUOcGoWE6vWdBaxbtuGw",
+	"hPd9pXNL2JDR/WfXNiWVYsoUoRPjLNETGhvLZkQRM2Jl2LABWsZxplTPdUPj+CbXuxQxI2jVGNzDOp5b",
+	"WFzyVzoZ3G4uzhV4XT0fhwmbLslWwlxXq3YVVXZkyPG4VCM+PW0xMMomwOxIkgBC9PAkCYTALiSJG9GL",
+	"/mfcuJufCpJQXaCVMbqS+aYk2bOSdu1i4SB5EfOnKU+Ilt1a0NwIXGs/uLZJ2xuLPXBK6WUwWZ3OlCa6",
+	"aD+EHd4tf6wP74rtCAgPcue7ICw3c4PCp02hklB1gusr4nq7nUBlMW9Km3FtJERJVotCdZCB77P/dUvF",
+	"6E1KRVP/Tr2jXA6ILe4tCBZvdfR9YtL+Okp8s6rm8K8LxvhmVxthT0vvaoRV5oKcx0WSzKiGmMnFKri+",
+	"O6gqwhqT+t9ldpEsYQmRqij50Vnow1jyXZhwds/pq2HllToHfUp72Kc1041Z+n5WV/0Azf+QIt8tuvQa",
+	"Aj036TnrKSUJGAajou2Czs8RouP9MV5sDvp5gBbyXNzJk+cdZahcR4+YUU7sLjaQyO0q+RdUtKY9x6XG",
+	"BxBER4Qkmotpim6fzqXVNtmBD0N24IJI3pgMVkjb+mjb3fvAPp4MtyYF/a7xTcKbGjFnR7Ii8OkHKC8C",
+	"BHZSKHdbxG21N7ch8kYkas8c3L3M9jbnA3dg+g0bqC8alwYFi7YPgV9nnvCrb+5bLd8r6Lxbos8NbPk3",
+	"UFUabfvFM01wPGN0/iPzcswNIg22MW6L5HZs20piAq8XUXxZwzludFclPDLdPSD3biUTvzIHivbDv00T",
+	"b3cw1TbuX2xf/o54X+kyPDwOeKYoWAVC9ss+WH25ClLIphzIhCcdi+n1ISdWZSmVHm7wCRWV3bsW/HJZ",
+	"lVuE3NeWoL2OZWasZ+re3efMVlhLy0b6GsmMHG1XP+2aqctAkVUgRHmNVSguuKDKeEXaYjVk7HymyYKa",
+	"2QlmoUTOBLcH5jgqsKRiouhyzyeIxnLOCL2UmXFd3uaapddMd3O2FbQV1l3ed2Pz/eqt3BWNKq75A6NR",
+	"WGImYAKMmdajuUxYjyrnWLBmVHo5nGKxoHGwquIbsIfpoE0mfBG/YVMutGu5ljdgrBbQOSanf/n73nA4",
+	"PDh8HFZlsUL57TZ87hwBUKqR31KKPWETmqWmq7lgU0vhlBpuMoRwh7IPKb/mYjqiitHR/DBcLDSVYtpn",
+	"zDkVdMqgCLfFnLQrtq29B0XtG3JOpJpSwTUWK+dJuOKTyoQlwCcIZGogn90omabVOtyNwYwNTOP596fk",
+	"DewgInJBf8vClWpnrkZ5l82nfMLiVZyyEb4GMVjcqpwjs1rIVE5XXYfKny8K3vS4+vUqN3UE0zPpO92s",
+	"o4rmhm1GJnurRr839T82kqfMNAzu9sW3IGRlkNQ3dPvRLUtqmBql3CimRwumRgldhba4tWYiE2woO8eK",
+	"KUjeyrCudpctATKqMogSwnj8DdznZv7z3N2XdQPqdeAefWfVnpLMi4dF9JKbeOaqnUP7aDmZhB0qbrp1",
+	"3fe9UXRTM6amHt3FhlJ6GZLoXrpmZdTSkM808XCNqj3M5FK4jXEDbiE8hQCXuGRph2zHhP2AT1q6QFVT",
+	"VSTFYMCUNZXsRgijnwoetRyWG1hwAMRrWesJ4tIltCHLfRKlaTfjxo5siDk+raNEX4DiisI2unzZSEzq",
+	"aG1/5j164JSuSIAMTfj7JrtoIxNETBj55a0jNTdpE6Fd8DgcaleQtmC1L8HMUqori/o8oBmuha8gUcKV",
+	"+HnLZA33HeXQvGg9iW5IVK/b4OTfJoLQ7eActkShJHojnZYEfa7dVan1XXviTJU19K5tOHDrNsJlO6fW",
+	"7vSC3g2dyopD0bl6mMeXbWhe7Un+WgO2w+jJhz/tRivYRsK/YResORc+7aMTBDeL+TlMn5Xhufds2EkD",
+	"qJ1I+5m0KAjFeF9XlgMf70R7qJeaLJDn/Pxd0DS1rl10VxZa+7X+Q+gFmxKVwjhb0hyqKNaGX3WtojeC",
+	"VpSOmjx3+uo00O0v2D+8pJ3028CONJcC5E/7U4wmJaQnMMMS4XaqxxYKxi7MfGgpe4jmvV2Jzw+B9Tc4",
+	"1cts5yHy34Zt3YAfdwDUDfhz63q35rFN/LK9AWOA//Uq5Pyw+GH7+fbkj+0DVvjljrhih1kfLpds21yz",
+	"eeHNLNjIcqtQ4UypYKXol4JMpIoZMTKh4dDkrjG5TeUZbirTakOV0aOQ3cFb3LxpzW6fONHioxeC6Jm6",
+	"GGhX5/3D9IoJ6NZOKPRvZ0rJrs1CtzUcewGsgH6BRRebUfY2Q1oac87vEu1OiQUUuWRmyZggB8+GQ/B8",
+	"Hx48e9aOefVyFWuAbgHvzuTcN7MHmKFUmLtDWSB5a/M1wVaFnQHhi9ngCJiEBqntA2NS7O2k9p8m61zN",
+	"yHxjuV11aZvRKncxsZth9E6GmexiUx8aoL8ju70b6YW3Dzaa7quo+jZLmcZGtwSyRjRYhfUJod4RE1NB",
+	"nPMEYmbIZQZNN50PDL9r8n51dQsEmopybTBrAR/V5JJZJYEYGUxu9W6Ebq6w4BD9/Q3PwZiuyRKauoqV",
+	"mXEx9dl/sINEdogv2o0DooICXZuxXDPFJ5wlftGYARgRxQBmrrsmxzZadkSpWUJmTDUkaoRiEV6xa6ac",
+	"4yHYe6G/KzSML86pOXHN+mOZZnOhwdfhQXxDF+qu/KPhgtcvxDTlehZBIxYDvVaXM0nmdJEjVFBLpWGZ",
+	"+tR7psm4dN3Gmxuzrol/3vFthyqkQJdR1lZBvOKLzVuIIi5uQuJdyBZuqHcuK6JdvqhBL13SlSaWzJ/k",
+	"4NcYRMgFkYK5dtKdSgVtKWKUN7CugHnr2HrZ9DkV6N/Tzrkf1AsaqfM/NjXd4KzESNEA9exf1Du2b1vS",
+	"2k9Bzt+6XIUDxvInCCXXTF3SlCSuP4eF1VJxg/rFzvpRad6llrxrhZK/AHQ9TjOrWfIk1Lyl5MByCYrY",
+	"eWjJzWzG0jxtNb/uHQu2FhccFrAxobW2CyzKjz41WIZMEy6mpVBqyN5qVZVdS64TIvICNj6TyOeEdkxp",
+	"5tdMdQY+Pu1fG/n7vY5EesGoa/hVbjaZxzmtSCJByNsUJd3ZJANNGhaKGaZGmW4KIcmpSR8LOTMzmXSG",
+	"j3t8k5VIsZgvuH24K9JidKy/gZqkfM4NS4iRJ3DoxwRj64mO5YJBZ9IbIbVvcR6kEFYUwiQny/c1dPi0",
+	"MoR/qWOmBiy1M1jxaZcbjk6yRiL/UzUtPjeZ+SD9fIidmcpoypNRJgwPyXlGY4YBGh1bbXV3kcS13rIA",
+	"wFuixZ4s5PhfR9sa6S1RrQ1cbytz2UfncnW1/IFzsA256GFvwCcWt1MW14pOD5/ltZus7x8P7H0t7gcD",
+	"a/NL7pA31eugtvKMDZxgJ9o3alIPzapfadmzmyzaduTOb3TepHmGvsM50xr162uuUXKjc55adCi6wksz",
+	"a0hpbxBya7ABoSMXJHDZ7cDZLqJ3lyU+bx1sN6pesfGW5dG+tRv/7jV5fPD06d4BoeliRvcegyRH54vU",
+	"jvDqxdtBtB5V/DgQU7xG5/LA4ReTCYPchEZbhyeKTVUyUi5czUoUAXQXhWKbvtY5G9INPeGs6KKJkUuq",
+	"Ek0YjWekHBVbLFIDp3KGoU70qw6mM5wkmG22PasJ5bb/yKE3bSnnqNgByDSW80A5kspmNZECMNxfBi+E",
+	"KTYBASQa+IRoAVi1AEy9aOdK2zCeENrXQfpD0PPVi8usIfPa8YT4QJfF+fNuuR3tBQS2iNJer7C27VnW",
+	"m7HWFlOqW1baVgg833GWJi8g3CNohm5w0hjK07D7T4KAvI79//Lu9SvifiVcGAk34FImK/BAUbKgis6t",
+	"WP2Zrjl1muIa3FR5DqJbVmib3zOamtn6FtdPRF61g3tDQ+zvZabZzHUKuHlYVcLilCqWjDT/nQVLPEA5",
+	"Uj8pyN+RsxNpsA9RUN8MUWzKtWEKPIKo+wZdBzNGk0YO4UpNgjqsiX30hMxzssZTO5U9UqspXAlM69tV",
+	"k8wNhj2XsB+Az1/+vvf93nA4HB49CV7IIFR/dOCzikA1aK0c97iGOXlG4rXkyc4qEe0yIGxbw1UBYQey",
+	"qNMV2LJTUA3jK9GPpcjHg9D+OwvmcMINxcIEeGc1g+gIYMEzvrAoPbYYPyaXDPvx+DvQVfTIAVMpzNRa",
+	"p7Crev9h01k0FQLbxv+1BR3LKdSOO+f+KrnoXm4yZRPTvR5rcfYBPEH25U5/o3xYbL0y5D0ug1o5rIDZ",
+	"urKP8hlctGPgPeu8XMGf+hEndNXF/vlRsKetG3Ll6Q7n8kL07W1Uukw7A1wHErYDE1adKD4sU1a++l1C",
+	"4uHCYDftzrrLHO2pJI0S9GnJgesFy96tSLftiRa6Wi/nC6mC1lA553GtRcGCqZGSy0E0oGk6kmokJMTx",
+	"BCVdsEu1oh/O/xyfvaMa9VbV1R1CEksHuh6FJSeGCbRLwYDgN5vITCShUMQJ5WmmWDdovNQ6YxjYm3Z8",
+	"5Tv7JLwhuJ7dTkWxOV0suJiOej7eGIg2d7aF9t396LI9LeIHK0bKDN1UesaYgQQWK76nLCI6i2cEiuVD",
+	"vCiaDQuFuLvkXjuaOqUs9zvclOIYzG4ushkxjHKE1TebSvSrvhekUFTbd/guL+F4F4WplOBiusu76Ibc",
+	"dBu3lYnnaGIqKGPJxFY9N3dzcxpYQo+c/JR27xH7opE+Pwfs7a1GY1W/9cQARiEmfJFSLHFIBWHzhVmR",
+	"mKVp1bX5OOhEbgopPnMiLVMn0OLDclQImLAXNKaaRYTGMUT8U5GQRSZik1HXerg+a6desl3JI0MB55qm",
+	"2eZCPK17D5XeyUmPpitN/uP//L+hDUuS14+c2PldyaLIgtu5gIir4YdhDIa9hzI+yp2P6/MbBwr5VLT/",
+	"BsTOQ7IdpDahVxZ0xIztYS0MS8ZEyaUmV4xhtLrKUqZPXBg7kNQlczSVw4gs8aXWLa0du0s1hnB9ajeY",
+	"EpWFGhjjfOGL7/owNfyIU4R/XCgZM62bflbMwqPxV7nUjfHS7qIHjINXfLEIpeW8nhCJKQwQXRCO3s7E",
+	"xs3aKzUqU88WvV9hL88CDFEB6gJ05WkLaBdbKQGqvoRm3MKrF/bxUceWIQ9pipZTL2s6iorlebFkhp3f",
+	"W7BHediDGDlXAfqB/SfN3g+iwSVXZjZymia6jQXFa48UvJzM5zzMiYwzCBOBHZU+5x1hco28Yimp2USo",
+	"UvzaLxQ+0HTkeMicT7HOcVFluPgqL/CfMG248OTxOksFU/SSp9xg/RLn1yl5eHJPfyUIz8JtTtUVhOVM",
+	"hVQsKLCXJMl1lZJh1E9ThmMsE/t3yDvhNasTkrKJIZYTLCuhZsaj1Nq4V2xhmiJofvCDQfNYfxUJtyP2",
+	"6yzVKKDqGT188jT8U9Br8M3KVD3mHc1y3qCO80UlaDffK5RE16mLYATY/j55acCJpn2LqpgB0/X0Gz4I",
+	"SN9SbMGo0WTpLiVLUx/GFXYH1lp7Gat0nkA4Hgg6dK7DGWReimmSGvJIMmCmS8UN2NiDiZuergQs+xgh",
+	"cqMUF20BE6wtjdqeZYW4VmUF0MxEueiZSKYtKywRM59M7x5pdy86d2a+imJXzRjxIypcm+qf7qYnXMKs",
+	"mul7EXRQ33Bh3xav9XD5NV7OuqbUlNwGkgtkdk2UnJ9U6s1fsZX902oOH6N6w7aaiGdxNaUj9z6WDqgV",
+	"Xbb00N09BlTbbLZ32azjRzm2iu79Ptx7duH+uz/au/hjGD15FirgGE5Aq4O+D8S/rQCvTzw+TVMupg2t",
+	"JJ67XnyagCBDUFrRxDXmzdUwFHKKyLM/Hx5+VQ09Oz//8y8HFjwWRn8Mo8cNhS2d/NpNmTrsoEydedLv",
+	"4j9AN/W56lar8jnsVmOCB1wCoZcL98nPvuix9zgQik9iBL9GHUW4J0p1TkKVUtfO0VmROhvXK9r7ele9",
+	"5upAH1CmM9TpZTvSVkEYB0gCq3fdDuTSBY1g+1DL/ZcyA+m2BpXHIaBYwjSSKgmF/Hwvl2T4+NHw6NHh",
+	"8PCpBbmCiJFkvirqU7tT8Q6ivPXkHPheYv9dzcPhFBu6HLh6wYBPUdFLBqQUx0y16xjCt2p9UK64FWiE",
+	"wLUZabagippQCvJLoXnCHLxPyPhk3AiQcsO3foGqHl9badJLkXLRzgXWnBn4NsAU3Hwwpo9WvAWecUtU",
+	"/SbkfAc+uKr89rD8cDVY3HZ99Z1g0VYiRbP37EfHj4ueuasRWrdiOZ9zs0HbfiUN20Gs7EbnRNcwWRxk",
+	"Z+j8IPH4DVRBwalugXzlDqzdn2oxT7s74a1c7iQMjNul7Wg/lmMK1qLIkUts08RbjK+VeNAm1YAnLT2w",
+	"2/fyVi69v6x2HrCZkoPIgWrjmezs6tnzfYi3rwDnGhp4c/UxoSSxQmsmUEjNZX9otOR05hOSW7KP6x6J",
+	"E9L0C6hIzjiPjqII5DB5zZTTok6IM4Yfo9+sbMk/ISXzeBERfBMzezPjeLcWe/xbxjJ8OxMCw8gqXfYp",
+	"T3FCKuJ6r5T66GdsvkidWeA2yGAwsfc01bJUp8q3oJQTVFa4Ls4LDop37v7RSZzze94ZO86BuD1HFgl7",
+	"v76WlIsrfbPuQo1mtZL5qhNoC3MVriq0jX/5+a/v1ndxxVZV1lETAtNpcIGxug5+f9VAzq/MKvh9psMA",
+	"eN++9SswyNqF2MdxahwwgmWHYLARAQAUobd+KOWQ11wNz9+Qo68qhpyJqjnRn6wlFNK93y/+OIwef/h8",
+	"z30EE89h9PWHL74MGnl+zGvj/+i7YTyISsE3793RlGvSvfNfkUJ+4sqs+eZ/vuuV445dssY+lSe+8/LE",
+	"iAvdyxPX7sptlijeGXq3F4y4Z/i+07rI/oSDyZMbKiXXTnoHgnudzj4s8f3HwPbZnIb89tDxOtMQR7Ft",
+	"JOoVF5XaAG64OOXVq7luJ96wnojkPLUpWWzGF9213R/zd4KH2SSAuf52IyXTXu0gDJ1M4KUw6uCgkMAd",
+	"KivJ0oTIzKBJWqzAmOubHpuZktl05jvvEVgZBK1BMJeDetS00MBypGAj6PHQUOUyP5NjovlUuEqRVLuS",
+	"P9QuD2i9b3O3LiZsk5u9O9ctIGjupy1jT/2A184mfL12Y1gt34JdC4pNfVh621Sb0hQdM7vFDMVGsfQM",
+	"rE8YXQSlv0A8jVyn+VKZIJoykVAVxMicHgbCp/pWz8CqAGEGeeYb63cse3fTQAygOf3IU4W934qQaonH",
+	"3V/7DS2Sc+Qt1pbTB8QMB8ke4ub22ZRV/NkVitwUE3aYfNn9/GsnWhwOLLEZ7ruQ+R5i7qHf/S740WY0",
+	"bM2D60NGmjmNz88NcpvG+ic9uRE+vZGG7kzYaxLy8lQFDIAkcwplEo0r+N9VfKuHGJQoWxlo1U37Lear",
+	"C6FWCZXXo5vgex+3Z5GULOiUnUANdyJdHXEKRfRbEef1aWZmDRVvmP/aKxdcYM0ku2kG4/tvCsnXfTFV",
+	"tPLZF+rLBM3MTCr+Oyu9lQmdLdCgjW/6gPPyD0ZeMYE/XDTlMo4qoGptHgMbDMG/XPuxZxRp7x7H28Wd",
+	"btrmJgnrpjIOpgY0342W+1pRRnzDvjtIr2OXmnepEtg38NThqcOINlTarvZwb4yqYUe7YStHl/KjT46q",
+	"utB/+8/n5/riz//Z//GnHYjQvVSkEvK1NXbeHhdLmFIONgtXmAn1Y1gt2vFgBxJThUI9LLmpConbDpMq",
+	"XZ/mXlZb1Zhsu2atzLfx2m1aaKdruOP71bqTW7lvW9RweEO1XkqVYI+VvoQWNczRwg2yHhfXDkHBljd4",
+	"vy5Q1hdUG/9iAwTeKCknPQGws4V3WuFbpjFpuccKDZsvpKJqtTsgB4YMrlqmPF69FN9Jl+4doEC9hZiu",
+	"3DLzdsBAPi+sq41ev3v9BjewKWV97NLkxwQSDYt8A785TSBtNskU096PhWUN83hPl2hvJ1kExfS851KX",
+	"MORBvr/gkSh5mWLscxiFkGzUMv6/e06eHT35ym7Fvk2wTqbeJ9+5fmq+XmTCFgz7BfrGYEUNjbG/mlAG",
+	"fUykImMXvjSCdDw93t9xymBRZjRgkc1Sn3xONblUVlOK8hTHJV0RmZnNBWA6CR2l+qgBkYNDlkZTMQSn",
+	"NH6mCU9OyG+ZNBDgbyRxKt7mch2h1tg3797l2FZthIQJSBlGP+4Vt1gw8QjTajdzKoFvzFWqPQu2gBxK",
+	"IZR+y2J5zdTqedgb9EMlbZi6bFWWeOBiIo9eQmFTaGk4Z3OpVidEMcGW2MTSzJhYR07lZm5yRL2AkiJS",
+	"XWlIM46qVTPW3FA9TCgBIEy5NpgCXirf/Q/brqWp/PFFQxeRT01LmpqWPORuJP8wPTn69eJ4y65lDFf9",
+	"rbMqrslWYPgLADGo+OdGwtGMI92op7a0UG+YLLTSd6/f7EruK94KURpsJGvvKxy074+6VJZlOnEkUXTS",
+	"qcXZVtZFO3j3KnK9pdh6tm4GVZAKfHYXQCMLOwha9LaRezulM7x7/aYo/KUzS5tYX6d0k5B7j/PofUGX",
+	"NbFlgwD+7vWb08VCyWs0GPVg0MUaQxQ69wGtc445XREKc26QMjb6iMqJxx16LNXLB/m//Spb4KJ7JpL+",
+	"PONWw4iNJoKBnKFZLEXieOQ+ORWQhKE4ltTypJ9iG99EMr0u21GtmdZzJ0e1IH9+opZ4pFJ3qNVYf8tx",
+	"Qb/Onq8vUip6vVK3mrhFu5Gi8vYDi2s4wOdU97Yf4cQje3B6NJFpKpejbBEK3JxwQVOCj+xlCzLPtCGX",
+	"LO9fGQybgdJKc/p+lNCVrhRm/epxay34lBo2stLIaCazULH3UytwsbxGgn3eSmfU8hurVkzwMyMTGoOi",
+	"MafqysqYQ2xZAV2Njr2cWa70+PVXT4fBYo/l5UltRjG2XhpR7L0UWOS3rgCVvRnuoby6GlTVI/YQmLY6",
+	"uh2SuCHLy3nSDqvyYuZc5ACvae7c11sCWcktqDxV9VyG4fw8uWDYopCL0VwKM6ue7cHhsHWQTCRyNGdq",
+	"yvxA/VGkdouqyNawzqZzawJh40qjxsuz4XqmkvYu083nPKQ7MT6dWaSyKKQdKllll6lKydIOPReWVInR",
+	"gqmY5dJn/nLru7CMLhLKz+7J9VzLOeSCVVZRDNwEzNxaXuMbk2DzmlO46qXOTZAhCMqlFMBj8Uq2vDmm",
+	"U8qFNmMyo5oIicY1GGuL3jlOTOnaJqcJEsgd3uWKVD/ufZaXrnRpelC/0khCHf8ebIpD7aqM2hnC6lDh",
+	"Jzo/f9ciStZcPC2v1sBYynUrmdfsupoAu1WnA6qb2hFYrHPasJEEwp98F9pd6Ss9NQz0ZJaF/7q9oh+I",
+	"cZgGcH7LJ5NApBbc4+7m3OLqt4Y2uZEblrMDf7bVrh+WGxv2vQvv9UdAtOBm8mU0BMuVnD8pBMwtxT55",
+	"AYWTUH20FK+agSeJZiagkJS1o45yPtbEd1J5G1bbx9zjXkro8Ao8WlJgcntavytV5yHB5vYTplQ7gr57",
+	"/eatf/SDL/qqaJekc3i19Di8bpgA73shZ7YO4V6B97m+6vKOfWxdcS6txQ3lzrN0TlEJNUpQCh5JYD8X",
+	"mzC722UNtHmjymgsRg0OjxMsr55XVYPy+vuDDlEq/2xYXy4LNvxnvQRBhFRcKm5W33tVvAdKfrMiC/f6",
+	"Pjklc6v7Zmpq5WoPUFfLdkm5sWqwmDK1ToMZaGECKX6Trh5UU4SVnNLer+Eie75Wj9jNF52Pl6+n4fK/",
+	"LWFZnx7Occy0btD8v5dLgKuruBgzbuGtGZTodaYSV3EkL+iPW3z89EmrNk/jKyGXKUumJWNNm2hQwaiS",
+	"g3H7ESAlYTWa0DhYte+0QDdfT5MK530mLp0htxqBuUisICVfk/UNRr305AljySWNrxpO5xQmxXIzVMSs",
+	"2SLTjnChpdZAW19PHXJRBZcasbRK1HqZjKFUdZksoj1xRq8ZuWQrKRKsG2Ox9fTNS8KNZukkzyKF7D2I",
+	"WimVGi3VwFqnHZdU83jk4FRlE21+x4InHHUxv6NhiCUjLkaLGdUhv8Ab+L7qFQV3PNjSix6sRcn8zq4D",
+	"l7iR8gmLV3HKcA0tJS/D+5hkaXonIKs3w6ueVX0hAQA3oqjngv3w80dgs2gSQfu2hlYYV2xhAPXilOpA",
+	"gXWq2QjX1nTFC0t/k7U0SD7iIqak13vlGzZyNG/kZbNeI2kjLbVwxmzd8/26bl4C1KZFlrsk1BfQdORO",
+	"1ukpMcepjK+0K1lMNbOHbMUmkrJrllqpZcanM6bwyy7Cin2+o9B1xucMGViKtf16vTNnCc/mPV+rm87t",
+	"YvOhcB0bAOxG6Qfm4TEREgG9T75TEsK6iFwwKBHgSSG0Gcq9TM6fnjssnHl+k7+wkB56eXOo1nwqtnwZ",
+	"ahOPFNMLi67bDuIdCG2ekODbi5SKLV6syw5lKDTsK1oHdnn6tY004NF6DTwfIJJXwi9CGYKBZSWnwhbi",
+	"BxTJAPcbBHNE1RvfeJ03tYdr8HoVDeLc9b7RGMV1v8Ew215/pnU4vTBJfP+8UAFQbsglm4Jn+3ZrPbw0",
+	"3qCncalIVzgE6KwIRkoF6zu4ZOZQmOLfRMq0dqW9M51XnOwcktjRem+H3hQn6QLcYBMQM4nGHIyT7lFZ",
+	"gXqltkNeYTX8Rvu/SuDaXObAYcwurO0O9x6YxX3GmPke2uP01OZn+Uvr0grWwofeNaU6+WUVobW1QMXQ",
+	"tbmbQZ1Y4MKCu+VT8bJ3Y4xgjsHrcnS23ybNzMwK9DE1UhG6WGAcB/GR4D6Uuy3XsjGLrWeqVL0zIxhb",
+	"NaHEP+Q6lgpCE0uNQcqVimhWi3c9CIeG7ixjyBcp2Zgv9G7BYj7h8SuG+suNK0w311+QSXPznzOXugL9",
+	"FnO5EA/WiwrQb02YUbmtGrT0dFuAmIxRJmaxamhvLCY88TWm8651LJ2MFMPk/UE0kJeaqWtsuAciT4Mg",
+	"sg0Lw7JBuy3hwn0WSDhI1wK2aGANIYYQpesjuLAmb3tQbFNtTcWuOVt23ZNmQnPDr2tdqp1ltPgdOwfa",
+	"9xqLKmvuDvKjl8zcNpZ1rf1/+YZERUOxAmQVHG67zVsm8Sesi63nH+wydw0NX8+SOAoT8Z7XoiMuB1rO",
+	"reFLDwx5IfrGpZUJ2M5qP31oWeYu5Mgyl3tgwmQFEruI49jt1Wm8E63J+BvvSHspqaY7s0U6/tnrszfP",
+	"LVTsSFt0eVsnmgdVWe1pp+6RFw1LeyGUTOdB3fcbaWZ5JjBVrNaxtU/qJbOzEOryLwOpl5rFioXWQDV7",
+	"fBjkvCqQtCXNwor0x48eEWdBiFyN0P/ytlYdtO3M3rL5FkkdgeM6ajuu6BaKDkQbTt2nkq0nhT/96ugZ",
+	"0SwG/9mT/YNBg0fYhIf4l5/PyOeQXD58+vUXJ0Qu6G8ZI0aCrWEm0yRc57dqK+lX85IH1vEO0kV0Uy8Y",
+	"xfRstM2c/t2G7b92MvBJJUeYGjJ+dH3wSFrEfASvjoN8GqqDhQbFEmH6uHBgosWGpik28g6IwmDaCNbn",
+	"9qvsIpmXyo2VqPk3jCqm2rvWVpClMljl+Crn34iwjZmRCB231ZY8R18UelSQm9aE2lIttjVYutFixUBR",
+	"oqkmUpEqmkTti1rDq9ZFNSDLuwWN2Z5rM4i5z4KVKiWnaVEhAfbFkrWc4tbs0BJAwqflpJZ6O5cUeu+e",
+	"QDtAbNky5iJOs4SNQNL5T5aljrv0y44GZ4pyEexunDe56Sofb6NrdxTpTWmVNcSx0rWcjCydymKDViex",
+	"ct2GjL/nvsa2P8GPUg93U5J0ubrwSR4Dww2WkcTOlYSJpEuR1rtQi4t6rvnZRFWUCaK0e3ZLrbcnQm6B",
+	"XDWNutYF07fAHF2Ea3XXTrifnrgNHHegdOUE4GEpXAUEdqNs9UStlpPeQrv5mw4VZ991i/nmUp4zOWej",
+	"SvXdtXxpzWrG8qJZP43BV7vDhJm0vUXT+jsyvgoF+JxJiRGD2KwNmh/scWFZ6IIJTSB3jFyuXCxb0A3Z",
+	"vbFEoAUEF64nNAJ4y2Tzvu0e3t1hjwcLUiuEQpRQhfh4YbekUQWqpEUD1yZjBB0dw+bEOgDuq83Y+3Rc",
+	"Fc9SVlseQFHvVlGF39rZ5rh90UA6titXv7NKre3Uw6d3uiLZBelwmt6crshl3TLiMx+Ltikg9GI1Mtcl",
+	"wkHyM20vM9AlfWtkCOvRHQ/q2sjH6/Sx3W29hcqHFZxvwtIdyCvAJx+WrII730lh/51d2HvXsmZHHZp6",
+	"R1J3uD5bSHM/SZ68zbvz9apl41+qE1CkdpYIrsDssFSyXh3uSf/EYDffOtqC8SvOFDerd/YS4PLA9nYY",
+	"qPZ56grxAxyPCVq2yH/89/93vE/egT97ygyhzuAGJm0w5oEtz8ljUPkSfqIi75r1esHEy2/JcykEiw1Z",
+	"KHnNE6aic4E+NV0arGwZhHSmmkt9Rh3LgV4JzufJFXbe8s2vPZ9Bh+iCmtm5+Hz8fg8eGoO3VLtsAHxv",
+	"JlMorWMH/eLE/oUNdmuz8Yq1aP8cfG5gd8xtb88L8xeY8vOGEzRLuDlWjCYQzEITYIDXTPHJqlzryuqQ",
+	"acVpzZmuvFekLZAFkwuITaw+vVRQQdkVTmTKPQczYua2hxqG37uMy9GEp7W5FikV2OqZaXi9CB6uvuSn",
+	"/Nn+N/j8iZsNi5oy7QfQx75+0/HgW6hT6OP4dUTyFEkYDJK9ivfKC8VCHVyQa86WkdvejGsj1SoihtE5",
+	"DlFOJ8VR/Mq/YVMuIg8fmE5eYxSrPsH6agiOvH+HPp7ITNglfGf/686w/PtUXuM9fotbT/mE7UHiCMHc",
+	"Cpwnb3BIoOuij5T3ioYfrbLftbn8Pp67DRQotVDSHhLMpbLUJXmgHb085umbl96+XnrCj3uaJBXoKHYt",
+	"r1j9JUfUa4v1MQrVR/zI75bcxLPyikFiJlLARHIyidyMKb1kKRSBLLIXqlO55ppQVgSytFT5yeJiwHH4",
+	"xC2YqkiGmMlMM0sSqkMXX1ef8YN+J9W8fMUqz2N/7nzA7+BauK7d2u0Ol88VmWNn8PJ7fhLsnw3t/fE1",
+	"K4WXX5izyqKlsPCUS1HS7+esjizhp8DZ6Ud7x1zVQXDnWH20QFD/qB/1L5ZAwuqY3ZgnzaU3oKpPldIA",
+	"ifpMEx+YAvXOgGr48CS7TI0mc6x6yBUGmdvrnQ9aO+PqcIXatreRIINjyVLioq1OrqIsBUm4YrElLbUG",
+	"qdUtVX5Ze7J0r8pYU39Jy4U+9vUhB8eDNxnU9RQJVYlTl7iYlmsxQAkc6BXtXy8vauO7/gW/tm+B6rW9",
+	"kukSnvhJJhOPS8UjDVuuPe19bX9T6eB4UBMKKrIaSjIgTAIF2vPs9pf8GgTPx0pYygimjn3Kqi59p5m6",
+	"5jECw/3pX9OG+jt8YafN5dwyMv0ySBZyEOF3qE+EmHlRAkE5XpQXmAK+CvkZ11yDp2PGaGpmo6IE1Wyh",
+	"9Qhwm4IQHQ1SNqXpSE4mPMZByh2OA6twh9G4jIuAUPDLztd5EZIibm2akqzxS2DYdZCVBY3WVdVev8ky",
+	"uwHiYk0S+WWwSKmx2s/Im1LKT3l55JeBYYIKMwJjcMmWVV5IRer4ZQDWTylY+bd8mbXhAoCsyBtNy6yK",
+	"HE1P1WSM2tLq4kVtcRdrgsPtXsSLdfFj05Vbkz3unkysizabFlwVbNafbLki9bOpyTu18drezoWfX8Aa",
+	"C1nM7vt8wNoPZSGnikk1qWYNyYPIWRZsbh2xKgLPhtlax74Ii0W/5DysYbch2acKxKDM00p+GqaryUId",
+	"yE5J/KmuqyzmtI0TJLxload9gKpE0HnDFbGpCwJ++PAB6t5PZDg+YcZoAvl2Vm2TE+Kiw706eZxbChQr",
+	"2RmikrCtnbqaRK7eB4OChk540qCpnQsQ5ViCTUyg2lIeEAHZ3ZfMSpF6Jpdi/1yciy+/fC7FNZYT0F9+",
+	"ab/aI1+e2f3Gq/0viatp4Q07S6FJyq+ZJplImELTkdvDoz9yJ8aH8T45y0PENF15q497FPUuUE/MjJ0L",
+	"4l0bM6rxTQ6dPqjAWBTf/gbCOjU5Gh5FGLwDNiI6ZwRKS1A7sH0VfB+JZBp6F7D3XJt92NjLRH8JMP7b",
+	"315+q6O8dOFX++TUadPgTdFWf3JddciYJ2NQVMFPdFJMGkthoOYz+ED96pzpCrLZ7NYMn7PIBdX4NxB6",
+	"+UA8Ke3tGS71B8tLv/R1XMZ/JNTQiJTs5R/GaFgh4x+4uDq2Wvp/OgeD+vlgTDCfbR8a5GipxuAKglBI",
+	"KF2diSth9zbhqWGKSEW0VLDcKwY1Oig5Gg4jVxOAT4VUYHjbI1+CpUnvf0nGb07Pnn8/xqehGOiPTE0Z",
+	"AXv9PkEVF8/aKApJHlblh3La45eTvR/tc+PiIMcvzuh0XASH2Tt+bJeEJY3J0eHXkdVZUkaODg6L9wSd",
+	"F1VHsOmPwwA+mTCFq34LYcJ22Vgob/zm9buzMTH0CpZIxi8TNl9Iw0S82vsrW42P8WgsOMBjJpNV5Jxu",
+	"FhbuYE7cwQL+HR0enhBteJraVatMgAvZnig59cjh6m3ABT08IpBpjiuEdj4OPcd0sUg5tmN45Prd/PlX",
+	"LcX42J4LoDXgkDZSJhE5Gh4QIQmEVuCts989xrJIfDrDOtFcay6mEdwfu8Kj4RP74Zn3JRpml3XJE7C4",
+	"fo7hcdUGS19EFvb2n8f2H/v+4SGh2PiI+5ZH/l3sajSOsFCb/Q6Ok5Qrx9oR7cEeHT4DQD8ZPnaBeW+Z",
+	"Uas9qDACJuknwyHSEksVLGQvIcxLE+4w09dmtbh5ClWH9vxXY/K5hclERYSqiDD9BdEsZTGkH18yZ+f0",
+	"raigoKM+ceYwvAOoM+NE0BVo/0ty6qr1YAVuMi6cKzlmlTI9qcF8oc/Hf3lxRoByepn50R/2Px/GX5xY",
+	"XPSXE17Fu3h4iFbvlMdMYKETdBUNThc0nrG9w/3hwMWjD2bGLPTxo0fL5XKfws/7Uk0fuXf1ox9ePn/x",
+	"6t0LeKcoXzn4ma7sIaOHPvf1D4b7B/icXDBBF3xwPHi8P9x/DJq7q9v2yP4zZabJew0SAB4a1/vkTXaZ",
+	"8vjEQXZCeQoMImUuyV3Zr1UmoIS+M35I8TIZHNtJXoqEvcf8OajgACs4HA5d6ofx5YJLV+hX5xhi7+l8",
+	"gbU6Uy6u0IXqiq+4xIjBo0TGOhfe7Bf41++DaHDFVtp+s79kaboHp/To1+WV3v8VawrPmVE8hkf8n3ad",
+	"NOECCgkMHtkPq99LeWD5tA68+ys6TwtXYOupoJu1zQmLMAMhZV044fhjVHjpw4PlAH/kO76VXV2D41+s",
+	"fJfN51StBseDV9TyPc9h7fVCkEcDQ6dgK3qHmV0XdpQGkDahFWLQPnn73XPy1ZMD4N+CLT33srcpr2hg",
+	"iRnEiASx6V9+/uu7GyMT4sUvfwxoOh0cD14k3747hTCXa/h0+OTJwTOLPtxOevVG/XX02/z9Tz/Tf/3p",
+	"9Nly+c13T19m8vH1T7///tXZ+++fny3/6zerqXp3dGXfsZAdvP7rG7TmDY6tIjWIBu8Hx4ODg9/+9fRf",
+	"//r+uZr89G701dnq5//y/evpV7P4+g1d8B9TtXxJ6Zv4+7+9lYMPF52RBUDSgCuw012jih/Y0kmZKeRg",
+	"FUxBL2cAVcAWuUfLLtQ9JCCdcOfro4OjIFpUnLLvYMAfmaEubOFm2FIEr+tR3lYdO2bUQ/kH9cB8q6pj",
+	"lFdB5y3VcMNbQj+IBvYCjTLFmx9qJGF5XZz19V1ASpvrEjViIgEWvmGO3ISMPqtB8P2RfcJ16qrBQ3il",
+	"EczL1d9CluSqmdgZkUd1At+0Wkf3MUWkz+6qySUd9lVJABlBYbhBLS1ktJAaa2paEHS+upvQtuFGz/Pf",
+	"d3yrv5dLq6GWghcab7TnsG1X9luv0xmZxSj926VfUs1OiGaMjB2DHQcv9ffI0m96f33/qoG86s6B3dyB",
+	"Qzi1GvXOof9SF7XCtSbUTvL/b2K+TippAz/I5rmc5iFfaNpOWZUKxHLcOeZfmLxekZUGPguz4re5oHTP",
+	"TsgubLXzE3pORfWIEHouj1U3Htb1gSVFe97533Ro3zTGeO6DDgkhzXVLQAR2ABCjpCJoO1g/Kytenb55",
+	"+TwPP1hQRefMQPm8X8KwKR559AM0R/kQtT6YRxq2PvkSk7hcrGG0Fs7tNnVCxlasHofy+MEEBBOSmCrF",
+	"Ie7I91XmdpTfMgaeZyeZa+yVWyBXXu0DY5f33H8rwc57pU+h5MX1ikHpysd55GW/ysbdhsXVY/PK62yJ",
+	"cW1YBPLwxOIFhgKA4UMKcNiGluBeqExdj5j/cHHTq44RsL/8UcnpGBwOD5/uDQ/2hk/Ohl8fD4fHw+Hf",
+	"Bxi5PBgePIM2LXvwz1f2n6/9R/zf4bDYxXNL4VxYmpyQ50pyrakwJPnshV5IXrIqw1U9eHa4P9w/3B8+",
+	"OjyqG+JHHecfHgyiQeFTXxd1LqoB/E3bzdXFgw8XtTBfkaVpd6nC33UIQg4QyNeCkYXrinNTGllESv5S",
+	"9V5efKiQzx+4NrUoKE8uy99CvIA7oDxyFYSroKEepS9LFLhvuIZk2SqwaK8Ac+8+GL5cDQI4Ks/oLE0B",
+	"Y4+/tXO6gkDHiNA8mdI9ywV5/vLbt/ZvQBDIwYQCoiWs8Q8jnZYKWS1kQ6yTZrwF+YH1ps0lM+hf2WqA",
+	"9xMY0jcyWfW7mvf6BvVHfpcn8qEaB+wwqkbEDjpAquf0QdExwR6FaO2HuV+c0WnTmO6xR/DMh2jwg4w3",
+	"dm/wz+fPuSXs/oKjq612wzFcqXTHO19x+wU4ufYkFFH5xdf2CElQj/7gyYdGMepoeOQTavJsYsHCNoPS",
+	"rbsZU/vEyzbxsmgXV+el2fbefLhDJufiI7e5Ax96k/5vgdwvfLrNeityLKbhzHPOVw0t8jGRQMglkeKE",
+	"cEMmzMQz8H8IZr9k++BoWrre+NAEAKTDE/DlgVfvBH1JuuxrPTr8ev2qIbrcgMdNfsTWXZ2ZGwTA7wFk",
+	"/hxidJU78/X+k4P9g+HQXZttpCxYXRc+M7wjPuMLBQu5vG/XJsg6fDD+djengUd4M+bxH1verKDUeWqg",
+	"SI/L2lBkKmXSdFsITcFUA7em4Xbgozu4HdF2wuIn/OyAn+9m2KanQERX8fqmGGoVCbZXlBbaIaKegTUJ",
+	"qHm7foRhMjKF5IG8FpXLo4ccejkhU0XjMmeAJBKERo1DNOE6bDdHjXe47U8Yfw8x/i/8mkF2OooE2h/V",
+	"zgT6LOFmj11vtIm+YkumDcZm7ZMXNJ6RlAvmQ9QkSbhv0SR9oiKks0TEzJTMpjP3bY6GgPcWeSP3l/3V",
+	"BSFhyEhC/uO//z94Nc4FxvNBb2WIdHOtibmYkpTRa5CYYEVYTmODpbawz55AqI99yFU/9l3AIMSOyGsX",
+	"auYAioEk6wbdV/jzqYXji+s7M+wGLI2uxBz2JcCNIlFIwFwZsjVCh6/d2Dkt+F0AWWyRTTk6h4jQZAvO",
+	"IPd3lyugl/YQYWpDL1MWYVk3SFZDVERbsD/IRiuslpnLScrX1VINrmFdSO7jDZPlP3b1VibcnMbOtLAJ",
+	"GLnlu0BbC45f5WWT/bsElhvs+5U0PooE5udCGwpCVWhS1/g6cP4b6qqsT/pN5wmN7D/d7izu7rS9QoY1",
+	"WvAadrIMPM7fuOKQzmuvu/2uwQywf3D4+OjJ078PItcHOxkhpQXDwswFC8DsR18dHJSpXL7Ib4qa5IMb",
+	"GDSc2tj5HRc0gjfxuJoRBj2BPPmAvXQY8Aj56w1s+jmdv2ujfiDjIWT1qDovfXp+Li7Yl1FQQM6PGQFe",
+	"VghLyyUR4REmnDbHLdL0yjXRnlEu1tNRMUsV7B7caHLJphzifaO8EsMYKjiPNPttHLm0SxZfaVfOCrg8",
+	"iMoao1g1oynm7sLvmk8FNZli++ei6I7i4mtTLtCHQOcs2Sd/ZWyBtcRAFv9Mk7EdjSUYIr6g2OjHIgvI",
+	"3sdWBof158HWcWaInEwIxcUwkTh+Y4U5wwS5XJ0LLecMIp2tqERTLcGv4Uo1uIpZV2wV2aVBYhx6Ci9X",
+	"pPKmYi7FZ5+cYZQssjomrFgoReLrbc15mloZC3jACeYKOHUjltDA1LjKHokTpuBUHe3aIFGBtuESmkET",
+	"KZ0VgMx9nlE9G+ce4p6C1sm5ODp85gImqGu8Cl5TndefwPpMLuIVa+mG5DN8vCyhnSnf+6QioNUZyZSL",
+	"cu9XizeRE1JpFVh5zWxGVcrtakpYJJWFyFSwZNwkAHn4hRmSLxO2uZ1iMHOG6lkpflpc7ZPTMvIK6ZoV",
+	"ApqD5IbSES8hdgmRN67fTlbZQLmgz3DvGd2bXPzx9OjDn26Dr3LoAuhpGOD84NgyMjtwQqFRyPHQklV7",
+	"KDBgO6OEHR0PnsYHk68vh5dPJkfx1/RwMky+nhxNjpLH8eHlAR0+m3zNvkqexk8uj+jjZ4dfH3w1fDp8",
+	"MjwaPh4eDg+Gw+EAFzQqM1d72LA+V8MO17S7Ca8Y9uQZfPWv78vT4WxAGwfHg/gwFZfz74bJf/2XdOAX",
+	"0uBJOBjuIwf/O5TAEx6Sw35c86fSvQkxzp89UcXk4Dtnnz8VtRQ6MdB1TdsoRud15mlmj8olz8JGoheW",
+	"etM0deEhrgi4LrnLgadiUknRUYq7okzkc5coBiUJIKOrVnnyC+8i96YoIyVZMnp1AnaksZB5Ybax15xd",
+	"iQMkGBAKDmUlU80gDijgRQfx8k1RYfHjOdF9/k0B+kEslWKxITOpNCOXQKKAlFUaeQ20lXRIolZE8WvX",
+	"VrUblvuNoxW9myfiaB0X8PWdX4A8qThs8y9qqpTLZtbDTi2aTzOqknxHZTz3aNsoHp5BSVfsg6aw32vk",
+	"GrqakoUpYL3pGl/3zi/hQUXXlcLbbjnIrk9U3Q5VXt8SNPeNf1WN8Gv0X+fdPZHIlls/uFcO94ZHZ8Nn",
+	"x0c9PfzAjPM2m5X5S4OVm2QOfpS/8zSlj57sDwc3UyPLrTDvUIf0BQdCMWEFAdDFHQrHndfvOzpRGLaN",
+	"2qHr5KVp85rvkxcCzMDc5xPHLn/WZTtaYnJUdgliULWvChsKqWYi8f1Fd8LB2uj9C5HcHbV/IRKvvG1z",
+	"4O7bRjkGVCcrfbgh9yHHdswFli8vpeiM6xQ+b/pDnUzj+VDxDWR2YvY2Fic+F15GoSm/sgo6KG2WhSua",
+	"ggiUYeJ8LsxYdQ7edcoy6JmRV4Yg49bq+rDwczGuVEUeeW4+LmSysiyGOcOQuV1UKC9XwoYNfL7epvQL",
+	"K7ItWZraaR+fi7EfdYTovHFiKzJrZsjlaq256DGm5EM+s+vzhLcEk4rHZdFnXBM2raBY3lxJYDx8Bvsx",
+	"vsi5FaXmC+MKY0LfEjzMkFKusS/sTWQ7aNQ0QG0tL359PKBca/qfGYRk+ZSjcp/TJhGwO9XGpd9xiMmZ",
+	"KyS2xiXegdJGuNh5joUdmTg0uYk8aB+TmWmmF2d4T/LwKLg8VrRx6Xv+2zD1hz7tzu4HtqB98rNdsS/6",
+	"CrUw8rqumAAYuRfwCSz3bciUXjOiJZlQhT50mGs/iLyvM3M3jMGdrwXgHXIHsHjpnAF2YAgyA/OwWoHk",
+	"ukHJBcC748YakuVD9g1BsaZJcQrVE0d/lpWNUbpuPqQXxZL+gY8LjAaemXdm5EaaRfNB+bIbpojs9yaB",
+	"etPtfRLq+eALooKlOGZk/CjGNopjqFGsGdiRyzEs+Ia951yQTDMfsgXm9Ip14qTKptZsISGBTsn07PXZ",
+	"m49qkdgdG/J2hjdKysmdc6NK48mG5FhEmggrJgEK3NWVQNu9kYBDlcYjuhP/aoyYwSoh67fIY3bzbXqj",
+	"5DXTyEupc0iBIJj3CqOLBcZ6ocOLlq5fRUzUpQvjq7lY6Q8QPMUks6aLhNfGyby5NB2w4eF2Pvp1qQp5",
+	"ne/GWsvWO74eb915Qa2bYAA9nMpJ4HA/xnU5y5SoXRMSZvsdborfjusgE7grCdfY1qBRHgTHZoWuo77X",
+	"qDkFeYhLEgNA59yCcbCtN/MJt7p7hvq7VGDKzXG3NU+/yj2HCOG7QtV3Ri5Ipi3N24Kur+OiR6O9vJdV",
+	"s4riAnI10XYRllQ701I3zOsopygm2LJKQD4JLLdPkc/uBSV+yxYpjb0fprqeHdNj34yh2UvD8pKTJY3M",
+	"l9I/8TpHuc2pFSz83xDmsZNqCc/zthGfSiXcVqmEl+9ek8cHT5/uHRCaLmZ073HDasCaCV90u3jP3fON",
+	"5RkcivmMCGgx0jC3/22tJEK4Q5MrqZryCYP2JSN8v20lPlzWrBYyldNVU/ho8XO/9eQvBhbyhiqTXyqo",
+	"AefjpBSbUgVVa6F7BMhDsR1Rg3LszSbYWzG03t82BvNubrm2Kx/gjbxlSAbuvIpCuaJ8yGNWdiOVOtx4",
+	"Uu2J10Vj5YRNtWZeGu10RcDdYOcdS2mVIUYmdGWvkaUmIBf9XjWuePwAMz69gpC8ogwDFuO8VIxeaVeT",
+	"tKlAwnPfEOWjC8enfwHvsCMxx4NXL96W+l4C/CdQk7qA2QhgNjgecDl3ta6TUpI3FktOmK+6S06nNGG/",
+	"280C8TguDWVPmc/ZyMLZLmaieEwfveJ0zlYY42bvOcd16BmzXG8QDeZZavgkEzG2ZuuR5Iqr+zilFNyh",
+	"B24e9JF64JUUKg0parcc+2SV+gCtXe3GoOlAde9OtRK8sJUXBwOJyoTjrabM5DfyZlQajfJwQzRS6433",
+	"bIeFFoaHd3tv83Y5sMv+t/j26i4037NCIL83OYsbeCMWX9hwaXqXWMA3NxdaeGMPO1pnkdCSrVwWKO8o",
+	"iPHO40fY2s4FsD8qBtjD7nbj/Wqtha9zwcwXY+/PTRGDtuWmu67DENMFjeGMj4bD3kLZRyi60HxT7mV+",
+	"b6X7UEPFhbX2h8GL08xc/okTeZsycz+l5H5Kyf2UkvspJfdTSu6nlNzbsRC1pOIG2mR3yMO9iXTcUT7Y",
+	"Iou3vpdPKbz/VCm8u87J/ZSM+ykZ91My7j9tMm5rEm431llJuL0dtlmVb5oY5imUlXaKlSaZgKaVY+yn",
+	"MEb1GsjlkmsGHSTHv40t31NQ7vNy5Vx+M7nEzoEGw0SQAUGbwQwyhEUCYfkzauA5qRKmkMVergh7T2OD",
+	"bS6ZiFlEfAuXcyEyy3YgB5ilDCTMffLSVEINL5k2ZE6xAqlvE8gt1YylYpaTGzKX2pBxarXjcUQkxI6B",
+	"aHWct0yMzsVYS2UcO3Fh2iMjDU3HJJFg1Z5KnIGbfddZEIFR51yiaG1fOEQtm15aQAMkIeLfNa47Joa9",
+	"N49ifY30vkyt3u+JBHoBQviCkksNrNTOAYwLcClyfShXBFoE2i3bH+fSgtE1C3XbL0z0YB0/IdSNgTTd",
+	"WQCtZMH9Y5ZKGuwkyd4vpDIkpkKAYmZ/veSCJa6Ln5WcShC1m6lCEvbeK8QC5TNpmYy/BL7lpz8TI6fM",
+	"oulJuWeJz/LBJWuiMtFkcvmmpg18SsHtk4IbDYoetiPQ9/fqX+SXG38sPkzonKerkQ8MKX/sEgRy6ghQ",
+	"gHiQAO3oG2hwWAs0eNxhSW/zrVs6A6JfQgGdU4ru1LCRKAfYZhvG4EZLcAJm+yI22TW6LSFm/LovDCwt",
+	"5FLsBATh+dsA4Fdw0/0X5joN3SuDNw1+6RiKo6GhY7TecFNCagpMJSg66LlZETqXYoqcsKljS+nxnQVH",
+	"gR4NiynCrjYEZY3kZCQVn3KxsxVgTJZcZCkqVwDVhuis/KmRe6rjYdRf3LiWlF2zdOONQ2408g92XETg",
+	"3eZmPijg+ZA16O57QsbYViTIN5pwFltthfgDDgZtURW6uq8lT265QAPKgaAuztAdnrDYymAg+19SzTUm",
+	"h2h0o19yZWYjuMXHg4Nnz56BknJQ+WW0UCzmrvPqimGj//XIgcd7w8Oz4bPjg0PnOy8zr+PBt5ymqaUi",
+	"AE7/7Y90ThOZ9Sz3UI0zmNi5MNiAT935K0Y1VDD5ZcBiKeScx/aB4oq7cIC/vHwFrR2stARrgm///f/4",
+	"t/9p//9v/+vf/wf5t//17//Xv/3Pf//f//1/DKDCQRXVjweumT1wdU8uAVQ5WA4qHB+CMeyODg4fr8kK",
+	"ZWDmP1Zw+njgOyZaEng8APXXm3HpgrtGkND/LUfBQKjD2nHtql1SyaDtDLnRICTAV3B48Mf5gCfng+Pz",
+	"TjhwPojOC5DCawVQzwcfzqv0c92MXFqkU1JCXGzg1ZDqWnkSFQJWgc7nosvSo2KhkcP+1tWiqZUsmNJS",
+	"uPb5TrWSExLLNJsLbAR/As1/MYfhVwmKyOWKjE+cAVdIEjOrNmXCl5eSap6lNLD7RvN7tKZm5o2bljOZ",
+	"MuzzDaM7zX7HZoeKMt8Y1xl5XdSKOaimQQIHk4vU6vj+2pVsElW9p7G8Jo52c3tFUzzpK+mOmqaOVVk2",
+	"BI3zi6KLiaPJ0C8E6TkBFdK15Lekfp+8Y1Z5d7+PIwcBO/ZnujzEuSiTGszWhSHGTpGFD46sQj/6eMbT",
+	"5DOdz432bJB3qFWtmL0YoG5AegOnIsqtEf7lczGmGlZm0QmS+02OSzAjhLoWLyDWSUWuuaEpgRb6TJt9",
+	"8soiP/Qau2S+1b9V5cEpBmKPN4RRDQVHPCCnzBgupoRiNAPJS/pDRQYydhzV6+mlSFye5HG4fslF8AfE",
+	"+mITfCHJXCqPcQhgjbFGgs7t3FCtBByHx/lZjVzW/PhcfO5wgAp7umI1l5kmLv7Ngt/Q2IBbltHki4iM",
+	"fQDP6HI10nJhrz65ZuqSpvlhOXM1ODRipgyfcJZEhM8XUmt+mUJ7UxY0/CPnr3otP14YsWUwx4dfRW2S",
+	"j5d44K7lwoyX7ABVwf6f8GueZDQtCRngRsfu9jNpIeCt9x/6ijhNYsvHlEo6yBfbcP5dhziXj/yTjPtJ",
+	"xr25jLsFUoebI5fkiAcbPl+VqBoSG3GjuRzaLDd96OqI2ab3oBcirGyQEAioJ6cEdWyQDCRPWOLlJnDZ",
+	"aAms3LlxQkxtykyVo90wDP8TifpEou4NiTrLZf77EkrdrsC5wKtcVcljXXuoajdQzaIbtos8ddoE1iXD",
+	"un6mqImBGeKTUsQTOR84z9/5wFKx85xgnA/2rUhfR8AxmUqvbwEmEiPJJEvT6FzkKooL4M4L1JSD02OW",
+	"YE1FjVnfFAI8gZweDY9OqlmHhRZaJbTl/pXnYnP6RDjpIkSNQ4GRHzu3Ys0+fwxEK8oJ/J8PD78iz4bk",
+	"4JA8PiJ9at1UDGY7TcP4xJI+saR7yZLuY35PBxk4z/LpzJf6icKP3PXbXNMjZcmUqUrB9dyS11x5vTmg",
+	"5ISEJG2is3jmTc7AFxqCRZ77NT+sOBEkNrceJeKnGUSDfMpOoRzgqPTnqnO/PfQSb1qE+61rNQtnacTX",
+	"dumGLDB7NepDvbvwjoD5jr3HEqIuW+EiKqC+NoxP7A2a/Lo2lT/oYh4Eqs8X3II4XxjCuuqsvmP/nLuv",
+	"d16Gw5GJ5jocdN0zUanD4enMxxP2w1VWk8QHOp5gpuCSesbAEp+spQ1daUtWclKNUjkoBd4sf0njK/K5",
+	"FZETRZci8qVzwSci2DJdgfw8s7K1lfzPBRWVrOgviGIUAj8rjp6YaoZRp3LBBEaHKZpqH5ip6dwHR+53",
+	"YwYnNWfIBgUhL1fpfBBVANSdEOTzcf736HIF4ZP5Z2rGX0Q42rkAlxBZQiuSoL+piOy0UybMvVkswO1+",
+	"krkslUAlN7ur57lM/BHLpZRgsE4invguGyXIWczcJz/KTGvaiWx2IHzPntnLB+/pQpa2FBBl/zBRFYap",
+	"hbIwGVlkzrMKSgR0UiagiCejfDODgmzqGVVsVMb4Hn193DneomviE9+7Xb7X86TD9nqkyw+62I1npQ2G",
+	"evQWhyIEgux0Sx3lEZtMGKqRTdrKd9K14oDjL3zwSI8TVwh+XYvx3QNyk70Vxx2PXFCXbpjaP6BilibY",
+	"TyjZJz9b5nQuCrnZisYVFqnBQ+4QVI+JYWmqkW+7XEC5pCrRsPBjQi33Q04FIQZOS5CZSV08LeYHUrJi",
+	"+lyUnuRdeWmTYvXCw7dZw1rTqn1aOjLzEyi33z2akZqPmb3t9ZGu1OjQUcWkhSsWp731NNukZT97Vja4",
+	"OEkOpIBN3Kz0Cp7Uh+7VxeoIY6XqJhHfXnGLtU75u0NZH1LSQrI+5vFApPl9kfm3pIx/FDi2A/dm2F9Z",
+	"SKU3u36fZJZ7L7OczVh+S+5NNaRNVxy8dxaZS6u+J1c6mNhdWiawxQU1s3JuRs4w6hpDn9I6PYmJYCxp",
+	"tgO/ZXbc2LCEwIPgvrNCg2uItqb+E8PoHKSVE69zs1QzkjKqhCYzucTsQCRGFN2Ad2dEfrdgMZ/w+BXs",
+	"+lPG4Y2bfjYl4OSNW2f0GupOsIR8PqGpZtBaGL4V0pDPLXp/saGq0nXQ0nwpZcqouB/WZCx9aUm3K28K",
+	"zf/0Shs2L9xzo+ssFUzRS+4yv6B1SuI8cpqlk5FiC6kMDtHM9g57lsx8jJULhOaGXwOFHQhLQ7B2AE7v",
+	"e6MeDjdznsPhjq3E5Qt516ZioGid7MTarRKJ4D0MD2lsRVE6dxc6XwTHy4RZTVZCbYAJFwnom9AypUL1",
+	"Id7dW17NSV6CjztLMhqXqY83EQ1coavJl/S2+FbbI0FaSG6TBUqD9lhqWFdbbBkt70P96t0Sl8Ct3+rC",
+	"3kcT5z85Md7mGP9R7ZdI3zcbLyuUfWfxFTDzoz/sf26qm6NPzn5bhNdhzW9LlTVr0ttrFOwjKe+fbuNO",
+	"buMZtH3Y/jZ+uDPJyQXUdrxW90c1d+sMqOXuEt9MJ2+M4D3zvTbAcX9MmG+pC4IXdr11WXkQIliPmuUG",
+	"6lCAgnVSrTzupaN1uadviOzNpKHdx8iWiAMUwNOOxF1ztizHMD7dGx4MtlRFbitA9hMp/bik9D6GhG4Q",
+	"VPJQ0DsRVB4xkWANyH9AAhzUkZupaakTbpiqrnzMVaWsrRXXtiS2TCS7obTRnaqoAK0y2X2yNdl9IZJP",
+	"RPcT0f3YRBca5d8SxYXiTLdOYhvp3fc8YbpsWIPMLijmcmLPCMRQsPDRy5SRyxVQN54E5M41k1wjxYTK",
+	"kNDNIzf0QdkWNA263DWoeZlKjeNBBwBCyUxmms1kmnQno3YpO0nqulsymgc5vhBYQ9AseQwnAE3/+HRm",
+	"iJ7xielOWn+SPHmLw37K9fqU6/Up1+se5nr9BITTU+M5TUBXZ0pJtR3PgSD8Rovju2zB1DXXUmGgfiVd",
+	"F5uZKaIZc80VgEL7lrHwWATfLaW6woLA6OhlKwIdsLHtM3GxlSU3sIsFkEuhyYqZCOtb4/hKpswPhXH2",
+	"BusisxXEG0jwbZecUvAW1PbXhiWuZ4TMBHyw4jl0NrVj0NS1Nr15b2kA66eIgb41ikvEIBrsVT5hpWBo",
+	"TO3/msg0lctsMUoy5l6pf9U5CAGzUcq1NzPdvbzm5pQ2qtnIvdRehNReIMX1VVMxUq6v+hYhhQWUXtwM",
+	"g7yJ1FI01uCF33bTxqs6aV4SIjRrTTG7+dyWUCUZii0sF1C5MNKVx21uGp6/NpKTnUGh5K8B2ofxLtiJ",
+	"u4iUkRPfHgWrJwKtdOEyDaudYy3JDZExgaLFUK3dCt6pjK9ACFeZAKe/pdhVeRxIfEKkOCZUaz4VWNMe",
+	"2+t4LhiRRQq5YQSv6V62aMKva6aS7D4H81yixo9BeOvCa5cmtnVaVTx4cLhNt9v4oCCTKMk9h1+PniCP",
+	"sqKny7GDPin2q5Yl5ve8y/wUhUk3LLBYmKdEeY4HMz6dbTBDeGlxSdOrERacNhgji7Z732jXi5F2skHv",
+	"rrk3S1Wl+u7bxVvy0NYs3jGwa86W5dBWEEV23g2sMfGUJIpOzLETrxEZiBQxQzsC19BiC8QqK4shm3FE",
+	"wzmxfFaNT1ct4o7AcOpFdyly0W2/6JJbshs4O0GhxkDIUF7LE2d2D6E+Yhn/ZIIudQqipoUoULqid29j",
+	"A3vkFh8v/GdbMla5oHOW8GzecBdztDtT9JqlGkVmOLRUamPhSxbUgn/Q6z59pObz9sACt/gbNs3Eg87F",
+	"A3IR1CBdyzMv2tSoRKuq2LE4Hi/F1LH3HMvjYoZariCCnPOZBnoFykUuTyxpLov5HkKPh18XsYhLuiIg",
+	"ojGSh7roTF3za5aEG9njZu/cLfBJSHjAQkJ0QyqyKxPT4+HX6zftx5Kq4qtruytdmui+UKJNXUyDdOje",
+	"Vc5zjf2dbk40M77jaJJhXWpCBVtikrAri+4cuzOujVSrfZKrnGBsmtMVmdMr5jWpwmIVqnUHjzTH7rgC",
+	"dypLwWCD/UwbnCANYTvbSS+7DtcJkQH4Lnd4/AyNdIByWnkREq7B3zHoKcHvNGbnfpCKO5Ih8jCTmwgR",
+	"j7AvdrPx+fXE3TBHk73gsEipwOwAJ02AANFohj2NfQ7zAzLGWmYvxS3bYXGSQTTYy/+6eTKXN+QFDq2p",
+	"wVNKxW7MeQ6jShHRfe24HjR2TcKFGI0WSk4V0/bJBPvTJUouFuyW2yaB1baPVNdFnKzRncVCcmGgE58P",
+	"F5dCZyk2UHNoURY5B9FgKmnadV3ssLtkyh7bO+qQodMLB2UhrziyuzYGIYX5GCah0YSnDeLV2Yzl9wFb",
+	"rN8vQashvq4k8oCtGLO+wKS0QdLZZJHB0/modpkdXLqe92IL/P14Jhh3Qv+odZGa5ajTBPvnxNgMSBKK",
+	"mO655Y3kqkd/4B+tKUUbpShnPMkv0c142yeWdjcsLdrJ7buvWskGrodGBX+l7gm7C0aw5ysMxLDnF/eW",
+	"0oig2BE32IeEa2fcSDCG0vFa+7fwXhFkxcbL0xE24oq8Yxd6c0Ehz8xAuSRXqaPOzDFS3nlfsBg/12TC",
+	"39+eRWNb7r9ru4ZVHGqEx151B7DB8eAN1RraAUIrODKBgK6cEoDesZVQ+pGsHA+Wqmw0eDQTlq68ebFQ",
+	"8hps6w0c+Xkqdabs5bJXBkM8IErOY32lW94S6uJ4jCn1Mszrl/WxlOSL+xS4dqulbra3T2wM8/LIVcSa",
+	"3XNjRMfxEitFXXEBeh1eD4uh4OMfcWH5YMEfczvxW5YJbliC0J4xRTS2CuOCvOJ0zrCjln165DJ3XFS4",
+	"sm+6Gr+O+PvixR39W6UCi+71j2GWcOhwf2JVQO4QjEG+HNEsliJZ79t2Ly0TeQdUec2U4gkbH5eCl0vd",
+	"bS1dzivbRuU+teN9MrY0fXzsjaKo7I2dgoAFZRG/oeOrJ+vkckUcIu253/fruTXFwy6tJu/+WnccbWVD",
+	"caj0caNbnP8cuuyOfJfdEmmondCgRAz+JuyvMZeZPvG16QRh/x9777rbNpLti79KQV86DdCyLDuXtrHx",
+	"/7vTyaSxpztBkpkG9s5AKpElqcZUlQ6raEXTaGDeYb/B+bCB8+k8xH6TeZKDtVYVLzIp60JbkqNPiSWK",
+	"LFat++W3bnmYOrd/E87aYcjEH0ilgZUbkE8yauJngynGc7rc0h47/T3Tno3ES/KF7WHE5Kh3m4qdLGXD",
+	"fc3p1gZOZnuvn6tDKTmzVQVTcr5+MKTU+yWK+1zsCC/hkbaotijYi2qRF/d6NY1OmsltFcRHAFXfZj/O",
+	"M9vKVfSiceXr/mZj7eyeZxfd7vdBqWw3w7/69P6Dw75/dtE5//6O5eTA2gNXoci9CXaZ9TbkgwGyVbbL",
+	"4apVYlJuA7Yzp3bTbBzqCZbUXbauR4nwoh0tWB1abE5hUWrnm1lRP/kO3l2EqQ5SgHtZsmgY0cf5uKdi",
+	"KLFR++g0EX8Xof1GhRkj64UNRKzVyPh+McEcnzwxwUVnfZRbR7n1QHLrIxJY82JL+GjJDhFU3iZ6wvpT",
+	"oSKpRj23nn6Aw3malxDXDOfPeRxlF+hgA2HsiQ+YMKWtoNuSSMFM39y12IMHJa62sm5e567iYQmJ30Qc",
+	"g2RI4W9CJVmjg4neusyYx8rijY0YVFgZJW0oBrCpcIfc/9tYxqLg2hT6pNuMcOxmrg3x71oqk3UHXBUa",
+	"FB1uXCz4rR/gVex13LSL8apB5sd93q6B4HGZfpOWJRff+jQV/Mawdzw1fE3DgcjxKBk2i/rC5oGtCyeB",
+	"G7mpWMjAB+qz8L85mi9g0mCq/VbLyDXorJZTf+va9w6w/+DB0+k5akv2v0aHyVitb9yYCQLSwMkOOPZY",
+	"gqZPxT2oGa7a/1EgKLi1YjK1bsrXwxRKNtNBOuzm3vJYT0TvVhppd5Dg9ry1h5X3uYg5nOL7n1Kx0G8o",
+	"TcBSFQtjcomANYNoLsykEW32Gya4sbwNvuYqYn3wO/pOu2QjxzmOUpzGworoCkHD/J/khrgHFY0lPRUq",
+	"ACd9rGOsG5xxEDUes8uZhxvmtD317LYz4B6WvMtmG3HI7hLV2S4/4er+ZZWDHxzgkcflLyEfbWu+nP6e",
+	"oQM0kbQucMSWUJ/fnC4LGmKJgy25X0bX+5MpvgM7Vk4dFLjpgSrvQdEhFpIsmaeo2ozzLjZwwPN69821",
+	"WuMV73c49LzAPRsaejuqZj9gll3ewO86jB5QK53myuD3J87ytWMVxS3B+7OBGEtEi/dlnmDKInAWkCoP",
+	"bZtdu+1CRxVRzqk5Z6GfJnutZWIkGz9hJc4wx5mOm8T3oug1rc+t7lDCfGX5c/YZp+877Z2N2yY08qCl",
+	"NCKNY1gW8ZGAqc1M2nAsIqaHw9Y6Y7MLu7WO9X2UW8vklh/Ep5iTKkDUieDhuAD717wI847qNyrCPglr",
+	"csmjxFfLXEAwSkXgZw58ev8B844k6fy470Samyv6cZqMhLIM85C3QmHPsxtdJqLsNmXEWGqKHsvRGO9U",
+	"roF4BMnnT74Z0+pxhZ+LydRLQJxUctnSaqSlGvUmWkmrXWNR3pj4SVgbU3PoTMTxhgEI2scdVUs8UTGI",
+	"QW5eaQo0LwMfZxLN3ppwhIGdpMowbpgc0vCvCC20gRCqLJm2cubgh4cob6pH0qwnL5qeP/Ptygg3KSQX",
+	"DsKdSsW8kPVExEgv619uCLXtT/rg+pAPqA35cUDaDgoK7R3OGLMIa50Vga2B9NLdBOklQ5a7BO+zZyxP",
+	"dtMrDOy2h2lUFDVPBL5sWS4Stn+PEMrqeOEhQchgC3aXpsQD+EYByJDLGkMfQ5Y9/d0ham2flHSssfe4",
+	"YwetP4IGWOVwU5cjXdVBvj9ZS7e+CtfX49btG0yYp8tiAdB2gGDrZUE306dNZ0AL3DkRtsCuPZdqyDC/",
+	"EhEKebtuywEZbTtKiR6oGFieDq2WBCtqPofzX19TPNZsgi3QWY0bcENAQ5VnVLGK/9KMytl43mYf9cyl",
+	"AnH+USEZuKIj/c6t6uhKb+tKN1nrW6+VB/O12hLWtmyA2HqLk1FWBQQ523DaiwsM/qzYWJuptDxmqbIy",
+	"Rk4QKvIBiIlWdlw7kMrqwsJVb6zjiMyYAVZvxVFre0f4c8Jx5sxu8LyrzZQ3GE+z2cr2zyFeUUDCEe26",
+	"FRMovk/NV3lslKL7xnIVGdcdUChH9jPrxnI0Xmi+SgRIX5wuzK1I8ibOT+8/MA63Nw32WcEGHlKXVRXj",
+	"ozyATSujoXY769k+75Ddj51UGzj9H2iAqxOfm9k6aPnuBy+D+9APY21E1G+zH7Udu1GYOAx8iKUKVBhC",
+	"c3SHzM50oaWLBs212W++/Rw2zQoFrDk3BcgAP/D3ioFolWoEpx4LHhk/jI5m0OmkICSKg/CG0gZUC+4G",
+	"rNESp4hr3JSMwNc5SCHxMR/TiZlDhFZMEkmAE35vVzZ2uusJFByodpQoG3Zt4+4xnjNJ5WS6zWQNOMuP",
+	"0Kn5Kz7msJCPdRimSfIYjlLhSeAplf/cKiF5HRtdc3pBJu/sWMiEWfHV1ixc0qb16IelV8iYAHs9gwdt",
+	"4kztWCcP68A1CPA4hPvhYAy/N8Vzrb07HgPwPM37dWAkiQgFnukVM6ALYzG1WDHW3kE+E5h5D/OZKMoO",
+	"J5/5C0ewCqCQIvCUN5BirUZw/kPyfAQb8tBWuUDte2ZZVlZrLsuXwvHuNF9azycvL8835pO1SXx3CVM8",
+	"gW+0p/M3+JBx5ObtrJrT3+GftfKk7NopR8JxAk4xmZqkcfhfbW021THOlu2dRy3XiJYLGuC3w826VnPP",
+	"/mRd3foqsq6OZx8o6/rjHNmYmMwDu+WpWBl5QCiKT/CJxkhEVsxn6kqRaycCbJ5n3UwPN51nXYNTY2lt",
+	"LDbQtDvLsx4o41cqzjeRtA3rzVNP9fUFyUowuNMcbUzsFRMRoqitExn4q3/MQQUIqI/xgUMD9BDw/N3/",
+	"HjR36oXvyprfLerybCO9D1Th/J0lv2rGYXU0tmd+62/UZYTWZkH9fMOqe0NBtbsGqoc3ZSrDB2VLBh18",
+	"k05FcitNbtn8qu0YcymGRQLBoR6glWo7O2VH+ZAfHbz4Yhz9QBqqnpLh4pqpUAb66NfWfVRYe7PrFCqW",
+	"cfYpYVlR8nCj9EwFZZzZNTBmqZAtb833wz9EhFG+8sXsX//8L5QSZVzsbHAIZ5EcDkUCl9KotWf9fEBB",
+	"P2A3UmXjRbIpYN+32U+poIG1LEkVVdspPcs6zt37fHr/IWCzsXRYAri4GyGmpkGUbDjyneRmtzG9BkKJ",
+	"oQwlT1YuTRtgCMedhJ/b5v5eMbiTdfU2hPQVFm3B1vWf/uPkNX578ZxOSfWytHzrskMf3bPETSrh3G1D",
+	"ncLedxZK3cZyBMrZCKz0ukVB1VKgfzEFrtMkBNU74/FNTyoaeDUShMAsjHEtB4vVfQ8YlnoC5TDvpyKr",
+	"Z99YluOs3qU5apfCpI42kIpuTP8afugHfMhhZaj3xgOtboT10YMtRvJmaMaOgEidYMUKaDBByZAM+vSB",
+	"K4uJqB6rafZ6OtVSWdTeLuwGUj7FaDuBNJZnnndbQda0snJb1KrXnm/SQpUJSweFtlGymuN4mSy/sP7O",
+	"6+m8h0yR32OFw3Cd+McG6VXOaJ3HFmJGd4tVuyed56XZ/I7xH7vGAdTBHtY4ZCK1DCqw14UOf1rUymzC",
+	"55hbJcUgbZu991Ub2XgtMK8YTZEa6zgq+AkFL8H38shYZA224qs01iwrcPhAm7a7AodctBRVytbSH9a0",
+	"ilihtVdy3to8srsiCTzFCu78CajgyTaV49s5bNHtDOrT353C2L6N3DHUloUPR+vqaF0dratDsK6CBsT0",
+	"odbWgJNdjey0txm7JUBU5YRVjkP10PDsWaT7Erv8cDJ1e5timc1suqaLZbwwpU2jv8pqpPNiQWY6sljX",
+	"M9lRwcyhcfN9mAQNYPIsGFOnSNd8Z3jGj87s1WBd3W6xvcSlm74zDHmCjC4VYUgyIj/Od/vCn+QsYv+f",
+	"IThkMBewva94U5+eKs9sBeeSmxs21Al1IvsdcZV90rA8eFjtVm6C4u5OfXtZtIMk1NH0PpreR9P7aHrv",
+	"b0t9UVMjkI9ObhrT2DueQLBHGpsCqS5KS8BIEtViBEpY6YRFiZ5OG9SbxRkAR7151JtHvXnUm0e92YyT",
+	"60RrsQ6vUU+XIjfftNa8VmYmEuNm98zISgFvFmQMpTdRbAS5VqWaTZlkOJ5XxQPyr0X9ZzmOG5k/PmzG",
+	"C5Xcd3OfG6hhOsqdKeFtq7nfCTbjymI590izsZ4IJpWxgkeHUtH9RITOj2KECLbADAss2oQISsTfRWhP",
+	"3IS/nRd4T4WKpBr13Hr6bMDDGyBCQs/CKuiFiusMwQEs6tlYM25uRMSeXXS73weliu9SVAuEmfFtHSWU",
+	"PHCFsONUaVe5zdWcTXQiGqytpn2Hs3rttv5ARESoJ2g5kdLwVchwRLEY8ZhxGRFzWTaUSprxujjBbj8+",
+	"4gbtaATXk0C5oh0kryajsU2lxF60fzjcPOJqqQqD/KycCApOu2GYqO6v/MuHN4YNSJCOuFQsVZFImNUR",
+	"n39n4BZOBDi2zTHCsWgezA9sLcFGk8A3bRS7P1BOXDUpHnbWfLGt6fCaTwSJbf+aY2nYlIO4rgHLXdOi",
+	"QFo8SoVNrAnaPDfSV0TbQd05Wtkb48GB5d4NvBVcGgzCpcqrJvbMtZH9PTVWDqWIvg8qEC+zy1yfViRU",
+	"Zlkg3X+fjwVQPC5g9UrDJtIYqUZX2fjknhufzHhsdMElIVHGiyOVfaBCROTnyAmBYUy5MQQDKhKR41eZ",
+	"G4NPUbqYy3PtYXjkcH8sGmjUlkE6OEBjhkzInlTgr+Z+bCbLhnwi43kvEalC4miVeSlVEk4GKQE3EBFB",
+	"YVN/lXwCi9vI8MGXOQq4zWYEGXQXkNa3EGwmneyBPCPUeIf/TajfIy0M08p1KEnLjNU6apSZ4d2PbZ/H",
+	"ts9j2+c+2W0okTYVaCZMhFAnOrV70sJ/RYZSg3KLXvF9ag/SacL2Tpotz8ga4TQ7g5zcQYqR2E2sit0F",
+	"YJ8A2/0kQhkhIg1sv26i99oKPlk6dGmmkxvjD34o46wnS1OxbyTXwQn/DI87TlN6mMHEhAOOMedE+COD",
+	"AwbyZs+Ayb6nMQ7lq2MxtEzWgYMj6pcqr/kBUcB3CXYadcHe0LAiMlRWNARSs6ZN02QnK7DULwJstP0Z",
+	"uvTZE97BoHV/Hos5M0JkYi6DumFaBSwRwHshuNdDHlrDHGT+wmDGuec8aWsBQ0tYQfSDNUCBKiqTo6hM",
+	"BjttfV2TFTak9N11pRa2ucqeiJ72uGOjJwK0nxvZY0mbb255nP4+wb1spEu1xAF7OPJ4j5VQ0BwH7K1F",
+	"vQRNexrzsGQw7XG3n0wql1tRGJWx1mMAdi5y86lQOwLsfPQNqq24LhkGaGTzGKhnnk/tyLABLxk3Ro4K",
+	"Mz4KyJVDmZhN2ieF2to02GEM9SiEn54QrrQsPvMbkZkWejjc3rZIVaRP9mPMYjbUra5O5DJneWlcQcjM",
+	"TSyYcVMehygNs1rTUCGdZKUf0rCRVqLBig/YwXyy36HFLz97z8rOdAH41I22xJFLPI6PkctHLP/6i4o0",
+	"4zQwdE2+1pGIpbHm9Hf4p95RwHorYWc6ufnOMPhZYQIp3fA7DM2xmA9EbK5YnzzvPsM2EeQ//F1em0k/",
+	"Y2YmbTgWEYgnCnd6zU4dx0ozWBuVdsDffCKu2Lm/Tjmcbj+BvtKFwSe9di+7fpAUX6lVExqkzcC34qXX",
+	"UQvxwOKL1gQEc4zGB4wHwmZIkYNo3QpvmcGrgG0z4TLG2UQDTAO+OXEfJAI/irMOIljMUH4tdBS5F/HJ",
+	"yx4cixLwYyst6vyPvpC08JWeyrDwq6LybnWiHwZn3fCcX4h1QLbKR17B5kDSjhwKLP6atvHkz1yNUk5K",
+	"bhm7u+uzy/8I1gpL/BU5ePm1eE3zEsWz/jLvDRkWuQ97qhzHpgZD8UVR468DefOQrps/0F+BzJYAplwX",
+	"ZI00JdaDvxMxTI2IKBBpQYxoFSByOo60R1PK15K5l34GtkJfKuKYHty+//0VmRMzDrekAXMemI/qUttf",
+	"1DWJRLidSuOYDcC58W0vXqIOeHizuvC7x+QoTC5ULFVY0PpFwYoD/JR2A4QmbAfJL4wm95GX+/jIgGpP",
+	"QHDRFUkaC0Oz6ClPdfdW8E4xNxZ/0f6i6kBnthPHjUPP4PvhZyjnLnOxSELujw2lzm6gZu4VfPX2zTco",
+	"/Cq9pk9I1Z4zFFK7Hg6J7J0SBGKf1InAJSbXWKdGjHUc1cNyX7uKdCWMz2f0qYimzwyfG/I/ZtJgaWdn",
+	"gdPZUMZWJAEzLtOK3gymwKpYEpb8Ll/TYaF47z6DHJDRIlQIZttJ/scqqWUwQTJ6ABHsxzxI43ue0G6m",
+	"aJrj16p1L9TErRNjqzZqcypl6FU7/HFRsOsr9nt9cPLM4MUpRA8KQV4Rwjo/6XQ/d37IJ+NGIox5IqKe",
+	"kf8QrcsLko6rRp3OzlaPgl2clUiHSgDf5SWAtIBuoXou26qKYFn2ImeL9XPd7bLgmWR47AR4ToCV9umf",
+	"wSgaF8WWl8MFWdZ0ZmFZhpsBoSCA1gCYYqCjOZsL22Z9Yl7T918ipxRr853Nl7G566lLxAiLzEXEgNOu",
+	"8my4Y7kChEguRJ71peq5j3vZx/2sa4F69iy/Eeqq1AyZiCyqA69iqnQFsVC2wzvNht9lVbfRuJANioTP",
+	"zpyHi50kYzltXSL3owra5H7du/ebySG4LeuzX9NZ+aL1+43KxbXPoEr8vaVukgMuSygI2kpbGN6Q8VzC",
+	"1Ija1UxeTCEsrUZYdH+VKIxAkSQKq0TTSNiiXNoyPXZkic1ZomTU7kv8/B5zwoW77iPyndXV1aECX1yV",
+	"ZlJKGkm5ECAqAB6gkeLsC29v1KStaqM3W6j/pgM3Czz4fBOzttEQzVGGNCND9jEFd5+izICRG1SVp5lN",
+	"W5uX04Yi1Tri8yxaRIf3bxi+7OfNwuW69DWDR1fV4WmThuOC/1Gnn0thpl/cWx27FRrvVnBbm5ME9SYg",
+	"/rPvR3iGdPH9LnOQWVRmU0dtmXj1Uimjyt46UnLVa8G9+7uWqgxTD4uo8SPXFKVnDUVudtPAsEr8piAq",
+	"vzNskgmFvTK9auoPLwpGVR7BTYozhZ2dtRC8KV+AgF/5DVwR49IojoOVpXxjweQrx3IwbozmnrtnlVDm",
+	"UbRAJjsN6TQaZNmQTx4w0HIUdfWibsPTepKNIvcZmtdRlDlvzZmYK/eLNBGhaaiX5MhRj8JRn8fCa2dY",
+	"0UGFdErr3hvDojITXFrqTppOVhANu2s+eaz9qbP5cgAuNKtiwW+FCRYsQAITVcJhffn8nKvconb+BWPQ",
+	"Zf3glwuNLOUgHjrqLMIkIk7jKfyYRAlYh64GfpjaNBGrh/aE2t4S3E1hOuxZUYY+P+mcbWz9vVHRgwQD",
+	"j4rqcUy/AwwbXnseJoHSgEGHpTS76815oyLj6mhziU3BqEXxl6csaqTeasILbtBAVmJHDTWUQmZ2JsM1",
+	"3Na/ahk13TZzzF58u9mLvyITFiyZCY8QJEMkid7EzZSTqU7syYRPp1KNzNLOIn/Rnd6gGyGmiO2s/Xj7",
+	"fPY9XGZEcisSh/QaiYT1/XOtmExjboXpr1sjW5m6+Bnv+ot/mYNKXIDl+cApC/w+aJ24f7fHW8ooQiqW",
+	"GpF1UiXCgpTD2ui9yF8sNFCtNKxoKJX0IaZQx+nEzcHKABVVOhGJRqZLkGncVyBbYcOyCyMaX5VdltcM",
+	"grVWutSIr6VLjfgKoo/HKW3BW1hxK2i9a122zuhcst/yUemnlC4ofO96ZYUDfMwu9BCbsN/wf8uVNW6j",
+	"EYtzIuxYA4+BTLJCYRaCW9HTSYTAmNFkjo1o1GCAAmiYABkBU/aMAIawGq68gt+uqns6Obl8xC1LBLse",
+	"8Uj8I8O17Jm5sWKSbWoiTri/Yv2ZTpvncUqS57GzOCRMl6RwSu2fk1w8em1Bq9+uK2wlFAj0rytLW2ea",
+	"OSZDqUd6Ay4eShFHND6XbCf6JPPhEc+NM2SRLwpunSYKURutLjWzukQPYlMZ7AFps36JivqE5ou/hOej",
+	"xhk6KznRM3+fL4p2PG8jAxWVq0VcN1wvqeFspKTBFbl2sq8WAbauwP4IuYJVUV8strUn9TW9JSrbOgl0",
+	"v/a6DkMxLTQObVcJfBSo2wrUP7aQh5uJst3gjJXpvEKS/ruY2kNOHnmJXWnk/7sQU8a9nK4U06tb9KvX",
+	"8pas+bsZo8qW/UWBtP200aOVdrTSmsAZv1eEFDzaffH+l9lxPlG2RCjsrsT5muWMSEYPApBFhEcwG2s0",
+	"dmihZCYlXKGgyQbFIUQYfAoyp72IS0IOJTi+VbmZRaNylb57ji3DJGPaNTXUW5pbq0csN7az7qm8rmZL",
+	"BlzW2tS12UGz/L28vI+hvKUqPqtCblDJn4ZjEd7sMKXgR8US2IZO44gNBJslWo08pi/iCnuUDNr/IJ/y",
+	"hl97Bl9siBAJGySC34BESdK4gmnx/Q/ZRaLXxEidN1qcUeIMDrIdFiyEUKexSMk7WI2fPo2FsO/oYTth",
+	"5V+1FX+uwb14g972UOLc0assFMpdjNtFSG2uvdlQWvOYIZXXejJF0OpsBVmk2xEqwrQY2OUNGXua6Kk2",
+	"OFXm9+YjMm8dno5brlPJbxOhwjGCZ7xRo1iaMb2CYalJeRzP2Zjfija79m9ZjKpQvF664gid2sBVQvih",
+	"sJqFblp3m/3qwMAQrkAnWHCxPrvTHomnwfBUDwPczqLvhPJmsmNxpXFmRPI//4f+58TB//zvu/LggKTA",
+	"B0fkdda5ZwI3boMAIY2VccxiHt48Ks/TWos8T+TtTnAzLs+yX/VpN+3MZqdAc8h8nLwM9h3GP60ma5p7",
+	"gD0az66HbfaruBUJG3IZG7dmV8lQAs5alk/7nC2zsXzM0W9vMhio5EgkJ91O92Id1ILy4dap4+s4dpQy",
+	"2Unaopx0rsorN53HuJdvzZJwWkMp7P3MXa+pGfccE2rlLLcPXJQgllYHUbqfBz/Rj+qeHyVzlqTKFNLr",
+	"PMZPahYx0ZFYcwm/wE8azbhbPZEhzSKciqSXoGeOEwwNxXqBWMDY6D5/eRa0nN7C6YbukPD/00SHwhj4",
+	"60Wn0wncoH74+/yHl0Er0TPjvzI3cjrFbzrn3aCVquJNQWr0ZjxRVOfy4o/VIszodNCKRyCSewOZ2HHP",
+	"zRBuXZ6dn+VDKx1gZevyrPPyj6AF7iwJiRi4U1BoNWjdiKntYelx9tzuSeei9Fwz5t3nL1qXrR+Gr15E",
+	"nVdnr15dhC+jF89/4N2h4LwTPn/Oo87Zc34+GF4MzwbdQWfwqtsNo7Pn0Yvw7PmgM+x0eOdVVnh1dnbx",
+	"vPOqg+uiYct1L36xBk48Fog5Id27q48CIsbLVpTMe0mq0JhFi+c//4aHO0qEMa3Ls7uh4tJdjOXJkqM6",
+	"+4/iBEvvaUT3h5cvSuHl86CVUwgVoacx71nx1QLFNFEisHe1ATJTOI9SDfBJqAiV9+tPf6VwEPfBu2d9",
+	"2OjT0Nz2aUobmbtsyhPL+nBtnzxrOJfAh5S8Pa6HXkO4RPsXRT90F7ipvRiMpgdjoJpHxUJ9jiGsSx+p",
+	"sh42NsTpO8Mgh59PRsIV8heUvVChjqQaBV8U+Cz54vBGkRbkLA/hfW0eAKNgAkalCW8syG0cpARfOhDy",
+	"OBbJd4Z5Y7D9RX3UMxpNjgC5BTgy95sBD29GiU5VBB5DXp6AOLHcsP6H958+s3/9879P8/J3KUz/yg1N",
+	"Z32fBu23v6gv6oThE+EgXNuEyxsirDZJ4IAp9DoMv3W4aJesT22ydDHc6oRd50UVsMlZUYU7EBLPJsMO",
+	"f9bPJLojEEo10I+e9bPv0GHEWo9bkTirevGBpeACBi5g32iqOy1+zOMhvQFRDlIEgS1SUIPHDNTdpSPf",
+	"SKDM8TBxXkkzoSKDmKRfFPPQ+16n08VI2+1cK/SLI+Vhzy86F4t2paOsK3Zxds74QN8K9uKC/SJ/hE+e",
+	"u6vpfG4kAqO6mpMC6HC/EP04+Xcx72dn8UUR8HLhLvnkS/i0z+MYtKE7mz4R7ASODTQy3EgVaz8tv8HK",
+	"Gsr1JFwZHgJN3VfrsoOATmVXk4xI9BSkTSFl7jrKMQ+Fl3nP/sqNKh0J3MMFkeW7gHQyqbPksrBWrmMm",
+	"/OufhRrZMZgZnaA1kSr7ewWT9jqjPaDtnLvgZEOu2ECAlzUBpomoHmlVKzNTWwVl763w/BO6+UrWd98Z",
+	"jn231IVCLCpUgB1EYRbcJUoqYkDvwjkXmfVYU5WaWa3VL5Zbsv7F8k/KD1/pBX97d/35tz+5MA5CtHDD",
+	"ZlJFemZOzrrPu232k7C44HzAvIu4LoNy9Xqojm4uOissbqMn56ZulS9mxESGOtaeDjhaHQNgcjldEYxX",
+	"5yV1uCbiIZDewGxl0VyzSBBlPVcEXbk/3U6nBuO2LtA7SWMrwd44BW4+ITeoGA6dJiDkrCS/KvcMFgWN",
+	"N4twmL3rgRxIxXH9C0vKDO+1Eqg/q1gq0SpHfP+TlpSfgB4Ao+BV3ioruXouPncF1vWVEV/FFR+Jq2IQ",
+	"7Is6e3nVeX7aOTsFu/vq7VX34kqnEiV+kbkWt8C9/uL+rxCh7jYcoa4MiDnH9QrpbqaTG6oa1equxfVk",
+	"S9Roe5yZXOU6BK2vJxP+9WSArPLi5Vnn1asXF/CpsQlO3MYTvD/Wtrx+7WfrwjEBGtQqJVgl0GVjPWND",
+	"npDcKg9t8Go7awNesc5tbWOkMle0VYXcMapyjKo8tahKsLVMRgvds+jel/K9Jb+aq3zNOyjmW1H0noZc",
+	"hSLeYVnRbz4+QNEEo1Gs49yeq3xYee6At9mvQkSIeuhL/gIfSnI0ySb6tjgajV74O8M861yxRExRjIFi",
+	"cWEhk0VPyjPPfYo2m3GegXnddW1xM3fm2h71z1H/HK7+Qd6J91H/fLIaSfQQSk9hrffonpVVA4Vydqca",
+	"PudNgrGgHCmOjw2YAutfJ2ykdXSFvgGGJTG665yEgRhh9F7M2otYF0ozz01ZtEwneBt8Emgjp22qUbzp",
+	"NuWIEKOUQKJnbhIdSbxV59HSZm+qOjZHzzhqmaOW2bGWcXLmMZTM/0pFuo8a5jcuLSYSNSN9u/+K5nOa",
+	"KIwQLQhS15jt82NbaSB8lfp6rPdKsFgqTLEwwcMxk8akmKPBvxI9C6g0OUlE6Jq3x0JYNpgHPpyHZXg+",
+	"4UMZaxVlAhu5s81+1QyME8ygwEti45Ojg2XBJ4r60zvdlfniK3xO2/KWXvXhQ1DV4V7YxiCrwAyIYQIj",
+	"bgXQRYBjS6lVn6o5g4kwho/EF3V2EVy86nTOuoEXvwEKxiArgCR56P8OikHk4DXejRU/u4R984PfIxFK",
+	"kyUS74CJFKPHZdrAF2L5GzH3Six7J+ZmsRIAgXst5t7rMes0XEsEVgIgYVk+qA+7LsJk3gm67k1ogfRv",
+	"XWi3hvva7GfgYYJqpPqQmIfElD4XWMjikx9P5eOceNTwuVkCN1Q3S2Edxs0rOT/COz7xYk5gpQeu4sSU",
+	"VdA6wX9XrtxEmz8P7uvUhnrSaOnmRz27p3pzYQ3IxXmyd0EG1iwtXEy1F3KVLzoPOY4T9SXRbOiNscUV",
+	"k2S8WwKPgrNQAR+0vOy8bK0s1rHbhQQyKESEOfsDe9YV2KUXQaEt4LJFiqZo0GUmfxPFex/1bJ/q9zAy",
+	"OhChKzvxJs2qimGnimDCFR/huZ+AlR8vh57LwIvG0lidzAstQQbkv1JUdDYTxrKhTIxtszfKosQpQeRR",
+	"ATWyY1+SSOzdahn9G2xIMyB0v2Rv9gu92GENa0Z3yfS0emCJnj0HxHr+xyqyvfpkrdY1aygedHVhD6IM",
+	"BA+JQLdKvCBMkwRvS2bbil5059x5yjG8qp70iLXgTXUy4koaXN2qiJ+dM+8zmyKWMCz2kTHVFhjpsSWv",
+	"k1r1ldO5CGMTz+nZnHmyFbEw7WEKqbGJt59zawDmLY+FinjCsJFUqjLwm5UTwf6BkGlkWefEQbHTgpEL",
+	"8lW6T7SyiY5jMsOB24GoCzFT33To4c6SyJWOUtUzLCXHDS72+ZZWIE0mcbGumgBAHLobQb7d1/+PLLZA",
+	"NTsdleO5cqRvRaImaDZlzKm0FVhmFyZCICbHydnZRYNc+xJ5cw2Y9YWt2w321+L5VXD8R0dkh1xe5aUL",
+	"kcZdtB8cG5Vxlh4WpE29mFnH3lofGKzo+MIn88pSqbv81zjG9TegOIPmuAXsZzyufYkaL1OsGcxVWbU+",
+	"hGZ9AB9mL5D9s/OmGhkPUYrNTkYrKvTHXBpw80QnYm3Af6fDfWJTxEbkgD9SgfIPhRsmUDkHYGslveNp",
+	"AG8U9VgNXecHgRwRaex2OkBjYmMfMbWWK83P/IaKrysECHCE74pbxMpfQ4neM+cXXBFivSzhlOjY9QRR",
+	"Z0IzIYZDnMx7SC3/GKqlA6t5eGr8EKvVh1YteRaQSc2T3Fd1qa2g9fUkBBKXxlIUezjs4W/qI9KxcHga",
+	"HMw6cK1QVgcZwgC2/NXBC3hr65Gw+zP+W80K67aCTWxGMeFYUsGlMfz/h5XLpO2XE7TE16lMRNGwO+ue",
+	"nK8xHOXsPN/A6//5v8Zw9otOjeFgIGtMsYbciJlObqh5ahtD0hPnyvitjYVsdjLF2Inl+kjNbKyxU8dN",
+	"8nV6OtcAfzFA7Q+Pfu/A0KiJGJOVoB2qgyPl8cSkJ0BoBllcBpvB2TOlBzqas1HClTVflB2LiRHxrcBA",
+	"iY7F90H+KGmwEdKlU5WwsCvfGRdlmXAVcQyv24RL5SDaXKIHhxojF0T1Tbt7MJ64nlOr2GxNTlmTEXYU",
+	"QXm6Q3c9p1cWHP0JOMAR/V3mBj3pCL516YhXJ5i3vc/eWz1Ukk/brY6NNDNQ96gRH1UjBlvz3c9705e0",
+	"TFW62Muix9KontwWabwYo8j6bSqHsGolvkPvAZWbS1Qs1XBYiV2HBb7tuNWmIL3vsl3nxcn52pppJzje",
+	"hzUSdKmucQDeYz1jsVYjzzaIao3TLRvWPo8z0HlpTDGRozGe0QhMSIdUdMl4GApjmNU3QhlvWTrjFdxL",
+	"V9dOPdn8VjCr2QA/ToQZ07DlOp6u4UihdjX9+MgY9zHGGxU1aoJNx9yIp1McRBz5gV7qWBh0LAx66Pwm",
+	"8g8iSRXSx3tR3lNghb0r7YnlUJyE8zAWbOp59YBKe1zCXuaYtfgWDPvG8iGEwL/0lCvGXaEOqA7sXUTJ",
+	"SVX1iN0mhkMRWjaYA1+LeFgqAKLb072YVksrf9aq5ikQyU6jSq5Y5x1X0YnGYcajRPj5j4hTLZU0lGT3",
+	"LIf/9nRazXE/rFWaU9iH3QSVigfxbZfkLMqGjTKJJFUeqganzDV7XX/zoPopaIa4D7GC5h7S3GXZTIH2",
+	"j7Uy99fKbKUCj3UyD6n1DrtGhoy2RgpjjJ7W++jUvurE8qIj3oBP/en9h0PzpQmD5IEdaXoIeNHZ/xqq",
+	"jMlaJRvoo/z0/kPWQdmUV72VX/rp/YfH9keBfeqdUWM5eH4Rc6SvRgyRTaI0eWTHFNRllPCh9a7eED3V",
+	"ATc4bKkfkHob+vly+TIzTbd4idtGB+U25W7QSn+qYxnO+36ULHwrE9P+ojKNmj92oXckvxG2rvBIhpaK",
+	"8bCsqb564dP7Dzt1Mumd8TfciFhzNI0QYaJ12e0QyEhvKpIQ7/cKPhFyNCYEjLEcjVuX3aAV61nrstN+",
+	"HrQmIpIgC86Qlq20mFX99P7DmiNgP73/sBuvE06kgg9/Aho8bGcTWb4ygv6TZ7BNmP4eHX3qR6wvCafT",
+	"JYWnXZUYNWATntyIiPWp8brvvwmK2mzGDd0IFAybC1vpp17jo4jtthP8Oevw6TTRt250JjdGGDNx98jp",
+	"1oV1sRIS9MUfQSuMtUkTUb6O/Fl/GbJlz6RTkdxKUCz4O9cPD+ZWIqP1bzCNubpndfAYdJN/98vsKSEi",
+	"06MRHb106p801nHUm/CvvYjPTevyvAPiwNge7CQPbY9bKyZTEBjnC99MpHI/OruA09BToXrgD0nVm2hl",
+	"x4awBlIV6R4mqf23/lFulYty6/lWcivfYMR5hqN0CFCJGIok4bFHBDOm8NI8BHUQi2gkemOdkoQQuGwF",
+	"dHIRtJROJvDri1dBK4XPYbEXyOaEPVD5w27hl+fnL/Kfvuz+4Ypi5r0hD3GQfjdoDYWIwN7O9hbFJU73",
+	"zCTQgBsZ9tz5u7eDcxZRT6qez4D9ZyGg+LegNUzjuPiblsL78VgiyPzf8DnAPfAm/gBJs/To5nSeHp3h",
+	"8qzbKS+t5zCOekR78ObGangVHabuIF7h+0hzk59kkev8FsJvuTFylG3qWdBCD6Dn+b54aUbWbtdeEpf4",
+	"8/3D0UrVk85evFp81Hndo/DaxWcB9RQehgfm6bHqgS+7Kz8PLl18HDBb4XEvUdHksy2dxllZU39AOfiz",
+	"egu2ViWQmMuLentsX9zWWhMY41lo0uGrFRfevOF7n/rcKl7rPOBKTdiEDlwlUrtqaPYC/DnyGoFVj+r1",
+	"qF6P6vWoXp+IevXgUBjLaFV4xg+WaapxaD/n2PSHoZAfPSa1beHwGx6OaZKkL1Ekc8I6ewhjrz7a5Lrj",
+	"4PJCvkerEEdOlXzb6mzPkvDTqnjPRIAbhaSarjleZA/2zIhQqwjHZ0o1+r61XnB1B6XHNXy3jwmc+siQ",
+	"KzrmLJNbmwWBMPPqKXiH2de3Ok2YmAtzyWZjjXCds0RbQRVEPtQccqW0zTgODuzZRbf7fZtlk0GyNKo0",
+	"DM0/I7CEGDSrwTmBpekfdizmbCYS8UWBGSYilqpIJNWpXaVpHdQj54Zh+pVNBMEZ09O5zeerTjRosYJ0",
+	"qAo7+3faissfq5T56GkcPY2jp3H0NI6exgaehsu77IGr8fM+Bv4yY2TB4vmQWm/uFBTtlpZPJIfD2iAe",
+	"2hRwhUh8ehtHyhhbym7PFsKoAbvlcSrYYE7/uR/zvzYaCA+vNAhqXUYaYTCZ8oRGWdYNN6b3WAuyZHtT",
+	"AW1WegEcfk6ZbBrxTkplqqWiASenXu2cks7BgOzK1P4TnGuNc00nKlQozKMVb7x2R2JnmrxNuVPX2POG",
+	"w4q5r14LrlkAivDz22kcXgDErtw0vJoirit27tnAF0C6uTo17VHZ4u6hfqxFwitpjdKUnHtY7SWa/4Hj",
+	"vSCDFv/XP/+7hkGsnspwNzjrcCqGrBkHsgPqHfRxLxa3BIDnNMdrbgSDb1j2Da6bflPUFa0f+FnYuRiI",
+	"ly+j7pYA6P5k6kqjruOY+ZMr6JXXtBUn2SCBe3SMu74wd2Ctuo6/Iuctvxavab7s0lNufR0XgelGItun",
+	"TBLkH+YqzN/v9Hf454+lJRsZkAveJQBvOl5QQR6ZosDXkmZorMOjI5Gx6PoVl3wgYtOA9ymoyw+fCRY3",
+	"2Fe3IpFDiSVBbk6Bi3zhRzE8GkOX+WdZjnWayIlINC5sKL/mzp5Xm84P7WWFjZ4Tr903eT1kLSc+Pwu7",
+	"ww7/QZwPLlprM12dVnPncOS3miaIjNvqmG1tpeue+iuQRqZSJ8sLqgio6TvDeIi9BHl/MhY1Uus84+BO",
+	"GK+uQLfS/9rsLWnW6w8/szCWQlk37JxPEB67gKENNzahngpTAz+zdY75HlCYdRBWbqSKHJAesqgn2NYw",
+	"wVEh2GQ+llNTRIFzzH39J2w72gAHh37iWNuZYJFgNuHKSMuuRzwS/2gtRHocBg2QGO7unR4cWG/hf4Xo",
+	"bQ3AjZPYvSw0lH+UPeJvQUsr0bNyQu9tvGDaGJ04H1i3BlxInfAhst4fUIKaESma8Qn7+f8rSIBPcqRO",
+	"pHLsX5ktAv5GbvJk2S6nee4mcNZvcPW4MrvP7xR4jyfrIMnsCEXmcIAyluZxMoQirxgqadTpGLzraSJu",
+	"9Y0reK3KqHx8+5q97HR+aLM3ykEMGmFc0sOlJxzyilM7AxFrNTLM6ja7zt03+lIa5+uJiHU7HWa1Jmev",
+	"nyqTTqcaB2vitT3wjfreCyyCwlyx1AjWh5fAdzDwajq1/bssQa/3GX7VWpW2v57MZrOToU4mJ2kSCwWS",
+	"MlpMYOIdL1szk/TI/cvX3BtLuGnLbQu9zepM8FHcuhpxZ1yuwQ6LIGEe7PGWx5JQ6NFg12okcnftgn67",
+	"nDjfX6d2/IaGZW1P02WUPXkrcHxniYp4eFNFvUHr68ko5dgZng0jzCBgcGtK9O0Oahl5v3h58UOb9ckS",
+	"6oWJiISykseGiI/yczQJ1oAnJMMxAzMdW0g8MuZgzt59/vyB/ciNDJlO4AN/Sxn1QfR/Uf4DI8JE2L4H",
+	"XRjoaH7F+qim+2zC50zxBKc6Ow6j3CIBcoqozfol0qJlIkzvpYOILm7lF0VApVqFIsiGGhIXskEikVcd",
+	"gEObXTOXiU+xk6/M8gHOBoNvCpifdqbh4sQQyIMdSzFsf1FIKwYBm+xYG7zc7/YlsbxUSJc9x5b9IP8I",
+	"X7X4AW1OUJYTeBXJieCL6qcKjlwn8h8i6tFW96/YRecsv437tL5jp3lRkRHBSlZVFwzZEpmglDFOyuRv",
+	"DCu+Q7EtZ0+CE8oTq0Ry6XNhZnUJhHuwvvBpRBfT/tcYiJkk3UBkXVAT0Qo/eY3b+kCyTljgEUdk20i3",
+	"gsV+X+C15NGVA7CNtMu+L63loPpmwZl66KZZjgNCT9y/DTXMwqVwlsWzrQtCw11XhnsvuYJ4Zd06XFuX",
+	"RznzA7ZAN9R18mZJy0fBefetacRIaBAjE/765uOKALbruMI+ApBoaQxXlkXfvcFoRp4EUyP9yJBYRdZ8",
+	"7B7kkoiqD2LrBenhhWJZqqBrfT8eOo5wBvbg6CdsBhH1vsxTu2vfXSRZHytzhTl3o2Ur0uBG5LObft3S",
+	"WTxFAPIyl1R699dRBOp5QdTX8UmVgbAJ3nhhxLSsTtws8Ml2UvtpCOugIbL+vDDMcl8CUPfLdEqUrEyt",
+	"a4vXe8C8i+W2VQphecy1zfpEh32GlZYsEVYi2IStC7dupywaB/P22ZQwTIWMFzXEhnbDDmKy98r9PYzO",
+	"riDKfcH9utIcAyz1U8KGhZow49yZwkSXGyGmLpBj+XB4lRW1jHWc1+KAF4g+jodRbsQ5JKTmo1P4cE7h",
+	"m688tN4v5FGUCFPnf5F4qKlH6j6/WNUFXXD9IpEjc2zp/VU/D8k2qzFZweddTGg+aoVinQO6gg1zTzZ8",
+	"rCeit0GSep0s+mLePNbhTaH1YPX082Kq2d1g80m4cqRMT1LxORa9c2NmOomASx7TqQaR9tjONCqApYhe",
+	"w+Ea+PjL8LiyopIYZB8IPizzwmkNV5SEyKZT5MPPHMq9nzHRb7Pf8AML7nDCk3nPH1e/ONABD5VJ9UVh",
+	"MyRXEZukVNqmWDjW2jikLpCyV95gCygrAj+mJEqi09EY1WpqjYxAZJuUGrAKxqATjkyaL2oxQkAYX7RC",
+	"NBi1ZjPBbzz+F7BeAQZbaUK7vk/X1mca/mJ2PddsuaxZlAM1jH/3fEGWiluhWJTMWSKB61pr8dZuIg14",
+	"Hk8xwkCioz6ywIhlQb2uK0aK1unqMYY5izQyEJqd93JQVejBMU+jIYejet4b9RxsybP7Mx6tXm/7wfQb",
+	"M1/ToZPzvI4A55vibCXU+gb7lByjan3pNHKuTn19NxvMy3NAc2cSa8gZj40mE+KL6peIss/+9c//Ym70",
+	"qNWF2oo2+8xvpBoxPuNzxjN/FS2QrETBjYvCoiRwzuZM2hXUfwXUwipD3e5Gjir0PBH9Znq+6cBQlVxg",
+	"Pxuj06FOW2uavjuIB9Vq5z2MAy1RuBngQoM69zR3v9eHXlgKp4AlfzyOff2PA+6kcd8JKEPFBqklQHuU",
+	"Hq7fAxhvZXFCRUluwqIR8fAOYgI1JS8b4JZvwXbstl9T3J4K0cPxuSLOharU9Yk9eShiX4Ni7xConjpl",
+	"UkOeyZE895c8309B6as87jHiUm1Jo0bYk9wfflihTG0FcmgN4wzcgTb7nAdYMJqyGEjJIx2uhBundxkq",
+	"Q9taeBMb3BNXqeUUI+wHv3MHMp2k4RiIf/2PsBdHQ2sjpv5EhZb+YDISbICvrbbThnn6LTCbngh0foDf",
+	"Ym0si8StdDHRRIQaaznRWXfNGEUh0JjFhQ/Asm2lLZOKpUYsV21G2M/vP384arW9YgCcy6OVOMFJju5U",
+	"Z3y+FQN4d9gsjfNxk41ngt9eNZFG/pw9+bDm8sANYmHdWJEHzSkXH4Vp5OLfa1YXu92uqyjOv94JskXh",
+	"vQrRxItm68TOusAq/k0vsT+8p4e9UKsoDe2KtWHAAL114rvUp4JzVemuL/Gu5w3mLz0v7VkOE6N4ns2Z",
+	"Hu4kOFqpnn+5Ew80ZFcPBLXWMUIfKgztz3q1vFrOejOvHChk0UAGOjI+KzKsKjZz3Uk54+2yKrme/5by",
+	"Sy1pr025u8kQZrv/jWUJs0G1BbnfgA1x+rv/b2/96uTKrGCBPbbEGDuqmLV58sDzcBvQ9iY6JqiquMmy",
+	"TAlymre6phyR9xaMLipnW8SRXau87Z4U4B1VVZEkq9JaNR4i0fDmqqvpVNgd8n9xctY9OT9rbWBA7SAT",
+	"tlQLHVhiQCeJCO2GmgUfmdzWgVlKw+hrEJEJHPUp0pC7/+IP3gke23EAfhtFVCfCcvA52uxHgSVldiwm",
+	"l1jhZhMZmn7A+qd6KhSfyvacT+LSB3Cm+EGkQ4PAFI6NPyGQQIUg+G2sGXXqO1gA99aX7C+/BoyG704Q",
+	"q+nXP70PWChvZcyMDqWw84BNE8IyNyK0OiFswjQGBg3YGF+NDXkoCQK4sJxyvfndVV2ziaSSP6pruUTv",
+	"1M6nOtYjCXeP5VAwnF4fsHzmOkWt0rj0MEJHqnrMZ8re5/GrLEBVRl+4g3ASZBGwYCHaUdxz119d4aoT",
+	"aoK7mQlyAz+DSpCJS3gWih0L9yYyrXCmiwunsoQJn2ON0yVzzfmMj4QKcRfz80XsN2msDIuvkGN1mRol",
+	"QiEefBD2OlLPS0B1mYhXh6/wRo1iacYBe5sIFY4Ddp3wgQzxbT9NgRbGQY4nllV3TviNcMiYYlI80hz8",
+	"rF63xZdMUPTStz9E7gM37wFuTPkKHoNa4XCsPKYh0hx+JlWb/WwdbIVxKBzuPV3xScAUIv7TmSFobmkH",
+	"08jFgRYp3L2ixh/LibhEmj5BmqaZ1q56hcgbZCxtEbDC0rkld2jfgbNWb9VU6GksGAFtI0RO4QSCEsjb",
+	"nJmpCOVQAj3NmRKEreie9aNQYihDyRHVsPphCICOrjXe0z2bjxIhImZ1wBIxTA2sAdhA6xuEZGmzP0vl",
+	"4sNY+o87zsH5KREFAqOaGilnE34L1Eh5q1ugWj0SOEk3v8c7nRox1nFUdZePBSxyB6rM2VDGgug/o1os",
+	"JbzEip7pFI7G4Ex+hFrGcSpxOlGGTQRXAcJCz1mSKmwaM45C3SRSDqQa47f+fIwDPzK2sOyfJ1OdVL75",
+	"L0g8EY2Q8CVUiFwPYkdwEG/ZhIKATWMOMk1psLFIGsaxnp2kU9Nm1/jYRIbW3RDnVAih2GBOAlrwCRVw",
+	"B/i6eEwINu1CFFjWXTwyRJL/429//L8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

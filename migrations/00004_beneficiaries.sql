@@ -139,6 +139,70 @@ create trigger keys_insert after insert on beneficiaries for each row execute fu
 create trigger keys_update after update on beneficiaries for each row
   when (old.search_keys is distinct from new.search_keys) execute function beneficiaries_keys();
 
+-- Names are searched by a role of its own, which sees what a search needs and nothing else: under
+-- row-level security the trigram index would lie idle (% is not leakproof). The function is that
+-- role's only use. It takes the centres explicitly and keeps to those in scope.
+-- +goose StatementBegin
+do $$
+begin
+  begin
+    create role waystation_search nologin noinherit;
+  exception when duplicate_object or unique_violation then null;
+  end;
+  begin
+    grant waystation_search to current_user;
+  exception when unique_violation or internal_error then null; -- two migrations of one server at once
+  end;
+end $$;
+-- +goose StatementEnd
+grant usage on schema public to waystation_search;
+grant select (centre_id, id, reference, search_name) on beneficiaries to waystation_search;
+grant select on beneficiary_keys to waystation_search;
+create policy search on beneficiaries for select to waystation_search using (true);
+create policy search on beneficiary_keys for select to waystation_search using (true);
+
+-- Who answers to a reference, an exact key (document, phone), names as they sound, or, where fewer
+-- than `few` sound like all of them, a name as it is written. Scores go up to 1.
+-- +goose StatementBegin
+create function search_beneficiaries(centres uuid[], exactly text, exact_keys text[], sounds text[], written text, few int, most int)
+returns table (centre_id uuid, id uuid, score real) language plpgsql stable security definer
+set search_path = pg_catalog, public, pg_temp set pg_trgm.word_similarity_threshold = 0.5
+set enable_seqscan = off set cpu_operator_cost = 0.1 as $$
+#variable_conflict use_column
+declare
+  reach uuid[] := array(select unnest(centres) intersect select unnest(scope_centres()));
+begin
+  return query
+  with exact as (
+    select b.centre_id, b.id, 1::real as score from beneficiaries b where b.centre_id = any (reach) and b.reference = exactly
+    union
+    select k.centre_id, k.beneficiary_id, 1::real from beneficiary_keys k where k.centre_id = any (reach) and k.key = any (exact_keys)
+  ), heard as (
+    select k.centre_id, k.beneficiary_id as id, count(*)::real / cardinality(sounds) as share
+    from beneficiary_keys k where k.centre_id = any (reach) and k.key = any (sounds)
+    group by 1, 2 order by 3 desc, 2 desc limit most
+  ), alike as (
+    select b.centre_id, b.id, word_similarity(written, b.search_name) as score from beneficiaries b
+    where (select count(*) from heard where share = 1) + (select count(*) from exact) < few
+      and b.centre_id = any (reach) and b.search_name %> written
+    order by 3 desc limit most
+  ), found as (
+    select * from exact
+    union all
+    select h.centre_id, h.id, ((h.share + greatest(similarity(b.search_name, written), word_similarity(written, b.search_name))) / 2)::real
+    from heard h join beneficiaries b on b.centre_id = h.centre_id and b.id = h.id
+    union all
+    select a.centre_id, a.id, (a.score * 0.75)::real from alike a
+  )
+  select f.centre_id, f.id, max(f.score) from found f group by 1, 2 order by 3 desc, 2 desc limit most;
+end $$;
+-- +goose StatementEnd
+grant create on schema public to waystation_search;
+alter function search_beneficiaries owner to waystation_search;
+revoke create on schema public from waystation_search;
+revoke execute on function search_beneficiaries from public;
+grant execute on function search_beneficiaries to waystation_app;
+
 create table households (
   centre_id  uuid not null references centres (id),
   id         uuid not null,
@@ -251,8 +315,10 @@ create index specific_needs_beneficiary on specific_needs (centre_id, beneficiar
 select protect('specific_needs', 'specific_need', array['code', 'note']);
 
 -- +goose Down
+drop function search_beneficiaries(uuid[], text, text[], text[], text, int, int);
 drop table specific_needs, consents, household_members, households, beneficiary_keys, beneficiaries;
 drop function households_insert, beneficiaries_keys, beneficiaries_insert;
 drop trigger numbering on centres;
 drop function next_reference, centres_numbering, found_numbering;
 drop schema numbering cascade;
+revoke usage on schema public from waystation_search;

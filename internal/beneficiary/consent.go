@@ -56,8 +56,9 @@ var _ = db.Constraint("consents_pkey", func() *fault.Error {
 // skew is by how much the clock of a device that records a decision may be ahead of ours.
 const skew = 5 * time.Minute
 
-// check judges one decision of a person; pointer says where it stands in the body.
-func (c *Consent) check(rules *fault.Error, pointer string, b *Beneficiary, now time.Time) {
+// check judges one decision of a person; pointer says where it stands in the body, and child whether
+// a child is decided for.
+func (c *Consent) check(rules *fault.Error, pointer string, b *Beneficiary, child bool, now time.Time) {
 	if c.Method == "verbal_certified" {
 		if c.CertifiedBy == "" {
 			rules.Add(pointer+"/certified_by", "required", "A verbal decision needs the name of who certified it in writing.")
@@ -75,13 +76,12 @@ func (c *Consent) check(rules *fault.Error, pointer string, b *Beneficiary, now 
 	if c.ValidUntil != nil && c.ValidUntil.Before(db.NewDate(c.GivenAt.UTC()).Time) {
 		rules.Add(pointer+"/valid_until", "before_decision", "The last day lies before the decision.")
 	}
-	c.checkGiver(rules, pointer, b)
+	c.checkGiver(rules, pointer, b, child)
 	c.checkLimits(rules, pointer)
 }
 
 // checkGiver wants a caregiver or guardian to speak for a child (handbook 3.7).
-func (c *Consent) checkGiver(rules *fault.Error, pointer string, b *Beneficiary) {
-	child := b.childOn(c.GivenAt)
+func (c *Consent) checkGiver(rules *fault.Error, pointer string, b *Beneficiary, child bool) {
 	switch {
 	case child && c.Decision == Given && c.Giver != "caregiver" && c.Giver != "guardian" && c.Giver != Assent:
 		rules.Add(pointer+"/giver", "child_needs_caregiver", "For a child a caregiver or guardian consents, or the basis is the child's best interests; the child's assent is recorded beside it.")
@@ -123,7 +123,7 @@ func RecordConsent(ctx context.Context, c *Consent) error {
 		c.RecordedBy = actor(ctx)
 	}
 	rules := fault.Rules()
-	c.check(rules, "", b, db.Now())
+	c.check(rules, "", b, b.childOn(c.GivenAt), db.Now())
 	if err := rules.Err(); err != nil {
 		return err
 	}

@@ -1,9 +1,14 @@
 package beneficiary
 
 import (
-	"github.com/google/uuid"
+	"context"
 
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/waystation/waystation/internal/codelist"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/fault"
 )
 
 // SpecificNeed is something about a person that protection must take into account (handbook 11).
@@ -25,3 +30,74 @@ type SpecificNeed struct {
 
 // Personal implements db.Personal.
 func (SpecificNeed) Personal() {}
+
+var _ = db.Constraint("specific_needs_pkey", func() *fault.Error {
+	return fault.New(fault.Conflict, "id_taken", "A need is recorded under this id already.").Add("/id", "id_taken", "Choose a new UUID.")
+})
+
+// Validate checks what the spec cannot say and settles the sensitivity, which comes with the code.
+func (n *SpecificNeed) Validate(latest db.Date) error {
+	rules := fault.Rules()
+	codes, _ := codelist.Get(n.CodeSystem)
+	code, known := codes.Entry(n.Code)
+	if !known {
+		rules.Add("/code", "unknown_code", "Not a code of the list "+n.CodeSystem+".")
+	}
+	if n.Sensitivity = code.Extra["sensitivity"]; n.Sensitivity == "" {
+		n.Sensitivity = "normal"
+	}
+	if n.Since != nil && n.Since.After(latest.Time) {
+		rules.Add("/since", "in_the_future", "The need begins in the future.")
+	}
+	return rules.Err()
+}
+
+// End closes a need on a day: 409 when it has ended, 422 for a day that cannot be.
+func (n *SpecificNeed) End(on, latest db.Date) error {
+	switch {
+	case n.EndedOn != nil:
+		return n.open()
+	case on.After(latest.Time):
+		return fault.InvalidField("/ended_on", "in_the_future", "The day lies in the future.")
+	case n.Since != nil && on.Before(n.Since.Time):
+		return fault.InvalidField("/ended_on", "before_since", "The need cannot end before it began.")
+	}
+	n.EndedOn = &on
+	return nil
+}
+
+// open answers the 409 of a need that has ended.
+func (n *SpecificNeed) open() error {
+	if n.EndedOn == nil {
+		return nil
+	}
+	return fault.State("ended", "The need has ended. Record another where it is there again.")
+}
+
+var needSorts = db.Sorts[SpecificNeed]{
+	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(n *SpecificNeed) any { return n.CreatedAt }},
+}
+
+func listNeeds(ctx context.Context, l db.Listing, beneficiaryID uuid.UUID, active *bool) (db.Paged[SpecificNeed], error) {
+	return db.Page(ctx, l, needSorts, func(n *SpecificNeed) uuid.UUID { return n.ID }, func(q *gorm.DB) *gorm.DB {
+		q = q.Where("beneficiary_id = ?", beneficiaryID)
+		if active != nil {
+			q = q.Where("(ended_on is null) = ?", *active)
+		}
+		return q
+	})
+}
+
+// lockNeed holds a need that belongs to the person of the path.
+func lockNeed(ctx context.Context, beneficiaryID, id uuid.UUID, ifMatch string) (*SpecificNeed, error) {
+	n, err := db.Lock[SpecificNeed](ctx, id, ifMatch)
+	if err == nil && n.BeneficiaryID != beneficiaryID {
+		return nil, fault.Missing()
+	}
+	return n, err
+}
+
+// findNeed returns a need that belongs to the person of the path.
+func findNeed(ctx context.Context, beneficiaryID, id uuid.UUID) (*SpecificNeed, error) {
+	return db.One[SpecificNeed](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("beneficiary_id = ? and id = ?", beneficiaryID, id) })
+}

@@ -45,7 +45,7 @@ func actor(ctx context.Context) *uuid.UUID {
 }
 
 // latest is the last calendar date that is today anywhere on earth.
-func (t Terms) latest() db.Date { return db.NewDate(t.Now.UTC().Add(14 * time.Hour)) }
+func latest() db.Date { return db.NewDate(db.Now().Add(14 * time.Hour)) }
 
 // Register registers a person under all rules of registration, in the caller's transaction. The
 // fault is a 422 with JSON pointers of the registration's body.
@@ -82,13 +82,33 @@ func (t Terms) Admit(r Registration) (*Beneficiary, []Consent, error) {
 	rules := fault.Rules()
 	t.age(rules, &b, r.Age)
 	b.tidy()
-	if err := b.Validate(t.latest()); err != nil {
+	if err := b.Validate(latest()); err != nil {
 		rules.Fields = append(rules.Fields, err.(*fault.Error).Fields...)
 	}
 	t.require(rules, &b)
 	t.basis(rules, &b, r)
 	consents := t.consents(rules, &b, r)
 	return &b, consents, rules.Err()
+}
+
+// Amend changes a person and judges the result: 409 when the record is closed, 422 when it breaks a
+// rule, and when a full registration would become a basic one.
+func (t Terms) Amend(b *Beneficiary, change func()) error {
+	if err := b.open(); err != nil {
+		return err
+	}
+	rules, before := fault.Rules(), b.RegistrationLevel
+	change()
+	b.tidy()
+	if err := b.Validate(latest()); err != nil {
+		rules.Fields = append(rules.Fields, err.(*fault.Error).Fields...)
+	}
+	if before == "full" && b.RegistrationLevel != "full" {
+		rules.Add("/registration_level", "level_only_rises", "A full registration does not become a basic one.")
+	}
+	t.age(rules, b, nil)
+	t.require(rules, b)
+	return rules.Err()
 }
 
 // age wants one of birth date, age, or the answer that neither is known.
@@ -159,7 +179,7 @@ func (t Terms) consents(rules *fault.Error, b *Beneficiary, r Registration) []Co
 		if c.GivenAt.IsZero() {
 			c.GivenAt = t.Now
 		}
-		c.check(rules, one.pointer, b, t.Now)
+		c.check(rules, one.pointer, b, b.childOn(b.ReceptionOn.Time), t.Now)
 		out = append(out, c)
 	}
 	if r.Assent != nil && r.Assent.Giver != Assent {

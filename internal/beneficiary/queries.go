@@ -1,0 +1,132 @@
+package beneficiary
+
+import (
+	"context"
+	"strings"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/waystation/waystation/internal/beneficiary/namekey"
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/fold"
+	"github.com/waystation/waystation/internal/tenant"
+)
+
+var sorts = db.Sorts[Beneficiary]{
+	"created_at":    {SQL: "created_at", Cast: "timestamptz", Value: func(b *Beneficiary) any { return b.CreatedAt }},
+	"registered_on": {SQL: "registered_on", Cast: "date", Value: func(b *Beneficiary) any { return b.RegisteredOn }},
+	"reference":     {SQL: "reference", Cast: "text", Value: func(b *Beneficiary) any { return b.Reference }},
+	"family_name":   {SQL: "family_name", Cast: "text", Value: func(b *Beneficiary) any { return b.FamilyName }},
+}
+
+// Filter narrows a list of people. A field left nil narrows nothing.
+type Filter struct {
+	RegisteredFrom, RegisteredTo, ReceptionFrom, ReceptionTo *db.Date
+	Sex, Nationality, CountryOfOrigin, PopulationType        *string
+	RegistrationLevel                                        *string
+	Status                                                   string
+}
+
+func (f Filter) where(q *gorm.DB) *gorm.DB {
+	q = q.Where("beneficiaries.status = ?", f.Status)
+	for _, c := range []struct {
+		sql  string
+		date *db.Date
+	}{{"registered_on >= ?", f.RegisteredFrom}, {"registered_on <= ?", f.RegisteredTo}, {"reception_on >= ?", f.ReceptionFrom}, {"reception_on <= ?", f.ReceptionTo}} {
+		if c.date != nil {
+			q = q.Where(c.sql, *c.date)
+		}
+	}
+	for _, c := range []struct {
+		sql  string
+		code *string
+	}{{"sex = ?", f.Sex}, {"? = any (nationalities)", f.Nationality}, {"country_of_origin = ?", f.CountryOfOrigin},
+		{"population_type = ?", f.PopulationType}, {"registration_level = ?", f.RegistrationLevel}} {
+		if c.code != nil {
+			q = q.Where(c.sql, *c.code)
+		}
+	}
+	return q
+}
+
+func list(ctx context.Context, l db.Listing, f Filter) (db.Paged[Beneficiary], error) {
+	return db.Page(ctx, l, sorts, func(b *Beneficiary) uuid.UUID { return b.ID }, f.where)
+}
+
+// Match is a person that a search found, with how well they match, up to 1.
+type Match struct {
+	Beneficiary
+	Score float64 `gorm:"->"`
+}
+
+// TableName implements schema.Tabler.
+func (Match) TableName() string { return "beneficiaries" }
+
+// How a search widens: below few people whose names all sound as asked, the spelling decides; and
+// no more than most are compared.
+const (
+	few  = 5
+	most = 500
+)
+
+// search finds people by what somebody typed: names in any order and spelling, or exactly by
+// reference, document or telephone. The best come first.
+func search(ctx context.Context, words string, limit int, f Filter) ([]Match, error) {
+	centre, err := tenant.One(ctx)
+	if err != nil {
+		return nil, err
+	}
+	exact, sounds := db.Strings{}, db.Strings{}
+	for _, k := range []string{documentKey(words), phoneKey(words)} {
+		if k != "" {
+			exact = append(exact, k)
+		}
+	}
+	for _, k := range namekey.Keys(words) {
+		sounds = append(sounds, "n:"+k)
+	}
+	return db.Search[Match](ctx, func(q *gorm.DB) *gorm.DB {
+		return f.where(q).Select("beneficiaries.*, found.score").
+			Joins("join search_beneficiaries(array[?]::uuid[], ?, ?, ?, ?, ?, ?) found on found.centre_id = beneficiaries.centre_id and found.id = beneficiaries.id",
+				centre, strings.ToUpper(strings.TrimSpace(words)), exact, sounds, fold.Key(words), few, most).
+			Order("found.score desc, beneficiaries.id desc").Limit(limit)
+	})
+}
+
+// hasOpenCase tells whether a case of the person is still being worked on.
+func hasOpenCase(ctx context.Context, id uuid.UUID) (open bool, err error) {
+	err = db.Tx(ctx).Raw(`select exists (select 1 from cases where centre_id = any (scope_centres()) and beneficiary_id = ?
+		and status in ('draft', 'open', 'on_hold', 'pending_closure'))`, id).Scan(&open).Error
+	return open, err
+}
+
+// Here answers the 404 of a person who is not registered here. It reads nothing about them.
+func Here(ctx context.Context, id uuid.UUID) error {
+	return present(ctx, "beneficiaries", id)
+}
+
+// present is the 404 of an empty list below something that does not exist.
+func present(ctx context.Context, table string, id uuid.UUID) error {
+	tx, err := db.Pgx(ctx)
+	if err != nil {
+		return err
+	}
+	var there bool
+	err = tx.QueryRow(ctx, "select exists (select 1 from "+table+" where centre_id = any (scope_centres()) and id = $1)", id).Scan(&there)
+	if err == nil && !there {
+		return fault.Missing()
+	}
+	return err
+}
+
+// today is the date where the centre is.
+func today(ctx context.Context) (d db.Date, err error) {
+	tx, err := db.Pgx(ctx)
+	if err != nil {
+		return d, err
+	}
+	err = tx.QueryRow(ctx, "select (now() at time zone time_zone)::date from centres where id = any (scope_centres())").Scan(&d)
+	return d, err
+}
