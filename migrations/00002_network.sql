@@ -210,6 +210,8 @@ create table revocations (
   not_before timestamptz not null,           -- tokens of a user or a client issued before are refused
   expires_at timestamptz not null
 );
+create index revocations_subject on revocations (subject_id, not_before);
+create index revocations_recent on revocations (not_before);
 grant select, insert, delete on revocations to waystation_app;
 -- +goose StatementBegin
 create function announce_revocation() returns trigger language plpgsql as $$

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -13,7 +14,8 @@ import (
 )
 
 // Feed tells one process who has been signed out at any other. It keeps a connection of its own that
-// listens to the database; one through a transaction pooler would hear nothing.
+// listens to the database, and at every beat reads what was revoked of late as well: a notification
+// may be lost, as behind a transaction pooler, where the beat alone must do.
 type Feed struct {
 	Connect     *pgx.ConnConfig // of the database
 	Revocations *auth.Revocations
@@ -61,7 +63,7 @@ func (f Feed) follow(ctx context.Context) (connected bool, err error) {
 	if _, err := conn.Exec(ctx, "listen revocations"); err != nil {
 		return false, err
 	}
-	if err := f.load(ctx, conn); err != nil {
+	if err := f.load(ctx, conn, unexpired); err != nil {
 		return false, err
 	}
 	for {
@@ -71,31 +73,34 @@ func (f Feed) follow(ctx context.Context) (connected bool, err error) {
 	}
 }
 
-// load refuses all that was revoked and may still be in somebody's hands.
-func (f Feed) load(ctx context.Context, conn *pgx.Conn) error {
+// Which revocations to read: all that still matter, or those that the last beats may have missed.
+// Who revokes commits within seconds.
+const (
+	unexpired = "select kind, subject_id, not_before from revocations where expires_at > now()"
+	recent    = "select kind, subject_id, not_before from revocations where not_before > now() - interval '1 minute'"
+)
+
+// load refuses what was revoked; that it could be read is the sign of life.
+func (f Feed) load(ctx context.Context, conn *pgx.Conn, sql string) error {
 	asked := time.Now()
-	rows, err := conn.Query(ctx, "select kind, subject_id, not_before from revocations where expires_at > now()")
+	rows, err := conn.Query(ctx, sql)
 	if err != nil {
 		return err
 	}
 	var r Revocation
-	if _, err := pgx.ForEachRow(rows, []any{&r.Kind, &r.SubjectID, &r.NotBefore}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&r.Kind, &r.SubjectID, &r.NotBefore}, func() error {
 		r.apply(f.Revocations)
 		return nil
-	}); err != nil {
-		return err
+	})
+	if err == nil {
+		f.Revocations.SetFeedAlive(asked)
 	}
-	f.Revocations.SetFeedAlive(asked)
-	return nil
+	return err
 }
 
-// listen waits for one beat, then asks whether the connection still stands. The answer comes behind
-// every notification that was sent before the question.
+// listen waits for notifications until the next beat, then reads.
 func (f Feed) listen(ctx context.Context, conn *pgx.Conn) error {
-	beat := f.Beat
-	if beat == 0 {
-		beat = time.Second
-	}
+	beat := cmp.Or(f.Beat, time.Second)
 	until, cancel := context.WithTimeout(ctx, beat)
 	defer cancel()
 	for until.Err() == nil {
@@ -106,14 +111,9 @@ func (f Feed) listen(ctx context.Context, conn *pgx.Conn) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	asked := time.Now()
 	answer, cancel := context.WithTimeout(ctx, 3*beat)
 	defer cancel()
-	if err := conn.Ping(answer); err != nil {
-		return err
-	}
-	f.Revocations.SetFeedAlive(asked)
-	return nil
+	return f.load(answer, conn, recent)
 }
 
 // hear applies one announcement, in the words of the trigger announce_revocation.

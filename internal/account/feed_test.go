@@ -9,8 +9,8 @@ import (
 
 	"github.com/waystation/waystation/internal/account"
 	"github.com/waystation/waystation/internal/app/apptest"
-	"github.com/waystation/waystation/internal/auth"
 	"github.com/waystation/waystation/internal/config"
+	"github.com/waystation/waystation/internal/db"
 )
 
 func TestFeed_SigningOutIsRefusedByEveryServerWithinASecond(t *testing.T) {
@@ -98,7 +98,7 @@ func TestCleanup_ForgetsWhatIsOverAndNothingElse(t *testing.T) {
 	h.Exec("update sessions set expires_at = now() - interval '31 days' where id = $1", old.Text("session_id"))
 	h.Exec("update sessions set ended_at = now() - interval '29 days' where id = $1", ended.Text("session_id"))
 	h.Exec("insert into revocations (kind, subject_id, not_before, expires_at) values ('session', $1, now(), now() - interval '1 second'), ('session', $1, now(), now() + interval '1 minute')", uuid.New())
-	if err := account.Cleanup(context.Background(), h.App.DB); err != nil {
+	if err := account.Cleanup(h.App.DB.Session(db.Scope{ActorKind: "system"}).Bind(context.Background())); err != nil {
 		t.Fatal(err)
 	}
 	var sessions, tokens, revocations int
@@ -107,66 +107,4 @@ func TestCleanup_ForgetsWhatIsOverAndNothingElse(t *testing.T) {
 		t.Errorf("left are %d sessions, %d refresh tokens, %d revocations", sessions, tokens, revocations)
 	}
 	refresh(h, h.URL, current).Want(200)
-}
-
-func TestDevelopmentToken_IsThatOfAUserOrAClient(t *testing.T) {
-	h := apptest.New(t)
-	ctx := context.Background()
-	worker, partner := h.Staff(h.CentreA, "caseworker"), h.Client(h.IOM, "me:read")
-	for who, kind := range map[string]string{worker.ID.String() + "@demo.example": "user", partner.ID.String(): "client"} {
-		token, err := account.DevelopmentToken(ctx, h.App.DB, h.App.Issuer, who, time.Hour)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if me := h.Call(apptest.Person{Token: token}, "GET", "/v1/me", nil).Want(200); me.Text("kind") != kind {
-			t.Errorf("%s: %s", who, me.Raw)
-		}
-	}
-	h.Exec("update users set active = false")
-	h.Exec("update api_clients set revoked_at = now()")
-	for _, who := range []string{worker.ID.String() + "@demo.example", partner.ID.String(), uuid.NewString(), "nobody@demo.example"} {
-		if _, err := account.DevelopmentToken(ctx, h.App.DB, h.App.Issuer, who, time.Hour); err == nil {
-			t.Errorf("%s got a token", who)
-		}
-	}
-}
-
-func TestLookup_LinksASubjectByItsVerifiedAddressOnce(t *testing.T) {
-	h := apptest.New(t)
-	ctx := context.Background()
-	find := account.Lookup(h.App.DB)
-	worker := h.Staff(h.CentreA, "caseworker")
-	email := worker.ID.String() + "@demo.example"
-	who := func(issuer, subject, email string) *auth.Principal {
-		p, err := find(ctx, issuer, subject, email)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p
-	}
-	const issuer = "https://login.example"
-	if who(issuer, "s1", "") != nil || who(issuer, "s1", "nobody@demo.example") != nil {
-		t.Error("an unknown subject is somebody")
-	}
-	p := who(issuer, "s1", "  "+email)
-	if p == nil || p.ID != worker.ID || p.OrganisationID != h.IOM || p.Centres[h.CentreA][0] != "caseworker" {
-		t.Fatalf("found %+v", p)
-	}
-	if p := who(issuer, "s1", "renamed@demo.example"); p == nil || p.ID != worker.ID {
-		t.Errorf("the subject alone finds %+v", p)
-	}
-	if who(issuer, "s2", email) != nil || who("https://other.example", "s1", email) != nil {
-		t.Error("another subject took over a linked account")
-	}
-	h.Exec("update users set active = false where id = $1", worker.ID)
-	if who(issuer, "s1", "") != nil {
-		t.Error("a closed account is let in")
-	}
-	id, err := account.CentreID(h.App.DB)(ctx, "AGZ")
-	if err != nil || id != h.CentreA {
-		t.Errorf("centre %s, %v", id, err)
-	}
-	if id, err := account.CentreID(h.App.DB)(ctx, "XXX"); err != nil || id != uuid.Nil {
-		t.Errorf("unknown centre %s, %v", id, err)
-	}
 }

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,17 +53,22 @@ func (Handlers) GetAPIClient(ctx context.Context, req api.GetAPIClientRequestObj
 	return api.GetAPIClient200JSONResponse{Body: toClient(c, ""), Headers: api.GetAPIClient200ResponseHeaders{ETag: wire.ETag(c.Version)}}, nil
 }
 
-// UpdateAPIClient applies a merge patch; tokens with the old rights are refused from now on.
+// UpdateAPIClient applies a merge patch; when its rights change, tokens with the old ones are
+// refused from now on.
 func (h Handlers) UpdateAPIClient(ctx context.Context, req api.UpdateAPIClientRequestObject) (api.UpdateAPIClientResponseObject, error) {
 	c, err := lockClient(ctx, req.ID, req.Params.IfMatch)
 	if err != nil {
 		return nil, err
 	}
+	save, before := h.saveAndRevoke, *c
 	c.patch(*req.Body)
 	if err := c.Validate(h.ClientScopes); err != nil {
 		return nil, err
 	}
-	if err := h.saveAndRevoke(ctx, c); err != nil {
+	if slices.Equal(before.Scopes, c.Scopes) && slices.Equal(before.Networks, c.Networks) {
+		save = func(ctx context.Context, c *APIClient) error { return db.Save(ctx, c) }
+	}
+	if err := save(ctx, c); err != nil {
 		return nil, err
 	}
 	return api.UpdateAPIClient200JSONResponse{Body: toClient(c, ""), Headers: api.UpdateAPIClient200ResponseHeaders{ETag: wire.ETag(c.Version)}}, nil

@@ -14,25 +14,48 @@ import (
 )
 
 // ListMembers returns one page of the roles in a centre.
-func (Handlers) ListMembers(ctx context.Context, req api.ListMembersRequestObject) (api.ListMembersResponseObject, error) {
+func (h Handlers) ListMembers(ctx context.Context, req api.ListMembersRequestObject) (api.ListMembersResponseObject, error) {
+	p := req.Params
+	mayReadTrainings := h.Permissions.Allows(auth.From(ctx), req.CentreID, "users:read")
+	if p.TrainingMissing != nil && !mayReadTrainings {
+		return nil, fault.Denied("Trainings are read by those who keep the staff.")
+	}
 	today, err := todayIn(ctx, req.CentreID)
 	if err != nil {
 		return nil, err
 	}
-	p := req.Params
-	page, err := listMembers(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), p.UserID, p.Role, p.Current, today)
+	page, err := listMembers(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), memberFilter{
+		user: p.UserID, role: p.Role, current: p.Current, lacksTraining: p.TrainingMissing, mandatory: h.Settings.MandatoryTrainings, today: today,
+	})
 	if err != nil {
 		return nil, err
 	}
-	people, err := peopleOf(ctx, page.Rows)
+	data, err := h.showMembers(ctx, page.Rows, today, mayReadTrainings)
+	return api.ListMembers200JSONResponse{Data: data, NextCursor: wire.Next(page.Next), Total: page.Total}, err
+}
+
+// showMembers joins a page of roles with names and, where the caller may know, training gaps.
+func (h Handlers) showMembers(ctx context.Context, rows []Member, today db.Date, trainings bool) ([]api.Member, error) {
+	out := make([]api.Member, len(rows))
+	users := make([]uuid.UUID, len(rows))
+	for i := range rows {
+		users[i] = rows[i].UserID
+	}
+	people, err := peopleOf(ctx, users)
 	if err != nil {
 		return nil, err
 	}
-	out := api.MemberPage{Data: make([]api.Member, len(page.Rows)), NextCursor: wire.Next(page.Next), Total: page.Total}
-	for i := range page.Rows {
-		out.Data[i] = toMember(&page.Rows[i], people[page.Rows[i].UserID], today)
+	var gaps map[uuid.UUID][]string
+	if trainings {
+		if gaps, err = trainingGaps(ctx, users, h.Settings.MandatoryTrainings, today); err != nil {
+			return nil, err
+		}
 	}
-	return api.ListMembers200JSONResponse(out), nil
+	for i := range rows {
+		out[i] = toMember(&rows[i], people[rows[i].UserID], today)
+		out[i].MissingTrainings = gaps[rows[i].UserID]
+	}
+	return out, nil
 }
 
 // CreateMember grants a role in a centre.

@@ -39,7 +39,7 @@ func (h Handlers) SignOut(ctx context.Context, _ api.SignOutRequestObject) (api.
 
 // SignOutEverywhere ends every session of the caller.
 func (h Handlers) SignOutEverywhere(ctx context.Context, _ api.SignOutEverywhereRequestObject) (api.SignOutEverywhereResponseObject, error) {
-	return api.SignOutEverywhere204Response{}, h.signOutUser(ctx, auth.From(ctx).ID, uuid.Nil, endSignOut)
+	return api.SignOutEverywhere204Response{}, h.signOutUser(ctx, auth.From(ctx).ID, endSignOut)
 }
 
 // ChangePassword replaces the caller's password and ends their other sessions.
@@ -60,7 +60,7 @@ func (h Handlers) ChangePassword(ctx context.Context, req api.ChangePasswordRequ
 	if err := db.Save(ctx, u); err != nil {
 		return nil, err
 	}
-	return api.ChangePassword204Response{}, h.signOutUser(ctx, u.ID, auth.From(ctx).SessionID, endPassword)
+	return api.ChangePassword204Response{}, h.endSessions(ctx, u.ID, auth.From(ctx).SessionID, endPassword)
 }
 
 // ListSessions returns one page of the caller's open sessions.

@@ -135,7 +135,7 @@ func (h Handlers) saveAndSignOut(ctx context.Context, u *User, why string) error
 	if err := db.Save(ctx, u); err != nil {
 		return err
 	}
-	return h.signOutUser(ctx, u.ID, uuid.Nil, why)
+	return h.signOutUser(ctx, u.ID, why)
 }
 
 // ReactivateUser opens a closed account.

@@ -64,21 +64,37 @@ var memberSorts = db.Sorts[Member]{
 
 const heldOnDay = "ended_at is null and starts_on <= @day and (expires_on is null or expires_on >= @day)"
 
-func listMembers(ctx context.Context, l db.Listing, user *uuid.UUID, role *string, current *bool, today db.Date) (db.Paged[Member], error) {
-	return db.Page(ctx, l, memberSorts, func(m *Member) uuid.UUID { return m.ID }, func(q *gorm.DB) *gorm.DB {
-		if user != nil {
-			q = q.Where("user_id = ?", *user)
-		}
-		if role != nil {
-			q = q.Where("role = ?", *role)
-		}
-		if current != nil && *current {
-			q = q.Where(heldOnDay, map[string]any{"day": today})
-		} else if current != nil {
-			q = q.Where("not ("+heldOnDay+")", map[string]any{"day": today})
-		}
-		return q
-	})
+// lacksTraining are the roles of people without one of the trainings.
+const lacksTraining = `exists (select 1 from unnest(cast(@trainings as text[])) asked where not exists (select 1 from user_trainings t
+	where t.user_id = members.user_id and t.training = asked and t.completed_on <= @day and (t.valid_until is null or t.valid_until >= @day)))`
+
+// memberFilter narrows a list of roles; nil members do not.
+type memberFilter struct {
+	user                   *uuid.UUID
+	role                   *string
+	current, lacksTraining *bool
+	mandatory              []string
+	today                  db.Date
+}
+
+func (f memberFilter) build(q *gorm.DB) *gorm.DB {
+	if f.user != nil {
+		q = q.Where("user_id = ?", *f.user)
+	}
+	if f.role != nil {
+		q = q.Where("role = ?", *f.role)
+	}
+	if f.current != nil {
+		q = q.Where("("+heldOnDay+") = @is", map[string]any{"day": f.today, "is": *f.current})
+	}
+	if f.lacksTraining != nil {
+		q = q.Where("("+lacksTraining+") = @is", map[string]any{"day": f.today, "trainings": db.Strings(f.mandatory), "is": *f.lacksTraining})
+	}
+	return q
+}
+
+func listMembers(ctx context.Context, l db.Listing, f memberFilter) (db.Paged[Member], error) {
+	return db.Page(ctx, l, memberSorts, func(m *Member) uuid.UUID { return m.ID }, f.build)
 }
 
 // todayIn is the calendar date at a centre.
@@ -106,16 +122,12 @@ type person struct {
 func (person) TableName() string { return "users" }
 
 // peopleOf loads the names that go with roles, in one query.
-func peopleOf(ctx context.Context, members []Member) (map[uuid.UUID]person, error) {
-	ids := make([]uuid.UUID, len(members))
-	for i := range members {
-		ids[i] = members[i].UserID
-	}
+func peopleOf(ctx context.Context, users []uuid.UUID) (map[uuid.UUID]person, error) {
 	people := map[uuid.UUID]person{}
-	if len(ids) == 0 {
+	if len(users) == 0 {
 		return people, nil
 	}
-	found, err := db.Find[person](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("id in ?", ids) })
+	found, err := db.Find[person](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("id in ?", users) })
 	for _, p := range found {
 		people[p.ID] = p
 	}

@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -156,5 +157,50 @@ func TestMember_OfAnotherCentreIsNotFound(t *testing.T) {
 			t.Errorf("%s tells that it exists", c.method)
 		}
 		h.Call(admin, c.method, members(h.CentreB)+"/"+id.String()+c.suffix, c.body, apptest.IfMatch(`"1"`)).WantCode(404, "not_found")
+	}
+}
+
+func TestMembers_TellWhoseTrainingIsMissingOrExpired(t *testing.T) {
+	h := apptest.New(t, func(c *config.Config) { c.MandatoryTrainings = []string{"code_of_conduct"} })
+	manager, trained := h.Staff(h.CentreA, "centre_manager"), h.Staff(h.CentreA, "caseworker")
+	expired := h.Staff(h.CentreA, "registrar")
+	for user, until := range map[uuid.UUID]any{manager.ID: nil, trained.ID: "2099-01-01", expired.ID: "2021-01-01"} {
+		h.Exec(`insert into user_trainings (id, version, created_at, updated_at, user_id, training, completed_on, valid_until)
+			values (gen_random_uuid(), 1, now(), now(), $1, 'code_of_conduct', '2020-01-01', $2)`, user, until)
+	}
+	list := h.Call(manager, "GET", members(h.CentreA)+"?training_missing=true", nil).Want(200)
+	if list.Len("data") != 1 || list.ID("data", 0, "user_id") != expired.ID || list.Text("data", 0, "missing_trainings", 0) != "code_of_conduct" {
+		t.Errorf("list %s", list.Raw)
+	}
+	if list := h.Call(manager, "GET", members(h.CentreA)+"?training_missing=false", nil).Want(200); list.Len("data") != 2 || list.Len("data", 0, "missing_trainings") != 0 {
+		t.Errorf("list %s", list.Raw)
+	}
+	h.Call(trained, "GET", members(h.CentreA)+"?training_missing=true", nil).WantCode(403, "forbidden")
+	if list := h.Call(trained, "GET", members(h.CentreA), nil).Want(200); list.Len("data") != 3 || list.Value("data", 0, "missing_trainings") != nil {
+		t.Errorf("a caseworker sees %s", list.Raw)
+	}
+}
+
+func TestMember_ATokenMintedWhileTheRoleEndsDoesNotKeepIt(t *testing.T) {
+	h := apptest.New(t)
+	admin := h.Staff(h.CentreA, "tenant_admin")
+	other := h.Server()
+	for range 8 {
+		worker := h.Staff(h.CentreA, "caseworker")
+		in := signIn(h, h.URL, credential(h, worker), password).Want(200)
+		var role uuid.UUID
+		h.Scan("select id from members where user_id = $1", []any{worker.ID}, &role)
+		var next *apptest.Response
+		var wg sync.WaitGroup
+		wg.Go(func() { next = refresh(h, other, in) })
+		wg.Go(func() {
+			h.Call(admin, "POST", members(h.CentreA)+"/"+role.String()+"/end", nil, apptest.IfMatch(`"1"`)).Want(200)
+		})
+		wg.Wait()
+		next.Want(200)
+		if r := h.Call(bearer(next), "GET", "/v1/centres/"+h.CentreA.String(), nil); r.Status == 200 {
+			t.Fatal("a right that was taken away lives on in a token")
+		}
+		refresh(h, h.URL, next).Want(200)
 	}
 }

@@ -84,7 +84,9 @@ func (h Handlers) grantClient(ctx context.Context, c *APIClient, secret, scope s
 	if err := touch(ctx, c, now); err != nil {
 		return tokens{}, nil, err
 	}
-	now = db.Now() // under the row: later than any revocation before
+	if now, err = mintedAt(ctx, c.ID); err != nil {
+		return tokens{}, nil, err
+	}
 	t := h.fresh(now)
 	t.access, err = h.Issuer.Mint(c.principal(scopes), h.Settings.AccessTokenTTL, now)
 	return t, scopes, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waystation/waystation/internal/auth"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/jobs"
 )
 
 // Session is one sign-in and its family of refresh tokens.
@@ -86,7 +87,10 @@ func (h Handlers) issue(ctx context.Context, u *User, s *Session) (tokens, error
 	if err != nil {
 		return tokens{}, err
 	}
-	now := db.Now()
+	now, err := mintedAt(ctx, u.ID)
+	if err != nil {
+		return tokens{}, err
+	}
 	t := h.fresh(now)
 	t.session, t.refresh, t.refreshEnds = s.ID, auth.NewSecret(auth.RefreshTokenPrefix), now.Add(h.Settings.RefreshTokenTTL)
 	next := RefreshToken{Hash: auth.HashSecret(t.refresh), SessionID: s.ID, CreatedAt: now, ExpiresAt: t.refreshEnds}
@@ -100,6 +104,18 @@ func (h Handlers) issue(ctx context.Context, u *User, s *Session) (tokens, error
 // fresh are tokens that begin now, before they are minted.
 func (h Handlers) fresh(now time.Time) tokens {
 	return tokens{lives: h.Settings.AccessTokenTTL, accessEnds: now.Add(h.Settings.AccessTokenTTL)}
+}
+
+// mintedAt is when a token for somebody begins, by the database's clock: of two servers whose clocks
+// differ, one would else mint a token that the other's revocation misses. It is never before the
+// last revocation, which the caller waited for.
+func mintedAt(ctx context.Context, subject uuid.UUID) (time.Time, error) {
+	var at []time.Time
+	err := db.Tx(ctx).Raw("select greatest(clock_timestamp(), (select max(not_before) from revocations where subject_id = ?))", subject).Scan(&at).Error
+	if err != nil {
+		return time.Time{}, err
+	}
+	return at[0].UTC(), nil
 }
 
 // principal says who a user is and what they may do.
@@ -123,16 +139,16 @@ type Revocation struct {
 
 // revoke refuses tokens from now on: here before the answer, elsewhere as soon as this is
 // committed. Should the commit fail, this process alone refuses them, which only asks for a refresh.
+// A token says when it was minted in whole milliseconds, so the next one is the first that is good.
 func (h Handlers) revoke(ctx context.Context, kind string, subjects ...uuid.UUID) error {
 	if len(subjects) == 0 {
 		return nil
 	}
-	now := db.Now()
-	rows := make([]Revocation, len(subjects))
-	for i, id := range subjects {
-		rows[i] = Revocation{Kind: kind, SubjectID: id, NotBefore: now, ExpiresAt: now.Add(h.Settings.AccessTokenTTL + 2*auth.Leeway)}
-	}
-	if err := db.Insert(ctx, &rows); err != nil {
+	var rows []Revocation
+	err := db.Tx(ctx).Raw(`insert into revocations (kind, subject_id, not_before, expires_at)
+		select ?, s, date_trunc('milliseconds', clock_timestamp()) + interval '1 millisecond', clock_timestamp() + ? * interval '1 second'
+		from unnest(?::uuid[]) s returning *`, kind, (h.Settings.AccessTokenTTL + 2*auth.Leeway).Seconds(), db.UUIDs(subjects)).Scan(&rows).Error
+	if err != nil {
 		return err
 	}
 	for _, r := range rows {
@@ -165,16 +181,22 @@ func (h Handlers) revokeUser(ctx context.Context, user uuid.UUID) error {
 	return h.revoke(ctx, revokedSubject, user)
 }
 
-// signOutUser ends the sessions of a user, but for one that may be spared, and refuses their tokens.
-func (h Handlers) signOutUser(ctx context.Context, user, spare uuid.UUID, why string) error {
+// signOutUser ends the sessions of a user and refuses every token of theirs, those of outside
+// issuers too.
+func (h Handlers) signOutUser(ctx context.Context, user uuid.UUID, why string) error {
+	if err := h.revokeUser(ctx, user); err != nil {
+		return err
+	}
+	return h.endSessions(ctx, user, uuid.Nil, why)
+}
+
+// endSessions ends the sessions of a user, but for one that may be spared.
+func (h Handlers) endSessions(ctx context.Context, user, spare uuid.UUID, why string) error {
 	var ended []uuid.UUID
 	if err := db.Tx(ctx).Raw("select end_sessions(?, ?, ?)", user, spare, why).Scan(&ended).Error; err != nil {
 		return err
 	}
-	if err := h.revoke(ctx, revokedSession, ended...); err != nil || spare != uuid.Nil {
-		return err
-	}
-	return h.revokeUser(ctx, user) // tokens of outside issuers have no session
+	return h.revoke(ctx, revokedSession, ended...)
 }
 
 // end closes one session and refuses its tokens.
@@ -200,10 +222,13 @@ func listSessions(ctx context.Context, l db.Listing, user uuid.UUID) (db.Paged[S
 	})
 }
 
+// Jobs registers what accounts need done beside requests.
+func Jobs(r *jobs.Registry) { r.Every(time.Hour, "account.cleanup", Cleanup) }
+
 // Cleanup forgets what no longer matters: expired revocations, and sessions some time after they
-// ended or expired, with their refresh tokens. It is meant for a periodic job.
-func Cleanup(ctx context.Context, d *db.DB) error {
-	return d.InTx(ctx, db.Scope{Network: true, ActorKind: string(auth.System), Operation: "cleanup_sessions"}, func(ctx context.Context) error {
+// ended or expired, with their refresh tokens.
+func Cleanup(ctx context.Context) error {
+	return jobs.In(ctx, db.Scope{Network: true}, func(ctx context.Context) error {
 		for _, sql := range []string{
 			"delete from revocations where expires_at < now()",
 			"delete from sessions where coalesce(ended_at, expires_at) < now() - interval '30 days'",

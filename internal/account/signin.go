@@ -58,24 +58,30 @@ func (h Handlers) signIn(ctx context.Context, a attempt) (tokens, error) {
 	if err := h.prove(ctx, u, &a); err != nil {
 		return tokens{}, err
 	}
-	var t tokens
-	var answer error // survives the commit: what a refusal leaves must last
+	var v verdict
 	err = asNetwork(ctx, func(ctx context.Context) error {
-		t, answer = tokens{}, refused()
 		if u == nil {
+			v = verdict{refused: refused()}
 			return refusal(ctx, "users", uuid.Nil, whyUnknown)
 		}
-		locked, err := db.LockAny[User](ctx, u.ID)
+		held, err := db.LockAny[User](ctx, u.ID)
 		if err != nil {
 			return err
 		}
-		t, answer, err = h.judge(ctx, locked, a)
+		v, err = h.judge(ctx, held, a)
 		return err
 	})
 	if err != nil {
 		return tokens{}, err
 	}
-	return t, answer
+	return v.tokens, v.refused
+}
+
+// verdict is what becomes of an attempt. A refusal goes with a commit: the count of failures and
+// the line in the trail must last, though the request fails.
+type verdict struct {
+	tokens  tokens
+	refused error
 }
 
 // prove checks the password. An unknown user costs the same hash as a known one.
@@ -98,33 +104,27 @@ func (h Handlers) prove(ctx context.Context, u *User, a *attempt) error {
 	return unavailable(err)
 }
 
-// judge decides under the user's row. The first error is the answer to the caller and goes with a
-// commit, the second undoes everything.
-func (h Handlers) judge(ctx context.Context, u *User, a attempt) (tokens, error, error) {
+// judge decides under the user's row.
+func (h Handlers) judge(ctx context.Context, u *User, a attempt) (verdict, error) {
 	now := db.Now()
 	if why := u.shut(a, now); why != "" {
-		if why == whyPassword {
-			u.fail(now, h.Settings.LockoutAfter, h.Settings.LockoutFor)
-		}
-		return h.refuse(ctx, u, why)
+		return h.refuse(ctx, u, why, now)
 	}
 	if u.TOTPEnabled && a.code == "" {
-		return tokens{}, fault.New(fault.Unauthenticated, "one_time_code_required", "The account asks for a one-time code as well. Send it as code."), nil
+		return verdict{refused: fault.New(fault.Unauthenticated, "one_time_code_required", "The account asks for a one-time code as well. Send it as code.")}, nil
 	}
 	if u.TOTPEnabled {
-		ok, err := h.useCode(u, a.code, now)
-		if err != nil {
-			return tokens{}, nil, err
-		}
-		if !ok {
-			u.fail(now, h.Settings.LockoutAfter, h.Settings.LockoutFor)
-			return h.refuse(ctx, u, whyCode)
+		if ok, err := h.useCode(u, a.code, now); err != nil {
+			return verdict{}, err
+		} else if !ok {
+			return h.refuse(ctx, u, whyCode, now)
 		}
 	}
 	if err := u.replaceTemporary(a); err != nil {
-		return tokens{}, err, nil // nothing is stored: the code may be sent again
+		return verdict{refused: err}, nil // nothing is stored: the code may be sent again
 	}
-	return h.admit(ctx, u, a)
+	t, err := h.admit(ctx, u, a)
+	return verdict{tokens: t}, err
 }
 
 // shut names why an account does not let the attempt in, or nothing.
@@ -157,37 +157,38 @@ func (u *User) replaceTemporary(a attempt) error {
 	return weakness(auth.DefaultPasswordPolicy.Check(a.newPassword, u.Email), "/new_password")
 }
 
-// refuse stores what a refusal leaves behind: the count of failures and a line in the trail.
-func (h Handlers) refuse(ctx context.Context, u *User, why string) (tokens, error, error) {
-	if err := saveProof(ctx, u); err != nil {
-		return tokens{}, nil, err
+// refuse stores what a refusal leaves behind: the count of wrong guesses and a line in the trail.
+func (h Handlers) refuse(ctx context.Context, u *User, why string, now time.Time) (verdict, error) {
+	if why == whyPassword || why == whyCode {
+		u.fail(now, h.Settings.LockoutAfter, h.Settings.LockoutFor)
 	}
-	return tokens{}, refused(), refusal(ctx, "users", u.ID, why)
+	if err := saveProof(ctx, u); err != nil {
+		return verdict{}, err
+	}
+	return verdict{refused: refused()}, refusal(ctx, "users", u.ID, why)
 }
 
 // admit signs a user in who has proved who they are.
-func (h Handlers) admit(ctx context.Context, u *User, a attempt) (tokens, error, error) {
+func (h Handlers) admit(ctx context.Context, u *User, a attempt) (tokens, error) {
 	if err := actAs(ctx, auth.User, u.ID); err != nil {
-		return tokens{}, nil, err
+		return tokens{}, err
 	}
-	temporary := u.PasswordTemporary
+	store := saveProof
+	if u.PasswordTemporary {
+		store = func(ctx context.Context, u *User) error { return db.Save(ctx, u) } // the trail tells of it
+	}
 	u.succeed()
 	if a.renewed != "" {
 		u.password(a.renewed, nil)
 	}
-	store := saveProof
-	if temporary {
-		store = func(ctx context.Context, u *User) error { return db.Save(ctx, u) } // the trail tells of it
-	}
 	if err := store(ctx, u); err != nil {
-		return tokens{}, nil, err
+		return tokens{}, err
 	}
 	s, err := h.begin(ctx, u)
 	if err != nil {
-		return tokens{}, nil, err
+		return tokens{}, err
 	}
-	t, err := h.issue(ctx, u, s)
-	return t, nil, err
+	return h.issue(ctx, u, s)
 }
 
 // saveProof stores what signing in changes of a user. The version stays: nobody edited the account.
@@ -246,10 +247,11 @@ func (h Handlers) countFailure(ctx context.Context, user uuid.UUID, why string) 
 		if err != nil {
 			return err
 		}
-		if now := db.Now(); !u.locked(now) {
-			u.fail(now, h.Settings.LockoutAfter, h.Settings.LockoutFor)
+		now := db.Now()
+		if u.locked(now) {
+			why = whyLocked
 		}
-		_, _, err = h.refuse(ctx, u, why)
+		_, err = h.refuse(ctx, u, why, now)
 		return err
 	})
 }
@@ -288,8 +290,7 @@ func (h Handlers) disableCodes(ctx context.Context, user uuid.UUID, code string)
 			return db.Save(ctx, u)
 		}
 		answer = fault.InvalidField("/code", "wrong_code", "This is not a code of the account, or too many wrong ones were tried of late.")
-		u.fail(now, h.Settings.LockoutAfter, h.Settings.LockoutFor)
-		_, _, err = h.refuse(ctx, u, whyCode)
+		_, err = h.refuse(ctx, u, whyCode, now)
 		return err
 	})
 	if err != nil {

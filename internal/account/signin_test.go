@@ -1,8 +1,10 @@
 package account_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -430,4 +432,66 @@ func TestSignIn_AsksForNoTokenOfItsCaller(t *testing.T) {
 	}
 	client := h.Client(h.IOM, "me:read")
 	h.Call(client, "POST", "/v1/auth/sign-out", nil).WantCode(403, "forbidden")
+}
+
+func TestSignIn_LeavesNoSecretInTheLog(t *testing.T) {
+	h := apptest.New(t)
+	var log bytes.Buffer
+	was := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&locked{w: &log}, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	t.Cleanup(func() { slog.SetDefault(was) })
+	email := credential(h, h.Staff(h.CentreA, "caseworker"))
+	signIn(h, h.URL, email, "my wrong password").Want(401)
+	in := signIn(h, h.URL, email, password).Want(200)
+	h.Call(bearer(in), "POST", "/v1/auth/password", map[string]any{"current_password": password, "new_password": password2}).Want(204)
+	refresh(h, h.URL, in).Want(200)
+	refresh(h, h.URL, in).Want(400)
+	id, secret, _ := client(h, h.Network("platform_operator"), nil)
+	clientToken(h, h.URL, id, "wss_guess").Want(401)
+	clientToken(h, h.URL, id, secret).Want(200)
+	slog.SetDefault(was)
+	for _, hidden := range []string{password, password2, "wrong password", "wss_guess", secret, email, in.Text("refresh_token"), in.Text("access_token")} {
+		if strings.Contains(log.String(), hidden) {
+			t.Errorf("the log tells %q", hidden)
+		}
+	}
+	if !strings.Contains(log.String(), "refresh token used twice") {
+		t.Errorf("the log does not tell of the theft:\n%s", log.String())
+	}
+}
+
+// locked lets the servers write while the test reads.
+type locked struct {
+	mu sync.Mutex
+	w  *bytes.Buffer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+func TestSignIn_RenewsAHashOfOtherParameters(t *testing.T) {
+	h := apptest.New(t)
+	worker := h.Staff(h.CentreA, "caseworker")
+	email := credential(h, worker)
+	stronger := auth.PasswordParams
+	stronger.Iterations++
+	hasher, err := auth.NewPasswords(stronger, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := hasher.Hash(context.Background(), password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Exec("update users set password_hash = $2 where id = $1", worker.ID, old)
+	signIn(h, h.URL, email, password).Want(200)
+	var now string
+	h.Scan("select password_hash from users where id = $1", []any{worker.ID}, &now)
+	if now == old || !strings.Contains(now, "t=2") {
+		t.Errorf("the hash is %.40s", now)
+	}
+	signIn(h, h.URL, email, password).Want(200)
 }

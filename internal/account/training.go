@@ -68,23 +68,30 @@ func mayRecordTraining(ctx context.Context, u *User) error {
 	return mayKeep(ctx, u)
 }
 
+// trainingGaps names for each user the mandatory trainings that are missing or expired on the day.
+func trainingGaps(ctx context.Context, users []uuid.UUID, mandatory []string, day db.Date) (map[uuid.UUID][]string, error) {
+	gaps := map[uuid.UUID][]string{}
+	if len(mandatory) == 0 || len(users) == 0 {
+		return gaps, nil
+	}
+	completed, err := db.Find[Training](ctx, func(q *gorm.DB) *gorm.DB {
+		return q.Where("user_id in ? and training in ?", users, mandatory)
+	})
+	for _, user := range users {
+		gaps[user] = slices.DeleteFunc(slices.Clone(mandatory), func(name string) bool {
+			return slices.ContainsFunc(completed, func(t Training) bool { return t.UserID == user && t.Training == name && t.validOn(day) })
+		})
+	}
+	return gaps, err
+}
+
 // trained refuses a role to who lacks a mandatory training on the day, and names what is missing
 // (handbook 15, rule 38).
 func trained(ctx context.Context, user uuid.UUID, mandatory []string, day db.Date, pointer string) error {
-	if len(mandatory) == 0 {
-		return nil
-	}
-	completed, err := db.Find[Training](ctx, func(q *gorm.DB) *gorm.DB {
-		return q.Where("user_id = ? and training in ?", user, mandatory)
-	})
-	if err != nil {
+	gaps, err := trainingGaps(ctx, []uuid.UUID{user}, mandatory, day)
+	missing := gaps[user]
+	if err != nil || len(missing) == 0 {
 		return err
-	}
-	missing := slices.DeleteFunc(slices.Clone(mandatory), func(name string) bool {
-		return slices.ContainsFunc(completed, func(t Training) bool { return t.Training == name && t.validOn(day) })
-	})
-	if len(missing) == 0 {
-		return nil
 	}
 	return fault.New(fault.Invalid, "training_missing", "Before a role is granted these trainings must be recorded and valid: %s. Record them with /v1/users/%s/trainings.", strings.Join(missing, ", "), user).
 		With("missing_trainings", missing).Add(pointer, "training_missing", "Missing or expired: "+strings.Join(missing, ", ")+".")

@@ -62,11 +62,14 @@ const longestLock = 24 * time.Hour
 // as long each time.
 func (u *User) fail(now time.Time, after int, first time.Duration) {
 	u.FailedSignIns++
-	over := u.FailedSignIns - after
-	if over < 0 {
+	if u.FailedSignIns < after {
 		return
 	}
-	until := now.Add(min(first<<min(over, 16), longestLock))
+	lock := first
+	for i := after; i < u.FailedSignIns && lock < longestLock; i++ {
+		lock = min(2*lock, longestLock)
+	}
+	until := now.Add(lock)
 	u.LockedUntil = &until
 }
 

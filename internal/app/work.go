@@ -4,9 +4,11 @@ import (
 	"context"
 	"time"
 
+	"github.com/waystation/waystation/internal/account"
 	"github.com/waystation/waystation/internal/audit"
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/httpd"
 	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/jobs"
 )
@@ -14,6 +16,8 @@ import (
 // Jobs lists everything that the house works on outside requests; each domain adds its own here.
 func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	r := jobs.NewRegistry(d)
+	r.Every(time.Hour, "httpd.forget_answers", httpd.ForgetAnswers)
+	account.Jobs(r)
 	centre.Jobs(r)
 	audit.Jobs(r, a.Issuer.Key)
 	intake.Jobs(r)

@@ -16,6 +16,7 @@ var permissions = auth.NewPermissions(map[string][]string{
 	"stock:write":     {"storekeeper"},
 	"centres:read":    {"caseworker", "case_supervisor", "storekeeper", "network_manager"},
 	"referrals:inbox": {},
+	"me:read":         {auth.SignedIn},
 })
 
 func TestPermissions_Allows(t *testing.T) {
@@ -59,6 +60,10 @@ func TestPermissions_Allows(t *testing.T) {
 		{"system", &system, here, "cases:read", false},
 		{"no kind", &auth.Principal{Centres: worker.Centres}, here, "cases:read", false},
 		{"nobody", nil, here, "cases:read", false},
+		{"anybody's scope, with a role", &worker, uuid.Nil, "me:read", true},
+		{"anybody's scope, without any", &auth.Principal{Kind: auth.User}, uuid.Nil, "me:read", true},
+		{"anybody's scope is not a client's", &client, uuid.Nil, "me:read", false},
+		{"nor nobody's", nil, uuid.Nil, "me:read", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := permissions.Allows(c.caller, c.centre, c.scope); got != c.want {
@@ -74,12 +79,12 @@ func TestPermissions_Allows(t *testing.T) {
 func TestPermissions_ScopesIn(t *testing.T) {
 	here := uuid.New()
 	p := &auth.Principal{Kind: auth.User, Centres: map[uuid.UUID][]string{here: {"case_supervisor", "storekeeper"}}}
-	want := []string{"cases:approve", "cases:read", "centres:read", "stock:write"}
+	want := []string{"cases:approve", "cases:read", "centres:read", "me:read", "stock:write"}
 	if got := permissions.ScopesIn(p, here); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if got := permissions.ScopesIn(p, uuid.New()); got == nil || len(got) != 0 {
-		t.Errorf("got %#v, want an empty list", got)
+	if got := permissions.ScopesIn(p, uuid.New()); len(got) != 1 || got[0] != "me:read" {
+		t.Errorf("got %#v, want what anybody may", got)
 	}
 }
 
@@ -99,6 +104,7 @@ func TestPermissions_Centres(t *testing.T) {
 		{"two centres", &user, "cases:read", []uuid.UUID{a, c}, false},
 		{"one centre", &user, "stock:write", []uuid.UUID{b}, false},
 		{"none", &user, "referrals:inbox", nil, false},
+		{"anybody's scope", &user, "me:read", []uuid.UUID{a, b, c}, false},
 		{"unknown scope", &user, "cases:burn", nil, false},
 		{"network role", &network, "centres:read", []uuid.UUID{a, b, c}, true},
 		{"network role without the scope", &network, "cases:approve", []uuid.UUID{a}, false},
@@ -116,7 +122,7 @@ func TestPermissions_KnowsItsNames(t *testing.T) {
 	if want := []string{"case_supervisor", "caseworker", "network_manager", "storekeeper"}; !slices.Equal(permissions.Roles(), want) {
 		t.Errorf("roles %v", permissions.Roles())
 	}
-	if want := []string{"cases:approve", "cases:read", "centres:read", "referrals:inbox", "stock:write"}; !slices.Equal(permissions.Scopes(), want) {
+	if want := []string{"cases:approve", "cases:read", "centres:read", "me:read", "referrals:inbox", "stock:write"}; !slices.Equal(permissions.Scopes(), want) {
 		t.Errorf("scopes %v", permissions.Scopes())
 	}
 	if !permissions.HasScope("referrals:inbox") || permissions.HasScope("cases:burn") {

@@ -194,6 +194,21 @@ func remember(ctx context.Context, r *request, out *answer) error {
 	return err
 }
 
+// ForgetAnswers deletes the stored answers whose time is over, for a periodic job.
+func ForgetAnswers(ctx context.Context) error {
+	job := db.Current(ctx)
+	scope := job.Scope()
+	scope.Network = true
+	return job.DB().InTx(ctx, scope, func(ctx context.Context) error {
+		tx, err := db.Pgx(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "delete from stored_answers where expires_at < now()")
+		return err
+	})
+}
+
 // without leaves out the members of an answer that are shown once: a secret that is kept as a
 // hash everywhere else must not lie readable among the stored answers.
 func without(body []byte, members []string) []byte {
