@@ -21,6 +21,9 @@ import (
 	"github.com/waystation/waystation/internal/httpd"
 )
 
+// requestTimeout leaves room for the answer: callers are promised 503 within five seconds.
+const requestTimeout = 4 * time.Second
+
 // App is one running process of the product.
 type App struct {
 	Config      config.Config
@@ -37,9 +40,6 @@ type App struct {
 	centres *centreList
 	codes   *centre.CodeGate
 }
-
-// requestTimeout ends every request that does not stream.
-const requestTimeout = 4500 * time.Millisecond
 
 // Version is what the build says, for `/` and `waystation version`.
 func Version() string {

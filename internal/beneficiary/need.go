@@ -31,6 +31,9 @@ type SpecificNeed struct {
 // Personal implements db.Personal.
 func (SpecificNeed) Personal() {}
 
+// Restricted implements db.Restricted.
+func (SpecificNeed) Restricted() {}
+
 var _ = db.Constraint("specific_needs_pkey", func() *fault.Error {
 	return fault.New(fault.Conflict, "id_taken", "A need is recorded under this id already.").Add("/id", "id_taken", "Choose a new UUID.")
 })

@@ -98,7 +98,7 @@ func Count[T any](ctx context.Context, build Build) (int64, error) {
 		return 0, err
 	}
 	var n int64
-	err = s.query(ctx, query{"select count(*) from (" + q.sql + ") counted", q.args}, func(rows pgx.Rows) error {
+	err = s.query(ctx, query{"select count(*) from (" + q.sql + ") counted", q.args}, false, func(rows pgx.Rows) error {
 		for rows.Next() {
 			if err := rows.Scan(&n); err != nil {
 				return err
@@ -112,6 +112,13 @@ func Count[T any](ctx context.Context, build Build) (int64, error) {
 // Personal marks an entity that holds personal data. Reading one through Find, Get, Page or
 // Select leaves a line in the trail; an operation that reads one must carry x-audit-read.
 type Personal interface{ Personal() }
+
+// Restricted marks a personal entity that may belong to a restricted file: the line in the
+// trail is on disk before the row is answered. For others it may trail a crash by a moment.
+type Restricted interface {
+	Personal
+	Restricted()
+}
 
 type query struct {
 	sql  string
@@ -152,8 +159,9 @@ func collect[T any](ctx context.Context, s *Session, q query, meta *schema.Schem
 }
 
 func scanAll[T any](ctx context.Context, s *Session, q query, meta *schema.Schema) ([]T, error) {
+	_, durable := any(new(T)).(Restricted)
 	var out []T
-	err := s.query(ctx, q, func(rows pgx.Rows) error {
+	err := s.query(ctx, q, durable, func(rows pgx.Rows) error {
 		fields, err := columns(meta, rows)
 		if err != nil {
 			return err
@@ -202,7 +210,7 @@ func destinations(ctx context.Context, fields []*schema.Field, row reflect.Value
 
 // query runs one statement: inside the session's transaction if it has begun, else as a
 // pipeline that is a transaction of its own.
-func (s *Session) query(ctx context.Context, q query, scan func(pgx.Rows) error) error {
+func (s *Session) query(ctx context.Context, q query, durable bool, scan func(pgx.Rows) error) error {
 	if s.tx != nil {
 		rows, err := s.tx.Query(ctx, q.sql, q.args...)
 		if err != nil {
@@ -211,7 +219,7 @@ func (s *Session) query(ctx context.Context, q query, scan func(pgx.Rows) error)
 		defer rows.Close()
 		return scan(rows)
 	}
-	return s.pipelined(ctx, q, scan)
+	return s.pipelined(ctx, q, durable, scan)
 }
 
 // setAll sets the scope for one implicit transaction; it mirrors Scope.beginQuery.
@@ -225,9 +233,9 @@ var setAll = func() string {
 	return "select " + strings.Join(parts, ", ")
 }()
 
-func (s *Session) pipelined(ctx context.Context, q query, scan func(pgx.Rows) error) error {
+func (s *Session) pipelined(ctx context.Context, q query, durable bool, scan func(pgx.Rows) error) error {
 	batch := &pgx.Batch{}
-	s.queueScope(batch, !s.scope.ReadOnly && !s.scope.AuditReads) // a line of the read trail may trail behind a crash by a moment
+	s.queueScope(batch, durable || (!s.scope.ReadOnly && !s.scope.AuditReads))
 	batch.Queue(q.sql, q.args...)
 	results := s.db.Pool.SendBatch(ctx, batch)
 	defer results.Close()

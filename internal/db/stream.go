@@ -78,7 +78,7 @@ func (s *Session) stream(ctx context.Context, q query, scan func(pgx.Rows) error
 	if _, err := s.tx.Exec(ctx, "set transaction isolation level repeatable read, read only; set local statement_timeout = '"+longest+"'"); err != nil {
 		return err
 	}
-	return s.query(ctx, q, scan)
+	return s.query(ctx, q, false, scan)
 }
 
 // trail writes one line as a transaction of its own.
@@ -93,5 +93,5 @@ func (s *Session) trail(ctx context.Context, action, resource string, after map[
 	}
 	s.Audited = true
 	return s.pipelined(ctx, query{"insert into audit_events (centre_id, action, resource, after) values ($1, $2, $3, $4)",
-		[]any{centre, action, resource, raw}}, func(r pgx.Rows) error { r.Close(); return r.Err() })
+		[]any{centre, action, resource, raw}}, true, func(r pgx.Rows) error { r.Close(); return r.Err() })
 }
