@@ -140,9 +140,9 @@ func (s *suppressor) cheapestOn(lines []int32) (best int, ok bool) {
 	return best, ok
 }
 
-// mayHide: zeros stay published unless the profile hides zeros.
+// mayHide: zeros stay published unless the profile hides zeros, and so does what was published before.
 func (s *suppressor) mayHide(cell int) bool {
-	return s.reason[cell] == Published && (s.count[cell] > 0 || s.hidesZero)
+	return s.reason[cell] == Published && !s.fixed[cell] && (s.count[cell] > 0 || s.hidesZero)
 }
 
 // exposedByAlgebra returns the hidden cells that follow from the published ones by linear algebra. A cell that is free

@@ -30,6 +30,7 @@ type Member struct {
 	Code   string // unique in the dimension, never empty
 	Parent string // code of the member it adds up into; empty = directly into the total
 	Minor  bool   // persons under 18: the stricter threshold applies
+	Closed bool   // not released yet, such as a month that has not ended: neither it nor any total it is part of is shown
 }
 
 // Dimension is one axis of a cube. Members are listed in the order in which they are shown, all levels of a hierarchy

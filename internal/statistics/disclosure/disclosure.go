@@ -34,7 +34,15 @@ import "slices"
 // Protect hides what the profile's audience must not learn from the cube, in all margins at once. The same cube, in
 // whatever order its rows and members come, gives the same table. It fails with [ErrProfile] where the profile is not
 // sound and with [ErrSensitive] where the cube has a sensitive dimension that the profile does not allow.
-func Protect(c *Cube, p Profile) (*Table, error) {
+func Protect(c *Cube, p Profile) (*Table, error) { return ProtectAfter(c, p, nil) }
+
+// ProtectAfter is Protect for an audience that has seen an earlier table of the cube, of the same dimensions (nil: it
+// has not). Cells whose counts are as they were stay published or hidden as they were: a cell that was published cannot
+// be hidden again, and one that was hidden must not be published for a neighbour's sake. So a table can be released
+// piece by piece: open another [Member.Closed] member each time. While the earlier counts stay, a way out is always
+// left, as everything new may be hidden; where they change it can fail, and the new table must wait. Whether changed
+// counts give persons away is for [Difference] to say.
+func ProtectAfter(c *Cube, p Profile, before *Table) (*Table, error) {
 	if err := p.validate(); err != nil {
 		return nil, err
 	}
@@ -43,6 +51,9 @@ func Protect(c *Cube, p Profile) (*Table, error) {
 	}
 	s := newSuppressor(c, p)
 	s.suppressPrimary()
+	if before != nil {
+		s.keep(before)
+	}
 	if p.skips == complementary {
 		return newTable(s), nil
 	}
@@ -62,6 +73,7 @@ type suppressor struct {
 	threshold []int64 // the k that applies to each cell
 	need      []int64 // how wide the range of a hidden cell has to stay; 0 = it may be known
 	free      []bool  // by cell: linear algebra does not determine it
+	fixed     []bool  // by cell: was published before, so that it cannot be hidden
 }
 
 func newSuppressor(c *Cube, p Profile) *suppressor {
@@ -73,6 +85,7 @@ func newSuppressor(c *Cube, p Profile) *suppressor {
 		threshold: make([]int64, l.size),
 		need:      make([]int64, l.size),
 		free:      make([]bool, l.size),
+		fixed:     make([]bool, l.size),
 	}
 	s.linesOf = linesByCell(s.lines, l.size)
 	return s
@@ -95,10 +108,64 @@ func (s *suppressor) suppressPrimary() {
 	}
 }
 
+// keep takes over what an earlier table decided for the cells that have not changed. Members that it did not have were
+// zero, and known to be.
+func (s *suppressor) keep(before *Table) {
+	for cell, reason := range s.reason {
+		if reason == Withheld {
+			continue
+		}
+		was, err := before.find(s.codes(cell))
+		switch {
+		case err != nil:
+			s.fixed[cell] = s.count[cell] == 0
+		case before.count[was] != s.count[cell] || before.reason[was] == Withheld:
+		case before.reason[was] == Published:
+			s.fixed[cell], s.reason[cell], s.need[cell] = true, Published, 0
+		case reason == Published:
+			s.hide(cell)
+		}
+	}
+	s.settle()
+}
+
+// settle publishes what follows from fixed cells alone, such as a quarter of three months that were published: to hide
+// it would be in vain.
+func (s *suppressor) settle() {
+	for cell, r := range s.reason {
+		s.fixed[cell] = s.fixed[cell] || r == Published && s.count[cell] == 0 && !s.hidesZero
+	}
+	for again := true; again; {
+		again = false
+		for _, ln := range s.lines {
+			if cell, ok := s.lastOpen(ln); ok {
+				s.fixed[cell] = true
+				again = true
+			}
+		}
+	}
+}
+
+// lastOpen returns the only cell of a line that is not fixed, if it is not one to be hidden.
+func (s *suppressor) lastOpen(ln line) (last int32, only bool) {
+	for _, cell := range ln {
+		if s.fixed[cell] {
+			continue
+		}
+		if only || s.reason[cell] != Published {
+			return 0, false
+		}
+		last, only = cell, true
+	}
+	return last, only
+}
+
 // needed is how wide the range of a cell has to stay from the start; 0 where the count may be known.
 func (s *suppressor) needed(cell int, t traits) int64 {
 	n := s.count[cell]
 	switch {
+	case t.closed: // a part of a sum is no count of anybody
+		return 0
 	case 0 < n && n < s.threshold[cell]:
 		return max(1, s.profile.Protection)
 	case n == 0 && t.sensitive && s.hidesZero:

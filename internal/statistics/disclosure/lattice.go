@@ -14,6 +14,7 @@ type tree struct {
 	parent    []int // parent[0] is -1
 	children  [][]int
 	minor     []bool
+	closed    []bool
 	node      map[string]int
 	listed    []int // nodes in the order of the dimension's members
 	bottomUp  []int // every node but the total, children before parents
@@ -38,6 +39,7 @@ func newTree(d Dimension) (*tree, error) {
 		return nil, err
 	}
 	t.inheritMinor()
+	t.inheritClosed(d)
 	return t, nil
 }
 
@@ -79,6 +81,17 @@ func (t *tree) inheritMinor() {
 		if !t.leaf(node) {
 			t.minor[node] = !slices.ContainsFunc(t.children[node], func(c int) bool { return !t.minor[c] })
 		}
+	}
+}
+
+// inheritClosed passes the mark up, the total included: a sum with a part missing would tell the part later.
+func (t *tree) inheritClosed(d Dimension) {
+	t.closed = make([]bool, len(t.code))
+	for _, m := range d.Members {
+		t.closed[t.node[m.Code]] = m.Closed
+	}
+	for _, node := range t.bottomUp {
+		t.closed[t.parent[node]] = t.closed[t.parent[node]] || t.closed[node]
 	}
 }
 
@@ -185,13 +198,14 @@ func linesByCell(lines []line, cells int) [][]int32 {
 
 // traits are what decides how strictly a cell is treated.
 type traits struct {
-	crossed          int // dimensions on which it is not a total
-	sensitive, minor bool
+	crossed                  int // dimensions on which it is not a total
+	sensitive, minor, closed bool
 }
 
 func (l *lattice) traits(at []int) traits {
 	var t traits
 	for d, node := range at {
+		t.closed = t.closed || l.trees[d].closed[node]
 		if node == 0 {
 			continue
 		}

@@ -91,4 +91,6 @@ func (p Profile) minCell(t traits) int64 {
 	return k
 }
 
-func (p Profile) withholds(t traits) bool { return p.MaxDimensions > 0 && t.crossed > p.MaxDimensions }
+func (p Profile) withholds(t traits) bool {
+	return t.closed || p.MaxDimensions > 0 && t.crossed > p.MaxDimensions
+}

@@ -14,7 +14,7 @@ const (
 	Published     Reason = iota
 	Primary              // below the threshold (S)
 	Complementary        // hidden so that another cell cannot be computed (C)
-	Withheld             // crosses more dimensions than the audience may see
+	Withheld             // crosses more dimensions than the audience may see, or is not released yet (Member.Closed)
 )
 
 func (r Reason) String() string {
