@@ -361,6 +361,90 @@ func (e ContactAttemptCreateMethod) Valid() bool {
 	}
 }
 
+// Defines values for CubeDataMetaAudience.
+const (
+	CubeDataMetaAudienceGovernment CubeDataMetaAudience = "government"
+	CubeDataMetaAudienceInternal   CubeDataMetaAudience = "internal"
+	CubeDataMetaAudiencePartner    CubeDataMetaAudience = "partner"
+	CubeDataMetaAudiencePublic     CubeDataMetaAudience = "public"
+)
+
+// Valid indicates whether the value is a known member of the CubeDataMetaAudience enum.
+func (e CubeDataMetaAudience) Valid() bool {
+	switch e {
+	case CubeDataMetaAudienceGovernment:
+		return true
+	case CubeDataMetaAudienceInternal:
+		return true
+	case CubeDataMetaAudiencePartner:
+		return true
+	case CubeDataMetaAudiencePublic:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CubeDimensionKind.
+const (
+	CubeDimensionKindAttribute CubeDimensionKind = "attribute"
+	CubeDimensionKindPlace     CubeDimensionKind = "place"
+	CubeDimensionKindTime      CubeDimensionKind = "time"
+)
+
+// Valid indicates whether the value is a known member of the CubeDimensionKind enum.
+func (e CubeDimensionKind) Valid() bool {
+	switch e {
+	case CubeDimensionKindAttribute:
+		return true
+	case CubeDimensionKindPlace:
+		return true
+	case CubeDimensionKindTime:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CubeRowStatus.
+const (
+	CubeRowStatusSuppressed CubeRowStatus = "suppressed"
+)
+
+// Valid indicates whether the value is a known member of the CubeRowStatus enum.
+func (e CubeRowStatus) Valid() bool {
+	switch e {
+	case CubeRowStatusSuppressed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DisclosureProfileAudience.
+const (
+	DisclosureProfileAudienceGovernment DisclosureProfileAudience = "government"
+	DisclosureProfileAudienceInternal   DisclosureProfileAudience = "internal"
+	DisclosureProfileAudiencePartner    DisclosureProfileAudience = "partner"
+	DisclosureProfileAudiencePublic     DisclosureProfileAudience = "public"
+)
+
+// Valid indicates whether the value is a known member of the DisclosureProfileAudience enum.
+func (e DisclosureProfileAudience) Valid() bool {
+	switch e {
+	case DisclosureProfileAudienceGovernment:
+		return true
+	case DisclosureProfileAudienceInternal:
+		return true
+	case DisclosureProfileAudiencePartner:
+		return true
+	case DisclosureProfileAudiencePublic:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EffectiveConsentStatus.
 const (
 	EffectiveConsentStatusExpired   EffectiveConsentStatus = "expired"
@@ -727,6 +811,72 @@ func (e PolicyInForceSource) Valid() bool {
 	case PolicyInForceSourceDefault:
 		return true
 	case PolicyInForceSourceSop:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicationAudience.
+const (
+	PublicationAudienceGovernment PublicationAudience = "government"
+	PublicationAudienceInternal   PublicationAudience = "internal"
+	PublicationAudiencePartner    PublicationAudience = "partner"
+	PublicationAudiencePublic     PublicationAudience = "public"
+)
+
+// Valid indicates whether the value is a known member of the PublicationAudience enum.
+func (e PublicationAudience) Valid() bool {
+	switch e {
+	case PublicationAudienceGovernment:
+		return true
+	case PublicationAudienceInternal:
+		return true
+	case PublicationAudiencePartner:
+		return true
+	case PublicationAudiencePublic:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicationKind.
+const (
+	PublicationKindExtension PublicationKind = "extension"
+	PublicationKindFirst     PublicationKind = "first"
+	PublicationKindRevision  PublicationKind = "revision"
+)
+
+// Valid indicates whether the value is a known member of the PublicationKind enum.
+func (e PublicationKind) Valid() bool {
+	switch e {
+	case PublicationKindExtension:
+		return true
+	case PublicationKindFirst:
+		return true
+	case PublicationKindRevision:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicationCreateAudience.
+const (
+	PublicationCreateAudienceGovernment PublicationCreateAudience = "government"
+	PublicationCreateAudiencePartner    PublicationCreateAudience = "partner"
+	PublicationCreateAudiencePublic     PublicationCreateAudience = "public"
+)
+
+// Valid indicates whether the value is a known member of the PublicationCreateAudience enum.
+func (e PublicationCreateAudience) Valid() bool {
+	switch e {
+	case PublicationCreateAudienceGovernment:
+		return true
+	case PublicationCreateAudiencePartner:
+		return true
+	case PublicationCreateAudiencePublic:
 		return true
 	default:
 		return false
@@ -1672,6 +1822,24 @@ func (e ListOrganisationsParamsSort) Valid() bool {
 	case ListOrganisationsParamsSortMinusName:
 		return true
 	case ListOrganisationsParamsSortName:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetCubeDataParamsFormat.
+const (
+	GetCubeDataParamsFormatCsv  GetCubeDataParamsFormat = "csv"
+	GetCubeDataParamsFormatJSON GetCubeDataParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the GetCubeDataParamsFormat enum.
+func (e GetCubeDataParamsFormat) Valid() bool {
+	switch e {
+	case GetCubeDataParamsFormatCsv:
+		return true
+	case GetCubeDataParamsFormatJSON:
 		return true
 	default:
 		return false
@@ -3155,6 +3323,174 @@ type ContactAttemptCreateMethod string
 // Example: NER
 type Country = string
 
+// Cube defines model for Cube.
+type Cube struct {
+	Changes     []CubeChange    `json:"changes"`
+	Code        string          `json:"code"`
+	Dimensions  []CubeDimension `json:"dimensions"`
+	Measures    []CubeMeasure   `json:"measures"`
+	Methodology string          `json:"methodology"`
+
+	// Profile What the audience may see.
+	Profile DisclosureProfile `json:"profile"`
+	Title   string            `json:"title"`
+
+	// Version A change of dimensions or method is a new version, never a new meaning of an old one
+	Version int `json:"version"`
+}
+
+// CubeChange defines model for CubeChange.
+type CubeChange struct {
+	Note    string `json:"note"`
+	Version int    `json:"version"`
+}
+
+// CubeData defines model for CubeData.
+type CubeData struct {
+	Data []CubeRow    `json:"data"`
+	Meta CubeDataMeta `json:"meta"`
+}
+
+// CubeDataMeta defines model for CubeDataMeta.
+type CubeDataMeta struct {
+	Audience CubeDataMetaAudience `json:"audience"`
+	Cube     string               `json:"cube"`
+
+	// Frozen From published tables, which change only by a new publication
+	Frozen bool `json:"frozen"`
+
+	// Period What the answer covers; unreleased months are left out.
+	Period *CubePeriod `json:"period,omitempty"`
+
+	// Profile What the audience may see.
+	Profile      DisclosureProfile `json:"profile"`
+	Publications []CubeSource      `json:"publications"`
+
+	// PublishedAt Of the newest table in the answer
+	PublishedAt *time.Time `json:"published_at,omitempty"`
+	Version     int        `json:"version"`
+}
+
+// CubeDataMetaAudience defines model for CubeDataMeta.Audience.
+type CubeDataMetaAudience string
+
+// CubeDimension defines model for CubeDimension.
+type CubeDimension struct {
+	Code string `json:"code"`
+
+	// Codelist The list its members come from
+	Codelist *string           `json:"codelist,omitempty"`
+	Kind     CubeDimensionKind `json:"kind"`
+
+	// Members Where they are fixed
+	Members []string `json:"members,omitempty"`
+
+	// Released Whether audiences outside may ask for it
+	Released bool `json:"released"`
+}
+
+// CubeDimensionKind defines model for CubeDimension.Kind.
+type CubeDimensionKind string
+
+// CubeList defines model for CubeList.
+type CubeList struct {
+	Data []Cube `json:"data"`
+}
+
+// CubeMeasure defines model for CubeMeasure.
+type CubeMeasure struct {
+	Code      string `json:"code"`
+	Indicator string `json:"indicator"`
+	Unit      string `json:"unit"`
+}
+
+// CubePeriod What the answer covers; unreleased months are left out.
+type CubePeriod struct {
+	// From A calendar month
+	//
+	// Example: 2024-01
+	From Month `json:"from"`
+
+	// To A calendar month
+	//
+	// Example: 2024-01
+	To Month `json:"to"`
+}
+
+// CubeRow The dimensions asked for, and the count.
+type CubeRow struct {
+	AgeGroup *string             `json:"age_group,omitempty"`
+	Centre   *openapi_types.UUID `json:"centre,omitempty"`
+
+	// Country ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	Country *Country `json:"country,omitempty"`
+
+	// Month A calendar month
+	//
+	// Example: 2024-01
+	Month *Month `json:"month,omitempty"`
+
+	// Nationality ISO 3166-1 alpha-3, or unknown
+	Nationality    *string `json:"nationality,omitempty"`
+	PopulationType *string `json:"population_type,omitempty"`
+
+	// Quarter Example: 2024-Q1
+	Quarter *string        `json:"quarter,omitempty"`
+	Sex     *string        `json:"sex,omitempty"`
+	Status  *CubeRowStatus `json:"status,omitempty"`
+
+	// Value Persons; absent where suppressed
+	Value *int64 `json:"value,omitempty"`
+
+	// Year Example: 2024
+	Year *string `json:"year,omitempty"`
+}
+
+// CubeRowStatus defines model for CubeRow.Status.
+type CubeRowStatus string
+
+// CubeSource defines model for CubeSource.
+type CubeSource struct {
+	// Country ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	Country     Country   `json:"country"`
+	Number      int       `json:"number"`
+	PublishedAt time.Time `json:"published_at"`
+	Year        int       `json:"year"`
+}
+
+// DisclosureProfile What the audience may see.
+type DisclosureProfile struct {
+	Audience DisclosureProfileAudience `json:"audience"`
+
+	// EmbargoDays Days after its end that a month is released
+	EmbargoDays int `json:"embargo_days"`
+
+	// MaxDimensions Dimensions that may be crossed; 0 for any
+	MaxDimensions int `json:"max_dimensions"`
+
+	// MinCell Counts below it are hidden, zeros excepted
+	MinCell int `json:"min_cell"`
+
+	// MinCellMinors The same for groups under 18
+	MinCellMinors int `json:"min_cell_minors"`
+
+	// MinCellRestricted The same for restricted dimensions
+	MinCellRestricted int `json:"min_cell_restricted"`
+
+	// Released Whether anything is released to it
+	Released bool `json:"released"`
+
+	// RoundingBase Counts are multiples of it
+	RoundingBase *int `json:"rounding_base,omitempty"`
+}
+
+// DisclosureProfileAudience defines model for DisclosureProfile.Audience.
+type DisclosureProfileAudience string
+
 // EffectiveConsent defines model for EffectiveConsent.
 type EffectiveConsent struct {
 	// ConsentID The line that decides
@@ -3561,6 +3897,31 @@ type Index struct {
 	Version string            `json:"version"`
 }
 
+// Indicator defines model for Indicator.
+type Indicator struct {
+	Code string `json:"code"`
+
+	// Computed Whether a cube has it now
+	Computed bool    `json:"computed"`
+	Cube     *string `json:"cube,omitempty"`
+	Formula  string  `json:"formula"`
+
+	// Hxl HXL hashtag and attributes
+	Hxl *string `json:"hxl,omitempty"`
+
+	// Labels By language
+	Labels map[string]string `json:"labels"`
+	Unit   string            `json:"unit"`
+}
+
+// IndicatorList defines model for IndicatorList.
+type IndicatorList struct {
+	Data []Indicator `json:"data"`
+
+	// Version Changes with the list
+	Version string `json:"version"`
+}
+
 // JWKS defines model for JWKS.
 type JWKS struct {
 	Keys []struct {
@@ -3719,6 +4080,11 @@ type Membership struct {
 	Scopes []string `json:"scopes"`
 }
 
+// Month A calendar month
+//
+// Example: 2024-01
+type Month = string
+
 // NextCursor Cursor of the next page; null on the last
 type NextCursor = string
 
@@ -3841,6 +4207,60 @@ type Problem struct {
 	// Type Identifies the kind of problem
 	Type                 string                 `json:"type"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Publication defines model for Publication.
+type Publication struct {
+	Audience PublicationAudience `json:"audience"`
+
+	// Country ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	Country Country            `json:"country"`
+	Cube    string             `json:"cube"`
+	ID      openapi_types.UUID `json:"id"`
+
+	// Kind extension: more months, all others as they were; revision: corrected counts
+	Kind PublicationKind `json:"kind"`
+
+	// Number From 1; the highest is in force
+	Number      int       `json:"number"`
+	PublishedAt time.Time `json:"published_at"`
+
+	// ReleasedTo A calendar month
+	//
+	// Example: 2024-01
+	ReleasedTo Month `json:"released_to"`
+
+	// Version Of the cube
+	Version int `json:"version"`
+	Year    int `json:"year"`
+}
+
+// PublicationAudience defines model for Publication.Audience.
+type PublicationAudience string
+
+// PublicationKind extension: more months, all others as they were; revision: corrected counts
+type PublicationKind string
+
+// PublicationCreate defines model for PublicationCreate.
+type PublicationCreate struct {
+	Audience PublicationCreateAudience `json:"audience"`
+
+	// Country ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	Country Country `json:"country"`
+	Cube    string  `json:"cube"`
+	Year    int     `json:"year"`
+}
+
+// PublicationCreateAudience defines model for PublicationCreate.Audience.
+type PublicationCreateAudience string
+
+// PublicationList defines model for PublicationList.
+type PublicationList struct {
+	Data []Publication `json:"data"`
 }
 
 // RecoveryCodes Left out when a repeated request is answered from memory; renew them then.
@@ -4425,6 +4845,9 @@ type CentreID = openapi_types.UUID
 
 // CodelistName defines model for CodelistName.
 type CodelistName = string
+
+// CubeCode defines model for CubeCode.
+type CubeCode = string
 
 // Cursor defines model for Cursor.
 type Cursor = string
@@ -5863,6 +6286,66 @@ type UpdateOrganisationParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// GetCubeDataParams defines parameters for GetCubeData.
+type GetCubeDataParams struct {
+	// Dimensions What rows are broken down by; at most one of month, quarter and year. `month` where none is given; empty for totals
+	Dimensions []string `form:"dimensions,omitempty" json:"dimensions,omitempty"`
+
+	// From First month; January of the last year where none is given
+	From *Month `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Last month, included; the latest where none is given
+	To *Month `form:"to,omitempty" json:"to,omitempty"`
+
+	// Country Only these countries
+	Country []string `form:"country,omitempty" json:"country,omitempty"`
+
+	// Centre Only these centres; staff only
+	Centre []openapi_types.UUID `form:"centre,omitempty" json:"centre,omitempty"`
+
+	// Pcode Only centres at this P-code; staff only
+	Pcode *string `form:"pcode,omitempty" json:"pcode,omitempty"`
+
+	// Sex Only these codes of the list sex
+	Sex []string `form:"sex,omitempty" json:"sex,omitempty"`
+
+	// AgeGroup Only these groups of the scheme unhcr, or unknown
+	AgeGroup []string `form:"age_group,omitempty" json:"age_group,omitempty"`
+
+	// Nationality Only these countries, or unknown
+	Nationality []string `form:"nationality,omitempty" json:"nationality,omitempty"`
+
+	// PopulationType Only these codes of the list population_type; staff only
+	PopulationType []string `form:"population_type,omitempty" json:"population_type,omitempty"`
+
+	// Format `csv` answers `text/csv`, as does `Accept: text/csv`
+	Format *GetCubeDataParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+
+	// Accept `text/csv` or `application/json`
+	Accept *string `json:"Accept,omitempty"`
+}
+
+// GetCubeDataParamsFormat defines parameters for GetCubeData.
+type GetCubeDataParamsFormat string
+
+// ListPublicationsParams defines parameters for ListPublications.
+type ListPublicationsParams struct {
+	// Country ISO 3166-1 alpha-3
+	Country *Country `form:"country,omitempty" json:"country,omitempty"`
+
+	// Year Calendar year
+	Year *int `form:"year,omitempty" json:"year,omitempty"`
+
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// PublishStatisticsParams defines parameters for PublishStatistics.
+type PublishStatisticsParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
 	// Limit Rows a page
@@ -6183,6 +6666,9 @@ type CreateOrganisationJSONRequestBody = OrganisationCreate
 
 // UpdateOrganisationApplicationMergePatchPlusJSONRequestBody defines body for UpdateOrganisation for application/merge-patch+json ContentType.
 type UpdateOrganisationApplicationMergePatchPlusJSONRequestBody = OrganisationPatch
+
+// PublishStatisticsJSONRequestBody defines body for PublishStatistics for application/json ContentType.
+type PublishStatisticsJSONRequestBody = PublicationCreate
 
 // CreateUserJSONRequestBody defines body for CreateUser for application/json ContentType.
 type CreateUserJSONRequestBody = UserCreate
@@ -6802,6 +7288,27 @@ type ServerInterface interface {
 	// UpdateOrganisation Change an organisation
 	// (PATCH /v1/organisations/{id})
 	UpdateOrganisation(ctx echo.Context, id ID, params UpdateOrganisationParams) error
+	// ListCubes List cubes
+	// (GET /v1/statistics/cubes)
+	ListCubes(ctx echo.Context) error
+	// GetCube Read a cube's definition
+	// (GET /v1/statistics/cubes/{cube})
+	GetCube(ctx echo.Context, cube CubeCode) error
+	// GetCubeData Read figures
+	// (GET /v1/statistics/cubes/{cube}/data)
+	GetCubeData(ctx echo.Context, cube CubeCode, params GetCubeDataParams) error
+	// ListIndicators List indicators
+	// (GET /v1/statistics/indicators)
+	ListIndicators(ctx echo.Context) error
+	// ListPublications List what was published
+	// (GET /v1/statistics/publications)
+	ListPublications(ctx echo.Context, params ListPublicationsParams) error
+	// PublishStatistics Publish a table
+	// (POST /v1/statistics/publications)
+	PublishStatistics(ctx echo.Context, params PublishStatisticsParams) error
+	// GetPublication Read what is known of a publication
+	// (GET /v1/statistics/publications/{id})
+	GetPublication(ctx echo.Context, id ID) error
 	// ListUsers List staff
 	// (GET /v1/users)
 	ListUsers(ctx echo.Context, params ListUsersParams) error
@@ -13821,6 +14328,229 @@ func (w *ServerInterfaceWrapper) UpdateOrganisation(ctx echo.Context) error {
 	return err
 }
 
+// ListCubes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCubes(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCubes(ctx)
+	return err
+}
+
+// GetCube converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCube(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "cube" -------------
+	var cube CubeCode
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cube", ctx.Param("cube"), &cube, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cube: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCube(ctx, cube)
+	return err
+}
+
+// GetCubeData converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCubeData(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "cube" -------------
+	var cube CubeCode
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cube", ctx.Param("cube"), &cube, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cube: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCubeDataParams
+	// ------------- Optional query parameter "dimensions" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "dimensions", ctx.QueryParams(), &params.Dimensions, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter dimensions: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "country" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "country", ctx.QueryParams(), &params.Country, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter country: %s", err))
+	}
+
+	// ------------- Optional query parameter "centre" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "centre", ctx.QueryParams(), &params.Centre, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre: %s", err))
+	}
+
+	// ------------- Optional query parameter "pcode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "pcode", ctx.QueryParams(), &params.Pcode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pcode: %s", err))
+	}
+
+	// ------------- Optional query parameter "sex" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "sex", ctx.QueryParams(), &params.Sex, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sex: %s", err))
+	}
+
+	// ------------- Optional query parameter "age_group" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "age_group", ctx.QueryParams(), &params.AgeGroup, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter age_group: %s", err))
+	}
+
+	// ------------- Optional query parameter "nationality" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "nationality", ctx.QueryParams(), &params.Nationality, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nationality: %s", err))
+	}
+
+	// ------------- Optional query parameter "population_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "population_type", ctx.QueryParams(), &params.PopulationType, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter population_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept")]; found {
+		var Accept string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept", valueList[0], &Accept, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept: %s", err))
+		}
+
+		params.Accept = &Accept
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCubeData(ctx, cube, params)
+	return err
+}
+
+// ListIndicators converts echo context to params.
+func (w *ServerInterfaceWrapper) ListIndicators(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListIndicators(ctx)
+	return err
+}
+
+// ListPublications converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPublications(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPublicationsParams
+	// ------------- Optional query parameter "country" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "country", ctx.QueryParams(), &params.Country, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter country: %s", err))
+	}
+
+	// ------------- Optional query parameter "year" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "year", ctx.QueryParams(), &params.Year, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter year: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPublications(ctx, params)
+	return err
+}
+
+// PublishStatistics converts echo context to params.
+func (w *ServerInterfaceWrapper) PublishStatistics(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PublishStatisticsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PublishStatistics(ctx, params)
+	return err
+}
+
+// GetPublication converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPublication(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPublication(ctx, id)
+	return err
+}
+
 // ListUsers converts echo context to params.
 func (w *ServerInterfaceWrapper) ListUsers(ctx echo.Context) error {
 	var err error
@@ -14545,6 +15275,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/complete", wrapper.CompleteCaseFollowup, options.OperationMiddlewares["completeCaseFollowup"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/attempts", wrapper.AddContactAttempt, options.OperationMiddlewares["addContactAttempt"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/void", wrapper.VoidCaseFollowup, options.OperationMiddlewares["voidCaseFollowup"]...)
+	router.GET(options.BaseURL+"/v1/statistics/indicators", wrapper.ListIndicators, options.OperationMiddlewares["listIndicators"]...)
+	router.GET(options.BaseURL+"/v1/statistics/cubes", wrapper.ListCubes, options.OperationMiddlewares["listCubes"]...)
+	router.GET(options.BaseURL+"/v1/statistics/cubes/:cube", wrapper.GetCube, options.OperationMiddlewares["getCube"]...)
+	router.GET(options.BaseURL+"/v1/statistics/cubes/:cube/data", wrapper.GetCubeData, options.OperationMiddlewares["getCubeData"]...)
+	router.GET(options.BaseURL+"/v1/statistics/publications", wrapper.ListPublications, options.OperationMiddlewares["listPublications"]...)
+	router.POST(options.BaseURL+"/v1/statistics/publications", wrapper.PublishStatistics, options.OperationMiddlewares["publishStatistics"]...)
+	router.GET(options.BaseURL+"/v1/statistics/publications/:id", wrapper.GetPublication, options.OperationMiddlewares["getPublication"]...)
 
 }
 
@@ -21676,6 +22413,331 @@ func (response UpdateOrganisationdefaultApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type ListCubesRequestObject struct {
+}
+
+type ListCubesResponseObject interface {
+	VisitListCubesResponse(w http.ResponseWriter) error
+}
+
+type ListCubes200JSONResponse CubeList
+
+func (response ListCubes200JSONResponse) VisitListCubesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCubesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCubesdefaultApplicationProblemPlusJSONResponse) VisitListCubesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCubeRequestObject struct {
+	Cube CubeCode `json:"cube"`
+}
+
+type GetCubeResponseObject interface {
+	VisitGetCubeResponse(w http.ResponseWriter) error
+}
+
+type GetCube200JSONResponse Cube
+
+func (response GetCube200JSONResponse) VisitGetCubeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCubedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCubedefaultApplicationProblemPlusJSONResponse) VisitGetCubeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCubeDataRequestObject struct {
+	Cube   CubeCode `json:"cube"`
+	Params GetCubeDataParams
+}
+
+type GetCubeDataResponseObject interface {
+	VisitGetCubeDataResponse(w http.ResponseWriter) error
+}
+
+type GetCubeData200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCubeData200JSONResponse struct {
+	Body    CubeData
+	Headers GetCubeData200ResponseHeaders
+}
+
+func (response GetCubeData200JSONResponse) VisitGetCubeDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCubeData200TextCsvResponse struct {
+	Body          io.Reader
+	Headers       GetCubeData200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetCubeData200TextCsvResponse) VisitGetCubeDataResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCubeDatadefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCubeDatadefaultApplicationProblemPlusJSONResponse) VisitGetCubeDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIndicatorsRequestObject struct {
+}
+
+type ListIndicatorsResponseObject interface {
+	VisitListIndicatorsResponse(w http.ResponseWriter) error
+}
+
+type ListIndicators200JSONResponse IndicatorList
+
+func (response ListIndicators200JSONResponse) VisitListIndicatorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIndicatorsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListIndicatorsdefaultApplicationProblemPlusJSONResponse) VisitListIndicatorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublicationsRequestObject struct {
+	Params ListPublicationsParams
+}
+
+type ListPublicationsResponseObject interface {
+	VisitListPublicationsResponse(w http.ResponseWriter) error
+}
+
+type ListPublications200JSONResponse PublicationList
+
+func (response ListPublications200JSONResponse) VisitListPublicationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublicationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPublicationsdefaultApplicationProblemPlusJSONResponse) VisitListPublicationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishStatisticsRequestObject struct {
+	Params PublishStatisticsParams
+	Body   *PublishStatisticsJSONRequestBody
+}
+
+type PublishStatisticsResponseObject interface {
+	VisitPublishStatisticsResponse(w http.ResponseWriter) error
+}
+
+type PublishStatistics200JSONResponse Publication
+
+func (response PublishStatistics200JSONResponse) VisitPublishStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishStatistics201ResponseHeaders struct {
+	Location string
+}
+
+type PublishStatistics201JSONResponse struct {
+	Body    Publication
+	Headers PublishStatistics201ResponseHeaders
+}
+
+func (response PublishStatistics201JSONResponse) VisitPublishStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishStatisticsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PublishStatisticsdefaultApplicationProblemPlusJSONResponse) VisitPublishStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublicationRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetPublicationResponseObject interface {
+	VisitGetPublicationResponse(w http.ResponseWriter) error
+}
+
+type GetPublication200JSONResponse Publication
+
+func (response GetPublication200JSONResponse) VisitGetPublicationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublicationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPublicationdefaultApplicationProblemPlusJSONResponse) VisitGetPublicationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListUsersRequestObject struct {
 	Params ListUsersParams
 }
@@ -22698,6 +23760,27 @@ type StrictServerInterface interface {
 	// UpdateOrganisation Change an organisation
 	// (PATCH /v1/organisations/{id})
 	UpdateOrganisation(ctx context.Context, request UpdateOrganisationRequestObject) (UpdateOrganisationResponseObject, error)
+	// ListCubes List cubes
+	// (GET /v1/statistics/cubes)
+	ListCubes(ctx context.Context, request ListCubesRequestObject) (ListCubesResponseObject, error)
+	// GetCube Read a cube's definition
+	// (GET /v1/statistics/cubes/{cube})
+	GetCube(ctx context.Context, request GetCubeRequestObject) (GetCubeResponseObject, error)
+	// GetCubeData Read figures
+	// (GET /v1/statistics/cubes/{cube}/data)
+	GetCubeData(ctx context.Context, request GetCubeDataRequestObject) (GetCubeDataResponseObject, error)
+	// ListIndicators List indicators
+	// (GET /v1/statistics/indicators)
+	ListIndicators(ctx context.Context, request ListIndicatorsRequestObject) (ListIndicatorsResponseObject, error)
+	// ListPublications List what was published
+	// (GET /v1/statistics/publications)
+	ListPublications(ctx context.Context, request ListPublicationsRequestObject) (ListPublicationsResponseObject, error)
+	// PublishStatistics Publish a table
+	// (POST /v1/statistics/publications)
+	PublishStatistics(ctx context.Context, request PublishStatisticsRequestObject) (PublishStatisticsResponseObject, error)
+	// GetPublication Read what is known of a publication
+	// (GET /v1/statistics/publications/{id})
+	GetPublication(ctx context.Context, request GetPublicationRequestObject) (GetPublicationResponseObject, error)
 	// ListUsers List staff
 	// (GET /v1/users)
 	ListUsers(ctx context.Context, request ListUsersRequestObject) (ListUsersResponseObject, error)
@@ -28320,6 +29403,201 @@ func (sh *strictHandler) UpdateOrganisation(ctx echo.Context, id ID, params Upda
 	return nil
 }
 
+// ListCubes operation middleware
+func (sh *strictHandler) ListCubes(ctx echo.Context) error {
+	var request ListCubesRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCubes(ctx.Request().Context(), request.(ListCubesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCubes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCubesResponseObject); ok {
+		return validResponse.VisitListCubesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCube operation middleware
+func (sh *strictHandler) GetCube(ctx echo.Context, cube CubeCode) error {
+	var request GetCubeRequestObject
+
+	request.Cube = cube
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCube(ctx.Request().Context(), request.(GetCubeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCube")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCubeResponseObject); ok {
+		return validResponse.VisitGetCubeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCubeData operation middleware
+func (sh *strictHandler) GetCubeData(ctx echo.Context, cube CubeCode, params GetCubeDataParams) error {
+	var request GetCubeDataRequestObject
+
+	request.Cube = cube
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCubeData(ctx.Request().Context(), request.(GetCubeDataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCubeData")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCubeDataResponseObject); ok {
+		return validResponse.VisitGetCubeDataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListIndicators operation middleware
+func (sh *strictHandler) ListIndicators(ctx echo.Context) error {
+	var request ListIndicatorsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListIndicators(ctx.Request().Context(), request.(ListIndicatorsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListIndicators")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListIndicatorsResponseObject); ok {
+		return validResponse.VisitListIndicatorsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPublications operation middleware
+func (sh *strictHandler) ListPublications(ctx echo.Context, params ListPublicationsParams) error {
+	var request ListPublicationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPublications(ctx.Request().Context(), request.(ListPublicationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPublications")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPublicationsResponseObject); ok {
+		return validResponse.VisitListPublicationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PublishStatistics operation middleware
+func (sh *strictHandler) PublishStatistics(ctx echo.Context, params PublishStatisticsParams) error {
+	var request PublishStatisticsRequestObject
+
+	request.Params = params
+
+	var body PublishStatisticsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PublishStatistics(ctx.Request().Context(), request.(PublishStatisticsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PublishStatistics")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PublishStatisticsResponseObject); ok {
+		return validResponse.VisitPublishStatisticsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPublication operation middleware
+func (sh *strictHandler) GetPublication(ctx echo.Context, id ID) error {
+	var request GetPublicationRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPublication(ctx.Request().Context(), request.(GetPublicationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPublication")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPublicationResponseObject); ok {
+		return validResponse.VisitGetPublicationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListUsers operation middleware
 func (sh *strictHandler) ListUsers(ctx echo.Context, params ListUsersParams) error {
 	var request ListUsersRequestObject
@@ -28750,682 +30028,741 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P1rcxtHuiAI/5UMvB3hSxcpkKJki4yJd2hZbuu0LWkktj2nTQ6QrEoAaRYy4cwsQrBXEfNhd2NiP+7+",
-	"h52P83fO+Xp+yUY+T2bdkIWqAkGK7FZHtEwAVXl58snnfvljEMv5QgomjB4c/zGYMZowBX8+l8IwYX6g",
-	"YprRKbNfJUzHii8Ml2JwPDibMZK6X4mcEAOfL1mqB9GAvafzRcoGx4OJGkQDxX7LuGLJ4NiojEUDHc/Y",
-	"nNoxzWphn9JGcTEdfPgQDV6c0Wl4tmumNJciIhOpyMvJ3o/UxLPKZOeDg/NBz/l+kDHFSepz/jxjisG+",
-	"BFsSxbTMVMwI1z1n+ImqVWh0aghLNc5AhV4yRRK2YCLRRIrKvk7jmC3MXn4Yfeb/EA0WVNE5M+5kcbDm",
-	"g/2hdKhzpjWdMn1MmIW7ighVRCrCLAy4fRpRZhANBJ2Hl1osbU7f/8DE1MwGx4fDYRQA1XMmjGIvvw0j",
-	"QAy/+pkX1MyKefG3EU82Amci1ZyawfEgy+DJwApkwlKuzSsYNoj0XJuIUE24IOP3e7F7YRxel/1p45JK",
-	"QHk6tGdlDFN2nP/2C937/cL+M9x7Nrr48k/h9WZKS7W+0rFg780ohl/H/n4u7LFesoksoPhbxtSqBEYc",
-	"rmGBB8PwsTUdmL8zYdDc+KxeJmy+kIaJePVXFrhiP9Irpgklii0YNUTTCTshVKxIJvhvGSOGvTdNeFwa",
-	"e88O3oTHT55EgzkXOYSC65wgqQrCyNI7YiwxWFJNFKNJjaQ9BpIWXmRBBDsh2EHD8Yk4zRJ2Jg1N1xf5",
-	"XGbCEJqmRMmlJkbKBtzhOMzIwDjlJSRsQrPUDI4nNNUsX8KllCmjAskwso51PKZpOiY0SXSJw9irx66Z",
-	"WuUcqGFJOUMq1sJENh8c/zKgaTq4CEHjBz7nZn0hb+3mKVyhpsngxeC+nwwjew58bucG2jfnAj8VGMOF",
-	"YVOmkGYrphdSaAYgeX2amdnzlDNhXiiF1z1GBm3/pItFypGLPfpVIyvLMeiPAcNXBlxc05QnoxgGslhm",
-	"fxgF6Cw8QLgmQhpyJeRSEOCFUpGEJ/DtQslrRrjRLJ3sDz6Ud/0nxSaD48H/71EhXDzCX/Uj2AnuAbZZ",
-	"g/F3z8nTr46eEc1i+xV5sn84iMpiyc8//7xnh2DC2B0HSPT3cuk2oN0izYzNNUuvWT/GbZdXWu6NQD5V",
-	"dCPEFZsopmfEyCsmPODh1duF7Ydo8EbJy5TNN+xvgU/8ObBPy/yKbQ7snIbyNN/VbxnThlwqRq+sUAMY",
-	"NJeKEZWlTJ8QzRgBmOh9Dx09OP4lHzg/rcrIXJMJZ2liAeWfsO8vpL1CFu6P4Ep+uLAXVRsqYjtYpsSx",
-	"5SXHw4Nnh8PhcLgH/3xl//naf3T/o/YeG2oyPTg+OjyMBoYboMeBfVHYTcGhPMD0Iw+XzkfoDyNwfu/k",
-	"nJkZF1O766WSYorgs1QxluLa3ggpNAjHS5AtaTwjuAcyZ1RooG5uJhAE37xEmmI/LJRcMGU4EpxYMWpY",
-	"MqKmwokTatie4XO2zo5ry/1j/XeedODq0SCl2owynU++JpMLwg2xT5GpNITinYmIkQCKOReZsevrtmjh",
-	"xLz1H5hZSnUV4EjPX377ligqpkzblczpisSWO9rZ8f4ykQAqkomS8xPC5guzOraCh2Uchs11cEb3BVWK",
-	"ruxnqaZUcA13cNQReAvFrrnM9EizWDEzyoThaZhGplJMYc34qBMLCWwa9Y9uEFTsWl71RBUdywUiWndw",
-	"4DLX9/JapCsrD5S0KJCmpvwaD0hmVlwXyLa4KORBOSHAr9emzhZJb+x3ymnlBS7M06NBgL+X2dAvKAf7",
-	"96Py3assZR0jHPrm8CxhbSHZyMtfWWzsEvP7/hxmADKfJNyORtM3pfvvpLQqSahd76ouN4y2vu/+BtaV",
-	"w41CdfV+5khUGuNJaElz+v4lPlv6GTEsGqBS4H63wsGWdzCA3DUdr2Vdcy7cp4MOi6whUxuObESMN84g",
-	"UDt5amhlO5s4WMFUAne4pJO2jfOKvTdOt7UDedVk0yuov9QBAquvTt0CA6eqbbwbcy7K3x70vS0iS1N6",
-	"aSUKFEMf1rW4exRfP68s4eY0DlvuxoolNDbjYytDZ0x7+4dRlKdOaSFLq9EwRTVLwJxj/8wUmL0WTGl7",
-	"8MQiD0nYnIoEzJpOd+RCM1WQZ5BOU2bQMEfRrGEXEFAw3cq/saJj2CAw4UobknJxhYwskQz1gZlM7dB1",
-	"REOxOMBBUy6YI1ohK5ZgFbCEeTv1Mr/b+ZxrbX+MBjQ1DCVzhAbDbUuVuK8RBJYMLbmZycyMFIulsj/F",
-	"MxZfgYg0KoYpfZkJUDpHV2B4EdKMzIyNhLScMJ5RLoKA1ey39b2+yuaXTOUGai6uypJNRw7t4JArIRdN",
-	"CPk830OTwVwbovlUUAOodg3SCiO4qfrZzqieBU/2iq2CBzu+4skY7JKP9pcsTfcAjI9+XV7pfau9jQfN",
-	"YGuFSTTIF74+84vk8MmTg2cRuaSaPT3KVBoVu7O4psl4SVdWHbG6J17Eg3HkbLoR0ey3iNgNg6hmZwKp",
-	"J0I1homEJeRyRSgi7oSxMO/173UV3GoHbWERIdxzKJf3XZ6hEQleXAd1KpoTq438s0TXPkT2JamCZ/03",
-	"zcAUf/rmpbN3nBB6qZlVOyTCXa+0YfMyvjfJLDjNFRchpMo0U+OIjHGWsZ10jEMH8amP1BzPrB6VjECd",
-	"D+har+jcUm+R9lOdQvBaIwTMXhRuNCLjCZnShSZUMSLs0oP00B5ng7Mo/+llEhEHf8vD7YSU/Covg+Ot",
-	"i5fVUb8DZV7OUbuxh4QKWpczXWRqITUL6dCriCxz51a+ckL1FdoPwmoREvRNirkdznHcSzbjIsnBoMvs",
-	"toduCYaWRiY29tad3MOBGmB+Ag1wz/0S66Naoawwxy8VN4YJO5xl7Pm4BczgUcf018lRBpRhxEO4/XPD",
-	"JGVMbz3kKuaHFEvQHEv3O/KEqASG6krXruVmSrcLpaEgm7vTGrbUA+xSfrBiwgYGzmjKEqAhazx7490A",
-	"qlM68s4XwUsCNZPg96d7h0+eVhkt8E8v63irDjcRmbH3NGExb6BtJWlxaxFhEzf14wNGNkL+J6b4hBce",
-	"+SpwL5W8Yt1YKArYlhcIYyXxYlu51wnXFLiZ74rz1Y4WWOIFAmqVejXLSp5YBgxWQKk0i9wEy5nUOdks",
-	"UckTFH1mVAOX8jqNR7su8hrsoxO4AONzAarTKyVZ94PV2orZavEEJTBSnksnXME9ioiWczBCSgh8SJMt",
-	"5HN3xv5AS9AvLSyMc2YmFf8d8O0dU9dM/cgM9cSrin3gxBnZMfRIZ4uFVO58ewgmWmdMBR+1QvooUzz4",
-	"o/cG3mx2xa5dsMvIm6gbZlt7bkQzMxvNmZnJZOv50Wyw9dtMXfOYjRIZZ3MmDG30NIAVfvMWq4/sYHd1",
-	"jMSDXltL+BBKp9+0zwD0NqBF1ICsXTfeCwdCF+sbJtiEx9yFPtV4JAhprVJBaYxT98aHaHBJNQ9KUyvg",
-	"emhjAK/MJSNXbLEuykaDImpncGzXFjOwaoxwbD/JqDB/rB3+JVdmNkqCHujXE7JQLObayodzKczMinYr",
-	"RpFJo30noSvCtV9gRQoIcedivlE+dkBVS+hq7ER7Ia2Go8EPItpgEBze6mcyE0atRnIykopPeSvvfY4v",
-	"wLvb+BAdzo8EaGtB0OfP4C9/bN5Z9ekP0YAlmcPrlF2ztHWA+vMfosGEznm6GjX6DqdMJMxq7UwYblbh",
-	"Z+yx5EPU45YAeZ2trVA6RLoizpq/rbfFclCRsGSUMG24aKah4ElfKGaYAm9sWICCp645W47SUjzhJgTJ",
-	"AwPB1Yt/686KQvntOn+YU8UNTUfebd9yrrXH7QBMWaWHCyM7wXLOp6gEOkKxyaFZn7z2anA/+TNdd1R/",
-	"AdwI6MLgQcdEyd7MMb5qTrkgEgTMTgdSuu9r/mszYwowPDDxd5myPxO9YGnKxVSj2Q+e0L1sPYuZXW7o",
-	"yYVcZCkCpBOpqD8PLD1msORRiNyeKsWvaUqoQSOuD09tpeaKTZhiImSAeDeTygAwZtmciuPSyJ9pYlcL",
-	"P1LiKGRw9CnXYFUf1RzSzeuxb6g+ZDHwCgw0p877FPKLqoZ4rSVz8RPoeCFzauIZ02T82zgi2YIYSQ5O",
-	"CBdWY1DwizMJFjuT2WU5BsdBB8TG9+uTvnz3+tHLF8/Jk8ODr9t4ox3AjtNgMaILHhE+t7IQWnAmTKmw",
-	"il3c4zwIMTb82i4bac8gGlxLngS9G7cdlIBTN8s82wYtFLgexLM6utbuXJWM4Gmu3+w6nSuzlhCd9lJk",
-	"fqr52bTIsqeF5Bp2DxdH63xY4DSKrV4aPtYqMv2XzLJlKcpmB6qvWAKXfioNERJNBRG5XDlxkqXJZxoE",
-	"g+NyFEw5fDOXIdwF80uyN8tKImjxLQX2leXb0lYcsS22hJ7dMgSOhptBuFXwSTBR4bm0qzUsAdlaEzDE",
-	"OtyJCBfaMJqg/R22Q+x2TggVxAJ5blG09ENJGs8jdQ8Oy5G6w9CluZEuQ7V2rqJN774t3ZrnVt1Di0uD",
-	"IjSO8RGvB7iPuSrgQ6EglBDyT7gmmgZEnC30pFrIqaMXYPLBeG14gVxmxq8Lwd0SSvRPo22JG+DDTXS1",
-	"gN7VFtBx79SwluyioFrWkhtxYzWtdU03VNvax7/3alwRGHTYLfjo5nrebvW2YgMHj7tt4IEpdqUNdoya",
-	"3Inm1zPybQMelbXE0qhHoQtzn5XGmlpXO3GZ0FXkI6FzjdGqBuR3KVjUwKk+inJYOYUg4dqN2rYWxxXU",
-	"Pyr6RljDaNELduADL1vMH1bobAUOuwiepe1aVj1+tpQ2+7lTV/43r6R88afWdJXBj6B/W50K9KkTYicg",
-	"BhNIhVepLml8Neim8dyyyNoaP3xzEXbzFDdxIGw4vF9O9/5+8cfjD39qu95xH+G1FVprwmyvzXcRbnsN",
-	"2F/Ybd1hB+G3fYzdCsOt83WVejsNVJeCG15qlYpbkJfu/X7xx2H0+MPne+7jcO+Z/ebrD198+adwwttH",
-	"Fp97oebDEKf7bemTeH1b4nXrzbwFcbu/IH0/ROBWWO1MJF4TVp5THRBfqdZMa2BsScZ6OR6o1nwqtnyt",
-	"IcL4DBN8F4qBPVMuBbi/uo18WcioXfP44lTqnv4W+0qmWKNB9DvlQrl9BrlstRXGVLNRbdzCVDhqMAK7",
-	"n3M2jGZXOQFZdgFlERIIG1U8YdsYfv38foxNsTLbBIL4dy5Xnc4qybBcARvJSUPtIKpdXLfO1DW3+we6",
-	"beX+LtH0E5mmcsmSUbYIY6cPDo5zrwS+spctOmMpvpEtShenZjzABI/ljKcu8z+V8RXRhopEE214mnaP",
-	"KWZpvzOZyTTZdM7ud5CYOhLWjlfRRWb0WWyhC2z0rzdkeViBBP24ZSGm5Paxz/RcERCsxlQGi59Lqa4Y",
-	"JHw4hbOUjdGe7pHS/gTXviQ2ZXRQYh+BmHU6VYwlZMnNrORK7JHLgQDNSUY4hs9XVLDEl9DUzGQ2neVe",
-	"dUzQscAPT1E5loYL6hbYddVuSNA3w7iAUZjJhnlRVBTSQAGUnC4QzUXM7JYtfHGiHitzsZ99z1xxfdVR",
-	"iAHmU3oehBChueHXToeskSeimB0ptuQPKC7XRDMmyOUKU60YnROaoqDsPeV5vpUfG0MF/EDhXE+5aLxK",
-	"716/cUH1FgQKJeBpRlWifQ5texJ/Hu3RDiD3LAZ4hBzV3zIFDGdi2T/UZoHCNbFUCUs6CQA4cCWEpNNL",
-	"TpvR2XzuInEfTLGLPL6pJrrlMPDgruJkKaSjdnfrQtMaob9okIyLLPNakRwL5K7CpFxwlowsBoSRVtM5",
-	"ZPhxKbwN30GpKNjXPsstlO1JpGBd2bklRR0fnUqadgVex8dkZmLZEJIL3LHjOI6y8suUbUrGsL93rgni",
-	"Yvo76biVh4NhY45tQ+79aKHkVDFtETpBwpoouViwjxNGtu1195epOKocnTYGZxUX9Faq2rRYRT4uwt8A",
-	"qeuCl4RQoOOSYBdBsUNlUMvuaS1avyI1KdzQycTn7K67QG/hGtXwcg3JNuPWt4pOTCtq1YQh4ek5qJ2W",
-	"NGmUnq0kZBdwYkU/TVcahAJQ1pczHs+IW/rg42HrJ3SpekK7IMkOnMAlceNh+YDLULgX9ZM2iC3t7+6E",
-	"qrdOU5JX+u+vdkF7u8TahZgO9ujq9erldLlFIafJwn0Khk+8CLW88rAV9fWE0Dx+9ibW0ksoYiEMs1ot",
-	"1DFqSgsnztSLYcvxjENstxWOgvJ+Lw1kPmcN2bDb6Q0xT7Z853LVYtrkmCuuHU/0pUqsZp8XKRHyUiar",
-	"LnzAXlI9mjMzWjAVs1BxJjxqhP1xXkwEsjOAVX+mCYzSLeek45H8mmlTqXbQvCYUHKggmZhwwfWMJbCu",
-	"0LC+jI+/SG6IwbrV3knbQUUB2fqIC7uNhjoG+fIGIf95STwNvOlW30FwDftSnLGQa5cgMZHqxN0aXFME",
-	"cpY3fTSOPMJSw91218tH08HiuX7EcsFEYe7cUBSn7Rr5O4OVmhBInYSmbhYm6ohpycp0/1VLVwCnTZ10",
-	"W9tKobxtVtKRtKzRgD43f8f3tp+aUjtld2RutLYj+7YU6dbj0Eq8sfdiN65nVyqBl1weoFIALv2e51F2",
-	"ld0VouVzNu3kOZLpshTZhy50EAGxdYG0Fx5MAEy74pAoBdohiB9CV7XsJ130/52juQPJW/Yry23kd3Tt",
-	"ykfnx7loWyYwzgd4cC2CohOFwGeqN0iKfe1FrSLgzzMGwWalzNIrAU1iZj69gWrmFhaUEZvCCXYmYQVg",
-	"syZi9YVLyZ3WUNJPMRrPQN7qd9RNdWf9jI0YvpWo0j8mqqsnphf93qU/+mY+5a18vgUy3Ois192cOEXT",
-	"kX/nYoUCcXvGsPnCdI8nfi6hftopvhcSMnoZGraq+yNY/xc6B4f1G7tr4wLGkm7Ikod1wSstnsotvIud",
-	"7NvVlXiz28euKoG/36Rk8xZqoKsZ4fAiKi5M211zFQf6Szol/K5VJZZLp6tj7ebujWt2gn03olgwXivI",
-	"tvLK9iYH9/mK95X27pIC1I60MdexfKQ7UmpzBvbwlNoCEjvxdfUN4Lu56+Ym+BKEyF9kyK+y+wipqaTp",
-	"/YqPuoVYjdzZ1emEwAWZv1J6PVdW14+fqikzXX2cDypkqHRaJUBebEDbjxE3dAtI0+dMm4NhStvaBLOt",
-	"4mHw8jYFw6xXUgeTkt4idgJXV0utC2St3fAQbwDxrnDeEasF6vzw2CxC4C7CSdoMYTsmyP3DPTbiWsvb",
-	"TTz7e5kmPcnetrZ2qCfdOS+oyQpWjNGEMVDG4c72hJlksqOlq94cofRyq3/rlUOcGoWE6vWdBaxbtuGw",
-	"hPd9pXNL2JDR/WfXNiWVYsoUoRPjLNETGhvLZkQRM2Jl2LABWsZxplTPdUPj+CbXuxQxI2jVGNzDOp5b",
-	"WFzyVzoZ3G4uzhV4XT0fhwmbLslWwlxXq3YVVXZkyPG4VCM+PW0xMMomwOxIkgBC9PAkCYTALiSJG9GL",
-	"/mfcuJufCpJQXaCVMbqS+aYk2bOSdu1i4SB5EfOnKU+Ilt1a0NwIXGs/uLZJ2xuLPXBK6WUwWZ3OlCa6",
-	"aD+EHd4tf6wP74rtCAgPcue7ICw3c4PCp02hklB1gusr4nq7nUBlMW9Km3FtJERJVotCdZCB77P/dUvF",
-	"6E1KRVP/Tr2jXA6ILe4tCBZvdfR9YtL+Okp8s6rm8K8LxvhmVxthT0vvaoRV5oKcx0WSzKiGmMnFKri+",
-	"O6gqwhqT+t9ldpEsYQmRqij50Vnow1jyXZhwds/pq2HllToHfUp72Kc1041Z+n5WV/0Azf+QIt8tuvQa",
-	"Aj036TnrKSUJGAajou2Czs8RouP9MV5sDvp5gBbyXNzJk+cdZahcR4+YUU7sLjaQyO0q+RdUtKY9x6XG",
-	"BxBER4Qkmotpim6fzqXVNtmBD0N24IJI3pgMVkjb+mjb3fvAPp4MtyYF/a7xTcKbGjFnR7Ii8OkHKC8C",
-	"BHZSKHdbxG21N7ch8kYkas8c3L3M9jbnA3dg+g0bqC8alwYFi7YPgV9nnvCrb+5bLd8r6Lxbos8NbPk3",
-	"UFUabfvFM01wPGN0/iPzcswNIg22MW6L5HZs20piAq8XUXxZwzludFclPDLdPSD3biUTvzIHivbDv00T",
-	"b3cw1TbuX2xf/o54X+kyPDwOeKYoWAVC9ss+WH25ClLIphzIhCcdi+n1ISdWZSmVHm7wCRWV3bsW/HJZ",
-	"lVuE3NeWoL2OZWasZ+re3efMVlhLy0b6GsmMHG1XP+2aqctAkVUgRHmNVSguuKDKeEXaYjVk7HymyYKa",
-	"2QlmoUTOBLcH5jgqsKRiouhyzyeIxnLOCL2UmXFd3uaapddMd3O2FbQV1l3ed2Pz/eqt3BWNKq75A6NR",
-	"WGImYAKMmdajuUxYjyrnWLBmVHo5nGKxoHGwquIbsIfpoE0mfBG/YVMutGu5ljdgrBbQOSanf/n73nA4",
-	"PDh8HFZlsUL57TZ87hwBUKqR31KKPWETmqWmq7lgU0vhlBpuMoRwh7IPKb/mYjqiitHR/DBcLDSVYtpn",
-	"zDkVdMqgCLfFnLQrtq29B0XtG3JOpJpSwTUWK+dJuOKTyoQlwCcIZGogn90omabVOtyNwYwNTOP596fk",
-	"DewgInJBf8vClWpnrkZ5l82nfMLiVZyyEb4GMVjcqpwjs1rIVE5XXYfKny8K3vS4+vUqN3UE0zPpO92s",
-	"o4rmhm1GJnurRr839T82kqfMNAzu9sW3IGRlkNQ3dPvRLUtqmBql3CimRwumRgldhba4tWYiE2woO8eK",
-	"KUjeyrCudpctATKqMogSwnj8DdznZv7z3N2XdQPqdeAefWfVnpLMi4dF9JKbeOaqnUP7aDmZhB0qbrp1",
-	"3fe9UXRTM6amHt3FhlJ6GZLoXrpmZdTSkM808XCNqj3M5FK4jXEDbiE8hQCXuGRph2zHhP2AT1q6QFVT",
-	"VSTFYMCUNZXsRgijnwoetRyWG1hwAMRrWesJ4tIltCHLfRKlaTfjxo5siDk+raNEX4DiisI2unzZSEzq",
-	"aG1/5j164JSuSIAMTfj7JrtoIxNETBj55a0jNTdpE6Fd8DgcaleQtmC1L8HMUqori/o8oBmuha8gUcKV",
-	"+HnLZA33HeXQvGg9iW5IVK/b4OTfJoLQ7eActkShJHojnZYEfa7dVan1XXviTJU19K5tOHDrNsJlO6fW",
-	"7vSC3g2dyopD0bl6mMeXbWhe7Un+WgO2w+jJhz/tRivYRsK/YResORc+7aMTBDeL+TlMn5Xhufds2EkD",
-	"qJ1I+5m0KAjFeF9XlgMf70R7qJeaLJDn/Pxd0DS1rl10VxZa+7X+Q+gFmxKVwjhb0hyqKNaGX3WtojeC",
-	"VpSOmjx3+uo00O0v2D+8pJ3028CONJcC5E/7U4wmJaQnMMMS4XaqxxYKxi7MfGgpe4jmvV2Jzw+B9Tc4",
-	"1cts5yHy34Zt3YAfdwDUDfhz63q35rFN/LK9AWOA//Uq5Pyw+GH7+fbkj+0DVvjljrhih1kfLpds21yz",
-	"eeHNLNjIcqtQ4UypYKXol4JMpIoZMTKh4dDkrjG5TeUZbirTakOV0aOQ3cFb3LxpzW6fONHioxeC6Jm6",
-	"GGhX5/3D9IoJ6NZOKPRvZ0rJrs1CtzUcewGsgH6BRRebUfY2Q1oac87vEu1OiQUUuWRmyZggB8+GQ/B8",
-	"Hx48e9aOefVyFWuAbgHvzuTcN7MHmKFUmLtDWSB5a/M1wVaFnQHhi9ngCJiEBqntA2NS7O2k9p8m61zN",
-	"yHxjuV11aZvRKncxsZth9E6GmexiUx8aoL8ju70b6YW3Dzaa7quo+jZLmcZGtwSyRjRYhfUJod4RE1NB",
-	"nPMEYmbIZQZNN50PDL9r8n51dQsEmopybTBrAR/V5JJZJYEYGUxu9W6Ebq6w4BD9/Q3PwZiuyRKauoqV",
-	"mXEx9dl/sINEdogv2o0DooICXZuxXDPFJ5wlftGYARgRxQBmrrsmxzZadkSpWUJmTDUkaoRiEV6xa6ac",
-	"4yHYe6G/KzSML86pOXHN+mOZZnOhwdfhQXxDF+qu/KPhgtcvxDTlehZBIxYDvVaXM0nmdJEjVFBLpWGZ",
-	"+tR7psm4dN3Gmxuzrol/3vFthyqkQJdR1lZBvOKLzVuIIi5uQuJdyBZuqHcuK6JdvqhBL13SlSaWzJ/k",
-	"4NcYRMgFkYK5dtKdSgVtKWKUN7CugHnr2HrZ9DkV6N/Tzrkf1AsaqfM/NjXd4KzESNEA9exf1Du2b1vS",
-	"2k9Bzt+6XIUDxvInCCXXTF3SlCSuP4eF1VJxg/rFzvpRad6llrxrhZK/AHQ9TjOrWfIk1Lyl5MByCYrY",
-	"eWjJzWzG0jxtNb/uHQu2FhccFrAxobW2CyzKjz41WIZMEy6mpVBqyN5qVZVdS64TIvICNj6TyOeEdkxp",
-	"5tdMdQY+Pu1fG/n7vY5EesGoa/hVbjaZxzmtSCJByNsUJd3ZJANNGhaKGaZGmW4KIcmpSR8LOTMzmXSG",
-	"j3t8k5VIsZgvuH24K9JidKy/gZqkfM4NS4iRJ3DoxwRj64mO5YJBZ9IbIbVvcR6kEFYUwiQny/c1dPi0",
-	"MoR/qWOmBiy1M1jxaZcbjk6yRiL/UzUtPjeZ+SD9fIidmcpoypNRJgwPyXlGY4YBGh1bbXV3kcS13rIA",
-	"wFuixZ4s5PhfR9sa6S1RrQ1cbytz2UfncnW1/IFzsA256GFvwCcWt1MW14pOD5/ltZus7x8P7H0t7gcD",
-	"a/NL7pA31eugtvKMDZxgJ9o3alIPzapfadmzmyzaduTOb3TepHmGvsM50xr162uuUXKjc55adCi6wksz",
-	"a0hpbxBya7ABoSMXJHDZ7cDZLqJ3lyU+bx1sN6pesfGW5dG+tRv/7jV5fPD06d4BoeliRvcegyRH54vU",
-	"jvDqxdtBtB5V/DgQU7xG5/LA4ReTCYPchEZbhyeKTVUyUi5czUoUAXQXhWKbvtY5G9INPeGs6KKJkUuq",
-	"Ek0YjWekHBVbLFIDp3KGoU70qw6mM5wkmG22PasJ5bb/yKE3bSnnqNgByDSW80A5kspmNZECMNxfBi+E",
-	"KTYBASQa+IRoAVi1AEy9aOdK2zCeENrXQfpD0PPVi8usIfPa8YT4QJfF+fNuuR3tBQS2iNJer7C27VnW",
-	"m7HWFlOqW1baVgg833GWJi8g3CNohm5w0hjK07D7T4KAvI79//Lu9SvifiVcGAk34FImK/BAUbKgis6t",
-	"WP2Zrjl1muIa3FR5DqJbVmib3zOamtn6FtdPRF61g3tDQ+zvZabZzHUKuHlYVcLilCqWjDT/nQVLPEA5",
-	"Uj8pyN+RsxNpsA9RUN8MUWzKtWEKPIKo+wZdBzNGk0YO4UpNgjqsiX30hMxzssZTO5U9UqspXAlM69tV",
-	"k8wNhj2XsB+Az1/+vvf93nA4HB49CV7IIFR/dOCzikA1aK0c97iGOXlG4rXkyc4qEe0yIGxbw1UBYQey",
-	"qNMV2LJTUA3jK9GPpcjHg9D+OwvmcMINxcIEeGc1g+gIYMEzvrAoPbYYPyaXDPvx+DvQVfTIAVMpzNRa",
-	"p7Crev9h01k0FQLbxv+1BR3LKdSOO+f+KrnoXm4yZRPTvR5rcfYBPEH25U5/o3xYbL0y5D0ug1o5rIDZ",
-	"urKP8hlctGPgPeu8XMGf+hEndNXF/vlRsKetG3Ll6Q7n8kL07W1Uukw7A1wHErYDE1adKD4sU1a++l1C",
-	"4uHCYDftzrrLHO2pJI0S9GnJgesFy96tSLftiRa6Wi/nC6mC1lA553GtRcGCqZGSy0E0oGk6kmokJMTx",
-	"BCVdsEu1oh/O/xyfvaMa9VbV1R1CEksHuh6FJSeGCbRLwYDgN5vITCShUMQJ5WmmWDdovNQ6YxjYm3Z8",
-	"5Tv7JLwhuJ7dTkWxOV0suJiOej7eGIg2d7aF9t396LI9LeIHK0bKDN1UesaYgQQWK76nLCI6i2cEiuVD",
-	"vCiaDQuFuLvkXjuaOqUs9zvclOIYzG4ushkxjHKE1TebSvSrvhekUFTbd/guL+F4F4WplOBiusu76Ibc",
-	"dBu3lYnnaGIqKGPJxFY9N3dzcxpYQo+c/JR27xH7opE+Pwfs7a1GY1W/9cQARiEmfJFSLHFIBWHzhVmR",
-	"mKVp1bX5OOhEbgopPnMiLVMn0OLDclQImLAXNKaaRYTGMUT8U5GQRSZik1HXerg+a6desl3JI0MB55qm",
-	"2eZCPK17D5XeyUmPpitN/uP//L+hDUuS14+c2PldyaLIgtu5gIir4YdhDIa9hzI+yp2P6/MbBwr5VLT/",
-	"BsTOQ7IdpDahVxZ0xIztYS0MS8ZEyaUmV4xhtLrKUqZPXBg7kNQlczSVw4gs8aXWLa0du0s1hnB9ajeY",
-	"EpWFGhjjfOGL7/owNfyIU4R/XCgZM62bflbMwqPxV7nUjfHS7qIHjINXfLEIpeW8nhCJKQwQXRCO3s7E",
-	"xs3aKzUqU88WvV9hL88CDFEB6gJ05WkLaBdbKQGqvoRm3MKrF/bxUceWIQ9pipZTL2s6iorlebFkhp3f",
-	"W7BHediDGDlXAfqB/SfN3g+iwSVXZjZymia6jQXFa48UvJzM5zzMiYwzCBOBHZU+5x1hco28Yimp2USo",
-	"UvzaLxQ+0HTkeMicT7HOcVFluPgqL/CfMG248OTxOksFU/SSp9xg/RLn1yl5eHJPfyUIz8JtTtUVhOVM",
-	"hVQsKLCXJMl1lZJh1E9ThmMsE/t3yDvhNasTkrKJIZYTLCuhZsaj1Nq4V2xhmiJofvCDQfNYfxUJtyP2",
-	"6yzVKKDqGT188jT8U9Br8M3KVD3mHc1y3qCO80UlaDffK5RE16mLYATY/j55acCJpn2LqpgB0/X0Gz4I",
-	"SN9SbMGo0WTpLiVLUx/GFXYH1lp7Gat0nkA4Hgg6dK7DGWReimmSGvJIMmCmS8UN2NiDiZuergQs+xgh",
-	"cqMUF20BE6wtjdqeZYW4VmUF0MxEueiZSKYtKywRM59M7x5pdy86d2a+imJXzRjxIypcm+qf7qYnXMKs",
-	"mul7EXRQ33Bh3xav9XD5NV7OuqbUlNwGkgtkdk2UnJ9U6s1fsZX902oOH6N6w7aaiGdxNaUj9z6WDqgV",
-	"Xbb00N09BlTbbLZ32azjRzm2iu79Ptx7duH+uz/au/hjGD15FirgGE5Aq4O+D8S/rQCvTzw+TVMupg2t",
-	"JJ67XnyagCBDUFrRxDXmzdUwFHKKyLM/Hx5+VQ09Oz//8y8HFjwWRn8Mo8cNhS2d/NpNmTrsoEydedLv",
-	"4j9AN/W56lar8jnsVmOCB1wCoZcL98nPvuix9zgQik9iBL9GHUW4J0p1TkKVUtfO0VmROhvXK9r7ele9",
-	"5upAH1CmM9TpZTvSVkEYB0gCq3fdDuTSBY1g+1DL/ZcyA+m2BpXHIaBYwjSSKgmF/Hwvl2T4+NHw6NHh",
-	"8PCpBbmCiJFkvirqU7tT8Q6ivPXkHPheYv9dzcPhFBu6HLh6wYBPUdFLBqQUx0y16xjCt2p9UK64FWiE",
-	"wLUZabagippQCvJLoXnCHLxPyPhk3AiQcsO3foGqHl9badJLkXLRzgXWnBn4NsAU3Hwwpo9WvAWecUtU",
-	"/SbkfAc+uKr89rD8cDVY3HZ99Z1g0VYiRbP37EfHj4ueuasRWrdiOZ9zs0HbfiUN20Gs7EbnRNcwWRxk",
-	"Z+j8IPH4DVRBwalugXzlDqzdn2oxT7s74a1c7iQMjNul7Wg/lmMK1qLIkUts08RbjK+VeNAm1YAnLT2w",
-	"2/fyVi69v6x2HrCZkoPIgWrjmezs6tnzfYi3rwDnGhp4c/UxoSSxQmsmUEjNZX9otOR05hOSW7KP6x6J",
-	"E9L0C6hIzjiPjqII5DB5zZTTok6IM4Yfo9+sbMk/ISXzeBERfBMzezPjeLcWe/xbxjJ8OxMCw8gqXfYp",
-	"T3FCKuJ6r5T66GdsvkidWeA2yGAwsfc01bJUp8q3oJQTVFa4Ls4LDop37v7RSZzze94ZO86BuD1HFgl7",
-	"v76WlIsrfbPuQo1mtZL5qhNoC3MVriq0jX/5+a/v1ndxxVZV1lETAtNpcIGxug5+f9VAzq/MKvh9psMA",
-	"eN++9SswyNqF2MdxahwwgmWHYLARAQAUobd+KOWQ11wNz9+Qo68qhpyJqjnRn6wlFNK93y/+OIwef/h8",
-	"z30EE89h9PWHL74MGnl+zGvj/+i7YTyISsE3793RlGvSvfNfkUJ+4sqs+eZ/vuuV445dssY+lSe+8/LE",
-	"iAvdyxPX7sptlijeGXq3F4y4Z/i+07rI/oSDyZMbKiXXTnoHgnudzj4s8f3HwPbZnIb89tDxOtMQR7Ft",
-	"JOoVF5XaAG64OOXVq7luJ96wnojkPLUpWWzGF9213R/zd4KH2SSAuf52IyXTXu0gDJ1M4KUw6uCgkMAd",
-	"KivJ0oTIzKBJWqzAmOubHpuZktl05jvvEVgZBK1BMJeDetS00MBypGAj6PHQUOUyP5NjovlUuEqRVLuS",
-	"P9QuD2i9b3O3LiZsk5u9O9ctIGjupy1jT/2A184mfL12Y1gt34JdC4pNfVh621Sb0hQdM7vFDMVGsfQM",
-	"rE8YXQSlv0A8jVyn+VKZIJoykVAVxMicHgbCp/pWz8CqAGEGeeYb63cse9dV4sAc75FRlOdhh7WkaSoS",
-	"aqRakfyhooKUyxtPaXylMeCVGjKj14y4Egcn4DaCC46FkVcYCIt1Dmmcx1J3pzONRBboZD+SWhFJbkWw",
-	"tgTv7knVhrbO+YUr1pbTNMRmB8keIvL2GaBVnN8VWt8UE3aYMNr9/GsnWhwOLLEZ7ruQUx9ivqTf/S54",
-	"6GY0bM3d60NGmrmjzykOcsjGmi09OSg+vZGG7kxAbRJM8/QKDNoErpCAlVixHqygHhZRomxloFU37beY",
-	"ry6EWiVUXo/Igu99rKFFUrKgU3YCdeeJdLXPKRT+b0Wc16eZmTVU6WH+a68QcYF1nuymGYzvvymkdffF",
-	"VNHKZ19cMBM0MzOp+O+s9FYmdLZAIzy+6YPkyz8YecUE/nDRlH85qoCqteENbDAE/3K9yp6Rr737Mm8X",
-	"K7tpm5ukwpsGyGI6Q/PdaLmvFQXKNxm8g5RAdql5l8qGfYNlHZ46jGhDpe3qJffGqBp2tBvjcnQpP/rk",
-	"qKq//bf/fH6uL/78n/0ff7pJyaVt1LoS8rU1o94eF0uYUg6QC1fFCfWQWC3a8WAHElOFQj0suakKidsO",
-	"7Spdn+b+W1vVxWy7Zq3Mt/HabVpop2u44/vVupNbuW9b1J14Q7VeSpVgX5i+hBY1zNHCDbIey9cOQcGW",
-	"N3i/LlDWF1Qb/2IDBN4oKSc9AbCzhXda4VumMdG6xwoNmy+komq1OyAHhgyuWqY8Xr0U30mXoh6gQL2F",
-	"mK7cMvO2y0AOMqyrjV6/e/0GN7ApzX7sUvvHBJIjixwJvzlNINU3yRTT3veGpRjzGFVXHMBOsgiK6Xmf",
-	"qC6h04N8f8EjUfIyxXjtMAoh2ahVKfjuOXl29OQruxX7NsHannqffOd6wPkalwlbMOxx6JuZFXU/xv5q",
-	"Qun2MZGKjF3I1QhSCPV4f8dpjkVp1IAVOUt9wjzV5FJZTSnK0zKXdEVkZjYXrekkdJRqugZEDg6ZJU0F",
-	"HJzS+JkmPDkhv2XSQFKCkcSpeJtLjITaed+845hjW7UREiYgzRl9z1fcYsHEI0yr3cypBL6ZWKleLtgC",
-	"ciiFUPoti+U1U6vnYQ/WD5VUZ+oybFnigYvJR3oJxVihDeOczaVanRDFBFti400zY2IdOZWbucl59gLK",
-	"oEh1pSE1OqpW+lhznfUwoQSAMOXaYNp6qeT4P2yLmaaSzRcNnU8+NVpparTykDuo/MP0EenXP+Qtu5Yx",
-	"XPW3zqq4JluB4S8AxKDinxsJRzOOdKOejtNCvWGy0ErfvX6zK7mveCtEabD5rb2vcNC+p+tSWZbpxJFE",
-	"0UmntmxbWRft4N0r3/WWYusZxhlUbirw2V0AjSzsIGjR20bu7ZSC8e71m6JYmc4sbWJ9HelNQu49zv33",
-	"RWjWxJYNAvi7129OFwslr9Fg1INBF2sMUejcB7TOOeZ0RSjMuUHK2OgjKidLd+gLVS955P/2q2yBi+6Z",
-	"/PrzjFsNIzaaCAZyhmaxFInjkfvkVEDiiOJYBsyTfoqthxPJ9LpsR7VmWs+dHNWC/PmJWuKRSt2hvmT9",
-	"LccF/Tp7vr5Iqej1St1q4hbtRorK2w8sruEAn1Pd236EE4/swenRRKapXI6yRSjYdMIFTQk+spctyDzT",
-	"hlyyvOdmMNQHykHN6ftRQle6Ukz2q8et9etTatjISiOjmcxCBepPrcDF8roO9nkIp7H8xqoVE/zMyITG",
-	"oGjMqbqyMuYQ22xAJ6ZjL2eWq1N+/dXTYbBAZXl5UptRjO2iRhT7RQUW+a0rmmVvhnsorwgHlQCJPQSm",
-	"rY5uhyRuyPJynrTDqryYORc5wGuaO/c1okBWcgsqT1U9l2E4p1AuGLZV5GI0l8LMqmd7cDhsHSQTiRzN",
-	"mZoyP1B/FKndoiqyNayz6dyaQNi40qjx8my4nqmkvUuL8zkP6U6MT2cWqSwKaYdKVtllqlJmtUOfiCVV",
-	"YrRgKma59Jm/3PouLKOLhPKze3I9P3QO+WuVVRQDNwEzt5bX+MYk2HDnFK56qdsUZDWCcikF8Fi8ki1v",
-	"jumUcqHNmMyoJkKicQ3G2qLfjxNTurb2aYIEcod3uSLVj3uf5eU2XWohhBoaSajj34NNsbNdlVE7Q1gd",
-	"KvxE5+fvWkTJmoun5dUaGEv5eSXzml1XE2C36s5AdVMLBYt1Ths2kkD4k++cuyt9paeGgZ7MsvBft1f0",
-	"AzEO0wDOb/lkEojUgnvc3ZxbXP3W0CY3csNyduDPttr1w3Jjw7534b3+CIgW3Ey+jIZguZLzJ4WAuaXY",
-	"Jy+g2BOqj5biVbMGJdHMBBSSsnbUUc7HOv5OKm/DavuYe9xLCR1egUdLCkxuT+t3peo8JNiQf8KUakfQ",
-	"d6/fvPWPfvCFahXtkigPr5Yeh9cNE+B9L+TM1iHcK/A+11dd3rGPrSvOpbW4odx5ls4pKqFGCUrBIwns",
-	"52ITZne7rIHWdFQZjQW0weFxgiXh80pw0BJgf9AhSuWfDevLpcyG/6yXIIiQikvFzep7r4r3QMlvVmTh",
-	"Xt8np2Rudd9MTa1c7QHq6u8uKTdWDRZTptZpMAMtTCDFb9LVg2qKsJJT2vs1XGTP1+oRu/mi8/Hy9TRc",
-	"/rclLOvTdzqOmdYNmv/3cglwdVUiY8YtvDWDssLOVOKqpORNCHCLj58+adXmaXwl5DJlybRkrGkTDSoY",
-	"VXIwbj8CpCSsRhMaBysNnhbo5muAUuG8zy75qrAagblIrKCMgCbrG4x66ckTxpJLGl81nM4pTIolcqiI",
-	"WbNFph3hQkutgba+njrkogouNWJplaj1MhlDee0yWUR7IqTBXbKVFAnWurHYevrmJeFGs3SSZ75CxiFE",
-	"rZTKo5bqdq3TjkuqeTxycKqyiTa/Y8ETjrqY39EwxJIRF6PFjOqQX+ANfF/1ioI7HmzpRd/Yosx/Z9eB",
-	"S9xI+YTFqzhluIaWMp3hfUyyNL0TkNUb+FXPqr6QAIAbUdRzwX74+SOwWTSJoH1bQ/uOK7YwgHpxSnWg",
-	"KDzVbIRra7rihaW/yVoaJB9xEVPS673yDRs5mjfyslmvkbSRllo4Y7bu+X5dNy8BatMiy50d6gtoOnIn",
-	"6/SUmONUQjruxBvlL1fEik0kZdcstVLLjE9nTOGXXYQV+3xHoeuMzxkysBTrEfZ6Z84Sns17vlY3ndvF",
-	"5kPhOjYA2I3SD8zDYyIkAnqffKckhHURuWBQ1sCTQmiNlHuZnD89d1g48/wmf2EhPfTy5lCt+VRs+TLU",
-	"Ux4pphcWXbcdxDsQ2jwhwbcXKRVbvFiXHcpQaNhXtA7s8vRrG2nAo/W6fT5AJK/eX4QyBAPLSk6FLcQP",
-	"KOwB7jcI5oiqN77xOm9qadfg9Sqa2rnrfaMxiut+g2G2vf5M63B6YZL4nn+hoqXckEs2Bc/27daneGm8",
-	"QU/jUpGucAjQWRGMlArWpHDJzKEwxb+JlGntypFnOq+S2TkksaP13g69KU7SBbjBJiBmEo05GCfdo7IC",
-	"9Upth7zCaviN9n+VwLW5zIHDmF1Y2x3uPTCL+4wx8z209Ompzc/yl9alFazfD/12SrX9yypCazuEiqFr",
-	"cweGOrHAhQV3y6fiZe9mHsEcg9fl6Gy/TZqZmRXoY2qkInSxwDgO4iPBfSh3W65lYxZbz1SpejdJMLZq",
-	"Qol/yHVZFYQmlhqDlCsV0awW73oQDg3dWcaQL1KyMV/o3YLFfMLjVwz1lxtXxW6uvyCT5oZFZy51BXpE",
-	"5nIhHqwXFaBHnDCjcis4aEPqtgAxGaNMzGLV0JJZTHji62LnnfZYOhkphsn7g2ggLzVT19gkEESeBkFk",
-	"GxaGpY52W8KF+yyQcJCuBWzRdBurCS1nMo/gwjrC7UGxTfVAFbvmbNl1T5oJzQ2/rnXWdpbR4nfsdmjf",
-	"aywErbk7yI9e5nPbWNba5arekKhoglaArILDbbd5yyT+hHWx9fyDXeauoeHrWRJHYSLe81p0xOVAm7w1",
-	"fOmBIS9E37i0MgHbWe2nDy3L3IUcWeZyD0yYrEBiF3Ecu706jXeiNRl/4x1pLyXVdGe2SMc/e3325rmF",
-	"ih1pi85060TzoCqrPe3U8fKiYWkvhJLpPKj7fiPNLM8EporVusz2Sb1kdhZCXf5lIPVSs1ix0BqoZo8P",
-	"g5xXBZK2pFlYkf740SPiLAiRq2v6X97WKpq2ndlbNt8iqSNwXEdtxxXdQtGBaMOp+1Sy9aTwp18dPSOa",
-	"xeA/e7J/MGjwCJvwEP/y8xn5HJLLh0+//uKEyAX9LWPESLA1zGSahGsTV20l/ep08sA63kG6iG7qX6OY",
-	"no22mdO/27D9104GPqnkCFNDxo+uDx5Ji5iP4NVxkE9DdbDQoFgiTB8XDky02NA0xebjAVEYTBvBmuJ+",
-	"lV0k81K5sRI1/4ZRxVR7p90KslQGqxxf5fwbEbYxMxKh47bakufoC1mPCnLTmlBbqsW2Bks3WqwYKEo0",
-	"hfqrVTSJ2he1hleti2pAlncLGrM91xoRc58FK1V3TtOiQgLsiyVrOcWt2aElgIRPy0kt9RY0KfQLdrVo",
-	"oc3MmIs4zRI2AknnP1mWOu7S4zsanLkquAF08I15usrH2+jaHUV6U1plDXGsdC0nI0unstig1UmsXIek",
-	"vLKvrwvuT/Cj1MPdlCRdroh8ksfAcINlJLHbJmEi6VKk9S7U4qKea342URVlgijtnt1S6+2JkFsgV02j",
-	"rnXu9G07Rxfh+uK1E+6nJ24Dxx0oXTkBeFgKVwGB3ShbPVGr5aS30G7+pkMF5XfdFr+5lOdMztmoUn13",
-	"LV9as5qx/IqxBfr0XOnzHSbMpO1tpdbfkfFVKMDnTEqMGMQGc9CwYY8Ly0IXTGgCuWPkcuVi2YJuyO7N",
-	"MAJtK7hwfawRwFsmm/dtUfHuDvtSWJBaIRSihCrExwu7JY0qUCUtGrjWHiPoQhk2J9YBcF9txt6n46p4",
-	"lrLa8gCKeoeNKvzWzjbH7YsG0rFdufqdVWptpx4+vdMVyS5Ih9P05nRFLuuWEZ/5WLR6AaEXq5G5zhYO",
-	"kp9pe5mBLulbI0NYj+54UNdGPl53ku1u6y1UPqzgfBOW7kBeAT75sGQV3PlOCvvv7MLeuzY7O+oq1TuS",
-	"usP12UKa+0ny5G3eUbBXLRv/Up2AIrWzRHAFZoelkvXqcE/6Jwa7+dbRFoxfcaa4Wb2zlwCXB7a3w0C1",
-	"z1NXiB/geEzQskX+47//v+N98g782VNmCHUGNzBpgzEPbHlOHoPKl/ATFXmnr9cLJl5+S55LIVhsyELJ",
-	"a54wFZ0L9Knp0mBlyyCkM9Vc6jPqWA70SnA+T66wW5hv2O35DDpEF9TMzsXn4/d78NAYvKXaZQPgezOZ",
-	"QmkdO+gXJ/YvbApcm41XrEX75+BzA7tjbnt7Xpi/wJSfN5ygWcLNsWI0gWAWmgADvGaKT1blWldWh0wr",
-	"TmvOdOW9Im2BLJhcQGxi9emlggrKrnAiU+45mBEztz3UMPzeZVyOJjytzbVIqcD21EzD60XwcPUlP+XP",
-	"9r/B50/cbFjUlGk/gD729ZuOB99CnUIfx68jkqdIwmCQ7FW8V14oFurgglxztozc9mZcG6lWETGMznGI",
-	"cjopjuJX/g2bchF5+MB08hqjWPUJ1ldDcOT9O/TxRGbCLuE7+193huXfp/Ia7/Fb3HrKJ2wPEkcI5lbg",
-	"PHlTRgKdIn2kvFc0/GiV/a7N5ffx3G2gQKmFkvaQYC6VpS7JA+3o5TFP37z09vXSE37c0ySpQEexa3nF",
-	"6i85ol5brI9RqD7iR3635CaelVcMEjORAiaSk0nkZkzpJUuhCGSRvVCdyjUEhbIikKWlyk8WFwOOwydu",
-	"wVRFMsRMZppZklAduvi6+owf9Dup5uUrVnkee4rnA34H18J1Gtdud7h8rsgcu5mX3/OTYM9vApcOXrNS",
-	"ePmFOassWgoLT7kUJf1+zurIEn4KnJ1+tHfMVR0Ed47VRwsE9Y/6Uf9iCSSsjtmNedJcegOq+lQpDZCo",
-	"zzTxgSlQ7wyohg9PssvUaDLHqodcYZC5vd75oLUzrg5XqG17GwkyOJYsJS7a6uQqylKQhCsWW9JSa+pa",
-	"3VLll7UnS/eqjDX1l7Rc6GNfH3JwPHiTQV1PkVCVOHWJi2m5FgOUwIH+1v718qI2vutf8Gv7Fqhe2yuZ",
-	"LuHJ22AzPXykYcu1p72v7W8qHRwPakJBRVZDSQaESaBAe57d/pJfg+D5WAlLGcHUsU9Z1aXvNFPXPEZg",
-	"uD/9a9pQf4cv7LS5nFtGpl8GyUIOIvwO9YkQMy9KICjHi/ICU8BXIT/jmmvwdMwYTc1sVJSgmi20HgFu",
-	"UxCio0HKpjQdycmExzhIuStzYBXuMBqXcREQCn7Z+TovQlLErU1TkjV+CQy7DrKyoNG6qtrrN1lmN0Bc",
-	"rEkivwwWKTVW+xl5U0r5KS+P/DIwTFBhRmAMLtmyygupSB2/DMD6KQUr/5YvszZcAJAVeaNpmVWRo+mp",
-	"moxRW1pdvKgt7mJNcLjdi3ixLn5sunJrssfdk4l10WbTgquCzfqTLVekfjY1eac2XtvbufDzC1hjIYvZ",
-	"fZ8PWPuhLORUMakm1awheRA5y4LNrSNWReDZMFvr2BdhseiXnIc17DYk+1SBGJR5WslPw3Q1WagD2SmJ",
-	"P9V1lcWctnGChLcs9LQPUJUIOm+4IjZ1QcAPHz5A3fuJDMcnzBhNIN/Oqm1yQlx0uFcnj3NLgWIlO0NU",
-	"Era1U1eTyNX7YFDQ0AlPGjS1cwGiHEuwiQlUW8oDIiC7+5JZKVLP5FLsn4tz8eWXz6W4xnIC+ssv7Vd7",
-	"5Mszu994tf8lcTUtvGFnKTRJ+TXTJBMJU2g6cnt49EfuxPgw3idneYiYpitv9XGPot4F6omZsXNBvGtj",
-	"RjW+yaHTBxUYi+Lb30BYpyZHw6MIg3fARkTnjEBpCWoHtq+C7yORTEPvAvaea7MPG3uZ6C8Bxn/728tv",
-	"dZSXLvxqn5w6bRq8KdrqT66rDhnzZAyKKviJTopJYykM1HwGH6hfnTNdQTab3Zrhcxa5oBr/BkIvH4gn",
-	"pb09w6X+YHnpl76Oy/iPhBoakZK9/MMYDStk/AMXV8dWS/9P52BQPx+MCeaz7UODHC3VGFxBEAoJpasz",
-	"cSXs3iY8NUwRqYiWCpZ7xaBGByVHw2HkagLwqZAKDG975EuwNOn9L8n4zenZ8+/H+DQUA/2RqSkjYK/f",
-	"J6ji4lkbRSHJw6r8UE57/HKy96N9blwc5PjFGZ2Oi+Awe8eP7ZKwpDE5Ovw6sjpLysjRwWHxnqDzouoI",
-	"Nv1xGMAnE6Zw1W8hTNguGwvljd+8fnc2JoZewRLJ+GXC5gtpmIhXe39lq/ExHo0FB3jMZLKKnNPNwsId",
-	"zIk7WMC/o8PDE6INT1O7apUJcCHbEyWnHjlcvQ24oIdHBDLNcYXQzseh55guFinHdgyPXL+bP/+qpRgf",
-	"23MBtAYc0kbKJCJHwwMiJIHQCrx19rvHWBaJT2dYJxpbvEdwf+wKj4ZP7Idn3pdomF3WJU/A4vo5hsdV",
-	"Gyx9EVnY238e23/s+4eHhGLjI+5bHvl3savROMJCbfY7OE5SrhxrR7QHe3T4DAD9ZPjYBea9ZUat9qDC",
-	"CJiknwyHSEssVbCQvYQwL024w0xfm9Xi5ilUHdrzX43J5xYmExURqiLC9BdEs5TFkH58yZyd07eigoKO",
-	"+sSZw/AOoM6ME0FXoP0vyamr1oMVuMm4cK7kmFXK9KQG84U+H//lxRkByull5kd/2P98GH9xYnHRX054",
-	"Fe/i4SFavVMeM4GFTtBVNDhd0HjG9g73hwMXjz6YGbPQx48eLZfLfQo/70s1feTe1Y9+ePn8xat3L+Cd",
-	"onzl4Ge6soeMHvrc1z8Y7h/gc3LBBF3wwfHg8f5w/zFo7q5u2yP7z5SZJu81SAB4aFzvkzfZZcrjEwfZ",
-	"CeUpMIiUuSR3Zb9WmYAS+s74IcXLZHBsJ3kpEvYe8+egggOs4HA4dKkfxpcLLl2hX51jiL2n8wXW6ky5",
-	"uEIXqiu+4hIjBo8SGetceLNf4F+/D6LBFVtp+83+kqXpHpzSo1+XV3r/V6wpPGdG8Rge8X/addKECygk",
-	"MHhkP6x+L+WB5dM68O6v6DwtXIGtp4Ju1jYnLMIMhJR14YTjj1HhpQ8PlgP8ke/4VnZ1DY5/sfJdNp9T",
-	"tRocD15Ry/c8h7XXC0EeDQydgq3oHWZ2XdhRGkDahFaIQfvk7XfPyVdPDoB/C7b03MvepryigSVmECMS",
-	"xKZ/+fmv726MTIgXv/wxoOl0cDx4kXz77hTCXK7h0+GTJwfPLPpwO+nVG/XX0W/z9z/9TP/1p9Nny+U3",
-	"3z19mcnH1z/9/vtXZ++/f362/K/frKbq3dGVfcdCdvD6r2/Qmjc4torUIBq8HxwPDg5++9fTf/3r++dq",
-	"8tO70Vdnq5//y/evp1/N4us3dMF/TNXyJaVv4u//9lYOPlx0RhYASQOuwE53jSp+YEsnZaaQg1UwBb2c",
-	"AVQBW+QeLbtQ95CAdMKdr48OjoJoUXHKvoMBf2SGurCFm2FLEbyuR3lbdeyYUQ/lH9QD862qjlFeBZ23",
-	"VMMNbwn9IBrYCzTKFG9+qJGE5XVx1td3ASltrkvUiIkEWPiGOXITMvqsBsH3R/YJ16mrBg/hlUYwL1d/",
-	"C1mSq2ZiZ0Qe1Ql802od3ccUkT67qyaXdNhXJQFkBIXhBrW0kNFCaqypaUHQ+epuQtuGGz3Pf9/xrf5e",
-	"Lq2GWgpeaLzRnsO2XdlvvU5nZBaj9G+Xfkk1OyGaMTJ2DHYcvNTfI0u/6f31/asG8qo7B3ZzBw7h1GrU",
-	"O4f+S13UCteaUDvJ/7+J+TqppA38IJvncpqHfKFpO2VVKhDLceeYf2HyekVWGvgszIrf5oLSPTshu7DV",
-	"zk/oORXVI0LouTxW3XhY1weWFO1553/ToX3TGOO5DzokhDTXLQER2AFAjJKKoO1g/ayseHX65uXzPPxg",
-	"QRWdMwPl834Jw6Z45NEP0BzlQ9T6YB5p2PrkS0zicrGG0Vo4t9vUCRlbsXocyuMHExBMSGKqFIe4I99X",
-	"mdtRfssYeJ6dZK6xV26BXHm1D4xd3nP/rQQ775U+hZIX1ysGpSsf55GX/SobdxsWV4/NK6+zJca1YRHI",
-	"wxOLFxgKAIYPKcBhG1qCe6EydT1i/sPFTa86RsD+8kclp2NwODx8ujc82Bs+ORt+fTwcHg+Hfx9g5PJg",
-	"ePAM2rTswT9f2X++9h/xf4fDYhfPLYVzYWlyQp4rybWmwpDksxd6IXnJqgxX9eDZ4f5w/3B/+OjwqG6I",
-	"H3Wcf3gwiAaFT31d1LmoBvA3bTdXFw8+XNTCfEWWpt2lCn/XIQg5QCBfC0YWrivOTWlkESn5S9V7efGh",
-	"Qj5/4NrUoqA8uSx/C/EC7oDyyFUQroKGepS+LFHgvuEakmWrwKK9Asy9+2D4cjUI4Kg8o7M0BYw9/tbO",
-	"6QoCHSNC82RK9ywX5PnLb9/avwFBIAcTCoiWsMY/jHRaKmS1kA2xTprxFuQH1ps2l8ygf2WrAd5PYEjf",
-	"yGTV72re6xvUH/ldnsiHahyww6gaETvoAKme0wdFxwR7FKK1H+Z+cUanTWO6xx7BMx+iwQ8y3ti9wT+f",
-	"P+eWsPsLjq622g3HcKXSHe98xe0X4OTak1BE5Rdf2yMkQT36gycfGsWoo+GRT6jJs4kFC9sMSrfuZkzt",
-	"Ey/bxMuiXVydl2bbe/PhDpmci4/c5g586E36vwVyv/DpNoFyrT76X3lGpp1fJAJZGYttOPOd82VDC31M",
-	"NBBySaQ4IdyQCTPxDPwjgtkv2T44opaudz40CQDp8QR8feD1O0Ffky77Yo8Ov16/iohON+CBkx+xtVdn",
-	"5gcB8nsAuT+HGGHlTn29/+Rg/2A4dNdqGykMVteFDw3viA/5QsJCLu/btQqyFh+sv93NauAh3sx5/MeW",
-	"Ny8olZ4aKOLjsjoUmUqZNN0WQlMw5cCtabgd+OgObke0nTD5CT874Oe7GbbxKRDRVcS+KYZaRYPtFaWH",
-	"doioZ2BtAmrerj9hGI1MIbkgr1Xl8uwhx15OyFTRuMwZIMkEoVHjEE24DtvNUeMdbvsTxt9DjP8Lv2aQ",
-	"vY4igfZHtTOBP0u42WPXG22mr9iSaYOxW/vkBY1nJOWC+RA2SRLuWzhJn8gI6S4RMTMls+nMfZujIeC9",
-	"Rd7I/WV/dUFKKDol5D/++/+DV+NcYLwf9F6GSDjXupiLKUkZvQaJCVaE5TY2WHIL++0JhALZh1x1ZN8l",
-	"DELwiLx2oWgOoBhosm7wfYU/n1o4vri+M8NvwBLpStBh3wLcKBKFBMyZIVskdADbjR3Ugt8FmMUW2ZSj",
-	"c4gITbbiDHKDd7kCemkPEaY29DJlEZZ9g2Q2REW0FfuDbLTSapm5nKV8XS3V4hrWheQ+3jBZ/mNXb2bC",
-	"zWnsTA+bgJFbxgu0teD4VV422cdLYLnBvl9J46NMYH4utKEgVIUmdY2xA+e/oe7K+qTfdJ7QyP7T7c4i",
-	"707bK2RYwwWvYSfLweP8jSsO6b72utvvGswE+weHj4+ePP37IHJ9spMRUlowPMxcMAHMfvTVwUGZyuWL",
-	"/KaoWT64gcHDqY2d33FBJXgTj6sZY9AzyJMP2EuHAY+Qv97A5p/T+bs2+gcyIkJWkapz06fv5+KCfRkF",
-	"BeT8mDHgZYWwtFwSER5hQmpzXCNNr1yT7RnlYj1dFbNYwe7BjSaXbMohHjjKKzWMocLzSLPfxpFLy2Tx",
-	"lXblroDLg6isMcpVM5pibi/8rvlUUJMptn8uiu4pLv425QJ9DHTOkn3yV8YWWGsMZPHPNBnb0ViCIeQL",
-	"io2ALLKA7H1sZXBYfx6MHWeGyMmEUFwME4njN1aYM0yQy9W50HLOIBLaiko01RL8Hq6Ug6uodcVWkV0a",
-	"JM6hJ/FyRSpvKuZSgPbJGUbRIqtjwoqFUiS+Htecp6mVsYAHnGAugVM3YgkNTo2r/JE4YQpO1dGuDRIV",
-	"aBsu4Rk0kdJZAcjc5xnVs3HuQe4paJ2ci6PDZy6ggrrGrOBV1Xl9Cqzf5CJisdZuSD7Dx8sS2pnyvVEq",
-	"AlqdkUy5KPeGtXgTOSGVVoGV19RmVKXcrqaERVJZiEwFS8ZNApCHX5gh+TJim9stBjNrqJ6V4qvF1T45",
-	"LSOvkK6ZIaA5SG4oHfESYpcQeeP67WSVDZQL/gz3ntG9ycUfT48+/Ok2+CqHLoGehgHOD44tI7MDJxQa",
-	"iRwPLVm1hwIDtjNK2NHx4Gl8MPn6cnj5ZHIUf00PJ8Pk68nR5Ch5HB9eHtDhs8nX7Kvkafzk8og+fnb4",
-	"9cFXw6fDJ8Oj4ePh4fBgOBwOcEGjMnO1hw3rczXucE27m/CKYc+ewVf/+r48Hc4GtHFwPIgPU3E5/26Y",
-	"/Nd/SQd+IQ2ehoPhPnLwv0OJPOEhOezHNX8q3ZsQ4/zZE1VMHr5z9vlTUWuhEwNd17SNYnReZ55m9qhc",
-	"Ei1sJHphqTdNUxc+4oqE65I7HXgqJp0UHae4K9pEPneJZFCyADK+apUpv/AudG+KMlKSJaNXJ2BHGguZ",
-	"F24be83ZlUBAggGh4lB2MtUM4oQCXnYQL98UFRg/npPd5+cUoB/EUikWGzKTSjNyCSQKSFml0ddAW0mH",
-	"JGpFFL92bVe7YbnfOFrRu3kijtZxAV/f+QXIk47DNv+i5kq5rGY9LNWi+TSjKsl3VMZzj7aN4uEZlHzF",
-	"PmkK+8FGruGrKVmYAtabrvF37/wSHlT0XSn87ZaD8PpE3e1Q5fUtQ3Pf+VfVCMBG/3be/ROJbLk1hHvl",
-	"cG94dDZ8dnzUMwIAmHHehrMyf2mwchPNwY/yd56m9NGT/eHgZmpkuVXmHeqQviBBKGasIAC6uEPhuPT6",
-	"fUcnCsO2Ujt0nbw0bV7zffJCgBmY+3zj2OXXumxIS0yOyi5BDLr2VWNDIddMJL7/6E44WBu9fyGSu6P2",
-	"L0TilbdtDtx92yjHgOpkpQ835D7k4I65wPLmpRSecZ3C502BqJNpPB8qvoHMT8zuxuLF58LLKDTlV1ZB",
-	"B6XNsnBFUxCBMkysz4UZq87Bu05ZBj0z8soQZORaXR8Wfi7GlarJI8/Nx4VMVpbFMKcYMruLCublStmw",
-	"gc/X25h+YUW2JUtTO+3jczH2o44QnTdObEVmzQy5XK01Hz3GlH3Id3Z9oPCWYNLxuCz6jGvCphUUy5sr",
-	"CYyHz2A/xhdBt6LUfGFc4Uzoa4KHGVLKNfaNvYlsB42cBqit5cWxjweUa03/M4OQLZ+SVO6D2iQCdqfa",
-	"uPQ7DjE5c4XG1rjEO1DaCBc7z8GwIxOHJjeRB+1jMjPN9OIM70keHgWXx4o2Lr3Pfxum/tDH3dn9wBa0",
-	"T362K/ZFYaFWRl73FRMEI/cCPoHlwA2Z0mtGtCQTqtCHDnPtB5H3dWbuhjG487UAvEPuABYvnTPADgxB",
-	"ZmAeViuQXDcouQB4d9xYY7J8yL5hKNY8KU6heuLoz7KyMUrXzYf0oljSP/BxgdHAM/POjNxIs2g+KF+W",
-	"wxSR/94kUG/KvU9CPSF8wVSwFMeMjB/F2GZxDDWMNQM7cjmGBd+w95wLkmnmQ7bAnF6xTpxU2dSaLSQk",
-	"0CmZnr0+e/NRLRK7Y0PezvBGSTm5c25UaUzZkDyLSBNhRSVAgbu6Emi7NxJwqNKYRHfiX40RM1hFZP0W",
-	"ecxuvk1vlLxmGnkpdQ4pEATzXmJ0scBYL3R40dL1q4iJunRhfLUXK/0BgqeYhNZ0kfDaOJk3l6YDNjzc",
-	"zke/LlUhr/PdWGvpesfX4607L6iFEwywh1M5CRzux7guZ5kStWtCwmy/w03x23EdZgJ3JeEa2x40yoPg",
-	"2KzQddT3GjWnIA9xSWQA6JxbMA629WY+4VZ3z1B/lwpMuXnutubpV7nnECF8V6j6zsgFybSleVvQ9XVc",
-	"9Gi0l/e6alZRXECuJtouwpJqZ1rqhnkd5RTFBFtWCcgngeX2KfLZvaDEb9kipbH3w1TXs2N67Js1NHtp",
-	"WF6SsqSR+VL7J17nKLdBnRTJTxjmsZNqCs/zthKfSincVimFl+9ek8cHT5/uHRCaLmZ073HDasCaCV90",
-	"u3jP3fON5RscivmMCGhB0jC3/22tZEK4g5MruZryCYP2JiN8v20lPlzWrBYyldNVU/ho8XO/9eQvBhby",
-	"hiqTXyqoEefjpBSbUgVVbaG7BMhDsR1Rg3LszSbYezG03t82BvNubsm2Kx/gjbxlSAbuvMpCueJ8yGNW",
-	"diOVOuB4Uu2J10VjZYVNtWheGu10RcDdYGceS2mVIUYmdGWvkaUmIBf9XjWuePwAMz69gpC8okwDFuu8",
-	"VIxeaVeztKmAwnPfMOWjC8enfwHvsCMxx4NXL96W+mIC/CdQs7qA2QhgNjgecDl3tbCTUhI4FlNOmK/K",
-	"S06nNGG/280C8TguDWVPmc/ZyMLZLmaieEwfveJ0zlYY42bvOcd16BmzXG8QDeZZavgkEzG2buuR5Iqr",
-	"+zilFtyhB24e9Jl64JUWKg0rarcc+2iV+gStXe3GoOlA9e9OtRS8sJUXDwOJyoTjrabM5DfyZlQajfJw",
-	"QzRS6433bIeFGIaHd3tv83Y6sMv+t/j26jI037NCIL83OYsbeCMWZ9hwaXqXYMA3NxdieGMPO1pnkdCy",
-	"rVw2KO84iPHO40fY+s4FsD8qBtjD7nfj/Wqtha9zwcwXa+/PTRGDtuWmu67DENMFjeGMj4bD3kLZRyi6",
-	"0HxT7mV+b6U7UUPFhbX2iMGL08xc/okTeZsycz+l5H5Kyf2UkvspJfdTSu6nlNzbsRC1pOIG2mh3yMO9",
-	"iXTcUT7YIou3vpdPKbz/VCm8u87J/ZSM+ykZ91My7j9tMm5rEm431llJuL0dtlmVb5oY5imUnXaKlSaZ",
-	"gKaWY+y3MEb1GsjlkmsGHSbHv40t31NQ7vNy5Vx+M7nEzoIGw0SQAUEbwgwyhEUCYfkzauA5qRKmkMVe",
-	"rgh7T2ODbTCZiFlEfIuXcyEyy3YgB5ilDCTMffLSVEINL5k2ZE6xAqlvI8gt1YylYpaTGzKX2pBxarXj",
-	"cUQkxI6BaHWct1SMzsVYS2UcO3Fh2iMjDU3HJJFg1Z5KnIGbfdd5EIFR51yiaH1fOEQtm15aQAMkIeLf",
-	"NbY7Joa9N49ifY30vkyt3u+JBHoFQviCkksNrNTOAYwLcClyfSpXBFoI2i3bH+fSgtE1E3XbL0z0YB0/",
-	"IdSNgTTdWQCtZMH9Y5ZKGuw0yd4vpDIkpkKAYmZ/veSCJa7Ln5WcShC1m6lCEvbeK8QC5TNpmYy/BL4l",
-	"qD8TI6fMoulJuaeJz/LBJWuiMtFkcvmmpg18SsHtk4IbDYoetyPQ9/fqX+SXG38sPkzonKerkQ8MKX/s",
-	"EgRy6ghQgHiQAO3oG2hwWAs0eNxhSW/zrVs6A6JfQgGdU4ru1LCRKAfYZhvG4EZLcAJm+yI22TW6LSFm",
-	"/LovDCwt5FLsBATh+dsA4Fdw0/0X5joN3S2DNw1+6RiKo6HhY7Rex1tCagpMJSg66LlZETqXYoqcsKmj",
-	"S+nxnQVHgR4NiynCrjYEZY3kZCQVn3KxsxVgTJZcZCkqVwDVhuis/KmRe6rjYdRf3LiWlF2zdOONQ240",
-	"8g92XETg3eZmPyjg+ZA16P57QsbYdiTIN5pwFltxhfgDDgZtUxW6uq8lT265QAPKgaAuztAdnrDYymAg",
-	"+19SzTUmh2h0o19yZWYjuMXHg4Nnz56BknJQ+WW0UCzmrjPrilEVjhx4vDc8PBs+Oz44dL7zMvM6HnzL",
-	"aZpaKgLg9N/+SOc0kVnPcg/VOIOJnQuDDfjUnb9iVEMFk18GLJZCznlsHyiuuAsH+MvLV9D6wUpLsCb4",
-	"9t//j3/7n/b///a//v1/kH/7X//+f/3b//z3//3f/8cAKhxUUf144JrdA1f35BJAlYPloMLxIRjD7ujg",
-	"8PGarFAGZv5jBaePB76joiWBxwNQf70Zly64axQJ/eFyFAyEOqwd167aKZUM2s6QGw1CAnwFhwd/nA94",
-	"cj44Pu+EA+eD6LwAKbxWAPV88OG8Sj/XzcilRTolJcTFBl4Nqa6VJ1EhYBXofC66LD0qFho57G9dLZpa",
-	"yYIpLYVrr+9UKzkhsUyzucBG8SfQHBhzGH6VoIhcrsj4xBlwhSQxs2pTJnx5KanmWUoDu280v0drambe",
-	"2Gk5kynDPuAwutPsd2x2qCjzjXGdkddFrZiDahokcDC5SK2O769dySZR1Xsay2viaDe3VzTFk76S7qhp",
-	"6liVZUPQWL8oupg4mgz9QpCeE1AhXct+S+r3yTtmlXf3+zhyELBjf6bLQ5yLMqnBbF0YYuwUWfjgyCr0",
-	"q49nPE0+0/ncaM8GeYda1YrZiwHqBqQ3cCqi3BrhXz4XY6phZRadILnf5LgEM0Koa/ECYp1U5JobmhJo",
-	"sc+02SevLPJDL7JLRuZcay6mVpUHpxiIPd4QRjUUHPGAnDJjuJgSitEMJC/pDxUZyNhxVK+nlyJxeZLH",
-	"4folF8EfEOuLTfKFJHOpPMYhgDXGGgk6t3NDtRJwHB7nZzVyWfPjc/G5wwEq7OmK1Vxmmrj4Nwt+Q2MD",
-	"bllGky8iMvYBPKPL1UjLhb365JqpS5rmh+XM1eDQiJkyfMJZEhE+X0it+WUK7U9Z0PCPnL/qtfx4YcSW",
-	"wRwffhW1ST5e4oG7lgszXrIDVAX7f8KveZLRtCRkgBsdu9/PpIWAt95/6CviNIktH1Mq6SBfbMP5dx3i",
-	"XD7yTzLuJxn35jLuFkgdbp5ckiMebPh8VaJqSGzEjeZyaLPc9KGrI2ab3oReiLCyQUIgoJ6cEtSxQTKQ",
-	"PGGJl5vAZaMlsHLnxgkxtSkzVY52wzD8TyTqE4m6NyTqLJf570sodbsC5wKvclUlj3XtoardQDWLbthO",
-	"8tRpE1iXDOv6maImBmaIT0oRT+R84Dx/5wNLxc5zgnE+2LcifR0Bx2Qqvb4FmEiMJJMsTaNzkasoLoA7",
-	"L1BTDk6PWYI1FTVmfVMI8ARyejQ8OqlmHRZaaJXQlvtXnovN6RPhpIsQNQ4FRn7s3Io1+/wxEK0oJ/B/",
-	"Pjz8ijwbkoND8viI9Kl1UzGY7TQN4xNL+sSS7iVLuo/5PR1k4DzLpzNf6icKP3LXb3NNj5QlU6YqBddz",
-	"S15z5fXmgJITEpK0ic7imTc5A19oCBZ57tf8sOJEkNjcepSIn2YQDfIpO4VygKPSn6vO/fbQo7ppEe63",
-	"rtUsnKURX9ulG7LA7NWoD/XuwjsC5jv2HkuIumyFi6iA+towPrE3aPLr2nT+oIt5EKg+X3AL4nxhCOuq",
-	"s/qO/XPuvt55GQ5HJprrcNB1z0SlDoenMx9P2A9XWU0SH+h4gpmCS+oZA0t8spY2dKUtWclJNUrloBR4",
-	"s/wlja/I51ZEThRdisiXzo2wJ/0yXYH8PLOytZX8zwUVlazoL4hiFAI/K46emGqGUadywQRGhymaah+Y",
-	"qencB0fud2MGJzVnyAYFIS9X6XwQVQDUnRDk83H+9+hyBeGT+Wdqxl9EONq5AJcQWUIrkqC/qYjstFMm",
-	"zL1ZLMDtfpK5LJVAJTe7q+e5TPwRy6WUYLBOIp74LhslyFnM3Cc/ykxr2olsdiB8z57Zywfv6UKWthQQ",
-	"Zf8wURWGqYWyMBlZZM6zCkoEdFImoIgno3wzg4Js6hlVbFTG+B59fdw53qJr4hPfu12+1/Okw/Z6pMsP",
-	"utiNZ6UNhnr0FociBILsdEsd5RGbTBiqkU3aynfSteKA4y988EiPE1cIfl2L8d0DcpO9Fccdj1xQl26Y",
-	"2j+gYpYm2E8o2Sc/W+Z0Lgq52YrGFRapwUPuEFSPiWFpqpFvu1xAuaQq0bDwY0It90NOBSEGTkuQmUld",
-	"PC3mB1KyYvpclJ7kXXlpk2L1wsO3WcNa06p9Wjoy8xMot989mpGaj5m97fWRrtTo0FHFpIUrFqe99TTb",
-	"pGU/e1Y2uDhJDqSATdys9Aqe1Ifu1cXqCGOl6iYR315xi7VO+btDWR9S0kKyPubxQKT5fZH5t6SMfxQ4",
-	"tgP3ZthfWUilN7t+n2SWey+znM1YfkvuTTWkTVccvHcWmUurvidXOpjYXVomsMUFNbNybkbOMOoaQ5/S",
-	"Oj2JiWAsabYDv2V23NiwhMCD4L6zQoNriLam/hPD6ByklROvc7NUM5IyqoQmM7nE7EAkRhTdgHdnRH63",
-	"YDGf8PgV7PpTxuGNm342JeDkjVtn9BrqTrCEfD6hqWbQWhi+FdKQzy16f7GhqtJ10NJ8KWXKqLgf1mQs",
-	"fWlJtytvCs3/9EobNi/cc6PrLBVM0UvuMr+gdUriPHKapZORYgupDA7RzPYOe5bMfIyVC4Tmhl8DhR0I",
-	"S0OwdgBO73ujHg43c57D4Y6txOULedemYqBonezE2q0SieA9DA9pbEVROncXOl8Ex8uEWU1WQm2ACRcJ",
-	"6JvQMqVC9SHe3VtezUlego87SzIal6mPNxENXKGryZf0tvhW2yNBWkhukwVKg/ZYalhXW2wZLe9D/erd",
-	"EpfArd/qwt5HE+c/OTHe5hj/Ue2XSN83Gy8rlH1n8RUw86M/7H9uqpujT85+W4TXYc1vS5U1a9LbaxTs",
-	"Iynvn27jTm7jGbR92P42frgzyckF1Ha8VvdHNXfrDKjl7hLfTCdvjOA98702wHF/TJhvqQuCF3a9dVl5",
-	"ECJYj5rlBupQgIJ1Uq087qWjdbmnb4jszaSh3cfIlogDFMDTjsRdc7YsxzA+3RseDLZURW4rQPYTKf24",
-	"pPQ+hoRuEFTyUNA7EVQeMZFgDch/QAIc1JGbqWmpE26Yqq58zFWlrK0V17Yktkwku6G00Z2qqACtMtl9",
-	"sjXZfSGST0T3E9H92EQXGuXfEsWF4ky3TmIb6d33PGG6bFiDzC4o5nJizwjEULDw0cuUkcsVUDeeBOTO",
-	"NZNcI8WEypDQzSM39EHZFjQNutw1qHmZSo3jQQcAQslMZprNZJp0J6N2KTtJ6rpbMpoHOb4QWEPQLHkM",
-	"JwBN//h0Zoie8YnpTlp/kjx5i8N+yvX6lOv1KdfrHuZ6/QSE01PjOU1AV2dKSbUdz4Eg/EaL47tswdQ1",
-	"11JhoH4lXRebmSmiGXPNFYBC+5ax8FgE3y2lusKCwOjoZSsCHbCx7TNxsZUlN7CLBZBLocmKmQjrW+P4",
-	"SqbMD4Vx9gbrIrMVxBtI8G2XnFLwFtT214YlrmeEzAR8sOI5dDa1Y9DUtTa9eW9pAOuniIG+NYpLxCAa",
-	"7FU+YaVgaEzt/5rINJXLbDFKMuZeqX/VOQgBs1HKtTcz3b285uaUNqrZyL3UXoTUXiDF9VVTMVKur/oW",
-	"IYUFlF7cDIO8idRSNNbghd9208arOmleEiI0a00xu/ncllAlGYotLBdQuTDSlcdtbhqevzaSk51BoeSv",
-	"AdqH8S7YibuIlJET3x4FqycCrXThMg2rnWMtyQ2RMYGixVCt3QreqYyvQAhXmQCnv6XYVXkcSHxCpDgm",
-	"VGs+FVjTHtvreC4YkUUKuWEEr+letmjCr2umkuw+B/NcosaPQXjrwmuXJrZ1WlU8eHC4Tbfb+KAgkyjJ",
-	"PYdfj54gj7Kip8uxgz4p9quWJeb3vMv8FIVJNyywWJinRHmOBzM+nW0wQ3hpcUnTqxEWnDYYI4u2e99o",
-	"14uRdrJB7665N0tVpfru28Vb8tDWLN4xsGvOluXQVhBFdt4NrDHxlCSKTsyxE68RGYgUMUM7AtfQYgvE",
-	"KiuLIZtxRMM5sXxWjU9XLeKOwHDqRXcpctFtv+iSW7IbODtBocZAyFBeyxNndg+hPmIZ/2SCLnUKoqaF",
-	"KFC6ondvYwN75BYfL/xnWzJWuaBzlvBs3nAXc7Q7U/SapRpFZji0VGpj4UsW1IJ/0Os+faTm8/bAArf4",
-	"GzbNxIPOxQNyEdQgXcszL9rUqESrqtixOB4vxdSx9xzL42KGWq4ggpzzmQZ6BcpFLk8saS6L+R5Cj4df",
-	"F7GIS7oiIKIxkoe66Exd82uWhBvZ42bv3C3wSUh4wEJCdEMqsisT0+Ph1+s37ceSquKra7srXZrovlCi",
-	"TV1Mg3To3lXOc439nW5ONDO+42iSYV1qQgVbYpKwK4vuHLszro1Uq32Sq5xgbJrTFZnTK+Y1qcJiFap1",
-	"B480x+64AncqS8Fgg/1MG5wgDWE720kvuw7XCZEB+C53ePwMjXSAclp5ERKuwd8x6CnB7zRm536QijuS",
-	"IfIwk5sIEY+wL3az8fn1xN0wR5O94LBIqcDsACdNgADRaIY9jX0O8wMyxlpmL8Ut22FxkkE02Mv/unky",
-	"lzfkBQ6tqcFTSsVuzHkOo0oR0X3tuB40dk3ChRiNFkpOFdP2yQT70yVKLhbsltsmgdW2j1TXRZys0Z3F",
-	"QnJhoBOfDxeXQmcpNlBzaFEWOQfRYCpp2nVd7LC7ZMoe2zvqkKHTCwdlIa84srs2BiGF+RgmodGEpw3i",
-	"1dmM5fcBW6zfL0GrIb6uJPKArRizvsCktEHS2WSRwdP5qHaZHVy6nvdiC/z9eCYYd0L/qHWRmuWo0wT7",
-	"58TYDEgSipjuueWN5KpHf+AfrSlFG6UoZzzJL9HNeNsnlnY3LC3aye27r1rJBq6HRgV/pe4JuwtGsOcr",
-	"DMSw5xf3ltKIoNgRN9iHhGtn3EgwhtLxWvu38F4RZMXGy9MRNuKKvGMXenNBIc/MQLkkV6mjzswxUt55",
-	"X7AYP9dkwt/fnkVjW+6/a7uGVRxqhMdedQewwfHgDdUa2gFCKzgygYCunBKA3rGVUPqRrBwPlqpsNHg0",
-	"E5auvHmxUPIabOsNHPl5KnWm7OWyVwZDPCBKzmN9pVveEurieIwp9TLM65f1sZTki/sUuHarpW62t09s",
-	"DPPyyFXEmt1zY0TH8RIrRV1xAXodXg+LoeDjH3Fh+WDBH3M78VuWCW5YgtCeMUU0tgrjgrzidM6wo5Z9",
-	"euQyd1xUuLJvuhq/jvj74sUd/VulAovu9Y9hlnDocH9iVUDuEIxBvhzRLJYiWe/bdi8tE3kHVHnNlOIJ",
-	"Gx+XgpdL3W0tXc4r20blPrXjfTK2NH187I2iqOyNnYLw/7H3rrttI9m++KsU9KXTAC3LsnNpGxv/vzud",
-	"TBp7uhMkmWlg7wykElmSakxV6bCKVjSNBuYd9hucDxs4n85D7DeZJzlYa1XxIpOyLrQlOfqUWKLIYtW6",
-	"X36LAGWJvnHiqxfrbDBnjpBO3Pftxd6a/GLXVpNNf11MHG0UQ3GktNvqFpc/xym7PT9ltyAaFk6oVRAG",
-	"f1HwbSh1aq48Np1i4paHqXP7N+GsHYZM/IFUGli5AfkkoyZ+NphiPKfLLe2x098z7dlIvCRf2B5GTI56",
-	"t6nYyVI23Necbm3gZLb3+rk6lJIzW1UwJefrB0NKvV+iuM/FjvASHmmLaouCvagWeXGvV9PopJncVkF8",
-	"BFD1bfbjPLOtXEUvGle+7m821s7ueXbR7X4flMp2M/yrT+8/OOz7Zxed8+/vWE4OrD1wFYrcm2CXWW9D",
-	"PhggW2W7HK5aJSblNmA7c2o3zcahnmBJ3WXrepQIL9rRgtWhxeYUFqV2vpkV9ZPv4N1FmOogBbiXJYuG",
-	"EX2cj3sqhhIbtY9OE/F3EdpvVJgxsl7YQMRajYzvFxPM8ckTE1x01ke5dZRbDyS3PiKBNS+2hI+W7BBB",
-	"5W2iJ6w/FSqSatRz6+kHOJyneQlxzXD+nMdRdoEONhDGnviACVPaCrotiRTM9M1diz14UOJqK+vmde4q",
-	"HpaQ+E3EMUiGFP4mVJI1OpjorcuMeaws3tiIQYWVUdKGYgCbCnfI/b+NZSwKrk2hT7rNCMdu5toQ/66l",
-	"Mll3wFWhQdHhxsWC3/oBXsVex027GK8aZH7c5+0aCB6X6TdpWXLxrU9TwW8Me8dTw9c0HIgcj5Jhs6gv",
-	"bB7YunASuJGbioUMfKA+C/+bo/kCJg2m2m+1jFyDzmo59beufe8A+w8ePJ2eo7Zk/2t0mIzV+saNmSAg",
-	"DZzsgGOPJWj6VNyDmuGq/R8FgoJbKyZT66Z8PUyhZDMdpMNu7i2P9UT0bqWRdgcJbs9be1h5n4uYwym+",
-	"/ykVC/2G0gQsVbEwJpcIWDOI5sJMGtFmv2GCG8vb4GuuItYHv6PvtEs2cpzjKMVpLKyIrhA0zP9Jboh7",
-	"UNFY0lOhAnDSxzrGusEZB1HjMbucebhhTttTz247A+5hybtsthGH7C5Rne3yE67uX1Y5+MEBHnlc/hLy",
-	"0bbmy+nvGTpAE0nrAkdsCfX5zemyoCGWONiS+2V0vT+Z4juwY+XUQYGbHqjyHhQdYiHJknmKqs0472ID",
-	"Bzyvd99cqzVe8X6HQ88L3LOhobejavYDZtnlDfyuw+gBtdJprgx+f+IsXztWUdwSvD8biLFEtHhf5gmm",
-	"LAJnAany0LbZtdsudFQR5Zyacxb6abLXWiZGsvETVuIMc5zpuEl8L4pe0/rc6g4lzFeWP2efcfq+097Z",
-	"uG1CIw9aSiPSOIZlER8JmNrMpA3HImJ6OGytMza7sFvrWN9HubVMbvlBfIo5qQJEnQgejguwf82LMO+o",
-	"fqMi7JOwJpc8Sny1zAUEo1QEfubAp/cfMO9Iks6P+06kubmiH6fJSCjLMA95KxT2PLvRZSLKblNGjKWm",
-	"6LEcjfFO5RqIR5B8/uSbMa0eV/i5mEy9BMRJJZctrUZaqlFvopW02jUW5Y2Jn4S1MTWHzkQcbxiAoH3c",
-	"UbXEExWDGOTmlaZA8zLwcSbR7K0JRxjYSaoM44bJIQ3/itBCGwihypJpK2cOfniI8qZ6JM168qLp+TPf",
-	"roxwk0Jy4SDcqVTMC1lPRIz0sv7lhlDb/qQPrg/5gNqQHwek7aCg0N7hjDGLsNZZEdgaSC/dTZBeMmS5",
-	"S/A+e8byZDe9wsBue5hGRVHzRODLluUiYfv3CKGsjhceEoQMtmB3aUo8gG8UgAy5rDH0MWTZ098dotb2",
-	"SUnHGnuPO3bQ+iNogFUON3U50lUd5PuTtXTrq3B9PW7dvsGEebosFgBtBwi2XhZ0M33adAa0wJ0TYQvs",
-	"2nOphgzzKxGhkLfrthyQ0bajlOiBioHl6dBqSbCi5nM4//U1xWPNJtgCndW4ATcENFR5RhWr+C/NqJyN",
-	"5232Uc9cKhDnHxWSgSs60u/cqo6u9LaudJO1vvVaeTBfqy1hbcsGiK23OBllVUCQsw2nvbjA4M+KjbWZ",
-	"SstjliorY+QEoSIfgJhoZce1A6msLixc9cY6jsiMGWD1Vhy1tneEPyccZ87sBs+72kx5g/E0m61s/xzi",
-	"FQUkHNGuWzGB4vvUfJXHRim6byxXkXHdAYVyZD+zbixH44Xmq0SA9MXpwtyKJG/i/PT+A+Nwe9NgnxVs",
-	"4CF1WVUxPsoD2LQyGmq3s57t8w7Z/dhJtYHT/4EGuDrxuZmtg5bvfvAyuA/9MNZGRP02+1HbsRuFicPA",
-	"h1iqQIUhNEd3yOxMF1q6aNBcm/3m289h06xQwJpzU4AM8AN/rxiIVqlGcOqx4JHxw+hoBp1OCkKiOAhv",
-	"KG1AteBuwBotcYq4xk3JCHydgxQSH/MxnZg5RGjFJJEEOOH3dmVjp7ueQMGBakeJsmHXNu4e4zmTVE6m",
-	"20zWgLP8CJ2av+JjDgv5WIdhmiSP4SgVngSeUvnPrRKS17HRNacXZPLOjoVMmBVfbc3CJW1aj35YeoWM",
-	"CbDXM3jQJs7UjnXysA5cgwCPQ7gfDsbwe1M819q74zEAz9O8XwdGkohQ4JleMQO6MBZTixVj7R3kM4GZ",
-	"9zCfiaLscPKZv3AEqwAKKQJPeQMp1moE5z8kz0ewIQ9tlQvUvmeWZWW15rJ8KRzvTvOl9Xzy8vJ8Yz5Z",
-	"m8R3lzDFE/hGezp/gw8ZR27ezqo5/R3+WStPyq6dciQcJ+AUk6lJGof/1dZmUx3jbNneedRyjWi5oAF+",
-	"O9ysazX37E/W1a2vIuvqePaBsq4/zpGNick8sFueipWRB4Si+ASfaIxEZMV8pq4UuXYiwOZ51s30cNN5",
-	"1jU4NZbWxmIDTbuzPOuBMn6l4nwTSduw3jz1VF9fkKwEgzvN0cbEXjERIYraOpGBv/rHHFSAgPoYHzg0",
-	"QA8Bz9/970Fzp174rqz53aIuzzbS+0AVzt9Z8qtmHFZHY3vmt/5GXUZobRbUzzesujcUVLtroHp4U6Yy",
-	"fFC2ZNDBN+lUJLfS5JbNr9qOMZdiWCQQHOoBWqm2s1N2lA/50cGLL8bRD6Sh6ikZLq6ZCmWgj35t3UeF",
-	"tTe7TqFiGWefEpYVJQ83Ss9UUMaZXQNjlgrZ8tZ8P/xDRBjlK1/M/vXP/0IpUcbFzgaHcBbJ4VAkcCmN",
-	"WnvWzwcU9AN2I1U2XiSbAvZ9m/2UChpYy5JUUbWd0rOs49y9z6f3HwI2G0uHJYCLuxFiahpEyYYj30lu",
-	"dhvTayCUGMpQ8mTl0rQBhnDcSfi5be7vFYM7WVdvQ0hfYdEWbF3/6T9OXuO3F8/plFQvS8u3Ljv00T1L",
-	"3KQSzt021CnsfWeh1G0sR6CcjcBKr1sUVC0F+hdT4DpNQlC9Mx7f9KSigVcjQQjMwhjXcrBY3feAYakn",
-	"UA7zfiqyevaNZTnO6l2ao3YpTOpoA6noxvSv4Yd+wIccVoZ6bzzQ6kZYHz3YYiRvhmbsCIjUCVasgAYT",
-	"lAzJoE8fuLKYiOqxmmavp1MtlUXt7cJuIOVTjLYTSGN55nm3FWRNKyu3Ra167fkmLVSZsHRQaBslqzmO",
-	"l8nyC+vvvJ7Oe8gU+T1WOAzXiX9skF7ljNZ5bCFmdLdYtXvSeV6aze8Y/7FrHEAd7GGNQyZSy6ACe13o",
-	"8KdFrcwmfI65VVIM0rbZe1+1kY3XAvOK0RSpsY6jgp9Q8BJ8L4+MRdZgK75KY82yAocPtGm7K3DIRUtR",
-	"pWwt/WFNq4gVWnsl563NI7srksBTrODOn4AKnmxTOb6dwxbdzqA+/d0pjO3byB1DbVn4cLSujtbV0bo6",
-	"BOsqaEBMH2ptDTjZ1chOe5uxWwJEVU5Y5ThUDw3PnkW6L7HLDydTt7cpltnMpmu6WMYLU9o0+qusRjov",
-	"FmSmI4t1PZMdFcwcGjffh0nQACbPgjF1inTNd4Zn/OjMXg3W1e0W20tcuuk7w5AnyOhSEYYkI/LjfLcv",
-	"/EnOIvb/GYJDBnMB2/uKN/XpqfLMVnAuublhQ51QJ7LfEVfZJw3Lg4fVbuUmKO7u1LeXRTtIQh1N76Pp",
-	"fTS9j6b3/rbUFzU1Avno5KYxjb3jCQR7pLEpkOqitASMJFEtRqCElU5YlOjptEG9WZwBcNSbR7151JtH",
-	"vXnUm804uU60FuvwGvV0KXLzTWvNa2VmIjFuds+MrBTwZkHGUHoTxUaQa1Wq2ZRJhuN5VTwg/1rUf5bj",
-	"uJH548NmvFDJfTf3uYEapqPcmRLetpr7nWAzriyWc480G+uJYFIZK3h0KBXdT0To/ChGiGALzLDAok2I",
-	"oET8XYT2xE3423mB91SoSKpRz62nzwY8vAEiJPQsrIJeqLjOEBzAop6NNePmRkTs2UW3+31QqvguRbVA",
-	"mBnf1lFCyQNXCDtOlXaV21zN2UQnosHaatp3OKvXbusPRESEeoKWEykNX4UMRxSLEY8ZlxExl2VDqaQZ",
-	"r4sT7PbjI27QjkZwPQmUK9pB8moyGttUSuxF+4fDzSOulqowyM/KiaDgtBuGier+yr98eGPYgATpiEvF",
-	"UhWJhFkd8fl3Bm7hRIBj2xwjHIvmwfzA1hJsNAl800ax+wPlxFWT4mFnzRfbmg6v+USQ2PavOZaGTTmI",
-	"6xqw3DUtCqTFo1TYxJqgzXMjfUW0HdSdo5W9MR4cWO7dwFvBpcEgXKq8amLPXBvZ31Nj5VCK6PugAvEy",
-	"u8z1aUVCZZYF0v33+VgAxeMCVq80bCKNkWp0lY1P7rnxyYzHRhdcEhJlvDhS2QcqRER+jpwQGMaUG0Mw",
-	"oCIROX6VuTH4FKWLuTzXHoZHDvfHooFGbRmkgwM0ZsiE7EkF/mrux2aybMgnMp73EpEqJI5WmZdSJeFk",
-	"kBJwAxERFDb1V8knsLiNDB98maOA22xGkEF3AWl9C8Fm0skeyDNCjXf434T6PdLCMK1ch5K0zFito0aZ",
-	"Gd792PZ5bPs8tn3uk92GEmlTgWbCRAh1olO7Jy38V2QoNSi36BXfp/YgnSZs76TZ8oysEU6zM8jJHaQY",
-	"id3EqthdAPYJsN1PIpQRItLA9usmeq+t4JOlQ5dmOrkx/uCHMs56sjQV+0ZyHZzwz/C44zSlhxlMTDjg",
-	"GHNOhD8yOGAgb/YMmOx7GuNQvjoWQ8tkHTg4on6p8pofEAV8l2CnURfsDQ0rIkNlRUMgNWvaNE12sgJL",
-	"/SLARtufoUufPeEdDFr357GYMyNEJuYyqBumVcASAbwXgns95KE1zEHmLwxmnHvOk7YWMLSEFUQ/WAMU",
-	"qKIyOYrKZLDT1tc1WWFDSt9dV2phm6vsiehpjzs2eiJA+7mRPZa0+eaWx+nvE9zLRrpUSxywhyOP91gJ",
-	"Bc1xwN5a1EvQtKcxD0sG0x53+8mkcrkVhVEZaz0GYOciN58KtSPAzkffoNqK65JhgEY2j4F65vnUjgwb",
-	"8JJxY+SoMOOjgFw5lInZpH1SqK1Ngx3GUI9C+OkJ4UrL4jO/EZlpoYfD7W2LVEX6ZD/GLGZD3erqRC5z",
-	"lpfGFYTM3MSCGTflcYjSMKs1DRXSSVb6IQ0baSUarPiAHcwn+x1a/PKz96zsTBeAT91oSxy5xOP4GLl8",
-	"xPKvv6hIM04DQ9fkax2JWBprTn+Hf+odBay3Enamk5vvDIOfFSaQ0g2/w9Aci/lAxOaK9cnz7jNsE0H+",
-	"w9/ltZn0M2Zm0oZjEYF4onCn1+zUcaw0g7VRaQf8zSfiip3765TD6fYT6CtdGHzSa/ey6wdJ8ZVaNaFB",
-	"2gx8K156HbUQDyy+aE1AMMdofMB4IGyGFDmI1q3wlhm8Ctg2Ey5jnE00wDTgmxP3QSLwozjrIILFDOXX",
-	"QkeRexGfvOzBsSgBP7bSos7/6AtJC1/pqQwLvyoq71Yn+mFw1g3P+YVYB2SrfOQVbA4k7cihwOKvaRtP",
-	"/szVKOWk5Jaxu7s+u/yPYK2wxF+Rg5dfi9c0L1E86y/z3pBhkfuwp8pxbGowFF8UNf46kDcP6br5A/0V",
-	"yGwJYMp1QdZIU2I9+DsRw9SIiAKRFsSIVgEip+NIezSlfC2Ze+lnYCv0pSKO6cHt+99fkTkx43BLGjDn",
-	"gfmoLrX9RV2TSITbqTSO2QCcG9/24iXqgIc3qwu/e0yOwuRCxVKFBa1fFKw4wE9pN0BownaQ/MJoch95",
-	"uY+PDKj2BAQXXZGksTA0i57yVHdvBe8Uc2PxF+0vqg50Zjtx3Dj0DL4ffoZy7jIXiyTk/thQ6uwGauZe",
-	"wVdv33yDwq/Sa/qEVO05QyG16+GQyN4pQSD2SZ0IXGJyjXVqxFjHUT0s97WrSFfC+HxGn4po+szwuSH/",
-	"YyYNlnZ2FjidDWVsRRIw4zKt6M1gCqyKJWHJ7/I1HRaK9+4zyAEZLUKFYLad5H+skloGEySjBxDBfsyD",
-	"NL7nCe1miqY5fq1a90JN3DoxtmqjNqdShl61wx8XBbu+Yr/XByfPDF6cQvSgEOQVIazzk073c+eHfDJu",
-	"JMKYJyLqGfkP0bq8IOm4atTp7Gz1KNjFWYl0qATwXV4CSAvoFqrnsq2qCJZlL3K2WD/X3S4LnkmGx06A",
-	"5wRYaZ/+GYyicVFseTlckGVNZxaWZbgZEAoCaA2AKQY6mrO5sG3WJ+Y1ff8lckqxNt/ZfBmbu566RIyw",
-	"yFxEDDjtKs+GO5YrQIjkQuRZX6qe+7iXfdzPuhaoZ8/yG6GuSs2QiciiOvAqpkpXEAtlO7zTbPhdVnUb",
-	"jQvZoEj47Mx5uNhJMpbT1iVyP6qgTe7XvXu/mRyC27I++zWdlS9av9+oXFz7DKrE31vqJjngsoSCoK20",
-	"heENGc8lTI2oXc3kxRTC0mqERfdXicIIFEmisEo0jYQtyqUt02NHlticJUpG7b7Ez+8xJ1y46z4i31ld",
-	"XR0q8MVVaSalpJGUCwGiAuABGinOvvD2Rk3aqjZ6s4X6bzpws8CDzzcxaxsN0RxlSDMyZB9TcPcpygwY",
-	"uUFVeZrZtLV5OW0oUq0jPs+iRXR4/4bhy37eLFyuS18zeHRVHZ42aTgu+B91+rkUZvrFvdWxW6HxbgW3",
-	"tTlJUG8C4j/7foRnSBff7zIHmUVlNnXUlolXL5UyquytIyVXvRbcu79rqcow9bCIGj9yTVF61lDkZjcN",
-	"DKvEbwqi8jvDJplQ2CvTq6b+8KJgVOUR3KQ4U9jZWQvBm/IFCPiV38AVMS6N4jhYWco3Fky+ciwH48Zo",
-	"7rl7VgllHkULZLLTkE6jQZYN+eQBAy1HUVcv6jY8rSfZKHKfoXkdRZnz1pyJuXK/SBMRmoZ6SY4c9Sgc",
-	"9XksvHaGFR1USKe07r0xLCozwaWl7qTpZAXRsLvmk8fanzqbLwfgQrMqFvxWmGDBAiQwUSUc1pfPz7nK",
-	"LWrnXzAGXdYPfrnQyFIO4qGjziJMIuI0nsKPSZSAdehq4IepTROxemhPqO0twd0UpsOeFWXo85PO2cbW",
-	"3xsVPUgw8KioHsf0O8Cw4bXnYRIoDRh0WEqzu96cNyoyro42l9gUjFoUf3nKokbqrSa84AYNZCV21FBD",
-	"KWRmZzJcw239q5ZR020zx+zFt5u9+CsyYcGSmfAIQTJEkuhN3Ew5merEnkz4dCrVyCztLPIX3ekNuhFi",
-	"itjO2o+3z2ffw2VGJLcicUivkUhY3z/Xisk05laY/ro1spWpi5/xrr/4lzmoxAVYng+cssDvg9aJ+3d7",
-	"vKWMIqRiqRFZJ1UiLEg5rI3ei/zFQgPVSsOKhlJJH2IKdZxO3BysDFBRpRORaGS6BJnGfQWyFTYsuzCi",
-	"8VXZZXnNIFhrpUuN+Fq61IivIPp4nNIWvIUVt4LWu9Zl64zOJfstH5V+SumCwveuV1Y4wMfsQg+xCfsN",
-	"/7dcWeM2GrE4J8KONfAYyCQrFGYhuBU9nUQIjBlN5tiIRg0GKICGCZARMGXPCGAIq+HKK/jtqrqnk5PL",
-	"R9yyRLDrEY/EPzJcy56ZGysm2aYm4oT7K9af6bR5HqckeR47i0PCdEkKp9T+OcnFo9cWtPrtusJWQoFA",
-	"/7qytHWmmWMylHqkN+DioRRxRONzyXaiTzIfHvHcOEMW+aLg1mmiELXR6lIzq0v0IDaVwR6QNuuXqKhP",
-	"aL74S3g+apyhs5ITPfP3+aJox/M2MlBRuVrEdcP1khrORkoaXJFrJ/tqEWDrCuyPkCtYFfXFYlt7Ul/T",
-	"W6KyrZNA92uv6zAU00Lj0HaVwEeBuq1A/WMLebiZKNsNzliZzisk6b+LqT3k5JGX2JVG/r8LMWXcy+lK",
-	"Mb26Rb96LW/Jmr+bMaps2V8USNtPGz1aaUcrrQmc8XtFSMGj3Rfvf5kd5xNlS4TC7kqcr1nOiGT0IABZ",
-	"RHgEs7FGY4cWSmZSwhUKmmxQHEKEwacgc9qLuCTkUILjW5WbWTQqV+m759gyTDKmXVNDvaW5tXrEcmM7",
-	"657K62q2ZMBlrU1dmx00y9/Ly/sYyluq4rMq5AaV/Gk4FuHNDlMKflQsgW3oNI7YQLBZotXIY/oirrBH",
-	"yaD9D/Ipb/i1Z/DFhgiRsEEi+A1IlCSNK5gW3/+QXSR6TYzUeaPFGSXO4CDbYcFCCHUai5S8g9X46dNY",
-	"CPuOHrYTVv5VW/HnGtyLN+htDyXOHb3KQqHcxbhdhNTm2psNpTWPGVJ5rSdTBK3OVpBFuh2hIkyLgV3e",
-	"kLGniZ5qg1Nlfm8+IvPW4em45TqV/DYRKhwjeMYbNYqlGdMrGJaalMfxnI35rWiza/+WxagKxeulK47Q",
-	"qQ1cJYQfCqtZ6KZ1t9mvDgwM4Qp0ggUX67M77ZF4GgxP9TDA7Sz6TihvJjsWVxpnRiT/83/of04c/M//",
-	"visPDkgKfHBEXmedeyZw4zYIENJYGccs5uHNo/I8rbXI80Te7gQ34/Is+1WfdtPObHYKNIfMx8nLYN9h",
-	"/NNqsqa5B9ij8ex62Ga/iluRsCGXsXFrdpUMJeCsZfm0z9kyG8vHHP32JoOBSo5EctLtdC/WQS0oH26d",
-	"Or6OY0cpk52kLcpJ56q8ctN5jHv51iwJpzWUwt7P3PWamnHPMaFWznL7wEUJYml1EKX7efAT/aju+VEy",
-	"Z0mqTCG9zmP8pGYREx2JNZfwC/yk0Yy71RMZ0izCqUh6CXrmOMHQUKwXiAWMje7zl2dBy+ktnG7oDgn/",
-	"P010KIyBv150Op3ADeqHv89/eBm0Ej0z/itzI6dT/KZz3g1aqSreFKRGb8YTRXUuL/5YLcKMTgeteAQi",
-	"uTeQiR333Azh1uXZ+Vk+tNIBVrYuzzov/wha4M6SkIiBOwWFVoPWjZjaHpYeZ8/tnnQuSs81Y959/qJ1",
-	"2fph+OpF1Hl19urVRfgyevH8B94dCs474fPnPOqcPefng+HF8GzQHXQGr7rdMDp7Hr0Iz54POsNOh3de",
-	"ZYVXZ2cXzzuvOrguGrZc9+IXa+DEY4GYE9K9u/ooIGK8bEXJvJekCo1ZtHj+8294uKNEGNO6PLsbKi7d",
-	"xVieLDmqs/8oTrD0nkZ0f3j5ohRePg9aOYVQEXoa854VXy1QTBMlAntXGyAzhfMo1QCfhIpQeb/+9FcK",
-	"B3EfvHvWh40+Dc1tn6a0kbnLpjyxrA/X9smzhnMJfEjJ2+N66DWES7R/UfRDd4Gb2ovBaHowBqp5VCzU",
-	"5xjCuvSRKuthY0OcvjMMcvj5ZCRcIX9B2QsV6kiqUfBFgc+SLw5vFGlBzvIQ3tfmATAKJmBUmvDGgtzG",
-	"QUrwpQMhj2ORfGeYNwbbX9RHPaPR5AiQW4Ajc78Z8PBmlOhUReAx5OUJiBPLDet/eP/pM/vXP//7NC9/",
-	"l8L0r9zQdNb3adB++4v6ok4YPhEOwrVNuLwhwmqTBA6YQq/D8FuHi3bJ+tQmSxfDrU7YdV5UAZucFVW4",
-	"AyHxbDLs8Gf9TKI7AqFUA/3oWT/7Dh1GrPW4FYmzqhcfWAouYOAC9o2mutPixzwe0hsQ5SBFENgiBTV4",
-	"zEDdXTryjQTKHA8T55U0EyoyiEn6RTEPve91Ol2MtN3OtUK/OFIe9vyic7FoVzrKumIXZ+eMD/StYC8u",
-	"2C/yR/jkubuazudGIjCqqzkpgA73C9GPk38X8352Fl8UAS8X7pJPvoRP+zyOQRu6s+kTwU7g2EAjw41U",
-	"sfbT8husrKFcT8KV4SHQ1H21LjsI6FR2NcmIRE9B2hRS5q6jHPNQeJn37K/cqNKRwD1cEFm+C0gnkzpL",
-	"Lgtr5Tpmwr/+WaiRHYOZ0QlaE6myv1cwaa8z2gPazrkLTjbkig0EeFkTYJqI6pFWtTIztVVQ9t4Kzz+h",
-	"m69kffed4dh3S10oxKJCBdhBFGbBXaKkIgb0LpxzkVmPNVWpmdVa/WK5JetfLP+k/PCVXvC3d9eff/uT",
-	"C+MgRAs3bCZVpGfm5Kz7vNtmPwmLC84HzLuI6zIoV6+H6ujmorPC4jZ6cm7qVvliRkxkqGPt6YCj1TEA",
-	"JpfTFcF4dV5Sh2siHgLpDcxWFs01iwRR1nNF0JX70+10ajBu6wK9kzS2EuyNU+DmE3KDiuHQaQJCzkry",
-	"q3LPYFHQeLMIh9m7HsiBVBzXv7CkzPBeK4H6s4qlEq1yxPc/aUn5CegBMApe5a2ykqvn4nNXYF1fGfFV",
-	"XPGRuCoGwb6os5dXneennbNTsLuv3l51L650KlHiF5lrcQvc6y/u/woR6m7DEerKgJhzXK+Q7mY6uaGq",
-	"Ua3uWlxPtkSNtseZyVWuQ9D6ejLhX08GyCovXp51Xr16cQGfGpvgxG08wftjbcvr1362LhwToEGtUoJV",
-	"Al021jM25AnJrfLQBq+2szbgFevc1jZGKnNFW1XIHaMqx6jKU4uqBFvLZLTQPYvufSnfW/KrucrXvINi",
-	"vhVF72nIVSjiHZYV/ebjAxRNMBrFOs7tucqHlecOeJv9KkSEqIe+5C/woSRHk2yib4uj0eiFvzPMs84V",
-	"S8QUxRgoFhcWMln0pDzz3KdosxnnGZjXXdcWN3Nnru1R/xz1z+HqH+SdeB/1zyerkUQPofQU1nqP7llZ",
-	"NVAoZ3eq4XPeJBgLypHi+NiAKbD+dcJGWkdX6BtgWBKju85JGIgRRu/FrL2IdaE089yURct0grfBJ4E2",
-	"ctqmGsWbblOOCDFKCSR65ibRkcRbdR4tbfamqmNz9IyjljlqmR1rGSdnHkPJ/K9UpPuoYX7j0mIiUTPS",
-	"t/uvaD6nicII0YIgdY3ZPj+2lQbCV6mvx3qvBIulwhQLEzwcM2lMijka/CvRs4BKk5NEhK55eyyEZYN5",
-	"4MN5WIbnEz6UsVZRJrCRO9vsV83AOMEMCrwkNj45OlgWfKKoP73TXZkvvsLntC1v6VUfPgRVHe6FbQyy",
-	"CsyAGCYw4lYAXQQ4tpRa9amaM5gIY/hIfFFnF8HFq07nrBt48RugYAyyAkiSh/7voBhEDl7j3Vjxs0vY",
-	"Nz/4PRKhNFki8Q6YSDF6XKYNfCGWvxFzr8Syd2JuFisBELjXYu69HrNOw7VEYCUAEpblg/qw6yJM5p2g",
-	"696EFkj/1oV2a7ivzX4GHiaoRqoPiXlITOlzgYUsPvnxVD7OiUcNn5slcEN1sxTWYdy8kvMjvOMTL+YE",
-	"VnrgKk5MWQWtE/x35cpNtPnz4L5ObagnjZZuftSze6o3F9aAXJwnexdkYM3SwsVUeyFX+aLzkOM4UV8S",
-	"zYbeGFtcMUnGuyXwKDgLFfBBy8vOy9bKYh27XUggg0JEmLM/sGddgV16ERTaAi5bpGiKBl1m8jdRvPdR",
-	"z/apfg8jowMRurITb9Ksqhh2qggmXPERnvsJWPnxcui5DLxoLI3VybzQEmRA/itFRWczYSwbysTYNnuj",
-	"LEqcEkQeFVAjO/YlicTerZbRv8GGNANC90v2Zr/Qix3WsGZ0l0xPqweW6NlzQKznf6wi26tP1mpds4bi",
-	"QVcX9iDKQPCQCHSrxAvCNEnwtmS2rehFd86dpxzDq+pJj1gL3lQnI66kwdWtivjZOfM+syliCcNiHxlT",
-	"bYGRHlvyOqlVXzmdizA28ZyezZknWxEL0x6mkBqbePs5twZg3vJYqIgnDBtJpSoDv1k5EewfCJlGlnVO",
-	"HBQ7LRi5IF+l+0Qrm+g4JjMcuB2IuhAz9U2HHu4siVzpKFU9w1Jy3OBin29pBdJkEhfrqgkAxKG7EeTb",
-	"ff3/yGILVLPTUTmeK0f6ViRqgmZTxpxKW4FldmEiBGJynJydXTTItS+RN9eAWV/Yut1gfy2eXwXHf3RE",
-	"dsjlVV66EGncRfvBsVEZZ+lhQdrUi5l17K31gcGKji98Mq8slbrLf41jXH8DijNojlvAfsbj2peo8TLF",
-	"msFclVXrQ2jWB/Bh9gLZPztvqpHxEKXY7GS0okJ/zKUBN090ItYG/Hc63Cc2RWxEDvgjFSj/ULhhApVz",
-	"ALZW0jueBvBGUY/V0HV+EMgRkcZupwM0Jjb2EVNrudL8zG+o+LpCgABH+K64Raz8NZToPXN+wRUh1ssS",
-	"TomOXU8QdSZsMM73nDqubMKlkmrkI2/9LAeFaatQTwXrp0YkJFn7NdGJQxzqe0hoARjlpbOueTicUW8h",
-	"EnHfvKslzwIKq3mS+6ouKxa0vp6EwB3SWAqAD4c9/E19MDsWDoqDg0UIXhmK+SADJ8BuwTpkAm+oLYX9",
-	"r370VOhp7MZiZzwecYwGetZw85ONyD/BosyvUxCrV6utcZHPHmtGQSZnVrM2u61gE9tYTDiWjnBpDP//",
-	"YeUyafvlBC3aqqIBe9Y9OV9jCMzZeb6T1//zf43h7BedGsPBEdCYSg65ETOd3FCT2DYGs+eklXFqGwtN",
-	"7WRas1M/9REpYA7YWTex2Nkjuab7C2iHR0D5d6Bv1CyNSVnQgtVBoPIYZtKHIOGDLP6ETe/smdIDHc3Z",
-	"KOHKmi/KjsXEiPhWYEBIx+L7IH+UNNjw6dLGSljYle+MiyZVCA5pmGN3HN5MAqO+OXkPxjDXc2oVm63J",
-	"KWsywo4iRU93uLDn9MrCqj8BBziiv8vcoNQdwbcuHfHqBPPT99m1q4eE8qnC1TGgZgYHHzXio2rEYGu+",
-	"+3lv+q+WqUoXY1r0zBrVk9siqhdjMVlfUeWwWa3Ed+jqBGT9YkJmqYbDivM6zPNtx8o2BV1+l+06L07O",
-	"19ZMO8ErP6zRp0t1jQMqH+sZi7UaebZB9G6c4tmw9nmcwdVLY6eJHI3xjEZgQjpEpkvGw1AYw6y+Ecp4",
-	"y9IZr+ALu/p96j3nt4JZzQb4cSLMmIZK1/F0DUcKtaspz0fGuI8x3qioURNsOuZGPJ0iKOLID/RSxwKo",
-	"YwHUQ+dxkX8QMauQJt+LMqYCK+xdCVMsh+IknIexYFPPqwdUwuQKE2SOzYtvwbA/Lh+2CPxLT7li3BUk",
-	"gerAHk2UnNQ9gBh1YjgUoWWDOfC1iIelQie6Pd2LabW0wmmtqqUCkew0quSKkt5xFZ1oHNo8SoSfc4l4",
-	"3FJJQ8UEnuXw355Oqznuh7VKkAr7sJugUvEgvu3So0XZsFHGlKTKQ9Ualblmr+uMHlQ/Bc0Q9yFWCt1D",
-	"mrssDyrQ/rEm6P6aoK1U4LEe6CG13mHXApHR1kgBkNHTeh+d2nSdWF50xBvwqT+9/3BovjRhrTywI00P",
-	"AS86+19DZTxZS2gD/aKf3n/IOkWb8qq38ks/vf/w2P4osE+9M2osB88vYo701YghgkuUJo/smIK6jBI+",
-	"tN7VG6KnOuAGh0r1A1JvQz9HL19mpukWL3Hb6CDrptwNlOlPdSzDed+PzIVvZWLaX1SmUfPHLvTI5DfC",
-	"Fh0eydBS0SHWN9VXL3x6/2GnTia9M/6GGxFrjqYRImm0LrsdAlPpTUUS4v1ewSdCjsaE9DGWo3Hrshu0",
-	"Yj1rXXbaz4PWREQSZMEZ0rKVFrOqn95/WHPU7af3H3bjdcKJVPDhT0CDh+1sIstXRtB/8gy2CdPfo6NP",
-	"/Sj5JeF0uqTwtKsSowZswpMbEbE+NZj3/TdBUZvNuKEbgYJhc2Er/dRrfBSx3XaCP2cdPp0m+taNCOXG",
-	"CGMm7h453bqwLpZtgr74I2iFsTZpIsrXkT/rL0O27Jl0KpJbCYoFf+f6/sHcSmS0/g2mMVf3rA4eg27y",
-	"736ZPSVEZHo0iqSXTv2TxjqOehP+tRfxuWldnndAHBjbg53koe1xa8VkCgLjfOGbiVTuR2cXcBp6KlQP",
-	"/CGpehOt7NgQpkKqIt3DJLX/1j/KrXJRbj3fSm7lG4x41nCUDukqEUORJDz2yGfGFF6ah6AOYhGNRG+s",
-	"U5IQApetgE4ugpbSyQR+ffEqaKXwOSz2AtmcMBYqf9gt/PL8/EX+05fdP1xRzLw35KEFu6MbtIZCRGBv",
-	"Z3uL4hKnmGYSaMCNDHvu/N3bwTmLqCdVz2fA/rMQUPxb0BqmcVz8TUvh/XgsEUz/b/gc4B54E3+ApFl6",
-	"dHM6T49CcXnW7ZSX1nN19D2iPXhzYzW8ig5TdxCv8H2kuclPssh1fgvht9wYOco29SxooQfQ83xfvDQj",
-	"a7drL4lL/Pn+4Wil6klnL14tPuq87lF47eKzgHoKD8MD8/RY9cCX3ZWfB5cuPg6YrfC4l6ho8hmeTuOs",
-	"rKk/oBz8Wb0FW6sSMM3lRb09ti9ua60JjPEsNOnw1YoLb97wvU99bhWvdR5wpSZsQgeuEqldNTR7Af4c",
-	"eY3Aqkf1elSvR/V6VK9PRL16ECyMZbQqPOMHyzTVOLSfcwz+w1DIjx6T2rZw+A0PxzQx05cokjlhnT2E",
-	"sVcfbXKtfHB5Id+jVYijtUq+bXW2Z0n4aVVcayLAjUJSTdccL7IHe2ZEqFWEY0KlGn3fWi+4uoPS4xq+",
-	"28cETn1kyBUdc5bJrc2CQJh59RS8w+zrW50mTMyFuWSzsUZY0lmiraAKIh9qDrlS2mYcBwf27KLb/b7N",
-	"sgkoWRpVGobmnxFYQgya1eA8xNKUEzsWczYTifiiwAwTEUtVJJLq1K7StA7qkXNDP/3KJoJgm+np3OZz",
-	"ZCcatFhBOlSFnf07bcXlj1XKfPQ0jp7G0dM4ehpHT2MDT8PlXfbA1fh5HwN/mTGyYPF8SK03dwqKdkvL",
-	"J5LDYW0QD20KuEIkPr2No3OMLWW3Zwth1IDd8jgVbDCn/9w/26A2GggPrzQIal1GGtUwmfKERnbWDXGm",
-	"91gLX2V7UwFtVnoBHPJOmWwaZU9KZaqlokEup17tnJLOwYDsytT+E5xrjXNNJypUKMyjFW+8dkdiZ5q8",
-	"TblT19jzhgO2ua9eC65ZAIrwc+pp7F8AxK7c1L+aIq4rdu7ZwBdAuvlBNe1R2eLuoX6sRcIraY3SlJx7",
-	"WO0lmv+B470gg1D/1z//uw7hRk9luBs8eTgVQ9aMQwQC9Q76uBeLWwL6c5rjNTeCwTcs+wbXTb8p6orW",
-	"D/ws7FwMxMuXUXdLoHd/MnWlUddxzPzJFfTKa9qKk2xgwj06xl1fmK+wVl3HX5Hzll+L1zRfdukpt76O",
-	"i0CDI5HtUyYJ8g9zFebvd/o7/PPH0pKNDMgF7xKANx0vqCCPTFHga0mzQtbh0ZHIWHT9iks+ELFpwPsU",
-	"1OWHzwSLG+yrW5HIocSSIDePwUW+8KMYHo2hy/yzLMc6TeREJBoXNpRfc2fPq03nh/aywkbPidfum7we",
-	"spYTn5+F3WGH/yDOBxettZmuTqu5czjyW00TRMZtdcy2ttJ1T/0VSCNTqZPlBVUE1PSdYTzEXoK8PxmL",
-	"Gql1nnFwJ4xXV6Bb6X9t9pY06/WHn1kYS6GsG+rOJwgDXsAKhxsj4KGpgZ/ZOsd8DyjMOggrN1JFDvUP",
-	"WdQTbGuY4EgUbDIfy6kposA55r7+E7YdbYCDQz9xrO1MsAhx8ZSRll2PeCT+0VqI9DgMGiAx3N07PTiw",
-	"3sL/CtHbGoAbJ7F7WWgo/yh7xN+CllaiZ+WE3tt4wbQxCnM+mG8NuJA64UNkvT+gBDWjYDTjE/bz/1eQ",
-	"AJ/kSJ1I5di/MlsE/I3c5MmyXU7z3E3grN/g6nFldp/fKfAeT9ZBktkRiszhAGUszeNkCEVeMVTSqNMx",
-	"eNfTRNzqG1fwWpVR+fj2NXvZ6fzQZm+Ugxg0wrikh0tPOOQVp3YGItZqZJjVbXadu2/0pTTO1xMR63Y6",
-	"zGpNzl4/VSadTjUOEMVre+Ab9b0XWASFuWKpEawPL4HvYODVdGorgHjp9T7Dr1qr0vbXk9lsdjLUyeQk",
-	"TWKhQFJGiwlMvONla2aSHrl/+Zp7Ywk3bbltobdZnQk+iltXI+6MyzXYYREkzIM93vJYRphvAntdq5FA",
-	"rrygXy0ny/fXqR2/oXFg21NzGV9P3gocUFqiHx7eVNFt0Pp6Mko59oRn4xYz8BfclBJluyNaRtgvXl78",
-	"0GZ9soF6YSIioazksSGyo8wczbo14APJcMzAQMfmEY+JOZizd58/f2A/ciND2OLBPLuljPog9L8o/4ER",
-	"YSJs38MtDHQ0v2J9VNB9NuFzpniCc6sdb1FWkaA4RdRm/RJR0TIRTfjSgWAXt/KLIohSrUIRZGMbif/Y",
-	"IJHIpQ66oc2umcvBp9jDV2b2AKefwTcFtE870wxhsAnewY6lGLa/KKQVg1BNFiGC9ZD53b4kZpcKKbLn",
-	"GLIf5B/hqxY/oM0JyhICryIJEXxR/VTBketE/kNEPdrq/hW76Jzlt3Gf1vfqNC8kMiJYyZ7qgglbIhOU",
-	"L8bJl/yNYcV3KLblLElwP3lilUgufRbMrC57cA/WFzuNaGHa/xrTMJOhG4isC2ofWuEnr3FbH0jWCQs8",
-	"4ohsG+lWsNXvC7mWfLly6LWRRtn3pbUcVMcsuFEP3S7LcQTqifu3oVZZuBTOsni2deFnuOvKqPQlJxCv",
-	"rFuHa+jy+GZ+hBjohroe3ixd+SgI774pjRgJTWFkwl/ffFwRunYdJ9j7/omWxnBlWfTdG4xj5OkvNdKP",
-	"DIZVZM3H7j4uiaj68LVekB5eKJalCjrV9yOh45BqYA+OHsJm4FDvyzy1u8bdRZL1UTJXknM3TrYiDW5E",
-	"Prvp1C2dxVOEHi9zSaVffx1FoJ4XRH0dn1QZCJsgjReGaMvqlM0Cn2wntZ+GsA4aIuvPC+M69yX0dL9M",
-	"pxTJytS6tni9B8a7WGhbpRCWR1vbrE902GdYY8kSYSXCTNi6QOt2yqJxGG+fRwnDVMh4UUNsaDfsIBp7",
-	"r9zfw7jsCqLcl9qvK80xwFI/B21YqAYzzp0pzHK5EWLqAjmWD4dXWTnLWMd5FQ54gejjeADlRpxDwmg+",
-	"OoUP5xS++cpD6/1CHkWJMHX+F4mHmkqk7vOLVV3QBdcvEjkmx5beX/XzkGyz6pIVfN7FVOaj1ibWOaAr",
-	"2DD35MHHeiJ6G6Sn18mfL2bMYx3eFJoOVk88LyaZ3Q02n/UrR8r0JJWdY7k7N2amkwi45DGdahBpj+1M",
-	"54Mm67C8hsM1kPGXIXFl5SQxyD4QfFjghXMarigJkc2lyMeeOXx7P12i32a/4QcW3OGEJ/OeP65+cZQD",
-	"HiqT6ovCNkiuIjZJqahNsXCscbgglrPombryBltAWRH4MSVREp2OxqhWU2tkBCLbpNR6VTAGnXBk0nxR",
-	"ixECQveiFaLBqDWbCX7jkb+A9QoA2EoTzvV9urY+0/AXs+uJZstlzaIcqGH8u+cLslTcCsWiZM4SCVzX",
-	"Wou3dhNpwPN4ihEGEh31kQVGLAvqdV0xUrROV48xzFmkkYHQ7LyXg6pCD455Gg05HNXz3qjnYEue3Z/B",
-	"aPV624/e35j5mg6dnOd1BDjZFKcqodY32KHkGFXrS6eRc3XqK7vZYF6eAJo7k1g9znhsNJkQX1S/RJR9",
-	"9q9//hdzQ0etLtRWtNlnfiPViPEZnzOe+atogWQlCm5QFJYjgXM2Z9KuoP4rQBZWGed2N3JUoeeJ6DfT",
-	"800HhqrkAvvZGJ0Oddpa0/TdQTyoVjvvYRxoicLNoBYa1Lmnufu9PujCUiAFLPbjcezrfxxkJ00lT0AZ",
-	"KjZILUHZo/RwnR5ttoY4oaIkN1vRiHh4ByuB2pGXjW7Lt2A7dtuv+W1Phejh+Fz55kI96vrEnjwUsa9B",
-	"sXcIVE+dMqkhz+RInvtLnu+noPRVHvcYcam2pFEj7EnuDz+sUKaGAjm0hnEG7kCbfc4DLBhNWQyk5JEO",
-	"V7yNc7sMlaFtLbyJDe6Jq9RyihH2g9+5A5lL0nAMxL/+R9iLo6G1EVN/okJLfzAZCTbA11bbacM8/RaY",
-	"TU8EOj/Ab7E2lkXiVrqYaCJCjbWc6Ky7NoyiEGjM4sIHYNm20pZJxVIjlqs2I+zn958/HLXaXjEATuTR",
-	"SpzgDEd3qjM+34oBvDtslsb5uMkGM8Fvr5pII3/OnnxYE3ngBrGwbqDIg+aUi4/CNHLx7zWri91u11UU",
-	"51/vBNOi8F6FaOJFs3ViZ11gFf+ml9gZ3tPDXqhVlIZ2xdowYIDeOvFd6lPBiap015d41/MG85eel/Ys",
-	"h4lRPM/mTA93EhytVM+/3IkHGrKrB4Ka6hjhDhXG9We9Wl4tZ12ZVw4OsmggAx0ZnxUZVhWbue6knPF2",
-	"WZVcz39L+aWWtNem3N1kCLPd/8ayhNmI2oLcb8CGOP3d/7e3fnVyZVawwB5boosdVczaPHngebgNaHsT",
-	"HRNUVdxkWaYEOc1bXVOOmHsLRheVsy0iyK5V3nZPCvCOqqpIklVprRoPkWh4c9XVdCrsDvm/ODnrnpyf",
-	"tTYwoHaQCVuqhQ4sMaCTRIR2Q82Cj0xu62AspWH0NYjIBI76FGnI3X/xB+8Ej+04AL+NIqoTYTn4HG32",
-	"o8CSMjsWk0uscLOJDE0/YP1TPRWKT2V7zidx6QM4U/wg0qFBSArHxp8QSKBCEPw21ow69R0sgHvrS/aX",
-	"XwNGY3cniNL065/eByyUtzJmRodS2HnApgmhmBsRWp0QKmEaA4MGbIyvxoY8lAT+W1hOud787qqu2URS",
-	"yR/VtVyid2rnUx3rkYS7x3IoGM6tD1g+bZ2iVmlcehjhIlU95jNl7/P4VRagKqMv3ME2CbIIWLAQ7Sju",
-	"ueuvrnDVCTXB3cwEuYGfQSXIxCU8C8WOhXsTmVY408WFU1nChM+xxumSueZ8xkdChbiL+fki6ps0VobF",
-	"V8hRukyNEqEQDz4Iex2p5yWgukxEqsNXeKNGsTTjgL1NhArHAbtO+ECG+LafpkAL4yBHEsuqOyf8RjhM",
-	"TDEpHmkOe1av2+JLJih66dsfIveBm/QAN6Z8BY9BrXA4Vh7T+GgOP5OqzX62DrbCOBQO956u+CRgCrH+",
-	"6cwQLre0g2nk4kCLFO5eUeOP5URcIk2fIE3TNGtXvULkDTKWtghYYenEkju072BZq7dqKvQ0FowgthEc",
-	"p3ACQQnebc7MVIRyKIGe5kwJQlV0z/pRKDGUoeSIZ1j9MIQ+R9ca7+mezUeJEBGzOmCJGKYG1gBsoPUN",
-	"QrK02Z+lcvFhLP3HHefg/JSIAiFRTY2Uswm/BWqkvNUtUK0eCZyhm9/jnU6NGOs4qrrLxwIKuYNT5mwo",
-	"Y0H0n1EtlhJeYkXPdApHY3AaP4Is4yCVOJ0owyaCqwABoecsSRU2jRlHoW4GKQdSjfFbfz7GwR4ZW1j2",
-	"z5OpTirf/BcknoiGR/gSKsSsB7EjOIi3bDZBwKYxB5mmNNhYJA3jWM9O0qlps2t8bCJD626IEyqEUGww",
-	"JwEt+IQKuAN8XTwmhJl2IQos6y4eGWLI//G3P/5fAAAA//8=",
+	"7L3bchs5tij4KwhOR9SlUxIly3ZZihOzVbKry93ly7bUVXu3pUOCmSCJUhJgAUjRLB9FnIeZiRPzOPMP",
+	"cx7P7+x+3V8ygQUgE5lEMjMpSra63RHtEslMXBYW1v3ysRfz2ZwzwpTsHX3sTQlOiIA/TzlThKmfMJtk",
+	"eEL0VwmRsaBzRTnrHfXOpwSl9lfEx0jB5xFJZS/qkQ94Nk9J76g3Fr2oJ8hvGRUk6R0pkZGoJ+MpmWE9",
+	"plrO9VNSCcomvZubqPfiHE/Cs10TISlnERpzgV6Od15hFU9Lk1309i96Hef7icfYTFKd85cpEQT2xcgC",
+	"CSJ5JmKCqOw4w89YLEOjY4VIKs0MmMkFESghc8ISiTgr7eskjslc7eSH0WX+m6g3xwLPiLInawarP9if",
+	"vEOdESnxhMgjRDTcRYSwQFwgomFA9dMGZXpRj+FZeKnF0mb4w0+ETdS0d3TQ70cBUJ0SpgR5+TyMADH8",
+	"6maeYzUt5jW/DWiyFjhjLmZY9Y56WQZPBlbAE5JSqV7DsEGkp1JFCEtEGRp+2IntC8PwuvRPa5fkAeVJ",
+	"X5+VUkTocf7re7zz+6X+p7/zbHD57R/C681GRK+5BmLZiHwlkV5jDdiyEemyvNAChORidfohIx/UIIZf",
+	"h45AzDVejciYF8f4W0bE0l8QDFezhP1+GG/qMMZd2vDmb40sLxMym3NFWLz8Cwnc8Vf4ikiEkSBzghWS",
+	"eEyOEWZLlDH6W0aQIh9U3UXyxt7Rg9ddpMePo96MshxCwXWODa0MwkgTXKQ0NVpgiQTBSYWmPgKaGl5k",
+	"QYVbodB+zfGxOM0Scs4VTlcXecozphBOUyT4QiLFeQ3uUDPMQME4/hISMsZZqnpHY5xKki9hxHlKMDN8",
+	"wPCuVTzGaTpEOEmkx+L03SfXRCxzFlizpJwjFmshLJv1jt73cJr2LkPQ+InOqFpdyDu9eQxXqG4yeDG4",
+	"78f9SJ8Dnem5gfjOKDOfCoyhTJEJEYZpCCLnnEkCIHlzkqnpaUoJUy+EMNc9NhKC/hPP5yk1bHTvV2l4",
+	"aY5BH3vEvNKj7BqnNBnEMJDGMv3DIEC24AFEJWJcoSvGFwwBM+YCJTSBb+eCXxNElSTpeLd34+/6D4KM",
+	"e0e9/22vkG72zK9yD3Zi9gDbrMD4h1P05OnhMyRJrL9Cj3cPepEvF/3yyy87egjClN5xgO7+yBd2A9Iu",
+	"Uk3JTJL0mnSTHPTyvOXeCuQTgddCXJCxIHKKFL8izAEeXr1b2N5EvbeCj1IyW7O/uXnij4F9AmfLt9nT",
+	"cypM03xXv2VEKjQSBF9pqQowaMYFQSJLiTxGkhAEMJG7Djqyd/Q+Hzg/rdLIVKIxJWmiAeWe0O/Pub5C",
+	"Gu57cCVvLvVFlQqzWA+WCXakeclRf//ZQb/f7+/AP0/1P9+5j/Z/WN9jhVUme0eHBwdRT1EF9DiwLwy7",
+	"KTiUA5jcc3BpfYTuMALnd8ZnRE0pm+hdLwRnEwM+TRVjzq71jeBMgnS+AOEWx1Nk9oBmBDMJ1M3OBJLo",
+	"25eGpugPc8HnRChqCE4sCFYkGWBV4sQJVmRH0RlZZceV5X5c/Z0mLbh61EuxVINM5pOvKAUMUYX0U2jC",
+	"FcLmzkRIcQDFjLJM6fW1WzSzcubqD0QtuLgKcKTTl8/fIYHZhEi9khleolhzRz27ub+EJYCKaCz47BiR",
+	"2Vwtj7TgoRmHIjMZnNF+gYXAS/2ZiwlmVMIdHLQE3lyQa8ozOZAkFkQNMqZoGqaRKWcTWLN51IqFCDZt",
+	"FKB2EBTkml91RBUZ87lBtPbgMMtc3csbli61POCpcSBNTei1OSCeaX2BGbZFWSEP8jECfr0ydTZPOmO/",
+	"1Y5LL1Cmnhz2AvzdZ0PvjRzs3o/8u1dayipGWPTN4elhbSHZ8NGvJFZ6ifl9P4UZgMwnCdWj4fStd/+t",
+	"lFYmCZXrXVYm+9HG993dwKp2ulaoLt/PHIm8MR6HljTDH16aZ72fDYZFPaMU2N+1cLDhHQwg93otrrqu",
+	"GWX2036LRVaQqQlH1iLGW2uRqJw8Vri0nXUcrGAqgTvs6aRN47wmH5TVbfVATjVZ94rRX6oAgdWXp26A",
+	"gVXV1t6NGWX+t/tdbwvL0hSPtERhxNCHdS3uH8VXzytLqDqJw6bDoSAJjtXwSMvQGZHO/qEEpqlVWtBC",
+	"azREYEkSsCfpPzMBdrc5EVIfPNLIgxIywywBu6rVHSmTRBTkGaTTlChjysHGrKEXEFAw7cq/16Jj2CAw",
+	"pkIqlFJ2ZRhZwonRB6Y81UNXEc2IxQEOmlJGLNEKmdEYKYElzNuxk/ntzmdUSv1j1MOpIkYyN9AgZttc",
+	"JPZrAwJNhhZUTXmmBoLEXOif4imJr0BEGhTDeF9mDJTOwRUYXhhXAzUlA8Y1J4ynmLIgYCX5bXWvr7PZ",
+	"iIjcQk7ZlS/ZtOTQFg65EnJZh5Cn+R7qLPZSIUknDCtAtWuQVggym6qe7RTLafBkr8gyeLDDK5oMwTC6",
+	"t7sgaboDYNz7dXEld7X2NuzVg60RJlEvX/jqzC+Sg8eP959FaIQleXKYiTQqdqdxTaLhAi+1OqJ1T3MR",
+	"94eRNSpHSJLfIqQ3DKKangmknsioMYQlJEGjJcIGcceEhHmve6+t4FY5aA2LyMA9h7K/b3+GWiR4cR3U",
+	"qXBOrNbyT4+u3UT6JS6CZ/1XScAXcPL2pbV3HCM8kkSrHdzAXS6lIjMf3+tkFjPNFWUhpMokEcMIDc0s",
+	"Qz3p0AwdxKcuUnM81XpUMgB1PqBrvcYzTb1Z2k11CsFrhRAQfVGokgYZj9EEzyXCgiCmlx6kh/o4a7xV",
+	"+U8vkwhZ+GserifE6Fc+Co63Kl6WR/0BlHk+M9qNPiSjoLU503km5lySkA69jNAi967lK0dYXhn7QVgt",
+	"MgR9nWKuh7Mcd0SmlCU5GKTPbjvolmBoqWViQ2fdyT0cRgPMT6AG7rlfYnVULZQV5viFoEoRpofTjD0f",
+	"t4AZPGqZ/io5yoAyDGgIt3+pmcTH9MZDLmN+SLEEzdG735EjRB4YyitduZbrKd02lIaCbG5Pa9hQD9BL",
+	"+UmLCWsYOMEpSYCGrPDstXcDqI535K0vgpMEKibBH092Dh4/KTNa4J9O1nFWHaoiNCUfcEJiWkPbPGlx",
+	"YxFhHTd14wNG1kL+ZyLomBYhAWXgjgS/Iu1YqBGwNS9gSkvixbZyr5NZU+BmnhXnKy0t0MQLBNQy9aqX",
+	"lRyxDBisgFJJEtkJFlMuc7LpUcljI/pMsQQu5XQah3Zt5DXYRytwAcbnAlSrVzxZ90ZrbcVslYAGD4yY",
+	"5tIJFXCPIiT5DIyQHCIv0mQD+dyesTtQD/rewsI4p6Zc0N8B386IuCbiFVHYEa8y9oETZ6DHkAOZzedc",
+	"2PPtIJhImRERfFQL6YNM0OCPzht4u9kFubbRNgNnoq6ZbeW5Ac7UdDAjasqTjec3ZoON3ybimsZkkPA4",
+	"mxGmcK2nAazw67dYfmQLu6tipDnolbWED8E7/bp9BqC3Bi2iGmRtu/FOOBC6WN8TRsY0pjb2qsIjQUhr",
+	"lAq8MU7sGzdRb4QlDUpTS+B6xsYAXpkRQVdkvirKRr0ibKh3pNcWE7BqDMzYbpJBYf5YOfwRFWo6SIIe",
+	"6DdjNBckplLLhzPO1FSLdkuCDZM29p0ELxGVboElKSDEnYv5BvnYAVUtwcuhFe0Z1xqOBD8Ia4JBcHit",
+	"n/GMKbEc8PGACzqhjbz31LwA727iQ7Q4P2CgrQVBnz9jfvm4fmflp2+iHkkyi9cpuSZp4wDV52+i3hjP",
+	"aLoc1PoOJ4QlRGvthCmqluFn9LHkQ1TjlgB5ra2tUDpYukTWmr+pt0VzUJaQZJAQqSirp6HgSZ8LoogA",
+	"b2xYgIKnrilZDFIvoHEdguSRieDqNX/L1oqC/3aVP8ywoAqnA+e2bzjXyuN6ACK00kOZ4q1gOaMTowRa",
+	"QrHOoVmdvPJqcD/5M213VH0B3AjGhUGDjgnP3kxNfNUMU4Y4CJitDsS77yv+azUlAjA8MPEPmdA/Izkn",
+	"aUrZRBqzHzwhO9l65lO93NCTcz7PUgOQVqSi+jyw9JjAkgchcnsiBL3GKcLKGHFdfGwjNRdkTARhIQPE",
+	"2ZQLBcCYZjPMjryRbSQp/IiRpZDB0SdUglV9UHFI169HvyG6kMXAKzDQDFvvU8gvKmritRbExk8Yxwua",
+	"YRVPiUTD34YRyuZIcbR/jCjTGoOAX6xJsNgZz0Z+DI6FDoiNH1YnfXn2Zu/li1P0+GD/uybeqAfQ49RY",
+	"jPCcRojOtCxkLDhjIkRYxS7ucR6EGCt6rZdtaE8v6l1zmgS9G3cdlGCmrpd5Ng1aKHA9iGdVdK3cuTIZ",
+	"Mae5erOrdM5nLSE67aTI/FTzs2mQZU8KyTXsHi6O1vqwwGkUa700fKxlZPrXTLNlznyzA5ZXJIFLP+EK",
+	"MW5MBREaLa04SdLkKwmCwZEfBeOHb+YyhL1gbkn6ZmlJxFh8vcA+X771tmKJbbEl49n1IXDYXw/CjYJP",
+	"gpkSp1yvVpEEZGuJwBBrcSdClElFcGLs77AdpLdzjDBDGsgzjaLeD540nkfq7h/4kbr90KW5lS6DpbSu",
+	"onXvvvNuzalW94zFpUYRGsbmEacH2I+5KuBCoSCUEBJgqEQSB0ScDfSkSsippRdg8jHx2vACGmXKrcuA",
+	"uyGU6J9G22K3wIfb6GoBvaspoOOzU8Ma0puCallDbsSt1bTGNd1SbWse/7NX44rAoIN2wUe31/O2q7cV",
+	"G9h/1G4DD0yx8zbYMmpyK5pfx8i3NXjka4neqIehC/M5K40Vta5y4jzBy8hFQucao1YN0O+ckaiGU30S",
+	"5bB0CkHCtR21bSWOK6h/lPSNsIbRoBdswQfuW8wfVuhsCQ7bCJ7FzVpWNX7Wy9v92qor/80pKd/8oTFd",
+	"pfcK9G+tU4E+dYz0BEiZBFLmVKoRjq967TSeOxZZG+OHby/Crp/iNg6ENYf3/mTnb5cfH938oel6x12E",
+	"10ZorQiznTbfRrjtNGB3Ybdxhy2E3+YxtisMN87XVuptNVBVCq55qVEqbkBevPP75ceD6NHN1zv2Y3/n",
+	"mf7mu5tvvv1DOOHtE4vPnVDzYYjT3bb0Rby+K/G68WbegbjdXZD+PETgRlhtTSReEVZOsQyIr1hKIiUw",
+	"tiQjnRwPWEo6YRu+VhNhfG4SfOeCgD2TLxi4v9qNPCpk1LZ5fHHKZUd/i34lE6TWIPqDsKHcLoOcN9oK",
+	"YyzJoDJuYSoc1BiB7c85GzZmVz4GWXYOZRESCBsVNCGbGH7d/G6MdbEymwSCuHdGy1ZnlWSmXAEZ8HFN",
+	"KR4sbVy3zMQ11fsHuq3l/jbR9GOepnxBkkE2D2OnCw6Oc6+EeWUnm7fGUvNGNvcuTsV4YBI8FlOa2sz/",
+	"lMdXSCrMEomkomnaPqaYpN3OZMrTZN05299BYmpJWFteRRuZ0WWxhS6w1r9ek+WhBRLjx/WFGM/to5/p",
+	"uCIgWLWpDBo/F1xcEUj4sAqnl43RnO6R4u4EV7/E1mV0YKQfgZh1PBGEJGhB1dRzJXbI5TAAzUlGOIbP",
+	"VVTQxBfhVE15NpnmXnWToKOBH56idCw1F9QusO2q7ZCgb4ZxwURhJmvmNaIi4woKoOR0AUnKYqK3rOFr",
+	"JuqwMhv72fXMBZVXLYUYYD7e8yCEMEkVvbY6ZIU8IUH0SLEmf0BxqUSSEIZGS5NqRfAM4dQIys5Tnudb",
+	"ubFNqIAbKJzryee1V+nszVsbVK9BIIwEPMmwSKTLoW1O4s+jPZoBZJ81AR4hR/VzIoDhjDX7h9osULgm",
+	"5iIhSSsBwAxcCiFp9ZLVZmQ2m9lI3AdT7CKPb6qIbjkMHLjLOOmFdFTublVoWiH0lzWScZFlXimSo4Hc",
+	"Vpjkc0qSgcaAMNJKPIMMP8qZs+FbKBUF+5pnuYOyPQlnpC0716So5aMTjtO2wGv5GM9UzGtCcoE7thzH",
+	"UlY6Ssm6ZAz9e+uaIDamv5WOW3o4GDZm2Tbk3g/mgk8EkRqhE0NYE8Hnc/Jpwsg2ve7uMhVHlaPT2uCs",
+	"4oLeSVWbBqvIp0X4WyB1VfDiEAp05Al2ERQ7FMpo2R2tRatXpCKFKzweu5zdVRfoHVyjCl6uINl63Hou",
+	"8Fg1olZFGGKOnoPaqUmTNNKzloT0Ao616CfxUoJQAMr6YkrjKbJL7306bP2CLmVPaBsk2YIT2BM3HpYP",
+	"2IfCZ1E/aY3Y0vzuVqh64zSevNJ9f5UL2tkl1izEtLBHl69XJ6fLHQo5dRbuEzB8motQySsPW1HfjBHO",
+	"42dvYy0dQRELpojWaqGOUV1aOLKmXhO2HE8pxHZr4Sgo73fSQGYzUpMNu5neENNkw3dGywbTJjW54tLy",
+	"RFeqRGv2eZESxkc8WbbhA/qSysGMqMGciJiEijOZozawP8qLiUB2BrDqrySCUdrlnLQ8kl8zqUrVDurX",
+	"ZAQHzFDGxpRROSUJrCs0rCvj4y6SHaK3arW30nZQUTBsfUCZ3kZNHYN8eb2Q/9wTTwNv2tW3EFzDvhRr",
+	"LKTSJkiMuTi2t8asKQI5y5k+akcexMHy/eHddfLRtLB4rh4xnxNWmDvXFMVpukbuzphKTQZIrYSmdhYm",
+	"bImpZ2X6/FVLWwCnSZ20W9tIobxrVtKStKzQgC43f8v3tpuaUjlle2R2tKYje+5FunU4NI83dl7s2vVs",
+	"SyVwkssDVArApd/xPHxX2X0hWj5n3U5ODZn2pcgudKGFCGhaF3B94cEEQKQtDmmkQD0EckPIspb9uI3+",
+	"v3U0tyB5R34luY38nq6df3RunMumZQLjfIAH1yAoWlEIfKZyjaTY1V7UKAL+MiUQbOZlll4xaBIzdekN",
+	"WBK7sKCMWBdOsDUJKwCbFRGrK1w8d1pNST9BcDwFeavbUdfVnXUz1mL4RqJK95iotp6YTvR7m/7o2/mU",
+	"N/L5Fshwq7NedXOaKeqO/AcbKxSI21OKzOaqfTzxKYf6aSfmvZCQ0cnQsFHdH0a6v9A6OKzb2G0bFxCS",
+	"tEOWPKwLXmnwVG7gXWxl3y6vxJndPnVVCfP7bUo2b6AG2poRFi+i4sI03TVbcaC7pOPhd6UqMV9YXd3U",
+	"bm7fuGYr2HcrigXjNYJsI69sZ3LwOV/xrtLefVKAypHW5jr6R7olpTZnYA9PqS0gsRVfV9cAvtu7bm6D",
+	"L0GI/ImH/Crbj5CacJx+XvFRdxCrkTu7Wp0QuCDzV7zXc2V19fixmBDV1sf5oEKGvNPyAHm5Bm0/RdzQ",
+	"HSBNlzOtD4bxtrUOZhvFw5jLWxcMs1pJHUxKcoPYCbO6SmpdIGvtlod4C4i3hfOWWC1Q54fHZg0E7iOc",
+	"pMkQtmWC3D3cYy2uNbxdx7N/5GnSkextamuHetKt84LqrGDFGHUYA2Uc7m1PJpOMt7R0VZsjeC83+rde",
+	"W8SpUEioXt9awLpjGw5JaNdXWreEDRndf7FtU1LOJkQgPFbWEj3GsdJshhUxI1qGDRugeRxnQnRcNzSO",
+	"r3O9cxYTZKwavc+wjucGFpf8lVYGt9uLcwVel8/HYsK6S7KRMNfWql1GlS0ZchwuVYhPR1sMjLIOMFuS",
+	"JIAQPTxJwkBgG5LErehF9zOu3c3PBUkoL1DLGG3JfF2S7LmnXdtYOEheNPnTmCZI8nYtaG4FrpUfbNuk",
+	"zY3FDjheehlMVqUz3kSXzYewxbvljvXhXbEtAeFB7nwbhOV2blD4tC5UEqpOUHmFbG+3Y6gs5kxpUyoV",
+	"hyjJclGoFjLw5+x/3VAxeptiVte/U24plwNiizsLgsVbLX2fJml/FSW+X5Zz+FcFY/NmWxthR0vvcmCq",
+	"zAU5j40kmWIJMZPzZXB991BVhNQm9Z9lepEkIQnioij50VroM7Hk2zDhbJ/Tl8PKS3UOupT20E9LImuz",
+	"9N2stvqBMf9Diny76NJrCPRcp+esppQkYBiMirYLMj9HiI53x3i5PujnAVrIc3EnT563lKF0HR1iRjmx",
+	"u1xDIjer5F9Q0Yr2HHuNDyCIDjGOJGWT1Lh9WpdWW2cHPgjZgQsieWsyWCJtq6Ntdu8D+3jc35gUdLvG",
+	"twlvqsWcLcmKwKcfoLwIENhKodxNEbfR3tyEyGuRqDlzcPsy27ucD9yD6TdsoL6sXRoULNo8BH6VecKv",
+	"rrlvuXwvw7N2iT63sOXfQlWpte0Xz9TB8Zzg2Svi5JhbRBpsYtxmyd3YtgU3CbxORHFlDWdmo9sq4ZHJ",
+	"9gG59yuZuJVZUDQf/l2aeNuDqbJx92Lz8rfE+7zL8PA44LnAYBUI2S+7YPVoGaSQdTmQCU1aFtPrQk60",
+	"yuKVHq7xCRWV3dsW/LJZlRuE3FeWIJ2OpaakY+re/efMllhLw0a6GskUH2xWP+2aiFGgyCoQorzGKhQX",
+	"nGOhnCKtsRoydr6SaI7V9NhkoUTWBLcD5jjMTEnFRODFjksQjfmMIDzimbJd3maSpNdEtnO2FbQV1u3v",
+	"u7b5fvlWbotGFdf8gdEoU2ImYAKMiZSDGU9IhyrnpmDNwHs5nGIxx3GwquJbsIfJoE0mfBG/JxPKpG25",
+	"ljdgLBfQOUInf/rbTr/f3z94FFZlTYXyu2343DoCwKuR31CKPSFjnKWqrblgXUvhFCuqMgPhFmUfUnpN",
+	"2WSABcGD2UG4WGjK2aTLmDPM8IRAEW6NOWlbbFt5D4ra1+SccDHBjEpTrJwm4YpPImOaAB8bIGMF+exK",
+	"8DQt1+GuDWasYRqnP56gt7CDCPE5/i0LV6qd2hrlbTaf0jGJl3FKBuY1iMGiWuUcqOWcp3yybDtU/nxR",
+	"8KbD1a9WuakimJxy1+lmFVUkVWQ9MulbNfi9rv+x4jQlqmZwuy+6ASHzQVLd0N1HtyywImKQUiWIHMyJ",
+	"GCR4GdrixpoJT0xD2ZmpmGLImw/rcndZD5BRmUF4COPwN3Cf6/nPqb0vqwbU68A9+kGrPZ7Maw4LyQVV",
+	"8dRWO4f20Xw8DjtU7HSruu8HJfC6Zkx1PbqLDaV4FJLoXtpmZVjTkK8kcnCNyj3M+ILZjVEFbiFzCgEu",
+	"MSJpi2zHhPxkntR0AYu6qkiCwIApqSvZbSBs/FTwqOawVMGCAyBeyVpPDC6NoA1Z7pPwpl2PG1uyIeb4",
+	"tIoSXQFqVhS20eXLNsSkitb6Z9qhB453RQJkaEw/1NlFa5mgwYSBW94qUlOV1hHaOY3DoXYFaQtW+2JE",
+	"Lbi40qhPA5rhSviKIUpmJW5en6yZfUc5NC8bT6IdElXrNlj5t44gtDs4iy1RKIlecaslQZ9re1Uqfdce",
+	"W1NlBb0rGw7curVw2cyptT29oHNDJ19xKDpX9/P4sjXNqx3JX2nAdhA9vvnDdrSCTST8W3bBmlHm0j5a",
+	"QXC9mJ/D9JkPz51n/VYaQOVEms+kQUEoxvuutBz4eC/aQ7XUZIE8FxdnQdPUqnbRXllo7Nf6D6EXrEtU",
+	"CuOspzmUUawJv6paRWcELSkdFXnu5PVJoNtfsH+4p51028CWNJcC5E+6U4w6JaQjMMMS4WaqxwYKxjbM",
+	"fMZS9hDNe9sSnx8C669xqvts5yHy35pt3YIftwDULfhz43o35rF1/LK5AWOA/3Uq5Pyw+GHz+Xbkj80D",
+	"lvjllrhii1kfLpds2ly9eeHtNNjIcqNQ4UyIYKXolwyNuYgJUjzB4dDktjG5deUZbivTSoWFkoOQ3cFZ",
+	"3JxpTW8fWdHikxeC6Ji6GGhX5/zD+Iow6NaOMPRvJ0Lwts1CNzUcOwGsgH6BRZfrUfYuQ1pqc87vE+1O",
+	"kAYUGhG1IISh/Wf9Pni+D/afPWvGvGq5ihVAN4B3a3Lu2+kDzFAqzN2hLJC8tfmKYCvCzoDwxaxxBIxD",
+	"g1T2YWJS9O3E+p8661zFyHxruV20aZvRKHcRtp1h5FaGGW9jUzc10N+S3d6O9MLZB2tN92VUfZelRJpG",
+	"twiyRiRYheUxws4RE2OGrPMEYmbQKIOmm9YHZr6r8361dQsEmopSqUzWgnlUohHRSgJSPJjc6twI7Vxh",
+	"wSG6+xtOwZgu0QKaurKlmlI2cdl/sIOEt4gv2o4DooQCbZuxXBNBx5QkbtEmAzBCggDMbHdNatpo6RG5",
+	"JAmaElGTqBGKRXhNromwjodg74XurtAwvlin5tg26495ms2YBF+HA/EtXajb8o+GC16/YJOUymkEjVgU",
+	"9FpdTDma4XmOUEEtFYdl6hPnmUZD77oN1zdmXRH/nONbD1VIgTajrKmCeMkXm7cQNbi4Dom3IVvYoc5s",
+	"VkSzfFGBXrrAS4k0mT/OwS9NECFliDNi20m3KhW0oYjhb2BVAXPWsdWy6TPMjH9PWud+UC+opc7/2NR0",
+	"jbPSRIoGqGf3ot6xfluT1m4Kcv7WaBkOGMufQBhdEzHCKUpsfw4Nq4WgyugXW+tHJWmbWvK2FUr+AtD1",
+	"OM20ZkmTUPMWz4FlExRN56EFVdMpSfO01fy6tyzYWlxwWMDahNbKLkxRfuNTg2XwNKFs4oVSQ/ZWo6ps",
+	"W3IdI5YXsHGZRC4ntGVKM70mojXwzdPutYG736tIJOcE24ZffrPJPM5piRIOQt66KOnWJhlo0jAXRBEx",
+	"yGRdCElOTbpYyIma8qQ1fOzj66xEgsR0TvXDbZHWRMe6GyhRSmdUkQQpfgyHfoRMbD2SMZ8T6Ex6K6R2",
+	"Lc6DFEKLQibJSfN9CR0+tQzhXmqZqQFLbQ1W87TNDTdOsloi/3M5LT43mbkg/XyIrZnKcEqTQcYUDcl5",
+	"SpoMA2N0bLTV3UcS12rLAgCvR4sdWcjxv4q2FdLrUa01XG8jc9kn53JVtfyBc7A1uehhb8AXFrdVFteI",
+	"Tg+f5TWbrD8/Htj5WnweDKzJL7lF3lStg9rIM9Zwgq1o30aTemhW/VLLnu1k0TYjd36j8ybNU+M7nBEp",
+	"jX59TaWR3PCMphodiq7wXE1rUtprhNwKbEDoyAUJs+xm4GwW0bvNEp93DrZbVa9Ye8vyaN/KjT97gx7t",
+	"P3mys49wOp/inUcgyeHZPNUjvH7xrhetRhU/CsQUr9C5PHD4NBuFfPnWONv6emcjYsw1waTLupyXhM4I",
+	"k93qvWUj8ty9FppsRrDMRMe1vzIvhcfTB1cTtWrKjo9p2siyn1Np87Df2hfWJjvUspsTazjX/KYAH+IC",
+	"mYVCq2bEyMKV/ooQA3u7+XJGMKNsAi2cGeJpUs7yaYiZLNQVZ03LoV06zDLUol5h63fQCt6DAomC9Vab",
+	"ANWwh2LxMFjdCp5btnYbZpeNyDu+qMEm3ArFscKv9LM1nAvGWbeFVyS0DZwllLC4VAsFRFMGlb8m/JoI",
+	"ZoWVgjTOs1FK4yBtjC35CNVr+D1UevAHwWcIBoSemQqPUiK1GE7jaY7aLF2i0dKirJkd22YjgQboRFBD",
+	"95uA+tY8ectL662nG5E5y6tpVrEih0dQy8qzmBZEKgMxZwXPPQ6dw4SaLrw+V//C55hTAC8/5ApMatEy",
+	"J9tB10UQjWLPJV7jFKZKWhOX9caEfVGr3botlOYphm1hpQQdZSXS4EsXMMMal9gSYUGQc83WxAIG7Xcp",
+	"wXJd41cHe4l4piRNCJrhJcLyCrRZqlpnQeZtvu2MdSf1UzAIoTMNXN1tiJjVLcLx5PbIQlmikZCLFkYP",
+	"9+QN6IuqWSy2IISH/anqlv82J0uhxLv87qJY01x5jDLmjgXNOFNTCeiUkrHSp767EjnkWnitO4RXeiCj",
+	"KrV8tLJpd5V47TY1nwveTU84wfKKJBpXIwhHM+7jjAU2hSdkMBHc9Ftde4LFk2A/dJVEWpTF7ZpaB6fR",
+	"GtIMG90nWGNkVaCHOIqMXbFSMrMnXfJ5lhrjXKtuctXnb6LebxkWyljUCt3hoH9wuPOv+0FbP/nQIpL8",
+	"Q7j2q8zmc0GkrCnveo3TjNTWXjm2Kp/V/7yxWlXBXxIc2GXL0KuCPwfoTVeUKeoAr66yyuvbcW63t0Y5",
+	"3WUzwQteRdrStKHLvCrrrCFdliEBH5KEBC7ytgVNMhthMeGDBC8DTPg5Xkrbm0aLAwSoDFYIG1qqlaKc",
+	"6YVQZ4Y/DMrKaGX8gpjBuHrfI4JiwTV6HqM+cGLMluHRKRvEJA3Y9ABnTCjbAlEFJH9Kk4SwCP1OBJeI",
+	"fIjJXNUt2w48mFHGhVzT0VEvD8ilRBlLiED7360f0asiv37U4kFU0gBDla0bBZ08yKM4L6R4WMSJeoJn",
+	"DHwVIxtSHQSuhuksSxWdp1qCGpdGq7tInrjrIU5+kGFArR7ICmZVEDl0EV+MxwSqRdRGnzgzdV3d0pQy",
+	"20XEOGVkGxev9d907JFqHQOyhlhMeZpIpPgCi0QiguMp8vOUi0Wau2VDdVoJmFUwnZtJgvV/Njf+h6oN",
+	"vqJSaiQtqsAUOwAvk0YyKBBb2qwEvRaiNg09dG4xQcaZwS9Xoo6BnW8OyHjZ7CfYxBXQBvO2oAasIPPG",
+	"KkHdeTfcjuaSjhvkza/KPZueZWX31cV4leS9bYXA8wMlafICEnDaK0wJUZimYbMmB3a9iv1/PnvzGtlf",
+	"EWWKww0Y8WQJsixGcyzwjCiICCyH2dZlmtip8qpQdlmhbf5IcGqk8fIWV0+EXzWD274VnIhnkkxt78bb",
+	"J7olJE6xIMlA0t9JsOgmNIhxk4JHNMrNGospBzbGuEKCTKhURECMtolGCHLbKcFJLYewzT+wsZ7oR4/R",
+	"LCdrNNVT6SPVjNjpJs0+7lsm5OUlFAPw+dPfdn7c6ff7/cPHwQsZhOorCz4+rqYR+pmoK5iT14i65jTZ",
+	"Wm3obabobRpKVEDYgixqdQU27N1cwfhSPqqXi7of2n9rV2mNVQ7KtzOIl5cE8lWABU/pXKP0UGP8EI2I",
+	"6ZDs7kBb0SMHTKlUdmPniLYBFzfrzqKuNPsmEckb0LGcQrWdpOVjv3LK2jcASclYte+QU5x9AE8M+7Kn",
+	"v1Y+LLZeGvIzbkxTOqxAIGFpH/4ZXDZj4EY0YQMk3QR/qkec4GWbiLRPgj2Vs11/Ri3O5QXr2m3au0xb",
+	"A1wLEraFoKIqUXxYwUX56rcJiYcLg+00oG8vczQX96iVoE+8kHonWFYpVGNJmE271Ieu1svZnItgfBqf",
+	"0bjSNHJOxEDwRS/q4TQdcDFgHIxuYf8+2NCacMDMb+xt99U1UKu6skWSqHegq3lxfKwIM3YpGBAimcc8",
+	"Y0koOXSMaWo9ks3QeCllRkyqddrylR9shMGYsu4egrYSM57PKZsMOj5emxo4s7aF5t29svW3NOIHe3jw",
+	"zHgX5JQQBSVFtPiekgjJLJ4iaF8IGbzWtp8rxO0l98rRrMRhCD4RRMqmolPBenNFfSmT2Dow/VDqmiaK",
+	"rhekUFSbd3iWN9W4j1LhglE22eZdtEOuu42bysQzY2IqKKNnYiufm725OQ300CMnP97uHWJf1tLnU8De",
+	"zmq06bOwWqqBYMjSh/AVG89HZnO1RM5DUTCWR8Gw/rok73Mr0hJxDE1XNUeFFBZ9QWMsSYRwHEMNBswS",
+	"NM9YrDIXn1WdtaHJmcJiQlRb8kiMgANe5LX41rj3GsemIT0SLyX6z//r/4HGuEne0WOs57dFpCMNbuvD",
+	"R7argkksUeQDFFYW9nyoksiFGFVKK5e0/xrEzpPkLaTWoVcWdMQM9WHNFUmGSPCFRFeEmPoBIkuJPLaF",
+	"BYCkLoilqRRGJIlrfqdp7dBeqmFkYvMEwSkSGeuFijXOVSnHxa+GbDpj1/xopqjxnAsem3CA4M+CaHjU",
+	"/soXsjaD3V70gHHwis7nIY/lmzHipqgEhJ6EHZ4ZW7tZfaUGPvVs0PthCz4YogLUBej8aQtoF1vxAFVd",
+	"Qj1umasX9vFhy5ahMszEWE7zcBBDUU3DJBOko+d3FuxBnojCBtZVYCLz3SdJPvSi3ogKNR1YTdME8vth",
+	"Nl7eVJTH/Cc8ziBxB3bkfc4jInKNvGQpqdhEsBD02i0UPuB0YHnIjE5M56mi71PxVd5yMSFSUebI43WW",
+	"MiLwiKZUmYqy1q/jeXjy3ItSWqSG2wyLK0iUmjAuwnGKniS5qlISk4dVV3Mq5on+O+SdcJrVcR6RZsoy",
+	"5Ml/yqHUatglmau6nKaf3GCcxSS/iojqEbv1+q4VUOUUHzx+Ev4p6DX4fqnKHvOWZjlnUDfzRR606++V",
+	"kURXqQsjCNj+LnqpwIkmXdPwmOQxdJp+wwcT4C/InGAl0cJeSpKmLrEu7A6sNFuHwOJjiOkAQQfPZDiA",
+	"zkkxdVJDntsHzHQhqAIbe7CUlqMrAcu+ydm5VdERqQETjMQz2p5mhWatQgugmYpy0TPhRGpW6BEzV97Q",
+	"PtLsXrTuzHwVxa7qMeKVUbjWdaTZTpf+hGg103WHbKG+mYU9L17r4PKrvZxVTamu3BBILnl093GpA+AV",
+	"Weo/tebwKeppbqqJOBZXUTpy76N3QI3osqGH7v4xwBPM91uoByv44We74Z3f+zvPLu1/dwc7lx/70eNn",
+	"oZYa4ZJAVdB3gfjzEvC6VEjAaUrZpKa55ymfzTXjkwgEGWSkFQlUVKvHTg0zQk4R6frHg4On5WTAi4s/",
+	"vt/X4NEw+tiPHtW0GrHyaztl6qCFMnXuSL+N/wDd1FUP1FqVqyqoNSZ4wCazOLlwF/3i2lA5jwPC5klT",
+	"U0EaHYXZJ7zKs6HeNSvnaK1IrY3rJe29UoZ9bR32GyPTKWz1si1pqyCMAySB1dv+k3xhg0bAcAbcf8Ez",
+	"kG4rUHkUAoomTAMuklDIz498gfqP9vqHewf9gycmOBMnxyiZLYuOYfZUnIPIMc1kBnwvgZjkWTicYk3f",
+	"SZv7BPgUFd19QUqxzFTaHq50o2aUfg30QGtKKtVAkjkWLq2kKoxAOo6B9zEaHg9rAeK34O+WOuzwtZEm",
+	"vWQpZc1cYMWZYd4GmIKbD8Z00Yp3wDPuiKrfhpxvwQdXlt8elh+uAou77ni3FSzaSKSo9569svw4J1xi",
+	"OTDWrZjPZlSt0bZfc7WNlLm1zom2YbJmkK2h84PE47dQl9ZMdQfkK3dgbf9Ui3ma3Qk28+72ETZ6aVva",
+	"j+aYjDQocmhkGmfTBuNrKR60TjWgSZ2DrbWz7B1fOH9Z5TxgM56DyIJq7Zls7erVVBD47G9fAc4VNHDm",
+	"6iOEUaKF1owZITWX/aH1tdWZj1FuyT6qeiSOUd0voCJZ47xxFEUgh/FrIqwWdYysMfzI+M18S/4x8szj",
+	"RUTwbczs9YzjbCX2+LeMZObtjDETRhZblRBsoZimZkLM4mr32uro52Q2T61Z4C7IYLDU2kkquVc5HBlp",
+	"TMN5YXW3/LzgoGjrfqytxDm3562x4xyIm3NklpiM2krYHWVX8nb9nmvNaqt1HtaDtjBXmVXVbKNIrm9d",
+	"vWE2z9TajD8UZyPT3ZkqxCAsKWDfrK0ywsUsS3Hwt+mHgMPhx3/7SU82VXgCpvO86INcX8p9w0r05dYf",
+	"KzDtVHnALqbYdF6MIAfz2nPbxpXwyyZUGVNzHW993+sL19eW66m9WX/+5S9nqzu6IsuyNFPRS9JJGFfF",
+	"dfD7qxoJ40qF60FlMoyqH5oP+gp8BHoh+nEztRkwgmWHYLCWJgEoQm/95BWarGDs6Vt0+LRkWxyLSlzH",
+	"45WqY3jn98uPB9Gjm6937EewOh5E3918823Q7vgqb6D5yrXMfRDtxG7f4Lcu/SmQiLhaxVRkTHp1Jo9t",
+	"MQ2mBE9TE5FKlURWYGuTyPilh9m99zAzuNC+h1nlrtxlH7OtoXdzVdnPDN+32jzNnXAwn3dNO7XKSW9B",
+	"l6zS2YelUb4KbJ/McCiU5M0YYZRJCO3ZNDi6WiHMDhentHw1V10Xa9YToZyn1uUvTum8vQHmVf5O8DDr",
+	"dAJG1IKLq4HgaaeesQqPx/BSGHXMoFBTINR7hqRJXrQMsyX4F8xVPkJqKng2mSI7CIKVQRwlxBdaqHcp",
+	"pcYZGUAj2JpWOPmZHCFJJ8y2k8HS1gXHenlA65GVuVfFhE3KBWwvmsAWcHPN3z3sqR7wytmEr9d2bP3+",
+	"Ldi2oFjXrLmzmb8uc9YysztMmq0VS8/BIGoC3qA/AIinEF9briWOU8ISLIIYmdPDQERf14IuplBFmEFC",
+	"ZZkOvTHaShym7MBACUzzSNhKHj9midY6lyh/qCgzb0sZpDi+kiYGGys0xdcE2aobx6aeqL7gpnva0sRm",
+	"m2YoOM7D+9vTmVoiC3SyG0ktiSR3Ilhrgnf/pKpe/C0uXLG2nKYZbLaQ7CAib56UXMb5baH1bTFhiznM",
+	"7c+/cqLF4cAS6+G+DTn1Iabwut1vg4euR8PGdNIuZKSeO7o09yCHrDfzduOg5um1NHRrAmqdYJpn/Jg4",
+	"YuAKCTguBOnACqqWWo+y+UArb9ptMV9dELVc1dGV8u9WFjCVDUuGOijq2d8vW+uelmUwELcOb3a+7kN0",
+	"4H/bf9/fObj8Jih6eddp1agL37sQXH1R0BxPyDE0yETcNmnEYOhtRN43J5ma1hSvIu7rooykKX+mAU+k",
+	"KcZrvik0BvvFRODSZ9cFJWM4U1Mu6O/EeytjMpsb35R50+WO+D8ofkVsbdXLurTkQQlUjZ25YYMhHPAb",
+	"63QMCO9csnSzEPJ121wnmd42btxk+dTfzwaaUVLiXJ3ce8iUJSNJ27Rg6RpDbvHUYkQTKm3W2K0zRlWw",
+	"o9kgmKOL/+jjwzL9+q//cnEhL//4L+6PP9ymEtkmqqWHfN57h/1om7joYYofNxouFhVqdrucN+PBFqS2",
+	"EoV6WLJbGRJ3HfHoXZ8qN7xlA5+ma9bIfGuv3bqFtrqGW75fjTu5k/u2QTmWt1jKBRdJ0cymC6E1Wu5g",
+	"bgdZDXFthiAji1u8v9IKpLKgyviXayDwVnA+7giArS281QrfEWnqD3RYoSKzORdYLLcH5MCQwVXzlMbL",
+	"l+wHHqxUDxSosxDTlluuK2oP62qi12dv3poNrKs+MbQVL4YIcoaL1CG3OYkgAz7JhCvnLZGpUJqHbtua",
+	"GXqSeVBMr2u8VVd8we4veCSCj1KTxhBGIUM2KsU7fjhFzw4fP9Vb0W8jU/JW7qIfMgGBUa70a0LmhCVO",
+	"oTKVJlw5nKG7mtBjcoi4QEMbiTiAzFo53N1y9m9RMThgyc5SV0cCSzQSWlMqOn4s8BLxTK2v5dRK6PBK",
+	"HQdEDgoJV3V1TazS+JVENDlGv2VcQa6O4siqeOsr76xifo5Jm2cpO7ZVGSEhDLL/jf/7imosGDuEabTd",
+	"WZXA9WnzykiDPSKHUhClvY5b99BCrLuuWhcO2NHNW0kJ/6BMlf4jNOOC2C48EcJpasKJpU1sX0KdlGMk",
+	"yDU1z8dcCIj1RbkzwYEG0tXASmNHh8hg82K422ROZgON0/ZNAMSUTqZEmmhaG9kUVDg36zXiGh4MWncN",
+	"WhP8ZxP4bD+x+qYtbZwL65qS1Xc+qTS90rtq0Q7FuwObtTYNXJP7vBtNrYYd3POiZgcH5QqJzzxls6FL",
+	"XP0xNEB2CyGpPq3aOET7HYEuXMvTcNjAT6WSJ9hW2iCJ4yYmCVkuoCj7WN/TGZlxsdQkgpEFdBTX/7BV",
+	"bizszHURCy+gHBoXVxJKpETlil8r8Qod7NYBIEyoVKZ8jdd65B+2+X9d64bLmp70X1rg17XAf8i97f9h",
+	"Orx36+z+jlxzQzXfWTfKChkGT0cAiEFLZ+4VGUypoRvVtNwGcRUmC6307M3bbSm6xVshSvMaqijp+woH",
+	"zSV0D0ALoXUEq38lAo9Vm0DTjdwpevD2FXA7q+3h7lgFPtsLIA0L2w9LlBso+q1SMc/evC2KlspM0ybS",
+	"NXqpvp32Z1sDyAmpK3raGovD2Zu3J/O54NfGQt6BQRdr/Bhsp5aGXeUmaArDnGukjLWOeb9oSkUagTym",
+	"3zJif1ciIyulD93fbpUNcJEdi2D8Au2ncawkYgTkDElizhLLI3fRCYMEUkFNOVBH+nG6wEsJxcICPRCl",
+	"JFLOrBzVgPz5iWriYfowdn3LckG3zo6vz1PMOr1S1QXsou1Ikb/9wOJqDvDUdvLrInWaiQf64ORgzNOU",
+	"LwbZPBQ7MaYMp8g8spPN0SyTCo0I0lK4KDVS8q4FlIWENn629WSuMj191NjHJsWKDLQ0MpjyLNSo5kQL",
+	"XCSv76SfhxhGzW+o62kJafI4BkVjhsUVtJw07bagYeqRkzP9KtXfPX3SDxaq9pfHpRrEnCkcqwFWiszm",
+	"oRKyz23xTAIJk/BQXhkWKgIjfQgEDCR6SGSH9JfzuBlW/mJmlNX0+jyjrlYkyEp2Qf5U5XPph2sL8Dlh",
+	"gwVVU8oGxtRTbhhQVof74fquCR/MiJgQN1B3FKncojKy1ayz7tzqQFi70qj28qy5ninHnVuM0BkN6U6E",
+	"TqZgNcOAPPBfrewSUSq33qJf1AILNpgTEZNc+sxfbnwXltFGQvnFPrlaJ2IGibilVRQD1wEzdw9W+MY4",
+	"2HjvxO+NrNEfqhuAcskZ8FhzJRveHOIJpkyqISRdM268CaYxc/e+f1ZMadvirw4Shjuc5YpUN+59npfd",
+	"tiUGIL5bcYQt/+6tS1hoq4zqGcLqUOEYv7g4axAlKz7thldrc6J9f4JeVx1gN+rSBGbSuhQAuwZwmSgs",
+	"FLI94relr3TUMEzohi/8V+0V3UBshqkB53M6HgfCY01+e2uTZXH1G+NJ7cg1y9lCAI/Wrh9W3A7sexvh",
+	"Op8A0YKbyZdRE6HsebtTiFJesF30Aoo+GvVRU7xyqjZHkqiAQuJrRy3lfNPPx0rlTVitH7OPOymhxSvw",
+	"qKfA5Pa0bleqykMCaA0VpUQzgp69efvOPXrjCtYL3KZgDrzqPQ6vK8Ig3KiQMxuHsK/A+1RetXlHP7aq",
+	"OHtrsUPZ8/TOKfJQw4NS8EgC+7lch9ntLmugRS0WSppGGuDwODatYfKKsNAaaLfXIizvnw3r/ZKm/X/W",
+	"SxBESEG5oGr5o1PFO6Dk90s0t6/vohMTIZCJiZarHUBtHf4FpkqrwWxCxCoNJqCFMUPx63T1oJrCtOSU",
+	"dn7NLLLja9UUhXzR+Xj5emou/zsPy7q4zeOYSFmj+f/IFwBXWy06JlTDWxJoL2BNJbZaWt6MyGzx0ZPH",
+	"jdo8jq8YX6QkmXjGmibRoIRRnoNx8xEgD2w5GOM4WHH4pEA3VwscM+t9thmvhdUIzEVsCbVbJFrdYNRJ",
+	"Tx4TkoxwfFVzOicwqSmVh1lM6i0yzQgXWmoFtNX1VCEXlXCpFkvLRK2TyRjabPhk0dgTIfd4RJacJabm",
+	"ncbWk7cvEVWSpOO83ACkeUOYnlcm3avfuUo7RljSeGDhVGYTTX7HgicctjG/G8MQSQaUDeZTLEN+gbfw",
+	"fdkrCu54sKUX/eOLdj+tXQc2Wy6lYxIv45SYNTSU6w7vY5yl6b2ArNrIt3xW1YUEAFyLoo4LdsNPCM2y",
+	"efLGvi2hjdcVmStAvTjFMtAcBksyMGuru+KFpb/OWhokH3ERU9LpPf+GDSzNGzjZrNNIUnFNLawxW3Z8",
+	"v6qbe4Bat0i/w1N1AXVHbmWdjhJznHKogTB2RvnREmmxCaXkmqRaaoG4QWG+bCOs6OdbCl3ndEYMA0tN",
+	"XeJO78xIQrNZx9eqpnO92Hwos441ALajdANz/wgxbgC9iyAiU9M+PidQS8aRQmiRmHuZrD89d1hY8/w6",
+	"f2EhPXTy5mAp6YRt+DIEqg4EkXONrpsO4hwITZ6Q4NvzFLMNXqzKDj4UavYVrQLbn35lIzV4tFq/1wWI",
+	"5F18ilCGYGCZ51TYQPyAakrgfoNgjqh842uv87rWtjVer6K5rb3etxqjuO63GGbT60+kDAe2J4nr/Rsq",
+	"Xk4VGpEJeLbvtijQS+UMetIs1dAVCgE6S2QipYKFgGwFiVCY4l9ZSqS0bUkymVfLbh2S2NJ6r4deFydp",
+	"A9xgExAzaYw5JjGkQzkb7JTaFonU5fAb6f7ywLW+tozFmG1Y2y3uPTCL+5QQ9SO09uuozU/zl1alFdPH",
+	"B/rueT1+fBWhsS1SydC1vhNTlViYhQV3SyfsZeemXsGkqjd+dLbbJs7UVAv0UEcZ4fncxHEgFwnuQrmb",
+	"kstr03Y75oZWu0qDsVUijNxDtts6QzjR1BikXC6QJJV41/1waOjWUiRdZai1CZJncxLTMY1fE6O/3Lo7",
+	"xpra5kl948Jzm6sHpa5zudAcrBMVoFcsUwO/JSy0I7dbgJiMQcamsajJDWFjmlRzTCRJxwNBTLWSXtTj",
+	"I0nEtWkWDCJPjSCyCQsz9eW2WzeLurS3cJCuBqxJjdRQNSXcFlOeR3CZfgLNQbF1RZgFuaZk0XZPkjBJ",
+	"Fb22LUbdGVjLaPG76Xqs36ttCCGpPchPXlt501jWyuUq35CoaIZagKyEw023ecOqJUmrbKh/sMvcNjR8",
+	"NUviMEzEO16Llrgc6HOwgi8dMOQF6xqX5hOwrRXcu2lY5jbkSJ/LPTBhsgSJbcRxbPfq1N6Jxuoja+9I",
+	"c/2+ujuzQf2R8zfnb081VPRIG3SoXSWa+2VZ7UmrzteXNUt7wQRPZ0Hd93uupnnpAyxIpdt8l9RLomdB",
+	"2OZfBlIvJYkFCa0BS/LoIMh5RSBpi6u5FumP9vaQtSBEtpj0v76rlJFuOrN3ZLZBUkfguA6bjiu6gyor",
+	"0ZpTd6lkq1Uwnjw9fIYkicF/9nh3v1fjEVbhIf78yzn6Gqpp9J98980x4nP8W0aQ4mBrmPI0CReEL9tK",
+	"uhVHpoF1nEG6iKzrYyeInA42mdO9W7P9N1YGPi7lCGOFhnvX+3tcI+YevDoM8mkohxga1NRElEeFA9NY",
+	"bHCa8oUMi8Jg2gg2cnCrbCOZe/UVPWr+PcGCiOaO+yVkKQ1WOr7S+dcibG1mpIGO3WpDnqPrHjAoyE1j",
+	"Qq1XfHIFlna0WBBQlHAKRa/LaBI1L2oFrxoXVYMsZ3Mckx3bItnkPjPildRP06IkDOyLJCs5xY3ZoR5A",
+	"wqdlpZZqK7oUCb6QtgA4tJ8aUhanWUIGIOn8F81Shz5a1hdvPLelx0Ptz2yDvrby8Sa6dkuRXnmrrCCO",
+	"lq75eKDpVBYrY3ViS9spMS+n7poxuBP8JEXI1yVJ+2Xoj/MYGKpM7V7TdRsRKPnReBD3oRYXRbTzs4nK",
+	"KBNEafvshlpvR4TcALkqGnWlg7dr3z24DDd1qJxwNz1xEzhuQenKCcDDUrgKCGxH2eqIWg0nvYF281cZ",
+	"6uKxtvjmJrbN2trFUz4jg1LJ85V8aUkqxvIrQubGp2f7TWwxYSZt7uW3+g6Pr0IBPuecm4hB02gWuuTs",
+	"UKZZ6JwwiSB3DI2WNpYt6IZs34Eo0CuIMkSMFwQAvGGyede+QGf32AxIg1QLoRAlVCI+Ttj1NKpAWcio",
+	"Z/spDaAbddicWAXA52ozdj4dW7bYy2rLAyiqbY3K8Fs52xy3L2tIx2Y9QrZWmrqZerj0TtuZoCAdVtOb",
+	"4SUaVS0jLvOx6K8FQq8pv2jbCVlIfiX1ZQa6JO+MDJkCnEe9qjby6VpCbXZb76DUawnn67B0C/IK8MmH",
+	"JauYnW+lm8rWLuxn19tsS638OkdSt7g+G0hzP3OavMvbuHaqZeNeqhJQQ+00EVyC2WEheLU63OPuicF2",
+	"vlW0BeNXnAmqlmf6Epjlge3tIFDe+MR2HgE4HiFj2UL/+d//v+EuOgN/9oQohK3BDUzaYMwDW56Vx6DU",
+	"L/yEWd5e8c2csJfP0SlnjMQKzQW/pgkR0QUzPjXpDeZbBiGdqeJSn2LLcqBBjfV5UmFaNGoxyQv5tw7R",
+	"OVbTC/b18MMOPDQEb6m02QDmvSlPobSOHvSbY/0XLKw6Gy1Zi3YvwOcGdsfc9nZamL/AlJ93+cFZQtWR",
+	"IDiBYBacAAO8JoKOl36tK61DpiWnNSWy9F6RtoDmhM8hNrH89EJAyXhbOJEI+xzMaDK3HdRM+L3NuByM",
+	"aVqZa55iJiOoBCPh9SJ4uPySm/IX/d/g88d2NlPFmUg3gDxy9ZuOes+hTqGL45cRylMkYTBI9ire8xdq",
+	"CnVQhq4pWUR2e1MqFRfLCCmCZ2YIP53UjOJW/j2ZUBY5+MB0/NpEscpjU1/NgCNvmiSPxjxjegk/6P/a",
+	"M/R/N3VVYY2w9ZSOyQ4kjiCTW2HmyTvhImjP6yLlnaLhRivtd2Uut49Tu4ECpeaC60OCuUSW2iQPY0f3",
+	"xzx5+9LZ170n3LgnSVKCjiDX/IpUX7JEvbJYF6NQfsSNfLagKp76KwaJGXEGE/HxOLIzpnhEUigCWWQv",
+	"lKeyXZihrAhkaQn/yeJiwHG4xC2YqkiGmPJMEk0SykMXX5efcYP+wMXMv2Kl56mW1oq1/gDXAtlv7e7M",
+	"8qlAMzyfQ8PJ4j03yUv4jODSwWtaCvdfmJHSojnT8OQL5un3M1JFlvBT4Ox0o50RW3UQ3DlaHy0Q1D3q",
+	"Rv2TJpCwOqI35kiz9wZU9SlTGiBRX0nkAlOg3hlQDReepJcpjcncVD2kwgSZ6+udD1o54/Jwhdq2s5Yg",
+	"g2NJU+Kij1iuoiwYSqggsSYtlU7a5S2Vfll50rtXPtZUX5J8Lo9cfcjeUe9tBnU9WYJFYtUlyiZ+LQYo",
+	"geNKb8Pr/qLWvutecGt7DlSv8RWFlTyyhathifAXGtNJ6Ql/GcVvmfSw7F2w/6l5pAZglaedp+6vIu0d",
+	"9SoiRUnSM3IQiKJAv3Ycs36fX6Lg6eYVso9cwqv0vpNEXNPY7Nr+6V7zoHCpp82lZB8V3/eSObelq5XR",
+	"RkKiQFFAQVhOlpenAq4M2R3XVIKfZEpwqqaDooDVdC7lAG4GBhE86qVkgtMBH49pbAbxG+kHVmEPo3YZ",
+	"lwGR4v3W13kZkkHubBpPUnkfGHYVZL6Y0riqyuu3WWY7QFyuyDHve/MUK607DZwhxn/KSTPve4owzNQA",
+	"TMmeJcxfSElmed8D2ylnxP8tX2ZluAAgS9JK3TLLAkvdUxUJpbK0qnBSWdzlithxtxfxclV4WXflViSX",
+	"+ycTq4LRugWXxaLVJxuuSPVsKtJSZbymt3PR6T3YciEH2n6fD1j5wReRyphUkYlWkDyInL5YdOeIVRKX",
+	"1szWOPZlWKh6n/Owmt2GJKcyEIMSUyP5qZmuIkm1IDue8FRely8kNY0TJLwVkUlLHAPMcLo0bWlbbsiT",
+	"qt43Txutn+SyLIo1b6ssp7RedUmYa3Mtbm5uoJb/mIdjLqYEJ5BDqFVRPkY24t2pyEe59UMQz3YSeQqE",
+	"tCp4EtkaJgSKNFqRToL2ecFAwCSJ6UQFFaTyIA/IWB8RLRnLKV+w3Qt2wb799pSza1MiQX77rf5qB317",
+	"rvcbL3e/RbZOhzNWLZhEKb0mEmUsIcKYw+we9j7mjpmb4S46z8PeJF46S5Z91OiSoHKpKblgyLlrplia",
+	"Nym0a8LMxNe4HmYQqirRYf8wMgFJYPfCM4KgXAbWA+tXwZ+TcCKhHwP5QKXahY29TOS3AOO//vXlcxnl",
+	"5Rif7qITayEAD5HUOqFtjYaGNBmC8g2+r+Ni0pgzBXWswa/rVmfNcZChp7em6IxENlDIvWGglw9EE29v",
+	"z8xSf9Ic/ltXm2b4McEKR8jzAdwMjbEIDX+i7OoICZL+lwtwElz0hsjk6O1ClzPJxRDcWxDeCeW4M3bF",
+	"9N7GNFVEIC6Q5AKWe0Wg7ghGh/1+ZOsc0AnjAoyJO+hbsJ7J3W/R8O3J+emPQ/M0FDh9RcSEIPBB7CKj",
+	"tpuzVgJD4gpntkT48OV455V+blgc5PDFOZ4Mi4A3fceP9JJMmWZ0ePBdpDWplKDD/YPiPYZnRSUV07nN",
+	"YgAdj4kwq34Hoc962ab43/Dtm7PzIVL4CpaIhi8TMptzRVi83PkLWQ6PzNFocIAXkCfLyDoSNSzswRzb",
+	"gwX8Ozw4OEZS0TTVqxYZA7e4PlF04pDD1hCBC3pwiCB73qwQerJZ9Bzi+dw15tmzTcv++KvkbHikzwXQ",
+	"GnBIKs6TCB329xHjCMJFzK3T3z0ypZ7oZGpqX1MpKZtEcH/0Cg/7j/WHZ84/qohe1ogmYEX+2oT8lbvk",
+	"fRNp2Ot/Hul/9PsHBwib7nXU9a1z75rWdMPIFJ/T38FxIr8arh5RH+zhwTMA9OP+Ixts+I4osdyBqilg",
+	"Zn/c7xtaoqmChuwIQtckohYzXb1ZjZsnUElpx301RF9rmIxFhLCIEJHfIElSEkNK9YhY263rJwhFKuWx",
+	"NfGZO2A0eTMRdDra/Rad2ApEpqo4GhYOoxyzvOxVrEwO1NfDP704R0A5nSS/91H/52b4zbHGRXc54VVz",
+	"Fw8OjCU/pTFhpniLcX/1TuY4npKdg91+z8bY96ZKzeXR3t5isdjF8PMuF5M9+67c++nl6YvXZy/gnaIk",
+	"Z+8XvNSHbKIO8viFXn933zzH54ThOe0d9R7t9ncfgT3B1qLb0/9MiKrzyINcYg6Nyl1k2k4dW8iOMU2B",
+	"QaTEJu4L/bXIGLQFsAYdzl4mvSM9yUuWkA8mJxCqUsAKDvp9m86iXAlk7wr9ap1debf/j72UsivjFrYF",
+	"ZWyyR28v4bHMRUr9hfnr917UuyJLqb/ZXZA03YFT2vt1cSV3fzV1kmdECRrDI+5PvU6cUAbFEXp7+sPy",
+	"dy+3LZ/Wgnd3iWdp4d5sPBXjOm5yLBuYgZCyKpxQ82NURB6EB8sBvufadvruu97Rey3vZbMZFsveUe81",
+	"1nzPcVh9vQzIo57CE7BgnZlstUs9Sg1I69DKYNAuevfDKXr6eB/4NyMLx730bcqrNGhiBnEvQWz68y9/",
+	"Obs1Mhm8eP+xh9NJ76j3Inl+dgKhO9fw6eDx4/1n0ExPT3r1Vvxl8Nvsw8+/4H//+eTZYvH9D09eZvzR",
+	"9c+///70/MOPp+eLf/t+ORFnh1f6HQ3Z3pu/vDU2xt6RVu96Ue9D76i3v//bv5/8+18+nIrxz2eDp+fL",
+	"X/71xzeTp9P4+i2e01epWLzE+G3841/f8d7NZWtkAZDU4ArsdNuo4gbWdJJnwnCwEqYYz20AVcBCuoN9",
+	"t/COISCtcOe7w/3DIFqUHM1nMOArorANxbgdthQB+XJgG6e6LiDV9IReNdngMurZyLWCzmuqYYfXhL4X",
+	"9fQFGmSC1j9US8LyWj+r67uEND3b+WpAWAIsfM0cuWHb+OF6wfcH+gnbfawCD+ZUWTB6l38L2bfLxmtr",
+	"2h5UCXzdai3dN2kvXXZXTphpsa9SUssAit31Kqkugzk3GjCAoPXVXYe2NTd6lv++5Vv9I19oDdULyKi9",
+	"0Y7DNl3Z506nUzyLjfSvlz7CkhwjSQgaWgY7DF7qHw1Lv+39dT25evyqPQe2cwcO4URr1FuH/ktZ1D+X",
+	"EmE9yf9ex3ytVNIEfpDNcznNQb7QtK2yygWI5WbnJqdE5TWYtDTwVZgVv8sFpc/shPTClls/oVPMykdk",
+	"oGdzc2XtYV3va1K04wIa6g7t+9q41V3QISFMu2oJiMAOAGIUF8jYDlbPSotXJ29fnuYhFXMs8IwoKAn4",
+	"Pgyb4pG9n6Dhy03U+GAePdn45EuTmGbjJ6OVEHW7qWM01GL1MFSbAExAMCGKsRAUYqlcc3yqR/ktI+BN",
+	"t5K5NA3PC+TKK5iYeOwd+99SAPeO9ymUkLlaBSldutiVvJSZb3KuWVw13tBfZ0Pcbs0iDA9PNF6Y8AYw",
+	"fHAGbuTQEuwLpamrWQA3l7e96iaq9/3HUp5K76B/8GSnv7/Tf3ze/+6o3z/q9//WM9HYvf7+M2g9swP/",
+	"PNX/fOc+mv8d9ItdnGoKZ0Pt+BidCk6lxEyh5KsXcs6pZ1WGq7r/7GC3v3uw2987OKy6BwYt5+/v96Je",
+	"4elfFXUuy0kJddvN1cX9m8tK6DLL0rS9VOHuOgRWBwjkG0bQ3Hb6uS2NLKI/35d9qpc3JfL5E5WqEtnl",
+	"yKX/LUQx2APKo3FBuAoa6o30ZXvDmyZyhixrBdbYK8DcuwuGL1tXAY7KMTpNU8DY427tDC8heDNCOE8Q",
+	"tc9Shk5fPn+n/wYEgbxSKIrqYY172NBpLgyrhQyPVdJsbkF+YJ1ps2cG/QtZ9sz9BIb0PU+W3a7mZ32D",
+	"uiO/zX25Kcc2W4yqELH9FpDqOH1QdExM30Vj7Ye5X5zjSd2Y9rE9eOYm6v3E47UdKdzz+XN2Cdu/4MbV",
+	"VrnhJojKu+Otr7j+ApxcOxwKw7x39UpCEtTeR5rc1IpRh/1DlySUZ0gzErYZeLfudkztCy9bx8uibVyd",
+	"l2rTe3Nzj0zOxnxucgduOpP+50Du5y6FKFCC1mU0CMfIpPWLRCArmwIi1nxnfdljqJcLyROMLxBnx4gq",
+	"NCYqnoJ/hBH9JdkFR9TC1Lk1jQ9AejwGXx94/Y6Nr0n6vtjDg+9Wr6JBp1vwwPEr066sNfODoP8dgNwf",
+	"Q4ywdKe+2328v7vf79trtYkUBqtrw4f698SHXHFkxhef27UKshaXgLDZzarhIc7MefRxw5sXlEpPFBQm",
+	"spkqAk04T+puC8IpmHLg1tTcDvPoFm5HtJkw+QU/W+Dn2dS0JioQ0Vb5vi2GakWD7BTllLaIqOdgbQJq",
+	"3qw/mTAankLCRF5/y9YOgLoBfIwmAsc+Z4DEGQONCoeow3XYbo4aZ2bbXzD+M8T4P9FrAhn5RiSQ7qi2",
+	"JvBnCVU75HqtzfQ1WRCpTOzWLnqB4ylKKSMuhI2jhLq2VNwlZ0IKT4TUVPBsMrXf5mgIeK+RN7J/6V9t",
+	"kJIRnRL0n//9/zVX44KZeD/oJw2RcLYdM2UTlBJ8DRITrMiUEFljyS3st8cQCqQfshWfXeczCMFD/NqG",
+	"olmAmkCTVYPva/PziYbji+t7M/wGLJG2rJ7pxWA2aohCAubMkC0Supptxw6qwW8DzGKNbMLSOYMIdbbi",
+	"DPKdt7kCPNKHCFMrPEpJZErZQYKeQUVjK3YHWWullTyzeVj5uhoq4NWsy5D7eM1k+Y9tvZkJVSexNT2s",
+	"A0ZuGS/QVoPjVz6qs497YLnFvl9z5aJMYH7KpMIgVIUmtc2+A+e/ppbM6qTft55Q8e7Tbc8ib0/bKWSm",
+	"Lo25hq0sB4/yN64opDDr666/qzET7O4fPDp8/ORvvcj2/k4GhtKC4WFqgwlg9sOn+/s+lcsX+X1Rh713",
+	"C4OHVRtbv2ODSsxNPCrnsUEfJEc+YC8tBjw0/PUWNv+czt+30T+QpxGyipSdm64kQS4u6JeNoGA4v8kY",
+	"cLJCWFr2RIQ9k2RbH9eI0yvbOHyKKVtNwTWZuWD3oEqiEZlQiAeO8uoTQ6haPZDkt2Fkk0VJfCVtCS/g",
+	"8iAqSxPlKglOTb4y/C7phGGVCbJ7wYqOMDb+NqXM+BjwjCS76C+EzE39NJDFv5JoqEcjiQkhn2PT3Egj",
+	"C8jeR1oGh/XnwdhxphAfjxE2iyEssfxGC3OKMDRaXjDJZwQiobWohFPJwe9hy1PYKmFXZBnppUE6n/Ek",
+	"jpao9KYgNjFpF52bKFrD6gjTYiFniasxNqNpqmUs4AHHJpfAqhsxh6atylYzSawwBadqadcaiQq0DZvE",
+	"DZqId1YAMvt5iuV0mHuQOwpaxxfs8OCZDajAttkseFVlXnPD1KSyEbGmfnBIPjOP+xLauXD9XkoCWpWR",
+	"TCjz+91qvImskIrLwMrrhBMsUqpX42ERFxoiE0aSYZ0A5OAXZkiuNNr6FpLBzBosp158NbvaRSc+8jJu",
+	"GzQCmoPkZqQj6iG2h8hr168nK23AL2LU33mGd8aXH58c3vzhLvgqhc6HjoYBzveONCPTAycYmqMc9TVZ",
+	"1YcCAzYzStjRUe9JvD/+btQfPR4fxt/hg3E/+W58OD5MHsUHo33cfzb+jjxNnsSPR4f40bOD7/af9p/0",
+	"H/cP+4/6B/39fr/fMwsa+MxVHzasz9btM2va3oRXxPQh6j399w/+dGY2oI29o158kLLR7Id+8m9/Tntu",
+	"ITWehv3+ruHgf4Oyf8xBst+Na/7s3ZsQ4/zFEVWT0nzv7PPnon5EKwa6qmkrQfCsyjzVdM8v8xY2Er3Q",
+	"1BunqQ0fsYXPpedOB55qkk6KLlrUFqJCX9tEMiikABlflWqb3zgXujNFKc7RguCrY7AjDRnPi9ENneZs",
+	"CzMYggGh4lBKM5UE4oQCXnYQL98WVSU/nZPd5ecUoO/FXAgSKzTlQhI0AhIFpKzUvKwntaSDErFEgl7b",
+	"VrLtsNxt3FjR23kiDldxwby+9QuQp0KHbf5FHRm/VGg1LFWj+STDIsl35OO5Q9ta8fAcytia3m/C9LiN",
+	"bBNb5VmYAtabtvF3Z24JDyr6zgt/u+MgvC5Rd1tUeV0b1Nx3/rQcAVjr3847mhoi67e7sK8c7PQPz/vP",
+	"jg47RgAAM85bi5bm9wbzG4P2XvHfaZrivce7/d7t1Ei//ec96pCuTEIoZqwgALK4Q+G49Op9N04UYlpl",
+	"bdF18lI1ec130QsGZmDq8o1jm19rsyE1MTn0XYIm6NpVwg2FXBOWuJ6qW+FgTfT+BUvuj9q/YIlT3jY5",
+	"cPttrRwDqpOWPuyQu5CDO6TMlGz3UniGVQqfNzrCVqZxfKj4BjI/TXa3Kch8wZyMglN6pRV0UNo0Cxc4",
+	"BREoM4n1uTCj1Tl41yrLoGdGThmCjFyt68PCL9iwVAl64Lj5sJDJfFnM5BRDZndRld2v/g0b+Hq1Nes3",
+	"WmRbkDTV0z66YEM36sCg89qJtcgsiUKj5UpD1SOTsg/5zra3lbklJul46Is+w4qwqQVFf3OewHjwDPaj",
+	"XGF3LUrN5soWA4VeLeYwQ0q5NL1wbyPbQXOqntHW8oLfRz1MpcT/QiBky6Uk+b1d60TA9lTbLP2eQ0zO",
+	"bfmzFS5xBkobomzrORh6ZGTR5DbyoH6MZ6qeXpybe5KHR8Hl0aKNTe9z34apP/Smt3Y/sAXtol/0il2h",
+	"W6iVkdeyNQmCkX3BPGFKnCs0wdcESY7GWBgfOsy1G0TeN5m6H8Zgz1cD8B65A1i8ZM4AWzAEnoF5WCxB",
+	"cl2j5ALg7XGbupn+IbsmqKbmSXEK5RM3/iwtGxvpuv6QXhRL+gc+LjAaOGbempErrub1B+XKcqgi8t+Z",
+	"BKqNxndRqM+FKwILluKYoOFebFpHDqEusyRgR/ZjWMwb+p5ThjJJXMgWmNNL1onjMptasYWEBDrB0/M3",
+	"528/qUVie2zI2RneCs7H986NSs02a5JnDdJEpqISoMB9XQlju1cccKjUbEW24l+1ETOmisjqLXKYXX+b",
+	"3gp+TaThpdg6pEAQzPuj4fncxHoZhxf2rl9JTJTehXHVXrT0BwiemiS0uotkro2VeXNpOmDDM9v55Nel",
+	"LOS1vhsrbWrv+Xq8s+cFtXCCAfZwKseBw/0U1+U8E6xyTVCY7be4KW47tmtO4K4kVJpWDrXyIDg2S3Td",
+	"6Hu1mlOQh9gkMgB0zi0IBdt6PZ+wq/vMUH+bCozfEHhT8/Tr3HNoIHxfqHqm+BxlUtO8Dej6Ki46NNrJ",
+	"+3fVqyg2IFciqRehSbU1LbXDvJZyiiCMLMoE5IvAcvcU+fyzoMTvyDzFsfPDlNezZXrsGlDUe2lIXpLS",
+	"08hc+4Bjp3P4rV3HRfKTCfPYSjWF07xVxpdSCndVSuHl2Rv0aP/Jk519hNP5FO88qlkNWDPhi3YX79Q+",
+	"X1u+waKYy4iAtio1c7vfVkomhLtS2ZKrKR0TaNkyMO83rcSFy6rlnKd8sqwLHy1+7rae/MXAQt5iofJL",
+	"BTXiXJyUIBMsoKotdMwAeSjWI0pQjp3ZxPSTDK33t7XBvOvbzG3LB3grb5khA/deZcGvgx/ymPluJK+r",
+	"jyPVjnhd1lZWWFeL5qWSVlcE3A12G9KUViikeIKX+hppagJy0e9l44rDDzDj4ysIySvKNJhinSNB8JW0",
+	"NUvrCiicuiYwn1w4PvkTeIctiTnqvX7xzuv1CfAfQ83qAmYDgFnvqEf5zNbCTrwkcFNMOSGuKi86meCE",
+	"/K43C8TjyBtKnzKdkYGGs17MWNAY772meEaWJsZN33Nq1iGnRHO9XtSbZami44zFph1dhyRXs7pPU2rB",
+	"Hnrg5kHvrAdeaaHURqNyy01vMK/30crVrg2aDlT/blVLwQlbefEwkKhUON5qQlR+I29HpY1RHm6INNR6",
+	"7T3bYiGG/sH93tu8yQ/ssvstvru6DPX3rBDIP5ucxTW80RRnWHNpOpdgMG+uL8TwVh92tMoioQ2dXzYo",
+	"76Jo4p2He6adnw1g3ysG2DEd/Ya75VoL3+WCmSvW3p2bGgzalJtuuw5DjOc4hjM+7Pc7C2WfoOhC/U35",
+	"LPN7Sz2TaiourLR8DF6ceubyT5zIW5eZ+yUl90tK7peU3C8puV9Scr+k5N6NhaghFTfQGrxFHu5tpOOW",
+	"8sEGWbzVvXxJ4f2nSuHddk7ul2TcL8m4X5Jx/2mTcRuTcNuxzlLC7d2wzbJ8U8cwT6DstFWsJMoYNLUc",
+	"mn4LQ6NeA7lcUEmgw+Twt6HmewLKfY6W1uU35QvTWVCZMBHDgKANYQYZwiyBsPwpVvAcFwkRhsWOloh8",
+	"wLEybTAJi0mEXIuXC8YyzXYgB5ikBCTMXfRSlUINR0QqNMOmAqlrI0g11Yy5IJqTKzTjUqFhqrXjYYQ4",
+	"xI6BaHWUt1SMLthQcqEsO7Fh2gPFFU6HKOFg1Z5wMwNVu7bzoAFGlXOxop1/4RDVbHqhAQ2QhIh/29ju",
+	"CCnyQe3F8trQe59afdhhCfQKhPAFwRcSWKmeAxgX4FJk+1QuEbQQ1FvWP864BqNtJmq3X5jowTp+jLAd",
+	"w9B0awHUkgV1j2kqqUynSfJhzoVCMWYMFDP964gyktguf1py8iCqN1OGJOy9U4iFkc+4ZjLuEriWoO5M",
+	"FJ8QjabHfk8Tl+VjliyRyFidyeX7ijbwJQW3Swpu1Ct63A5A39+pfpFfbvNj8WGMZzRdDlxgiP+xTRDI",
+	"iSVAAeKBArSja6DBQSXQ4FGLJb3Lt67pDIh+CQZ0TrFxp4aNRDnA1tswerdaghUwmxexzq7Rbgkxoddd",
+	"YaBpIeVsKyAIz98EALeC2+6/MNdJ6G4ZvGnwS8tQHAkNH6PVOt4cUlNgKoaNg56qJcIzziaGE9Z1dPEe",
+	"31pwFOjRsJgi7GpNUNaAjwdc0AllW1uBicni8yw1yhVAtSY6K39qYJ9qeRjVF9euJSXXJF174ww3GrgH",
+	"Wy4i8G59sx8j4LmQNej+e4yGpu1IkG/U4axpxRXiD2YwaJsqjKv7mtPkjgs0GDkQ1MWpcYcnJNYyGMj+",
+	"IyypNMkh0rjRR1So6QBu8VFv/9mzZ6Ck7Jd+GcwFiantzLokWIQjBx7t9A/O+8+O9g+s79xnXke95xSn",
+	"qaYiAE737Ss8wwnPOpZ7KMcZjPVcJtiATuz5C4IlVDB53yMxZ3xGY/1AccVtOMCfXr6G1g9aWoI1wbd/",
+	"/z//43/q///H//r7/0D/8b/+/n//x//8+//x9//RgwoHZVQ/6tlm98DVHbkEUOVg2S9xfAjG0DvaP3i0",
+	"Iiv4wMx/LOH0Uc91VNQk8KgH6q8z4+I5tY0ioT9cjoKBUIeV49pWOyXPoG0NuVEvJMCXcLj38aJHk4ve",
+	"0UUrHLjoRRcFSOG1AqgXvZuLMv1cNSN7i7RKSoiL9ZwaUl4rTaJCwCrQ+YK1WXpULDSy2N+4WmNqRXMi",
+	"JGe2vb5VrfgYxTzNZsw0ij+G5sAmh+FXDorIaImGx9aAyziKiVabMubKS3Exy1Ic2H2t+T1aUTPzxk6L",
+	"KU+J6QMOo1vNfstmh5IyXxvXGTldVIs5Rk2DBA7C56nW8d2182wSZb2ntrymGe329oq6eNLX3B41Ti2r",
+	"0mwIGusXRRcTS5OhX4ih5whUSNuyX5P6XXRGtPJufx9GFgJ67K+kP8QF80mNydaFIYZWkYUPlqxCv/p4",
+	"StPkK5nPbezZIO9grVoRfTFA3YD0BopZlFsj3MsXbIglrEyjEyT3qxyXYEYIdS1eMFjHBbqmCqcIWuwT",
+	"qXbRa4380ItsRNCMSknZRKvy4BQDsccZwrCEgiMOkBOiFGUThE00A8pL+kNFBjS0HNXp6V4kLk3yOFy3",
+	"5CL4A2J9TZN8xtGMC4dxBsDSxBoxPNNzQ7UScBwe5Wc1sFnzwwv2tcUBzPTpsuWMZxLZ+DcNfoVjBW5Z",
+	"gpNvIjR0ATyD0XIg+VxffXRNxAin+WFZczU4NGIiFB1TkkSIzuZcSjpKof0pCRr+Decvey0/XRixZjBH",
+	"B0+jJsnHSTxw13Jhxkl2gKpg/0/oNU0ynHpCBrjRTff7KdcQcNb7m64iTp3Y8imlkhbyxSacf9shzv6R",
+	"f5Fxv8i4t5dxN0DqcPNkT454sOHzZYmqJrHRbDSXQ+vlppu2jphNehM6IULLBgmCgHp0goyODZIBpwlJ",
+	"nNwELhvJgZVbN06IqU2IKnO0W4bhfyFRX0jUZ0OiznOZ/3MJpW5W4GzgVa6q5LGuHVS1W6hm0S3bSZ5Y",
+	"bcLUJTN1/VRRE8NkiI+9iCd00bOev4uepmIXOcG46O1qkb6KgEM04U7fAkxEiqNxlqbRBctVFBvAnReo",
+	"8YPTY5KYmorSZH1jCPAEcnrYPzwuZx0WWmiZ0Pr9Ky/Y+vSJcNJFiBqHAiM/dW7Fin3+CIhWlBP4Px4c",
+	"PEXP+mj/AD06RF1q3ZQMZltNw/jCkr6wpM+SJX2O+T0tZOA8y6c1X+omCu/Z67e+pkdKkgkRpYLruSWv",
+	"vvJ6fUDJMQpJ2khm8dSZnIEv1ASLnLo1P6w4EUNs7jxKxE3Ti3r5lK1COcBR6c5V5n576FFdtwj7W9tq",
+	"FtbSaF7bphuywOzloAv1bsM7AuY78sGUELXZCpdRAfWVYVxib9Dk17bp/H4b8yBQfTqnGsT5wgysy87q",
+	"e/bP2ft672U4LJmor8OBVz0TpTocjs58OmE/XGU1SVyg47HJFFxgxxhI4pK1pMJLqclKTqqNVA5KgTPL",
+	"j3B8hb7WInIi8IJFrnRuZHrSL9IlyM9TLVtryf+CYVbKiv4GCYIh8LPk6ImxJCbqlM8JM9FhAqfSBWZK",
+	"PHPBkbvtmMFxxRmyRkHIy1VaH0QZAFUnBPp6mP89GC0hfDL/jNXwm8iMdsHAJYQW0Iok6G8qIjv1lAmx",
+	"bxYLsLsfZzZLJVDJTe/qNJeJP2G5FA8GqyTiseuy4UFOY+YuesUzKXErstmC8D17pi8fvCcLWVpTQCP7",
+	"h4kqU0TMhYbJQCNznlXgEdCxT0ANngzyzfQKsimnWJCBj/Ed+vrYc7xD18QXvne3fK/jSYft9YYuP+hi",
+	"N46V1hjqjbc4FCEQZKcb6ih7ZDwmRo2s01Z+4LYVBxx/4YM39DixheBXtRjXPSA32Wtx3PLIObbphqn+",
+	"AypmSWT6CSW76BfNnC5YITdr0bjEIiV4yC2CyiFSJE2l4ds2F5AvsEgkLPwIYc39DKeCEAOrJfBMpTae",
+	"1uQHYrQk8oJ5T9K2vLROsXrh4FuvYa1o1S4t3TDzYyi33z6aEatPmb3t9JG21OjAUsWkgSsWp73xNJuk",
+	"ZT975htcrCQHUsA6bua9Yk7qpn11sSrCaKm6TsTXV1xjrVX+7lHWh5S0kKxv8ngg0vxzkfk3pIwfCxzb",
+	"gnsz7K8spNLbXb8vMstnL7OcT0l+Sz6bakjrrjh47zQye6v+TK50MLHbWyawxTlWUz83I2cYVY2hS2md",
+	"jsSEEZLU24HfET1urEiC4EFw32mhwTZEW1H/kSJ4BtLKsdO5SSoJSgkWTKIpX5jsQEOMsHED3p8R+WxO",
+	"Yjqm8WvY9ZeMw1s3/axLwMkbt07xNdSdIAn6eoxTSaC1MHzLuEJfa/T+Zk1VpeugpXnEeUow+zysyab0",
+	"pSbdtrwpNP+TS6nIrHDPDa6zlBGBR9RmfkHrlMR65CRJxwNB5lwoM0Q92zvoWDLzkalcwCRV9BoobI9p",
+	"GmJqB5jpXW/Ug/56znPQ37KV2L+Q920qBorWyk4s7SoNEfwMw0NqW1F4525D54vgeJ4QrclyqA0wpiwB",
+	"fRNappSoPsS7O8urOs5L8FFrSTbGZeziTVgNV2hr8kWdLb7l9kiQFpLbZIHSGHssVqStLdZHy8+hfvV2",
+	"iUvg1m90YT9HE+c/OTHe5Bj/Ue2Xhr6vN16WKPvW4itg5r2P+j+31c2NT05/W4TXmZrfmipLUqe3VyjY",
+	"J1Lev9zGrdzGc2j7sPltvLk3yckG1La8Vp+Pam7XGVDL7SW+nU5eG8F77nptgOP+CBHXUhcEL9P11mbl",
+	"QYhgNWqWKqhDAQrWcbnyuJOOVuWeriGyt5OGth8j6xEHKIAnLYm7pmThxzA+2env9zZURe4qQPYLKf20",
+	"pPRzDAldI6jkoaD3IqjsEZaYGpD/gAQ4qCPXU1OvE26Yqi5dzFWprK0W1zYktoQl26G00b2qqAAtn+w+",
+	"3pjsvmDJF6L7heh+aqILjfLviOJCcaY7J7G19O5HmhDpG9YgswuKuRzrMwIxFCx8eJQSNFoCdaNJQO5c",
+	"McnVUkyoDAndPHJDH5RtMaZBm7sGNS9TLs140AEAYTTlmSRTnibtyaheylaSuu6XjOZBji+YqSGoFjSG",
+	"E4Cmf3QyVUhO6Vi1J60/c5q8M8N+yfX6kuv1JdfrM8z1+hkIp6PGM5yArk6E4GIzngNB+LUWx7NsTsQ1",
+	"lVyYQP1Suq5pZiaQJMQ2VwAK7VrGwmMRfLfg4soUBDaOXrJE0AHbtH1GNrbScwPbWAC+YBItiYpMfWsz",
+	"vuApcUOZOHtl6iKT5f/P3rvuto1s66KvUtCf7samZUl2Lm1j4xx3Opmds2YnQZI5A+zlhlQiS1JNU1Va",
+	"rKIVzUYD6x32G5wfG1i/zkOsN5lPcjDGqOJFJmVdaEtO61diiSKLVeN++QbWG2jMbReSUvgrxPY3VkRu",
+	"ZoROFf4B5jlONoV78NiNNt19tjRu67FiYFOM4oIwCFonpb8IKRgHU/v/jXQc63k660epcD9Z/mjtIgTq",
+	"Rilib6ZmfXjN1S1t3Ii++9H9IKTAQIk0N3VgpNLcbApCigso/HD1HmRDpOaqFoMXv2tmjFf5oRkkRNVT",
+	"lxyz3Z8NgipKyWwRmYEqldUOHrd+aHj2s74eNbYLhXwNyj6qd6FJ3HmljB758SiEnoiy0pXL1Kx2SliS",
+	"KypjKkCLEa0dDO9YhzdohCepwqQ/SOyyPY4iPmJaXTBujBwrwrSn8TpeCwZsFmNvGCM2PUlndfR1K5Io",
+	"PeRiniF5/FSEd9d4XWeI7bKsyi/s9raZdht2czFJltwr/Pb8GekoMD1djx3OSYGP7llixufrPJ+TMelu",
+	"iyoWn1OQPBetiRxPVoQhvLU45/FNnwCnLdXIUuzeD9r1ZiQ8rLXx1NzdWlW5efxx8SAe7hsW7xTYrRTz",
+	"YmkrmiKNTwOrbTxlUcJH9sKZ10QMTKtQUBxBGhyxhWYV2GKkZpzQcEks31Xj21XzuiMMnHrTXavMdGvn",
+	"U3ILcQMXJ8jdGCwZyrA86cnuIvJHQPGPRpRS52hqwo6ipMtn99YOsCdtsb/yn23FWIlBpyKS6bSGFzOy",
+	"+5zwWxEbMpnx0GJtLOwvm3HY/tZG/LSn4fNwYBVc/JMYp+pJ9+KhuKj0IN3IM2/aLEmJe13FNcHxZKGm",
+	"TnyVBI9LHWqZg4h2zncG5RU6F5k9MeeZLeZnCJ11Xua1iHO+YGiiCZaVupg0uZW3IqoeZE8v++hpgaOR",
+	"8ISNhGBHKdJUiOms8/Iup/1acFU8urZj6cKDDkUSrZpiWimHDg45zw32d745M8L6iaNRSrjUjCsxpyZh",
+	"B4vuErsTaaxOFm2WuZwYbJryBZvyG+E9qTxiVYV1h5fU1+44gLskjTFgQ/NMa5IgNWU721kvTZfrVIkB",
+	"/CxLeHzBQTooOcFexIZrzHe0NrTgG63ZOQxR8Ug2RFZmsosRcUpzseuDz+9HjsOcTPaGwyzmiroDnDWB",
+	"BkRtGPYq9D3MTygYC8peqweOw9JDWkHrJPvf7s1cPpBXcWh1A55irpoJ5zmKKlREbxrH9VsDa1KuxKg/",
+	"S/Q4EQaujGg+XZTo2Uw88NgkjNpuYtWtY04uyZ3ZTEtlcRKfLxfXyqQxDVBzZFE0OVtBa6x5vO66RG99",
+	"y1ScAY86YljrB92ikZcf2WMHg0jC7CMk1B/JuMa8+jwRGT/QiPXDMrRq6usKJg/GiqnrC0NKKyydVREZ",
+	"Op29xmUaYLoN+WIL+t1fCMad0LeKi1RvR11FND8npGFAmnGidK8td7KrTn+n/9zbUrTSinLBk4yJdtNt",
+	"R5X2OCotaIT7DtUrWaH1KKjgWepA1F1lBXu2wooa9oxxH6iNCMGOpKU5JNK44EZENZRO18L/lc+KkCq2",
+	"3p4OaBBX4BO7OJsLgTxTi3BJDqljWZlTpbzLvhAYvzRsJL8+XERjW+3fdFwDHIclwQOs7jasddH6wI3B",
+	"cYA4Co6NsKArkwTod2xllO4pyvFkpcrKgEe9YFlXN89mib7F2HqNRn4Va5MmwFzAMlTigVVynupL0/Lm",
+	"iIvjKaYwyzDDL9skUpIt7li49qBQN9vHJ1aWeXniymvNDjwYseb9IrCibqRCv47YAygUc/x9qUAP5vox",
+	"ixN/FKmSVkS02xORMEOjwqRi7ySfCpqoBVf3XeeOqwpP4JcO49cJfw9evGZ+qwCw6H6+j7CEI4fDqVVB",
+	"u0MJgf1yzIhQq+ju3LaDjExkE1D1rUgSGYnBRaF4uTDdFuRyhmwbFOfUDtpsADJ9cOGDouTsDZyDQICy",
+	"RN848dWLdTZcMEdIJ+779nJvTX6xa6vJpr8uJ462iqE4UtpvdYvLn+OU3b6fslsQDUsn1CoIg78p+DaU",
+	"OjWXHptOMXHLw9S5/dtw1h5DJv5AKg2s3ID8JqMmfjaYYjynyx3tsdPfM+3ZSLwkX9gBRkyOerep2MlK",
+	"NjzUnG5t4GR+8Pq5OpSSM1tVMCXn6wdDSr1forjPxZ7wEh5pi2qLgr2oFnlxr1fT6KSZ3FZBfARQ9W32",
+	"0yKzrVxFLxpXvu5vPtHO7vn+vNf7ISiV7Wb4V5/ef3DY99+fd85+uGM5ObD2wFUocm+CXWS9DflggGyV",
+	"7XK4ap2YlNuA3cyp/TQbh3qKJXUXratxIrxoRwtWhxabU1iU2sV2VtTPvoN3H2GqJynAvSxZNozo43zc",
+	"UzGU2Kh9dJqIf4jQ/kmFGSPrhQ1FrNXY+H4xwRyffGOCi876KLeOcuuB5NZHJLDmxZbw0ZI9Iqi8SfSU",
+	"DWZCRVKN+249gwCH8zQvIa4Yzp/zOMou0MGGwtgTHzBhSltBtyWRgpm+hWuxBw9KXO5k3bzKXcWnJSS+",
+	"iDgGyZDC34RKskEHE711mTGPlcVbGzGosDJK2lIMYFPhHrn/y0TGouDaFPqk24xw7OauDfEfWiqTdQdc",
+	"FhoUHW5cLPitH+BV7HXctovxskHmx33erYHgcZl+m5YlF9/6NBP8xrBfeGr4hoYDkeNRMmwX9YXNA1sX",
+	"TgI3cluxkIEP1GfhvziaL2DSYKr9VsvINeisl1N/49r3nmD/wYOn03PUlux/jQ6TsVrfuDETBKSBkx1w",
+	"7LEETZ+Ke1AzXLX/o0BQcGvFdGbdlK+HKZRspoN01Mu95Ymeiv6tNNLuIcHteesAK+9zEfN0iu9/TsVS",
+	"v6E0AUtVLIzJJQLWDKK5MJdGtNkXTHBjeRt8zVXEBuB3DJx2yUaOcxylOIuFFdElgob5P8kNcQ8qGkt6",
+	"JlQATvpEx1g3OOcgajxmlzMPt8xpe+rZb2fAPSx5l8224pD9JaqzXf6Gq/tXVQ5+cIBHHpe/hHy0q/ly",
+	"+nuGDtBE0rrAETtCff7pdFnQEEs82ZL7VXR9OJniO7Bj5dRBgZseqPIeFB1iIcmSeYqqzTjvYgsHPK93",
+	"316rNV7xfodDzwrcs6Wht6dq9ifMsqsb+F2H0QNqpdNcGfz+jbN87VhFcUvw/mwoJhLR4n2ZJ5iyCJwF",
+	"pMpD22ZXbrvQUUWUc2rOWeqnyV5rlRjJxk9YiTPMcabjNvG9KHpF63OreyphvrL86X7G6ftOe2fjtgmN",
+	"PGgpjUjjGJZFfCRgajOXNpyIiOnRqLXJ2OzCbm1ifR/l1iq55QfxKeakChB1Ing4KcD+NS/CvKP6JxVh",
+	"n4Q1ueRR4qtlLiAYpSLwMwc+vf+AeUeSdH7cdyLNzSX9OE3GQlmGechbobDn2Y0uE1F2mzJiLDVFT+R4",
+	"gncq10A8guTzJ9+MafW4ws/FZOolIE4quWhpNdZSjftTraTVrrEob0z8JKyNqTl0LuJ4ywAE7eOeqiW+",
+	"UTGIQW5eaQo0LwMfZxLNwZpwhIGdpMowbpgc0fCvCC20oRCqLJl2cubgh09R3lSPpNlMXjQ9f+bPKyPc",
+	"pJBcOAh3KhXzQjYTEWO9qn+5IdS2v+gn14f8hNqQHwek7UlBof2CM8YswlpnRWAbIL30tkF6yZDlLsD7",
+	"7BvLk/30CgO7HWAaFUXNNwJftioXCdt/QAhldbzwkCBksAX7S1PiAfxJAciQyxpDH0OWPf3dIWrtnpR0",
+	"rHHwuGNPWn8EDbDK001djnVVB/nhZC3d+ipcX49bd2gwYZ4uiwVAuwGCbZYF3U6fNp0BLXDnVNgCu/Zd",
+	"qiHD/EpEKOTtpi0HZLTtKSX6RMXA6nRotSRYU/M5nP/6muKJZlNsgc5q3IAbAhqqPKeKVfyXZlTOJ4s2",
+	"+6jnLhWI848KycA1Helf3KqOrvSurnSTtb71Wnm42KgtYWPLBoitvzwZZV1AkO6W015cYPCtYhNtZtLy",
+	"mKXKyhg5QajIByCmWtlJ7UAqqwsLV/2JjiMyY4ZYvRVHrd0d4c8Jx5kz+8HzrjZTXmM8zWYrOzyHeE0B",
+	"CUe071ZMoPgBNV/lsVGK7hvLVWRcd0ChHNnPrJvI8WSp+SoRIH1xujC3IsmbOD+9/8A43N402GcFG/iU",
+	"uqyqGB/lAWxaGQ2119nM9vkF2f3YSbWF0/+BBrg68bmdrYOW72HwMrgPgzDWRkSDNvtJ24kbhYnDwEdY",
+	"qkCFITRHd8TsXBdaumjQXJt98e3nsGlWKGDNhSlABviBv5cMRKtUYzj1WPDI+GF0NINOJwUhURyEN5I2",
+	"oFpwN2CNljhDXOOmZAS+zpMUEh/zMZ2YOURoxSSRBDjh93ZtY6e3mUDBgWpHibJl1zbuHuM5k1ROpttO",
+	"1oCz/Aidmu/wMU8L+ViHYZokj+EoFZ4EnlL5z50Sklex0TWnF2Tyzk6ETJgVX23NwiVtWp9+WHqFjAmw",
+	"1zN40CbO1E508rAOXIMAjyO4Hw7G8HtTPNfau+MxAM/TvF8HRpKIUOCZXjIDujAWM4sVY+095DOBmQ8w",
+	"n4mi7OnkM3/lCFYBFFIEnvIGUqzVGM5/RJ6PYCMe2ioXqH3PLMvKas1V+VI43r3mS+v55MXF2dZ8sjGJ",
+	"7y9hiifwJ+3p/AIfMo7cvJtVc/o7/LNRnpRdOeVIOE7AKSZTkzQO/6utzaY6xtmxvfOo5RrRckED/PZ0",
+	"s67V3HM4WVe3voqsq+PZB8q6/rRANiYm88BueSpWRh4QiuITfKoxEpEV85m6UuTaiQDb51m308NN51k3",
+	"4NRYWhuLLTTt3vKsT5TxKxXn60jahvXmqaf6+oJkJRjcaYE2JvaKiQhR1DaJDPzdP+ZJBQioj/GBQwP0",
+	"EPD83f8eNHfqhe/amt8t6qK7ld4HqnD+zopfNeOwOho7ML/1C3UZobVZUD9/YtW9paDaXwPVw5syleGD",
+	"siWDDr5JZyK5lSa3bN5pO8FcimGRQHCoB2il2s1O2VM+5CcHL74cR38iDVXfkuHimqlQBvro1859VFh7",
+	"s+8UKpZxDihhWVHycKP0XAVlnNkNMGapkC1vzffDP0SEUb7yxexf//m/UUqUcbGzwSGcRXI0EglcSqPW",
+	"vh/kAwoGAbuRKhsvkk0B+6HNfk4FDaxlSaqo2k7pedZx7t7n0/sPAZtPpMMSwMXdCDEzDaJkw5HvJTe7",
+	"i+k1FEqMZCh5snZp2hBDOO4k/Nw29/eawZ2sq7chpK+waAu2rv7yv05e4bfnz+iUVD9Ly7cuOvTRPUvc",
+	"phLO3TbUKex9Z6nUbSLHoJyNwEqvWxRULQX6F1PgOk1CUL1zHt/0paKBV2NBCMzCGNdysFzd94BhqW+g",
+	"HOb9TGT17FvLcpzVuzJH7VKY1NEGUtGN6d/AD/2AD3laGeqD8UCrG2F99GCHkbwZmrEjIFInWLECGkxQ",
+	"MiSDPn3gymIiqsdqmr2azbRUFrW3C7uBlE8x2k4gjeWZ571WkDWtrN0Wte61Z9u0UGXC0kGhbZWs5jhe",
+	"JssvbL7zerboI1Pk91jjMFwn/rFBep0z2uSxhZjR3WLV3knnWWk2v2P8x65xAHVwgDUOmUgtgwocdKHD",
+	"X5a1MpvyBeZWSTFI22bvfdVGNl4LzCtGU6QmOo4KfkLBS/C9PDIWWYOt+CqNNasKHD7Qpu2vwCEXLUWV",
+	"srP0hzWtI1Zo7ZWctzGP7K9IAk+xgjt/Bir4ZpvK8e0ctuhuBvXp705h7N5G7hhqx8KHo3V1tK6O1tVT",
+	"sK6CBsT0U62tASe7GtnpYDN2K4CoygmrHIfqoeHZs0j3BXb54WTq9i7FMtvZdE0Xy3hhSptGf5XVSOf5",
+	"ksx0ZLGpZ7Kngpmnxs33YRI0gMmzZEydIl3zveEZPzqzV4N19XrF9hKXbvrOMOQJMrpUhCHJiPw43+0L",
+	"f5KziP1/huCQwVzA9r7iTX16qjyzFZxLbm7YSCfUiex3xFX2ScPy4GG1W7kNirs79d1l0R6SUEfT+2h6",
+	"H03vo+l9uC31RU2NQD46uWlMY+95AsEBaWwKpLooLQEjSVSLEShhpRMWJXo2a1BvFmcAHPXmUW8e9eZR",
+	"bx71ZjNOrhOtxTq8Rj1ditz8qbXmlTJzkRg3u2dOVgp4syBjKL2JYiPItSrVbMokw/G8LB6Qfy3qP8tx",
+	"3Mj88WEzXqjkvpv73EIN01HuTQnvWs39i2BzriyWc481m+ipYFIZK3j0VCq6vxGh85MYI4ItMMMSizYh",
+	"ghLxDxHaEzfhb+8F3jOhIqnGfbeeARvy8AaIkNCzsAp6qeI6Q3AAi3o+0YybGxGx7897vR+CUsV3KaoF",
+	"wsz4to4SSh64QthxqrSr3OZqwaY6EQ3WVtO+w1m9clv/REREqKdoOZHS8FXIcESxGPOYcRkRc1k2kkqa",
+	"yaY4wW4/PuIG7WkE1zeBckU7SF5NRmPbSomDaP9wuHnE1VIVBvlZORUUnHbDMFHdX/qXD28MG5IgHXOp",
+	"WKoikTCrI774zsAtnAhwbJtjhGPRPJgf2FqCjSaBb9oodn+gnLhsUjzsrfliV9PhFZ8KEtv+NSfSsBkH",
+	"cV0DlruhRYG0eJQK21gTtHlupK+IdoO6c7RyMMaDA8u9G3gruDQYhEuVV03se9dG9o/UWDmSIvohqEC8",
+	"zC5zfVqRUJllgXT/Qz4WQPG4gNUrDZtKY6QaX2bjk/tufDLjsdEFl4REGS+OVPaBChGRnyOnBIYx48YQ",
+	"DKhIRI5fZW4MPkXpYi7PtYfhkcP9sWigUVsG6eAJGjNkQvalAn8192MzWTbiUxkv+olIFRJHq8xLqZJw",
+	"MkgJuIGICAqb+k7yKSxuK8MHX+Yo4LabEWTQXUBa30GwmXR6APKMUOMd/jehfo+1MEwr16EkLTNW66hR",
+	"ZoZ3P7Z9Hts+j22fh2S3oUTaVqCZMBFCnejUHkgL/yUZSg3KLXrF96l9kk4TtnfSbHlG1gin2Rnk5A5T",
+	"jMRuY1XsLwD7DbDdzyKUESLSwPbrJnqvreDTlUOX5jq5Mf7gRzLOerI0FftGchOc8M/wuOM0pYcZTEw4",
+	"4BhzToQ/MjhgIG/2PTDZDzTGoXx1LEaWyTpwcET9UuU1PyAK+D7BTqMe2BsaVkSGypqGQGo2tGma7GQF",
+	"lvpVgI12OEOXPnvCezJo3Z8nYsGMEJmYy6BumFYBSwTwXgju9YiH1jAHmb80mHHhOU/aWsDQElYQ/WAD",
+	"UKCKyuQoKpPBXltfN2SFLSl9f12phW2usieib3vcsdFTAdrPjeyxpM23tzxOf5/iXjbSpVrigAMceXzA",
+	"SihojgMO1qJegaY9i3lYMpgOuNtPJpXLrSiMyljrMQA7l7n5VKg9AXY++gbVVlyXDAM0snkM1LPIp3Zk",
+	"2IAXjBsjx4UZHwXkypFMzDbtk0LtbBrsMYZ6FMLfnhCutCw+8xuRmRZ6NNrdtkhVpE8OY8xiNtStrk7k",
+	"Imd5aVxByNxNLJhzUx6HKA2zWtNQIZ1kpR/SsLFWosGKD9jBfLLfU4tffvaelZ3rAvCpG22JI5d4HB8j",
+	"l49Y/vU3FWnGaWDohnytIxFLY83p7/BPvaOA9VbCznVy851h8LPCBFK64XcYmmMxH4rYXLIBed4Dhm0i",
+	"yH/4u7w2k37GzFzacCIiEE8U7vSanTqOlWawNirtgL/5VFyyM3+dcjjdfgJ9pQuDT3rlXnbzICm+Uqsm",
+	"NEibgW/FS6+jluKBxRetCQjmGI0PGA+EzZAiB9G6Fd4yg1cB22bKZYyziYaYBnx94j5IBH4UZx1EsJiR",
+	"/FroKHIv4pOXfTgWJeDHVlrU+R99IWnhKz2TYeFXReXd6kQ/Dru98Iyfi01AtspHXsHmQNKOHAos/oq2",
+	"8eSvXI1TTkpuFbu767PL/wg2Ckv8HTl49bV4TfMSxbP+Ku8NGRa5D3uqHMemBkPxRVHjrwN585Cumz/Q",
+	"d0BmKwBTrgqyRpoS68HfiRilRkQUiLQgRrQKEDkdR9qjKeVrydxLfw+2wkAq4pg+3H7wwyWZE3MOt6QB",
+	"cx6Yj+pS29fqikQi3E6lccyG4Nz4thcvUYc8vFlf+N1jchQmFyqWKixovVaw4gA/pd0AoQnbQfILo8kD",
+	"5OUBPjKg2hMQXHRFksbC0Cx6ylPdvRW8U8yNxV+0r1Ud6Mxu4rhx6Bl8P/wM5dxFLhZJyP2xpdTZD9TM",
+	"vYKv3r75Ewq/Sq/pE1K15wyF1K5HIyJ7pwSB2Kd1InCFyTXRqRETHUf1sNxXriJdCePzGQMqohkwwxeG",
+	"/I+5NFja2VnidDaSsRVJwIzLtKI3gymwKpaEJf+Sr+lpoXjvP4MckNEiVAhm20n+xzqpZTBBMnoAEezH",
+	"PEjje57QbqZomuPXqnUv1cRtEmOrNmpzKmXoVTv8cVGw6yv2e3Nw8szgxSlEDwpBXhHCOjvp9D53fswn",
+	"40YijHkior6R/xSti3OSjutGnbrd9aNg590S6VAJ4C95CSAtoFeonsu2qiJYlr1Id7l+rrdbFjyTDI+d",
+	"AM8JsNI+/SsYRZOi2PJyuCDLms4srMpwMyAUBNAaAlMMdbRgC2HbbEDMawb+S+SUYm2+s/kyNnc9dYkY",
+	"Y5G5iBhw2mWeDXcsV4AQyYXI9wOp+u7jfvbxIOtaoJ49y2+Euiw1QyYii+rAq5gqXUEslO3wXrPhd1nV",
+	"bTQuZIsi4W7XebjYSTKRs9YFcj+qoG3u17t7v7kcgduyOfs1nZUvWr9/Urm48RlUib831E3yhMsSCoK2",
+	"0haGN2Q8lzA1onY9kxdTCCurEZbdXyUKI1AkicIq0TQWtiiXdkyPHVlie5YoGbWHEj+/x5xw4a77iHxv",
+	"dXV1qMDnl6WZlJJGUi4FiAqAB2ikOPvC2xs1aava6M0O6r/pwM0SDz7bxqxtNERzlCHNyJBDTMHdpygz",
+	"YOQGVeVpZtPW5uW0oUi1jvgiixbR4f1PDF8O8mbhcl36hsGjy+rwtEnDScH/qNPPpTDTr+6tjt0KjXcr",
+	"uK3NSYJ6ExD/2fcjfI908cM+c5BZVGZbR22VePVSKaPK/iZSct1rwb37h5aqDFMPi6jxIzcUpd2GIjf7",
+	"aWBYJ35TEJXfGTbNhMJBmV419YfnBaMqj+AmxZnCzs5aCt6UL0DAr/wGrohxZRTHwcpSvrFg8pVjORg3",
+	"RnPP3bNKKPMoWiKTvYZ0Gg2ybMknDxhoOYq6elG35Wl9k40i9xmaV1GUOW/NmZhr94s0EaFpqJfkyFGP",
+	"wlGfJ8JrZ1jRkwrplNZ9MIZFZSa4tNS9NJ2sIRr213zyWPtTZ/PlAFxoVsWC3woTLFmABCaqhMP68vk5",
+	"V7lF7fxLxqDL+sEvlxpZykE8dNRZhElEnMZT+DGJErAOXQ38KLVpItYP7Qm1uyW4n8J02LOiDH120ulu",
+	"bf29VtGDBAOPiupxTL8nGDa88jxMAqUBgw5LafbXm/NaRcbV0eYSm4JRy+IvT1nUSL31hBfcoIGsxJ4a",
+	"aiiFzOxchhu4rX/XMmq6beaYvfjzZi/+jkxYsGSmPEKQDJEkehs3U05nOrEnUz6bSTU2KzuL/EV3eoNu",
+	"hJghtrP24+3z2fdwmRHJrUgc0mskEjbwz7ViOou5FWawaY1sZeriLd71V/8yTypxAZbnA6cs8PugdeL+",
+	"3R1vKaMIqVhqRNZJlQgLUg5row8if7HUQLXWsKKRVNKHmEIdp1M3BysDVFTpVCQamS5BpnFfgWyFDcsu",
+	"jGh8VXZZXjMI1lrpUiO+li414iuIPh6ntAVvYMWtoPVL66LVpXPJfsvHpZ9SuqDwveuVFQ7wMbvQQ2zC",
+	"fsP/LVfWuI1GLM6psBMNPAYyyQqFWQhuRV8nEQJjRtMFNqJRgwEKoFECZARM2TcCGMJquPISfruu7unk",
+	"5PIRtywR7GrMI/HPDNeybxbGimm2qYk44f6KzWc6bZ/HKUmex87ikDBdkcIptX9Oc/HotQWtfreusLVQ",
+	"INC/rixtnWvmmAylHukNuHgkRRzR+FyyneiTzIdHPDfOkEWuFdw6TRSiNlpdamZ1iR7EpjLYA9JmgxIV",
+	"DQjNF38Jz0eNM3JWcqLn/j7XinY8byMDFZWrRVw3XC+p4WyspMEVuXayrxYBti7B/gi5glVRXyy2tSf1",
+	"Nb0lKts5CXS/9roKQzErNA7tVgl8FKi7CtQ/dpCH24my/eCMlem8QpL+m5jZp5w88hK70sj/NyFmjHs5",
+	"XSmm17fo16/lLVnzdzNGlS37ywJp92mjRyvtaKU1gTN+rwgpeLSH4v2vsuN8omyFUNhfifMVyxmRjB4E",
+	"IIsIj2A+0Wjs0ELJTEq4QkGTDYpDiDD4FGROexmXhBxKcHyrcjPLRuU6ffccW4ZJxrRraqh3NLfWj1hu",
+	"bWfdU3ldzZYMuKy1rWuzh2b5e3n5EEN5K1V8VoXcoJI/DScivNljSsGPiiWwDZ3GERsKNk+0GntMX8QV",
+	"9igZtP9BPuUNv/YMvtwQIRI2TAS/AYmSpHEF0+L7P2UXiV4TI3XeaHFGiTM4yHZYshBCncYiJe9gPX76",
+	"NBHC/kIP2wsrv9NW/LUG9+I1etsjiXNHL7NQKHcxbhchtbn2ZiNpzWOGVF7p6QxBq7MVZJFuR6gI02Jg",
+	"l7dk7FmiZ9rgVJnfm4/IvHF4Om65TiW/SYQKJwie8VqNY2km9AqGpSblcbxgE34r2uzKv2UxqkLxeumK",
+	"I3RqA1cJ4YfCaha6ad1t9s6BgSFcgU6w4GJzdqc9Et8Gw1M9DHA7i74TypvJjsWVxpkRyX//F/3PiYP/",
+	"/n/vyoMnJAU+OCKvs849E7hxGwQIaayMYxbz8OZReZ7WWuR5Im93gttxeZb9qk+7aWc2OwWaQ+bj5GWw",
+	"7zD+aTVZ09wD7NF4dj1qs3fiViRsxGVs3JpdJUMJOGtVPu1ztszG8jFHv73JYKCSY5Gc9Dq9801QC8qH",
+	"W6eOr+LYUcp0L2mLctK5Kq/cdB7jXr41K8JpDaWwDzN3vaFmPHBMqLWz3D5wUYJYWh9E6X4e/EQ/qnt+",
+	"lCxYkipTSK/zGD+pWcRUR2LDJfwKP2k04271VIY0i3Amkn6CnjlOMDQU6wViAWOj9+xFN2g5vYXTDd0h",
+	"4f9niQ6FMfDX806nE7hB/fD32Y8vglai58Z/ZW7kbIbfdM56QStVxZuC1OjPeaKozuX5H+tFmNHpoBWP",
+	"QST3hzKxk76bIdy66J5186GVDrCyddHtvPgjaIE7S0IiBu4UFFoNWjdiZvtYepw9t3fSOS8910x479nz",
+	"1kXrx9HL51HnZffly/PwRfT82Y+8NxKcd8Jnz3jU6T7jZ8PR+ag77A07w5e9Xhh1n0XPw+6zYWfU6fDO",
+	"y6zwqts9f9Z52cF10bDluhc/3wAnHgvEnJDu39VHARHjRStKFv0kVWjMosXz77/h4Y4TYUzrons3VFy6",
+	"i7E8WXFU3f9VnGDpPY3o/vDyeSm8fBa0cgqhIvQ05n0rvlqgmCZKBA6uNkBmCudRqgE+CRWh8n716e8U",
+	"DuI+ePf9ADb6NDS3A5rSRuYum/HEsgFcOyDPGs4l8CElb4/rkdcQLtF+reiH7gI3tReD0fRgDFTzqFio",
+	"zzGEdeEjVdbDxoY4fWcU5PDzyVi4Qv6Cshcq1JFU4+Bagc+SLw5vFGlBzvII3tfmATAKJmBUmvDGgtzG",
+	"QUrwpQMhj2ORfGeYNwbb1+qjntNocgTILcCRud8MeXgzTnSqIvAY8vIExInlhg0+vP/0mf3rP//PaV7+",
+	"LoUZXLqh6Wzg06CD9rW6VicMnwgH4domXN4QYbVJAgdModdh+K3DRbtgA2qTpYvhVifsKi+qgE3Oiirc",
+	"gZB4Nhl2+PeDTKI7AqFUA/3o+0H2HTqMWOtxKxJnVS8/sBRcwMAF7BtNdafFT3g8ojcgykGKILBFCmrw",
+	"mIG6u3DkGwmUOR4mzitpJlRkEJP0WjEPve91Ol2MtN3OtcKgOFIe9vy8c75sVzrKumTn3TPGh/pWsOfn",
+	"7Ff5E3zyzF1N53MjERjV1ZwUQIcHhejHyb+JxSA7i2tFwMuFu+STL+HTAY9j0IbubAZEsFM4NtDIcCNV",
+	"rP20/AYrayjXk3BleAg0dV+tyx4COpVdTTIi0VOQNoWUuesoxzwUXuY9+0s3qnQscA+XRJbvAtLJtM6S",
+	"y8JauY6Z8q9/FWpsJ2BmdILWVKrs7zVM2quM9oC2c+6Ckw25YkMBXtYUmCaieqR1rcxMbRWUvbfC80/o",
+	"5mtZ3wNnOA7cUpcKsahQAXYQhVlwlyipiAG9C+dcZNZjTVVqZrVWv1huyfoXyz8pP3ytF/zyy9XnL39x",
+	"YRyEaOGGzaWK9NycdHvPem32s7C44HzAvIu4roJy9Xqojm7OO2ssbqsn56ZulS9mxFSGOtaeDjhaHUNg",
+	"cjlbE4xX5yV1uCbiIZDewGxl0VyzSBBlfVcEXbk/vU6nBuO2LtA7TWMrwd44BW4+ITeoGA6dJSDkrCS/",
+	"KvcMlgWNN4twmL3rgRxKxXH9S0vKDO+NEqhvVSyVaJUjvv9OS8pPQA+BUfAqb5WVXD0Xn7sE6/rSiK/i",
+	"ko/FZTEIdq26Ly47z0473VOwuy/fXPbOL3UqUeIXmWt5C9zrL+//GhHqXsMR6sqAmHNcL5Hu5jq5oapR",
+	"re5aXN9siRptjzOTq1yHoPX1ZMq/ngyRVZ6/6HZevnx+Dp8am+DEbTzB+2Ntq+vX3loXjgnQoFYpwSqB",
+	"LpvoORvxhORWeWiDV9tZG/CadW4bGyOVuaKdKuSOUZVjVOVbi6oEO8tktNA9ix58Kd8b8qu5yte8h2K+",
+	"NUXvachVKOI9lhV98fEBiiYYjWId5/Zc5sPKcwe8zd4JESHqoS/5C3woydEkm+rb4mg0euHvDPOsc8kS",
+	"MUMxBorFhYVMFj0pzzz3KdpsxnkG5nXXtcXN3Jtre9Q/R/3zdPUP8k58iPrnk9VIok+h9BTWeo/uWVs1",
+	"UChnf6rhc94kGAvKkeL42IApsP51wsZaR5foG2BYEqO7zkkYijFG78W8vYx1oTTz3JRFy3SCt8EngTZy",
+	"2qYaxZtuU44IMUoJJHruJtGRxFt3Hi1t9raqY3v0jKOWOWqZPWsZJ2ceQ8n8RyrSQ9QwX7i0mEjUjPTt",
+	"4Suaz2miMEK0JEhdY7bPj+2kgfBV6uux3ivBYqkwxcIEDydMGpNijgb/SvQ8oNLkJBGha96eCGHZcBH4",
+	"cB6W4fmED2WsVZQJbOTONnunGRgnmEGBl8TGJ0cHq4JPFPWnd7or88VX+Jy25Q296sOHoKrDvbCNQVaB",
+	"GRDDBEbcCqCLAMeWUqs+VXMGU2EMH4tr1T0Pzl92Ot1e4MVvgIIxyAogSR76v4NiEDl4hXdjxc8uYN/8",
+	"4PdIhNJkicQ7YCLF6HGZNvCFWP5GzL0Sy96JuVmsBEDgXou593rMOg3XEoGVAEhYlg/rw67LMJl3gq4H",
+	"E1og/VsX2q3hvjZ7CzxMUI1UHxLzkJjS5wILWXzy46l8nBOPGr4wK+CG6mYpbMK4eSXnR3jHb7yYE1jp",
+	"gas4MWUVtE7w37UrN9Hmz4P7OrWhnjZauvlRz++p3lxaA3JxnuxdkoE1SwuXU+2FXOXzzkOO40R9STQb",
+	"emNsecUkGe+WwKPgLFTABy0vOy9aa4t17HYhgQwKEWHO/sCedQV26XlQaAu4aJGiKRp0mcnfRPHeRz0/",
+	"pPo9jIwORejKTrxJs65i2KsimHLFx3juJ2Dlx6uh5zLwook0VieLQkuQAfmvFBWdzYWxbCQTY9vstbIo",
+	"cUoQeVRAjew4kCQS+7daRv8TNqQZELpfszf7lV7saQ1rRnfJ9LV6YImePQfEev7HOrK9+mSt1jVrKB50",
+	"dWEPogwED4lAt068IEyTBG9LZtuaXnTnzHnKMbyqnvaJteBNdTLmShpc3bqIn52u95lNEUsYFvvImGpL",
+	"jPTYktdJrfrK6VyEsann9GzOPNmKWJj2MIXU2MQ7yLk1APOWx0JFPGHYSCpVGfjNyqlg/0TINLKsc+Kg",
+	"2GnByAX5Kt0nWtlExzGZ4cDtQNSFmKlvOvRwZ0nkSkep6hmWkuMGF/t8SyuQJpO4WFdNACAO3Y0g3+7r",
+	"/0cWW6KavY7K8Vw51rciUVM0mzLmVNoKLLMLEyEQk+Ok2z1vkGtfIG9uALO+tHX7wf5aPr8Kjv/oiOwp",
+	"l1d56UKkcRftB8dGZZylRwVpUy9mNrG3NgcGKzq+8MmislTqLv81jnH9J1CcQXPcAvYzHtehRI1XKdYM",
+	"5qqsWh9Csz6AD3MQyP7ZeVONjIcoxWYnoxUV+mMuDbh5qhOxMeC/0+E+sSliI3LAH6lA+YfCDROonAOw",
+	"s5Le8zSA14p6rEau84NAjog09jsdoDGxcYiYWquV5md+Q8XXFQIEOMJ3xS1j5W+gRO+Z8wuuCLFelnBK",
+	"dOx6gqgzYYtxvmfUcWUTLpVUYx95G2Q5KExbhXom2CA1IiHJOqiJTjzFob5PCS0Ao7x01jUPhzPqL0Ui",
+	"7pt3teJZQGE1T3Jf1WXFgtbXkxC4QxpLAfDRqI+/qQ9mx8JBcXCwCMErQzEfZOAE2C1Yh0zgDbWVsP/V",
+	"j54JPYvdWOyMxyOO0UDPGm5+shH5J1iU+XUGYvVyvTUu89ljzSjI5Mx61mavFWxjG4spx9IRLo3h/zes",
+	"XCZtv5ygRVtVNGC7vZOzDYbAdM/ynbz67//PGM5+1akxHBwBjankkBsx18kNNYntYjB7Tlobp7ax0NRe",
+	"pjU79VMfkQLmgJ11E4udPZJrur+BdngElH8H+kbN0piUBS1YHQQqj2EmfQgSPsjiT9j0zr5XeqijBRsn",
+	"XFlzrexETI2IbwUGhHQsfgjyR0mDDZ8ubayEhV35zrhoUoXgkIY5dsfhzSQw6puTD2AMcz2nVrHZhpyy",
+	"ISPsKVL07Q4X9pxeWVj1F+AAR/R3mRuUuiP41oUjXp1gfvo+u3b9kFA+Vbg6BtTM4OCjRnxUjRjszHdv",
+	"D6b/apWqdDGmZc+sUT25K6J6MRaT9RVVDpvVSnyHrk5A1i8mZFZqOKw4r8M833WsbFPQ5XfZrvP85Gxj",
+	"zbQXvPKnNfp0pa5xQOUTPWexVmPPNojejVM8G9Y+jzO4emXsNJHjCZ7RGExIh8h0wXgYCmOY1TdCGW9Z",
+	"OuMVfGFXv0+95/xWMKvZED9OhJnQUOk6nq7hSKH2NeX5yBj3McZrFTVqgs0m3IhvpwiKOPIDvdSxAOpY",
+	"APXQeVzkH0TMKqTJD6KMqcAKB1fCFMuROAkXYSzYzPPqEyphcoUJMsfmxbdg2B+XD1sE/qWnXDLuCpJA",
+	"dWCPJkpO6h5AjDoxGonQsuEC+FrEo1KhE92e7sW0WlnhtFHVUoFI9hpVckVJv3AVnWgc2jxOhJ9ziXjc",
+	"UklDxQSe5fDfvk6rOe7HjUqQCvuwn6BS8SD+3KVHy7Jhq4wpSZWHqjUqc81B1xk9qH4KmiHup1gpdA9p",
+	"7rM8qED7x5qg+2uCdlKBx3qgh9R6T7sWiIy2RgqAjJ7V++jUpuvE8rIj3oBP/en9h6fmSxPWygM70vQQ",
+	"8KKz/zVUxpO1hDbQL/rp/YesU7Qpr3onv/TT+w+P7Y8C+9Q7o8Zy8Pwi5khfjRkiuERp8siOKajLKOEj",
+	"6129EXqqQ25wqNQgIPU28nP08mVmmm75EreNDrJuxt1AmcFMxzJcDPzIXPhWJqZ9rTKNmj92qUcmvxG2",
+	"6PBIhpaKDrG+qb564dP7D3t1Mumd8TfciFhzNI0QSaN10esQmEp/JpIQ7/cSPhFyPCGkj4kcT1oXvaAV",
+	"63nrotN+FrSmIpIgC7pIy1ZazKp+ev9hw1G3n95/2I/XCSdSwYc/Aw0+bWcTWb4ygv6zZ7BtmP4eHX3q",
+	"R8mvCKfTJYWnXZYYNWBTntyIiA2owXzgvwmK2mzODd0IFAxbCFvpp17ho4jtdhP8Oevw2SzRt25EKDdG",
+	"GDN198jp1oV1sWwT9MUfQSuMtUkTUb6O/Fl/GbJl36QzkdxKUCz4O9f3D+ZWIqPNbzCLubpndfAYdJN/",
+	"98vsKyEi06dRJP105p800XHUn/Kv/YgvTOvirAPiwNg+7CQPbZ9bK6YzEBhnS99MpXI/6p7DaeiZUH3w",
+	"h6TqT7WyE0OYCqmKdB+T1P5b/yi3ymW59WwnuZVvMOJZw1E6pKtEjESS8NgjnxlTeGkegjqIRTQW/YlO",
+	"SUIIXLYCOjkPWkonU/j1+cuglcLnsNhzZHPCWKj8Ya/wy7Oz5/lPX/T+cEUxi/6Ihxbsjl7QGgkRgb2d",
+	"7S2KS5ximkmgITcy7Lvzd28H5yyivlR9nwH790JA8begNUrjuPiblsL78VgimP5v+BzgHngTf4CkWfp0",
+	"czpPj0Jx0e11ykvruzr6PtEevLmxGl5Fh6k7iJf4PtLc5CdZ5Dq/hfBbbowcZ5vaDVroAfQ93xcvzcja",
+	"7doL4hJ/vn84Wql6Uvf5y+VHndU9Cq9dfhZQT+FheGCeHqse+KK39vPg0uXHAbMVHvcCFU0+w9NpnLU1",
+	"9QeUg2/VG7C1KgHTXF7U22OH4rbWmsAYz0KTDl+tuPDmDd/71OdO8VrnAVdqwiZ04DqR2nVDs+fgz5HX",
+	"CKx6VK9H9XpUr0f1+o2oVw+ChbGMVoVn/GCZphqH9nOOwf80FPKjx6R2LRx+zcMJTcz0JYpkTlhnD2Hs",
+	"1UebXCsfXF7I92gV4mitkm9bne1ZEX5aF9eaCHCrkFTTNcfL7MG+NyLUKsIxoVKNf2htFlzdQ+lxDd8d",
+	"YgKnPjLkio45y+TWdkEgzLx6Ct5j9vWNThMmFsJcsPlEIyzpPNFWUAWRDzWHXCltM46DA/v+vNf7oc2y",
+	"CShZGlUahuafEVhCDJrV4DzE0pQTOxELNheJuFZghomIpSoSSXVqV2laB/XIuaGffmVTQbDN9HRu8zmy",
+	"Uw1arCAdqsLO/p124vLHKmU+ehpHT+PoaRw9jaOnsYWn4fIuB+BqvD3EwF9mjCxZPB9S682dgqLd0fKJ",
+	"5GhUG8RDmwKuEIlPb+PoHGNL2e35Uhg1YLc8TgUbLug/9882qI0GwsMrDYJal5FGNUxnPKGRnXVDnOk9",
+	"NsJX2d1UQJuVXgCHvFMmm0bZk1KZaalokMupVzunpHMwILs2tf8M51rjXNOJChUK82jFG6/ckdi5Jm9T",
+	"7tU19rzhgG3uq9eCa5aAIvycehr7FwCxKzf1r6aI65KdeTbwBZBuflBNe1S2uHuoH2uR8EpaozQl5x5W",
+	"e4Hmf+B4L8gg1P/1n/+nDuFGz2S4Hzx5OBVD1oxDBAL1Dvq4H4tbAvpzmuMVN4LBNyz7BtdNvynqitaP",
+	"vBt2zofixYuotyPQuz+ZutKoqzhm/uQKeuUVbcVJNjDhHh3jri/MV9ioruPvyHmrr8Vrmi+79JRbX8dF",
+	"oMGRyPYpkwT5h7kK8/c7/R3++WNlyUYG5IJ3CcCbjpdUkEemKPC1pFkhm/DoWGQsunnFJR+K2DTgfQrq",
+	"8sNngsUN9tWtSORIYkmQm8fgIl/4UQyPxtBl/lmWY50lcioSjQsbya+5s+fVpvND+1lho+fEK/dNXg9Z",
+	"y4nPumFv1OE/irPheWtjpqvTau4cjvxW0wSRcVsds22sdN1T3wFpZCp1urqgioCavjOMh9hLkPcnY1Ej",
+	"tc4zDu6E8eoKdCv9r83ekGa9+vCWhbEUyrqh7nyKMOAFrHC4MQIemhr4mZ1zzPeAwmyCsHIjVeRQ/5BF",
+	"PcG2RgmORMEm84mcmSIKnGPuq79g29EWODj0E8fazgSLEBdPGWnZ1ZhH4p+tpUiPw6ABEsPdvdODA+st",
+	"/K8Qva0BuHESu5+FhvKPskf8FrS0En0rp/TexgumrVGY88F8G8CF1AkfIuvDASWoGQWjGZ+yt/9XQQJ8",
+	"kmN1IpVj/8psEfA3cpMny3Y5zXM3gbN5g6vHldl/fqfAezzZBElmTygyTwcoY2UeJ0Mo8oqhkkadjsG7",
+	"nibiVt+4gteqjMrHN6/Yi07nxzZ7rRzEoBHGJT1cesIhrzi1MxSxVmPDrG6zq9x9oy+lcb6eiFiv02FW",
+	"a3L2Bqky6WymcYAoXtsH32jgvcAiKMwlS41gA3gJfAcDr6ZTWwHES6/3GX7VWpe2v57M5/OTkU6mJ2kS",
+	"CwWSMlpOYOIdL1pzk/TJ/cvX3J9IuGnLbQu9zfpM8FHcuhpxZ1xuwA7LIGEe7PGWxzLCfBPY61qNBXLl",
+	"Of1qNVm+v0rt5DWNA9udmsv4evJW4IDSEv3w8KaKboPW15NxyrEnPBu3mIG/4KaUKNsd0SrCfv7i/Mc2",
+	"G5AN1A8TEQllJY8NkR1l5mjWrQEfSIYTBgY6No94TMzhgv3y+fMH9hM3MoQtHi6yW8poAEL/WvkPjAgT",
+	"YQcebmGoo8UlG6CCHrApXzDFE5xb7XiLsooExSmiNhuUiIqWiWjCFw4Eu7iV14ogSrUKRZCNbST+Y8NE",
+	"Ipc66IY2u2IuB59iD1+Z2QOcfgbfFNA+7VwzhMEmeAc7kWLUvlZIKwahmixCBOsR87t9QcwuFVJk3zHk",
+	"IMg/wlctfkCbE5QlBF5FEiK4VoNUwZHrRP5TRH3a6sElO+9089u4T+t7dZoXEhkRrGVP9cCELZEJyhfj",
+	"5Ev+xrDiOxTbcpYkuJ88sUokFz4LZtaXPbgHm4udRrQw7X+NaZjJ0C1E1jm1D63xk1e4rQ8k64QFHnFE",
+	"tot0K9jq94VcS75cOfTaSKPs+9JanlTHLLhRD90uy3EE6on7t6FWWbgUzrJ4tnXhZ7jr2qj0JScQr6xb",
+	"h2vo8vhmfoQY6Ia6Ht4sXfkoCO++KY0YCU1hZMJ3rz+uCV27iRPsff9ES2O4siz67jXGMfL0lxrrRwbD",
+	"KrLmY3cfl0RUffhaL0kPLxTLUgWd6vuR0HFINbAHRw9hO3Co92We2l/j7jLJ+iiZK8m5Gydbkwa3Ip/9",
+	"dOqWzuJbhB4vc0mlX38VRaCel0R9HZ9UGQjbII0XhmjL6pTNEp/sJrW/DWEdNETWn5fGdR5K6Ol+mU4p",
+	"krWpdWPxeg+Md7HQtkohrI62ttmA6HDAsMaSJcJKhJmwdYHW3ZRF4zDePo8ShqmQ8bKG2NJu2EM09l65",
+	"f4Bx2TVEuS+131SaG8utNFaG5jRMhyuAi7HOLOSKDQXj5kZEAePGF3SJCGcJBzm8ZCSNKxhms0SPZJyF",
+	"dfLsYhpJoULM+5+VZqAhcndNwQ0usinYnfUT2+lQ/LUmsX0Vx4z2rulCLctXlWeEbisyZz87yvrjPf0d",
+	"/qnX2D/LqVBwoiY7SpkUikACNhUcTtUEOUDWVNiJjnSsx4s8DrghAZwvxwpgndX1HOmwAZDIQpWfg0p9",
+	"IxNji1WOZVcpq9LIy5Rh86Nsw7KyKPCAxVdX2OFHsuEHLoPMrU3kMLUiTxvD+XVaQQtMiF4raP3YQsEd",
+	"C24yofgbXE2bX3zW8oqkiuDFwaNrfXz9l/6711/A3FAS1uEmZNC9slNrXbQ+4BcYbkZ0WK3shEnlotJ5",
+	"qJieJhIqtnEnixvuDrM0JRtdiyFPxrpQ44xNAoVtOw9aU6n6oYjj1sWz/I/+VCqN1dKdwoeJMDaRoYVt",
+	"6XbubFJe7OLfKF/xllibQG91KWX87rG43heJpEPxnWGRGEkll6R8SQZsXCySDsUrIKqsUKRGfJyS/FwJ",
+	"cR/HhoaywC8YQhCTWMgEDGoRYPtLJiicSK1K/goX9teWx22GeXFzA68dykhQ9iATINfqWn2yfDTCDj8H",
+	"5SWwenIkx4jn5YUPVUEskfZExxECWLudHwRZCSmmP/JMA4/jS3q7a+VVFlcLnGjGE8FiMbJMp7bNPlFi",
+	"B36UM4RB+ehC6IZWO0r0P8Go5MMYxCp4SNnUUeeuUJYng9ReCJ4EIFatAEagRk+U1zyOncye8mQslbnA",
+	"BBgagBRNMyIWoUdCsxMxDVxY1tD3aNc6qRRcK1ium386LwUs3cra7MoLC3gd4kVaEGy3436c43YrkoBx",
+	"9h8pT6xIcCM4vgpdzuMYh8HB2rFpBPazzX6RUSSUIyicx6E0G2DN+iBTNlTPxgYmncG5GxEN2sxNSKVE",
+	"shs653HIafH0eriECaeUktIWNR0OjbtWAzDoBg5slRs3O4Woz1NWpC/Z4O3o5J1Wgqz9gcuCGXbWOW8z",
+	"ylhdZBFxr+JyXsjPgA5aR8LkE2OLPKOi7NJseiesOdt6q0uscVmnWzH2jsxwSRh1A6t1f8rVoiCcBwEb",
+	"KG37Won+TCRSRz6m7YamSB25Mk04oCxz50gZf+tXNmBUQ4+HfJcwBnS3PqwCdpmSj1ONz+KKWaHwpExV",
+	"is2ZBT+DWLoj9bBQ7fV0Zhd/B6rxkYAK8zbRc6KCYYK54gg2a7i4ZNyyqTbWZyeRPoMSJcPS2myA31TG",
+	"/S+ZgCUQsizINEMzyWLU4q7xriq0XVCVRZUlQbgslXyf3S35RnX7lq59mX3Lk4QvyCr4j1S4r53+NHaB",
+	"+nOkk2lFjoPMJHzPS/b/cJVykNx07jE3ltipYgNqIvcgh9bG3vwVHluVN/gr94sKmBuSEV26NVmBEzXX",
+	"XZDVuy/HpVOE8aKGOinWOW4foLr3rFce9bNOE2ddfA3Sm5dOH4KqWPeF/PDSive5p5un+EbdTnOv5I0A",
+	"LIKQhn3APNXSu1W9ywxt7pqGi3MyU/2f3fXTbkQnUW6lYM07+QzrbDFduZpeuvfsbsP0Mk50OsveB5cm",
+	"WKomYYJ1Qk4Trfl+fCz6eMN737LXedzXzLh7i7fK22bv5/bu6vfqNc/vd8hxpmdpnGdvt5AES3e496XP",
+	"H+MwB6G5ze21gRVf7Sl8hOGtSAvDBldhKGb2gmXf1akykmZVufp/0FzK0NyulY7PlwFkNVgOZmQLoLBj",
+	"YSwprrROQD3rPHBLWDm1guqYkhvnJ5gcATl1gTGOW7LEzrs9ePl1f/ljq9ChnNv6PpzBV8Uh0FW/Gy0h",
+	"58vbhGSDomYCs6S4Aqv9n90e0OEhhj5m6dCflKk8kiJuBVxrJoUM1LOTTu+k0/3c6eUZKDDmQKr2zjE5",
+	"stZvCjGWjYIsaL0j7rMj/hKh+XcJyMoz4muARBQQQVyrd68/Bu64gm5w3u0F5c9+DIKcZNCHqCtcqQn2",
+	"OH/vYPrQV8eJ8tU+fGwoCzneM/fQh5HZIPvFgOIWIDrTmJvA9RrJcOKUzxQdMlhUakXElJ5vlC94my+t",
+	"0d7XUnDVry5LMtfIGnpJT8ssgu1ToXXTRzH4ivgNrPhLJpXztIHyvsZwSBxnm4nof0gV/Y9SgDOmpkVU",
+	"PYUgqBLzeFEOhY6S7HslwIVPb0UcI84JE8qt4L//i9Iad8PHhVZB3g070Y+iN3wxWj8RmB3MqrRKgbAe",
+	"N7cii2SzZoKlLH1X8IEf+6lHPmxjAia+2mKQJxG30oWGivNHLpnSnrXzEKMRhVpoCqEVcys1dZjVDPOh",
+	"+Bb3NLW//fSenXWfPz/pMh7PJvzkrLW+U7u6j5SurzCNXhWDoDWPc1+VjCA5BUus1+uQRqU/uz8WTCKp",
+	"rMDOhTUKQV1t6W+PnogsHM9fVzTaOpopkeTjctDcY51lRsMKVVTdQlHmjciALYx84cL/GGbEWlUlipFy",
+	"CkG5meoZJ1zgkhC0TRoWpaLN3hVj/NcKXBmHmXLeOWtjB1GW0Pb5hMKWlnvQJ9z4PnQqFRl4Hu5PREyB",
+	"U1c6IuZuSNe1GgojIwqn6jjCElc3bcu6gKqRahz7CdXmIruU3p4i0zQnE4OlhWW0sUyxHIS9Vm7RLmrv",
+	"PDzcMWkYaFT3kbNeXVsPvWMxxr8UaK4Ky7qjL5z2Poseaz2D5ZKwau1dMIW3YNZNihybK3YpLKBKUrxz",
+	"xwpsGqWYyWyyxPKep38oCIaCRX0Ao05QsjnivYvwhB8zTgy4nXmwumzyCxYWqwin9cslKVq2AKorLJFn",
+	"qYppVACBzFi1Kn9SPKydSy5347R16y3DvKQCjaNtHFwvzvol/77oxO7K+XUqela85FFdQ48F5gZQjRgv",
+	"LaYhj7GI4YRtfLX0/r6cms8TjFQphHioxud5R6PLDDRpouMc62mENG9YNqa/kRakv+HKj61HD9d69Por",
+	"D63vPuJRlAhT1+VDRag10c3es/N1My5LDUaRyCc/7dhjVP08Fyl3GEZrdFYtA2Y8KgJeXZvTGpXy96Ct",
+	"TPRU9LcAQdkEpWUZlyXW4U0B2nZ9eJNlKBN3g62xTIwcK9OXBG6KoKrcmLlOIuCSx2zdApH22C1bqABW",
+	"TowcjQqKh6Tub6Um1VYm2Ft/rJr3mIEWxSD7QPBhfQrGCC+p1Z1xBgfNpGLc4xehozc4dZVPgzb7gh9Y",
+	"8D8Sniz6/rgGvvbFaMXwUJlU4DyGhMAyTQk6TbFworVxkyBByl76oGVAVWfwY6pISnQ6nmDxdmrRH5TG",
+	"pATwXWg5cMKRSXOtlvvQaIYkrRDbErRmc8Fv/HxJYD3/qg61AVtx7tG19f3sfyMYpP25c/fImmU5UMP4",
+	"d88X8+m3QrEoWbBEAte1NuKt/fSz4Xl8i31sJDrq+9dcsSKGSjYUI0XrdP1OtgWLNDIQmp33clCVs+WY",
+	"p9HGtqN6Phj1HOzIs2/toSQZ6/W2K0bfnvmabtA7y9FqwDOkWmHU+gZjuo5Rtb7wKZJMnfqAqe9+yOFJ",
+	"s/UiRinjsdFkQlyrQYkoB+xf//m/fZUxhUYdgk+bfeY3Uo0Zn/MF45m/ihZIBoSDyB2uphecswWTdg31",
+	"XzHKh7MpVxHHDJNNuFQucDuVxkg1rulPrNDzRPTb6fmm2w+r5AJ7a4xORzptbWj67qHrsFY7H2C34QqF",
+	"mw30aVDnnubu9+ajfVaO60FIOR7HHmXKDYZGfmUJKEPFhqmlXAxKD5fnaLMNxAmVLLhskxHx6M5EHhp6",
+	"gdyK3FcBoZ9twW7s9lijdf5cRA/H50ACl1APNyf25KGIfQOKvUOgeuaUSQ15JkfyPFzyfD/DbFEe9xhz",
+	"qXakUSPsSe4PP6xQJthaObKGcQbuQJt9zgMsGE1ZDqTkkQ4HEarEV4vhlBOpdhbexAb3xFVqOcUI+8Hv",
+	"3GMzypaRlIZjIP71P8JeHA2trZj6E8H5+YPJSLABvrbazhrm6TfAbHoq0PkBfou1sSwSt9LFRBMRamzx",
+	"RWfdgf0WhUBjFhf1LfiuSKlYasRq1WaE/fz+84ejVjsoBvjMbxDw78TKqe9GAQd6Jwbw7rBZGefjVDUB",
+	"kh9+e9lEGvlz9uQnlUo+gRvEwoqor9UD55SLj8I0cvHvDTEs3W7XdXjmX+9lclLhvQrRxPNm0ciwiiV7",
+	"0wssWu/rUT/UKkpDuyYCGTBAf5P4LqEhYz0i3fUF3vWswfyl56UDy2FiFM+zOVXVPH5wtFI9/3onHmjI",
+	"rh4Kgm53nflZWtTkiOBeLWfY/5du6HDRQAY6Mj4rMqqCNHMY2Dnj7RP7sp7/VvJLLWlvTLn7yRBmu/8n",
+	"yxJ+FCG6ikW10IANcfq7/29/cwzMyqxggT12RLc6qpiNefKJ5+G2oO1tdExQVXGTZZkS5DRvdc04TnZd",
+	"MrqonG15TvlG5W33pADvqKqKJFmV1qrxEImGt1ddTafC7pD/85Nu7+Ss29rCgNpDJmylFnpiiQGdJCK0",
+	"W2oWfGRyWzcsWRpGX4OITOCoT5GG3P2Xf/CL4LGdBOC3UUR1KiwHn6PNfspajKYXWOFmExkitNOpngnF",
+	"Z7K94NO49AGiDMAHkQ4NDj5ybEwthxWC4MtEM5oHI1UxiX7B/vYuKCCgBezdX94HLJS3MmZGh1LYRcBm",
+	"CaYXmBGh1QnNvk0RuidgE3w1NuKhpBHzheWUUU3vruqKTSWV/FFdywV6p3Yx07EeI2xHLEeChYswFgGb",
+	"csXH1AGLUas0Lj2Mpu9VPeYzZe/z+FUWoCrP+LkzQSvIImDBUrSjuOduikeFq06zedzNTJAb+BkQp0xc",
+	"wrNQ7Fi4N5FphTNdXDiVJUz5AmucLjx+HeNjoULcxfx8Wd7yUnhMPgvS1CgRCvHggxBRn5CVHaIsdTXD",
+	"K7xW41iaScDeJEKFk4BdJXwoQ3zbTzOghUmQz6vMqjun/CaDM5kWjzQfrlmv2+ILB1AYepDdyH0AChkU",
+	"nx65fAWPHRCuETwWkdv0CZeqzd7aDGaEGtzde7rik4Ap4VASZUJD2Us7mEYuDrRM4e4VCWJRTsUF0vQJ",
+	"0jSbTaiFcj7RjrxBxtIWASsYC85hErlKF3iZWaJDEWF/0TLtu+Hf1Vs1E3oWFxFCWeEEgtIQ0QUzMxHK",
+	"kQR6WjAlCE7UPesnocRIhpIjbFb1w2IRjcm1xnu6Z/NxIrA1MWCJGKUG1gBsoPUNDv5qs79K5eLDWPqP",
+	"O87B+SkRBQ7eNjVSzib8FqiR8la3QLV6LIBfCvf4RadGTHQcVd3lY7HhiZAYOUOIXFuiWiwlvMCKntkM",
+	"jsbwhXHtOwjBGKdTZdhUcBUwTsmaVCGEo3EUioowQBBIHuO3/nyMG65nbGHZb6cznVS++a9IPBHOKDe+",
+	"hAp4HajLCg7izU8eNgGbxRx71zXYWCQN41jPT9KZabMrlkOZ4A0Zajuh2HBBAlrwKRVwB3nXLjbmuhAF",
+	"lnUXjwxWVYlWNyawYuItIpMLhmOTCUC5iKMJEns+0UQU5qYkg/NWqD9+++P/DwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

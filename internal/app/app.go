@@ -19,6 +19,7 @@ import (
 	"github.com/waystation/waystation/internal/config"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/httpd"
+	"github.com/waystation/waystation/internal/statistics"
 )
 
 // requestTimeout leaves room for the answer: callers are promised 503 within five seconds.
@@ -32,6 +33,7 @@ type App struct {
 	Issuer      auth.Issuer
 	Keys        *auth.KeySet
 	Revocations *auth.Revocations
+	Statistics  *statistics.Service
 	vault       *auth.Vault
 	accounts    account.Handlers
 	stop        context.CancelFunc
@@ -39,6 +41,7 @@ type App struct {
 
 	centres *centreList
 	codes   *centre.CodeGate
+	figures *db.DB // as the role that sees counts and nothing else
 }
 
 // Version is what the build says, for `/` and `waystation version`.
@@ -69,6 +72,15 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.figures, err = db.Open(ctx, db.Options{
+		URL: a.Config.StatisticsDatabaseURL.Reveal(), Role: db.StatisticsRole, MaxConnections: max(2, int(a.Config.MaxConnections)/4),
+		ConnectTimeout: a.Config.ConnectTimeout, StatementTimeout: a.Config.StatementTimeout, LockTimeout: a.Config.LockTimeout,
+		IdleTimeout: a.Config.IdleTransactionTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	a.Statistics = statistics.New(a.figures)
 	if err := a.loadKeys(); err != nil {
 		return err
 	}
@@ -173,7 +185,9 @@ func (a *App) serve(verifier *auth.Verifier) error {
 func (a *App) Close() {
 	a.stop()
 	a.background.Wait()
-	if a.DB != nil {
-		a.DB.Close()
+	for _, d := range []*db.DB{a.DB, a.figures} {
+		if d != nil {
+			d.Close()
+		}
 	}
 }

@@ -56,6 +56,7 @@ func (a *App) server() server {
 		system:   system{app: a},
 		accounts: a.accounts,
 		centres:  centres{Codes: a.codes, Founded: a.centres.founded},
+		figures:  figures{Figures: a.Statistics},
 		audits:   audit.NewHandlers(a.Keys),
 		imports:  imports{KeepFiles: time.Duration(a.Config.ImportFileDays) * 24 * time.Hour},
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/waystation/waystation/internal/httpd"
 	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/jobs"
+	"github.com/waystation/waystation/internal/statistics"
 )
 
 // Jobs lists everything that the house works on outside requests; each domain adds its own here.
@@ -21,6 +22,7 @@ func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	centre.Jobs(r)
 	audit.Jobs(r, a.Issuer.Key)
 	intake.Jobs(r)
+	statistics.Jobs(r, a.Statistics)
 	return r
 }
 
