@@ -16,7 +16,7 @@ import (
 // of the published tables. Tables that do not exist yet are published first.
 func (s *Service) outside(ctx context.Context, e *edition, audience string, q query) (answer, error) {
 	profile := e.profiles[audience]
-	out := answer{dimensions: q.dimensions, meta: metaOf(q, profile)}
+	out := answer{dimensions: q.dimensions, from: q.from, meta: metaOf(q, profile)}
 	out.meta.Frozen = true
 	if crossed := q.crossed(); profile.MaxDimensions > 0 && crossed > profile.MaxDimensions {
 		return out, tooManyDimensions(crossed, profile.MaxDimensions)

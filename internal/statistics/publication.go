@@ -70,7 +70,7 @@ func (p Publication) table(c *Cube, nationalities []string) (*disclosure.Table, 
 	return disclosure.Restore(cube, p.Profile.V.control(), p.Hidden.V)
 }
 
-// errHeld says that a revision would tell of single persons beside what is published.
+// errHeld says that a new table would tell of single persons beside what is published.
 var errHeld = errors.New("statistics: revision held")
 
 // draft is a publication in the making.
@@ -128,10 +128,8 @@ func (d draft) protect(kind string, facts []fact, last *Publication) (*Publicati
 	if err != nil {
 		return nil, nil, err
 	}
-	if kind == Revision {
-		if found, err := d.exposed(table, members); err != nil || len(found) > 0 {
-			return nil, found, errors.Join(errHeld, err)
-		}
+	if found, err := d.exposed(kind, table, members); err != nil || len(found) > 0 {
+		return nil, found, errors.Join(errHeld, err)
 	}
 	return d.publication(kind, facts, table), nil, nil
 }
@@ -144,12 +142,17 @@ func (d draft) nationalities(facts []fact) []string {
 	return nationalitiesOf(all...)
 }
 
-// exposed compares a revision with every table that was ever in force with other counts.
-func (d draft) exposed(table *disclosure.Table, members []string) ([]disclosure.Exposure, error) {
+// exposed compares a new table with every table that was ever in force with other counts.
+func (d draft) exposed(kind string, table *disclosure.Table, members []string) ([]disclosure.Exposure, error) {
+	kinds := []string{kind} // of what follows each publication
+	for _, p := range slices.Backward(d.history) {
+		kinds = append(kinds, p.Kind)
+	}
+	slices.Reverse(kinds)
 	var all []disclosure.Exposure
 	for i, p := range d.history {
-		if i+1 < len(d.history) && d.history[i+1].Kind == Extension {
-			continue // the extension shows all of it, and more
+		if kinds[i+1] == Extension {
+			continue // it shows all of it, and more
 		}
 		old, err := p.table(d.cube, members)
 		if err != nil {

@@ -37,11 +37,10 @@ import "slices"
 func Protect(c *Cube, p Profile) (*Table, error) { return ProtectAfter(c, p, nil) }
 
 // ProtectAfter is Protect for an audience that has seen an earlier table of the cube, of the same dimensions (nil: it
-// has not). Cells whose counts are as they were stay published or hidden as they were: a cell that was published cannot
-// be hidden again, and one that was hidden must not be published for a neighbour's sake. So a table can be released
-// piece by piece: open another [Member.Closed] member each time. While the earlier counts stay, a way out is always
-// left, as everything new may be hidden; where they change it can fail, and the new table must wait. Whether changed
-// counts give persons away is for [Difference] to say.
+// has not). What was published and has not changed stays published, since it cannot be hidden again; what was hidden stays
+// hidden, unless it is zero now. So a table can be released piece by piece: open another [Member.Closed] member each
+// time. While the earlier counts stay, a way out is always left, as everything new may be hidden; where they change it
+// can fail, and the new table must wait. Whether changed counts give persons away is for [Difference] to say.
 func ProtectAfter(c *Cube, p Profile, before *Table) (*Table, error) {
 	if err := p.validate(); err != nil {
 		return nil, err
@@ -108,8 +107,7 @@ func (s *suppressor) suppressPrimary() {
 	}
 }
 
-// keep takes over what an earlier table decided for the cells that have not changed. Members that it did not have were
-// zero, and known to be.
+// keep takes over what an earlier table decided. Members that it did not have were zero, and known to be.
 func (s *suppressor) keep(before *Table) {
 	for cell, reason := range s.reason {
 		if reason == Withheld {
@@ -119,10 +117,12 @@ func (s *suppressor) keep(before *Table) {
 		switch {
 		case err != nil:
 			s.fixed[cell] = s.count[cell] == 0
-		case before.count[was] != s.count[cell] || before.reason[was] == Withheld:
+		case before.reason[was] == Withheld:
 		case before.reason[was] == Published:
-			s.fixed[cell], s.reason[cell], s.need[cell] = true, Published, 0
-		case reason == Published:
+			if before.count[was] == s.count[cell] {
+				s.fixed[cell], s.reason[cell], s.need[cell] = true, Published, 0
+			}
+		case s.mayHide(cell):
 			s.hide(cell)
 		}
 	}
