@@ -8,9 +8,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/waystation/waystation/api"
+	"github.com/waystation/waystation/internal/formula"
+	"github.com/waystation/waystation/internal/wire"
 )
 
 // answer is what a query gets: rows of one code per dimension and a count.
@@ -52,10 +53,10 @@ func (r rendered) VisitGetCubeDataResponse(w http.ResponseWriter) error {
 
 func (a answer) render(asCSV bool) (r rendered, err error) {
 	if asCSV {
-		r.mediaType = "text/csv; charset=utf-8"
+		r.mediaType = wire.CSV + "; charset=utf-8"
 		r.body, err = a.csv()
 	} else {
-		r.mediaType = "application/json"
+		r.mediaType = wire.JSON
 		r.body, err = a.json()
 	}
 	sum := sha256.Sum256(r.body)
@@ -95,7 +96,7 @@ func (a answer) csv() ([]byte, error) {
 	for _, r := range a.rows {
 		line := make([]string, 0, len(r.codes)+2)
 		for _, code := range r.codes {
-			line = append(line, plain(code))
+			line = append(line, formula.SafeCell(code))
 		}
 		if r.suppressed {
 			line = append(line, "", "suppressed")
@@ -106,12 +107,4 @@ func (a answer) csv() ([]byte, error) {
 	}
 	w.Flush()
 	return out.Bytes(), w.Error()
-}
-
-// plain keeps a spreadsheet from taking a code for a formula.
-func plain(code string) string {
-	if code != "" && strings.ContainsRune("=+-@\t\r\n", rune(code[0])) {
-		return "'" + code
-	}
-	return code
 }

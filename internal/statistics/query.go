@@ -3,7 +3,6 @@ package statistics
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -55,9 +54,7 @@ func wantsCSV(p api.GetCubeDataParams) bool {
 	if p.Format != nil {
 		return *p.Format == api.GetCubeDataParamsFormatCsv
 	}
-	accept := wire.Value(p.Accept)
-	at, other := strings.Index(accept, "text/csv"), strings.Index(accept, "application/json")
-	return at >= 0 && (other < 0 || at < other)
+	return wire.Negotiate([]string{wire.Value(p.Accept)}, wire.JSON, wire.CSV) == wire.CSV
 }
 
 // readDimensions takes them in the cube's order. Rows of outside audiences always carry the country.
