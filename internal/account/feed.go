@@ -58,12 +58,8 @@ func (f Feed) follow(ctx context.Context) (connected bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	// Listening before loading leaves no gap: what commits in between is both heard and loaded.
-	if _, err := conn.Exec(ctx, "listen revocations"); err != nil {
-		return false, err
-	}
-	if err := f.load(ctx, conn, unexpired); err != nil {
+	defer hangUp(ctx, conn)
+	if err := f.start(ctx, conn); err != nil {
 		return false, err
 	}
 	for {
@@ -71,6 +67,26 @@ func (f Feed) follow(ctx context.Context) (connected bool, err error) {
 			return true, err
 		}
 	}
+}
+
+// patience is how long a database may take to answer before the connection is given up.
+const patience = 5 * time.Second
+
+// start leaves no gap: what commits between listening and loading is both heard and loaded.
+func (f Feed) start(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, err := conn.Exec(ctx, "listen revocations"); err != nil {
+		return err
+	}
+	return f.load(ctx, conn, unexpired)
+}
+
+// hangUp closes the connection, also when ctx is over, and does not wait for a database that is gone.
+func hangUp(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx)
 }
 
 // Which revocations to read: all that still matter, or those that the last beats may have missed.
@@ -111,7 +127,7 @@ func (f Feed) listen(ctx context.Context, conn *pgx.Conn) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	answer, cancel := context.WithTimeout(ctx, 3*beat)
+	answer, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return f.load(answer, conn, recent)
 }

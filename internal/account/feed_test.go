@@ -59,13 +59,13 @@ func TestFeed_ComesBackAfterABrokenConnectionAndMissesNothing(t *testing.T) {
 }
 
 func TestFeed_WhenItIsDeadEveryTokenIsRefused(t *testing.T) {
-	h := apptest.New(t, func(c *config.Config) { c.RevocationStaleAfter = 1500 * time.Millisecond })
+	h := apptest.New(t, func(c *config.Config) { c.RevocationStaleAfter = 2500 * time.Millisecond })
 	worker := h.Staff(h.CentreA, "caseworker")
 	h.Call(worker, "GET", "/v1/me", nil).Want(200)
 	h.Exec("revoke select on revocations from waystation_app") // it connects, but can load nothing
 	t.Cleanup(func() { h.Exec("grant select on revocations to waystation_app") })
 	cut(h)
-	until := time.Now().Add(3 * time.Second)
+	until := time.Now().Add(10 * time.Second)
 	for h.Call(worker, "GET", "/v1/me", nil).Status != 503 {
 		if time.Now().After(until) {
 			t.Fatal("tokens are still accepted")

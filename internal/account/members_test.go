@@ -131,12 +131,13 @@ func TestMember_AnEndedRoleIsGoneAtOnceOnEveryServer(t *testing.T) {
 	h.CallAt(other, bearer(next), "GET", centre, nil).WantCode(404, "not_found")
 }
 
-// eventually waits for what must happen within a second.
+// eventually waits for what happens within milliseconds on a machine that is not busy, and within a
+// beat of the feed, one second, at worst.
 func eventually(t *testing.T, happened func() bool) {
 	t.Helper()
-	for until := time.Now().Add(time.Second); !happened(); time.Sleep(5 * time.Millisecond) {
+	for until := time.Now().Add(3 * time.Second); !happened(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(until) {
-			t.Fatal("did not happen within a second")
+			t.Fatal("did not happen in time")
 		}
 	}
 }
