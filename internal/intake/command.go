@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -120,23 +121,23 @@ func (c Command) centres(ctx context.Context, d *db.DB) (found []centre.Centre, 
 
 // summarise writes a line for each centre, and how often each fault was found.
 func summarise(out io.Writer, centres []centre.Centre, done []*Import, language string) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "centre\tstatus\trows\taccepted\tcreated\tunchanged\tchanged\trejected\tother centres\t")
+	var text bytes.Buffer // takes everything; what can fail is to hand it over
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprintln(w, "centre\tstatus\trows\taccepted\tcreated\tunchanged\tchanged\trejected\tother centres\t")
 	for k, i := range done {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", centres[k].Code, i.Status, i.Rows, i.Accepted, i.Created, i.Unchanged, i.Changed, i.Rejected, i.Skipped)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", centres[k].Code, i.Status, i.Rows, i.Accepted, i.Created, i.Unchanged, i.Changed, i.Rejected, i.Skipped)
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
+	_ = w.Flush()
 	for k, i := range done {
 		if i.Failure != nil {
-			fmt.Fprintf(out, "%s: %s\n", centres[k].Code, i.Failure.V.Text(language))
+			fmt.Fprintf(&text, "%s: %s\n", centres[k].Code, i.Failure.V.Text(language))
 		}
 		for _, code := range sortedCodes(i.Errors.V) {
-			fmt.Fprintf(out, "%s: %d × %s\n", centres[k].Code, i.Errors.V[code], code)
+			fmt.Fprintf(&text, "%s: %d × %s\n", centres[k].Code, i.Errors.V[code], code)
 		}
 	}
-	return nil
+	_, err := out.Write(text.Bytes())
+	return err
 }
 
 func sortedCodes(tally map[sheet.Code]int) []sheet.Code {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 
@@ -135,6 +136,8 @@ func (p *pieces) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// fetch reads the next piece. A failure of the database must not look like the end of the file, as a
+// lost connection does, so nothing is wrapped.
 func (p *pieces) fetch() error {
 	err := p.in(p.ctx, func(ctx context.Context) error {
 		tx, err := db.Pgx(ctx)
@@ -144,8 +147,11 @@ func (p *pieces) fetch() error {
 		return tx.QueryRow(ctx, "select data from import_files where centre_id = $1 and import_id = $2 and seq = $3", p.centre, p.id, p.seq).Scan(&p.rest)
 	})
 	p.seq++
-	if errors.Is(err, pgx.ErrNoRows) {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
 		return io.EOF
+	case err != nil:
+		return fmt.Errorf("intake: piece %d of the file: %v", p.seq, err)
 	}
-	return err
+	return nil
 }

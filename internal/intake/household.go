@@ -21,7 +21,7 @@ type household struct {
 
 // openHouseholds finds the households that arrivals belong to. Each exists once per centre and
 // source key, whatever file or batch its members come in.
-func openHouseholds(ctx context.Context, i *Import, r *registrar, arrivals []*arrival) (households, error) {
+func openHouseholds(ctx context.Context, r *registrar, arrivals []*arrival) (households, error) {
 	homes := households{}
 	var keys []string
 	for _, a := range arrivals {
@@ -44,20 +44,23 @@ func openHouseholds(ctx context.Context, i *Import, r *registrar, arrivals []*ar
 		homes[*h.SourceKey] = &household{Household: h, stored: true}
 	}
 	if err == nil {
-		homes.settleHeads(r, arrivals)
+		homes.settle(r, arrivals)
 	}
 	return homes, err
 }
 
-// settleHeads lets a household keep the head that an earlier import gave it.
-func (homes households) settleHeads(r *registrar, arrivals []*arrival) {
+// settle keeps people out of a household that was voided, and lets one keep the head that it has.
+func (homes households) settle(r *registrar, arrivals []*arrival) {
 	for _, a := range arrivals {
-		h := homes[a.household]
-		if h == nil || a.row.values.HouseholdRelationship != relationHead || h.HeadID == nil {
-			continue
+		switch h := homes[a.household]; {
+		case h == nil:
+		case h.Status != beneficiary.Active:
+			a.row.reject(sheet.NewIssue(sheet.RuleBroken, sheet.Household, r.pass.columns[sheet.Household],
+				map[string]string{"rule": "household_void", "detail": "The household was voided; it takes no more members."}))
+		case h.HeadID != nil && a.row.values.HouseholdRelationship == beneficiary.Head:
+			a.row.values.HouseholdRelationship = relationUnknown
+			a.row.warn(r.pass.issue(sheet.SecondHead, sheet.HouseholdRelationship))
 		}
-		a.row.values.HouseholdRelationship = relationUnknown
-		a.row.warn(r.pass.issue(sheet.SecondHead, sheet.HouseholdRelationship))
 	}
 }
 
@@ -108,7 +111,7 @@ func (h *household) member(a *arrival) beneficiary.HouseholdMember {
 		relationship = relationUnknown
 	}
 	h.Size++
-	if relationship == relationHead {
+	if relationship == beneficiary.Head {
 		h.HeadID = wire.Ptr(a.person.ID)
 	}
 	return beneficiary.HouseholdMember{

@@ -253,6 +253,19 @@ func TestImport_HouseholdGrowsAcrossFilesAndKeepsItsHead(t *testing.T) {
 	}
 }
 
+func TestImport_VoidHouseholdTakesNobody(t *testing.T) {
+	d := newDesk(t)
+	d.take(file(row("1", "menage", "M1", "lien", "chef")), "mode=commit")
+	d.Exec("update households set status = 'void', void_reason = 'made in error'")
+	for _, mode := range []string{"dry_run", "commit"} {
+		r := d.take(file(row("2", "menage", "M1", "lien", "conjoint", "sexe", "F"), row("3")), "mode="+mode)
+		wantCounts(t, r, "accepted 1, rejected 1")
+		if d.rows(r.ID(), "status=rejected").Text("data", 0, "issues", 0, "column") != "menage" {
+			t.Errorf("%s", r.Raw)
+		}
+	}
+}
+
 func TestImport_RowsOfOtherCentresAreSkipped(t *testing.T) {
 	d := newDesk(t)
 	r := d.take(file(row("1"), row("2", "centre", "Centre de transit Arlit", "consentement", ""), row("3", "centre", ""), row("4", "centre", "Centre inconnu")), "mode=commit")

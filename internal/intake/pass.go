@@ -3,6 +3,7 @@ package intake
 import (
 	"strings"
 
+	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/fold"
 	"github.com/waystation/waystation/internal/intake/sheet"
@@ -99,7 +100,7 @@ func (p *pass) repeated(o *outcome) {
 
 // head lets a household have one head: the first that is accepted.
 func (p *pass) head(o *outcome) {
-	if o.Status != rowAccepted || o.values.Household == "" || o.values.HouseholdRelationship != relationHead {
+	if o.Status != rowAccepted || o.values.Household == "" || o.values.HouseholdRelationship != beneficiary.Head {
 		return
 	}
 	if p.heads[o.values.Household] {
@@ -109,8 +110,5 @@ func (p *pass) head(o *outcome) {
 	p.heads[o.values.Household] = true
 }
 
-// Codes of the list household_relationship that the importer itself uses.
-const (
-	relationHead    = "head"
-	relationUnknown = "unknown"
-)
+// relationUnknown stands where a sheet names no relationship that could hold.
+const relationUnknown = "unknown"

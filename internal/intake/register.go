@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,7 +22,7 @@ func register(ctx context.Context, i *Import, p *pass, batch []*outcome, save bo
 	terms, err := beneficiary.TermsOf(ctx)
 	var f *fault.Error
 	if errors.As(err, &f) && f.Kind == fault.Conflict {
-		return closedError{f}
+		return finalError{sheet.NewIssue(sheet.RuleBroken, "", "", map[string]string{"rule": f.Code, "detail": f.Public})}
 	}
 	if err != nil {
 		return err
@@ -40,9 +41,13 @@ func register(ctx context.Context, i *Import, p *pass, batch []*outcome, save bo
 			arrivals = append(arrivals, a)
 		}
 	}
-	homes, err := openHouseholds(ctx, i, r, arrivals)
-	if err != nil || !save || len(arrivals) == 0 {
+	homes, err := openHouseholds(ctx, r, arrivals)
+	if err != nil || !save {
 		return err
+	}
+	arrivals = slices.DeleteFunc(arrivals, func(a *arrival) bool { return a.row.Status != rowAccepted })
+	if len(arrivals) == 0 {
+		return nil
 	}
 	return r.save(ctx, i, arrivals, homes)
 }
@@ -154,6 +159,9 @@ func attempt(ctx context.Context, work func() error) (refused, failed error) {
 	return told, nil
 }
 
+// needsAtOnce keeps a statement below the 65,535 parameters that PostgreSQL takes.
+const needsAtOnce = 2000
+
 // store writes arrivals with all that belongs to them, parents first, in few round trips.
 func (r *registrar) store(ctx context.Context, i *Import, arrivals []*arrival, homes households) error {
 	persons := make([]beneficiary.Beneficiary, len(arrivals))
@@ -168,8 +176,8 @@ func (r *registrar) store(ctx context.Context, i *Import, arrivals []*arrival, h
 	if len(consents) > 0 {
 		rows = append(rows, &consents)
 	}
-	if len(needs) > 0 {
-		rows = append(rows, &needs)
+	for some := range slices.Chunk(needs, needsAtOnce) {
+		rows = append(rows, &some)
 	}
 	if err := db.InsertAll(ctx, rows...); err != nil {
 		return err

@@ -51,11 +51,15 @@ func (r *registrar) admit(o *outcome) *arrival {
 		wanted = r.asChild(o, wanted)
 		person, consents, err = r.terms.Admit(wanted)
 	}
+	var needs []beneficiary.SpecificNeed
+	if err == nil {
+		needs, err = r.needs(o, person)
+	}
 	if err != nil {
 		r.rejected(o, err)
 		return nil
 	}
-	return &arrival{row: o, person: person, consents: consents, needs: r.needs(o, person), household: o.values.Household}
+	return &arrival{row: o, person: person, consents: consents, needs: needs, household: o.values.Household}
 }
 
 // bound holds texts to the lengths that the contract allows.
@@ -152,28 +156,26 @@ func (r *registrar) asChild(o *outcome, wanted beneficiary.Registration) benefic
 }
 
 func (r *registrar) accompanied(v sheet.Row) bool {
-	alone := v.HouseholdRelationship == "" || v.HouseholdRelationship == relationHead
+	alone := v.HouseholdRelationship == "" || v.HouseholdRelationship == beneficiary.Head
 	return v.Household != "" && !alone && !slices.Contains(v.Vulnerabilities, "uac")
 }
 
-// needs are the vulnerabilities of the row. A restricted one is written and not seen again but by
-// the person's case team.
-func (r *registrar) needs(o *outcome, person *beneficiary.Beneficiary) []beneficiary.SpecificNeed {
-	list, _ := codelist.Get(vulnerabilityList)
+// needs are the vulnerabilities of the row, found out on the day of the registration. A restricted
+// one is written and not seen again but by the person's case team.
+func (r *registrar) needs(o *outcome, person *beneficiary.Beneficiary) ([]beneficiary.SpecificNeed, error) {
 	since := person.RegisteredOn
 	var out []beneficiary.SpecificNeed
 	for _, code := range o.values.Vulnerabilities {
-		entry, _ := list.Entry(code)
-		sensitivity := entry.Extra["sensitivity"]
-		if sensitivity == "" {
-			sensitivity = "normal"
-		}
-		out = append(out, beneficiary.SpecificNeed{
-			Record: db.NewRecord(nil), BeneficiaryID: person.ID, CodeSystem: vulnerabilityList, Code: code, Sensitivity: sensitivity,
+		n := beneficiary.SpecificNeed{
+			Record: db.NewRecord(nil), BeneficiaryID: person.ID, CodeSystem: vulnerabilityList, Code: code,
 			Confidence: "self_reported", Since: &since, IdentifiedBy: r.terms.By,
-		})
+		}
+		if err := n.Validate(since); err != nil {
+			return nil, err
+		}
+		out = append(out, n)
 	}
-	return out
+	return out, nil
 }
 
 const vulnerabilityList = "migrant_vulnerability"

@@ -1,9 +1,15 @@
 package intake
 
 import (
+	"context"
+	"errors"
+	"io"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
@@ -64,6 +70,16 @@ func TestCounts_RowsOfOtherCentresCountAsNothingElse(t *testing.T) {
 	}
 }
 
+// A connection that is lost looks like the end of a file to those who read one.
+func TestFile_LostConnectionIsNotItsEnd(t *testing.T) {
+	for _, lost := range []error{io.EOF, io.ErrUnexpectedEOF} {
+		_, err := openFile(t.Context(), func(context.Context, func(context.Context) error) error { return lost }, uuid.New(), uuid.New())
+		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%v reads as %v", lost, err)
+		}
+	}
+}
+
 func TestRegistration_BirthAfterTheArrival(t *testing.T) {
 	arrived, later := db.Date{Time: sheet.NewDate(2024, 1, 3).Time}, db.Date{Time: sheet.NewDate(2024, 1, 5).Time}
 	estimated := beneficiary.Beneficiary{ReceptionOn: arrived, BirthDate: &later, BirthDatePrecision: wire.Ptr("estimated")}
@@ -98,5 +114,23 @@ func TestRegistration_CodesOfTheRegister(t *testing.T) {
 	answers := answersOf(sheet.Row{MigrationStatus: "expelled", Answers: map[sheet.Field]sheet.Answer{sheet.Phone: sheet.Declined, sheet.MigrationStatus: sheet.Unknown}})
 	if len(answers) != 1 || answers["phone"] != "declined" {
 		t.Errorf("%v", answers)
+	}
+}
+
+func TestLimits_AreThoseOfTheContract(t *testing.T) {
+	spec, err := api.GetSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for schema, fields := range map[string][]sheet.Field{
+		"BeneficiaryCreate":   {sheet.GivenName, sheet.FamilyName, sheet.Phone, sheet.DocumentNumber, sheet.Remarks},
+		"RegistrationConsent": {sheet.CertifiedBy},
+	} {
+		for _, field := range fields {
+			property := spec.Components.Schemas[schema].Value.Properties[string(field)].Value
+			if property.MaxLength == nil || int(*property.MaxLength) != limits[field] {
+				t.Errorf("%s.%s: the contract says %v, the importer %d", schema, field, property.MaxLength, limits[field])
+			}
+		}
 	}
 }

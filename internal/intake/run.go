@@ -3,7 +3,9 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,10 +29,10 @@ var (
 	errRejected = errors.New("intake: a row was rejected")
 )
 
-// closedError ends a run at a centre that has ceased to register people.
-type closedError struct{ why *fault.Error }
+// finalError ends an import for a reason that no repeat changes.
+type finalError struct{ issue sheet.Issue }
 
-func (e closedError) Error() string { return e.why.Error() }
+func (e finalError) Error() string { return "intake: " + e.issue.Text("en") }
 
 // run takes one import through its file.
 type run struct {
@@ -52,15 +54,14 @@ func (r *run) work(ctx context.Context) error {
 	for err == nil {
 		err = r.step(ctx)
 	}
-	var unreadable *sheet.ReadError
-	var closed closedError
+	var final finalError
 	switch {
+	case errors.Is(err, io.EOF) && r.done != r.imp.Rows: // all of them were read when the file came
+		return fmt.Errorf("intake: the file ends after %d of %d rows", r.done, r.imp.Rows)
 	case errors.Is(err, io.EOF):
 		return ignore(r.finish(ctx), errOvertaken)
-	case errors.As(err, &unreadable):
-		return r.fail(ctx, sheet.NewIssue(unreadable.Code, "", "", nil))
-	case errors.As(err, &closed):
-		return r.fail(ctx, sheet.NewIssue(sheet.RuleBroken, "", "", map[string]string{"rule": closed.why.Code, "detail": closed.why.Public}))
+	case errors.As(err, &final):
+		return r.fail(ctx, final.issue)
 	}
 	return ignore(err, errOvertaken)
 }
@@ -108,7 +109,7 @@ func (r *run) rewind(ctx context.Context, done int) error {
 	}
 	n, issues := sheet.NewNormaliser(r.imp.Definition.V, r.rows.Header(), sheet.Options{Today: today(r.centre)})
 	if n == nil { // was checked when the file came: the lists have changed since
-		return &sheet.ReadError{Code: issues[0].Code}
+		return finalError{issues[slices.IndexFunc(issues, func(i sheet.Issue) bool { return i.Severity == sheet.Error })]}
 	}
 	r.pass, r.done = newPass(r.centre, r.imp.Definition.V, n), 0
 	for r.done < done {

@@ -18,5 +18,9 @@ func TestImport_Throughput(t *testing.T) {
 	start := time.Now()
 	d.Work()
 	took := time.Since(start)
-	t.Logf("%d persons in %v: %.0f a second", d.count("beneficiaries"), took, float64(d.count("beneficiaries"))/took.Seconds())
+	n := d.count("beneficiaries")
+	if n != 5000 || d.count("household_members") != n || d.count("specific_needs") != n/4 {
+		t.Errorf("%d persons", n)
+	}
+	t.Logf("%d persons in %v: %.0f a second", n, took, float64(n)/took.Seconds())
 }
