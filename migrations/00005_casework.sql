@@ -66,8 +66,9 @@ create table cases (
 );
 create index cases_created on cases (centre_id, created_at, id);
 create index cases_beneficiary on cases (centre_id, beneficiary_id);
+create index cases_duplicates on cases (centre_id, duplicate_of) where duplicate_of is not null;
 create index cases_owner on cases (centre_id, owner_id, status);
-create index cases_followup_due on cases (centre_id, followup_due_at, id) where followup_due_at is not null;
+create index cases_followup_due on cases (centre_id, coalesce(followup_due_at, '9999-12-31T00:00:00Z'), id);
 select protect('cases', 'case', array['summary', 'hold_reason', 'consent_override_reason', 'referral_override']);
 
 -- The last number given out; one row a centre, locked while a case is made.
@@ -162,7 +163,7 @@ create table case_transitions (
   primary key (centre_id, id),
   constraint case_transitions_case_fk foreign key (centre_id, case_id) references cases (centre_id, id)
 );
-create index case_transitions_case on case_transitions (centre_id, case_id, id);
+create index case_transitions_case on case_transitions (centre_id, case_id, created_at, id);
 select case_file('case_transitions', hide => array['reason'], append_only => true);
 
 -- What needs a second person: a closure, a plan, work without consent.

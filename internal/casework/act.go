@@ -115,8 +115,14 @@ func caller(ctx context.Context) *uuid.UUID {
 	return &p.ID
 }
 
+// consented holds the person's record while it looks: a consent that is being withdrawn is waited
+// for, and one that is relied on cannot be withdrawn meanwhile.
 func consented(ctx context.Context, c *Case, a *Act) error {
-	consent, err := beneficiary.EffectiveConsent(ctx, c.BeneficiaryID, scopeCaseManagement, nil, a.At)
+	if err := db.Tx(ctx).Exec("select from beneficiaries where centre_id = ? and id = ? for share", c.CentreID.UUID(), c.BeneficiaryID).Error; err != nil {
+		return err
+	}
+	ahead := db.Now().Add(skew) // a decision counts from when it is recorded, by whatever clock
+	consent, err := beneficiary.EffectiveConsent(ctx, c.BeneficiaryID, scopeCaseManagement, nil, ahead)
 	a.Consent = consent != nil
 	return err
 }

@@ -20,14 +20,8 @@ func Begin(ctx context.Context, c *Case) error {
 	if err := c.prepare(ctx, a); err != nil {
 		return err
 	}
-	if err := db.Insert(ctx, c); err != nil {
-		return err
-	}
 	first := &Transition{Record: db.NewRecord(nil), CaseID: c.ID, Verb: VerbCreate, ToStatus: Draft, ByID: a.By, RiskLevel: c.RiskLevel, OwnerID: c.OwnerID}
-	if err := db.Insert(ctx, first); err != nil {
-		return err
-	}
-	return c.firstTeam(ctx, a)
+	return db.InsertAll(ctx, append([]any{c, first}, c.firstTeam(ctx, a)...)...)
 }
 
 // prepare judges a draft and fills in what the caller does not choose.
@@ -70,16 +64,14 @@ func registered(ctx context.Context, id uuid.UUID) error {
 }
 
 // firstTeam is the owner and whoever begins the case with a role in case management.
-func (c *Case) firstTeam(ctx context.Context, a *Act) error {
+func (c *Case) firstTeam(ctx context.Context, a *Act) (team []any) {
 	if c.OwnerID != nil {
-		if err := db.Insert(ctx, newTeamMember(c, *c.OwnerID, owner)); err != nil {
-			return err
-		}
+		team = append(team, newTeamMember(c, *c.OwnerID, owner))
 	}
-	if a.By == nil || (c.OwnerID != nil && *c.OwnerID == *a.By) || !holdsAny(rolesOf(ctx), teamRoles) {
-		return nil
+	if a.By != nil && (c.OwnerID == nil || *c.OwnerID != *a.By) && holdsAny(rolesOf(ctx), teamRoles) {
+		team = append(team, newTeamMember(c, *a.By, member))
 	}
-	return db.Insert(ctx, newTeamMember(c, *a.By, member))
+	return team
 }
 
 // nextNumber gives out the centre's next case number. The counter's row stays locked until the

@@ -165,6 +165,9 @@ func mayMerge(c *Case, a *Act) error {
 	if a.Survivor.ID == c.ID || slices.Contains(of(Draft, NotOpened, Transferred, Duplicate), a.Survivor.Status) {
 		rules.Add("/survivor_id", "unfit_survivor", "The survivor is another case that was opened here and is itself no duplicate.")
 	}
+	if a.Survivor.Sensitivity == Restricted && c.Sensitivity != Restricted {
+		rules.Add("/survivor_id", "restricted_survivor", "The duplicate would lead to a case that not everybody may know of. Restrict it first.")
+	}
 	if !a.SamePerson {
 		rules.Add("/survivor_id", "other_person", "The cases are of two people. Merge the people first if they are one.")
 	}
@@ -219,6 +222,9 @@ func (a *Act) basis(c *Case, rules *fault.Error) {
 // a role that the SOP names for it.
 func (a *Act) decides(kind string, requester *uuid.UUID) error {
 	named := a.Policy.Approvals[kind].Roles
+	if len(named) == 0 {
+		named = centre.DefaultPolicy().Approvals[kind].Roles
+	}
 	if !slices.ContainsFunc(a.Roles, func(role string) bool { return slices.Contains(named, role) }) {
 		return fault.Denied("The SOP lets other roles decide this.").With("roles", named)
 	}

@@ -3,6 +3,8 @@ package casework
 import (
 	"context"
 
+	"gorm.io/gorm"
+
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
@@ -43,7 +45,7 @@ func (Handlers) GetCase(ctx context.Context, req api.GetCaseRequestObject) (api.
 	if err != nil {
 		return nil, err
 	}
-	if c.Status == Duplicate {
+	if c.Status == Duplicate && c.DuplicateOf != nil {
 		survivor := Case{Record: db.Record{CentreID: c.CentreID, ID: *c.DuplicateOf}}
 		return api.GetCase308Response{Headers: api.GetCase308ResponseHeaders{Location: survivor.path()}}, nil
 	}
@@ -69,18 +71,27 @@ func update(ctx context.Context, c *Case, b api.CasePatch) error {
 	before := c.Sensitivity
 	c.patch(b)
 	if c.Sensitivity == Restricted && before != Restricted {
-		if on, err := onTeam(ctx, c); err != nil || !on {
-			return orNotOnTeam(err)
+		if err := restrict(ctx, c); err != nil {
+			return err
 		}
 	}
 	return saveWithRisk(ctx, c, b)
 }
 
-func orNotOnTeam(err error) error {
+// restrict raises the wall: by somebody who stays inside, and around the duplicates that lead to
+// the case, too.
+func restrict(ctx context.Context, c *Case) error {
+	on, err := onTeam(ctx, c)
 	if err != nil {
 		return err
 	}
-	return fault.InvalidField("/sensitivity", "not_on_team", "You would lock yourself out: a restricted case is seen by its team alone. Join the team first.")
+	if !on {
+		return fault.InvalidField("/sensitivity", "not_on_team", "You would lock yourself out: a restricted case is seen by its team alone. Join the team first.")
+	}
+	return lifted(ctx, func() error {
+		return db.Tx(ctx).Model(&Case{}).Where("duplicate_of = ? and sensitivity <> ?", c.ID, Restricted).
+			Updates(map[string]any{"sensitivity": Restricted, "version": gorm.Expr("version + 1"), "updated_at": db.Now()}).Error
+	})
 }
 
 func saveWithRisk(ctx context.Context, c *Case, b api.CasePatch) error {

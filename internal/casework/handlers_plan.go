@@ -2,7 +2,6 @@ package casework
 
 import (
 	"context"
-	"errors"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -249,7 +248,7 @@ func (Handlers) CreateCaseAction(ctx context.Context, req api.CreateCaseActionRe
 		return nil, err
 	}
 	x := fromActionCreate(*req.Body, p)
-	if err := errors.Join(validate(ctx, x), x.hasGoal(ctx)); err != nil {
+	if err := x.fits(ctx); err != nil {
 		return nil, err
 	}
 	if err := db.Insert(ctx, x); err != nil {
@@ -283,7 +282,7 @@ func (Handlers) UpdateCaseAction(ctx context.Context, req api.UpdateCaseActionRe
 		return nil, err
 	}
 	x.patch(*b)
-	if err := errors.Join(validate(ctx, x), x.hasGoal(ctx)); err != nil {
+	if err := x.fits(ctx); err != nil {
 		return nil, err
 	}
 	if err := db.Save(ctx, x); err != nil {

@@ -85,7 +85,13 @@ func (Handlers) EndCaseTeamMember(ctx context.Context, req api.EndCaseTeamMember
 	if err != nil {
 		return nil, err
 	}
-	if err := m.end(db.Now()); err != nil {
+	others, err := db.Count[TeamMember](ctx, func(q *gorm.DB) *gorm.DB {
+		return q.Where("case_id = ? and id <> ? and ended_at is null", c.ID, m.ID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := m.end(db.Now(), others == 0 && c.Sensitivity == Restricted); err != nil {
 		return nil, err
 	}
 	if err := db.Save(ctx, m); err != nil {

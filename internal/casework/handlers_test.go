@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/waystation/waystation/internal/app/apptest"
+	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/casework"
 	"github.com/waystation/waystation/internal/db"
 )
@@ -808,6 +809,36 @@ func TestRestrictedCase_OnlyItsTeamRaisesTheWall(t *testing.T) {
 	d.Call(d.supervisor, "GET", d.at(id), nil).Want(200)
 }
 
+func TestRestrictedCase_IsNeverLeftWithoutATeam(t *testing.T) {
+	d := newDesk(t)
+	id := d.Call(d.worker, "POST", d.cases, obj{"beneficiary_id": person(d.House, true), "source": "walk_in", "sensitivity": "restricted"}).Want(201).ID()
+	place := d.Call(d.worker, "GET", d.at(id, "team"), nil).Want(200).ID("data", 0, "id")
+	d.Call(d.worker, "POST", d.at(id, "team", place, "end"), nil, match(1)).WantCode(422, "last_on_team")
+	d.Call(d.worker, "POST", d.at(id, "team"), obj{"user_id": d.supervisor.ID}).Want(201)
+	d.Call(d.worker, "POST", d.at(id, "team", place, "end"), nil, match(1)).Want(200)
+	d.Call(d.worker, "GET", d.at(id), nil).WantCode(404, "not_found")
+}
+
+func TestRestrictedCase_IsNotToldByItsDuplicates(t *testing.T) {
+	d := newDesk(t)
+	who := person(d.House, true)
+	secret, survivor := d.open(obj{"beneficiary_id": who, "sensitivity": "restricted"}), d.open(obj{"beneficiary_id": who})
+	id := d.open(obj{"beneficiary_id": who})
+	d.do(d.supervisor, id, "merge", obj{"survivor_id": secret, "reason": "x"}).WantCode(422, "invalid")
+	d.Call(d.worker, "POST", d.at(secret, "team"), obj{"user_id": d.supervisor.ID}).Want(201)
+	if r := d.do(d.supervisor, id, "merge", obj{"survivor_id": secret, "reason": "x"}).WantCode(422, "invalid"); r.Text("errors", 0, "code") != "restricted_survivor" {
+		t.Errorf("refused: %s", r.Raw)
+	}
+	d.do(d.supervisor, id, "merge", obj{"survivor_id": survivor, "reason": "x"}).Want(200)
+	d.Call(d.worker, "PATCH", d.at(survivor), obj{"sensitivity": "restricted"}, match(2)).Want(200)
+	if r := d.location(d.second, d.at(id)); r != "404 " {
+		t.Errorf("the duplicate leads a stranger to %s", r)
+	}
+	if r := d.location(d.worker, d.at(id)); r != "308 "+d.at(survivor) {
+		t.Errorf("the duplicate leads its team to %s", r)
+	}
+}
+
 // rule 25
 func TestCase_OfAnotherCentreDoesNotExist(t *testing.T) {
 	d := newDesk(t)
@@ -939,6 +970,33 @@ func TestRace_ACaseNeverClosesWithANewReferral(t *testing.T) {
 		}
 	}
 	t.Logf("the closure came first in %d of 12", closedFirst)
+}
+
+func TestRace_NoCaseOpensOnAConsentThatIsBeingWithdrawn(t *testing.T) {
+	d := newDesk(t)
+	for range 8 {
+		who := person(d.House, true)
+		id := d.draft(obj{"beneficiary_id": who})
+		var wg sync.WaitGroup
+		wg.Go(func() { d.do(d.worker, id, "open", nil) })
+		wg.Go(func() {
+			err := as(d.House, d.worker, "registrar", func(ctx context.Context) error {
+				err := beneficiary.RecordConsent(ctx, &beneficiary.Consent{BeneficiaryID: who, Scope: "case_management", Decision: "withdrawn", Giver: "person", Method: "written"})
+				if err != nil {
+					return err
+				}
+				return casework.ConsentWithdrawn(ctx, who, "case_management")
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Wait()
+		var status string
+		if d.Scan("select status from cases where id = $1", []any{id}, &status); status != "draft" && status != "pending_closure" {
+			t.Errorf("%s without consent", status)
+		}
+	}
 }
 
 func TestRace_TwoAssignmentsOneWins(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm/clause"
 
-	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 	"github.com/waystation/waystation/internal/tenant"
@@ -72,11 +71,7 @@ func ConsentWithdrawn(ctx context.Context, beneficiaryID uuid.UUID, scope string
 }
 
 func withdraw(ctx context.Context, c *Case) error {
-	p, err := centre.PolicyOf(ctx, c.SOPID)
-	if err != nil {
-		return err
-	}
-	a := &Act{At: db.Now(), Policy: p, SOPID: c.SOPID, ReasonCode: "consent_withdrawn"}
+	a := &Act{At: db.Now(), ReasonCode: "consent_withdrawn"}
 	if err := enact(ctx, c, VerbWithdrawConsent, a); err != nil {
 		return err
 	}

@@ -190,6 +190,14 @@ func validate(ctx context.Context, actions ...*Action) error {
 	return areStaff(ctx, staff...)
 }
 
+// fits judges an action that is entered by itself.
+func (x *Action) fits(ctx context.Context) error {
+	if err := validate(ctx, x); err != nil {
+		return err
+	}
+	return x.hasGoal(ctx)
+}
+
 // hasGoal checks that an action serves a goal of its own plan.
 func (x *Action) hasGoal(ctx context.Context) error {
 	if x.GoalID == nil {
@@ -221,18 +229,15 @@ func addPlan(ctx context.Context, c *Case, p *Plan) error {
 	if err != nil {
 		return err
 	}
-	if err := db.Insert(ctx, p); err != nil {
-		return err
-	}
+	rows := []any{p}
 	if len(p.Goals) > 0 {
-		if err := db.Insert(ctx, &p.Goals); err != nil {
-			return err
-		}
+		rows = append(rows, &p.Goals)
 	}
 	if len(p.Actions) > 0 {
-		if err := db.Insert(ctx, &p.Actions); err != nil {
-			return err
-		}
+		rows = append(rows, &p.Actions)
+	}
+	if err := db.InsertAll(ctx, rows...); err != nil {
+		return err
 	}
 	if c.PlanDraftedAt != nil {
 		return nil

@@ -40,13 +40,16 @@ var _ = db.Constraint("case_team_user_key", func() *fault.Error {
 	return fault.New(fault.Conflict, "already_on_team", "This person is on the team already.")
 })
 
-// end takes somebody off the team.
-func (m *TeamMember) end(at time.Time) error {
+// end takes somebody off the team. last says that nobody would be left to see a restricted case.
+func (m *TeamMember) end(at time.Time, last bool) error {
 	if m.EndedAt != nil {
 		return fault.State("ended", "This person has left the team already.")
 	}
 	if m.Role == owner {
 		return fault.New(fault.Invalid, "owner_stays", "The owner is always on the team. Assign the case to another person first.")
+	}
+	if last {
+		return fault.New(fault.Invalid, "last_on_team", "Nobody would see this restricted case any more. Let another person join first, or assign it.")
 	}
 	m.EndedAt = &at
 	return nil
