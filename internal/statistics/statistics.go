@@ -37,11 +37,11 @@ type Service struct {
 	publishing sync.Mutex // one table at a time is worked out in this process
 }
 
-// What is remembered at most. A table takes about 3 MiB, an answer at most maxAnswer.
+// What is remembered at most. A table takes about 1 MiB; so does the longest answer, all cells of a year.
 const (
-	tablesKept  = 32
-	answersKept = 128
-	maxAnswer   = 512 << 10
+	tablesKept  = 64
+	answersKept = 64
+	maxAnswer   = 1 << 20
 )
 
 // New returns a service that reads figures through a pool of the role db.StatisticsRole.
