@@ -1516,6 +1516,21 @@ func (e ListCaseTeamParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListChangesParamsSince.
+const (
+	ListChangesParamsSinceNow ListChangesParamsSince = "now"
+)
+
+// Valid indicates whether the value is a known member of the ListChangesParamsSince enum.
+func (e ListChangesParamsSince) Valid() bool {
+	switch e {
+	case ListChangesParamsSinceNow:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetCentreCodelistParamsLabels.
 const (
 	GetCentreCodelistParamsLabelsAll GetCentreCodelistParamsLabels = "all"
@@ -1783,6 +1798,21 @@ func (e ListSOPsParamsSort) Valid() bool {
 	case ListSOPsParamsSortMinusNumber:
 		return true
 	case ListSOPsParamsSortNumber:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNetworkChangesParamsSince.
+const (
+	ListNetworkChangesParamsSinceNow ListNetworkChangesParamsSince = "now"
+)
+
+// Valid indicates whether the value is a known member of the ListNetworkChangesParamsSince enum.
+func (e ListNetworkChangesParamsSince) Valid() bool {
+	switch e {
+	case ListNetworkChangesParamsSinceNow:
 		return true
 	default:
 		return false
@@ -3114,6 +3144,42 @@ type CentrePhasePage struct {
 
 	// Total All rows; only with `include_total=true`
 	Total *Total `json:"total,omitempty"`
+}
+
+// Change defines model for Change.
+type Change struct {
+	At time.Time `json:"at"`
+
+	// CentreID Absent for the network's own directory
+	CentreID *openapi_types.UUID `json:"centre_id,omitempty"`
+
+	// Data Further ids and codes
+	Data map[string]interface{} `json:"data"`
+
+	// Gone The resource was deleted, voided or merged, or is no longer for this caller: drop the copy
+	Gone bool `json:"gone"`
+
+	// ID Number of the change
+	ID         string             `json:"id"`
+	Resource   string             `json:"resource"`
+	ResourceID openapi_types.UUID `json:"resource_id"`
+
+	// Type `<resource>.created`, `.updated`, `.deleted`, `.voided`, `.merged`, or what happened in the field's terms: `referral.sent`
+	Type string `json:"type"`
+
+	// Version Of the resource after the change
+	Version *int64 `json:"version,omitempty"`
+}
+
+// ChangePage defines model for ChangePage.
+type ChangePage struct {
+	Data []Change `json:"data"`
+
+	// HasMore The next page is not empty
+	HasMore bool `json:"has_more"`
+
+	// NextCursor Always present; where to go on
+	NextCursor string `json:"next_cursor"`
 }
 
 // CodeLabels By language
@@ -5767,6 +5833,27 @@ type UndoCaseMergeParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListChangesParams defines parameters for ListChanges.
+type ListChangesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the call before; absent: from the oldest change that is kept
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Since `now`: no changes, only the cursor from which to follow on
+	Since *ListChangesParamsSince `form:"since,omitempty" json:"since,omitempty"`
+
+	// Resource Only changes of these resources, separated by commas
+	Resource []string `form:"resource,omitempty" json:"resource,omitempty"`
+
+	// Types Only these types, separated by commas
+	Types []string `form:"types,omitempty" json:"types,omitempty"`
+}
+
+// ListChangesParamsSince defines parameters for ListChanges.
+type ListChangesParamsSince string
+
 // GetCentreCodelistParams defines parameters for GetCentreCodelist.
 type GetCentreCodelistParams struct {
 	// Labels `all` adds the labels in every language
@@ -5783,6 +5870,21 @@ type GetCentreCodelistParamsLabels string
 type UpdateCentreCodelistParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
+}
+
+// StreamEventsParams defines parameters for StreamEvents.
+type StreamEventsParams struct {
+	// Cursor The same, for clients that cannot set headers, or `next_cursor` of `/changes`
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Resource Only changes of these resources, separated by commas
+	Resource []string `form:"resource,omitempty" json:"resource,omitempty"`
+
+	// Types Only these types, separated by commas
+	Types []string `form:"types,omitempty" json:"types,omitempty"`
+
+	// LastEventID `id` of the last event that was received
+	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
 // ListHouseholdsParams defines parameters for ListHouseholds.
@@ -6228,6 +6330,27 @@ type DiffSOPParams struct {
 	// Against The version to compare with
 	Against *openapi_types.UUID `form:"against,omitempty" json:"against,omitempty"`
 }
+
+// ListNetworkChangesParams defines parameters for ListNetworkChanges.
+type ListNetworkChangesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the call before; absent: from the oldest change that is kept
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Since `now`: no changes, only the cursor from which to follow on
+	Since *ListNetworkChangesParamsSince `form:"since,omitempty" json:"since,omitempty"`
+
+	// Resource Only changes of these resources, separated by commas
+	Resource []string `form:"resource,omitempty" json:"resource,omitempty"`
+
+	// Types Only these types, separated by commas
+	Types []string `form:"types,omitempty" json:"types,omitempty"`
+}
+
+// ListNetworkChangesParamsSince defines parameters for ListNetworkChanges.
+type ListNetworkChangesParamsSince string
 
 // ListCodelistsParams defines parameters for ListCodelists.
 type ListCodelistsParams struct {
@@ -7123,12 +7246,18 @@ type ServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
+	// ListChanges Follow a centre's changes
+	// (GET /v1/centres/{centre_id}/changes)
+	ListChanges(ctx echo.Context, centreID CentreID, params ListChangesParams) error
 	// GetCentreCodelist Read a code list as a centre uses it
 	// (GET /v1/centres/{centre_id}/codelists/{list})
 	GetCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params GetCentreCodelistParams) error
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params UpdateCentreCodelistParams) error
+	// StreamEvents Follow a centre's changes as they happen
+	// (GET /v1/centres/{centre_id}/events)
+	StreamEvents(ctx echo.Context, centreID CentreID, params StreamEventsParams) error
 	// ListHouseholds List households
 	// (GET /v1/centres/{centre_id}/households)
 	ListHouseholds(ctx echo.Context, centreID CentreID, params ListHouseholdsParams) error
@@ -7258,6 +7387,9 @@ type ServerInterface interface {
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error
+	// ListNetworkChanges Follow the changes of the whole network
+	// (GET /v1/changes)
+	ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error
 	// ListCodelists List the code lists
 	// (GET /v1/codelists)
 	ListCodelists(ctx echo.Context, params ListCodelistsParams) error
@@ -11922,6 +12054,59 @@ func (w *ServerInterfaceWrapper) UndoCaseMerge(ctx echo.Context) error {
 	return err
 }
 
+// ListChanges converts echo context to params.
+func (w *ServerInterfaceWrapper) ListChanges(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListChangesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", ctx.QueryParams(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since: %s", err))
+	}
+
+	// ------------- Optional query parameter "resource" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
+	}
+
+	// ------------- Optional query parameter "types" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "types", ctx.QueryParams(), &params.Types, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter types: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListChanges(ctx, centreID, params)
+	return err
+}
+
 // GetCentreCodelist converts echo context to params.
 func (w *ServerInterfaceWrapper) GetCentreCodelist(ctx echo.Context) error {
 	var err error
@@ -12005,6 +12190,62 @@ func (w *ServerInterfaceWrapper) UpdateCentreCodelist(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateCentreCodelist(ctx, centreID, list, params)
+	return err
+}
+
+// StreamEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) StreamEvents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StreamEventsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "resource" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
+	}
+
+	// ------------- Optional query parameter "types" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "types", ctx.QueryParams(), &params.Types, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter types: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StreamEvents(ctx, centreID, params)
 	return err
 }
 
@@ -14091,6 +14332,52 @@ func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 	return err
 }
 
+// ListNetworkChanges converts echo context to params.
+func (w *ServerInterfaceWrapper) ListNetworkChanges(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNetworkChangesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", ctx.QueryParams(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since: %s", err))
+	}
+
+	// ------------- Optional query parameter "resource" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
+	}
+
+	// ------------- Optional query parameter "types" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "types", ctx.QueryParams(), &params.Types, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter types: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListNetworkChanges(ctx, params)
+	return err
+}
+
 // ListCodelists converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCodelists(ctx echo.Context) error {
 	var err error
@@ -15170,6 +15457,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/audit-events/verify", wrapper.VerifyAuditTrail, options.OperationMiddlewares["verifyAuditTrail"]...)
 	router.GET(options.BaseURL+"/v1/audit-events", wrapper.ListNetworkAuditEvents, options.OperationMiddlewares["listNetworkAuditEvents"]...)
 	router.GET(options.BaseURL+"/v1/audit-events/verify", wrapper.VerifyNetworkAuditTrail, options.OperationMiddlewares["verifyNetworkAuditTrail"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/changes", wrapper.ListChanges, options.OperationMiddlewares["listChanges"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/events", wrapper.StreamEvents, options.OperationMiddlewares["streamEvents"]...)
+	router.GET(options.BaseURL+"/v1/changes", wrapper.ListNetworkChanges, options.OperationMiddlewares["listNetworkChanges"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.ListCentrePhases, options.OperationMiddlewares["listCentrePhases"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.CreateCentrePhase, options.OperationMiddlewares["createCentrePhase"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases/:id", wrapper.GetCentrePhase, options.OperationMiddlewares["getCentrePhase"]...)
@@ -19797,6 +20087,46 @@ func (response UndoCaseMergedefaultApplicationProblemPlusJSONResponse) VisitUndo
 	return err
 }
 
+type ListChangesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListChangesParams
+}
+
+type ListChangesResponseObject interface {
+	VisitListChangesResponse(w http.ResponseWriter) error
+}
+
+type ListChanges200JSONResponse ChangePage
+
+func (response ListChanges200JSONResponse) VisitListChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListChangesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListChangesdefaultApplicationProblemPlusJSONResponse) VisitListChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetCentreCodelistRequestObject struct {
 	CentreID CentreID     `json:"centre_id"`
 	List     CodelistName `json:"list"`
@@ -19893,6 +20223,75 @@ type UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse) VisitUpdateCentreCodelistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamEventsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   StreamEventsParams
+}
+
+type StreamEventsResponseObject interface {
+	VisitStreamEventsResponse(w http.ResponseWriter) error
+}
+
+type StreamEvents200TextEventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response StreamEvents200TextEventStreamResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type StreamEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StreamEventsdefaultApplicationProblemPlusJSONResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -21916,6 +22315,45 @@ func (response DiffSOPdefaultApplicationProblemPlusJSONResponse) VisitDiffSOPRes
 	return err
 }
 
+type ListNetworkChangesRequestObject struct {
+	Params ListNetworkChangesParams
+}
+
+type ListNetworkChangesResponseObject interface {
+	VisitListNetworkChangesResponse(w http.ResponseWriter) error
+}
+
+type ListNetworkChanges200JSONResponse ChangePage
+
+func (response ListNetworkChanges200JSONResponse) VisitListNetworkChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNetworkChangesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListNetworkChangesdefaultApplicationProblemPlusJSONResponse) VisitListNetworkChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCodelistsRequestObject struct {
 	Params ListCodelistsParams
 }
@@ -23595,12 +24033,18 @@ type StrictServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
+	// ListChanges Follow a centre's changes
+	// (GET /v1/centres/{centre_id}/changes)
+	ListChanges(ctx context.Context, request ListChangesRequestObject) (ListChangesResponseObject, error)
 	// GetCentreCodelist Read a code list as a centre uses it
 	// (GET /v1/centres/{centre_id}/codelists/{list})
 	GetCentreCodelist(ctx context.Context, request GetCentreCodelistRequestObject) (GetCentreCodelistResponseObject, error)
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx context.Context, request UpdateCentreCodelistRequestObject) (UpdateCentreCodelistResponseObject, error)
+	// StreamEvents Follow a centre's changes as they happen
+	// (GET /v1/centres/{centre_id}/events)
+	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
 	// ListHouseholds List households
 	// (GET /v1/centres/{centre_id}/households)
 	ListHouseholds(ctx context.Context, request ListHouseholdsRequestObject) (ListHouseholdsResponseObject, error)
@@ -23730,6 +24174,9 @@ type StrictServerInterface interface {
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx context.Context, request DiffSOPRequestObject) (DiffSOPResponseObject, error)
+	// ListNetworkChanges Follow the changes of the whole network
+	// (GET /v1/changes)
+	ListNetworkChanges(ctx context.Context, request ListNetworkChangesRequestObject) (ListNetworkChangesResponseObject, error)
 	// ListCodelists List the code lists
 	// (GET /v1/codelists)
 	ListCodelists(ctx context.Context, request ListCodelistsRequestObject) (ListCodelistsResponseObject, error)
@@ -27453,6 +27900,32 @@ func (sh *strictHandler) UndoCaseMerge(ctx echo.Context, centreID CentreID, id I
 	return nil
 }
 
+// ListChanges operation middleware
+func (sh *strictHandler) ListChanges(ctx echo.Context, centreID CentreID, params ListChangesParams) error {
+	var request ListChangesRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListChanges(ctx.Request().Context(), request.(ListChangesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListChanges")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListChangesResponseObject); ok {
+		return validResponse.VisitListChangesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetCentreCodelist operation middleware
 func (sh *strictHandler) GetCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params GetCentreCodelistParams) error {
 	var request GetCentreCodelistRequestObject
@@ -27524,6 +27997,32 @@ func (sh *strictHandler) UpdateCentreCodelist(ctx echo.Context, centreID CentreI
 		return err
 	} else if validResponse, ok := response.(UpdateCentreCodelistResponseObject); ok {
 		return validResponse.VisitUpdateCentreCodelistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StreamEvents operation middleware
+func (sh *strictHandler) StreamEvents(ctx echo.Context, centreID CentreID, params StreamEventsParams) error {
+	var request StreamEventsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StreamEvents(ctx.Request().Context(), request.(StreamEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StreamEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StreamEventsResponseObject); ok {
+		return validResponse.VisitStreamEventsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -29068,6 +29567,31 @@ func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, par
 	return nil
 }
 
+// ListNetworkChanges operation middleware
+func (sh *strictHandler) ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error {
+	var request ListNetworkChangesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNetworkChanges(ctx.Request().Context(), request.(ListNetworkChangesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNetworkChanges")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListNetworkChangesResponseObject); ok {
+		return validResponse.VisitListNetworkChangesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListCodelists operation middleware
 func (sh *strictHandler) ListCodelists(ctx echo.Context, params ListCodelistsParams) error {
 	var request ListCodelistsRequestObject
@@ -30028,742 +30552,774 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3bchs5tij4KwhOR9SlUxIly3ZZihOzVbKry93ly7bUVXu3pUOCmSCJUhJgAUjRLB9FnIeZiRPzOPMP",
-	"cx7P7+x+3V8ygQUgE5lEMjMpSra63RHtEslMXBYW1v3ysRfz2ZwzwpTsHX3sTQlOiIA/TzlThKmfMJtk",
-	"eEL0VwmRsaBzRTnrHfXOpwSl9lfEx0jB5xFJZS/qkQ94Nk9J76g3Fr2oJ8hvGRUk6R0pkZGoJ+MpmWE9",
-	"plrO9VNSCcomvZubqPfiHE/Cs10TISlnERpzgV6Od15hFU9Lk1309i96Hef7icfYTFKd85cpEQT2xcgC",
-	"CSJ5JmKCqOw4w89YLEOjY4VIKs0MmMkFESghc8ISiTgr7eskjslc7eSH0WX+m6g3xwLPiLInawarP9if",
-	"vEOdESnxhMgjRDTcRYSwQFwgomFA9dMGZXpRj+FZeKnF0mb4w0+ETdS0d3TQ70cBUJ0SpgR5+TyMADH8",
-	"6maeYzUt5jW/DWiyFjhjLmZY9Y56WQZPBlbAE5JSqV7DsEGkp1JFCEtEGRp+2IntC8PwuvRPa5fkAeVJ",
-	"X5+VUkTocf7re7zz+6X+p7/zbHD57R/C681GRK+5BmLZiHwlkV5jDdiyEemyvNAChORidfohIx/UIIZf",
-	"h45AzDVejciYF8f4W0bE0l8QDFezhP1+GG/qMMZd2vDmb40sLxMym3NFWLz8Cwnc8Vf4ikiEkSBzghWS",
-	"eEyOEWZLlDH6W0aQIh9U3UXyxt7Rg9ddpMePo96MshxCwXWODa0MwkgTXKQ0NVpgiQTBSYWmPgKaGl5k",
-	"QYVbodB+zfGxOM0Scs4VTlcXecozphBOUyT4QiLFeQ3uUDPMQME4/hISMsZZqnpHY5xKki9hxHlKMDN8",
-	"wPCuVTzGaTpEOEmkx+L03SfXRCxzFlizpJwjFmshLJv1jt73cJr2LkPQ+InOqFpdyDu9eQxXqG4yeDG4",
-	"78f9SJ8Dnem5gfjOKDOfCoyhTJEJEYZpCCLnnEkCIHlzkqnpaUoJUy+EMNc9NhKC/hPP5yk1bHTvV2l4",
-	"aY5BH3vEvNKj7BqnNBnEMJDGMv3DIEC24AFEJWJcoSvGFwwBM+YCJTSBb+eCXxNElSTpeLd34+/6D4KM",
-	"e0e9/22vkG72zK9yD3Zi9gDbrMD4h1P05OnhMyRJrL9Cj3cPepEvF/3yyy87egjClN5xgO7+yBd2A9Iu",
-	"Uk3JTJL0mnSTHPTyvOXeCuQTgddCXJCxIHKKFL8izAEeXr1b2N5EvbeCj1IyW7O/uXnij4F9AmfLt9nT",
-	"cypM03xXv2VEKjQSBF9pqQowaMYFQSJLiTxGkhAEMJG7Djqyd/Q+Hzg/rdLIVKIxJWmiAeWe0O/Pub5C",
-	"Gu57cCVvLvVFlQqzWA+WCXakeclRf//ZQb/f7+/AP0/1P9+5j/Z/WN9jhVUme0eHBwdRT1EF9DiwLwy7",
-	"KTiUA5jcc3BpfYTuMALnd8ZnRE0pm+hdLwRnEwM+TRVjzq71jeBMgnS+AOEWx1Nk9oBmBDMJ1M3OBJLo",
-	"25eGpugPc8HnRChqCE4sCFYkGWBV4sQJVmRH0RlZZceV5X5c/Z0mLbh61EuxVINM5pOvKAUMUYX0U2jC",
-	"FcLmzkRIcQDFjLJM6fW1WzSzcubqD0QtuLgKcKTTl8/fIYHZhEi9khleolhzRz27ub+EJYCKaCz47BiR",
-	"2Vwtj7TgoRmHIjMZnNF+gYXAS/2ZiwlmVMIdHLQE3lyQa8ozOZAkFkQNMqZoGqaRKWcTWLN51IqFCDZt",
-	"FKB2EBTkml91RBUZ87lBtPbgMMtc3csbli61POCpcSBNTei1OSCeaX2BGbZFWSEP8jECfr0ydTZPOmO/",
-	"1Y5LL1Cmnhz2AvzdZ0PvjRzs3o/8u1dayipGWPTN4elhbSHZ8NGvJFZ6ifl9P4UZgMwnCdWj4fStd/+t",
-	"lFYmCZXrXVYm+9HG993dwKp2ulaoLt/PHIm8MR6HljTDH16aZ72fDYZFPaMU2N+1cLDhHQwg93otrrqu",
-	"GWX2036LRVaQqQlH1iLGW2uRqJw8Vri0nXUcrGAqgTvs6aRN47wmH5TVbfVATjVZ94rRX6oAgdWXp26A",
-	"gVXV1t6NGWX+t/tdbwvL0hSPtERhxNCHdS3uH8VXzytLqDqJw6bDoSAJjtXwSMvQGZHO/qEEpqlVWtBC",
-	"azREYEkSsCfpPzMBdrc5EVIfPNLIgxIywywBu6rVHSmTRBTkGaTTlChjysHGrKEXEFAw7cq/16Jj2CAw",
-	"pkIqlFJ2ZRhZwonRB6Y81UNXEc2IxQEOmlJGLNEKmdEYKYElzNuxk/ntzmdUSv1j1MOpIkYyN9AgZttc",
-	"JPZrAwJNhhZUTXmmBoLEXOif4imJr0BEGhTDeF9mDJTOwRUYXhhXAzUlA8Y1J4ynmLIgYCX5bXWvr7PZ",
-	"iIjcQk7ZlS/ZtOTQFg65EnJZh5Cn+R7qLPZSIUknDCtAtWuQVggym6qe7RTLafBkr8gyeLDDK5oMwTC6",
-	"t7sgaboDYNz7dXEld7X2NuzVg60RJlEvX/jqzC+Sg8eP959FaIQleXKYiTQqdqdxTaLhAi+1OqJ1T3MR",
-	"94eRNSpHSJLfIqQ3DKKangmknsioMYQlJEGjJcIGcceEhHmve6+t4FY5aA2LyMA9h7K/b3+GWiR4cR3U",
-	"qXBOrNbyT4+u3UT6JS6CZ/1XScAXcPL2pbV3HCM8kkSrHdzAXS6lIjMf3+tkFjPNFWUhpMokEcMIDc0s",
-	"Qz3p0AwdxKcuUnM81XpUMgB1PqBrvcYzTb1Z2k11CsFrhRAQfVGokgYZj9EEzyXCgiCmlx6kh/o4a7xV",
-	"+U8vkwhZ+GserifE6Fc+Co63Kl6WR/0BlHk+M9qNPiSjoLU503km5lySkA69jNAi967lK0dYXhn7QVgt",
-	"MgR9nWKuh7Mcd0SmlCU5GKTPbjvolmBoqWViQ2fdyT0cRgPMT6AG7rlfYnVULZQV5viFoEoRpofTjD0f",
-	"t4AZPGqZ/io5yoAyDGgIt3+pmcTH9MZDLmN+SLEEzdG735EjRB4YyitduZbrKd02lIaCbG5Pa9hQD9BL",
-	"+UmLCWsYOMEpSYCGrPDstXcDqI535K0vgpMEKibBH092Dh4/KTNa4J9O1nFWHaoiNCUfcEJiWkPbPGlx",
-	"YxFhHTd14wNG1kL+ZyLomBYhAWXgjgS/Iu1YqBGwNS9gSkvixbZyr5NZU+BmnhXnKy0t0MQLBNQy9aqX",
-	"lRyxDBisgFJJEtkJFlMuc7LpUcljI/pMsQQu5XQah3Zt5DXYRytwAcbnAlSrVzxZ90ZrbcVslYAGD4yY",
-	"5tIJFXCPIiT5DIyQHCIv0mQD+dyesTtQD/rewsI4p6Zc0N8B386IuCbiFVHYEa8y9oETZ6DHkAOZzedc",
-	"2PPtIJhImRERfFQL6YNM0OCPzht4u9kFubbRNgNnoq6ZbeW5Ac7UdDAjasqTjec3ZoON3ybimsZkkPA4",
-	"mxGmcK2nAazw67dYfmQLu6tipDnolbWED8E7/bp9BqC3Bi2iGmRtu/FOOBC6WN8TRsY0pjb2qsIjQUhr",
-	"lAq8MU7sGzdRb4QlDUpTS+B6xsYAXpkRQVdkvirKRr0ibKh3pNcWE7BqDMzYbpJBYf5YOfwRFWo6SIIe",
-	"6DdjNBckplLLhzPO1FSLdkuCDZM29p0ELxGVboElKSDEnYv5BvnYAVUtwcuhFe0Z1xqOBD8Ia4JBcHit",
-	"n/GMKbEc8PGACzqhjbz31LwA727iQ7Q4P2CgrQVBnz9jfvm4fmflp2+iHkkyi9cpuSZp4wDV52+i3hjP",
-	"aLoc1PoOJ4QlRGvthCmqluFn9LHkQ1TjlgB5ra2tUDpYukTWmr+pt0VzUJaQZJAQqSirp6HgSZ8LoogA",
-	"b2xYgIKnrilZDFIvoHEdguSRieDqNX/L1oqC/3aVP8ywoAqnA+e2bzjXyuN6ACK00kOZ4q1gOaMTowRa",
-	"QrHOoVmdvPJqcD/5M213VH0B3AjGhUGDjgnP3kxNfNUMU4Y4CJitDsS77yv+azUlAjA8MPEPmdA/Izkn",
-	"aUrZRBqzHzwhO9l65lO93NCTcz7PUgOQVqSi+jyw9JjAkgchcnsiBL3GKcLKGHFdfGwjNRdkTARhIQPE",
-	"2ZQLBcCYZjPMjryRbSQp/IiRpZDB0SdUglV9UHFI169HvyG6kMXAKzDQDFvvU8gvKmritRbExk8Yxwua",
-	"YRVPiUTD34YRyuZIcbR/jCjTGoOAX6xJsNgZz0Z+DI6FDoiNH1YnfXn2Zu/li1P0+GD/uybeqAfQ49RY",
-	"jPCcRojOtCxkLDhjIkRYxS7ucR6EGCt6rZdtaE8v6l1zmgS9G3cdlGCmrpd5Ng1aKHA9iGdVdK3cuTIZ",
-	"Mae5erOrdM5nLSE67aTI/FTzs2mQZU8KyTXsHi6O1vqwwGkUa700fKxlZPrXTLNlznyzA5ZXJIFLP+EK",
-	"MW5MBREaLa04SdLkKwmCwZEfBeOHb+YyhL1gbkn6ZmlJxFh8vcA+X771tmKJbbEl49n1IXDYXw/CjYJP",
-	"gpkSp1yvVpEEZGuJwBBrcSdClElFcGLs77AdpLdzjDBDGsgzjaLeD540nkfq7h/4kbr90KW5lS6DpbSu",
-	"onXvvvNuzalW94zFpUYRGsbmEacH2I+5KuBCoSCUEBJgqEQSB0ScDfSkSsippRdg8jHx2vACGmXKrcuA",
-	"uyGU6J9G22K3wIfb6GoBvaspoOOzU8Ma0puCallDbsSt1bTGNd1SbWse/7NX44rAoIN2wUe31/O2q7cV",
-	"G9h/1G4DD0yx8zbYMmpyK5pfx8i3NXjka4neqIehC/M5K40Vta5y4jzBy8hFQucao1YN0O+ckaiGU30S",
-	"5bB0CkHCtR21bSWOK6h/lPSNsIbRoBdswQfuW8wfVuhsCQ7bCJ7FzVpWNX7Wy9v92qor/80pKd/8oTFd",
-	"pfcK9G+tU4E+dYz0BEiZBFLmVKoRjq967TSeOxZZG+OHby/Crp/iNg6ENYf3/mTnb5cfH938oel6x12E",
-	"10ZorQiznTbfRrjtNGB3Ybdxhy2E3+YxtisMN87XVuptNVBVCq55qVEqbkBevPP75ceD6NHN1zv2Y3/n",
-	"mf7mu5tvvv1DOOHtE4vPnVDzYYjT3bb0Rby+K/G68WbegbjdXZD+PETgRlhtTSReEVZOsQyIr1hKIiUw",
-	"tiQjnRwPWEo6YRu+VhNhfG4SfOeCgD2TLxi4v9qNPCpk1LZ5fHHKZUd/i34lE6TWIPqDsKHcLoOcN9oK",
-	"YyzJoDJuYSoc1BiB7c85GzZmVz4GWXYOZRESCBsVNCGbGH7d/G6MdbEymwSCuHdGy1ZnlWSmXAEZ8HFN",
-	"KR4sbVy3zMQ11fsHuq3l/jbR9GOepnxBkkE2D2OnCw6Oc6+EeWUnm7fGUvNGNvcuTsV4YBI8FlOa2sz/",
-	"lMdXSCrMEomkomnaPqaYpN3OZMrTZN05299BYmpJWFteRRuZ0WWxhS6w1r9ek+WhBRLjx/WFGM/to5/p",
-	"uCIgWLWpDBo/F1xcEUj4sAqnl43RnO6R4u4EV7/E1mV0YKQfgZh1PBGEJGhB1dRzJXbI5TAAzUlGOIbP",
-	"VVTQxBfhVE15NpnmXnWToKOBH56idCw1F9QusO2q7ZCgb4ZxwURhJmvmNaIi4woKoOR0AUnKYqK3rOFr",
-	"JuqwMhv72fXMBZVXLYUYYD7e8yCEMEkVvbY6ZIU8IUH0SLEmf0BxqUSSEIZGS5NqRfAM4dQIys5Tnudb",
-	"ubFNqIAbKJzryee1V+nszVsbVK9BIIwEPMmwSKTLoW1O4s+jPZoBZJ81AR4hR/VzIoDhjDX7h9osULgm",
-	"5iIhSSsBwAxcCiFp9ZLVZmQ2m9lI3AdT7CKPb6qIbjkMHLjLOOmFdFTublVoWiH0lzWScZFlXimSo4Hc",
-	"Vpjkc0qSgcaAMNJKPIMMP8qZs+FbKBUF+5pnuYOyPQlnpC0716So5aMTjtO2wGv5GM9UzGtCcoE7thzH",
-	"UlY6Ssm6ZAz9e+uaIDamv5WOW3o4GDZm2Tbk3g/mgk8EkRqhE0NYE8Hnc/Jpwsg2ve7uMhVHlaPT2uCs",
-	"4oLeSVWbBqvIp0X4WyB1VfDiEAp05Al2ERQ7FMpo2R2tRatXpCKFKzweu5zdVRfoHVyjCl6uINl63Hou",
-	"8Fg1olZFGGKOnoPaqUmTNNKzloT0Ao616CfxUoJQAMr6YkrjKbJL7306bP2CLmVPaBsk2YIT2BM3HpYP",
-	"2IfCZ1E/aY3Y0vzuVqh64zSevNJ9f5UL2tkl1izEtLBHl69XJ6fLHQo5dRbuEzB8motQySsPW1HfjBHO",
-	"42dvYy0dQRELpojWaqGOUV1aOLKmXhO2HE8pxHZr4Sgo73fSQGYzUpMNu5neENNkw3dGywbTJjW54tLy",
-	"RFeqRGv2eZESxkc8WbbhA/qSysGMqMGciJiEijOZozawP8qLiUB2BrDqrySCUdrlnLQ8kl8zqUrVDurX",
-	"ZAQHzFDGxpRROSUJrCs0rCvj4y6SHaK3arW30nZQUTBsfUCZ3kZNHYN8eb2Q/9wTTwNv2tW3EFzDvhRr",
-	"LKTSJkiMuTi2t8asKQI5y5k+akcexMHy/eHddfLRtLB4rh4xnxNWmDvXFMVpukbuzphKTQZIrYSmdhYm",
-	"bImpZ2X6/FVLWwCnSZ20W9tIobxrVtKStKzQgC43f8v3tpuaUjlle2R2tKYje+5FunU4NI83dl7s2vVs",
-	"SyVwkssDVArApd/xPHxX2X0hWj5n3U5ODZn2pcgudKGFCGhaF3B94cEEQKQtDmmkQD0EckPIspb9uI3+",
-	"v3U0tyB5R34luY38nq6df3RunMumZQLjfIAH1yAoWlEIfKZyjaTY1V7UKAL+MiUQbOZlll4xaBIzdekN",
-	"WBK7sKCMWBdOsDUJKwCbFRGrK1w8d1pNST9BcDwFeavbUdfVnXUz1mL4RqJK95iotp6YTvR7m/7o2/mU",
-	"N/L5Fshwq7NedXOaKeqO/AcbKxSI21OKzOaqfTzxKYf6aSfmvZCQ0cnQsFHdH0a6v9A6OKzb2G0bFxCS",
-	"tEOWPKwLXmnwVG7gXWxl3y6vxJndPnVVCfP7bUo2b6AG2poRFi+i4sI03TVbcaC7pOPhd6UqMV9YXd3U",
-	"bm7fuGYr2HcrigXjNYJsI69sZ3LwOV/xrtLefVKAypHW5jr6R7olpTZnYA9PqS0gsRVfV9cAvtu7bm6D",
-	"L0GI/ImH/Crbj5CacJx+XvFRdxCrkTu7Wp0QuCDzV7zXc2V19fixmBDV1sf5oEKGvNPyAHm5Bm0/RdzQ",
-	"HSBNlzOtD4bxtrUOZhvFw5jLWxcMs1pJHUxKcoPYCbO6SmpdIGvtlod4C4i3hfOWWC1Q54fHZg0E7iOc",
-	"pMkQtmWC3D3cYy2uNbxdx7N/5GnSkextamuHetKt84LqrGDFGHUYA2Uc7m1PJpOMt7R0VZsjeC83+rde",
-	"W8SpUEioXt9awLpjGw5JaNdXWreEDRndf7FtU1LOJkQgPFbWEj3GsdJshhUxI1qGDRugeRxnQnRcNzSO",
-	"r3O9cxYTZKwavc+wjucGFpf8lVYGt9uLcwVel8/HYsK6S7KRMNfWql1GlS0ZchwuVYhPR1sMjLIOMFuS",
-	"JIAQPTxJwkBgG5LErehF9zOu3c3PBUkoL1DLGG3JfF2S7LmnXdtYOEheNPnTmCZI8nYtaG4FrpUfbNuk",
-	"zY3FDjheehlMVqUz3kSXzYewxbvljvXhXbEtAeFB7nwbhOV2blD4tC5UEqpOUHmFbG+3Y6gs5kxpUyoV",
-	"hyjJclGoFjLw5+x/3VAxeptiVte/U24plwNiizsLgsVbLX2fJml/FSW+X5Zz+FcFY/NmWxthR0vvcmCq",
-	"zAU5j40kmWIJMZPzZXB991BVhNQm9Z9lepEkIQnioij50VroM7Hk2zDhbJ/Tl8PKS3UOupT20E9LImuz",
-	"9N2stvqBMf9Diny76NJrCPRcp+esppQkYBiMirYLMj9HiI53x3i5PujnAVrIc3EnT563lKF0HR1iRjmx",
-	"u1xDIjer5F9Q0Yr2HHuNDyCIDjGOJGWT1Lh9WpdWW2cHPgjZgQsieWsyWCJtq6Ntdu8D+3jc35gUdLvG",
-	"twlvqsWcLcmKwKcfoLwIENhKodxNEbfR3tyEyGuRqDlzcPsy27ucD9yD6TdsoL6sXRoULNo8BH6VecKv",
-	"rrlvuXwvw7N2iT63sOXfQlWpte0Xz9TB8Zzg2Svi5JhbRBpsYtxmyd3YtgU3CbxORHFlDWdmo9sq4ZHJ",
-	"9gG59yuZuJVZUDQf/l2aeNuDqbJx92Lz8rfE+7zL8PA44LnAYBUI2S+7YPVoGaSQdTmQCU1aFtPrQk60",
-	"yuKVHq7xCRWV3dsW/LJZlRuE3FeWIJ2OpaakY+re/efMllhLw0a6GskUH2xWP+2aiFGgyCoQorzGKhQX",
-	"nGOhnCKtsRoydr6SaI7V9NhkoUTWBLcD5jjMTEnFRODFjksQjfmMIDzimbJd3maSpNdEtnO2FbQV1u3v",
-	"u7b5fvlWbotGFdf8gdEoU2ImYAKMiZSDGU9IhyrnpmDNwHs5nGIxx3GwquJbsIfJoE0mfBG/JxPKpG25",
-	"ljdgLBfQOUInf/rbTr/f3z94FFZlTYXyu2343DoCwKuR31CKPSFjnKWqrblgXUvhFCuqMgPhFmUfUnpN",
-	"2WSABcGD2UG4WGjK2aTLmDPM8IRAEW6NOWlbbFt5D4ra1+SccDHBjEpTrJwm4YpPImOaAB8bIGMF+exK",
-	"8DQt1+GuDWasYRqnP56gt7CDCPE5/i0LV6qd2hrlbTaf0jGJl3FKBuY1iMGiWuUcqOWcp3yybDtU/nxR",
-	"8KbD1a9WuakimJxy1+lmFVUkVWQ9MulbNfi9rv+x4jQlqmZwuy+6ASHzQVLd0N1HtyywImKQUiWIHMyJ",
-	"GCR4GdrixpoJT0xD2ZmpmGLImw/rcndZD5BRmUF4COPwN3Cf6/nPqb0vqwbU68A9+kGrPZ7Maw4LyQVV",
-	"8dRWO4f20Xw8DjtU7HSruu8HJfC6Zkx1PbqLDaV4FJLoXtpmZVjTkK8kcnCNyj3M+ILZjVEFbiFzCgEu",
-	"MSJpi2zHhPxkntR0AYu6qkiCwIApqSvZbSBs/FTwqOawVMGCAyBeyVpPDC6NoA1Z7pPwpl2PG1uyIeb4",
-	"tIoSXQFqVhS20eXLNsSkitb6Z9qhB453RQJkaEw/1NlFa5mgwYSBW94qUlOV1hHaOY3DoXYFaQtW+2JE",
-	"Lbi40qhPA5rhSviKIUpmJW5en6yZfUc5NC8bT6IdElXrNlj5t44gtDs4iy1RKIlecaslQZ9re1Uqfdce",
-	"W1NlBb0rGw7curVw2cyptT29oHNDJ19xKDpX9/P4sjXNqx3JX2nAdhA9vvnDdrSCTST8W3bBmlHm0j5a",
-	"QXC9mJ/D9JkPz51n/VYaQOVEms+kQUEoxvuutBz4eC/aQ7XUZIE8FxdnQdPUqnbRXllo7Nf6D6EXrEtU",
-	"CuOspzmUUawJv6paRWcELSkdFXnu5PVJoNtfsH+4p51028CWNJcC5E+6U4w6JaQjMMMS4WaqxwYKxjbM",
-	"fMZS9hDNe9sSnx8C669xqvts5yHy35pt3YIftwDULfhz43o35rF1/LK5AWOA/3Uq5Pyw+GHz+Xbkj80D",
-	"lvjllrhii1kfLpds2ly9eeHtNNjIcqNQ4UyIYKXolwyNuYgJUjzB4dDktjG5deUZbivTSoWFkoOQ3cFZ",
-	"3JxpTW8fWdHikxeC6Ji6GGhX5/zD+Iow6NaOMPRvJ0Lwts1CNzUcOwGsgH6BRZfrUfYuQ1pqc87vE+1O",
-	"kAYUGhG1IISh/Wf9Pni+D/afPWvGvGq5ihVAN4B3a3Lu2+kDzFAqzN2hLJC8tfmKYCvCzoDwxaxxBIxD",
-	"g1T2YWJS9O3E+p8661zFyHxruV20aZvRKHcRtp1h5FaGGW9jUzc10N+S3d6O9MLZB2tN92VUfZelRJpG",
-	"twiyRiRYheUxws4RE2OGrPMEYmbQKIOmm9YHZr6r8361dQsEmopSqUzWgnlUohHRSgJSPJjc6twI7Vxh",
-	"wSG6+xtOwZgu0QKaurKlmlI2cdl/sIOEt4gv2o4DooQCbZuxXBNBx5QkbtEmAzBCggDMbHdNatpo6RG5",
-	"JAmaElGTqBGKRXhNromwjodg74XurtAwvlin5tg26495ms2YBF+HA/EtXajb8o+GC16/YJOUymkEjVgU",
-	"9FpdTDma4XmOUEEtFYdl6hPnmUZD77oN1zdmXRH/nONbD1VIgTajrKmCeMkXm7cQNbi4Dom3IVvYoc5s",
-	"VkSzfFGBXrrAS4k0mT/OwS9NECFliDNi20m3KhW0oYjhb2BVAXPWsdWy6TPMjH9PWud+UC+opc7/2NR0",
-	"jbPSRIoGqGf3ot6xfluT1m4Kcv7WaBkOGMufQBhdEzHCKUpsfw4Nq4WgyugXW+tHJWmbWvK2FUr+AtD1",
-	"OM20ZkmTUPMWz4FlExRN56EFVdMpSfO01fy6tyzYWlxwWMDahNbKLkxRfuNTg2XwNKFs4oVSQ/ZWo6ps",
-	"W3IdI5YXsHGZRC4ntGVKM70mojXwzdPutYG736tIJOcE24ZffrPJPM5piRIOQt66KOnWJhlo0jAXRBEx",
-	"yGRdCElOTbpYyIma8qQ1fOzj66xEgsR0TvXDbZHWRMe6GyhRSmdUkQQpfgyHfoRMbD2SMZ8T6Ex6K6R2",
-	"Lc6DFEKLQibJSfN9CR0+tQzhXmqZqQFLbQ1W87TNDTdOsloi/3M5LT43mbkg/XyIrZnKcEqTQcYUDcl5",
-	"SpoMA2N0bLTV3UcS12rLAgCvR4sdWcjxv4q2FdLrUa01XG8jc9kn53JVtfyBc7A1uehhb8AXFrdVFteI",
-	"Tg+f5TWbrD8/Htj5WnweDKzJL7lF3lStg9rIM9Zwgq1o30aTemhW/VLLnu1k0TYjd36j8ybNU+M7nBEp",
-	"jX59TaWR3PCMphodiq7wXE1rUtprhNwKbEDoyAUJs+xm4GwW0bvNEp93DrZbVa9Ye8vyaN/KjT97gx7t",
-	"P3mys49wOp/inUcgyeHZPNUjvH7xrhetRhU/CsQUr9C5PHD4NBuFfPnWONv6emcjYsw1waTLupyXhM4I",
-	"k93qvWUj8ty9FppsRrDMRMe1vzIvhcfTB1cTtWrKjo9p2siyn1Np87Df2hfWJjvUspsTazjX/KYAH+IC",
-	"mYVCq2bEyMKV/ooQA3u7+XJGMKNsAi2cGeJpUs7yaYiZLNQVZ03LoV06zDLUol5h63fQCt6DAomC9Vab",
-	"ANWwh2LxMFjdCp5btnYbZpeNyDu+qMEm3ArFscKv9LM1nAvGWbeFVyS0DZwllLC4VAsFRFMGlb8m/JoI",
-	"ZoWVgjTOs1FK4yBtjC35CNVr+D1UevAHwWcIBoSemQqPUiK1GE7jaY7aLF2i0dKirJkd22YjgQboRFBD",
-	"95uA+tY8ectL662nG5E5y6tpVrEih0dQy8qzmBZEKgMxZwXPPQ6dw4SaLrw+V//C55hTAC8/5ApMatEy",
-	"J9tB10UQjWLPJV7jFKZKWhOX9caEfVGr3botlOYphm1hpQQdZSXS4EsXMMMal9gSYUGQc83WxAIG7Xcp",
-	"wXJd41cHe4l4piRNCJrhJcLyCrRZqlpnQeZtvu2MdSf1UzAIoTMNXN1tiJjVLcLx5PbIQlmikZCLFkYP",
-	"9+QN6IuqWSy2IISH/anqlv82J0uhxLv87qJY01x5jDLmjgXNOFNTCeiUkrHSp767EjnkWnitO4RXeiCj",
-	"KrV8tLJpd5V47TY1nwveTU84wfKKJBpXIwhHM+7jjAU2hSdkMBHc9Ftde4LFk2A/dJVEWpTF7ZpaB6fR",
-	"GtIMG90nWGNkVaCHOIqMXbFSMrMnXfJ5lhrjXKtuctXnb6LebxkWyljUCt3hoH9wuPOv+0FbP/nQIpL8",
-	"Q7j2q8zmc0GkrCnveo3TjNTWXjm2Kp/V/7yxWlXBXxIc2GXL0KuCPwfoTVeUKeoAr66yyuvbcW63t0Y5",
-	"3WUzwQteRdrStKHLvCrrrCFdliEBH5KEBC7ytgVNMhthMeGDBC8DTPg5Xkrbm0aLAwSoDFYIG1qqlaKc",
-	"6YVQZ4Y/DMrKaGX8gpjBuHrfI4JiwTV6HqM+cGLMluHRKRvEJA3Y9ABnTCjbAlEFJH9Kk4SwCP1OBJeI",
-	"fIjJXNUt2w48mFHGhVzT0VEvD8ilRBlLiED7360f0asiv37U4kFU0gBDla0bBZ08yKM4L6R4WMSJeoJn",
-	"DHwVIxtSHQSuhuksSxWdp1qCGpdGq7tInrjrIU5+kGFArR7ICmZVEDl0EV+MxwSqRdRGnzgzdV3d0pQy",
-	"20XEOGVkGxev9d907JFqHQOyhlhMeZpIpPgCi0QiguMp8vOUi0Wau2VDdVoJmFUwnZtJgvV/Njf+h6oN",
-	"vqJSaiQtqsAUOwAvk0YyKBBb2qwEvRaiNg09dG4xQcaZwS9Xoo6BnW8OyHjZ7CfYxBXQBvO2oAasIPPG",
-	"KkHdeTfcjuaSjhvkza/KPZueZWX31cV4leS9bYXA8wMlafICEnDaK0wJUZimYbMmB3a9iv1/PnvzGtlf",
-	"EWWKww0Y8WQJsixGcyzwjCiICCyH2dZlmtip8qpQdlmhbf5IcGqk8fIWV0+EXzWD274VnIhnkkxt78bb",
-	"J7olJE6xIMlA0t9JsOgmNIhxk4JHNMrNGospBzbGuEKCTKhURECMtolGCHLbKcFJLYewzT+wsZ7oR4/R",
-	"LCdrNNVT6SPVjNjpJs0+7lsm5OUlFAPw+dPfdn7c6ff7/cPHwQsZhOorCz4+rqYR+pmoK5iT14i65jTZ",
-	"Wm3obabobRpKVEDYgixqdQU27N1cwfhSPqqXi7of2n9rV2mNVQ7KtzOIl5cE8lWABU/pXKP0UGP8EI2I",
-	"6ZDs7kBb0SMHTKlUdmPniLYBFzfrzqKuNPsmEckb0LGcQrWdpOVjv3LK2jcASclYte+QU5x9AE8M+7Kn",
-	"v1Y+LLZeGvIzbkxTOqxAIGFpH/4ZXDZj4EY0YQMk3QR/qkec4GWbiLRPgj2Vs11/Ri3O5QXr2m3au0xb",
-	"A1wLEraFoKIqUXxYwUX56rcJiYcLg+00oG8vczQX96iVoE+8kHonWFYpVGNJmE271Ieu1svZnItgfBqf",
-	"0bjSNHJOxEDwRS/q4TQdcDFgHIxuYf8+2NCacMDMb+xt99U1UKu6skWSqHegq3lxfKwIM3YpGBAimcc8",
-	"Y0koOXSMaWo9ks3QeCllRkyqddrylR9shMGYsu4egrYSM57PKZsMOj5emxo4s7aF5t29svW3NOIHe3jw",
-	"zHgX5JQQBSVFtPiekgjJLJ4iaF8IGbzWtp8rxO0l98rRrMRhCD4RRMqmolPBenNFfSmT2Dow/VDqmiaK",
-	"rhekUFSbd3iWN9W4j1LhglE22eZdtEOuu42bysQzY2IqKKNnYiufm725OQ300CMnP97uHWJf1tLnU8De",
-	"zmq06bOwWqqBYMjSh/AVG89HZnO1RM5DUTCWR8Gw/rok73Mr0hJxDE1XNUeFFBZ9QWMsSYRwHEMNBswS",
-	"NM9YrDIXn1WdtaHJmcJiQlRb8kiMgANe5LX41rj3GsemIT0SLyX6z//r/4HGuEne0WOs57dFpCMNbuvD",
-	"R7argkksUeQDFFYW9nyoksiFGFVKK5e0/xrEzpPkLaTWoVcWdMQM9WHNFUmGSPCFRFeEmPoBIkuJPLaF",
-	"BYCkLoilqRRGJIlrfqdp7dBeqmFkYvMEwSkSGeuFijXOVSnHxa+GbDpj1/xopqjxnAsem3CA4M+CaHjU",
-	"/soXsjaD3V70gHHwis7nIY/lmzHipqgEhJ6EHZ4ZW7tZfaUGPvVs0PthCz4YogLUBej8aQtoF1vxAFVd",
-	"Qj1umasX9vFhy5ahMszEWE7zcBBDUU3DJBOko+d3FuxBnojCBtZVYCLz3SdJPvSi3ogKNR1YTdME8vth",
-	"Nl7eVJTH/Cc8ziBxB3bkfc4jInKNvGQpqdhEsBD02i0UPuB0YHnIjE5M56mi71PxVd5yMSFSUebI43WW",
-	"MiLwiKZUmYqy1q/jeXjy3ItSWqSG2wyLK0iUmjAuwnGKniS5qlISk4dVV3Mq5on+O+SdcJrVcR6RZsoy",
-	"5Ml/yqHUatglmau6nKaf3GCcxSS/iojqEbv1+q4VUOUUHzx+Ev4p6DX4fqnKHvOWZjlnUDfzRR606++V",
-	"kURXqQsjCNj+LnqpwIkmXdPwmOQxdJp+wwcT4C/InGAl0cJeSpKmLrEu7A6sNFuHwOJjiOkAQQfPZDiA",
-	"zkkxdVJDntsHzHQhqAIbe7CUlqMrAcu+ydm5VdERqQETjMQz2p5mhWatQgugmYpy0TPhRGpW6BEzV97Q",
-	"PtLsXrTuzHwVxa7qMeKVUbjWdaTZTpf+hGg103WHbKG+mYU9L17r4PKrvZxVTamu3BBILnl093GpA+AV",
-	"Weo/tebwKeppbqqJOBZXUTpy76N3QI3osqGH7v4xwBPM91uoByv44We74Z3f+zvPLu1/dwc7lx/70eNn",
-	"oZYa4ZJAVdB3gfjzEvC6VEjAaUrZpKa55ymfzTXjkwgEGWSkFQlUVKvHTg0zQk4R6frHg4On5WTAi4s/",
-	"vt/X4NEw+tiPHtW0GrHyaztl6qCFMnXuSL+N/wDd1FUP1FqVqyqoNSZ4wCazOLlwF/3i2lA5jwPC5klT",
-	"U0EaHYXZJ7zKs6HeNSvnaK1IrY3rJe29UoZ9bR32GyPTKWz1si1pqyCMAySB1dv+k3xhg0bAcAbcf8Ez",
-	"kG4rUHkUAoomTAMuklDIz498gfqP9vqHewf9gycmOBMnxyiZLYuOYfZUnIPIMc1kBnwvgZjkWTicYk3f",
-	"SZv7BPgUFd19QUqxzFTaHq50o2aUfg30QGtKKtVAkjkWLq2kKoxAOo6B9zEaHg9rAeK34O+WOuzwtZEm",
-	"vWQpZc1cYMWZYd4GmIKbD8Z00Yp3wDPuiKrfhpxvwQdXlt8elh+uAou77ni3FSzaSKSo9569svw4J1xi",
-	"OTDWrZjPZlSt0bZfc7WNlLm1zom2YbJmkK2h84PE47dQl9ZMdQfkK3dgbf9Ui3ma3Qk28+72ETZ6aVva",
-	"j+aYjDQocmhkGmfTBuNrKR60TjWgSZ2DrbWz7B1fOH9Z5TxgM56DyIJq7Zls7erVVBD47G9fAc4VNHDm",
-	"6iOEUaKF1owZITWX/aH1tdWZj1FuyT6qeiSOUd0voCJZ47xxFEUgh/FrIqwWdYysMfzI+M18S/4x8szj",
-	"RUTwbczs9YzjbCX2+LeMZObtjDETRhZblRBsoZimZkLM4mr32uro52Q2T61Z4C7IYLDU2kkquVc5HBlp",
-	"TMN5YXW3/LzgoGjrfqytxDm3562x4xyIm3NklpiM2krYHWVX8nb9nmvNaqt1HtaDtjBXmVXVbKNIrm9d",
-	"vWE2z9TajD8UZyPT3ZkqxCAsKWDfrK0ywsUsS3Hwt+mHgMPhx3/7SU82VXgCpvO86INcX8p9w0r05dYf",
-	"KzDtVHnALqbYdF6MIAfz2nPbxpXwyyZUGVNzHW993+sL19eW66m9WX/+5S9nqzu6IsuyNFPRS9JJGFfF",
-	"dfD7qxoJ40qF60FlMoyqH5oP+gp8BHoh+nEztRkwgmWHYLCWJgEoQm/95BWarGDs6Vt0+LRkWxyLSlzH",
-	"45WqY3jn98uPB9Gjm6937EewOh5E3918823Q7vgqb6D5yrXMfRDtxG7f4Lcu/SmQiLhaxVRkTHp1Jo9t",
-	"MQ2mBE9TE5FKlURWYGuTyPilh9m99zAzuNC+h1nlrtxlH7OtoXdzVdnPDN+32jzNnXAwn3dNO7XKSW9B",
-	"l6zS2YelUb4KbJ/McCiU5M0YYZRJCO3ZNDi6WiHMDhentHw1V10Xa9YToZyn1uUvTum8vQHmVf5O8DDr",
-	"dAJG1IKLq4HgaaeesQqPx/BSGHXMoFBTINR7hqRJXrQMsyX4F8xVPkJqKng2mSI7CIKVQRwlxBdaqHcp",
-	"pcYZGUAj2JpWOPmZHCFJJ8y2k8HS1gXHenlA65GVuVfFhE3KBWwvmsAWcHPN3z3sqR7wytmEr9d2bP3+",
-	"Ldi2oFjXrLmzmb8uc9YysztMmq0VS8/BIGoC3qA/AIinEF9briWOU8ISLIIYmdPDQERf14IuplBFmEFC",
-	"ZZkOvTHaShym7MBACUzzSNhKHj9midY6lyh/qCgzb0sZpDi+kiYGGys0xdcE2aobx6aeqL7gpnva0sRm",
-	"m2YoOM7D+9vTmVoiC3SyG0ktiSR3Ilhrgnf/pKpe/C0uXLG2nKYZbLaQ7CAib56UXMb5baH1bTFhiznM",
-	"7c+/cqLF4cAS6+G+DTn1Iabwut1vg4euR8PGdNIuZKSeO7o09yCHrDfzduOg5um1NHRrAmqdYJpn/Jg4",
-	"YuAKCTguBOnACqqWWo+y+UArb9ptMV9dELVc1dGV8u9WFjCVDUuGOijq2d8vW+uelmUwELcOb3a+7kN0",
-	"4H/bf9/fObj8Jih6eddp1agL37sQXH1R0BxPyDE0yETcNmnEYOhtRN43J5ma1hSvIu7rooykKX+mAU+k",
-	"KcZrvik0BvvFRODSZ9cFJWM4U1Mu6O/EeytjMpsb35R50+WO+D8ofkVsbdXLurTkQQlUjZ25YYMhHPAb",
-	"63QMCO9csnSzEPJ121wnmd42btxk+dTfzwaaUVLiXJ3ce8iUJSNJ27Rg6RpDbvHUYkQTKm3W2K0zRlWw",
-	"o9kgmKOL/+jjwzL9+q//cnEhL//4L+6PP9ymEtkmqqWHfN57h/1om7joYYofNxouFhVqdrucN+PBFqS2",
-	"EoV6WLJbGRJ3HfHoXZ8qN7xlA5+ma9bIfGuv3bqFtrqGW75fjTu5k/u2QTmWt1jKBRdJ0cymC6E1Wu5g",
-	"bgdZDXFthiAji1u8v9IKpLKgyviXayDwVnA+7giArS281QrfEWnqD3RYoSKzORdYLLcH5MCQwVXzlMbL",
-	"l+wHHqxUDxSosxDTlluuK2oP62qi12dv3poNrKs+MbQVL4YIcoaL1CG3OYkgAz7JhCvnLZGpUJqHbtua",
-	"GXqSeVBMr2u8VVd8we4veCSCj1KTxhBGIUM2KsU7fjhFzw4fP9Vb0W8jU/JW7qIfMgGBUa70a0LmhCVO",
-	"oTKVJlw5nKG7mtBjcoi4QEMbiTiAzFo53N1y9m9RMThgyc5SV0cCSzQSWlMqOn4s8BLxTK2v5dRK6PBK",
-	"HQdEDgoJV3V1TazS+JVENDlGv2VcQa6O4siqeOsr76xifo5Jm2cpO7ZVGSEhDLL/jf/7imosGDuEabTd",
-	"WZXA9WnzykiDPSKHUhClvY5b99BCrLuuWhcO2NHNW0kJ/6BMlf4jNOOC2C48EcJpasKJpU1sX0KdlGMk",
-	"yDU1z8dcCIj1RbkzwYEG0tXASmNHh8hg82K422ROZgON0/ZNAMSUTqZEmmhaG9kUVDg36zXiGh4MWncN",
-	"WhP8ZxP4bD+x+qYtbZwL65qS1Xc+qTS90rtq0Q7FuwObtTYNXJP7vBtNrYYd3POiZgcH5QqJzzxls6FL",
-	"XP0xNEB2CyGpPq3aOET7HYEuXMvTcNjAT6WSJ9hW2iCJ4yYmCVkuoCj7WN/TGZlxsdQkgpEFdBTX/7BV",
-	"bizszHURCy+gHBoXVxJKpETlil8r8Qod7NYBIEyoVKZ8jdd65B+2+X9d64bLmp70X1rg17XAf8i97f9h",
-	"Orx36+z+jlxzQzXfWTfKChkGT0cAiEFLZ+4VGUypoRvVtNwGcRUmC6307M3bbSm6xVshSvMaqijp+woH",
-	"zSV0D0ALoXUEq38lAo9Vm0DTjdwpevD2FXA7q+3h7lgFPtsLIA0L2w9LlBso+q1SMc/evC2KlspM0ybS",
-	"NXqpvp32Z1sDyAmpK3raGovD2Zu3J/O54NfGQt6BQRdr/Bhsp5aGXeUmaArDnGukjLWOeb9oSkUagTym",
-	"3zJif1ciIyulD93fbpUNcJEdi2D8Au2ncawkYgTkDElizhLLI3fRCYMEUkFNOVBH+nG6wEsJxcICPRCl",
-	"JFLOrBzVgPz5iWriYfowdn3LckG3zo6vz1PMOr1S1QXsou1Ikb/9wOJqDvDUdvLrInWaiQf64ORgzNOU",
-	"LwbZPBQ7MaYMp8g8spPN0SyTCo0I0lK4KDVS8q4FlIWENn629WSuMj191NjHJsWKDLQ0MpjyLNSo5kQL",
-	"XCSv76SfhxhGzW+o62kJafI4BkVjhsUVtJw07bagYeqRkzP9KtXfPX3SDxaq9pfHpRrEnCkcqwFWiszm",
-	"oRKyz23xTAIJk/BQXhkWKgIjfQgEDCR6SGSH9JfzuBlW/mJmlNX0+jyjrlYkyEp2Qf5U5XPph2sL8Dlh",
-	"gwVVU8oGxtRTbhhQVof74fquCR/MiJgQN1B3FKncojKy1ayz7tzqQFi70qj28qy5ninHnVuM0BkN6U6E",
-	"TqZgNcOAPPBfrewSUSq33qJf1AILNpgTEZNc+sxfbnwXltFGQvnFPrlaJ2IGibilVRQD1wEzdw9W+MY4",
-	"2HjvxO+NrNEfqhuAcskZ8FhzJRveHOIJpkyqISRdM268CaYxc/e+f1ZMadvirw4Shjuc5YpUN+59npfd",
-	"tiUGIL5bcYQt/+6tS1hoq4zqGcLqUOEYv7g4axAlKz7thldrc6J9f4JeVx1gN+rSBGbSuhQAuwZwmSgs",
-	"FLI94relr3TUMEzohi/8V+0V3UBshqkB53M6HgfCY01+e2uTZXH1G+NJ7cg1y9lCAI/Wrh9W3A7sexvh",
-	"Op8A0YKbyZdRE6HsebtTiFJesF30Aoo+GvVRU7xyqjZHkqiAQuJrRy3lfNPPx0rlTVitH7OPOymhxSvw",
-	"qKfA5Pa0bleqykMCaA0VpUQzgp69efvOPXrjCtYL3KZgDrzqPQ6vK8Ig3KiQMxuHsK/A+1RetXlHP7aq",
-	"OHtrsUPZ8/TOKfJQw4NS8EgC+7lch9ntLmugRS0WSppGGuDwODatYfKKsNAaaLfXIizvnw3r/ZKm/X/W",
-	"SxBESEG5oGr5o1PFO6Dk90s0t6/vohMTIZCJiZarHUBtHf4FpkqrwWxCxCoNJqCFMUPx63T1oJrCtOSU",
-	"dn7NLLLja9UUhXzR+Xj5emou/zsPy7q4zeOYSFmj+f/IFwBXWy06JlTDWxJoL2BNJbZaWt6MyGzx0ZPH",
-	"jdo8jq8YX6QkmXjGmibRoIRRnoNx8xEgD2w5GOM4WHH4pEA3VwscM+t9thmvhdUIzEVsCbVbJFrdYNRJ",
-	"Tx4TkoxwfFVzOicwqSmVh1lM6i0yzQgXWmoFtNX1VCEXlXCpFkvLRK2TyRjabPhk0dgTIfd4RJacJabm",
-	"ncbWk7cvEVWSpOO83ACkeUOYnlcm3avfuUo7RljSeGDhVGYTTX7HgicctjG/G8MQSQaUDeZTLEN+gbfw",
-	"fdkrCu54sKUX/eOLdj+tXQc2Wy6lYxIv45SYNTSU6w7vY5yl6b2ArNrIt3xW1YUEAFyLoo4LdsNPCM2y",
-	"efLGvi2hjdcVmStAvTjFMtAcBksyMGuru+KFpb/OWhokH3ERU9LpPf+GDSzNGzjZrNNIUnFNLawxW3Z8",
-	"v6qbe4Bat0i/w1N1AXVHbmWdjhJznHKogTB2RvnREmmxCaXkmqRaaoG4QWG+bCOs6OdbCl3ndEYMA0tN",
-	"XeJO78xIQrNZx9eqpnO92Hwos441ALajdANz/wgxbgC9iyAiU9M+PidQS8aRQmiRmHuZrD89d1hY8/w6",
-	"f2EhPXTy5mAp6YRt+DIEqg4EkXONrpsO4hwITZ6Q4NvzFLMNXqzKDj4UavYVrQLbn35lIzV4tFq/1wWI",
-	"5F18ilCGYGCZ51TYQPyAakrgfoNgjqh842uv87rWtjVer6K5rb3etxqjuO63GGbT60+kDAe2J4nr/Rsq",
-	"Xk4VGpEJeLbvtijQS+UMetIs1dAVCgE6S2QipYKFgGwFiVCY4l9ZSqS0bUkymVfLbh2S2NJ6r4deFydp",
-	"A9xgExAzaYw5JjGkQzkb7JTaFonU5fAb6f7ywLW+tozFmG1Y2y3uPTCL+5QQ9SO09uuozU/zl1alFdPH",
-	"B/rueT1+fBWhsS1SydC1vhNTlViYhQV3SyfsZeemXsGkqjd+dLbbJs7UVAv0UEcZ4fncxHEgFwnuQrmb",
-	"kstr03Y75oZWu0qDsVUijNxDtts6QzjR1BikXC6QJJV41/1waOjWUiRdZai1CZJncxLTMY1fE6O/3Lo7",
-	"xpra5kl948Jzm6sHpa5zudAcrBMVoFcsUwO/JSy0I7dbgJiMQcamsajJDWFjmlRzTCRJxwNBTLWSXtTj",
-	"I0nEtWkWDCJPjSCyCQsz9eW2WzeLurS3cJCuBqxJjdRQNSXcFlOeR3CZfgLNQbF1RZgFuaZk0XZPkjBJ",
-	"Fb22LUbdGVjLaPG76Xqs36ttCCGpPchPXlt501jWyuUq35CoaIZagKyEw023ecOqJUmrbKh/sMvcNjR8",
-	"NUviMEzEO16Llrgc6HOwgi8dMOQF6xqX5hOwrRXcu2lY5jbkSJ/LPTBhsgSJbcRxbPfq1N6Jxuoja+9I",
-	"c/2+ujuzQf2R8zfnb081VPRIG3SoXSWa+2VZ7UmrzteXNUt7wQRPZ0Hd93uupnnpAyxIpdt8l9RLomdB",
-	"2OZfBlIvJYkFCa0BS/LoIMh5RSBpi6u5FumP9vaQtSBEtpj0v76rlJFuOrN3ZLZBUkfguA6bjiu6gyor",
-	"0ZpTd6lkq1Uwnjw9fIYkicF/9nh3v1fjEVbhIf78yzn6Gqpp9J98980x4nP8W0aQ4mBrmPI0CReEL9tK",
-	"uhVHpoF1nEG6iKzrYyeInA42mdO9W7P9N1YGPi7lCGOFhnvX+3tcI+YevDoM8mkohxga1NRElEeFA9NY",
-	"bHCa8oUMi8Jg2gg2cnCrbCOZe/UVPWr+PcGCiOaO+yVkKQ1WOr7S+dcibG1mpIGO3WpDnqPrHjAoyE1j",
-	"Qq1XfHIFlna0WBBQlHAKRa/LaBI1L2oFrxoXVYMsZ3Mckx3bItnkPjPildRP06IkDOyLJCs5xY3ZoR5A",
-	"wqdlpZZqK7oUCb6QtgA4tJ8aUhanWUIGIOn8F81Shz5a1hdvPLelx0Ptz2yDvrby8Sa6dkuRXnmrrCCO",
-	"lq75eKDpVBYrY3ViS9spMS+n7poxuBP8JEXI1yVJ+2Xoj/MYGKpM7V7TdRsRKPnReBD3oRYXRbTzs4nK",
-	"KBNEafvshlpvR4TcALkqGnWlg7dr3z24DDd1qJxwNz1xEzhuQenKCcDDUrgKCGxH2eqIWg0nvYF281cZ",
-	"6uKxtvjmJrbN2trFUz4jg1LJ85V8aUkqxvIrQubGp2f7TWwxYSZt7uW3+g6Pr0IBPuecm4hB02gWuuTs",
-	"UKZZ6JwwiSB3DI2WNpYt6IZs34Eo0CuIMkSMFwQAvGGyede+QGf32AxIg1QLoRAlVCI+Ttj1NKpAWcio",
-	"Z/spDaAbddicWAXA52ozdj4dW7bYy2rLAyiqbY3K8Fs52xy3L2tIx2Y9QrZWmrqZerj0TtuZoCAdVtOb",
-	"4SUaVS0jLvOx6K8FQq8pv2jbCVlIfiX1ZQa6JO+MDJkCnEe9qjby6VpCbXZb76DUawnn67B0C/IK8MmH",
-	"JauYnW+lm8rWLuxn19tsS638OkdSt7g+G0hzP3OavMvbuHaqZeNeqhJQQ+00EVyC2WEheLU63OPuicF2",
-	"vlW0BeNXnAmqlmf6Epjlge3tIFDe+MR2HgE4HiFj2UL/+d//v+EuOgN/9oQohK3BDUzaYMwDW56Vx6DU",
-	"L/yEWd5e8c2csJfP0SlnjMQKzQW/pgkR0QUzPjXpDeZbBiGdqeJSn2LLcqBBjfV5UmFaNGoxyQv5tw7R",
-	"OVbTC/b18MMOPDQEb6m02QDmvSlPobSOHvSbY/0XLKw6Gy1Zi3YvwOcGdsfc9nZamL/AlJ93+cFZQtWR",
-	"IDiBYBacAAO8JoKOl36tK61DpiWnNSWy9F6RtoDmhM8hNrH89EJAyXhbOJEI+xzMaDK3HdRM+L3NuByM",
-	"aVqZa55iJiOoBCPh9SJ4uPySm/IX/d/g88d2NlPFmUg3gDxy9ZuOes+hTqGL45cRylMkYTBI9ire8xdq",
-	"CnVQhq4pWUR2e1MqFRfLCCmCZ2YIP53UjOJW/j2ZUBY5+MB0/NpEscpjU1/NgCNvmiSPxjxjegk/6P/a",
-	"M/R/N3VVYY2w9ZSOyQ4kjiCTW2HmyTvhImjP6yLlnaLhRivtd2Uut49Tu4ECpeaC60OCuUSW2iQPY0f3",
-	"xzx5+9LZ170n3LgnSVKCjiDX/IpUX7JEvbJYF6NQfsSNfLagKp76KwaJGXEGE/HxOLIzpnhEUigCWWQv",
-	"lKeyXZihrAhkaQn/yeJiwHG4xC2YqkiGmPJMEk0SykMXX5efcYP+wMXMv2Kl56mW1oq1/gDXAtlv7e7M",
-	"8qlAMzyfQ8PJ4j03yUv4jODSwWtaCvdfmJHSojnT8OQL5un3M1JFlvBT4Ox0o50RW3UQ3DlaHy0Q1D3q",
-	"Rv2TJpCwOqI35kiz9wZU9SlTGiBRX0nkAlOg3hlQDReepJcpjcncVD2kwgSZ6+udD1o54/Jwhdq2s5Yg",
-	"g2NJU+Kij1iuoiwYSqggsSYtlU7a5S2Vfll50rtXPtZUX5J8Lo9cfcjeUe9tBnU9WYJFYtUlyiZ+LQYo",
-	"geNKb8Pr/qLWvutecGt7DlSv8RWFlTyyhathifAXGtNJ6Ql/GcVvmfSw7F2w/6l5pAZglaedp+6vIu0d",
-	"9SoiRUnSM3IQiKJAv3Ycs36fX6Lg6eYVso9cwqv0vpNEXNPY7Nr+6V7zoHCpp82lZB8V3/eSObelq5XR",
-	"RkKiQFFAQVhOlpenAq4M2R3XVIKfZEpwqqaDooDVdC7lAG4GBhE86qVkgtMBH49pbAbxG+kHVmEPo3YZ",
-	"lwGR4v3W13kZkkHubBpPUnkfGHYVZL6Y0riqyuu3WWY7QFyuyDHve/MUK607DZwhxn/KSTPve4owzNQA",
-	"TMmeJcxfSElmed8D2ylnxP8tX2ZluAAgS9JK3TLLAkvdUxUJpbK0qnBSWdzlithxtxfxclV4WXflViSX",
-	"+ycTq4LRugWXxaLVJxuuSPVsKtJSZbymt3PR6T3YciEH2n6fD1j5wReRyphUkYlWkDyInL5YdOeIVRKX",
-	"1szWOPZlWKh6n/Owmt2GJKcyEIMSUyP5qZmuIkm1IDue8FRely8kNY0TJLwVkUlLHAPMcLo0bWlbbsiT",
-	"qt43Txutn+SyLIo1b6ssp7RedUmYa3Mtbm5uoJb/mIdjLqYEJ5BDqFVRPkY24t2pyEe59UMQz3YSeQqE",
-	"tCp4EtkaJgSKNFqRToL2ecFAwCSJ6UQFFaTyIA/IWB8RLRnLKV+w3Qt2wb799pSza1MiQX77rf5qB317",
-	"rvcbL3e/RbZOhzNWLZhEKb0mEmUsIcKYw+we9j7mjpmb4S46z8PeJF46S5Z91OiSoHKpKblgyLlrplia",
-	"Nym0a8LMxNe4HmYQqirRYf8wMgFJYPfCM4KgXAbWA+tXwZ+TcCKhHwP5QKXahY29TOS3AOO//vXlcxnl",
-	"5Rif7qITayEAD5HUOqFtjYaGNBmC8g2+r+Ni0pgzBXWswa/rVmfNcZChp7em6IxENlDIvWGglw9EE29v",
-	"z8xSf9Ic/ltXm2b4McEKR8jzAdwMjbEIDX+i7OoICZL+lwtwElz0hsjk6O1ClzPJxRDcWxDeCeW4M3bF",
-	"9N7GNFVEIC6Q5AKWe0Wg7ghGh/1+ZOsc0AnjAoyJO+hbsJ7J3W/R8O3J+emPQ/M0FDh9RcSEIPBB7CKj",
-	"tpuzVgJD4gpntkT48OV455V+blgc5PDFOZ4Mi4A3fceP9JJMmWZ0ePBdpDWplKDD/YPiPYZnRSUV07nN",
-	"YgAdj4kwq34Hoc962ab43/Dtm7PzIVL4CpaIhi8TMptzRVi83PkLWQ6PzNFocIAXkCfLyDoSNSzswRzb",
-	"gwX8Ozw4OEZS0TTVqxYZA7e4PlF04pDD1hCBC3pwiCB73qwQerJZ9Bzi+dw15tmzTcv++KvkbHikzwXQ",
-	"GnBIKs6TCB329xHjCMJFzK3T3z0ypZ7oZGpqX1MpKZtEcH/0Cg/7j/WHZ84/qohe1ogmYEX+2oT8lbvk",
-	"fRNp2Ot/Hul/9PsHBwib7nXU9a1z75rWdMPIFJ/T38FxIr8arh5RH+zhwTMA9OP+Ixts+I4osdyBqilg",
-	"Zn/c7xtaoqmChuwIQtckohYzXb1ZjZsnUElpx301RF9rmIxFhLCIEJHfIElSEkNK9YhY263rJwhFKuWx",
-	"NfGZO2A0eTMRdDra/Rad2ApEpqo4GhYOoxyzvOxVrEwO1NfDP704R0A5nSS/91H/52b4zbHGRXc54VVz",
-	"Fw8OjCU/pTFhpniLcX/1TuY4npKdg91+z8bY96ZKzeXR3t5isdjF8PMuF5M9+67c++nl6YvXZy/gnaIk",
-	"Z+8XvNSHbKIO8viFXn933zzH54ThOe0d9R7t9ncfgT3B1qLb0/9MiKrzyINcYg6Nyl1k2k4dW8iOMU2B",
-	"QaTEJu4L/bXIGLQFsAYdzl4mvSM9yUuWkA8mJxCqUsAKDvp9m86iXAlk7wr9ap1debf/j72UsivjFrYF",
-	"ZWyyR28v4bHMRUr9hfnr917UuyJLqb/ZXZA03YFT2vt1cSV3fzV1kmdECRrDI+5PvU6cUAbFEXp7+sPy",
-	"dy+3LZ/Wgnd3iWdp4d5sPBXjOm5yLBuYgZCyKpxQ82NURB6EB8sBvufadvruu97Rey3vZbMZFsveUe81",
-	"1nzPcVh9vQzIo57CE7BgnZlstUs9Sg1I69DKYNAuevfDKXr6eB/4NyMLx730bcqrNGhiBnEvQWz68y9/",
-	"Obs1Mhm8eP+xh9NJ76j3Inl+dgKhO9fw6eDx4/1n0ExPT3r1Vvxl8Nvsw8+/4H//+eTZYvH9D09eZvzR",
-	"9c+///70/MOPp+eLf/t+ORFnh1f6HQ3Z3pu/vDU2xt6RVu96Ue9D76i3v//bv5/8+18+nIrxz2eDp+fL",
-	"X/71xzeTp9P4+i2e01epWLzE+G3841/f8d7NZWtkAZDU4ArsdNuo4gbWdJJnwnCwEqYYz20AVcBCuoN9",
-	"t/COISCtcOe7w/3DIFqUHM1nMOArorANxbgdthQB+XJgG6e6LiDV9IReNdngMurZyLWCzmuqYYfXhL4X",
-	"9fQFGmSC1j9US8LyWj+r67uEND3b+WpAWAIsfM0cuWHb+OF6wfcH+gnbfawCD+ZUWTB6l38L2bfLxmtr",
-	"2h5UCXzdai3dN2kvXXZXTphpsa9SUssAit31Kqkugzk3GjCAoPXVXYe2NTd6lv++5Vv9I19oDdULyKi9",
-	"0Y7DNl3Z506nUzyLjfSvlz7CkhwjSQgaWgY7DF7qHw1Lv+39dT25evyqPQe2cwcO4URr1FuH/ktZ1D+X",
-	"EmE9yf9ex3ytVNIEfpDNcznNQb7QtK2yygWI5WbnJqdE5TWYtDTwVZgVv8sFpc/shPTClls/oVPMykdk",
-	"oGdzc2XtYV3va1K04wIa6g7t+9q41V3QISFMu2oJiMAOAGIUF8jYDlbPSotXJ29fnuYhFXMs8IwoKAn4",
-	"Pgyb4pG9n6Dhy03U+GAePdn45EuTmGbjJ6OVEHW7qWM01GL1MFSbAExAMCGKsRAUYqlcc3yqR/ktI+BN",
-	"t5K5NA3PC+TKK5iYeOwd+99SAPeO9ymUkLlaBSldutiVvJSZb3KuWVw13tBfZ0Pcbs0iDA9PNF6Y8AYw",
-	"fHAGbuTQEuwLpamrWQA3l7e96iaq9/3HUp5K76B/8GSnv7/Tf3ze/+6o3z/q9//WM9HYvf7+M2g9swP/",
-	"PNX/fOc+mv8d9ItdnGoKZ0Pt+BidCk6lxEyh5KsXcs6pZ1WGq7r/7GC3v3uw2987OKy6BwYt5+/v96Je",
-	"4elfFXUuy0kJddvN1cX9m8tK6DLL0rS9VOHuOgRWBwjkG0bQ3Hb6uS2NLKI/35d9qpc3JfL5E5WqEtnl",
-	"yKX/LUQx2APKo3FBuAoa6o30ZXvDmyZyhixrBdbYK8DcuwuGL1tXAY7KMTpNU8DY427tDC8heDNCOE8Q",
-	"tc9Shk5fPn+n/wYEgbxSKIrqYY172NBpLgyrhQyPVdJsbkF+YJ1ps2cG/QtZ9sz9BIb0PU+W3a7mZ32D",
-	"uiO/zX25Kcc2W4yqELH9FpDqOH1QdExM30Vj7Ye5X5zjSd2Y9rE9eOYm6v3E47UdKdzz+XN2Cdu/4MbV",
-	"VrnhJojKu+Otr7j+ApxcOxwKw7x39UpCEtTeR5rc1IpRh/1DlySUZ0gzErYZeLfudkztCy9bx8uibVyd",
-	"l2rTe3Nzj0zOxnxucgduOpP+50Du5y6FKFCC1mU0CMfIpPWLRCArmwIi1nxnfdljqJcLyROMLxBnx4gq",
-	"NCYqnoJ/hBH9JdkFR9TC1Lk1jQ9AejwGXx94/Y6Nr0n6vtjDg+9Wr6JBp1vwwPEr066sNfODoP8dgNwf",
-	"Q4ywdKe+2328v7vf79trtYkUBqtrw4f698SHXHFkxhef27UKshaXgLDZzarhIc7MefRxw5sXlEpPFBQm",
-	"spkqAk04T+puC8IpmHLg1tTcDvPoFm5HtJkw+QU/W+Dn2dS0JioQ0Vb5vi2GakWD7BTllLaIqOdgbQJq",
-	"3qw/mTAankLCRF5/y9YOgLoBfIwmAsc+Z4DEGQONCoeow3XYbo4aZ2bbXzD+M8T4P9FrAhn5RiSQ7qi2",
-	"JvBnCVU75HqtzfQ1WRCpTOzWLnqB4ylKKSMuhI2jhLq2VNwlZ0IKT4TUVPBsMrXf5mgIeK+RN7J/6V9t",
-	"kJIRnRL0n//9/zVX44KZeD/oJw2RcLYdM2UTlBJ8DRITrMiUEFljyS3st8cQCqQfshWfXeczCMFD/NqG",
-	"olmAmkCTVYPva/PziYbji+t7M/wGLJG2rJ7pxWA2aohCAubMkC0Supptxw6qwW8DzGKNbMLSOYMIdbbi",
-	"DPKdt7kCPNKHCFMrPEpJZErZQYKeQUVjK3YHWWullTyzeVj5uhoq4NWsy5D7eM1k+Y9tvZkJVSexNT2s",
-	"A0ZuGS/QVoPjVz6qs497YLnFvl9z5aJMYH7KpMIgVIUmtc2+A+e/ppbM6qTft55Q8e7Tbc8ib0/bKWSm",
-	"Lo25hq0sB4/yN64opDDr666/qzET7O4fPDp8/ORvvcj2/k4GhtKC4WFqgwlg9sOn+/s+lcsX+X1Rh713",
-	"C4OHVRtbv2ODSsxNPCrnsUEfJEc+YC8tBjw0/PUWNv+czt+30T+QpxGyipSdm64kQS4u6JeNoGA4v8kY",
-	"cLJCWFr2RIQ9k2RbH9eI0yvbOHyKKVtNwTWZuWD3oEqiEZlQiAeO8uoTQ6haPZDkt2Fkk0VJfCVtCS/g",
-	"8iAqSxPlKglOTb4y/C7phGGVCbJ7wYqOMDb+NqXM+BjwjCS76C+EzE39NJDFv5JoqEcjiQkhn2PT3Egj",
-	"C8jeR1oGh/XnwdhxphAfjxE2iyEssfxGC3OKMDRaXjDJZwQiobWohFPJwe9hy1PYKmFXZBnppUE6n/Ek",
-	"jpao9KYgNjFpF52bKFrD6gjTYiFniasxNqNpqmUs4AHHJpfAqhsxh6atylYzSawwBadqadcaiQq0DZvE",
-	"DZqId1YAMvt5iuV0mHuQOwpaxxfs8OCZDajAttkseFVlXnPD1KSyEbGmfnBIPjOP+xLauXD9XkoCWpWR",
-	"TCjz+91qvImskIrLwMrrhBMsUqpX42ERFxoiE0aSYZ0A5OAXZkiuNNr6FpLBzBosp158NbvaRSc+8jJu",
-	"GzQCmoPkZqQj6iG2h8hr168nK23AL2LU33mGd8aXH58c3vzhLvgqhc6HjoYBzveONCPTAycYmqMc9TVZ",
-	"1YcCAzYzStjRUe9JvD/+btQfPR4fxt/hg3E/+W58OD5MHsUHo33cfzb+jjxNnsSPR4f40bOD7/af9p/0",
-	"H/cP+4/6B/39fr/fMwsa+MxVHzasz9btM2va3oRXxPQh6j399w/+dGY2oI29o158kLLR7Id+8m9/Tntu",
-	"ITWehv3+ruHgf4Oyf8xBst+Na/7s3ZsQ4/zFEVWT0nzv7PPnon5EKwa6qmkrQfCsyjzVdM8v8xY2Er3Q",
-	"1BunqQ0fsYXPpedOB55qkk6KLlrUFqJCX9tEMiikABlflWqb3zgXujNFKc7RguCrY7AjDRnPi9ENneZs",
-	"CzMYggGh4lBKM5UE4oQCXnYQL98WVSU/nZPd5ecUoO/FXAgSKzTlQhI0AhIFpKzUvKwntaSDErFEgl7b",
-	"VrLtsNxt3FjR23kiDldxwby+9QuQp0KHbf5FHRm/VGg1LFWj+STDIsl35OO5Q9ta8fAcytia3m/C9LiN",
-	"bBNb5VmYAtabtvF3Z24JDyr6zgt/u+MgvC5Rd1tUeV0b1Nx3/rQcAVjr3847mhoi67e7sK8c7PQPz/vP",
-	"jg47RgAAM85bi5bm9wbzG4P2XvHfaZrivce7/d7t1Ei//ec96pCuTEIoZqwgALK4Q+G49Op9N04UYlpl",
-	"bdF18lI1ec130QsGZmDq8o1jm19rsyE1MTn0XYIm6NpVwg2FXBOWuJ6qW+FgTfT+BUvuj9q/YIlT3jY5",
-	"cPttrRwDqpOWPuyQu5CDO6TMlGz3UniGVQqfNzrCVqZxfKj4BjI/TXa3Kch8wZyMglN6pRV0UNo0Cxc4",
-	"BREoM4n1uTCj1Tl41yrLoGdGThmCjFyt68PCL9iwVAl64Lj5sJDJfFnM5BRDZndRld2v/g0b+Hq1Nes3",
-	"WmRbkDTV0z66YEM36sCg89qJtcgsiUKj5UpD1SOTsg/5zra3lbklJul46Is+w4qwqQVFf3OewHjwDPaj",
-	"XGF3LUrN5soWA4VeLeYwQ0q5NL1wbyPbQXOqntHW8oLfRz1MpcT/QiBky6Uk+b1d60TA9lTbLP2eQ0zO",
-	"bfmzFS5xBkobomzrORh6ZGTR5DbyoH6MZ6qeXpybe5KHR8Hl0aKNTe9z34apP/Smt3Y/sAXtol/0il2h",
-	"W6iVkdeyNQmCkX3BPGFKnCs0wdcESY7GWBgfOsy1G0TeN5m6H8Zgz1cD8B65A1i8ZM4AWzAEnoF5WCxB",
-	"cl2j5ALg7XGbupn+IbsmqKbmSXEK5RM3/iwtGxvpuv6QXhRL+gc+LjAaOGbempErrub1B+XKcqgi8t+Z",
-	"BKqNxndRqM+FKwILluKYoOFebFpHDqEusyRgR/ZjWMwb+p5ThjJJXMgWmNNL1onjMptasYWEBDrB0/M3",
-	"528/qUVie2zI2RneCs7H986NSs02a5JnDdJEpqISoMB9XQlju1cccKjUbEW24l+1ETOmisjqLXKYXX+b",
-	"3gp+TaThpdg6pEAQzPuj4fncxHoZhxf2rl9JTJTehXHVXrT0BwiemiS0uotkro2VeXNpOmDDM9v55Nel",
-	"LOS1vhsrbWrv+Xq8s+cFtXCCAfZwKseBw/0U1+U8E6xyTVCY7be4KW47tmtO4K4kVJpWDrXyIDg2S3Td",
-	"6Hu1mlOQh9gkMgB0zi0IBdt6PZ+wq/vMUH+bCozfEHhT8/Tr3HNoIHxfqHqm+BxlUtO8Dej6Ki46NNrJ",
-	"+3fVqyg2IFciqRehSbU1LbXDvJZyiiCMLMoE5IvAcvcU+fyzoMTvyDzFsfPDlNezZXrsGlDUe2lIXpLS",
-	"08hc+4Bjp3P4rV3HRfKTCfPYSjWF07xVxpdSCndVSuHl2Rv0aP/Jk519hNP5FO88qlkNWDPhi3YX79Q+",
-	"X1u+waKYy4iAtio1c7vfVkomhLtS2ZKrKR0TaNkyMO83rcSFy6rlnKd8sqwLHy1+7rae/MXAQt5iofJL",
-	"BTXiXJyUIBMsoKotdMwAeSjWI0pQjp3ZxPSTDK33t7XBvOvbzG3LB3grb5khA/deZcGvgx/ymPluJK+r",
-	"jyPVjnhd1lZWWFeL5qWSVlcE3A12G9KUViikeIKX+hppagJy0e9l44rDDzDj4ysIySvKNJhinSNB8JW0",
-	"NUvrCiicuiYwn1w4PvkTeIctiTnqvX7xzuv1CfAfQ83qAmYDgFnvqEf5zNbCTrwkcFNMOSGuKi86meCE",
-	"/K43C8TjyBtKnzKdkYGGs17MWNAY772meEaWJsZN33Nq1iGnRHO9XtSbZami44zFph1dhyRXs7pPU2rB",
-	"Hnrg5kHvrAdeaaHURqNyy01vMK/30crVrg2aDlT/blVLwQlbefEwkKhUON5qQlR+I29HpY1RHm6INNR6",
-	"7T3bYiGG/sH93tu8yQ/ssvstvru6DPX3rBDIP5ucxTW80RRnWHNpOpdgMG+uL8TwVh92tMoioQ2dXzYo",
-	"76Jo4p2He6adnw1g3ysG2DEd/Ya75VoL3+WCmSvW3p2bGgzalJtuuw5DjOc4hjM+7Pc7C2WfoOhC/U35",
-	"LPN7Sz2TaiourLR8DF6ceubyT5zIW5eZ+yUl90tK7peU3C8puV9Scr+k5N6NhaghFTfQGrxFHu5tpOOW",
-	"8sEGWbzVvXxJ4f2nSuHddk7ul2TcL8m4X5Jx/2mTcRuTcNuxzlLC7d2wzbJ8U8cwT6DstFWsJMoYNLUc",
-	"mn4LQ6NeA7lcUEmgw+Twt6HmewLKfY6W1uU35QvTWVCZMBHDgKANYQYZwiyBsPwpVvAcFwkRhsWOloh8",
-	"wLEybTAJi0mEXIuXC8YyzXYgB5ikBCTMXfRSlUINR0QqNMOmAqlrI0g11Yy5IJqTKzTjUqFhqrXjYYQ4",
-	"xI6BaHWUt1SMLthQcqEsO7Fh2gPFFU6HKOFg1Z5wMwNVu7bzoAFGlXOxop1/4RDVbHqhAQ2QhIh/29ju",
-	"CCnyQe3F8trQe59afdhhCfQKhPAFwRcSWKmeAxgX4FJk+1QuEbQQ1FvWP864BqNtJmq3X5jowTp+jLAd",
-	"w9B0awHUkgV1j2kqqUynSfJhzoVCMWYMFDP964gyktguf1py8iCqN1OGJOy9U4iFkc+4ZjLuEriWoO5M",
-	"FJ8QjabHfk8Tl+VjliyRyFidyeX7ijbwJQW3Swpu1Ct63A5A39+pfpFfbvNj8WGMZzRdDlxgiP+xTRDI",
-	"iSVAAeKBArSja6DBQSXQ4FGLJb3Lt67pDIh+CQZ0TrFxp4aNRDnA1tswerdaghUwmxexzq7Rbgkxoddd",
-	"YaBpIeVsKyAIz98EALeC2+6/MNdJ6G4ZvGnwS8tQHAkNH6PVOt4cUlNgKoaNg56qJcIzziaGE9Z1dPEe",
-	"31pwFOjRsJgi7GpNUNaAjwdc0AllW1uBicni8yw1yhVAtSY6K39qYJ9qeRjVF9euJSXXJF174ww3GrgH",
-	"Wy4i8G59sx8j4LmQNej+e4yGpu1IkG/U4axpxRXiD2YwaJsqjKv7mtPkjgs0GDkQ1MWpcYcnJNYyGMj+",
-	"IyypNMkh0rjRR1So6QBu8VFv/9mzZ6Ck7Jd+GcwFiantzLokWIQjBx7t9A/O+8+O9g+s79xnXke95xSn",
-	"qaYiAE737Ss8wwnPOpZ7KMcZjPVcJtiATuz5C4IlVDB53yMxZ3xGY/1AccVtOMCfXr6G1g9aWoI1wbd/",
-	"/z//43/q///H//r7/0D/8b/+/n//x//8+//x9//RgwoHZVQ/6tlm98DVHbkEUOVg2S9xfAjG0DvaP3i0",
-	"Iiv4wMx/LOH0Uc91VNQk8KgH6q8z4+I5tY0ioT9cjoKBUIeV49pWOyXPoG0NuVEvJMCXcLj38aJHk4ve",
-	"0UUrHLjoRRcFSOG1AqgXvZuLMv1cNSN7i7RKSoiL9ZwaUl4rTaJCwCrQ+YK1WXpULDSy2N+4WmNqRXMi",
-	"JGe2vb5VrfgYxTzNZsw0ij+G5sAmh+FXDorIaImGx9aAyziKiVabMubKS3Exy1Ic2H2t+T1aUTPzxk6L",
-	"KU+J6QMOo1vNfstmh5IyXxvXGTldVIs5Rk2DBA7C56nW8d2182wSZb2ntrymGe329oq6eNLX3B41Ti2r",
-	"0mwIGusXRRcTS5OhX4ih5whUSNuyX5P6XXRGtPJufx9GFgJ67K+kP8QF80mNydaFIYZWkYUPlqxCv/p4",
-	"StPkK5nPbezZIO9grVoRfTFA3YD0BopZlFsj3MsXbIglrEyjEyT3qxyXYEYIdS1eMFjHBbqmCqcIWuwT",
-	"qXbRa4380ItsRNCMSknZRKvy4BQDsccZwrCEgiMOkBOiFGUThE00A8pL+kNFBjS0HNXp6V4kLk3yOFy3",
-	"5CL4A2J9TZN8xtGMC4dxBsDSxBoxPNNzQ7UScBwe5Wc1sFnzwwv2tcUBzPTpsuWMZxLZ+DcNfoVjBW5Z",
-	"gpNvIjR0ATyD0XIg+VxffXRNxAin+WFZczU4NGIiFB1TkkSIzuZcSjpKof0pCRr+Decvey0/XRixZjBH",
-	"B0+jJsnHSTxw13Jhxkl2gKpg/0/oNU0ynHpCBrjRTff7KdcQcNb7m64iTp3Y8imlkhbyxSacf9shzv6R",
-	"f5Fxv8i4t5dxN0DqcPNkT454sOHzZYmqJrHRbDSXQ+vlppu2jphNehM6IULLBgmCgHp0goyODZIBpwlJ",
-	"nNwELhvJgZVbN06IqU2IKnO0W4bhfyFRX0jUZ0OiznOZ/3MJpW5W4GzgVa6q5LGuHVS1W6hm0S3bSZ5Y",
-	"bcLUJTN1/VRRE8NkiI+9iCd00bOev4uepmIXOcG46O1qkb6KgEM04U7fAkxEiqNxlqbRBctVFBvAnReo",
-	"8YPTY5KYmorSZH1jCPAEcnrYPzwuZx0WWmiZ0Pr9Ky/Y+vSJcNJFiBqHAiM/dW7Fin3+CIhWlBP4Px4c",
-	"PEXP+mj/AD06RF1q3ZQMZltNw/jCkr6wpM+SJX2O+T0tZOA8y6c1X+omCu/Z67e+pkdKkgkRpYLruSWv",
-	"vvJ6fUDJMQpJ2khm8dSZnIEv1ASLnLo1P6w4EUNs7jxKxE3Ti3r5lK1COcBR6c5V5n576FFdtwj7W9tq",
-	"FtbSaF7bphuywOzloAv1bsM7AuY78sGUELXZCpdRAfWVYVxib9Dk17bp/H4b8yBQfTqnGsT5wgysy87q",
-	"e/bP2ft672U4LJmor8OBVz0TpTocjs58OmE/XGU1SVyg47HJFFxgxxhI4pK1pMJLqclKTqqNVA5KgTPL",
-	"j3B8hb7WInIi8IJFrnRuZHrSL9IlyM9TLVtryf+CYVbKiv4GCYIh8LPk6ImxJCbqlM8JM9FhAqfSBWZK",
-	"PHPBkbvtmMFxxRmyRkHIy1VaH0QZAFUnBPp6mP89GC0hfDL/jNXwm8iMdsHAJYQW0Iok6G8qIjv1lAmx",
-	"bxYLsLsfZzZLJVDJTe/qNJeJP2G5FA8GqyTiseuy4UFOY+YuesUzKXErstmC8D17pi8fvCcLWVpTQCP7",
-	"h4kqU0TMhYbJQCNznlXgEdCxT0ANngzyzfQKsimnWJCBj/Ed+vrYc7xD18QXvne3fK/jSYft9YYuP+hi",
-	"N46V1hjqjbc4FCEQZKcb6ih7ZDwmRo2s01Z+4LYVBxx/4YM39DixheBXtRjXPSA32Wtx3PLIObbphqn+",
-	"AypmSWT6CSW76BfNnC5YITdr0bjEIiV4yC2CyiFSJE2l4ds2F5AvsEgkLPwIYc39DKeCEAOrJfBMpTae",
-	"1uQHYrQk8oJ5T9K2vLROsXrh4FuvYa1o1S4t3TDzYyi33z6aEatPmb3t9JG21OjAUsWkgSsWp73xNJuk",
-	"ZT975htcrCQHUsA6bua9Yk7qpn11sSrCaKm6TsTXV1xjrVX+7lHWh5S0kKxv8ngg0vxzkfk3pIwfCxzb",
-	"gnsz7K8spNLbXb8vMstnL7OcT0l+Sz6bakjrrjh47zQye6v+TK50MLHbWyawxTlWUz83I2cYVY2hS2md",
-	"jsSEEZLU24HfET1urEiC4EFw32mhwTZEW1H/kSJ4BtLKsdO5SSoJSgkWTKIpX5jsQEOMsHED3p8R+WxO",
-	"Yjqm8WvY9ZeMw1s3/axLwMkbt07xNdSdIAn6eoxTSaC1MHzLuEJfa/T+Zk1VpeugpXnEeUow+zysyab0",
-	"pSbdtrwpNP+TS6nIrHDPDa6zlBGBR9RmfkHrlMR65CRJxwNB5lwoM0Q92zvoWDLzkalcwCRV9BoobI9p",
-	"GmJqB5jpXW/Ug/56znPQ37KV2L+Q920qBorWyk4s7SoNEfwMw0NqW1F4525D54vgeJ4QrclyqA0wpiwB",
-	"fRNappSoPsS7O8urOs5L8FFrSTbGZeziTVgNV2hr8kWdLb7l9kiQFpLbZIHSGHssVqStLdZHy8+hfvV2",
-	"iUvg1m90YT9HE+c/OTHe5Bj/Ue2Xhr6vN16WKPvW4itg5r2P+j+31c2NT05/W4TXmZrfmipLUqe3VyjY",
-	"J1Lev9zGrdzGc2j7sPltvLk3yckG1La8Vp+Pam7XGVDL7SW+nU5eG8F77nptgOP+CBHXUhcEL9P11mbl",
-	"QYhgNWqWKqhDAQrWcbnyuJOOVuWeriGyt5OGth8j6xEHKIAnLYm7pmThxzA+2env9zZURe4qQPYLKf20",
-	"pPRzDAldI6jkoaD3IqjsEZaYGpD/gAQ4qCPXU1OvE26Yqi5dzFWprK0W1zYktoQl26G00b2qqAAtn+w+",
-	"3pjsvmDJF6L7heh+aqILjfLviOJCcaY7J7G19O5HmhDpG9YgswuKuRzrMwIxFCx8eJQSNFoCdaNJQO5c",
-	"McnVUkyoDAndPHJDH5RtMaZBm7sGNS9TLs140AEAYTTlmSRTnibtyaheylaSuu6XjOZBji+YqSGoFjSG",
-	"E4Cmf3QyVUhO6Vi1J60/c5q8M8N+yfX6kuv1JdfrM8z1+hkIp6PGM5yArk6E4GIzngNB+LUWx7NsTsQ1",
-	"lVyYQP1Suq5pZiaQJMQ2VwAK7VrGwmMRfLfg4soUBDaOXrJE0AHbtH1GNrbScwPbWAC+YBItiYpMfWsz",
-	"vuApcUOZOHtl6iKT5f/P3tvtto1s66KvUtBNd2PTsiQ7P21j4xx3Opmds2YnQZI5A+zlhlQiS1JNU1Va",
-	"LNKKZqOB9Q77Dc7FBtbVeYj1JvNJDsYYVUVSJmX90Jac1lViiSKLVeP/5xtYb6Axt11ISuGvENvfpCKy",
-	"MyN0pvAPMM9xsincg8d2tOnus6VxW48VA5tiFBeEQdA6Kf1FSME4mNr9b6TjWM+zWT/KhP3J8kdrFyFQ",
-	"N0oRezMz68Nrrm5p40b07Y/uByEFBkqkuakDI5XmZlMQUlxA4Yer98APkZqrWgxe/K6ZMV7lh3pIiKqn",
-	"Ljlmuz8bBFWUkdkivIEqVaotPG790HD/s74eNbYLhXwNyj6qd6FJ3HmljB658SiEnoiy0pbL1Kx2SliS",
-	"KypjKkCLEa0dDO9YhzdohCeZwqQ/SOyyPY4iPmJaXTBujBwrwrSn8TpOCwZsFnMFQheY9CSbOYg6CsbS",
-	"KCAw3+uo7lYkUXbIJT5DigNQad5dk3ad0bbLEiy/sNvbZgZu2M2FJ9l3r/Db82ekucAgtZ13OD0FPrpn",
-	"iZ7713k+JxPT3hYVLz6nII8uWhM5nqwITjgbcs7jmz7BUKdUOUsRfTd+1xmX8LDWxrN0d2tg5ebxh8iD",
-	"0LhvhLxVa8BgxYJXNFAanxFW247KooSP0gtrdBMxMK1CQfwvDQ7eQmMLLDRSPlaU2NSW67VxTax5NRKG",
-	"U51Br5U36Nr57NxCNMFGD3LnBguJPMInPdleRF4KmAOjESXaORqgsKMo//KJvrVj7UmH7K8oaFsxVmLQ",
-	"qYhkNq3hRU92nxN+K2JDhjQeWqxNCvvLZhy2v7URP+1pJD0cWAUX/yTGmXrSHXooLir9SjsIzRk8S1Li",
-	"XgdyTcg8Wai0E18lgeZS35p3G9H6+c6gvEKXw1sZc+4tNDdZ6KzzMq9QnPMFQ8NNMF8AY7LkVt6KqHq8",
-	"Pb3soycLjkbCEzYSgh2lSFOBp7POy7uc9mvBgXGY25alCw86FEm0arZppRw6ODw9O+7feuzMiNTNIY0y",
-	"QqtmXIk5tQ5bsHSb7p1Ik+pk0WbeEcUQ1JQv2JTfCOdf5XGsKgQ8vKS+osfC3iVZjGEcmnJakxqpKebZ",
-	"znppuoinSgzgZz4N8gXH66DkBHsR27AxC9La0IJvtJLnMETFI9kQvvhkFyPilKZl14ek348sh1mZ7AyH",
-	"WcwV9QxYawINiNrg7FXoOpufUIgWlL1WDxydpYe0gtaJ/9/uLV4uvFdxaHVjn2KumgnyWYoq1ElvGt11",
-	"WwNrUrbwqD9L9DgRBq6MaGpdlOjZTDzwMCWM5W5i1a1jTi7JndlMS5XifD5XRK6VyWIaq2bJomhytoLW",
-	"WPN43XWJ3vqWqTgDHrXEsNYPukUjLz+yxw4GkYTZR0ioP5JxjXn1eSI8P9Dg9cMytGqq7gomDxyo7QXD",
-	"kNIKS2dVRIZOZ69xmQaYbkO+2IJ+9xeCsSf0raIl1dtRVxFN1QlpRJBmnCjdacud7KrT3+k/9zYarbSi",
-	"bPDEM9Fuuu2o0h5HpQWNcN+heiUrtB4FFRxLHYi6q6xr9yusqGz3jPtAzUUIgSRTmk4ijQ1uRFRZaXUt",
-	"/F+5rAip4tTZ0wGN5wpcuhcndiG8Z5YiiJLF71hW5lQ/b7MvBNEvDRvJrw8X0dhW+zcd1wDHYUnwAKvb",
-	"DWtdtD5wY3BIIA6IYyMs8/KSAP2OrYzSPUU5nqxUWRnwqBcs6+rm2SzRtxhbr9HIr2JtsgSYC1iGCj+w",
-	"ds5RfWmG3hzRchzFFCYcelSzTSIlfnHHcrYHBcDZPj6xsvjLEVdegXbgwYg17xeBFXUjFfp1xB5AoZjj",
-	"70sFejDXjz5O/FFkSqYiot2eiIQZGiAmFXsn+VTQnC24um/7eWyteAK/tMi/Vvg7SOM181sF2EX7832E",
-	"JSw5HE6tCtodSgjsomNGhFpFd6e5HWRkws9F1bciSWQkBheFkubCzFuQyx7vNihOrx202QBk+uDCBUXJ",
-	"2RtYB4FgZom+cQ6sE+tsuGCWkE7s9+3ljpv8Ytts42fCLieOtoqhWFLab3WLzZ/j7N2+m71bEA1LJ9Qq",
-	"CIO/Kfg2lDozlw6xTjFxy8PMuv3bcNYeQybuQCoNrNyA/CajJm5imGI8p8sd7bHT3732bCReki/sACMm",
-	"R73bVOxkJRseak63NnAyP3j9XB1KyZmtKpiS8/WD4afeL1Hs52JPKAqPtEW1RcFOVIu8uNepaXTSTG6r",
-	"IGoCqPo2+2nhbStb0YvGlav7m0+0tXu+P+/1fghKZbseFevT+w8WEf/7887ZD3csJwvhHtgKRe5MsAvf",
-	"8ZCPC/CrbJfDVevEpOwG7GZO7acFOdRTLKm7aF2NE+FEO1qwOkyxZYVFWbrYzor62fX17iNM9SQFuJMl",
-	"y4YRfZwPgSqGEhu1j04T8Q8Rpn9SYcbIemFDEWs1Nq6LTDDLJ9+Y4KKzPsqto9x6ILn1EQmsebElXLRk",
-	"j7gqbxI9ZYOZUJFU475dzyDAkT3NS4grhlPpHLqyDXSwoTDpiQuYMKVTQbclkYKZvoVtvAcPSlzuZN28",
-	"yl3FpyUkvog4BsmQwd+EVbJBBxO9dZkxj5XFWxsxqLA8JW0pBrCpcI/c/2UiY1FwbQrd021G6HZz24b4",
-	"Dy2V8d0Bl4UGRYsmFwt+68Z6FXsdt+1ivGyQ+XGfd2sgeFym36Zlyca3Ps0EvzHsF54ZvqHhQOR4lAzb",
-	"RX1h88DWhZPAjdxWLHhQgvos/BdL8wWkGky132oZ2Qad9XLqb2z73hPsP3jwdHqO5eL/1+iImVTrGzt8",
-	"guA1cN4DDkOWoOkzcQ+Whq32fxQICp6mYjpL7eyvhymUbKaDdNTLveWJnor+rTQy3UOC2/HWAVbe5yLm",
-	"6RTf/5yJpX5DaQKWqVgYk0sErBlEc2EujWizL5jgxvI2+JqriA3A7xhY7eIHkXMcsDiLRSqiS4QSc3+S",
-	"G2IfVDSW9EyoAJz0iY6xbnDOQdQ4JC9rHm6Z03bUs9/OgHtY8i6bbcUh+0tU+13+hqv7V1UOfoi5NVrs",
-	"YBEvGRowX05/9+gATSStCxyxIwDon06XBQ2xxJMtuV9F14eTKS4usiJ1UOCmB6q8B0WHWEiyZJ6iajPW",
-	"u9jCAc/r3bfXao1XvN/h0LMC92xp6O2pmv0Js+zqBn7bYfSAWuk0Vwa/f+MsXztsUdwS6D8biolEDHlX",
-	"5gmmLAJnAanyMG2zK7td6Kgi9jk15yz10+TAiivEiB9KkUqcbI6THreJ70XRK1qfXd1TCfOV5U/3M87k",
-	"t9rbD+EmjPKgpTTij2NYFvGRgKnNXKbhRERMj0atTYZpF3ZrE+v7KLdWyS03nk8xK1WAqBPBw0kB9q95",
-	"EeYc1T+pCPskUpNLHiW+pswGBKNMBG4Swaf3HzDvSJLODQFPpLm5pB9nyViolGEe8lYo7Hm2A81E5G9T",
-	"xpGlpuiJHE/wTuUaiEeQfO7kmzGtHlf42ZhMvQTE+SUXLa3GWqpxf6qVTLVtLMobEz+JNI2pOXQu4njL",
-	"AATt456qJb5RMYhBbl5pCjQvAx9nPs3BmnCEjJ1kyjBumBzRSLAILbShEKosmXZy5uCHT1HeVA+q2Uxe",
-	"ND2V5s8rI+z8kFw4CHsqFVNENhMRY72qf7kh1La/6CfXh/yE2pAfB6TtSUGh/YKTx1KEtfZFYBsgvfS2",
-	"QXrxyHIX4H32TcqT/fQKA7sdYBoVRc03Al+2KhcJ239ACGV1vPCQIGSwBftLU+IB/EkByJDLGkMfQ5Y9",
-	"/d0iau2elLSscfC4Y09afwQNsMrTTV2OdVUH+eFkLe36Klxfh1t3aDBhji6LBUC7AYJtlgXdTp82nQEt",
-	"cOdUpAV27dtUg8f8SkQo5O2mLQdktO0pJfpExcDqdGi1JFhT81mc//qa4olmU2yB9jVuwA0BjVqeU8Uq",
-	"/kuTK+eTRZt91HObCsT5R4Vk4JqO9C92VUdXeldXusla33qtPFxs1JawsWUDxNZfnoyyLiBId8tpLzYw",
-	"+FaxiTYzmfKYZSqVMXKCUJELQEy1Sie1A6lSXVi46tvxgbciGWL1Vhy1dneEPyccZ87sB8+72kx5jfG0",
-	"1K/s8BziNQUkHNG+WzGB4gfUfJXHRim6b1KuImO7AwrlyG5m3USOJ0vNV3acpTQs5qlI8ibOT+8/MA63",
-	"Nw32WcEGPqUuqyrGR3kAm1ZGQ+11NrN9fkF2P3ZSbeH0f6CxrlZ8bmfroOV7GLwM7sMgjLUR0aDNftLp",
-	"xI7CxBHhIyxVoMIQmq47YulcF1q6aNBcm31x7eewaalQwJoLU4AMcGOALxmIVqnGcOqx4JFxw+hoBp1O",
-	"CkKiOAhvJNOAasHtgDVa4gxxjZuSEfg6T1JIfMzHdGLmEKEVk0QS4ITb27WNnd5mAgUHqh0lypZd27h7",
-	"jOdMUjmZbjtZA87yI3RqvsPHPC3kYx2GWZI8hqNUeBJ4SuU/d0pIXsVG15xe4OVdOhEyYan4mtYsXNKm",
-	"9emHpVfwTIC9nsGDNnFm6UQnD+vANQjwOIL74WAMtzfFc629Ox4D8DzN+7VgJIkIBZ7pJTOgC2MxS7Fi",
-	"rL2HfCYw8wHmM1GUPZ185q8cwSqAQorAU85AirUaw/mPyPMRbMTDtMoFat8zy7KyWnNVvhSOd6/50no+",
-	"eXFxtjWfbEzi+0uY4gn8SXs6v8CHjCM372bVnP4O/2yUJ2VXVjkSjhNwivFqksbhf01rs6mWcXZs7zxq",
-	"uUa0XNAAvz3drGs19xxO1tWuryLrann2gbKuPy2QjYnJHLBbnoqVkQOEovgEn2qMRPhiPlNXilw7EWD7",
-	"POt2erjpPOsGnBrLNI3FFpp2b3nWJ8r4lYrzdSTThvXmqaP6+oJkJRjcaYE2JvaKiQhR1DaJDPzdPeZJ",
-	"BQioj/GBQwP0EPD87f8eNHfqhO/amt8u6qK7ld4HqrD+zopfNeOwWho7ML/1C3UZobVZUD9/YtW9paDa",
-	"XwPVw5syleGDsiWDDr7JZiK5lSa3bN7pdIK5FMMigeBQD9BKtZudsqd8yE8WXnw5jv5EGqq+JcPFNlOh",
-	"DHTRr537qLD2Zt8pVCzjHFDCsqLk4UbpuQrKOLMbYMxSIVvemu+Gf4gIo3zli9m//vN/o5Qo42L7wSGc",
-	"RXI0EglcSqPWvh/kAwoGAbuRyo8X8VPAfmiznzNBA2tZkimqtlN67jvO7ft8ev8hYPOJtFgCuLgbIWam",
-	"QZRsOPK95GZ3Mb2GQomRDCVP1i5NG2IIx56Em9tm/14zuOO7ehtC+gqLtmDr6i//6+QVfnv+jE5J9X1a",
-	"vnXRoY/uWeI2lXD2tqHOYO87S6VuEzkG5WwEVnrdoqBqKdC/mALXWRKC6p3z+KYvFQ28GgtCYBbG2JaD",
-	"5eq+BwxLfQPlMO9nwtezby3LcVbvyhy1TWFSRxtIRTumfwM/9AM+5GllqA/GA61uhHXRgx1G8no0Y0tA",
-	"pE6wYgU0mKBkiIc+feDKYiKqx2qavZrNtFQpam8bdgMpn2G0nUAayzPPe63AN62s3Ra17rVn27RQeWFp",
-	"odC2SlZzHC/j8wub77yeLfrIFPk91jgM24l/bJBe54w2eWwhZnS3WLV30nlWms1vGf+xaxxAHRxgjYMX",
-	"qWVQgYMudPjLslZmU77A3CopBpm22XtXteHHa4F5xWiK1ETHUcFPKHgJrpdHxsI32Iqv0qRmVYHDB9q0",
-	"/RU45KKlqFJ2lv6wpnXECq29kvM25pH9FUngKVZw589ABd9sUzm+ncUW3c2gPv3dKozd28gtQ+1Y+HC0",
-	"ro7W1dG6egrWVdCAmH6qtTXgZFcjOx1sxm4FEFU5YZXjUD00PLuPdF9glx9Opm7vUiyznU3XdLGME6a0",
-	"afRXWY10ni/JTEsWm3omeyqYeWrcfB8mQQOYPEvG1CnSNd8bnvGjM3s1WFevV2wvsemm7wxDniCjS0UY",
-	"kozIj3PdvvAnOYvY/2cIDhnMBWzvK97UpafKM1vBueTmho10Qp3IbkdsZZ80LA8eVruV26C421PfXRbt",
-	"IQl1NL2PpvfR9D6a3ofbUl/U1Ajko5ObxjT2nicQHJDGpkCqjdISMJJEtRiBElY6YVGiZ7MG9WZxBsBR",
-	"bx715lFvHvXmUW824+Ra0Vqsw2vU06XIzZ9aa14pMxeJsbN75mSlgDcLMobSmyg2glyrUs2mTDyO52Xx",
-	"gNxrUf9ZjuNG5o8Lm/FCJffd3OcWapiOcm9KeNdq7l8Em3OVYjn3WLOJngomlUkFj55KRfc3InR+EmNE",
-	"sAVmWGLRJkRQIv4hwvTETvjbe4H3TKhIqnHfrmfAhjy8ASIk9Cysgl6quPYIDmBRzyeacXMjIvb9ea/3",
-	"Q1Cq+C5FtUCYGdfWUULJA1cIO06VtpXbXC3YVCeiwdpq2nc4q1d265+IiAj1FC0nUhquChmOKBZjHjMu",
-	"I2KulI2kkmayKU6w3Y+PuEF7GsH1TaBc0Q6SV+NpbFspcRDtHxY3j7haqsIgv1ROBQWn7TBMVPeX7uXD",
-	"G8OGJEjHXCqWqUgkLNURX3xn4BZWBFi2zTHCsWgezA9sLcFGk8A1bRS7P1BOXDYpHvbWfLGr6fCKTwWJ",
-	"bfeaE2nYjIO4rgHL3dCiQFo8SoVtrAnaPDvSV0S7Qd1ZWjkY48GC5d4NvBVcGgzCZcqpJva9bSP7R2ZS",
-	"OZIi+iGoQLz0l9k+rUgob1kg3f+QjwVQPC5g9UrDptIYqcaXfnxy345PZjw2uuCSkCjjxZHKLlAhIvJz",
-	"5JTAMGbcGIIBFYnI8avMjcGnKF3M5dn2MDxyuD8WDTRqyyAdPEFjhkzIvlTgr+Z+rJdlIz6V8aKfiEwh",
-	"cbTKvJQpCSeDlIAbiIigsKnvJJ/C4rYyfPBljgJuuxlBBt0FpPUdBJvJpgcgzwg13uJ/E+r3WAvDtLId",
-	"SjJlJtU6apSZ4d2PbZ/Hts9j2+ch2W0okbYVaCZMhFAnOksPpIX/kgylBuUWveL7LH2SThO2d9JseUbW",
-	"CKfZGeTkDjOMxG5jVewvAPsNsN3PIpQRItLA9usmeq9Twacrhy7NdXJj3MGPZOx7sjQV+0ZyE5zwz/C4",
-	"4zSlhxlMTDjgGHNOhDsyOGAgb/Y9MNkPNMahfHUsRimTdeDgiPqlymt+QBTwfYKdRj2wNzSsiAyVNQ2B",
-	"zGxo0zTZyQos9asAG+1whi59doT3ZNC6P0/EghkhvJjzUDdMq4AlAngvBPd6xMPUMAuZvzSYceE4T6a1",
-	"gKElrCD6wQagQBWVyVFUJoO9tr5uyApbUvr+ulIL21xlT0Tf9rhjo6cCtJ8d2ZOSNt/e8jj9fYp72UiX",
-	"aokDDnDk8QEroaA5DjhYi3oFmvYs5mHJYDrgbj+ZVC63ojDKs9ZjAHYuc/OpUHsC7Hz0DaqtuC4ZBmhk",
-	"8xioZ5FP7fDYgAFa4stVYaj8pWHcGDlWBPxnc7zkhrl7xK6RSitMAnlrBe6wReOlUDsbFXuMvh7F97cn",
-	"vittks/8RnijRI9Gu1slmYr0yWEMaPTj4OoqTC7KMgJLSeZ21sGcm/IgRWlYqjWNI9KJLxqRho21Eg3W",
-	"isAO5jMBn1rk87PzydK5LkCm2qGYOKyJx/Ex5vmIhWN/U5FmnEaNbsjXOhKxNKk5/R3+qXcxsFJLpHOd",
-	"3HxnGPysMLuUbvgdBvVYzIciNpdsQD77gGGDCfIf/i6v6qSfMTOXaTgREYgnCpQ6m4B6lZVmsDYqCoG/",
-	"+VRcsjN3nbII3252faXzg096ZV928/AqvlKrJqhIm4FvxUuvo5YiicUXrQkl5uiODxhJhM2QIoffuhXO",
-	"poNXAdtmymWMU42GmEB8fWI/SAR+FPveI1jMSH4t9CLZF3Fpzz4cixLw41SmqPM/uhLUwld6JsPCr4rK",
-	"u9WJfhx2e+EZPxebwHOVj7yCzYGkLTkUWPwVbePJX7kaZ5yU3Cp2t9f7y/8INgpo/B05ePW1eE3zEsWx",
-	"/iq/DxkWuQ+7sSzHZgaD+EVR464DefOQTp870HdAZiugVq4KskaaEuvB34kYZUZEFMJMQYxoFSDmOg7D",
-	"R1PKVaHZl/4ebIWBVMQxfbj94IdLMifmHG5Jo+kcpB+5Ku1rdUUiEW6nsjhmQ3CLXMOMk6hDHt6sL/zu",
-	"MTkKMw8VyxSWwl4rWHGAn9JugNCE7SD5hXHoAfLyAB8ZUNUKCC66IsliYWiKfe5alW/lHS34Rfta1cHV",
-	"7CaOGwetwffDz1DOXeRikYTcH1tKnf2A1Nwr+Ortmz+h8Kv0mj4hVTvOUEjtejQisrdKEIh9WicCV5hc",
-	"E50ZMdFxVA/ofWVr2ZUwLhMyoPKbATN8Ycj/mEsMXHQ6S5zORjJORRIwY3O06M1g8qyKJWHJv+Rrelr4",
-	"3/vPPQdktAgVgtl2kv+xTlIaTBBPDyCC3YAIaVy3FNrNFIez/Fq17qVquk2ic9VGbU6lDL1qi1wuCnZ9",
-	"xX5vDmvuDV6cX/Sg4OUVIayzk07vc+fHfKZuJMKYJyLqG/lP0bo4J+m4btSp210/CnbeLZEOFQ/+khcP",
-	"0gJ6hbo7v1UVwTL/It3lyrvebvlzLxkeO3WeE2ClffpXMIomRbHl5HBBljWdk1iVG2dAKAi9NQSmGOpo",
-	"wRYibbMBMa8ZuC+RU4pV/dbm82xuu/ESMcbydBEx4LTLPI9uWa4APpILke8HUvXtx33/8cD3O1C3X8pv",
-	"hLostVEmwkd14FVMla4gFvI7vNc8+l1WtRuNC9mivLjbtR4u9qBM5Kx1gdyPKmib+/Xu3m8uR+C2bM5+",
-	"Tefzi9bvn1QubnwGVeLvDfWhPOGChoKgrbSF4Q0ZzyVMjahdz+TFFMLKOoZl91eJwvAUSaKwSjSNRVqU",
-	"Szumx44ssT1LlIzaQ4mf32NO2HDXfUS+t4q8Ojzh88vSNEtJwyyXAkQFqAQ0Uqx94eyNmrRVbfRmB/Xf",
-	"dOBmiQefbWPWNhqiOcqQZmTIIabg7lOUHlK5QVV56m3a2rycNhSp1hFf+GgRHd7/xPDlIG8zLle0bxg8",
-	"uqwOT5ssnBT8jzr9XAoz/Wrf6tjn0Hifg93anCSoqwGRo10nw/dIFz/sMwfpozLbOmqrxKuTSp4q+5tI",
-	"yXWvBffuH1qqMsA9LKLGj9xQlHYbitzsp/VhnfhNQVR+Z9jUC4WDMr1qKhfPC0ZVHsFNitOIrZ21FLwp",
-	"X4BQYfkNbPnjyiiOBaSlfGPB5CvHcjBujOaevWeVUOZRtEQmew3pNBpk2ZJPHjDQchR19aJuy9P6JltM",
-	"7jM0r6LIO2/NmZhrd5o0EaFpqAvlyFGPwlGfJ8JpZ1jRkwrplNZ9MIZFZSa4tNS9tKusIRr217byWPtT",
-	"Z/Pl0F1oVsWC3woTLFmABEOqhG1Rcfk5W7lFQABLxqDN+sEvl1pgykE8dNRZhElEnONT+DGJErAObQ38",
-	"KEuzRKwf2hNqd0twP4XpsGdFGfrspNPd2vp7raIHCQYeFdXjmH5PMGx45XiYBEoDBh2W0uyvN+e1ioyt",
-	"o80lNgWjlsVfnrKokXrrCS+4QQNZiT011FAKmaVzGW7gtv5dy6jptplj9uLPm734OzJhwZKZ8gjhNUSS",
-	"6G3cTDmd6SQ9mfLZTKqxWdlZ5C660xt0I8QMUaG1G4yfT82Hy4xIbkViMWIjkbCBe24qprOYp8IMNq2R",
-	"rUxdvMW7/upe5kklLsDyfOCUBX4ftE7sv7sjNXmKkIplRvhOqkSkIOWwNvog8hdLDVRrjTkaSSVdiCnU",
-	"cTa1E7Q8FKPKpiLRyHQJMo39CmQrbJi/MKLBV/6yvGYQrLXSpUZ8LV1qxFcQfTzOaAvewIpbQeuX1kWr",
-	"S+fif8vHpZ9SuqDwve2VFRYq0l/owDlhv+H/KVepsRuNKJ5TkU408BjIpFQozELwVPR1EiGkZjRdYCMa",
-	"NRigABolQEbAlH0jgCFSDVdewm/X1T2dnFw+4pYlgl2NeST+6REx+2ZhUjH1m5qIE+6u2Hwa1PZ5nJLk",
-	"eewsDgnTFSmcUvvnNBePTlvQ6nfrClsLPwL968rS1rlmlslQ6pHegItHUsQRDd4l24k+8T48IsFxhixy",
-	"reDWWaIQ7zHVpWZWm+hBVCuDPSBtNihR0YBwgPGX8HzUOCNrJSd67u5zrWjH8zYyUFG5WsR1w/WSGs7G",
-	"ShpckW0n+5oiNNcl2B8hV7Aq6ovFtvakvqa3RGU7J4Hu115XYShmhcah3SqBjwJ1V4H6xw7ycDtRth+E",
-	"sjKdV0jSfxOz9Cknj5zErjTy/02IGeNOTleK6fUt+vVreUvW/N2MUWXL/rJA2n1O6dFKO1ppTSCU3ytC",
-	"Ch7toXj/q+w4lyhbIRT2V+J8xXJGJKMHocsiwiOYTzQaO7RQMpMSrlDQ+BFzCC4Gn4LMaS/jkpBDCY5v",
-	"VW5m2ahcp++eY8swyZh2TQ31jubW+hHLre2seyqvq9mSAZe1tnVt9tAsfy8vH2Iob6WK91XIDSr503Ai",
-	"wps9phTckFkC29BZHLGhYPNEq7FDA0ZEYoeSQfsf5PPh8GvH4MsNESJhw0TwG5AoSRZXMC2+/1N2keg1",
-	"MVLnjBZrlFiDg2yHJQsh1FksMvIO1uOnTxMh0l/oYXth5Xc6FX+twb14jd72SOLE0ksfCuU2xm0jpGmu",
-	"vdlIpuYxQyqv9HSGcNd+BT7SbQkVYVoM7PKWjD1L9EwbnEfze/MRmTcWT8cu16rkN4lQ4QTBM16rcSzN",
-	"hF7BsMxkPI4XbMJvRZtdubcsRlUoXi9tcYTO0sBWQrhxspqFds53m72zYGAIV6ATLLjYnN1pj8S3wfBU",
-	"DwPczqLvhHJmsmVxpXHaRPLf/0X/s+Lgv//fu/LgCUmBD5bI66xzxwR2UAcBQppUxjGLeXjzqDxPay3y",
-	"PJG3PcHtuNxnv+rTbtqazVaB5mD7OLMZ7DuMf6aarGnuAPZosLsetdk7cSsSNuIyNnbNtpKhBJy1Kp/2",
-	"2S+zsXzM0W9vMhio5FgkJ71O73wT1ILy4dap46s4tpQy3Uvaopx0rsorN53HuJdvzYpwWkMp7MPMXW+o",
-	"GQ8cE2rtLLcLXJQgltYHUbqfBz/Rj+qeHyULlmTKFNLrPMZPahYx1ZHYcAm/wk8azbineipDmmI4E0k/",
-	"Qc8cZx8aivUCsYCx0Xv2ohu0rN7CuYj2kPD/s0SHwhj463mn0wnsiH/4++zHF0Er0XPjvjI3cjbDbzpn",
-	"vaCVqeJNQWr05zxRVOfy/I/1IszodNCKxyCS+0OZpJO+nT7cuuiedfNxlxawsnXR7bz4I2iBO0tCIgbu",
-	"FBRaDVo3Ypb2sfTYP7d30jkvPddMeO/Z89ZF68fRy+dR52X35cvz8EX0/NmPvDcSnHfCZ8941Ok+42fD",
-	"0fmoO+wNO8OXvV4YdZ9Fz8Pus2Fn1OnwzktfeNXtnj/rvOzgumhMc92Ln2+AE48FYlZI9+/qo4CI8aIV",
-	"JYt+kik0ZtHi+fff8HDHiTCmddG9Gyou3cWkPFlxVN3/VZx96TyN6P7w8nkpvHwWtHIKoSL0LOb9VHxN",
-	"gWKaKBE4uNoA6RXOo1QDfBIqQuX96tPfKRzEXfDu+wFs9Globgc0343MXTbjScoGcO2APGs4l8CFlJw9",
-	"rkdOQ9hE+7WiH9oL7LxfDEbTgzFQzaNioT7HENaFi1SlDjY2xLk9oyCHn0/GwhbyF5S9UKGOpBoH1wp8",
-	"lnxxeKNIC3KWR/C+aR4Ao2ACRqUJbyzIbRykBFc6EPI4Fsl3hjljsH2tPuo5DTVHgNwCHJn9zZCHN+NE",
-	"ZyoCjyEvT0CcWG7Y4MP7T5/Zv/7z/5zm5e9SmMGlHbfOBi4NOmhfq2t1wvCJcBC2bcLmDRFWmyRwwBR6",
-	"HYbfWly0CzagNlm6GG51wq7yogrYZF9UYQ+ExLPx2OHfD7xEtwRCqQb60fcD/x06jFjrcSsSa1UvP7AU",
-	"XMDABewbzYOnxU94PKI3IMpBiiCwRQpq8JiBuruw5BsJlDkOJs4paSZUZBCT9FoxB73vdDpdjLTdzrXC",
-	"oDiMHvb8vHO+bFdayrpk590zxof6VrDn5+xX+RN88sxeTedzIxEY1dacFECHB4Xox8m/icXAn8W1IuDl",
-	"wl3ymZnw6YDHMWhDezYDItgpHBtoZLiRKtZ+pvwGK2so15NwZXgINHVfrcseAjqVXU0yItFTkDaFlLnt",
-	"KMc8FF7mPPtLO+R0LHAPl0SW6wLSybTOkvNhrVzHTPnXvwo1TidgZnSC1lQq//caJu2Vpz2g7Zy74GRD",
-	"rthQgJc1BaaJqB5pXSvTq62CsndWeP4J3Xwt63tgDceBXepSIRYVKsAOojAL7hIlFTGgd2GdC2891lSl",
-	"equ1+sVyS9a9WP5J+eFrveCXX64+f/mLDeMgRAs3bC5VpOfmpNt71muzn0WKC85H09uI6yooV6eH6ujm",
-	"vLPG4rZ6cm7qVvliRkxlqGPt6ICj1TEEJpezNcF4dV5Sh2siHgLpDcxWFs01iwRR1rdF0JX70+t0ajBu",
-	"6wK90yxOJdgbp8DNJ+QGFcOhswSEXCrJr8o9g2VB48wiHINveyCHUnFc/9KSvOG9UQL1rYqlEq1yxPff",
-	"aUn5CeghMApe5ayykqtn43OXYF1fGvFVXPKxuCwGwa5V98Vl59lpp3sKdvflm8ve+aXOJEr8InMtb4F9",
-	"/eX9XyNC3Ws4Ql0ZELOO6yXS3VwnN1Q1qtVdi+ubLVGj7bFmcpXrELS+nkz515MhssrzF93Oy5fPz+FT",
-	"kyY4qxtP8P5Y2+r6tbepDccEaFCrjGCVQJdN9JyNeEJyqzy0walt3wa8Zp3bxsZIZa5opwq5Y1TlGFX5",
-	"1qIqwc4yGS10x6IHX8r3hvxqrvI176GYb03RexpyFYp4j2VFX1x8gKIJRqNYx7k9l/mY89wBb7N3QkSI",
-	"euhK/gIXSrI0yab6tjgajV74O8Mc61yyRMxQjIFisWEh46Mn5WnpLkXrp6N7MK+7ri1u5t5c26P+Oeqf",
-	"p6t/kHfiQ9Q/n1KNJPoUSk9hrffonrVVA4Vy9qcaPudNgrGgHCmOjw2YAutfJ2ysdXSJvgGGJTG6a52E",
-	"oRhj9F7M28tYF0ozx00+WqYTvA0+CbSR1TbVKN50m3JEiFFKINFzO4mOJN6682hps7dVHdujZxy1zFHL",
-	"7FnLWDnzGErmPzKRHaKG+cJliolEzUjfHr6i+ZwlCiNES4LUNma7/NhOGghfpb4e670SLJYKUyxM8HDC",
-	"pDEZ5mjwr0TPAypNThIR2ubtiRApGy4CF87DMjyX8KGMtYq8wEbubLN3moFxghkUeElsfLJ0sCr4RFF/",
-	"eqe7Ml98hc9pW97Qqz58CKo63AvbGPgKzIAYJjDiVgBdBDi2lFr1qZozmApj+Fhcq+55cP6y0+n2Aid+",
-	"AxSMgS+AJHno/g6KQeTgFd6NFT+7gH1zg98jEUrjE4l3wESK0eMybeALsfyNmH0l5t+J2VmsBEBgX4vZ",
-	"93rMOg3bEoGVAEhYKR/Wh12XYTLvBF0PJrRA+rcutFvDfW32FniYoBqpPiTmITGlywUWsvjkx1P5OCce",
-	"NXxhVsAN1c1S2IRx80rOj/CO33gxJ7DSA1dxYsoqaJ3gv2tXbqLNnwf3dZaGetpo6eZHPb+nenNpDcjF",
-	"ebJ3SQbWLC1cTrUXcpXPOw85jhP1JdFs6Iyx5RWTZLxbAo+Cs1ABH7Sc7LxorS3WsduFBDIoRIQ5+wN7",
-	"1hXYpedBoS3gokWKpmjQeZO/ieK9j3p+SPV7GBkditCWnTiTZl3FsFdFMOWKj/HcT8DKj1dDz3nwook0",
-	"qU4WhZYgA/JfKSo6mwuTspFMTNpmr1WKEqcEkUcF1MiOA0kisX+rZfQ/YUOaAaH71b/Zr/RiT2tYM7pL",
-	"pq/VA0t0/xwQ6/kf68j26pNNta5ZQ/Ggqwt7EGUgeEgEunXiBWGWJHhbMtvW9KI7Z9ZTjuFV9bRPrAVv",
-	"qpMxV9Lg6tZF/Ox0nc9siljCsNhHxlRbYqTHlrxWatVXTucijE0dp/s582QrYmHawxRSYxPvIOfWAMxb",
-	"HgsV8YRhI6lUZeC3VE4F+ydCppFlnRMHxU4LRi7IV2k/0SpNdByTGQ7cDkRdiJm6pkMHd5ZEtnSUqp5h",
-	"KTlucLHPt7QCabzExbpqAgCx6G4E+XZf/z+y2BLV7HVUjuPKsb4ViZqi2eSZU+lUYJldmAiBmBwn3e55",
-	"g1z7AnlzA5j1pa3bD/bX8vlVcPxHS2RPubzKSRcijbtoPzg2ynOWHhWkTb2Y2cTe2hwYrOj4wieLylKp",
-	"u/zXOMb1n0BxBs1xC9jPeFyHEjVepVg9zFVZtT6EZn0AH+YgkP39eVONjIMoxWYnoxUV+mMuDbh5qhOx",
-	"MeC/1eEusSliI3LAH6lA+YfCDhOonAOws5Le8zSA14p6rEa284NAjog09jsdoDGxcYiYWquV5md+Q8XX",
-	"FQIEOMJ1xS1j5W+gRO+Z8wuuCLGeTzglOrY9QdSZsMU43zPquEoTLpVUYxd5G/gcFKatQj0TbJAZkZBk",
-	"HdREJ57iUN+nhBaAUV4665qHwxn1lyIR9827WvEsoLCaJ9mv6rJiQevrSQjcIU1KAfDRqI+/qQ9mx8JC",
-	"cXCwCMErQzEfeHAC7BasQyZwhtpK2P/qR8+EnsV2LLbn8YhjNNCxhp2fbET+CRZlfp2BWL1cb43LfPZY",
-	"Mwq8nFnP2uy1gm1sYzHlWDrCpTH8/4aVy6TtlhO0aKuKBmy3d3K2wRCY7lm+k1f//f8Zw9mvOjOGgyOg",
-	"MZUcciPmOrmhJrFdDGbHSWvj1DYWmtrLtGarfuojUsAcsLN2YrG1R3JN9zfQDo+A8m9B36hZGpOyoAWr",
-	"g0DlMcykD0HCBz7+hE3v7HulhzpasHHCVWquVToRUyPiW4EBIR2LH4L8UdJgw6dNGyuRwq58Z2w0qUJw",
-	"SMMsu+PwZhIY9c3JBzCGuZ5Tq9hsQ07ZkBH2FCn6docLO06vLKz6C3CAJfq7zA1K3RJ868ISr04wP32f",
-	"Xbt+SCifKlwdA2pmcPBRIz6qRgx25ru3B9N/tUpV2hjTsmfWqJ7cFVG9GIvxfUWVw2a1Et+hqxOQ9YsJ",
-	"mZUaDivO6zDPdx0r2xR0+V226zw/OdtYM+0Fr/xpjT5dqWssUPlEz1ms1dixDaJ34xTPhrXP4wyuXhk7",
-	"TeR4gmc0BhPSIjJdMB6GwhiW6huhjLMsrfEKvrCt36fec34rWKrZED9OhJnQUOk6nq7hSKH2NeX5yBj3",
-	"McZrFTVqgs0m3IhvpwiKOPIDvdSxAOpYAPXQeVzkH0TMKqTJD6KMqcAKB1fCFMuROAkXYSzYzPHqEyph",
-	"soUJMsfmxbdg2B+XD1sE/qWnXDJuC5JAdWCPJkpO6h5AjDoxGokwZcMF8LWIR6VCJ7o93YtptbLCaaOq",
-	"pQKR7DWqZIuSfuEqOtE4tHmcCDfnEvG4pZKGigkcy+G/fZ1Vc9yPG5UgFfZhP0Gl4kH8uUuPlmXDVhlT",
-	"kioPVWtU5pqDrjN6UP0UNEPcT7FS6B7S3Gd5UIH2jzVB99cE7aQCj/VAD6n1nnYtEBltjRQAGT2r99Gp",
-	"TdeK5WVHvAGf+tP7D0/NlyaslQd2pOkh4EX7/zVUxuNbQhvoF/30/oPvFG3Kq97JL/30/sNj+6PAPvXO",
-	"qEk5eH4Rs6SvxgwRXKIseWTHFNRllPBR6ly9EXqqQ25wqNQgIPU2cnP08mV6Tbd8id1GC1k343agzGCm",
-	"YxkuBm5kLnwrE9O+Vl6j5o9d6pHJb4QtOjySYUpFh1jfVF+98On9h706mfTO+BtuRKw5mkaIpNG66HUI",
-	"TKU/E0mI93sJnwg5nhDSx0SOJ62LXtCK9bx10Wk/C1pTEUmQBV2k5VSmmFX99P7DhqNuP73/sB+vE06k",
-	"gg9/Bhp82s4msnxlBP1nx2DbMP09OvrUjZJfEU6nSwpPuywxasCmPLkRERtQg/nAfRMUtdmcG7oRKBi2",
-	"EGmln3qFjyK2203w56zDZ7NE39oRodwYYczU3iOnWxvWxbJN0Bd/BK0w1iZLRPk68mfdZciWfZPNRHIr",
-	"QbHg72zfP5hbiYw2v8Es5uqe1cFj0E3+3S2zr4SITJ9GkfSzmXvSRMdRf8q/9iO+MK2Lsw6IA5P2YSd5",
-	"mPZ5morpDATG2dI3U6nsj7rncBp6JlQf/CGp+lOt0okhTIVMRbqPSWr3rXuUXeWy3Hq2k9zKNxjxrOEo",
-	"LdJVIkYiSXjskM+MKbw0D0EdxCIai/5EZyQhBC5bAZ2cBy2lkyn8+vxl0Mrgc1jsObI5YSxU/rBX+OXZ",
-	"2fP8py96f9iimEV/xMMU7I5e0BoJEYG97fcWxSVOMfUSaMiNDPv2/O3bwTmLqC9V32XA/r0QUPwtaI2y",
-	"OC7+pqXwfjyWCKb/Gz4HuAfexB0gaZY+3ZzO06FQXHR7nfLS+raOvk+0B29uUg2vosPMHsRLfB9pbvKT",
-	"LHKd20L4LTdGjv2mdoMWegB9x/fFSz1Z2117QVzizvcPSytVT+o+f7n8qLO6R+G1y88C6ik8DA/M0WPV",
-	"A1/01n4eXLr8OGC2wuNeoKLJZ3hajbO2pv6AcvCtegO2ViVgms2LOnvsUNzWWhMY41lo0uGrFRfevOF7",
-	"n/rcKV5rPeBKTdiEDlwnUrtuaPYc/DnyGoFVj+r1qF6P6vWoXr8R9epAsDCW0arwjB8s01Tj0H7OMfif",
-	"hkJ+9JjUroXDr3k4oYmZrkSRzInU2kMYe3XRJtvKB5cX8j1ahThaq+TbVmd7VoSf1sW1JgLcKiTVdM3x",
-	"Mnuw740ItYpwTKhU4x9amwVX91B6XMN3h5jAqY8M2aJjzrzc2i4IhJlXR8F7zL6+0VnCxEKYCzafaIQl",
-	"nSc6FVRB5ELNIVdKp57j4MC+P+/1fmgzPwHFp1GlYWj+GYElxKBZDc5DLE05SSdiweYiEdcKzDARsUxF",
-	"IqlO7SpN66AeOTv0061sKgi2mZ7O03yO7FSDFitIh6qws3unnbj8sUqZj57G0dM4ehpHT+PoaWzhadi8",
-	"ywG4Gm8PMfDnjZEli+dDljpzp6Bod7R8Ijka1Qbx0KaAK0Ti0ts4Osekpez2fCmMGrBbHmeCDRf0n/tn",
-	"G9RGA+HhlQZBrctIoxqmM57QyM66Ic70Hhvhq+xuKqDNSi+AQ94pk02j7EmpzLRUNMjl1KmdU9I5GJBd",
-	"m9p/hnOtca7pRIUKhXm04o1X9kjSuSZvU+7VNXa8YYFt7qvXgmuWgCLcnHoa+xcAsSs79a+miOuSnTk2",
-	"cAWQdn5QTXuUX9w91I+1SHglrVGaknMPq71A8z+wvBd4CPV//ef/qUO40TMZ7gdPHk7FkDVjEYFAvYM+",
-	"7sfiloD+rOZ4xY1g8A3z3+C66TdFXdH6kXfDzvlQvHgR9XYEencnU1cadRXHzJ1cQa+8oq048QMT7tEx",
-	"9vrCfIWN6jr+jpy3+lq8pvmyS0e59XVcBBocCb9PXhLkH+YqzN3v9Hf454+VJRseyAXvEoA3HS+pIIdM",
-	"UeBrSbNCNuHRsfAsunnFJR+K2DTgfQrq8sNngsUN9tWtSORIYkmQncdgI1/4UQyPxtBl/pnPsc4SORWJ",
-	"xoWN5Nfc2XNq0/qhfV/Y6Djxyn6T10PWcuKzbtgbdfiP4mx43tqY6eq0mj2HI7/VNEF4bqtjto2Vrn3q",
-	"OyANr1KnqwuqCKjpO8N4iL0EeX8yFjVS6zzj4E4Yp65At9L/2uwNadarD29ZGEuhUjvUnU8RBryAFQ43",
-	"RsBDUwM/s3OO+R5QmE0QVm6kiizqH7KoI9jWKMGRKNhkPpEzU0SBs8x99RdsO9oCB4d+YlnbmmAR4uIp",
-	"I1N2NeaR+GdrKdJjMWiAxHB37/TgwHoL/ytEb2sAbqzE7vvQUP6Rf8RvQUsr0U/llN7bOMG0NQpzPphv",
-	"A7iQOuFDZH04oAQ1o2A041P29v8qSIBPcqxOpLLsX5ktAv5GbnJk2S6nee4mcDZvcHW4MvvP7xR4jyeb",
-	"IMnsCUXm6QBlrMzjeIQipxgqadTqGLzraSJu9Y0teK3KqHx884q96HR+bLPXykIMGmFs0sOmJyzyilU7",
-	"QxFrNTYs1W12lbtv9KU01tcTEet1OizVmpy9QaZMNptpHCCK1/bBNxo4L7AICnPJMiPYAF4C38HAq+ks",
-	"rQDipdf7DL9qrUvbX0/m8/nJSCfTkyyJhQJJGS0nMPGOF625Sfrk/uVr7k8k3LRlt4XeZn0m+ChubY24",
-	"NS43YIdlkDAH9njLYxlhvgnsda3GArnynH61mizfX2Xp5DWNA9udmsv4evJW4IDSEv3w8KaKboPW15Nx",
-	"xrEn3I9b9OAvuCklyrZHtIqwn784/7HNBmQD9cNEREKlkseGyI4yczTr1oAPJMMJAwMdm0ccJuZwwX75",
-	"/PkD+4kbGcIWDxf+ljIagNC/Vu4DI8JEpAMHtzDU0eKSDVBBD9iUL5jiCc6ttrxFWUWC4hRRmw1KREXL",
-	"RDThCwuCXdzKa0UQpVqFIvBjG4n/2DCRyKUWuqHNrpjNwWfYw1dm9gCnn8E3BbTPdK4ZwmATvEM6kWLU",
-	"vlZIKwahmlKECNYj5nb7gphdKqTIvmXIQZB/hK9a/IA2JyhLCLyKJERwrQaZgiPXifyniPq01YNLdt7p",
-	"5rexn9b36jQvJDwRrGVP9cCELZEJyhdj5Uv+xrDiOxTbspYkuJ88SZVILlwWzKwve3APNhc7jWhh2v8a",
-	"09DL0C1E1jm1D63xk1e4rQ8k60QKPGKJbBfpVrDV7wu5lny5cui1kUbZ96W1PKmOWXCjHrpdluMI1BP7",
-	"b0OtsnApnGXxbOvCz3DXtVHpS04gXlm3DtvQ5fDN3Agx0A11Pbw+XfkoCO+uKY0YCU1hZMJ3rz+uCV27",
-	"iRPsfP9ES2O4Sln03WuMY+TpLzXWjwyGVWTNx+4+Lomo+vC1XpIeTiiWpQo61fcjoeOQamAPjh7CduBQ",
-	"78s8tb/G3WWSdVEyW5JzN062Jg1uRT776dQtncW3CD1e5pJKv/4qikA9L4n6Oj6pMhC2QRovDNGW1Smb",
-	"JT7ZTWp/G8I6aIisPy+N6zyU0NP9Mp1SJGtT68bi9R4Y72KhbZVCWB1tbbMB0eGAYY0lS0QqEWYirQu0",
-	"7qYsGofxdnmUMMyEjJc1xJZ2wx6isffK/QOMy64hyl2p/abS3KQ8lSaVoTkNs+EK4GKsMwu5YkPBuLkR",
-	"UcC4cQVdIsJZwkEOLxlJYwuG2SzRIxn7sE6eXcwiKVSIef+z0gw0RO6uKbjBRTYFu7N+Yjsbir/WJLav",
-	"4pjR3jVdqJXyVeUZod0K7+z7o6w/3tPf4Z96jf2znAoFJ2r8UcqkUAQSsKngcKomyAGypiKd6EjHerzI",
-	"44AbEsD5cqwA1lldz5ENGwCJLFT5WajUNzIxabHKsewq+SqNvEwZNj/yG+bLosADFl9tYYcbyYYf2Awy",
-	"T9NEDrNU5GljOL9OK2iBCdFrBa0fWyi4Y8GNF4q/wdW0+cVnLa9IqgheHDy61sfXf+m/e/0FzA0lYR12",
-	"Qgbdy59a66L1Ab/AcDOiw2qVTphUNiqdh4rpaSKhYht7srjh9jBLU7LRtRjyZKwLNc7YJFDYtvOgNZWq",
-	"H4o4bl08y//oT6XSWC3dKXyYCJMmMkxhW7qdO5uUF7u4N8pXvCXWJtBbXUoZv3ssrndFItlQfGdYJEZS",
-	"ySUpX5IBGxeLZEPxCojKF4rUiI9Tkp8rIe7j2NBQFvgFQwhiEgtewKAWAba/ZILCidSq5K6wYX+d8rjN",
-	"MC9ubuC1QxkJyh54AXKtrtWnlI9G2OFnobwEVk+O5BjxvJzwoSqIJdKe6DhCAGu784PAl5Bi+iPPNPA4",
-	"vqS3u1ZOZXG1wIlmPBEsFqOU6Sxts0+U2IEf5QxhUD7aELqh1Y4S/U8wKvkwBrEKHpKfOmrdFcryeEjt",
-	"heBJAGI1FcAI1OiJ8prHsZXZU56MpTIXmABDA5CiaUbEInRIaOlETAMbljX0Pdq1VioF1wqWa+efzksB",
-	"S7uyNrtywgJeh3iRFgTbbbkf57jdiiRgnP1HxpNUJLgRHF+FLudxjMPgYO3YNAL72Wa/yCgSyhIUzuNQ",
-	"mg2wZn3glQ3Vs7GByWZw7kZEgzazE1IpkWyHzjkcclo8vR4uYcIppaR0ipoOh8ZdqwEYdAMLtsqNnZ1C",
-	"1OcoK9KXbPB2dPJOK0HW/sBmwQw765y3GWWsLnxE3Km4nBfyM6CD1pEw+cTYIs+oyF/qp3fCmv3Wp7rE",
-	"Gpd1uhVj78gMl4RRN0i17k+5WhSE8yBgA6XTvlaiPxOJ1JGLaduhKVJHtkwTDshn7iwp42/dygaMaujx",
-	"kO8SxoDu1odVwC5T8nGq8VlcsVQoPClTlWKzZsHPIJbuSD0sVHs9naWLvwPVuEhAhXmb6DlRwTDBXHEE",
-	"mzVcXDKesqk2qctOIn0GJUqGpbXZAL+pjPtfMgFLIGRZkGmGZpLFqMVt411VaLugKosqS4JwWSr5Prtb",
-	"8o3q9i1d+9J/y5OEL8gq+I9M2K+t/jTpAvXnSCfTihwHmUn4npfs/+Eq4yC56dxjblJip4oNqIncgxxa",
-	"G3vzV3hsVd7gr9wtKmB2SEZ0adeUCpyoue6CUr37cmw6RRgnaqiTYp3jdgGqe8965VE/6zRx1sXXIL15",
-	"afUhqIp1X8gNL614n3u6eYpv1O0090rOCMAiCGnYB8xTLb1b1bvM0Oauabg4JzPV/dldP+1GdBLlVgrW",
-	"vJPPsM4W05Wr6aV7z+42TC/jRGcz/z64NMEyNQkTrBOymmjN9+Nj0ccb3vuWvc7jvqbn7i3eKm+bvZ/b",
-	"u6vfq9c8v98hx5meZXGevd1CEizd4d6XPn+MwxyE5ja31wap+JqewkcY3oq0MGxwFYZill4w/12dKiNp",
-	"VpWr/wfNpQzN7Vrp+HwZQFaD5WCGXwCFHQtjSXGldQLqWeeBW8LKqRVUx5TcOD/B5AjIqQuMcdySJXbe",
-	"7cHLr/vLH1uFDuXc1nfhDL4qDoGu+t1oCTlfziYkGxQ1E5glxRWk2v3Z7QEdHmLoY5YN3UmZyiMp4lbA",
-	"tWZSyEA9O+n0Tjrdz51enoECYw6kau8ckyNr/aYQY9koyILWO+I+W+IvEZp7l4CsPCO+BkhEARHEtXr3",
-	"+mNgjyvoBufdXlD+7McgyEkGfYi6wpWaYI/19w6mD311nChf7cPHhnzI8Z65hy6MzAb+FwOKW4DozGJu",
-	"AttrJMOJVT5TdMhgUVkqIqb0fKN8wdt8aY32vpaCq251PslcI2voJR0tswi2T4WpnT6KwVfEb2DFXzKp",
-	"rKcNlPc1hkPiONtMRP9Dquh/lAKcMTUtouopBEGVmMeLcih0lPjvlQAXPrsVcYw4J0wou4L//i9Ka9wN",
-	"HxdaBXk37EQ/it7wxWj9RKA/mFVplQJhPW5uRRbJZs0ES1n6ruADN/ZTj1zYxgRMfE2LQZ5E3EobGirO",
-	"H7lkSjvWzkOMRhRqoSmEVsyt1NRhVjPMh+Jb3NPU/vbTe3bWff78pMt4PJvwk7PW+k7t6j5Sur7CNHpV",
-	"DILWPM5+VTKC5BQssV6vQxqV/uz+WDCJpEoFdi6sUQhqa0t/e/REZOF4/rqi0dbSTIkkH5eD5g7rzBsN",
-	"K1RRdQtFmTciA7Yw8oUN/2OYEWtVlShGyikEZWeqe064wCUhaJs0LMpEm70rxvivFbgyFjPlvHPWxg4i",
-	"n9B2+YTClpZ70CfcuD50KhUZOB7uT0RMgVNbOiLmdkjXtRoKIyMKp+o4whJXO20rtQFVI9U4dhOqzYW/",
-	"lN6eItM0JxODpYVltLFMsRyEvVZ20TZqbz083DFpGGhU+5G1Xm1bD71jMca/FGiuCsvaoy+c9j6LHms9",
-	"g+WSsGrtXTCFt2DWTYocmyt2KSygSlK8s8cKbBplmMlsssTynqd/KAiGgkV9AKNOULJZ4r2L8IQfM04M",
-	"uJ15sLps8gsWFqsIp/XLJSlatgCqKyyRZ6mKaVQAgfSsWpU/KR7WziWXu3HauvWWYV5SgcbRNg6uE2f9",
-	"kn9fdGJ35fw6FT0rXvKorqHDArMDqEaMlxbTkMdYxHDCNr5aen9fTs3nCUaqFEI8VOPyvKPRpQdNmug4",
-	"x3oaIc0b5sf0N9KC9Ddc+bH16OFaj15/5WHquo94FCXC1HX5UBFqTXSz9+x83YzLUoNRJPLJTzv2GFU/",
-	"z0bKLYbRGp1Vy4AZj4qAV9fmtEal/D1oKxM9Ff0tQFA2QWlZxmWJdXhTgLZdH95kGcrE3mBrLBMjx8r0",
-	"JYGbIqgqN2aukwi45DFbt0CkPXbLFiqAlRMjR6OC4iGp+1upSbXlBXvrj1XzHj1oUQyyDwQf1qdgjPCS",
-	"Wt0ZZ3DQTCrGHX4ROnqDU1v5NGizL/hBCv5HwpNF3x3XwNW+GK0YHiqTCpzHkBBYphlBpykWTrQ2dhIk",
-	"SNlLF7QMqOoMfkwVSYnOxhMs3s5S9AelMRkBfBdaDqxwZNJcq+U+NJohSSvEtgSt2VzwGzdfEljPvapF",
-	"bcBWnHt0bX0/+98IBml/7tw9smZZDtQw/t3zxXz6rVAsShYskcB1rY14az/9bHge32IfG4mO+v41W6yI",
-	"oZINxUjROl2/k23BIo0MhGbnvRxU5WxZ5mm0se2ong9GPQc78uzb9FCSjPV62xajb898TTfoneVoNeAZ",
-	"Uq0wan2DMV3LqFpfuBSJV6cuYOq6H3J4Ur9exChlPDaaTIhrNSgR5YD96z//t6syptCoRfBps8/8Rqox",
-	"43O+YNz7q2iBeCAcRO6wNb3gnC2YTNdQ/xWjfDibchVxzDClCZfKBm6n0hipxjX9iRV6noh+Oz3fdPth",
-	"lVxgb43R2UhnrQ1N3z10HdZq5wPsNlyhcP1AnwZ17mnufm8+2mfluB6ElONx7FCm7GBo5FeWgDJUbJil",
-	"lItB6WHzHG22gTihkgWbbTIiHt2ZyENDL5BbkfsqIPT9FuzGbo81WufPRfRwfBYkcAn1cHNiTx6K2Deg",
-	"2DsEqmdWmdSQZ3Ikz8Mlz/czzBblcY8xl2pHGjUiPcn94YcVygRbK0epYZyBO9Bmn/MAC0ZTlgMpeaTD",
-	"QoQq8TXFcMqJVDsLb2KDe+IqtZxiRPrB7dxjM8qWkZSGYyDu9T/CXhwNra2Y+hPB+bmD8STYAF+nOp01",
-	"zNNvgNn0VKDzA/wWa5OySNxKGxNNRKixxReddQv2WxQCjVlc1LfguiKlYpkRq1WbEenn958/HLXaQTHA",
-	"Z36DgH8nqZy6bhRwoHdiAOcOm5VxPk5VEyD54beXTaSRP/snP6lU8gncIBapiPpaPXBOufgoTCMX/94Q",
-	"w9Ludl2HZ/71XiYnFd6rEE08bxaNDKtY/JteYNF6X4/6oVZRFqZrIpABA/Q3ie8SGjLWI9JdX+BdzxrM",
-	"XzpeOrAcJkbxHJtTVc3jB0cr1fOvd+KBhuzqoSDodtuZ79OiJkcEd2rZY/9f2qHDRQMZ6Mi4rMioCtLM",
-	"YmDnjLdP7Mt6/lvJL7WkvTHl7idD6Hf/T5Yl/ChCdBWLaqEBG+L0d/ff/uYYmJVZwQJ77IhudVQxG/Pk",
-	"E8/DbUHb2+iYoKrixmeZEuQ0Z3XNOE52XTK6qJxteU75RuVt96QA76iqiiRZldaq8RCJhrdXXU2nwu6Q",
-	"//OTbu/krNvawoDaQyZspRZ6YokBnSQiTLfULPjI5LZuWLI0jL4GEZnAUZ8iDdn7L//gF8HjdBKA30YR",
-	"1alIOfgcbfaTbzGaXmCFW5rIEKGdTvVMKD6T7QWfxqUPEGUAPoh0aHDwkWVjajmsEARfJprRPBipikn0",
-	"C/a3d0EBAS1g7/7yPmChvJUxMzqUIl0EbJZgeoEZEaY6odm3GUL3BGyCr8ZGPJQ0Yr6wnDKq6d1VXbGp",
-	"pJI/qmu5QO80Xcx0rMcI2xHLkWDhIoxFwKZc8TF1wGLUKotLD6Ppe1WP+UzZ+zx+5QNU5Rk/dyZoBT4C",
-	"FixFO4p7bqd4VLjqNJvH3swEuYHvgThlYhOehWLHwr2JTCuc6eLCqSxhyhdY43Th8OsYHwsV4i7m58vy",
-	"lpfCY/JZkKZGiVCIBx+EiPqErGwRZamrGV7htRrH0kwC9iYRKpwE7CrhQxni236aAS1Mgnxepa/unPIb",
-	"D2cyLR5pPlyzXrfFFxagMHQgu5H9ABQyKD49svkKHlsgXCN4LCK76RMuVZu9TT3MCDW42/e0xScBU8Ki",
-	"JMqEhrKXdjCLbBxomcLtKxLEopyKC6TpE6RpNptQC+V8oi15g4ylLQJWMCk4h0lkK13gZWaJDkWE/UXL",
-	"tG+Hf1dv1UzoWVxECGWFEwhKQ0QXzMxEKEcS6GnBlCA4Ufusn4QSIxlKjrBZ1Q+LRTQm1xrvaZ/Nx4nA",
-	"1sSAJWKUGVgDsIHWNzj4q83+KpWND2PpP+44B+enRBQ4eNvUSLk04bdAjZS3ugWq1WMB/FK4xy86M2Ki",
-	"46jqLh+LDU+ExMgZQuSmJarFUsILrOiZzeBoDF8Y276DEIxxNlWGTQVXAeOUrMkUQjgaS6GoCAMEgeQx",
-	"fuvOx9jheiYtLPvtdKaTyjf/FYknwhnlxpVQAa8DdaWCg3hzk4dNwGYxx951DTYWScM41vOTbGba7Irl",
-	"UCZ4Q4baTig2XJCAFnxKBdxB3rWLjbk2RIFl3cUjg1VVotWNCayYeIvI5ILh2GQCUC7iaILEnk80EYW5",
-	"KcngvBXqj9/++P8DAAD//w==",
+	"7L3rchs5mij4KghuR9SlUzIly66yFCd2VC5Xl6fLl7HUXTNt6ZBgJkiilASyAKRoVh1FnB+7Gyf25+47",
+	"7Pl5Xmfm7zzJBj4AmcgkkplJUbLV7Y5ol0hm4vLhw3e//D6I+SLjjDAlB8e/D+YEJ0TAn885U4SpnzCb",
+	"5XhG9FcJkbGgmaKcDY4H53OCUvsr4lOk4POEpHIQDcgHvMhSMjgeTMUgGgjya04FSQbHSuQkGsh4ThZY",
+	"j6lWmX5KKkHZbHBzEw1enONZeLZrIiTlLEJTLtDL6d4rrOJ5ZbKLwcHFoOd8P/EYm0nqc/48J4LAvhhZ",
+	"IkEkz0VMEJU9Z/grFqvQ6FghkkozA2ZySQRKSEZYIhFnlX2dxjHJ1F5xGH3mv4kGGRZ4QZQ9WTNY88H+",
+	"5B3qgkiJZ0QeI6LhLiKEBeICEQ0Dqp82KDOIBgwvwkstl7bAH34ibKbmg+PD4TAKgOo5YUqQl9+HESCG",
+	"X93MGVbzcl7z24gmG4Ez5WKB1eB4kOfwZGAFPCEpleo1DBtEeipVhLBElKHxh73YvjAOr0v/tHFJHlCe",
+	"DvVZKUWEHue/vsd7v13qf4Z7z0aXX/8hvN58QvSaGyCWT8gXEuk1NoAtn5A+ywstQEgu1qcfM/JBjWL4",
+	"dewIRKbxakKmvDzGX3MiVv6CYLiGJRwMw3jThDHu0oY3f2tkeZmQRcYVYfHqzyRwx1/hKyIRRoJkBCsk",
+	"8ZScIMxWKGf015wgRT6opovkjb2nB2+6SE+eRIMFZQWEguucGloZhJEmuEhparTEEgmCkxpNfQw0NbzI",
+	"kgp3QqGDhuNjcZon5JwrnK4v8jnPmUI4TZHgS4kU5w24Q80wIwXj+EtIyBTnqRocT3EqSbGECecpwczw",
+	"AcO71vEYp+kY4SSRHovTd59cE7EqWGDDkgqOWK6FsHwxOH4/wGk6uAxB4ye6oGp9Ie/05jFcoabJ4MXg",
+	"vp8MI30OdKHnBuK7oMx8KjGGMkVmRBimIYjMOJMEQPLmNFfz5yklTL0Qwlz32EgI+k+cZSk1bPTRL9Lw",
+	"0gKDfh8Q88qAsmuc0mQUw0Aay/QPowDZggcQlYhxha4YXzIEzJgLlNAEvs0EvyaIKknS6f7gxt/1HwSZ",
+	"Do4H/9ujUrp5ZH6Vj2AnZg+wzRqMf3iOnn5z9AxJEuuv0JP9w0Hky0U///zznh6CMKV3HKC7P/Kl3YC0",
+	"i1RzspAkvSb9JAe9PG+5twL5TOCNEBdkKoicI8WvCHOAh1fvFrY30eCt4JOULDbsLzNP/DGwT+BsxTYH",
+	"ek6FaVrs6tecSIUmguArLVUBBi24IEjkKZEnSBKCACZy30FHDo7fFwMXp1UZmUo0pSRNNKDcE/r9jOsr",
+	"pOH+CK7kzaW+qFJhFuvBcsGONS85Hh48OxwOh8M9+Ocb/c+37qP9H9b3WGGVy8Hx0eFhNFBUAT0O7AvD",
+	"bkoO5QAmHzm4dD5CdxiB8zvjC6LmlM30rpeCs5kBn6aKMWfX+kZwJkE6X4Jwi+M5MntAC4KZBOpmZwJJ",
+	"9O1LQ1P0h0zwjAhFDcGJBcGKJCOsKpw4wYrsKbog6+y4ttzf13+nSQeuHg1SLNUol8Xka0oBQ1Qh/RSa",
+	"cYWwuTMRUhxAsaAsV3p93RbNrJy5/gNRSy6uAhzp+cvv3yGB2YxIvZIFXqFYc0c9u7m/hCWAimgq+OIE",
+	"kUWmVsda8NCMQ5GFDM5ov8BC4JX+zMUMMyrhDo46Ai8T5JryXI4kiQVRo5wpmoZpZMrZDNZsHrViIYJN",
+	"GwWoGwQFueZXPVFFxjwziNYdHGaZ63t5w9KVlgc8NQ6kqRm9NgfEc60vMMO2KCvlQT5FwK/Xps6zpDf2",
+	"W+248gJl6unRIMDffTb03sjB7v3Iv3uVpaxjhEXfAp4e1paSDZ/8QmKll1jc9+cwA5D5JKF6NJy+9e6/",
+	"ldKqJKF2vavK5DDa+r67G1jXTjcK1dX7WSCRN8aT0JIW+MNL86z3s8GwaGCUAvu7Fg62vIMB5N6sxdXX",
+	"taDMfjrosMgaMrXhyEbEeGstErWTxwpXtrOJg5VMJXCHPZ20bZzX5IOyuq0eyKkmm14x+ksdILD66tQt",
+	"MLCq2sa7saDM//ag721heZriiZYojBj6sK7F/aP4+nnlCVWncdh0OBYkwbEaH2sZOifS2T+UwDS1Sgta",
+	"ao2GCCxJAvYk/WcuwO6WESH1wSONPCghC8wSsKta3ZEySURJnkE6TYkyphxszBp6AQEF0678Oy06hg0C",
+	"UyqkQillV4aRJZwYfWDOUz10HdGMWBzgoCllxBKtkBmNkQpYwrwdO5nf7nxBpdQ/RgOcKmIkcwMNYrbN",
+	"RWK/NiDQZGhJ1ZznaiRIzIX+KZ6T+ApEpFE5jPdlzkDpHF2B4YVxNVJzMmJcc8J4jikLAlaSX9f3+jpf",
+	"TIgoLOSUXfmSTUcObeFQKCGXTQj5vNhDk8VeKiTpjGEFqHYN0gpBZlP1s51jOQ+e7BVZBQ92fEWTMRhG",
+	"H+0vSZruARgf/bK8kvtaexsPmsHWCpNoUCx8feYXyeGTJwfPIjTBkjw9ykUalbvTuCbReIlXWh3Ruqe5",
+	"iAfjyBqVIyTJrxHSGwZRTc8EUk9k1BjCEpKgyQphg7hTQsK8173XVXCrHbSGRWTgXkDZ37c/QyMSvLgO",
+	"6lS4IFYb+adH124i/RIXwbP+iyTgCzh9+9LaO04Qnkii1Q5u4C5XUpGFj+9NMouZ5oqyEFLlkohxhMZm",
+	"lrGedGyGDuJTH6k5nms9KhmBOh/QtV7jhabeLO2nOoXgtUYIiL4oVEmDjCdohjOJsCCI6aUH6aE+zgZv",
+	"VfHTyyRCFv6ah+sJMfqFT4LjrYuX1VF/AGWeL4x2ow/JKGhdzjTLRcYlCenQqwgtC+9asXKE5ZWxH4TV",
+	"IkPQNynmejjLcSdkTllSgEH67LaHbgmGlkYmNnbWncLDYTTA4gQa4F74JdZH1UJZaY5fCqoUYXo4zdiL",
+	"cUuYwaOW6a+Toxwow4iGcPvnhkl8TG895CrmhxRL0By9+x05QuSBobrStWu5mdLtQmkoyebutIYt9QC9",
+	"lJ+0mLCBgROckgRoyBrP3ng3gOp4R975IjhJoGYS/PF07/DJ0yqjBf7pZB1n1aEqQnPyASckpg20zZMW",
+	"txYRNnFTNz5gZCPk/0oEndIyJKAK3IngV6QbCzUCtuYFTGlJvNxW4XUyawrczLPyfKWlBZp4gYBapV7N",
+	"spIjlgGDFVAqSSI7wXLOZUE2PSp5YkSfOZbApZxO49Cui7wG++gELsD4QoDq9Ion695ora2crRbQ4IER",
+	"00I6oQLuUYQkX4ARkkPkRZpsIZ/bM3YH6kHfW1gY59ScC/ob4NsZEddEvCIKO+JVxT5w4oz0GHIk8yzj",
+	"wp5vD8FEypyI4KNaSB/lggZ/dN7A280uyLWNthk5E3XDbGvPjXCu5qMFUXOebD2/MRts/TYR1zQmo4TH",
+	"+YIwhRs9DWCF37zF6iM72F0dI81Br60lfAje6TftMwC9DWgRNSBr1433woHQxfqOMDKlMbWxVzUeCUJa",
+	"q1TgjXFq37iJBhMsaVCaWgHXMzYG8MpMCLoi2booGw3KsKHBsV5bTMCqMTJju0lGpflj7fAnVKj5KAl6",
+	"oN9MUSZITKWWDxecqbkW7VYEGyZt7DsJXiEq3QIrUkCIO5fzjYqxA6pagldjK9ozrjUcCX4Q1gaD4PBa",
+	"P+M5U2I14tMRF3RGW3nvc/MCvLuND9Hi/IiBthYEffGM+eX3zTurPn0TDUiSW7xOyTVJWweoP38TDaZ4",
+	"QdPVqNF3OCMsIVprJ0xRtQo/o4+lGKIetwTIa21tpdLB0hWy1vxtvS2ag7KEJKOESEVZMw0FT3omiCIC",
+	"vLFhAQqeuqZkOUq9gMZNCFJEJoKr1/wtOysK/tt1/rDAgiqcjpzbvuVca4/rAYjQSg9lineC5YLOjBJo",
+	"CcUmh2Z98tqrwf0Uz3TdUf0FcCMYFwYNOiY8ezM18VULTBniIGB2OhDvvq/5r9WcCMDwwMQ/5EL/jGRG",
+	"0pSymTRmP3hC9rL1ZHO93NCTGc/y1ACkE6moPw8sPSaw5FGI3J4KQa9xirAyRlwXH9tKzQWZEkFYyABx",
+	"NudCATDm+QKzY29kG0kKP2JkKWRw9BmVYFUf1RzSzevRb4g+ZDHwCgy0wNb7FPKLioZ4rSWx8RPG8YIW",
+	"WMVzItH413GE8gwpjg5OEGVaYxDwizUJljvj+cSPwbHQAbHxw/qkL8/ePHr54jl6cnjwbRtv1APocRos",
+	"RjijEaILLQsZC86UCBFWsct7XAQhxope62Ub2jOIBtecJkHvxl0HJZipm2WebYMWSlwP4lkdXWt3rkpG",
+	"zGmu3+w6nfNZS4hOOymyONXibFpk2dNScg27h8ujtT4scBrFWi8NH2sVmf4l12yZM9/sgOUVSeDSz7hC",
+	"jBtTQYQmKytOkjT5QoJgcOxHwfjhm4UMYS+YW5K+WVoSMRZfL7DPl2+9rVhiW27JeHZ9CBwNN4Nwq+CT",
+	"YKbEc65Xq0gCsrVEYIi1uBMhyqQiODH2d9gO0ts5QZghDeSFRlHvB08aLyJ1Dw79SN1h6NLcSpfBUlpX",
+	"0aZ333m35rlW94zFpUERGsfmEacH2I+FKuBCoSCUEBJgqEQSB0ScLfSkWsippRdg8jHx2vACmuTKrcuA",
+	"uyWU6B9G22K3wIfb6GoBvastoOOTU8Na0puCallLbsSt1bTWNd1SbWsf/5NX48rAoMNuwUe31/N2q7eV",
+	"Gzh43G0DD0yx8zbYMWpyJ5pfz8i3DXjka4neqEehC/MpK401ta524jzBq8hFQhcao1YN0G+ckaiBU30U",
+	"5bByCkHCtRu1bS2OK6h/VPSNsIbRohfswAfuW8wfVuhsBQ67CJ7F7VpWPX7Wy9v90qor/80pKV/9oTVd",
+	"ZfAK9G+tU4E+dYL0BEiZBFLmVKoJjq8G3TSeOxZZW+OHby/Cbp7iNg6EDYf3/nTvb5e/P775Q9v1jvsI",
+	"r63QWhNme22+i3Dba8D+wm7rDjsIv+1j7FYYbp2vq9TbaaC6FNzwUqtU3IK8eO+3y98Po8c3X+7Zj8O9",
+	"Z/qbb2+++voP4YS3jyw+90LNhyFO99vSZ/H6rsTr1pt5B+J2f0H60xCBW2G1M5F4TVh5jmVAfMVSEimB",
+	"sSU56eV4wFLSGdvytYYI43OT4JsJAvZMvmTg/uo28qSUUbvm8cUplz39LfqVXJBGg+gPwoZyuwxy3mor",
+	"jLEko9q4palw1GAEtj8XbNiYXfkUZNkMyiIkEDYqaEK2Mfy6+d0Ym2JltgkEce9MVp3OKslNuQIy4tOG",
+	"UjxY2rhumYtrqvcPdFvL/V2i6ac8TfmSJKM8C2OnCw6OC6+EeWUvzzpjqXkjz7yLUzMemASP5ZymNvM/",
+	"5fEVkgqzRCKpaJp2jykmab8zmfM02XTO9neQmDoS1o5X0UZm9FlsqQts9K83ZHlogcT4cX0hxnP76Gd6",
+	"rggIVmMqg8bPJRdXBBI+rMLpZWO0p3ukuD/B1S+xTRkdGOlHIGYdzwQhCVpSNfdciT1yOQxAC5IRjuFz",
+	"FRU08UU4VXOez+aFV90k6Gjgh6eoHEvDBbUL7LpqOyTom2FcMFGYyYZ5jajIuIICKAVdQJKymOgta/ia",
+	"iXqszMZ+9j1zQeVVRyEGmI/3PAghTFJFr60OWSNPSBA9UqzJH1BcKpEkhKHJyqRaEbxAODWCsvOUF/lW",
+	"bmwTKuAGCud68qzxKp29eWuD6jUIhJGAZzkWiXQ5tO1J/EW0RzuA7LMmwCPkqP6eCGA4U83+oTYLFK6J",
+	"uUhI0kkAMANXQkg6vWS1GZkvFjYS98EUuyjim2qiWwEDB+4qTnohHbW7Wxea1gj9ZYNkXGaZ14rkaCB3",
+	"FSZ5Rkky0hgQRlqJF5DhRzlzNnwLpbJgX/ssd1C2J+GMdGXnmhR1fHTGcdoVeB0f47mKeUNILnDHjuNY",
+	"ykonKdmUjKF/71wTxMb0d9JxKw8Hw8Ys24bc+1Em+EwQqRE6MYQ1ETzLyMcJI9v2urvLVB5VgU4bg7PK",
+	"C3onVW1arCIfF+FvgdR1wYtDKNCxJ9hFUOxQKKNl97QWrV+RmhSu8HTqcnbXXaB3cI1qeLmGZJtx63uB",
+	"p6oVtWrCEHP0HNROTZqkkZ61JKQXcKJFP4lXEoQCUNaXcxrPkV364ONh62d0qXpCuyDJDpzAnrjxsHzA",
+	"PhQ+ifpJG8SW9nd3QtVbp/Hklf77q13Q3i6xdiGmgz26er16OV3uUMhpsnCfguHTXIRaXnnYivpminAR",
+	"P3sba+kEilgwRbRWC3WMmtLCkTX1mrDleE4htlsLR0F5v5cGsliQhmzY7fSGmCZbvjNZtZg2qckVl5Yn",
+	"ulIlWrMvipQwPuHJqgsf0JdUjhZEjTIiYhIqzmSO2sD+uCgmAtkZwKq/kAhG6ZZz0vFIfsmlqlQ7aF6T",
+	"ERwwQzmbUkblnCSwrtCwroyPu0h2iMG61d5K20FFwbD1EWV6Gw11DIrlDUL+c088DbxpV99BcA37Uqyx",
+	"kEqbIDHl4sTeGrOmCOQsZ/poHHkUB8v3h3fXy0fTweK5fsQ8I6w0d24oitN2jdydMZWaDJA6CU3dLEzY",
+	"ElPPyvTpq5a2AE6bOmm3tpVCedespCNpWaMBfW7+ju9tPzWldsr2yOxobUf2vRfp1uPQPN7Ye7Eb17Mr",
+	"lcBJLg9QKQCXfs/z8F1l94VoxZxNO3luyLQvRfahCx1EQNO6gOsLDyYAIm1xSCMF6iGQG0JWtewnXfT/",
+	"naO5Bck78gspbOT3dO38o3PjXLYtExjnAzy4FkHRikLgM5UbJMW+9qJWEfDnOYFgMy+z9IpBk5i5S2/A",
+	"ktiFBWXEpnCCnUlYAdisiVh94eK50xpK+gmC4znIW/2OuqnurJuxEcO3ElX6x0R19cT0ot+79Effzqe8",
+	"lc+3RIZbnfW6m9NM0XTkP9hYoUDcnlJkkanu8cTPOdRPOzXvhYSMXoaGrer+MNL/hc7BYf3G7tq4gJCk",
+	"G7IUYV3wSouncgvvYif7dnUlzuz2satKmN9vU7J5CzXQ1oyweBGVF6btrtmKA/0lHQ+/a1WJ+dLq6qZ2",
+	"c/fGNTvBvltRLBivFWRbeWV7k4NP+Yr3lfbukwLUjrQx19E/0h0ptQUDe3hKbQmJnfi6+gbw3d51cxt8",
+	"CULkTzzkV9l9hNSM4/TTio+6g1iNwtnV6YTABVm84r1eKKvrx4/FjKiuPs4HFTLknZYHyMsNaPsx4obu",
+	"AGn6nGlzMIy3rU0w2yoexlzepmCY9UrqYFKSW8ROmNXVUusCWWu3PMRbQLwrnHfEaoE6Pzw2ayBwH+Ek",
+	"bYawHRPk/uEeG3Gt5e0mnv0jT5OeZG9bWzvUk+6cF9RkBSvHaMIYKONwb3symWS8o6Wr3hzBe7nVv/Xa",
+	"Ik6NQkL1+s4C1h3bcEhC+77SuSVsyOj+s22bknI2IwLhqbKW6CmOlWYzrIwZ0TJs2ADN4zgXoue6oXF8",
+	"k+uds5ggY9UYfIJ1PLewuBSvdDK43V6cK/G6ej4WEzZdkq2Eua5W7Sqq7MiQ43CpRnx62mJglE2A2ZEk",
+	"AYTo4UkSBgK7kCRuRS/6n3Hjbv5akoTqArWM0ZXMNyXJnnvatY2Fg+RFkz+NaYIk79aC5lbgWvvBtk3a",
+	"3ljsgOOll8FkdTrjTXTZfgg7vFvuWB/eFdsREB7kzndBWG7nBoVPm0IloeoElVfI9nY7gcpizpQ2p1Jx",
+	"iJKsFoXqIAN/yv7XLRWjtylmTf075Y5yOSC2uLcgWL7V0fdpkvbXUeK7VTWHf10wNm92tRH2tPSuRqbK",
+	"XJDz2EiSOZYQM5mtguu7h6oipDGp/yzXiyQJSRAXZcmPzkKfiSXfhQln95y+GlZeqXPQp7SHfloS2Zil",
+	"72a11Q+M+R9S5LtFl15DoOcmPWc9pSQBw2BUtl2QxTlCdLw7xsvNQT8P0EJeiDtF8rylDJXr6BAzKojd",
+	"5QYSuV0l/5KK1rTn2Gt8AEF0iHEkKZulxu3TubTaJjvwYcgOXBLJW5PBCmlbH227ex/Yx5Ph1qSg3zW+",
+	"TXhTI+bsSFYEPv0A5UWAwE4K5W6LuK325jZE3ohE7ZmDu5fZ3hV84B5Mv2ED9WXj0qBg0fYh8OvME351",
+	"zX2r5XsZXnRL9LmFLf8Wqkqjbb98pgmO5wQvXhEnx9wi0mAb4zZL7sa2LbhJ4HUiiitruDAb3VUJj1x2",
+	"D8i9X8nErcyCov3w79LE2x1MtY27F9uXvyPe512Gh8cBzwUGq0DIftkHqyerIIVsyoFMaNKxmF4fcqJV",
+	"Fq/0cINPqKzs3rXgl82q3CLkvrYE6XQsNSc9U/fuP2e2wlpaNtLXSKb4aLv6addETAJFVoEQFTVWobhg",
+	"hoVyirTGasjY+UKiDKv5iclCiawJbg/McZiZkoqJwMs9lyAa8wVBeMJzZbu8LSRJr4ns5mwraSus2993",
+	"Y/P96q3cFY0qr/kDo1GmxEzABBgTKUcLnpAeVc5NwZqR93I4xSLDcbCq4luwh8mgTSZ8Eb8jM8qkbblW",
+	"NGCsFtA5Rqd/+tvecDg8OHwcVmVNhfK7bfjcOQLAq5HfUoo9IVOcp6qruWBTS+EUK6pyA+EOZR9Sek3Z",
+	"bIQFwaPFYbhYaMrZrM+YC8zwjEARbo05aVdsW3sPito35JxwMcOMSlOsnCbhik8iZ5oAnxggYwX57Erw",
+	"NK3W4W4MZmxgGs9/PEVvYQcR4hn+NQ9Xqp3bGuVdNp/SKYlXcUpG5jWIwaJa5RypVcZTPlt1Hap4vix4",
+	"0+Pq16vc1BFMzrnrdLOOKpIqshmZ9K0a/dbU/1hxmhLVMLjdF92CkPkgqW/o7qNbllgRMUqpEkSOMiJG",
+	"CV6Ftri1ZsIT01B2YSqmGPLmw7raXdYDZFRlEB7COPwN3Odm/vPc3pd1A+p14B79oNUeT+Y1h4Xkkqp4",
+	"bqudQ/toPp2GHSp2unXd94MSeFMzpqYe3eWGUjwJSXQvbbMyrGnIFxI5uEbVHmZ8yezGqAK3kDmFAJeY",
+	"kLRDtmNCfjJParqARVNVJEFgwJQ0lew2EDZ+KnhUc1iqYMEBEK9lrScGlybQhqzwSXjTbsaNHdkQC3xa",
+	"R4m+ADUrCtvoimUbYlJHa/0z7dEDx7siATI0pR+a7KKNTNBgwsgtbx2pqUqbCG1G43CoXUnagtW+GFFL",
+	"Lq406tOAZrgWvmKIklmJm9cna2bfUQHNy9aT6IZE9boNVv5tIgjdDs5iSxRKolfcaknQ59pelVrftSfW",
+	"VFlD79qGA7duI1y2c2rtTi/o3dDJVxzKztXDIr5sQ/NqR/LXGrAdRk9u/rAbrWAbCf+WXbAWlLm0j04Q",
+	"3CzmFzB95sNz79mwkwZQO5H2M2lREMrxvq0sBz7ei/ZQLzVZIs/FxVnQNLWuXXRXFlr7tf5d6AWbEpXC",
+	"OOtpDlUUa8OvulbRG0ErSkdNnjt9fRro9hfsH+5pJ/02sCPNpQT50/4Uo0kJ6QnMsES4neqxhYKxCzOf",
+	"sZQ9RPPersTnh8D6G5zqPtt5iPy3YVu34McdAHUL/ty63q15bBO/bG/AGOB/vQo5Pyx+2H6+Pflj+4AV",
+	"frkjrthh1ofLJds212xeeDsPNrLcKlQ4FyJYKfolQ1MuYoIUT3A4NLlrTG5TeYbbyrRSYaHkKGR3cBY3",
+	"Z1rT20dWtPjohSB6pi4G2tU5/zC+Igy6tSMM/duJELxrs9BtDcdOACuhX2LR5WaUvcuQlsac8/tEu1Ok",
+	"AYUmRC0JYejg2XAInu/Dg2fP2jGvXq5iDdAt4N2ZnPt2/gAzlMCMdrs4G3vmG2JtpjYIojRo8iVDCRUk",
+	"tolF7WX67HmEr4BhBeFe1zQxPf5i63ZZg8EsqK2eQyNek0kEZCMhEP4f2extxIXpD5tAjAeViHGXbW72",
+	"S6X1XRyjRPDM+liyTVyhljUMkl/hmDdHFS751JAc5f3Yt1hYdSnji3w4fBy7weAT2bfkbhyh8b6ldvC3",
+	"BRX8baAFfxpwjW3bBqzQHGfQg88lmk0pgZK4ioiFPEZjV4Z1X2PRuIWBBE3oxQmWBQAKOG4VvmirAxYg",
+	"rwIYImgsRlmcbb51uyA8Zi8BmjPHWnMUDYityQLK8MzEBHOFyCJTYcSsEa/a/U6XeCVd1+0T52DkaMZD",
+	"3as7EClv5UHIle65UNaa01PXywWJsPMyLEg0OC6noUFqWzIxdHofWP/T5E2oOcVubWcQXdr8tOqJhO1m",
+	"GLmTYaa72NRNA/R35Ge0I71w/oxGV2MVVd/lKZGmMTeCLDdp2NMJws5xHGOGrLMXYvzQJIcmwdZnb75r",
+	"8tZ3dWMGmiBTqUyWlXlUognRXA0pHuQWzu3ZzXUfHKK/f9SQPanJDUOYrdScspljIrCDhHeIh9yNw7SC",
+	"Al2bR10TQae05HyGhURIEICZ7QZMTds/PSKXJEGauob9bqHYqdfkmgjL7oK9YvqHboTxxcpzUytwxTzN",
+	"F0yCb9aB+JYhH7uK5wgX6H/BZimV88jKbRwiZTha4KxAqKBVDYdtAKcukgaNves23txIek1ddYE6eqhS",
+	"a7UZsG0dDyqxI4WkYnBxExLvQiSxQ53ZLK52fSgoUmgyf1KAX5qgZ8oQZ8S2v+9U2mwblai2gXWDkbPm",
+	"r7d5WGBm4hGkDUYK2jEaqfPfNzXdEFxhItsD1LN/E4JYv61Jaz+DXvHWZBUOcC2eQBhdEzHBKUpsPyEN",
+	"q6WgythDdtY/T9IuvS9s66biBaDrcZonJBnRJNRsynO424Rq0yltSdV8TtIizb647h11xvKCwwI2JuDX",
+	"dmGaiJgYAFgGTxPKZl7qB2Sbtpr2bAvBE8SKglsu89HlsHcswUCviegMfPO0e23k7vc6EsmMYNug0G+O",
+	"W8RlrlDCQcjblNXR2YQMTWUyQRQRo1w2hbwV1KSPR4+oOU86w8c+vsmqLUhMM6of7oq0Jprf3UCJUrqg",
+	"iiRI8RM49GNkcoGQjHlGoJPyrZBakJiLpv6UWhQySZma70voSKxlCPdSx8wyWGpnsJqnbS0L49RvJPJ/",
+	"rZbxKEz8LqmoGGJnpn2c0mSUM0VDcp6SJiPKOElafQv3kXS63mIFwOvRYkcWCvyvo22N9HpUawPX28q8",
+	"/9G5XF0tf+AcbEPtjLD38jOL2ymLa0Wnh8/y2l1snx4P7H0tPg0G1hZHsUPeVK/b3MozNnCCnWjfRpN6",
+	"YF7Iaoux3WT9tyN3caOLpvJz47hZECmNfn1NpZHc8IKmGh0yLJSpwcHVvKEER4OQW4MNCB2FIGGW3Q6c",
+	"7TIQdlmS+M7BdqtqOxtvWZGdULvxZ2/Q44OnT/cOEE6zOd57DJIcXmSpHuH1i3eDaD0L4nEgB2KNzhWJ",
+	"Ds/zSSj2yBpnO1/vfEKafX6NOXoJXRAm+9WnzCfke/daaLIFwTIXPdf+yrwUHk8fXEOUvWmTMKVpK8v+",
+	"nkpbN+KtfWFjclYjuzm1hnPNb0rwGae/Xii0lkeMLF2pwggxsLebLxcEM8pm0HKeIZ4m1azElhjvUl1x",
+	"1rQC2pXDrEItGpS2fget4D0okShYH7oNUC17KBcPgzWt4HvL1m7D7PIJeceXDdiEO6E4VviVfraBc8E4",
+	"m7bwioS2gfOEEhZXajeBaMqgUuGMXxPBrLBSksYsn6Q0DtLG2JKPUH2Z30KlUn8QfIFgQOjxq/AkJVKL",
+	"4TSeF6jN0hWarCzKmtmxbY60LjRnRFBD99uA+tY8ectL662nH5E5K6r/1rGigEdQyyqyLpdEKgMxZwUv",
+	"PA69wxrbLrw+V//CF5hTAq845BpMGtGyINtB10UQjWLPJd7gFKZKWhOX9caEfVGRacrvIb6FUpZi2BZW",
+	"StBJXiENvnQBM2xwia0QFgQ512xD7HLQfpcSLDc1qnawl4jnStKEoAVeISyvQJulqnPWNkDAm7HppH4K",
+	"BiH0poHruw0Rs6ZFOJ7cHVkoSzQSctHB6OGevAF9UbWLxRaE8LA/VdPy3xZkKZQoXNxdFGuaK09Qztyx",
+	"oAVnai4BnVIyVfrU99cih1zLwU2H8EoPZFSljo/WNu2uEm/cpuZzwbvpCSdYXpFE42oEAY/GfZyzwKbw",
+	"jIxmgpv+0BtPsHyyiPTsWMa7byownEZnSDNsdJ9gTaR1gR7iKHJ2xSrFFzzpkmd5aoxznbpf1p+/iQa/",
+	"5lgoY1ErdYfD4eHR3r8cBG395EOHzJcP4VrVMs8yQaRsKEd9jdOcNNaKOrEqn9X/vLE6de1YERzYZcfQ",
+	"q5I/B+hNX5Qp65avr7LO67txbre3VjndZV/CC14F7cq0ocu8LutsIF2WIQEfkoQELvKuBU2ymGAx46ME",
+	"rwJM+Hu8kjaUVosDBKgMVggbWqqVooLphVBngT+MqspobfySmMG4et8TgmLBNXqeoCFwYsxW4dEpG8Uk",
+	"Ddj0AGdMKNsSUQUkf06ThLAI/UYEl4h8iEmmmpZtBx4tKONCbuhAq5cH5FKinCVEoINvN4/odb3YPGr5",
+	"IKpogKFK/K2CThHkUZ4XUjws4kQDwXMGvoqJTQEJAlfDdJGnimaplqCmldGaLpIn7nqIUxxkGFDrB7KG",
+	"WTVEDl3EF9Mpgeo2jdEnzkzdVGc5pcx2PTJOGdkpkcH4b3r2dLaOAdlALOY8TSRSfIlFIhHB8Rz5dRXK",
+	"RZq7ZUN1OgmYdTCdm0mC9cq2N/6HqqO+olJqJC2rVpU7AC+TRjIoaF3ZrAS9FqI2DT10bjFBprnBL1dS",
+	"k4GdLwNkvGz3E2zjCuiCeTtQA9aQeWuVoOm8W25HewnaLep8rMs9255lbff1xXidL7xthcDzAyVp8gIS",
+	"BrsrTAlRmKZhsyYHdr2O/f989uY1sr8iyhSHGzDhyQpkWYwyLPCCKIgIrIbZNmXG2amKKnZ2WaFt/khw",
+	"aqTx6hbXT4RftYPbvhWciOeSzG2v2dsn5iYkTrEgyUjS30iwSDA0tHKTgkc0KswayzkHNsa4QoLMqFRE",
+	"QIy2iUYIcts5wUkjh7DNirCxnuhHT9CiIGs01VPpI9WM2Okm7T7uWyYQFyVfA/D509/2ftwbDofDoyfB",
+	"CxmE6isLPj6tpz37mfNrmFPUtLvmNNlZLftdphRvG0pUQtiCLOp0BbbsNV/D+Er+vJc7fxDaf2dXaYNV",
+	"DtpNMIiXlwTyVYAFz2mmUXqsMX6MJsR0dHd3oKvoUQCmUtq/tdNN14CLm01n0dRKYpuI5C3oWEGhuk7S",
+	"8bFfOGXdGxalZKq6d/Qqzz6AJ4Z92dPfKB+WW68M+Qk30qocViCQsLIP/wwu2zFwK5qwBZJugz/1I07w",
+	"qktE2kfBntrZbj6jDufygvXtju9dpp0BrgMJ20FQUZ0oPqzgomL1u4TEw4XBLtKN+8gc7cWIGiXoUy+k",
+	"3gmWdQrVWsKqURrYopXYy0XGRTA+jS9oXGtymxExEnw5iAY4TUdcjBgHo1vYvw82tDYcMPMbe9t9dTnV",
+	"qq7skCTqHeh6XhyfKsKMXQoGhEjmKc9ZEkoOnWKaWo9kOzReSpkTk2qddnzlBxthMKWsv4egq8SMs4yy",
+	"2ajn442pgQtrW2jf3StbL1AjfrDnEM+Nd0HOCVFQAkmL7ymJkMzjOYJ2q5DBa237hULcXXKvHc1aHIbg",
+	"M0GkbCuSF6yPWdbDs3U3TP+mpiavou8FKRXV9h2eFU2A7qO1gWCUzXZ5F+2Qm27jtjLxwpiYSsromdiq",
+	"52ZvbkEDPfQoyI+3e4fYl430+Tlgb2812vSFWS/VQDBk6UP4io3ng2opyHkoSsbyOBjW35TkfW5FWiJO",
+	"oEm05qiQwqIvaIwliRCOY6jBgFmCspzFKnfxWfVZW5oyKixmRHUlj8QIOOBF3ohvrXtvcGwa0iPxSqL/",
+	"/L/+H2jknRQdiFwVIC3RRxrc1oePbBcYk1iiyAcoBC/s+VAlkQsxqpWCr2j/DYhdJMlbSG1CrzzoiBnr",
+	"w8oUScZI8KVEV4SY+gEiT4k8sYUFgKQuiaWpFEYkiWvWqWntuKyqBLF5guAUiZwNQsVlM1XJcfGrt5tO",
+	"/g0/mikaPOeCxyYcIPizIBoejb/ypWzMYLcXPWAcvKJZFvJYvpkibopKQOhJ2OGZs42b1Vdq5FPPFr0f",
+	"tuCDISpBXYLOn7aEdrkVD1D1JTTjlrl6YR8ftmwZKsPMjOW0CAfxKlDZIB09v7Ngj4pEFDayrgITme8+",
+	"SfJhEA0mVKj5yGqaJpDfD7Px8qaiIuY/4XEOiTu2MFbxuYiIKDTyiqWkZhPBQtBrt1D4gNOR5SELOjOd",
+	"8so+deVXRYvYhEhFmSOP13nKiMATmlJlKmBbv47n4SlyLyppkRpuCyyuIFFqxqqFqErC5kmS6yolMXlY",
+	"TTWnYp7ov0PeCadZnRQRaaYsQ5H8pxxKrYddkkw15TT95AbjLCbFVUS0qGrXObS1UUCVc3z45Gn4p6DX",
+	"4LuVqnrMO5rlnEHdzBd50G6+V0YSXacujCBg+/vopQInmvEPGV7vYug0/YYPJsBfkIxgJU0FOwxSgEus",
+	"C7sDq3OeQWDxCcR0gKCDFzIcQOekmCapocjtA2a6FFSBjT1YSsvRlYBl3+Ts3KroiNSACUbiGW1Ps0Kz",
+	"VqEF0FxFheiZcAIV6Dxi5sqx2kfa3YvWnVmsotxVM0a8MgrXpg5agSZYW3kktZrputl2UN/Mwr4vX+vh",
+	"8mu8nHVNqancEEguRXT3SaVj6RVZ6T+15vAx6v9uq4k4FldTOgrvo3dAreiypYfu/jHAE8wPOqgHa/jh",
+	"Z7vhvd+Ge88u7X/3R3uXvw+jJ89CLYDCJYHqoO8D8e8rwOtTIQGnKWWzhmbEz/ki04xPIhBkkJFWJFBR",
+	"rR47NcwIOWWk6x8PD7+pJgNeXPzx/YEGj4bR78PocUNrJCu/dlOmDjsoU+eO9Nv4D9BNXfVArVW5qoJa",
+	"Y4IHbDKLkwv30c+ubZ7zOCBsnjQ1FUxpUNCtIN2trJQd6rW1do7WitTZuF7R3mttIzb2jbgxMp3CVi/b",
+	"kbYKwjhAEli97ZfLlzZoBAxnwP2XPAfptgaVxyGgaMI04iIJhfz8yJdo+PjR8OjR4fDwqQnOxMkJShar",
+	"ssOhPRXnIHJMM1kA30sgJnkRDqfY0CfX5j4BPkVlN3KQUiwzlbbnNN2qea7fsyHQSpdKNZIkw8KlldSF",
+	"EUjHMfA+QeOTcSNAvEN+0i912OFrK016yVLK2rnAmjPDvA0wBTcfjOmiFe+AZ9wRVb8NOd+BD64qvz0s",
+	"P1wNFnfdoXMnWLSVSNHsPXtl+XFBuMRqZKxbMV8sqNqgbb/mahcpcxudE13DZM0gO0PnB4nHb6EurZnq",
+	"DshX4cDa/amW87S7E2zm3e0jbPTSdrQfzTEZaVHk0MQ0+qctxtdKPGiTakCTJgdbZ2fZO750/rLaecBm",
+	"PAeRBdXGM9nZ1WuoIPDJ374SnGto4MzVxwijRAutOTNCaiH7Q6t+qzOfoMKSfVz3SJygpl9ARbLGeeMo",
+	"ikAO49dEWC3qBFlj+LHxm/mW/BPkmcfLiODbmNmbGcfZWuzxrznJzds5YyaMLLYqIdhCMU3NhJjF9W7b",
+	"9dHPySJLrVngLshgsNTaaSq5VzkcGWlMw3lpdbfivOCgaOf+0Z3EObfnnbHjAojbc2SWmIzaWtgdZVfy",
+	"dv3pG81q63UeNoO2NFeZVTVso0yu71y9YZHlamPGH4rzielGTxViEJYUsG82VhnhYpGnOPjb/EPA4fDj",
+	"v/6kJ5srPAPTeVH0QW4u5b5lJfpq6481mPaqPGAXU266KEZQgHnjue3iSvhlE+qMqb2Ot77vzYXrG8v1",
+	"NN6sf/75z2frO7oiq6o0U9NL0lkYV8V18PurBgnjSoXrQeUyjKof2g/6CnwEeiH6cTO1GTCCZYdgsJEm",
+	"AShCb/3kFZqsYezzt+jom4ptcSpqcR1P1qqO4b3fLn8/jB7ffLlnP4LV8TD69uarr4N2x1dFw99XrsX3",
+	"g2h/ePuG5E3pT4FExPUqpiJn0qszeWKLaTAleJqaiFSqJLICW5dExs89F++956LBhe49F2t35S77Lu4M",
+	"vduryn5i+L7TZo/uhIP5vBvaP9ZOege6ZJ3OPiyN8lVg+2SBQ6Ekb6YIo1xCaM+2wdH1CmF2uDil1au5",
+	"7rrYsJ4IFTy1KX9xTrPuBphXxTvBw2zSCWyPy5Hgaa8e1wpPp/BSGHXMoFBTINR7hqRJUbQMsxX4F8xV",
+	"PkZqLng+m7vumwhWBnGUEF9ood6nlBpnZASNqxta4RRncowknTHbTgZLWxcc6+UBrUdW5l4XE7YpF7C7",
+	"aAJbwM2qbT721A947WzC12s3tn7/FuxaUGxqLt/bzN+UOVtpE3snSbONYin0cuUm4A36A4B4CvG11Vri",
+	"OCUswSKIkQU9DET09S3oYgpVhBkkVJbp0Rujq8Rhyg6MlMC0iISt5fFjlmitc4WKh8oy87aUQYrjK2li",
+	"sKGB6zVBturGiaknOoXmrhxKN0FstmmGguMivL87nWkkskAn+5HUikhyJ4K1Jnj3T6qaxd/ywpVrK2ia",
+	"wWYLyR4i8vZJyVWc3xVa3xYTdpjD3P38aydaHg4ssRnuu5BTH2IKr9v9LnjoZjRsTSftQ0aauaNLcw9y",
+	"yGYzbz8Oap7eSEN3JqA2CaZFxo+JIwaukIDjQpAerKBuqfUomw+06qbdFovVBVHLVR1dK/9uZQFT2bBi",
+	"qIOinsODqrXum6oMBuLW0c3el0OIDvxvB++He4eXXwVFL+86rRt14XsXglv07T6BBpmI2yaNGAy9rcj7",
+	"5jRX84biVcR9XZaRNOXPNOCJNMV4zTelxmC/mAlc+ey6oOQM52rOBf2NeG/lTOaZ8U2ZN13uiP+D4lfE",
+	"1la9bEpLHlVA1dqZGzYYwgG/sU7PgPDeJUu3CyHftM1Nkult48ZNlk/z/WyhGRUlztXJvYdMWTKRtEsL",
+	"lr4x5BZPLUa0odJ2jd16Y1QNO9oNggW6+I8+OarSr//6TxcX8vKP/+T++MNtKpFto1p6yOe9dzSMdomL",
+	"Hqb4caPhYlGhZrerrB0PdiC1VSjUw5LdqpC464hH7/rUueEtG/i0XbNW5tt47TYttNM13PH9at3Jndy3",
+	"LcqxvMVSLrlIymY2fQit0XJHmR1kPcS1HYKMLG/x/lorkNqCauNfboDAW8H5tCcAdrbwTit8R6SpP9Bj",
+	"hYosMi6wWO0OyIEhg6vmKY1XL9kPPFipHihQbyGmK7fcVNQe1tVGr8/evDUb2FR9YmwrXowR5AyXqUNu",
+	"cxJBBnySC1fOWyJTobQI3bY1M/QkWVBMb2q81VR8we4veCSCT1KTxhBGIUM2asU7fniOnh09+UZvRb+N",
+	"TMlbuY9+yAUERrnSrwnJCEucQmUqTbhyOGN3NaHH5BhxgcY2EnEEmbVyvL/j7N+yYnDAkp2nro4Elmgi",
+	"tKZUdvxY4hXiudpcy6mT0OGVOg6IHBQSrprqmlil8QuJaHKCfs25glwdxZFV8TZX3lnH/AKTts9Sdmyr",
+	"NkJCGGT/G//3FdVYMHUI02q7syqB69PmlZEGe0QBpSBKex237qGFWH9dtSkcsKebt5YS/kGZKv3HaMEF",
+	"sV14IoTT1IQTS5vYvoI6KSdIkGtqno+5EBDriwpnggMNpKuBlcaODpHB5sVwt8mCzAYapx2YAIg5nc2J",
+	"NNG0NrIpqHBu12vENTwYde4atCH4zybw2X5izU1bujgXNjUla+58Umt6pXfVoR2Kdwe2a20auCb3eTfa",
+	"Wg07uBdFzQ4PqxUSn3nKZkuXuOZjaIHsDkJSfVq1dYj2OwJduFbPw2EDP1VKnmBbaYMkjpuYJGS5hKLs",
+	"U31PF2TBxUqTCEaW0FFc/8PWubGwMzdFLLyAcmhcXEkokRJVK36txSv0sFsHgDCjUpnyNV7rkb/b5v9N",
+	"rRsuG3rSf26B39QC/yH3tv+76fDer7P7O3LNDdV8Z90oa2QYPB0BIAYtnYVXZDSnhm7U03JbxFWYLLTS",
+	"szdvd6Xolm+FKM1rqKKk7yscNJfQPQAthdYRrP6VCDxVXQJNt3Kn6MG7V8DtrbaHu2OV+GwvgDQs7CAs",
+	"UW6h6HdKxTx787YsWipzTZtI3+il5nban2wNICekrulpGywOZ2/enmaZ4NfGQt6DQZdr/D3YTi0Nu8pN",
+	"0BSGOTdIGRsd837RlJo0AnlMv+bE/q5ETtZKH7q/3Spb4CJ7FsH4GdpP41hJxAjIGZLEnCWWR+6jUwYJ",
+	"pIKacqCO9ON0iVcSioUFeiBKSaRcWDmqBfmLE9XEw/Rh7PuW5YJunT1fz1LMer1S1wXsou1Ikb/9wOIa",
+	"DvC57eTXR+o0E4/0wcnRlKcpX47yLBQ7MaUMp8g8spdnaJFLhSYEaSlcVBopedcCykJCGz/berJQmb55",
+	"3NrHJsWKjLQ0MprzPNSo5lQLXKSo76SfhxhGzW+o62kJafI4BkVjgcUVtJw07bagYeqxkzP9KtXffvN0",
+	"GCxU7S+PSzWKOVM4ViOsFFlkoRKy39vimQQSJuGhojIsVARG+hAIGEj0kMgO6S/nSTus/MUsKGvo9XlG",
+	"Xa1IkJXsgvypqucyDNcW4BlhoyVVc8pGxtRTbRhQVYeH4fquCR8tiJgRN1B/FKndoiqyNayz6dyaQNi4",
+	"0qjx8my4ninHvVuM0AUN6U6EzuZgNcOAPPBfrewSUSm33qFf1BILNsqIiEkhfRYvt74Ly+giofxsn1yv",
+	"E7GARNzKKsqBm4BZuAdrfGMabLx36vdG1ugP1Q1AueQMeKy5ki1vjvEMUybVGJKuGTfeBNOYuX/fPyum",
+	"dG3x1wQJwx3OCkWqH/c+L8pu2xIDEN+tOMKWfw82JSx0VUb1DGF1qHSMX1yctYiSNZ92y6uNOdG+P0Gv",
+	"qwmwW3VpAjNpUwqAXQO4TBQWCtke8bvSV3pqGCZ0wxf+6/aKfiA2wzSA83s6nQbCY01+e2eTZXn1W+NJ",
+	"7cgNy9lBAI/Wrh9W3A7sexfhOh8B0YKbKZbREKHsebtTiFJesn30Aoo+GvVRU7xqqjZHkqiAQuJrRx3l",
+	"fNPPx0rlbVitH7OPOymhwyvwqKfAFPa0fleqzkMCaA0VpUQ7gp69efvOPXrjCtYL3KVgDrzqPQ6vK8Ig",
+	"3KiUM1uHsK/A+1RedXlHP7auOHtrsUPZ8/TOKfJQw4NS8EgC+7nchNndLmugRS0WSppGGuDwODGtYYqK",
+	"sNAaaH/QISzvHw3r/ZKmw3/USxBESEG5oGr1o1PFe6DkdyuU2df30amJEMjFTMvVDqC2Dv8SU6XVYDYj",
+	"Yp0GE9DCmKH4Tbp6UE1hWnJKe79mFtnztXqKQrHoYrxiPQ2X/52HZX3c5nFMpGzQ/H/kS4CrrRYdE6rh",
+	"LQm0F7CmElstrWhGZLb4+OmTVm0ex1eML1OSzDxjTZtoUMEoz8G4/QiQB7YaTXEcrDh8WqKbqwWOmfU+",
+	"24zX0moE5iK2gtotEq1vMOqlJ08JSSY4vmo4nVOY1JTKwywmzRaZdoQLLbUG2vp66pCLKrjUiKVVotbL",
+	"ZAxtNnyyaOyJkHs8ISvOElPzTmPr6duXiCpJ0mlRbgDSvCFMzyuT7tXvXKcdEyxpPLJwqrKJNr9jyROO",
+	"upjfjWGIJCPKRtkcy5Bf4C18X/WKgjsebOll//iy3U9n14HNlkvplMSrOCVmDS3lusP7mOZpei8gqzfy",
+	"rZ5VfSEBADeiqOOC/fATQrNsnryxb0to43VFMgWoF6dYBprDYElGZm1NV7y09DdZS4PkIy5jSnq959+w",
+	"kaV5Iyeb9RpJKq6phTVmy57v13VzD1CbFul3eKovoOnIrazTU2KOUw41EKbOKD9ZIS02oZRck1RLLRA3",
+	"KMyXXYQV/XxHoeucLohhYKmpS9zrnQVJaL7o+VrddK4XWwxl1rEBwHaUfmAeHiPGDaD3EURkatrHMwK1",
+	"ZBwphBaJhZfJ+tMLh4U1z2/yF5bSQy9vDpaSztiWL0Og6kgQmWl03XYQ50Bo84QE385SzLZ4sS47+FBo",
+	"2Fe0Dmx/+rWNNODRev1eFyBSdPEpQxmCgWWeU2EL8QOqKYH7DYI5ouqNb7zOm1rbNni9yua29nrfaozy",
+	"ut9imG2vP5EyHNieJK73b6h4OVVoQmbg2b7bokAvlTPoSbNUQ1coBOiskImUChYCshUkQmGKf2EpkdK2",
+	"JcllUS27c0hiR+u9HnpTnKQNcINNQMykMeaYxJAe5WywU2o7JFJXw2+k+8sD1+baMhZjdmFtt7j3wCzu",
+	"c0LUj9Dar6c2Py9eWpdWTB8f6Lvn9fjxVYTWtkgVQ9fmTkx1YmEWFtwtnbGXvZt6BZOq3vjR2W6bOFdz",
+	"LdBDHWWEs8zEcSAXCe5CuduSyxvTdnvmhta7SoOxVSKM3EO22zpDONHUGKRcLpAktXjXg3Bo6M5SJF1l",
+	"qI0JkmcZiemUxq+J0V9u3R1jQ23zpLlx4bnN1YNS14VcaA7WiQrQK5apkd8SFtqR2y1ATMYoZ/NYNOSG",
+	"sClN6jkmkqTTkSCmWskgGvCJJOLaNAsGkadBENmGhZn6crutm0Vd2ls4SFcD1qRGaqiaEm7LOS8iuEw/",
+	"gfag2KYizIJcU7LsuidJmKSKXtsWo+4MrGW0/N10PdbvNTaEkNQe5EevrbxtLGvtclVvSFQ2Qy1BVsHh",
+	"ttu8ZdWSpFM21N/ZZe4aGr6eJXEUJuI9r0VHXA70OVjDlx4Y8oL1jUvzCdjOCu7dtCxzF3Kkz+UemDBZ",
+	"gcQu4jh2e3Ua70Rr9ZGNd6S9fl/Tndmi/sj5m/O3zzVU9EhbdKhdJ5oHVVntaafO15cNS3vBBE8XQd33",
+	"O67mRekDLEit23yf1EuiZ0HY5l8GUi8liQUJrQFL8vgwyHlFIGmLq0yL9MePHiFrQYhsMel/eVcrI912",
+	"Zu/IYoukjsBxHbUdV3QHVVaiDafuUsnWq2A8/eboGZIkBv/Zk/2DQYNHWIWH+Oefz9GXUE1j+PTbr04Q",
+	"z/CvOUGKg61hztMkXBC+aivpVxyZBtZxBukisqmPnSByPtpmTvduw/bfWBn4pJIjjBUaP7o+eMQ1Yj6C",
+	"V8dBPg3lEEODmpqI8rh0YBqLDU5TvpRhURhMG8FGDm6VXSRzr76iR82/I1gQ0d5xv4IslcEqx1c5/0aE",
+	"bcyMNNCxW23Jc3TdA0YluWlNqPWKT67B0o4WCwKKEk6h6HUVTaL2Ra3hVeuiGpDlLMMx2bMtkk3uMyNe",
+	"Sf00LUvCwL5IspZT3Jod6gEkfFpWaqm3okuR4EtpC4BD+6kxZXGaJ2QEks5/0Sx17KNlc/HGc1t6PNT+",
+	"zDbo6yofb6NrdxTplbfKGuJo6ZpPR5pO5bEyVie2sp0Si3LqrhmDO8GPUoR8U5K0X4b+pIiBocrU7jVd",
+	"txGBkh+tB3EfanFZRLs4m6iKMkGUts9uqfX2RMgtkKumUdc6eLv23aPLcFOH2gn30xO3geMOlK6CADws",
+	"hauEwG6UrZ6o1XLSW2g3f5GhLh4bi29uY9tsrF085wsyqpQ8X8uXlqRmLL8iJDM+PdtvYocJM2l7L7/1",
+	"d3h8FQrwOefcRAyaRrPQJWePMs1CM8IkgtwxNFnZWLagG7J7B6JAryDKEDFeEADwlsnmffsCnd1jMyAN",
+	"Ui2EQpRQhfg4YdfTqAJlIaOB7ac0gm7UYXNiHQCfqs3Y+XRs2WIvq60IoKi3NarCb+1sC9y+bCAd2/UI",
+	"2Vlp6nbq4dI7bWeCknRYTW+BV2hSt4y4zMeyvxYIvab8om0nZCH5hdSXGeiSvDMyZApwHg/q2sjHawm1",
+	"3W29g1KvFZxvwtIdyCvAJx+WrGJ2vpNuKju7sJ9cb7MdtfLrHUnd4fpsIc39ldPkXdHGtVctG/dSnYAa",
+	"aqeJ4ArMDkvB69XhnvRPDLbzraMtGL/iXFC1OtOXwCwPbG+HgfLGp7bzCMDxGBnLFvrP//7/jffRGfiz",
+	"Z0QhbA1uYNIGYx7Y8qw8BqV+4SfMivaKbzLCXn6PnnPGSKxQJvg1TYiILpjxqUlvMN8yCOlMNZf6HFuW",
+	"Aw1qrM+TCtOiUYtJXsi/dYhmWM0v2JfjD3vw0Bi8pdJmA5j35jyF0jp60K9O9F+wsPpstGIt2r8AnxvY",
+	"HQvb2/PS/AWm/KLLD84Tqo4FwQkEs+AEGOA1EXS68mtdaR0yrTitKZGV98q0BZQRnkFsYvXppYCS8bZw",
+	"IhH2OZjRZG47qJnwe5txOZrStDZXlmImI6gEI+H1Mni4+pKb8mf93+DzJ3Y2U8WZSDeAPHb1m44H30Od",
+	"QhfHLyNUpEjCYJDsVb7nL9QU6qAMXVOyjOz25lQqLlYRUgQvzBB+OqkZxa38OzKjLHLwgen4tYlilSem",
+	"vpoBR9E0SR5Pec70En7Q/7Vn6P9u6qrCGmHrKZ2SPUgcQSa3wsxTdMJF0J7XRco7RcONVtnv2lxuH8/t",
+	"BkqUygTXhwRzidwIqzaB3435AxyT/5J9INJrWQZ6UsGLzoZcXdvp25fOTu894dZ3miQVKAtyza9I/SXL",
+	"HGqbdrEO1UfcyGdLquJ5ZRNa8kacwUR8Oo3sjCmekBSKSZZZENWpbDdnKE8C2V7Cf7K8YHCsLgEMpiqT",
+	"KuY8l0STlurQ5dfVZ9ygP3Cx8K9q5XmqpT5VPzf7rd2dWT7V55Rl0LiyfM9N8hI+I7i88JqW5v0XFqSy",
+	"aM40PPmSeXaCBakjXfgpcJq60c6IrV4IbiGt15aI7h51o/5JE1pYHdEbcyTeewOqA1UpFpC6LyRyAS5Q",
+	"Nw2ojwtz0suUxvRuqidSYYLVNZkoBq2dcXW4Uv3b20jYwUGlKXrZj6xQdZYMJVSQWJMob7zwzQR8NL+4",
+	"oSDP3A1Ya+ldhUnll7UnvYvpo139JckzeewKVQ6OB29zKDDKEiwSq7dRNvOLQkAtHlcDHF73F7XxXfeC",
+	"W9v3QH5bX1FYyWNbQRuWCH+hKZ1VnvCXUf6WSw9N3wUbsZpHGgBWe9q5DP8i0sHxoCbbVEROI5CBTAwE",
+	"cM9JDe+LWxg83aJU97HLvJXed5KIaxqbXds/3WseFC71tIW47uPy+0GScVtDWxm1KCSTlJUchGWpRZ0s",
+	"EA8gzeSaSnDYzAlO1XxUVtKaZ1KO4Gph0AWiQUpmOB3x6ZTGZhC/o39gFfYwGpdxGZBt3u98nZchYejO",
+	"pvFEpveBYddB5stLrauqvX6bZXYDxOWaQPV+kKVYaSVu5CxC/lNOrHo/UIRhpkZg0/ZMcv5CKsLT+wEY",
+	"cTkj/m/FMmvDBQBZIc610SqiUNMWqtJQ01M18ac2UV3yqS38ck2mudtLerkuGW26jmti0f2TkHWpa9OC",
+	"qzLX+pMt16d+NjVRrDZe29uFXPYeDM6QqG2/Lwas/eDLX1VMqglcaxcgiJy+zHXniFWRxTbM1jr2ZVhi",
+	"e1/wt8bdhsSy92ukpuH1kFBWPYOgMNZK2RqmqwlpHSiaJ5dV1+XLX23jBGl6TRrTwswIM5yuTOvdjhvy",
+	"BLb37dNGmye5rEp57duqikCdV12RE7vcqpubG+hXMOXhuJI5wQnkSWo1mU+Rjep3ZoDjwsIjiGcfijzl",
+	"RlozQxLZOi0EClFaaVGCZnzBQHYliem2BVWyikAWyMqfEC10yzlfsv0LdsG+/vo5Z9emDIT8+mv91R76",
+	"+lzvN17tf41sLRJnkFsyiVJ6TSTKWUKEMfnZPTz6vXA+3Yz30XkR2ifxylnr7KNGzwV1UM3JBUPOMDHH",
+	"0rxJoSUVZiaGyPVpg3BciY6GR5EJugLbHl4QBCVBsB5Yvwo+q4QTCT0nyAcq1T5s7GUivwYY/+UvL7+X",
+	"UVFy8pt9dGqtF2AckVpfte3f0JgmYzAMgH/vpJw05kxBrW7wXbvVWZMjZCHqrSm6IJENhnJvGOgVA9HE",
+	"29szs9SftIDwtau/M/49wQpHyPNz3IyNQQyNf6Ls6hgJkv6XC3CEXAzGyOQh7kMnN8nFGFx4EMIKJcdz",
+	"dsX03qY0VUQgLpDkApZ7RaC2CkZHw2FkaznQGeMCDKZ76GuwEMr9r9H47en58x/H5mko4vqKiBlB4GfZ",
+	"R8+ttgtt2gSG5BzObBn08cvp3iv93Lg8yPGLczwbl0F9+o4f6yWZUtTo6PDbSCtpKUFHB4flewwvSqXa",
+	"dKezGECnUyLMqt9BeLdetilwOH775ux8jBS+giWi8cuELDKuCItXe38mq/GxORoNDvB08mQVWWephoU9",
+	"mBN7sIB/R4eHJ0gqmqZ61SJn4PrXJ4pOHXLYOilwQQ+PEFQIMCuEvnMWPcc4y1zzoUe2Mdsff5GcjY/1",
+	"uQBaAw5JxXkSoaPhAWIcQUiMuXX6u8emnBWdzU19byolZbMI7o9e4dHwif7wzPmAFdHLmtAELOVfmrDG",
+	"aifAryJ0dKDnt5U9bNGXo4ND/c9j/Y8e8/AQYdO1j7p+fW4805JvHJmie/o7OGLkVwHWs+jDPjp8BsB/",
+	"MnxsgyzfESVWe1AtBtwLT4ZDQ180pdDQnkDInkTUYqurs6vx9RQqSO25r8boSw2nqYgQFhEi8iskSUpi",
+	"SCWfEGuzdn0UoTinPLEmSXMvjExhJoIOT/tfo1NbeclUU0fj0lFWYJuXtYuVyf36cvynF+cIqKlTDh79",
+	"rv9zM/7qROOnu7Dwqrmfh4fGg5HSmDBTtMa4/QanGY7nZO9wfziwuQWDuVKZPH70aLlc7mP4eZ+L2SP7",
+	"rnz008vnL16fvYB3ylKkg5/xSh+8ibYo4jYGw/0D8xzPCMMZHRwPHu8P9x+D+cLW4Huk/5kR1RSJALKK",
+	"OTQq95Fpt3ViITvFNAWmkRJbsEDor0XOoB2CtR9x9jIZHOtJXrKEfDC5kFCNA1ZwOBzaNB7lSj971+oX",
+	"6+QjH/AiM3VXU8qujDvcFtKxSS6DRwmPZSGl6i/MX78NosEVWUn9zf6SpOkenNKjX5ZXcv8XUx96QZSg",
+	"MTzi/tTrxAllUBRi8Eh/WP3m5fQV01rw7q/wIi3duq2nYlzmbQ51AzMQXNYFFmp+jMqIi/BgBcAfuXal",
+	"vttycPxey4D5YoHFanA8eI01L3RcV18vA/JooPAMDGZnJkvvUo/SANImtDIYtI/e/fAcffPkAHg6I0vH",
+	"0fRtKqpTaAIH8T5BbPrnn/98dmtkMnjx/vcBTmeD48GL5PuzUwhZuoZPh0+eHDyDJoJ60qu34s+jXxcf",
+	"/voz/re/nj5bLr/74enLnD++/utvv31z/uHH5+fLf/1uNRNnR1f6HQ3ZwZs/vzUmzcGx1hgH0eDD4Hhw",
+	"cPDrv53+258/PBfTv56Nvjlf/fwvP76ZfTOPr9/ijL5KxfIlxm/jH//yjg9uLjsjC4CkAVdgp7tGFTew",
+	"ppM8F4arVTDFeKwDqAIG2T3su8P3DAHphDvfHh0cBdGi4mA/gwFfEYVtCMrtsKVMRJAj2zDWdT+pp2UM",
+	"6kkWl9HARuyVdF5TDTu8JvSDaKAv0CgXtPmhRhJW1DhaX98lpCfajl8jwhJg4RvmKOzoxm84CL4/0k/Y",
+	"rms1eDCn3oKNvfpbyJxetZVbS/qoTuCbVmvpvkn36bO7aqJQh31VknlGUORvUEvxGWXcaMUAgs5XdxPa",
+	"NtzoRfH7jm/1j3yptVYvEKXxRjsO23Zlv3d6nuJ5bDQCvfQJluQESULQ2DLYcfBS/2hY+m3vr+tFNuBX",
+	"3TmwnTtwCKday9459F/Ksu67lAjrSf73JuZrpZI28INsXshpDvKl9m0VWC5ALDc7N7k0qqg9paWBL8Ks",
+	"+F0hKH1iJ6QXttr5CT3HrHpEBno2J1k2Htb1gSZFey4Ao+nQvmuM190HvRLC0+vWgQhsAyBGcYGMPWH9",
+	"rLR4dfr25fMiBCTDAi+IglKI78OwKR959BM0urmJWh8sokZbn3xpEvJs3Gi0FppvN3WCxlqsHodqMoBZ",
+	"CCZEMRaCQgwZWIWg0/ngePBrToz330jm0jR6L5GrqNxi4tD37H8rget73qdQIup69ad05WJtihJuvhm6",
+	"YXH1OEt/nS3xyg2LMDw80XhhwjHAGMIZeK1DS7AvVKauZz/cXN72qpto5ve/V/JzBofDw6d7w4O94ZPz",
+	"4bfHw+HxcPi3gYlCHwwPnkHLnT345xv9z7fuo/nf4bDcxXNN4WyIIZ+i54JTKTFTKPnihcw49SzNcFUP",
+	"nh3uD/cP94ePDo/qLoNRx/mHB4NoUAYWrIs6l9VkjKbtFuriwc1lLWSb5WnaXapwdx0CygME8g0jKLMd",
+	"jm5LI8uo1/dVN+3lTYV8/kSlqkWiOXLpfwtBEy7wxkUhg3AVNN4b6cv2xDfN8wxZ1gqssVeACXgfDF+2",
+	"ngQclWN0mqaAscfd2gVeQdBqhHCRGGufpQw9f/n9O/03IAjk00IxWA9r3MOGTnNhWC1ktqyTZnMLigPr",
+	"TZs90+ifyWpg7icwpO94sup3NT/pG9Qf+W3Oz001pttiVI2IHXSAVM/pg6JjYvpNGg8AzP3iHM+axrSP",
+	"PYJnbqLBTzze2InDPV88Z5ew+wtu3G+1G25itrw73vmK6y/A8bXHoSDOe1enJSRBPfqdJjeNYtTR8Mgl",
+	"RxWZ4YyEbQberbsdU/vMyzbxsmgXV+el2vbe3Nwjk7MxqtvcgZvepP97IPeZS50KlN51mRzCMTIXex6B",
+	"rGwKp1jznfVvT6FOMCSNML5EnJ0gqtCUqHgO/hFG9JdkH5xTS1Pf1zR8AOnxBPx/4Ak8Mb4m6ftnjw6/",
+	"Xb+KBp1uwQOnr0ybts7MD5Id9gByfwwxwsqd+nb/ycH+wXBor9U2UhisrgsfGt4TH3JFoRlffmrXKsha",
+	"XOLFdjergYc4M+fx71vevKBUeqqgIJPN0BFoxnnSdFsQTsGUA7em4XaYR3dwO6LthMnP+NkBP8/mpiVT",
+	"iYi2uvltMVQrGmSvLCO1Q0Q9B2sTUPN2/cmE1vAUEjyKumO2ZgLUS+BTNBM49jkDJFYYaNQ4RBOuw3YL",
+	"1Dgz2/6M8Z8gxv+JXhOoRGBEAumOamcCf55QtUeuN9pMX5MlkcrEc+2jFzieo5Qy4sLaOEqoa8fFXVIq",
+	"pBxFSM0Fz2dz+22BhoD3Gnkj+5f+1QYuGdEpQf/53/9fczUumIkBhD7aEB1n21BTNkMpwdcgMcGKTOmU",
+	"DZbc0n57AuFB+iFb6dp1fIOwPMSvbXiaBagJNFk3+L42P59qOL64vjfDb8ASaVMcTQ8Ks1FDFBIwZ4Zs",
+	"kdDNbTd2UA1+G3QWa2QTls4ZRGiyFeeQ573LFeCJPkSYWuFJSiJTwg8SCg0qGluxO8hGK63kuU37KtbV",
+	"UvmvYV2G3McbJit+7OrNTKg6ja3pYRMwCst4ibYaHL/wSZN93APLLfb9misXZQLzUyYVBqEqNKltch44",
+	"/w01dNYn/a7zhIr3n253Fnl72k4hM/V4zDXsZDl4XLxxRSF1W193/V2DmWD/4PDx0ZOnfytSppORobRg",
+	"eJjbYAKY/eibgwOfyhWL/K6sPz+4hcHDqo2d37FBJeYmHlfT5qD/kyMfsJcOAx4Z/noLm39B5+/b6B9I",
+	"/QhZRarOTVeKoRAX9MtGUDCc32QROFkhLC17IsIjkxTcHNeI0yvpMn0pW08ZNpnEYPegSqIJmVGIEY6K",
+	"qhtjqNY9kuTXcWRzU0l8JW3pMuDyICpLE+UqCU5NfjX8LumMYZULsn/Byk44Nv42pcz4GPCCJPvoz4Rk",
+	"pm4cyOJfSDTWo5HEhJVn2DR10sgCsvexlsFh/UWAdpwrxKdThM1iCEssv9HCnCIMTVYXTPIFgehoLSrh",
+	"VHLwe9iyHLY62hVZRXppkD1oPImTFaq8KYjNddpH5yaK1rA6wrRYyFniaqstaJpqGQt4wInJL7DqRsyh",
+	"Wa2yVVwSK0zBqVratUGiAm3DJp2DJuKdFYDMfp5jOR8XHuSegtbJBTs6fGYDKrBtsgteVVnUGjG1uGxE",
+	"rKmbHJLPzOO+hHYuXJ+bioBWZyQzyvw+vxpvIiuk4iqwivroBIuU6tV4WMSFhsiMkWTcJAA5+IUZkisJ",
+	"t7l1ZjDbBsu5F1/NrvbRqY+8Zfh6BiX7C+mIeojtIfLG9evJKhvwizcN957hvenl70+Pbv5wF3yVQsdH",
+	"R8MA5wfHmpHpgRMMTWGOh5qs6kOBAdsZJezoePA0Pph+OxlOnkyP4m/x4XSYfDs9mh4lj+PDyQEePpt+",
+	"S75JnsZPJkf48bPDbw++GT4dPhkeDR8PD4cHw+FwYBY08pmrPmxYn61XaNa0uwmviOm/NPjm3z7405nZ",
+	"gDYOjgfxYcomix+Gyb/+czpwC2nwNBwM9w0H/xuUO2QOksN+XPOv3r0JMc6fHVE1GdT3zj7/Wta76MRA",
+	"1zVtJQhe1Jmnmj/yy9uFjUQvNPXGaWrDR2zBd+m504GnmkSUsnsYtQW40Jc2uQzqNkAWWK3K6FfOhe5M",
+	"UYpztCT46gTsSGPGiyJ8Y6c52zoQhmBAqDiUEE0lgTihgJcdxMu3ZTXNj+dkdzk7JegHMReCxArNuZAE",
+	"TYBEmaolftO2gdSSDkrECgl6bVvodsNyt3FjRe/miThaxwXz+s4vQJFdHbb5l3Vv/BKp9bBUjeazHIuk",
+	"2JGP5w5tG8XDcyjfa3reCdPbN7LNe5VnYQpYb7rG3525JTyo6Dsv/O2Og/D6RN3tUOV17V8L3/k31QjA",
+	"Rv920cnVEFm/zYd95XBveHQ+fHZ81DMCAJhx0VK1Mr83mN8QdfCK/0bTFD96sj8c3E6N9Nue3qMO6Sov",
+	"hGLGSgIgyzsUjkuv33fjRCGmRdgOXScvVZvXfB+9YGAGpi4H2VWYstmQmpgc+S5BE3Tt6sCFQq4JS1wv",
+	"2Z1wsDZ6/4Il90ftX7DEKW/bHLj9tlGOAdVJSx92yH3Iyx1TZkrVeyk84zqFLxo8YSvTOD5UfgOZnybj",
+	"2xSivmBORsEpvdIKOihtmoULnIIIlJtk+0KY0eocvGuVZdAzI6cMQUau1vVh4RdsXKmAPXLcfFzKZL4s",
+	"ZvKMIdu7rEbvVz2HDXy53pL2Ky2yLUma6mkfX7CxG3Vk0HnjxFpklkShyWqtkeyxSeOHHGjb08vcEpN0",
+	"PPZFn3FN2NSCor85T2A8fAb7Ua6gvRalFpmyRVChR405zJBSLk0P4NvIdtCUa2C0taLQ+fEAUynxPxEI",
+	"2XIpSX5P2yYRsDvVNku/5xCTc1ttbY1LnIHShijbeQ6GHhlZNLmNPKgf47lqphfn5p4U4VFwebRoY9P7",
+	"3Ldh6g89+a3dD2xB++hnvWJX4BfqZxQ1fE2CYGRfME+Y0u4KzfA1QZKjKRbGhw5z7QeR902u7ocx2PPV",
+	"ALxH7gAWL1kwwA4MgedgHhYrkFw3KLkAeHvcps6nf8iu+aupg1KeQvXEjT9Ly8ZGum4+pBflkv6OjwuM",
+	"Bo6Zd2bkiqus+aBcqQ5VRv47k0C9wfo+CvX3cEVrwVIcEzR+FJuWmWOoRy0J2JH9GBbzhr7nlKFcEhey",
+	"Beb0inXipMqm1mwhIYFO8PT8zfnbj2qR2B0bcnaGt4Lz6b1zo0qT0YbkWYM0kamyBChwX1fC2O4VBxyq",
+	"NJmRnfhXY8SMqSKyfoscZjffpreCXxNpeCm2DikQBIu+cDjLTKyXcXhh7/pVxETpXRhX7UVLf4DgqUlC",
+	"a7pI5tpYmbeQpgM2PLOdj35dqkJe57ux1p73nq/HO3teUAsnGGAPp3ISONyPcV3Oc8Fq1wSF2X6Hm+K2",
+	"Y7sFBe5KQqVpYdEoD4Jjs0LXjb7XqDkFeYhNIgNAF9yCULCtN/MJu7pPDPV3qcD4jZC3NU+/LjyHBsL3",
+	"hapnimcol5rmbUHX13HRodFe0besWUWxAbkSSb0ITaqtaakb5nWUUwRhZFklIJ8FlrunyOefBCV+R7IU",
+	"x84PU13Pjumxa7zR7KUhRZlKTyNz7Q5OnM7ht7SdlslPJsxjJ9UUnhctQj6XUrirUgovz96gxwdPn+4d",
+	"IJxmc7z3uGE1YM2EL7pdvOf2+cbyDRbFXEYEtJNpmNv9tlYyIdyNy5ZhTemUQKuakXm/bSUuXFatMp7y",
+	"2aopfLT8ud96ihcDC3mLhSouFdSIc3FSgsywgEq30OED5KFYjyhBOXZmE9NHM7TeXzcG825ur7crH+Ct",
+	"vGWGDNx7lQW/7H7IY+a7kbxuRo5UO+J12VhZYVMtmpdKWl0RcDfYZUlTWqGQ4gle6WukqQnIRb9VjSsO",
+	"P8CMj68gJK8s02CKdU4EwVfS1ixtKqDw3DWt+ejC8emfwDtsSczx4PWLd16PU4D/FOpYlzAbAcwGxwPK",
+	"F7Y+duIlgZsCywlxlXrR6Qwn5De9WSAex95Q+pTpgow0nPVipoLG+NFrihdkZWLc9D2nZh1yTjTXG0SD",
+	"RZ4qOs1ZbNrw9UhyNav7OKUW7KEHbh70DHvglRYqXTtqt9z0RPN6Na1d7cag6UBF8E61FJywVRQPA4lK",
+	"heOtZkQVN/J2VNoY5eGGSEOtN96zHRZiGB7e770tegrBLvvf4rury9B8z0qB/JPJWdzAG01xhg2XpncJ",
+	"BvPm5kIMb/VhR+ssEtrm+WWDiu6RJt55/Mi0MbQB7I/KAfZMJ8PxfrXWwreFYOYKuPfnpgaDtuWmu67D",
+	"EOMMx3DGR8Nhb6HsIxRdaL4pn2R+b6VFU0PFhbVWl8GL08xc/oETeZsycz+n5H5Oyf2ckvs5JfdzSu7n",
+	"lNy7sRC1pOIGWqJ3yMO9jXTcUT7YIou3vpfPKbz/UCm8u87J/ZyM+zkZ93My7j9sMm5rEm431llJuL0b",
+	"tlmVb5oY5imUnbaKlUQ5g0aXY9NvYWzUayCXSyoJdJ0c/zrWfE9Auc/Jyrr85nxpug0qEyZiGBC0Jswh",
+	"Q5glEJY/xwqe4yIhwrDYyQqRDzhWpjUmYTGJkGvxcsFYrtkO5ACTlICEuY9eqkqo4YRIhRbYVCB1rQWp",
+	"ppoxF0RzcoUWXCo0TrV2PI4Qh9gxEK2OizaL0QUbSy6UZSc2THukuMLpGCUcrNozbmagat92IzTAqHMu",
+	"YxMHFCgdoppNLzWgAZIQ8W8b2x0jRT6oR7G8NvTep1Yf9lgC/QMhfEHwpQRWqucAxgW4FNnelSsEbQX1",
+	"lvWPC67BaBuM2u2XJnqwjp8gbMcwNN1aALVkQd1jmkoq032SfMi4UCjGjIFipn+dUEYS2+VPS04eRPVm",
+	"qpCEvfcKsTDyGddMxl0C1ybUnYniM6LR9MTvaeKyfMySJRI5azK5fFfTBj6n4PZJwY0GZd/bEej7e/Uv",
+	"isttfiw/TPGCpquRCwzxP3YJAjm1BChAPFCAdvQNNDisBRo87rCkd8XWNZ0B0S/BgM4pNu7UsJGoANhm",
+	"G8bgVkuwAmb7IjbZNbotISb0ui8MNC2knO0EBOH52wDgVnDb/ZfmOgndLYM3DX7pGIojoeFjtF7Hm0Nq",
+	"CkzFsHHQU7VCeMHZzHDCpo4u3uM7C44CPRoWU4ZdbQjKGvHpiAs6o2xnKzAxWTzLU6NcAVQborOKp0b2",
+	"qY6HUX9x41pSck3SjTfOcKORe7DjIgLvNjf7MQKeC1mDjsAnaGzajgT5RhPOmlZcIf5gBoO2qcK4uq85",
+	"Te64QIORA0FdnBt3eEJiLYOB7D/BkkqTHCKNG31ChZqP4BYfDw6ePXsGSspB5ZdRJkhMbWfWFcEiHDnw",
+	"eG94eD58dnxwaH3nPvM6HnxPcZpqKgLgdN++wguc8LxnuYdqnMFUz2WCDejMnr8gWEIFk/cDEnPGFzTW",
+	"D5RX3IYD/Onla2j9oKUlWBN8+x//57//T/3/f/9f//E/0L//r//4v//9f/7H//Ef/2MAFQ6qqH48sA3w",
+	"gas7cgmgKsByUOH4EIyhd3Rw+HhNVvCBWfxYwenjgeuoqEng8QDUX2fGxRm1jSKhP1yBgoFQh7Xj2lU7",
+	"Jc+gbQ250SAkwFdwePD7xYAmF4Pji044cDGILkqQwmslUC8GNxdV+rluRvYWaZWUEBcbODWkulaaRKWA",
+	"VaLzBeuy9KhcaGSxv3W1xtSKMiIkZ7blvlWt+BTFPM0XzDSPP4HmwCaH4RcOishkhcYn1oDLOIqJVpty",
+	"5spLcbHIUxzYfaP5PVpTM4vGTss5T4npAw6jW81+x2aHijLfGNcZOV1UizlGTYMEDsKzVOv47tp5Nomq",
+	"3tNYXtOMdnt7RVM86WtujxqnllVpNgTN9suii4mlydAvxNBzBCqkbeOvSf0+OiNaebe/jyMLAT32F9If",
+	"4oL5pMZk68IQY6vIwgdLVqFffTynafKFLOY29myQd7BWrYi+GKBuQHoDxSwqrBHu5Qs2xhJWptEJkvtV",
+	"gUswI4S6li8YrOMCXVOFUwQt9olU++i1Rn7oRTYhaEGlpGymVXlwioHY4wxhWELBEQfIGVGKshnCJpoB",
+	"FSX9oSIDGluO6vR0LxKXJkUcrltyGfwBsb6mST7jaMGFwzgDYGlijRhe6LmhWgk4Do+LsxrZrPnxBfvS",
+	"4gBm+nTZasFziWz8mwa/wrECtyzByVcRGrsAntFkNZI801cfXRMxwWlxWNZcDQ6NmAhFp5QkEaKLjEtJ",
+	"Jym0PyVBw7/h/FWv5ccLI9YM5vjwm6hN8nESD9y1Qphxkh2gKtj/E3pNkxynnpABbnTT/X7ONQSc9f6m",
+	"r4jTJLZ8TKmkg3yxDeffdYizf+SfZdzPMu7tZdwtkDrcPNmTIx5s+HxVompIbDQbLeTQZrnppqsjZpve",
+	"hE6I0LJBgiCgHp0io2ODZMBpQhInN4HLRnJg5daNE2JqM6KqHO2WYfifSdRnEvXJkKjzQub/VEKp2xU4",
+	"G3hVqCpFrGsPVe0Wqll0y3aSp1abMHXJTF0/VdbEMBniUy/iCV0MrOfvYqCp2EVBMC4G+1qkryPgGM24",
+	"07cAE5HiaJqnaXTBChXFBnAXBWr84PSYJKamojRZ3xgCPIGcHg2PTqpZh6UWWiW0fv/KC7Y5fSKcdBGi",
+	"xqHAyI+dW7Fmnz8GohUVBP6Ph4ffoGdDdHCIHh+hPrVuKgaznaZhfGZJn1nSJ8mSPsX8ng4ycJHl05kv",
+	"9ROFH9nrt7mmR0qSGRGVguuFJa+58npzQMkJCknaSObx3JmcgS80BIs8d2t+WHEihtjceZSIm2YQDYop",
+	"O4VygKPSnass/PbQo7ppEfa3rtUsrKXRvLZLN2SJ2atRH+rdhXcEzHfkgykharMVLqMS6mvDuMTeoMmv",
+	"a9P5gy7mQaD6NKMaxMXCDKyrzup79s/Z+3rvZTgsmWiuw4HXPROVOhyOznw8YT9cZTVJXKDjickUXGLH",
+	"GEjikrWkwiupyUpBqo1UDkqBM8tPcHyFvtQiciLwkkWudG5ketIv0xXIz3MtW2vJ/4JhVsmK/goJgiHw",
+	"s+LoibEkJuqUZ4SZ6DCBU+kCMyVeuODI/W7M4KTmDNmgIBTlKq0PogqAuhMCfTku/h5NVhA+WXzGavxV",
+	"ZEa7YOASQktoRRL0N5WRnXrKhNg3ywXY3U9zm6USqOSmd/W8kIk/YrkUDwbrJOKJ67LhQU5j5j56xXMp",
+	"cSey2YHwPXumLx+8J0tZWlNAI/uHiSpTRGRCw2SkkbnIKvAI6NQnoAZPRsVmBiXZlHMsyMjH+B59few5",
+	"3qFr4jPfu1u+1/Okw/Z6Q5cfdLEbx0obDPXGWxyKEAiy0y11lEdkOiVGjWzSVn7gthUHHH/pgzf0OLGF",
+	"4Ne1GNc9oDDZa3Hc8sgM23TDVP8BFbMkMv2Ekn30s2ZOF6yUm7VoXGGREjzkFkHlGCmSptLwbZsLyJdY",
+	"JBIWfoyw5n6GU0GIgdUSeK5SG09r8gMxWhF5wbwnaVde2qRYvXDwbdaw1rRql5ZumPkJlNvvHs2I1cfM",
+	"3nb6SFdqdGipYtLCFcvT3nqabdKynz3zDS5WkgMpYBM3814xJ3XTvbpYHWG0VN0k4usrrrHWKn/3KOtD",
+	"SlpI1jd5PBBp/qnI/FtSxt9LHNuBezPsryyl0ttdv88yyycvs5zPSXFLPplqSJuuOHjvNDJ7q/5ErnQw",
+	"sdtbJrDFDKu5n5tRMIy6xtCntE5PYsIISZrtwO+IHjdWJEHwILjvtNBgG6Ktqf9IEbwAaeXE6dwklQSl",
+	"BAsm0ZwvTXagIUbYuAHvz4h8lpGYTmn8Gnb9OePw1k0/mxJwisatc3wNdSdIgr6c4lQSaC0M3zKu0Jca",
+	"vb/aUFXpOmhpnnCeEsw+DWuyKX2pSbctbwrN/+RKKrIo3XOj6zxlROAJtZlf0DolsR45SdLpSJCMC2WG",
+	"aGZ7hz1LZj42lQuYpIpeA4UdME1DTO0AM73rjXo43Mx5Doc7thL7F/K+TcVA0TrZiaVdpSGCn2B4SGMr",
+	"Cu/cbeh8GRzPE6I1WQ61AaaUJaBvQsuUCtWHeHdneVUnRQk+ai3JxriMXbwJa+AKXU2+qLfFt9oeCdJC",
+	"CpssUBpjj8WKdLXF+mj5KdSv3i1xCdz6rS7sp2ji/Acnxtsc49+r/dLQ983Gywpl31l8Bcz86Hf9n9vq",
+	"5sYnp78tw+tMzW9NlSVp0ttrFOwjKe+fb+NObuM5tH3Y/jbe3JvkZANqO16rT0c1t+sMqOX2Et9OJ2+M",
+	"4D13vTbAcX+MiGupC4KX6Xprs/IgRLAeNUsV1KEABeukWnncSUfrck/fENnbSUO7j5H1iAMUwJOWxF1T",
+	"svRjGJ/uDQ8GW6oidxUg+5mUflxS+imGhG4QVIpQ0HsRVB4RlpgakH+HBDioIzdTU68TbpiqrlzMVaWs",
+	"rRbXtiS2hCW7obTRvaqoAC2f7D7Zmuy+YMlnovuZ6P7/7L3rctvGti76Kl38k6Q2RIuU7DhUrTpHsZ0Z",
+	"nxVfyvZMau+pFNkEmmRHYDcXGhDNmXLVeof1BufHrtq/zkOsN5lPcqrHGN0AKIDiBRIph79sgbj0bdzH",
+	"+Ma+mS40yr8njgvgTPfOYmv53c8yEqboWIPKLgBzubB7BGooePj4MBZsuADuJqMKvfOWS66WYwIyJHTz",
+	"8I4+gG1B1yDVrgHmZawNvg86ADDOJjozYqLjaH02aofSSFHXw7JRn+T4SiGGYDqXIewANP2T40nKzESO",
+	"0vVZ669aRh/wtcdar2Ot17HW6wBrvX4Fxum48ZRHYKuLJNHJdjIHkvBrPY4fs5lIbqTRCSbql8p1sZlZ",
+	"wowQ1FwBOLRrGQu3BXBtrpNrBATGQK9YMOiAjW2fGeVWFsLAlAug58qwhUgDxLfG9yc6Fu5VmGefIi6y",
+	"WEC+gYbYdiEoBU8Btr9JRUQ9I3Sm4A+rnkNnU/sOHlNr0917S8OyHjMGNsUoLjCDoHVS+guRgqExtfvf",
+	"SMexnmezfpQJemT50tpJCFiNUsTezMz68JqrS9q4EX166G4QUktAiTTXdWCk0lxvCkIKAyg8uHoNfBOp",
+	"uarF4IXfmmnjVf6oh4So+uqSYbb7ty2jijJUW4RXUKVKNcHj1jcN94/19aixVSjEa4D3Yb4LduLOM2X0",
+	"yLVHQfRE4JWULlMz2iliSa7IjKkALQa0dqt4xzq8BiU8yRQE/S3HLuvjwOIjplWPcWPkWCGmPbbXcVIw",
+	"YLOYK8t0LZGeZDMHUYfOWGwFZNX3ulN3I5IoO+QUnyH6ATA177ZKu05r22UOlt/Y6W7TAzfs5MwT9bsX",
+	"8Ov5U5RcViGlyjvonmIv3TFET/3rfJ+jikmvBcEL3ynwo15rIseTFc4Jp0POeXzdRxjqFDNn0aPv2u86",
+	"5dJ+rLVxL93dCli5efgm8pZp3NVCnsSaJbBiwisoKI33CKstR2VRwkdpj5RuPAxMq1Ag/UsDjbdA2bIa",
+	"GgofYiUU2nK1Nq6INc9GAneqU+i18gpdO++dW/AmkPcgN24gkcgjfOKX6Sa0Uqw6MBphoJ2DAmpXFPhf",
+	"3tG3tq09ypD9JQVty8ZKBDoVkcymNbToj92nhN+I2KAiDZsWa5Pa9WUzbpe/tRE97aklvd2wCir+UYwz",
+	"9agr9IBdVNqV1AjNKTxLXOJOA3JNyDxZyLQTnyWC5mLdmjcbQfv5xgC/ApPDaxlz7jU011no7PR5nqE4",
+	"5wsGiptgPgHGZMmNvBFRdXt7nOyDBwuOSsIjVhKCHblIU46ns9PntyntTcGAcZjbRNKFDx0KJ1rV27SS",
+	"Dx0cnh61+yeLnRmRuj6kUYZo1YwrMcfSYQJLp3DvRJpUJ4s284YouKCmfMGm/Fo4+yr3Y1Uh4MEt9Rk9",
+	"BHuXZDG4cbDLaU1opCaZZzvtpekknio2ANd8GOQ3aK8DnNPqi1CGDVGQ1oYafKOZPIfBKh5Ih/DJJ7so",
+	"EU+wW3a9S/rdiCiMeLJTHGYxV1gzQNoEKBC1ztnL0FU2PyIXrRX2Wt2zdxY/0gpaJ/5/u5d4OfdexabV",
+	"tX2KuWrGyUcnqpAnval31y2NHZOixKP+LNHjRBh7Z4Rd66JEz2binpspgS93E61uHXVyie/MZlqqFPrz",
+	"uSRyrUwWY1s1OhZFlbMVtMaax+uOS3TX10zFmaVROgxrPdApKnn5lj20Mwg5zD5cQv2RjGvUq08T4ekB",
+	"G68flqJVk3VXUHnshlItGLiUVmg6qzwyuDt79cs0QHQb0sUW53d/Lhjaoa8VLalej7qMsKtOiC2CNON4",
+	"0p203EmvevIn/ufOQqOVWhQ5TzwR7SbbjiLtYURa0Aj1HapVskLqoVPBkdSBiLvKvHY/worMdk+491Rc",
+	"BBBIMsXuJNKQcyPCzEqStfb/ykVFUBSnTp8OsD1X4MK90LEL4D2zFECUCL9jWZhj/jxFXxCiXxo2kp/v",
+	"z6OxrfRv2q9hDYclxmNJnRas1Wu958ZAk0BoEMdGkOblOQHYHVsppXvycjxarrLS4VHPWNaVzbNZom/A",
+	"t14jkV/E2mSJJS5LMpj4Ablz7tSXeujNAS3HnZhCh0OParaJp8QP7pjOdq8AONv7J1Ymf7nDlWegHbgz",
+	"Ys33RVaLupYK7DokD3tCIcbfl8rKwVw+ej/xB5EpmYoIV3siEmawgZhU7K3kU4F9tuzdfarnoVzxxD5J",
+	"yL/E/B2k8ZrxrQLsIj2+D7cEHYfDyVUBvUMJAVV0zIhQq+h2N7eD9Ez4vqj6RiSJjMSgV0hpLvS8tXzZ",
+	"490Gxe61gzYbWJ4+6DmnKBp7AzIQEGYWzzf0gXVsnQ0XjA7SCf3eXq64yW+mYhvfE3Y5cLSVD4WO0n6z",
+	"Wyh+Dr13+673boE1LO1Qq8AM/q7sr6HUmblwiHWKiRseZmT2b0NZe3SZuA2pVLByBfKr9Jq4jmGK8fxc",
+	"7qiPPfnTS89G/CX5wA7QY3KUu035TlaS4aHGdGsdJ/ODl8/VrpSc2KqcKTld3xt+6t0cha6LPaEoPNAS",
+	"1SYFO1Yt8uReJ6bBSDO5rgKoCVbUt9mPC69bUUYvKFcu728+0aT3fHve7X4XlNJ2PSrWx3fvCRH/2/PT",
+	"s+9uaU4E4R5QhiJ3KljPVzzk7QL8KNtld9U6PilagN3Uqf2UIId6Cil1vdblOBGOtYMGq8MUSlZYlKWL",
+	"7bSol66udx9uqkfJwB0vWVaM8HLeBKroSmxUP3qSiD9EmP5FmRlD7YUNRazV2LgqMsGITr4yxoV7feRb",
+	"R751T3zrAxyw5tmWcN6SPeKq/JToKRvMhIqkGvdpPIMAWvY0zyEuGXSlc+jK5OhgQ2HSE+cwYUqnAl+L",
+	"LAUifQsqvLcWlLjYSbt5kZuKj4tJ/Cbi2HKGzP6NWCUbVDDhrMuEecws3lqJAYHlT9KWbACKCvdI/b9N",
+	"ZCwKpk2herrNEN1uTmWIf2ipjK8OuCgUKBKaXCz4jWvrVax13LaK8aJB4od13q2A4GGJfpuSJfJvfZwJ",
+	"fm3YzzwzfEPFAY/jkTNs5/W1i2d1XbsTsJDbsgUPSlAfhf+NznwBqQZC7TdaRlSgs15M/Scq33uE9Qf3",
+	"Hk7PsVz8/xptMZNqfU3NJxBeA/o9QDNkaSV9Ju7A0qBs/weBoOBpKqazlHp/3U+iZDMVpKNubi1P9FT0",
+	"b6SR6R4C3I62DjDzPmcxjyf5/mUmluoNpQlYpmJhTM4RIGcQ1IW5NKLNfoMAN6S32Z+5itjA2h0Dki6+",
+	"ETmHBouzWKQiugAoMfcnmiH0oaKypGdCBdZIn+gY8gbn3LIah+RF6uGWMW13evZbGXAHSd4ms60oZH+B",
+	"ar/KX3F2/6rMwfcxJ6WFGot4ztCA+vLkT48O0ETQukAROwKA/uVkWdAQSTzalPtV5/pwIsXFQVaEDgrU",
+	"dE+Z91bQARaSLKmnINoMWRdbGOB5vvv2Uq3xjPdbFHpWoJ4tFb09ZbM/YpJdXcBPFUb3KJWe5MLgz6+c",
+	"5GubLYobBP1nQzGRgCHv0jytKgvAWfao8jBts0taLjBUAfsci3OW6mlyYMUVbMQ3pUgldDaHTo/b+Pei",
+	"6AWOj0b3WNx8Zf7T+QQ9+Ul6+ybciFEetJQG/HFwywI+kiVqM5dpOBER06NRa5Nm2oXV2kT7PvKtVXzL",
+	"tedTjLiKPdSJ4OGkAPvXPAtzhupflIV9FKnJOY8Sn1NGDsEoE4HrRPDx3XuIOyKnc03AE2muL/DhLBkL",
+	"lTKIQ94IBTXP1NBMRP41ZRxZLIqeyPEE3lTOgXgAzud2vhnV6mGZH/lk6jkg9C/ptbQaa6nG/alWMtVU",
+	"WJQXJn4UaRpjcehcxPGWDghcxz1lS3ylbBCc3LxSFWieBz5Mf5qDVeEQGTvJlGHcMDnClmARaGhDIVSZ",
+	"M+1kzNkHHyO/qW5Usxm/aLorzV+XR1D/kJw5CNqVii4im7GIsV5Vv9wQatvf9KOrQ35EZcgPA9L2qKDQ",
+	"fobOYynAWvsksA2QXrrbIL14ZLmetT77JuXJfmqFLbkdYBgVWM1XAl+2KhZpl/+AEMrqaOE+QcjsEuwv",
+	"TAkb8BcFIAMqawx9DEj2yZ+EqLV7UJJI4+Bxxx61/AgaIJXHG7oc66oK8sOJWtL4Kkxfh1t3aDBh7lwW",
+	"E4B2AwTbLAq6nTxtOgJaoM6pSAvk2qdQg8f8SkQo5M2mJQeotO0pJPpI2cDqcGg1J1hT8hHOf31O8USz",
+	"KZRA+xw3Sw0BtlqeY8Yq/IudK+eTRZt90HMKBUL/o0IwcE1D+mca1dGU3tWUbjLXt14qDxcblSVsrNnY",
+	"w9Zf7oyyLiBIZ8tuL+QYfK3YRJuZTHnMMpXKGChBqMg5IKZapZPahlSpLgxc9al94I1IhpC9FUet3Q3h",
+	"TwmHnjP7wfOuVlNegT8t9SM7PIN4TQZpt2jfpZj2xA+w+Cr3jaJ336RcRYaqAwrpyK5n3USOJ0vFV9TO",
+	"UhoW81QkeRHnx3fvGbevNw3WWdkFfExVVlWED/zALloZDbV7upnu8zOQ+7GSaguj/z22dSX2uZ2uA5rv",
+	"YdCyNR8GYayNiAZt9qNOJ9QKE1qEjyBVARNDsLvuiKVzXSjpwkZzbfabKz+3i5YKZUlzYQqQAa4N8AWz",
+	"rFWqsd31WPDIuGZ02INOJwUmUWyEN5JpgLng1GANhzgDXOOmeARM51EyiQ95m06IHAK0YpJIBJxwa7u2",
+	"stPdjKFAQ7UjR9myahtWj/GcSCo7023Ha6yx/ACVmm/hM48L+ViHYZYkD2EoFb5kLaXynzsFJC9jo2t2",
+	"L/D8Lp0ImbBUfE5rBi5x0fr4YGkKngig1jO41yLOLJ3o5H4NuAYBHkf2fdAYw61NcV9r3w7bYGke+/0S",
+	"GEkiQgF7esGMlYWxmKWQMdbeQzzTEvMBxjOBlT2eeOYbDmAV9oQUgaecghRrNbb7P0LLR7ARD9MqE6h9",
+	"Ry/LymzNVfFSu717jZfW08n3vbOt6WTjI76/gCnswF+0pvM3e5FxoObdtJonf9p/NoqTsksSjojjZCnF",
+	"eDGJ7fA/p7XRVCKcHcs7j1KuESkXNEBvjzfqWk09hxN1pfFVRF2JZu8p6vrjAsgYicwBu+WhWBk5QCj0",
+	"T/CpBk+ET+YzdanItR0Bto+zbieHm46zbkCpsUzTWGwhafcWZ32khF8pOF9FMm1Ybj5xp74+IVkJZt+0",
+	"AB0TasVEBChqm3gGfnWfeVQOAqxjvGfXAH7EWv70v3uNnTrmu7bkp0H1OlvJfXsqyN5Z8VQzBiudsQOz",
+	"W3/DKiPQNgvi5y8surdkVPsroLp/VabSfVDWZMDAN9lMJDfS5JrNW51OIJZiWCQAHOoeSql201P2FA/5",
+	"keDFl/3oj6Sg6mtSXKiYCnig837tXEcFuTf7DqFCGucAA5YVKQ/XSs9VUMaZ3QBjFhPZ8tJ81/xDRODl",
+	"K9/M/vWf/wVcooyL7RuHcBbJ0Ugk9lZstfbtIG9QMAjYtVS+vYjvAvZdm73MBDasZUmmMNtO6bmvOKf5",
+	"fHz3PmDziSQsARjctRAz0yBKtt3yvcRmd1G9hkKJkQwlT9ZOTRuCC4d2wvVto7/XdO74qt6GkL7Coi7Y",
+	"uvzb/zp5Ab+eP8VdUn0flm/1TvHSHUPcJhOOXhvqzK796VKq20SOrXA2AjK9boBRtZSVvxAC11kSWtE7",
+	"5/F1XypseDUWiMAsjKGSg+Xsvnt0S30F6TDvZsLns2/Ny6FX78oYNYUwsaLNckVq07+BHfoePvK4ItQH",
+	"Y4FWF8I678EOLXk9mjEdIBQnkLFiJZjAYIiHPr3nzGI8VA9VNHs5m2mpUpDe5HazXD4DbzuCNJZ7nndb",
+	"gS9aWbssat17z7YpofLMkqDQtgpWc2gv4+MLm6+8ni36QBT5O9bYDKrEPxZIr7NHm3y24DO6nazaPTl9",
+	"WurNT4T/0DkOVhwcYI6DZ6llUIGDTnT427JUZlO+gNgqCgaZttk7l7Xh22tZ9YphF6mJjqOCnVCwElwt",
+	"j4yFL7AVn6VJzaoEh/e4aPtLcMhZS1Gk7Mz97ZjWYSs49krK25hG9pckAbtYQZ0v7Sn4aovKYXaELbqb",
+	"Qv3kTxIYu5eRE0HtmPhw1K6O2tVRu3oM2lXQAJt+rLk11siuRnY62IjdCiCqcsAqx6G6b3h27+nuQZUf",
+	"dKZu75Iss51O13SyjGOmuGj4V1mMnD5b4pl0LDa1TPaUMPPYqPkuTIIGMHmWlKkncK753vCMH5zYq8G6",
+	"ut1ieQmFm74xDGgClS4VgUsyQjvOVfvaP9FYhPo/g3DIVl2A8r7iS114qtyz1RqX3FyzkU6wEtmtCGX2",
+	"ScNy52G1WbkNijvt+u68aA9BqKPqfVS9j6r3UfU+3JL6oqQGIB+dXDcmsffcgeCAJDY6UslLi8BIEsRi",
+	"ZIWw0gmLEj2bNSg3iz0AjnLzKDePcvMoN49ysxkjl1hrMQ+vUUsXPTd/aal5qcxcJIZ698xRS7HWrOUx",
+	"GN4EthHkUhVzNmXicTwvihvkpoX1ZzmOG6o/zm3GC5nct2OfW4hh3Mq9CeFds7l/FmzOVQrp3GPNJnoq",
+	"mFQmFTx6LBndXwnT+VGMAcHWEsMSiTbBghLxhwjTE+rwt/cE75lQkVTjPo1nwIY8vLaHENGzIAt6KePa",
+	"IzhYjXo+0YybaxGxb8+73e+CUsZ3yatlmZlxZR0llDxrCkHFqdKUuc3Vgk11IhrMrcZ1t3v1gpb+kbCI",
+	"UE9Bc0Kh4bKQ7RbFYsxjxmWExJWykVTSTDbFCab1+AALtKcWXF8FyhWuIFo1/oxtyyUOovyDcPOQqqUq",
+	"NPJL5VSgc5qaYYK4v3CTD68NGyIjHXOpWKYikbBUR3zxjbGvIBZAZJtjhEPSvFU/oLQECk0CV7RRrP4A",
+	"PnHRJHvYW/HFrqrDCz4VyLbdNCfSsBm37LoGLHdDjQLO4pErbKNN4OJRS18R7QZ1R2flYJQHAsu97Xgr",
+	"mDTghMuUE03sWyoj+yMzqRxJEX0XVCBe+tuoTisSymsWcO6/y9sCKB4XsHqlYVNpjFTjC98+uU/tkxmP",
+	"jS6YJMjKeLGlsnNUiAjtHDlFMIwZNwZhQEUicvwqc23gK0oXY3lUHgZbbt8PSQON6jJwDh6hMoMqZF8q",
+	"a6/mdqznZSM+lfGin4hMweFolWkpU9LuDJwEWEBABLWL+lbyqR3cVooPTObI4LbrEWTAXICzvgNjM9n0",
+	"APgZosYT/jeifo+1MEwrqlCSKTOp1lGjxGznfiz7PJZ9Hss+D0lvA460LUMzYSKEOtFZeiAl/BeoKDXI",
+	"t3CK77L0URpNUN6JveUZaiMce2egkTvMwBO7jVaxPwfsV0B2L0UoI0Ckscuvm6i9TgWfrmy6NNfJtXEb",
+	"P5Kxr8nSmOwbyU1wwj/Zzx27Kd1PY2LEAQefcyLcltkNtsebfWuJ7Dts41C+OxajlMk6cHBA/VLlMd8j",
+	"Cvg+wU6jrtU3tB0RKiprKgKZ2VCnabKS1ZLUG2F1tMNpuvTJHbxHg9b9aSIWzAjh2ZyHumFaBSwRlvZC",
+	"a16PeJgaRpD5S40ZF47yZFoLGFrCCsIHNgAFqshMjqLyMdhr6euGpLDlSd9fVWphmav0iejrbnds9FRY",
+	"6Ucte1KU5ttrHk/+nMJaNlKlWqKAA2x5fMBCKGiOAg5Wo16Bpj2LeVhSmA642k8mlcOtSIzypPUQgJ3L",
+	"1PxEqD0Bdj74AtVmXJcUA1CyeWxPzyLv2uGxAQPQxJezwkD4S8O4MXKsEPiPYrxohrl3xK6QSisIAnlt",
+	"xb5hi8JLoXZWKvbofT2y76+PfVfqJJ/4tfBKiR6NdtdKMhXpk8No0OjbwdVlmPTKPAJSSebU62DOTbmR",
+	"ojQs1RrbEenEJ41Iw8ZaiQZzRewK5j0BH5vn85OzydK5LkCmUlNMaNbE4/jo83zAxLG/q0gzjq1GN6Rr",
+	"KANf0d0gjoRJ2UgmJg0Y0ZdOIgyaezjbBbbVC/V0KtNURD2mNDWTt+sIveXNtZzNRBSwiZ7Dhdh1FoHW",
+	"05j6YSnwus0wh9ZS0pUaGKlC8W9KzwcBtEZFcS6NfdLS8pSnqZX2qaXjkMcxETqUUCPJuyaroAQMCt6k",
+	"wYWjfHBcWt1AMTGdpQvwBwFD4Cq6UlN94+K4MgYHM8CKT/hsJpRps8GEm/5UJ2LAjNVQfOqq/Ri+K+SK",
+	"DQWb8ChP6bh0q5SKODa+Sz9ME8Z+wQaW++Bbr1Sqof6MKp9mizYDv2YiMIpX+K5dCJFALTi+bTYTnHQi",
+	"N3o9KrltZCxM+0p9mghm+FS4oXmsMmibim8wdgd5TLdQz7kEmnPB/UPX/lpEbLgAvYu62rbZC3rG8pBr",
+	"MUtBRfvhlEUww29DrUZynCV8GIvveuy8c8oGuFl98XlmOcMA27kppmN7EMm5/K///K9SyiBseuHwtNn5",
+	"6Sk1gqNHHNKa0kq0r1S1T54oZHuXfJmiSqfPJTrBqcXq/AvGh1bu9NC9BvSGROhOCg3aLl29Q9oAcnjO",
+	"B6f88y9CjdNJq9c5PT1dw2E+sItWIGQTOK+4cOsHIyQmoGnDma7169utqAZY1fP1ffiFI5dOhBH54Q+Y",
+	"EXYHUjx0lhtxu3Feiv2jmHVAbcPsh8XnWayjvIFX1ejdV0oTkKmYmqXlfXZ7cQP7+2u892n+M08SjsHB",
+	"dAHasDWkWrWhCztX++Q683RZB20ehmJGuLDrTBM+cOccO6e7TrJBTNoak6Hd6Z6dP31mLQcv8NayHU6t",
+	"fYKv//NL0LLsN18y+4rnnafoP3OZE+VT5X5Y+3vnuc1ceFObbKKiIXNm181JGj+oUnSk9T+74+zNx/Oz",
+	"ty9fZ+9evur88sers7d/hN03Ly/nb15ebqCYAaE9eMgEybvSGfUTchjOcEO/MY4ZFJUeuvL7Dr6nlR4d",
+	"HQlQPp78af+pd8pCbrtI5zq5tgPVkSh0e/cT0HPFYj4UsblgA4xyDBjsK1gs8FxBqMNjzMxlGk5EZA06",
+	"DC07LwqiuygN+hGySPs3n4oLdubuc+IfFy+qdhfDl17QZDeXfjClOl6GiwGz4qXpqKXYa3GiNVIlx8O+",
+	"x9irXQwpcsDSG+G8YCEw1JaYchlDH8ghpFy9OqELiYBLsa/WtoMZyc+F6m0vYJBl9+22KGEfTmUKLPOD",
+	"K9op/KRnMiw8VeQSrdPoh2GnG57xc7EJoGl5yyto/hMp3mWj6AUu48kvXI0zjm6BVQYS3e9v/xJsFAL6",
+	"FXjB6nvhnuZtMEf6qzzlQLBAfVC/ThSbGUh7KPIpd99urGqNlA8a9Vt7zFaA010WeI00JdKzfydilBlr",
+	"JZBWqiDqKxUYdwtoWyO8OouT/va822UDqZBi+vb1g+8u0MiZc0P2gsvHhtRYvrAWyCWyRPs6lVnN2GoY",
+	"rsTYcdQhD6/XZ353OGkKXaIVyxQUD10pO+IAruJqoM00Iv4FNs8AaHkAnwzQPrSMC+9IslgA4r+Kcmd0",
+	"+VXeKrVPVNkgBPC3GztuHOYP5gfXgM/1craITO7LllxnP7B+dzK+eo/QX5D5VfqZP8KpdpSBzhc9GuGx",
+	"JyFoD/u0jgWuULnEjR3uSkUr0XMgyIHzaA0s+zUiuRHJCbhx8SUB40MoGGRGhFpFeXd5mZD7qscGcG+P",
+	"9KNBwAbWGhiAFwPVy4ANZDQA5xXq3W32G3KUKzX4hZv05JV9xcnrlwP2rU6cA2PwnT1G4KSAo3ThOF9A",
+	"iXPAfOHrrkzgUtHfjmPZoRDP7TylWRjsJOXwcBTW4V4p1x1LRozH8oYKLk2aCD5lwj7na6hTfS0UQweL",
+	"sVoYsPwbfS0KrAuKp6AQ044z0gLLhu3HWTbruW8ved2uFDA4yILsLHlg0IMDFeHzgl/DsuMf4E5r6ODv",
+	"I0wAsmOHrba7gU6uKraJN77Ck3OLXS55Ouxe6gIvxhVPC3JKyBuwxEADRULLVdDShu/odXHONxQ7YSyF",
+	"cn7OkCu72gY6hwKpQ6riLYdSTgP36R46+mL+Qr6YVHxOkQ2fIGGV1IGWjHrsDrfDlSox1Stl+ViP/XnV",
+	"ktFVq3fVet55etUKrmCocKHCFQI3uM1fvqn0Y5/euo73BR4k4+mq1TsLrlo8hadXeJXgobFWdhi4hVfg",
+	"M7pq9f788uVKAUu6ZZJ6cqo0rWhpD8GhYqUnxHUwwFHlXwlan/1h2DHXZ5W/ZaIzIyY6juoVgEsq/VfC",
+	"uMTRAVYrUTAGwrVzCXkeLgbg1Xw2kjHEjwyltEPwF6V6TUzg53xMj6td2v5T9QNkhwJDASf5H7+vKRz9",
+	"ebBCxwUgpXHgMuA0w7QlUtarxr1UfLhJMlO1RMhPKQZJqdGbKDj1KtZ78y5w3tsF7Z7vtddbRcbP2clp",
+	"99PpD72zHLEvjHkior6R/xSt3jmaRus6vjud9ZOGzjulo4O1lj/ntZY4gG6hTNEvVUVukZ9IZ7lQsbtb",
+	"uYHnDA/tNs8PYCWj/0WatHBIC/y8wMuaTuFcVUoAKqwLFSs91NGCLUTaZgMkXjNwPwKlFEEQyOHjyZzA",
+	"ixIxhmp+ETFLaRd52QGRXAGrNWci3w6k6tPlvr888PAQCI6U8muhLkqoU4nwSTB2KqZKViAJ+RXea9nB",
+	"bVKlhYaBbFGN3emQexsgOyZyRpYRiKBt3te9/b65HAlUDzYkv6bLH4qur78oX9x4D6rY308I2/GI6z8K",
+	"jLbSEWZnyHjOYWpY7Ze1VF7IuFxZ9rHs+1ai0GtWIiusYk1jkRb50o7ZxEeS2J4kSkrtoaQb3qFOUKzr",
+	"rkO+twLGuvZL5wWtAB36Vo9eig4VkCVBSSH9wukbNVm+taGbHcR/01GbJRp8uo1a22h85shDmuEhh5ix",
+	"fJeg9B2oGhSVT7xOWxsr0gbD1DriC+8tws37N3DkDXJUtjIAwIbOo4vq2LTJwknB/qiTzyU30xua1REW",
+	"onFYCFra/EggCAQ02nLAD9/CufhunwlI3iuzraG2ir06ruRPZX8TLrnuvda8+0NLVe4HaAdRY0duyEo7",
+	"DXlu9oMUsY7/psAqvzFs6pnCQaleNYWe5wWlKvfgJoXWeE7PWnLelG8AZPX8BVQtutKLQ/17qDghV/nK",
+	"vhzwG4O6R++sYso8ipaOyV5dOo06Wbakk3t0tBxZXT2r23K3vkpEjrsUzcso8sZbcyrm2sAcTXhoGgLt",
+	"OFLUg1DUp4lw0tmO6FG5dErjPhjFojISXBrqXtA91mAN+0P5eKj1qdP5cqRzUKtiwW+ECZY0QOzaogQh",
+	"erj4HKVtI27ikjJIUT/75BJiSNmJh3mGEQQRR5qGQg8jK4E0R4JtzNIsEeu79oTaXRPcTx2/XbMiD316",
+	"ctrZWvt7paJ7cQYeBdXDqH6P0G146WgYGUoDCh2k0uwPyuSVigwldOccG51Ry+wvD1nUcL31mJd9QQNR",
+	"iT3hj2AIGcEI1mdcv2oZNY0ycoxe/HWjF78CERY0mSmPAI1UJInexsyU05lO0pMpn82kGq+udnE33SoM",
+	"hjKQC4pbYNGAnoq87BgLYqilTiQSNnDfTcV0FvNUmMGmObKVoYvX8NY3bjKPKnBhNc97DlnA70HrhP7d",
+	"HdjanwipWGaEL6NORGq5HORGH0T8Yql6eq2u0COppHMxhTrOptRw3OMvqGwqEg1ElwDRtHIEBrtg/sYI",
+	"+4T72/KcQautlW414nPpViM+W9bH4wyX4Cc74lbQ+rnVa3VwX/yzfFx6FMMFhd8JWkxQZw1/o+tlYtfb",
+	"/j/lVPfmmp5MRTrRlsYsT0qFgigET0UfIJnsBKcLqELH6kJgQKPEHiNLlH0qVQGYiAv77Lqy5zQ/Lh9g",
+	"yRLBLsc8Ev/0DUT6ZmFSMfWLmogT7u7YvHn29nGcEud56CgOMtMVIZwS9sM0Z49OWuDod0SvWAduE+zr",
+	"ytTWuWZEZMD1UG7Ym0dSxFEARYCoO+EVb8NDNRpnQCJXyr46SxS0x0h1CcmCAj0AAm6gALTNBqVTNMC2",
+	"SfCk/T5InBFpyYmeu/dcKVzxvIbciqhcLMK47f0Sq83HShoYUQ7NNZJWdZa+vI5QlqwsTOpzekunbOcg",
+	"0N3S6xJKx/Kq4d0ygY8MdVeG+mUHfrgdK9sPoHv5nFdw0n9HFLJHGzxyHLtSyf93IWaMOz5dyabX1+jX",
+	"z+UtafO3I0aVeD3LDGk3de2opR21tKYaut3JQgoW7aFY/6v0OBcoW8EU9pfifMlyQkSlB5DeIwQjmk80",
+	"KDs4UFSTEq4QwMF15IeyX3vV8pz2MigZGpTW8K2KzSwrleuA7nDAC0Ee067Jod5R3VrfY7m1nnVH5nU1",
+	"WTJLZa1tTZs9IOXcScuH6MpbKeJ9FnKDQv5JOBHh9R5DCpfKzEVCcMJzncURGwo2T7Qau+ZJ0MDJQWTh",
+	"+gd5O3342RH4ckGESNgwEfzacpQkiyuIFub/mE0kQnjp/SNXWkgpIYUDdYclDSHUWSwytA7Wo6ePEyHS",
+	"n/FjeyHltzoVv9SAXr0Ca3skVQTN0J0rlJOP20MWeenNRjI1D+lSeaGnM+gO5kfgPd10UAGjzdhV3pKw",
+	"Z4meaQPte/9s3iPzk4N4Jg6IIvmnRKhwAqhLr9Q4lmaCUzAsMxmP4wWb8BsAD58U4JjIq4L+eknJETpL",
+	"A8qEoCTaVDM73Fikos3eEhIowBXoBBIuNid3XCPxdRA85sNYamfRN0I5NZlIXGlozpn89//B/xE7+O//",
+	"9zY/eERc4D0d8jrt3BEB9TXF/hkmlXHMYh5ePyjN41iLNI/H24NybUPlPvpVH3bTpDaTAM17EwZsuADF",
+	"F/yfqUZtmjt0XYDpZ3rUZm+h68GIy9jQmCmToYSauSqe9skPs7F4zNFub9IZqORYJCfd0+75JqgF5c2t",
+	"E8eXcUwnZbqXsEU56FwVV246jnEn3ZoV7rSGQtiHGbveUDIeOCbU2lFu57goQSytD6J0Nw1+xIfqvh8l",
+	"C5ZkyhTC6zyGKzWDmOpIbDiEN/aRRiPuqZ7KEIi+NRNJPwHLPNQZcT+PStjrPv2+ExBeXNTqnXrPL/x/",
+	"luhQGGP/egYQkYn4Q4Tw69kP3wetRM+N+4l6/bR6Z6dn3aCVqeJLLdfoz3miMM/l2Zf1PMxgdOCIx5Yl",
+	"94cySSf9qTTGnple56zjNbA+oVW3ep3T778ELWvOIpOILXUKdK0GrWsxS/uQeuy/2z05PS9910x49+mz",
+	"Vq/1w+j5s+j0eef58/Pw++jZ0x94dyQ4Pw2fPuXRaecpPxuOzkedYXd4Onze7YZR52n0LOw8HZ6OTk/5",
+	"6XOfeNXpnD89fX4K41LSTOonfr5BWz1IECMm3b8tjwI8jL1WlCz6SaZAmQWN5x+/w+aOE2FMq9e57Sou",
+	"vcWkPFmxVZ3/1SqklTlLI7rbvXxeci+fBa38hGASehbzfio+p/bENJEicHC5AdILnAfJBvgoCB34xcdf",
+	"0R3EnfPu2wEAfobmZoDt8FHdZTOepGxg7x2gZW33JXAuJaeP65GTEBRov1L4IN0wQBhicEbjh8FRzaNi",
+	"oj4HF1bPeao8Fm8IbY5HQd6tLxkLSuQvCHuhQh1JNQ4QBDkfXBm5eGTnm+YOMHQmgFca8caCXMeBk+BS",
+	"BxB4+BvDnDLYvlIf9BybWgE6fgGOjJ4Z8vB6nOhMAVJsnp4AIPHcsMH7dx8/sX/95/9+kqe/S2EGF66z",
+	"0sCFQQftK3WlTtgHQr12ZRMUN4SeGq7bmsLma/yGcNF6bIBlsnizfdUJu8yTKuwi+6QK2hBkz8Y3Dvl2",
+	"4Dk6HRAMNeBD3w78b67bGNM3IiGtevmDJecCOC7sukX4KAx+wuMRzgBPDpwIBFtEpwaPGcLJ4vGNBPAc",
+	"BxPnhDQgXgfYzo25ToVOpuPNcLbbuVQYQHLLjFuxB2t+fnq+rFfSybpg550zxof6RrBn5+yN/NFeeUp3",
+	"4/5cS0BFp5yTQseBQcH7cfLvYjHwe3GlsOtC4S326RyTe8Dj2EpD2psBHliAzQZQdMDOLuR+pvwaMmsw",
+	"1pN33rsr12UPDp3KqiYZIespcJtCyJwqyiEOBbc5y/4CjmGqxwLWcIlluSognUzrNDnv1qoDzQ5aU6n8",
+	"32uotJf+7NmznVOX3VnqFegbKmI+0rpaphdbBWHvtPD8Cr58Le17QIrjgIa6lIiVo88DMwtuH0pMYqAe",
+	"i8TwSXusyUr1Wmv1xHJN1k0sv1L++FoT/O3ny0+//Y3cOADRwg2bSxXpuTnpdJ922+ylSGHANA3pPa6r",
+	"oFydHKo7N+frQK1v9eVc1a2yxYyYylDH2p0DDlrH0BK5nK0JxqvzlDoYk/KNOS2xlVlzzSAtK+tTEnTl",
+	"+nSrsOhXOnqnWZxKq288sdR8Qn3cCm+fJZbJpRLtqtwyWGY0Ti1qBXkN5FAqRKuvwFtH/rBJAPW1iqUS",
+	"rbLH9x84pHwH9NASCtzltLIy+jr65y6sdn1hxGdxwcfiougEu1Kd7y9Onz457TyxevfFTxfd8wudySWM",
+	"8ttLQNOvAC+/y0PdbdhDXekQI8P1As7dXCfXmDWq1W2N66tNUcPlITW5ynQIWp9PpvzzyRBI5dn3ndPn",
+	"z5+d3wJvv9vXtjp/7XVK7pgAFGqVIaySlWUTPWcjniDfKndscmLblwGvmee2sTJSGSvaKUPu6FU5elW+",
+	"Nq9KsDNPBg3dkejBp/K59hcqH/MekvnWZL1PQq5CEe8xreg35x9Ab4LRwNahaR/KYOfMIQO8zd4KEQHq",
+	"oUv5C5wric4kw77q3smCE/7GMEc6FywRM2BjVrCQW8h470m7nH9IIVorToSKRA7mddu0hcXcm2l7lD9H",
+	"+fN45Q/QTnyI8udjquGIPobUUzvWO2TP2qIBXTn7Ew2f8iLBWGCMFJoABkxZ7V8nbKx1dAG2AbglwbtL",
+	"RgI0RGRciXl7GetCaeaoyXvLdAKvgS9ZaUTSphrFG19T9ggxDAkkek7t/ZDj1QBo3BYdsNjbio7t0TOO",
+	"UuYoZfYsZYjPPISQ+Y9MZIcoYX7jMoVAomYobw9f0HzKEgUeoiVGSoXZLj62kwSCqdTnY71TgsVSQYiF",
+	"CR5OmDQmgxgN/JXoeYCpyUkiQirengiRsuEicO48SMNzAR+MWKvIM2ygzjZ7q5lVTiCCYicJhU90DlY5",
+	"n9Drj3O6zfPFZ3sdl+UnnOr9u6Cq3b12GQOfgRkgwQRG3Ah7LgLoWY6l+pjNGUyFMXwsrlTnPDh/fnra",
+	"6QaO/QbAGAOfAIn80P0dFJ3IwQt4Gyte69l1owssEqE0PpC4QetLmBDLZ8RoSszPiVEjdgQgoGkxmtdD",
+	"5mlQSQRkAsDBSvmw3u26DJPZYMfMhl0LKH/rXLs11Ndmry0NI1Qj5ofEPESidLHAQhQf7XhMH+dIo4Yv",
+	"zAq4obpeCpsQbp7J+cHO8StP5rSkdM9ZnBCyClon8O/amZug8+fOfZ2loZ42mrr5Qc/vyN5cGgNQcR7s",
+	"XeKBda2zl0Ptq5tNN5jGCfISz2zolLHlESNnvJ0CD4yzkAEftBzv7LXWZutQ7YIM2QpEgDn7AjXryuql",
+	"50GhLKDXQkFTVOi8yt9E8t4HPT+k/D3wjA5FSGknTqVZVzDsVRBMueJj2PcTq+XHq6HnPHjRRJpUJ4tC",
+	"SZCx/F8pTDqbC5OykUxM2mavVAocpwSRhwnUQI4DiSyxf6Nl9G92QZoBoXvjZ/YGJ/a4mjWDuWT6Wt0z",
+	"R/ffsWw9/2Md3l69s6nWNWMobnR1Yg+1w79HBLp1/AVhliTwWlTb1rSiT8/IUo7tVPW0j6RlZ6qTMVfS",
+	"wOjWRfw87Tib2RSxhO1gHxhTbYmQHprzEteqz5zOWRibOkr3/epRV4TEtPtJpIYi3kFOrYFVb3ksVMQT",
+	"BoWkUpWB31I5FeyfAJmGmnV+ONB3WlByLX+VdEWrNNFxjGq4pXZ7qAs+U1d06ODOkohSRzHr2Q4lxw0u",
+	"1vmWRiCN57iQV40AIITuhpBvd9X/A4ktnZq9tspxVDnWNyJRU1CbPHEqnQpIswsTIQCT46TTOW+Qar8H",
+	"2twAZn1p6faD/bW8fxUU/4EO2WNOr3LcBY/GbbQfaBvlKUuPCtymns1som9tDgxWNHztlUVlqtRt+msc",
+	"4/ovIDiD5qjF6s+wXYfiNV4lWD3MVVm03odkvQcb5iCQ/f1+Y46MgyiFYiejFSb6QyzNUvNUJ2JjwH+S",
+	"4S6wKWIjcsAfqazwDwU1E6jsA7CzkN5zN4BXCmusRlT5gSBHeDT22x2gMbZxiJhaq4XmJ36NydcVDMRS",
+	"hKuKW8bK30CI3tHn15oiSHo+4JTomGqCsDJhi3a+Z1hxlSZcKqnGzvM28DEoCFuFeibYIDMiQc46qPFO",
+	"PMamvo8JLQC8vLjXNR+3e9Rf8kTc1e9qxbfsCav5Ev1UFxULWp9PQksd0qToAB+N+vBMvTM7FgTFwa1G",
+	"aK0yYPOBByeAasE6ZAKnqK2E/a/+9EzoWUxtsT2NRxy8gY40qH+yEfkVSMr8PLNs9WK9MS7T2UP1KPB8",
+	"Zj1ts9sKttGNxZRD6giXxvD/245cJm03nKCFS1VUYDvdk7MNmsB0zvKVvPzv/88Yzt7ozBhuDQENoeSQ",
+	"GzHXyTUWie2iMDtKWhuntjHX1F66NZP4qfdIWeKwK0sdi0kfySXd3610eACUfwJ9w2JpCMpaKVjtBCq3",
+	"YUZ5aDl84P1PUPTOvlV6qKMFGydcpeZKpRMxNSK+EeAQ0rH4Lsg/JQ0UfFLYWInUrso3hrxJFYxDGkbk",
+	"Ds2bkWHUFycfQBvmekqtIrMNKWVDQtiTp+jrbS7sKL0ysepvlgLo0N8mbivU6cC3enR4dQLx6bv02vVd",
+	"QnlX4WofUDONg48S8UElYrAz3b0+mPqrVaKSfEzLllmjcnJXRPWiL8bXFVU2m9VKfAOmToDaLwRkVko4",
+	"yDivwzzfta1sU9Dlt8nu9NnJ2caSaS945Y+r9elKWUNA5RM9Z7FWY0c2gN4NXTwblj4P07h6pe80keMJ",
+	"7NHYqpCEyNRjPAyFMSzV10IZp1mS8mptYcrfx9pzfiNYqtkQLifCTLCpdB1N11CkUPvq8nwkjLsI45WK",
+	"GlXBZhNuxNeTBIUU+R4ndUyAOiZA3XccF+gHELMKYfKDSGMqkMLBpTDFciROwkUYCzZztPqIUpgoMUHm",
+	"2LwwCwb1cXmzRUu/+JULxikhyYoOqNEEzonVA4BRJ0YjEaZsuLB0LeJRKdEJX4/vYlqtzHDaKGupcEj2",
+	"6lWipKSfuYpONDRtHifC9bkEPG6ppMFkAkdy8G9fZ9UU98NGKUiFddiPU6m4EX/t1KNl3rBVxBS5yn3l",
+	"GpWp5qDzjO5VPgXNHO7HmCl0x9HcZ3pQ4ewfc4LuzgnaSQQe84HuU+o97lwgVNoaSQAyelZvo2OZLrHl",
+	"ZUO8AZv647v3j82WRqyVezak8SPWivb/ayiNx5eENlAv+vHde18p2pRVvZNd+vHd+4e2Ry351BujJuXW",
+	"8osYHX01ZoDgEmXJAxumVlxGCR+lztQbgaU65AaaSg0CFG8j10cvH6aXdMu30DISZN2MU0OZwUzHMlwM",
+	"XMtc+6tMTPtKeYmaf3apRiZ/EZTo8EiGKSYdQn5TffbCx3fv92pk4pzhGW5ErDmoRoCk0ep1TxFMpT8T",
+	"SQjve26vCDmeINLHRI4nrV43aMV63uqdtp8GramIpOUFHTjLqUwhqvrx3fsNW91+fPd+P1an3ZEKOnxp",
+	"z+DjNjaB5Cs96C8dgW1D9HfI6CeulfwKdzreUvjaRYlQAzblybWI2AALzAful6Aozebc4IusgGELkVba",
+	"qZfwKSS73Rh/Tjp8Nkv0DbUI5cYIY6b0jvzcklsX0jatvPgStMJYmywR5fvQnnW3AVn2TTYTyY20ggWe",
+	"o7p/q24lMtr8BbOYqztGZz8DZvKfbph9JURk+tiKpJ/N3JcmOo76U/65H/GFafXOTi07MGnfriQP0z5P",
+	"UzGdWYZxtvTLVCp6qHNud0PPhOpbe0iq/lSrdGIQUyFTke5DkNr96j5Fo1zmW0934lv5AgOetd1KQrpK",
+	"xEgkCY8d8pkxhUnz0IqDWERj0Z/oDDmEgGEre07Og5bSydQ+ff48aGX2uh3sOZA5YixUPtgtPHl29ix/",
+	"9PvuF0qKWfRHPEyt3tENWiMhIqtv+7UFdgldTD0HGnIjwz7tP83O7rOI+lL1XQTsHwWH4u9Ba5TFcfGZ",
+	"loL38VgCmP7v8B1LPXYmbgNRsvTx5bifDoWi1+melofWpzz6Pp49O3OTajsVHWa0Ec9hPtJc5ztZpDq3",
+	"hPZZbowc+0XtBC2wAPqO7ou3+mNNq/Y9Uonb3y90Vqq+1Hn2fPlTZ3WfgnuXv2VPT+FjsGHuPFZ98Pvu",
+	"2t+zty5/zhJb4XPfg6DJe3iSxFlbUr8HPvha/WR1rUrANIqLOn3sUMzWWhUY/Fmg0sHUigNvXvG9S3zu",
+	"5K8lC7hSEjYhA9fx1K7rmj239hxajZZUj+L1KF6P4vUoXr8S8epAsMCX0aqwjO8t0lRj0H7KMfgfh0B+",
+	"cJ/UronDr3g4wY6ZLkUR1YmU9CHwvTpvE5Xy2dsL8R6tQmitVbJtq6M9K9xP6+Ja4wHcyiXVdM7xMnmw",
+	"b40ItYqgTahU4+9amzlX95B6XEN3hxjAqfcMUdIxZ55vbecEgsirO8F7jL7+pLOEiYUwPTafaIAlnSc6",
+	"FZhB5FzNIVdKp57i7IZ9e97tftdmvgOKD6NKw0D9MwJSiK1kNdAPsdTlJJ2IBZuLRFwpq4aJiGUqEkl1",
+	"aFdpHAfWyFHTTzeyqUDYZvw6T/M+slNtpViBO1S5nd2cdqLyh0plPloaR0vjaGkcLY2jpbGFpUFxlwMw",
+	"NV4fouPPKyNLGs/7LHXqTkHQ7qj5RHI0qnXigU5h7xCJC29D6xyTlqLb8yU3asBueJwJNlzgf+7ubVDr",
+	"DbQfr1QIak1GbNUwnfEEW3bWNXHGeWyEr7K7qgA6K04AmrxjJBtb2aNQmWmpsJHLEyd2nqDMAYfs2qf9",
+	"pd3XGuMad1SoUJgHS954QVuSzjVam3KvprGjDbchNQRwadigjobo2UHAMAc+julkk8FcgKVIrMUrjG8/",
+	"4LEmmJ4rFslEWMm6gA6EI55QI8IrhY9/Y9wDBK0z5QuwNgsJYy5LylnwSitrgndO2QB/6RNcxcDVA/tb",
+	"U62ZjitxLGJp0rf46Re0Utunli21bS/kJA18p3y7iEgNF4wPDQC+++wYHUfCpA7t0g3/WszSeiAho5MV",
+	"ffHX6XA+UHo+QNh5XIIAK+NgvLjoxARlOGHAlaFzZy2yk5EqFNU5anq+fu4ZjYaWzgiWCIyUQXcSuwOp",
+	"iCwLhh7qBkAKiBH9ozUUSoxkKLFjOGhCv4OeFwN+P6nqlWhR9JXSBGQqpubulgOB/f013vs0/5knCV+A",
+	"1yRdgDpg+XCrNuXOztU+uc48nTbd9t3A1pwmfODOOXZOd51kc6VzdQpTu9M9O3/6DCoTNofKoB71X4LW",
+	"WKvCktlXPO88xTCdC9CWT5X7ob+J8etqC/M3tUkjLLXSsus24aY/BblJgyplObb+Z3ecvfl4fvb25evs",
+	"3ctXnV/+eHX29o+w++bl5fzNy8sNqo2A0B46C5I4/gmR+aoewcCJStyAzSc69mKmKGaJi5erj0td1gnq",
+	"7a4MZnvPEnSS1f+gGh4a4QaWJhX1wa1Ja75gZ04xdCUB1FGvpmDYD+4OfRBYBdyJY5Sm5O62o+2BQywg",
+	"mR34piL/+s//XYf5pmcy3E+HFbsrBu17Em3W4LUWaj8WNwh9S7bUC25lgTTXzP8C48ZnilTU+oF3wtPz",
+	"ofj++6i7Y+sTtzN1ZHIZx8ztXMHSeoFLceJbCN1hddH9hY5DG2U6/gp0s/peuKf5QgR3cuszmxFGPxJ+",
+	"nTzR5hd/v0WmT/60/3xZmcSYq5v23gC5Q9koc1hNBbqW2D1rExodC0+imyuKfChi04BEFFj3Dt8cciNN",
+	"q2fPvBxJECLUoYhiQXAptp+GYF5+zQu1WSKnItEwsJH8nLs/nSFJntm+T/V3lHhJv+QVArWU+LQTdken",
+	"/AdxNjxvbUx0dXYe7cOR3mrKAj211RHbxmYoffWtPRreyJyuTjH2Rh4PobouR+yANH8Ek7HmpZ4bJ65A",
+	"34X/tdlPKFkv379mYSyFSgOokbHHMyh3z7AvBghgUwPItnPW1R0waZtgjl1LFREOLpCoO7CtUQJNwgB2",
+	"ZSJnpoiLSsR9+bct1V16hEibnBIRIMUqI1N2OeaR+GdrKfZBqGz2iMHq3qpKteMt/K8Qz6yBfCOO3ffB",
+	"kvyS/8TvQUsr0U/lFOdtHGPaui9BQb9eH0CrjvngsT4cmJ6a5mia8Sl7/X8VOMBHOVYnUhH5V+ZPWPoG",
+	"anLHsl1OfLid0rA55INDWtt/xkOB9niyCbbannDVHg901MrMBo/Z5wRD5RklGQNvfZKIG31NJSBVOQYf",
+	"fnrBvj89/aHNXikC3TXCUBoAuSwJi4zEzlDEWo0NS3WbXebmG/4oDdl6ImLd01OWao3G3iBTJpvNNLTU",
+	"hnv71jYaOCuwCJN2wTIj0MsKczB2ajpLK6DpcXqf7FOtdc/255P5fH4y0sn0JEtioSynjJZTeuCNvdbc",
+	"JH00//Ix9yfSvrRFy4KzWZ8IPogbqpoi5XIDcliGzXTwxzc8lhFkYFh9XauxAKo8x6dWH8t3l1k6eYUN",
+	"Mnc/zWXEWXkjoGV36fzw8Lrq3AatzyfjjANKim9AXOmQwJNNW7TqYD/7/vyHNhugDtQPExEJlUoeG3J5",
+	"Q64Kdn83AblrrYIO5ZQOJXq4YD9/+vSe/ciNDO0SDxf+lTIaWKZ/pdwFI8JEpAMHQDTU0eKCDUBAD8BJ",
+	"r3iS6LlX5jDPBsGpRdRmg9KhwmECvn6P2kIUl/JKIWi3VqEIfCQB6Y8NEwlUSmBGbXbJKCstg6r2MrEH",
+	"0A/U/lLAv07nmkFjCAQ8SidSjNpXCs6KAfDCFEDz9Yi51e4hsUsFJ7JPBDkI8ksw1eIFXJygzCHgLuQQ",
+	"wZUaZMpuuU7kP0XUx6UeXLDz007+GrpaX73aPJPwh2AtfaprVdjSMQH+Yoi/5DO2I751YlukSVrzkyep",
+	"EknPebLN+rwH1mBzttOIFMb1r1ENPQ/dgmWdY0HtGo+8gGW9J14nUksjdMh24W4FXf0ul2vJliu7XhuB",
+	"jnhXGsujwpCwZtR9A0hwaAp+Qv82BB5hb7V7WdzbVn1Iav0+LSUjEO6sGweVODvET9dU08qGOlQLn8Dz",
+	"ID1PXJk2EhKowkCEb199WBPMfRMj2Nn+iZbGcJWy6JtX4MfIo1NqrB8YHrJImg8diSqxqHr3tV7iHo4p",
+	"lrkKGNV39wZRkExsAG1RbQuX+K5MU/uDslg+ss5LRkmqt/1ka57BrY7PfrArSnvxNTbjKFNJpV1/GUVW",
+	"PC+x+jo6qVIQtum94VA5pWGyOmSzRCe7ce2vg1kHDR3rT0sNrA/F9XQ3T8cQydqndWP2ekdji2LpSZVA",
+	"WO1tbbMBnsMBg9wQlohUAvBSWudo3U1YNN7YwsVRwjATMl6WEFvqDXvwxt7J9w/QL7sGK3fFZ5tyc5Py",
+	"VJpUhuZJmA1XJJ5C5nXIFRsKxs21iCA3lDiUiKC7fpADLkfSUAkNmyV6JGNRTKnE6GIWSaFCiPuflbqC",
+	"Qi+LmoQbGGRTQHTrB7azofilJrB9GccM167p1OWUr0rPCGkpvLHvt7J+e5/8af+pl9gv5VQou6PGb6VM",
+	"CkkgAZsKbnfVBDlk5FSkEx3pWI8XuR9wwwNwvuwrsOOszufIhg3AJhfy3gk8/CeZmLSY9182lXyWRl64",
+	"Yxc/8gvm06KsBSw+U2KHa1IKFyiCzNM0kcMsFXnY2O7faStoWRWi2wpaP7SAcceCG88Uf7d34+IXv7U8",
+	"IqkiO3FIOfzw6m/9t69+s+qGknYc1DMK3+V3rdVrvYcfwN0MeOlapRMmlUsi9q5i/JpIMNmGdhYWnDbT",
+	"bhJgmxJYtJgOeTLWhaofKJsrLNt50JpK1Q9FHLd6T/M/+lOpNNQPnRYuJsKkiQxTuyyd01uLlCe7uBnl",
+	"I94Sfdqet7qQMvz2UFTvkkSyofjGsEiMpJJLXL7EAzZOFsmG4oU9VD5RpIZ9PKEk3FVNX+LYYJsy+wQW",
+	"JCBb8AwGpIgl+wsm0J2IxbvuDnL765THbQZxcXNtpx3KSGD0wDOQK3WlPqZ8NIIqBAK3FJA9OZJjQLh0",
+	"zIcKIspHe6LjCFo60MoPAp9CCuGPPNLA4/gCZ3elnMjiagE9PnkiWCxGKdNZ2mYfMbBjH8oJAisuyIVu",
+	"cLSjRP/TKpV8GGMuv8j7cJO5glEe32RiIXgSWLaaCksICH0A/JrHMfHsKU/GUpkeBMBAAURvmhGxCB02",
+	"aDoR04DcsgZ/B72WuFJwpexwqSP4vOSwpJG12aVjFnY6SIs4ILvcRP3Q2fRGJAHj7D8ynqQigYXgMBW8",
+	"nccxtEe1Y4cySruebfazjCKh6EBBhyql2QCquAZe2GA+GxuYbGb33Yho0GbUMxwDydSG1XXmwMHj9GAI",
+	"E44hJaVTkHTQRvVKDaxCNyD4cW6omxiePneyIn3BBq9HJ2+1EqjtDygKZtjZ6XmbYcSq5z3iTsTltJDv",
+	"AW60joTJe6gXaUZF/lbfz9qO2S99qkukcVEnW8H3DsRwgaitg1Tr/pSrRYE5DwI2UDrtayX6M5FIHTmf",
+	"NrURkzqiNE27QT5yR0cZnnUjG1AdDWzy7YMxwLf17SjsKmPwcarhW1yxVCjYKVMVYiO14KVlS7e4HiSq",
+	"vZrO0sWv9tQ4T0CFepvoOZ6CYQKx4sgu1nBxwXjKptqkLjoJ5zMonWQ7tDYbwC+Vfv8LJuwQEGvd8jQs",
+	"DLm78KMgKu+q/jhbXfzxfKn2A7SC/8gE/Uzy846aF1STYJ4X7P/hKuOWc+O+x9ykSE4VC1Djubd8aG00",
+	"6jf2s1Vxg1+4G1TAqG1UdEFjSgX0mF53QKnefTiFwiBkNVhbuM52OwfVnXu9WZ3PVntdnAbKzQuSh1ZU",
+	"rDsh1867Yj531LcWZ1SsbNp1Sk4JgCQIadh7iFMtza1qLjPQuWsKLs5RTfWlWOuH3fCcRLmWAjnvaDOs",
+	"s8R45x2VYXesbsPnZZzobObnA0MTLFOTMIE8IZJEa86Pj0UfXnjnLLunDztNT91bzCoHklisUde3cl7d",
+	"5un91nGc6VkW59HbLTjB0hvunPT5Q2zmIDQ3ub42SMXn9Im9BO6tSAvDBpdQqtlj/rc6UYbcrCpW/wd2",
+	"ag7NzVrh+HwY9lgNlp0ZfgDodiw06oaR1jGop6f3XBJWDq2AOMbgxvkJBEcsn+qBj+MGNbHzTtdOft0n",
+	"f2gVMDtyXd+5M/gqPwSY6re9JWh8OZ0QdVCQTFYtKY4g1e7PTteew0N0fcyyodspU7klRSQne6+ZFCJQ",
+	"T09OuyennU+n3TwCZZU5y1W75xAcWeuZgo9lIycLaO/QCYEOf+mgubkEqOUZ8TmAQxTggbhSb199CGi7",
+	"gk5w3ukG5Ws/BEF+ZMCGqEtcqXH2kL13MMgsq/1E+Wjv3zfkXY53dAJ2bmQ28E8M0G9hWWcWcxNQrZEM",
+	"JyR8pmCQ2UFlqYiY0vON4gWv86E1Wvtacq660fkgcw2vwUm6s8wiu3wqTKkfNzhfAdGIFZ9kUpGlbU/e",
+	"59huEodunyL6H1JF/6Pk4IyxaBFET8EJqsQ8XpRdoaPE/66ENeGzGxHHgPzFhKIR/Pf/wbDGbfdxoVSQ",
+	"d8LT6AfRHX4/Wj8Q6DdmVVilcLAeNrYii8dmzQBLmfuuoAPXCFuPnNvGBEx8TotOnkTcSHINFTtyXTCl",
+	"HWnnLkYjCrnQ6EIrxlZq8jCrCeZ9cRZ3FLW//viOnXWePTvpMB7PJvzkrLW+Ubu6jhTvr1CNXhSdoDWf",
+	"o59KSpCcWk2s2z1FiYp/dn4oqERSpQIqF9ZIBKXc0t8fPBBZ2J5fVhTa0pkpHcmHpaC5Q//0SsMKUVRd",
+	"QlGmjchYXRjogtz/4GaEXFUlip5ydEE5VCFHCT0YEsCYSsOiTLTZ26KP/0pZU4ZQxM5Pz9pQQeQD2i6e",
+	"UFjScg36hBtXh46pIgNHw/2JiNFxSqkjYk5tK6/UUBgZCYcmBCmu1H8yJYeqkWocCycjev5WnD16prFz",
+	"NDhLC8NoQ5pi2Ql7pWjQ5LUnCw9WTBpmJSpdIu2VynpwjkUf/5KjucotS1tf2O19Jj3WWgbLKWHV0rug",
+	"Cm9BrJskOTaX7FIYQBWneEvbask0yiCS2WSK5R1ff19gDAWN+gCafwFno8N7G/MQLjOOBLiderA6bfI3",
+	"SCxWEZvouUM091y0rAFUZ1gCzWIW06gAi+xJtSp+UtysnVMud6O0dfMtwzylApSjbQxcx876Jfu+aMTu",
+	"Svl1InpWvOVBTUOHjkktGUeMlwbTkMVYRDWEMr7a8/6uHJrPA4wEVngtxMy4OO9odFGJKQUnHSpp4GTr",
+	"xDRSgvR3GPmx9Oj+So9efeZh6qqPeBQlwtRV+WASao13s/v0fN2Iy1KBUSTyXog71hhVf4885YRhtEZl",
+	"1TJgxoNiwtaVOa2RKX8H2spET0V/CxCUTVBalnFZYh1eF8De14c3WYYyoRdsjWVi5FiZvkS4b4AZ58bM",
+	"dQIIkA9ZumVZ2kOXbIEAWNlDeTQqCB7kumVMwJZn7K0vqzoge9Ci2PI+y/ggPwV8hBdY6s444NYyqRh3",
+	"+EVg6A2eUObToM1+gwuptT8Sniz6brsGLvfFaMVgU5lU1ngMEYFlmiF0mmLhRGtDvZEtl71wTssAs87s",
+	"w5iRlOhsPIHk7SwFe1Aak2HLi0LJATFHJs2VWq5Dw67KOEKHoTsX/Np1XLak56ZKqA1QinOHrK2vZ/87",
+	"wiDtz5y7g9cs84Eawr+9vxBPvxGKRcmCJdJSXWsj2tpPPRvsx9dYx4aso75+jZIVwVWyIRspaqfrV7It",
+	"WKSBgEDtvJOCqowtIp5GC9uO4vlgxHOwI82+Tg8lyFgvtykZfXvia7pA7yxHq7GWIeYKg9Q34NMlQtW6",
+	"50IkXpw6h6mrfiig4bvxAkYp47HRqEJcqUHpUA7Yv/7zv1yWMbpGCcGnzT7xa6nGjM/5gvEScn4OhAPI",
+	"HZTTa42zBZPpGuK/orkdZ1OuIg4RpjThUpHjdiqNkWpcU59YIefx0G8n55suP6ziC+y1MTob6ay1oeq7",
+	"h6rDWul8gNWGKwSub3HXoMx9kpvfmze7W9nADiDleBw7lCmDGcHYsiKxwlCxYZZiLAa4B8U52mwDdoIp",
+	"CxRtMiIe3epRh22ggFqB+iqayvgl2I3cHqrZ3F/r0NvtI5DAJdTDzQ97cl+HfYMTe+uA6hkJk5rjmRyP",
+	"5+Eez3cziBblfo8xl2rHM2pEepLbw/fLlBG2Vo5Swziz5kCbfcodLOBNWXak5J4OgghV4nMK7pQTqXZm",
+	"3kgGd/hVainFiPS9W7mHJpQtPSkN+0Dc9D/YtTgqWlsR9UeE83Mb449gA3Sd6nTWME3/ZIlNTwUYP5be",
+	"Ym1SFokbST7RRIQaSnzBWCew3yITaEzjwroFVxUpFcuMWC3ajEg/vfv0/ijVDooAPvFrAPw7SeXUVaNY",
+	"A3onAnDmsFnp5+OYNWE5v332ookw8if/5UcVSj6xL4hFKqK+VvccUy5+CsLIxb83xLCk1a6r8Mx/3kvn",
+	"pMK8Ct7E82bRyCCLxc+0B0nrfT3qh1pFWZiuiUBmCaC/iX8X0ZAhHxHf+j289azB+KWjpQOLYYIXz5E5",
+	"ZtU8vHO0Ujy/ueUPNKhXDwVCt1Nlvg+LmhwR3Illj/1/QW34iwqyPUfGRUVGVZBmhIGdE94+sS/r6W8l",
+	"vdQe7Y1P7n4ihH71/2JRwg8iBFOxKBYa0CGe/On+298cA7MyKlggjx3RrY4iZmOafORxuC3O9jYyJqjK",
+	"uPFRpgQozWldMw69zpeULkxnK3O9DdPb7ggB3hJVFUGyKqlVYyHiGd5edDUdCrt1/J+ddLonZ53WFgrU",
+	"HiJhK6XQIwsM6CQRYbqlZIFPJjfVlXWfrBmDP1sWmditfgJniN6//MDPgsfpJLB2G3pUpyLl1uZosx99",
+	"idG0BxluaSJDgHZ6omdC8ZlsL/g0Ll0AlAF7IdKhgcZHRMZYcljBCH6baIb9YKQqBtF77O9vgwICWsDe",
+	"/u1dwEJ5I2NmdChFugjYLIHwAjPQdx5732YA3ROwCUyNjXgoY5lK7BVIwymjmt4e1SWbSkz5w7yWHlin",
+	"6WKmYz0G2I5YjgQLF2EsAjblio+xAha8Vllc+hh236v6zCeM3uf+K++gKvf4udVBK/AesGDJ21Fcc+ri",
+	"UWGqY28eepkJcgXfA3HKhAKehWTHwrvxmFYY08WBY1rClC8gx6nn8OsYHwsVwirm+8vykpfCZ/JekKZG",
+	"iKCLBz4EiPqIrEyIsljVbKfwSo1jaSYB+ykRKpwE7DLhQxnCbD/O7FmYBHm/Sp/dOeXXHs5kWtzSvLlm",
+	"vWyLewRQGDqQ3YguWIFsBZ8eUbyCxwSEawSPRUSLPuFStdnr1MOMYIE7zZOSTwKmBKEkyoQBtkFpBbOI",
+	"/EBVuLzuFVIxnUQi6eHpG41iqQR5Yk3AppKaJ0HfzUT4lJNrIWbFrlNhliRCpW32OsK7CQ9GxYvi6hGK",
+	"ahXd0cIj8KOcih5Q2glQGptNsLBzPtFEdJbz48ZZAjWpNVmTiPJv7BLPEh2KCKqelikSCbVmA2dCz+Ii",
+	"bikrnIug1Np0wcxMhHIk7SlfMCUQ5JS+9aPvAC9rPxaLaIwGP7yTvs3HiYCCyYAlYpQZOwZLnFpfQzuy",
+	"NvtFKvJaQ0ECnANuTbLSUYV24KaG96YJv7E0gtE0u4epHgtLxYV3/KwzIyY6jqre8qFYhoX4kJwBcG9a",
+	"oiVIcOxBntFsZrfG8IWhoiIAhoyzqTJsKrgKGMcQUqYAWNIQ3YB4DgCaksfwq9sfQy3/TFoY9uvpTCeV",
+	"M38DhyeCzunGJXZZDmRPVyq4ZbquH7IJ2CzmUFGvreaHPDqO9fwkm5k2u2Q5wAq8kIEMFooNFyg2BJ9i",
+	"WnmQ1xJDuTA5TiDZvLhldlSVGHpjhFBGisdj0mPQzBlhnYvonpaS5xONh8JclyRDXqD15fcv/38AAAD/",
+	"/w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -18,6 +18,7 @@ import (
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/config"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/events"
 	"github.com/waystation/waystation/internal/httpd"
 	"github.com/waystation/waystation/internal/statistics"
 )
@@ -36,6 +37,7 @@ type App struct {
 	Statistics  *statistics.Service
 	vault       *auth.Vault
 	accounts    account.Handlers
+	feeds       events.Handlers
 	stop        context.CancelFunc
 	background  sync.WaitGroup
 
@@ -165,6 +167,7 @@ func (a *App) serve(verifier *auth.Verifier) error {
 	if a.accounts, err = a.account(permissions, httpd.ClientScopes(spec)); err != nil {
 		return err
 	}
+	a.feeds = events.Handlers{Hub: events.NewHub(a.DB), Permissions: permissions, Kept: a.Config.ChangesKept}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.HTTP, err = httpd.New(httpd.Options{
@@ -177,13 +180,23 @@ func (a *App) serve(verifier *auth.Verifier) error {
 	if err != nil {
 		return err
 	}
+	a.HTTP.Echo.Server.RegisterOnShutdown(a.EndStreams)
 	api.RegisterHandlers(a.HTTP.Echo, api.NewStrictHandler(a.server(), nil))
 	return a.HTTP.MountPages(a.Config.DocsEnabled, registry)
+}
+
+// EndStreams ends the answers that would go on for ever, so that a server can shut down; their
+// clients connect again.
+func (a *App) EndStreams() {
+	if a.feeds.Hub != nil {
+		a.feeds.Hub.Close()
+	}
 }
 
 // Close ends what Open began.
 func (a *App) Close() {
 	a.stop()
+	a.EndStreams()
 	a.background.Wait()
 	for _, d := range []*db.DB{a.DB, a.figures} {
 		if d != nil {

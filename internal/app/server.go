@@ -59,5 +59,6 @@ func (a *App) server() server {
 		figures:  figures{Figures: a.Statistics},
 		audits:   audit.NewHandlers(a.Keys),
 		imports:  imports{KeepFiles: time.Duration(a.Config.ImportFileDays) * 24 * time.Hour},
+		feeds:    a.feeds,
 	}
 }

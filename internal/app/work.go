@@ -8,6 +8,7 @@ import (
 	"github.com/waystation/waystation/internal/audit"
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/events"
 	"github.com/waystation/waystation/internal/httpd"
 	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/jobs"
@@ -23,6 +24,7 @@ func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	audit.Jobs(r, a.Issuer.Key)
 	intake.Jobs(r)
 	statistics.Jobs(r, a.Statistics)
+	events.Jobs(r, a.Config.ChangesKept)
 	return r
 }
 

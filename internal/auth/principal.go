@@ -79,3 +79,20 @@ func From(ctx context.Context) *Principal {
 	p, _ := ctx.Value(key{}).(*Principal)
 	return p
 }
+
+type recheckKey struct{}
+
+// WithRecheck returns a context in which Recheck asks again whether the caller's token is good.
+func WithRecheck(ctx context.Context, again func(context.Context) error) context.Context {
+	return context.WithValue(ctx, recheckKey{}, again)
+}
+
+// Recheck tells whether the token of the request is still good, for answers that may take longer
+// than a token lives: nil, or what [Verifier.Verify] says. Where nothing can ask it fails.
+func Recheck(ctx context.Context) error {
+	again, ok := ctx.Value(recheckKey{}).(func(context.Context) error)
+	if !ok {
+		return ErrUnauthenticated
+	}
+	return again(ctx)
+}

@@ -57,6 +57,8 @@ type Config struct {
 	ClientSecretGrace    time.Duration `env:"CLIENT_SECRET_GRACE" envDefault:"24h" doc:"How long the old secret of an API client works after it was rotated."`
 	MandatoryTrainings   []string      `env:"MANDATORY_TRAININGS" envDefault:"code_of_conduct" doc:"Trainings (comma-separated) that must be valid before a person is granted a role."`
 
+	ChangesKept time.Duration `env:"CHANGES_KEPT" envDefault:"2160h" doc:"How long the change feed keeps a change. A client that was away for longer begins anew. At least 192h."`
+
 	MaxBody         Size           `env:"MAX_BODY" envDefault:"1MiB" doc:"Largest request body, in bytes or with KiB, MiB, GiB. Operations that take files state their own limit in the API description."`
 	ImportFileDays  int            `env:"IMPORT_FILE_DAYS" envDefault:"30" doc:"Days for which the file of a dry run is kept for its real run. Files hold personal data; that of a real run is deleted when the run ends."`
 	RateLimit       int            `env:"RATE_LIMIT" envDefault:"600" doc:"Requests per minute and caller; 0 switches the limit off."`

@@ -148,6 +148,9 @@ func (c *Config) validateLimits(p problems) {
 	if c.RefreshTokenTTL < c.AccessTokenTTL {
 		p.add(variable("RefreshTokenTTL"), "must not be shorter than %s (%s)", variable("AccessTokenTTL"), c.AccessTokenTTL)
 	}
+	if c.ChangesKept < 192*time.Hour {
+		p.add(variable("ChangesKept"), "must be at least 192h")
+	}
 	if c.MaxConnections < 1 {
 		p.add(variable("MaxConnections"), "must be at least 1")
 	}

@@ -19,6 +19,7 @@ const (
 	Forbidden                   // 403: known resource, missing right
 	NotFound                    // 404: unknown here, or of another tenant
 	Conflict                    // 409: the state does not allow it
+	Gone                        // 410: was here, and is not kept any more
 	Stale                       // 412: somebody changed it first
 	TooLarge                    // 413
 	Unsupported                 // 415

@@ -19,7 +19,7 @@ import (
 
 var statuses = map[fault.Kind]int{
 	fault.Internal: 500, fault.Malformed: 400, fault.Unauthenticated: 401, fault.Forbidden: 403, fault.NotFound: 404,
-	fault.Conflict: 409, fault.Stale: 412, fault.TooLarge: 413, fault.Unsupported: 415, fault.Invalid: 422,
+	fault.Conflict: 409, fault.Gone: 410, fault.Stale: 412, fault.TooLarge: 413, fault.Unsupported: 415, fault.Invalid: 422,
 	fault.Precondition: 428, fault.TooMany: 429, fault.Unavailable: 503,
 }
 
@@ -31,6 +31,7 @@ var titles = map[int]map[string]string{
 	404: {"en": "Not found", "fr": "Introuvable", "ar": "غير موجود", "es": "No encontrado"},
 	405: {"en": "The method is not allowed here", "fr": "Méthode non autorisée ici", "ar": "الطريقة غير مسموح بها هنا", "es": "Método no permitido aquí"},
 	409: {"en": "The current state does not allow this", "fr": "L’état actuel ne le permet pas", "ar": "الحالة الراهنة لا تسمح بذلك", "es": "El estado actual no lo permite"},
+	410: {"en": "No longer kept", "fr": "N’est plus conservé", "ar": "لم يعد محفوظاً", "es": "Ya no se conserva"},
 	412: {"en": "Changed by somebody else", "fr": "Modifié entre-temps", "ar": "تم التعديل من قبل شخص آخر", "es": "Modificado por otra persona"},
 	413: {"en": "Too large", "fr": "Trop volumineux", "ar": "الحجم كبير جداً", "es": "Demasiado grande"},
 	415: {"en": "Unsupported content type", "fr": "Type de contenu non pris en charge", "ar": "نوع المحتوى غير مدعوم", "es": "Tipo de contenido no admitido"},

@@ -256,7 +256,14 @@ func (s *Server) authorise(c echo.Context, op *Operation) (*request, error) {
 		return nil, err
 	}
 	r.scope.ActorID, r.scope.ActorKind, r.scope.OrganisationID = p.ID, string(p.Kind), p.OrganisationID
-	c.SetRequest(c.Request().WithContext(auth.With(c.Request().Context(), p)))
+	ctx := auth.With(c.Request().Context(), p)
+	if op.Stream {
+		ctx = auth.WithRecheck(ctx, func(ctx context.Context) error {
+			_, err := s.verifier.Verify(ctx, token)
+			return err
+		})
+	}
+	c.SetRequest(c.Request().WithContext(ctx))
 	return r, s.permit(c, r, p)
 }
 

@@ -1,0 +1,54 @@
+package events
+
+import (
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/waystation/waystation/internal/auth"
+)
+
+// readScopes is the one place that says which scope opens the changes of which resource: the one
+// that reading the resource itself asks for. A resource that is not here is hidden from everybody.
+var readScopes = map[string]string{
+	"organisation":            "organisations:read",
+	"user":                    "users:read",
+	"centre":                  "centres:read",
+	"centre_phase":            "centres:read",
+	"centre_management_model": "centres:read",
+	"centre_code":             "codelists:read",
+	"sop":                     "sops:read",
+	"member":                  "members:read",
+	"beneficiary":             "beneficiaries:read",
+	"specific_need":           "needs:read",
+	"household":               "households:read",
+	"household_member":        "households:read",
+	"consent":                 "consents:read",
+	"import":                  "imports:read",
+	"case":                    "cases:read",
+	"case_team_member":        "cases:read",
+	"case_plan":               "case_files:read",
+	"case_goal":               "case_files:read",
+	"case_action":             "case_files:read",
+	"case_note":               "case_files:read",
+	"case_followup":           "case_files:read",
+	"case_approval":           "cases:read",
+	"referral":                "referrals:read",
+	"inbound_referral":        "inbox:read",
+}
+
+// Resources returns which scope opens the changes of each resource.
+func Resources() map[string]string { return readScopes }
+
+// readable lists the resources whose changes a caller may see in a centre; the zero centre stands
+// for what network roles give everywhere. wanted narrows it.
+func readable(may *auth.Permissions, caller *auth.Principal, centre uuid.UUID, wanted []string) []string {
+	list := []string{}
+	for resource, scope := range readScopes {
+		if may.Allows(caller, centre, scope) && (len(wanted) == 0 || slices.Contains(wanted, resource)) {
+			list = append(list, resource)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
