@@ -19,7 +19,7 @@ walks: ## run every walk against a running server
 	@for walk in docs/walks/*.sh; do echo "== $$walk"; BASE_URL=$(BASE_URL) bash "$$walk" || exit 1; done
 
 bench: ## the API against a hand-written server, in one run; writes docs/benchmarks.md
-	go run ./internal/bench
+	go run ./internal/bench -write docs/benchmarks.md
 
 generate: ## Go from openapi.yaml
 	go generate ./...

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/waystation/waystation/internal/beneficiary/namekey"
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/fold"
+)
+
+// world is what was loaded: the people to ask for.
+type world struct {
+	Centres []uuid.UUID
+	People  [][]uuid.UUID // by centre
+	Staff   uuid.UUID     // a user who works in every centre
+	Office  uuid.UUID     // the organisation that runs them
+
+	start time.Time // of the first registration
+
+	staffToken string
+}
+
+var (
+	givenNames  = []string{"Mamadou", "Ibrahima", "Ousmane", "Moussa", "Abdoulaye", "Fatoumata", "Aminata", "Kadiatou", "Mariama", "Hawa", "Sékou", "Cheick", "Boubacar", "Amadou", "Lamine", "Alpha", "Bakary", "Issa", "Souleymane", "Seydou", "Emeka", "Patrick", "Serge", "Alain", "Oumou", "Aïssata", "Binta", "Rokia", "Salimata", "Djeneba"}
+	familyNames = []string{"Diallo", "Barry", "Bah", "Sow", "Camara", "Keïta", "Touré", "Traoré", "Coulibaly", "Konaté", "Diarra", "Sidibé", "Condé", "Cissé", "Sylla", "Doumbia", "Kourouma", "Ndiaye", "Diop", "Fall", "Jallow", "Ceesay", "Sesay", "Kamara", "Okafor", "Eze", "Bello", "Usman", "Kamga", "Fotso", "Njoya", "Mbarga", "Abdullahi", "Adeyemi", "Konan", "Kouassi", "Ouédraogo", "Sawadogo", "Maïga", "Cissoko"}
+	countries   = []string{"GIN", "MLI", "CMR", "NGA", "SEN", "NER", "GMB", "CIV", "SLE", "TCD", "BFA", "SDN"}
+)
+
+// load fills the database with people, as the owner and without triggers: their rows, their search
+// keys and their counts are written as the triggers would have.
+func load(ctx context.Context, url string, centres, people int) (*world, error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(ctx)
+	w := &world{start: time.Date(2024, 1, 1, 8, 0, 0, 0, time.UTC), Staff: db.NewID(), Office: db.NewID()}
+	if err := w.found(ctx, conn, centres); err != nil {
+		return nil, err
+	}
+	random := rand.New(rand.NewPCG(1, 2)) // the same people every time
+	for i, centre := range w.Centres {
+		ids, err := w.settle(ctx, conn, random, centre, i, people/centres)
+		if err != nil {
+			return nil, err
+		}
+		w.People = append(w.People, ids)
+	}
+	for _, sql := range []string{
+		"insert into beneficiary_keys (centre_id, key, beneficiary_id) select centre_id, unnest(search_keys), id from beneficiaries on conflict do nothing",
+		"select setval(format('numbering.%I', 'beneficiary_' || replace(id::text, '-', '')), 1000000) from centres",
+		`insert into stat_registrations (centre_id, month, sex, age_group, nationality, population_type, n)
+			select centre_id, stat_month(registered_on), sex, stat_age_group(birth_date, registered_on), coalesce(nationalities[1], 'unknown'), population_type, count(*)
+			from beneficiaries group by 1, 2, 3, 4, 5, 6`,
+		"set session_replication_role = default",
+		"vacuum (analyze)",
+	} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return nil, fmt.Errorf("%s: %w", sql, err)
+		}
+	}
+	return w, nil
+}
+
+func (w *world) found(ctx context.Context, conn *pgx.Conn, centres int) error {
+	if _, err := conn.Exec(ctx, "insert into organisations (id, version, created_at, updated_at, name, type) values ($1, 1, now(), now(), 'Network office', 'un')", w.Office); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, "insert into users (id, version, created_at, updated_at, organisation_id, email, name) values ($1, 1, now(), now(), $2, 'bench@demo.example', 'Bench')", w.Staff, w.Office); err != nil {
+		return err
+	}
+	for i := range centres {
+		id := db.NewID()
+		code := "C" + string(rune('A'+i/26)) + string(rune('A'+i%26))
+		if _, err := conn.Exec(ctx, `insert into centres (id, version, created_at, updated_at, organisation_id, code, name, country, time_zone, languages, typologies, phase, management_model)
+			values ($1, 1, now(), now(), $2, $3, $3, 'NER', 'Africa/Niamey', '{fr}', '{shelter}', 'management', 'iom_managed')`, id, w.Office, code); err != nil {
+			return err
+		}
+		if _, err := conn.Exec(ctx, "insert into members (centre_id, id, version, created_at, updated_at, user_id, role, starts_on) values ($1, $2, 1, now(), now(), $3, 'caseworker', '2024-01-01')", id, db.NewID(), w.Staff); err != nil {
+			return err
+		}
+		w.Centres = append(w.Centres, id)
+	}
+	_, err := conn.Exec(ctx, "set session_replication_role = replica")
+	return err
+}
+
+func (w *world) settle(ctx context.Context, conn *pgx.Conn, random *rand.Rand, centre uuid.UUID, number, people int) ([]uuid.UUID, error) {
+	ids := make([]uuid.UUID, people)
+	columns := []string{"centre_id", "id", "version", "created_at", "updated_at", "reference", "registration_level", "registered_on", "reception_on",
+		"given_name", "family_name", "sex", "birth_date", "birth_date_precision", "population_type", "nationalities", "languages", "source", "basis", "search_name", "search_keys"}
+	_, err := conn.CopyFrom(ctx, pgx.Identifier{"beneficiaries"}, columns, pgx.CopyFromSlice(people, func(i int) ([]any, error) {
+		ids[i] = db.NewID()
+		given, family := givenNames[random.IntN(len(givenNames))], familyNames[random.IntN(len(familyNames))]
+		name := given + " " + family
+		keys := []string{}
+		for _, k := range namekey.Keys(name) {
+			keys = append(keys, "n:"+k)
+		}
+		at := w.start.Add(time.Duration(i) * time.Minute * 50)
+		born := time.Date(1960+random.IntN(60), time.Month(1+random.IntN(12)), 1+random.IntN(28), 0, 0, 0, 0, time.UTC)
+		if born.After(at) {
+			born = at.AddDate(-1, 0, 0)
+		}
+		return []any{centre, ids[i], int64(1), at, at, fmt.Sprintf("B%02d-%06d", number, i+1), "basic", at, at,
+			given, family, []string{"1", "1", "1", "2"}[random.IntN(4)], born, "day", "migrant", []string{countries[random.IntN(len(countries))]}, []string{"fr"},
+			"import", "consent", fold.Key(name), keys}, nil
+	}))
+	return ids, err
+}

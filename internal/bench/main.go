@@ -1,0 +1,235 @@
+// Command bench measures the API against a server written by hand for the same work: net/http and
+// pgx, the same statements, the same JSON, the same token check, the same row-level security, one
+// pipelined round trip. Both run in turn, in one run, on one database; what counts is the ratio.
+//
+//	go run ./internal/bench -write docs/benchmarks.md
+//	go run ./internal/bench -only read -rounds 3 -slice 1s
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/waystation/waystation/internal/app"
+	"github.com/waystation/waystation/internal/auth"
+	"github.com/waystation/waystation/internal/embedpg"
+)
+
+// clients call at the same time, as the aims say.
+const clients = 32
+
+// options are the flags.
+type options struct {
+	only   string
+	people int
+	rounds int
+	slice  time.Duration
+	file   string
+}
+
+func main() {
+	if len(os.Args) > 2 && os.Args[1] == "reference" {
+		exit(serveReference(os.Args[2]))
+	}
+	var o options
+	flag.StringVar(&o.only, "only", "", "measure one scenario: read, page, search, create")
+	flag.IntVar(&o.people, "people", 200_000, "how many people to load")
+	flag.IntVar(&o.rounds, "rounds", 7, "turns of each server")
+	flag.DurationVar(&o.slice, "slice", 3*time.Second, "length of one turn")
+	flag.StringVar(&o.file, "write", "", "file to write the report to")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := bench(ctx, o)
+	stop()
+	exit(err)
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func bench(ctx context.Context, o options) error {
+	dir, err := os.MkdirTemp("", "waystation-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	server, err := embedpg.Start(ctx, embedpg.Options{Settings: map[string]string{
+		"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "shared_buffers": "512MB", "max_wal_size": "4GB", "log_line_prefix": spyPrefix,
+	}})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = server.Stop() }()
+	url := server.URL("postgres")
+	w, err := populate(ctx, url, o.people)
+	if err != nil {
+		return err
+	}
+	ours, theirs, err := w.serve(ctx, dir, url)
+	if err != nil {
+		return err
+	}
+	defer ours.stop()
+	defer theirs.stop()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if err := w.verify(ctx, ours.target, theirs.target, server, conn); err != nil {
+		return err
+	}
+	results, err := w.measureAll(ctx, rig{ours.target, theirs.target, conn, o.rounds, o.slice}, o.only)
+	if err != nil {
+		return err
+	}
+	return o.report(ctx, conn, results, ours.pid, theirs.pid)
+}
+
+func populate(ctx context.Context, url string, people int) (*world, error) {
+	if err := app.Migrate(ctx, url); err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	w, err := load(ctx, url, 20, people)
+	fmt.Fprintf(os.Stderr, "%d people in 20 centres, loaded in %.1f s\n", people, time.Since(start).Seconds())
+	return w, err
+}
+
+func (w *world) verify(ctx context.Context, ours, theirs target, server *embedpg.Server, conn *pgx.Conn) error {
+	s, err := newSpy(ctx, server, conn)
+	if err != nil {
+		return err
+	}
+	if err := w.agree(ours, theirs, s); err != nil {
+		return err
+	}
+	fmt.Fprintln(os.Stderr, "both servers answer the same, by the same statements")
+	return s.watch(ctx, "none")
+}
+
+func (w *world) measureAll(ctx context.Context, g rig, only string) ([]result, error) {
+	var results []result
+	for _, s := range w.scenarios() {
+		if only != "" && only != s.name {
+			continue
+		}
+		r, err := g.compare(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, r)
+		fmt.Fprintln(os.Stderr, r.line())
+	}
+	return results, nil
+}
+
+// process is a started server.
+type process struct {
+	target
+	stop func()
+}
+
+// setting is what the reference server is told.
+type setting struct {
+	Addr, DatabaseURL, Issuer, KeyFile string
+}
+
+const issuer = "http://bench.test"
+
+// serve runs both servers as processes of their own.
+func (w *world) serve(ctx context.Context, dir, url string) (ours, theirs process, err error) {
+	binary := filepath.Join(dir, "waystation")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./cmd/waystation").CombinedOutput(); err != nil {
+		return ours, theirs, fmt.Errorf("%w: %s", err, out)
+	}
+	keyFile := filepath.Join(dir, "signing-key.pem")
+	key, err := auth.LoadOrCreateKey(keyFile)
+	if err != nil {
+		return ours, theirs, err
+	}
+	if err := w.sign(auth.Issuer{URL: issuer, Key: key}); err != nil {
+		return ours, theirs, err
+	}
+	addr, err := freeAddress()
+	if err != nil {
+		return ours, theirs, err
+	}
+	cmd := exec.Command(binary, "serve")
+	cmd.Env = append(os.Environ(), "WAYSTATION_ADDR="+addr, "WAYSTATION_DATABASE_URL="+url, "WAYSTATION_DATA_DIR="+dir, "WAYSTATION_PUBLIC_URL="+issuer,
+		"WAYSTATION_RATE_LIMIT=0", "WAYSTATION_MAX_CONNECTIONS=20", "WAYSTATION_ACCESS_TOKEN_TTL=10h")
+	if ours, err = launch("Waystation", addr, cmd); err != nil {
+		return ours, theirs, err
+	}
+	if addr, err = freeAddress(); err != nil {
+		return ours, theirs, err
+	}
+	told, _ := json.Marshal(setting{addr, url, issuer, keyFile})
+	self, err := os.Executable()
+	if err != nil {
+		return ours, theirs, err
+	}
+	theirs, err = launch("reference", addr, exec.Command(self, "reference", string(told)))
+	return ours, theirs, err
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+func launch(name, addr string, cmd *exec.Cmd) (process, error) {
+	log, err := os.CreateTemp("", "waystation-bench-*.log")
+	if err != nil {
+		return process{}, err
+	}
+	cmd.Stderr = log // both log to a file, as a server does
+	if err := cmd.Start(); err != nil {
+		return process{}, err
+	}
+	p := process{target{name, "http://" + addr, cmd.Process.Pid}, func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+		_ = os.Remove(log.Name())
+	}}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if res, err := http.Get(p.base + "/healthz"); err == nil {
+			res.Body.Close()
+			return p, nil
+		}
+	}
+	p.stop()
+	return p, errors.New(name + " does not answer")
+}
+
+// sign makes the tokens that the scenarios carry.
+func (w *world) sign(i auth.Issuer) (err error) {
+	roles := map[uuid.UUID][]string{}
+	for _, c := range w.Centres {
+		roles[c] = []string{"registrar"}
+	}
+	w.staffToken, err = i.Mint(auth.Principal{Kind: auth.User, ID: w.Staff, OrganisationID: w.Office, Centres: roles}, 10*time.Hour, time.Now())
+	return err
+}
