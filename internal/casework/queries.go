@@ -30,11 +30,11 @@ func inView(ctx context.Context) db.Build {
 		if p == nil || p.Kind == auth.System || holdsAny(roles, seeAll) {
 			return q
 		}
-		own := `owner_id = ? or id in (select case_id from case_team where centre_id = cases.centre_id and user_id = ? and ended_at is null)`
+		own := "owner_id = ? or id = any ((select cases_of_actor())::uuid[])"
 		if holdsAny(roles, seeUnassigned) {
 			own = "owner_id is null or " + own
 		}
-		return q.Where("("+own+")", p.ID, p.ID)
+		return q.Where("("+own+")", p.ID)
 	}
 }
 
