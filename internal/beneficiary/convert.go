@@ -20,7 +20,7 @@ func toBeneficiary(b *Beneficiary) api.Beneficiary {
 		PopulationType: b.PopulationType, Nationalities: wire.List([]string(b.Nationalities)), CountryOfOrigin: wire.Opt(b.CountryOfOrigin),
 		Languages: wire.List([]string(b.Languages)), InterviewLanguage: wire.Opt(b.InterviewLanguage), InterpreterUsed: b.InterpreterUsed,
 		MaritalStatus: wire.Opt(b.MaritalStatus), EducationLevel: wire.Opt(b.EducationLevel), MigrationStatus: wire.Opt(b.MigrationStatus),
-		MigrationReasons: wire.List([]string(b.MigrationReasons)), IntendedDestination: wire.Opt(b.IntendedDestination), Phone: wire.Opt(b.Phone),
+		MigrationReasons: b.MigrationReasons, IntendedDestination: wire.Opt(b.IntendedDestination), Phone: wire.Opt(b.Phone),
 		DocumentType: wire.Opt(b.DocumentType), DocumentNumber: wire.Opt(b.DocumentNumber), Remarks: wire.Opt(b.Remarks),
 		Basis: b.Basis, BasisReason: wire.Opt(b.BasisReason), Source: b.Source, Status: api.BeneficiaryStatus(b.Status),
 		MergedInto: b.MergedInto, VoidReason: wire.Opt(b.VoidReason),
@@ -29,6 +29,14 @@ func toBeneficiary(b *Beneficiary) api.Beneficiary {
 		answers := api.BeneficiaryAnswers(b.Answers.V)
 		out.Answers = &answers
 	}
+	return out
+}
+
+// toListed leaves out what may be restricted: whoever needs it opens the record, and that is logged
+// person by person (handbook 9.3).
+func toListed(b *Beneficiary) api.Beneficiary {
+	out := toBeneficiary(b)
+	out.GenderIdentity, out.MigrationStatus, out.MigrationReasons = nil, nil, nil
 	return out
 }
 

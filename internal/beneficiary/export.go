@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -127,7 +128,7 @@ func (s *sheet) row(b *Beneficiary) error {
 		}
 	}
 	if s.media == wire.NDJSON {
-		return s.json.Encode(toBeneficiary(b))
+		return s.json.Encode(toListed(b))
 	}
 	for i, c := range columns {
 		s.cells[i] = formula.SafeCell(c.text(b))
@@ -142,13 +143,13 @@ func (s *sheet) close() error {
 		}
 	}
 	s.csv.Flush()
-	if err := s.csv.Error(); err != nil {
+	if err := errors.Join(s.csv.Error(), s.buf.Flush()); err != nil {
 		return err
 	}
-	return s.buf.Flush()
+	return http.NewResponseController(s.w).SetWriteDeadline(time.Time{}) // the connection goes on
 }
 
-// columns are the columns of the CSV: the fields of a Beneficiary under their names.
+// columns are the columns of the CSV: the fields of a listed Beneficiary under their names; see toListed.
 var columns = []struct {
 	name string
 	text func(*Beneficiary) string
@@ -162,7 +163,6 @@ var columns = []struct {
 	{"family_name", func(b *Beneficiary) string { return b.FamilyName }},
 	{"other_names", func(b *Beneficiary) string { return strings.Join(b.OtherNames, ";") }},
 	{"sex", func(b *Beneficiary) string { return b.Sex }},
-	{"gender_identity", func(b *Beneficiary) string { return b.GenderIdentity }},
 	{"birth_date", func(b *Beneficiary) string {
 		if b.BirthDate == nil {
 			return ""
@@ -183,8 +183,6 @@ var columns = []struct {
 	}},
 	{"marital_status", func(b *Beneficiary) string { return b.MaritalStatus }},
 	{"education_level", func(b *Beneficiary) string { return b.EducationLevel }},
-	{"migration_status", func(b *Beneficiary) string { return b.MigrationStatus }},
-	{"migration_reasons", func(b *Beneficiary) string { return strings.Join(b.MigrationReasons, ";") }},
 	{"intended_destination", func(b *Beneficiary) string { return b.IntendedDestination }},
 	{"phone", func(b *Beneficiary) string { return b.Phone }},
 	{"document_type", func(b *Beneficiary) string { return b.DocumentType }},

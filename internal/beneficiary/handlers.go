@@ -35,7 +35,7 @@ func (Handlers) ListBeneficiaries(ctx context.Context, req api.ListBeneficiaries
 	}
 	out := api.BeneficiaryPage{Data: make([]api.Beneficiary, len(page.Rows)), NextCursor: wire.Next(page.Next), Total: page.Total}
 	for i := range page.Rows {
-		out.Data[i] = toBeneficiary(&page.Rows[i])
+		out.Data[i] = toListed(&page.Rows[i])
 	}
 	return api.ListBeneficiaries200JSONResponse(out), nil
 }
@@ -85,7 +85,7 @@ func searchResult(ctx context.Context, p api.ListBeneficiariesParams) (api.ListB
 	}
 	out := api.BeneficiaryPage{Data: make([]api.Beneficiary, len(found)), NextCursor: wire.Next("")}
 	for i := range found {
-		out.Data[i] = toBeneficiary(&found[i].Beneficiary)
+		out.Data[i] = toListed(&found[i].Beneficiary)
 		out.Data[i].Score = &found[i].Score
 	}
 	return api.ListBeneficiaries200JSONResponse(out), nil

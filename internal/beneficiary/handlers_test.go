@@ -361,6 +361,7 @@ func TestReferences_AreNeverGivenOutAgain(t *testing.T) {
 	}
 }
 
+// rule 25
 func TestBeneficiaries_OtherCentresAreNotThere(t *testing.T) {
 	h := apptest.New(t)
 	p, stranger := h.Staff(h.CentreA, "registrar"), h.Staff(h.CentreB, "registrar", "caseworker")
@@ -454,6 +455,24 @@ func TestBeneficiaries_ListSortsFiltersAndPages(t *testing.T) {
 	}
 }
 
+func TestBeneficiaries_ListsLeaveOutWhatMayBeRestricted(t *testing.T) {
+	h := apptest.New(t)
+	p := h.Staff(h.CentreA, "registrar")
+	at := register(h, p, body{"gender_identity": "xq1", "migration_status": "asylum_seeker", "migration_reasons": []string{"trafficked_forced"}}).Header.Get("Location")
+	told := func(raw []byte) bool {
+		return strings.Contains(string(raw), "xq1") || strings.Contains(string(raw), "asylum") || strings.Contains(string(raw), "trafficked")
+	}
+	if !told(h.Call(p, "GET", at, nil).Want(200).Raw) {
+		t.Error("the record itself leaves it out")
+	}
+	for _, r := range []*apptest.Response{h.Call(p, "GET", people(h), nil), h.Call(p, "GET", people(h)+"?q=Diallo", nil), h.Call(p, "GET", people(h), nil, asCSV), h.Call(p, "GET", people(h), nil, asNDJSON)} {
+		if !strings.Contains(string(r.Want(200).Raw), "AGZ-000001") || told(r.Raw) {
+			t.Errorf("listed %s", r.Raw)
+		}
+	}
+}
+
+// rule 27
 func TestReads_LeaveALineInTheTrail(t *testing.T) {
 	h := apptest.New(t)
 	p := h.Staff(h.CentreA, "registrar")
