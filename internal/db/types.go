@@ -108,6 +108,15 @@ func (d Date) String() string { return d.Format(time.DateOnly) }
 // MarshalJSON writes 2006-01-02.
 func (d Date) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
+// UnmarshalJSON reads 2006-01-02.
+func (d *Date) UnmarshalJSON(raw []byte) error {
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return err
+	}
+	return d.Scan(text)
+}
+
 // Value implements driver.Valuer.
 func (d Date) Value() (driver.Value, error) { return d.String(), nil }
 
