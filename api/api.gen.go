@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -421,6 +422,90 @@ func (e CubeRowStatus) Valid() bool {
 	}
 }
 
+// Defines values for DisclosedField.
+const (
+	DisclosedFieldAgeGroup         DisclosedField = "age_group"
+	DisclosedFieldBackground       DisclosedField = "background"
+	DisclosedFieldBirthDate        DisclosedField = "birth_date"
+	DisclosedFieldCountryOfOrigin  DisclosedField = "country_of_origin"
+	DisclosedFieldDocument         DisclosedField = "document"
+	DisclosedFieldEducationLevel   DisclosedField = "education_level"
+	DisclosedFieldFamilyName       DisclosedField = "family_name"
+	DisclosedFieldGenderIdentity   DisclosedField = "gender_identity"
+	DisclosedFieldGivenName        DisclosedField = "given_name"
+	DisclosedFieldLanguages        DisclosedField = "languages"
+	DisclosedFieldMaritalStatus    DisclosedField = "marital_status"
+	DisclosedFieldMigrationStatus  DisclosedField = "migration_status"
+	DisclosedFieldNationalities    DisclosedField = "nationalities"
+	DisclosedFieldOtherNames       DisclosedField = "other_names"
+	DisclosedFieldPhone            DisclosedField = "phone"
+	DisclosedFieldServicesProvided DisclosedField = "services_provided"
+	DisclosedFieldSex              DisclosedField = "sex"
+)
+
+// Valid indicates whether the value is a known member of the DisclosedField enum.
+func (e DisclosedField) Valid() bool {
+	switch e {
+	case DisclosedFieldAgeGroup:
+		return true
+	case DisclosedFieldBackground:
+		return true
+	case DisclosedFieldBirthDate:
+		return true
+	case DisclosedFieldCountryOfOrigin:
+		return true
+	case DisclosedFieldDocument:
+		return true
+	case DisclosedFieldEducationLevel:
+		return true
+	case DisclosedFieldFamilyName:
+		return true
+	case DisclosedFieldGenderIdentity:
+		return true
+	case DisclosedFieldGivenName:
+		return true
+	case DisclosedFieldLanguages:
+		return true
+	case DisclosedFieldMaritalStatus:
+		return true
+	case DisclosedFieldMigrationStatus:
+		return true
+	case DisclosedFieldNationalities:
+		return true
+	case DisclosedFieldOtherNames:
+		return true
+	case DisclosedFieldPhone:
+		return true
+	case DisclosedFieldServicesProvided:
+		return true
+	case DisclosedFieldSex:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DisclosureAct.
+const (
+	DisclosureActExport DisclosureAct = "export"
+	DisclosureActSend   DisclosureAct = "send"
+	DisclosureActView   DisclosureAct = "view"
+)
+
+// Valid indicates whether the value is a known member of the DisclosureAct enum.
+func (e DisclosureAct) Valid() bool {
+	switch e {
+	case DisclosureActExport:
+		return true
+	case DisclosureActSend:
+		return true
+	case DisclosureActView:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DisclosureProfileAudience.
 const (
 	DisclosureProfileAudienceGovernment DisclosureProfileAudience = "government"
@@ -748,6 +833,24 @@ func (e ImportStatus) Valid() bool {
 	}
 }
 
+// Defines values for InboxItemRevokeReason.
+const (
+	InboxItemRevokeReasonConsentWithdrawn InboxItemRevokeReason = "consent_withdrawn"
+	InboxItemRevokeReasonSender           InboxItemRevokeReason = "sender"
+)
+
+// Valid indicates whether the value is a known member of the InboxItemRevokeReason enum.
+func (e InboxItemRevokeReason) Valid() bool {
+	switch e {
+	case InboxItemRevokeReasonConsentWithdrawn:
+		return true
+	case InboxItemRevokeReasonSender:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MeKind.
 const (
 	MeKindClient MeKind = "client"
@@ -793,6 +896,42 @@ func (e OAuthErrorError) Valid() bool {
 	case OAuthErrorErrorUnsupportedGrantType:
 		return true
 	case OAuthErrorErrorUnsupportedTokenType:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PartnerReferralDirection.
+const (
+	PartnerReferralDirectionInbound  PartnerReferralDirection = "inbound"
+	PartnerReferralDirectionOutbound PartnerReferralDirection = "outbound"
+)
+
+// Valid indicates whether the value is a known member of the PartnerReferralDirection enum.
+func (e PartnerReferralDirection) Valid() bool {
+	switch e {
+	case PartnerReferralDirectionInbound:
+		return true
+	case PartnerReferralDirectionOutbound:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PartnerReferralRevokeReason.
+const (
+	PartnerReferralRevokeReasonConsentWithdrawn PartnerReferralRevokeReason = "consent_withdrawn"
+	PartnerReferralRevokeReasonSender           PartnerReferralRevokeReason = "sender"
+)
+
+// Valid indicates whether the value is a known member of the PartnerReferralRevokeReason enum.
+func (e PartnerReferralRevokeReason) Valid() bool {
+	switch e {
+	case PartnerReferralRevokeReasonConsentWithdrawn:
+		return true
+	case PartnerReferralRevokeReasonSender:
 		return true
 	default:
 		return false
@@ -877,6 +1016,138 @@ func (e PublicationCreateAudience) Valid() bool {
 	case PublicationCreateAudiencePartner:
 		return true
 	case PublicationCreateAudiencePublic:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReferralDirection.
+const (
+	ReferralDirectionInbound  ReferralDirection = "inbound"
+	ReferralDirectionOutbound ReferralDirection = "outbound"
+)
+
+// Valid indicates whether the value is a known member of the ReferralDirection enum.
+func (e ReferralDirection) Valid() bool {
+	switch e {
+	case ReferralDirectionInbound:
+		return true
+	case ReferralDirectionOutbound:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReferralRevokeReason.
+const (
+	ReferralRevokeReasonConsentWithdrawn ReferralRevokeReason = "consent_withdrawn"
+	ReferralRevokeReasonSender           ReferralRevokeReason = "sender"
+)
+
+// Valid indicates whether the value is a known member of the ReferralRevokeReason enum.
+func (e ReferralRevokeReason) Valid() bool {
+	switch e {
+	case ReferralRevokeReasonConsentWithdrawn:
+		return true
+	case ReferralRevokeReasonSender:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReferralMessageSide.
+const (
+	ReferralMessageSideCentre  ReferralMessageSide = "centre"
+	ReferralMessageSidePartner ReferralMessageSide = "partner"
+)
+
+// Valid indicates whether the value is a known member of the ReferralMessageSide enum.
+func (e ReferralMessageSide) Valid() bool {
+	switch e {
+	case ReferralMessageSideCentre:
+		return true
+	case ReferralMessageSidePartner:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReferralMoveSide.
+const (
+	ReferralMoveSideCentre  ReferralMoveSide = "centre"
+	ReferralMoveSidePartner ReferralMoveSide = "partner"
+	ReferralMoveSideSystem  ReferralMoveSide = "system"
+)
+
+// Valid indicates whether the value is a known member of the ReferralMoveSide enum.
+func (e ReferralMoveSide) Valid() bool {
+	switch e {
+	case ReferralMoveSideCentre:
+		return true
+	case ReferralMoveSidePartner:
+		return true
+	case ReferralMoveSideSystem:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReferralNeedCodeSystem.
+const (
+	ReferralNeedCodeSystemMigrantVulnerability ReferralNeedCodeSystem = "migrant_vulnerability"
+	ReferralNeedCodeSystemSpecificNeedUnhcr    ReferralNeedCodeSystem = "specific_need_unhcr"
+)
+
+// Valid indicates whether the value is a known member of the ReferralNeedCodeSystem enum.
+func (e ReferralNeedCodeSystem) Valid() bool {
+	switch e {
+	case ReferralNeedCodeSystemMigrantVulnerability:
+		return true
+	case ReferralNeedCodeSystemSpecificNeedUnhcr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReferralOverrideStatus.
+const (
+	ReferralOverrideStatusApproved  ReferralOverrideStatus = "approved"
+	ReferralOverrideStatusRejected  ReferralOverrideStatus = "rejected"
+	ReferralOverrideStatusRequested ReferralOverrideStatus = "requested"
+)
+
+// Valid indicates whether the value is a known member of the ReferralOverrideStatus enum.
+func (e ReferralOverrideStatus) Valid() bool {
+	switch e {
+	case ReferralOverrideStatusApproved:
+		return true
+	case ReferralOverrideStatusRejected:
+		return true
+	case ReferralOverrideStatusRequested:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReferralPreviewFieldOpens.
+const (
+	ReferralPreviewFieldOpensOnAcceptance ReferralPreviewFieldOpens = "on_acceptance"
+	ReferralPreviewFieldOpensOnSend       ReferralPreviewFieldOpens = "on_send"
+)
+
+// Valid indicates whether the value is a known member of the ReferralPreviewFieldOpens enum.
+func (e ReferralPreviewFieldOpens) Valid() bool {
+	switch e {
+	case ReferralPreviewFieldOpensOnAcceptance:
+		return true
+	case ReferralPreviewFieldOpensOnSend:
 		return true
 	default:
 		return false
@@ -1228,6 +1499,24 @@ func (e ListConsentsParamsSort) Valid() bool {
 	case ListConsentsParamsSortGivenAt:
 		return true
 	case ListConsentsParamsSortMinusGivenAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDisclosuresParamsSort.
+const (
+	ListDisclosuresParamsSortCreatedAt      ListDisclosuresParamsSort = "created_at"
+	ListDisclosuresParamsSortMinusCreatedAt ListDisclosuresParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListDisclosuresParamsSort enum.
+func (e ListDisclosuresParamsSort) Valid() bool {
+	switch e {
+	case ListDisclosuresParamsSortCreatedAt:
+		return true
+	case ListDisclosuresParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -1780,6 +2069,120 @@ func (e ListCentrePhasesParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListReferralInboxParamsSort.
+const (
+	ListReferralInboxParamsSortCreatedAt      ListReferralInboxParamsSort = "created_at"
+	ListReferralInboxParamsSortMinusCreatedAt ListReferralInboxParamsSort = "-created_at"
+	ListReferralInboxParamsSortMinusPriority  ListReferralInboxParamsSort = "-priority"
+	ListReferralInboxParamsSortMinusUpdatedAt ListReferralInboxParamsSort = "-updated_at"
+	ListReferralInboxParamsSortPriority       ListReferralInboxParamsSort = "priority"
+	ListReferralInboxParamsSortUpdatedAt      ListReferralInboxParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListReferralInboxParamsSort enum.
+func (e ListReferralInboxParamsSort) Valid() bool {
+	switch e {
+	case ListReferralInboxParamsSortCreatedAt:
+		return true
+	case ListReferralInboxParamsSortMinusCreatedAt:
+		return true
+	case ListReferralInboxParamsSortMinusPriority:
+		return true
+	case ListReferralInboxParamsSortMinusUpdatedAt:
+		return true
+	case ListReferralInboxParamsSortPriority:
+		return true
+	case ListReferralInboxParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListReferralsParamsSort.
+const (
+	ListReferralsParamsSortCreatedAt      ListReferralsParamsSort = "created_at"
+	ListReferralsParamsSortMinusCreatedAt ListReferralsParamsSort = "-created_at"
+	ListReferralsParamsSortMinusPriority  ListReferralsParamsSort = "-priority"
+	ListReferralsParamsSortMinusUpdatedAt ListReferralsParamsSort = "-updated_at"
+	ListReferralsParamsSortPriority       ListReferralsParamsSort = "priority"
+	ListReferralsParamsSortUpdatedAt      ListReferralsParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListReferralsParamsSort enum.
+func (e ListReferralsParamsSort) Valid() bool {
+	switch e {
+	case ListReferralsParamsSortCreatedAt:
+		return true
+	case ListReferralsParamsSortMinusCreatedAt:
+		return true
+	case ListReferralsParamsSortMinusPriority:
+		return true
+	case ListReferralsParamsSortMinusUpdatedAt:
+		return true
+	case ListReferralsParamsSortPriority:
+		return true
+	case ListReferralsParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListReferralsParamsDirection.
+const (
+	ListReferralsParamsDirectionInbound  ListReferralsParamsDirection = "inbound"
+	ListReferralsParamsDirectionOutbound ListReferralsParamsDirection = "outbound"
+)
+
+// Valid indicates whether the value is a known member of the ListReferralsParamsDirection enum.
+func (e ListReferralsParamsDirection) Valid() bool {
+	switch e {
+	case ListReferralsParamsDirectionInbound:
+		return true
+	case ListReferralsParamsDirectionOutbound:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListReferralHistoryParamsSort.
+const (
+	ListReferralHistoryParamsSortCreatedAt      ListReferralHistoryParamsSort = "created_at"
+	ListReferralHistoryParamsSortMinusCreatedAt ListReferralHistoryParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListReferralHistoryParamsSort enum.
+func (e ListReferralHistoryParamsSort) Valid() bool {
+	switch e {
+	case ListReferralHistoryParamsSortCreatedAt:
+		return true
+	case ListReferralHistoryParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListReferralMessagesParamsSort.
+const (
+	ListReferralMessagesParamsSortCreatedAt      ListReferralMessagesParamsSort = "created_at"
+	ListReferralMessagesParamsSortMinusCreatedAt ListReferralMessagesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListReferralMessagesParamsSort enum.
+func (e ListReferralMessagesParamsSort) Valid() bool {
+	switch e {
+	case ListReferralMessagesParamsSortCreatedAt:
+		return true
+	case ListReferralMessagesParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListSOPsParamsSort.
 const (
 	ListSOPsParamsSortCreatedAt      ListSOPsParamsSort = "created_at"
@@ -1852,6 +2255,90 @@ func (e ListOrganisationsParamsSort) Valid() bool {
 	case ListOrganisationsParamsSortMinusName:
 		return true
 	case ListOrganisationsParamsSortName:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDeletionRequestsParamsSort.
+const (
+	ListDeletionRequestsParamsSortCreatedAt      ListDeletionRequestsParamsSort = "created_at"
+	ListDeletionRequestsParamsSortMinusCreatedAt ListDeletionRequestsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListDeletionRequestsParamsSort enum.
+func (e ListDeletionRequestsParamsSort) Valid() bool {
+	switch e {
+	case ListDeletionRequestsParamsSortCreatedAt:
+		return true
+	case ListDeletionRequestsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListPartnerReferralsParamsSort.
+const (
+	ListPartnerReferralsParamsSortCreatedAt      ListPartnerReferralsParamsSort = "created_at"
+	ListPartnerReferralsParamsSortMinusCreatedAt ListPartnerReferralsParamsSort = "-created_at"
+	ListPartnerReferralsParamsSortMinusPriority  ListPartnerReferralsParamsSort = "-priority"
+	ListPartnerReferralsParamsSortMinusUpdatedAt ListPartnerReferralsParamsSort = "-updated_at"
+	ListPartnerReferralsParamsSortPriority       ListPartnerReferralsParamsSort = "priority"
+	ListPartnerReferralsParamsSortUpdatedAt      ListPartnerReferralsParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListPartnerReferralsParamsSort enum.
+func (e ListPartnerReferralsParamsSort) Valid() bool {
+	switch e {
+	case ListPartnerReferralsParamsSortCreatedAt:
+		return true
+	case ListPartnerReferralsParamsSortMinusCreatedAt:
+		return true
+	case ListPartnerReferralsParamsSortMinusPriority:
+		return true
+	case ListPartnerReferralsParamsSortMinusUpdatedAt:
+		return true
+	case ListPartnerReferralsParamsSortPriority:
+		return true
+	case ListPartnerReferralsParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListPartnerReferralsParamsDirection.
+const (
+	ListPartnerReferralsParamsDirectionInbound  ListPartnerReferralsParamsDirection = "inbound"
+	ListPartnerReferralsParamsDirectionOutbound ListPartnerReferralsParamsDirection = "outbound"
+)
+
+// Valid indicates whether the value is a known member of the ListPartnerReferralsParamsDirection enum.
+func (e ListPartnerReferralsParamsDirection) Valid() bool {
+	switch e {
+	case ListPartnerReferralsParamsDirectionInbound:
+		return true
+	case ListPartnerReferralsParamsDirectionOutbound:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListPartnerMessagesParamsSort.
+const (
+	ListPartnerMessagesParamsSortCreatedAt      ListPartnerMessagesParamsSort = "created_at"
+	ListPartnerMessagesParamsSortMinusCreatedAt ListPartnerMessagesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListPartnerMessagesParamsSort enum.
+func (e ListPartnerMessagesParamsSort) Valid() bool {
+	switch e {
+	case ListPartnerMessagesParamsSortCreatedAt:
+		return true
+	case ListPartnerMessagesParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -3528,6 +4015,62 @@ type CubeSource struct {
 	Year        int       `json:"year"`
 }
 
+// DeletionRequest defines model for DeletionRequest.
+type DeletionRequest struct {
+	ConfirmedAt *time.Time         `json:"confirmed_at,omitempty"`
+	Number      string             `json:"number"`
+	ReferralID  openapi_types.UUID `json:"referral_id"`
+	RequestedAt time.Time          `json:"requested_at"`
+}
+
+// DeletionRequestPage defines model for DeletionRequestPage.
+type DeletionRequestPage struct {
+	Data []DeletionRequest `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// DisclosedField A fact about the person, or a text, that goes out
+type DisclosedField string
+
+// Disclosure defines model for Disclosure.
+type Disclosure struct {
+	Act DisclosureAct `json:"act"`
+
+	// ActorID The user or client who did it
+	ActorID *openapi_types.UUID `json:"actor_id,omitempty"`
+
+	// Basis `consent`, or the basis of an override
+	Basis         string              `json:"basis"`
+	BeneficiaryID openapi_types.UUID  `json:"beneficiary_id"`
+	ConsentID     *openapi_types.UUID `json:"consent_id,omitempty"`
+	CreatedAt     time.Time           `json:"created_at"`
+	Fields        []string            `json:"fields"`
+	ID            openapi_types.UUID  `json:"id"`
+
+	// OrganisationID To whom
+	OrganisationID openapi_types.UUID  `json:"organisation_id"`
+	ReferralID     *openapi_types.UUID `json:"referral_id,omitempty"`
+}
+
+// DisclosureAct defines model for Disclosure.Act.
+type DisclosureAct string
+
+// DisclosurePage defines model for DisclosurePage.
+type DisclosurePage struct {
+	Data []Disclosure `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // DisclosureProfile What the audience may see.
 type DisclosureProfile struct {
 	Audience DisclosureProfileAudience `json:"audience"`
@@ -3956,6 +4499,124 @@ type ImportTemplateList struct {
 	Data []ImportTemplate `json:"data"`
 }
 
+// InboxAccept Either whom to register or who it is
+type InboxAccept struct {
+	// BeneficiaryID Who is registered already
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+
+	// OpenCase Draft a case too
+	OpenCase *bool `json:"open_case,omitempty"`
+
+	// Registration What a registration needs beside what the partner told. Without `consent` another basis and its reason
+	Registration *InboxRegistration `json:"registration,omitempty"`
+}
+
+// InboxConsent The person's consent to registration, as the centre took it
+type InboxConsent struct {
+	// CertifiedAt Required for a verbal consent
+	CertifiedAt *time.Time `json:"certified_at,omitempty"`
+
+	// CertifiedBy Required for a verbal consent
+	CertifiedBy *string `json:"certified_by,omitempty"`
+	Giver       string  `json:"giver"`
+	GiverName   *string `json:"giver_name,omitempty"`
+
+	// Language BCP 47
+	//
+	// Example: fr
+	Language         *Language `json:"language,omitempty"`
+	Method           string    `json:"method"`
+	StatementVersion *string   `json:"statement_version,omitempty"`
+}
+
+// InboxItem defines model for InboxItem.
+type InboxItem struct {
+	AcknowledgeDueAt *time.Time `json:"acknowledge_due_at,omitempty"`
+	AcknowledgedAt   *time.Time `json:"acknowledged_at,omitempty"`
+	AppointmentAt    *time.Time `json:"appointment_at,omitempty"`
+	Background       *string    `json:"background,omitempty"`
+
+	// BeneficiaryID Who the person is here; once accepted
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	ClosedAt      *time.Time          `json:"closed_at,omitempty"`
+
+	// ClosingNote Feedback, or what was said on ending it
+	ClosingNote *string `json:"closing_note,omitempty"`
+
+	// Consent What the sending agency says of the person's consent
+	Consent ReferralConsent `json:"consent"`
+
+	// Contact The sender's focal point
+	Contact       *ReferralContact    `json:"contact,omitempty"`
+	CreatedAt     time.Time           `json:"created_at"`
+	DecisionDueAt *time.Time          `json:"decision_due_at,omitempty"`
+	DeclineReason *string             `json:"decline_reason,omitempty"`
+	DeliveredOn   *openapi_types.Date `json:"delivered_on,omitempty"`
+
+	// ExpiresAt Without an acknowledgement by then it expires
+	ExpiresAt          *time.Time          `json:"expires_at,omitempty"`
+	Explanation        *string             `json:"explanation,omitempty"`
+	FeedbackDueAt      *time.Time          `json:"feedback_due_at,omitempty"`
+	FollowUpOn         *openapi_types.Date `json:"follow_up_on,omitempty"`
+	ID                 openapi_types.UUID  `json:"id"`
+	NotDeliveredReason *string             `json:"not_delivered_reason,omitempty"`
+
+	// Number Known to both sides
+	Number string `json:"number"`
+
+	// OrganisationID The sending partner
+	OrganisationID openapi_types.UUID `json:"organisation_id"`
+
+	// Overdue The next deadline has passed
+	Overdue bool `json:"overdue"`
+
+	// Person A person as a partner describes them
+	Person       ReferralPerson         `json:"person"`
+	Priority     string                 `json:"priority"`
+	Reasons      []string               `json:"reasons"`
+	RespondedAt  *time.Time             `json:"responded_at,omitempty"`
+	RevokeReason *InboxItemRevokeReason `json:"revoke_reason,omitempty"`
+	SentAt       *time.Time             `json:"sent_at,omitempty"`
+
+	// Services Services asked for
+	Services         []string   `json:"services"`
+	ServicesProvided *string    `json:"services_provided,omitempty"`
+	StartedAt        *time.Time `json:"started_at,omitempty"`
+	Status           string     `json:"status"`
+	UpdatedAt        time.Time  `json:"updated_at"`
+	Version          int64      `json:"version"`
+}
+
+// InboxItemRevokeReason defines model for InboxItem.RevokeReason.
+type InboxItemRevokeReason string
+
+// InboxItemPage defines model for InboxItemPage.
+type InboxItemPage struct {
+	Data []InboxItem `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// InboxRegistration What a registration needs beside what the partner told. Without `consent` another basis and its reason
+type InboxRegistration struct {
+	// Age Completed years at reception, where no birth date was told
+	Age         *int    `json:"age,omitempty"`
+	Basis       *string `json:"basis,omitempty"`
+	BasisReason *string `json:"basis_reason,omitempty"`
+
+	// Consent The person's consent to registration, as the centre took it
+	Consent        *InboxConsent `json:"consent,omitempty"`
+	PopulationType string        `json:"population_type"`
+
+	// ReceptionOn Arrival at the centre
+	ReceptionOn openapi_types.Date `json:"reception_on"`
+}
+
 // Index defines model for Index.
 type Index struct {
 	Links   map[string]string `json:"links"`
@@ -4221,6 +4882,111 @@ type OrganisationPatch struct {
 	Website     nullable.Nullable[string] `json:"website,omitempty"`
 }
 
+// PartnerReferral defines model for PartnerReferral.
+type PartnerReferral struct {
+	// AccessUntil Until when a completed referral can be read
+	AccessUntil      *time.Time         `json:"access_until,omitempty"`
+	AcknowledgeDueAt *time.Time         `json:"acknowledge_due_at,omitempty"`
+	AcknowledgedAt   *time.Time         `json:"acknowledged_at,omitempty"`
+	AppointmentAt    *time.Time         `json:"appointment_at,omitempty"`
+	CentreID         openapi_types.UUID `json:"centre_id"`
+	Channel          *string            `json:"channel,omitempty"`
+	ClientMode       *string            `json:"client_mode,omitempty"`
+	ClosedAt         *time.Time         `json:"closed_at,omitempty"`
+
+	// ClosingNote Feedback, or what was said on ending it
+	ClosingNote *string `json:"closing_note,omitempty"`
+
+	// Contact The sender's focal point
+	Contact *ReferralContact `json:"contact,omitempty"`
+
+	// Content What is told of the person. A field that was not chosen is absent
+	Content       *ReferralContent    `json:"content,omitempty"`
+	CreatedAt     time.Time           `json:"created_at"`
+	DecisionDueAt *time.Time          `json:"decision_due_at,omitempty"`
+	DeclineReason *string             `json:"decline_reason,omitempty"`
+	DeliveredOn   *openapi_types.Date `json:"delivered_on,omitempty"`
+
+	// Direction `outbound`: sent by the centre; `inbound`: handed in by the organisation
+	Direction PartnerReferralDirection `json:"direction"`
+
+	// ExpiresAt Without an acknowledgement by then it expires
+	ExpiresAt      *time.Time `json:"expires_at,omitempty"`
+	FeedbackDueAt  *time.Time `json:"feedback_due_at,omitempty"`
+	FeedbackWanted bool       `json:"feedback_wanted"`
+
+	// FollowUpOn Follow-up expected by
+	FollowUpOn         *openapi_types.Date `json:"follow_up_on,omitempty"`
+	ID                 openapi_types.UUID  `json:"id"`
+	NotDeliveredReason *string             `json:"not_delivered_reason,omitempty"`
+
+	// Number Known to both sides
+	Number string `json:"number"`
+
+	// Origin The sending centre as it was at send
+	Origin *ReferralOrigin `json:"origin,omitempty"`
+
+	// Overdue The next deadline has passed
+	Overdue bool `json:"overdue"`
+
+	// Preview What is told of the person. A field that was not chosen is absent
+	Preview      *ReferralContent             `json:"preview,omitempty"`
+	Priority     string                       `json:"priority"`
+	Reasons      []string                     `json:"reasons"`
+	RespondedAt  *time.Time                   `json:"responded_at,omitempty"`
+	RevokeReason *PartnerReferralRevokeReason `json:"revoke_reason,omitempty"`
+	SentAt       *time.Time                   `json:"sent_at,omitempty"`
+
+	// Services Services asked for
+	Services  []string   `json:"services"`
+	StartedAt *time.Time `json:"started_at,omitempty"`
+	Status    string     `json:"status"`
+	UpdatedAt time.Time  `json:"updated_at"`
+	Version   int64      `json:"version"`
+}
+
+// PartnerReferralDirection `outbound`: sent by the centre; `inbound`: handed in by the organisation
+type PartnerReferralDirection string
+
+// PartnerReferralRevokeReason defines model for PartnerReferral.RevokeReason.
+type PartnerReferralRevokeReason string
+
+// PartnerReferralCreate defines model for PartnerReferralCreate.
+type PartnerReferralCreate struct {
+	Background *string `json:"background,omitempty"`
+	CentreCode *string `json:"centre_code,omitempty"`
+
+	// CentreID The centre, or its code
+	CentreID *openapi_types.UUID `json:"centre_id,omitempty"`
+
+	// Consent What the sending agency says of the person's consent
+	Consent ReferralConsent `json:"consent"`
+
+	// Contact The sender's focal point
+	Contact        *ReferralContact    `json:"contact,omitempty"`
+	Explanation    *string             `json:"explanation,omitempty"`
+	FeedbackWanted *bool               `json:"feedback_wanted,omitempty"`
+	FollowUpOn     *openapi_types.Date `json:"follow_up_on,omitempty"`
+
+	// Person A person as a partner describes them
+	Person           ReferralPerson `json:"person"`
+	Priority         string         `json:"priority"`
+	Reasons          []string       `json:"reasons"`
+	Services         []string       `json:"services"`
+	ServicesProvided *string        `json:"services_provided,omitempty"`
+}
+
+// PartnerReferralPage defines model for PartnerReferralPage.
+type PartnerReferralPage struct {
+	Data []PartnerReferral `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // PasswordChange defines model for PasswordChange.
 type PasswordChange struct {
 	CurrentPassword string `json:"current_password"`
@@ -4333,6 +5099,416 @@ type PublicationList struct {
 type RecoveryCodes struct {
 	// RecoveryCodes Each works once, in place of a one-time code
 	RecoveryCodes []string `json:"recovery_codes,omitempty"`
+}
+
+// Referral defines model for Referral.
+type Referral struct {
+	// AccessUntil When the partner's access ends or ended
+	AccessUntil      *time.Time `json:"access_until,omitempty"`
+	AcknowledgeDueAt *time.Time `json:"acknowledge_due_at,omitempty"`
+	AcknowledgedAt   *time.Time `json:"acknowledged_at,omitempty"`
+
+	// ActionID Of the case's plan
+	ActionID      *openapi_types.UUID `json:"action_id,omitempty"`
+	AppointmentAt *time.Time          `json:"appointment_at,omitempty"`
+	Background    *string             `json:"background,omitempty"`
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+	Channel       string              `json:"channel"`
+
+	// ClientCode Stands for the person; means nothing elsewhere
+	ClientCode *string    `json:"client_code,omitempty"`
+	ClientMode *string    `json:"client_mode,omitempty"`
+	ClosedAt   *time.Time `json:"closed_at,omitempty"`
+
+	// ClosingNote Feedback, or what was said on ending it
+	ClosingNote *string `json:"closing_note,omitempty"`
+
+	// ConsentID What it was sent on
+	ConsentID *openapi_types.UUID `json:"consent_id,omitempty"`
+
+	// Contact The sender's focal point
+	Contact             *ReferralContact    `json:"contact,omitempty"`
+	CreatedAt           time.Time           `json:"created_at"`
+	CreatedBy           *openapi_types.UUID `json:"created_by,omitempty"`
+	DecisionDueAt       *time.Time          `json:"decision_due_at,omitempty"`
+	DeclineReason       *string             `json:"decline_reason,omitempty"`
+	DeletionConfirmedAt *time.Time          `json:"deletion_confirmed_at,omitempty"`
+	DeletionRequestedAt *time.Time          `json:"deletion_requested_at,omitempty"`
+	DeliveredOn         *openapi_types.Date `json:"delivered_on,omitempty"`
+
+	// Direction `outbound`: the centre asks a partner
+	Direction       ReferralDirection `json:"direction"`
+	DisclosedFields []DisclosedField  `json:"disclosed_fields"`
+
+	// ExpiresAt Without an acknowledgement by then it expires
+	ExpiresAt      *time.Time `json:"expires_at,omitempty"`
+	Explanation    *string    `json:"explanation,omitempty"`
+	FeedbackDueAt  *time.Time `json:"feedback_due_at,omitempty"`
+	FeedbackWanted bool       `json:"feedback_wanted"`
+
+	// FollowUpOn Follow-up expected by
+	FollowUpOn *openapi_types.Date `json:"follow_up_on,omitempty"`
+	ID         openapi_types.UUID  `json:"id"`
+
+	// NeedIds Specific needs that go out, those that the caller may see
+	NeedIds []openapi_types.UUID `json:"need_ids"`
+
+	// NeedsAttention Refused, failed or unanswered, and nobody has dealt with it
+	NeedsAttention     bool    `json:"needs_attention"`
+	NotDeliveredReason *string `json:"not_delivered_reason,omitempty"`
+
+	// Number Known to both sides
+	Number string `json:"number"`
+
+	// OrganisationID The partner
+	OrganisationID openapi_types.UUID `json:"organisation_id"`
+
+	// Overdue The next deadline has passed
+	Overdue bool `json:"overdue"`
+
+	// Override Sending on another basis than consent
+	Override *ReferralOverride `json:"override,omitempty"`
+
+	// PreviousID The referral that this one replaces
+	PreviousID   *openapi_types.UUID   `json:"previous_id,omitempty"`
+	Priority     string                `json:"priority"`
+	Reasons      []string              `json:"reasons"`
+	Resolution   *string               `json:"resolution,omitempty"`
+	ResolvedAt   *time.Time            `json:"resolved_at,omitempty"`
+	RespondedAt  *time.Time            `json:"responded_at,omitempty"`
+	RevokeReason *ReferralRevokeReason `json:"revoke_reason,omitempty"`
+	SentAt       *time.Time            `json:"sent_at,omitempty"`
+	SentBy       *openapi_types.UUID   `json:"sent_by,omitempty"`
+
+	// Services Services asked for
+	Services         []string   `json:"services"`
+	ServicesProvided *string    `json:"services_provided,omitempty"`
+	StartedAt        *time.Time `json:"started_at,omitempty"`
+	Status           string     `json:"status"`
+	UpdatedAt        time.Time  `json:"updated_at"`
+	Version          int64      `json:"version"`
+}
+
+// ReferralDirection `outbound`: the centre asks a partner
+type ReferralDirection string
+
+// ReferralRevokeReason defines model for Referral.RevokeReason.
+type ReferralRevokeReason string
+
+// ReferralAccept defines model for ReferralAccept.
+type ReferralAccept struct {
+	AppointmentAt *time.Time `json:"appointment_at,omitempty"`
+}
+
+// ReferralComplete defines model for ReferralComplete.
+type ReferralComplete struct {
+	DeliveredOn openapi_types.Date `json:"delivered_on"`
+	Feedback    string             `json:"feedback"`
+}
+
+// ReferralConsent What the sending agency says of the person's consent
+type ReferralConsent struct {
+	Basis *string `json:"basis,omitempty"`
+
+	// Given The person agreed to be referred
+	Given   bool                `json:"given"`
+	GivenOn *openapi_types.Date `json:"given_on,omitempty"`
+
+	// Statement What was read and agreed, or the basis without consent
+	Statement string `json:"statement"`
+}
+
+// ReferralContact The sender's focal point
+type ReferralContact struct {
+	Email    *string `json:"email,omitempty"`
+	Name     *string `json:"name,omitempty"`
+	Phone    *string `json:"phone,omitempty"`
+	Position *string `json:"position,omitempty"`
+}
+
+// ReferralContent What is told of the person. A field that was not chosen is absent
+type ReferralContent struct {
+	AgeGroup           *string             `json:"age_group,omitempty"`
+	Background         *string             `json:"background,omitempty"`
+	BirthDate          *openapi_types.Date `json:"birth_date,omitempty"`
+	BirthDatePrecision *string             `json:"birth_date_precision,omitempty"`
+
+	// Code Stands for the person
+	Code *string `json:"code,omitempty"`
+
+	// CountryOfOrigin ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	CountryOfOrigin  *Country       `json:"country_of_origin,omitempty"`
+	DocumentNumber   *string        `json:"document_number,omitempty"`
+	DocumentType     *string        `json:"document_type,omitempty"`
+	EducationLevel   *string        `json:"education_level,omitempty"`
+	Explanation      *string        `json:"explanation,omitempty"`
+	FamilyName       *string        `json:"family_name,omitempty"`
+	GenderIdentity   *string        `json:"gender_identity,omitempty"`
+	GivenName        *string        `json:"given_name,omitempty"`
+	Languages        []string       `json:"languages,omitempty"`
+	MaritalStatus    *string        `json:"marital_status,omitempty"`
+	MigrationStatus  *string        `json:"migration_status,omitempty"`
+	Nationalities    []Country      `json:"nationalities,omitempty"`
+	Needs            []ReferralNeed `json:"needs,omitempty"`
+	OtherNames       []string       `json:"other_names,omitempty"`
+	Phone            *string        `json:"phone,omitempty"`
+	ServicesProvided *string        `json:"services_provided,omitempty"`
+	Sex              *string        `json:"sex,omitempty"`
+}
+
+// ReferralCreate defines model for ReferralCreate.
+type ReferralCreate struct {
+	ActionID *openapi_types.UUID `json:"action_id,omitempty"`
+
+	// Background Needs and background; goes out where `background` is a disclosed field
+	Background *string            `json:"background,omitempty"`
+	CaseID     openapi_types.UUID `json:"case_id"`
+	Channel    *string            `json:"channel,omitempty"`
+	ClientMode string             `json:"client_mode"`
+
+	// Contact The sender's focal point
+	Contact *ReferralContact `json:"contact,omitempty"`
+
+	// DisclosedFields `age_group` and `sex` where none are given
+	DisclosedFields []DisclosedField `json:"disclosed_fields,omitempty"`
+
+	// Explanation What is asked for
+	Explanation      *string              `json:"explanation,omitempty"`
+	FeedbackWanted   *bool                `json:"feedback_wanted,omitempty"`
+	FollowUpOn       *openapi_types.Date  `json:"follow_up_on,omitempty"`
+	ID               *openapi_types.UUID  `json:"id,omitempty"`
+	NeedIds          []openapi_types.UUID `json:"need_ids,omitempty"`
+	OrganisationID   openapi_types.UUID   `json:"organisation_id"`
+	Priority         string               `json:"priority"`
+	Reasons          []string             `json:"reasons"`
+	Services         []string             `json:"services"`
+	ServicesProvided *string              `json:"services_provided,omitempty"`
+}
+
+// ReferralDecline defines model for ReferralDecline.
+type ReferralDecline struct {
+	Note   *string `json:"note,omitempty"`
+	Reason string  `json:"reason"`
+}
+
+// ReferralMatch defines model for ReferralMatch.
+type ReferralMatch struct {
+	BeneficiaryID openapi_types.UUID  `json:"beneficiary_id"`
+	BirthDate     *openapi_types.Date `json:"birth_date,omitempty"`
+	FamilyName    *string             `json:"family_name,omitempty"`
+	GivenName     *string             `json:"given_name,omitempty"`
+
+	// Reasons What agrees
+	Reasons   []string `json:"reasons"`
+	Reference string   `json:"reference"`
+
+	// Score From 0 to 1
+	Score float64 `json:"score"`
+	Sex   string  `json:"sex"`
+}
+
+// ReferralMatchList defines model for ReferralMatchList.
+type ReferralMatchList struct {
+	Data []ReferralMatch `json:"data"`
+}
+
+// ReferralMessage defines model for ReferralMessage.
+type ReferralMessage struct {
+	// AuthorID Shown to the centre only
+	AuthorID  *openapi_types.UUID `json:"author_id,omitempty"`
+	Body      string              `json:"body"`
+	CreatedAt time.Time           `json:"created_at"`
+	ID        openapi_types.UUID  `json:"id"`
+
+	// Side Who wrote it
+	Side ReferralMessageSide `json:"side"`
+}
+
+// ReferralMessageSide Who wrote it
+type ReferralMessageSide string
+
+// ReferralMessageCreate defines model for ReferralMessageCreate.
+type ReferralMessageCreate struct {
+	Body string              `json:"body"`
+	ID   *openapi_types.UUID `json:"id,omitempty"`
+}
+
+// ReferralMessagePage defines model for ReferralMessagePage.
+type ReferralMessagePage struct {
+	Data []ReferralMessage `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// ReferralMove defines model for ReferralMove.
+type ReferralMove struct {
+	ActorID    *openapi_types.UUID `json:"actor_id,omitempty"`
+	CreatedAt  time.Time           `json:"created_at"`
+	FromStatus *string             `json:"from_status,omitempty"`
+	ID         openapi_types.UUID  `json:"id"`
+
+	// Reason A code
+	Reason   *string          `json:"reason,omitempty"`
+	Side     ReferralMoveSide `json:"side"`
+	ToStatus string           `json:"to_status"`
+}
+
+// ReferralMoveSide defines model for ReferralMove.Side.
+type ReferralMoveSide string
+
+// ReferralMovePage defines model for ReferralMovePage.
+type ReferralMovePage struct {
+	Data []ReferralMove `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// ReferralNeed defines model for ReferralNeed.
+type ReferralNeed struct {
+	Code       string                 `json:"code"`
+	CodeSystem ReferralNeedCodeSystem `json:"code_system"`
+	Since      *openapi_types.Date    `json:"since,omitempty"`
+}
+
+// ReferralNeedCodeSystem defines model for ReferralNeed.CodeSystem.
+type ReferralNeedCodeSystem string
+
+// ReferralNotDelivered defines model for ReferralNotDelivered.
+type ReferralNotDelivered struct {
+	Note   *string `json:"note,omitempty"`
+	Reason string  `json:"reason"`
+}
+
+// ReferralOrigin The sending centre as it was at send
+type ReferralOrigin struct {
+	Centre string `json:"centre"`
+	Code   string `json:"code"`
+
+	// Country ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	Country Country `json:"country"`
+
+	// Pcode OCHA P-code of its place: the area
+	Pcode *string `json:"pcode,omitempty"`
+}
+
+// ReferralOverride Sending on another basis than consent
+type ReferralOverride struct {
+	Basis       string                 `json:"basis"`
+	DecidedAt   *time.Time             `json:"decided_at,omitempty"`
+	DecidedBy   *openapi_types.UUID    `json:"decided_by,omitempty"`
+	Reason      string                 `json:"reason"`
+	RequestedAt time.Time              `json:"requested_at"`
+	RequestedBy openapi_types.UUID     `json:"requested_by"`
+	Status      ReferralOverrideStatus `json:"status"`
+}
+
+// ReferralOverrideStatus defines model for ReferralOverride.Status.
+type ReferralOverrideStatus string
+
+// ReferralOverrideRequest defines model for ReferralOverrideRequest.
+type ReferralOverrideRequest struct {
+	Basis  string `json:"basis"`
+	Reason string `json:"reason"`
+}
+
+// ReferralPage defines model for ReferralPage.
+type ReferralPage struct {
+	Data []Referral `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// ReferralPatch defines model for ReferralPatch.
+type ReferralPatch struct {
+	ActionID   nullable.Nullable[openapi_types.UUID] `json:"action_id,omitempty"`
+	Background nullable.Nullable[string]             `json:"background,omitempty"`
+	Channel    *string                               `json:"channel,omitempty"`
+	ClientMode *string                               `json:"client_mode,omitempty"`
+
+	// Contact The sender's focal point
+	Contact          *ReferralContact                      `json:"contact,omitempty"`
+	DisclosedFields  []DisclosedField                      `json:"disclosed_fields,omitempty"`
+	Explanation      nullable.Nullable[string]             `json:"explanation,omitempty"`
+	FeedbackWanted   *bool                                 `json:"feedback_wanted,omitempty"`
+	FollowUpOn       nullable.Nullable[openapi_types.Date] `json:"follow_up_on,omitempty"`
+	NeedIds          []openapi_types.UUID                  `json:"need_ids,omitempty"`
+	OrganisationID   *openapi_types.UUID                   `json:"organisation_id,omitempty"`
+	Priority         *string                               `json:"priority,omitempty"`
+	Reasons          []string                              `json:"reasons,omitempty"`
+	Services         []string                              `json:"services,omitempty"`
+	ServicesProvided nullable.Nullable[string]             `json:"services_provided,omitempty"`
+}
+
+// ReferralPerson A person as a partner describes them
+type ReferralPerson struct {
+	Address   *string             `json:"address,omitempty"`
+	BirthDate *openapi_types.Date `json:"birth_date,omitempty"`
+
+	// BirthDatePrecision Required with a birth date
+	BirthDatePrecision *string    `json:"birth_date_precision,omitempty"`
+	DocumentNumber     *string    `json:"document_number,omitempty"`
+	DocumentType       *string    `json:"document_type,omitempty"`
+	FamilyName         *string    `json:"family_name,omitempty"`
+	GivenName          *string    `json:"given_name,omitempty"`
+	Languages          []Language `json:"languages,omitempty"`
+	Nationalities      []Country  `json:"nationalities,omitempty"`
+	OtherNames         []string   `json:"other_names,omitempty"`
+	Phone              *string    `json:"phone,omitempty"`
+	Sex                string     `json:"sex"`
+}
+
+// ReferralPreview defines model for ReferralPreview.
+type ReferralPreview struct {
+	ClientMode string                 `json:"client_mode"`
+	Fields     []ReferralPreviewField `json:"fields"`
+
+	// Frozen It was sent; later changes of the person do not show
+	Frozen bool `json:"frozen"`
+}
+
+// ReferralPreviewField defines model for ReferralPreviewField.
+type ReferralPreviewField struct {
+	Field string                    `json:"field"`
+	Opens ReferralPreviewFieldOpens `json:"opens"`
+
+	// Value As the receiver reads it: a text or a list
+	Value interface{} `json:"value"`
+}
+
+// ReferralPreviewFieldOpens defines model for ReferralPreviewField.Opens.
+type ReferralPreviewFieldOpens string
+
+// ReferralResend defines model for ReferralResend.
+type ReferralResend struct {
+	// OrganisationID Another receiver; the same where none is given
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+}
+
+// ReferralResolve defines model for ReferralResolve.
+type ReferralResolve struct {
+	Resolution string `json:"resolution"`
+}
+
+// ReferralRevoke defines model for ReferralRevoke.
+type ReferralRevoke struct {
+	Reason string `json:"reason"`
 }
 
 // RegistrationConsent defines model for RegistrationConsent.
@@ -5277,6 +6453,27 @@ type ListEffectiveConsentsParams struct {
 	// At As of this moment; now where none is given
 	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
 }
+
+// ListDisclosuresParams defines parameters for ListDisclosures.
+type ListDisclosuresParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListDisclosuresParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// OrganisationID Only to this organisation
+	OrganisationID *openapi_types.UUID `form:"organisation_id,omitempty" json:"organisation_id,omitempty"`
+}
+
+// ListDisclosuresParamsSort defines parameters for ListDisclosures.
+type ListDisclosuresParamsSort string
 
 // ListSpecificNeedsParams defines parameters for ListSpecificNeeds.
 type ListSpecificNeedsParams struct {
@@ -6283,6 +7480,255 @@ type VoidCentrePhaseParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListReferralInboxParams defines parameters for ListReferralInbox.
+type ListReferralInboxParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. `priority` puts emergencies first. A cursor carries its own
+	Sort *ListReferralInboxParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only referrals in this state
+	Status *string `form:"status,omitempty" json:"status,omitempty"`
+
+	// Priority Only of this priority
+	Priority *string `form:"priority,omitempty" json:"priority,omitempty"`
+
+	// Overdue Only those whose next deadline has passed, or only the others
+	Overdue *bool `form:"overdue,omitempty" json:"overdue,omitempty"`
+
+	// OrganisationID Only from this partner
+	OrganisationID *openapi_types.UUID `form:"organisation_id,omitempty" json:"organisation_id,omitempty"`
+}
+
+// ListReferralInboxParamsSort defines parameters for ListReferralInbox.
+type ListReferralInboxParamsSort string
+
+// AcceptInboundReferralParams defines parameters for AcceptInboundReferral.
+type AcceptInboundReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// AcknowledgeInboundReferralParams defines parameters for AcknowledgeInboundReferral.
+type AcknowledgeInboundReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CompleteInboundReferralParams defines parameters for CompleteInboundReferral.
+type CompleteInboundReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeclineInboundReferralParams defines parameters for DeclineInboundReferral.
+type DeclineInboundReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// FailInboundReferralParams defines parameters for FailInboundReferral.
+type FailInboundReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// StartInboundReferralParams defines parameters for StartInboundReferral.
+type StartInboundReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// WaitlistInboundReferralParams defines parameters for WaitlistInboundReferral.
+type WaitlistInboundReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListReferralsParams defines parameters for ListReferrals.
+type ListReferralsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. `priority` puts emergencies first. A cursor carries its own
+	Sort *ListReferralsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only referrals in this state
+	Status *string `form:"status,omitempty" json:"status,omitempty"`
+
+	// Priority Only of this priority
+	Priority *string `form:"priority,omitempty" json:"priority,omitempty"`
+
+	// Overdue Only those whose next deadline has passed, or only the others
+	Overdue *bool `form:"overdue,omitempty" json:"overdue,omitempty"`
+
+	// Direction Only sent or only received ones
+	Direction *ListReferralsParamsDirection `form:"direction,omitempty" json:"direction,omitempty"`
+
+	// CaseID Only of this case
+	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
+
+	// OrganisationID Only with this partner
+	OrganisationID *openapi_types.UUID `form:"organisation_id,omitempty" json:"organisation_id,omitempty"`
+
+	// NeedsAttention Only refused, failed or unanswered ones that nobody has dealt with, or only the others
+	NeedsAttention *bool `form:"needs_attention,omitempty" json:"needs_attention,omitempty"`
+}
+
+// ListReferralsParamsSort defines parameters for ListReferrals.
+type ListReferralsParamsSort string
+
+// ListReferralsParamsDirection defines parameters for ListReferrals.
+type ListReferralsParamsDirection string
+
+// CreateReferralParams defines parameters for CreateReferral.
+type CreateReferralParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateReferralParams defines parameters for UpdateReferral.
+type UpdateReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListReferralHistoryParams defines parameters for ListReferralHistory.
+type ListReferralHistoryParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListReferralHistoryParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListReferralHistoryParamsSort defines parameters for ListReferralHistory.
+type ListReferralHistoryParamsSort string
+
+// ListReferralMessagesParams defines parameters for ListReferralMessages.
+type ListReferralMessagesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListReferralMessagesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListReferralMessagesParamsSort defines parameters for ListReferralMessages.
+type ListReferralMessagesParamsSort string
+
+// CreateReferralMessageParams defines parameters for CreateReferralMessage.
+type CreateReferralMessageParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RequestReferralOverrideParams defines parameters for RequestReferralOverride.
+type RequestReferralOverrideParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ApproveReferralOverrideParams defines parameters for ApproveReferralOverride.
+type ApproveReferralOverrideParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RejectReferralOverrideParams defines parameters for RejectReferralOverride.
+type RejectReferralOverrideParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResendReferralParams defines parameters for ResendReferral.
+type ResendReferralParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResolveReferralParams defines parameters for ResolveReferral.
+type ResolveReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RevokeReferralParams defines parameters for RevokeReferral.
+type RevokeReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SendReferralParams defines parameters for SendReferral.
+type SendReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListSOPsParams defines parameters for ListSOPs.
 type ListSOPsParams struct {
 	// Limit Rows a page
@@ -6407,6 +7853,168 @@ type CreateOrganisationParams struct {
 type UpdateOrganisationParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListDeletionRequestsParams defines parameters for ListDeletionRequests.
+type ListDeletionRequestsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListDeletionRequestsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Confirmed Only confirmed or only open ones
+	Confirmed *bool `form:"confirmed,omitempty" json:"confirmed,omitempty"`
+}
+
+// ListDeletionRequestsParamsSort defines parameters for ListDeletionRequests.
+type ListDeletionRequestsParamsSort string
+
+// ListPartnerReferralsParams defines parameters for ListPartnerReferrals.
+type ListPartnerReferralsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. `priority` puts emergencies first. A cursor carries its own
+	Sort *ListPartnerReferralsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only referrals in this state
+	Status *string `form:"status,omitempty" json:"status,omitempty"`
+
+	// Priority Only of this priority
+	Priority *string `form:"priority,omitempty" json:"priority,omitempty"`
+
+	// Overdue Only those whose next deadline has passed, or only the others
+	Overdue *bool `form:"overdue,omitempty" json:"overdue,omitempty"`
+
+	// Direction Only received (`outbound`: from the centre) or only handed in (`inbound`)
+	Direction *ListPartnerReferralsParamsDirection `form:"direction,omitempty" json:"direction,omitempty"`
+}
+
+// ListPartnerReferralsParamsSort defines parameters for ListPartnerReferrals.
+type ListPartnerReferralsParamsSort string
+
+// ListPartnerReferralsParamsDirection defines parameters for ListPartnerReferrals.
+type ListPartnerReferralsParamsDirection string
+
+// SubmitReferralParams defines parameters for SubmitReferral.
+type SubmitReferralParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey string `json:"Idempotency-Key"`
+}
+
+// AcceptReferralParams defines parameters for AcceptReferral.
+type AcceptReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// AcknowledgeReferralParams defines parameters for AcknowledgeReferral.
+type AcknowledgeReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CompleteReferralParams defines parameters for CompleteReferral.
+type CompleteReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ConfirmReferralDeletionParams defines parameters for ConfirmReferralDeletion.
+type ConfirmReferralDeletionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeclineReferralParams defines parameters for DeclineReferral.
+type DeclineReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListPartnerMessagesParams defines parameters for ListPartnerMessages.
+type ListPartnerMessagesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListPartnerMessagesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListPartnerMessagesParamsSort defines parameters for ListPartnerMessages.
+type ListPartnerMessagesParamsSort string
+
+// CreatePartnerMessageParams defines parameters for CreatePartnerMessage.
+type CreatePartnerMessageParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// FailReferralParams defines parameters for FailReferral.
+type FailReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RevokePartnerReferralParams defines parameters for RevokePartnerReferral.
+type RevokePartnerReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// StartReferralParams defines parameters for StartReferral.
+type StartReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// WaitlistReferralParams defines parameters for WaitlistReferral.
+type WaitlistReferralParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // GetCubeDataParams defines parameters for GetCubeData.
@@ -6769,6 +8377,39 @@ type CreateCentrePhaseJSONRequestBody = CentrePhaseCreate
 // VoidCentrePhaseJSONRequestBody defines body for VoidCentrePhase for application/json ContentType.
 type VoidCentrePhaseJSONRequestBody = VoidReason
 
+// AcceptInboundReferralJSONRequestBody defines body for AcceptInboundReferral for application/json ContentType.
+type AcceptInboundReferralJSONRequestBody = InboxAccept
+
+// CompleteInboundReferralJSONRequestBody defines body for CompleteInboundReferral for application/json ContentType.
+type CompleteInboundReferralJSONRequestBody = ReferralComplete
+
+// DeclineInboundReferralJSONRequestBody defines body for DeclineInboundReferral for application/json ContentType.
+type DeclineInboundReferralJSONRequestBody = ReferralDecline
+
+// FailInboundReferralJSONRequestBody defines body for FailInboundReferral for application/json ContentType.
+type FailInboundReferralJSONRequestBody = ReferralNotDelivered
+
+// CreateReferralJSONRequestBody defines body for CreateReferral for application/json ContentType.
+type CreateReferralJSONRequestBody = ReferralCreate
+
+// UpdateReferralApplicationMergePatchPlusJSONRequestBody defines body for UpdateReferral for application/merge-patch+json ContentType.
+type UpdateReferralApplicationMergePatchPlusJSONRequestBody = ReferralPatch
+
+// CreateReferralMessageJSONRequestBody defines body for CreateReferralMessage for application/json ContentType.
+type CreateReferralMessageJSONRequestBody = ReferralMessageCreate
+
+// RequestReferralOverrideJSONRequestBody defines body for RequestReferralOverride for application/json ContentType.
+type RequestReferralOverrideJSONRequestBody = ReferralOverrideRequest
+
+// ResendReferralJSONRequestBody defines body for ResendReferral for application/json ContentType.
+type ResendReferralJSONRequestBody = ReferralResend
+
+// ResolveReferralJSONRequestBody defines body for ResolveReferral for application/json ContentType.
+type ResolveReferralJSONRequestBody = ReferralResolve
+
+// RevokeReferralJSONRequestBody defines body for RevokeReferral for application/json ContentType.
+type RevokeReferralJSONRequestBody = ReferralRevoke
+
 // CreateSOPJSONRequestBody defines body for CreateSOP for application/json ContentType.
 type CreateSOPJSONRequestBody = SOPCreate
 
@@ -6789,6 +8430,27 @@ type CreateOrganisationJSONRequestBody = OrganisationCreate
 
 // UpdateOrganisationApplicationMergePatchPlusJSONRequestBody defines body for UpdateOrganisation for application/merge-patch+json ContentType.
 type UpdateOrganisationApplicationMergePatchPlusJSONRequestBody = OrganisationPatch
+
+// SubmitReferralJSONRequestBody defines body for SubmitReferral for application/json ContentType.
+type SubmitReferralJSONRequestBody = PartnerReferralCreate
+
+// AcceptReferralJSONRequestBody defines body for AcceptReferral for application/json ContentType.
+type AcceptReferralJSONRequestBody = ReferralAccept
+
+// CompleteReferralJSONRequestBody defines body for CompleteReferral for application/json ContentType.
+type CompleteReferralJSONRequestBody = ReferralComplete
+
+// DeclineReferralJSONRequestBody defines body for DeclineReferral for application/json ContentType.
+type DeclineReferralJSONRequestBody = ReferralDecline
+
+// CreatePartnerMessageJSONRequestBody defines body for CreatePartnerMessage for application/json ContentType.
+type CreatePartnerMessageJSONRequestBody = ReferralMessageCreate
+
+// FailReferralJSONRequestBody defines body for FailReferral for application/json ContentType.
+type FailReferralJSONRequestBody = ReferralNotDelivered
+
+// RevokePartnerReferralJSONRequestBody defines body for RevokePartnerReferral for application/json ContentType.
+type RevokePartnerReferralJSONRequestBody = ReferralRevoke
 
 // PublishStatisticsJSONRequestBody defines body for PublishStatistics for application/json ContentType.
 type PublishStatisticsJSONRequestBody = PublicationCreate
@@ -7069,6 +8731,9 @@ type ServerInterface interface {
 	// GetConsent Read one decision
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/consents/{consent_id})
 	GetConsent(ctx echo.Context, centreID CentreID, id ID, consentID openapi_types.UUID) error
+	// ListDisclosures List what was disclosed about a person
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/disclosures)
+	ListDisclosures(ctx echo.Context, centreID CentreID, id ID, params ListDisclosuresParams) error
 	// ListSpecificNeeds List a person's specific needs
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/needs)
 	ListSpecificNeeds(ctx echo.Context, centreID CentreID, id ID, params ListSpecificNeedsParams) error
@@ -7366,6 +9031,81 @@ type ServerInterface interface {
 	// VoidCentrePhase Take back a phase entered in error
 	// (POST /v1/centres/{centre_id}/phases/{id}/void)
 	VoidCentrePhase(ctx echo.Context, centreID CentreID, id ID, params VoidCentrePhaseParams) error
+	// ListReferralInbox List referrals received from partners
+	// (GET /v1/centres/{centre_id}/referral-inbox)
+	ListReferralInbox(ctx echo.Context, centreID CentreID, params ListReferralInboxParams) error
+	// GetReferralInboxItem Read a referral received from a partner
+	// (GET /v1/centres/{centre_id}/referral-inbox/{id})
+	GetReferralInboxItem(ctx echo.Context, centreID CentreID, id ID) error
+	// AcceptInboundReferral Accept a referral
+	// (POST /v1/centres/{centre_id}/referral-inbox/{id}/accept)
+	AcceptInboundReferral(ctx echo.Context, centreID CentreID, id ID, params AcceptInboundReferralParams) error
+	// AcknowledgeInboundReferral Acknowledge a referral
+	// (POST /v1/centres/{centre_id}/referral-inbox/{id}/acknowledge)
+	AcknowledgeInboundReferral(ctx echo.Context, centreID CentreID, id ID, params AcknowledgeInboundReferralParams) error
+	// CompleteInboundReferral Complete a referral
+	// (POST /v1/centres/{centre_id}/referral-inbox/{id}/complete)
+	CompleteInboundReferral(ctx echo.Context, centreID CentreID, id ID, params CompleteInboundReferralParams) error
+	// DeclineInboundReferral Decline a referral
+	// (POST /v1/centres/{centre_id}/referral-inbox/{id}/decline)
+	DeclineInboundReferral(ctx echo.Context, centreID CentreID, id ID, params DeclineInboundReferralParams) error
+	// ListReferralInboxMatches Find people here who may be the one referred
+	// (GET /v1/centres/{centre_id}/referral-inbox/{id}/matches)
+	ListReferralInboxMatches(ctx echo.Context, centreID CentreID, id ID) error
+	// FailInboundReferral Close a referral without the service
+	// (POST /v1/centres/{centre_id}/referral-inbox/{id}/not-delivered)
+	FailInboundReferral(ctx echo.Context, centreID CentreID, id ID, params FailInboundReferralParams) error
+	// StartInboundReferral Begin the service
+	// (POST /v1/centres/{centre_id}/referral-inbox/{id}/start)
+	StartInboundReferral(ctx echo.Context, centreID CentreID, id ID, params StartInboundReferralParams) error
+	// WaitlistInboundReferral Put an accepted referral on the waiting list
+	// (POST /v1/centres/{centre_id}/referral-inbox/{id}/waitlist)
+	WaitlistInboundReferral(ctx echo.Context, centreID CentreID, id ID, params WaitlistInboundReferralParams) error
+	// ListReferrals List referrals
+	// (GET /v1/centres/{centre_id}/referrals)
+	ListReferrals(ctx echo.Context, centreID CentreID, params ListReferralsParams) error
+	// CreateReferral Draft a referral
+	// (POST /v1/centres/{centre_id}/referrals)
+	CreateReferral(ctx echo.Context, centreID CentreID, params CreateReferralParams) error
+	// GetReferral Read a referral
+	// (GET /v1/centres/{centre_id}/referrals/{id})
+	GetReferral(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateReferral Change a draft
+	// (PATCH /v1/centres/{centre_id}/referrals/{id})
+	UpdateReferral(ctx echo.Context, centreID CentreID, id ID, params UpdateReferralParams) error
+	// ListReferralHistory List the moves of a referral
+	// (GET /v1/centres/{centre_id}/referrals/{id}/history)
+	ListReferralHistory(ctx echo.Context, centreID CentreID, id ID, params ListReferralHistoryParams) error
+	// ListReferralMessages List the messages of a referral
+	// (GET /v1/centres/{centre_id}/referrals/{id}/messages)
+	ListReferralMessages(ctx echo.Context, centreID CentreID, id ID, params ListReferralMessagesParams) error
+	// CreateReferralMessage Write to the partner
+	// (POST /v1/centres/{centre_id}/referrals/{id}/messages)
+	CreateReferralMessage(ctx echo.Context, centreID CentreID, id ID, params CreateReferralMessageParams) error
+	// RequestReferralOverride Ask to send without consent
+	// (POST /v1/centres/{centre_id}/referrals/{id}/override)
+	RequestReferralOverride(ctx echo.Context, centreID CentreID, id ID, params RequestReferralOverrideParams) error
+	// ApproveReferralOverride Approve sending without consent
+	// (POST /v1/centres/{centre_id}/referrals/{id}/override/approve)
+	ApproveReferralOverride(ctx echo.Context, centreID CentreID, id ID, params ApproveReferralOverrideParams) error
+	// RejectReferralOverride Refuse sending without consent
+	// (POST /v1/centres/{centre_id}/referrals/{id}/override/reject)
+	RejectReferralOverride(ctx echo.Context, centreID CentreID, id ID, params RejectReferralOverrideParams) error
+	// PreviewReferral See exactly what would be disclosed
+	// (GET /v1/centres/{centre_id}/referrals/{id}/preview)
+	PreviewReferral(ctx echo.Context, centreID CentreID, id ID) error
+	// ResendReferral Draft the referral again
+	// (POST /v1/centres/{centre_id}/referrals/{id}/resend)
+	ResendReferral(ctx echo.Context, centreID CentreID, id ID, params ResendReferralParams) error
+	// ResolveReferral Note what was done about a refusal
+	// (POST /v1/centres/{centre_id}/referrals/{id}/resolve)
+	ResolveReferral(ctx echo.Context, centreID CentreID, id ID, params ResolveReferralParams) error
+	// RevokeReferral Revoke a referral
+	// (POST /v1/centres/{centre_id}/referrals/{id}/revoke)
+	RevokeReferral(ctx echo.Context, centreID CentreID, id ID, params RevokeReferralParams) error
+	// SendReferral Send a referral
+	// (POST /v1/centres/{centre_id}/referrals/{id}/send)
+	SendReferral(ctx echo.Context, centreID CentreID, id ID, params SendReferralParams) error
 	// ListSOPs List standard operating procedures
 	// (GET /v1/centres/{centre_id}/sops)
 	ListSOPs(ctx echo.Context, centreID CentreID, params ListSOPsParams) error
@@ -7420,6 +9160,51 @@ type ServerInterface interface {
 	// UpdateOrganisation Change an organisation
 	// (PATCH /v1/organisations/{id})
 	UpdateOrganisation(ctx echo.Context, id ID, params UpdateOrganisationParams) error
+	// ListDeletionRequests List what the organisation was asked to delete
+	// (GET /v1/partner/deletion-requests)
+	ListDeletionRequests(ctx echo.Context, params ListDeletionRequestsParams) error
+	// ListPartnerReferrals List the organisation's referrals
+	// (GET /v1/partner/referrals)
+	ListPartnerReferrals(ctx echo.Context, params ListPartnerReferralsParams) error
+	// SubmitReferral Refer a person to a centre
+	// (POST /v1/partner/referrals)
+	SubmitReferral(ctx echo.Context, params SubmitReferralParams) error
+	// GetPartnerReferral Read a referral
+	// (GET /v1/partner/referrals/{id})
+	GetPartnerReferral(ctx echo.Context, id ID) error
+	// AcceptReferral Accept a referral
+	// (POST /v1/partner/referrals/{id}/accept)
+	AcceptReferral(ctx echo.Context, id ID, params AcceptReferralParams) error
+	// AcknowledgeReferral Acknowledge a referral
+	// (POST /v1/partner/referrals/{id}/acknowledge)
+	AcknowledgeReferral(ctx echo.Context, id ID, params AcknowledgeReferralParams) error
+	// CompleteReferral Complete a referral
+	// (POST /v1/partner/referrals/{id}/complete)
+	CompleteReferral(ctx echo.Context, id ID, params CompleteReferralParams) error
+	// ConfirmReferralDeletion Confirm that the content was deleted
+	// (POST /v1/partner/referrals/{id}/confirm-deletion)
+	ConfirmReferralDeletion(ctx echo.Context, id ID, params ConfirmReferralDeletionParams) error
+	// DeclineReferral Decline a referral
+	// (POST /v1/partner/referrals/{id}/decline)
+	DeclineReferral(ctx echo.Context, id ID, params DeclineReferralParams) error
+	// ListPartnerMessages List the messages of a referral
+	// (GET /v1/partner/referrals/{id}/messages)
+	ListPartnerMessages(ctx echo.Context, id ID, params ListPartnerMessagesParams) error
+	// CreatePartnerMessage Write to the centre
+	// (POST /v1/partner/referrals/{id}/messages)
+	CreatePartnerMessage(ctx echo.Context, id ID, params CreatePartnerMessageParams) error
+	// FailReferral Close a referral without the service
+	// (POST /v1/partner/referrals/{id}/not-delivered)
+	FailReferral(ctx echo.Context, id ID, params FailReferralParams) error
+	// RevokePartnerReferral Take back a referral that was handed in
+	// (POST /v1/partner/referrals/{id}/revoke)
+	RevokePartnerReferral(ctx echo.Context, id ID, params RevokePartnerReferralParams) error
+	// StartReferral Begin the service
+	// (POST /v1/partner/referrals/{id}/start)
+	StartReferral(ctx echo.Context, id ID, params StartReferralParams) error
+	// WaitlistReferral Put an accepted referral on the waiting list
+	// (POST /v1/partner/referrals/{id}/waitlist)
+	WaitlistReferral(ctx echo.Context, id ID, params WaitlistReferralParams) error
 	// ListCubes List cubes
 	// (GET /v1/statistics/cubes)
 	ListCubes(ctx echo.Context) error
@@ -8816,6 +10601,67 @@ func (w *ServerInterfaceWrapper) GetConsent(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetConsent(ctx, centreID, id, consentID)
+	return err
+}
+
+// ListDisclosures converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDisclosures(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDisclosuresParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "organisation_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "organisation_id", ctx.QueryParams(), &params.OrganisationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organisation_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDisclosures(ctx, centreID, id, params)
 	return err
 }
 
@@ -14063,6 +15909,1342 @@ func (w *ServerInterfaceWrapper) VoidCentrePhase(ctx echo.Context) error {
 	return err
 }
 
+// ListReferralInbox converts echo context to params.
+func (w *ServerInterfaceWrapper) ListReferralInbox(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListReferralInboxParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "priority" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "priority", ctx.QueryParams(), &params.Priority, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter priority: %s", err))
+	}
+
+	// ------------- Optional query parameter "overdue" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "overdue", ctx.QueryParams(), &params.Overdue, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter overdue: %s", err))
+	}
+
+	// ------------- Optional query parameter "organisation_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "organisation_id", ctx.QueryParams(), &params.OrganisationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organisation_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListReferralInbox(ctx, centreID, params)
+	return err
+}
+
+// GetReferralInboxItem converts echo context to params.
+func (w *ServerInterfaceWrapper) GetReferralInboxItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetReferralInboxItem(ctx, centreID, id)
+	return err
+}
+
+// AcceptInboundReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) AcceptInboundReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AcceptInboundReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AcceptInboundReferral(ctx, centreID, id, params)
+	return err
+}
+
+// AcknowledgeInboundReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) AcknowledgeInboundReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AcknowledgeInboundReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AcknowledgeInboundReferral(ctx, centreID, id, params)
+	return err
+}
+
+// CompleteInboundReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) CompleteInboundReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompleteInboundReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompleteInboundReferral(ctx, centreID, id, params)
+	return err
+}
+
+// DeclineInboundReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) DeclineInboundReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeclineInboundReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeclineInboundReferral(ctx, centreID, id, params)
+	return err
+}
+
+// ListReferralInboxMatches converts echo context to params.
+func (w *ServerInterfaceWrapper) ListReferralInboxMatches(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListReferralInboxMatches(ctx, centreID, id)
+	return err
+}
+
+// FailInboundReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) FailInboundReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FailInboundReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FailInboundReferral(ctx, centreID, id, params)
+	return err
+}
+
+// StartInboundReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) StartInboundReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartInboundReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StartInboundReferral(ctx, centreID, id, params)
+	return err
+}
+
+// WaitlistInboundReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) WaitlistInboundReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WaitlistInboundReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.WaitlistInboundReferral(ctx, centreID, id, params)
+	return err
+}
+
+// ListReferrals converts echo context to params.
+func (w *ServerInterfaceWrapper) ListReferrals(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListReferralsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "priority" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "priority", ctx.QueryParams(), &params.Priority, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter priority: %s", err))
+	}
+
+	// ------------- Optional query parameter "overdue" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "overdue", ctx.QueryParams(), &params.Overdue, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter overdue: %s", err))
+	}
+
+	// ------------- Optional query parameter "direction" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "direction", ctx.QueryParams(), &params.Direction, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Optional query parameter "case_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "organisation_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "organisation_id", ctx.QueryParams(), &params.OrganisationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organisation_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "needs_attention" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "needs_attention", ctx.QueryParams(), &params.NeedsAttention, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter needs_attention: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListReferrals(ctx, centreID, params)
+	return err
+}
+
+// CreateReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateReferral(ctx, centreID, params)
+	return err
+}
+
+// GetReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) GetReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetReferral(ctx, centreID, id)
+	return err
+}
+
+// UpdateReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateReferral(ctx, centreID, id, params)
+	return err
+}
+
+// ListReferralHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) ListReferralHistory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListReferralHistoryParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListReferralHistory(ctx, centreID, id, params)
+	return err
+}
+
+// ListReferralMessages converts echo context to params.
+func (w *ServerInterfaceWrapper) ListReferralMessages(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListReferralMessagesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListReferralMessages(ctx, centreID, id, params)
+	return err
+}
+
+// CreateReferralMessage converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateReferralMessage(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateReferralMessageParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateReferralMessage(ctx, centreID, id, params)
+	return err
+}
+
+// RequestReferralOverride converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestReferralOverride(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestReferralOverrideParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestReferralOverride(ctx, centreID, id, params)
+	return err
+}
+
+// ApproveReferralOverride converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveReferralOverride(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveReferralOverrideParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveReferralOverride(ctx, centreID, id, params)
+	return err
+}
+
+// RejectReferralOverride converts echo context to params.
+func (w *ServerInterfaceWrapper) RejectReferralOverride(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejectReferralOverrideParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RejectReferralOverride(ctx, centreID, id, params)
+	return err
+}
+
+// PreviewReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewReferral(ctx, centreID, id)
+	return err
+}
+
+// ResendReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) ResendReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResendReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResendReferral(ctx, centreID, id, params)
+	return err
+}
+
+// ResolveReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) ResolveReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResolveReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResolveReferral(ctx, centreID, id, params)
+	return err
+}
+
+// RevokeReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeReferral(ctx, centreID, id, params)
+	return err
+}
+
+// SendReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) SendReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SendReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SendReferral(ctx, centreID, id, params)
+	return err
+}
+
 // ListSOPs converts echo context to params.
 func (w *ServerInterfaceWrapper) ListSOPs(ctx echo.Context) error {
 	var err error
@@ -14612,6 +17794,708 @@ func (w *ServerInterfaceWrapper) UpdateOrganisation(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateOrganisation(ctx, id, params)
+	return err
+}
+
+// ListDeletionRequests converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDeletionRequests(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDeletionRequestsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "confirmed" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "confirmed", ctx.QueryParams(), &params.Confirmed, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter confirmed: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDeletionRequests(ctx, params)
+	return err
+}
+
+// ListPartnerReferrals converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPartnerReferrals(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPartnerReferralsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "priority" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "priority", ctx.QueryParams(), &params.Priority, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter priority: %s", err))
+	}
+
+	// ------------- Optional query parameter "overdue" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "overdue", ctx.QueryParams(), &params.Overdue, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter overdue: %s", err))
+	}
+
+	// ------------- Optional query parameter "direction" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "direction", ctx.QueryParams(), &params.Direction, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPartnerReferrals(ctx, params)
+	return err
+}
+
+// SubmitReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) SubmitReferral(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SubmitReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SubmitReferral(ctx, params)
+	return err
+}
+
+// GetPartnerReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPartnerReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPartnerReferral(ctx, id)
+	return err
+}
+
+// AcceptReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) AcceptReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AcceptReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AcceptReferral(ctx, id, params)
+	return err
+}
+
+// AcknowledgeReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) AcknowledgeReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AcknowledgeReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AcknowledgeReferral(ctx, id, params)
+	return err
+}
+
+// CompleteReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) CompleteReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompleteReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompleteReferral(ctx, id, params)
+	return err
+}
+
+// ConfirmReferralDeletion converts echo context to params.
+func (w *ServerInterfaceWrapper) ConfirmReferralDeletion(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ConfirmReferralDeletionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConfirmReferralDeletion(ctx, id, params)
+	return err
+}
+
+// DeclineReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) DeclineReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeclineReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeclineReferral(ctx, id, params)
+	return err
+}
+
+// ListPartnerMessages converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPartnerMessages(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPartnerMessagesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPartnerMessages(ctx, id, params)
+	return err
+}
+
+// CreatePartnerMessage converts echo context to params.
+func (w *ServerInterfaceWrapper) CreatePartnerMessage(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreatePartnerMessageParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreatePartnerMessage(ctx, id, params)
+	return err
+}
+
+// FailReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) FailReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FailReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FailReferral(ctx, id, params)
+	return err
+}
+
+// RevokePartnerReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokePartnerReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokePartnerReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokePartnerReferral(ctx, id, params)
+	return err
+}
+
+// StartReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) StartReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StartReferral(ctx, id, params)
+	return err
+}
+
+// WaitlistReferral converts echo context to params.
+func (w *ServerInterfaceWrapper) WaitlistReferral(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WaitlistReferralParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.WaitlistReferral(ctx, id, params)
 	return err
 }
 
@@ -15565,6 +19449,47 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/complete", wrapper.CompleteCaseFollowup, options.OperationMiddlewares["completeCaseFollowup"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/attempts", wrapper.AddContactAttempt, options.OperationMiddlewares["addContactAttempt"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/void", wrapper.VoidCaseFollowup, options.OperationMiddlewares["voidCaseFollowup"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.CreateReferral, options.OperationMiddlewares["createReferral"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals/:id", wrapper.GetReferral, options.OperationMiddlewares["getReferral"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/referrals/:id", wrapper.UpdateReferral, options.OperationMiddlewares["updateReferral"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/preview", wrapper.PreviewReferral, options.OperationMiddlewares["previewReferral"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/send", wrapper.SendReferral, options.OperationMiddlewares["sendReferral"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/revoke", wrapper.RevokeReferral, options.OperationMiddlewares["revokeReferral"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/resend", wrapper.ResendReferral, options.OperationMiddlewares["resendReferral"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/resolve", wrapper.ResolveReferral, options.OperationMiddlewares["resolveReferral"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/override", wrapper.RequestReferralOverride, options.OperationMiddlewares["requestReferralOverride"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/override/approve", wrapper.ApproveReferralOverride, options.OperationMiddlewares["approveReferralOverride"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/override/reject", wrapper.RejectReferralOverride, options.OperationMiddlewares["rejectReferralOverride"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/history", wrapper.ListReferralHistory, options.OperationMiddlewares["listReferralHistory"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/messages", wrapper.ListReferralMessages, options.OperationMiddlewares["listReferralMessages"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals/:id/messages", wrapper.CreateReferralMessage, options.OperationMiddlewares["createReferralMessage"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/disclosures", wrapper.ListDisclosures, options.OperationMiddlewares["listDisclosures"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox", wrapper.ListReferralInbox, options.OperationMiddlewares["listReferralInbox"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id", wrapper.GetReferralInboxItem, options.OperationMiddlewares["getReferralInboxItem"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id/matches", wrapper.ListReferralInboxMatches, options.OperationMiddlewares["listReferralInboxMatches"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id/acknowledge", wrapper.AcknowledgeInboundReferral, options.OperationMiddlewares["acknowledgeInboundReferral"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id/accept", wrapper.AcceptInboundReferral, options.OperationMiddlewares["acceptInboundReferral"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id/decline", wrapper.DeclineInboundReferral, options.OperationMiddlewares["declineInboundReferral"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id/waitlist", wrapper.WaitlistInboundReferral, options.OperationMiddlewares["waitlistInboundReferral"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id/start", wrapper.StartInboundReferral, options.OperationMiddlewares["startInboundReferral"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id/complete", wrapper.CompleteInboundReferral, options.OperationMiddlewares["completeInboundReferral"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/referral-inbox/:id/not-delivered", wrapper.FailInboundReferral, options.OperationMiddlewares["failInboundReferral"]...)
+	router.GET(options.BaseURL+"/v1/partner/referrals", wrapper.ListPartnerReferrals, options.OperationMiddlewares["listPartnerReferrals"]...)
+	router.POST(options.BaseURL+"/v1/partner/referrals", wrapper.SubmitReferral, options.OperationMiddlewares["submitReferral"]...)
+	router.GET(options.BaseURL+"/v1/partner/referrals/:id", wrapper.GetPartnerReferral, options.OperationMiddlewares["getPartnerReferral"]...)
+	router.POST(options.BaseURL+"/v1/partner/referrals/:id/acknowledge", wrapper.AcknowledgeReferral, options.OperationMiddlewares["acknowledgeReferral"]...)
+	router.POST(options.BaseURL+"/v1/partner/referrals/:id/accept", wrapper.AcceptReferral, options.OperationMiddlewares["acceptReferral"]...)
+	router.POST(options.BaseURL+"/v1/partner/referrals/:id/waitlist", wrapper.WaitlistReferral, options.OperationMiddlewares["waitlistReferral"]...)
+	router.POST(options.BaseURL+"/v1/partner/referrals/:id/decline", wrapper.DeclineReferral, options.OperationMiddlewares["declineReferral"]...)
+	router.POST(options.BaseURL+"/v1/partner/referrals/:id/start", wrapper.StartReferral, options.OperationMiddlewares["startReferral"]...)
+	router.POST(options.BaseURL+"/v1/partner/referrals/:id/complete", wrapper.CompleteReferral, options.OperationMiddlewares["completeReferral"]...)
+	router.POST(options.BaseURL+"/v1/partner/referrals/:id/not-delivered", wrapper.FailReferral, options.OperationMiddlewares["failReferral"]...)
+	router.POST(options.BaseURL+"/v1/partner/referrals/:id/revoke", wrapper.RevokePartnerReferral, options.OperationMiddlewares["revokePartnerReferral"]...)
+	router.POST(options.BaseURL+"/v1/partner/referrals/:id/confirm-deletion", wrapper.ConfirmReferralDeletion, options.OperationMiddlewares["confirmReferralDeletion"]...)
+	router.GET(options.BaseURL+"/v1/partner/referrals/:id/messages", wrapper.ListPartnerMessages, options.OperationMiddlewares["listPartnerMessages"]...)
+	router.POST(options.BaseURL+"/v1/partner/referrals/:id/messages", wrapper.CreatePartnerMessage, options.OperationMiddlewares["createPartnerMessage"]...)
+	router.GET(options.BaseURL+"/v1/partner/deletion-requests", wrapper.ListDeletionRequests, options.OperationMiddlewares["listDeletionRequests"]...)
 	router.GET(options.BaseURL+"/v1/statistics/indicators", wrapper.ListIndicators, options.OperationMiddlewares["listIndicators"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes", wrapper.ListCubes, options.OperationMiddlewares["listCubes"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes/:cube", wrapper.GetCube, options.OperationMiddlewares["getCube"]...)
@@ -17192,6 +21117,47 @@ type GetConsentdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetConsentdefaultApplicationProblemPlusJSONResponse) VisitGetConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDisclosuresRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListDisclosuresParams
+}
+
+type ListDisclosuresResponseObject interface {
+	VisitListDisclosuresResponse(w http.ResponseWriter) error
+}
+
+type ListDisclosures200JSONResponse DisclosurePage
+
+func (response ListDisclosures200JSONResponse) VisitListDisclosuresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDisclosuresdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDisclosuresdefaultApplicationProblemPlusJSONResponse) VisitListDisclosuresResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -21989,6 +25955,1183 @@ func (response VoidCentrePhasedefaultApplicationProblemPlusJSONResponse) VisitVo
 	return err
 }
 
+type ListReferralInboxRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListReferralInboxParams
+}
+
+type ListReferralInboxResponseObject interface {
+	VisitListReferralInboxResponse(w http.ResponseWriter) error
+}
+
+type ListReferralInbox200JSONResponse InboxItemPage
+
+func (response ListReferralInbox200JSONResponse) VisitListReferralInboxResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReferralInboxdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListReferralInboxdefaultApplicationProblemPlusJSONResponse) VisitListReferralInboxResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReferralInboxItemRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetReferralInboxItemResponseObject interface {
+	VisitGetReferralInboxItemResponse(w http.ResponseWriter) error
+}
+
+type GetReferralInboxItem200ResponseHeaders struct {
+	ETag string
+}
+
+type GetReferralInboxItem200JSONResponse struct {
+	Body    InboxItem
+	Headers GetReferralInboxItem200ResponseHeaders
+}
+
+func (response GetReferralInboxItem200JSONResponse) VisitGetReferralInboxItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReferralInboxItemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetReferralInboxItemdefaultApplicationProblemPlusJSONResponse) VisitGetReferralInboxItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptInboundReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AcceptInboundReferralParams
+	Body     *AcceptInboundReferralJSONRequestBody
+}
+
+type AcceptInboundReferralResponseObject interface {
+	VisitAcceptInboundReferralResponse(w http.ResponseWriter) error
+}
+
+type AcceptInboundReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type AcceptInboundReferral200JSONResponse struct {
+	Body    InboxItem
+	Headers AcceptInboundReferral200ResponseHeaders
+}
+
+func (response AcceptInboundReferral200JSONResponse) VisitAcceptInboundReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptInboundReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AcceptInboundReferraldefaultApplicationProblemPlusJSONResponse) VisitAcceptInboundReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeInboundReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AcknowledgeInboundReferralParams
+}
+
+type AcknowledgeInboundReferralResponseObject interface {
+	VisitAcknowledgeInboundReferralResponse(w http.ResponseWriter) error
+}
+
+type AcknowledgeInboundReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type AcknowledgeInboundReferral200JSONResponse struct {
+	Body    InboxItem
+	Headers AcknowledgeInboundReferral200ResponseHeaders
+}
+
+func (response AcknowledgeInboundReferral200JSONResponse) VisitAcknowledgeInboundReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeInboundReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AcknowledgeInboundReferraldefaultApplicationProblemPlusJSONResponse) VisitAcknowledgeInboundReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteInboundReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CompleteInboundReferralParams
+	Body     *CompleteInboundReferralJSONRequestBody
+}
+
+type CompleteInboundReferralResponseObject interface {
+	VisitCompleteInboundReferralResponse(w http.ResponseWriter) error
+}
+
+type CompleteInboundReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type CompleteInboundReferral200JSONResponse struct {
+	Body    InboxItem
+	Headers CompleteInboundReferral200ResponseHeaders
+}
+
+func (response CompleteInboundReferral200JSONResponse) VisitCompleteInboundReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteInboundReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CompleteInboundReferraldefaultApplicationProblemPlusJSONResponse) VisitCompleteInboundReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeclineInboundReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   DeclineInboundReferralParams
+	Body     *DeclineInboundReferralJSONRequestBody
+}
+
+type DeclineInboundReferralResponseObject interface {
+	VisitDeclineInboundReferralResponse(w http.ResponseWriter) error
+}
+
+type DeclineInboundReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type DeclineInboundReferral200JSONResponse struct {
+	Body    InboxItem
+	Headers DeclineInboundReferral200ResponseHeaders
+}
+
+func (response DeclineInboundReferral200JSONResponse) VisitDeclineInboundReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeclineInboundReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeclineInboundReferraldefaultApplicationProblemPlusJSONResponse) VisitDeclineInboundReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReferralInboxMatchesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type ListReferralInboxMatchesResponseObject interface {
+	VisitListReferralInboxMatchesResponse(w http.ResponseWriter) error
+}
+
+type ListReferralInboxMatches200JSONResponse ReferralMatchList
+
+func (response ListReferralInboxMatches200JSONResponse) VisitListReferralInboxMatchesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReferralInboxMatchesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListReferralInboxMatchesdefaultApplicationProblemPlusJSONResponse) VisitListReferralInboxMatchesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailInboundReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   FailInboundReferralParams
+	Body     *FailInboundReferralJSONRequestBody
+}
+
+type FailInboundReferralResponseObject interface {
+	VisitFailInboundReferralResponse(w http.ResponseWriter) error
+}
+
+type FailInboundReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type FailInboundReferral200JSONResponse struct {
+	Body    InboxItem
+	Headers FailInboundReferral200ResponseHeaders
+}
+
+func (response FailInboundReferral200JSONResponse) VisitFailInboundReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailInboundReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response FailInboundReferraldefaultApplicationProblemPlusJSONResponse) VisitFailInboundReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartInboundReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   StartInboundReferralParams
+}
+
+type StartInboundReferralResponseObject interface {
+	VisitStartInboundReferralResponse(w http.ResponseWriter) error
+}
+
+type StartInboundReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type StartInboundReferral200JSONResponse struct {
+	Body    InboxItem
+	Headers StartInboundReferral200ResponseHeaders
+}
+
+func (response StartInboundReferral200JSONResponse) VisitStartInboundReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartInboundReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartInboundReferraldefaultApplicationProblemPlusJSONResponse) VisitStartInboundReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaitlistInboundReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   WaitlistInboundReferralParams
+}
+
+type WaitlistInboundReferralResponseObject interface {
+	VisitWaitlistInboundReferralResponse(w http.ResponseWriter) error
+}
+
+type WaitlistInboundReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type WaitlistInboundReferral200JSONResponse struct {
+	Body    InboxItem
+	Headers WaitlistInboundReferral200ResponseHeaders
+}
+
+func (response WaitlistInboundReferral200JSONResponse) VisitWaitlistInboundReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaitlistInboundReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response WaitlistInboundReferraldefaultApplicationProblemPlusJSONResponse) VisitWaitlistInboundReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReferralsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListReferralsParams
+}
+
+type ListReferralsResponseObject interface {
+	VisitListReferralsResponse(w http.ResponseWriter) error
+}
+
+type ListReferrals200JSONResponse ReferralPage
+
+func (response ListReferrals200JSONResponse) VisitListReferralsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReferralsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListReferralsdefaultApplicationProblemPlusJSONResponse) VisitListReferralsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateReferralParams
+	Body     *CreateReferralJSONRequestBody
+}
+
+type CreateReferralResponseObject interface {
+	VisitCreateReferralResponse(w http.ResponseWriter) error
+}
+
+type CreateReferral201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateReferral201JSONResponse struct {
+	Body    Referral
+	Headers CreateReferral201ResponseHeaders
+}
+
+func (response CreateReferral201JSONResponse) VisitCreateReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateReferraldefaultApplicationProblemPlusJSONResponse) VisitCreateReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetReferralResponseObject interface {
+	VisitGetReferralResponse(w http.ResponseWriter) error
+}
+
+type GetReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type GetReferral200JSONResponse struct {
+	Body    Referral
+	Headers GetReferral200ResponseHeaders
+}
+
+func (response GetReferral200JSONResponse) VisitGetReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetReferraldefaultApplicationProblemPlusJSONResponse) VisitGetReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateReferralParams
+	Body     *UpdateReferralApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateReferralResponseObject interface {
+	VisitUpdateReferralResponse(w http.ResponseWriter) error
+}
+
+type UpdateReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateReferral200JSONResponse struct {
+	Body    Referral
+	Headers UpdateReferral200ResponseHeaders
+}
+
+func (response UpdateReferral200JSONResponse) VisitUpdateReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateReferraldefaultApplicationProblemPlusJSONResponse) VisitUpdateReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReferralHistoryRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListReferralHistoryParams
+}
+
+type ListReferralHistoryResponseObject interface {
+	VisitListReferralHistoryResponse(w http.ResponseWriter) error
+}
+
+type ListReferralHistory200JSONResponse ReferralMovePage
+
+func (response ListReferralHistory200JSONResponse) VisitListReferralHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReferralHistorydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListReferralHistorydefaultApplicationProblemPlusJSONResponse) VisitListReferralHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReferralMessagesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListReferralMessagesParams
+}
+
+type ListReferralMessagesResponseObject interface {
+	VisitListReferralMessagesResponse(w http.ResponseWriter) error
+}
+
+type ListReferralMessages200JSONResponse ReferralMessagePage
+
+func (response ListReferralMessages200JSONResponse) VisitListReferralMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReferralMessagesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListReferralMessagesdefaultApplicationProblemPlusJSONResponse) VisitListReferralMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReferralMessageRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateReferralMessageParams
+	Body     *CreateReferralMessageJSONRequestBody
+}
+
+type CreateReferralMessageResponseObject interface {
+	VisitCreateReferralMessageResponse(w http.ResponseWriter) error
+}
+
+type CreateReferralMessage201JSONResponse ReferralMessage
+
+func (response CreateReferralMessage201JSONResponse) VisitCreateReferralMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReferralMessagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateReferralMessagedefaultApplicationProblemPlusJSONResponse) VisitCreateReferralMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestReferralOverrideRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RequestReferralOverrideParams
+	Body     *RequestReferralOverrideJSONRequestBody
+}
+
+type RequestReferralOverrideResponseObject interface {
+	VisitRequestReferralOverrideResponse(w http.ResponseWriter) error
+}
+
+type RequestReferralOverride200ResponseHeaders struct {
+	ETag string
+}
+
+type RequestReferralOverride200JSONResponse struct {
+	Body    Referral
+	Headers RequestReferralOverride200ResponseHeaders
+}
+
+func (response RequestReferralOverride200JSONResponse) VisitRequestReferralOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestReferralOverridedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RequestReferralOverridedefaultApplicationProblemPlusJSONResponse) VisitRequestReferralOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveReferralOverrideRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ApproveReferralOverrideParams
+}
+
+type ApproveReferralOverrideResponseObject interface {
+	VisitApproveReferralOverrideResponse(w http.ResponseWriter) error
+}
+
+type ApproveReferralOverride200ResponseHeaders struct {
+	ETag string
+}
+
+type ApproveReferralOverride200JSONResponse struct {
+	Body    Referral
+	Headers ApproveReferralOverride200ResponseHeaders
+}
+
+func (response ApproveReferralOverride200JSONResponse) VisitApproveReferralOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveReferralOverridedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveReferralOverridedefaultApplicationProblemPlusJSONResponse) VisitApproveReferralOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectReferralOverrideRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RejectReferralOverrideParams
+}
+
+type RejectReferralOverrideResponseObject interface {
+	VisitRejectReferralOverrideResponse(w http.ResponseWriter) error
+}
+
+type RejectReferralOverride200ResponseHeaders struct {
+	ETag string
+}
+
+type RejectReferralOverride200JSONResponse struct {
+	Body    Referral
+	Headers RejectReferralOverride200ResponseHeaders
+}
+
+func (response RejectReferralOverride200JSONResponse) VisitRejectReferralOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectReferralOverridedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RejectReferralOverridedefaultApplicationProblemPlusJSONResponse) VisitRejectReferralOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type PreviewReferralResponseObject interface {
+	VisitPreviewReferralResponse(w http.ResponseWriter) error
+}
+
+type PreviewReferral200JSONResponse ReferralPreview
+
+func (response PreviewReferral200JSONResponse) VisitPreviewReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PreviewReferraldefaultApplicationProblemPlusJSONResponse) VisitPreviewReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ResendReferralParams
+	Body     *ResendReferralJSONRequestBody
+}
+
+type ResendReferralResponseObject interface {
+	VisitResendReferralResponse(w http.ResponseWriter) error
+}
+
+type ResendReferral201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type ResendReferral201JSONResponse struct {
+	Body    Referral
+	Headers ResendReferral201ResponseHeaders
+}
+
+func (response ResendReferral201JSONResponse) VisitResendReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResendReferraldefaultApplicationProblemPlusJSONResponse) VisitResendReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ResolveReferralParams
+	Body     *ResolveReferralJSONRequestBody
+}
+
+type ResolveReferralResponseObject interface {
+	VisitResolveReferralResponse(w http.ResponseWriter) error
+}
+
+type ResolveReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type ResolveReferral200JSONResponse struct {
+	Body    Referral
+	Headers ResolveReferral200ResponseHeaders
+}
+
+func (response ResolveReferral200JSONResponse) VisitResolveReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResolveReferraldefaultApplicationProblemPlusJSONResponse) VisitResolveReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RevokeReferralParams
+	Body     *RevokeReferralJSONRequestBody
+}
+
+type RevokeReferralResponseObject interface {
+	VisitRevokeReferralResponse(w http.ResponseWriter) error
+}
+
+type RevokeReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type RevokeReferral200JSONResponse struct {
+	Body    Referral
+	Headers RevokeReferral200ResponseHeaders
+}
+
+func (response RevokeReferral200JSONResponse) VisitRevokeReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeReferraldefaultApplicationProblemPlusJSONResponse) VisitRevokeReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendReferralRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   SendReferralParams
+}
+
+type SendReferralResponseObject interface {
+	VisitSendReferralResponse(w http.ResponseWriter) error
+}
+
+type SendReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type SendReferral200JSONResponse struct {
+	Body    Referral
+	Headers SendReferral200ResponseHeaders
+}
+
+func (response SendReferral200JSONResponse) VisitSendReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SendReferraldefaultApplicationProblemPlusJSONResponse) VisitSendReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSOPsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListSOPsParams
@@ -22840,6 +27983,691 @@ type UpdateOrganisationdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateOrganisationdefaultApplicationProblemPlusJSONResponse) VisitUpdateOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeletionRequestsRequestObject struct {
+	Params ListDeletionRequestsParams
+}
+
+type ListDeletionRequestsResponseObject interface {
+	VisitListDeletionRequestsResponse(w http.ResponseWriter) error
+}
+
+type ListDeletionRequests200JSONResponse DeletionRequestPage
+
+func (response ListDeletionRequests200JSONResponse) VisitListDeletionRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeletionRequestsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDeletionRequestsdefaultApplicationProblemPlusJSONResponse) VisitListDeletionRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPartnerReferralsRequestObject struct {
+	Params ListPartnerReferralsParams
+}
+
+type ListPartnerReferralsResponseObject interface {
+	VisitListPartnerReferralsResponse(w http.ResponseWriter) error
+}
+
+type ListPartnerReferrals200JSONResponse PartnerReferralPage
+
+func (response ListPartnerReferrals200JSONResponse) VisitListPartnerReferralsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPartnerReferralsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPartnerReferralsdefaultApplicationProblemPlusJSONResponse) VisitListPartnerReferralsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SubmitReferralRequestObject struct {
+	Params SubmitReferralParams
+	Body   *SubmitReferralJSONRequestBody
+}
+
+type SubmitReferralResponseObject interface {
+	VisitSubmitReferralResponse(w http.ResponseWriter) error
+}
+
+type SubmitReferral201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type SubmitReferral201JSONResponse struct {
+	Body    PartnerReferral
+	Headers SubmitReferral201ResponseHeaders
+}
+
+func (response SubmitReferral201JSONResponse) VisitSubmitReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SubmitReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SubmitReferraldefaultApplicationProblemPlusJSONResponse) VisitSubmitReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPartnerReferralRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetPartnerReferralResponseObject interface {
+	VisitGetPartnerReferralResponse(w http.ResponseWriter) error
+}
+
+type GetPartnerReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type GetPartnerReferral200JSONResponse struct {
+	Body    PartnerReferral
+	Headers GetPartnerReferral200ResponseHeaders
+}
+
+func (response GetPartnerReferral200JSONResponse) VisitGetPartnerReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPartnerReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPartnerReferraldefaultApplicationProblemPlusJSONResponse) VisitGetPartnerReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptReferralRequestObject struct {
+	ID     ID `json:"id"`
+	Params AcceptReferralParams
+	Body   *AcceptReferralJSONRequestBody
+}
+
+type AcceptReferralResponseObject interface {
+	VisitAcceptReferralResponse(w http.ResponseWriter) error
+}
+
+type AcceptReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type AcceptReferral200JSONResponse struct {
+	Body    PartnerReferral
+	Headers AcceptReferral200ResponseHeaders
+}
+
+func (response AcceptReferral200JSONResponse) VisitAcceptReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AcceptReferraldefaultApplicationProblemPlusJSONResponse) VisitAcceptReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeReferralRequestObject struct {
+	ID     ID `json:"id"`
+	Params AcknowledgeReferralParams
+}
+
+type AcknowledgeReferralResponseObject interface {
+	VisitAcknowledgeReferralResponse(w http.ResponseWriter) error
+}
+
+type AcknowledgeReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type AcknowledgeReferral200JSONResponse struct {
+	Body    PartnerReferral
+	Headers AcknowledgeReferral200ResponseHeaders
+}
+
+func (response AcknowledgeReferral200JSONResponse) VisitAcknowledgeReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AcknowledgeReferraldefaultApplicationProblemPlusJSONResponse) VisitAcknowledgeReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteReferralRequestObject struct {
+	ID     ID `json:"id"`
+	Params CompleteReferralParams
+	Body   *CompleteReferralJSONRequestBody
+}
+
+type CompleteReferralResponseObject interface {
+	VisitCompleteReferralResponse(w http.ResponseWriter) error
+}
+
+type CompleteReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type CompleteReferral200JSONResponse struct {
+	Body    PartnerReferral
+	Headers CompleteReferral200ResponseHeaders
+}
+
+func (response CompleteReferral200JSONResponse) VisitCompleteReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CompleteReferraldefaultApplicationProblemPlusJSONResponse) VisitCompleteReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmReferralDeletionRequestObject struct {
+	ID     ID `json:"id"`
+	Params ConfirmReferralDeletionParams
+}
+
+type ConfirmReferralDeletionResponseObject interface {
+	VisitConfirmReferralDeletionResponse(w http.ResponseWriter) error
+}
+
+type ConfirmReferralDeletion200JSONResponse DeletionRequest
+
+func (response ConfirmReferralDeletion200JSONResponse) VisitConfirmReferralDeletionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmReferralDeletiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ConfirmReferralDeletiondefaultApplicationProblemPlusJSONResponse) VisitConfirmReferralDeletionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeclineReferralRequestObject struct {
+	ID     ID `json:"id"`
+	Params DeclineReferralParams
+	Body   *DeclineReferralJSONRequestBody
+}
+
+type DeclineReferralResponseObject interface {
+	VisitDeclineReferralResponse(w http.ResponseWriter) error
+}
+
+type DeclineReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type DeclineReferral200JSONResponse struct {
+	Body    PartnerReferral
+	Headers DeclineReferral200ResponseHeaders
+}
+
+func (response DeclineReferral200JSONResponse) VisitDeclineReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeclineReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeclineReferraldefaultApplicationProblemPlusJSONResponse) VisitDeclineReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPartnerMessagesRequestObject struct {
+	ID     ID `json:"id"`
+	Params ListPartnerMessagesParams
+}
+
+type ListPartnerMessagesResponseObject interface {
+	VisitListPartnerMessagesResponse(w http.ResponseWriter) error
+}
+
+type ListPartnerMessages200JSONResponse ReferralMessagePage
+
+func (response ListPartnerMessages200JSONResponse) VisitListPartnerMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPartnerMessagesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPartnerMessagesdefaultApplicationProblemPlusJSONResponse) VisitListPartnerMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePartnerMessageRequestObject struct {
+	ID     ID `json:"id"`
+	Params CreatePartnerMessageParams
+	Body   *CreatePartnerMessageJSONRequestBody
+}
+
+type CreatePartnerMessageResponseObject interface {
+	VisitCreatePartnerMessageResponse(w http.ResponseWriter) error
+}
+
+type CreatePartnerMessage201JSONResponse ReferralMessage
+
+func (response CreatePartnerMessage201JSONResponse) VisitCreatePartnerMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePartnerMessagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreatePartnerMessagedefaultApplicationProblemPlusJSONResponse) VisitCreatePartnerMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailReferralRequestObject struct {
+	ID     ID `json:"id"`
+	Params FailReferralParams
+	Body   *FailReferralJSONRequestBody
+}
+
+type FailReferralResponseObject interface {
+	VisitFailReferralResponse(w http.ResponseWriter) error
+}
+
+type FailReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type FailReferral200JSONResponse struct {
+	Body    PartnerReferral
+	Headers FailReferral200ResponseHeaders
+}
+
+func (response FailReferral200JSONResponse) VisitFailReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FailReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response FailReferraldefaultApplicationProblemPlusJSONResponse) VisitFailReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokePartnerReferralRequestObject struct {
+	ID     ID `json:"id"`
+	Params RevokePartnerReferralParams
+	Body   *RevokePartnerReferralJSONRequestBody
+}
+
+type RevokePartnerReferralResponseObject interface {
+	VisitRevokePartnerReferralResponse(w http.ResponseWriter) error
+}
+
+type RevokePartnerReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type RevokePartnerReferral200JSONResponse struct {
+	Body    PartnerReferral
+	Headers RevokePartnerReferral200ResponseHeaders
+}
+
+func (response RevokePartnerReferral200JSONResponse) VisitRevokePartnerReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokePartnerReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokePartnerReferraldefaultApplicationProblemPlusJSONResponse) VisitRevokePartnerReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReferralRequestObject struct {
+	ID     ID `json:"id"`
+	Params StartReferralParams
+}
+
+type StartReferralResponseObject interface {
+	VisitStartReferralResponse(w http.ResponseWriter) error
+}
+
+type StartReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type StartReferral200JSONResponse struct {
+	Body    PartnerReferral
+	Headers StartReferral200ResponseHeaders
+}
+
+func (response StartReferral200JSONResponse) VisitStartReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartReferraldefaultApplicationProblemPlusJSONResponse) VisitStartReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaitlistReferralRequestObject struct {
+	ID     ID `json:"id"`
+	Params WaitlistReferralParams
+}
+
+type WaitlistReferralResponseObject interface {
+	VisitWaitlistReferralResponse(w http.ResponseWriter) error
+}
+
+type WaitlistReferral200ResponseHeaders struct {
+	ETag string
+}
+
+type WaitlistReferral200JSONResponse struct {
+	Body    PartnerReferral
+	Headers WaitlistReferral200ResponseHeaders
+}
+
+func (response WaitlistReferral200JSONResponse) VisitWaitlistReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaitlistReferraldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response WaitlistReferraldefaultApplicationProblemPlusJSONResponse) VisitWaitlistReferralResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -23856,6 +29684,9 @@ type StrictServerInterface interface {
 	// GetConsent Read one decision
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/consents/{consent_id})
 	GetConsent(ctx context.Context, request GetConsentRequestObject) (GetConsentResponseObject, error)
+	// ListDisclosures List what was disclosed about a person
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/disclosures)
+	ListDisclosures(ctx context.Context, request ListDisclosuresRequestObject) (ListDisclosuresResponseObject, error)
 	// ListSpecificNeeds List a person's specific needs
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/needs)
 	ListSpecificNeeds(ctx context.Context, request ListSpecificNeedsRequestObject) (ListSpecificNeedsResponseObject, error)
@@ -24153,6 +29984,81 @@ type StrictServerInterface interface {
 	// VoidCentrePhase Take back a phase entered in error
 	// (POST /v1/centres/{centre_id}/phases/{id}/void)
 	VoidCentrePhase(ctx context.Context, request VoidCentrePhaseRequestObject) (VoidCentrePhaseResponseObject, error)
+	// ListReferralInbox List referrals received from partners
+	// (GET /v1/centres/{centre_id}/referral-inbox)
+	ListReferralInbox(ctx context.Context, request ListReferralInboxRequestObject) (ListReferralInboxResponseObject, error)
+	// GetReferralInboxItem Read a referral received from a partner
+	// (GET /v1/centres/{centre_id}/referral-inbox/{id})
+	GetReferralInboxItem(ctx context.Context, request GetReferralInboxItemRequestObject) (GetReferralInboxItemResponseObject, error)
+	// AcceptInboundReferral Accept a referral
+	// (POST /v1/centres/{centre_id}/referral-inbox/{id}/accept)
+	AcceptInboundReferral(ctx context.Context, request AcceptInboundReferralRequestObject) (AcceptInboundReferralResponseObject, error)
+	// AcknowledgeInboundReferral Acknowledge a referral
+	// (POST /v1/centres/{centre_id}/referral-inbox/{id}/acknowledge)
+	AcknowledgeInboundReferral(ctx context.Context, request AcknowledgeInboundReferralRequestObject) (AcknowledgeInboundReferralResponseObject, error)
+	// CompleteInboundReferral Complete a referral
+	// (POST /v1/centres/{centre_id}/referral-inbox/{id}/complete)
+	CompleteInboundReferral(ctx context.Context, request CompleteInboundReferralRequestObject) (CompleteInboundReferralResponseObject, error)
+	// DeclineInboundReferral Decline a referral
+	// (POST /v1/centres/{centre_id}/referral-inbox/{id}/decline)
+	DeclineInboundReferral(ctx context.Context, request DeclineInboundReferralRequestObject) (DeclineInboundReferralResponseObject, error)
+	// ListReferralInboxMatches Find people here who may be the one referred
+	// (GET /v1/centres/{centre_id}/referral-inbox/{id}/matches)
+	ListReferralInboxMatches(ctx context.Context, request ListReferralInboxMatchesRequestObject) (ListReferralInboxMatchesResponseObject, error)
+	// FailInboundReferral Close a referral without the service
+	// (POST /v1/centres/{centre_id}/referral-inbox/{id}/not-delivered)
+	FailInboundReferral(ctx context.Context, request FailInboundReferralRequestObject) (FailInboundReferralResponseObject, error)
+	// StartInboundReferral Begin the service
+	// (POST /v1/centres/{centre_id}/referral-inbox/{id}/start)
+	StartInboundReferral(ctx context.Context, request StartInboundReferralRequestObject) (StartInboundReferralResponseObject, error)
+	// WaitlistInboundReferral Put an accepted referral on the waiting list
+	// (POST /v1/centres/{centre_id}/referral-inbox/{id}/waitlist)
+	WaitlistInboundReferral(ctx context.Context, request WaitlistInboundReferralRequestObject) (WaitlistInboundReferralResponseObject, error)
+	// ListReferrals List referrals
+	// (GET /v1/centres/{centre_id}/referrals)
+	ListReferrals(ctx context.Context, request ListReferralsRequestObject) (ListReferralsResponseObject, error)
+	// CreateReferral Draft a referral
+	// (POST /v1/centres/{centre_id}/referrals)
+	CreateReferral(ctx context.Context, request CreateReferralRequestObject) (CreateReferralResponseObject, error)
+	// GetReferral Read a referral
+	// (GET /v1/centres/{centre_id}/referrals/{id})
+	GetReferral(ctx context.Context, request GetReferralRequestObject) (GetReferralResponseObject, error)
+	// UpdateReferral Change a draft
+	// (PATCH /v1/centres/{centre_id}/referrals/{id})
+	UpdateReferral(ctx context.Context, request UpdateReferralRequestObject) (UpdateReferralResponseObject, error)
+	// ListReferralHistory List the moves of a referral
+	// (GET /v1/centres/{centre_id}/referrals/{id}/history)
+	ListReferralHistory(ctx context.Context, request ListReferralHistoryRequestObject) (ListReferralHistoryResponseObject, error)
+	// ListReferralMessages List the messages of a referral
+	// (GET /v1/centres/{centre_id}/referrals/{id}/messages)
+	ListReferralMessages(ctx context.Context, request ListReferralMessagesRequestObject) (ListReferralMessagesResponseObject, error)
+	// CreateReferralMessage Write to the partner
+	// (POST /v1/centres/{centre_id}/referrals/{id}/messages)
+	CreateReferralMessage(ctx context.Context, request CreateReferralMessageRequestObject) (CreateReferralMessageResponseObject, error)
+	// RequestReferralOverride Ask to send without consent
+	// (POST /v1/centres/{centre_id}/referrals/{id}/override)
+	RequestReferralOverride(ctx context.Context, request RequestReferralOverrideRequestObject) (RequestReferralOverrideResponseObject, error)
+	// ApproveReferralOverride Approve sending without consent
+	// (POST /v1/centres/{centre_id}/referrals/{id}/override/approve)
+	ApproveReferralOverride(ctx context.Context, request ApproveReferralOverrideRequestObject) (ApproveReferralOverrideResponseObject, error)
+	// RejectReferralOverride Refuse sending without consent
+	// (POST /v1/centres/{centre_id}/referrals/{id}/override/reject)
+	RejectReferralOverride(ctx context.Context, request RejectReferralOverrideRequestObject) (RejectReferralOverrideResponseObject, error)
+	// PreviewReferral See exactly what would be disclosed
+	// (GET /v1/centres/{centre_id}/referrals/{id}/preview)
+	PreviewReferral(ctx context.Context, request PreviewReferralRequestObject) (PreviewReferralResponseObject, error)
+	// ResendReferral Draft the referral again
+	// (POST /v1/centres/{centre_id}/referrals/{id}/resend)
+	ResendReferral(ctx context.Context, request ResendReferralRequestObject) (ResendReferralResponseObject, error)
+	// ResolveReferral Note what was done about a refusal
+	// (POST /v1/centres/{centre_id}/referrals/{id}/resolve)
+	ResolveReferral(ctx context.Context, request ResolveReferralRequestObject) (ResolveReferralResponseObject, error)
+	// RevokeReferral Revoke a referral
+	// (POST /v1/centres/{centre_id}/referrals/{id}/revoke)
+	RevokeReferral(ctx context.Context, request RevokeReferralRequestObject) (RevokeReferralResponseObject, error)
+	// SendReferral Send a referral
+	// (POST /v1/centres/{centre_id}/referrals/{id}/send)
+	SendReferral(ctx context.Context, request SendReferralRequestObject) (SendReferralResponseObject, error)
 	// ListSOPs List standard operating procedures
 	// (GET /v1/centres/{centre_id}/sops)
 	ListSOPs(ctx context.Context, request ListSOPsRequestObject) (ListSOPsResponseObject, error)
@@ -24207,6 +30113,51 @@ type StrictServerInterface interface {
 	// UpdateOrganisation Change an organisation
 	// (PATCH /v1/organisations/{id})
 	UpdateOrganisation(ctx context.Context, request UpdateOrganisationRequestObject) (UpdateOrganisationResponseObject, error)
+	// ListDeletionRequests List what the organisation was asked to delete
+	// (GET /v1/partner/deletion-requests)
+	ListDeletionRequests(ctx context.Context, request ListDeletionRequestsRequestObject) (ListDeletionRequestsResponseObject, error)
+	// ListPartnerReferrals List the organisation's referrals
+	// (GET /v1/partner/referrals)
+	ListPartnerReferrals(ctx context.Context, request ListPartnerReferralsRequestObject) (ListPartnerReferralsResponseObject, error)
+	// SubmitReferral Refer a person to a centre
+	// (POST /v1/partner/referrals)
+	SubmitReferral(ctx context.Context, request SubmitReferralRequestObject) (SubmitReferralResponseObject, error)
+	// GetPartnerReferral Read a referral
+	// (GET /v1/partner/referrals/{id})
+	GetPartnerReferral(ctx context.Context, request GetPartnerReferralRequestObject) (GetPartnerReferralResponseObject, error)
+	// AcceptReferral Accept a referral
+	// (POST /v1/partner/referrals/{id}/accept)
+	AcceptReferral(ctx context.Context, request AcceptReferralRequestObject) (AcceptReferralResponseObject, error)
+	// AcknowledgeReferral Acknowledge a referral
+	// (POST /v1/partner/referrals/{id}/acknowledge)
+	AcknowledgeReferral(ctx context.Context, request AcknowledgeReferralRequestObject) (AcknowledgeReferralResponseObject, error)
+	// CompleteReferral Complete a referral
+	// (POST /v1/partner/referrals/{id}/complete)
+	CompleteReferral(ctx context.Context, request CompleteReferralRequestObject) (CompleteReferralResponseObject, error)
+	// ConfirmReferralDeletion Confirm that the content was deleted
+	// (POST /v1/partner/referrals/{id}/confirm-deletion)
+	ConfirmReferralDeletion(ctx context.Context, request ConfirmReferralDeletionRequestObject) (ConfirmReferralDeletionResponseObject, error)
+	// DeclineReferral Decline a referral
+	// (POST /v1/partner/referrals/{id}/decline)
+	DeclineReferral(ctx context.Context, request DeclineReferralRequestObject) (DeclineReferralResponseObject, error)
+	// ListPartnerMessages List the messages of a referral
+	// (GET /v1/partner/referrals/{id}/messages)
+	ListPartnerMessages(ctx context.Context, request ListPartnerMessagesRequestObject) (ListPartnerMessagesResponseObject, error)
+	// CreatePartnerMessage Write to the centre
+	// (POST /v1/partner/referrals/{id}/messages)
+	CreatePartnerMessage(ctx context.Context, request CreatePartnerMessageRequestObject) (CreatePartnerMessageResponseObject, error)
+	// FailReferral Close a referral without the service
+	// (POST /v1/partner/referrals/{id}/not-delivered)
+	FailReferral(ctx context.Context, request FailReferralRequestObject) (FailReferralResponseObject, error)
+	// RevokePartnerReferral Take back a referral that was handed in
+	// (POST /v1/partner/referrals/{id}/revoke)
+	RevokePartnerReferral(ctx context.Context, request RevokePartnerReferralRequestObject) (RevokePartnerReferralResponseObject, error)
+	// StartReferral Begin the service
+	// (POST /v1/partner/referrals/{id}/start)
+	StartReferral(ctx context.Context, request StartReferralRequestObject) (StartReferralResponseObject, error)
+	// WaitlistReferral Put an accepted referral on the waiting list
+	// (POST /v1/partner/referrals/{id}/waitlist)
+	WaitlistReferral(ctx context.Context, request WaitlistReferralRequestObject) (WaitlistReferralResponseObject, error)
 	// ListCubes List cubes
 	// (GET /v1/statistics/cubes)
 	ListCubes(ctx context.Context, request ListCubesRequestObject) (ListCubesResponseObject, error)
@@ -25504,6 +31455,33 @@ func (sh *strictHandler) GetConsent(ctx echo.Context, centreID CentreID, id ID, 
 		return err
 	} else if validResponse, ok := response.(GetConsentResponseObject); ok {
 		return validResponse.VisitGetConsentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDisclosures operation middleware
+func (sh *strictHandler) ListDisclosures(ctx echo.Context, centreID CentreID, id ID, params ListDisclosuresParams) error {
+	var request ListDisclosuresRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDisclosures(ctx.Request().Context(), request.(ListDisclosuresRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDisclosures")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDisclosuresResponseObject); ok {
+		return validResponse.VisitListDisclosuresResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -29337,6 +35315,930 @@ func (sh *strictHandler) VoidCentrePhase(ctx echo.Context, centreID CentreID, id
 	return nil
 }
 
+// ListReferralInbox operation middleware
+func (sh *strictHandler) ListReferralInbox(ctx echo.Context, centreID CentreID, params ListReferralInboxParams) error {
+	var request ListReferralInboxRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListReferralInbox(ctx.Request().Context(), request.(ListReferralInboxRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListReferralInbox")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListReferralInboxResponseObject); ok {
+		return validResponse.VisitListReferralInboxResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetReferralInboxItem operation middleware
+func (sh *strictHandler) GetReferralInboxItem(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetReferralInboxItemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReferralInboxItem(ctx.Request().Context(), request.(GetReferralInboxItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReferralInboxItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetReferralInboxItemResponseObject); ok {
+		return validResponse.VisitGetReferralInboxItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AcceptInboundReferral operation middleware
+func (sh *strictHandler) AcceptInboundReferral(ctx echo.Context, centreID CentreID, id ID, params AcceptInboundReferralParams) error {
+	var request AcceptInboundReferralRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AcceptInboundReferralJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AcceptInboundReferral(ctx.Request().Context(), request.(AcceptInboundReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcceptInboundReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AcceptInboundReferralResponseObject); ok {
+		return validResponse.VisitAcceptInboundReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AcknowledgeInboundReferral operation middleware
+func (sh *strictHandler) AcknowledgeInboundReferral(ctx echo.Context, centreID CentreID, id ID, params AcknowledgeInboundReferralParams) error {
+	var request AcknowledgeInboundReferralRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AcknowledgeInboundReferral(ctx.Request().Context(), request.(AcknowledgeInboundReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcknowledgeInboundReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AcknowledgeInboundReferralResponseObject); ok {
+		return validResponse.VisitAcknowledgeInboundReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CompleteInboundReferral operation middleware
+func (sh *strictHandler) CompleteInboundReferral(ctx echo.Context, centreID CentreID, id ID, params CompleteInboundReferralParams) error {
+	var request CompleteInboundReferralRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CompleteInboundReferralJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompleteInboundReferral(ctx.Request().Context(), request.(CompleteInboundReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompleteInboundReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompleteInboundReferralResponseObject); ok {
+		return validResponse.VisitCompleteInboundReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeclineInboundReferral operation middleware
+func (sh *strictHandler) DeclineInboundReferral(ctx echo.Context, centreID CentreID, id ID, params DeclineInboundReferralParams) error {
+	var request DeclineInboundReferralRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body DeclineInboundReferralJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeclineInboundReferral(ctx.Request().Context(), request.(DeclineInboundReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeclineInboundReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeclineInboundReferralResponseObject); ok {
+		return validResponse.VisitDeclineInboundReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListReferralInboxMatches operation middleware
+func (sh *strictHandler) ListReferralInboxMatches(ctx echo.Context, centreID CentreID, id ID) error {
+	var request ListReferralInboxMatchesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListReferralInboxMatches(ctx.Request().Context(), request.(ListReferralInboxMatchesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListReferralInboxMatches")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListReferralInboxMatchesResponseObject); ok {
+		return validResponse.VisitListReferralInboxMatchesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// FailInboundReferral operation middleware
+func (sh *strictHandler) FailInboundReferral(ctx echo.Context, centreID CentreID, id ID, params FailInboundReferralParams) error {
+	var request FailInboundReferralRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body FailInboundReferralJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FailInboundReferral(ctx.Request().Context(), request.(FailInboundReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FailInboundReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FailInboundReferralResponseObject); ok {
+		return validResponse.VisitFailInboundReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StartInboundReferral operation middleware
+func (sh *strictHandler) StartInboundReferral(ctx echo.Context, centreID CentreID, id ID, params StartInboundReferralParams) error {
+	var request StartInboundReferralRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartInboundReferral(ctx.Request().Context(), request.(StartInboundReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartInboundReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StartInboundReferralResponseObject); ok {
+		return validResponse.VisitStartInboundReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// WaitlistInboundReferral operation middleware
+func (sh *strictHandler) WaitlistInboundReferral(ctx echo.Context, centreID CentreID, id ID, params WaitlistInboundReferralParams) error {
+	var request WaitlistInboundReferralRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WaitlistInboundReferral(ctx.Request().Context(), request.(WaitlistInboundReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WaitlistInboundReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(WaitlistInboundReferralResponseObject); ok {
+		return validResponse.VisitWaitlistInboundReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListReferrals operation middleware
+func (sh *strictHandler) ListReferrals(ctx echo.Context, centreID CentreID, params ListReferralsParams) error {
+	var request ListReferralsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListReferrals(ctx.Request().Context(), request.(ListReferralsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListReferrals")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListReferralsResponseObject); ok {
+		return validResponse.VisitListReferralsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateReferral operation middleware
+func (sh *strictHandler) CreateReferral(ctx echo.Context, centreID CentreID, params CreateReferralParams) error {
+	var request CreateReferralRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateReferralJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateReferral(ctx.Request().Context(), request.(CreateReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateReferralResponseObject); ok {
+		return validResponse.VisitCreateReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetReferral operation middleware
+func (sh *strictHandler) GetReferral(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetReferralRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReferral(ctx.Request().Context(), request.(GetReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetReferralResponseObject); ok {
+		return validResponse.VisitGetReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateReferral operation middleware
+func (sh *strictHandler) UpdateReferral(ctx echo.Context, centreID CentreID, id ID, params UpdateReferralParams) error {
+	var request UpdateReferralRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateReferralApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateReferral(ctx.Request().Context(), request.(UpdateReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateReferralResponseObject); ok {
+		return validResponse.VisitUpdateReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListReferralHistory operation middleware
+func (sh *strictHandler) ListReferralHistory(ctx echo.Context, centreID CentreID, id ID, params ListReferralHistoryParams) error {
+	var request ListReferralHistoryRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListReferralHistory(ctx.Request().Context(), request.(ListReferralHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListReferralHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListReferralHistoryResponseObject); ok {
+		return validResponse.VisitListReferralHistoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListReferralMessages operation middleware
+func (sh *strictHandler) ListReferralMessages(ctx echo.Context, centreID CentreID, id ID, params ListReferralMessagesParams) error {
+	var request ListReferralMessagesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListReferralMessages(ctx.Request().Context(), request.(ListReferralMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListReferralMessages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListReferralMessagesResponseObject); ok {
+		return validResponse.VisitListReferralMessagesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateReferralMessage operation middleware
+func (sh *strictHandler) CreateReferralMessage(ctx echo.Context, centreID CentreID, id ID, params CreateReferralMessageParams) error {
+	var request CreateReferralMessageRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateReferralMessageJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateReferralMessage(ctx.Request().Context(), request.(CreateReferralMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateReferralMessage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateReferralMessageResponseObject); ok {
+		return validResponse.VisitCreateReferralMessageResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestReferralOverride operation middleware
+func (sh *strictHandler) RequestReferralOverride(ctx echo.Context, centreID CentreID, id ID, params RequestReferralOverrideParams) error {
+	var request RequestReferralOverrideRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RequestReferralOverrideJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestReferralOverride(ctx.Request().Context(), request.(RequestReferralOverrideRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestReferralOverride")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestReferralOverrideResponseObject); ok {
+		return validResponse.VisitRequestReferralOverrideResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApproveReferralOverride operation middleware
+func (sh *strictHandler) ApproveReferralOverride(ctx echo.Context, centreID CentreID, id ID, params ApproveReferralOverrideParams) error {
+	var request ApproveReferralOverrideRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveReferralOverride(ctx.Request().Context(), request.(ApproveReferralOverrideRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveReferralOverride")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApproveReferralOverrideResponseObject); ok {
+		return validResponse.VisitApproveReferralOverrideResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RejectReferralOverride operation middleware
+func (sh *strictHandler) RejectReferralOverride(ctx echo.Context, centreID CentreID, id ID, params RejectReferralOverrideParams) error {
+	var request RejectReferralOverrideRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RejectReferralOverride(ctx.Request().Context(), request.(RejectReferralOverrideRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejectReferralOverride")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RejectReferralOverrideResponseObject); ok {
+		return validResponse.VisitRejectReferralOverrideResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewReferral operation middleware
+func (sh *strictHandler) PreviewReferral(ctx echo.Context, centreID CentreID, id ID) error {
+	var request PreviewReferralRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewReferral(ctx.Request().Context(), request.(PreviewReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewReferralResponseObject); ok {
+		return validResponse.VisitPreviewReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResendReferral operation middleware
+func (sh *strictHandler) ResendReferral(ctx echo.Context, centreID CentreID, id ID, params ResendReferralParams) error {
+	var request ResendReferralRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ResendReferralJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendReferral(ctx.Request().Context(), request.(ResendReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResendReferralResponseObject); ok {
+		return validResponse.VisitResendReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResolveReferral operation middleware
+func (sh *strictHandler) ResolveReferral(ctx echo.Context, centreID CentreID, id ID, params ResolveReferralParams) error {
+	var request ResolveReferralRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ResolveReferralJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolveReferral(ctx.Request().Context(), request.(ResolveReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolveReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResolveReferralResponseObject); ok {
+		return validResponse.VisitResolveReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokeReferral operation middleware
+func (sh *strictHandler) RevokeReferral(ctx echo.Context, centreID CentreID, id ID, params RevokeReferralParams) error {
+	var request RevokeReferralRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RevokeReferralJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeReferral(ctx.Request().Context(), request.(RevokeReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeReferralResponseObject); ok {
+		return validResponse.VisitRevokeReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SendReferral operation middleware
+func (sh *strictHandler) SendReferral(ctx echo.Context, centreID CentreID, id ID, params SendReferralParams) error {
+	var request SendReferralRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendReferral(ctx.Request().Context(), request.(SendReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SendReferralResponseObject); ok {
+		return validResponse.VisitSendReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListSOPs operation middleware
 func (sh *strictHandler) ListSOPs(ctx echo.Context, centreID CentreID, params ListSOPsParams) error {
 	var request ListSOPsRequestObject
@@ -29921,6 +36823,556 @@ func (sh *strictHandler) UpdateOrganisation(ctx echo.Context, id ID, params Upda
 		return err
 	} else if validResponse, ok := response.(UpdateOrganisationResponseObject); ok {
 		return validResponse.VisitUpdateOrganisationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDeletionRequests operation middleware
+func (sh *strictHandler) ListDeletionRequests(ctx echo.Context, params ListDeletionRequestsParams) error {
+	var request ListDeletionRequestsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDeletionRequests(ctx.Request().Context(), request.(ListDeletionRequestsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDeletionRequests")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDeletionRequestsResponseObject); ok {
+		return validResponse.VisitListDeletionRequestsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPartnerReferrals operation middleware
+func (sh *strictHandler) ListPartnerReferrals(ctx echo.Context, params ListPartnerReferralsParams) error {
+	var request ListPartnerReferralsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPartnerReferrals(ctx.Request().Context(), request.(ListPartnerReferralsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPartnerReferrals")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPartnerReferralsResponseObject); ok {
+		return validResponse.VisitListPartnerReferralsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SubmitReferral operation middleware
+func (sh *strictHandler) SubmitReferral(ctx echo.Context, params SubmitReferralParams) error {
+	var request SubmitReferralRequestObject
+
+	request.Params = params
+
+	var body SubmitReferralJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SubmitReferral(ctx.Request().Context(), request.(SubmitReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SubmitReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SubmitReferralResponseObject); ok {
+		return validResponse.VisitSubmitReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPartnerReferral operation middleware
+func (sh *strictHandler) GetPartnerReferral(ctx echo.Context, id ID) error {
+	var request GetPartnerReferralRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPartnerReferral(ctx.Request().Context(), request.(GetPartnerReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPartnerReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPartnerReferralResponseObject); ok {
+		return validResponse.VisitGetPartnerReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AcceptReferral operation middleware
+func (sh *strictHandler) AcceptReferral(ctx echo.Context, id ID, params AcceptReferralParams) error {
+	var request AcceptReferralRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body AcceptReferralJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AcceptReferral(ctx.Request().Context(), request.(AcceptReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcceptReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AcceptReferralResponseObject); ok {
+		return validResponse.VisitAcceptReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AcknowledgeReferral operation middleware
+func (sh *strictHandler) AcknowledgeReferral(ctx echo.Context, id ID, params AcknowledgeReferralParams) error {
+	var request AcknowledgeReferralRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AcknowledgeReferral(ctx.Request().Context(), request.(AcknowledgeReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcknowledgeReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AcknowledgeReferralResponseObject); ok {
+		return validResponse.VisitAcknowledgeReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CompleteReferral operation middleware
+func (sh *strictHandler) CompleteReferral(ctx echo.Context, id ID, params CompleteReferralParams) error {
+	var request CompleteReferralRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body CompleteReferralJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompleteReferral(ctx.Request().Context(), request.(CompleteReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompleteReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompleteReferralResponseObject); ok {
+		return validResponse.VisitCompleteReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConfirmReferralDeletion operation middleware
+func (sh *strictHandler) ConfirmReferralDeletion(ctx echo.Context, id ID, params ConfirmReferralDeletionParams) error {
+	var request ConfirmReferralDeletionRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmReferralDeletion(ctx.Request().Context(), request.(ConfirmReferralDeletionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmReferralDeletion")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConfirmReferralDeletionResponseObject); ok {
+		return validResponse.VisitConfirmReferralDeletionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeclineReferral operation middleware
+func (sh *strictHandler) DeclineReferral(ctx echo.Context, id ID, params DeclineReferralParams) error {
+	var request DeclineReferralRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body DeclineReferralJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeclineReferral(ctx.Request().Context(), request.(DeclineReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeclineReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeclineReferralResponseObject); ok {
+		return validResponse.VisitDeclineReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPartnerMessages operation middleware
+func (sh *strictHandler) ListPartnerMessages(ctx echo.Context, id ID, params ListPartnerMessagesParams) error {
+	var request ListPartnerMessagesRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPartnerMessages(ctx.Request().Context(), request.(ListPartnerMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPartnerMessages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPartnerMessagesResponseObject); ok {
+		return validResponse.VisitListPartnerMessagesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreatePartnerMessage operation middleware
+func (sh *strictHandler) CreatePartnerMessage(ctx echo.Context, id ID, params CreatePartnerMessageParams) error {
+	var request CreatePartnerMessageRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body CreatePartnerMessageJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreatePartnerMessage(ctx.Request().Context(), request.(CreatePartnerMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreatePartnerMessage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreatePartnerMessageResponseObject); ok {
+		return validResponse.VisitCreatePartnerMessageResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// FailReferral operation middleware
+func (sh *strictHandler) FailReferral(ctx echo.Context, id ID, params FailReferralParams) error {
+	var request FailReferralRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body FailReferralJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FailReferral(ctx.Request().Context(), request.(FailReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FailReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FailReferralResponseObject); ok {
+		return validResponse.VisitFailReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokePartnerReferral operation middleware
+func (sh *strictHandler) RevokePartnerReferral(ctx echo.Context, id ID, params RevokePartnerReferralParams) error {
+	var request RevokePartnerReferralRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body RevokePartnerReferralJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokePartnerReferral(ctx.Request().Context(), request.(RevokePartnerReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokePartnerReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokePartnerReferralResponseObject); ok {
+		return validResponse.VisitRevokePartnerReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StartReferral operation middleware
+func (sh *strictHandler) StartReferral(ctx echo.Context, id ID, params StartReferralParams) error {
+	var request StartReferralRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartReferral(ctx.Request().Context(), request.(StartReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StartReferralResponseObject); ok {
+		return validResponse.VisitStartReferralResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// WaitlistReferral operation middleware
+func (sh *strictHandler) WaitlistReferral(ctx echo.Context, id ID, params WaitlistReferralParams) error {
+	var request WaitlistReferralRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WaitlistReferral(ctx.Request().Context(), request.(WaitlistReferralRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WaitlistReferral")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(WaitlistReferralResponseObject); ok {
+		return validResponse.VisitWaitlistReferralResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -30552,774 +38004,920 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3rchs5mij4KghuR9SlUzIly66yFCd2VC5Xl6fLl7HUXTNt6ZBgJkiilASyAKRoVh1FnB+7Gyf25+47",
-	"7Pl5Xmfm7zzJBj4AmcgkkplJUbLV7Y5ol0hm4vLhw3e//D6I+SLjjDAlB8e/D+YEJ0TAn885U4SpnzCb",
-	"5XhG9FcJkbGgmaKcDY4H53OCUvsr4lOk4POEpHIQDcgHvMhSMjgeTMUgGgjya04FSQbHSuQkGsh4ThZY",
-	"j6lWmX5KKkHZbHBzEw1enONZeLZrIiTlLEJTLtDL6d4rrOJ5ZbKLwcHFoOd8P/EYm0nqc/48J4LAvhhZ",
-	"IkEkz0VMEJU9Z/grFqvQ6FghkkozA2ZySQRKSEZYIhFnlX2dxjHJ1F5xGH3mv4kGGRZ4QZQ9WTNY88H+",
-	"5B3qgkiJZ0QeI6LhLiKEBeICEQ0Dqp82KDOIBgwvwkstl7bAH34ibKbmg+PD4TAKgOo5YUqQl9+HESCG",
-	"X93MGVbzcl7z24gmG4Ez5WKB1eB4kOfwZGAFPCEpleo1DBtEeipVhLBElKHxh73YvjAOr0v/tHFJHlCe",
-	"DvVZKUWEHue/vsd7v13qf4Z7z0aXX/8hvN58QvSaGyCWT8gXEuk1NoAtn5A+ywstQEgu1qcfM/JBjWL4",
-	"dewIRKbxakKmvDzGX3MiVv6CYLiGJRwMw3jThDHu0oY3f2tkeZmQRcYVYfHqzyRwx1/hKyIRRoJkBCsk",
-	"8ZScIMxWKGf015wgRT6opovkjb2nB2+6SE+eRIMFZQWEguucGloZhJEmuEhparTEEgmCkxpNfQw0NbzI",
-	"kgp3QqGDhuNjcZon5JwrnK4v8jnPmUI4TZHgS4kU5w24Q80wIwXj+EtIyBTnqRocT3EqSbGECecpwczw",
-	"AcO71vEYp+kY4SSRHovTd59cE7EqWGDDkgqOWK6FsHwxOH4/wGk6uAxB4ye6oGp9Ie/05jFcoabJ4MXg",
-	"vp8MI30OdKHnBuK7oMx8KjGGMkVmRBimIYjMOJMEQPLmNFfz5yklTL0Qwlz32EgI+k+cZSk1bPTRL9Lw",
-	"0gKDfh8Q88qAsmuc0mQUw0Aay/QPowDZggcQlYhxha4YXzIEzJgLlNAEvs0EvyaIKknS6f7gxt/1HwSZ",
-	"Do4H/9ujUrp5ZH6Vj2AnZg+wzRqMf3iOnn5z9AxJEuuv0JP9w0Hky0U///zznh6CMKV3HKC7P/Kl3YC0",
-	"i1RzspAkvSb9JAe9PG+5twL5TOCNEBdkKoicI8WvCHOAh1fvFrY30eCt4JOULDbsLzNP/DGwT+BsxTYH",
-	"ek6FaVrs6tecSIUmguArLVUBBi24IEjkKZEnSBKCACZy30FHDo7fFwMXp1UZmUo0pSRNNKDcE/r9jOsr",
-	"pOH+CK7kzaW+qFJhFuvBcsGONS85Hh48OxwOh8M9+Ocb/c+37qP9H9b3WGGVy8Hx0eFhNFBUAT0O7AvD",
-	"bkoO5QAmHzm4dD5CdxiB8zvjC6LmlM30rpeCs5kBn6aKMWfX+kZwJkE6X4Jwi+M5MntAC4KZBOpmZwJJ",
-	"9O1LQ1P0h0zwjAhFDcGJBcGKJCOsKpw4wYrsKbog6+y4ttzf13+nSQeuHg1SLNUol8Xka0oBQ1Qh/RSa",
-	"cYWwuTMRUhxAsaAsV3p93RbNrJy5/gNRSy6uAhzp+cvv3yGB2YxIvZIFXqFYc0c9u7m/hCWAimgq+OIE",
-	"kUWmVsda8NCMQ5GFDM5ov8BC4JX+zMUMMyrhDo46Ai8T5JryXI4kiQVRo5wpmoZpZMrZDNZsHrViIYJN",
-	"GwWoGwQFueZXPVFFxjwziNYdHGaZ63t5w9KVlgc8NQ6kqRm9NgfEc60vMMO2KCvlQT5FwK/Xps6zpDf2",
-	"W+248gJl6unRIMDffTb03sjB7v3Iv3uVpaxjhEXfAp4e1paSDZ/8QmKll1jc9+cwA5D5JKF6NJy+9e6/",
-	"ldKqJKF2vavK5DDa+r67G1jXTjcK1dX7WSCRN8aT0JIW+MNL86z3s8GwaGCUAvu7Fg62vIMB5N6sxdXX",
-	"taDMfjrosMgaMrXhyEbEeGstErWTxwpXtrOJg5VMJXCHPZ20bZzX5IOyuq0eyKkmm14x+ksdILD66tQt",
-	"MLCq2sa7saDM//ag721heZriiZYojBj6sK7F/aP4+nnlCVWncdh0OBYkwbEaH2sZOifS2T+UwDS1Sgta",
-	"ao2GCCxJAvYk/WcuwO6WESH1wSONPCghC8wSsKta3ZEySURJnkE6TYkyphxszBp6AQEF0678Oy06hg0C",
-	"UyqkQillV4aRJZwYfWDOUz10HdGMWBzgoCllxBKtkBmNkQpYwrwdO5nf7nxBpdQ/RgOcKmIkcwMNYrbN",
-	"RWK/NiDQZGhJ1ZznaiRIzIX+KZ6T+ApEpFE5jPdlzkDpHF2B4YVxNVJzMmJcc8J4jikLAlaSX9f3+jpf",
-	"TIgoLOSUXfmSTUcObeFQKCGXTQj5vNhDk8VeKiTpjGEFqHYN0gpBZlP1s51jOQ+e7BVZBQ92fEWTMRhG",
-	"H+0vSZruARgf/bK8kvtaexsPmsHWCpNoUCx8feYXyeGTJwfPIjTBkjw9ykUalbvTuCbReIlXWh3Ruqe5",
-	"iAfjyBqVIyTJrxHSGwZRTc8EUk9k1BjCEpKgyQphg7hTQsK8173XVXCrHbSGRWTgXkDZ37c/QyMSvLgO",
-	"6lS4IFYb+adH124i/RIXwbP+iyTgCzh9+9LaO04Qnkii1Q5u4C5XUpGFj+9NMouZ5oqyEFLlkohxhMZm",
-	"lrGedGyGDuJTH6k5nms9KhmBOh/QtV7jhabeLO2nOoXgtUYIiL4oVEmDjCdohjOJsCCI6aUH6aE+zgZv",
-	"VfHTyyRCFv6ah+sJMfqFT4LjrYuX1VF/AGWeL4x2ow/JKGhdzjTLRcYlCenQqwgtC+9asXKE5ZWxH4TV",
-	"IkPQNynmejjLcSdkTllSgEH67LaHbgmGlkYmNnbWncLDYTTA4gQa4F74JdZH1UJZaY5fCqoUYXo4zdiL",
-	"cUuYwaOW6a+Toxwow4iGcPvnhkl8TG895CrmhxRL0By9+x05QuSBobrStWu5mdLtQmkoyebutIYt9QC9",
-	"lJ+0mLCBgROckgRoyBrP3ng3gOp4R975IjhJoGYS/PF07/DJ0yqjBf7pZB1n1aEqQnPyASckpg20zZMW",
-	"txYRNnFTNz5gZCPk/0oEndIyJKAK3IngV6QbCzUCtuYFTGlJvNxW4XUyawrczLPyfKWlBZp4gYBapV7N",
-	"spIjlgGDFVAqSSI7wXLOZUE2PSp5YkSfOZbApZxO49Cui7wG++gELsD4QoDq9Ion695ora2crRbQ4IER",
-	"00I6oQLuUYQkX4ARkkPkRZpsIZ/bM3YH6kHfW1gY59ScC/ob4NsZEddEvCIKO+JVxT5w4oz0GHIk8yzj",
-	"wp5vD8FEypyI4KNaSB/lggZ/dN7A280uyLWNthk5E3XDbGvPjXCu5qMFUXOebD2/MRts/TYR1zQmo4TH",
-	"+YIwhRs9DWCF37zF6iM72F0dI81Br60lfAje6TftMwC9DWgRNSBr1433woHQxfqOMDKlMbWxVzUeCUJa",
-	"q1TgjXFq37iJBhMsaVCaWgHXMzYG8MpMCLoi2booGw3KsKHBsV5bTMCqMTJju0lGpflj7fAnVKj5KAl6",
-	"oN9MUSZITKWWDxecqbkW7VYEGyZt7DsJXiEq3QIrUkCIO5fzjYqxA6pagldjK9ozrjUcCX4Q1gaD4PBa",
-	"P+M5U2I14tMRF3RGW3nvc/MCvLuND9Hi/IiBthYEffGM+eX3zTurPn0TDUiSW7xOyTVJWweoP38TDaZ4",
-	"QdPVqNF3OCMsIVprJ0xRtQo/o4+lGKIetwTIa21tpdLB0hWy1vxtvS2ag7KEJKOESEVZMw0FT3omiCIC",
-	"vLFhAQqeuqZkOUq9gMZNCFJEJoKr1/wtOysK/tt1/rDAgiqcjpzbvuVca4/rAYjQSg9lineC5YLOjBJo",
-	"CcUmh2Z98tqrwf0Uz3TdUf0FcCMYFwYNOiY8ezM18VULTBniIGB2OhDvvq/5r9WcCMDwwMQ/5EL/jGRG",
-	"0pSymTRmP3hC9rL1ZHO93NCTGc/y1ACkE6moPw8sPSaw5FGI3J4KQa9xirAyRlwXH9tKzQWZEkFYyABx",
-	"NudCATDm+QKzY29kG0kKP2JkKWRw9BmVYFUf1RzSzevRb4g+ZDHwCgy0wNb7FPKLioZ4rSWx8RPG8YIW",
-	"WMVzItH413GE8gwpjg5OEGVaYxDwizUJljvj+cSPwbHQAbHxw/qkL8/ePHr54jl6cnjwbRtv1APocRos",
-	"RjijEaILLQsZC86UCBFWsct7XAQhxope62Ub2jOIBtecJkHvxl0HJZipm2WebYMWSlwP4lkdXWt3rkpG",
-	"zGmu3+w6nfNZi5MYixMszqFFbj0tpdSwK7g8RuuvAgdRrHXQ8BFWEedfcs2COfNNDFhekQQu+IwrxLgx",
-	"C0RosrKiI0mTLyQIAcd+xIsfqlnIC/YyuSXpW6SlDmPd9YL4fFnW24olrOWWjBfXh8DRcDMItwo0CWZF",
-	"POd6tYokIEdLBEZXiycRokwqghNja4ftIL2dE4QZ0kBeaHT0fvAk7yIq9+DQj8odhi7IrfQWLKV1C216",
-	"9513Q55r1c5YVxqUnnFsHnEyv/1YiP0u7AnCBiHZhUokcUCc2UInqoWXWtoA5h0Tmw0voEmu3LoMuFvC",
-	"hv5hNCt2C3y4jV4W0LHagjc+OZWrJZUpqIK15EHcWiVrXdMtVbT28T95la0MAjrsFmh0e51utzpauYGD",
-	"x9028MCUOG+DHSMkd6Ll9Yxy24BHvkbojXoUujCfsoJYU+FqJ84TvIpc1HOhHWo1AP3GGYkaONVHUQQr",
-	"pxAkXLtR0dZitoK6RkW3CGsTLXrBDvzdvnX8YYXJVuCwi0BZ3K5l1WNlvRzdL6268t+ckvLVH1pTUwav",
-	"QNfWOhXoUydIT4CUSRZlTqWa4Phq0E3juWORtTVW+PYi7OYpbuMs2HB470/3/nb5++ObP7Rd77iP8NoK",
-	"rTVhttfmuwi3vQbsL+y27rCD8Ns+xm6F4db5ukq9nQaqS8ENL7VKxS3Ii/d+u/z9MHp88+We/Tjce6a/",
-	"+fbmq6//EE5u+8jicy/UfBjidL8tfRav70q8br2ZdyBu9xekPw0RuBVWOxOJ14SV51gGxFcsJZESGFuS",
-	"k15OBiwlnbEtX2uIJj43ybyZIGDP5EsGrq5uI09KGbVrzl6cctnTt6JfyQVpNIj+IGzYtssW5622whhL",
-	"MqqNW5oKRw1GYPtzwYaN2ZVPQZbNoARCAiGigiZkG8Ovm9+NsSkuZpugD/fOZNXprJLclCYgIz5tKLuD",
-	"pY3hlrm4pnr/QLe13N8lcn7K05QvSTLKszB2ukDguPBKmFf28qwzlpo38sy7ODXjgUnmWM5parP8Ux5f",
-	"IakwSySSiqZp9/hhkvY7kzlPk03nbH8HiakjYe14FW0URp/FlrrARl96Q0aHFkiMz9YXYjy3j36m54qA",
-	"YDWmLWj8XHJxRSC5wyqcXuZFe2pHivsTXP0S25S9gZF+BOLT8UwQkqAlVXPPldgjb8MAtCAZ4Xg9Vz1B",
-	"E1+EUzXn+WxeeNBNMo4GfniKyrE0XFC7wK6rtkOCvhnGBRNxmWyY14iKjCsodlLQBSQpi4nesoavmajH",
-	"ymycZ98zF1RedRRigPl4z4MQwiRV9NrqkDXyhATRI8Wa/AHFpRJJQhiarExaFcELhFMjKDtPeZFb5cY2",
-	"YQFuoHBeJ88ar9LZm7c2gF6DQBgJeJZjkUiXL9uesF9EdrQDyD5rgjlCjurviQCGM9XsH+qwQJGamIuE",
-	"JJ0EADNwJVyk00tWm5H5YmGjbh9MYYsilqkmuhUwcOCu4qQX0lG7u3WhaY3QXzZIxmVGea0gjgZyV2GS",
-	"Z5QkI40BYaSVeAHZfJQzZ8O3UCqL87XPcgclehLOSFd2rklRx0dnHKddgdfxMZ6rmDeE3wJ37DiOpax0",
-	"kpJNiRf69871P2z8ficdt/JwMETMsm3Isx9lgs8EkRqhE0NYE8GzjHyckLFtr7u7TOVRFei0MTirvKB3",
-	"UsGmxSrycRH+FkhdF7w4hAIde4JdBIUNhTJadk9r0foVqUnhCk+nLj933QV6B9eohpdrSLYZt74XeKpa",
-	"UasmDDFHz0Ht1KRJGulZS0J6ASda9JN4JUEoAGV9OafxHNmlDz4etn5Gl6ontAuS7MAJ7IkbD8sH7EPh",
-	"k6iVtEFsaX93J1S9dRpPXum/v9oF7e0SaxdiOtijq9erl9PlDoWcJgv3KRg+zUWo5ZCHrahvpggX8bO3",
-	"sZZOoGAFU0RrtVCzqCkFHFlTrwlbjucUYru1cBSU93tpIIsFach83U5viGmy5TuTVYtpk5q8cGl5oitL",
-	"ojX7oiAJ4xOerLrwAX1J5WhB1CgjIiahQkzmqA3sj4vCIZCJAaz6C4lglG75JR2P5Jdcqkplg+Y1GcEB",
-	"M5SzKWVUzkkC6woN60r2uItkhxisW+2ttB1UFAxbH1Gmt9FQs6BY3iDkP/fE08CbdvUdBNewL8UaC6m0",
-	"CRJTLk7srTFrikDOcqaPxpFHcbBUf3h3vXw0HSye60fMM8JKc+eGAjht18jdGVOVyQCpk9DUzcKELTH1",
-	"rEyfvmppi920qZN2a1splHfNSjqSljUa0Ofm7/je9lNTaqdsj8yO1nZk33uRbj0OzeONvRe7cT27Ugmc",
-	"5PIAlQJw6fc8D99Vdl+IVszZtJPnhkz7UmQfutBBBDRtCri+8GACINIWgjRSoB4CuSFkVct+0kX/3zma",
-	"W5C8I7+QwkZ+T9fOPzo3zmXbMoFxPsCDaxEUrSgEPlO5QVLsay9qFQF/nhMINvMyS68YNISZu/QGLIld",
-	"WFBGbAon2JmEFYDNmojVFy6eO62hfJ8gOJ6DvNXvqJtqzLoZGzF8K1Glf0xUV09ML/q9S3/07XzKW/l8",
-	"S2S41VmvuznNFE1H/oONFQrE7SlFFpnqHk/8nEOttFPzXkjI6GVo2KrGDyP9X+gcHNZv7K5NCghJuiFL",
-	"EdYFr7R4KrfwLnayb1dX4sxuH7uChPn9NuWZt1ADbX0IixdReWHa7pqtONBf0vHwu1aBmC+trm7qNHdv",
-	"UrMT7LsVxYLxWkG2lVe2Nzn4lK94X2nvPilA7Ugbcx39I92RUlswsIen1JaQ2Imvq28A3+1dN7fBlyBE",
-	"/sRDfpXdR0jNOE4/rfioO4jVKJxdnU4IXJDFK97rhbK6fvxYzIjq6uN8UCFD3ml5gLzcgLYfI27oDpCm",
-	"z5k2B8N429oEs63iYczlbQqGWa+aDiYluUXshFldLbUukLV2y0O8BcS7wnlHrBao88NjswYC9xFO0mYI",
-	"2zFB7h/usRHXWt5u4tk/8jTpSfa2tbVD7ejOeUFNVrByjCaMgTIO97Ynk0nGO1q66o0QvJdb/VuvLeLU",
-	"KCRUqu8sYN2xDYcktO8rndu/hozuP9sWKSlnMyIQnipriZ7iWGk2w8qYES3Dhg3QPI5zIXquG5rEN7ne",
-	"OYsJMlaNwSdYs3MLi0vxSieD2+3FuRKvq+djMWHTJdlKmOtq1a6iyo4MOQ6XasSnpy0GRtkEmB1JEkCI",
-	"Hp4kYSCwC0niVvSi/xk37uavJUmoLlDLGF3JfFOS7LmnXdtYOEheNPnTmCZI8m7tZm4FrrUfbIuk7Y3F",
-	"DjheehlMVqcz3kSX7Yeww7vljvXhXbEdAeFB7nwXhOV2blD4tClUEqpOUHmFbB+3E6gs5kxpcyoVhyjJ",
-	"alGoDjLwp+x/3VIxepti1tSrU+4olwNii3sLguVbHX2fJml/HSW+W1Vz+NcFY/NmVxthT0vvamSqzAU5",
-	"j40kmWMJMZPZKri+e6gqQhqT+s9yvUiSkARxUZb86Cz0mVjyXZhwds/pq2HllToHfUp76KclkY1Z+m5W",
-	"W/3AmP8hRb5bdOk1BHpu0nPWU0oSMAxGZYsFWZwjRMe7Y7zcHPTzAC3khbhTJM9bylC5jg4xo4LYXW4g",
-	"kdtV8i+paE17jr3GBxBEhxhHkrJZatw+nUurbbIDH4bswCWRvDUZrJC29dG2u/eBfTwZbk0K+l3j24Q3",
-	"NWLOjmRF4NMPUF4ECOykUO62iNtqb25D5I1I1J45uHuZ7V3BB+7B9Bs2UF82Lg0KFm0fAr/OPOFX18i3",
-	"Wr6X4UW3RJ9b2PJvoao02vbLZ5rgeE7w4hVxcswtIg22MW6z5G5s24KbBF4noriyhguz0V2V8Mhl94Dc",
-	"+5VM3MosKNoP/y5NvN3BVNu4e7F9+Tvifd5leHgc8FxgsAqE7Jd9sHqyClLIphzIhCYdi+n1ISdaZfFK",
-	"Dzf4hMrK7l0Lftmsyi1C7mtLkE7HUnPSM3Xv/nNmK6ylZSN9jWSKj7arn3ZNxCRQZBUIUVFjFYoLZlgo",
-	"p0hrrIaMnS8kyrCan5gslMia4PbAHIeZKamYCLzccwmiMV8QhCc8V7bL20KS9JrIbs62krbCuv19Nzba",
-	"r97KXdGo8po/MBplSswETIAxkXK04AnpUeXcFKwZeS+HUywyHAerKr4Fe5gM2mTCF/E7MqNM2pZrRbPF",
-	"agGdY3T6p7/tDYfDg8PHYVXWVCi/2+bOnSMAvBr5LaXYEzLFeaq6mgs2tQ9OsaIqNxDuUPYhpdeUzUZY",
-	"EDxaHIaLhaaczfqMucAMzwgU4daYk3bFtrX3oKh9Q84JFzPMqDTFymkSrvgkcqYJ8IkBMlaQz64ET9Nq",
-	"He7GYMYGpvH8x1P0FnYQIZ7hX/Nwpdq5rVHeZfMpnZJ4FadkZF6DGCyqVc6RWmU85bNV16GK58uCNz2u",
-	"fr3KTR3B5Jy7TjfrqCKpIpuRSd+q0W9NvY4VpylRDYPbfdEtCJkPkvqG7j66ZYkVEaOUKkHkKCNilOBV",
-	"aItbayY8Mc1jF6ZiiiFvPqyrnWQ9QEZVBuEhjMPfwH1u5j/P7X1ZN6BeB+7RD1rt8WRec1hILqmK57ba",
-	"ObSK5tNp2KFip1vXfT8ogTc1Y2rqx11uKMWTkET30jYrw5qGfCGRg2tU7WHGl8xujCpwC5lTCHCJCUk7",
-	"ZDsm5CfzpKYLWDRVRRIEBkxJU8luA2Hjp4JHNYelChYcAPFa1npicGkCbcgKn4Q37Wbc2JENscCndZTo",
-	"C1CzorCNrli2ISZ1tNY/0x49cLwrEiBDU/qhyS7ayAQNJozc8taRmqq0idBmNA6H2pWkLVjtixG15OJK",
-	"oz4NaIZr4SuGKJmVuHl9smb2HRXQvGw9iW5IVK/bYOXfJoLQ7eAstkShJHrFrZYEfa7tVan1XXtiTZU1",
-	"9K5tOHDrNsJlO6fW7vSC3g2dfMWh7Fw9LOLLNjSvdiR/rQHbYfTk5g+70Qq2kfBv2QVrQZlL++gEwc1i",
-	"fgHTZz48954NO2kAtRNpP5MWBaEc79vKcuDjvWgP9VKTJfJcXJwFTVPr2kV3ZaG1X+vfhV6wKVEpjLOe",
-	"5lBFsTb8qmsVvRG0onTU5LnT16eBbn/B/uGedtJvAzvSXEqQP+1PMZqUkJ7ADEuE26keWygYuzDzGUvZ",
-	"QzTv7Up8fgisv8Gp7rOdh8h/G7Z1C37cAVC34M+t692axzbxy/YGjAH+16uQ88Pih+3n25M/tg9Y4Zc7",
-	"4oodZn24XLJtc83mhbfzYCPLrUKFcyGClaJfMjTlIiZI8QSHQ5O7xuQ2lWe4rUwrFRZKjkJ2B2dxc6Y1",
-	"vX1kRYuPXgiiZ+pioF2d8w/jK8KgWzvC0L+dCMG7Ngvd1nDsBLAS+iUWXW5G2bsMaWnMOb9PtDtFGlBo",
-	"QtSSEIYOng2H4Pk+PHj2rB3z6uUq1gDdAt6dyblv5w8wQwnMaLeLs7FnviHWZmqDIEqDJl8ylFBBYptY",
-	"1F6mz55H+AoYVhDudU0T0+Mvtm6XNRjMgtrqOTTiNZlEQDYSAuH/kc3eRlyY/rAJxHhQiRh32eZmv1Ra",
-	"38UxSgTPrI8l28QValnDIPkVjnlzVOGSTw3JUd6PfYuFVZcyvsiHw8exGww+kX1L7sYRGu9bagd/W1DB",
-	"3wZa8KcB19i2bcAKzXEGPfhcotmUEiiJq4hYyGM0dmVY9zUWjVsYSNCEXpxgWQCggONW4Yu2OmAB8iqA",
-	"IYLGYpTF2eZbtwvCY/YSoDlzrDVH0YDYmiygDM9MTDBXiCwyFUbMGvGq3e90iVfSdd0+cQ5GjmY81L26",
-	"A5HyVh6EXOmeC2WtOT11vVyQCDsvw4JEg+NyGhqktiUTQ6f3gfU/Td6EmlPs1nYG0aXNT6ueSNhuhpE7",
-	"GWa6i03dNEB/R35GO9IL589odDVWUfVdnhJpGnMjyHKThj2dIOwcxzFmyDp7IcYPTXJoEmx99ua7Jm99",
-	"VzdmoAkylcpkWZlHJZoQzdWQ4kFu4dye3Vz3wSH6+0cN2ZOa3DCE2UrNKZs5JgI7SHiHeMjdOEwrKNC1",
-	"edQ1EXRKS85nWEiEBAGY2W7A1LT90yNySRKkqWvY7xaKnXpNromw7C7YK6Z/6EYYX6w8N7UCV8zTfMEk",
-	"+GYdiG8Z8rGreI5wgf4XbJZSOY+s3MYhUoajBc4KhApa1XDYBnDqImnQ2Ltu482NpNfUVReoo4cqtVab",
-	"AdvW8aASO1JIKgYXNyHxLkQSO9SZzeJq14eCIoUm8ycF+KUJeqYMcUZs+/tOpc22UYlqG1g3GDlr/nqb",
-	"hwVmJh5B2mCkoB2jkTr/fVPTDcEVJrI9QD37NyGI9duatPYz6BVvTVbhANfiCYTRNRETnKLE9hPSsFoK",
-	"qow9ZGf98yTt0vvCtm4qXgC6Hqd5QpIRTULNpjyHu02oNp3SllTN5yQt0uyL695RZywvOCxgYwJ+bRem",
-	"iYiJAYBl8DShbOalfkC2aatpz7YQPEGsKLjlMh9dDnvHEgz0mojOwDdPu9dG7n6vI5HMCLYNCv3muEVc",
-	"5golHIS8TVkdnU3I0FQmE0QRMcplU8hbQU36ePSImvOkM3zs45us2oLENKP64a5Ia6L53Q2UKKULqkiC",
-	"FD+BQz9GJhcIyZhnBDop3wqpBYm5aOpPqUUhk5Sp+b6EjsRahnAvdcwsg6V2Bqt52tayME79RiL/12oZ",
-	"j8LE75KKiiF2ZtrHKU1GOVM0JOcpaTKijJOk1bdwH0mn6y1WALweLXZkocD/OtrWSK9HtTZwva3M+x+d",
-	"y9XV8gfOwTbUzgh7Lz+zuJ2yuFZ0evgsr93F9unxwN7X4tNgYG1xFDvkTfW6za08YwMn2In2bTSpB+aF",
-	"rLYY203WfztyFze6aCo/N46bBZHS6NfXVBrJDS9oqtEhw0KZGhxczRtKcDQIuTXYgNBRCBJm2e3A2S4D",
-	"YZclie8cbLeqtrPxlhXZCbUbf/YGPT54+nTvAOE0m+O9xyDJ4UWW6hFev3g3iNazIB4HciDW6FyR6PA8",
-	"n4Rij6xxtvP1ziek2efXmKOX0AVhsl99ynxCvnevhSZbECxz0XPtr8xL4fH0wTVE2Zs2CVOatrLs76m0",
-	"dSPe2hc2Jmc1sptTazjX/KYEn3H664VCa3nEyNKVKowQA3u7+XJBMKNsBi3nGeJpUs1KbInxLtUVZ00r",
-	"oF05zCrUokFp63fQCt6DEomC9aHbANWyh3LxMFjTCr63bO02zC6fkHd82YBNuBOKY4Vf6WcbOBeMs2kL",
-	"r0hoGzhPKGFxpXYTiKYMKhXO+DURzAorJWnM8klK4yBtjC35CNWX+S1UKvUHwRcIBoQevwpPUiK1GE7j",
-	"eYHaLF2hycqirJkd2+ZI60JzRgQ1dL8NqG/Nk7e8tN56+hGZs6L6bx0rCngEtawi63JJpDIQc1bwwuPQ",
-	"O6yx7cLrc/UvfIE5JfCKQ67BpBEtC7IddF0E0Sj2XOINTmGqpDVxWW9M2BcVmab8HuJbKGUphm1hpQSd",
-	"5BXS4EsXMMMGl9gKYUGQc802xC4H7XcpwXJTo2oHe4l4riRNCFrgFcLyCrRZqjpnbQMEvBmbTuqnYBBC",
-	"bxq4vtsQMWtahOPJ3ZGFskQjIRcdjB7uyRvQF1W7WGxBCA/7UzUt/21BlkKJwsXdRbGmufIE5cwdC1pw",
-	"puYS0CklU6VPfX8tcsi1HNx0CK/0QEZV6vhobdPuKvHGbWo+F7ybnnCC5RVJNK5GEPBo3Mc5C2wKz8ho",
-	"JrjpD73xBMsni0jPjmW8+6YCw2l0hjTDRvcJ1kRaF+ghjiJnV6xSfMGTLnmWp8Y416n7Zf35m2jwa46F",
-	"Mha1Unc4HB4e7f3LQdDWTz50yHz5EK5VLfMsE0TKhnLU1zjNSWOtqBOr8ln9zxurU9eOFcGBXXYMvSr5",
-	"c4De9EWZsm75+irrvL4b53Z7a5XTXfYlvOBV0K5MG7rM67LOBtJlGRLwIUlI4CLvWtAkiwkWMz5K8CrA",
-	"hL/HK2lDabU4QIDKYIWwoaVaKSqYXgh1FvjDqKqM1sYviRmMq/c9ISgWXKPnCRoCJ8ZsFR6dslFM0oBN",
-	"D3DGhLItEVVA8uc0SQiL0G9EcInIh5hkqmnZduDRgjIu5IYOtHp5QC4lyllCBDr4dvOIXteLzaOWD6KK",
-	"BhiqxN8q6BRBHuV5IcXDIk40EDxn4KuY2BSQIHA1TBd5qmiWaglqWhmt6SJ54q6HOMVBhgG1fiBrmFVD",
-	"5NBFfDGdEqhu0xh94szUTXWWU8ps1yPjlJGdEhmM/6ZnT2frGJANxGLO00QixZdYJBIRHM+RX1ehXKS5",
-	"WzZUp5OAWQfTuZkkWK9se+N/qDrqKyqlRtKyalW5A/AyaSSDgtaVzUrQayFq09BD5xYTZJob/HIlNRnY",
-	"+TJAxst2P8E2roAumLcDNWANmbdWCZrOu+V2tJeg3aLOx7rcs+1Z1nZfX4zX+cLbVgg8P1CSJi8gYbC7",
-	"wpQQhWkaNmtyYNfr2P/PZ29eI/srokxxuAETnqxAlsUowwIviIKIwGqYbVNmnJ2qqGJnlxXa5o8Ep0Ya",
-	"r25x/UT4VTu47VvBiXguydz2mr19Ym5C4hQLkowk/Y0EiwRDQys3KXhEo8KssZxzYGOMKyTIjEpFBMRo",
-	"m2iEILedE5w0cgjbrAgb64l+9AQtCrJGUz2VPlLNiJ1u0u7jvmUCcVHyNQCfP/1t78e94XA4PHoSvJBB",
-	"qL6y4OPTetqznzm/hjlFTbtrTpOd1bLfZUrxtqFEJYQtyKJOV2DLXvM1jK/kz3u58weh/Xd2lTZY5aDd",
-	"BIN4eUkgXwVY8JxmGqXHGuPHaEJMR3d3B7qKHgVgKqX9WzvddA24uNl0Fk2tJLaJSN6CjhUUquskHR/7",
-	"hVPWvWFRSqaqe0ev8uwDeGLYlz39jfJhufXKkJ9wI63KYQUCCSv78M/gsh0Dt6IJWyDpNvhTP+IEr7pE",
-	"pH0U7Kmd7eYz6nAuL1jf7vjeZdoZ4DqQsB0EFdWJ4sMKLipWv0tIPFwY7CLduI/M0V6MqFGCPvVC6p1g",
-	"WadQrSWsGqWBLVqJvVxkXATj0/iCxrUmtxkRI8GXg2iA03TExYhxMLqF/ftgQ2vDATO/sbfdV5dTrerK",
-	"Dkmi3oGu58XxqSLM2KVgQIhknvKcJaHk0CmmqfVItkPjpZQ5ManWacdXfrARBlPK+nsIukrMOMsom416",
-	"Pt6YGriwtoX23b2y9QI14gd7DvHceBfknBAFJZC0+J6SCMk8niNotwoZvNa2XyjE3SX32tGsxWEIPhNE",
-	"yrYiecH6mGU9PFt3w/RvamryKvpekFJRbd/hWdEE6D5aGwhG2WyXd9EOuek2bisTL4yJqaSMnomtem72",
-	"5hY00EOPgvx4u3eIfdlIn58D9vZWo01fmPVSDQRDlj6Er9h4PqiWgpyHomQsj4Nh/U1J3udWpCXiBJpE",
-	"a44KKSz6gsZYkgjhOIYaDJglKMtZrHIXn1WftaUpo8JiRlRX8kiMgANe5I341rr3BsemIT0SryT6z//r",
-	"/4FG3knRgchVAdISfaTBbX34yHaBMYklinyAQvDCng9VErkQo1op+Ir234DYRZK8hdQm9MqDjpixPqxM",
-	"kWSMBF9KdEWIqR8g8pTIE1tYAEjqkliaSmFEkrhmnZrWjsuqShCbJwhOkcjZIFRcNlOVHBe/ervp5N/w",
-	"o5miwXMueGzCAYI/C6Lh0fgrX8rGDHZ70QPGwSuaZSGP5Zsp4qaoBISehB2eOdu4WX2lRj71bNH7YQs+",
-	"GKIS1CXo/GlLaJdb8QBVX0IzbpmrF/bxYcuWoTLMzFhOi3AQrwKVDdLR8zsL9qhIRGEj6yowkfnukyQf",
-	"BtFgQoWaj6ymaQL5/TAbL28qKmL+Ex7nkLhjC2MVn4uIiEIjr1hKajYRLAS9dguFDzgdWR6yoDPTKa/s",
-	"U1d+VbSITYhUlDnyeJ2njAg8oSlVpgK29et4Hp4i96KSFqnhtsDiChKlZqxaiKokbJ4kua5SEpOH1VRz",
-	"KuaJ/jvknXCa1UkRkWbKMhTJf8qh1HrYJclUU07TT24wzmJSXEVEi6p2nUNbGwVUOceHT56Gfwp6Db5b",
-	"qarHvKNZzhnUzXyRB+3me2Uk0XXqwggCtr+PXipwohn/kOH1LoZO02/4YAL8BckIVtJUsMMgBbjEurA7",
-	"sDrnGQQWn0BMBwg6eCHDAXROimmSGorcPmCmS0EV2NiDpbQcXQlY9k3Ozq2KjkgNmGAkntH2NCs0axVa",
-	"AM1VVIieCSdQgc4jZq4cq32k3b1o3ZnFKspdNWPEK6NwbeqgFWiCtZVHUquZrpttB/XNLOz78rUeLr/G",
-	"y1nXlJrKDYHkUkR3n1Q6ll6Rlf5Taw4fo/7vtpqIY3E1paPwPnoH1IouW3ro7h8DPMH8oIN6sIYffrYb",
-	"3vttuPfs0v53f7R3+fswevIs1AIoXBKoDvo+EP++Arw+FRJwmlI2a2hG/JwvMs34JAJBBhlpRQIV1eqx",
-	"U8OMkFNGuv7x8PCbajLgxcUf3x9o8GgY/T6MHje0RrLyazdl6rCDMnXuSL+N/wDd1FUP1FqVqyqoNSZ4",
-	"wCazOLlwH/3s2uY5jwPC5klTU8GUBgXdCtLdykrZoV5ba+dorUidjesV7b3WNmJj34gbI9MpbPWyHWmr",
-	"IIwDJIHV2365fGmDRsBwBtx/yXOQbmtQeRwCiiZMIy6SUMjPj3yJho8fDY8eHQ4Pn5rgTJycoGSxKjsc",
-	"2lNxDiLHNJMF8L0EYpIX4XCKDX1ybe4T4FNUdiMHKcUyU2l7TtOtmuf6PRsCrXSpVCNJMixcWkldGIF0",
-	"HAPvEzQ+GTcCxDvkJ/1Shx2+ttKklyylrJ0LrDkzzNsAU3DzwZguWvEOeMYdUfXbkPMd+OCq8tvD8sPV",
-	"YHHXHTp3gkVbiRTN3rNXlh8XhEusRsa6FfPFgqoN2vZrrnaRMrfROdE1TNYMsjN0fpB4/Bbq0pqp7oB8",
-	"FQ6s3Z9qOU+7O8Fm3t0+wkYvbUf70RyTkRZFDk1Mo3/aYnytxIM2qQY0aXKwdXaWveNL5y+rnQdsxnMQ",
-	"WVBtPJOdXb2GCgKf/O0rwbmGBs5cfYwwSrTQmjMjpBayP7TqtzrzCSos2cd1j8QJavoFVCRrnDeOogjk",
-	"MH5NhNWiTpA1hh8bv5lvyT9Bnnm8jAi+jZm9mXGcrcUe/5qT3LydM2bCyGKrEoItFNPUTIhZXO+2XR/9",
-	"nCyy1JoF7oIMBkutnaaSe5XDkZHGNJyXVncrzgsOinbuH91JnHN73hk7LoC4PUdmicmorYXdUXYlb9ef",
-	"vtGstl7nYTNoS3OVWVXDNsrk+s7VGxZZrjZm/KE4n5hu9FQhBmFJAftmY5URLhZ5ioO/zT8EHA4//utP",
-	"erK5wjMwnRdFH+TmUu5bVqKvtv5Yg2mvygN2MeWmi2IEBZg3ntsuroRfNqHOmNrreOv73ly4vrFcT+PN",
-	"+uef/3y2vqMrsqpKMzW9JJ2FcVVcB7+/apAwrlS4HlQuw6j6of2gr8BHoBeiHzdTmwEjWHYIBhtpEoAi",
-	"9NZPXqHJGsY+f4uOvqnYFqeiFtfxZK3qGN777fL3w+jxzZd79iNYHQ+jb2+++jpod3xVNPx95Vp8P4j2",
-	"h7dvSN6U/hRIRFyvYipyJr06kye2mAZTgqepiUilSiIrsHVJZPzcc/Heey4aXOjec7F2V+6y7+LO0Lu9",
-	"quwnhu87bfboTjiYz7uh/WPtpHegS9bp7MPSKF8Ftk8WOBRK8maKMMolhPZsGxxdrxBmh4tTWr2a666L",
-	"DeuJUMFTm/IX5zTrboB5VbwTPMwmncD2uBwJnvbqca3wdAovhVHHDAo1BUK9Z0iaFEXLMFuBf8Fc5WOk",
-	"5oLns7nrvolgZRBHCfGFFup9SqlxRkbQuLqhFU5xJsdI0hmz7WSwtHXBsV4e0HpkZe51MWGbcgG7iyaw",
-	"Bdys2uZjT/2A184mfL12Y+v3b8GuBcWm5vK9zfxNmbOVNrF3kjTbKJZCL1duAt6gPwCIpxBfW60ljlPC",
-	"EiyCGFnQw0BEX9+CLqZQRZhBQmWZHr0xukocpuzASAlMi0jYWh4/ZonWOleoeKgsM29LGaQ4vpImBhsa",
-	"uF4TZKtunJh6olNo7sqhdBPEZptmKDguwvu705lGIgt0sh9JrYgkdyJYa4J3/6SqWfwtL1y5toKmGWy2",
-	"kOwhIm+flFzF+V2h9W0xYYc5zN3Pv3ai5eHAEpvhvgs59SGm8Lrd74KHbkbD1nTSPmSkmTu6NPcgh2w2",
-	"8/bjoObpjTR0ZwJqk2BaZPyYOGLgCgk4LgTpwQrqllqPsvlAq27abbFYXRC1XNXRtfLvVhYwlQ0rhjoo",
-	"6jk8qFrrvqnKYCBuHd3sfTmE6MD/dvB+uHd4+VVQ9PKu07pRF753IbhF3+4TaJCJuG3SiMHQ24q8b05z",
-	"NW8oXkXc12UZSVP+TAOeSFOM13xTagz2i5nAlc+uC0rOcK7mXNDfiPdWzmSeGd+UedPljvg/KH5FbG3V",
-	"y6a05FEFVK2duWGDIRzwG+v0DAjvXbJ0uxDyTdvcJJneNm7cZPk0388WmlFR4lyd3HvIlCUTSbu0YOkb",
-	"Q27x1GJEGypt19itN0bVsKPdIFigi//ok6Mq/fqv/3RxIS//+E/ujz/cphLZNqqlh3zee0fDaJe46GGK",
-	"HzcaLhYVana7ytrxYAdSW4VCPSzZrQqJu4549K5PnRvesoFP2zVrZb6N127TQjtdwx3fr9ad3Ml926Ic",
-	"y1ss5ZKLpGxm04fQGi13lNlB1kNc2yHIyPIW76+1AqktqDb+5QYIvBWcT3sCYGcL77TCd0Sa+gM9VqjI",
-	"IuMCi9XugBwYMrhqntJ49ZL9wIOV6oEC9RZiunLLTUXtYV1t9PrszVuzgU3VJ8a24sUYQc5wmTrkNicR",
-	"ZMAnuXDlvCUyFUqL0G1bM0NPkgXF9KbGW03FF+z+gkci+CQ1aQxhFDJko1a844fn6NnRk2/0VvTbyJS8",
-	"lfvoh1xAYJQr/ZqQjLDEKVSm0oQrhzN2VxN6TI4RF2hsIxFHkFkrx/s7zv4tKwYHLNl56upIYIkmQmtK",
-	"ZcePJV4hnqvNtZw6CR1eqeOAyEEh4aqprolVGr+QiCYn6NecK8jVURxZFW9z5Z11zC8wafssZce2aiMk",
-	"hEH2v/F/X1GNBVOHMK22O6sSuD5tXhlpsEcUUAqitNdx6x5aiPXXVZvCAXu6eWsp4R+UqdJ/jBZcENuF",
-	"J0I4TU04sbSJ7Suok3KCBLmm5vmYCwGxvqhwJjjQQLoaWGns6BAZbF4Md5ssyGygcdqBCYCY09mcSBNN",
-	"ayObggrndr1GXMODUeeuQRuC/2wCn+0n1ty0pYtzYVNTsubOJ7WmV3pXHdqheHdgu9amgWtyn3ejrdWw",
-	"g3tR1OzwsFoh8ZmnbLZ0iWs+hhbI7iAk1adVW4dovyPQhWv1PBw28FOl5Am2lTZI4riJSUKWSyjKPtX3",
-	"dEEWXKw0iWBkCR3F9T9snRsLO3NTxMILKIfGxZWEEilRteLXWrxCD7t1AAgzKpUpX+O1Hvm7bf7f1Lrh",
-	"sqEn/ecW+E0t8B9yb/u/mw7v/Tq7vyPX3FDNd9aNskaGwdMRAGLQ0ll4RUZzauhGPS23RVyFyUIrPXvz",
-	"dleKbvlWiNK8hipK+r7CQXMJ3QPQUmgdwepficBT1SXQdCt3ih68ewXc3mp7uDtWic/2AkjDwg7CEuUW",
-	"in6nVMyzN2/LoqUy17SJ9I1eam6n/cnWAHJC6pqetsHicPbm7WmWCX5tLOQ9GHS5xt+D7dTSsKvcBE1h",
-	"mHODlLHRMe8XTalJI5DH9GtO7O9K5GSt9KH7262yBS6yZxGMn6H9NI6VRIyAnCFJzFlieeQ+OmWQQCqo",
-	"KQfqSD9Ol3gloVhYoAeilETKhZWjWpC/OFFNPEwfxr5vWS7o1tnz9SzFrNcrdV3ALtqOFPnbDyyu4QCf",
-	"205+faROM/FIH5wcTXma8uUoz0KxE1PKcIrMI3t5hha5VGhCkJbCRaWRknctoCwktPGzrScLlembx619",
-	"bFKsyEhLI6M5z0ONak61wEWK+k76eYhh1PyGup6WkCaPY1A0FlhcQctJ024LGqYeOznTr1L97TdPh8FC",
-	"1f7yuFSjmDOFYzXCSpFFFioh+70tnkkgYRIeKirDQkVgpA+BgIFED4nskP5ynrTDyl/MgrKGXp9n1NWK",
-	"BFnJLsifqnouw3BtAZ4RNlpSNadsZEw91YYBVXV4GK7vmvDRgogZcQP1R5HaLaoiW8M6m86tCYSNK40a",
-	"L8+G65ly3LvFCF3QkO5E6GwOVjMMyAP/1couEZVy6x36RS2xYKOMiJgU0mfxcuu7sIwuEsrP9sn1OhEL",
-	"SMStrKIcuAmYhXuwxjemwcZ7p35vZI3+UN0AlEvOgMeaK9ny5hjPMGVSjSHpmnHjTTCNmfv3/bNiStcW",
-	"f02QMNzhrFCk+nHv86Lsti0xAPHdiiNs+fdgU8JCV2VUzxBWh0rH+MXFWYsoWfNpt7zamBPt+xP0upoA",
-	"u1WXJjCTNqUA2DWAy0RhoZDtEb8rfaWnhmFCN3zhv26v6AdiM0wDOL+n02kgPNbkt3c2WZZXvzWe1I7c",
-	"sJwdBPBo7fphxe3AvncRrvMREC24mWIZDRHKnrc7hSjlJdtHL6Doo1EfNcWrpmpzJIkKKCS+dtRRzjf9",
-	"fKxU3obV+jH7uJMSOrwCj3oKTGFP63el6jwkgNZQUUq0I+jZm7fv3KM3rmC9wF0K5sCr3uPwuiIMwo1K",
-	"ObN1CPsKvE/lVZd39GPrirO3FjuUPU/vnCIPNTwoBY8ksJ/LTZjd7bIGWtRioaRppAEOjxPTGqaoCAut",
-	"gfYHHcLy/tGw3i9pOvxHvQRBhBSUC6pWPzpVvAdKfrdCmX19H52aCIFczLRc7QBq6/AvMVVaDWYzItZp",
-	"MAEtjBmK36SrB9UUpiWntPdrZpE9X6unKBSLLsYr1tNw+d95WNbHbR7HRMoGzf9HvgS42mrRMaEa3pJA",
-	"ewFrKrHV0opmRGaLj58+adXmcXzF+DIlycwz1rSJBhWM8hyM248AeWCr0RTHwYrDpyW6uVrgmFnvs814",
-	"La1GYC5iK6jdItH6BqNeevKUkGSC46uG0zmFSU2pPMxi0myRaUe40FJroK2vpw65qIJLjVhaJWq9TMbQ",
-	"ZsMni8aeCLnHE7LiLDE17zS2nr59iaiSJJ0W5QYgzRvC9Lwy6V79znXaMcGSxiMLpyqbaPM7ljzhqIv5",
-	"3RiGSDKibJTNsQz5Bd7C91WvKLjjwZZe9o8v2/10dh3YbLmUTkm8ilNi1tBSrju8j2mepvcCsnoj3+pZ",
-	"1RcSAHAjijou2A8/ITTL5skb+7aENl5XJFOAenGKZaA5DJZkZNbWdMVLS3+TtTRIPuIypqTXe/4NG1ma",
-	"N3KyWa+RpOKaWlhjtuz5fl039wC1aZF+h6f6ApqO3Mo6PSXmOOVQA2HqjPKTFdJiE0rJNUm11AJxg8J8",
-	"2UVY0c93FLrO6YIYBpaausS93lmQhOaLnq/VTed6scVQZh0bAGxH6Qfm4TFi3AB6H0FEpqZ9PCNQS8aR",
-	"QmiRWHiZrD+9cFhY8/wmf2EpPfTy5mAp6Yxt+TIEqo4EkZlG120HcQ6ENk9I8O0sxWyLF+uygw+Fhn1F",
-	"68D2p1/bSAMerdfvdQEiRRefMpQhGFjmORW2ED+gmhK43yCYI6re+MbrvKm1bYPXq2xua6/3rcYor/st",
-	"htn2+hMpw4HtSeJ6/4aKl1OFJmQGnu27LQr0UjmDnjRLNXSFQoDOCplIqWAhIFtBIhSm+BeWEiltW5Jc",
-	"FtWyO4ckdrTe66E3xUnaADfYBMRMGmOOSQzpUc4GO6W2QyJ1NfxGur88cG2uLWMxZhfWdot7D8ziPidE",
-	"/Qit/Xpq8/PipXVpxfTxgb57Xo8fX0VobYtUMXRt7sRUJxZmYcHd0hl72bupVzCp6o0fne22iXM11wI9",
-	"1FFGOMtMHAdykeAulLstubwxbbdnbmi9qzQYWyXCyD1ku60zhBNNjUHK5QJJUot3PQiHhu4sRdJVhtqY",
-	"IHmWkZhOafyaGP3l1t0xNtQ2T5obF57bXD0odV3IheZgnagAvWKZGvktYaEdud0CxGSMcjaPRUNuCJvS",
-	"pJ5jIkk6HQliqpUMogGfSCKuTbNgEHkaBJFtWJipL7fbulnUpb2Fg3Q1YE1qpIaqKeG2nPMigsv0E2gP",
-	"im0qwizINSXLrnuShEmq6LVtMerOwFpGy99N12P9XmNDCEntQX702srbxrLWLlf1hkRlM9QSZBUcbrvN",
-	"W1YtSTplQ/2dXeauoeHrWRJHYSLe81p0xOVAn4M1fOmBIS9Y37g0n4DtrODeTcsydyFH+lzugQmTFUjs",
-	"Io5jt1en8U60Vh/ZeEfa6/c13Zkt6o+cvzl/+1xDRY+0RYfadaJ5UJXVnnbqfH3ZsLQXTPB0EdR9v+Nq",
-	"XpQ+wILUus33Sb0kehaEbf5lIPVSkliQ0BqwJI8Pg5xXBJK2uMq0SH/86BGyFoTIFpP+l3e1MtJtZ/aO",
-	"LLZI6ggc11HbcUV3UGUl2nDqLpVsvQrG02+OniFJYvCfPdk/GDR4hFV4iH/++Rx9CdU0hk+//eoE8Qz/",
-	"mhOkONga5jxNwgXhq7aSfsWRaWAdZ5AuIpv62Aki56Nt5nTvNmz/jZWBTyo5wlih8aPrg0dcI+YjeHUc",
-	"5NNQDjE0qKmJKI9LB6ax2OA05UsZFoXBtBFs5OBW2UUy9+oretT8O4IFEe0d9yvIUhmscnyV829E2MbM",
-	"SAMdu9WWPEfXPWBUkpvWhFqv+OQaLO1osSCgKOEUil5X0SRqX9QaXrUuqgFZzjIckz3bItnkPjPildRP",
-	"07IkDOyLJGs5xa3ZoR5AwqdlpZZ6K7oUCb6UtgA4tJ8aUxaneUJGIOn8F81Sxz5aNhdvPLelx0Ptz2yD",
-	"vq7y8Ta6dkeRXnmrrCGOlq75dKTpVB4rY3ViK9spsSin7poxuBP8KEXINyVJ+2XoT4oYGKpM7V7TdRsR",
-	"KPnRehD3oRaXRbSLs4mqKBNEafvsllpvT4TcArlqGnWtg7dr3z26DDd1qJ1wPz1xGzjuQOkqCMDDUrhK",
-	"COxG2eqJWi0nvYV28xcZ6uKxsfjmNrbNxtrFc74go0rJ87V8aUlqxvIrQjLj07P9JnaYMJO29/Jbf4fH",
-	"V6EAn3POTcSgaTQLXXL2KNMsNCNMIsgdQ5OVjWULuiG7dyAK9AqiDBHjBQEAb5ls3rcv0Nk9NgPSINVC",
-	"KEQJVYiPE3Y9jSpQFjIa2H5KI+hGHTYn1gHwqdqMnU/Hli32stqKAIp6W6Mq/NbOtsDtywbSsV2PkJ2V",
-	"pm6nHi6903YmKEmH1fQWeIUmdcuIy3ws+2uB0GvKL9p2QhaSX0h9mYEuyTsjQ6YA5/Ggro18vJZQ293W",
-	"Oyj1WsH5JizdgbwCfPJhySpm5zvpprKzC/vJ9TbbUSu/3pHUHa7PFtLcXzlN3hVtXHvVsnEv1QmooXaa",
-	"CK7A7LAUvF4d7kn/xGA73zragvErzgVVqzN9CczywPZ2GChvfGo7jwAcj5GxbKH//O//33gfnYE/e0YU",
-	"wtbgBiZtMOaBLc/KY1DqF37CrGiv+CYj7OX36DlnjMQKZYJf04SI6IIZn5r0BvMtg5DOVHOpz7FlOdCg",
-	"xvo8qTAtGrWY5IX8W4dohtX8gn05/rAHD43BWyptNoB5b85TKK2jB/3qRP8FC6vPRivWov0L8LmB3bGw",
-	"vT0vzV9gyi+6/OA8oepYEJxAMAtOgAFeE0GnK7/WldYh04rTmhJZea9MW0AZ4RnEJlafXgooGW8LJxJh",
-	"n4MZTea2g5oJv7cZl6MpTWtzZSlmMoJKMBJeL4OHqy+5KX/W/w0+f2JnM1WciXQDyGNXv+l48D3UKXRx",
-	"/DJCRYokDAbJXuV7/kJNoQ7K0DUly8hub06l4mIVIUXwwgzhp5OaUdzKvyMzyiIHH5iOX5soVnli6qsZ",
-	"cBRNk+TxlOdML+EH/V97hv7vpq4qrBG2ntIp2YPEEWRyK8w8RSdcBO15XaS8UzTcaJX9rs3l9vHcbqBE",
-	"qUxwfUgwl8iNsGoT+N2YP8Ax+S/ZByK9lmWgJxW86GzI1bWdvn3p7PTeE259p0lSgbIg1/yK1F+yzKG2",
-	"aRfrUH3EjXy2pCqeVzahJW/EGUzEp9PIzpjiCUmhmGSZBVGdynZzhvIkkO0l/CfLCwbH6hLAYKoyqWLO",
-	"c0k0aakOXX5dfcYN+gMXC/+qVp6nWupT9XOz39rdmeVTfU5ZBo0ry/fcJC/hM4LLC69pad5/YUEqi+ZM",
-	"w5MvmWcnWJA60oWfAqepG+2M2OqF4BbSem2J6O5RN+qfNKGF1RG9MUfivTegOlCVYgGp+0IiF+ACddOA",
-	"+rgwJ71MaUzvpnoiFSZYXZOJYtDaGVeHK9W/vY2EHRxUmqKX/cgKVWfJUEIFiTWJ8sYL30zAR/OLGwry",
-	"zN2AtZbeVZhUfll70ruYPtrVX5I8k8euUOXgePA2hwKjLMEisXobZTO/KATU4nE1wOF1f1Eb33UvuLV9",
-	"D+S39RWFlTy2FbRhifAXmtJZ5Ql/GeVvufTQ9F2wEat5pAFgtaedy/AvIh0cD2qyTUXkNAIZyMRAAPec",
-	"1PC+uIXB0y1KdR+7zFvpfSeJuKax2bX9073mQeFST1uI6z4uvx8kGbc1tJVRi0IySVnJQViWWtTJAvEA",
-	"0kyuqQSHzZzgVM1HZSWteSblCK4WBl0gGqRkhtMRn05pbAbxO/oHVmEPo3EZlwHZ5v3O13kZEobubBpP",
-	"ZHofGHYdZL681Lqq2uu3WWY3QFyuCVTvB1mKlVbiRs4i5D/lxKr3A0UYZmoENm3PJOcvpCI8vR+AEZcz",
-	"4v9WLLM2XACQFeJcG60iCjVtoSoNNT1VE39qE9Uln9rCL9dkmru9pJfrktGm67gmFt0/CVmXujYtuCpz",
-	"rT/Zcn3qZ1MTxWrjtb1dyGXvweAMidr2+2LA2g++/FXFpJrAtXYBgsjpy1x3jlgVWWzDbK1jX4YltvcF",
-	"f2vcbUgse79GahpeDwll1TMICmOtlK1hupqQ1oGieXJZdV2+/NU2TpCm16QxLcyMMMPpyrTe7bghT2B7",
-	"3z5ttHmSy6qU176tqgjUedUVObHLrbq5uYF+BVMejiuZE5xAnqRWk/kU2ah+ZwY4Liw8gnj2ochTbqQ1",
-	"MySRrdNCoBCllRYlaMYXDGRXkphuW1Alqwhkgaz8CdFCt5zzJdu/YBfs66+fc3ZtykDIr7/WX+2hr8/1",
-	"fuPV/tfI1iJxBrklkyil10SinCVEGJOf3cOj3wvn0814H50XoX0Sr5y1zj5q9FxQB9WcXDDkDBNzLM2b",
-	"FFpSYWZiiFyfNgjHlehoeBSZoCuw7eEFQVASBOuB9avgs0o4kdBzgnygUu3Dxl4m8muA8V/+8vJ7GRUl",
-	"J7/ZR6fWegHGEan1Vdv+DY1pMgbDAPj3TspJY84U1OoG37VbnTU5Qhai3pqiCxLZYCj3hoFeMRBNvL09",
-	"M0v9SQsIX7v6O+PfE6xwhDw/x83YGMTQ+CfKro6RIOl/uQBHyMVgjEwe4j50cpNcjMGFByGsUHI8Z1dM",
-	"721KU0UE4gJJLmC5VwRqq2B0NBxGtpYDnTEuwGC6h74GC6Hc/xqN356eP/9xbJ6GIq6viJgRBH6WffTc",
-	"arvQpk1gSM7hzJZBH7+c7r3Sz43Lgxy/OMezcRnUp+/4sV6SKUWNjg6/jbSSlhJ0dHBYvsfwolSqTXc6",
-	"iwF0OiXCrPodhHfrZZsCh+O3b87Ox0jhK1giGr9MyCLjirB4tfdnshofm6PR4ABPJ09WkXWWaljYgzmx",
-	"Bwv4d3R4eIKkommqVy1yBq5/faLo1CGHrZMCF/TwCEGFALNC6Dtn0XOMs8w1H3pkG7P98RfJ2fhYnwug",
-	"NeCQVJwnEToaHiDGEYTEmFunv3tsylnR2dzU96ZSUjaL4P7oFR4Nn+gPz5wPWBG9rAlNwFL+pQlrrHYC",
-	"/CpCRwd6flvZwxZ9OTo41P881v/oMQ8PETZd+6jr1+fGMy35xpEpuqe/gyNGfhVgPYs+7KPDZwD8J8PH",
-	"NsjyHVFitQfVYsC98GQ4NPRFUwoN7QmE7ElELba6OrsaX0+hgtSe+2qMvtRwmooIYREhIr9CkqQkhlTy",
-	"CbE2a9dHEYpzyhNrkjT3wsgUZiLo8LT/NTq1lZdMNXU0Lh1lBbZ5WbtYmdyvL8d/enGOgJo65eDR7/o/",
-	"N+OvTjR+ugsLr5r7eXhoPBgpjQkzRWuM229wmuF4TvYO94cDm1swmCuVyeNHj5bL5T6Gn/e5mD2y78pH",
-	"P718/uL12Qt4pyxFOvgZr/TBm2iLIm5jMNw/MM/xjDCc0cHx4PH+cP8xmC9sDb5H+p8ZUU2RCCCrmEOj",
-	"ch+ZdlsnFrJTTFNgGimxBQuE/lrkDNohWPsRZy+TwbGe5CVLyAeTCwnVOGAFh8OhTeNRrvSzd61+sU4+",
-	"8gEvMlN3NaXsyrjDbSEdm+QyeJTwWBZSqv7C/PXbIBpckZXU3+wvSZruwSk9+mV5Jfd/MfWhF0QJGsMj",
-	"7k+9TpxQBkUhBo/0h9VvXk5fMa0F7/4KL9LSrdt6KsZl3uZQNzADwWVdYKHmx6iMuAgPVgD8kWtX6rst",
-	"B8fvtQyYLxZYrAbHg9dY80LHdfX1MiCPBgrPwGB2ZrL0LvUoDSBtQiuDQfvo3Q/P0TdPDoCnM7J0HE3f",
-	"pqI6hSZwEO8TxKZ//vnPZ7dGJoMX738f4HQ2OB68SL4/O4WQpWv4dPjkycEzaCKoJ716K/48+nXx4a8/",
-	"43/76+mz5fK7H56+zPnj67/+9ts35x9+fH6+/NfvVjNxdnSl39GQHbz581tj0hwca41xEA0+DI4HBwe/",
-	"/tvpv/35w3Mx/evZ6Jvz1c//8uOb2Tfz+PotzuirVCxfYvw2/vEv7/jg5rIzsgBIGnAFdrprVHEDazrJ",
-	"c2G4WgVTjMc6gCpgkN3Dvjt8zxCQTrjz7dHBURAtKg72MxjwFVHYhqDcDlvKRAQ5sg1jXfeTelrGoJ5k",
-	"cRkNbMReSec11bDDa0I/iAb6Ao1yQZsfaiRhRY2j9fVdQnqi7fg1IiwBFr5hjsKObvyGg+D7I/2E7bpW",
-	"gwdz6i3Y2Ku/hczpVVu5taSP6gS+abWW7pt0nz67qyYKddhXJZlnBEX+BrUUn1HGjVYMIOh8dTehbcON",
-	"XhS/7/hW/8iXWmv1AlEab7TjsG1X9nun5ymex0Yj0EufYElOkCQEjS2DHQcv9Y+Gpd/2/rpeZAN+1Z0D",
-	"27kDh3CqteydQ/+lLOu+S4mwnuR/b2K+VippAz/I5oWc5iBfat9WgeUCxHKzc5NLo4raU1oa+CLMit8V",
-	"gtIndkJ6Yaudn9BzzKpHZKBnc5Jl42FdH2hStOcCMJoO7bvGeN190CshPL1uHYjANgBiFBfI2BPWz0qL",
-	"V6dvXz4vQkAyLPCCKCiF+D4Mm/KRRz9Bo5ubqPXBImq09cmXJiHPxo1Ga6H5dlMnaKzF6nGoJgOYhWBC",
-	"FGMhKMSQgVUIOp0Pjge/5sR4/41kLk2j9xK5isotJg59z/63Eri+530KJaKuV39KVy7Wpijh5puhGxZX",
-	"j7P019kSr9ywCMPDE40XJhwDjCGcgdc6tAT7QmXqevbDzeVtr7qJZn7/eyU/Z3A4PHy6NzzYGz45H357",
-	"PBweD4d/G5go9MHw4Bm03NmDf77R/3zrPpr/HQ7LXTzXFM6GGPIpei44lRIzhZIvXsiMU8/SDFf14Nnh",
-	"/nD/cH/46PCo7jIYdZx/eDCIBmVgwbqoc1lNxmjabqEuHtxc1kK2WZ6m3aUKd9choDxAIN8wgjLb4ei2",
-	"NLKMen1fddNe3lTI509UqlokmiOX/rcQNOECb1wUMghXQeO9kb5sT3zTPM+QZa3AGnsFmID3wfBl60nA",
-	"UTlGp2kKGHvcrV3gFQStRggXibH2WcrQ85ffv9N/A4JAPi0Ug/Wwxj1s6DQXhtVCZss6aTa3oDiw3rTZ",
-	"M43+mawG5n4CQ/qOJ6t+V/OTvkH9kd/m/NxUY7otRtWI2EEHSPWcPig6JqbfpPEAwNwvzvGsaUz72CN4",
-	"5iYa/MTjjZ043PPFc3YJu7/gxv1Wu+EmZsu7452vuP4CHF97HArivHd1WkIS1KPfaXLTKEYdDY9cclSR",
-	"Gc5I2Gbg3brbMbXPvGwTL4t2cXVeqm3vzc09Mjkbo7rNHbjpTfq/B3KfudSpQOldl8khHCNzsecRyMqm",
-	"cIo131n/9hTqBEPSCONLxNkJogpNiYrn4B9hRH9J9sE5tTT1fU3DB5AeT8D/B57AE+Nrkr5/9ujw2/Wr",
-	"aNDpFjxw+sq0aevM/CDZYQ8g98cQI6zcqW/3nxzsHwyH9lptI4XB6rrwoeE98SFXFJrx5ad2rYKsxSVe",
-	"bHezGniIM3Me/77lzQtKpacKCjLZDB2BZpwnTbcF4RRMOXBrGm6HeXQHtyPaTpj8jJ8d8PNsbloylYho",
-	"q5vfFkO1okH2yjJSO0TUc7A2ATVv159MaA1PIcGjqDtmayZAvQQ+RTOBY58zQGKFgUaNQzThOmy3QI0z",
-	"s+3PGP8JYvyf6DWBSgRGJJDuqHYm8OcJVXvkeqPN9DVZEqlMPNc+eoHjOUopIy6sjaOEunZc3CWlQspR",
-	"hNRc8Hw2t98WaAh4r5E3sn/pX23gkhGdEvSf//3/NVfjgpkYQOijDdFxtg01ZTOUEnwNEhOsyJRO2WDJ",
-	"Le23JxAepB+yla5dxzcIy0P82oanWYCaQJN1g+9r8/OphuOL63sz/AYskTbF0fSgMBs1RCEBc2bIFgnd",
-	"3HZjB9Xgt0FnsUY2YemcQYQmW3EOed67XAGe6EOEqRWepCQyJfwgodCgorEVu4NstNJKntu0r2JdLZX/",
-	"GtZlyH28YbLix67ezISq09iaHjYBo7CMl2irwfELnzTZxz2w3GLfr7lyUSYwP2VSYRCqQpPaJueB899Q",
-	"Q2d90u86T6h4/+l2Z5G3p+0UMlOPx1zDTpaDx8UbVxRSt/V11981mAn2Dw4fHz15+rciZToZGUoLhoe5",
-	"DSaA2Y++OTjwqVyxyO/K+vODWxg8rNrY+R0bVGJu4nE1bQ76PznyAXvpMOCR4a+3sPkXdP6+jf6B1I+Q",
-	"VaTq3HSlGApxQb9sBAXD+U0WgZMVwtKyJyI8MknBzXGNOL2SLtOXsvWUYZNJDHYPqiSakBmFGOGoqLox",
-	"hmrdI0l+HUc2N5XEV9KWLgMuD6KyNFGukuDU5FfD75LOGFa5IPsXrOyEY+NvU8qMjwEvSLKP/kxIZurG",
-	"gSz+hURjPRpJTFh5hk1TJ40sIHsfaxkc1l8EaMe5Qnw6RdgshrDE8hstzCnC0GR1wSRfEIiO1qISTiUH",
-	"v4cty2Gro12RVaSXBtmDxpM4WaHKm4LYXKd9dG6iaA2rI0yLhZwlrrbagqaplrGAB5yY/AKrbsQcmtUq",
-	"W8UlscIUnKqlXRskKtA2bNI5aCLeWQHI7Oc5lvNx4UHuKWidXLCjw2c2oALbJrvgVZVFrRFTi8tGxJq6",
-	"ySH5zDzuS2jnwvW5qQhodUYyo8zv86vxJrJCKq4Cq6iPTrBIqV6Nh0VcaIjMGEnGTQKQg1+YIbmScJtb",
-	"ZwazbbCce/HV7GofnfrIW4avZ1Cyv5COqIfYHiJvXL+erLIBv3jTcO8Z3pte/v706OYPd8FXKXR8dDQM",
-	"cH5wrBmZHjjB0BTmeKjJqj4UGLCdUcKOjgdP44Ppt5Ph5Mn0KP4WH06HybfTo+lR8jg+nBzg4bPpt+Sb",
-	"5Gn8ZHKEHz87/Pbgm+HT4ZPh0fDx8HB4MBwOB2ZBI5+56sOG9dl6hWZNu5vwipj+S4Nv/u2DP52ZDWjj",
-	"4HgQH6ZssvhhmPzrP6cDt5AGT8PBcN9w8L9BuUPmIDnsxzX/6t2bEOP82RFVk0F97+zzr2W9i04MdF3T",
-	"VoLgRZ15qvkjv7xd2Ej0QlNvnKY2fMQWfJeeOx14qklEKbuHUVuAC31pk8ugbgNkgdWqjH7lXOjOFKU4",
-	"R0uCr07AjjRmvCjCN3aas60DYQgGhIpDCdFUEogTCnjZQbx8W1bT/HhOdpezU4J+EHMhSKzQnAtJ0ARI",
-	"lKla4jdtG0gt6aBErJCg17aFbjcsdxs3VvRunoijdVwwr+/8AhTZ1WGbf1n3xi+RWg9L1Wg+y7FIih35",
-	"eO7QtlE8PIfyvabnnTC9fSPbvFd5FqaA9aZr/N2ZW8KDir7zwt/uOAivT9TdDlVe1/618J1/U40AbPRv",
-	"F51cDZH123zYVw73hkfnw2fHRz0jAIAZFy1VK/N7g/kNUQev+G80TfGjJ/vDwe3USL/t6T3qkK7yQihm",
-	"rCQAsrxD4bj0+n03ThRiWoTt0HXyUrV5zffRCwZmYOpykF2FKZsNqYnJke8SNEHXrg5cKOSasMT1kt0J",
-	"B2uj9y9Ycn/U/gVLnPK2zYHbbxvlGFCdtPRhh9yHvNwxZaZUvZfCM65T+KLBE7YyjeND5TeQ+Wkyvk0h",
-	"6gvmZBSc0iutoIPSplm4wCmIQLlJti+EGa3OwbtWWQY9M3LKEGTkal0fFn7BxpUK2CPHzcelTObLYibP",
-	"GLK9y2r0ftVz2MCX6y1pv9Ii25KkqZ728QUbu1FHBp03TqxFZkkUmqzWGskemzR+yIG2Pb3MLTFJx2Nf",
-	"9BnXhE0tKPqb8wTGw2ewH+UK2mtRapEpWwQVetSYwwwp5dL0AL6NbAdNuQZGWysKnR8PMJUS/xOBkC2X",
-	"kuT3tG0SAbtTbbP0ew4xObfV1ta4xBkobYiynedg6JGRRZPbyIP6MZ6rZnpxbu5JER4Fl0eLNja9z30b",
-	"pv7Qk9/a/cAWtI9+1it2BX6hfkZRw9ckCEb2BfOEKe2u0AxfEyQ5mmJhfOgw134Qed/k6n4Ygz1fDcB7",
-	"5A5g8ZIFA+zAEHgO5mGxAsl1g5ILgLfHbep8+ofsmr+aOijlKVRP3PiztGxspOvmQ3pRLunv+LjAaOCY",
-	"eWdGrrjKmg/KlepQZeS/MwnUG6zvo1B/D1e0FizFMUHjR7FpmTmGetSSgB3Zj2Exb+h7ThnKJXEhW2BO",
-	"r1gnTqpsas0WEhLoBE/P35y//agWid2xIWdneCs4n947N6o0GW1InjVIE5kqS4AC93UljO1eccChSpMZ",
-	"2Yl/NUbMmCoi67fIYXbzbXor+DWRhpdi65ACQbDoC4ezzMR6GYcX9q5fRUyU3oVx1V609AcInpoktKaL",
-	"ZK6NlXkLaTpgwzPb+ejXpSrkdb4ba+157/l6vLPnBbVwggH2cCongcP9GNflPBesdk1QmO13uCluO7Zb",
-	"UOCuJFSaFhaN8iA4Nit03eh7jZpTkIfYJDIAdMEtCAXbejOfsKv7xFB/lwqM3wh5W/P068JzaCB8X6h6",
-	"pniGcqlp3hZ0fR0XHRrtFX3LmlUUG5ArkdSL0KTampa6YV5HOUUQRpZVAvJZYLl7inz+SVDidyRLcez8",
-	"MNX17Jgeu8YbzV4aUpSp9DQy1+7gxOkcfkvbaZn8ZMI8dlJN4XnRIuRzKYW7KqXw8uwNenzw9OneAcJp",
-	"Nsd7jxtWA9ZM+KLbxXtun28s32BRzGVEQDuZhrndb2slE8LduGwZ1pROCbSqGZn321biwmXVKuMpn62a",
-	"wkfLn/utp3gxsJC3WKjiUkGNOBcnJcgMC6h0Cx0+QB6K9YgSlGNnNjF9NEPr/XVjMO/m9nq78gHeyltm",
-	"yMC9V1nwy+6HPGa+G8nrZuRItSNel42VFTbVonmppNUVAXeDXZY0pRUKKZ7glb5GmpqAXPRb1bji8APM",
-	"+PgKQvLKMg2mWOdEEHwlbc3SpgIKz13Tmo8uHJ/+CbzDlsQcD16/eOf1OAX4T6GOdQmzEcBscDygfGHr",
-	"YydeErgpsJwQV6kXnc5wQn7TmwXicewNpU+ZLshIw1kvZipojB+9pnhBVibGTd9zatYh50RzvUE0WOSp",
-	"otOcxaYNX48kV7O6j1NqwR564OZBz7AHXmmh0rWjdstNTzSvV9Pa1W4Mmg5UBO9US8EJW0XxMJCoVDje",
-	"akZUcSNvR6WNUR5uiDTUeuM922EhhuHh/d7boqcQ7LL/Lb67ugzN96wUyD+ZnMUNvNEUZ9hwaXqXYDBv",
-	"bi7E8FYfdrTOIqFtnl82qOgeaeKdx49MG0MbwP6oHGDPdDIc71drLXxbCGaugHt/bmowaFtuuus6DDHO",
-	"cAxnfDQc9hbKPkLRheab8knm91ZaNDVUXFhrdRm8OM3M5R84kbcpM/dzSu7nlNzPKbmfU3I/p+R+Tsm9",
-	"GwtRSypuoCV6hzzc20jHHeWDLbJ463v5nML7D5XCu+uc3M/JuJ+TcT8n4/7DJuO2JuF2Y52VhNu7YZtV",
-	"+aaJYZ5C2WmrWEmUM2h0OTb9FsZGvQZyuaSS7JuWkgu8QhPi9/T/cjwjLCFa7CRMUbUaR2gMbTJBqrOj",
-	"RRfM+1IQLDmT469sbTmMMiIkZzazx6wICD40uxz/OtbsVkCV0cnKehrnfGmaHCoTnWL4HnREzCExmSWQ",
-	"DTDHCp7jIiHCcPbJCpEPOFamIydhMYmQ6yxzwViuuR2kHpOUgGC7j16qSoTjhEgNDFP41HU0pJpYx1wQ",
-	"LUAotOBSoXGqlfJxhDiErIFEd1x0d9RgkVwoy8VsdPhIcYXTMUo4GNNn3MxA1b5tgmiAUWeYxhQPmFf6",
-	"YbV0sNTnC5CERAPbT+8YKfJBPYrltWEzPpH8sMcSaFsIUROCLyVwcD0H8EtA4ci2zFwh6Gaot6x/XHAN",
-	"RtvX1G6/9AyAUf4EYTuGYSXW8KgFGuoe08RZmaaX5EPGhUIxZgz0Qf3rhDKS2OaCWmDzIKo3U4Uk7L1X",
-	"ZIcRC7nmbe7uue6k7kwUnxF9O078ViouucgsWSKRsyZLz3c1JeRz5m+fzN9oULbbHYGZYa/+RXG5zY/l",
-	"hyle0HQ1cvEo/scusSenlgAFiAcK0I6+8Q2HtfiGxx2W9K7YuqYzIHEmGNA5xcaLG7ZNFQDbbDoZ3GoJ",
-	"Vq5tX8Qmc0q3JcSEXveFgaaFmintAgTh+dsA4FZw2/2XVkIJTTWDNw1+6RgBJKHPZLRePpxDRgxMxbCJ",
-	"C6BqhfCCs5nhhE2NZLzHdxaTBeo7LKaM9toQCzbi0xEXdEbZzlZgQsF4lqdGpwOoNgSFFU+N7FMdD6P+",
-	"4sa1pOSapBtvnBXF3IMdFxF4t7nHkJErXaQcNCI+QWPT7STIN5pw1nQAC/EHMxh0axXGw37NaXLHdSGM",
-	"HAha6tx44RMSaxkMVI4JllSanBRpvPcTKtR8BLf4eHDw7Nkz0I0OKr+MMkFiahvCrggW4YCFx3vDw/Ph",
-	"s+ODQ+uy95nX8eB7itNUUxEAp/v2FV7ghOc9q0xUwxumei4IJChvsA0y+NPL19BQQgtDMCV8+x//57//",
-	"T/3/f/9f//E/0L//r//4v//9f/7H//Ef/2MAdROqmHw8sG31gWk7agiQKHZ9UGHoEOKhF3xw+HhNFPBh",
-	"VfxYQdnjgevTqCnc8QCUamccxhm17Seh61yBYYEAirXT2FWTJs9Mbs3D0SAkn1dQdPD7xYAmF4Pji05H",
-	"fDGILkqQwmslUC8GNxdV8rhunPYWaXWQEJMaOC2julaaRKX8VGLrBeuy9KhcaGSRu3W1xoBrFU3byN9q",
-	"TnyKYp7mC2Za0p9Ay2GTGfELBz1jskLjE2sWZhzFRGtFOXNFq7hY5CkO7L7RqB+taZFFu6jlnKfEdBeH",
-	"0a29YMfGjIqJoDFaNHKqppZijBYGaSGEZylB5bXzLB1VtaaxaKcZ7fZWkKYo1dfcHjVOnT2BStPCvyzl",
-	"mFiSC11IDLlGoCGagmZAyffRGdG6uf19HFkIWHuFN8QF80mNyQGGIcZWT4UP1vgBXfDjOU2TL2Qxt7GS",
-	"gziDteZE9MUAbQKSJihmUWFscC9fsDGWsDKNTlAyQBW4BDNCAG35gsE6LtA1VThF0LifSLWPXmvkdxae",
-	"BZWSspnW1MHVBlKNM69hCWVMHCBnRCnKZgibGAlUNAqAOg9obBmmU8O9+F6aFNG9bsllSAlEEJvW+4yj",
-	"BRcO4wyApYlgYnih54YaKOCOPC7OamRz8ccX7EuLA5jp02WrBc8lslF1GvwKxwqcvQQnX0Vo7MKCRpPV",
-	"SPJMX310TcQEp8VhWSM4uEliIhSdUpJEiC4yLiWdpNBUlQTdCYaxV32hHy84WTOY48NvojbBxgk0cNcK",
-	"WcUJboCq4FVI6DVNcpx6MgQ4501P/TnXEHA+gZu+EsynKJV0kC+24fy7Dpz2j/wfW4Rds0Tr30nMGV/Q",
-	"+LOM21nG3QKpwy2ZPTniwQblVyWqhnRJs9FCDm2Wm266une26XjohAgtGyQIwvTRKTIqNEgGnCYkcXIT",
-	"OIIkB1Zu3TkhpjYjqsrRbhnc/5lEfSZRnwyJOi9k/k8lQLtdgbPhXIWqUkTQ9lDVbqGaRbdsUnlqtQlT",
-	"7cxUC1RlpQ2Tdz714qjQxcA69i4GmopdFATjYrCvRfo6Ao7RjDt9CzARKY6meZpGF6xQUWxYeFH2xg95",
-	"j0liKjVKk0uOIWwUyOnR8OikmstYaqFVQut3xbxgm5MywqkcIWocCrf82Bkba+b3YyBaUUHg/3h4+A16",
-	"NkQHh+jxEepTQadiMNtpcsdnlvSZJX2SLOlTzBrqIAMXuUOd+VI/UfiRvX6bK4WkJJkRUSnjXljymuu5",
-	"N8eLnKCQpI1kHs+dyRn4QkMsyHO35ocVBmKIzZ0HgbhpBtGgmLJTpAb4Id25ysItD52vmxZhf+taI8Na",
-	"Gs1ru/Qylpi9GvWh3l14R8B8Rz6YwqQ2B+IyKqG+NoxLFw6a/Lq2sj/oYh4Eqk8zqkFcLMzAuuqLvmf/",
-	"nL2v917cw5KJ5uoeeN0zUanu4ejMxxP2w7Vbk8TFMZ6Y/MMldoyBJC4FTCq8kpqsFKTaSOWgFDiz/ATH",
-	"V+hLLSInAi9Z5AryRqbT/TJdgfw817K1lvwvGGaVXOuvkCAY4jorjp4YS2KCSnlGmAn+EjiVLu5S4oWL",
-	"fdzvxgxOas6QDQpCUQTT+iCqAKg7IdCX4+Lv0QQCcsvPWI2/isxoFwxcQmgJDU6C/qYycFNPmRD7ZrkA",
-	"u/tpbnNfAvXh9K6eFzLxRyzC4sFgnUQ8cb07PMhpzNxHr3guJe5ENjsQvmfP9OWD92QpS2sKaGT/MFFl",
-	"iohMaJiMNDIXuQoeAZ36BNTgyajYzKAkm3KOBRn5GN+jW5A9xzt0TXzme3fL93qedNheb+jygy6h41hp",
-	"g6HeeItDEQJBdrqljvKITKfEqJFN2soP3Db4gOMvffCGHie2vPy6FuN6EhQmey2OWx6ZYZvEmOo/oA6X",
-	"RKZLUbKPftbM6YKVcrMWjSssUoKH3CKoHCNF0lQavm0zDPkSi0TCwo8R1tzPcCoIMbBaAs9VasNlTdYh",
-	"RisiL5j3JO3KS5sUqxcOvs0a1ppW7ZLdDTM/gSL+3YMVsfqYOeFOH+lKjQ4tVUxauGJ52ltPs02y97Nn",
-	"vsHFSnIgBWziZt4r5qRuutcsqyOMlqqbRHx9xTXWWuXvHmV9yMUKyfomTQcCyT8VmX9Lyvh7iWM7cG+G",
-	"/ZWlVHq76/dZZvnkZZbzOSluySdTY2nTFQfvnUZmb9WfyJUOpot7ywS2mGE191MvCoZR1xj6FOzpSUwY",
-	"IUmzHfhdmcQKD4L7TgsNts3amvqPFMELkFZOnM5NUklQSrBgEs350iT/GWKEjRvw/ozIZxmJ6ZTGr2HX",
-	"nxMKb91KtCm/pmgHO8fXUM2CJOjLKU4lgYbF8C3jCn2p0furDbWaroOW5gnnKcHs07Amm4KamnTboqnQ",
-	"UlCupCKL0j03us5TRgSeUJvYBQ1ZEuuRkySdjgTJuFBmiGa2d9izEOdjUw+BSaroNVDYAdM0xFQkMNO7",
-	"jquHw82c53C4YyuxfyHv21QMFK2TnVjaVRoi+AmGhzQ2uPDO3YbOl8HxPIGSBRxS/6eUJaBvQiOWCtWH",
-	"eHdneVUnRWE/ai3JxriMXbwJa+AKXU2+qLfFt9p0CdJCCpssUBpjj8WKdLXF+mj5KVTF3i1xCdz6rS7s",
-	"p2ji/Acnxtsc49+r/dLQ983Gywpl31l8Bcz86Hf9n9vq5sYnp78tw+tMJXFNlSVp0ttrFOwjKe+fb+NO",
-	"buM5NJPY/jbe3JvkZANqO16rT0c1t+sMqOX2Et9OJ2+M4D13HTzAcX+MiGvUC4KX6aVrs/IgRLAeNUsV",
-	"lJkABeukWs/cSUfrck/fENnbSUO7j5H1iAOU1ZOWxF1TsvRjGJ/uDQ8GW6oidxUg+5mUflxS+imGhG4Q",
-	"VIpQ0HsRVB4RlpjKkn+HBDioIzdTU6+/bpiqrlzM1f/P3rsut21s66Kv0sU/SWpDtEjJjkPVqnMU25nx",
-	"WfGlbM+k9p5KkU2gSXYEdnOhAdGcKVetd1hvcH7sqv3rPMR6k/kkp3qM0Q2AAiheIJFy+MsWiEvfxn2M",
-	"b5TAcq26tiWzFSpqhtMGD2qiwmoV2e7TrdnuKxUdme6R6e6b6UL7/XviuIC9dO8stpbf/SwjYYqONajs",
-	"AjCXC7tHoIaCh48PY8GGC+BuMqrQO2+55Go5JgA/Qo8Q7+gD2BZ0DVLtGkBaxtrg+xzo6URnRkx0HK3P",
-	"Ru1QGinqelg26pMcXymECEznMoQdgFaCcjxJmZnIUbo+a/1Vy+gDvvZY63Ws9TrWeh1grdevwDgdN57y",
-	"CGx1kSQ62U7mQBJ+rcfxYzYTyY00OsFE/VK5LrZIS5gRglo2AId2jWjhtgCuzXVyjXi/GOgVC0Cl1thM",
-	"mlFuZSEMTLkAeq4MW4g0QNRsfH+iY+FehXn2KcIeiwXkG2iIbReCUvAUdAwwqYioE4XOFPxh1XPol2rf",
-	"wWNqmLp7x2pY1mPGwKYQxAVmELROSn8hEDC0u3b/G+k41vNs1o8yQY8sX1o7CQGrUYrQmplZHz1zdUkb",
-	"N4Jg29fAGLUElEhzXYc1Ks31phijMIDCg6vXwLemmqtaiF34rZnmYOWPekiIqq8uGWa7f9syqihDtUV4",
-	"BVWqVBP6bX0rcv9YX48aW4VCvAZ4H+a7YH/vPFNGj1zTFURPBF5J6TI1o50iluSKzJgKTGIAY7eKd6zD",
-	"a1DCk0xB0N9y7LI+Diw+Ylr1GDdGjhVC1mPTHicFAzaLubJM1xLpSTZzEHXojMUGQ1Z9rzt1NyKJskNO",
-	"8RmiHwBT826rtOs0zF3mYPmNne42nXXDTs48Ub97Ab+eP0XJZRVSqryDniz20h1D9NS/zvc5qpj0WhC8",
-	"8J0CP+q1JnI8WeGccDrknMfXfUSZTjFzFj36rqmvUy7tx1obd+jdrYCVm4dvTW+Zxl2N6UmsWQIrJryC",
-	"gtJ457HaclQWJXyU9kjpxsPAtAoF0r800M4LlC2roaHwIVZCoS1Xa+OKWPNsJHCnOoVeK6/QtfOOvAVv",
-	"AnkPcuMGEok8wid+mW5CK8WqA6MRBto5KKB2RYH/5X2Ca5vlowzZX1LQtmysRKBTEclsWkOL/th9SviN",
-	"iA0q0rBpsTapXV8243b5WxvR054a3dsNq6DiH8U4U4+6Qg/YRaVdSe3VnMKzxCXuNCDXhMyThUw78Vki",
-	"aC7WrXmzEbSfbwzwKzA5vJYx515Dc42Dzk6f5xmKc75goLgJ5hNgTJbcyBsRVTfNx8k+eLDgqCQ8YiUh",
-	"2JGLNOV4Ojt9fpvS3hQMGIe5TSRd+NChcKJVHVMr+dDB4elh115nsTMjUtfdNMoQrZpxJeZYOkxg6RTu",
-	"nUiT6mTRZt4QBRfUlC/YlF8LZ1/lfqwqBDy4pT6jh2DvkiwGNw72Tq0JjdQk82ynvTSdxFPFBuCaD4P8",
-	"Bt1zgHNafRHKsCEK0tpQg280k+cwWMUD6RA++WQXJeIJ9uCud0m/GxGFEU92isMs5gprBkibAAWi1jl7",
-	"GbrK5kfkorXCXqt79s7iR1pB68T/b/cSL+feq9i0uq5OMVfNOPnoRBXypDf17rqlsWNSlHjUnyV6nAhj",
-	"74ywKV2U6NlM3HOvJPDlbqLVraNOLvGd2UxLlUL7PZdErpXJYuyaRseiqHK2gtZY83jdcYnu+pqpOLM0",
-	"SodhrQc6RSUv37KHdgYhh9mHS6g/knGNevVpIjw9YDv3w1K0arLuCiqP3VCqBQOX0gpNZ5VHBndnr36Z",
-	"BohuQ7rY4vzuzwVDO/S1oiXV61GXEXbVCbFFkGYcT7qTljvpVU/+xP/cWWi0Uosi54knot1k21GkPYxI",
-	"CxqhvkO1SlZIPXQqOJI6EHFXmdfuR1iR2e4J956KiwACSabYnUQacm5EmFlJstb+X7moCIri1OnTAbbn",
-	"Cly4Fzp2AbxnlgKIEuF3LAtzzJ+n6AtC9EvDRvLz/Xk0tpX+Tfs1rOGwxHgsqdOCtXqt99wYaBIIDeLY",
-	"CNK8PCcAu2MrpXRPXo5Hy1VWOjzqGcu6snk2S/QN+NZrJPKLWJssscRlSQYTPyB3zp36Ug+9OaDluBNT",
-	"6HDoUc028ZT4wR3T2e4VAGd7/8TK5C93uPIMtAN3Rqz5vshqUddSgV2H5GFPKMT4+1JZOZjLR+8n/iAy",
-	"JVMR4WpPRMIMNhCTir2VfCqwz5a9u0/1PJQrntgnCfmXmL+DNF4zvlWAXaTH9+GWoONwOLkqoHcoIaCK",
-	"jhkRahXd7uZ2kJ4J3xdV34gkkZEY9AopzYWet5Yve7zboNi9dtBmA8vTBz3nFEVjb0AGAsLM4vmGPrCO",
-	"rbPhgtFBOqHf28sVN/nNVGzje8IuB4628qHQUdpvdgvFz6H3bt/13i2whqUdahWYwd+V/TWUOjMXDrFO",
-	"MXHDw4zM/m0oa48uE7chlQpWrkB+lV4T1zFMMZ6fyx31sSd/eunZiL8kH9gBekyOcrcp38lKMjzUmG6t",
-	"42R+8PK52pWSE1uVMyWn63vDT72bo9B1sScUhQdaotqkYMeqRZ7c68Q0GGkm11UANcGK+jb7ceF1K8ro",
-	"BeXK5f3NJ5r0nm/Pu93vglLarkfF+vjuPSHif3t+evbdLc2JINwDylDkTgXr+YqHvF2AH2W77K5axydF",
-	"C7CbOrWfEuRQTyGlrte6HCfCsXbQYHWYQskKi7J0sZ0W9dLV9e7DTfUoGbjjJcuKEV7Om0AVXYmN6kdP",
-	"EvGHCNO/KDNjqL2woYi1GhtXRSYY0clXxrhwr49868i37olvfYAD1jzbEs5bskdclZ8SPWWDmVCRVOM+",
-	"jWcQQMue5jnEJYOudA5dmRwdbChMeuIcJkzpVOBrkaVApG9BhffWghIXO2k3L3JT8XExid9EHFvOkNm/",
-	"EatkgwomnHWZMI+ZxVsrMSCw/Enakg1AUeEeqf+3iYxFwbQpVE+3GaLbzakM8Q8tlfHVAReFAkVCk4sF",
-	"v3FtvYq1jttWMV40SPywzrsVEDws0W9TskT+rY8zwa8N+5lnhm+oOOBxPHKG7by+dvGsrmt3AhZyW7bg",
-	"QQnqo/C/0ZkvINVAqP1Gy4gKdNaLqf9E5XuPsP7g3sPpOZaL/1+jLWZSra+p+QTCa0C/B2iGLK2kz8Qd",
-	"WBqU7f8gEBQ8TcV0llLvr/tJlGymgnTUza3liZ6K/o00Mt1DgNvR1gFm3ucs5vEk37/MxFK9oTQBy1Qs",
-	"jMk5AuQMgrowl0a02W8Q4Ib0NvszVxEbWLtjQNLFNyLn0GBxFotURBcAJeb+RDOEPlRUlvRMqMAa6RMd",
-	"Q97gnFtW45C8SD3cMqbtTs9+KwPuIMnbZLYVhewvUO1X+SvO7l+VOfg+5qS0UGMRzxkaUF+e/OnRAZoI",
-	"WhcoYkcA0L+cLAsaIolHm3K/6lwfTqS4OMiK0EGBmu4p894KOsBCkiX1FESbIetiCwM8z3ffXqo1nvF+",
-	"i0LPCtSzpaK3p2z2R0yyqwv4qcLoHqXSk1wY/PmVk3xts0Vxg6D/bCgmEjDkXZqnVWUBOMseVR6mbXZJ",
-	"ywWGKmCfY3HOUj1NDqy4go34phSphM7m0OlxG/9eFL3A8dHoHoubr8x/Op+gJz9Jb9+EGzHKg5bSgD8O",
-	"blnAR7JEbeYyDSciYno0am3STLuwWpto30e+tYpvufZ8ihFXsYc6ETycFGD/mmdhzlD9i7KwjyI1OedR",
-	"4nPKyCEYZSJwnQg+vnsPcUfkdK4JeCLN9QU+nCVjoVIGccgboaDmmRqaici/powji0XREzmewJvKORAP",
-	"wPnczjejWj0s8yOfTD0HhP4lvZZWYy3VuD/VSqaaCovywsSPIk1jLA6dizje0gGB67inbImvlA2Ck5tX",
-	"qgLN88CH6U9zsCocImMnmTKMGyZH2BIsAg1tKIQqc6adjDn74GPkN9WNajbjF013pfnr8gjqH5IzB0G7",
-	"UtFFZDMWMdar6pcbQm37m350dciPqAz5YUDaHhUU2s/QeSwFWGufBLYB0kt3G6QXjyzXs9Zn36Q82U+t",
-	"sCW3AwyjAqv5SuDLVsUi7fIfEEJZHS3cJwiZXYL9hSlhA/6iAGRAZY2hjwHJPvmTELV2D0oSaRw87tij",
-	"lh9BA6TyeEOXY11VQX44UUsaX4Xp63DrDg0mzJ3LYgLQboBgm0VBt5OnTUdAC9Q5FWmBXPsUavCYX4kI",
-	"hbzZtOQAlbY9hUQfKRtYHQ6t5gRrSj7C+a/PKZ5oNoUSaJ/jZqkhwFbLc8xYhX+xc+V8smizD3pOoUDo",
-	"f1QIBq5pSP9Mozqa0rua0k3m+tZL5eFio7KEjTUbe9j6y51R1gUE6WzZ7YUcg68Vm2gzkymPWaZSGQMl",
-	"CBU5B8RUq3RS25Aq1YWBqz61D7wRyRCyt+Kotbsh/Cnh0HNmP3je1WrKK/CnpX5kh2cQr8kg7RbtuxTT",
-	"nvgBFl/lvlH07puUq8hQdUAhHdn1rJvI8WSp+IraWUrDYp6KJC/i/PjuPeP29abBOiu7gI+pyqqK8IEf",
-	"2EUro6F2TzfTfX4Gcj9WUm1h9L/Htq7EPrfTdUDzPQxatubDIIy1EdGgzX7U6YRaYUKL8BGkKmBiCHbX",
-	"HbF0rgslXdhors1+c+XndtFSoSxpLkwBMsC1Ab5glrVKNba7HgseGdeMDnvQ6aTAJIqN8EYyDTAXnBqs",
-	"4RBngGvcFI+A6TxKJvEhb9MJkUOAVkwSiYATbm3XVna6mzEUaKh25ChbVm3D6jGeE0llZ7rteI01lh+g",
-	"UvMtfOZxIR/rMMyS5CEMpcKXrKVU/nOngORlbHTN7gWe36UTIROWis9pzcAlLlofHyxNwRMB1HoG91rE",
-	"maUTndyvAdcgwOPIvg8aY7i1Ke5r7dthGyzNY79fAiNJRChgTy+YsbIwFrMUMsbae4hnWmI+wHgmsLLH",
-	"E898wwGswp6QIvCUU5BircZ2/0do+Qg24mFaZQK17+hlWZmtuSpeard3r/HSejr5vne2NZ1sfMT3FzCF",
-	"HfiL1nT+Zi8yDtS8m1bz5E/7z0ZxUnZJwhFxnCylGC8msR3+57Q2mkqEs2N551HKNSLlggbo7fFGXaup",
-	"53CirjS+iqgr0ew9RV1/XAAZI5E5YLc8FCsjBwiF/gk+1eCJ8Ml8pi4VubYjwPZx1u3kcNNx1g0oNZZp",
-	"GostJO3e4qyPlPArBeerSKYNy80n7tTXJyQrweybFqBjQq2YiABFbRPPwK/uM4/KQYB1jPfsGsCPWMuf",
-	"/nevsVPHfNeW/DSoXmcruW9PBdk7K55qxmClM3ZgdutvWGUE2mZB/PyFRfeWjGp/BVT3r8pUug/KmgwY",
-	"+CabieRGmlyzeavTCcRSDIsEgEPdQynVbnrKnuIhPxK8+LIf/ZEUVH1NigsVUwEPdN6vneuoIPdm3yFU",
-	"SOMcYMCyIuXhWum5Cso4sxtgzGIiW16a75p/iAi8fOWb2b/+87+AS5RxsX3jEM4iORqJxN6Krda+HeQN",
-	"CgYBu5bKtxfxXcC+a7OXmcCGtSzJFGbbKT33Fec0n4/v3gdsPpGEJQCDuxZiZhpEybZbvpfY7C6q11Ao",
-	"MZKh5MnaqWlDcOHQTri+bfT3ms4dX9XbENJXWNQFW5d/+18nL+DX86e4S6rvw/Kt3ileumOI22TC0WtD",
-	"ndm1P11KdZvIsRXORkCm1w0wqpay8hdC4DpLQit65zy+7kuFDa/GAhGYhTFUcrCc3XePbqmvIB3m3Uz4",
-	"fPateTn06l0Zo6YQJla0Wa5Ibfo3sEPfw0ceV4T6YCzQ6kJY5z3YoSWvRzOmA4TiBDJWrAQTGAzx0Kf3",
-	"nFmMh+qhimYvZzMtVQrSm9xulstn4G1HkMZyz/NuK/BFK2uXRa1779k2JVSeWRIU2lbBag7tZXx8YfOV",
-	"17NFH4gif8cam0GV+McC6XX2aJPPFnxGt5NVuyenT0u9+YnwHzrHwYqDA8xx8Cy1DCpw0IkOf1uWymzK",
-	"FxBbRcEg0zZ757I2fHstq14x7CI10XFUsBMKVoKr5ZGx8AW24rM0qVmV4PAeF21/CQ45aymKlJ25vx3T",
-	"OmwFx15JeRvTyP6SJGAXK6jzpT0FX21ROcyOsEV3U6if/EkCY/cyciKoHRMfjtrVUbs6alePQbsKGmDT",
-	"jzW3xhrZ1chOBxuxWwFEVQ5Y5ThU9w3P7j3dPajyg87U7V2SZbbT6ZpOlnHMFBcN/yqLkdNnSzyTjsWm",
-	"lsmeEmYeGzXfhUnQACbPkjL1BM413xue8YMTezVYV7dbLC+hcNM3hgFNoNKlInBJRmjHuWpf+ycai1D/",
-	"ZxAO2aoLUN5XfKkLT5V7tlrjkptrNtIJViK7FaHMPmlY7jysNiu3QXGnXd+dF+0hCHVUvY+q91H1Pqre",
-	"h1tSX5TUAOSjk+vGJPaeOxAckMRGRyp5aREYSYJYjKwQVjphUaJnswblZrEHwFFuHuXmUW4e5eZRbjZj",
-	"5BJrLebhNWrpoufmLy01L5WZi8RQ7545ainWmrU8BsObwDaCXKpizqZMPI7nRXGD3LSw/izHcUP1x7nN",
-	"eCGT+3bscwsxjFu5NyG8azb3z4LNuUohnXus2URPBZPKpIJHjyWj+ythOj+KMSDYWmJYItEmWFAi/hBh",
-	"ekId/vae4D0TKpJq3KfxDNiQh9f2ECJ6FmRBL2VcewQHq1HPJ5pxcy0i9u15t/tdUMr4Lnm1LDMzrqyj",
-	"hJJnTSGoOFWaMre5WrCpTkSDudW47navXtDSPxIWEeopaE4oNFwWst2iWIx5zLiMkLhSNpJKmsmmOMG0",
-	"Hh9ggfbUguurQLnCFUSrxp+xbbnEQZR/EG4eUrVUhUZ+qZwKdE5TM0wQ9xdu8uG1YUNkpGMuFctUJBKW",
-	"6ogvvjH2FcQCiGxzjHBImrfqB5SWQKFJ4Io2itUfwCcummQPeyu+2FV1eMGnAtm2m+ZEGjbjll3XgOVu",
-	"qFHAWTxyhW20CVw8aukrot2g7uisHIzyQGC5tx1vBZMGnHCZcqKJfUtlZH9kJpUjKaLvggrES38b1WlF",
-	"QnnNAs79d3lbAMXjAlavNGwqjZFqfOHbJ/epfTLjsdEFkwRZGS+2VHaOChGhnSOnCIYx48YgDKhIRI5f",
-	"Za4NfEXpYiyPysNgy+37IWmgUV0GzsEjVGZQhexLZe3V3I71vGzEpzJe9BORKTgcrTItZUranYGTAAsI",
-	"iKB2Ud9KPrWD20rxgckcGdx2PYIMmAtw1ndgbCabHgA/Q9R4wv9G1O+xFoZpRRVKMmUm1TpqlJjt3I9l",
-	"n8eyz2PZ5yHpbcCRtmVoJkyEUCc6Sw+khP8CFaUG+RZO8V2WPkqjCco7sbc8Q22EY+8MNHKHGXhit9Eq",
-	"9ueA/QrI7qUIZQSINHb5dRO116ng05VNl+Y6uTZu40cy9jVZGpN9I7kJTvgn+7ljN6X7aUyMOODgc06E",
-	"2zK7wfZ4s28tkX2HbRzKd8dilDJZBw4OqF+qPOZ7RAHfJ9hp1LX6hrYjQkVlTUUgMxvqNE1WslqSeiOs",
-	"jnY4TZc+uYP3aNC6P03EghkhPJvzUDdMq4AlwtJeaM3rEQ9Twwgyf6kx48JRnkxrAUNLWEH4wAagQBWZ",
-	"yVFUPgZ7LX3dkBS2POn7q0otLHOVPhF93e2OjZ4KK/2oZU+K0nx7zePJn1NYy0aqVEsUcIAtjw9YCAXN",
-	"UcDBatQr0LRnMQ9LCtMBV/vJpHK4FYlRnrQeArBzmZqfCLUnwM4HX6DajOuSYgBKNo/t6VnkXTs8NmAA",
-	"mvhyVhgIf2kYN0aOFQL/UYwXzTD3jtgVUmkFQSCvrdg3bFF4KdTOSsUeva9H9v31se9KneQTvxZeKdGj",
-	"0e5aSaYifXIYDRp9O7i6DJNemUdAKsmceh3MuSk3UpSGpVpjOyKd+KQRadhYK9Fgrohdwbwn4GPzfH5y",
-	"Nlk61wXIVGqKCc2aeBwffZ4PmDj2dxVpxrHV6IZ0DWXgK7obxJEwKRvJxKQBI/rSSYRBcw9nu8C2eqGe",
-	"TmWaiqjHlKZm8nYdobe8uZazmYgCNtFzuBC7ziLQehpTPywFXrcZ5tBaSrpSAyNVKP5N6fkggNaoKM6l",
-	"sU9aWp7yNLXSPrV0HPI4JkKHEmokeddkFZSAQcGbNLhwlA+OS6sbKCams3QB/iBgCFxFV2qqb1wcV8bg",
-	"YAZY8QmfzYQybTaYcNOf6kQMmLEaik9dtR/Dd4VcsaFgEx7lKR2XbpVSEcfGd+mHacLYL9jAch9865VK",
-	"NdSfUeXTbNFm4NdMBEbxCt+1CyESqAXHt81mgpNO5EavRyW3jYyFaV+pTxPBDJ8KNzSPVQZtU/ENxu4g",
-	"j+kW6jmXQHMuuH/o2l+LiA0XoHdRV9s2e0HPWB5yLWYpqGg/nLIIZvhtqNVIjrOED2PxXY+dd07ZADer",
-	"Lz7PLGcYYDs3xXRsDyI5l//1n/9VShmETS8cnjY7Pz2lRnD0iENaU1qJ9pWq9skThWzvki9TVOn0uUQn",
-	"OLVYnX/B+NDKnR6614DekAjdSaFB26Wrd0gbQA7P+eCUf/5FqHE6afU6p6enazjMB3bRCoRsAucVF279",
-	"YITEBDRtONO1fn27FdUAq3q+vg+/cOTSiTAiP/wBM8LuQIqHznIjbjfOS7F/FLMOqG2Y/bD4PIt1lDfw",
-	"qhq9+0ppAjIVU7O0vM9uL25gf3+N9z7Nf+ZJwjE4mC5AG7aGVKs2dGHnap9cZ54u66DNw1DMCBd2nWnC",
-	"B+6cY+d010k2iElbYzK0O92z86fPrOXgBd5atsOptU/w9X9+CVqW/eZLZl/xvPMU/Wcuc6J8qtwPa3/v",
-	"PLeZC29qk01UNGTO7Lo5SeMHVYqOtP5nd5y9+Xh+9vbl6+zdy1edX/54dfb2j7D75uXl/M3Lyw0UMyC0",
-	"Bw+ZIHlXOqN+Qg7DGW7oN8Yxg6LSQ1d+38H3tNKjoyMByseTP+0/9U5ZyG0X6Vwn13agOhKFbu9+Anqu",
-	"WMyHIjYXbIBRjgGDfQWLBZ4rCHV4jJm5TMOJiKxBh6Fl50VBdBelQT9CFmn/5lNxwc7cfU784+JF1e5i",
-	"+NILmuzm0g+mVMfLcDFgVrw0HbUUey1OtEaq5HjY9xh7tYshRQ5YeiOcFywEhtoSUy5j6AM5hJSrVyd0",
-	"IRFwKfbV2nYwI/m5UL3tBQyy7L7dFiXsw6lMgWV+cEU7hZ/0TIaFp4pconUa/TDsdMMzfi42ATQtb3kF",
-	"zX8ixbtsFL3AZTz5hatxxtEtsMpAovv97V+CjUJAvwIvWH0v3NO8DeZIf5WnHAgWqA/q14liMwNpD0U+",
-	"5e7bjVWtkfJBo35rj9kKcLrLAq+RpkR69u9EjDJjrQTSShVEfaUC424BbWuEV2dx0t+ed7tsIBVSTN++",
-	"fvDdBRo5c27IXnD52JAayxfWArlElmhfpzKrGVsNw5UYO4465OH1+szvDidNoUu0YpmC4qErZUccwFVc",
-	"DbSZRsS/wOYZAC0P4JMB2oeWceEdSRYLQPxXUe6MLr/KW6X2iSobhAD+dmPHjcP8wfzgGvC5Xs4Wkcl9",
-	"2ZLr7AfW707GV+8R+gsyv0o/80c41Y4y0PmiRyM89iQE7WGf1rHAFSqXuLHDXaloJXoOBDlwHq2BZb9G",
-	"JDciOQE3Lr4kYHwIBYPMiFCrKO8uLxNyX/XYAO7tkX40CNjAWgMD8GKgehmwgYwG4LxCvbvNfkOOcqUG",
-	"v3CTnryyrzh5/XLAvtWJc2AMvrPHCJwUcJQuHOcLKHEOmC983ZUJXCr623EsOxTiuZ2nNAuDnaQcHo7C",
-	"Otwr5bpjyYjxWN5QwaVJE8GnTNjnfA11qq+FYuhgMVYLA5Z/o69FgXVB8RQUYtpxRlpg2bD9OMtmPfft",
-	"Ja/blQIGB1mQnSUPDHpwoCJ8XvBrWHb8A9xpDR38fYQJQHbssNV2N9DJVcU28cZXeHJuscslT4fdS13g",
-	"xbjiaUFOCXkDlhhooEhouQpa2vAdvS7O+YZiJ4ylUM7PGXJlV9tA51AgdUhVvOVQymngPt1DR1/MX8gX",
-	"k4rPKbLhEySskjrQklGP3eF2uFIlpnqlLB/rsT+vWjK6avWuWs87T69awRUMFS5UuELgBrf5yzeVfuzT",
-	"W9fxvsCDZDxdtXpnwVWLp/D0Cq8SPDTWyg4Dt/AKfEZXrd6fX75cKWBJt0xST06VphUt7SE4VKz0hLgO",
-	"Bjiq/CtB67M/DDvm+qzyt0x0ZsREx1G9AnBJpf9KGJc4OsBqJQrGQLh2LiHPw8UAvJrPRjKG+JGhlHYI",
-	"/qJUr4kJ/JyP6XG1S9t/qn6A7FBgKOAk/+P3NYWjPw9W6LgApDQOXAacZpi2RMp61biXig83SWaqlgj5",
-	"KcUgKTV6EwWnXsV6b94Fznu7oN3zvfZ6q8j4OTs57X46/aF3liP2hTFPRNQ38p+i1TtH02hdx3ens37S",
-	"0HmndHSw1vLnvNYSB9AtlCn6parILfIT6SwXKnZ3KzfwnOGh3eb5Aaxk9L9IkxYOaYGfF3hZ0ymcq0oJ",
-	"QIV1oWKlhzpasIVI22yAxGsG7keglCIIAjl8PJkTeFEixlDNLyJmKe0iLzsgkitgteZM5NuBVH263PeX",
-	"Bx4eAsGRUn4t1EUJdSoRPgnGTsVUyQokIb/Cey07uE2qtNAwkC2qsTsdcm8DZMdEzsgyAhG0zfu6t983",
-	"lyOB6sGG5Nd0+UPR9fUX5Ysb70EV+/sJYTsecf1HgdFWOsLsDBnPOUwNq/2ylsoLGZcryz6Wfd9KFHrN",
-	"SmSFVaxpLNIiX9oxm/hIEtuTREmpPZR0wzvUCYp13XXI91bAWNd+6bygFaBD3+rRS9GhArIkKCmkXzh9",
-	"oybLtzZ0s4P4bzpqs0SDT7dRaxuNzxx5SDM85BAzlu8SlL4DVYOi8onXaWtjRdpgmFpHfOG9Rbh5/waO",
-	"vEGOylYGANjQeXRRHZs2WTgp2B918rnkZnpDszrCQjQOC0FLmx8JBIGARlsO+OFbOBff7TMByXtltjXU",
-	"VrFXx5X8qexvwiXXvdead39oqcr9AO0gauzIDVlppyHPzX6QItbx3xRY5TeGTT1TOCjVq6bQ87ygVOUe",
-	"3KTQGs/pWUvOm/INgKyev4CqRVd6cah/DxUn5Cpf2ZcDfmNQ9+idVUyZR9HSMdmrS6dRJ8uWdHKPjpYj",
-	"q6tndVvu1leJyHGXonkZRd54a07FXBuYowkPTUOgHUeKehCK+jQRTjrbET0ql05p3AejWFRGgktD3Qu6",
-	"xxqsYX8oHw+1PnU6X450DmpVLPiNMMGSBohdW5QgRA8Xn6O0bcRNXFIGKepnn1xCDCk78TDPMIIg4kjT",
-	"UOhhZCWQ5kiwjVmaJWJ9155Qu2uC+6njt2tW5KFPT047W2t/r1R0L87Ao6B6GNXvEboNLx0NI0NpQKGD",
-	"VJr9QZm8UpGhhO6cY6Mzapn95SGLGq63HvOyL2ggKrEn/BEMISMYwfqM61cto6ZRRo7Ri79u9OJXIMKC",
-	"JjPlEaCRiiTR25iZcjrTSXoy5bOZVOPV1S7upluFwVAGckFxCywa0FORlx1jQQy11IlEwgbuu6mYzmKe",
-	"CjPYNEe2MnTxGt76xk3mUQUurOZ5zyEL+D1ondC/uwNb+xMhFcuM8GXUiUgtl4Pc6IOIXyxVT6/VFXok",
-	"lXQuplDH2ZQajnv8BZVNRaKB6BIgmlaOwGAXzN8YYZ9wf1ueM2i1tdKtRnwu3WrEZ8v6eJzhEvxkR9wK",
-	"Wj+3eq0O7ot/lo9Lj2K4oPA7QYsJ6qzhb3S9TOx62/+nnOreXNOTqUgn2tKY5UmpUBCF4KnoAySTneB0",
-	"AVXoWF0IDGiU2GNkibJPpSoAE3Fhn11X9pzmx+UDLFki2OWYR+KfvoFI3yxMKqZ+URNxwt0dmzfP3j6O",
-	"U+I8Dx3FQWa6IoRTwn6Y5uzRSQsc/Y7oFevAbYJ9XZnaOteMiAy4HsoNe/NIijgKoAgQdSe84m14qEbj",
-	"DEjkStlXZ4mC9hipLiFZUKAHQMANFIC22aB0igbYNgmetN8HiTMiLTnRc/eeK4UrnteQWxGVi0UYt71f",
-	"YrX5WEkDI8qhuUbSqs7Sl9cRypKVhUl9Tm/plO0cBLpbel1C6VheNbxbJvCRoe7KUL/swA+3Y2X7AXQv",
-	"n/MKTvrviEL2aINHjmNXKvn/LsSMccenK9n0+hr9+rm8JW3+dsSoEq9nmSHtpq4dtbSjltZUQ7c7WUjB",
-	"oj0U63+VHucCZSuYwv5SnC9ZToio9ADSe4RgRPOJBmUHB4pqUsIVAji4jvxQ9muvWp7TXgYlQ4PSGr5V",
-	"sZllpXId0B0OeCHIY9o1OdQ7qlvreyy31rPuyLyuJktmqay1rWmzB6ScO2n5EF15K0W8z0JuUMg/CSci",
-	"vN5jSOFSmblICE54rrM4YkPB5olWY9c8CRo4OYgsXP8gb6cPPzsCXy6IEAkbJoJfW46SZHEF0cL8H7OJ",
-	"RAgvvX/kSgspJaRwoO6wpCGEOotFhtbBevT0cSJE+jN+bC+k/Fan4pca0KtXYG2PpIqgGbpzhXLycXvI",
-	"Ii+92Uim5iFdKi/0dAbdwfwIvKebDipgtBm7ylsS9izRM22gfe+fzXtkfnIQz8QBUST/lAgVTgB16ZUa",
-	"x9JMcAqGZSbjcbxgE34D4OGTAhwTeVXQXy8pOUJnaUCZEJREm2pmhxuLVLTZW0ICBbgCnUDCxebkjmsk",
-	"vg6Cx3wYS+0s+kYopyYTiSsNzTmT//4/+D9iB//9/97mB4+IC7ynQ16nnTsioL6m2D/DpDKOWczD6wel",
-	"eRxrkebxeHtQrm2o3Ee/6sNumtRmEqB5b8KADReg+IL/M9WoTXOHrgsw/UyP2uwtdD0YcRkbGjNlMpRQ",
-	"M1fF0z75YTYWjzna7U06A5Uci+Ske9o93wS1oLy5deL4Mo7ppEz3ErYoB52r4spNxzHupFuzwp3WUAj7",
-	"MGPXG0rGA8eEWjvK7RwXJYil9UGU7qbBj/hQ3fejZMGSTJlCeJ3HcKVmEFMdiQ2H8MY+0mjEPdVTGQLR",
-	"t2Yi6SdgmYc6I+7nUQl73affdwLCi4tavVPv+YX/zxIdCmPsX88AIjIRf4gQfj374fuglei5cT9Rr59W",
-	"7+z0rBu0MlV8qeUa/TlPFOa5PPuynocZjA4c8diy5P5QJumkP5XG2DPT65x1vAbWJ7TqVq9z+v2XoGXN",
-	"WWQSsaVOga7VoHUtZmkfUo/9d7snp+el75oJ7z591uq1fhg9fxadPu88f34efh89e/oD744E56fh06c8",
-	"Ou085WfD0fmoM+wOT4fPu90w6jyNnoWdp8PT0ekpP33uE686nfOnp89PYVxKmkn9xM83aKsHCWLEpPu3",
-	"5VGAh7HXipJFP8kUKLOg8fzjd9jccSKMafU6t13FpbeYlCcrtqrzv1qFtDJnaUR3u5fPS+7ls6CVnxBM",
-	"Qs9i3k/F59SemCZSBA4uN0B6gfMg2QAfBaEDv/j4K7qDuHPefTsAwM/Q3AywHT6qu2zGk5QN7L0DtKzt",
-	"vgTOpeT0cT1yEoIC7VcKH6QbBghDDM5o/DA4qnlUTNTn4MLqOU+Vx+INoc3xKMi79SVjQYn8BWEvVKgj",
-	"qcYBgiDngysjF4/sfNPcAYbOBPBKI95YkOs4cBJc6gACD39jmFMG21fqg55jUytAxy/AkdEzQx5ejxOd",
-	"KUCKzdMTACSeGzZ4/+7jJ/av//zfT/L0dynM4MJ1Vhq4MOigfaWu1An7QKjXrmyC4obQU8N1W1PYfI3f",
-	"EC5ajw2wTBZvtq86YZd5UoVdZJ9UQRuC7Nn4xiHfDjxHpwOCoQZ86NuB/811G2P6RiSkVS9/sORcAMeF",
-	"XbcIH4XBT3g8whngyYETgWCL6NTgMUM4WTy+kQCe42DinJAGxOsA27kx16nQyXS8Gc52O5cKA0humXEr",
-	"9mDNz0/Pl/VKOlkX7LxzxvhQ3wj27Jy9kT/aK0/pbtyfawmo6JRzUug4MCh4P07+XSwGfi+uFHZdKLzF",
-	"Pp1jcg94HFtpSHszwAMLsNkAig7Y2YXcz5RfQ2YNxnryznt35brswaFTWdUkI2Q9BW5TCJlTRTnEoeA2",
-	"Z9lfwDFM9VjAGi6xLFcFpJNpnSbn3Vp1oNlBayqV/3sNlfbSnz17tnPqsjtLvQJ9Q0XMR1pXy/RiqyDs",
-	"nRaeX8GXr6V9D0hxHNBQlxKxcvR5YGbB7UOJSQzUY5EYPmmPNVmpXmutnliuybqJ5VfKH19rgr/9fPnp",
-	"t7+RGwcgWrhhc6kiPTcnne7Tbpu9FCkMmKYhvcd1FZSrk0N15+Z8Haj1rb6cq7pVtpgRUxnqWLtzwEHr",
-	"GFoil7M1wXh1nlIHY1K+MacltjJrrhmkZWV9SoKuXJ9uFRb9SkfvNItTafWNJ5aaT6iPW+Hts8QyuVSi",
-	"XZVbBsuMxqlFrSCvgRxKhWj1FXjryB82CaC+VrFUolX2+P4Dh5TvgB5aQoG7nFZWRl9H/9yF1a4vjPgs",
-	"LvhYXBSdYFeq8/3F6dMnp50nVu+++Omie36hM7mEUX57CWj6FeDld3mouw17qCsdYmS4XsC5m+vkGrNG",
-	"tbqtcX21KWq4PKQmV5kOQevzyZR/PhkCqTz7vnP6/Pmz81vg7Xf72lbnr71OyR0TgEKtMoRVsrJsouds",
-	"xBPkW+WOTU5s+zLgNfPcNlZGKmNFO2XIHb0qR6/K1+ZVCXbmyaChOxI9+FQ+1/5C5WPeQzLfmqz3SchV",
-	"KOI9phX95vwD6E0wGtg6NO1DGeycOWSAt9lbISJAPXQpf4FzJdGZZNhX3TtZcMLfGOZI54IlYgZszAoW",
-	"cgsZ7z1pl/MPKURrxYlQkcjBvG6btrCYezNtj/LnKH8er/wB2okPUf58TDUc0ceQemrHeofsWVs0oCtn",
-	"f6LhU14kGAuMkUITwIApq/3rhI21ji7ANgC3JHh3yUiAhoiMKzFvL2NdKM0cNXlvmU7gNfAlK41I2lSj",
-	"eONryh4hhiGBRM+pvR9yvBoAjduiAxZ7W9GxPXrGUcocpcyepQzxmYcQMv+RiewQJcxvXKYQSNQM5e3h",
-	"C5pPWaLAQ7TESKkw28XHdpJAMJX6fKx3SrBYKgixMMHDCZPGZBCjgb8SPQ8wNTlJREjF2xMhUjZcBM6d",
-	"B2l4LuCDEWsVeYYN1NlmbzWzyglEUOwkofCJzsEq5xN6/XFOt3m++Gyv47L8hFO9fxdUtbvXLmPgMzAD",
-	"JJjAiBthz0UAPcuxVB+zOYOpMIaPxZXqnAfnz09PO93Asd8AGGPgEyCRH7q/g6ITOXgBb2PFaz27bnSB",
-	"RSKUxgcSN2h9CRNi+YwYTYn5OTFqxI4ABDQtRvN6yDwNKomATAA4WCkf1rtdl2EyG+yY2bBrAeVvnWu3",
-	"hvra7LWlYYRqxPyQmIdIlC4WWIjiox2P6eMcadTwhVkBN1TXS2ETws0zOT/YOX7lyZyWlO45ixNCVkHr",
-	"BP5dO3MTdP7cua+zNNTTRlM3P+j5HdmbS2MAKs6DvUs8sK519nKofXWz6QbTOEFe4pkNnTK2PGLkjLdT",
-	"4IFxFjLgg5bjnb3W2mwdql2QIVuBCDBnX6BmXVm99DwolAX0WihoigqdV/mbSN77oOeHlL8HntGhCCnt",
-	"xKk06wqGvQqCKVd8DPt+YrX8eDX0nAcvmkiT6mRRKAkylv8rhUlnc2FSNpKJSdvslUqB45Qg8jCBGshx",
-	"IJEl9m+0jP7NLkgzIHRv/Mze4MQeV7NmMJdMX6t75uj+O5at53+sw9urdzbVumYMxY2uTuyhdvj3iEC3",
-	"jr8gzJIEXotq25pW9OkZWcqxnaqe9pG07Ex1MuZKGhjduoifpx1nM5silrAd7ANjqi0R0kNzXuJa9ZnT",
-	"OQtjU0fpvl896oqQmHY/idRQxDvIqTWw6i2PhYp4wqCQVKoy8Fsqp4L9EyDTULPODwf6TgtKruWvkq5o",
-	"lSY6jlENt9RuD3XBZ+qKDh3cWRJR6ihmPduh5LjBxTrf0gik8RwX8qoRAITQ3RDy7a76fyCxpVOz11Y5",
-	"jirH+kYkagpqkydOpVMBaXZhIgRgcpx0OucNUu33QJsbwKwvLd1+sL+W96+C4j/QIXvM6VWOu+DRuI32",
-	"A22jPGXpUYHb1LOZTfStzYHBioavvbKoTJW6TX+NY1z/BQRn0By1WP0ZtutQvMarBKuHuSqL1vuQrPdg",
-	"wxwEsr/fb8yRcRClUOxktMJEf4ilWWqe6kRsDPhPMtwFNkVsRA74I5UV/qGgZgKVfQB2FtJ77gbwSmGN",
-	"1YgqPxDkCI/GfrsDNMY2DhFTa7XQ/MSvMfm6goFYinBVcctY+RsI0Tv6/FpTBEnPB5wSHVNNEFYmbNHO",
-	"9wwrrtKESyXV2HneBj4GBWGrUM8EG2RGJMhZBzXeicfY1PcxoQWAlxf3uubjdo/6S56Iu/pdrfiWPWE1",
-	"X6Kf6qJiQevzSWipQ5oUHeCjUR+eqXdmx4KgOLjVCK1VBmw+8OAEUC1Yh0zgFLWVsP/Vn54JPYupLban",
-	"8YiDN9CRBvVPNiK/AkmZn2eWrV6sN8ZlOnuoHgWez6ynbXZbwTa6sZhySB3h0hj+f9uRy6TthhO0cKmK",
-	"Cmyne3K2QROYzlm+kpf//f8Zw9kbnRnDrSGgIZQcciPmOrnGIrFdFGZHSWvj1DbmmtpLt2YSP/UeKUsc",
-	"dmWpYzHpI7mk+7uVDg+A8k+gb1gsDUFZKwWrnUDlNswoDy2HD7z/CYre2bdKD3W0YOOEq9RcqXQipkbE",
-	"NwIcQjoW3wX5p6SBgk8KGyuR2lX5xpA3qYJxSMOI3KF5MzKM+uLkA2jDXE+pVWS2IaVsSAh78hR9vc2F",
-	"HaVXJlb9zVIAHfrbxG2FOh34Vo8Or04gPn2XXru+SyjvKlztA2qmcfBRIj6oRAx2prvXB1N/tUpUko9p",
-	"2TJrVE7uiqhe9MX4uqLKZrNaiW/A1AlQ+4WAzEoJBxnndZjnu7aVbQq6/DbZnT47OdtYMu0Fr/xxtT5d",
-	"KWsIqHyi5yzWauzIBtC7oYtnw9LnYRpXr/SdJnI8gT0aWxWSEJl6jIehMIal+loo4zRLUl6tLUz5+1h7",
-	"zm8ESzUbwuVEmAk2la6j6RqKFGpfXZ6PhHEXYbxSUaMq2GzCjfh6kqCQIt/jpI4JUMcEqPuO4wL9AGJW",
-	"IUx+EGlMBVI4uBSmWI7ESbgIY8FmjlYfUQoTJSbIHJsXZsGgPi5vtmjpF79ywTglJFnRATWawDmxegAw",
-	"6sRoJMKUDReWrkU8KiU64evxXUyrlRlOG2UtFQ7JXr1KlJT0M1fRiYamzeNEuD6XgMctlTSYTOBIDv7t",
-	"66ya4n7YKAWpsA77cSoVN+KvnXq0zBu2ipgiV7mvXKMy1Rx0ntG9yqegmcP9GDOF7jia+0wPKpz9Y07Q",
-	"3TlBO4nAYz7QfUq9x50LhEpbIwlARs/qbXQs0yW2vGyIN2BTf3z3/rHZ0oi1cs+GNH7EWtH+fw2l8fiS",
-	"0AbqRT++e+8rRZuyqneySz++e//Q9qgln3pj1KTcWn4Ro6OvxgwQXKIseWDD1IrLKOGj1Jl6I7BUh9xA",
-	"U6lBgOJt5Pro5cP0km75FlpGgqybcWooM5jpWIaLgWuZa3+ViWlfKS9R888u1cjkL4ISHR7JMMWkQ8hv",
-	"qs9e+Pju/V6NTJwzPMONiDUH1QiQNFq97imCqfRnIgnhfc/tFSHHE0T6mMjxpNXrBq1Yz1u90/bToDUV",
-	"kbS8oANnOZUpRFU/vnu/Yavbj+/e78fqtDtSQYcv7Rl83MYmkHylB/2lI7BtiP4OGf3EtZJf4U7HWwpf",
-	"uygRasCmPLkWERtggfnA/RIUpdmcG3yRFTBsIdJKO/USPoVktxvjz0mHz2aJvqEWodwYYcyU3pGfW3Lr",
-	"QtqmlRdfglYYa5Mlonwf2rPuNiDLvslmIrmRVrDAc1T3b9WtREabv2AWc3XH6OxnwEz+0w2zr4SITB9b",
-	"kfSzmfvSRMdRf8o/9yO+MK3e2allBybt25XkYdrnaSqmM8swzpZ+mUpFD3XO7W7omVB9aw9J1Z9qlU4M",
-	"YipkKtJ9CFK7X92naJTLfOvpTnwrX2DAs7ZbSUhXiRiJJOGxQz4zpjBpHlpxEItoLPoTnSGHEDBsZc/J",
-	"edBSOpnap8+fB63MXreDPQcyR4yFyge7hSfPzp7lj37f/UJJMYv+iIep1Tu6QWskRGT1bb+2wC6hi6nn",
-	"QENuZNin/afZ2X0WUV+qvouA/aPgUPw9aI2yOC4+01LwPh5LANP/Hb5jqcfOxG0gSpY+vhz306FQ9Drd",
-	"0/LQ+pRH38ezZ2duUm2nosOMNuI5zEea63wni1TnltA+y42RY7+onaAFFkDf0X3xVn+sadW+Rypx+/uF",
-	"zkrVlzrPni9/6qzuU3Dv8rfs6Sl8DDbMnceqD37fXft79tblz1liK3zuexA0eQ9PkjhrS+r3wAdfq5+s",
-	"rlUJmEZxUaePHYrZWqsCgz8LVDqYWnHgzSu+d4nPnfy1ZAFXSsImZOA6ntp1XbPn1p5Dq9GS6lG8HsXr",
-	"UbwexetXIl4dCBb4MloVlvG9RZpqDNpPOQb/4xDID+6T2jVx+BUPJ9gx06UoojqRkj4EvlfnbaJSPnt7",
-	"Id6jVQittUq2bXW0Z4X7aV1cazyAW7mkms45XiYP9q0RoVYRtAmVavxdazPn6h5Sj2vo7hADOPWeIUo6",
-	"5szzre2cQBB5dSd4j9HXn3SWMLEQpsfmEw2wpPNEpwIziJyrOeRK6dRTnN2wb8+73e/azHdA8WFUaRio",
-	"f0ZACrGVrAb6IZa6nKQTsWBzkYgrZdUwEbFMRSKpDu0qjePAGjlq+ulGNhUI24xf52neR3aqrRQrcIcq",
-	"t7Ob005U/lCpzEdL42hpHC2No6VxtDS2sDQo7nIApsbrQ3T8eWVkSeN5n6VO3SkI2h01n0iORrVOPNAp",
-	"7B0iceFtaJ1j0lJ0e77kRg3YDY8zwYYL/M/dvQ1qvYH245UKQa3JiK0apjOeYMvOuibOOI+N8FV2VxVA",
-	"Z8UJQJN3jGRjK3sUKjMtFTZyeeLEzhOUOeCQXfu0v7T7WmNc444KFQrzYMkbL2hL0rlGa1Pu1TR2tOE2",
-	"pIYALg0b1NEQPTsIGObAxzGdbDKYC7AUibV4hfHtBzzWBNNzxSKZCCtZF9CBcMQTakR4pfDxb4x7gKB1",
-	"pnwB1mYhYcxlSTkLXmllTfDOKRvgL32Cqxi4emB/a6o103EljkUsTfoWP/2CVmr71LKltu2FnKSB75Rv",
-	"FxGp4YLxoQHAd58do+NImNShXbrhX4tZWg8kZHSyoi/+Oh3OB0rPBwg7j0sQYGUcjBcXnZigDCcMuDJ0",
-	"7qxFdjJShaI6R03P1889o9HQ0hnBEoGRMuhOYncgFZFlwdBD3QBIATGif7SGQomRDCV2DAdN6HfQ82LA",
-	"7ydVvRItir5SmoBMxdTc3XIgsL+/xnuf5j/zJOEL8JqkC1AHLB9u1abc2bnaJ9eZp9Om274b2JrThA/c",
-	"OcfO6a6TbK50rk5hane6Z+dPn0FlwuZQGdSj/kvQGmtVWDL7iuedpximcwHa8qlyP/Q3MX5dbWH+pjZp",
-	"hKVWWnbdJtz0pyA3aVClLMfW/+yOszcfz8/evnydvXv5qvPLH6/O3v4Rdt+8vJy/eXm5QbURENpDZ0ES",
-	"xz8hMl/VIxg4UYkbsPlEx17MFMUscfFy9XGpyzpBvd2VwWzvWYJOsvofVMNDI9zA0qSiPrg1ac0X7Mwp",
-	"hq4kgDrq1RQM+8HdoQ8Cq4A7cYzSlNzddrQ9cIgFJLMD31TkX//5v+sw3/RMhvvpsGJ3xaB9T6LNGrzW",
-	"Qu3H4gahb8mWesGtLJDmmvlfYNz4TJGKWj/wTnh6PhTffx91d2x94namjkwu45i5nStYWi9wKU58C6E7",
-	"rC66v9BxaKNMx1+BblbfC/c0X4jgTm59ZjPC6EfCr5Mn2vzi77fI9Mmf9p8vK5MYc3XT3hsgdygbZQ6r",
-	"qUDXErtnbUKjY+FJdHNFkQ9FbBqQiALr3uGbQ26kafXsmZcjCUKEOhRRLAguxfbTEMzLr3mhNkvkVCQa",
-	"BjaSn3P3pzMkyTPb96n+jhIv6Ze8QqCWEp92wu7olP8gzobnrY2Jrs7Oo3040ltNWaCntjpi29gMpa++",
-	"tUfDG5nT1SnG3sjjIVTX5YgdkOaPYDLWvNRz48QV6Lvwvzb7CSXr5fvXLIylUGkANTL2eAbl7hn2xQAB",
-	"bGoA2XbOuroDJm0TzLFrqSLCwQUSdQe2NUqgSRjArkzkzBRxUYm4L/+2pbpLjxBpk1MiAqRYZWTKLsc8",
-	"Ev9sLcU+CJXNHjFY3VtVqXa8hf8V4pk1kG/Esfs+WJJf8p/4PWhpJfqpnOK8jWNMW/clKOjX6wNo1TEf",
-	"PNaHA9NT0xxNMz5lr/+vAgf4KMfqRCoi/8r8CUvfQE3uWLbLiQ+3Uxo2h3xwSGv7z3go0B5PNsFW2xOu",
-	"2uOBjlqZ2eAx+5xgqDyjJGPgrU8ScaOvqQSkKsfgw08v2Penpz+02StFoLtGGEoDIJclYZGR2BmKWKux",
-	"Yalus8vcfMMfpSFbT0Sse3rKUq3R2BtkymSzmYaW2nBv39pGA2cFFmHSLlhmBHpZYQ7GTk1naQU0PU7v",
-	"k32qte7Z/nwyn89PRjqZnmRJLJTllNFySg+8sdeam6SP5l8+5v5E2pe2aFlwNusTwQdxQ1VTpFxuQA7L",
-	"sJkO/viGxzKCDAyrr2s1FkCV5/jU6mP57jJLJ6+wQebup7mMOCtvBLTsLp0fHl5Xndug9flknHFASfEN",
-	"iCsdEniyaYtWHexn35//0GYD1IH6YSIioVLJY0Mub8hVwe7vJiB3rVXQoZzSoUQPF+znT5/esx+5kaFd",
-	"4uHCv1JGA8v0r5S7YESYiHTgAIiGOlpcsAEI6AE46RVPEj33yhzm2SA4tYjabFA6VDhMwNfvUVuI4lJe",
-	"KQTt1ioUgY8kIP2xYSKBSgnMqM0uGWWlZVDVXib2APqB2l8K+NfpXDNoDIGAR+lEilH7SsFZMQBemAJo",
-	"vh4xt9o9JHap4ET2iSAHQX4Jplq8gIsTlDkE3IUcIrhSg0zZLdeJ/KeI+rjUgwt2ftrJX0NX66tXm2cS",
-	"/hCspU91rQpbOibAXwzxl3zGdsS3TmyLNElrfvIkVSLpOU+2WZ/3wBpsznYakcK4/jWqoeehW7Cscyyo",
-	"XeORF7Cs98TrRGpphA7ZLtytoKvf5XIt2XJl12sj0BHvSmN5VBgS1oy6bwAJDk3BT+jfhsAj7K12L4t7",
-	"26oPSa3fp6VkBMKddeOgEmeH+OmaalrZUIdq4RN4HqTniSvTRkICVRiI8O2rD2uCuW9iBDvbP9HSGK5S",
-	"Fn3zCvwYeXRKjfUDw0MWSfOhI1ElFlXvvtZL3MMxxTJXAaP67t4gCpKJDaAtqm3hEt+VaWp/UBbLR9Z5",
-	"yShJ9bafbM0zuNXx2Q92RWkvvsZmHGUqqbTrL6PIiuclVl9HJ1UKwja9NxwqpzRMVodsluhkN679dTDr",
-	"oKFj/WmpgfWhuJ7u5ukYIln7tG7MXu9obFEsPakSCKu9rW02wHM4YJAbwhKRSgBeSuscrbsJi8YbW7g4",
-	"ShhmQsbLEmJLvWEP3tg7+f4B+mXXYOWu+GxTbm5SnkqTytA8CbPhisRTyLwOuWJDwbi5FhHkhhKHEhF0",
-	"1w9ywOVIGiqhYbNEj2QsiimVGF3MIilUCHH/s1JXUOhlUZNwA4NsCohu/cB2NhS/1AS2L+OY4do1nbqc",
-	"8lXpGSEthTf2/VbWb++TP+0/9RL7pZwKZXfU+K2USSEJJGBTwe2umiCHjJyKdKIjHevxIvcDbngAzpd9",
-	"BXac1fkc2bAB2ORC3juBh/8kE5MW8/7LppLP0sgLd+ziR37BfFqUtYDFZ0rscE1K4QJFkHmaJnKYpSIP",
-	"G9v9O20FLatCdFtB64cWMO5YcOOZ4u/2blz84reWRyRVZCcOKYcfXv2t//bVb1bdUNKOg3pG4bv8rrV6",
-	"rffwA7ibAS9dq3TCpHJJxN5VjF8TCSbb0M7CgtNm2k0CbFMCixbTIU/GulD1A2VzhWU7D1pTqfqhiONW",
-	"72n+R38qlYb6odPCxUSYNJFhapelc3prkfJkFzejfMRbok/b81YXUobfHorqXZJINhTfGBaJkVRyicuX",
-	"eMDGySLZULywh8onitSwjyeUhLuq6UscG2xTZp/AggRkC57BgBSxZH/BBLoTsXjX3UFuf53yuM0gLm6u",
-	"7bRDGQmMHngGcqWu1MeUj0ZQhUDglgKyJ0dyDAiXjvlQQUT5aE90HEFLB1r5QeBTSCH8kUcaeBxf4Oyu",
-	"lBNZXC2gxydPBIvFKGU6S9vsIwZ27EM5QWDFBbnQDY52lOh/WqWSD2PM5Rd5H24yVzDK45tMLARPAstW",
-	"U2EJAaEPgF/zOCaePeXJWCrTgwAYKIDoTTMiFqHDBk0nYhqQW9bg76DXElcKrpQdLnUEn5ccljSyNrt0",
-	"zMJOB2kRB2SXm6gfOpveiCRgnP1HxpNUJLAQHKaCt/M4hvaoduxQRmnXs81+llEkFB0o6FClNBtAFdfA",
-	"CxvMZ2MDk83svhsRDdqMeoZjIJnasLrOHDh4nB4MYcIxpKR0CpIO2qheqYFV6AYEP84NdRPD0+dOVqQv",
-	"2OD16OStVgK1/QFFwQw7Oz1vM4xY9bxH3Im4nBbyPcCN1pEweQ/1Is2oyN/q+1nbMfulT3WJNC7qZCv4",
-	"3oEYLhC1dZBq3Z9ytSgw50HABkqnfa1EfyYSqSPn06Y2YlJHlKZpN8hH7ugow7NuZAOqo4FNvn0wBvi2",
-	"vh2FXWUMPk41fIsrlgoFO2WqQmykFry0bOkW14NEtVfTWbr41Z4a5wmoUG8TPcdTMEwgVhzZxRouLhhP",
-	"2VSb1EUn4XwGpZNsh9ZmA/il0u9/wYQdAmKtW56GhSF3F34UROVd1R9nq4s/ni/VfoBW8B+ZoJ9Jft5R",
-	"84JqEszzgv0/XGXccm7c95ibFMmpYgFqPPeWD62NRv3GfrYqbvALd4MKGLWNii5oTKmAHtPrDijVuw+n",
-	"UBiErAZrC9fZbuegunOvN6vz2Wqvi9NAuXlB8tCKinUn5Np5V8znjvrW4oyKlU27TskpAZAEIQ17D3Gq",
-	"pblVzWUGOndNwcU5qqm+FGv9sBuekyjXUiDnHW2GdZYY77yjMuyO1W34vIwTnc38fGBogmVqEiaQJ0SS",
-	"aM358bHowwvvnGX39GGn6al7i1nlQBKLNer6Vs6r2zy93zqOMz3L4jx6uwUnWHrDnZM+f4jNHITmJtfX",
-	"Bqn4nD6xl8C9FWlh2OASSjV7zP9WJ8qQm1XF6v/ATs2huVkrHJ8Pwx6rwbIzww8A3Y6FRt0w0joG9fT0",
-	"nkvCyqEVEMcY3Dg/geCI5VM98HHcoCZ23unaya/75A+tAmZHrus7dwZf5YcAU/22twSNL6cTog4Kksmq",
-	"JcURpNr92enac3iIro9ZNnQ7ZSq3pIjkZO81k0IE6unJaffktPPptJtHoKwyZ7lq9xyCI2s9U/CxbORk",
-	"Ae0dOiHQ4S8dNDeXALU8Iz4HcIgCPBBX6u2rDwFtV9AJzjvdoHzthyDIjwzYEHWJKzXOHrL3DgaZZbWf",
-	"KB/t/fuGvMvxjk7Azo3MBv6JAfotLOvMYm4CqjWS4YSEzxQMMjuoLBURU3q+UbzgdT60RmtfS85VNzof",
-	"ZK7hNThJd5ZZZJdPhSn14wbnKyAaseKTTCqytO3J+xzbTeLQ7VNE/0Oq6H+UHJwxFi2C6Ck4QZWYx4uy",
-	"K3SU+N+VsCZ8diPiGJC/mFA0gv/+PxjWuO0+LpQK8k54Gv0gusPvR+sHAv3GrAqrFA7Ww8ZWZPHYrBlg",
-	"KXPfFXTgGmHrkXPbmICJz2nRyZOIG0muoWJHrgumtCPt3MVoRCEXGl1oxdhKTR5mNcG8L87ijqL21x/f",
-	"sbPOs2cnHcbj2YSfnLXWN2pX15Hi/RWq0YuiE7Tmc/RTSQmSU6uJdbunKFHxz84PBZVIqlRA5cIaiaCU",
-	"W/r7gwciC9vzy4pCWzozpSP5sBQ0d+ifXmlYIYqqSyjKtBEZqwsDXZD7H9yMkKuqRNFTji4ohyrkKKEH",
-	"QwIYU2lYlIk2e1v08V8pa8oQitj56VkbKoh8QNvFEwpLWq5Bn3Dj6tAxVWTgaLg/ETE6Til1RMypbeWV",
-	"GgojI+HQhCDFlfpPpuRQNVKNY+FkRM/firNHzzR2jgZnaWEYbUhTLDthrxQNmrz2ZOHBiknDrESlS6S9",
-	"UlkPzrHo419yNFe5ZWnrC7u9z6THWstgOSWsWnoXVOEtiHWTJMfmkl0KA6jiFG9pWy2ZRhlEMptMsbzj",
-	"6+8LjKGgUR9A8y/gbHR4b2MewmXGkQC3Uw9Wp03+BonFKmITPXeI5p6LljWA6gxLoFnMYhoVYJE9qVbF",
-	"T4qbtXPK5W6Utm6+ZZinVIBytI2B69hZv2TfF43YXSm/TkTPirc8qGno0DGpJeOI8dJgGrIYi6iGUMZX",
-	"e97flUPzeYCRwAqvhZgZF+cdjS4qMaXgpEMlDZxsnZhGSpD+DiM/lh7dX+nRq888TF31EY+iRJi6Kh9M",
-	"Qq3xbnafnq8bcVkqMIpE3gtxxxqj6u+Rp5wwjNaorFoGzHhQTNi6Mqc1MuXvQFuZ6KnobwGCsglKyzIu",
-	"S6zD6wLY+/rwJstQJvSCrbFMjBwr05cI9w0w49yYuU4AAfIhS7csS3voki0QACt7KI9GBcGDXLeMCdjy",
-	"jL31ZVUHZA9aFFveZxkf5KeAj/ACS90ZB9xaJhXjDr8IDL3BE8p8GrTZb3AhtfZHwpNF323XwOW+GK0Y",
-	"bCqTyhqPISKwTDOETlMsnGhtqDey5bIXzmkZYNaZfRgzkhKdjSeQvJ2lYA9KYzJseVEoOSDmyKS5Ust1",
-	"aNhVGUfoMHTngl+7jsuW9NxUCbUBSnHukLX19ex/Rxik/Zlzd/CaZT5QQ/i39xfi6TdCsShZsERaqmtt",
-	"RFv7qWeD/fga69iQddTXr1GyIrhKNmQjRe10/Uq2BYs0EBConXdSUJWxRcTTaGHbUTwfjHgOdqTZ1+mh",
-	"BBnr5TYlo29PfE0X6J3laDXWMsRcYZD6Bny6RKha91yIxItT5zB11Q8FNHw3XsAoZTw2GlWIKzUoHcoB",
-	"+9d//pfLMkbXKCH4tNknfi3VmPE5XzBeQs7PgXAAuYNyeq1xtmAyXUP8VzS342zKVcQhwpQmXCpy3E6l",
-	"MVKNa+oTK+Q8Hvrt5HzT5YdVfIG9NkZnI521NlR991B1WCudD7DacIXA9S3uGpS5T3Lze/Nmdysb2AGk",
-	"HI9jhzJlMCMYW1YkVhgqNsxSjMUA96A4R5ttwE4wZYGiTUbEo1s96rANFFArUF9FUxm/BLuR20M1m/tr",
-	"HXq7fQQSuIR6uPlhT+7rsG9wYm8dUD0jYVJzPJPj8Tzc4/luBtGi3O8x5lLteEaNSE9ye/h+mTLC1spR",
-	"ahhn1hxos0+5gwW8KcuOlNzTQRChSnxOwZ1yItXOzBvJ4A6/Si2lGJG+dyv30ISypSelYR+Im/4HuxZH",
-	"RWsrov6IcH5uY/wRbICuU53OGqbpnyyx6akA48fSW6xNyiJxI8knmohQQ4kvGOsE9ltkAo1pXFi34Koi",
-	"pWKZEatFmxHpp3ef3h+l2kERwCd+DYB/J6mcumoUa0DvRADOHDYr/XwcsyYs57fPXjQRRv7kv/yoQskn",
-	"9gWxSEXU1+qeY8rFT0EYufj3hhiWtNp1FZ75z3vpnFSYV8GbeN4sGhlksfiZ9iBpva9H/VCrKAvTNRHI",
-	"LAH0N/HvIhoy5CPiW7+Ht541GL90tHRgMUzw4jkyx6yah3eOVornN7f8gQb16qFA6HaqzPdhUZMjgjux",
-	"7LH/L6gNf1FBtufIuKjIqArSjDCwc8LbJ/ZlPf2tpJfao73xyd1PhNCv/l8sSvhBhGAqFsVCAzrEkz/d",
-	"f/ubY2BWRgUL5LEjutVRxGxMk488DrfF2d5GxgRVGTc+ypQApTmta8ah1/mS0oXpbGWut2F62x0hwFui",
-	"qiJIViW1aixEPMPbi66mQ2G3jv+zk0735KzT2kKB2kMkbKUUemSBAZ0kIky3lCzwyeSmurLukzVj8GfL",
-	"IhO71U/gDNH7lx/4WfA4nQTWbkOP6lSk3NocbfajLzGa9iDDLU1kCNBOT/RMKD6T7QWfxqULgDJgL0Q6",
-	"NND4iMgYSw4rGMFvE82wH4xUxSB6j/39bVBAQAvY27+9C1gob2TMjA6lSBcBmyUQXmAG+s5j79sMoHsC",
-	"NoGpsREPZSxTib0CaThlVNPbo7pkU4kpf5jX0gPrNF3MdKzHANsRy5Fg4SKMRcCmXPExVsCC1yqLSx/D",
-	"7ntVn/mE0fvcf+UdVOUeP7c6aAXeAxYseTuKa05dPCpMdezNQy8zQa7geyBOmVDAs5DsWHg3HtMKY7o4",
-	"cExLmPIF5Dj1HH4d42OhQljFfH9ZXvJS+EzeC9LUCBF08cCHAFEfkZUJURarmu0UXqlxLM0kYD8lQoWT",
-	"gF0mfChDmO3HmT0LkyDvV+mzO6f82sOZTItbmjfXrJdtcY8ACkMHshvRBSuQreDTI4pX8JiAcI3gsYho",
-	"0SdcqjZ7nXqYESxwp3lS8knAlCCURJkwwDYorWAWkR+oCpfXvUIqppNIJD08faNRLJUgT6wJ2FRS8yTo",
-	"u5kIn3JyLcSs2HUqzJJEqLTNXkd4N+HBqHhRXD1CUa2iO1p4BH6UU9EDSjsBSmOzCRZ2zieaiM5yftw4",
-	"S6AmtSZrElH+jV3iWaJDEUHV0zJFIqHWbOBM6FlcxC1lhXMRlFqbLpiZiVCOpD3lC6YEgpzSt370HeBl",
-	"7cdiEY3R4Id30rf5OBFQMBmwRIwyY8dgiVPra2hH1ma/SEVeayhIgHPArUlWOqrQDtzU8N404TeWRjCa",
-	"Zvcw1WNhqbjwjp91ZsREx1HVWz4Uy7AQH5IzAO5NS7QECY49yDOazezWGL4wVFQEwJBxNlWGTQVXAeMY",
-	"QsoUAEsaohsQzwFAU/IYfnX7Y6jln0kLw349nemkcuZv4PBE0DnduMQuy4Hs6UoFt0zX9UM2AZvFHCrq",
-	"tdX8kEfHsZ6fZDPTZpcsB1iBFzKQwUKx4QLFhuBTTCsP8lpiKBcmxwkkmxe3zI6qEkNvjBDKSPF4THoM",
-	"mjkjrHMR3dNS8nyi8VCY65JkyAu0vvz+5f8PAAD//w==",
+	"7P3rdhs3ti+KvwoG/z1GLk3JlCw7sTT2+G9FdjrujmMvy53s1bY2CVaBJKIiUAFQoplsjbE/nQc45x3O",
+	"g+0nOQMTQBWqCnWj6It6ZX3oFYtVKGBiYmJef/OPUcTXKWeEKTk6/WO0IjgmAv7zgjNFmPoRs2WGl0T/",
+	"KSYyEjRVlLPR6ejNiqDE/or4Ain495wkcjQekfd4nSZkdDpaiNF4JMhvGRUkHp0qkZHxSEYrssZ6TLVN",
+	"9VNSCcqWo9vb8ejZG7wMf+2GCEk5G6MFF+j54uAFVtGq9LF3o6N3o4Hf+5FH2Hyk+s1fVkQQWBcjGySI",
+	"5JmICKJy4Bd+xmIbGh0rRBJpvoCZ3BCBYpISFkvEWWld51FEUnWQb8aQ79+ORykWeE2U3VkzWPPG/uht",
+	"6ppIiZdEniKi6S7GCAvEBSKaBlQ/bVhmNB4xvA5PtZjaGr//kbClWo1OjyeTcYBUF4QpQZ4/DTNABL+6",
+	"L6dYrYrvmt+mNG4lzoKLNVaj01GWwZOBGfCYJFSqn2DYINNTqcYIS0QZmr0/iOwLs/C89E+tU/KI8nii",
+	"90opIvQ4//MtPvj9Sv/P5ODJ9Orrv4Tnm82JnnMDxbI5+UIiPccGsmVzMmR6oQkIyUX98zNG3qtpBL/O",
+	"nIBINV/NyYIX2/hbRsTWnxAM1zCFo0mYb5o4xh3a8OLvzCzPY7JOuSIs2v6DBM74C3xNJMJIkJRghSRe",
+	"kDOE2RZljP6WEaTIe9V0kLyxD/TgTQfp0aPxaE1ZTqHgPBdGVgZppAUuUloabbBEguC4IlMfgkwNT7KQ",
+	"wr1Y6Khh+1iUZDF5wxVO6pO84BlTCCcJEnwjkeK8gXeoGWaqYBx/CjFZ4CxRo9MFTiTJpzDnPCGYmXvA",
+	"3F11PsZJMkM4jqV3xemzT26I2OZXYMOU8huxmAth2Xp0+naEk2R0FaLGj3RNVX0ir/XiMRyhpo/Bi8F1",
+	"P5qM9T7Qtf42CN81ZeZfBcdQpsiSCHNpCCJTziQBkrw8z9TqIqGEqWdCmOMeGQ1B/ydO04Saa/TBr9Lc",
+	"pTkH/TEi5pURZTc4ofE0goE0l+kfpgGxBQ8gKhHjCl0zvmEILmMuUExj+Gsq+A1BVEmSLA5Ht/6q/yLI",
+	"YnQ6+v89KLSbB+ZX+QBWYtYAy6zQ+PsL9PibkydIkkj/CT06PB6Nfb3ol19+OdBDEKb0igNy9we+sQuQ",
+	"dpJqRdaSJDdkmOagp+dN904kXwrcSnFBFoLIFVL8mjBHeHj1w9L2djx6Jfg8IeuW9aXmib8G1gk3W77M",
+	"kf6mwjTJV/VbRqRCc0HwtdaqgIPWXBAksoTIMyQJQUATeeioI0enb/OB890qjUwlWlCSxJpQ7gn9fsr1",
+	"EdJ0fwBH8vZKH1SpMIv0YJlgp/ouOZ0cPTmeTCaTA/ifb/T/fOv+af8P63OssMrk6PTk+Hg8UlSBPA6s",
+	"C8NqihvKEUw+cHTpvYVuMwL7d8nXRK0oW+pVbwRnS0M+LRUjzm70ieBMgna+AeUWRytk1oDWBDMJ0s1+",
+	"CTTRV8+NTNH/SAVPiVDUCJxIEKxIPMWqdBPHWJEDRdekfh1XpvtH/Xca97jVx6MESzXNZP7xmlHAEFVI",
+	"P4WWXCFszswYKQ6kWFOWKT2/fpNmVs+s/0DUhovrwI108fzpayQwWxKpZ7LGWxTp21F/3ZxfwmJgRbQQ",
+	"fH2GyDpV21OteOiLQ5G1DH7R/gELgbf631wsMaMSzuC0J/FSQW4oz+RUkkgQNc2YoklYRiacLWHO5lGr",
+	"FiJYtDGA+lFQkBt+PZBVZMRTw2j9yWGmWV/LS5ZstT7gmXGgTS3pjdkgnml7gZlri7JCH+QLBPd17dNZ",
+	"Gg/mfmsdl16gTD0+GQXud/8aemv0YPf+2D97panUOcKyb05Pj2sLzYbPfyWR0lPMz/sFfAHEfBxTPRpO",
+	"Xnnn32ppZZFQOd5lY3Iy3vm8uxNYtU5blery+cyZyBvjUWhKa/z+uXnW+9lw2HhkjAL7u1YOdjyDAeZu",
+	"t+Kq81pTZv911GOSFWbq4pFWxnhlPRKVnccKl5bTdoMVl0rgDHs2adc4P5H3ytq2eiBnmrS9YuyXKkFg",
+	"9uVPd9DAmmqtZ2NNmf/Xo6GnhWVJgudaozBq6P06Fh+fxev7lcVUnUdh1+FMkBhHanaqdeiMSOf/UALT",
+	"xBotaKMtGiKwJDH4k/R/ZgL8bikRUm880syDYrLGLAa/qrUdKZNEFOIZtNOEKOPKwcatoScQMDDtzL/T",
+	"qmPYIbCgQiqUUHZtLrKYE2MPrHiih64ymlGLAzdoQhmxQivkRmOkRJbw3Y6dzm9XvqZS6h/HI5woYjRz",
+	"Qw1ils1FbP9sSKDF0IaqFc/UVJCIC/1TtCLRNahI02IY748ZA6Nzeg2OF8bVVK3IlHF9E0YrTFmQsJL8",
+	"Vl/rT9l6TkTuIafs2tdset7Qlg65EXLVxJAX+RqaPPZSIUmXDCtgtRvQVggyi6ru7QrLVXBnr8k2uLGz",
+	"axrPwDH64HBDkuQAyPjg1821PNTW22zUTLZOmoxH+cTrX34WHz96dPRkjOZYkscnmUjGxeo0r0k02+Ct",
+	"Nke07WkO4tFsbJ3KYyTJb2OkFwyqmv4SaD1jY8YQFpMYzbcIG8ZdEBK+e917fRW3ykZrWowN3XMq++v2",
+	"v9DIBM9ugjYVzoVV6/3pybXbsX6Ji+Be/1MSiAWcv3pu/R1nCM8l0WYHN3SXW6nI2uf3Jp3FfOaashBT",
+	"ZZKI2RjNzFdm+qMzM3SQn4ZozdFK21HxFMz5gK31E15r6c2SYaZTiF41QUD0QaFKGmY8Q0ucSoQFQUxP",
+	"PSgP9XY2RKvyn57HY2Tpr+9w/UGMfuXz4Hh19bI86vdgzPO1sW70JhkDrc+epplIuSQhG3o7Rps8upbP",
+	"HGF5bfwHYbPICPQ2w1wPZ2/cOVlRFudkkP51O8C2BEdL4yU2c96dPMJhLMB8Bxronscl6qNqpaxwx28E",
+	"VYowPZy+2PNxC5rBo/bSr4ujDCTDlIZ4+5eGj/ic3rnJZc4PGZZgOXrne+wEkUeG8kxrx7Jd0u3DaCjE",
+	"5v6shh3tAD2VH7Wa0HKBE5yQGGRI7c5uPRsgdbwt730QnCZQcQn+cH5w/Ohx+aKF+9PpOs6rQ9UYrch7",
+	"HJOINsg2T1vcWUVou03d+MCRjZT/mQi6oEVKQJm4c8GvSb8r1CjY+i5gSmvixbLyqJOZU+BkXhb7K60s",
+	"0MILFNSy9GrWlZywDDisQFJJMrYf2Ky4zMWmJyXPjOqzwhJuKWfTOLbro6/BOnqRCzg+V6B6veLpurfa",
+	"aiu+Vklo8MiIaa6dUAHnaIwkX4MTkkPmRRLvoJ/bPXYb6lHfm1iY59SKC/o78NslETdEvCAKO+FV5j4I",
+	"4kz1GHIqszTlwu7vAMVEyoyI4KNaSZ9mggZ/dNHAu31dkBubbTN1LuqGr9Wem+JMraZrolY83vn7xm2w",
+	"89tE3NCITGMeZWvCFG6MNIAXvn2J5Uf2sLoqR5qNrs0lvAne7jetM0C9FrYYNzBr34UP4oHQwfqOMLKg",
+	"EbW5V5U7EpS0Tq3AG+PcvnE7Hs2xpEFtagu3nvExQFRmTtA1Seuq7HhUpA2NTvXcIgJejakZ231kWrg/",
+	"aps/p0KtpnEwAv1ygVJBIiq1frjmTK20arcl2FzSxr8T4y2i0k2wpAWEbufie9N87ICpFuPtzKr2jGsL",
+	"R0IchHXRIDi8ts94xpTYTvliygVd0s6798K8AO/uEkO0PD9lYK0FSZ8/Y375o31l5advxyMSZ5avE3JD",
+	"ks4Bqs/fjkcLvKbJdtoYO1wSFhNttROmqNqGn9Hbkg9RzVsC5rW+tsLoYMkWWW/+rtEWfYOymMTTmEhF",
+	"WbMMhUh6KogiAqKxYQUKnrqhZDNNvITGNgbJMxMh1Gv+W/Y2FPy3q/fDGguqcDJ1YfuOfa08rgcgQhs9",
+	"lCnei5ZrujRGoBUUbQHN6scrrwbXkz/Td0XVFyCMYEIYNBiY8PzN1ORXrTFliIOC2WtDvPNei1+rFRHA",
+	"4YEPf58J/TOSKUkSypbSuP3gCTnI15Ou9HRDT6Y8zRJDkF6iovo8XOkRgSlPQ+L2XAh6gxOElXHiuvzY",
+	"TmkuyIIIwkIOiMsVFwqIscrWmJ16I9tMUvgRIyshg6MvqQSv+rQSkG6ej35DDBGLgVdgoDW20adQXFQ0",
+	"5GttiM2fMIEXtMYqWhGJZr/NxihLkeLo6AxRpi0GAb9Yl2CxMp7N/RwcSx1QG9/XP/r88uWD588u0KPj",
+	"o2+77kY9gB6nwWOEUzpGdK11IePBWRAhwiZ2cY7zJMRI0Rs9bSN7RuPRDadxMLrxoZMSzKebdZ5dkxYK",
+	"Xg/yWZVdK2euLEbMbtZPdlXO+VeL0xjzHcz3oUNvPS+01HAouNhGG6+CAFGkbdDwFpYZ5z8yfQVz5rsY",
+	"sLwmMRzwJVeIceMWGKP51qqOJIm/kKAEnPoZL36qZq4v2MPkpqRPkdY6jHfXS+LzdVlvKVawFksyUVyf",
+	"AieTdhLulGgSrIq44Hq2isSgR0sETlfLJ2NEmVQEx8bXDstBejlnCDOkibzW7Oj94GneeVbu0bGflTsJ",
+	"HZA72S1YShsWanv3tXdCLrRpZ7wrDUbPLDKPOJ3f/jNX+13aE6QNQrELlUjigDqzg01USS+1sgHcOyY3",
+	"G15A80y5eRlyd6QN/ZexrNgd+OEudlnAxupK3vjsTK6OUqagCdZRB3Fnk6xzTnc00brH/+xNtiIJ6Lhf",
+	"otHdbbr92mjFAo4e9lvAPTPivAX2zJDci5U3MMuthY98i9Ab9SR0YD5nA7FiwlV2nMd4O3ZZz7l1qM0A",
+	"9DtnZNxwU30SQ7C0C0HBtR8TrZazFbQ1SrZF2JrosAv2EO/2veP3K022RId9JMribiurmivr1eh+ac2V",
+	"/+WMlK/+0lmaMnoBtra2qcCeOkP6A0iZYlHmTKo5jq5H/SyeD6yyduYK312Fbf/EXYIFLZv39vzgX1d/",
+	"PLz9S9fxjoYor53UqimzgxbfR7kdNOBwZbdzhT2U3+4x9qsMd36vr9bba6CqFtzwUqdW3MG8+OD3qz+O",
+	"xw9vvzyw/5wcPNF/+fb2q6//Ei5u+8Tq8yDWvB/q9LAl/alefyj1uvNkfgB1e7gi/XmowJ202ptKXFNW",
+	"LrAMqK9YSiIlXGxxRgYFGbCUdMl2fK0hm/iNKeZNBQF/Jt8wCHX1G3le6Kh9a/aihMuBsRX9SiZIo0P0",
+	"e2HTtl21OO/0FUZYkmll3MJVOG1wAtuf82vYuF35AnTZFCAQYkgRFTQmuzh+3ffdGG15Mbskfbh35tte",
+	"exVnBpqATPmiAXYHS5vDLTNxQ/X6QW5rvb9P5vyCJwnfkHiapWHudInAUR6VMK8cZGlvLjVvZKl3cCrO",
+	"A1PMsVnRxFb5Jzy6RlJhFkskFU2S/vnDJBm2JyuexG37bH8HjamnYO15FG0WxpDJFrZAayy9oaJDKyQm",
+	"ZusrMV7YRz8zcEYgsBrLFjR/bri4JlDcYQ1Or/Kiu7QjwcMFrn6JtVVvYKQfgfx0vBSExGhD1coLJQ6o",
+	"2zAEzUVGOF/PoSdo4YtwolY8W67yCLopxtHED3+itC0NB9ROsO+s7ZBgb4Z5wWRcxi3fNaoi4wrATnK5",
+	"gCRlEdFL1vQ1HxowM5vnOXTPBZXXPZUYuHy850EJYZIqemNtyIp4QoLokSIt/kDiUokkIQzNt6asiuA1",
+	"wolRlF2kPK+tcmObtAA3ULiuk6eNR+ny5SubQK9JIIwGvMywiKWrl+0u2M8zO7oJZJ81yRyhQPVTIuDC",
+	"WejrH3BYAKQm4iImcS8FwAxcShfp9ZK1ZmS2Xtus23sDbJHnMlVUt5wGjtxlnvRSOipnt6o01QT9VYNm",
+	"XFSUVwBxNJH7KpM8pSSeag4IM63Ea6jmo5w5H76lUgHO1/2VDwDRE3NG+l7nWhT1fHTJcdKXeD0f45mK",
+	"eEP6LdyOPcexkpXOE9JWeKF/743/YfP3e9m4pYeDKWL22oY6+2kq+FIQqRk6NoI1FjxNyadJGdv1uLvD",
+	"VGxVzk6tyVnFAf0gCDYdXpFPy/B3YOqq4sUhFejUU+zGAGwolLGyB3qL6kekooUrvFi4+tx6CPQDHKMK",
+	"X9aYrJ23ngq8UJ2sVVGGmJPnYHZq0SSN9qw1IT2BM636SbyVoBSAsb5Z0WiF7NRHn45b/2SXciS0D5Ps",
+	"IQjsqRv3KwbsU+GzwEpqUVu6392LVO/8jKevDF9f5YAODol1KzE9/NHl4zUo6PIBlZwmD/c5OD7NQajU",
+	"kIe9qC8XCOf5s3fxls4BsIIpoq1awCxqKgFH1tVr0pajFYXcbq0cBfX9QRbIek0aKl93sxsiGu/4znzb",
+	"4dqkpi5c2jvRwZJoyz4HJGF8zuNtn3tAH1I5XRM1TYmISAiIyWy1of1pDhwClRhwVX8hEYzSr76k55b8",
+	"mklVQjZonpNRHDBDGVtQRuWKxDCv0LAOsscdJDvEqO61t9p20FAw1/qUMr2MBsyCfHqjUPzcU08Db9rZ",
+	"91Bcw7EU6yyk0hZILLg4s6fGzGkMepZzfTSOPI2CUP3h1Q2K0fTweNa3mKeEFe7OFgCcrmPkzoxBZTJE",
+	"6qU09fMwYStMPS/T529aWrCbLnPSLm0ng/JDXyU9RUtNBgw5+Xs+t8PMlMou2y2zo3Vt2VMv023Apnl3",
+	"4+DJts5nXyaB01zuoVEAIf2B++GHyj4Wo+XfbFrJhRHTvhY5RC70UAFNmwKuDzy4AIi0QJBGC9RDIDeE",
+	"LFvZj/rY/3tnc0uS1+RXkvvIP9Kx87fOjXPVNU24OO/hxnUoilYVgpipbNEUh/qLOlXAX1YEks28ytJr",
+	"Bg1hVq68AUtiJxbUEZvSCfamYQVoU1OxhtLFC6c1wPcJgqMV6FvDtroJY9Z9sZHDd1JVhudE9Y3EDJLf",
+	"+4xH3y2mvFPMt2CGO+11PcxpPtG05d/bXKFA3p5SZJ2q/vnEFxyw0s7NeyElY5CjYSeMH0aGv9A7OWzY",
+	"2H2bFBAS92OWPK0LXumIVO4QXezl3y7PxLndPjWChPn9LvDMO5iBFh/C8sW4ODBdZ80iDgzXdDz+riAQ",
+	"84211Q1Oc/8mNXvhvjtJLBivk2Q7RWUHi4PP+YgP1fY+pgSobGljraO/pXsyavML7P4ZtQUl9hLrGprA",
+	"d/fQzV34JUiRv/FQXGX/GVJLjpPPKz/qA+Rq5MGuXjsEIcj8Fe/13Fitbz8WS6L6xjjvVcqQt1seIa9a",
+	"2PZT5A19AKYZsqfNyTDestpotlM+jDm8TckwddR0cCnJHXInzOwqpXWBqrU7buIdKN6Xznu6akE6379r",
+	"1lDgY6STdDnC9iyQh6d7tPJax9tNd/YPPIkHir1dfe2AHd27LqjJC1aM0cQxAOPw0dZkKsl4T09XtRGC",
+	"93JnfOsnyzgVCQlI9b0VrA/swyExHfpK7/avIaf7L7ZFSsLZkgiEF8p6ohc4UvqaYUXOiNZhww5oHkWZ",
+	"EAPnDU3im0LvnEUEGa/G6DPE7NzB45K/0svhdnd1ruDr8v5YTmg7JDspc3292mVW2ZMjx/FSRfgM9MXA",
+	"KG2E2ZMmAYLo/mkShgL70CTuJC+G73Hjan4uREJ5glrH6Cvmm4pk33jWtc2Fg+JFUz+NaYwk79du5k7k",
+	"qv1gWyTt7ix2xPHKy+BjVTnjfeiqexP2eLbctt6/I7YnItzLle9DsNwtDAr/akuVBNQJKq+R7eN2Bshi",
+	"zpW2olJxyJIsg0L10IE/5/jrjobRqwSzpl6dck+1HJBbPFgRLN7qGfs0Rft1lvhuW67hryvG5s2+PsKB",
+	"nt7t1KDMBW8em0mywhJyJtNtcH4fAVWENBb1X2Z6kiQmMeKigPzorfSZXPJ9uHD2f9OX08pLOAdDoD30",
+	"05LIxip991WLfmDc/1Ai3y+79AYSPdvsnHpJSQyOwXHRYkHm+wjZ8W4br9qTfu6hhzxXd/LieSsZSsfR",
+	"MeY4F3ZXLSJyNyT/QopWrOfIa3wASXSIcSQpWyYm7NMbWq3ND3wc8gMXQvLOYrAk2uqj7XbuA+t4NNlZ",
+	"FAw7xndJb2rknD3pinBP30N9ESiwF6DcXRm309/cxcitTNRdObh/ne11fg98BNdv2EF91Tg1ACzaPQW+",
+	"fnnCr66Rbxm+l+F1v0KfO/jy72CqNPr2i2ea6PiG4PUL4vSYO2Qa7OLcZvGH8W0Lbgp4nYriYA3XZqH7",
+	"gvDIZP+E3I+rmbiZWVJ0b/6HdPH2J1Nl4e7F7unv6e7zDsP9uwHfCAxegZD/cghXz7dBCdlUAxnTuCeY",
+	"3hBxok0WD3q4ISZUILv3BfyyVZU7pNxXpiCdjaVWZGDp3sevmS1dLR0LGeokU3y6G37aDRHzAMgqCKIc",
+	"YxXABVMslDOkNVdDxc4XEqVYrc5MFcrYuuAOwB2HmYFUjAXeHLgC0YivCcJzninb5W0tSXJDZL9gWyFb",
+	"Yd7+uhsb7ZdP5b5kVHHM75mMMhAzARdgRKScrnlMBqCcG8CaqfdyuMQixVEQVfEV+MNk0CcTPojfkSVl",
+	"0rZcy5stlgF0TtH53/51MJlMjo4fhk1Zg1D+YZs7984A8DDyO6DYY7LAWaL6ugva2gcnWFGVGQr3gH1I",
+	"6A1lyykWBE/Xx2Gw0ISz5ZAx15jhJQEQbs05SV9uq70HoPYNNSdcLDGj0oCV0ziM+CQypgXwmSEyVlDP",
+	"rgRPkjIOd2MyY8OlcfHDOXoFKxgjnuLfsjBS7cpilPdZfEIXJNpGCZma1yAHi2qTc6q2KU/4ctt3qPz5",
+	"AvBmwNGvotxUGUyuuOt0U2cVSRVpZyZ9qqa/N/U6VpwmRDUMbtdFdxBkPkmqC/rw2S0brIiYJlQJIqcp",
+	"EdMYb0NL3Nky4bFpHrs2iClGvPm0LneS9Qg5Ll8QHsM4/g2c5+b758Kel7oD9SZwjr7XZo+n85rNQnJD",
+	"VbSyaOfQKpovFuGAiv1c3fZ9rwRua8bU1I+7WFCC5yGN7rltVoa1DPlCIkfXcbmHGd8wuzCqICxkdiFw",
+	"S8xJ0qPaMSY/mie1XMCiCRVJEBgwIU2Q3YbCJk4Fj+obliqYcIDEtar12PDSHNqQ5TEJ77PtvLEnH2LO",
+	"T3WWGEpQM6Owjy6fthEmVbbWP9MBPXC8IxIQQwv6vskv2ngJGk6YuunVmZqqpEnQpjQKp9oVoi2I9sWI",
+	"2nBxrVmfBizDWvqKEUpmJu67vlgz6x7n1Lzq3Il+TFTFbbD6b5NA6LdxllvGoSJ6xa2VBH2u7VGp9F17",
+	"ZF2VFfauLDhw6lrpsltQa392weCGTr7hUHSunuT5ZS3Nq53IrzVgOx4/uv3LfqyCXTT8O3bBWlPmyj56",
+	"UbBdzc9p+sSn58GTSS8LoLIj3XvSYSAU431bmg7886NYD1WoyYJ53r27DLqm6tZFf2Ohs1/rv4Vd0Fao",
+	"FOZZz3Ios1gXf1WtisEMWjI6Kvrc+U/ngW5/wf7hnnUybAF7slwKkj8eLjGajJCBxAxrhLuZHjsYGPtw",
+	"8xlP2X107+1Lfb4PV39DUN2/du7j/duwrDvcxz0IdYf7uXO+O9+xTfdldwPGwP03CMj5ft2H3fs78H7s",
+	"HrB0X+7pVuzx1ft7S3Ytrtm98GoVbGS5U6pwJkQQKfo5QwsuIoIUj3E4NblvTm4TPMNddVqpsFByGvI7",
+	"OI+bc63p5SOrWnxyIIiBpYuBdnUuPoyvCYNu7QhD/3YiBO/bLHRXx7FTwArqF1x01c6yHzKlpbHm/GOy",
+	"3TnShEJzojaEMHT0ZDKByPfx0ZMn3ZxXhauoEbqDvHvTc1+t7mGFErjR7pZnY/e8JddmYZMgCocm3zAU",
+	"U0EiW1jUDdNn9yN8BMxVEO51TWPT4y+yYZcaDZZBa/UNNOI1lUQgNmIC6f9jW72NuDD9YWPI8aASMe6q",
+	"zc16qbSxi1MUC57aGEvaditUqoZB88sD82arwpBPDcVR3o9DwcLKU5m9yyaTh5EbDP5FDq24m43R7NBK",
+	"O/hvSyr4b0Mt+E9Drplt24AVWuEUevC5QrMFJQCJq4hYy1M0czCsh5qLZh0XSNCFnu9gAQCQ03Gn9EWL",
+	"DpiTvExgyKCxHGV5tvnU7UPwmLUEZM4Ka8tRNDC2FgsoxUuTE8wVIutUhRmzIrwq5zvZ4K10XbfPXICR",
+	"oyUPda/uIaS8mQcpV4TnQlVrzk6twwWJcPAyrEg0BC4XoUEqSzI5dHodWP9PUzShEhS7s59B9Gnz02kn",
+	"ErafYeRehlnsY1G3DdTfU5zRjvTMxTMaQ41lVn2dJUSaxtwIqtykuZ7OEHaB4wgzZIO9kOOH5hk0CbYx",
+	"e/O3pmh93zBmoAkylcpUWZlHJZoTfashxYO3hQt79gvdB4cYHh81Yk9qccMQZlu1omzpLhFYQcx75EPu",
+	"J2BaYoG+zaNuiKALWtx85goZI0GAZrYbMDVt//SIXJIYaekajruFcqd+IjdE2Osu2CtmeOpGmF+sPrew",
+	"ClfEk2zNJMRmHYnvmPKxr3yOMED/M7ZMqFyNrd7GIVOGozVOc4YKetVw2Adw7jJp0Mw7brP2RtI1c9Ul",
+	"6uihCqvVVsB2dTwo5Y7kmorhxTYm3odKYoe6tFVc3fZQUKXQYv4sJ780Sc+UIc6IbX/fC9psF5OosoC6",
+	"w8h58+ttHtaYmXwEaZORgn6MRun87y1NW5IrTGZ7QHoOb0IQ6be1aB3m0Mvfmm/DCa75EwijGyLmOEGx",
+	"7SekabURVBl/yN7650nap/eFbd2UvwByPUqymMRTGoeaTXkBd1tQbTqlbaharUiSl9nnx72nzVgccJhA",
+	"awF+ZRWmiYjJAYBp8CSmbOmVfkC1aadrz7YQPEMsB9xylY+uhr0nBAO9IaI38c3T7rWpO991JpIpwbZB",
+	"od8cN8/L3KKYg5LXVtXR24UMTWVSQRQR00w2pbzl0mRIRI+oFY9708c+3ubVFiSiKdUP92Vak83vTqBE",
+	"CV1TRWKk+Bls+ikytUBIRjwl0En5TkwtSMRFU39KrQqZokx970voSKx1CPdSz8oymGpvspqnLZaFCeo3",
+	"CvmfyzAeuYvfFRXlQ+zNtY8TGk8zpmhIz1PSVESZIElnbOFjFJ3WW6wAeT1Z7MRCzv9Vtq2IXk9qtdx6",
+	"O7n3P/ktVzXL7/kN1oKdEY5e/nnF7fWK62Sn+3/ldYfYPr87cPCx+DwusK48ij3eTVXc5s47o+Um2Iv1",
+	"bSypexaFLLcY20/Vfzdz5yc6byq/MoGbNZHS2Nc3VBrNDa9potkhxUIZDA6uVg0QHA1KboU2oHTkioSZ",
+	"djdxdqtA2Cck8Qcn253QdlpPWV6dUDnxly/Rw6PHjw+OEE7SFT54CJocXqeJHuGnZ69H43oVxMNADURN",
+	"zuWFDhfZPJR7ZJ2zvY93NifNMb/GGr2YrgmTw/Apszl56l4LfWxNsMzEwLm/MC+Fx9Mb15Blb9okLGjS",
+	"eWU/pdLiRryyL7QWZzVeN+fWca7vm4J8JuivJwqt5REjGwdVOEYM/O3mj2uCGWVLaDnPEE/iclViR453",
+	"Ya44b1pO7dJmlqk2HhW+fket4DkomCiID91FqI41FJOHwZpm8NRea3e57LI5ec03DdyEe7E4VviFfrbh",
+	"5oJx2pbwgoSWgbOYEhaVsJtANWWAVLjkN0Qwq6wUojHN5gmNgrIxsuIjhC/zewgq9XvB1wgGhB6/Cs8T",
+	"IrUaTqNVztos2aL51rKs+Tq2zZHqSnNKBDVyv4uor8yTdzy03nyGCZnLHP23yhU5PYJWVl51uSFSGYo5",
+	"L3gecRic1th14PW++gc+55yCePkmV2jSyJa52A6GLoJsFHkh8YagMFXSurhsNCYcixqbpvwe41sqpQmG",
+	"ZWGlBJ1nJdHgaxfwhZaQ2BZhQZALzTbkLgf9dwnBsq1RtaO9RDxTksYErfEWYXkN1ixVvau2gQLeF5t2",
+	"6sdgEsJgGVhfbUiYNU3C3cn9mYWyWDMhFz2cHu7JW7AXVbdabEkID/ufapr+q1wshQqF87OLIi1z5RnK",
+	"mNsWtOZMrSSwU0IWSu/6YS1zyLUcbNuEF3ogYyr1fLSyaHeUeOMy9T0XPJuecoLlNYk1r44h4dGEjzMW",
+	"WBRekulScNMfunUHiyfzTM+eMN5DS4FhN3pTmmFj+wQxkeoKPeRRZOyalcAXPO2Sp1linHO9ul9Wn78d",
+	"j37LsFDGo1bYDseT45OD/zgK+vrJ+x6VL+/DWNUyS1NBpGyAo77BSUYasaLOrMln7T9vrF5dO7YEB1bZ",
+	"M/WquJ8D8mYoyxS45fVZVu/6fje3W1unnu6qL+EFD0G79NnQYX5KTI/o1+S3jITEf8TZgor1wInXSOG7",
+	"FU0Wbe+W+2Zmd2m77X/SI05p5B7E2YNDrEru++UYs4oxib+nJAnl15t2ZgYM0He3c22IKvJejY2jeMmN",
+	"VgPJbEaEmHCDzdowjhr3L/DRwD8MTtF7bbMQFgOGJGGKQq5wcTWMR3Mq1GrqEJ5z2WyKj+1pmfLFlAu6",
+	"pKxSqbzGgiqcFDCEJM6MkmvRGcejNV0atMTiIed1inmUWVNqjqNrPSPQvlyd4TQV/Ab6rYUkZWF6BMGU",
+	"SjKXwLg3lGzAP5RyoYJj4kjxZnTmTBIBfSESamQwHwA92pBOOLNe8FmONwkPOvfDDRGCxp2om6ngEZGS",
+	"suXUfOd2vFMGjvXuf0DAZSgUaKtd3L0XRifa3Ruu96xnH4ohkjeI1umHq2sR6upcgfVGOXnaMv48k3sP",
+	"QrY4RPdSvnqOhxY7wlqHYBRKQgJa9b69PmQ9x2LJpzHeBg79U7yVtq5F2+YEVH6sEDaGDaIS5RZoSI9b",
+	"4/fTsme4Mn5hWcC4et1zgiLBta54hiZgFmO2DY9O2TQiSSDABgqcySvfIKrA/lrROCZsjH4ngktE3kck",
+	"VU3TtgNP15RxIVvawevpwQUlUaYvL3T0bfuIXguq9lGLB1HJHRtqi9PpdcgzLov9QoqH/Q3jEVxvVkST",
+	"RuJqmq6zRNE0IdIAz3V7nz3fk8c4+UaGCVXfkBpnVRg5dBCfLRYEoOYaU0HLt0rIR8VsC0KTISF7VRWa",
+	"ZIpBd08epZcNwmLFk1gixTdYxBIRHK2QL6iLSZqzZXWuXoK2SqY35iNB8NDdI/EhqPIXFBQDD0KyWAGk",
+	"fGgmg+4SpcVKcDJXtU5gsEVm+MvhWzOjVAEzXnUH7XeJy/fhvD345GrMvLN/rmm/O07HLkpOd25izQmx",
+	"615WVl/XYnId31tWiDxgFT2D6v3+3suYKEyTcIyRw3Vd5/6/X778CdlfEWWKGx2bx1traqVY4DVRkJ5f",
+	"rnlpKlO3n8ohZe20Qsv8geDEuMbKS6zvCL/uJrd9K/ghnkmyso3f746SEZMowYLEU0l/J0HEfugu6T4K",
+	"6UnjPMagDSMM2W0KCbKkUhEBBVMmNTB4264IjhtvCNs5EJtQhn70DK1zsUYT/Sm9pfoido7C7oSzO6J5",
+	"5PjrAfr87V8HPxxMJpPJyaPggQxS9YUlH19UMUh8GJsa5+QAszecxntrLLNPfI9d83oLCluSjXsdgZ0S",
+	"bWocXwKz8YBsjkLr75231BAig95PDIrXJIHiUbiCVzTVLD3THD9DcxLxNdQnmTPQV/XICVPqs9PZdq5v",
+	"9uNt21409XXaxTmxgxzLJVTfj/R87FdOWf/ugQlZqP7tNYu9D3owQPCa3W/VD4ull4b8jLtaljYr4DMp",
+	"rcPfg6tuDtxJJuzApLvwT3WLY7ztkx7+Sbinsrfte9RjX56ZhIMBm+Idpr0RrocI24OvrSoU75fDLZ/9",
+	"Pilxf2mwD+yPITpHNzJgowZ97tW3OcWyKqE68SQbtYEd+no+X0MAJpAsztc0qnScT4mYCr4ZjUc4SaZc",
+	"TBkHp1s42Q58aF08YL5v/G0fq+W4NnVlD8QGb0PrRep8oQgzfikYEMqKFjZqViPzAtPERse6qfFcyoyY",
+	"AE3S85XvbbrfgrLh4fq+GjNOU8qW04GPN9bpr61voXt1Lyx4r2b8YANAF7iVK0IU4BFq9T0hYySzaIWg",
+	"9znAaVjffm4Q99fcK1tTS4oUfCmIlF2ItUGw6gKc1oJgmWaKTR3XxdADUhiq3Su8zDvyfYw+Q4JRttzn",
+	"WbRDtp3GXXXitXExFZLRc7GV982e3FwGeuyRix9v9Y6xrxrl8wVw72Az2jRpq+MmEQyQOZBLaqPbAF2G",
+	"XISiuFgeBmvsmhBX3liVlogzpDlM36hQT6oPaIQlGSMcRQCIhFmM0oxFKnPJ0tWvdnRIVlgsieorHolR",
+	"cCClq5XfOtfeENg0okfirUT/5//6vxHO4Wt8SD6t0Y81uW1CHbIt2Uy2gSLvoSuLsPtDlUQu37fSl6Vk",
+	"/Tcwdo5YYynVxl5ZMBAz05uVKhLPkOAbia4JMWA+IkuIPLMoPyBSN8TKVAojkth1ztaydlZAHEKivCA4",
+	"QSJjoxDSe6pKBad+KxVIuG/60XyiIY3N5GQ0/SyIpkfjr3wjG+Fk7EEPOAevaZqGIpYvF4gbhCfIAw0H",
+	"PDPWulh9pKa+9Oyw+2EJPhnGBakL0vmfLahdLMUjVHUKzbzVkHP1i4mxm2sZYNqWxnOa5wl5cJA2Y1Z/",
+	"33mwp3lVaEP2lcm3KmVUmao6P+fVK2Kup0JNLUpl/u88Ay+3yEuekopPBAtBb9xE4R84mdo7JJCIVfwp",
+	"79ceE6koc+LxJksYEXhOvYwwZmsOK/XSFYwCTbc1FtdQtbxkZVTIQrB5mmTdpCSmKLoJADLisf7vUHTC",
+	"WVZneXq4wUjKK/GVY6l6DQRJVVOB8Y9uMM4ikh9FRHOI2d51Jo0Kqlzh40ePwz8FowbfbVU5Yt7TLecc",
+	"6uZ7Y4/azefKaKJ16cIIgmv/ED1XEEQz8SFz17uEdi2/4R+m2k6QlGAlDZwsBi3AVbmHw4Hlb15Clc8Z",
+	"5HSAooPXMpzS5rSYJq0hL7SHy3QjqAIfe2PyWtiusAW0d0IAk5owwbR4Y+3pq9DMVWgFNFPjXPWMOQE4",
+	"WE+YOWx0+0h3eNGGM/NZFKtq5ogXxuBqa2cZ6Ei5U0RSm5mutXwP881M7Gnx2oCQX+PhrFpKTdh/oLnk",
+	"pVZnpfbh12Sr/1NbDp8CjH9XS8RdcRWjI48+ehvUyS47Rug+Pgd4ivlRD/Ogxh9+6Tk++H1y8OTK/v/D",
+	"6cHVH5PxoyehfnxhfL4q6YdQ/GmJeEPginCSULachqXwBV+n+uKTCBQZZLQVCVJUm8fODDNKTlF28tfj",
+	"42/Klfnv3v317ZEmj6bRH5Pxw4Y+hVZ/7WdMHfcwpt440W/zP8A2dVC+2qpyEL/aYoIHbGWp0wsP0S+u",
+	"h62LOCBsnjQARwanG2wrqD0v2laEGl/W9tF6kXo710vWe6WHU2sTJ5sArrC1y/ZkrYIyDpSEq942r+cb",
+	"mzQCjjO4/Tc8A+22QpWHIaJowTTlIg6l/PzAN2jy8MHk5MHx5PixSc7E8RmK19ui3bDdFRcgcpdmvIZ7",
+	"L4YCoXU4naKlab0tRAZ+GlsFUUjTRsFeptLWfNCdOtn7DZQCfe2pVFNJUixcjWdVGYHaWEPvMzQ7mzUS",
+	"xNvkR8NwPBy/dsqk5yyhrPsWqAUzzNtAUwjzwZguW/ED3BkfSKrfRZzvIQZX1t/uVxyuQosP3S57L1y0",
+	"k0rRHD17Ye/jXHCJ7dR4tyK+XlPVYm3/xNU+6tdbgxN902TNIHtj53vJx68AJN586gOIrzyAtf9dLb7T",
+	"HU6wZfB3z7DRU9vTevSNyUiHIYfmZEmZLDrdNDhfS/mgTaYBjZsCbL2DZa/5xsXLKvsBi/ECRJZUrXuy",
+	"t6PXAOfz2Z++gpw1NnDu6lOEUayV1owZJTXX/RFVZ8jazGco92SfViMSZ6jpFzCRrHPeBIrGoIfxGyKs",
+	"FXWGrDP81MTNfE/+GfLc40VG8F3c7M0Xx2Ut9/i3jGTm7Ywxk0YWWZMQfKGYJuaDmGmVs3X0N2SdJtYt",
+	"8CHEYBD39DyR3GvjgYw2pum8sbZbvl+wUSG/YNha76XOuTXv7TrOibj7jczm/P05cNBA1fwZBcbcrPja",
+	"RBTtGYGeYdzYGKPuHMs6MC1YcHkZAU60Oder9RxPCZtGebWdDU0HJ/9U4AX4obEkSHEeruCDWZiQSed+",
+	"aDq+9l8Ia3P6Ma90bgC9i8oID0w1J7z56Nh5t61DQ3F+bZi4HZW6Grw3jGPKRh28dBEK2geGddc3Ot06",
+	"e0FF7vzKRwUgDoLrVjpBtwujHhC2wIHPnWlbMYquGd8kJF6SaZyRQT5p791hzmycQoUVLHsQfGwBIRFS",
+	"sfoImgKHQ8scrQSemVCfd6N21ylg2btlo4EIGZZ4mHDAeQg3RPqekFgToujUuMESSUyhWxmB+uOG4FZU",
+	"CKE2xn5tkRG8CsnI4NwOeBMev2ODlcEcGZNIa8h9Yd9zCIjKe7cmVnrjMgL6VHWYikoZhoi3PnLMkHdm",
+	"NPuj+VazJDiO7Qi9hS15nyaY5TdVPZRpGWUwFRc8SfhmmqV9196/zm5a0LXnHgVfKmEqlWn9D8Y3TN+R",
+	"c65WSNI43KWlG0lEa4z2NBV4EN36yA0RcdbW2TMmOIZ6+BWWKMWyhABRhvSU3TqIO3EGPcwkJVHuQsz9",
+	"uD9/A24WTeABnefzUYqtqYM7ypSz4aX8N/zaP8o+1I8tzjW3aVHYfBUMuQ+8ZRw2USAjwf5SgPk1g1zW",
+	"wOLg1RyQroYIUANE2n+Wbr99lB8tU3fnOLVLmCrgphwHh2B3HEt7O5ufLj/byR3dVg1qH86UXBu7Z86U",
+	"mrkzzJixuXm+7YIYIbFEcwJBq41LerXyFimexIfI3Z45jlbuIDE4WpjFEMHNE9xqcJrNUe0YbQkWEmGF",
+	"BNEKIC36oTCOIM/PNMCHNo/cRS9t2v3DSTDx3nMZ5phgw8G99H944q+7RUlP9a5kj+4HXjOnXbBs79xk",
+	"KSK7u3na5TCUkNI36rMOc2xscDwr9YWUXctBrVVrIzfmD9XRpdt9SIW8M7NqWEYB6dsbM3qdZqoV2ghF",
+	"2dxoIVQhBvVXgUSuRmxzLtZZgoO/rd4HMit/+B8/6o+tFF7Ckc2hpmV7A9kd+9+WG47XaDoI79hOplh0",
+	"DoGck7l13/bh+/PBmquXRnf3UKpWLe1yG5sENLoQ//7LPy7rK7om27LmWJHEyTLMq+Im+PfrhlDKtQp3",
+	"ochkmFXfd2/0NegOeiL6cfNpM+AYph2iQavzFUgReutHz7tU4diLV+jkm1IS1UJUClge1Xqd4IPfr/44",
+	"Hj+8/fLA/hPSq47H395+9XUwweoFZthYny+0UN8PnEyUiXDD5edM68kRqQKeeDKmb+Wfm227iw1ul+k6",
+	"X+TUvNeG89JpDP6y4khkzPeznlkIb6YETxJTequ1EKtM9UFsEkoG70uXUOy6aGmao99Ngl2nLf6pkWDM",
+	"7w1eZr9XnumZPcfRNSSIFSlzO0AaDyq2S0Y+9QvWDZ3WylnZKav1Y7N3t6L4mfH7udGw50RtCGHo6Mlk",
+	"AhrC8dGTJ4PVRLfDQeAyO4MeO70HO68qZ++XtfcisHyyxqGamZcLhAE5+Q6+wWpfEjucwWFuzdFsmc8Y",
+	"5XdqE1DTiqb9M01e5O8EN7PJJmBEbbi4ngqekAGeNWhUDC+FWccMCuCJoY73JInzVimYbSGR0hzlU6RW",
+	"gmfLFbKDIJgZBBSgkNJSfUgDF87IVIvqaUMD/nxPTpGkS2ab2GNpu5FiPT2Q9cjq3HU1YRdcxP25o2zb",
+	"GGu2+dxT3eDa3oSP136SGv1TsG9FsSliOjifsQkizF5mHxAdrFEtfQOZX6ayD7oSg3o6tvEYr4MpTgiL",
+	"sQhyZC4PA6WLQ93dLn7EGyrZhnTk7qtxGHzFqRKY5iW/FcBCzGJtdW5R/lDR3NbGURMcXUtTbI4VWuEb",
+	"YkNZ8ZnpYraw6SFrvDVF6KYFO45yHIP+cqZRyIKcHCZSSyrJB1GstcD7+KKqWf0tDlwxt1ymGW62lByg",
+	"Iu+Ovlbm+X2x9V05YY9gbf33v7KjxebAFJvpvg899T5ilbnV7+MObWfDTtysIWKk+XZ0eH7BG7LZzTvs",
+	"BjVPt8rQvSmoTYppDm1iCqbhVoghMUeQAVdB1VPrSTafaOVFuyXmswuylut1Vms6a3UB08Kh5KiDVmKT",
+	"o7K37puyDgbq1sntwZcTKIP8X0dvJwfHV18FVS/vONWduvB3V2sMOQUpXpIzpDkVceM80upCH+Z9eZ6p",
+	"VQNKN3F/LvplGJx32yoKWgCavxQWg/3DUuDSv13v9YzhTK24oL8T762MySw1SbjmTQeS4f+g+DWpBXsq",
+	"+GvTEqm6vL5mgSEe8Nv5D6x8H9wobbcMqbZltmmmdy2QN3AmzeezQ2aUjDgXPvwIkGBkLmmfxu9Di+Ut",
+	"n1qO6GKlnbSk4RxV4Y5uh2DOLv6jj07K8ut//vd37+TVX/+7+4+/3CUVbBfT0mO+9gzZu/Cixyl+gexk",
+	"0rMooDEY7fPBHrS2koS6X7pbmRIfurTTOz7V27DiIbn6IwRJUEvh7n3MOi/fxmPXNtFex3DP56tzJR/k",
+	"vO2AO/vKZA65rMjQ1R0RKZvQn/6p/2xwpDDKy5yQy40DQLE5cQCfg7PkP/8M+4H2xAoz1iNolecWuhdu",
+	"nWd/ug5aNo3vey99frn1u2bIc6aGZeUrl5X/XyS3PqaCRCqY4TLjmZrzjMWzUySLhPo8aDmjzP28wiyG",
+	"HjXuGV8eebWVbkSwXsx/XX0WCf+7J/S7FzeYlfEovXuymvVfORnw60GW6llDFSma79MX/XnVBkAf3J7n",
+	"8aV5er+5/4JAJ9vhIuHP7P97mf3/Z17/yBfzHTn+vrMvmN1fFXjtyf0VpXG3RjKl0kRPk/22IVe77Nit",
+	"WSLH40dt8GiNJUvmZ9BfHKpZr4rGT1AZWKlfK5kcQZoFrrG84rtkIbTcap331f0tu/JR4NpA4CB5+beM",
+	"2J815Spybzehtp/vlwqgunii2rexEBH9in56SIM9uGqqRun98ta8wlJuuIhNLvlQ36UJHE9TO0gdHqvb",
+	"KcHI5g7vV+NE1QlVxm+jwCvB+WIgAfY28V4zfE0kUQNnqMg65QKL7f6IHBgyOGue0Gj7nH3PbdeHgFNv",
+	"sKLS197ITYQArD/Mq+tQXb58ZRbQ1rliZi+oGQKPUwE76hYnEdR+xZlwrcAlMt1Nc9g3e8Xpj6RBHVdR",
+	"lfQIbeSNG+z6glsi+DwxOBFhFjL3bAXX4/sL9OTk0Td6KfptZNrlykP0fSag1si1jY1JSljsYpSmS4Vr",
+	"pTNzRxMgMWZag5lZFKMpoHLL2eGekcOLbsOB5LAscT0osERzwa8JG+dI5xu8RTxT7X2gel0OXpvkwL1A",
+	"Aay1qSeKjcN+IRGNz9BvGVeA86k4slHTXnaDx/k5J+2OcO48wZURYsIAGcaklF9TzQULxzCd6TA2ymam",
+	"V2pBDeptTqUgS2fzhEZNkVzXVb8U5daqOE5G49FSmw1sbYLUBQpACkM2tycbFv5tqrAbmDldgZN/r0yH",
+	"/1O05oKYlAU5RjhJDBSZtLBBW+ixcoYEuaHm+YgLYTw8eX6eIw1A3ULigx0dNC3zYpAcTZ6Y7wVfoyNT",
+	"U7CiyxWRBonLFgsFY7hA9cFdyARJCJaQPtCZCAVpHW31dBb8F7YsNMUtwaJH3xSTpWIGKQzjnBcLLrIj",
+	"euawTUP2V1WhTMcZ2Mm6DR2Tj3k2PG3kccgydHTPK7OPj8vdFZ9MJp1+CrshzdvQQdk9VHn6smpneLfX",
+	"JNJbs70IZ+L/WGqXgm2XDohywW1iAMzlBpDYFvqcrsmai60WEYxs9AFYgwu7fhsL++WmIoBn0EqNi2sJ",
+	"mEvjcrewWgnAgFSwABF2iwBChZqHQfCFROYFRFgMWc6Q2v2ZR/+ixsouJ8GwJF9AG7BejfQ/GmDXfqG3",
+	"7h6ebNQvNTMsbIM141Y4Q2uCGUCsryhbIpJIsrFJjYEw5L9d9BM87bSpJ5ct+oQQHWc9XZIfEXJsYLPX",
+	"zyOKSuCYR5wtqFgPjgPb163YH/76B4nhekCWUByGPfCtgQHamEp7RIz52PsWfupezPs7Vs2yfyewt3sQ",
+	"GyYkntI4FJJLSUQXNLI4QmCuL7npm+V1kaxkm0tS0i46v1931pJY773SNm2IIK/JIpMkHiODjqzFacac",
+	"TmWcCIzPebyFOHBMcKLq2MMe+e8dcN4nAczTIwna3fw5D9y7513AnWeycUV5CphlKCqhoFYQ0F9ln5V+",
+	"lqF5nmSNMgV+vhlsb9+zcD9TfS/9P4EB/10SCHqCBDp7IJRQUNMuvHuqkGr1y+KqxVjticlesWd3ss3a",
+	"bGYHjje4e99AldARNRjpHRJvygeq6KVXrYvcBZC96MttzSG8JCzamgbdtiKrCtheB8TfGRPQFJ6Gr1xT",
+	"jI2XgpAYrnF3aTVcl6bJcc+tymHKG8w7bdtBaTcgu8Ec8v7jBqUxb9feAPc+cMtdCW4xsY7NdrbkQPR9",
+	"c/98oY39CCcIjlptQ/dXPtMbpL53JUzKJQ1XKAyUCXmScsi6N9iY5RNwiM5Nh/oijMa4QpHWywF9Hc+D",
+	"xwMvyXQpeJZ2HpHiyR6+pqJldx+GLx6fpsIa+53zCb50Ox4N8CKNmv3mU76Y9ktN9UvBKl3Gg8CJpc7k",
+	"XYssP61N0zgzLutpQm56uNuqz/exbr0e7KHfl3BKpxSijA3ogF5T99DPpZaP/fEo1lhQVShHXWuvPH4b",
+	"6NneOUT1hVu/+Twd0DjLY5Ogidt7ICckfiIk6C6BgCOQfiB1m4tNe6rF5H0PBfx9h+jbKWIWDYEpKsuu",
+	"spj4CVwb+l4tnjpDS06ki+IIgmbFbzMQrSjXT40MLt+3TUmpuznX8yTMEU5pV/3cB6sF2tldHPITVhyU",
+	"+UUzg42YSfJ+5mOCYEFyUJAdXYzl7MkeCZMVmRm+lX179DNJsN3B6dffVVdQ8WE/Ku4CKvZnqu+nT/V1",
+	"oipky3elAfuSo81qeGpiLgMlf38YzrvGgGoA6fDnthW9cNXWd+7ROVCd7lTg2pUz78yEegpoe3MYjFhH",
+	"J8+IC9KQtDTRtvVRKbrBs7nfMNRq2gPVD38nK/vhT9cM6qZYUKZz1/eQnVLmojvkp9hhTLf0UFKeWnER",
+	"dMVfrmyQwosT2rbg3SzL420D/jj5UGnGksYkDK+7ESZb04tr5o0RXPjkqhfucckfCh+0a+1B/N1qnSwh",
+	"h/nsetKsehR6LmQPZRpVvrxfZRr57PlNOJeeiw8JtLkQfD3dPaLQF9ovvzFr2Fwl1Nj6AWw8Y+ORbc8f",
+	"zKznO6+p86QWY9tZdu3qPllcM8n95G/wMQzpgxKTqd1hjw3AicLU9CZLGBF4ThOjL0qbUDAF8yNjq0iE",
+	"44zU6g7DwMn92Vi3YOtauXrq4hmfWgsNpxMMV0Ff5h7M5n57eQKQSxvDCn4L9LSF09y08Q0/DM1CTsP+",
+	"25cXP5yjV0AjV7kDyQAmiQkLgrv5wUkjh1VoP9pKQC/NoRqFNuTjrNIhS60w+wDRqJhENN4BfiTun2fX",
+	"0mZit7y14q2+Qf9aR/R8iBEkxgp+09VdvVqI5cS+oWS+ysrsKkvswxOvLTDj0Nr1XTmgpTvZkGBehQ5t",
+	"K93jJXhPL8D9IaY1erw64b460A463//kwFF7dRZ/Io9vzfzqJPtOuZ6D8ZD/9Nz+F/fc7oDbV8HTGJan",
+	"cZ4nv3j54sg8MzcVp+t6lkEcCyJlD5zPveUOVJOEzRVgMn+x12u0K4TWlGYQiPWXy/jHe4/9V/y6nWkr",
+	"ZT9v5+PhoHybmM3b65V4/aifSLlzGH3wF5si4wNxO1u+OyRXaFd/tf5bq8pSwJlV7Lc93OUD7+HKnBpL",
+	"PBaC/x7KtXteFDKdoQQrIlBku2yWsp9QzCHdSa6CnVWrGYzma2XtJl9bD9qaddQIvHB/rufdp4SVzBrO",
+	"ptbG5myKIRO1UlPvJfPiJJSyf26q+wWJCL0hAjICtQ1/ijBS5L1C0OkJ9rNGAJukYEZ202tb+GsC0x1m",
+	"6nRWL5xbw9mtwZSoS7wmXT1AGt3ZbSvgyc1Q73s5af9Odpc3VDulb/j18GnuxTRsNQmLRuJ9s3mr7iMB",
+	"oBQDSwXzt4wLoR7byZ9AGN0QMccJcgWDiDK0EVQZAdd5Acae+pAX3lvOE6bKKHhAzT3b1YLTOmPOEOOb",
+	"Pi1uGkminxbdvSttCYd52r2WawN1OsqU4OtqhqRrzw7YFVbIag1PkuQGosCdRAWAj1QQRcQUKBi0g/zO",
+	"ar01DqJWPO5NCPv4oN6decLztBGl4mfzg7uPil5m5rOoyJkedyIrmO4dDcXyz5Uc0Jes6vZwrO3YJydf",
+	"+LDfcJM16vm4KkBW/JqEBE6wP0DeS2S6okZudKjKVUQa+FhoppcvX+0Ly6p4KyRpfiL6jtXnFTaaSwJd",
+	"1kxg2UIsxQIvVK9q612gpPXg/T2pg5G5Km1vAIwmR9D6QiJ7AKRBqTgKg8bsgOWVe3w7XrnMw5cy07KJ",
+	"DHWGNwF3fb4VVnlVVQ2KqQVU7PLlq3PwkxsP6SAlws0xJKHzdlX1m2ONt8j65vtX4pXaWQ30ztXUFvvf",
+	"bpYddJGD65BotEI4UhJKnxFGkkScxUXpBUOuHlaLByf6cbLBW4liTmQdvgVLSaRc98CB9XfUwkpkggx9",
+	"y96Cfet2K68DdsmQV6qxNztpO9LYX35gcg0beIHlYExM8+GpqQzM3a2hrIYFZThBi7y+fp1JZQq7Ii7i",
+	"hsKuFU/i6Rq/n8Z4K0uoSN88LIEiheSltmgBHmS64pmQoUnpX0GHVYRZCxgCjFAUrW8Eo60tcAQpyGss",
+	"rrWOOYGCMFPzc+r0TKOBmPl8+81jf3qT4PS4VFPrvYeiynWqApN8av1U+mTYh9CcLLgg+v7AkiDwxQMG",
+	"mh4SuYCAN51H3bTyJ7OmLCd4JSxLWUTypmxuQv6nyvsSXLgg2iKG6mfKpgbNrbS3R2XEq+AgGYv5dE3E",
+	"kriBhrNI5RSVma1hnk371kTCxpmOGw9Py/FMOB7qJkjomoZsJ0KXKwDGw8A88P83XFwT4W9nDpjawjsb",
+	"LNg0JSIiufaZv9z5Lkyjj4byi32yumtmfZVZFAM3ETNHAK7cG/rMByQFHPXCWkPg2wHjkjNi8J8WwUTb",
+	"0pszvMSUSTUD/AfGDWCo8ROBggfmXH2Qv1++/AnZXxFlNmfUqimdaLt21CZKmNvh0q+KHVhYCv4wZcs0",
+	"oHRWcYSLKsDmNt99jVH9hbA5VJSlvnt32aFKVnzGHa9WyFiolD5kqJ5XE2F3w96XedF5ndB2DoCKqrBQ",
+	"YC30MYn6xhSHWRiv8uRpp/xX/RXDSGyGaSDnU7pYBLzuxl/d22VeHP3OLqx25Ibp7CF5Q1vX9ytvA9a9",
+	"j5SNT8BowcXk02iARvAArRPo7bthh+jZDRFbZMxHKBf3HVP6aBIVMEh866inni9dIWMfrtaP2cedltDj",
+	"FXjUM2Byf9qwI1W9Q5rKVEQ3g16+fOVnNQnPM97rVe9xeN2ClXh6ZucQDt9Ev0/ldZ939GN1w9mbix3K",
+	"7qe3T2OPNTwqBbcksJ6rNs7ud1jDmFfAyhYT6gwRHK1yXzrarHhCNI93pmb9V+N6P3o9+a96CIIMaZOP",
+	"fnCm+ACW/G6LXO7SITo3IOCZWGq9OscyY+BB3mCqtBnMlkQcBrBNtBXGom3JSqnY6kEzhWnNKRn8mpnk",
+	"wNeqjb3zSefj5fNpOPw+YPCgOn9AEw5b/j/wDdC1HBWXhEBiu3GV2C6jRtzlK374+FGnNe9DC+fOmi7V",
+	"oMRRPpDpziMAkuV2uoASo5C/KGe3jYeMCWCIDgUz9xqBu4htkaJr/dfaAseD7OQCEzO4O+fwUS/TYby7",
+	"GyQ01Qppq/OpUm5c4qVGLi0LtaHQVRj5YtH4E1f4hqA52XIWG9Rfza3nr54jqiRJFgaHdcHFGM23FtCH",
+	"4bXF7PZKVQ+DpQXR1NKpMcEpGHcs7oSTfplUNiuXsmm6wjIUF3gFfy9HRSEcD750C8gJxrimEDHe+36h",
+	"A9uULaELEm2jhJg57JQRtsiS5KOQLJCD7+1VdSIBAjeyqIeLOoA/ofuCxXA1/m0JuBrXJFXAelGCpayX",
+	"AGFJpmZuTUe88PQ3eUuD4sPriTfoPf+ETa3MmzrdbNBIUnEtLawzWw58P4SYYAnVNsli4fUJNG251XUG",
+	"asxRwqNraeQIOOXnW6TVJgS4UFprgdYgwvyxj7Kin++pdL2ha2IusIRvBr+zJjHN1gNfq7rO9WTzocw8",
+	"WghsRxlG5skpYtwQ+hABfgE0Pk4Jg0KxohnAuIgy2Xh6HrCw7vm2eGGhPQyK5mAp6ZLt+DL0opkauFlJ",
+	"dh0kL3boiIQE304TzHZ4sao7+FRoWNe4Tmz/87WFNPDRZa2YzSWIQKoJBPTzVIZgYpkXVNhB/eCM2PAb",
+	"JHOMyye+8TjXoTYa1MBJAITDHu87jVEc9zsMs+vxJ1KGe1cVFQy1FD8BjcDmZInZvrJ9bHu2YEa0dehJ",
+	"M1UjVygk6GyRyZQKBarbUPT/yRIiwUyiEmWSxDZ+2zslsaf3PitaaATzJG2CGywCciaNM8f0fus3k0wS",
+	"McXOqB0K6OEmWCJXsRstHLMPb7vlvXvmcV8Ron4gODZhwQHW/Cp/qa6tgFxGgm/ctSn1Z3wTwVPQH04m",
+	"HWUak9byq5qwMBMLrpYu2XM2NAclXNHuN2Byy8SZWmmFPsKKC4TT1ORxINfsyUFvdBWXNILkDmz/Wq2i",
+	"MgD8UPhlHjImBGYIx1oag5bLBZKkku96FE4N3VsXVLPgcXvnVtfBIgxrsUuDpJ5IGAF1XG+6NmhzvdBs",
+	"7L4wM6BPTVxtIydJspgKknJhG7XPJRGmot6oPA2KyC5XGLTu2jNOIXWdLcNJupqwpvuppiqkGEKWrsvg",
+	"MghQ3UmxNj881DiBkk1vGG/CJFX0xpbAuj2wntHid4Mspt9rQDToj4Dy+eay1lDWAugsZZKVeLjrNO+U",
+	"yuBOb5ev59/sMPdNDa9XSZw0gdoMOhZ7Q/MZxCHPBpev+QKssuc8xts+NTw94/zeNPehR/q33D1TJkuU",
+	"2Ecex36PTuOZ6MRpaD0jnW83npkdqv/fvHzz6sJ0sesX2egUmkdlXe1xn6Mc3H49tWdM8CTc/OI7rlZ5",
+	"d3MsCEp27q5K9FcQti1WA91VJYkECc0BS/LwOHjzikDRFlepVulPHzxA1oMwhgo7jP7jdQOMXtOevSbr",
+	"HYo6Att10rVde1TL84FaANjeuFKyeqP7x9+cPEHStBlCjw6PRg0RYRUe4u+/vEFfQsP8yeNvvzpDPMW/",
+	"ZQQpDr6GFU9Mt6tQ/z/PV9K7ZyC8E4Jbu4RyETkKBzAWgsjVdJdvuncblv/S6sBnpTbAWKHZg5ujB1wz",
+	"5gN4dRa8pyMeai7/coFM2bw8LQKYxmODk4RvZFgVBtdGU5NcmGUfzbyoJPSl+XcEiz4AriVmKQ1W2r7S",
+	"/jcybGNlpAUVoHEvSBD7dCFuulE9QJUMd/53jXQFAUMJJ9BEucwm4+5J1fiqc1INzHKZ4ogcSJJioeXy",
+	"mQXwtzFu6I+ft6uBdZE41KuooztRQZDwblmtpRKtTBIk+EaeAaSxwYWZURYlWUymoOn8N32lzny2bDKK",
+	"xqM3AlOmJxcAyzT9vXqbwh8QIFl5s6wwjtau+WKq5VQWKeN1Yltk8Bnyvp6MKC1K8h3clwUKXtuei2gt",
+	"kn7j4mgx3p7lOTAUZi9AT2ccGeCNzo34GGaxW7i3N+MyywRZ2j67o9U7kCF3YK6KRe135sIHv1/p/5kc",
+	"PJleff2XHjs8zE7chY57MLpyAXC/DK6CAvsxtgayVsdO72Dd/FOakEIAEYCEC5t38m0693rtlxVfk6nN",
+	"UAr3Z+eSVJzl14SkJqaHI4jV7rFgxq9lqlgyF6/QyTfBd3h0HUrwecO5yRi0nZYlXbIDyvQVmhImEdSO",
+	"ofnW5rKFuys3dZ2wV8u0oc78B5LEiDJETBTEQfnuUmxea5jFyFRv9FS/ESwpXUICB2We5oK4H74Jt0je",
+	"ATNRk1QroZAlVBI+Ttn1LCpF1ikXWGyn3h95piSNyZRKmZGwO7FKgM/VZ+xiOsAzpaq2PIGizDVV+tX2",
+	"NuftqwbRsdONur+OlN3Sw5V32g7rheiwlt4ab9G86hlxlY+QEVL08TDN0U2ffKfafSH1YQa5JD+YGHId",
+	"zKrWyMNHZZqdH/xLqwt/HI8f3n55YP85OXii//Lt7VdfD+rq2RH53OW0Bg7gvuKYsIomLt2DvgL35P3S",
+	"VczK96Gn7O/A+nz9mTBy7SK9GyDL0d4AgnfQ5n7mNH6dY9vtBIhXFaBG2mkhuAW3w0bwKjrco+GFwY3I",
+	"eeD8ijJB1fZSHwKLjIgztToO9D48h25M9Heg4ykyni30f/73/zs7RJcQz14ShbB1uIFLG5x54Muz+thM",
+	"G+/wE4bcKa0OoJcpYc+fogvOGIkUspDCYvyOmZia9AbzPYNQzlQJqa+wvXIinuY5/lQg4DitJvn9oixM",
+	"J1ard+zL2fsDeGgG0VJpqwHMeyueALSOHvSrM/1fMLHq12jJW3T4DmJu4HfMfW8XhfsLXPnwoul1FVN1",
+	"KgiOIZnFdtC+IYIutj7WlbYhk1LQmhJZeq8oW0Ap4SnkJpaf3giqFQkLnEiEfQ6+aCq3HdVM+r2tuJwu",
+	"aFL5VppgJseABGNakxbJw+WX3Cd/0f8/+PyZ/Zre/yXkM5oB5KnDbzodPQWcQpfHL8coL5GEwaDYq3jP",
+	"n6gB6qAM3VCyGdvlrahUXGzHSBG8NkP45aRmFDfz78iSsrGjD3yO35gsVnlm8NUMOfSbsFvydGGQ8Uff",
+	"6/9v99D/fclvzDl+bZae0AU5gMIRZGorzHcww0sokkRrLRRdpnzeM8SOVlpv7VtuHRd2AQVLpYLrTYJv",
+	"icwoq7aA3435PWyT/5J9YKznkvvareanFT140fmQy3M7f/Xc+em9J9z8zuO4RGUBoKPVl+zlUFm0y3Uo",
+	"P+JGvtxQFa1Ki9Cat2mTEiO+WIztFxM8J4mDC7dVEOVPmUwKg6UF1V7Cf7I4YLCtrgAMPlUUVdgWAll1",
+	"7zbO7Vy07sVzqJcrUEFWPJNEi6Xyq8Wfy8+4CX3Pxdo/5qXnqdYYVXXP7V8tZczSqd7jNKVs6b/nPvIc",
+	"/o3g4MNr2hIovcDm/H1FZpnSQFv2Y6HbJVphBrlRLH/LfcSKAs56vbsmpc9xpnefb5jn1ViT6hEJPwUh",
+	"XjfaJbFYixDE0lZ4cSzdo27Uv+lrAehBNCndheS9AVhGZfkKgvkLiVw6DqC8gax0SVl6mtIECgzWIxUm",
+	"tV4LtXzQCkeWhyuM1YPWawjCafr+cVenZ5htGIqpIJEWqN54YTkCp6cMlg1V8W7ASjfXMk1Kv9Se9MSI",
+	"z+jVlyyXnObM4y/XFqVChYz3nl1m8UpRkh64pDjL21g5X39x9Iv3gqeg9ETO8fqKGcOgvmD0X5I8lacO",
+	"LHR0OnqVAcgri7GIre2s5+MBcwAe0oIL01FUv+5PqPVd90Jpft2vKKzkaZrNEypXMEX4L7Sgy9IT/jSK",
+	"3zLpHT43xcXCHdDikQY2qDztwrb/FMnodFTRL0tqv1GKwS6BS+jAaW5vc9kS5NkQpxV/83oRu/90r3lU",
+	"uNKfzU0m/4S+HcUpH43N34xpGtILCzQNYdWaHKsMVDQo9bmhEoJmK4ITtZoWaGarVMopCAwM9th4lJAl",
+	"TqZ8saCRGcR4hYyeEpiF3YzGaVwF9Mu3e5/nVUgh/WCf8STC28CwdZL5OmvnrCqv32Wa/QhxVVNq347S",
+	"BCttSE+dV85/yqm2b0eKMMzUFOIKnlvUn0hJgX07Akc6Z8T/LZ9mZbgAIUtXTmW0kjratISyRtr0VEUF",
+	"rXyoqn1WJn5V0ys/7CG9qmunbcexrpp2sqSWRFcBxfTjC5+63tu21LLWW3+y4+BVd7WiDFfG63zb04w/",
+	"OEOUFOoBX7vy9Om3ENYAOAD793y8yg++3lw+KxVFuXbEg8fP15U/OKVKOnTL1zrHvgpr2m/zG7xxtSF1",
+	"+m1NmDa8HlKmy3sQVKI7ZXfD5wLK9duroLLc72qsastvP4oYqWngH0RXqKjsPe43T0sv76GvjXeNEzzV",
+	"Fd1cq7ZTzHCyhan33HxffX/b/dlx+0euyjp/97LKCnHvWZeshj4S6Pb2FjqILHg402tFcAyVy+evnmsb",
+	"19bZOMfcae5zFcTz2I49A15ax188tjYeAWhY598AX9U7BpYMiSHyb4Ahc3MTcDLmRJtgcsU37PAde8e+",
+	"/vqCsxsDzCK//lr/6QB9/UavN9oefo0sOpBzkW+YRAm9IRJlLCbCOOHtGh78kYeDb2eH6E2ebCvx1vnP",
+	"7aPGYAWXh1qRdww5V+EKS/MmjcGrabsuucbPYIhLdDI5GZs0yLwJE4D0YD2wfhU8PzEnErrAkPdUqkNY",
+	"2PNYfg00/uc/nz+V4xwE9ptDdG79ieCuBKuaKmPhz2g8A1cdRNy9zk8RZwrQ8yGbxM3OBgGgLlgvTdE1",
+	"Gdv0RPeGoV4+EI29tT0xU/1Rq4tfO+fD7I8YKzxGXuTxdma8E2j2I2XXp0iQ5L+9g9Dku9EMmcrgQzQz",
+	"D88gqA5J5dAEIGPXTK9tQRNFBOICSS5gutcE0I4wOplMxhZdhS4ZFxDCOEBfg89eHn6NZq/O31z8MDNP",
+	"A6zyCyKWBEHk8xBdWI+OnqQSGMrlOLONCWbPFwcv9HOzYiNnz97g5axIs9Vn/FRPyYDDo5Pjb8faZE8I",
+	"Ojk6Lt6DNnnOcWRao1kOoIsFEWbWr6HgQk/bQI7OXr28fDNDCl/DFNHseUzWKVeERduDf5Dt7NRsjSYH",
+	"5B7weDu26QuaFnZjzuzGAv+dHB+fIalokuhZi4xBMo7eUXTumMMiF8EBPT5BgNlhZvhMCC4se85wmibU",
+	"NLZ5kAo+T8j6r79Kzmanel+ArYGHpOI8HqOTyRFiHEGSmjl1+m8PDcAcXa4M4j6FNs1jOD96hieTR/of",
+	"T1xWhiJ6WnMKzdnQlybR2CIKGFzH2VdjdHKkv2+xdiwM08nRsf6fh/p/9JjHxwhD8EB/dy5ADNjxCCxz",
+	"NjYwmPpvsMXIx+XWX9GbfXL8BIj/aPLQpj2/JkpsDwC/CQJ+jyYTI1+0pNDUnkMSrUTUcqtDvtb8eg6Y",
+	"bgfuTzP0pabTQowRFmNE5FdIkoREAO4wJzaKZKmPAC5XntkggTkXRv8yH7rQfz/8Gp1bLDTT3wDNitB1",
+	"zm1eHT1Wphrzy9nfnr1BIE2dqfjgD/3/bmdfnWn+dAcWXjXn8/jYxBQTGhFmYKRMIH50nuJoRQ6ODycj",
+	"W+0zWimVytMHDzabzSGGnw+5WD6w78oHPz6/ePbT5TN4pwAHHv2Ct3rjTf5Tnkk1mhwemed4ShhO6eh0",
+	"9PBwcvgQnFkWFfOB/p8lUU25QaCrmE2j8hCB5y86s5RdYJrApZEQCyEioHNgxqBBifUmcvY8Hp3qjzxn",
+	"MXlvqpMBHwdmcDyZ2MI65cDYvWP1qw27k/d4nRok5ISya5OgYqGtbNnZ6EHMI5mrdPoP5r9+H41H12Qr",
+	"9V8ONyRJDmCXHvy6uZaHv5rYzJooQSN4xP0n9AyOKQOYltED/Y/t716Vbf5ZS97DLV4nRaJF566YJJau",
+	"FBdDM1Bc6goLNT+Oixyo8GA5wR+8MgellEhgNH2ZrddYbEeno5+wvgvdrauPlyH5eKTwEtynl6Zu9kqP",
+	"0kDSJrYyHHSIXn9/gb55dAR3OiMbd6Pp05TjxWgBBxl4QW76+y//uLwzMxm+ePvHCCfL0enoWfz08hyS",
+	"CG/gX8ePHh090exD9UevX4l/TH9bv//5F/yfP58/2Wy++/7x84w/vPn599+/efP+h4s3m//x3XYpLk+u",
+	"9TuasqOX/3hlHNyjU21dj8aj96PT0dHRb/95/p//eH8hFj9fTr95s/3lP354ufxmFd28wil9kYjNc4xf",
+	"RT/88zUf3V71ZhYgSQOvwEr3zSpuYC0neSbMrVbiFJNDEmAVcM8fYD9B5cAIkF688+3J0UmQLUopL5cw",
+	"4AuisE0Kuxu3FKVBUttDtt4X+hFVC6VG1bKnq/HI5tAWcl5LDTu8FvSj8UgfoGkmaPNDjSIsRx2rzw8s",
+	"Y9eDb0pYDFd4yzfyqIoJWI2C70/1E7YPYoUezJm3EHEp/xYKrpQjJ67veVXAN83Wyn1TgDdkdeXSvR7r",
+	"KpXXTQF2c1Qpupum3FjFQILeR7eNbRtO9Dr/fc+n+ge+0VarlxrWeKLdDdt1ZJ86O0/xLDIWgZ76HEty",
+	"hiQhaGYv2FnwUP9grvS7nl/XHXDEr/vfwPbbgU0411b23qn/XBadGKREWH/k/990+VqtpIv8oJvnepqj",
+	"fGF9WwOWC1DLzcpNdZvK0eAkhNOD2/M6V5Q+sx3SE9vufYcuMCtvkaGeRQmQjZt1c6RF0YFLiWratO8a",
+	"M+gPwa6EgpGqd2AMvgFQo7hAxp9Q3yutXp2/en6RJ2WlWOA1UQBO+jZMm+KRBz9C66nbceeDeR5355PP",
+	"TYmszeQe14pl7KLO0Eyr1bMQSgq4heCDKMJCUMjqBK8QZCCNTke/ZcRkuBjNXFNq5DNXjqVkKkMO7P8v",
+	"lZIceP8KlYbX8diSrct+y0EVfZd9w+Sqmc/+PDv7lQcnYe7wWPOFSTkCZwhnRDZMwb5Q+nStB/7VXY+6",
+	"qS94+0epYm50PDl+fDA5Opg8ejP59nQyOZ1M/jUydSGjydETaIJ1AP/zjf6fb90/zf8dT4pVXGgJZ5N+",
+	"+QJdCE6lxEyh+ItnMuXU8zTDUT16cnw4OTw+nDw4PqmGV6Y9vz85Go1HRZpJXdW5KpdHNS03NxePbq8q",
+	"RRQsS5L+WoU761DiERCQLxlBqe05dlcZWeShvy0H7a9uS+LzRypVJTfUiUv/r5BC45LLXF0AKFdB573R",
+	"vrRQoK6dpRHL2oA1/gpwAR+C48sivMBWuYtOyxRw9rhTu8ZbSCMfI5yXqttnKUMXz5++1v8NDAIV7tXk",
+	"M/ewkdNcmKsWas3qotmcgnzDBstmzzX6D7IdmfMJF9J3PN4OO5qf9Qkazvy2Cu+2XGVhOaoixI56UGrg",
+	"54OqY2w6wJoIAHz72Ru8bBrTPvYAnrkdj37kUWtvHPd8/pydwv4PuAm/VU64yeDzznjvI67/AIGvAw4Q",
+	"VW8dclJIg3rwB41vG9Wok8mJK1fMsRoYCfsMvFN3t0vtz7us7S4b7+PoPFe7npvbj3jJ2cTkXc7A7WDR",
+	"/xTEfeqKGQNg2K62SriLzFWDjEFXNlBG1n1n49sLQO6GMi7GN4izM0QVWhAVrSA+woj+IzmE4NTGIG6b",
+	"FiygPZ5B/A8igWcm1iT9+OzJ8bf1o2jY6Q534OKFaZzY+/KD8qMDoNxfQxdh6Ux9e/jo6PBoMrHHahct",
+	"DGbX5x6afKR7yMG0M7753I5V8GpxpVC7nayGO8S5OU//2PHkBbXScwUQabZmTqAl53HTaUE4AVcOnJqG",
+	"02Ee3cPpGO+mTP7Jnz3483JlmqQVjGj7DdyVQ7WhQQ4KYLc9Muob8DaBNO+2n0xqDU+giClHArQoJoBg",
+	"whdoKXDk3wxQPGSoUbkhmngdlpuzxqVZ9p8c/xly/N/oDUGm1FEzkXRbtTeFP4upOiA3rT7Tn8iGSGXy",
+	"uQ7RMxytUEIZcWltHMXUNcjjrkwcyurGSK0Ez5Yr+9ecDYHvNfOO7X/pX23iklGdYvR//vf/Y47GO2Zy",
+	"AKGzPWTH2cbwlC1RQvANaEwwIwNm1OLJLfy3Z5AepB+y2POuByOk5SF+Y9PTLEFNoknd4fuT+flc0/HZ",
+	"zUdz/AY8kbbo2HSFMQs1QiEGd2bIFwn9FffjB9Xkt0lnkWY2YeWcYYQmX3EGyAv7nIEpDIZPKzxPyNiA",
+	"akKZrmFF4yt2G9nopZU8s0WA+bw6sDgb5mXEfdTysfzHvtHMmKrzyLoe2oiRe8YLttXk+JXPm/zjHlnu",
+	"sO6fuHJZJvB9yqTCoFSFPqqtoPD+t6Ba1T/6Xe8PKj78c/vzyNvddgaZQcgyx7CX5+Bh/sY1BTAFfdz1",
+	"3xrcBIdHxw9PHj3+Vw5iEE+NpAXHw8omE8DXT745OvKlXD7J74qOEKM7ODys2dj7HZtUYk7iabmIEjqy",
+	"OfEBa+kx4Im5X+/g88/l/Md2+gfKZEJekXJw04Gj5OqCftkoCubmN1UETlcIa8ueivDAFL435zXi5Fq6",
+	"anbK6mXxploe/B5USTQnSwo5wuMcB2cG+PlTSX6bjW2lMomupQUThFseVGVpslwlwYnBEIDfJV0yrDJB",
+	"Dt+xojeVzb9NKDMxBrwm8SH6ByGpQXIEXfwLiWZ6NBKbtPIUmzZrmllA9z7VOjjMP0/QjjKF+GKBsJkM",
+	"YbG9b7QypwhD8+07JvmaQHa0VpVwIjnEPSxQjsUrvCbbsZ4a1JKaSOJ8i0pvCmLrwg7RG5NFa646wrRa",
+	"yFns0A7XNEm0jgV3wJmpL7DmRsShfbSyuEqxVaZgV63satGowNqwwApgiXh7BSSz/15huZrlEeSBitbZ",
+	"O3Zy/MQmVGDb9hqiqjJH/zHoeDYj1iCZh/Qz87ivob0RrvNUSUGrXiRLyvzO25pvxlZJxWVi5R0LCBYJ",
+	"1bPxuIgLTZElI/GsSQFy9AtfSA6ksb2ZbbDaBsuVl1/Nrg/Ruc+8Rfp6Ck00cu2IeoztMXLr/PXHSgvw",
+	"4dQmB0/wweLqj8cnt3/5EPcqhR6sToYBz49O9UWmB44xtGk6nWixqjcFBuy+KGFFp6PH0dHi2/lk/mhx",
+	"En2LjxeT+NvFyeIkfhgdz4/w5MniW/JN/Dh6ND/BD58cf3v0zeTx5NHkZPJwcjw5mkwmIzOhqX+56s2G",
+	"+VkEUTOn/X3wmpiOaKNv/vO9/znzNZCNo9NRdJyw+fr7Sfw//p6M3EQaIg1Hk0Nzg/8LAEiZo+Rk2K35",
+	"s3duQhfnL06omnr6j359/lxguvS6QOuWthIEr6uXp1o98AEnw06iZ1p64ySx6SO2BYP0wulwp5pClKKf",
+	"H7WQeOhLW1wGKB5QBVbB/f3KhdCdK0pxjjYEX5+BH2nGeA6LOXOWs0UFMQIDUsUB1DeRBPKEAlF2UC9f",
+	"Ffi2ny7I7mp2CtKPIi4EiRRacSEJmoOIMsg8fhvFkdSaDorFFgl6Y5ta9+Nyt3DjRe8XiTip84J5fe8H",
+	"IK9ED/v8C2wnH7S4mpaq2XyZYRHnK/L53LFto3r4BgC1TRdKYbptj207beV5mALem775d5duCvcq+85L",
+	"f/vASXhDsu72aPK6hsx57PybcgZgY3w7761shKzfeMe+cnwwOXkzeXJ6MjADAC7jvMlx6fveYH6L4tEL",
+	"/jtNEvzg0eFkdDcz0m9E/BFtSIdSEcoZKwSALM5QOC+9et5NEIWYpn17DJ08V11R80P0zCCKUVeD7FDU",
+	"bDWkFiYnfkjQJF07ZMZQyjVhsevuvJcbrEveP2Pxx5P2z1jsjLddNtz+tVGPAdNJax92yEOoy51RZppH",
+	"eCU8s6qEz1uuYavTuHuo+AtUfpqKbwMN/445HQUn9Fob6GC06Stc4ARUoMwU2+fKjDbn4F1rLIOdOXbG",
+	"EFTkalsfJv6OzUqY9FN3m88KnczXxUydMVR7F/0h/D4EsIAv602iv9Iq24Ykif7sw3ds5kadGnZu/bBW",
+	"mSVRaL6ttXY+NWX8UANtu+yZU2KKjme+6jOrKJtaUfQX5ymMx09gPcq1mNCq1DpVFpYYukaZzQwZ5dJ0",
+	"5b6Lbgdt8kbGWstbD5yOMJUS/3cCKVuuJMnvMt2kAvaX2mbqHznF5I3F3qvdEpdgtCHK9l6DoUdGlk3u",
+	"og/qx3immuXFG3NO8vQoODxatbHlfe6vYek/1jxv/X7gCzpEv+gZO8htwM/IUbVNgeDYvmCeMM0WFFri",
+	"G4IkRwssTAwdvnUYZN6Xmfo4F4PdX03Aj3g7gMdL5hdgjwuBZ+AeFlvQXFuMXCC83W4D2OlvsmvHbHBQ",
+	"il0o77iJZ2nd2GjXzZv0rJjSv/F2gdPAXea9L3LFVdq8UQ6qQxWZ/84lkKmVvsAj6IWE0/QQhTruOBhp",
+	"8BRHBM0eRKaJ7QwQ4iUBP7Kfw2Le0OecMpRJ4lK2wJ1e8k6cla+pmi8kpNAJnrx5+ebVJ/VI7O8acn6G",
+	"V4LzxUe/jUptfxuKZw3TjA3KErDAxzoSxnevOPBQqe2T7HV/NWbMGBSR+ilynN18ml4JfkOkuUuxDUiB",
+	"Iph3asRpanK9xh7asrRqm6cmSu/AOLQXrf0BgyemCK3pIJljY3XeXJsO+PDMcj75cSkreb3PRq1h9kc+",
+	"Hq/tfgEWTjDBHnblLLC5n+K4vMkEqxwTFL72e5wUtxzbvytwVmIqTVOZRn0QApsluW7svUbLKXiH2CIy",
+	"IHR+WxAKvvXme8LO7jNj/X0aMH5r8l3d0z/lkUND4Y/FqpeKpyiTWubtINfrvOjY6CDvJNhsotiEXImk",
+	"noQW1da11I/zeuopgjCyKQuQPxWWDy+R33wWkvg1SRMcuThMeT57lseuFU5zlIbkMJWeReZaepw5m8Nv",
+	"Mr0oip9Mmsde0BQu8qY9f0IpfCgoheeXL9HDo8ePD44QTtIVPnjYMBvwZsIf+h28C/t8I3yDZTFXEQEN",
+	"nhq+7X6rQSaE++NZGNaELgg0j5qa97tm4tJl1TblCV9um9JHi5+HzSd/MTCRV1io/FABRpzLkxJkiQUg",
+	"3UIXG9CHIj2iBOPYuU1MZ9vQfH9rTeZtb3i5rxjgnaJlRgx8dJQFvwlDKGLmh5G8/mJOVDvhddWIrNCG",
+	"RfNcSWsrAu8G+55pSSsUUjzGW32MtDQBvej3snPF8Qe48fE1pOQVMA0GrHMuCL6WFrO0CUDhwjVm+uTK",
+	"8fnfIDpsRczp6Kdnr72uw0D/hQHmz2k2BZqNTkeUry0+duwVgRuA5Zg4pF50vsQx+V0vFoTHqTeU3mW6",
+	"JlNNZz2ZhaDR/8feuy23jXRpoq+SgZuyoyGZpCQfqOjYo7Jdf3n/5UPb7r9m+lcFmQSSZJbATDYyIZq/",
+	"wxF9sXfExL6dN9gXMzFX/RD9Et23/SQTuVZmAqAAigdIpFy8cFgkccjTOq/1LfrkHacTNsccN0PnHMeh",
+	"xsxIvSAMJlmi+TATETbGXKPIFUe3G6gFu+kVlAdd/B440kKph8sClWOXwkI/shukXZs0XYEIvhKWglO2",
+	"PHgYaFS6Ot9qxLSnyO24NDrlgUJsb4KldNYgEEOrc7906ztMwSzXp+K7w2Wop7NcId+bmsUlshHBGZYQ",
+	"zdoQDHjnciCGD2azw5siEhpZFmGDfD9XzHfuP8HGojaB/Un+gCPsLdo/LmMtPPeKmQNwX1+a4gnaVJo2",
+	"jcMQ0SmNYI9PW621lbIdgC7UU8pe1veWGnbVIC7caD5bSTj1wuUPXMhbV5l7KMk9lOQeSnIPJbmHktxD",
+	"Se7deIhuKcUtCPU16nC30Y5X1A82qOJdnMuhhPcPVcLbdE3uoRj3UIx7KMb9wxbj3lqEu5roLBXc3o3Y",
+	"LOs3dQLzAmCnrWGlSCag0WUf+y300bwGdjnjih1jS8kJnZOBucdQnyEM8qg/YiJmRu1kQnM974ekD20y",
+	"QauzTwsvReHLlFElheo/tthylExZqqSwlT04ImD40Oyy/899I25TQBkdzG2kcSxn2ORQY3YKyj3oiJhB",
+	"YbKIoRpgTDVcJ9OYpSjZB3PCvtBIY0dOJiIWEtdZ5lKIzEg7KD1mCQPF9pi80aUMxwFTZjEQ+NR1NOSG",
+	"WUcyZUaB0GQilSb9xBjl/ZBISFkDja7ruzuaZVEy1VaK2ezwnpaaJn0SS3CmjyS+getj2wQRF2NRYKIr",
+	"Hk5eHoc12sHM7C+sJBQa2H56XaLZF/0kUtcoZopM8suRiKFtIWRNpHKmQIKbd4C8hCMc2paZcwLdDM2U",
+	"zY8TaZbR9jW1088jA+CUPyfUPgNFiXU8GoWGu8sMc9bY9JJ9mcpUk4gKAfag+XXABYttc0GjsBVW1Eym",
+	"vJIw97UyO1AtlEa2Odpz3Undnmg5YoY6zoutVFxxEQ5ZkTQTdZ6eHxeMkEPl7zqVv2GQt9vtgZvhaPEL",
+	"T9z4Y/5hSCc8mfdcPkrx4yq5JxeWAVUwD1LBO9bNb+gs5DecrDCkj37qhs+AxhlTOM4JxShutW/KL9hy",
+	"10mw1RCsXnv7IJa5U1YbQsT49bprYHihEUpNLEH1+29bADeCbeefewkVNNWspDT4ZcUMIAV9JsOb8OES",
+	"KmLgVYJiXgDXc0InUoxQEtY1kilc3lhOFpjvMJg822tJLlhPDnsy5SMuGhsBpoLJaZagTQerWpMU5q/q",
+	"2atW3IzFG5eOJWHXLFlKcVYVcxeuOIiKe+t7DKFe6TLloBHxOeljt5NKuVF3ZrEDWJV8wIdBt9YUI+zX",
+	"ksd3jAuBeiBYqWOMwscsMjoYmBwDqrjCmhSF0fsBT/W4B1TcDdovXrwA26hd+qU3TVnEbUPYOaNpdcLC",
+	"yVGr87n1otvu2JB9UXh1g1ecJonhIrCc7tu3dEJjma2JMlFObxiad0EiQU7BNsngT2/eQUMJowzBK+Hb",
+	"//h///1/mX///q//8d/Jv//rf/x///6//uP/+Y//HgBuQvkkdwPbVh+EtuOGsBJ+1u2SQIcUDzPgdufk",
+	"hipQXCv/Y+nIdgPXp9FwuG4ARrVzDtMpt+0noeucP2EVCRQ3dqOpJk0FN7l1D4dBlX5eOqLB18uAx5dB",
+	"93KlLb4Mwst8SeG2fFEvg2+XZfZ40zldGKS1QaqEVOCsjPJYeRzm+lN+Wi/FKkMP84GG9nDfOlp04FpD",
+	"0zbyt5aTHJJIJtlEYEv6c2g5jJURv0uwMwZz0j+3bmEhScSMVZQJB1ol00mW0IrZ1zr1wxtWpG8XNRvL",
+	"hGF3cXi69Rc07MwouQhqs0VDZ2oaLQatMCgLYXKaMJKTXcHTUTZrakE78Wnbe0HqslTfSbvVNHH+BK6w",
+	"hX8O5RhblgtdSJBdE7AQEdAMOPkx+cSMbW5/74d2Bay/ovCIS1FkNVgDDI/oWzsVPljnB3TBj8Y8iX9Q",
+	"/t3oJQd1hhrLiRnCAGsCiiY4FaF3NribL0WfKhiZOU4AGaD9WYI3QgJtfgOeOpmSa65pQqBxP1P6mLwz",
+	"h995eCZcKS5GxlKHUBtoNc69RhXAmLiFHDGtuRgRijkSxDcKAJwH0rcC05nhhfxeHvvsXjfkPKUEMoix",
+	"9b6QZCJTd+JwgRVmMAk6Me8GDBQIR3b9XvVsLX7/UjyyZ4AKs7tiPpGZIjarziy/ppGGYC+j8eOQ9F1a",
+	"UG8w7yk5NaRPrlk6oInfLOsEhzBJxFLNh5zFIeGTqVSKDxJoqsoqwwko2Mux0N0lJxsB0+08C29TbJxC",
+	"A7TmdRWnuMFRhahCzK95nNGkoENAcB576o+lWQEXE/i2rgazj1rJCvrFJpK/6cTp4pb/sVXYG55o8zuL",
+	"pJATHh103JV13A0OdXVL5oIe8WCT8ssaVU25JE7U66H1etO3VcM7m3Q8dEqE0Q1iAmn65IKgCQ2ageQx",
+	"i53eBIEgJUGU23BOlVAbMV2WaFsm9x9Y1IFF7Q2L+ux1/n1J0L7dgLPpXN5U8Rm0a5hqW5hm4ZZNKi+s",
+	"NYFoZ4gWqHOkDaw7HxbyqMhlYAN7l4HhYpeeYVwGx0alXzyAfTKSzt6Ck0i0JMMsScJL4U0UmxbuYW+K",
+	"Ke8RixGpUWEtOYW0UWCnp63T83ItY26FlhltsSvmpVhelFFdylHFjavSLXddsXHD/d4FphV6Bv93nc4z",
+	"8qJF2h1yckrWQdApOcwaLe44iKSDSNpLkbSPVUMr6MC+dmhlubSeKvzEkt9ypJCExSOWlmDcvSevHs+9",
+	"Pl/knFRp2kRl0di5nEEu1OSCvHRjflhpIMhs7jwJxL0mCAP/ypUyNSAO6fZV+bA8dL6uG4T9bVWMDOtp",
+	"xNuajDLmJ3veW4d7ryI7Ktx37AsCk9oaiN/CfNVvPMaVC1e6/FZtZd9exT0IXJ9PuVliPzBc63Is+p7j",
+	"c5Ze7x3cw7KJenQPejMyUUL3cHxmd8p+NXZrHLs8xnOsP5xRJxhY7ErAlKZzZdiKZ9WolYNR4NzyAxpd",
+	"kUdGRY5TOhOhA+QNsdP9LJmD/jw2urXR/C8FFaVa68ckZRTyOkuBnogqhkmlcsoEJn+lNFEu71LRict9",
+	"PF5NGJwvBEOWGAgeBNPGIMoLsBiEII/6/u/eABJy889U9x+H+LRLASEhMoMGJ5Xxpjxx07wyZvbOfAB2",
+	"9sPM1r5U4MOZWb30OvEOQVgKa3CTRZy53h2FlTMn85i8lZlSdCW2uQLje/HCEB/cp3Jd2nBA1P2rmarQ",
+	"LJ2mZk165jD7WoUCAx0WGSiek56fTJCzTTWmKesVT/wa3YLsPt5haOIg9+5W7q2509X+euTLDxpCx4nS",
+	"Gkc9RourMgQqxemGNsoTNhwyNCPrrJWfpG3wAdufx+CRH8cWXv6mFeN6EniXvVHHrYycUlvEmJg/AIdL",
+	"EexSFB+TX41wuhS53mxU45KIVBAhtwdU9YlmSaJQbtsKQzmjaaxg4F1CjfRDSQUpBtZKkJlObLosVh1S",
+	"MmfqUhSu5KvK0jrD6rVb33oL64ZV7YrdUZifA4j/6smKVO+yJtzZI6tyo47livEtUjHf7Y1fs0mx94sX",
+	"RYeL1eRAC1gmzQq34E59Wx2zbPHAGK26TsU3JG5OrTX+7lHXh1qsKl0fy3QgkXxfdP4NOePX/Iw1EN6s",
+	"jlfmWul25HfQWfZeZ/k8Zp5K9gZjaRmJQ/TOHObCqPeEpCvLxQvDBLE4pXpcLL3wAmPRYlgHsGdNZhJz",
+	"FSVSZbfhRqM3uGv1LAbN+UL8lEh5ZXt/kilNtWDQQuzK/oxprOclCKkQcajkBIo+QSsapTITsY8Kbg0x",
+	"/aowsUPl4NY9Q2sKaaQFPSooF3VwRwu6zVpnuklAIGP6czYLKqORm0qp9ZS9Z7dItpbTKXPwIDpiPUMi",
+	"08BCeGL47beVJdTT9nZoQujL660uD7dzH+fke98e5AJHrHciewesvZrFFvKlIm3to/ODPgz1UjAW18uC",
+	"jzmsAVwICR2G39rGmzccwkQzOgH79dx5YVmijEChqVBkLGdYDo7qKcXEkPsLK36asogPefQOZn0QFHcl",
+	"KPIG4WN6DfhGLCaPhjRRDFrYw7dCavLI0MTjJeh915Wxx4GUCaNiP+KLCLFslHkLow1NZtVcaTbJEzZ6",
+	"11kiWEoH3Jb6Qouu2OZoKJYMeykzuhM+ol5cdNaEZj5BhByhuObXwAADYSQwYtTg610P7k5ruS3SaTUc",
+	"NywS5H2zfuBoK0UOlR0lMsE9TBisbXlU2HdbTJWXS8kYQGwkgMEMuYjBAwmtuUpcHyqgXCxOn3uoV25j",
+	"ixhupC4DUdRIhVWDgGTtGGC5DR8UCvooHXAajNBRzVaNzhWP5T70SWiWuVRQ/UYEu49Brz84M95kG7/X",
+	"iBby9+XhrBJnbyzjDt785Kv5b1tvLWZpmG/zhGvsLWG4smJ1ntwFDrYjd+6BGhuhxs/QXmhzavx2b5qT",
+	"LbFYkaz2x1lrx1nhqLVEvJ2Xtram47Pr6QSpXF1jKVkUIaN4YXd1W6cNSeOLdRRcA/AQGFjn5Q4XTju6",
+	"qfesWzSxnTbUfNVEgTkA0KqyLO6as1kxq/3pUasdbGiK3FXJxIGV7paV7mORwBJFxRcH3Iui8oSJGLGG",
+	"v0MGXGkj13PTQsf1aq46d1m4Jfh0o65tyGyZiJvhtOG9mqiwWkW2e7Yx230t4gPTPTDdXTPd1+LuTENA",
+	"47tzFlvL737msc3jt3ol1PoCvNe52SNQQ8HDRwcJI4M5cDceV+idN1xytRwToICha5R39AGQF7oGbTUz",
+	"gBxjbE2mHgZ7LDPFxjKJV2ejZiiNlPneLxv1ae+vBYLG6hmPYAeguSwfjTVRYz7Uq7PWv0gef8THHqp/",
+	"D9W/h+rfPaz+/QswTseNJzQGW52lqUw3kzlQllXrcfyUTVl6zZVMsXSrBOCATTNTohizTXyAQ7vW5HBZ",
+	"CN/NZHqFCPAY6GVz6FMgU2x0a7PtC2FgmwsgZ0KROdMh9lHA56cyYe5RWHmlEQifzSHfQEJsuxCUgrug",
+	"h4zSLLa9iWQm4INRz6GDtnkGTWwL7a0TzF7Csh4yBtYFpS8wgzA4Kn1CaHjztf9rKJNEzrJpL86YvWXx",
+	"q5WTELA+sQi2nKnV8ZSXFzlTxWwjjxVQpw0BpVxd1aFPc3W1Luo0DKBw4/I18M0KZ6IWdB1+a6ZdZPml",
+	"PkGq6q0Lhtn27zaMKs5QbWFeQeXCpS6asdWMxd/Wk8PGVqEQrwHeh/kuENSReaaMHLo2XIinC7zSpsvU",
+	"jHaC6MJLMmMqUOqhPYdRvBMZXYESnmYCgv6GY5f1cWDxMZGiS6hSfCSwiQm2cXNSMCTThArDdA2RHmVT",
+	"B1qKzlhsOWfU97pTd83SONvnFJ9BMeHzpkq7Sgv1RQ6WX9jubNJrPWrnzBP1u5fw6+kZSi6jkLocxG4L",
+	"v7pliJ76V3k/RRXTPhYEL7ynwI+6wZiPxkucE06HnNHkqod9BzTWUqBH37V5d8qleVmwds/27SANqLr3",
+	"bFRgGvUpSchNrFizac2+BAIUlMZ7UdYCFJA4pUPdtUo3HgYiRcSQ/rmCBo+gbBkNDYWPZSU2tOWqLx2s",
+	"QZ6NBO5Up9BL4RW647xHe8GbYL0HuXEDiUQe8xnfbC9CK8WoA8MhBtopKKBmRYH/5Z3jj2tgil+iDNld",
+	"UtCmbKxEoBMW82xSQ4v+2H1O6TVLFCrSsGmJVNqsL5lSs/zBWvTUdMbQ6m+uouIf2SgTD7pmG9hFpV1p",
+	"G246hWeBS9xqQK4IosoLmXbsC0cYdaxk9mYjaD8/KOBXYHJ4LWNGvYbmWsmdtJ7nGYozamtOGPEJMCpL",
+	"r/k1i48ryxdxsvceLDgoCQ9YSQi35CJNOZ5OWs9vUtrbggHjujBYki68aF840bIe2pV8aO8QVrGPu7PY",
+	"iWLa9buOM+xfQKhgMwSTsO0zbLh3zJWW6fyYeEMUXFATOicTesWcfZX7saowUeGS+oweC4SaZgm4cbCb",
+	"dk1opCaZZzPtpekknio2AN/5MMiv0E8NOKfRFwGYA6IgwZoafKOZPPvBKu5Jh/DJJ9soEU+Mxg3RkRpl",
+	"4v3QUpjlyU5xmCZUYM2A1SZAgah1zl5EDuviAblojbCX4o69s/iSIAyO/F/bl3g5917FptX1+UuoaMbJ",
+	"Z09UIU96Xe+uWxozJmETj3rTVI5SpsyVMbYpjVM5nbI77p4Hvtx1tLpV1MkFvjOdSi40NGR1SeRSqCzB",
+	"Ppr2WBRVziAMRnL1AmDWWV0zZSeGRu1hWOmGdlHJy7fsvp1ByGF24RLqDXlSo159HjNPD+Bt3TNFqybr",
+	"rqDymA21tWDgUlqi6SzzyODu7NQv0wDRrUkXG5zf3blg7A59r/h59XrURYx91iJsGicJxZPupOVWetWT",
+	"r/jHrYVGS7Uo6zzxRLSdbDuItPsRaWEj1LevVskSqYdOBUdSeyLuKvPa/QgrMts94d5RcRGA4nGN/aq4",
+	"ss6NGDMrraw1fwsXFUFRrJ0+HWLDxtCFe6GHIwA+Zxpg9Sx+x6Iwx/x5G33Bpi1ckSH/cncejU2lf9N+",
+	"DWM4LDAeQOLBBQu6wQeqFLSNhZahZAhpXp4TgN2xkVK6Iy/Hg+UqSx0e9YxlVdk8nabyGnzrNRL5pQUd",
+	"wgwKTPyA3Dl36ktdVWeAluNOTKHnrce5XMdT4gd3SGe7UwCczf0TS5O/3OHKM9D23Bmx4vNio0VdcQF2",
+	"HZKHOaEQ4+9xYeRgLh+9n/gjywTXLMbVHrOUKGwpyQV5x+mEYedFc3XP1vPYXPHU3Gmx4C3zdyD3K8a3",
+	"CkC89vZduCXscdifXBXQOwRjUEVHFIukiG8Cpe2lZ8J3ypbXLE15zPrdQkpzoQu64cseAT0s9jPvH5O+",
+	"4en9rnOKorHXtwYCAo/j+YbO4I6tk8Gc2IN0ZH8/Xqy4yS+2xTa+S/hi4GgjH4o9SrvNbrHxc+jG3nPd",
+	"2AusYWGHggIz+Edhfo24zNS5Q6wThF3TKLNm/yaUtUOXiduQSgUrVyC/S6+J6yEpCM3P5Zb62JOvXno2",
+	"4i/JB7aHHpOD3G3Kd7KUDPc1plvrOJntvXyudqXkxFblTMnp+s4QtW/nKPZ7tiMUhXtaotqkYMeqWZ7c",
+	"68Q0GGkq11UANcGI+mPy49zrVjajF5Qrl/c3G0ur9zw67XQeh6W0XY+K9en9B9sj5dFp6+TxDc3JNvUI",
+	"bYYidSpY11c85A1k/CiPy+6qVXxSdgG2U6d2U4IcyQmk1HWDi1HKHGsHDVZGGkpWSJzp+WZa1CtX17sL",
+	"N9WDZOCOlywqRvh1jkpddCU2qh89SdnvLNJ/UGZGUHshA5ZIMVKuiowRSyffGePCvT7wrQPfuiO+9REO",
+	"WPNsizlvyQ5xVX5K5YT0p9gppWfH0w+hiVvzHOKCQJ9Sh65sHR1kwJQ+cg4TIqRm+FhkKRDpm9vCe2NB",
+	"sfOttJuXuan4sJjEryxJDGfIzGfEKlmjgglnXSbMQ2bxxkoMCCx/kjZkA1BUuEPq/3XME1YwbQrV08cE",
+	"0e1mtgzxd8mF8tUB54UCRYsmlzB67Ro9FmsdN61iPG+Q+GGdtysguF+i36Rkyfq3Pk0ZvVLkZ5opuqbi",
+	"gMfxwBk28/qaxTO6rtkJWMhN2YIHJaiPwv9qz3wBqQZC7deSx7ZAZ7WY+k+2fO8B1h/ceTg9x3LxfzXa",
+	"YkZLeWWbTyC8BvR7gPb43Ej6jN2CpWGz/e8FgoJqzSZTbbtB3k2iZDMVpMNObi2P5YT1rrniegcBbkdb",
+	"e5h5n7OYh5N8/ypjC/WGXIUkEwlTKucIkDMI6sKMK3ZMfoUAN6S3mZ+piEnf2B19K10chgOh0HJ3mjDN",
+	"4nOAEnMf0QyxLyoqS3LKBLSGHMsE8gZn1LAah+Rl1cMNY9ru9Oy2MuAWkrxJZhtRyO4C1X6Vv+Ps/mWZ",
+	"gx8SapUW21jEc4YG1JcnXz06QBNB6wJFbAkA+oeTZWFDJPFgU+6Xnev9iRQXB1kROihQ0x1l3htBB1hI",
+	"vKSegmhT1rrYwADP8903l2qNZ7zfoNCTAvVsqOjtKJv9AZPs8gJ+W2F0h1LpSS4Mvn7nJF/bbJFdI+g/",
+	"GbAxBwx5l+ZpVFkAzjJHlUb6mFzY5QJDFbDPsThnoZ4mB1ZcwkZ8UwrNJ4xoCZ0eN/HvxfFLHJ8d3UNx",
+	"85X5T/tz+yyX3hOmx9LMDjHKw0BIwB8HtyzgIxmiVjOuozGLiRwO12BapdVaR/s+8K1lfMu15xPEchVz",
+	"qFNGo3EB9q95FuYM1T8oC/vEtMo5j2BfNLEOwThjoetE8On9B4g7IqdzTcBTrq7O8eYsHTGhCcQhr5mA",
+	"mmfb0IzF/jFlHFksih7z0RieVM6BuAfO53a+GdXqfpmf9cnUc0DoX9INpBhJLka9iRRcS1tYlBcmfmJa",
+	"J1gcOmNJsqEDAtdxR9kS3ykbBCc3rVQFmueB99OfZm9VOETGTjOhCFWED7ElWAwa2oAxUeZMWxlz5saH",
+	"yG+qG9Wsxy+a7krzx+URtn9IzhyY3ZWKLiLrsYiRXFa/3BBq25/kg6tDfkBlyPcD0vagoNB+hs5jGmCt",
+	"fRLYGkgvnU2QXjyyXNdYnz2labqbWmFDbnsYRgVW853Aly2LRZrl3yOEsjpauEsQMrMEuwtTwgb8QQHI",
+	"gMoaQx8Dkn3y1SJqbR+UtKSx97hjD1p+hA2QysMNXY5kVQX5/kQt7fgqTF+HW7dvMGHuXBYTgLYDBFsv",
+	"CrqZPG06AlqgzgnTBXLt2VCDx/xKWcT49bolB6i07Sgk+kDZwPJwaDUnWFHyWZz/+pzisSQTKIH2OW6G",
+	"GkJstTzDjFX4HztXzsbzY/JRzmwoEPofFYKBKxrSP9tRHUzpbU3pJnN966XyYL5WWcLamo05bL3Fziir",
+	"AoK0N+z2Yh2DbwQZSzXlmiYkE5onQAlMxM4BMZFCj2sbUmlZGLjo2faB1ywdQPZWEgfbG8KfUwo9Z3aD",
+	"512tprwGf5r2I9s/g3hFBmm2aNelmObE97H4KveNondfaSpiZasDCunIrmfdmI/GC8VXtp0lVyShmqV5",
+	"Eeen9x8INY9XDdZZmQV8SFVWVYQP/MAsWhkNtdNaT/f5Gcj9UEm1gdH/Adu6Wva5ma4Dmu9+0LIxH/pR",
+	"IhWL+8fkR6nHthUmtAgfQqoCJoZgd90h0TNZKOnCRnPH5FdXfm4WTTNhSHOuCpABrg3wOTGslYuR2fWE",
+	"0Vi5ZnTYg06mBSZRbIQ35DrEXHDbYA2HOAVc46Z4BEznQTKJj3mbTogcArRimnIEnHBru7Ky01mPoUBD",
+	"tQNH2bBqG1aP0JxIKjvTbcZrjLF8D5Wa7+A1Dwv5WEZRlqb3YSgV3mQspfLHrQKSF4mSNbsXen6nx4yn",
+	"RLMvumbgHBethzeWpuCJAGo9wzst4sz0WKZ3a8A1CPA4NM+DxhhubYr7Wvt02AZD89jv14KRpCxisKfn",
+	"RBlZmLCphoyx4x3EMw0x72E8E1jZw4lnvqUAVmFOSBF4yilIiRQjs/9DtHwYGdJIV5lAx7f0sqzM1lwW",
+	"LzXbu9N4aT2dPOuebEwnax/x3QVMYQf+oDWdv5ovCQVq3k6refLV/LdWnJRcWOGIOE6GUpQXk9gO/4uu",
+	"jaZawtmyvPMg5RqRcmED9PZwo67V1LM/UVc7voqoq6XZO4q6/jgHMkYic8BueSiWxw4QCv0TdCLBE+GT",
+	"+VRdKnJtR4DN46ybyeGm46xrUGrCtU7YBpJ2Z3HWB0r4lYLzdcx1w3LziTv19QnJghHzpDnomFArxmJA",
+	"UVvHM/AX95oH5SDAOsY7dg3gS4zlb/+609ipY74rS347qG57I7lvToW1d5bc1YzBas/Yntmtv2KVEWib",
+	"BfHzBxbdGzKq3RVQ3b0qU+k+KGsyYOCrbMrSa65yzead1GOIpSgSMwCHuoNSqu30lB3FQ3608OKLfvQH",
+	"UlD1PSkutpgKeKDzfm1dRwW5N7sOoUIaZx8DlhUpD1dCzkRYxpldA2MWE9ny0nzX/IPF4OUrX0z+81/+",
+	"B3CJMi62bxxCScyHQ5aaS7HV2qN+3qCgH5IrLnx7Ed8F7PExeZUxbFhL0kxgtp2QM19xbufz6f2HkMzG",
+	"3GIJwOCuGJuqBlGyzZbvJDa7jeo1YIINecRpunJq2gBcOHYnXN82+3lF546v6m0I6Ssq6oLBxZ/+6egl",
+	"/Hp6hrskej4sH3Rb+NUtQ9wkE84+NpKZWfvWQqrbmI+McFYMMr2ugVEFwshfCIHLLI2M6J3R5KrHBTa8",
+	"GjFEYGZK2ZKDxey+O3RLfQfpMO+nzOezb8zLoVfv0hi1DWFiRZvhirZN/xp26Ad4ycOKUO+NBVpdCOu8",
+	"B1u05PVoxvYAoTiBjBUjwRgGQzz06R1nFuOhuq+i2YvpVHKhQXpbt5vh8hl42xGksdzzvBOEvmhl5bKo",
+	"Va892aSEyjNLC4W2UbCaQnsZH19Yf+XldN4DosifscJm2Er8Q4H0Knu0zmsLPqObyaqdo9ZZqTe/Jfz7",
+	"znEw4mAPcxw8Sy2DCux1osOfFqUymdA5xFZRMHB9TN67rA3fXsuoVwS7SI1lEhfshIKV4Gp5eMJ8gS37",
+	"wpVWyxIcPuCi7S7BIWctRZGyNfc3Y1qFreDYKylvbRrZXZIE7GIFdb4yp+C7LSqH2Vls0e0U6idfrcDY",
+	"vozcEtSWiQ8H7eqgXR20q4egXYUNsOmHmltjjOxqZKe9jdgtAaIqB6xyHKq7hmf3nu4uVPlBZ+rjbZJl",
+	"NtPpmk6WccwUFw0/lcVI6+kCz7THYl3LZEcJMw+Nmm/DJGgAk2dBmXoC55ruDM/43om9Gqyr0ymWl9hw",
+	"0w+KAE2g0iVicEnGaMe5al/zEY1FqP9TCIds1AUo7ys+1IWnyj1bjXFJ1RUZyhQrkd2K2Mw+rkjuPKw2",
+	"KzdBcbe7vj0v2kEQ6qB6H1Tvg+p9UL33t6S+KKkByEemV41J7B13INgjiY2OVOulRWAkDmIxNkJYyJTE",
+	"qZxOG5SbxR4AB7l5kJsHuXmQmwe52YyRa1lrMQ+vUUsXPTd/aKl5IdSMpcr27pmhlmKsWcNjMLwJbCPM",
+	"pSrmbPLU43ieFzfITQvrz3IcN1R/nNuMFjK5b8Y+NxDDuJU7E8LbZnP/zMiMCg3p3CNJxnLCCBdKMxo/",
+	"lIzu74Tp/MhGgGBriGGBRJtgQSn7nUX6yHb423mC95SJmItRz46nTwY0ujKHENGzIAt6IePaIzgYjXo2",
+	"loSqKxaTR6edzuOwlPFd8moZZqZcWUcJJc+YQlBxKqTN3KZiTiYyZQ3mVuO6m716aZf+gbCISE5Ac0Kh",
+	"4bKQzRYlbEQTQnmMxKXJkAuuxuviBNv1+AgLtKMWXN8FyhWuIFo1/oxtyiX2ovzD4uYhVXNRaOSn+YSh",
+	"c9o2wwRxf+4mH10pMkBGOqJckEzELCVaxnT+gzKPsCzAkm2OEQ5J80b9gNISKDQJXdFGsfoD+MR5k+xh",
+	"Z8UX26oOL+mEIdt20xxzRabUsOsasNw1NQo4iweusIk2gYtnW/qyeDuoO3tW9kZ5sGC5Nx1vBZMGnHCZ",
+	"cKKJPLJlZL9nSvMhZ/HjsALx0l9m67RiJrxmAef+cd4WQNCkgNXLFZlwpbgYnfv2yT3bPpnQRMmCSYKs",
+	"jBZbKjtHBYvRzuETBMOYUqUQBpSlLMevUlcK3iJkMZZny8Ngy83zIWmgUV0GzsEDVGZQhexxYezV3I71",
+	"vGxIJzyZ91KWCTgcQZmWMsHNzsBJgAUERFCzqO84nZjBbaT4wGQODG6zHkEKzAU461swNpVN9oCfIWq8",
+	"xf9G1O+RZIpIYSuUuCZKSxk3Ssxm7oeyz0PZ56Hsc5/0NuBImzI0FaWMiSOZ6T0p4T9HRalBvoVTfJ/p",
+	"B2k0QXkn9pYnqI1Q7J2BRu4gA0/sJlrF7hyw3wHZvWIRjwGRxiy/bKL2WjM6Wdp0aSbTK+U2fsgTX5Ml",
+	"Mdk35uvghH82rzt0U7qbxsSIAw4+55S5LTMbbI43eWSI7DG2cShfnbChJrwOHBxQv0R5zHeIAr5LsNO4",
+	"Y/QNaUaEisqKikCm1tRpmqxkNST1lhkdbX+aLn12B+/BoHV/HrM5UYx5NuehbogUIUmZob3ImNdDGmlF",
+	"LGT+QmPGuaM8rmsBQ0tYQXjDGqBAFZnJcVw+BjstfV2TFDY86burSi0sc5U+EX/f7Y6VnDAj/WzLHo3S",
+	"fHPN48nXCaxlI1WqJQrYw5bHeyyEwuYoYG816iVo2tOERiWFaY+r/XhaOdyKxChPWvcB2LlIzU+Y2BFg",
+	"570vUG3GdUkxACWbJub0zPOuHR4bMARNfDErDIQ/V4QqxUcCgf9sjBfNMPeMxBVSSQFBIK+tmCdsUHjJ",
+	"xNZKxQ69rwf2/f2x70qd5DO9Yl4pkcPh9lpJJmJ5tB8NGn07uLoMk26ZR0Aqycz2OphRVW6kyBXRUmI7",
+	"Ipn6pBGuyEgK1mCuiFnBvCfgQ/N8fnY2mZ7JAmSqbYoJzZpokhx8nveYOPaPIpaEYqvRNekaysCXdDdI",
+	"YqY0GfJU6ZBY+pJpjEFzD2c7x7Z6kZxMuNYs7hIhbTN5s47QW15d8emUxSEZyxl8kbjOItB6GlM/DAVe",
+	"HRPMoTWUdCn6iouI/b2Qs34IrVFRnHNl7jS0PKFaG2mvDR1HNEksoUMJNZK8a7IKSkC/4E3qnzvKB8el",
+	"0Q0EYZOpnoM/CBgCFfGlmMhrF8flCTiYAVZ8TKdTJtQx6Y+p6k1kyvpEGQ3Fp66al+GzIirIgJExjfOU",
+	"jgu3SpolifJd+mGaMPZz0jfcB596KbSE+jNb+TSdHxPwa6YMo3iF95qFYCnUguPTplNGrU7kRi+HJbcN",
+	"T5g6vhSfx4woOmFuaB6rDNqm4hOU2UGa2Etsz7kUmnPB9QPX/prFZDAHvct2tT0mL+09hodcsakGFe1F",
+	"i8Qww0eRFEM+ylI6SNjjLjltt0gfN6vHvkwNZ+hjOzdBZGIOonUu/+e//I9SyiBseuHwHJPTVss2grO3",
+	"OKQ1IQU7vhTVPnlLIZu75MsUVTp9LtEJTi1W558TOjByp4vuNaA3JEJ3UuygzdLVO6QVIIfnfHBCv/zC",
+	"xEiPg2671Wqt4DDvm0UrELIKnVecufWDEVomIO2GE1nr1zdbUQ2wKmer+/ALR06PmWL54Q+JYmYHNB46",
+	"w42o2Tgvxf5azDqwbcPMi9mXaSLjvIFX1ejdW0oT4JpN1MLyPr25uKH5/Q1ee5b/TNOUYnBQz0EbNoZU",
+	"UBu6MHM1d64yT5d1cEyjiE0tLuwq04QX3DrHdmvbSTaISVtjMhy3OyenZ0+N5eAF3kq2Q8vYJ/j4r9/C",
+	"wLDffMnMI563z9B/5jInyqfK/bDy+05zm7nwpGNrExUNmROzbk7S+EGVoiPBf+uMsrefTk/evXqTvX/1",
+	"uv3L769P3v0edd6+upi9fXWxhmIGhHbvIRMk70pn1E/IYSjBDf1BOWZQVHrsN79t4Xta6tGRMQPl48lX",
+	"81+9UxZy25meyfTKDFTGrNDt3U9AzgRJ6IAl6pz0McrRJ7CvYLHAfQWhDrcRNeM6GrPYGHQYWnZeFER3",
+	"ERL0I2SR5jOdsHNy4q5z4h8XL652F8ObXtrJri/9YEp1vAwXA2ZFS9MRC7HX4kRrpEqOh32HsVezGJzl",
+	"gKXXzHnBImCoAZtQnkAfyAGkXL0+sl+kDL5KfLW2GcyQfylUb3sBgyy7Z7ZFMHOz5hpY5kdXtFP4SU55",
+	"VLiryCWCVvxi0O5EJ/SUrQNoWt7yCpr/bBXvslH0Epfx6BcqRhlFt8AyA8le7y//Fq4VAvoL8ILl18I1",
+	"zdtgjvSXecqBYIH6oH7dUmymIO2hyKfcdduxqhVSPuyo35ljtgSc7qLAa7gqkZ75nLJhpoyVYLVSAVFf",
+	"LsC4m0PbGubVWZz0o9NOh/S5QIrpmcf3H5+jkTOjytoLLh8bUmPp3FggF8gSzeNEZjRjo2G4EmPHUQc0",
+	"ulqd+d3ipCl0iRYkE1A8dCnMiEP4FlcDbaah5V9g8/SBlvvwyhDtQ8O48Io0Sxgg/os4d0aXH+WtUnNH",
+	"lQ1iAf62Y8eNw/zB/OA74HPdnC0ik/u2IdfZDazfrYyv3iP0B2R+lX7mT3CqHWWg80UOh3jsrRA0h31S",
+	"xwKXqFzs2gx3qaKVyhkQZN95tPqG/SqWXrP0CNy4+JCQ0AEUDBLFIinivLs8T637qkv6cG3X6kf9kPSN",
+	"NdAHLwaqlyHp87gPzivUu4/Jr8hRLkX/F6r00WvziKM3r/rkkUydA6P/2BwjcFLAUTp3nC+0iXPAfOHt",
+	"rkzgQtjPjmOZoVie2z6zs1DYScrh4Qisw70UrjsWjwlN+LUtuFQ6ZXRCmLnP11BrecUEQQeLMloYsPxr",
+	"ecUKrAuKp6AQ04wzlgzLhs3LSTbtuncveN0uBTA4yIJsL3hg0IMDFeGzgl/DsOMXcKUxdPD3ISYAmbHD",
+	"VpvdQCdXFdvEC1/jybnBLhc8HWYvZYEX44rrgpxi/BosMdBAkdByFbS04Vt6XZzzDcVOlHAmnJ8zosKs",
+	"toLOoUDqkKp4w6GU08BduocOvpg/kC9Gsy8a2fARElZJHQh43CW3uB0uRYmpXgrDx7rk62XA48ugexk8",
+	"b59dBuElDBW+qHCFwAVu8xcvKv3Ys09dxfsCN1rj6TLonoSXAdVw9xKvEtw0ksIMA7fwEnxGl0H367dv",
+	"lwJY0g2T1JNTpWlll3YfHCpGekJcBwMcVf6VMPjiD8OWuT7L/C1jmSk2lklcrwBc2NJ/wZRLHO1jtZIN",
+	"xkC4dsYhz8PFALyaT4Y8gfiRsintEPxFqV4TE/g5H9PDape2+1T9ENkhw1DAUf7htxWFoz8PRui4ACRX",
+	"DlwGnGaYtmSV9apxLxQfrpPMVC0R8lOKQVLb6I0VnHoV671+Fzjv7YJ2z3fa660i4+fkqNX53HrRPckR",
+	"+6KEpizuKf43FnRP0TRa1fHdbq+eNHTaLh0drLX8Oa+1xAF0CmWKfqkqcov8RNqLhYqd7coNPGe4b7d5",
+	"fgArGf0vXOnCIS3w8wIvazqFc1kpAaiwLlQs5EDGczJn+pj0kXhV3/0IlFIEQbAOH0/mFrwoZSOo5mcx",
+	"MZR2npcdWJIrYLXmTORRn4ue/brnv+57eAgER9L0ionzEupUynwSjJmKqpIVSEJ+hXdadnCTVO1Cw0A2",
+	"qMZut617GyA7xnxqLSMQQZs8r3PzeTM+ZKgerEl+TZc/FF1ff1C+uPYeVLG/nxC24wHXfxQYbaUjzMyQ",
+	"0JzD1LDabyupvJBxubTsY9H3LVih1yxHVljFmkZMF/nSltnEB5LYnCRKSu2+pBveok7YWNdth3xnBYx1",
+	"7ZdOC1oBOvSNHr0QHSogS4KSYvULp2/UZPnWhm62EP9NR20WaPBsE7W20fjMgYc0w0P2MWP5NkHpO1A1",
+	"KCqfeJ22NlYkFYapZUzn3luEm/f34Mjr56hsZQCANZ1H59WxaZVF44L9USefS26mt3ZWB1iIxmEh7NLm",
+	"RwJBIKDRlgN+eATn4vEuE5C8V2ZTQ20Ze3VcyZ/K3jpcctVrjXn3u+Si3A/QDKLGjlyTlbYb8tzsBili",
+	"Ff9NgVX+oMjEM4W9Ur1qCj1PC0pV7sFNC63xnJ614LwpXwDI6vkDbLXoUi+O7d9jixNyla/sywG/Mah7",
+	"9plVTJnG8cIx2alLp1Eny4Z0coeOlgOrq2d1G+7Wd4nIcZuieRHH3nhrTsVcGZijCQ9NQ6AdB4q6F4r6",
+	"PGZOOpsRPSiXTmnce6NYVEaCS0PdCbrHCqxhdygf97U+dTpfjnQOalXC6DVT4YIGiF1bBLOIHi4+Z9O2",
+	"ETdxQRm0UT9z5wJiSNmJh3mGMQQRh9IOxd6MrATSHC1sY6azlK3u2mNie01wN3X8Zs2KPPTsqNXeWPt7",
+	"LeI7cQYeBNX9qH4P0G144WgYGUoDCh2k0uwOyuS1iJVN6M45NjqjFtlfHrKo4XqrMS/zgAaiEjvCH8EQ",
+	"MoIRrM64/iJ53DTKyCF68ceNXvwFiLCgyUxoDGikLE3lJmYmn0xlqo8mdDrlYrS82sVddKMwGMpAzm3c",
+	"AosG5ITlZcdYEGNb6sQsJX33Xs0m04Rqpvrr5shWhi7ewFPfusk8qMCF0TzvOGQBv4fBkf1/e2BrfyK4",
+	"IJlivow6ZdpwOciN3ov4xUL19EpdoYdccOdiimSSTWzDcY+/ILIJSyUQXQpEE+QIDGbB/IUx9gn3l+U5",
+	"g0ZbK12q2JfSpYp9MayPJhkuwU9mxEEY/Bx0gzbui7+Xjkq3Yrig8LuFFmO2s4a/0PUyMett/tbU1r25",
+	"picTpsfS0JjhSZoJiEJQzXoAyWQmOJlDFTpWFwIDGqbmGBmi7NlSFYCJODf3rip7Wvlx+QhLljJyMaIx",
+	"+5tvINJTc6XZxC9qyo6ou2L95tmbx3FKnOe+ozjITJeEcErYD5OcPTppgaPfEr1iFbhNsK8rU1tnklgi",
+	"A66HcsNcPOQsiUMoAkTdCb/xNjxUo1ECJHIpzKOzVEB7DC1LSBY20AMg4AoKQI9Jv3SK+tg2Ce407weJ",
+	"M7Racipn7jmXAlc8ryE3IioXizBucz3HavOR4ApGlENzDblRnbkvr7MoS0YWpvU5vaVTtnUQ6HbpdQGl",
+	"Y3nV8HaZwAeGui1D/bYFP9yMle0G0L18zis46Z8RhezBBo8cx65U8v/M2JRQx6cr2fTqGv3qubwlbf5m",
+	"xKgSr2eRIW2nrh20tIOW1lRDt1tZSMGi3Rfrf5ke5wJlS5jC7lKcL0hOiKj0ANJ7jGBEs7EEZQcHimpS",
+	"SgUCOLiO/FD2a741POd4EZQMDUpj+FbFZhaVylVAdyjghSCPOa7Jod5S3VrdY7mxnnVL5nU1WRJDZcGm",
+	"ps0OkHJupeV9dOUtFfE+C7lBIf8kGrPoaochhQuhZiy1cMIzmSUxGTAyS6UYueZJ0MDJQWTh+od5O334",
+	"2RH4YkEES8kgZfTKcJQ0SyqIFub/kE0ki/DS/WuutFilxCocqDssaAiRzBKWoXWwGj19GjOmf8aX7YSU",
+	"30nNfqkBvXoN1vaQixiaoTtXKLU+bg9Z5KU3GXKt7tOl8lJOptAdzI/Ae7rtQQWMNmVWeUPCnqZyKhW0",
+	"7/3avEfmJwfxbDkgiuSfUiaiMaAuvRajhKsxTkGRTGU0SeZkTK8BPHxcgGOyXhX013ObHCEzHdpMCJtE",
+	"qyUxw02YZsfknUUCBbgCmULCxfrkjmvEvg+Cx3wYQ+0k/oEJpyZbEhcSmnOm//a/8S/LDv7t/7/JDx4Q",
+	"F/hgD3mddu6IwPY1xf4ZSvMkIQmNru6V5nGsRZrH4+1BuTahch/9qg+7Sas2WwGa9yYMyWAOii/4P7VE",
+	"bZo6dF2A6SdyeEzeQdeDIeWJsmO2mQwl1Mxl8bTPfpiNxWMOdnuTzkDBRyw96rQ6p+ugFpQ3t04cXySJ",
+	"PSmTnYQtykHnqrhy03GMW+lWLXGnNRTC3s/Y9ZqScc8xoVaOcjvHRQliaXUQpdtp8BPeVPf+OJ2TNBOq",
+	"EF6nCXxTM4iJjNmaQ3hrbmk04q7lhEdA9MGUpb0ULPNIZpb7eVTCbufsWTu0eHFx0G15zy/8PU1lxJQy",
+	"n54CRGTKfmcR/Hry4lkYpHKm3E+210/QPWmddMIgE8WHGq7Rm9FUYJ7L02+reZjB6MARjwxL7g14qse9",
+	"CVfKnJlu+6TtNbCeRasOuu3Ws29hYMxZZBKJoU6GrtUwuGJT3YPUY//ezlHrtPReNaads6dBN3gxfP40",
+	"bj1vP39+Gj2Ln569oJ0ho7QVnZ3RuNU+oyeD4emwPegMWoPnnU4Ut8/ip1H7bNAatlq09dwnXrXbp2et",
+	"5y0Yl+BqXD/x0zXa6kGCmGXSvZvyKMTD2A3idN5LMwHKLGg8f/0NNneUMqWCbvumq7j0FKVpumSr2v8U",
+	"FNLKnKUR3+5ePi25l0/CID8hmISeJbSn2RdtTkwTKQJ7lxvAvcC5l2yAT8yiA7/89Bd0B1HnvHvUB8DP",
+	"SF33sR0+qrtkSlNN+ubaPlrWZl9C51Jy+rgcOglhA+2XAm+0F/QRhhic0fhicFTTuJioT8GF1XWeKo/F",
+	"G0Gb42GYd+tLR8wm8heEPRORjLkYhQiCnA+ujFw8NPPVuQMMnQnglUa8sTDXceAkuNQBBB7+QRGnDB5f",
+	"io9yhk2tAB2/AEdm7xnQ6GqUykwAUmyengAg8VSR/of3nz6T//yX//kkT3/nTPXPXWelvguD9o8vxaU4",
+	"Ih8t6rUrm7BxQ+ip4bqtCWy+Rq8tLlqX9LFMFi82jzoiF3lShVlkn1RhNwTZs/KNQx71PUe3BwRDDXjT",
+	"o77/zXUbI/KapVarXnxhybkAjguzbjHeCoMf02SIM8CTAycCwRbRqUETgnCyeHxjBjzHwcQ5IQ2I1yG2",
+	"cyOuU6GT6XgxnO3jXCr0IbllSo3YgzU/bZ0u6pX2ZJ2T0/YJoQN5zcjTU/KW/2i+ObNX4/5ccUBFtzkn",
+	"hY4D/YL34+jPbN73e3EpsOtC4Snm7hyTu0+TxEhDuzd9PLAAmw2g6ICdXcj91PQKMmsw1pN33rst12UH",
+	"Dp3KqiYeI+spcJtCyNxWlEMcCi5zlv05HEMtRwzWcIFluSogmU7qNDnv1qoDzQ6DCRf+8woq7YU/e+Zs",
+	"59Rldtb2CvQNFTEfaVUt04utgrB3Wnj+DT58Je27bxXHvh3qQiJWjj4PzCy8eSgxicH2WLQM32qPNVmp",
+	"XmutnliuybqJ5d+UX77SBH/9+eLzr3+ybhyAaKGKzLiI5UwdtTtnnWPyimkYsJ0G9x7XZVCuTg7VnZvT",
+	"VaDWN3pzrupW2WKKTXgkE+nOAQWtY2CInE9XBOOVeUodjEn4xpyG2MqsuWaQhpX1bBJ05fp0qrDolzp6",
+	"J1miudE3nhhqPrJ93ApPn6aGyWmOdlVuGSwyGqcWBWFeAzngAtHqK/DWkT+sE0B9IxIuWFD2+P4Vh5Tv",
+	"gBwYQoGrnFZWRl9H/9y50a7PFfvCzumInRedYJei/ey8dfak1X5i9O7zn847p+cy4wsY5TeXwE6/Arz8",
+	"Ng91p2EPdaVDzBqu53DuZjK9wqxRKW5qXN9tihouj1WTq0yHMPhyNKFfjgZAKk+ftVvPnz89vQHefruv",
+	"bXn+2htt3TEhKNQiQ1glI8vGckaGNEW+Ve7Y5MS2LwNeMc9tbWWkMla0VYbcwaty8Kp8b16VcGueDBq6",
+	"I9G9T+Vz7S9EPuYdJPOtyHqfRFRELNlhWtGvzj+A3gQlga1D0z6Uwc6ZYw3wY/KOsRhQD13KX+hcSfZM",
+	"Euyr7p0sOOEfFHGkc05SNgU2ZgSLdQsp7z05Lucf2hCtESdMxCwH87pp2sJi7sy0Pcifg/x5uPIHaCfZ",
+	"R/nzSUs4og8h9dSM9RbZs7JoQFfO7kTD57xIMGEYI4UmgCERRvuXKRlJGZ+DbQBuSfDuWiMBGiISKtjs",
+	"eBHrQkjiqMl7y2QKj4E3GWlkpU01ijc+puwRIhgSSOXMtvdDjlcDoHFTdMBibyo6NkfPOEiZg5TZsZSx",
+	"fOY+hMw/ZyzbRwnzK+UaAomSoLzdf0HzOUsFeIgWGKktzHbxsa0kEEylPh/rvWAk4QJCLITRaEy4UhnE",
+	"aOBTKmchpianKYts8faYMU0G89C58yANzwV8MGItYs+wgTqPyTtJjHICERQzSSh8sudgmfMJvf44p5s8",
+	"n30x3+Oy/IRTvXsXVLW71yxj6DMwQySYULFrZs5FCD3LsVQfsznDCVOKjtilaJ+Gp89brXYndOw3BMYY",
+	"+gRI5Ifuc1h0Iocv4Wmk+F3XrJv9gsQs4soHEtdofQkTIvmMiJ0S8XMithE7AhDYaRE7r/vM07AlEZAJ",
+	"AAdL00G923URJrPBjpkNuxZQ/ta5dmuo75i8MTSMUI2YH5LQCInSxQILUXy04zF9nCKNKjpXS+CG6nop",
+	"rEO4eSbnRzPH7zyZ05DSHWdxQsgqDI7g/5UzN0Hnz537MtORnDSauvlRzm7J3lwYA1BxHuxd4IF1rbMX",
+	"Q+3Lm003mMYJ8hLPbOSUscURI2e8mQIPjLOQAR8Gjnd2g5XZOlS7IEM2AhFgzr5BzboweulpWCgL6AYo",
+	"aIoKnVf5m0je+yhn+5S/B57RAYts2olTaVYVDDsVBBMq6Aj2/cho+cly6DkPXjTmSst0XigJUob/C4FJ",
+	"ZzOmNBnyVOlj8lpo4DgliDxMoAZy7HNkib1ryeO/NwvSDAjdWz+ztzixh9WsGcwl1ZPijjm6f49h6/mH",
+	"VXh79c5qKWvGUNzo6sQe2w7/DhHoVvEXRFmawmNRbVvRim6dWEs5MVOVkx6SlpmpTEdUcAWjWxXxs9V2",
+	"NrMqYgmbwd4zptoCId0357Vcqz5zOmdhZOIo3ferR10REtPuJpEainj7ObWGRr2lCRMxTQkUknJRBn7T",
+	"fMLI3wAyDTXr/HCg77Sg5Br+yu03UuhUJgmq4YbazaEu+Exd0aGDO0tjmzqKWc9mKDlucLHOtzQCrjzH",
+	"hbxqBACx6G4I+XZb/T+Q2MKp2WmrHEeVI3nNUjEBtckTp5CaQZpdlDIGmBxH7fZpg1T7DGhzDZj1haXb",
+	"DfbX4v5VUPxHe8gecnqV4y54NG6i/UDbKE9ZcljgNvVsZh19a31gsKLha76ZV6ZK3aS/xjGu/wCCM2yO",
+	"Woz+DNu1L17jZYLVw1yVRetdSNY7sGH2Atnf7zfmyDiIUih2UlJgoj/E0gw1T2TK1gb8tzLcBTZZolgO",
+	"+MOFEf4Rs80EKvsAbC2kd9wN4LXAGquhrfxAkCM8GrvtDtAY29hHTK3lQvMzvcLk6woGYijCVcUtYuWv",
+	"IURv6fNrTBEkPR9wSmVia4KwMmGDdr4nWHGlU8oFFyPneev7GBSErSI5ZaSfKZYiZ+3XeCceYlPfh4QW",
+	"AF5e3Oual5s96i14Im7rd7XkXeaE1bzJ/lQXFQuDL0eRoQ6uNDrAh8Me3FPvzE6YheKgRiM0Vhmw+dCD",
+	"E0C1YB0ygVPUlsL+V796yuQ0sW2xPY3HFLyBjjRs/2TF8m8gKfPL1LDV89XGuEhn99WjwPOZ1bTNThBu",
+	"ohuzCYXUEcqVov/FjJynx244YYBLVVRg252jkzWawLRP8pW8+Ld/VYqStzJTihpDQEIoOaKKzWR6hUVi",
+	"2yjMjpJWxqltzDW1k27NVvzUe6QMcZiVtR2LrT6SS7p/NNLhHlD+LegbFktDUNZIwWonULkNM8pDw+FD",
+	"73+ConfySMiBjOdklFKh1aXQYzZRLLlm4BCSCXsc5q/iCgo+bdhYMG1W5QdlvUkVjIMrYskdmjcjw6gv",
+	"Tt6DNsz1lFpFZmtSypqEsCNP0ffbXNhRemVi1Z8MBdhDf5O4jVC3Bz7o2sMrU4hP36bXru4SyrsKV/uA",
+	"mmkcfJCI9yoRw63p7s3e1F8tE5XWx7RomTUqJ7dFVC/6YnxdUWWzWSnYD2DqhKj9QkBmqYSDjPM6zPNt",
+	"28o2BV1+k+xaT49O1pZMO8Erf1itT5fKGgtUPpYzkkgxcmQD6N3QxbNh6XM/jauX+k5TPhrDHo2MCmkR",
+	"mbqERhFTimh5xYRymqVVXo0tbPP3sfacXjOiJRnA1ylTY2wqXUfTNRTJxK66PB8I4zbCeC3iRlWw6Zgq",
+	"9v0kQSFFfsBJHRKgDglQdx3HBfoBxKxCmHwv0pgKpLB3KUwJH7KjaB4ljEwdrT6gFCabmMBzbF6YBYH6",
+	"uLzZoqFffMs5oTYhyYgOqNEEzonVA4BRx4ZDFmkymBu6ZsmwlOiEj8dnESmWZjitlbVUOCQ79SrZpKSf",
+	"qYiPJDRtHqXM9bkEPG4uuMJkAkdy8H9PZtUU92KtFKTCOuzGqVTciD926tEib9goYopc5a5yjcpUs9d5",
+	"Rncqn8JmDvdDzBS65WjuMj2ocPYPOUG35wRtJQIP+UB3KfUedi4QKm2NJAClbMjSlCZHXAzkl1qJBoVZ",
+	"U5pqwVJFxhRAobgowHo7x5Ft6IO3DxiUsE4ascA/2qG+gZF+Z+k+/WnKpTkUfTLNtCIMvMkiMkax9Xzc",
+	"eUZQSUqHwVHpkxuf+cH/vXrdqt27jXuOLM3zcU/vqeWVq65PY2EuVa8v/LzuAPyt9QlOUjGb0gOmXMxo",
+	"DIgOOUJ6nnoENSXLUnsMq4gztkn60RB75pnlQLque8VC5vg6SV5NOVu2q3Q1/OKNZpN7r3Q1L653VeQ0",
+	"kbKI8Wsjbc2eODZb4OeO9TVf9/rbyrJhk1j67Ti0JaZuNml7s8cWZ5uRAq63tW3gQ9EyOTlyBQ62wLsb",
+	"XKBvwAc6WJrixyI0/tA1A68GTTo5anU+t17kZs2KRlWnY2gOoLyMMXDU+fH559Nf/+kftinecOzBeUNt",
+	"XNhQLp3wZO4wil5xmiQycIvkYvsTLhBzXLEv0EjuW0EOdIPMSCgNG2ZUPDipasyMVDfnVLH0mkfY3o1G",
+	"kZxMZIwOgN8K5ey2kL7CPryxkJs0TffHqsY6dGd8bwCIanmGC/LbAS8wDVrg4nfPNbY3JSt4yxNEQduh",
+	"UfnR9ppRBY0WhHHCxZWCZESoCPUdaazhSB7181Yz8x6P+4/PSV9OmehFVLE+oYmSJE7pUCvwCCu20CDW",
+	"tkfFwtFyJxdrgFn92oyExYXaUrRoAfcP25oAP7u1Z/xNZoyrbwgmE/HHnCwehN3q19px++KCVkiFFGJI",
+	"Mb/mcQazrOpZOZXTLEGmaxWbCYdkTWB5ZrXMT2WJ0gm+rcecEJbm3vvVLuOLe9l8HvhiZeAaV7DAGqtZ",
+	"4Le1uZGhr4TFI7ZjP5fl7EQxV6rAtUXcpDYLoxH69/PdNRM4qH8H9e/u1b8Hx+Y8fTbO61wnhF2C4vv+",
+	"gIzF6Oe0+HcxnfvGazxCrGLrNduI9RU6xuGzoZM/qwQohlV5oDpRzBKj6WDX8AJVnQVh4BY56AY/S98Z",
+	"T/EvRPDRWKvVXfxuVV66I3TQZDYmcbeGjdN3zCKEl9snPYa5RkfQURCMIGrriRtRaOykHyj1+kickL2I",
+	"Timgh69Nla/sxh+IcmOitEvYOE1OzKlakiD7k4SjPxwaAfV7Fo9YlwzmCBKLHYaVOdcqJADCbpO2REwU",
+	"+xKSQSFltkh7CaOpyHtkAv4VRMZXiLm9tSNuLIOy7DRZHWF9Pe21oJ66FonsSwC0OWQpExFc/qd/Mm9p",
+	"d04gwCFTFnRbxy8Kuu9vaxMfrNcvXNV2eEr4FUvmRAqm7i/28BMXsas9B1/9bCzJhM6NzQPxJpHbPg/Y",
+	"mSikPvIa0D7otQ1LtyHlyUMXbWiP9mIe94TUPao1E/H6Qu6d1K/8Th8k3ebqZyJVUc6V4VjQ+mpG9kGa",
+	"4A6J8v2QUEFc1xUoM7TtKNxoG6NTmOrBoXZwqB0canvG7n6EdlmN8zbDSTAtaGfsrSHW5WZy4F4H7nXg",
+	"XnvGvT5kuqTDeKVNIk9zCg2woo0Zm1qeEVwgBGhyQUXs81KgRe2Qpq5TrUU9MpbmlZAzV3AeUcVUo/nB",
+	"6pAbfMgNPuQGb5MbDMTsXuQTzcBPVf2umKcsgidUnSqZadAg4Gb8a+XT4fYlwiqaSgxGqlgz8JN5uurd",
+	"5UTXEkEG2zukPEGTNBPYpduuPGZ+WMy4MfRrpYmGIa9xKARjsUJPy43turNa+a3Stx1bv+/sbc+WVsjg",
+	"vp9U7aVV55hWiIekIG4RPFGKY/LOuvwTRq9ZqTXGgA1lyqz2Y0j/OI+Q5+LYPD4kFKg8dEwBesuZMxXa",
+	"gDpWiOejSLhDLCaxZAiJaLTLmT2zdsQrlZRvboA06Lx0zGYVrRtA1XAJer7zK9Zax1xFiVQs7sGKoVo8",
+	"Yr1RKrOp1bHDILHd6uAwsS/ThAqb0Ri8lEJlicaMUaN3DaVZ1qNsihBg0TiVgkeEJ4lgSm1jN9yi5I8N",
+	"Hxr3RKZT7hX6graPvx9HhQEH6wdTdlM8749cBeN5ldKhftiF8zmPqw59mhk2EvjcCInxBjMr2A5Li0m2",
+	"jlBuGphcnzmMqRDQroNOeS2zWMWvkGtg3aK+tQqf+S3PB+rNqNAsXhMPoGOmYqRAj8fKyfuynuF8DgWX",
+	"xrOfTv784h/+69tGXRp3wKoK7glI4b87/8QybrOPxSrLVaSFgpV9iiUvRamUImIuwxq1oQvXtYiJWBmd",
+	"yBy7lMeWQ5kLqbqySXRGDZpOU3nN4q57DKpS6I0tRJhWyVNcB3kHj+X2ftqmIC9RJell0wVH64uyUuH8",
+	"GRvkN+0EDXMZme6jF/EWKW8RMSlx3G0rGf/EYvktcRxKMjHUYRYKatdmYx6N0elDtMSPIXq2zOeEKu3B",
+	"O254CVfxCP5sh/Sg/IJ72SFkrzwCb+U120OvAICKSWNjgyG2j/JvdWq2Da7r4wA/Mj1jZagrl7hvfWiN",
+	"kvJbN54DLe8LLX8NBqAlBL8aQ00QxVixYlUK8jljyqIk1Zky7dbaIdIziNdysJScu/ZbM4wFD9m+8hZL",
+	"AvvLXuoclR8SygXR7Is+N8I/okJITQbMqtcxoUPN0hlNY+VAKnnCirzEweh57GqbWulV6lxjtstE6MAo",
+	"1ZSAMU1QERfzicxUHjM1ZFUs+r7NA2kPyE4dkZboPueUpqZgHfxMM0XPyTRhVDFC0xTVO0G40CydpmYo",
+	"x8GmRLFbP5xb+Aqq/DUv3L5H5dm8lblzuBSCYQ0V2pmXu8yQzNOHBlRB4yIqiM2mKcB+uazmC3uxPYox",
+	"i3jM1DF5P3SGBQSozgklgs2IPfUkZdOERpb2jEjEWMRWlX0eVAEHzpUb9k2qtsNwu/TerfsDSaSGCQbd",
+	"4JprmvSAvJnKXV5BN/hHYeYeccPtANY/5dc0OYeQTZ5IMCcqS0dGw1ibK7gl+4hzOJjiW3GTC3VleIli",
+	"IvaH22WwNcVUnljv1A6Zy49zouSEQSQbYDWBuczGEt1oITZ7g74cPgQwTWXE4ixlCkugjO3ANXl02jp5",
+	"jOwiE4nRCXDPvT9uEyQEXKCdc4VDBOMQwfiOIhj7zY8dV1zkyPg1sGQuRnfHlVP2O4t2mTR+oWzcgotR",
+	"Y9UvOKsDJz1w0gMn/YNz0o+Q4XhnjHSasmvOZvXl9BhAnWMktYttptCCtZlsKaMxWEl2iGHejgpyK8E5",
+	"ZRPuqYiYNW69E8nHgtFEBiybVP6NCaIEnaqx1MfkI1M65ZFmsTXB1FjOfEkJJPAxOoH31VTl23k2lupS",
+	"zWU8g/iKfxqmVOAUcsoMEQVS9MximRNOkwxawYtxlPbaz3tnL4Bbu7sxn63+vk7p6jzvrXRPvvb5nX8N",
+	"hikeNVxsS/7rR5Lt+alJvbC8M0vv2ev7iTHCvtBIJ3M8ir4DgefmDzOwlDK1286IF+CIQteUd2cpY1pa",
+	"4gkd2CaQJzbgDpHKodFhVXl0l1jUmRhhbTwCQUhSdi2v0APt2/dDuolRsGZcsRqCx4Xai9zXjUTzyfpO",
+	"pY94Nr5ZZ9Iht/POcjuL0RNCR5SLrQVxypRMdupe+gky0W/K5RrSBIBfZrmAtGV1UHkB+VsamsCAsBaS",
+	"eC2WUDH3fWUaspVg4R4emoeSSVaE+cIQgFlxTa+YcOpNzFH3IWOpplzThHChtBFOmzAIOGMHb/M2LOCd",
+	"1MwqFYY6oDmwDZZCOdL2Cd9PUOjtkBcApokqKfo/KBc+tq2QoTYG0z6LOJNjqsiAjTLRIIWb1XiwcD0F",
+	"4jZrAzxzKFPyjtMJm29CxXA4DkS8DRHjIjZYpPFkx3r5Tyljf2PK94H2dk5IwBSso2URuzamIGxs6Wze",
+	"2DyPH7nebYiMB1b3JFOQiGLegIVpZCyTmDw6bb14HJb9BDTS/JqFeZobkgQ8AvqkW5cGWg74eN8jEe+S",
+	"RI1p6twgaF24558vukZAH7EZ5T7zHFNdMG/FrdSEKwV+C0yr47HRVIZzeI1MY9d7VkMH2eHylBjD8058",
+	"ozzNkgRWckgjbStRfb1p7raY0DlRrDmNaDvD5+AzPviMDz7jByzaPjERbyXYlJzWJy6/vmbpnNhVDolg",
+	"swJkagNwJJ/ef3hoSCRIXHecomwpOAyO/F/rZC3XQWdY2JBMrY4bsoyUPr3/8MkBhuxF0cOn9x/uOx/Z",
+	"kE99KrLSVMQ0jYk9+mJU0LHutes++OfBnWUVQKgq6g+oAuz7fohJRrbhYaUquHiJXUZ17vM64dr+VCY8",
+	"mvdd3qL5lafq+FL4xMP8tYUmTb6JEzzIHJyUxjzShNFojB7g40tRk3T86f2HnXp9cc4O+yCRFKyDBDhV",
+	"t9MKgxlNRW/K0gie99x8w7CLQPdrMOajcdDthEEiZ0G3dXwWBhMWc8ML2nCWNdfmPcGn9x+IEYXBOiSx",
+	"m2xksyPfp9MYSH6Jv3hDor9FRj9Bk6pWVBsCx0sKbzsvEWpIJjS9YjHpK5mlEeu7X8KiNINKXfMgI2DI",
+	"nOlKGIELeBWS3XaMPycdNOAsoBpViik1sc/Iz61VQlOZgDppmKULOpausy3O7GVoNahsahRRI1jgPrQd",
+	"e8VU8rUeME2ouGV039BgwSgyDLOHaruv+3VvMrZ0b0K/9GI6V0H3pGXYgdI9s5I0QuTnydQwjJOFXyZc",
+	"2Jvap2Y3oNGbsRy56E2k0GMVdJ+2wiATsexBOrP71b3KjnKRb51txbfyBfaAkdZw8dqq2WdwTRQmXeix",
+	"1RvLDDlEXv7cPQ0DIdOJufv0eehMkG7nFMg84kZVrbyxU7jz5ORpfuuzzjdAjuHpvGeMd6N3dAr2mlvb",
+	"bzdb5g2o4lHP7r+dnbUFuehBD3I4PfBXT2agrg2zJCneEyBgDU245lb+p8wadX4DLaqODWfDfnrczraR",
+	"MMWh9azfwLb7MzNXWpqpyCizG/Ec5sPVVb6TRapzS2jupUrxkV/UdhiABdBzdF+8NC9nx1V7hlTi9veb",
+	"PStVb2o/fb74qpO6V8G1i+8yp6fwMtgwdx6rXviss/L7zKWLrzPEVnjdMxA0yFmhswpKnJUl9Qfgg2/E",
+	"T0bXqizesS4sp4/ti4VaqwIDuAWodDC14sCbV3xvE58rY+u4Cl1bRaeyaOws4EpJ2IQMrHA+tY9aZ59b",
+	"z9eu+GydFkBx2+FBvB7E60G8HsTr9yJeF73ENyzjSsfxDWa6geO4xqA1dpd72oMQyPfuk9oWb+o1jcbg",
+	"FfJhSlQntNWHwPdarJKlGi73IBpluCpv2y4E26xvaon7adWQHB7AjVxSTaNLLZIHeaRYJAGBnMZcjB4H",
+	"6zlXd4AkVUN3+xirqfcM1eJHrekEsl238QTvNH0wSwmbM9Uls7Fk1ywls1Rq5pD10dVswSvceLEWtdN5",
+	"fEx+dRlVziYAWF2j/ikWG9IEyHtyxdgUnmc5rPl7TmYsZZfCqGEsJpmIWVogdReOh5OB47DBfoyzu5FN",
+	"GOFCS/t2W+cAqc0TaaRYgTtUuZ3dnLai8l30+jhYGgdL42BpHCyNg6WxoqVh4y57YGq82UfHn1dGqnrv",
+	"WGmbC9otNZ+YD4fLu+2YK1jqwttQraF0Kbo9W3CjhgSq5Mhgjn+ALrGZN9C8vFIhqDUZbWP9KU0ZGBY1",
+	"iRl2Hmv10NheVQCdFScAdZ0YyUb0IRQqUwmAOkE3eOLEzhOUOWu0Av70/sMrs6+1VYVD24JY3Vvyxku7",
+	"JXom0drkOzWNHW24DakhgAtF+nU0ZO/th5AdS2iS2JOtbiDIp8biZcrn7gqmZzK9+gEymQjmQMp0vtC7",
+	"6lLg7T8odwOA0yhIeDVrXEgYc1lSzoIXUkDqa4v08Zeerf7rI1q0g7nnimgpiUziKpU84Uq/w1e/tCu1",
+	"eWpZeWX7hZykft6VK0ksFtc5oQMjwbt5doxMYqa0A8V2w79iU13XoQcznopUM6FffmFipMdBt91qtVZI",
+	"9OoLOet3DaeyGx4WcpBx0QtwwsCVjSwksjZFjWMlcUWOmpytnntmR2OXTjGSMoyUqZAoZnZAM6g8j+Rk",
+	"Qs3GeUb012KmsM3/da0+IIXXqupVo3dvKU2AazZRC8v79Obihub3N3jtWf4zTVOKdRx6DuqA4cNBbcqd",
+	"mau5c5V5+rxy17Bu1WnCC26dY7u17SSbQ0OtU5iO252T07OnRm/yzGs1Y7QThPbxX7+FwUiKwpKZRzxv",
+	"n2GYzgVoy6fK/dBbx/h1zaDyJx1bjbCo952YdRtT1ZuA3HRJ2sUsx+C/dUbZ20+nJ+9evcnev3rd/uX3",
+	"1yfvfo86b19dzN6+uljdS4ec776zIC3HP7JkXt1THzkNcKISNyCzsUy8mCmKWcvFoU7f/Yz+RicRbQu5",
+	"2zKYzTXubU46cQGCBatYQ0OThpqWpDWfkxOnGArbJ8pislYnN7/0g7tFHwRWAVfmHfYK7m4z2q5tLYVE",
+	"Efqyl//8l/9Zw7i1nPKoTppUsLsGidvsikL7vtB8zliovYRds6RgS72kRhZwdUX8LzBuvKdIRcEL2o5a",
+	"pwP27Fnc2RLD2O1MHZlcJAlxO1ewtF7iUhz9YpE3brO67PX+8m/hWpmOf6HYIWDZtXBN44adJ6vlIMvm",
+	"Mr9OnmjzL3+7QaZPvpr/vi1NYszVTXNtiNyhbJS59kcFuuYIebgOjY6YJ9H1FUU6YIlqQCIaeubWyPJQ",
+	"pSzlQ45VSVikZGNB8FViXg3BvPw7L9SmKZ+wVMLAhvxL7v50hqT1zPZ8qr+jxAv7S14hUEuJZ+2oM2zR",
+	"F+xkcBqsTXR1dp7dhwO91fQI8tRWR2xrm6H2re/M0fBG5mR5irE38mgUyczWajqcKJ4SLa+YwO6FKvTN",
+	"E+f2r2PyE0rWiw9vbN/DEGpkzPEMSbFEDYtVIzllqpJ037Kts67YhHIoC+RK0f9iHsXTY/f7ymGQdisI",
+	"gysuIPKroFYn8Qc2GJrPEzYZsFSN+RQ3xqq2lrgv/rShumtvsaRtnRIxIzqlQnHtmq4vxD4Mc7XtxmF1",
+	"4Xt0BeDxM+Mt/FWIZ7ou5//2r0pR8lZmSlGoSgSO3fPBkvwr/4rfwkAK1tN8gvNWjjFtXJZY0K9XZUFv",
+	"WR3zwWO9L45Vt/6LOOpjSeiEvPm/ChzgEx+JIy4s+VfmTxj6Bmpyx/LOumq9ZbvPeCjQHk2DNY7GTpIb",
+	"qk/kPuY2lDnBjcwGKZh1EFrBUHlGrYyBpxZxTypzDD7+9JI8a7VeHJPXIlYWdkTZNAAPTDhMmRpbsTNg",
+	"iRQjRbQ8Jhe5+YY/ckV8r+hOq0W0lGjs9TOhsulUpprFPbi2Z2yjvrMCfR+NKybOSaYYellhDspMTWa6",
+	"Xwdk8tncFax6tr8czWazo6FMJ0dZmjCBxekLKT3wxG4wU2kPzb98zL0xF7afulkWnM06oCPXtmpqfaj6",
+	"hVCVPb6aXNOEY0d2o69LMWJAlad41/Jj+f4i0+PXaQpFvFuf5tKx/RO/toAgxfNDo6uqcxsGX45GGU3j",
+	"XJ+ucUjgybZbtOxgP312+uKY9C0WQZQyAKKgibIub8SEmCvNJiq07lpEWdZjNlEsuWbK6FU/f/78gfxI",
+	"FY/MEg/m/pE87humfyncF4pFKdN9h3AxkPH8nPRBQPfBSS9omsqZV+Ywz4aMUkArOCb90qHCYSpNh8Mu",
+	"psiVlvJSuKbaUQEFBOmPDFIOVDrGFv7H5ILYrDRDXGyB2EMyYBE1v0jBnE9Ez6S5OIXWFdTYf2x4fCng",
+	"rCgCoZuxVHC5W+0uEjsXcCJ7liD7Yf4VTLX4BS5OWOYQcBVyiPBS9DNhtlym/G8s7uFS98/JaaudP8Z+",
+	"W1+92jyT8IdgNWyJVg6LgccE+Iuy/CWfsRnxjRMbWE0ybzHVzZu+r8x7YA121CED179GNfQ8dAOWdYoF",
+	"tSvc8hKW9Y54HdOGRuwh24a7FXT121yuJVuu7HptBDrifWksDwpDwphRdw0gYX4PgyP7f0PgEeZSs5fF",
+	"vQ3qQ1KlkZVfY46Y83oE3bIRCFfWjcOWOENUOJkTLtwXgtWhWvgEnhuDGUiZMCoadX67Mm0kJFCFEUjw",
+	"9cdqlKGN0y/b+RRfppIrRYUm8Q+vwY+RR6fESK6fqbSVe71ImvcdiSqxqHr3tVzgHo4plrkKGNWVKpzP",
+	"NAa2BsnEFslzfdsZz8T7Mk3tDspi8cg6L5lNUr3pJ1vxDG50fHaDXVHaiyr7PI4fNoRFmUqq22zFMXRx",
+	"Lx/LOjqpUhBWL7l18RzBClh/vDpks0An23Ht74NZhw0da6PtLuz3XriebufpGCJZ+bSuzV6X1qeVS0+q",
+	"BMItmI6kj+ewTyA3hKRMcwBe0nWO1u2ERdMuVx9HiaKM8WRRQmyoN+zAG3sr399Dv+wKrNwVn63Lza01",
+	"/yRmCTM/HdnTUm/6ecxBMgP3i4M553ocp2xmY4Su1WgTZuArO7aPbmiHnufb9jyvyeCUYsjTCWLhgu2F",
+	"OMD1dpe/435Mr61MloVjdN9Wy02/WZXR4tsxlXwrUNOsbA8WINVilcUH2275BlHnr6oP90vsRaVdd4Ib",
+	"8Xk4AloSrp2T19zCNRlT6P7CxTF5JxFZGWHzczDoLjTBN8e9iKe8NUOwE87RTx8WvOitHKHv4Hf7ZJrp",
+	"vD+xYQ4WmPXOmUZJQw2Do9InDw8cBkf+75XZjD+WGKewiKVsdcDSpX4m93SX/lQ3Cp+Gmc+l6vWFn9cd",
+	"gL+13uFmSAnFqOFrHq0dSpGmVCHae5rn90PMqI4ZOxDnpay4bksAdD0mj/oO9LpfKHTA3JHHfiie9Mmj",
+	"Phd4+eOaUeWA2lXnrwCxbR9UdY6adN3lBatxxhaQp08AefrMml+bpOs0jTveBKB4DVQ4H3FYJpzm8uyi",
+	"chpTyYb+1hB6uNCV6+M2Yx14cdtIcRm6+Nmiid3Zzh+6IJL2U7lYlO8/5H0OVKU+sQxp2AZ6ucpRFWZj",
+	"BjHtQk2loTZVbA8BSQLatpxwBy7iMVMkoZCBf0MLUcx2rgExcUz6BVfo0Z/ZHBCGnQVJHp22Wo+xLcSC",
+	"muES64vlZsZ8hzRjvxCu3eXqzl2VDSZc1zdoKK/dW3gjJSmbMqqJokN2Dk20MsH/OcO2FMWaoeBs2GbP",
+	"6FnH8Ve0NXMGu7AaQXgDF6GyPqBzdhYGEy586VAN293UxVyV/+hq4L8GoOm48cGHHqyOJ1PDuTwUgXnC",
+	"KGWo/w6cNulaEvqDJIeOY5mTC+cN6v55qse9GNBUgvaLF8/B1WZekP/Sm6YWjiDoBnNGzfoO6YQnc5d7",
+	"+YrTJJGBG63Lk5xwYWQLdoDA/p238T81ZkbfXWyaQKNITiYytvxsU9azG3f6wiCqeN/PTml4yF71Wxkt",
+	"rAChjt1pSag9nmtZbMsd6z9CRWqhB6+1G6E9jZDu5dQ8NkTAdmzr2j/H9r0zmtoMHNuat29PQf+YvMZM",
+	"H8COMpyVCQ0JdTapKO8AS0CNSj1kF7wUqziG5daDcmg1V2SuANVlU+6MpgttRLtECtdvDbuE4h6G2CZ0",
+	"HpIh5UmW2lwjJSeMxHSubD9is6Fo31eGFBbP5/ZRhYMeeQ96pO9lnffaKfdW9o/887N/6By9ffFfX63F",
+	"ivdUFQ2b47qfC51N98WfvQITpTUdbzznbKSvcxF5oZoFP0Eeuz4M21Jotfe+gZvlOMfkIlGSFLiKcoD9",
+	"vm0rNGuVghWA0BroLYbze2i9GOkUYEkmN0n1tMAN124YdYGbXdlwuXWfutI+RqFupVpcvVvo9ttt5OYp",
+	"oGGa+6Tl1NJcIqMrp7UUXjixAasmics//EH27ztoOQdv2d2rKA+U2XnS2I7jWcOlaXb3KyZZMeJowldo",
+	"xHRe6u9sdAsXikabDMozcgML/HLbMMbz3BuHbwdAtKo0SbsWD00d8T30F5xYZwWeBI0cmSB6xiN2TrTh",
+	"ctAJ17yGi4xBH+6xnLD19ZaX7gzdczLN90rcbj23pWxIjjhyuTUNU/gFJAQYqvJJaUtzcc4hGI/NwnBA",
+	"xCX7HJOP4I0Gj4/22D0WXsMDc0CkGhE3fEZCFRHDtN2hcGkXzSQ8bwV26JJVFmTc05JqUa0A+KDuOrqE",
+	"h/S4+cLna9soC+kr9bY+/Exoke7un35gpQuwg7hJcGwwfyXegKBiFiVc3ImkNIROwX1ZkIHNGgN29A9N",
+	"tgkJcZOfsiQhmdA8IRfTlCdeSQ26gZC9iE5pBLkO68quV3ZTD6KrEdKzy7md5JowpegyGNIfmZ6xMnqu",
+	"Uy+LodsQ05WMwpdQlRvXNzLAVsj2euvGdMj+3Db7s7l0mgGwk+BXRiIqvH7hQv2CfM6Yiun8eIlZ326t",
+	"XWlxBsFhaALgCGJLtDjHBuwh29/0DUeZRA7vzUFeJzg/JJQLyFc4B60RO4EMHPZjXAg1AuXXlcWVCXyn",
+	"hXErn+dNT9ZuovMLg6jsPJlyrbEI/l5PtnkvK+dxbCCwhNRH3gi/K0/KnWuIQ8qTh6YeeiUQiaQX87gn",
+	"JHZAEfH6dPJO6ld+Iw86YTPmWCJVUSP0R7HgBtyA6ArgTs1Rm01tKToox1SRARtlollqw+HfTAx5WGT3",
+	"s8wUi6H3BeiX61PcR9zGA601Qmuf6RUj6G/P6c3H8MeFHLh1yU1pmjaeiDB06GdTjWVfM8rBDVgs2GmO",
+	"5mAOh1DoIRR6CIV+PyzvRzayuaGb6xKG7WD9VKP8rUne5YZ4YF8H9nVgX98P+4IudgUlKM9aR6bmNKIF",
+	"XPYbnM1sA1eaR+pJlA2WOM+hiV1EBRkwjKFCmy27IywmMdU0dCg5pYT7aSqHPGHF7lQI1J7FnIkIUkNP",
+	"StZdykdjXdO7BAbZVGX+6j0CsgH7paZHwEWSEFy7prvAabqs00Vkl8LjJvqtrN/eJ1/Nf/U1Gq/4hAmz",
+	"o8pvJcTiHZp/SCaMml1Vodt785Uey1gmcjTPIVXXPACnN4MrA1bdGiMbbI+wX2wh6GKFEPQptFAso875",
+	"hhd5D1QFksAtmO8wAzzti+XDtrwav7Bg/FTrlA8yKB63CPxm/1pBGBgRYETTiwCEZ8Ko8nbtb+ZqXPzi",
+	"uxZHxEVsJg7dmz6+/lPv3etfDXsVXHt/V4DP8rtm+An8AMi94LGXQo+N/mH7sXnUXXwbSzGHwu4sLLjd",
+	"TLNJRsSICfJ1NhnQdCQLDVShA3Fh2U6hoq8XsSQJumf5h96ECwmtWFuFL1OmdMojEK/t1o1FyvuGuBnl",
+	"I94MnArOWx06P/x2X1Tv+m1kA/aDIjEbcsEXAHNKPGDtvhvZgL00h8qXF9Swjye2n9mSbhxQ1AXhHnMH",
+	"9nZEtuAZDHWpQOeEITIr9kF3V1gEZamNPQ8tBtSV8nW3kAbtGMiluBSfNB0OoQQMwx8pA4SQIR8ZivHM",
+	"x/aWLB/tsUxi0s9Xvh/6blyAJJ2DNtMkOcfZXQonsqiYD2Q8B3TnhA01kZk+Jp8QI9vclBMENq+00l3h",
+	"aG0xm6aDBNsiMuCFgF1ttTcEzI5owkRMUzJnNA0NW9UsAg8IFNNBRkiSWJ49oemIC9UFjw5m1wAKgmIJ",
+	"i7TyMAmT0CKZKPwdIMIsVwovhRkuomjLWSnaa0d2TC4cszDTQVrEAZnlttRvfjRrEBJK/jmjqWYpLASF",
+	"qdjSuiS5FHbs0JHarOcx+ZnHMRP2QI3pNSNCkj40xO17YYPKJOmrbGr2XbG4f0ze4iTQjyUkbJE1+ezg",
+	"cXowhDFFdG4hNUg6FsOh6hv1rm+ePzcHFnDibV9Rf7JieU76b4ZH76RgaIb1bZ25Iiet02OC4N9dn0Lg",
+	"RFxOC/ke4EbLmKlzUIvM9UWaEbG/FOblxuyX3galHGmc18lWgKsBYji/FKedDulrKXsTKuYF5twPSV9I",
+	"3ZOC9aYs5TLu+wIfiDByGduOV2aDPAi6PcpwrxtZ37YkhU2+eTD6+LSeGYVZZcRxn6BbnQqimYCdUlVo",
+	"5VYteIVFzQtcD3r+vJ5M9fwv5tQ4q6xCvU3lDE/BIAXY/dgs1mB+TqgmEwkUBEwAzmdYOslmaMekD79U",
+	"Jk2cE2aGALMCnoY9Nm/voVkQlbc10jxZ3kfz+UIbTdAK/jlj9mcrP29pH4pqEszznPzfVGQ0nbt9T6jS",
+	"SE4VC1CTG2L4ULByMxTz2io8mF+oG1RIOOa5xOd2TJoBRNWqA9Jy++EUeqwiq8E2zatst7PXb93r9Vqm",
+	"brTXxWmg3Dy38tCIilUn5MLjFfO5pVV4cUbFJrHbTskpAZDnyRX5AEhIC3OrxFUCnbsGm+K0dRs0xfJz",
+	"EudaCrQPRJthlSXGK29psnvL6jZ8XqDs2c8HhsYI1EADlImVRCvOL6+jvm2Wndb9TtNT9wazEiC/aLKI",
+	"01XdInnpvDrN0/uN4ziV0yzJgfA34AQLT7h10qf3sZn9SF3n+lpfsy/6ifkK3FuxZIr0sUS0S/xvdaIM",
+	"uVlVoiO4IMIgUtcrIc7lwzDHqr/ozOjXoerYUuAaBnXWuuPuumWUahDH6Mw9tdA4AHEAPfJQEzttd8zk",
+	"V73zRVD0G3td37kz6DI/BJjqN70laHw5nRB1UJBMRi0pjkBL97FtMRr2z/UxzQZup1TllrjoQtteq8YF",
+	"j/vZUatz1Gp/bnXyQAeACnXNtCFctdI9BR/LWk4W0N7NLe7wlw6am0uIWp5iX0I4RCEeiEvx7vXH0G5X",
+	"2A5P252w/N2LMMyPzKVYAo1Y4+yx9t6+hAhu8RPlo71735B3OarlTiHnRiZ9f0cf/RaGdWYJ9ThmPBpb",
+	"4TMBg8wMKtMsJkLO1ooXvMmH1mgb8ZJz1Y3O4/XX8BqcpDvLJDbLJyJtU3XB+YqlB8U7CRfW0jYn70ti",
+	"NokOh+D5+Tsu4r8rOTgT7P8MoqfgBBVsBoCZhSuHqf9dQNlcds2SBPAECBN2BP/2vzGscdN9XOi6TNtR",
+	"K37BOoNnw9UTufzGLAurFA7W/cZWePHYrBhgKXPfJXQw5kpLtJotC1chYV900cmTsmtuXUOCzYwFCyfj",
+	"nAjpSDt3MWLKt/VQogutGFupgS6uKVwpzuIWVMA3n96Tk/bTp0dtQpPpmB6dBKsbtctbcuP1FarRy6IT",
+	"tOZ19qeSEsQnRhPrdFooUfFj+0VBJeJCM2gCuUKqgy3P+e3eA5GF7fllSc9ye2ZKR/J+KWjmsge90rBE",
+	"FFV3oyzTRqyMLgx08X/Yu7Yct3EsupWL+ukflTNJN3oA5ysNpGcKmDyQrkb/JHCxJMomLJECr1RuYxBg",
+	"9jALmUXMTmYlA95LSpQtuVy265Hu+ktslx7kffC+zvHpf0ozEkyblnGmnFNQuUfMDJowpUeSNwz/mTVy",
+	"Au/jHP9n7UKZhJpSnYeZEBlrW9AO9YRoSft0/guBYYaEu3eugg7PFrLgxKln4ZArflz8rK8lqozTqabI",
+	"CLUeVqYpMsLFcy+HSs+LMM6B0/an/PacmeYRR0qWRo/BeKL9JOxn7R/aZ+19hEcrphCcR/Uf+dOrZ0jl",
+	"d4xz/BuJ5qG0rN/6aLcfc0xmNDLYZNcZ9t7RUfgAZb3LCM0J+5W7BxiyFO+jufisoUrmSeE1d9/9Y2QY",
+	"ohP148NlsmXzwrvdeEMfg2AFPOx4sBso8zeC8dUZLMwK1IYV7Z8AhsmqSGe5p4k9P1dWW1UdxJqMNuvo",
+	"vr3jNG3fHr60a6mgw9EhAW4wZ7NefB8Hscdq/piLruKfPGhoSK5ZIfBhkIr0VW/3TxIxxjCFxIg8Ku8f",
+	"+qX5rsDInUKwlLJqsbTz/HXwUKuFKVruVpJ0GkMmyTYWT8La8SsydcEzi+t9sbi+/V2kdSByFVlmJY5x",
+	"RTCf1yg0+A/7Vlw2uFozSR8IbqU4iq51+H4+U+65O/Ygqe3Rzqo+T9EtNbP7Y4zdg3SwJVxTiGKbkHNh",
+	"Sjk7oFF7z9++/AslQPS8EXMuLbv/m3Tpjlq+LhES5f/9D6KAd6ZBFG7d2YjMrCmou+5Lcma0nNWqZDR4",
+	"bC+wuTV7kyyimmucKT1zIQX3+CKujCXukIdkwXUm7aGxAsgBjAeLpCCR42Gr+6XH933WGvaz3RQPKWfX",
+	"ROFsnzN8TJWg5ov6NRBlPAhwG03zFQEJhAK9qxe+8+lqAjRBfVW7+MMKu56F7bqKp+tpU0FpFzymDCdS",
+	"Nox6oCFdGIPSJ2TMSr8OScuEu87cH3NHkjXNfEE8eE1N8aBCbBi+LmJv9MYRFH7Wm5S+9Ez+CYnewhhY",
+	"SbF0Rs5951QvvKpiWF5iNb3F1w5FdWwI3BY9ajh3i63ZtAMjir+9v1RPv5EaMrsGq5zWnd1Jtx4HLYH2",
+	"449ICcymY5wK2DcrUqrkjmYkPp3uTwq8hsyQAtGx81YNGgq2vPKclCP42T0/GfecHKmzF/VTKTKO+23f",
+	"jH648p2a65h7ZfmovVoY7hUmr48d0IDzi9NQImndaYv946cf/PN+FwWTCV1TFGj4CPFZX/WE8gr+969/",
+	"hy5jTo2WKIsbiRO4FEul5yBWYg2ijVfpBEJpbcplmyWj69OUlbVrUPUe7j8eB23J/UuhM0EVptoKpX3i",
+	"tlSISs9HBkcH/DwL/WF+/tRMzkN2AS4QTZOb5uyOR99HIHAe9c5PcPZwh8MNhM2n9LkvuvD7xHPUb51y",
+	"iaIAlEi1VO4IJn0F65yhhuum5loMWY8IO3Zvc8ItC77ahLLII8513tu0MEhFoZevSPuGUDbDEhynbg81",
+	"o/3nEnoGItIhsjxK2O19CfsdJHZLQE3lncmIeNpn8Xy64vmhompRl/eYix5SzyEyirI+7+Lh+zXKZD4L",
+	"ldcIAlw4wDSbPsFC2ZTNREqX6fBIzcRD7E7w50ofbbxZDW7Jq4xqCsr6Y1i5bwSW68Q5kPD6n9xaPB+0",
+	"DlLqX2QNAtqNaUXwBHpdm7o6sU7/7JTNlJKCH6dvhcEaMklAeNzNlhoa8aVgfQJbRuBkJy6eWwhTkUpD",
+	"g3K3a0NZX364/Pjs1Z6UAhAindHyvFZlmEZxAfRRChDCYdyZ5xPcNeEsv/vb16coI1+2d/6mSsnngdsm",
+	"mxl931jg0a2ojBz//8v+w3TOSfvVHpvw7L4erCT/eM9jMtF7RdnEH872S+Lum2195VQlvCnDW81MPkuN",
+	"zpp0BHFp62ZOAWZ3ye/eiEJlM+pH5Kv+la76/Qnrl0GXnlgNk7J4Qc25q+bhk6OD7vndVj4Q+Vx9LYH2",
+	"y0/mt2VR5BwndZB6t2y0/A65iMnwdPEB2ckRhqpIruoxzPTLTvEer264S/926suoaN9Zch+nQtiu/p+s",
+	"SvhJphQqxm7hBGeIF/8M/5ztWznsOjQHq4KRehzLGfXsYpITaMU3VIc7QLYP8THJUMdNW2WypGnh1FWJ",
+	"erF96OJ2tr7Vu2N72y0lwC1XNVAkG/JaIxEiy/DhruvUpbAt8f/x/OWr8+9fnh1wgHqESthOL/SNFQaM",
+	"tTKtD/QsXxkmdXiy7tKFMfy1M5HWbfULkiF//c0/+DuhrCYubuOMailr4WKOCfzUjhiVU+pwq61KCdrp",
+	"hamkFpWarEVZ9D4glAH3QWZSvJp0aswjhwOG4LeFoYYYDBhb/q2n8Ov7JEJAS+D93z4kkKobVQCaVMl6",
+	"nUBlqbwAKNPa2AQYLdYpaAIMIAu5SFWhaiUxepwPUbsHDjzVGygVt/xxX8uUotN6XZnCzAm2o1C5hHSd",
+	"FjKBUmjBjNqctWqK3s0YcnfoNpdcve/yV22CisGbeU4z6UxTyNYnbQYs2ch2xGvOie2hUN3dbBouhkl3",
+	"wG+BOJX1Bc+o2TG6NovpQDAdPzi3JZRiTT1O04BfB2IudUqr2O0vdCMv0W3efLwAhlvGESfCKR66Ua5k",
+	"kSHUYik9oixPNbtXeKvnhcJFAj9bqdNFAm+suFYpve0vlZOFRZghF3XX3VmKZQtnUsZb2iKb7vBtxdQD",
+	"FKa+/K0z/4FzyM7xmdzXK0ThgXBRioI4E9wzLITSE7ioW5gRHnD37+mbTxLQ0qMkKguEbdBbwSbzeaAh",
+	"XN5wCaXB2EzaKUtfnhOtHmdiMYFSERQdvQGmVrYtJ0spq6hnBdLGWiKWv8j41x4PRhfrePU8iuqQ3vmF",
+	"Z+BHVcopado5aRpUCx7sXC2MVzpn+XnjnIJi7UJWm/n+G7fElTWpzGjqaVMjWVFHNrCSpipi3FKI5CIS",
+	"Fe7IrWSqcuWkfA1aMsipv9dPUstcpUoQmNfwzQiqnAJ+uqa/t5hbSQOTCViZE/MJKacxSyLdmMA/lPZZ",
+	"axpIIDkQLiTriSoR4uKI7a2tuHE6wtU0t4e1mUunxdE1iHdlYYps6Cqf4jEsxocUQMC9dU+XqMFxSn1G",
+	"VeW2BsUa/VARAUMWTakRSil0AoJLSI0mYEn0ekPuOWH+0oK+DfuDnrQK6+ixL8rK2ME3f0fCk0Hq5Ck0",
+	"dhFWvjOGUjijK6rKmhtRYAJVIWii3riTH9voojCr86bCCbyBDmCFLgjkg6WG6zW7DSlKbitPulliGhf2",
+	"iRNqNo+3zD3VmM6260mwpib3viJuYMQN8RS4dD90R9V2vNrjLDuZujZN7VQqNnCfWgDxASg/n+XGDqk0",
+	"WPbeU0yjymsLSM6qEwaD3SpEdw0w40PwgXNGj2ZjxxoyhVz97ha9uXZfdcCmzBNtWB9w2XOK3Wza1y9f",
+	"/x8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

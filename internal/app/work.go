@@ -12,6 +12,7 @@ import (
 	"github.com/waystation/waystation/internal/httpd"
 	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/jobs"
+	"github.com/waystation/waystation/internal/referral"
 	"github.com/waystation/waystation/internal/statistics"
 )
 
@@ -25,6 +26,7 @@ func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	intake.Jobs(r)
 	statistics.Jobs(r, a.Statistics)
 	events.Jobs(r, a.Config.ChangesKept)
+	referral.Jobs(r)
 	return r
 }
 

@@ -1,0 +1,144 @@
+package referral
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/waystation/waystation/internal/auth"
+	"github.com/waystation/waystation/internal/beneficiary"
+	"github.com/waystation/waystation/internal/casework"
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/fault"
+)
+
+// Disclosure is one line of the ledger of what was shown of a person: to whom, which fields, on what
+// ground. Lines are only ever added; a partner's look adds its line in the database (partner_open).
+type Disclosure struct {
+	db.Record
+	BeneficiaryID  uuid.UUID
+	ReferralID     *uuid.UUID
+	OrganisationID uuid.UUID
+	Act            string     // send | view | export
+	Fields         db.Strings // names of Content's fields
+	ConsentID      *uuid.UUID
+	Basis          string // code list processing_basis
+	ActorID        *uuid.UUID
+}
+
+// Personal marks the ledger as personal data.
+func (Disclosure) Personal() {}
+
+var disclosureSorts = db.Sorts[Disclosure]{
+	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(d *Disclosure) any { return d.CreatedAt }},
+}
+
+// disclosures lists the ledger of a person: 404 when there is none.
+func disclosures(ctx context.Context, l db.Listing, person uuid.UUID, organisation *uuid.UUID) (db.Paged[Disclosure], error) {
+	if _, err := beneficiary.Find(ctx, person); err != nil {
+		return db.Paged[Disclosure]{}, err
+	}
+	return db.Page(ctx, l, disclosureSorts, func(d *Disclosure) uuid.UUID { return d.ID }, func(q *gorm.DB) *gorm.DB {
+		q = q.Where("beneficiary_id = ?", person)
+		if organisation != nil {
+			q = q.Where("organisation_id = ?", *organisation)
+		}
+		return q
+	})
+}
+
+// Move is one line of a referral's history. The database writes it.
+type Move struct {
+	db.Record
+	ReferralID uuid.UUID
+	FromStatus Status // empty: it began
+	ToStatus   Status
+	Side       string // centre | partner | system
+	ActorID    *uuid.UUID
+	Reason     string // a code
+}
+
+// TableName implements schema.Tabler.
+func (Move) TableName() string { return "referral_history" }
+
+var moveSorts = db.Sorts[Move]{
+	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(m *Move) any { return m.CreatedAt }},
+}
+
+func history(ctx context.Context, l db.Listing, id uuid.UUID) (db.Paged[Move], error) {
+	if _, err := find(ctx, id); err != nil {
+		return db.Paged[Move]{}, err
+	}
+	return db.Page(ctx, l, moveSorts, func(m *Move) uuid.UUID { return m.ID }, func(q *gorm.DB) *gorm.DB { return q.Where("referral_id = ?", id) })
+}
+
+// Message is what one side writes to the other about a referral. It is never changed. Partners write
+// without a centre in scope, so its centre is a plain id that every query names.
+type Message struct {
+	db.Global
+	CentreID       uuid.UUID
+	ReferralID     uuid.UUID
+	OrganisationID uuid.UUID
+	Side           string // centre | partner
+	AuthorID       uuid.UUID
+	Body           string
+}
+
+// TableName implements schema.Tabler.
+func (Message) TableName() string { return "referral_messages" }
+
+// Personal marks messages as personal data.
+func (Message) Personal() {}
+
+var messageSorts = db.Sorts[Message]{
+	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(m *Message) any { return m.CreatedAt }},
+}
+
+func messages(ctx context.Context, l db.Listing, centre, referral uuid.UUID) (db.Paged[Message], error) {
+	return db.Page(ctx, l, messageSorts, func(m *Message) uuid.UUID { return m.ID }, func(q *gorm.DB) *gorm.DB {
+		return q.Where("centre_id = ? and referral_id = ?", centre, referral)
+	})
+}
+
+// post stores a message of the caller's side.
+func post(ctx context.Context, id *uuid.UUID, side string, centre, referral, organisation uuid.UUID, body string) (*Message, error) {
+	m := &Message{
+		Global: db.NewGlobal(id), CentreID: centre, ReferralID: referral, OrganisationID: organisation,
+		Side: side, AuthorID: auth.From(ctx).ID, Body: body,
+	}
+	return m, db.Insert(ctx, m)
+}
+
+// writeToPartner keeps what would name the person out of a coded or anonymous referral (rule 14).
+func writeToPartner(ctx context.Context, referral uuid.UUID, id *uuid.UUID, body string) (*Message, error) {
+	r, err := find(ctx, referral)
+	if err != nil {
+		return nil, err
+	}
+	if !r.partnerSees(time.Now()) {
+		return nil, fault.State(string(r.Status), "The partner has no access to this referral.")
+	}
+	if r.Direction == Outbound && r.ClientMode != Identified {
+		if err := r.checkMessage(ctx, body); err != nil {
+			return nil, err
+		}
+	}
+	return post(ctx, id, "centre", r.CentreID.UUID(), r.ID, r.OrganisationID, body)
+}
+
+func (r *Referral) checkMessage(ctx context.Context, body string) error {
+	person, err := beneficiary.Find(ctx, *r.BeneficiaryID)
+	if err != nil {
+		return err
+	}
+	c, err := casework.LockCase(ctx, *r.CaseID)
+	if err != nil {
+		return err
+	}
+	if identifiersOf(person, c.Number).in(body) {
+		return fault.InvalidField("/body", "identifies_person", "The message names the person, or a number they are known by; a "+r.ClientMode+" referral must not.")
+	}
+	return nil
+}

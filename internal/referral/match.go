@@ -1,0 +1,102 @@
+package referral
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"github.com/waystation/waystation/internal/beneficiary"
+	"github.com/waystation/waystation/internal/beneficiary/namekey"
+	"github.com/waystation/waystation/internal/db"
+)
+
+// match is somebody registered here who may be the person of an inbound referral. Staff judge; nothing
+// follows from it by itself.
+type match struct {
+	person  beneficiary.Beneficiary
+	score   float64 // 0 to 1
+	reasons []string
+}
+
+// The weights of what agrees, which come to 1 without a document, and how many are compared and shown.
+const (
+	nameWeight        = 0.6
+	birthWeight       = 0.2
+	sexWeight         = 0.1
+	nationalityWeight = 0.1
+
+	matchesCompared = 200
+	matchesShown    = 20
+)
+
+// matches looks for the person among those registered here: by names as they sound, document or phone.
+func matches(ctx context.Context, p Person) ([]match, error) {
+	sounds := soundsOf(append([]string{p.GivenName, p.FamilyName}, p.OtherNames...))
+	keys := make([]string, len(sounds))
+	for i, k := range sounds {
+		keys[i] = "n:" + k
+	}
+	people, err := db.Find[beneficiary.Beneficiary](ctx, func(q *gorm.DB) *gorm.DB {
+		return q.Where("status = ?", beneficiary.Active).
+			Where(`id in (select k.beneficiary_id from beneficiary_keys k where k.centre_id = beneficiaries.centre_id and k.key in ?)
+				or (document_number <> '' and document_number = ?) or (phone <> '' and phone = ?)`, append(keys, ""), p.DocumentNumber, p.Phone).
+			Order("created_at desc, id desc").Limit(matchesCompared)
+	})
+	if err != nil {
+		return nil, err
+	}
+	found := make([]match, len(people))
+	for i := range people {
+		found[i] = compare(&people[i], p, sounds)
+	}
+	slices.SortStableFunc(found, func(a, b match) int { return cmp.Compare(b.score, a.score) })
+	return found[:min(len(found), matchesShown)], nil
+}
+
+func soundsOf(names []string) []string { return namekey.Keys(strings.Join(names, " ")) }
+
+// compare weighs what agrees.
+func compare(b *beneficiary.Beneficiary, p Person, sounds []string) match {
+	m := match{person: *b}
+	add := func(agrees bool, reason string, weight float64) {
+		if agrees && weight > 0 {
+			m.reasons, m.score = append(m.reasons, reason), min(1, m.score+weight)
+		}
+	}
+	add(true, "name", nameWeight*share(sounds, soundsOf(append([]string{b.GivenName, b.FamilyName}, b.OtherNames...))))
+	add(bornTogether(b, p), "birth_date", birthWeight)
+	add(b.Sex == p.Sex && (p.Sex == "1" || p.Sex == "2"), "sex", sexWeight)
+	add(slices.ContainsFunc(p.Nationalities, func(n string) bool { return slices.Contains(b.Nationalities, n) }), "nationality", nationalityWeight)
+	add(p.DocumentNumber != "" && b.DocumentNumber == p.DocumentNumber, "document", 1)
+	add(p.Phone != "" && b.Phone == p.Phone, "phone", nameWeight)
+	return m
+}
+
+// share is how many of the wanted names the person has.
+func share(wanted, has []string) float64 {
+	if len(wanted) == 0 {
+		return 0
+	}
+	n := 0
+	for _, k := range wanted {
+		if slices.Contains(has, k) {
+			n++
+		}
+	}
+	return float64(n) / float64(len(wanted))
+}
+
+// bornTogether compares days where both are known, else years, give or take one.
+func bornTogether(b *beneficiary.Beneficiary, p Person) bool {
+	if b.BirthDate == nil || p.BirthDate == nil {
+		return false
+	}
+	if *b.BirthDatePrecision == "day" && p.BirthDatePrecision == "day" {
+		return b.BirthDate.Equal(p.BirthDate.Time)
+	}
+	years := b.BirthDate.Year() - p.BirthDate.Year()
+	return years >= -1 && years <= 1
+}
