@@ -34,7 +34,6 @@ var readScopes = map[string]string{
 	"case_followup":           "case_files:read",
 	"case_approval":           "cases:read",
 	"referral":                "referrals:read",
-	"inbound_referral":        "inbox:read",
 }
 
 // Resources returns which scope opens the changes of each resource.
