@@ -406,5 +406,6 @@ drop function referral_destination, partner_hold, partner_open;
 drop policy partner_write on referral_messages;
 drop policy partner_read on referral_messages;
 drop view partner_deletions, partner_referrals;
+drop function referral_tell;
 drop table referral_messages, disclosures, referral_history, referral_needs, referrals;
-drop function referral_message_told, referral_moved, referral_tell, referral_file, referral_guard, referral_side, referral_ended, referral_may;
+drop function referral_message_told, referral_moved, referral_file, referral_guard, referral_side, referral_ended, referral_may;

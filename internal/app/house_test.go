@@ -105,12 +105,12 @@ func allowed(pkg string) (list []string, ok bool) {
 	if name, is := strings.CutPrefix(pkg, "internal/"); is {
 		if edges, domain := domains[name]; domain {
 			list = append(list, ground...)
-			for _, other := range edges {
+			for _, other := range append([]string{name}, edges...) {
 				list = append(list, "internal/"+other)
-			}
-			for part := range layers { // its own parts
-				if strings.HasPrefix(part, pkg+"/") {
-					list = append(list, part)
+				for part := range layers {
+					if strings.HasPrefix(part, "internal/"+other+"/") {
+						list = append(list, part)
+					}
 				}
 			}
 			return list, true

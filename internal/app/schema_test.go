@@ -62,10 +62,15 @@ var open = map[string]string{
 
 // definers are the functions that work with their owner's rights, each with what keeps it safe.
 var definers = map[string]string{
-	"redact_trail":         "only inside the scope; erases values, leaves a line",
-	"centres_numbering":    "a trigger: prepares the numbering of a new centre",
-	"next_reference":       "takes the next number, nothing else",
-	"search_beneficiaries": "intersects the centres that it is given with the scope",
+	"redact_trail":          "only inside the scope; erases values, leaves a line",
+	"centres_numbering":     "a trigger: prepares the numbering of a new centre",
+	"next_reference":        "takes the next number, nothing else",
+	"search_beneficiaries":  "intersects the centres that it is given with the scope",
+	"referral_moved":        "a trigger: history, events and the case's count of the referral that moved",
+	"referral_message_told": "a trigger: the event of the message that was posted",
+	"partner_open":          "only through the partner's own window; leaves a line in the ledger",
+	"partner_hold":          "only through the partner's own window; takes a lock, shows nothing",
+	"referral_destination":  "answers the id and the referral policy of one centre",
 }
 
 type table struct {
