@@ -93,7 +93,7 @@ func (s *Session) readBack(ctx context.Context, results pgx.BatchResults, row an
 		if at.Kind() == reflect.Slice {
 			one = reflect.Indirect(at.Index(i))
 		}
-		if err := returned.Scan(destinations(ctx, fields, one)...); err != nil {
+		if err := returned.Scan(destinations(ctx, fields, one, make([]any, len(fields)))...); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm/schema"
 
 	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/tenant"
 )
 
 // Build narrows a query: conditions, joins, order. The tenant scope is added by the entity itself.
@@ -166,12 +167,13 @@ func scanAll[T any](ctx context.Context, s *Session, q query, meta *schema.Schem
 		if err != nil {
 			return err
 		}
+		to := make([]any, len(fields))
 		for rows.Next() {
-			var row T
-			if err := rows.Scan(destinations(ctx, fields, reflect.ValueOf(&row).Elem())...); err != nil {
+			var zero T
+			out = append(out, zero)
+			if err := rows.Scan(destinations(ctx, fields, reflect.ValueOf(&out[len(out)-1]).Elem(), to)...); err != nil {
 				return err
 			}
-			out = append(out, row)
 		}
 		return rows.Err()
 	})
@@ -200,10 +202,25 @@ func columns(meta *schema.Schema, rows pgx.Rows) ([]*schema.Field, error) {
 	return fields, nil
 }
 
-func destinations(ctx context.Context, fields []*schema.Field, row reflect.Value) []any {
-	to := make([]any, len(fields))
+// destinations fills to with where a row's values go.
+func destinations(ctx context.Context, fields []*schema.Field, row reflect.Value, to []any) []any {
 	for i, f := range fields {
-		to[i] = f.ReflectValueOf(ctx, row).Addr().Interface()
+		to[i] = native(f.ReflectValueOf(ctx, row).Addr().Interface())
+	}
+	return to
+}
+
+// native spares our types the way through database/sql where pgx reads what they are made of.
+func native(to any) any {
+	switch to := to.(type) {
+	case *Strings:
+		return (*[]string)(to)
+	case *UUIDs:
+		return (*[]uuid.UUID)(to)
+	case *tenant.ID:
+		return (*[16]byte)(to)
+	case *Date:
+		return &to.Time
 	}
 	return to
 }

@@ -49,7 +49,7 @@ func Stream[T any](ctx context.Context, about map[string]any, build Build, each 
 			return err
 		}
 		var row T
-		to := destinations(ctx, fields, reflect.ValueOf(&row).Elem())
+		to := destinations(ctx, fields, reflect.ValueOf(&row).Elem(), make([]any, len(fields)))
 		for r.Next() {
 			var zero T
 			row = zero
