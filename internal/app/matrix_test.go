@@ -34,6 +34,7 @@ type operation struct {
 	body             any
 	mediaType        string
 	stream           bool
+	headers          []string // the parameters it takes in headers
 }
 
 func operations(t *testing.T) (ops []operation, roles map[string][]string, clientScopes []string) {
@@ -54,6 +55,11 @@ func operations(t *testing.T) (ops []operation, roles map[string][]string, clien
 			}
 			o.stream, _ = op.Extensions["x-stream"].(bool)
 			o.body, o.mediaType = example(op)
+			for _, p := range op.Parameters {
+				if p.Value.In == openapi3.ParameterInHeader {
+					o.headers = append(o.headers, p.Value.Name)
+				}
+			}
 			ops = append(ops, o)
 		}
 	}
@@ -104,7 +110,11 @@ func at(path string, centre, id uuid.UUID) string {
 }
 
 func (o operation) call(h *apptest.House, p apptest.Person, path string) *apptest.Response {
-	headers := []apptest.Header{apptest.IfMatch(`"1"`), {Name: "Accept", Value: "application/json"}}
+	return o.with(h, p, path, apptest.IfMatch(`"1"`))
+}
+
+func (o operation) with(h *apptest.House, p apptest.Person, path string, headers ...apptest.Header) *apptest.Response {
+	headers = append(headers, apptest.Header{Name: "Accept", Value: "application/json"})
 	if o.mediaType != "" {
 		headers = append(headers, apptest.Header{Name: "Content-Type", Value: o.mediaType})
 	}
@@ -126,6 +136,11 @@ func staffRoles() []string {
 		roles[i] = e.Code
 	}
 	return roles
+}
+
+// centreRoles are those that a centre gives.
+func centreRoles() []string {
+	return slices.DeleteFunc(staffRoles(), func(role string) bool { return role == "network_officer" || role == "platform_operator" })
 }
 
 func TestMatrix(t *testing.T) {

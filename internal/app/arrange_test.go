@@ -1,0 +1,205 @@
+package app_test
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/waystation/waystation/internal/app/apptest"
+)
+
+// arranged is one centre with one of everything that a path below it can name.
+type arranged struct {
+	centre uuid.UUID
+	staff  apptest.Person       // with every role there
+	ids    map[string]uuid.UUID // by the words of the path: "cases/plans"
+}
+
+// arrange makes one of everything through the API, as callers do.
+func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partnerOrganisation uuid.UUID) arranged {
+	a := arranged{centre: centre, staff: h.Staff(centre, centreRoles()...), ids: map[string]uuid.UUID{}}
+	c := "/v1/centres/" + centre.String()
+	post := func(key, path string, body any, headers ...apptest.Header) *apptest.Response {
+		h.T.Helper()
+		r := h.Call(a.staff, "POST", c+path, body, headers...)
+		if r.Status != 201 && r.Status != 202 {
+			h.T.Fatalf("%s: %d %s", path, r.Status, r.Raw)
+		}
+		if key != "" {
+			a.ids[key] = r.ID()
+		}
+		return r
+	}
+	register := func(name string) uuid.UUID {
+		return post("", "/beneficiaries", map[string]any{
+			"registration_level": "basic", "reception_on": "2026-03-01", "given_name": name, "family_name": "Diallo", "sex": "2", "age": 27,
+			"population_type": "migrant", "nationalities": []string{"GIN"},
+			"consent": map[string]any{"decision": "given", "giver": "individual", "method": "written", "language": "fr"},
+		}).ID()
+	}
+	person, other := register("Aïssatou"), register("Fanta")
+	a.ids["beneficiaries"] = person
+	p := "/beneficiaries/" + person.String()
+	post("beneficiaries/needs", p+"/needs", map[string]any{"code_system": "migrant_vulnerability", "code": "stranded", "confidence": "self_reported"})
+	for _, scope := range []string{"case_management", "share_organisations"} {
+		consent := map[string]any{"scope": scope, "decision": "given", "giver": "individual", "method": "written", "language": "fr"}
+		if scope == "share_organisations" {
+			consent["recipient_ids"] = []uuid.UUID{partnerOrganisation}
+		}
+		post("beneficiaries/consents", p+"/consents", consent)
+	}
+	household := post("households", "/households", map[string]any{"declared_size": 2, "members": []any{map[string]any{"beneficiary_id": person, "relationship": "head"}}})
+	post("households/members", "/households/"+household.ID().String()+"/members", map[string]any{"beneficiary_id": other, "relationship": "sister"})
+
+	kase := post("cases", "/cases", map[string]any{"beneficiary_id": person, "source": "walk_in", "risk_level": "low", "owner_id": a.staff.ID, "summary": "x"})
+	at := "/cases/" + kase.ID().String()
+	h.Call(a.staff, "POST", c+at+"/open", nil, apptest.IfMatch(kase.ETag())).Want(200)
+	colleague := h.Staff(centre, "caseworker")
+	post("cases/team", at+"/team", map[string]any{"user_id": colleague.ID})
+	post("cases/approvals", at+"/approvals", map[string]any{"kind": "consent_override", "basis": "vital_interest", "reason": "Needs an evacuation"})
+	plan := post("cases/plans", at+"/plans", map[string]any{"goals": []any{map[string]any{"description": "Has a document", "actions": []any{map[string]any{"description": "Consulate", "due_on": "2026-12-31"}}}}})
+	a.ids["cases/goals"] = h.Call(a.staff, "GET", c+at+"/goals?plan_id="+plan.ID().String(), nil).Want(200).ID("data", 0, "id")
+	a.ids["cases/actions"] = h.Call(a.staff, "GET", c+at+"/actions?plan_id="+plan.ID().String(), nil).Want(200).ID("data", 0, "id")
+	post("cases/notes", at+"/notes", map[string]any{"text": "Slept well", "occurred_at": "2026-03-01T07:30:00Z"})
+	post("cases/follow-ups", at+"/follow-ups", map[string]any{"type": "home_visit", "due_at": "2026-12-12T08:00:00Z"})
+
+	post("referrals", "/referrals", map[string]any{
+		"case_id": kase.ID(), "organisation_id": partnerOrganisation, "priority": "urgent", "reasons": []string{"health_nutrition"},
+		"services": []string{"health.consultation"}, "client_mode": "coded", "disclosed_fields": []string{"age_group", "sex"},
+	})
+	var code string
+	h.Scan("select code from centres where id = $1", []any{centre}, &code)
+	a.ids["referral-inbox"] = h.Call(partner, "POST", "/v1/partner/referrals", map[string]any{
+		"centre_code": code, "priority": "urgent", "reasons": []string{"shelter"}, "services": []string{"accommodation"},
+		"person": map[string]any{"given_name": "Aminata", "sex": "2"}, "consent": map[string]any{"given": true, "statement": "Agreed", "given_on": "2026-03-01"},
+	}, apptest.Key(uuid.NewString())).Want(201).ID()
+
+	post("import-mappings", "/import-mappings", map[string]any{"name": "Registre", "source_system": "registre", "definition": map[string]any{
+		"columns": []any{map[string]any{"source": "numero", "target": "source_id"}, map[string]any{"source": "date", "target": "registered_on"},
+			map[string]any{"source": "sexe", "target": "sex", "values": map[string]any{"H": "1", "F": "2"}}, map[string]any{"source": "age", "target": "age"},
+			map[string]any{"source": "consentement", "target": "consent"}}, "constants": map[string]any{"consent_method": "written"}, "date_order": "dmy", "languages": []string{"fr"}}})
+	post("imports", "/imports?mapping="+a.ids["import-mappings"].String(), "numero;date;sexe;age;consentement\n17;05/01/2026;F;24;oui\n",
+		apptest.Header{Name: "Content-Type", Value: "text/csv"})
+	h.Work()
+
+	post("phases", "/phases", map[string]any{"phase": "phase_out", "starts_on": "2030-01-01"})
+	post("management-models", "/management-models", map[string]any{"model": "co_managed", "organisation_id": h.IOM, "starts_on": "2030-01-01"})
+	post("sops", "/sops", map[string]any{"title": "SOP"})
+	a.ids["members"] = h.Call(a.staff, "GET", c+"/members", nil).Want(200).ID("data", 0, "id")
+	return a
+}
+
+var step = regexp.MustCompile(`\{([^}]+)\}`)
+
+// fill writes an operation's path: the centre, and for each placeholder what was arranged for the
+// words before it. missing names words that nothing was arranged for.
+func fill(path string, centre uuid.UUID, ids map[string]uuid.UUID) (filled, missing string) {
+	_, below, _ := strings.Cut(path, "{centre_id}")
+	filled = "/v1/centres/" + centre.String()
+	var words []string
+	for _, part := range strings.Split(strings.Trim(below, "/"), "/") {
+		switch {
+		case part == "":
+		case part == "{list}":
+			filled += "/sex"
+		case step.MatchString(part):
+			id, ok := ids[strings.Join(words, "/")]
+			if !ok {
+				return "", strings.Join(words, "/")
+			}
+			filled += "/" + id.String()
+		default:
+			words = append(words, part)
+			filled += "/" + part
+		}
+	}
+	return filled, ""
+}
+
+// contents is what a centre's tables hold, table by table.
+func contents(h *apptest.House, centre uuid.UUID) map[string]string {
+	rows, err := h.Owner.Query(context.Background(), `select c.table_name from information_schema.columns c join information_schema.tables t using (table_schema, table_name)
+		where c.table_schema = 'public' and c.column_name = 'centre_id' and t.table_type = 'BASE TABLE' and c.table_name not in ('audit_events', 'audit_seals', 'audit_checkpoints') order by 1`)
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	var tables []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			h.T.Fatal(err)
+		}
+		tables = append(tables, name)
+	}
+	out := map[string]string{}
+	for _, table := range tables {
+		var sum string
+		h.Scan("select coalesce(md5(string_agg(md5(x::text), '' order by md5(x::text))), '') from "+table+" x where centre_id = $1", []any{centre}, &sum)
+		out[table] = sum
+	}
+	return out
+}
+
+// TestForeignIDs_AreNotFoundAndUntouched walks every operation below a centre with the ids of
+// another centre. rule 25
+func TestForeignIDs_AreNotFoundAndUntouched(t *testing.T) {
+	h := apptest.New(t)
+	organisation := h.Organisation("Partner", "ngo")
+	partner := h.Client(organisation, "partner:referrals")
+	theirs := arrange(h, h.CentreB, partner, organisation)
+	ours := h.Staff(h.CentreA, centreRoles()...)
+	before := contents(h, h.CentreB)
+	ops, _, _ := operations(t)
+	for _, o := range ops {
+		if !strings.Contains(o.path, "{centre_id}/") || !strings.Contains(strings.SplitN(o.path, "{centre_id}", 2)[1], "{") || strings.Contains(o.path, "{list}") {
+			continue
+		}
+		t.Run(o.id, func(t *testing.T) {
+			foreign, missing := fill(o.path, h.CentreA, theirs.ids)
+			if missing != "" {
+				t.Fatalf("nothing is arranged for %q: add it to arrange", missing)
+			}
+			there := o.call(h, ours, foreign).WantCode(404, "not_found")
+			nowhere := o.call(h, ours, at(o.path, h.CentreA, uuid.New())).WantCode(404, "not_found")
+			if anonymous(there) != anonymous(nowhere) {
+				t.Errorf("a foreign id answers %s, an unknown one %s", there.Raw, nowhere.Raw)
+			}
+		})
+	}
+	for table, sum := range contents(h, h.CentreB) {
+		if sum != before[table] {
+			t.Errorf("%s of the other centre changed", table)
+		}
+	}
+}
+
+// TestStaleVersions_AreRefused calls every change with no version and with one that nobody has. rule 34
+func TestStaleVersions_AreRefused(t *testing.T) {
+	h := apptest.New(t)
+	organisation := h.Organisation("Partner", "ngo")
+	ours := arrange(h, h.CentreA, h.Client(organisation, "partner:referrals"), organisation)
+	before := contents(h, h.CentreA)
+	ops, _, _ := operations(t)
+	for _, o := range ops {
+		if !slices.Contains(o.headers, "If-Match") || !strings.Contains(o.path, "{centre_id}") {
+			continue
+		}
+		t.Run(o.id, func(t *testing.T) {
+			path, missing := fill(o.path, h.CentreA, ours.ids)
+			if missing != "" {
+				t.Fatalf("nothing is arranged for %q: add it to arrange", missing)
+			}
+			o.with(h, ours.staff, path).WantCode(428, "if_match_required")
+			o.with(h, ours.staff, path, apptest.IfMatch(`"9999"`)).WantCode(412, "stale_version")
+		})
+	}
+	for table, sum := range contents(h, h.CentreA) {
+		if sum != before[table] {
+			t.Errorf("%s changed", table)
+		}
+	}
+}
