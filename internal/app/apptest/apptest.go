@@ -51,18 +51,12 @@ func New(t testing.TB, options ...func(*config.Config)) *House {
 	if !testing.Verbose() {
 		slog.SetDefault(slog.New(slog.DiscardHandler))
 	}
-	dbURL := Database(t)
-	c := config.Config{
-		Mode: config.Development, PublicURL: "http://waystation.test", DataDir: t.TempDir(), DatabaseURL: config.Secret(dbURL),
-		DatabaseOwnerURL: config.Secret(dbURL), StatisticsDatabaseURL: config.Secret(dbURL), MaxConnections: 10,
-		ConnectTimeout: 3 * time.Second, StatementTimeout: 4 * time.Second, LockTimeout: 2 * time.Second, IdleTransactionTimeout: 10 * time.Second,
-		AccessTokenTTL: time.Hour, RefreshTokenTTL: 24 * time.Hour, MaxBody: 1 << 20, DocsEnabled: true, ChangesKept: 90 * 24 * time.Hour,
-		RevocationStaleAfter: 10 * time.Second, LockoutAfter: 5, LockoutFor: 15 * time.Minute, TemporaryPasswordTTL: time.Hour, ClientSecretGrace: time.Hour,
-	}
+	c := Config(t)
 	for _, o := range options {
 		o(&c)
 	}
 	a := open(t, c)
+	dbURL := c.DatabaseOwnerURL.Reveal()
 	owner, err := pgxpool.New(context.Background(), dbURL+"&pool_max_conns=3")
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +66,19 @@ func New(t testing.TB, options ...func(*config.Config)) *House {
 	h := &House{T: t, App: a, URL: server.URL, Owner: owner, dbURL: dbURL, spec: specOf(t)}
 	h.found()
 	return h
+}
+
+// Config is the configuration of a house: a database of its own, limits that no test meets by chance.
+func Config(t testing.TB) config.Config {
+	t.Helper()
+	dbURL := Database(t)
+	return config.Config{
+		Mode: config.Development, PublicURL: "http://waystation.test", DataDir: t.TempDir(), DatabaseURL: config.Secret(dbURL),
+		DatabaseOwnerURL: config.Secret(dbURL), StatisticsDatabaseURL: config.Secret(dbURL), MaxConnections: 10,
+		ConnectTimeout: 3 * time.Second, StatementTimeout: 4 * time.Second, LockTimeout: 2 * time.Second, IdleTransactionTimeout: 10 * time.Second,
+		AccessTokenTTL: time.Hour, RefreshTokenTTL: 24 * time.Hour, MaxBody: 1 << 20, DocsEnabled: true, ChangesKept: 90 * 24 * time.Hour,
+		RevocationStaleAfter: 10 * time.Second, LockoutAfter: 5, LockoutFor: 15 * time.Minute, TemporaryPasswordTTL: time.Hour, ClientSecretGrace: time.Hour,
+	}
 }
 
 // Server opens one more process of the product on the same database.
