@@ -25,18 +25,18 @@ call() {
   shift $(($# > 4 ? 4 : $#))
   local status
   status=$(curl -sS -o "$BODY" -D "$HEADERS" -w '%{http_code}' -X "$method" "$BASE_URL$path" \
-    -H "Authorization: Bearer $token" ${json:+-H "Content-Type: application/json" -d "$json"} "$@")
+    -H "Authorization: Bearer $token" ${json:+-H "Content-Type: ${TYPE:-application/json}" -d "$json"} "$@")
   [[ $status == 2* ]] || fail "$method $path answered $status: $(cat "$BODY")"
   cat "$BODY"
 }
 # change TOKEN PATH [JSON] [METHOD]: reads the version first, then changes exactly that version.
 change() {
-  local token=$1 path=$2 json=${3:-} method=${4:-POST} resource=$2 type=application/json tag
+  local token=$1 path=$2 json=${3:-} method=${4:-POST} resource=$2 TYPE=application/json tag
   [[ $method == POST ]] && resource=${path%/*}
-  [[ $method == PATCH ]] && type=application/merge-patch+json
+  [[ $method == PATCH ]] && TYPE=application/merge-patch+json
   call "$token" GET "$resource" > /dev/null
   tag=$(tr -d '\r' < "$HEADERS" | awk 'tolower($1) == "etag:" { print $2 }')
-  call "$token" "$method" "$path" "$json" -H "If-Match: $tag" -H "Content-Type: $type"
+  call "$token" "$method" "$path" "$json" -H "If-Match: $tag"
 }
 sign_in() {
   curl -sS "$BASE_URL/v1/auth/sign-in" -H 'Content-Type: application/json' -d "{\"email\":\"$1\",\"password\":\"$PASSWORD\"}" | jq -er .access_token
@@ -68,7 +68,7 @@ upload() { # upload MODE: starts the import, waits, prints it
   call "$ADMIN" GET "$path"
 }
 DRY=$(upload dry_run)
-jq -c '{status, rows, counts, errors}' <<< "$DRY"
+jq -c '{status, counts, errors}' <<< "$DRY"
 echo "What is wrong, row by row, in French:"
 call "$ADMIN" GET "$C/imports/$(jq -r .id <<< "$DRY")/rows?status=rejected" "" -H 'Accept-Language: fr' |
   jq -r '.data[] | "  line \(.line): \(.issues[0].column): \(.issues[0].message)"'
@@ -99,16 +99,16 @@ change "$WORKER" "$PLAN/activate" | jq -c '{number, status, agreed}'
 step "7. Refer her to the partner: see what would be disclosed, then send exactly that"
 CASE_ID=${CASE##*/}
 REFERRAL=$C/referrals/$(call "$WORKER" POST "$C/referrals" "{\"case_id\":\"$CASE_ID\",\"organisation_id\":\"$PARTNER\",\"priority\":\"urgent\",\"reasons\":[\"health_nutrition\"],\"services\":[\"health.consultation\"],\"explanation\":\"Consultation\",\"client_mode\":\"identified\",\"disclosed_fields\":[\"given_name\",\"family_name\",\"sex\",\"age_group\",\"languages\"]}" | jq -er .id)
-call "$WORKER" GET "$REFERRAL/preview" | jq -c .
+call "$WORKER" GET "$REFERRAL/preview" | jq -r '.fields[] | "  \(.field): \(.value) (\(.opens))"'
 change "$WORKER" "$REFERRAL/send" | jq -c '{number, status, acknowledge_due_at}'
 
 step "8. The partner acknowledges, accepts, starts and completes with its own credentials"
 PARTNER_TOKEN=$(client $PARTNER_CLIENT "$PARTNER_SECRET")
 THEIRS=/v1/partner/referrals/${REFERRAL##*/}
-echo "before acceptance: $(call "$PARTNER_TOKEN" GET "$THEIRS" | jq -c '.client // .snapshot // .')"
+echo "before acceptance: $(call "$PARTNER_TOKEN" GET "$THEIRS" | jq -c .preview)"
 change "$PARTNER_TOKEN" "$THEIRS/acknowledge" > /dev/null
 change "$PARTNER_TOKEN" "$THEIRS/accept" '{}' > /dev/null
-echo "after acceptance:  $(call "$PARTNER_TOKEN" GET "$THEIRS" | jq -c '.client // .snapshot // .')"
+echo "after acceptance:  $(call "$PARTNER_TOKEN" GET "$THEIRS" | jq -c .content)"
 change "$PARTNER_TOKEN" "$THEIRS/start" > /dev/null
 change "$PARTNER_TOKEN" "$THEIRS/complete" "{\"feedback\":\"Seen, treated, well\",\"delivered_on\":\"$TODAY\"}" | jq -c '{status}'
 status=$(curl -sS -o /dev/null -w '%{http_code}' "$BASE_URL$P" -H "Authorization: Bearer $PARTNER_TOKEN")

@@ -159,6 +159,7 @@ func TestForeignIDs_AreNotFoundAndUntouched(t *testing.T) {
 			continue
 		}
 		t.Run(o.id, func(t *testing.T) {
+			defer h.For(t)()
 			foreign, missing := fill(o.path, h.CentreA, theirs.ids)
 			if missing != "" {
 				t.Fatalf("nothing is arranged for %q: add it to arrange", missing)
@@ -189,6 +190,7 @@ func TestStaleVersions_AreRefused(t *testing.T) {
 			continue
 		}
 		t.Run(o.id, func(t *testing.T) {
+			defer h.For(t)()
 			path, missing := fill(o.path, h.CentreA, ours.ids)
 			if missing != "" {
 				t.Fatalf("nothing is arranged for %q: add it to arrange", missing)

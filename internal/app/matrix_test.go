@@ -161,6 +161,7 @@ func TestMatrix(t *testing.T) {
 	stranger := h.Staff(h.CentreB, staffRoles()...)
 	for _, o := range ops {
 		t.Run(o.id, func(t *testing.T) {
+			defer h.For(t)()
 			path := at(o.path, h.CentreA, uuid.New())
 			if o.public {
 				if !slices.Contains(publicOperations, o.id) {

@@ -78,18 +78,30 @@ func Lock[T any, P interface {
 	*T
 	Versioned
 }](ctx context.Context, id uuid.UUID, ifMatch string) (P, error) {
-	expected, err := version(ifMatch)
-	if err != nil {
+	if _, err := version(ifMatch); err != nil { // before anything is locked
 		return nil, err
 	}
 	row, err := LockAny[T](ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if v := P(row).CurrentVersion(); v != expected {
-		return nil, stale(ctx, row, id, v, expected)
+	return row, Expect[T, P](ctx, row, id, ifMatch)
+}
+
+// Expect answers the 412 of a caller who has seen another version of a row, and the 400 of a tag
+// that is none of ours. Work that takes other locks first asks it before it judges the row's state.
+func Expect[T any, P interface {
+	*T
+	Versioned
+}](ctx context.Context, row P, id uuid.UUID, ifMatch string) error {
+	expected, err := version(ifMatch)
+	if err != nil {
+		return err
 	}
-	return row, nil
+	if v := row.CurrentVersion(); v != expected {
+		return stale(ctx, row, id, v, expected)
+	}
+	return nil
 }
 
 // version reads the entity tag that a caller expects; see wire.ETag.

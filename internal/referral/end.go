@@ -22,6 +22,9 @@ func revokeReferral(ctx context.Context, id uuid.UUID, ifMatch, why string) (*Re
 	if err != nil {
 		return nil, err
 	}
+	if err := db.Expect(ctx, r, id, ifMatch); err != nil {
+		return nil, err
+	}
 	if err := r.can(VerbRevoke, r.side(false)); err != nil {
 		return nil, err
 	}

@@ -81,6 +81,13 @@ func Config(t testing.TB) config.Config {
 	}
 }
 
+// For lets a subtest fail by itself: calls in between belong to t. It returns what ends that.
+func (h *House) For(t testing.TB) (end func()) {
+	outer := h.T
+	h.T = t
+	return func() { h.T = outer }
+}
+
 // Server opens one more process of the product on the same database.
 func (h *House) Server() string {
 	a := open(h.T, h.App.Config)
