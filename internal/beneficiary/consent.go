@@ -53,8 +53,15 @@ var _ = db.Constraint("consents_pkey", func() *fault.Error {
 	return fault.New(fault.Conflict, "id_taken", "A decision is recorded under this id already.").Add("/id", "id_taken", "Choose a new UUID.")
 })
 
-// skew is by how much the clock of a device that records a decision may be ahead of ours.
+// skew is by how much the clock of a device that records a decision may be ahead of ours. Such a
+// decision is taken as made now, so that it holds at once.
 const skew = 5 * time.Minute
+
+func (c *Consent) settle(now time.Time) {
+	if c.GivenAt.IsZero() || c.GivenAt.After(now) && !c.GivenAt.After(now.Add(skew)) {
+		c.GivenAt = now
+	}
+}
 
 // check judges one decision of a person; pointer says where it stands in the body, and child whether
 // a child is decided for.
@@ -116,14 +123,13 @@ func RecordConsent(ctx context.Context, c *Consent) error {
 	if c.ID == uuid.Nil {
 		c.Record = db.NewRecord(nil)
 	}
-	if c.GivenAt.IsZero() {
-		c.GivenAt = c.CreatedAt
-	}
+	now := db.Now()
+	c.settle(now)
 	if c.RecordedBy == nil {
 		c.RecordedBy = actor(ctx)
 	}
 	rules := fault.Rules()
-	c.check(rules, "", b, b.childOn(c.GivenAt), db.Now())
+	c.check(rules, "", b, b.childOn(c.GivenAt), now)
 	if err := rules.Err(); err != nil {
 		return err
 	}
@@ -142,6 +148,32 @@ func EffectiveConsent(ctx context.Context, beneficiaryID uuid.UUID, scope string
 		return c, nil
 	}
 	return nil, nil
+}
+
+// TakenBack tells from whom an entry that was just recorded takes consent away: from all, or from
+// organisations by name. An entry that tells of the past, and was followed by another decision,
+// takes nothing away.
+func TakenBack(ctx context.Context, c *Consent) (all bool, from []uuid.UUID, err error) {
+	named := c.ExcludedIDs
+	if c.Decision != Given {
+		named = c.RecipientIDs
+	}
+	general := c.Decision != Given && len(named) == 0
+	if c.Giver == Assent || !general && len(named) == 0 {
+		return false, nil, nil
+	}
+	now := db.Now()
+	entries, err := ledger(ctx, c.BeneficiaryID, c.Scope, now)
+	if err != nil {
+		return false, nil, err
+	}
+	for _, id := range named {
+		if _, status := standing(entries, &id, now); status != Given {
+			from = append(from, id)
+		}
+	}
+	_, status := standing(entries, nil, now)
+	return general && status != Given, from, nil
 }
 
 // ledger returns a person's decisions up to a moment, the latest first; all scopes when scope is empty.

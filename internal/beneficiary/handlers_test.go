@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -183,7 +184,9 @@ func found(r *apptest.Response) string {
 	for i := range r.Len("errors") {
 		all = append(all, r.Text("errors", i, "code")+" "+r.Text("errors", i, "pointer"))
 	}
-	sortByPointer(all)
+	slices.SortStableFunc(all, func(a, b string) int {
+		return strings.Compare(a[strings.Index(a, "/"):], b[strings.Index(b, "/"):])
+	})
 	return strings.Join(all, ", ")
 }
 
@@ -507,15 +510,5 @@ func TestReads_LeaveALineInTheTrail(t *testing.T) {
 		t.Error("the trail keeps the search columns")
 	}
 }
-
-func sortByPointer(list []string) {
-	for i := range list {
-		for j := i; j > 0 && pointerOf(list[j]) < pointerOf(list[j-1]); j-- {
-			list[j], list[j-1] = list[j-1], list[j]
-		}
-	}
-}
-
-func pointerOf(s string) string { _, p, _ := strings.Cut(s, " "); return p }
 
 func households(h *apptest.House) string { return "/v1/centres/" + h.CentreA.String() + "/households" }

@@ -176,9 +176,7 @@ func (t Terms) consents(rules *fault.Error, b *Beneficiary, r Registration) []Co
 		}
 		c := *one.consent
 		c.Record, c.BeneficiaryID, c.Scope, c.RecordedBy = db.NewRecord(nil), b.ID, "registration", t.By
-		if c.GivenAt.IsZero() {
-			c.GivenAt = t.Now
-		}
+		c.settle(t.Now)
 		c.check(rules, one.pointer, b, b.childOn(b.ReceptionOn.Time), t.Now)
 		out = append(out, c)
 	}

@@ -6,13 +6,12 @@ import (
 	"context"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/casework"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/events"
+	"github.com/waystation/waystation/internal/referral"
 	"github.com/waystation/waystation/internal/wire"
 )
 
@@ -51,27 +50,21 @@ func (Handlers) RecordConsent(ctx context.Context, req api.RecordConsentRequestO
 	}}, nil
 }
 
-// takeEffect reaches who relied on a consent that is taken back: withdrawn or refused, towards the
-// organisations it names or all; or given, but withheld from some.
+// takeEffect ends, in the same transaction, what rested on a consent that is taken back: withdrawn
+// or refused, towards the organisations it names or all; or given, but withheld from some. Towards
+// some only, the person's cases go on.
 func takeEffect(ctx context.Context, c *beneficiary.Consent) error {
-	switch {
-	case c.Giver == beneficiary.Assent:
-		return nil
-	case c.Decision != beneficiary.Given:
-		return withdrawn(ctx, c, c.RecipientIDs)
-	case len(c.ExcludedIDs) > 0:
-		return withdrawn(ctx, c, c.ExcludedIDs)
+	all, from, err := beneficiary.TakenBack(ctx, c)
+	if err != nil || !all && len(from) == 0 {
+		return err
 	}
-	return nil
-}
-
-// withdrawn ends in the same transaction what rested on the consent. Towards some organisations
-// only, the person's cases go on.
-func withdrawn(ctx context.Context, c *beneficiary.Consent, recipients []uuid.UUID) error {
-	if len(recipients) == 0 {
+	if all {
 		if err := casework.ConsentWithdrawn(ctx, c.BeneficiaryID, c.Scope); err != nil {
 			return err
 		}
+	}
+	if err := referral.ConsentWithdrawn(ctx, c.BeneficiaryID, c.Scope, from); err != nil {
+		return err
 	}
 	return events.Emit(ctx, events.Event{
 		CentreID: c.CentreID.UUID(), Type: "consent.withdrawn", Resource: "beneficiary", SubjectID: c.BeneficiaryID,

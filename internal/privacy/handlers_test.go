@@ -230,6 +230,42 @@ func TestConsent_WithdrawalEndsWhatRestedOnIt(t *testing.T) {
 	}
 }
 
+// rule 4
+func TestConsent_WithdrawalRevokesWhatWasSent(t *testing.T) {
+	h := apptest.New(t)
+	p := h.Staff(h.CentreA, "caseworker")
+	person := register(h, p, nil)
+	at := people(h) + "/" + person.String() + "/consents"
+	x, y := h.Organisation("X", "ngo"), h.Organisation("Y", "ngo")
+	caseID := db.NewID()
+	h.Exec(`insert into cases (centre_id, id, version, created_at, updated_at, number, beneficiary_id, status, risk_level, source, open_referrals)
+		values ($1, $2, 1, now(), now(), 'AGZ-C-000001', $3, 'open', 'medium', 'walk_in', 2)`, h.CentreA, caseID, person)
+	for i, to := range []uuid.UUID{x, y} {
+		h.Exec(`insert into referrals (centre_id, id, version, created_at, updated_at, direction, number, status, priority, organisation_id, reasons, services, case_id, beneficiary_id, sent_at, snapshot, consent_id)
+			select $1, $2, 1, now(), now(), 'outbound', $3, 'sent', 'normal', $4, '{}', '{}', $5, $6, now(), '{}', id from consents where beneficiary_id = $6`, h.CentreA, db.NewID(), []string{"R-X", "R-Y"}[i], to, caseID, person)
+	}
+	standing := func() (s string) {
+		h.Scan(`select string_agg(r.number || ' ' || r.status, ', ' order by r.number) || ', open ' || max(c.open_referrals) from referrals r join cases c on c.id = r.case_id`, nil, &s)
+		return s
+	}
+	for _, step := range []struct {
+		name string
+		more body
+		want string
+	}{
+		{"given", body{"given_at": "2026-03-05T08:00:00Z"}, "R-X sent, R-Y sent, open 2"},
+		{"an older refusal that comes in late", body{"given_at": "2026-03-04T08:00:00Z", "decision": "refused"}, "R-X sent, R-Y sent, open 2"},
+		{"another scope", body{"scope": "media", "decision": "withdrawn"}, "R-X sent, R-Y sent, open 2"},
+		{"withheld from X", body{"given_at": "2026-03-06T08:00:00Z", "excluded_ids": []uuid.UUID{x}, "exclusion_reason": "fear"}, "R-X revoked, R-Y sent, open 1"},
+		{"withdrawn, by a clock that is ahead", body{"given_at": time.Now().Add(2 * time.Minute), "decision": "withdrawn"}, "R-X revoked, R-Y revoked, open 0"},
+	} {
+		h.Call(p, "POST", at, decision(step.more)).Want(201)
+		if got := standing(); got != step.want {
+			t.Errorf("%s: %s, want %s", step.name, got, step.want)
+		}
+	}
+}
+
 func TestConsent_DecisionsWaitForEachOther(t *testing.T) {
 	h := apptest.New(t)
 	p := h.Staff(h.CentreA, "caseworker")
