@@ -51,7 +51,7 @@ var _ = db.Constraint("centres_code_key", func() *fault.Error {
 func (c *Centre) Validate() error {
 	rules := fault.Rules()
 	if _, err := time.LoadLocation(c.TimeZone); err != nil || c.TimeZone == "" || c.TimeZone == "Local" {
-		unknownZone(rules)
+		_ = unknownZone(rules)
 	}
 	if c.PrimaryTypology != "" && !slices.Contains(c.Typologies, c.PrimaryTypology) {
 		rules.Add("/primary_typology", "not_a_typology", "The primary typology must be one of the centre's typologies.")

@@ -24,9 +24,9 @@ import (
 )
 
 func init() {
-	openapi3.DefineStringFormatCallback("uuid", func(s string) error { _, err := uuid.Parse(s); return err })
-	openapi3.DefineStringFormatCallback("date", func(s string) error { return storable(time.Parse(time.DateOnly, s)) })
-	openapi3.DefineStringFormatCallback("date-time", func(s string) error { return storable(time.Parse(time.RFC3339, s)) })
+	openapi3.DefineStringFormatValidator("uuid", openapi3.NewCallbackValidator(func(s string) error { _, err := uuid.Parse(s); return err }))
+	openapi3.DefineStringFormatValidator("date", openapi3.NewCallbackValidator(func(s string) error { return storable(time.Parse(time.DateOnly, s)) }))
+	openapi3.DefineStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(s string) error { return storable(time.Parse(time.RFC3339, s)) }))
 }
 
 // storable refuses the year 0, which PostgreSQL does not know.

@@ -318,7 +318,12 @@ func (s *seeder) people() error {
 	working, stop := context.WithCancel(s.ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- s.app.Work(working) }()
-	defer func() { stop(); <-ended }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			slog.Warn("jobs", "error", err)
+		}
+	}()
 	for _, c := range Centres {
 		if err := s.asStaff(c, "tenant_admin"); err != nil {
 			return err

@@ -231,7 +231,7 @@ const bom = "\xEF\xBB\xBF"
 
 func discardBOM(raw *bufio.Reader, head []byte) {
 	if bytes.HasPrefix(head, []byte(bom)) {
-		raw.Discard(len(bom)) //nolint:errcheck // the bytes are in the buffer
+		raw.Discard(len(bom)) // the bytes are in the buffer
 	}
 }
 
@@ -256,7 +256,7 @@ func sniff(text *bufio.Reader) (rune, error) {
 		return 0, err
 	}
 	if line, _, _ := bytes.Cut(head, []byte("\n")); len(bytes.TrimSpace(line)) == 5 && bytes.HasPrefix(line, []byte("sep=")) {
-		text.Discard(len(line)) //nolint:errcheck // the bytes are in the buffer
+		text.Discard(len(line)) // the bytes are in the buffer
 		return rune(line[4]), nil
 	}
 	best, score := ';', 0

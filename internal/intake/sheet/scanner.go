@@ -122,7 +122,7 @@ func (s *scanner) rune(c *cell) (rune, error) {
 	}
 	if r == '\r' {
 		if next, err := s.in.Peek(1); err == nil && next[0] == '\n' {
-			s.in.Discard(1) //nolint:errcheck // the byte is in the buffer
+			s.in.Discard(1) // the byte is in the buffer
 		}
 		r = '\n'
 	}
