@@ -180,7 +180,6 @@ func (a *App) serve(verifier *auth.Verifier) error {
 	if err != nil {
 		return err
 	}
-	a.HTTP.Echo.Server.RegisterOnShutdown(a.EndStreams)
 	api.RegisterHandlers(a.HTTP.Echo, api.NewStrictHandler(a.server(), nil))
 	return a.HTTP.MountPages(a.Config.DocsEnabled, registry)
 }

@@ -28,7 +28,7 @@ var domains = map[string][]string{
 	"casework":    {"beneficiary", "centre"},
 	"centre":      {},
 	"intake":      {"beneficiary", "casework", "centre"},
-	"privacy":     {"beneficiary", "casework", "referral"},
+	"privacy":     {"audit", "beneficiary", "casework", "referral"},
 	"referral":    {"beneficiary", "casework", "centre"},
 	"statistics":  {}, // reads figures by SQL, never persons
 }

@@ -169,6 +169,7 @@ func TestTrail_CannotBeChangedByTheServersRole(t *testing.T) {
 	}
 }
 
+// rule 30
 func TestRedact_ErasesValuesAndKeepsTheChain(t *testing.T) {
 	h := apptest.New(t)
 	dpo := h.Staff(h.CentreA, "dpo")

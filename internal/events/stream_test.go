@@ -265,7 +265,7 @@ func TestHub_DropsAReaderWhoDoesNotKeepUpAndLetsItResume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer idle.Body.Close()
+	t.Cleanup(func() { _ = idle.Body.Close() })
 	for deadline := time.Now().Add(10 * time.Second); hub.Watched() > 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("keeps a reader who does not read")
@@ -275,7 +275,7 @@ func TestHub_DropsAReaderWhoDoesNotKeepUpAndLetsItResume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	t.Cleanup(func() { _ = res.Body.Close() })
 	got, lines := 0, bufio.NewReader(res.Body)
 	for got < many {
 		line, err := lines.ReadString('\n')

@@ -145,6 +145,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 
 func listen(ctx context.Context, a *app.App, listener net.Listener) error {
 	server := &http.Server{Handler: a.HTTP.Echo, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server.RegisterOnShutdown(a.EndStreams)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	slog.Info("serving", "addr", listener.Addr().String())
