@@ -2,6 +2,7 @@ package beneficiary
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -60,7 +61,7 @@ var (
 // when one is in another household or no longer open, 422 for two heads or a day in the future.
 func FormHousehold(ctx context.Context, h *Household, members []HouseholdMember) error {
 	h.Status, h.Size = Active, len(members)
-	if err := h.seat(members); err != nil {
+	if err := h.seat(members, func(i int) string { return fmt.Sprintf("/members/%d", i) }); err != nil {
 		return err
 	}
 	if err := lockPeople(ctx, members); err != nil {
@@ -72,20 +73,21 @@ func FormHousehold(ctx context.Context, h *Household, members []HouseholdMember)
 	return db.InsertAll(ctx, h, &members)
 }
 
-// seat puts members into the household and finds its head among them.
-func (h *Household) seat(members []HouseholdMember) error {
+// seat puts members into the household and finds its head among them; pointer says where each of
+// them stands in the body.
+func (h *Household) seat(members []HouseholdMember, pointer func(int) string) error {
 	latest := latest()
 	for i := range members {
 		m := &members[i]
 		m.HouseholdID = h.ID
 		if m.JoinedOn.After(latest.Time) {
-			return fault.InvalidField("/joined_on", "in_the_future", "The day of joining lies in the future.")
+			return fault.InvalidField(pointer(i)+"/joined_on", "in_the_future", "The day of joining lies in the future.")
 		}
 		if m.Relationship != Head {
 			continue
 		}
 		if h.HeadID != nil {
-			return fault.InvalidField("/relationship", "head_taken", "The household has a head already.")
+			return fault.InvalidField(pointer(i)+"/relationship", "head_taken", "The household has a head already.")
 		}
 		h.HeadID = &m.BeneficiaryID
 	}
@@ -134,7 +136,7 @@ func JoinHousehold(ctx context.Context, householdID uuid.UUID, m *HouseholdMembe
 	if err := h.open(); err != nil {
 		return err
 	}
-	if err := h.seat(members); err != nil {
+	if err := h.seat(members, func(int) string { return "" }); err != nil {
 		return err
 	}
 	*m = members[0]

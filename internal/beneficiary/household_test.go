@@ -82,7 +82,9 @@ func TestHousehold_RefusesWhatBreaksARule(t *testing.T) {
 	post := func(members ...body) *apptest.Response {
 		return h.Call(p, "POST", households(h), body{"members": members})
 	}
-	post(member(a, "head"), member(b, "head")).WantCode(422, "invalid")
+	if r := post(member(a, "head"), member(b, "head")).WantCode(422, "invalid"); found(r) != "head_taken /members/1/relationship" {
+		t.Errorf("two heads: %s", r.Raw)
+	}
 	post(member(stranger, "head")).WantCode(404, "not_found")
 	post(member(uuid.New(), "head")).WantCode(404, "not_found")
 	post(member(a, "king")).WantCode(422, "invalid")
