@@ -39,6 +39,7 @@ type sample struct {
 	answered  int
 	perSecond float64
 	p50, p99  time.Duration
+	cpu       time.Duration // that the server used for one request
 }
 
 // measure loads one server with clients for a while.
@@ -48,7 +49,7 @@ func measure(t target, s scenario, d time.Duration, counter *counter) (sample, e
 	var wg sync.WaitGroup
 	took := make([][]time.Duration, clients)
 	errs := make([]error, clients)
-	start := time.Now()
+	start, used := time.Now(), processorTime(t.pid)
 	for i := range clients {
 		wg.Go(func() {
 			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1, DisableCompression: true}}
@@ -65,6 +66,7 @@ func measure(t target, s scenario, d time.Duration, counter *counter) (sample, e
 	}
 	wg.Wait()
 	elapsed := time.Since(start)
+	used = processorTime(t.pid) - used
 	for _, err := range errs {
 		if err != nil {
 			return sample{}, fmt.Errorf("%s on %s: %w", s.name, t.name, err)
@@ -72,7 +74,7 @@ func measure(t target, s scenario, d time.Duration, counter *counter) (sample, e
 	}
 	all := slices.Concat(took...)
 	slices.Sort(all)
-	return sample{len(all), float64(len(all)) / elapsed.Seconds(), all[len(all)/2], all[len(all)*99/100]}, nil
+	return sample{len(all), float64(len(all)) / elapsed.Seconds(), all[len(all)/2], all[len(all)*99/100], used / time.Duration(len(all))}, nil
 }
 
 func once(client *http.Client, t target, s scenario, n int) error {
@@ -200,4 +202,17 @@ func peakMemory(pid int) int {
 		}
 	}
 	return 0
+}
+
+// processorTime is what a process has used of the processors so far.
+func processorTime(pid int) time.Duration {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ") // behind the name, which may hold anything
+	fields := strings.Fields(rest)
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond // a tick is a hundredth of a second on Linux
 }

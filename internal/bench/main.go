@@ -18,12 +18,14 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/waystation/waystation/internal/app"
+	"github.com/waystation/waystation/internal/app/cli"
 	"github.com/waystation/waystation/internal/auth"
 	"github.com/waystation/waystation/internal/embedpg"
 )
@@ -38,17 +40,25 @@ type options struct {
 	rounds int
 	slice  time.Duration
 	file   string
+
+	profile string
 }
 
 func main() {
-	if len(os.Args) > 2 && os.Args[1] == "reference" {
-		exit(serveReference(os.Args[2]))
+	if len(os.Args) > 2 {
+		switch os.Args[1] {
+		case "reference":
+			exit(serveReference(os.Args[2]))
+		case "profiled":
+			exit(serveProfiled(os.Args[2]))
+		}
 	}
 	var o options
 	flag.StringVar(&o.only, "only", "", "measure one scenario: read, page, search, create")
 	flag.IntVar(&o.people, "people", 200_000, "how many people to load")
 	flag.IntVar(&o.rounds, "rounds", 7, "turns of each server")
 	flag.DurationVar(&o.slice, "slice", 3*time.Second, "length of one turn")
+	flag.StringVar(&o.profile, "profile", "", "file for a CPU profile of the product, which then runs inside this program")
 	flag.StringVar(&o.file, "write", "", "file to write the report to")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -83,7 +93,7 @@ func bench(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	ours, theirs, err := w.serve(ctx, dir, url)
+	ours, theirs, err := w.serve(ctx, dir, url, o.profile)
 	if err != nil {
 		return err
 	}
@@ -156,10 +166,10 @@ type setting struct {
 const issuer = "http://bench.test"
 
 // serve runs both servers as processes of their own.
-func (w *world) serve(ctx context.Context, dir, url string) (ours, theirs process, err error) {
-	binary := filepath.Join(dir, "waystation")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./cmd/waystation").CombinedOutput(); err != nil {
-		return ours, theirs, fmt.Errorf("%w: %s", err, out)
+func (w *world) serve(ctx context.Context, dir, url, profile string) (ours, theirs process, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return ours, theirs, err
 	}
 	keyFile := filepath.Join(dir, "signing-key.pem")
 	key, err := auth.LoadOrCreateKey(keyFile)
@@ -173,7 +183,10 @@ func (w *world) serve(ctx context.Context, dir, url string) (ours, theirs proces
 	if err != nil {
 		return ours, theirs, err
 	}
-	cmd := exec.Command(binary, "serve")
+	cmd, err := product(ctx, self, dir, profile)
+	if err != nil {
+		return ours, theirs, err
+	}
 	cmd.Env = append(os.Environ(), "WAYSTATION_ADDR="+addr, "WAYSTATION_DATABASE_URL="+url, "WAYSTATION_DATA_DIR="+dir, "WAYSTATION_PUBLIC_URL="+issuer,
 		"WAYSTATION_RATE_LIMIT=0", "WAYSTATION_MAX_CONNECTIONS=20", "WAYSTATION_ACCESS_TOKEN_TTL=10h")
 	if ours, err = launch("Waystation", addr, cmd); err != nil {
@@ -183,12 +196,35 @@ func (w *world) serve(ctx context.Context, dir, url string) (ours, theirs proces
 		return ours, theirs, err
 	}
 	told, _ := json.Marshal(setting{addr, url, issuer, keyFile})
-	self, err := os.Executable()
-	if err != nil {
-		return ours, theirs, err
-	}
 	theirs, err = launch("reference", addr, exec.Command(self, "reference", string(told)))
 	return ours, theirs, err
+}
+
+// product is the binary as it is shipped, or, to be profiled, the same server inside this program.
+func product(ctx context.Context, self, dir, profile string) (*exec.Cmd, error) {
+	if profile != "" {
+		return exec.Command(self, "profiled", profile), nil
+	}
+	binary := filepath.Join(dir, "waystation")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./cmd/waystation").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, out)
+	}
+	return exec.Command(binary, "serve"), nil
+}
+
+func serveProfiled(file string) error {
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err = cli.Serve(ctx, cli.ServeOptions{})
+	stop()
+	pprof.StopCPUProfile()
+	return errors.Join(err, out.Close())
 }
 
 func freeAddress() (string, error) {

@@ -121,7 +121,7 @@ func (s *reference) read(c *call, id string) error {
 	err = s.ask(c, "getBeneficiary", func(p *person) {
 		found = true
 		c.w.Header()["Etag"] = []string{`"` + strconv.FormatInt(p.version, 10) + `"`}
-		c.out = append(p.append(c.out), '}', '\n')
+		c.out = p.whole(c.out)
 	}, false, readPerson, key, c.centre, 1)
 	if err == nil && !found {
 		return pgx.ErrNoRows
@@ -247,7 +247,7 @@ func (s *reference) register(c *call) error {
 	}
 	h := c.w.Header()
 	h["Etag"], h["Location"] = []string{`"1"`}, []string{"/v1/centres/" + c.centre + peoplePath + "/" + p.id.String()}
-	c.out = append(p.append(c.out), '}', '\n')
+	c.out = p.whole(c.out)
 	return nil
 }
 
@@ -355,7 +355,7 @@ func (p *person) keys(names string) []string {
 	return slices.Compact(keys)
 }
 
-// append writes the person as JSON, without the closing brace.
+// append writes the person as lists show them, without the closing brace.
 func (p *person) append(b []byte) []byte {
 	b = append(hex36(append(b, `{"id":"`...), p.id), `","version":`...)
 	b = append(strconv.AppendInt(b, p.version, 10), `,"created_at":"`...)
@@ -377,18 +377,26 @@ func (p *person) append(b []byte) []byte {
 		b = append(append(b, `,"answers":`...), p.answers...)
 	}
 	b = texts(texts(b, `,"other_names":[`, p.OtherNames), `,"nationalities":[`, p.Nationalities)
-	b = texts(texts(b, `,"languages":[`, p.Languages), `,"migration_reasons":[`, p.MigrationReasons)
+	b = texts(b, `,"languages":[`, p.Languages)
 	b = member(member(b, `,"reference":`, p.reference), `,"registration_level":`, p.RegistrationLevel)
 	b = member(member(b, `,"given_name":`, p.GivenName), `,"family_name":`, p.FamilyName)
-	b = member(member(b, `,"sex":`, p.Sex), `,"gender_identity":`, p.GenderIdentity)
+	b = member(member(b, `,"sex":`, p.Sex), `,"education_level":`, p.EducationLevel)
 	b = member(member(b, `,"population_type":`, p.PopulationType), `,"country_of_origin":`, p.CountryOfOrigin)
 	b = member(member(b, `,"interview_language":`, p.InterviewLanguage), `,"marital_status":`, p.MaritalStatus)
-	b = member(member(b, `,"education_level":`, p.EducationLevel), `,"migration_status":`, p.MigrationStatus)
 	b = member(member(b, `,"intended_destination":`, p.IntendedDestination), `,"phone":`, p.Phone)
 	b = member(member(b, `,"document_type":`, p.DocumentType), `,"document_number":`, p.DocumentNumber)
 	b = member(member(b, `,"remarks":`, p.Remarks), `,"source":`, p.source)
 	b = member(member(b, `,"basis":`, p.Basis), `,"basis_reason":`, p.BasisReason)
 	return member(member(b, `,"status":`, p.status), `,"void_reason":`, p.voidReason)
+}
+
+// whole writes the person with what lists leave out.
+func (p *person) whole(b []byte) []byte {
+	b = member(member(p.append(b), `,"gender_identity":`, p.GenderIdentity), `,"migration_status":`, p.MigrationStatus)
+	if len(p.MigrationReasons) > 0 {
+		b = texts(b, `,"migration_reasons":[`, p.MigrationReasons)
+	}
+	return append(b, '}', '\n')
 }
 
 // member writes a name and its text; an empty text is left out.

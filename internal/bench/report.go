@@ -13,6 +13,7 @@ import (
 
 func perSecond(s sample) float64 { return s.perSecond }
 func p50(s sample) float64       { return float64(s.p50) / 1e6 }
+func cpu(s sample) float64       { return float64(s.cpu) / 1e3 }
 func p99(s sample) float64       { return float64(s.p99) / 1e6 }
 
 func (r result) line() string {
@@ -20,9 +21,10 @@ func (r result) line() string {
 	if r.scenario.aim > 0 {
 		aim = fmt.Sprintf("%.2f", r.scenario.aim)
 	}
-	return fmt.Sprintf("| %s | %.0f | %.0f | **%.2f** | %s | %.1f / %.1f | %.1f / %.1f |", r.scenario.title,
+	return fmt.Sprintf("| %s | %.0f | %.0f | **%.2f** | %s | %.1f / %.1f | %.1f / %.1f | %.0f / %.0f |", r.scenario.title,
 		median(r.ours, perSecond), median(r.theirs, perSecond), r.ratio(), aim,
-		median(r.ours, p50), median(r.theirs, p50), median(r.ours, p99), median(r.theirs, p99))
+		median(r.ours, p50), median(r.theirs, p50), median(r.ours, p99), median(r.theirs, p99),
+		median(r.ours, cpu), median(r.theirs, cpu))
 }
 
 // report prints what was measured and on what, and writes it down where it was asked to.
@@ -52,8 +54,8 @@ the same work (` + "`internal/bench/reference*.go`" + `: net/http and pgx, no fr
 PostgreSQL and take turns in one run, %d clients at a time, on %d people in 20 centres, %d turns of %s each.
 The ratio is the median over the pairs of turns.
 
-| | Waystation /s | by hand /s | ratio | aim | p50 ms, ours / by hand | p99 ms, ours / by hand |
-|---|---|---|---|---|---|---|
+| | Waystation /s | by hand /s | ratio | aim | p50 ms, ours / by hand | p99 ms, ours / by hand | CPU µs a request, ours / by hand |
+|---|---|---|---|---|---|---|---|
 `
 
 const reading = `
