@@ -58,7 +58,7 @@ func main() {
 	flag.IntVar(&o.people, "people", 200_000, "how many people to load")
 	flag.IntVar(&o.rounds, "rounds", 7, "turns of each server")
 	flag.DurationVar(&o.slice, "slice", 3*time.Second, "length of one turn")
-	flag.StringVar(&o.profile, "profile", "", "file for a CPU profile of the product, which then runs inside this program")
+	flag.StringVar(&o.profile, "profile", "", "file for a CPU profile of the product, which then runs inside this program; FILE.allocs tells what it allocated")
 	flag.StringVar(&o.file, "write", "", "file to write the report to")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -224,7 +224,11 @@ func serveProfiled(file string) error {
 	err = cli.Serve(ctx, cli.ServeOptions{})
 	stop()
 	pprof.StopCPUProfile()
-	return errors.Join(err, out.Close())
+	allocated, opened := os.Create(file + ".allocs")
+	if opened == nil {
+		opened = errors.Join(pprof.Lookup("allocs").WriteTo(allocated, 0), allocated.Close())
+	}
+	return errors.Join(err, opened, out.Close())
 }
 
 func freeAddress() (string, error) {

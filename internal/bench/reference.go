@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,6 +46,7 @@ func serveReference(told string) error {
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(400) // as the product does
 	return http.ListenAndServe(s.Addr, &reference{pool, verifier, os.Stderr})
 }
 

@@ -70,7 +70,7 @@ func (s *Session) send(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
 // insertion lets GORM write the statement, tenant stamp included.
 func (s *Session) insertion(ctx context.Context, row any) (query, error) {
 	done := s.db.gorm.Session(&gorm.Session{NewDB: true, DryRun: true, Context: ctx}).Create(row)
-	return query{done.Statement.SQL.String(), done.Statement.Vars}, done.Error
+	return query{sql: done.Statement.SQL.String(), args: done.Statement.Vars}, done.Error
 }
 
 func (s *Session) readBack(ctx context.Context, results pgx.BatchResults, row any) error {

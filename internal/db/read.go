@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
 	"github.com/waystation/waystation/internal/fault"
@@ -64,7 +66,7 @@ func Select[T any](ctx context.Context, sql string, args ...any) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}
-	return collect[T](ctx, s, query{sql, args}, meta)
+	return collect[T](ctx, s, query{sql: sql, args: args}, meta)
 }
 
 // Search is Find for words that a person typed. The trail keeps that somebody searched and how many
@@ -99,7 +101,7 @@ func Count[T any](ctx context.Context, build Build) (int64, error) {
 		return 0, err
 	}
 	var n int64
-	err = s.query(ctx, query{"select count(*) from (" + q.sql + ") counted", q.args}, false, func(rows pgx.Rows) error {
+	err = s.query(ctx, query{sql: "select count(*) from (" + q.sql + ") counted", args: q.args}, false, func(rows pgx.Rows) error {
 		for rows.Next() {
 			if err := rows.Scan(&n); err != nil {
 				return err
@@ -124,6 +126,7 @@ type Restricted interface {
 type query struct {
 	sql  string
 	args []any
+	most int // rows to make room for
 }
 
 var schemas sync.Map
@@ -132,18 +135,49 @@ func parse[T any](s *Session) (*schema.Schema, error) {
 	return schema.Parse(new(T), &schemas, s.db.gorm.NamingStrategy)
 }
 
+// columnList names the columns of an entity, quoted: quoting them anew costs more than all else that
+// GORM does for a statement.
+type columnList string
+
+// Build implements clause.Expression.
+func (l columnList) Build(b clause.Builder) { _, _ = b.WriteString(string(l)) }
+
+var columnLists sync.Map // *schema.Schema → columnList
+
+func columnsOf(meta *schema.Schema) columnList {
+	if list, ok := columnLists.Load(meta); ok {
+		return list.(columnList)
+	}
+	names := make([]string, len(meta.DBNames))
+	for i, name := range meta.DBNames {
+		names[i] = pgx.Identifier{meta.Table, name}.Sanitize()
+	}
+	list := columnList(strings.Join(names, ","))
+	columnLists.Store(meta, list)
+	return list
+}
+
 func statement[T any](ctx context.Context, s *Session, build Build) (query, *schema.Schema, error) {
 	meta, err := parse[T](s)
 	if err != nil {
 		return query{}, nil, err
 	}
 	dry := s.db.gorm.Session(&gorm.Session{NewDB: true, DryRun: true, Context: ctx})
+	dry.QueryFields = false // of this session alone: the columns are named here
+	q := build(dry.Model(new(T)))
+	if len(q.Statement.Selects) == 0 {
+		q.Statement.Clauses["SELECT"] = clause.Clause{Name: "SELECT", Expression: columnsOf(meta)}
+	}
 	var none []T
-	done := build(dry.Model(new(T))).Find(&none)
+	done := q.Find(&none)
 	if done.Error != nil {
 		return query{}, nil, done.Error
 	}
-	return query{done.Statement.SQL.String(), done.Statement.Vars}, meta, nil
+	made := query{sql: done.Statement.SQL.String(), args: done.Statement.Vars}
+	if limit, ok := done.Statement.Clauses["LIMIT"].Expression.(clause.Limit); ok && limit.Limit != nil {
+		made.most = min(*limit.Limit, 64) // a page, and not a fortune where a limit is large and matches are few
+	}
+	return made, meta, nil
 }
 
 func collect[T any](ctx context.Context, s *Session, q query, meta *schema.Schema) ([]T, error) {
@@ -161,19 +195,20 @@ func collect[T any](ctx context.Context, s *Session, q query, meta *schema.Schem
 
 func scanAll[T any](ctx context.Context, s *Session, q query, meta *schema.Schema) ([]T, error) {
 	_, durable := any(new(T)).(Restricted)
-	var out []T
+	out := slices.Grow([]T(nil), q.most)
 	err := s.query(ctx, q, durable, func(rows pgx.Rows) error {
 		fields, err := columns(meta, rows)
 		if err != nil {
 			return err
 		}
-		to := make([]any, len(fields))
+		var row, zero T
+		to := destinations(ctx, fields, reflect.ValueOf(&row).Elem(), make([]any, len(fields)))
 		for rows.Next() {
-			var zero T
-			out = append(out, zero)
-			if err := rows.Scan(destinations(ctx, fields, reflect.ValueOf(&out[len(out)-1]).Elem(), to)...); err != nil {
+			row = zero
+			if err := rows.Scan(to...); err != nil {
 				return err
 			}
+			out = append(out, row)
 		}
 		return rows.Err()
 	})
@@ -182,13 +217,15 @@ func scanAll[T any](ctx context.Context, s *Session, q query, meta *schema.Schem
 
 // audited makes the statement itself write who read which rows, in the same round trip.
 func audited(q query, table string) query {
-	return query{"with page as (" + q.sql + "), seen as (insert into audit_events (centre_id, action, resource, subject_ids) " +
-		"select centre_id, 'read', '" + table + "', array_agg(id) from page group by centre_id) select * from page", q.args}
+	q.sql = "with page as (" + q.sql + "), seen as (insert into audit_events (centre_id, action, resource, subject_ids) " +
+		"select centre_id, 'read', '" + table + "', array_agg(id) from page group by centre_id) select * from page"
+	return q
 }
 
 func searched(q query, table string) query {
-	return query{"with page as (" + q.sql + "), seen as (insert into audit_events (centre_id, action, resource, subject_ids, after) " +
-		"select (scope_centres())[1], 'search', '" + table + "', coalesce(array_agg(id), '{}'), jsonb_build_object('results', count(*)) from page) select * from page", q.args}
+	q.sql = "with page as (" + q.sql + "), seen as (insert into audit_events (centre_id, action, resource, subject_ids, after) " +
+		"select (scope_centres())[1], 'search', '" + table + "', coalesce(array_agg(id), '{}'), jsonb_build_object('results', count(*)) from page) select * from page"
+	return q
 }
 
 func columns(meta *schema.Schema, rows pgx.Rows) ([]*schema.Field, error) {
@@ -219,6 +256,8 @@ func native(to any) any {
 		return (*[]uuid.UUID)(to)
 	case *tenant.ID:
 		return (*[16]byte)(to)
+	case *uuid.UUID:
+		return (*plainUUID)(to)
 	case *Date:
 		return &to.Time
 	}

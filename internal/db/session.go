@@ -34,9 +34,12 @@ func (s Scope) settings() [5]string {
 	for i, c := range s.Centres {
 		ids[i] = c.String()
 	}
-	trail, _ := json.Marshal(map[string]string{
-		"request_id": s.RequestID, "operation": s.Operation, "actor_kind": s.ActorKind, "purpose": s.Purpose,
-	})
+	trail, _ := json.Marshal(struct {
+		ActorKind string `json:"actor_kind"`
+		Operation string `json:"operation"`
+		Purpose   string `json:"purpose"`
+		RequestID string `json:"request_id"`
+	}{s.ActorKind, s.Operation, s.Purpose, s.RequestID})
 	network := ""
 	if s.Network {
 		network = "on"

@@ -92,6 +92,6 @@ func (s *Session) trail(ctx context.Context, action, resource string, after map[
 		centre = s.scope.Centres[0]
 	}
 	s.Audited = true
-	return s.pipelined(ctx, query{"insert into audit_events (centre_id, action, resource, after) values ($1, $2, $3, $4)",
-		[]any{centre, action, resource, raw}}, true, func(r pgx.Rows) error { r.Close(); return r.Err() })
+	return s.pipelined(ctx, query{sql: "insert into audit_events (centre_id, action, resource, after) values ($1, $2, $3, $4)",
+		args: []any{centre, action, resource, raw}}, true, func(r pgx.Rows) error { r.Close(); return r.Err() })
 }

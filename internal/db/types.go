@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/waystation/waystation/internal/tenant"
 )
 
 // Strings is a text[] column.
@@ -132,4 +134,39 @@ func (d *Date) Scan(src any) error {
 		return err
 	}
 	return fmt.Errorf("db: cannot read %T as a date", src)
+}
+
+// plainUUID is read and written as the sixteen bytes that it is: pgx takes a uuid.UUID's way through
+// database/sql, over text. Null is the zero id, as there.
+type plainUUID uuid.UUID
+
+// ScanUUID implements pgtype.UUIDScanner.
+func (p *plainUUID) ScanUUID(v pgtype.UUID) error {
+	*p = v.Bytes
+	return nil
+}
+
+// UUIDValue implements pgtype.UUIDValuer.
+func (p plainUUID) UUIDValue() (pgtype.UUID, error) { return pgtype.UUID{Bytes: p, Valid: true}, nil }
+
+// wrapUUID tells pgx how to write an id.
+func wrapUUID(value any) (plan pgtype.WrappedEncodePlanNextSetter, next any, ok bool) {
+	switch v := value.(type) {
+	case uuid.UUID:
+		return &uuidPlan{}, plainUUID(v), true
+	case tenant.ID:
+		return &uuidPlan{}, plainUUID(v), true
+	}
+	return nil, nil, false
+}
+
+type uuidPlan struct{ next pgtype.EncodePlan }
+
+// SetNext implements pgtype.WrappedEncodePlanNextSetter.
+func (p *uuidPlan) SetNext(next pgtype.EncodePlan) { p.next = next }
+
+// Encode implements pgtype.EncodePlan.
+func (p *uuidPlan) Encode(value any, buf []byte) ([]byte, error) {
+	_, plain, _ := wrapUUID(value)
+	return p.next.Encode(plain, buf)
 }

@@ -241,9 +241,9 @@ func memberOf(s *openapi3.Schema, name string) *openapi3.Schema {
 	return anything
 }
 
-func escape(name string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
-}
+var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
+
+func escape(name string) string { return pointerEscape.Replace(name) }
 
 // invalid turns the validator's errors into one fault. Its own texts print the submitted
 // value, so ours are made of pointer and reason alone.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -106,6 +107,10 @@ type ServeOptions struct {
 	Work bool // run jobs too
 }
 
+// gcPercent lets garbage grow to four times what is live before it is collected. Most of what is live
+// is the contract, some 20 MB that never change and that each collection walks again. GOGC overrides it.
+const gcPercent = 400
+
 // Serve answers requests until ctx ends.
 func Serve(ctx context.Context, o ServeOptions) error {
 	c, stop, err := setup(ctx)
@@ -118,6 +123,9 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		return fmt.Errorf("cannot listen on %s: %w\nSomething else uses the port. Stop it, or set WAYSTATION_ADDR to another one", c.Addr, err)
 	}
 	defer listener.Close()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	if o.Demo {
 		if err := prepareDemo(ctx, c); err != nil {
 			return err
