@@ -72,6 +72,7 @@ type Server struct {
 	timeout  time.Duration
 	perMin   int
 	guarded  int
+	grace    time.Duration // see pace
 	hashKey  []byte
 	callers  *lru.Cache[string, *rate.Limiter]
 	served   *prometheus.HistogramVec
@@ -84,7 +85,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Echo: echo.New(), Operations: operations, db: o.DB, verifier: o.Verifier, may: o.Permissions, centres: o.Centres,
-		codes: o.Codes, maxBody: o.MaxBody, timeout: o.Timeout, perMin: o.RateLimit, guarded: o.GuardedLimit, hashKey: o.HashKey}
+		codes: o.Codes, maxBody: o.MaxBody, timeout: o.Timeout, perMin: o.RateLimit, guarded: o.GuardedLimit, grace: paceGrace, hashKey: o.HashKey}
 	if s.maxBody == 0 {
 		s.maxBody = 1 << 20
 	}
@@ -102,7 +103,7 @@ func New(o Options) (*Server, error) {
 	s.Echo.HideBanner, s.Echo.HidePort = true, true
 	s.Echo.HTTPErrorHandler = Problem
 	s.Echo.IPExtractor = clientAddress(o.TrustedProxies)
-	s.Echo.Use(s.identify, s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true, LogErrorFunc: logPanic}), secure)
+	s.Echo.Use(s.identify, s.pace, s.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true, LogErrorFunc: logPanic}), secure)
 	if len(o.Origins) > 0 {
 		s.Echo.Use(middleware.CORSWithConfig(middleware.CORSConfig{
 			AllowOrigins:  o.Origins,
