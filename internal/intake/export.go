@@ -3,8 +3,10 @@ package intake
 import (
 	"context"
 	"encoding/csv"
-	"io"
+	"log/slog"
+	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -25,12 +27,33 @@ func beginExport(ctx context.Context, centre, id uuid.UUID) error {
 	return err
 }
 
-// exportPage is how many rows are read at a time: memory does not grow with the file.
-const exportPage = 1000
+const (
+	exportPage = 1000             // how many rows are read at a time: memory does not grow with the file
+	stall      = 30 * time.Second // how long a receiver may take for the next page
+)
+
+// faultsExport is the answer with every issue of an import's rows.
+type faultsExport struct {
+	ctx      context.Context
+	id       uuid.UUID
+	language string
+}
+
+// VisitExportImportFaultsResponse implements api.ExportImportFaultsResponseObject. A stream that
+// fails is broken off, so that nobody takes half a list for a whole one.
+func (e faultsExport) VisitExportImportFaultsResponse(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "text/csv")
+	w.WriteHeader(http.StatusOK)
+	if err := exportFaults(e.ctx, w, e.id, e.language); err != nil {
+		slog.WarnContext(e.ctx, "export broken off", "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
 
 // exportFaults writes a line for every issue, in the order of the file.
-func exportFaults(ctx context.Context, w io.Writer, id uuid.UUID, language string) error {
-	out := csv.NewWriter(w)
+func exportFaults(ctx context.Context, w http.ResponseWriter, id uuid.UUID, language string) error {
+	out, line := csv.NewWriter(w), http.NewResponseController(w)
 	_ = out.Write([]string{"line", "source_id", "status", "severity", "code", "field", "column", "message"}) // Error tells below
 	s := db.Current(ctx)
 	for after := 0; ; {
@@ -40,6 +63,9 @@ func exportFaults(ctx context.Context, w io.Writer, id uuid.UUID, language strin
 			return err
 		})
 		if err != nil {
+			return err
+		}
+		if err := line.SetWriteDeadline(time.Now().Add(stall)); err != nil {
 			return err
 		}
 		for _, row := range page {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/google/uuid"
@@ -233,9 +232,7 @@ func (Handlers) ExportImportFaults(ctx context.Context, req api.ExportImportFaul
 	if err != nil {
 		return nil, err
 	}
-	r, w := io.Pipe()
-	go func() { w.CloseWithError(exportFaults(ctx, w, req.ID, language(req.Params.AcceptLanguage))) }()
-	return api.ExportImportFaults200TextCsvResponse{Body: r}, nil
+	return faultsExport{ctx, req.ID, language(req.Params.AcceptLanguage)}, nil
 }
 
 // CommitImport turns a dry run into a real run.
