@@ -83,6 +83,9 @@ func asFault(err error) *fault.Error {
 	if errors.Is(err, context.Canceled) {
 		return fault.New(fault.Unavailable, "canceled", "The caller went away.").Because(err)
 	}
+	if errors.Is(err, http.ErrMissingBoundary) {
+		return fault.New(fault.Malformed, "invalid_form", "The Content-Type of a form names the boundary between its parts.").Because(err)
+	}
 	return fault.New(fault.Internal, "internal", "").Because(err)
 }
 

@@ -60,6 +60,7 @@ func TestUpload_FaultOfTheFileIsAnsweredAtOnce(t *testing.T) {
 	d.send(whole, "encoding=klingon").WantCode(422, "unknown_encoding")
 	d.send(append(whole, []byte("\"never closed")...), "").WantCode(422, "truncated_file")
 	d.send(whole, "", apptest.Header{Name: "Content-Type", Value: "application/vnd.ms-excel"}).WantCode(415, "unsupported_media_type")
+	d.send(whole, "", apptest.Header{Name: "Content-Type", Value: "multipart/form-data"}).WantCode(400, "invalid_form")
 	d.send(whole, "colour=red").WantCode(400, "invalid_parameter")
 	d.send(whole, "mode=perhaps").WantCode(400, "invalid_parameter")
 	d.send(bytes.Repeat([]byte("x"), 64<<20+1), "").WantCode(413, "body_too_large")
