@@ -178,8 +178,9 @@ func TestStream_EndsWithTheRightToRead(t *testing.T) {
 func TestStream_RefusesWhatItCannotServe(t *testing.T) {
 	h := apptest.New(t)
 	worker := h.Staff(h.CentreA, "caseworker")
+	var open []*listener
 	for range 5 {
-		listen(t, h, worker, "")
+		open = append(open, listen(t, h, worker, ""))
 	}
 	if l := try(t, h, worker, ""); l.response.StatusCode != 429 {
 		t.Errorf("the sixth stream: %d", l.response.StatusCode)
@@ -192,6 +193,13 @@ func TestStream_RefusesWhatItCannotServe(t *testing.T) {
 		t.Errorf("another centre: %d", l.response.StatusCode)
 	}
 	h.App.EndStreams()
+	for _, l := range open {
+		select {
+		case <-l.ended:
+		case <-time.After(5 * time.Second):
+			t.Fatal("a stream outlives its server")
+		}
+	}
 	if l := try(t, h, other, ""); l.response.StatusCode != 503 {
 		t.Errorf("of a server that ends: %d", l.response.StatusCode)
 	}
