@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -290,6 +291,19 @@ func (a *answer) seal(s *db.Session, u *url.URL) error {
 	return nil
 }
 
+// unchanged tells whether one of the caller's tags is this one. They are compared weakly (RFC 9110
+// section 13.1.2): a proxy that compresses answers makes tags weak on their way.
+func unchanged(known []string, tag string) bool {
+	for _, value := range known {
+		for one := range strings.SplitSeq(value, ",") {
+			if one = strings.TrimPrefix(strings.TrimSpace(one), "W/"); one == tag || one == "*" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // send writes the answer, or 304 where the caller has this version already.
 func (a *answer) send(c echo.Context) error {
 	w := c.Response()
@@ -299,7 +313,7 @@ func (a *answer) send(c echo.Context) error {
 		}
 		w.Header()[name] = append([]string(nil), values...)
 	}
-	if tag := a.header.Get("Etag"); tag != "" && c.Request().Method == http.MethodGet && c.Request().Header.Get("If-None-Match") == tag {
+	if tag := a.header.Get("Etag"); tag != "" && c.Request().Method == http.MethodGet && unchanged(c.Request().Header.Values("If-None-Match"), tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -124,7 +126,7 @@ func validate(c echo.Context, o *Operation, raw []byte) ([]codelist.Use, error) 
 		Request: r, PathParams: path, Route: o.route, Options: options,
 	})
 	if err != nil {
-		return nil, invalid(err)
+		return nil, invalid(err, o)
 	}
 	w := walker{rules: fault.Rules()}
 	if kept, ok := r.Body.(interface{ ValidatedValue() any }); ok {
@@ -245,14 +247,22 @@ var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
 
 func escape(name string) string { return pointerEscape.Replace(name) }
 
+// mediaTypes are those of the bodies that the operation takes, in alphabetical order.
+func (o *Operation) mediaTypes() []string {
+	if o.route.Operation.RequestBody == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(o.route.Operation.RequestBody.Value.Content))
+}
+
 // invalid turns the validator's errors into one fault. Its own texts print the submitted
 // value, so ours are made of pointer and reason alone.
-func invalid(err error) error {
+func invalid(err error, o *Operation) error {
 	found := &findings{}
 	found.add(err)
 	switch {
 	case found.mediaType:
-		return fault.New(fault.Unsupported, "unsupported_media_type", "The body's Content-Type is not one this operation takes.")
+		return fault.New(fault.Unsupported, "unsupported_media_type", "This operation takes a body of Content-Type %s.", strings.Join(o.mediaTypes(), " or "))
 	case found.precondition:
 		return fault.New(fault.Precondition, "if_match_required", "This change needs If-Match with the ETag that was read.")
 	case found.path:
@@ -344,6 +354,17 @@ func (f *findings) schema(err error, at string) bool {
 // unknownField finds in the validator's text what it does not say otherwise.
 var unknownField = regexp.MustCompile(`^property "(.*)" is unsupported$`)
 
+// listed names the values of an enumeration as a sentence takes them.
+func listed(values []any) string {
+	names := make([]string, 0, len(values))
+	for _, v := range values {
+		if v != nil {
+			names = append(names, fmt.Sprint(v))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // reason words one broken schema rule. The code is the JSON Schema keyword in snake case.
 func reason(e *openapi3.SchemaError) (code, detail string) {
 	s := e.Schema
@@ -358,7 +379,7 @@ func reason(e *openapi3.SchemaError) (code, detail string) {
 	case "nullable":
 		return "not_null", "The value must not be null."
 	case "enum":
-		return "unknown_value", fmt.Sprintf("The value must be one of %v.", s.Enum)
+		return "unknown_value", "The value must be one of " + listed(s.Enum) + "."
 	case "format":
 		return "wrong_format", "The value must have the format " + s.Format + "."
 	case "pattern":

@@ -67,7 +67,7 @@ func (q *query) readDimensions(asked []string, audience string, bad *fault.Error
 	}
 	for _, code := range asked {
 		if _, ok := q.cube.dimension(code); !ok && code != "" {
-			bad.Add("dimensions", "unknown_dimension", "The cube has no such dimension.")
+			bad.Add("dimensions", "unknown_dimension", "The cube has no such dimension; GET …/cubes/"+q.cube.Code+" lists them.")
 		}
 	}
 	for _, d := range q.cube.Dimensions {
