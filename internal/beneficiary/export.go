@@ -64,9 +64,12 @@ func (e export) order() string {
 	return sorts[key].SQL + ", id"
 }
 
-// told is what the trail keeps of a filter: dates and codes.
+// told is what the trail keeps of a filter: dates, codes, and how many people were asked for by id.
 func (f Filter) told() map[string]string {
 	told := map[string]string{"status": f.Status}
+	if f.IDs != nil {
+		told["ids"] = strconv.Itoa(len(f.IDs))
+	}
 	for name, date := range map[string]*db.Date{"registered_from": f.RegisteredFrom, "registered_to": f.RegisteredTo, "reception_from": f.ReceptionFrom, "reception_to": f.ReceptionTo} {
 		if date != nil {
 			told[name] = date.String()

@@ -68,7 +68,7 @@ func together(p api.ListBeneficiariesParams, media string) error {
 
 func filterOf(p api.ListBeneficiariesParams) Filter {
 	f := Filter{
-		RegisteredFrom: wire.OptDate(p.RegisteredFrom), RegisteredTo: wire.OptDate(p.RegisteredTo), ReceptionFrom: wire.OptDate(p.ReceptionFrom),
+		IDs: p.ID, RegisteredFrom: wire.OptDate(p.RegisteredFrom), RegisteredTo: wire.OptDate(p.RegisteredTo), ReceptionFrom: wire.OptDate(p.ReceptionFrom),
 		ReceptionTo: wire.OptDate(p.ReceptionTo), Sex: p.Sex, Nationality: p.Nationality, CountryOfOrigin: p.CountryOfOrigin,
 		PopulationType: p.PopulationType, RegistrationLevel: p.RegistrationLevel, Status: Active,
 	}

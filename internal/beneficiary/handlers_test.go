@@ -450,7 +450,12 @@ func TestBeneficiaries_ListSortsFiltersAndPages(t *testing.T) {
 			t.Errorf("%s: %d, want %d", filter, n, want)
 		}
 	}
-	for _, bad := range []string{"q=ab", "sex=5", "colour=red", "sort=phone", "cursor=x", "registered_from=yesterday", "status=gone", "limit=201", "nationality=XQX",
+	some := h.Call(p, "GET", people(h)+"?limit=2", nil).Want(200)
+	asked := some.Text("data", 0, "id") + "," + some.Text("data", 1, "id") + "," + uuid.NewString()
+	if named := h.Call(p, "GET", people(h)+"?id="+asked, nil).Want(200); named.Len("data") != 2 || named.ID("data", 0, "id") != some.ID("data", 0, "id") {
+		t.Errorf("two people here and a stranger, by id: %s", named.Raw)
+	}
+	for _, bad := range []string{"id=", "id=7", "q=ab", "sex=5", "colour=red", "sort=phone", "cursor=x", "registered_from=yesterday", "status=gone", "limit=201", "nationality=XQX",
 		"q=Awa&sort=reference", "q=Awa&cursor=x", "q=Awa&include_total=true"} {
 		if r := h.Call(p, "GET", people(h)+"?"+bad, nil); r.Status != 400 {
 			t.Errorf("%s: %d", bad, r.Status)

@@ -23,6 +23,7 @@ var sorts = db.Sorts[Beneficiary]{
 
 // Filter narrows a list of people. A field left nil narrows nothing.
 type Filter struct {
+	IDs                                                      db.UUIDs
 	RegisteredFrom, RegisteredTo, ReceptionFrom, ReceptionTo *db.Date
 	Sex, Nationality, CountryOfOrigin, PopulationType        *string
 	RegistrationLevel                                        *string
@@ -31,6 +32,9 @@ type Filter struct {
 
 func (f Filter) where(q *gorm.DB) *gorm.DB {
 	q = q.Where("beneficiaries.status = ?", f.Status)
+	if f.IDs != nil {
+		q = q.Where("beneficiaries.id = any (?)", f.IDs)
+	}
 	for _, c := range []struct {
 		sql  string
 		date *db.Date

@@ -73,9 +73,9 @@ var (
 
 // Clients are the two partners' systems and the government's.
 var Clients = []Client{
-	{id(201), espoir, "Espoir case system", partnerSecret, []string{"partner:referrals"}},
-	{id(202), sabou, "Clinique Sabou", clinicSecret, []string{"partner:referrals"}},
-	{id(203), government, "National statistics", governmentSecret, []string{"stats:read"}},
+	{id(201), espoir, "Espoir case system", partnerSecret, []string{"partner:referrals", "codelists:read"}},
+	{id(202), sabou, "Clinique Sabou", clinicSecret, []string{"partner:referrals", "codelists:read"}},
+	{id(203), government, "National statistics", governmentSecret, []string{"stats:read", "codelists:read"}},
 }
 
 // Seed fills the database, unless it has been done. Several processes may try at once.
