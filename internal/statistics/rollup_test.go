@@ -280,7 +280,8 @@ func TestStatisticsRole_ReadsFiguresAndNothingElse(t *testing.T) {
 		}
 		delete(may, table)
 		for _, write := range []string{"delete from " + table, "insert into " + table + " default values", "truncate " + table} {
-			if _, err := d.Pool.Exec(context.Background(), write); err == nil || !strings.Contains(err.Error(), "permission denied") {
+			_, err := d.Pool.Exec(context.Background(), write)
+			if err == nil || !strings.Contains(err.Error(), "permission denied") && !strings.Contains(err.Error(), "is not a table") { // a view
 				t.Errorf("%s: %v", write, err)
 			}
 		}
