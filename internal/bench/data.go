@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,10 +21,13 @@ type world struct {
 	People  [][]uuid.UUID // by centre
 	Staff   uuid.UUID     // a user who works in every centre
 	Office  uuid.UUID     // the organisation that runs them
+	Partner uuid.UUID     // an organisation that receives referrals
+	State   uuid.UUID     // a government's
+	start   time.Time     // of the first registration
 
-	start time.Time // of the first registration
+	staffToken, networkToken, partnerToken, stateToken string
 
-	staffToken string
+	sent atomic.Int64 // referrals that were acknowledged
 }
 
 var (
@@ -40,7 +44,7 @@ func load(ctx context.Context, url string, centres, people int) (*world, error) 
 		return nil, err
 	}
 	defer conn.Close(ctx)
-	w := &world{start: time.Date(2024, 1, 1, 8, 0, 0, 0, time.UTC), Staff: db.NewID(), Office: db.NewID()}
+	w := &world{start: time.Date(2024, 1, 1, 8, 0, 0, 0, time.UTC), Staff: db.NewID(), Office: db.NewID(), Partner: db.NewID(), State: db.NewID()}
 	if err := w.found(ctx, conn, centres); err != nil {
 		return nil, err
 	}
@@ -58,6 +62,12 @@ func load(ctx context.Context, url string, centres, people int) (*world, error) 
 		`insert into stat_registrations (centre_id, month, sex, age_group, nationality, population_type, n)
 			select centre_id, stat_month(registered_on), sex, stat_age_group(birth_date, registered_on), coalesce(nationalities[1], 'unknown'), population_type, count(*)
 			from beneficiaries group by 1, 2, 3, 4, 5, 6`,
+		// One referral a person, under the person's id, for the partner to acknowledge.
+		fmt.Sprintf(`insert into referrals (centre_id, id, version, created_at, updated_at, direction, number, status, priority, organisation_id, reasons, services, origin,
+				beneficiary_id, client_mode, client_code, snapshot, consent_id, sent_at, acknowledge_due_at, decision_due_at, expires_at, feedback_days, access_days)
+			select centre_id, id, 1, now(), now(), 'outbound', 'R-' || upper(substr(md5(id::text), 1, 12)), 'sent', 'normal', '%s', '{health_nutrition}', '{health.consultation}',
+				'{"centre": "Centre", "code": "C", "country": "NER"}', id, 'coded', substr(md5(id::text), 1, 8), '{}', gen_random_uuid(), now(), now() + interval '2 days',
+				now() + interval '14 days', now() + interval '4 days', 14, 30 from beneficiaries`, w.Partner),
 		"set session_replication_role = default",
 		"vacuum (analyze)",
 	} {
@@ -69,7 +79,9 @@ func load(ctx context.Context, url string, centres, people int) (*world, error) 
 }
 
 func (w *world) found(ctx context.Context, conn *pgx.Conn, centres int) error {
-	if _, err := conn.Exec(ctx, "insert into organisations (id, version, created_at, updated_at, name, type) values ($1, 1, now(), now(), 'Network office', 'un')", w.Office); err != nil {
+	if _, err := conn.Exec(ctx, `insert into organisations (id, version, created_at, updated_at, name, type)
+		values ($1, 1, now(), now(), 'Network office', 'un'), ($2, 1, now(), now(), 'Clinic', 'ngo'), ($3, 1, now(), now(), 'Statistics office', 'government')`,
+		w.Office, w.Partner, w.State); err != nil {
 		return err
 	}
 	if _, err := conn.Exec(ctx, "insert into users (id, version, created_at, updated_at, organisation_id, email, name) values ($1, 1, now(), now(), $2, 'bench@demo.example', 'Bench')", w.Staff, w.Office); err != nil {

@@ -30,6 +30,8 @@ type scenario struct {
 	request func(t target, n int) (*http.Request, error) // the n-th request of a client pool
 	want    int                                          // status
 
+	varies []string // members of the answer that differ from one to the next
+
 	// check counts what every success must leave exactly one of; nil for what only reads.
 	check func(context.Context, *pgx.Conn) (tally, error)
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/waystation/waystation/internal/app"
 	"github.com/waystation/waystation/internal/app/cli"
 	"github.com/waystation/waystation/internal/auth"
+	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/embedpg"
 )
 
@@ -54,7 +55,7 @@ func main() {
 		}
 	}
 	var o options
-	flag.StringVar(&o.only, "only", "", "measure one scenario: read, page, search, create")
+	flag.StringVar(&o.only, "only", "", "measure one scenario: read, page, search, create, acknowledge, figures")
 	flag.IntVar(&o.people, "people", 200_000, "how many people to load")
 	flag.IntVar(&o.rounds, "rounds", 7, "turns of each server")
 	flag.DurationVar(&o.slice, "slice", 3*time.Second, "length of one turn")
@@ -104,6 +105,9 @@ func bench(ctx context.Context, o options) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	if err := w.publish(ours.target); err != nil {
+		return err
+	}
 	if err := w.verify(ctx, ours.target, theirs.target, server, conn); err != nil {
 		return err
 	}
@@ -265,11 +269,21 @@ func launch(name, addr string, cmd *exec.Cmd) (process, error) {
 }
 
 // sign makes the tokens that the scenarios carry.
-func (w *world) sign(i auth.Issuer) (err error) {
+func (w *world) sign(i auth.Issuer) error {
 	roles := map[uuid.UUID][]string{}
 	for _, c := range w.Centres {
 		roles[c] = []string{"registrar"}
 	}
-	w.staffToken, err = i.Mint(auth.Principal{Kind: auth.User, ID: w.Staff, OrganisationID: w.Office, Centres: roles}, 10*time.Hour, time.Now())
-	return err
+	for token, p := range map[*string]auth.Principal{
+		&w.staffToken:   {Kind: auth.User, ID: w.Staff, OrganisationID: w.Office, Centres: roles},
+		&w.networkToken: {Kind: auth.User, ID: w.Staff, OrganisationID: w.Office, NetworkRoles: []string{"network_officer"}},
+		&w.partnerToken: {Kind: auth.Client, ID: db.NewID(), OrganisationID: w.Partner, Scopes: []string{"partner:referrals"}},
+		&w.stateToken:   {Kind: auth.Client, ID: db.NewID(), OrganisationID: w.State, Scopes: []string{"stats:read"}},
+	} {
+		var err error
+		if *token, err = i.Mint(p, 10*time.Hour, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,12 +20,15 @@ import (
 
 	"github.com/waystation/waystation/internal/auth"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/statistics"
 )
 
 // reference is the server by hand: one function a request, no layers, everything known beforehand.
 type reference struct {
 	pool     *pgxpool.Pool
 	verifier *auth.Verifier
+	figures  statistics.Handlers
+	house    *db.DB // for the figures
 	log      *os.File
 }
 
@@ -46,8 +50,12 @@ func serveReference(told string) error {
 	if err != nil {
 		return err
 	}
+	figures, house, err := referenceFigures(s.DatabaseURL)
+	if err != nil {
+		return err
+	}
 	debug.SetGCPercent(400) // as the product does
-	return http.ListenAndServe(s.Addr, &reference{pool, verifier, os.Stderr})
+	return http.ListenAndServe(s.Addr, &reference{pool, verifier, figures, house, os.Stderr})
 }
 
 // referencePool connects as the product does: the same role, the same limits.
@@ -78,21 +86,25 @@ type call struct {
 
 var calls = sync.Pool{New: func() any { return &call{out: make([]byte, 0, 64<<10)} }}
 
-const peoplePath = "/beneficiaries"
+const (
+	peoplePath  = "/beneficiaries"
+	figuresPath = "/v1/statistics/cubes/registrations/data"
+	partnerPath = "/v1/partner/referrals/"
+)
 
-// ServeHTTP answers GET and POST of /v1/centres/{centre}/beneficiaries and GET of one below it.
+// ServeHTTP answers what the scenarios ask.
 func (s *reference) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	c := calls.Get().(*call)
 	defer calls.Put(c)
-	c.w, c.r, c.out = w, r, c.out[:0]
+	c.w, c.r, c.out, c.centre = w, r, c.out[:0], ""
 	hex36(c.request[:0], uuid.Must(uuid.NewV7()))
-	status, operation := http.StatusNotFound, "none"
-	if rest, ok := strings.CutPrefix(r.URL.Path, "/v1/centres/"); ok && len(rest) > 36 {
-		status, operation = s.centre(c, rest[:36], rest[36:])
+	status, operation := s.route(c)
+	h := w.Header()
+	if h["Content-Type"] == nil {
+		h["Content-Type"] = jsonType
 	}
-	w.Header()["Content-Type"] = jsonType
-	w.Header()["X-Request-Id"] = []string{string(c.request[:])}
+	h["X-Request-Id"] = []string{string(c.request[:])}
 	w.WriteHeader(status)
 	_, _ = w.Write(c.out)
 	s.line(c, operation, status, time.Since(start))
@@ -100,17 +112,32 @@ func (s *reference) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var jsonType = []string{"application/json"}
 
-func (s *reference) centre(c *call, centre, path string) (status int, operation string) {
+func (s *reference) route(c *call) (status int, operation string) {
 	token, _ := strings.CutPrefix(c.r.Header.Get("Authorization"), "Bearer ")
-	caller, err := s.verifier.Verify(c.r.Context(), token)
-	if err != nil {
+	var err error
+	if c.caller, err = s.verifier.Verify(c.r.Context(), token); err != nil {
 		return http.StatusUnauthorized, "none"
 	}
+	path := c.r.URL.Path
+	if rest, ok := strings.CutPrefix(path, "/v1/centres/"); ok && len(rest) > 36 {
+		return s.people(c, rest[:36], rest[36:])
+	}
+	if rest, ok := strings.CutPrefix(path, partnerPath); ok && c.r.Method == http.MethodPost && slices.Contains(c.caller.Scopes, "partner:referrals") {
+		id, _ := strings.CutSuffix(rest, "/acknowledge")
+		return s.answer(c, s.acknowledge(c, id), http.StatusOK), "acknowledgeReferral"
+	}
+	if path == figuresPath && slices.Contains(c.caller.Scopes, "stats:read") {
+		return s.answer(c, s.cube(c), http.StatusOK), "getCubeData"
+	}
+	return http.StatusNotFound, "none"
+}
+
+func (s *reference) people(c *call, centre, path string) (status int, operation string) {
 	id, err := uuid.Parse(centre)
-	if err != nil || len(caller.Centres[id]) == 0 {
+	if err != nil || len(c.caller.Centres[id]) == 0 {
 		return http.StatusNotFound, "none"
 	}
-	c.caller, c.centre = caller, centre
+	c.centre = centre
 	switch {
 	case c.r.Method == http.MethodGet && path == peoplePath:
 		query := c.r.URL.Query()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,7 @@ func (s *spy) forget() {
 
 var (
 	executed = regexp.MustCompile(`^waystation\|LOG:  (?:execute [^:]*|statement): `)
+	frame    = regexp.MustCompile(`^(begin|commit|select set_config\('app\.)`) // how a transaction is opened and closed is the server's own affair
 	blanks   = regexp.MustCompile(`\s+`)
 )
 
@@ -70,5 +72,5 @@ func (s *spy) statements() []string {
 	for i := range out {
 		out[i] = strings.TrimSpace(blanks.ReplaceAllString(out[i], " "))
 	}
-	return out
+	return slices.DeleteFunc(out, frame.MatchString)
 }
