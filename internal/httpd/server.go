@@ -171,14 +171,15 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		status := c.Response().Status
 		s.served.WithLabelValues(name, strconv.Itoa(status)).Observe(took.Seconds())
-		attrs := []any{"request_id", requestID(c), "operation", name, "method", c.Request().Method, "status", status, "ms", took.Milliseconds()}
+		attrs := append(make([]slog.Attr, 0, 7), slog.String("request_id", requestID(c)), slog.String("operation", name),
+			slog.String("method", c.Request().Method), slog.Int("status", status), slog.Int64("ms", took.Milliseconds()))
 		if st.caller != nil {
-			attrs = append(attrs, "actor_id", st.caller.ID)
+			attrs = append(attrs, slog.String("actor_id", st.caller.ID.String()))
 		}
 		if st.centre != uuid.Nil {
-			attrs = append(attrs, "centre_id", st.centre)
+			attrs = append(attrs, slog.String("centre_id", st.centre.String()))
 		}
-		slog.InfoContext(c.Request().Context(), "request", attrs...)
+		slog.LogAttrs(c.Request().Context(), slog.LevelInfo, "request", attrs...)
 		return nil
 	}
 }
