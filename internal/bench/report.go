@@ -66,8 +66,13 @@ const reading = `
   fails where their answers differ as JSON, or the statements that PostgreSQL logged.
 - It checks the same tokens with the same code, and writes a line of log a request. It has what such a server needs and no
   more: no validation against the contract, no idempotency, no metrics, no problem documents. The ratio is the price of those.
+- Not compared is how a transaction is opened and closed. A referral's move takes Waystation four round trips (begin, lock,
+  change, commit); the server by hand pipelines them into two.
+- The figures are read through the same code on both sides: disclosure control is the product's own there, and the ratio tells
+  only of what stands in front of it. Most answers come from memory.
+- Both collect garbage at the same GOGC, the product's.
 - After each turn of a scenario that writes, the rows, the lines of the trail and the events are counted: one each for every
-  answer 201, or the run fails.
+  success, none twice, or the run fails.
 - Clients, both servers and PostgreSQL share the machine's cores: throughput is what the whole arrangement does, and another
   machine gives other numbers. Ratios carry over; compare only what one run measured.
 - Where PostgreSQL or the disk does most of the work (a page, a search, a commit), the two servers come close whatever they
