@@ -45,6 +45,9 @@ func (Approval) TableName() string { return "case_approvals" }
 // Personal marks what an approval tells as personal data.
 func (Approval) Personal() {}
 
+// Restricted implements db.Restricted: the file may be, so its read line is on disk first.
+func (Approval) Restricted() {}
+
 // The statuses of an approval that the product itself uses.
 const (
 	requested = "requested"

@@ -84,6 +84,9 @@ type Case struct {
 // Personal marks what a case tells as personal data.
 func (Case) Personal() {}
 
+// Restricted implements db.Restricted: the file may be, so its read line is on disk first.
+func (Case) Restricted() {}
+
 var _ = db.Constraint("cases_beneficiary_fk", unknownBeneficiary)
 
 func unknownBeneficiary() *fault.Error {
@@ -222,3 +225,6 @@ func (Transition) TableName() string { return "case_transitions" }
 
 // Personal marks the reasons of a history as personal data.
 func (Transition) Personal() {}
+
+// Restricted implements db.Restricted: the file may be, so its read line is on disk first.
+func (Transition) Restricted() {}

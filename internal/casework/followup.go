@@ -35,6 +35,9 @@ func (Followup) TableName() string { return "case_followups" }
 // Personal marks what a follow-up tells as personal data.
 func (Followup) Personal() {}
 
+// Restricted implements db.Restricted: the file may be, so its read line is on disk first.
+func (Followup) Restricted() {}
+
 // ContactAttempt is one attempt to reach the person that failed.
 type ContactAttempt struct {
 	db.Record
@@ -51,6 +54,9 @@ func (ContactAttempt) TableName() string { return "case_contact_attempts" }
 
 // Personal marks what an attempt tells as personal data.
 func (ContactAttempt) Personal() {}
+
+// Restricted implements db.Restricted: the file may be, so its read line is on disk first.
+func (ContactAttempt) Restricted() {}
 
 const urgentIntervention = "urgent_intervention"
 

@@ -31,6 +31,9 @@ func (Note) TableName() string { return "case_notes" }
 // Personal marks what a note tells as personal data.
 func (Note) Personal() {}
 
+// Restricted implements db.Restricted: the file may be, so its read line is on disk first.
+func (Note) Restricted() {}
+
 // NoteVersion is what a note said before an edit.
 type NoteVersion struct {
 	db.Record
@@ -47,6 +50,9 @@ func (NoteVersion) TableName() string { return "case_note_versions" }
 
 // Personal marks what a note said as personal data.
 func (NoteVersion) Personal() {}
+
+// Restricted implements db.Restricted: the file may be, so its read line is on disk first.
+func (NoteVersion) Restricted() {}
 
 // skew is how far ahead of ours a caller's clock may be.
 const skew = 5 * time.Minute

@@ -40,6 +40,9 @@ func (Plan) TableName() string { return "case_plans" }
 // Personal marks what a plan tells as personal data.
 func (Plan) Personal() {}
 
+// Restricted implements db.Restricted: the file may be, so its read line is on disk first.
+func (Plan) Restricted() {}
+
 // The statuses of a plan.
 const (
 	draft      = "draft"
@@ -66,6 +69,9 @@ func (Goal) TableName() string { return "case_goals" }
 // Personal marks what a goal tells as personal data.
 func (Goal) Personal() {}
 
+// Restricted implements db.Restricted: the file may be, so its read line is on disk first.
+func (Goal) Restricted() {}
+
 // Action is one thing to do: what or which service, who, by when.
 type Action struct {
 	db.Record
@@ -88,6 +94,9 @@ func (Action) TableName() string { return "case_actions" }
 
 // Personal marks what an action tells as personal data.
 func (Action) Personal() {}
+
+// Restricted implements db.Restricted: the file may be, so its read line is on disk first.
+func (Action) Restricted() {}
 
 var _ = db.Constraint("case_plans_draft_key", func() *fault.Error {
 	return fault.New(fault.Conflict, "draft_exists", "There is a draft already. Change or activate it.")
