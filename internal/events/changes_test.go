@@ -41,22 +41,12 @@ type follower struct {
 // follow begins behind everything that is committed already.
 func follow(h *apptest.House, p apptest.Person, path string) *follower {
 	h.T.Helper()
-	settle(h)
+	h.Settle()
 	if !strings.Contains(path, "?") {
 		path += "?limit=50"
 	}
 	cursor := h.Call(p, "GET", path+"&since=now", nil).Want(200).Text("next_cursor")
 	return &follower{h: h, person: p, path: path, cursor: cursor}
-}
-
-// settle waits until what is committed is final: no older transaction runs in the cluster.
-func settle(h *apptest.House) {
-	h.T.Helper()
-	var mine string
-	h.Scan("select pg_current_xact_id()::text", nil, &mine)
-	for final := false; !final; time.Sleep(2 * time.Millisecond) {
-		h.Scan("select pg_snapshot_xmin(pg_current_snapshot()) > $1::text::xid8", []any{mine}, &final)
-	}
 }
 
 // next reads one page.
@@ -254,7 +244,7 @@ func TestChanges_PageThroughEverythingThatIsKept(t *testing.T) {
 	}
 	f.until(5)
 	before := f.cursor
-	settle(h) // something happens, elsewhere
+	h.Settle() // something happens, elsewhere
 	if page := f.next(); page.Len("data") != 0 || f.cursor == "" {
 		t.Errorf("an empty page: %s", page.Raw)
 	}

@@ -115,7 +115,7 @@ func (l *listener) ends() {
 
 func TestStream_TellsOfChangesAsTheyHappen(t *testing.T) {
 	h := apptest.New(t)
-	settle(h)
+	h.Settle()
 	l := listen(t, h, h.Staff(h.CentreA, "caseworker"), "")
 	hidden, id := note(h, h.CentreA, "user.updated"), note(h, h.CentreA, "sop.activated")
 	m := l.next()
@@ -130,7 +130,7 @@ func TestStream_TellsOfChangesAsTheyHappen(t *testing.T) {
 func TestStream_ResumesWhereItStood(t *testing.T) {
 	h := apptest.New(t)
 	worker := h.Staff(h.CentreA, "caseworker")
-	settle(h)
+	h.Settle()
 	first := listen(t, h, worker, "")
 	note(h, h.CentreA, "sop.activated")
 	last := first.next().id
@@ -161,7 +161,7 @@ func TestStream_EndsWithTheRightToRead(t *testing.T) {
 	if brief.Token, err = h.App.Issuer.Mint(principal, time.Minute, time.Now().Add(-time.Minute-auth.Leeway+2*time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	settle(h)
+	h.Settle()
 	expiring, revoked := listen(t, h, brief, ""), listen(t, h, worker, "")
 	note(h, h.CentreA, "sop.activated")
 	expiring.next()
@@ -259,13 +259,13 @@ func TestHub_PollsACentreOnceHoweverManyWatchAndNotAtAllWhenNobodyDoes(t *testin
 
 func TestHub_DropsAReaderWhoDoesNotKeepUpAndLetsItResume(t *testing.T) {
 	h := apptest.New(t)
-	settle(h)
+	h.Settle()
 	start := h.Call(h.Staff(h.CentreA, "caseworker"), "GET", feed(h.CentreA)+"?since=now", nil).Want(200).Text("next_cursor")
 	// More than memory keeps, and more than sockets hold.
 	const many = 4 * events.KeepInMemory
 	h.Exec(`insert into events (centre_id, type, resource, subject_id, data) select $1, 'sop.activated', 'sop', gen_random_uuid(),
 		jsonb_build_object('filler', repeat('x', 4000)) from generate_series(1, $2::int)`, h.CentreA, many)
-	settle(h)
+	h.Settle()
 	hub := events.NewHub(h.App.DB)
 	hub.Hasten(20*time.Millisecond, 300*time.Millisecond)
 	url := stage(t, h, hub, start)

@@ -195,6 +195,17 @@ func (h *House) Scan(sql string, args []any, to ...any) {
 	}
 }
 
+// Settle waits until what is committed is final: no older transaction runs in the cluster, not even
+// one of another test's database. Sealing and the change feed go no further than that.
+func (h *House) Settle() {
+	h.T.Helper()
+	var mine string
+	h.Scan("select pg_current_xact_id()::text", nil, &mine)
+	for final := false; !final; time.Sleep(2 * time.Millisecond) {
+		h.Scan("select pg_snapshot_xmin(pg_current_snapshot()) > $1::text::xid8", []any{mine}, &final)
+	}
+}
+
 // Header is one request header.
 type Header struct{ Name, Value string }
 
