@@ -129,36 +129,23 @@ func decideClosure(ctx context.Context, c *Case, a *Act) error {
 
 // decideApproval decides what was asked for about a case other than its closure. An approved
 // override gives the case its basis.
-func decideApproval(ctx context.Context, caseID, id uuid.UUID, ifMatch, status, comment string) (*Approval, error) {
-	c, err := LockCase(ctx, caseID)
-	if err != nil {
-		return nil, err
-	}
-	p, err := inFile[Approval](ctx, c, id, ifMatch)
-	if err != nil {
-		return nil, err
-	}
-	if p.Kind == "closure" {
-		return nil, fault.State(p.Status, "A closure is decided on the case: approve-closure or reject-closure.")
-	}
-	a, err := newAct(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.decides(p.Kind, p.RequestedBy); err != nil {
-		return nil, err
-	}
-	if err := p.decide(status, comment, a); err != nil {
-		return nil, err
-	}
-	if err := db.Save(ctx, p); err != nil {
-		return nil, err
-	}
-	if p.Kind == "consent_override" && status == approved {
+func decideApproval(ctx context.Context, at place, status, comment string) (*Approval, error) {
+	return change(ctx, at, LockCase, func(c *Case, p *Approval, a *Act) error {
+		if p.Kind == "closure" {
+			return fault.State(p.Status, "A closure is decided on the case: approve-closure or reject-closure.")
+		}
+		if err := a.decides(p.Kind, p.RequestedBy); err != nil {
+			return err
+		}
+		if err := p.decide(status, comment, a); err != nil {
+			return err
+		}
+		if p.Kind != "consent_override" || status != approved {
+			return nil
+		}
 		c.ConsentBasis, c.ConsentOverrideReason = p.Details.V.Basis, p.Reason
-		return p, db.Save(ctx, c)
-	}
-	return p, nil
+		return db.Save(ctx, c)
+	})
 }
 
 // validate checks what the spec cannot say of what is asked for.

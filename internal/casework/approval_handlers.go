@@ -3,7 +3,6 @@ package casework
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/api"
@@ -19,7 +18,7 @@ var approvalSorts = db.Sorts[Approval]{
 // ListCaseApprovals returns one page of what needed a second person.
 func (Handlers) ListCaseApprovals(ctx context.Context, req api.ListCaseApprovalsRequestObject) (api.ListCaseApprovalsResponseObject, error) {
 	p := req.Params
-	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), approvalSorts, func(p *Approval) uuid.UUID { return p.ID }, func(q *gorm.DB) *gorm.DB {
+	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), approvalSorts, func(q *gorm.DB) *gorm.DB {
 		return where(q, "status = ?", p.Status)
 	})
 	if err != nil {
@@ -64,7 +63,7 @@ func (Handlers) GetCaseApproval(ctx context.Context, req api.GetCaseApprovalRequ
 
 // ApproveCaseApproval grants what was asked for.
 func (Handlers) ApproveCaseApproval(ctx context.Context, req api.ApproveCaseApprovalRequestObject) (api.ApproveCaseApprovalResponseObject, error) {
-	p, err := decideApproval(ctx, req.ID, req.ApprovalID, req.Params.IfMatch, approved, wire.Value(req.Body.Comment))
+	p, err := decideApproval(ctx, place{req.ID, req.ApprovalID, req.Params.IfMatch}, approved, wire.Value(req.Body.Comment))
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +72,7 @@ func (Handlers) ApproveCaseApproval(ctx context.Context, req api.ApproveCaseAppr
 
 // RejectCaseApproval refuses what was asked for.
 func (Handlers) RejectCaseApproval(ctx context.Context, req api.RejectCaseApprovalRequestObject) (api.RejectCaseApprovalResponseObject, error) {
-	p, err := decideApproval(ctx, req.ID, req.ApprovalID, req.Params.IfMatch, rejected, wire.Value(req.Body.Comment))
+	p, err := decideApproval(ctx, place{req.ID, req.ApprovalID, req.Params.IfMatch}, rejected, wire.Value(req.Body.Comment))
 	if err != nil {
 		return nil, err
 	}

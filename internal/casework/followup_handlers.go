@@ -3,7 +3,6 @@ package casework
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/api"
@@ -20,7 +19,7 @@ var followupSorts = db.Sorts[Followup]{
 // ListCaseFollowups returns one page of a case's follow-ups.
 func (Handlers) ListCaseFollowups(ctx context.Context, req api.ListCaseFollowupsRequestObject) (api.ListCaseFollowupsResponseObject, error) {
 	p := req.Params
-	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "due_at"), followupSorts, func(f *Followup) uuid.UUID { return f.ID }, func(q *gorm.DB) *gorm.DB {
+	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "due_at"), followupSorts, func(q *gorm.DB) *gorm.DB {
 		return where(q.Where("voided_at is null"), "(done_at is not null) = ?", p.Done)
 	})
 	if err != nil {
@@ -87,20 +86,9 @@ func (f *Followup) load(ctx context.Context) error {
 }
 
 // changeFollowup changes a follow-up of a case that may be followed up.
-func changeFollowup(ctx context.Context, caseID, id uuid.UUID, ifMatch string, change func(*Case, *Followup, *Act) error) (*Followup, error) {
-	c, err := lockFollowable(ctx, caseID)
+func changeFollowup(ctx context.Context, at place, fn func(*Followup, *Act) error, then ...func(*Case, *Followup, *Act) error) (*Followup, error) {
+	f, err := change(ctx, at, lockFollowable, func(_ *Case, f *Followup, a *Act) error { return fn(f, a) }, then...)
 	if err != nil {
-		return nil, err
-	}
-	f, err := inFile[Followup](ctx, c, id, ifMatch)
-	if err != nil {
-		return nil, err
-	}
-	a, err := newAct(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	if err := change(c, f, a); err != nil {
 		return nil, err
 	}
 	return f, f.load(ctx)
@@ -108,17 +96,14 @@ func changeFollowup(ctx context.Context, caseID, id uuid.UUID, ifMatch string, c
 
 // UpdateCaseFollowup applies a merge patch to a follow-up that is due.
 func (Handlers) UpdateCaseFollowup(ctx context.Context, req api.UpdateCaseFollowupRequestObject) (api.UpdateCaseFollowupResponseObject, error) {
-	f, err := changeFollowup(ctx, req.ID, req.FollowupID, req.Params.IfMatch, func(_ *Case, f *Followup, _ *Act) error {
+	f, err := changeFollowup(ctx, place{req.ID, req.FollowupID, req.Params.IfMatch}, func(f *Followup, _ *Act) error {
 		if err := f.due(); err != nil {
 			return err
 		}
 		wire.Set(&f.Type, req.Body.Type)
 		f.DueAt = moment(req.Body.DueAt, f.DueAt)
 		wire.SetNull(&f.ResponsibleID, req.Body.ResponsibleID)
-		if err := f.checkResponsible(ctx); err != nil {
-			return err
-		}
-		return db.Save(ctx, f)
+		return f.checkResponsible(ctx)
 	})
 	if err != nil {
 		return nil, err
@@ -129,15 +114,9 @@ func (Handlers) UpdateCaseFollowup(ctx context.Context, req api.UpdateCaseFollow
 // CompleteCaseFollowup records that a follow-up took place.
 func (Handlers) CompleteCaseFollowup(ctx context.Context, req api.CompleteCaseFollowupRequestObject) (api.CompleteCaseFollowupResponseObject, error) {
 	b := req.Body
-	f, err := changeFollowup(ctx, req.ID, req.FollowupID, req.Params.IfMatch, func(c *Case, f *Followup, a *Act) error {
-		if err := f.complete(moment(b.DoneAt, a.At), b.Need, wire.Value(b.Outcome), a); err != nil {
-			return err
-		}
-		if err := db.Save(ctx, f); err != nil {
-			return err
-		}
-		return tookPlace(ctx, c, f, a)
-	})
+	f, err := changeFollowup(ctx, place{req.ID, req.FollowupID, req.Params.IfMatch}, func(f *Followup, a *Act) error {
+		return f.complete(moment(b.DoneAt, a.At), b.Need, wire.Value(b.Outcome), a)
+	}, func(c *Case, f *Followup, a *Act) error { return tookPlace(ctx, c, f, a) })
 	if err != nil {
 		return nil, err
 	}
@@ -147,15 +126,12 @@ func (Handlers) CompleteCaseFollowup(ctx context.Context, req api.CompleteCaseFo
 // AddContactAttempt records an attempt to reach the person.
 func (Handlers) AddContactAttempt(ctx context.Context, req api.AddContactAttemptRequestObject) (api.AddContactAttemptResponseObject, error) {
 	b := req.Body
-	f, err := changeFollowup(ctx, req.ID, req.FollowupID, req.Params.IfMatch, func(_ *Case, f *Followup, a *Act) error {
+	f, err := changeFollowup(ctx, place{req.ID, req.FollowupID, req.Params.IfMatch}, func(f *Followup, a *Act) error {
 		x := &ContactAttempt{Record: db.NewRecord(nil), CaseID: f.CaseID, FollowupID: f.ID, At: moment(b.At, a.At), Method: string(b.Method), Note: wire.Value(b.Note), ByID: *a.By}
 		if err := f.attempt(x, a.At); err != nil {
 			return err
 		}
-		if err := db.Insert(ctx, x); err != nil {
-			return err
-		}
-		return db.Save(ctx, f)
+		return db.Insert(ctx, x)
 	})
 	if err != nil {
 		return nil, err
@@ -165,12 +141,11 @@ func (Handlers) AddContactAttempt(ctx context.Context, req api.AddContactAttempt
 
 // VoidCaseFollowup hides a follow-up that was entered in error and sets the clock as if it had not been.
 func (Handlers) VoidCaseFollowup(ctx context.Context, req api.VoidCaseFollowupRequestObject) (api.VoidCaseFollowupResponseObject, error) {
-	f, err := changeFollowup(ctx, req.ID, req.FollowupID, req.Params.IfMatch, func(c *Case, f *Followup, a *Act) error {
-		if err := f.void(req.Body.Reason, a.At); err != nil {
-			return err
-		}
-		if err := db.Save(ctx, f); err != nil || f.DoneAt == nil {
-			return err
+	f, err := changeFollowup(ctx, place{req.ID, req.FollowupID, req.Params.IfMatch}, func(f *Followup, a *Act) error {
+		return f.void(req.Body.Reason, a.At)
+	}, func(c *Case, f *Followup, a *Act) error {
+		if f.DoneAt == nil {
+			return nil
 		}
 		return followed(ctx, c, a)
 	})

@@ -3,7 +3,6 @@ package casework
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/api"
@@ -19,7 +18,7 @@ var noteSorts = db.Sorts[Note]{
 // ListCaseNotes returns one page of a case's notes.
 func (Handlers) ListCaseNotes(ctx context.Context, req api.ListCaseNotesRequestObject) (api.ListCaseNotesResponseObject, error) {
 	p := req.Params
-	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-occurred_at"), noteSorts, func(n *Note) uuid.UUID { return n.ID }, func(q *gorm.DB) *gorm.DB {
+	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-occurred_at"), noteSorts, func(q *gorm.DB) *gorm.DB {
 		if wire.Value(p.IncludeVoided) {
 			return q
 		}
@@ -55,7 +54,7 @@ func (Handlers) GetCaseNote(ctx context.Context, req api.GetCaseNoteRequestObjec
 
 // UpdateCaseNote edits a note and keeps what it said.
 func (Handlers) UpdateCaseNote(ctx context.Context, req api.UpdateCaseNoteRequestObject) (api.UpdateCaseNoteResponseObject, error) {
-	n, err := changeNote(ctx, req.ID, req.NoteID, req.Params.IfMatch, func(n *Note, a *Act) error {
+	n, err := changeNote(ctx, place{req.ID, req.NoteID, req.Params.IfMatch}, func(n *Note, a *Act) error {
 		if err := n.mayEdit(a); err != nil {
 			return err
 		}
@@ -72,7 +71,7 @@ func (Handlers) UpdateCaseNote(ctx context.Context, req api.UpdateCaseNoteReques
 
 // VoidCaseNote hides a note that was written in error.
 func (Handlers) VoidCaseNote(ctx context.Context, req api.VoidCaseNoteRequestObject) (api.VoidCaseNoteResponseObject, error) {
-	n, err := changeNote(ctx, req.ID, req.NoteID, req.Params.IfMatch, func(n *Note, a *Act) error { return n.void(req.Body.Reason, a) })
+	n, err := changeNote(ctx, place{req.ID, req.NoteID, req.Params.IfMatch}, func(n *Note, a *Act) error { return n.void(req.Body.Reason, a) })
 	if err != nil {
 		return nil, err
 	}
@@ -80,27 +79,14 @@ func (Handlers) VoidCaseNote(ctx context.Context, req api.VoidCaseNoteRequestObj
 }
 
 // changeNote changes a note of a case under way and keeps the version before.
-func changeNote(ctx context.Context, caseID, id uuid.UUID, ifMatch string, change func(*Note, *Act) error) (*Note, error) {
-	c, err := lockUnderWay(ctx, caseID)
-	if err != nil {
-		return nil, err
-	}
-	n, err := inFile[Note](ctx, c, id, ifMatch)
-	if err != nil {
-		return nil, err
-	}
-	a, err := newAct(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	before := n.version()
-	if err := change(n, a); err != nil {
-		return nil, err
-	}
-	if err := db.Insert(ctx, before); err != nil {
-		return nil, err
-	}
-	return n, db.Save(ctx, n)
+func changeNote(ctx context.Context, at place, fn func(*Note, *Act) error) (*Note, error) {
+	return change(ctx, at, lockUnderWay, func(_ *Case, n *Note, a *Act) error {
+		before := n.version()
+		if err := fn(n, a); err != nil {
+			return err
+		}
+		return db.Insert(ctx, before)
+	})
 }
 
 var versionSorts = db.Sorts[NoteVersion]{
@@ -113,7 +99,7 @@ func (Handlers) ListCaseNoteVersions(ctx context.Context, req api.ListCaseNoteVe
 		return nil, err
 	}
 	p := req.Params
-	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "number"), versionSorts, func(v *NoteVersion) uuid.UUID { return v.ID }, func(q *gorm.DB) *gorm.DB {
+	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "number"), versionSorts, func(q *gorm.DB) *gorm.DB {
 		return q.Where("note_id = ?", req.NoteID)
 	})
 	if err != nil {

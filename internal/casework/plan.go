@@ -257,11 +257,7 @@ func addPlan(ctx context.Context, c *Case, p *Plan) error {
 }
 
 // putToWork activates a draft in the place of the version before.
-func putToWork(ctx context.Context, c *Case, p *Plan) error {
-	a, err := newAct(ctx, c)
-	if err != nil {
-		return err
-	}
+func putToWork(ctx context.Context, c *Case, p *Plan, a *Act) error {
 	if c.Status != Open && c.Status != OnHold {
 		return fault.State(string(c.Status), "A plan is put to work while the case is open or on hold.").With("allowed_states", of(Open, OnHold))
 	}
@@ -277,9 +273,6 @@ func putToWork(ctx context.Context, c *Case, p *Plan) error {
 	err = db.Tx(ctx).Model(&Plan{}).Where("case_id = ? and status = ?", c.ID, active).
 		Updates(map[string]any{"status": superseded, "ended_at": a.At, "updated_at": a.At, "version": gorm.Expr("version + 1")}).Error
 	if err != nil {
-		return err
-	}
-	if err := db.Save(ctx, p); err != nil {
 		return err
 	}
 	if c.PlannedAt == nil {

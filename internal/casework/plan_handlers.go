@@ -19,7 +19,7 @@ var planSorts = db.Sorts[Plan]{
 // ListCasePlans returns one page of the versions of a case's plan.
 func (Handlers) ListCasePlans(ctx context.Context, req api.ListCasePlansRequestObject) (api.ListCasePlansResponseObject, error) {
 	p := req.Params
-	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-number"), planSorts, func(p *Plan) uuid.UUID { return p.ID }, func(q *gorm.DB) *gorm.DB {
+	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-number"), planSorts, func(q *gorm.DB) *gorm.DB {
 		return where(q, "status = ?", p.Status)
 	})
 	if err != nil {
@@ -64,30 +64,26 @@ func (p *Plan) load(ctx context.Context) error {
 	return err
 }
 
-// lockPlan locks a plan of a case that is under way, with what it holds.
-func lockPlan(ctx context.Context, caseID, id uuid.UUID, ifMatch string) (*Case, *Plan, error) {
-	c, err := lockUnderWay(ctx, caseID)
-	if err != nil {
-		return nil, nil, err
-	}
-	p, err := inFile[Plan](ctx, c, id, ifMatch)
-	if err != nil {
-		return nil, nil, err
-	}
-	return c, p, p.load(ctx)
+// changePlan changes a plan of a case that is under way; fn sees what it holds.
+func changePlan(ctx context.Context, at place, fn func(*Case, *Plan, *Act) error) (*Plan, error) {
+	return change(ctx, at, lockUnderWay, func(c *Case, p *Plan, a *Act) error {
+		if err := p.load(ctx); err != nil {
+			return err
+		}
+		return fn(c, p, a)
+	})
 }
 
 // UpdateCasePlan applies a merge patch to a draft.
 func (Handlers) UpdateCasePlan(ctx context.Context, req api.UpdateCasePlanRequestObject) (api.UpdateCasePlanResponseObject, error) {
-	_, p, err := lockPlan(ctx, req.ID, req.PlanID, req.Params.IfMatch)
+	p, err := changePlan(ctx, place{req.ID, req.PlanID, req.Params.IfMatch}, func(_ *Case, p *Plan, _ *Act) error {
+		if err := p.can(draft, "changed"); err != nil {
+			return err
+		}
+		p.patch(*req.Body)
+		return nil
+	})
 	if err != nil {
-		return nil, err
-	}
-	if err := p.can(draft, "changed"); err != nil {
-		return nil, err
-	}
-	p.patch(*req.Body)
-	if err := db.Save(ctx, p); err != nil {
 		return nil, err
 	}
 	return api.UpdateCasePlan200JSONResponse{Body: toPlan(p), Headers: api.UpdateCasePlan200ResponseHeaders{ETag: wire.ETag(p.Version)}}, nil
@@ -95,11 +91,10 @@ func (Handlers) UpdateCasePlan(ctx context.Context, req api.UpdateCasePlanReques
 
 // ActivateCasePlan puts a draft to work.
 func (Handlers) ActivateCasePlan(ctx context.Context, req api.ActivateCasePlanRequestObject) (api.ActivateCasePlanResponseObject, error) {
-	c, p, err := lockPlan(ctx, req.ID, req.PlanID, req.Params.IfMatch)
+	p, err := changePlan(ctx, place{req.ID, req.PlanID, req.Params.IfMatch}, func(c *Case, p *Plan, a *Act) error {
+		return putToWork(ctx, c, p, a)
+	})
 	if err != nil {
-		return nil, err
-	}
-	if err := putToWork(ctx, c, p); err != nil {
 		return nil, err
 	}
 	return api.ActivateCasePlan200JSONResponse{Body: toPlan(p), Headers: api.ActivateCasePlan200ResponseHeaders{ETag: wire.ETag(p.Version)}}, nil
@@ -107,14 +102,8 @@ func (Handlers) ActivateCasePlan(ctx context.Context, req api.ActivateCasePlanRe
 
 // CompleteCasePlan ends the active plan.
 func (Handlers) CompleteCasePlan(ctx context.Context, req api.CompleteCasePlanRequestObject) (api.CompleteCasePlanResponseObject, error) {
-	_, p, err := lockPlan(ctx, req.ID, req.PlanID, req.Params.IfMatch)
+	p, err := changePlan(ctx, place{req.ID, req.PlanID, req.Params.IfMatch}, func(_ *Case, p *Plan, a *Act) error { return p.complete(a.At) })
 	if err != nil {
-		return nil, err
-	}
-	if err := p.complete(db.Now()); err != nil {
-		return nil, err
-	}
-	if err := db.Save(ctx, p); err != nil {
 		return nil, err
 	}
 	return api.CompleteCasePlan200JSONResponse{Body: toPlan(p), Headers: api.CompleteCasePlan200ResponseHeaders{ETag: wire.ETag(p.Version)}}, nil
@@ -122,8 +111,15 @@ func (Handlers) CompleteCasePlan(ctx context.Context, req api.CompleteCasePlanRe
 
 // ReviseCasePlan begins a new version of the active plan.
 func (Handlers) ReviseCasePlan(ctx context.Context, req api.ReviseCasePlanRequestObject) (api.ReviseCasePlanResponseObject, error) {
-	c, p, err := lockPlan(ctx, req.ID, req.PlanID, req.Params.IfMatch)
+	c, err := lockUnderWay(ctx, req.ID)
 	if err != nil {
+		return nil, err
+	}
+	p, err := inFile[Plan](ctx, c, req.PlanID, req.Params.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.load(ctx); err != nil {
 		return nil, err
 	}
 	next, err := p.revise(req.Body.Reason, caller(ctx))
@@ -143,7 +139,7 @@ var goalSorts = db.Sorts[Goal]{
 // ListCaseGoals returns one page of a case's goals.
 func (Handlers) ListCaseGoals(ctx context.Context, req api.ListCaseGoalsRequestObject) (api.ListCaseGoalsResponseObject, error) {
 	p := req.Params
-	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), goalSorts, func(g *Goal) uuid.UUID { return g.ID }, func(q *gorm.DB) *gorm.DB {
+	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), goalSorts, func(q *gorm.DB) *gorm.DB {
 		return where(q, "plan_id = ?", p.PlanID)
 	})
 	if err != nil {
@@ -189,20 +185,15 @@ func (Handlers) GetCaseGoal(ctx context.Context, req api.GetCaseGoalRequestObjec
 
 // UpdateCaseGoal changes a goal of a draft, or records progress in an active plan.
 func (Handlers) UpdateCaseGoal(ctx context.Context, req api.UpdateCaseGoalRequestObject) (api.UpdateCaseGoalResponseObject, error) {
-	c, err := lockUnderWay(ctx, req.ID)
+	b := req.Body
+	g, err := change(ctx, place{req.ID, req.GoalID, req.Params.IfMatch}, lockUnderWay, func(c *Case, g *Goal, _ *Act) error {
+		if err := changeable(ctx, c, g.PlanID, b.Description != nil || b.TargetOn.IsSpecified()); err != nil {
+			return err
+		}
+		g.patch(*b)
+		return nil
+	})
 	if err != nil {
-		return nil, err
-	}
-	g, err := inFile[Goal](ctx, c, req.GoalID, req.Params.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	fixed := req.Body.Description != nil || req.Body.TargetOn.IsSpecified()
-	if err := changeable(ctx, c, g.PlanID, fixed); err != nil {
-		return nil, err
-	}
-	g.patch(*req.Body)
-	if err := db.Save(ctx, g); err != nil {
 		return nil, err
 	}
 	return api.UpdateCaseGoal200JSONResponse{Body: toGoal(g), Headers: api.UpdateCaseGoal200ResponseHeaders{ETag: wire.ETag(g.Version)}}, nil
@@ -232,7 +223,7 @@ var actionSorts = db.Sorts[Action]{
 // ListCaseActions returns one page of a case's actions.
 func (Handlers) ListCaseActions(ctx context.Context, req api.ListCaseActionsRequestObject) (api.ListCaseActionsResponseObject, error) {
 	p := req.Params
-	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "due_on"), actionSorts, func(x *Action) uuid.UUID { return x.ID }, func(q *gorm.DB) *gorm.DB {
+	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "due_on"), actionSorts, func(q *gorm.DB) *gorm.DB {
 		return where(where(q, "plan_id = ?", p.PlanID), "status = ?", p.Status)
 	})
 	if err != nil {
@@ -268,24 +259,16 @@ func (Handlers) GetCaseAction(ctx context.Context, req api.GetCaseActionRequestO
 
 // UpdateCaseAction changes an action of a draft, or records what became of it in an active plan.
 func (Handlers) UpdateCaseAction(ctx context.Context, req api.UpdateCaseActionRequestObject) (api.UpdateCaseActionResponseObject, error) {
-	c, err := lockUnderWay(ctx, req.ID)
-	if err != nil {
-		return nil, err
-	}
-	x, err := inFile[Action](ctx, c, req.ActionID, req.Params.IfMatch)
-	if err != nil {
-		return nil, err
-	}
 	b := req.Body
-	fixed := b.Description.IsSpecified() || b.ServiceType.IsSpecified() || b.GoalID.IsSpecified()
-	if err := changeable(ctx, c, x.PlanID, fixed); err != nil {
-		return nil, err
-	}
-	x.patch(*b)
-	if err := x.fits(ctx); err != nil {
-		return nil, err
-	}
-	if err := db.Save(ctx, x); err != nil {
+	x, err := change(ctx, place{req.ID, req.ActionID, req.Params.IfMatch}, lockUnderWay, func(c *Case, x *Action, _ *Act) error {
+		fixed := b.Description.IsSpecified() || b.ServiceType.IsSpecified() || b.GoalID.IsSpecified()
+		if err := changeable(ctx, c, x.PlanID, fixed); err != nil {
+			return err
+		}
+		x.patch(*b)
+		return x.fits(ctx)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return api.UpdateCaseAction200JSONResponse{Body: toAction(x), Headers: api.UpdateCaseAction200ResponseHeaders{ETag: wire.ETag(x.Version)}}, nil

@@ -93,12 +93,15 @@ func read[T any](ctx context.Context, caseID, id uuid.UUID) (*T, error) {
 	return one[T](ctx, caseID, id)
 }
 
-// inFile locks a row of a locked case's file for a change: 404 when it is not of this case, 412
-// when the caller has seen another version.
-func inFile[T any, P interface {
+// entry is a row of a case's file.
+type entry[T any] interface {
 	*T
 	db.Versioned
-}](ctx context.Context, c *Case, id uuid.UUID, ifMatch string) (P, error) {
+}
+
+// inFile locks a row of a locked case's file for a change: 404 when it is not of this case, 412
+// when the caller has seen another version.
+func inFile[T any, P entry[T]](ctx context.Context, c *Case, id uuid.UUID, ifMatch string) (P, error) {
 	if _, err := one[T](ctx, c.ID, id); err != nil {
 		return nil, err
 	}
@@ -117,12 +120,50 @@ func lockUnderWay(ctx context.Context, id uuid.UUID) (*Case, error) {
 	return c, nil
 }
 
+// place names an entry of a case's file that a caller changes, and the version they have seen.
+type place struct {
+	caseID, id uuid.UUID
+	ifMatch    string
+}
+
+// change is the way of every change of an entry: admit locks the case and judges whether its file
+// takes it, the entry is locked behind it, fn judges and makes the change under the case's rules, and the
+// entry is stored. What follows from the stored entry comes then.
+func change[T any, P entry[T]](ctx context.Context, at place, admit func(context.Context, uuid.UUID) (*Case, error), fn func(*Case, P, *Act) error, then ...func(*Case, P, *Act) error) (P, error) {
+	c, err := admit(ctx, at.caseID)
+	if err != nil {
+		return nil, err
+	}
+	row, err := inFile[T, P](ctx, c, at.id, at.ifMatch)
+	if err != nil {
+		return nil, err
+	}
+	a, err := newAct(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := fn(c, row, a); err != nil {
+		return nil, err
+	}
+	if err := db.Save(ctx, row); err != nil {
+		return nil, err
+	}
+	for _, follow := range then {
+		if err := follow(c, row, a); err != nil {
+			return nil, err
+		}
+	}
+	return row, nil
+}
+
 // pageOf returns a page of what a case's file holds of one kind: 404 when the case is out of view.
-func pageOf[T any](ctx context.Context, caseID uuid.UUID, l db.Listing, sorts db.Sorts[T], id func(*T) uuid.UUID, narrow db.Build) (db.Paged[T], error) {
+func pageOf[T any, P entry[T]](ctx context.Context, caseID uuid.UUID, l db.Listing, sorts db.Sorts[T], narrow db.Build) (db.Paged[T], error) {
 	if _, err := find(ctx, caseID); err != nil {
 		return db.Paged[T]{}, err
 	}
-	return db.Page(ctx, l, sorts, id, func(q *gorm.DB) *gorm.DB { return narrow(q.Where("case_id = ?", caseID)) })
+	return db.Page(ctx, l, sorts, func(row *T) uuid.UUID { return P(row).RowID() }, func(q *gorm.DB) *gorm.DB {
+		return narrow(q.Where("case_id = ?", caseID))
+	})
 }
 
 // Filter narrows a list of cases; nil leaves a field alone.

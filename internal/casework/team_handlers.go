@@ -3,7 +3,6 @@ package casework
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/api"
@@ -22,7 +21,7 @@ var transitionSorts = db.Sorts[Transition]{
 // ListCaseHistory returns one page of a case's transitions.
 func (Handlers) ListCaseHistory(ctx context.Context, req api.ListCaseHistoryRequestObject) (api.ListCaseHistoryResponseObject, error) {
 	p := req.Params
-	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), transitionSorts, func(t *Transition) uuid.UUID { return t.ID }, all)
+	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), transitionSorts, all)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +35,7 @@ var teamSorts = db.Sorts[TeamMember]{
 // ListCaseTeam returns one page of a case's team.
 func (Handlers) ListCaseTeam(ctx context.Context, req api.ListCaseTeamRequestObject) (api.ListCaseTeamResponseObject, error) {
 	p := req.Params
-	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), teamSorts, func(m *TeamMember) uuid.UUID { return m.ID }, func(q *gorm.DB) *gorm.DB {
+	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), teamSorts, func(q *gorm.DB) *gorm.DB {
 		return where(q, "(ended_at is null) = ?", p.Current)
 	})
 	if err != nil {
@@ -77,24 +76,16 @@ func (Handlers) GetCaseTeamMember(ctx context.Context, req api.GetCaseTeamMember
 
 // EndCaseTeamMember ends somebody's place on the team.
 func (Handlers) EndCaseTeamMember(ctx context.Context, req api.EndCaseTeamMemberRequestObject) (api.EndCaseTeamMemberResponseObject, error) {
-	c, err := LockCase(ctx, req.ID)
-	if err != nil {
-		return nil, err
-	}
-	m, err := inFile[TeamMember](ctx, c, req.MemberID, req.Params.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	others, err := db.Count[TeamMember](ctx, func(q *gorm.DB) *gorm.DB {
-		return q.Where("case_id = ? and id <> ? and ended_at is null", c.ID, m.ID)
+	m, err := change(ctx, place{req.ID, req.MemberID, req.Params.IfMatch}, LockCase, func(c *Case, m *TeamMember, a *Act) error {
+		others, err := db.Count[TeamMember](ctx, func(q *gorm.DB) *gorm.DB {
+			return q.Where("case_id = ? and id <> ? and ended_at is null", c.ID, m.ID)
+		})
+		if err != nil {
+			return err
+		}
+		return m.end(a.At, others == 0 && c.Sensitivity == Restricted)
 	})
 	if err != nil {
-		return nil, err
-	}
-	if err := m.end(db.Now(), others == 0 && c.Sensitivity == Restricted); err != nil {
-		return nil, err
-	}
-	if err := db.Save(ctx, m); err != nil {
 		return nil, err
 	}
 	return api.EndCaseTeamMember200JSONResponse{Body: toTeamMember(m), Headers: api.EndCaseTeamMember200ResponseHeaders{ETag: wire.ETag(m.Version)}}, nil

@@ -57,9 +57,16 @@ func idOr(id *uuid.UUID) uuid.UUID {
 
 // Versioned is a row that is changed under optimistic locking.
 type Versioned interface {
+	RowID() uuid.UUID
 	CurrentVersion() int64
 	bump()
 }
+
+// RowID is the id of the row within its centre.
+func (r *Record) RowID() uuid.UUID { return r.ID }
+
+// RowID is the id of the row.
+func (g *Global) RowID() uuid.UUID { return g.ID }
 
 // CurrentVersion is what the ETag says.
 func (r *Record) CurrentVersion() int64 { return r.Version }
