@@ -1022,6 +1022,27 @@ func (e PublicationCreateAudience) Valid() bool {
 	}
 }
 
+// Defines values for ReferenceBlockStatus.
+const (
+	ReferenceBlockStatusExpired  ReferenceBlockStatus = "expired"
+	ReferenceBlockStatusOpen     ReferenceBlockStatus = "open"
+	ReferenceBlockStatusReleased ReferenceBlockStatus = "released"
+)
+
+// Valid indicates whether the value is a known member of the ReferenceBlockStatus enum.
+func (e ReferenceBlockStatus) Valid() bool {
+	switch e {
+	case ReferenceBlockStatusExpired:
+		return true
+	case ReferenceBlockStatusOpen:
+		return true
+	case ReferenceBlockStatusReleased:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReferralDirection.
 const (
 	ReferralDirectionInbound  ReferralDirection = "inbound"
@@ -1535,6 +1556,24 @@ func (e ListSpecificNeedsParamsSort) Valid() bool {
 	case ListSpecificNeedsParamsSortCreatedAt:
 		return true
 	case ListSpecificNeedsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTimelineParamsSort.
+const (
+	ListTimelineParamsSortAt      ListTimelineParamsSort = "at"
+	ListTimelineParamsSortMinusAt ListTimelineParamsSort = "-at"
+)
+
+// Valid indicates whether the value is a known member of the ListTimelineParamsSort enum.
+func (e ListTimelineParamsSort) Valid() bool {
+	switch e {
+	case ListTimelineParamsSortAt:
+		return true
+	case ListTimelineParamsSortMinusAt:
 		return true
 	default:
 		return false
@@ -2063,6 +2102,24 @@ func (e ListCentrePhasesParamsSort) Valid() bool {
 	case ListCentrePhasesParamsSortMinusStartsOn:
 		return true
 	case ListCentrePhasesParamsSortStartsOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListReferenceBlocksParamsSort.
+const (
+	ListReferenceBlocksParamsSortCreatedAt      ListReferenceBlocksParamsSort = "created_at"
+	ListReferenceBlocksParamsSortMinusCreatedAt ListReferenceBlocksParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListReferenceBlocksParamsSort enum.
+func (e ListReferenceBlocksParamsSort) Valid() bool {
+	switch e {
+	case ListReferenceBlocksParamsSortCreatedAt:
+		return true
+	case ListReferenceBlocksParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -2727,6 +2784,9 @@ type BeneficiaryCreate struct {
 
 	// ReceptionOn Arrival at the centre
 	ReceptionOn openapi_types.Date `json:"reception_on"`
+
+	// Reference Of a block that was reserved for the device; the centre's next one where none is given
+	Reference *string `json:"reference,omitempty"`
 
 	// RegisteredOn Today, in the centre's time zone, where none is given
 	RegisteredOn      *openapi_types.Date `json:"registered_on,omitempty"`
@@ -5101,6 +5161,52 @@ type RecoveryCodes struct {
 	RecoveryCodes []string `json:"recovery_codes,omitempty"`
 }
 
+// ReferenceBlock defines model for ReferenceBlock.
+type ReferenceBlock struct {
+	CreatedAt  time.Time            `json:"created_at"`
+	ExpiresAt  *time.Time           `json:"expires_at,omitempty"`
+	ID         openapi_types.UUID   `json:"id"`
+	Label      string               `json:"label"`
+	ReleasedAt *time.Time           `json:"released_at,omitempty"`
+	ReservedBy *openapi_types.UUID  `json:"reserved_by,omitempty"`
+	Size       int                  `json:"size"`
+	Status     ReferenceBlockStatus `json:"status"`
+
+	// Unused Not in lists
+	Unused    []string  `json:"unused,omitempty"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// Used Not in lists
+	Used      []string `json:"used,omitempty"`
+	UsedCount int      `json:"used_count"`
+	Version   int64    `json:"version"`
+}
+
+// ReferenceBlockCreate defines model for ReferenceBlockCreate.
+type ReferenceBlockCreate struct {
+	// ExpiresAt From then on the references are refused; never, where none is given
+	ExpiresAt *time.Time          `json:"expires_at,omitempty"`
+	ID        *openapi_types.UUID `json:"id,omitempty"`
+
+	// Label The device, as people call it
+	Label string `json:"label"`
+	Size  int    `json:"size"`
+}
+
+// ReferenceBlockPage defines model for ReferenceBlockPage.
+type ReferenceBlockPage struct {
+	Data []ReferenceBlock `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// ReferenceBlockStatus defines model for ReferenceBlockStatus.
+type ReferenceBlockStatus string
+
 // Referral defines model for Referral.
 type Referral struct {
 	// AccessUntil When the partner's access ends or ended
@@ -5928,6 +6034,44 @@ type TOTPRemoval struct {
 	Password string `json:"password"`
 }
 
+// TimelineEntry defines model for TimelineEntry.
+type TimelineEntry struct {
+	// At When it happened; of a day, its midnight in UTC
+	At time.Time `json:"at"`
+
+	// CaseID The case it belongs to
+	CaseID *openapi_types.UUID `json:"case_id,omitempty"`
+
+	// Codes The resource's codes, under their fields' names
+	Codes map[string]string  `json:"codes"`
+	ID    openapi_types.UUID `json:"id"`
+
+	// Moment What happened: registered, decided, moved, written, done …
+	//
+	// Example: written
+	Moment string `json:"moment"`
+
+	// Resource What it happened to, as in the change feed
+	//
+	// Example: case_note
+	Resource   string             `json:"resource"`
+	ResourceID openapi_types.UUID `json:"resource_id"`
+
+	// Voided It was recorded in error
+	Voided bool `json:"voided"`
+}
+
+// TimelinePage defines model for TimelinePage.
+type TimelinePage struct {
+	Data []TimelineEntry `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // Token RFC 6749 section 5.1
 type Token struct {
 	// AccessToken JWT (RFC 9068); opaque to its holder
@@ -6519,6 +6663,30 @@ type EndSpecificNeedParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
+
+// ListTimelineParams defines parameters for ListTimeline.
+type ListTimelineParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-at` where none is given. A cursor carries its own
+	Sort *ListTimelineParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Resource Only entries of these resources, separated by commas: consent,case_note
+	Resource []string `form:"resource,omitempty" json:"resource,omitempty"`
+
+	// CaseID Only what belongs to this case
+	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
+}
+
+// ListTimelineParamsSort defines parameters for ListTimeline.
+type ListTimelineParamsSort string
 
 // VoidBeneficiaryParams defines parameters for VoidBeneficiary.
 type VoidBeneficiaryParams struct {
@@ -7483,6 +7651,42 @@ type VoidCentrePhaseParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListReferenceBlocksParams defines parameters for ListReferenceBlocks.
+type ListReferenceBlocksParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListReferenceBlocksParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only blocks in this state
+	Status *ReferenceBlockStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListReferenceBlocksParamsSort defines parameters for ListReferenceBlocks.
+type ListReferenceBlocksParamsSort string
+
+// CreateReferenceBlockParams defines parameters for CreateReferenceBlock.
+type CreateReferenceBlockParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReleaseReferenceBlockParams defines parameters for ReleaseReferenceBlock.
+type ReleaseReferenceBlockParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListReferralInboxParams defines parameters for ListReferralInbox.
 type ListReferralInboxParams struct {
 	// Limit Rows a page
@@ -8380,6 +8584,9 @@ type CreateCentrePhaseJSONRequestBody = CentrePhaseCreate
 // VoidCentrePhaseJSONRequestBody defines body for VoidCentrePhase for application/json ContentType.
 type VoidCentrePhaseJSONRequestBody = VoidReason
 
+// CreateReferenceBlockJSONRequestBody defines body for CreateReferenceBlock for application/json ContentType.
+type CreateReferenceBlockJSONRequestBody = ReferenceBlockCreate
+
 // AcceptInboundReferralJSONRequestBody defines body for AcceptInboundReferral for application/json ContentType.
 type AcceptInboundReferralJSONRequestBody = InboxAccept
 
@@ -8752,6 +8959,9 @@ type ServerInterface interface {
 	// EndSpecificNeed End a specific need
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/needs/{need_id}/end)
 	EndSpecificNeed(ctx echo.Context, centreID CentreID, id ID, needID openapi_types.UUID, params EndSpecificNeedParams) error
+	// ListTimeline Everything that happened with a person
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/timeline)
+	ListTimeline(ctx echo.Context, centreID CentreID, id ID, params ListTimelineParams) error
 	// VoidBeneficiary Void a record made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
 	VoidBeneficiary(ctx echo.Context, centreID CentreID, id ID, params VoidBeneficiaryParams) error
@@ -9034,6 +9244,18 @@ type ServerInterface interface {
 	// VoidCentrePhase Take back a phase entered in error
 	// (POST /v1/centres/{centre_id}/phases/{id}/void)
 	VoidCentrePhase(ctx echo.Context, centreID CentreID, id ID, params VoidCentrePhaseParams) error
+	// ListReferenceBlocks List the blocks of references
+	// (GET /v1/centres/{centre_id}/reference-blocks)
+	ListReferenceBlocks(ctx echo.Context, centreID CentreID, params ListReferenceBlocksParams) error
+	// CreateReferenceBlock Reserve a block of references
+	// (POST /v1/centres/{centre_id}/reference-blocks)
+	CreateReferenceBlock(ctx echo.Context, centreID CentreID, params CreateReferenceBlockParams) error
+	// GetReferenceBlock Read a block of references
+	// (GET /v1/centres/{centre_id}/reference-blocks/{id})
+	GetReferenceBlock(ctx echo.Context, centreID CentreID, id ID) error
+	// ReleaseReferenceBlock Take a block of references out of use
+	// (POST /v1/centres/{centre_id}/reference-blocks/{id}/release)
+	ReleaseReferenceBlock(ctx echo.Context, centreID CentreID, id ID, params ReleaseReferenceBlockParams) error
 	// ListReferralInbox List referrals received from partners
 	// (GET /v1/centres/{centre_id}/referral-inbox)
 	ListReferralInbox(ctx echo.Context, centreID CentreID, params ListReferralInboxParams) error
@@ -10932,6 +11154,74 @@ func (w *ServerInterfaceWrapper) EndSpecificNeed(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.EndSpecificNeed(ctx, centreID, id, needID, params)
+	return err
+}
+
+// ListTimeline converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTimeline(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTimelineParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "resource" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
+	}
+
+	// ------------- Optional query parameter "case_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTimeline(ctx, centreID, id, params)
 	return err
 }
 
@@ -15919,6 +16209,180 @@ func (w *ServerInterfaceWrapper) VoidCentrePhase(ctx echo.Context) error {
 	return err
 }
 
+// ListReferenceBlocks converts echo context to params.
+func (w *ServerInterfaceWrapper) ListReferenceBlocks(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListReferenceBlocksParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListReferenceBlocks(ctx, centreID, params)
+	return err
+}
+
+// CreateReferenceBlock converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateReferenceBlock(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateReferenceBlockParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateReferenceBlock(ctx, centreID, params)
+	return err
+}
+
+// GetReferenceBlock converts echo context to params.
+func (w *ServerInterfaceWrapper) GetReferenceBlock(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetReferenceBlock(ctx, centreID, id)
+	return err
+}
+
+// ReleaseReferenceBlock converts echo context to params.
+func (w *ServerInterfaceWrapper) ReleaseReferenceBlock(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReleaseReferenceBlockParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReleaseReferenceBlock(ctx, centreID, id, params)
+	return err
+}
+
 // ListReferralInbox converts echo context to params.
 func (w *ServerInterfaceWrapper) ListReferralInbox(ctx echo.Context) error {
 	var err error
@@ -19379,6 +19843,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs/:need_id", wrapper.GetSpecificNeed, options.OperationMiddlewares["getSpecificNeed"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs/:need_id", wrapper.UpdateSpecificNeed, options.OperationMiddlewares["updateSpecificNeed"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs/:need_id/end", wrapper.EndSpecificNeed, options.OperationMiddlewares["endSpecificNeed"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/timeline", wrapper.ListTimeline, options.OperationMiddlewares["listTimeline"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/reference-blocks", wrapper.ListReferenceBlocks, options.OperationMiddlewares["listReferenceBlocks"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/reference-blocks", wrapper.CreateReferenceBlock, options.OperationMiddlewares["createReferenceBlock"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/reference-blocks/:id", wrapper.GetReferenceBlock, options.OperationMiddlewares["getReferenceBlock"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/reference-blocks/:id/release", wrapper.ReleaseReferenceBlock, options.OperationMiddlewares["releaseReferenceBlock"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/consents", wrapper.ListConsents, options.OperationMiddlewares["listConsents"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/consents", wrapper.RecordConsent, options.OperationMiddlewares["recordConsent"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/consents/effective", wrapper.ListEffectiveConsents, options.OperationMiddlewares["listEffectiveConsents"]...)
@@ -21412,6 +21881,47 @@ type EndSpecificNeeddefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EndSpecificNeeddefaultApplicationProblemPlusJSONResponse) VisitEndSpecificNeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimelineRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListTimelineParams
+}
+
+type ListTimelineResponseObject interface {
+	VisitListTimelineResponse(w http.ResponseWriter) error
+}
+
+type ListTimeline200JSONResponse TimelinePage
+
+func (response ListTimeline200JSONResponse) VisitListTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimelinedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListTimelinedefaultApplicationProblemPlusJSONResponse) VisitListTimelineResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -25965,6 +26475,194 @@ func (response VoidCentrePhasedefaultApplicationProblemPlusJSONResponse) VisitVo
 	return err
 }
 
+type ListReferenceBlocksRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListReferenceBlocksParams
+}
+
+type ListReferenceBlocksResponseObject interface {
+	VisitListReferenceBlocksResponse(w http.ResponseWriter) error
+}
+
+type ListReferenceBlocks200JSONResponse ReferenceBlockPage
+
+func (response ListReferenceBlocks200JSONResponse) VisitListReferenceBlocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReferenceBlocksdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListReferenceBlocksdefaultApplicationProblemPlusJSONResponse) VisitListReferenceBlocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReferenceBlockRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateReferenceBlockParams
+	Body     *CreateReferenceBlockJSONRequestBody
+}
+
+type CreateReferenceBlockResponseObject interface {
+	VisitCreateReferenceBlockResponse(w http.ResponseWriter) error
+}
+
+type CreateReferenceBlock201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateReferenceBlock201JSONResponse struct {
+	Body    ReferenceBlock
+	Headers CreateReferenceBlock201ResponseHeaders
+}
+
+func (response CreateReferenceBlock201JSONResponse) VisitCreateReferenceBlockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateReferenceBlockdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateReferenceBlockdefaultApplicationProblemPlusJSONResponse) VisitCreateReferenceBlockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReferenceBlockRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetReferenceBlockResponseObject interface {
+	VisitGetReferenceBlockResponse(w http.ResponseWriter) error
+}
+
+type GetReferenceBlock200ResponseHeaders struct {
+	ETag string
+}
+
+type GetReferenceBlock200JSONResponse struct {
+	Body    ReferenceBlock
+	Headers GetReferenceBlock200ResponseHeaders
+}
+
+func (response GetReferenceBlock200JSONResponse) VisitGetReferenceBlockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReferenceBlockdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetReferenceBlockdefaultApplicationProblemPlusJSONResponse) VisitGetReferenceBlockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseReferenceBlockRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ReleaseReferenceBlockParams
+}
+
+type ReleaseReferenceBlockResponseObject interface {
+	VisitReleaseReferenceBlockResponse(w http.ResponseWriter) error
+}
+
+type ReleaseReferenceBlock200ResponseHeaders struct {
+	ETag string
+}
+
+type ReleaseReferenceBlock200JSONResponse struct {
+	Body    ReferenceBlock
+	Headers ReleaseReferenceBlock200ResponseHeaders
+}
+
+func (response ReleaseReferenceBlock200JSONResponse) VisitReleaseReferenceBlockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseReferenceBlockdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReleaseReferenceBlockdefaultApplicationProblemPlusJSONResponse) VisitReleaseReferenceBlockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListReferralInboxRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListReferralInboxParams
@@ -29712,6 +30410,9 @@ type StrictServerInterface interface {
 	// EndSpecificNeed End a specific need
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/needs/{need_id}/end)
 	EndSpecificNeed(ctx context.Context, request EndSpecificNeedRequestObject) (EndSpecificNeedResponseObject, error)
+	// ListTimeline Everything that happened with a person
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/timeline)
+	ListTimeline(ctx context.Context, request ListTimelineRequestObject) (ListTimelineResponseObject, error)
 	// VoidBeneficiary Void a record made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
 	VoidBeneficiary(ctx context.Context, request VoidBeneficiaryRequestObject) (VoidBeneficiaryResponseObject, error)
@@ -29994,6 +30695,18 @@ type StrictServerInterface interface {
 	// VoidCentrePhase Take back a phase entered in error
 	// (POST /v1/centres/{centre_id}/phases/{id}/void)
 	VoidCentrePhase(ctx context.Context, request VoidCentrePhaseRequestObject) (VoidCentrePhaseResponseObject, error)
+	// ListReferenceBlocks List the blocks of references
+	// (GET /v1/centres/{centre_id}/reference-blocks)
+	ListReferenceBlocks(ctx context.Context, request ListReferenceBlocksRequestObject) (ListReferenceBlocksResponseObject, error)
+	// CreateReferenceBlock Reserve a block of references
+	// (POST /v1/centres/{centre_id}/reference-blocks)
+	CreateReferenceBlock(ctx context.Context, request CreateReferenceBlockRequestObject) (CreateReferenceBlockResponseObject, error)
+	// GetReferenceBlock Read a block of references
+	// (GET /v1/centres/{centre_id}/reference-blocks/{id})
+	GetReferenceBlock(ctx context.Context, request GetReferenceBlockRequestObject) (GetReferenceBlockResponseObject, error)
+	// ReleaseReferenceBlock Take a block of references out of use
+	// (POST /v1/centres/{centre_id}/reference-blocks/{id}/release)
+	ReleaseReferenceBlock(ctx context.Context, request ReleaseReferenceBlockRequestObject) (ReleaseReferenceBlockResponseObject, error)
 	// ListReferralInbox List referrals received from partners
 	// (GET /v1/centres/{centre_id}/referral-inbox)
 	ListReferralInbox(ctx context.Context, request ListReferralInboxRequestObject) (ListReferralInboxResponseObject, error)
@@ -31698,6 +32411,33 @@ func (sh *strictHandler) EndSpecificNeed(ctx echo.Context, centreID CentreID, id
 		return err
 	} else if validResponse, ok := response.(EndSpecificNeedResponseObject); ok {
 		return validResponse.VisitEndSpecificNeedResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTimeline operation middleware
+func (sh *strictHandler) ListTimeline(ctx echo.Context, centreID CentreID, id ID, params ListTimelineParams) error {
+	var request ListTimelineRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTimeline(ctx.Request().Context(), request.(ListTimelineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTimeline")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTimelineResponseObject); ok {
+		return validResponse.VisitListTimelineResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -35325,6 +36065,134 @@ func (sh *strictHandler) VoidCentrePhase(ctx echo.Context, centreID CentreID, id
 	return nil
 }
 
+// ListReferenceBlocks operation middleware
+func (sh *strictHandler) ListReferenceBlocks(ctx echo.Context, centreID CentreID, params ListReferenceBlocksParams) error {
+	var request ListReferenceBlocksRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListReferenceBlocks(ctx.Request().Context(), request.(ListReferenceBlocksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListReferenceBlocks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListReferenceBlocksResponseObject); ok {
+		return validResponse.VisitListReferenceBlocksResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateReferenceBlock operation middleware
+func (sh *strictHandler) CreateReferenceBlock(ctx echo.Context, centreID CentreID, params CreateReferenceBlockParams) error {
+	var request CreateReferenceBlockRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateReferenceBlockJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateReferenceBlock(ctx.Request().Context(), request.(CreateReferenceBlockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateReferenceBlock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateReferenceBlockResponseObject); ok {
+		return validResponse.VisitCreateReferenceBlockResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetReferenceBlock operation middleware
+func (sh *strictHandler) GetReferenceBlock(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetReferenceBlockRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReferenceBlock(ctx.Request().Context(), request.(GetReferenceBlockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReferenceBlock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetReferenceBlockResponseObject); ok {
+		return validResponse.VisitGetReferenceBlockResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReleaseReferenceBlock operation middleware
+func (sh *strictHandler) ReleaseReferenceBlock(ctx echo.Context, centreID CentreID, id ID, params ReleaseReferenceBlockParams) error {
+	var request ReleaseReferenceBlockRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseReferenceBlock(ctx.Request().Context(), request.(ReleaseReferenceBlockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseReferenceBlock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReleaseReferenceBlockResponseObject); ok {
+		return validResponse.VisitReleaseReferenceBlockResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListReferralInbox operation middleware
 func (sh *strictHandler) ListReferralInbox(ctx echo.Context, centreID CentreID, params ListReferralInboxParams) error {
 	var request ListReferralInboxRequestObject
@@ -38014,927 +38882,952 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3tkts2tij6KijdqcrHVrfV7XYSd9epczq2M/FMHHvbnmTvsftIEAlJSFOAAoAtKzmuOr/uA9z7DvfB",
-	"zpPcwloACVKgSKplxz078yPjFgkQWFhY3x+/DxK5XEnBhNGD898HC0ZTpuCfj6QwTJgfqJjndM7sTynT",
-	"ieIrw6UYnA9eLxjJ3FMiZ8TA31OW6cFwwN7R5Spjg/PBTA2GA8V+zbli6eDcqJwNBzpZsCW1c5rNyr6l",
-	"jeJiPnj/fjh48prO41+7YUpzKYZkJhV5Ojt6Rk2yqHzs7eDk7aDn936QCcWP1L/584IpBvsSbE0U0zJX",
-	"CSNc9/zCT1RtYrNTQ1im8QtU6DVTJGUrJlJNpKjs6zJJ2MocFYfR5/vvh4MVVXTJjDtZnKz5YH8IDnXJ",
-	"tKZzps8Js3BXQ0IVkYowCwNu30aUGQwHgi7jSy2XtqTvfmBibhaD89PRaBgB1SMmjGJPH8cRIIGn/ssr",
-	"ahbld/HZmKc7gTOTaknN4HyQ5/BmZAUyZRnX5keYNor0XJshoZpwQSbvjhI3YBJfl320c0kBUL4a2bMy",
-	"hik7z/98Q49+u7L/GR09HF99+Zf4evMps2tugFg+ZZ9pYtfYALZ8yvosL7YApaXa/vxEsHdmnMDTiScQ",
-	"K4tXUzaT5TH+mjO1CRcE0zUs4WQUx5smjPGXNr75WyPL05QtV9IwkWz+ziJ3/Bm9ZppQotiKUUM0nbEL",
-	"QsWG5IL/mjNi2DvTdJGCuY/s5E0X6cGD4WDJRQGh6DpnSCujMLIElxhLjdZUE8VoWqOp94GmxhdZUuFO",
-	"KHTScHwiyfKUvZaGZtuLfCRzYQjNMqLkWhMjZQPucJxmbGCecAkpm9E8M4PzGc00K5YwlTJjVCAfQN61",
-	"jcc0yyaEpqkOWJy9++yGqU3BAhuWVHDEci1M5MvB+ZsBzbLBVQwaP/AlN9sLeWk3T+EKNX0MBkb3/WA0",
-	"tOfAl/bbQHyXXOBfJcZwYdicKWQaiumVFJoBSJ5f5mbxKONMmCdK4XVPUEKw/6SrVcaRjd77RSMvLTDo",
-	"9wHDIQMubmjG03ECE1kssw/GEbIFLxCuiZCGXAu5FgSYsVQk5Sn8ulLyhhFuNMtmx4P34a7/othscD74",
-	"v+6V0s09fKrvwU5wD7DNGoy/e0S++vrsIdEssT+RB8eng2EoF/38889HdgomjN1xhO5+L9duA9ot0izY",
-	"UrPshvWTHOzyguXeCuRzRXdCXLGZYnpBjLxmwgMehn5Y2L4fDl4oOc3Ycsf+VvjGv0X2CZyt2ObAftNQ",
-	"nhW7+jVn2pCpYvTaSlWAQUupGFF5xvQF0YwRgIk+9tDRg/M3xcTFaVVm5prMOMtSCyj/hh2/kvYKWbjf",
-	"gyv5/speVG2oSOxkuRLnlpecj04eno5Go9ER/Odr+59v/J/uf9TeY0NNrgfnZ6enw4HhBuhxZF8UdlNy",
-	"KA8wfc/DpfMR+sOInN8ruWRmwcXc7nqtpJgj+CxVTKS4sTdCCg3S+RqEW5osCO6BLBkVGqib+xJIoi+e",
-	"Ik2xf6yUXDFlOBKcRDFqWDqmpsKJU2rYkeFLts2Oa8v9ffs5Tztw9eEgo9qMc118fEspEIQbYt8ic2kI",
-	"xTszJEYCKJZc5Maur9uihZMztx8ws5bqOsKRHj19/JIoKuZM25Us6YYkljvar+P9ZSIFVCQzJZcXhC1X",
-	"ZnNuBQ/LOAxb6ugX3Q9UKbqxf0s1p4JruIPjjsBbKXbDZa7HmiWKmXEuDM/iNDKTYg5rxledWEhg06gA",
-	"dYOgYjfyuieq6ESuENG6gwOXub2X5yLbWHkgUONAmprzGzwgmVt9QSDb4qKUB+WMAL/e+nS+Sntjv9OO",
-	"KwO4MF+dDSL8PWRDb1AO9uOH4d2rLGUbIxz6FvAMsLaUbOT0F5YYu8Tivj+CLwCZT1NuZ6PZi+D+Oymt",
-	"ShJq17uqTI6Ge993fwPr2ulOobp6PwskCuZ4EFvSkr57iu8GjxHDhgNUCtxzKxzseQcjyL1bi6uva8mF",
-	"++ukwyJryNSGIzsR44WzSNROnhpa2c4uDlYylcgdDnTStnl+ZO+M023tRF412TUE9Zc6QGD11U+3wMCp",
-	"ajvvxpKL8NeTvrdF5FlGp1aiQDH0bl2Lj4/i2+eVp9xcJnHT4USxlCZmcm5l6Jxpb/8wivLMKS1kbTUa",
-	"pqhmKdiT7D9zBXa3FVPaHjyxyENStqQiBbuq0x250EyV5Bmk04wZNOVQNGvYBUQUTLfyb63oGDcIzLjS",
-	"hmRcXCMjSyVDfWAhMzt1HdFQLI5w0IwL5ohWzIwmWAUscd5Ovczvdr7kWtuHwwHNDEPJHKHBcNtSpe5n",
-	"BIElQ2tuFjI3Y8USqeyjZMGSaxCRxuU0wY+5AKVzfA2GFyHN2CzYWEjLCZMF5SIKWM1+3d7rj/lyylRh",
-	"IefiOpRsOnJoB4dCCblqQshHxR6aLPbaEM3nghpAtRuQVhjBTdXPdkH1Inqy12wTPdjJNU8nYBi9d7xm",
-	"WXYEYLz3y/paH1vtbTJoBlsrTIaDYuHbX36Snj54cPJwSKZUs6/OcpUNy91ZXNNksqYbq45Y3RMv4slk",
-	"6IzKQ6LZr0NiNwyimv0SSD1DVGOYSFlKphtCEXFnjMV5rx/XVXCrHbSFxRDhXkA53Hf4hUYkeHIT1alo",
-	"Qax28s+Arr0f2kFSRc/6H5qBL+DyxVNn77ggdKqZVTskwl1vtGHLEN+bZBb8zDUXMaTKNVOTIZngVyb2",
-	"oxOcOopPfaTmZGH1qHQM6nxE1/qRLi31Flk/1SkGry1CwOxF4UYjMl6QOV1pQhUjwi49Sg/tcTZ4q4pH",
-	"T9MhcfC3PNx+kJJf5DQ637Z4WZ31O1Dm5RK1G3tIqKB1OdNVrlZSs5gOvRmSdeFdK1ZOqL5G+0FcLUKC",
-	"vksxt9M5jjtlCy7SAgw6ZLc9dEswtDQysYm37hQeDtQAixNogHvhl9ie1QplpTl+rbgxTNjpLGMv5i1h",
-	"Bq86pr9NjnKgDGMew+2fGz4SYnrrIVcxP6ZYguYY3O+hJ0QBGKor3bqWuyndIZSGkmweTmvYUw+wS/nB",
-	"igk7GDijGUuBhmzx7J13A6hOcOSdL4KXBGomwe8vj04ffFVltMA/vazjrTrcDMmCvaMpS3gDbQukxb1F",
-	"hF3c1M8PGNkI+Z+Y4jNehgRUgTtV8pp1Y6EoYFteIIyVxMttFV4nXFPkZr4qz1c7WmCJFwioVerVLCt5",
-	"YhkxWAGl0mzoPrBeSF2QzYBKXqDos6AauJTXaTzadZHXYB+dwAUYXwhQnYYEsu57q7WVX6sFNARgpLyQ",
-	"TriCezQkWi7BCCkh8iJL95DP3Rn7Aw2gHywsjnNmIRX/DfDtFVM3TD1jhnriVcU+cOKM7Rx6rPPVSip3",
-	"vj0EE61zpqKvWiF9nCsefei9gbf7umI3Ltpm7E3UDV/bem9Mc7MYL5lZyHTv76PZYO/RTN3whI1TmeRL",
-	"Jgxt9DSAFX73FquvHGB3dYzEg95aS/wQgtNv2mcEejvQYtiArF033gsHYhfrWybYjCfcxV7VeCQIaa1S",
-	"QTDHpRvxfjiYUs2j0tQGuB7aGMArM2Xkmq22RdnhoAwbGpzbtSUMrBpjnNt/ZFyaP7YOf8qVWYzTqAf6",
-	"+YysFEu4tvLhUgqzsKLdhlFk0mjfSemGcO0XWJECYty5/N64mDuiqqV0M3GivZBWw9HgBxFtMIhOb/Uz",
-	"mQujNmM5G0vF57yV9z7CATB2Hx+iw/mxAG0tCvriHXzy++6dVd9+PxywNHd4nbEblrVOUH///XAwo0ue",
-	"bcaNvsM5EymzWjsThptN/B17LMUU9bglQF5nayuVDpFtiLPm7+ttsRxUpCwdp0wbLpppKHjSV4oZpsAb",
-	"Gxeg4K0bztbjLAho3IUgRWQiuHrx37qzohCOrvOHJVXc0Gzs3fYt51p73U7AlFV6uDCyEyyXfI5KoCMU",
-	"uxya9Y/Xhkb3U7zTdUf1AeBGQBcGjzomAnszx/iqJeWCSBAwOx1IcN+3/NdmwRRgeOTD3+XKPiZ6xbKM",
-	"i7lGsx+8oXvZelYLu9zYmyu5yjMESCdSUX8fWHrCYMnjGLm9VIrf0IxQg0ZcHx/bSs0VmzHFRMwA8Woh",
-	"lQFgLPIlFefBzC6SFB5S4ihkdPY512BVH9cc0s3rsSNUH7IYGQITLanzPsX8oqohXmvNXPwEOl7Ikppk",
-	"wTSZ/DoZknxFjCQnF4QLqzEoeOJMguXOZD4NY3AcdEBsfLf90aevnt97+uQReXB68k0bb7QT2HkaLEZ0",
-	"xYeEL60shBacGVMqrmKX97gIQkwMv7HLRtozGA5uJE+j3o0PHZSAn26WefYNWihxPYpndXSt3bkqGcHT",
-	"3L7ZdToXshYvMRYnWJxDi9x6WUqpcVdweYzOXwUOosTqoPEjrCLOv+eWBUsRmhiovmYpXPC5NERINAsM",
-	"yXTjREeWpZ9pEALOw4iXMFSzkBfcZfJLsrfISh1o3Q2C+EJZNtiKI6zlltCLG0LgbLQbhHsFmkSzIh5J",
-	"u1rDUpCjNQGjq8OTIeFCG0ZTtLXDdojdzgWhglggLy06Bg8CybuIyj05DaNyR7ELciu9hWrt3EK7xr4M",
-	"bsgjq9qhdaVB6Zkk+IqX+d2fhdjvw54gbBCSXbgmmkbEmT10olp4qaMNYN7B2GwYQKa58etCcLeEDf2X",
-	"0azELfDhNnpZRMdqC9745FSullSmqArWkgdxa5WsdU23VNHa5//kVbYyCOi0W6DR7XW6w+po5QZO7nfb",
-	"wB1T4oINdoyQPIiW1zPKbQcehRphMOtZ7MJ8ygpiTYWrnbhM6Wboo54L7dCqAeQ3KdiwgVP9IYpg5RSi",
-	"hOswKtpWzFZU16joFnFtokUvOIC/O7SO360w2QocDhEoS9u1rHqsbJCj+7lTV/6XV1K++EtrasrgGeja",
-	"VqcCfeqC2A8Qg8miwqtUU5pcD7ppPB9YZG2NFb69CLv7E7dxFuw4vDeXR/+8+v3++7+0Xe+kj/DaCq0t",
-	"YbbX5rsIt70m7C/stu6wg/DbPsdhheHW73WVejtNVJeCGwa1SsUtyEuPfrv6/XR4//3nR+7P0dFD+8s3",
-	"77/48i/x5LY/WHzuhZp3Q5zut6U/xesPJV633swPIG73F6Q/DRG4FVYHE4m3hJVHVEfEV6o10xoYW5qz",
-	"Xk4GqjWfiz2HNUQTv8Zk3pViYM+UawGurm4zT0sZtWvOXpJJ3dO3YofkijUaRL9TLmzbZ4vLVlthQjUb",
-	"1+YtTYXjBiOwe1ywYTS7yhnIsisogZBCiKjiKdvH8Ou/7+fYFRezT9CHHzPddDqrNMfSBGwsZw1ld6h2",
-	"Mdw6Vzfc7h/otpX7u0TOz2SWyTVLx/kqjp0+EDgpvBI45ChfdcZSHJGvgotTMx5gMsd6wTOX5Z/J5Jpo",
-	"Q0WqiTY8y7rHD7Os35ksZJbuOmf3HCSmjoS141V0URh9FlvqAjt96Q0ZHVYgQZ9tKMQEbh/7Ts8VAcFq",
-	"TFuw+LmW6ppBcodTOIPMi/bUjoz2J7h2kNiVvUGJfQXi0+lcMZaSNTeLwJXYI28DAVqQjHi8nq+eYIkv",
-	"oZlZyHy+KDzomIxjgR//ROVYGi6oW2DXVbspQd+M4wJGXKY7vouiopAGip0UdIFoLhJmt2zhix/qsTIX",
-	"59n3zBXX1x2FGGA+wfsghAjNDb9xOmSNPBHF7EyJJX9AcbkmmjFBphtMq2J0SWiGgrL3lBe5VX5uDAvw",
-	"E8XzOuWq8Sq9ev7CBdBbECiUgOc5Van2+bLtCftFZEc7gNy7GMwRc1Q/ZgoYzsyyf6jDAkVqEqlSlnYS",
-	"AHDiSrhIp0FOm9H5cumibu9MYYsilqkmuhUw8OCu4mQQ0lG7u3WhaYvQXzVIxmVGea0gjgVyV2FSrjhL",
-	"xxYD4kir6RKy+bgU3obvoFQW52v/ygco0ZNKwbqyc0uKOr46lzTrCryOr8ncJLIh/Ba4Y8d5HGXl04zt",
-	"SrywzzvX/3Dx+5103MrL0RAxx7Yhz368UnKumLYInSJhTZVcrdgfEzK273X3l6k8qgKddgZnlRf0g1Sw",
-	"abGK/LEIfwukrgteEkKBzgPBbgiFDZVBLbuntWj7itSkcENnM5+fu+0C/QDXqIaXW0i2G7ceKzozrahV",
-	"E4aEp+egdlrSpFF6tpKQXcCFFf003WgQCkBZXy94siBu6YM/Dlv/RJeqJ7QLkhzACRyIG3fLBxxC4ZOo",
-	"lbRDbGkfexCq3vqZQF7pv7/aBe3tEmsXYjrYo6vXq5fT5QMKOU0W7kswfOJFqOWQx62oz2eEFvGzt7GW",
-	"TqFghTDMarVQs6gpBZw4Uy+GLScLDrHdVjiKyvu9NJDlkjVkvu6nNyQ83XPMdNNi2uSYF64dT/RlSaxm",
-	"XxQkEXIq000XPmAvqR4vmRmvmEpYrBATHjXC/rwoHAKZGMCqP9MEZumWX9LxSH7JtalUNmheEwoOVJBc",
-	"zLjgesFSWFdsWl+yx18kN8Vg22rvpO2oooBsfcyF3UZDzYJieYOY/zwQTyMj3eo7CK5xX4ozFnLtEiRm",
-	"Ul24W4NrGoKc5U0fjTOPk2ip/vjuevloOlg8t49YrpgozZ07CuC0XSN/Z7AqEwKpk9DUzcJEHTENrEyf",
-	"vmrpit20qZNua3splB+alXQkLVs0oM/NP/C97aem1E7ZHZmbre3IHgeRbj0OLeCNvRe7cz2HUgm85HIH",
-	"lQJw6fc8j9BV9rEQrfhm004eIZkOpcg+dKGDCIhtCqS98GACYNoVgkQp0E5B/BS6qmU/6KL/HxzNHUhe",
-	"sl9YYSP/SNcuPDo/z1XbMoFx3sGDaxEUnSgEPlO9Q1Lsay9qFQF/XjAINgsyS68FNIRZ+PQGqplbWFRG",
-	"bAonOJiEFYHNlojVFy6BO62hfJ9iNFmAvNXvqJtqzPovNmL4XqJK/5iorp6YXvT7kP7o2/mU9/L5lshw",
-	"q7PednPiJ5qO/DsXKxSJ2zOGLVemezzxIwm10i5xXEzI6GVo2KvGj2D9B3QODus3d9cmBYyl3ZClCOuC",
-	"IS2eyj28i53s29WVeLPbH11BAp/fpjzzHmqgqw/h8GJYXpi2u+YqDvSXdAL8rlUglmunq2Od5u5Nag6C",
-	"fbeiWDBfK8j28sr2Jgef8hXvK+19TApQO9LGXMfwSA+k1BYM7O4ptSUkDuLr6hvAd3vXzW3wJQqRv8qY",
-	"X+XwEVJzSbNPKz7qA8RqFM6uTicELshiSDC8UFa3j5+qOTNdfZx3KmQoOK0AkFc70PaPiBv6AEjT50yb",
-	"g2GCbe2C2V7xMHh5m4Jhtqumg0lJ7xE7gaurpdZFstZueYi3gHhXOB+I1QJ1vntsFiHwMcJJ2gxhBybI",
-	"/cM9duJay+gmnv29zNKeZG9fWzvUju6cF9RkBSvnaMIYKOPw0faEmWSyo6Wr3gghGNzq3/rRIU6NQkKl",
-	"+s4C1ge24bCU9x3Suf1rzOj+s2uRkkkxZ4rQmXGW6BlNjGUzoowZsTJs3AAtkyRXque6oUl8k+tdioQR",
-	"tGoMPsGanXtYXIohnQxutxfnSryuno/DhF2XZC9hrqtVu4oqBzLkeFyqEZ+ethiYZRdgDiRJACG6e5IE",
-	"QuAQksSt6EX/M27czU8lSagu0MoYXcl8U5Ls60C7drFwkLyI+dOUp0TLbu1mbgWurQeuRdL+xmIPnCC9",
-	"DD5WpzPBh67aD+GAd8sf6927YgcCwp3c+SEIy+3coPDXrlBJqDrB9TVxfdwuoLKYN6UtuDYSoiSrRaE6",
-	"yMCfsv91T8XoRUZFU69OfaBcDogt7i0IlqM6+j4xaX8bJb7dVHP4twVjHNnVRtjT0rsZY5W5KOdxkSQL",
-	"qiFmcrWJru8jVBVhjUn9r3K7SJaylEhVlvzoLPRhLPkhTDiH5/TVsPJKnYM+pT3s25rpxix9/1VX/QDN",
-	"/5Ai3y269AYCPXfpOdspJSkYBodliwVdnCNEx/tjvNod9HMHLeSFuFMkzzvKULmOHjGHBbG72kEi96vk",
-	"X1LRmvacBI0PIIiOCEk0F/MM3T6dS6vtsgOfxuzAJZG8NRmskLbt2fa795F9PBjtTQr6XePbhDc1Ys6B",
-	"ZEXg03dQXgQIHKRQ7r6I22pvbkPknUjUnjl4eJntZcEHPoLpN26gvmpcGhQs2j8Efpt5wlPfyLdavlfQ",
-	"ZbdEn1vY8m+hqjTa9st3muD4mtHlM+blmFtEGuxj3Bbph7FtK4kJvF5E8WUNl7jRQ5XwyHX3gNyPK5n4",
-	"lTlQtB/+hzTxdgdTbeN+YPvyD8T7gstw9zjga0XBKhCzX/bB6ukmSiGbciBTnnYspteHnFiVJSg93OAT",
-	"Kiu7dy345bIq9wi5ry1Bex3LLFjP1L2PnzNbYS0tG+lrJDNyvF/9tBumppEiq0CIihqrUFxwRZXxirTF",
-	"asjY+UyTFTWLC8xCGToT3BGY46jAkoqpousjnyCayCUjdCpz47q8LTXLbpju5mwraSusO9x3Y6P96q08",
-	"FI0qr/kdo1FYYiZiAkyY1uOlTFmPKudYsGYcDI6nWKxoEq2q+ALsYTpqk4lfxG/ZnAvtWq4VzRarBXTO",
-	"yeVf/3k0Go1OTu/HVVmsUP5hmzt3jgAIauS3lGJP2YzmmelqLtjVPjijhpscIdyh7EPGb7iYj6lidLw8",
-	"jRcLzaSY95lzSQWdMyjCbTEn64ptW+OgqH1DzolUcyq4xmLlPI1XfFK5sAT4AoFMDeSzGyWzrFqHuzGY",
-	"sYFpPPr+kryAHQyJXNFf83il2oWrUd5l8xmfsWSTZGyMwyAGi1uVc2w2K5nJ+abrVMX7ZcGbHle/XuWm",
-	"jmB6IX2nm21U0dyw3chkb9X4t6Zex0byjJmGyd2++B6ELARJfUMfPrplTQ1T44wbxfR4xdQ4pZvYFvfW",
-	"TGSKzWOXWDEFyVsI62on2QCQwyqDCBDG42/kPjfzn0fuvmwbUG8i9+g7q/YEMi8eFtFrbpKFq3YOraLl",
-	"bBZ3qLjPbeu+74yiu5oxNfXjLjeU0WlMonvqmpVRS0M+08TDdVjtYSbXwm2MG3AL4SlEuMSUZR2yHVP2",
-	"A75p6QJVTVWRFIMJM9ZUshshjH4qeNVyWG5gwREQb2Wtp4hLU2hDVvgkgs/uxo0D2RALfNpGib4AxRXF",
-	"bXTFspGY1NHaPuY9euAEVyRChmb8XZNdtJEJIiaM/fK2kZqbrInQrngSD7UrSVu02pdgZi3VtUV9HtEM",
-	"t8JXkCjhSvx3Q7KG+x4W0LxqPYluSFSv2+Dk3yaC0O3gHLYMY0n0RjotCfpcu6tS67v2wJkqa+hd23Dk",
-	"1u2Ey35OrcPpBb0bOoWKQ9m5elTEl+1oXu1J/lYDttPhg/d/OYxWsI+Ef8suWEsufNpHJwjuFvMLmD4M",
-	"4Xn0cNRJA6idSPuZtCgI5XzfVJYDf34U7aFearJEnrdvX0VNU9vaRXdlobVf67+EXrArUSmOs4HmUEWx",
-	"NvyqaxW9EbSidNTkucsfLyPd/qL9wwPtpN8GDqS5lCD/qj/FaFJCegIzLhHup3rsoWAcwsyHlrK7aN47",
-	"lPh8F1h/g1M9ZDt3kf82bOsW/LgDoG7Bn1vXuzePbeKX7Q0YI/yvVyHnu8UP28+3J39sn7DCLw/EFTt8",
-	"9e5yybbNNZsXXiyijSz3ChXOlYpWin4qyEyqhBEjUxoPTe4ak9tUnuG2Mq02VBk9jtkdvMXNm9bs9okT",
-	"Lf7wQhA9Uxcj7eq8f5heMwHd2gmF/u1MKdm1Wei+hmMvgJXQL7HoajfKfsiQlsac84+JdpfEAopMmVkz",
-	"JsjJw9EIPN+nJw8ftmNevVzFFqBbwHswOffF4g5mKIEZ7XZxNu7Md8TazFwQRGnQlGtBUq5Y4hKL2sv0",
-	"ufOIXwFkBfFe1zzFHn+Jc7tswWAe1VZfQyNezCQCspEyCP8fuuxtIhX2h00hxoNrIqTPNsf9cu18F+ck",
-	"VXLlfCyrXVyhljUMkl/hmMejipd8akiOCh72LRZWXcrkbT4a3U/8ZPAXO3bkbjIkk2NH7eDfDlTwb4QW",
-	"/BPBNXFtG6ghC7qCHnw+0WzGGZTENUwt9TmZ+DKsxxaLJi0MJGpCL06wLABQwHGv8EVXHbAAeRXAEEHj",
-	"MMrhbPOtOwThwb1EaM6CWs1RNSC2JQtkRecYEywNYcuViSNmjXjV7ne2phvtu25feAejJHMZ617dgUgF",
-	"K49CrnTPxbLWvJ66XS5IxZ2XcUGiwXE5i01S2xLG0Nl9UPufJm9CzSl2azuD6tLmp1VPZOIw0+iDTDM7",
-	"xKbeN0D/QH5GN9MT789odDVWUfVlnjGNjbkJZLlpZE8XhHrHcUIFcc5eiPEj0xyaBDufPf7W5K3v6saM",
-	"NEHm2mCWFb6qyZRZrkaMjHIL7/bs5rqPTtHfP4pkT1tyIwgVG7PgYu6ZCOwglR3iIQ/jMK2gQNfmUTdM",
-	"8RkvOR+ykCFRDGDmugFzbPtnZ5SapcRS17jfLRY79SO7Ycqxu2ivmP6hG3F8cfLczAlciczypdDgm/Ug",
-	"vmXIx6HiOeIF+p+Iecb1YujkNgmRMpIs6apAqKhVjcZtAJc+koZMgus22d1Iektd9YE6dqpSa3UZsG0d",
-	"DyqxI4Wkgri4C4kPIZK4qV65LK52fSgqUlgyf1GAX2PQMxdECuba33cqbbaPSlTbwLbByFvzt9s8LKnA",
-	"eATtgpGidoxG6vyvTU13BFdgZHuEevZvQpDY0Za09jPoFaOmm3iAa/EGoeSGqSnNSOr6CVlYrRU3aA85",
-	"WP88zbv0vnCtm4oBQNeTLE9ZOuZprNlU4HB3CdXYKW3NzWLBsiLNvrjuHXXG8oLDAnYm4Nd2gU1EMAYA",
-	"liGzlIt5kPoB2aatpj3XQvCCiKLgls989DnsHUsw8BumOgMf3/bDxv5+byORXjHqGhSGzXGLuMwNSSUI",
-	"ebuyOjqbkKGpzEoxw9Q4100hbwU16ePRY2Yh087wca/vsmorlvAVty93RVqM5vc3UJOML7lhKTHyAg79",
-	"nGAuENGJXDHopHwrpFYskaqpP6UVhTAp0/J9DR2JrQzhB3XMLIOldgYrvu1qWaBTv5HI/1Qt41GY+H1S",
-	"UTHFwUz7NOPpOBeGx+Q8ozEjCp0krb6Fj5F0ut1iBcAb0GJPFgr8r6NtjfQGVGsH19vLvP+Hc7m6Wn7H",
-	"OdiO2hlx7+WfLO6gLK4Vne4+y2t3sX16PLD3tfg0GFhbHMUBeVO9bnMrz9jBCQ6ifaMmdce8kNUWY4fJ",
-	"+m9H7uJGF03lF+i4WTKtUb++4RolN7rkmUWHFVUGa3BIs2gowdEg5NZgA0JHIUjgstuBs18GwiFLEn9w",
-	"sN2q2s7OW1ZkJ9Ru/Kvn5P7JV18dnRCarRb06D5IcnS5yuwMPz55ORhuZ0Hcj+RAbNG5ItHhUT6NxR45",
-	"42zn651PWbPPrzFHL+VLJnS/+pT5lD32w2IfWzKqc9Vz7c9wUHw+e3ANUfbYJmHGs1aW/ZhrVzfihRuw",
-	"Mzmrkd1cOsO55Tcl+NDpbxcKreWJYGtfqnBIBNjb8cclo4KLObScF0RmaTUrsSXGu1RXvDWtgHblMKtQ",
-	"Gw5KW7+HVvQelEgUrQ/dBqiWPZSLh8maVvDYsbXbMLt8yl7KdQM20U4oTg19Zt9t4Fwwz64tPGOxbdA8",
-	"5UwkldpNIJoKqFQ4lzdMCSeslKRxlU8znkRpY+LIR6y+zG+xUqnfKbkkMCH0+DV0mjFtxXCeLArUFtmG",
-	"TDcOZfHr1DVH2haaV0xxpPttQH2Bb97y0gbr6UdkXhXVf+tYUcAjqmUVWZdrpg1CzFvBC49D77DGtgtv",
-	"zzW88AXmlMArDrkGk0a0LMh21HURRaMkcIk3OIW50c7E5bwxcV/UEJvyB4jvoLTKKGyLGqP4NK+QhlC6",
-	"gC/scIltCFWMeNdsQ+xy1H6XMap3Nar2sNdE5kbzlJEl3RCqr0Gb5aZz1jZAIPhi00n9EA1C6E0Dt3cb",
-	"I2ZNi/A8uTuycJFaJJSqg9HDv/ke9EXTLhY7EMLL4aealv+iIEuxROHi7pLE0lx9QXLhj4UspTALDeiU",
-	"sZmxp368FTnkWw7uOoRndiJUlTq+Wtu0v0qycZuWz0XvZiCcUH3NUourQwh4RPdxLiKbonM2niuJ/aF3",
-	"nmD5ZhHp2bGMd99UYDiNzpAWFHWfaE2kbYEe4ihycS0qxRcC6VKu8gyNc526X9bffz8c/JpTZdCiVuoO",
-	"p6PTs6N/P4na+tm7Dpkv7+K1qnW+WimmdUM56hua5ayxVtSFU/mc/hfM1alrx4bRyC47hl6V/DlCb/qi",
-	"TFm3fHuVdV7fjXP7vbXK6T77EgYEFbQrn41d5scMe0S/ZL/mLEb+EylmXC17LnwLFKFZEaNoO7fcx5Xd",
-	"pu12+MkAOJWZOwDnAAaxOrjvlmHMCcYs/Y6zLBZfj+3MsBhgaG6XVhE17J0ZoqF4LlGqgWA2JCHobnBR",
-	"G2io8X+BjQb+wDpF76zOwkQKNSSZMBxihUvWMBxMuTKLsa/wXNBmTD52t2UsZ2Op+JyLWqbykipuaFaW",
-	"IWRpjkKuq844HCz5HKslli95q1Mqk9ypUlOaXNsVgfTl8wzHKyVvoN9ajFKWqke0mFKF5jKY94azNdiH",
-	"VlKZ6Jw0MbK5OnOumYK+EBlHGix7lB5tCCecOCv4pKg3CS9688MNU4qnrVU3V0omTGsu5mP8zvvhXhE4",
-	"zrr/AQsuQ6LArtzF/XthtFa7ey3tmXXsQ9GH8kardYbu6i0PdX2tgHqDAjy7Iv4ClfsARLa8RHeSvgaG",
-	"hx16hNMOQSnUjEWk6kNbfdhyStVcjlO6iVz6x3SjXV6L1c0ZiPzUEIqKDeGaFBpoTI5b0nfjqmW4Nn+p",
-	"WcC8dt9TRhIlrax4QUagFlOxic/OxThhWcTBBgIcxpWvCTegfy14mjIxJL8xJTVh7xK2Mk3LdhOPl1xI",
-	"pXe0g7fLAwalSW6ZFzn5ZveMQQuq3bOWL5KKOTbWFqfV6lBEXJbnRYyM2xuGA2BvjkSzRuBamC7zzPBV",
-	"xjQWnmu3Pge2pwBxioOMA2r7QLYwq4bIsYv4ZDZjUGquMRS0ylViNirhWhBihITulFWIwRS9eE/hpdcN",
-	"xGIhs1QTI9dUpZowmixISKjLReLdcjJXJ0JbB9Nr/Ei0eOj+nvhYqfJnHASDoIRkuQMI+bBIBt0lKpvV",
-	"YGSuS52AYLMc8cvXtxYoVAEyXrU77ffxy3fBvAPY5LaQeW/7XNN5t9yOfYSc9tjELSPEvmdZ2/22FFPI",
-	"+MG2YuABregJZO93t16mzFCexX2MEtj1Nvb/7dXzH4l7SrgwEmVsmW6cqrWiii6ZgfD8as5LU5q6+1RR",
-	"UtYtK7bN7xnN0DRW3eL2icjrdnC7UdEPyVyzhWv8fvsqGSlLMqpYOtb8Nxat2A/dJf1HITxpWPgYrGJE",
-	"IbrNEMXmXBumIGEKQwOj3HbBaNrIIVznQIquDPvqBVkWZI1n9lP2SC0j9obC9oCzW1bzKOqvR+Dz138e",
-	"fX80Go1GZw+iFzIK1WcOfHJWr0ESlrHZwpyiwOyN5OnBGsscsr7HvnG9JYQdyIadrsBegTZbGF8pZhMU",
-	"sjmJ7b9z3FKDiwx6PwlIXtMMkkeBBS/4yqL0xGL8hExZIpeQn4R3oKvoUQCm0mente1c1+jH97vOoqmv",
-	"0z7GiT3oWEGhun6k42u/SC66dw/M2Mx0b69Znn3UggGEF09/p3xYbr0y5Sfc1bJyWBGbSWUf4RlctWPg",
-	"XjRhDyTdB3/qR5zSTZfw8D8Ee2pnu/uMOpzLEww46HEowWU6GOA6kLAD2NrqRPFuGdyK1R8SEncXBoeo",
-	"/dFH5mivDNgoQV8G+W1esKxTqNZ6ko3SwB59PZ8uwQETCRaXS57UOs6vmBoruR4MBzTLxlKNhQSjWzzY",
-	"DmxobTiA30d728dqOW5VXd2hYkNwoNtJ6nJmmEC7FEwIaUUz5zXbAvOM8sx5x9qh8VTrnKGDJus45DsX",
-	"7jfjor+7vqvETFcrLubjnq835ukvnW2hfXfPXPFei/jRBoDecasXjBmoR2jF94wNic6TBYHe51BOw9n2",
-	"C4W4u+ReO5qtoEgl54pp3VaxNlqsuixO64pgYTPFpo7rqu8FKRXV9h2+KjryfYw+Q0pwMT/kXXRT7rqN",
-	"+8rESzQxlZQxMLFVz83d3IIGBuhRkJ9g9x6xrxrp8yPA3t5qNDZp266bxCiUzIFYUufdhtJlxHsoSsZy",
-	"P5pj11Rx5bUTaZm6IBbDLEeFfFJ7QROq2ZDQJIGCSFSkZJWLxOQ+WLr+1ZYOyYaqOTNdySNDAQdCunbi",
-	"W+veGxybSHo03Wjyf/7v/4fQonxNWJLPSvRDC24XUEdcSzaMNjDsHXRlUe58uNHEx/vW+rJUtP8GxC4q",
-	"1jhI7UKvPOqImdjDWhmWToiSa02uGcNiPirPmL5wVX6ApK6Zo6kcZmSp75xtae2kLHEIgfKK0YyoXAxi",
-	"ld5XppJwGrZSgYD7pof4iYYwNozJaHqsmIVH41O51o3lZNxFjxgHr/lqFfNYPp8RiRWeIA407vDMxc7N",
-	"2is1Dqlni94PWwjBMCxBXYIu/GwJ7XIrAaDqS2jGrYaYq5/Rx45sGcq0zdFyWsQJBeUgXcSs/b63YI+L",
-	"rNCG6CuMt6pEVGFWXRjzGiQxb4dCjV2VyuLvIgKv0MgrlpKaTYQqxW/8QuEPmo0dD4kEYpU/Ff3aU6YN",
-	"F5483uSZYIpOeRARJlzOYS1fulajwMJtSdU1ZC3PRbUqZEnYAklyW6VkmBTdVAAykan9d8w74TWriyI8",
-	"HGskFZn4xqPUdg4EW5mmBOMf/GRSJKy4ioQXJWY755k0Cqh6QU8ffBV/FPUafLsxVY95R7OcN6jj94YB",
-	"tJvvFUqi29RFMAJs/5g8NeBEQ/8Q8nof0G7pN/yB2XaKrRg1GsvJUpACfJZ73B1Y/eYryPK5gJgOEHTo",
-	"UsdD2rwU0yQ1FIn2wEzXihuwsTcGr8X1CpdAe6sKYNoCJhoWj9qeZYW4VmUF0NwMC9EzlQzKwQbEzNdG",
-	"d6+0uxedO7NYRbmrZox4hgrXrnaWkY6Ue3kkrZrpW8t3UN9wYY/LYT1cfo2Xs64pNdX+A8mlSLW6qLQP",
-	"v2Yb+0+rOfwRxfj31UQ8i6spHYX3MTigVnTZ00P38TEgEMxPOqgHW/gRpp7To99GRw+v3P8fj4+ufh8N",
-	"HzyM9eOL1+erg74PxB9XgNenXBHNMi7m4zgVfiSXK8v4NAFBhqC0ooGKWvXYq2Eo5JRpJ/92evp1NTP/",
-	"7dt/e3NiwWNh9PtoeL+hT6GTX7spU6cdlKnXnvS7+A/QTX0pX6tV+RK/VmOCF1xmqZcLj8nPvoet9zgQ",
-	"im9igSOs0w26FeSel20rYo0vt87RWZE6G9cr2nuth9POJk4uANxQp5cdSFsFYRwgCazeNa+Xaxc0AoYz",
-	"4P5rmYN0W4PK/RhQLGEaS5XGQn6+l2syun9vdHbvdHT6FQZn0vSCpMtN2W7YnYp3EHmmmS6B76WQILSM",
-	"h1PsaFrvEpEBn4ZOQFQa2yg4Zqpdzgffq5N92EAp0teeazPWbEWVz/GsCyOQG4vwviCTi0kjQIJDftCv",
-	"jofH11aa9FRkXLRzgS1nBo4GmIKbD+b00YofgGd8IKp+G3J+AB9cVX67W364Giw+dLvsg2DRXiJFs/fs",
-	"mePHBeFSmzFatxK5XHKzQ9v+UZpD5K/vdE50DZPFSQ6GzncSj19AkXj81AcgX4UD6/CnWn6n3Z3g0uBv",
-	"H2Fjl3ag/ViOKViLIkembM6FLjvdNBhfK/GgTaoBT5scbJ2dZS/l2vvLaucBmwkcRA5UO8/kYFevoZzP",
-	"J3/7SnBuoYE3V58TSlIrtOYChdRC9ifcXBCnM1+QwpJ9XvdIXJCmJ6AiOeM8OoqGIIfJG6acFnVBnDH8",
-	"HP1moSX/ggTm8TIi+DZm9mbG8Wor9vjXnOU4OhcCw8gSpxKCLZTyDD9IhRU5d87+mi1XmTMLfAgyGK17",
-	"eplpGbTxICiNWTivne5WnBccVMwuGNfWO4lzfs8HY8cFEPfnyGIq310CBvUUzZ9wQMz1Qi7Ro+juCPQM",
-	"k6hjDNpjLLcL04IGV6QR0Myqc51az8kVE+OkyLZzruno4h8rOgM7NNWMGCnjGXywCnSZtJ6HhePLcEBc",
-	"mrOvBalzPeBdZkYExVQLwONHh9667QwaRsprROLdVanrzntEHEwb9eWlS1fQIWpYt32j1axzkKrIrV/5",
-	"qAWIo8V1a52gdxOjDiVsAQOfetW2phRdC7nOWDpn4zRnvWzSwdh+xmy6ggwr2Hav8rFlCYmYiNWF0JR1",
-	"OCzNsULgBbr6Ao7anqdAdeeWjVgipF/gYSahzkO8IdJ3jKUWEGWnxjXVRFMO3coY5B83OLeSkgjtQuyX",
-	"rjJCkCGZYJ3bHiPh9Vs2WOmNkSlLrITctex7UQKiNu49+kpvfERAl6wOzKjU8RLxzkZOBQnujEV/Mt1Y",
-	"lATDsZuhM7Fl71YZFQWn2nZlOkTpDcWZzDK5Huerrnvvnmc3LuHa8Yyigyo1laqw/ruQa2F55FSaBdE8",
-	"jXdpaa8kYiVGd5vKehDt8sgNU2m+q7NnymgK+fALqsmK6koFiGpJT90ug/gbh9XDMCiJS+9i7ob9xQjg",
-	"LBbAPTrPF7OUR7Nd3FGvpOifyn8jr8OrHJb6ccm5yE3LxOarqMu9J5fxtYkiEQnuSVnMr7nI5VaxOBha",
-	"FKTbqgiwVRDp8FG63c5Rf7RI3b391D5gqiw35TE4VnbHo3RwssXtCqOd/NXdKUEdwphSSGN3zJiype70",
-	"U2ZcbF6ouxDBWKrJlIHTau2DXh29JUZm6THx3LOoo1UYSLCOFhUpeHCLALetcprNXu2UbBhVmlBDFLMC",
-	"IC/7oQhJIM4PG+BDm0fpvZcu7P7+KBp4H5gMi5pg/Yt72X8E5K+9RUlH8a6ijx6mvGYBu2ja3iVGKRJ3",
-	"ukXYZb8qIZVvbK86jrEp1vGs5Rdyca17tVbdmrkxfmi7uvRuG1JJ73BVDdsoS/p2rhm9XOVmZ2kjkuRT",
-	"lEK4IQLyryKBXI21zaVa5hmNPlu8i0RWfv8fP9iPLQydw5UtSk3r3Q1k9+x/W204vgXTXvWO3WLKTRcl",
-	"kAsw7zy3Q9j+wmLNdabR3j2Um8WOdrmNTQIaTYh/+/nvr7Z3dM02VcmxRomzeRxX1U309+sGV8q1iXeh",
-	"yHUcVd+1H/Q1yA52IfZ1/DROOIRlx2Cw0/gKoIiN+iGwLtUw9tELcvZ1JYhqpmoJLA+2ep3Qo9+ufj8d",
-	"3n//+ZH7E8KrToffvP/iy2iA1TMqKGqfzyxRP0w5mSRX8YbLT4WVkxNWL3gS0JiumX9+tbtNbMBdxsti",
-	"k2Mct6vOS6sy+PNCEpWL0M564Up4C6NklmHqrZVCnDDVpWKTMjrKL31Ase+iZWFOfsMAu1Zd/I+uBIPP",
-	"G6zMYa887Jk9pck1BIiVIXN7lDTulWyXDULol6gbu621u7JXVOvHRu92QfETw/dLlLCnzKwZE+Tk4WgE",
-	"EsLpycOHvcVEf8LRwmVuBR1O+gB6Xp3O3i1t71lk+2xJYzkzz2eEQuXkW9gG631J3HRYh3lnjOaO9QxJ",
-	"wVObCjUt+Kp7pMmzYkz0MJt0AsHMWqrrsZIZ62FZg0bFMCiOOjgpFE+MdbxnWVq0SqFiA4GUeJXPiVko",
-	"mc8XxE1CYGXgUIBESgf1Pg1cpGBjS6rHDQ34izM5J5rPhWtiT7XrRkrt8oDWEydzb4sJ+9RFPJw5yrWN",
-	"cWpbiD31A946m/j1OkxQY3gLDi0oNnlMe8czNpUIc8zsA1YHaxRLX0PkF2b2QVdiEE+Hzh8TdDClGRMp",
-	"VVGMLOhhJHWxr7nb+49kQyZbn47cXSUOrK84NoryIuW3VrCQitRqnRtSvFQ2t3V+1Iwm1xqTzakhC3rD",
-	"nCsrvcAuZjMXHrKkG0xCxxbsNCnqGHSnM41EFuhkP5JaEUk+iGBtCd7HJ1XN4m954cq1FTQNsdlBsoeI",
-	"vH/1tSrOHwqtb4sJByzW1v38aydaHg4ssRnuh5BT72KtMr/7Q/DQ3WjYWjerDxlp5o6+nl+UQzabeftx",
-	"UHx7Jw09mIDaJJgWpU0wYRq4QgqBOYr1YAV1S21A2UKgVTftt1isLopavtfZVtNZJwtgC4eKoQ5aiY1O",
-	"qta6r6syGIhbZ++PPh9BGuT/OnkzOjq9+iIqegXXaduoC7/7XGOIKVjRObsgFlOJROORFRe6IO/zy9ws",
-	"Gqp0M/9z2S8D67y7VlHQAhB/KTUG98Nc0crfvvd6LmhuFlLx31gwKhc6X2EQLo70RTLCB0Zesy1nT63+",
-	"2rgCqjarL24whgNhO/+eme+9G6XtFyG1a5u7JNPbJshjOZPm+9lCMypKnHcffoSSYGyqeZfG732T5R2e",
-	"OoxoQ6W9pKT+GFXDjnaDYIEu4asPzqr063/+j7dv9dW//Q//j7/cJhRsH9UyQL7dEbK3wcUAU8IE2dGo",
-	"Y1JAozM6xIMDSG0VCnW3ZLcqJD50amdwfercsGYhufo9VpJgK4S78zVrZb6N127XQjtdwwPfr9adfJD7",
-	"tkfd2RcYOeSjImOsO2FaN1V/+of9GetIUVKkOREfGwcFxabMF/jsHSX/6UfY99QnFlSIDk6rIrbQD3jv",
-	"LfvjZVSzaRwfDPr0Yuv3jZCXwvSLyjc+Kv+/SGx9yhVLTDTCZSJzM5W5SCfnRJcB9YXTcsKFf7ygIoUe",
-	"Nf6dkB4FuZV+RtBe8F9Xn0TA//4B/X7gmopqPcqAT9aj/ms3A54e5Su7asgiJdND2qI/rdwA6IPb8T4+",
-	"x7cPG/uvGHSy7U8S/oz+v5PR/3/G9Q9CMt8S4x8a+6LR/XWCtzu4vyY07tdIppKaGEiy3zTEalcNu1ua",
-	"yOnwwa7yaI0pS/gY5Bdf1axTRuMfkBlYy1+rqBxRmEXYWJHxXdEQdnC1Vn51d9Ouwipwu4rAQfDyrzlz",
-	"jy3kanRvP6J2mO9XEqDacKLet7EkEd2SfjpQgwOYaupK6d2y1rygWq+lSjGWvK/tEh3H45WbZLs8VrtR",
-	"QrD1LcbX/UT1BdXm3wWBF0rKWU8AHGzhnVb4kmlmeq7QsOVKKqo2hwNyZMroqmXGk81T8Z10XR8iRr3e",
-	"gkpXfaNQESJl/WFdbZfq1fMXuIFdnSsmjkFNCFicyrKjfnOaQO5XmivfClwT7G5alH1zLM5+ZBWVcQ03",
-	"WQfXRtG4we0veiRKTjOsExFHIeSztboe3z0iD88efG23YkcTbJerj8l3uYJcI982NmUrJlLvo8QuFb6V",
-	"zsRfTSiJMbESzMRVMRpDVW49OT5w5fCy23AkOCzPfA8KqslUyWsmhkWl8zXdEJmb3X2gOjGHoE1yhC9w",
-	"KNba1BPF+WE/04SnF+TXXBqo82kkcV7TTnpDgPkFJu1f4dxbgmszpExAZRgMKb/mFgtmHmFaw2Gclw2X",
-	"V2lBDeJtAaUoSufTjCdNnlzfVb/i5baiOM0Gw8Hcqg1iiU7qsgrACqZsbk/Wz/3blGHXM3K6Vk7+ncEO",
-	"/+dkKRXDkAU9JDTLsBSZdmWDNtBj5YIodsPx/UQqhRaeIj7PgwZK3ULgg5sdJC0cGAVHkyXmOyWX5ARz",
-	"ChZ8vmAaK3G5ZKGoDxeg3rsLmWIZoxrCB1oDoSCsY1c+nSv+C0cWW+KGUdWhbwpGqeAkpWJc4GKJRW7G",
-	"QB12YcjhrmqQabkDe2m3sWvyMe9GII18FdMMPdyLzOzT02p3xYejUaudwh1I8zG0QPYAWZ4hrdq7vNtL",
-	"ltij2TyKR+L/UGmXQl2XDvByATfBAuZ6DZXYZvaeLtlSqo0lEYKt7QVYggl7mxsr9+WmJIAn0EpNqmsN",
-	"NZeG1W5hWykAPULBIkDYzwMIGWpBDYLPNMEBhIkUopwhtPsT9/4ljZldnoJRzT6DNmCdGul/tIJdhy29",
-	"dXv3ZKN8aZFh5hqsoVnhgiwZFVBifcHFnLBMs7ULaoy4If/lvJ9gaedNPblc0ie46KToaJL8iCXHejZ7",
-	"/TS8qAyueSLFjKtlbz+wG+7Ifv/hH8SHGxSyhOQwGhTf6umgTbl2VwTVx85c+LEfWPR3rKtl/0rF3u6A",
-	"b5ixdMzTmEtuxRI+44mrIwTq+lxi36ygi2Qt2lyzinTR+v1tYy1L7dkbq9PGAPKSzXLN0iHB6siWnObC",
-	"y1RoRBByKtMN+IFTRjOzXXs4AP+dK5z3hxTMszMp3t78uXDc+/e9w13munFHRQiYQyiuIaFWMZBfdZed",
-	"fpKueZnljTQFHt/01rfvmLtfmK5M/8/CgP8qAQQdiwR6fSAWULAlXQR8qqRq28ziaoey2rEme02f3Us3",
-	"26Uz++J4vbv39RQJPVCjnt4+/qZioppcerVzk/sUZC/7cjt1iM6ZSDbYoNtlZNULtm8XxN+7JiAmnsZZ",
-	"LiZj07liLAU27plWA7vEJscdj6ooU96g3lndDlK7obIbrKHoP45VGot27Q3l3nseuU/BLRfWcthel+xZ",
-	"fR/5z2dW2U9oRuCqbR3o4dJnOhep75wJs5KaxzMUetKEIkg5pt1jbczqDTgml9ihvnSjCWlIYuVyqL5O",
-	"p9HrQedsPFcyX7VekfLNDramsmV3F4QvXx+vlFP2W9cTHfR+OOhhRRo0283HcjbuFpoapoLVuoxHCydW",
-	"OpO3bbL6tlVN0xxN1uOM3XQwt9Xf76LdBj3YY8/ncEvHHLyMDdUBg6busceVlo/d61EsqeKmFI7a9l57",
-	"/X2kZ3vrFPUB78Pm87xH46wATaIqbueJPJH4kbGouQQcjgD6ntBtTjbtKBazdx0E8HctpG8vj1nSp0xR",
-	"lXZVycSPYNqwfLV864LMJdPei6MYmZTPJkBaSSGfIg2u8tumoNT9jOtFEOaArnhb/twHywXa21wcsxPW",
-	"DJQFo5nAQUw0ezcJa4JQxYqiIHuaGKvRkx0CJms0M86VQ330Ewmw3cPo191UV0Lxfjco7lNU7M9Q3z8+",
-	"1NeTqpgu3xYGHFKOXVrDY/S59KT83ctw3tYHtFUgHX7etaNnPtv61j06e4rTrQLcbuEsuDOxngJW3+xX",
-	"Rqylk2ciFWsIWhpZ3fqk4t2Q+TRsGOok7Z7iR3iStfMIl4uT+iWWkGk99QNEp1Sx6BbxKW4a7JYeC8oz",
-	"C6mipvhXC+ekCPyEri14O8rKdNNQf5x9qDBjzVMWL6+7VhitGfg1i8YI3n1y1anuccUeCh90e+0A/P1y",
-	"nRwg+9nsOsKsfhU6buQAaRp1vLxbaRrF6uVNPJZeqg9ZaHOm5HK8v0eha2m/gmNu1eaqVI3dvoCNd2w4",
-	"cO35o5H1cu89td7Ucm63yrZTPSSKWyS5m/gNNoY+fVBSNnYnHKABGFGEGd/kmWCKTnmG8qJ2AQVjUD9y",
-	"sUhU3M/InezQrzh5uBpnFty5V2kee3/GHy2FxsMJ+ougzwsLZnO/vSIAyIeNUQPPIj1t4TY3HXzDg75R",
-	"yKu4/fb5o+8vyQuAkc/cgWAADGKiitF2fPDUyNcqdB/dCcAgzKHuhUbwSVHrkGUWVHwAb1TKEp7uUX4k",
-	"7R5nt6PNxH5xa+Work7/rY7oxRQDCIxV8qatu3o9EcuTfYRkscva6mpb7IITL11hxr656/tiwI7uZH2c",
-	"eTU47NrpAZngHWWAh6uY1mjxai331VLtoHX8H1446qDG4j/I4rulfrWCfa9Yz971kP+03P4Xt9zuUbev",
-	"Vk+jX5zGZRH8EsSLE3xnihmny+0ogzRVTOsOdT4PFjtQDxJGFoCRvzToNdrmQmsKM4j4+qtp/MOD+/5r",
-	"dt3WsJWqnbf19bhTfheZLdrrVXD9pBtJubUbvfcXmzzjPet27vhun1ihfe3V9redIktZzqymvx2Al/fk",
-	"w7U1NaZ4zJT8LRZr97RMZLogGTVMkcR12axEP5FUQriTXkQ7q9YjGPFrVemm2FsH2OI+tgA88z9vx92v",
-	"mKioNVKMnY4txZhCJGotpz4I5qVZLGT/ErP7FUsYv2EKIgKtDn9OKDHsnSHQ6QnOcwsALkgBZ/bL27Xx",
-	"lwyW20/Vac1euHSKs98DpqhrumRtPUAazdm7diCzm77W92rQ/q30rmCq3ZC+kdf9l3kQ1XCnSlg2Eu8a",
-	"zVs3HykoStEzVbAYhSaEbd9O8Qah5IapKc2ITxgkXJC14gYJXCsDTAPxoUi8d5inMMsoekGRz7a14HTG",
-	"mAsi5LpLi5tGkNi3VXvvSpfCgW/7YYU0sA1HvWL0uh4h6duzQ+0KR2SthKdZdgNe4FagQoGPlWKGqTFA",
-	"MKoHhZ3VOksczCxk2hkQ7vVevTuLgOdxY5WKn/CB50dlLzP8LCljpoetlRWwe0dDsvxTo3v0JaubPTxq",
-	"e/QpwBe/7DcSo0YDG1etkJW8ZjGCE+0PUPQSGS840o0WUblekQY+Flvpq+cvDlXLqhwVozQ/Mstj7X2F",
-	"g5aaQZc1dCy7EkupojPTKdt6n1LSdvLultTelblqbW+gGE1RQeszTdwF0Fil4iReNGaPWl6FxbdlyKvC",
-	"falzS5tYX2N4U+GuTzfDqsiq2irFtKOo2KvnLy7BTo4W0l5ChF9jjEIX7aq2OceSboizzXfPxKu0s+pp",
-	"ndsSW9y//Spb4KJ75yHxZEFoYjSkPhNKNEukSMvUC0F8PqwlD57002xNN5qkkunt8i1Ua6b1skMd2PBE",
-	"XVmJXLG+oxwX7Jq3WxsOtUv6DKn73tyi3UzDcPuRxTUc4COqe9fExA+PMTOwMLfGohpmXNCMzIr8+mWu",
-	"DSZ2JVKlDYldC5ml4yV9N07pRleqIn19v1IUKUYvrUYL5UHGC5krHVuUfQoyrGHCacDgYISkaMsRUFqb",
-	"0QRCkJdUXVsZcwQJYZjzc+7lTJRAcD3ffP1VuLxRdHlSm7Gz3kNS5XJlIot87OxU9ma4l8iUzaRiln9Q",
-	"zQjY4qEGmp2SeIdAsJwH7bAKF7PkogB4zS3LRcKKpmx+QeGnqucS3bhiViOG7GcuxljNrXK2J9WKV9FJ",
-	"cpHK8ZKpOfMT9UeR2i2qIlvDOpvOrQmEjSsdNl6eHdczk7SvmSDjSx7TnRifL6AwHgXkgf9fS3XNVHic",
-	"RcHUHbizpkqMV0wlrJA+i8GtY2EZXSSUn92b9VPD/dVWUU7cBMyiAnCNb9g7H6EUcNVLbY2AbQeUSykY",
-	"1n+aRQNtKyMndE650GYC9R+ExIKhaCcCAQ/Uue1J/vbq+Y/EPSVcuJhRJ6a0Vtt1szZBArnDqzArtmdi",
-	"KdjDjEvTgNRZIwktswCb23x3VUbtF+LqUJmW+vbtqxZRsmYzbhlaA2MpUoYlQ+26mgC7X+19XSSdbwPa",
-	"rQGqohqqDGgLXVSirj7FfhrGiyJ42gv/dXtFPxDjNA3gfMxns4jVHe3VnU3m5dVv7cLqZm5YzgGCN6x2",
-	"fbfiNmDfhwjZ+AMQLbqZYhkNpRGCgtYZ9PZdi2Py5IapDUH1EdLFQ8OUvZrMRBSSUDvqKOdrn8jYBavt",
-	"a+51LyV0GAKvBgpMYU/rd6XqPKQpTUW1I+ir5y/CqCYVWMY7DQ1eh+GuWEkgZ7ZO4eub2PFcX3cZY1/b",
-	"VpyDtbip3HkG5zQMUCOAUvRIIvu52oXZ3S5rvOYVoLKrCXVBGE0WhS2drBcyYxbHW0Oz/qthfei9Hv1X",
-	"vQRRhHTBR997VbwHSn67IT526ZhcYhHwXM2tXF3UMhNgQV5TbqwaLOZMHUdqm1gtTCSbipZS09Wjaoqw",
-	"klPWexgusuewemPvYtHFfMV6Gi5/WDC4V54/VBOOa/7fyzXAteoV14xBYDuaSlyXUSR3xY7vf/WgVZsP",
-	"SwsXxpo20aCCUWEh071ngEqWm/EMUoxi9qIC3dZBZUwohuirYBZWIzAXiQ0xfGl/3drgsJeeXNbEjJ7O",
-	"JXw0iHQY7m8GiS21Btr6euqQG1ZwqRFLq0Stb+kqSkKyiPbEBb1hZMo2UqRY9ddi6+WLp4QbzbIZ1mGd",
-	"STUk040r6CPo0tXsDlJVj6OpBcnYwakxwCnqdyx5wlm3SCoXlcvFeLWgOuYXeAG/V72i4I4HW7oryAnK",
-	"uIUQQ+t9N9eBa8qW8RlLNknGcA17RYTN8iz7KCCLxOAHZ1VfSATAjSga1EXtgZ/QfcHVcEX7toa6Gtds",
-	"ZQD1koxqvZ0CRDUb49qarnhp6W+ylkbJR9ATr9e48IaNHc0be9ms10zaSEstnDFb9xwfq5jgALVrkeXG",
-	"txfQdORO1ukpMSeZTK410hEwyk83xIpNBOpCWakFWoMo/LGLsGLf7yh0veZLhgwsk+veY5Ys5fmy57C6",
-	"6dwutpgK17EDwG6WfmAenRMhEdDHBOoXQOPjFROQKFY2AxiWXibnTy8cFs48v8tfWEoPvbw5VGs+F3sO",
-	"hl40Yyw3q9m+kxTJDi2ekOjoVUbFHgPrskMIhYZ9DbeBHX5+ayMNePRqK5nNB4hAqAk49ItQhmhgWeBU",
-	"2EP8kII59xsEcwyrN77xOm+X2mgQA0eRIhzuet9qjvK632Kafa8/0zreu6rMYNgK8VPQCGzK5lQcKtrH",
-	"tWeLRkQ7g57GpSJd4RCgsyEYKRVzVO+qov8PkTENahLXJNcsdf7bziGJHa33edlCIxon6QLcYBMQM4nG",
-	"HOz91m0luWZqTL1S27egh19gBVzlaezAmENY2x3u3TGL+4Ix8z2jKboFe2jzi2LQtrQCdJkoufZsU9vP",
-	"hCpCIKDfH41a0jRGO9OvtogFLiy6Wz4XT0XfGJR4RnvYgMlvk+ZmYQX6hBqpCF2tMI6D+GZPvvRGW3JJ",
-	"Y5Hcnu1f61lUWIAfEr/wJVQhqCA0tdQYpFypiGa1eNeTeGjowbqg4oaHuzu3+g4W8bIW+zRI6lgJIyKO",
-	"20O3Cm0hF+LBHqpmBvSpSett5DTLZmPFVlK5Ru1TzRRm1KPI0yCI7MPCoHXXgesUct/ZMh6kawGL3U8t",
-	"VCHEEKJ0fQQXVoBqD4p18eGxxgmcrTuX8WZCc8NvXAqsPwNnGS2fY2UxO66hokH3CiifbizrVpW1SHWW",
-	"KsgqONx2m/cKZfC3t83W8y92mbuGhm9nSZw1FbXpdS0OVs2nF4Y86Z2+FhKw2pnLlG665PB09PMHyzyE",
-	"HBlyuTsmTFYgcYg4jsNencY70VqnYecdaR3deGf2yP5//fz1i0fYxa6bZ6OVaJ5UZbWvulzl6PHbpT0R",
-	"Smbx5hffSrMouptTxUi2d3dVZr9CqGuxGumuqlmiWGwNVLP7p1HOqyJJW9KsrEh/fu8ecRaEIWTYUfLv",
-	"LxvK6DWd2Uu23COpI3JcZ23HdUCxvJhoRwG21z6VbLvR/Vdfnz0kGtsMkQfHJ4MGj7CJT/G3n1+Tz6Fh",
-	"/uirb764IHJFf80ZMRJsDQuZYberWP+/wFbSuWcgjImVW3sF6SJ6EHdgzBTTi/E+3/RjG7b/3MnAF5U2",
-	"wNSQyb2bk3vSIuY9GDqJ8ulExprLP58RTJvX56UDEy02NMvkWsdFYTBtNDXJhVV2kczLTMKQmn/LqOpS",
-	"wLWCLJXJKsdXOf9GhG3MjHRFBXjaqSSIe7skN+1VPUCUjHf+9410FQNFiWbQRLmKJsP2RW3hVeuiGpDl",
-	"1Yom7EizFVWWLl+4Av7Oxw398Yt2NbAvlsZ6FbV0JyoBEj8tJ7XUvJVZRpRc6wsoaYx1YSZcJFmesjFI",
-	"Ov/NstRJiJZNStFw8FpRLuziIsUysb9XZ1X4AxZINsEqa4hjpWs5G1s6lScGrU5iQ7A+Q9HXUzBjSUlx",
-	"gofSQMFq23ETO5OkX3s/Wko3F0UMDIfVK5DThSRYeKP1ID6GWuw3HpzNsIoyUZR27+6p9fZEyD2Qq6ZR",
-	"h5256NFvV/Y/o6OH46sv/9LhhPvpifvA8QBKV0EA7pbCVULgMMpWT9RqOek9tJt/aHQpRCoCsHhi8162",
-	"TW9e33qykEs2dhFK8f7sUrOasfyasRX69GgCvtoDJsyEuUw1TebRC3L2dXSMTK5jAT6vpcSIQddpWfO5",
-	"OOLCstAVE5pA7hiZblwsW7y7clPXCcdaxg155t+zLCVcEIZeEF/Kd59k862GWYKN7UGP7YhoSukcAji4",
-	"CCQXIkP3TbxF8h41Ey1IrRAKUUIV4uOF3UCjMmy5koqqzTj4UeZG85SNudY5i5sT6wD4VG3G3qcDOFPJ",
-	"aisCKKpYU4ff1tkWuH3VQDr24qiH60jZTj18eqfrsF6SDqfpLemGTOuWEZ/5CBEhZR8PbI6OffK9aPeZ",
-	"tpcZ6JL+YGTIdzCrayP3H1Rhdnn0Tysu/H46vP/+8yP35+joof3lm/dffNmrq2eL53Of2xq5gIfyY8Iu",
-	"mrD0APIK8Mm7Javgzg8hpxzuwoZ4/Ykg8hYjvV1BlpODFQjeQ5r7SfL0ZVHbbq+CeHUCitTOEsENmB3W",
-	"Starwz3onxjcWDkPjF9JrrjZvLKXwFVGpLlZnEZ6H15CNyb+G8DxnKBli/yf//3/TY7JK/Bnz5kh1Bnc",
-	"wKQNxjyw5Tl5bGKVd3hEIXbKigPk+YqJp4/JIykESwxxJYXV8K1An5oOJgstg5DOVHOpL6hjOYlcFTH+",
-	"XBHAOCsmhf2iXJlOahZvxeeTd0fw0gS8pdplA+C4hcygtI6d9IsL+y9YWP1rvGItOn4LPjewOxa2t0el",
-	"+QtM+TAQe12l3JwrRlMIZnEdtG+Y4rNNWOvK6pBZxWnNma6MK9MWyIrJFcQmVt9eK24FCVc4kSn3HnwR",
-	"M7c91DD83mVcjmc8q31rlVGhh1AJBluTlsHD1UH+kz/b/4++f+G+Zs9/DvGMOIE+9/WbzgePoU6hj+PX",
-	"Q1KkSMJkkOxVjgsXioU6uCA3nK2HbnsLro1UmyExjC5xijCdFGfxK/+WzbkYevjA5+QNRrHqC6yvhuCw",
-	"I+G09PkMK+MPvrP/784wfD6XN3iPX+LWMz5jR5A4QjC3Ar9DBZ1DkiRZWqLoI+WLniFutsp+t77l9/HI",
-	"baBEqZWS9pDgWypHYdUl8Ps5v4NjCge5F4Z2LYWt3Ul+VtCDgd6GXF3b5Yun3k4fvOHXd5mmFSgrKDpa",
-	"H+SYQ23TPtah+oqf+dWam2RR2YSVvLFNSkrkbDZ0X8zolGW+XLjLgqh+CiMpsJYWZHup8M3ygsGx+gQw",
-	"+FSZVOFaCOT1s1t7s3PZupdOIV+urAqykLlmlixVh5Y/V9/xC/pOqmV4zSvvcysxmvqZu18dZHDr3J7x",
-	"asXFPBznP/IU/iZw8WGY1QQqA8RUvqvRLEwNdGk/rnS7JgsqIDZKFKP8RxwpkKLT2CWrfE4Ke/pyLQKr",
-	"xpLVr0j8LXDx+tleMVdrEZxYVgsvr6V/1c/6V8sWAB7MgtIzpGAE1DKq0lcgzJ9p4sNxoMob0EoflGWX",
-	"qdFRgLUeucLQekvUiklrGFmdrlRWj3ayIXCnWf7jWWegmK0FSbliiSWowXxxOgK3p1osG7Li/YS1bq5V",
-	"mFSebL0ZkJEQ0euDHJacF8gTbtclpUKGTDDObbMcUqakR5iUFEUbK2/rL69+OS56CypvFBhvWcwQJg0J",
-	"YzhIy5U+98VCB+eDFzkUeRUpVanTne16gsIcUA9pJhV2FLXDwwXtHOsHVNbXPsRQo89X+TTjegFLhH+R",
-	"GZ9X3giXUT7LdXD5/BJnM39By1ca0KD2tnfb/kNlg/NBTb6siP0oFINeAkzoyEtubwraEsXZLVYVQ73K",
-	"nq/sRwoFKbyPbwbpSg6G+BsqojEpsKydoZwQU1QmA4EMEntuuAYX2YLRzCzGZe2yxUrrMZAHCtrXcJCx",
-	"Oc3GcjbjCU6CNiCUSiKrcKBvXMZVRJp8c/B1XsXEzw/2meD+v4lMuw2yUEJtXVVt+G2W2Q0QV1si7JvB",
-	"KqPGqs1jb4ML3/KC7JuBYYIKMwYvQmAEDRdSEVffDMBsLgULnxXLrE0XAWSFwdRmqwifTVuoyp9Nb9UE",
-	"ztqH6rJmbeFXW1Lkh72kV9uy6K7ruC2ItqKkpURXETH04xOfbSl311arMu72my0Xr36qNdG3Nl/r6EAO",
-	"/uAIURGfe3ztKpCe34ATA5L/3e/FfLUHoZRcvSs1sXjrikevXygZf3BIVSTmHV9rnfsqLle/KTh4425j",
-	"wvObLWLaMDwmOlfPICoyt9Luhs9FROk3V1HRuBtrrMvGbz4KGdmStz+IrFAT0Dvwt0Amr55hKHu3zRO9",
-	"1TVJ3AqyYypotoGldzz8UFh/0/7Z4e6PXFUl/PZtVQXizquu6AhdKND79++hX8hMxuO6FoymkKd8+eKp",
-	"1WhdVo03w50XFlbFAvvsMFDXtTPzpUOn0TEoBOutGWCZeitAb2Ep+PmxDGShXEJVjCmzCpdeyLU4five",
-	"ii+//A6yVbVhK3385ZdoqD8nkxfPX70mW9Z5WJAgk78+wYdLNimarritgDblreuCkQXVF6iTBsG2+q3Y",
-	"6S7wzZXQjB4uJ7TvY+AjN9oZ/kgQO3pMMJxu6s2hWWahk1pYF8svxLJ7v9v/e//f8f3/RrNs4sDzSIob",
-	"rFKjv/zS/nREvnxt0SHZHH9JXKkk7y9YC00yfsM0yUXKFHokHFzu/V74xt9PcHUIDE033pkQghDtP2bB",
-	"3gri7aYL6vbFU9iTg5Lvgg1WCU3ORmdDBE3RkQoqFlE7sR0KZrBUMg0tcdg7rs0xbOxpqr8EFPzHP54+",
-	"1sOiIu7Xx+TSw3hJN3icFu5yLciEpxOwW0L4QdAGK5HCQCsBCK3xq3MeEUiStlszfMmGLlbTj0DoFRPx",
-	"NNjbQ1zqD/bYvvSWmMnvKTV0SAI37PsJmmrI5Acurs+JYtl/ewt+2reDCcE06WMywZcnEGEAEfbQESEX",
-	"18LubcYzwxSRimipYLnXDEo/UXI2Gg1dqRk+F1KBP+eIfPmSUQtFOQPsV0zLXCX+cABokyev6XwCl8KQ",
-	"KU2uCRdk8nR29KMU7OgZNcligk2L3KD7ozOLIBn4RRbQ9xwYf2qPBepsASDtqbrK10UBbayiDw4YIvIs",
-	"wzWCk0Uff0kmLy5fP/p+gjuCOtjPmJozAq7qY/LImeAsII2ikN8oheskYVfsFlsgG26tjIu2ZPrcLg7X",
-	"Qc5OvxkSbWjGyNnJaTkO+hp6Sx/2snNYymczpjxkV4wau2ysEQtEYUIMvYYlksnTlC1X0jCRbI7+zjaT",
-	"c0Sfa4BkCpdg6OJN7Hk58F445IM7cnZ6ekG04ZZaEKJyAdFTFuvIpUdgV2oKCN/pGYEiK7jCJ0pJ5a7Q",
-	"hK5WGcdORPdWSk4ztvy3X7QUk3OLO3AigOfaSJkOydnoxJ2cvaGWMtjf7mNFQD5fYIsEDn21h3DH7QrP",
-	"Rg/sHw99GI1hdllTDt30yOcYGe5KQGAhzskXQ3J2Yr/viiO5ullnJ6f2P/ftf+ycp6eEgrfHfneqgFS5",
-	"+RhsczLEuqX2NzhiEhZSt1+xh312+hCA/2B038Wpv2RGbY6g4BZ4aB+MRkgDPXJPIepZE+5ulC9VbvH1",
-	"EorwHfmfJuRzC6eZGhKqhoTpL4hmGUugGgeQfvttB30C9Y31hfPq4N3Fm2TXMUmZoTyzl8FuhwvyRMyt",
-	"6INZTym7YZll+Poc+Kfn2BuZK6CDUKfdvgl33H5jgut/ZD93/KW/q67PBZmUIQwFEgf1FKjBrNzPG7nV",
-	"5IsLi/aeVsFQJE2np+hbznjCBJYTw4CMweWKJgt2dHo8Grisr8HCmJU+v3dvvV4fU3h8LNX8nhur7/3w",
-	"9NGTH189gTFlkejBz3Rj8Qnj4IqIusHo+ATfkysm6IoPzgf3j0fH98Gu6aqj3rP/mTPTFCMGUiziAtfH",
-	"BCzAyYU7sBnlmXbkEEvJKOggmQtoVOOsylI8TQfn9iNPRcreYZY61EmCFZyORi7B0vii/MFt/cWFX7B3",
-	"dLnCitgZF9cYqORKnLn0w8G9VCa6EPbtD/iv3wbDwTXbaPvL8Zpl2RGc0r1f1tf6+Bf00S2ZUTyBV/w/",
-	"oXd0ygWU6xncs39sfguyrYvPOvAeb+gyKwNuWk8Fg5naQp0QZiDSbouyHB8Oy1i4+GQFwO+9wPtXCShB",
-	"HVDnyyVVm8H54EdqxQAvcNhbiyAfDgydgxn9FeZPX9lZGkDahFaIQcfk5XePyNcPTkCcEWztmbm9TUXd",
-	"IEs3IRIzik1/+/nvr26NTIgXb34f0Gw+OB88SR+/uoRg0hv46/TBg5OHFn24/ej1C/X38a/Ldz/9TP/z",
-	"p8uH6/W33331NJf3b3767bevX7/7/tHr9X98u5mrV2fXdoyF7OD531+go2NwPtAcwqUG54OTk1//8/I/",
-	"//7ukZr99Gr89evNz//+/fP514vk5gVd8WeZWj+l9EXy/T9eysH7q87IAiBpwBXY6aFRxU8MMlaukFlW",
-	"MAW1lQiqgPZwREPN4wgJSCfc+ebs5CyKFhVd5hVM+IwZ6oIDb4ctZYqYtpqyy/uGvlT1hLlBPf3tajhw",
-	"sdQlnbdUw01vCf1gOLAXaJwr3vxSIwkrqs9trw9sJr4X45iJFCSDHd8otDt0XA6i48f2DdcPswYP4Q0f",
-	"oHxWn7X71Hz/+zqBb1qto/uYiNlnd9UUzg77qqRZjqH86qCWfDleSbSXAAg6X91daNtwo5fF8wPf6u/l",
-	"mhgZhgg23mjPYduu7GOv4hqZJ6ho2KVPqWZW+2Jk4hjsJHqpv0eWftv767tEDuR1dw7svh05hMuM37CD",
-	"Q/+pLjtyaE2o/ch/b2K+TippAz+I/IWc5iFfGh6cduskZtw5ZjmaoiqghrCK6PG8LASlT+yE7MI2Bz+h",
-	"R1RUjwih56pF6MbDujmxpOjIh8Y1Hdq3jZkUx6CuQuJQ3TAyBLMIiFFSETSlbJ+VFa8uXzx9VATnraii",
-	"S2agSO2bOGzKV+79AC3I3g9bXyzi+VvffIqp0i6if7iVNOU2dUEmVqyexKrlgEUMPkgSqhSH6F4wiEEk",
-	"2uB88GvOMNIJJXMLqUGIXEVNLcwQOnL/X0kpOgr+ipUI2K7Ll218FGRRXDN05jQsrh4BH66ztW99dBHI",
-	"w1OLFxh6BjYWKZhuWIIbUPl0PS/t/dVtrzrmmbz5vZI5OTgdnX51NDo5Gj14PfrmfDQ6H43+OcD8oMHo",
-	"5CE0QzuC/3xt//ON/xP/dzoqd/HIUjgX/C1n5JGSXGsqDEk/e6JXkgc+CLiqJw9Pj0fHp8eje6dndcfb",
-	"uOP3RyeD4aAMN9oWda6qaXJN2y3UxZP3V7VkGpFnWXepwt91SPWJEMjngpGV6z13WxpZ5iO8qYZzXL2v",
-	"kM8fuDa1GGFPLsNfIbjKBxn6/BAQrqJuHZS+LFHgvq0pkmWrwKK9Aqzfx2BPc5V+4Kg8o7M0BYw9/tYu",
-	"6QbSCYaEFiUL3LtckEdPH7+0/wYEgUoH9SBE/zLSaamQ1ULO4TZpxltQHFhv2hxYXP/ONgO8n8CQvpXp",
-	"pt/V/KRvUH/kd9mY76vZNg6jakTspAOken4+Kjqm2AkYnR/w7Sev6bxpTvfaPXjn/XDwg0x29kjy7xfv",
-	"uSUc/oKjY7Z2wzGSM7jjna+4/QFcokcSSpW98RW0YhLUvd95+r5RjDoDVw2krRY1OwSL2wyCW3c7pvYn",
-	"L9vFy4aHuDpPzb735v1HZHIuQH2fO/C+N+l/DOR+5ZNaI0XRfRSA8ozMZwUNQVbGklbOfOciH2ZQwR3S",
-	"+YRcEykuCDdkxkyyAP+IYPZHdgw+rzVWXsdWPCA9XoBbERyMF+jC0qFr+uz0m+2riOh0Cx44e4YNNDsz",
-	"P0hDOwLI/VuMEVbu1DfHD06OT0Yjd632kcJgdV340Ogj8SFfrl/I9ad2raKsxafE7XezGniIN3Oe/77n",
-	"zYtKpZcGSuW53ElF5lKmTbeF0AxMOXBrGm4HvnqA2zHcT5j8ky+WfNEdW7if+0ej09ejh+cnp24/u3jn",
-	"VpR6nJluzVkw09PDMNM7d/9fLbAZYXnRXV+P21IAq8ixo7KA4gEJwWuw5gG3bNdPMWpLZpAsWFTcdNWC",
-	"oFKQnJG5oknIeSHoD6FR48BNtAS2W6DGK9z2nxTl05S0Y9TCY+pgrfX42Xcv//rXfz7+7tk/X//876c/",
-	"/P3HH3/+6+n91y+ef/uf//Hk7P4/Bn9Sl07U5a/8hhFM37YXVvtrcTDlNU+5OWI3O+3/P7I10wbDMo/J",
-	"E5osSMYF89GpkqTcN/2UvvQFpAoPiVkomc8X7tfiygONsYRi6P5ln7rYPhe/SP7P//5/kQy9FRjpDIGL",
-	"EOTKMXqQiznJGL0B6R9WhAXadnglSl/EBUTQ2ZdcPw3fVxaia4m8cVGmDqAYNLXtvPgRH19aOD65+WhO",
-	"jIhV3RVSwE5XuFEkwCmY5mN2degZexibvgW/i8tMLLIpx1MQEZr8HjlUkznkCrDYAXza0GnGhlgoGEoP",
-	"ICqi38MfZKPHAWNzK+tqqS/csC5krcmOjxUPu3rmU24uE2dG2wWMwstToq0Fxy9y2uTrCcByi33/KI2P",
-	"mILvc6ENBQUh9lGr0cfPf0elvu2Pftv5g0b2/9zhvEvutL1xAav+4TXsxJvvFyOuORSIsdfd/tYgdxyf",
-	"nN4/e/DVP4vCLOkYKS2w9oULjIGvn319chJSuWKR35Zdbga3UlLABNJ5jAuQwpt4Xk0Vhy6TnnzAXjpM",
-	"eIb89Rb+q4LOf2wHViQZMGbhqzrqfcGnQlywg1FQQM6PuVJeVohrJoGIcA+LeTTH6NLsWvsKHVxsl/rA",
-	"CiBgw+NGkymbcwijHxa1vSbQE2Ss2a+Toau+wJJr7QqkApcHtURjILhmNMO6KPBc87mgJlfs+K0o++25",
-	"EPWMC/SX0SVLj8nfGVthdVrQez7TZGJnYylmh6woto60yAJ6zrnVd2D9RQ5DkhsiZzNCcTFMpI7fWGHO",
-	"MEGmm7dCyyWDBAIrKtFMS/DhueJfrgbrNdsM7dIgYx694tMNqYxUzGW/HpPXGBGOrI4JKxZKkfoKrkue",
-	"ZVbGAh5wgWlCTrVLJLTEN65WXOqEKThVR7t2SFSg2bliMaD1BWcFIHN/L6heTIpoiJ6C1sVbcXb60AUH",
-	"UdfKHyIEdFHRDLPHXHQ3dmeIyWf4eiihvVa+m15FQKszkjkXhELXb+AmFm+GTkilVWAVXVgYVRm3qwmw",
-	"SCoLkblg6aRJAPLwizMkX3h2d4PuaE4h1YsgV0BcH5PLEHnLDI8VNAYqpCMeIHaAyDvXbz9W2UBYInJ0",
-	"9JAeza5+/+rs/V8+BF/l0Ffa0zDA+cG5ZWR24pRC67nzkSWr9lBgwnZGCTs6H3yVnMy+mY6mD2ZnyTf0",
-	"dDZKv5mdzc7S+8np9ISOHs6+YV+nXyUPpmf0/sPTb06+Hn01ejA6G90fnY5ORqPRABc0DpmrPWxYn6uK",
-	"jGs63AevGXZ5HHz9n+/Cz+HXgDYOzgfJaSamy+9G6X/8LRv4hTSYLk5Gx8jB/wlFlYWH5Kgf1/wpuDcx",
-	"xvmzJ6pYNeSjs8+fyjpVnRjotqZtFKPLOvM0i3thEd24Qe6Jpd40y1wolGsro4PQEOCpmKtV9ijlrswn",
-	"+dzliEJlIkjmrNUy/8KHg3izn5GSrBm9vgCb3UTIotTvxGvOrtIREgxIe4BC5ZlmEPMWiRgB8fJFWbP7",
-	"jwsY8WltJegHiVSKJYYspNKMTIFEYbWxsDXsQFtJh6RqQxS/cY36u2G53zh6hLp51c62cQGHH/wCFPU2",
-	"4v6rsl5dWIi9HmJt0XyeU5UWOwrx3KNto3j4GpoEYGddxaC6PiZdZtQEFqaI9aZrLOkrv4Q7FUkahHJ+",
-	"4IDSPhGkB1R5fZP5wjr9dTWatdFgXvSLRyIbNhNzQ06PRmevRw/Pz3ra2IEZF43bK98PJgvbrg+eyd94",
-	"ltF7D45Hg9upkWFz9Y+oQ/paPLH4x5IA6PIOxXMs6vcdHVYMG5Ee0E311LRFgByTJ1glkftSAr4ypEsY",
-	"tsTkLHRvYwKBrzYbSx9gIvUd6w/Cwdro/RORfjxq/0SkXnnb58Ddr41yDKhOVvpwUx5D6vqEC2yIE6Sj",
-	"TeoUvmgjSZ1M4/lQ+QtkMWPhBmx38VZ4GYVm/Noq6KC0WRauaAYiUI41MwphxqpzMNYpy6BnDr0yBEnr",
-	"VteHhb8Vk0qfjbHn5pNSJgtlMUzFp66cSbG0srcKbODz7cb3X1iRbc2yzH72/lsx8bOOEZ13ftiKzJoZ",
-	"Mt1stas/L4ur+M6heEswL38Sij6TmrBpBcVwc4HAePoQC7v4tjlWlFqujCu1Dp3w8DBjSrnFoadicBvZ",
-	"Dlp/DlBbK9qpnA8o15r+DwZOUZ9eF3bObxIBu1NtXPpHDpd67eqJbnGJV6C0ES4Onk9kZyYOTW4jD9rX",
-	"ZG6a6cVrvCdFqB9cHivauFRV/2uc+g8tzju7H9iCjsnPdsW+jQCUwSk6BWCy69ANwDewgYwhc3rDiJZk",
-	"RhXGK8C3jqPI+zw3H4cxuPO1APyI3AEsXrpggB0YgszBPKw2ILnuUHIB8O64sQhxeMi+xTyWMypPoXri",
-	"6M+ysjFK182H9KRc0r/wcYHRwDPzzozcSLNqPihfzcaUWSzeJJCbhWXgCfR3o6vVMYl1EfOl8cFSnDAy",
-	"uZdgY+4JFCHSDOzIYbwQjrD3nAuSa+bDD8GcXrFOXFTZ1JYtJCbQKZm9fv76xR9qkTgcG/J2hhdKytlH",
-	"50aVVuYNieCINEOsJQco8LGuBNrujQQcqrSy0534V2PEDFbE2b5FHrObb9MLJW+YRl5KnUMKBMGi+yxd",
-	"rTCubhhUkNdObAvERB1cGF8QyUp/gOAZJlQ2XSS8Nk7mLaTpiA0Pt/OHX5eqkNf5bth1P8ItBIbmj3c9",
-	"XrrzgrpO0WQROJWLyOH+Edflda5E7ZqQONvvcFP8dlxPwshdSbnGRlmN8iA4Nit0HfW9Rs0pykNcQiQA",
-	"uuAWjINtvZlPuNV9Yqh/SAXGbu0lW8obaFa3n3n6x8JziBD+WKj6ysgVyf9/9t5myW1kSxN8FTduUrJB",
-	"UIwfKSWGlU1HSsqbOTf1U5LqZnfdSCOdgJP0DNCdFw4ExSuTWS1mzNpm228wi26bVT1EvUTVtp6kzc85",
-	"7gAYAIM/iCBDyUVaKvgHh8PP/znfZ6zO20Cv3zyL7hgdeXbU+hCFmp8NM3YRVlVTamm1k7ein5IIJWZl",
-	"BXJwWO5eI3/aC038QUxjHro6THk9DetjR+9VX6XJAXsLEZmjKTp3MUeROH+YD/Jhm0cjyCAvPRHZARbk",
-	"rmBBfv74jp0eP3t2dMx4PB3zo9Oa1UA2E15YTfBe0udroUjoiLnpEyCtq7m2e+8G/Ec15yehKcdyKIAQ",
-	"r4ffv20lrl02nU91rEfzuvbR/O311uO/WLGQ9zxJvVAB3qHrk0rEiCeA5w3MXOAPhfYXDQTHLm2CbN1V",
-	"6/3b0mbe5SS+TdUAt6qWoRq4d8SQItVMVcWsWEYqcCY6Ve2U12+1KCHLcJV+Tg3FinB2K7kcraZNUpbq",
-	"iM+tGFltAn7R38vJFXc+II3Pr6AlL4ccQeDZQSL4lSFY3zowkJeObG7nzvHFn6A6TCqm23r7+kOBSR32",
-	"f4j0I37PerBnrW5L6gmxAESFMSvESY+EA7NmFyMeib/bmwXl0S38lH3KciJ6dp/tYoaJDPmTt5JPxBx7",
-	"3KycS1yHGQtr9VpBa5LFqRxmKkSy3zUGtnF1u4ENoYdeIXnATPrAUUNKTFULUo7MqwWOxRuiXds0XQHs",
-	"vxIuiHO2PBAeeFRpdb/VSKReIrfT0piUBwkhBpalctbgqGPn5H7llqA86S7Xl+K7wxipl7PcId+bmcUl",
-	"thGBRpYIzdpwIvjN5aAi7+3DDm6aSCDnLUJgeY5q7HfuP0GyZGpgf5L/wBHyJffbZdyQ594xcxwH61tT",
-	"PEGbWtOmMUVCPuUhPOOzTmdtp2wHACL1krKX870lWsIa9JAbhNqVglNvXP7Ag7x1k7mHkdzDSO5hJPcw",
-	"knsYyT2M5N5NhuiWUdyCUV9jDncb73hF/2CDKd7FezmM8P6hRnibnsk9DOMehnEPw7h/2GHcW4dwVzOd",
-	"pYHbuzGbZf+mzmBeAIQ6BVaGZQrofPvIHdLH8BrU5Uwa0UZm2AmfswGQgKaJtILBHvVHQkXCup1CpTKd",
-	"9wPWBzJg8Oro14JLVXgxEdxoZfqPCcePs6lIjFY02YMrAoUPnLX9v/WtuU0AMXcwp0rjWM+QqzTF7hS0",
-	"e0BsmsFgsopgGmDMU/icTiKRoGUfzJn4zMMUeYeFCkXAHEvSpVKZtXYweixiAY5tm/2cljocB8LYzUAQ",
-	"X0f6Ka2yDnUirAORsok2KevHNijvB0xDyxp4dF1P0mq3xegkJStG3eG9VKc87rNIQzJ9pB0tcJt4QnEz",
-	"Fg0mpuLh5OV1WOsdzOzzhZ2EQQOinOwCv+OT0FyjmSkqyc9HKgJmT+iaSPTMgAW31wB7CUc4IObbOQPC",
-	"T3vL9s2JngBBK7A30+3nlQFIyp8zTr+BpoQSj9ahke5jVjmnyF0rPk91krKQKwXxoH13IJWIiH/TOmyF",
-	"HbU3U95JuPe1OjvQLdTWtjnZcyTD7pmkeiSsdJwXaYHccBEu2bAkU3WZnh8WgpDD5O86k7/WNDtS8R6k",
-	"GY4WX/DCjW/mfwz5RMbznutHKf65Su/JBSmgCuXBKnTHuv0NJwv9Daer54eEEUTiGjAj7KMFFsi5FZgJ",
-	"N11iJaYpFly8c96tYrLuHjKzg+NGuJlO6kMeW5MmPk9jKLMNeWxE9c0t5OFkKiZmhYRcYPfhZ/yw2wb6",
-	"M3dbeZJwe6lMyb9lgt4mY2rSOVC52utUHOEP/oRYdQyOecRB6mOOxe7qFJ4/V8szTKskl+qXQO7/7YtY",
-	"lnVabQmhkNfr7oE1GdZ2N7EF1de/bQPcCra9/zyZaoBHt1IhwTsrNkoZoJYNbjIGaBgcgkspju0TMp0z",
-	"PtFqhA5DHXdU4eONta5BlgMWkzfFLWmZ6+lhTydyJFVjK8COOT3NYgx9YVdreuf8p3r0qRUfxuIXl64l",
-	"FtciXipx5LG6D664iIrv1tOKofvtGgqB0vyc9ZHgqNK81p1ZJP2rMqP4Y0DQnGAjwrWW0R3DZ6C7DMH8",
-	"GJsVIhFaVxUiswE30uDojsEmh4FM0nEPpLjbOn7x4gWEkMeld3rTRISSOKDngifVfR03IJmLNr7beiV5",
-	"HFstAtvpXn3DJzzS2ZpgHOUukKG9FvRb5BJMvRh/+vktIFtbnxEuCa/+x//z7//L/vfv//of/539+7/+",
-	"x//77//rP/7v//jvLYCXKJ/kbgsiKKLXcdoQdsLf9XHJ74FOGLvg45PTGx5Tca/8m6Uj2205alar4bot",
-	"yD24HDqfSmKcBaJJf8LWAsjekpetUE2gLHrQqgpjSke09eWyJaPLVvdypUd82Qou8y2Fr+Wbetn6ellW",
-	"jzdz+IVFUqhWZaRaLhgrr1VGQe5m5qf1Uq2y9CBfaECH+9bVYp6b4nGW2cjeBZjWOdRxNlHoRp4DyzgO",
-	"kPyuIRwbzFn/nLLnSrNQ2OAxUw7bSyeTLOYVd19b+whuBNueIW421rGAJeCvU1ql4ZxPKZNS21QbuIjc",
-	"ejEYrML0DLjiLBe7QkKoHP3VYpvir22fLKpr5n2r6VHz2KVdpGFXYpoWEC8jUrlAPITqmkEgjbhvoMnb",
-	"7KNQEevT+/2AdoDSOoWfuFRFVYOj0vATfQrn4Q/KEfUhlBzLOPrO+GtjMQHcGW4DTGEFA4IumC2RXAU+",
-	"J+O+fKn63MDK7HECZIXUnyW4IvQZ51/AU6cTdi1THjOp7BM0aZu9hRiKEmETaYxUo3PGGVQkwatxWUhu",
-	"AO3FbeRIpKlUI8axlYR57gqAw2B9MpguW1Fog5aRb4J2S847b6DROoXCjNJsohN34nCDDTZ6KT6x1wao",
-	"GKjadv2z6hFkQf9SPaIzwJV9umo+0Zlh1Hxotz/lYQo1ccGjxwHru+6p3mDeM3pqRZ9di2TAY/+wqFYA",
-	"1aRQJKkcShEFTE6m2hg5iIFHWVRWXdCwl0vGu+vhtgame/J9cJtj4xwakDXvqzjHDY4qFF8ieS2jjMcF",
-	"HwJ6GMBLS8fa7oArnXxd14PZR69kBf9iE8vfdH958ZH/sV3YGwl7+74ItdITGR583JV93A0OdTULe8GP",
-	"eLCzC2WPqmaqFG/U+6H1ftPXVatgm5CcOifC+gYRg2kGdsEwhAbPQMtIRM5vgnqZ0WDKqepVZdRGIi1b",
-	"tC1nIA4q6qCi9kZFffI+/770sd8ewFHXmw9VfKPxGqHaFqFZsCUv7QVFEwgKh6CKaQ5IguP5w0K7Gbts",
-	"Uf3zsmW12KVXGJettnXpFw9gn420i7fgJLJUs2EWx8Gl8iEKdc97dKDiZEAoIgS0NDhyz6G7FtTpWefs",
-	"vDzymUehZUVbJMK9VMtnV6onXqq0cVVX6q4HW26k37ugtAKv4P+Pk5Pv2YsOOz5hp2dsHaChUsKs0RmY",
-	"g0k6mKS9NEn7OFy1gg/sR6xWtkvrucJPSPyWA6rEIhqJpIR27zN59bD39W0156zK02YmC8cu5Qx2oaZl",
-	"5qVb88PqlkFlc+e9Mu4yraDlL7lSQwvUId1zNb4sD1SqdYug91aFEqFMI36tySpjfrLnvXW09yq2oyJ9",
-	"Jz4jfiuNivwW5Lt+42fcVHVlym9VTt3jVdKDoPXlVNot9gvDvS7Xou+5Pkfyeu8YKKQm6kFQ+M3KRAkE",
-	"xemZ3Tn71RC3UeTaPc9xTHPGnWEQkZuUMymfG6tWvKpGrxyCApeWH/Dwij2yLnKU8JkKHG4x1ESUmMVz",
-	"8J/H1re2nv+l4qo0kv6YJYJD+2up0IPtYzC/PhWq3EQGcyd84lpE26sZg/OFYsiSAMFjhVINorwBi0UI",
-	"9qjv/90bQN9y/jdP+48D/LVLBSUhNgMemMp6U97fai8ZCfpmvgC6+2FGI0IVMHr2rl56n3iHWDWFPbip",
-	"Ip46ipPCztmT2WZvdGYMX0ltrqD4XrywwgffM7kvbTUg+v7VSlWlIpkmdk969jD7kY6CAh0WFSiek56/",
-	"mVauNs2YJ6JXPPFrkCrRc7zD0sTB7t2t3VvzSVfn61EvP2ikIWdKaxL1WC2u6hCoNKcbxihPxHAoMIys",
-	"i1Z+1MSDAo8/r8GjPo4Ihf9mFOOoG3zK3rrjZCOnnGY9Y/sPgCszDMmcojb71RqnS5X7zdY1LplIAxVy",
-	"OqCmz1IRxwbtNg1i6hlPIgML7zJurR9aKmgxoChBZ2lM7bI4nMnZXJhLVfikXNWW1gVWr93+1kdYN6Jq",
-	"hwmAxvwcuA5Wb1bk6S5H5108sqo2OiGtGN1iFfOnvfFlNpmJf/GimHAhTw68gGXWrPAVfFJfV4d2Wzww",
-	"1quuc/GtiNtTS8HfPfr6MLJW5evjNBM0ku+Lz7+hZvySn7EGypvV9crcK91O/A4+y977LJ/GwkvJ3kBR",
-	"LRNxqN7Zw1xY9Z6IdOVUfWGZYBanPB0XRy+8wViMGNbBNVpTmUTShLE22W3w2pgN7pKfJYDDMMC/Yq2v",
-	"iCKVTXmSKgFMa1f0NraxnpeQtgKE69ITmI0Fr2iU6ExFviq4NRL3q8KNHQYst6ZWrRmk0YQNVXAu6lCh",
-	"Fnybtc50k7hJNvSXYtaqrEZuaqXWc/a+v8WydZxPmWMs8ZHoWRGZtgjpFMtvv61soZ4dbwe6hLm83ur2",
-	"cLv0cS6+951BLmjE+iSyT8DSp0VEyDgVbWsfXB70YbiXSoio3hZ8yNEf4IPQ0GH1LfGT3kgIs1TwCcSv",
-	"5y4LK2JjDQpPlGFjPcOpeXRPOTaG3F9Z8eNUhHIow7dw1wdDcVeGIudRH/NrgIESEXsEY+TA9A+vKp2y",
-	"R1YmHi8BObyurD0OtI4FV/tRX0QkauvME9o4cPGauUnFJG/Y6F1nsRIJH0ga9QUms4h6NIyIh71EWN8J",
-	"f6LeXJysiWB9ikBCyshUXoMCbClrgRHKBy/vqMpPOstjkZNOw3XDokDet+oHjbZS5dDQKlEJ7mHDYC0z",
-	"VOG50zBVPi6lI8D60YCZM5QqggwkMJiVtD5MQLlaXHruEXEl1Rax3MhdB6KqsQqrFgHZ2jXAMlshDAr6",
-	"Kh1oGqzQ8VSsWp0rHst9oJNoVrlUSP1GAruPRa8/uDLe5DF+qxUt1O/Ly1klzd5Yxx1c+ckX+79ts7XY",
-	"pWFfzRuukYLDamUj6jK5CxpsR+ncgzQ2Io2fgIVpc2n8em+eE41YrChW+5OspXVWJGpJiLfL0tbOdHxy",
-	"1FfQytW1kRKhCFnHC+G7aE4bmsYX5yhkCsBDEGCdl4lAnHd00+9Zd2hiO2+o+amJgnIAPFpDKu5ailmx",
-	"q/3ZUee4tWEoclcjEwdVultVuo9DAkscFT8ccC+OyhOhIoRk/gYVcGWMXK9NC8T01Vp17rpwSyjz1l3b",
-	"UNkKFTWjaYN7DVFht4pq9+nGave1ig5K96B0d610X6u7Cw0Bje/OVWytvvtJRtTHT34lzPoCvNe5fUbg",
-	"hkKGjw9iwQZz0G4yqvA7b6TkajUmICYDuZZP9AGQF6YGaZoZsKCxtmZVKKGFj3VmxFjH0epq1C6lkTHf",
-	"+1Wjvu39tULQ2HQmQ3gCwMErR+OUmbEcpqur1r9oGX3Anz1M/x6mfw/Tv3s4/fsXUJxOG094BLG6SBKd",
-	"bGZzYCyrNuP4MZuK5FoaneDoVgnAAblFE2aEIK4j0NCOwR0+FsBrM51cIVA+FnrFHOgcdIJ8wNRtXygD",
-	"Uy+AninD5iINkG4Cfz/RsXA/hZNXKfIFiDn0G2iobReKUvAtoNoxqYiIwklnCv6w7jkQjdvf4DExjW/d",
-	"YPYStvXQMbAudn9BGQSto9JfiKBvX/b/Guo41rNs2osyQV9ZfGnlJgScTyyCLWdmdTzl5UPO3AjiO1kB",
-	"ddoKUCLNVR36tDRX66JOwwIKX1y+B57TcaZqQdfhvWZYNcsX9Q1SVVddCMy2v7ZVVFGGbovwDqpUrnXR",
-	"rq1mLf5rPT1sbBcK9RrQfdjvAkUdnXfK6KFjK0M8XdCV1C5Ts9oJogsv6YypQKkHFhPreMc6vAInPMkU",
-	"FP2txi7746DiI6ZVl3Fj5Egh1wuy3TkrGLBpzJVVulZIj7KpAy3FZCwy81n3ve7UXYskyva5xWdQbPi8",
-	"6dKuwjS/qMHyDx6fbEJJHx7nyhP9u5fw7tlTtFzWIXU9iN0OvnTLEr30r3J9ji4m/SwYXrhOQR91W2M5",
-	"Gi9JTjgfcsbjqx7yDqQ4S4EZfceG75xLe7HW2tT220EacHPv3aigNOpbklCbkFmjtmY/AgEOSuOUnbUA",
-	"BSxK+DDtktONh4FpFQqUf2mABxOcLeuhofEhVUKlLTd96WAN8m4kSKc6h14r79C1cyr7QjaBsgd5cAON",
-	"RB7zGa9MH8IoxboDwyEW2jk4oHZHQf/lBPvtGpjil2hDdtcUtKkaKwnoREQym9TIoj92nxJ+LWKDjjQ8",
-	"tFib1O4vm3K7/a215KnpjqHVr1wlxT+IUaYe9Mw2qIvKuJJ4SZ3Ds6Albg0gVwRRlYVOO/FZIow6TjL7",
-	"sBG8n+8M6CsIObyXMePeQ3OMe6ed53mH4ozTzIlgvgHGZMm1vBZRu3J8EW/23osFByfhATsJwZZapKnE",
-	"02nn+U1Je1MIYBwLA4l04UL7oomWUY1X6qG9Q1hFunsXsTMjUkcLHmXIX8C4EjMEkyD6DCr3jqVJdTJv",
-	"Mx+IQgpqwudswq+Ei6/yPFYVJip8pL6jh4BQkyyGNA6SjteURmqaeTbzXppu4qlSA/CaL4P8CnxqoDmt",
-	"vwjAHFAFaa3pwTfaybMfquKefAjffLKNE/HEetxQHalxJt4NScJIJzvHYRpzhTMD5E2AA1GbnL0IHdbF",
-	"A0rRWmOv1R1nZ/EiraB15P+1/YiXS+9VPLQ6nr+Yq2aSfHSiCn3S62Z33dbYNSlqPOpNEz1KhLGfjJDN",
-	"NUr0dCrumD0PcrnreHWruJMLemc61VKlwFvrmsi1MlmMPJp0LIouZytojfTqA8DiZHXPVJxaGaXDsNIX",
-	"jotOXv7I7jsZhBpmFymh3lDGNe7Vp7Hw8gDZ1j1ztGq67gouj32gNAsGKaUlns6yjAw+nZ3mZRoQujXl",
-	"YoPzu7sUDD2hbxU/r96PuoiQZy1E0jjNOJ50Zy238quefMF/3DpotNSLouSJF6LtbNvBpN2PSQsakb59",
-	"jUqWWD1MKjiR2hNzV9nX7ldY0dnuBfeOhosAFE+myFclDSU3IuysJFtr/61cVQRNcer86QAJGwNX7gUO",
-	"RwB8zlKA1SP8jkVjjv3zVH1B0hZp2FB+vruMxqbWv+m8hg0cFhQPIPHghrW6rffcGKCNBcpQNoQ2L68J",
-	"IO7YyCndUZbjwWqVpQmPesWyqm2eThN9Dbn1Gov8kkCHsIMCGz+gd86d+hKr6gzQctyJKXDeepzLdTIl",
-	"fnGHdrY7BcDZPD+xtPnLHa68A23PkxEr/l5kvagrqSCuQ/GwJxRq/D2prB3M7aPPE38QmZKpiHC3xyJh",
-	"BiklpWJvJZ8IZF60n+7RPA/1iif2m4QFT8rfgdyvWN8qAPHS13eRlqDjsD+9KuB3KCFgio4ZEWoV3QRK",
-	"28vMhGfK1tciSWQk+t1CS3OBBd3qZY+AHhT5zPtt1rc6vd91SVEM9voUICDwOJ5vYAZ3ap0N5owO0hG9",
-	"316cuMk/TMM2niV8sXC0UQ6FjtJuu1uofg5s7D3Hxl5QDQtPqFVQBv+k7Luh1Jk5d4h1iolrHmYU9m8i",
-	"WTtMmbgHUulg5Q7kN5k1cRySivH8XG7pjz354q1nI/mSfGF7mDE52N2mcidLxXBfa7q1iZPZ3tvn6lRK",
-	"LmxVyZRcru8MUft2jUKvix2hKNzTFtU2BTtVLfLmXmemIUgzua8CqAnW1LfZD3PvW1FHLzhXru9vNtbk",
-	"9zw6Ozl5HJTadj0q1sd374kj5dFZ5/TxDc+JSD0C6lDkzgXr+omHnEDGr7JdTletkpOiDdjOndrNCHKo",
-	"J9BS121djBLhVDt4sDpMYWSFRVk638yLeuXmeneRpnqQCtzpkkXHCF/OUamLqcRG/aMnifhdhOkfVJkx",
-	"9F7YQMRajYybIhOM5OQbU1z4rA9666C37khvfYAD1rzaEi5bskNclR8TPWH9KTKl9Gg9/QBI3JrXEBcM",
-	"eEodujIlOthAmPTIJUyY0qnAn0WVApW+OQ3e2whKnG/l3bzMQ8WHpSR+FXFsNUNm/0askjUmmPCuy4J5",
-	"6Cze2IkBg+VP0oZqAIYKdyj9v45lLAqhTWF6us0Q3W5GY4i/a6mMnw44LwwoEppcLPi1I3oszjpuOsV4",
-	"3qDwwz5vN0Bwv0K/ycgS5bc+TgW/Muwnnhm+puOAx/GgGTbL+trNs76ufRKwkZuqBQ9KUF+F/5XOfAGp",
-	"Bkrt11pGNKCzWk39Rxrfe4DzB3deTs+xXPy/GqWYSbW+IvIJhNcAvgegx5fW0mfiFiwN6va/FwgKnqZi",
-	"Mk2JDfJuGiWbmSAdnuTR8lhPRO9aGpnuoMDtZGsPO+9zFfNwmu9fZWJh3lCagGUqFsbkGgF6BsFdmEkj",
-	"2uxXKHBDe5t9m6uI9W3c0Sfr4jAcGAfK3WksUhGdA5SY+xPDELpQ0VnSU6GAGnKsY+gbnHGrahySF7mH",
-	"G9a03enZ7WTALSJ5U8w2kpDdFar9Ln/D3f3LOgffx5ycFiIW8ZqhAfflyRePDtBE0bogEVsCgP7hbFnQ",
-	"kEg82Jb7Zed6fyrFxUVWlA4K0nRHnffW0AEWkiy5p2DaDEUXGwTgeb/75lat8Y73GxJ6WpCeDR29HXWz",
-	"P2CRXT7ATxNGd2iVnuTG4Ms3LvK1ZIviGkH/2UCMJWDIuzZP68oCcJY9qjxM2+yCtgsCVcA+x+GchXma",
-	"HFhxiRrxpBSpnAiWamB63CS/F0UvcX20uoeS5ivrn+NPx09z6z0R6Vjbu0OM8qClNOCPQ1oW8JGsUJuZ",
-	"TMOxiJgeDtdQWqXdWsf7PuitZXrL0fMpRlrFHupE8HBcgP1rXoW5QPUPqsI+itTkmkeJzymjhGCUicAx",
-	"EXx89x7qjqjpHAl4Is3VOX45S0ZCpQzqkNdCwcwzEZqJyP9MGUcWh6LHcjSGXyr3QNyD5nNPvhnX6n6V",
-	"H+Vk6jUg8Jd0W1qNtFSj3kQrmWoaLMoHEz+KNI1xOHQm4njDBATu4466Jb5RNQhJbl7pCjSvA++Hn2Zv",
-	"XThExk4yZRg3TA6REiwCD20ghCprpq2COfvFh6hvqolq1tMXTbPS/HF1BPGH5MpB0FOpYBFZT0WM9LL5",
-	"5YZQ2/6kH9wc8gMaQ74fkLYHBYX2EzCPpQBr7ZvA1kB6OdkE6cUjy3Vt9NkzKU92MytsxW0Py6igar4R",
-	"+LJltUi7/XuEUFYnC3cJQma3YHdlSngAf1AAMpCyxtDHQGSffCFEre2LkiQae4879qDtR9CAqDzc0uVI",
-	"V02Q70/VktZXEfo63Lp9gwlz57LYALQdINh6VdDN7GnTFdCCdE5EWhDXHpUaPOZXIkIhr9cdOUCnbUcl",
-	"0QeqBpaXQ6s1wYqWj3D+63uKx5pNYATa97hZaQiQanmGHavwf2SunI3nbfZBz6gUCPxHhWLgioH0T7Sq",
-	"Qyi9bSjdZK9vvVUezNcaS1jbs7GHrbfIjLIqIMjxhmwvlBj8WbGxNlOZ8phlKpUxSIJQkUtATLRKx7WE",
-	"VKkuLFz1iD7wWiQD6N6Ko9b2gfCnhAPnzG7wvKvdlNeQT0v9yvYvIF5RQdpHtOtRTHvi+zh8ledGMbtv",
-	"Uq4iQ9MBhXZkx1k3lqPxwvAV0VlKw2KeiiQf4vz47j3j9udNg3NWdgMf0pRVleCDPrCbVkZDPems5/v8",
-	"BOJ+mKTaIOh/j7SupD4383XA890PWbbhQz+MtRFRv81+0OmYqDCBInwIrQrYGILsukOWznRhpAuJ5trs",
-	"Vzd+bjctFcqK5twUIAMcDfA5s6pVqpF96rHgkXFkdMhBp5OCkigS4Q1lGmAvOBGs4RKngGvclI6A23mQ",
-	"SuJDTtMJlUOAVkwSiYATbm9XdnZO1lMoQKh20CgbTm3D7jGeC0klM91musYGy/cwqfkWLvOwkI91GGZJ",
-	"ch+BUuFKNlIq/7lVQfIiNrrm6QVe36VjIROWis9pzcIlbloPv1i6BS8EMOsZ3OkQZ5aOdXK3AVyDAI9D",
-	"+3tAjOH2pvhca38dHoOVeeT7JTCSRIQCnuk5M9YWxmKaQsdYewf1TCvMe1jPBFX2cOqZbziAVdgTUgSe",
-	"cg5SrNXIPv8hRj6CDXmYVoVA7Vu4LCu7NZfVS+3j3Wm9tF5Ovu+ebiwnax/x3RVM4Qn8QWc6f7UvMg7S",
-	"vJ1X8+SL/d9adVJ2QcYRcZyspBhvJpEO/3NaW00lwdlyvPNg5RqxckED8vZwq67V0rM/VVdaX0XVlWT2",
-	"jqquP8xBjFHIHLBbXoqVkQOEwvwEn2jIRPhmPlPXilzLCLB5nXUzO9x0nXUNSY1lmsZiA0u7szrrAxX8",
-	"SsP5OpJpw3bziTv19Q3JSjD7S3PwMWFWTESAorZOZuAv7jIPKkGAc4x3nBrAi9jIn/51p7VTp3xXtvy0",
-	"qO7xRnbfngqKd5Z8q5mAlc7YnsWtv+KUEXibBfPzBzbdGyqq3Q1Q3b0rU5k+KHsyEOCbbCqSa2lyz+at",
-	"TsdQSzEsEgAOdQejVNv5KTuqh/xA8OKLefQHMlD1LTkuNEwFOtBlv7aeo4Lem12XUKGNs48Fy4qWhyul",
-	"Zyoo48yugTGLjWz5aL4j/xARZPnKH2b/+S//A7REGRfbE4dwFsnhUCT2o0i19qifExT0A3YllacX8Sxg",
-	"j9vsVSaQsJYlmcJuO6VnfuKc7ufju/cBm40lYQnA4q6EmJoGUbLtI99JbXYb12sglBjKUPJk5da0AaRw",
-	"6Ek43jb6e8Xkjp/qbQjpKyz6gq2LP/3z0Ut49+wpPiXV82X5VreDL92yxE064ehnQ53Zve8stLqN5cga",
-	"ZyOg0+saFFVLWfsLJXCdJaE1vTMeX/WkQsKrkUAEZmEMjRwsdvfdYVrqG2iHeTcVvp99Y10OXL1La9RU",
-	"wsSJNqsViaZ/jTj0PVzkYVWo9yYCrR6EddmDLSh5PZoxHSA0J9CxYi2YwGKIhz69485iPFT3NTR7MZ1q",
-	"qVKw3pR2s1o+g2w7gjSWOc9PWoEfWll5LGrVz55uMkLllSVBoW1UrOZAL+PrC+vvvJ7OeyAU+W+s8DBo",
-	"Ev8wIL3KM1rnsoWc0c1m1ZOjztMSNz8J/n33OFhzsIc9Dl6llkEF9rrR4U+LVplN+Bxqq2gYZNpm71zX",
-	"hqfXsu4VQxapsY6jQpxQiBLcLI+MhR+wFZ+lSc2yBof3uGm7a3DIVUvRpGyt/e2aVlEruPZKyVtbRnbX",
-	"JAFPsUI6X9lT8M0OlcPdEbbodg71ky9kMLYfIyeB2rLx4eBdHbyrg3f1ELyroAE1/VB7a2yQXY3stLcV",
-	"uyVAVOWCVY5Dddfw7D7T3YUpP2Cmbm/TLLOZT9d0s4xTprhp+FfZjHSeLehMOhbrRiY7aph5aNJ8GyZB",
-	"A5g8C87UEzjXfGd4xvcu7NVgXScnxfESKjd9ZxjIBDpdKoKUZIRxnJv2tX9isAjzfwbhkK27AON9xR91",
-	"5akyZ6sNLrm5YkOd4CSy2xHq7JOG5cnD6rByExR3eurb66IdFKEOrvfB9T643gfXe39H6ouWGoB8dHLV",
-	"mMXeMQPBHllsTKRSlhaBkSSYxcgaYaUTFiV6Om3QbhY5AA5282A3D3bzYDcPdrOZIJdUa7EPr9FIFzM3",
-	"f2ireaHMTCSGuHtm6KXYaNbqGCxvgtoIcquKPZsy8Tie58UH5G4L589yHDd0f1zajBc6uW/WPjcww/go",
-	"d2aEt+3m/kmwGVcptHOPNBvriWBSmVTw6KF0dH8jSucHMQIEWysMCyLahApKxO8iTI+I4W/nDd5ToSKp",
-	"Rj1aT58NeHhlDyGiZ0EX9ELHtUdwsB71bKwZN1ciYo/OTk4eB6WO71JWyyoz48Y6Sih5NhSCiVOlqXOb",
-	"qzmb6EQ02FuN+26f1Uva+geiIkI9Ac8JjYbrQraPKBYjHjMuIxSulA2lkma8Lk4w7ccH2KAdUXB9EyhX",
-	"uIMY1fgztqmW2IvxD8LNQ6mWqkDkl8qJwOQ0kWGCuT93Nx9eGTZARTriUrFMRSJhqY74/Dtjf4JUAIlt",
-	"jhEOTfPW/YDREhg0CdzQRnH6A/TEeZPqYWfDF9u6Di/5RKDadrc5loZNuVXXNWC5a3oUcBYPWmETbwI3",
-	"jyh9RbQd1B2dlb1xHggs92birRDSQBIuU840sUc0RvZ7ZlI5lCJ6HFQgXvqP0ZxWJJT3LODcP85pARSP",
-	"C1i90rCJNEaq0bmnT+4RfTLjsdGFkARVGS9SKrtEhYgwzpETBMOYcmMQBlQkIsevMlcGrqJ0sZZH42Hw",
-	"yO3vQ9NAo74MnIMH6MygC9mTysareRzrddmQT2Q87yUiU3A4WmVZypS0TwZOAmwgIILaTX0r+cQubiPH",
-	"B27moOA24wgyEC7AWd9CsZlssgf6DFHjCf8bUb9HWhimFU0oyZSZVOuoUWG2934Y+zyMfR7GPvfJbwON",
-	"tKlCM2EihDrSWbonI/zn6Cg1qLfwFt9l6YMMmmC8E7nlGXojHLkzMMgdZJCJ3cSr2F0C9hsQu1cilBEg",
-	"0tjt103MXqeCT5aSLs10cmXcgx/K2M9kaWz2jeQ6OOGf7OUObEp3Q0yMOOCQc06Ee2T2AdvjzR5ZIXuM",
-	"NA7lT8dimDJZBw4OqF+qvOY7RAHfJdhpdGL9DW1XhI7Kio5AZtb0aZqcZLUi9UZYH21/SJc+uYP3YNC6",
-	"P43FnBkhvJrzUDdMq4AlwspeaMPrIQ9Twwgyf4GYce4kT6a1gKElrCD8whqgQBWdyVFUPgY7HX1dUxQ2",
-	"POm7m0otbHOVPxF923THRk+EtX5E2ZOiNd/c83jyZQJ72ciUakkC9pDyeI+NUNCcBOytR70ETXsa87Dk",
-	"MO3xtJ9MKpdb0RjlRes+ADsXpfmJUDsC7Lz3DartuC45BuBk89iennnO2uGxAQPwxBe7wsD4S8O4MXKk",
-	"EPiParwYhrnfiN0glVZQBPLeiv2FDQYvhdraqdhh9vWgvr899V3pk3ziV8I7JXo43N4ryVSkj/aDoNHT",
-	"wdV1mHTLOgJaSWbEdTDjpkykKA1LtUY6Ip34phFp2Egr0WCviN3BnBPwoWU+P7mYLJ3pAmQqkWICWROP",
-	"40PO8x4bx/5JRZpxpBpdU65hDHwJu0EcCZOyoUxMGjCSL51EWDT3cLZzpNUL9WQi01REXaY0kcnbfQRu",
-	"eXMlp1MRBWysZ/BC7JhFgHoaWz+sBF61GfbQWkm6VH0jVSj+QelZPwBqVDTn0thvWlme8DS11j61chzy",
-	"OCZBhxFqFHlHsgpOQL+QTeqfO8mHxKX1DRQTk2k6h3wQKASuoks10deujitjSDADrPiYT6dCmTbrj7np",
-	"TXQi+sxYD8W3rtqL4W+FXLGBYGMe5S0dF26XUhHHxrP0w23C2s9Z32of/NVLlWqYP6PJp+m8zSCvmQis",
-	"4hWuazdCJDALjr82nQpOPpFbvR6W0jYyFqZ9qT6NBTN8ItzSPFYZ0KbiLxj7BHlMHyHOuQTIueDzA0d/",
-	"LSI2mIPfRay2bfaSvmN1yJWYpuCiveiwCO7wUajVUI6yhA9i8bjLzo47rI8Pqyc+T61m6COdm2I6tgeR",
-	"ksv/+S//o9QyCA+9cHja7KzTISI4+opDWlNaifalqs7Jk4RsnpIvS1Tp9LlGJzi1OJ1/zvjA2p0uptdA",
-	"3lAI3UmhRdutq09IG0AOz/XghH/+RahROm51jzudzgoJ877dtIIgm8BlxYXbP1ghKQFND5zp2ry+fRTV",
-	"AKt6tnoOv3Dk0rEwIj/8ATPCPoEUD53VRtw+OG/F/lrsOiDaMHth8Xka6ygn8KpavbtK6QZkKiZmYXuf",
-	"3dzcwL7/M372af42TxKOxcF0Dt6wDaRataULe6/2m6vcp+s6aPMwFFPChV3lNuECt97jcWfbm2wQk7Ym",
-	"ZGgfn5yePX1mIwdv8FaKHTo2PsGf//I1aFn1m2+Z/Ynnx08xf+Y6J8qnyr2x8vXO8pi58EttiomKgcyp",
-	"3TdnafyiStWR1n87GWVvPp6dvn31c/bu1evjX35/ffr29/DkzauL2ZtXF2s4ZiBo914yQfGuTEb9iBqG",
-	"M3yg3xmnDIpOD73y2xa5p6UZHR0JcD6efLH/q0/KQm+7SGc6ubIL1ZEosL37G9AzxWI+ELE5Z32scvQZ",
-	"PFeIWOB7BaMOX2NmJtNwLCIb0GFp2WVREN1FafCPUEXav/lEnLNT9zln/nHzoup0MVzpJd3s+tYPbqlO",
-	"l+FmwF3x0u2ohdpr8UZrrEqOh32HtVe7GVLkgKXXwmXBQlCoLTHhMgYeyAG0XL0+ohcSAS/FflrbLmYo",
-	"Pxemt72BQZXds49FCfvlVKagMj+4oZ3CW3oqw8K3ilqi1YleDI5PwlN+JtYBNC0/8gqZ/0SOdzkoeonb",
-	"ePQLV6OMY1pgWYBEn/cf/xqsVQL6C+iC5Z+FzzQfgznRX5YpB4EF6YP5dZLYzEDbQ1FPuc9tp6pWaPmg",
-	"Vb+1x2wJON1FQddIUxI9+3cihpmxUQJ5pQqqvlJBcDcH2hrh3Vm86UdnJyesLxVKTM/+fP/xOQY5M24o",
-	"XnD92NAay+c2ArlAlWh/TmXWM7Yehhsxdhp1wMOr1ZXfLUmaAku0YpmC4aFLZVccwKu4GxgzDUl/QczT",
-	"B1nuwyUDjA+t4sJPJFksAPFfRXkyuvxTPiq136iKQQjgbzt13DjMH9wfvAZ6rpurRVRyXzfUOruB9btV",
-	"8dVnhP6Ayq8yz/wRTrWTDEy+6OEQjz0ZQXvYJ3UqcInLJa7tcpc6WomegUD2XUarb9WvEcm1SI4gjYs/",
-	"EjA+gIFBZkSoVZSzy8uE0ldd1ofPdsk/6gesb6OBPmQx0L0MWF9GfUheod/dZr+iRrlU/V+4SY9e2584",
-	"+vlVnz3SiUtg9B/bYwRJCjhK507zBdQ4B8oXru7GBC4U/e00ll0K6dzjp3QXBpmkHB6OwjncS+XYsWTE",
-	"eCyvaeDSpIngEybs9/wMdaqvhGKYYDHWCwOVf62vREF1wfAUDGLadUZa4NiwvTjLpl137YWs26UCBQdd",
-	"kMcLGRjM4MBE+KyQ17Dq+AV80gY6+P4QG4Ds2uFR26eBSa4qtYkffI0n54a6XMh02GepC7oYdzwt2Ckh",
-	"ryESAw8UBS13QUsPfMusi0u+odkJYymUy3OGXNndNsAcCqIOrYo3Ekq5DNxleuiQi/kD5WJS8TlFNXyE",
-	"glVyB1oy6rJb0g6XqqRUL5XVY1325bIlo8tW97L1/PjpZSu4hKXCCxWpEPiAe/iLHyq92aNfXSX7Al+k",
-	"4Omy1T0NLls8hW8vySrBl0Za2WXgI7yEnNFlq/vl69dLBSrpRkjqxakytKKt3YeEirWeUNfBAkdVfiVo",
-	"ffaHYcten2X5lrHOjBjrOKp3AC5o9F8J4xpH+zitRMUYKNfOJPR5uBqAd/PZUMZQPzLU0g7FX7TqNTWB",
-	"n/I1PSy6tN236geoDgWWAo7yP35b0Tj682CNjitASuPAZSBphm1L5KxXrXth+HCdZqZqi5CfUiySEtGb",
-	"KCT1KvZ7fRY4n+0Cuuc75Xqr6Pg5PeqcfOq86J7miH1hzBMR9Yz8u2h1zzA0WjXxfXy8etPQ2XHp6OCs",
-	"5U/5rCUu4KQwpui3qqK3yN/I8eKg4sl24wZeM9x32jw/gJWK/hdp0sIhLejzgi5ruoVz2SgBuLCuVKz0",
-	"QEdzNhdpm/VReE3fvQmSUgRBoISPF3MCL0rECKb5RcSspJ3nYwckcgWs1lyJPOpL1aOXe/7lvoeHQHCk",
-	"lF8JdV5CnUqEb4Kxt2KqbAWKkN/hnY4d3BRV2mhYyAbT2MfHlN4GyI6xnFJkBCZok987ufl7MzkU6B6s",
-	"KX5Njz8UU19/UL249jOoUn8/ImzHA57/KCjaykSYvUPGcw1To2q/ruTyQsfl0rGPxdy3EgWuWYmqsEo1",
-	"jURa1EtbdhMfRGJzkSg5tfvSbniLO0G1rtsO+c4GGOvol84KXgEm9K0fvVAdKiBLgpNC/oXzN2q6fGtL",
-	"N1uY/6arNgsy+HQTt7bR+sxBhzSjQ/axY/k2Q+kZqBo0lU+8T1tbK9IGy9Q64nOfLcKH9w+QyOvnqGxl",
-	"AIA1k0fn1bVpk4XjQvxRZ59LaaY3dFcHWIjGYSFoa/MjgSAQQLTlgB8ewbl4vMsGJJ+V2TRQW6ZenVby",
-	"p7K3jpZc9bM2vPtdS1XmA7SLqIkj11Slxw1lbnaDFLFK/qagKr8zbOKVwl65XjWDnmcFpyrP4CYFajzn",
-	"Zy0kb8ofAGT1/AdoWnRpFof4e2g4IXf5yrkcyBuDu0e/WaWUeRQtHJOdpnQaTbJsKCd3mGg5qLp6Vbfh",
-	"0/omETluczQvosgHb825mCsDczSRoWkItOMgUfciUZ/Gwllnu6IHldIprXtvHIvKSnBpqTtB91hBNewO",
-	"5eO+9qfO58uRzsGtigW/FiZY8ACRtUUJQvRw9Tlq20bcxAVnkKp+9psLiCHlJB72GUZQRBxqWgp9GVUJ",
-	"tDkSbGOWZolYPbUn1Pae4G7m+O2eFXXo06PO8cbe32sV3Uky8GCo7sf1e4Bpwwsnw6hQGnDooJVmd1Am",
-	"r1VkqKE719iYjFpUf3nJokbrraa87A80UJXYEf4IlpARjGB1xfUXLaOmUUYO1Ys/bvXiLyCEBU9mwiNA",
-	"IxVJojcJM+VkqpP0aMKnU6lGy6dd3IduDAbDGMg51S1waEBPRD52jAMxRKkTiYT13XVTMZnGPBWmv26P",
-	"bGXp4mf41TfuZh5U4cJ6nndcsoD3g9YR/X97YGt/IqRimRF+jDoRqdVy0Bu9F/WLhenplVihh1JJl2IK",
-	"dZxNiHDc4y+obCISDUKXgNC0cgQGu2H+gxHyhPuP5T2D1lsrfdSIz6WPGvHZqj4eZ7gFP9oVt4LWT61u",
-	"6xifi/8uH5W+iuWCwvsELSaIWcN/0HGZ2P22/045zb050pOJSMfaypjVSalQUIXgqegBJJO9wckcptBx",
-	"uhAU0DCxx8gKZY9GVQAm4tx+d1Xb08mPywfYskSwixGPxN89gUjPzE0qJn5TE3HE3SfWJ8/evI5T0jz3",
-	"XcVBZbqkhFPCfpjk6tFZC1z9lugVq8BtQnxd2do604yEDLQe2g374aEUcRTAECD6TviKj+FhGo0zEJFL",
-	"ZX86SxTQY6S6hGRBhR4AATcwANpm/dIp6iNtEnzTXh8szpC85ETP3O9cKtzxfIbcmqjcLMK67eclTpuP",
-	"lDSwohyaayit6yz9eB2hLFlbmNT39JZO2dZFoNut1wWMjuVTw9t1Ah8U6rYK9esW+nAzVbYbQPfyOa/Q",
-	"pH9GFLIHWzxyGrvSyf+zEFPGnZ6uVNOre/Sr9/KWvPmbFaNKvJ5FhbSdu3bw0g5eWlOEbreqkEJEuy/R",
-	"/zI/zhXKliiF3bU4X7BcENHpAaT3CMGIZmMNzg4uFN2khCsEcHCM/DD2a1+1Oqe9CEqGAaUNfKtqM4tO",
-	"5SqgOxzwQlDHtGt6qLd0t1bPWG7sZ93SeV0tlsxKWWvT0GYHSDm3yvI+pvKWmnjfhdygkX8SjkV4tcOS",
-	"woUyM5EQnPBMZ3HEBoLNEq1GjjwJCJwcRBbuf5DT6cPbTsAXByJEwgaJ4FdWoyRZXCG0cP8POUQihJfu",
-	"X3OnhZwScjjQd1jwEEKdxSLD6GA1efo4FiL9CS+2E1F+q1PxSw3o1WuItodSRUCG7lKhnHLcHrLIW282",
-	"lKm5z5TKSz2ZAjuYX4HPdNNBBYw2Y3d5Q8GeJnqqDdD3fmk+I/Ojg3gmDYgm+cdEqHAMqEuv1SiWZoy3",
-	"YFhmMh7Hczbm1wAePi7AMVFWBfP1kpojdJYG1AlBTbSpZna5sUhFm70lJFCAK9AJNFysL+64R+LbEHjs",
-	"h7HSzqLvhHJuMom40kDOmfzb/4//InXwb//fTX3wgLTAezrkdd65EwLiNUX+DJPKOGYxD6/uVeZxrUWZ",
-	"x+PtQbk2kXJf/aovu2lym8mA5tyEARvMwfGF/Geq0ZvmDl0XYPqZHrbZW2A9GHIZG1ozdTKUUDOX1dM+",
-	"+WU2Vo85xO1NJgOVHInk6KRzcrYOakH54daZ44s4ppMy2UnZolx0rqorN13HuFVuzZJ0WkMl7P2sXa9p",
-	"GfccE2rlKrdLXJQgllYHUbpdBj/il+quHyVzlmTKFMrrPIZXahYx0ZFYcwlv7FcarbineiJDEPrWVCS9",
-	"BCLzUGek/TwqYffk6ffHAeHFRa1ux2d+4d/TRIfCGPvXM4CITMTvIoR3T198H7QSPTPuLeL6aXVPO6cn",
-	"QStTxR+1WqM344nCPpdnX1fLMEPQgSseWZXcG8gkHfcm0hh7ZrrHp8feA+sRWnWre9z5/mvQsuEsKonY",
-	"SqfA1GrQuhLTtAetx/66J0eds9J1zZifPH3W6rZeDJ8/izrPj58/Pwu/j549fcFPhoLzTvj0KY86x0/5",
-	"6WB4NjwenAw6g+cnJ2F0/DR6Fh4/HXSGnQ7vPPeNV8fHZ087zzuwLiXNuP7Gz9ag1YMGMVLSvZv2KMDD",
-	"2G1FybyXZAqcWfB4/vobPNxRIoxpdY9vpopLv2JSnix5VMf/3Cq0lblII7o9vXxWSi+fBq38hGATehbz",
-	"Xio+p/bENNEisHe9AdIbnHvpBvgoCB345ce/YDqIu+Tdoz4Afobmuo90+OjusilPUta3n+1jZG2fS+BS",
-	"Ss4f10NnIajQfqnwi/SBPsIQQzIaLwyJah4VG/U5pLC6LlPlsXhDoDkeBjlbXzIS1MhfMPZChTqSahQg",
-	"CHK+uDJy8dDeb5onwDCZAFlpxBsLch8HToJrHUDg4e8Mc85g+1J90DMktQJ0/AIcGX1nwMOrUaIzBUix",
-	"eXsCgMRzw/rv3338xP7zX/7nk7z9XQrTP3fMSn1XBu23L9WlOmIfCPXajU1Q3RA4NRzbmkLyNX5NuGhd",
-	"1scxWfyw/akjdpE3VdhN9k0V9EBQPRtPHPKo7zU6HRAsNeCXHvX9e45tjOlrkZBXvXjBUnIBEhd23yL8",
-	"Kix+zOMh3gGeHDgRCLaISQ0eM4STxeMbCdA5DibOGWlAvA6Qzo05pkJn0/HDcLbbuVXoQ3PLlFuzB3t+",
-	"1jlb9CvpZJ2zs+NTxgf6WrBnZ+yN/MG+8pQ+jc/nSgIqOvWcFBgH+oXsx9Gfxbzvn8WlQtaFwq/Yb+eY",
-	"3H0ex9Ya0rPp44EF2GwARQfs7ELvZ8qvoLMGaz05895tvS47SOhUTjXJCFVPQdsUSuY0UQ51KPiYi+zP",
-	"4RimeiRgDxdUlpsC0smkzpPzaa060OygNZHK/72CS3vhz54927l02SdLXIGeUBH7kVb1Mr3ZKhh754Xn",
-	"r+CPr+R998lx7NNSFxqxcvR5UGbBzUOJTQzEsUgKn7zHmq5U77VW31juyboby18pX3ylG/z1p4tPv/6J",
-	"0jgA0cINm0kV6Zk5Oj55etJmr0QKC6bbkD7jugzK1dmhunNztgrU+kZXzl3dqljMiIkMdazdOeDgdQys",
-	"kMvpimC8Om+pgzUpT8xpha2smmsWaVVZj5qgK/fnpAqLfmmid5LFqbT+xhMrzUfE41b49WlilVwqMa7K",
-	"I4NFRePcolaQz0AOpEK0+gq8ddQP6xRQf1axVKJVzvj+FZeUPwE9sIICn3JeWRl9HfNz59a7Pjfiszjn",
-	"I3FeTIJdquPvzztPn3SOn1i/+/zH85Ozc53JBYzym1tAt18BXn5bhvqk4Qx1ZUKMAtdzOHcznVxh16hW",
-	"Nz2ub7ZFDbeH3OSq0CFofT6a8M9HAxCVZ98fd54/f3Z2A7z99lzb8v61n1NKxwTgUKsMYZWsLRvrGRvy",
-	"BPVWmbHJmW0/Brxin9vazkhlrWirDrlDVuWQVfnWsirB1joZPHQnonvfyufoL1S+5h00862oep+EXIUi",
-	"3mFb0a8uP4DZBKNBrQNpH9pgl8yhALzN3goRAeqha/kLXCqJziRDXnWfZMEb/s4wJzrnLBFTUGPWsFBa",
-	"yPjsSbvcf0glWmtOhIpEDuZ1M7SFzdxZaHuwPwf783DtD8hOvI/252Oq4Yg+hNZTu9ZbbM/KpgFTObsz",
-	"DZ/yIcFYYI0USAADpqz3rxM20jo6h9gA0pKQ3aUgAQgRGVdi1l7EulCaOWny2TKdwM/Alaw1ImtTjeKN",
-	"P1POCDEsCSR6RvR+qPFqADRumg7Y7E1Nx+boGQcrc7AyO7YypGfuw8j8LRPZPlqYX7lMoZCoGdrb/Tc0",
-	"n7JEQYZoQZHSYLarj21lgeBW6vux3inBYqmgxMIED8dMGpNBjQb+SvQswNbkJBEhDW+PhUjZYB64dB60",
-	"4bmCD1asVeQVNkhnm73VzDonUEGxNwmDT3QOliWfMOuP93RT54vP9nXclh/xVu8+BVWd7rXbGPgOzAAF",
-	"JjDiWthzEQBnOY7qYzdnMBHG8JG4VMdnwdnzTuf4JHDqNwDFGPgGSNSH7u+gmEQOXsKvseJrXbtv9AKL",
-	"RCiNLySuQX0JN8TyO2J0S8zfEyMidgQgoNtidF/32adBIxHQCQAHK+WD+rTrIkxmg4yZDacW0P7WpXZr",
-	"pK/NfrYyjFCN2B8S8xCF0tUCC1V8jOOxfZyjjBo+N0vghuq4FNYR3LyT84O9x2+8mdOK0h13cULJKmgd",
-	"wf9X7twEnz9P7ussDfWk0dbND3p2S/fmwhpAivNi74IOrKPOXiy1LyebbrCNE+wlntnQOWOLK0bNeLMF",
-	"HhRnoQM+aDnd2W2trNZh2gUVsjWIAHP2FWbWlfVLz4LCWEC3hYam6NB5l7+J5r0PerZP/XuQGR2IkNpO",
-	"nEuzqmHYqSGYcMVH8NyPrJcfL4ee8+BFY2lSncwLI0HG6n+lsOlsJkzKhjIxaZu9VilonBJEHjZQgzj2",
-	"JarE3rWW0T/YDWkGhO6Nv7M3eGMPi6wZwiXT0+qONbq/jlXr+R+r6PbqJ5tqXbOG4oOubuwhOvw7RKBb",
-	"JV8QZkkCP4tu24pRdOeUIuXY3qqe9FC07J3qZMSVNLC6VRE/O8cuZjZFLGG72HvGVFsQpPvWvKS16jun",
-	"cxXGJk7SPV89+orQmHY3jdQwxNvPpTWw7i2PhYp4wmCQVKoy8FsqJ4L9HSDT0LPODwfmTgtOrtWvkl7R",
-	"Kk10HKMbbqXdHupCztQNHTq4sySi1lHserZLyXGDi3O+pRVI4zUu9FUjAAihuyHk223z/yBiC6dmp1Q5",
-	"TipH+lokagJukxdOpVMBbXZhIgRgchwdH581KLXfg2yuAbO+sHW7wf5afH4VEv+BDtlDbq9y2gWPxk20",
-	"H6CN8pKlhwVtU69m1vG31gcGKwa+9pV5ZavUTflrHOP6D2A4g+akxfrP8Lj2JWu8zLB6mKuyab0Ly3oH",
-	"McxeIPv75409Mg6iFIadjFbY6A+1NCvNE52ItQH/yYa7wqaIjcgBf6Syxj8URCZQyQOwtZHeMRvAa4Uz",
-	"VkOa/ECQIzwau2UHaExt7COm1nKj+YlfYfN1hQKxEuGm4hax8tcworfw/NpQBEXPF5wSHdNMEE4mbEDn",
-	"e4oTV2nCpZJq5DJvfV+DgrJVqKeC9TMjEtSs/ZrsxEMk9X1IaAGQ5cVnXXNx+4x6C5mI2/iullzLnrCa",
-	"K9FbdVWxoPX5KLTSIU2KCfDhsAffqU9mx4KgOLj1CG1UBmo+8OAEMC1Yh0zgHLWlsP/Vl54KPY2JFtvL",
-	"eMQhG+hEg/iTjchfgabMz1OrVs9XW+OinN0XR4HXM6t5myetYBPfWEw4tI5waQz/L3blMmm75QQt3Kqi",
-	"A3t8cnS6BgnM8Wm+kxf/9q/GcPZGZ8ZwGwhoKCWH3IiZTq5wSGwbh9lJ0so4tY2lpnbC1kzmpz4jZYXD",
-	"7iwxFpM/klu6f7LW4R5Q/gn0DYeloShrrWB1EqhMw4z20Gr4wOefYOidPVJ6oKM5GyVcpeZSpWMxMSK+",
-	"FpAQ0rF4HOSXkgYGPqlsrERqd+U7Q9mkCsUhDSNxB/JmVBj1w8l7QMNcL6lVYrampKwpCDvKFH275MJO",
-	"0isbq/5kJYAO/U3htkadDnyrS4dXJ1Cfvs2vXT0llLMKV+eAmiEOPljEe7WIwdZy9/PezF8tM5WUY1qM",
-	"zBq1k9siqhdzMX6uqJJsVivxHYQ6AXq/UJBZauGg47wO83xbWtmmoMtvil3n2dHp2pZpJ3jlD4v6dKmt",
-	"IaDysZ6xWKuRExtA7wYWz4atz/0QVy/NnSZyNIZnNLIuJCEydRkPQ2EMS/WVUMZ5luS82liY+vdx9pxf",
-	"C5ZqNoCXE2HGSCpdJ9M1EinUrlie99lqU6/G2ma7c3rU2ROz7bhNj0+2NtsnDZjtB6eVXquoUf93OuZG",
-	"fDsdaKgO3+NNHbrPDt1nd11EB/kBuLJCj8Je9JAVRGHv+sdiORRH4TyMBZs6WX1A/WPUFSJzYGS4CwbD",
-	"iTnTpZVfvMo549QNZk0HDMiC5sTRDQAIFMOhCFM2mFu5FvGw1GWGP4+/xbRa2l62VstY4ZDsNKVHHWE/",
-	"cRUdaWDMHiXCkYwCGLpU0mAnhxM5+H9PZ9US92Kt/q/CPuwmo1d8EH/svq9F3bBRuRq1yl01epWlZq+b",
-	"vO7UPgXNHO6H2KZ1y9HcZW9W4ewfGrJub8jaygQemrHu0uo97EYsdNoa6b5KxFAkCY+PpBroz7UWDabi",
-	"pjxJlUgMG3NA5JKqgKnusnbEpoRfHwiYH540EoF/oKX+DCv9xnqt+tNEanso+myapYYJSOWr0AbFlPm4",
-	"83askpUOWkelv9z67Bv+36sPDdOz25jwZWmTlfv1nlk+NuxIMgv3UnX5wtvrLsB/tb67TBtB/VQQykWC",
-	"RwCnkcPT531fMNCzrK/KqoooE5v0fg2RsNBuB8p13SUW2vbX6bBrKtmy3Zix1Rc/p2Jy72PG9sL1qYpc",
-	"JhIRCnltra19Jk7NFvS5U33NDx3/trJt2KSR4XYQ4JJStw9p+7CHJuPtSgFUnWIb+KOidAGKCMKXbusC",
-	"cwO+yiSSBP8s8hIMHRN7NWKVq0P4sGbFoOrkxMoc4KjZYODo5Ifnn85+/ed/3GZyxqkHlw2loryVXD6R",
-	"8dwBRL2SPI51y22Sq9BMpELAdyM+A4vf14Id6LYya6FSeGDWxYOTasbCWnV7To1IrmWI3Ho8DPVkoiNM",
-	"APxWwBIgFIMlBZ2tGOv9saqJDt0Z3xv0p1qd4TosaMELSoMXtPjda43tQ8kK3fIEIeh2GFR+IKIfU/Bo",
-	"wRjHUl0Z6ASFcVxPB0SBI3vUz3l+5j0Z9R+fs76eCtULuRF9xmOjWZTwYWogI2zEAjsvcdPi1G6ZRocC",
-	"MPKv7UpEVBjsxYgWQBeRUwb02a2E/TeVMe6+FZhMRR9ysXgQcavfa6ftixtaYRUSqCFF8lpGGdxlFWHo",
-	"VE+zGJUuOTYTCZ2yoPLsbtm3yhblpPV1PeWEmED3Tha8TC/uJfM/6MXKwjXuYEE1VqvAr2trIytfsYhG",
-	"Ysd5LtLszAg3JyJTgjvl1ALTiPz7+921Eji4fwf37+7dvwen5rx8Nq7rHA3FLhkJPDmjEBHmOQl8MOJz",
-	"z3onQwSKpqzZRqqvQNeHv62BArsSHRp25YH6RJGIraeDlO0FqXraClpuk1vd1k/a0xIa+ZkpORqnZvUU",
-	"v9uVl+4IHTyZjUXc7WHj8h2JELH99smPEY5lCugcIQjiNMzdiENDN/1ApddX4pTuhXzKAbp9bal8RQ/+",
-	"IJQbCyVtYeMyObGnakmD7I8ajv5waA3U71k0El02mCNCL9I7G3uuTcAAAZ+atlTEjPgcsEGhZbYoe7Hg",
-	"icoJSgF8DCrjK9Tc3tCKG+ugLCdNVoe3X897Lbinjp9SfG6BbA5FIlQIH//TP9urHJ+cQoFDJ6LV7bRf",
-	"FHzf39YWPtivX6SppdeK5ZWI50wrYe6v9vCjVJEb/Idc/Wys2YTPbcwD9SaVxz4POJmodHrkPaB98Gsb",
-	"tm5DLuOHbtowHu1FMuopnfZ4mgoVrW/k3ur0lX/SB0u3ufsZa1O0c2UsHIy+mrF90Ca4Q6F8N2RcMUd5",
-	"AzOexAXiVtuYnMKtHhJqh4TaIaG2Z+ruB+Aqa1y3WU2CbUE7U28NqS53JwftddBeB+21Z9rrfZaWfBjv",
-	"tGnUac6hAVW0sWIzyzuCC4IADCNcRb4vBfiBhzxxNMEEOWUjzSulZ27aP+RGmEb7g82hN/jQG3zoDd6m",
-	"NxiE2V3IN5pBnqr6WpFMRAi/UHWqdJaCBwFfxn+tfDrccwlxiqYSAJMb0Qz2Z96uenc90bVCkMHjHXIZ",
-	"Y0iaKaRIp53Hzg8C7BsDWS6PU1jyGodCCREZzLTceFx3Niu/Vfu2U+v33b3t1dIKHdz306q9dOoc2wrx",
-	"kBTMLSJXatVmbynlHwt+LUq8JAMx1Ikg78eKfjuvkOfm2P58wDhIeeCUAhD72TMVUEEdJ8TzVcTSwUWz",
-	"SAvEo7Te5YzOLK14pZHyzQOQBpOXTtms4nUDoh1uQc/T7uKsdSRNGGsjoh7sGLrFI9EbJTqbko8dtGKi",
-	"CoTDJD5PY66oo7H1UiuTxSl2jFq/a6jtth5lU8RfC8eJVjJkMo6VMGabuOEWJ39s9dC4p7I0kd6hL3j7",
-	"+H47LCy4tX4xZTfD8/7IVSieVwkfpg97cD7XcdWlT3uHjRQ+N4LBvKHMCrHD0mGSrSuUmxYm11cOY64U",
-	"cKXwqaxVFqvkFXIPrFv0t1bRM7/l/UC9GVepiNbEAzixt2KtQE9Gxtn7sp/hcg6FlMb3P57++cU//tc3",
-	"jaY07kBVFdIT0MJ/d/mJZdpmH4dVlrtICwMr+1RLXgoRqlUoXIc1ekMXjjJKqMhYn8geu0RGpKHsB7m5",
-	"oiY66wZNp4m+FlHX/Qy6UpiNLVSYVulTXAd5B4/l9nnapvBG0SXpZdOFROuLslPh8hkb9DftBIp0mZju",
-	"YxbxFitPcKScOe22lY1/Qlh+SxKHmk2sdNiNgtm12ViGY0z6sFTjnwFmtuzfMTepB++4kSVcJSP4Ey3p",
-	"QeUF95KeZa8yAm/0tdjDrACAimkbY0Mgto/2b3VpJnbx+jrADyKdiTLUlWvcpxxao6L8xq3nIMv7Istf",
-	"WgPwElq/2kBNMSNEcWJVK/YpE4ZQkupCmePO2iXSp1CvlRApuXTt12YUCx6yfdUtJAL7q17qEpXvYy4V",
-	"S8Xn9Nwa/5ArpVM2EOReR4wPU5HMeBIZB1IpY1HUJQ5GzwOHU2uld6lzj5m2ifGBdao5g2CaoSOu5hOd",
-	"mbxmasWqOPR9WwaSDshOE5EkdJ9ySTNTiA5+4pnh52waC24E40mC7p1iUqUimSZ2Ke3WpkKx2zyc2/gK",
-	"qfw1H9y+R+fZXlW4c7gUgmENF9qFl7vskMzbhwbcAGsUV4y6aQqwX66r+YI+TEcxEqGMhGmzd0MXWECB",
-	"6pxxpsSM0alniZjGPCTZsyYRaxFbTfZ5UAVcuDRu2TelmpbhntI7t+8PpJEabrDVbV3LlMc9EG9h8pRX",
-	"q9v6J2XvPZRW2wGnQiKveXwOJZu8kWDOTJaMrIextlZwW/YB7+EQim+lTS7MldUlRqjIH27XwdaUUnlC",
-	"2akdKpcf5szoiYBKNsBqgnKZjTWm0QJk2gNSFF8CmCY6FFGWCIMjUDZ2kCl7dNY5fYzqIlOx9Qnwmft8",
-	"3CZICLhBO9cKhwrGoYLxDVUw9lsfO624qJHxZVDJUo3uTisn4ncR7rJp/MJQ3UKqUWPTL3hXB0160KQH",
-	"TfoH16QfoMPxzhTpNBHXUszqx+mxgDrHSmoXaaYwgqVOtkTwCKIkWmKQ01FBbyUkp6jhnqtQUHDrk0i+",
-	"FowhMmDZJPrvQjGj+NSMddpmH4RJExmmIqIQzIz1zI+UQAOf4BO4Xs1UPt1nY60u1VrGK4gv+E+rlAqa",
-	"Qk+FFaKWVj27WfaE8zgDHn41DpPe8fPe0xegrd23sZ+t/nsnpU/nfW+l7+R7n3/zr61hgkcNN5vEf/1K",
-	"Mp2fmtYL0p1Zcs9Z349CMPGZh2k8x6PoGQi8Nn+YhaVEmN3SUl5AIgpTUz6dZWxoScITOLBNEE9kPw9Q",
-	"yoFlsmo8ussIdSZCWBuPQBCwRFzrK8xAExU6QneCgzWTRtQIPG7UXvS+bmSaT9dPKn3As/GVkkmH3s47",
-	"6+0sVk8YH3GptjbEiTA63ml66UfoRL9pl2tEEwB+BWkBTWN1MHkB/VspkMCAsVaaeS+WcTX3vDINxUqw",
-	"cQ8PzcPoOCvCfGEJwO54yq+Ecu5NJNH3YWNtpjLlMZPKpNY4baIg4Iwdss3bqIC3OhXkVFjpAGZmKpbC",
-	"ONL2Dd9P0OjtUBcApokpOfrfGVc+Jh5qmI3Bts8izuSYGzYQo0w1KOF2Nx4sXE9BuO3egM4c6oS9lXwi",
-	"5ptIMRyOgxBvI8S4iQ0OaTzZsV/+YyLE34XxPNA+zgkYhIJ1sqwiR2MKxoZGZ3NW+bx+5LjbEBkPou5J",
-	"ZqARxV4BB9PYWMcRe3TWefE4KOcJeJjKaxHkbW4oEvATQFJPKQ2MHPDnPUcifkszM+aJS4NgdOF+/3wx",
-	"NQL+CHWU+85zbHXBvhW3UxNpDOQtsK1ORtZTGc7hMjqJHPdsCgyyw+UtMVbnnXqivFTEMezkkIcpTaL6",
-	"edM8bTHhc2ZEcx7RdoHPIWd8yBkfcsYP2LR9FCrayrAZPa1vXH59LZI5o10OmBKzAmRqA3AkH9+9f2hI",
-	"JChcd9yiTBIctI78v9bpWq6DziDYkMysjhuyTJQ+vnv/0QGG7MXQw8d37++7H9mKT30rskm5ingSMTr6",
-	"alTwse6VdR/y85DOIgcQpor6A24A+74fYJMRER5WuoKLH6FtNOe+rxM+25/qWIbzvutbtO/KxLQvlW88",
-	"zC9bIGnyJE7wQ/bgJDySYcoED8eYAW5fqpqm44/v3u8064v37LAPYs0hOohBU3VPOkFrxhPVm4okhN97",
-	"bl8RyCLQ/dIay9G41T0JWrGetbqd9tOgNRGRtLrgGM5yKlN7ndbHd++ZNYWtdURiN93I9ol8m0ljEPkl",
-	"+eINhf4WG/0EQ6paU20FHD9SuNp5SVADNuHJlYhY3+gsCUXfvRMUrRlM6tofsgaGzUVaCSNwAZdCsdtO",
-	"8eeigwEcAapxY4QxE/qN/NySE5roGNxJqyxd0bH0OaI4o49h1GCyqXVErWGB72Hs2Cu2kq/1A9OYq1tW",
-	"9xUDFqwiwzJ76Lb7uV93JRtL9yb8cy/ic9PqnnasOjBpz+4kDxH5eTK1CuN04Z2JVPSl4zP7NIDozUaO",
-	"UvUmWqVj0+o+6wStTEW6B+3M7l13KVrlot56upXeyjfYA0ZS4OK9VfucITVRuOkCx1ZvrDPUEPn4c/cs",
-	"aCmdTOy3z54HLgTpnpyBmIfSuqqVXzwpfPP09Fn+1e9PvgJyjEzmPRu8W7/jpBCvub39epMyb8CNDHv0",
-	"/OnuKBaUqgcc5HB64F89nYG7NsziuPidFgLW8Fimkux/Iiio8w+QUHWonA3P0+N2HlsLU1xaj/IGRPdn",
-	"79yk2t6KDjN6EM/hfqS5yp9kUercFtrvcmPkyG/qcdCCCKDn5L740XycHXfte5QS93y/0lmputLxs+eL",
-	"lzqtuxR8dvFa9vQULgYPzJ3Hqgt+f7Ly9exHFy9nha1wue/B0KBmBWYVtDgrW+r3oAd/Vj9aX6tyeIdS",
-	"WM4f25cItdYFBnALcOng1ooLb97xvc18royt4yZ0aYrOZOHYRcCVlrAJG1iRfDo+6jz91Hm+9sRn56wA",
-	"inscHMzrwbwezOvBvH4r5nUxS3wjMq5MHN9QphskjmsCWht3uV97EAb53nNS2+JNvebhGLJCvkyJ7kRK",
-	"/hDkXotTsjyFj3sQjTJclY9tF4ptlJtakn5atSSHB3CjlFTT6FKL4sEeGRFqQCDnkVSjx631kqs7QJKq",
-	"kbt9rNXUZ4Zq8aPWTAIR6zae4J22D2YJE3Nhumw21uJaJGyW6FQ4ZH1MNRN4hVsvzqKenDxus19dR5WL",
-	"CQBW17p/RkRWNAHynl0JMYXfIw1r/z1nM5GIS2XdMBGxTEUiKYi6K8fDycB1ULEf6+xuZRPBpEo1XZ3m",
-	"HKC1eaKtFStoh6q0s7unraR8F1wfh0jjEGkcIo1DpHGINFaMNKjusgehxs/7mPjzzkgV9w5Z29zQbun5",
-	"RHI4XM62Yz8hElfehmkNk5aq27OFNGrAYEqODeb4D/AlNssG2otXOgS1ISMR6095IiCwqGnMoPtYi0Nj",
-	"e1cBfFa8AZjrxEo2og+hUZlqANRpdVtPnNl5gjZnDSrgj+/ev7LPtXaqcEgUxObemjde0iNJZxqjTbnT",
-	"0NjJhnsgNQJwYVi/Tobou/0AumMZj2M62eYGgnxiI15hfO+uEulMJ1ffQScTwx5IncwXuKsuFX79O+O+",
-	"AOA0Bhpe7R4XGsZcl5SL4JVW0PraYX18p0fTf31Ei3Yw99KwVGum46jKJY+lSd/ipV/STm3eWlbe2X6h",
-	"J6mfs3LFMWFxnTM+sBa8m3fH6DgSJnWg2G75V2Ka1jH0YMdTUWom/PMvQo3Scat73Ol0Vmj06is963et",
-	"pqIHHhR6kHHTC3DCoJWtLWS6tkVN4iRxRY+anq3ee0aroa0zgiUCK2UmYEbYJ5AKmDwP9WTC7YPziuiv",
-	"xU5h6v91VB/QwkuuetXq3VVKNyBTMTEL2/vs5uYG9v2f8bNP87d5knCc40jn4A5YPdyqbbmz92q/ucp9",
-	"+r5yR1i36m3CBW69x+POtjfZHBpqncPUPj45PXv6zPpNXnmtFoyetAL6+S9fg9ZIq8KW2Z94fvwUy3Su",
-	"QFs+Ve6N3jrBryODyn+pTR5h0e87tfs25qY3AbvpmrSLXY6t/3Yyyt58PDt9++rn7N2r18e//P769O3v",
-	"4cmbVxezN68uVs/Soea77y5I0vhHJObVnPqoaUATlbQBm4117M1M0cySFoc5ffc25hudRSQKuds6mO1n",
-	"3NWcdZIKDAtOsQZWJq00LWlrPmenzjFUxBNFmKzVzc0v/eJu8QdBVcAnc4a9QrrbrrZL1FIoFIEfe/nP",
-	"f/mfNYo71VMZ1lmTCnXXoHDbp2Iwvi+Qz9kItReLaxEXYqmX3NoCaa6YfwfWjd8pSlHrBT8OO2cD8f33",
-	"0cmWGMbuydSJyUUcM/fkCpHWS9yKo18IeeO2qIs+7z/+NVir0/EvHBkCln0WPtN4YOfFajnIsv2Y3ycv",
-	"tPmLv90Q0ydf7P++Lm1izN1N+9kAtUM5KHP0RwW5lgh5uI6MjoQX0fUdRT4QsWnAIlp5lhRkeahSkcih",
-	"xKkkHFKiWhC8FNtLQzEvf80btWkiJyLRsLCh/JynP10gSZnZnm/1d5J4Qe/kEwK1kvj0ODwZdvgLcTo4",
-	"a60tdHVxHj2Hg7zVcAR5aasTtrXDULrqW3s0fJA5Wd5i7IM8HoY6o1lNhxMlE5bqK6GQvdAEnjxxTv9q",
-	"sx/Rsl68/5l4DwOYkbHHM2DFETUcVg31VJhK0X0jtu66EhMuYSxQGsP/i/0pmbTd+yuXQY47raB1JRVU",
-	"fg3M6sT+wLaG9u+JmAxEYsZyig+GXFsS7os/beju0ldItCkpEQmWJlwZmTrS9YXah1WuRDcOuwuvYyoA",
-	"j59db+FfhXqmYzn/t381hrM3OjOGw1QiaOyeL5bkL/lL/Ba0tBK9VE7wvo1TTBuPJRb861VV0BtRp3zw",
-	"WO9LYtXt/yKO+lgzPmE//58FDfBRjtSRVCT+lf0TVr5BmtyxvDNWrTdi9x0PBdnjSWuNo7GT5obqE7mP",
-	"vQ1lTXCjs0ErQQlCMgyVZ5RsDPxqEfekssfgw48v2fedzos2e60iQ7AjhtoAPDDhMBFmTGZnIGKtRoal",
-	"us0u8vAN35SGea7ok06HpVpjsNfPlMmmU52kIurBZ3s2Nuq7KNDzaFwJdc4yIzDLCvdg7K3pLO3XAZl8",
-	"st9qrXq2Px/NZrOjoU4mR1kSC4XD6QstPfCL3dbMJD0M//I198ZSEZ+63Ra8m3VAR65pamp9qPqFUhUd",
-	"35Rd81giI7v117UaCZDKM/zW8mP57iJLx6+TBIZ4tz7NpWP7J3lNgCDF88PDq6pzG7Q+H40ynkS5P12T",
-	"kMCTTY9o2cF+9v3ZizbrExZBmAgAouCxoZQ3YkLMTSomJqB0LaIsp2MxMSK+Fsb6VT99+vSe/cCNDO0W",
-	"D+b+J2XUt0r/UrkXjAgTkfYdwsVAR/Nz1gcD3YckveJJomfemcM+GzZKAK2gzfqlQ4XLNCkfDrvYIlfa",
-	"ykvlSLXDAgoIyh8bJBKkdIwU/m12wagrzQqXWBD2gA1EyO07WgmXE0ln2n44AeoKbuM/MWxfKjgrhkHp",
-	"ZqwNfNztdheFXSo4kT0SyH6QvwS3WnwBNycoawj4FGqI4FL1M2UfuU7k30XUw63un7OzznH+M/Rq/fRq",
-	"80rCH4LVsCU6OSwGHhPQL4b0S37HdsU3TmyLPMmcYqqbk76vrHtgD3bEkIH7X+Maeh26gco6w4HaFb7y",
-	"Erb1jnSdSK2M0CHbRrsVfPXbUq6lWK6cem0EOuJdaS0PCkPChlF3DSBh3w9aR/T/hsAj7Eftsyw+21Z9",
-	"Saq0svJl7BFzWY9WtxwEwifr1kEjzlAVjudMKveCEnWoFr6B58ZiBlrHgqtGk99uTBsFCVxhBBJ8/aEa",
-	"ZWjj9svj/BZfJloaw1XKou9eQx4jr06pkV6/U2mr9HpRNO+7ElVSUfXpa72gPZxSLGsVCKorXTjfaQxq",
-	"DZqJCclz/dgZz8S7skztDspi8ci6LBk1qd7Mk614Bjc6PrvBrig9i6r4PIoeNoRFWUqqabaiCFjcy8ey",
-	"Tk6qHITVR25dPUeJAtafrC7ZLMjJdlr721DWQUPH2nq7C897L1JPt+t0LJGsfFrXVq9L59PKoydVBuEW",
-	"TEfWx3PYZ9AbwhKRSgBeSusSrdsZi6ZTrr6OEoaZkPGihdjQb9hBNvZWvb+HedkVVLkbPltXm1M0/yQS",
-	"sbBvHdFpqQ/9POYgm0H6xcGcy3QcJWJGNUJHNdpEGPiK1vbBLe3Aeb4t53lNB6dWQ5lMEAsXYi/EAa6P",
-	"u/w37if02ipkWThG9x213MybVQUtno6plFuBmWZDHCwgqsUpi/dEt3xDqPNL1Zf7NXJRpY6d4EZ9Ho5A",
-	"qplMXZLXfkWmbMyB/UWqNnurEVkZYfNzMOgukODb417EU95aIdAN5+inDwte9FaN0Hfwu302zdKcn9gq",
-	"BwJmvXOlUfJQg9ZR6S8PDxy0jvy/V1Yz/lhinYIQS8XqgKVL80zu1137U90qfBtmfi9Vly+8ve4C/Ffr",
-	"E25WlNCMWr3m0dphFGnKDaK9J3l/P9SM6pSxA3FeqorrHgmArkfsUd+BXvcLgw7YO/LYL8WLPnvUlwo/",
-	"/rhmVTmgdtX5K0Bs0w9VnaMmU3f5wGqUiQXk6VNAnn5K4dcm7TpN4443ASheAxUuRxK2CW9zeXdRuY2p",
-	"FEN/bQg9XKWV++Mexjrw4kSkuAxd/OliiH2yXT50wSTtp3OxaN+/y3kOTKU/sQxpmAq90uSoCrOxgJp2",
-	"YabSSpsp0kNAk0BKlBPuwIUyEobFHDrwb3ghRhBzDZiJNusXUqFHfxZzQBh2ESR7dNbpPEZaiAU3wzXW",
-	"F8fNbPgObcZ+Ixzd5erJXZMNJjKtJ2go790buCJniZgKnjLDh+IcSLQyJf+WIS1FcWao9XR4LL7nT0+c",
-	"fsVYM1ewC7vRCm7gIlTOB5w8fRq0JlL50aEatbtpirmq/9HNwH9pgafj1gd/9GB3vJhazeWhCOwvjBKB",
-	"/u/AeZOOktAfJD10GsueXDhvMPcvk3TciwBNpXX84sVzSLXZC+Tv9KYJwRG0uq254HZ/h3wi47nrvXwl",
-	"eRzrllut65OcSGVtCzJAIH/nbfrPjIX1dxdJE3gY6slER6TPNlU9u0mnLyyiSvf95JyGh5xVv1XRwg4w",
-	"7tRdqhmn47lWxLY8sf4DTKQWOHgpbgR6GqXdxbn92QAB25HWtX+O9L0znlAHDlHz9ukU9NvsNXb6AHaU",
-	"1axCpdBQR01FOQMsAzcq8ZBdcFGc4hiWqQf1kDxXVK4A1UUtd9bTBRrRLtPK8a0hSyg+wwBpQucBG3IZ",
-	"Zwn1Ghk9ESzic0N8xPaBYnxfWVJYPJ/bVxUOfuQ9+JGeyzrn2ilzK/uf/PP3/3hy9ObFf321lireU1c0",
-	"aE7rfiowm+5LPnsFJcprGG+85myE17mIvFCtgp+gjl0fhm0ptNo7T+BGGqfNLmKjWUGrGAfY72lbgaxV",
-	"K1EAQmuAWwzv76FxMfIpwJJMborqWUEbrk0YdYEPu5JwuXOfvtI+VqFulVrcvVvk9utt4uYloGGZ+5jq",
-	"KclcrMMr57UULjihglWTwuV//EHy9x28nEO27O5dlAeq7LxobKfxKHBpWt39ik1WgjmZ8BMaEZ+X+J2t",
-	"b+FK0RiTwXhGHmBBXm4bxXieZ+Pw6gCIVtUmSXvx0NwRz6G/kMR6WtBJQOQoFEtnMhTnLLVaDphw7WWk",
-	"ygTwcI/1RKzvt7x0Z+iem2m+VeF2+7mtZENzxJHrrWlYwi+gIcBKlW9KW9qLcw7FeCQLwwUx1+zTZh8g",
-	"Gw0Zn9Rj9xC8hgfmgEo1Im74joQqIYbbdofCtV000/C8Fdiha1ZZsHHPSq5FtQPgi7rr+BIe0uPmBZ+v",
-	"HaMstK/Ux/rwNuNFubt/+YGdLsAO4kOCY4P9K9EGAhWJMJbqTiylFXQO6cuCDWw2GKDVPzTbpjTUTX7M",
-	"4phlKpUxu5gmMvZOaqvbUroX8ikPoddhXdv1ih7qwXQ1Inq0ndtZrokwhi+DIf1BpDNRRs917mWxdBtg",
-	"u5J1+GJu8uD6RgfYCt1eb9yaDt2f23Z/NtdOMwB10vpVsJAr71+4Ur9inzJhIj5vLwnrjztrT1o8heIw",
-	"kAA4gdgSLc6pATpk+9u+4SST6eG9JcjrDOf7mEsF/Qrn4DUiE8jAYT9GhVIjSH7dWFxZwHc6GLfyed70",
-	"ZO2mOr+wiErmyUSmKQ7B3+vJttcV5T6ODQyW0umRD8LvKpNy5x7ikMv4obmH3glEIelFMuopjQwoKlpf",
-	"Tt7q9JV/kAefsJlwLNam6BH6o1hIA24gdAVwp+akjVpbignKMTdsIEaZalbacPk3G0Meltj9pDMjIuC+",
-	"AP9yfYn7gI/xIGuNyNonfiUY5ttzefM1/HGhB25dcTMpTxpvRBg69LNpimNfMy4hDVgc2GlO5uAeDqXQ",
-	"Qyn0UAr9dlTeD2JEvaGb+xJW7eD8VKP6rUnd5ZZ4UF8H9XVQX9+O+gIWu4ITlHeto1JzHtECLvsNzWYf",
-	"gzSpDM2TMBssSZ4DiV3IFRsIrKECzRY9ERGxiKc8cCg5pYb7aaKHMhZFdioEas8iKVQIraGnpegukaNx",
-	"WsNdAotsajJ/dY6AbCB+qeEIuIhjhnvXNAtcypcxXYS0FR430T/K+sf75Iv9X/2Mxis5Eco+UeMfJdTi",
-	"HZp/wCaC26dqAvfs7UvpWEc61qN5Dqm65gE4u1lcGYhqaoxssD3CfpFC0NUKoehToFAso855woucA9WA",
-	"JXAb5hlmQKd9Jj1M49X4AoHx8zRN5CCD4XFC4LfPr9MKWtYEWNP0ogXGMxbc+Lj2N/tp3PzitRZXJFVk",
-	"bxzYmz68/lPv7etfrXpVMvX5rhb+ln9qVp/AG4DcCxl7rdKx9T+Ij82j7uLVRII9FPRkYcPpYdqHZE2M",
-	"mqBeF5MBT0a6QKAKDMSFbTuDib5eKOK41X2a/9GbSKWBirVTeDERJk1kCOb1uHNjk3LeEHdH+Yo3A6eC",
-	"81aHzg/v3ZfUO76NbCC+MywSQ6nkAmBOSQeszbuRDcRLe6j8eEGN+nhCfGZL2DhgqAvKPfYbyO2IasEr",
-	"GO5agc6ZQGRW5EF3nyAEZZ3aeB4oBsyV8XO30AbtFMilulQfUz4cwggYlj8SAQghQzmyEuOVD3FLlo/2",
-	"WMcR6+c73w88GxcgSeegzTyOz/HuLpUzWVzNBzqaA7pzLIYp01naZh8RI9t+KRcIJK8k625wtTTMlvJB",
-	"jLSIAnQhYFeT94aA2SGPhYp4wuaCJ4FVq6kIIQMCw3TQERLHpLMnPBlJZbqQ0cHuGkBBMCIWYWo8TMIk",
-	"ICQTg+8DRBhppeBS2eUiiraelaq9tLI2u3DKwt4OyiIuyG43Sb990+5BwDj7W8aTVCSwERxuhUbr4vhS",
-	"0dqBkdruZ5v9JKNIKDpQY34tmNKsD4S4fW9s0JlkfZNN7XM3Iuq32Ru8CcxjKQ2PiEI+WjzeHixhzBGd",
-	"W+kULJ2I4FD1rXvXt78/twcWcOKJV9SfrEifs/7Pw6O3WgkMw/o0Z27YaeeszRD8u+tbCJyJy2Uhfwb4",
-	"oHUkzDm4RfbzRZlRkf8o3Jdbs996Kko50Tivs60AVwPCcH6pzk5OWD/Vujfhal5Qzv2A9ZVOe1qJ3lQk",
-	"Ukd9P+ADFUapI2K8sg/Ig6DTUYbvupX1iZIUHvLNg9HHX+vZVdhdRhz3CabVuWKpUPCkTBVaObkFr3Co",
-	"eUHrAefP68k0nf/FnhoXlVW4t4me4SkYJAC7H9nNGszPGU/ZRIMEgRKA8xmUTrJdWpv14Z3KpolzJuwS",
-	"4K5ApyHH5u0cmgVTeRuR5ulyHs3nCzSa4BX8LRP0NtnPW+hD0U2C+zxn/xdXGU/m7rnH3KQoThUbUNMb",
-	"YvVQa2UyFHvZKjyYX7hbVMAk9rlE57SmVABE1aoLSvX2yylwrKKqQZrmVR63i9dvfdbrUaZu9KyLt4F2",
-	"85zsoTUVq96QK49X3M8tVOHFOyqSxG57S84JgD5Padh7QEJauLdKXCXwuWuwKc46t0FTLD8nUe6lAH0g",
-	"xgyrbDF+8haS3Vt2t+HzAmPP/n5gaYLBDDRAmZAlWvH+8jnq2+7ypHO/t+mle4O7UmC/eLyI01VNkbz0",
-	"vk6al/cbx3Gqp1mcA+FvoAkWfuHWmz67j4fZD8117q/1U/E5fWJfgvRWpIVhfRwR7TL/Xp0pQ21W1egI",
-	"KYigFZrrlRDn8mXYY9VfTGb061B1aBS4RkE97dwxu24ZpRrMMSZzzwgaByAOgCMPPbGz4xN786t+80Wr",
-	"mDf2vr5LZ/BleQgI1W9mSzD4cj4h+qBgmaxbUlxBqt2fx4TR8L/Zu7rdtnHs/yoHuZmLkd04nX8H4151",
-	"/ujsBpg2RZvB3KRwGImyiFCkIEpxjUWBfYd9ir3ah5g32SdZ8BxSomzJsR3nozO5S2xZosjz/fE7Ty/0",
-	"UdRX/qRM75H47MLEXWuyIOL+f6Pjk9Hx5Pz4pE10IKjQ1L42pqu2+k0QY9kpyILWu/2JJ/4Oofl3icjK",
-	"M/xLhEQUEUFcqPdvP0buuKJJ9MPkJOp+9lMUtSRzoTZAIw4Ee5y/91RSBLfEidrV3n9sqAk5ms1BIR9G",
-	"hsvmF5cUt7Cis5aswTETceaUT44OmV1UXfEElF7slC84bZd20DHineCqX12D1z8ga+glPS1DYrdPxZUr",
-	"1cXgK7UehL8EoZynbSnvi7SHxNIUIz/fC5V83wlwSpr/jKonCIIqvkDAzODKtGy+V9g2V99wKRFPALhy",
-	"K/jj35TWWA8fB1OX2SQ+Tn7iJ1c/ptsXcjUHsymtEhDWw+ZWREg2WyZYutJ3Ax9kwlSavGYnwk0E/EsV",
-	"BnlKfiNcaEjxhfVgkTJeg9KetdsQI5V8uwglhdDC3MoAdPFA40r4FregAp5+OoOXk1evRhNgssjY6OXR",
-	"9k7t5pHcdH2PafT/YRB04HHuq44RJHJriZ2cHJNGpX8nPwUmkVAVxyGQW5Q6uPaczw+eiAyO59cNM8sd",
-	"zXRI8mE5aOGrBxujYYMq6p9G2eWNxFhbGPnChf8xzIgwbYqHkXIKQaUOMdNzwhSXxG8I/jOp+RjehzH+",
-	"C2VdmQiLUq2GGeMw1iah7fMJwZZ2x/lnzPgeEqreufQ8PMu4pMCpm8LBF7Rcc6GuuBEJhVO1TBC1Hha6",
-	"lgni4tmXM0LNpW/nMNPmUnp7ikxTiyMGS4NlEJ5oNwh7odyiXdTeeXi4Y8KA1ajuI2e9ugmp9I5hjH8l",
-	"0NwXlnVHH5z2Y7bJDHoGq9N1+rV3YArvway7tNAcsF65XUCfpHgf9MUnNWYyDwqvufnpHwLBEFjUjw+X",
-	"SZLNEe964Q1+DIwYcD/zYDNQ5u8I46sSyPQCxIoU7VoA/cOqkGeppok0P2VWG1btxZoMDuvOdXt347Rt",
-	"a/jitqQCjaN9HFwvzmYd/z50Yu/K+UMquggveVDXEFWzMEDGICbpi87pH8RjDGEKcSLyIL2fdVPzbYKR",
-	"KoXgmvOiwdJO09deQy0yLZvZrUjp2IaMlK1Lc5CpHb8ZGl3wPMX1vqa4vv3C4soPcmVJUnIzNCuC5nkN",
-	"QoP/sG3GZWVWa8LxA0alFHca19r/PBcpd7M7thhS2xk7K7pzim7Jmd3fxNgthg42A9eEMWx9IGemcz7b",
-	"o1B7y2snxxgAUfOazSm1bP/X8bU1tVxewgfK//iPMQze6doYZvedhMis1BKr6z5HR1rxWSVyQoM3zQ1W",
-	"j2brIYtGzJWZCTWzLgXV+Bqz0CXODnnIKbhWpD00VgAqgGFnERkkUDwkdT935n0fNYL9aPOIh5iia0xa",
-	"2WcFH41KEPOseg04Mh4Y2IPG/gqPBIKO3uULV/l0OQbsoL6srP9RsnI588d1GXbX46GCUNZ5jAlOJK8J",
-	"9UBBnGltuAvI6IV67YOWEVWd2R9TRVKp63mGc/DqCv1BYUxN8HXB9EYnHEGYC7U60hfX5FaI4y20hgVn",
-	"11bI2e8s6/lXFQTLi1NNb9G1fV4dCQJ7RI/qzt0ia1blwADjr58v5tNvuIKkXEIpLNcd7cRbj4OWgOfx",
-	"ZxwJTKJjeBSwK1bEUMmOYiS0TrcfCryERCMDodl5Kwf1OVuOeQ46I/hZPT8Z9RzdkWdPq6eSZBzW264Y",
-	"fX/mO/SsY6qVJVN7kWmqFUatb1qgAasXpz5F0qjTBvvHdT+49X4XOJMR3pNJo8mEuFCXHaK8hP/+81++",
-	"yphCo7nh8oabMZyza6HmwBZsCazxV9ECwbA2xrL1NaHrY5dVWS5BVFuo/7AdtBnunzOVMMwwVSUTygVu",
-	"c2GMUPOBxtEePU9Ev5+eP/Qk5z65AKfG6DrV9dGOpu8jDHAe1M5PsPdwg8L1A5sPqXNftO73gfuo31rm",
-	"YlKC4QZzqVQRjPwKpVWGCq7qinIxKD0C7NitxQmVLLhsk+EyDWau09nGUhtMCk1OkPv6UDb9FtyN3R6l",
-	"R5usEKd/n82QhzVDfI/05GT/Huk/i3AiwCjlIwB3EkrlfQmlHSTLmiDRhVP6A2Kk/PbFyLMz87SkyMu/",
-	"mhQ5KzD52oYR56wDfLWPKDG8GrXhpfu1cdAakSKtDDCwBElTa128EoOTq3HJNnDogM9xrLeloZFQd7aF",
-	"SFrdEqYcFGiGVx/8zn0jKHcHDin61/9o9+LZb9mLqT/xChg0B9OQ4AH4utJVcWCe/sUym845xhIsv0lt",
-	"Kkg44kpScWissWMe1cUY1oTAwRwYagPyTcZCQW34ZgvE8Or87PzDs/HxbHw8uzC7yinE4dSKj+x5eOZb",
-	"YGvb/nLKBwHNxuwGo1oxq6Dtb18fonjmvHnyN1VAM/ITvZKZVvc9ASF4FBbPhP9/3r6F2NpSbreH+trb",
-	"r3vrZ17dc3Ng8F6BWP3haDuBu61ktFK0eVMC9ZvpdBZrldTxAM7c2sMsA8x2kcU3TIpkhlXYdNcf8a4v",
-	"D1i14XnpiVVuYO7CsznVEj58SqjXinq3lgUx5P5cccDzcngkTTGIocwO1s0760kr/p2h0g0C5Qz9GEtH",
-	"xueCU1ENTYo4bxnv8aolNvHfRn4ZJO2dKfdx6iKa3f+L1UZ85DF69KFaOIAN8eIf/s/ZtvUSbV16by1E",
-	"wB53nZT3rGKiA3DFN1R9sAdt76Njor46wya3XiKneaurYFW2bnRREW9X6u1Y1HtL4cOaquopDejTWgOO",
-	"PNHw/qrr0AUAa+T/ajQ5Gb2cHO1hQD1C/n+jFvrG0my6LHlc7alZvhI4dH8/8bl1Y+hrKyJLe9QvkIbc",
-	"/Vd/8HfElo6s30aB75xXzPocY/i5aazMp1jXW5UiRkC7F7rgihVivGS57HyA2Cr2g0TH5nLcsjE1WvcI",
-	"gt8zjWWAxiMLureewm/vowD3MYL3fzuLIBY3QoLRseDVMoKixGQdGB5XuoyAMLItg0ZAsNmQslhIUQlu",
-	"guWcBaEZ07OqN5ALKnSmGNQUvdNqWWip5whWJEXKIV7GkkeQM8Xm1PePwcVadh5GQON9jzmnmqU2zNjE",
-	"EQmynrrTo1Y0+aRK1AQqo5VoR7jnlH/oc9Xtw6b+ZiZqDfwGfliUrswjKPEO7k1k2uNMhwunYqycLbGy",
-	"c+pRO4HNuYpxF9vzhbbRL3jMmw+nQCDzZkCJUIgHH5QKLhMDFbvmDkebsBzsK7xVcylMFsEvJVdxFsGb",
-	"kl2JGN/2U2FpIfPIGaxqa9pzdt2AOOXhkTZ4zht0m5w6WNbYFf2oxH1gFbJVfDp1aSUmHfy34UzipBi7",
-	"howJNYbTqgFXIlgP956u5C4CxR02rCgBEV06O1gnLg7Uh0bubyEU6DLh5ZSoL01xmCgFzE0EuUAATnwD",
-	"E5e8KbS75rwIKvUgrsuSq2oMpwld7VCwlFyGu+ewo/v4zm08wd2KnE+R00bIaVBk1M6+yLRjOiv56eAs",
-	"g5rKuqxl4qoO7RYXpY55gr2eqxxJjDpwgAXXhQzRmiGgi4BUqA+h4LFIhaXyJShO0M7uWT9zxVMRC4YQ",
-	"hv0PwwEN6PDjPd2z2bzk2CYeQclTnPeEzKn1NY4aGsOvQrnkArZhIR0w65J1SBXHgJsB2VuV7MbyCCU9",
-	"7RlWes4tFwf3wGlTmZZJ310+hs2nhIrLAOHKqw4vYVn3FKsri8IejWFL41opEQ5X1rkykHOmImCU6asV",
-	"wukaxzeoniOa2izxW38+xo3qM1Ww7NO80GXvm79D4kkgtvTky1lxQogVhpxZocuKotQ3TJoICskQR0Rb",
-	"y49ktJR6MaoLM4Y30MJK4Q0BdTBXcLUktcFZTs00UYuggCAJLnCCLTbhkdlVDfFss58I5qxTpyvCZINZ",
-	"IU9mru2F1lRtQCUcurylqStdV5alQgH3sRmb0ANg6qLcpsVn9pK9s4ppkCBvxjAQ63g4BLsLwVP9cIU+",
-	"0NQ5YeaTsCMOmUIqvthNr6/sVy2cM03H18QP5rqjFNuO3K+fv/4vAAD//w==",
+	"7P3tdhs3li+M3woW/71WXpqSKVl2YmmddY4i2x134thju+OZtnVIsAokERWBCoASzeRorfn0v4DnuYdz",
+	"YXMlz8IGUIWqQr1RtGP1ZD70xGIVCtjY2Nivv/37KOLrlDPClByd/j5aERwTAf95wZkiTP2I2TLDS6L/",
+	"FBMZCZoqytnodPRmRVBif0V8gRT8e04SORqPyAe8ThMyOh0txGg8EuTXjAoSj06VyMh4JKMVWWM9ptqm",
+	"+impBGXL0c3NePTkDV6Gv3ZNhKScjdGCC/RscfAcq2hV+tj70dH70cDv/cgjbD5S/ebbFREE1sXIBgki",
+	"eSYigqgc+IWfsdiGRscKkUSaL2AmN0SgmKSExRJxVlrXeRSRVB3kmzHk+zfjUYoFXhNld9YM1ryxP3qb",
+	"uiZS4iWRp4houosxwgJxgYimAdVPG5YZjUcMr8NTLaa2xh9+JGypVqPT48lkHCDVBWFKkGePwwwQwa/u",
+	"yylWq+K75rcpjVuJs+BijdXodJRl8GRgBjwmCZXqJxg2yPRUqjHCElGGZh8OIvvCLDwv/VPrlDyiPJzo",
+	"vVKKCD3O/36HD3671P8zOXg0vfz6L+H5ZnOi59xAsWxOvpBIz7GBbNmcDJleaAJCclH//IyRD2oawa8z",
+	"JyBSzVdzsuDFNv6aEbH1JwTDNUzhaBLmmyaOcYc2vPhbM8uzmKxTrgiLtj+QwBl/jq+IRBgJkhKskMQL",
+	"coYw26KM0V8zghT5oJoOkjf2gR686SA9eDAerSnLKRSc58LIyiCNtMBFSkujDZZIEBxXZOp9kKnhSRZS",
+	"uBcLHTVsH4uSLCZvuMJJfZIXPGMK4SRBgm8kUpw38A41w0wVjONPISYLnCVqdLrAiST5FOacJwQzcw+Y",
+	"u6vOxzhJZgjHsfSuOH32yTUR2/wKbJhSfiMWcyEsW49O341wkowuQ9T4ka6pqk/klV48hiPU9DF4Mbju",
+	"B5Ox3ge61t8G4bumzPyr4BjKFFkSYS4NQWTKmSRAkhfnmVpdJJQw9UQIc9wjoyHo/8RpmlBzjd77RZq7",
+	"NOeg30fEvDKi7BonNJ5GMJDmMv3DNCC24AFEJWJcoSvGNwzBZcwFimkMf00FvyaIKkmSxeHoxl/1XwRZ",
+	"jE5H/797hXZzz/wq78FKzBpgmRUaP71AD785eYQkifSf0IPD49HY14vevn17oIcgTOkVB+Tu93xjFyDt",
+	"JNWKrCVJrskwzUFPz5vurUi+FLiV4oIsBJErpPgVYY7w8OrHpe3NePRS8HlC1i3rS80Tfw2sE262fJkj",
+	"/U2FaZKv6teMSIXmguArrVUBB625IEhkCZFnSBKCgCby0FFHjk7f5QPnu1UamUq0oCSJNaHcE/r9lOsj",
+	"pOl+D47kzaU+qFJhFunBMsFO9V1yOjl6dDyZTCYH8D/f6P/51v3T/h/W51hhlcnR6cnx8XikqAJ5HFgX",
+	"htUUN5QjmLzn6NJ7C91mBPbvNV8TtaJsqVe9EZwtDfm0VIw4u9YngjMJ2vkGlFscrZBZA1oTzCRIN/sl",
+	"0ERfPjMyRf8jFTwlQlEjcCJBsCLxFKvSTRxjRQ4UXZP6dVyZ7u/132nc41YfjxIs1TST+cdrRgFDVCH9",
+	"FFpyhbA5M2OkOJBiTVmm9Pz6TZpZPbP+A1EbLq4CN9LFs8evkMBsSaSeyRpvUaRvR/11c34Ji4EV0ULw",
+	"9Rki61RtT7XioS8ORdYy+EX7BywE3up/c7HEjEo4g9OexEsFuaY8k1NJIkHUNGOKJmEZmXC2hDmbR61a",
+	"iGDRxgDqR0FBrvnVQFaREU8No/Unh5lmfS0vWLLV+oBnxoE2taTXZoN4pu0FZq4tygp9kC8Q3Ne1T2dp",
+	"PJj7rXVceoEy9fBkFLjf/WvondGD3ftj/+yVplLnCMu+OT09ri00Gz7/hURKTzE/7xfwBRDzcUz1aDh5",
+	"6Z1/q6WVRULleJeNycl45/PuTmDVOm1VqsvnM2cib4wHoSmt8Ydn5lnvZ8Nh45ExCuzvWjnY8QwGmLvd",
+	"iqvOa02Z/ddRj0lWmKmLR1oZ46X1SFR2HitcWk7bDVZcKoEz7NmkXeP8RD4oa9vqgZxp0vaKsV+qBIHZ",
+	"lz/dQQNrqrWejTVl/l+Php4WliUJnmuNwqihd+tYfHoWr+9XFlN1HoVdhzNBYhyp2anWoTMinf9DCUwT",
+	"a7SgjbZoiMCSxOBP0v+ZCfC7pURIvfFIMw+KyRqzGPyq1nakTBJRiGfQThOijCsHG7eGnkDAwLQz/06r",
+	"jmGHwIIKqVBC2ZW5yGJOjD2w4okeuspoRi0O3KAJZcQKrZAbjZESWcJ3O3Y6v135mkqpfxyPcKKI0cwN",
+	"NYhZNhex/bMhgRZDG6pWPFNTQSIu9E/RikRXoCJNi2G8P2YMjM7pFTheGFdTtSJTxvVNGK0wZUHCSvJr",
+	"fa0/Zes5EbmHnLIrX7PpeUNbOuRGyGUTQ17ka2jy2EuFJF0yrIDVrkFbIcgsqrq3KyxXwZ29Itvgxs6u",
+	"aDwDx+i9ww1JkgMg471fNlfyUFtvs1Ez2TppMh7lE69/+Ul8/ODB0aMxmmNJHp5kIhkXq9O8JtFsg7fa",
+	"HNG2pzmIR7OxdSqPkSS/jpFeMKhq+kug9YyNGUNYTGI03yJsGHdBSPjude/1VdwqG61pMTZ0z6nsr9v/",
+	"QiMTPLkO2lQ4F1at96cn127G+iUugnv9D0kgFnD+8pn1d5whPJdEmx3c0F1upSJrn9+bdBbzmSvKQkyV",
+	"SSJmYzQzX5npj87M0EF+GqI1RyttR8VTMOcDttZPeK2lN0uGmU4hetUEAdEHhSppmPEMLXEqERYEMT31",
+	"oDzU29kQrcp/ehaPkaW/vsP1BzH6hc+D49XVy/KoT8GY52tj3ehNMgZanz1NM5FySUI29HaMNnl0LZ85",
+	"wvLK+A/CZpER6G2GuR7O3rhzsqIszskg/et2gG0JjpbGS2zmvDt5hMNYgPkONNA9j0vUR9VKWeGO3wiq",
+	"FGF6OH2x5+MWNINH7aVfF0cZSIYpDfH224aP+Jzeucllzg8ZlmA5eud77ASRR4byTGvHsl3S7cNoKMTm",
+	"/qyGHe0APZUftZrQcoETnJAYZEjtzm49GyB1vC3vfRCcJlBxCX5/fnD84GH5ooX70+k6zqtD1RityAcc",
+	"k4g2yDZPW9xZRWi7Td34wJGNlP+ZCLqgRUpAmbhzwa9IvyvUKNj6LmBKa+LFsvKok5lT4GS+LvZXWlmg",
+	"hRcoqGXp1awrOWEZcFiBpJJkbD+wWXGZi01PSp4Z1WeFJdxSzqZxbNdHX4N19CIXcHyuQPV6xdN1b7TV",
+	"VnytktDgkRHTXDuhAs7RGEm+Bickh8yLJN5BP7d77DbUo743sTDPqRUX9Dfgt9dEXBPxnCjshFeZ+yCI",
+	"M9VjyKnM0pQLu78DFBMpMyKCj2olfZoJGvzRRQNv93VBrm22zdS5qBu+VntuijO1mq6JWvF45+8bt8HO",
+	"bxNxTSMyjXmUrQlTuDHSAF749iWWH9nD6qocaTa6NpfwJni737TOAPVa2GLcwKx9Fz6IB0IH6zvCyIJG",
+	"1OZeVe5IUNI6tQJvjHP7xs14NMeSBrWpLdx6xscAUZk5QVckrauy41GRNjQ61XOLCHg1pmZs95Fp4f6o",
+	"bf6cCrWaxsEI9IsFSgWJqNT64ZoztdKq3ZZgc0kb/06Mt4hKN8GSFhC6nYvvTfOxA6ZajLczq9ozri0c",
+	"CXEQ1kWD4PDaPuMZU2I75YspF3RJO+/eC/MCvLtLDNHy/JSBtRYkff6M+eX39pWVn74Zj0icWb5OyDVJ",
+	"OgeoPn8zHi3wmibbaWPscElYTLTVTpiiaht+Rm9LPkQ1bwmY1/raCqODJVtkvfm7Rlv0DcpiEk9jIhVl",
+	"zTIUIumpIIoIiMaGFSh46pqSzTTxEhrbGCTPTIRQr/lv2dtQ8N+u3g9rLKjCydSF7Tv2tfK4HoAIbfRQ",
+	"pngvWq7p0hiBVlC0BTSrH6+8GlxP/kzfFVVfgDCCCWHQYGDC8zdTk1+1xpQhDgpmrw3xznstfq1WRACH",
+	"Bz78NBP6ZyRTkiSULaVx+8ETcpCvJ13p6YaeTHmaJYYgvURF9Xm40iMCU56GxO25EPQaJwgr48R1+bGd",
+	"0lyQBRGEhRwQr1dcKCDGKltjduqNbDNJ4UeMrIQMjr6kErzq00pAunk++g0xRCwGXoGB1thGn0JxUdGQ",
+	"r7UhNn/CBF7QGqtoRSSa/ToboyxFiqOjM0SZthgE/GJdgsXKeDb3c3AsdUBt/FD/6LPXL+49e3KBHhwf",
+	"fdt1N+oB9DgNHiOc0jGia60LGQ/OgggRNrGLc5wnIUaKXutpG9kzGo+uOY2D0Y2PnZRgPt2s8+yatFDw",
+	"epDPquxaOXNlMWJ2s36yq3LOv1qcxpjvYL4PHXrreaGlhkPBxTbaeBUEiCJtg4a3sMw4/5bpK5gz38WA",
+	"5RWJ4YAvuUKMG7fAGM23VnUkSfyFBCXg1M948VM1c33BHiY3JX2KtNZhvLteEp+vy3pLsYK1WJKJ4voU",
+	"OJm0k3CnRJNgVcQF17NVJAY9WiJwulo+GSPKpCI4Nr52WA7SyzlDmCFN5LVmR+8HT/POs3KPjv2s3Eno",
+	"gNzKbsFS2rBQ27uvvBNyoU07411pMHpmkXnE6fz2n7na79KeIG0Qil2oRBIH1JkdbKJKeqmVDeDeMbnZ",
+	"8AKaZ8rNy5C7I23ov41lxW7BD7exywI2VlfyxmdncnWUMgVNsI46iFubZJ1zuqWJ1j3+Z2+yFUlAx/0S",
+	"jW5v0+3XRisWcHS/3wLumBHnLbBnhuRerLyBWW4tfORbhN6oJ6EDcycNxBeg4yQ8uvKrxiQR1/by1V+K",
+	"yTWNyFnZeGTkg4IijPA1VqFWxxbUjMwKT/IYb8cuLzufgjZU0G+ckXHDJP4QU7W08qBo3Y8RWcsqC1pD",
+	"JesnbO90WC57iMj7/vu7lchbosM+Unlxtx1Yzeb1qoi/tAbV/3Fm1Fd/6SyeGT0Hb4C2+sDiO0P6A0iZ",
+	"clbmjL45jq5G/Wyyj6xUd2Yz317Jbv/EbcIZLZv37vzgn5e/37/5S9fxjoao153UqqnbgxbfR/0eNOBw",
+	"dbxzhT3U8+4x9quud36vr17ea6Cqnt7wUqfe3sG8+OC3y9+Px/dvvjyw/5wcPNJ/+fbmq6//Ei6/+4MV",
+	"/EGseTcU/mFL+tMA+FgGQOfJ/AgGQU+F9o+O1tRU4E5a7U0lrikrF1gG1FcsJZESLrY4I4PCIFhKumQ7",
+	"vtaQ7/zGlBun2vRiCvENg2Bcv5HnhY7at6owSrgcGP3Rr2SCNLpsnwqbWO7q2XmnNzPCkkwr4xbOzGmD",
+	"m9r+nF/DxjHMF6DLpgDSEEMSq6Ax2cU17b7vxmjL3NklLcW9M9/22qs4M+AJZMoXDcBAWNosc5mJa6rX",
+	"D3Jb6/19cvsXPEn4hsTTLA1zp0tVjvK4iXnlIEt7c6l5I0u9g1Nxb5hyk82KJhaHANwSUmEWSyQVTZL+",
+	"Gc4kGbYnK57EbftsfweNqadg7XkUbZ7IkMkWtkBrtL+h5kQrJCaq7CsxXmBKPzNwRiCwGgsrNH9uuLgi",
+	"UH5iDU6vNqS7+CTBwwWufom11ZdgpB8BlxdeCkJitKFq5QU7B1SWGILmIiOcUejwHbTwRThRK54tV3mM",
+	"35QLaeKHP1HaloYDaifYd9Z2SLA3w7xgckLjlu8aVZFxBXAsuVxAkrKI6CVr+poPDZiZzUQduueCyque",
+	"SgxcPt7zoIQwSRW9tjZkRTwhQfRIkRZ/IHGpRJIQhuZbU/hF8BrhxCjKLpafV3+5sU3ighsoXHnK08aj",
+	"9PrFS5vir0kgjAa8zLCIpavo7YYUyHNPuglknzXpJqFQ+mMi4MJZ6OsfkGIARifiIiZxLwXADFxKaOn1",
+	"krVmZLZe27zgOwO9kWdbVVS3nAaO3GWe9JJOKme3qjTVBP1lg2Zc1LxXIHs0kfsqkzylJJ5qDggzrcRr",
+	"qDeknDkfvqVSAR/Y/ZWPACIUc0b6XudaFPV8dMlx0pd4PR/jmYp4Q4Iw3I49x7GSlc4T0lYaon/vjVBi",
+	"Kwx62bilh4NJbPbaBiSAaSr4UhCpGTo2gjUWPE3JH5PUtutxd4ep2KqcnVrTx4oD+lEwdjq8In8sw9+C",
+	"qauKF4dkpVNPsRsD9KJQxsoe6C2qH5GKFq7wYuEqiOtB2o9wjCp8WWOydt56LPBCdbJWRRliTp6D2alF",
+	"kzTas9aE9ATOtOon8VaCUgDG+mZFoxWyUx/9cdz6J7uUI6F9mGQPQWBP3bhbMWCfCp8FmlOL2tL97l6k",
+	"eudnPH1l+PoqB3RwSKxbienhjy4fr0FBl4+o5DR5uM/B8WkOQqXKPexFhcQfl+F7G2/pHCA1mCLaqgVU",
+	"paYidWRdvSaxOlpRyD7XylFQ3x9kgazXpKE2dze7IaLxju/Mtx2uTWoq16W9Ex1wirbsc8gUxuc83va5",
+	"B/QhldM1UdOUiIiEoKLMVhvan+bQJlArAlf1FxLBKP0qYHpuyS+ZVCXsheY5GcUBM5SxBWVUrkgM8woN",
+	"60CF3EGyQ4zqXnurbQcNBXOtTynTy2hAVcinNwrFzz31NPCmnX0PxTUcS7HOQiptCceCizN7asycxqBn",
+	"OddH48jTKNhMILy6QTGaHh7P+hbzlLDC3dkC0dN1jNyZMbhRhki9lKZ+HiZshannZfr8TUsLx9NlTtql",
+	"7WRQfuyrpKdoqcmAISd/z+d2mJlS2WW7ZXa0ri177GW6Ddg0724cPNnW+ezLJHCayx00CiCkP3A//FDZ",
+	"p2K0/JtNK7kwYtrXIofIhR4qoGmkwPWBBxcAkRaq0miBegjkhpBlK/tBH/t/72xuSfKK/EJyH/knOnb+",
+	"1rlxLrumCRfnHdy4DkXRqkIQM5UtmuJQf1GnCvh2RSDZzKt9vWLQsmblCjCwJHZiQR2xKZ1gbxpWgDY1",
+	"FWsoXbxwWgPAoCA4WoG+NWyrm1Bw3RcbOXwnVWV4TlTfSMwg+b3PePTtYso7xXwLZrjVXtfDnOYTTVv+",
+	"1OYKBfL2lCLrVPXPJ77ggOZ2bt4LKRmDHA07oRAxMvyF3slhw8bu20aBkLgfs+RpXfBKR6Ryh+hiL/92",
+	"eSbO7fZHY1yY328DIL2DGWgRLCxfjIsD03XWLCbCcE3H4+8KRjLfWFvdIEn3b6OzF+67lcSC8TpJtlNU",
+	"drA4+JyP+FBt71NKgMqWNtY6+lu6J6M2v8DunlFbUGIvsa6hCXy3D93chl+CFPkbD8VV9p8hteQ4+bzy",
+	"oz5CrkYe7Oq1QxCCzF/xXs+N1fr2Y7Ekqm+M806lDHm75RHysoVt/4i8oY/ANEP2tDkZxltWG812yocx",
+	"h7cpGaaO6w4uJblD7oSZXaW0LlC1dstNvAXF+9J5T1ctSOe7d80aCnyKdJIuR9ieBfLwdI9WXut4u+nO",
+	"/p4n8UCxt6uvHdCte9cFNXnBijGaOAZgHD7ZmkwlGe/p6aq2avBe7oxv/WQZpyIhAUu/t4L1kX04JKZD",
+	"X+ndoDbkdH9rm7gknC2JQHihrCd6gSOlrxlW5IxoHTbsgOZRlAkxcN7Qxr4p9M5ZRJDxaow+Q1TRHTwu",
+	"+Su9HG63V+cKvi7vj+WEtkOykzLX16tdZpU9OXIcL1WEz0BfDIzSRpg9aRIgiO6eJmEosA9N4lbyYvge",
+	"N67m50IklCeodYy+Yr6pSPaNZ13bXDgoXjT105jGSPJ+DXFuRa7aD7aJ0+7OYkccr7wMPlaVM96HLrs3",
+	"YY9ny23r3TtieyLCnVz5PgTL7cKg8K+2VElAnaDyCtlOc2eALOZcaSsqFYcsyTIoVA8d+HOOv+5oGL1M",
+	"MGvqJir3VMsBucWDFcHirZ6xT1O0X2eJ77blGv66Ymze7OsjHOjp3U4Nylzw5rGZJCssIWcy3Qbn9wlQ",
+	"RUhjUf/rTE+SxCRGXBSQH72VPpNLvg8Xzv5v+nJaeQnnYAi0h35aEtlYpe++atEPjPsfSuT7ZZdeQ6Jn",
+	"m51TLymJwTE4LppAyHwfITvebeNle9LPHfSQ5+pOXjxvJUPpODrGHOfC7rJFRO7Wa6CQohXrOfJaM0AS",
+	"HWIcScqWiQn79IZWa/MDH4f8wIWQvLUYLIm2+mi7nfvAOh5MdhYFw47xbdKbGjlnT7oi3NN3UF8ECuwF",
+	"KHdXxu30N3cxcisTdVcO7l9ne5XfA5/A9Rt2UF82Tg0Ai3ZPga9fnvCrazVchu9leN2v0OcWvvxbmCqN",
+	"vv3imSY6viF4/Zw4PeYWmQa7OLdZ/HF824KbAl6nojhYw7VZ6L4gPDLZPyH302ombmaWFN2b/zFdvP3J",
+	"VFm4e7F7+nu6+7zDcPduwDcCg1cg5L8cwtXzbVBCNtVAxjTuCaY3RJxok8WDHm6ICRXI7n0Bv2xV5Q4p",
+	"95UpSGdjqRUZWLr36WtmS1dLx0KGOskUn+6Gn3ZNxDwAsgqCKMdYBXDBFAvlDGnN1VCx84VEKVarM1OF",
+	"MrYuuANwx2FmIBVjgTcHrkA04muC8JxnyvahW0uSXBPZL9hWyFaYt7/u8ajFo12cyn3JqOKY3zEZZSBm",
+	"Ai7AiEg5XfOYDEA5N4A1U+/lcIlFiqMgquJL8IfJoE8mfBC/I0vKpG0Kl3e2KQPonKLzv/3zYDKZHB3f",
+	"D5uyBqH847af7p0B4GHkd0Cxx2SBs0T1dRe0NThOsKIqMxTuAfuQ0GvKllMsCJ6uj8NgoQlnyyFjrjHD",
+	"SwIg3Jpzkr7cVnsPQO0bak64WGJGpQErp3EY8UlkTAtg0+JIHyQUcaYET5IyDndjMmPDpXHx/Tl6CSsY",
+	"I57iX7MwUu3KYpT3WXxCFyTaRgmZmtcgB4tqk3OqtilP+HLbd6j8+QLwZsDRr6LcVBlMrrjrdFNnFUkV",
+	"aWcmfaqmvzV1Y1acJkQ1DG7XRXcQZD5Jqgv6+NktG6yImCZUCSKnKRHTGG9DS9zZMuGxaW+7NogpRrz5",
+	"tC73uvUIOS5fEB7DOP4NnOfm++fCnpe6A/U6cI6earPH03nNZiG5oSpaWbRzaGbNF4twQMV+rm77flAC",
+	"tzVjauoYXiwowfOQRvfMNivDWoZ8IZGj67jcw4xvmF0YVRAWMrsQuCXmJOlR7RiTH82TWi5g0YSKJAgM",
+	"mJAmyG5DYROngkf1DUsVTDhA4lrVemx4aQ5tyPKYhPfZdt7Ykw8x56c6SwwlqJlR2EeXT9sIkypb65/p",
+	"gB443hEJiKEF/dDkF228BA0nTN306kxNVdIkaFMahVPtCtEWRPtiRG24uNKsTwOWYS19xQglMxP3XV+s",
+	"mXWPc2pedu5EPyaq4jZY/bdJIPTbOMst41ARveLWSoJO3PaoVPquPbCuygp7VxYcOHWtdNktqLU/u2Bw",
+	"QyffcCh6a0/y/LKW9tpO5NcasB2PH9z8ZT9WwS4a/i27YK0pc2UfvSjYrubnNH3k0/Pg0aSXBVDZke49",
+	"6TAQivG+LU0H/vlJrIcq1GTBPO/fvw66purWRX9jobOj7L+EXdBWqBTmWc9yKLNYF39VrYrBDFoyOir6",
+	"3PlP54Fuf8EO5551MmwBe7JcCpI/HC4xmoyQgcQMa4S7mR47GBj7cPMZT9lddO/tS32+C1d/Q1Ddv3bu",
+	"4v3bsKxb3Mc9CHWL+7lzvjvfsU33ZXcDxsD9NwjI+W7dh937O/B+7B6wdF/u6Vbs8dW7e0t2La7ZvfBy",
+	"FWxkuVOqcCZEECn6GUMLLiKCFI9xODW5b05uEzzDbXVaqbBQchryOziPm3Ot6eUjq1r84UAQA0sXA+3q",
+	"XHwYXxEG3doRhv7tRAjet1noro5jp4AV1C+46LKdZT9mSktjzfmnZLtzpAmF5kRtCGHo6NFkApHv46NH",
+	"j7o5rwpXUSN0B3n3pue+XN3BCiVwo90uz8bueUuuzcImQRQOTb5hKKaCRLawqBumz+5H+AiYqyDc65rG",
+	"psdfZMMuNRosg9bqG2jEayqJQGzEBNL/x7Z6G3Fh+sPGkONBJWLcVZub9VJpYxenKBY8tTGWtO1WqFQN",
+	"g+aXB+bNVoUhnxqKo7wfh4KFlacye59NJvcjNxj8ixxacTcbo9mhlXbw35ZU8N+GWvCfhlwz27YBK7TC",
+	"KfTgc4VmC0oAElcRsZanaOZgWA81F806LpCgCz3fwQIAIKfjTumLFh0wJ3mZwJBBYznK8mzzqduH4DFr",
+	"CcicFdaWo2hgbC0WUIqXJieYK0TWqQozZkV4Vc53ssFb6bpun7kAI0dLHupe3UNIeTMPUq4Iz4Wq1pyd",
+	"WocLEuHgZViRaAhcLkKDVJZkcuj0OrD+n6ZoQiUodms/g+jT5qfTTiRsP8PIvQyz2Meibhqov6c4ox3p",
+	"iYtnNIYay6z6KkuINI25EVS5SXM9nSHsAscRZsgGeyHHD80zaBJsY/bmb03R+r5hzEATZCqVqbIyj0o0",
+	"J/pWQ4oHbwsX9uwXug8OMTw+asSe1OKGIcy2akXZ0l0isIKY98iH3E/AtMQCfZtHXRNBF7S4+cwVMkaC",
+	"AM1sN2Bq2v7pEbkkMdLSNRx3C+VO/USuibDXXbBXzPDUjTC/WH1uYRWuiCfZmkmIzToS3zLlY1/5HGGA",
+	"/idsmVC5Glu9jUOmDEdrnOYMFfSq4bAP4Nxl0qCZd9xm7Y2ka+aqS9TRQxVWq62A7ep4UModyTUVw4tt",
+	"TLwPlcQO9dpWcXXbQ0GVQov5s5z80iQ9U4Y4I7b9fS9os11MosoC6g4j582vt3lYY2byEaRNRgr6MRql",
+	"87+2NG1JrjCZ7QHpObwJQaTf1qJ1mEMvf2u+DSe45k8gjK6JmOMExbafkKbVRlBl/CF7658naZ/eF7Z1",
+	"U/4CyPUoyWIST2kcajblBdxtQbXplLaharUiSV5mnx/3njZjccBhAq0F+JVVmCYiJgcApsGTmLKlV/oB",
+	"1aadrj3bQvAMsRxwy1U+uhr2nhAM9JqI3sQ3T7vXpu5815lIpgTbBoV+c9w8L3OLYg5KXltVR28XMjSV",
+	"SQVRREwz2ZTylkuTIRE9olY87k0f+3ibV1uQiKZUP9yXaU02vzuBEiV0TRWJkeJnsOmnyNQCIRnxlEAn",
+	"5VsxtSARF039KbUqZIoy9b0voSOx1iHcSz0ry2CqvclqnrZYFiao3yjkfy7DeOQufldUlA+xN9c+Tmg8",
+	"zZiiIT1PSVMRZYIknbGFT1F0Wm+xAuT1ZLETCzn/V9m2Ino9qdVy6+3k3v/Db7mqWX7Hb7AW7Ixw9PLP",
+	"K26vV1wnO939K687xPb53YGDj8XncYF15VHs8W6q4jZ33hktN8FerG9jSd2xKGS5xdh+qv67mTs/0XlT",
+	"+ZUJ3KyJlMa+vqbSaG54TRPNDikWymBwcLVqgOBoUHIrtAGlI1ckzLS7ibNbBcI+IYk/OtluhbbTesry",
+	"6oTKiX/9At0/evjw4AjhJF3hg/ugyeF1mugRfnryajSuV0HcD9RA1ORcXuhwkc1DuUfWOdv7eGdz0hzz",
+	"a6zRi+maMDkMnzKbk8futdDH1gTLTAyc+3PzUng8vXENWfamTcKCJp1X9mMqLW7ES/tCa3FW43Vzbh3n",
+	"+r4pyGeC/nqi0FoeMbJxUIVjxMDfbv64JphRtoSW8wzxJC5XJXbkeBfmivOm5dQubWaZauNR4et31Aqe",
+	"g4KJgvjQXYTqWEMxeRisaQaP7bV2m8sum5NXfNPATbgXi2OFn+tnG24uGKdtCc9JaBk4iylhUQm7CVRT",
+	"BkiFS35NBLPKSiEa02ye0CgoGyMrPkL4Mr+FoFKfCr5GMCD0+FV4nhCp1XAarXLWZskWzbeWZc3XsW2O",
+	"VFeaUyKokftdRH1pnrzlofXmM0zIvM7Rf6tckdMjaGXlVZcbIpWhmPOC5xGHwWmNXQde76t/4HPOKYiX",
+	"b3KFJo1smYvtYOgiyEaRFxJvCApTJa2Ly0ZjwrGosWnK7zG+pVKaYFgWVkrQeVYSDb52AV9oCYltERYE",
+	"udBsQ+5y0H+XECzbGlU72kvEMyVpTNAabxGWV2DNUtW7ahso4H2xaad+DCYhDJaB9dWGhFnTJNyd3J9Z",
+	"KIs1E3LRw+nhnrwBe1F1q8WWhPCw/6mm6b/MxVKoUDg/uyjSMleeoYy5bUFrztRKAjslZKH0rh/WModc",
+	"y8G2TXiuBzKmUs9HK4t2R4k3LlPfc8Gz6SknWF6RWPPqGBIeTfg4Y4FF4SWZLgU3/aFbd7B4Ms/07Anj",
+	"PbQUGHajN6UZNrZPEBOprtBDHkXGrlgJfMHTLnmaJcY516v7ZfX5m/Ho1wwLZTxqhe1wPDk+Ofi3o6Cv",
+	"n3zoUfnyIYxVLbM0FUTKBjjqa5xkpBEr6syafNb+88bq1bVjS3BglT1Tr4r7OSBvhrJMgVten2X1ru93",
+	"c7u1derprvoSXvAQtEufDR3mx8T0iH5Ffs1ISPxHnC2oWA+ceI0UvlvRZNH2brlvZnabttv+Jz3ilEbu",
+	"QZw9OMSq5L5bjjGrGJP4KSVJKL/etDMzYIC+u51rQ1SRD2psHMVLbrQaSGYzIsSEG2zWhnHUuH+Bjwb+",
+	"YXCKPmibhbAYMCQJUxRyhYurYTyaU6FWU4fwnMtmU3xsT8uUL6Zc0CVllUrlNRZU4aSAISRxZpRci844",
+	"Hq3p0qAlFg85r1PMo8yaUnMcXekZgfbl6gynqeDX0G8tJCkL0yMIplSSuQTGvaZkA/6hlAsVHBNHijej",
+	"M2eSCOgLkVAjg/kA6NGGdMKZ9YLPcrxJeNC5H66JEDTuRN1MBY+IlJQtp+Y7N+OdMnCsd/8jAi5DoUBb",
+	"7eLuvTA60e7ecL1nPftQDJG8QbROP1xdi1BX5wqsN8rJ05bx55ncexCyxSG6k/LVczy02BHWOgSjUBIS",
+	"0Kr37fUh6zkWSz6N8TZw6B/jrbR1Ldo2J6DyY4WwMWwQlSi3QEN63Bp/mJY9w5XxC8sCxtXrnhMUCa51",
+	"xTM0AbMYs214dMqmEUkCATZQ4Exe+QZRBfbXisYxYWP0GxFcIvIhIqlqmrYdeLqmjAvZ0g5eTw8uKIky",
+	"fXmho2/bR/RaULWPWjyISu7YUFucTq9DnnFZ7BdSPOxvGI/gerMimjQSV9N0nSWKpgmRBniu2/vs+Z48",
+	"xsk3Mkyo+obUOKvCyKGD+GSxIAA115gKWr5VQj4qZlsQmgwJ2auq0CRTDLp78ii9bBAWK57EEim+wSKW",
+	"iOBohXxBXUzSnC2rc/UStFUyvTEfCYKH7h6JD0GVP6egGHgQksUKIOVDMxl0lygtVoKTuap1AoMtMsNf",
+	"Dt+aGaUKmPGyO2i/S1y+D+ftwSdXY+ad/XNN+91xOnZRcrpzE2tOiF33srL6uhaT6/jeskLkAavoCVTv",
+	"9/dexkRhmoRjjByu6zr3//31i5+Q/RVRprjRsXm8taZWigVeEwXp+eWal6YydfupHFLWTiu0zO8JToxr",
+	"rLzE+o7wq25y27eCH+KZJCvb+P32KBkxiRIsSDyV9DcSROyH7pLuo5CeNM5jDNowwpDdppAgSyoVEVAw",
+	"ZVIDg7ftiuC48YawnQOxCWXoR8/QOhdrNNGf0luqL2LnKOxOOLslmkeOvx6gz9/+efD9wWQymZw8CB7I",
+	"IFWfW/LxRRWDxIexqXFODjB7zWm8t8Yy+8T32DWvt6CwJdm41xHYKdGmxvElMBsPyOYotP7eeUsNITLo",
+	"/cSgeE0SKB6FK3hFU83SM83xMzQnEV9DfZI5A31Vj5wwpT47nW3n+mY/3rTtRVNfp12cEzvIsVxC9f1I",
+	"z8d+4ZT17x6YkIXq316z2PugBwMEr9n9Vv2wWHppyM+4q2VpswI+k9I6/D247ObAnWTCDky6C/9UtzjG",
+	"2z7p4X8I91T2tn2PeuzLE5NwMGBTvMO0N8L1EGF78LVVheLdcrjls98nJe4uDfaB/TFE5+hGBmzUoM+9",
+	"+janWFYlVCeeZKM2sENfz2drCMAEksX5mkaVjvMpEVPBN6PxCCfJlIsp4+B0CyfbgQ+tiwfM942/7VO1",
+	"HNemruyB2OBtaL1InS8UYcYvBQNCWdHCRs1qZF5gmtjoWDc1nkmZEROgSXq+8tSm+y0oGx6u76sx4zSl",
+	"bDkd+Hhjnf7a+ha6V/fcgvdqxg82AHSBW7kiRAEeoVbfEzJGMotWCHqfA5yG9e3nBnF/zb2yNbWkSMGX",
+	"gkjZhVgbBKsuwGktCJZpptjUcV0MPSCFodq9wtd5R75P0WdIMMqW+zyLdsi207irTrw2LqZCMnoutvK+",
+	"2ZOby0CPPXLx463eMfZlo3y+AO4dbEabJm113CSCATIHckltdBugy5CLUBQXy/1gjV0T4sobq9IScYY0",
+	"h+kbFepJ9QGNsCRjhKMIAJEwi1GasUhlLlm6+tWODskKiyVRfcUjMQoOpHS18lvn2hsCm0b0SLyV6L/+",
+	"//8Pwjl8jQ/JpzX6sSa3TahDtiWbyTZQ5AN0ZRF2f6iSyOX7VvqylKz/BsbOEWsspdrYKwsGYmZ6s1JF",
+	"4hkSfCPRFSEGzEdkCZFnFuUHROqGWJlKYUQSu87ZWtbOCohDSJQXBCdIZGwUQnpPVang1G+lAgn3TT+a",
+	"TzSksZmcjKafBdH0aPyVb2QjnIw96AHn4BVN01DE8sUCcYPwBHmg4YBnxloXq4/U1JeeHXY/LMEnw7gg",
+	"dUE6/7MFtYuleISqTqGZtxpyrt6aGLu5lgGmbWk8p3mekAcHaTNm9fedB3uaV4U2ZF+ZfKtSRpWpqvNz",
+	"Xr0i5noq1NSiVOb/zjPwcou85Cmp+ESwEPTaTRT+gZOpvUMCiVjFn/J+7TGRijInHq+zhBGB59TLCGO2",
+	"5rBSL13BKNB0W2NxBVXLS1ZGhSwEm6dJ1k1KYoqimwAgIx7r/w5FJ5xldZanhxuMpLwSXzmWqtdAkFQ1",
+	"FRj/6AbjLCL5UUQ0h5jtXWfSqKDKFT5+8DD8UzBq8N1WlSPmPd1yzqFuvjf2qN18rowmWpcujCC49g/R",
+	"MwVBNBMfMne9S2jX8hv+YartBEkJVtLAyWLQAlyVezgcWP7ma6jyOYOcDlB08FqGU9qcFtOkNeSF9nCZ",
+	"bgRV4GNvTF4L2xW2gPZWCGBSEyaYFm+sPX0VmrkKrYBmapyrnjEnAAfrCTOHjW4f6Q4v2nBmPotiVc0c",
+	"8dwYXG3tLAMdKXeKSGoz07WW72G+mYk9Ll4bEPJrPJxVS6kJ+w80l7zU6qzUPvyKbPV/asvhjwDj39US",
+	"cVdcxejIo4/eBnWyy44Ruk/PAZ5iftTDPKjxh196jg9+mxw8urT//3B6cPn7ZPzgUagfXxifr0r6IRR/",
+	"XCLeELginCSULadhKXzB16m++CQCRQYZbUWCFNXmsTPDjJJTlJ389fj4m3Jl/vv3f313pMmjafT7ZHy/",
+	"oU+h1V/7GVPHPYypN0702/wPsE0dlK+2qhzEr7aY4AFbWer0wkP01vWwdREHhM2TBuDI4HSDbQW150Xb",
+	"ilDjy9o+Wi9Sb+d6yXqv9HBqbeJkE8AVtnbZnqxVUMaBknDV2+b1fGOTRsBxBrf/hmeg3Vaocj9EFC2Y",
+	"plzEoZSf7/kGTe7fm5zcO54cPzTJmTg+Q/F6W7QbtrviAkTu0ozXcO/FUCC0DqdTtDStt4XIwE9jqyAK",
+	"adoo2MtU2poPulMne7+BUqCvPZVqKkmKhavxrCojUBtr6H2GZmezRoJ4m/xgGI6H49dOmfSMJZR13wK1",
+	"YIZ5G2gKYT4Y02UrfoQ74yNJ9duI8z3E4Mr6292Kw1Vo8bHbZe+Fi3ZSKZqjZ8/tfZwLLrGdGu9WxNdr",
+	"qlqs7Z+42kf9emtwom+arBlkb+x8J/n4JYDEm099BPGVB7D2v6vFd7rDCbYM/vYZNnpqe1qPvjEZ6TDk",
+	"0JwsKZNFp5sG52spH7TJNKBxU4Ctd7DsFd+4eFllP2AxXoDIkqp1T/Z29BrgfD7701eQs8YGzl19ijCK",
+	"tdKaMaOk5ro/ouoMWZv5DOWe7NNqROIMNf0CJpJ1zptA0Rj0MH5NhLWizpB1hp+auJnvyT9Dnnu8yAi+",
+	"jZu9+eJ4Xcs9/jUjmXk7Y8ykkUXWJARfKKaJ+SBmWuVsHf0NWaeJdQt8DDEYxD09TyT32nggo41pOm+s",
+	"7ZbvF2xUyC8YttZ7qXNuzXu7jnMi7n4jszn/cA4cNFA1f0KBMTcrvjYRRXtGoGcYNzbGqDvHsg5MCxZc",
+	"XkaAE23O9Wo9x1PCplFebWdD08HJPxZ4AX5oLAlSnIcr+GAWJmTSuR+ajq/8F8LanH7MK50bQO+iMsID",
+	"U80Jbz46dt5t69BQnF8ZJm5Hpa4G7w3jmLJRBy9dhIL2gWHd9Y1Ot85eUJE7v/JJAYiD4LqVTtDtwqgH",
+	"hC1w4DNn2laMoivGNwmJl2QaZ2SQT9p7d5gzG6dQYQXLHgQfW0BIhFSsPoKmwOHQMkcrgWcm1OfdqN11",
+	"Clj2btloIEKGJR4mHHAewg2RnhISa0IUnRo3WCKJKXQrI1B/3BDcigoh1MbYrywyglchGRmc2wFvwuO3",
+	"bLAymCNjEmkNuS/sew4BUXnvxsRKr11GQJ+qDlNRKcMQ8dZHjhnyzoxmfzTfapYEx7EdobewJR/SBLP8",
+	"pqqHMi2jDKbigicJ30yztO/a+9fZTQu69tyj4EslTKUyrX9gfMP0HTnnaoUkjcNdWrqRRLTGaE9TgQfR",
+	"rY9cExFnbZ09Y4JjqIdfYYlSLEsIEGVIT9mtg7gTZ9DDTFIS5S7E3I/78zfgZtEEHtB5Ph+l2Jo6uKNM",
+	"ORteyn/Nr/yj7EP92OJcc5sWhc2XwZD7wFvGYRMFMhLsLwWYXzPIZQ0sDl7NAelqiAA1QKT9Z+n220f5",
+	"yTJ1d45Tu4SpAm7KcXAIdsextLez+enys53c0W3VoPbhTMm1sTvmTKmZO8OMGZub59suiBESSzQnELTa",
+	"uKRXK2+R4kl8iNztmeNo5Q4Sg6OFWQwR3DzBrQan2RzVjtGWYCERVkgQrQDSoh8K4wjy/EwDfGjzyF30",
+	"0qbd358EE+89l2GOCTYc3Ev/hyf+uluU9FTvSvbofuA1c9oFy/bOTZYisrubp10OQwkpfaM+6zDHxgbH",
+	"s1JfSNmVHNRatTZyY/5QHV263YdUyDszq4ZlFJC+vTGj12mmWqGNUJTNjRZCFWJQfxVI5GrENudinSU4",
+	"+NvqQyCz8vt//1F/bKXwEo5sDjUt2xvI7tj/ttxwvEbTQXjHdjLFonMI5JzMrfu2D9+fD9ZcvTS6u4dS",
+	"tWppl9vYJKDRhfj3tz+8rq/oimzLmmNFEifLMK+K6+DfrxpCKVcq3IUik2FW/dC90VegO+iJ6MfNp82A",
+	"Y5h2iAatzlcgReitHz3vUoVjL16ik29KSVQLUSlgeVDrdYIPfrv8/Xh8/+bLA/tPSK86Hn9789XXwQSr",
+	"55hhY30+10J9P3AyUSbCDZefMa0nR6QKeOLJmL6Vf2627S42uF2m63yRU/NeG85LpzH4dsWRyJjvZz2z",
+	"EN5MCZ4kpvRWayFWmeqD2CSUDN6XLqHYddHSNEe/mQS7Tlv8j0aCMb83eJn9XnmmZ/YcR1eQIFakzO0A",
+	"aTyo2C4Z+dQvWDd0WitnZaes1k/N3t2K4mfG7+dGw54TtSGEoaNHkwloCMdHjx4NVhPdDgeBy+wMeuz0",
+	"Huy8qpy9W9be88DyyRqHamZeLBAG5ORb+AarfUnscAaHuTVHs2U+Y5TfqU1ATSua9s80eZ6/E9zMJpuA",
+	"EbXh4moqeEIGeNagUTG8FGYdMyiAJ4Y63pMkzlulYLaFREpzlE+RWgmeLVfIDoJgZhBQgEJKS/UhDVw4",
+	"I1MtqqcNDfjzPTlFki6ZbWKPpe1GivX0QNYjq3PX1YRdcBH3546ybWOs2eZzT3WDa3sTPl77SWr0T8G+",
+	"FcWmiOngfMYmiDB7mX1EdLBGtfQNZH6Zyj7oSgzq6djGY7wOpjghLMYiyJG5PAyULg51d7v4EW+oZBvS",
+	"kbuvxmHwFadKYJqX/FYACzGLtdW5RflDRXNbG0dNcHQlTbE5VmiFr4kNZcVnpovZwqaHrPHWFKGbFuw4",
+	"ynEM+suZRiELcnKYSC2pJB9FsdYC79OLqmb1tzhwxdxymWa42VJygIq8O/pamef3xda35YQ9grX13//K",
+	"jhabA1Nspvs+9NS7iFXmVr+PO7SdDTtxs4aIkebb0eH5BW/IZjfvsBvUPN0qQ/emoDYppjm0iSmYhlsh",
+	"hsQcQQZcBVVPrSfZfKKVF+2WmM8uyFqu11mt6azVBUwLh5KjDlqJTY7K3rpvyjoYqFsnNwdfTqAM8v8c",
+	"vZscHF9+FVS9vONUd+rC312tMeQUpHhJzpDmVMSN80irC32Y98V5plYNKN3E/bnol2Fw3m2rKGgBaP5S",
+	"WAz2D0uBS/92vdczhjO14oL+Rry3Miaz1CThmjcdSIb/g+JXpBbsqeCvTUuk6vL6mgWGeMBv5z+w8n1w",
+	"o7TdMqTaltmmmd62QN7AmTSfzw6ZUTLiXPjwE0CCkbmkfRq/Dy2Wt3xqOaKLlXbSkoZzVIU7uh2CObv4",
+	"jz44Kcuv//2/3r+Xl3/9X+4//nKbVLBdTEuP+dozZG/Dix6n+AWyk0nPooDGYLTPB3vQ2koS6m7pbmVK",
+	"fOzSTu/4VG/Diofk8vcQJEEthbv3Meu8fBuPXdtEex3DPZ+vzpV8lPO2A+7sS5M55LIiQ1d3RKRsQn/6",
+	"h/6zwZHCKC9zQi43DgDF5sQBfA7Okv/8M+wH2hMrzFiPoFWeW+heuHGe/ek6aNk0vu+99Pnl1u+aIc+Z",
+	"GpaVr1xW/n+T3PqYChKpYIbLjGdqzjMWz06RLBLq86DljDL38wqzGHrUuGd8eeTVVroRwXox/3X5WST8",
+	"757Q717cYFbGo/TuyWrWf+VkwK8HWapnDVWkaL5PX/TnVRsAfXB7nscX5un95v4LAp1sh4uEP7P/72T2",
+	"/595/SNfzHfk+PvOvmB2f1XgtSf3V5TG3RrJlEoTPU3224Zc7bJjt2aJHI8ftMGjNZYsmZ9Bf3GoZr0q",
+	"Gv+AysBK/VrJ5AjSLHCN5RXfJQuh5VbrvK/ubtmVjwLXBgIHycu/ZsT+rClXkXu7CbX9fL9UANXFE9W+",
+	"jYWI6Ff000Ma7MFVUzVK75a35iWWcsNFbHLJh/ouTeB4mtpB6vBY3U4JRja3eL8aJ6pOqDJ+GwVeCs4X",
+	"Awmwt4n3muErIokaOENF1ikXWGz3R+TAkMFZ84RG22fsKbddHwJOvcGKSl97IzcRArD+MK+uQ/X6xUuz",
+	"gLbOFTN7Qc0QeJwK2FG3OImg9ivOhGsFLpHpbprDvtkrTn8kDeq4iqqkR2gjb9xg1xfcEsHnicGJCLOQ",
+	"uWcruB5PL9Cjkwff6KXot5FplysP0dNMQK2Raxsbk5Sw2MUoTZcK10pn5o4mQGLMtAYzsyhGU0DllrPD",
+	"PSOHF92GA8lhWeJ6UGCJ5oJfETbOkc43eIt4ptr7QPW6HLw2yYF7gQJYa1NPFBuH/UIiGp+hXzOuAOdT",
+	"cWSjpr3sBo/zc07aHeHceYIrI8SEATKMSSm/opoLFo5hOtNhbJTNTK/UghrU25xKQZbO5gmNmiK5rqt+",
+	"KcqtVXGcjMajpTYb2NoEqQsUgBSGbG5PNiz821RhNzBzugIn/0GZDv+naM0FMSkLcoxwkhgoMmlhg7bQ",
+	"Y+UMCXJNzfMRF8J4ePL8PEcagLqFxAc7Omha5sUgOZo8MU8FX6MjU1OwossVkQaJyxYLBWO4QPXBXcgE",
+	"SQiWkD7QmQgFaR1t9XQW/Be2LDTFLcGiR98Uk6ViBikM45wXCy6yI3rmsE1D9ldVoUzHGdjJug0dk095",
+	"Njxt5GHIMnR0zyuzj4/L3RUfTSadfgq7Ic3b0EHZPVR5+rJqZ3i3VyTSW7O9CGfi/1hql4Jtlw6IcsFt",
+	"YgDM5QaQ2Bb6nK7JmoutFhGMbPQBWIMLu34bC/vlpiKAJ9BKjYsrCZhL43K3sFoJwIBUsAARLFTndwmP",
+	"rvZT41j2+O9VHYUK44Ye9PakDxN62urt37vS9Z1pa0bf6Q7Jqe31+mOZDNWg/2TQ8hMqB6Z/75iEvdcp",
+	"6M0AyRCm2KfwlBp28RsFmlY/3twuOw/FrVK2Q1EvuNQhuMVd/wT7PQn92gRZ6AmemfZA4z5J1Xs7V3Xl",
+	"OSbXVMsgLFFKeJoY/dZEd4c2Bak2931Q7e3bsfH5fuqBunduDz6piny8Wy6poLjxVBOemo4PpgrFU5eC",
+	"asmuySJQzOzB1XwhkXkBERZDQQxUAX3miSJRYxGwU3axJF9Ax0jWJ5LwybAd94vSePtMlkZXhGaGhe3F",
+	"aTzQZ2hNMINuHCvKlogkkmxs/nsgY+VfLlEGgrK0qX2jxQeAbA7OekavPiE65cC+4J9Hwg2BYx5xtqBi",
+	"PThlyL5uLYThr3+UdB8P8xjqiLGH0zgwlyem0h4R42nsfY0+di/mrYCr1+i/Ei7oHUgjIiSe0jiUvZGS",
+	"iC5oZCHnwLO75KbFotdwuFKYJEnJEO38fl2JIrHee0VYmKFfGZ14jAyQvhanGXPmt/E3Mz7n8RZShmKC",
+	"E1WHqffIf+cwVv8QbFU9kqAx6Z3j5Z53uVk8k40ryrOFLUNRCdgLgoCrQ/ZZ6WeZxcWTrFGmwM/Xw70U",
+	"dyszjKneDpU/MWT/RXLNeuLJOnsglHtW0y68e6qQavXLotH0FTjp2b6jYs/uZJvdtEzD4agObvQ6UCV0",
+	"RA0mBQ1JTcgHquill62L3KV3R17n7FDE8ZKwaAs9MV3xbrW3R713ys7wscadFr5yDW4HXgpCYrjG3aXV",
+	"cF2afvg9tyrvaNFg3mnbDlBAAAQU5jBG1jw2gL6upWxTZ5CBW+4ci8XEOjbb2ZIDG7WY++cLbexHOEFw",
+	"1Gobur9Ky979THoXTaZc0nAx20CZkNezhKx7A6NcPgGH6ByBbCwyLhhXKNJ6OTTqwPPg8cBLMl0KnqWd",
+	"R6R4soeviQq1msbWOd7J8MXj01RYY79zPsGXbsajAV6kUXOIdcoX035VDH7VMI8yuBpquVGeoeye6VXw",
+	"V35am6ZxZqKb04Rc93C3VZ/vY93iNU22zRgXSzilUwoJKQ1AskbeNQ5R6g7cP3C0xoKqQjnqWnvlccBr",
+	"WhrY9N5DVF8AsWFEGs3hKfv4OTw2CZq4w+IOAic/ERJ0l0BuCpB+IHWbcQl6qsXkQw8F/EOH6NspuSIa",
+	"gmhXll2VmCa4NvS9Wjx1hpacSBfwFwTNit9mIFpRrp8aGVy+b5vqF3Zzruf5+iOc0q5S649WNrqzuzjk",
+	"J6w4KPOLZgYbMZPkw8yPdGJB8lDnji7GcqJ9j9z6iswM38q+PfqZ1GLs4PTr76orqHi/HxV3wZ/8syrk",
+	"j68KcaIqZMt3VYz4kqPNanhsYi4DJX9/xObbxoBqvTTgz20reu6AOW7dznmgOt2pwLUrZ96ZCbWf0fbm",
+	"sHyfjqbPERekIRVmom3ro1J0g2dzv7e01bQHqh/+Tlb2w5+uGdRNsaBM567vIZGxzEW3SGW0wxApgzkv",
+	"Bkws6Ip/vbJBCi9OyFnSq6vsnMfbhlYV5GNVpEgakzAS+0aYxH4vrpn30HHhk8teEPklfyh80K61B/F3",
+	"K4u1hBzms+tJs+pR6LmQfWVPeXx5B9On9Oz5dbjsiouPicm8EHw93T2i0BcFNr8xazCOJYDx+gFsPGPj",
+	"kekdHi7C4juvqfOkFmPbWXbt6j5ZXDPJ3eRv8DEMaZkVk6ndYY8NwInC1PQ6SxgReE4Toy9Km1AwBfMj",
+	"Y6tIhOOM1OoOw/pY+LOxbsHWtXL12MUz/mgtNJxOMFwFfZF7MJtbs+YJQC5tDCv4LdD+HE5z08Y3/DC0",
+	"YCUN+29fXHx/jl4CjVyRJyQDmCQmLAju5gcnjRysrf1oKwG9NIdqFNqQj7NKM0W1wuwjRKNiEtF4B6Sq",
+	"uH+eXUtHot3y1oq3+gb9a4nI+RAjSIwV/NqmI/8CuU/dWlsu9g0l81VWZldZYh+eeGUxfIfCnOzKAS2N",
+	"LIcE8yp0aFvpHi/BO3oB7g9cs9Hj1YkM2QGM0/n+H44xuFdn8R/k8a2ZX51k3ynXczB0/p+e2//mntsd",
+	"IF4r0EvD8jTO8+QXL18cmWfmBpxgXc8yiGNBpOwBCb233IFqkrC5AkzmL/baUneF0JrSDAKx/mrN275j",
+	"/xW/bmfaStnP2/l4OCjfJmbzTqwlXj/qJ1JuHUYf/MWmyPhAiOeW7w7JFdrVX63/1qqyFMiXFfttD3f5",
+	"wHu4MqfGEo+F4L+Fcu2eFYVMZyjBiggU2YbMpewnFHNId5KrYBPuagaj+VpZu8nX1oO2Zh01Ai/cn+t5",
+	"9ylh5fpKNrU2NmdTDJmoFfgVL5kXJ6GU/XNpK4QjQq+JgIxAbcOfIowU+aAQNAWE/awRwCYpmJHd9NoW",
+	"/orAdIeZOp3VC+fWcHZrMGgmEq9JV2Vzozu7bQU8uR7qfS8n7d/K7vKGaqf0Nb8aPs29mIatJuGSSmVy",
+	"ofpm81bdRwLwiwaWCuZvGRdCPbaTP4EwuiZijhPkCgYRZWgjqDICrvMCjD31IcdosZxnK++DB9Tcs13d",
+	"mq0z5gwxvrlV4b5+WnS3ObYlHOZp91quDdTpKFOCr6oZkg5iAGCOrJDVGp4kyTVEgTuJClhQqSCKiKnD",
+	"kajbQX4Tzt4aB1ErHvcmhH18UJvnPOF52gho9LP5wd1HRdtL81lU5EyPO0F4TKOnhmL5Z0oOaGFZdXs4",
+	"1nbsk5MvfNivucka9XxcFcxDfkVCAifYSiZvOzVdUSM3OlTlKngZfCw009cvXu4L9rB4KyRpfiL6jtXn",
+	"FTaaSwINOU1g2YJ1xAIvVK9q6126DujB+3tSB4M4VjqkAW5ZDrb4hUT2AEgDaHQUxhfbAfaxFzrO6xcv",
+	"C0gcmWnZRIY6w5swHj/fCqu8qqqG2teCP/n6xctz8JMbD+kgJcLNMSSh886G9ZtjjbfI+ub7V+KVOh8O",
+	"9M7V1Bb7326WHXSRg+uQaLRCOFISSp8RRpJEnMVF6QVDrh5Wiwcn+nGywVuJYk5kHekLS0mkXPeADPd3",
+	"1MJKZIIMfcvegn3rdiuvA3bJkFeqsTc7aTvS2F9+YHING3iB5WD4ZPPhqakMzN2toayGBWU4QYu8vn6d",
+	"SWUKuyIu4obCrhVP4ukaf5jGeCtLCEbf3O9AMNJajyIADzJd8UzI0KT0r6DDKsKsBQwBRiiK1jeC0dYW",
+	"OIIU5DUWV1rHnEBBmKn5OXV6ptFAzHy+/eahP71JcHpcqqn13kNR5TpVgUk+tn4qfTLsQ2hOFlwQfX9g",
+	"SRD44gEuUw+JXEBg7MM9ddLKn8yaspzglbAsZRHJ+3e6CfmfKu9LcOGCaIsYqp8pmxrgz9LeHpXBEYOD",
+	"ZCzm0zURS+IGGs4ilVNUZraGeTbtWxMJG2c6bjw8Lccz4XiomyChaxqynQhdrgBDFQPzwP/fcHFFhL+d",
+	"ObZ2C+9ssGDTlIiI5Npn/nLnuzCNPhrKW/tkDZoM1leZRTFwEzFzsPjKvaHPfEBSwFEvrDUEvh0wLjkj",
+	"Bv9pEUy0Lb05w0tMmVQzwH9g3GBLGz8RKHhgztUH+fvrFz8h+yuizOaMWjWlE5jdjtpECXM7vParYgcW",
+	"loI/TNkyDSidVRzhogqwwpA7GKP6C2FzqChLff/+dYcqWfEZd7xaIWOhUvro0npeTYTdrU2LzIvO64S2",
+	"cwAAbYWFAmuhj0nUN6Y4zMJ4mSdPO+W/6q8YRmIzTAM5H9PFIuB1N/7q3i7z4uh3Nuy2IzdMZw/JG9q6",
+	"vlt5G7DufaRs/AGMFlxMPo0GaASv90ECbeA37BA9uSZii4z5COXivmNKH02iAgaJbx311POlK2Tsw9X6",
+	"Mfu40xJ6vAKPegZM7k8bdqSqd0hTmYroZtDXL176WU3C84z3etV7HF63YCWentk5hMM30e9TedXnHf1Y",
+	"3XD25mKHsvvp7dPYYw2PSsEtCaznso2z+x3WMOYVsLLFhDpDBEer3JeONiueEM3jnalZ/9243o9eT/67",
+	"HoIgQ9rko++dKT6AJb/bIpe7dIjOTb+ITCy1Xp1jmQFkM9pgqrQZzJZEHAawTbQVxqJtyUqp2OpBM4Vp",
+	"zSkZ/JqZ5MDXKlKkmHQ+Xj6fhsPvAwYPqvMHNOGw5f893wBdy1FxSQgkthtXiW1IbcRdvuL7Dx90WvM+",
+	"tHDurOlSDUoc5QOZ7jwCIFlupwsoMQr5i3J223jImACG6FAwc68RuIvYFim61n+tLXA8yE4uMDGDu3MO",
+	"H/UyHca7u0FCU62QtjqfKuXGJV5q5NKyUBsKXYWRLxaNP3GFrwmaky1nsUH91dx6/vIZokqSZGFwWBdc",
+	"jNF8awF9GF7b9g5eqephsLQgmlo6NSY4BeOOxZ1w0i+TymblUjZNV1iG4gIv4e/lqCiE48GXbgE5wRjX",
+	"FCLGe98vdGD7dyZ0QaJtlBAzh50ywhZZknwSkgVy8L29qk4kQOBGFvVwUQfwJzTqsRiuxr9tGgxckVQB",
+	"60UJlrJeAoQlmZq5NR3xwtPf5C0Nig+vfeqg9/wTNrUyb+p0s0EjScW1tLDObDnw/RBigiVU2ySLhdcn",
+	"0LTlVtcZqDFHCY+upJEj4JSfb5FWmxDgQmmtBbpICfPHPsqKfr6n0vWGrom5wBK+GfzOmsQ0Ww98reo6",
+	"15PNhzLzaCGwHWUYmSeniHFD6EPkWnkgnhIGhWJFM4BxEWWy8fQ8YGHd823xwkJ7GBTNwVLSJdvxZWhb",
+	"NjVws5LsOkhe7NARCQm+nSaY7fBiVXfwqdCwrnGd2P7nawtp4KN6Vw2XIAKpJhDQz1MZgollXlBhB/WD",
+	"M2LDb5DMMS6f+MbjXIfaaFADJwEQDnu8bzVGcdxvMcyux59IGW5zWFQw1FL8BPSMnJMlZvvK9rGdPIMZ",
+	"0dahJ81UjVyhkKCzRSZTKhSobkPR/wdLiAQziUqUSRLb+O2+ewllRQuNYJ6kTXCDRUDOpHHmmDahvVtV",
+	"iSl2Ru1QQA83wRK5it1o4Zh9eNst790xj/uKEPU9wbEJCw6w5lf5S3VtBeQyEnzjrk2pP+ObCJ6Cfn8y",
+	"6SjTmLSWX9WEhZlYcLV0yZ6xoTko4Yp2v1efWybO1Eor9BFWXCCcpiaPA7m+gA56o6u4pBEkd2Cn8GoV",
+	"lQHgh8Iv85AxITBDONbSGLRcLpAk9SZgQcDcfTXMNgsetzf5dh0swrAWuzRI6omEEVDH9aZrgzbXC83G",
+	"7gszA/rUxNWOo5Iki6kgKRemop7PTZfDXOVpUER26vUIfQn2i1NIXRPkcJKuJqxplK2pCimGkKXrMrgM",
+	"AlR3UqzNDw81TqBk0xvGmzBJFb22JbBuD6xntPjdIIvp9xoQDfojoHy+uaw1lLUAOkuZZCUe7jrNO6Uy",
+	"uNPb5ev5FzvMfVPD61USJ02gNoOOxd7QfAZxyJPB5Wu+AKvsOY/xtk8NT884vzfNfeiR/i13x5TJEiX2",
+	"kcex36PTeCY6cRpaz0jn241nZofq/zcv3ry8MF3s+kU2OoXmUVlXe9jnKAe3X0/tCRM8CTe/+I6rlb3f",
+	"jbc62bkRN9FfQdh24w404pYkEiQ0ByzJ/ePgzSsCRVtcpVqlP713D1kPwhgq7DD6t1cNMHpNe/aKrHco",
+	"6ghs10nXdu1RLc8HagFge0PXJKGMPHFIYRXPS0td5QqnKWEkPjN+7Rhvx+BGWNOY0eUK+lP/481Fb++B",
+	"h8keuOWxtI6ehLOlRIr366wZkxb3XahDRKAfmuSZiExZYUzkGGUsNpn/VJgoofwCGWCDAIF7Xvhr3tJz",
+	"xlH61IvYjV1N6xit+bX+f7ZQYYxifSv+13/+X/Ck4HWqJdTI/trQyAxW2NzQ1E0AKQ4dp6mpuTNJkGhB",
+	"QHgX34KdBHHd8rW+Zt41d/ArQXiCwrxgiAgB4eUOCAL4DijG+crL08q3w3FQPou2I7QH7aF8Gu+W+vDG",
+	"FaVW3BZPL9DDb04eIWkalqEHh0ejhtwSFR7i72/foC/1OI8mD7/96gzxFP+aEaQ4iJsVT0zfvFAnUc/r",
+	"2rv7KLwTAm58DYVnchQOhS4EkavpLt907zYs/4W1ps/QhosriTiDvu8Kze5dH93j+oq7B6/Oghp/xFMS",
+	"HNQAcMjTIhXC+H5xkvCNDBvV4CRtarcNs+wjlouaZF8v/I5g0QcKusQspcFK21fa/0aGbayxtvAkNO4F",
+	"LmSfLhSXbnwgMEodDcq0dC25BQGXC06gHXuZTcbdk6rxVeekGpjldYojciBJioXW8M5sKxCbLaMZpmh8",
+	"BesicajrWUefs4Ig4d2yAqyS95AkSPCNPANwdIMwNaMsSrKYTEHo/Q+tnM98tmxyr4xHbwSmTE8uALtr",
+	"OgX2dqp9RKh15c2ywjjaTueLqZZTWaSM/5ptkUF6yTsEM6K0KMl3cF++LIj/9L3W2+AW3riIfIy3Z3k2",
+	"HYXZC7D4GUcGwqdzIz6Fg80t3NubcZllgixtn93RfzaQIXdgropvzu/xhw9+u9T/Mzl4NL38+i89dniY",
+	"x2kXOu5DAXOfvWO6V06B/bhtBrJWx07v4Cf5hzTByQC2CAlDJOwUJXGButovK74mU5vrGNJ23gIISTns",
+	"dkVIarIDcARZH3ssvfOrIis+kYuX6OSb4Ds8ugoZTm84N7nHtme7pEt2QJm+QlPCJIIqVDTf2qzYcJ/2",
+	"pv419mqZNiBWfE8SY6mZeKoDBd8FtqLWeo+Rqd7oaW70V4vTl5AKRpmnuSDuB4LDzdZ3QF/VJNVKKOQb",
+	"loSPU3Y934wi65QLLLZT7488U5LGZEqlzEg4MFElwOcafXLRYeCZUn1snopV5poq/Wp7m/P2ZYPo2OlG",
+	"3V9v227p4QrFI5wkxBcd1tJb4y2aV32sroYacsuKjkBj0zJx66t2X0h9mEEuyY8mhlwvxKo1cv9BmWbn",
+	"B//U6sLvx+P7N18e2H9ODh7pv3x789XXg/oDd+RQ7HJaAwdwXxkRsIomLt2DvgL35N3SVczK96Gn7O/A",
+	"+nz9mTBy7SK9HbTT0d6gxnfQ5n7mNH6Vo2TuBK1ZFaBG2mkhuAW3w0bwKs7kg+EQA40YnOD8ijJB1fa1",
+	"PgQWYxVnanUc6KJ6Dn3d6G9Ax1NkPFvov/7z/84O0WvIjFkShbB1uEFwDJx54Muz+thMG+/wE4YsTK0O",
+	"oBcpYc8eowvOGIkUsuDkYvyemei89AbzPYNQGFlJzllhe+VEPM2rhahAwHG5i9/eMxbwF6vVe/bl7MMB",
+	"PDSDvAtp64rMeyueAEiXHvSrM/1fMLHq12jJW3T4HqL34HfMfW8XhfsLgoLwoumaF1N1KgiOIS3O9uK/",
+	"JoIutj5qnrYhk1L6CyWy9F4RTkEp4SlkOZef3giqFQkLwUqEfQ6+aMMflmqmkMfWbk8XNKl8K00wk2PA",
+	"lDJNjosyhPJL7pNv9f8PPn9mv6b3fwmZ0WYAeeqQ4E5HjyE65CqC5BjlxdYwGJSNFu/5EzWQP5Sha0o2",
+	"Y7u8FZWKi+0YKYLXZgi/MN2M4mb+HVlSNnb0gc/xaxPDk2cGqdGQQ78JuyVPF6bHxuip/v92D/3fl/za",
+	"nONXZukJXZADKEFDpkrLfAczvIRya7TWQtHV3OTdh+xopfXWvuXWcWEXULBUKrjeJPiWyIyyaqFA3JhP",
+	"YZv8l+wDYz2X3NduNT+t6MGLzodcntv5y2fOT+894eZ3HsclKguAL66+ZC+HyqJd1lT5ETfy6w1V0aq0",
+	"CK15m4ZLMeKLxdh+McFzkrjGA7aeqvwpk5NlUPmgblT4TxYHDLbVlZLCp4ryLNuMJKvu3ca5nYsm4HgO",
+	"lbcFvtCKZ5JosVR+tfhz+Rk3oadcrP1jXnqeao1RVffc/tVSxiyd6j1OU8qW/nvuI8/g3wgOPrymLYHS",
+	"C2zOP1RklikytgWEtgmERCvMTBg0f8t9xIoCznq9uyalz3Gmd59vmOfVWJPqEQk/BckibrTXxKK2QhBL",
+	"W+HFsXSPulH/pq8FoAfRpHQXkvcGoKKV5SsI5i8kcol9gBcJstKld+ppShMoMKixVJjEAi3U8kErHFke",
+	"rjBWD1qvIQin6fvHXZ2eYbZhKKaCRFqgeuOF5UgRZ88LegFfww1Y6Qtdpknpl9qTnhjxGb36kuWS05x5",
+	"/OXa8naotfPes8ssXinALQKXFGd5Qzzn6y+OfvFe8BSUnsg5Xl8xYxjUF4z+S5Kn8tTBDo9ORy8zgItm",
+	"MRaxtZ31fDyIH0BWW3CTLgCv+xNqfde9UJpf9ysKK3maZvOEyhVMEf4LLeiy9IQ/jeK3THqHz01xsXAH",
+	"tHikgQ0qT7uw7T9EMjodVfTLktpvlGKwS+ASOnCa27tctgR5tnZVhVivtOZL/ZHcQPLP47tRnPLR2PzN",
+	"GKIhLbBA4RFWickxDkEhgxLBayohRLYiOFGraYGCuEqlnIJ4wGB9jUcJWeJkyhcLGplBjA/IaCWBWVjS",
+	"N07jMqBNvtv7PC9D6udH+4x3/t8Fhq2TzNdQO2dVef020+xHiMuaCvtulCZYabN56nxw/lNOkX03UoRh",
+	"pqYQRfCcoP5ESurquxG4zTkj/m/5NCvDBQhZumAqo5WUz6YllPXPpqcqCmflQ1VdszLxy5oW+XEP6WVd",
+	"F207jnVFtJMltSS6DKihn1741LXctqWWddz6kx0Hr7qrFdW3Ml7n254e/NEZoqQ+D/japac9v4MgBsCI",
+	"2L/n41V+8LXk8lmpqMW1Ix48fr5m/NEpVdKYW77WOfZlWK9+l9/gjasNKc/vasK04fWQ6lzeg6DK3Cm7",
+	"Gz4XUKXfXQZV435XY1U3fvdJxEhN3/4oukJFQe9xv3k6eXkPfd27a5zgqa5o4lqRnWKGky1Mvefm+8r6",
+	"u+7Pjts/clnW8LuXVVaIe8+6ZCP0kUA3NzfQeWjBw3ldK4JjQDw4f/lMW7S2Ps+54U5zD6sgpXT3wlyX",
+	"1s0Xj61FB4npuTcDPFPvGdgtJIY4vwGUzY1LwNeZE21wyRXfsMP37D37+uunUPcuFUnl4ddfG0f9KZq9",
+	"fPH6Dap552FCDM3+9sT8uCazvH2TXQpYU867zghaYXlmbFIv2Va+Z63hAtemzbjR/en4/n2T+EiVtI4/",
+	"5OWOHiKTTjd37tAk0dSJNa3z6edq2b3f9f+7+Z/m+f+Bk2RmyXPB2bXBu5Jff63/dIC+fqPZIdoefo0s",
+	"6JqLF2yYRAm9JtJWS0BEwtLl3u95bPxmZmZniCHx1gUTfBIa/49akfcMOb/pCtt10RjWZKnk+umDV0Ki",
+	"k8nJ2JAm720H2GdYD6xfBTdYzImE5lrkA5XqEBb2LJZfAwv+4x/PHstxjq39zSE6dzRe463ZTk13vmFo",
+	"RuMZ+C0h/cBrqBdxpqApCaTWuNnZiAjALeilKbomY5ur6d7Ia03MQDT21vbITPVHvW1fO0/M7PcYKzxG",
+	"Xhj2ZmZcNWj2I2VXp0iQ5H+8hzjt+9EMGcCFQzQzD88gwwAy7KG3SsaumF7bgiaKCMQFklzAdK8IgMhh",
+	"dDKZjC1oFV0yLiCec4C+fkWwpiJfAPe7Ags3UU202ZM3eDmDQ6HQHEdXiDI0e7Y4+IkzcvAcq2g1M+3P",
+	"7Ev3JyeaQRKIi6z0ATYXf6y3BWpxgJCmaAayRHMoftOPAwIwiGVJYuYIQRZ5+DWavTx/c/H9zKwIEPWf",
+	"E7EkCELVh+jCuuA0IZXAUCnNme1Jo2dsJ5szm1lakRetxfSpnpyZBzo5/naMpMIJQSdHx8V7UEjkPH2m",
+	"ushyKV0siHCUTQlWetoGbRqEwgwpfAVTRLNnMVmnXBEWbQ9+INvZqWGfK6BkDIdgbPNN9H5Z8p5Z5oMz",
+	"cnJ8fIakolpaICQyBtlTmuvQuWNgC1oHgu/4BAFck5nhEyG4sEdohtM0oaan2b1U8HlC1n/9RXI2O9W8",
+	"AzsCfC4V5/EYnUyO7M7pE6olg/7bfYMtairLJFpT6NA/hjOuZ3gyeaD/8cil0SiipzWn0JcTfWkywy2Y",
+	"jIH0nX01RidH+vsWZs0i8J0cHev/ua//R495fIwwRHv0d+cCRJUdDyqO5GxsEJD132CLkd+SQX9Fb/bJ",
+	"8SMg/oPJfZun/ooosT0A6D6I0D6YTIwMdMw9h6xniag9Ua7pgebXc4DzPHB/mqEvNZ0WYoywGCMiv0KS",
+	"JCQCXB8Q/frblvoIkNLlmY3qmLNrTpKexywmCtNEHwa9HMrQE7bUqo+pn4zJNUn0hS9P4f50N/aWZwLk",
+	"IHR80E/CGdffmJn5X+jPHX7tzqrtmINmRQpDzsQeMgtWpr7/y8bbavbVmWZ7J6vgVSOajo9NbDmhEWEG",
+	"mNAkZIzOUxytyMHx4WRk60dHK6VSeXrv3mazOcTw8yEXy3v2XXnvx2cXT356/QTeKeDmR2/xVvOTyYPL",
+	"M+pGk8Mj8xxPCcMpHZ2O7h9ODu+DX9PiLN/T/7MkqilHDLRYwwtUHiLwAEdndsMWmCbSikMDSiWgF23G",
+	"oOWV9Spz9iweneqPPGMx+WBK3QBxDWZwPJnYUm3l2nt4p/UXm36R1/b9PkoouzKJShYs0RYyj+7FPJK5",
+	"sq//YP7rt9F4dEW2Uv/lcEOS5AB26d4vmyt5+IuJ0a2JEjSCR9x/Qhf6mDIA/hrd0//Y/ubhNuSfteQ9",
+	"3OJ1UiTcdO6KSWbqSnUyNAOVtq7KUvPjuMiFCw+WE/zeS3P+SgklxgaU2XqNxXZ0OvoJazXAKRz61BqS",
+	"j0cKL8GN/togMVzqURpI2sRWhoMO0aunF+ibB0egzjCycZe5Pk05ApmWm5CJGeSmv7/94fWtmcnwxbvf",
+	"RzhZjk5HT+LHr88hmfQa/nX84MHRI80+VH/06qX4Yfrr+sPPb/F//Hz+aLP57unDZxm/f/3zb7998+bD",
+	"9xdvNv/+3XYpXp9c6Xc0ZUcvfnhpAh2j05GkkC41Oh0dHf36H+f/8cOHC7H4+fX0mzfbt//2/YvlN6vo",
+	"+iVO6fNEbJ5h/DL6/h+v+OjmsjezAEkaeAVWum9WcQODjpUJc1mWOMVYKwFWAevhAPuWx4ERIL1459uT",
+	"o5MgW5Rsmdcw4HOisE0OvB23FCViUlvKFkECOtxVC+ZG1fK3y/HI5lIXcl5LDTu8FvSj8UgfoGkmaPND",
+	"jSIsx7Gszw98Jq6r65SwGDSDlm/k1p0JXI6C70/1E7azboUezDk+wPgs/9YdU9NsQCMyrQr4ptlauW8K",
+	"MYesrlzC2WNdpTLLKQA5jyrFl9OUG38JkKD30W1j24YTvc5/3/Op/p5vkOJ+imDjiXY3bNeRfexMXMWz",
+	"yBgaeupzLIm2vgia2Qt2FjzU35sr/bbn1/WbHfGr/jew/XZgE84Tek32Tv1nsujtIyXC+iP/s+nytVpJ",
+	"F/lB5c/1NEf5wvFgrVurMZuVmypHleOLSkirCG7Pq1xR+sx2SE9su/cdusCsvEWGehZ3RjZu1vWRFkUH",
+	"LjWuadO+a6ykOARzFQqHqo6RMbhFQI3iAhlXSn2vtHp1/vLZRZ6cl2KB10QB3PW7MG2KR+79CM0Mb8ad",
+	"D+b5/J1PPjOl0jajf1wrmrKLOkMzrVbPQrhb4BGDD6IIC0EhuxccYpCJNjod/ZoRk+lkNHNNqZHPXDk6",
+	"n6kQOrD/v1RSdOD9KwQRUEf4TLYuCzKH6fWDOQ2Tq2bA+/PsqCRpmIS5w2PNFyb1DHwsnBHZMAX7QunT",
+	"NUiTy9sedVNn8u73UuXk6Hhy/PBgcnQwefBm8u3pZHI6mfxzZOqDRpOjR9BW8QD+5xv9P9+6f5r/O54U",
+	"q7jQEs4mf/MFuhCcSomZQvEXT2TKqReDgKN69Oj4cHJ4fDi5d3xSDbxNe35/cjQaj4p0o7qqc1kuk2ta",
+	"bm4uHt1cVoppWJYk/bUKd9ah1CcgIF8wglLbxfK2MrKoR3hXTue4vCmJzx+pVJUcYScu/b9CcpVLMnT1",
+	"IaBcBcM6RvvSQoG6BslGLGsD1vgrwPt9CP40ixkGW+UuOi1TwNnjTu0ab6GcYIxwDllgn6UMXTx7/Er/",
+	"NzAIIB1UkxDdw0ZOc2GuWqg5rItmcwryDRssmz2P6w9kOzLnEy6k73i8HXY0P+sTNJz5bTXmTbnaxnJU",
+	"RYgd9aDUwM8HVcfY9BQ3wQ/49pM3eNk0pn3sHjxzMx79yKPWbmvu+fw5O4X9H3ATmK2ccJPJ6Z3x3kdc",
+	"/wFCogccQA/fOSy+kAZ173ca3zSqUScQqoGy1Ryzg5Gwz8A7dbe71P68y9rusvE+js4zteu5ufmEl5xN",
+	"UN/lDNwMFv2PQdynrqg1AJfosgCEu8hcVZCBTDSQVtZ9ZzMfFtALAsr5GN8gzs4QVWhBVLSC+Agj+o/k",
+	"EGJeG4vJCE29QHs8g7AiBBjPTAhL+qHpk+Nv60fRsNMt7sDFc9OKt/flB2VoB0C5v4YuwtKZ+vbwwdHh",
+	"0WRij9UuWhjMrs89NPlE95Br/MH45nM7VsGrxZXE7XayGu4Q5+Y8/X3HkxfUSs8VQOXZ2kmBlpzHTacF",
+	"4QRcOXBqGk6HeXQPp2O8mzL5571Y3It22/z13D+YHL+ZPDo9Orbrabs7a1nq4cu0NmZ+mR7v5zK9c+f/",
+	"9cq0NS0Ouu0QdFsJoA05clAAKO5RELwBbx7clt32qcna4gkUC+aImxYtCJCC+AItBY78mxeS/gw1Kjdw",
+	"kyyB5eas8dos+0+J8nlq2iFp4Th1tJFy+vzpq7/97Z+Pnz7/55u3/3b84w8//fT2b8f337x88d1//PuT",
+	"k/v/GP0pXXpJl7/Ra4JM+bY+sNIdi70Zr1lM1QG5bvX//0Q2RCqTlnmInuBohRLKiMtO5Simrn0wd9AX",
+	"UCo8RmoleLZc2b/mRx5kjBYUY/tf+leb22fzF9F//ef/a8TQe2YynSFxEZJcqckepGyJEoKvQfuHGRmA",
+	"tpaoRBGLOIMMOv2Q7czjOlRDdi3i1zbL1BLUJE3Vgxc/mZ/PNR2fXH+yIEbAq26BFEzPPLNQI4BjcM2H",
+	"/OrQfXo/Pn1NfpuXGWlmE/ZOMYzQFPfIAE1mnzMwYAfwaYXnCRkboGCAHjCsaOIebiMbIw45Dnoxrw58",
+	"4YZ5mas1avlY/mPfyHxM1Xlk3WhtxMijPAXbanL8wudNsR6PLLdY909cuYwp+D5lUmEwEEIf1RZ9eP9b",
+	"kPrqH/2u9wehVcLAz+0vumR32zkXDOqfOYa97ub7+RtXFABi9HE3+P1BvePw6Pj+yYOH/8yBWeKpkbRw",
+	"ta9sYgx8/eSboyNfyuWT/K7olzW6lZECLpDe72C/I8FpuVQc+tU68QFr6THgiblfbxG/yuX8pw5gBYoB",
+	"Qx6+cqDeAT7l6oJ+2SgK5uY3tVJOVwhbJp6KcM+AeTTn6OLkSjqEDsrqUB8GAQR8eFRJNCdLCmn04xzb",
+	"awbdhaaS/DobW/QFEl1JC5AKtzyYJdIkgkuCE4OLAr9LumRYZYIcvmdF506bop5QZuJleE3iQ/QDIalB",
+	"pwW75wuJZno0EpvqkBSbJrSaWcDOOdX2Dsw/r2GIMoX4YoGwmQxhsb1vbHMRNN++Z5KvCRQQaFUJJ5JD",
+	"DM+Cf1kM1iuyHeupQcW8iYrPt6j0piC2+vUQvTEZ4eaqI0yrhZzFDsF1TZNE61hwB5yZMiFr2kV8rV9U",
+	"FisutsoU7KqVXS0aFVh2FiwGrD5vr4Bk9t8rLFezPBtioKJ19p6dHD+yyUFYGmBeyBCQOaKZqR6z2d2m",
+	"O0NIPzOP+xraG+H6cpYUtOpFsqQM4YWCiUEOMLsaWyUVl4mV93MiWCRUz8bjIi40RZaMxLMmBcjRL3wh",
+	"OeDZ9lb/wZpCLFderQC7OkTnPvMWFR4ptBjLtSPqMbbHyK3z1x8rLcCHiJwcPMIHi8vfH57c/OVj3KsU",
+	"OtQ7GQY8PzrVF5keOMbQxPJ0osWq3hTXwqnjooQVnY4eRkeLb+eT+YPFSfQtPl5M4m8XJ4uT+H50PD/C",
+	"k0eLb8k38cPowfwE3390/O3RN5OHkweTk8n9yfHkaDKZjMyEpv7lqjcb5mdRkc2c9vfBK2L6xY6++Y8P",
+	"/ufM10A2jk5H0XHC5uunk/jf/56M3EQaXBdHk0Nzg/8TQJWZo+Rk2K35s3duQhfnWydUDWrIJ78+fy5w",
+	"qnpdoHVLWwmC19XLU63u+SC6YYfcEy29cZLYVCjbVkZ6qSFwp5paraLbMbUwn+hLWyMKyERQzFnBMv/K",
+	"pYM4t5/iHG0IvjoDn92M8Rzqd+YsZ4t0ZAQGlD0AUHkiCeS8BTJGQL18WWB2/3EJI66srSD9KOJCkEih",
+	"FReSoDmIKIM25jeZHkmt6aBYbJGg13rmvbncLdxEhPpF1U7qvGBe3/sByPE2wvGrAq/OB2KvplhrNl9m",
+	"WMT5inw+d2zbqB6+gSYBpke3IICub4ouE6w8D1PAe9M3l/S1m8KdyiT1Ujk/ckLpkAzSPZq8ptnk6DT3",
+	"Tn9TzmZtdJjbc+yErN9MzL5yfDA5eTN5dHoy0McOl3EmQ9/3BoM+NngJUxg957/RJMH3HhxORrczIy2b",
+	"fmob0mHxhPIfCwEgizMUrrGonncTsCKmpfEew1TPVFcGyCF6YlASqYMScMiQtmBYC5MTP7xtCggc2myo",
+	"fICw2G7Pfm6wLnn/hMWfTto/YbEz3nbZcPvXRj0GTCetfdghD6F0fUaZaYjjlaPNqhI+b0iLrU7j7qHi",
+	"L1DFbIAbTLuL98zpKDihV9pAB6NNX+ECJ6ACZQYzI1dmtDkH71pjGezMsTOGoGhd2/ow8fdsVuqzMXW3",
+	"+azQyXxdzJTiYwtnkk+t6K0CC/gS/lOQiJuWLzwmX2mVbUOSRH/2/ns2c6NODTu3flirzJIoNN/COv0O",
+	"PKcFuIrrQWxOianLn/mqz6yibGpF0V+cpzAePzLALq5tjlal1qmyUOvQCc9sZsgo1zz07P9j7+123Ea2",
+	"dMFXCeimbAwzLeWPy1biYE6W7dpV2Ns/bbt3ndM7C1KIDElRSUWoGWTK2gUDfTEDHMzteYO5OAdz1Q/R",
+	"L9F9208yiLVWBEklqdQPM6V06aJQTv0xGIz1v9b3qdY2vh2QCLcwWvN0Kt0Wl8bw/yqgKOrG61pF9uAa",
+	"F3B1rY1Lf+B2qc+EJ3rLSnyCoI1J1fg8kf1lRsdkG3/Qfkxnab2++Ixy4lv9QHisa0Ojqu7Vau0f2DNP",
+	"eT/IBR2zX+yKHY0AwOB4pgAcdg3oC/iJlOh8R/xGMKPZkCfYrwDXOq48vO+z9GEMAz1fu4EPaB0g42W8",
+	"AVzBIOgM0sPJHDzXJUEubDw9bgQhLj5kyhUTnFH+FMpPHOtZ1jdG77r+Ib3Jl/QNPy5IGjhjvrIhT3U6",
+	"rX9QDs0mzadYXEogS8fWgIfA78an02NWxSLmoPEhUxwK1n8WIsV/H0CIjIA8crFfCL9h5Vwqlhnh2g8h",
+	"nV7KTlyUzdStXEiVQ5fo+PP7zx92mpFozgy5PMOHROvhg1uj958/vLEbOqlpsclHnwLEkoMj8FAigbn7",
+	"VMMZKlHZmZXsV23HDCLi3JYid7LrpelDom+EQVvKqSAFjqBnn+XTKfbVBQUEeUNuW8FNNAWBcYBI1vuD",
+	"Ax7jQGWdIKHYkM/rvemKHB7ezs7FpezkrSwbdt2v8BYKieaHE4+P9LwA16lyWASeykXFw92FuHzOErUg",
+	"Jqza7K8gKe52iJOwQlYiaZAoq9YfhMJmSa9jvFcbOVXaEBqIhI321kJIyK3X2wla3Z4d/SYDGHtrH8VE",
+	"3wBZ3Wbp6Xe+cog7/FBH9VOqpywzVudtoNdvn0V3jI48O2p9iELNz4YZuwirqim1tNrJW9FPSYQSs7IC",
+	"OTgs96+RP++FJv4opjEPXR2mvJ6G9bGj96qv0uSAvYWIzNEUXbiYo0icP8wH+bDNoxFkkFeeiOwAC3Jf",
+	"sCA/f3rPTjvPnx91GI+nY350WrMayGbCC6sJ3iv6fC0UCR0xN30CpHU113bv3YL/qOb8JDTlWA4FEOL1",
+	"8Pt3rcS1y6bzqY71aF7XPpq/vd56/BcrFvKBJ6kXKsA7dH1SiRjxBPC8gZkL/KHQ/qKB4NilTZCtu2q9",
+	"/7y0mXc5iW9TNcCtqmWoBh4cMaRINVNVMSuWkQqciU5VO+X1ay1KyDJcpZ9TQ7EinN1KLkeraZOUpTri",
+	"cytGVpuAX/T3cnLFnQ9I4/NraMnLIUcQeHaQCH5tCNa3DgzklSOb27lzfPknqA6Tium23r35WGBSh/0f",
+	"Iv2I37Me7Fmr25J6QiwAUWHMCnHSI+HArNnliEfi7/ZmQXl0Cz9ln7KciJ7dZ7uYYSJD/uyd5BMxxx43",
+	"K+cS12HGwlq9VtCaZHEqh5kKkex3jYFtXN1uYEPooVdIHjCTPnLUkBJT1YKUI/NqgWPxlmjXNk1XAPuv",
+	"hAvinC0PhAceVVrdbzUSqZfI7bQ0JuVBQoiBZamcNTjq2D55WLklKE+6y/Wl+P4wRurlLHfI92ZmcYlt",
+	"RKCRJUKzNpwIfnM5qMgH+7CD2yYSyHmLEFieoxr7nfvPkCyZGtif5T9whHzJ/eMybsgL75g5joP1rSme",
+	"oE2tadOYIiGf8hCe8Vm7vbZTtgMAkXpJ2cv53hItYQ16yC1C7UrBqTcuf+BB3rrJ3MNI7mEk9zCSexjJ",
+	"PYzkHkZy7ydDdMcobsGorzGHu413vKJ/sMEU7+K9HEZ4/1AjvE3P5B6GcQ/DuIdh3D/sMO6dQ7irmc7S",
+	"wO39mM2yf1NnMC8BQp0CK8MyBXS+feQO6WN4DepyJo04RmbYCZ+zAZCApom0gsGe9EdCRcK6nUKlMp33",
+	"A9YHMmDw6ujXgitVeDER3Ghl+k8Jx4+zqUiMVjTZgysChQ+ctf1/7ltzmwBi7mBOlcaxniFXaYrdKWj3",
+	"gNg0g8FkFcE0wJin8DmdRCJByz6YM/GFhynyDgsVioA5lqQrpTJr7WD0WMQCHNtj9nNa6nAcCGM3A0F8",
+	"HemntMo61ImwDkTKJtqkrB/boLwfMA0ta+DRdT1Jq90Wo5OUrBh1h/dSnfK4zyINyfSRdrTAx8QTipux",
+	"aDAxFQ8nL6/DWu9gZp8v7CQMGhDlZBf4HZ+F5gbNTFFJfjlSETB7QtdEomcGLLi9BthLOMIBMd/OGRB+",
+	"2lu2b070BAhagb2Zbj+vDEBS/oJx+g00JZR4tA6NdB+zyjlF7lrxZaqTlIVcKYgH7bsDqURE/JvWYSvs",
+	"qL2Z8k7Cva/V2YFuoba2zcmeIxl2zyTVI2Gl46JIC+SGi3DJhiWZqsv0/LAQhBwmf9eZ/LWm2ZGK9yDN",
+	"cLT4ghdufDP/Y8gnMp73XD9K8c9Vek8uSQFVKA9WoTvW7W84WehvOF09PySMIBLXgBlhHy2wQM6twEy4",
+	"6RIrMU2x4OKd824Vk3X3kJkdHDfCzXRSH/LYmjTxZRpDmW3IYyOqb24hDydTMTErJOQCuw8/44fdNtCf",
+	"udvKk4TbS2VK/nMm6G0ypiadA5WrvU7FEf7oT4hVx+CYRxykPuZY7K5O4flztTzDtEpyqX4J5P7fvYhl",
+	"WafVlhAKebPuHliTYW13E1tQff27NsCtYNv7z5OpBnh0KxUSvLNio5QBatngNmOAhsEhuJTi2D4h0znj",
+	"E61G6DDUcUcVPt5Y6xpkOWAxeVPckpa5nh72dCJHUjW2AuyY09MsxtAXdrWmd85/qkefWvFhLH5x6Vpi",
+	"cSPipRJHHqv74IqLqPhuPa0Yut+uoRAozS9YHwmOKs1r3ZlF0r8qM4o/BgTNCTYi3GgZ3TN8BrrLEMyP",
+	"sVkhEqF1VSEyG3AjDY7uGGxyGMgkHfdAirutzsuXLyGE7JTe6U0TEUrigJ4LnlT3ddyCZC7a+G7rteRx",
+	"bLUIbKd79S2f8Ehna4JxlLtAhvZa0G+RSzD1Yvzp53eAbG19RrgkvPof//e//2/737//63/8D/bv//of",
+	"/8+//+//+L/+43+0AF6ifJK7LYigiF7HaUPYCX/XnZLfA50wdsGdk9NbHlNxr/ybpSPbbTlqVqvhui3I",
+	"PbgcOp9KYpwFokl/wtYCyN6Sl61QTaAsetCqCmNKR7T1+1VLRlet7tVKj/iqFVzlWwpfyzf1qvX1qqwe",
+	"b+fwC4ukUK3KSLVcMFZeq4yC3M3MT+uVWmXpQb7QgA73navFPDfF4yyzkb0LMK1zqONsotCNvACWcRwg",
+	"+U1DODaYs/4FZc+VZqGwwWOmHLaXTiZZzCvuvrb2EdwKtj1D3GysYwFLwF+ntErDOZ9SJqW2qTZwEbn1",
+	"YjBYhekZcMVZLnaFhFA5+qvFNsVf2z5ZVNfM+07To+axS7tIw67FNC0gXkakcoF4CNU1g0Aacd9Akx+z",
+	"T0JFrE/v9wPaAUrrFH7iShVVDY5Kw0/0KZyHPyhH1IdQcizj6Dvjr43FBHBnuA0whRUMCLpgtkRyFfic",
+	"jPvylepzAyuzxwmQFVJ/luCK0GecfwFPnU7YjUx5zKSyT9Ckx+wdxFCUCJtIY6QaXTDOoCIJXo3LQnID",
+	"aC9uI0ciTaUaMY6tJMxzVwAcBuuTwXTZikIbtIzcSvteG/R9X7R7L2/Ggd7rFGo1SrOJTtwhxD032Pul",
+	"+MQuB9BjoJDbvVLu+fUIxqDPntCx4Mo+cDWf6Mww6ke0TyTlYQplcsGjp4FdIDZU9QbzntFTqw3YjUgG",
+	"PPbPj8oHUGAKRZLKoRRRcKXkZKqNkYMYuJUFoOoUb9iVHUZaR2wQ6/AaC1pVGRZ0Csrl5t31f1vj1D35",
+	"PrjLKXLOEMip93Oc0wfHHAo3kbyRUcbjgv8B/Q/g4aVjbXfAlV2+ruv97KNHs4JvsonX0HRvevGR/7Hd",
+	"31vJfvu+CLXSExke/OOV/eMNDnU1g3vBB3m0cw9lb6xmIhVv1Puw9T7X11UraJsQpDoHxPoVEYNJCHbJ",
+	"MPwGr0LLSETO54Jam9HgBlDFrMqojURatmhbzk8cVNRBRe2Nivrs44V96YG/O/ijjjkf5vgm5TXCvC3C",
+	"umBLTttLikQQUA4BGdMczARH+4eFVjV21aLa6VXLarErrzCuWsfWV188gH020i5Wg5PIUs2GWRwHV8qH",
+	"N9R575GFilMFoYgQDNPguD6HzlxQp2fts4vyuGgewZYVbZFE90otn3upnpap0sZVHa27Hoq5lbrvgtIK",
+	"vIL/P05Ovmcv26xzwk7P2DogRaVkW6PzMweTdDBJe2mS9nEwawUf2I9nrWyX1nOFn5H4LQdjiUU0EkkJ",
+	"Kd9nAesh8+tbci5YlafNTBaOXboa7EJNu80rt+bH1WmDyube+2zcZVpBy19ypWYYqGG652p8SR9oWOsW",
+	"Qe+tCkNCGUn8WpMVyvxkz3vraO9VbEdF+k58QexXGjP5Nch3/dbPuInsypTfqny8nVXSg6D15VTaLfYL",
+	"w70u17EfuLZH8vrg+CmkJuoBVPjtqkYJQMXpmd05+9XwuFHkWkUvcMRzxp1hEJGbsjMpnxurVryqRq8c",
+	"ggKXvx/w8Jo9sS5ylPCZChzmMdRTlJjFc/Cfx9a3tp7/leKqNM7+lCWCQ+tsqUiErWcw+z4VqtyABjMr",
+	"fOLaS49XMwYXC4WUJQGCxxmlYkV5AxarFexJ3/+7N4Ce5/xvnvafBvhrVwrKSWwGHDKVtaq8N9ZeMhL0",
+	"zXwBdPfDjMaLKiD47F298j7xDnFuCntwW0WcO3qUws7Zk3nM3urMGL6S2lxB8b18aYUPvmdyX9pqQPT9",
+	"q5WqSkUyTeye9Oxh9uMgBQU6LCpQPCc9fzOtXG2aMU9Er3ji1yBkoud4j6WJg927X7u35pOuztejXn7U",
+	"KEXOlNYk6rGsXNVdUGlON4xRnonhUGAYWRet/KiJQwUef16/R30cEYL/7SjG0T74lL11x8lGTjnNicb2",
+	"HwB1ZhgSQUXH7BdrnK5U7jdb17hkIg2U0umAmj5LRRwbtNs0xKlnPIkMLLzLuLV+aKmgPYGiBJ2lMbXa",
+	"4mAnZ3NhrlThk3JVW1oXWL1x+1sfYd2Kqh2eABrzC+BJWL3Rkae7HLt38ciq2uiEtGJ0h1XMn/bGl9lk",
+	"nv7ly2LChTw58AKWWbPCV/BJfV0dFm7xwFivus7FtyJuTy0Ffw/o68O4W5Wvj5NQ0IS+Lz7/hprx9/yM",
+	"NVDerK5X5l7pduJ38Fn23mf5PBZeSvYGxmqZiEP1zh7mwqr3RKQrJ/ILywSzOOXpuDi24Q3GYsSwDibS",
+	"msokkiaMtcnugubGbHCX/CwB/IcB/hVrfU30qmzKk1QJYGm7prexBfaihNIVINSXnsBcLXhFo0RnKvJV",
+	"wa1RvF8XbuwwnLk1LWvNEI4mXKmCc1GHKLXg26x1ppvEXLKhvxSzVmU1clMrtZ6z9/0dlq3tfMocn4mP",
+	"RM+KyLRFKKlYfvt1ZQv1vLMdYBPm8nqr28Pt0se5+D50BrmgEeuTyD4BS58WEaHqVLStfXR50MfhXioh",
+	"onpb8DFHjoAPQkOH1bfEbXorIcxSwScQv164LKyIjTUoPFGGjfUMJ+7RPeXYGPJwZcVPUxHKoQzfwV0f",
+	"DMV9GYqcg33MbwBCSkTsCYygP7UPE15VOmVPrEw8XQKQeFNZexxoHQuu9qO+iCjW1pknpHLg8TVzk4pJ",
+	"3rDRu8liJRI+kDQmDCxoEfVoGBEPe4mwvhP+RL25OFkT/foUQYiUkam8AQXYUtYCIwwQXt7RnJ+0l8ci",
+	"J+2G64ZFgXxo1Q8abaXKoaFVohLcw4bBWlapwnOnQax81EpHgBOkAW9nKFUEGUhgPytpfZiecrW49MKj",
+	"6UqqLWK5kbsORFVjFVYtArK1a4BlpkMYMvRVOtA0WKHjqVi1Olc8lvtARdGscqmQ+o0Edh+LXn9wZbzJ",
+	"Y/xWK1qo35eXs0qavbGOO7jys9/t/7bN1mKXhn01b7hG+g6rlY2oy+QuaLAdpXMP0tiINH4GBqfNpfHr",
+	"g3lONGKxoljtT7KW1lmRqCUh3i5LWzvT8dnRZkErV9dGSoRAZB0vhP6igW5oGl+co5ApgBZBgHVRJhFx",
+	"3tFtv2fdoYntvKHmpyYKygGwbA2puBspZsWu9udH7U5rw1DkvkYmDqp0t6p0H4cEljgqfjjgQRyVZ0JF",
+	"COf8DSrgyhi5XpsWSO2rtercdeGWEOqtu7ahshUqakbTBg8aosJuFdXu+cZq942KDkr3oHR3rXTfqPsL",
+	"DVM5EYAqVhcTIqyXAYp3AMGG9js5EQHO5fqpPyzHCmxZVDoVXftJKMI78hRHDlXgkIX+E6AGUgGQblyp",
+	"QroPknUwFuC6EOEXgPRV8AnEnNdKzxDoGbq9iNcLUv3TqVDktmKFItVIwqRVwKS6UsASXhhoMFxGhCqO",
+	"yT5at6OT8BDxBMAAXnLAJjy5FhHr46sbAEZvWUb67B7i46og3XvlCCtG61SK7BmSjrJKmPwImBpMZKq9",
+	"B/ak9uypXxHjuJLZyyMdFwCdn7eXAh2fL8U5vhvUOOdsG4hYq5HxXRVhPTU53OzuuigWjEWn3T11xsKt",
+	"bBVrFTqTCutJdc83pVpthJZn4P76SkbwxaAzfB62xdH5SXR2dMrbg6OXYSc6Oh+2hyfD54PveccaNmxN",
+	"tiZZ37iEl5tShjUSc6skrHF8c9WVRx3CYLUeCRwy+2BvGdF2zs3qb3P5SHVxkNrd8UnY5meDwclROzo9",
+	"Pzodnp0c8dNQHHWGbf5y2ObnIfgm/o5LgIWVtFnzDW65c/uWtyr0OZX50EW+u1FBgKQhHUsAeS6aMUjD",
+	"3g1M9Bi6PAA/+N4Du9oo6ycZ0fQgZbPAkwFA0gvrGYJZB0+BD2Jh1b01QDKqyHbdKgTWxmnA8QB0oN6k",
+	"A/QoFiQJQwXYK7CjxwZuxG8y1pkRYx1HqwdvdimNgIs8bPDmh+3eKIS5T2cyhCdg903J0ThlZiyH6eoB",
+	"3V+1jD7izx4wRw6YIwfMkT3EHPkrKE6njSc8ggqBSBKdbBbpwjB4bUz7KZuK5EYaneDAeAk2CtnQE2aE",
+	"IHZGjEKHhY8F8NpMJ9dI7YPtZTaimwGgrn2H0YxfofmMOhD1TBk2F2mABFn4+4mOhfspnPdOkeFIzKHL",
+	"UUNctBgbAzmgSUVEpJM6U/CHjTx9lMxjIKFqoK39FWzroU9xXbahgjIIWkelv5Dzx77s/zXUcaxn2bQX",
+	"ZYK+svjSygEtoiIU6SEyszoDxHJoFRvH0Jfu5smwApRIc13HlyHN9bo8GbCAwheX74FnoZ6pWpoYeK8Z",
+	"HvDyRb3TXnXVhXTw9te2iirK0G0R3kGVaoXQ3n+tp4eN7UKhSwR0H3bZQiuJzvtz9dDxqyIDAOhKatKt",
+	"We0Ek15L+nEreHWAd8063ogBzoFnDVoNrcYu++Og4iOmVZdxY+RIITsd8vM6KxiwacyVVbpWSI+yqcNU",
+	"xxIwcglb973u1N2IJMr2ubF4UBwzue3SVrimJWLTf6pQavkHOyelD66TvSGVif7dK3j37Bwtl3VI3eRD",
+	"t40v3bFEL/2rXJ+ji0k/C4YXrlPQR93WWI7GS0oizoec8fi6h0xJKU5wYh/BBLd3MS9V4VreupfGgJS4",
+	"efAcCSiN+kZo1CZk1miYyg9egoPSOMl4LSwSixI+TLvkdONhYFqFAuVfGmDuBmfLemhofEiVUGXCYT44",
+	"MKW8BxqKuM6h18o7dMfMg5AWsgmUPciDGygZeJYKvDJ9CKMU6w4Mhy6vZB1Qu6Og/9AJBqykGnKEV2hD",
+	"dteKvKkaKwnoREQym9TIoj92nxN+I2KDjjQ8tFib1O4vm3K7/a215KnpPuXVr1wlxT+IUaYeNVIMqIvK",
+	"uJKY1J3Ds6Al7gwgV4Rul4X+fvFFIvEL4qf4sNHVO62+gpDDexkz7j00xxF82n6Rz0XM+NyVVn3brcmS",
+	"G3kjouNK0AS82QdvUTg4CY/YSQi21CJNJZ5O2y9uS9rbQgDjeKNIpAsX2hdNtKQPuVoP7R2ue4hdfhSx",
+	"MyNSQ6mwKEN2JcaVmCGEFRF+UcvEWJpUJ/Nj5gNR36gx4dfCxVd5HqsKiR0+Ut9HTPDrSRZDGmeQ6Guh",
+	"akojNS3Em3kvTbcOV6kBeM2XQX4BBljQnNZfxN4aORqnrTU9+Eb7h/dDVTyQD+FbXrdxIp5ZjxuqI3Vt",
+	"VkOSMNLJznGYxlzhpCJ5E+BA1CZnL0OHsPWIUrTW2Gt1z9lZvEgraB35f20/WO7SexUPrY6ZOOaqmSQf",
+	"najCdNa62V23NXZNitqde9NEjxJh7Ccj5J+PEj2dinvm+12/cWcFd3JB70ynWqoUmPZdG6JWJouR+ZuO",
+	"RdHlbAWtkV4ddkScrO6ZilMro3QYVvpCp+jk5Y/soZNBqGF2kRLqDWVc4159HgsvD5Bt3TNHq6bXv+Dy",
+	"2AdKXZ+QUlri6SzLyODT2WlepgGhW1MuNji/u0vB0BP6VlF76/2oywhpYEPXLM7xpDtruZVf9ex3/Med",
+	"481LvShKnngh2s62HUzaw5i0oBHp29eoZInVw6SCE6k9MXeV03R+hRXzdF5w72mk+RecGMHBEGkouRFh",
+	"ZyXZWvtv5aoiaIpT508Hjk6aHh0wTAPNRJYCmC+hhi0ac5zao+oLUsVJw4byy/1lNDa1/k3nNWzgsKB4",
+	"AP8PN6zVbX3gxgDRPZCcsyG0eXlNAHHHRk7pjrIcj1arLE141CuWVW3zdJroG8it11jkVwR1iB0U2PgB",
+	"vXPu1JdI32eA0edOTIGl36Nrr5Mp8Ys7tLPdK+ze5vmJpc1f7nDlHWh7noxYdbbHelHXUkFch+JhTyjU",
+	"+HtSWTuY20efJ/4oMiVTNyQyFgkzSGQtFXsn+UTgzI39dI+miKlXPLHfJAYaUv6OWmfF+lYB/p++vou0",
+	"BB2H/elVAb9DCQGz+8yIUKvo9vDOXmYm+q6Kq29EkshI9LuFlmasv0GB1+plz7tCCrkP7/SPWd/q9H7X",
+	"JUUx2OtTgIB0J3i+rfLyap0N5owO0hG9f7w4cZN/mIZtnJt1q3C0UQ6FjtJuu1uofn4jUxutwTSMSQuq",
+	"YeEJtQrK4B+VfTeUOjMXDidXMXHDw4zC/k0ka4cpE/dAKh2s3IH8JrMmjrlaMZ6fyy39sWe/e+vZSL4k",
+	"X9geZkwOdrep3MlSMdzXmm5t4mS29/a5OpWSC1tVMiWX63vj8bhbo9DrYkfYTQ+0RbVNwU5Vi7y515lp",
+	"CNJM7qsAVpM19cfsh7n3raijF5wr1/c3G2vye56cnZw8DUptux6L89P7D8TM9uSsffr0ludEVGIBdShy",
+	"54J1/cRDTlvnV3lcTletkpOiDdjOndrNCHKoJ4RkcDlKhFPt4MHqMIWRFRZl6XwzL+q1m+vdRZrqUSpw",
+	"p0sWHSN8OcfuKaYSG/WPniXiNxGmf1BlxtB78fAwNEUmGMnJN6a48Fkf9NZBb92T3voIB6x5tSVctmSH",
+	"uCo/JnrC+lPkZ+vRevoBUMc2ryEuGbCjO04HSnSwgTDpkUuYABAd/iyqFKj0zWnw3kZQ4mIr7+ZVHio+",
+	"LiXxi4hjqxky+zdilawxwYR3XRbMQ2fxxk4MGCx/kjZUAzBUuEPp/2UsY1EIbQrT08cMMXVnNIb4m5bK",
+	"+OmAi8KAImHYxoLfOHrp4qzjplOMFw0KP+zzdgMEDyv0m4wsUX7r01Twa8N+4pnhazoOeBwPmmGzrK/d",
+	"POvr2icBG7mpWvCgBPVV+F/ozBeQaqDUjnB7a9TUf6TxvUc4f3Dv5fQcy8X/q1Fiu1Tra6K8QngNYJlK",
+	"rHqU1tJn4g4sDer2fxAICp6mYjJNiYP6fholm5kgHZ7k0fJYT0TvRhqZ7qDA7WRrDzvvcxXzeJrvX2di",
+	"Yd5QmoBlKhbG5BoBegbBXZhJI47ZL1DghvY2+zZXEevbuKNP1sVhODAORP/TWKQiugAoMfcnhiF0oaKz",
+	"RBDYCpBiAESMW1XjkLzIPdywpu1Oz24nA+4QydtitpGE7K5Q7Xf5G+7uX9Y5+CHm5LQQnZnXDA24L89+",
+	"9+gATRStCxKxJQDoH86WBQ2JxKNtuV92rvenUlxcZEXpoCBN99R5bw0dYCHJknsKps1RKGwQgOf97ptb",
+	"tcY73m9J6GlBejZ09HbUzf6IRXb5AD9NGN2jVXqWG4Pfv3GRr6V4FjdINcQGYiyBuca1eVpXFoCz7FHl",
+	"YXrMLmm7IFAF7HMczlmYp8mBFZeoEU+FlcoJML2EerJRfi+KXuH6aHWPJc1X1j+dz53z3HpPRDrW9u4Q",
+	"ozxoAVUJUZ0BPpIVajOTaTgWEdPD4RpKq7Rb63jfB721TG85UmDFSKsQfVE4LsD+Na/CXKD6B1Vhn0Rq",
+	"cs2jxJeUUUIwykTgmAg+vf8AdUfUdEOH9yrN9QV+OUtGQqUM6pA3QsHMM9Goisj/TBlHFoeix3I0hl8q",
+	"90A8gOZzT74Z1+phlR/lZOo1ILCmdVtajbRUo95EK5lqGizKBxM/iTSNcTh0JuJ4wwQE7uOOuiW+UTUI",
+	"SW5e6Qo0rwMfhp9mb104RMZOMmUYN0wOkYg0Ag9tIIQqa6atgjn7xceob6qJatbTF02z0vxxdQTxh+TK",
+	"QdBTqWARWU9FjPSy+eWGUNv+pB/dHPIjGkN+GJC2RwWF9hMwj6UAa+2bwNZAejnZBOnFI8t1bfTZMylP",
+	"djMrbMVtD8uooGq+EfiyZbVIu/17hFBWJwv3CUJmt2B3ZUp4AH9QADKQssbQx0Bkn/1OiFrbFyVJNPYe",
+	"d+xR24+gAVF5vKXLka6aIN+fqiWtryL0dbh1+wYT5s5lsQFoO0Cw9aqgm9nTpiugBemciLQgrj0qNXjM",
+	"r0SEQt6sO3KATtuOSqKPVA0sL4dWa4IVLR/h/Nf3FI81A+7zvMfNSkOAVMsz7FiF/yNz5Ww8P2Yf9YxK",
+	"gcB/VCgGrhhI/0SrOoTS24bS90LXf8sqD+ZrjSWs7dnYw3aL1n8dkv0tRid+VmyszVSmPGaZSmUMkiBU",
+	"5BIQE63ScS0hVaoLC1c9og+8EckAurfiqLV9IPw54cA5sxs87yX099a1pJXtX0C8ooK0j2jXo5j2xPdx",
+	"+CrPjWJ236RcRYamAwrtyI6zbixH44XhK6KzlIbFPBVJPsT56f0Hxu3PmwbnrOwGPqYpqyrBB31gN62M",
+	"hnrSXs/3+QnE/TBJtUHQ/wFpXUl9bubrgOe7H7Jsw4d+GGsjov4x+0GnY6LCBIrwIbQqYGMIsusOWTrT",
+	"hZEuJJo7Zr+48XO7aalQVjTnpgAZ4GiAL5hVrVKN7FOPBY+MI6NDDjqdFJREkQhvKNMAe8GJYA2XOAVc",
+	"46Z0BNzOo1QSH3OaTqgcArRikkgEnHB7u7Kzc7KeQgFCtYNG2XBqG3aP8VxIKpnpNtM1Nlh+gEnNd3CZ",
+	"x4V8rMMwS5KHCJQKV7KRUvnPrQqSl7HRNU8v8PouHQuZsFR8SWsWLnHTevjF0i14IYBZz+BehzizdKyT",
+	"+w3gGgR4HNrfA2IMtzfF51r76/AYrMwj3y+BkSQiFPBML5ixtjAW0xQ6xo53UM+0wryH9UxQZY+nnvmW",
+	"A1iFPSFF4CnnIMVajezzH2LkI9iQh2lVCHR8B5dlZbfmsnqpfbw7rZfWy8n33dON5WTtI767gik8gT/o",
+	"TOcv9kXGQZq382qe/W7/t1adlF2ScUQcJyspxptJpMP/ktZWU0lwthzvPFi5Rqxc0IC8Pd6qa7X07E/V",
+	"ldZXUXUlmb2nqusPcxBjFDIH7JaXYmXkAKEwP8EnGjIRvpnP1LUi1zICbF5n3cwON11nXUNSY5mmsdjA",
+	"0u6szvpIBb/ScL6JZNqw3XzmTn19Q7ISzP7SHHxMmBUTEaCorZMZ+Ku7zKNKEOAc4z2nBvAiNvKnf91r",
+	"7dQp35UtPy2q29nI7ttTQfHOkm81E7DSGduzuPUXnDICb7Ngfv7ApntDRbW7Aar7d2Uq0wdlTwYCfJNN",
+	"RXIjTe7ZvNPpGGophkUCwKHuYZRqOz9lR/WQHwhefDGP/kgGqr4lx4WGqUAHuuzX1nNU0Huz6xIqtHH2",
+	"sWBZ0fJwrfRMBWWc2TUwZrGRLR/Nd+QfIoIsX/nD7D//5X+ClijjYnviEM4iORyKxH4Uqdae9HOCgn7A",
+	"rqXy9CKeBezpMXudCSSsZUmmsNtO6ZmfOKf7+fT+Q8BmY0lYArC4ayGmpkGUbPvId1Kb3cb1GgglhjKU",
+	"PFm5NW0AKRx6Eo63jf5eMbnjp3obQvoKi75g6/JP/3T0Ct49O8enpHq+LN/qtvGlO5a4SScc/WyoM7v3",
+	"7YVWt7EcWeNsBHR63YCiailrf6EErrMktKZ3xuPrnlRIeDUSiMAsjKGRg8XuvntMS30D7TDvp8L3s2+s",
+	"y4Grd2mNmkqYONFmtSLR9K8Rh36AizyuCvXeRKDVg7Aue7AFJa9HM6YDhOYEOlasBRNYDPHQp/fcWYyH",
+	"6qGGZi+nUy1VCtab0m5Wy2eQbUeQxjLn+Ukr8EMrK49FrfrZ001GqLyyJCi0jYrVHOhlfH1h/Z3X03kP",
+	"hCL/jRUeBk3iHwakV3lG61y2kDO63ax6ctQ+L3Hzk+A/dI+DNQd72OPgVWoZVGCvGx3+tGiV2YTPobaK",
+	"hkGmx+y969rw9FrWvWLIIjXWcVSIEwpRgpvlkbHwA7biizSpWdbg8AE3bXcNDrlqKZqUrbW/XdMqagXX",
+	"Xil5a8vI7pok4ClWSOdrewq+2aFyuDvCFt3OoX72OxmM7cfISaC2bHw4eFcH7+rgXT0G7ypoQE0/1t4a",
+	"G2RXIzvtbcVuCRBVuWCV41DdNzy7z3R3YcoPmKmPt2mW2cyna7pZxilT3DT8q2xG2s8XdCYdi3Ujkx01",
+	"zDw2ab4Lk6ABTJ4FZ+oZnGu+MzzjBxf2arCuk5PieAmVm74zDGQCnS4VQUoywjjOTfvaPzFYhPk/g3DI",
+	"1l2A8b7ij7ryVJmz1QaX3FyzoU5wEtntCHX2ScPy5GF1WLkJijs99e110Q6KUAfX++B6H1zvg+u9vyP1",
+	"RUsNQD46uW7MYu+YgWCPLDYmUilLi8BIEsxiZI2w0gmLEj2dNmg3ixwAB7t5sJsHu3mwmwe72UyQS6q1",
+	"2IfXaKSLmZs/tNW8VGYmEkPcPTP0Umw0a3UMljdBbQS5VcWeTZl4HM+L4gNyt4XzZzmOG7o/Lm3GC53c",
+	"t2ufG5hhfJQ7M8LbdnP/JNiMqxTauUeajfVEMKlMKnj0WDq6vxGl84MYAYKtFYYFEW1CBSXiNxGmR8Tw",
+	"t/MG76lQkVSjHq2nzwY8vLaHENGzoAt6oePaIzhYj3o21oybaxGxJ2cnJ0+DUsd3KatllZlxYx0llDwb",
+	"CsHEqdLUuc3VnE10IhrsrcZ9t8/qFW39I1ERoZ6A54RGw3Uh20cUixGPGZcRClfKhlJJM14XJ5j24yNs",
+	"0I4ouL4JlCvcQYxq/BnbVEvsxfgH4eahVEtVIPJL5URgcprIMMHcX7ibD68NG6AiHXGpWKYikbBUR3z+",
+	"nbE/QSqAxDbHCIemeet+wGgJDJoEbmijOP0BeuKiSfWws+GLbV2HV3wiUG272xxLw6bcqusasNw1PQo4",
+	"iwetsIk3gZtHlL4i2g7qjs7K3jgPBJZ7O/FWCGkgCZcpZ5rYExoj+y0zqRxKET0NKhAv/cdoTisSynsW",
+	"cO6f5rQAiscFrF5p2EQaI9XowtMn94g+mfHY6EJIgqqMFymVXaJCRBjnyAmCYUy5MQgDKhKR41eZawNX",
+	"UbpYy6PxMHjk9vehaaBRXwbOwSN0ZtCF7Ell49U8jvW6bMgnMp73EpEpOBytsixlStonAycBNhAQQe2m",
+	"vpN8Yhe3keMDN3NQcJtxBBkIF+Csb6HYTDbZA32GqPGE/42o3yMtDNOKJpRkykyqddSoMNt7P4x9HsY+",
+	"D2Of++S3gUbaVKGZMBFCHeks3ZMR/gt0lBrUW3iL77P0UQZNMN6J3PIMvRGO3BkY5A4yyMRu4lXsLgH7",
+	"DYjdaxHKCBBp7PbrJmavU8EnS0mXZjq5Nu7BD2XsZ7I0NvtGch2c8M/2cgc2pfshJkYccMg5J8I9MvuA",
+	"7fFmT6yQPUUah/KnYzFMmawDBwfUL1Ve8z2igO8S7DQ6sf6GtitCR2VFRyAza/o0TU6yWpF6K6yPtj+k",
+	"S5/dwXs0aN2fx2LOjBBezXmoG6ZVwBJhZS+04fWQh6lhBJm/QMw4d5In01rA0BJWEH5hDVCgis7kKCof",
+	"g52Ovq4pChue9N1NpRa2ucqfiL5tumOjJ8JaP6LsSdGab+55PPt9AnvZyJRqSQL2kPJ4j41Q0JwE7K1H",
+	"vQRNexrzsOQw7fG0n0wql1vRGOVF6yEAOxel+ZlQOwLsfPANqu24LjkG4GTz2J6eec7a4bEBA/DEF7vC",
+	"wPhLw7gxcqQQ+I9qvBiGud+I3SCVVlAE8t6K/YUNBi+F2tqp2GH29aC+vz31XemTfObXwjslejjc3ivJ",
+	"VKSP9oOg0dPB1XWYdMs6AlpJZsR1MOOmTKQoDUu1RjoinfimEWnYSCvRYK+I3cGcE/CxZT4/u5gsnekC",
+	"ZCqRYgJZE4/jQ87zARvH/lFFmnGkGl1TrmEMfAm7QRwJk7KhTEwaMJIvnURYNPdwtnOk1Qv1ZCLTVERd",
+	"pjSRydt9BG55cy2nUxEFbKxn8ELsmEWAehpbP6wEXh8z7KG1knSl+kaqUPwXpWf9AKhR0ZxLY79pZXnC",
+	"09Ra+9TKccjjmAQdRqhR5B3JKjgB/UI2qX/hJB8Sl9Y3UExMpukc8kGgELiKrtRE37g6rowhwQyw4mM+",
+	"nQpljll/zE1vohPRZ8Z6KL511V4Mfyvkig0EG/Mob+m4dLuUijg2nqUfbhPWfsH6Vvvgr16pVMP8GU0+",
+	"TefHDPKaicAqXuG6diNEArPg+GvTqeDkE7nV62EpbSNjYY6v1OexYIZPhFuaxyoD2lT8BWOfII/pI8Q5",
+	"lwA5F3x+4OivRcQGc/C7iNX2mL2i71gdci2mKbhoL9ssgjt8Emo1lKMs4YNYPO2ys06b9fFh9cSXqdUM",
+	"faRzU0zH9iBScvk//+V/lloG4aEXDs8xO2u3iQiOvuKQ1pRW4vhKVefkSUI2T8mXJap0+lyjE5xanM6/",
+	"YHxg7U4X02sgbyiE7qTQou3W1SekDSCH53pwwr/8RahROm51O+12e4WEed9uWkGQTeCy4sLtH6yQlICm",
+	"B850bV7fPopqgFU9Wz2HXzhy6VgYkR/+gBlhn0CKh85qI24fnLdifyt2HRBtmL2w+DKNdZQTeFWt3l2l",
+	"dAMyFROzsL3Pb29uYN//GT97nr/Nk4RjcTCdgzdsA6lWbenC3qv95ir36boOjnkYiinhwq5ym3CBO++x",
+	"0972JhvEpK0JGY47J6dn589t5OAN3kqxQ9vGJ/jzv38NWlb95ltmf+JF5xzzZ65zonyq3BsrX+8sj5kL",
+	"v3RMMVExkDm1++YsjV9UqTrS+u8no+ztp7PTd69/zt6/ftP5y29vTt/9Fp68fX05e/v6cg3HDATtwUsm",
+	"KN6VyagfUcNwhg/0O+OUQdHpoVd+3SL3tDSjoyMBzsez3+3/6pOy0Nsu0plOru1CdSQKbO/+BvRMsZgP",
+	"RGwuWB+rHH0GzxUiFvhewajD15iZyTQci8gGdFhadlkURHdRGvwjVJH2bz4RF+zUfc6Zf9y8qDpdDFd6",
+	"RTe7vvWDW6rTZbgZcFe8dDtqofZavNEaq5LjYd9j7dVuhhQ5YOmNcFmwEBRqS0y4jIEHcgAtV2+O6IVE",
+	"wEuxn9a2ixnKL4XpbW9gUGX37GNRwn45lSmozI9uaKfwlp7KsPCtopZotaOXg85JeMrPxDqApuVHXiHz",
+	"n8nxLgdFr3Abj/7C1SjjmBZYFiDR5/3HvwZrlYD+Crpg+WfhM83HYE70l2XKQWBB+mB+nSQ2M9D2UNRT",
+	"7nPbqaoVWj5o1e/sMVsCTndZ0DXSlETP/p2IYWZslEBeqYKqr1QQ3M2BtkZ4dxZv+snZyQnrS4US07M/",
+	"3396gUHOjBuKF1w/NrTG8rmNQC5RJdqfU5n1jK2H4UaMnUYd8PB6deV3R5KmwBKtWKZgeOhK2RUH8Cru",
+	"BsZMQ9JfEPP0QZb7cMkA40OruPATSRYLQPxXUZ6MLv+Uj0rtN6piEAL4204dNw7zB/cHr4Ge6+ZqEZXc",
+	"1w21zm5g/e5UfPUZoT+g8qvMM3+CU+0kA5MvejjEY09G0B72SZ0KXOJyiRu73KWOVqJnIJB9l9HqW/Vr",
+	"RHIjkiNI4+KPBIwPYGCQGRFqFeXs8jKh9FWX9eGzXfKP+gHr22igD1kMdC8D1pdRH5JX6Hcfs19Qo1yp",
+	"/l+4SY/e2J84+vl1nz3RiUtg9J/aYwRJCjhKF07zBdQ4B8oXru7GBC4V/e00ll0K6dzOOd2FQSYph4ej",
+	"cA73Sjl2LBkxHssbGrg0aSL4hAn7PT9DneproRgmWIz1wkDl3+hrUVBdMDwFg5h2nZEWODZsL86yaddd",
+	"eyHrdqVAwUEXZGchA4MZHJgInxXyGlYdv4RP2kAH3x9iA5BdOzxq+zQwyVWlNvGDb/Dk3FKXC5kO+yx1",
+	"QRfjjqcFOyXkDURi4IGioOUuaOmBb5l1cck3NDthLIVyec6QK7vbBphDQdShVfFWQimXgftMDx1yMX+g",
+	"XEwqvqSoho9QsEruQEtGXXZH2uFKlZTqlbJ6rMt+v2rJ6KrVvWq96JxftYIrWCq8UJEKgQ+4h7/4odKb",
+	"PfrVVbIv8EUKnq5a3dPgqsVT+PaSrBJ8aaSVXQY+wivIGV21ur9//XqlQCXdCkm9OFWGVrS1+5BQsdYT",
+	"6jpY4KjKrwStL/4wbNnrsyzfMtaZEWMdR/UOwCWN/ithXONoH6eVqBgD5dqZhD4PVwPwbj4byhjqR4Za",
+	"2qH4i1a9pibwU76mx0WXtvtW/QDVocBSwFH+x68rGkd/HqzRcQVIaRy4DCTNsG2JnPWqdS8MH67TzFRt",
+	"EfJTikVSInoThaRexX6vzwLns11A93yvXG8VHT+nR+2Tz+2X3dMcsS+MeSKinpF/F63uGYZGqya+O53V",
+	"m4bOOqWjg7OWP+WzlriAk8KYot+qit4ifyOdxUHFk+3GDbxmeOi0eX4AKxX9X6RJC4e0oM8LuqzpFs5l",
+	"owTgwrpSsdIDHc3ZXKTHrI/Ca/ruTZCUIggCJXy8mBN4USJGMM0vImYl7SIfOyCRK2C15krkSV+qHr3c",
+	"8y/3PTwEgiOl/FqoixLqVCJ8E4y9FVNlK1CE/A7vdOzgtqjSRsNCNpjG7nQovQ2QHWM5pcgITNAmv3dy",
+	"+/dmcijQPVhT/Joefyimvv6genHtZ1Cl/n5E2I5HPP9RULSViTB7h4znGqZG1X5dyeWFjsulYx+LuW8l",
+	"ClyzElVhlWoaibSol7bsJj6IxOYiUXJq96Xd8A53gmpddx3ynQ0w1tEvnRW8AkzoWz96oTpUQJYEJ4X8",
+	"C+dv1HT51pZutjD/TVdtFmTwfBO3ttH6zEGHNKND9rFj+S5D6RmoGjSVz7xPW1sr0gbL1Dric58twof3",
+	"XyCR189R2coAAGsmjy6qa9MmC8eF+KPOPpfSTG/prg6wEI3DQtDW5kcCQSCAaMsBPzyBc/F0lw1IPiuz",
+	"aaC2TL06reRPZW8dLbnqZ21495uWqswHaBdRE0euqUo7DWVudoMUsUr+pqAqvzNs4pXCXrleNYOeZwWn",
+	"Ks/gJgVqPOdnLSRvyh8AZPX8B2hadGkWh/h7aDghd/nKuRzIG4O7R79ZpZR5FC0ck52mdBpNsmwoJ/eY",
+	"aDmounpVt+HT+iYROe5yNC+jyAdvzbmYKwNzNJGhaQi04yBRDyJRn8fCWWe7okeV0imte28ci8pKcGmp",
+	"O0H3WEE17A7l46H2p87ny5HOwa2KBb8RJljwAJG1RQlC9HD1OWrbRtzEBWeQqn72mwuIIeUkHvYZRlBE",
+	"HGpaCn0ZVQm0ORJsY5ZmiVg9tSfU9p7gbub47Z4Vdej5Ubuzsff3RkX3kgw8GKqHcf0eYdrw0skwKpQG",
+	"HDpopdkdlMkbFRlq6M41NiajFtVfXrKo0XqrKS/7Aw1UJXaEP4IlZAQjWF1x/VXLqGmUkUP14o9bvfgr",
+	"CGHBk5nwCNBIRZLoTcJMOZnqJD2a8OlUqtHyaRf3oVuDwTAGckF1Cxwa0BORjx3jQAxR6kQiYX133VRM",
+	"pjFPhemv2yNbWbr4GX71rbuZR1W4sJ7nPZcs4P2gdUT/3x7Y2p8IqVhmhB+jTkRqtRz0Ru9F/WJhenol",
+	"VuihVNKlmEIdZxMiHPf4CyqbiESD0CUgNK0cgcFumP9ghDzh/mN5z6D11kofNeJL6aNGfLGqj8cZbsGP",
+	"dsWtoPVTq9vq4HPx3+Wj0lexXFB4n6DFBDFr+A86LhO73/bfKae5N0d6MhHpWFsZszopFQqqEDwVPYBk",
+	"sjc4mcMUOk4XggIaJvYYWaHs0agKwERc2O+uanva+XH5CFuWCHY54pH4uycQ6Zm5ScXEb2oijrj7xPrk",
+	"2ZvXcUqa56GrOKhMl5RwStgPk1w9OmuBq98SvWIVuE2IrytbW2eakZCB1kO7YT88lCKOAhgCRN8JX/Ex",
+	"PEyjcQYicqXsT2eJAnqMVJeQLKjQAyDgBgZAj1m/dIr6SJsE37TXB4szJC850TP3O1cKdzyfIbcmKjeL",
+	"sG77eYnT5iMlDawoh+YaSus6Sz9eRyhL1hYm9T29pVO2dRHobut1CaNj+dTwdp3AB4W6rUL9uoU+3EyV",
+	"7QbQvXzOKzTpnxGF7NEWj5zGrnTy/yzElHGnpyvV9Ooe/eq9vCVv/nbFqBKvZ1EhbeeuHby0g5fWFKHb",
+	"nSqkENHuS/S/zI9zhbIlSmF3Lc6XLBdEdHoA6T1CMKLZWIOzgwtFNynhCgEcHCM/jP3aV63OOV4EJcOA",
+	"0ga+VbWZRadyFdAdDnghqGOOa3qot3S3Vs9Ybuxn3dF5XS2WzEpZa9PQZgdIOXfK8j6m8paaeN+F3KCR",
+	"fxaORXi9w5LCpTIzkRCc8ExnccQGgs0SrUaOPAkInBxEFu5/kNPpw9tOwBcHIkTCBong11ajJFlcIbRw",
+	"/485RCKEl+7fcqeFnBJyONB3WPAQQp3FIsPoYDV5+jQWIv0JL7YTUX6nU/GXGtCrNxBtD6WKgAzdpUI5",
+	"5bg9ZJG33mwoU/OQKZVXejIFdjC/Ap/ppoMKGG3G7vKGgj1N9FQboO/9vfmMzI8O4pk0IJrkHxOhwjGg",
+	"Lr1Ro1iaMd6CYZnJeBzP2ZjfAHj4uADHRFkVzNdLao7QWRpQJwQ10aaa2eXGIhXH7B0hgQJcgU6g4WJ9",
+	"ccc9Et+GwGM/jJV2Fn0nlHOTScSVBnLO5N/+P/wXqYN/+39v64NHpAU+0CGv886dEBCvKfJnmFTGMYt5",
+	"eP2gMo9rLco8Hm8PyrWJlPvqV33ZTZPbTAY05yYM2GAOji/kP1ON3jR36LoA08/08Ji9A9aDIZexoTVT",
+	"J0MJNXNZPe2zX2Zj9ZhD3N5kMlDJkUiOTtonZ+ugFpQfbp05voxjOimTnZQtykXnqrpy03WMO+XWLEmn",
+	"NVTC3s/a9ZqWcc8xoVaucrvERQliaXUQpbtl8BN+qe76UTJnSaZMobzOY3ilZhETHYk1l/DWfqXRinuq",
+	"JzIEoW9NRdJLIDIPdUbaz6MSdk/Ov+8EhBcXtbptn/mFf08THQpj7F/PASIyEb+JEN49ffl90Er0zLi3",
+	"iOun1T1tn54ErUwVf9Rqjd6MJwr7XJ5/XS3DDEEHrnhkVXJvIJN03JtIY+yZ6XZOO94D6xFadavbaX//",
+	"NWjZcBaVRGylU2BqNWhdi2nag9Zjf92To/ZZ6bpmzE/On7e6rZfDF8+j9ovOixdn4ffR8/OX/GQoOG+H",
+	"5+c8anfO+elgeDbsDE4G7cGLk5Mw6pxHz8PO+aA9bLd5+4VvvOp0zs7bL9qwLiXNuP7Gz9ag1YMGMVLS",
+	"vdv2KMDD2G1FybyXZAqcWfB4/vYrPNxRIoxpdTu3U8WlXzEpT5Y8qs4/tQptZS7SiO5OL5+V0sunQSs/",
+	"IdiEnsW8l4ovqT0xTbQI7F1vgPQG50G6AT4JQgd+9emvmA7iLnn3pA+An6G56SMdPrq7bMqTlPXtZ/sY",
+	"WdvnEriUkvPH9dBZCCq0Xyn8In2gjzDEkIzGC0OimkfFRn0OKayuy1R5LN4QaI6HQc7Wl4wENfIXjL1Q",
+	"oY6kGgUIgpwvroxcPLT3m+YJMEwmQFYa8caC3MeBk+BaBxB4+DvDnDN4fKU+6hmSWgE6fgGOjL4z4OH1",
+	"KNGZAqTYvD0BQOK5Yf0P7z99Zv/5L//rWd7+LoXpXzhmpb4rg/aPr9SVOmIfCfXajU1Q3RA4NRzbmkLy",
+	"NX5DuGhd1scxWfyw/akjdpk3VdhN9k0V9EBQPRtPHPKk7zU6HRAsNeCXnvT9e45tjOkbkZBXvXjBUnIB",
+	"Ehd23yL8Kix+zOMh3gGeHDgRCLaISQ0eM4STxeMbCdA5DibOGWlAvA6Qzo05pkJn0/HDcLaPc6vQh+aW",
+	"KbdmD/b8rH226FfSybpgZ51Txgf6RrDnZ+yt/MG+ck6fxudzLQEVnXpOCowD/UL24+jPYt73z+JKIetC",
+	"4Vfst3NM7j6PY2sN6dn08cACbDaAogN2dqH3M+XX0FmDtZ6cee+uXpcdJHQqp5pkhKqnoG0KJXOaKIc6",
+	"FHzMRfYXcAxTPRKwhwsqy00B6WRS58n5tFYdaHbQmkjl/17Bpb30Z8+e7Vy67JMlrkBPqIj9SKt6md5s",
+	"FYy988LzV/DHV/K+++Q49mmpC41YOfo8KLPg9qHEJgbiWCSFT95jTVeq91qrbyz3ZN2N5a+UL77SDf7y",
+	"0+XnX/5EaRyAaOGGzaSK9MwcdU7OT47Za5HCguk2pM+4LoNydXao7tycrQK1vtGVc1e3KhYzYiJDHWt3",
+	"Djh4HQMr5HK6IhivzlvqYE3KE3NaYSur5ppFWlXWoyboyv05qcKiX5ronWRxKq2/8cxK8xHxuBV+fZpY",
+	"JZdKjKvyyGBR0Ti3qBXkM5ADqRCtvgJvHfXDOgXUn1UslWiVM75/wyXlT0APrKDAp5xXVkZfx/zchfWu",
+	"L4z4Ii74SFwUk2BXqvP9Rfv8WbvzzPrdFz9enJxd6EwuYJTf3gK6/Qrw8rsy1CcNZ6grE2IUuF7AuZvp",
+	"5Bq7RrW67XF9sy1quD3kJleFDkHry9GEfzkagKg8/77TfvHi+dkt8Pa7c23L+9d+TikdE4BDrTKEVbK2",
+	"bKxnbMgT1FtlxiZntv0Y8Ip9bms7I5W1oq065A5ZlUNW5VvLqgRb62Tw0J2I7n0rn6O/UPmad9DMt6Lq",
+	"fRZyFYp4h21Fv7j8AGYTjAa1DqR9aINdMocC8GP2TogIUA9dy1/gUkl0JhnyqvskC97wd4Y50blgiZiC",
+	"GrOGhdJCxmdPjsv9h1SiteZEqEjkYF63Q1vYzJ2Ftgf7c7A/j9f+gOzE+2h/PqUajuhjaD21a73D9qxs",
+	"GjCVszvT8DkfEowF1kiBBDBgynr/OmEjraMLiA0gLQnZXQoSgBCRcSVmx4tYF0ozJ00+W6YT+Bm4krVG",
+	"ZG2qUbzxZ8oZIYYlgUTPiN4PNV4NgMZt0wGbvanp2Bw942BlDlZmx1aG9MxDGJl/zkS2jxbmFy5TKCRq",
+	"hvZ2/w3N5yxRkCFaUKQ0mO3qY1tZILiV+n6s90qwWCoosTDBwzGTxmRQo4G/Ej0LsDU5SURIw9tjIVI2",
+	"mAcunQdteK7ggxVrFXmFDdJ5zN5pZp0TqKDYm4TBJzoHy5JPmPXHe7qt88UX+zpuy494q/efgqpO99pt",
+	"DHwHZoACExhxI+y5CICzHEf1sZszmAhj+Ehcqc5ZcPai3e6cBE79BqAYA98AifrQ/R0Uk8jBK/g1Vnyt",
+	"a/eNXmCRCKXxhcQ1qC/hhlh+R4xuifl7YkTEjgAEdFuM7ush+zRoJAI6AeBgpXxQn3ZdhMlskDGz4dQC",
+	"2t+61G6N9B2zn60MI1Qj9ofEPEShdLXAQhUf43hsH+coo4bPzRK4oTouhXUEN+/k/Gjv8Rtv5rSidM9d",
+	"nFCyClpH8P+VOzfB58+T+zpLQz1ptHXzo57d0b25sAaQ4rzYu6AD66izF0vty8mmG2zjBHuJZzZ0ztji",
+	"ilEz3m6BB8VZ6IAPWk53dlsrq3WYdkGFbA0iwJx9hZl1Zf3Ss6AwFtBtoaEpOnTe5W+iee+jnu1T/x5k",
+	"RgcipLYT59Ksahh2aggmXPERPPcj6+XHy6HnPHjRWJpUJ/PCSJCx+l8pbDqbCZOyoUxMeszeqBQ0Tgki",
+	"DxuoQRz7ElVi70bL6L/YDWkGhO6tv7O3eGOPi6wZwiXT0+qeNbq/jlXr+R+r6PbqJ5tqXbOG4oOubuwh",
+	"Ovx7RKBbJV8QZkkCP4tu24pRdPuUIuXY3qqe9FC07J3qZMSVNLC6VRE/2x0XM5silrBd7ANjqi0I0kNr",
+	"XtJa9Z3TuQpjEyfpnq8efUVoTLufRmoY4u3n0hpY95bHQkU8YTBIKlUZ+C2VE8H+DpBp6FnnhwNzpwUn",
+	"1+pXSa9olSY6jtENt9JuD3UhZ+qGDh3cWRJR6yh2Pdul5LjBxTnf0gqk8RoX+qoRAITQ3RDy7a75fxCx",
+	"hVOzU6ocJ5UjfSMSNQG3yQun0qmANrswEQIwOY46nbMGpfZ7kM01YNYXtm432F+Lz69C4j/SIXvM7VVO",
+	"u+DRuI32A7RRXrL0sKBt6tXMOv7W+sBgxcDXvjKvbJW6LX+NY1z/AQxn0Jy0WP8ZHte+ZI2XGVYPc1U2",
+	"rfdhWe8hhtkLZH//vLFHxkGUwrCT0Qob/aGWZqV5ohOxNuA/2XBX2BSxETngj1TW+IeCyAQqeQC2NtI7",
+	"ZgN4o3DGakiTHwhyhEdjt+wAjamNfcTUWm40P/NrbL6uUCBWItxU3CJW/hpG9A6eXxuKoOj5glOiY5oJ",
+	"wsmEDeh8T3HiKk24VFKNXOat72tQULYK9VSwfmZEgpq1X5OdeIykvo8JLQCyvPisay5un1FvIRNxF9/V",
+	"kmvZE1ZzJXqrrioWtL4chVY6pEkxAT4c9uA79cnsWBAUB7ceoY3KQM0HHpwApgXrkAmco7YU9r/60lOh",
+	"pzHRYnsZjzhkA51oEH+yEfkr0JT5ZWrV6sVqa1yUs4fiKPB6ZjVv86QVbOIbiwmH1hEujeH/1a5cJsdu",
+	"OUELt6rowHZOjk7XIIHpnOY7eflv/2oMZ291Zgy3gYCGUnLIjZjp5BqHxLZxmJ0krYxT21hqaidszWR+",
+	"6jNSVjjszhJjMfkjuaX7R2sdHgDln0DfcFgairLWClYngco0zGgPrYYPfP4Jht7ZE6UHOpqzUcJVaq5U",
+	"OhYTI+IbAQkhHYunQX4paWDgk8rGSqR2V74zlE2qUBzSMBJ3IG9GhVE/nLwHNMz1klolZmtKypqCsKNM",
+	"0bdLLuwkvbKx6k9WAujQ3xZua9TpwLe6dHh1AvXpu/za1VNCOatwdQ6oGeLgg0V8UIsYbC13P+/N/NUy",
+	"U0k5psXIrFE7uS2iejEX4+eKKslmtRLfQagToPcLBZmlFg46zuswz7ellW0Kuvy22LWfH52ubZl2glf+",
+	"uKhPl9oaAiof6xmLtRo5sQH0bmDxbNj6PAxx9dLcaSJHY3hGI+tCEiJTl/EwFMawVF8LZZxnSc6rjYWp",
+	"fx9nz/mNYKlmA3g5EWaMpNJ1Ml0jkULtiuV5n6029Wqsbbbbp0ftPTHbjtu0c7K12T5pwGw/Oq30RkWN",
+	"+r/TMTfi2+lAQ3X4AW/q0H126D677yI6yA/AlRV6FPaih6wgCnvXPxbLoTgK52Es2NTJ6iPqH6OuEJkD",
+	"I8NdMBhOzJkurfziVS4Yp24wazpgQBY0J45uAECgGA5FmLLB3Mq1iIelLjP8efwtptXS9rK1WsYKh2Sn",
+	"KT3qCPuJq+hIA2P2KBGOZBTA0KWSBjs5nMjB/3s6q5a4l2v1fxX2YTcZveKD+GP3fS3qho3K1ahV7qvR",
+	"qyw1e93kda/2KWjmcD/GNq07juYue7MKZ//QkHV3Q9ZWJvDQjHWfVu9xN2Kh09ZI91UihiIRKhRHg1iH",
+	"1/Xx+i9jGY5ZJG5k6BC7x3rGJlzNA48Naf9yzDaQwMsMJum2Dr8/unX+gMs8tFrdU6sVHoP74GUpP0I/",
+	"4XuvATkmBb8vwMdQCrPwmbOjduczfIA+s6IXdNIBBqkBtLp/5oNYpOw0YJfG8Am/5izRPPJgL+ftwvys",
+	"ngLWc20S8/tS7THqgSFrdTsnzcXw5Yfx0GF8iRVhOVcVnUc9ZF5VFWP6H4q/dE9BPfS3kOZDMH8Zx54V",
+	"wjXR6eEwlkogr0G+VkcjkYf8LoIn5CzswAHvYiSAyllMgiul9MzqRACLx9+kFRihIuzE4Yb1/YWILQD6",
+	"Y137T+oXaY5zjgLMOeghduTMXUpiyk1a35xTPi970aRDYnNaJcKriuXJhgLTdCi/PGy7S4udPpQWO6lQ",
+	"YgoRtv7WuvzTP9nf7ZzY6ND/cWZNz6qaDmGoijqvvVFYuHBaK9MeQKLxqNMeZS1aWdSh22Qc9ejKanQN",
+	"j3F5KuQyjiksc1cNmC/p4tkpQznlXVAlBHFoX6xMmdzSTI1nTR6Z+K0rcUXBXZC+zj1J32dn2Pcl9rrb",
+	"IaHszHpitMtkTaWcPktELCBvt7PMTYU7xQ2LtUkhBtQTYTDOdVCjx+wXKgkXiLgKUNUoAosuFyJVQXjF",
+	"gAh/xKWqyAEhbChsSl0iaBUkUfqJbd2kXbaY7KXic49mYVkvS8u6rR3d19bWkC+30JAnDWrIfUxQreBv",
+	"QJaqUkuCEOqhNf5b+B0Jj4+kGugvS/JUPAV2QyUSw8YcsOOlKrD/uf4y4v3Grw8EIN1NmktWJTz+GVb6",
+	"jaWq+tNEans6+myapYYJaDpVoRTG9ejcezarJL1B66j0l1uffcP/e3V4O3p2G6fAlo4Dul/vmeUAd5BD",
+	"lYYV7qXq8oW3112A/2r9HKQ2gib/IGURCR4B8GtOpJhPKAL0zLIJQH0jkigTm0wpDhM9oe1Aua67xALA",
+	"xDqzoE1lIbcDxLP64udUTB4cEM9euD4Pl8tEIkIhb0SEz8Sp2YJCd6qveXi8X1e2DZuM3NxNV1VS6vYh",
+	"bR9qEoajXSnQ/1EVHv6oaLIFRQSF9m7rErtYfD+0SBL8s8igOWSXIx6Jv7eqsdVdx+zartuJlTlA/LeB",
+	"0dHJDy8+n/3yT/+wDcaLUw+ub4/GR6zk8omM5w7K/LXkcaxbbpNcL/FEKqQmNOKLvT97x17DdVuZtVAp",
+	"PDButIKTasbCWnV7To1IbDQCL/Mw1JOJjjBn82vBpyS8zSWtx9t0MuTHqiZedmd8b3DKa3WGmwWiBS8o",
+	"DV7Q4vevNRqKo8u65RmSJewwiP7o8voFjxaMcSzVtYGZ5XK8TJEte9LPvfh5T0b9pxesr6dC9UJuRJ/x",
+	"2GgWJXyYGuhdNOK4PFqMv4mqcYHwmVoFyL+2KxFRAYIO426gB0H2Y9BnG8TauPtWYDIVfczF4lF0WPi9",
+	"dtq+uKEVViGBbudI3sgog7uciHSs7TYQCTeoOj3NYlS65NhMJMx0g8qzu2XfKluUk9bX9ZQTolc/dCPH",
+	"Ur24j1Ey6sXK6Bh3sKAaq1Xg17W1kZWvWEQjseOOLNLszAiHaOIzbJyGtRqRf3+/u1YCB/fv4P7dv/v3",
+	"6NScl8/GdZ0jTN0ld6ZLJA6FiLAjj2gyIo6JEDpQoPkoa7aR6rsoNG3Ab2uoj1TymMGuPFKfKBKx9XRE",
+	"tKD1zltBy21yq9v6SUOhx+6HkV+YkqNxalrrJd0THr9yR+jgyWws4m4PG5fvSITIQrFPfoxwfOhKpxQE",
+	"cYIdbMShoZt+pNLre8aV7oV8yoFkcG2pfE0P/iCUGwslbWHjMjmxp2rJKPePGo7+cGgN1G9ZNBJdNpgj",
+	"lxSHLTT2XJuAAVcjjReqiBnxJWCDwnB3UfZiwRNl/PgFwORD/X6FmttbWnFjrcXlpMnqRIzrea8F9xTe",
+	"Q38WZJPKqPbjxTY7E+pEtLrt45cF3/fXtYUP9usv0tQSwcfyWsRz6Fp9uNrDj1JFrrsWcvWzsWYTPrcx",
+	"D9SbVB77POJkotLpkfeA9sGvbdi6DbmMH7tpw3i0F8mop3Ta42kqVLS+kXun09f+SR8s3ebuZ6xN0c6V",
+	"UZsx+mrG9sFA6w6F8v2QccUcOTOgkRFrrVttY3IKt3pIqB0SaoeE2p6pux+AVb9x3WY1CbYF7Uy9NaS6",
+	"3J0ctNdBex20155prw9ZWvJhvNOmUac5hwZU0caKzSzvCC4IAnDhchX5vpSAccOGPKGWYAeObiPNaxjD",
+	"HNLLRphG+4PNoTf40Bt86A3epjcYhNldyDeaQZ6q+lqRTEQIv1B1qnSWggcBX8Z/rXw63HMJEe+lkqqF",
+	"G9EMS03ernp/PdG1QpDB4x1yGWNImimuzAz6zGCuHTo/aLDdHohI8DiFJa9xKJQQkcFMy63HdW+ojttj",
+	"KiT8wUl1vVpaoYP7YVq1l+IjYlshHpKCuUWOFa2O2TtK+ceC34gSg+5ADHUiyPuxol+ANcjNsf35gHGQ",
+	"8sAphcSePHumAiqoI5ZhvopYOmIzFmmBzCnWu5zRmaUVrwR+uHkA0mDy0imbVbxu4F7ALejZLYCeAkQF",
+	"jKQJY21E1IMdQ7d4JHqjRGdT8rGDVszVKOMjAYdJfJnGXFFHY+uVViaLU+wYtX7XUNttPcqmyBQQjhOt",
+	"ZMhkHCthzDZxwx1O/tjqoXFPZWkivUNf8Pbx/eOwsODW+sWU3cA8+iNXoXheJ3yYPm6sg1zHVZc+7R02",
+	"UvjciLDlljIrxA5Lh0m2rlBuWphcXzmMuVIwrMunslZZrJJXyD2wbtHfWkXP/Jr3A/VmXKVOsNabOrZW",
+	"oCfhCr8Gt/wMl3MopDS+//H0zy//4b+9bTSlcQ+qqpCegBb++8tPLNM2+zisstxFWhhY2ada8lIyG61C",
+	"4Tqs0Ru6dOTmABLFFbPHLpFRAWmBm2tqorNu0HSa6BsRdd3PoCuF2dhChWmVPsV1MKLxWG6fp22KGQdd",
+	"kl42XUi0viw7FS6fsUF/005Ic5aJ6T5mEe+w8kScw5nTblvZ+GfEOrEkcajZxEqH3SiYXZsBCCYkfViq",
+	"8c8AM1v275ib1EOM3MoSrpIR/ImW9KjygnuJbrlXGYG3+kbsYVYA4O+1jbEhENtH+7e6NE+EMRCA1onz",
+	"DyKdiTIou2vcpxxao6L81q3nIMv7Isu/twbgJbR+sYGaYkaI4sSqVuxzJgzhedeFMp31sY7OoV4rIVJy",
+	"6dqvzSgWPGT7qltIBPZXvdQlKj/EXCqWii/phTX+IVdKp2wgyL2OGB+mIpnxJDKOTkXGoqhLHOGDp7ij",
+	"1krvUuceM20T4wMAKmMQTDN0xNV8ojOT10ytWBWHvu/KQNIB2WkikoTucy5pZgrRwU88M/yCTQGri/Ek",
+	"QfdOMalSkUwTu5Tj1qZCsds8nNv4Cqn8JR/cfkDn2V5VuHO4FIJhDRfahZe77JDM24cG3AC/OVeMumkK",
+	"sF+uq/mSPkxHMRKhjIQ5Zu+HLrCAAtUF40yJGaNTzxIxjXlIsmdNItYitprs86AKuHBp3LKr8AVhGe4p",
+	"vXf7/kgaqeEGW93WjUx53APxFiZPebW6rX9U9t5DabUdsH8m8obHF1CyyRsJ5sxkych6GGtrBbdlH/Ee",
+	"DqH4Vtrk0lxbXWKEivzhdh1sTSmVZ5Sd2qFy+WHOjJ6IHKIdlMtsrDGNFoDkI32vLwFMEx2KKEuEwREo",
+	"GzvIlD05a58+RXWRqdj6BPjMfT5uEyQE3KCda4VDBeNQwfiGKhj7rY+dVlzUyPgyqGSpRvenlRPxmwh3",
+	"2TR+aahuIdWosekXvKuDJj1o0oMm/YNr0o/Q4XhvinSaiBspZvXj9FhAnWMltYuE6BjBUidbIjhQALkl",
+	"BjlxOvRWQnKKGu65CgUFtz6J5GvBGCIDlk2i/y4UM4pPzVinx+yjMGkiw1REFIKZsZ75kRJo4BN8Ater",
+	"mcqn+2ys1aVay3gF8Tv+0yqlgqbQU6GALkP17GbZE85jK3qtTI3DpNd50Tt/CdrafRv72eq/d1L6dN73",
+	"VvpOvvf5N//WGiZ41HCzSfzXryTT+alpvSDdmSUPnPX9JAQTX3iYxnM8ip4r02vzx1lYSgScgB36O5CI",
+	"wtSUT2cZG1qS8AQObBPEUwI7WIBSLgD/vmI8ussIdSZCWBuPQBCwRNzoa8xAI+FDhNCd4GDNpBE1Ao8b",
+	"tRe9rxuZ5tP1k0of8Wx8pWTSobfz3no7i9UTJHPZ2hAnwuj4ZvdcOLftco1oAsCvIC2gaawOJi+gfysF",
+	"umIw1koz78UyruaeAbmhWAk27vGheRgdZ0WYLywB2B1P+bVQzr2JJPo+bKzNVKY8ZlKZ1BqnTRQEnLFD",
+	"tnkbFfBOp4KcCisdQH5JxVIYR9q+4fsZGr0d6gLANDElR/8748rH4NlbR/6dxn+VcCbH3LCBGGWqQQm3",
+	"u/Fo4XoKwm33BnTmUCfsneQTMd9EiuFwHIR4GyHGTWxwSOPZjv3yHxMh/i4MKiZp8jgnYBAK1smyAvq6",
+	"BLl+/eiscXPmhfqRVPbYhkQqDFH3JDPQiGKvgINpwMbOnpy1Xz4NynkCHqbyRgR5mxuKBPzEmN8Il9LA",
+	"yAF/nis+AlgJ/JZmZswTlwbB6ML9/sViagT8Eeoo953n2OqCfStupybSGMhbYFudjKynMpzDZXQSOUri",
+	"FJiSh8tbYqzOO/V0fqmIY9jJIQ9TmkT186Z52mLC58yI5jyi7QKfQ874kDM+5IwfsWn7JFS0lWEzelrf",
+	"uPzmRiRzRrscMCVmBcjUBuBIPr3/8NiQSFC47rlFmSQ4aB35f63TtVwHnUGwIZlZHTdkmSh9ev/hkwMM",
+	"2Yuhh0/vPzx0P7IVn/pWZJNyFfEkYnT01ajgYxVkFR1DmFjbjrx5KbY45nHJAYSpov4AGG616gfYZESE",
+	"h5Wu4OJHaBuJC3kKvyoV6091LMN53/Ut2ndlYo6vlG88zC9bIGnyJE7wQ/bgJDySYcoED8eYAT6+UjVN",
+	"x5/ef9hp1hfv2WEfxJpDdBCDpuqetIPWjCeqNxVJCL/3wr4ikEWg+3trLEdjYBGO9azVbR+fB62JiKTV",
+	"BR04y6lM7XVan95/YNYUttYRid10I9sn8m0mjUHkl+SLNxT6O2z0Mwypak21FXD8SOFqFyVBDdiEJ9ci",
+	"Yn2jsyQUffdOULRmMKlrf8gaGDYXaSWMwCVcCsVuO8Wfiw4GcASoxo0RxkzoN/JzS05oomNwJ62ydEXH",
+	"0ueI4ow+hlGDyabWEbWGBb6HsWOv2Eq+1g9MY67uWN1XDFiwigzL7KHb7ud+3ZVsLN2b8C+9iM9Nq3va",
+	"turApD27kzxE5OfJ1CqM04V3JlLRlzpn9mkA0ZuNHKXqTbRKx6bVfd4OWpmKdA/amd277lK0ykW9db6V",
+	"3so32ANGUuDivVX7nCE1UbjpAsdWb6wz1BD5+HP3LGgpnUzst89eBC4E6Z6cgZiH0rqqlV88KXzz9PR5",
+	"/tXvT74Swfy8Z4N363ecFOI1t7dfb1PmDbiRYY+eP90dxYJS9aZjbvD0wL96OgN3bZjFcfE7LQSs4bFM",
+	"Jdn/RFBQ5x8goepQORuep8ft7FgLU1xaj/IGRPdn79yk2t6KDjN6EC/gfqS5zp9kUercFtrvcmPkyG9q",
+	"J2hBBNBzcl/8aD7Ojrv2PUqJe75f6axUXanz/MXipU7rLgWfXbyWPT2Fi8EDc+ex6oLfn6x8PfvRxctZ",
+	"YStc7nswNKhZgVkFLc7KlvoD6MGf1Y/W16oc3qEUlvPH9iVCrXWBAdwCXDq4teLCm3d87zKfK2PruAld",
+	"mqIzWTh2EXClJWzCBlYknzpH7fPP7RdrT3y2zwqguJ3gYF4P5vVgXg/m9Vsxr4tZ4luRcWXi+JYy3SBx",
+	"XBPQ2rjL/dqjMMgPnpPaFm/qDQ/HkBXyZUp0J1LyhyD3WpyS5Sl83INolOGqfGy7UGyj3NSS9NOqJTk8",
+	"gBulpJpGl1oUD/bEiFADAjmPpBo9ba2XXN0BklSN3O1jraY+M1SLH7VmEohYt/EE77R9MEuYmAvTZbOx",
+	"FjciYbNEp8Ih62OqmcAr3HpxFvXk5Okx+8V1VLmYAGB1rftnRGRFEyDv2bUQU/g90rD233M2E4m4UtYN",
+	"ExHLVCSSgqi7cjycDFwHFfuxzu5WNhFMqlTT1WnOAVqbJ9pasYJ2qEo7u3vaSsp3wfVxiDQOkcYh0jhE",
+	"GodIY8VIg+ouexBq/LyPiT/vjFRx75C1zQ3tlp5PJIfD5Ww79hMiceVtmNYwaam6PVtIowYMpuTYYI7/",
+	"AF9is2ygvXilQ1AbMhKx/pQnAgKLmsYMuo+1ODS2dxXAZ8UbgLlOrGQj+hAalakGQJ1Wt/XMmZ1naHPW",
+	"oAL+9P7Da/tca6cKh0RBbB6seeMVPZJ0pjHalDsNjZ1suAdSIwCXhvXrZIi+2w+gO5bxOKaTbW4hyCc2",
+	"4hXG9+4qkc50cv0ddDIx7IHUyXyBu+pK4de/M+4LAE5joOHV7nGhYcx1SbkIXmkFra9t1sd3ejT910e0",
+	"aAdzLw1LtWY6jqpc8lia9B1e+hXt1OatZeWd7Rd6kvo5K1ccExbXBeMDa8G7eXeMjiNhUgeK7ZZ/LaZp",
+	"HUMPdjwVpWbCv/xFqFE6bnU77XZ7hUavvtKzftdqKnrgQaEHGTe9ACcMWtnaQqZrW9QkThJX9Kjp2eq9",
+	"Z7Qa2jojWCKwUmYCZoR9AqmAyfNQTybcPjiviP5W7BSm/l9H9QEtvOSqV63eXaV0AzIVE7Owvc9vb25g",
+	"3/8ZP3uev82ThOMcRzoHd8Dq4VZty529V/vNVe7T95U7wrpVbxMucOc9dtrb3mRzaKh1DtNx5+T07Py5",
+	"9Zu88lotGD1pBfTzv38NWiOtCltmf+JF5xzLdK5AWz5V7o3eOsGvI4PKf+mYPMKi33dq923MTW8CdtM1",
+	"aRe7HFv//WSUvf10dvru9c/Z+9dvOn/57c3pu9/Ck7evL2dvX1+unqVDzffQXZCk8Y9IzKs59VHTgCYq",
+	"aQM2G+vYm5mimSUtDnP67m3MNzqLSBRyd3Uw28+4qznrJBUYFpxiDaxMWmla0tZ8wU6dY6iIJ4owWaub",
+	"m1/5xd3hD4KqgE/mDHuFdLddbZeopVAoAj/28p//8r9qFHeqpzKssyYV6q5B4bZPxWB8XyCfsxFqLxY3",
+	"Ii7EUq+4tQXSXDP/Dqwbv1OUotZL3gnbZwPx/ffRyZYYxu7J1InJZRwz9+QKkdYr3IqjvxDyxl1RF33e",
+	"f/xrsFan4185MgQs+yx8pvHAzovVcpBl+zG/T15o8xd/vSWmz363//u6tIkxdzftZwPUDuWgzNEfFeRa",
+	"IuThOjI6El5E13cU+UDEpgGLaOVZUpDloUpFIocSp5JwSIlqQfBSbC8Nxbz8NW/UpomciETDwobyS57+",
+	"dIEkZWZ7vtXfSeIlvZNPCNRK4nknPBm2+UtxOjhrrS10dXEePYeDvNVwBHlpqxO2tcNQuuo7ezR8kDlZ",
+	"3mLsgzwehjqjWU2HEyUTluproZC90ASePHFO/zpmP6JlvfzwM/EeBjAjY49nwIojajisGuqpMJWi+1Zs",
+	"3XUlJlzCWKA0hv9X+1MyOXbvr1wG6bRbQetaKqj8GpjVif2BbQ3t3xMxGYjEjOUUHwy5tiTcl3/a0N2l",
+	"r5BoU1IiEixNuDIydaTrC7UPq1yJbhx2F17HVAAeP7vewr8K9UzHcv5v/2oMZ291ZgyHqUTQ2D1fLMlf",
+	"8pf4NWhpJXqpnOB9G6eYNh5LLPjXq6qgt6JO+eCx3pfEqtv/RRz1sWZ8wn7+Pwsa4JMcqSOpSPwr+yes",
+	"fIM0uWN5b6xab8XuOx4KsseT1hpHYyfNDdUnch97G8qa4FZng1aCEoRkGCrPKNkY+NUi7kllj8HHH1+x",
+	"79vtl8fsjYoMwY4YagPwwITDRJgxmZ2BiLUaGZbqY3aZh2/4pjTMc0WftNss1RqDvX6mTDad6iQVUQ8+",
+	"27OxUd9FgZ5H41qoC5YZgVlWuAdjb01nab8OyOSz/VZr1bP95Wg2mx0NdTI5ypJYKBxOX2jpgV/stmYm",
+	"6WH4l6+5N5aK+NTttuDdrAM6ckNTU+tD1S+Uquj4puyGxxIZ2a2/rtVIgFSe4beWH8v3l1k6fpMkMMS7",
+	"9WkuHds/yRsCBCmeHx5eV53boPXlaJTxJMr96ZqEBJ5sekTLDvbz789eHrM+YRGEiQAgCh4bSnkjJsTc",
+	"pGJiAkrXIspyOhYTI+IbYaxf9dPnzx/YD9zI0G7xYO5/UkZ9q/SvlHvBiDARad8hXAx0NL9gfTDQfUjS",
+	"K54keuadOeyzYaME0AqOWb90qHCZJuXDYRdb5EpbeaUcqXZYQAFB+WODRIKUjpHC/5hdMupKs8IlFoQ9",
+	"YAMRcvuOVsLlRNKZth9OgLqC2/hPDI+vFJwVw6B0M9YGPu52u4vCLhWcyB4JZD/IX4JbLb6AmxOUNQR8",
+	"CjVEcKX6mbKPXCfy7yLq4Vb3L9hZu5P/DL1aP73avJLwh2A1bIl2DouBxwT0iyH9kt+xXfGtE9siTzKn",
+	"mOrmpO8r6x7Ygx0xZOD+17iGXoduoLLOcKB2ha+8gm29J10nUisjdMi20W4FX/2ulGspliunXhuBjnhf",
+	"WsujwpCwYdR9A0jY94PWEf2/IfAI+1H7LIvPtlVfkiqtrHwZe8Rc1qPVLQeB8Mm6ddCIM1SF4zmTyr2g",
+	"RB2qhW/gubWYgdax4KrR5Lcb00ZBAlcYgQTffKxGGdq4/bKT3+KrREtjuEpZ9N0byGPk1Sk10ut3Km2V",
+	"Xi+K5kNXokoqqj59rRe0h1OKZa0CQXWlC+c7jUGtQTMxIXmuHzvjmXhflqndQVksHlmXJaMm1dt5shXP",
+	"4EbHZzfYFaVnURWfR9HjhrAoS0k1zVYUAYt7+VjWyUmVg7D6yK2r5yhRwPqT1SWbBTnZTmt/G8o6aOhY",
+	"W2934XnvRerpbp2OJZKVT+va6nXpfFp59KTKINyB6cj6eA77DHpDWCJSCcBLaV2idTtj0XTK1ddRwjAT",
+	"Ml60EBv6DTvIxt6p9/cwL7uCKnfDZ+tqc4rmn0UiFvatIzot9aGfxxxkM0i/OJhzmY6jRMyoRuioRpsI",
+	"A1/T2j66pR04z7flPK/p4NRqKJMJYuFC7IU4wPVxl//Gw4ReW4UsC8fooaOW23mzqqDF0zGVcisw02yI",
+	"gwVEtThl8YHolm8JdX6p+nK/Ri6q1LET3KrPwxFINZOpS/Lar8iUjTmwv0h1zN5pRFZG2PwcDLoLJPj2",
+	"uBfxlLdWCHTDOfrp44IXvVMj9B38bp9NszTnJ7bKgYBZ711plDzUoHVU+svDAwetI//vldWMP5ZYpyDE",
+	"UrE6YOnSPJP7ddf+VLcK34aZ30vV5Qtvr7sA/9X6hJsVJTSjVq95tHYYRZpyg2jvSd7fDzWjOmXsQJyX",
+	"quK6RwKg6xF70neg1/3CoAP2jjz1S/Giz570pcKPP61ZVQ6oXXX+ChDb9ENV56jJ1F0+sBplYgF5+hSQ",
+	"p88p/NqkXadp3PEmAMVroMLlSMI24W0u7y4qtzGVYuivDaGHq7Ryf9zDWAdenIgUl6GLny+G2Cfb5UMX",
+	"TNJ+OheL9v27nOfAVPoTy5CGqdArTY6qMBsLqGkXZiqttJkiPQQ0CaREOeEOXCgjYVjMoQP/lhdiBDHX",
+	"gJk4Zv1CKvToz2IOCMMugmRPztrtp0gLseBmuMb64riZDd+hzdhvhKO7XD25a7LBRKb1BA3lvXsLV+Qs",
+	"EVPBU2b4UFwAiVam5D9nSEtRnBlqnQ874nt+fuL0K8aauYJd2I1WcAsXoXI+4OT8PGhNpPKjQzVqd9MU",
+	"c1X/o5uB/70Fno5bH/zRg93xYmo1l4cisL8wSgT6vwPnTTpKQn+Q9NBpLHty4bzB3L9M0nEvAjSVVufl",
+	"yxeQarMXyN/pTROCI2h1W3PB7f4O+UTGc9d7+VryONYtt1rXJzmRytoWZIBA/s679J8ZC+vvLpIm8DDU",
+	"k4mOSJ9tqnp2k05fWESV7vvJOQ2POat+p6KFHWDcqbtUM07Hc62IbXli/QeYSC1w8FLcCPQ0SruLc/uz",
+	"AQK2I61r/wLpe2c8oQ4coubt0ynoH7M32OkD2FFWswqVQkMdNRXlDLAM3KjEQ3bBRXGKY1imHtRD8lxR",
+	"uQJUF7XcWU8XaES7TCvHt4YsofgMA6QJnQdsyGWcJdRrZPREsIjPDfER2weK8X1lSWHxfG5fVTj4kQ/g",
+	"R3ou65xrp8yt7H/yz9//w8nR25f/7fVaqnhPXdGgOa37ucBsui/57BWUKK9hvPGasxFe5yLyQrUKfoY6",
+	"dn0YtqXQau89gRtpnGN2GRvNClrFOMB+T9sKZK1aiQIQWgPcYnh/j42LkU8BlmRyW1TPCtpwbcKoS3zY",
+	"lYTL7Yf0lfaxCnWn1OLu3SG3X+8SNy8BDcvcp1RPSeZiHV47r6VwwQkVrJoULv/jj5K/7+DlHLJl9++i",
+	"PFJl50VjO41HgUvT6u4XbLISzMmEn9CI+LzE72x9C1eKxpgMxjPyAAvyctsoxos8G4dXB0C0qjZJ2ovH",
+	"5o54Dv2FJNZ5QScBkaNQLJ3JUFyw1Go5YMK1l5EqE8DDPdYTsb7f8sqdoQdupvlWhdvt57aSDc0RR663",
+	"pmEJv4SGACtVviltaS/OBRTjkSwMF8Rcs88x+wjZaMj4pB67h+A1PDAHVKoRccN3JFQJMdy2OxSu7aKZ",
+	"huetwA5ds8qCjXteci2qHQBf1F3Hl/CQHrcv+GLtGGWhfaU+1oe3GS/K3cPLD+x0AXYQHxIcG+xfiTYQ",
+	"qEiEsVT3YimtoHNIXxZsYLPBAK3+sdk2paFu8mMWxyxTqYzZ5TSRsXdSW92W0r2QT3kIvQ7r2q7X9FAP",
+	"pqsR0aPt3M5yTYQxfBkM6Q8inYkyeq5zL4ul2wDblazDF3OTB9e3OsBW6PZ669Z06P7ctvuzuXaaAaiT",
+	"1i+ChVx5/8KV+hX7nAkT8fnxkrC+01570uIcisNAAuAEYku0OKcG6JDtb/uGk0ymhw+WIK8znB9iLhX0",
+	"K1yA14hMIAOH/RgVSo0g+XVjcWUB3+lg3MrnedOTtZvq/MIiKpknE5mmOAT/oCfbXleU+zg2MFhKp0c+",
+	"CL+vTMq9e4hDLuPH5h56JxCFpBfJqKc0MqCoaH05eafT1/5BHnzCZsKxWJuiR+iPYiENuIHQFcCdmpM2",
+	"am0pJijH3LCBGGWqWWnD5d9uDHlcYveTzoyIgPsC/Mv1Je4jPsaDrDUia5/5tWCYb8/lzdfwx4UeuHXF",
+	"zaQ8abwRYejQz6Ypjn3NuIQ0YHFgpzmZg3s4lEIPpdBDKfTbUXk/iBH1hm7uS1i1g/NTjeq3JnWXW+JB",
+	"fR3U10F9fTvqC1jsCk5Q3rWOSs15RAu47Lc0m30M0qQyNP8/e9e23EZupl8FxZu5SIsSZc1kTV45iZNo",
+	"a3wo29m5kYsNdoMkSmig00CLZqWmat9hn2Kv9iHyJvskKfw/gEaT3SRF0ZKd0ZUtnhqn/4D/8H3nWT3b",
+	"ETwHEruMSjJjmEMFmi23IywnOTU08Sg5rYL7slJzLljMToVA7XXOmcygNPRF63ZX8cXS9HCXwCBP1Zl/",
+	"OEdAPWM/93AEvBKC4NqdmgXO0F1MF5lbioCbGLayf3vP/2H/6e/R+BMvmLQ7qsNWQi7eo/knpGDU7qpO",
+	"/N7bl8xS5UqoxbqBVL3nAbjaTq7MWDc1Rj17OMJ+TCHoc4WQ9IkoFNuoc4HwouFA1WAJ/IIFhhnQaV+c",
+	"Hnbt1fiCA+OnxlR8VkPzuEPgt/t3MUgG1gRY0/RyAMZTMKrDvfaz/TQufvyszRFxmduJA3vTh9d/mb59",
+	"/YtVr5KbEO8a4G+FXbP6BN4A5F6I2Ctpltb/cHxsAXUXn8YqrKFwOwsL7jbTbpI1MbJAvc6KGa0WKiJQ",
+	"BQbiaNmuoKNvmjEhBuMfmz+mBZcKqFgvohcrpk3FMzCvo4utRWp4Q/yMmhEfB04F560PnR/eeyyp93wb",
+	"9Yz9oEnO5lzyDcCclg64N+9GPWN/tIcqtBf0qI9zx2e2g40Dmrog3WO/gdyOqBaCgqG+FGhCGCKzIg+6",
+	"/4RDUFbG3ueBYkDf6tB3C2XQXoHcyBv50dD5HFrAMP1RMUAImfOFlZigfBy3ZPtoL5XISdqsfJoENi5A",
+	"km5Am6kQE5zdjfQmi8r1TOVrQHcWbG6Iqs2QfESMbPulRiCQvNJZd42jdc1shs4E0iIy0IWAXe28NwTM",
+	"zqhgMqcVWTNaJVatGpZBBASa6aAiRAinswtaLbjUY4joYHUNoCBoJlhmdIBJKBKHZKLxfYAIc1opuZF2",
+	"uIiirVatbK8b2ZC88srCTgdlEQdkl9tJv33TrkFCKPl7TSvDKlgIClNxrXVC3Eg3dmCktus5JH/lec6k",
+	"O1BLeseIVCQFQtw0GBt0Jkmq69Luu2Z5OiRvcBIYx5IKtshd+dzgcXowhCVFdG6pDFg6lsOhSq17l9rf",
+	"X9sDCzjxjlc0nKxcTUh6PT97qyTDa1jq+sw1eXFxNSQI/j0OJQTexDWy0OwBbrTKmZ6AW2Q/H8uMzMNH",
+	"YV5+zGHpXVLKi8akz7YCXA0Iw+RGXl1ektQoNS2oXEfKOU1IKpWZKsmmJau4ytPQ4AMZRq5yx3hlNyiA",
+	"oLujDN/1I0sdJSls8vbBSPHXpnYUdpURx73AsDqVxDAJO6W70MqdW/AnbGre0HrA+fO6KM36v+yp8bey",
+	"Dve2Uis8BbMKYPdzu1iz9YRQQwoFEgRKAM5n0jrJdmhDksI7nUUTE8LsEGBWoNOQY3M/h2ZkKvcRab7Y",
+	"zaP5Hxs0muAV/L1m7m1nP/fQh6KbBPOckP+ksqbV2u+7oNqgOHUsQE9tiNVDg4PJUOxju/BgfqZ+UAnh",
+	"WOeST9yYDAOIqkMHZNTDhxNxrKKqQZrmQ7bb39f37vX9KFOP2ut4Gmg3J84eWlNx6IR8erxjPnuowuMZ",
+	"xSSxD52SdwKgzpNr8h6QkDbm1omrBD53DzbF1cU+aIrd5yRvvBSgD8Q7wyFLjJ/cQ7K7Z3VPfF6g7TnM",
+	"B4bGCPRAA5SJs0QHzq/po943y8uLx51mkO4jZiXBflGxidPVTZG8c16Xp5f3reNYqrIWDRD+EZpg4xf2",
+	"TvrqMTYzzfRd46+lhn0x5/YlCG/limmSYovomIT3+kwZarOuQkcIQSSDTN8dhDjXDMMeq3QzmJH2oeq4",
+	"VuAeBfXjxVdm122jVIM5xmDulYPGAYgD4MhDT+xqdGknf+g3Xw7iuHHw9X04g+6KQ8BVfTtagpcv7xOi",
+	"DwqWybol8QiM8n+OHEbDtxf6KOuZ3ynduSU+uzByn9XLKOL+49nF5dnF6NPFZZPoAFChsZ02pKsO+k4U",
+	"Y7lXkAW8d/sVf/hbB83PJUEvT7MvCRyiBA/EjXz7+kPitisZJVejy6T92sskaY7MjdwBjdgT7HH3vW8l",
+	"RbAnTtSM9uvHhkLIUe8OCvkwMknDN1KMW1jVWQsacMx4tnTGp4ALmR1UbVhOpFrdK19w3QztpDTireCq",
+	"H13A6+/RNThJf5ZJbpdPZsaV6kLwFVsP4m8SLt1N2568L8JuEp3PIfLzOy7z37UCnAL5n8H0REFQyVYA",
+	"mBl9cl6F9yW0zdV3TAjAEyBMuhH8838xrbEdPo5Yl+kou8hfssvZ7+eHF3KFjdmVVokO1uPmVnh8bA5M",
+	"sLS17w45WHJtFN6anQrXCWFfTBzkqdgdd6EhyVb2BgsnY0Kk8qLdhBix5NtFKDGEFudWeqCLexpX4lns",
+	"QQW8/viOvBj99NPZiFBRLunZi8Hhl9rdlNz4+Q7X6I9xELTnce6tlhPEC+uJXV5eoEXFP0cvI5eIS8OA",
+	"BPKAUgfXnvP50ROR0fb8vIOz3J2Z1pF8XAla+erB4DTsMEXdbJRt2ci19YVBLlz4H8KMANMmWRwpxxDU",
+	"3CFmekkYw5DYHcJ/5jUbkrdxjP9G2qtMAkWp1sIMgYw1JLR9PiFa0jad/5Jq30OC1Tupl+HpkgkMnDoW",
+	"DrbC4eobOWOa5xhOVSIH1HqyUrXIARfPTk5zuRC+nUOPw0dx9hiZxhZHCJZGw0A80XYQ9ka6Qbuovbvh",
+	"wYpxTaxFdS8579UxpOIc4xj/RqC5Kyzrtj7a7adsk+m9GWyy63Rb78gVPkJY79NCc8J65WYAXZribdQX",
+	"n9eQyTwpvObup7+PFEPkUT89XCZqNnd4twtv4GVCUQCPcw92A2X+AjC+MidLtSJ8Q4u2PYBusiqQWaxp",
+	"QsuPmdUgqp1Yk9FmPbhu72GSdmgNX9aUVIBzdMwF16uzaet+H19iHyr5fSa6jD/yqFdDMM1cE3QGIUlf",
+	"tnb/JDfGGKYQGJF7z/u7dmq+STBipRC5ZawMWNrz+cRbqNVSicDdCicd2pDhZKtKn4S1428aqQueWVy/",
+	"Fovr6y80M57IleZ5xXQfVwTyefVCg18dmnHZ4GrNGbxAsZTiQXSt3c9zkXLH3XEASW2Ldpa3eYr25My+",
+	"HmPsAaSDgXCNa023CTmXqmDTIwq1D/zs6AICIHJR0wWmlu3fKru1rpbLS/hA+T//T2tK3qhaa2rXHZXI",
+	"tFICqus+JwMl2dTwAtHgdfiBza05mGRR84XUUy6n9kqBNb5ar1QF3CGPyYJrVdpjYwWAAei/LIKARIYH",
+	"te7nFt/3ICj2wW6Khwyja1RY3WcVH1Il8MXSTAhQxhNK7EZDf4VHAoGLXnruKp/SIYEO6tTY+0dFq/XU",
+	"b1cad9fDphIu7eUxQziRokbUA0mypVKauYCMWsmJD1omWHVmv4wVSZWqF0vgwasN3Ae51jXC10XsjU45",
+	"Eq5v5CalL4zJjRDoLZQiK0ZvrZKz71nR81PlCMsLrKZ7bG3XrQ4Vgd2iJ73O7dE1m3qgR/C39xfy6XdM",
+	"krxak4pbqRvcS7aeBi0B9uPfkRIYVUc/FbArVoRQyT3VSOydHk4KvCa5AgECt3OvBHVdtpzwnJQj+Nk8",
+	"fzPmOXmgzF6bbyXJ2G+3XTH68cJ3aq5jrJVFV3u1VFgrDFZfN0AD1i6OfYokmNOA/eO6H9x4f4gukwn8",
+	"JhVaoQtxI9PWoUzJ///3//gqYwyNFpqJO6aH5BO95XJB6IquCQ33VfBAIKwNsWx1i+j60GVVVWvCzQHm",
+	"P24HDeT+BZU5hQyTqSiXLnBbcK25XPQ0jnbYeTz0x9n5UzM5d+kFcq21queqHtzT9X0CAude6/wN9h7u",
+	"MLiesPmUNve8uX6fuI/6tRUuKgTRTEMuFSuCQV5JZY2hJLPaYC4GtEeEHXuwOsGSBZdt0kzMI8513NtM",
+	"KA1JodElSF8XyqZfgoeJ25P0aKMX4uzvsxvyuG6I75EeXR7fI/3vopwQMEr6CMCDlFL1tZTSPTTLliJR",
+	"pTP6PWqk+v7VyPNl5tvSIi9+a1rkXQnJ1yaMuKAt4KtjVIlm5qwJL31dHwe8EcHnRhNK7IFE1loXr4Tg",
+	"5GZcsgkcOuBzoPW2Z+iMywf7Qqit9oQpexWaZua9X7nvBOXuxCFFP/0Pdi2e7y1HCfVHZgglYWPCETyB",
+	"XBtlyhPL9J+tsKmCQSzByptQ2pCcAa4kFodmCjrmwVwMyZYSONkFBtuAfJMxl6TWbLcHopn59O7T+2fn",
+	"49n5eL7C3FdPAQ6nkuzM7ocXvhW0th2vp3wQUO/MblCsFbMG2n53corimU/hyd9VAc2ZZ/TKp0p+bQaE",
+	"6FFQPBP//fnwFmLrS7nV7utrb97urJ/56Ss3B0bzitTq1eAwhXuoZrRaNMwUQf2maj7NlMzrrAdnbuth",
+	"VgCm99HFd1TwfApV2Pirv4dffXHCqg0vS99Y5QbkLryYYy3h46eEOr2oN1tZEI3XnxkjsF8OjyQUg2jM",
+	"7EDdvPOelGQ/aCzdQFDO+B5jz5H2ueA5N31MEZ8awXu6aold8rdTXnqP9r1P7tPURYTV/43VRnxgGdzo",
+	"Y7NwAh/i/B/+v9ND6yWauvTOWohIPB7KlPdsYpITSMV3VH1wxNk+xsYkXXWGIbdegaR5r6ukZrntdGER",
+	"b1vr3bOod0/hw5ap6igN6LJaPRd5PMPHm65TFwBsHf+fzkaXZy9GgyMcqCfI/++0Qt9Zmk1VFcvMkZbl",
+	"VwSH7u4n/mSvMfi2VZGV3epzOEPu9ze/8FfAlk7svQ0D3wUz1N45huQPobGyGENdr6l4BoB256pkkpZ8",
+	"uKaFaL0A2Cr2hVxlOh02YoyN1h2K4JelgjJA7ZEF3azH5G9vkwj3MSFv//IuIRm/44JolXFm1gkpK0jW",
+	"Ec0yo6qEIEa2FdCEIGw2mdOMC24409Fw3kWhGd0xqlek4FjojDGoMdxOzbpUQi0ArEjwOSPZOhMsIQWV",
+	"dIF9/xBcrEXrYQg03vWYT1iz1IQZQxwRIeuxOz1pVJNPqiQhUJlsRDviNcf8Q9dV3T5s7H9MJ42DH+CH",
+	"eeXKPKIS7+i38Zh2XKbjgWMxVkHXUNk59qidhC6YzGAVm/0lTaNf9JhX768JgszrHiOCIR540JwzkWti",
+	"6C1zONqI5WCn8FouBNfLhPy5YjJbJuRVRWc8g9l+LO1ZWHrkDGqamvaC3gYQpyLe0oDnvMO2ibGDZc1c",
+	"0Y/M3QvWIFvDp+YurUSFg//WjApgirFjWFIuh+TaBHAlhPVw83QldwmRzGHD8ooAoktrBevcxYG60Mj9",
+	"T3BJVJWzaoynbz4HMlEMmOuEFBwAOGEGOqtYKLS7ZayMKvVIVlcVk2ZIrnP8tEPBkmIdr57Dju6SO7fw",
+	"CHfLCzYGSTsDSSPlEtvZV0vlhM5qftw4K6Da2CtrlbuqQ7vEZaUylkOv56ZEoqD2bGDJVClitGYSnYvo",
+	"qGAfQskyPuf2lK+JZAjt7J71BybZnGecAoRh98OAoAEu/PCb7tl0UTFoE09IxebA9wTCqdQtUA0Nyc9c",
+	"uuQCtGHBOaD2StY6qkADrnt0r6nonZURTHraPTRqwawUR78BbFNLJfKuX/kQN58iKi4lAFduWrIEZd1j",
+	"qK4sS7s1mq61a6UEOFxRF1KTglGZEIqZvloCnK52cgPmOUHWZgHv+v3RjqpPm2jY10Wpqs6Zv4HDk5PM",
+	"nidfzgoMIVYZMmqVLi3LSt1RoRNSCgo4Isp6fqijhVCrs7rUQ/KKNLBS8IMEbDCTZLZGs8Fogc00SYOg",
+	"ACAJLnACLTbxltlR9clsWE8Ac1ZzZyviZIPeOJ5U39oPWlc1gEo4dHl7pmaqNlakYgX3IdAmdACYuii3",
+	"bvCZvWZvjWIcJcgDDQOKjodDsKsQPdWTK3SBpi4QMx+VHUrImMz5F7vo9cy+1cA5Izu+QnnQty2j2HTk",
+	"/vr5138FAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -52,6 +52,7 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 		}
 		post("beneficiaries/consents", p+"/consents", consent)
 	}
+	post("reference-blocks", "/reference-blocks", map[string]any{"label": "Tablet 3", "size": 2})
 	household := post("households", "/households", map[string]any{"declared_size": 2, "members": []any{map[string]any{"beneficiary_id": person, "relationship": "head"}}})
 	post("households/members", "/households/"+household.ID().String()+"/members", map[string]any{"beneficiary_id": other, "relationship": "sister"})
 

@@ -31,6 +31,7 @@ var domains = map[string][]string{
 	"privacy":     {"audit", "beneficiary", "casework", "referral"},
 	"referral":    {"beneficiary", "casework", "centre"},
 	"statistics":  {}, // reads figures by SQL, never persons
+	"timeline":    {"beneficiary"},
 }
 
 // layers lists what every other package may import of ours. A package that is on neither list fails the test.

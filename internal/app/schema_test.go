@@ -42,6 +42,8 @@ var untrailed = map[string]string{
 	"stat_registrations_kept":  "derived, and must not name anybody",
 	"stat_recounts":            "a measurement",
 	"statistics_profiles":      "set by migrations",
+	"reserved_references":      "the numbers of a block that the trail has",
+	"timeline":                 "derived from rows that the trail has",
 }
 
 // keyedOtherwise are tenant tables whose primary key does not begin with the centre.
@@ -71,6 +73,7 @@ var definers = map[string]string{
 	"partner_open":          "only through the partner's own window; leaves a line in the ledger",
 	"partner_hold":          "only through the partner's own window; takes a lock, shows nothing",
 	"referral_destination":  "answers the id and the referral policy of one centre",
+	"chronicle_row":         "a trigger: the timeline's entries of the row that changed",
 }
 
 type table struct {

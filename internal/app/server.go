@@ -15,6 +15,7 @@ import (
 	"github.com/waystation/waystation/internal/privacy"
 	"github.com/waystation/waystation/internal/referral"
 	"github.com/waystation/waystation/internal/statistics"
+	"github.com/waystation/waystation/internal/timeline"
 )
 
 // Each domain's handlers under a name of their own: an embedded field takes its alias' name.
@@ -30,6 +31,7 @@ type (
 	consents      = privacy.Handlers
 	referrals     = referral.Handlers
 	figures       = statistics.Handlers
+	timelines     = timeline.Handlers
 )
 
 // server answers every operation of the spec. An operation that no domain implements does
@@ -47,18 +49,20 @@ type server struct {
 	consents
 	referrals
 	figures
+	timelines
 }
 
 var _ api.StrictServerInterface = server{}
 
 func (a *App) server() server {
 	return server{
-		system:   system{app: a},
-		accounts: a.accounts,
-		centres:  centres{Codes: a.codes, Founded: a.centres.founded},
-		figures:  figures{Figures: a.Statistics},
-		audits:   audit.NewHandlers(a.Keys),
-		imports:  imports{KeepFiles: time.Duration(a.Config.ImportFileDays) * 24 * time.Hour},
-		feeds:    a.feeds,
+		system:    system{app: a},
+		accounts:  a.accounts,
+		centres:   centres{Codes: a.codes, Founded: a.centres.founded},
+		figures:   figures{Figures: a.Statistics},
+		audits:    audit.NewHandlers(a.Keys),
+		imports:   imports{KeepFiles: time.Duration(a.Config.ImportFileDays) * 24 * time.Hour},
+		feeds:     a.feeds,
+		timelines: timelines{Permissions: a.feeds.Permissions},
 	}
 }

@@ -22,7 +22,7 @@ import (
 // the reference: names may be missing, single or written in several ways (handbook 11).
 type Beneficiary struct {
 	db.Record
-	Reference           string  `gorm:"<-:create;default:(-)"` // AGZ-000123; the database gives it
+	Reference           string  `gorm:"<-:create;default:(-)"` // AGZ-000123; the database gives it, unless it is of a ReferenceBlock
 	RegistrationLevel   string  // code list registration_level: basic | full
 	RegisteredOn        db.Date `gorm:"default:(-)"` // today in the centre's time zone, unless told
 	ReceptionOn         db.Date // arrival at the centre

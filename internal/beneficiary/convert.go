@@ -44,6 +44,7 @@ func fromCreate(b api.BeneficiaryCreate) Registration {
 	r := Registration{Age: b.Age, Consent: fromRegistrationConsent(b.Consent), Assent: fromRegistrationConsent(b.Assent)}
 	r.Person = Beneficiary{
 		Record:            db.Record{ID: wire.Value(b.ID)},
+		Reference:         wire.Value(b.Reference),
 		RegistrationLevel: b.RegistrationLevel, ReceptionOn: wire.Date(b.ReceptionOn), RegisteredOn: wire.Value(wire.OptDate(b.RegisteredOn)),
 		GivenName: wire.Value(b.GivenName), FamilyName: wire.Value(b.FamilyName), OtherNames: b.OtherNames, Sex: b.Sex,
 		GenderIdentity: wire.Value(b.GenderIdentity), BirthDate: wire.OptDate(b.BirthDate), BirthDatePrecision: b.BirthDatePrecision,

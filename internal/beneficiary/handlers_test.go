@@ -156,7 +156,7 @@ func TestRegistration_RefusesWhatBreaksARule(t *testing.T) {
 		"name too long":              {body{"family_name": strings.Repeat("x", 201)}, "too_long /family_name"},
 		"unknown country":            {body{"nationalities": []string{"GIN", "XQX"}}, "unknown_code /nationalities/1"},
 		"a country twice":            {body{"nationalities": []string{"GIN", "GIN"}}, "repeated /nationalities"},
-		"unknown field":              {body{"reference": "AGZ-1"}, "unknown_field /reference"},
+		"unknown field":              {body{"status": "merged"}, "unknown_field /status"},
 		"full with nothing": {body{"registration_level": "full"}, "required_by_sop /country_of_origin, required_by_sop /education_level, required_by_sop /languages, " +
 			"required_by_sop /marital_status, required_by_sop /migration_status, required_by_sop /nationalities"},
 	} {
