@@ -19,11 +19,24 @@ import (
 	"github.com/waystation/waystation/internal/fold"
 )
 
-// columns are those of a person, in the order of person.targets.
-var columns = `"beneficiaries"."` + strings.Join(strings.Fields(`centre_id id version created_at updated_at reference registration_level registered_on
-	reception_on given_name family_name other_names sex gender_identity birth_date birth_date_precision population_type nationalities country_of_origin languages
-	interview_language interpreter_used marital_status education_level migration_status migration_reasons intended_destination phone document_type document_number
-	remarks source source_key basis basis_reason status merged_into void_reason created_by answers search_name search_keys`), `","beneficiaries"."`) + `"`
+// What is read of a person: all that their record tells, what a list tells, and what a search joins.
+var (
+	wholeColumns = strings.Fields(`centre_id answers basis basis_reason birth_date birth_date_precision country_of_origin created_at document_number document_type
+		education_level family_name gender_identity given_name id intended_destination interpreter_used interview_language languages marital_status merged_into migration_reasons
+		migration_status nationalities other_names phone population_type reception_on reference registered_on registration_level remarks sex source status updated_at
+		version void_reason`)
+	listedColumns = slices.DeleteFunc(slices.Clone(wholeColumns), func(name string) bool {
+		return name == "gender_identity" || name == "migration_reasons" || name == "migration_status"
+	})
+	searchColumns = strings.Fields(`centre_id id version created_at updated_at reference registration_level registered_on
+		reception_on given_name family_name other_names sex gender_identity birth_date birth_date_precision population_type nationalities country_of_origin languages
+		interview_language interpreter_used marital_status education_level migration_status migration_reasons intended_destination phone document_type document_number
+		remarks source source_key basis basis_reason status merged_into void_reason created_by answers search_name search_keys score`)
+)
+
+func selected(columns []string) string {
+	return `"beneficiaries"."` + strings.Join(columns, `","beneficiaries"."`) + `"`
+}
 
 // The statements that PostgreSQL logged of the product; the run fails where they are others.
 const (
@@ -49,8 +62,8 @@ const (
 )
 
 var (
-	readPerson = `with page as (SELECT ` + columns + ` FROM "beneficiaries" WHERE id = $1 AND "beneficiaries"."centre_id" = $2 LIMIT $3` + seen
-	pagePeople = `with page as (SELECT ` + columns + ` FROM "beneficiaries" WHERE (beneficiaries.status = $1 AND registered_on >= $2 AND sex = $3) ` +
+	readPerson = `with page as (SELECT ` + selected(wholeColumns) + ` FROM "beneficiaries" WHERE id = $1 AND "beneficiaries"."centre_id" = $2 LIMIT $3` + seen
+	pagePeople = `with page as (SELECT ` + selected(listedColumns) + ` FROM "beneficiaries" WHERE (beneficiaries.status = $1 AND registered_on >= $2 AND sex = $3) ` +
 		`AND "beneficiaries"."centre_id" = $4 ORDER BY created_at desc, id desc LIMIT $5` + seen
 )
 
@@ -95,12 +108,94 @@ type person struct {
 }
 
 // targets are where the columns go; what no answer shows is not decoded.
-func (p *person) targets() []any {
-	return []any{nil, (*[16]byte)(&p.id), &p.version, &p.createdAt, &p.updatedAt, &p.reference, &p.RegistrationLevel, &p.registeredOn,
-		&p.receptionOn, &p.GivenName, &p.FamilyName, &p.OtherNames, &p.Sex, &p.GenderIdentity, &p.birthDate, &p.BirthDatePrecision, &p.PopulationType, &p.Nationalities,
-		&p.CountryOfOrigin, &p.Languages, &p.InterviewLanguage, &p.InterpreterUsed, &p.MaritalStatus, &p.EducationLevel, &p.MigrationStatus, &p.MigrationReasons,
-		&p.IntendedDestination, &p.Phone, &p.DocumentType, &p.DocumentNumber, &p.Remarks, &p.source, nil, &p.Basis, &p.BasisReason, &p.status,
-		(*merged)(&p.mergedInto), &p.voidReason, nil, &p.answers, nil, nil}
+func (p *person) targets(columns []string) []any {
+	to := make([]any, len(columns))
+	for i, name := range columns {
+		to[i] = p.target(name)
+	}
+	return to
+}
+
+func (p *person) target(column string) any {
+	switch column {
+	case "id":
+		return (*[16]byte)(&p.id)
+	case "version":
+		return &p.version
+	case "created_at":
+		return &p.createdAt
+	case "updated_at":
+		return &p.updatedAt
+	case "reference":
+		return &p.reference
+	case "registered_on":
+		return &p.registeredOn
+	case "reception_on":
+		return &p.receptionOn
+	case "birth_date":
+		return &p.birthDate
+	case "source":
+		return &p.source
+	case "status":
+		return &p.status
+	case "merged_into":
+		return (*merged)(&p.mergedInto)
+	case "void_reason":
+		return &p.voidReason
+	case "answers":
+		return &p.answers
+	case "score":
+		return &p.score
+	case "registration_level":
+		return &p.RegistrationLevel
+	case "given_name":
+		return &p.GivenName
+	case "family_name":
+		return &p.FamilyName
+	case "other_names":
+		return &p.OtherNames
+	case "sex":
+		return &p.Sex
+	case "gender_identity":
+		return &p.GenderIdentity
+	case "birth_date_precision":
+		return &p.BirthDatePrecision
+	case "population_type":
+		return &p.PopulationType
+	case "nationalities":
+		return &p.Nationalities
+	case "country_of_origin":
+		return &p.CountryOfOrigin
+	case "languages":
+		return &p.Languages
+	case "interview_language":
+		return &p.InterviewLanguage
+	case "interpreter_used":
+		return &p.InterpreterUsed
+	case "marital_status":
+		return &p.MaritalStatus
+	case "education_level":
+		return &p.EducationLevel
+	case "migration_status":
+		return &p.MigrationStatus
+	case "migration_reasons":
+		return &p.MigrationReasons
+	case "intended_destination":
+		return &p.IntendedDestination
+	case "phone":
+		return &p.Phone
+	case "document_type":
+		return &p.DocumentType
+	case "document_number":
+		return &p.DocumentNumber
+	case "remarks":
+		return &p.Remarks
+	case "basis":
+		return &p.Basis
+	case "basis_reason":
+		return &p.BasisReason
+	}
+	return nil
 }
 
 // merged is a uuid that is mostly null.
@@ -122,7 +217,7 @@ func (s *reference) read(c *call, id string) error {
 		found = true
 		c.w.Header()["Etag"] = []string{`"` + strconv.FormatInt(p.version, 10) + `"`}
 		c.out = p.whole(c.out)
-	}, false, readPerson, key, c.centre, 1)
+	}, wholeColumns, readPerson, key, c.centre, 1)
 	if err == nil && !found {
 		return pgx.ErrNoRows
 	}
@@ -140,7 +235,7 @@ func (s *reference) page(c *call, from, sex, limit string) error {
 			c.out = append(p.append(c.out), '}')
 			last.id, last.createdAt = p.id, p.createdAt
 		}
-	}, false, pagePeople, "active", from, sex, c.centre, most+1)
+	}, listedColumns, pagePeople, "active", from, sex, c.centre, most+1)
 	c.out = append(c.out, `],"next_cursor":`...)
 	if n > most {
 		cursor := append(make([]byte, 0, 128), `{"s":"-created_at","v":"`...)
@@ -168,7 +263,7 @@ func (s *reference) search(c *call, words, limit string) error {
 		}
 		c.out = append(p.append(c.out), `,"score":`...)
 		c.out = append(strconv.AppendFloat(c.out, p.score, 'g', -1, 64), '}')
-	}, true, searchPeople, c.centre, strings.ToUpper(words), exact, sounds, fold.Key(words), 5, 500, "active", c.centre, number(limit))
+	}, searchColumns, searchPeople, c.centre, strings.ToUpper(words), exact, sounds, fold.Key(words), 5, 500, "active", c.centre, number(limit))
 	c.out = append(c.out, `],"next_cursor":null}`+"\n"...)
 	return err
 }
@@ -179,7 +274,7 @@ func number(limit string) int {
 }
 
 // ask sends scope and statement as one pipeline and shows every row.
-func (s *reference) ask(c *call, operation string, show func(*person), scored bool, sql string, args ...any) error {
+func (s *reference) ask(c *call, operation string, show func(*person), columns []string, sql string, args ...any) error {
 	b := &pgx.Batch{}
 	c.scope(b, operation, "off")
 	b.Queue(sql, args...)
@@ -193,10 +288,7 @@ func (s *reference) ask(c *call, operation string, show func(*person), scored bo
 		return err
 	}
 	var p person
-	targets := p.targets()
-	if scored {
-		targets = append(targets, &p.score)
-	}
+	targets := p.targets(columns)
 	for rows.Next() {
 		if err := rows.Scan(targets...); err != nil {
 			rows.Close()

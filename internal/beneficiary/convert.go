@@ -32,8 +32,7 @@ func toBeneficiary(b *Beneficiary) api.Beneficiary {
 	return out
 }
 
-// toListed leaves out what may be restricted: whoever needs it opens the record, and that is logged
-// person by person (handbook 9.3).
+// toListed leaves out what a list does not tell; see unlisted.
 func toListed(b *Beneficiary) api.Beneficiary {
 	out := toBeneficiary(b)
 	out.GenderIdentity, out.MigrationStatus, out.MigrationReasons = nil, nil, nil

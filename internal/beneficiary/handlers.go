@@ -2,6 +2,7 @@ package beneficiary
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 
 	openapi_types "github.com/oapi-codegen/runtime/types"
@@ -33,11 +34,20 @@ func (Handlers) ListBeneficiaries(ctx context.Context, req api.ListBeneficiaries
 	if err != nil {
 		return nil, err
 	}
-	out := api.BeneficiaryPage{Data: make([]api.Beneficiary, len(page.Rows)), NextCursor: wire.Next(page.Next), Total: page.Total}
-	for i := range page.Rows {
-		out.Data[i] = toListed(&page.Rows[i])
-	}
-	return api.ListBeneficiaries200JSONResponse(out), nil
+	return document(page), nil
+}
+
+// document is an answer that is JSON already.
+type document db.Document
+
+// VisitListBeneficiariesResponse implements api.ListBeneficiariesResponseObject.
+func (d document) VisitListBeneficiariesResponse(w http.ResponseWriter) error {
+	return wire.Send(w, db.Document(d))
+}
+
+// VisitGetBeneficiaryResponse implements api.GetBeneficiaryResponseObject.
+func (d document) VisitGetBeneficiaryResponse(w http.ResponseWriter) error {
+	return wire.Send(w, db.Document(d))
 }
 
 // together refuses parameters that have no meaning beside each other.
@@ -118,11 +128,11 @@ func at(centre openapi_types.UUID, steps ...any) string {
 
 // GetBeneficiary returns one person's record.
 func (Handlers) GetBeneficiary(ctx context.Context, req api.GetBeneficiaryRequestObject) (api.GetBeneficiaryResponseObject, error) {
-	b, err := Find(ctx, req.ID)
+	person, err := db.GetJSON(ctx, req.ID, shown)
 	if err != nil {
 		return nil, err
 	}
-	return api.GetBeneficiary200JSONResponse{Body: toBeneficiary(b), Headers: api.GetBeneficiary200ResponseHeaders{ETag: wire.ETag(b.Version)}}, nil
+	return document(person), nil
 }
 
 // UpdateBeneficiary applies a merge patch to a person's record.

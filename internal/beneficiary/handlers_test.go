@@ -47,7 +47,8 @@ func register(h *apptest.House, p apptest.Person, more body) *apptest.Response {
 func TestBeneficiary_Life(t *testing.T) {
 	h := apptest.New(t)
 	p := h.Staff(h.CentreA, "registrar")
-	made := register(h, p, body{"other_names": []string{"مامادو ديالو", "Mamadu 😀"}, "nationalities": []string{"GIN", "SEN"}, "answers": body{"phone": "declined"}})
+	made := register(h, p, body{"other_names": []string{"مامادو ديالو", "Mamadu 😀"}, "nationalities": []string{"GIN", "SEN"}, "answers": body{"phone": "declined"},
+		"remarks": "tab\t quote\" back\\slash <b>&amp; \u2028 line", "migration_reasons": []string{"economic", "family"}, "interpreter_used": false, "gender_identity": "woman"})
 	at := made.Header.Get("Location")
 	if made.ETag() != `"1"` || at != people(h)+"/"+made.ID().String() || made.Text("reference") != "AGZ-000001" || made.Text("basis") != "consent" {
 		t.Fatalf("%v %s", made.Header, made.Raw)

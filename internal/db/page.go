@@ -50,32 +50,20 @@ type cursor struct {
 // Page returns one keyset page of the rows that build selects. id tells a row's id.
 // An unknown sort key or a cursor that is not ours is a 400.
 func Page[T any](ctx context.Context, l Listing, sorts Sorts[T], id func(*T) uuid.UUID, build Build) (Paged[T], error) {
-	after, err := decode(l)
-	if err != nil {
-		return Paged[T]{}, err
-	}
-	key, descending := strings.CutPrefix(after.Sort, "-")
-	sort, ok := sorts[key]
-	if !ok {
-		return Paged[T]{}, fault.New(fault.Malformed, "unknown_sort", "This list cannot be sorted that way.").Add("sort", "unknown_sort", "Not a sort key of this list.")
-	}
-	if l.Cursor != "" && !sort.accepts(after.Value) {
-		return Paged[T]{}, badCursor()
-	}
 	var page Paged[T]
-	rows, err := Find[T](ctx, func(q *gorm.DB) *gorm.DB {
-		return sort.keyset(build(q), l, after, descending)
-	})
+	k, err := keysetOf(l, sorts)
 	if err != nil {
 		return page, err
 	}
-	if len(rows) > l.Limit {
-		rows = rows[:l.Limit]
-		last := &rows[l.Limit-1]
-		page.Next = encode(cursor{after.Sort, format(sort.Value(last)), id(last)})
+	page.Rows, err = Find[T](ctx, func(q *gorm.DB) *gorm.DB { return k.narrow(build(q)) })
+	if err != nil {
+		return page, err
+	}
+	if len(page.Rows) > l.Limit {
+		page.Rows = page.Rows[:l.Limit]
+		page.Next = k.cursor(&page.Rows[l.Limit-1], id)
 		Current(ctx).NextCursor = page.Next
 	}
-	page.Rows = rows
 	if l.Total {
 		n, err := Count[T](ctx, build)
 		if err != nil {
@@ -86,15 +74,46 @@ func Page[T any](ctx context.Context, l Listing, sorts Sorts[T], id func(*T) uui
 	return page, nil
 }
 
-func (s Sort[T]) keyset(q *gorm.DB, l Listing, after cursor, descending bool) *gorm.DB {
+// keyset is where a page begins, and in which order it goes on.
+type keyset[T any] struct {
+	Listing
+	after      cursor
+	sort       Sort[T]
+	descending bool
+}
+
+func keysetOf[T any](l Listing, sorts Sorts[T]) (k keyset[T], err error) {
+	k.Listing = l
+	if k.after, err = decode(l); err != nil {
+		return k, err
+	}
+	var key string
+	key, k.descending = strings.CutPrefix(k.after.Sort, "-")
+	var ok bool
+	if k.sort, ok = sorts[key]; !ok {
+		return k, fault.New(fault.Malformed, "unknown_sort", "This list cannot be sorted that way.").Add("sort", "unknown_sort", "Not a sort key of this list.")
+	}
+	if l.Cursor != "" && !k.sort.accepts(k.after.Value) {
+		return k, badCursor()
+	}
+	return k, nil
+}
+
+// narrow asks for one row more than the page has: it tells whether there is a next one.
+func (k keyset[T]) narrow(q *gorm.DB) *gorm.DB {
 	direction, comparison := "asc", ">"
-	if descending {
+	if k.descending {
 		direction, comparison = "desc", "<"
 	}
-	if l.Cursor != "" {
-		q = q.Where(fmt.Sprintf("(%s, id) %s (?::text::%s, ?::uuid)", s.SQL, comparison, s.Cast), after.Value, after.ID)
+	if k.Cursor != "" {
+		q = q.Where(fmt.Sprintf("(%s, id) %s (?::text::%s, ?::uuid)", k.sort.SQL, comparison, k.sort.Cast), k.after.Value, k.after.ID)
 	}
-	return q.Order(s.SQL + " " + direction + ", id " + direction).Limit(l.Limit + 1)
+	return q.Order(k.sort.SQL + " " + direction + ", id " + direction).Limit(k.Limit + 1)
+}
+
+// cursor is that of the page behind the row.
+func (k keyset[T]) cursor(last *T, id func(*T) uuid.UUID) string {
+	return encode(cursor{k.after.Sort, format(k.sort.Value(last)), id(last)})
 }
 
 // accepts keeps a forged cursor from becoming a database error.

@@ -165,7 +165,7 @@ func statement[T any](ctx context.Context, s *Session, build Build) (query, *sch
 	dry := s.db.gorm.Session(&gorm.Session{NewDB: true, DryRun: true, Context: ctx})
 	dry.QueryFields = false // of this session alone: the columns are named here
 	q := build(dry.Model(new(T)))
-	if len(q.Statement.Selects) == 0 {
+	if _, chosen := q.Statement.Clauses["SELECT"]; !chosen && len(q.Statement.Selects) == 0 {
 		q.Statement.Clauses["SELECT"] = clause.Clause{Name: "SELECT", Expression: columnsOf(meta)}
 	}
 	var none []T
@@ -181,16 +181,26 @@ func statement[T any](ctx context.Context, s *Session, build Build) (query, *sch
 }
 
 func collect[T any](ctx context.Context, s *Session, q query, meta *schema.Schema) ([]T, error) {
-	if _, personal := any(new(T)).(Personal); personal {
-		switch {
-		case s.scope.AuditReads:
-			q = audited(q, meta.Table)
-			s.Audited = true
-		case s.scope.ReadOnly && s.scope.ActorID != uuid.Nil:
-			return nil, fmt.Errorf("db: %s reads %s without x-audit-read", s.scope.Operation, meta.Table)
-		}
+	q, err := seen[T](s, q, meta)
+	if err != nil {
+		return nil, err
 	}
 	return scanAll[T](ctx, s, q, meta)
+}
+
+// seen makes a statement that reads personal data leave its line in the trail.
+func seen[T any](s *Session, q query, meta *schema.Schema) (query, error) {
+	if _, personal := any(new(T)).(Personal); !personal {
+		return q, nil
+	}
+	switch {
+	case s.scope.AuditReads:
+		s.Audited = true
+		return audited(q, meta.Table), nil
+	case s.scope.ReadOnly && s.scope.ActorID != uuid.Nil:
+		return q, fmt.Errorf("db: %s reads %s without x-audit-read", s.scope.Operation, meta.Table)
+	}
+	return q, nil
 }
 
 func scanAll[T any](ctx context.Context, s *Session, q query, meta *schema.Schema) ([]T, error) {

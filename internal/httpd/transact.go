@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -316,6 +317,9 @@ func (a *answer) send(c echo.Context) error {
 	if tag := a.header.Get("Etag"); tag != "" && c.Request().Method == http.MethodGet && unchanged(c.Request().Header.Values("If-None-Match"), tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
+	}
+	if a.body.Len() > 0 { // 204 has none
+		w.Header().Set(echo.HeaderContentLength, strconv.Itoa(a.body.Len()))
 	}
 	w.WriteHeader(a.status)
 	_, err := w.Write(a.body.Bytes())

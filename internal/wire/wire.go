@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"net/http"
 	"strconv"
 
 	"github.com/oapi-codegen/nullable"
@@ -13,6 +14,17 @@ import (
 
 // ETag writes a version as a strong entity tag.
 func ETag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
+
+// Send answers a document, with its version as the entity tag where it has one.
+func Send(w http.ResponseWriter, d db.Document) error {
+	w.Header().Set("Content-Type", JSON)
+	if d.Version > 0 {
+		w.Header().Set("ETag", ETag(d.Version))
+	}
+	w.WriteHeader(http.StatusOK)
+	_, err := d.WriteTo(w)
+	return err
+}
 
 // Listing collects the parameters that every list takes. standard is the sort key of a caller
 // who names none; a cursor carries its own.
