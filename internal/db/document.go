@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -87,7 +88,7 @@ func (d Document) WriteTo(w io.Writer) (int64, error) {
 }
 
 // PageJSON is Page for a shape: {"data": […], "next_cursor": …}, with "total" where it was asked for.
-// The sort key must be a member.
+// What a sort key is read from must be among the members.
 func PageJSON[T any](ctx context.Context, l Listing, sorts Sorts[T], id func(*T) uuid.UUID, shape *Shape[T], build Build) (Document, error) {
 	k, err := keysetOf(l, sorts)
 	if err != nil {
@@ -104,7 +105,7 @@ func PageJSON[T any](ctx context.Context, l Listing, sorts Sorts[T], id func(*T)
 			b = append(b, ',')
 		}
 		if b = r.append(b); n == l.Limit {
-			return r.scan(ctx) // the next page begins behind this row
+			return r.scan(ctx, k.key) // the next page begins behind this row
 		}
 		return nil
 	})
@@ -247,13 +248,22 @@ func empty(value []byte) bool {
 	return false
 }
 
-// scan fills row from the current values.
-func (r *renderer[T]) scan(ctx context.Context) error {
+// scan fills row with what a cursor tells: the id and the sort key's column; all that was read where the
+// key is no column.
+func (r *renderer[T]) scan(ctx context.Context, key string) error {
 	fields, err := columns(r.shape.meta, r.rows)
 	if err != nil {
 		return err
 	}
-	return r.rows.Scan(destinations(ctx, fields, reflect.ValueOf(&r.row).Elem(), make([]any, len(fields)))...)
+	to := destinations(ctx, fields, reflect.ValueOf(&r.row).Elem(), make([]any, len(fields)))
+	if slices.ContainsFunc(fields, func(f *schema.Field) bool { return f.DBName == key }) {
+		for i, f := range fields {
+			if f.DBName != key && f.DBName != "id" {
+				to[i] = nil
+			}
+		}
+	}
+	return r.rows.Scan(to...)
 }
 
 func (r *renderer[T]) version() int64 {
@@ -301,8 +311,11 @@ func appendJSON(b, raw []byte) []byte {
 }
 
 func appendUUID(b, raw []byte) []byte {
-	text, _ := uuid.UUID(raw).MarshalText() // never fails
-	return append(append(append(b, '"'), text...), '"')
+	b = hex.AppendEncode(append(b, '"'), raw[:4])
+	for _, part := range [][]byte{raw[4:6], raw[6:8], raw[8:10], raw[10:]} {
+		b = hex.AppendEncode(append(b, '-'), part)
+	}
+	return append(b, '"')
 }
 
 // epoch is where PostgreSQL begins to count days and microseconds.
@@ -334,9 +347,21 @@ func appendTexts(b, raw []byte) []byte {
 	return b
 }
 
+// special marks the bytes for which a text needs escaping, as encoding/json would: 0xe2 begins the line
+// separators that a script must not hold.
+var special = func() (marked [256]bool) {
+	for _, c := range []byte("\"\\<>&\xe2") {
+		marked[c] = true
+	}
+	for c := range ' ' {
+		marked[c] = true
+	}
+	return marked
+}()
+
 func appendText(b, raw []byte) []byte {
 	for _, c := range raw {
-		if c < ' ' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c == 0xe2 { // 0xe2 begins the line separators that JSON in a script must not hold
+		if special[c] {
 			escaped, _ := json.Marshal(string(raw)) // a text always has JSON
 			return append(b, escaped...)
 		}

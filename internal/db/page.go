@@ -78,6 +78,7 @@ func Page[T any](ctx context.Context, l Listing, sorts Sorts[T], id func(*T) uui
 type keyset[T any] struct {
 	Listing
 	after      cursor
+	key        string
 	sort       Sort[T]
 	descending bool
 }
@@ -87,10 +88,9 @@ func keysetOf[T any](l Listing, sorts Sorts[T]) (k keyset[T], err error) {
 	if k.after, err = decode(l); err != nil {
 		return k, err
 	}
-	var key string
-	key, k.descending = strings.CutPrefix(k.after.Sort, "-")
+	k.key, k.descending = strings.CutPrefix(k.after.Sort, "-")
 	var ok bool
-	if k.sort, ok = sorts[key]; !ok {
+	if k.sort, ok = sorts[k.key]; !ok {
 		return k, fault.New(fault.Malformed, "unknown_sort", "This list cannot be sorted that way.").Add("sort", "unknown_sort", "Not a sort key of this list.")
 	}
 	if l.Cursor != "" && !k.sort.accepts(k.after.Value) {

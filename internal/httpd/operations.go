@@ -61,13 +61,15 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 	if op.Security == nil {
 		return nil, fmt.Errorf("httpd: %s declares no security", op.OperationID)
 	}
+	checked := *op
+	checked.Security = &openapi3.SecurityRequirements{} // admit decides who may; the validator need not look again
 	o := &Operation{
 		ID: op.OperationID, Method: method, Path: path,
 		Centre:  strings.Contains(path, "{centre_id}"),
 		Network: flag(op, "x-network"), Audit: flag(op, "x-audit-read"), Stream: flag(op, "x-stream"), Guarded: flag(op, "x-guarded"),
 		Export:    flag(op, "x-export"),
 		Operators: op.Extensions["x-network"] == "operators", Once: names(op, "x-shown-once"),
-		route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
+		route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: &checked},
 		query: map[string]bool{},
 	}
 	for _, alternative := range *op.Security {
