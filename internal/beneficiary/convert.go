@@ -11,6 +11,16 @@ import (
 	"github.com/waystation/waystation/internal/wire"
 )
 
+// How people answer: one by one all that is kept, in a list less. Score is of searches only.
+var (
+	shown  = db.NewShape[Beneficiary, api.Beneficiary]("score")
+	listed = db.NewShape[Beneficiary, api.Beneficiary](append([]string{"score"}, unlisted...)...)
+)
+
+// unlisted may be restricted: whoever needs it opens the record, and that is logged person by person
+// (handbook 9.3).
+var unlisted = []string{"gender_identity", "migration_status", "migration_reasons"}
+
 func toBeneficiary(b *Beneficiary) api.Beneficiary {
 	out := api.Beneficiary{
 		ID: b.ID, Version: b.Version, CreatedAt: b.CreatedAt, UpdatedAt: b.UpdatedAt,

@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
-	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/beneficiary/namekey"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
@@ -55,16 +54,6 @@ func (f Filter) where(q *gorm.DB) *gorm.DB {
 	}
 	return q
 }
-
-// How people answer: one by one all that is kept, in a list less. Score is of searches only.
-var (
-	shown  = db.NewShape[Beneficiary, api.Beneficiary]("score")
-	listed = db.NewShape[Beneficiary, api.Beneficiary](append([]string{"score"}, unlisted...)...)
-)
-
-// unlisted may be restricted: whoever needs it opens the record, and that is logged person by person
-// (handbook 9.3).
-var unlisted = []string{"gender_identity", "migration_status", "migration_reasons"}
 
 func list(ctx context.Context, l db.Listing, f Filter) (db.Document, error) {
 	return db.PageJSON(ctx, l, sorts, func(b *Beneficiary) uuid.UUID { return b.ID }, listed, f.where)
