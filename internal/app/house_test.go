@@ -25,6 +25,7 @@ var domains = map[string][]string{
 	"account":     {"centre"},
 	"audit":       {},
 	"beneficiary": {"centre"},
+	"bundle":      {}, // knows operations, not what they make
 	"casework":    {"beneficiary", "centre"},
 	"centre":      {},
 	"intake":      {"beneficiary", "casework", "centre"},

@@ -7,6 +7,7 @@ import (
 	"github.com/waystation/waystation/internal/account"
 	"github.com/waystation/waystation/internal/audit"
 	"github.com/waystation/waystation/internal/beneficiary"
+	"github.com/waystation/waystation/internal/bundle"
 	"github.com/waystation/waystation/internal/casework"
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/codelist"
@@ -23,6 +24,7 @@ type (
 	accounts      = account.Handlers
 	audits        = audit.Handlers
 	beneficiaries = beneficiary.Handlers
+	bundles       = bundle.Handlers
 	cases         = casework.Handlers
 	centres       = centre.Handlers
 	codelists     = codelist.Handlers
@@ -41,6 +43,7 @@ type server struct {
 	accounts
 	audits
 	beneficiaries
+	bundles
 	cases
 	centres
 	codelists
@@ -60,6 +63,7 @@ func (a *App) server() server {
 		accounts:  a.accounts,
 		centres:   centres{Codes: a.codes, Founded: a.centres.founded},
 		figures:   figures{Figures: a.Statistics},
+		bundles:   bundles{Part: a.HTTP.Part},
 		audits:    audit.NewHandlers(a.Keys),
 		imports:   imports{KeepFiles: time.Duration(a.Config.ImportFileDays) * 24 * time.Hour},
 		feeds:     a.feeds,

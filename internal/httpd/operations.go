@@ -20,6 +20,7 @@ type Operation struct {
 	Audit   bool       // x-audit-read: reading it leaves a line in the trail
 	Stream  bool       // x-stream: writes its answer while it works; no buffered transaction
 	Export  bool       // x-export: also answers with a stream of all rows, where Accept asks for one
+	Bundled bool       // x-bundle: may be a part of another request; see Server.Part
 	MaxBody int64      // x-max-body, bytes; 0: the server's limit
 	Body    bool       // takes a JSON body that the spec describes
 	Form    bool       // takes a form (OAuth); its errors are those of RFC 6749
@@ -67,7 +68,7 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 		ID: op.OperationID, Method: method, Path: path,
 		Centre:  strings.Contains(path, "{centre_id}"),
 		Network: flag(op, "x-network"), Audit: flag(op, "x-audit-read"), Stream: flag(op, "x-stream"), Guarded: flag(op, "x-guarded"),
-		Export:    flag(op, "x-export"),
+		Export: flag(op, "x-export"), Bundled: flag(op, "x-bundle"),
 		Operators: op.Extensions["x-network"] == "operators", Once: names(op, "x-shown-once"),
 		route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: &checked},
 		query: map[string]bool{},
