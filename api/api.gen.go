@@ -1193,6 +1193,24 @@ func (e RegistrationConsentDecision) Valid() bool {
 	}
 }
 
+// Defines values for RescueEventStatus.
+const (
+	RescueEventStatusActive RescueEventStatus = "active"
+	RescueEventStatusVoid   RescueEventStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the RescueEventStatus enum.
+func (e RescueEventStatus) Valid() bool {
+	switch e {
+	case RescueEventStatusActive:
+		return true
+	case RescueEventStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SOPStatus.
 const (
 	SOPStatusActive     SOPStatus = "active"
@@ -1208,6 +1226,24 @@ func (e SOPStatus) Valid() bool {
 	case SOPStatusDraft:
 		return true
 	case SOPStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ServiceContactStatus.
+const (
+	ServiceContactStatusActive ServiceContactStatus = "active"
+	ServiceContactStatusVoid   ServiceContactStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the ServiceContactStatus enum.
+func (e ServiceContactStatus) Valid() bool {
+	switch e {
+	case ServiceContactStatusActive:
+		return true
+	case ServiceContactStatusVoid:
 		return true
 	default:
 		return false
@@ -1364,6 +1400,36 @@ func (e UserSignsInWith) Valid() bool {
 	case UserSignsInWithPassword:
 		return true
 	case UserSignsInWithTemporaryPassword:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VisitStatus.
+const (
+	VisitStatusAdmitted    VisitStatus = "admitted"
+	VisitStatusLeft        VisitStatus = "left"
+	VisitStatusReferredOut VisitStatus = "referred_out"
+	VisitStatusTurnedAway  VisitStatus = "turned_away"
+	VisitStatusVoid        VisitStatus = "void"
+	VisitStatusWaiting     VisitStatus = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the VisitStatus enum.
+func (e VisitStatus) Valid() bool {
+	switch e {
+	case VisitStatusAdmitted:
+		return true
+	case VisitStatusLeft:
+		return true
+	case VisitStatusReferredOut:
+		return true
+	case VisitStatusTurnedAway:
+		return true
+	case VisitStatusVoid:
+		return true
+	case VisitStatusWaiting:
 		return true
 	default:
 		return false
@@ -2240,6 +2306,96 @@ func (e ListReferralMessagesParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListRescueEventsParamsSort.
+const (
+	ListRescueEventsParamsSortMinusOccurredAt ListRescueEventsParamsSort = "-occurred_at"
+	ListRescueEventsParamsSortOccurredAt      ListRescueEventsParamsSort = "occurred_at"
+)
+
+// Valid indicates whether the value is a known member of the ListRescueEventsParamsSort enum.
+func (e ListRescueEventsParamsSort) Valid() bool {
+	switch e {
+	case ListRescueEventsParamsSortMinusOccurredAt:
+		return true
+	case ListRescueEventsParamsSortOccurredAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListRescueEventsParamsStatus.
+const (
+	ListRescueEventsParamsStatusActive ListRescueEventsParamsStatus = "active"
+	ListRescueEventsParamsStatusVoid   ListRescueEventsParamsStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the ListRescueEventsParamsStatus enum.
+func (e ListRescueEventsParamsStatus) Valid() bool {
+	switch e {
+	case ListRescueEventsParamsStatusActive:
+		return true
+	case ListRescueEventsParamsStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListRescueEventPeopleParamsSort.
+const (
+	ListRescueEventPeopleParamsSortCreatedAt      ListRescueEventPeopleParamsSort = "created_at"
+	ListRescueEventPeopleParamsSortMinusCreatedAt ListRescueEventPeopleParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListRescueEventPeopleParamsSort enum.
+func (e ListRescueEventPeopleParamsSort) Valid() bool {
+	switch e {
+	case ListRescueEventPeopleParamsSortCreatedAt:
+		return true
+	case ListRescueEventPeopleParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListServiceContactsParamsSort.
+const (
+	ListServiceContactsParamsSortMinusOccurredAt ListServiceContactsParamsSort = "-occurred_at"
+	ListServiceContactsParamsSortOccurredAt      ListServiceContactsParamsSort = "occurred_at"
+)
+
+// Valid indicates whether the value is a known member of the ListServiceContactsParamsSort enum.
+func (e ListServiceContactsParamsSort) Valid() bool {
+	switch e {
+	case ListServiceContactsParamsSortMinusOccurredAt:
+		return true
+	case ListServiceContactsParamsSortOccurredAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListServiceContactsParamsStatus.
+const (
+	ListServiceContactsParamsStatusActive ListServiceContactsParamsStatus = "active"
+	ListServiceContactsParamsStatusVoid   ListServiceContactsParamsStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the ListServiceContactsParamsStatus enum.
+func (e ListServiceContactsParamsStatus) Valid() bool {
+	switch e {
+	case ListServiceContactsParamsStatusActive:
+		return true
+	case ListServiceContactsParamsStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListSOPsParamsSort.
 const (
 	ListSOPsParamsSortCreatedAt      ListSOPsParamsSort = "created_at"
@@ -2258,6 +2414,24 @@ func (e ListSOPsParamsSort) Valid() bool {
 	case ListSOPsParamsSortMinusNumber:
 		return true
 	case ListSOPsParamsSortNumber:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListVisitsParamsSort.
+const (
+	ListVisitsParamsSortArrivedAt      ListVisitsParamsSort = "arrived_at"
+	ListVisitsParamsSortMinusArrivedAt ListVisitsParamsSort = "-arrived_at"
+)
+
+// Valid indicates whether the value is a known member of the ListVisitsParamsSort enum.
+func (e ListVisitsParamsSort) Valid() bool {
+	switch e {
+	case ListVisitsParamsSortArrivedAt:
+		return true
+	case ListVisitsParamsSortMinusArrivedAt:
 		return true
 	default:
 		return false
@@ -4236,6 +4410,13 @@ type FieldError struct {
 	Pointer string `json:"pointer"`
 }
 
+// Headcount People counted without a name.
+type Headcount struct {
+	AgeGroup string `json:"age_group"`
+	Persons  int    `json:"persons"`
+	Sex      string `json:"sex"`
+}
+
 // Health defines model for Health.
 type Health struct {
 	Status HealthStatus `json:"status"`
@@ -4976,6 +5157,17 @@ type OrganisationPatch struct {
 	Website     nullable.Nullable[string] `json:"website,omitempty"`
 }
 
+// Orientation House rules and information given to those who arrived
+type Orientation struct {
+	Format  string             `json:"format"`
+	GivenOn openapi_types.Date `json:"given_on"`
+
+	// Language BCP 47
+	//
+	// Example: fr
+	Language Language `json:"language"`
+}
+
 // PartnerReferral defines model for PartnerReferral.
 type PartnerReferral struct {
 	// AccessUntil Until when a completed referral can be read
@@ -5684,6 +5876,129 @@ type RegistrationConsent struct {
 // RegistrationConsentDecision defines model for RegistrationConsent.Decision.
 type RegistrationConsentDecision string
 
+// RescueEvent defines model for RescueEvent.
+type RescueEvent struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// Headcount People counted on arrival, of all its groups
+	Headcount int `json:"headcount"`
+
+	// Headcounts The same by sex and age group
+	Headcounts []Headcount        `json:"headcounts"`
+	ID         openapi_types.UUID `json:"id"`
+	Kind       string             `json:"kind"`
+	Note       *string            `json:"note,omitempty"`
+
+	// OccurredAt Of the rescue
+	OccurredAt time.Time `json:"occurred_at"`
+
+	// OrganisationID Who brought them
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+	Place          *string             `json:"place,omitempty"`
+
+	// Registered People registered and linked to it; a merged record counts once, a void one never
+	Registered int               `json:"registered"`
+	Status     RescueEventStatus `json:"status"`
+
+	// Surplus Registered beyond the headcount: the two do not agree
+	Surplus int `json:"surplus"`
+
+	// ToRegister Counted and not registered yet
+	ToRegister int       `json:"to_register"`
+	UpdatedAt  time.Time `json:"updated_at"`
+	Version    int64     `json:"version"`
+
+	// VisitIds The visits of its groups, earliest arrival first
+	VisitIds   []openapi_types.UUID `json:"visit_ids"`
+	VoidReason *string              `json:"void_reason,omitempty"`
+}
+
+// RescueEventStatus defines model for RescueEvent.Status.
+type RescueEventStatus string
+
+// RescueEventCreate defines model for RescueEventCreate.
+type RescueEventCreate struct {
+	// ExceptionReason Why the arrival cannot wait although the centre receives nobody in its phase; not kept where it receives people
+	ExceptionReason *string             `json:"exception_reason,omitempty"`
+	ID              *openapi_types.UUID `json:"id,omitempty"`
+	Kind            string              `json:"kind"`
+	Note            *string             `json:"note,omitempty"`
+
+	// OccurredAt Of the rescue
+	OccurredAt time.Time `json:"occurred_at"`
+
+	// OrganisationID Who brought them
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+	Place          *string             `json:"place,omitempty"`
+	Visits         []RescueGroup       `json:"visits"`
+}
+
+// RescueEventPage defines model for RescueEventPage.
+type RescueEventPage struct {
+	Data []RescueEvent `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// RescueEventPatch defines model for RescueEventPatch.
+type RescueEventPatch struct {
+	Kind           *string                               `json:"kind,omitempty"`
+	Note           nullable.Nullable[string]             `json:"note,omitempty"`
+	OccurredAt     *time.Time                            `json:"occurred_at,omitempty"`
+	OrganisationID nullable.Nullable[openapi_types.UUID] `json:"organisation_id,omitempty"`
+	Place          nullable.Nullable[string]             `json:"place,omitempty"`
+}
+
+// RescueEventPerson defines model for RescueEventPerson.
+type RescueEventPerson struct {
+	BeneficiaryID openapi_types.UUID  `json:"beneficiary_id"`
+	CreatedAt     time.Time           `json:"created_at"`
+	ID            openapi_types.UUID  `json:"id"`
+	LinkedBy      *openapi_types.UUID `json:"linked_by,omitempty"`
+	RescueEventID openapi_types.UUID  `json:"rescue_event_id"`
+	UpdatedAt     time.Time           `json:"updated_at"`
+	Version       int64               `json:"version"`
+	VoidReason    *string             `json:"void_reason,omitempty"`
+	VoidedAt      *time.Time          `json:"voided_at,omitempty"`
+}
+
+// RescueEventPersonCreate defines model for RescueEventPersonCreate.
+type RescueEventPersonCreate struct {
+	BeneficiaryID openapi_types.UUID  `json:"beneficiary_id"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+}
+
+// RescueEventPersonPage defines model for RescueEventPersonPage.
+type RescueEventPersonPage struct {
+	Data []RescueEventPerson `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// RescueGroup Those who arrived together
+type RescueGroup struct {
+	AccessMode  string    `json:"access_mode"`
+	ArrivalMode *string   `json:"arrival_mode,omitempty"`
+	ArrivedAt   time.Time `json:"arrived_at"`
+
+	// ExpelledFrom ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	ExpelledFrom *Country            `json:"expelled_from,omitempty"`
+	Headcounts   []Headcount         `json:"headcounts"`
+	ID           *openapi_types.UUID `json:"id,omitempty"`
+	Note         *string             `json:"note,omitempty"`
+	Triage       *VisitTriage        `json:"triage,omitempty"`
+}
+
 // RevocationRequest defines model for RevocationRequest.
 type RevocationRequest struct {
 	Token         string  `json:"token"`
@@ -5819,7 +6134,10 @@ type SOPPolicy struct {
 	Case              SOPCase               `json:"case"`
 	Caseload          SOPCaseload           `json:"caseload"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements"`
-	Referral          SOPReferral           `json:"referral"`
+
+	// Reception How urgently an arrival is seen: the weights of the groups that it belongs to add up.
+	Reception SOPReception `json:"reception"`
+	Referral  SOPReferral  `json:"referral"`
 
 	// Registration What a registration must have beyond what the API itself asks for, by field name of a beneficiary.
 	Registration SOPRegistration `json:"registration"`
@@ -5838,7 +6156,10 @@ type SOPPolicyPatch struct {
 	Case              *SOPCase              `json:"case,omitempty"`
 	Caseload          *SOPCaseload          `json:"caseload,omitempty"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements,omitempty"`
-	Referral          *SOPReferral          `json:"referral,omitempty"`
+
+	// Reception How urgently an arrival is seen: the weights of the groups that it belongs to add up.
+	Reception *SOPReception `json:"reception,omitempty"`
+	Referral  *SOPReferral  `json:"referral,omitempty"`
 
 	// Registration What a registration must have beyond what the API itself asks for, by field name of a beneficiary.
 	Registration *SOPRegistration `json:"registration,omitempty"`
@@ -5855,6 +6176,33 @@ type SOPPriorityHours struct {
 	Emergency int `json:"emergency"`
 	Normal    int `json:"normal"`
 	Urgent    int `json:"urgent"`
+}
+
+// SOPReception How urgently an arrival is seen: the weights of the groups that it belongs to add up.
+type SOPReception struct {
+	// HighFrom A sum from which the band is high
+	HighFrom int `json:"high_from"`
+
+	// OlderFromAge The age from which somebody counts as an older person
+	OlderFromAge int `json:"older_from_age"`
+
+	// UrgentFrom A sum from which the band is urgent
+	UrgentFrom int `json:"urgent_from"`
+
+	// Weights By code of reception_priority_group; 0: no priority
+	Weights SOPReceptionWeights `json:"weights"`
+}
+
+// SOPReceptionWeights By code of reception_priority_group; 0: no priority
+type SOPReceptionWeights struct {
+	Disability         int `json:"disability"`
+	FamilyWithChildren int `json:"family_with_children"`
+	MentalHealthNeed   int `json:"mental_health_need"`
+	OlderPerson        int `json:"older_person"`
+	OtherVulnerability int `json:"other_vulnerability"`
+	PhysicalPain       int `json:"physical_pain"`
+	Pregnant           int `json:"pregnant"`
+	Uasc               int `json:"uasc"`
 }
 
 // SOPReferral defines model for SOPReferral.
@@ -5922,6 +6270,68 @@ type SOPWeights struct {
 	High   float64 `json:"high"`
 	Low    float64 `json:"low"`
 	Medium float64 `json:"medium"`
+}
+
+// ServiceContact defines model for ServiceContact.
+type ServiceContact struct {
+	AccessMode *string            `json:"access_mode,omitempty"`
+	CreatedAt  time.Time          `json:"created_at"`
+	Headcounts []Headcount        `json:"headcounts"`
+	ID         openapi_types.UUID `json:"id"`
+	Note       *string            `json:"note,omitempty"`
+	OccurredAt time.Time          `json:"occurred_at"`
+
+	// OccurredOn The centre's day of it
+	OccurredOn  openapi_types.Date   `json:"occurred_on"`
+	Persons     int                  `json:"persons"`
+	Place       *string              `json:"place,omitempty"`
+	Reason      *string              `json:"reason,omitempty"`
+	ServiceType string               `json:"service_type"`
+	Status      ServiceContactStatus `json:"status"`
+	UpdatedAt   time.Time            `json:"updated_at"`
+	Version     int64                `json:"version"`
+	VoidReason  *string              `json:"void_reason,omitempty"`
+}
+
+// ServiceContactStatus defines model for ServiceContact.Status.
+type ServiceContactStatus string
+
+// ServiceContactCreate defines model for ServiceContactCreate.
+type ServiceContactCreate struct {
+	AccessMode *string             `json:"access_mode,omitempty"`
+	Headcounts []Headcount         `json:"headcounts"`
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+
+	// Note No names
+	Note       *string   `json:"note,omitempty"`
+	OccurredAt time.Time `json:"occurred_at"`
+	Place      *string   `json:"place,omitempty"`
+
+	// Reason Why nobody was registered
+	Reason      *string `json:"reason,omitempty"`
+	ServiceType string  `json:"service_type"`
+}
+
+// ServiceContactPage defines model for ServiceContactPage.
+type ServiceContactPage struct {
+	Data []ServiceContact `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// ServiceContactPatch defines model for ServiceContactPatch.
+type ServiceContactPatch struct {
+	AccessMode  nullable.Nullable[string] `json:"access_mode,omitempty"`
+	Headcounts  []Headcount               `json:"headcounts,omitempty"`
+	Note        nullable.Nullable[string] `json:"note,omitempty"`
+	OccurredAt  *time.Time                `json:"occurred_at,omitempty"`
+	Place       nullable.Nullable[string] `json:"place,omitempty"`
+	Reason      nullable.Nullable[string] `json:"reason,omitempty"`
+	ServiceType *string                   `json:"service_type,omitempty"`
 }
 
 // Session defines model for Session.
@@ -6249,6 +6659,197 @@ type UserPatch struct {
 	Name           *string                               `json:"name,omitempty"`
 	NetworkRoles   []string                              `json:"network_roles,omitempty"`
 	OrganisationID nullable.Nullable[openapi_types.UUID] `json:"organisation_id,omitempty"`
+}
+
+// Visit defines model for Visit.
+type Visit struct {
+	AccessMode string `json:"access_mode"`
+
+	// AdmittedAt Called in from the queue
+	AdmittedAt  *time.Time          `json:"admitted_at,omitempty"`
+	AdmittedBy  *openapi_types.UUID `json:"admitted_by,omitempty"`
+	ArrivalMode *string             `json:"arrival_mode,omitempty"`
+	ArrivedAt   time.Time           `json:"arrived_at"`
+
+	// ArrivedOn The centre's day of the arrival
+	ArrivedOn     openapi_types.Date  `json:"arrived_on"`
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	CreatedAt     time.Time           `json:"created_at"`
+	Eligibility   *string             `json:"eligibility,omitempty"`
+	EndedAt       *time.Time          `json:"ended_at,omitempty"`
+	EndedBy       *openapi_types.UUID `json:"ended_by,omitempty"`
+
+	// ExceptionReason Why the arrival was received in a phase that receives nobody; not in lists
+	ExceptionReason *string `json:"exception_reason,omitempty"`
+
+	// ExpelledFrom ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	ExpelledFrom *Country `json:"expelled_from,omitempty"`
+
+	// Headcount People who came, where they were counted; it stays when one who was counted is identified
+	Headcount  *int               `json:"headcount,omitempty"`
+	Headcounts []Headcount        `json:"headcounts"`
+	ID         openapi_types.UUID `json:"id"`
+
+	// KnownGroups From what reception may know of the register, or from the headcounts; not in lists
+	KnownGroups []string `json:"known_groups,omitempty"`
+
+	// Note Not in lists
+	Note *string `json:"note,omitempty"`
+
+	// ObservedGroups Seen at triage; not in lists
+	ObservedGroups []string `json:"observed_groups,omitempty"`
+
+	// Orientation House rules and information given to those who arrived
+	Orientation *Orientation `json:"orientation,omitempty"`
+
+	// OutcomeNote Not in lists
+	OutcomeNote   *string `json:"outcome_note,omitempty"`
+	OutcomeReason *string `json:"outcome_reason,omitempty"`
+
+	// PriorityBand By the weights of the centre's procedures, when it was last looked at
+	PriorityBand string `json:"priority_band"`
+
+	// ReferralID The referral that brought the person
+	ReferralID *openapi_types.UUID `json:"referral_id,omitempty"`
+
+	// ReferredTo The organisation
+	ReferredTo *openapi_types.UUID `json:"referred_to,omitempty"`
+
+	// RescueEventID Whose headcount has this visit in it. A registered person's visit is among those counted already
+	RescueEventID *openapi_types.UUID `json:"rescue_event_id,omitempty"`
+	Status        VisitStatus         `json:"status"`
+
+	// TriageNote Not in lists
+	TriageNote *string             `json:"triage_note,omitempty"`
+	TriagedAt  *time.Time          `json:"triaged_at,omitempty"`
+	TriagedBy  *openapi_types.UUID `json:"triaged_by,omitempty"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	Version    int64               `json:"version"`
+	VoidReason *string             `json:"void_reason,omitempty"`
+}
+
+// VisitCreate defines model for VisitCreate.
+type VisitCreate struct {
+	AccessMode    string              `json:"access_mode"`
+	ArrivalMode   *string             `json:"arrival_mode,omitempty"`
+	ArrivedAt     time.Time           `json:"arrived_at"`
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+
+	// ExceptionReason Why the arrival cannot wait although the centre receives nobody in its phase; not kept where it receives people
+	ExceptionReason *string `json:"exception_reason,omitempty"`
+
+	// ExpelledFrom ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	ExpelledFrom *Country            `json:"expelled_from,omitempty"`
+	Headcounts   []Headcount         `json:"headcounts,omitempty"`
+	ID           *openapi_types.UUID `json:"id,omitempty"`
+	Note         *string             `json:"note,omitempty"`
+
+	// Orientation House rules and information given to those who arrived
+	Orientation   *Orientation        `json:"orientation,omitempty"`
+	ReferralID    *openapi_types.UUID `json:"referral_id,omitempty"`
+	RescueEventID *openapi_types.UUID `json:"rescue_event_id,omitempty"`
+	Triage        *VisitTriage        `json:"triage,omitempty"`
+}
+
+// VisitIdentify defines model for VisitIdentify.
+type VisitIdentify struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+}
+
+// VisitMoment defines model for VisitMoment.
+type VisitMoment struct {
+	// OccurredAt Now where none is given
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+}
+
+// VisitPage defines model for VisitPage.
+type VisitPage struct {
+	Data []Visit `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// VisitPatch defines model for VisitPatch.
+type VisitPatch struct {
+	AccessMode   *string                   `json:"access_mode,omitempty"`
+	ArrivalMode  nullable.Nullable[string] `json:"arrival_mode,omitempty"`
+	ArrivedAt    *time.Time                `json:"arrived_at,omitempty"`
+	ExpelledFrom nullable.Nullable[string] `json:"expelled_from,omitempty"`
+	Headcounts   []Headcount               `json:"headcounts,omitempty"`
+	Note         nullable.Nullable[string] `json:"note,omitempty"`
+
+	// Orientation House rules and information given to those who arrived
+	Orientation   *Orientation                          `json:"orientation,omitempty"`
+	ReferralID    nullable.Nullable[openapi_types.UUID] `json:"referral_id,omitempty"`
+	RescueEventID *openapi_types.UUID                   `json:"rescue_event_id,omitempty"`
+}
+
+// VisitPerson Whom to call
+type VisitPerson struct {
+	FamilyName *string `json:"family_name,omitempty"`
+	GivenName  *string `json:"given_name,omitempty"`
+	Reference  string  `json:"reference"`
+}
+
+// VisitQueueEntry defines model for VisitQueueEntry.
+type VisitQueueEntry struct {
+	// Person Whom to call
+	Person *VisitPerson `json:"person,omitempty"`
+	Visit  Visit        `json:"visit"`
+
+	// WaitingSeconds Since the arrival
+	WaitingSeconds int64 `json:"waiting_seconds"`
+}
+
+// VisitQueuePage defines model for VisitQueuePage.
+type VisitQueuePage struct {
+	Data []VisitQueueEntry `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// VisitReferOut defines model for VisitReferOut.
+type VisitReferOut struct {
+	Note *string `json:"note,omitempty"`
+
+	// OccurredAt Now where none is given
+	OccurredAt     *time.Time          `json:"occurred_at,omitempty"`
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+	Reason         string              `json:"reason"`
+}
+
+// VisitStatus defines model for VisitStatus.
+type VisitStatus string
+
+// VisitTriage defines model for VisitTriage.
+type VisitTriage struct {
+	Eligibility string   `json:"eligibility"`
+	Groups      []string `json:"groups"`
+	Note        *string  `json:"note,omitempty"`
+
+	// OccurredAt Now where none is given
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+}
+
+// VisitTurnAway defines model for VisitTurnAway.
+type VisitTurnAway struct {
+	Note *string `json:"note,omitempty"`
+
+	// OccurredAt Now where none is given
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+	Reason     string     `json:"reason"`
 }
 
 // VoidReason defines model for VoidReason.
@@ -7976,6 +8577,141 @@ type SendReferralParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListRescueEventsParams defines parameters for ListRescueEvents.
+type ListRescueEventsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-occurred_at` where none is given. A cursor carries its own
+	Sort *ListRescueEventsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only events in this state; `active` where none is given
+	Status *ListRescueEventsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Kind Only this kind
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+}
+
+// ListRescueEventsParamsSort defines parameters for ListRescueEvents.
+type ListRescueEventsParamsSort string
+
+// ListRescueEventsParamsStatus defines parameters for ListRescueEvents.
+type ListRescueEventsParamsStatus string
+
+// CreateRescueEventParams defines parameters for CreateRescueEvent.
+type CreateRescueEventParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateRescueEventParams defines parameters for UpdateRescueEvent.
+type UpdateRescueEventParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListRescueEventPeopleParams defines parameters for ListRescueEventPeople.
+type ListRescueEventPeopleParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListRescueEventPeopleParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListRescueEventPeopleParamsSort defines parameters for ListRescueEventPeople.
+type ListRescueEventPeopleParamsSort string
+
+// LinkRescueEventPersonParams defines parameters for LinkRescueEventPerson.
+type LinkRescueEventPersonParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidRescueEventPersonParams defines parameters for VoidRescueEventPerson.
+type VoidRescueEventPersonParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidRescueEventParams defines parameters for VoidRescueEvent.
+type VoidRescueEventParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListServiceContactsParams defines parameters for ListServiceContacts.
+type ListServiceContactsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-occurred_at` where none is given. A cursor carries its own
+	Sort *ListServiceContactsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only contacts in this state; `active` where none is given
+	Status *ListServiceContactsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// ServiceType Only this service
+	ServiceType *string `form:"service_type,omitempty" json:"service_type,omitempty"`
+
+	// OccurredFrom On this day of the centre or later
+	OccurredFrom *openapi_types.Date `form:"occurred_from,omitempty" json:"occurred_from,omitempty"`
+
+	// OccurredTo On this day of the centre or earlier
+	OccurredTo *openapi_types.Date `form:"occurred_to,omitempty" json:"occurred_to,omitempty"`
+}
+
+// ListServiceContactsParamsSort defines parameters for ListServiceContacts.
+type ListServiceContactsParamsSort string
+
+// ListServiceContactsParamsStatus defines parameters for ListServiceContacts.
+type ListServiceContactsParamsStatus string
+
+// CreateServiceContactParams defines parameters for CreateServiceContact.
+type CreateServiceContactParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateServiceContactParams defines parameters for UpdateServiceContact.
+type UpdateServiceContactParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// VoidServiceContactParams defines parameters for VoidServiceContact.
+type VoidServiceContactParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListSOPsParams defines parameters for ListSOPs.
 type ListSOPsParams struct {
 	// Limit Rows a page
@@ -8022,6 +8758,138 @@ type ActivateSOPParams struct {
 type DiffSOPParams struct {
 	// Against The version to compare with
 	Against *openapi_types.UUID `form:"against,omitempty" json:"against,omitempty"`
+}
+
+// ListVisitsParams defines parameters for ListVisits.
+type ListVisitsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-arrived_at` where none is given. A cursor carries its own
+	Sort *ListVisitsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only visits in this state
+	Status *VisitStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// BeneficiaryID Only visits of this person
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// RescueEventID Only visits of this rescue event
+	RescueEventID *openapi_types.UUID `form:"rescue_event_id,omitempty" json:"rescue_event_id,omitempty"`
+
+	// AccessMode Only this way of coming in
+	AccessMode *string `form:"access_mode,omitempty" json:"access_mode,omitempty"`
+
+	// PriorityBand Only this priority
+	PriorityBand *string `form:"priority_band,omitempty" json:"priority_band,omitempty"`
+
+	// ArrivedFrom Arrived on this day of the centre or later
+	ArrivedFrom *openapi_types.Date `form:"arrived_from,omitempty" json:"arrived_from,omitempty"`
+
+	// ArrivedTo Arrived on this day of the centre or earlier
+	ArrivedTo *openapi_types.Date `form:"arrived_to,omitempty" json:"arrived_to,omitempty"`
+}
+
+// ListVisitsParamsSort defines parameters for ListVisits.
+type ListVisitsParamsSort string
+
+// CreateVisitParams defines parameters for CreateVisit.
+type CreateVisitParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListVisitQueueParams defines parameters for ListVisitQueue.
+type ListVisitQueueParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// PriorityBand Only this priority
+	PriorityBand *string `form:"priority_band,omitempty" json:"priority_band,omitempty"`
+
+	// Triaged Only those who had triage (true) or wait for it (false)
+	Triaged *bool `form:"triaged,omitempty" json:"triaged,omitempty"`
+}
+
+// UpdateVisitParams defines parameters for UpdateVisit.
+type UpdateVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// AdmitVisitParams defines parameters for AdmitVisit.
+type AdmitVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// IdentifyVisitParams defines parameters for IdentifyVisit.
+type IdentifyVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// LeaveVisitParams defines parameters for LeaveVisit.
+type LeaveVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReferVisitOutParams defines parameters for ReferVisitOut.
+type ReferVisitOutParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// TriageVisitParams defines parameters for TriageVisit.
+type TriageVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// TurnVisitAwayParams defines parameters for TurnVisitAway.
+type TurnVisitAwayParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidVisitParams defines parameters for VoidVisit.
+type VoidVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListNetworkChangesParams defines parameters for ListNetworkChanges.
@@ -8663,11 +9531,62 @@ type ResolveReferralJSONRequestBody = ReferralResolve
 // RevokeReferralJSONRequestBody defines body for RevokeReferral for application/json ContentType.
 type RevokeReferralJSONRequestBody = ReferralRevoke
 
+// CreateRescueEventJSONRequestBody defines body for CreateRescueEvent for application/json ContentType.
+type CreateRescueEventJSONRequestBody = RescueEventCreate
+
+// UpdateRescueEventApplicationMergePatchPlusJSONRequestBody defines body for UpdateRescueEvent for application/merge-patch+json ContentType.
+type UpdateRescueEventApplicationMergePatchPlusJSONRequestBody = RescueEventPatch
+
+// LinkRescueEventPersonJSONRequestBody defines body for LinkRescueEventPerson for application/json ContentType.
+type LinkRescueEventPersonJSONRequestBody = RescueEventPersonCreate
+
+// VoidRescueEventPersonJSONRequestBody defines body for VoidRescueEventPerson for application/json ContentType.
+type VoidRescueEventPersonJSONRequestBody = VoidReason
+
+// VoidRescueEventJSONRequestBody defines body for VoidRescueEvent for application/json ContentType.
+type VoidRescueEventJSONRequestBody = VoidReason
+
+// CreateServiceContactJSONRequestBody defines body for CreateServiceContact for application/json ContentType.
+type CreateServiceContactJSONRequestBody = ServiceContactCreate
+
+// UpdateServiceContactApplicationMergePatchPlusJSONRequestBody defines body for UpdateServiceContact for application/merge-patch+json ContentType.
+type UpdateServiceContactApplicationMergePatchPlusJSONRequestBody = ServiceContactPatch
+
+// VoidServiceContactJSONRequestBody defines body for VoidServiceContact for application/json ContentType.
+type VoidServiceContactJSONRequestBody = VoidReason
+
 // CreateSOPJSONRequestBody defines body for CreateSOP for application/json ContentType.
 type CreateSOPJSONRequestBody = SOPCreate
 
 // UpdateSOPApplicationMergePatchPlusJSONRequestBody defines body for UpdateSOP for application/merge-patch+json ContentType.
 type UpdateSOPApplicationMergePatchPlusJSONRequestBody = SOPPatch
+
+// CreateVisitJSONRequestBody defines body for CreateVisit for application/json ContentType.
+type CreateVisitJSONRequestBody = VisitCreate
+
+// UpdateVisitApplicationMergePatchPlusJSONRequestBody defines body for UpdateVisit for application/merge-patch+json ContentType.
+type UpdateVisitApplicationMergePatchPlusJSONRequestBody = VisitPatch
+
+// AdmitVisitJSONRequestBody defines body for AdmitVisit for application/json ContentType.
+type AdmitVisitJSONRequestBody = VisitMoment
+
+// IdentifyVisitJSONRequestBody defines body for IdentifyVisit for application/json ContentType.
+type IdentifyVisitJSONRequestBody = VisitIdentify
+
+// LeaveVisitJSONRequestBody defines body for LeaveVisit for application/json ContentType.
+type LeaveVisitJSONRequestBody = VisitMoment
+
+// ReferVisitOutJSONRequestBody defines body for ReferVisitOut for application/json ContentType.
+type ReferVisitOutJSONRequestBody = VisitReferOut
+
+// TriageVisitJSONRequestBody defines body for TriageVisit for application/json ContentType.
+type TriageVisitJSONRequestBody = VisitTriage
+
+// TurnVisitAwayJSONRequestBody defines body for TurnVisitAway for application/json ContentType.
+type TurnVisitAwayJSONRequestBody = VisitTurnAway
+
+// VoidVisitJSONRequestBody defines body for VoidVisit for application/json ContentType.
+type VoidVisitJSONRequestBody = VoidReason
 
 // UpdateMeApplicationMergePatchPlusJSONRequestBody defines body for UpdateMe for application/merge-patch+json ContentType.
 type UpdateMeApplicationMergePatchPlusJSONRequestBody = MePatch
@@ -9377,6 +10296,48 @@ type ServerInterface interface {
 	// SendReferral Send a referral
 	// (POST /v1/centres/{centre_id}/referrals/{id}/send)
 	SendReferral(ctx echo.Context, centreID CentreID, id ID, params SendReferralParams) error
+	// ListRescueEvents List rescue events
+	// (GET /v1/centres/{centre_id}/rescue-events)
+	ListRescueEvents(ctx echo.Context, centreID CentreID, params ListRescueEventsParams) error
+	// CreateRescueEvent Receive a convoy
+	// (POST /v1/centres/{centre_id}/rescue-events)
+	CreateRescueEvent(ctx echo.Context, centreID CentreID, params CreateRescueEventParams) error
+	// GetRescueEvent Read a rescue event
+	// (GET /v1/centres/{centre_id}/rescue-events/{id})
+	GetRescueEvent(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateRescueEvent Correct a rescue event
+	// (PATCH /v1/centres/{centre_id}/rescue-events/{id})
+	UpdateRescueEvent(ctx echo.Context, centreID CentreID, id ID, params UpdateRescueEventParams) error
+	// ListRescueEventPeople List the registered people of a rescue event
+	// (GET /v1/centres/{centre_id}/rescue-events/{id}/people)
+	ListRescueEventPeople(ctx echo.Context, centreID CentreID, id ID, params ListRescueEventPeopleParams) error
+	// LinkRescueEventPerson Link a registered person to a rescue event
+	// (POST /v1/centres/{centre_id}/rescue-events/{id}/people)
+	LinkRescueEventPerson(ctx echo.Context, centreID CentreID, id ID, params LinkRescueEventPersonParams) error
+	// GetRescueEventPerson Read a link of a person to a rescue event
+	// (GET /v1/centres/{centre_id}/rescue-events/{id}/people/{person_id})
+	GetRescueEventPerson(ctx echo.Context, centreID CentreID, id ID, personID openapi_types.UUID) error
+	// VoidRescueEventPerson Void a link made in error
+	// (POST /v1/centres/{centre_id}/rescue-events/{id}/people/{person_id}/void)
+	VoidRescueEventPerson(ctx echo.Context, centreID CentreID, id ID, personID openapi_types.UUID, params VoidRescueEventPersonParams) error
+	// VoidRescueEvent Void a rescue event made in error
+	// (POST /v1/centres/{centre_id}/rescue-events/{id}/void)
+	VoidRescueEvent(ctx echo.Context, centreID CentreID, id ID, params VoidRescueEventParams) error
+	// ListServiceContacts List service contacts
+	// (GET /v1/centres/{centre_id}/service-contacts)
+	ListServiceContacts(ctx echo.Context, centreID CentreID, params ListServiceContactsParams) error
+	// CreateServiceContact Record a service given without a name
+	// (POST /v1/centres/{centre_id}/service-contacts)
+	CreateServiceContact(ctx echo.Context, centreID CentreID, params CreateServiceContactParams) error
+	// GetServiceContact Read a service contact
+	// (GET /v1/centres/{centre_id}/service-contacts/{id})
+	GetServiceContact(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateServiceContact Correct a service contact
+	// (PATCH /v1/centres/{centre_id}/service-contacts/{id})
+	UpdateServiceContact(ctx echo.Context, centreID CentreID, id ID, params UpdateServiceContactParams) error
+	// VoidServiceContact Void a service contact made in error
+	// (POST /v1/centres/{centre_id}/service-contacts/{id}/void)
+	VoidServiceContact(ctx echo.Context, centreID CentreID, id ID, params VoidServiceContactParams) error
 	// ListSOPs List standard operating procedures
 	// (GET /v1/centres/{centre_id}/sops)
 	ListSOPs(ctx echo.Context, centreID CentreID, params ListSOPsParams) error
@@ -9398,6 +10359,42 @@ type ServerInterface interface {
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error
+	// ListVisits List visits
+	// (GET /v1/centres/{centre_id}/visits)
+	ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error
+	// CreateVisit Receive an arrival
+	// (POST /v1/centres/{centre_id}/visits)
+	CreateVisit(ctx echo.Context, centreID CentreID, params CreateVisitParams) error
+	// ListVisitQueue Read the queue
+	// (GET /v1/centres/{centre_id}/visits/queue)
+	ListVisitQueue(ctx echo.Context, centreID CentreID, params ListVisitQueueParams) error
+	// GetVisit Read a visit
+	// (GET /v1/centres/{centre_id}/visits/{id})
+	GetVisit(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateVisit Correct a visit
+	// (PATCH /v1/centres/{centre_id}/visits/{id})
+	UpdateVisit(ctx echo.Context, centreID CentreID, id ID, params UpdateVisitParams) error
+	// AdmitVisit Call somebody in from the queue
+	// (POST /v1/centres/{centre_id}/visits/{id}/admit)
+	AdmitVisit(ctx echo.Context, centreID CentreID, id ID, params AdmitVisitParams) error
+	// IdentifyVisit Say who came
+	// (POST /v1/centres/{centre_id}/visits/{id}/identify)
+	IdentifyVisit(ctx echo.Context, centreID CentreID, id ID, params IdentifyVisitParams) error
+	// LeaveVisit Record that somebody left
+	// (POST /v1/centres/{centre_id}/visits/{id}/leave)
+	LeaveVisit(ctx echo.Context, centreID CentreID, id ID, params LeaveVisitParams) error
+	// ReferVisitOut Send somebody on to another service
+	// (POST /v1/centres/{centre_id}/visits/{id}/refer-out)
+	ReferVisitOut(ctx echo.Context, centreID CentreID, id ID, params ReferVisitOutParams) error
+	// TriageVisit Record triage
+	// (POST /v1/centres/{centre_id}/visits/{id}/triage)
+	TriageVisit(ctx echo.Context, centreID CentreID, id ID, params TriageVisitParams) error
+	// TurnVisitAway Turn somebody away
+	// (POST /v1/centres/{centre_id}/visits/{id}/turn-away)
+	TurnVisitAway(ctx echo.Context, centreID CentreID, id ID, params TurnVisitAwayParams) error
+	// VoidVisit Void a visit made in error
+	// (POST /v1/centres/{centre_id}/visits/{id}/void)
+	VoidVisit(ctx echo.Context, centreID CentreID, id ID, params VoidVisitParams) error
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx echo.Context, params ListNetworkChangesParams) error
@@ -17801,6 +18798,673 @@ func (w *ServerInterfaceWrapper) SendReferral(ctx echo.Context) error {
 	return err
 }
 
+// ListRescueEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListRescueEvents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRescueEventsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListRescueEvents(ctx, centreID, params)
+	return err
+}
+
+// CreateRescueEvent converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateRescueEvent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateRescueEventParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateRescueEvent(ctx, centreID, params)
+	return err
+}
+
+// GetRescueEvent converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRescueEvent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRescueEvent(ctx, centreID, id)
+	return err
+}
+
+// UpdateRescueEvent converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateRescueEvent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateRescueEventParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateRescueEvent(ctx, centreID, id, params)
+	return err
+}
+
+// ListRescueEventPeople converts echo context to params.
+func (w *ServerInterfaceWrapper) ListRescueEventPeople(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRescueEventPeopleParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListRescueEventPeople(ctx, centreID, id, params)
+	return err
+}
+
+// LinkRescueEventPerson converts echo context to params.
+func (w *ServerInterfaceWrapper) LinkRescueEventPerson(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params LinkRescueEventPersonParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.LinkRescueEventPerson(ctx, centreID, id, params)
+	return err
+}
+
+// GetRescueEventPerson converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRescueEventPerson(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "person_id" -------------
+	var personID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "person_id", ctx.Param("person_id"), &personID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter person_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRescueEventPerson(ctx, centreID, id, personID)
+	return err
+}
+
+// VoidRescueEventPerson converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidRescueEventPerson(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "person_id" -------------
+	var personID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "person_id", ctx.Param("person_id"), &personID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter person_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidRescueEventPersonParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidRescueEventPerson(ctx, centreID, id, personID, params)
+	return err
+}
+
+// VoidRescueEvent converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidRescueEvent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidRescueEventParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidRescueEvent(ctx, centreID, id, params)
+	return err
+}
+
+// ListServiceContacts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListServiceContacts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListServiceContactsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "service_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "service_type", ctx.QueryParams(), &params.ServiceType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter service_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "occurred_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "occurred_from", ctx.QueryParams(), &params.OccurredFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter occurred_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "occurred_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "occurred_to", ctx.QueryParams(), &params.OccurredTo, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter occurred_to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListServiceContacts(ctx, centreID, params)
+	return err
+}
+
+// CreateServiceContact converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateServiceContact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateServiceContactParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateServiceContact(ctx, centreID, params)
+	return err
+}
+
+// GetServiceContact converts echo context to params.
+func (w *ServerInterfaceWrapper) GetServiceContact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetServiceContact(ctx, centreID, id)
+	return err
+}
+
+// UpdateServiceContact converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateServiceContact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateServiceContactParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateServiceContact(ctx, centreID, id, params)
+	return err
+}
+
+// VoidServiceContact converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidServiceContact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidServiceContactParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidServiceContact(ctx, centreID, id, params)
+	return err
+}
+
 // ListSOPs converts echo context to params.
 func (w *ServerInterfaceWrapper) ListSOPs(ctx echo.Context) error {
 	var err error
@@ -18067,6 +19731,687 @@ func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DiffSOP(ctx, centreID, id, params)
+	return err
+}
+
+// ListVisits converts echo context to params.
+func (w *ServerInterfaceWrapper) ListVisits(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVisitsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "rescue_event_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rescue_event_id", ctx.QueryParams(), &params.RescueEventID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rescue_event_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "access_mode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "access_mode", ctx.QueryParams(), &params.AccessMode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter access_mode: %s", err))
+	}
+
+	// ------------- Optional query parameter "priority_band" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "priority_band", ctx.QueryParams(), &params.PriorityBand, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter priority_band: %s", err))
+	}
+
+	// ------------- Optional query parameter "arrived_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "arrived_from", ctx.QueryParams(), &params.ArrivedFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter arrived_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "arrived_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "arrived_to", ctx.QueryParams(), &params.ArrivedTo, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter arrived_to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListVisits(ctx, centreID, params)
+	return err
+}
+
+// CreateVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateVisit(ctx, centreID, params)
+	return err
+}
+
+// ListVisitQueue converts echo context to params.
+func (w *ServerInterfaceWrapper) ListVisitQueue(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVisitQueueParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "priority_band" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "priority_band", ctx.QueryParams(), &params.PriorityBand, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter priority_band: %s", err))
+	}
+
+	// ------------- Optional query parameter "triaged" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "triaged", ctx.QueryParams(), &params.Triaged, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter triaged: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListVisitQueue(ctx, centreID, params)
+	return err
+}
+
+// GetVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) GetVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetVisit(ctx, centreID, id)
+	return err
+}
+
+// UpdateVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateVisit(ctx, centreID, id, params)
+	return err
+}
+
+// AdmitVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) AdmitVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AdmitVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AdmitVisit(ctx, centreID, id, params)
+	return err
+}
+
+// IdentifyVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) IdentifyVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params IdentifyVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.IdentifyVisit(ctx, centreID, id, params)
+	return err
+}
+
+// LeaveVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) LeaveVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params LeaveVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.LeaveVisit(ctx, centreID, id, params)
+	return err
+}
+
+// ReferVisitOut converts echo context to params.
+func (w *ServerInterfaceWrapper) ReferVisitOut(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReferVisitOutParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReferVisitOut(ctx, centreID, id, params)
+	return err
+}
+
+// TriageVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) TriageVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TriageVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TriageVisit(ctx, centreID, id, params)
+	return err
+}
+
+// TurnVisitAway converts echo context to params.
+func (w *ServerInterfaceWrapper) TurnVisitAway(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TurnVisitAwayParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TurnVisitAway(ctx, centreID, id, params)
+	return err
+}
+
+// VoidVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidVisit(ctx, centreID, id, params)
 	return err
 }
 
@@ -19931,6 +22276,32 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/reference-blocks", wrapper.CreateReferenceBlock, options.OperationMiddlewares["createReferenceBlock"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/reference-blocks/:id", wrapper.GetReferenceBlock, options.OperationMiddlewares["getReferenceBlock"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/reference-blocks/:id/release", wrapper.ReleaseReferenceBlock, options.OperationMiddlewares["releaseReferenceBlock"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/visits", wrapper.ListVisits, options.OperationMiddlewares["listVisits"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/visits", wrapper.CreateVisit, options.OperationMiddlewares["createVisit"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/visits/queue", wrapper.ListVisitQueue, options.OperationMiddlewares["listVisitQueue"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/visits/:id", wrapper.GetVisit, options.OperationMiddlewares["getVisit"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/visits/:id", wrapper.UpdateVisit, options.OperationMiddlewares["updateVisit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/visits/:id/triage", wrapper.TriageVisit, options.OperationMiddlewares["triageVisit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/visits/:id/admit", wrapper.AdmitVisit, options.OperationMiddlewares["admitVisit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/visits/:id/refer-out", wrapper.ReferVisitOut, options.OperationMiddlewares["referVisitOut"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/visits/:id/turn-away", wrapper.TurnVisitAway, options.OperationMiddlewares["turnVisitAway"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/visits/:id/leave", wrapper.LeaveVisit, options.OperationMiddlewares["leaveVisit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/visits/:id/identify", wrapper.IdentifyVisit, options.OperationMiddlewares["identifyVisit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/visits/:id/void", wrapper.VoidVisit, options.OperationMiddlewares["voidVisit"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/rescue-events", wrapper.ListRescueEvents, options.OperationMiddlewares["listRescueEvents"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/rescue-events", wrapper.CreateRescueEvent, options.OperationMiddlewares["createRescueEvent"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/rescue-events/:id", wrapper.GetRescueEvent, options.OperationMiddlewares["getRescueEvent"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/rescue-events/:id", wrapper.UpdateRescueEvent, options.OperationMiddlewares["updateRescueEvent"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/rescue-events/:id/void", wrapper.VoidRescueEvent, options.OperationMiddlewares["voidRescueEvent"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/rescue-events/:id/people", wrapper.ListRescueEventPeople, options.OperationMiddlewares["listRescueEventPeople"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/rescue-events/:id/people", wrapper.LinkRescueEventPerson, options.OperationMiddlewares["linkRescueEventPerson"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/rescue-events/:id/people/:person_id", wrapper.GetRescueEventPerson, options.OperationMiddlewares["getRescueEventPerson"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/rescue-events/:id/people/:person_id/void", wrapper.VoidRescueEventPerson, options.OperationMiddlewares["voidRescueEventPerson"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/service-contacts", wrapper.ListServiceContacts, options.OperationMiddlewares["listServiceContacts"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/service-contacts", wrapper.CreateServiceContact, options.OperationMiddlewares["createServiceContact"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/service-contacts/:id", wrapper.GetServiceContact, options.OperationMiddlewares["getServiceContact"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/service-contacts/:id", wrapper.UpdateServiceContact, options.OperationMiddlewares["updateServiceContact"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/service-contacts/:id/void", wrapper.VoidServiceContact, options.OperationMiddlewares["voidServiceContact"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/consents", wrapper.ListConsents, options.OperationMiddlewares["listConsents"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/consents", wrapper.RecordConsent, options.OperationMiddlewares["recordConsent"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/consents/effective", wrapper.ListEffectiveConsents, options.OperationMiddlewares["listEffectiveConsents"]...)
@@ -27964,6 +30335,677 @@ func (response SendReferraldefaultApplicationProblemPlusJSONResponse) VisitSendR
 	return err
 }
 
+type ListRescueEventsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListRescueEventsParams
+}
+
+type ListRescueEventsResponseObject interface {
+	VisitListRescueEventsResponse(w http.ResponseWriter) error
+}
+
+type ListRescueEvents200JSONResponse RescueEventPage
+
+func (response ListRescueEvents200JSONResponse) VisitListRescueEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRescueEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRescueEventsdefaultApplicationProblemPlusJSONResponse) VisitListRescueEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRescueEventRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateRescueEventParams
+	Body     *CreateRescueEventJSONRequestBody
+}
+
+type CreateRescueEventResponseObject interface {
+	VisitCreateRescueEventResponse(w http.ResponseWriter) error
+}
+
+type CreateRescueEvent201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateRescueEvent201JSONResponse struct {
+	Body    RescueEvent
+	Headers CreateRescueEvent201ResponseHeaders
+}
+
+func (response CreateRescueEvent201JSONResponse) VisitCreateRescueEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRescueEventdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateRescueEventdefaultApplicationProblemPlusJSONResponse) VisitCreateRescueEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRescueEventRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetRescueEventResponseObject interface {
+	VisitGetRescueEventResponse(w http.ResponseWriter) error
+}
+
+type GetRescueEvent200ResponseHeaders struct {
+	ETag string
+}
+
+type GetRescueEvent200JSONResponse struct {
+	Body    RescueEvent
+	Headers GetRescueEvent200ResponseHeaders
+}
+
+func (response GetRescueEvent200JSONResponse) VisitGetRescueEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRescueEventdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRescueEventdefaultApplicationProblemPlusJSONResponse) VisitGetRescueEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRescueEventRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateRescueEventParams
+	Body     *UpdateRescueEventApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateRescueEventResponseObject interface {
+	VisitUpdateRescueEventResponse(w http.ResponseWriter) error
+}
+
+type UpdateRescueEvent200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateRescueEvent200JSONResponse struct {
+	Body    RescueEvent
+	Headers UpdateRescueEvent200ResponseHeaders
+}
+
+func (response UpdateRescueEvent200JSONResponse) VisitUpdateRescueEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRescueEventdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateRescueEventdefaultApplicationProblemPlusJSONResponse) VisitUpdateRescueEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRescueEventPeopleRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListRescueEventPeopleParams
+}
+
+type ListRescueEventPeopleResponseObject interface {
+	VisitListRescueEventPeopleResponse(w http.ResponseWriter) error
+}
+
+type ListRescueEventPeople200JSONResponse RescueEventPersonPage
+
+func (response ListRescueEventPeople200JSONResponse) VisitListRescueEventPeopleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRescueEventPeopledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRescueEventPeopledefaultApplicationProblemPlusJSONResponse) VisitListRescueEventPeopleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkRescueEventPersonRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   LinkRescueEventPersonParams
+	Body     *LinkRescueEventPersonJSONRequestBody
+}
+
+type LinkRescueEventPersonResponseObject interface {
+	VisitLinkRescueEventPersonResponse(w http.ResponseWriter) error
+}
+
+type LinkRescueEventPerson201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type LinkRescueEventPerson201JSONResponse struct {
+	Body    RescueEventPerson
+	Headers LinkRescueEventPerson201ResponseHeaders
+}
+
+func (response LinkRescueEventPerson201JSONResponse) VisitLinkRescueEventPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkRescueEventPersondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response LinkRescueEventPersondefaultApplicationProblemPlusJSONResponse) VisitLinkRescueEventPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRescueEventPersonRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PersonID openapi_types.UUID `json:"person_id"`
+}
+
+type GetRescueEventPersonResponseObject interface {
+	VisitGetRescueEventPersonResponse(w http.ResponseWriter) error
+}
+
+type GetRescueEventPerson200ResponseHeaders struct {
+	ETag string
+}
+
+type GetRescueEventPerson200JSONResponse struct {
+	Body    RescueEventPerson
+	Headers GetRescueEventPerson200ResponseHeaders
+}
+
+func (response GetRescueEventPerson200JSONResponse) VisitGetRescueEventPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRescueEventPersondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRescueEventPersondefaultApplicationProblemPlusJSONResponse) VisitGetRescueEventPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidRescueEventPersonRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	PersonID openapi_types.UUID `json:"person_id"`
+	Params   VoidRescueEventPersonParams
+	Body     *VoidRescueEventPersonJSONRequestBody
+}
+
+type VoidRescueEventPersonResponseObject interface {
+	VisitVoidRescueEventPersonResponse(w http.ResponseWriter) error
+}
+
+type VoidRescueEventPerson200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidRescueEventPerson200JSONResponse struct {
+	Body    RescueEventPerson
+	Headers VoidRescueEventPerson200ResponseHeaders
+}
+
+func (response VoidRescueEventPerson200JSONResponse) VisitVoidRescueEventPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidRescueEventPersondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidRescueEventPersondefaultApplicationProblemPlusJSONResponse) VisitVoidRescueEventPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidRescueEventRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   VoidRescueEventParams
+	Body     *VoidRescueEventJSONRequestBody
+}
+
+type VoidRescueEventResponseObject interface {
+	VisitVoidRescueEventResponse(w http.ResponseWriter) error
+}
+
+type VoidRescueEvent200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidRescueEvent200JSONResponse struct {
+	Body    RescueEvent
+	Headers VoidRescueEvent200ResponseHeaders
+}
+
+func (response VoidRescueEvent200JSONResponse) VisitVoidRescueEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidRescueEventdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidRescueEventdefaultApplicationProblemPlusJSONResponse) VisitVoidRescueEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServiceContactsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListServiceContactsParams
+}
+
+type ListServiceContactsResponseObject interface {
+	VisitListServiceContactsResponse(w http.ResponseWriter) error
+}
+
+type ListServiceContacts200JSONResponse ServiceContactPage
+
+func (response ListServiceContacts200JSONResponse) VisitListServiceContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServiceContactsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListServiceContactsdefaultApplicationProblemPlusJSONResponse) VisitListServiceContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateServiceContactRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateServiceContactParams
+	Body     *CreateServiceContactJSONRequestBody
+}
+
+type CreateServiceContactResponseObject interface {
+	VisitCreateServiceContactResponse(w http.ResponseWriter) error
+}
+
+type CreateServiceContact201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateServiceContact201JSONResponse struct {
+	Body    ServiceContact
+	Headers CreateServiceContact201ResponseHeaders
+}
+
+func (response CreateServiceContact201JSONResponse) VisitCreateServiceContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateServiceContactdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateServiceContactdefaultApplicationProblemPlusJSONResponse) VisitCreateServiceContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServiceContactRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetServiceContactResponseObject interface {
+	VisitGetServiceContactResponse(w http.ResponseWriter) error
+}
+
+type GetServiceContact200ResponseHeaders struct {
+	ETag string
+}
+
+type GetServiceContact200JSONResponse struct {
+	Body    ServiceContact
+	Headers GetServiceContact200ResponseHeaders
+}
+
+func (response GetServiceContact200JSONResponse) VisitGetServiceContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServiceContactdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetServiceContactdefaultApplicationProblemPlusJSONResponse) VisitGetServiceContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateServiceContactRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateServiceContactParams
+	Body     *UpdateServiceContactApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateServiceContactResponseObject interface {
+	VisitUpdateServiceContactResponse(w http.ResponseWriter) error
+}
+
+type UpdateServiceContact200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateServiceContact200JSONResponse struct {
+	Body    ServiceContact
+	Headers UpdateServiceContact200ResponseHeaders
+}
+
+func (response UpdateServiceContact200JSONResponse) VisitUpdateServiceContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateServiceContactdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateServiceContactdefaultApplicationProblemPlusJSONResponse) VisitUpdateServiceContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidServiceContactRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   VoidServiceContactParams
+	Body     *VoidServiceContactJSONRequestBody
+}
+
+type VoidServiceContactResponseObject interface {
+	VisitVoidServiceContactResponse(w http.ResponseWriter) error
+}
+
+type VoidServiceContact200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidServiceContact200JSONResponse struct {
+	Body    ServiceContact
+	Headers VoidServiceContact200ResponseHeaders
+}
+
+func (response VoidServiceContact200JSONResponse) VisitVoidServiceContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidServiceContactdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidServiceContactdefaultApplicationProblemPlusJSONResponse) VisitVoidServiceContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSOPsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListSOPsParams
@@ -28279,6 +31321,585 @@ type DiffSOPdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DiffSOPdefaultApplicationProblemPlusJSONResponse) VisitDiffSOPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVisitsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListVisitsParams
+}
+
+type ListVisitsResponseObject interface {
+	VisitListVisitsResponse(w http.ResponseWriter) error
+}
+
+type ListVisits200JSONResponse VisitPage
+
+func (response ListVisits200JSONResponse) VisitListVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVisitsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListVisitsdefaultApplicationProblemPlusJSONResponse) VisitListVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateVisitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateVisitParams
+	Body     *CreateVisitJSONRequestBody
+}
+
+type CreateVisitResponseObject interface {
+	VisitCreateVisitResponse(w http.ResponseWriter) error
+}
+
+type CreateVisit201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateVisit201JSONResponse struct {
+	Body    Visit
+	Headers CreateVisit201ResponseHeaders
+}
+
+func (response CreateVisit201JSONResponse) VisitCreateVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateVisitdefaultApplicationProblemPlusJSONResponse) VisitCreateVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVisitQueueRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListVisitQueueParams
+}
+
+type ListVisitQueueResponseObject interface {
+	VisitListVisitQueueResponse(w http.ResponseWriter) error
+}
+
+type ListVisitQueue200JSONResponse VisitQueuePage
+
+func (response ListVisitQueue200JSONResponse) VisitListVisitQueueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVisitQueuedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListVisitQueuedefaultApplicationProblemPlusJSONResponse) VisitListVisitQueueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVisitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetVisitResponseObject interface {
+	VisitGetVisitResponse(w http.ResponseWriter) error
+}
+
+type GetVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type GetVisit200JSONResponse struct {
+	Body    Visit
+	Headers GetVisit200ResponseHeaders
+}
+
+func (response GetVisit200JSONResponse) VisitGetVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetVisitdefaultApplicationProblemPlusJSONResponse) VisitGetVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateVisitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateVisitParams
+	Body     *UpdateVisitApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateVisitResponseObject interface {
+	VisitUpdateVisitResponse(w http.ResponseWriter) error
+}
+
+type UpdateVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateVisit200JSONResponse struct {
+	Body    Visit
+	Headers UpdateVisit200ResponseHeaders
+}
+
+func (response UpdateVisit200JSONResponse) VisitUpdateVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateVisitdefaultApplicationProblemPlusJSONResponse) VisitUpdateVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdmitVisitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AdmitVisitParams
+	Body     *AdmitVisitJSONRequestBody
+}
+
+type AdmitVisitResponseObject interface {
+	VisitAdmitVisitResponse(w http.ResponseWriter) error
+}
+
+type AdmitVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type AdmitVisit200JSONResponse struct {
+	Body    Visit
+	Headers AdmitVisit200ResponseHeaders
+}
+
+func (response AdmitVisit200JSONResponse) VisitAdmitVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdmitVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AdmitVisitdefaultApplicationProblemPlusJSONResponse) VisitAdmitVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IdentifyVisitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   IdentifyVisitParams
+	Body     *IdentifyVisitJSONRequestBody
+}
+
+type IdentifyVisitResponseObject interface {
+	VisitIdentifyVisitResponse(w http.ResponseWriter) error
+}
+
+type IdentifyVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type IdentifyVisit200JSONResponse struct {
+	Body    Visit
+	Headers IdentifyVisit200ResponseHeaders
+}
+
+func (response IdentifyVisit200JSONResponse) VisitIdentifyVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IdentifyVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response IdentifyVisitdefaultApplicationProblemPlusJSONResponse) VisitIdentifyVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LeaveVisitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   LeaveVisitParams
+	Body     *LeaveVisitJSONRequestBody
+}
+
+type LeaveVisitResponseObject interface {
+	VisitLeaveVisitResponse(w http.ResponseWriter) error
+}
+
+type LeaveVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type LeaveVisit200JSONResponse struct {
+	Body    Visit
+	Headers LeaveVisit200ResponseHeaders
+}
+
+func (response LeaveVisit200JSONResponse) VisitLeaveVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LeaveVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response LeaveVisitdefaultApplicationProblemPlusJSONResponse) VisitLeaveVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReferVisitOutRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ReferVisitOutParams
+	Body     *ReferVisitOutJSONRequestBody
+}
+
+type ReferVisitOutResponseObject interface {
+	VisitReferVisitOutResponse(w http.ResponseWriter) error
+}
+
+type ReferVisitOut200ResponseHeaders struct {
+	ETag string
+}
+
+type ReferVisitOut200JSONResponse struct {
+	Body    Visit
+	Headers ReferVisitOut200ResponseHeaders
+}
+
+func (response ReferVisitOut200JSONResponse) VisitReferVisitOutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReferVisitOutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReferVisitOutdefaultApplicationProblemPlusJSONResponse) VisitReferVisitOutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TriageVisitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   TriageVisitParams
+	Body     *TriageVisitJSONRequestBody
+}
+
+type TriageVisitResponseObject interface {
+	VisitTriageVisitResponse(w http.ResponseWriter) error
+}
+
+type TriageVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type TriageVisit200JSONResponse struct {
+	Body    Visit
+	Headers TriageVisit200ResponseHeaders
+}
+
+func (response TriageVisit200JSONResponse) VisitTriageVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TriageVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TriageVisitdefaultApplicationProblemPlusJSONResponse) VisitTriageVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TurnVisitAwayRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   TurnVisitAwayParams
+	Body     *TurnVisitAwayJSONRequestBody
+}
+
+type TurnVisitAwayResponseObject interface {
+	VisitTurnVisitAwayResponse(w http.ResponseWriter) error
+}
+
+type TurnVisitAway200ResponseHeaders struct {
+	ETag string
+}
+
+type TurnVisitAway200JSONResponse struct {
+	Body    Visit
+	Headers TurnVisitAway200ResponseHeaders
+}
+
+func (response TurnVisitAway200JSONResponse) VisitTurnVisitAwayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TurnVisitAwaydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TurnVisitAwaydefaultApplicationProblemPlusJSONResponse) VisitTurnVisitAwayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidVisitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   VoidVisitParams
+	Body     *VoidVisitJSONRequestBody
+}
+
+type VoidVisitResponseObject interface {
+	VisitVoidVisitResponse(w http.ResponseWriter) error
+}
+
+type VoidVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidVisit200JSONResponse struct {
+	Body    Visit
+	Headers VoidVisit200ResponseHeaders
+}
+
+func (response VoidVisit200JSONResponse) VisitVoidVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidVisitdefaultApplicationProblemPlusJSONResponse) VisitVoidVisitResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -30909,6 +34530,48 @@ type StrictServerInterface interface {
 	// SendReferral Send a referral
 	// (POST /v1/centres/{centre_id}/referrals/{id}/send)
 	SendReferral(ctx context.Context, request SendReferralRequestObject) (SendReferralResponseObject, error)
+	// ListRescueEvents List rescue events
+	// (GET /v1/centres/{centre_id}/rescue-events)
+	ListRescueEvents(ctx context.Context, request ListRescueEventsRequestObject) (ListRescueEventsResponseObject, error)
+	// CreateRescueEvent Receive a convoy
+	// (POST /v1/centres/{centre_id}/rescue-events)
+	CreateRescueEvent(ctx context.Context, request CreateRescueEventRequestObject) (CreateRescueEventResponseObject, error)
+	// GetRescueEvent Read a rescue event
+	// (GET /v1/centres/{centre_id}/rescue-events/{id})
+	GetRescueEvent(ctx context.Context, request GetRescueEventRequestObject) (GetRescueEventResponseObject, error)
+	// UpdateRescueEvent Correct a rescue event
+	// (PATCH /v1/centres/{centre_id}/rescue-events/{id})
+	UpdateRescueEvent(ctx context.Context, request UpdateRescueEventRequestObject) (UpdateRescueEventResponseObject, error)
+	// ListRescueEventPeople List the registered people of a rescue event
+	// (GET /v1/centres/{centre_id}/rescue-events/{id}/people)
+	ListRescueEventPeople(ctx context.Context, request ListRescueEventPeopleRequestObject) (ListRescueEventPeopleResponseObject, error)
+	// LinkRescueEventPerson Link a registered person to a rescue event
+	// (POST /v1/centres/{centre_id}/rescue-events/{id}/people)
+	LinkRescueEventPerson(ctx context.Context, request LinkRescueEventPersonRequestObject) (LinkRescueEventPersonResponseObject, error)
+	// GetRescueEventPerson Read a link of a person to a rescue event
+	// (GET /v1/centres/{centre_id}/rescue-events/{id}/people/{person_id})
+	GetRescueEventPerson(ctx context.Context, request GetRescueEventPersonRequestObject) (GetRescueEventPersonResponseObject, error)
+	// VoidRescueEventPerson Void a link made in error
+	// (POST /v1/centres/{centre_id}/rescue-events/{id}/people/{person_id}/void)
+	VoidRescueEventPerson(ctx context.Context, request VoidRescueEventPersonRequestObject) (VoidRescueEventPersonResponseObject, error)
+	// VoidRescueEvent Void a rescue event made in error
+	// (POST /v1/centres/{centre_id}/rescue-events/{id}/void)
+	VoidRescueEvent(ctx context.Context, request VoidRescueEventRequestObject) (VoidRescueEventResponseObject, error)
+	// ListServiceContacts List service contacts
+	// (GET /v1/centres/{centre_id}/service-contacts)
+	ListServiceContacts(ctx context.Context, request ListServiceContactsRequestObject) (ListServiceContactsResponseObject, error)
+	// CreateServiceContact Record a service given without a name
+	// (POST /v1/centres/{centre_id}/service-contacts)
+	CreateServiceContact(ctx context.Context, request CreateServiceContactRequestObject) (CreateServiceContactResponseObject, error)
+	// GetServiceContact Read a service contact
+	// (GET /v1/centres/{centre_id}/service-contacts/{id})
+	GetServiceContact(ctx context.Context, request GetServiceContactRequestObject) (GetServiceContactResponseObject, error)
+	// UpdateServiceContact Correct a service contact
+	// (PATCH /v1/centres/{centre_id}/service-contacts/{id})
+	UpdateServiceContact(ctx context.Context, request UpdateServiceContactRequestObject) (UpdateServiceContactResponseObject, error)
+	// VoidServiceContact Void a service contact made in error
+	// (POST /v1/centres/{centre_id}/service-contacts/{id}/void)
+	VoidServiceContact(ctx context.Context, request VoidServiceContactRequestObject) (VoidServiceContactResponseObject, error)
 	// ListSOPs List standard operating procedures
 	// (GET /v1/centres/{centre_id}/sops)
 	ListSOPs(ctx context.Context, request ListSOPsRequestObject) (ListSOPsResponseObject, error)
@@ -30930,6 +34593,42 @@ type StrictServerInterface interface {
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx context.Context, request DiffSOPRequestObject) (DiffSOPResponseObject, error)
+	// ListVisits List visits
+	// (GET /v1/centres/{centre_id}/visits)
+	ListVisits(ctx context.Context, request ListVisitsRequestObject) (ListVisitsResponseObject, error)
+	// CreateVisit Receive an arrival
+	// (POST /v1/centres/{centre_id}/visits)
+	CreateVisit(ctx context.Context, request CreateVisitRequestObject) (CreateVisitResponseObject, error)
+	// ListVisitQueue Read the queue
+	// (GET /v1/centres/{centre_id}/visits/queue)
+	ListVisitQueue(ctx context.Context, request ListVisitQueueRequestObject) (ListVisitQueueResponseObject, error)
+	// GetVisit Read a visit
+	// (GET /v1/centres/{centre_id}/visits/{id})
+	GetVisit(ctx context.Context, request GetVisitRequestObject) (GetVisitResponseObject, error)
+	// UpdateVisit Correct a visit
+	// (PATCH /v1/centres/{centre_id}/visits/{id})
+	UpdateVisit(ctx context.Context, request UpdateVisitRequestObject) (UpdateVisitResponseObject, error)
+	// AdmitVisit Call somebody in from the queue
+	// (POST /v1/centres/{centre_id}/visits/{id}/admit)
+	AdmitVisit(ctx context.Context, request AdmitVisitRequestObject) (AdmitVisitResponseObject, error)
+	// IdentifyVisit Say who came
+	// (POST /v1/centres/{centre_id}/visits/{id}/identify)
+	IdentifyVisit(ctx context.Context, request IdentifyVisitRequestObject) (IdentifyVisitResponseObject, error)
+	// LeaveVisit Record that somebody left
+	// (POST /v1/centres/{centre_id}/visits/{id}/leave)
+	LeaveVisit(ctx context.Context, request LeaveVisitRequestObject) (LeaveVisitResponseObject, error)
+	// ReferVisitOut Send somebody on to another service
+	// (POST /v1/centres/{centre_id}/visits/{id}/refer-out)
+	ReferVisitOut(ctx context.Context, request ReferVisitOutRequestObject) (ReferVisitOutResponseObject, error)
+	// TriageVisit Record triage
+	// (POST /v1/centres/{centre_id}/visits/{id}/triage)
+	TriageVisit(ctx context.Context, request TriageVisitRequestObject) (TriageVisitResponseObject, error)
+	// TurnVisitAway Turn somebody away
+	// (POST /v1/centres/{centre_id}/visits/{id}/turn-away)
+	TurnVisitAway(ctx context.Context, request TurnVisitAwayRequestObject) (TurnVisitAwayResponseObject, error)
+	// VoidVisit Void a visit made in error
+	// (POST /v1/centres/{centre_id}/visits/{id}/void)
+	VoidVisit(ctx context.Context, request VoidVisitRequestObject) (VoidVisitResponseObject, error)
 	// ListNetworkChanges Follow the changes of the whole network
 	// (GET /v1/changes)
 	ListNetworkChanges(ctx context.Context, request ListNetworkChangesRequestObject) (ListNetworkChangesResponseObject, error)
@@ -37293,6 +40992,563 @@ func (sh *strictHandler) SendReferral(ctx echo.Context, centreID CentreID, id ID
 	return nil
 }
 
+// ListRescueEvents operation middleware
+func (sh *strictHandler) ListRescueEvents(ctx echo.Context, centreID CentreID, params ListRescueEventsParams) error {
+	var request ListRescueEventsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRescueEvents(ctx.Request().Context(), request.(ListRescueEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRescueEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListRescueEventsResponseObject); ok {
+		return validResponse.VisitListRescueEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateRescueEvent operation middleware
+func (sh *strictHandler) CreateRescueEvent(ctx echo.Context, centreID CentreID, params CreateRescueEventParams) error {
+	var request CreateRescueEventRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateRescueEventJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateRescueEvent(ctx.Request().Context(), request.(CreateRescueEventRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateRescueEvent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateRescueEventResponseObject); ok {
+		return validResponse.VisitCreateRescueEventResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRescueEvent operation middleware
+func (sh *strictHandler) GetRescueEvent(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetRescueEventRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRescueEvent(ctx.Request().Context(), request.(GetRescueEventRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRescueEvent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRescueEventResponseObject); ok {
+		return validResponse.VisitGetRescueEventResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateRescueEvent operation middleware
+func (sh *strictHandler) UpdateRescueEvent(ctx echo.Context, centreID CentreID, id ID, params UpdateRescueEventParams) error {
+	var request UpdateRescueEventRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateRescueEventApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateRescueEvent(ctx.Request().Context(), request.(UpdateRescueEventRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateRescueEvent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateRescueEventResponseObject); ok {
+		return validResponse.VisitUpdateRescueEventResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListRescueEventPeople operation middleware
+func (sh *strictHandler) ListRescueEventPeople(ctx echo.Context, centreID CentreID, id ID, params ListRescueEventPeopleParams) error {
+	var request ListRescueEventPeopleRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRescueEventPeople(ctx.Request().Context(), request.(ListRescueEventPeopleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRescueEventPeople")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListRescueEventPeopleResponseObject); ok {
+		return validResponse.VisitListRescueEventPeopleResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// LinkRescueEventPerson operation middleware
+func (sh *strictHandler) LinkRescueEventPerson(ctx echo.Context, centreID CentreID, id ID, params LinkRescueEventPersonParams) error {
+	var request LinkRescueEventPersonRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body LinkRescueEventPersonJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LinkRescueEventPerson(ctx.Request().Context(), request.(LinkRescueEventPersonRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LinkRescueEventPerson")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(LinkRescueEventPersonResponseObject); ok {
+		return validResponse.VisitLinkRescueEventPersonResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRescueEventPerson operation middleware
+func (sh *strictHandler) GetRescueEventPerson(ctx echo.Context, centreID CentreID, id ID, personID openapi_types.UUID) error {
+	var request GetRescueEventPersonRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PersonID = personID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRescueEventPerson(ctx.Request().Context(), request.(GetRescueEventPersonRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRescueEventPerson")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRescueEventPersonResponseObject); ok {
+		return validResponse.VisitGetRescueEventPersonResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidRescueEventPerson operation middleware
+func (sh *strictHandler) VoidRescueEventPerson(ctx echo.Context, centreID CentreID, id ID, personID openapi_types.UUID, params VoidRescueEventPersonParams) error {
+	var request VoidRescueEventPersonRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.PersonID = personID
+	request.Params = params
+
+	var body VoidRescueEventPersonJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidRescueEventPerson(ctx.Request().Context(), request.(VoidRescueEventPersonRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidRescueEventPerson")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidRescueEventPersonResponseObject); ok {
+		return validResponse.VisitVoidRescueEventPersonResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidRescueEvent operation middleware
+func (sh *strictHandler) VoidRescueEvent(ctx echo.Context, centreID CentreID, id ID, params VoidRescueEventParams) error {
+	var request VoidRescueEventRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body VoidRescueEventJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidRescueEvent(ctx.Request().Context(), request.(VoidRescueEventRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidRescueEvent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidRescueEventResponseObject); ok {
+		return validResponse.VisitVoidRescueEventResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListServiceContacts operation middleware
+func (sh *strictHandler) ListServiceContacts(ctx echo.Context, centreID CentreID, params ListServiceContactsParams) error {
+	var request ListServiceContactsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListServiceContacts(ctx.Request().Context(), request.(ListServiceContactsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListServiceContacts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListServiceContactsResponseObject); ok {
+		return validResponse.VisitListServiceContactsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateServiceContact operation middleware
+func (sh *strictHandler) CreateServiceContact(ctx echo.Context, centreID CentreID, params CreateServiceContactParams) error {
+	var request CreateServiceContactRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateServiceContactJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateServiceContact(ctx.Request().Context(), request.(CreateServiceContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateServiceContact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateServiceContactResponseObject); ok {
+		return validResponse.VisitCreateServiceContactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetServiceContact operation middleware
+func (sh *strictHandler) GetServiceContact(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetServiceContactRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetServiceContact(ctx.Request().Context(), request.(GetServiceContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetServiceContact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetServiceContactResponseObject); ok {
+		return validResponse.VisitGetServiceContactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateServiceContact operation middleware
+func (sh *strictHandler) UpdateServiceContact(ctx echo.Context, centreID CentreID, id ID, params UpdateServiceContactParams) error {
+	var request UpdateServiceContactRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateServiceContactApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateServiceContact(ctx.Request().Context(), request.(UpdateServiceContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateServiceContact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateServiceContactResponseObject); ok {
+		return validResponse.VisitUpdateServiceContactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidServiceContact operation middleware
+func (sh *strictHandler) VoidServiceContact(ctx echo.Context, centreID CentreID, id ID, params VoidServiceContactParams) error {
+	var request VoidServiceContactRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body VoidServiceContactJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidServiceContact(ctx.Request().Context(), request.(VoidServiceContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidServiceContact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidServiceContactResponseObject); ok {
+		return validResponse.VisitVoidServiceContactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListSOPs operation middleware
 func (sh *strictHandler) ListSOPs(ctx echo.Context, centreID CentreID, params ListSOPsParams) error {
 	var request ListSOPsRequestObject
@@ -37517,6 +41773,533 @@ func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, par
 		return err
 	} else if validResponse, ok := response.(DiffSOPResponseObject); ok {
 		return validResponse.VisitDiffSOPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListVisits operation middleware
+func (sh *strictHandler) ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error {
+	var request ListVisitsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVisits(ctx.Request().Context(), request.(ListVisitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVisits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListVisitsResponseObject); ok {
+		return validResponse.VisitListVisitsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateVisit operation middleware
+func (sh *strictHandler) CreateVisit(ctx echo.Context, centreID CentreID, params CreateVisitParams) error {
+	var request CreateVisitRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateVisit(ctx.Request().Context(), request.(CreateVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateVisitResponseObject); ok {
+		return validResponse.VisitCreateVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListVisitQueue operation middleware
+func (sh *strictHandler) ListVisitQueue(ctx echo.Context, centreID CentreID, params ListVisitQueueParams) error {
+	var request ListVisitQueueRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVisitQueue(ctx.Request().Context(), request.(ListVisitQueueRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVisitQueue")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListVisitQueueResponseObject); ok {
+		return validResponse.VisitListVisitQueueResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetVisit operation middleware
+func (sh *strictHandler) GetVisit(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisit(ctx.Request().Context(), request.(GetVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetVisitResponseObject); ok {
+		return validResponse.VisitGetVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateVisit operation middleware
+func (sh *strictHandler) UpdateVisit(ctx echo.Context, centreID CentreID, id ID, params UpdateVisitParams) error {
+	var request UpdateVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateVisitApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateVisit(ctx.Request().Context(), request.(UpdateVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateVisitResponseObject); ok {
+		return validResponse.VisitUpdateVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AdmitVisit operation middleware
+func (sh *strictHandler) AdmitVisit(ctx echo.Context, centreID CentreID, id ID, params AdmitVisitParams) error {
+	var request AdmitVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AdmitVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AdmitVisit(ctx.Request().Context(), request.(AdmitVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AdmitVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AdmitVisitResponseObject); ok {
+		return validResponse.VisitAdmitVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// IdentifyVisit operation middleware
+func (sh *strictHandler) IdentifyVisit(ctx echo.Context, centreID CentreID, id ID, params IdentifyVisitParams) error {
+	var request IdentifyVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body IdentifyVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.IdentifyVisit(ctx.Request().Context(), request.(IdentifyVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "IdentifyVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(IdentifyVisitResponseObject); ok {
+		return validResponse.VisitIdentifyVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// LeaveVisit operation middleware
+func (sh *strictHandler) LeaveVisit(ctx echo.Context, centreID CentreID, id ID, params LeaveVisitParams) error {
+	var request LeaveVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body LeaveVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LeaveVisit(ctx.Request().Context(), request.(LeaveVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LeaveVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(LeaveVisitResponseObject); ok {
+		return validResponse.VisitLeaveVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReferVisitOut operation middleware
+func (sh *strictHandler) ReferVisitOut(ctx echo.Context, centreID CentreID, id ID, params ReferVisitOutParams) error {
+	var request ReferVisitOutRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ReferVisitOutJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReferVisitOut(ctx.Request().Context(), request.(ReferVisitOutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReferVisitOut")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReferVisitOutResponseObject); ok {
+		return validResponse.VisitReferVisitOutResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TriageVisit operation middleware
+func (sh *strictHandler) TriageVisit(ctx echo.Context, centreID CentreID, id ID, params TriageVisitParams) error {
+	var request TriageVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body TriageVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TriageVisit(ctx.Request().Context(), request.(TriageVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TriageVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TriageVisitResponseObject); ok {
+		return validResponse.VisitTriageVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TurnVisitAway operation middleware
+func (sh *strictHandler) TurnVisitAway(ctx echo.Context, centreID CentreID, id ID, params TurnVisitAwayParams) error {
+	var request TurnVisitAwayRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body TurnVisitAwayJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TurnVisitAway(ctx.Request().Context(), request.(TurnVisitAwayRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TurnVisitAway")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TurnVisitAwayResponseObject); ok {
+		return validResponse.VisitTurnVisitAwayResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidVisit operation middleware
+func (sh *strictHandler) VoidVisit(ctx echo.Context, centreID CentreID, id ID, params VoidVisitParams) error {
+	var request VoidVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body VoidVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidVisit(ctx.Request().Context(), request.(VoidVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidVisitResponseObject); ok {
+		return validResponse.VisitVoidVisitResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -39058,964 +43841,1070 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tdhs3li+M3woW/71WXrokU7LsxNI66xxFtjvuxLHHdiczbeuQYBVIIioCDIASzfhorfn0v4DnuYdz",
-	"YXMlz8IGUIWqQr1RtGP1ZD70xGIVCtjY2Nivv/1hFPPVmjPClBydfhgtCU6IgP+84EwRpn7EbJHhBdF/",
-	"SoiMBV0rytnodPRmSVBqf0V8jhT8e0ZSOYpG5D1erVMyOh3NxSgaCfJbRgVJRqdKZCQayXhJVliPqbZr",
-	"/ZRUgrLF6OYmGj15gxfhr10TISlnEZpzgZ7ND55jFS9LH3s3Ono3Gvi9H3mMzUeq3/xlSQSBdTGyQYJI",
-	"nomYICoHfuFnLLah0bFCJJXmC5jJDREoIWvCEok4K63rPI7JWh3kmzHk+zfRaI0FXhFld9YM1ryxP3qb",
-	"uiJS4gWRp4houosIYYG4QETTgOqnDcuMohHDq/BUi6mt8PsfCVuo5ej0eDyOAqS6IEwJ8uxxmAFi+NV9",
-	"eY3Vsviu+W1Ck1bizLlYYTU6HWUZPBmYAU9ISqX6CYYNMj2VKkJYIsrQ9P1BbF+Yhuelf2qdkkeUh2O9",
-	"V0oRocf532/xwe+X+n/GB48ml1//JTzfbEb0nBsols3IFxLpOTaQLZuRIdMLTUBILuqfnzLyXk1i+HXq",
-	"BMRa89WMzHmxjb9lRGz9CcFwDVM4Gof5polj3KENL/7WzPIsIas1V4TF2x9I4Iw/x1dEIowEWROskMRz",
-	"coYw26KM0d8yghR5r5oOkjf2gR686SA9eBCNVpTlFArOc25kZZBGWuAipaXRBkskCE4qMvU+yNTwJAsp",
-	"3IuFjhq2j8VplpA3XOG0PskLnjGFcJoiwTcSKc4beIeaYSYKxvGnkJA5zlI1Op3jVJJ8CjPOU4KZuQfM",
-	"3VXnY5ymU4STRHpXnD775JqIbX4FNkwpvxGLuRCWrUanb0c4TUeXIWr8SFdU1SfySi8ewxFq+hi8GFz3",
-	"g3Gk94Gu9LdB+K4oM/8qOIYyRRZEmEtDELnmTBIgyYvzTC0vUkqYeiKEOe6x0RD0f+L1OqXmGr33qzR3",
-	"ac5BH0bEvDKi7BqnNJnEMJDmMv3DJCC24AFEJWJcoSvGNwzBZcwFSmgCf10Lfk0QVZKk88PRjb/qvwgy",
-	"H52O/n/3Cu3mnvlV3oOVmDXAMis0fnqBHn5z8ghJEus/oQeHx6PI14t++eWXAz0EYUqvOCB3v+cbuwBp",
-	"J6mWZCVJek2GaQ56et50b0XyhcCtFBdkLohcIsWvCHOEh1c/Lm1votFLwWcpWbWsb22e+GtgnXCz5csc",
-	"6W8qTNN8Vb9lRCo0EwRfaa0KOGjFBUEiS4k8Q5IQBDSRh446cnT6Nh84363SyFSiOSVpognlntDvr7k+",
-	"Qpru9+BI3lzqgyoVZrEeLBPsVN8lp+OjR8fj8Xh8AP/zjf6fb90/7f9hfY4VVpkcnZ4cH0cjRRXI48C6",
-	"MKymuKEcweQ9R5feW+g2I7B/r/mKqCVlC73qjeBsYcinpWLM2bU+EZxJ0M43oNzieInMGtCKYCZButkv",
-	"gSb68pmRKfofa8HXRChqBE4sCFYkmWBVuokTrMiBoitSv44r0/1Q/50mPW71aJRiqSaZzD9eMwoYogrp",
-	"p9CCK4TNmYmQ4kCKFWWZ0vPrN2lm9cz6D0RtuLgK3EgXzx6/QgKzBZF6Jiu8RbG+HfXXzfklLAFWRHPB",
-	"V2eIrNZqe6oVD31xKLKSwS/aP2Ah8Fb/m4sFZlTCGZz0JN5akGvKMzmRJBZETTKmaBqWkSlnC5izedSq",
-	"hQgWbQygfhQU5JpfDWQVGfO1YbT+5DDTrK/lBUu3Wh/wzDjQphb02mwQz7S9wMy1RVmhD/I5gvu69uls",
-	"nQzmfmsdl16gTD08GQXud/8aemv0YPd+5J+90lTqHGHZN6enx7WFZsNnv5JY6Snm5/0CvgBiPkmoHg2n",
-	"L73zb7W0skioHO+yMTmOdj7v7gRWrdNWpbp8PnMm8sZ4EJrSCr9/Zp71fjYcFo2MUWB/18rBjmcwwNzt",
-	"Vlx1XivK7L+OekyywkxdPNLKGC+tR6Ky81jh0nLabrDiUgmcYc8m7RrnJ/JeWdtWD+RMk7ZXjP1SJQjM",
-	"vvzpDhpYU631bKwo8/96NPS0sCxN8UxrFEYNvVvH4tOzeH2/soSq8zjsOpwKkuBYTU+1Dp0R6fwfSmCa",
-	"WqMFbbRFQwSWJAF/kv7PTIDfbU2E1BuPNPOghKwwS8Cvam1HyiQRhXgG7TQlyrhysHFr6AkEDEw78++0",
-	"6hh2CMypkAqllF2ZiyzhxNgDS57qoauMZtTiwA2aUkas0Aq50RgpkSV8t2On89uVr6iU+sdohFNFjGZu",
-	"qEHMsrlI7J8NCbQY2lC15JmaCBJzoX+KlyS+AhVpUgzj/TFjYHROrsDxwriaqCWZMK5vwniJKQsSVpLf",
-	"6mv9KVvNiMg95JRd+ZpNzxva0iE3Qi6bGPIiX0OTx14qJOmCYQWsdg3aCkFmUdW9XWK5DO7sFdkGN3Z6",
-	"RZMpOEbvHW5Imh4AGe/9urmSh9p6m46aydZJk2iUT7z+5SfJ8YMHR48iNMOSPDzJRBoVq9O8JtF0g7fa",
-	"HNG2pzmIR9PIOpUjJMlvEdILBlVNfwm0nsiYMYQlJEGzLcKGceeEhO9e915fxa2y0ZoWkaF7TmV/3f4X",
-	"GpngyXXQpsK5sGq9Pz25dhPpl7gI7vU/JIFYwPnLZ9bfcYbwTBJtdnBDd7mViqx8fm/SWcxnrigLMVUm",
-	"iZhGaGq+MtUfnZqhg/w0RGuOl9qOSiZgzgdsrZ/wSktvlg4znUL0qgkCog8KVdIw4xla4LVEWBDE9NSD",
-	"8lBvZ0O0Kv/pWRIhS399h+sPYvQrnwXHq6uX5VGfgjHPV8a60ZtkDLQ+e7rOxJpLErKhtxHa5NG1fOYI",
-	"yyvjPwibRUagtxnmejh7487IkrIkJ4P0r9sBtiU4Whovsanz7uQRDmMB5jvQQPc8LlEfVStlhTt+I6hS",
-	"hOnh9MWej1vQDB61l35dHGUgGSY0xNu/NHzE5/TOTS5zfsiwBMvRO9+RE0QeGcozrR3Ldkm3D6OhEJv7",
-	"sxp2tAP0VH7UakLLBU5wShKQIbU7u/VsgNTxtrz3QXCaQMUl+P35wfGDh+WLFu5Pp+s4rw5VEVqS9zgh",
-	"MW2QbZ62uLOK0HabuvGBIxsp/zMRdE6LlIAycWeCX5F+V6hRsPVdwJTWxItl5VEnM6fAyXxd7K+0skAL",
-	"L1BQy9KrWVdywjLgsAJJJUlkP7BZcpmLTU9KnhnVZ4kl3FLOpnFs10dfg3X0IhdwfK5A9XrF03VvtNVW",
-	"fK2S0OCREdNcO6ECzlGEJF+BE5JD5kWa7KCf2z12G+pR35tYmOfUkgv6O/DbayKuiXhOFHbCq8x9EMSZ",
-	"6DHkRGbrNRd2fwcoJlJmRAQf1Ur6JBM0+KOLBt7u64Jc22ybiXNRN3yt9twEZ2o5WRG15MnO3zdug53f",
-	"JuKaxmSS8DhbEaZwY6QBvPDtSyw/sofVVTnSbHRtLuFN8Ha/aZ0B6rWwRdTArH0XPogHQgfrO8LInMbU",
-	"5l5V7khQ0jq1Am+Mc/vGTTSaYUmD2tQWbj3jY4CozIygK7Kuq7LRqEgbGp3qucUEvBoTM7b7yKRwf9Q2",
-	"f0aFWk6SYAT6xRytBYmp1PrhijO11KrdlmBzSRv/ToK3iEo3wZIWELqdi+9N8rEDplqCt1Or2jOuLRwJ",
-	"cRDWRYPg8No+4xlTYjvh8wkXdEE7794L8wK8u0sM0fL8hIG1FiR9/oz55UP7yspP30QjkmSWr1NyTdLO",
-	"AarP30SjOV7RdDtpjB0uCEuIttoJU1Rtw8/obcmHqOYtAfNaX1thdLB0i6w3f9doi75BWUKSSUKkoqxZ",
-	"hkIkfS2IIgKisWEFCp66pmQzSb2ExjYGyTMTIdRr/lv2NhT8t6v3wwoLqnA6cWH7jn2tPK4HIEIbPZQp",
-	"3ouWK7owRqAVFG0BzerHK68G15M/03dF1RcgjGBCGDQYmPD8zdTkV60wZYiDgtlrQ7zzXotfqyURwOGB",
-	"Dz/NhP4ZyTVJU8oW0rj94Ak5yNezXurphp5c83WWGoL0EhXV5+FKjwlMeRISt+dC0GucIqyME9flx3ZK",
-	"c0HmRBAWckC8XnKhgBjLbIXZqTeyzSSFHzGyEjI4+oJK8KpPKgHp5vnoN8QQsRh4BQZaYRt9CsVFRUO+",
-	"1obY/AkTeEErrOIlkWj62zRC2Ropjo7OEGXaYhDwi3UJFivj2czPwbHUAbXxff2jz16/uPfsyQV6cHz0",
-	"bdfdqAfQ4zR4jPCaRoiutC5kPDhzIkTYxC7OcZ6EGCt6radtZM8oGl1zmgSjGx87KcF8ulnn2TVpoeD1",
-	"IJ9V2bVy5spixOxm/WRX5Zx/tTiNMd/BfB869NbzQksNh4KLbbTxKggQxdoGDW9hmXH+LdNXMGe+iwHL",
-	"K5LAAV9whRg3boEIzbZWdSRp8oUEJeDUz3jxUzVzfcEeJjclfYq01mG8u14Sn6/LekuxgrVYkoni+hQ4",
-	"GbeTcKdEk2BVxAXXs1UkAT1aInC6Wj6JEGVSEZwYXzssB+nlnCHMkCbySrOj94OneedZuUfHflbuOHRA",
-	"bmW3YCltWKjt3VfeCbnQpp3xrjQYPdPYPOJ0fvvPXO13aU+QNgjFLlQiiQPqzA42USW91MoGcO+Y3Gx4",
-	"Ac0y5eZlyN2RNvTfxrJit+CH29hlARurK3njszO5OkqZgiZYRx3ErU2yzjnd0kTrHv+zN9mKJKDjfolG",
-	"t7fp9mujFQs4ut9vAXfMiPMW2DNDci9W3sAstxY+8i1Cb9ST0IG5kwbiC9BxUh5f+VVjkohre/nqLyXk",
-	"msbkrGw8MvJeQRFG+BqrUKtjC2pGZoUneYK3kcvLzqegDRX0O2ckapjEH2KqllYeFK37MSJrWWVBa6hk",
-	"/YTtnQ7LZQ8Red9/f7cSeUt02EcqL+62A6vZvF4V8ZfWoPo/zoz66i+dxTOj5+AN0FYfWHxnSH8AKVPO",
-	"ypzRN8Px1aifTfaRlerObObbK9ntn7hNOKNl896eH/zz8sP9m790He94iHrdSa2auj1o8X3U70EDDlfH",
-	"O1fYQz3vHmO/6nrn9/rq5b0GqurpDS916u0dzIsPfr/8cBzdv/nywP5zfPBI/+Xbm6++/ku4/O4PVvAH",
-	"sebdUPiHLelPA+BjGQCdJ/MjGAQ9Fdo/OlpTU4E7abU3lbiuwWUsSQMKrDYi6ADBZMZ5Eo5PVpRLN/Zl",
-	"43x28mXfYsr2e5Uj2Vo71dfHNHjthob1PB55q0JvD/mpNUM7TG/DlhV7W1Yz2o3ujqjSyrQp/BoFlrm/",
-	"6t18Vd4aOgi7W5Sk4R7Qm7m1ISLrDuCSuHR8CP14OsK7d38pwxx9GEf3H90ENYMZT7a33A5jwXRtBqAE",
-	"1Rb3HUn5puxG8YTW/XEZvOnLe4W+85fJweVfv/rrXzoPgoUngoWG9uwCSxI6BZJICRp3kpFB8VksJV2w",
-	"HV9rKMR4Y3AQ1oJAKIhvGGQJ9Bt5VhjPfcud45TLgWFp/UomSGMs6amwFS8OaIN3hlliLMmkMm4RZZk0",
-	"xM/sz7l9YCJWfA5G9hrQYxLIrhc0IbvEzNz33RhtKYW75Mu5d2bbXnuVZAbVhUz4vAGxDEtb/iIzcU31",
-	"+kGhJGJB+hQdzXma8g1JJtk6zJ2uhiLOA7rmlYNs3ZtLzRvZ2js4FcFj6uA2S5pagBTwl0qFWSKRVDRN",
-	"+5dekHTYnix5mrTts/0dTLmeGl/Po2gT2IZMtnBStKYhNRTDaUvJpLv4moAXMdfPDJwRCKzGii/Nnxsu",
-	"rgjUxeX3e1601l0Vl+LhAle/xNoK3zDSj4AvHi8EIQnaULX0sjAGlLwZguYiI5zq7IBntPBFOFVLni2W",
-	"efKRqWPUxA9/orQtDQfUTrDvrO2Q4AgL84JJVk9avmtsWMYV4ETlcgFJymKil6zpaz40YGY2RX7ongsq",
-	"r3paV3D5eM+DdcQkVfTaOrcq4gkJokeKtfgDiUslkoQwqxchRfAK4dRY8C7JKC9LdWObjCo3ULgknq8b",
-	"j9LrFy9t7ZEmgTCm+SLDIpEOaqAb6yRX0rsJZJ81eXChHJ/HRMCFM9fXP0BYAb5XzEVCkl4KgBm4lGnX",
-	"6yXrZpHZamULFu4MJlCeBlpR3XIaOHKXedLLhquc3arSVBP0TZpxAcZRwRLTRO6rTPI1JclEc0CYaaU2",
-	"a0wBqwsuWioVuKbdX/kI6GYJZ6Tvda5FUc9HFxynfYnX8zGeqZg3VC7A7dhzHCtZ6SwlbTVr+vfe0Em2",
-	"9KmX8630cDC71l7bAFEyWQu+EERqhk6MYE0EX6/JH5Ntu+txd4ep2KqcnVrzWosD+lHAvzrctX8sw9+C",
-	"qauKF4csylNPsYsAE1YoY2UPdGPXj0hFC1d4PnfQBvXskY9wjKoekSqTtfPWY4HnqpO1KsoQc/IczE4t",
-	"mqTRnrUmpCdwplU/ibcSlAIw1jdLGi+Rnfroj+PWP9mlnKLRh0n2kJ3iqRt3KznFp8JnATPXorZ0v7sX",
-	"qd75GU9fGb6+ygEdHKvvVmJ6BMrKx2tQNPgjKjk3TfwJjk9zECrwG2EvKmQkutKD23hLZ4D1wxTRVi3A",
-	"vTWhZyDr6jUVH/GSQlmMVo6C+v4gC2S1Ig2gAbvZDTFNdnxntu1wbVIDqSHtnegQnbRln2M5MQ7xjB73",
-	"gD6kcrIiarImIiYhDDuz1Yb2pznmEhSxwVX9hUQwSr/SvJ5b8msmVQkUpnlORnHADGVsThmVS5LAvELD",
-	"OrQzd5DsEKO6195q20FDwVzrE8r0MhrgXvLpjUKJPZ56GnjTzr6H4hqOpVhnIZW2tmzOxZk9NWZOEehZ",
-	"zvXROPIkDnY5Ca9uUIymh8ezvsV8TVjh7mzBDus6Ru7MGEA7Q6ReSlM/DxO2wtTzMn3+pqXFCesyJ+3S",
-	"djIoP/ZV0lO01GTAkJO/53M7zEyp7LLdMjta15Y99lJwB2yadzcOnmzrfPZlEjjN5Q4aBRDSH7gffqjs",
-	"UzFa/s2mlVwYMe1rkUPkQg8V0HR44frAgwuASIuha7RAPQRyQ8iylf2gj/2/dza3JHlFfiW5j/wTHTt/",
-	"69w4l13ThIvzDm5ch6JoVSGImcoWTXGov6hTBfxlSSAL1ivKv2LQS2vpKsOwJHZiQR2xKZ1gbxpWgDY1",
-	"FWsoXbxwWgPyqSA4XoK+NWyrm+C53RcbOXwnVWV4TlTfSMwg+b3PePTtYso7xXwLZrjVXtfDnM05lnrL",
-	"n9pcoUDenlJktVb9k3MvOMBMnpv3QkrGIEfDTvBojAx/oXdy2LCx+/Z3ISTpxyx5Whe80hGp3CG62Mu/",
-	"XZ6Jc7v90eA75vfbINvvYAZaaB3LF1FxYLrOmgVrGa7pePxdAW/nG2urG4j7/v299sJ9t5JYMF4nyXaK",
-	"yg4WB5/zER+q7X1KCVDZ0sYibH9L92TU5hfY3TNqC0rsJdY1NIHv9qGb2/BLkCJ/46G4yv4zpBYcp59X",
-	"ftRHyNXIg129dghCkPkr3uu5sVrffiwWRPWNcd6plCFvtzxCXraw7R+RN/QRmGbInjYnw3jLaqPZTvkw",
-	"5vA2JcPUG06AS0nukDthZlcvMKzeMrfcxFtQvC+d93TVgnS+e9esocCnSCfpcoTtWSAPT/do5bWOt5vu",
-	"7O95mgwUe7v62gF2v3ddUJMXrBijiWMAX+aTrclUkvGenq5qDxnv5c741k+WcSoSEpp89FawPrIPhyR0",
-	"6Cu9O2eHnO6/2O5SKWcLIhCeK+uJnuNY6WuGFTkjWocNO6B5HGdCDJy3Iu+bi/M4iwkyXo3RZwh3vIPH",
-	"JX+ll8Pt9upcwdfl/bGc0HZIdlLm+nq1y6yyJ0eO46WK8Bnoi4FR2gizJ00CBNHd0yQMBfahSdxKXgzf",
-	"48bV/FyIhPIEtY7RV8w3Fcm+8axrmwsHxYumfhrTBEner1PXrchV+8F2l9vdWeyI45WXwceqcsb70GX3",
-	"JuzxbLltvXtHbE9EuJMr34dguV0YFP7VlioJqBNUXiHbAvMMIA+dK21JpeKQJVlGq+uhA3/O8dcdDaOX",
-	"KWZNbY7lnmo5ILd4sCJYvNUz9mmK9gOgM9tyDX9dMTZv9vURDvT0bicG/jJ489hMkiWWkDO53gbn9wlQ",
-	"RUhjUf/rTE+SJCRBXBSQH72VPpNLvg8Xzv5v+nJaeQnnYAi0h35aEtlYpe++atEPjPsfSuT7ZZdeQ6Jn",
-	"m51TLylJwDEYFd1pZL6PkB3vtvGyPennDnrIc3UnL563kqF0HB1jRrmwu2wRkbvBexVStGI9x17PGEii",
-	"Q4wjSdkiNWGf3piPbX7g45AfuBCStxaDJdFWH223cx9Yx4PxzqJg2DG+TXpTI+fsSVeEe/oO6otAgb0g",
-	"eO/KuJ3+5i5GbmWi7srB/etsr/J74BO4fsMO6svGqQFg0e4p8PXLE351PdDLuOIMr/oV+tzCl38LU6XR",
-	"t18800THNwSvnhOnx9wi02AX5zZLPo5vW3BTwOtUFAdruDIL3ReERyb7J+R+Ws3EzcySonvzP6aLtz+Z",
-	"Kgt3L3ZPf093n3cY7t4N+EZg8AqE/JdDuHq2DUrIphrIhCY9wfSGiBNtsniY6A0xoaLlRF/AL1tVuUPK",
-	"fQ2s1tpYakkGlu59+prZ0tXSsZChTjLFJ7vhp10TMQuArIIgyjFWAVxwjYVyhnQOD/yFRGuslmemCiWy",
-	"LrgDcMdhZiAVE4E3B65ANOYrgvCMZ8o2yFxJkl4T2S/YVshWmLe/7mjU4tEuTuW+ZFRxzO+YjDIQMwEX",
-	"YEyknKx4Qga0XzCANRPv5XCJxRrHQVTFl+APk0GfTPggfkcWlEnbrTJvuVUG0DlF53/758F4PD46vh82",
-	"ZTMHjv4R++L3zgDwmnd09IhIyBxnqerrLmjrvJ5iRVVmKNwD9iGl15QtJlgQPFkdh8FCU84WQ8ZcYYYX",
-	"BEC4Neekfbmt9h5022ioOeFigRmVposCTcKITyJjWgCb3mv6IKGYMyV4mpZxuBuTGRsujYvvz9FLWEGE",
-	"+Br/loWRapcWo7zP4lM6J/E2TsnEvAY5WFSbnBO1XfOUL7Z9h8qfLwBvBhz9KspNlcHkkrsWXHVWkVSR",
-	"dmbSp2rye1ObeMVpSlTD4HZddAdB5pOkuqCPn92ywYqISUqVIHKyJmKS4G1oiTtbJjwxfbdXBjHFiDef",
-	"1uUm3B4ho/IF4TGM49/AeW6+fy7seak7UK8D5+ipNns8nddsFpIbquKlRTuHLvt8Pg8HVOzn6rbveyVw",
-	"W5e4hvICb0EpnoU0ume2iyLWMuQLiRxdo3JzRb5hdmFUQVjI7ELglpiRtEe1Y0J+NE9CTwbRhIokCAyY",
-	"kibIbkNhE6eCR/UNSxVMOEDiWtV6YnhpBv0R85iE99l23tiTDzHnpzpLDCWomVHYR5dP2wiT2/bA8Y5I",
-	"QAzN6fsmv2jjJWg4YeKmV2dqqtImQbumcTjVrhBtQbQvRtSGiyvN+jRgGdbSV4xQMjNx3/XFmll31Nr5",
-	"prwT/Zioittg9d8mgdBv4yy3RKEiesWtlRRpC8gelUpDyAfWVVlh78qCA6eulS67BbX2ZxcM7jTnGw5F",
-	"0/9xnl/W0vffifxaZ8jj6EG4V85wq2AXDf+W7fmaG0mFKdiu5uc0feTT8+DRuJcFUNmR7j3pMBCK8b4t",
-	"TQf++UmshyrUZME87969Drqm6tZFf2Ohs9X1v4Rd0FaoFOZZz3Ios1gXf1WtisEMWjI6Kvrc+U/ngTak",
-	"D0Mb51knwxawJ8ulIPnD4RKjyQgZSMywRrib6bGDgbEPN5/xlN1F996+1Oe7cPU3BNX9a+cu3r8Ny7rF",
-	"fdyDULe4nzvnu/Md23RfdneGDdx/g4Cc79Z92L2/A+/H7gFL9+WebsUeX727t2TX4prdCy+XwUaWO6UK",
-	"Z0IEkaKfMTTnIiZI8QSHU5P75uQ2wTPcVqeVCgslJyG/g/O4OdeaXj6yqsUfDgQxsHQx0K7OxYfxFWFo",
-	"huMrhCXCDBEheN9mobs6jp0CVlC/4KLLdpb9mCktjTXnn5LtzpEmFJoRtSGEoaNH4zFEvo+PHj3q5rwq",
-	"XEWN0B3k3Zue+3J5ByuUwI12uzwbu+ctuTZzmwRRODT5hqGEChLbwqJumD67H/3bMLsm/DQxPf5iG3ap",
-	"0WARtFbfQCNeU0kEYiMhkP4f2eptxIXpD5tAjgeViHFXbW7WS6WNXZyiRPC1jbGs226FStUwaH55YN5s",
-	"VdTeNbzxx6FgYeWpTN9l4/H92A0G/yKHVtxNIzQ9tNIO/tuSCv7bUAv+05Brats2YIWWeA09+Fyh2ZwS",
-	"gMRVRKzkKZo6GNZDzUXTjgsk6ELPd7AAAMjpuFP6okUHzEleJjBk0FiOsjzbfOr2IXjMWgIyZ4m15Sga",
-	"GFuLBbTGC5MTzBUiq7UKM2ZFeFXOd7rBW+m6bp+5ACNHCx7qXt1DSHkzD1KuCM+FqtacnVqHCxLh4GVY",
-	"kWgIXM5Dg1SWZHLo9Dqw/p+maEIlKHZrP4Po0+an004kbD/DyL0MM9/Hom4aqL+nOKMd6YmLZzSGGsus",
-	"+ipLiTSNuRFUuUlzPZ0h7ALHMWbIBnshxw/NMmgSbGP25m9N0fq+YcxAE2QqlamyMo9KNCP6VkOKB28L",
-	"F/bsF7oPDjE8PmrEntTihiHMtmpJ2cJdIrCChPfIh9xPwLTEAn2bR10TQee0uPnMFRIhQYBmthswNW3/",
-	"9IhckgRp6RqOu4Vyp34i10TY6y7YK2Z46kaYX6w+N7cKV8zTbMUkxGYdiW+Z8rGvfI4wQP8TtkipXEZW",
-	"b+OQKcPRCq9zhgp61XDYB3DuMmnQ1Dtu0/ZG0jVz1SXq6KEKq9VWwHZ1PCjljuSaiuHFNibeh0pih3pt",
-	"q7i67aGgSqHF/FlOfmmSnilDnBHb/r4XtNkuJlFlAXWHkfPm19s8rDAz+QjSJiMF/RiN0vlfW5q2JFeY",
-	"zPaA9BzehCDWb2vROsyhl78124YTXPMnEEbXRMxwihLbT0jTaiOoMv6QvfXPk7RP7wvbuil/AeR6nGYJ",
-	"SSY0CTWb8gLutqDadErbULVckjQvs8+Pe0+bsTjgMIHWAvzKKkwTEZMDANPgaULZwiv9gGrTTteebSF4",
-	"hlgOuOUqH10Ne08IBnpNRG/im6fdaxN3vutMJNcE2waFfnPcPC9zixIOSl5bVUdvFzI0lVkLooiYZLIp",
-	"5S2XJkMiekQtedKbPvbxNq+2IDFdU/1wX6Y12fzuBEqU0hVVJEGKn8GmnyJTC4RkzNcEOinfiqkFiblo",
-	"6k+pVSFTlKnvfQkdibUO4V7qWVkGU+1NVvO0xbIwQf1GIf9zGcYjd/G7oqJ8iL259nFKk0nGFA3peUqa",
-	"iigTJOmMLXyKotN6ixUgryeLnVjI+b/KthXR60mtlltvJ/f+H37LVc3yO36DtWBnhKOXf15xe73iOtnp",
-	"7l953SG2z+8OHHwsPo8LrCuPYo93UxW3ufPOaLkJ9mJ9G0vqjkUhyy3G9lP1383c+YnOm8ovTeBmRaQ0",
-	"9vU1lUZzwyuaanZYY6EMBgdXywYIjgYlt0IbUDpyRcJMu5s4u1Ug7BOS+KOT7VZoO62nLK9OqJz41y/Q",
-	"/aOHDw+OEE7XS3xwHzQ5vFqneoSfnrwaRfUqiPuBGoianMsLHS6yWSj3yDpnex/vbEaaY36NNXoJXREm",
-	"h+FTZjPy2L0W+tiKYJmJgXN/bl4Kj6c3riHL3rRJmNO088p+TKXFjXhpX2gtzmq8bs6t41zfNwX5TNBf",
-	"TxRayyNGNg6qMEIM/O3mjyuCGWULaDnPEE+TclViR453Ya44b1pO7dJmlqkWjQpfv6NW8BwUTBTEh+4i",
-	"VMcaisnDYE0zeGyvtdtcdtmMvOKbBm7CvVgcK/xcP9twc8E4bUt4TkLLwFlCCYtL2E2gmjJAKlzwayKY",
-	"VVYK0bjOZimNg7IxtuIjhC/zewgq9angKwQDQo9fhWcpkVoNp/EyZ22WbtFsa1nWfB3b5kh1pXlNBDVy",
-	"v4uoL82Ttzy03nyGCZnXOfpvlStyegStrLzqckOkMhRzXvA84jA4rbHrwOt99Q98zjkF8fJNrtCkkS1z",
-	"sR0MXQTZKPZC4g1BYaqkdXHZaEw4FhWZpvwe41sqrVMMy8JKCTrLSqLB1y7gCy0hsS3CgiAXmm3IXQ76",
-	"71KCZVujakd7iXimJE0IWuEtwvIKrFmqeldtAwW8Lzbt1I/BJITBMrC+2pAwa5qEu5P7MwtliWZCLno4",
-	"PdyTN2Avqm612JIQHvY/1TT9l7lYChUK52cXxVrmyjOUMbctaMWZWkpgp5TMld71w1rmkGs52LYJz/VA",
-	"xlTq+Whl0e4o8cZl6nsueDY95QTLK5JoXo0g4dGEjzMWWBRekMlCcNMfunUHiyfzTM+eMN5DS4FhN3pT",
-	"mmFj+wQxkeoKPeRRZOyKlcAXPO2Sr7PUOOd6db+sPn8TjX7LsFDGo1bYDsfj45ODfzsK+vrJ+x6VL+/D",
-	"WNUyW68FkbIBjvoapxlpxIo6syaftf+8sXp17dgSHFhlz9Sr4n4OyJuhLFPgltdnWb3r+93cbm2derqr",
-	"voQXPATt0mdDh/kxMT2iX5HfMhIS/zFncypWAydeI4XvVjRZtL1b7puZ3abttv9JjzilkXsQZw8OsSq5",
-	"75ZjzCrGJHlKSRrKrzftzAwYoO9u59oQVeS9ioyjeMGNVgPJbEaEmHCDzdowjhr3L/DRwD8MTtF7bbMQ",
-	"lgCGJGGKQq5wcTVEoxkVajlxCM+5bDbFx/a0TPh8wgVdUFapVF5hQRVOCxhCkmRGybXojNFoRRcGLbF4",
-	"yHmdEh5n1pSa4fhKzwi0L1dnOFkLfg391kKSsjA9gmBKJZlLYNxrSjbgH1pzoYJj4ljxZnTmTBIBfSFS",
-	"amQwHwA92pBOOLVe8GmONwkPOvfDNRGCJp2om2vBYyIlZYuJ+c5NtFMGjvXuf0TAZSgUaKtd3L0XRifa",
-	"3Ruu96xnH4ohkjeI1umHq2sR6upcgfVGOXnaMv48k3sPQrY4RHdSvnqOhxY7wlqHYBRKQgJa9b69PmQ1",
-	"w2LBJwneBg79Y7yVtq5F2+YEVH6sEDaGDaIS5RZoSI9b4feTsme4Mn5hWcC4et0zgmLBta54hsZgFmO2",
-	"DY9O2SQmaSDABgqcySvfIKrA/lrSJCEsQr8TwSUi72OyVk3TtgNPVpRxIVvawevpwQUlUaYvL3T0bfuI",
-	"Xguq9lGLB1HJHRtqi9PpdcgzLov9QoqH/Q3RCK43K6JJI3E1TVdZqug6JdIAz3V7nz3fk8c4+UaGCVXf",
-	"kBpnVRg5dBCfzOcEoOYaU0HLt0rIR8VsC0KTISF7VRWaZIpBd08epZcNwmLJ00QixTdYJBIRHC+RL6iL",
-	"SZqzZXWuXoK2SqY35iNB8NDdI/EhqPLnFBQDD0KyWAGkfGgmg+4SpcVKcDJXtU5gsHlm+MvhWzOjVAEz",
-	"XnYH7XeJy/fhvD345GrMvLN/rmm/O07HLkpOd25izQmx615WVl/XYnId31tWiDxgFT2B6v3+3suEKEzT",
-	"cIyRw3Vd5/6/v37xE7K/IsoUNzo2T7bW1FpjgVdEQXp+uealqUzdfiqHlLXTCi3ze4JT4xorL7G+I/yq",
-	"m9z2reCHeCbJ0jZ+vz1KRkLiFAuSTCT9nQQR+6G7pPsopCdFeYxBG0YYstsUEmRBpSICCqZMamDwtl0S",
-	"nDTeELZzIDahDP3oGVrlYo2m+lN6S/VF7ByF3Qlnt0TzyPHXA/T52z8Pvj8Yj8fjkwfBAxmk6nNLPj6v",
-	"YpD4MDY1zskBZq85TfbWWGaf+B675vUWFLYki3odgZ0SbWocXwKz8YBsjkLr75231BAig95PDIrXJIHi",
-	"UbiCl3StWXqqOX6KZiTmK6hPMmegr+qRE6bUZ6ez7Vzf7Mebtr1o6uu0i3NiBzmWS6i+H+n52K+csv7d",
-	"A1MyV/3baxZ7H/RggOA1u9+qHxZLLw35GXe1LG1WwGdSWoe/B5fdHLiTTNiBSXfhn+oWJ3jbJz38D+Ge",
-	"yt6271GPfXliEg4GbIp3mPZGuB4ibA++tqpQvFsOt3z2+6TE3aXBPrA/hugc3ciAjRr0uVff5hTLqoTq",
-	"xJNs1AZ26Ov5bAUBmECyOF/RuNJxfk3ERPDNKBrhNJ1wMWEcnG7hZDvwoXXxgPm+8bd9qpbj2tSVPRAb",
-	"vA2tF6nzuSLM+KVgQCgrmtuoWY3Mc0xTGx3rpsYzKTNiAjRpz1ee2nS/OWXDw/V9NWa8XlO2mAx8vLFO",
-	"f2V9C92re27BezXjBxsAusCtXBKiAI9Qq+8piZDM4iWC3ucAp2F9+7lB3F9zr2xNLSlS8IUgUnYh1gbB",
-	"qgtwWguCZZopNnVcF0MPSGGodq/wdd6R71P0GRKMssU+z6Idsu007qoTr4yLqZCMnoutvG/25OYy0GOP",
-	"XPx4q3eMfdkony+Aeweb0aZJWx03iWCAzIFcUhvdBugy5CIUxcVyP1hj14S48saqtEScIc1h+kaFelJ9",
-	"QGMsSYRwHAMgEmYJWmcsVplLlq5+taNDssJiQVRf8UiMggMpXa381rn2hsCmET0SbyX6r////4NwDl/j",
-	"Q/JpjT7S5LYJdci2ZDPZBoq8h64swu4PVRK5fN9KX5aS9d/A2DlijaVUG3tlwUDMVG/WWpFkigTfSHRF",
-	"iAHzEVlK5JlF+QGRuiFWplIYkSSuc7aWtdMC4hAS5QXBKRIZG4WQ3teqVHDqt1KBhPumH80nGtLYTE5G",
-	"08+CaHo0/so3shFOxh70gHPwiq7XoYjlizniBuEJ8kDDAc+MtS5WH6mJLz077H5Ygk+GqCB1QTr/swW1",
-	"i6V4hKpOoZm3GnKufjExdnMtA0zbwnhO8zwhDw7SZszq7zsP9iSvCm3IvjL5VqWMKlNV5+e8ekXM9VSo",
-	"iUWpzP+dZ+DlFnnJU1LxiWAh6LWbKPwDpxN7hwQSsYo/5f3aEyIVZU48XmcpIwLPqJcRxmzNYaVeuoJR",
-	"oOm2wuIKqpYXrIwKWQg2T5Osm5TEFEU3AUDGPNH/HYpOOMvqLE8PNxhJeSW+cixVr4Ega9VUYPyjG4yz",
-	"mORHEdEcYrZ3nUmjgiqX+PjBw/BPwajBd1tVjpj3dMs5h7r5XuRRu/lcGU20Ll0YQXDtH6JnCoJoJj5k",
-	"7nqX0K7lN/zDVNsJsiZYSQMni0ELcFXu4XBg+ZuvocrnDHI6QNHBKxlOaXNaTJPWkBfaw2W6EVSBj70x",
-	"eS1sV9gC2lshgElNmGBavLH29FVo5iq0ApqpKFc9E04ADtYTZg4b3T7SHV604cx8FsWqmjniuTG42tpZ",
-	"BjpS7hSR1Gamay3fw3wzE3tcvDYg5Nd4OKuWUhP2H2gueanVWal9+BXZ6v/UlsMfAca/qyXirriK0ZFH",
-	"H70N6mSXHSN0n54DPMX8qId5UOMPv/QcH/w+Pnh0af//4eTg8sM4evAo1I8vjM9XJf0Qij8uEW8IXBFO",
-	"U8oWk7AUvuCrtb74JAJFBhltRYIU1eaxM8OMklOUnfz1+PibcmX+u3d/fXukyaNp9GEc3W/oU2j1137G",
-	"1HEPY+qNE/02/wNsUwflq60qB/GrLSZ4wFaWOr3wEP3ieti6iAPC5kkDcGRwusG2gtrzom1FqPFlbR+t",
-	"F6m3c71kvVd6OLU2cbIJ4Apbu2xP1ioo40BJuOpt83q+sUkj4DiD23/DM9BuK1S5HyKKFkwTLpJQys/3",
-	"fIPG9++NT+4dj48fmuRMnJyhZLUt2g3bXXEBIndpJiu49xIoEFqF0ylamtbbQmTgp8gqiEKaNgr2MpW2",
-	"5oPu1Mneb6AU6GtPpZpIssbC1XhWlRGojTX0PkPTs2kjQbxNfjAMx8Pxa6dMesZSyrpvgVoww7wNNIUw",
-	"H4zpshU/wp3xkaT6bcT5HmJwZf3tbsXhKrT42O2y98JFO6kUzdGz5/Y+zgWX2E6MdyvmqxVVLdb2T1zt",
-	"o369NTjRN03WDLI3dr6TfPwSQOLNpz6C+MoDWPvf1eI73eEEWwZ/+wwbPbU9rUffmIx0GHJoRhaUyaLT",
-	"TYPztZQP2mQa0KQpwNY7WPaKb1y8rLIfsBgvQGRJ1bonezt6DXA+n/3pK8hZYwPnrj5FGCVaac2YUVJz",
-	"3R9RdYaszXyGck/2aTUicYaafgETyTrnTaAoAj2MXxNhragzZJ3hpyZu5nvyz5DnHi8ygm/jZm++OF7X",
-	"co9/y0hm3s4YM2lksTUJwReKaWo+iJlWOVtHf0NW69S6BT6GGAzinp6nknttPJDRxjSdN9Z2y/cLNirk",
-	"Fwxb673UObfmvV3HORF3v5HZjL8/Bw4aqJo/ocCYmyVfmYiiPSPQM4wbG2PUnWNZB6YFCy4vI8CpNud6",
-	"tZ7ja8ImcV5tZ0PTwck/FngOfmgsCVKchyv4YBYmZNK5H5qOr/wXwtqcfswrnRtA76IywgNTzQlvPho5",
-	"77Z1aCjOrwwTt6NSV4P3hnFM2aiDly5CQfvAsO76RqdbZy+oyJ1f+aQAxEFw3Uon6HZh1APCFjjwmTNt",
-	"K0bRFeOblCQLMkkyMsgn7b07zJmN11BhBcseBB9bQEiEVKw+gqbA4dAyRyuBZybU592o3XUKWPZu2Wgg",
-	"QoYlHqYccB7CDZGeEpJoQhSdGjdYIokpdCsjUH/cENyKCyHUxtivLDKCVyEZG5zbAW/C47dssDKYIxMS",
-	"aw25L+x7DgFRee/GxEqvXUZAn6oOU1EpwxDx1keOGfLOjGZ/NNtqlgTHsR2ht7Al79cpZvlNVQ9lWkYZ",
-	"TMU5T1O+mWTrvmvvX2c3Kejac4+CL5Uwlcq0/oHxDdN35IyrJZI0CXdp6UYS0RqjPU0FHkS3PnJNRJK1",
-	"dfZMCE6gHn6JJVpjWUKAKEN6ym4dxJ04gx5mkpIodyHmftyfvwE3iybwgM7z+SjF1tTBHeWas+Gl/Nf8",
-	"yj/KPtSPLc41t2lR2HwZDLkPvGUcNlEgI8H+UoD5NYNc1sDi4NUckK6GCFADRNp/lm6/fZSfLFN35zi1",
-	"S5gq4KYcB4dgdxxLezubny4/28kd3VYNah/OlFwbu2POlJq5M8yYsbl5vu2CGCGJRDMCQauNS3q18hYp",
-	"niaHyN2eOY5W7iAxOFqYJRDBzRPcanCazVHtBG0JFhJhhQTRCiAt+qEwjiDPzzTAhzaP3EUvbdr9/XEw",
-	"8d5zGeaYYMPBvfR/eOKvu0VJT/WuZI/uB14zp12wbO/cZCkiu7t52uUwlJDSN+qzDnNsYnA8K/WFlF3J",
-	"Qa1VayM35g/V0aXbfUiFvDOzalhGAenbGzN6tc5UK7QRirOZ0UKoQgzqrwKJXI3Y5lysshQHf1u+D2RW",
-	"fv/vP+qPLRVewJHNoaZlewPZHfvflhuO12g6CO/YTqZYdA6BnJO5dd/24fvzwZqrl0Z391Cqli3tchub",
-	"BDS6EP/+yw+v6yu6Ituy5liRxOkizKviOvj3q4ZQypUKd6HIZJhV33dv9BXoDnoi+nHzaTNgBNMO0aDV",
-	"+QqkCL31o+ddqnDsxUt08k0piWouKgUsD2q9TvDB75cfjqP7N18e2H9CetVx9O3NV18HE6yeY4aN9flc",
-	"C/X9wMnEmQg3XH7GtJ4ckyrgiSdj+lb+udm2u9jgdpms8kVOzHttOC+dxuAvS45Exnw/65mF8GZK8DQ1",
-	"pbdaC7HKVB/EJqFk8L50CcWui5amOfrdJNh12uJ/NBKM+b3By+z3yjM9s2c4voIEsSJlbgdI40HFdunI",
-	"p37BuqHTWjkrO2W1fmr27lYUPzN+Pzca9oyoDSEMHT0aj0FDOD569Giwmuh2OAhcZmfQY6f3YOdV5ezd",
-	"svaeB5ZPVjhUM/NijjAgJ9/CN1jtS2KHMzjMrTmaLfOJUH6nNgE1Lem6f6bJ8/yd4GY22QSMqA0XVxPB",
-	"UzLAswaNiuGlMOuYQQE8MdTxnqRJ3ioFsy0kUpqjfIrUUvBssUR2EAQzg4ACFFJaqg9p4MIZmWhRPWlo",
-	"wJ/vySmSdMFsE3ssbTdSrKcHsh5ZnbuuJuyCi7g/d5RtG2PNNp97qhtc25vw8dpPUqN/CvatKDZFTAfn",
-	"MzZBhNnL7COigzWqpW8g88tU9kFXYlBPIxuP8TqY4pSwBIsgR+byMFC6ONTd7eJHvKGSbUhH7r4ah8FX",
-	"nCiBaV7yWwEsxCzRVucW5Q8VzW1tHDXF8ZU0xeZYoSW+JjaUlZyZLmZzmx6ywltThG5asOM4xzHoL2ca",
-	"hSzIyWEitaSSfBTFWgu8Ty+qmtXf4sAVc8tlmuFmS8kBKvLu6Gtlnt8XW9+WE/YI1tZ//ys7WmwOTLGZ",
-	"7vvQU+8iVplb/T7u0HY27MTNGiJGmm9Hh+cXvCGb3bzDblDzdKsM3ZuC2qSY5tAmpmAaboUEEnMEGXAV",
-	"VD21nmTziVZetFtiPrsga7leZ7Wms1YXMC0cSo46aCU2Pip7674p62Cgbp3cHHw5hjLI/3P0dnxwfPlV",
-	"UPXyjlPdqQt/d7XGkFOwxgtyhjSnIm6cR1pd6MO8L84ztWxA6Sbuz0W/DIPzbltFQQtA85fCYrB/WAhc",
-	"+rfrvZ4xnKklF/R34r2VMZmtTRKuedOBZPg/KH5FasGeCv7apESqLq+vWWCIB/x2/gMr3wc3StstQ6pt",
-	"mW2a6W0L5A2cSfP57JAZJSPOhQ8/ASQYmUnap/H70GJ5y6eWI7pYaSctaThHVbij2yGYs4v/6IOTsvz6",
-	"3//r3Tt5+df/5f7jL7dJBdvFtPSYrz1D9ja86HGKXyA7HvcsCmgMRvt8sAetrSSh7pbuVqbExy7t9I5P",
-	"9TaseEguP4QgCWop3L2PWefl23js2iba6xju+Xx1ruSjnLcdcGdfmswhlxUZurpjImUT+tM/9J8NjhRG",
-	"eZkTcrlxACg2Iw7gc3CW/OefYT/QnlhixnoErfLcQvfCjfPsT1ZBy6bxfe+lzy+3ftcMec7UsKx85bLy",
-	"/5vk1idUkFgFM1ymPFMznrFkeopkkVCfBy2nlLmfl5gl0KPGPePLI6+20o0I1ov5r8vPIuF/94R+9+IG",
-	"szIepXdPVrP+KycDfj3I1nrWUEWKZvv0RX9etQHQB7fneXxhnt5v7r8g0Ml2uEj4M/v/Tmb//5nXP/LF",
-	"fEeOv+/sC2b3VwVee3J/RWncrZFMqTTR02S/bcjVLjt2a5bIcfSgDR6tsWTJ/Az6i0M161XR+AdUBlbq",
-	"10omR5BmgWssr/guWQgtt1rnfXV3y658FLg2EDhIXv4tI/ZnTbmK3NtNqO3n+6UCqC6eqPZtLEREv6Kf",
-	"HtJgD66aqlF6t7w1L7GUGy4Sk0s+1HdpAseTtR2kDo/V7ZRgZHOL96txouqEKuO3UeCl4Hw+kAB7m3iv",
-	"Gb4ikqiBM1RkteYCi+3+iBwYMjhrntJ4+4w95bbrQ8CpN1hR6Wtv5CZCANYf5tV1qF6/eGkW0Na5Ymov",
-	"qCkCj1MBO+oWJxHUfiWZcK3AJTLdTXPYN3vF6Y+sgzquoirtEdrIGzfY9QW3RPBZanAiwixk7tkKrsfT",
-	"C/To5ME3ein6bWTa5cpD9DQTUGvk2sYmZE1Y4mKUpkuFa6UzdUcTIDGmWoOZWhSjCaByy+nhnpHDi27D",
-	"geSwLHU9KLBEM8GvCItypPMN3iKeqfY+UL0uB69NcuBeoADW2tQTxcZhv5CIJmfot4wrwPlUHNmoaS+7",
-	"weP8nJN2Rzh3nuDKCAlhgAxjUsqvqOaCuWOYznQYG2Uz0yu1oAb1NqdSkKWzWUrjpkiu66pfinJrVRyn",
-	"o2i00GYDW5kgdYECsIYhm9uTDQv/NlXYDcycrsDJv1emw/8pWnFBTMqCjBBOUwNFJi1s0BZ6rJwhQa6p",
-	"eT7mQhgPT56f50gDULeQ+GBHB03LvBgkR5Mn5qngK3RkagqWdLEk0iBx2WKhYAwXqD64C5kgKcES0gc6",
-	"E6EgraOtns6C/8KWhaa4JVj06JtislTMIIVhnPNiwUV2RM8ctmnI/qoqlOk4AztZt6Fj8inPhqeNPAxZ",
-	"ho7ueWX28XG5u+Kj8bjTT2E3pHkbOii7hypPX1btDO/2isR6a7YX4Uz8H0vtUrDt0gFRLrhNDIC53AAS",
-	"21yf0xVZcbHVIoKRjT4AK3Bh129jYb/cVATwBFqpcXElAXMpKncLq5UADEgFCxDBQnV+l/L4aj81jmWP",
-	"/17VUagwbuhBb0/6MKGnrd7+vStd35m2ZvSd7pCc2l6vP5bJUA36TwYtP6VyYPr3jknYe52C3gyQDGGK",
-	"fQpPqWEXv1GgafXjze2y81DcKmU7FPWCSx2CW9z1T7Dfk9CvTZC5nuCZaQ8U9Umq3tu5qivPCbmmWgZh",
-	"idaEr1Oj35ro7tCmINXmvg+qvX07Nj7fTz1Q987twSdVkY93yyUVFDeeasLXpuODqULx1KWgWrJrsggU",
-	"M3twNV9IZF5AhCVQEANVQJ95okjcWATslF0syRfQMZL1iSR8MmzH/aI03j6TpdEVoZlhbntxGg/0GVoR",
-	"zKAbx5KyBSKpJBub/x7IWPmXS5SBoCxtat9o8QEgm4OzntGrT4hOObAv+OeRcEPgmMeczalYDU4Zsq9b",
-	"C2H46x8l3cfDPIY6YuzhNA7M5UmotEfEeBp7X6OP3Yt5K+DqNfqvhAt6B9KICEkmNAllb6xJTOc0tpBz",
-	"4NldcNNi0Ws4XClMkqRkiHZ+v65EkUTvvSIszNCvjE4cIQOkr8Vpxpz5bfzNjM94soWUoYTgVNVh6j3y",
-	"3zmM1T8EW1WPJGhCeud4ueddbhbPZOOK8mxhy1BUAvaCIODqkH1W+llmcfE0a5Qp8PP1cC/F3coMY6q3",
-	"Q+VPDNl/kVyznniyzh4I5Z7VtAvvniqkWv2yaDR9BU57tu+o2LM72WY3LdNwOKqDG70OVAkdUYNJQUNS",
-	"E/KBKnrpZesid+ndkdc5OxRxvCAs3kJPTFe8W+3tUe+dsjN8rHGnha9cg9uBF4KQBK5xd2k1XJemH37P",
-	"rco7WjSYd9q2AxQQAAGFOUTImscG0Ne1lG3qDDJwy51jsZhYx2Y7W3JgoxZz/3yhjf0YpwiOWm1D91dp",
-	"2bufSe+iyTWXNFzMNlAm5PUsIevewCiXT8AhOkcgG4uMC8YVirVeDo068Cx4PPCCTBaCZ+vOI1I82cPX",
-	"RIVaThLrHO9k+OLxyVpYY79zPsGXbqLRAC/SqDnEOuHzSb8qBr9qmMcZXA213CjPUHbP9Cr4Kz+tTdMk",
-	"M9HNSUque7jbqs/3sW7xiqbbZoyLBZzSCYWElAYgWSPvGocodQfuHzhaYUFVoRx1rb3yOOA1LQxseu8h",
-	"qi+A2DAijebwlH38HB6bBE3cYXEHgdOfCAm6SyA3BUg/kLrNuAQ91WLyvocC/r5D9O2UXBEPQbQry65K",
-	"TBNcG/peLZ46QwtOpAv4C4KmxW9TEK0o10+NDC7ft031C7s51/N8/RFe065S649WNrqzuzjkJ6w4KPOL",
-	"ZgobMZXk/dSPdGJB8lDnji7GcqJ9j9z6iswM38q+PfqZ1GLs4PTr76orqHi/HxV3wZ/8syrkj68KcaIq",
-	"ZMt3VYz4kqPNanhsYi4DJX9/xObbxoBqvTTgz20reu6AOW7dznmgOt2pwLUrZ96ZCbWf0fbmsHyfjqbP",
-	"MRekIRVmrG3ro1J0g2czv7e01bQHqh/+Tlb2w5+uGdRNsaBM567vIZGxzEW3SGW0wxApgzkvBkws6Ip/",
-	"vbRBCi9OyFnaq6vsjCfbhlYV5GNVpEiakDAS+0aYxH4vrpn30HHhk8teEPklfyh80K61B/F3K4u1hBzm",
-	"s+tJs+pR6LmQfWVPeXx5B9On9Oz5dbjsiouPick8F3w12T2i0BcFNr8xazCOJYDx+gFsPGPRyPQODxdh",
-	"8Z3X1HlSi7HtLLt2dZ8srpnkbvI3+BiGtMxKyMTusMcG4ERhanKdpYwIPKOp0RelTSiYgPmRsWUswnFG",
-	"anWHYX0s/NlYt2DrWrl67OIZf7QWGk4nGK6Cvsg9mM2tWfMEIJc2hhX8Fmh/Dqe5aeMbfhhasLIO+29f",
-	"XHx/jl4CjVyRJyQDmCQmLAju5gcnjRysrf1oKwG9NIdqFNqQj7NKM0W1xOwjRKMSEtNkB6SqpH+eXUtH",
-	"ot3y1oq3+gb9a4nI+RAjSIwV/NqmI/8KuU/dWlsu9g0l81VWZldZYh+eeGUxfIfCnOzKAS2NLIcE8yp0",
-	"aFvpHi/BO3oB7g9cs9Hj1YkM2QGM0/n+H44xuFdn8R/k8a2ZX51k3ynXczB0/p+e2//mntsdIF4r0EvD",
-	"8jTO8+QXL18cmWdmBpxgVc8ySBJBpOwBCb233IFqkrC5AkzmL/baUneF0JrSDAKx/mrN275j/xW/bmfa",
-	"StnP2/l4OCjfJmbzTqwlXj/qJ1JuHUYf/MWmyPhAiOeW7w7JFdrVX63/1qqyFMiXFfttD3f5wHu4MqfG",
-	"Eo+54L+Hcu2eFYVMZyjFiggU24bMpewnlHBId5LLYBPuagaj+VpZu8nX1oO2Zh01As/dn+t592vCyvWV",
-	"bGJtbM4mGDJRK/ArXjIvTkMp++fSVgjHhF4TARmB2oY/RRgp8l4haAoI+1kjgE1SMCO76bUt/BWB6Q4z",
-	"dTqrF86t4ezWYNBMJF6RrsrmRnd22wp4ej3U+15O2r+V3eUN1U7pa341fJp7MQ1bTcIFlcrkQvXN5q26",
-	"jwTgFw0sFczfMi6EemwnfwJhdE3EDKfIFQwiytBGUGUEXOcFmHjqQ47RYjnPVt4HD6i5Z7u6NVtnzBli",
-	"fHOrwn39tOhuc2xLOMzT7rVcG6jTUa4JvqpmSDqIAYA5skJWa3iSpNcQBe4kKmBBrQVRREwcjkTdDvKb",
-	"cPbWOIha8qQ3Iezjg9o85wnPk0ZAo5/ND+4+Ktpems+iImc66gThMY2eGorlnyk5oIVl1e3hWNuxT06+",
-	"8GG/5iZr1PNxVTAP+RUJCZxgK5m87dRkSY3c6FCVq+Bl8LHQTF+/eLkv2MPirZCk+YnoO1afV9hoLgk0",
-	"5DSBZQvWkQg8V72qrXfpOqAH7+9JHQziWOmQBrhlOdjiFxLZAyANoNFRGF9sB9jHXug4r1+8LCBxZKZl",
-	"ExnqDG/CePx8K6zyqqoaal8L/uTrFy/PwU9uPKSDlAg3x5CEzjsb1m+OFd4i65vvX4lX6nw40DtXU1vs",
-	"f7tZdtBFDq5DovES4VhJKH1GGEkSc5YUpRcMuXpYLR6c6MfpBm8lSjiRdaQvLCWRctUDMtzfUQsrkQky",
-	"9C17C/at2628DtglQ16pxt7spO1Ikb/8wOQaNvACy8HwyebDE1MZmLtbQ1kNc8pwiuZ5ff0qk8oUdsVc",
-	"JA2FXUueJpMVfj9J8FaWEIy+ud+BYKS1HkUAHmSy5JmQoUnpX0GHVYRZCxgCjFAUrW8Eo63NcQwpyCss",
-	"rrSOOYaCMFPzc+r0TKOBmPl8+81Df3rj4PS4VBPrvYeiytVaBSb52Pqp9MmwD6EZmXNB9P2BJUHgiwe4",
-	"TD0kcgGById76qSVP5kVZTnBK2FZymKS9+90E/I/Vd6X4MIF0RYxVD9TNjHAn6W9PSqDIwYHyVjCJysi",
-	"FsQNNJxFKqeozGwN82zatyYSNs40ajw8Lccz5XiomyClKxqynQhdLAFDFQPzwP/fcHFFhL+dObZ2C+9s",
-	"sGCTNRExybXP/OXOd2EafTSUX+yTNWgyWF9lFsXATcTMweIr94Y+8wFJAUe9sNYQ+HbAuOSMGPyneTDR",
-	"tvTmFC8wZVJNAf+BcYMtbfxEoOCBOVcf5O+vX/yE7K+IMpszatWUTmB2O2oTJczt8Nqvih1YWAr+MGXL",
-	"NKB0VnGEiyrACkPuYIzqL4TNoaIs9d271x2qZMVn3PFqhYyFSumjS+t5NRF2tzYtMi86rxPazgEAtBUW",
-	"CqyFPiZR35jiMAvjZZ487ZT/qr9iGInNMA3kfEzn84DX3fire7vMi6Pf2bDbjtwwnT0kb2jr+m7lbcC6",
-	"95Gy8QcwWnAx+TQaoBG83gcptIHfsEP05JqILTLmI5SL+44pfTSJChgkvnXUU8+XrpCxD1frx+zjTkvo",
-	"8Qo86hkwuT9t2JGq3iFNZSqim0Ffv3jpZzUJzzPe61XvcXjdgpV4embnEA7fRL9P5VWfd/RjdcPZm4sd",
-	"yu6nt0+RxxoelYJbEljPZRtn9zusYcwrYGWLCXWGCI6XuS8dbZY8JZrHO1Oz/rtxvR+9Hv93PQRBhrTJ",
-	"R987U3wAS363RS536RCdm34RmVhovTrHMgPIZrTBVGkzmC2IOAxgm2grjMXbkpVSsdWDZgrTmlM6+DUz",
-	"yYGvVaRIMel8vHw+DYffBwweVOcPaMJhy/97vgG6lqPikhBIbDeuEtuQ2oi7fMX3Hz7otOZ9aOHcWdOl",
-	"GpQ4ygcy3XkEQLLcTuZQYhTyF+XstvGQMQEM0aFg5l4jcBexLVJ0pf9aW2A0yE4uMDGDu3MOH/UyHaLd",
-	"3SChqVZIW51PlXJRiZcaubQs1IZCV2Hki0XjT1zia4JmZMtZYlB/Nbeev3yGqJIknRsc1jkXEZptLaAP",
-	"wyvb3sErVT0MlhbEE0unxgSnYNyxuBNO+mVS2axcyibrJZahuMBL+Hs5KgrhePClW0BOMMY1hYjx3vcL",
-	"Hdj+nSmdk3gbp8TMYaeMsHmWpp+EZIEcfG+vqhMJELiRRT1c1AH8CY16LIar8W+bBgNXZK2A9eIUS1kv",
-	"AcKSTMzcmo544elv8pYGxYfXPnXQe/4Jm1iZN3G62aCRpOJaWlhnthz4fggxwRKqbZLFwusTaNpyq+sM",
-	"1JjjlMdX0sgRcMrPtkirTQhwobTWAl2khPljH2VFP99T6XpDV8RcYCnfDH5nRRKarQa+VnWd68nmQ5l5",
-	"tBDYjjKMzONTxLgh9CFyrTwQXxMGhWJFM4CoiDLZeHoesLDu+bZ4YaE9DIrmYCnpgu34MrQtmxi4WUl2",
-	"HSQvduiIhATfXqeY7fBiVXfwqdCwrqhObP/ztYU08FG9q4ZLEIFUEwjo56kMwcQyL6iwg/rBGbHhN0jm",
-	"iMonvvE416E2GtTAcQCEwx7vW41RHPdbDLPr8SdShtscFhUMtRQ/AT0jZ2SB2b6yfWwnz2BGtHXoSTNV",
-	"I1coJOhskcmUCgWq21D0/8FSIsFMohJlkiQ2frvvXkJZ0UIjmCdpE9xgEZAzaZw5pk1o71ZVYoKdUTsU",
-	"0MNNsESuYjdaOGYf3nbLe3fM474kRH1PcGLCggOs+WX+Ul1bAbmMBN+4a1Pqz/gmgqeg3x+PO8o0xq3l",
-	"VzVhYSYWXC1dsGdsaA5KuKLd79XnlokztdQKfYwVFwiv1yaPA7m+gA56o6u4pBEkd2Cn8GoVlQHgh8Iv",
-	"85AxITBDONHSGLRcLpAk9SZgQcDcfTXMNguO2pt8uw4WYViLXRok9UTCCKjjetO1QZvrhWZj94WZAX1q",
-	"kmrHUUnS+USQNRemop7PTJfDXOVpUER26vUIfQn2i1NIXRPkcJKuJqxplK2pCimGkKXrMrgMAlR3UqzN",
-	"Dw81TqBk0xvGmzBJFb22JbBuD6xntPjdIIvp9xoQDfojoHy+uaw1lLUAOkuZZCUe7jrNO6UyuNPb5ev5",
-	"FzvMfVPD61USJ02gNoOOxd7QfAZxyJPB5Wu+AKvsOU/wtk8NT884vzfNfeiR/i13x5TJEiX2kcex36PT",
-	"eCY6cRpaz0jn241nZofq/zcv3ry8MF3s+kU2OoXmUVlXe9jnKAe3X0/tCRM8DTe/+I6rpb3fjbc63bkR",
-	"N9FfQdh24w404pYkFiQ0ByzJ/ePgzSsCRVtcrbVKf3rvHrIehAgq7DD6t1cNMHpNe/aKrHYo6ghs10nX",
-	"du1RLc8HagFge0NXJKWMPHFIYRXPS0td5RKv14SR5Mz4tRO8jcCNsKIJo4sl9Kf+x5uL3t4DD5M9cMtj",
-	"aR09KWcLiRTv11kzIS3uu1CHiEA/NMkzEZuywoTICGUsMZn/VJgoofwCGWCDAIF7Xvgr3tJzxlH61IvY",
-	"Ra6mNUIrfq3/ny1UiFCib8X/+s//C54UvFprCTWyvzY0MoMVNjc0dRNAikPHaWpq7kwSJJoTEN7Ft2An",
-	"QVy3fK2vmXfNHfxKEJ6gMC8YIkJAeLkDggC+A4pxvvLytPLtcByUz6LtCO1BeyifxrulPrxxRakVt8XT",
-	"C/Twm5NHSJqGZejB4dGoIbdEhYf4+y9v0Jd6nEfjh99+dYb4Gv+WEaQ4iJslT03fvFAnUc/r2rv7KLwT",
-	"Am58DYVnchQOhc4FkcvJLt907zYs/4W1ps/QhosriTiDvu8KTe9dH93j+oq7B69Ogxp/zNckOKgB4JCn",
-	"RSqE8f3iNOUbGTaqwUna1G4bZtlHLBc1yb5e+B3Bog8UdIlZSoOVtq+0/40M21hjbeFJaNILXMg+XSgu",
-	"3fhAYJQ6GpRp6VpyCwIuF5xCO/Yym0Tdk6rxVeekGpjl9RrH5ECSNRZawzuzrUBstoxmmKLxFayLJKGu",
-	"Zx19zgqChHfLCrBK3kOaIsE38gzA0Q3C1JSyOM0SMgGh9z+0cj712bLJvRKN3ghMmZ5cAHbXdArs7VT7",
-	"iFDryptlhXG0nc7nEy2nslgZ/zXbIoP0kncIZkRpUZLv4L58WRD/6Xutt8EtvHER+QRvz/JsOgqzF2Dx",
-	"M44MhE/nRnwKB5tbuLc3UZllgixtn93RfzaQIXdgropvzu/xhw9+v9T/Mz54NLn8+i89dniYx2kXOu5D",
-	"AXOfvWO6V06B/bhtBrJWx07v4Cf5hzTByQC2CAlDJOwUJXGButovS74iE5vrGNJ2fgEQknLY7YqQtckO",
-	"wDFkfeyx9M6viqz4RC5eopNvgu/w+CpkOL3h3OQe257tki7YAWX6Cl0TJhFUoaLZ1mbFhvu0N/WvsVfL",
-	"pAGx4nuSGkvNxFMdKPgusBW11nuMTPRGT3Kjv1qcvoBUMMo8zQVxPxAcbra+A/qqJqlWQiHfsCR8nLLr",
-	"+WYUWa25wGI78f7IMyVpQiZUyoyEAxNVAnyu0ScXHQaeKdXH5qlYZa6p0q+2tzlvXzaIjp1u1P31tu2W",
-	"Hq5QPMZpSnzRYS29Fd6iWdXH6mqoIbes6AgUmZaJW1+1+0LqwwxySX40MeR6IVatkfsPyjQ7P/inVhc+",
-	"HEf3b748sP8cHzzSf/n25quvB/UH7sih2OW0Bg7gvjIiYBVNXLoHfQXuybulq5iV70NP2d+B9fn6M2Hk",
-	"2kV6O2ino71Bje+gzf3MafIqR8ncCVqzKkCNtNNCcAtuh43gVZzJB8MhBhoxOMH5FWeCqu1rfQgsxirO",
-	"1PI40EX1HPq60d+BjqfIeLbQf/3n/50eoteQGbMgCmHrcIPgGDjzwJdn9bGpNt7hJwxZmFodQC/WhD17",
-	"jC44YyRWyIKTi+gdM9F56Q3mewahMLKSnLPE9sqJ+TqvFqICAcflLn57z1jAX6yW79iX0/cH8NAU8i6k",
-	"rSsy7y15CiBdetCvzvR/wcSqX6Mlb9HhO4jeg98x971dFO4vCArCi6ZrXkLVqSA4gbQ424v/mgg63/qo",
-	"edqGTEvpL5TI0ntFOAWtCV9DlnP56Y2gWpGwEKxE2Ofgizb8YalmCnls7fZkTtPKt9YpZjICTCnT5Lgo",
-	"Qyi/5D75i/7/wefP7Nf0/i8gM9oMIE8dEtzp6DFEh1xFkIxQXmwNg0HZaPGeP1ED+UMZuqZkE9nlLalU",
-	"XGwjpAhemSH8wnQzipv5d2RBWeToA5/j1yaGJ88MUqMhh34Tdkuezk2PjdFT/f/tHvq/L/i1OcevzNJT",
-	"OicHUIKGTJWW+Q5meAHl1milhaKrucm7D9nRSuutfcut48IuoGCpteB6k+BbIjPKqoUCcWM+hW3yX7IP",
-	"RHouua/dan5a0YMXnQ+5PLfzl8+cn957ws3vPElKVBYAX1x9yV4OlUW7rKnyI27k1xuq4mVpEVrzNg2X",
-	"EsTn88h+McUzkrrGA7aeqvwpk5NlUPmgblT4TxYHDLbVlZLCp4ryLNuMJKvu3ca5nYsm4HgGlbcFvtCS",
-	"Z5JosVR+tfhz+Rk3oadcrPxjXnqeao1RVffc/tVSxiyd6j1erylb+O+5jzyDfyM4+PCatgRKL7AZf1+R",
-	"WabI2BYQ2iYQEi0xM2HQ/C33ESsKOOv17oqUPseZ3n2+YZ5XY0WqRyT8FCSLuNFeE4vaCkEsbYUXx9I9",
-	"6kb9m74WgB5Ek9JdSN4bgIpWlq8gmL+QyCX2AV4kyEqX3qmnKU2gwKDGUmESC7RQywetcGR5uMJYPWi9",
-	"hiCcpu8fd3V6htmGoYQKEmuB6o0XliNFnD0v6AV8DTdgpS90mSalX2pPemLEZ/TqS5ZLTnPm8Zdry9uh",
-	"1s57zy6zeKUAtwhcUpzlDfGcr784+sV7wVNQeiLneH3FRDCoLxj9lyRfy1MHOzw6Hb3MAC6aJVgk1nbW",
-	"8/EgfgBZbc5NugC87k+o9V33Qml+3a8orOTpOpulVC5hivBfaE4XpSf8aRS/ZdI7fG6K87k7oMUjDWxQ",
-	"edqFbf8h0tHpqKJfltR+oxSDXQKX0IHT3N7msiXIs7WrKsR6pTVf6o/kBpJ/Ht+OkjUfReZvxhANaYEF",
-	"Co+wSkyOcQgKGZQIXlMJIbIlwalaTgoUxOVaygmIBwzWVzRKyQKnEz6f09gMYnxARisJzMKSvnEalwFt",
-	"8u3e53kZUj8/2me88/82MGydZL6G2jmryuu3mWY/QlzWVNi3o3WKlTabJ84H5z/lFNm3I0UYZmoCUQTP",
-	"CepPpKSuvh2B25wz4v+WT7MyXICQpQumMlpJ+WxaQln/bHqqonBWPlTVNSsTv6xpkR/3kF7WddG241hX",
-	"RDtZUkuiy4Aa+umFT13LbVtqWcetP9lx8Kq7WlF9K+N1vu3pwR+dIUrq84CvXXra81sIYgCMiP17Pl7l",
-	"B19LLp+VilpcO+LB4+drxh+dUiWNueVrnWNfhvXqt/kN3rjakPL8tiZMG14Pqc7lPQiqzJ2yu+FzAVX6",
-	"7WVQNe53NVZ147efRIzU9O2PoitUFPQe95unk5f30Ne9u8YJnuqKJq4V2QlmON3C1Htuvq+sv+3+bNT+",
-	"kcuyht+9rLJC3HvWJRuhjwS6ubmBzkNzHs7rWhKcAOLB+ctn2qK19XnODXeae1gFKaW7F+a6tG6+JLIW",
-	"HSSm594M8Ey9Y2C3kATi/AZQNjcuAV9nRrTBJZd8ww7fsXfs66+fQt27VGQtD7/+2jjqT9H05YvXb1DN",
-	"Ow8TYmj6tyfmxxWZ5u2b7FLAmnLedUbQEsszY5N6ybbyHWsNF7g2bcaN7k/H9++bxEeqpHX8IS939BCZ",
-	"dLqZc4emqaZOommdTz9Xy+590P/v5n+a5/8HTtOpJc8FZ9cG70p+/bX+0wH6+o1mh3h7+DWyoGsuXrBh",
-	"EqX0mkhbLQERCUuXex/y2PjN1MzOEEPirQsm+CQ0/h+1JO8Ycn7TJbbrogmsyVLJ9dMHr4REJ+OTyJAm",
-	"720H2GdYD6xfBTdYwomE5lrkPZXqEBb2LJFfAwv+4x/PHssox9b+5hCdOxqv8NZsp6Y73zA0pckU/JaQ",
-	"fuA11Is5U9CUBFJr3OxsRATgFvTSFF2RyOZqujfyWhMzEE28tT0yU/1Rb9vXzhMz/ZBghSPkhWFvpsZV",
-	"g6Y/UnZ1igRJ/8c7iNO+G02RAVw4RFPz8BQyDCDDHnqrZOyK6bXNaaqIQFwgyQVM94oAiBxGJ+NxZEGr",
-	"6IJxAfGcA/T1K4I1FfkcuN8VWLiJaqJNn7zBiykcCoVmOL5ClKHps/nBT5yRg+dYxcupaX9mX7o/PtEM",
-	"kkJcZKkPsLn4E70tUIsDhDRFM5AlmkPxm34cEIBBLEtTM0cIssjDr9H05fmbi++nZkWAqP+ciAVBEKo+",
-	"RBfWBacJqQSGSmnObE8aPWM72ZzZzNKKvGgtpk/15Mw80MnxtxGSCqcEnRwdF+9BIZHz9JnqIsuldD4n",
-	"wlF2TbDS0zZo0yAUpkjhK5gimj5LyGrNFWHx9uAHsp2eGva5AkomcAgim2+i98uS98wyH5yRk+PjMyQV",
-	"1dICIZExyJ7SXIfOHQNb0DoQfMcnCOCazAyfCMGFPUJTvF6n1PQ0u7cWfJaS1V9/lZxNTzXvwI4An0vF",
-	"eRKhk/GR3Tl9QrVk0H+7b7BFTWWZRCsKHfojOON6hifjB/ofj1wajSJ6WjMKfTnRlyYz3ILJGEjf6VcR",
-	"OjnS37cwaxaB7+ToWP/Pff0/eszjY4Qh2qO/OxMgqux4UHEkp5FBQNZ/gy1GfksG/RW92SfHj4D4D8b3",
-	"bZ76K6LE9gCg+yBC+2A8NjLQMfcMsp4lovZEuaYHml/PAc7zwP1pir7UdJqLCGERISK/QpKkJAZcHxD9",
-	"+tuW+giQ0uWZjeqYs2tOkp7HNCEK01QfBr0cytATttCqj6mfTMg1SfWFL0/h/nQ39pZnAuQgdHzQT8IZ",
-	"19+Ymvlf6M8dfu3Oqu2Yg6ZFCkPOxB4yC1amvv/Lxttq+tWZZnsnq+BVI5qOj01sOaUxYQaY0CRkjM7X",
-	"OF6Sg+PD8cjWj46WSq3l6b17m83mEMPPh1ws7tl35b0fn108+en1E3ingJsf/YK3mp9MHlyeUTcaHx6Z",
-	"5/iaMLymo9PR/cPx4X3wa1qc5Xv6fxZENeWIgRZreIHKQwQe4PjMbtgc01RacWhAqQT0os0YtLyyXmXO",
-	"niWjU/2RZywh702pGyCuwQyOx2Nbqq1cew/vtP5q0y/y2r4Po5SyK5OoZMESbSHz6F7CY5kr+/oP5r9+",
-	"H0WjK7KV+i+HG5KmB7BL937dXMnDX02MbkWUoDE84v4TutAnlAHw1+ie/sf2dw+3If+sJe/hFq/SIuGm",
-	"c1dMMlNXqpOhGai0dVWWmh+jIhcuPFhO8HsvzfkrJZQYG1BmqxUW29Hp6Ces1QCncOhTa0gejRRegBv9",
-	"tUFiuNSjNJC0ia0MBx2iV08v0DcPjkCdYWTjLnN9mnIEMi03IRMzyE1//+WH17dmJsMXbz+McLoYnY6e",
-	"JI9fn0My6TX86/jBg6NHmn2o/ujVS/HD5LfV+59/wf/x8/mjzea7pw+fZfz+9c+///7Nm/ffX7zZ/Pt3",
-	"24V4fXKl39GUHb344aUJdIxOR5JCutTodHR09Nt/nP/HD+8vxPzn15Nv3mx/+bfvXyy+WcbXL/GaPk/F",
-	"5hnGL+Pv//GKj24uezMLkKSBV2Cl+2YVNzDoWJkwl2WJU4y1EmAVsB4OsG95HBgB0ot3vj05OgmyRcmW",
-	"eQ0DPicK2+TA23FLUSImtaVsESSgw121YG5ULX+7jEY2l7qQ81pq2OG1oB9FI32AJpmgzQ81irAcx7I+",
-	"P/CZuK6uE8IS0AxavpFbdyZwOQq+P9FP2M66FXow5/gA47P8W3dMTbMBjcmkKuCbZmvlvinEHLK6cgln",
-	"j3WVyiwnAOQ8qhRfTtbc+EuABL2PbhvbNpzoVf77nk/193yDFPdTBBtPtLthu47sY2fiKp7FxtDQU59h",
-	"SbT1RdDUXrDT4KH+3lzptz2/rt/siF/1v4HttwObcJ7Sa7J36j+TRW8fKRHWH/mfTZev1Uq6yA8qf66n",
-	"OcoXjgdr3VqN2azcVDmqHF9UQlpFcHte5YrSZ7ZDemLbve/QBWblLTLUs7gzsnGzro+0KDpwqXFNm/Zd",
-	"YyXFIZirUDhUdYxE4BYBNYoLZFwp9b3S6tX5y2cXeXLeGgu8Igrgrt+GaVM8cu9HaGZ4E3U+mOfzdz75",
-	"zJRK24z+qFY0ZRd1hqZarZ6GcLfAIwYfRDEWgkJ2LzjEIBNtdDr6LSMm08lo5ppSI5+5cnQ+UyF0YP9/",
-	"qaTowPtXCCKgjvCZbl0WZA7T6wdzGiZXzYD359lRSdIwCXOHJ5ovTOoZ+Fg4I7JhCvaF0qdrkCaXtz3q",
-	"ps7k7YdS5eToeHz88GB8dDB+8Gb87el4fDoe/3Nk6oNG46NH0FbxAP7nG/0/37p/mv87HheruNASziZ/",
-	"8zm6EJxKiZlCyRdP5JpTLwYBR/Xo0fHh+PD4cHzv+KQaeJv0/P74aBSNinSjuqpzWS6Ta1pubi4e3VxW",
-	"imlYlqb9tQp31qHUJyAgXzCC1raL5W1lZFGP8LacznF5UxKfP1KpKjnCTlz6f4XkKpdk6OpDQLkKhnWM",
-	"9qWFAnUNko1Y1gas8VeA9/sQ/GkWMwy2yl10WqaAs8ed2hXeQjlBhHAOWWCfpQxdPHv8Sv83MAggHVST",
-	"EN3DRk5zYa5aqDmsi2ZzCvINGyybPY/rD2Q7MucTLqTveLIddjQ/6xM0nPltNeZNudrGclRFiB31oNTA",
-	"zwdVx8T0FDfBD/j2kzd40TSmfewePHMTjX7kcWu3Nfd8/pydwv4PuAnMVk64yeT0znjvI67/ACHRAw6g",
-	"h28dFl9Ig7r3gSY3jWrUCYRqoGw1x+xgJOwz8E7d7S61P++ytrss2sfReaZ2PTc3n/CSswnqu5yBm8Gi",
-	"/zGI+7Urag3AJbosAOEuMlcVZCATDaSVdd/ZzIc59IKAcj7GN4izM0QVmhMVLyE+woj+IzmEmNfGYjJC",
-	"Uy/QHs8grAgBxjMTwpJ+aPrk+Nv6UTTsdIs7cP7ctOLtfflBGdoBUO6voYuwdKa+PXxwdHg0HttjtYsW",
-	"BrPrcw+NP9E95Bp/ML753I5V8GpxJXG7nayGO8S5OU8/7HjyglrpuQKoPFs7KdCC86TptCCcgisHTk3D",
-	"6TCP7uF0RLspk3/ei8W9aLfNX8/9g/Hxm/Gj06Nju562u7OWpR6+TGtj5pfp8X4u0zt3/l8vTVvT4qDb",
-	"DkG3lQDakCMHBYDiHgXBG/DmwW3ZbZ+arC2eQrFgjrhp0YIAKYjP0ULg2L95IenPUKNyAzfJElhuzhqv",
-	"zbL/lCifp6YdkhaOU0cbKSfPn77629/++fjp83+++eXfjn/84aeffvnb8f03L1989x///uTk/j9Gf0qX",
-	"XtLlb/SaIFO+rQ+sdMdib8ZrllB1QK5b/f8/kQ2RyqRlHqInOF6ilDLislM5SqhrH8wd9AWUCkdILQXP",
-	"Fkv71/zIg4zRgiKy/6V/tbl9Nn8R/dd//r9GDL1jJtMZEhchyZWa7EHKFigl+Bq0f5iRAWhriUoUsYgz",
-	"yKDTD9nOPK5DNWTXIn5ts0wtQU3SVD148ZP5+VzT8cn1JwtiBLzqFkjB9MwzCzUCOAHXfMivDt2n9+PT",
-	"1+S3eZmxZjZh7xTDCE1xjwzQZPY5AwN2AJ9WeJaSyAAFA/SAYUUT93Ab2RhxyHHQi3l14As3zMtcrXHL",
-	"x/If+0bmE6rOY+tGayNGHuUp2FaT41c+a4r1eGS5xbp/4splTMH3KZMKg4EQ+qi26MP734LUV//od70/",
-	"CK0SBn5uf9Elu9vOuWBQ/8wx7HU338/fuKIAEKOPu8HvD+odh0fH908ePPxnDsySTIykhat9aRNj4Osn",
-	"3xwd+VIun+R3Rb+s0a2MFHCB9H4H+x0JTsul4tCv1okPWEuPAU/M/XqL+FUu5z91ACtQDBjy8JUD9Q7w",
-	"KVcX9MtGUTA3v6mVcrpC2DLxVIR7BsyjOUcXp1fSIXRQVof6MAgg4MOjSqIZWVBIo49ybK8pdBeaSPLb",
-	"NLLoCyS+khYgFW55MEukSQSXBKcGFwV+l3TBsMoEOXzHis6dNkU9pczEy/CKJIfoB0LWBp0W7J4vJJrq",
-	"0UhiqkPW2DSh1cwCds6ptndg/nkNQ5wpxOdzhM1kCEvsfWObi6DZ9h2TfEWggECrSjiVHGJ4FvzLYrBe",
-	"kW2kpwYV8yYqPtui0puC2OrXQ/TGZISbq44wrRZyljgE1xVNU61jwR1wZsqErGkX85V+UVmsuMQqU7Cr",
-	"Vna1aFRg2VmwGLD6vL0Cktl/L7FcTvNsiIGK1tk7dnL8yCYHYWmAeSFDQOaIZqZ6zGZ3m+4MIf3MPO5r",
-	"aG+E68tZUtCqF8mCMoTnCiYGOcDsKrJKKi4TK+/nRLBIqZ6Nx0VcaIosGEmmTQqQo1/4QnLAs+2t/oM1",
-	"hVguvVoBdnWIzn3mLSo81tBiLNeOqMfYHiO3zl9/rLQAHyJyfPAIH8wvPzw8ufnLx7hXKXSodzIMeH50",
-	"qi8yPXCCoYnl6ViLVb0proVTx0UJKzodPYyP5t/OxrMH85P4W3w8Hyffzk/mJ8n9+Hh2hMeP5t+Sb5KH",
-	"8YPZCb7/6Pjbo2/GD8cPxifj++Pj8dF4PB6ZCU38y1VvNszPoiKbOe3vg1fE9IsdffMf7/3Pma+BbByd",
-	"juLjlM1WT8fJv/89HbmJNLgujsaH5gb/J4AqM0fJ8bBb82fv3IQuzl+cUDWoIZ/8+vy5wKnqdYHWLW0l",
-	"CF5VL0+1vOeD6IYdck+09MZpalOhbFsZ6aWGwJ1qarWKbsfUwnyiL22NKCATQTFnBcv8K5cO4tx+inO0",
-	"IfjqDHx2U8ZzqN+ps5wt0pERGFD2AEDlqSSQ8xbIGAH18mWB2f3HJYy4sraC9KOYC0FihZZcSIJmIKIM",
-	"2pjfZHoktaaDErFFgl7rmffmcrdwExHqF1U7qfOCeX3vByDH2wjHrwq8Oh+IvZpirdl8kWGR5Cvy+dyx",
-	"baN6+AaaBJge3YIAur4pukyx8jxMAe9N31zS124KdyqT1Evl/MgJpUMySPdo8ppmk6PT3Dv9TTmbtdFh",
-	"bs+xE7J+MzH7yvHB+OTN+NHpyUAfO1zGmQx93xsM+tjgBUxh9Jz/TtMU33twOB7dzoy0bPqpbUiHxRPK",
-	"fywEgCzOULjGonreTcCKmJbGewxTPVNdGSCH6IlBSaQOSsAhQ9qCYS1MTvzwtikgcGizofIBwhK7Pfu5",
-	"wbrk/ROWfDpp/4QlznjbZcPtXxv1GDCdtPZhhzyE0vUpZaYhjleONq1K+LwhLbY6jbuHir9AFbMBbjDt",
-	"Lt4xp6PglF79f+z9224jSZYmCr+KgfiBjMDvkkhKigOFwR5lRGRloioOHRFdOdOlBGl0N5KWcpqx3Zxi",
-	"sAIB9MXewGDfzhvsixnsq36Ifonu236SDVtrmbk75U7x4BKpSF5UZYgnNze3dV7r+2yADkGbNeEJj8EF",
-	"miJmhndmbDgH36VgGeLMwAVDMLRuY31Y+JXqFXg2us6a9zKfLO+L4Sg+JzgTv7SMWwVu4An8MxGhRsoX",
-	"HYmn1mWbiTi2lz29Uj33q108zksvbF1mI1LWn8N95hl4Ohm4iuMgRinBufxe3vXpLTib1lHM31zOYWy/",
-	"RGAXR5tjXanxJCWodWDCw4dZFpTbM/SLamzj2wGJcAOjNU+n0mlwaQz/rwKKom68rpFnD65wAVfX2rj0",
-	"B26X+kx4oresxCcI2phUtc8T2V9mdEy28Qftx/Q0rdYXn1FOfKsfCI91bWhU1b1arv0De+Yp7we5oGP2",
-	"q12xoxEAGBzPFIDDrgF9AT+REp3vkN8IZjQb8AT7FeBax6WH9/00fRjDQM/XbuADWgfIeBlvAFcwCHoK",
-	"6eFkDp7rkiAXNp4eN4IQ5x8y5YoJzih7CsUnjvUs6xujd139kN5kS/qOHxckDZwxX9mQpzqdVD8oh2aT",
-	"ZlMsLiUwTUfWgIfA78Ynk2NWxiLmoPEhUxwK1jsJkeK/ByBERkAeOd8vhN+wci4Vmxrh2g8hnV7ITlwU",
-	"zdStXEiZQ5fo+PP7zx92mpGozwy5PMOHROvBg1uj958/vLEbOq5osclGnwLEkoMj8FAigbn7VMMZKlDZ",
-	"mZXsV2XHDCLi3JYid7KrpelDom+EQVvKqSAFjqBnn+WTCfbVBTkEeUNuW85NNDmBcYBI1vuDAx7jQGWV",
-	"IKHYkM/rvemSHB7ezs7FpejkrSwbdt2v8BZyieaHE4+P9LwA16l0WASeykXJw92FuHyeJmpBTFi52V9B",
-	"UtztECdhiaxE0iBRVqU/CIXNgl7HeK8yciq1ITQQCRvtrYWQkFuvthO0uj07+nUGMPbWPoqxvgGyus3S",
-	"0+985RB3+KGO6qdUT9jUWJ23gV6/fRbdMTry7KjVIQo1Pxtm7CKsqqbU0monb0U/JRFKzIoK5OCw3L9G",
-	"/rwXmvijmMQ8dHWY4npq1seO3qu6SpMB9uYiMkdTdOFijjxx/iAb5MM2j1qQQV55IrIDLMh9wYL88uk9",
-	"O209e3bUYjyejPjRacVqIJsJL6wmeK/o85VQJHTE3PQJkNZVXNu9dwv+o5zzk9CUYzkQQIjXxe/ftRLX",
-	"LpvOJzrWw3lV+2j29nrr8V8sWcgHnqReqADv0PVJJWLIE8DzBmYu8IdC+4sGgmOXNkG27rL1/vPSZt7l",
-	"JL511QC3qpahGnhwxJA81UxZxSxfRspxJjpV7ZTXb5UoIctwlX5JDcWKcHZLuRytpk1SluqIz60YWW0C",
-	"ftHfi8kVdz4gjc+voSUvgxxB4Nl+Ivi1IVjfKjCQV45sbufO8eWfoDpMKqbTePfmY45JHfZ/gPQjfs+6",
-	"sGeNTkPqMbEARLkxK8RJj4QDs2aXQx6Jv9ubBeXRyf2UfcpyLLp2n+1iBokM+ck7ycdijj1uVs4lrsOM",
-	"hLV6jaAxnsapHExViGS/awxs4+p2AxtCD71E8oCZ9JGjhhSYqhakHJlXcxyLt0S7smm6BNh/JVwQ52x5",
-	"IDzwqNLyfquhSL1EbqelMSkPEkIMLEvlrMZRx2b7YeWWoDzpLteX4vvDGKmWs8wh35uZxSW2EYFGlgjN",
-	"2nAi+M3loCIf7MMObptIIOfNQ2B5jmrsd+6dIFkyNbCfZD9whHzJveMibsgL75g5joP1rSmeoE2tad2Y",
-	"IiGf8BCe8VmzubZTtgMAkWpJ2cv53gItYQV6yC1C7VLBqTYuf+BB3qrJ3MNI7mEk9zCSexjJPYzkHkZy",
-	"7ydDdMcobs6orzGHu413vKJ/sMEU7+K9HEZ4/1AjvHXP5B6GcQ/DuIdh3D/sMO6dQ7irmc7CwO39mM2i",
-	"f1NlMC8BQp0CK8OmCuh8e8gd0sPwGtTlTBpxjMywYz5nfSABTRNpBYM96Q2FioR1O4VKZTrvBawHZMDg",
-	"1dGvBVcq92IiuNHK9J4Sjh9nE5EYrWiyB1cECh84a3v/3LPmNgHE3P6cKo0jPUOu0hS7U9DuAbHpFAaT",
-	"VQTTACOewud0EokELXt/zsQXHqbIOyxUKALmWJKulJpaawejxyIW4Nges1/SQodjXxi7GQji60g/pVXW",
-	"oU6EdSBSNtYmZb3YBuW9gGloWQOPruNJWu22GJ2kZMWoO7yb6pTHPRZpSKYPtaMFPiaeUNyMRYOJqXg4",
-	"eVkd1noHM/t8YSdh0IAoJzvA73gSmhs0M3kl+eVIRcDsCV0TiZ4ZsOD2GmAv4QgHxHw7Z0D4aW/ZvjnW",
-	"YyBoBfZmuv2sMgBJ+QvG6TfQlFDi0To00n3MKucUuWvFl4lOUhZypSAetO/2pRIR8W9ahy23o/ZmijsJ",
-	"975WZwe6hdraNid7jmTYPZNUD4WVjos8LZAbLsIlG5ZMVVWm58eFIOQw+bvO5K81zY5UvAtphqPFF7xw",
-	"45vZHwM+lvG86/pR8n+u0ntySQqoRHmwEt2xbn9De6G/4XT1/JAwgkhcA2aEfbTAAjm3AjPmpkOsxDTF",
-	"got3zrtVTNbdQ2Z2cNwIN9NJfchja9LEl0kMZbYBj40ov7mFPJxMxdiskJAL7D78gh9220B/Zm4rTxJu",
-	"LzVV8p+ngt4mY2rSOVC52uuUHOGP/oRYdQyOecRB6mOOxe7yFJ4/V8szTKskl6qXQO7/3YtYlnVabQmh",
-	"kDfr7oE1GdZ217EF5de/awPcCra9/yyZaoBHt1QhwTsrNkoZoJYNbjMGaBgcgkspju0TMp0zPtZqiA5D",
-	"FXdU7uO1ta5BlgMWkzXFLWmZ6+pBVydyKFVtK8COOT2Zxhj6wq5W9M75T3XpUys+jMUvLl1LLG5EvFTi",
-	"yGN1H1xxESXfraYVQ/fbNRQCpfkF6yHBUal5rTqzSPpXZkbxx4CgOcFGhBsto3uGz0B3GYL5ETYrRCK0",
-	"ripEZn1upMHRHYNNDn2ZpKMuSHGn0Xr58iWEkK3CO91JIkJJHNBzwZPyvo5bkMx5G99pvJY8jq0Wge10",
-	"r77lYx7p6ZpgHMUukIG9FvRbZBJMvRh/+uUdIFtbnxEuCa/+x//17//b/u/f//U//gf793/9j//73//3",
-	"f/yf//E/GgAvUTzJnQZEUESv47Qh7IS/61bB74FOGLvgVvv0lseU3yv/ZuHIdhqOmtVquE4Dcg8uh84n",
-	"khhngWjSn7C1ALK35GXLVRMoix40ysKYwhFtfL1qyOiq0bla6RFfNYKrbEvha9mmXjW+XRXV4+0cfm6R",
-	"FKqVGamGC8aKa5VRkLmZ2Wm9UqssPcgWGtDhvnO1mOemeJxNbWTvAkzrHOp4OlboRl4AyzgOkPyuIRzr",
-	"z1nvgrLnSrNQ2OBxqhy2l07G05iX3H1l7SO4FWx7hrjZSMcCloC/TmmVmnM+hUxKZVNt4CJy68VgsArT",
-	"M+CKs0zscgmhYvRXiW2Kv7Z9sqiqmfedpkfNY5d2kYZdi0maQ7yMSOUC8RCqawaBNOK+gSY/Zp+EiliP",
-	"3u8FtAOU1sn9xJXKqxoclYaf6FE4D39QjqgHoeRIxtEPxl8biwngznAbYAorGBB0wWyJ5CrwORn35SvV",
-	"4wZWZo8TICuk/izBFaHPOPsCnjqdsBuZ8phJZZ+gSY/ZO4ihKBE2lsZINbxgnEFFErwal4XkBtBe3EYO",
-	"RZpKNWQcW0mY564AOAzWI4PpshW5NmgZuZX2vDbo+b5o917WjAO91ynUapRmY524Q4h7brD3S/GxXQ6g",
-	"x0Aht3Ol3PPrEoxBjz2hY8GVfeBqPtZTw6gf0T6RlIcplMkFj54GdoHYUNXtz7tGT6w2YDci6fPYPz8q",
-	"H0CBKRRJKgdSRMGVkuOJNkb2Y+BWFoCqk79hV3YYah2xfqzDayxolWVY0Ckolpt31/9tjVOn/Ty4yyly",
-	"zhDIqfdznNMHxxwKN5G8kdGUxzn/A/ofwMNLR9rugCu7fFvX+9lHj2YF32QTr6Hu3vT8I/9ju7+3kv32",
-	"fRFqpccyPPjHK/vHGxzqcgb3nA/yaOceit5YxUQq3qj3YZf7XP2piqy83jEFUayobUKY6hwS62dEDCYj",
-	"2CXDcBy8DC0jETkfDGpvRoNbQBW0MiM3FGnRwm05T3FQWQeVtTcq67OPH/alJ/7uYJA66HzY45uW1wj7",
-	"tgjzgi05bi8pMkGAOQRoTDNwExz1H+Ra19hVg2qpVw2rxa68wrhqHFvfffEA9thQu9gNTiJLNRtM4zi4",
-	"Uj7coU58jzSUnzIIRYTgmAbH9zl06oI6PWueXRTHR7OItqho86S6V2r5HEz59EyZNi7rcN31kMytVH4H",
-	"lFbgFfz/v91+zl42WavNTs/YOqBFheRbrfM0B5N0MEl7aZL2cVBrBZ/Yj2utbJfWc4VPSPyWg7PEIhqK",
-	"pICc77OC1RD61S06F6zM02ZmGo5c+hrsQkX7zSu35sfVeYPK5t77btxlGkHDX3Kl5hioabrnanyJH2hZ",
-	"qxZB760KS0IZSvxanRXL7GTPu+to71VsR0k6T3xBLFgaO/ktyHb91s+4Ce3SFOCq/LytVdKFoPXlRNot",
-	"9gvDvS7WtR+41kfy+uB4KqQmqgFV+O0qRwFQxemZ3Tn75XC5UeRaRy9w5HPGnWEQkZu6MymfG6tWvKpG",
-	"rxyCApfP7/Pwmj2xLnKU8JkKHAYy1FeUmMVz8J9H1re2nv+V4qow3v6UJYJDK22haIStaDALPxGq2JAG",
-	"Myx87NpNj1czBhcLhZUlAYLHHaXiRXEDFqsX7EnP/7vbhx7o7G+e9p4G+GtXCspLbAacMqW1q6xX1l4y",
-	"EvTNbAF094MpjRuVQPLZu3rlfeId4t7k9uC2ijh3dCm5nbMn85i91VNj+EpqcwXF9/KlFT74nsl8aasB",
-	"0fcvV6oqFckksXvStYfZj4fkFOggr0DxnHT9zTQytWlGPBHd/Ilfg6CJnuM9lioOdu9+7d6aT7o8f496",
-	"+VGjFjlTWpG4xzJzWbdBpTndPH3vY5YTMRgIDCuropefNHGswHHI6vuonyNC+L8d1ThaCJ/Ct+452cwJ",
-	"pznS2P4DoNAMQ6Ko6Jj9ao3Vlcr8aOsqF0ymgVI7HVjTY6mIY4N2nIY89YwnkYGFdxi31hAtF7QvUNSg",
-	"p2lMrbg4+MnZXJgrlfukXNW2VgVab9z+Vkdct6JshzeAxv0CeBRWb4Tk6S7H8l18sqp2apOWjO6wktnT",
-	"3vgym8zbv3yZT8CQZwdewTLrlvsKPqlvq8PGLR4Y62VXufxWxO2ppWDwAX1/GIcr8/1xUgqa1PclBthQ",
-	"M37NzlgN5c7y+mXmpW4nfgcfZu99mM8j4aVkb2Culok4VPPsYc6tek9EunRiP7dMMIsTno7yYx3eYCxG",
-	"EOtgJq2pTCJpwlib6V3Q3Zgd7pCfJYAfMcC/Yq2viX6VTXiSKgEsbtf0NrbIXhRQvAKEAtNjmLsFr2iY",
-	"6KmKfJVwa5Tv17kbOwxvbk3bWjGkowl3KudcVCFOLfg2a53pOjGZGp3GjRSzRml1clMrtZ6z9/wOy9Z0",
-	"PmWG38SHomtFZNIgFFUsx/22soV61toO0Alze93V7eF26eRMfB86o5zTiNVJZZ+QpU+LiFB3StraPrq8",
-	"6ONwL5UQUbUt+JghS8AHocHD6lviPr2VIGap4GOIXy9cVlbExhoUnijDRnqGE/nonnJsFHm4MuOniQjl",
-	"QIbv4K4PhuK+DEXG0T7iNwAxJSL2BEbUn9qHCa8qnbInViaeLgFQvCmtRfa1jgVX+1FvRJRr68wTkjnw",
-	"/Jq5ScU4a+Do3kxjJRLelzRGDCxpEfVsGBEPuomwvhP+RLW5aK+Jjn2KIEXKyFTegAJsKGuBESYIL+9o",
-	"0NvN5bFIu1lzHTEvkA+t+kGjrVRJNLRKVIJ72EBYyTqVe+40qJWNYukIcIQ04PEMpIogAwnsaAWtD9NV",
-	"rjaXXni0XUm1Riw/cteRqCqswqpFQbZ2TbDIhAhDiL5qB5oGK3Y8FatW6/LHch+oKupVLiVSv5HA7mMR",
-	"7A+ujDd5jN9rhQv1+/LyVkGz39dwCjrZJ1/tf7bN3mIXh301a8hGug+rpY2oyuwuaLQdpXcP0lmLdH4G",
-	"xqfNpfPbg3lSNIKxhpjtR/KW1lmSuCUh3i5rWznz8dnRbEGrV8dGToRYZB0xhAqjAXBoKl+cs5ApgBxB",
-	"wHVRJB1x3tJtP2jdoYrtvKP6pypyygGwbw2puBspZvmu92dHzVZjw9DkvkYqDqp0t6p0H4cIljgufnhg",
-	"RY26naNyIlSE8M/foQIujZmrtWmOBL9cq85dl24B0d66axsqW6GiejRt8KAhK+xWXu2eb6x236jooHQP",
-	"SnfXSveNiu5N46ZyLACFrComRBgwA5TwAJoN7XhyLAKc2/VTgVieFdjCqHQqOvaTUJR3ZCuOTCrHOQv9",
-	"KEAlpAIg6bhSufQfJO9gbMB1JcIvAEms4GOIOa+VniEwNHR/EQ8YpP4nE6HIbcWKRaqRtEmrgEl1pYBV",
-	"PDfwYLiMCIUck3+0bkc/4SHlCaABvOSAjXlyLSLWw1c3AJjesqz02T3Ex1VRuvdKElaQ1qkc2TMkHcWV",
-	"MNkRMBUYylSLD+xJ7dpTvyImcikTmEdGzgFAP2suBUY+X4qLfDcIcsbx1hexVkPjuyzCaipzuNnddVUs",
-	"GItWs3PqjIVb2SrWKnQmFdaT6q5vUrXaCC1P3/31jYzgi35r8CxsiqPzdnR2dMqb/aOXYSs6Oh80B+3B",
-	"s/5z3rKGDVuVrUnWNy7h5aaYYY3E9CoJmxzfXHXlUYswW61HAofMPthbRrSZcbn621w+cp0ftHZ33A6b",
-	"/Kzfbx81o9Pzo9PBWfuIn4biqDVo8peDJj8PwTfxd1wAOCyl2ZpvcMut27e8VeHPqcyHLvrdjRoCpA7p",
-	"SAIodN6MQRp2NSCjfe/6ALzhew/sKqOsn2VE04WUzQJPBgBML6xnCGYdPAXej4VV99YAyagk23WrMFgZ",
-	"pwEnBNCHepMOUKVYoCSMFWC7wA4fG7gRH8pIT40Y6ThaPXizS6kFfORhgzc/jPdGISx+OpMhPAG7b0oO",
-	"RykzIzlIVw/o/qpl9BF/9oBJcsAkOWCS7CEmyV9BcTptPOYRVAhEkuhkw0gXiqVmGxtTaT1o1icSAHo7",
-	"5BCxRcT5Q3R3ejCwKqDj7XVAlFBelQd++A/YJa0RyDGr4Jy7AgInZZDbFdmurxTGudLajt6H958+96zL",
-	"zllvwtNRD9z4WQ4oy7FFGdbr62jeCwjG24/MUwQOtZ1pLAieGxaBhk/Eg86V6hXteC9gvWXjQlXvQ5oD",
-	"3vQ7gXxgub/xk0QzCZ+F2f9eLsoH7kxAGOemx570/n9j0CfIIYbRNtgMGlx0uQkK765UX4wkzGN2MAIF",
-	"wkfFJIT0KjIBEZHxFGC8YUsQYzwVX1J8024nhPrvNLpr0jDDb0TkyNNE5slJoAr3QGmS8MwIPg3viUYW",
-	"uIwNIVZPNMydG0wEcGO3iW7hpH1ir3+SqfZeh50B9ZRQ9lbgN12CBdwUBKcOrA9j/+9lgG6J68cCgYfI",
-	"1z56uswPV6qvI4lsnVqFAm8DxYsI2noy6rExNWElYiJ4ygwfCGAEgz2YVSUvCJcZOxt22edEt4vxpdXj",
-	"dKCsVaYfg1Gr09ZGsMxlMMwFo/wTVylv3CsmcrsBUUA6anQaC5yA1slzt7nxLWWzZRDgjrniQwExYdV1",
-	"T2iTM8So/EJI/st7Y7PHkwjcLzOSk0YHLB6GI+6SmV5ZZ+wUz+Q6HWbN2k7cWn6Zb3Mq2MJVBi0WHsaK",
-	"F8wi+q9rLbTCG/tW7OVd8/mUuUC5+BmIZ9FtDlxON8thZ/agsQMUNlgWM1Y/8pjBer2S9U1Wmzk/YC0r",
-	"E/qfphOR3EijEzT6BUxNlNqEGSGIyhpT8IPcxwJ4baaTa+RBxF57MQdjoBNm32EEeJDrxKdxDD1Ths1F",
-	"GiCbKP5+omPhfgrBcFKkgxRzGPnQkBReLAwAk7KBhws+lJ4q+GNgQ2dXIuAxMHbWMOP3Crb1MLSxLjVj",
-	"LhIKGkeFv5Ag0b7s/zXQcaxn00k3mgr6yuJLK2fzETIqz6U1NavTZS3HnbM2jr50N6mYFaBEmusqcjFp",
-	"rtclFYMF5L64fA8chIaeqUpOPXhv3bT+Khf1Gcuyqy6Y9u2vbRVVNEXbK3x2TqoV6hr+a109qG0Xci2y",
-	"oPtw5AhUvM6GlfTAkdEjXRLoSppYqljtGCt+S4aTSkgIgaTWxndImMKBlBbmLqzGLiYjQcXbMLTDuDFy",
-	"qJDKF+A5mTOIAZvEXFmla4X0aDpxBDTY/wbxBIDQVJ26G5FE032esurnZ25v5/NK8nIFFvh/KlFq2Qdb",
-	"7cIH1yldkcpEd+oVvHt2jpZLdT08HnDVa6ggLF2il/5Vrs/Ro6OfBcML18npo05jJIejJf0gLoE24/F1",
-	"F2klU4SzwCbKMW7vYlGuJK92615qQ5nk5sELRKA0qqfCUJuQWaPJco9CAQ5K3QWgasxIFiV8kHYo44iH",
-	"AfxXlH9prn02xnpoaHxIlVBbhsuBOaTJbCAMOthcNlMr79AdM4/QniulUOkky+xCv4Sn9MIr04cwRWvd",
-	"gcHAFdWsA2p3FPRfFroeV2QsXqEN2V2+YlM1VhDQsYjkdFwhi/7YfU74jYgNOtLw0GJtUru/bMLt9jfW",
-	"kqe6h7ZWv3KZFP8ohlP1qGH0QF2Uhpg/Wgkim16uJVYdKYKLrMhzI3PDj+KLRNY8BJfzYaRr/rL6C0IQ",
-	"73XYiJ08NiqssdPmiyxJOeNzl8v1M0hmmtzIGxEdlyJK4c0/eL/mwWl4xE5DsKVWqasKd9p8cVvS3uYC",
-	"Gke6SSKeu9C+aKYlQ1nVemmvSHBCHHmgCJ4ZkVJVg0VTpKZkXIkZ4nsSWyrlGkfSpDqZHzMfmPqu1TG/",
-	"Fi7eyvJaZbQ18JHqoSriqkmmMaR1+om+FqqiT6Rinmozb6buOaoyNQCv+Z6QX4E+HzSn9R+x0VgOR2lj",
-	"TY++1mGq/VAVD+RT+PmfcuFdzYk4wXp2dYr6/YAkjHSycxwmMVcI40DeBDgQlcnay9DBjz6ilK019lrd",
-	"c7YWL9IIGkf+X9uj7rh0X8lDq1iffauepB+dqNyo+rrZXrc1dk2KZr+6k0QPE2HsJyMsx0SJnkxEVLYr",
-	"NYIGr93FvII7uaB3JtBcMIYGFEoraGWmMYcWdjoWeZezETSGenVMNtFe3TMVp1ZG6TCs9IVW3snLHtlD",
-	"J4dQw+wiRdQdyLjCvYI+E5IHyL7umaNVMfiYc3nsA6URGEgxLfF0lmVo8OnsNE9Tg9CtKRcbnN/dpWTo",
-	"CX2vFAfVftRlhBz6oZuc43jSnbXcyq86+Yr/uBPrZakXRckTL0Tb2baDSXsYkxbUIn37GpUssXqYVHAi",
-	"tSfmrhRawK+wBFzAC+494bv8iuOzOCUrDSU3ImxoJVsrldvHG2eKU+dPB5DwMIEr/8p+jDUBPU2B6YAg",
-	"VReNOUIYUDUGeXWlYQP55f4yGpta/7rzGjZwWFA8AI6MG9boND5wYyY2AOTmGnFt85oA4o6NnNIdZTke",
-	"rVZZmvCoViyr2ubJJNE3kFuvsMivCAcaOyqwEQR66dypd8VSrJQAgLE7MUFWIvHUI+tkSvziDu1t94pJ",
-	"vHl+YmkzmDtcWUfanicjVh10tl7UtVQQ16F42BMKNf+uVNYOZvbR54k/iqmSqZuYHYmEGegKsJbtneRj",
-	"gQPI9tNdglShwbnEfpPo+kj5Ox7CFetbOW4k+vou0hJ0HPandwX8DiUEABkxI0KtotuTzHuZmei5Kq6+",
-	"EUkiI9Hr5Fqcsf4GBV6rlz1JHSnkHrzTO2Y9q9N7HZcUxWCvRwECcsHh+YbBLqfWWX/O6CAd0fvHi+PH",
-	"2Ydp8ti5WbcKRxvlUOgo7bbbhernNzK10RqMBps0pxoWnlAjpwz+Udl3Q6mn5sKRCCgmbng4pbB/E8na",
-	"YcrEPZBSBytzIL/LrIm5dk38PDuXW/pjJ1+99awlX5ItbA8zJge7W1fuZKkY7mtNtzJxMtt7+1yeSsmE",
-	"rSyZksn1vZGc3a1R6HWxIyDLB9qiyiZhp6pF1uzrzDQEaSbzVQC40pr6Y/bj3PtW1OELzpXr+5uNNPk9",
-	"T87a7adBoY3XA5N/ev+BaGufnDVPn97ynIhnNaAORe5csI6fgMg4ff0qj4vpqlVyUrQB27lTu8FjCfWY",
-	"YJ0uh4lwqh08WB2mMMLComk638yLeu1mjXeRpnqUCtzpkkXHCF/OgAzzqcRa/aOTRPwuwvQPqswYei8e",
-	"K4+mygQjOfnOFBc+64PeOuite9JbH+GA1a+2hMuW7BBk7qdEj1lvguS1XVpPLwBe/fo1xCULRzKOHOEV",
-	"JTpYX5j0yCVMAJUXfxZVClT65jSIbyMocbGVd/MqCxUfl5L4VcSx1QxT+zcCt60x0YR3XRTMQ2fxxk4M",
-	"GCx/kjZUAzBkuEPp/xXQwLLQJjdNjRBKSsxoLPF3LZXx0wEXuYFFAvSPBb+B0tXC7OOmU40XNQo/7PN2",
-	"AwQPK/SbjCxRfuvTRPBrw37mU8PXdBzwOB40w2ZZX7t51te1TwI2clO14EEKqqvwv9KZzyHXQKkdsYfX",
-	"qKn/RON7j3D+4N7L6Rm2i/9Xray/qdbXxAeKcBsA4pdY9SitpZ+KO7A1qNv/QSApeJqK8SS1R+O34J4a",
-	"JeuZIB20s2h5pMeieyONTHdQ4HaytYed95mKeTzN96+nYmHeUJrAoVh6jQA9g+AuzKQRx+xXKHBDe5t9",
-	"m6uI9Wzc0SPr4jAdGDfMLioWqYguAFrM/YlhCF0o7ywRH4gC5BgAFeNW1ThkL3IPN6xpu9Oz28mAO0Ty",
-	"tphtJCG7K1T7Xf6Ou/uXdQ5+iDk5LcT16jVDDe7LyVePDlBH0TonEVuiof/hbFlQk0g82pb7Zed6fyrF",
-	"+UWWlA5y0nRPnffW0AE2kiy4p2DaHJ/UBgF41u++uVWrveP9loSe5qRnQ0dvR93sj1hklw/w04TRPVql",
-	"k8wYfP3ORb7Uq7ZrEDfIu8gIcN6X6sCVBSAte1R5mB6zS9ouCFSBCAaHcxbmaTKgxSVqxPOCphLR70M9",
-	"3ii/F0WvcH20useS5ivqn9bn1nlmvT10ORK2BA3gbSPeV8BHAij/mUzDkYiYHgzWUFqF3aobP/yPq7c+",
-	"OtpxRlqFuBzDUQ4GsH4V5gLVP6gK+yRSk2keJb6kjBKC0VQEjpbp0/sPUHdETTdw+K/SXF/gl6fJUKiU",
-	"QR3yRiiYeSZOeRH5nyniyuJQ9EgOR/BLxR6IB9B87snX41o9rPKjnEy1BgQK2U5Dq6GWatgdayVTTYNF",
-	"2WDiJ5GmMQ6HzkQcb5iAwH3cUbfEd6oGU6QgKnMF6teBD0PWt7cuHCJlJ1MFzEhygKzsEXhofSFUUTNt",
-	"FczZLz5GfVPO2reevqibou+PqyOITC1TDoKeSgml2noqYqiXzS/XhNr2J/3o5pAf0Rjyw4C0PSootJ+B",
-	"3S0FmGvfBLYG0kt7E6QXjyzXsdFn16Q82c2ssBW3PSyjgqr5TuDLltUi7fbvEUJZlSzcJwiZ3YLdlSnh",
-	"AfxBAchAympDHwORPflKiFrbFyVJNPYed+xR24+gBlF5vKXLoS6bIN+fqiWtryT0dbh1+wYT5s5lvgFo",
-	"O0Cw9aqgm9nTuiugOekcizQnrl0qNXjMr0SEQt6sO3KATtuOSqKPVA0sL4eWa4IVLR/h/Ff3FI80G8MI",
-	"tO9xs9IQsEGixzj9lGr4LzJZzkbzY/ZRz6gUCHxIuWLgioH0z7SqQyi9bShdZ69vtVXuz9caS1jbs7GH",
-	"rbvIjLIqIEhrQ7YXSgz+othIm4lMecymKpUx0e9GLgEx1iodVRJUpTq3cNUlOsEbkfSheyuOGtsHwp8T",
-	"Dpwzu8HzLndTgMvYupa0sv0LiFdUkPYR7XoU0574Hg5fZblRzO4j6T9NB+TakR2H3UgORwvDV0RvKQ2L",
-	"eSqSbIjz0/sPjNufNzXOWdkNfExTVmWCD/rAbloRDbXdXM/3+RnE/TBJtUHQ/wFpXkl9bubrgOe7H7Js",
-	"w4deGGsjot4x+1GnI6LGBMrwAbQqYGMIsu0OWDrTuZEuJJo7Zr+68XO7aalQVjTnJgcZ4GiBL5hVrVIN",
-	"7VOPBY+MI6NDDjqd5JREnghvINMAe8GJYA2XOAFc47p0BNzOo1QSHzPaTqgcArRikkgEnHB7u7Kz015P",
-	"oQCh2kGjbDi1DbvHeCYkpcx0m+kaGyw/wKTmO7jM40I+1mE4TZKHCJRyV7KRUvHPrQqSl7HRFU8v8Pou",
-	"HQmZsFR8SSsWLnHTuvjFwi14IYBZz+Behzin6Ugn9xvA1QjwOLC/B8QYbm/yz7Xy1+ExWJlH/l8CI0lE",
-	"KOCZXjBjbWEsJil0jB3voJ5phXkP65mgyh5PPfMtB7AKe0LywFPOQYq1GtrnP8DIR7ABD9OyEOj4Di7L",
-	"0m7NZfVS+3h3Wi+tlpPnndON5WTtI767gik8gT/oTOev9kXGQZq382pOvtr/rFUnZZdkHBHHyUqK8WYS",
-	"6fG/pJXVVBKcLcc7D1auFisX1CBvj7fqWi49+1N1pfWVVF1JZu+p6vrjHMQYhcwBu2WlWBk5QCjMT/Cx",
-	"hkyEb+YzVa3IlYwAm9dZN7PDdddZ15DUWKZpLDawtDursz5SwS81nG8imdZsN0/cqa9uSFaC2V+ag48J",
-	"s2IiAhS1dTIDf3WXeVQJApxjvOfUAF7ERv70r3utnTrlu7Llp0V1WhvZfXsqKN5Z8q16AlY6Y3sWt/6K",
-	"U0bgbebMzx/YdG+oqHY3QHX/rkxp+qDoyUCAb6YTkdxIk3k273Q6glqKYZEAcKh7GKXazk/ZUT3kR4IX",
-	"X8yjP5KBqu/JcaFhKtCBLvu19RwV9N7suoQKbZw9LFiWtDxcKz1TQRFndg2MWWxky0bzHfmHiCDLV/ww",
-	"+89/+Z+gJYq42J44hLNIDgYisR9FqrUnvYygoBewa6k8vYhnAXt6zF5PBRLWsmSqsNtO6ZmfOKf7+fT+",
-	"Q8BmI0lYArC4ayEmpkaUbPvId1Kb3cb16gslBjKUPFm5Na0PKRx6Eo63jf5eMbnjp3prQvoK875g4/JP",
-	"/3T0Ct49O8enpLq+LN/oNPGlO5a4SScc/Wyop3bvmwutbiM5tMbZCOj0ugFF1VDW/kIJXE+T0JreGY+v",
-	"u1Ih4dVQIAKzMIZGDha7++4xLfUdtMO8nwjfz76xLgeu3qU1aiph4kSb1YpE079GHPoBLvK4KtR7E4GW",
-	"D8K67MEWlLwezZgOEJoT6FixFkxgMcRDn95zZzEeqocamr2cTLRUKVhvSrtZLT+FbDuCNBY5z9uNwA+t",
-	"rDwWtepnTzcZofLKkqDQNipWc6CX8fWF9XdeT+ZdEIrsN1Z4GDSJfxiQXuUZrXPZXM7odrNq+6h5XuDm",
-	"J8F/6B4Haw72sMfBq9QiqMBeNzr8adEqszGfQ20VDYNMj9l717Xh6bWse8WQRWqk4ygXJ+SiBDfLI2Ph",
-	"B2zFF2lSs6zB4QNu2u4aHDLVkjcpW2t/u6ZV1AquvVTy1paR3TVJwFMskc7X9hR8t0PlcHeELbqdQ33y",
-	"lQzG9mPkJFBbNj4cvKuDd3Xwrh6DdxXUoKYfa2+NDbLLkZ32tmK3BIiqWLDKcKjuG57dZ7o7MOUHzNTH",
-	"2zTLbObT1d0s45Qpbhr+VTQjzWcLOpOOxbqRyY4aZh6bNN+FSVADJs+CM3UC55rvDM/4wYW9HKyr3c6P",
-	"l1C56QfDQCbQ6VIRpCQjjOPctK/9E4NFmP8zCIds3QUY78v/qCtPFTlbbXDJzTUb6AQnkd2OUGefNCxL",
-	"HpaHlZuguNNT314X7aAIdXC9D673wfU+uN77O1Kft9QA5KOT69os9o4ZCPbIYmMilbK0CIwkwSxG1ggr",
-	"nbAo0ZNJjXYzzwFwsJsHu3mwmwe7ebCb9QS5pFrzfXi1RrqYuflDW81LZWYiMcTdM0MvxUazVsdgeRPU",
-	"RpBZVezZlInH8bzIPyB3Wzh/luG4ofvj0mY818l9u/a5gRnGR7kzI7xtN/fPgs24SqGde6jZSI8Fk8qk",
-	"gkePpaP7O1E6P4ohINhaYVgQ0TpUUCJ+F2F6RAx/O2/wnggVSTXs0np6rM/Da3sIET0LuqAXOq49goP1",
-	"qGcjzbi5FhF7ctZuPw0KHd+FrJZVZsaNdRRQ8mwoBBOnSlPnNldzNtaJqLG3GvfdPqtXtPWPREWEegye",
-	"ExoN14VsH1EshjxmXEYoXCkbSCXNaF2cYNqPj7BBO6Lg+i5QrnAHMarxZ2xTLbEX4x+Em4dSLVWOyC+V",
-	"Y4HJaSLDBHN/4W4+vDasj4p0yKViUxWJhKU64vMfjP0JUgEkthlGODTNW/cDRktg0CRwQxv56Q/QExd1",
-	"qoedDV9s6zq84mOBatvd5kgaNuFWXVeA5a7pUcBZPGiFTbwJ3Dyi9BXRdlB3dFb2xnkgsNzbibdcSANJ",
-	"uKlypok9oTGy36cmlQMpoqdBCeKl/xjNaUVCec8Czv3TjBZA8TiH1SsNG0tjpBpeePrkLtEnMx4bnQtJ",
-	"UJXxPKWyS1SICOMcOUYwjAk3BmFARSIy/CpzbeAqSudreTQeBo/c/j40DdTqy8A5eITODLqQXalsvJrF",
-	"sV6XDfhYxvNuIqYKDkejKEtTJe2TgZMAGwiIoHZT30k+tovbyPGBmzkouM04ggyEC3DWt1BsZjreA32G",
-	"qPGE/42o30MtDNOKJpRkykyqdVSrMNt7P4x9HsY+D2Of++S3gUbaVKGZMBFCHelpuicj/BfoKNWot/AW",
-	"30/TRxk0wXgncssz9EY4cmdgkNufQiZ2E69idwnY70DsXotQRoBIY7df1zF7nQo+Xkq6NNPJtXEPfiBj",
-	"P5Olsdk3kuvghH+2lzuwKd0PMTHigEPOORHukdkHbI83e2KF7CnSOBQ/HYtBymQVODigfqnimu8RBXyX",
-	"YKdR2/ob2q4IHZUVHYGpWdOnqXOS1YrUW2F9tP0hXfrsDt6jQev+PBJzZoTwas5D3TCtApYIK3uhDa8H",
-	"PEwNI8j8BWLGuZM8mVYChhawgvALa4AClXQmR1HxGOx09HVNUdjwpO9uKjW3zWX+RPR90x0bPRbW+hFl",
-	"T4rWfHPP4+TrGPaylinVggTsIeXxHhuhoD4J2FuPegma9iTmYcFh2uNpP5mULrekMcqL1kMAdi5K84lQ",
-	"OwLsfPANquy4LjgG4GTz2J6eecba4bEBA/DEF7vCwPhLw7gxcqgQ+I9qvBiGud+I3SCVVlAE8t6K/YUN",
-	"Bi+F2tqp2GH29aC+vz/1XeqTfObXwjslejDY3iuZqkgf7QdBo6eDq+ow6RR1BLSSzIjrYMZNkUhRGpZq",
-	"jXREOvFNI9KwoVaixl4Ru4MZJ+Bjy3x+djFZOtM5yFQixQSyJh7Hh5znAzaO/aOKNONINbqmXMMY+BJ2",
-	"gzgSJmUDmZg0YCRfOomwaO7hbOdIqxfq8VimqYg6TGkik7f7CNzy5lpOJiIK2EjP4IXYMYsA9TS2flgJ",
-	"vD5m2ENrJelK9YxUofgvSs96AVCjojmXxn7TyvKYp6m19qmV45DHMQk6jFCjyDuSVXACerlsUu/CST4k",
-	"Lq1voJgYT9I55INAIXAVXamxvnF1XBlDghlgxUd8MhHKHLPeiJvuWCeix4z1UHzrqr0Y/lbIFesLNuJR",
-	"1tJx6XYpFXFsPEs/3Cas/YL1rPbBX71SqYb5M5p8msyPGeQ1E4FVvNx17UaIBGbB8dcmE8HJJ3Kr14NC",
-	"2kbGwhxfqc8jwQwfC7c0j1UGtKn4C8Y+QR7TR4hzLgFyLvh839Ffi4j15+B3EavtMXtF37E65FpMUnDR",
-	"XjZZBHf4JNRqIIfThPdj8bTDzlpN1sOH1RVfJlYz9JDOTTEd24NIyeX//Jf/WWgZhIeeOzzH7KzZJCI4",
-	"+opDWlNaieMrVZ6TJwnZPCVflKjC6XONTnBqcTr/gvG+tTsdTK+BvKEQupNCi7ZbV52QNoAcnunBMf/y",
-	"F6GG6ajRaTWbzRUS5j27aTlBNoHLigu3f7BCUgKaHjjTlXl9+yjKAVb1bPUcfu7IpSNhRHb4A2aEfQIp",
-	"Hjqrjbh9cN6K/S3fdUC0YfbC4ssk1lFG4FW2eneVwg3IVIzNwvY+u725gX3/F/zsefY2TxKOxcF0Dt6w",
-	"DaQalaULe6/2m6vcp+s6OOZhKCaEC7vKbcIF7rzHVnPbm6wRk7YiZDhutU/Pzp/ZyMEbvJVih6aNT/Dn",
-	"v34LGlb9Zltmf+JF6xzzZ65zoniq3BsrX+8si5lzv3RMMVE+kDm1++YsjV9UoTrS+O/t4fTtp7PTd69/",
-	"mb5//ab1l9/fnL77PWy/fX05e/v6cg3HDATtwUsmKN6lyaifUMNwhg/0B+OUQd7poVd+2yL3tDSjoyMB",
-	"zsfJV/uf6qQs9LaLdKaTa7tQHYkc27u/AT1TLOZ9EZsL1sMqR4/Bc4WIBb6XM+rwNWZmMg1HIrIBHZaW",
-	"XRYF0V2UBv8IVaT9m4/FBTt1n3PmHzcvKk8Xw5Ve0c2ub/3glqp0GW4G3BUv3I5aqL3mb7TCqmR42PdY",
-	"e7WbIUUGWHojXBYsBIXaEGMuY+CB7EPL1ZsjeiER8FLsp7XtYgbyS2562xsYVNld+1iUsF9OZQoq86Mb",
-	"2sm9pScyzH0rryUazehlv9UOT/mZWAfQtPjIS2T+MznexaDoFW7j0V+4Gk45pgWWBUj0ef/xb8FaJaC/",
-	"gi5Y/ln4TP0xmBP9ZZlyEFiQPphfJ4mdGmh7yOsp97ntVNUKLR+06nf2mC0Bp7vM6RppCqJn/07EYGps",
-	"lEBeqYKqr1QQ3M2BtkZ4dxZv+slZu816UqHEdO3P955eYJAz44biBdePDa2xfG4jkEtUifbn1NR6xtbD",
-	"cCPGTqP2eXi9uvK7I0mTY4lWbKpgeOhK2RUH8CruBsZMA9JfEPP0QJZ7cMkA40OruPATyTQWgPivoiwZ",
-	"XfwpH5Xab5TFIATwt506rh3mD+4PXgM918nUIiq5bxtqnd3A+t2p+KozQn9A5VeaZ/4Ep9pJBiZf9GCA",
-	"x56MoD3s4yoVuMTlEjd2uUsdrUTPQCB7LqPVs+rXiORGJEeQxsUfCRjvw8AgMyLUKsrY5WVC6asO68Fn",
-	"O+Qf9QLWs9FAD7IY6F4GrCejHiSv0O8+Zr+iRrlSvb9wkx69sT9x9MvrHnuiE5fA6D21xwiSFHCULpzm",
-	"C6hxDpQvXN2NCVwq+ttpLLsU0rmtc7oLg0xSDg9H4RzulXLsWDJiPJY3NHBp0kTwMRP2e36GOtXXQjFM",
-	"sBjrhYHKv9HXIqe6YHgKBjHtOiMtcGzYXpxNJx137YWs25UCBQddkK2FDAxmcGAifJbLa1h1/BI+aQMd",
-	"fH+ADUB27fCo7dPAJFeZ2sQPvsGTc0tdLmQ67LPUOV2MO57m7JSQNxCJgQeKgpa5oIUHvmXWxSXf0OyE",
-	"sRTK5TlDruxuG2AOBVGHVsVbCaVMBu4zPXTIxfyBcjGp+JKiGj5CwSq4Aw0ZddgdaYcrVVCqV8rqsQ77",
-	"etWQ0VWjc9V40Tq/agRXsFR4oSQVAh9wD3/xQ4U3u/Srq2Rf4IsUPF01OqfBVYOn8O0lWSX40lAruwx8",
-	"hFeQM7pqdL5++3alQCXdCkm9OJWGVrS1+5BQsdYT6jpY4CjLrwSNL/4wbNnrsyzfMtJTI0Y6jqodgEsa",
-	"/VfCuMbRHk4rUTEGyrUzCX0ergbg3Xw2kDHUjwy1tEPxF616RU3g52xNj4subfet+gGqQ4GlgKPsj99W",
-	"NI7+PFij4wqQ0jhwGUiaYdsSOetl614YPlynmancImSnFIukRPQmckm9kv1enwXOZ7uA7vleud5KOn5O",
-	"j5rtz82XndMMsS+MeSKirpF/F43OGYZGqya+W63Vm4bOWoWjg7OWP2ezlriAdm5M0W9VSW+Rv5HW4qBi",
-	"e7txA68ZHjptnh3AUkX/F2nS3CHN6fOcLqu7hXPZKAG4sK5UrHRfR3M2F+kx66Hwmp57EyQlD4JACR8v",
-	"5gRelIghTPOLiFlJu8jGDkjkclitmRJ50pOqSy93/cs9Dw+B4EgpvxbqooA6lQjfBGNvxZTZChQhv8M7",
-	"HTu4Laq00bCQDaaxWy1KbwNkx0hOKDICE7TJ77Vv/95MDgS6B2uKX93jD/nU1x9UL679DMrU308I2/GI",
-	"5z9yirY0EWbvkPFMwyxRtf2pimKqJH1byQWGDsylYyCLuXAlctyzElVjmaoaijSvp7bsLj6IyOYiUnBy",
-	"96X98A73gmpfqxz6nQw0VtExneW8BEzwW796oVqUQ5oEp4X8Ded/VHT9VpZytnAH6q7iLMjg+SZubq31",
-	"moMOqUeH7GMH812G0zNS3aVF1jCVJ97HrawdaYNlax3xuc8e4cP7L5DY62UobUVAgDWTSRfltWozDUe5",
-	"eKTKPhfSTm/prg4wEbXDRNDWZkcCQSGAeMsBQTyBc/F0lw1JPkuzaeC2TL06reRPZXcdLbnqZ22497uW",
-	"qsgPaBdREVeuqUpbNWVydoMcsUo+J6cqfzBs7JXCXrleFYOfZzmnKsvoJjmqPOdnLSRzih8ApPXsB2h6",
-	"dGlWh/h8aFghc/mKuR3II4O7R79ZppR5FC0ck52meGpNumwoJ/eYeDmoumpVt+HT+i4ROu5yNC+jyAdv",
-	"9WdnnMu5MnBHHRmbmkA9DhL2IBL2eSSctbYrelQpnsK698bRKK0UF5a6E/SPFVTD7lBAHmp/qnzADAkd",
-	"3KxY8BthggWPEFldlCDED1e/o7ZuxFVccA6pKmi/uYAoUkzqYR9iBEXGgaal0JdRlUAbJME6TtNpIlZP",
-	"9Qm1vWe4mzl/u2d5HXp+1Gxt7A2+UdG9JAcPhuphXMFHmEa8dDKMCqWGHCK02uwO6uSNigw1fGcaG5NT",
-	"i+ovK2FUaL3VlJf9gRqqFDvCJ8ESM4IVrK64/qplVDcKyaGa8cetZvwVhDDnyYx5BGilIkl0soFWkuOJ",
-	"TtKjMZ9MpBoun4ZxH7o1OAxjIhdUx8ChAj0W2VgyDswQ5U4kEtZz103FeBLzVJjeuj20paWMX+BX37qb",
-	"eVSFDOt53nMJA94PGkf03+2Br/2JkIpNjfBj1olIrZaD3um9qGcsTFevxBo9kEq6lFOo4+mYCMk9PoOa",
-	"jkWiQegSEJpGhtBgN8x/MEIecf+xrKfQemuFjxrxpfBRI75Y1cfjKW7BT3bFjaDxc6PTaOFz8d/lw8JX",
-	"sXyQe5+gxwQxb/gPOq4Tu9/23ymnuThHijIW6UhbGbM6KRUKqhI8FV2AbLI3OJ7DlDpOH4ICGiT2GFmh",
-	"7NIoC8BIXNjvrmp7mtlx+Qhblgh2OeSR+LsnGOmauUnF2G9qIo64+8T65Nqb13UKmuehqzqoTJeUdArY",
-	"EONMPTprgavfEt1iFThOiK9LW19nmpGQgdZDu2E/PJAijgIYEkTfCV/xMTxMq3EGInKl7E9PEwX0Gaku",
-	"IF1Q4QdAwg0MiB6zXuEU9ZBWCb5prw8WZ0BecqJn7neuFO54NmNuTVRmFmHd9vMSp9GHShpYUQbdNZDW",
-	"dZZ+/I5QmKwtTKp7fgunbOui0N3W6xJGy7Kp4u06hQ8KdVuF+m0LfbiZKtsN4HvxnJdo0j8jStmjLSY5",
-	"jV3q5P9ZiAnjTk+XqunVPfrVe3sL3vztilEpns+iQtrOXTt4aQcvrS7CtztVSC6i3Zfof5kf5wplS5TC",
-	"7lqeL1kmiOj0ABJ8hGBFs5EGZwcXim5SwhUCPDjGfhgLtq9anXO8CFqGAaUNfMtqM4tO5SqgPBzwRFDH",
-	"HFf0VG/pbq2esdzYz7qjE7tcLJmVssamoc0OkHTulOV9TOUtNfG+K7lGI38SjkR4vcOSwqUyM5EQ3PBM",
-	"T+OI9QWbJVoNHbkSEDw5CC3c/yCj24e3nYAvDkiIhPUTwa+tRkmmcYnQwv0/5hCJEGA6f8ucFnJKyOFA",
-	"32HBQwj1NBZTjA5Wk6dPIyHSn/FiOxHldzoVf6kAxXoD0fZAqgjI0l0qlFOO20MaeevNBjI1D5lSeaXH",
-	"E2AP8yvwmW46qIDhZuwubyjYk0RPtAF636/1Z2R+chDQpAHRJP+UCBWOAJXpjRrG0ozwFgybmimP4zkb",
-	"8RsAFx/l4Jooq4L5eknNEXqaBtQJQU21qWZ2ubFIxTF7R0ihAGegE2i4WF/ccY/E9yHw2A9jpZ1FPwjl",
-	"3GQScaWBvDP5t/8X/0Xq4N/+n9v64BFpgQ90yKu8cycExHuK/BomlXHMYh5eP6jM41rzMo/H24N2bSLl",
-	"vvpVXXbT5DaTAc24CwPWn4PjC/nPVKM3zR36LsD4Mz04Zu+AFWHAZWxozdTJUEDVXFZP++yXWVs95hC3",
-	"15kMVHIokqN2s322DqpB8eFWmePLOKaTMt5J2aJYdC6rK9ddx7hTbs2SdFpNJez9rF2vaRn3HDNq5Sq3",
-	"S1wUIJhWB1m6WwY/4Zeqrh8lc5ZMlcmV13kMr1QsYqwjseYS3tqv1FpxT/VYhiD0jYlIuglE5qGekvbz",
-	"qIWd9vnzVkB4clGj0/SZX/j3JNGhMMb+9QwgJBPxuwjh3dOXz4NGomfGvUVcQI3OafO0HTSmKv+jVmt0",
-	"ZzxR2Ofy7NtqGWYIOnDFQ6uSu32ZpKPuWBpjz0ynddryHliX0KwbnVbz+begYcNZVBKxlU6BqdWgcS0m",
-	"aRdaj/1120fNs8J1zYi3z581Oo2XgxfPouaL1osXZ+Hz6Nn5S94eCM6b4fk5j5qtc37aH5wNWv12v9l/",
-	"0W6HUes8eha2zvvNQbPJmy9841WrdXbefNGEdSlpRtU3frYG7R40iJGS7t62RwEexk4jSubdZKrAmQWP",
-	"52+/wcMdJsKYRqd1O1Vc+BWT8mTJo2r9UyPXVuYijeju9PJZIb18GjSyE4JN6NOYd1PxJbUnpo4Wgb3r",
-	"DZDe4DxIN8AnQejBrz79FdNB3CXvnvQAEDQ0Nz2ky0d3l014krKe/WwPI2v7XAKXUnL+uB44C0GF9iuF",
-	"X6QP9BCmGJLReGFIVPMo36jPIYXVcZkqj9UbAg3yIMjY/JKhoEb+nLEXKtSRVMMAQZKzxRWRjQf2ftMs",
-	"AYbJBMhKIx5ZkPk4cBJc6wACE/9gmHMGj6/URz1D0itAz8/BldF3+jy8HiZ6qgBJNmtPABB5bljvw/tP",
-	"n9l//sv/Osna36UwvQvHvNRzZdDe8ZW6UkfsI6Fiu7EJqhsC54ZjY1NIzsZvCDetw3o4Nosftj91xC6z",
-	"pgq7yb6pgh4IqmfjiUWe9LxGpwOCpQb80pOef8+xkTF9IxLyqhcvWEguQOLC7luEX4XFj3g8wDvAkwMn",
-	"AsEYManBY4Zws3h8IwE6x8HIOSMNiNgB0r0xx2TobDp+GM72cWYVetDcMuHW7MGenzXPFv1KOlkX7Kx1",
-	"ynhf3wj27Iy9lT/aV87p0/h8riWgplPPSY6RoJfLfhz9Wcx7/llcKWRlyP2K/XaG2d3jcWytIT2bHh5Y",
-	"gNUG0HTA1s71fqb8GjprsNaTMfPd1euyg4RO6VSTjFD15LRNrmROE+ZQh4KPucj+Ao5hqocC9nBBZbkp",
-	"IJ2Mqzw5n9aqAtUOGmOp/N8ruLSX/uzZs51Jl32yxCXoCRexH2lVL9ObrZyxd1549gr++Ered48cxx4t",
-	"daERK0OnB2UW3D6U2MRAHIyk8Ml7rOhK9V5r+Y1lnqy7seyV4sVXusFff778/OufKI0DkC3csJlUkZ6Z",
-	"o1b7vH3MXosUFky3IX3GdRnUq7NDVefmbBUo9o2unLm6ZbGYEWMZ6li7c8DB6+hbIZeTFcF6ddZSB2tS",
-	"nrjTCltRNVcs0qqyLjVBl+5PuwyrfmmidzyNU2n9jRMrzUfE85b79UlilVwqMa7KIoNFRePcokaQzUD2",
-	"pUI0+xI8dtQP6xRQf1GxVKJRzPj+DZeUPQHdt4ICn3JeWRGdHfNzF9a7vjDii7jgQ3GRT4Jdqdbzi+b5",
-	"SbN1Yv3ui58u2mcXeioXMMxvbwHdfgm4+V0Z6nbNGerShBgFrhdw7mY6ucauUa1ue1zfbYsabg+5yWWh",
-	"Q9D4cjTmX476ICrPnreaL148O7sF7n53rm15/9ovKaVjAnCo1RRhlqwtG+kZG/AE9VaR0cmZbT8GvGKf",
-	"29rOSGmtaKsOuUNW5ZBV+d6yKsHWOhk8dCeie9/K5+gxVLbmHTTzrah6T0KuQhHvsK3oV5cfwGyC0aDW",
-	"gdQPbbBL5lAAfszeCREBCqJr+QtcKonOJEPedZ9kwRv+wTAnOhcsERNQY9awUFrI+OzJcbH/kEq01pwI",
-	"FYkM3Ot2aAububPQ9mB/Dvbn8dofkJ14H+3Pp1TDEX0Mrad2rXfYnpVNA6ZydmcaPmdDgrHAGimQBAZM",
-	"We9fJ2yodXQBsQGkJSG7S0ECECYyrsTseBHrQmnmpMlny3QCPwNXstaIrE05qjf+TDEjxLAkkOgZ0f+h",
-	"xqsA0LhtOmCzNzUdm6NnHKzMwcrs2MqQnnkII/PPUzHdRwvzK5cpFBI1Q3u7/4bm8zRRkCFaUKQ0mO3q",
-	"Y1tZILiV6n6s90qwWCoosTDBwxGTxkyhRgN/JXoWYGtykoiQhrdHQqSsPw9cOg/a8FzBByvWKvIKG6Tz",
-	"mL3TzDonUEGxNwmDT3QOliWfMOuP93Rb54sv9nXclp/wVu8/BVWe7rXbGPgOzAAFJjDiRthzEQCnOY7q",
-	"YzdnMBbG8KG4Uq2z4OxFs9lqB079BqAYA98AifrQ/R3kk8jBK/g1ln+tY/eNXmCRCKXxhcQ1qDHhhlh2",
-	"R4xuifl7YkTUjgAEdFuM7ush+zRoJAI6AeBgpbxfnXZdhMmskVGz5tQC2t+q1G6F9B2zX6wMI1Qj9ofE",
-	"PEShdLXAXBUf43hsH+coo4bPzRK4oSpuhXUEN+vk/Gjv8Ttv5rSidM9dnFCyChpH8N+VOzfB58+S+3qa",
-	"hnpca+vmRz27o3tzYQ0gxVmxd0EHVlFrL5bal5NR19jGCfYSz2zonLHFFaNmvN0CD4oz1wEfNJzu7DRW",
-	"Vusw7YIK2RpEgDn7BjPryvqlZ0FuLKDTQEOTd+i8y19H895HPdun/j3IjPZFSG0nzqVZ1TDs1BCMueJD",
-	"eO5H1suPl0PPefCikTSpTua5kSBj9b9S2HQ2EyZlA5mY9Ji9USlonAJEHjZQgzj2JKrE7o2W0X+xG1IP",
-	"CN1bf2dv8cYeF5kzhEumq9U9a3R/HavWsz9W0e3lTzbVumIN+Qdd3thDdPn3iEC3Sr4gnCYJ/Cy6bStG",
-	"0c1TipRje6t63EXRsneqkyFX0sDqVkX8bLZczGzyWMJ2sQ+MqbYgSA+teUlrVXdOZyqMjZ2kez579BWh",
-	"Me1+GqlhiLeXSWtg3VseCxXxhMEgqVRF4LdUjgX7O0CmoWedHQ7MneacXKtfJb2iVZroOEY33Eq7PdS5",
-	"nKkbOnRwZ0lEraPY9WyXkuEG5+d8CyuQxmtc6KtGABBCd0PIt7vm/0HEFk7NTqlznFQO9Y1I1BjcJi+c",
-	"SqcC2uzCRAjA5Dhqtc5qlNrnIJtrwKwvbN1usL8Wn1+JxH+kQ/aY26ucdsGjcRvtB2ikvGTpQU7bVKuZ",
-	"dfyt9YHB8oGvfWVe2ip1W/5qx7j+AxjOoD5psf4zPK59yRovM6we5qpoWu/Dst5DDLMXyP7+eWOPjIMo",
-	"hWEnoxU2+kMtzUrzWCdibcB/suGusCliIzLAH6ms8Q8FkQmU8gBsbaR3zAbwRuGM1YAmPxDkCI/GbtkB",
-	"alMb+4iptdxofubX2HxdokCsRLipuEWs/DWM6B28vzYUQdHzBadExzQThJMJG9D7nuLEVZpwqaQausxb",
-	"z9egoGwV6olgvakRCWrWXkV24jGS/D4mtADI8uKzrri4fUbdhUzEXXxXS65lT1jFleitqqpY0PhyFFrp",
-	"kCbFBPhg0IXvVCezY0FQHNx6hDYqAzUfeHACmBasQiZwjtpS2P/yS0+EnsREk+1lPOKQDXSiQXzKRmSv",
-	"QFPml4lVqxerrXFRzh6Ko8DrmdW8zXYj2MQ3FmMOrSNcGsP/q125TI7dcoIGblXegW21j07XIIFpnWY7",
-	"eflv/2oMZ2/11BhuAwENpeSQGzHTyTUOiW3jMDtJWhmntrbU1E7Ym8n8VGekrHDYnSUGY/JHMkv3j9Y6",
-	"PADKP4G+4bA0FGWtFSxPAhVpmdEeWg0f+PwTDL2zJ0r3dTRnw4Sr1FypdCTGRsQ3AhJCOhZPg+xS0sDA",
-	"J5WNlUjtrvxgKJtUojikYSTuQOaMCqN6OHkPaJmrJbVMzNaUlDUFYUeZou+XbNhJemlj1Z+sBNChvy3c",
-	"1qjTgW906PDqBOrTd/m1q6eEMlbh8hxQPcTBB4v4oBYx2Fruftmb+atlppJyTIuRWa12cltE9Xwuxs8V",
-	"lZLNaiV+gFAnQO8XCjJLLRx0nFdhnm9LK1sXdPltsWs+Ozpd2zLtBK/8cVGfLrU1BFQ+0jMWazV0YgPo",
-	"3cDiWbP1eRji6qW500QOR/CMhtaFJESmDuNhKIxhqb4WyjjPkpxXGwtT/z7OnvMbwVLN+vByIswISaWr",
-	"ZLpCIoXaFcvzPltt6tVY22w3T4+ae2K2Hbdpq7212W7XYLYfnVZ6o6Ja/d/JiBvx/XSgoTr8gDd16D47",
-	"dJ/ddxEd5AfgynI9CnvRQ5YThb3rH4vlQByF8zAWbOJk9RH1j1FXiMyAkeEuGAwnZkyXVn7xKheMUzeY",
-	"NR0wIAuaE0c3ACBQDAYiTFl/buVaxINClxn+PP4W02ppe9laLWO5Q7LTlB51hP3MVXSkgTF7mAhHMgpg",
-	"6FJJg50cTuTgv109LZe4l2v1f+X2YTcZvfyD+GP3fS3qho3K1ahV7qvRqyg1e93kda/2KajncD/GNq07",
-	"juYue7NyZ//QkHV3Q9ZWJvDQjHWfVu9xN2Kh01ZL91UiBiIRKhRH/ViH19Xx+q8jGY5YJG5k6BC7R3rG",
-	"xlzNA48Naf9yzDaQwJsaTNJtHX5/dOv8EZd5aLW6p1YrPAb3wctSfIR+wvdeA3JMCj7PwcdQCjP3mbOj",
-	"ZuszfIA+s6IX1G4Bg1QfWt0/834sUnYasEtj+Jhfc5ZoHnmwl/Nmbn5WTwDruTKJ+bxQe4y6YMganVa7",
-	"vhi++DAeOowvsCIs56qi86gHzKuqfEz/Y/6X7imoh/4W0nwI5i/j2LNCuCY6PRjEUgnkNcjW6mgkspDf",
-	"RfCEnIUdOOBdDAVQOYtxcKWUnlmdCGDx+Ju0AiNUhJ043LCevxCxBUB/rGv/Sf0izXHGUYA5Bz3Ajpy5",
-	"S0lMuEmrm3OK52UvmnRIbE7LRHhVsWxvKDB1h/LLw7a7tNjpQ2mxdokSU4iw9bfG5Z/+yf5uq22jQ//H",
-	"mTU9q2o6hKHK67zmRmHhwmktTXsAicajTnsUtWhpUYduk3HUoyur0TU8xuWpkMs4prDMXTVgvqSLZ6cI",
-	"5ZR1QRUQxKF9sTRlcksz1Z41eWTit67E5QV3Qfpa9yR9n51h35fY626HhLIz64nRLpM1pXJ6kohYQN5u",
-	"Z5mbEneKGxZrk0IMqMfCYJzroEaP2a9UEs4RceWgqlEEFl0uRKqC8IoBEf6QS1WSA0LYUNiUqkTQKkii",
-	"9BPbukm7bDHZS8XnHs3Csl4WlnVbO7qvra0hX26hIds1ash9TFCt4G9AlqpUS4IQ6oE1/lv4HQmPj6Tq",
-	"6y9L8lQ8BXZDJRLDRhyw46XKsf+5/jLi/cav9wUg3Y3rS1YlPP4FVvqdpap6k0Rqezp6bDJNDRPQdKpC",
-	"KYzr0bn3bFZBeoPGUeEvtz77hv/36vB29Ow2ToEtHQd0v941ywHuIIcqDcvdS9nlc2+vuwD/1eo5SG0E",
-	"Tf5ByiISPALg14xIMZtQBOiZZROA+kYk0VRsMqU4SPSYtgPluuoSCwAT68yC1pWF3A4Qz+qLX1IxfnBA",
-	"PHvh6jxcJhOJCIW8ERE+E6dmcwrdqb764fF+W9k2bDJyczddVUGp24e0fahJGI52pUD/R1V4+KOkyRYU",
-	"ERTaO41L7GLx/dAiSfDPPIPmgF0OeST+3ijHVncds2u7bm0rc4D4bwOjo/aPLz6f/fpP/7ANxotTD65v",
-	"j8ZHrOTysYznDsr8teRxrBtuk1wv8VgqpCY04ou9P3vHXsN1GlNroVJ4YNxoBSfVjIS16vacGpHYaARe",
-	"5mGox2MdYc7mt5xPSXibS1qPt+lkyI5VRbzszvje4JRX6gw3C0QLXlAaPKfF719r1BRHF3XLCZIl7DCI",
-	"/ujy+jmPFoxxLNW1gZnlYrxMkS170su8+HlXRr2nF6ynJ0J1Q25Ej/HYaBYlfJAa6F004rg4Woy/iapx",
-	"gfCZWgXIv7YrEVEOgg7jbqAHQfZj0GcbxNq4+1Zgpir6mInFo+iw8HvttH1+Q0usQgLdzpG8kdEU7nIs",
-	"0pG220Ak3KDq9GQao9Ilx2YsYaYbVJ7dLftW0aK0G9/WU06IXv3QjRxL9eI+RsmoF0ujY9zBnGosV4Hf",
-	"1tZGVr5iEQ3FjjuySLMzIxyiic+wcRrWqkX+/f3uWgkc3L+D+3f/7t+jU3NePmvXdY4wdZfcmS6ROBAi",
-	"wo48osmIOCZC6ECB5qOs2Uaq7yLXtAG/raE+UspjBrvySH2iSMTW0xHRgtY7bwQNt8mNTuNnDYUeux9G",
-	"fmFKDkepaayXdE94/ModoYMns7GIuz2sXb4jESILxT75McLxoSudUhDECXawFoeGbvqRSq/vGVe6G/IJ",
-	"B5LBtaXyNT34g1BuLJS0hbXL5NieqiWj3D9pOPqDgTVQv0+joeiw/hy5pDhsobHn2gQMuBppvFBFzIgv",
-	"AevnhrvzshcLnijjxy8AJh/q9yvU3N7SimtrLS4mTVYnYlzPe825p/Ae+rMgm1RGtR/Pt9mZUCei0Wke",
-	"v8z5vr+tLXywX3+RppIIPpbXIp5D1+rD1R5+kipy3bWQq5+NNBvzuY15oN6kstjnEScTlU6PvAe0D35t",
-	"zdZtwGX82E0bxqPdSEZdpdMuT1OhovWN3DudvvZP+mDpNnc/Y23ydq6I2ozRVz22DwZadyiU7weMK+bI",
-	"mQGNjFhr3Wprk1O41UNC7ZBQOyTU9kzd/Qis+rXrNqtJsC1oZ+qtJtXl7uSgvQ7a66C99kx7fZimBR/G",
-	"O20adZpzaEAVbazYzPKO4JwgABcuV5HvSwkYN2zAE2oJduDoNtK8hjHMAb1shKm1P9gceoMPvcGH3uBt",
-	"eoNBmN2FfKMZ5KnKrxXJRITwC2WnSk9T8CDgy/ivlU+Hey4h4r2UUrVwI+phqcnaVe+vJ7pSCKbweAdc",
-	"xhiSThVXZgZ9ZjDXDp0fNNhuD0QkeJzCktc4FEqIyGCm5dbjujdUx+0xFRL+4KS6Xi2t0MH9MK3aS/ER",
-	"sa0QD0nO3CLHilbH7B2l/GPBb0SBQbcvBjoR5P1Y0c/BGmTm2P58wDhIeeCUQmJPnj1TARXUEcswW0Us",
-	"HbEZi7RA5hTrXc7ozNKKVwI/3DwAqTF56ZTNKl43cC/gFnTtFkBPAaICRtKEsTYi6sKOoVs8FN1hoqcT",
-	"8rGDRszVcMqHAg6T+DKJuaKOxsYrrcw0TrFj1PpdA2239Wg6QaaAcJRoJUMm41gJY7aJG+5w8kdWD426",
-	"apom0jv0OW8f3z8OcwturF9M2Q3Moz9yJYrndcIH6ePGOsh0XHnp095hLYXPjQhbbimzXOywdJhk6wrl",
-	"poXJ9ZXDiCsFw7p8IiuVxSp5hcwD6+T9rVX0zG9ZP1B3xlXqBGu9qWNrBboSrvBbcMvPcDmHXErj+U+n",
-	"f375D//tba0pjXtQVbn0BLTw319+Ypm22cdhleUu0sLAyj7VkpeS2WgVCtdhjd7QpSM3B5Aorpg9domM",
-	"ckgL3FxTE511gyaTRN+IqON+Bl0pzMbmKkyr9CmugxGNx3L7PG1dzDjoknSnk4VE68uiU+HyGRv0N+2E",
-	"NGeZmO5jFvEOK0/EOZw57baVjT8h1okliUPNxlY67EbB7NoMQDAh6cNSjX8GmNmyf8fcpB5i5FaWcJWM",
-	"4M+0pEeVF9xLdMu9ygi81TdiD7MCAH+vbYwNgdg+2r/VpXksjIEAtEqcfxTpTBRB2V3jPuXQahXlt249",
-	"B1neF1n+2uiDl9D41QZqihkh8hOrWrHPU2EIz7sqlGmtj3V0DvVaCZGSS9d+q0ex4CHbV91CIrC/6qUq",
-	"Ufkh5lKxVHxJL6zxD7lSOmV9Qe51xPggFcmMJ5FxdCoyFnld4ggfPMUdtVZ6lzrzmGmbGO8DUBmDYJqh",
-	"I67mYz01Wc3UilV+6PuuDCQdkJ0mIknoPmeSZiYQHfzMp4ZfsAlgdTGeJOjeKSZVKpJJYpdy3NhUKHab",
-	"h3MbXyKVv2aD2w/oPNurCncOl0IwrOFCu/Bylx2SWftQnxvgN+eKUTdNDvbLdTVf0ofpKEYilJEwx+z9",
-	"wAUWUKC6YJwpMWN06lkiJjEPSfasScRaxFaTfR5UARcujVt2Gb4gLMM9pfdu3x9JIzXcYKPTuJEpj7sg",
-	"3sJkKa9Gp/GPyt57KK22A/bPRN7w+AJKNlkjwZyZaTK0HsbaWsFt2Ue8h0MovpU2uTTXVpcYoSJ/uF0H",
-	"W11K5YSyUztULj/OmdFjkUG0g3KZjTSm0QKQfKTv9SWASaJDEU0TYXAEysYOMmVPzpqnT1FdTFVsfQJ8",
-	"5j4ftwkSAm7QzrXCoYJxqGB8RxWM/dbHTisuamR8GVSyVMP708qJ+F2Eu2wavzRUt5BqWNv0C97VQZMe",
-	"NOlBk/7BNelH6HC8N0U6ScSNFLPqcXosoM6xktpBQnSMYKmTLREcKIDcEoOMOB16KyE5RQ33XIWCgluf",
-	"RPK1YAyRAcsm0X8XihnFJ2ak02P2UZg0kWEqIgrBzEjP/EgJNPAJPobrVUzl033W1upSrmW8gviK/7RK",
-	"Kacp9EQooMtQXbtZ9oTz2IpeY6pGYdJtveievwRt7b6N/WzV32sXPp31vRW+k+199s2/NQYJHjXcbBL/",
-	"9SvJdH4qWi9Id06TB876fhKCiS88TOM5HkXPlem1+eMsLCUCTsAO/R1IRGFqyqezjA0tSXgCB7YJ4imB",
-	"HSxAKReAf18yHt1hhDoTIayNRyAIWCJu9DVmoJHwIULoTnCwZtKICoHHjdqL3teNTPPp+kmlj3g2vlEy",
-	"6dDbeW+9nfnqCZK5bG2IE2F0fLN7LpzbdrlCNAHgV5AW0DRWB5MX0L+VAl0xGGulmfdiGVdzz4BcU6wE",
-	"G/f40DyMjqd5mC8sAdgdT/m1UM69iST6PmykzUSmPGZSmdQap00UBJyxQ7Z5GxXwTqeCnAorHUB+ScVS",
-	"GEfavuH7BI3eDnUBYJqYgqP/g3HlY/DsrSP/TuO/CjiTI25YXwynqkYJt7vxaOF6csJt9wZ05kAn7J3k",
-	"YzHfRIrhcByEeBshxk2scUjjZMd++U+JEH8XBhWTNFmcEzAIBatkWQF9XYJcv3501rg581z9SCp7bEMi",
-	"FYaoezw10Ihir4CDacDGzp6cNV8+DYp5Ah6m8kYEWZsbigT8xIjfCJfSwMgBf54rPgRYCfyWZmbEE5cG",
-	"wejC/f7FYmoE/BHqKPed59jqgn0rbqfG0hjIW2BbnYyspzKYw2V0EjlK4hSYkgfLW2Kszjv1dH6piGPY",
-	"yQEPU5pE9fOmWdpizOfMiPo8ou0Cn0PO+JAzPuSMH7Fp+yRUtJVhM3pS3bj85kYkc0a7HDAlZjnI1Brg",
-	"SD69//DYkEhQuO65RZkkOGgc+X+t07VcBZ1BsCFTszpuyDJR+vT+wycHGLIXQw+f3n946H5kKz7Vrcgm",
-	"5SriScTo6KthzsfKySo6hjCxth1581JscczjkgMIU0W9PjDcatULsMmICA9LXcHFj9A2EhfyBH5VKtab",
-	"6FiG857rW7TvysQcXynfeJhdNkfS5Emc4IfswUl4JMOUCR6OMAN8fKUqmo4/vf+w06wv3rPDPog1h+gg",
-	"Bk3VaTeDxownqjsRSQi/98K+IpBFoPO1MZLDEbAIx3rW6DSPz4PGWETS6oIWnOVUpvY6jU/vPzBrChvr",
-	"iMRuupHtE/k+k8Yg8kvyxRsK/R02+gRDqkpTbQUcP5K72kVBUAM25sm1iFjP6GkSip57J8hbM5jUtT9k",
-	"DQybi7QURuASLoVit53iz0QHAzgCVOPGCGPG9BvZuSUnNNExuJNWWbqiY+FzRHFGH8OowUwn1hG1hgW+",
-	"h7FjN99KvtYPTGKu7ljdNwxYsIoMy+yi2+7nft2VbCzdHfMv3YjPTaNz2rTqwKRdu5M8ROTn8cQqjNOF",
-	"d8ZS0ZdaZ/ZpANGbjRyl6o61Skem0XnWDBpTFekutDO7d92laJWLeut8K72VbbAHjKTAxXur9jlDaiJ3",
-	"0zmOre5IT1FDZOPPnbOgoXQytt8+exG4EKTTPgMxD6V1VUu/2M598/T0WfbV5+1vRDA/79rg3fod7Vy8",
-	"5vb2223KvD43MuzS86e7o1hQqu5kxA2eHvhXV0/BXRtM4zj/nQYC1vBYppLsfyIoqPMPkFB1qJwNz9Pj",
-	"drashckvrUt5A6L7s3duUm1vRYdTehAv4H6kuc6eZF7q3Bba73Jj5NBvaitoQATQdXKf/2g2zo679hyl",
-	"xD3fb3RWyq7UevZi8VKnVZeCzy5ey56e3MXggbnzWHbB5+2Vr2c/ung5K2y5yz0HQ4OaFZhV0OKsbKk/",
-	"gB78Rf1kfa3S4R1KYTl/bF8i1EoXGMAtwKWDW8svvH7H9y7zuTK2jpvQpSk6Mw1HLgIutYR12MCS5FPr",
-	"qHn+ufli7YnP5lkOFLcVHMzrwbwezOvBvH4v5nUxS3wrMi5NHN9SphskjisCWht3uV97FAb5wXNS2+JN",
-	"veHhCLJCvkyJ7kRK/hDkXvNTsjyFj3sQjSJclY9tF4ptlJtakn5atSSHB3CjlFTd6FKL4sGeGBFqQCDn",
-	"kVTDp431kqs7QJKqkLt9rNVUZ4Yq8aPWTAIR6zae4J22D04TJubCdNhspMWNSNgs0alwyPqYaibwCrde",
-	"nEVtt58es19dR5WLCQBW17p/RkRWNAHynl0LMYHfIw1r/z1nM5GIK2XdMBGxqYpEkhN1V46Hk4HroGI/",
-	"1tndysaCSZVqujrNOUBr81hbK5bTDmVpZ3dPW0n5Lrg+DpHGIdI4RBqHSOMQaawYaVDdZQ9CjV/2MfHn",
-	"nZEy7h2ytpmh3dLzieRgsJxtx35CJK68DdMaJi1Ut2cLadSAwZQc68/xH+BLbJYNtBcvdQgqQ0Yi1p/w",
-	"REBgUdGYQfexFofG9q4C+Kx4AzDXiZVsRB9CozLRAKjT6DROnNk5QZuzBhXwp/cfXtvnWjlVOCAKYvNg",
-	"zRuv6JGkM43RptxpaOxkwz2QCgG4NKxXJUP03V4A3bGMxzGdbHMLQT6xEa8wvndXiXSmk+sfoJOJYQ+k",
-	"TuYL3FVXCr/+g3FfAHAaAw2vdo9zDWOuS8pF8EoraH1tsh6+06Xpvx6iRTuYe2lYqjXTcVTmksfSpO/w",
-	"0q9opzZvLSvubC/Xk9TLWLnimLC4LhjvWwveybpjdBwJkzpQbLf8azFJqxh6sOMpLzVj/uUvQg3TUaPT",
-	"ajabKzR69ZSe9TpWU9EDD3I9yLjpOThh0MrWFjJd2aImcZK4pEdNz1bvPaPV0NYZwRKBlTITMCPsE0gF",
-	"TJ6Hejzm9sF5RfS3fKcw9f86qg9o4SVXvWz17iqFG5CpGJuF7X12e3MD+/4v+Nnz7G2eJBznONI5uANW",
-	"DzcqW+7svdpvrnKfvq/cEdateptwgTvvsdXc9ibrQ0OtcpiOW+3Ts/Nn1m/yymu1YLTdCOjnv34LGkOt",
-	"cltmf+JF6xzLdK5AWzxV7o3uOsGvI4PKfumYPMK833dq923ETXcMdtM1aee7HBv/vT2cvv10dvru9S/T",
-	"96/ftP7y+5vTd7+H7bevL2dvX1+unqVDzffQXZCk8Y9IzMs59VHTgCYqaAM2G+nYm5m8mSUtDnP67m3M",
-	"NzqLSBRyd3Uw28+4qznrJBUYFpxiDaxMWmla0tZ8wU6dY6iIJ4owWcubm1/5xd3hD4KqgE9mDHu5dLdd",
-	"bYeopVAoAj/28p//8r8qFHeqJzKssiYl6q5G4bZPxWB8nyOfsxFqNxY3Is7FUq+4tQXSXDP/Dqwbv5OX",
-	"osZL3gqbZ33x/HnU3hLD2D2ZKjG5jGPmnlwu0nqFW3H0F0LeuCvqos/7j38L1up0/CtHhoBln4XP1B7Y",
-	"ebFaDrJsP+b3yQtt9uJvt8T05Kv9z7elTYyZu2k/G6B2KAZljv4oJ9cSIQ/XkdGh8CK6vqPI+yI2NVhE",
-	"K8+SgiwPVSoSOZA4lYRDSlQLgpdie2ko5mWveaM2SeRYJBoWNpBfsvSnCyQpM9v1rf5OEi/pnWxCoFIS",
-	"z1the9DkL8Vp/6yxttBVxXn0HA7yVsER5KWtStjWDkPpqu/s0fBB5nh5i7EP8ngY6inNajqcKJmwVF8L",
-	"heyFJvDkiXP61zH7CS3r5YdfiPcwgBkZezwDlh9Rw2HVUE+EKRXdt2Lrrisx5hLGAqUx/L/an5LJsXt/",
-	"5TJIq9kIGtdSQeXXwKxO7A9sY2D/HotxXyRmJCf4YMi1JeG+/NOG7i59hUSbkhKRYGnClZGpI11fqH1Y",
-	"5Up047C78DqmAvD42fXm/pWrZzqW83/7V2M4e6unxnCYSgSN3fXFkuwlf4nfgoZWopvKMd63cYpp47HE",
-	"nH+9qgp6K6qUDx7rfUmsuv1fxFEfacbH7Jf/I6cBPsmhOpKKxL+0f8LKN0iTO5b3xqr1Vuy+4yEnezxp",
-	"rHE0dtLcUH4i97G3oagJbnU2aCUoQUiGofSMko2BX83jnpT2GHz86RV73my+PGZvVGQIdsRQG4AHJhwk",
-	"wozI7PRFrNXQsFQfs8ssfMM3pWGeK7rdbLJUawz2elNlppOJTlIRdeGzXRsb9VwU6Hk0roW6YFMjMMsK",
-	"92Dsrelp2qsCMvlsv9VY9Wx/OZrNZkcDnYyPpkksFA6nL7T0wC92GjOTdDH8y9bcHUlFfOp2W/Bu1gEd",
-	"uaGpqfWh6hdKVXR8U3bDY4mM7NZf12ooQCrP8FvLj+X7y2k6epMkMMS79WkuHNs/yRsCBMmfHx5el53b",
-	"oPHlaDjlSZT50xUJCTzZ9IiWHexnz89eHrMeYRGEiQAgCh4bSnkjJsTcpGJsAkrXIspyOhJjI+IbYaxf",
-	"9fPnzx/Yj9zI0G5xf+5/UkY9q/SvlHvBiDARac8hXPR1NL9gPTDQPUjSK54keuadOeyzYcME0AqOWa9w",
-	"qHCZJuWDQQdb5ApbeaUcqXaYQwFB+WP9RIKUjpDC/5hdMupKs8IlFoQ9YH0RcvuOVsLlRNKZth9OgLqC",
-	"2/hPDI6vFJwVw6B0M9IGPu52u4PCLhWcyC4JZC/IXoJbzb+AmxMUNQR8CjVEcKV6U2UfuU7k30XUxa3u",
-	"XbCzZiv7GXq1enq1fiXhD8Fq2BLNDBYDjwnoF0P6Jbtju+JbJ7ZBnmRGMdXJSN9X1j2wBztiyMD9r3AN",
-	"vQ7dQGWd4UDtCl95Bdt6T7pOpFZG6JBto91yvvpdKddCLFdMvdYCHfG+sJZHhSFhw6j7BpCw7weNI/pv",
-	"TeAR9qP2WeafbaO6JFVYWfEy9oi5rEejUwwC4ZNV66ARZ6gKx3MmlXtBiSpUC9/Ac2sxfa1jwVWtyW83",
-	"po2CBK4wAgm++ViOMrRx+2Uru8VXiZbGcJWy6Ic3kMfIqlNqqNfvVNoqvZ4XzYeuRBVUVHX6Wi9oD6cU",
-	"i1oFgupSF853GoNag2ZiQvJcP3bGM/G+KFO7g7JYPLIuS0ZNqrfzZCuewY2Oz26wKwrPoiw+j6LHDWFR",
-	"lJJymq0oAhb34rGskpMyB2H1kVtXz1Eih/Uny0s2C3Kyndb+PpR1UNOxtt7uwvPei9TT3TodSyQrn9a1",
-	"1evS+bTi6EmZQbgD05H18Bz2GPSGsESkEoCX0qpE63bGou6Uq6+jhOFUyHjRQmzoN+wgG3un3t/DvOwK",
-	"qtwNn62rzSmaP4lELOxbR3RaqkM/jznIZpB+cTDnMh1FiZhRjdBRjdYRBr6mtX10Sztwnm/LeV7RwanV",
-	"QCZjxMKF2AtxgKvjLv+Nhwm9tgpZFo7RQ0ctt/NmZUGLp2Mq5FZgptkQBwuIan7K4gPRLd8S6uxS1eV+",
-	"jVxUqWMnuFWfhyOQaiZTl+S1X5EpG3Fgf5HqmL3TiKyMsPkZGHQHSPDtcc/jKW+tEOiGM/TTxwUveqdG",
-	"6Dn43R6bTNOMn9gqBwJmvXelUfBQg8ZR4S8PDxw0jvy/V1Yz/lhinYIQS8XqgKVL80zu1137U9UqfBtm",
-	"di9ll8+9ve4C/FerE25WlNCMWr3m0dphFGnCDaK9J1l/P9SMqpSxA3FeqoqrHgmArkfsSc+BXvdygw7Y",
-	"O/LUL8WLPnvSkwo//rRiVRmgdtn5y0Fs0w+VnaM6U3fZwGo0FQvI06eAPH1O4dcm7Tp1447XASheARUu",
-	"hxK2CW9zeXdRsY2pEEN/qwk9XKWl++Mexjrw4kSkuAxd/HwxxG5vlw9dMEn76Vws2vcfMp4DU+pPLEMa",
-	"pkKvNBmqwmwkoKadm6m00mby9BDQJJAS5YQ7cKGMhGExhw78W16IEcRcA2bimPVyqdCjP4s5IAy7CJI9",
-	"OWs2nyItxIKb4Rrr8+NmNnyHNmO/EY7ucvXkrpn2xzKtJmgo7t1buCJniZgInjLDB+ICSLSmSv7zFGkp",
-	"8jNDjfNBSzzn522nXzHWzBTswm40glu4CKXzAe3z86AxlsqPDlWo3U1TzGX9j24G/msDPB23PvijC7vj",
-	"xdRqLg9FYH9hmAj0f/vOm3SUhP4g6YHTWPbkwnmDuX+ZpKNuBGgqjdbLly8g1WYvkL3TnSQER9DoNOaC",
-	"2/0d8LGM56738rXkcawbbrWuT3IslbUtyACB/J136T8zEtbfXSRN4GGox2MdkT7bVPXsJp2+sIgy3fez",
-	"cxoec1b9TkULO8C4U3epZpyO51oR2/LE+o8wkZrj4KW4EehplHYX5/ZnAwRsR1rX3gXS9854Qh04RM3b",
-	"o1PQO2ZvsNMHsKOsZhUqhYY6airKGGAZuFGJh+yCi+IUx6BIPagH5LmicgWoLmq5s54u0Ih2mFaObw1Z",
-	"QvEZBkgTOg/YgMt4mlCvkdFjwSI+N8RHbB8oxvelJYXF87l9VeHgRz6AH+m5rDOunSK3sv/JPz//h/bR",
-	"25f/7fVaqnhPXdGgPq37Ocdsui/57BWUKK9gvPGasxZe5zzyQrkKPkEduz4M21JotfeewI00zjG7/P/Y",
-	"u7bltnE0/Soo3czF0IrtOJmJdJXuTk9nq3OoxLO5cUqCSEhCmQQ4BGhFNdVV+w77FHu1DzFvsk+yhf8H",
-	"QFAidaTtOKOrxDoRp/+A//B9qZIk0CrKAfZ72lYga5WCBUBoHXCL4fyeGhcjzQGWJFsX1atAG+5NGPUa",
-	"N7uRcPn8IX2l7zELtVVqcfW2yO0f28TNS0DHMvdZy9zKXCrjW+e1BA/MbMKqS+HyP/4k+ftOXs4pWnb/",
-	"LsoTVXZeNI7TePbi0rW6+4JFVow4mfAdGgld1vidjW/hUtF4J4P2jOqCBXG5YxTjsIrG4dMBEK2pTNKu",
-	"xVNzRzyH/koQ60Wgk4DIkQmiFzxmQ6KNlgMmXPMYLkoGPNxzmbH9/Zaf3Rl64GKaH1W43XoeK9lQHHHm",
-	"ams6lvDXUBBgpMoXpW2sxRlCMh7JwnBAxBX79MkniEZDxEd77B4Lr+GBOSBTjYgbviKhSYhh2u5QuLKL",
-	"bgqejwI7dMUqKzbuZc21aHYAfFJ3H1/CQ3qsP/Cve99RVspX2u/68Dahodw9vPzASgewg7hJcGywfiU5",
-	"QKASFqdc3IulNIJOIXwZ2MBuLwN29E/NtgkJeZNfyzQlpdA8Ja/zgqfeSe0NekKOYprTGGod9rVdv9hN",
-	"PZmuTkTPLudxlitjStFNMKQ/Mb1gdfRc516GqdsIy5WMw5dSVV2u1yrAdqj2eufGdKr+PLb6s7tymgmo",
-	"k94XRmIqvH/hUv2CXJdMJXTZ33Ctvzjfu9PiBSSHgQTACcSRaHFODdhD9v2WbzjJJHL6YAHyNsP5MaVc",
-	"QL3CELxGZAKZOOzHJEg1guS3tcXVBfxRG+N2Ps+HnqzHyc6vDKKRebLgWmMT/IOebPNcVq/jOMBgCanP",
-	"/CX8viIp9+4hTilPn5p76J1AFJJRwpORkMiAIpL95eS91L/4jTz5hN1cx1KpQo/QH8UgDHiA0AXgTt1J",
-	"my1tCQOUc6rIhM1K0a204fDXC0Oeltj9JkvFEuC+AP9yf4n7hNt4krVOZO2a3jKC8fZK3nwOfx7UwO0r",
-	"bkrTovNChKlDP8s1tn0tKIcwYNiw053MwRxOqdBTKvSUCv1xVN5PbGZrQw/3JYzawf6pTvVbl7rLDfGk",
-	"vk7q66S+fhz1BSx2gRNUVa2jUnMe0Qou+5pmM9vAleaxehaXkw3BcyCxi6kgE4Y5VKDZsjvCEpJQTSOH",
-	"klMruM8LOeUpC9mpEKi9TDgTMZSGPq/d7go+m+sW7hIYZFed+btzBJQT9nsLR8DrNCW4dl2zwGm6ieki",
-	"tkvhcRP9VrZv77N/mn/aezR+4RkTZkeV30rIxTs0/4hkjJpdVZHbe/OSnstEpnK2rCBV9zwAV+vJlQlr",
-	"psYoJ8cj7IcUgi5XCEmfgEKxjjrnCS8qDlQFlsAtmGeYAZ32zeph216NL1gwfqp1wSclNI9bBH6zf+e9",
-	"qGdMgDFNr3pgPFNGlb/XfjWfxsUPn7U6Ii4SM3Fgb/r05m+j92++GPUquPbxrh7+lt81o0/gDUDuhYi9",
-	"FHpu/A/Lx+ZRd/FprMAaCruzsOB2M80mGRMjMtTrLJvQYiYDAlVgIA6W7Qo6+kYxS9Pe4EX1xyjjQgIV",
-	"63nwYsGULngM5vXifG2RKt4QN6NqxIeBU8F5a0Pnh/ceSuod30Y5YX9SJGFTLvgKYE5NB+zNu1FO2M/m",
-	"UPn2ghb18czymW1g44CmLkj3mG8gtyOqBa9gqCsFGhKGyKzIg+4+YRGUpTb3eaAYULfK991CGbRTIDfi",
-	"RnzWdDqFFjBMfxQMEEKmfGYkxisfyy1ZP9pzmSZkXK38OPJsXIAkXYE20zQd4uxuhDNZVCwnMlkCunPK",
-	"pprIUvfJZ8TINl+qBALJK611Vzha28ym6SRFWkQGuhCwq633hoDZMU2ZSGhBlowWkVGrmsUQAYFmOqgI",
-	"SVOrszNazLhQA4joYHUNoCAolrJYKw+TkEUWyUTh+wARZrVSdCPMcBFFWy5q2V47sj557ZSFmQ7KIg7I",
-	"LLeVfvOmWYOIUPKPkhaaFbAQFKZiW+vS9EbYsQMjtVnPPvmNJwkT9kDN6R0jQpIxEOKOvbFBZ5KMVZmb",
-	"fVcsGffJO5wExrGEhC2yVz47eJweDGFOEZ1bSA2WjiVwqMbGvRub31+aAws48ZZX1J+sRA7J+O307L0U",
-	"DK9hY9tnrsjz86s+QfDvgS8hcCaukoVqD3CjZcLUENwi8/lQZkTiPwrzcmP2S2+TUk40hm22FeBqQBiG",
-	"N+Lq8pKMtZSjjIploJzHERkLqUdSsFHOCi6TsW/wgQwjl4llvDIb5EHQ7VGG77qRjS0lKWzy+sEY46+N",
-	"zCjMKiOOe4ZhdSqIZgJ2SjWhlVu34Bdsal7ResD58ybL9fI/zalxt7IG97aQCzwFkwJg9xOzWJPlkFBN",
-	"MgkSBEoAzmdUO8lmaH0yhncaiyaGhJkhwKxApyHH5nYOzcBUbiPSfL6ZR/OvKzSa4BX8o2T2bWs/t9CH",
-	"opsE8xyS/6CipMXS7XtKlUZxaliAltoQo4d6O5OhmMc24cH8Tt2gIsKxziUZ2jFpBhBVuw5Iy+OHE3Cs",
-	"oqpBmuZdttvd17fu9X6UqQftdTgNtJtDaw+Nqdh1Qi493jCfLVTh4YxCkthjp+ScAKjz5Ip8BCSklbk1",
-	"4iqBz92CTXF1vg2aYvM5SSovBegD8c6wyxLjJ7eQ7G5Z3Y7PC7Q9+/nA0BiBHmiAMrGWaMf5VX3U22Z5",
-	"ef6w0/TSfcCsBNgvmq7idDVTJG+c12X38r52HHOZl2kFhH+AJlj5ha2TvnqIzRzH6q7y18aafdPPzEsQ",
-	"3kokU2SMLaID4t9rM2WozZoKHSEEEfVidbcT4lw1DHOsxqvBjHEbqo5tBW5RUC/O75ldt45SDeYYg7lX",
-	"FhoHIA6AIw89sauLSzP5Xb/5qhfGjb2v78IZdFMcAq7q69ESvHw5nxB9ULBMxi0JR6Cl+/PCYjR8f6GP",
-	"vJy4nVKNW+KyCxf2s2oeRNxfnJ1fnp1fXJ9fVokOABUamGlDumqn7wQxlr2CLOC9m6+4w187aG4uEXp5",
-	"in2L4BBFeCBuxPs3nyK7XdFFdHVxGdVfexVF1ZG5ERugEVuCPfa+972kCLbEiarR3n9syIcc1eagkAsj",
-	"k7H/xhjjFkZ1lin1OGY8nlvjk8GFzAyq1CwhQi72yhe8rYbWKY14LbjqRufx+lt0DU7SnWWSmOUTsbal",
-	"uhB8xdaD8JuEC3vTNifvW2o2iU6nEPn5MxfJn2sBzhT5n8H0BEFQwRYAmBl8clr49wW0zZV3LE0BT4Aw",
-	"YUfwr//BtMZ6+DhgXaYX8Xnyil1O/jLdvZDLb8ymtEpwsB42t8LDY7NjgqWufTfIwZwrLfHWbFW4igj7",
-	"psMgT8HuuA0NCbYwN1g4GUMipBPtKsSIJd82QokhtDC30gJd3NK4Es5iCyrg288fyPOLly/PLghN8zk9",
-	"e97b/VK7mZIbP9/gGv0cBkFbHmffqjlBPDOe2OXlOVpU/PPiVeAScaEZkEDuUOpg23O+PngiMtie3zdw",
-	"ltszUzuSDytBC1c96J2GDaaomY2yLhuJMr4wyIUN/0OYEWDaBAsj5RiCmlrETCcJAxgSu0P4z6RkffI+",
-	"jPHfCHOViaAo1ViYPpCx+oS2yycES1qn859T5XpIsHpn7GR4NGcpBk4tCwdb4HDVjZgwxRMMp8o0AdR6",
-	"spBlmgAunpmc4mKWunYONfAfxdljZBpbHCFYGgwD8UTrQdgbYQdto/b2hgcrxhUxFtW+ZL1Xy5CKcwxj",
-	"/CuB5qawrN36YLcfs02m9Wawyq7TbL0DV/gAYd2nhabDeuVqAE2a4n3QF5+UkMnsFF5z89M/Booh8Kgf",
-	"Hy4TNZs9vOuFN/AyoSiAh7kHm4EyvwCMr0jIXC4IX9GidQ+gmawKZBZrmtDyY2bVi2oj1mSwWUfX7R0n",
-	"abvW8MVVSQU4R4dccJ06G9Xu9+El9ljJbzPRefiRB70agmnmiqAzCEn6vLb7ndwYQ5hCYERuPe8f6qn5",
-	"KsGIlULklrHcY2lPp0NnoRZzmXruVjjp0IYMJ1sWqhPWjr8rpC44sbjeF4vrm2801o7IlSZJwVQbVwTy",
-	"ebVCg1/tmnFZ4WpNGLxAsZTiKLrW5ufZSLnl7tiBpLZGO8vrPEVbcmb3xxi7A+mgJ1zjStF1Qs65zNjo",
-	"gELtHT97cQ4BEDEr6QxTy+ZvGd8aV8vmJVyg/F//qxQl72SpFDXrjkpkVMgUquu+Rj0p2EjzDNHglf+B",
-	"1a3ZmWRR8ZlQIy5G5kqBNb5KLWQB3CEPyYJrVNpDYwWAAWi/LIKABIYHte7XGt93zyv23maKhxijazQ1",
-	"us8oPqRK4LO5HhKgjCeUmI2G/gqHBAIXvfEzW/k07hPooB5rc/8oaLEcue0ah931sKmEC3N5jBFOJCsR",
-	"9UCQeC6lYjYgIxdi6IKWEVadmS9jRVIhy9kcePBKDfdBrlSJ8HUBe6NVjoSrG7FK6QtjsiMEegspyYLR",
-	"W6PkzHtG9NxUOcLyAqvpFlvbdKtDRWC26FGvc1t0zaoeaBH89f2FfPodEyQplqTgRup6e8nW46AlwH78",
-	"iJTAqDraqYBtsSKESvZUI6F3ujsp8JIkEgQI3M6tEtR02bLC0ylH8Mk8fzfmOTpSZt/q7yXJ2G63bTH6",
-	"4cLXNdcx1sqiq72YS6wVBquvKqABYxcHLkXizanH/rHdD3a8fwoukxH8Jk2VRBfiRoxrh3JM/u+//ttV",
-	"GWNoNFMsvWOqT67pLRczQhd0Sai/r4IHAmFtiGXLW0TXhy6rolgSrncw/2E7qCf3z6hIKGSYdEG5sIHb",
-	"jCvFxaylcbTBzuOhP8zOd83k3KQXyFulZDmVZW9P1/cRCJxbrfN32Hu4weA6wuYube6z6vrdcR/1GyNc",
-	"NE2JYgpyqVgRDPJKCmMMBZmUGnMxoD0C7Nid1QmWLNhsk2LpNOBcx72NU6kgKXRxCdLXhLLpluA4cXuU",
-	"Hm30Qqz9PbkhD+uGuB7pi8vDe6R/FOWEgFHCRQCOUkrFfSmlPTTLmiKRuTX6LWqkePpq5HSZ+b60yPN/",
-	"Ny3yIYfkaxVGnNEa8NUhqkQxfVaFl+7XxwFvJOVTrQgl5kAia62NV0JwcjUuWQUOLfA50HqbM3TGxdG+",
-	"EGqrLWHKVoWmmP7oVu6JoNx1HFJ00/9k1uJ0bzlIqD8zTSjxG+OPYAdyraXOO5bpX42wyYxBLMHIWyqV",
-	"JgkDXEksDo0ldMyDueiTNSXQ2QUG24BckzEXpFRssweimL7+cP3x5HycnI/TFWZfPQU4nFKwM7MfTvgW",
-	"0Np2uJ5yQUC1MbtBsVbMGGjz3WEXxTPX/slPqoDmzDF6JSMp7psBIXgUFM+Ef3/dvYXY+FJ2tdv62qu3",
-	"G+tnXt5zc2Awr0CtXvV2U7i7akajRf1MEdRvJKejWIqkjFtw5tYeZgRgtI8uvqMpT0ZQhY2/+hf41ecd",
-	"Vm04WfrOKjcgd+HEHGsJHz4l1OhFvVvLgii8/kwYgf2yeCS+GERhZgfq5q33JAX7k8LSDQTlDO8x5hwp",
-	"lwuect3GFHFdCd7jVUtskr+N8tJ6tPc+uY9TF+FX/9+sNuITi+FGH5qFDnyIZ/90/x3tWi9R1aU31kIE",
-	"4nEsU97JxEQdSMUTqj444GwfYmOipjpDn1svQNKc15VTPV93urCIt6719izq3VL4sGaqGkoDmqxWy0Ue",
-	"z/DhpqvrAoC14//y7OLy7PlF7wAH6hHy/xut0BNLs8miYLE+0LL8geDQzf3E1+Yag28bFVmYrX4GZ8j+",
-	"/uoXfgNs6cjc2zDwnTFNzZ2jT37yjZXZAOp6dcFjALR7JnMmaM77S5qltRcAW8W8kMhYjfuVGGOjdYMi",
-	"+DKXUAaoHLKgnfWA/P19FOA+RuT93z5EJOZ3PCVKxpzpZUTyApJ1RLFYyyIiiJFtBDQiCJtNpjTmKdec",
-	"qWA4H4LQjGoY1WuScSx0xhjUAG6nepnLVM4ArCjlU0biZZyyiGRU0Bn2/UNwsUxrD0Og8abHXGPNUhVm",
-	"9HFEhKzH7vSoUk0uqRL5QGW0Eu0I1xzzD01XdfOwgfsxFVUOvocf5oUt8whKvIPfxmPacJkOB47FWBld",
-	"QmXnwKF2EjpjIoZVrPaXVI1+wWNef3xLEGRetRgRDPHAg6acpYkimt4yi6ONWA5mCm/ELOVqHpFfCybi",
-	"eUReF3TCY5jt59ychblDzqC6qmnP6K0HccrCLfV4zhtsWzqwsKyxLfoRiX3BGGRj+OTUppVoauG/FaMp",
-	"MMWYMcwpF33yVntwJYT1sPO0JXcREcxiw/KCAKJLbQXLxMaBmtDI3U9wQWSRsGKAp286BTJRDJiriGQc",
-	"ADhhBioumC+0u2UsDyr1SFwWBRO6T94m+GmLgiXSZbh6Fju6Se7swiPcLc/YACTtDCSN5HNsZ1/MpRU6",
-	"o/lx44yAKm2urEViqw7NEueFjFkCvZ6rEomC2rKBOZN5GqI1k+BcBEcF+xByFvMpN6d8SQRDaGf7rJ+Y",
-	"YFMecwoQhs0PA4IGuPDDb9pn01nBoE08IgWbAt8TCKeUt0A11Ce/c2GTC9CGBeeAmitZ7agCDbhq0b26",
-	"oHdGRjDpafZQyxkzUhz8BrBNzWWaNP3Kp7D5FFFxKQG4cl2TJSjrHkB1ZZ6brVF0qWwrJcDhpmUmFMkY",
-	"FRGhmOkrBcDpKis3YJ4jZG1O4V23P8pS9SkdDPttlsuicebv4PAkJDbnyZWzAkOIUYaMGqVL87yQdzRV",
-	"EclTCjgi0nh+qKPTVC7Oylz1yWtSwUrBDxKwwUyQyRLNBqMZNtNEFYICgCTYwAm02IRbZkbVJrN+PQHM",
-	"WU6trQiTDWrleFJ1az5oXFUPKmHR5c2ZmshSG5EKFdwnT5vQAGBqo9yqwmd2mr02ikGQIPc0DCg6Dg7B",
-	"rELwVEeu0ASaOkPMfFR2KCEDMuXfzKKXE/NWBeeM7PgS5UHd1oxi1ZH7x9c//j8AAP//",
+	"7L3vdtw2tif6Klh1e610p0tySbaTWFqz5iiK03F3HPvY7s7MsXWqUCSqChEJMACociXjtebTfYD7EPNg",
+	"8yR3YQMgQRL8VyrZVp/uD2nbRYLAxsbG/vvbv08inmacEabk5Oz3yYbgmAj44yVnijD1I2brHK+J/qeY",
+	"yEjQTFHOJmeTNxuCEvsr4iuk4O9LksjJdELe4zRLyORsshKT6USQX3MqSDw5UyIn04mMNiTFeky1y/RT",
+	"UgnK1pMPH6aTp2/wOvy1GyIk5WyKVlygZ6uj51hFm8rH3k1O3k1Gfu9HHmHzkfo3f94QQWBdjGyRIJLn",
+	"IiKIypFf+AcWu9DoWCGSSPMFzOSWCBSTjLBYIs4q67qIIpKpo2Izxnz/w3SSYYFTouzOmsHaN/ZHb1NT",
+	"IiVeE3mGiKa7mCIsEBeIaBpQ/bRhmcl0wnAanmo5tRS//5GwtdpMzk5ns2mAVJeEKUGefRdmgAh+dV/O",
+	"sNqU3zW/zWncSZwVFylWk7NJnsOTgRnwmCRUqp9g2CDTU6mmCEtEGVq8P4rsC4vwvPRPnVPyiPLVTO+V",
+	"UkTocf7zLT767Ur/Z3b0ZH715R/C882XRM+5hWL5knwhkZ5jC9nyJRkzvdAEhOSi+fkFI+/VPIJfF05A",
+	"ZJqvlmTFy238NSdi508IhmuZwskszDdtHOMObXjxt2aWZzFJM64Ii3Z/I4Ez/hxfE4kwEiQjWCGJV+Qc",
+	"YbZDOaO/5gQp8l61HSRv7CM9eNtBevx4OkkpKygUnOfKyMogjbTARUpLoy2WSBAc12TqQ5Cp4UmWUngQ",
+	"C520bB+Lkjwmb7jCSXOSlzxnCuEkQYJvJVKct/AONcPMFYzjTyEmK5wnanK2wokkxRSWnCcEM3MPmLur",
+	"ycc4SRYIx7H0rjh99skNEbviCmyZUnEjlnMhLE8nZ28nOEkmVyFq/EhTqpoTeaUXj+EItX0MXgyu+/Fs",
+	"qveBpvrbIHxTyszfSo6hTJE1EebSEERmnEkCJHlxkavNZUIJU0+FMMc9MhqC/iPOsoSaa/TBL9LcpQUH",
+	"/T4h5pUJZTc4ofE8goE0l+kf5gGxBQ8gKhHjCl0zvmUILmMuUExj+NdM8BuCqJIkWR1PPvir/oMgq8nZ",
+	"5P95UGo3D8yv8gGsxKwBllmj8feX6KuvHz1BkkT6n9Dj49PJ1NeLfv755yM9BGFKrzggd3/gW7sAaSep",
+	"NiSVJLkh4zQHPT1vurci+VrgTooLshJEbpDi14Q5wsOrd0vbD9PJS8GXCUk71peZJ/4cWCfcbMUyJ/qb",
+	"CtOkWNWvOZEKLQXB11qrAg5KuSBI5AmR50gSgoAm8thRR07O3hYDF7tVGZlKtKIkiTWh3BP6/YzrI6Tp",
+	"/gCO5IcrfVClwizSg+WCnem75Gx28uR0NpvNjuA/X+v/fOP+av+H9TlWWOVycvbo9HQ6UVSBPA6sC8Nq",
+	"yhvKEUw+cHQZvIVuMwL795qnRG0oW+tVbwVna0M+LRUjzm70ieBMgna+BeUWRxtk1oBSgpkE6Wa/BJro",
+	"y2dGpui/ZIJnRChqBE4kCFYknmNVuYljrMiRoilpXse16f7e/J3GA2716STBUs1zWXy8YRQwRBXST6E1",
+	"VwibMzNFigMpUspypec3bNLM6pnNH4jacnEduJEun333CgnM1kTqmaR4hyJ9O+qvm/NLWAysiFaCp+eI",
+	"pJnanWnFQ18ciqQy+EX7D1gIvNN/52KNGZVwBucDiZcJckN5LueSRIKoec4UTcIyMuFsDXM2j1q1EMGi",
+	"jQE0jIKC3PDrkawiI54ZRhtODjPN5lpesGSn9QHPjANtak1vzAbxXNsLzFxblJX6IF8huK8bn86zeDT3",
+	"W+u48gJl6qtHk8D97l9Db40e7N6f+mevMpUmR1j2LejpcW2p2fDlLyRSeorFeb+EL4CYj2OqR8PJS+/8",
+	"Wy2tKhJqx7tqTM6me593dwLr1mmnUl09nwUTeWM8Dk0pxe+fmWe9nw2HTSfGKLC/a+VgzzMYYO5uK64+",
+	"r5Qy+7eTAZOsMVMfj3QyxkvrkajtPFa4spyuG6y8VAJn2LNJ+8b5ibxX1rbVAznTpOsVY7/UCQKzr366",
+	"hwbWVOs8Gyll/r+ejD0tLE8SvNQahVFD79ex+Pgs3tyvPKbqIgq7DheCxDhSizOtQ+dEOv+HEpgm1mhB",
+	"W23REIElicGfpP+YC/C7ZURIvfFIMw+KSYpZDH5VaztSJokoxTNopwlRxpWDjVtDTyBgYNqZf6tVx7BD",
+	"YEWFVCih7NpcZDEnxh7Y8EQPXWc0oxYHbtCEMmKFVsiNxkiFLOG7HTud3648pVLqH6cTnChiNHNDDWKW",
+	"zUVs/9mQQIuhLVUbnqu5IBEX+qdoQ6JrUJHm5TDeP+YMjM75NTheGFdztSFzxvVNGG0wZUHCSvJrc60/",
+	"5emSiMJDTtm1r9kMvKEtHQoj5KqNIS+LNbR57KVCkq4ZVsBqN6CtEGQWVd/bDZab4M5ek11wYxfXNF6A",
+	"Y/TB8ZYkyRGQ8cEv22t5rK23xaSdbL00mU6KiTe//DQ+ffz45MkULbEkXz3KRTItV6d5TaLFFu+0OaJt",
+	"T3MQTxZT61SeIkl+nSK9YFDV9JdA65kaM4awmMRouUPYMO6KkPDd694bqrjVNlrTYmroXlDZX7f/hVYm",
+	"eHoTtKlwIaw6709Prn2Y6pe4CO713yWBWMDFy2fW33GO8FISbXZwQ3e5k4qkPr+36SzmM9eUhZgql0Qs",
+	"pmhhvrLQH12YoYP8NEZrjjbajornYM4HbK2fcKqlN0vGmU4hejUEAdEHhSppmPEcrXEmERYEMT31oDzU",
+	"29kSrSp+ehZPkaW/vsP1BzH6hS+D4zXVy+qo34Mxz1Nj3ehNMgbakD3NcpFxSUI29G6KtkV0rZg5wvLa",
+	"+A/CZpER6F2GuR7O3rhLsqEsLsgg/et2hG0JjpbWS2zhvDtFhMNYgMUOtNC9iEs0R9VKWemO3wqqFGF6",
+	"OH2xF+OWNINH7aXfFEc5SIY5DfH2zy0f8Tm9d5OrnB8yLMFy9M731AkijwzVmTaOZbekO4TRUIrNw1kN",
+	"e9oBeio/ajWh4wInOCExyJDGnd15NkDqeFs++CA4TaDmEvzh4uj08VfVixbuT6frOK8OVVO0Ie9xTCLa",
+	"Its8bXFvFaHrNnXjA0e2Uv4fRNAVLVMCqsRdCn5Nhl2hRsHWdwFTWhMvl1VEncycAifzdbm/0soCLbxA",
+	"Qa1Kr3ZdyQnLgMMKJJUkU/uB7YbLQmx6UvLcqD4bLOGWcjaNY7sh+hqsYxC5gOMLBWrQK56u+0FbbeXX",
+	"agkNHhkxLbQTKuAcTZHkKTghOWReJPEe+rndY7ehHvW9iYV5Tm24oL8Bv70m4oaI50RhJ7yq3AdBnLke",
+	"Q85lnmVc2P0doZhImRMRfFQr6fNc0OCPLhp4u68LcmOzbebORd3ytcZzc5yrzTwlasPjvb9v3AZ7v03E",
+	"DY3IPOZRnhKmcGukAbzw3UusPnKA1dU50mx0Yy7hTfB2v22dAep1sMW0hVmHLnwUD4QO1reEkRWNqM29",
+	"qt2RoKT1agXeGBf2jQ/TyRJLGtSmdnDrGR8DRGWWBF2TrKnKTidl2tDkTM8tIuDVmJux3UfmpfujsflL",
+	"KtRmHgcj0C9WKBMkolLrhylnaqNVux3B5pI2/p0Y7xCVboIVLSB0O5ffmxdjB0y1GO8WVrVnXFs4EuIg",
+	"rI8GweG1fcZzpsRuzldzLuia9t69l+YFeHefGKLl+TkDay1I+uIZ88vv3SurPv1hOiFxbvk6ITck6R2g",
+	"/vyH6WSFU5rs5q2xwzVhMdFWO2GKql34Gb0txRD1vCVgXutrK40OluyQ9ebvG23RNyiLSTyPiVSUtctQ",
+	"iKRngigiIBobVqDgqRtKtvPES2jsYpAiMxFCvebPcrCh4L9dvx9SLKjCydyF7Xv2tfa4HoAIbfRQpvgg",
+	"WqZ0bYxAKyi6Apr1j9deDa6neGboiuovQBjBhDBoMDDh+Zupya9KMWWIg4I5aEO8896IX6sNEcDhgQ9/",
+	"nwv9M5IZSRLK1tK4/eAJOcrXk230dENPZjzLE0OQQaKi/jxc6RGBKc9D4vZCCHqDE4SVceK6/NheaS7I",
+	"igjCQg6I1xsuFBBjk6eYnXkj20xS+BEjKyGDo6+pBK/6vBaQbp+PfkOMEYuBV2CgFNvoUyguKlrytbbE",
+	"5k+YwAtKsYo2RKLFr4spyjOkODo5R5Rpi0HAL9YlWK6M50s/B8dSB9TG982PPnv94sGzp5fo8enJN313",
+	"ox5Aj9PiMcIZnSKaal3IeHBWRIiwiV2e4yIJMVL0Rk/byJ7JdHLDaRyMbtx1UoL5dLvOs2/SQsnrQT6r",
+	"s2vtzFXFiNnN5smuyzn/anEaY7GDxT706K0XpZYaDgWX22jjVRAgirQNGt7CKuP8e66vYM58FwOW1ySG",
+	"A77mCjFu3AJTtNxZ1ZEk8RcSlIAzP+PFT9Us9AV7mNyU9CnSWofx7npJfL4u6y3FCtZySSaK61Pg0ayb",
+	"hHslmgSrIi65nq0iMejREoHT1fLJFFEmFcGx8bXDcpBezjnCDGkip5odvR88zbvIyj059bNyZ6EDciu7",
+	"BUtpw0Jd777yTsilNu2Md6XF6FlE5hGn89u/Fmq/S3uCtEEodqESSRxQZ/awiWrppVY2gHvH5GbDC2iZ",
+	"KzcvQ+6etKH/MpYVuwU/3MYuC9hYfckbn53J1VPKFDTBeuogbm2S9c7pliZa//ifvclWJgGdDks0ur1N",
+	"d1gbrVzAycNhC7hnRpy3wIEZkgex8kZmuXXwkW8ReqM+Ch2Ye2kgvgAdJ+HRtV81Jom4sZev/lJMbmhE",
+	"zqvGIyPvFRRhhK+xGrV6tqBhZNZ4ksd4N3V52cUUtKGCfuOMTFsm8UlM1crKg6L1MEZkI6ssaA1VrJ+w",
+	"vdNjuRwgIu/77+9XIm+FDodI5cX9dmA9m9erIv6jNaj+lzOj/vSH3uKZyXPwBmirDyy+c6Q/gJQpZ2XO",
+	"6Fvi6HoyzCa7Y6W6N5v59kp29yduE87o2Ly3F0f/cfX7ww9/6Dve0Rj1updaDXV71OKHqN+jBhyvjveu",
+	"cIB63j/GYdX13u8N1csHDVTX01te6tXbe5gXH/129fvp9OGHPx7Zv86Onuh/+ebDn778Q7j87hMr+KNY",
+	"834o/OOW9C8D4K4MgN6TeQcGwUCF9lNHaxoqcC+tDqYSNzW4nMVJQIHVRgQdIZjMOE/D8cmacunGvmqd",
+	"z16+7FtM2X6vdiQ7a6eG+phGr93QsJnHI29V6O0hP3VmaIfpbdiyZm/Leka70d0RVVqZNoVfk8AyD1e9",
+	"W6zKW0MPYfeLkrTcA3ozdzZEZN0BXBKXjg+hH09HePfuD1WYo99n04dPPgQ1gyWPd7fcDmPB9G0GoAQ1",
+	"FvctSfi26kbxhNbDWRW86Y8PSn3nD/Ojqz//6c9/6D0IFp4IFhras0ssSegUSCIlaNxxTkbFZ7GUdM32",
+	"fK2lEOONwUHIBIFQEN8yyBIYNvKyNJ6HljtHCZcjw9L6lVyQ1ljS98JWvDigDd4bZomwJPPauGWUZd4S",
+	"P7M/F/aBiVjxFRjZGaDHxJBdL2hM9omZue+7MbpSCvfJl3PvLHeD9irODaoLmfNVC2IZlrb8Rebihur1",
+	"g0JJxJoMKTpa8SThWxLP8yzMna6GIioCuuaVozwbzKXmjTzzDk5N8Jg6uO2GJhYgBfylUmEWSyQVTZLh",
+	"pRckGbcnG57EXftsfwdTbqDGN/Ao2gS2MZMtnRSdaUgtxXDaUjLpLr4m4EXM9TMjZwQCq7XiS/Pnlotr",
+	"AnVxxf1eFK31V8UleLzA1S+xrsI3jPQj4IvHa0FIjLZUbbwsjBElb4aghcgIpzo74BktfBFO1Ibn602R",
+	"fGTqGDXxw5+obEvLAbUTHDprOyQ4wsK8YJLV447vGhuWcQU4UYVcQJKyiOgla/qaD42YmU2RH7vngsrr",
+	"gdYVXD7e82AdMUkVvbHOrZp4QoLokSIt/kDiUokkIczqRUgRnCKcGAveJRkVZalubJNR5QYKl8TzrPUo",
+	"vX7x0tYeaRIIY5qvcyxi6aAG+rFOCiW9n0D2WZMHF8rx+Y4IuHBW+voHCCvA94q4iEk8SAEwA1cy7Qa9",
+	"ZN0sMk9TW7BwbzCBijTQmupW0MCRu8qTXjZc7ezWlaaGoG/TjEswjhqWmCbyUGWSZ5TEc80BYaaV2qwx",
+	"BawuuGipVOKa9n/lDtDNYs7I0Otci6KBj645ToYSb+BjPFcRb6lcgNtx4DhWstJlQrpq1vTvg6GTbOnT",
+	"IOdb5eFgdq29tgGiZJ4JvhZEaoaOjWCNBc8y8mmybfc97u4wlVtVsFNnXmt5QO8E/KvHXftpGf4WTF1X",
+	"vDhkUZ55it0UMGGFMlb2SDd284jUtHCFVysHbdDMHrmDY1T3iNSZrJu3vhN4pXpZq6YMMSfPwezUokka",
+	"7VlrQnoC51r1k3gnQSkAY327odEG2alPPh23/otdqikaQ5jkANkpnrpxv5JTfCp8FjBzHWpL/7sHkeq9",
+	"n/H0lfHrqx3Q0bH6fiVmQKCserxGRYPvUMn50Maf4Pg0B6EGvxH2okJGois9uI23dAlYP0wRbdUC3Fsb",
+	"egayrl5T8RFtKJTFaOUoqO+PskDSlLSABuxnN0Q03vOd5a7HtUkNpIa0d6JDdNKWfYHlxDjEMwbcA/qQ",
+	"ynlK1DwjIiIhDDuz1Yb2ZwXmEhSxwVX9hUQwyrDSvIFb8ksuVQUUpn1ORnHADOVsRRmVGxLDvELDOrQz",
+	"d5DsEJOm195q20FDwVzrc8r0MlrgXorpTUKJPZ56GnjTzn6A4hqOpVhnIZW2tmzFxbk9NWZOU9CznOuj",
+	"deR5FOxyEl7dqBjNAI9nc4t5Rljp7uzADus7Ru7MGEA7Q6RBStMwDxO2wtTzMn3+pqXFCeszJ+3S9jIo",
+	"7/oqGShaGjJgzMk/8LkdZ6bUdtlumR2tb8u+81JwR2yadzeOnmznfA5lEjjN5R4aBRDSH7kffqjsYzFa",
+	"8c22lVwaMe1rkWPkwgAV0HR44frAgwuASIuha7RAPQRyQ8iqlf14iP1/cDa3JHlFfiGFj/wjHTt/69w4",
+	"V33ThIvzHm5cj6JoVSGImcoOTXGsv6hXBfx5QyAL1ivKv2bQS2vjKsOwJHZiQR2xLZ3gYBpWgDYNFWss",
+	"XbxwWgvyqSA42oC+NW6r2+C53RdbOXwvVWV8TtTQSMwo+X3IePTtYsp7xXxLZrjVXjfDnO05lnrLv7e5",
+	"QoG8PaVImqnhybmXHGAmL8x7ISVjlKNhL3g0Rsa/MDg5bNzYQ/u7EBIPY5YirQte6YlU7hFdHOTfrs7E",
+	"ud0+NfiO+f02yPZ7mIEWWsfyxbQ8MH1nzYK1jNd0PP6ugbfzrbXVDcT98P5eB+G+W0ksGK+XZHtFZUeL",
+	"g8/5iI/V9j6mBKhtaWsRtr+lBzJqiwvs/hm1JSUOEusam8B3+9DNbfglSJG/8FBc5fAZUmuOk88rP+oO",
+	"cjWKYNegHYIQZPGK93phrDa3H4s1UUNjnPcqZcjbLY+QVx1s+ynyhu6AacbsaXsyjLesLprtlQ9jDm9b",
+	"Mkyz4QS4lOQeuRNmds0Cw/otc8tNvAXFh9L5QFctSOf7d80aCnyMdJI+R9iBBfL4dI9OXut5u+3O/oEn",
+	"8Uixt6+vHWD3B9cFtXnByjHaOAbwZT7amkwlGR/o6ar3kPFe7o1v/WQZpyYhocnHYAXrjn04JKZjXxnc",
+	"OTvkdP/ZdpdKOFsTgfBKWU/0CkdKXzOszBnROmzYAc2jKBdi5LwVed9enMdZRJDxakw+Q7jjPTwuxSuD",
+	"HG63V+dKvq7uj+WErkOylzI31KtdZZUDOXIcL9WEz0hfDIzSRZgDaRIgiO6fJmEocAhN4lbyYvwet67m",
+	"H6VIqE5Q6xhDxXxbkewbz7q2uXBQvGjqpzGNkeTDOnXdilyNH2x3uf2dxY44XnkZfKwuZ7wPXfVvwgHP",
+	"ltvW+3fEDkSEe7nyQwiW24VB4W9dqZKAOkHlNbItMM8B8tC50jZUKg5ZklW0ugE68Occf93TMHqZYNbW",
+	"5lgeqJYDcotHK4LlWwNjn6ZoPwA6s6vW8DcVY/PmUB/hSE/vbm7gL4M3j80k2WAJOZPZLji/j4AqQlqL",
+	"+l/nepIkJjHiooT8GKz0mVzyQ7hwDn/TV9PKKzgHY6A99NOSyNYqffdVi35g3P9QIj8su/QGEj277Jxm",
+	"SUkMjsFp2Z1GFvsI2fFuG6+6k37uoYe8UHeK4nkrGSrH0THmtBB2Vx0icj94r1KK1qznyOsZA0l0iHEk",
+	"KVsnJuwzGPOxyw98GvIDl0Ly1mKwItqao+137gPreDzbWxSMO8a3SW9q5ZwD6YpwT99DfREocBAE730Z",
+	"t9ff3MfInUzUXzl4eJ3tVXEPfATXb9hBfdU6NQAs2j8Fvnl5wq+uB3oVV5zhdFihzy18+bcwVVp9++Uz",
+	"bXR8Q3D6nDg95haZBvs4t1l8N75twU0Br1NRHKxhahZ6KAiPXA5PyP24mombmSVF/+bfpYt3OJlqC3cv",
+	"9k//QHefdxju3w34RmDwCoT8l2O4erkLSsi2GsiYxgPB9MaIE22yeJjoLTGhsuXEUMAvW1W5R8p9A6zW",
+	"2lhqQ0aW7n38mtnK1dKzkLFOMsXn++Gn3RCxDICsgiAqMFYBXDDDQjlDuoAH/kKiDKvNualCmVoX3BG4",
+	"4zAzkIqxwNsjVyAa8ZQgvOS5sg0yU0mSGyKHBdtK2Qrz9tc9nXR4tMtTeSgZVR7zeyajDMRMwAUYESnn",
+	"KY/JiPYLBrBm7r0cLrHIcBREVXwJ/jAZ9MmED+K3ZE2ZtN0qi5ZbVQCdM3Txl/84ms1mJ6cPw6Zs7sDR",
+	"77Av/uAMAK95R0+PiJiscJ6ooe6Crs7rCVZU5YbCA2AfEnpD2XqOBcHz9DQMFppwth4zZooZXhMA4dac",
+	"kwzltsZ70G2jpeaEizVmVJouCjQOIz6JnGkBbHqv6YOEIs6U4ElSxeFuTWZsuTQuf7hAL2EFU8Qz/Gse",
+	"RqrdWIzyIYtP6IpEuyghc/Ma5GBRbXLO1S7jCV/vhg5VPF8C3ow4+nWUmzqDyQ13LbiarCKpIt3MpE/V",
+	"/Le2NvGK04SolsHtuugegswnSX1Bd5/dssWKiHlClSBynhExj/EutMS9LRMem77bqUFMMeLNp3W1CbdH",
+	"yGn1gvAYxvFv4Dy33z+X9rw0Hag3gXP0vTZ7PJ3XbBaSW6qijUU7hy77fLUKB1Ts55q273slcFeXuJby",
+	"Am9BCV6GNLpntosi1jLkC4kcXafV5op8y+zCqIKwkNmFwC2xJMmAaseY/GiehJ4Mog0VSRAYMCFtkN2G",
+	"wiZOBY/qG5YqmHCAxI2q9djw0hL6IxYxCe+z3bxxIB9iwU9NlhhLUDOjsI+umLYRJrftgeMdkYAYWtH3",
+	"bX7R1kvQcMLcTa/J1FQlbYI2o1E41a4UbUG0L0bUlotrzfo0YBk20leMUDIzcd/1xZpZ97Sz8011J4Yx",
+	"UR23weq/bQJh2MZZbpmGiugVt1bSVFtA9qjUGkI+tq7KGnvXFhw4dZ102S+odTi7YHSnOd9wKJv+z4r8",
+	"so6+/07kNzpDnk4fh3vljLcK9tHwb9mer72RVJiC3Wp+QdMnPj2PnswGWQC1Henfkx4DoRzvm8p04K8f",
+	"xXqoQ02WzPPu3euga6ppXQw3FnpbXf9T2AVdhUphnvUshyqL9fFX3aoYzaAVo6Omz138dBFoQ/pVaOM8",
+	"62TcAg5kuZQk/2q8xGgzQkYSM6wR7md67GFgHMLNZzxl99G9dyj1+T5c/S1Bdf/auY/3b8uybnEfDyDU",
+	"Le7n3vnufce23Zf9nWED998oIOf7dR/27+/I+7F/wMp9eaBbccBX7+8t2be4dvfCy02wkeVeqcK5EEGk",
+	"6GcMrbiICFI8xuHU5KE5uW3wDLfVaaXCQsl5yO/gPG7OtaaXj6xq8cmBIEaWLgba1bn4ML4mDC1xdI2w",
+	"RJghIgQf2ix0X8exU8BK6pdcdNXNsneZ0tJac/4x2e4CaUKhJVFbQhg6eTKbQeT79OTJk37Oq8NVNAjd",
+	"Q96D6bkvN/ewQgncaLfLs7F73pFrs7JJEKVDk28ZiqkgkS0s6ofps/sxvA2za8JPY9PjL7JhlwYN1kFr",
+	"9Q004jWVRCA2YgLp/1NbvY24MP1hY8jxoBIx7qrNzXqptLGLMxQLntkYS9Z1K9SqhkHzKwLzZqum3V3D",
+	"W38cCxZWncriXT6bPYzcYPA3cmzF3WKKFsdW2sGfLangz4Za8EdDroVt24AV2uAMevC5QrMVJQCJq4hI",
+	"5RlaOBjWY81Fi54LJOhCL3awBAAo6LhX+qJFByxIXiUwZNBYjrI8237qDiF4zFoCMmeDteUoWhhbiwWU",
+	"4bXJCeYKkTRTYcasCa/a+U62eCdd1+1zF2DkaM1D3asHCClv5kHKleG5UNWas1ObcEEiHLwMKxItgctV",
+	"aJDakkwOnV4H1v9piybUgmK39jOIIW1+eu1Ewg4zjDzIMKtDLOpDC/UPFGe0Iz118YzWUGOVVV/lCZGm",
+	"MTeCKjdprqdzhF3gOMIM2WAv5PihZQ5Ngm3M3vxbW7R+aBgz0ASZSmWqrMyjEi2JvtWQ4sHbwoU9h4Xu",
+	"g0OMj48asSe1uGEIs53aULZ2lwisIOYD8iEPEzCtsMDQ5lE3RNAVLW8+c4VMkSBAM9sNmJq2f3pELkmM",
+	"tHQNx91CuVM/kRsi7HUX7BUzPnUjzC9Wn1tZhSviSZ4yCbFZR+JbpnwcKp8jDND/lK0TKjdTq7dxyJTh",
+	"KMVZwVBBrxoO+wAuXCYNWnjHbdHdSLphrrpEHT1UabXaCti+jgeV3JFCUzG82MXEh1BJ7FCvbRVXvz0U",
+	"VCm0mD8vyC9N0jNliDNi298PgjbbxySqLaDpMHLe/GabhxQzk48gbTJS0I/RKp3/uaVpR3KFyWwPSM/x",
+	"TQgi/bYWreMcesVby104wbV4AmF0Q8QSJyi2/YQ0rbaCKuMPOVj/PEmH9L6wrZuKF0CuR0kek3hO41Cz",
+	"KS/gbguqTae0LVWbDUmKMvviuA+0GcsDDhPoLMCvrcI0ETE5ADANnsSUrb3SD6g27XXt2RaC54gVgFuu",
+	"8tHVsA+EYKA3RAwmvnnavTZ357vJRDIj2DYo9JvjFnmZOxRzUPK6qjoGu5ChqUwmiCJinsu2lLdCmoyJ",
+	"6BG14fFg+tjHu7zagkQ0o/rhoUxrsvndCZQooSlVJEaKn8OmnyFTC4RkxDMCnZRvxdSCRFy09afUqpAp",
+	"ytT3voSOxFqHcC8NrCyDqQ4mq3naYlmYoH6rkP9HFcajcPG7oqJiiIO59nFC43nOFA3peUqaiigTJOmN",
+	"LXyMotNmixUgryeLnVgo+L/OtjXR60mtjltvL/f+J7/l6mb5Pb/BOrAzwtHLf11xB73ietnp/l95/SG2",
+	"z+8OHH0sPo8LrC+P4oB3Ux23uffO6LgJDmJ9G0vqnkUhqy3GDlP138/cxYkumspvTOAmJVIa+/qGSqO5",
+	"4ZQmmh0yLJTB4OBq0wLB0aLk1mgDSkehSJhp9xNnvwqEQ0IS3znZboW203nKiuqE2ol//QI9PPnqq6MT",
+	"hJNsg48egiaH0yzRI/z09NVk2qyCeBiogWjIuaLQ4TJfhnKPrHN28PHOl6Q95tdaoxfTlDA5Dp8yX5Lv",
+	"3Guhj6UEy1yMnPtz81J4PL1xLVn2pk3Ciia9V/Z3VFrciJf2hc7irNbr5sI6zvV9U5LPBP31RKG1PGJk",
+	"66AKp4iBv938Y0owo2wNLecZ4klcrUrsyfEuzRXnTSuoXdnMKtWmk9LX76gVPAclEwXxofsI1bOGcvIw",
+	"WNsMvrPX2m0uu3xJXvFtCzfhQSyOFX6un225uWCcriU8J6Fl4DymhEUV7CZQTRkgFa75DRHMKiulaMzy",
+	"ZUKjoGyMrPgI4cv8FoJK/V7wFMGA0ONX4WVCpFbDabQpWJslO7TcWZY1X8e2OVJTac6IoEbu9xH1pXny",
+	"lofWm884IfO6QP+tc0VBj6CVVVRdbolUhmLOC15EHEanNfYdeL2v/oEvOKckXrHJNZq0smUhtoOhiyAb",
+	"RV5IvCUoTJW0Li4bjQnHoqamKb/H+JZKWYJhWVgpQZd5RTT42gV8oSMktkNYEORCsy25y0H/XUKw7GpU",
+	"7WgvEc+VpDFBKd4hLK/BmqVqcNU2UMD7YttO/RhMQhgtA5urDQmztkm4O3k4s1AWaybkYoDTwz35AexF",
+	"1a8WWxLCw/6n2qb/shBLoULh4uyiSMtceY5y5rYFpZypjQR2SshK6V0/bmQOuZaDXZvwXA9kTKWBj9YW",
+	"7Y4Sb12mvueCZ9NTTrC8JrHm1SkkPJrwcc4Ci8JrMl8LbvpDd+5g+WSR6TkQxntsKTDsxmBKM2xsnyAm",
+	"UlOhhzyKnF2zCviCp13yLE+Mc25Q98v68x+mk19zLJTxqJW2w+ns9NHRv58Eff3k/YDKl/dhrGqZZ5kg",
+	"UrbAUd/gJCetWFHn1uSz9p831qCuHTuCA6scmHpV3s8BeTOWZUrc8uYs63f9sJvbra1XT3fVl/CCh6Bd",
+	"+WzoMH9HTI/oV+TXnITEf8TZiop05MQbpPDdiiaLdnDLfTOz27Td9j/pEacy8gDiHMAhVif3/XKMWcWY",
+	"xN9TkoTy6007MwMG6LvbuTZEFXmvpsZRvOZGq4FkNiNCTLjBZm0YR437G/ho4C8Gp+i9tlkIiwFDkjBF",
+	"IVe4vBqmkyUVajN3CM+FbDbFx/a0zPlqzgVdU1arVE6xoAonJQwhiXOj5Fp0xukkpWuDllg+5LxOMY9y",
+	"a0otcXStZwTal6sznGeC30C/tZCkLE2PIJhSReYSGPeGki34hzIuVHBMHCnejs6cSyKgL0RCjQzmI6BH",
+	"W9IJF9YLvijwJuFB5364IULQuBd1MxM8IlJStp6b73yY7pWBY737dwi4DIUCXbWL+/fC6EW7e8P1ng3s",
+	"QzFG8gbROv1wdSNCXZ8rsN6kIE9Xxp9nch9AyJaH6F7KV8/x0GFHWOsQjEJJSECrPrTXh6RLLNZ8HuNd",
+	"4NB/h3fS1rVo25yAyo8VwsawQVSiwgIN6XEpfj+veoZr45eWBYyr170kKBJc64rnaAZmMWa78OiUzSOS",
+	"BAJsoMCZvPItogrsrw2NY8Km6DciuETkfUQy1TZtO/A8pYwL2dEOXk8PLiiJcn15oZNvukf0WlB1j1o+",
+	"iCru2FBbnF6vQ5FxWe4XUjzsb5hO4HqzIpq0ElfTNM0TRbOESAM81+999nxPHuMUGxkmVHNDGpxVY+TQ",
+	"QXy6WhGAmmtNBa3eKiEfFbMtCE2GhBxUVWiSKUbdPUWUXrYIiw1PYokU32IRS0RwtEG+oC4nac6W1bkG",
+	"Cdo6md6YjwTBQ/ePxIegyp9TUAw8CMlyBZDyoZkMuktUFivByVzXOoHBVrnhL4dvzYxSBcx41R+03ycu",
+	"P4TzDuCTazDz3v65tv3uOR37KDn9uYkNJ8S+e1lbfVOLKXR8b1kh8oBV9BSq94d7L2OiME3CMUYO13WT",
+	"+//6+sVPyP6KKFPc6Ng83llTK8MCp0RBen615qWtTN1+qoCUtdMKLfMHgmOwoXrD/nV3D88S6wMkBkhe",
+	"24kYZngwp2BmAci7QElOglgqQx1g9bMM9qhvfboptBAvMX7F6mqb7Myv+3nVvhX8EM8l2diu+beHGIlJ",
+	"lGBB4rmkv5FguwNozek+Crld0yJAo61KDKmBCgmyplIRAdVmJq8yqKpsCI5br1fbdhGbOJB+9BylxZ1A",
+	"E/0pfR60FuO8rP3ZereEQinA6wP0+ct/HP1wpNnw0eOgNAtS9bklH1/VAVx8vm1wToHOe8NpfLCuPIcE",
+	"R9k3KbqksCXZdNAR2CtLqcHxFXHSJ00GJ321xBehcRaDyj9JoPIW9JcNzTRLLzTHL9CSRDyF4i5zBobq",
+	"bQVhKk2Kenv2DU0d/dC1F21Nsfbx7OwhxwoJNfQjAx/7hVM2vPViQlZqeG/Scu+D7h8QvGb3Oy+vcumV",
+	"IT/jlqCVzQo4nCrr8Pfgqp8D95IJezDpPvxT3+IY74bk1n8S7qntbfceDdiXpyZbY8SmeIfpYIQbIMIO",
+	"4KisC8X75a0sZn9IStxfGhwCOGWMztEPq9iqQV94xYFOsaxLqF4wzlZtYI+mqM9SiF4FMu15SqNau/6M",
+	"iLngW210Jcmciznj4LEMZyqCA7KPB8z3jbPyY/VrF8K6i3vgLrwNbVb485UizDj1YECoyVrZkGODzCtM",
+	"Exta7KfGMylzYqJbycBXvre5kivKxuc6DNWYcZZRtp6PfLwV5CC1jpn+1T23yMea8YPdE13UW24IUQDm",
+	"qNX3hEyRzKMNgsbxgEViAyOFQTxcc69tTSOjVPC1IFL2wf0Gkb5LZF+LIGY6Uba1qxdjD0hpqPav8HXR",
+	"zvBjNGkSjLL1Ic+iHbLrNO6rE6fGP1dKRs8/Wd03e3ILGeixRyF+vNU7xr5qlc+XwL2jzWjT4a4JOkUw",
+	"4A1BIq5NDQDcN+TCO+XF8jBYoNgGV/PGqrREnCPNYfpGLdyNEZZkinAUAZoUZjHKchap3GWa17/a015a",
+	"YbEmaqh4JEbBgXy4Tn7rXXtLVNiIHol3Ev3f//f/Q7jA/vHxDLVGP9XkttmIyPazM6kairyHljbC7g9V",
+	"Erlk6VpTm4r138LYBdyPpVQXe+XBKNZCb1amSLxAgm8luibEICGJPCHy3EIkgUjdEitTKYxIYtd2XMva",
+	"RYkPCVUGguAEiZxNQjD5mapU6/p9aKBaoe1H84mWHECT0NL2syCaHq2/8q1sxeKxBz3gHLymWRYK975Y",
+	"IW7gsSCJNhwtzlnnYvWRmvvSs8fuhyX4ZJiWpC5J53+2pHa5FI9Q9Sm081ZLwtrPJkHBXMuAcbc2ntMi",
+	"ycrD0rTpxvr7zoM9L0pqW1LXTHCgko5mShL9hGGvAryZRza3EJ/F34v0xcIir3hKaj4RLAS9cROFv+Bk",
+	"bu+QQBZb+U9Fs/uYSEWZE483ecKIwEvqpdMxW7BZKzavATxouqVYXEPJ95pVITVLweZpkk2TkpiK8jb0",
+	"zIjH+s+h6ISzrM6L3HoDMFXAGCjHUs0CEpKptursH91gnEWkOIqIFvi8g4t0WhVUucGnj78K/xSMGny7",
+	"U9V0g4FuOedQN9+betRuP1dGE21KF0YQXPvH6JmC+J6JD5m73lUDaPkNfzGlioJkBCtpsHgxaAEOIiAc",
+	"S61+8zWUSJ1DQgwoOjiV4XxAp8W0aQ0FSgFcpltBFfjYWzP/wnaFrT6+FXya1IQJ1hQYa09fhWauQiug",
+	"uZoWqmfMCWDpesLMAcvbR/rDizYWXMyiXFU7Rzw3BldXL9BAO8+9IpLazHR9+QeYb2Zi35WvjQj5tR7O",
+	"uqXUBpwImktRp3Ze6b1+TXb6j9py+BSdDPa1RNwVVzM6iuijt0G97LJnhO7jc4CnmJ8MMA8a/OHX7eOj",
+	"32ZHT67s/x/Pj65+n00fPwk1MwyDG9ZJP4bi31WINwbrCScJZet5WApf8jTTF59EoMggo61IkKLaPHZm",
+	"mFFyypqdP5+efl2FNXj37s9vTzR5NI1+n00ftjR5tPrrMGPqdIAx9caJfps8A7apw0HWVpXDR9YWEzxg",
+	"y3KdXniMfnYNgF3EwWa5WHQoA3IOthUU7pc9P0JdQxv7aL1Ig53rFeu91gCrswOWzZ5X2NplB7JWQRkH",
+	"SsJVbzv/861NGgHHGdz+W56DdlujysMQUbRgmnMRh/KlfuBbNHv4YPbowens9CuT2YrjcxSnu7JXs90V",
+	"FyByl2acwr0XQ3VVGk6n6Oj4b6u4gZ+mVkEU0vSgsJeptAUzpsJ0/25mJ4GQvTb155JkWLgC2boyAoXF",
+	"ht7naHG+aCWIt8mPx4GgOH7tlUnPWEIZGZlWdoGsjxdoCmE+GNOlet7BnXFHUv024vwAMbiq/na/4nA1",
+	"Wtx1r/GDcNFeKkV79Oy5vY8LwSV2c+PdiniaUtVhbf/E1SGK/zuDE0NzjM0gB2Pne8nHLwFh33zqDsRX",
+	"EcA6/K6W3+kPJ1gMgdtn2OipHWg9+sZkpMeQQ0uypkyWbYJanK+VfNA204DGbQG2wcGyV3zr4mW1/YDF",
+	"eAEiS6rOPTnY0WvBQvrsT19JzgYbOHf1GcIo1kprzoySWuj+iKpzZG3mc1R4ss/qEYlz1PYLmEjWOW8C",
+	"RVPQw/gNEdaKOkfWGX5m4ma+J/8cee7xMiP4Nm729ovjdSP3+Nec5ObtnDGTRhZZkxB8oZgm5oOYaZWz",
+	"c/Q3JM0S6xa4CzEYBI29SCT3eqAgo41pOm+t7VbsF2xUyC8YttYHqXNuzQe7jgsi7n8jsyV/fwEcNFI1",
+	"f0qBMbcbnpqIoj0j0HCNGxtj0p9j2UT1BQuuKCPAiTbnBvXt4xlh86goVbSh6eDkvxN4BX5oLAlSnIfL",
+	"H2EWJmTSux+ajq/8F8LanH7MqzscQe+yMsJDoi0Ibz46dd5t69BQnF8bJu6G9K4H7w3jmJpbh81dhoIO",
+	"AQDe941et85BIKV7v/JR0ZuDyMS1NtrdwmgA/i9w4DNn2taMomvGtwmJ12Qe52SUT9p7d5wzG2dQngbL",
+	"HoW9W+JvhFSsIYKmBDHRMkcrgecm1OfdqP11ClgO7ndp8FXGJR4mHEAywt2kvick1oQo21xusUQSU2j1",
+	"RqB4uyW4FZVCqIuxX1lYCa+8NDIgwSPehMdv2Z1mNEfGJNIa8lDM/AI/o/beBxMrvXEZAUOqOkw5qgzj",
+	"67vKSIa8M6PZHy13miXBcWxHGCxsyfssway4qZqhTMsoo6m44knCt/M8G7r24XV285KuA/co+FIFkKpK",
+	"678xvmX6jlxytUGSxuEWN/0wLFpjtKepBNPo10duiIjzrraoMcExgAlssEQZlhX4jCoequzXQdyJM9Br",
+	"JimJchdiHsb9xRtws2BZB0QdNkq5NU1kTJlxNh4H4YZf+0fZx0mylc3mNi2rwq+CIfeRt4wDdgpkJNhf",
+	"SiTEdoTQRqExvFqg+TXgFBpoUofP0h22j/KjZeruHad2CVMlVpfj4BBmkWNpb2eL0+VnO7mj26lBHcKZ",
+	"Umhj98yZ0jB3xhkzNjfPt10QIySWaEkgaLV1Sa9W3iLFk/gYuduzACErHCQGhAyzGCK4RYJbA3agPaod",
+	"ox3BQiKskCBaAaRlMxnGEeT5Ic16pkcmd9FLm3b/cBZMvPdchgWg2nhkNP0HT/z193cZqN5V7NHDYJMW",
+	"tAuW7V2YLEVkd7dIuxwHsVL5RnPWYY6NDQZErb6Qsms5qi9tY+TW/KEmNHe3D6mUd2ZWLcso8ZAHA26n",
+	"Wa46caFQlC+NFkIVYlB/FUjkagWG5yLNExz8bfM+kFn5w//4UX9so/AajmyB0y27u+/u2Ty42q29QdNR",
+	"YNF2MuWiC/zogsyd+3YI35+PdF2/NPpbr1K16eg13NphodWF+Nef//a6uaJrsqtqjjVJnKzDvCpugv9+",
+	"3RJKuVbhFh65DLPq+/6NvgbdQU9EP24+bQacwrRDNOh0vgIpQm/96HmXahx7+RI9+rqSRLUStQKWx41G",
+	"Mfjot6vfT6cPP/zxyP4V0qtOp998+NOXwQSr55hhY30+10L9MHAyUS7C3aqfMa0nR6QOeOLJmKGVf262",
+	"3S42uF3mabHIuXmvC+el1xj8ecORyJnvZz23+OdMCZ4kpvRWayFWmRoCdyWUDN6XLqHYtSDTNEe/mQS7",
+	"Xlv8UyPBmN9bvMx+o0HTcHyJo2tIECtT5vbAgx5VbJdMfOqXrBs6rbWzsldW68dm735F8TPj9wujYS+J",
+	"2hLC0MmT2Qw0hNOTJ09Gq4luh4Oob3YGA3b6AHZeXc7eL2vveWD5JMWhmpkXK4QBdvoWvsF6Uxc7nAGx",
+	"7szR7JjPFBV3ahtQ04ZmwzNNnhfvBDezzSZgRG25uJ4LnpARnjXo8gwvhVnHDArIkwFf1Q8kiYs+M5jt",
+	"IJHSHOUzpDaC5+sNsoMgmBkEFKCQ0lJ9TPcbzshci+q56cLfvidnSNI1FLRQhrC0rVyxnh7IemR17qaa",
+	"sA+o5OHcUbbnjjXbfO6pb3Bjb8LH6zBJjf4pOLSi2BYxHZ3P2AYRZi+zO0QHa1VL30Dml6nsg5bOoJ5O",
+	"bTzGa/+KE8JiLIIcWcjDQOniWHe3ix/xlkq2Me3Mh2ocBl9xrgSmRclvDbAQs1hbnTtUPFR2BrZx1ARH",
+	"19IUm2OFNviG2FBWfG5awK1sekiKd6YI3fSvx1GBYzBczrQKWZCT40RqRSW5E8VaC7yPL6ra1d/ywJVz",
+	"K2Sa4WZLyREq8v7oa1WePxRb35YTDgjWNnz/aztabg5MsZ3uh9BT7yNWmVv9Ie7Qbjbsxc0aI0bab0eH",
+	"5xe8IdvdvONuUPN0pww9mILappgW0CamYBpuhRgScwQZcRXUPbWeZPOJVl20W2IxuyBruUZxjY69Vhcw",
+	"/S8qjjrowzY7qXrrvq7qYKBuPfpw9McZlEH+r5O3s6PTqz8FVS/vODWduvDvrtYYcgoyvCbnSHMq4sZ5",
+	"pNWFIcz74iJXmxaIc+L+uWw2YkDybZ8t6J9o/qW0GOw/rAWu/N01rs8ZztWGC/ob8d7Kmcwzk4Rr3nQg",
+	"Gf4Pil+TRrCnhr82r5Cqz+trFhjigReerTGy8n10l7n9MqS6ltmlmd62QN7AmbSfzx6ZUTHiXPjwI0CC",
+	"kaWkQ7rmjy2Wt3xqOaKPlfbSksZzVI07+h2CBbv4jz5+VJVf//lv797Jqz//m/vDH26TCraPaekxX3eG",
+	"7G140eMUv0B2NhtYFNAajPb54ABaW0VC3S/drUqJuy7t9I5P/TaseUiufg9BEjRSuAcfs97Lt/XYdU10",
+	"0DE88PnqXcmdnLc9cGdfCK1R7JOdBMC/BoHOZBQxI8QoZxbxAbqycEls8wuA4Wq2c7aSr5cUxTzn9pUP",
+	"DndsKOT86DKFQOGATabxMiXsd0Pn9qVJy3IppyG9KCJStkFr/V3/swHpwqioIUMu8RDQ2pbEoaeOLkH4",
+	"/MsXRhprG8zYgIhgkbjpXvjgwibzNGg2tr7vvfT5FS7sW37AmRpX8qBcycN/kcKFmAoSqWD60ILnaslz",
+	"Fi/OkCyrFYqI8IIy9/MGsxgaALlnfGHvFa66EcE0NH+6+iyqKfavlnAvbjGrgn16Ski9pKJ2MuDXozzT",
+	"s4YSXbQ8pKP/8yq8gA7NA8/jC/P0YQsrBIEey+NFwr9KK+5lacW/iiYmvpjvKaDwPanB0om6wOuunKgp",
+	"jft16anUfXpmwjctifBVr3nDzDudPu7CnmutBzM/g/7iIOMGlYt+grLLWnFgxZ4L0ixwjRXl9BXzq+NW",
+	"672v7m9Nmw+x14WwB5nhv+bE/qwpV5N7+wm1w3y/Ul3WxxP1jqKliBhWUTVAGhzAD1Y3Su+XK+wllnLL",
+	"RWwS9cc6hk1Ufp7ZQZrYY/0eH0a2t3i/HoSrT6g2fhcFXgrOVyMJcLCJD5rhKyKJGjlDRdKMCyx2hyNy",
+	"YMjgrHlCo90z9j23LTUCHtPRispQe6MwEQI9E2BefYfq9YuXZgFdbUEW9oJaIPA4lZiubnESQWFdnAvX",
+	"pF4i0zq2wNSzV5z+SBbUcRVVyYC4UdEVw64vuCWCLxMDwhFmIXPP1kBTvr9ETx49/lovRb+NTCNneYy+",
+	"zwUUcrmevDHJCItdANi0AHF9ihbuaALeyEJrMAsLETUHyHO5OD4wLHvZBzuQeZcnrsEHlmgp+DVh0wJG",
+	"fot3iOequ8nWoMvBa+AduBcoIOG2NZyxQe4vJKLxOfo15wpAVBVHNiQ9yG7wOL/gpP3h452bvTZCTBjA",
+	"7ph8/WuquWDlGKY318iGMM30Ks3RQb0tqBRk6XyZ0KgtTJ7H1KHllSkEWhXHyWQ6WWuzgaUmA6CEWMhg",
+	"yPbeb+Ni623liyPT0mtY/e8VYdriOkMpF8Tkg8gpwklicN6kxWTaQQObcyTIDTXPR1wI4+Epkh8daQBH",
+	"GLJK7OigaZkXg+Ro88R8L3iKTkzBxoauN0QamDNbiRUMkAPVR7d4EyQhWEJuRm+WGeTMdBUrWmRl2LLQ",
+	"FHcEiwFNaUwKkBmkNIwLXiy5yI7omcM2x9tfVY0yPWdgL+s2dEw+5tnwtJGvQpaho3tR9n56Wm1d+WQ2",
+	"6/VT2A1p34Yeyh6ghNaXVXtj570ikd6a3WW4zOHHSi8abFugQJQLbhODDi+3AHO30uc0JSkXOy0iGNnq",
+	"A5CCC7t5Gwv75bYKi6fQp46LawmAVtNqK7ZGfcWIPLsAESwO6rcJj64PU0Ba9fgfVB2F8u2WBv/2pI8T",
+	"etrqHd4Y1DX16er03+sOKajtNVJkuQwV+P9kWhEkVI7Mrd8zw/2gU9CbAZIhTLGP4Sk17OJ3YTR9lLy5",
+	"XfUeilvlw4eiXnCpQ3CLu+YU9nsSmuEJstITPDe9l6ZDMtYPdq6aynNMbqiWQViijPAsMfqtie6O7bhS",
+	"75z8uN44uWfji/3UA/Xv3AF8UjX5eL9cUkFx46kmPDPtNEyJj6cuBdWSfZNFoFLcwwL6QiLzAiIshmoj",
+	"KLH6zBNFotYKa6fsYkm+gHacbEgk4aMBZx4WAvP2mSytrgjNDCvb6NR4oM9RSjCDVicbytaIJJJsbXFB",
+	"IGPlny5RBoKytK03pgVfgGwOzgZGrz4i9OfIpuufR8INgWMecbaiIh2dMmRftxbC+NfvJN3HA5SGIm3s",
+	"gWCOzOWJqbRHxHgaB1+j37kXiz7L9Wv0nwl09R6kERESz2kcyt7ISERXNLJ4fuDZXXPTv9Lr5lyr+pKk",
+	"Yoj2fr+pRJFY770iLMzQr4xOPEWmS4EWpzlz5rfxNzO+5PEOUoZighPV7AHgkf/eAdh+EuBaPZKgMRmc",
+	"4+Wed7lZPJetKyqyhS1DUQnAFoKAq0MOWelnmcXFk7xVpsDPN+O9FPcrM4ypwQ6VfwH0/pPkmg0E63X2",
+	"QCj3rKFdePdUKdWal0Wr6StwMrA3Ss2e3cs2+9AxDQdSO7qL7kiV0BE1mBQ0JjWhGKiml151LnKfxihF",
+	"EbmDaMdrwqIdNBx1ldH1xinNxjR7Y/Mad1r4yjWgKHgtCInhGneXVst1Oarop2gX0mLeadsOIFYAYRXm",
+	"MEXWPDZoya5fb1vblZFb7hyL5cR6NtvZkiO74Jj75wtt7Ec4QXDUGht6uDLWwc1iBlekZlzScKXgSJlQ",
+	"1LOErHuDUV09AcfoAoFsLDMuGFco0no5dEHBy+DxwGsyXwueZ71HpHxygK+JCrWZx9Y53svw5ePzTFhj",
+	"v3c+wZc+TCcjvEiT9hDrnK/mw6oY/JJsHuVwNTRyozxD2T0zqJqy+rQ2TePcRDfnCbkZ4G6rPz/EusUp",
+	"TXbtACJrOKVzCgkpLSi9Rt61DlFpvTw8cJRiQVWpHPWtvfY4gGGtDSb94CHqL4DYMCKNFtifQ/wcHpsE",
+	"TdxxcQeBk58ICbpLIDcFSD+Suu2gDwPVYvJ+gAL+vkf07ZVcEY2BC6zKrlpME1wb+l4tnzpHa06kC/gL",
+	"ghblbwsQrajQT40Mrt63bfUL+znXi3z9Cc5oXx37nZWN7u0uDvkJaw7K4qJZwEYsJHm/8COdWJAi1Lmn",
+	"i7GaaD8gt74mM8O3sm+Pfia1GHs4/Ya76koqPhxGxX3APf9VFfLpq0KcqArZ8n0VI77k6LIavjMxl5GS",
+	"fzgc9m1jQI1GJfDPXSt67lBPbt0re6Q63avAdStn3pkJ9fbR9ua4fJ+ejtoRF6QlFWambeuTSnSD50u/",
+	"cbfVtEeqH/5O1vbDn64Z1E2xpEzvrh8gkbHKRbdIZbTDECmDOS8GqS3oin+9sUEKL07IWTKoZe+Sx7uW",
+	"PiDkripSJI1JGOZ+K0xivxfXLBoUufDJ1aD+AxV/KHzQrnUA8fcri7WEHOezG0iz+lEYuJBDZU95fHkP",
+	"06f07PlNuOyKi7sEvF4Jns73jygMhdgtbswGRmYFvb15AFvP2HRiGrOHi7D43mvqPanl2HaWfbt6SBbX",
+	"THI/+Rt8DGP6kcVkbnfYYwNwojA1v8kTRgRe0sToi9ImFMzB/MjZJhLhOCO1usO4JiH+bKxbsHOtXH3n",
+	"4hmfWgsNpxOMV0FfFB7M9r63RQKQSxvDCn4L9JaH09y28S0/jC1YycL+2xeXP1ygl0AjV+QJyQAmiQkL",
+	"gvv5wUkjhxlsP9pJQC/NoR6FNuTjrNapUm0wu4NoVEwiGu+BVBUPz7PraPe0X95a+dbQoH8jEbkYYgKJ",
+	"sYLf2HTkXyD3qV9rK8S+oWSxytrsakscwhOvLEDyWJiTfTmgo0vomGBejQ5dKz3gJXhPL8DDIZe2erx6",
+	"YTd7gHF63//kGIMHdRZ/Io9vw/zqJfteuZ6j+xL8y3P7X9xzuwd+bg16aVyexkWR/OLliyPzzNKAE6TN",
+	"LIM4FkTKAXjbB8sdqCcJmyvAZP5ir+d3XwitLc0gEOuv17wdOvZf8+v2pq1U/by9j4eD8sNQh31ePxkm",
+	"Um4dRh/9xbbI+Ej87I7vjskV2tdfrf+tU2UpkS9r9tsB7vKR93BtTq0lHivBfwvl2j0rC5nOUYIVESiy",
+	"3a4r2U8o5pDuJDfBDuf1DEbztap2U6xtAG3NOhoEXrl/bubdZ4RV6yvZ3NrYnM0xZKLW4Fe8ZF6chFL2",
+	"L6StEI4IvSECMgK1DX+GMFLkvULQcRH2s0EAm6RgRnbT61r4KwLTHWfq9FYvXFjD2a3BoJlInJK+yuZW",
+	"d3bXCnhyM9b7Xk3av5Xd5Q3VTekbfj1+mgcxDTtNwjWVyuRCDc3mrbuPBOAXjSwVLN4yLoRmbKd4AmF0",
+	"Q8QSJ8gVDCLK0FZQZQRc7wUYe+pDgdFiOc9W3gcPqLln+1phW2fMOWJ8e6vCff206O8hbUs4zNPutUIb",
+	"aNJRZgRf1zMkHcQAwBxZIas1PEmSG4gC9xIVsKAyQRQRc4cj0bSDxvc5mE5SojY8HkwI+/ioHtpFwvO8",
+	"FdDoH+YHdx+VPUXNZ1GZMz3tBeExXbRaiuWfKTmiP2jd7eFY27FPQb7wYZdRTp7e2EN+e9yXDcFxAfhR",
+	"XdZLixyhfyVQ+wxdN3AyBUgbwJOQCPLBZBAxqhhbtvi59XWy3CFJ3tuEeWKGG5o+9kMx+RC83DiIsR6l",
+	"S5N9TjTd5/CGx6xNnSICuL9wD36LPGBGHCxZBrWMX0JXaeUMvX43QIKjtkQTfae4eEuQLcpHYO8Syq5N",
+	"wQVV5wijlIg14C5FXDiwNQuMhNENh1p6YsBSgrzT9DfbJkPTiX47HI3KRZbkMmRjFnNdkh23OIcFe5pI",
+	"hdpyJ0chkyY4LcXnbuGBzoD2pJjCVuWTaEdUcLy7b712QyVV4bJhfQbh5wKd0xzmKSJYJJRI5U48cuB4",
+	"+1cL611rrdndu9TNQsb5J84rdSuFW4Wlq9tY8k1FYvmU65HEe4INadPCIA+Eo/k/b3Y2hGb2IMJMc9UW",
+	"U4VwojbQQt5LALK6unRF1ZSZYNwGS3IODHlNMpcpTVX5vIEIGl2K9BFFbH/O7r2Tub3qmTmZIwx6vbi/",
+	"uDKg0hXyqNPBWT95wQNlp9JzDA4SkyrVm/sWlvLocIjI1B0cmt6QRe0Q7X1MRgfSWk/FXj70cicKN/qt",
+	"E33vMDnSqE7DUwG8LR/4hY+gZXTe7ub3URPYVyGok6eBrnU1hGX2ywcdz1V7pYLusZ7DiuayMci9E9B/",
+	"cQW1o+qfa10nkeJrojYGEjgEqjfIkW+b3fivfJhOrLI3bIjKw+7l8cCvJElIPF8Jno6I8VSN+/Hmeqmg",
+	"fNWtoIxpszZQWVSCDvBo/UNrPW/Mo3Wm8yg9rex6hTBhPrzhpu7Xy1Kqda3g1yTkMg4upejKPt9Q48Xp",
+	"CXbW4efhY6GZvn7x8lCNK8q3Qr7in8gNEeAPAFedO22mNMDCrcYCr9QgvLx9+kbqwYdfwaPbcATcBLJo",
+	"l/GFRPZikwaS+iSMEL9H445B+MavX7wsQY1lnhEhydh0xrYuHZ8vRk6Bi9Pou9DRQeT1i5cXkOlo7qpR",
+	"YSA3x5CPXfCEyLB9meIdstmVw7GUFF6t5nrQPfKrGoEn+2c3yx66yNFIMjTaIBwpCeB1CCNJIs7iEjyD",
+	"IYdopsWDc97jZIt3EsWcyCZWO5aSSJkOaPrm76gFBs0FGfuWjWMMRV6rvQ7os2NeqWdP20nbkab+8gOT",
+	"a9nASyxHN8AyH54bbKciYS5Ul7KiDCdoVSAkprlUBpon4iJugebZ8CSep/j9PMY7WcGg/vphDwb1dJJg",
+	"RQDgdb7huZChSelfIQqpCLM5DJAiDrB2+kYw8bYVjqCIPMXimsTnaAaQPga15cxFCo33zMznm6+/8qc3",
+	"C06PSzW3+ZcAi5VmoTDJdzbTSJ8M+xBakhUXRN8fWBIE2ZTQ8EQPiVxK59QH7O6llT+ZlLKC4LXEesoi",
+	"CDiaaJedkP+p6r4EFy4IzwgD/DrK5qZ1S2VvT6rtLYKD5CzmcwgxuIHGs0jtFFWZrWWebfvWRsLWmU5b",
+	"D0/H8Uw4HpvokdCUhqLfhK430AUHA/PA/2+5uCbC386iO1oH72yxYPOMiIgU2mfxcu+7MI0hGsrP9skG",
+	"uDysrzaLcuA2Yhbt/mr3xioY17mAo17G2xFk50B6AGfEIHivgqXSlTcXeI0pk2oBCJ6Mm+5gJtMHFDwI",
+	"yDcH+evrFz8h+yuizFb9WjWlt7WeHbWNEuZ2eO3jmo2EBoOMJmWBNgD8THGESxynGkPukU6gvxA2h0pg",
+	"sXfvXveokrWsv55Xa2QsVUq/P5ieVxth92u0KwvYwECozuYzKI4A5xKshSEm0dCs8HEWxsui/N0p/3Xn",
+	"7TgSm2FayPkdXa0CCQ8m43CwA6I8+n1V+27klukcwJ+mrev75UGDdR8itPEJGC24mGIaLeCWXvfKBO9Q",
+	"zLfsGD29IWKHjPkIgH9+apE+mkQFDBLfOhqo50sHRTWEq/Vj9nGnJQx4BR71DJgiI2rckarfIUGgERvt",
+	"HjDeq+JZh1Ai+jkb3isL2oSXFDnoVe9xeN3i1HoKau8QDtpWv0/l9ZB39GNNi9ubix3KMoK3wVOPpzwq",
+	"+ZQO7mtgbVddx2PYiQ9Dn8N5sNDg54jgaFOkVKLthidEH5TeCr3/akfHL2KY/eskjTxJQU62xWs/OEfA",
+	"CF7+dodc7dsxujD9RnOx1lp9gYUPWWyQl6ONcLYm4jiAjattQBbtKjZSzVMQNJKY1tuS0a+ZSY58rSaK",
+	"ykkX4xXzaZEar3z2HEHnH/jW0jXZQc8Qm/REJZKEMJOiZ806l9FrstWs7aHQkmjig9DBcYzyrLkLG7re",
+	"FIGuujtI5qlxwG/BJ2kwm1msp6DfqxvGvTvAk5gI+NrcqotNMYnXxP+m5CmB3C2bMImlpgUMVBpULRb2",
+	"o1k7G+yz5mLDx616uE1fsEqbce+Gqq5i6u1ig8h9XPlzObtxQsDBWxTityiJNYiY52h2pm16D3SvZhxQ",
+	"6fBVal6SXm+XrS7cUrWZRxuaxKIIDw4fRF8vOJlvCE7UBrxOo4cwtM6KpJpxL0OJXxVoZuwY2WYnaYST",
+	"eYbp+BlkgqwZbnqp+r2NWEYjX6qXdYV20A7sTaxG4qnPNPXVB3c0TObWQ1EqBKMgfSHaHXYRazGupXC1",
+	"AE4SAhg2xqcemb4KtCrMHn71uHcj/C6ChVe/z4asXP5+z7K9R4CmVbv5CtDEQlK10Ay2XhMs6HvkGl4V",
+	"4QWIK7AdUjTV/9pY4HSUQ7VsfxXcnQv4qFfUON3fXx6aao209fnUKTet8FIrl1b1z7FdKjDyNVgTeNrg",
+	"G+IqAbbO2r94+QxRJUmyMi3XVlxM0XJnsfsZTm0nZy//6jiIIhTNLZ1aa5mDJUbVjN0BRdMWgIOyOaR4",
+	"B/b7Jfx7tQAKKu/gsndp4hJVcuOHxZht9lJCVyTaRQkxc9ir+HuVJ8lHIVkAbsfbq/pEAgRuZVGvBdoI",
+	"/oSe/FZ/NYFQ00v4mmQKWC9KsJRNtC8sydzMre2IlyHhtrBaUHxEZfnoqPf8Eza3Mm/u7O9RI0nFtbSw",
+	"UU858v0QOLIlVNcky4U3J9C25dYsHekViRIeXUsjRyB6u9whbeEiaAGhDUyt2xJh/nGIXQmWyTD7+A1N",
+	"ibnAEr4d/U5KYpqnI1+rx1itGWWGMvPoILAdZRyZjRoOhD5Grms34hlhgAlX9v2dlukINvGqiGzbOG5X",
+	"YkmpPYwK+2Mp6Zrt+TIUYc1NZzlJ9h2kwDXqCZmHdegEsz1erOsOPhVa1jVtEtv/fGMhLXzUbKDtMgmL",
+	"esIy5y1YVehFn/dQPzgjNk8DLPpp9cS3HucmqnaLGjgL4G3b432rMcrjfoth9j3+Bl7J61Z16CzrW1VK",
+	"75nwfMus5gMV67iX2oLMRSgrxjtTFTqkg60xWH2tsSozoi48+/40d8bZLuW5LBJsSiCxCrDXWBSwfYqM",
+	"P3Utzb4Jr9WKPp8PakQsd7NWD2up1X9i9+wUdNtD/flWJNTS3TkySFfT8XWtw/hteJFpV+2xtQ9NT0O/",
+	"ePoTnNUa19fqvavs21OAUeXVQ2RyVK+re5bUUaPGYUBVK0e5u4bzczvaH7l6dt/KV//ojiLw3R3QAG9J",
+	"d+21gk42UJkMNsGSrDE7VHkPbEsI4eaZchk80kzV2IcUKnJ2yJRGhTLTrRc3CDbwd5YQCe5uKlEuAXNk",
+	"ZbrUHLRsWA/dBW1lMYlgESDETeIFz9XgmeSSiDl2ceSxPVjcBCvkKnfjqp1jDiKUpcMDvU/SeEOI0pLL",
+	"5AGPUJ82xUtNnR7sayT41rk/pP6M7+r1hM/D2awHWXM2ClDCTiy4Wrpmz9jYopNwEwJmuLiI0wJwSq42",
+	"hCkaYcUFwllmCjfA1woH3LYb6MMDbe1r3AOPwsh2nmEpt1zEIVAikP0Gq9c8ZFzBmCEca6savJVcIElq",
+	"EGUnYV3R/1bj6TFog2bB3oDB3bM9QsKdSPaBWBjYvCRgtOpN19dS4d8zG3uoNicRZysauz5pblRJktVc",
+	"kIwL0wSBL/WVaPohgOuqxaG0zxVGWDy8ofxg8AF9OFoRHDVhUwJprnyFoKYQynJdyVbNNTDaf2EAWwd3",
+	"XidMUkVvbNqA2wObjFT+bprB6fdamlAMb1rz+RavNhrjBRrqVElW4eG+07yX/e5Ob1/M7p/sMB8cm2Dk",
+	"sThYA6ZRHPJ0NOKwL8Bqe85jvBsCuzowsd+b5iH0SP+Wu2fKZIUShzDsD3t09re0O89I79utZ2YPsKk3",
+	"L968vNRU0SMNyQDoFZonVV3tqyFHObj9empPmeBJGrR9v+VqY+93k3WQkJVyrdQZaMkZ3D/Itl+CPtqQ",
+	"xERiEy9NScrF7hwR/RWEGdlqec2aYVNJIkFCc8CSPDwN3rwigLPLVaZV+rMHD5D1IEwBFBmjf3/V0vmw",
+	"bc9ekXQPFIfAdj3q264DquXFQB09897QlCSUkaeuuVvN89IBhb3BWUYYic9NfkKMd1NwI6Q0ZnS9UYgy",
+	"9Pc3l4O9B14b/cAtjyWpJm0PAnfhMekIw/4eQg6vf1kQyXMRGSTomMgpyllsSv2pMNle8ovCQ98g8MAL",
+	"P+XhYwdBYUfpM8+xPnUw5FOU8hv9fxaZYIpifSv+3//9f8CTgtNMS6iJ/bUFIg5W2NYPv5wAUnwK/QUN",
+	"yI6pekQrk0pafgt2EsR1x9eGmnkGCq61o0RpXjBEhOCiv2sEfMehv5mVV6dVbIfjoGIWXUfoANpD9TTe",
+	"L/XhjUOhqrktvr9EX3396AmSBHqnocfHJ204aCo8xF9/foP+qMd5Mvvqmz+dI57hX3NisKMl2kAOdAtU",
+	"med1HQxvBu+Eem2+BqSZMHa5ICtB5Ga+zzfduy3Lf2Gt6XO05eK6QMVWaPHg5uQB11fcA3h1EdT4I56R",
+	"4KCmZ4o8K1Naje8XJwnfyrBRDU7SoJB2sxwilksQMl8v/JZgMaR7d4VZKoNVtq+y/60M2wqqZjvK0HhQ",
+	"Pyj7dKm49Ld0AqPU0aBKSztaJAi4XHAiEReoyibT/kk1+Kp3Ui3M8jrDETmSJMNCa3jnxu5yWc8A7Q+e",
+	"SIgaCNMkb9rblKG2rR5BwrtlBVgtfzVJkOBbeQ797E1TsAVlUZLHZA5C779p5Xzhs2V7KsUbgSnTkwt0",
+	"SoYihOFOtTsEgFXeLGuMo+10vpprOZVHyviv2Q6Z5jzKnXNGlBYlxQ4eypcF8Z+h13pXh4w3LrMyxrvz",
+	"oiqCwuwFWPyMI9N1qXcjPoaDzS3c25tplWWCLG2f3dN/NpIh92Cumm+uhE34z7f46Lcr/Z/Z0ZP51Zd/",
+	"GLDD4zxO+9DxEAqY++w9070KChzGbTOStXp2eg8/yd+lCU4GwERJGBNxryiJC9Q1kzd5SuY2t6QFyl+S",
+	"WtjtmpDMZAfgyHWROBTWjg+DVPOJXL5Ej74OvsOj65Dh9IZzU0O2wjQhMZJ0zY4o01doRphEADuFljtb",
+	"3RRMaHDNpwIxTLha5i0QlT+QxFhqJp7q+rjvg1NZP56ckbne6Hlh9NfR6NaQ0k+Zp7kg7geCg0vdp2Gu",
+	"JqlWQqFupCJ8nLLr+WYUSTMusNjNvX/kuZI0JnMqZU7CgYk6AT7X6JOLDgPPVACxiuzZKtfU6dfY24K3",
+	"r1pEx34dVtrC9v6995//9u6dvPrzv7k/BG++funhkOEinCTEFx3W0kvxDi3rPlYHmgY1AqY4Tyu9U2gg",
+	"tNz5qt0XUh9mkEvyzsTQCueJfrpujTx8XKXZxdF/aHXh99Ppww9/PLJ/nR090f/yzYc/hbWHtma3PTkU",
+	"+5zWwAE8VEYErKKNSw+gr8A9eb90FbPyQ+gphzuwPl9/JozcuEhvh+V8crDu8Htoc4CMfxd1OVoBU6ol",
+	"r/FSy1bQNopqvV9zMqKhUzH6QJz3j96Lwb0ztDjH6w42xHL+SG1vSELXtET46Glg5OBU/LeKhKfxKVID",
+	"t3Z89zUbmyDQAETrnKaxWlG97bdeM93WKIM0FnknXTda+zJuNxxFOCWV/rBb/SfbyPMcUeh9upNGC9Ha",
+	"B7RbwLLo9UklKrPDBvT2/HjdOhnfsrntOdogwfcGychuSGYAH/AO6bfceXERN/ClFYKkXE5j74bJ6TZc",
+	"oOBl3lIW1M0yLq2idfWvCWEIK2S6m3yEdXBBCVODkOFeeI9+AGso0jr1npSwbw8sHzR9HGsvAR6QXeAS",
+	"s4BS/+0uhDlWiOASHHRqzpFtJg1uzoTza4Bs7yuXCpAbZuPh9bWG0AuUGRBBXiPCEipsQDcxPQaJ54qH",
+	"P+IrEMMGbLQnC3laivMGWNim5EJvk2laeYwu/OapZjlfFI9IhFODMcRl2Z8YJ4LgeDdkksMao4CWU7ZG",
+	"McdqT5Y1L49sqmLfGXil3dfC1EqNabWvUqkO1Zssld1aKsfmqk1Z/UQlqR9dg9xDxftnaET7X7GJ2f63",
+	"b+1muZOWk3fYYq31kD8zKuvurvs2jm/ICNN7zgd1WKhOrrOv8U98OyRxur3FZniiB/BjGQ/B/XJk2bXf",
+	"QQX0AW6OcTW+d9EXsj6DmiPt6veHH/7Qp+5Gn0T03qKk+65k7IAU97Eyt/04F4CtDU08RYpDzKKRwWcR",
+	"S1vjgiBo2n+G5btCgW7xWT7aeij/PSd5W0ZzCUfbK4/KvrU3zoE5SIZpRYey9VzafMGOxlgBb9zA8Fv9",
+	"I26S3UQ5lKj2KHwPhTYg2b7Ix96tI3Stu7uF9wtx3cr10TiA8M+t1G1CqFlenZQu9cl0kpCVmngeBQM0",
+	"oHLBNN22EKJoRVXyFcGRUd5DeJtLl9rtvWQj+21OPw82bCRvAkGqzvxWDnmTC3ahd/henr+PdZY4jV8V",
+	"nxrVO7bbLNf6o4Fp2goO8/YI+nh8I67WNUDGeJRrdn+tZbe1UHCuNqfN6S0ucrXhgv4Ggu0MmXRw9H//",
+	"9/9ZHKPXUE6+Jgphm6UOrnjIgIcEeJvEtCi89BigSySNCXqREfbsO3TJGSORQpngNzQmYvqOmZJW6Q3m",
+	"p9NDA49aRbtxPxIEmdLOy0sFgjBtURdjkzOMCzjDavOO/XHx/ggeWhivnwVVNu9teAKtbPWgfzrXf4KJ",
+	"1b9GKynWx++AZyFZv0hYvyxzxqGSDl4EBspjqs4EwTFgSeAYskZuiKCrnd9bWgmTuVBaqZTIynsVT6t1",
+	"wFSf3gqqT+rklX3SPgdftDVDlmoGxdg2KpqvaFL7VpZgJqfQeVXC6yUGa/Ul98mf9f8Hnz+3X9P7vwY4",
+	"ITOAPHP9ks8m30FJlYNDllNUdBOCwaC9SfmeP1HTGJMydEPJdmqXt6FScbGbIkVwaobwuzCZUdzMvyVr",
+	"yqaOPvA5fmMK3+S56WduyKHfhN2SZyueMz2F7/X/2z30f1/zG3OOX5mlJ3RFjgB/23jX7LIww2voJ4S0",
+	"BZg4wGGXnedGq6y38S23jku7gEroQ28SfEvkJsPLNsxzY34P2+S/ZB+Y6rkUBSo2XSrFO+gcOXGFF9W5",
+	"Xbx85opbvCfc/C7iuEJlQW74Nam/ZOV4bdEOaqD6iBv59ZaqaFNZBI+1kGDwIb5aTe0XE7wkiV5RWoJJ",
+	"Vz9lgAxM72oAzRf+k+UBg211OPrwqRKbOqbScXJl7K2r1bAPkBjhJbQdKCNBG55LosVS9dXyn6vPuAl9",
+	"z0XqH/PK8zTNuFD1Pbf/ailjlk71HmcZZWv/PfeRZ/B3BAcfXrsmJKu8wJb8fU1mGfPaoqdnWChGhEQb",
+	"zEztYPGW+4gVBZwNejcllc9xpnefb5mXCpyS+hEJPwUV1m6018QG26HyC9IIimPpHnWj/kVfC0APoknp",
+	"LiTvDegdXJWvIJi/kMihYUBXdZCVDhNFT1Oa6hrO7OZANa4WasWgNY6sDldmeB51XkNQg6bvH3d1etmM",
+	"W4ZiKkikBao3XliOlMWpRSAWGsi5ASdVK6pKk8ovjSc9MeIzev0lyyVnBfP4y7W9PVQtXmqXWb5SuoUC",
+	"lxRnSBIWU7YuCmTKo1++FzwFlScKjtdXzBQG9QVj9aXSy1QfWv+CzC/wumZbQ/u00TOiOo7HO4TegNy7",
+	"4TszSkLZdVPjQKapceqBeVp0wuqs7I9FE0HXXgXZXOTGy3U27nufZ/IMspghWjh5mUOqDIuxiG0Crt4f",
+	"rzEo9GNecVNzDK9X5tv1rnuhsl/9ryis5FmWLxMqNzBF+BNa0XXlCX8a5W+59ISRm+Jq5QRW+UjLsWg8",
+	"DVZRdUTzT/CWn6Nnn6wzh/WYWR7j4hqpjSgiiuZlV2L6d5FMziY1tb7i+TS2CFhucPcfOYX5bSHSg6Ki",
+	"oSGETnyFtFf6I0Uypy8G307ijE+m5t+M2yqkfJedPoXVHYsG7KAHAyz9DZVQzmebPJUt2jeZlHOQyhjs",
+	"0+kkIWuczPlqRSMziIkrGGUwMAu7Ea3TuAoo8W8PPs+rkNZ/Z5/xxO7bwLBNkvmGQe+saq/fZprDCHHV",
+	"sBzeTrIEqxUX6dzVC/hPOfvh7UQRhpmaQ8WTV7DhT6RiJbydQIkPZ8T/rZhmbbgAISv3em20is7ftoSq",
+	"2t/2VE3Pr32oruLXJn7VUN7v9pBeNU2AruPY1P97WVJLoquA9v/xhU/TuOhaatW0aD7Zc/Dqu1qzOGrj",
+	"9b7tmR93zhAVq2XE1648o+UtFFxB6yr778V4tR9846R6VmrWSOOIB4+fb5DcOaUqhkrH13rHvgqbM2+L",
+	"G7x1tSGb5W1DmLa8HrJYqnsQtFR6ZXfL5wIWzNuroEUy7GqsmyRvP4oYaZg5d6IrhOyijy8yg1ZVl9Rs",
+	"sZ3ueuZgMFEFfR1pQhU2ZybWn6TLHOJkrevUkmaOGU525iS2mXC3OeC3m/JVwy4coO94pmD1TPsmX984",
+	"QSlfMwDf+vQbLAx8G/Ft/2en3R+5qhqW/cuqGkiDZ10xTYfdSBX79M6vpKqNe6s76cMHbddStmpJzN8Q",
+	"HEOjgYuXzxBfIQuL6xz5Z0WMRpAKylzp8JM2UBBPkQvaI8ULfyj4tt8xl16/4gJlPKHRrnCbQHvCJaFs",
+	"jeSGb9nxO/aOffnl9wA3LxXJ5PGXX5pQ3xlavHzx+g1qxPdgQgwt/vLU/JiSBXyqDLsZz4CLzzGCNlie",
+	"G6+Wh3El37HOgOMFM5g5JhDnT8ePEBq8IaqkDR0gD7LpGBkUm6ULqCSJpk6saV1Mv7AwHvyu/+/DfzfP",
+	"/zecJAtLnkvObky7UPnll/qfjtCXbzQnR7vjL5HtWesijlsmUQK50QakEGKali4Pfi9K0j8szOwMMaSp",
+	"7aLRpkJC40FWG/KOIRd52WC7LhrDmiyV7OeNX1OiR7NHU0MaCF7ilCBI7Dbt6anFrY85pHwrRN5TqY5h",
+	"Yc9i+SWw4N///uw7OUW2IAB9fYwuHI1TvDPbqenOtwwtaLyAyAck7Z+XH9V3gn7DIFq42dmYKnQ50EtT",
+	"NCVTC5Hk3iggHs1ANPbW9sRM9Ue9bV86X+7i9xgrPEVe/tGHhXH2osWPlF2fIUGS//YOEpTeTRbI9Dk4",
+	"Rgvz8AIK+wHYTjMfyhmUrqEVTRQRiAskuYDpXhPowYvRo9lsant+0jXjAiLCR+jLVwRrKvIVcL/DNXQT",
+	"1URbPH2D1ws4FAotcXSNKEOLZ6ujnzgjR8+xijYLUwhoX3o4e6QZJIHI6kYfYKPDxnpbAAITCGmwKgGc",
+	"6QYnOeRW4KX+CoRwEcuTxMwRwrTy+Eu0eHnx5vKHhVnRX1+/+Ak9J2JNEOTVHqNL68QH56DAAFDOmYSw",
+	"AszYTrZgNrO0Eo5MC/IzPTkzD/To9JspkgonBD06OS3fA/xOFyswoJ6WS+lqRYSjbEaw0tN+CvglIBQW",
+	"SOFrmCJaPItJmnFFWLQ7+hvZLc4M+1wDJWM4BFML86D3y5L33DIfnJFHp6fnSCqqpQVCImcAWqK5Dl04",
+	"BrY9f0HwnT5C0O3SzPCpEFzYI7TAWZbQCKTbg0zwZULSP/8iOVucad6BHQE+l4rzeIoezU7szukTqiWD",
+	"/reHpgrSALpKlFIpKVtP4YzrGT6aPdZ/eeLQKxTR01rSGNIV/mgA2WwPlzn8vvjTFD060d+3XWptA+NH",
+	"J6f6Pw/1f/SYp6cIQ7xYf3cpQFTZ8QDoUy6miOBoA5sIW2wYKOOUKSL0V/RmPzp9AsR/PHto4eFeESV2",
+	"R9D5GHI8Hs9mRgY65l4C2JhE1J6oHy08gObXC+iGfuT+aYH+qOm0ElOExRQR+SckSUIiaKcDol9/21If",
+	"KaoSIs9tXNicXXOS9DwWMVGYJvow6OVQhp6ytdbaDGxxTG5IonUVeQb3p7uxdzwXIAcVeW94As64/sbC",
+	"zP9Sf+74S3dWUYrFtT4/Zb5SwcReQxSsDKz+H1tvq8WfzjXbO1kFrxrRdHpqslMSGhFm+jqb3N/JRYaj",
+	"DTk6PZ5NLGzzZKNUJs8ePNhut8cYfj7mYv3Avisf/Pjs8ulPr5/COx+mEyDi5GzyM95J5QoNi8q0yez4",
+	"xDzHM8JwRidnk4fHs+OH4KJXG3C/P9D/WRPVBs0CCrjhBSqPEcRMonO7YStME2nFoekFJfQ/i5zJ4wl8",
+	"1jSNfhZPzvRHnrGYvDdBL2hYCzM4nc0sQrpyRR7eaf3FJnAVkLq/TxLKrk2yru01bbPMJw9iHslCRdT/",
+	"YP7022Q6uSY7qf/leEuS5Ah26cEv22t5/IuJ8qdECRrBI+6PkN8WUwb9tiYPoEbyN69dQvFZS97jHU6T",
+	"Eueid1dMFm9fjq+hGai0TVWWmh+nJQRNeLCC4A9emvNXSUkz7gyZpykWu8nZ5CcogncKh4s9QnUmXkNE",
+	"6LVpgHClR2khaRtbGQ46Rq++v0RfPz4BdYaRrbvM9WkqGn9BvT1dt3DTX3/+2+tbM5Phi7e/T3CynpxN",
+	"nsbfvb6Aossb+Nvp48cnTzT7UP3R65fib/Nf0/f/+Bn/z39cPNluv/3+q2c5f3jzj99++/rN+x8u32z/",
+	"x7e7tXj96Fq/oyk7efG3lyY0ODmbSAq5kZOzycnJr//z4n/+7f2lWP3j9fzrN7uf//2HF+uvN9HNS5zR",
+	"54nYPsP4ZfTD31/xyYerwcwCJGnhFVjpoVnFDQw6Vi7MZVnhFGOtBFgFrIcj7FseR0aADOKdbx6dPAqy",
+	"RcWWeQ0DPicK26z423FLicwqtclrGzecvQ3g1E7qqLNX04mFMCvlvJYadngt6CfTiT5A81zQ9odaRVjR",
+	"Brw5P3CJ3XCzsDlhMWgGHd8orDuT+jAJvj/XT8xTojY8rtGDOZ8NGJ/V3/rDw86TVRfwbbO1ct/gH49Z",
+	"XRU5ecC6KujG8yWWNJrUMI/nGTeuHiDB4KPbxbYtJzotfj/wqf6Bb5HifpJx64l2N2zfkf3OmbiK55Ex",
+	"NPTUl1DYLAlBC3vBLoKH+gdzpd/2/Dr4ggm/Hn4D228HNuEioTfk4NR/ZqxyyF2REmH9kf/edvlaraSP",
+	"/KDyF3qao3zpeLDWrdWYzcoNuLAq2npKSMwKbs+rQlH6zHboFQBbHHqHLjGrbpGhnm33Ils36+ZEi6Ij",
+	"l1zbtmnftgIYHoO5CniddcfIFNwioEZxgYwrpblXWr26ePnsskjvzbDAKVFEGC0oRJvykQc/0hQK+3of",
+	"LArZep98ZhDKbSnbtFEgaBd1jhZarV6E6lXAIwYfRBEWgkJ9ADjEIJd1cjb5NScmV9Jo5ppSE5+5iqZ4",
+	"JpntyP5/BXrjyPtbCJm/2Vgz2bk86qI7bg0UJjS5elGbP8/eQtbgJMwdHmu+MMmr4GPhjMiWKdgXKp9u",
+	"dBK5uu1RN7WWb3+vQKVNTmenXx3NTo5mj9/Mvjmbzc5ms/+YGBCIyezkyelsNpsdwX++1v/5xv3V/O90",
+	"Vq7iUks4Wz7CV+hScColZgrFXzyVGade+ASO6smT0+PZ8enx7MHpo3oMeT7w+7OTyXRSZs41VZ2rKtxM",
+	"23ILc/Hkw1WtipTlSTJcq3Bn/aUBimgIyBeMoAx+u72MLCua/n/2/m7HbSTbE8VfJSD8gXJhmJmSMu2y",
+	"lRhgXC5XV/27y/bY3l0z3VmQQmRIikoqQptBpaw2DOyLc4DBuZ03OBdncK7mIfZL7H27n+Qg1loRJJWk",
+	"kpKYKaVLF93l1BeDwVi/9f1bfy9WJv32pQCff5EmXekycHCZfxXqBF2Zsmv5A+OqNK2D1hcQsCkUNoJl",
+	"68BivAKi36cQT6NRXfConKKzmALBHie1U76EhqSAcT8pgD4rFXv18w/v7b/hgAAp2moZs/sw4rROUNUC",
+	"1e9taEYp8A9sY2zORVz/LJYtlE9QSN/raLmZaB60BG1++InD6EuxX49O1AqIdWrs1IaXLzUdowgAFpMf",
+	"cO3XH/m46jfpY2fwmS9B6y86XMut4D7vP0dLaF7AMWO7IuFY+5yT8doibl+AlOiJBg6Ev7sReGUW1Nln",
+	"GX2pNKMuIFUDbNF+VIYS5TGDnNTtptSOumydLguaEJ2f023l5ssDKjlqcdlGBr5sDP0/ANzPHANPyZRC",
+	"VwWQOEXm+gpxUiFy6FD4jiofRnPj5lUCC6gC/tORSMMJ5EeUsC+KU8h5OSJH6G8B6/ES0oqQYLzEFJbJ",
+	"p6Yvus9viyIepx104AiyoBsoP2hkPYGd+09lirAgU89Pn3ZOO+02idU2Vhisro4eaj+QHjL01JReHJpY",
+	"laoW11S7nWRV6BAX5ux93lLySq3SlylMqKPu64SNtY6qpMWRcILUVEgHfrQB6Qi2MyaPejHTi/TY8vdz",
+	"ftLufmy/6HW6dD/rdOethotyZXrrN70y7TajTB+d/H+YzNOi9DPiy9kRAawjJ06yuYUNAsFHiOaBtrzb",
+	"P8WqLR1HyC9Ogy5pSA8M6NEjNk54mNe8UPSHu7GigauwBG7XH40PeNtHRDlMS7sMLdxJbS2M6f/y4/s/",
+	"/elvP/z4y98+/vpfu3/585s3v/6pe/7x3dvv//t/e31x/k+tI7rUQpc/yRvBqLFZLCim1KTzOo9keoJ9",
+	"CZWO6xuxECbFssxT9pqHExZLJVx1qmaRJOqKVDvyHOjSDnwHML7qRZ7a0IUK6F/2Xarto/pF9h//8j8R",
+	"hq4UVjpD4SIUuUqsHpRqzGLBb8D6hxXhXLQ1WYksF3EJFXT2Q9gJnXWQJzoWTN9QlSltKBZN3U5evMG3",
+	"X9p9fH3zYEmMkqg6UbFIw+aGbhQBOILQfFlcnYepTpqJ6dvtp7rM0B62hHQKHoSqvMcc+KiaXAHSpcCl",
+	"Uz6MRYDzeYG8xDWjS5OdxMqMgx8/nq3rjrG+FetC1RquuZh/s25mPpLpy5DCaOs2w2d5smNrt+N3PazK",
+	"9eS2ZYf7fqNTVzEF15fKpBwchLKLAi1t6fNfy3J3K0tZ+4Kp3vxyzWWX6Gm74AK2MKEY1tLN5/4b1xIo",
+	"pqy449j8UrvjtNM9v3j67G+e2inqI9KCap9QYQxc/eK7TiePcn6R32fE2K2dnBQIgdT+Ds9N/2/1iqwH",
+	"9hF6+IB7qfGDF6hfd8hfeZx/6ARWSV9rWYSvmKh3lHHeXLBfRkMBNT92UzlbodwzyZkIZ0gHVF2jy+Nr",
+	"4zh+pLpNFoQcQhDDk6lhQzGWUEafzfAZGKlC0TfinwcB8ZWI8NrQXFLQ8uCWGCwEN4LHyKwE7xs5Vjyd",
+	"J+L0Sn10rSSuRB0Ya6zxx6ciOmV/FmKGVL/g93xj2MD+moiwO2TGDViL9rCAn9Oz/g6s3/cwhPOU6dGI",
+	"cVyMUBHpG2vMpUKx4fJKGT0V0EBgTSUeGw05PKIPpNGn12IZ2KUB+QNmxYdLVvhmIqiR+5R9xIpwVHVC",
+	"MWIaJp9sKuPY2ligAy6xTYhcu1BP7RdTYpuMyJiCp0rYtcaioiFTQDcFXl/uWcGW0d8TbiYDXw2xoaF1",
+	"eaUuui+oOIgbnIcLFQLGcyJi9xhVd/M41gtTZp/hx/MW2keShxUDbVWRjKVifJTCwqAGWF0HZKTy4mbh",
+	"voqICZ7E0q4md4p0YndkrEQ0qDKA3P6VKyRHOD2VSk7n0zwleo58urSnkJtJrldAXZ+yl/nDm3V42GMO",
+	"lhtaRzJ3sHMHee367cUKN5AnlG+fvOAno98+P7soIZVvQK9KaC52GAZnvtWzisz+cMRDKJRsW1i1DwV+",
+	"8G5FCXfUaz0LO6Pnw/bw6egifM67o3b0fHQxuojOw+6ww9svRs/Fd9Gz8Onwgp+/6D7vfNd+1n7avmif",
+	"t7vtTrvdbuGC+nnlah82rI+GEeOamrvgtcDZF63v/vun/OXwaoCNrV4r7MZqOP2xHf23/3/ccgupCF10",
+	"2qeowf8Gw4mU28n2Zlrzrzm5KVOcvzpQRQKcB1eff82Y7mop0NuedpoIPl1VnunkLD+7tjwg99qiN49j",
+	"KoUywgBpZK40BHQq9mox93sWYoEomD2hHlHg8oJmzpUR4t+6chAX9ku1ZgvBry8hZjdQ2k/YHTjPmbjB",
+	"EDCg7QHmg8dGQM1bScUImJfvslHZ+ysYcW1t2da3Qp0kIkzZRCdGsCFAFPIVLvIfM9bSYVGyZIm8sSuv",
+	"fcrdjWNGqF5W7aJkOCoa6U0LgKeOKc9fZYyX+fnnqyXW9piP5zyJ/B3lz7k7tpXm4UcY8wbniScChtpj",
+	"02XM01yEqSR6U7eW9INbwqOqJM2Vct5zQekmFaQNurxRlGDXmotOf1esZq0MmJMcO5AVn2YyESb/le5J",
+	"++Jj+0XvYsMYOyjjuSm7fu7HrG/d52NYQusX/Q8Zx/zs6Wm7tZsbScf0oX1IRytVVv+YAYDJZKi8x2JV",
+	"3jFhJXD0ZoNpqp/TuypATtlr5FmVjkrAcctSw7AFk4t8ehsbCBxfdVn7gFARPZ5mNNhdeP9aRQ+H9q9V",
+	"5Jy3bR44vVppx4DrZK0P+slTaF0fSAWt6/l2tMEqwhNGBIyTTeP0UPYKdDEjcUOsw2sRXSlno/BYXlsH",
+	"HZw2q8ITHoMJNEfODG/MWHcOvkvOMviZgXOGoGnd+vqw8Cs10Er07d99e+2+0+aDzCbL22LYiu/YUv3S",
+	"zLXzzOEGnsA/ExFqiFjY1761JttCxLG97PmVGrhf7eNxXnthazIbkbLhEu4zss6iSaE/o5eRq5AlRVKC",
+	"ffmDvOkzWDE2raGYv7mcwdh9gcQuWqN3bk2p6SylYQ32eNHDLHPK7Rn6WbV2se1gkFoLvbVW0BJTa6P3",
+	"Wlwaw/+LgKSoa68DEb7DBKyP2rj0By6X+kjUuLe0xAdw2phUjfcT2V9mdEx2sQftxzQOc6ouRMiX+oHw",
+	"WNOGWlXdq+XoH9gzT3E/iAWdsl/tit0gEqDB8bNGsNk1oC/gJ8AUlSkb8xvBjGYjnmC9AlzrtPTwvp2n",
+	"D6MY6PnaDXxA7QARL+MVYA2FoOcQHk6WYLmucXJh4+lxI415/iG7sdxIZ5Q9heITx3yWtY3Ruq5+SK+z",
+	"JX3FjwuCBk6Z11bkqU5n1Q/KsdmkWReLCwnM04lV4KHVLozPZqfsA0Wwpco0nRuuAZHiULDBWajVSCbT",
+	"AZAQGQFx5Hy9EH7DyrlUbG6EKz+EcHohOnFZVFO3YiFlBl2i449vP77ba0SiOTXk4gzvEq1HD66N3n58",
+	"99pu6LSixCZrfQqQSw6OwEOJBMbuUw1nSCtM5+LpqqW/KitmkBHnthS5k10tTe8SfSMM6lJOCSkwBFM3",
+	"O4fPZlhXF+RmUBgy23JmoskJjCNEstYfHPAYGyqrBAnFhmxeb02XxPDwdvYuLkUjr7Zs2HW/wlvIBZof",
+	"Tjze0/MCXqfSZhF4KpclD3cf4vJxnqgVMWHlar+GpLjb6aO4lchKJA2Oyq20ByGxWcB19PcqPadSHUIN",
+	"kbDRXlsICbH1aj1Bqzuwo9+kA2Nv7b2Y6huY0rpdePqNzxziDj/UUf2Q6hmbG4t5W+D67bPojtEJ/sha",
+	"F4WKnw0zdhEWqim0VO/k1bRTEqHEogggR4Pl/hH540Eg8Xsxi3no8jDF9TSMx25AYHWWJiPszXlkbtDZ",
+	"pfM5cplSMCzcv6HMoxFmkFd+lOGRFuS+aEF+/vCWnXeePTvpMB7PJvzkvGI1buJ/Xal/RZ+vpCKhI+a6",
+	"T2DsZcW13Xu36D/KB/wSm3IsRwJGavbx+3etxJXLpsuZjvV4WVU+mr292Xr8F0sW8o4nqRcq4Dt0dVKJ",
+	"GPMkwvH+huLfof1FA86xC5tYo6F8vf+8tph3KpX/+/5ygDtlyxAGHpwxJD81qSxjlk8j5aauOqh24PVb",
+	"JUvIOl6ln1NDviKc3dJpsBZpk5SlOuJLK0YWTcAu+kcxuOLOB4Tx+TWU5GWUI0g8O0wEvzZE61tFBvLK",
+	"javcu3H88k+QHSaI6bXevH7fCloxUf/C/o9wko7fsz7sWavXknpKAwyiXJsV8qRHwpFZs5djHol/2JsF",
+	"8Ojlfso+ZTkVfbvPdjGjRIb87I3kU7HEGjcr5xLXYSbCar1W0JrO41SO5irEceEbNGzj6vZDG0IPvUTy",
+	"YLbxI2cNKQxdW5FynN2cm9J6S7Qri6ZLiP1r8YI4Y8sT4dEcxdJ6q7FIvUTuhtIYlAcJoWFCa+WswVbH",
+	"dvdh5dbNDcW73FyK749jpFrOMoP8YHoW1+hGJBpZIzQb04ngN9eTiryzDzu4rSJhvHeeAstPucd658EZ",
+	"jlunAvaz7AdOcOL64LTIG/LcG2ZuxsHm2hRP0LbatGlOkZDPeAjP+KLd3tgo2wOBSLWkHGR/b2HCZgV7",
+	"yK2R/KWCU61c/sCNvFWduceW3GNL7rEl99iSe2zJPbbk3k+E6I5W3JxS36APdxfruKZ9sEUX7+q9HFt4",
+	"/1AtvE335B6bcY/NuMdm3D9sM+6dTbj1VGeh4fZ+1GbRvqlSmC+BQp0cK8PmCsb5DnB2yADda4DLhTTi",
+	"FCfDTvmSDWEIaJpIKxjsyWAsVCSs2SlUKtPlIGADGAYMVh39WnClci8mghutzOBb4vHjbCYSoxV19uCK",
+	"APBhZu3gnwdW3SbAmDtcUqZxohc4qzTF6hTUezDYdA6NySqCboAJT+FzOolEgpp9uGTiEw9TnDssVCgC",
+	"5qYkXSk1t9oOWo9FLMCwPWU/p4UKx6EwdjOQxNcN/ZQWrEOdCGtApGyqTcoGsXXKBwHTULIGFl3PD2m1",
+	"22J0kpIWo+rwfqpTHg9YpCGYPtZuLPApzQnFzVhVmBiKh5OX5WGtdbCwzxd2EhoNaORkD+Y7noXmBtVM",
+	"HiQ/nagIJntC1USiFwY0uL0G6Es4wgFNvl0yGPhpb9m+OdVTGNAK05vp9rPMAATlLxmn30BVQoFHa9BI",
+	"9zELzinOrhWfZjpJWciVAn/QvjuUSkQ0f9MabLkdtTdT3Em4940qO9As1Fa3OdlzQ4bdM0n1WFjpuMyP",
+	"BXLNRbhkw5K5qor0fL/ihBw7fzfp/A1a2VDxPoQZTlZf8MKNb2Z/jPhUxsu+q0fJ/1mn9uQlAVAJeLAS",
+	"7Ni0vqG7Ut9wXj8+JIygIa4BM8I+WpgCubQCM+WmR1OJqYsFF++MdwtM1tzDyexguBFvppP6kMdWpYlP",
+	"sxjSbCMeG1F+cytxOJmKqakRkAvsPvyMH3bbQH9mZitPEm4vNVfyn+eC3iZlatIljHK11yk5wu/9CbFw",
+	"DIZ5xEHqY47J7vIQnj9X6yNMdYJL1Usg8//uRayLOtVbQijkzaZ7YFWG1d1NbEH59e/aALeCXe8/C6Ya",
+	"mKNbCkjwTs1CKQOjZYPbEwM0NA7BpRTH8gmZLhmfajVGg6FqdlTu442VrkGUAxaTFcWtKZnr61FfJ3Is",
+	"VWMrwIo5PZvH6PrCrlbUzvlP9elTNR/G6hfXriUWNyJeK3FksboP1lxEyXerx4qh+e0KCmGk+SUb4ICj",
+	"UvVadWZx6F+ZGsUfgwHNCRYi3GgZ3TN9BprL4MxPsFghEqE1VcEzG3IjDbbuGCxyGMoknfRBinutzosX",
+	"L8CF7BTe6c8SEUqaAb0UPCmv67hFyZzX8b3WD5LHsUUR2E736i98yiM935CMo1gFMrLXgnqLTIKpFuNP",
+	"P78BZmtrM8Il4dV//z//7X/Z//3b//73/8H+7X//+//1b//r3/+Pf/8fLaCXKJ7kXgs8KBqv49AQdsLf",
+	"dadg90AljF1wp3t+y2LK75V/s3Bkey03mtUiXK8FsQcXQ+czSRNnYdCkP2EbEWTvOJctl02gKHrQKnNj",
+	"Cke09fmqJaOrVu+q1iO+agVX2ZbC17JNvWp9uSrC4+0Yfm6R5KqVKamWc8aKa5VRkJmZ2Wm9UnWWHmQL",
+	"Dehw37lajHOTP87m1rN3DqY1DnU8nyo0Iy9hyjg2kPyuwR0bLtngkqLnSrNQWOdxrhy3l06m85iX3H1l",
+	"7iO45Wz7CXGLiY4FLAF/ncIqDcd8CpGUyqLawHnk1opBZxW6Z8AUZ5nY5QJCRe+vktsUf233YFFVMe8b",
+	"TY+axy7sIg27FrM0x3gZEeTC4CGEawaONPK+AZKfsg9CRWxA7w8C2gEK6+R+4krloQZbpeEnBuTOwx8U",
+	"IxqAKzmRcfSN8dfGZAKYM9w6mMIKBjhd0FsiuQp8TMZ9+UoNuIGV2eMEzAqpP0twRagzzr6Ap04n7Eam",
+	"PGZS2Sdo0lP2BnwoCoRNpTFSjS8ZZ5CRBKvGRSG5AbYXt5FjkaZSjRnHUhLmZ1cAHQYbkMJ00YpcGbSM",
+	"3EoHHg0Gvi7avZcV40DtdQq5GqXZVCfuEOKeG6z9UnxqlwPsMZDI7V0p9/z6RGMwYE/oWHBlH7haTvXc",
+	"MKpHtE8k5WEKaXLBo28Du0AsqOoPl32jZxYN2I1Ihjz2z4/SB5BgCkWSypEUUXCl5HSmjZHDGGYrC2DV",
+	"yd+wSzuMtY7YMNbhNSa0yiIsaBQU0837q/+2yqnX/S64yyhyxhDIqbdznNEHxxwSN5G8kdGcxzn7A+of",
+	"wMJLJ9rugEu7fNnU+jlEi6aGbbKN1dB0bXr+kf+xzd9bwX77vgi10lMZHu3j2vbxFoe6fIJ7zgZ5tH0P",
+	"RWusoiMVb9TbsOttruFcRVZe7+iCKGbUthmY6gwSa2dEDDoj2EuG7jhYGVpGInI2GOTejAazgDJoZUpu",
+	"LNKihtuxn+IIWUfIOhjI+uj9h0Opib/bGaQKOu/2+KLlDdy+Hdy8YMcZty/JM0GCOSRoTDNyE2z1H+VK",
+	"19hVi3KpVy2LYlceMK5ap9Z2Xz2AAzbWzneDk8hSzUbzOA6ulHd3qBLfMw3luwxCESE5psH2fQ6VugCn",
+	"F+2Ly2L7aObRFoE2P1T3Sq3vgynvnilD47IK1303ydwK5fcAtAIP8P+p2/2OvWizTpedX7BNSIsKwbdG",
+	"+2mOKumokg5SJR1io1YNm9i3a9XWS5uZwmckfuvJWWIRjUVSYM73UcFqCv3qEp1LVmZpMzMPJy58DXqh",
+	"ovzmlVvz46q8QbC597obd5lW0PKXrFUcAzlN91yNT/HDWNaqRdB7dWlJKEKJX2syY5md7GV/E/SuoztK",
+	"wnniE3LBUtvJb0G267d+xnVol4YA687n7dQJFwLqy5m0W+wXhntdzGs/cK6P5PXB+VQIJqoJVfjtLEeB",
+	"UMXhzP6M/XK63ChypaOX2PK54E4xiMh13ZmUL42FFQ/VaJWDU+Di+UMeXrMn1kSOEr5QgeNAhvyKEot4",
+	"CfbzxNrW1vK/UlwV2tu/ZYngUEpbSBphKRr0ws+EKhakQQ8Ln7py09N6yuByJbGyxkHwvKOUvChuwGr2",
+	"gj0Z+H/3h1ADnf3N08G3Af7alYL0ElvATJnS3FVWK2svGQn6ZrYAuvvRnNqNSij57F298jbxHnlvcntw",
+	"GyKeunEpuZ2zJ/OU/aLnxvBasFkD+F68sMIH3zOZLW0REG3/clBVqUhmid2Tvj3Mvj0kB6CjPIDiOen7",
+	"m2llsGkmPBH9/InfYEATPcd7TFUc9d796r0Nn3R5/B5x+VGzFjlVWhG4xzRzWbVBpTrdPnzvfZYzMRoJ",
+	"dCurvJcfNc1YgeOQ5fcRnyNi+L/t1bixED6Eb81z0pkzTn2ksf0HUKEZhoOiolP2q1VWVyqzo62pXFCZ",
+	"BlLtdGDNgKUijg3qcWry1AueRAYW3mPcakPUXFC+QF6DnqcxleJi4ydnS2GuVO6Tsq5urXK0Xrv9rfa4",
+	"bnnZjm8AlfslzFGoXwjJ03225Tv/pC46dQklozu0ZPa0t77MNv32L17kAzBk2YFVsE675b6CT+pLfdq4",
+	"1QNjrewqk9+KuD215Aw+oO0P7XBltj92SkGR+qH4AFsi4+fsjDWQ7izPX2ZW6m7id7RhDt6G+TgRXkoO",
+	"huZqnYhDNs8e5tyqD0SkSzv2c8sEtTjj6STf1uEVxqoHsQln0oZgEkkTxtrM76Luxuhwj+wsAfMRA/wr",
+	"1vqaxq+yGU9SJWCK2zW9jSWylwUWrwCpwPQU+m7BKhoneq4inyXcmeX7h9yNHZs3dx7bWtGko4l3Kmdc",
+	"VDFOrdg2G53pJjmZWr3WjRSLVml2clsttZmx990dmq3tbMqMv4mPRd+KyKxFLKqYjvuttoZ61tmN0Alj",
+	"e/36+nC3cHImvg8dUc4hYnVQ2Qdk6dMiItadkrK29y4u+jjMSyVEVK0L3mfMEvBBKPCweEuzT28FiFkq",
+	"+BT810sXlRWxsQqFJ8qwiV5gRz6apxwLRR4uzfhhJkI5kuEbuOujorgvRZHNaJ/wG6CYEhF7Ai3q39qH",
+	"Ca8qnbInVia+XUOgeFOaixxqHQuuDiPfiCzX1pgnJnOY82uWJhXTrICjfzOPlUj4UFIbMUxJi6hmw4h4",
+	"1E+EtZ3wJ6rVRXdDduxzJClSRqbyBgCwpawGRpogvLwbg95tr/dFuu2G84h5gXxo6AdEq5VJNLRKBMED",
+	"LCCsnDqVe+7UqJW1YukIeIQ08PGMpIogAgnT0QqoD91VLjeXXnq2XUm5Rkw/cleRqCq0Qt2kINs4J1ic",
+	"hAhNiD5rB0iDGTueirrZuvyxPIRRFc2CS4nUbyWwh5gE+4OD8TaP8WvNcCG+r09vFZD9vppT0Mg++2z/",
+	"s2v0Fqs47KtZQTaO+7AobURVZHcF0fYU3j1KZyPS+REmPm0vnV8ezJKiFowNxOwwgre0zpLALQnxblHb",
+	"yp6Pj27MFpR69aznRIxF1hBDqjBqAIei8tU+C5kCyRE4XJfFoSPOWrptB23aVLGbddR8V0UOHID71hDE",
+	"3UixyFe9Pztpd1pbuib31VJxhNL9QukhNhGsMVx880BNRN3NUDkTKkL6568QgEt95mo0zQ3BL0fVpavS",
+	"LTDaW3NtS7AVKmoGaYMHdVlht/Kw+3Rr2H2toiPoHkF336D7WkX3hripnApgIavyCZEGzMBIeCDNhnI8",
+	"ORUB9u36rkBMzwosYVQ6FT37SUjKu2ErbphUbuYs1KPAKCEVwJCOK5UL/0HwDtoGXFUi/AIMiRV8Cj7n",
+	"tdILJIaG6i+aAwah/9lMKDJbMWORahzapFXApLpSMFU81/BguIyIhRyDf7RuN37CU8oTQQNYyQGb8uRa",
+	"RGyAr25BML1jWumje4iPK6N075kkzCBtkjmyZ0i6EVfCZEfAVHAoUy4+sCe1b099TU7k0klgnhk5RwD9",
+	"rL2WGPnpWl7ku0mQsxlvQxFrNTa+yiKsHmUON7u/qooVZdFp986dsnArq6OtQqdSYT2p7vsiVYtGqHmG",
+	"7q8vpASfDzujZ2FbnDztRhcn57w9PHkRdqKTp6P2qDt6NvyOd6xiw1Jlq5L1jQt4uS5mWCNNepXETY5v",
+	"1l151CHOVmuRwCGzD/aWEm1ns1z9ba5vuc43Wrs77oZtfjEcdk/a0fnTk/PRRfeEn4fipDNq8xejNn8a",
+	"gm3i77hAcFg6Zmu5xS13bt/yTok/B5kPnfS7mzUEhjqkEwmk0Hk1BmHYekRGh171AXzD9+7YVXpZP8mI",
+	"ugspmgWWDBCYXlrLENQ6WAp8GAsL91YByagk2nUrMVjpp8FMCBgf6lU6UJVigpI4VmDaBVb4WMeN5qFM",
+	"9NyIiY6j+s6bXUoj5CMP67z5ZrzXCmnx04UM4QnYfVNyPEmZmchRWt+h+6uW0Xv82SMnyZGT5MhJcoCc",
+	"JH8F4HRoPOURZAhEkuhkS08XkqVmFx1TqT2o1ycSQHo75uCxRTTzh8bd6dHIQkDP6+uARkJ5KA988x9M",
+	"l7RKIDdZBfvcFQxwUgZnu+K06yuFfq60umPw7u2HjwNrsnM2mPF0MgAzfpEjynLTogwbDHW0HARE4+1b",
+	"5skDh9zOPBZEzw2LQMUn4lHvSg2KenwQsMG6dqGq9yHMAW/6ncB5YLm/8ZM0ZhI+C73/g5yXD7MzgWGc",
+	"mwF7Mvj/TQFPcIYYetugM6hx0cUmyL27UkMxkdCP2UMPFAY+KibBpVeRCWgQGU+Bxhu2BDnGU/EpxTft",
+	"doKr/0ajuSYNM/xGRG54msgsOQmjwj1RmiQ+M6JPw3uilgUuY0OM1TMNfecGAwHc2G2iWzjrntnrn2XQ",
+	"PuixCxg9JZS9FfhNF2ABMwXJqQNrw9j/exGgWeLqsUDgwfO1j54u882VGupI4rROrUKBt4HiRQPaBjIa",
+	"sCkVYSViJnjKDB8JmAgGe7CoCl4QLzNWNuyzzoluF/1Li+N0oKxWph+DVqvzzla0zGU0zAWl/CNXKW/d",
+	"KydytwVeQDpp9VorMwGtkeduc+tbynrLwMGdcsXHAnzCquue0SZnjFH5hZD8l9fGZo8nEbhfZiJnrR5o",
+	"PHRH3CUzXNmk7RTP5CYVZu3GTtxGdpkvcyrowjqNFisPo+YFM4/+80YLrbDGvhRreTd8PmUmUM5/hsGz",
+	"aDYHLqabxbAzfdDaAwsbLIsZi488ZrBeD7K+yGo74we0ZWVA/8N8JpIbaXSCSr/AqYlSmzAjBI2yxhD8",
+	"KPexAF5b6OQa5yBirb1YgjLQCbPvMCI8yFXiUzuGXijDliINcJoo/n6iY+F+CslwUhwHKZbQ8qEhKLya",
+	"GIBJygYeLthQeq7gj5F1nV2KgMcwsbOBHr9XsK3Hpo1NRzPmPKGgdVL4Cwck2pf9v0Y6jvViPutHc0Ff",
+	"WX2pdjQfKaPys7Tmpv64rPW8c1bH0ZfuHipmBSiR5rpquJg015sOFYMF5L64fg8chYZeqMqZevDepmH9",
+	"Ohf1Ecuyq66o9t2vbYEqmqPuFT46J1WNvIb/Wl+PGtuFXIksYB+2HAHE66xZSY/cMHoclwRYSR1LFaud",
+	"YsZvTXNSyRBCGFJr/TscmMJhKC30XVjELgYjAeKtG9pj3Bg5VjjKF+g5mVOIAZvFXFnQtUJ6Mp+5ATRY",
+	"/wb+BJDQVJ26G5FE80Pushrme25vx/NK4nKFKfB/KwG17IOdbuGDm6SuCDLRnHoF7148Rc2l+p4eD2bV",
+	"a8ggrF2il/461+do0dHPguKF6+TwqNeayPFkTT2IC6AteHzdx7GSKdJZYBHlFLd3NSlXEle7dS+NsUxy",
+	"8+AJIgCN6q4wRBNSa9RZ7lkowEBpOgFUzRnJooSP0h5FHPEwgP2K8i/NtY/GWAsNlQ9BCZVluBiYY5rM",
+	"GsKggs1FM7XyBt0p8wztuVQKpU6yyC7US/iRXnhl+hCGaK05MBq5pJo1QO2OAv5lrutpRcTiFeqQ/cUr",
+	"toWxgoBORSTn0wpZ9MfuY8JvRGzQkIaHFmuT2v1lM263v7WRPDXdtFX/ymVS/L0Yz9WjptEDuCh1Mb+3",
+	"EkQ6vRwl6rYUwUVqzrmRueZH8Uni1Dwkl/NupCv+svgFLoi3OqzHThYbJdbYeft5FqRc8KWL5foeJDNP",
+	"buSNiE5LGaXw5h+8XvNoNDxioyHYEVWaysKdt5/flrRfcg6NG7pJIp670KEg05qmrGpcOqghOCG2PJAH",
+	"z4xIKavBojmOpmRciQXye9K0VIo1TqRJdbI8Zd4x9VWrU34tnL+VxbXKxtbAR6qbqmhWTTKPIawzTPS1",
+	"UBV1IhX9VNtZM033UZXBALzma0J+hfH5gJzWfsRCYzmepK0NLfpGm6kOAyoeyKbw/T/lwlvPiDjDfHZ1",
+	"iPrtiCSMMNkZDrOYK6RxIGsCDIjKYO3L0NGPPqKQrVX2Wt1ztBYv0gpaJ/5fu7PuuHBfyUOrWJ99q5mg",
+	"H52oXKv6ptFetzV2TYp6v/qzRI8TYewnI0zHRImezURUtisNkgZvXMVcw5xcwZ0ZFBdMoQCFwgpamXnM",
+	"oYSdjkXe5GwFrbGuz8kmuvUtU3FuZZQOQ60vdPJGXvbIHjo4hAizjxBRfyTjCvMK6kxIHiD6emCGVkXj",
+	"Y87ksQ+UWmAgxLTG0lkXocGns9c4TQNCt6FcbHF+9xeSoSf0tY44qLajXkY4Qz90nXMcT7rTljvZVWef",
+	"8R93cr2staIoeOKFaDfddlRpD6PSgkak71C9kjVaD4MKTqQORN2VUgv4FZaQC3jBvSd+l1+xfRa7ZKWh",
+	"4EaEBa2ka6Vy+3jjVHHq7OkAAh4mcOlfOYwxJ6DnKUw6IErVVWWOFAaUjcG5utKwkfx0fxGNbbV/03EN",
+	"6zisAA+QI+OGtXqtd9yYmXUAublGXts8EoDfsZVRuqcox6NFlbUBj2pgqaubZ7NE30BsvUIjvyIeaKyo",
+	"wEIQqKVzp94lSzFTAgTG7sQEWYrEjx7ZJFLiF3csb7tXTuLt4xNri8Hc4coq0g48GFG30dlaUddSgV+H",
+	"4mFPKOT8+1JZPZjpRx8nfi/mSqauY3YiEmagKsBqtjeSTwU2INtP94lShRrnEvtNGtdH4O/mENbMb+Vm",
+	"I9HX9xGWoONwOLUrYHcoIYDIiBkRahXd7mQ+yMjEwGVx9Y1IEhmJQS9X4oz5N0jwWlz2Q+oIkAfwzuCU",
+	"DSymD3ouKIrO3oAcBJwFh+cbGrscrLPhktFBOqH3T1fbj7MPU+exM7NuJY62iqHQUdpvtQvlz29kar01",
+	"aA02aQ4aVp5QKwcG/6Tsu6HUc3PphggoJm54OCe3fxvJ2mPIxD2QUgMrMyC/yqiJuXZF/Dw7lzvaY2ef",
+	"vfZsJF6SLewAIyZHvdtU7GStGB5qTrcycLI4eP1cHkrJhK0smJLJ9b0NObsbUeh1sSciywfaosoiYQfV",
+	"Iiv2dWoanDST2SpAXGlV/Sn7fultK6rwBePK1f0tJprsnicX3e63QaGM1xOTf3j7jsbWPrlon397y3Ki",
+	"OasBVShyZ4L1fAdENtPXr/K0GK6qE5OiDdjNnNoPH0uop0Tr9HKcCAftYMHqMIUWFhbN0+V2VtQPrtd4",
+	"H2GqRwngDktWDSN8OSMyzIcSG7WPzhLxuwjTPyiYMbRePFcedZUJRnLylQEXPusjbh1x655w6z0csOZh",
+	"S7hoyR5J5n5M9JQNZji8tk/rGQQwV795hHjJwomMIzfwigIdbChMeuICJsDKiz+LkAKZviU14lsPSlzu",
+	"ZN28ylzFxwUSv4o4tsgwt38jcdsGHU1410XBPFYWb23EgMLyJ2lLGIAmwz1K/6/ABpa5NrluaqRQUmJB",
+	"bYm/a6mM7w64zDUsEqF/LPgNpK5Weh+37Wq8bFD4YZ93ayB4WKHfpmWJ4lsfZoJfG/YTnxu+oeGAx/GI",
+	"DNtFfe3mWVvXPgnYyG1hwZMUVGfhf6Uzn2OugVQ7cg9vkFP/kdr3HmH/wb2n0zNuF/+vRqf+plpf0zxQ",
+	"pNsAEr/EwqO0mn4u7uDWoGr/B6Gk4GkqprPUHo3fgnsqlGymg3TUzbzliZ6K/o00Mt1DgtvJ1gFW3mcQ",
+	"83iK73+Yi5V+Q2kCx2LpEQFqBsFcWEgjTtmvkOCG8jb7NlcRG1i/Y0DaxXE6MG6YXVQsUhFdArWY+xPd",
+	"ELpQ3liieSAKmGOAVIxbqHHMXmQebpnTdqdnv50Bd4jkbTHbSkL2l6j2u/wVV/evqxx8F3MyWmjWq0eG",
+	"BsyXs8+eHaCJpHVOInZkQ//D6bKgIZF4tCX368714WSK84ssSR3kpOmeKu+togNuJFkwT0G1uXlSWzjg",
+	"Wb379lqt8Yr3WxJ6npOeLQ29PVWzP2KRXd/ATx1G96iVzjJl8PkrF/lSq9quQdzg3EVGhPM+VQemLBBp",
+	"2aPKw/SUvaTtAkcVBsFgc85KP01GtLgGRvxc0FQi+32op1vF96LoFa6PVvdYwnxF/Ol87DzNtLenLseB",
+	"LUEL5rbR3FfgRwIq/4VMw4mImB6NNgCtwm41zR/+x8Wt927sOCNUoVmO4SRHA9g8hDlH9Q8KYR9EajLk",
+	"UeJTyiggGM1F4MYyfXj7DvKOiHQjx/8qzfUlfnmejIVKGeQhb4SCnmeaKS8i/zNFXllsip7I8QR+qVgD",
+	"8QDI5558M6bVw4IfxWSqERBGyPZaWo21VOP+VCuZamosyhoTP4g0jbE5dCHieMsABO7jnqolvlIYTHEE",
+	"UZkp0DwGPsywvoM14ZApO5krmIwkRziVPQILbSiEKiLTTs6c/eJjxJvyqX2b4UXTI/r+uBhBw9QycBD0",
+	"VEpGqm0GEWO9rn+5Ida2P+lH14f8iNqQH4ak7VFRof0E091SoLn2RWAbML10t2F68cxyPet99k3Kk/30",
+	"CltxO8A0KkDNV0Jfti4Xabf/gBjKqmThPknI7BbsL00JD+APSkAGUtYY+xiI7NlnYtTaPSlJonHwvGOP",
+	"Wn8EDYjK401djnVZB/nhZC1pfSWur+OtOzSaMHcu8wVAuxGCbZYF3U6fNp0BzUnnVKQ5ce1TqsFzfiUi",
+	"FPJm05YDNNr2lBJ9pDCwPh1ajgQ1NR/x/FfXFE80m0ILtK9xs9IQsFGip9j9lGr4L06yXEyWp+y9XlAq",
+	"EOYh5ZKBNR3pn2hVR1d6V1e6yVrfaq08XG7UlrCxZWMPW391MkpdQpDOltNeKDD4s2ITbWYy5TGbq1TG",
+	"NH43cgGIqVbppHJAVapzC1d9Gid4I5IhVG/FUWt3R/hjwmHmzH74vMvNFJhlbE1LWtnhOcQ1AdI+on23",
+	"YtoTP8Dmqyw2itF9HPpP3QG5cmQ3w24ix5OV5isabykNi3kqkqyJ88Pbd4zbnzcN9lnZDXxMXVZlgg94",
+	"YDetyIbabW9m+/wE4n7spNrC6X+HY14JPrezdcDyPQxZtu7DIIy1EdHglH2v0wmNxoSR4SMoVcDCEJy2",
+	"O2LpQudaunDQ3Cn71bWf201LhbKiuTQ5ygA3FviSWWiVamyfeix4ZNwwOpxBp5McSOQH4Y1kGmAtOA1Y",
+	"wyXOgNe4KYyA23mUIPE+G9sJmUOgVkwSiYQTbm9rGzvdzQAFBqodEWXLrm3YPcYzISmdTLcd1lhn+QE6",
+	"Nd/AZR4X87EOw3mSPISjlLuS9ZSKf+6UkHwZG13x9AKPd+lEyISl4lNasXCJm9bHLxZuwQsB9HoG99rE",
+	"OU8nOrlfB65BgseR/T0YjOH2Jv9cK38dHoOVeZz/S2QkiQgFPNNLZqwujMUshYqx0z3kM60wH2A+E6Ds",
+	"8eQzf+FAVmFPSJ54yhlIsVZj+/xH6PkINuJhWuYCnd4xy7K0WnNdvtQ+3r3mS6vl5Lve+dZysvER31/C",
+	"FJ7AH7Sn81f7IuMgzbtZNWef7X82ypOyl6QckcfJSorxahLH439KK7OpJDg7tncetVwjWi5oQN4eb9a1",
+	"XHoOJ+tK6yvJupLM3lPW9fsliDEKmSN2y1KxMnKEUBif4FMNkQhfzGeqSpErJwJsn2fdTg83nWfdQFJj",
+	"maax2ELT7i3P+kgFv1Rxvo5k2rDePHOnvrogWQlmf2kJNib0iokIWNQ2iQz81V3mUQUIsI/xnkMDeBHr",
+	"+dO/7jV36sC3tuanRfU6W+l9eyrI31nzrWYcVjpjB+a3/opdRmBt5tTPH1h1bwlU+2ugun9TpjR8ULRk",
+	"wME385lIbqTJLJs3Op1ALsWwSAA51D20Uu1mp+wpH/I90YuvxtEfSUPV12S4UDMVYKCLfu3cRwW1N/tO",
+	"oUIZ5wATliUlD9dKL1RQ5JndgGMWC9my1nw3/ENEEOUrfpj9x7/8T0CJIi+2HxzCWSRHI5HYj+KotSeD",
+	"bEDBIGDXUvnxIn4K2Len7Ie5wIG1LJkrrLZTeuE7zul+Prx9F7DFRBKXACzuWoiZaZAl2z7yveRmdzG9",
+	"hkKJkQwlT2qXpg0hhENPws1to79rBnd8V29DTF9h3hZsvfzT305ewbsXT/Epqb5Py7d6bXzpjiVuUwlH",
+	"Pxvqud379kqp20SOrXI2Aiq9bgCoWsrqX0iB63kSWtW74PF1XyoceDUWyMAsjKGWg9XqvnsMS30F5TBv",
+	"Z8LXs2+N5TCrd22OmlKY2NFmUZHG9G/gh76DizyuDPXBeKDljbAuerDDSF7PZkwHCNUJVKxYDSYwGeKp",
+	"T++5shgP1UM1zb6czbRUKWhvCrtZlJ9DtB1JGoszz7utwDet1G6LqvvZ821aqDxYEhXaVslqDuNlfH5h",
+	"853Xs2UfhCL7jRoPgzrxjw3SdZ7RJpfNxYxuF6t2T9pPC7P5SfAfusbBqoMDrHHwkFokFTjoQoc/rWpl",
+	"NuVLyK2iYpDpKXvrqjb8eC1rXjGcIjXRcZTzE3JeguvlkbHwDbbikzSpWVfg8A43bX8FDhm05FXKzuhv",
+	"11QHVnDtpZK3sYzsr0gCnmKJdP5gT8FX21QOd0fcorsZ1GefSWHs3kZOArVj4cPRujpaV0fr6jFYV0ED",
+	"MP1Ya2usk13O7HSwGbs1RFTFhFXGQ3Xf9Ow+0t2DLj+YTH26S7HMdjZd08UyDkxx0/CvohppP1vBTDoW",
+	"m3omeyqYeWzSfBcnQQOcPCvG1Bmca743PuMHF/Zysq5uN99eQummbwwDmUCjS0UQkozQj3PdvvZPdBah",
+	"/88gHbI1F6C9L/+jLj1VnNlqnUturtlIJ9iJ7HaEKvukYVnwsNyt3IbFnZ767li0hyTU0fQ+mt5H0/to",
+	"eh9uS31eUwORj06uG9PYe55AcEAaGwOpFKVFYiQJajGySljphEWJns0a1Jv5GQBHvXnUm0e9edSbR73Z",
+	"jJNL0Jqvw2vU08XIzR9aa75UZiESQ7N7FmilWG/WYgymNwE2gkyrYs2mTDyP52X+Abnbwv6zjMcNzR8X",
+	"NuO5Su7buc8t1DA+yr0p4V2ruX8SbMFVCuXcY80meiqYVCYVPHosFd1fCeh8L8bAYGuFYUVEm4CgRPwu",
+	"wvSEJvztvcB7JlQk1bhP6xmwIQ+v7SFE9iyogl6puPYMDtaiXkw04+ZaROzJRbf7bVCo+C5EtSyYGdfW",
+	"UWDJs64QdJwqTZXbXC3ZVCeiwdpq3Hf7rF7R1j8SiAj1FCwnVBquCtk+oliMecy4jFC4UjaSSprJpjzB",
+	"tB/vYYP2NILrq2C5wh1Er8afsW1R4iDaP4g3D6Vaqtwgv1ROBQanaRgmqPtLd/PhtWFDBNIxl4rNVSQS",
+	"luqIL78x9icIAkhsM45wKJq35ge0lkCjSeCaNvLdH4ATl03Cw96aL3Y1HV7xqUDYdrc5kYbNuIXrCrLc",
+	"DS0KOItHVNjGmsDNo5G+ItqN6o7OysEYD0SWezvwlnNpIAg3V041sSfURvb73KRyJEX0bVDCeOk/Rn1a",
+	"kVDesoBz/202FkDxOMfVKw2bSmOkGl/68cl9Gp/MeGx0ziVBKOP5kcouUCEi9HPkFMkwZtwYpAEVicj4",
+	"q8y1gasonc/lUXsYPHL7+1A00KgtA+fgERozaEL2pbL+aubHeiwb8amMl/1EzBUcjlZRluZK2icDJwE2",
+	"EBhB7aa+kXxqF7eV4QM3cwS47WYEGXAX4KzvAGxmPj0APEPWeOL/RtbvsRaGaUUdSjJlJtU6alSY7b0f",
+	"2z6PbZ/Hts9DstsAkbYFNBMmQqgTPU8PpIX/Eg2lBnELb/HtPH2UThO0d+JseYbWCMfZGejkDucQid3G",
+	"qthfAPYrELsfRCgjYKSx26+b6L1OBZ+uHbq00Mm1cQ9+JGPfk6Wx2DeSm/CEf7SXO05Tup/BxMgDDjHn",
+	"RLhHZh+wPd7siRWyb3GMQ/HTsRilTFaRgwPrlyqu+R5ZwPdJdhp1rb2h7YrQUKlpCMzNhjZNk52sVqR+",
+	"EdZGO5yhSx/dwXs0bN0fJ2LJjBAe5jzVDdMqYImwshda93rEw9QwosxfGcy4dJIn00rC0AJXEH5hA1Kg",
+	"ksrkKCoeg722vm4oClue9P11pea2ucyeiL7uccdGT4XVfjSyJ0Vtvr3lcfZ5CnvZSJdqQQIOcOTxASuh",
+	"oDkJOFiLeg2b9izmYcFgOuBuP5mULrekMMqL1kMQdq5K85lQeyLsfPANqqy4LhgGYGTz2J6eZTa1w3MD",
+	"BmCJr1aFgfKXhnFj5Fgh8R/leNENc78Ru0YqrSAJ5K0V+wtbNF4KtbNRscfo6xG+vz74LrVJPvJr4Y0S",
+	"PRrtbpXMVaRPDmNAox8HV1Vh0itiBJSSLGjWwYKb4iBFaViqNY4j0okvGpGGjbUSDdaK2B3MZgI+tsjn",
+	"R+eTpQudo0yloZgwrInH8THm+YCFY/+kIs04jhrdUK6hDXzNdIM4EiZlI5mYNGAkXzqJMGnu6WyXOFYv",
+	"1NOpTFMR9ZjSNEze7iPMljfXcjYTUcAmegEvxG6yCIyextIPK4HXpwxraK0kXamBkSoU/1npxSCA0aio",
+	"zqWx37SyPOVparV9auU45HFMgg4t1CjybsgqGAGDXDRpcOkkHwKX1jZQTExn6RLiQQAIXEVXaqpvXB5X",
+	"xhBgBlrxCZ/NhDKnbDDhpj/ViRgwYy0UX7pqL4a/FXLFhoJNeJSVdLx0u5SKODZ+Sj/cJqz9kg0s+uCv",
+	"XqlUQ/8ZdT7NlqcM4pqJwCxe7rp2I0QCveD4a7OZ4GQTudXrUSFsI2NhTq/Ux4lghk+FW5rnKoOxqfgL",
+	"xj5BHtNHaOZcAsO54PNDN/5aRGy4BLuLptqeslf0HYsh12KWgon2os0iuMMnoVYjOZ4nfBiLb3vsotNm",
+	"A3xYffFpZpFhgOPcFNOxPYgUXP6Pf/mfhZJBeOi5w3PKLtptGgRHX3FMa0orcXqlymPyJCHbh+SLElU4",
+	"fa7QCU4tdudfMj60eqeH4TWQNxRCd1Jo0XbrqgPSBpjDMxyc8k9/EWqcTlq9TrvdrhEwH9hNywmyCVxU",
+	"XLj9gxUSCGh64ExXxvXtoygnWNWL+jH83JFLJ8KI7PAHzAj7BFI8dBaNuH1wXov9PV91QGPD7IXFp1ms",
+	"o2yAV9nq3VUKNyBTMTUr2/vs9uYG9v2f8bNPs7d5knBMDqZLsIatI9WqTF3Ye7XfrHOfrurglIehmBEv",
+	"bJ3bhAvceY+d9q432SAnbYXLcNrpnl88fWY9B6/wavkObeuf4M9//hK0LPxmW2Z/4nnnKcbPXOVE8VS5",
+	"N2pf7yLzmXO/dEo+Ud6RObf75jSNX1QhO9L6793x/JcPF+dvfvh5/vaH152//P76/M3vYfeXH14ufvnh",
+	"5QaGGQjag6dMULxLg1E/IsJwhg/0G+PAIG/00Cu/7RB7WhvR0ZEA4+Pss/1PdVAWattFutDJtV2ojkRu",
+	"2ru/Ab1QLOZDEZtLNsAsx4DBcwWPBb6XU+rwNWYWMg0nIrIOHaaWXRQF2V2UBvsIIdL+zafikp27zzn1",
+	"j5sXlYeL4Uqv6GY3135wS1VYhpsBd8ULt6NWcq/5G63QKhkf9j3mXu1mSJERlt4IFwULAVBbYsplDHMg",
+	"h1By9fqEXkgEvBT7bm27mJH8lOve9goGIbtvH4sS9supTAEy37umndxbeibD3LfyKNFqRy+GnW54zi/E",
+	"JoSmxUdeIvMfyfAuOkWvcBtP/sLVeM4xLLDOQaLP+49/CTZKAf0VsGD9Z+EzzftgTvTXRcpBYEH6oH+d",
+	"JHZuoOwhj1Puc7tBVY2SD1r1G3vM1pDTvcxhjTQF0bN/J2I0N9ZLIKtUQdZXKnDuljC2RnhzFm/6yUW3",
+	"ywZSocT07c8Pvr1EJ2fBDfkLrh4bSmP50nogLxES7c+pubWMrYXhWowdog55eF0f/O4I0uSmRCs2V9A8",
+	"dKXsigN4FXcDfaYR4Rf4PAOQ5QFcMkD/0AIXfiKZxwIY/1WUBaOLP+W9UvuNMh+ECP52g+PGaf7g/uA1",
+	"wLleBosIcl+2RJ390PrdCXzVEaE/IPiVxpk/wKl2koHBFz0a4bEnJWgP+7QKAteYXOLGLnetoZXoBQjk",
+	"wEW0BhZ+jUhuRHICYVz8kYDxITQMMiNCraJsurxMKHzVYwP4bI/so0HABtYbGEAUA83LgA1kNIDgFdrd",
+	"p+xXRJQrNfgLN+nJa/sTJz//MGBPdOICGINv7TGCIAUcpUuHfAEVzgH4wtVdm8BLRX87xLJLIcztPKW7",
+	"MDhJyvHhKOzDvVJuOpaMGI/lDTVcmjQRfMqE/Z7voU71tVAMAyzGWmEA+Tf6WuSgC5qnoBHTrjPSAtuG",
+	"7cXZfNZz116Jul0pADioguysRGAwggMd4YtcXMPC8Qv4pHV08P0RFgDZtcOjtk8Dg1xlsIkffI0n5xZc",
+	"rkQ67LPUOSzGHU9zekrIG/DEwAJFQctM0MID3zHq4oJvqHbCWArl4pwhV3a3DUwOBVGHUsVbAaVMBu4z",
+	"PHSMxfyBYjGp+JQiDJ+gYBXMgZaMeuyOsMOVKoDqlbI41mOfr1oyumr1rlrPO0+vWsEVLBVeKAmFwAfc",
+	"w1/9UOHNPv1qnegLfJGcp6tW7zy4avEUvr0mqgRfGmtll4GP8ApiRlet3ucvX64UQNItl9SLU6lrRVt7",
+	"CAEVqz0hr4MJjrL4StD65A/DjrU+6+ItEz03YqLjqNoAeEmt/0oYVzg6wG4lSsZAunYhoc7D5QC8mc9G",
+	"Mob8kaGSdkj+olavyAn8lK3pcY1L23+pfoBwKDAVcJL98VtN5ejPg1U6LgEpjSOXgaAZli2RsV627pXm",
+	"w02Kmco1QnZKMUlKg95ELqhXst+bT4Hz0S4Y93yvs95KKn7OT9rdj+0XvfOMsS+MeSKivpH/EK3eBbpG",
+	"dQPfnU79oqGLTuHoYK/lT1mvJS6gm2tT9FtVUlvkb6Sz2qjY3a3dwCPDQ4fNswNYCvR/kSbNHdIcnuew",
+	"rOkSznWtBGDCulSx0kMdLdlSpKdsgMJrBu5NkJQ8CQIFfLyYE3lRIsbQzS8iZiXtMms7IJHLcbVmIPJk",
+	"IFWfXu77lweeHgLJkVJ+LdRlgXUqEb4Ixt6KKdMVKEJ+h/fadnBbVGmjYSFbdGN3OhTeBsqOiZyRZwQq",
+	"aJvf697+vYUcCTQPNhS/ptsf8qGvPygubvwMyuDvR6TteMT9HzmgLQ2E2TtkPEOYNVA7nKsopkzSl1om",
+	"MFRgrm0DWY2FK5GbPSsRGsugaizSPE7tWF18FJHtRaRg5B5K+eEd5gXlvuoc+r00NFaNY7rIWQkY4Ld2",
+	"9Uq2KMc0CUYL2RvO/qio+q1M5exgDjSdxVmRwafbmLmN5muOGNIMhhxiBfNditNPpLoLRTZQlWfexq3M",
+	"HWmDaWsd8aWPHuHD+88Q2BtkLG1FQoANg0mX5blqMw8nOX+kSj8Xwk6/0F0daSIap4mgrc2OBJJCwOAt",
+	"RwTxBM7Ft/ssSPJRmm0dt3Xw6lDJn8r+JihZ97PW3ftdS1WcD2gXUeFXbgilnYYiOfthjqgTz8lB5TeG",
+	"TT0oHJTpVdH4eZEzqrKIbpIblefsrJVgTvEDwLSe/QB1j66N6tA8H2pWyEy+YmwH4shg7tFvloEyj6KV",
+	"Y7LXEE+jQZct5eQeAy9HqKuGui2f1lfJ0HGXofkyirzz1nx0xpmctYk7mojYNETqcZSwB5GwjxPhtLVd",
+	"0aMK8RTWfTCGRmmmuLDUvbB/1ICG/bGAPNT+VNmAGRM6mFmx4DfCBCsWIU51UYIYP1z+jsq6kVdxxTik",
+	"rKD95gqjSDGoh3WIESQZR5qWQl9GKIEySKJ1nKfzRNQP9Qm1u2W4nz5/u2d5DH160u5sbQ2+VtG9BAeP",
+	"iuphTMFHGEZ86WQYAaWBGCKU2uyP6uS1igwVfGeIjcGpVfjLUhgVqFcPvOwPNJCl2BM/CaaYkaygPnD9",
+	"VcuoaRaSYzbjj5vN+CsIYc6SmfII2EpFkuhkC1SS05lO0pMpn82kGq/vhnEfutU4DG0il5THwKYCPRVZ",
+	"WzI2zNDInUgkbOCum4rpLOapMINNa2hLUxk/w6/+4m7mUSUyrOV5zykMeD9ondB/dye+9idCKjY3wrdZ",
+	"JyK1KAe10weRz1jprq41NXoklXQhp1DH8ykNJPf8DGo+FYkGoUtAaFoZQ4PdMP/BCOeI+49lNYXWWit8",
+	"1IhPhY8a8clCH4/nuAU/2hW3gtZPrV6rg8/Ff5ePC1/F9EHufaIeEzR5w3/QzTqx+23/nXLqi3NDUaYi",
+	"nWgrYxaTUqEgK8FT0QfKJnuD0yV0qWP3IQDQKLHHyApln1pZgEbi0n63ru5pZ8flPWxZItjLMY/EP/yA",
+	"kb5ZmlRM/aYm4oS7T2w+XHv7vE4BeR46q4NguialU+CGmGbw6LQFrn5Hdos6dJzgX5eWvi40IyED1EO9",
+	"YT88kiKOAmgSRNsJX/E+PHSrcQYicqXsT88TBeMzUl1guqDED5CEG2gQPWWDwika4Fgl+Ka9PmicEVnJ",
+	"iV6437lSuONZj7lVUZlahHXbz0vsRh8raWBFGXXXSFrTWfr2O2Jhsrowqa75LZyynZNCd2uvl9BalnUV",
+	"71YpfATUXQH1yw54uB2U7YfwvXjOS5D0z8hS9miTSQ6xS438PwsxY9zhdClM17fo69f2Fqz52xmjUj6f",
+	"VUDazVw7WmlHK62pgW93QkjOoz0U73+dHecSZWtAYX8lzy9ZJoho9AATfIRkRYuJBmMHF4pmUsIVEjy4",
+	"if3QFmxftZhzukpahg6ldXzLcjOrRmUdUh4OfCKIMacVNdU7mlv1I5Zb21l3VGKXiyWzUtba1rXZA5PO",
+	"nbJ8iKG8tSreVyU3qOTPwokIr/eYUnipzEIkRDe80PM4YkPBFolWYzdcCQY8OQot3P8gG7cPbzsBX22Q",
+	"EAkbJoJfW0RJ5nGJ0ML9P2YXiRhgen/PjBYySsjgQNthxUII9TwWc/QO6snTh4kQ6U94sb2I8hudir9U",
+	"kGK9Bm97JFUEw9JdKJRTjNtTGnntzUYyNQ8ZUnmlpzOYHuZX4CPddFCBw83YXd5SsGeJnmkD430/Nx+R",
+	"+dFRQBMCokr+MREqnAAr02s1jqWZ4C0YNjdzHsdLNuE3QC4+ydE1UVQF4/WSiiP0PA2oEoKKalPN7HJj",
+	"kYpT9oaYQoHOQCdQcLG5uOMeia9D4LEexko7i74RypnJJOJKw/DO5F//X/wXwcG//t+38eARocA7OuRV",
+	"1rkTApp7ivM1TCrjmMU8vH5Qmce15mUej7cn7dpGyn32qzrtpslsJgWazS4M2HAJhi/EP1ON1jR37LtA",
+	"48/06JS9gakIIy5jQ2umSoYCq+a6fNpHv8zG8jFHv73JYKCSY5GcdNvdi01YDYoPt0odv4xjOinTvaQt",
+	"iknnsrxy03mMO+XWrAmnNZTCPszc9Yaa8cA5o2pnuV3gokDBVJ9k6W4Z/IBfqrp+lCxZMlcml17nMbxS",
+	"sYipjsSGS/jFfqXRjHuqpzIEoW/NRNJPwDMP9ZzQz7MW9rpPv+sExCcXtXptH/mFf88SHQpj7F/PgEIy",
+	"Eb+LEN49f/Fd0Er0wri3aBZQq3fePu8GrbnK/6hFjf6CJwrrXJ59qRdhBqcDVzy2kNwfyiSd9KfSGHtm",
+	"ep3zjrfA+sRm3ep12t99CVrWnUWQiK10CgytBq1rMUv7UHrsr9s9aV8UrmsmvPv0WavXejF6/ixqP+88",
+	"f34Rfhc9e/qCd0eC83b49CmP2p2n/Hw4uhh1ht1he/i82w2jztPoWdh5OmyP2m3efu4Lrzqdi6ft521Y",
+	"l5JmUn3jFxuM3YMCMQLp/m19FOBh7LWiZNlP5gqMWbB4/v4bPNxxIoxp9Tq3Q8WFXzEpT9Y8qs7fWrmy",
+	"MudpRHeHly8K4eXzoJWdECxCn8e8n4pPqT0xTZQIHFxtgPQK50GqAT4IYg9+9eGvGA7iLnj3ZACEoKG5",
+	"GeC4fDR32YwnKRvYzw7Qs7bPJXAhJWeP65HTEJRov1L4RfrAAGmKIRiNF4ZANY/yhfocQlg9F6nyXL0h",
+	"jEEeBdk0v2QsqJA/p+yFCnUk1ThAkuRscUVm45G93zQLgGEwAaLSyEcWZDYOnARXOoDExN8Y5ozB0yv1",
+	"Xi9w6BWw5+foyug7Qx5ejxM9V8Akm5UnAIk8N2zw7u2Hj+w//uX/OcvK36Uwg0s3eWng0qCD0yt1pU7Y",
+	"e2LFdm0TlDeEmRtuGpvC4Wz8hnjTemyAbbP4YftTJ+xlVlRhN9kXVdADQXg2frDIk4FHdDogmGrALz0Z",
+	"+PfcNDKmb0RCVvXqBQvBBQhc2H2L8Kuw+AmPR3gHeHLgRCAZIwY1eMyQbhaPbyQAcxyNnFPSwIgd4Lg3",
+	"5iYZOp2OH4azfZpphQEUt8y4VXuw5xfti1W7kk7WJbvonDM+1DeCPbtgv8jv7StP6dP4fK4lsKZTzUlu",
+	"IsEgF/04+bNYDvyzuFI4lSH3K/bbGWf3gMex1Yb0bAZ4YIFWG0jTgVs7V/uZ8muorMFcTzaZ765alz0E",
+	"dEq7mmSE0JNDm1zKnDrMIQ8FH3Oe/SUcw1SPBezhCmS5LiCdTKssOR/WqiLVDlpTqfzfNUzal/7s2bOd",
+	"SZd9sjRL0A9cxHqkulamV1s5Ze+s8OwV/PFa1veADMcBLXWlECtjpwcwC24fSixioBmMBPhkPVZUpXqr",
+	"tfzGMkvW3Vj2SvHitW7w159efvz1TxTGAcoWbthCqkgvzEmn+7R7yn4QKSyYbkP6iOs6qlenh6rOzUUd",
+	"KvatrpyZumW+mBFTGepYu3PAweoYWiGXs5pkvTorqYM1KT+40wpbEZorFmmhrE9F0KX70y3jql8b6J3O",
+	"41Rae+PMSvMJzXnL/fossSCXSvSrMs9gFWicWdQKsh7IoVTIZl/Cx474sEkC9WcVSyVaxYjv33FJ2RPQ",
+	"Qyso8ClnlRXZ2TE+d2mt60sjPolLPhaX+SDYlep8d9l+etbunFm7+/LHy+7FpZ7LFQ7z21tAt19Cbn5X",
+	"hLrbcIS6NCBGjuslnLuFTq6xalSr2xbXV1uihttDZnKZ6xC0Pp1M+aeTIYjKs+867efPn13cIne/O9a2",
+	"vn7t55TCMQEY1GqONEtWl030go14grhVnOjk1LZvA65Z57axMVKaK9qpQu4YVTlGVb62qEqwMyaDhe5E",
+	"9OBL+dx4DJWteQ/FfDWh9yzkKhTxHsuKfnXxAYwmGA2wDkP9UAe7YA454KfsjRARsCC6kr/AhZLoTDKc",
+	"u+6DLHjD3xjmROeSJWIGMGYVC4WFjI+enBbrDylFa9WJUJHIyL1uu7awmXtzbY/656h/Hq/+AdmJD1H/",
+	"fEg1HNHHUHpq13qH7qmtGjCUsz/V8DFrEowF5khhSGDAlLX+dcLGWkeX4BtAWBKiu+QkwMBExpVYnK5y",
+	"XSjNnDT5aJlO4GfgSlYbkbYpZ/XGnylGhBimBBK9oPF/iHgVBBq3VQds9raqY3v2jKOWOWqZPWsZwpmH",
+	"UDL/PBfzQ9Qwv3KZQiJRM9S3h69oPs4TBRGiFSClxmyXH9tJA8GtVNdjvVWCxVJBioUJHk6YNGYOORr4",
+	"K9GLAEuTk0SE1Lw9ESJlw2XgwnlQhucSPpixVpEHbJDOU/ZGM2ucQAbF3iQ0PtE5WBd8wqg/3tNtzBef",
+	"7Ou4LT/ird5/CKo83Gu3MfAVmAEKTGDEjbDnIoCZ5tiqj9WcwVQYw8fiSnUugovn7XanGzj4DQAYA18A",
+	"iXjo/g7yQeTgFfway7/Ws/tGL7BIhNL4ROIGozHhhlh2R4xuifl7YjSoHQkI6LYY3ddD1mlQSwRUAsDB",
+	"SvmwOuy6SpPZ4ETNhkMLqH+rQrsV0nfKfrYyjFSNWB8S8xCF0uUCc1l89OOxfJyjjBq+NGvohqpmK2wi",
+	"uFkl53t7j195MacVpXuu4oSUVdA6gf/WrtwEmz8L7ut5Guppo6Wb7/XijurNlTWAFGfJ3hUMrBqtvZpq",
+	"Xz+MusEyTtCXeGZDZ4ytrhiR8XYJPABnrgI+aDns7LVqwzp0uyAgW4UINGdfoGddWbv0Isi1BfRaqGjy",
+	"Bp03+Zso3nuvF4dUvweR0aEIqezEmTR1FcNeFcGUKz6G535irfx4PfWcJy+aSJPqZJlrCTIW/5XCorOF",
+	"MCkbycSkp+y1SgFxChR5WEAN4jiQCIn9Gy2j/2w3pBkSul/8nf2CN/a4hjmDu2T6Wt0zovvrWFjP/qiD",
+	"7eVPNtW6Yg35B11e2EPj8u+Rga5OvCCcJwn8LJptNb3o9jl5yrG9VT3to2jZO9XJmCtpYHV1GT/bHecz",
+	"mzyXsF3sA3OqrQjSQyMvoVZ15XQGYWzqJN3Ps0dbEQrT7qeQGpp4B5m0Bta85bFQEU8YNJJKVSR+S+VU",
+	"sH8AZRpa1tnhwNhpzsi1+CrpFa3SRMcxmuFW2u2hzsVMXdOhoztLIiodxapnu5SMNzjf51tYgTQecaGu",
+	"GglAiN0NKd/u6v8HEVs5NXsdneOkcqxvRKKmYDZ54VQ6FVBmFyZCACfHSadz0aDUfgeyuQHN+srW7Yf7",
+	"a/X5lUj8ezpkj7m8yqELHo3bbD8wRspLlh7l0KYaZjaxtzYnBss7vvaVZWmp1G35a5zj+g+gOIPmpMXa",
+	"z/C4DiVqvE6xepqromq9D816Dz7MQTD7++eNNTKOohSanYxWWOgPuTQrzVOdiI0J/0mHu8SmiI3ICH+k",
+	"sso/FDRMoHQOwM5Kes/TAF4r7LEaUecHkhzh0djvdIDGYOMQObXWK82P/BqLr0sAxEqE64pb5crfQIne",
+	"MffXuiIoej7hlOiYeoKwM2GL8b7n2HGVJlwqqcYu8jbwOShIW4V6JthgbkSCyDqoiE48xiG/j4ktAKK8",
+	"+KwrLm6fUX8lEnHXvKs117InrOJK9FZVVixofToJrXRIk2IAfDTqw3eqg9mxICoObi1C65UBzAeenAC6",
+	"BauYCZyhtpb2v/zSM6FnMY3J9jIecYgGOtGgecpGZK9AUeanmYXVy3prXJWzh5pR4HGmnrXZbQXb2MZi",
+	"yqF0hEtj+H+xK5fJqVtO0MKtyhuwne7J+QZDYDrn2U6+/Nf/bQxnv+i5Mdw6AhpSySE3YqGTa2wS28Vg",
+	"dpJUm6e2sdDUXqY3k/qpjkhZ4bA7SxOMyR7JNN0/We3wACz/RPqGzdKQlLVasDwIVBzLjPrQInzg40/Q",
+	"9M6eKD3U0ZKNE65Sc6XSiZgaEd8ICAjpWHwbZJeSBho+KW2sRGp35RtD0aQS4JCGkbjDMGcEjOrm5AMY",
+	"y1wtqWVitqGkbCgIe4oUfb3Dhp2klxZW/clKAB3628JtlTod+FaPDq9OID99l11bPySUTRUujwE1Mzj4",
+	"qBEfVCMGO8vdzwfTf7VOVVKMadUza1RP7sqono/F+L6i0mGzWolvwNUJ0PqFhMxaDQcV51Wc57uOlW2K",
+	"uvy22LWfnZxvrJn2wlf+uEafrtU1RFQ+0QsWazV2YgPs3TDFs2Ht8zCDq9fGThM5nsAzGlsTkhiZeoyH",
+	"oTCGpfpaKOMsSzJerS9M9fvYe85vBEs1G8LLiTATHCpdJdMVEinUvqY8H7LWplqNjdV2+/ykfSBq2802",
+	"7XR3VtvdBtT2o0Ol1ypq1P6dTbgRX08FGsLhO7ypY/XZsfrsvpPoID9AV5arUTiIGrKcKBxc/VgsR+Ik",
+	"XIaxYDMnq4+ofoyqQmRGjAx3waA5MZt0aeUXr3LJOFWDWdUBDbKAnNi6AQSBYjQSYcqGSyvXIh4Vqszw",
+	"5/G3mFZry8s2KhnLHZK9hvSoIuwnrqITDROzx4lwQ0aBDF0qabCSw4kc/Lev5+US92Kj+q/cPuwnopd/",
+	"EH/suq9VbNgqXY2ocl+FXkWpOegir3vVT0Ezh/sxlmndcTT3WZuVO/vHgqy7C7J2UoHHYqz71HqPuxAL",
+	"jbZGqq8SMRKJUKE4GcY6vK7213+dyHDCInEjQ8fYPdELNuVqGXhuSPuXm2wDAby5wSDdzu73e7fO73GZ",
+	"x1Kreyq1wmNwH3NZio/Qd/jeq0OOQcHvcvQxFMLMfebipN35CB+gz9S0grodmCA1hFL3j3wYi5SdB+yl",
+	"MXzKrzlLNI882cvTdq5/Vs+A67kyiPldIfcY9UGRtXqdbnM+fPFhPLQbX5iKsH5WFZ1HPWIeqvI+/ff5",
+	"X7onpx7qWwj5kMxfxrGfCuGK6PRoFEslcK5BtlY3RiJz+Z0HT8xZWIED1sVYwChnMQ2ulNILi4lAFo+/",
+	"SSswQkVYicMNG/gL0bQAqI915T+pX6Q5zWYUYMxBj7AiZ+lCEjNu0urinOJ5OYgiHRKb8zIRriuW3S0F",
+	"pmlXfr3bdheKnT8UinVLQEwhw9bfWy//9Df7u52u9Q79HxdW9dRFOqShymNeeyu3cOW0loY9YIjGow57",
+	"FFG0NKlDt8k44mhtGN3AYlwfCnkZx+SWuasGzKd08ewUqZyyKqgCgziUL5aGTG4hU+NRk0cmfptKXF5w",
+	"V6Svc0/S99Ep9kPxve42SCg6s5kY7TNYUyqnZ4mIBcTt9ha5KTGnuGGxNin4gHoqDPq5jmr0lP1KKeHc",
+	"IK4cVTWKwKrJhUxV4F4xGIQ/5lKVxICQNhQ2pSoQVIdJlH5iVzNpnyUmBwl87tGsLOtFYVm30dF9bWOE",
+	"fLEDQnYbRMhDDFDVsDcgSlWKkiCEemSV/w52R8LjE6mG+tOaOBVPYbqhEolhEw7c8VLlpv+5+jKa+41f",
+	"Hwpgups2F6xKePwzrPQrC1UNZonU9nQM2GyeGiag6FSFUhhXo3Pv0ayC9Aatk8Jfbn32Df/v+vR29Oy2",
+	"DoGtbQd0v9436wnuIIYqDcvdS9nlc29vugD/1eo+SG0Edf5ByCISPALi12yQYtahCNQz6zoA9Y1IornY",
+	"pktxlOgpbQfKddUlVggmNukFbSoKuRshnsWLn1MxfXBCPHvh6jhcJhOJCIW8ERE+EwezOUB30Nc8Pd5v",
+	"tXXDNi03d4+rKoC6fUi7u5rE4WhXCuP/KAsPf5QU2QIQQaK913qJVSy+HlokCf6Zn6A5Yi/HPBL/aJVz",
+	"q7uK2Y1Nt66VOWD8t47RSff75x8vfv3bf92F48XBg6vbo/YRK7l8KuOlozL/QfI41i23Sa6WeCoVjiY0",
+	"4pO9P3vHHuF6rbnVUCk8MG60gpNqJsJqdXtOjUisNwIv8zDU06mOMGbzW86mJL7NNaXHu1QyZMeqwl92",
+	"Z/xgeMorMcP1AtGCV0CD51D8/lGjIT+6iC1nOCxhj070exfXz1m0oIxjqa4N9CwX/WXybNmTQWbFL/sy",
+	"Gnx7yQZ6JlQ/5EYMGI+NZlHCR6mB2kUjToutxfibCI0rA5+pVIDsa7sSEeUo6NDvhvEgOP0Y8GwLXxt3",
+	"3wrMXEXvM7F4FBUWfq8d2uc3tEQrJFDtHMkbGc3hLqcinWi7DTSEG6BOz+Yxgi4ZNlMJPd0AeXa37FtF",
+	"jdJtfdkMnJC9+qELOdbi4iF6yYiLpd4x7mAOGssh8MvGaGTlKxbRWOy5IouQnRnhGE18hI1Ts1Yj8u/v",
+	"d98gcDT/jubf/Zt/jw7mvHw2jnVuYOo+Z2e6QOJIiAgr8mhMRsQxEEIHCpCPomZbQd9lrmgDfltDfqR0",
+	"jhnsyiO1iSIRW0tHRCuo97QVtNwmt3qtnzQkeux+GPmJKTmepKa1WdA94fErd4SOlszWIu72sHH5jkSI",
+	"UygOyY4Rbh660ik5QZxoBxsxaOimH6n0+ppxpfshn3EYMrixVP5AD/4olFsLJW1h4zI5tadqTSv3jxqO",
+	"/mhkFdTv82gsemy4xFlSHLbQ2HNtAgazGqm9UEXMiE8BG+aau/OyFwueKOPbL4AmH/L3NXJuv9CKGyst",
+	"LgZN6g9i3Mx6zZmn8B7asyCblEa1H8+X2ZlQJ6LVa5++yNm+v20sfLBff5GmchB8LK9FvISq1YfLPfwo",
+	"VeSqayFWv5hoNuVL6/NAvkllvs8jDiYqnZ54C+gQ7NqGtduIy/ixqzb0R/uRjPpKp32epkJFmyu5Nzr9",
+	"wT/po6bb3vyMtcnruSJrM3pfzeg+aGjdo1C+HTGumBvODGxkNLXWrbYxOYVbPQbUjgG1Y0DtwODue5iq",
+	"3zi2WSTBsqC9wVtD0OXu5IheR/Q6oteBode7eVqwYbzRphHTnEEDULQ1sJn1FcE5QYBZuFxFvi4lYNyw",
+	"EU+oJNiRo1tP8xraMEf0shGm0fpgc6wNPtYGH2uDd6kNBmF2F/KFZhCnKr9WJBMRwi+UnSo9T8GCgC/j",
+	"v2qfDvdcQuR7KR3Vwo1oZkpNVq56fzXRlUIwh8c74jJGl3SuuDILqDODvnao/KDGdnsgIsHjFJa8waFQ",
+	"QkQGIy23Hte9sTruzqmQ8AcfquthqUYF98OUaq/lR8SyQjwkOXWLM1a0OmVvKOQfC34jChN0h2KkE0HW",
+	"jxX9HK1Bpo7tzweMg5QHDhQSe/LsmQoooY5chtkqYukGm7FIC5ycYq3LBZ1ZWnEt8sPtHZAGg5cObOpY",
+	"3TB7Abegb7cAagqQFTCSJoy1EVEfdgzN4rHojxM9n5GNHbRirsZzPhZwmMSnWcwVVTS2Xmll5nGKFaPW",
+	"7hppu60n8xlOCggniVYyZDKOlTBmF7/hDiN/YnFo0lfzNJHeoM9Z+/j+aZhbcGvzZMp+aB79kSsBnh8S",
+	"PkofN9dBhnHlqU97h40kPrca2HILzHK+w9pmkp0zlNsmJjcHhwlXCpp1+UxWgkWduEJmgfXy9lYdnPkt",
+	"qwfqL7hKnWBt1nVstUBfwhV+C27ZGS7mkAtpfPfj+Z9f/Nf/9kujIY17gKpceAJK+O8vPrEObQ6xWWW9",
+	"ibTSsHJIueS1w2y0CoWrsEZr6KUbbg4kUVwxe+wSGeWYFri5piI6awbNZom+EVHP/QyaUhiNzWWY6tQp",
+	"bsIRjcdy9zhtU5Nx0CTpz2crgdYXRaPCxTO2qG/ay9CcdWJ6iFHEO7Q8Dc7hzKHbTjr+jKZOrAkcaja1",
+	"0mE3CnrXFkCCCUEflmr8M8DIlv075ib1FCO3ooR1IoI/0ZIeVVzwINktDyoi8Iu+EQcYFQD6e219bHDE",
+	"DlH/1ZfmqTAGHNAqcf5epAtRJGV3hfsUQ2tUlH9x6znK8qHI8ufWEKyE1q/WUVPMCJHvWNWKfZwLQ3ze",
+	"Va5MZ3Ouo6eQr5XgKblw7ZdmgAUP2aFiC4nA4cJLVaDyXcylYqn4lF5a5R9ypXTKhoLM64jxUSqSBU8i",
+	"48apyFjkscQNfPAj7qi00pvUmcVM28T4EIjKGDjTDA1xtZzquclyplas8k3fd0Ug6YDsNRBJQvcxkzQz",
+	"A+/gJz43/JLNgKuL8SRB804xqVKRzBK7lNPWtkKx3zic2/gSqfw1a9x+QOPZXlW4c7iWgmEDE9q5l/us",
+	"kMzKh4bcwHxzrhhV0+Rov1xV80v6MB3FSIQyEuaUvR05xwISVJeMMyUWjE49S8Qs5iHJnlWJmIvYqbPP",
+	"kyrgwqVxyy7jF4RluKf01u37Iymkhhts9Vo3MuVxH8RbmCzk1eq1/knZew+lRTuY/pnIGx5fQsomKyRY",
+	"MjNPxtbC2BgV3Ja9x3s4uuI7oclLc22xxAgV+cPtKtiaApUzik7tEVy+XzKjpyKjaAdwWUw0htECkHwc",
+	"3+tTALNEhyKaJ8JgC5T1HWTKnly0z79FuJir2NoE+Mx9PG4bJgTcoL2jwjGDccxgfEUZjMPGY4eKq4iM",
+	"LwMkSzW+P1ROxO8i3GfR+EtDeQupxo11v+BdHZH0iKRHJP2DI+l7qHC8NyCdJeJGikV1Oz0mUJeYSe3h",
+	"QHT0YKmSLREcRgC5JQbZ4HSorYTgFBXccxUKcm59EMnngtFFBi6bRP9DKGYUn5mJTk/Ze2HSRIapiMgF",
+	"MxO98C0lUMAn+BSuV9GVT/fZWKlLOcp4gPiM/7SglEMKPRMKxmWovt0se8J5bEWvNVeTMOl3nvefvgC0",
+	"dt/Gerbq73ULn87q3grfyfY+++bfW6MEjxpuNon/5plkOj8VpReEnfPkgaO+H4Rg4hMP03iJR9HPyvRo",
+	"/jgTS4mAE7BHewcCURia8uEsY11LEp7AkW2CeEqYDhaglAvgvy9pj+4xYp2JkNbGMxAELBE3+hoj0Djw",
+	"IULqTjCwFtKICoHHjTqI2tetVPP55kGl93g2vlAw6VjbeW+1nfnsCQ5z2VkRJ8Lo+Gb/s3Bu6+UK0QSC",
+	"X0EooKmtDjovoH4rhXHFoKyVZt6KZVwt/QTkhnwl2LjHx+ZhdDzP03xhCsDueMqvhXLmTSTR9mETbWYy",
+	"5TGTyqRWOW0DEHDGjtHmXSDgjU4FGRVWOmD4JSVLoR1p94LvM1R6e8QC4DQxBUP/G+PSx2DZW0P+jcZ/",
+	"FXgmJ9ywoRjPVYMSbnfj0dL15ITb7g1g5kgn7I3kU7HcRorhcByFeBchxk1ssEnjbM92+Y+JEP8QBoFJ",
+	"mszPCRi4glWyrGB8XYKzfn3rrHF95rn8kVT22IY0VBi87uncQCGKvQI2psE0dvbkov3i26AYJ+BhKm9E",
+	"kJW5oUjAT0z4jXAhDfQc8Oe54mOglcBvaWYmPHFhEPQu3O9froZGwB6hinJfeY6lLli34nZqKo2BuAWW",
+	"1cnIWiqjJVxGJ5EbSZzCpOTR+pIYi3nnfpxfKuIYdnLEw5Q6UX2/aRa2mPIlM6I5i2g3x+cYMz7GjI8x",
+	"40es2j4IFe2o2Ew4Fyfixi6tepgy4Dn22FMNwQCf2IAZvjTFCM0mNCUlc9+xltku6zWu6nFxlegwnCfJ",
+	"Q1Qy567UClr5C9fnjsAHX6QVuWQDVOCl669POuLWiT9m5VXLDWgtYEHXkjgxbl+R3qrNMWJPVB/utw9f",
+	"bbK8u1J9PMvQygIFDW+96Ob+xDOdaYxihsBxUJlW76LtiKU6cAZrfKWbZ+etrWy+s7gPe9SzD0YkaR+3",
+	"z8pq7pTlicE+dnK3ChWLgKirQ3XdXKji1Fx/Qsw8mcX2pXbQSnXffR7vfc1o8c4tlXAetG6kkSnpyxp3",
+	"/ayL6LpLcbxHrYcvjM+O91o6DvsxkvqCtqBZTTvNDl9LbQ/X9B4BPBuD5NqGwSk2AeNxDGwZyMPRg3JX",
+	"eA80iuDhhN2IiQxx5heVagYMxEhA6tKIT3ANPqZvnrJ3SOTME1GYS+br6OHzWR4Dyb5pTjf4CBb6IEwH",
+	"boOvnaVWHnJKjOOdkQpuaTaB0nIVMaXZQHxys7DQVCK1uZgQzNGtuHr/BZdpvrdVQRyQq5TFUhjnpYzm",
+	"6TyxXhbtEaJJlqS5tRcsXchQBG5eWt4kzI1LK9PJrrbfn++9JlnuA5rwQCIUg7vsPAQeL/jS9K3b2wpa",
+	"9KDcm3jtyL1RBk5Pe09vaYAHg/yNKNn9w226gaHOsPejoqxSlO3NFGV3Q0XZ2U5RbnGsyvThe2JOe9xp",
+	"xLzurQhBwm1CQEnd6GWF6q3rqK2nigE+/YlesClXS6divRStKMIg+6R9w6Qyjq0adJ/AIJ7/zFQnt1Qp",
+	"lqZbR4EUMaTp75x1XKJmgKAmr2N2LNw5gs3XYZU3BDbeDD2c6M5dVrtniMns9sbN9l0ZYX4uwAs0kyWJ",
+	"gAo+GMRpyNr3be0vfNRcGnajZbQS+PbEes7qLRi8rBhcyluxFVHzEqRxPDA7GLRNU8E48fzzlHW6AStK",
+	"6XY+aKPML0dgPQJrBbAeZuT8TqvsFeJUPXzdyDY7w+lRlSba2zgSJoWoA1J/XAIO0hR1a19B6YCep6UB",
+	"9duB9MtSk4uZeTihyIt9tUa4HaMlR+6QQ+IO2TZVWoXSOQCpC5HdVtDCGFl/uKyXPOyi/Z5F3TeB481c",
+	"2ObCtqBJDjR4iyUW3u2iAXVEcXIXfh0Wzckv1o2kG7jlPrpRe3jeenDfiGFQaGomemEYZwPSnoOiu0kf",
+	"pRgnVZ5IpFW22JAzQIsfoBAwj+0GLdmTAf2rj28MqMgFf54MVx9LTUQI9SP4sn0VrL2oHHHV9a0zt1+i",
+	"lK0QZnsBu8cA4xEs7wTLrR9bGSb+Be7zKw/f2ZsElM2BL8BGqu/PeDz7TMMft6CF3izQ5hFoTyVdR9Hb",
+	"SvRwPq66fnTRLHB7wG7ZTIz2YsMEn6u3HZyHGU8nuek3TmZbq6ptkwkov+0KGGdQa3PvJcr72Zy1E/Tx",
+	"RCnNYq3GInFZcT7VarxqQlPhM2xldXTSmYR3l+eWIK39gQaMvT33NbziU1IqrmCZ8li1Ee2vsA/cQ1nD",
+	"Ecmj7qmR5tUy6t/9SPGDZb/73IU8m9VjjzR6+FeABlRmUx4JJhUTSaKTRmzAh8HvSij92VdlfeNqtXgi",
+	"EA7h0MjNAbNLZKW3YxgQ8MxVYLEnA3zH+95bA+6jbCFzPfY3egmNh0Lhdg2XLF1oFglzbQ4Geo/JoJ2S",
+	"QSDo+08FraqH5o/h15lDIi2Qd1521QbULnNiRZCHh9SW8QFX9sot7NiZcX+dGe7pH25vRjYTvvSi+G4f",
+	"frB2m0bhW6VXx2tHfOnHI9OY8YTFPK2eR+qewSjR0/JppBGO1K2xA2vWIHgSy7tXkeqN1tBcMrFY3Kzn",
+	"aSJ4OKk5dmCt3gZQySvgTnedzr718e309fNOtWKGbsFzt3j/oeKkpW5hyReZAv9+jjInKTRKinHKjemD",
+	"2NCM4/yJ7bWkwmcptTqdynFCDZfZq62yQpAqBZ/f/KbSnUUQf+hcp9suB2/V6U5HMhFm2uaB2lWoY2Rd",
+	"W0ng4RebPkzOq+n5tnRrNPmxxdDYgmCthIhEdMreQHN6pBkOeYi1GkOOMnAVb0qngglp1fgp+1lZ+yJZ",
+	"Um9JAXpOi1nNXNPK3QV1Pom5rmukuiukeJ72msesBLeHBK5aYHTfILMlGtxjYvaoeL4CxbPdqapo/NBJ",
+	"9Lgzx7d0WVXvh06sj+gUGpjqGZUaUJTs7iVuNT64Rp74FrzvZogeYeAIAyspu9AfrYMI+tSyUCmTvWKj",
+	"HlxrxiCTmEE2SQjarMF6nDbUk1HLhNy0O2NXw/K+GjTg8fCYDXMCurX3dV8tGkecPeLsgUfX65lPWZNG",
+	"PbDd1GTad6b13qpOmoLPPeVBv4dwCAywdAUKET+cgpMjvh4QvlIOdTN0Xc147nrgvmYQpiznCgLvnOjU",
+	"s+rk5msIddLjCpgSC2FSbJbbNJtZnst8++6xJTCR2fGec5dEHxm0Tvy/Nml7W5cvdGnImjnKtcL29t0H",
+	"/MaBTNz/8Pbdg6dS9Gxd+iTlKuJJxOjoq3GO4Dcnq6+IxmoeC3N/7F84RITYh0eJnrLBkBtQIoMAJ1zC",
+	"qxU8xKsfoW00l36oMHx2MNOxDJfe1bXvysScXinPpZVdNkd55bvF4IfswUl4JMMUKcdAF6zJf7x9t9ek",
+	"B94zfIcbEWsO1mwMSNXrtoPWgieqPxNJCL/33L4i5HiChSUTOZ6AzRDrRavXPn0atKYikhYLOnCWU5na",
+	"67Q+vH3HrE5tbSIS+xmFbZ/I1zmxBER+zbCSLYX+Dh19Rv5rlaq2Ao4fyV3tsiCoAZvy5FpEbGD0PAnF",
+	"wL0T5LXZghv8Iatg2FKUzKMeixTLnlDsdgP+THSQPZzH8DvcGGHMlH4jO7fEgJzoGLiMLVi6iVeFz2FD",
+	"g/sYUlab+cwaT1axwPcwQ9zPzzHf6AdmMVd3rO4LsmXjCDNYZh85o0c6jvWibx0IvNJEx1F/yj/1I740",
+	"rd75/8fetya3kWNrbgXBP66Km6JFSbbL1I8Zle3q8nT50bZv+860HCSYCZJoZQKsBFI0u8MRdw+zh4mY",
+	"X3cRvZNeyQ2cAyCRZCbfern5yxbzhcd545zvHBtxoLQzCgFkOpsYgXE6dyXjwj5kTP6cyQkTPeOhctHL",
+	"pNBj1eo+PY5ahUhkD+Jr7qr7lB3lvNx6spPcKhcYsqYyRDf+C4hZZ5ral2BCEAhKmSYsh797Rl3jwAHj",
+	"2t70tDqGhCs64Cmw6dlx1BrSjKczmGAvHvM0yZnA1TQDoGnPgWMzs19n/ovoNuGdoGx610UqWO5fbgY3",
+	"Gc8Uj2nam1BjP5mhTHI2EhSSas1IqYrN7yhrLSB06amWW0tjo/RSloxYbywLlIO+0Xmrexa1hPGy0lb3",
+	"7Ce3Aq3uyRkIs5gbg7z2wZPgydPTp+Wjz06+RS1o6TXrDWmsjXV1EkCiOwr65tJkcy9nB1TxuGep3O6h",
+	"hVvnogeZEMAj8L+eLMAoHRZpGj7TEvA+mnLNrZWTM4ub7skU9WfPdoyDBXadF7sdswPh0Ho2CtNDDjMz",
+	"V1qaqci4sOT2E8yHq6uSXkPZ4pbQPEuV4iO/qJ2oBX5Oz0m38FbPvHbVnqEscPv7zXJE3Zc6T3+a/9Rp",
+	"06fg3vlvGeoJPgYb5riu7oPPTtb+nrl1/nM2iuA+9wzUKeoPyM5Gvbq2PfIepP1r8YuxKOsMhM+2S4Sz",
+	"Ou+Nj95k6MMpFBiuMLVw4Ps371cZCWufP7tsyTEtMWqsn1+r7/eh6Wuicp2j4ydBTdPakbLjs1bZZKET",
+	"HYyIgxFxMCIORsTBiHhIRsR8u5mFKEftacKCytjmrLY+OGF8aPe2B2F23Hp8cddcmFc0HkOEz/c7Q6NJ",
+	"W6sP0/J8kgz8bG4PUmSgASLX1ThFTZUrE8tCiev29rJZMNuEF/ed+jLPHuQHxWIpEugIz8Xox9ZmgfK9",
+	"Zr3sxHf38kyuMcr3YkzFiBFKvNzaLqAHiQ+Ogu+0D3GREzZjqkumY8muWU6mudSMSPQU8NjAdsVw44UC",
+	"8bOTkx/b5LNrzeo8H7OTYOQqlhjWNJpVkSvGJth2BCWs+f8MMOcuhTE2WUIKkbC8PhtOSByH7Rpoj4bt",
+	"yDJGuNDSfp3qMgsuk0aLBdKh7gjBzWknLr+D9n0Hf+rgTx38qYM/dfCnDv7Ut7pM1zt3qF7fxyCuN7nm",
+	"7Lr3UAiENkVpTuxo3yV8OGxuEmMsJ3MHy11CBh1RLpSu5GNM50LiEbmmacHIYIb/mcPe3SSyaz5ea/Y0",
+	"OsbQLFpmE5pj5VJDKpGdR2tDTLkdDSKwzG0+5xCQW4x4GrChNJaIUZ0TyQVcaD12yvUxatYN2nR9fPf+",
+	"pdnXhhAC7igTMVO3lm70wm6Jnkr0qfmdBgCW8IZr8tbAE28xx9D2eFOYbFgiq8hcz+OqWNh+QGCBbt+Y",
+	"zOBRWKi6UpCoiLU2wHQ653TEyFAWIsHCcZogxhZwlfnPnuBa/ozTfVhJjmUjvRtOdAw69kWt4LPrZzVa",
+	"YLQKQMt+0hth53yC49KvQzCLKwt82fD5OXjETSTjWh+fw26tG8I8zOHuY4AvTxGEJZYZFyPCmxYgTNdf",
+	"G4zGSo7w2aVj8a3R68fgLvcGdLPOxa53aPUFNUO5QCLG6Mk2KDmOC3YHyVlrKMvBctxg7glWTk0j0AbU",
+	"uyfWmHX3LBZKLMHM65zYp1nKR9w5m/avlFXB9DrbYOl1tioQedppRXMk3EUHKjD/p5RrJGHUcstn2Ahr",
+	"F9yzL9QbkKi3naGNUrI5R/vaKeibB7tuDMG+G9Yh20OsUw4dQOd0LAGk00HiYF9jDdAFkKjZJf2qjumb",
+	"F4Tlx23y2uan+gbGvxesgJipFMazGMzQ3bAGku+sgUMDy+uc9PFq3zUJwVMbIadetLUvxUUNVP9Cn5Qq",
+	"MrTRZsFD4PyA9SFF+1JUnJxqT5HgoaXtReBli81FzM+utUhTE5FoHtPHl1vfcA9q8kMfar1cyA5y5mFa",
+	"5s0/ngd59QJRiszABlKPkXZg7tA/tNJ9FPYsWtXW2u9/uWURcTE0IM9N+1eDDLhHAEVLW0uzrxOWpst7",
+	"Swe6xt1ug6Ktl//norUH5YDcBrNoUkcIEwzhPhf6hADFBnL51mCH9rniN6TdV2zk7et8YKqe3+UvUUsO",
+	"FMvN1Ou2ft9GgrtnE0j1DQ2LjWj1e+1ibW2V5e2rhdMSmxd74vsfg85fEpWUoHgUqrxMKk3wvMIGY4wy",
+	"wbMqQr2/hU0cwJcowzdtAu0g3C2xzJgKYprWyFB0Cu8sL3h3CyyMK7AshhVL5BwNCZ1z6HErGEtIJkv1",
+	"G0HkRkiI7LC8TT6PZ0TJjIFutiYQhjbgHBp+aYoEGdujIRS0ZgDoT7Di9z8IdI/8aDsUqdDyHdPE0csP",
+	"Rin9aFYe7COzL8ZMgmPeHxvGayVY3UgHUqaMir16rUA3a6m+g/t6m+5r5F7fw9wpQHZ4erwHtxY4/B75",
+	"tr4s4Xcrem7BvV2teW4IH885FfuEEzmYqQcz9QbMVDhKteR6L87EV8kQ6od7nzrabg21d2GNu79KLtR8",
+	"NEqKmG2Ixld+0UW3FqJ4pcVO4FQabVzM6WAJ4ToCWBebyxtGWqoWJ8RdmNgcxG/LmMu+E5hlzpnQ3sXy",
+	"Zwgoj6IWhKRqZGRKxaiACEhrTFvfNg033w6630FdHNTFDaiL+5gavyxKUSIFLtEa39YzFB/TJEMv6l7A",
+	"AmqnuUkiGZ47GHpb0AqYbuSdVXtY4rIuoYc5vi/MQdFh20xNHNeSH/pC6p770zwr83kUWPfBMfN6xrjE",
+	"YSR/fY0Ba76jwrhdtMJmwLyn3bMNeyXCxN9A0cDt6wyz8nrpPA6K5Y4Ui9ubg2a5O81izHgfweWiBCJb",
+	"EuFYV9PwhAnNh7M7VDbOMZFDIoVXBlMIxquyDw7DIDpURroayuqtgQeiOHgLOgzCa3qF57wYgp8/3YcW",
+	"N3NuUfARd14ffmYu/9hOI685p685nMe7rYcVbXJeXx5O15/Y19eE4scoYqI/UlbBSsFssQm+13VFf6SC",
+	"z1si4Zv1QnWk9aB06natnDcTSq8dz30vztne+18fdO/BqbsPqvcjnYF2ibdqkhPq2ZTR67usdb6A+NuA",
+	"cTFyCVvYFc5J8jG9NtcMzVnFVquvxtCJN2GgbtZs1rHopkXuNxxQTA0jE46pZVv6b7DC34n/9nzjXvcH",
+	"/20rHWIoecny/ytomZQhlsNBxdyJirEN2sCt8U6e25Pt9Q0cmRzJ4j5GEdfSIesEE8smdlKzMqmJYIqx",
+	"eXUfiuX60XwOUyV7t6qtzBuNK5onjWA5NdoH1huI8l3xYBSQWbZWt/WJXjEob3U+sRQ0JWOpJlxDsl3Z",
+	"NoMlADhQVvhvxrAfzCqZBTocSzVrn0BpPnztIwsdy4z11iU1d/8Sklut0jBP32xYcVBtd+g9MZGUOg0r",
+	"6B2CUdm+fwclV9YH3JGG++AyLSCkSIWrKawccdkwJLSEqNQeYSKEcpXZ8wFJs9OplFcsIcWEAK7ATftl",
+	"O7hfOOMH5X9tUlQyj7bzJXLa8y1jiSJTarYN+k6SeEx5vqFm/ISkfNCLh8jeQTfdotuFbLebFipycUSn",
+	"9C7P0N7a0ktFzGhYQsx4SCEUY6LrtJGtQuG50hHWsoDH5DW00SFzdS3gWNlKTQt2mAAghlCa0QTKas1H",
+	"ZZoQqkgfy0ZwDD0zhn6zyto9maTq/w3x+MoN3x+SgS/oHUGqqnkmFq/Hfqguy2Q7h9CsAXDLhaGMh+UQ",
+	"/gblvMYQkFNxjrtbetdKxpymvh0fV6GHKAuteMJ6GRWAkLChFixyAet10IP/mv7h5pS34DDOU+BqbRyI",
+	"q4NGvjONbHi/1EVuM7ZXy3fcWfm1JnAipUKwCZEANEIJSBDcEiaenNfltMih2VClIVflxho3PygPzjP9",
+	"K4FrBK3+ycAaL3w01kSN+VDf087NB2fsHjhjtn/z/ZD7832h90jY34uisO2g0YnYpAm0A8lsqMK8UKTf",
+	"pFjss/2IyGuWQ2GVvQ1P7gAOh6Ypywm0YmcKhD1sFtNTmV89AphAkvCcxVrmM/BEhjQ3/+gxuxT4+CPl",
+	"HiAA2w04ADm4Wr4U30EQut4RQgoj5DvHpI9XegCszJI+3G/8NXerlpLINGkq2X+Ln35hV2r7sv256rSg",
+	"xLjvgdjMIqKXd07oQDGhu2Vqq0wTpjTBdffDv2KTJoQ/W8AcckNGv/7GxEiPW93O8fHxGrhxfSGn/S4R",
+	"0n5YRQisCePFRbdYDTweE0DKTVM5JY3Qh5CHWt/pWk7Xx3q0o7FLp8BYgE50KiKKmR2AFFkAmsioArFt",
+	"Vc5fwuy8lsV//wJyPQU9Y0HiG1ATsd9dOAGuWabmlvfp4uJG5vprvPdJeZnmuW1rr2cA0TyUedaMx2Dm",
+	"ap5cZ54OnaltdOxEs2TdacIHVs6xc7zrJPeIDdgAYt3unJyePXlqVIoXXutrKnz9379FrZEUwZKZV/zU",
+	"eYJl5q4BYpWq3IXeJm0XHAxF+aa2VZahSjw16zamxmbKy0FVQAta//tkVLz5eHb69uXr4t3LV53f/vrq",
+	"9O1f45M3Ly+mb15erK8kUfLdNpqBlfhHls1rS5J/QUkDkqgiDYyrkHo1E0IfWykOtcruMlqxTiNafJJm",
+	"nfjqmuUzYu5xX3PaiQtQLFSoKcsBPs9w0xLs4HNy6pLlhdRjyPuDESbtWl30wg9uBUY3iAq4s4SjDRot",
+	"mdF2oRVLZHV2RCyKP/nnf/6/JtgUOeFxkzapEXd7ZG6zKwp7LljVRhXr5Vxd9VJ2zdIA3/4FNbqAqyvi",
+	"r8C48ZmQi1rPaSc+PhuwZ88StLm3h/1wO9PEJhdpStzOBdbkC1yKo998VfNyy9Le72//Fm0EavVn4Jvl",
+	"98I9ezdePVs1Y28CG8uE+XXyTFv++GWBTR//3fzzbWkr9NLcNPdGKB2qhSoOYiTga/M3zdgmPDpinkU3",
+	"NxTpgKVqDxrR8DO3wPcDqjj4cyyHWhWjBNGTtvEF+Ck1n4YDoPI3r9QmOc9YLmFgQ/61bLzjQIFtT6Ce",
+	"R9R2nHhhr5DyShMnPunEJ8Nj+pydDs5aGzNdE7SG3YcDvzVgeXhua2K2jcE77FffGtLwEEAZW8qd3smj",
+	"sUUkhWM49CB5TrS8YsK4l3KqnLoCexf+1ya/oGa9eP+axCkHqAyukXejalKjebGK5YSpWtZ9w3ZGDWIZ",
+	"5YaTKFeK/k/zKp633fW1Yzqd41bUuuIQmSkUwHEHsBdD83fGsgHL1ZhPcGOsaWuZ++IPW5q79hHL2rZR",
+	"RMKIzqlQXJOLEU3Y31pzXbeMcGW5MapwdeF3DAUg+ZnxBv8LQhj2Sxf/+C+lKHkjC6WosThQYvd8m67y",
+	"J/+JL1FLCtbTPMN5KyeYwj1fe/adqn29rgh6w5qED5L1fQkeufWfEwSfx5LQjLz+H4EE+MhH4ogLy/61",
+	"0DqGv4GbHFm2V4XWg6JLSoacpQkZ5IxeAepOkbKmZptv2N1D1QS8RzfIYXrD7qStZj1F3seAZlUSLPTU",
+	"lILZAKFVDLU0anUMvPVxzq7lFSY/1ucm/vKCPDs+ft4mr0SCR0yKKduA0ucbDnOmxlbtDFgqxUgRLdvk",
+	"onTf8CJX1tdjCTk5PiZaSnT2+oVQxWQicw3dEq6Y6BnfqO+8QDzxwLeck0IxjLLCHJSZmix0v12TUG+m",
+	"98k81VqXtr8eTafTo6HMs6MiT5kwkjKZbyYLb+y2pirvoftXjrk35gLBOmFZcDbrM8EHdm0Bcq1xuQE7",
+	"LBwe2sLxa5pyLNQz9roUIwZceYZPLSfLdxeFHr+CwPgeqLlCtn8AQN55+qHxVR3dRq2vR6OC5klpTzcE",
+	"JJCy7RYtI+ynz86et0kfbaBenDMoqaapsiFvzDGeKc0yFdlwrTHQIY8gUyy9ZsrYVb9++vSe/EwVjwE7",
+	"fuZfyZO+EfqXwv2gWJwz3XfpsQOZzM5JHxQ0tgMQNM/l1Btz2OGVjHIqoKCyXyEqHKbSdDjsYnPmylJe",
+	"CrM2yrYmcCcJyH9kkHPgUnD2vuo2uXAYaoa52ByzR2TAYmquSMFcTERPpbk5VwgJoMecDduXAmhFAUo+",
+	"4s/KIXGr3UVm5wIosmcZsh+VP8FUwx9wcaKqhIC7UEJEl6JfCLPlMud/Y0kPl7p/Ts6OO+Vr7K/NyPr7",
+	"FxKeCNayp06MCVshE5AvysqXcsZmxAsU27KWpHE/aa4Fy7sukq3Wlz2wBpuLnb1oYVz/BtPQy9AtRNYZ",
+	"4u2v8cgLWNYbknVMGx6xRLaLdAts9VUh12qBWiX0uml/ttro6rvKWB5UkzbjRt1wdzaB9f5H9t8ggSJq",
+	"HQV/fdmoW5i5FTNJy7VvNR9JrQ8uXnEC4c6mcWCHVOhfYv7kwv0g4ASsvnmZbap6K/jh9muWkcAUBiZ8",
+	"++pDfSbL1o2/O+UUX+SSK0WFJsmjVxDHKE+nxEhu3j12p/B6yJq3fRJVEVHN4Ws5Jz2cUKxKFXCqGyqD",
+	"g2xwAW3sbXOhzX1npIl3VZ66uyY78yTromS2PfpinGxNGtyKfPbd2mbzEdT650nysLuVVLmk1q+/SBKj",
+	"nudEfROf1BkIu0PG18V95/hk12TG70FYR3sia2Ptzu33vQg9rZbpeESyNrVuLF6XQpcvlgfNK4QVicyk",
+	"j3TYJ5AbQnKmeQ62X1OgdTdlse+Qqz9HieOC8XReQ2xpN9xBNHal3L+Hcdk1RLkN0W4sza03/zhhKTOX",
+	"jiy1NLt+H5zfT6YQfnH4llyPk5xN7RmhTV7Zixv40o7tgxvag/IESw1zw/7g7g5gLMWQ5xnW54PvJSdM",
+	"LPO7/BO343rt5LLMkdFtey2LcbM6p8XDvlZiK1OqCFVXLCFaEmDVsBz4Pb55kanLTzUf9xsWhjQzi3ey",
+	"cD4PJKAlNsKAIK95BNAcAMqBizZ5K8lU5gmhA6P0SpTYLlEMY7o+73UfAsFO2EuiB9a/f6VE6LtqkD6Z",
+	"FFoRByvDXWX0LQiNioUatY4qfwXt5478/9cWM54s8ZyCK8hHYk1Dd7lKazexw7e79KemUfg0zPVa6W0x",
+	"AP/oyv55Ck9JSMJoknLBoMp9QpWy+Jc+vx/OjJqEsbxmeVKsiII1bQmibZIf+rLQA1mIpB8UOmDuyI9+",
+	"KJ71yQ99LvD2pt5+WEyCxsgi/bmvwcP4vy8327DeiJyUJSPWSwo2V/B0CrCKrlhtm3QdPDmxxXF4arOk",
+	"ti3AcCyXqRsuypCxZEDjq94UjuicG7vuoQ+4pEU2YLmx3I6e/XL6x+d/+o83RqrmfMRhmXCay7OLqmlM",
+	"FR/6W+QJz+W9e8LvtrA1qS++B301ZjTV454odM5doyqjgmrXx22GracOXtA2NmaR2pZFX4JiOYWfbCxq",
+	"C17rXeyT3eKhcyrpfhoX8/r9kSplca090RQa/VQe9Np258q4w9MxgzPtoO+64TYV4sZDkoDG1rOxI7iY",
+	"J0xhb/rzRStEMVt9DGqiTfpBKPToj2zWx86w6EGSH86Oj39sh1BSzsxwifVhuRni7UMnWrsQHnVk7eCu",
+	"KgaZhQ3MAR9uaSXAG/giJTmbMKqJokN2TqiYkULw3wtGNPuqw5qh1pNhhz2jT06cfEVfsxSwc6vRmvem",
+	"G+oDTp48iVoZF750qEHsbhtirst/RKcQrFFj6bjx1bUW69jqVwZowd3WxShnaP8OnDWJfwbEJodOYn1z",
+	"ZbwAl89zPe4BzkK31Xn+/CcItZkPlFd6k5zF3CY/zxg16zukGU9nLvfyJadpKn0jNJcnmXFhdEtQKrxS",
+	"/qkxM/Yuir1SqtE4llkmEyvPthU9dxNOnxtEnez71RkNDzmqvlLQwgr4DhWAJmjJcyOPbXlg/WfEHcIa",
+	"QipiZv1GlqYgzOzHqXltZMy0/iRn15xN++fY5HBKc5uBM8zl35ggfUsF/TZ5hZk+NOFiZCQrs9XdNqko",
+	"4SpOpSpyRsCMyquNTrCKA0uA3WzgPBksVxSu0ozYptx5TMAukdBEsVA0jUju09QiAoXCs4gMKU+L3OYa",
+	"KZkxktCZsl0bzYaif197pDBPn7ufKhzsyFuwI4FoYb0b4RrsK//47E8nR2+e/8fLjUTxPTVFo/1J3U/j",
+	"MvhyX+LZawhRKIcJxr0gOffS2zbsi10vgh+jjN0co2cp7s67CRPK1teBxGmTi1RJEkgVyAhFTCmLaSek",
+	"Bly7AFeHixKr1thKq8+hFjsKwvyajdf7ialDJxPJhc4WWfVsm8YUbvoXuNnfrPF0Q0dQa3DtfTyFWsm1",
+	"uHor+PbbKnbzHLBnnvuo5cTyXCrjK2e1BB/M7IHVPpnLv/zOOOxg5RyiZffbRHmgws6zxm4Szzou+xZ3",
+	"nzHJihHHE75CI6EzW3uBCJXGtnBH0eiTQXlG6WBBXG4XwRgAu+PXJcD81qRJ2rV4aOZIwlJ+zfIFYLsn",
+	"gUyCXgNMIEjaOdFGyhmNAyYgFwVThGoylhnb3G554WjolpNpvlfmduu5K2dDcsSRy63ZM4dfQEKA4Sqf",
+	"lLY0F+ccDuNBAtgBEZfs0yYfIBoNER/tsXssvIYH5oCTakTc8BkJdUwM03ZE4dIu9pPwvIs145NV5nTc",
+	"04ppUW8A+EPdTWwJD+mx+MGfNvZR5tJXmn19uExoyHe3zz+w0gHsIG4SYrND/kqyBUMlLE65uBFNSS0G",
+	"e0UH7tcZsKN/aLrNgl7/UqQpKYTmKbmY5LzScUvIXkwnNIZch01110u7qQfVtRfWs8u5m+bKmFJ0GQzp",
+	"z0xPmVU69vDNmZfh0W2E6UrG4EupKp3rhQywNbK93rgxHbI/d83+3F86zQDESeszIzEV3r5wR/2CfCqY",
+	"SuisvcSt7xxvXGnxBA6HeRKUI++IFufEgCWy+5u+4TiTyOGtBcibFOf7lHIB+QrnYDVSIaQmA4f9mARH",
+	"jcD5TWVxVQa/08K4tel5W8q6m9P5uUHUkfbnnGuNRfC3Stnmu6yax7GFwhJSH3kn/KYiKTduIQ4pTx+a",
+	"eeiNQGSSXsKTnpC6Rw01JZvzyVupX/qNPNiE+3HHUqlCi9CTYhAG3ILpAnCn/XHbz2W/RxegHFNFBmxU",
+	"iP1yGw5/MTHkYbHdr7JQLCEsVQzsy8057gNu44HX9sJrn+gVIxhvL/nNn+GPgxy4TdlNaZrvPRFh6NDP",
+	"JhrLvmzXx0rBzv54DuZwOAo9HIUejkK/H5H3MxvZ3NDtbQkjdrB+aq/ybZ+yyw3xIL4O4usgvr4f8fW+",
+	"0BUjqMxaR6HmLKI5XPYFyWa2gSvNY/U4LgZLgufQST+mggwYnqFCmy27IywhCdU0cig5lYT7SS6HPGVh",
+	"dyoEai8SzkQMqaGnFe8u56OxbuhdAoPcV2X++j0CigH7raFHwEWaEly7PROB2ZslUGGxXQqPm+i3snl7",
+	"H//d/NNco/GSZ0yYHVV+K+Es3qH5RyRj1Oyqitzem5/0WCYylaNZCam6IQGcLR6uDFh9a4xisDvCvu9Y",
+	"95fyrBAOfeyk2guoc77hxYgrnXt8tsQvmO8wAzLtq5XDtrwaf7Bg/FTrnA8KKB63CPxm/45bUcuoAKOa",
+	"nrdAeaaMKu/XfjF34+KH35ofEReJmTh0b/rw6g+9t68+G/EquPbxrha+y++akSfYP9L1Qcyk0GNjf9h+",
+	"bB51t+ya2oaSethZWHC7mWaTjIoRGcp1lg1oPpK9hM5Uq3t6DI29euGynUFFXy9madrqPin/6GVcSLM0",
+	"nePgx5wpnfMY1Ku5MLdIZd8QN6NyxNuBUwG9NaHzw7Xb4nrXb6MYsEeKJGzIBZ8DzKnIgI37bhQD9sIQ",
+	"lS8vaBAfj20/syXdOKCoC457zBPY2xHFghcw1KUCnROGyKxg6fo7LIKy1MafhxYD6kr5ultIg3YC5FJc",
+	"io+aDodQAobHHzkDhJAhHxmO8cLH9paskvZYpgnplyvfj3w3LkCSLkGbaZqe4+wuhe+SL2bYWRmqy4bQ",
+	"175NPiJGtnmoZAhsXmm1u8LR2mI2TQcptkXEhvuAXW2tNwTMjmnKREJzMmM0j4xY1SyGCAgU00FGSJpa",
+	"mZ3RfMSF6kJEB7NrAAVBsZTFWnmYhCyySCYKrwNEmJVK0aUww0UUbTmtnPbakbXJhRMWZjrIizggs9yW",
+	"+81FswYRoeT3guaa5bAQFKZiS+vS9FLYsZsXAlp2m/zKk4QJS1Bjes2IkKR/TdOC9b2yQWOS9FUxMfuu",
+	"WNJvkzc4CYxjCQlbZF0+O3icHgxhTBGdW0gNmo4lQFR9Y971sTW0sXdSKUa2r6inrESek/7r4dFbKRi6",
+	"YX1bZ67I6fFZmyD4d9enEDgVV/JCuQe40TJh6hzMInN/yDMi8bfCvNyY/dLbQynHGudNuhXgaoAZzi/F",
+	"2ckJ6WspexkVs0A49yPSF1L3pGC9Ccu5TPpB03j8xXa8MhvkQdAtKcOzbmR925IUNnmRMPr4tp4ZhVll",
+	"xHHPMKxOBdFMwE6pOrRyaxa8xKLmOakHPX9eZRM9+7OhGueV1Zi3uZwiFQxygN1PzGINZueEapJJ4CAQ",
+	"AkCfUYWSzdDapA9XapMmzgkzQ4BZgUzDHpure2gGqnJVI83T5X00f5prowlWwe8Fs5et/lzRPhTNJJjn",
+	"OflfVBQ0n7l9T6nSyE41C9CQGwLNr9duhmI+W4cH8xt1g4oIxzyX5NyOSTOAqFp3QFruPpygxyqKGs7W",
+	"3W7nr6/c681apm611+E0UG+eW31oVMW6E3LH4zXzMd8Fh78osFN484zCJrG7TskZAZDnyRV5D0hIc3Or",
+	"xVUCm7sBm+LseBU0xXI6SUorBdoHos+wzhLjnSua7K5Y3T3TCzaMd/OBoTECNdAAZWI10ZrzK+uoV83y",
+	"5Ph2p+m5e4tZCdBfNJ3H6apvkbx0Xif75/cFcpzISZGWQPhbSIK5N6yc9NltbGY/VtelvdbX7Kt+bH6C",
+	"8FYimSJ9LBHtEn+tSZWhNKtLdIQQRNSK1fVaiHPlMAxZ9eeDGf0mVB1bCtwgoJ4c33B33SpKNahjDOae",
+	"WWgcgDiAHnloiZ11Tszk133yeSuMG3tb34Uz6LI4BLjqi9ESdL6cTYg2KGgmY5aEI9DS/dmxGA33L/Qx",
+	"KQZup1TtlrjThY69V42DiPuTo+OTo+POp+OT8qADQIW6ZtpwXLXWM0GMZaMgC1jv5hFH/BVCc3OJ0MpT",
+	"7GsERBQhQVyKt68+RHa7ok501jmJqr89j6KSZC7FEmjEhmCP9ffuyxHBijhROdqbjw35kKNaHhRyYWTS",
+	"90/0MW5hRGeRUo9jxuOxVT4ZOGRmUIVmCRFyutF5wetyaHttI14JrrrRebz+BlmDk3S0TBKzfCLWNlUX",
+	"gq9YehA+SbiwnrahvK+p2SQ6HELk59+4SP6tEuBMsf8zqJ4gCCrYFAAzgzuHub8uoGyuuGZpCngChAk7",
+	"gn/8fzzWWAwfB12XaSc+Tp6zk8Gz4fqJXH5jlh2rBIR1u2crPCSbNQ9YqtJ3CR+MudISvWYrwlVE2Fcd",
+	"Bnlyds1taEiwqfFggTLOiZCOtcsQI6Z82wglhtDCs5UG6OKGwpVwFitQAV9/fEdOO0+fHnUITSdjenTa",
+	"Wt+pXd6SG++vMY1ehEHQhs/ZSxUjiGfGEjs5OUaNin92ngcmEReaQRPINVIdbHnOl1s/iAy257clPcst",
+	"zVRI8nY5aOqyB73RsEQV1XejrPJGoowtDHxhw/8QZgSYNsHCSDmGoIYWMdNxQheGxK4R/jMpWJu8DWP8",
+	"l8K4MhEkpRoN04ZmrP5A250nBEtabec/psrVkGD2Tt/xcG/MUgyc2i4cbIrDVZdiwBRPMJwq0wRQ68lU",
+	"FmkCuHhmcoqLUerKOVTX34qzx8g0ljhCsDQYBuKJVoOwl8IO2kbtrYcHK8YVMRrV/mStV9shFecYxvjn",
+	"As11YVm79cFu32WZTKNnMN9dp157B6bwFsy6SQnNHvOVywHUSYq3QV18UsBJ5l7hNZd//X0gGAKL+u7h",
+	"MlGyWeJdTLyBnwlFBtzOPFgOlPkZYHxFQsZySvicFK1aAPXNqoBnMacJNT+erHpWrcWaDDZr57y93Tht",
+	"3Ry+uEypAONoGwfXibNexb8PndhdOb9JRU/CW27VNQTVzBVBYxAO6SeV3d+LxxjCFEJH5EZ6f1c9mi8P",
+	"GDFTiFwxNvFY2sPhudNQ07FMfe9WoHQoQwbKlrnaS9eOf1fYuuDQxfWmuri++kpj7Rq50iTJmWrqFYH9",
+	"vBqhwc/WPXGZ69WaMPiBYirFTu1a679nI+W2d8caTWorbWd5tU/RijOzm+sYu0bTQd9wjStFFxtyjmXG",
+	"elskaq95b+cYAiBiVNARHi2bv2V8ZUwtey7hAuX/+C+lKHkjC6WoWXcUIr1cppBd9yVqScF6mmeIBq/8",
+	"C+a3Zu0mi4qPhOpx0TMuBeb4KjWVOfQOuc0uuEak3TZWACiAZmcRGCRQPCh1v1T6fbe8YG8tb/EQY3SN",
+	"pkb2GcGHrRL4aKzPCbSMJ5SYjYb6CocEAo5e/7HNfOq3CVRQ97XxP3Kaz3puu/phdT1sKuHCOI8xwolk",
+	"BaIeCBKPpVTMBmTkVJy7oGWEWWfmYcxIymUxGkMfvEKDP8iVKhC+LujeaIUj4epSzLf0hTHZEUJ7CynJ",
+	"lNErI+TMNcN6bqocYXmhq+kKXVvn1aEgMFt0p+7cClkzLwcaGH9xf+E8/ZoJkuQzknPDda2NeOtu0BJg",
+	"P77HlsAoOppbAdtkRQiVbChGQut0/abAM5JIYCAwO1dyUJ2zZZlnrz2CD+r53qjnaEeefa3vyyFjs962",
+	"yejbM9++ex1jriya2tOxxFxh0PqqBBowerHrjki8OvXYP7b6wY73UeBMRvBOmiqJJsSl6FeIsk/++Z//",
+	"12UZY2g0Uyy9ZqpNPtErLkaETumMUO+vggUCYW2IZcsrRNeHKqs8nxGu11D/YTmob+6fUZFQOGHSOeXC",
+	"Bm4zrhQXo4bC0Ro9j0S/nZ7fdyfnOrlAXisli6EsWhuavnfQwLlRO9/D2sMlCtc1bN6nzn1cut97rqN+",
+	"ZZiLpilRTMFZKmYEA7+S3ChDQQaFxrMYkB4Bduza4gRTFuxpk2LpMOi5jnsbp1LBoVDnBLivDmXTLcFu",
+	"7HYnNdpohVj9ezBDbtcMcTXSnZPta6S/F+GEgFHCRQB2Ekr5TQmlDSTLgiCRE6v0G8RI/vDFyMGZuV9S",
+	"5PRfTYq8m8DhaxlGHNEK8NU2okQxfVSGl27WxgFrJOVDrQglhiCxa62NV0Jwcj4uWQYOLfA5tPU2NHTE",
+	"xc62EEqrFWHKRoGmmH7vVu6BoNztOaTopv/BrMXBb9mKqT8yTSjxG+NJcA98raWe7JmnfzHMJjMGsQTD",
+	"b6lUmiQMcCUxOTSWUDEP6qJNFoTA3hwYLANyRcZckEKx5RaIYvrTu0/vD8bHwfg4uDCbyinA4ZSCHZn9",
+	"cMw3hdK27eWUCwKqpacbFHPFjII2z57vI3nmk//yg0qgOXIdvZKeFDfdASH4FCTPhH9/Wb+E2NhSdrWb",
+	"6trLy7X5M09vuDgwmFcgVs9a6wncdSWjkaJ+pgjq15PDXixFUsQNOHMLHzMM0NtEFl/TlCc9yMLGtz6D",
+	"t57uMWvD8dI9y9yAswvH5phLePtHQrVW1JuFUxCF7s+AEdgvi0fik0EUnuxA3ry1nqRgjxSmbiAoZ+jH",
+	"GDpS7ix4yHVTp4hPJePdXbbEMv5byi+NpL0x5d5NXoRf/X+x3IgPLAaPPlQLe7AhHv/d/be3br5EmZde",
+	"mwsRsMeunfIOKibaA1c8oOyDLWh7Gx0T1eUZ+rP1HDjNWV0TqseLRhcm8Val3oZJvSsSHxZUVU1qQJ3W",
+	"anDkkYa3V137TgBYIP+nR52To9NOawsD6g7O/5dqoQd2zCbznMV6S83yDcGh6+uJPxk3Bi8bEZmbrX4M",
+	"NGTfP//Ar4AtHRm/DQPfGdPU+Bxt8rMvrMy6kNercx4DoN1jOWGCTnh7RrO08gNgq5gfEhmrfrtkYyy0",
+	"rhEEn8cS0gCVQxa0s+6Sf38bBbiPEXn7h3cRifk1T4mSMWd6FpFJDod1RLFYyzwiiJFtGDQiCJtNhjTm",
+	"KdecqWA474LQjKoZ1QXJOCY6YwyqC96pnk1kKkcAVpTyISPxLE5ZRDIq6Ajr/iG4WKSVjyHQeN1nPmHO",
+	"Uhlm9HFEhKzH6vSoFE3uUCXygcpoLtoRrjmeP9S56uZjXfcyFZUGvocf5rlN8whSvIN3I5nWONPhwDEZ",
+	"K6MzyOzsOtROQkdMxLCK5f6SstAv+MzF+9cEQeZVgxLBEA98aMhZmiii6RWzONqI5WCm8EqMUq7GEfkl",
+	"ZyIeR+QipwMew2w/TgwtjB1yBtVlTntGrzyIUxZuqcdzXqLb0q6FZY1t0o9I7A9GIRvFJ4f2WImmFv5b",
+	"MZpCpxgzhjHlok1eaw+uhLAedp425S4igllsWJ4TQHSprGCR2DhQHRq5ewUXROYJy7tIfcMhNBPFgLmK",
+	"SMYBgBNmoOKc+US7K8YmQaYeiYs8Z0K3yesE77YoWCKdhatnsaPr+M4uPMLd8ox1gdOOgNPIZIzl7NOx",
+	"tExnJD9unGFQpY3Lmic269As8SSXMUug1nOeI5FRGzZwwuQkDdGaSUAXAalgHcKExXzIDZXPiGAI7Wy/",
+	"9TMTbMhjTgHCsF4A0jyHKguYh8AXw37g62luJBwTIN+upZHUQ4DNJDlTcWGH41oGYIDNJyhSAKQNBvSB",
+	"xWxiiybrZg7dIiD6AOOwC0FHOYOa9YjkbAjNp0BSSHkFfY/a5Dcu7EkH1IQBUVLjH1b4BnqSN62Dzum1",
+	"YVg8gTUrouWIGZESvANaX41lmtS95UNYCYsQvZQAdrquMDbkmHch1XMyMXSi6EzZuk7A5k2LTCiSMSoi",
+	"QvHYsRCwlMoyMdgKEbaQTuGqIxZl+wYqHQz7dTaRee3M3wAlJyQ2xO1ya6FdiZHMjBoNQCeTXF7TVEVk",
+	"klIANZHaUsxQpqmcHhUT1SYXpMS4ghcSMAiYIIMZ6jBGM6zsiUo4B0BssFEcqPcJt8yMqkmA+PUEZGk5",
+	"tIorPPlQc7xC1ZW50djNHuHCQt0bmhoYmp2OZVahWNfDoQZN1YbcVQkW7dRMZRTd4LTe94RAxnHYDGYV",
+	"gq+6Tg91CK4jBPBHyYsc0iVD/tUsejEwl0psaWzVL5Ef1FVFQ5flwd++fPvvAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -56,6 +56,13 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	household := post("households", "/households", map[string]any{"declared_size": 2, "members": []any{map[string]any{"beneficiary_id": person, "relationship": "head"}}})
 	post("households/members", "/households/"+household.ID().String()+"/members", map[string]any{"beneficiary_id": other, "relationship": "sister"})
 
+	counted := []any{map[string]any{"sex": "2", "age_group": "unhcr_18_59", "persons": 1}}
+	post("visits", "/visits", map[string]any{"arrived_at": "2026-03-01T06:00:00Z", "access_mode": "always_open", "headcounts": counted})
+	convoy := post("rescue-events", "/rescue-events", map[string]any{"kind": "desert_rescue", "occurred_at": "2026-03-01T05:00:00Z",
+		"visits": []any{map[string]any{"arrived_at": "2026-03-01T06:00:00Z", "access_mode": "always_open", "headcounts": counted}}})
+	post("rescue-events/people", "/rescue-events/"+convoy.ID().String()+"/people", map[string]any{"beneficiary_id": person})
+	post("service-contacts", "/service-contacts", map[string]any{"occurred_at": "2026-03-01T06:00:00Z", "service_type": "information.orientation", "headcounts": counted})
+
 	kase := post("cases", "/cases", map[string]any{"beneficiary_id": person, "source": "walk_in", "risk_level": "low", "owner_id": a.staff.ID, "summary": "x"})
 	at := "/cases/" + kase.ID().String()
 	h.Call(a.staff, "POST", c+at+"/open", nil, apptest.IfMatch(kase.ETag())).Want(200)

@@ -30,6 +30,7 @@ var domains = map[string][]string{
 	"centre":      {},
 	"intake":      {"beneficiary", "casework", "centre"},
 	"privacy":     {"audit", "beneficiary", "casework", "referral"},
+	"reception":   {"beneficiary", "centre"},
 	"referral":    {"beneficiary", "casework", "centre"},
 	"statistics":  {}, // reads figures by SQL, never persons
 	"timeline":    {"beneficiary"},

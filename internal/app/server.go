@@ -14,6 +14,7 @@ import (
 	"github.com/waystation/waystation/internal/events"
 	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/privacy"
+	"github.com/waystation/waystation/internal/reception"
 	"github.com/waystation/waystation/internal/referral"
 	"github.com/waystation/waystation/internal/statistics"
 	"github.com/waystation/waystation/internal/timeline"
@@ -31,6 +32,7 @@ type (
 	feeds         = events.Handlers
 	imports       = intake.Handlers
 	consents      = privacy.Handlers
+	arrivals      = reception.Handlers
 	referrals     = referral.Handlers
 	figures       = statistics.Handlers
 	timelines     = timeline.Handlers
@@ -50,6 +52,7 @@ type server struct {
 	feeds
 	imports
 	consents
+	arrivals
 	referrals
 	figures
 	timelines

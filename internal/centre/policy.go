@@ -1,5 +1,7 @@
 package centre
 
+import "encoding/json"
+
 // Policy is what a centre's standard operating procedures lay down: the timers, guards and
 // required fields that the rest of the product reads. Every number is the centre's to set;
 // DefaultPolicy carries the handbook's proposals.
@@ -10,6 +12,7 @@ type Policy struct {
 	Caseload     CaseloadPolicy        `json:"caseload"`
 	Approvals    map[string]Approval   `json:"approvals"` // by act: closure, plan, assessment, consent_override
 	Referral     ReferralPolicy        `json:"referral"`
+	Reception    ReceptionPolicy       `json:"reception"`
 	Consent      []ConsentStatement    `json:"consent_statements"`
 	Retention    map[string]int        `json:"retention_months"` // by class: case_closed, registration_without_case, consent, stock_documents
 }
@@ -64,11 +67,32 @@ type ReferralPolicy struct {
 	AccessDays       int            `json:"access_days"`   // how long the receiver sees it after completion
 }
 
+// ReceptionPolicy says how urgently an arrival is seen: the weights of the priority groups that it
+// belongs to add up (handbook 2.1; the groups are the toolkit's, the weights our proposal).
+type ReceptionPolicy struct {
+	Weights      map[string]int `json:"weights"` // by code list reception_priority_group; 0: no priority
+	UrgentFrom   int            `json:"urgent_from"`
+	HighFrom     int            `json:"high_from"`
+	OlderFromAge int            `json:"older_from_age"` // in completed years
+}
+
 // ConsentStatement is the text that is read to a person, in one language.
 type ConsentStatement struct {
 	Version  string `json:"version"`
 	Language string `json:"language"`
 	Text     string `json:"text"`
+}
+
+// UnmarshalJSON reads a policy; one that was laid down before there were terms of reception has the default ones.
+func (p *Policy) UnmarshalJSON(raw []byte) error {
+	type plain Policy
+	if err := json.Unmarshal(raw, (*plain)(p)); err != nil {
+		return err
+	}
+	if p.Reception.Weights == nil {
+		p.Reception = DefaultPolicy().Reception
+	}
+	return nil
 }
 
 // DefaultPolicy returns the handbook's proposals, for centres without an active SOP and as the
@@ -92,6 +116,13 @@ func DefaultPolicy() Policy {
 			AcknowledgeHours: map[string]int{"emergency": 4, "urgent": 24, "normal": 48},
 			DecisionHours:    map[string]int{"emergency": 24, "urgent": 72, "normal": 336},
 			FeedbackDays:     14, ExpiryFactor: 2, AccessDays: 30,
+		},
+		Reception: ReceptionPolicy{
+			Weights: map[string]int{
+				"uasc": 60, "physical_pain": 60, "pregnant": 40, "disability": 40, "mental_health_need": 40,
+				"family_with_children": 30, "older_person": 30, "other_vulnerability": 20,
+			},
+			UrgentFrom: 60, HighFrom: 20, OlderFromAge: 60,
 		},
 		Consent:   []ConsentStatement{},
 		Retention: map[string]int{"case_closed": 60, "registration_without_case": 24, "consent": 120, "stock_documents": 84},

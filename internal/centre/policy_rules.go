@@ -41,6 +41,7 @@ func (p Policy) Validate() error {
 		checkApprovals(rules, p.Approvals)
 	}
 	p.Referral.check(rules)
+	p.Reception.check(rules)
 	checkStatements(rules, p.Consent)
 	keyed(rules, "/policy/retention_months", p.Retention, retentionClasses)
 	return rules.Err()
@@ -177,6 +178,17 @@ func (r ReferralPolicy) check(rules *fault.Error) {
 	}
 	rising(rules, first...)
 	rising(rules, second...)
+}
+
+// check wants a weight for every priority group, and the bands in their order.
+func (r ReceptionPolicy) check(rules *fault.Error) {
+	groups, _ := codelist.Get("reception_priority_group")
+	codes := make([]string, len(groups.Entries))
+	for i, e := range groups.Entries {
+		codes[i] = e.Code
+	}
+	keyed(rules, "/policy/reception/weights", r.Weights, codes)
+	rising(rules, step{"/policy/reception/high_from", float64(r.HighFrom)}, step{"/policy/reception/urgent_from", float64(r.UrgentFrom)})
 }
 
 // checkStatements wants one text per version and language.

@@ -1,6 +1,7 @@
 package centre_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -47,7 +48,10 @@ func TestPolicy_NamesEachBrokenRule(t *testing.T) {
 		"text twice": {func(p *centre.Policy) {
 			p.Consent = []centre.ConsentStatement{{"1", "fr", "a"}, {"1", "ar", "b"}, {"1", "FR", "c"}}
 		}, "/policy/consent_statements/2 repeated"},
-		"class missing": {func(p *centre.Policy) { delete(p.Retention, "consent") }, "/policy/retention_months/consent required"},
+		"group without a weight": {func(p *centre.Policy) { delete(p.Reception.Weights, "uasc") }, "/policy/reception/weights/uasc required"},
+		"weight of no group":     {func(p *centre.Policy) { p.Reception.Weights["friends"] = 900 }, "/policy/reception/weights/friends unknown_field"},
+		"urgent before high":     {func(p *centre.Policy) { p.Reception.UrgentFrom = 10 }, "/policy/reception/urgent_from out_of_order"},
+		"class missing":          {func(p *centre.Policy) { delete(p.Retention, "consent") }, "/policy/retention_months/consent required"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := centre.DefaultPolicy()
@@ -56,6 +60,19 @@ func TestPolicy_NamesEachBrokenRule(t *testing.T) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+func TestPolicy_FromBeforeThereWereTermsOfReceptionHasTheDefaultOnes(t *testing.T) {
+	var old centre.Policy
+	if err := json.Unmarshal([]byte(`{"caseload": {"limit": 20}}`), &old); err != nil {
+		t.Fatal(err)
+	}
+	if old.Caseload.Limit != 20 || old.Reception.Weights["uasc"] != centre.DefaultPolicy().Reception.Weights["uasc"] || old.Reception.OlderFromAge != 60 {
+		t.Errorf("%+v", old)
+	}
+	if err := json.Unmarshal([]byte(`{"reception": {"weights": {"uasc": 7}, "older_from_age": 55}}`), &old); err != nil || old.Reception.Weights["uasc"] != 7 || old.Reception.OlderFromAge != 55 {
+		t.Errorf("%v %+v", err, old.Reception)
 	}
 }
 

@@ -149,7 +149,7 @@ func (s *seeder) all() error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []func() error{s.organisations, s.centres, s.staff, s.clients, s.procedures, s.people} {
+	for _, step := range []func() error{s.organisations, s.centres, s.staff, s.clients, s.procedures, s.reception, s.people} {
 		if err := s.as(operator); err != nil {
 			return err
 		}
