@@ -578,6 +578,90 @@ func (e EffectiveConsentTowardsStatus) Valid() bool {
 	}
 }
 
+// Defines values for FormOrigin.
+const (
+	FormOriginCentre  FormOrigin = "centre"
+	FormOriginNetwork FormOrigin = "network"
+)
+
+// Valid indicates whether the value is a known member of the FormOrigin enum.
+func (e FormOrigin) Valid() bool {
+	switch e {
+	case FormOriginCentre:
+		return true
+	case FormOriginNetwork:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FormStatus.
+const (
+	FormStatusDraft      FormStatus = "draft"
+	FormStatusPublished  FormStatus = "published"
+	FormStatusRetired    FormStatus = "retired"
+	FormStatusSuperseded FormStatus = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the FormStatus enum.
+func (e FormStatus) Valid() bool {
+	switch e {
+	case FormStatusDraft:
+		return true
+	case FormStatusPublished:
+		return true
+	case FormStatusRetired:
+		return true
+	case FormStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FormSummaryOrigin.
+const (
+	FormSummaryOriginCentre  FormSummaryOrigin = "centre"
+	FormSummaryOriginNetwork FormSummaryOrigin = "network"
+)
+
+// Valid indicates whether the value is a known member of the FormSummaryOrigin enum.
+func (e FormSummaryOrigin) Valid() bool {
+	switch e {
+	case FormSummaryOriginCentre:
+		return true
+	case FormSummaryOriginNetwork:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FormSummaryStatus.
+const (
+	FormSummaryStatusDraft      FormSummaryStatus = "draft"
+	FormSummaryStatusPublished  FormSummaryStatus = "published"
+	FormSummaryStatusRetired    FormSummaryStatus = "retired"
+	FormSummaryStatusSuperseded FormSummaryStatus = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the FormSummaryStatus enum.
+func (e FormSummaryStatus) Valid() bool {
+	switch e {
+	case FormSummaryStatusDraft:
+		return true
+	case FormSummaryStatusPublished:
+		return true
+	case FormSummaryStatusRetired:
+		return true
+	case FormSummaryStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -1934,6 +2018,72 @@ const (
 func (e GetCentreCodelistParamsLabels) Valid() bool {
 	switch e {
 	case GetCentreCodelistParamsLabelsAll:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListFormsParamsSort.
+const (
+	ListFormsParamsSortCreatedAt      ListFormsParamsSort = "created_at"
+	ListFormsParamsSortKey            ListFormsParamsSort = "key"
+	ListFormsParamsSortMinusCreatedAt ListFormsParamsSort = "-created_at"
+	ListFormsParamsSortMinusKey       ListFormsParamsSort = "-key"
+)
+
+// Valid indicates whether the value is a known member of the ListFormsParamsSort enum.
+func (e ListFormsParamsSort) Valid() bool {
+	switch e {
+	case ListFormsParamsSortCreatedAt:
+		return true
+	case ListFormsParamsSortKey:
+		return true
+	case ListFormsParamsSortMinusCreatedAt:
+		return true
+	case ListFormsParamsSortMinusKey:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListFormsParamsStatus.
+const (
+	ListFormsParamsStatusDraft      ListFormsParamsStatus = "draft"
+	ListFormsParamsStatusPublished  ListFormsParamsStatus = "published"
+	ListFormsParamsStatusRetired    ListFormsParamsStatus = "retired"
+	ListFormsParamsStatusSuperseded ListFormsParamsStatus = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the ListFormsParamsStatus enum.
+func (e ListFormsParamsStatus) Valid() bool {
+	switch e {
+	case ListFormsParamsStatusDraft:
+		return true
+	case ListFormsParamsStatusPublished:
+		return true
+	case ListFormsParamsStatusRetired:
+		return true
+	case ListFormsParamsStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListFormsParamsOrigin.
+const (
+	ListFormsParamsOriginCentre  ListFormsParamsOrigin = "centre"
+	ListFormsParamsOriginNetwork ListFormsParamsOrigin = "network"
+)
+
+// Valid indicates whether the value is a known member of the ListFormsParamsOrigin enum.
+func (e ListFormsParamsOrigin) Valid() bool {
+	switch e {
+	case ListFormsParamsOriginCentre:
+		return true
+	case ListFormsParamsOriginNetwork:
 		return true
 	default:
 		return false
@@ -4409,6 +4559,159 @@ type FieldError struct {
 	// Pointer JSON pointer into the body, or a parameter's name
 	Pointer string `json:"pointer"`
 }
+
+// Form defines model for Form.
+type Form struct {
+	// BasedOn The form that it was copied from
+	BasedOn     *openapi_types.UUID `json:"based_on,omitempty"`
+	CreatedAt   time.Time           `json:"created_at"`
+	CreatedBy   *openapi_types.UUID `json:"created_by,omitempty"`
+	Description *string             `json:"description,omitempty"`
+
+	// EndedAt Superseded or retired
+	EndedAt *time.Time         `json:"ended_at,omitempty"`
+	ID      openapi_types.UUID `json:"id"`
+
+	// InForce New assessments start from it
+	InForce bool `json:"in_force"`
+
+	// Key What stays the same over versions
+	Key  string `json:"key"`
+	Kind string `json:"kind"`
+
+	// Language Of its texts, BCP 47
+	//
+	// Example: en
+	Language string `json:"language"`
+
+	// Languages That it can be shown in, its own first
+	Languages []string `json:"languages"`
+
+	// Number The version of the form
+	Number      int                 `json:"number"`
+	Origin      FormOrigin          `json:"origin"`
+	PublishedAt *time.Time          `json:"published_at,omitempty"`
+	PublishedBy *openapi_types.UUID `json:"published_by,omitempty"`
+
+	// Schema JSON Schema 2020-12, texts in the form's language
+	Schema json.RawMessage `json:"schema"`
+	Status FormStatus      `json:"status"`
+	Title  string          `json:"title"`
+
+	// Translations Language → text as it stands in the form → translation
+	Translations map[string]map[string]string `json:"translations"`
+
+	// UISchema Layout hints of react-jsonschema-form
+	UISchema  json.RawMessage `json:"ui_schema"`
+	UpdatedAt time.Time       `json:"updated_at"`
+	Version   int64           `json:"version"`
+}
+
+// FormOrigin defines model for Form.Origin.
+type FormOrigin string
+
+// FormStatus defines model for Form.Status.
+type FormStatus string
+
+// FormCreate defines model for FormCreate.
+type FormCreate struct {
+	// BasedOn Copy this form and change what is given here
+	BasedOn     *openapi_types.UUID `json:"based_on,omitempty"`
+	Description *string             `json:"description,omitempty"`
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+
+	// Key What stays the same over versions; that of `based_on` where it is not given
+	Key  *string `json:"key,omitempty"`
+	Kind *string `json:"kind,omitempty"`
+
+	// Language Of its texts, BCP 47; en where it is not given
+	Language *string `json:"language,omitempty"`
+
+	// Schema JSON Schema 2020-12
+	Schema *json.RawMessage `json:"schema,omitempty"`
+	Title  *string          `json:"title,omitempty"`
+
+	// Translations Language → text as it stands in the form → translation. Replaced as a whole
+	Translations map[string]map[string]string `json:"translations,omitempty"`
+
+	// UISchema Layout hints of react-jsonschema-form
+	UISchema *json.RawMessage `json:"ui_schema,omitempty"`
+}
+
+// FormPage defines model for FormPage.
+type FormPage struct {
+	Data []FormSummary `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// FormPatch defines model for FormPatch.
+type FormPatch struct {
+	Description nullable.Nullable[string] `json:"description,omitempty"`
+	Kind        *string                   `json:"kind,omitempty"`
+	Language    *string                   `json:"language,omitempty"`
+
+	// Schema JSON Schema 2020-12
+	Schema *json.RawMessage `json:"schema,omitempty"`
+	Title  *string          `json:"title,omitempty"`
+
+	// Translations Language → text as it stands in the form → translation. Replaced as a whole
+	Translations map[string]map[string]string `json:"translations,omitempty"`
+
+	// UISchema Layout hints of react-jsonschema-form
+	UISchema *json.RawMessage `json:"ui_schema,omitempty"`
+}
+
+// FormRendering defines model for FormRendering.
+type FormRendering struct {
+	Description *string            `json:"description,omitempty"`
+	ID          openapi_types.UUID `json:"id"`
+	Key         string             `json:"key"`
+	Kind        string             `json:"kind"`
+	Language    string             `json:"language"`
+	Number      int                `json:"number"`
+
+	// Schema JSON Schema
+	Schema json.RawMessage `json:"schema"`
+	Title  string          `json:"title"`
+
+	// UISchema uiSchema
+	UISchema json.RawMessage `json:"ui_schema"`
+}
+
+// FormSummary defines model for FormSummary.
+type FormSummary struct {
+	Description *string            `json:"description,omitempty"`
+	ID          openapi_types.UUID `json:"id"`
+
+	// InForce New assessments start from it
+	InForce bool `json:"in_force"`
+
+	// Key What stays the same over versions
+	Key       string   `json:"key"`
+	Kind      string   `json:"kind"`
+	Languages []string `json:"languages"`
+
+	// Number The version of the form
+	Number      int               `json:"number"`
+	Origin      FormSummaryOrigin `json:"origin"`
+	PublishedAt *time.Time        `json:"published_at,omitempty"`
+	Status      FormSummaryStatus `json:"status"`
+
+	// Title In the language of the reader
+	Title   string `json:"title"`
+	Version int64  `json:"version"`
+}
+
+// FormSummaryOrigin defines model for FormSummary.Origin.
+type FormSummaryOrigin string
+
+// FormSummaryStatus defines model for FormSummary.Status.
+type FormSummaryStatus string
 
 // Headcount People counted without a name.
 type Headcount struct {
@@ -7896,6 +8199,84 @@ type StreamEventsParams struct {
 	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
+// ListFormsParams defines parameters for ListForms.
+type ListFormsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `key` where none is given. A cursor carries its own
+	Sort *ListFormsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Kind Only forms of this kind
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Key Only the versions of this form
+	Key *string `form:"key,omitempty" json:"key,omitempty"`
+
+	// Status Only forms with this status
+	Status *ListFormsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Origin Only the network's, or only the centre's own
+	Origin *ListFormsParamsOrigin `form:"origin,omitempty" json:"origin,omitempty"`
+
+	// InForce Only the versions that new assessments start from
+	InForce *bool `form:"in_force,omitempty" json:"in_force,omitempty"`
+
+	// AcceptLanguage Language of messages: en, fr, ar or es
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+}
+
+// ListFormsParamsSort defines parameters for ListForms.
+type ListFormsParamsSort string
+
+// ListFormsParamsStatus defines parameters for ListForms.
+type ListFormsParamsStatus string
+
+// ListFormsParamsOrigin defines parameters for ListForms.
+type ListFormsParamsOrigin string
+
+// CreateFormParams defines parameters for CreateForm.
+type CreateFormParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateFormParams defines parameters for UpdateForm.
+type UpdateFormParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// PublishFormParams defines parameters for PublishForm.
+type PublishFormParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RenderFormParams defines parameters for RenderForm.
+type RenderFormParams struct {
+	// AcceptLanguage Language of messages: en, fr, ar or es
+	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
+}
+
+// RetireFormParams defines parameters for RetireForm.
+type RetireFormParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListHouseholdsParams defines parameters for ListHouseholds.
 type ListHouseholdsParams struct {
 	// Limit Rows a page
@@ -9447,6 +9828,12 @@ type UndoCaseMergeJSONRequestBody = CaseReason
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
 
+// CreateFormJSONRequestBody defines body for CreateForm for application/json ContentType.
+type CreateFormJSONRequestBody = FormCreate
+
+// UpdateFormApplicationMergePatchPlusJSONRequestBody defines body for UpdateForm for application/merge-patch+json ContentType.
+type UpdateFormApplicationMergePatchPlusJSONRequestBody = FormPatch
+
 // CreateHouseholdJSONRequestBody defines body for CreateHousehold for application/json ContentType.
 type CreateHouseholdJSONRequestBody = HouseholdCreate
 
@@ -10101,6 +10488,27 @@ type ServerInterface interface {
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx echo.Context, centreID CentreID, params StreamEventsParams) error
+	// ListForms The forms that a centre finds
+	// (GET /v1/centres/{centre_id}/forms)
+	ListForms(ctx echo.Context, centreID CentreID, params ListFormsParams) error
+	// CreateForm Begin a form, or the next version of one
+	// (POST /v1/centres/{centre_id}/forms)
+	CreateForm(ctx echo.Context, centreID CentreID, params CreateFormParams) error
+	// GetForm Read a form, with all its languages
+	// (GET /v1/centres/{centre_id}/forms/{id})
+	GetForm(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateForm Change a draft
+	// (PATCH /v1/centres/{centre_id}/forms/{id})
+	UpdateForm(ctx echo.Context, centreID CentreID, id ID, params UpdateFormParams) error
+	// PublishForm Publish a draft
+	// (POST /v1/centres/{centre_id}/forms/{id}/publish)
+	PublishForm(ctx echo.Context, centreID CentreID, id ID, params PublishFormParams) error
+	// RenderForm A form in one language, as a stock form library takes it
+	// (GET /v1/centres/{centre_id}/forms/{id}/rendering)
+	RenderForm(ctx echo.Context, centreID CentreID, id ID, params RenderFormParams) error
+	// RetireForm Take a form out of use
+	// (POST /v1/centres/{centre_id}/forms/{id}/retire)
+	RetireForm(ctx echo.Context, centreID CentreID, id ID, params RetireFormParams) error
 	// ListHouseholds List households
 	// (GET /v1/centres/{centre_id}/households)
 	ListHouseholds(ctx echo.Context, centreID CentreID, params ListHouseholdsParams) error
@@ -15471,6 +15879,376 @@ func (w *ServerInterfaceWrapper) StreamEvents(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.StreamEvents(ctx, centreID, params)
+	return err
+}
+
+// ListForms converts echo context to params.
+func (w *ServerInterfaceWrapper) ListForms(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFormsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "key", ctx.QueryParams(), &params.Key, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "origin" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "origin", ctx.QueryParams(), &params.Origin, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter origin: %s", err))
+	}
+
+	// ------------- Optional query parameter "in_force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "in_force", ctx.QueryParams(), &params.InForce, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter in_force: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListForms(ctx, centreID, params)
+	return err
+}
+
+// CreateForm converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateForm(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateFormParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateForm(ctx, centreID, params)
+	return err
+}
+
+// GetForm converts echo context to params.
+func (w *ServerInterfaceWrapper) GetForm(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetForm(ctx, centreID, id)
+	return err
+}
+
+// UpdateForm converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateForm(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateFormParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateForm(ctx, centreID, id, params)
+	return err
+}
+
+// PublishForm converts echo context to params.
+func (w *ServerInterfaceWrapper) PublishForm(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PublishFormParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PublishForm(ctx, centreID, id, params)
+	return err
+}
+
+// RenderForm converts echo context to params.
+func (w *ServerInterfaceWrapper) RenderForm(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RenderFormParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage AcceptLanguage
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RenderForm(ctx, centreID, id, params)
+	return err
+}
+
+// RetireForm converts echo context to params.
+func (w *ServerInterfaceWrapper) RetireForm(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetireFormParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetireForm(ctx, centreID, id, params)
 	return err
 }
 
@@ -22260,6 +23038,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/sops/:id", wrapper.UpdateSOP, options.OperationMiddlewares["updateSOP"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/sops/:id/activate", wrapper.ActivateSOP, options.OperationMiddlewares["activateSOP"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/sops/:id/diff", wrapper.DiffSOP, options.OperationMiddlewares["diffSOP"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/forms", wrapper.ListForms, options.OperationMiddlewares["listForms"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/forms", wrapper.CreateForm, options.OperationMiddlewares["createForm"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/forms/:id", wrapper.GetForm, options.OperationMiddlewares["getForm"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/forms/:id", wrapper.UpdateForm, options.OperationMiddlewares["updateForm"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/forms/:id/publish", wrapper.PublishForm, options.OperationMiddlewares["publishForm"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/forms/:id/retire", wrapper.RetireForm, options.OperationMiddlewares["retireForm"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/forms/:id/rendering", wrapper.RenderForm, options.OperationMiddlewares["renderForm"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries", wrapper.ListBeneficiaries, options.OperationMiddlewares["listBeneficiaries"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries", wrapper.CreateBeneficiary, options.OperationMiddlewares["createBeneficiary"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.GetBeneficiary, options.OperationMiddlewares["getBeneficiary"]...)
@@ -27273,6 +28058,346 @@ type StreamEventsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response StreamEventsdefaultApplicationProblemPlusJSONResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFormsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListFormsParams
+}
+
+type ListFormsResponseObject interface {
+	VisitListFormsResponse(w http.ResponseWriter) error
+}
+
+type ListForms200JSONResponse FormPage
+
+func (response ListForms200JSONResponse) VisitListFormsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFormsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListFormsdefaultApplicationProblemPlusJSONResponse) VisitListFormsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateFormRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateFormParams
+	Body     *CreateFormJSONRequestBody
+}
+
+type CreateFormResponseObject interface {
+	VisitCreateFormResponse(w http.ResponseWriter) error
+}
+
+type CreateForm201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateForm201JSONResponse struct {
+	Body    Form
+	Headers CreateForm201ResponseHeaders
+}
+
+func (response CreateForm201JSONResponse) VisitCreateFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateFormdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateFormdefaultApplicationProblemPlusJSONResponse) VisitCreateFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFormRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetFormResponseObject interface {
+	VisitGetFormResponse(w http.ResponseWriter) error
+}
+
+type GetForm200ResponseHeaders struct {
+	ETag string
+}
+
+type GetForm200JSONResponse struct {
+	Body    Form
+	Headers GetForm200ResponseHeaders
+}
+
+func (response GetForm200JSONResponse) VisitGetFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFormdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetFormdefaultApplicationProblemPlusJSONResponse) VisitGetFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateFormRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateFormParams
+	Body     *UpdateFormApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateFormResponseObject interface {
+	VisitUpdateFormResponse(w http.ResponseWriter) error
+}
+
+type UpdateForm200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateForm200JSONResponse struct {
+	Body    Form
+	Headers UpdateForm200ResponseHeaders
+}
+
+func (response UpdateForm200JSONResponse) VisitUpdateFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateFormdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateFormdefaultApplicationProblemPlusJSONResponse) VisitUpdateFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishFormRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   PublishFormParams
+}
+
+type PublishFormResponseObject interface {
+	VisitPublishFormResponse(w http.ResponseWriter) error
+}
+
+type PublishForm200ResponseHeaders struct {
+	ETag string
+}
+
+type PublishForm200JSONResponse struct {
+	Body    Form
+	Headers PublishForm200ResponseHeaders
+}
+
+func (response PublishForm200JSONResponse) VisitPublishFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishFormdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PublishFormdefaultApplicationProblemPlusJSONResponse) VisitPublishFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenderFormRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RenderFormParams
+}
+
+type RenderFormResponseObject interface {
+	VisitRenderFormResponse(w http.ResponseWriter) error
+}
+
+type RenderForm200ResponseHeaders struct {
+	ContentLanguage string
+	ETag            string
+	Vary            string
+}
+
+type RenderForm200JSONResponse struct {
+	Body    FormRendering
+	Headers RenderForm200ResponseHeaders
+}
+
+func (response RenderForm200JSONResponse) VisitRenderFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Language", fmt.Sprint(response.Headers.ContentLanguage))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Vary", fmt.Sprint(response.Headers.Vary))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenderFormdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RenderFormdefaultApplicationProblemPlusJSONResponse) VisitRenderFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetireFormRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RetireFormParams
+}
+
+type RetireFormResponseObject interface {
+	VisitRetireFormResponse(w http.ResponseWriter) error
+}
+
+type RetireForm200ResponseHeaders struct {
+	ETag string
+}
+
+type RetireForm200JSONResponse struct {
+	Body    Form
+	Headers RetireForm200ResponseHeaders
+}
+
+func (response RetireForm200JSONResponse) VisitRetireFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetireFormdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RetireFormdefaultApplicationProblemPlusJSONResponse) VisitRetireFormResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -34335,6 +35460,27 @@ type StrictServerInterface interface {
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
+	// ListForms The forms that a centre finds
+	// (GET /v1/centres/{centre_id}/forms)
+	ListForms(ctx context.Context, request ListFormsRequestObject) (ListFormsResponseObject, error)
+	// CreateForm Begin a form, or the next version of one
+	// (POST /v1/centres/{centre_id}/forms)
+	CreateForm(ctx context.Context, request CreateFormRequestObject) (CreateFormResponseObject, error)
+	// GetForm Read a form, with all its languages
+	// (GET /v1/centres/{centre_id}/forms/{id})
+	GetForm(ctx context.Context, request GetFormRequestObject) (GetFormResponseObject, error)
+	// UpdateForm Change a draft
+	// (PATCH /v1/centres/{centre_id}/forms/{id})
+	UpdateForm(ctx context.Context, request UpdateFormRequestObject) (UpdateFormResponseObject, error)
+	// PublishForm Publish a draft
+	// (POST /v1/centres/{centre_id}/forms/{id}/publish)
+	PublishForm(ctx context.Context, request PublishFormRequestObject) (PublishFormResponseObject, error)
+	// RenderForm A form in one language, as a stock form library takes it
+	// (GET /v1/centres/{centre_id}/forms/{id}/rendering)
+	RenderForm(ctx context.Context, request RenderFormRequestObject) (RenderFormResponseObject, error)
+	// RetireForm Take a form out of use
+	// (POST /v1/centres/{centre_id}/forms/{id}/retire)
+	RetireForm(ctx context.Context, request RetireFormRequestObject) (RetireFormResponseObject, error)
 	// ListHouseholds List households
 	// (GET /v1/centres/{centre_id}/households)
 	ListHouseholds(ctx context.Context, request ListHouseholdsRequestObject) (ListHouseholdsResponseObject, error)
@@ -38626,6 +39772,238 @@ func (sh *strictHandler) StreamEvents(ctx echo.Context, centreID CentreID, param
 		return err
 	} else if validResponse, ok := response.(StreamEventsResponseObject); ok {
 		return validResponse.VisitStreamEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListForms operation middleware
+func (sh *strictHandler) ListForms(ctx echo.Context, centreID CentreID, params ListFormsParams) error {
+	var request ListFormsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListForms(ctx.Request().Context(), request.(ListFormsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListForms")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListFormsResponseObject); ok {
+		return validResponse.VisitListFormsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateForm operation middleware
+func (sh *strictHandler) CreateForm(ctx echo.Context, centreID CentreID, params CreateFormParams) error {
+	var request CreateFormRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateFormJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateForm(ctx.Request().Context(), request.(CreateFormRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateForm")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateFormResponseObject); ok {
+		return validResponse.VisitCreateFormResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetForm operation middleware
+func (sh *strictHandler) GetForm(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetFormRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetForm(ctx.Request().Context(), request.(GetFormRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetForm")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFormResponseObject); ok {
+		return validResponse.VisitGetFormResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateForm operation middleware
+func (sh *strictHandler) UpdateForm(ctx echo.Context, centreID CentreID, id ID, params UpdateFormParams) error {
+	var request UpdateFormRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateFormApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateForm(ctx.Request().Context(), request.(UpdateFormRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateForm")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateFormResponseObject); ok {
+		return validResponse.VisitUpdateFormResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PublishForm operation middleware
+func (sh *strictHandler) PublishForm(ctx echo.Context, centreID CentreID, id ID, params PublishFormParams) error {
+	var request PublishFormRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PublishForm(ctx.Request().Context(), request.(PublishFormRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PublishForm")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PublishFormResponseObject); ok {
+		return validResponse.VisitPublishFormResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RenderForm operation middleware
+func (sh *strictHandler) RenderForm(ctx echo.Context, centreID CentreID, id ID, params RenderFormParams) error {
+	var request RenderFormRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RenderForm(ctx.Request().Context(), request.(RenderFormRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RenderForm")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RenderFormResponseObject); ok {
+		return validResponse.VisitRenderFormResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetireForm operation middleware
+func (sh *strictHandler) RetireForm(ctx echo.Context, centreID CentreID, id ID, params RetireFormParams) error {
+	var request RetireFormRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetireForm(ctx.Request().Context(), request.(RetireFormRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetireForm")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetireFormResponseObject); ok {
+		return validResponse.VisitRetireFormResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -43841,1070 +45219,1103 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3vdtw2tif6Klh1e610p0tySbaTWFqz5iiK03F3HPvY7s7MsXWqUCSqChEJMACociXjtebTfYD7EPNg",
-	"8yR3YQMgQRL8VyrZVp/uD2nbRYLAxsbG/vvbv08inmacEabk5Oz3yYbgmAj44yVnijD1I2brHK+J/qeY",
-	"yEjQTFHOJmeTNxuCEvsr4iuk4O9LksjJdELe4zRLyORsshKT6USQX3MqSDw5UyIn04mMNiTFeky1y/RT",
-	"UgnK1pMPH6aTp2/wOvy1GyIk5WyKVlygZ6uj51hFm8rH3k1O3k1Gfu9HHmHzkfo3f94QQWBdjGyRIJLn",
-	"IiKIypFf+AcWu9DoWCGSSPMFzOSWCBSTjLBYIs4q67qIIpKpo2Izxnz/w3SSYYFTouzOmsHaN/ZHb1NT",
-	"IiVeE3mGiKa7mCIsEBeIaBpQ/bRhmcl0wnAanmo5tRS//5GwtdpMzk5ns2mAVJeEKUGefRdmgAh+dV/O",
-	"sNqU3zW/zWncSZwVFylWk7NJnsOTgRnwmCRUqp9g2CDTU6mmCEtEGVq8P4rsC4vwvPRPnVPyiPLVTO+V",
-	"UkTocf7zLT767Ur/Z3b0ZH715R/C882XRM+5hWL5knwhkZ5jC9nyJRkzvdAEhOSi+fkFI+/VPIJfF05A",
-	"ZJqvlmTFy238NSdi508IhmuZwskszDdtHOMObXjxt2aWZzFJM64Ii3Z/I4Ez/hxfE4kwEiQjWCGJV+Qc",
-	"YbZDOaO/5gQp8l61HSRv7CM9eNtBevx4OkkpKygUnOfKyMogjbTARUpLoy2WSBAc12TqQ5Cp4UmWUngQ",
-	"C520bB+Lkjwmb7jCSXOSlzxnCuEkQYJvJVKct/AONcPMFYzjTyEmK5wnanK2wokkxRSWnCcEM3MPmLur",
-	"ycc4SRYIx7H0rjh99skNEbviCmyZUnEjlnMhLE8nZ28nOEkmVyFq/EhTqpoTeaUXj+EItX0MXgyu+/Fs",
-	"qveBpvrbIHxTyszfSo6hTJE1EebSEERmnEkCJHlxkavNZUIJU0+FMMc9MhqC/iPOsoSaa/TBL9LcpQUH",
-	"/T4h5pUJZTc4ofE8goE0l+kf5gGxBQ8gKhHjCl0zvmUILmMuUExj+NdM8BuCqJIkWR1PPvir/oMgq8nZ",
-	"5P95UGo3D8yv8gGsxKwBllmj8feX6KuvHz1BkkT6n9Dj49PJ1NeLfv755yM9BGFKrzggd3/gW7sAaSep",
-	"NiSVJLkh4zQHPT1vurci+VrgTooLshJEbpDi14Q5wsOrd0vbD9PJS8GXCUk71peZJ/4cWCfcbMUyJ/qb",
-	"CtOkWNWvOZEKLQXB11qrAg5KuSBI5AmR50gSgoAm8thRR07O3hYDF7tVGZlKtKIkiTWh3BP6/YzrI6Tp",
-	"/gCO5IcrfVClwizSg+WCnem75Gx28uR0NpvNjuA/X+v/fOP+av+H9TlWWOVycvbo9HQ6UVSBPA6sC8Nq",
-	"yhvKEUw+cHQZvIVuMwL795qnRG0oW+tVbwVna0M+LRUjzm70ieBMgna+BeUWRxtk1oBSgpkE6Wa/BJro",
-	"y2dGpui/ZIJnRChqBE4kCFYknmNVuYljrMiRoilpXse16f7e/J3GA2716STBUs1zWXy8YRQwRBXST6E1",
-	"VwibMzNFigMpUspypec3bNLM6pnNH4jacnEduJEun333CgnM1kTqmaR4hyJ9O+qvm/NLWAysiFaCp+eI",
-	"pJnanWnFQ18ciqQy+EX7D1gIvNN/52KNGZVwBucDiZcJckN5LueSRIKoec4UTcIyMuFsDXM2j1q1EMGi",
-	"jQE0jIKC3PDrkawiI54ZRhtODjPN5lpesGSn9QHPjANtak1vzAbxXNsLzFxblJX6IF8huK8bn86zeDT3",
-	"W+u48gJl6qtHk8D97l9Db40e7N6f+mevMpUmR1j2LejpcW2p2fDlLyRSeorFeb+EL4CYj2OqR8PJS+/8",
-	"Wy2tKhJqx7tqTM6me593dwLr1mmnUl09nwUTeWM8Dk0pxe+fmWe9nw2HTSfGKLC/a+VgzzMYYO5uK64+",
-	"r5Qy+7eTAZOsMVMfj3QyxkvrkajtPFa4spyuG6y8VAJn2LNJ+8b5ibxX1rbVAznTpOsVY7/UCQKzr366",
-	"hwbWVOs8Gyll/r+ejD0tLE8SvNQahVFD79ex+Pgs3tyvPKbqIgq7DheCxDhSizOtQ+dEOv+HEpgm1mhB",
-	"W23REIElicGfpP+YC/C7ZURIvfFIMw+KSYpZDH5VaztSJokoxTNopwlRxpWDjVtDTyBgYNqZf6tVx7BD",
-	"YEWFVCih7NpcZDEnxh7Y8EQPXWc0oxYHbtCEMmKFVsiNxkiFLOG7HTud3648pVLqH6cTnChiNHNDDWKW",
-	"zUVs/9mQQIuhLVUbnqu5IBEX+qdoQ6JrUJHm5TDeP+YMjM75NTheGFdztSFzxvVNGG0wZUHCSvJrc60/",
-	"5emSiMJDTtm1r9kMvKEtHQoj5KqNIS+LNbR57KVCkq4ZVsBqN6CtEGQWVd/bDZab4M5ek11wYxfXNF6A",
-	"Y/TB8ZYkyRGQ8cEv22t5rK23xaSdbL00mU6KiTe//DQ+ffz45MkULbEkXz3KRTItV6d5TaLFFu+0OaJt",
-	"T3MQTxZT61SeIkl+nSK9YFDV9JdA65kaM4awmMRouUPYMO6KkPDd694bqrjVNlrTYmroXlDZX7f/hVYm",
-	"eHoTtKlwIaw6709Prn2Y6pe4CO713yWBWMDFy2fW33GO8FISbXZwQ3e5k4qkPr+36SzmM9eUhZgql0Qs",
-	"pmhhvrLQH12YoYP8NEZrjjbajornYM4HbK2fcKqlN0vGmU4hejUEAdEHhSppmPEcrXEmERYEMT31oDzU",
-	"29kSrSp+ehZPkaW/vsP1BzH6hS+D4zXVy+qo34Mxz1Nj3ehNMgbakD3NcpFxSUI29G6KtkV0rZg5wvLa",
-	"+A/CZpER6F2GuR7O3rhLsqEsLsgg/et2hG0JjpbWS2zhvDtFhMNYgMUOtNC9iEs0R9VKWemO3wqqFGF6",
-	"OH2xF+OWNINH7aXfFEc5SIY5DfH2zy0f8Tm9d5OrnB8yLMFy9M731AkijwzVmTaOZbekO4TRUIrNw1kN",
-	"e9oBeio/ajWh4wInOCExyJDGnd15NkDqeFs++CA4TaDmEvzh4uj08VfVixbuT6frOK8OVVO0Ie9xTCLa",
-	"Its8bXFvFaHrNnXjA0e2Uv4fRNAVLVMCqsRdCn5Nhl2hRsHWdwFTWhMvl1VEncycAifzdbm/0soCLbxA",
-	"Qa1Kr3ZdyQnLgMMKJJUkU/uB7YbLQmx6UvLcqD4bLOGWcjaNY7sh+hqsYxC5gOMLBWrQK56u+0FbbeXX",
-	"agkNHhkxLbQTKuAcTZHkKTghOWReJPEe+rndY7ehHvW9iYV5Tm24oL8Bv70m4oaI50RhJ7yq3AdBnLke",
-	"Q85lnmVc2P0doZhImRMRfFQr6fNc0OCPLhp4u68LcmOzbebORd3ytcZzc5yrzTwlasPjvb9v3AZ7v03E",
-	"DY3IPOZRnhKmcGukAbzw3UusPnKA1dU50mx0Yy7hTfB2v22dAep1sMW0hVmHLnwUD4QO1reEkRWNqM29",
-	"qt2RoKT1agXeGBf2jQ/TyRJLGtSmdnDrGR8DRGWWBF2TrKnKTidl2tDkTM8tIuDVmJux3UfmpfujsflL",
-	"KtRmHgcj0C9WKBMkolLrhylnaqNVux3B5pI2/p0Y7xCVboIVLSB0O5ffmxdjB0y1GO8WVrVnXFs4EuIg",
-	"rI8GweG1fcZzpsRuzldzLuia9t69l+YFeHefGKLl+TkDay1I+uIZ88vv3SurPv1hOiFxbvk6ITck6R2g",
-	"/vyH6WSFU5rs5q2xwzVhMdFWO2GKql34Gb0txRD1vCVgXutrK40OluyQ9ebvG23RNyiLSTyPiVSUtctQ",
-	"iKRngigiIBobVqDgqRtKtvPES2jsYpAiMxFCvebPcrCh4L9dvx9SLKjCydyF7Xv2tfa4HoAIbfRQpvgg",
-	"WqZ0bYxAKyi6Apr1j9deDa6neGboiuovQBjBhDBoMDDh+Zupya9KMWWIg4I5aEO8896IX6sNEcDhgQ9/",
-	"nwv9M5IZSRLK1tK4/eAJOcrXk230dENPZjzLE0OQQaKi/jxc6RGBKc9D4vZCCHqDE4SVceK6/NheaS7I",
-	"igjCQg6I1xsuFBBjk6eYnXkj20xS+BEjKyGDo6+pBK/6vBaQbp+PfkOMEYuBV2CgFNvoUyguKlrytbbE",
-	"5k+YwAtKsYo2RKLFr4spyjOkODo5R5Rpi0HAL9YlWK6M50s/B8dSB9TG982PPnv94sGzp5fo8enJN313",
-	"ox5Aj9PiMcIZnSKaal3IeHBWRIiwiV2e4yIJMVL0Rk/byJ7JdHLDaRyMbtx1UoL5dLvOs2/SQsnrQT6r",
-	"s2vtzFXFiNnN5smuyzn/anEaY7GDxT706K0XpZYaDgWX22jjVRAgirQNGt7CKuP8e66vYM58FwOW1ySG",
-	"A77mCjFu3AJTtNxZ1ZEk8RcSlIAzP+PFT9Us9AV7mNyU9CnSWofx7npJfL4u6y3FCtZySSaK61Pg0ayb",
-	"hHslmgSrIi65nq0iMejREoHT1fLJFFEmFcGx8bXDcpBezjnCDGkip5odvR88zbvIyj059bNyZ6EDciu7",
-	"BUtpw0Jd777yTsilNu2Md6XF6FlE5hGn89u/Fmq/S3uCtEEodqESSRxQZ/awiWrppVY2gHvH5GbDC2iZ",
-	"KzcvQ+6etKH/MpYVuwU/3MYuC9hYfckbn53J1VPKFDTBeuogbm2S9c7pliZa//ifvclWJgGdDks0ur1N",
-	"d1gbrVzAycNhC7hnRpy3wIEZkgex8kZmuXXwkW8ReqM+Ch2Ye2kgvgAdJ+HRtV81Jom4sZev/lJMbmhE",
-	"zqvGIyPvFRRhhK+xGrV6tqBhZNZ4ksd4N3V52cUUtKGCfuOMTFsm8UlM1crKg6L1MEZkI6ssaA1VrJ+w",
-	"vdNjuRwgIu/77+9XIm+FDodI5cX9dmA9m9erIv6jNaj+lzOj/vSH3uKZyXPwBmirDyy+c6Q/gJQpZ2XO",
-	"6Fvi6HoyzCa7Y6W6N5v59kp29yduE87o2Ly3F0f/cfX7ww9/6Dve0Rj1updaDXV71OKHqN+jBhyvjveu",
-	"cIB63j/GYdX13u8N1csHDVTX01te6tXbe5gXH/129fvp9OGHPx7Zv86Onuh/+ebDn778Q7j87hMr+KNY",
-	"834o/OOW9C8D4K4MgN6TeQcGwUCF9lNHaxoqcC+tDqYSNzW4nMVJQIHVRgQdIZjMOE/D8cmacunGvmqd",
-	"z16+7FtM2X6vdiQ7a6eG+phGr93QsJnHI29V6O0hP3VmaIfpbdiyZm/Leka70d0RVVqZNoVfk8AyD1e9",
-	"W6zKW0MPYfeLkrTcA3ozdzZEZN0BXBKXjg+hH09HePfuD1WYo99n04dPPgQ1gyWPd7fcDmPB9G0GoAQ1",
-	"FvctSfi26kbxhNbDWRW86Y8PSn3nD/Ojqz//6c9/6D0IFp4IFhras0ssSegUSCIlaNxxTkbFZ7GUdM32",
-	"fK2lEOONwUHIBIFQEN8yyBIYNvKyNJ6HljtHCZcjw9L6lVyQ1ljS98JWvDigDd4bZomwJPPauGWUZd4S",
-	"P7M/F/aBiVjxFRjZGaDHxJBdL2hM9omZue+7MbpSCvfJl3PvLHeD9irODaoLmfNVC2IZlrb8Rebihur1",
-	"g0JJxJoMKTpa8SThWxLP8yzMna6GIioCuuaVozwbzKXmjTzzDk5N8Jg6uO2GJhYgBfylUmEWSyQVTZLh",
-	"pRckGbcnG57EXftsfwdTbqDGN/Ao2gS2MZMtnRSdaUgtxXDaUjLpLr4m4EXM9TMjZwQCq7XiS/Pnlotr",
-	"AnVxxf1eFK31V8UleLzA1S+xrsI3jPQj4IvHa0FIjLZUbbwsjBElb4aghcgIpzo74BktfBFO1Ibn602R",
-	"fGTqGDXxw5+obEvLAbUTHDprOyQ4wsK8YJLV447vGhuWcQU4UYVcQJKyiOgla/qaD42YmU2RH7vngsrr",
-	"gdYVXD7e82AdMUkVvbHOrZp4QoLokSIt/kDiUokkIczqRUgRnCKcGAveJRkVZalubJNR5QYKl8TzrPUo",
-	"vX7x0tYeaRIIY5qvcyxi6aAG+rFOCiW9n0D2WZMHF8rx+Y4IuHBW+voHCCvA94q4iEk8SAEwA1cy7Qa9",
-	"ZN0sMk9TW7BwbzCBijTQmupW0MCRu8qTXjZc7ezWlaaGoG/TjEswjhqWmCbyUGWSZ5TEc80BYaaV2qwx",
-	"BawuuGipVOKa9n/lDtDNYs7I0Otci6KBj645ToYSb+BjPFcRb6lcgNtx4DhWstJlQrpq1vTvg6GTbOnT",
-	"IOdb5eFgdq29tgGiZJ4JvhZEaoaOjWCNBc8y8mmybfc97u4wlVtVsFNnXmt5QO8E/KvHXftpGf4WTF1X",
-	"vDhkUZ55it0UMGGFMlb2SDd284jUtHCFVysHbdDMHrmDY1T3iNSZrJu3vhN4pXpZq6YMMSfPwezUokka",
-	"7VlrQnoC51r1k3gnQSkAY327odEG2alPPh23/otdqikaQ5jkANkpnrpxv5JTfCp8FjBzHWpL/7sHkeq9",
-	"n/H0lfHrqx3Q0bH6fiVmQKCserxGRYPvUMn50Maf4Pg0B6EGvxH2okJGois9uI23dAlYP0wRbdUC3Fsb",
-	"egayrl5T8RFtKJTFaOUoqO+PskDSlLSABuxnN0Q03vOd5a7HtUkNpIa0d6JDdNKWfYHlxDjEMwbcA/qQ",
-	"ynlK1DwjIiIhDDuz1Yb2ZwXmEhSxwVX9hUQwyrDSvIFb8ksuVQUUpn1ORnHADOVsRRmVGxLDvELDOrQz",
-	"d5DsEJOm195q20FDwVzrc8r0MlrgXorpTUKJPZ56GnjTzn6A4hqOpVhnIZW2tmzFxbk9NWZOU9CznOuj",
-	"deR5FOxyEl7dqBjNAI9nc4t5Rljp7uzADus7Ru7MGEA7Q6RBStMwDxO2wtTzMn3+pqXFCeszJ+3S9jIo",
-	"7/oqGShaGjJgzMk/8LkdZ6bUdtlumR2tb8u+81JwR2yadzeOnmznfA5lEjjN5R4aBRDSH7kffqjsYzFa",
-	"8c22lVwaMe1rkWPkwgAV0HR44frAgwuASIuha7RAPQRyQ8iqlf14iP1/cDa3JHlFfiGFj/wjHTt/69w4",
-	"V33ThIvzHm5cj6JoVSGImcoOTXGsv6hXBfx5QyAL1ivKv2bQS2vjKsOwJHZiQR2xLZ3gYBpWgDYNFWss",
-	"XbxwWgvyqSA42oC+NW6r2+C53RdbOXwvVWV8TtTQSMwo+X3IePTtYsp7xXxLZrjVXjfDnO05lnrLv7e5",
-	"QoG8PaVImqnhybmXHGAmL8x7ISVjlKNhL3g0Rsa/MDg5bNzYQ/u7EBIPY5YirQte6YlU7hFdHOTfrs7E",
-	"ud0+NfiO+f02yPZ7mIEWWsfyxbQ8MH1nzYK1jNd0PP6ugbfzrbXVDcT98P5eB+G+W0ksGK+XZHtFZUeL",
-	"g8/5iI/V9j6mBKhtaWsRtr+lBzJqiwvs/hm1JSUOEusam8B3+9DNbfglSJG/8FBc5fAZUmuOk88rP+oO",
-	"cjWKYNegHYIQZPGK93phrDa3H4s1UUNjnPcqZcjbLY+QVx1s+ynyhu6AacbsaXsyjLesLprtlQ9jDm9b",
-	"Mkyz4QS4lOQeuRNmds0Cw/otc8tNvAXFh9L5QFctSOf7d80aCnyMdJI+R9iBBfL4dI9OXut5u+3O/oEn",
-	"8Uixt6+vHWD3B9cFtXnByjHaOAbwZT7amkwlGR/o6ar3kPFe7o1v/WQZpyYhocnHYAXrjn04JKZjXxnc",
-	"OTvkdP/ZdpdKOFsTgfBKWU/0CkdKXzOszBnROmzYAc2jKBdi5LwVed9enMdZRJDxakw+Q7jjPTwuxSuD",
-	"HG63V+dKvq7uj+WErkOylzI31KtdZZUDOXIcL9WEz0hfDIzSRZgDaRIgiO6fJmEocAhN4lbyYvwet67m",
-	"H6VIqE5Q6xhDxXxbkewbz7q2uXBQvGjqpzGNkeTDOnXdilyNH2x3uf2dxY44XnkZfKwuZ7wPXfVvwgHP",
-	"ltvW+3fEDkSEe7nyQwiW24VB4W9dqZKAOkHlNbItMM8B8tC50jZUKg5ZklW0ugE68Occf93TMHqZYNbW",
-	"5lgeqJYDcotHK4LlWwNjn6ZoPwA6s6vW8DcVY/PmUB/hSE/vbm7gL4M3j80k2WAJOZPZLji/j4AqQlqL",
-	"+l/nepIkJjHiooT8GKz0mVzyQ7hwDn/TV9PKKzgHY6A99NOSyNYqffdVi35g3P9QIj8su/QGEj277Jxm",
-	"SUkMjsFp2Z1GFvsI2fFuG6+6k37uoYe8UHeK4nkrGSrH0THmtBB2Vx0icj94r1KK1qznyOsZA0l0iHEk",
-	"KVsnJuwzGPOxyw98GvIDl0Ly1mKwItqao+137gPreDzbWxSMO8a3SW9q5ZwD6YpwT99DfREocBAE730Z",
-	"t9ff3MfInUzUXzl4eJ3tVXEPfATXb9hBfdU6NQAs2j8Fvnl5wq+uB3oVV5zhdFihzy18+bcwVVp9++Uz",
-	"bXR8Q3D6nDg95haZBvs4t1l8N75twU0Br1NRHKxhahZ6KAiPXA5PyP24mombmSVF/+bfpYt3OJlqC3cv",
-	"9k//QHefdxju3w34RmDwCoT8l2O4erkLSsi2GsiYxgPB9MaIE22yeJjoLTGhsuXEUMAvW1W5R8p9A6zW",
-	"2lhqQ0aW7n38mtnK1dKzkLFOMsXn++Gn3RCxDICsgiAqMFYBXDDDQjlDuoAH/kKiDKvNualCmVoX3BG4",
-	"4zAzkIqxwNsjVyAa8ZQgvOS5sg0yU0mSGyKHBdtK2Qrz9tc9nXR4tMtTeSgZVR7zeyajDMRMwAUYESnn",
-	"KY/JiPYLBrBm7r0cLrHIcBREVXwJ/jAZ9MmED+K3ZE2ZtN0qi5ZbVQCdM3Txl/84ms1mJ6cPw6Zs7sDR",
-	"77Av/uAMAK95R0+PiJiscJ6ooe6Crs7rCVZU5YbCA2AfEnpD2XqOBcHz9DQMFppwth4zZooZXhMA4dac",
-	"kwzltsZ70G2jpeaEizVmVJouCjQOIz6JnGkBbHqv6YOEIs6U4ElSxeFuTWZsuTQuf7hAL2EFU8Qz/Gse",
-	"RqrdWIzyIYtP6IpEuyghc/Ma5GBRbXLO1S7jCV/vhg5VPF8C3ow4+nWUmzqDyQ13LbiarCKpIt3MpE/V",
-	"/Le2NvGK04SolsHtuugegswnSX1Bd5/dssWKiHlClSBynhExj/EutMS9LRMem77bqUFMMeLNp3W1CbdH",
-	"yGn1gvAYxvFv4Dy33z+X9rw0Hag3gXP0vTZ7PJ3XbBaSW6qijUU7hy77fLUKB1Ts55q273slcFeXuJby",
-	"Am9BCV6GNLpntosi1jLkC4kcXafV5op8y+zCqIKwkNmFwC2xJMmAaseY/GiehJ4Mog0VSRAYMCFtkN2G",
-	"wiZOBY/qG5YqmHCAxI2q9djw0hL6IxYxCe+z3bxxIB9iwU9NlhhLUDOjsI+umLYRJrftgeMdkYAYWtH3",
-	"bX7R1kvQcMLcTa/J1FQlbYI2o1E41a4UbUG0L0bUlotrzfo0YBk20leMUDIzcd/1xZpZ97Sz8011J4Yx",
-	"UR23weq/bQJh2MZZbpmGiugVt1bSVFtA9qjUGkI+tq7KGnvXFhw4dZ102S+odTi7YHSnOd9wKJv+z4r8",
-	"so6+/07kNzpDnk4fh3vljLcK9tHwb9mer72RVJiC3Wp+QdMnPj2PnswGWQC1Henfkx4DoRzvm8p04K8f",
-	"xXqoQ02WzPPu3euga6ppXQw3FnpbXf9T2AVdhUphnvUshyqL9fFX3aoYzaAVo6Omz138dBFoQ/pVaOM8",
-	"62TcAg5kuZQk/2q8xGgzQkYSM6wR7md67GFgHMLNZzxl99G9dyj1+T5c/S1Bdf/auY/3b8uybnEfDyDU",
-	"Le7n3vnufce23Zf9nWED998oIOf7dR/27+/I+7F/wMp9eaBbccBX7+8t2be4dvfCy02wkeVeqcK5EEGk",
-	"6GcMrbiICFI8xuHU5KE5uW3wDLfVaaXCQsl5yO/gPG7OtaaXj6xq8cmBIEaWLgba1bn4ML4mDC1xdI2w",
-	"RJghIgQf2ix0X8exU8BK6pdcdNXNsneZ0tJac/4x2e4CaUKhJVFbQhg6eTKbQeT79OTJk37Oq8NVNAjd",
-	"Q96D6bkvN/ewQgncaLfLs7F73pFrs7JJEKVDk28ZiqkgkS0s6ofps/sxvA2za8JPY9PjL7JhlwYN1kFr",
-	"9Q004jWVRCA2YgLp/1NbvY24MP1hY8jxoBIx7qrNzXqptLGLMxQLntkYS9Z1K9SqhkHzKwLzZqum3V3D",
-	"W38cCxZWncriXT6bPYzcYPA3cmzF3WKKFsdW2sGfLangz4Za8EdDroVt24AV2uAMevC5QrMVJQCJq4hI",
-	"5RlaOBjWY81Fi54LJOhCL3awBAAo6LhX+qJFByxIXiUwZNBYjrI8237qDiF4zFoCMmeDteUoWhhbiwWU",
-	"4bXJCeYKkTRTYcasCa/a+U62eCdd1+1zF2DkaM1D3asHCClv5kHKleG5UNWas1ObcEEiHLwMKxItgctV",
-	"aJDakkwOnV4H1v9piybUgmK39jOIIW1+eu1Ewg4zjDzIMKtDLOpDC/UPFGe0Iz118YzWUGOVVV/lCZGm",
-	"MTeCKjdprqdzhF3gOMIM2WAv5PihZQ5Ngm3M3vxbW7R+aBgz0ASZSmWqrMyjEi2JvtWQ4sHbwoU9h4Xu",
-	"g0OMj48asSe1uGEIs53aULZ2lwisIOYD8iEPEzCtsMDQ5lE3RNAVLW8+c4VMkSBAM9sNmJq2f3pELkmM",
-	"tHQNx91CuVM/kRsi7HUX7BUzPnUjzC9Wn1tZhSviSZ4yCbFZR+JbpnwcKp8jDND/lK0TKjdTq7dxyJTh",
-	"KMVZwVBBrxoO+wAuXCYNWnjHbdHdSLphrrpEHT1UabXaCti+jgeV3JFCUzG82MXEh1BJ7FCvbRVXvz0U",
-	"VCm0mD8vyC9N0jNliDNi298PgjbbxySqLaDpMHLe/GabhxQzk48gbTJS0I/RKp3/uaVpR3KFyWwPSM/x",
-	"TQgi/bYWreMcesVby104wbV4AmF0Q8QSJyi2/YQ0rbaCKuMPOVj/PEmH9L6wrZuKF0CuR0kek3hO41Cz",
-	"KS/gbguqTae0LVWbDUmKMvviuA+0GcsDDhPoLMCvrcI0ETE5ADANnsSUrb3SD6g27XXt2RaC54gVgFuu",
-	"8tHVsA+EYKA3RAwmvnnavTZ357vJRDIj2DYo9JvjFnmZOxRzUPK6qjoGu5ChqUwmiCJinsu2lLdCmoyJ",
-	"6BG14fFg+tjHu7zagkQ0o/rhoUxrsvndCZQooSlVJEaKn8OmnyFTC4RkxDMCnZRvxdSCRFy09afUqpAp",
-	"ytT3voSOxFqHcC8NrCyDqQ4mq3naYlmYoH6rkP9HFcajcPG7oqJiiIO59nFC43nOFA3peUqaiigTJOmN",
-	"LXyMotNmixUgryeLnVgo+L/OtjXR60mtjltvL/f+J7/l6mb5Pb/BOrAzwtHLf11xB73ietnp/l95/SG2",
-	"z+8OHH0sPo8LrC+P4oB3Ux23uffO6LgJDmJ9G0vqnkUhqy3GDlP138/cxYkumspvTOAmJVIa+/qGSqO5",
-	"4ZQmmh0yLJTB4OBq0wLB0aLk1mgDSkehSJhp9xNnvwqEQ0IS3znZboW203nKiuqE2ol//QI9PPnqq6MT",
-	"hJNsg48egiaH0yzRI/z09NVk2qyCeBiogWjIuaLQ4TJfhnKPrHN28PHOl6Q95tdaoxfTlDA5Dp8yX5Lv",
-	"3Guhj6UEy1yMnPtz81J4PL1xLVn2pk3Ciia9V/Z3VFrciJf2hc7irNbr5sI6zvV9U5LPBP31RKG1PGJk",
-	"66AKp4iBv938Y0owo2wNLecZ4klcrUrsyfEuzRXnTSuoXdnMKtWmk9LX76gVPAclEwXxofsI1bOGcvIw",
-	"WNsMvrPX2m0uu3xJXvFtCzfhQSyOFX6un225uWCcriU8J6Fl4DymhEUV7CZQTRkgFa75DRHMKiulaMzy",
-	"ZUKjoGyMrPgI4cv8FoJK/V7wFMGA0ONX4WVCpFbDabQpWJslO7TcWZY1X8e2OVJTac6IoEbu9xH1pXny",
-	"lofWm884IfO6QP+tc0VBj6CVVVRdbolUhmLOC15EHEanNfYdeL2v/oEvOKckXrHJNZq0smUhtoOhiyAb",
-	"RV5IvCUoTJW0Li4bjQnHoqamKb/H+JZKWYJhWVgpQZd5RTT42gV8oSMktkNYEORCsy25y0H/XUKw7GpU",
-	"7WgvEc+VpDFBKd4hLK/BmqVqcNU2UMD7YttO/RhMQhgtA5urDQmztkm4O3k4s1AWaybkYoDTwz35AexF",
-	"1a8WWxLCw/6n2qb/shBLoULh4uyiSMtceY5y5rYFpZypjQR2SshK6V0/bmQOuZaDXZvwXA9kTKWBj9YW",
-	"7Y4Sb12mvueCZ9NTTrC8JrHm1SkkPJrwcc4Ci8JrMl8LbvpDd+5g+WSR6TkQxntsKTDsxmBKM2xsnyAm",
-	"UlOhhzyKnF2zCviCp13yLE+Mc25Q98v68x+mk19zLJTxqJW2w+ns9NHRv58Eff3k/YDKl/dhrGqZZ5kg",
-	"UrbAUd/gJCetWFHn1uSz9p831qCuHTuCA6scmHpV3s8BeTOWZUrc8uYs63f9sJvbra1XT3fVl/CCh6Bd",
-	"+WzoMH9HTI/oV+TXnITEf8TZiop05MQbpPDdiiaLdnDLfTOz27Td9j/pEacy8gDiHMAhVif3/XKMWcWY",
-	"xN9TkoTy6007MwMG6LvbuTZEFXmvpsZRvOZGq4FkNiNCTLjBZm0YR437G/ho4C8Gp+i9tlkIiwFDkjBF",
-	"IVe4vBqmkyUVajN3CM+FbDbFx/a0zPlqzgVdU1arVE6xoAonJQwhiXOj5Fp0xukkpWuDllg+5LxOMY9y",
-	"a0otcXStZwTal6sznGeC30C/tZCkLE2PIJhSReYSGPeGki34hzIuVHBMHCnejs6cSyKgL0RCjQzmI6BH",
-	"W9IJF9YLvijwJuFB5364IULQuBd1MxM8IlJStp6b73yY7pWBY737dwi4DIUCXbWL+/fC6EW7e8P1ng3s",
-	"QzFG8gbROv1wdSNCXZ8rsN6kIE9Xxp9nch9AyJaH6F7KV8/x0GFHWOsQjEJJSECrPrTXh6RLLNZ8HuNd",
-	"4NB/h3fS1rVo25yAyo8VwsawQVSiwgIN6XEpfj+veoZr45eWBYyr170kKBJc64rnaAZmMWa78OiUzSOS",
-	"BAJsoMCZvPItogrsrw2NY8Km6DciuETkfUQy1TZtO/A8pYwL2dEOXk8PLiiJcn15oZNvukf0WlB1j1o+",
-	"iCru2FBbnF6vQ5FxWe4XUjzsb5hO4HqzIpq0ElfTNM0TRbOESAM81+999nxPHuMUGxkmVHNDGpxVY+TQ",
-	"QXy6WhGAmmtNBa3eKiEfFbMtCE2GhBxUVWiSKUbdPUWUXrYIiw1PYokU32IRS0RwtEG+oC4nac6W1bkG",
-	"Cdo6md6YjwTBQ/ePxIegyp9TUAw8CMlyBZDyoZkMuktUFivByVzXOoHBVrnhL4dvzYxSBcx41R+03ycu",
-	"P4TzDuCTazDz3v65tv3uOR37KDn9uYkNJ8S+e1lbfVOLKXR8b1kh8oBV9BSq94d7L2OiME3CMUYO13WT",
-	"+//6+sVPyP6KKFPc6Ng83llTK8MCp0RBen615qWtTN1+qoCUtdMKLfMHgmOwoXrD/nV3D88S6wMkBkhe",
-	"24kYZngwp2BmAci7QElOglgqQx1g9bMM9qhvfboptBAvMX7F6mqb7Myv+3nVvhX8EM8l2diu+beHGIlJ",
-	"lGBB4rmkv5FguwNozek+Crld0yJAo61KDKmBCgmyplIRAdVmJq8yqKpsCI5br1fbdhGbOJB+9BylxZ1A",
-	"E/0pfR60FuO8rP3ZereEQinA6wP0+ct/HP1wpNnw0eOgNAtS9bklH1/VAVx8vm1wToHOe8NpfLCuPIcE",
-	"R9k3KbqksCXZdNAR2CtLqcHxFXHSJ00GJ321xBehcRaDyj9JoPIW9JcNzTRLLzTHL9CSRDyF4i5zBobq",
-	"bQVhKk2Kenv2DU0d/dC1F21Nsfbx7OwhxwoJNfQjAx/7hVM2vPViQlZqeG/Scu+D7h8QvGb3Oy+vcumV",
-	"IT/jlqCVzQo4nCrr8Pfgqp8D95IJezDpPvxT3+IY74bk1n8S7qntbfceDdiXpyZbY8SmeIfpYIQbIMIO",
-	"4KisC8X75a0sZn9IStxfGhwCOGWMztEPq9iqQV94xYFOsaxLqF4wzlZtYI+mqM9SiF4FMu15SqNau/6M",
-	"iLngW210Jcmciznj4LEMZyqCA7KPB8z3jbPyY/VrF8K6i3vgLrwNbVb485UizDj1YECoyVrZkGODzCtM",
-	"Exta7KfGMylzYqJbycBXvre5kivKxuc6DNWYcZZRtp6PfLwV5CC1jpn+1T23yMea8YPdE13UW24IUQDm",
-	"qNX3hEyRzKMNgsbxgEViAyOFQTxcc69tTSOjVPC1IFL2wf0Gkb5LZF+LIGY6Uba1qxdjD0hpqPav8HXR",
-	"zvBjNGkSjLL1Ic+iHbLrNO6rE6fGP1dKRs8/Wd03e3ILGeixRyF+vNU7xr5qlc+XwL2jzWjT4a4JOkUw",
-	"4A1BIq5NDQDcN+TCO+XF8jBYoNgGV/PGqrREnCPNYfpGLdyNEZZkinAUAZoUZjHKchap3GWa17/a015a",
-	"YbEmaqh4JEbBgXy4Tn7rXXtLVNiIHol3Ev3f//f/Q7jA/vHxDLVGP9XkttmIyPazM6kairyHljbC7g9V",
-	"Erlk6VpTm4r138LYBdyPpVQXe+XBKNZCb1amSLxAgm8luibEICGJPCHy3EIkgUjdEitTKYxIYtd2XMva",
-	"RYkPCVUGguAEiZxNQjD5mapU6/p9aKBaoe1H84mWHECT0NL2syCaHq2/8q1sxeKxBz3gHLymWRYK975Y",
-	"IW7gsSCJNhwtzlnnYvWRmvvSs8fuhyX4ZJiWpC5J53+2pHa5FI9Q9Sm081ZLwtrPJkHBXMuAcbc2ntMi",
-	"ycrD0rTpxvr7zoM9L0pqW1LXTHCgko5mShL9hGGvAryZRza3EJ/F34v0xcIir3hKaj4RLAS9cROFv+Bk",
-	"bu+QQBZb+U9Fs/uYSEWZE483ecKIwEvqpdMxW7BZKzavATxouqVYXEPJ95pVITVLweZpkk2TkpiK8jb0",
-	"zIjH+s+h6ISzrM6L3HoDMFXAGCjHUs0CEpKptursH91gnEWkOIqIFvi8g4t0WhVUucGnj78K/xSMGny7",
-	"U9V0g4FuOedQN9+betRuP1dGE21KF0YQXPvH6JmC+J6JD5m73lUDaPkNfzGlioJkBCtpsHgxaAEOIiAc",
-	"S61+8zWUSJ1DQgwoOjiV4XxAp8W0aQ0FSgFcpltBFfjYWzP/wnaFrT6+FXya1IQJ1hQYa09fhWauQiug",
-	"uZoWqmfMCWDpesLMAcvbR/rDizYWXMyiXFU7Rzw3BldXL9BAO8+9IpLazHR9+QeYb2Zi35WvjQj5tR7O",
-	"uqXUBpwImktRp3Ze6b1+TXb6j9py+BSdDPa1RNwVVzM6iuijt0G97LJnhO7jc4CnmJ8MMA8a/OHX7eOj",
-	"32ZHT67s/x/Pj65+n00fPwk1MwyDG9ZJP4bi31WINwbrCScJZet5WApf8jTTF59EoMggo61IkKLaPHZm",
-	"mFFyypqdP5+efl2FNXj37s9vTzR5NI1+n00ftjR5tPrrMGPqdIAx9caJfps8A7apw0HWVpXDR9YWEzxg",
-	"y3KdXniMfnYNgF3EwWa5WHQoA3IOthUU7pc9P0JdQxv7aL1Ig53rFeu91gCrswOWzZ5X2NplB7JWQRkH",
-	"SsJVbzv/861NGgHHGdz+W56DdlujysMQUbRgmnMRh/KlfuBbNHv4YPbowens9CuT2YrjcxSnu7JXs90V",
-	"FyByl2acwr0XQ3VVGk6n6Oj4b6u4gZ+mVkEU0vSgsJeptAUzpsJ0/25mJ4GQvTb155JkWLgC2boyAoXF",
-	"ht7naHG+aCWIt8mPx4GgOH7tlUnPWEIZGZlWdoGsjxdoCmE+GNOlet7BnXFHUv024vwAMbiq/na/4nA1",
-	"Wtx1r/GDcNFeKkV79Oy5vY8LwSV2c+PdiniaUtVhbf/E1SGK/zuDE0NzjM0gB2Pne8nHLwFh33zqDsRX",
-	"EcA6/K6W3+kPJ1gMgdtn2OipHWg9+sZkpMeQQ0uypkyWbYJanK+VfNA204DGbQG2wcGyV3zr4mW1/YDF",
-	"eAEiS6rOPTnY0WvBQvrsT19JzgYbOHf1GcIo1kprzoySWuj+iKpzZG3mc1R4ss/qEYlz1PYLmEjWOW8C",
-	"RVPQw/gNEdaKOkfWGX5m4ma+J/8cee7xMiP4Nm729ovjdSP3+Nec5ObtnDGTRhZZkxB8oZgm5oOYaZWz",
-	"c/Q3JM0S6xa4CzEYBI29SCT3eqAgo41pOm+t7VbsF2xUyC8YttYHqXNuzQe7jgsi7n8jsyV/fwEcNFI1",
-	"f0qBMbcbnpqIoj0j0HCNGxtj0p9j2UT1BQuuKCPAiTbnBvXt4xlh86goVbSh6eDkvxN4BX5oLAlSnIfL",
-	"H2EWJmTSux+ajq/8F8LanH7MqzscQe+yMsJDoi0Ibz46dd5t69BQnF8bJu6G9K4H7w3jmJpbh81dhoIO",
-	"AQDe941et85BIKV7v/JR0ZuDyMS1NtrdwmgA/i9w4DNn2taMomvGtwmJ12Qe52SUT9p7d5wzG2dQngbL",
-	"HoW9W+JvhFSsIYKmBDHRMkcrgecm1OfdqP11ClgO7ndp8FXGJR4mHEAywt2kvick1oQo21xusUQSU2j1",
-	"RqB4uyW4FZVCqIuxX1lYCa+8NDIgwSPehMdv2Z1mNEfGJNIa8lDM/AI/o/beBxMrvXEZAUOqOkw5qgzj",
-	"67vKSIa8M6PZHy13miXBcWxHGCxsyfssway4qZqhTMsoo6m44knCt/M8G7r24XV285KuA/co+FIFkKpK",
-	"678xvmX6jlxytUGSxuEWN/0wLFpjtKepBNPo10duiIjzrraoMcExgAlssEQZlhX4jCoequzXQdyJM9Br",
-	"JimJchdiHsb9xRtws2BZB0QdNkq5NU1kTJlxNh4H4YZf+0fZx0mylc3mNi2rwq+CIfeRt4wDdgpkJNhf",
-	"SiTEdoTQRqExvFqg+TXgFBpoUofP0h22j/KjZeruHad2CVMlVpfj4BBmkWNpb2eL0+VnO7mj26lBHcKZ",
-	"Umhj98yZ0jB3xhkzNjfPt10QIySWaEkgaLV1Sa9W3iLFk/gYuduzACErHCQGhAyzGCK4RYJbA3agPaod",
-	"ox3BQiKskCBaAaRlMxnGEeT5Ic16pkcmd9FLm3b/cBZMvPdchgWg2nhkNP0HT/z193cZqN5V7NHDYJMW",
-	"tAuW7V2YLEVkd7dIuxwHsVL5RnPWYY6NDQZErb6Qsms5qi9tY+TW/KEmNHe3D6mUd2ZWLcso8ZAHA26n",
-	"Wa46caFQlC+NFkIVYlB/FUjkagWG5yLNExz8bfM+kFn5w//4UX9so/AajmyB0y27u+/u2Ty42q29QdNR",
-	"YNF2MuWiC/zogsyd+3YI35+PdF2/NPpbr1K16eg13NphodWF+Nef//a6uaJrsqtqjjVJnKzDvCpugv9+",
-	"3RJKuVbhFh65DLPq+/6NvgbdQU9EP24+bQacwrRDNOh0vgIpQm/96HmXahx7+RI9+rqSRLUStQKWx41G",
-	"Mfjot6vfT6cPP/zxyP4V0qtOp998+NOXwQSr55hhY30+10L9MHAyUS7C3aqfMa0nR6QOeOLJmKGVf262",
-	"3S42uF3mabHIuXmvC+el1xj8ecORyJnvZz23+OdMCZ4kpvRWayFWmRoCdyWUDN6XLqHYtSDTNEe/mQS7",
-	"Xlv8UyPBmN9bvMx+o0HTcHyJo2tIECtT5vbAgx5VbJdMfOqXrBs6rbWzsldW68dm735F8TPj9wujYS+J",
-	"2hLC0MmT2Qw0hNOTJ09Gq4luh4Oob3YGA3b6AHZeXc7eL2vveWD5JMWhmpkXK4QBdvoWvsF6Uxc7nAGx",
-	"7szR7JjPFBV3ahtQ04ZmwzNNnhfvBDezzSZgRG25uJ4LnpARnjXo8gwvhVnHDArIkwFf1Q8kiYs+M5jt",
-	"IJHSHOUzpDaC5+sNsoMgmBkEFKCQ0lJ9TPcbzshci+q56cLfvidnSNI1FLRQhrC0rVyxnh7IemR17qaa",
-	"sA+o5OHcUbbnjjXbfO6pb3Bjb8LH6zBJjf4pOLSi2BYxHZ3P2AYRZi+zO0QHa1VL30Dml6nsg5bOoJ5O",
-	"bTzGa/+KE8JiLIIcWcjDQOniWHe3ix/xlkq2Me3Mh2ocBl9xrgSmRclvDbAQs1hbnTtUPFR2BrZx1ARH",
-	"19IUm2OFNviG2FBWfG5awK1sekiKd6YI3fSvx1GBYzBczrQKWZCT40RqRSW5E8VaC7yPL6ra1d/ywJVz",
-	"K2Sa4WZLyREq8v7oa1WePxRb35YTDgjWNnz/aztabg5MsZ3uh9BT7yNWmVv9Ie7Qbjbsxc0aI0bab0eH",
-	"5xe8IdvdvONuUPN0pww9mILappgW0CamYBpuhRgScwQZcRXUPbWeZPOJVl20W2IxuyBruUZxjY69Vhcw",
-	"/S8qjjrowzY7qXrrvq7qYKBuPfpw9McZlEH+r5O3s6PTqz8FVS/vODWduvDvrtYYcgoyvCbnSHMq4sZ5",
-	"pNWFIcz74iJXmxaIc+L+uWw2YkDybZ8t6J9o/qW0GOw/rAWu/N01rs8ZztWGC/ob8d7Kmcwzk4Rr3nQg",
-	"Gf4Pil+TRrCnhr82r5Cqz+trFhjigReerTGy8n10l7n9MqS6ltmlmd62QN7AmbSfzx6ZUTHiXPjwI0CC",
-	"kaWkQ7rmjy2Wt3xqOaKPlfbSksZzVI07+h2CBbv4jz5+VJVf//lv797Jqz//m/vDH26TCraPaekxX3eG",
-	"7G140eMUv0B2NhtYFNAajPb54ABaW0VC3S/drUqJuy7t9I5P/TaseUiufg9BEjRSuAcfs97Lt/XYdU10",
-	"0DE88PnqXcmdnLc9cGdfCK1R7JOdBMC/BoHOZBQxI8QoZxbxAbqycEls8wuA4Wq2c7aSr5cUxTzn9pUP",
-	"DndsKOT86DKFQOGATabxMiXsd0Pn9qVJy3IppyG9KCJStkFr/V3/swHpwqioIUMu8RDQ2pbEoaeOLkH4",
-	"/MsXRhprG8zYgIhgkbjpXvjgwibzNGg2tr7vvfT5FS7sW37AmRpX8qBcycN/kcKFmAoSqWD60ILnaslz",
-	"Fi/OkCyrFYqI8IIy9/MGsxgaALlnfGHvFa66EcE0NH+6+iyqKfavlnAvbjGrgn16Ski9pKJ2MuDXozzT",
-	"s4YSXbQ8pKP/8yq8gA7NA8/jC/P0YQsrBIEey+NFwr9KK+5lacW/iiYmvpjvKaDwPanB0om6wOuunKgp",
-	"jft16anUfXpmwjctifBVr3nDzDudPu7CnmutBzM/g/7iIOMGlYt+grLLWnFgxZ4L0ixwjRXl9BXzq+NW",
-	"672v7m9Nmw+x14WwB5nhv+bE/qwpV5N7+wm1w3y/Ul3WxxP1jqKliBhWUTVAGhzAD1Y3Su+XK+wllnLL",
-	"RWwS9cc6hk1Ufp7ZQZrYY/0eH0a2t3i/HoSrT6g2fhcFXgrOVyMJcLCJD5rhKyKJGjlDRdKMCyx2hyNy",
-	"YMjgrHlCo90z9j23LTUCHtPRispQe6MwEQI9E2BefYfq9YuXZgFdbUEW9oJaIPA4lZiubnESQWFdnAvX",
-	"pF4i0zq2wNSzV5z+SBbUcRVVyYC4UdEVw64vuCWCLxMDwhFmIXPP1kBTvr9ETx49/lovRb+NTCNneYy+",
-	"zwUUcrmevDHJCItdANi0AHF9ihbuaALeyEJrMAsLETUHyHO5OD4wLHvZBzuQeZcnrsEHlmgp+DVh0wJG",
-	"fot3iOequ8nWoMvBa+AduBcoIOG2NZyxQe4vJKLxOfo15wpAVBVHNiQ9yG7wOL/gpP3h452bvTZCTBjA",
-	"7ph8/WuquWDlGKY318iGMM30Ks3RQb0tqBRk6XyZ0KgtTJ7H1KHllSkEWhXHyWQ6WWuzgaUmA6CEWMhg",
-	"yPbeb+Ni623liyPT0mtY/e8VYdriOkMpF8Tkg8gpwklicN6kxWTaQQObcyTIDTXPR1wI4+Epkh8daQBH",
-	"GLJK7OigaZkXg+Ro88R8L3iKTkzBxoauN0QamDNbiRUMkAPVR7d4EyQhWEJuRm+WGeTMdBUrWmRl2LLQ",
-	"FHcEiwFNaUwKkBmkNIwLXiy5yI7omcM2x9tfVY0yPWdgL+s2dEw+5tnwtJGvQpaho3tR9n56Wm1d+WQ2",
-	"6/VT2A1p34Yeyh6ghNaXVXtj570ikd6a3WW4zOHHSi8abFugQJQLbhODDi+3AHO30uc0JSkXOy0iGNnq",
-	"A5CCC7t5Gwv75bYKi6fQp46LawmAVtNqK7ZGfcWIPLsAESwO6rcJj64PU0Ba9fgfVB2F8u2WBv/2pI8T",
-	"etrqHd4Y1DX16er03+sOKajtNVJkuQwV+P9kWhEkVI7Mrd8zw/2gU9CbAZIhTLGP4Sk17OJ3YTR9lLy5",
-	"XfUeilvlw4eiXnCpQ3CLu+YU9nsSmuEJstITPDe9l6ZDMtYPdq6aynNMbqiWQViijPAsMfqtie6O7bhS",
-	"75z8uN44uWfji/3UA/Xv3AF8UjX5eL9cUkFx46kmPDPtNEyJj6cuBdWSfZNFoFLcwwL6QiLzAiIshmoj",
-	"KLH6zBNFotYKa6fsYkm+gHacbEgk4aMBZx4WAvP2mSytrgjNDCvb6NR4oM9RSjCDVicbytaIJJJsbXFB",
-	"IGPlny5RBoKytK03pgVfgGwOzgZGrz4i9OfIpuufR8INgWMecbaiIh2dMmRftxbC+NfvJN3HA5SGIm3s",
-	"gWCOzOWJqbRHxHgaB1+j37kXiz7L9Wv0nwl09R6kERESz2kcyt7ISERXNLJ4fuDZXXPTv9Lr5lyr+pKk",
-	"Yoj2fr+pRJFY770iLMzQr4xOPEWmS4EWpzlz5rfxNzO+5PEOUoZighPV7AHgkf/eAdh+EuBaPZKgMRmc",
-	"4+Wed7lZPJetKyqyhS1DUQnAFoKAq0MOWelnmcXFk7xVpsDPN+O9FPcrM4ypwQ6VfwH0/pPkmg0E63X2",
-	"QCj3rKFdePdUKdWal0Wr6StwMrA3Ss2e3cs2+9AxDQdSO7qL7kiV0BE1mBQ0JjWhGKiml151LnKfxihF",
-	"EbmDaMdrwqIdNBx1ldH1xinNxjR7Y/Mad1r4yjWgKHgtCInhGneXVst1Oarop2gX0mLeadsOIFYAYRXm",
-	"MEXWPDZoya5fb1vblZFb7hyL5cR6NtvZkiO74Jj75wtt7Ec4QXDUGht6uDLWwc1iBlekZlzScKXgSJlQ",
-	"1LOErHuDUV09AcfoAoFsLDMuGFco0no5dEHBy+DxwGsyXwueZ71HpHxygK+JCrWZx9Y53svw5ePzTFhj",
-	"v3c+wZc+TCcjvEiT9hDrnK/mw6oY/JJsHuVwNTRyozxD2T0zqJqy+rQ2TePcRDfnCbkZ4G6rPz/EusUp",
-	"TXbtACJrOKVzCgkpLSi9Rt61DlFpvTw8cJRiQVWpHPWtvfY4gGGtDSb94CHqL4DYMCKNFtifQ/wcHpsE",
-	"TdxxcQeBk58ICbpLIDcFSD+Suu2gDwPVYvJ+gAL+vkf07ZVcEY2BC6zKrlpME1wb+l4tnzpHa06kC/gL",
-	"ghblbwsQrajQT40Mrt63bfUL+znXi3z9Cc5oXx37nZWN7u0uDvkJaw7K4qJZwEYsJHm/8COdWJAi1Lmn",
-	"i7GaaD8gt74mM8O3sm+Pfia1GHs4/Ya76koqPhxGxX3APf9VFfLpq0KcqArZ8n0VI77k6LIavjMxl5GS",
-	"fzgc9m1jQI1GJfDPXSt67lBPbt0re6Q63avAdStn3pkJ9fbR9ua4fJ+ejtoRF6QlFWambeuTSnSD50u/",
-	"cbfVtEeqH/5O1vbDn64Z1E2xpEzvrh8gkbHKRbdIZbTDECmDOS8GqS3oin+9sUEKL07IWTKoZe+Sx7uW",
-	"PiDkripSJI1JGOZ+K0xivxfXLBoUufDJ1aD+AxV/KHzQrnUA8fcri7WEHOezG0iz+lEYuJBDZU95fHkP",
-	"06f07PlNuOyKi7sEvF4Jns73jygMhdgtbswGRmYFvb15AFvP2HRiGrOHi7D43mvqPanl2HaWfbt6SBbX",
-	"THI/+Rt8DGP6kcVkbnfYYwNwojA1v8kTRgRe0sToi9ImFMzB/MjZJhLhOCO1usO4JiH+bKxbsHOtXH3n",
-	"4hmfWgsNpxOMV0FfFB7M9r63RQKQSxvDCn4L9JaH09y28S0/jC1YycL+2xeXP1ygl0AjV+QJyQAmiQkL",
-	"gvv5wUkjhxlsP9pJQC/NoR6FNuTjrNapUm0wu4NoVEwiGu+BVBUPz7PraPe0X95a+dbQoH8jEbkYYgKJ",
-	"sYLf2HTkXyD3qV9rK8S+oWSxytrsakscwhOvLEDyWJiTfTmgo0vomGBejQ5dKz3gJXhPL8DDIZe2erx6",
-	"YTd7gHF63//kGIMHdRZ/Io9vw/zqJfteuZ6j+xL8y3P7X9xzuwd+bg16aVyexkWR/OLliyPzzNKAE6TN",
-	"LIM4FkTKAXjbB8sdqCcJmyvAZP5ir+d3XwitLc0gEOuv17wdOvZf8+v2pq1U/by9j4eD8sNQh31ePxkm",
-	"Um4dRh/9xbbI+Ej87I7vjskV2tdfrf+tU2UpkS9r9tsB7vKR93BtTq0lHivBfwvl2j0rC5nOUYIVESiy",
-	"3a4r2U8o5pDuJDfBDuf1DEbztap2U6xtAG3NOhoEXrl/bubdZ4RV6yvZ3NrYnM0xZKLW4Fe8ZF6chFL2",
-	"L6StEI4IvSECMgK1DX+GMFLkvULQcRH2s0EAm6RgRnbT61r4KwLTHWfq9FYvXFjD2a3BoJlInJK+yuZW",
-	"d3bXCnhyM9b7Xk3av5Xd5Q3VTekbfj1+mgcxDTtNwjWVyuRCDc3mrbuPBOAXjSwVLN4yLoRmbKd4AmF0",
-	"Q8QSJ8gVDCLK0FZQZQRc7wUYe+pDgdFiOc9W3gcPqLln+1phW2fMOWJ8e6vCff206O8hbUs4zNPutUIb",
-	"aNJRZgRf1zMkHcQAwBxZIas1PEmSG4gC9xIVsKAyQRQRc4cj0bSDxvc5mE5SojY8HkwI+/ioHtpFwvO8",
-	"FdDoH+YHdx+VPUXNZ1GZMz3tBeExXbRaiuWfKTmiP2jd7eFY27FPQb7wYZdRTp7e2EN+e9yXDcFxAfhR",
-	"XdZLixyhfyVQ+wxdN3AyBUgbwJOQCPLBZBAxqhhbtvi59XWy3CFJ3tuEeWKGG5o+9kMx+RC83DiIsR6l",
-	"S5N9TjTd5/CGx6xNnSICuL9wD36LPGBGHCxZBrWMX0JXaeUMvX43QIKjtkQTfae4eEuQLcpHYO8Syq5N",
-	"wQVV5wijlIg14C5FXDiwNQuMhNENh1p6YsBSgrzT9DfbJkPTiX47HI3KRZbkMmRjFnNdkh23OIcFe5pI",
-	"hdpyJ0chkyY4LcXnbuGBzoD2pJjCVuWTaEdUcLy7b712QyVV4bJhfQbh5wKd0xzmKSJYJJRI5U48cuB4",
-	"+1cL611rrdndu9TNQsb5J84rdSuFW4Wlq9tY8k1FYvmU65HEe4INadPCIA+Eo/k/b3Y2hGb2IMJMc9UW",
-	"U4VwojbQQt5LALK6unRF1ZSZYNwGS3IODHlNMpcpTVX5vIEIGl2K9BFFbH/O7r2Tub3qmTmZIwx6vbi/",
-	"uDKg0hXyqNPBWT95wQNlp9JzDA4SkyrVm/sWlvLocIjI1B0cmt6QRe0Q7X1MRgfSWk/FXj70cicKN/qt",
-	"E33vMDnSqE7DUwG8LR/4hY+gZXTe7ub3URPYVyGok6eBrnU1hGX2ywcdz1V7pYLusZ7DiuayMci9E9B/",
-	"cQW1o+qfa10nkeJrojYGEjgEqjfIkW+b3fivfJhOrLI3bIjKw+7l8cCvJElIPF8Jno6I8VSN+/Hmeqmg",
-	"fNWtoIxpszZQWVSCDvBo/UNrPW/Mo3Wm8yg9rex6hTBhPrzhpu7Xy1Kqda3g1yTkMg4upejKPt9Q48Xp",
-	"CXbW4efhY6GZvn7x8lCNK8q3Qr7in8gNEeAPAFedO22mNMDCrcYCr9QgvLx9+kbqwYdfwaPbcATcBLJo",
-	"l/GFRPZikwaS+iSMEL9H445B+MavX7wsQY1lnhEhydh0xrYuHZ8vRk6Bi9Pou9DRQeT1i5cXkOlo7qpR",
-	"YSA3x5CPXfCEyLB9meIdstmVw7GUFF6t5nrQPfKrGoEn+2c3yx66yNFIMjTaIBwpCeB1CCNJIs7iEjyD",
-	"IYdopsWDc97jZIt3EsWcyCZWO5aSSJkOaPrm76gFBs0FGfuWjWMMRV6rvQ7os2NeqWdP20nbkab+8gOT",
-	"a9nASyxHN8AyH54bbKciYS5Ul7KiDCdoVSAkprlUBpon4iJugebZ8CSep/j9PMY7WcGg/vphDwb1dJJg",
-	"RQDgdb7huZChSelfIQqpCLM5DJAiDrB2+kYw8bYVjqCIPMXimsTnaAaQPga15cxFCo33zMznm6+/8qc3",
-	"C06PSzW3+ZcAi5VmoTDJdzbTSJ8M+xBakhUXRN8fWBIE2ZTQ8EQPiVxK59QH7O6llT+ZlLKC4LXEesoi",
-	"CDiaaJedkP+p6r4EFy4IzwgD/DrK5qZ1S2VvT6rtLYKD5CzmcwgxuIHGs0jtFFWZrWWebfvWRsLWmU5b",
-	"D0/H8Uw4HpvokdCUhqLfhK430AUHA/PA/2+5uCbC386iO1oH72yxYPOMiIgU2mfxcu+7MI0hGsrP9skG",
-	"uDysrzaLcuA2Yhbt/mr3xioY17mAo17G2xFk50B6AGfEIHivgqXSlTcXeI0pk2oBCJ6Mm+5gJtMHFDwI",
-	"yDcH+evrFz8h+yuizFb9WjWlt7WeHbWNEuZ2eO3jmo2EBoOMJmWBNgD8THGESxynGkPukU6gvxA2h0pg",
-	"sXfvXveokrWsv55Xa2QsVUq/P5ieVxth92u0KwvYwECozuYzKI4A5xKshSEm0dCs8HEWxsui/N0p/3Xn",
-	"7TgSm2FayPkdXa0CCQ8m43CwA6I8+n1V+27klukcwJ+mrev75UGDdR8itPEJGC24mGIaLeCWXvfKBO9Q",
-	"zLfsGD29IWKHjPkIgH9+apE+mkQFDBLfOhqo50sHRTWEq/Vj9nGnJQx4BR71DJgiI2rckarfIUGgERvt",
-	"HjDeq+JZh1Ai+jkb3isL2oSXFDnoVe9xeN3i1HoKau8QDtpWv0/l9ZB39GNNi9ubix3KMoK3wVOPpzwq",
-	"+ZQO7mtgbVddx2PYiQ9Dn8N5sNDg54jgaFOkVKLthidEH5TeCr3/akfHL2KY/eskjTxJQU62xWs/OEfA",
-	"CF7+dodc7dsxujD9RnOx1lp9gYUPWWyQl6ONcLYm4jiAjattQBbtKjZSzVMQNJKY1tuS0a+ZSY58rSaK",
-	"ykkX4xXzaZEar3z2HEHnH/jW0jXZQc8Qm/REJZKEMJOiZ806l9FrstWs7aHQkmjig9DBcYzyrLkLG7re",
-	"FIGuujtI5qlxwG/BJ2kwm1msp6DfqxvGvTvAk5gI+NrcqotNMYnXxP+m5CmB3C2bMImlpgUMVBpULRb2",
-	"o1k7G+yz5mLDx616uE1fsEqbce+Gqq5i6u1ig8h9XPlzObtxQsDBWxTityiJNYiY52h2pm16D3SvZhxQ",
-	"6fBVal6SXm+XrS7cUrWZRxuaxKIIDw4fRF8vOJlvCE7UBrxOo4cwtM6KpJpxL0OJXxVoZuwY2WYnaYST",
-	"eYbp+BlkgqwZbnqp+r2NWEYjX6qXdYV20A7sTaxG4qnPNPXVB3c0TObWQ1EqBKMgfSHaHXYRazGupXC1",
-	"AE4SAhg2xqcemb4KtCrMHn71uHcj/C6ChVe/z4asXP5+z7K9R4CmVbv5CtDEQlK10Ay2XhMs6HvkGl4V",
-	"4QWIK7AdUjTV/9pY4HSUQ7VsfxXcnQv4qFfUON3fXx6aao209fnUKTet8FIrl1b1z7FdKjDyNVgTeNrg",
-	"G+IqAbbO2r94+QxRJUmyMi3XVlxM0XJnsfsZTm0nZy//6jiIIhTNLZ1aa5mDJUbVjN0BRdMWgIOyOaR4",
-	"B/b7Jfx7tQAKKu/gsndp4hJVcuOHxZht9lJCVyTaRQkxc9ir+HuVJ8lHIVkAbsfbq/pEAgRuZVGvBdoI",
-	"/oSe/FZ/NYFQ00v4mmQKWC9KsJRNtC8sydzMre2IlyHhtrBaUHxEZfnoqPf8Eza3Mm/u7O9RI0nFtbSw",
-	"UU858v0QOLIlVNcky4U3J9C25dYsHekViRIeXUsjRyB6u9whbeEiaAGhDUyt2xJh/nGIXQmWyTD7+A1N",
-	"ibnAEr4d/U5KYpqnI1+rx1itGWWGMvPoILAdZRyZjRoOhD5Grms34hlhgAlX9v2dlukINvGqiGzbOG5X",
-	"YkmpPYwK+2Mp6Zrt+TIUYc1NZzlJ9h2kwDXqCZmHdegEsz1erOsOPhVa1jVtEtv/fGMhLXzUbKDtMgmL",
-	"esIy5y1YVehFn/dQPzgjNk8DLPpp9cS3HucmqnaLGjgL4G3b432rMcrjfoth9j3+Bl7J61Z16CzrW1VK",
-	"75nwfMus5gMV67iX2oLMRSgrxjtTFTqkg60xWH2tsSozoi48+/40d8bZLuW5LBJsSiCxCrDXWBSwfYqM",
-	"P3Utzb4Jr9WKPp8PakQsd7NWD2up1X9i9+wUdNtD/flWJNTS3TkySFfT8XWtw/hteJFpV+2xtQ9NT0O/",
-	"ePoTnNUa19fqvavs21OAUeXVQ2RyVK+re5bUUaPGYUBVK0e5u4bzczvaH7l6dt/KV//ojiLw3R3QAG9J",
-	"d+21gk42UJkMNsGSrDE7VHkPbEsI4eaZchk80kzV2IcUKnJ2yJRGhTLTrRc3CDbwd5YQCe5uKlEuAXNk",
-	"ZbrUHLRsWA/dBW1lMYlgESDETeIFz9XgmeSSiDl2ceSxPVjcBCvkKnfjqp1jDiKUpcMDvU/SeEOI0pLL",
-	"5AGPUJ82xUtNnR7sayT41rk/pP6M7+r1hM/D2awHWXM2ClDCTiy4Wrpmz9jYopNwEwJmuLiI0wJwSq42",
-	"hCkaYcUFwllmCjfA1woH3LYb6MMDbe1r3AOPwsh2nmEpt1zEIVAikP0Gq9c8ZFzBmCEca6savJVcIElq",
-	"EGUnYV3R/1bj6TFog2bB3oDB3bM9QsKdSPaBWBjYvCRgtOpN19dS4d8zG3uoNicRZysauz5pblRJktVc",
-	"kIwL0wSBL/WVaPohgOuqxaG0zxVGWDy8ofxg8AF9OFoRHDVhUwJprnyFoKYQynJdyVbNNTDaf2EAWwd3",
-	"XidMUkVvbNqA2wObjFT+bprB6fdamlAMb1rz+RavNhrjBRrqVElW4eG+07yX/e5Ob1/M7p/sMB8cm2Dk",
-	"sThYA6ZRHPJ0NOKwL8Bqe85jvBsCuzowsd+b5iH0SP+Wu2fKZIUShzDsD3t09re0O89I79utZ2YPsKk3",
-	"L968vNRU0SMNyQDoFZonVV3tqyFHObj9empPmeBJGrR9v+VqY+93k3WQkJVyrdQZaMkZ3D/Itl+CPtqQ",
-	"xERiEy9NScrF7hwR/RWEGdlqec2aYVNJIkFCc8CSPDwN3rwigLPLVaZV+rMHD5D1IEwBFBmjf3/V0vmw",
-	"bc9ekXQPFIfAdj3q264DquXFQB09897QlCSUkaeuuVvN89IBhb3BWUYYic9NfkKMd1NwI6Q0ZnS9UYgy",
-	"9Pc3l4O9B14b/cAtjyWpJm0PAnfhMekIw/4eQg6vf1kQyXMRGSTomMgpyllsSv2pMNle8ovCQ98g8MAL",
-	"P+XhYwdBYUfpM8+xPnUw5FOU8hv9fxaZYIpifSv+3//9f8CTgtNMS6iJ/bUFIg5W2NYPv5wAUnwK/QUN",
-	"yI6pekQrk0pafgt2EsR1x9eGmnkGCq61o0RpXjBEhOCiv2sEfMehv5mVV6dVbIfjoGIWXUfoANpD9TTe",
-	"L/XhjUOhqrktvr9EX3396AmSBHqnocfHJ204aCo8xF9/foP+qMd5Mvvqmz+dI57hX3NisKMl2kAOdAtU",
-	"med1HQxvBu+Eem2+BqSZMHa5ICtB5Ga+zzfduy3Lf2Gt6XO05eK6QMVWaPHg5uQB11fcA3h1EdT4I56R",
-	"4KCmZ4o8K1Naje8XJwnfyrBRDU7SoJB2sxwilksQMl8v/JZgMaR7d4VZKoNVtq+y/60M2wqqZjvK0HhQ",
-	"Pyj7dKm49Ld0AqPU0aBKSztaJAi4XHAiEReoyibT/kk1+Kp3Ui3M8jrDETmSJMNCa3jnxu5yWc8A7Q+e",
-	"SIgaCNMkb9rblKG2rR5BwrtlBVgtfzVJkOBbeQ797E1TsAVlUZLHZA5C779p5Xzhs2V7KsUbgSnTkwt0",
-	"SoYihOFOtTsEgFXeLGuMo+10vpprOZVHyviv2Q6Z5jzKnXNGlBYlxQ4eypcF8Z+h13pXh4w3LrMyxrvz",
-	"oiqCwuwFWPyMI9N1qXcjPoaDzS3c25tplWWCLG2f3dN/NpIh92Cumm+uhE34z7f46Lcr/Z/Z0ZP51Zd/",
-	"GLDD4zxO+9DxEAqY++w9070KChzGbTOStXp2eg8/yd+lCU4GwERJGBNxryiJC9Q1kzd5SuY2t6QFyl+S",
-	"WtjtmpDMZAfgyHWROBTWjg+DVPOJXL5Ej74OvsOj65Dh9IZzU0O2wjQhMZJ0zY4o01doRphEADuFljtb",
-	"3RRMaHDNpwIxTLha5i0QlT+QxFhqJp7q+rjvg1NZP56ckbne6Hlh9NfR6NaQ0k+Zp7kg7geCg0vdp2Gu",
-	"JqlWQqFupCJ8nLLr+WYUSTMusNjNvX/kuZI0JnMqZU7CgYk6AT7X6JOLDgPPVACxiuzZKtfU6dfY24K3",
-	"r1pEx34dVtrC9v6995//9u6dvPrzv7k/BG++funhkOEinCTEFx3W0kvxDi3rPlYHmgY1AqY4Tyu9U2gg",
-	"tNz5qt0XUh9mkEvyzsTQCueJfrpujTx8XKXZxdF/aHXh99Ppww9/PLJ/nR090f/yzYc/hbWHtma3PTkU",
-	"+5zWwAE8VEYErKKNSw+gr8A9eb90FbPyQ+gphzuwPl9/JozcuEhvh+V8crDu8Htoc4CMfxd1OVoBU6ol",
-	"r/FSy1bQNopqvV9zMqKhUzH6QJz3j96Lwb0ztDjH6w42xHL+SG1vSELXtET46Glg5OBU/LeKhKfxKVID",
-	"t3Z89zUbmyDQAETrnKaxWlG97bdeM93WKIM0FnknXTda+zJuNxxFOCWV/rBb/SfbyPMcUeh9upNGC9Ha",
-	"B7RbwLLo9UklKrPDBvT2/HjdOhnfsrntOdogwfcGychuSGYAH/AO6bfceXERN/ClFYKkXE5j74bJ6TZc",
-	"oOBl3lIW1M0yLq2idfWvCWEIK2S6m3yEdXBBCVODkOFeeI9+AGso0jr1npSwbw8sHzR9HGsvAR6QXeAS",
-	"s4BS/+0uhDlWiOASHHRqzpFtJg1uzoTza4Bs7yuXCpAbZuPh9bWG0AuUGRBBXiPCEipsQDcxPQaJ54qH",
-	"P+IrEMMGbLQnC3laivMGWNim5EJvk2laeYwu/OapZjlfFI9IhFODMcRl2Z8YJ4LgeDdkksMao4CWU7ZG",
-	"McdqT5Y1L49sqmLfGXil3dfC1EqNabWvUqkO1Zssld1aKsfmqk1Z/UQlqR9dg9xDxftnaET7X7GJ2f63",
-	"b+1muZOWk3fYYq31kD8zKuvurvs2jm/ICNN7zgd1WKhOrrOv8U98OyRxur3FZniiB/BjGQ/B/XJk2bXf",
-	"QQX0AW6OcTW+d9EXsj6DmiPt6veHH/7Qp+5Gn0T03qKk+65k7IAU97Eyt/04F4CtDU08RYpDzKKRwWcR",
-	"S1vjgiBo2n+G5btCgW7xWT7aeij/PSd5W0ZzCUfbK4/KvrU3zoE5SIZpRYey9VzafMGOxlgBb9zA8Fv9",
-	"I26S3UQ5lKj2KHwPhTYg2b7Ix96tI3Stu7uF9wtx3cr10TiA8M+t1G1CqFlenZQu9cl0kpCVmngeBQM0",
-	"oHLBNN22EKJoRVXyFcGRUd5DeJtLl9rtvWQj+21OPw82bCRvAkGqzvxWDnmTC3ahd/henr+PdZY4jV8V",
-	"nxrVO7bbLNf6o4Fp2goO8/YI+nh8I67WNUDGeJRrdn+tZbe1UHCuNqfN6S0ucrXhgv4Ggu0MmXRw9H//",
-	"9/9ZHKPXUE6+Jgphm6UOrnjIgIcEeJvEtCi89BigSySNCXqREfbsO3TJGSORQpngNzQmYvqOmZJW6Q3m",
-	"p9NDA49aRbtxPxIEmdLOy0sFgjBtURdjkzOMCzjDavOO/XHx/ggeWhivnwVVNu9teAKtbPWgfzrXf4KJ",
-	"1b9GKynWx++AZyFZv0hYvyxzxqGSDl4EBspjqs4EwTFgSeAYskZuiKCrnd9bWgmTuVBaqZTIynsVT6t1",
-	"wFSf3gqqT+rklX3SPgdftDVDlmoGxdg2KpqvaFL7VpZgJqfQeVXC6yUGa/Ul98mf9f8Hnz+3X9P7vwY4",
-	"ITOAPHP9ks8m30FJlYNDllNUdBOCwaC9SfmeP1HTGJMydEPJdmqXt6FScbGbIkVwaobwuzCZUdzMvyVr",
-	"yqaOPvA5fmMK3+S56WduyKHfhN2SZyueMz2F7/X/2z30f1/zG3OOX5mlJ3RFjgB/23jX7LIww2voJ4S0",
-	"BZg4wGGXnedGq6y38S23jku7gEroQ28SfEvkJsPLNsxzY34P2+S/ZB+Y6rkUBSo2XSrFO+gcOXGFF9W5",
-	"Xbx85opbvCfc/C7iuEJlQW74Nam/ZOV4bdEOaqD6iBv59ZaqaFNZBI+1kGDwIb5aTe0XE7wkiV5RWoJJ",
-	"Vz9lgAxM72oAzRf+k+UBg211OPrwqRKbOqbScXJl7K2r1bAPkBjhJbQdKCNBG55LosVS9dXyn6vPuAl9",
-	"z0XqH/PK8zTNuFD1Pbf/ailjlk71HmcZZWv/PfeRZ/B3BAcfXrsmJKu8wJb8fU1mGfPaoqdnWChGhEQb",
-	"zEztYPGW+4gVBZwNejcllc9xpnefb5mXCpyS+hEJPwUV1m6018QG26HyC9IIimPpHnWj/kVfC0APoknp",
-	"LiTvDegdXJWvIJi/kMihYUBXdZCVDhNFT1Oa6hrO7OZANa4WasWgNY6sDldmeB51XkNQg6bvH3d1etmM",
-	"W4ZiKkikBao3XliOlMWpRSAWGsi5ASdVK6pKk8ovjSc9MeIzev0lyyVnBfP4y7W9PVQtXmqXWb5SuoUC",
-	"lxRnSBIWU7YuCmTKo1++FzwFlScKjtdXzBQG9QVj9aXSy1QfWv+CzC/wumZbQ/u00TOiOo7HO4TegNy7",
-	"4TszSkLZdVPjQKapceqBeVp0wuqs7I9FE0HXXgXZXOTGy3U27nufZ/IMspghWjh5mUOqDIuxiG0Crt4f",
-	"rzEo9GNecVNzDK9X5tv1rnuhsl/9ryis5FmWLxMqNzBF+BNa0XXlCX8a5W+59ISRm+Jq5QRW+UjLsWg8",
-	"DVZRdUTzT/CWn6Nnn6wzh/WYWR7j4hqpjSgiiuZlV2L6d5FMziY1tb7i+TS2CFhucPcfOYX5bSHSg6Ki",
-	"oSGETnyFtFf6I0Uypy8G307ijE+m5t+M2yqkfJedPoXVHYsG7KAHAyz9DZVQzmebPJUt2jeZlHOQyhjs",
-	"0+kkIWuczPlqRSMziIkrGGUwMAu7Ea3TuAoo8W8PPs+rkNZ/Z5/xxO7bwLBNkvmGQe+saq/fZprDCHHV",
-	"sBzeTrIEqxUX6dzVC/hPOfvh7UQRhpmaQ8WTV7DhT6RiJbydQIkPZ8T/rZhmbbgAISv3em20is7ftoSq",
-	"2t/2VE3Pr32oruLXJn7VUN7v9pBeNU2AruPY1P97WVJLoquA9v/xhU/TuOhaatW0aD7Zc/Dqu1qzOGrj",
-	"9b7tmR93zhAVq2XE1648o+UtFFxB6yr778V4tR9846R6VmrWSOOIB4+fb5DcOaUqhkrH13rHvgqbM2+L",
-	"G7x1tSGb5W1DmLa8HrJYqnsQtFR6ZXfL5wIWzNuroEUy7GqsmyRvP4oYaZg5d6IrhOyijy8yg1ZVl9Rs",
-	"sZ3ueuZgMFEFfR1pQhU2ZybWn6TLHOJkrevUkmaOGU525iS2mXC3OeC3m/JVwy4coO94pmD1TPsmX984",
-	"QSlfMwDf+vQbLAx8G/Ft/2en3R+5qhqW/cuqGkiDZ10xTYfdSBX79M6vpKqNe6s76cMHbddStmpJzN8Q",
-	"HEOjgYuXzxBfIQuL6xz5Z0WMRpAKylzp8JM2UBBPkQvaI8ULfyj4tt8xl16/4gJlPKHRrnCbQHvCJaFs",
-	"jeSGb9nxO/aOffnl9wA3LxXJ5PGXX5pQ3xlavHzx+g1qxPdgQgwt/vLU/JiSBXyqDLsZz4CLzzGCNlie",
-	"G6+Wh3El37HOgOMFM5g5JhDnT8ePEBq8IaqkDR0gD7LpGBkUm6ULqCSJpk6saV1Mv7AwHvyu/+/DfzfP",
-	"/zecJAtLnkvObky7UPnll/qfjtCXbzQnR7vjL5HtWesijlsmUQK50QakEGKali4Pfi9K0j8szOwMMaSp",
-	"7aLRpkJC40FWG/KOIRd52WC7LhrDmiyV7OeNX1OiR7NHU0MaCF7ilCBI7Dbt6anFrY85pHwrRN5TqY5h",
-	"Yc9i+SWw4N///uw7OUW2IAB9fYwuHI1TvDPbqenOtwwtaLyAyAck7Z+XH9V3gn7DIFq42dmYKnQ50EtT",
-	"NCVTC5Hk3iggHs1ANPbW9sRM9Ue9bV86X+7i9xgrPEVe/tGHhXH2osWPlF2fIUGS//YOEpTeTRbI9Dk4",
-	"Rgvz8AIK+wHYTjMfyhmUrqEVTRQRiAskuYDpXhPowYvRo9lsant+0jXjAiLCR+jLVwRrKvIVcL/DNXQT",
-	"1URbPH2D1ws4FAotcXSNKEOLZ6ujnzgjR8+xijYLUwhoX3o4e6QZJIHI6kYfYKPDxnpbAAITCGmwKgGc",
-	"6QYnOeRW4KX+CoRwEcuTxMwRwrTy+Eu0eHnx5vKHhVnRX1+/+Ak9J2JNEOTVHqNL68QH56DAAFDOmYSw",
-	"AszYTrZgNrO0Eo5MC/IzPTkzD/To9JspkgonBD06OS3fA/xOFyswoJ6WS+lqRYSjbEaw0tN+CvglIBQW",
-	"SOFrmCJaPItJmnFFWLQ7+hvZLc4M+1wDJWM4BFML86D3y5L33DIfnJFHp6fnSCqqpQVCImcAWqK5Dl04",
-	"BrY9f0HwnT5C0O3SzPCpEFzYI7TAWZbQCKTbg0zwZULSP/8iOVucad6BHQE+l4rzeIoezU7szukTqiWD",
-	"/reHpgrSALpKlFIpKVtP4YzrGT6aPdZ/eeLQKxTR01rSGNIV/mgA2WwPlzn8vvjTFD060d+3XWptA+NH",
-	"J6f6Pw/1f/SYp6cIQ7xYf3cpQFTZ8QDoUy6miOBoA5sIW2wYKOOUKSL0V/RmPzp9AsR/PHto4eFeESV2",
-	"R9D5GHI8Hs9mRgY65l4C2JhE1J6oHy08gObXC+iGfuT+aYH+qOm0ElOExRQR+SckSUIiaKcDol9/21If",
-	"KaoSIs9tXNicXXOS9DwWMVGYJvow6OVQhp6ytdbaDGxxTG5IonUVeQb3p7uxdzwXIAcVeW94As64/sbC",
-	"zP9Sf+74S3dWUYrFtT4/Zb5SwcReQxSsDKz+H1tvq8WfzjXbO1kFrxrRdHpqslMSGhFm+jqb3N/JRYaj",
-	"DTk6PZ5NLGzzZKNUJs8ePNhut8cYfj7mYv3Avisf/Pjs8ulPr5/COx+mEyDi5GzyM95J5QoNi8q0yez4",
-	"xDzHM8JwRidnk4fHs+OH4KJXG3C/P9D/WRPVBs0CCrjhBSqPEcRMonO7YStME2nFoekFJfQ/i5zJ4wl8",
-	"1jSNfhZPzvRHnrGYvDdBL2hYCzM4nc0sQrpyRR7eaf3FJnAVkLq/TxLKrk2yru01bbPMJw9iHslCRdT/",
-	"YP7022Q6uSY7qf/leEuS5Ah26cEv22t5/IuJ8qdECRrBI+6PkN8WUwb9tiYPoEbyN69dQvFZS97jHU6T",
-	"Eueid1dMFm9fjq+hGai0TVWWmh+nJQRNeLCC4A9emvNXSUkz7gyZpykWu8nZ5CcogncKh4s9QnUmXkNE",
-	"6LVpgHClR2khaRtbGQ46Rq++v0RfPz4BdYaRrbvM9WkqGn9BvT1dt3DTX3/+2+tbM5Phi7e/T3CynpxN",
-	"nsbfvb6Aossb+Nvp48cnTzT7UP3R65fib/Nf0/f/+Bn/z39cPNluv/3+q2c5f3jzj99++/rN+x8u32z/",
-	"x7e7tXj96Fq/oyk7efG3lyY0ODmbSAq5kZOzycnJr//z4n/+7f2lWP3j9fzrN7uf//2HF+uvN9HNS5zR",
-	"54nYPsP4ZfTD31/xyYerwcwCJGnhFVjpoVnFDQw6Vi7MZVnhFGOtBFgFrIcj7FseR0aADOKdbx6dPAqy",
-	"RcWWeQ0DPicK26z423FLicwqtclrGzecvQ3g1E7qqLNX04mFMCvlvJYadngt6CfTiT5A81zQ9odaRVjR",
-	"Brw5P3CJ3XCzsDlhMWgGHd8orDuT+jAJvj/XT8xTojY8rtGDOZ8NGJ/V3/rDw86TVRfwbbO1ct/gH49Z",
-	"XRU5ecC6KujG8yWWNJrUMI/nGTeuHiDB4KPbxbYtJzotfj/wqf6Bb5HifpJx64l2N2zfkf3OmbiK55Ex",
-	"NPTUl1DYLAlBC3vBLoKH+gdzpd/2/Dr4ggm/Hn4D228HNuEioTfk4NR/ZqxyyF2REmH9kf/edvlaraSP",
-	"/KDyF3qao3zpeLDWrdWYzcoNuLAq2npKSMwKbs+rQlH6zHboFQBbHHqHLjGrbpGhnm33Ils36+ZEi6Ij",
-	"l1zbtmnftgIYHoO5CniddcfIFNwioEZxgYwrpblXWr26ePnsskjvzbDAKVFEGC0oRJvykQc/0hQK+3of",
-	"LArZep98ZhDKbSnbtFEgaBd1jhZarV6E6lXAIwYfRBEWgkJ9ADjEIJd1cjb5NScmV9Jo5ppSE5+5iqZ4",
-	"JpntyP5/BXrjyPtbCJm/2Vgz2bk86qI7bg0UJjS5elGbP8/eQtbgJMwdHmu+MMmr4GPhjMiWKdgXKp9u",
-	"dBK5uu1RN7WWb3+vQKVNTmenXx3NTo5mj9/Mvjmbzc5ms/+YGBCIyezkyelsNpsdwX++1v/5xv3V/O90",
-	"Vq7iUks4Wz7CV+hScColZgrFXzyVGade+ASO6smT0+PZ8enx7MHpo3oMeT7w+7OTyXRSZs41VZ2rKtxM",
-	"23ILc/Hkw1WtipTlSTJcq3Bn/aUBimgIyBeMoAx+u72MLCua/n/2/m7HbSTbE8VfJSD8gXJhmJmSMu2y",
-	"lRhgXC5XV/27y/bY3l0z3VmQQmRIikoqQptBpaw2DOyLc4DBuZ03OBdncK7mIfZL7H27n+Qg1loRJJWk",
-	"kpKYKaVLF93l1BeDwVi/9f1bfy9WJv32pQCff5EmXekycHCZfxXqBF2Zsmv5A+OqNK2D1hcQsCkUNoJl",
-	"68BivAKi36cQT6NRXfConKKzmALBHie1U76EhqSAcT8pgD4rFXv18w/v7b/hgAAp2moZs/sw4rROUNUC",
-	"1e9taEYp8A9sY2zORVz/LJYtlE9QSN/raLmZaB60BG1++InD6EuxX49O1AqIdWrs1IaXLzUdowgAFpMf",
-	"cO3XH/m46jfpY2fwmS9B6y86XMut4D7vP0dLaF7AMWO7IuFY+5yT8doibl+AlOiJBg6Ev7sReGUW1Nln",
-	"GX2pNKMuIFUDbNF+VIYS5TGDnNTtptSOumydLguaEJ2f023l5ssDKjlqcdlGBr5sDP0/ANzPHANPyZRC",
-	"VwWQOEXm+gpxUiFy6FD4jiofRnPj5lUCC6gC/tORSMMJ5EeUsC+KU8h5OSJH6G8B6/ES0oqQYLzEFJbJ",
-	"p6Yvus9viyIepx104AiyoBsoP2hkPYGd+09lirAgU89Pn3ZOO+02idU2Vhisro4eaj+QHjL01JReHJpY",
-	"laoW11S7nWRV6BAX5ux93lLySq3SlylMqKPu64SNtY6qpMWRcILUVEgHfrQB6Qi2MyaPejHTi/TY8vdz",
-	"ftLufmy/6HW6dD/rdOethotyZXrrN70y7TajTB+d/H+YzNOi9DPiy9kRAawjJ06yuYUNAsFHiOaBtrzb",
-	"P8WqLR1HyC9Ogy5pSA8M6NEjNk54mNe8UPSHu7GigauwBG7XH40PeNtHRDlMS7sMLdxJbS2M6f/y4/s/",
-	"/elvP/z4y98+/vpfu3/585s3v/6pe/7x3dvv//t/e31x/k+tI7rUQpc/yRvBqLFZLCim1KTzOo9keoJ9",
-	"CZWO6xuxECbFssxT9pqHExZLJVx1qmaRJOqKVDvyHOjSDnwHML7qRZ7a0IUK6F/2Xarto/pF9h//8j8R",
-	"hq4UVjpD4SIUuUqsHpRqzGLBb8D6hxXhXLQ1WYksF3EJFXT2Q9gJnXWQJzoWTN9QlSltKBZN3U5evMG3",
-	"X9p9fH3zYEmMkqg6UbFIw+aGbhQBOILQfFlcnYepTpqJ6dvtp7rM0B62hHQKHoSqvMcc+KiaXAHSpcCl",
-	"Uz6MRYDzeYG8xDWjS5OdxMqMgx8/nq3rjrG+FetC1RquuZh/s25mPpLpy5DCaOs2w2d5smNrt+N3PazK",
-	"9eS2ZYf7fqNTVzEF15fKpBwchLKLAi1t6fNfy3J3K0tZ+4Kp3vxyzWWX6Gm74AK2MKEY1tLN5/4b1xIo",
-	"pqy449j8UrvjtNM9v3j67G+e2inqI9KCap9QYQxc/eK7TiePcn6R32fE2K2dnBQIgdT+Ds9N/2/1iqwH",
-	"9hF6+IB7qfGDF6hfd8hfeZx/6ARWSV9rWYSvmKh3lHHeXLBfRkMBNT92UzlbodwzyZkIZ0gHVF2jy+Nr",
-	"4zh+pLpNFoQcQhDDk6lhQzGWUEafzfAZGKlC0TfinwcB8ZWI8NrQXFLQ8uCWGCwEN4LHyKwE7xs5Vjyd",
-	"J+L0Sn10rSSuRB0Ya6zxx6ciOmV/FmKGVL/g93xj2MD+moiwO2TGDViL9rCAn9Oz/g6s3/cwhPOU6dGI",
-	"cVyMUBHpG2vMpUKx4fJKGT0V0EBgTSUeGw05PKIPpNGn12IZ2KUB+QNmxYdLVvhmIqiR+5R9xIpwVHVC",
-	"MWIaJp9sKuPY2ligAy6xTYhcu1BP7RdTYpuMyJiCp0rYtcaioiFTQDcFXl/uWcGW0d8TbiYDXw2xoaF1",
-	"eaUuui+oOIgbnIcLFQLGcyJi9xhVd/M41gtTZp/hx/MW2keShxUDbVWRjKVifJTCwqAGWF0HZKTy4mbh",
-	"voqICZ7E0q4md4p0YndkrEQ0qDKA3P6VKyRHOD2VSk7n0zwleo58urSnkJtJrldAXZ+yl/nDm3V42GMO",
-	"lhtaRzJ3sHMHee367cUKN5AnlG+fvOAno98+P7soIZVvQK9KaC52GAZnvtWzisz+cMRDKJRsW1i1DwV+",
-	"8G5FCXfUaz0LO6Pnw/bw6egifM67o3b0fHQxuojOw+6ww9svRs/Fd9Gz8Onwgp+/6D7vfNd+1n7avmif",
-	"t7vtTrvdbuGC+nnlah82rI+GEeOamrvgtcDZF63v/vun/OXwaoCNrV4r7MZqOP2xHf23/3/ccgupCF10",
-	"2qeowf8Gw4mU28n2Zlrzrzm5KVOcvzpQRQKcB1eff82Y7mop0NuedpoIPl1VnunkLD+7tjwg99qiN49j",
-	"KoUywgBpZK40BHQq9mox93sWYoEomD2hHlHg8oJmzpUR4t+6chAX9ku1ZgvBry8hZjdQ2k/YHTjPmbjB",
-	"EDCg7QHmg8dGQM1bScUImJfvslHZ+ysYcW1t2da3Qp0kIkzZRCdGsCFAFPIVLvIfM9bSYVGyZIm8sSuv",
-	"fcrdjWNGqF5W7aJkOCoa6U0LgKeOKc9fZYyX+fnnqyXW9piP5zyJ/B3lz7k7tpXm4UcY8wbniScChtpj",
-	"02XM01yEqSR6U7eW9INbwqOqJM2Vct5zQekmFaQNurxRlGDXmotOf1esZq0MmJMcO5AVn2YyESb/le5J",
-	"++Jj+0XvYsMYOyjjuSm7fu7HrG/d52NYQusX/Q8Zx/zs6Wm7tZsbScf0oX1IRytVVv+YAYDJZKi8x2JV",
-	"3jFhJXD0ZoNpqp/TuypATtlr5FmVjkrAcctSw7AFk4t8ehsbCBxfdVn7gFARPZ5mNNhdeP9aRQ+H9q9V",
-	"5Jy3bR44vVppx4DrZK0P+slTaF0fSAWt6/l2tMEqwhNGBIyTTeP0UPYKdDEjcUOsw2sRXSlno/BYXlsH",
-	"HZw2q8ITHoMJNEfODG/MWHcOvkvOMviZgXOGoGnd+vqw8Cs10Er07d99e+2+0+aDzCbL22LYiu/YUv3S",
-	"zLXzzOEGnsA/ExFqiFjY1761JttCxLG97PmVGrhf7eNxXnthazIbkbLhEu4zss6iSaE/o5eRq5AlRVKC",
-	"ffmDvOkzWDE2raGYv7mcwdh9gcQuWqN3bk2p6SylYQ32eNHDLHPK7Rn6WbV2se1gkFoLvbVW0BJTa6P3",
-	"Wlwaw/+LgKSoa68DEb7DBKyP2rj0By6X+kjUuLe0xAdw2phUjfcT2V9mdEx2sQftxzQOc6ouRMiX+oHw",
-	"WNOGWlXdq+XoH9gzT3E/iAWdsl/tit0gEqDB8bNGsNk1oC/gJ8AUlSkb8xvBjGYjnmC9AlzrtPTwvp2n",
-	"D6MY6PnaDXxA7QARL+MVYA2FoOcQHk6WYLmucXJh4+lxI415/iG7sdxIZ5Q9heITx3yWtY3Ruq5+SK+z",
-	"JX3FjwuCBk6Z11bkqU5n1Q/KsdmkWReLCwnM04lV4KHVLozPZqfsA0Wwpco0nRuuAZHiULDBWajVSCbT",
-	"AZAQGQFx5Hy9EH7DyrlUbG6EKz+EcHohOnFZVFO3YiFlBl2i449vP77ba0SiOTXk4gzvEq1HD66N3n58",
-	"99pu6LSixCZrfQqQSw6OwEOJBMbuUw1nSCtM5+LpqqW/KitmkBHnthS5k10tTe8SfSMM6lJOCSkwBFM3",
-	"O4fPZlhXF+RmUBgy23JmoskJjCNEstYfHPAYGyqrBAnFhmxeb02XxPDwdvYuLkUjr7Zs2HW/wlvIBZof",
-	"Tjze0/MCXqfSZhF4KpclD3cf4vJxnqgVMWHlar+GpLjb6aO4lchKJA2Oyq20ByGxWcB19PcqPadSHUIN",
-	"kbDRXlsICbH1aj1Bqzuwo9+kA2Nv7b2Y6huY0rpdePqNzxziDj/UUf2Q6hmbG4t5W+D67bPojtEJ/sha",
-	"F4WKnw0zdhEWqim0VO/k1bRTEqHEogggR4Pl/hH540Eg8Xsxi3no8jDF9TSMx25AYHWWJiPszXlkbtDZ",
-	"pfM5cplSMCzcv6HMoxFmkFd+lOGRFuS+aEF+/vCWnXeePTvpMB7PJvzkvGI1buJ/Xal/RZ+vpCKhI+a6",
-	"T2DsZcW13Xu36D/KB/wSm3IsRwJGavbx+3etxJXLpsuZjvV4WVU+mr292Xr8F0sW8o4nqRcq4Dt0dVKJ",
-	"GPMkwvH+huLfof1FA86xC5tYo6F8vf+8tph3KpX/+/5ygDtlyxAGHpwxJD81qSxjlk8j5aauOqh24PVb",
-	"JUvIOl6ln1NDviKc3dJpsBZpk5SlOuJLK0YWTcAu+kcxuOLOB4Tx+TWU5GWUI0g8O0wEvzZE61tFBvLK",
-	"javcu3H88k+QHSaI6bXevH7fCloxUf/C/o9wko7fsz7sWavXknpKAwyiXJsV8qRHwpFZs5djHol/2JsF",
-	"8Ojlfso+ZTkVfbvPdjGjRIb87I3kU7HEGjcr5xLXYSbCar1W0JrO41SO5irEceEbNGzj6vZDG0IPvUTy",
-	"YLbxI2cNKQxdW5FynN2cm9J6S7Qri6ZLiP1r8YI4Y8sT4dEcxdJ6q7FIvUTuhtIYlAcJoWFCa+WswVbH",
-	"dvdh5dbNDcW73FyK749jpFrOMoP8YHoW1+hGJBpZIzQb04ngN9eTiryzDzu4rSJhvHeeAstPucd658EZ",
-	"jlunAvaz7AdOcOL64LTIG/LcG2ZuxsHm2hRP0LbatGlOkZDPeAjP+KLd3tgo2wOBSLWkHGR/b2HCZgV7",
-	"yK2R/KWCU61c/sCNvFWduceW3GNL7rEl99iSe2zJPbbk3k+E6I5W3JxS36APdxfruKZ9sEUX7+q9HFt4",
-	"/1AtvE335B6bcY/NuMdm3D9sM+6dTbj1VGeh4fZ+1GbRvqlSmC+BQp0cK8PmCsb5DnB2yADda4DLhTTi",
-	"FCfDTvmSDWEIaJpIKxjsyWAsVCSs2SlUKtPlIGADGAYMVh39WnClci8mghutzOBb4vHjbCYSoxV19uCK",
-	"APBhZu3gnwdW3SbAmDtcUqZxohc4qzTF6hTUezDYdA6NySqCboAJT+FzOolEgpp9uGTiEw9TnDssVCgC",
-	"5qYkXSk1t9oOWo9FLMCwPWU/p4UKx6EwdjOQxNcN/ZQWrEOdCGtApGyqTcoGsXXKBwHTULIGFl3PD2m1",
-	"22J0kpIWo+rwfqpTHg9YpCGYPtZuLPApzQnFzVhVmBiKh5OX5WGtdbCwzxd2EhoNaORkD+Y7noXmBtVM",
-	"HiQ/nagIJntC1USiFwY0uL0G6Es4wgFNvl0yGPhpb9m+OdVTGNAK05vp9rPMAATlLxmn30BVQoFHa9BI",
-	"9zELzinOrhWfZjpJWciVAn/QvjuUSkQ0f9MabLkdtTdT3Em4940qO9As1Fa3OdlzQ4bdM0n1WFjpuMyP",
-	"BXLNRbhkw5K5qor0fL/ihBw7fzfp/A1a2VDxPoQZTlZf8MKNb2Z/jPhUxsu+q0fJ/1mn9uQlAVAJeLAS",
-	"7Ni0vqG7Ut9wXj8+JIygIa4BM8I+WpgCubQCM+WmR1OJqYsFF++MdwtM1tzDyexguBFvppP6kMdWpYlP",
-	"sxjSbCMeG1F+cytxOJmKqakRkAvsPvyMH3bbQH9mZitPEm4vNVfyn+eC3iZlatIljHK11yk5wu/9CbFw",
-	"DIZ5xEHqY47J7vIQnj9X6yNMdYJL1Usg8//uRayLOtVbQijkzaZ7YFWG1d1NbEH59e/aALeCXe8/C6Ya",
-	"mKNbCkjwTs1CKQOjZYPbEwM0NA7BpRTH8gmZLhmfajVGg6FqdlTu442VrkGUAxaTFcWtKZnr61FfJ3Is",
-	"VWMrwIo5PZvH6PrCrlbUzvlP9elTNR/G6hfXriUWNyJeK3FksboP1lxEyXerx4qh+e0KCmGk+SUb4ICj",
-	"UvVadWZx6F+ZGsUfgwHNCRYi3GgZ3TN9BprL4MxPsFghEqE1VcEzG3IjDbbuGCxyGMoknfRBinutzosX",
-	"L8CF7BTe6c8SEUqaAb0UPCmv67hFyZzX8b3WD5LHsUUR2E736i98yiM935CMo1gFMrLXgnqLTIKpFuNP",
-	"P78BZmtrM8Il4dV//z//7X/Z//3b//73/8H+7X//+//1b//r3/+Pf/8fLaCXKJ7kXgs8KBqv49AQdsLf",
-	"dadg90AljF1wp3t+y2LK75V/s3Bkey03mtUiXK8FsQcXQ+czSRNnYdCkP2EbEWTvOJctl02gKHrQKnNj",
-	"Cke09fmqJaOrVu+q1iO+agVX2ZbC17JNvWp9uSrC4+0Yfm6R5KqVKamWc8aKa5VRkJmZ2Wm9UnWWHmQL",
-	"Dehw37lajHOTP87m1rN3DqY1DnU8nyo0Iy9hyjg2kPyuwR0bLtngkqLnSrNQWOdxrhy3l06m85iX3H1l",
-	"7iO45Wz7CXGLiY4FLAF/ncIqDcd8CpGUyqLawHnk1opBZxW6Z8AUZ5nY5QJCRe+vktsUf233YFFVMe8b",
-	"TY+axy7sIg27FrM0x3gZEeTC4CGEawaONPK+AZKfsg9CRWxA7w8C2gEK6+R+4krloQZbpeEnBuTOwx8U",
-	"IxqAKzmRcfSN8dfGZAKYM9w6mMIKBjhd0FsiuQp8TMZ9+UoNuIGV2eMEzAqpP0twRagzzr6Ap04n7Eam",
-	"PGZS2Sdo0lP2BnwoCoRNpTFSjS8ZZ5CRBKvGRSG5AbYXt5FjkaZSjRnHUhLmZ1cAHQYbkMJ00YpcGbSM",
-	"3EoHHg0Gvi7avZcV40DtdQq5GqXZVCfuEOKeG6z9UnxqlwPsMZDI7V0p9/z6RGMwYE/oWHBlH7haTvXc",
-	"MKpHtE8k5WEKaXLBo28Du0AsqOoPl32jZxYN2I1Ihjz2z4/SB5BgCkWSypEUUXCl5HSmjZHDGGYrC2DV",
-	"yd+wSzuMtY7YMNbhNSa0yiIsaBQU0837q/+2yqnX/S64yyhyxhDIqbdznNEHxxwSN5G8kdGcxzn7A+of",
-	"wMJLJ9rugEu7fNnU+jlEi6aGbbKN1dB0bXr+kf+xzd9bwX77vgi10lMZHu3j2vbxFoe6fIJ7zgZ5tH0P",
-	"RWusoiMVb9TbsOttruFcRVZe7+iCKGbUthmY6gwSa2dEDDoj2EuG7jhYGVpGInI2GOTejAazgDJoZUpu",
-	"LNKihtuxn+IIWUfIOhjI+uj9h0Opib/bGaQKOu/2+KLlDdy+Hdy8YMcZty/JM0GCOSRoTDNyE2z1H+VK",
-	"19hVi3KpVy2LYlceMK5ap9Z2Xz2AAzbWzneDk8hSzUbzOA6ulHd3qBLfMw3luwxCESE5psH2fQ6VugCn",
-	"F+2Ly2L7aObRFoE2P1T3Sq3vgynvnilD47IK1303ydwK5fcAtAIP8P+p2/2OvWizTpedX7BNSIsKwbdG",
-	"+2mOKumokg5SJR1io1YNm9i3a9XWS5uZwmckfuvJWWIRjUVSYM73UcFqCv3qEp1LVmZpMzMPJy58DXqh",
-	"ovzmlVvz46q8QbC597obd5lW0PKXrFUcAzlN91yNT/HDWNaqRdB7dWlJKEKJX2syY5md7GV/E/SuoztK",
-	"wnniE3LBUtvJb0G267d+xnVol4YA687n7dQJFwLqy5m0W+wXhntdzGs/cK6P5PXB+VQIJqoJVfjtLEeB",
-	"UMXhzP6M/XK63ChypaOX2PK54E4xiMh13ZmUL42FFQ/VaJWDU+Di+UMeXrMn1kSOEr5QgeNAhvyKEot4",
-	"CfbzxNrW1vK/UlwV2tu/ZYngUEpbSBphKRr0ws+EKhakQQ8Ln7py09N6yuByJbGyxkHwvKOUvChuwGr2",
-	"gj0Z+H/3h1ADnf3N08G3Af7alYL0ElvATJnS3FVWK2svGQn6ZrYAuvvRnNqNSij57F298jbxHnlvcntw",
-	"GyKeunEpuZ2zJ/OU/aLnxvBasFkD+F68sMIH3zOZLW0REG3/clBVqUhmid2Tvj3Mvj0kB6CjPIDiOen7",
-	"m2llsGkmPBH9/InfYEATPcd7TFUc9d796r0Nn3R5/B5x+VGzFjlVWhG4xzRzWbVBpTrdPnzvfZYzMRoJ",
-	"dCurvJcfNc1YgeOQ5fcRnyNi+L/t1bixED6Eb81z0pkzTn2ksf0HUKEZhoOiolP2q1VWVyqzo62pXFCZ",
-	"BlLtdGDNgKUijg3qcWry1AueRAYW3mPcakPUXFC+QF6DnqcxleJi4ydnS2GuVO6Tsq5urXK0Xrv9rfa4",
-	"bnnZjm8AlfslzFGoXwjJ03225Tv/pC46dQklozu0ZPa0t77MNv32L17kAzBk2YFVsE675b6CT+pLfdq4",
-	"1QNjrewqk9+KuD215Aw+oO0P7XBltj92SkGR+qH4AFsi4+fsjDWQ7izPX2ZW6m7id7RhDt6G+TgRXkoO",
-	"huZqnYhDNs8e5tyqD0SkSzv2c8sEtTjj6STf1uEVxqoHsQln0oZgEkkTxtrM76Luxuhwj+wsAfMRA/wr",
-	"1vqaxq+yGU9SJWCK2zW9jSWylwUWrwCpwPQU+m7BKhoneq4inyXcmeX7h9yNHZs3dx7bWtGko4l3Kmdc",
-	"VDFOrdg2G53pJjmZWr3WjRSLVml2clsttZmx990dmq3tbMqMv4mPRd+KyKxFLKqYjvuttoZ61tmN0Alj",
-	"e/36+nC3cHImvg8dUc4hYnVQ2Qdk6dMiItadkrK29y4u+jjMSyVEVK0L3mfMEvBBKPCweEuzT28FiFkq",
-	"+BT810sXlRWxsQqFJ8qwiV5gRz6apxwLRR4uzfhhJkI5kuEbuOujorgvRZHNaJ/wG6CYEhF7Ai3q39qH",
-	"Ca8qnbInVia+XUOgeFOaixxqHQuuDiPfiCzX1pgnJnOY82uWJhXTrICjfzOPlUj4UFIbMUxJi6hmw4h4",
-	"1E+EtZ3wJ6rVRXdDduxzJClSRqbyBgCwpawGRpogvLwbg95tr/dFuu2G84h5gXxo6AdEq5VJNLRKBMED",
-	"LCCsnDqVe+7UqJW1YukIeIQ08PGMpIogAgnT0QqoD91VLjeXXnq2XUm5Rkw/cleRqCq0Qt2kINs4J1ic",
-	"hAhNiD5rB0iDGTueirrZuvyxPIRRFc2CS4nUbyWwh5gE+4OD8TaP8WvNcCG+r09vFZD9vppT0Mg++2z/",
-	"s2v0Fqs47KtZQTaO+7AobURVZHcF0fYU3j1KZyPS+REmPm0vnV8ezJKiFowNxOwwgre0zpLALQnxblHb",
-	"yp6Pj27MFpR69aznRIxF1hBDqjBqAIei8tU+C5kCyRE4XJfFoSPOWrptB23aVLGbddR8V0UOHID71hDE",
-	"3UixyFe9Pztpd1pbuib31VJxhNL9QukhNhGsMVx880BNRN3NUDkTKkL6568QgEt95mo0zQ3BL0fVpavS",
-	"LTDaW3NtS7AVKmoGaYMHdVlht/Kw+3Rr2H2toiPoHkF336D7WkX3hripnApgIavyCZEGzMBIeCDNhnI8",
-	"ORUB9u36rkBMzwosYVQ6FT37SUjKu2ErbphUbuYs1KPAKCEVwJCOK5UL/0HwDtoGXFUi/AIMiRV8Cj7n",
-	"tdILJIaG6i+aAwah/9lMKDJbMWORahzapFXApLpSMFU81/BguIyIhRyDf7RuN37CU8oTQQNYyQGb8uRa",
-	"RGyAr25BML1jWumje4iPK6N075kkzCBtkjmyZ0i6EVfCZEfAVHAoUy4+sCe1b099TU7k0klgnhk5RwD9",
-	"rL2WGPnpWl7ku0mQsxlvQxFrNTa+yiKsHmUON7u/qooVZdFp986dsnArq6OtQqdSYT2p7vsiVYtGqHmG",
-	"7q8vpASfDzujZ2FbnDztRhcn57w9PHkRdqKTp6P2qDt6NvyOd6xiw1Jlq5L1jQt4uS5mWCNNepXETY5v",
-	"1l151CHOVmuRwCGzD/aWEm1ns1z9ba5vuc43Wrs77oZtfjEcdk/a0fnTk/PRRfeEn4fipDNq8xejNn8a",
-	"gm3i77hAcFg6Zmu5xS13bt/yTok/B5kPnfS7mzUEhjqkEwmk0Hk1BmHYekRGh171AXzD9+7YVXpZP8mI",
-	"ugspmgWWDBCYXlrLENQ6WAp8GAsL91YByagk2nUrMVjpp8FMCBgf6lU6UJVigpI4VmDaBVb4WMeN5qFM",
-	"9NyIiY6j+s6bXUoj5CMP67z5ZrzXCmnx04UM4QnYfVNyPEmZmchRWt+h+6uW0Xv82SMnyZGT5MhJcoCc",
-	"JH8F4HRoPOURZAhEkuhkS08XkqVmFx1TqT2o1ycSQHo75uCxRTTzh8bd6dHIQkDP6+uARkJ5KA988x9M",
-	"l7RKIDdZBfvcFQxwUgZnu+K06yuFfq60umPw7u2HjwNrsnM2mPF0MgAzfpEjynLTogwbDHW0HARE4+1b",
-	"5skDh9zOPBZEzw2LQMUn4lHvSg2KenwQsMG6dqGq9yHMAW/6ncB5YLm/8ZM0ZhI+C73/g5yXD7MzgWGc",
-	"mwF7Mvj/TQFPcIYYetugM6hx0cUmyL27UkMxkdCP2UMPFAY+KibBpVeRCWgQGU+Bxhu2BDnGU/EpxTft",
-	"doKr/0ajuSYNM/xGRG54msgsOQmjwj1RmiQ+M6JPw3uilgUuY0OM1TMNfecGAwHc2G2iWzjrntnrn2XQ",
-	"PuixCxg9JZS9FfhNF2ABMwXJqQNrw9j/exGgWeLqsUDgwfO1j54u882VGupI4rROrUKBt4HiRQPaBjIa",
-	"sCkVYSViJnjKDB8JmAgGe7CoCl4QLzNWNuyzzoluF/1Li+N0oKxWph+DVqvzzla0zGU0zAWl/CNXKW/d",
-	"KydytwVeQDpp9VorMwGtkeduc+tbynrLwMGdcsXHAnzCquue0SZnjFH5hZD8l9fGZo8nEbhfZiJnrR5o",
-	"PHRH3CUzXNmk7RTP5CYVZu3GTtxGdpkvcyrowjqNFisPo+YFM4/+80YLrbDGvhRreTd8PmUmUM5/hsGz",
-	"aDYHLqabxbAzfdDaAwsbLIsZi488ZrBeD7K+yGo74we0ZWVA/8N8JpIbaXSCSr/AqYlSmzAjBI2yxhD8",
-	"KPexAF5b6OQa5yBirb1YgjLQCbPvMCI8yFXiUzuGXijDliINcJoo/n6iY+F+CslwUhwHKZbQ8qEhKLya",
-	"GIBJygYeLthQeq7gj5F1nV2KgMcwsbOBHr9XsK3Hpo1NRzPmPKGgdVL4Cwck2pf9v0Y6jvViPutHc0Ff",
-	"WX2pdjQfKaPys7Tmpv64rPW8c1bH0ZfuHipmBSiR5rpquJg015sOFYMF5L64fg8chYZeqMqZevDepmH9",
-	"Ohf1Ecuyq66o9t2vbYEqmqPuFT46J1WNvIb/Wl+PGtuFXIksYB+2HAHE66xZSY/cMHoclwRYSR1LFaud",
-	"YsZvTXNSyRBCGFJr/TscmMJhKC30XVjELgYjAeKtG9pj3Bg5VjjKF+g5mVOIAZvFXFnQtUJ6Mp+5ATRY",
-	"/wb+BJDQVJ26G5FE80Pushrme25vx/NK4nKFKfB/KwG17IOdbuGDm6SuCDLRnHoF7148Rc2l+p4eD2bV",
-	"a8ggrF2il/461+do0dHPguKF6+TwqNeayPFkTT2IC6AteHzdx7GSKdJZYBHlFLd3NSlXEle7dS+NsUxy",
-	"8+AJIgCN6q4wRBNSa9RZ7lkowEBpOgFUzRnJooSP0h5FHPEwgP2K8i/NtY/GWAsNlQ9BCZVluBiYY5rM",
-	"GsKggs1FM7XyBt0p8wztuVQKpU6yyC7US/iRXnhl+hCGaK05MBq5pJo1QO2OAv5lrutpRcTiFeqQ/cUr",
-	"toWxgoBORSTn0wpZ9MfuY8JvRGzQkIaHFmuT2v1lM263v7WRPDXdtFX/ymVS/L0Yz9WjptEDuCh1Mb+3",
-	"EkQ6vRwl6rYUwUVqzrmRueZH8Uni1Dwkl/NupCv+svgFLoi3OqzHThYbJdbYeft5FqRc8KWL5foeJDNP",
-	"buSNiE5LGaXw5h+8XvNoNDxioyHYEVWaysKdt5/flrRfcg6NG7pJIp670KEg05qmrGpcOqghOCG2PJAH",
-	"z4xIKavBojmOpmRciQXye9K0VIo1TqRJdbI8Zd4x9VWrU34tnL+VxbXKxtbAR6qbqmhWTTKPIawzTPS1",
-	"UBV1IhX9VNtZM033UZXBALzma0J+hfH5gJzWfsRCYzmepK0NLfpGm6kOAyoeyKbw/T/lwlvPiDjDfHZ1",
-	"iPrtiCSMMNkZDrOYK6RxIGsCDIjKYO3L0NGPPqKQrVX2Wt1ztBYv0gpaJ/5fu7PuuHBfyUOrWJ99q5mg",
-	"H52oXKv6ptFetzV2TYp6v/qzRI8TYewnI0zHRImezURUtisNkgZvXMVcw5xcwZ0ZFBdMoQCFwgpamXnM",
-	"oYSdjkXe5GwFrbGuz8kmuvUtU3FuZZQOQ60vdPJGXvbIHjo4hAizjxBRfyTjCvMK6kxIHiD6emCGVkXj",
-	"Y87ksQ+UWmAgxLTG0lkXocGns9c4TQNCt6FcbHF+9xeSoSf0tY44qLajXkY4Qz90nXMcT7rTljvZVWef",
-	"8R93cr2staIoeOKFaDfddlRpD6PSgkak71C9kjVaD4MKTqQORN2VUgv4FZaQC3jBvSd+l1+xfRa7ZKWh",
-	"4EaEBa2ka6Vy+3jjVHHq7OkAAh4mcOlfOYwxJ6DnKUw6IErVVWWOFAaUjcG5utKwkfx0fxGNbbV/03EN",
-	"6zisAA+QI+OGtXqtd9yYmXUAublGXts8EoDfsZVRuqcox6NFlbUBj2pgqaubZ7NE30BsvUIjvyIeaKyo",
-	"wEIQqKVzp94lSzFTAgTG7sQEWYrEjx7ZJFLiF3csb7tXTuLt4xNri8Hc4coq0g48GFG30dlaUddSgV+H",
-	"4mFPKOT8+1JZPZjpRx8nfi/mSqauY3YiEmagKsBqtjeSTwU2INtP94lShRrnEvtNGtdH4O/mENbMb+Vm",
-	"I9HX9xGWoONwOLUrYHcoIYDIiBkRahXd7mQ+yMjEwGVx9Y1IEhmJQS9X4oz5N0jwWlz2Q+oIkAfwzuCU",
-	"DSymD3ouKIrO3oAcBJwFh+cbGrscrLPhktFBOqH3T1fbj7MPU+exM7NuJY62iqHQUdpvtQvlz29kar01",
-	"aA02aQ4aVp5QKwcG/6Tsu6HUc3PphggoJm54OCe3fxvJ2mPIxD2QUgMrMyC/yqiJuXZF/Dw7lzvaY2ef",
-	"vfZsJF6SLewAIyZHvdtU7GStGB5qTrcycLI4eP1cHkrJhK0smJLJ9b0NObsbUeh1sSciywfaosoiYQfV",
-	"Iiv2dWoanDST2SpAXGlV/Sn7fultK6rwBePK1f0tJprsnicX3e63QaGM1xOTf3j7jsbWPrlon397y3Ki",
-	"OasBVShyZ4L1fAdENtPXr/K0GK6qE5OiDdjNnNoPH0uop0Tr9HKcCAftYMHqMIUWFhbN0+V2VtQPrtd4",
-	"H2GqRwngDktWDSN8OSMyzIcSG7WPzhLxuwjTPyiYMbRePFcedZUJRnLylQEXPusjbh1x655w6z0csOZh",
-	"S7hoyR5J5n5M9JQNZji8tk/rGQQwV795hHjJwomMIzfwigIdbChMeuICJsDKiz+LkAKZviU14lsPSlzu",
-	"ZN28ylzFxwUSv4o4tsgwt38jcdsGHU1410XBPFYWb23EgMLyJ2lLGIAmwz1K/6/ABpa5NrluaqRQUmJB",
-	"bYm/a6mM7w64zDUsEqF/LPgNpK5Weh+37Wq8bFD4YZ93ayB4WKHfpmWJ4lsfZoJfG/YTnxu+oeGAx/GI",
-	"DNtFfe3mWVvXPgnYyG1hwZMUVGfhf6Uzn2OugVQ7cg9vkFP/kdr3HmH/wb2n0zNuF/+vRqf+plpf0zxQ",
-	"pNsAEr/EwqO0mn4u7uDWoGr/B6Gk4GkqprPUHo3fgnsqlGymg3TUzbzliZ6K/o00Mt1DgtvJ1gFW3mcQ",
-	"83iK73+Yi5V+Q2kCx2LpEQFqBsFcWEgjTtmvkOCG8jb7NlcRG1i/Y0DaxXE6MG6YXVQsUhFdArWY+xPd",
-	"ELpQ3liieSAKmGOAVIxbqHHMXmQebpnTdqdnv50Bd4jkbTHbSkL2l6j2u/wVV/evqxx8F3MyWmjWq0eG",
-	"BsyXs8+eHaCJpHVOInZkQ//D6bKgIZF4tCX368714WSK84ssSR3kpOmeKu+togNuJFkwT0G1uXlSWzjg",
-	"Wb379lqt8Yr3WxJ6npOeLQ29PVWzP2KRXd/ATx1G96iVzjJl8PkrF/lSq9quQdzg3EVGhPM+VQemLBBp",
-	"2aPKw/SUvaTtAkcVBsFgc85KP01GtLgGRvxc0FQi+32op1vF96LoFa6PVvdYwnxF/Ol87DzNtLenLseB",
-	"LUEL5rbR3FfgRwIq/4VMw4mImB6NNgCtwm41zR/+x8Wt927sOCNUoVmO4SRHA9g8hDlH9Q8KYR9EajLk",
-	"UeJTyiggGM1F4MYyfXj7DvKOiHQjx/8qzfUlfnmejIVKGeQhb4SCnmeaKS8i/zNFXllsip7I8QR+qVgD",
-	"8QDI5558M6bVw4IfxWSqERBGyPZaWo21VOP+VCuZamosyhoTP4g0jbE5dCHieMsABO7jnqolvlIYTHEE",
-	"UZkp0DwGPsywvoM14ZApO5krmIwkRziVPQILbSiEKiLTTs6c/eJjxJvyqX2b4UXTI/r+uBhBw9QycBD0",
-	"VEpGqm0GEWO9rn+5Ida2P+lH14f8iNqQH4ak7VFRof0E091SoLn2RWAbML10t2F68cxyPet99k3Kk/30",
-	"CltxO8A0KkDNV0Jfti4Xabf/gBjKqmThPknI7BbsL00JD+APSkAGUtYY+xiI7NlnYtTaPSlJonHwvGOP",
-	"Wn8EDYjK401djnVZB/nhZC1pfSWur+OtOzSaMHcu8wVAuxGCbZYF3U6fNp0BzUnnVKQ5ce1TqsFzfiUi",
-	"FPJm05YDNNr2lBJ9pDCwPh1ajgQ1NR/x/FfXFE80m0ILtK9xs9IQsFGip9j9lGr4L06yXEyWp+y9XlAq",
-	"EOYh5ZKBNR3pn2hVR1d6V1e6yVrfaq08XG7UlrCxZWMPW391MkpdQpDOltNeKDD4s2ITbWYy5TGbq1TG",
-	"NH43cgGIqVbppHJAVapzC1d9Gid4I5IhVG/FUWt3R/hjwmHmzH74vMvNFJhlbE1LWtnhOcQ1AdI+on23",
-	"YtoTP8Dmqyw2itF9HPpP3QG5cmQ3w24ix5OV5isabykNi3kqkqyJ88Pbd4zbnzcN9lnZDXxMXVZlgg94",
-	"YDetyIbabW9m+/wE4n7spNrC6X+HY14JPrezdcDyPQxZtu7DIIy1EdHglH2v0wmNxoSR4SMoVcDCEJy2",
-	"O2LpQudaunDQ3Cn71bWf201LhbKiuTQ5ygA3FviSWWiVamyfeix4ZNwwOpxBp5McSOQH4Y1kGmAtOA1Y",
-	"wyXOgNe4KYyA23mUIPE+G9sJmUOgVkwSiYQTbm9rGzvdzQAFBqodEWXLrm3YPcYzISmdTLcd1lhn+QE6",
-	"Nd/AZR4X87EOw3mSPISjlLuS9ZSKf+6UkHwZG13x9AKPd+lEyISl4lNasXCJm9bHLxZuwQsB9HoG99rE",
-	"OU8nOrlfB65BgseR/T0YjOH2Jv9cK38dHoOVeZz/S2QkiQgFPNNLZqwujMUshYqx0z3kM60wH2A+E6Ds",
-	"8eQzf+FAVmFPSJ54yhlIsVZj+/xH6PkINuJhWuYCnd4xy7K0WnNdvtQ+3r3mS6vl5Lve+dZysvER31/C",
-	"FJ7AH7Sn81f7IuMgzbtZNWef7X82ypOyl6QckcfJSorxahLH439KK7OpJDg7tncetVwjWi5oQN4eb9a1",
-	"XHoOJ+tK6yvJupLM3lPW9fsliDEKmSN2y1KxMnKEUBif4FMNkQhfzGeqSpErJwJsn2fdTg83nWfdQFJj",
-	"maax2ELT7i3P+kgFv1Rxvo5k2rDePHOnvrogWQlmf2kJNib0iokIWNQ2iQz81V3mUQUIsI/xnkMDeBHr",
-	"+dO/7jV36sC3tuanRfU6W+l9eyrI31nzrWYcVjpjB+a3/opdRmBt5tTPH1h1bwlU+2ugun9TpjR8ULRk",
-	"wME385lIbqTJLJs3Op1ALsWwSAA51D20Uu1mp+wpH/I90YuvxtEfSUPV12S4UDMVYKCLfu3cRwW1N/tO",
-	"oUIZ5wATliUlD9dKL1RQ5JndgGMWC9my1nw3/ENEEOUrfpj9x7/8T0CJIi+2HxzCWSRHI5HYj+KotSeD",
-	"bEDBIGDXUvnxIn4K2Len7Ie5wIG1LJkrrLZTeuE7zul+Prx9F7DFRBKXACzuWoiZaZAl2z7yveRmdzG9",
-	"hkKJkQwlT2qXpg0hhENPws1to79rBnd8V29DTF9h3hZsvfzT305ewbsXT/Epqb5Py7d6bXzpjiVuUwlH",
-	"Pxvqud379kqp20SOrXI2Aiq9bgCoWsrqX0iB63kSWtW74PF1XyoceDUWyMAsjKGWg9XqvnsMS30F5TBv",
-	"Z8LXs2+N5TCrd22OmlKY2NFmUZHG9G/gh76DizyuDPXBeKDljbAuerDDSF7PZkwHCNUJVKxYDSYwGeKp",
-	"T++5shgP1UM1zb6czbRUKWhvCrtZlJ9DtB1JGoszz7utwDet1G6LqvvZ821aqDxYEhXaVslqDuNlfH5h",
-	"853Xs2UfhCL7jRoPgzrxjw3SdZ7RJpfNxYxuF6t2T9pPC7P5SfAfusbBqoMDrHHwkFokFTjoQoc/rWpl",
-	"NuVLyK2iYpDpKXvrqjb8eC1rXjGcIjXRcZTzE3JeguvlkbHwDbbikzSpWVfg8A43bX8FDhm05FXKzuhv",
-	"11QHVnDtpZK3sYzsr0gCnmKJdP5gT8FX21QOd0fcorsZ1GefSWHs3kZOArVj4cPRujpaV0fr6jFYV0ED",
-	"MP1Ya2usk13O7HSwGbs1RFTFhFXGQ3Xf9Ow+0t2DLj+YTH26S7HMdjZd08UyDkxx0/CvohppP1vBTDoW",
-	"m3omeyqYeWzSfBcnQQOcPCvG1Bmca743PuMHF/Zysq5uN99eQummbwwDmUCjS0UQkozQj3PdvvZPdBah",
-	"/88gHbI1F6C9L/+jLj1VnNlqnUturtlIJ9iJ7HaEKvukYVnwsNyt3IbFnZ767li0hyTU0fQ+mt5H0/to",
-	"eh9uS31eUwORj06uG9PYe55AcEAaGwOpFKVFYiQJajGySljphEWJns0a1Jv5GQBHvXnUm0e9edSbR73Z",
-	"jJNL0Jqvw2vU08XIzR9aa75UZiESQ7N7FmilWG/WYgymNwE2gkyrYs2mTDyP52X+Abnbwv6zjMcNzR8X",
-	"NuO5Su7buc8t1DA+yr0p4V2ruX8SbMFVCuXcY80meiqYVCYVPHosFd1fCeh8L8bAYGuFYUVEm4CgRPwu",
-	"wvSEJvztvcB7JlQk1bhP6xmwIQ+v7SFE9iyogl6puPYMDtaiXkw04+ZaROzJRbf7bVCo+C5EtSyYGdfW",
-	"UWDJs64QdJwqTZXbXC3ZVCeiwdpq3Hf7rF7R1j8SiAj1FCwnVBquCtk+oliMecy4jFC4UjaSSprJpjzB",
-	"tB/vYYP2NILrq2C5wh1Er8afsW1R4iDaP4g3D6Vaqtwgv1ROBQanaRgmqPtLd/PhtWFDBNIxl4rNVSQS",
-	"luqIL78x9icIAkhsM45wKJq35ge0lkCjSeCaNvLdH4ATl03Cw96aL3Y1HV7xqUDYdrc5kYbNuIXrCrLc",
-	"DS0KOItHVNjGmsDNo5G+ItqN6o7OysEYD0SWezvwlnNpIAg3V041sSfURvb73KRyJEX0bVDCeOk/Rn1a",
-	"kVDesoBz/202FkDxOMfVKw2bSmOkGl/68cl9Gp/MeGx0ziVBKOP5kcouUCEi9HPkFMkwZtwYpAEVicj4",
-	"q8y1gasonc/lUXsYPHL7+1A00KgtA+fgERozaEL2pbL+aubHeiwb8amMl/1EzBUcjlZRluZK2icDJwE2",
-	"EBhB7aa+kXxqF7eV4QM3cwS47WYEGXAX4KzvAGxmPj0APEPWeOL/RtbvsRaGaUUdSjJlJtU6alSY7b0f",
-	"2z6PbZ/Hts9DstsAkbYFNBMmQqgTPU8PpIX/Eg2lBnELb/HtPH2UThO0d+JseYbWCMfZGejkDucQid3G",
-	"qthfAPYrELsfRCgjYKSx26+b6L1OBZ+uHbq00Mm1cQ9+JGPfk6Wx2DeSm/CEf7SXO05Tup/BxMgDDjHn",
-	"RLhHZh+wPd7siRWyb3GMQ/HTsRilTFaRgwPrlyqu+R5ZwPdJdhp1rb2h7YrQUKlpCMzNhjZNk52sVqR+",
-	"EdZGO5yhSx/dwXs0bN0fJ2LJjBAe5jzVDdMqYImwshda93rEw9QwosxfGcy4dJIn00rC0AJXEH5hA1Kg",
-	"ksrkKCoeg722vm4oClue9P11pea2ucyeiL7uccdGT4XVfjSyJ0Vtvr3lcfZ5CnvZSJdqQQIOcOTxASuh",
-	"oDkJOFiLeg2b9izmYcFgOuBuP5mULrekMMqL1kMQdq5K85lQeyLsfPANqqy4LhgGYGTz2J6eZTa1w3MD",
-	"BmCJr1aFgfKXhnFj5Fgh8R/leNENc78Ru0YqrSAJ5K0V+wtbNF4KtbNRscfo6xG+vz74LrVJPvJr4Y0S",
-	"PRrtbpXMVaRPDmNAox8HV1Vh0itiBJSSLGjWwYKb4iBFaViqNY4j0okvGpGGjbUSDdaK2B3MZgI+tsjn",
-	"R+eTpQudo0yloZgwrInH8THm+YCFY/+kIs04jhrdUK6hDXzNdIM4EiZlI5mYNGAkXzqJMGnu6WyXOFYv",
-	"1NOpTFMR9ZjSNEze7iPMljfXcjYTUcAmegEvxG6yCIyextIPK4HXpwxraK0kXamBkSoU/1npxSCA0aio",
-	"zqWx37SyPOVparV9auU45HFMgg4t1CjybsgqGAGDXDRpcOkkHwKX1jZQTExn6RLiQQAIXEVXaqpvXB5X",
-	"xhBgBlrxCZ/NhDKnbDDhpj/ViRgwYy0UX7pqL4a/FXLFhoJNeJSVdLx0u5SKODZ+Sj/cJqz9kg0s+uCv",
-	"XqlUQ/8ZdT7NlqcM4pqJwCxe7rp2I0QCveD4a7OZ4GQTudXrUSFsI2NhTq/Ux4lghk+FW5rnKoOxqfgL",
-	"xj5BHtNHaOZcAsO54PNDN/5aRGy4BLuLptqeslf0HYsh12KWgon2os0iuMMnoVYjOZ4nfBiLb3vsotNm",
-	"A3xYffFpZpFhgOPcFNOxPYgUXP6Pf/mfhZJBeOi5w3PKLtptGgRHX3FMa0orcXqlymPyJCHbh+SLElU4",
-	"fa7QCU4tdudfMj60eqeH4TWQNxRCd1Jo0XbrqgPSBpjDMxyc8k9/EWqcTlq9TrvdrhEwH9hNywmyCVxU",
-	"XLj9gxUSCGh64ExXxvXtoygnWNWL+jH83JFLJ8KI7PAHzAj7BFI8dBaNuH1wXov9PV91QGPD7IXFp1ms",
-	"o2yAV9nq3VUKNyBTMTUr2/vs9uYG9v2f8bNPs7d5knBMDqZLsIatI9WqTF3Ye7XfrHOfrurglIehmBEv",
-	"bJ3bhAvceY+d9q432SAnbYXLcNrpnl88fWY9B6/wavkObeuf4M9//hK0LPxmW2Z/4nnnKcbPXOVE8VS5",
-	"N2pf7yLzmXO/dEo+Ud6RObf75jSNX1QhO9L6793x/JcPF+dvfvh5/vaH152//P76/M3vYfeXH14ufvnh",
-	"5QaGGQjag6dMULxLg1E/IsJwhg/0G+PAIG/00Cu/7RB7WhvR0ZEA4+Pss/1PdVAWattFutDJtV2ojkRu",
-	"2ru/Ab1QLOZDEZtLNsAsx4DBcwWPBb6XU+rwNWYWMg0nIrIOHaaWXRQF2V2UBvsIIdL+zafikp27zzn1",
-	"j5sXlYeL4Uqv6GY3135wS1VYhpsBd8ULt6NWcq/5G63QKhkf9j3mXu1mSJERlt4IFwULAVBbYsplDHMg",
-	"h1By9fqEXkgEvBT7bm27mJH8lOve9goGIbtvH4sS9supTAEy37umndxbeibD3LfyKNFqRy+GnW54zi/E",
-	"JoSmxUdeIvMfyfAuOkWvcBtP/sLVeM4xLLDOQaLP+49/CTZKAf0VsGD9Z+EzzftgTvTXRcpBYEH6oH+d",
-	"JHZuoOwhj1Puc7tBVY2SD1r1G3vM1pDTvcxhjTQF0bN/J2I0N9ZLIKtUQdZXKnDuljC2RnhzFm/6yUW3",
-	"ywZSocT07c8Pvr1EJ2fBDfkLrh4bSmP50nogLxES7c+pubWMrYXhWowdog55eF0f/O4I0uSmRCs2V9A8",
-	"dKXsigN4FXcDfaYR4Rf4PAOQ5QFcMkD/0AIXfiKZxwIY/1WUBaOLP+W9UvuNMh+ECP52g+PGaf7g/uA1",
-	"wLleBosIcl+2RJ390PrdCXzVEaE/IPiVxpk/wKl2koHBFz0a4bEnJWgP+7QKAteYXOLGLnetoZXoBQjk",
-	"wEW0BhZ+jUhuRHICYVz8kYDxITQMMiNCraJsurxMKHzVYwP4bI/so0HABtYbGEAUA83LgA1kNIDgFdrd",
-	"p+xXRJQrNfgLN+nJa/sTJz//MGBPdOICGINv7TGCIAUcpUuHfAEVzgH4wtVdm8BLRX87xLJLIcztPKW7",
-	"MDhJyvHhKOzDvVJuOpaMGI/lDTVcmjQRfMqE/Z7voU71tVAMAyzGWmEA+Tf6WuSgC5qnoBHTrjPSAtuG",
-	"7cXZfNZz116Jul0pADioguysRGAwggMd4YtcXMPC8Qv4pHV08P0RFgDZtcOjtk8Dg1xlsIkffI0n5xZc",
-	"rkQ67LPUOSzGHU9zekrIG/DEwAJFQctM0MID3zHq4oJvqHbCWArl4pwhV3a3DUwOBVGHUsVbAaVMBu4z",
-	"PHSMxfyBYjGp+JQiDJ+gYBXMgZaMeuyOsMOVKoDqlbI41mOfr1oyumr1rlrPO0+vWsEVLBVeKAmFwAfc",
-	"w1/9UOHNPv1qnegLfJGcp6tW7zy4avEUvr0mqgRfGmtll4GP8ApiRlet3ucvX64UQNItl9SLU6lrRVt7",
-	"CAEVqz0hr4MJjrL4StD65A/DjrU+6+ItEz03YqLjqNoAeEmt/0oYVzg6wG4lSsZAunYhoc7D5QC8mc9G",
-	"Mob8kaGSdkj+olavyAn8lK3pcY1L23+pfoBwKDAVcJL98VtN5ejPg1U6LgEpjSOXgaAZli2RsV627pXm",
-	"w02Kmco1QnZKMUlKg95ELqhXst+bT4Hz0S4Y93yvs95KKn7OT9rdj+0XvfOMsS+MeSKivpH/EK3eBbpG",
-	"dQPfnU79oqGLTuHoYK/lT1mvJS6gm2tT9FtVUlvkb6Sz2qjY3a3dwCPDQ4fNswNYCvR/kSbNHdIcnuew",
-	"rOkSznWtBGDCulSx0kMdLdlSpKdsgMJrBu5NkJQ8CQIFfLyYE3lRIsbQzS8iZiXtMms7IJHLcbVmIPJk",
-	"IFWfXu77lweeHgLJkVJ+LdRlgXUqEb4Ixt6KKdMVKEJ+h/fadnBbVGmjYSFbdGN3OhTeBsqOiZyRZwQq",
-	"aJvf697+vYUcCTQPNhS/ptsf8qGvPygubvwMyuDvR6TteMT9HzmgLQ2E2TtkPEOYNVA7nKsopkzSl1om",
-	"MFRgrm0DWY2FK5GbPSsRGsugaizSPE7tWF18FJHtRaRg5B5K+eEd5gXlvuoc+r00NFaNY7rIWQkY4Ld2",
-	"9Uq2KMc0CUYL2RvO/qio+q1M5exgDjSdxVmRwafbmLmN5muOGNIMhhxiBfNditNPpLoLRTZQlWfexq3M",
-	"HWmDaWsd8aWPHuHD+88Q2BtkLG1FQoANg0mX5blqMw8nOX+kSj8Xwk6/0F0daSIap4mgrc2OBJJCwOAt",
-	"RwTxBM7Ft/ssSPJRmm0dt3Xw6lDJn8r+JihZ97PW3ftdS1WcD2gXUeFXbgilnYYiOfthjqgTz8lB5TeG",
-	"TT0oHJTpVdH4eZEzqrKIbpIblefsrJVgTvEDwLSe/QB1j66N6tA8H2pWyEy+YmwH4shg7tFvloEyj6KV",
-	"Y7LXEE+jQZct5eQeAy9HqKuGui2f1lfJ0HGXofkyirzz1nx0xpmctYk7mojYNETqcZSwB5GwjxPhtLVd",
-	"0aMK8RTWfTCGRmmmuLDUvbB/1ICG/bGAPNT+VNmAGRM6mFmx4DfCBCsWIU51UYIYP1z+jsq6kVdxxTik",
-	"rKD95gqjSDGoh3WIESQZR5qWQl9GKIEySKJ1nKfzRNQP9Qm1u2W4nz5/u2d5DH160u5sbQ2+VtG9BAeP",
-	"iuphTMFHGEZ86WQYAaWBGCKU2uyP6uS1igwVfGeIjcGpVfjLUhgVqFcPvOwPNJCl2BM/CaaYkaygPnD9",
-	"VcuoaRaSYzbjj5vN+CsIYc6SmfII2EpFkuhkC1SS05lO0pMpn82kGq/vhnEfutU4DG0il5THwKYCPRVZ",
-	"WzI2zNDInUgkbOCum4rpLOapMINNa2hLUxk/w6/+4m7mUSUyrOV5zykMeD9ondB/dye+9idCKjY3wrdZ",
-	"JyK1KAe10weRz1jprq41NXoklXQhp1DH8ykNJPf8DGo+FYkGoUtAaFoZQ4PdMP/BCOeI+49lNYXWWit8",
-	"1IhPhY8a8clCH4/nuAU/2hW3gtZPrV6rg8/Ff5ePC1/F9EHufaIeEzR5w3/QzTqx+23/nXLqi3NDUaYi",
-	"nWgrYxaTUqEgK8FT0QfKJnuD0yV0qWP3IQDQKLHHyApln1pZgEbi0n63ru5pZ8flPWxZItjLMY/EP/yA",
-	"kb5ZmlRM/aYm4oS7T2w+XHv7vE4BeR46q4NguialU+CGmGbw6LQFrn5Hdos6dJzgX5eWvi40IyED1EO9",
-	"YT88kiKOAmgSRNsJX/E+PHSrcQYicqXsT88TBeMzUl1guqDED5CEG2gQPWWDwika4Fgl+Ka9PmicEVnJ",
-	"iV6437lSuONZj7lVUZlahHXbz0vsRh8raWBFGXXXSFrTWfr2O2Jhsrowqa75LZyynZNCd2uvl9BalnUV",
-	"71YpfATUXQH1yw54uB2U7YfwvXjOS5D0z8hS9miTSQ6xS438PwsxY9zhdClM17fo69f2Fqz52xmjUj6f",
-	"VUDazVw7WmlHK62pgW93QkjOoz0U73+dHecSZWtAYX8lzy9ZJoho9AATfIRkRYuJBmMHF4pmUsIVEjy4",
-	"if3QFmxftZhzukpahg6ldXzLcjOrRmUdUh4OfCKIMacVNdU7mlv1I5Zb21l3VGKXiyWzUtba1rXZA5PO",
-	"nbJ8iKG8tSreVyU3qOTPwokIr/eYUnipzEIkRDe80PM4YkPBFolWYzdcCQY8OQot3P8gG7cPbzsBX22Q",
-	"EAkbJoJfW0RJ5nGJ0ML9P2YXiRhgen/PjBYySsjgQNthxUII9TwWc/QO6snTh4kQ6U94sb2I8hudir9U",
-	"kGK9Bm97JFUEw9JdKJRTjNtTGnntzUYyNQ8ZUnmlpzOYHuZX4CPddFCBw83YXd5SsGeJnmkD430/Nx+R",
-	"+dFRQBMCokr+MREqnAAr02s1jqWZ4C0YNjdzHsdLNuE3QC4+ydE1UVQF4/WSiiP0PA2oEoKKalPN7HJj",
-	"kYpT9oaYQoHOQCdQcLG5uOMeia9D4LEexko7i74RypnJJOJKw/DO5F//X/wXwcG//t+38eARocA7OuRV",
-	"1rkTApp7ivM1TCrjmMU8vH5Qmce15mUej7cn7dpGyn32qzrtpslsJgWazS4M2HAJhi/EP1ON1jR37LtA",
-	"48/06JS9gakIIy5jQ2umSoYCq+a6fNpHv8zG8jFHv73JYKCSY5GcdNvdi01YDYoPt0odv4xjOinTvaQt",
-	"iknnsrxy03mMO+XWrAmnNZTCPszc9Yaa8cA5o2pnuV3gokDBVJ9k6W4Z/IBfqrp+lCxZMlcml17nMbxS",
-	"sYipjsSGS/jFfqXRjHuqpzIEoW/NRNJPwDMP9ZzQz7MW9rpPv+sExCcXtXptH/mFf88SHQpj7F/PgEIy",
-	"Eb+LEN49f/Fd0Er0wri3aBZQq3fePu8GrbnK/6hFjf6CJwrrXJ59qRdhBqcDVzy2kNwfyiSd9KfSGHtm",
-	"ep3zjrfA+sRm3ep12t99CVrWnUWQiK10CgytBq1rMUv7UHrsr9s9aV8UrmsmvPv0WavXejF6/ixqP+88",
-	"f34Rfhc9e/qCd0eC83b49CmP2p2n/Hw4uhh1ht1he/i82w2jztPoWdh5OmyP2m3efu4Lrzqdi6ft521Y",
-	"l5JmUn3jFxuM3YMCMQLp/m19FOBh7LWiZNlP5gqMWbB4/v4bPNxxIoxp9Tq3Q8WFXzEpT9Y8qs7fWrmy",
-	"MudpRHeHly8K4eXzoJWdECxCn8e8n4pPqT0xTZQIHFxtgPQK50GqAT4IYg9+9eGvGA7iLnj3ZACEoKG5",
-	"GeC4fDR32YwnKRvYzw7Qs7bPJXAhJWeP65HTEJRov1L4RfrAAGmKIRiNF4ZANY/yhfocQlg9F6nyXL0h",
-	"jEEeBdk0v2QsqJA/p+yFCnUk1ThAkuRscUVm45G93zQLgGEwAaLSyEcWZDYOnARXOoDExN8Y5ozB0yv1",
-	"Xi9w6BWw5+foyug7Qx5ejxM9V8Akm5UnAIk8N2zw7u2Hj+w//uX/OcvK36Uwg0s3eWng0qCD0yt1pU7Y",
-	"e2LFdm0TlDeEmRtuGpvC4Wz8hnjTemyAbbP4YftTJ+xlVlRhN9kXVdADQXg2frDIk4FHdDogmGrALz0Z",
-	"+PfcNDKmb0RCVvXqBQvBBQhc2H2L8Kuw+AmPR3gHeHLgRCAZIwY1eMyQbhaPbyQAcxyNnFPSwIgd4Lg3",
-	"5iYZOp2OH4azfZpphQEUt8y4VXuw5xfti1W7kk7WJbvonDM+1DeCPbtgv8jv7StP6dP4fK4lsKZTzUlu",
-	"IsEgF/04+bNYDvyzuFI4lSH3K/bbGWf3gMex1Yb0bAZ4YIFWG0jTgVs7V/uZ8muorMFcTzaZ765alz0E",
-	"dEq7mmSE0JNDm1zKnDrMIQ8FH3Oe/SUcw1SPBezhCmS5LiCdTKssOR/WqiLVDlpTqfzfNUzal/7s2bOd",
-	"SZd9sjRL0A9cxHqkulamV1s5Ze+s8OwV/PFa1veADMcBLXWlECtjpwcwC24fSixioBmMBPhkPVZUpXqr",
-	"tfzGMkvW3Vj2SvHitW7w159efvz1TxTGAcoWbthCqkgvzEmn+7R7yn4QKSyYbkP6iOs6qlenh6rOzUUd",
-	"KvatrpyZumW+mBFTGepYu3PAweoYWiGXs5pkvTorqYM1KT+40wpbEZorFmmhrE9F0KX70y3jql8b6J3O",
-	"41Rae+PMSvMJzXnL/fossSCXSvSrMs9gFWicWdQKsh7IoVTIZl/Cx474sEkC9WcVSyVaxYjv33FJ2RPQ",
-	"Qyso8ClnlRXZ2TE+d2mt60sjPolLPhaX+SDYlep8d9l+etbunFm7+/LHy+7FpZ7LFQ7z21tAt19Cbn5X",
-	"hLrbcIS6NCBGjuslnLuFTq6xalSr2xbXV1uihttDZnKZ6xC0Pp1M+aeTIYjKs+867efPn13cIne/O9a2",
-	"vn7t55TCMQEY1GqONEtWl030go14grhVnOjk1LZvA65Z57axMVKaK9qpQu4YVTlGVb62qEqwMyaDhe5E",
-	"9OBL+dx4DJWteQ/FfDWh9yzkKhTxHsuKfnXxAYwmGA2wDkP9UAe7YA454KfsjRARsCC6kr/AhZLoTDKc",
-	"u+6DLHjD3xjmROeSJWIGMGYVC4WFjI+enBbrDylFa9WJUJHIyL1uu7awmXtzbY/656h/Hq/+AdmJD1H/",
-	"fEg1HNHHUHpq13qH7qmtGjCUsz/V8DFrEowF5khhSGDAlLX+dcLGWkeX4BtAWBKiu+QkwMBExpVYnK5y",
-	"XSjNnDT5aJlO4GfgSlYbkbYpZ/XGnylGhBimBBK9oPF/iHgVBBq3VQds9raqY3v2jKOWOWqZPWsZwpmH",
-	"UDL/PBfzQ9Qwv3KZQiJRM9S3h69oPs4TBRGiFSClxmyXH9tJA8GtVNdjvVWCxVJBioUJHk6YNGYOORr4",
-	"K9GLAEuTk0SE1Lw9ESJlw2XgwnlQhucSPpixVpEHbJDOU/ZGM2ucQAbF3iQ0PtE5WBd8wqg/3tNtzBef",
-	"7Ou4LT/ird5/CKo83Gu3MfAVmAEKTGDEjbDnIoCZ5tiqj9WcwVQYw8fiSnUugovn7XanGzj4DQAYA18A",
-	"iXjo/g7yQeTgFfway7/Ws/tGL7BIhNL4ROIGozHhhlh2R4xuifl7YjSoHQkI6LYY3ddD1mlQSwRUAsDB",
-	"SvmwOuy6SpPZ4ETNhkMLqH+rQrsV0nfKfrYyjFSNWB8S8xCF0uUCc1l89OOxfJyjjBq+NGvohqpmK2wi",
-	"uFkl53t7j195MacVpXuu4oSUVdA6gf/WrtwEmz8L7ut5Guppo6Wb7/XijurNlTWAFGfJ3hUMrBqtvZpq",
-	"Xz+MusEyTtCXeGZDZ4ytrhiR8XYJPABnrgI+aDns7LVqwzp0uyAgW4UINGdfoGddWbv0Isi1BfRaqGjy",
-	"Bp03+Zso3nuvF4dUvweR0aEIqezEmTR1FcNeFcGUKz6G535irfx4PfWcJy+aSJPqZJlrCTIW/5XCorOF",
-	"MCkbycSkp+y1SgFxChR5WEAN4jiQCIn9Gy2j/2w3pBkSul/8nf2CN/a4hjmDu2T6Wt0zovvrWFjP/qiD",
-	"7eVPNtW6Yg35B11e2EPj8u+Rga5OvCCcJwn8LJptNb3o9jl5yrG9VT3to2jZO9XJmCtpYHV1GT/bHecz",
-	"mzyXsF3sA3OqrQjSQyMvoVZ15XQGYWzqJN3Ps0dbEQrT7qeQGpp4B5m0Bta85bFQEU8YNJJKVSR+S+VU",
-	"sH8AZRpa1tnhwNhpzsi1+CrpFa3SRMcxmuFW2u2hzsVMXdOhoztLIiodxapnu5SMNzjf51tYgTQecaGu",
-	"GglAiN0NKd/u6v8HEVs5NXsdneOkcqxvRKKmYDZ54VQ6FVBmFyZCACfHSadz0aDUfgeyuQHN+srW7Yf7",
-	"a/X5lUj8ezpkj7m8yqELHo3bbD8wRspLlh7l0KYaZjaxtzYnBss7vvaVZWmp1G35a5zj+g+gOIPmpMXa",
-	"z/C4DiVqvE6xepqromq9D816Dz7MQTD7++eNNTKOohSanYxWWOgPuTQrzVOdiI0J/0mHu8SmiI3ICH+k",
-	"sso/FDRMoHQOwM5Kes/TAF4r7LEaUecHkhzh0djvdIDGYOMQObXWK82P/BqLr0sAxEqE64pb5crfQIne",
-	"MffXuiIoej7hlOiYeoKwM2GL8b7n2HGVJlwqqcYu8jbwOShIW4V6JthgbkSCyDqoiE48xiG/j4ktAKK8",
-	"+KwrLm6fUX8lEnHXvKs117InrOJK9FZVVixofToJrXRIk2IAfDTqw3eqg9mxICoObi1C65UBzAeenAC6",
-	"BauYCZyhtpb2v/zSM6FnMY3J9jIecYgGOtGgecpGZK9AUeanmYXVy3prXJWzh5pR4HGmnrXZbQXb2MZi",
-	"yqF0hEtj+H+xK5fJqVtO0MKtyhuwne7J+QZDYDrn2U6+/Nf/bQxnv+i5Mdw6AhpSySE3YqGTa2wS28Vg",
-	"dpJUm6e2sdDUXqY3k/qpjkhZ4bA7SxOMyR7JNN0/We3wACz/RPqGzdKQlLVasDwIVBzLjPrQInzg40/Q",
-	"9M6eKD3U0ZKNE65Sc6XSiZgaEd8ICAjpWHwbZJeSBho+KW2sRGp35RtD0aQS4JCGkbjDMGcEjOrm5AMY",
-	"y1wtqWVitqGkbCgIe4oUfb3Dhp2klxZW/clKAB3628JtlTod+FaPDq9OID99l11bPySUTRUujwE1Mzj4",
-	"qBEfVCMGO8vdzwfTf7VOVVKMadUza1RP7sqono/F+L6i0mGzWolvwNUJ0PqFhMxaDQcV51Wc57uOlW2K",
-	"uvy22LWfnZxvrJn2wlf+uEafrtU1RFQ+0QsWazV2YgPs3TDFs2Ht8zCDq9fGThM5nsAzGlsTkhiZeoyH",
-	"oTCGpfpaKOMsSzJerS9M9fvYe85vBEs1G8LLiTATHCpdJdMVEinUvqY8H7LWplqNjdV2+/ykfSBq2802",
-	"7XR3VtvdBtT2o0Ol1ypq1P6dTbgRX08FGsLhO7ypY/XZsfrsvpPoID9AV5arUTiIGrKcKBxc/VgsR+Ik",
-	"XIaxYDMnq4+ofoyqQmRGjAx3waA5MZt0aeUXr3LJOFWDWdUBDbKAnNi6AQSBYjQSYcqGSyvXIh4Vqszw",
-	"5/G3mFZry8s2KhnLHZK9hvSoIuwnrqITDROzx4lwQ0aBDF0qabCSw4kc/Lev5+US92Kj+q/cPuwnopd/",
-	"EH/suq9VbNgqXY2ocl+FXkWpOegir3vVT0Ezh/sxlmndcTT3WZuVO/vHgqy7C7J2UoHHYqz71HqPuxAL",
-	"jbZGqq8SMRKJUKE4GcY6vK7213+dyHDCInEjQ8fYPdELNuVqGXhuSPuXm2wDAby5wSDdzu73e7fO73GZ",
-	"x1Kreyq1wmNwH3NZio/Qd/jeq0OOQcHvcvQxFMLMfebipN35CB+gz9S0grodmCA1hFL3j3wYi5SdB+yl",
-	"MXzKrzlLNI882cvTdq5/Vs+A67kyiPldIfcY9UGRtXqdbnM+fPFhPLQbX5iKsH5WFZ1HPWIeqvI+/ff5",
-	"X7onpx7qWwj5kMxfxrGfCuGK6PRoFEslcK5BtlY3RiJz+Z0HT8xZWIED1sVYwChnMQ2ulNILi4lAFo+/",
-	"SSswQkVYicMNG/gL0bQAqI915T+pX6Q5zWYUYMxBj7AiZ+lCEjNu0urinOJ5OYgiHRKb8zIRriuW3S0F",
-	"pmlXfr3bdheKnT8UinVLQEwhw9bfWy//9Df7u52u9Q79HxdW9dRFOqShymNeeyu3cOW0loY9YIjGow57",
-	"FFG0NKlDt8k44mhtGN3AYlwfCnkZx+SWuasGzKd08ewUqZyyKqgCgziUL5aGTG4hU+NRk0cmfptKXF5w",
-	"V6Svc0/S99Ep9kPxve42SCg6s5kY7TNYUyqnZ4mIBcTt9ha5KTGnuGGxNin4gHoqDPq5jmr0lP1KKeHc",
-	"IK4cVTWKwKrJhUxV4F4xGIQ/5lKVxICQNhQ2pSoQVIdJlH5iVzNpnyUmBwl87tGsLOtFYVm30dF9bWOE",
-	"fLEDQnYbRMhDDFDVsDcgSlWKkiCEemSV/w52R8LjE6mG+tOaOBVPYbqhEolhEw7c8VLlpv+5+jKa+41f",
-	"Hwpgups2F6xKePwzrPQrC1UNZonU9nQM2GyeGiag6FSFUhhXo3Pv0ayC9Aatk8Jfbn32Df/v+vR29Oy2",
-	"DoGtbQd0v9436wnuIIYqDcvdS9nlc29vugD/1eo+SG0Edf5ByCISPALi12yQYtahCNQz6zoA9Y1IornY",
-	"pktxlOgpbQfKddUlVggmNukFbSoKuRshnsWLn1MxfXBCPHvh6jhcJhOJCIW8ERE+EwezOUB30Nc8Pd5v",
-	"tXXDNi03d4+rKoC6fUi7u5rE4WhXCuP/KAsPf5QU2QIQQaK913qJVSy+HlokCf6Zn6A5Yi/HPBL/aJVz",
-	"q7uK2Y1Nt66VOWD8t47RSff75x8vfv3bf92F48XBg6vbo/YRK7l8KuOlozL/QfI41i23Sa6WeCoVjiY0",
-	"4pO9P3vHHuF6rbnVUCk8MG60gpNqJsJqdXtOjUisNwIv8zDU06mOMGbzW86mJL7NNaXHu1QyZMeqwl92",
-	"Z/xgeMorMcP1AtGCV0CD51D8/lGjIT+6iC1nOCxhj070exfXz1m0oIxjqa4N9CwX/WXybNmTQWbFL/sy",
-	"Gnx7yQZ6JlQ/5EYMGI+NZlHCR6mB2kUjToutxfibCI0rA5+pVIDsa7sSEeUo6NDvhvEgOP0Y8GwLXxt3",
-	"3wrMXEXvM7F4FBUWfq8d2uc3tEQrJFDtHMkbGc3hLqcinWi7DTSEG6BOz+Yxgi4ZNlMJPd0AeXa37FtF",
-	"jdJtfdkMnJC9+qELOdbi4iF6yYiLpd4x7mAOGssh8MvGaGTlKxbRWOy5IouQnRnhGE18hI1Ts1Yj8u/v",
-	"d98gcDT/jubf/Zt/jw7mvHw2jnVuYOo+Z2e6QOJIiAgr8mhMRsQxEEIHCpCPomZbQd9lrmgDfltDfqR0",
-	"jhnsyiO1iSIRW0tHRCuo97QVtNwmt3qtnzQkeux+GPmJKTmepKa1WdA94fErd4SOlszWIu72sHH5jkSI",
-	"UygOyY4Rbh660ik5QZxoBxsxaOimH6n0+ppxpfshn3EYMrixVP5AD/4olFsLJW1h4zI5tadqTSv3jxqO",
-	"/mhkFdTv82gsemy4xFlSHLbQ2HNtAgazGqm9UEXMiE8BG+aau/OyFwueKOPbL4AmH/L3NXJuv9CKGyst",
-	"LgZN6g9i3Mx6zZmn8B7asyCblEa1H8+X2ZlQJ6LVa5++yNm+v20sfLBff5GmchB8LK9FvISq1YfLPfwo",
-	"VeSqayFWv5hoNuVL6/NAvkllvs8jDiYqnZ54C+gQ7NqGtduIy/ixqzb0R/uRjPpKp32epkJFmyu5Nzr9",
-	"wT/po6bb3vyMtcnruSJrM3pfzeg+aGjdo1C+HTGumBvODGxkNLXWrbYxOYVbPQbUjgG1Y0DtwODue5iq",
-	"3zi2WSTBsqC9wVtD0OXu5IheR/Q6oteBode7eVqwYbzRphHTnEEDULQ1sJn1FcE5QYBZuFxFvi4lYNyw",
-	"EU+oJNiRo1tP8xraMEf0shGm0fpgc6wNPtYGH2uDd6kNBmF2F/KFZhCnKr9WJBMRwi+UnSo9T8GCgC/j",
-	"v2qfDvdcQuR7KR3Vwo1oZkpNVq56fzXRlUIwh8c74jJGl3SuuDILqDODvnao/KDGdnsgIsHjFJa8waFQ",
-	"QkQGIy23Hte9sTruzqmQ8AcfquthqUYF98OUaq/lR8SyQjwkOXWLM1a0OmVvKOQfC34jChN0h2KkE0HW",
-	"jxX9HK1Bpo7tzweMg5QHDhQSe/LsmQoooY5chtkqYukGm7FIC5ycYq3LBZ1ZWnEt8sPtHZAGg5cObOpY",
-	"3TB7Abegb7cAagqQFTCSJoy1EVEfdgzN4rHojxM9n5GNHbRirsZzPhZwmMSnWcwVVTS2Xmll5nGKFaPW",
-	"7hppu60n8xlOCggniVYyZDKOlTBmF7/hDiN/YnFo0lfzNJHeoM9Z+/j+aZhbcGvzZMp+aB79kSsBnh8S",
-	"PkofN9dBhnHlqU97h40kPrca2HILzHK+w9pmkp0zlNsmJjcHhwlXCpp1+UxWgkWduEJmgfXy9lYdnPkt",
-	"qwfqL7hKnWBt1nVstUBfwhV+C27ZGS7mkAtpfPfj+Z9f/Nf/9kujIY17gKpceAJK+O8vPrEObQ6xWWW9",
-	"ibTSsHJIueS1w2y0CoWrsEZr6KUbbg4kUVwxe+wSGeWYFri5piI6awbNZom+EVHP/QyaUhiNzWWY6tQp",
-	"bsIRjcdy9zhtU5Nx0CTpz2crgdYXRaPCxTO2qG/ay9CcdWJ6iFHEO7Q8Dc7hzKHbTjr+jKZOrAkcaja1",
-	"0mE3CnrXFkCCCUEflmr8M8DIlv075ib1FCO3ooR1IoI/0ZIeVVzwINktDyoi8Iu+EQcYFQD6e219bHDE",
-	"DlH/1ZfmqTAGHNAqcf5epAtRJGV3hfsUQ2tUlH9x6znK8qHI8ufWEKyE1q/WUVPMCJHvWNWKfZwLQ3ze",
-	"Va5MZ3Ouo6eQr5XgKblw7ZdmgAUP2aFiC4nA4cJLVaDyXcylYqn4lF5a5R9ypXTKhoLM64jxUSqSBU8i",
-	"48apyFjkscQNfPAj7qi00pvUmcVM28T4EIjKGDjTDA1xtZzquclyplas8k3fd0Ug6YDsNRBJQvcxkzQz",
-	"A+/gJz43/JLNgKuL8SRB804xqVKRzBK7lNPWtkKx3zic2/gSqfw1a9x+QOPZXlW4c7iWgmEDE9q5l/us",
-	"kMzKh4bcwHxzrhhV0+Rov1xV80v6MB3FSIQyEuaUvR05xwISVJeMMyUWjE49S8Qs5iHJnlWJmIvYqbPP",
-	"kyrgwqVxyy7jF4RluKf01u37Iymkhhts9Vo3MuVxH8RbmCzk1eq1/knZew+lRTuY/pnIGx5fQsomKyRY",
-	"MjNPxtbC2BgV3Ja9x3s4uuI7oclLc22xxAgV+cPtKtiaApUzik7tEVy+XzKjpyKjaAdwWUw0htECkHwc",
-	"3+tTALNEhyKaJ8JgC5T1HWTKnly0z79FuJir2NoE+Mx9PG4bJgTcoL2jwjGDccxgfEUZjMPGY4eKq4iM",
-	"LwMkSzW+P1ROxO8i3GfR+EtDeQupxo11v+BdHZH0iKRHJP2DI+l7qHC8NyCdJeJGikV1Oz0mUJeYSe3h",
-	"QHT0YKmSLREcRgC5JQbZ4HSorYTgFBXccxUKcm59EMnngtFFBi6bRP9DKGYUn5mJTk/Ze2HSRIapiMgF",
-	"MxO98C0lUMAn+BSuV9GVT/fZWKlLOcp4gPiM/7SglEMKPRMKxmWovt0se8J5bEWvNVeTMOl3nvefvgC0",
-	"dt/Gerbq73ULn87q3grfyfY+++bfW6MEjxpuNon/5plkOj8VpReEnfPkgaO+H4Rg4hMP03iJR9HPyvRo",
-	"/jgTS4mAE7BHewcCURia8uEsY11LEp7AkW2CeEqYDhaglAvgvy9pj+4xYp2JkNbGMxAELBE3+hoj0Djw",
-	"IULqTjCwFtKICoHHjTqI2tetVPP55kGl93g2vlAw6VjbeW+1nfnsCQ5z2VkRJ8Lo+Gb/s3Bu6+UK0QSC",
-	"X0EooKmtDjovoH4rhXHFoKyVZt6KZVwt/QTkhnwl2LjHx+ZhdDzP03xhCsDueMqvhXLmTSTR9mETbWYy",
-	"5TGTyqRWOW0DEHDGjtHmXSDgjU4FGRVWOmD4JSVLoR1p94LvM1R6e8QC4DQxBUP/G+PSx2DZW0P+jcZ/",
-	"FXgmJ9ywoRjPVYMSbnfj0dL15ITb7g1g5kgn7I3kU7HcRorhcByFeBchxk1ssEnjbM92+Y+JEP8QBoFJ",
-	"mszPCRi4glWyrGB8XYKzfn3rrHF95rn8kVT22IY0VBi87uncQCGKvQI2psE0dvbkov3i26AYJ+BhKm9E",
-	"kJW5oUjAT0z4jXAhDfQc8Oe54mOglcBvaWYmPHFhEPQu3O9froZGwB6hinJfeY6lLli34nZqKo2BuAWW",
-	"1cnIWiqjJVxGJ5EbSZzCpOTR+pIYi3nnfpxfKuIYdnLEw5Q6UX2/aRa2mPIlM6I5i2g3x+cYMz7GjI8x",
-	"40es2j4IFe2o2Ew4Fyfixi6tepgy4Dn22FMNwQCf2IAZvjTFCM0mNCUlc9+xltku6zWu6nFxlegwnCfJ",
-	"Q1Qy567UClr5C9fnjsAHX6QVuWQDVOCl669POuLWiT9m5VXLDWgtYEHXkjgxbl+R3qrNMWJPVB/utw9f",
-	"bbK8u1J9PMvQygIFDW+96Ob+xDOdaYxihsBxUJlW76LtiKU6cAZrfKWbZ+etrWy+s7gPe9SzD0YkaR+3",
-	"z8pq7pTlicE+dnK3ChWLgKirQ3XdXKji1Fx/Qsw8mcX2pXbQSnXffR7vfc1o8c4tlXAetG6kkSnpyxp3",
-	"/ayL6LpLcbxHrYcvjM+O91o6DvsxkvqCtqBZTTvNDl9LbQ/X9B4BPBuD5NqGwSk2AeNxDGwZyMPRg3JX",
-	"eA80iuDhhN2IiQxx5heVagYMxEhA6tKIT3ANPqZvnrJ3SOTME1GYS+br6OHzWR4Dyb5pTjf4CBb6IEwH",
-	"boOvnaVWHnJKjOOdkQpuaTaB0nIVMaXZQHxys7DQVCK1uZgQzNGtuHr/BZdpvrdVQRyQq5TFUhjnpYzm",
-	"6TyxXhbtEaJJlqS5tRcsXchQBG5eWt4kzI1LK9PJrrbfn++9JlnuA5rwQCIUg7vsPAQeL/jS9K3b2wpa",
-	"9KDcm3jtyL1RBk5Pe09vaYAHg/yNKNn9w226gaHOsPejoqxSlO3NFGV3Q0XZ2U5RbnGsyvThe2JOe9xp",
-	"xLzurQhBwm1CQEnd6GWF6q3rqK2nigE+/YlesClXS6divRStKMIg+6R9w6Qyjq0adJ/AIJ7/zFQnt1Qp",
-	"lqZbR4EUMaTp75x1XKJmgKAmr2N2LNw5gs3XYZU3BDbeDD2c6M5dVrtniMns9sbN9l0ZYX4uwAs0kyWJ",
-	"gAo+GMRpyNr3be0vfNRcGnajZbQS+PbEes7qLRi8rBhcyluxFVHzEqRxPDA7GLRNU8E48fzzlHW6AStK",
-	"6XY+aKPML0dgPQJrBbAeZuT8TqvsFeJUPXzdyDY7w+lRlSba2zgSJoWoA1J/XAIO0hR1a19B6YCep6UB",
-	"9duB9MtSk4uZeTihyIt9tUa4HaMlR+6QQ+IO2TZVWoXSOQCpC5HdVtDCGFl/uKyXPOyi/Z5F3TeB481c",
-	"2ObCtqBJDjR4iyUW3u2iAXVEcXIXfh0Wzckv1o2kG7jlPrpRe3jeenDfiGFQaGomemEYZwPSnoOiu0kf",
-	"pRgnVZ5IpFW22JAzQIsfoBAwj+0GLdmTAf2rj28MqMgFf54MVx9LTUQI9SP4sn0VrL2oHHHV9a0zt1+i",
-	"lK0QZnsBu8cA4xEs7wTLrR9bGSb+Be7zKw/f2ZsElM2BL8BGqu/PeDz7TMMft6CF3izQ5hFoTyVdR9Hb",
-	"SvRwPq66fnTRLHB7wG7ZTIz2YsMEn6u3HZyHGU8nuek3TmZbq6ptkwkov+0KGGdQa3PvJcr72Zy1E/Tx",
-	"RCnNYq3GInFZcT7VarxqQlPhM2xldXTSmYR3l+eWIK39gQaMvT33NbziU1IqrmCZ8li1Ee2vsA/cQ1nD",
-	"Ecmj7qmR5tUy6t/9SPGDZb/73IU8m9VjjzR6+FeABlRmUx4JJhUTSaKTRmzAh8HvSij92VdlfeNqtXgi",
-	"EA7h0MjNAbNLZKW3YxgQ8MxVYLEnA3zH+95bA+6jbCFzPfY3egmNh0Lhdg2XLF1oFglzbQ4Geo/JoJ2S",
-	"QSDo+08FraqH5o/h15lDIi2Qd1521QbULnNiRZCHh9SW8QFX9sot7NiZcX+dGe7pH25vRjYTvvSi+G4f",
-	"frB2m0bhW6VXx2tHfOnHI9OY8YTFPK2eR+qewSjR0/JppBGO1K2xA2vWIHgSy7tXkeqN1tBcMrFY3Kzn",
-	"aSJ4OKk5dmCt3gZQySvgTnedzr718e309fNOtWKGbsFzt3j/oeKkpW5hyReZAv9+jjInKTRKinHKjemD",
-	"2NCM4/yJ7bWkwmcptTqdynFCDZfZq62yQpAqBZ/f/KbSnUUQf+hcp9suB2/V6U5HMhFm2uaB2lWoY2Rd",
-	"W0ng4RebPkzOq+n5tnRrNPmxxdDYgmCthIhEdMreQHN6pBkOeYi1GkOOMnAVb0qngglp1fgp+1lZ+yJZ",
-	"Um9JAXpOi1nNXNPK3QV1Pom5rmukuiukeJ72msesBLeHBK5aYHTfILMlGtxjYvaoeL4CxbPdqapo/NBJ",
-	"9Lgzx7d0WVXvh06sj+gUGpjqGZUaUJTs7iVuNT64Rp74FrzvZogeYeAIAyspu9AfrYMI+tSyUCmTvWKj",
-	"HlxrxiCTmEE2SQjarMF6nDbUk1HLhNy0O2NXw/K+GjTg8fCYDXMCurX3dV8tGkecPeLsgUfX65lPWZNG",
-	"PbDd1GTad6b13qpOmoLPPeVBv4dwCAywdAUKET+cgpMjvh4QvlIOdTN0Xc147nrgvmYQpiznCgLvnOjU",
-	"s+rk5msIddLjCpgSC2FSbJbbNJtZnst8++6xJTCR2fGec5dEHxm0Tvy/Nml7W5cvdGnImjnKtcL29t0H",
-	"/MaBTNz/8Pbdg6dS9Gxd+iTlKuJJxOjoq3GO4Dcnq6+IxmoeC3N/7F84RITYh0eJnrLBkBtQIoMAJ1zC",
-	"qxU8xKsfoW00l36oMHx2MNOxDJfe1bXvysScXinPpZVdNkd55bvF4IfswUl4JMMUKcdAF6zJf7x9t9ek",
-	"B94zfIcbEWsO1mwMSNXrtoPWgieqPxNJCL/33L4i5HiChSUTOZ6AzRDrRavXPn0atKYikhYLOnCWU5na",
-	"67Q+vH3HrE5tbSIS+xmFbZ/I1zmxBER+zbCSLYX+Dh19Rv5rlaq2Ao4fyV3tsiCoAZvy5FpEbGD0PAnF",
-	"wL0T5LXZghv8Iatg2FKUzKMeixTLnlDsdgP+THSQPZzH8DvcGGHMlH4jO7fEgJzoGLiMLVi6iVeFz2FD",
-	"g/sYUlab+cwaT1axwPcwQ9zPzzHf6AdmMVd3rO4LsmXjCDNYZh85o0c6jvWibx0IvNJEx1F/yj/1I740",
-	"rd75/8fetya3kWNrbgXBP66Km6JFSbbL1I8Zle3q8nT50bZv+860HCSYCZJoZQKsBFI0u8MRdw+zh4mY",
-	"X3cRvZNeyQ2cAyCRZCbfern5yxbzhcd545zvHBtxoLQzCgFkOpsYgXE6dyXjwj5kTP6cyQkTPeOhctHL",
-	"pNBj1eo+PY5ahUhkD+Jr7qr7lB3lvNx6spPcKhcYsqYyRDf+C4hZZ5ral2BCEAhKmSYsh797Rl3jwAHj",
-	"2t70tDqGhCs64Cmw6dlx1BrSjKczmGAvHvM0yZnA1TQDoGnPgWMzs19n/ovoNuGdoGx610UqWO5fbgY3",
-	"Gc8Uj2nam1BjP5mhTHI2EhSSas1IqYrN7yhrLSB06amWW0tjo/RSloxYbywLlIO+0Xmrexa1hPGy0lb3",
-	"7Ce3Aq3uyRkIs5gbg7z2wZPgydPTp+Wjz06+RS1o6TXrDWmsjXV1EkCiOwr65tJkcy9nB1TxuGep3O6h",
-	"hVvnogeZEMAj8L+eLMAoHRZpGj7TEvA+mnLNrZWTM4ub7skU9WfPdoyDBXadF7sdswPh0Ho2CtNDDjMz",
-	"V1qaqci4sOT2E8yHq6uSXkPZ4pbQPEuV4iO/qJ2oBX5Oz0m38FbPvHbVnqEscPv7zXJE3Zc6T3+a/9Rp",
-	"06fg3vlvGeoJPgYb5riu7oPPTtb+nrl1/nM2iuA+9wzUKeoPyM5Gvbq2PfIepP1r8YuxKOsMhM+2S4Sz",
-	"Ou+Nj95k6MMpFBiuMLVw4Ps371cZCWufP7tsyTEtMWqsn1+r7/eh6Wuicp2j4ydBTdPakbLjs1bZZKET",
-	"HYyIgxFxMCIORsTBiHhIRsR8u5mFKEftacKCytjmrLY+OGF8aPe2B2F23Hp8cddcmFc0HkOEz/c7Q6NJ",
-	"W6sP0/J8kgz8bG4PUmSgASLX1ThFTZUrE8tCiev29rJZMNuEF/ed+jLPHuQHxWIpEugIz8Xox9ZmgfK9",
-	"Zr3sxHf38kyuMcr3YkzFiBFKvNzaLqAHiQ+Ogu+0D3GREzZjqkumY8muWU6mudSMSPQU8NjAdsVw44UC",
-	"8bOTkx/b5LNrzeo8H7OTYOQqlhjWNJpVkSvGJth2BCWs+f8MMOcuhTE2WUIKkbC8PhtOSByH7Rpoj4bt",
-	"yDJGuNDSfp3qMgsuk0aLBdKh7gjBzWknLr+D9n0Hf+rgTx38qYM/dfCnDv7Ut7pM1zt3qF7fxyCuN7nm",
-	"7Lr3UAiENkVpTuxo3yV8OGxuEmMsJ3MHy11CBh1RLpSu5GNM50LiEbmmacHIYIb/mcPe3SSyaz5ea/Y0",
-	"OsbQLFpmE5pj5VJDKpGdR2tDTLkdDSKwzG0+5xCQW4x4GrChNJaIUZ0TyQVcaD12yvUxatYN2nR9fPf+",
-	"pdnXhhAC7igTMVO3lm70wm6Jnkr0qfmdBgCW8IZr8tbAE28xx9D2eFOYbFgiq8hcz+OqWNh+QGCBbt+Y",
-	"zOBRWKi6UpCoiLU2wHQ653TEyFAWIsHCcZogxhZwlfnPnuBa/ozTfVhJjmUjvRtOdAw69kWt4LPrZzVa",
-	"YLQKQMt+0hth53yC49KvQzCLKwt82fD5OXjETSTjWh+fw26tG8I8zOHuY4AvTxGEJZYZFyPCmxYgTNdf",
-	"G4zGSo7w2aVj8a3R68fgLvcGdLPOxa53aPUFNUO5QCLG6Mk2KDmOC3YHyVlrKMvBctxg7glWTk0j0AbU",
-	"uyfWmHX3LBZKLMHM65zYp1nKR9w5m/avlFXB9DrbYOl1tioQedppRXMk3EUHKjD/p5RrJGHUcstn2Ahr",
-	"F9yzL9QbkKi3naGNUrI5R/vaKeibB7tuDMG+G9Yh20OsUw4dQOd0LAGk00HiYF9jDdAFkKjZJf2qjumb",
-	"F4Tlx23y2uan+gbGvxesgJipFMazGMzQ3bAGku+sgUMDy+uc9PFq3zUJwVMbIadetLUvxUUNVP9Cn5Qq",
-	"MrTRZsFD4PyA9SFF+1JUnJxqT5HgoaXtReBli81FzM+utUhTE5FoHtPHl1vfcA9q8kMfar1cyA5y5mFa",
-	"5s0/ngd59QJRiszABlKPkXZg7tA/tNJ9FPYsWtXW2u9/uWURcTE0IM9N+1eDDLhHAEVLW0uzrxOWpst7",
-	"Swe6xt1ug6Ktl//norUH5YDcBrNoUkcIEwzhPhf6hADFBnL51mCH9rniN6TdV2zk7et8YKqe3+UvUUsO",
-	"FMvN1Ou2ft9GgrtnE0j1DQ2LjWj1e+1ibW2V5e2rhdMSmxd74vsfg85fEpWUoHgUqrxMKk3wvMIGY4wy",
-	"wbMqQr2/hU0cwJcowzdtAu0g3C2xzJgKYprWyFB0Cu8sL3h3CyyMK7AshhVL5BwNCZ1z6HErGEtIJkv1",
-	"G0HkRkiI7LC8TT6PZ0TJjIFutiYQhjbgHBp+aYoEGdujIRS0ZgDoT7Di9z8IdI/8aDsUqdDyHdPE0csP",
-	"Rin9aFYe7COzL8ZMgmPeHxvGayVY3UgHUqaMir16rUA3a6m+g/t6m+5r5F7fw9wpQHZ4erwHtxY4/B75",
-	"tr4s4Xcrem7BvV2teW4IH885FfuEEzmYqQcz9QbMVDhKteR6L87EV8kQ6od7nzrabg21d2GNu79KLtR8",
-	"NEqKmG2Ixld+0UW3FqJ4pcVO4FQabVzM6WAJ4ToCWBebyxtGWqoWJ8RdmNgcxG/LmMu+E5hlzpnQ3sXy",
-	"Zwgoj6IWhKRqZGRKxaiACEhrTFvfNg033w6630FdHNTFDaiL+5gavyxKUSIFLtEa39YzFB/TJEMv6l7A",
-	"AmqnuUkiGZ47GHpb0AqYbuSdVXtY4rIuoYc5vi/MQdFh20xNHNeSH/pC6p770zwr83kUWPfBMfN6xrjE",
-	"YSR/fY0Ba76jwrhdtMJmwLyn3bMNeyXCxN9A0cDt6wyz8nrpPA6K5Y4Ui9ubg2a5O81izHgfweWiBCJb",
-	"EuFYV9PwhAnNh7M7VDbOMZFDIoVXBlMIxquyDw7DIDpURroayuqtgQeiOHgLOgzCa3qF57wYgp8/3YcW",
-	"N3NuUfARd14ffmYu/9hOI685p685nMe7rYcVbXJeXx5O15/Y19eE4scoYqI/UlbBSsFssQm+13VFf6SC",
-	"z1si4Zv1QnWk9aB06natnDcTSq8dz30vztne+18fdO/BqbsPqvcjnYF2ibdqkhPq2ZTR67usdb6A+NuA",
-	"cTFyCVvYFc5J8jG9NtcMzVnFVquvxtCJN2GgbtZs1rHopkXuNxxQTA0jE46pZVv6b7DC34n/9nzjXvcH",
-	"/20rHWIoecny/ytomZQhlsNBxdyJirEN2sCt8U6e25Pt9Q0cmRzJ4j5GEdfSIesEE8smdlKzMqmJYIqx",
-	"eXUfiuX60XwOUyV7t6qtzBuNK5onjWA5NdoH1huI8l3xYBSQWbZWt/WJXjEob3U+sRQ0JWOpJlxDsl3Z",
-	"NoMlADhQVvhvxrAfzCqZBTocSzVrn0BpPnztIwsdy4z11iU1d/8Sklut0jBP32xYcVBtd+g9MZGUOg0r",
-	"6B2CUdm+fwclV9YH3JGG++AyLSCkSIWrKawccdkwJLSEqNQeYSKEcpXZ8wFJs9OplFcsIcWEAK7ATftl",
-	"O7hfOOMH5X9tUlQyj7bzJXLa8y1jiSJTarYN+k6SeEx5vqFm/ISkfNCLh8jeQTfdotuFbLebFipycUSn",
-	"9C7P0N7a0ktFzGhYQsx4SCEUY6LrtJGtQuG50hHWsoDH5DW00SFzdS3gWNlKTQt2mAAghlCa0QTKas1H",
-	"ZZoQqkgfy0ZwDD0zhn6zyto9maTq/w3x+MoN3x+SgS/oHUGqqnkmFq/Hfqguy2Q7h9CsAXDLhaGMh+UQ",
-	"/gblvMYQkFNxjrtbetdKxpymvh0fV6GHKAuteMJ6GRWAkLChFixyAet10IP/mv7h5pS34DDOU+BqbRyI",
-	"q4NGvjONbHi/1EVuM7ZXy3fcWfm1JnAipUKwCZEANEIJSBDcEiaenNfltMih2VClIVflxho3PygPzjP9",
-	"K4FrBK3+ycAaL3w01kSN+VDf087NB2fsHjhjtn/z/ZD7832h90jY34uisO2g0YnYpAm0A8lsqMK8UKTf",
-	"pFjss/2IyGuWQ2GVvQ1P7gAOh6Ypywm0YmcKhD1sFtNTmV89AphAkvCcxVrmM/BEhjQ3/+gxuxT4+CPl",
-	"HiAA2w04ADm4Wr4U30EQut4RQgoj5DvHpI9XegCszJI+3G/8NXerlpLINGkq2X+Ln35hV2r7sv256rSg",
-	"xLjvgdjMIqKXd07oQDGhu2Vqq0wTpjTBdffDv2KTJoQ/W8AcckNGv/7GxEiPW93O8fHxGrhxfSGn/S4R",
-	"0n5YRQisCePFRbdYDTweE0DKTVM5JY3Qh5CHWt/pWk7Xx3q0o7FLp8BYgE50KiKKmR2AFFkAmsioArFt",
-	"Vc5fwuy8lsV//wJyPQU9Y0HiG1ATsd9dOAGuWabmlvfp4uJG5vprvPdJeZnmuW1rr2cA0TyUedaMx2Dm",
-	"ap5cZ54OnaltdOxEs2TdacIHVs6xc7zrJPeIDdgAYt3unJyePXlqVIoXXutrKnz9379FrZEUwZKZV/zU",
-	"eYJl5q4BYpWq3IXeJm0XHAxF+aa2VZahSjw16zamxmbKy0FVQAta//tkVLz5eHb69uXr4t3LV53f/vrq",
-	"9O1f45M3Ly+mb15erK8kUfLdNpqBlfhHls1rS5J/QUkDkqgiDYyrkHo1E0IfWykOtcruMlqxTiNafJJm",
-	"nfjqmuUzYu5xX3PaiQtQLFSoKcsBPs9w0xLs4HNy6pLlhdRjyPuDESbtWl30wg9uBUY3iAq4s4SjDRot",
-	"mdF2oRVLZHV2RCyKP/nnf/6/JtgUOeFxkzapEXd7ZG6zKwp7LljVRhXr5Vxd9VJ2zdIA3/4FNbqAqyvi",
-	"r8C48ZmQi1rPaSc+PhuwZ88StLm3h/1wO9PEJhdpStzOBdbkC1yKo998VfNyy9Le72//Fm0EavVn4Jvl",
-	"98I9ezdePVs1Y28CG8uE+XXyTFv++GWBTR//3fzzbWkr9NLcNPdGKB2qhSoOYiTga/M3zdgmPDpinkU3",
-	"NxTpgKVqDxrR8DO3wPcDqjj4cyyHWhWjBNGTtvEF+Ck1n4YDoPI3r9QmOc9YLmFgQ/61bLzjQIFtT6Ce",
-	"R9R2nHhhr5DyShMnPunEJ8Nj+pydDs5aGzNdE7SG3YcDvzVgeXhua2K2jcE77FffGtLwEEAZW8qd3smj",
-	"sUUkhWM49CB5TrS8YsK4l3KqnLoCexf+1ya/oGa9eP+axCkHqAyukXejalKjebGK5YSpWtZ9w3ZGDWIZ",
-	"5YaTKFeK/k/zKp633fW1Yzqd41bUuuIQmSkUwHEHsBdD83fGsgHL1ZhPcGOsaWuZ++IPW5q79hHL2rZR",
-	"RMKIzqlQXJOLEU3Y31pzXbeMcGW5MapwdeF3DAUg+ZnxBv8LQhj2Sxf/+C+lKHkjC6WosThQYvd8m67y",
-	"J/+JL1FLCtbTPMN5KyeYwj1fe/adqn29rgh6w5qED5L1fQkeufWfEwSfx5LQjLz+H4EE+MhH4ogLy/61",
-	"0DqGv4GbHFm2V4XWg6JLSoacpQkZ5IxeAepOkbKmZptv2N1D1QS8RzfIYXrD7qStZj1F3seAZlUSLPTU",
-	"lILZAKFVDLU0anUMvPVxzq7lFSY/1ucm/vKCPDs+ft4mr0SCR0yKKduA0ucbDnOmxlbtDFgqxUgRLdvk",
-	"onTf8CJX1tdjCTk5PiZaSnT2+oVQxWQicw3dEq6Y6BnfqO+8QDzxwLeck0IxjLLCHJSZmix0v12TUG+m",
-	"98k81VqXtr8eTafTo6HMs6MiT5kwkjKZbyYLb+y2pirvoftXjrk35gLBOmFZcDbrM8EHdm0Bcq1xuQE7",
-	"LBwe2sLxa5pyLNQz9roUIwZceYZPLSfLdxeFHr+CwPgeqLlCtn8AQN55+qHxVR3dRq2vR6OC5klpTzcE",
-	"JJCy7RYtI+ynz86et0kfbaBenDMoqaapsiFvzDGeKc0yFdlwrTHQIY8gUyy9ZsrYVb9++vSe/EwVjwE7",
-	"fuZfyZO+EfqXwv2gWJwz3XfpsQOZzM5JHxQ0tgMQNM/l1Btz2OGVjHIqoKCyXyEqHKbSdDjsYnPmylJe",
-	"CrM2yrYmcCcJyH9kkHPgUnD2vuo2uXAYaoa52ByzR2TAYmquSMFcTERPpbk5VwgJoMecDduXAmhFAUo+",
-	"4s/KIXGr3UVm5wIosmcZsh+VP8FUwx9wcaKqhIC7UEJEl6JfCLPlMud/Y0kPl7p/Ts6OO+Vr7K/NyPr7",
-	"FxKeCNayp06MCVshE5AvysqXcsZmxAsU27KWpHE/aa4Fy7sukq3Wlz2wBpuLnb1oYVz/BtPQy9AtRNYZ",
-	"4u2v8cgLWNYbknVMGx6xRLaLdAts9VUh12qBWiX0uml/ttro6rvKWB5UkzbjRt1wdzaB9f5H9t8ggSJq",
-	"HQV/fdmoW5i5FTNJy7VvNR9JrQ8uXnEC4c6mcWCHVOhfYv7kwv0g4ASsvnmZbap6K/jh9muWkcAUBiZ8",
-	"++pDfSbL1o2/O+UUX+SSK0WFJsmjVxDHKE+nxEhu3j12p/B6yJq3fRJVEVHN4Ws5Jz2cUKxKFXCqGyqD",
-	"g2xwAW3sbXOhzX1npIl3VZ66uyY78yTromS2PfpinGxNGtyKfPbd2mbzEdT650nysLuVVLmk1q+/SBKj",
-	"nudEfROf1BkIu0PG18V95/hk12TG70FYR3sia2Ptzu33vQg9rZbpeESyNrVuLF6XQpcvlgfNK4QVicyk",
-	"j3TYJ5AbQnKmeQ62X1OgdTdlse+Qqz9HieOC8XReQ2xpN9xBNHal3L+Hcdk1RLkN0W4sza03/zhhKTOX",
-	"jiy1NLt+H5zfT6YQfnH4llyPk5xN7RmhTV7Zixv40o7tgxvag/IESw1zw/7g7g5gLMWQ5xnW54PvJSdM",
-	"LPO7/BO343rt5LLMkdFtey2LcbM6p8XDvlZiK1OqCFVXLCFaEmDVsBz4Pb55kanLTzUf9xsWhjQzi3ey",
-	"cD4PJKAlNsKAIK95BNAcAMqBizZ5K8lU5gmhA6P0SpTYLlEMY7o+73UfAsFO2EuiB9a/f6VE6LtqkD6Z",
-	"FFoRByvDXWX0LQiNioUatY4qfwXt5478/9cWM54s8ZyCK8hHYk1Dd7lKazexw7e79KemUfg0zPVa6W0x",
-	"AP/oyv55Ck9JSMJoknLBoMp9QpWy+Jc+vx/OjJqEsbxmeVKsiII1bQmibZIf+rLQA1mIpB8UOmDuyI9+",
-	"KJ71yQ99LvD2pt5+WEyCxsgi/bmvwcP4vy8327DeiJyUJSPWSwo2V/B0CrCKrlhtm3QdPDmxxXF4arOk",
-	"ti3AcCyXqRsuypCxZEDjq94UjuicG7vuoQ+4pEU2YLmx3I6e/XL6x+d/+o83RqrmfMRhmXCay7OLqmlM",
-	"FR/6W+QJz+W9e8LvtrA1qS++B301ZjTV454odM5doyqjgmrXx22GracOXtA2NmaR2pZFX4JiOYWfbCxq",
-	"C17rXeyT3eKhcyrpfhoX8/r9kSplca090RQa/VQe9Np258q4w9MxgzPtoO+64TYV4sZDkoDG1rOxI7iY",
-	"J0xhb/rzRStEMVt9DGqiTfpBKPToj2zWx86w6EGSH86Oj39sh1BSzsxwifVhuRni7UMnWrsQHnVk7eCu",
-	"KgaZhQ3MAR9uaSXAG/giJTmbMKqJokN2TqiYkULw3wtGNPuqw5qh1pNhhz2jT06cfEVfsxSwc6vRmvem",
-	"G+oDTp48iVoZF750qEHsbhtirst/RKcQrFFj6bjx1bUW69jqVwZowd3WxShnaP8OnDWJfwbEJodOYn1z",
-	"ZbwAl89zPe4BzkK31Xn+/CcItZkPlFd6k5zF3CY/zxg16zukGU9nLvfyJadpKn0jNJcnmXFhdEtQKrxS",
-	"/qkxM/Yuir1SqtE4llkmEyvPthU9dxNOnxtEnez71RkNDzmqvlLQwgr4DhWAJmjJcyOPbXlg/WfEHcIa",
-	"QipiZv1GlqYgzOzHqXltZMy0/iRn15xN++fY5HBKc5uBM8zl35ggfUsF/TZ5hZk+NOFiZCQrs9XdNqko",
-	"4SpOpSpyRsCMyquNTrCKA0uA3WzgPBksVxSu0ozYptx5TMAukdBEsVA0jUju09QiAoXCs4gMKU+L3OYa",
-	"KZkxktCZsl0bzYaif197pDBPn7ufKhzsyFuwI4FoYb0b4RrsK//47E8nR2+e/8fLjUTxPTVFo/1J3U/j",
-	"MvhyX+LZawhRKIcJxr0gOffS2zbsi10vgh+jjN0co2cp7s67CRPK1teBxGmTi1RJEkgVyAhFTCmLaSek",
-	"Bly7AFeHixKr1thKq8+hFjsKwvyajdf7ialDJxPJhc4WWfVsm8YUbvoXuNnfrPF0Q0dQa3DtfTyFWsm1",
-	"uHor+PbbKnbzHLBnnvuo5cTyXCrjK2e1BB/M7IHVPpnLv/zOOOxg5RyiZffbRHmgws6zxm4Szzou+xZ3",
-	"nzHJihHHE75CI6EzW3uBCJXGtnBH0eiTQXlG6WBBXG4XwRgAu+PXJcD81qRJ2rV4aOZIwlJ+zfIFYLsn",
-	"gUyCXgNMIEjaOdFGyhmNAyYgFwVThGoylhnb3G554WjolpNpvlfmduu5K2dDcsSRy63ZM4dfQEKA4Sqf",
-	"lLY0F+ccDuNBAtgBEZfs0yYfIBoNER/tsXssvIYH5oCTakTc8BkJdUwM03ZE4dIu9pPwvIs145NV5nTc",
-	"04ppUW8A+EPdTWwJD+mx+MGfNvZR5tJXmn19uExoyHe3zz+w0gHsIG4SYrND/kqyBUMlLE65uBFNSS0G",
-	"e0UH7tcZsKN/aLrNgl7/UqQpKYTmKbmY5LzScUvIXkwnNIZch01110u7qQfVtRfWs8u5m+bKmFJ0GQzp",
-	"z0xPmVU69vDNmZfh0W2E6UrG4EupKp3rhQywNbK93rgxHbI/d83+3F86zQDESeszIzEV3r5wR/2CfCqY",
-	"SuisvcSt7xxvXGnxBA6HeRKUI++IFufEgCWy+5u+4TiTyOGtBcibFOf7lHIB+QrnYDVSIaQmA4f9mARH",
-	"jcD5TWVxVQa/08K4tel5W8q6m9P5uUHUkfbnnGuNRfC3Stnmu6yax7GFwhJSH3kn/KYiKTduIQ4pTx+a",
-	"eeiNQGSSXsKTnpC6Rw01JZvzyVupX/qNPNiE+3HHUqlCi9CTYhAG3ILpAnCn/XHbz2W/RxegHFNFBmxU",
-	"iP1yGw5/MTHkYbHdr7JQLCEsVQzsy8057gNu44HX9sJrn+gVIxhvL/nNn+GPgxy4TdlNaZrvPRFh6NDP",
-	"JhrLvmzXx0rBzv54DuZwOAo9HIUejkK/H5H3MxvZ3NDtbQkjdrB+aq/ybZ+yyw3xIL4O4usgvr4f8fW+",
-	"0BUjqMxaR6HmLKI5XPYFyWa2gSvNY/U4LgZLgufQST+mggwYnqFCmy27IywhCdU0cig5lYT7SS6HPGVh",
-	"dyoEai8SzkQMqaGnFe8u56OxbuhdAoPcV2X++j0CigH7raFHwEWaEly7PROB2ZslUGGxXQqPm+i3snl7",
-	"H//d/NNco/GSZ0yYHVV+K+Es3qH5RyRj1Oyqitzem5/0WCYylaNZCam6IQGcLR6uDFh9a4xisDvCvu9Y",
-	"95fyrBAOfeyk2guoc77hxYgrnXt8tsQvmO8wAzLtq5XDtrwaf7Bg/FTrnA8KKB63CPxm/45bUcuoAKOa",
-	"nrdAeaaMKu/XfjF34+KH35ofEReJmTh0b/rw6g+9t68+G/EquPbxrha+y++akSfYP9L1Qcyk0GNjf9h+",
-	"bB51t+ya2oaSethZWHC7mWaTjIoRGcp1lg1oPpK9hM5Uq3t6DI29euGynUFFXy9madrqPin/6GVcSLM0",
-	"nePgx5wpnfMY1Ku5MLdIZd8QN6NyxNuBUwG9NaHzw7Xb4nrXb6MYsEeKJGzIBZ8DzKnIgI37bhQD9sIQ",
-	"lS8vaBAfj20/syXdOKCoC457zBPY2xHFghcw1KUCnROGyKxg6fo7LIKy1MafhxYD6kr5ultIg3YC5FJc",
-	"io+aDodQAobHHzkDhJAhHxmO8cLH9paskvZYpgnplyvfj3w3LkCSLkGbaZqe4+wuhe+SL2bYWRmqy4bQ",
-	"175NPiJGtnmoZAhsXmm1u8LR2mI2TQcptkXEhvuAXW2tNwTMjmnKREJzMmM0j4xY1SyGCAgU00FGSJpa",
-	"mZ3RfMSF6kJEB7NrAAVBsZTFWnmYhCyySCYKrwNEmJVK0aUww0UUbTmtnPbakbXJhRMWZjrIizggs9yW",
-	"+81FswYRoeT3guaa5bAQFKZiS+vS9FLYsZsXAlp2m/zKk4QJS1Bjes2IkKR/TdOC9b2yQWOS9FUxMfuu",
-	"WNJvkzc4CYxjCQlbZF0+O3icHgxhTBGdW0gNmo4lQFR9Y971sTW0sXdSKUa2r6inrESek/7r4dFbKRi6",
-	"YX1bZ67I6fFZmyD4d9enEDgVV/JCuQe40TJh6hzMInN/yDMi8bfCvNyY/dLbQynHGudNuhXgaoAZzi/F",
-	"2ckJ6WspexkVs0A49yPSF1L3pGC9Ccu5TPpB03j8xXa8MhvkQdAtKcOzbmR925IUNnmRMPr4tp4ZhVll",
-	"xHHPMKxOBdFMwE6pOrRyaxa8xKLmOakHPX9eZRM9+7OhGueV1Zi3uZwiFQxygN1PzGINZueEapJJ4CAQ",
-	"AkCfUYWSzdDapA9XapMmzgkzQ4BZgUzDHpure2gGqnJVI83T5X00f5prowlWwe8Fs5et/lzRPhTNJJjn",
-	"OflfVBQ0n7l9T6nSyE41C9CQGwLNr9duhmI+W4cH8xt1g4oIxzyX5NyOSTOAqFp3QFruPpygxyqKGs7W",
-	"3W7nr6/c681apm611+E0UG+eW31oVMW6E3LH4zXzMd8Fh78osFN484zCJrG7TskZAZDnyRV5D0hIc3Or",
-	"xVUCm7sBm+LseBU0xXI6SUorBdoHos+wzhLjnSua7K5Y3T3TCzaMd/OBoTECNdAAZWI10ZrzK+uoV83y",
-	"5Ph2p+m5e4tZCdBfNJ3H6apvkbx0Xif75/cFcpzISZGWQPhbSIK5N6yc9NltbGY/VtelvdbX7Kt+bH6C",
-	"8FYimSJ9LBHtEn+tSZWhNKtLdIQQRNSK1fVaiHPlMAxZ9eeDGf0mVB1bCtwgoJ4c33B33SpKNahjDOae",
-	"WWgcgDiAHnloiZ11Tszk133yeSuMG3tb34Uz6LI4BLjqi9ESdL6cTYg2KGgmY5aEI9DS/dmxGA33L/Qx",
-	"KQZup1TtlrjThY69V42DiPuTo+OTo+POp+OT8qADQIW6ZtpwXLXWM0GMZaMgC1jv5hFH/BVCc3OJ0MpT",
-	"7GsERBQhQVyKt68+RHa7ok501jmJqr89j6KSZC7FEmjEhmCP9ffuyxHBijhROdqbjw35kKNaHhRyYWTS",
-	"90/0MW5hRGeRUo9jxuOxVT4ZOGRmUIVmCRFyutF5wetyaHttI14JrrrRebz+BlmDk3S0TBKzfCLWNlUX",
-	"gq9YehA+SbiwnrahvK+p2SQ6HELk59+4SP6tEuBMsf8zqJ4gCCrYFAAzgzuHub8uoGyuuGZpCngChAk7",
-	"gn/8fzzWWAwfB12XaSc+Tp6zk8Gz4fqJXH5jlh2rBIR1u2crPCSbNQ9YqtJ3CR+MudISvWYrwlVE2Fcd",
-	"Bnlyds1taEiwqfFggTLOiZCOtcsQI6Z82wglhtDCs5UG6OKGwpVwFitQAV9/fEdOO0+fHnUITSdjenTa",
-	"Wt+pXd6SG++vMY1ehEHQhs/ZSxUjiGfGEjs5OUaNin92ngcmEReaQRPINVIdbHnOl1s/iAy257clPcst",
-	"zVRI8nY5aOqyB73RsEQV1XejrPJGoowtDHxhw/8QZgSYNsHCSDmGoIYWMdNxQheGxK4R/jMpWJu8DWP8",
-	"l8K4MhEkpRoN04ZmrP5A250nBEtabec/psrVkGD2Tt/xcG/MUgyc2i4cbIrDVZdiwBRPMJwq0wRQ68lU",
-	"FmkCuHhmcoqLUerKOVTX34qzx8g0ljhCsDQYBuKJVoOwl8IO2kbtrYcHK8YVMRrV/mStV9shFecYxvjn",
-	"As11YVm79cFu32WZTKNnMN9dp157B6bwFsy6SQnNHvOVywHUSYq3QV18UsBJ5l7hNZd//X0gGAKL+u7h",
-	"MlGyWeJdTLyBnwlFBtzOPFgOlPkZYHxFQsZySvicFK1aAPXNqoBnMacJNT+erHpWrcWaDDZr57y93Tht",
-	"3Ry+uEypAONoGwfXibNexb8PndhdOb9JRU/CW27VNQTVzBVBYxAO6SeV3d+LxxjCFEJH5EZ6f1c9mi8P",
-	"GDFTiFwxNvFY2sPhudNQ07FMfe9WoHQoQwbKlrnaS9eOf1fYuuDQxfWmuri++kpj7Rq50iTJmWrqFYH9",
-	"vBqhwc/WPXGZ69WaMPiBYirFTu1a679nI+W2d8caTWorbWd5tU/RijOzm+sYu0bTQd9wjStFFxtyjmXG",
-	"elskaq95b+cYAiBiVNARHi2bv2V8ZUwtey7hAuX/+C+lKHkjC6WoWXcUIr1cppBd9yVqScF6mmeIBq/8",
-	"C+a3Zu0mi4qPhOpx0TMuBeb4KjWVOfQOuc0uuEak3TZWACiAZmcRGCRQPCh1v1T6fbe8YG8tb/EQY3SN",
-	"pkb2GcGHrRL4aKzPCbSMJ5SYjYb6CocEAo5e/7HNfOq3CVRQ97XxP3Kaz3puu/phdT1sKuHCOI8xwolk",
-	"BaIeCBKPpVTMBmTkVJy7oGWEWWfmYcxIymUxGkMfvEKDP8iVKhC+LujeaIUj4epSzLf0hTHZEUJ7CynJ",
-	"lNErI+TMNcN6bqocYXmhq+kKXVvn1aEgMFt0p+7cClkzLwcaGH9xf+E8/ZoJkuQzknPDda2NeOtu0BJg",
-	"P77HlsAoOppbAdtkRQiVbChGQut0/abAM5JIYCAwO1dyUJ2zZZlnrz2CD+r53qjnaEeefa3vyyFjs962",
-	"yejbM9++ex1jriya2tOxxFxh0PqqBBowerHrjki8OvXYP7b6wY73UeBMRvBOmiqJJsSl6FeIsk/++Z//",
-	"12UZY2g0Uyy9ZqpNPtErLkaETumMUO+vggUCYW2IZcsrRNeHKqs8nxGu11D/YTmob+6fUZFQOGHSOeXC",
-	"Bm4zrhQXo4bC0Ro9j0S/nZ7fdyfnOrlAXisli6EsWhuavnfQwLlRO9/D2sMlCtc1bN6nzn1cut97rqN+",
-	"ZZiLpilRTMFZKmYEA7+S3ChDQQaFxrMYkB4Bduza4gRTFuxpk2LpMOi5jnsbp1LBoVDnBLivDmXTLcFu",
-	"7HYnNdpohVj9ezBDbtcMcTXSnZPta6S/F+GEgFHCRQB2Ekr5TQmlDSTLgiCRE6v0G8RI/vDFyMGZuV9S",
-	"5PRfTYq8m8DhaxlGHNEK8NU2okQxfVSGl27WxgFrJOVDrQglhiCxa62NV0Jwcj4uWQYOLfA5tPU2NHTE",
-	"xc62EEqrFWHKRoGmmH7vVu6BoNztOaTopv/BrMXBb9mKqT8yTSjxG+NJcA98raWe7JmnfzHMJjMGsQTD",
-	"b6lUmiQMcCUxOTSWUDEP6qJNFoTA3hwYLANyRcZckEKx5RaIYvrTu0/vD8bHwfg4uDCbyinA4ZSCHZn9",
-	"cMw3hdK27eWUCwKqpacbFHPFjII2z57vI3nmk//yg0qgOXIdvZKeFDfdASH4FCTPhH9/Wb+E2NhSdrWb",
-	"6trLy7X5M09vuDgwmFcgVs9a6wncdSWjkaJ+pgjq15PDXixFUsQNOHMLHzMM0NtEFl/TlCc9yMLGtz6D",
-	"t57uMWvD8dI9y9yAswvH5phLePtHQrVW1JuFUxCF7s+AEdgvi0fik0EUnuxA3ry1nqRgjxSmbiAoZ+jH",
-	"GDpS7ix4yHVTp4hPJePdXbbEMv5byi+NpL0x5d5NXoRf/X+x3IgPLAaPPlQLe7AhHv/d/be3br5EmZde",
-	"mwsRsMeunfIOKibaA1c8oOyDLWh7Gx0T1eUZ+rP1HDjNWV0TqseLRhcm8Val3oZJvSsSHxZUVU1qQJ3W",
-	"anDkkYa3V137TgBYIP+nR52To9NOawsD6g7O/5dqoQd2zCbznMV6S83yDcGh6+uJPxk3Bi8bEZmbrX4M",
-	"NGTfP//Ar4AtHRm/DQPfGdPU+Bxt8rMvrMy6kNercx4DoN1jOWGCTnh7RrO08gNgq5gfEhmrfrtkYyy0",
-	"rhEEn8cS0gCVQxa0s+6Sf38bBbiPEXn7h3cRifk1T4mSMWd6FpFJDod1RLFYyzwiiJFtGDQiCJtNhjTm",
-	"KdecqWA474LQjKoZ1QXJOCY6YwyqC96pnk1kKkcAVpTyISPxLE5ZRDIq6Ajr/iG4WKSVjyHQeN1nPmHO",
-	"Uhlm9HFEhKzH6vSoFE3uUCXygcpoLtoRrjmeP9S56uZjXfcyFZUGvocf5rlN8whSvIN3I5nWONPhwDEZ",
-	"K6MzyOzsOtROQkdMxLCK5f6SstAv+MzF+9cEQeZVgxLBEA98aMhZmiii6RWzONqI5WCm8EqMUq7GEfkl",
-	"ZyIeR+QipwMew2w/TgwtjB1yBtVlTntGrzyIUxZuqcdzXqLb0q6FZY1t0o9I7A9GIRvFJ4f2WImmFv5b",
-	"MZpCpxgzhjHlok1eaw+uhLAedp425S4igllsWJ4TQHSprGCR2DhQHRq5ewUXROYJy7tIfcMhNBPFgLmK",
-	"SMYBgBNmoOKc+US7K8YmQaYeiYs8Z0K3yesE77YoWCKdhatnsaPr+M4uPMLd8ox1gdOOgNPIZIzl7NOx",
-	"tExnJD9unGFQpY3Lmic269As8SSXMUug1nOeI5FRGzZwwuQkDdGaSUAXAalgHcKExXzIDZXPiGAI7Wy/",
-	"9TMTbMhjTgHCsF4A0jyHKguYh8AXw37g62luJBwTIN+upZHUQ4DNJDlTcWGH41oGYIDNJyhSAKQNBvSB",
-	"xWxiiybrZg7dIiD6AOOwC0FHOYOa9YjkbAjNp0BSSHkFfY/a5Dcu7EkH1IQBUVLjH1b4BnqSN62Dzum1",
-	"YVg8gTUrouWIGZESvANaX41lmtS95UNYCYsQvZQAdrquMDbkmHch1XMyMXSi6EzZuk7A5k2LTCiSMSoi",
-	"QvHYsRCwlMoyMdgKEbaQTuGqIxZl+wYqHQz7dTaRee3M3wAlJyQ2xO1ya6FdiZHMjBoNQCeTXF7TVEVk",
-	"klIANZHaUsxQpqmcHhUT1SYXpMS4ghcSMAiYIIMZ6jBGM6zsiUo4B0BssFEcqPcJt8yMqkmA+PUEZGk5",
-	"tIorPPlQc7xC1ZW50djNHuHCQt0bmhoYmp2OZVahWNfDoQZN1YbcVQkW7dRMZRTd4LTe94RAxnHYDGYV",
-	"gq+6Tg91CK4jBPBHyYsc0iVD/tUsejEwl0psaWzVL5Ef1FVFQ5flwd++fPvvAAAA//8=",
+	"7P3tdtw2li+M3wpW/bNWutMlWZLtJJbWWf9RbKfj7jj22O7OOWNrqlAkqgoRCTAAqHIlx2udT88FPBdx",
+	"Lmyu5FnYAEiQBN+qSrbVk/nQE6tIENjY2Nivv/37JOJpxhlhSk7Of5+sCY6JgP98zJkiTP2I2SrHK6L/",
+	"FBMZCZopytnkfPJmTVBif0V8iRT8e0ESOZlOyHucZgmZnE+WYjKdCPJrTgWJJ+dK5GQ6kdGapFiPqbaZ",
+	"fkoqQdlq8uHDdPL0DV6Fv3ZDhKScTdGSC/RsefQcq2hd+di7yem7ycjv/cgjbD5S/+bPayIIrIuRDRJE",
+	"8lxEBFE58gv/xGIbGh0rRBJpvoCZ3BCBYpIRFkvEWWVdl1FEMnVUbMaY73+YTjIscEqU3VkzWPvG/uht",
+	"akqkxCsizxHRdBdThAXiAhFNA6qfNiwzmU4YTsNTLaeW4vc/ErZS68n52cnJNECqx4QpQZ49CTNABL+6",
+	"L2dYrcvvmt9mNO4kzpKLFKvJ+STP4cnADHhMEirVTzBskOmpVFOEJaIMzd8fRfaFeXhe+qfOKXlE+fpE",
+	"75VSROhx/vMtPvrtSv/PydGj2dVXX4Tnmy+InnMLxfIF+VIiPccWsuULMmZ6oQkIyUXz83NG3qtZBL/O",
+	"nYDINF8tyJKX2/hrTsTWnxAM1zKF05Mw37RxjDu04cXvzSzPYpJmXBEWbf9OAmf8Ob4mEmEkSEawQhIv",
+	"yQXCbItyRn/NCVLkvWo7SN7YR3rwtoP08OF0klJWUCg4z6WRlUEaaYGLlJZGGyyRIDiuydT7IFPDkyyl",
+	"8CAWOm3ZPhYleUzecIWT5iQf85wphJMECb6RSHHewjvUDDNTMI4/hZgscZ6oyfkSJ5IUU1hwnhDMzD1g",
+	"7q4mH+MkmSMcx9K74vTZJzdEbIsrsGVKxY1YzoWwPJ2cv53gJJlchajxI02pak7klV48hiPU9jF4Mbju",
+	"hydTvQ801d8G4ZtSZv5VcgxliqyIMJeGIDLjTBIgyYvLXK0fJ5Qw9VQIc9wjoyHo/8RZllBzjd77RZq7",
+	"tOCg3yfEvDKh7AYnNJ5FMJDmMv3DLCC24AFEJWJcoWvGNwzBZcwFimkMf80EvyGIKkmS5fHkg7/qLwRZ",
+	"Ts4n/797pXZzz/wq78FKzBpgmTUaf/8Yff3Ng0dIkkj/CT08PptMfb3o559/PtJDEKb0igNy9we+sQuQ",
+	"dpJqTVJJkhsyTnPQ0/OmuxfJVwJ3UlyQpSByjRS/JswRHl69Xdp+mE5eCr5ISNqxvsw88ZfAOuFmK5Y5",
+	"0d9UmCbFqn7NiVRoIQi+1loVcFDKBUEiT4i8QJIQBDSRx446cnL+thi42K3KyFSiJSVJrAnlntDvZ1wf",
+	"IU33e3AkP1zpgyoVZpEeLBfsXN8l5yenj85OTk5OjuB/vtH/8637p/0/rM+xwiqXk/MHZ2fTiaIK5HFg",
+	"XRhWU95QjmDynqPL4C10mxHYv9c8JWpN2UqveiM4WxnyaakYcXajTwRnErTzDSi3OFojswaUEswkSDf7",
+	"JdBEXz4zMkX/IxM8I0JRI3AiQbAi8Qyryk0cY0WOFE1J8zquTff35u80HnCrTycJlmqWy+LjDaOAIaqQ",
+	"fgqtuELYnJkpUhxIkVKWKz2/YZNmVs9s/kDUhovrwI30+NmTV0hgtiJSzyTFWxTp21F/3ZxfwmJgRbQU",
+	"PL1AJM3U9lwrHvriUCSVwS/aP2Ah8Fb/m4sVZlTCGZwNJF4myA3luZxJEgmiZjlTNAnLyISzFczZPGrV",
+	"QgSLNgbQMAoKcsOvR7KKjHhmGG04Ocw0m2t5wZKt1gc8Mw60qRW9MRvEc20vMHNtUVbqg3yJ4L5ufDrP",
+	"4tHcb63jyguUqa8fTAL3u38NvTV6sHt/6p+9ylSaHGHZt6Cnx7WlZsMXv5BI6SkW5/0xfAHEfBxTPRpO",
+	"Xnrn32ppVZFQO95VY/JkuvN5dyewbp12KtXV81kwkTfGw9CUUvz+mXnW+9lw2HRijAL7u1YOdjyDAebu",
+	"tuLq80ops/86HTDJGjP18UgnY7y0HonazmOFK8vpusHKSyVwhj2btG+cn8h7ZW1bPZAzTbpeMfZLnSAw",
+	"++qne2hgTbXOs5FS5v/1dOxpYXmS4IXWKIwaereOxcdn8eZ+5TFVl1HYdTgXJMaRmp9rHTon0vk/lMA0",
+	"sUYL2miLhggsSQz+JP2fuQC/W0aE1BuPNPOgmKSYxeBXtbYjZZKIUjyDdpoQZVw52Lg19AQCBqad+Xda",
+	"dQw7BJZUSIUSyq7NRRZzYuyBNU/00HVGM2px4AZNKCNWaIXcaIxUyBK+27HT+e3KUyql/nE6wYkiRjM3",
+	"1CBm2VzE9s+GBFoMbaha81zNBIm40D9FaxJdg4o0K4fx/pgzMDpn1+B4YVzN1JrMGNc3YbTGlAUJK8mv",
+	"zbX+lKcLIgoPOWXXvmYz8Ia2dCiMkKs2hnxcrKHNYy8VknTFsAJWuwFthSCzqPrerrFcB3f2mmyDGzu/",
+	"pvEcHKP3jjckSY6AjPd+2VzLY229zSftZOulyXRSTLz55afx2cOHp4+maIEl+fpBLpJpuTrNaxLNN3ir",
+	"zRFte5qDeDqfWqfyFEny6xTpBYOqpr8EWs/UmDGExSRGiy3ChnGXhITvXvfeUMWtttGaFlND94LK/rr9",
+	"L7QywdOboE2FC2HVeX96cu3DVL/ERXCv/yEJxAIuXz6z/o4LhBeSaLODG7rLrVQk9fm9TWcxn7mmLMRU",
+	"uSRiPkVz85W5/ujcDB3kpzFac7TWdlQ8A3M+YGv9hFMtvVkyznQK0ashCIg+KFRJw4wXaIUzibAgiOmp",
+	"B+Wh3s6WaFXx07N4iiz99R2uP4jRL3wRHK+pXlZH/R6MeZ4a60ZvkjHQhuxplouMSxKyobdTtCmia8XM",
+	"EZbXxn8QNouMQO8yzPVw9sZdkDVlcUEG6V+3I2xLcLS0XmJz590pIhzGAix2oIXuRVyiOapWykp3/EZQ",
+	"pQjTw+mLvRi3pBk8ai/9pjjKQTLMaIi3f275iM/pvZtc5fyQYQmWo3e+p04QeWSozrRxLLsl3SGMhlJs",
+	"Hs5q2NEO0FP5UasJHRc4wQmJQYY07uzOswFSx9vywQfBaQI1l+APl0dnD7+uXrRwfzpdx3l1qJqiNXmP",
+	"YxLRFtnmaYs7qwhdt6kbHziylfL/JIIuaZkSUCXuQvBrMuwKNQq2vguY0pp4uawi6mTmFDiZr8v9lVYW",
+	"aOEFCmpVerXrSk5YBhxWIKkkmdoPbNZcFmLTk5IXRvVZYwm3lLNpHNsN0ddgHYPIBRxfKFCDXvF03Q/a",
+	"aiu/Vkto8MiIaaGdUAHnaIokT8EJySHzIol30M/tHrsN9ajvTSzMc2rNBf0N+O01ETdEPCcKO+FV5T4I",
+	"4sz0GHIm8yzjwu7vCMVEypyI4KNaSZ/lggZ/dNHA/b4uyI3Ntpk5F3XL1xrPzXCu1rOUqDWPd/6+cRvs",
+	"/DYRNzQis5hHeUqYwq2RBvDCdy+x+sgBVlfnSLPRjbmEN8Hb/bZ1BqjXwRbTFmYduvBRPBA6WN8RRpY0",
+	"ojb3qnZHgpLWqxV4Y1zaNz5MJwssaVCb2sKtZ3wMEJVZEHRNsqYqO52UaUOTcz23iIBXY2bGdh+Zle6P",
+	"xuYvqFDrWRyMQL9YokyQiEqtH6acqbVW7bYEm0va+HdivEVUuglWtIDQ7Vx+b1aMHTDVYrydW9WecW3h",
+	"SIiDsD4aBIfX9hnPmRLbGV/OuKAr2nv3PjYvwLu7xBAtz88YWGtB0hfPmF9+715Z9ekP0wmJc8vXCbkh",
+	"Se8A9ec/TCdLnNJkO2uNHa4Ii4m22glTVG3Dz+htKYao5y0B81pfW2l0sGSLrDd/12iLvkFZTOJZTKSi",
+	"rF2GQiQ9E0QRAdHYsAIFT91QspklXkJjF4MUmYkQ6jX/LQcbCv7b9fshxYIqnMxc2L5nX2uP6wGI0EYP",
+	"ZYoPomVKV8YItIKiK6BZ/3jt1eB6imeGrqj+AoQRTAiDBgMTnr+ZmvyqFFOGOCiYgzbEO++N+LVaEwEc",
+	"Hvjw97nQPyOZkSShbCWN2w+ekKN8PdlaTzf0ZMazPDEEGSQq6s/DlR4RmPIsJG4vhaA3OEFYGSeuy4/t",
+	"leaCLIkgLOSAeL3mQgEx1nmK2bk3ss0khR8xshIyOPqKSvCqz2oB6fb56DfEGLEYeAUGSrGNPoXioqIl",
+	"X2tDbP6ECbygFKtoTSSa/zqfojxDiqPTC0SZthgE/GJdguXKeL7wc3AsdUBtfN/86LPXL+49e/oYPTw7",
+	"/bbvbtQD6HFaPEY4o1NEU60LGQ/OkggRNrHLc1wkIUaK3uhpG9kzmU5uOI2D0Y3bTkown27XeXZNWih5",
+	"PchndXatnbmqGDG72TzZdTnnXy1OYyx2sNiHHr31stRSw6HgchttvAoCRJG2QcNbWGWcf8/1FcyZ72LA",
+	"8prEcMBXXCHGjVtgihZbqzqSJP5SghJw7me8+Kmahb5gD5Obkj5FWusw3l0vic/XZb2lWMFaLslEcX0K",
+	"PDjpJuFOiSbBqojHXM9WkRj0aInA6Wr5ZIook4rg2PjaYTlIL+cCYYY0kVPNjt4PnuZdZOWenvlZuSeh",
+	"A7KX3YKltGGhrndfeSfksTbtjHelxeiZR+YRp/PbfxZqv0t7grRBKHahEkkcUGd2sIlq6aVWNoB7x+Rm",
+	"wwtokSs3L0PunrSh/zaWFduDH/axywI2Vl/yxmdncvWUMgVNsJ46iL1Nst457Wmi9Y//2ZtsZRLQ2bBE",
+	"o/1tusPaaOUCTu8PW8AdM+K8BQ7MkDyIlTcyy62Dj3yL0Bv1QejA3EkD8QXoOAmPrv2qMUnEjb189Zdi",
+	"ckMjclE1Hhl5r6AII3yN1ajVswUNI7PGkzzG26nLyy6moA0V9BtnZNoyiU9iqlZWHhSthzEiG1llQWuo",
+	"Yv2E7Z0ey+UAEXnff3+3EnkrdDhEKi/utwPr2bxeFfGfrEH1v50Z9ecveotnJs/BG6CtPrD4LpD+AFKm",
+	"nJU5o2+Bo+vJMJvslpXq3mzm/ZXs7k/sE87o2Ly3l0f/cfX7/Q9f9B3vaIx63Uuthro9avFD1O9RA45X",
+	"x3tXOEA97x/jsOp67/eG6uWDBqrr6S0v9ertPcyLj367+v1sev/Dn47sP0+OHum/fPvhz199ES6/+8QK",
+	"/ijWvBsK/7gl/WEA3JYB0Hsyb8EgGKjQfupoTUMF7qXVwVTipgaXszgJKLDaiKAjBJMZ52k4PllTLt3Y",
+	"V63z2cmXvceU7fdqR7Kzdmqoj2n02g0Nm3k8cq9Cbw/5qTNDO0xvw5Y1e1vWM9qN7o6o0sq0KfyaBJZ5",
+	"uOrdYlXeGnoIu1uUpOUe0Ju5tSEi6w7gkrh0fAj9eDrCu3dfVGGOfj+Z3n/0IagZLHi83XM7jAXTtxmA",
+	"EtRY3Hck4ZuqG8UTWvdPquBNf7pX6jtfzI6u/vLnv3zRexAsPBEsNLRnj7EkoVMgiZSgccc5GRWfxVLS",
+	"FdvxtZZCjDcGByETBEJBfMMgS2DYyIvSeB5a7hwlXI4MS+tXckFaY0nfC1vx4oA2eG+YJcKSzGrjllGW",
+	"WUv8zP5c2AcmYsWXYGRngB4TQ3a9oDHZJWbmvu/G6Eop3CVfzr2z2A7aqzg3qC5kxpctiGVY2vIXmYsb",
+	"qtcPCiURKzKk6GjJk4RvSDzLszB3uhqKqAjomleO8mwwl5o38sw7ODXBY+rgNmuaWIAU8JdKhVkskVQ0",
+	"SYaXXpBk3J6seRJ37bP9HUy5gRrfwKNoE9jGTLZ0UnSmIbUUw2lLyaS7+JqAFzHXz4ycEQis1oovzZ8b",
+	"Lq4J1MUV93tRtNZfFZfg8QJXv8S6Ct8w0o+ALx6vBCEx2lC19rIwRpS8GYIWIiOc6uyAZ7TwRThRa56v",
+	"1kXykalj1MQPf6KyLS0H1E5w6KztkOAIC/OCSVaPO75rbFjGFeBEFXIBScoiopes6Ws+NGJmNkV+7J4L",
+	"Kq8HWldw+XjPg3XEJFX0xjq3auIJCaJHirT4A4lLJZKEMKsXIUVwinBiLHiXZFSUpbqxTUaVGyhcEs+z",
+	"1qP0+sVLW3ukSSCMab7KsYilgxroxzoplPR+AtlnTR5cKMfnCRFw4Sz19Q8QVoDvFXERk3iQAmAGrmTa",
+	"DXrJullknqa2YOHOYAIVaaA11a2ggSN3lSe9bLja2a0rTQ1B36YZl2AcNSwxTeShyiTPKIlnmgPCTCu1",
+	"WWMKWF1w0VKpxDXt/8otoJvFnJGh17kWRQMfXXGcDCXewMd4riLeUrkAt+PAcaxkpYuEdNWs6d8HQyfZ",
+	"0qdBzrfKw8HsWnttA0TJLBN8JYjUDB0bwRoLnmXk02Tb7nrc3WEqt6pgp8681vKA3gr4V4+79tMy/B5M",
+	"XVe8OGRRnnuK3RQwYYUyVvZIN3bziNS0cIWXSwdt0MweuYVjVPeI1Jmsm7eeCLxUvaxVU4aYk+dgdmrR",
+	"JI32rDUhPYELrfpJvJWgFICxvlnTaI3s1Cefjlv/YJdqisYQJjlAdoqnbtyt5BSfCp8FzFyH2tL/7kGk",
+	"eu9nPH1l/PpqB3R0rL5fiRkQKKser1HR4FtUcj608Sc4Ps1BqMFvhL2okJHoSg/28ZYuAOuHKaKtWoB7",
+	"a0PPQNbVayo+ojWFshitHAX1/VEWSJqSFtCA3eyGiMY7vrPY9rg2qYHUkPZOdIhO2rIvsJwYh3jGgHtA",
+	"H1I5S4maZUREJIRhZ7ba0P68wFyCIja4qr+UCEYZVpo3cEt+yaWqgMK0z8koDpihnC0po3JNYphXaFiH",
+	"duYOkh1i0vTaW207aCiYa31GmV5GC9xLMb1JKLHHU08Db9rZD1Bcw7EU6yyk0taWLbm4sKfGzGkKepZz",
+	"fbSOPIuCXU7CqxsVoxng8WxuMc8IK92dHdhhfcfInRkDaGeINEhpGuZhwlaYel6mz9+0tDhhfeakXdpO",
+	"BuVtXyUDRUtDBow5+Qc+t+PMlNou2y2zo/Vt2RMvBXfEpnl34+jJds7nUCaB01zuoFEAIf2R++GHyj4W",
+	"oxXfbFvJYyOmfS1yjFwYoAKaDi9cH3hwARBpMXSNFqiHQG4IWbWyHw6x/w/O5pYkr8gvpPCRf6Rj52+d",
+	"G+eqb5pwcd7BjetRFK0qBDFT2aEpjvUX9aqAP68JZMF6RfnXDHpprV1lGJbETiyoI7alExxMwwrQpqFi",
+	"jaWLF05rQT4VBEdr0LfGbXUbPLf7YiuH76SqjM+JGhqJGSW/DxmP3i+mvFPMt2SGvfa6GeZsz7HUW/69",
+	"zRUK5O0pRdJMDU/OfcwBZvLSvBdSMkY5GnaCR2Nk/AuDk8PGjT20vwsh8TBmKdK64JWeSOUO0cVB/u3q",
+	"TJzb7VOD75jf90G238EMtNA6li+m5YHpO2sWrGW8puPxdw28nW+srW4g7of39zoI9+0lsWC8XpLtFJUd",
+	"LQ4+5yM+Vtv7mBKgtqWtRdj+lh7IqC0usLtn1JaUOEisa2wC3/6hm334JUiRv/JQXOXwGVIrjpPPKz/q",
+	"FnI1imDXoB2CEGTxivd6Yaw2tx+LFVFDY5x3KmXI2y2PkFcdbPsp8oZugWnG7Gl7Moy3rC6a7ZQPYw5v",
+	"WzJMs+EEuJTkDrkTZnbNAsP6LbPnJu5B8aF0PtBVC9L57l2zhgIfI52kzxF2YIE8Pt2jk9d63m67s3/g",
+	"STxS7O3qawfY/cF1QW1esHKMNo4BfJmPtiZTScYHerrqPWS8l3vjWz9ZxqlJSGjyMVjBumUfDonp2FcG",
+	"d84OOd1/tt2lEs5WRCC8VNYTvcSR0tcMK3NGtA4bdkDzKMqFGDlvRd63F+dxFhFkvBqTzxDueAePS/HK",
+	"IIfb/upcydfV/bGc0HVIdlLmhnq1q6xyIEeO46Wa8Bnpi4FRughzIE0CBNHd0yQMBQ6hSewlL8bvcetq",
+	"/lmKhOoEtY4xVMy3Fcm+8axrmwsHxYumfhrTGEk+rFPXXuRq/GC7y+3uLHbE8crL4GN1OeN96Kp/Ew54",
+	"tty23r0jdiAi3MmVH0Kw7BcGhX91pUoC6gSV18i2wLwAyEPnSltTqThkSVbR6gbowJ9z/HVHw+hlgllb",
+	"m2N5oFoOyC0erQiWbw2MfZqi/QDozLZaw99UjM2bQ32EIz2925mBvwzePDaTZI0l5Exm2+D8PgKqCGkt",
+	"6n+d60mSmMSIixLyY7DSZ3LJD+HCOfxNX00rr+AcjIH20E9LIlur9N1XLfqBcf9Difyw7NIbSPTssnOa",
+	"JSUxOAanZXcaWewjZMe7bbzqTvq5gx7yQt0piuetZKgcR8eY00LYXXWIyN3gvUopWrOeI69nDCTRIcaR",
+	"pGyVmLDPYMzHLj/wWcgPXArJvcVgRbQ1R9vt3AfW8fBkZ1Ew7hjvk97UyjkH0hXhnr6D+iJQ4CAI3rsy",
+	"bq+/uY+RO5mov3Lw8Drbq+Ie+Aiu37CD+qp1agBYtHsKfPPyhF9dD/QqrjjD6bBCnz18+XuYKq2+/fKZ",
+	"Njq+ITh9Tpwes0emwS7ObRbfjm9bcFPA61QUB2uYmoUeCsIjl8MTcj+uZuJmZknRv/m36eIdTqbawt2L",
+	"/dM/0N3nHYa7dwO+ERi8AiH/5RiuXmyDErKtBjKm8UAwvTHiRJssHiZ6S0yobDkxFPDLVlXukHLfAKu1",
+	"NpZak5Glex+/ZrZytfQsZKyTTPHZbvhpN0QsAiCrIIgKjFUAF8ywUM6QLuCBv5Qow2p9YapQptYFdwTu",
+	"OMwMpGIs8ObIFYhGPCUIL3iubIPMVJLkhshhwbZStsK8/XVPJx0e7fJUHkpGlcf8jskoAzETcAFGRMpZ",
+	"ymMyov2CAayZeS+HSywyHAVRFV+CP0wGfTLhg/gdWVEmbbfKouVWFUDnHF3+9T+OTk5OTs/uh03Z3IGj",
+	"32Jf/MEZAF7zjp4eETFZ4jxRQ90FXZ3XE6yoyg2FB8A+JPSGstUMC4Jn6VkYLDThbDVmzBQzvCIAwq05",
+	"JxnKbY33oNtGS80JFyvMqDRdFGgcRnwSOdMC2PRe0wcJRZwpwZOkisPdmszYcmk8/uESvYQVTBHP8K95",
+	"GKl2bTHKhyw+oUsSbaOEzMxrkINFtck5U9uMJ3y1HTpU8XwJeDPi6NdRbuoMJtfcteBqsoqkinQzkz5V",
+	"s9/a2sQrThOiWga366I7CDKfJPUF3X52ywYrImYJVYLIWUbELMbb0BJ3tkx4bPpupwYxxYg3n9bVJtwe",
+	"IafVC8JjGMe/gfPcfv88tuel6UC9CZyj77XZ4+m8ZrOQ3FAVrS3aOXTZ58tlOKBiP9e0fd8rgbu6xLWU",
+	"F3gLSvAipNE9s10UsZYhX0rk6DqtNlfkG2YXRhWEhcwuBG6JBUkGVDvG5EfzJPRkEG2oSILAgAlpg+w2",
+	"FDZxKnhU37BUwYQDJG5UrceGlxbQH7GISXif7eaNA/kQC35qssRYgpoZhX10xbSNMNm3B453RAJiaEnf",
+	"t/lFWy9BwwkzN70mU1OVtAnajEbhVLtStAXRvhhRGy6uNevTgGXYSF8xQsnMxH3XF2tm3dPOzjfVnRjG",
+	"RHXcBqv/tgmEYRtnuWUaKqJX3FpJU20B2aNSawj50Loqa+xdW3Dg1HXSZbeg1uHsgtGd5nzDoWz6f1Lk",
+	"l3X0/Xciv9EZ8mz6MNwrZ7xVsIuGv2d7vvZGUmEKdqv5BU0f+fQ8enQyyAKo7Uj/nvQYCOV431amA//8",
+	"KNZDHWqyZJ53714HXVNN62K4sdDb6vpfwi7oKlQK86xnOVRZrI+/6lbFaAatGB01fe7yp8tAG9KvQxvn",
+	"WSfjFnAgy6Uk+dfjJUabETKSmGGNcDfTYwcD4xBuPuMpu4vuvUOpz3fh6m8JqvvXzl28f1uWtcd9PIBQ",
+	"e9zPvfPd+Y5tuy/7O8MG7r9RQM536z7s39+R92P/gJX78kC34oCv3t1bsm9x7e6Fl+tgI8udUoVzIYJI",
+	"0c8YWnIREaR4jMOpyUNzctvgGfbVaaXCQslZyO/gPG7OtaaXj6xq8cmBIEaWLgba1bn4ML4mDC1wdI2w",
+	"RJghIgQf2ix0V8exU8BK6pdcdNXNsreZ0tJac/4x2e4SaUKhBVEbQhg6fXRyApHvs9NHj/o5rw5X0SB0",
+	"D3kPpue+XN/BCiVwo+2XZ2P3vCPXZmmTIEqHJt8wFFNBIltY1A/TZ/djeBtm14SfxqbHX2TDLg0arILW",
+	"6htoxGsqiUBsxATS/6e2ehtxYfrDxpDjQSVi3FWbm/VSaWMX5ygWPLMxlqzrVqhVDYPmVwTmzVZNu7uG",
+	"t/44FiysOpX5u/zk5H7kBoN/kWMr7uZTND+20g7+25IK/ttQC/7TkGtu2zZghdY4gx58rtBsSQlA4ioi",
+	"UnmO5g6G9Vhz0bznAgm60IsdLAEACjrulL5o0QELklcJDBk0lqMsz7afukMIHrOWgMxZY205ihbG1mIB",
+	"ZXhlcoK5QiTNVJgxa8Krdr6TDd5K13X7wgUYOVrxUPfqAULKm3mQcmV4LlS15uzUJlyQCAcvw4pES+By",
+	"GRqktiSTQ6fXgfX/tEUTakGxvf0MYkibn147kbDDDCMPMszyEIv60EL9A8UZ7UhPXTyjNdRYZdVXeUKk",
+	"acyNoMpNmuvpAmEXOI4wQzbYCzl+aJFDk2Abszd/a4vWDw1jBpogU6lMlZV5VKIF0bcaUjx4W7iw57DQ",
+	"fXCI8fFRI/akFjcMYbZVa8pW7hKBFcR8QD7kYQKmFRYY2jzqhgi6pOXNZ66QKRIEaGa7AVPT9k+PyCWJ",
+	"kZau4bhbKHfqJ3JDhL3ugr1ixqduhPnF6nNLq3BFPMlTJiE260i8Z8rHofI5wgD9T9kqoXI9tXobh0wZ",
+	"jlKcFQwV9KrhsA/g0mXSoLl33ObdjaQb5qpL1NFDlVarrYDt63hQyR0pNBXDi11MfAiVxA712lZx9dtD",
+	"QZVCi/mLgvzSJD1Thjgjtv39IGizXUyi2gKaDiPnzW+2eUgxM/kI0iYjBf0YrdL5X1uadiRXmMz2gPQc",
+	"34Qg0m9r0TrOoVe8tdiGE1yLJxBGN0QscIJi209I02ojqDL+kIP1z5N0SO8L27qpeAHkepTkMYlnNA41",
+	"m/IC7rag2nRK21C1XpOkKLMvjvtAm7E84DCBzgL82ipMExGTAwDT4ElM2cor/YBq017Xnm0heIFYAbjl",
+	"Kh9dDftACAZ6Q8Rg4pun3Wszd76bTCQzgm2DQr85bpGXuUUxByWvq6pjsAsZmspkgigiZrlsS3krpMmY",
+	"iB5Rax4Ppo99vMurLUhEM6ofHsq0JpvfnUCJEppSRWKk+AVs+jkytUBIRjwj0El5L6YWJOKirT+lVoVM",
+	"Uaa+9yV0JNY6hHtpYGUZTHUwWc3TFsvCBPVbhfw/qzAehYvfFRUVQxzMtY8TGs9ypmhIz1PSVESZIElv",
+	"bOFjFJ02W6wAeT1Z7MRCwf91tq2JXk9qddx6O7n3P/ktVzfL7/gN1oGdEY5e/nHFHfSK62Wnu3/l9YfY",
+	"Pr87cPSx+DwusL48igPeTXXc5t47o+MmOIj1bSypOxaFrLYYO0zVfz9zFye6aCq/NoGblEhp7OsbKo3m",
+	"hlOaaHbIsFAGg4OrdQsER4uSW6MNKB2FImGm3U+c3SoQDglJfOtk2wttp/OUFdUJtRP/+gW6f/r110en",
+	"CCfZGh/dB00Op1miR/jp6avJtFkFcT9QA9GQc0Whw+N8Eco9ss7Zwcc7X5D2mF9rjV5MU8LkOHzKfEGe",
+	"uNdCH0sJlrkYOffn5qXweHrjWrLsTZuEJU16r+wnVFrciJf2hc7irNbr5tI6zvV9U5LPBP31RKG1PGJk",
+	"46AKp4iBv938MSWYUbaClvMM8SSuViX25HiX5orzphXUrmxmlWrTSenrd9QKnoOSiYL40H2E6llDOXkY",
+	"rG0GT+y1ts9lly/IK75p4SY8iMWxws/1sy03F4zTtYTnJLQMnMeUsKiC3QSqKQOkwhW/IYJZZaUUjVm+",
+	"SGgUlI2RFR8hfJnfQlCp3wueIhgQevwqvEiI1Go4jdYFa7NkixZby7Lm69g2R2oqzRkR1Mj9PqK+NE/u",
+	"eWi9+YwTMq8L9N86VxT0CFpZRdXlhkhlKOa84EXEYXRaY9+B1/vqH/iCc0riFZtco0krWxZiOxi6CLJR",
+	"5IXEW4LCVEnr4rLRmHAsamqa8nuMb6mUJRiWhZUSdJFXRIOvXcAXOkJiW4QFQS4025K7HPTfJQTLrkbV",
+	"jvYS8VxJGhOU4i3C8hqsWaoGV20DBbwvtu3Uj8EkhNEysLnakDBrm4S7k4czC2WxZkIuBjg93JMfwF5U",
+	"/WqxJSE87H+qbfovC7EUKhQuzi6KtMyVFyhnbltQyplaS2CnhCyV3vXjRuaQaznYtQnP9UDGVBr4aG3R",
+	"7ijx1mXqey54Nj3lBMtrEmtenULCowkf5yywKLwis5Xgpj905w6WTxaZngNhvMeWAsNuDKY0w8b2CWIi",
+	"NRV6yKPI2TWrgC942iXP8sQ45wZ1v6w//2E6+TXHQhmPWmk7nJ2cPTj699Ogr5+8H1D58j6MVS3zLBNE",
+	"yhY46huc5KQVK+rCmnzW/vPGGtS1Y0twYJUDU6/K+zkgb8ayTIlb3pxl/a4fdnO7tfXq6a76El7wELQr",
+	"nw0d5ifE9Ih+RX7NSUj8R5wtqUhHTrxBCt+taLJoB7fcNzPbp+22/0mPOJWRBxDnAA6xOrnvlmPMKsYk",
+	"/p6SJJRfb9qZGTBA393OtSGqyHs1NY7iFTdaDSSzGRFiwg02a8M4aty/wEcD/zA4Re+1zUJYDBiShCkK",
+	"ucLl1TCdLKhQ65lDeC5ksyk+tqdlxpczLuiKslqlcooFVTgpYQhJnBsl16IzTicpXRm0xPIh53WKeZRb",
+	"U2qBo2s9I9C+XJ3hLBP8BvqthSRlaXoEwZQqMpfAuDeUbMA/lHGhgmPiSPF2dOZcEgF9IRJqZDAfAT3a",
+	"kk44t17weYE3CQ8698MNEYLGvaibmeARkZKy1cx858N0pwwc692/RcBlKBToql3cvRdGL9rdG673bGAf",
+	"ijGSN4jW6YerGxHq+lyB9SYFeboy/jyT+wBCtjxEd1K+eo6HDjvCWodgFEpCAlr1ob0+JF1gseKzGG8D",
+	"h/4J3kpb16JtcwIqP1YIG8MGUYkKCzSkx6X4/azqGa6NX1oWMK5e94KgSHCtK16gEzCLMduGR6dsFpEk",
+	"EGADBc7klW8QVWB/rWkcEzZFvxHBJSLvI5KptmnbgWcpZVzIjnbwenpwQUmU68sLnX7bPaLXgqp71PJB",
+	"VHHHhtri9HodiozLcr+Q4mF/w3QC15sV0aSVuJqmaZ4omiVEGuC5fu+z53vyGKfYyDChmhvS4KwaI4cO",
+	"4tPlkgDUXGsqaPVWCfmomG1BaDIk5KCqQpNMMeruKaL0skVYrHkSS6T4BotYIoKjNfIFdTlJc7aszjVI",
+	"0NbJ9MZ8JAgeunskPgRV/pyCYuBBSJYrgJQPzWTQXaKyWAlO5rrWCQy2zA1/OXxrZpQqYMar/qD9LnH5",
+	"IZx3AJ9cg5l39s+17XfP6dhFyenPTWw4IXbdy9rqm1pMoeN7ywqRB6yip1C9P9x7GROFaRKOMXK4rpvc",
+	"/7fXL35C9ldEmeJGx+bx1ppaGRY4JQrS86s1L21l6vZTBaSsnVZwmVykwcqiooNPAPSai7RIjduhhdpH",
+	"aKBXa7u/c4M9QRRQdXpYVHHKZgDlESqs2iAsJZEyhQo5gBpwFVvBS/uabFsuC6m0FqeccqFVRBdRll3B",
+	"lU6prtc2gydryW6NgJdWHBV5r+QUfff4JXrwTSXzgbDRcOuG4SLMtKoo13zDEGVTh3tb9LgYbraN6E2o",
+	"lx3uM2y8Dn4HUoNEMCl82qEbZzcXYvnWwHNgro1x4AYgkF7Di+js5Ozk6PRsajayqKXnIg3WClm5ollm",
+	"xY/sH3+RnB2/wpvnNoWns0FiscJ6j0R3Eq+mowByBWYyKQO9bdWIuwNMV2nnsjrRf/0//y/QDGEo14Jy",
+	"3Ar9zBPl9EKVjDmd7bKBP+ItzxVaUy1A+BIJgiN1pLfBjHZUZeahm/a59prUAtBzBNsAaeENLC78QuiW",
+	"qS8eB/tOQ0t0fwNqrNR2le6UQtd+2z7m2dagfQDLANSIya8AjAuXl+2Kd8dei2Pbrw283Xa7kS6MSsGX",
+	"aO4IMi/B1y2WhFMLa1m4fgIdPvrtSv/PydGj2dVXX3yKi+4CETZk6vcfVkh+dnsCvIlhferniQ8VAYWg",
+	"refU9zDOvmK4gi0YzG+vre4ssLoDCutj9IpAzkkMMF9os+ZJACf87OTjC/X9t/lDi2w7gDNXDzO8ePtz",
+	"8uYaAhwCT6VPBvcCZ+4nvf4QP3+Inzspfl5BkFjTuymDeqz9cXrLgQ9cfzqFjwG733mb7H6kmoW5uzFK",
+	"TnebSkj7D2v2vtlp9fiAwt4mxFuhNw7ERP9qrp2RkfA751K5LVdEEGbFEdWRQBAcA2vfouF8APM4bO/+",
+	"QHAM6Te9KlE9U5BniU0fJaYHqb5aMDi3D5ZPmtnelV141qdBGO6huZP1MBCkMvmJS24KLcRLTEpqdbVN",
+	"duTX/WEO+1bwQzyXZM1Nhtf+6NQxiRIsSDyT9DcS7JSr+XrtPgplwdMit3+z5hA+1vawICsqFREAVGZK",
+	"8oPSYE1w3BqZNSRG2JQQ6EcvUFqEE2miP7Xg8VYb4S5Bt1+E74miXfQ9DdDnr/9x9MORZsMHD4PSKEjV",
+	"55Z8WmpUsb99vm1wTtHY7YbT+GAN3Q+Jq72ry6+ksCXZdNAR2Mk71+D4ijjpkyaD64VbSlM0k3MGoHGS",
+	"AGgjWDFrmmmWnmuOn6MFiXgKuGDmDAwN+ReEqfS3767NH4E68KFrL2wL+YPAcu0gxwoJNfQjAx/7hVNW",
+	"OHN7sWcSslRDn/X3Ppg5CILX7H7n5VUuvTLkZ+zhr2xWIFexsg5/D676OXA3j/14Jt2Ff+pbHOPtEFiW",
+	"T8I9tb3t3qMB+/LUGCwjNsU7TAcj3AARdgC3aF0o3i3XaDH7Q1Li7tLgMD7i4TpHf0eeVg360sOVc4pl",
+	"XUL1uqNbtYF+BNUGGZ+lUPgQAGnhKXX9xgpoECJmgm+00ZUkMy5mjEOya7jIHXJX+3jAfN/kuX6kTCVo",
+	"EDMkB8Hb0CY4LF8qwkw+KAwIaVlLW63SIPMS08RWpfRT45mUOTGFEcnAV763ZfZLysY7ZIZqzDjLKFvN",
+	"Rj7eio+b2py+/tU9t03zNOPLUF8SVzAl14Qoz0M/RTKP1ggS5gDG2ubUFwbxcM29tjUNMALBV4JI2dcp",
+	"LtgksmwKZ5tPyK1UJA1SDXyYO3vc+lf42jz7kfr7C0bZ6pBn0Q7ZdRp31YlTk9pZSkbPlVfdN3tyCxno",
+	"sUchfrzVO8a+apXPj4F7R5vRS5wngYTLVwQDVD0EtGxVGbQMQa4ywItYBoNvbUjnb6xKS8QF0hymb9TC",
+	"3RhhSaYIRxH44jGLUZazSOUuGav+1b4QIxYrooaKR2IUHCilHhp5vN8ChRksKDKiR+KthNghLmDj/VY4",
+	"WqOfanLbQnZ4qKjyg4ik4iCW9P5QJZHD2RgS7qy7KB1SvKVUF3vlwQKIud6sTJF4jgTfSHRNiAHRF3lC",
+	"IH2IS1umsSFWplIYkcRoQZZcEJC187K1EADUCIITJHI2CXVYzVQF6NFvYQ6JWG0/mk+0lI+bWsi2nwXR",
+	"9Gj9lW9ka3zBHvSAc/CaZlmoUujFEnHTWQECK+FCo5x1LlYfqZkvPXvsfliCT4ZpSeqSdP5nS2qXS/EI",
+	"VZ9CO2+11Dr/bGrbzLUMGcYr4zkt6nO9Nkw2BKW/7zzYswKNsaXq2QQHKpXMJoLpY01UQpv1EuSZ7Q5V",
+	"/LuI6BQWecVTUvOJYCHojZso/AMnM3uHBAqgyz9Z3y1IGkWZE483ecKIwAvqVWIzi/VXwymtYQNruqVY",
+	"XEPMacV4SzTP0yQDoVoDRtrWeCnisc0TaEQnnGV1UcCymN4EBQKuciwVSA/IVBuw549uMM4iUhxFRIvW",
+	"boMrCFoVVLnGZw+/Dv8UjBp8t1XVSrWBbjnnUDffm3rUbj9XRhNtShdGEFz7x+iZgvieiQ+Zu94ByWj5",
+	"Df8wKHeCZAQraVJcMWgBDl02XIZTK+AAdK0LqKUERQenMlxK7rSYNq2hALiFy3QjqAIfe2vReNiusAkO",
+	"e3XekJowQTgaY+3pq9DMVWgFNFfTQvWMOYH8U0+YuZ6k9pH+8KItIypmUa6qnSOeG4MriHygZWsQPHm3",
+	"iKQ2M13axgDzzUzsSfnaiJBf6+GsW0ptPXdAcykgzi5QhoVyetk12er/1JbDp2iCu6sl4q64mtFRRB+9",
+	"Depllx0jdB+fAzzF/HSAedDgj1rG+snRI5e0fjw7uvr9ZPrwUQADtqUvTp30Yyj+pEK8MW0CcJJQtpqF",
+	"pfBjnmb64pMIFBlktBUJUlSbx84MM0pOWRb2l7Ozb6qIuO/e/eXtqSaPptHvJ9MQNm6BHzbUmDobYEy9",
+	"caLf1l2Cbepa6GmryrXW0xYTPGBTNp1eeIx+9moATKWGyXKx1ZOmMABsK8B8LdtF1wysh8F0UutFGuxc",
+	"r1jvlSivS6JtabJugVcUtnbZgaxVUMaBknDV69tlCxeYSRoBxxnc/hueg3Zbo8r9YI4tVmTGRRxKQvuB",
+	"b9DJ/XsnD+6dnZx9bUARcHyB4nTbWq5RZIWlcO/FAMyVhtMpOqoXLQAo8NPUKohCmvbF9jKVFmuJqqFe",
+	"wEoPgWIzTwMhe23qzyTJsHDYinVlBDApDb0v0PxiUOnNw3H42Y5fe2XSM5ZQRkamlV0i6+MFmkKYD8Z0",
+	"KAG3cGfcklTfR5wfIAZX1d/uVhyuRouD9L/t0FcPwkU7qRTt0bPn9j4u01m3M+PdiniaUtVhbf/E1SFw",
+	"YzuDE0PhKcwgB2PnO8nHL6E5q/nULYivIoB1+F0tv9MfTrDws/tn2OipHWg9+sZkpMeQQwuyoqys1Glz",
+	"vlbyQdtMAxq3BdgGB8te8Y2Ll9X2Axbj53obUnXuycGOXguM/md/+kpyNtjAuavPEUaxVlpzZpTUQvdH",
+	"VF0gazNfoMKTfV6PSFygtl/ARLLOeRMomoIexm+IsFbUBbLO8HMTN/M9+RfIc4+XGcH7uNnbL47Xjdzj",
+	"X3OSm7dzxkwaWWRNQvCFYpqYD2KmVc7O0d+QNEusW+A2xGCw39hlIrnXPhsZbUzT2ZXeF/sFGxXyC4at",
+	"9UHqnFvzwa7jgoi738hswd9fAgeNVM2fUmDMzZqnJqJozwiHvxkbY9KfY9lsCAcWXFFGgBNtzm2HpPjz",
+	"jLBZVKDc2dB0cPJPBF6CHxpLghTnYeQ8mIUJmfTuh6bjK/+FsDanH/Mg60bQu6yM8JqYFYQ3H50677Z1",
+	"aCjOrw0Td3eDrAfvDeMYuEbX1rEMBR2id2TfN3rdOgfpRtj7lY/a+C/Y1K5SptwnjAa0jgMOfOZM25pR",
+	"dM34JiHxiszinIzySXvvjnNm4wyQzWDZo9q2ldDNIRVriKAp8a+1zNFK4IUJ9Xk3an+dApZkcE0DQHOP",
+	"SzxMOOAru4TMmrONkFgTYmqkLjbxTolpjDhDBHA/W4JbUSmEuhj7lUUk9pAJI9NfbsSb8Piejc1Hc2RM",
+	"Iq0hD223WkAv1977YGKlNy4jYEhVh0EylOHWrK4ykiHvzGj2R4utZklwHNsRBgtb8j5LMMOtdc5Lyyij",
+	"qbjkScI3szwbuvbhdXazkq4D9yj4Ukd98t8Z3zB9Ry64WiNpQV53QPDWGqM9TSUOc78+ckNEnLfksGlz",
+	"BcUEx4BDu8YSZVhWkJerrbRkvw7iTpzp2mGSkih3IeZh3F+8ATcLlvVeWsNGKbem2VRJZpyNh9C94df+",
+	"UfYh9i0oprlNS0DRq2DIfeQt43oCBDIS7C9lE512lMJGoTG8WjSCaSDxNhoRHD5Ld9g+yo+WqbtznNol",
+	"TJVtHhwHh+DuHUt7O1ucLj/byR3dTg3qEM6UQhu7Y86UhrkzzpixuXm+7YIYIbFECwJBq41LerXyFime",
+	"xMfI3Z5F/4rCQWL6V2AWQwS3SHBrwA60R7VjtCVYSIQVEkQrgLTsQ844gjw/pFkPlCzFXfTSpt3fPwkm",
+	"3nsuw6IXx/imGvo/PPHX3xp8oHpXsUcP09aqoF2wbO/SZCkiu7tF2uU4dO7KN5qzDnNsbDAgavWFlF3v",
+	"CRbamj/U7OrY7UMq5Z2ZVcsyylZ6g3s1plmuOlsKoChfGC2EKsSg/iqQyNXaU5SLNE9w8Lf1+0Bm5Q//",
+	"80f9sbXCKziyRYtHGcYPXpBk3CbVkybbYW3H9hm0kykXXbQeLMjcuW+H8P35TRLrl0Zrg2LTwVcax6ay",
+	"TTp7T1rJk60uxL/9/PfXzRVdk21Vc6xJ4mQV5lVx0wLXFdaCrlUY3iuXYVZ937/R16A76Inox82nzYBT",
+	"mHaIBp3OVyBF6K0fWwFIA9jaS9HEGa31GMdHv139fja9/+FPR/afkF51Nv32w5/DoKnPMcPG+nyuhfph",
+	"4GSiXAh79zSyYwGNqA544smYoZV/brbdLja4XWZpsciZea8L56XXGPx5zZHIme9nvbCtM5kSPElM6a3W",
+	"QqwyNaRTglAyeF+6hGL4zpcSaZqj30yCXa8t/qmRYMzvLV7mn70MfYWvCUMLHF1DgliZMrdDK8FRxXbJ",
+	"xKd+ybqh01o7KztltX5s9u5XFD8zfr80GvaCqA0hDJ0+OjkBDeHs9NGj0Wqi2+FgwxA7gwE7fQA7ry5n",
+	"75a19zywfJLiUM3MiyXC0LFwD99gvR+4Hc70P+zM0eyYj9evog2oaU2z4Zkmz4t3gpvZZhNY0MOZ4AkZ",
+	"4VmTCi+X8FKYdcyg0LQo4Kv6gSRx0aIcsy0kUpqjfI7UWvB8tUZ2EAQzg4ACFFJaqo/pwMEZmWlRDVnk",
+	"smNPzpGkKyhooQxheS1tNJAzI+uR1bmbasIu/YgOiL5o4Bat2eZzT32DG3sTPl6HSWrsQITeW1Fsi5iO",
+	"zmdsgwizl9ktooO1qqVvIPPLVPat9VEB9XRq4zGl7hXhhLAYiyBHFvKwsy3R4GgOxI/aejUlWCpUQ3bZ",
+	"Mx5j8RVnSmBalPzWAAsxi7XVuUXFQ6bkwYujJji6lqbYHCu0xjfEhrLiC0jZhgO+WXPoDQlF6CDZEI4K",
+	"HIMRsLRtQhbk5DiRWlFJbkWx1gLv44uqdvW3PHDl3AqZZrjZUnKEirw7+lqV5w/F1vtywgHB2obvf21H",
+	"y82BKbbT/RB66l3EKnOrP8Qd2s2GvbhZY8RI++3o8PyCN2S7m3fcDWqe7pShB1NQ2xTTAtrEFEzDrRBD",
+	"Yo4gI66CuqfWk2w+0aqLdkssZhdkLc4MoHPdSnW6gGmdXHHUnZ2cPTg6Oa16676p6mCgbj34cPSnEyiD",
+	"/N+nb0+Ozq7+HFS9vOPUdOrC312tMeQUZHhFLpDmVMQdQLlUQ5j3xWWu1i3dMYn7c9mn2vRX1YQnpkWf",
+	"/UtpMdg/rASu/Nv0Vp1OcoZzteaC/ka8t3Im88wk4Zo3HUiG/4Pi16QR7Knhr826wf9rTGMWGOKBF56t",
+	"MbLyXes0pi1Bl/B7bB/bOUOqpy1mq2a6b4G8gTNpP589MqNixLnw4UeABCMLSYPe3z2L5S2fWo7oY6Wd",
+	"tKTxHNXXmaidXfxHHz6oyq///Ld37+TVX/7N/ccX+6SC7WJaeszXnSG7Dy96nOIXyJ6cDCwKaA1G+3xw",
+	"AK2tIqHulu5WpcRtl3Z6x6d+G9Y8JFe/hyAJGincg49Z7+Xbeuy6JjroGB74fPWu5FbO2w64sy+E1ih2",
+	"yU4C4F+DQGcyipgRYpQzi/gADb25JLb5BcBwNbKNnOTrJUUxz5l95YPDHRsKOT+6TCFQOGCTabxMCfvd",
+	"0Ll9adKyXMppSC+KiJRt0Fr/0H82IF0YFTVkyCUeun7QFj11dAnC51++MNJYW2PGBkQEi8RN98IHFzaZ",
+	"pUGzsfV976XPr3Bh1/IDztS4kgflSh7+mxQuxFSQSAXTh+Y8Vwues3h+jmRZrVBEhOeUuZ/XmMXQAMg9",
+	"4wt7r3DVjQimofmvq8+immL3agn34gazKtinp4TUSypqJwN+PcozPWso0UWLQzr6P6/CC9cTbsh5fGGe",
+	"PmxhhSA3lGx2EAl/lFbcydKKP4omJr6Y7ymg8D2pwdKJusDrrpyoKY079tX36z49M+HblkT4qte8Yead",
+	"TR92Yc+11oOZn0F/cZBxg8pFP0HZZa04sL/xceAaK8rpK+ZXx63We1/d3Zo2H2KvC2EPMsN/zYn9WVOu",
+	"Jvd2E2qH+X6luqyPJ2qSxhMRwyqqBkiDA/jB6kbp3XKFvcRSbriITaL+WMewicrPMjtIE3us3+PDyGaP",
+	"9+tBuPqEauN3UeCl4Hw5kgAHm/igGb4ikqiRM1QkzbjAYns4IgeGDM6aJzTaPmPfux7WAY/paEVlqL3R",
+	"0Rg9g3n1HarXL16aBXS1BZnbC2qOwONUYrq6xUkEhXVxLoh0+cqmdWyBqWevOP2RrLsP9BCox0mxvuCW",
+	"CL5IDAjH8Dbsr75/jB49ePiNXop+G8VEYZrIY/R9LqCQy/XkjUlGWOwCwKYFiOtTNHdHE/BG5lqDmVuI",
+	"qBlAnsv58YFh2c08WzLv8sQ1+MASLQS/JmxawMhv8BbxXHU32Rp0OQAwrYluB+4FCki4bQ1nbJD7S4lo",
+	"fIF+zbkCEFXFkQ1JD7IbPM7v7ig+CD7eudlrI8SEAeyOyde/ppoLlo5henONbAizaMHvbAKr3hZUCrJ0",
+	"vkho1BYmz2Pq0PLKFAKtiuNkMp2stNnAUpMBUEIsQLf2qL3327jYelv54si09BpW/3tFmLa4zlHKBTH5",
+	"IHKKcJIYnDdpMZm20MDmAglyQ83zERfCeHiK5EdHGsARhqwSOzpoWubFIDnaPDHfC56iU1OwsaarNZEG",
+	"5sxWYgUD5Lv13BckIVhCbkZvlhnkzHQVK1pkZdiy0BS3BIsBTWlMCpAZpDSMC14suciO2Gyp76+qRpme",
+	"M7CTdRs6Jh/zbHjayNchy9DRvSh7Pzurtq58dHLS66ewG9K+DT2UPUAJrS+rdsbOe0UivTXbx+Eyhx8r",
+	"vWiwbYECUS64TQw6vNwAzN1Sn9OUpFxstYhgZKMPQAou7OZtLOyX2yosnkKfOi6uJQBaTaut2Br1FSPy",
+	"7AJEsDio3yU8uj5MAWnV439QdRTKt1sa/NuTPk7oaat3eGNQ19Snq9N/rzukoLbXSJHlMlTg/5NpRZBQ",
+	"OTK3fscM94NOQW8GSIYwxT6Gp9Swi9+F0fRR8uZ21Xso9sqHD0W94FKH4BZ3zSns9yQ0wxNkqSd4YXov",
+	"TYdkrB/sXDWV55jcUC2DsEQZ4Vli9FsT3R3bcaXeOflhvXFyz8YX+6kH6t+5A/ikavLxbrmkguLGU014",
+	"ZtppmBIfT10KqiW7JotApbiHBfSlROYFRFgM1UZQYvWZJ4pErRXWTtnFknwJ7TjZkEjCRwPOPCwE5v6Z",
+	"LK2uCM0MS9vo1HigL1BKMINWJ2vKVogkkmxscUEgY+VfLlEGgrK0rTemBV+AbA7OBkavPiL058im659H",
+	"wg2BYx5xtqQiHZ0yZF+3FsL4128l3ccDlIYibeyBYI7M5YmptEfEeBoHX6NP3ItFn+X6NfqvBLp6B9KI",
+	"CIlnNA5lb2QkoksaWTw/8OyuuOlf6XVzrlV9SVIxRHu/31SiSKz3XhEWZuhXRieeItOlQIvTnDnz2/ib",
+	"GV/weAspQzHBiWr2APDIf+cAbD8JcK0eSdCYDM7xcs+73Cyey9YVFdnClqGoBGALQcDVIYes9LPM4uJJ",
+	"3ipT4Oeb8V6Ku5UZxtRgh8ofAL3/IrlmA8F6nT0Qyj1raBfePVVKteZl0Wr6CpwM7I1Ss2d3ss0+dEzD",
+	"gdSO7qI7UiV0RA0mBY1JTSgGqumlV52L3KUxSlFE7iDa8YqwaAsNR11ldL1xSrMxzc7YvMadFr5yDSgK",
+	"XglCYrjG3aXVcl2OKvop2oW0mHfatgOIFUBYhTlMkTWPDVqy69fb1nZl5JY7x2I5sZ7NdrbkyC445v75",
+	"Uhv7EU4QHLXGhh6ujHVws5jBFakZlzRcKThSJhT1LCHr3mBUV0/AMbpEIBvLjAvGFYq0Xg5dUPAieDzw",
+	"isxWgudZ7xEpnxzga6JCrWexdY73Mnz5+CwT1tjvnU/wpQ/TyQgv0qQ9xDrjy9mwKga/JJtHOVwNjdwo",
+	"z1B2zwyqpqw+rU3TODfRzVlCbga42+rPD7FucUqTbTuAyApO6YxCQkoLSq+Rd61DVFovDw8cpVhQVSpH",
+	"fWuvPQ5gWCuDST94iPoLIDaMSKMF9ucQP4fHJkETd1zcQeDkJ0KC7hLITQHSj6RuO+jDQLWYvB+ggL/v",
+	"EX07JVdEY+ACq7KrFtME14a+V8unLtCKE+kC/oKgefnbHEQrKvRTI4Or921b/cJuzvUiX3+CM9pXx35r",
+	"ZaM7u4tDfsKag7K4aOawEXNJ3s/9SCcWpAh17uhirCbaD8itr8nM8K3s26OfSS3GDk6/4a66kor3h1Fx",
+	"F3DPP6pCPn1ViBNVIVu+r2LElxxdVsMTE3MZKfmHw2HvGwNqNCqBP3et6LlDPdm7V/ZIdbpXgetWzrwz",
+	"E+rto+3Ncfk+PR21Iy5ISyrMibatTyvRDZ4v/MbdVtMeqX74O1nbD3+6ZlA3xZIyvbt+gETGKhftkcpo",
+	"hyFSBnNeDFJb0BX/em2DFF6ckLNkUMveBY+3LX1AyG1VpEgakzDM/UaYxH4vrlk0KHLhk6tB/Qcq/lD4",
+	"oF3rAOLvVhZrCTnOZzeQZvWjMHAhh8qe8vjyDqZP6dnzm3DZFRe3CXi9FDyd7R5RGAqxW9yYDYzMCnp7",
+	"8wC2nrHpxDRmDxdh8Z3X1HtSy7HtLPt29ZAsrpnkbvI3+BjG9COLyczusMcG4ERhanaTJ4wIvKCJ0Rel",
+	"TSiYgfmRs3UkwnFGanWHcU1C/NlYt2DnWrl64uIZn1oLDacTjFdBXxQezPa+t0UCkEsbwwp+C/SWh9Pc",
+	"tvEtP4wtWMnC/tsXj3+4RC+BRq7IE5IBTBITFgT384OTRg4z2H60k4BemkM9Cm3Ix1mtU6VaY3YL0aiY",
+	"RDTeAakqHp5n19Huabe8tfKtoUH/RiJyMcQEEmMFv7HpyL9A7lO/1laIfUPJYpW12dWWOIQnXlmA5LEw",
+	"J7tyQEeX0DHBvBodulZ6wEvwjl6Ah0MubfV49cJu9gDj9L7/yTEGD+os/kQe34b51Uv2nXI9R/cl+MNz",
+	"+9/cc7sDfm4NemlcnsZlkfzi5Ysj88zCgBOkzSyDOBZEygF42wfLHagnCZsrwGT+Yq/nd18IrS3NIBDr",
+	"r9e8HTr2X/Pr9qatVP28vY+Hg/LDUId9Xj8dJlL2DqOP/mJbZHwkfnbHd8fkCu3qr9Z/61RZSuTLmv12",
+	"gLt85D1cm1NricdS8N9CuXbPykKmC5RgRQSKbLfrSvYTijmkO8l1sMN5PYPRfK2q3RRrG0Bbs44GgZfu",
+	"z828+4ywan0lm1kbm7MZhkzUGvyKl8yLk1DK/qW0FcIRoTdEQEagtuHPEUaKvFcIOi7CfjYIYJMUzMhu",
+	"el0Lf0VguuNMnd7qhUtrOLs1GDQTiVPSV9nc6s7uWgFPbsZ636tJ+3vZXd5Q3ZS+4dfjp3kQ07DTJFxR",
+	"qUwu1NBs3rr7SAB+0chSweIt40JoxnaKJxBGN0QscIJcwSCiDG0EVUbA9V6Asac+FBgtlvNs5X3wgJp7",
+	"tq8VtnXGXCDGN3sV7uunRX8PaVvCYZ52rxXaQJOOMiP4up4h6SAGAObIClmt4UmS3EAUuJeogAWVCaKI",
+	"mDkciaYdNL7PwXSSErXm8WBC2MdH9dAuEp5nrYBG/zQ/uPuo7ClqPovKnOlpLwiP6aLVUiz/TMkR/UHr",
+	"bg/H2o59CvKFD7uMcvL0xh7y/XFf1gTHBeBHdVkvLXKE/pVA7TN03cDJFCBtAE9CIsgHk0HEqGJs2eLn",
+	"1tfJYoskeW8T5okZbmj62A/F5EPwcuMgxnqULk32GdF0n8EbHrM2dYoI4P7CPfgt8oAZcbBkGdQyfgFd",
+	"pZUz9PrdAAmO2hJN9J3i4i1Btigfgb1LKLs2BRdUXSCMUiJWgLsUceHA1iwwEkY3HGrpiQFLCfJO099s",
+	"mwxNJ/rtcDQqF1mSy5CNWcx1Qbbc4hwW7GkiFWrDnRyFTJrgtBSfuYUHOgPak2IKW5VPoi1RwfFuv/Xa",
+	"DZVUhcuG9RmEnwt0TnOYp4hgkVAilTvxyIHj7V4trHettWZ351I3Cxnnnziv1K0UbhWWrm5jyTcVieVT",
+	"rkcS7wg2pE0LgzwQjub/vN7aEJrZgwgzzVUbTBXCiVpDC3kvAcjq6tIVVVNmgnFrLMkFMOQ1yVymNFXl",
+	"8wYiaHQp0kcUsf05u3dO5vaqZ+ZkjjDo9eL+6sqASlfIg04HZ/3kBQ+UnUrPMThITKpUb+5aWMqjwyEi",
+	"U7dwaHpDFrVDtPMxGR1Iaz0VO/nQy50o3Oh7J/reYnKkUZ2GpwJ4Wz7wCx9By+i83c3voyawq0JQJ08D",
+	"XetqCMvslg86nqt2SgXdYT2HFc1lY5A7J6D/6gpqR9U/17pOIsVXRK0NJHAIVG+QI982u/Ff+TCdWGVv",
+	"2BCVh93L44FfSZKQeLYUPB0R46ka9+PN9VJB+bpbQRnTZm2gsqgEHeDR+qfWet6YR+tM51F6Wtn1CmHC",
+	"fHjDTd2vl6VU61rBr0nIZRxcStGVfbamxovTE+ysw8/Dx0Izff3i5aEaV5RvhXzFP5EbIsAfAK46d9pM",
+	"aYCFW40FXqpBeHm79I3Ugw+/gke34Qi4CWTRLuNLiezFJg0k9WkYIX6Hxh2D8I1fv3hZghrLPCNCkrHp",
+	"jG1dOj5fjJwCF6fRd6Gjg8jrFy8vIdPR3FWjwkBujiEfu+AJkWH7MsVbZLMrh2MpKbxczvSgO+RXNQJP",
+	"9r/dLHvoIkcjydBojXCkJIDXIYwkiTiLS/AMhhyimRYPznmPkw3eShRzIptY7VhKImU6oOmbv6MWGDQX",
+	"ZOxbNo4xFHmt9jqgz455pZ49bSdtR5r6yw9MrmUDH2M5ugGW+fDMYDsVCXOhupQlZThBywIhMc2lMtA8",
+	"ERdxCzTPmifxLMXvZzHeygoG9Tf3ezCop5MEKwIAr7M1z4UMTUr/ClFIRZjNYYAUcYC10zeCibctcQRF",
+	"5CkW1yS+QCcA6WNQW85dpNB4z8x8vv3ma396J8HpcalmNv8SYLHSLBQmeWIzjfTJsA+hBVlyQfT9gSVB",
+	"kE0JDU/0kMildE59wO5eWvmTSSkrCF5LrKcsgoCjiXbZCfmfqu5LcOGC8IwwwK+jbGZat1T29rTa3iI4",
+	"SM5iPoMQgxtoPIvUTlGV2Vrm2bZvbSRsnem09fB0HM+E47GJHglNaSj6TehqDV1wMDAP/P8NF9dE+NtZ",
+	"dEfr4J0NFmyWERGRQvssXu59F6YxREP52T7ZAJeH9dVmUQ7cRsyi3V/t3lgG4zqXcNTLeDuC7BxID+CM",
+	"GATvZbBUuvLmHK8wZVLNAcGTcdMdzGT6gIIHAfnmIH97/eInZH9FlNmqX6um9LbWs6O2UcLcDq99XLOR",
+	"0GCQ0aQs0AaAnymOcInjVGPIHdIJ9BfC5lAJLPbu3eseVbKW9dfzao2MpUrp9wfT82oj7G6NdmUBGxgI",
+	"1dl8BsUR4FyCtTDEJBqaFT7OwnhZlL875b/uvB1HYjNMCzmf0OUykPBgMg4HOyDKo99Xte9GbpnOAfxp",
+	"2rq+Wx40WPchQhufgNGCiymm0QJu6XWvTPAWxXzDjtHTGyK2yJiPAPjnpxbpo0lUwCDxraOBer50UFRD",
+	"uFo/Zh93WsKAV+BRz4ApMqLGHan6HRIEGrHR7gHjvSqedQglop+z4b2yoE14SZGDXvUeh9ctTq2noPYO",
+	"4aBt9ftUXg95Rz/WtLi9udihLCN4Gzz1eMqjkk/p4L4G1nbVdTyGnfgw9DmcBwsNfoEIjtZFSiXarHlC",
+	"9EHprdD773Z0/CKGkz9O0siTFORkW7z2g3MEjODl77bI1b4do0vTbzQXK63VF1j4kMUGeTnaCGcrIo4D",
+	"2LjaBmTRtmIj1TwFQSOJab0tGf2ameTI12qiqJx0MV4xnxap8cpnzxF0/oFvLF2TLfQMsUlPVCJJCDMp",
+	"etascxm9JlvN2h4KLYgmPggdHMcoz5q7sKardRHoqruDZJ4aB/wGfJIGs5nFegr6vbph3LsDPImJgK/N",
+	"rLrYFJN4RfxvSp4SyN2yCZNYalrAQKVB1WJhPzhpZ4Nd1lxs+LhVD7fpC1ZpM+7dUNVVTL1dbBC5jyt/",
+	"Lmc3Tgg4eItC/BYlsQYR8wKdnGub3gPdqxkHVDp8lZqXpNfbZasLN1StZ9GaJrEowoPDB9HXC05ma4IT",
+	"tQav0+ghDK2zIqlm3MtQ4lcFmhk7RrbeShrhZJZhOn4GmSArhpteqn5vI5bRyJfqZV2hHbQDexOrkXjq",
+	"M0199cEdDZO59VCUCsEoSF+IdoddxFqMaylcLYCThACGjfGpR6avAq0Ks/tfP+zdCL+LYOHV77MhK5e/",
+	"37Ns5xGgadV2tgQ0sZBULTSDjdcEC/oeuYZXRXgB4gpsixRN9V8bC5yOcqiW7a+Cu3MJH/WKGqe7+8tD",
+	"U62Rtj6fOuWmFV5q5dKq/jm2SwVGvgZrAk9rfENcJcDGWfuXL58hqiRJlqbl2pKLKVpsLXY/w6nt5Ozl",
+	"Xx0HUYSimaVTay1zsMSomrE7oGjaAnBQNoMU78B+v4S/VwugoPIOLnuXJi5RJTd+WIzZZi8ldEmibZQQ",
+	"M4edir+XeZJ8FJIF4Ha8vapPJEDgVhb1WqCN4E/oyW/1VxMINb2Er0mmgPWiBEvZRPvCkszM3NqOeBkS",
+	"bgurBcVHVJaPjnrPP2EzK/Nmzv4eNZJUXEsLG/WUI98PgSNbQnVNslx4cwJtW27N0pFekSjh0bU0cgSi",
+	"t4st0hYughYQ2sDUui0R5o9D7EqwTIbZx29oSswFlvDN6HdSEtM8HflaPcZqzSgzlJlHB4HtKOPIbNRw",
+	"IPQxcl27Ec8IA0y4su/vtExHsIlXRWTbxnG7EktK7WFU2B9LSVdsx5ehCGtmOstJsusgBa5RT8g8rEMn",
+	"mO3wYl138KnQsq5pk9j+5xsLaeGjZgNtl0lY1BOWOW/BqkIv+ryD+sEZsXkaYNFPqye+9Tg3UbVb1MCT",
+	"AN62Pd57jVEe9z2G2fX4G3glr1vVobOs96qU3jHhec+s5gMV67iX2oLMRSgrxltTFTqkg60xWH2tsSoz",
+	"oi48+/40d8bZNuW5LBJsSiCxCrDXWBSwXYqMP3Utza4Jr9WKPp8PakQsd7NWD2up1X9id+wUtO+h/nwr",
+	"Emrp7hwZpKvp+LrWYfw2vMi0q/bY2oemp6FfPP0JzmqN62v13lX27SnAqPLqITI5qtfVHUvqqFHjMKCq",
+	"laPcXcP5uR3tj1w9u2vlq390RxH49g5ogLeku/ZaQScbqEwGm2BBVpgdqrwHtiWEcPNMuQweaaZq7EMK",
+	"FTlbZEqjQpnp1osbBBv4B0uIBHc3lSiXgDmyNF1qDlo2rIfugraymESwCBDiJvGC52rwTHJJxAy7OPLY",
+	"HixughVylbtx1c4xBxHK0uGB3iVpvCZEacll8oBHqE/r4qWmTg/2NRJ849wfUn/Gd/V6wuf+yUkPsubJ",
+	"KEAJO7HgaumKPWNji07CTQiY4eIiTgvAKblaE6ZohBUXCGeZKdwAXysccNtuoA8PtLWvcQ88CiObWYal",
+	"3HARh0CJQPYbrF7zkHEFY4ZwrK1q8FZygSSpQZSdhnVF/1uNp8egDZoFewMGd8/2CAl3ItkFYmFg85KA",
+	"0ao3XV9LhX/PbOyh2pxEnC1p7PqkuVElSZYzQTIuTBMEvtBXoumHAK6rFofSLlcYYfHwhvKDwQf04WhF",
+	"cNSETQmkufIlgppCKMt1JVs118Bo/4UBbB3ceZ0wSRW9sWkDbg9sMlL5u2kGp99raUIxvGnN51u82miM",
+	"F2ioUyVZhYf7TvNO9rs7vX0xu3+xw3xwbIKRx+JgDZhGccjT0YjDvgCr7TmP8XYI7OrAxH5vmofQI/1b",
+	"7o4pkxVKHMKwP+zR2d3S7jwjvW+3npkdwKbevHjz8rGmih5pSAZAr9A8repqXw85ysHt11N7ygRP0qDt",
+	"+x1Xa3u/m6yDhCyVa6XOQEvO4P5Btv0S9NGGJCYSm3hpSlIutheI6K8gzMhGy2vWDJtKEgkSmgOW5P5Z",
+	"8OYVAZxdrjKt0p/fu4esB2EKoMgY/furls6HbXv2iqQ7oDgEtutB33YdUC0vBuromfeGpiShjDx1zd1q",
+	"npcOKOw1zjLCSHxh8hNivJ2CGyGlMaOrtUKUoX+8eTzYe+C10Q/c8liSatL2IHAXHpOOMOzvIeTw+pcF",
+	"kTwXkUGCjomcopzFptSfCpPtJb8sPPQNAg+88FMePnYQFHaUPvcc61MHQz5FKb/R/88iE0xRrG/F//o/",
+	"/xc8KTjNtISa2F9bIOJghW398MsJIMWn0F/QgOyYqke0NKmk5bdgJ0Fcd3xtqJlnoOBaO0qU5gVDRAgu",
+	"+rtGwHcc+ptZeXVaxXY4Dipm0XWEDqA9VE/j3VIf3jgUqprb4vvH6OtvHjxCkkDvNPTw+LQNB02Fh/jb",
+	"z2/Qn/Q4j06+/vbPF4hn+NecGOxoidaQA90CVeZ5XQfDm8E7oV6brwFpJoxdLshSELme7fJN927L8l9Y",
+	"a/oCbbi4LlCxFZrfuzm9x/UVdw9enQc1/ohnJDio6Zkiz8uUVuP7xUnCNzJsVIOTNCik3SyHiOUShMzX",
+	"C78jWAzp3l1hlspgle2r7H8rw7aCqtmOMjQe1A/KPl0qLv0tncAodTSo0tKOFgkCLhecSMQFqrLJtH9S",
+	"Db7qnVQLs7zOcESOJMmw0BrehbG7XNYzQPuDJxKiBsI0yZv2NmWobatHkPBuWQFWy19NEiT4Rl5AP3vT",
+	"FGxOWZTkMZmB0PsfWjmf+2zZnkrxRmDK9OQCnZKhCGG4U+0WAWCVN8sa42g7nS9nWk7lkTL+a7ZFpjmP",
+	"cuecEaVFSbGDh/JlQfxn6LXe1SHjjcusjPH2oqiKoDB7ARY/48h0XerdiI/hYHML9/ZmWmWZIEvbZ3f0",
+	"n41kyB2Yq+abK2ET/vMtPvrtSv/PydGj2dVXXwzY4XEep13oeAgFzH32juleBQUO47YZyVo9O72Dn+Qf",
+	"0gQnA2CiJIyJuFOUxAXqmsmbPCUzm1vSAuUvSS3sdk1IZrIDcOS6SBwKa8eHQar5RB6/RA++Cb7Do+uQ",
+	"4fSGc1NDtsQ0ITGSdMWOKNNXaEaYRAA7hRZbW90UTGhwzacCMUy4WmYtEJU/kMRYaiae6vq474JTWT+e",
+	"nJGZ3uhZYfTX0ehWkNJPmae5IO4HgoNL3aVhriapVkKhbqQifJyy6/lmFEkzLrDYzrw/8lxJGpMZlTIn",
+	"4cBEnQCfa/TJRYeBZyqAWEX2bJVr6vRr7G3B21ctomO3DittYXv/3vvPf3v3Tl795d/cfwRvvn7p4ZDh",
+	"IpwkxBcd1tJL8RYt6j5WB5oGNQKmOE8rvVNoILTY+qrdl1IfZpBL8tbE0BLniX66bo3cf1il2eXRf2h1",
+	"4fez6f0Pfzqy/zw5eqT/8u2HP4e1h7Zmtz05FLuc1sABPFRGBKyijUsPoK/APXm3dBWz8kPoKYc7sD5f",
+	"fyaM3LhI98NyPj1Yd/gdtDlAxr+NuhytgCnVktf4WMtW0DaKar1fczKioVMx+kCc94/ei8G9M7Q4x+sO",
+	"NsRy/khtb0hCV7RE+OhpYOTgVPy3ioSn8SlSA7d2fPc1G5sg0ABE65ymsVpRve23XjPd1iiDNBZ5K103",
+	"WvsybtYcRTgllf6wG/1ftpHnBaLQ+3QrjRaitQ9ot4Bl0euTSlRmhw3o7fnxunUyvmEz23O0QYLvDZKR",
+	"3ZDMAD7gLdJvufPiIm7gSysESbmcxt4Nk9NtuEDBy7ylLKibZVxaRevqXxPCEFbIdDf5COvgghKmBiHD",
+	"vfAe/QDWUKR16h0pYd8eWD5o+jjWXgI8ILvABWYBpf67bQhzrBDBJTjo1Jwj20wa3JwJ59cA2d5XLhUg",
+	"N8zGw+trDaEXKDMggrxGhCVU2IBuYnoMEs8UD3/EVyCGDdhoTxbytBTnDbCwTcmF3ibTtPIYXfrNU81y",
+	"viwekQinBmOIy7I/MU4EwfF2yCSHNUYBLadsjWKO1Y4sa14e2VTFvjPwSrurhamVGtNqX6VSHao3WSq7",
+	"tVSOzVWbsvqJSlI/uga5g4r3r9CI9r9jE7Pdb9/azXIrLSdvscVa6yF/ZlTW7W33bRzfkBGm95wP6rBQ",
+	"nVxnX+Of+GZI4nR7i83wRA/gxzIegrvlyLJrv4UK6APcHONqfG+jL2R9BjVH2tXv9z980afuRp9E9O5R",
+	"0n1bMnZAivtYmdt+nAvA1oYmniLFIWbRyOCziKWtcUEQNO0/w/JdoUC3+CwfbT2U/56TvC2juYSj7ZVH",
+	"Zd/aG+fAHCTDtKJD2Wombb5gR2OsgDduYPit/hE3yW6iHEpUexS+g0IbkGxf5GPv1hG61u3dwruFuPZy",
+	"fTQOIPy5lbpNCDXLq5PSpT6ZThKyVBPPo2CABlQumKbbBkIUrahKviI4Msp7CG9z6VLb30s2st/m9PNg",
+	"w0byJhCk6sxv5ZA3uWCXeofv5Pn7WGeJ0/hV8alRvWO7zXKtPxqYpo3gMG+PoA/HN+JqXQNkjEe5ZvfX",
+	"WnZbCwXnan3WnN78MldrLuhvINjOkUkHR//1f/7v/Bi9hnLyFVEI2yx1cMVDBjwkwNskpnnhpccAXSJp",
+	"TNCLjLBnT9BjzhiJFMoEv6ExEdN3zJS0Sm8wP50eGnjUKtqN+5EgyJR2Xl4qEIRpi7oYm5xhXMAZVut3",
+	"7E/z90fw0Nx4/SyosnlvzRNoZasH/fOF/i+YWP1rtJJiffwOeBaS9YuE9cdlzjhU0sGLwEB5TNW5IDgG",
+	"LAkcQ9bIDRF0ufV7SythMhdKK5USWXmv4mm1Dpjq0xtB9UmdvLJP2ufgi7ZmyFLNoBjbRkWzJU1q38oS",
+	"zOQUOq9KeL3EYK2+5D75s/7/wecv7Nf0/q8ATsgMIM9dv+TzyRMoqXJwyHKKim5CMBi0Nynf8ydqGmNS",
+	"hm4o2Uzt8tZUKi62U6QITs0QfhcmM4qb+XdkRdnU0Qc+x29M4Zu8MP3MDTn0m7Bb8nzJc6an8L3+/3YP",
+	"/d9X/Mac41dm6QldkiPA3zbeNbsszPAK+gkhbQEmDnDYZee50SrrbXzLreOxXUAl9KE3Cb4lcpPhZRvm",
+	"uTG/h23yX7IPTPVcigIVmy6V4i10jpy4wovq3C5fPnPFLd4Tbn6XcVyhsiA3/JrUX7JyvLZoBzVQfcSN",
+	"/HpDVbSuLILHWkgw+BBfLqf2iwlekESvKC3BpKufMkAGpnc1gOYL/8nygMG2Ohx9+FSJTR1T6Ti5MvbG",
+	"1WrYB0iM8ALaDlQjQfI8yxcJlevJ+eSl+S87f0UFQfBI8Wh98vBXYKQCltdwG2UKX5PyRbeWJ8DhbtA1",
+	"zyXRYrE6cvnn6jNukO+5SH0xU3mephkXqs5z9q92ZWb2VPNYllG28t9zH3kG/0YgeOC1a0Kyygtswd/X",
+	"ZKYx7y16e4aFYkRItMbM1C4WbxXkMKKIs0HvpqTyOc409/EN81KRU1I/ouGnoMLbjfaa2GA/VJ5BGkMh",
+	"FtyjbtS/6msJ6EE0Kd2F6L0BvYur8h0uhi8lcmgc0NUdZLXDZNHTlKa6hzO7OVANrIVqMWjtRFSHKzNM",
+	"jzqvQaiB0/efu7q9bMoNQzEVJNIC3RsvLMfK4tgiEAwN7NyAk6oVV6VJ5ZfGk54Y8xm9/pLlkvOCefzl",
+	"2t4iqhavtcssXyndUoFLkjMkCYspWxUFOqXoKd8LnoLKExUBMIVBfcFcfan0ctWH1r8g8wu8rtnW0D5t",
+	"9KyojuPxDqE3IHdv+NaMklB23dR4kGmqnHpgohYdsTor+2PRxNC1d0E2F7rxcp2N+97nmTyHLGqIVk5e",
+	"5pCqw2IsYpsArPfHa0wK/aCX3NQ8w+uV+Xa9616oCuzeVxRWoYtkSVeVJ/xplL/l0hNGborLpRNY5SMt",
+	"x6LxNFhl1RHNn+AtP0fQPllnDuuxszzGxTVSa1FENM3LrsT1HyKZnE9qZkXF82psIbAcQfc4cgr720Kk",
+	"B0VFQ0MJnfgKaa/0R4pkUl8Mvp3EGZ9Mzd+M2yyk/JedRoXVXYsG8KCHAyz+DZVQTmibTJUt4teZlDOQ",
+	"yhjs4+kkISuczPhySSMziIlrGGU0MAu7Ea3TuAoYEW8PPs+rkNVxa5/xxO7bwLBNkvmGSe+saq/vM81h",
+	"hLhqWC5vJ1mClVb6Zq5ewX/K2S9vJ4owzNQMKq68ghF/IhUr5e0ESow4I/5vxTRrwwUIWbnXa6NVbI62",
+	"JVTNjrananZG7UN1E6M28auG8XC7h/SqaYJ0Hcem/dHLkloSXTWsjwH75RshVSJWrIy+kYI827BFPr4o",
+	"bJo6XYSvGjrNJ3vEQJ3HavZPbbzetz1j6NbZs2JDjfjalWdCvYXyM2jkZf9ejFf7wTeVqkxXs40abBcU",
+	"Br55dOuUqphNHV/rHfsqbFy9LfSJ1tWGLKi3DdHe8nrIfqruQdBu6r1JWj4XsKfeXgXto2EXdd1AevtR",
+	"xEjD6LoVzSVkpX18kRm08bqkZosld9szB/ONKuhySROqsDkzsf4kXeQQNWxdp5Y0M8xwsjUnsc2g3OeA",
+	"7zflq4aVOuA29wzT6pn2DdCd7vKaOfrWp99gYeBbrG/7Pzvt/shV1cztX1bVXBs864qhPOxGqljLt34l",
+	"VS3uve6kDx+0lU3ZsqVMYU1wDG0XLl8+Q3yJLEiwC2ucFxErQSqYe6X7UdqwSTxFLoUBKV54Z8HT/465",
+	"YoMlFyjjCY22hRMHmjUuCGUrJNd8w47fsXfsq6++B/B9qUgmj7/6ygQ+z9H85YvXb1Aj2gkTYmj+16fm",
+	"x5TM4VNlENL4KVy0khG0xvLC+Ng8xC/5jnWGXy+ZQRAyYUl/On681KAvUSVtIAV5AFbHyGD6LFx4KUk0",
+	"dWJN62L6hb1z73f9/z78/83z/wMnydyS5zFnN6Z5qvzqK/2nI/TVG83J0fb4K2Q7+Lr464ZJlECmuIFs",
+	"hAivpcu934sC/Q9zMztDDGkq3Wi0rpDQ+LPVmrxjyMWh1tiui8awJksl+3njZZXowcmDqSENhHJxShCk",
+	"uZtm/dSi+MccEuAVIu+pVMewsGex/ApY8B//ePZETpEtj0DfHKNLR+MUb812arrzDUNzGs8hDgQlDBfl",
+	"R/WdoN8w+B5udjbCDD0f9NIUTcnUAka5NwrASzMQjb21PTJT/VFv21fOszz/PcYKT5GXjfVhblzPaP4j",
+	"ZdfnSJDkf7yDdK13kzkyXR+O0dw8PAeYA4D508yHcgaFfGhJE0UE4gJJLmC61wQ6EmP04ORkajug0hXj",
+	"AuLjR+irVwRrKvIlcL9DeXQT1USbP32DV3M4FAotcHSNKEPzZ8ujnzgjR8+xitZzUxZpX7p/8kAzSAJx",
+	"5rU+wEaHjfW2ACAoENIgdwJU1Q1Ocsg0wQv9FQhoI5YniZkjBK3l8Vdo/vLyzeMf5mZFf3v94if0nIgV",
+	"QZBlfIwe25ACuCoFBrh2ziQEOWDGdrIFs5mlleBsWpCf68mZeaAHZ99OkVQ4IejB6Vn5HqCZusiFgTi1",
+	"XEqXSyIcZTOClZ72U0BzAaEwRxDd05w9fxaTNOOKsGh79HeynZ8b9rkGSsZwCKYW9ELvlyXvhWU+OCMP",
+	"zs4ukFRUSwuERM4AwkVzHbp0DGw7IIPgO3uAoPenmeFTIbiwR2iOsyyhEUi3e5ngi4Skf/lFcjY/17wD",
+	"OwJ8LhXn8RQ9ODm1O6dPqJYM+m/3TU2ogbeVKKVSUraawhnXM3xw8lD/45HD8lAQCF3QGJI3/mTg6WxH",
+	"mxn8Pv/zFD041d+3PXttO+cHp2f6f+7r/9Fjnp0hDNFz/d2FAFFlxwPYUzmfIoKjNWwibLFhoIxTpojQ",
+	"X9Gb/eDsERD/4cl9C5b3iiixPYI+0JDx8vDkxMhAx9wLgF6TiNoT9aMFS9D8egm94Y/cn+boT5pOSzFF",
+	"WEwRkX9GkiQkguZCIPr1ty31kaIqIfLCRsnN2TUnSc9jHhOFaaIPg14OZegpW2mtzYA4x+SGJFpXkedw",
+	"f7obe8tzAXJQkfeGJ+CM62/Mzfwf688df+XOKkqxuNbnp8zeKpjYaw+DlWky8KfW22r+5wvN9k5WwatG",
+	"NJ2dmVydhEaEmS7XJhN6cpnhaE2Ozo5PJhbEerJWKpPn9+5tNptjDD8fc7G6Z9+V93589vjpT6+fwjsf",
+	"phMg4uR88jPeSuXKLos6vcnJ8al5jmeE4YxOzif3j0+O70PAQK0hGHBP/8+KqDagGlDADS9QeYwgghNd",
+	"2A1bYppIKw5NZyyh/yxyJo8n8FnTQvtZPDnXH3nGYvLehOCgfS/M4OzkxOLFK1fy4p3WX2w6WwEw/Psk",
+	"oezapC7bzts2535yL+aRLFRE/QfzX79NppNrspX6L8cbkiRHsEv3ftlcy+NfTM5DSpSgETzi/hOy/WLK",
+	"oPvY5B5UjP7mNY8oPmvJe7zFaVKifvTuislp7st4NjQDlbapylLz47QE5AkPVhD83ktz/ioJesadIfM0",
+	"xWI7OZ/8BJAATuFwkVCoVcUriE+9Nu0grvQoLSRtYyvDQcfo1feP0TcPT0GdYWTjLnN9moo2aIA+QFct",
+	"3PS3n//+em9mMnzx9vcJTlaT88nT+MnrSyhBvYF/nT18ePpIsw/VH71+Kf4++zV9/8+f8f/65+Wjzea7",
+	"779+lvP7N//87bdv3rz/4fGbzf/8brsSrx9c63c0ZScv/v7SBCon5xNJIVN0cj45Pf31f13+r7+/fyyW",
+	"/3w9++bN9ud//+HF6pt1dPMSZ/R5IjbPMH4Z/fCPV3zy4WowswBJWngFVnpoVnEDg46VC3NZVjjFWCsB",
+	"VgHr4Qj7lseRESCDeOfbB6cPgmxRsWVew4DPicL/H3t/t9tGsuWJ4q8SIAYoG5OSSEp22RQGMyqXq8qz",
+	"d9keW709s7cKZDAzSEYpGcGdkRTNbRjoi/8fGJzbeYNzcQbnah6iX6L7tp/kINZaEZlJZVL8SImUiw30",
+	"LotfGRkZ63ut349mBLY7LRlOrbEhL9FYdP5WgtrbWMTg/S1oEKBbpuet1qCft4q+ETSsAHWniaz+UKUK",
+	"86Tot9cHKbEbjTfWFSoCz2DJNXx0h40YjdLvd+0numORjnS0sB/K5Wwg+Cy+d3ex2mWyFhV81WpJ7yMa",
+	"9Dp3V8SRXuG+CljP3T43MmwsIEB3JxpTPbAFK4vusmNbIdFj/37NUv2LnrFU51uuKyXaWdi7RPZHF+Km",
+	"ehpioGGX3ocxbyME65GB7ZUK9S9o0reVXwfm0NDXq1tgunbJQ7iI5Y2offffYFQOnTTGMG4v8p+rjC95",
+	"JXdtP7j83k9zO58lHii6JY8Z7xyhllNPcmqgTaz08XzwjtKePaEPAPNR9xN6xVXxEeHuEfmNqXxYNy2r",
+	"io5cq3HVQ/uhEs7xGMJVQC9dTIwEkBYBN0onDFMpt5+Vda8u3r955ZudJzzhY5GKBL2gsr3JPnLyZzmG",
+	"Mcc7P+jH+u785BvEa6fBvuDWuCTd1DnrWbe6Vza9AxkxuCALeZJImJaAhBh01jY6jb9PBXZuomdud6qR",
+	"P1yeIhBb647ovwUgkqPcX2U8BbdpRuO56yr3XMELEDlli1sc8cuv886x3tJFoA2P7LnAVlrIsWglTMUS",
+	"6AuFS9/iVfltW1HHydO/fSkAxzXazfbzo2brqPnssvmi02x2ms2/NhASo9FsvWw3m83mEfzP9/Z/Xrg/",
+	"8f/azewuXlkNR8M0esBeJVoaw1XKou9em4mWufIJiGrrZfu4edw+bp60zxZryN0Vr99sNYJG1sd329X5",
+	"rQi+U3W7Plxsff1tYaZWTeN4da/Cyfp7hM24pSDfKcEm8N72OjKb7/pbsU/qt68F9flnadKFmQunLvOv",
+	"Qteia5p2A5DgXJWWddD7Ajg6hcJGatkGsJivgOz3MeTTiLgMHpUzdFanQLLHSe2Yz2E8K2Dc8ybQZ6Vi",
+	"r978+MH+Gw4IQMQtNlW7D6Oe1gmaWgA+vq2aUQr8A1tbN+cyrn8S8wbKJxikH3Q0X08091qC1j/8hOj0",
+	"tTi9SCdqQYm1VtipNS9f6jpGEShYLH7AtV9f8mHVb9LHTuAzX4PGn3W4FGnCfd5/jpZQv4BjxXZBwrET",
+	"OyfjK4u4fQFKokcaECH+5ggByzyoky8y+lrpRp1BqQawsz1xiBLlOYOc1G1n1A62bJktC+oQnTfppnLz",
+	"9QGNHA3cbCIDX9dW/T+Cup84PKISzkbXBZA4Q+amLJG3ERGFKH1HnQ+DqXHsnYCJqgANdiDScAT1ESXs",
+	"i+IYal4O1hKmbcB7PIeyIhQYz7GEZfKl6bP2i9uiiMdpCxs4gCroGsYPxnqPYOf+Y5khLMjUi+NnreNW",
+	"s0litYkXBqtbxQ41H8gOGXpqSs/2TaxKTYsbMd5MsipsiEtzdr5sKHmlXulFCnx9NIuesKHWUZW0OEhS",
+	"kJoK6cCP1iAdwWbO5MEuZnaRHlv+fk6Pmu3L5stOq033s8x23hr/KDemt37TG9N2Pcb00cn/x9E0LUo/",
+	"I/SgLTWADeTEUcbiWKMiuIRsHljLu+NT7NrScYRo60T7SZRFQFekB2yY8DBveaHpD3djwQJX6RK4XX80",
+	"PuJtHzTKfnraZdrCndTGzJjurz99+Pnnv/74069/vfz039p//tPbt59+bp9evn/3w//476/PTv+pcdAu",
+	"K2mXn+WNYDRmLWaUU6ozeJ1GMj3CuYTKwPWtmAmTYlvmMXvNwxGLpRKuO1WzSBKQR6odlBDMjAd+Hhlf",
+	"9SJPQ/FCBfQv+y719lH/Ivv3f/5fqIauFHY6Q+MiNLlK7B6UashiwW/A+4cVIUvckqpEVos4hw46+yGc",
+	"y87m2RMdC6ZvqMuUNhSbpm4XL97i2xd2H1/fPFgRoySrTsA00rCpoRtFBRxBar4sr87DVCf15PTt9lNf",
+	"ZmgPW0I2BQ9CVd1jCuhcda4AwWPg0invxyJAtmKAUnGj8dJkJ7Gy4uDJ2LN13UFyXLEuNK3hkov5N1et",
+	"zEcyvQgpjbZsM3yVJzu2djt+1/2qWk9uW7a477c6dR1TcH2pTMohQCi7KID0lj7/pZh/t6qUK18w1etf",
+	"rr7qEj1tl1zAESYUw5Vs86n/xrUEwC0r7va1Cr/juNU+PXv2/K8e6CrqoqYF0z6ixhi4+tn3rVZey/lF",
+	"/pDBhDe2ClIgBbLyd6hBCiWxU8RgsI/Qqw+4lxV+8Azt6xb1K6/nH7qAVTLXWpbhKxbqHYCedxfsl9FR",
+	"QMuP01TOVyiPTHIuwgmCE1X36PL42jjEIaluQxchohHk8GRqWF8MJbTRZ4xGPSNVKLpG/L0XEHqKCK8N",
+	"sbSClYewxGAjuBE8RpwneN/IoeLpNBHHV+rSjZK4FnXAz7HOHx+L6Jj9SYgJAh9D3POdYT37ayLC6ZAJ",
+	"N+At2sMCcU7Hxjuwfj/DEE5TpgcDxnExQkVkb6wzlwrF+vMrZfRYwACBdZV4bDTU8AhMkYhgr8U8sEsD",
+	"KAqsivfnrPDNRNAg9zG7xI5wNHVCMcJdpphsLOPY+lhgA85xTIhCu1CP7RdTwt6MyJmCp0q6a4lHRZRb",
+	"AH4FUV/uWcGW0d8jbkY93w2xpqN1fqXO2i+pOYgbZAeGDgHjESJxeoy6u3kc65kp88/w43kP7ZLkYcFB",
+	"WzQkQ6kYH6SwMOgBVtcBOam8uFm4ryJigiextKvJnSKd2B0ZKhH1qhwgt3/lBsnBb4+lkuPpOA8Qn4Pi",
+	"Lp0p5GaUmxVQ18fsIn94swmPCWDiee9I5g527iAvXb+9WOEG8vD6zaOX/Gjw25fnZyUQ+zXYVQnDxU6H",
+	"wZlvdKwhsz8c8RAaJZtWrdqHAj94t6GEO+o0noetwYt+s/9scBa+4O1BM3oxOBucRadhu9/izZeDF+L7",
+	"6Hn4rH/GT1+2X7S+bz5vPmueNU+b7War2Ww2cEHdvHG1DxvWR9TMuKb6LngtkAmk8f3/+Jy/HF4NdGOj",
+	"0wjbseqPf2pG//2/xg23kIrURat5jBb8r0DVpNxONtezmn/JyU2Z4fzklCrC8Ty4+fxLhru3kgG9HWmn",
+	"ieDjReOZjk7yTL7lCbnXVnvzOKZWKCMMQGjmWkPApuKsFnO/Z1UswCazJzQjCshiMMy5QKj+1LWDuLRf",
+	"qjWbCX59Djm7ntKeb7jnImdCKkOFAWMPwJYeGwE9byUdI+Bevs+Iw3fXMOLG2rKtb4Q6SUSYspFOjGB9",
+	"UFGInjjLf8xYT4dFyZwl8saufOVT7m4cK0KrVdXOSqhi0UmvWwA8dEx5/SrD38yzwS+2WNtjPpzyJPJ3",
+	"lD/n7thWuoeXQHoH54knAij+cegy5mkuw1SSvVm1l/SjW8Kj6iTNtXLec0PpOh2kNYa8UZTg1JrLTn9f",
+	"7GatTJiTHDslKz5PZCJM/ivto+bZZfNl52zNHDsY46kpu37ux2xs3eVDWELjV/0PGcf85Nlxs7FdGEnH",
+	"9KFjSAcrVdb/mCkAk8lQ+YzForxjwUogEWmNZao36V0dIMfsNaK+Sgcl4JBuaWDYKpOzfHkbBwgcenfZ",
+	"+IBQET2eeizYXfr+tYoeTtu/VpEL3jZ54PRqpR8DoZP1Pugnj2F0vScVjK7nx9F6ixqedETAOPk0zg5l",
+	"r8AUMwI3xDq8FtGVcj4Kj+W1DdAhaLMmPOExuEBTxMzwzowN5+C7FCxDnBm4YAiG1m2sDwu/Uj2tRNf+",
+	"3bXX7jpr3st8srwvhqP4DrvVL81cu8gcbuAJ/DMRoYaMhX3tqXXZZiKO7WVPr1TP/WoXj/PSC1uX2YiU",
+	"9edwn5ENFk0K8xmdDFyFPCmSEpzL7+Vdn96Cs2kdxfzN5RzG9ksEdtEao3PrSo0nKVFX2ONFD7MsKLdn",
+	"6I1qbOPbAa1cA6O1RtAQY+ujdxpcGsP/i4CiqBuvAxG+wwVcXWvj0h+4XeqSgHpvWYmPELQxqWqfJ7K/",
+	"zOiYbOMP2o9ppLaqbkTIt/ohKH9qGI2qulfLtX9gzzzl/SAXdMw+2RU7WhaAwfHMKzjsGtAX8BPgisqU",
+	"DfmNYEazAU+wXwGudVx6eN9N04cxDPR87QY+oHWAjJfxBnAFg6CnkB5O5uC5LglyYePpcSOoev4hO5Jy",
+	"hDPKnkLxiWM9y/rG6F1XP6TX2ZK+4ccFSQNnzFc25KlOJ9UPyqHZpNkUi0sJTNORNeChtS6MTybH7CNl",
+	"sKXKLJ2jGoFMcShY7yTUaiCTcQ9AiIyAPHK+Xwi/YeVcKjY1wrUfQjq9kJ04L5qpW7mQMocu0fHlu8v3",
+	"O81I1GeGXJ7hfaL14MGt0bvL96/tho4rWmyy0acAseTgCDyUSGDuPtVwhrTCci6erpXsV2XHDCLi3JYi",
+	"d7Krpel9om+EQVvKqSAFjmDqmIT4ZIJ9dUGOEcOQ25ZzE01OYBwgkvX+4IDHOFBZJUgoNuTzem+6JIeH",
+	"t7NzcSk6eSvLhl33K7yFXKL54cTjAz0vwHUqHRaBp3Je8nB3IS6X00QtiAkrN/srSIq7nS6KW4msRNIg",
+	"cXClPwiFzYJex3ivMnIqtSE0EAkb7a2FkJBbr7YTtLo9O/p1BjD21j6Isb4BztrN0tNvfeUQd/ihjurH",
+	"VE/Y1Fidt4Fev30W3TE6wh9ZGqJQ87Nhxi7CqmpKLa128lb0UxKhxKyoQA4Oy/1r5Mu90MQfxCTmoavD",
+	"FNdTsz52dInVVZoMsDcXkTnatXMXc+QqpeBYuH9Dm0ctyCCvPLHjARbkvmBB3nx8x05bz58ftRiPJyN+",
+	"dFqxGshmwgurCd4r+nwlFAkdMTd9AiSgFdd2792C/yinOyY05VgOBBCMdvH7d63Etcum84mO9XBe1T6a",
+	"vb3eevwXSxbyniepFyrAO3R9UokY8gTwvIFpEPyh0P6igeDYpU2s01C+3r8vbeYdS+X/vr8a4FbVMlQD",
+	"D44YkudwKquY5ctIOQ5ap6qd8vqtEiVkGa7Sm9RQrAhnt5Qb12raJGWpjvjcipHVJuAX/aOYXHHnA9L4",
+	"/Bpa8jLIEQSe7SeCXxuC9a0CA3nlyDN37hxf/AzVYVIxncbb1x8aQSMm6F/Y/wEy6fg968KeNToNqcdE",
+	"YBDlxqwQJz0SDsyaXQx5JP5hbxaURyf3U/Ypy7Ho2n22ixkkMuQnbyUfizn2uFk5l7gOMxLW6jWCxnga",
+	"p3IwVSGSp68xsI2r2w1sCD30EskDpudHjhpSoIBbkHJkss5xxt4S7cqm6RJg/5VwQZyz5YHwiNWxtN9q",
+	"KFIvkdtpaUzKg4QQmdBSOatx1LHZfli5dSymeJfrS/H9YYxUy1nmkO/NzOIS24hAI0uEZm04EfzmclCR",
+	"9/ZhB7dNJJCd5yGwPOc/9jv3TpB8nhrYT7IfOEL++d5xETfkhXfMHMfB+tYUT9Cm1rRuTJGQT3gIz/is",
+	"2VzbKdsBgEi1pOzlfG+B77MCPSSj6Z8keiDjcsGpNi5/4EHeqsncw0juYST3MJJ7GMk9jOQeRnLvJ0N0",
+	"xyhuzqivMYe7jXe8on+wwRTv4r0cRnj/UCO8dc/kHoZxD8O4h2HcP+ww7p1DuKuZzsLA7f2YzaJ/U2Uw",
+	"LwBCnQIrw6YK6Hx7yB3Sw/Aa1OVMGnGMzLBjPmd9IAFNE2kFgz3pDYWKhHU7hUplOu8FrAdkwODV0a8F",
+	"Vyr3YiK40cr0nhKOH2cTkRitaLIHVwQKHzhre3/vWXObAGJuf06VxpGeIVdpit0paPeA2HQKg8kqgmmA",
+	"EU/hczqJRIKWvT9n4jMPU+QdFioUAXMsSVdKTa21g9FjEQtwbI/Zm7TQ4dgXxm4Ggvg60k9plXWoE2Ed",
+	"iJSNtUlZL7ZBeS9gGlrWwKPreJJWuy1GJylZMeoO76Y65XGPRRqS6UPtaIGPiScUN2PRYGIqHk5eVoe1",
+	"3sHMPl/YSRg0IMrJDvA7noTmBs1MXkl+PlIRMHtC10SiZwYsuL0G2Es4wgEx384ZEH7aW7ZvjvUYCFqB",
+	"vZluP6sMQFL+nHH6DTQllHi0Do10H7PKOUXuWvF5opOUhVwpiAftu32pRET8m9Zhy+2ovZniTsK9r9XZ",
+	"gW6htrbNyZ4jGXbPJNVDYaXjPE8L5IaLcMmGJVNVlen5YSEIOUz+rjP5GzQyUvEupBmOFl/wwo1vZn8M",
+	"+FjG867rR8n/uUrvyQUpoBLlwUp0x7r9De2F/obT1fNDwggicQ2YEfbRAgvk3ArMmJsOsRLTFAsu3jnv",
+	"VjFZdw+Z2cFxI9xMJ/Uhj61JE58nMZTZBjw2ovzmFvJwMhVjs0JCLrD78AY/7LaB/szcVp4k3F5qquTf",
+	"p4LeJmNq0jlQudrrlBzhD/6EWHUMjnnEQepjjsXu8hSeP1fLM0yrJJeql0Du/92LWJZ1Wm0JoZA36+6B",
+	"NRnWdtexBeXXv2sD3Aq2vf8smWqAR7dUIcE7KzZKGaCWDW4zBmgYHIJLKY7tEzKdMz7WaogOQxV3VO7j",
+	"tbWuQZYDFpM1xS1pmevqQVcncihVbSvAjjk9mcYY+sKuVvTO+U916VMrPozFLy5dSyxuRLxU4shjdR9c",
+	"cREl362mFUP32zUUAqX5OeshwVGpea06s0j6V2ZG8ceAoDnBRoQbLaN7hs9AdxmC+RE2K0QitK4qRGZ9",
+	"bqTB0R2DTQ59maSjLkhxp9F6+fIlhJCtwjvdSSJCSRzQc8GT8r6OW5DMeRvfafwoeRxbLQLb6V79lY95",
+	"pKdrgnEUu0AG9lrQb5FJMPVi/PzmLSBbW58RLgmv/tv//1//t/3/f/0///Y/2b/+n3/7v/71f//b/+/f",
+	"/mcD4CWKJ7nTgAiK6HWcNoSd8HfdKvg90AljF9xqn97ymPJ75d8sHNlOw1GzWg3XaUDuweXQ+UQS4ywQ",
+	"TfoTthZA9pa8bLlqAmXRg0ZZGFM4oo0vVw0ZXTU6Vys94qtGcJVtKXwt29Srxteronq8ncPPLZJCtTIj",
+	"1XDBWHGtMgoyNzM7rVdqlaUH2UIDOtx3rhbz3BSPs6mN7F2AaZ1DHU/HCt3Ic2AZxwGS3zWEY/05651T",
+	"9lxpFgobPE6Vw/bSyXga85K7r6x9BLeCbc8QNxvpWMAS8NcprVJzzqeQSalsqg1cRG69GAxWYXoGXHGW",
+	"iV0uIVSM/iqxTfHXtk8WVTXzvtX0qHns0i7SsGsxSXOIlxGpXCAeQnXNIJBG3DfQ5Mfso1AR69H7vYB2",
+	"gNI6uZ+4UnlVg6PS8BM9CufhD8oR9SCUHMk4+s74a2MxAdwZbgNMYQUDgi6YLZFcBT4n4758pXrcwMrs",
+	"cQJkhdSfJbgi9BlnX8BTpxN2I1MeM6nsEzTpMXsLMRQlwsbSGKmG54wzqEiCV+OykNwA2ovbyKFIU6mG",
+	"jGMrCfPcFQCHwXpkMF22ItcGLSO30p7XBj3fF+3ey5pxoPc6hVqN0mysE3cIcc8N9n4pPrbLAfQYKOR2",
+	"rpR7fl2CMeixJ3QsuLIPXM3HemoY9SPaJ5LyMIUyueDR08AuEBuquv151+iJ1QbsRiR9HvvnR+UDKDCF",
+	"IknlQIoouFJyPNHGyH4M3MoCUHXyN+zKDkOtI9aPdXiNBa2yDAs6BcVy8+76v61x6rS/D+5yipwzBHLq",
+	"/Rzn9MExh8JNJG9kNOVxzv+A/gfw8NKRtjvgyi5f1/V+9tGjWcE32cRrqLs3Pf/I/9ju761kv31fhFrp",
+	"sQwP/vHK/vEGh7qcwT3ngzzauYeiN1YxkYo36n3Y5T5Xf6oiK693TEEUK2qbEKY6h8T6GRGDyQh2wTAc",
+	"By9Dy0hEzgeD2pvR4BZQBa3MyA1FWrRwW85THFTWQWXtjcq69PHDvvTE3x0MUgedD3t80/IaYd8WYV6w",
+	"JcftBUUmCDCHAI1pBm6Co/6DXOsau2pQLfWqYbXYlVcYV41j67svHsAeG2oXu8FJZKlmg2kcB1fKhzvU",
+	"ie+RhvJTBqGIEBzT4Pg+h05dUKdnzbPz4vhoFtEWFW2eVPdKLZ+DKZ+eKdPGZR2uux6SuZXK74DSCryC",
+	"/4/t9vfsZZO12uz0jK0DWlRIvtU6T3MwSQeTtJcmaR8HtVbwif241sp2aT1X+ITEbzk4SyyioUgKyPk+",
+	"K1gNoV/donPOyjxtZqbhyKWvwS5UtN+8cmt+XJ03qGzuve/GXaYRNPwlV2qOgZqme67Gl/iBlrVqEfTe",
+	"qrAklKHEr9VZscxO9ry7jvZexXaUpPPEZ8SCpbGT34Js12/9jJvQLk0BrsrP21olXQhaX06k3WK/MNzr",
+	"Yl37gWt9JK8PjqdCaqIaUIXfrnIUAFWcntmds18OlxtFrnX0HEc+Z9wZBhG5qTuT8rmxasWravTKIShw",
+	"+fw+D6/ZE+siRwmfqcBhIEN9RYlZPAf/eWR9a+v5XymuCuPtT1kiOLTSFopG2IoGs/AToYoNaTDDwseu",
+	"3fR4NWNwvlBYWRIgeNxRKl4UN2CxesGe9Py/u33ogc7+5mnvaYC/dqWgvMRmwClTWrvKemXtJSNB38wW",
+	"QHc/mNK4UQkkn72rV94n3iHuTW4PbquIZ44uJbdz9mQes1/11Bi+ktpcQfG9fGmFD75nMl/aakD0/cuV",
+	"qkpFMknsnnTtYfbjITkFOsgrUDwnXX8zjUxtmhFPRDd/4tcgaKLneI+lioPdu1+7t+aTLs/fo15+1KhF",
+	"zpRWJO6xzFzWbVBpTjdP3/uY5UQMBgLDyqro5SdNHCtwHLL6PurniBD+b0c1jhbCp/Cte042c8JpjjS2",
+	"/wAoNMOQKCo6Zp+ssbpSmR9tXeWCyTRQaqcDa3osFXFs0I7TkKee8SQysPAO49YaouWC9gWKGvQ0jakV",
+	"Fwc/OZsLc6Vyn5Sr2taqQOu129/qiOtWlO3wBtC4nwOPwuqNkDzd5Vi+i09W1U5t0pLRHVYye9obX2aT",
+	"efuXL/MJGPLswCtYZt1yX8En9XV12LjFA2O97CqX34q4PbUUDD6g7w/jcGW+P05KQZP6vsQAG2rGL9kZ",
+	"q6HcWV6/zLzU7cTv4MPsvQ9zORJeSvYG5mqZiEM1zx7m3Kr3RKRLJ/ZzywSzOOHpKD/W4Q3GYgSxDmbS",
+	"msokkiaMtZneBd2N2eEO+VkC+BED/CvW+proV9mEJ6kSwOJ2TW9ji+x5AcUrQCgwPYa5W/CKhomeqshX",
+	"CbdG+f4xd2OH4c2taVsrhnQ04U7lnIsqxKkF32atM10nJlOj07iRYtYorU5uaqXWc/a+v8OyNZ1PmeE3",
+	"8aHoWhGZNAhFFctxv61soZ63tgN0wtxed3V7uF06ORPfh84o5zRidVLZJ2Tp0yIi1J2StrYPLi/6ONxL",
+	"JURUbQs+ZMgS8EFo8LD6lrhPbyWIWSr4GOLXc5eVFbGxBoUnyrCRnuFEPrqnHBtFHq7M+HEiQjmQ4Vu4",
+	"64OhuC9DkXG0j/gNQEyJiD2BEfWn9mHCq0qn7ImViadLABRvSmuRfa1jwdV+1BsR5do684RkDjy/Zm5S",
+	"Mc4aOLo301iJhPcljREDS1pEPRtGxINuIqzvhD9RbS7aa6JjnyJIkTIylTegABvKWmCECcLLOxr0dnN5",
+	"LNJu1lxHzAvkQ6t+0GgrVRINrRKV4B42EFayTuWeOw1qZaNYOgIcIQ14PAOpIshAAjtaQevDdJWrzaXn",
+	"Hm1XUq0Ry4/cdSSqCquwalGQrV0TLDIhwhCir9qBpsGKHU/FqtW6/LHcB6qKepVLidRvJLD7WAT7gyvj",
+	"TR7jt1rhQv2+vLxV0Oz3NZyCTvbJF/ufbbO32MVhX80aspHuw2ppI6oyuwsabUfp3YN01iKdl8D4tLl0",
+	"fn0wT4pGMNYQs/1I3tI6SxK3JMTbZW0rZz4uHc0WtHp1bOREiEXWEUOoMBoAh6byxTkLmQLIEQRc50XS",
+	"Eect3faD1h2q2M47qn+qIqccAPvWkIq7kWKW73p/ftRsNTYMTe5rpOKgSnerSvdxiGCJ4+KHB1bUqNs5",
+	"KidCRQj//A0q4NKYuVqb5kjwy7Xq3HXpFhDtrbu2obIVKqpH0wYPGrLCbuXV7rON1e5rFR2U7kHp7lrp",
+	"vlbRvWncVI4FoJBVxYQIA2aAEh5As6EdT45FgHO7fioQy7MCWxiVTkXHfhKK8o5sxZFJ5ThnoR8FqIRU",
+	"ACQdVyqX/oPkHYwNuK5E+AUgiRV8DDHntdIzBIaG7i/iAYPU/2QiFLmtWLFINZI2aRUwqa4UsIrnBh4M",
+	"lxGhkGPyj9bt6Cc8pDwBNICXHLAxT65FxHr46gYA01uWlS7dQ3xcFaV7ryRhBWmdypE9Q9JRXAmTHQFT",
+	"gaFMtfjAntSuPfUrYiKXMoF5ZOQcAPTz5lJg5GdLcZHvBkHOON76ItZqaHyXRVhNZQ43u7uuigVj0Wp2",
+	"Tp2xcCtbxVqFzqTCelLd9U2qVhuh5em7v76SEXzRbw2eh01x9KwdnR2d8mb/6GXYio6eDZqD9uB5/3ve",
+	"soYNW5WtSdY3LuHlpphhjcT0KgmbHN9cdeVRizBbrUcCh8w+2FtGtJlxufrbXD5ynR+0dnfcDpv8rN9v",
+	"HzWj02dHp4Oz9hE/DcVRa9DkLwdN/iwE38TfcQHgsJRma77BLbdu3/JWhT+nMh+66Hc3agiQOqQjCaDQ",
+	"eTMGadjVgIz2vesD8IbvPbCrjLJ+kRFNF1I2CzwZADA9t54hmHXwFHg/FlbdWwMko5Js163CYGWcBpwQ",
+	"QB/qTTpAlWKBkjBWgO0CO3xs4EZ8KCM9NWKk42j14M0upRbwkYcN3vww3muFsPjpTIbwBOy+KTkcpcyM",
+	"5CBdPaD7i5bRB/zZAybJAZPkgEmyh5gkfwHF6bTxmEdQIRBJopMNI10olpptbEyl9aBZn0gA6O2QQ8QW",
+	"EecP0d3pwcCqgI631wFRQnlVHvjhP2CXtEYgx6yCc+4KCJyUQW5XZLu+UhjnSms7eu/ffbzsWZeds96E",
+	"p6MeuPGzHFCWY4syrNfX0bwXEIy3H5mnCBxqO9NYEDw3LAINn4gHnSvVK9rxXsB6y8aFqt6HNAe86XcC",
+	"+cByf+MniWYSPguz/71clA/cmYAwzk2PPen9hzHoE+QQw2gbbAYNLrrcBIV3V6ovRhLmMTsYgQLho2IS",
+	"QnoVmYCIyHgKMN6wJYgxnorPKb5ptxNC/bca3TVpmOE3InLkaSLz5CRQhXugNEl4ZgSfhvdEIwtcxoYQ",
+	"qyca5s4NJgK4sdtEt3DSPrHXP8lUe6/DzoB6Sih7K/CbLsECbgqCUwfWh7H/8zJAt8T1Y4HAQ+RrHz1d",
+	"5rsr1deRRLZOrUKBt4HiRQRtPRn12JiasBIxETxlhg8EMILBHsyqkheEy4ydDbvsc6LbxfjS6nE6UNYq",
+	"04/BqNVpayNY5jIY5oJR/omrlDfuFRO53YAoIB01Oo0FTkDr5Lnb3PiWstkyCHDHXPGhgJiw6rontMkZ",
+	"YlR+IST/5b2x2eNJBO6XGclJowMWD8MRd8lMr6wzdopncp0Os2ZtJ24tv8y3ORVs4SqDFgsPY8ULZhH9",
+	"l7UWWuGNfS328q75fMpcoFz8DMSz6DYHLqeb5bAze9DYAQobLIsZqx95zGC9Xsn6JqvNnB+wlpUJ/Y/T",
+	"iUhupNEJGv0CpiZKbcKMEERljSn4Qe5jAbw208k18iBir72YgzHQCbPvMAI8yHXi0ziGninD5iINkE0U",
+	"fz/RsXA/hWA4KdJBijmMfGhICi8WBoBJ2cDDBR9KTxX8MbChsysR8BgYO2uY8XsF23oY2liXmjEXCQWN",
+	"o8JfSJBoX/b/Gug41rPppBtNBX1l8aWVs/kIGZXn0pqa1emyluPOWRtHX7qbVMwKUCLNdRW5mDTX65KK",
+	"wQJyX1y+Bw5CQ89UJacevLduWn+Vi/qMZdlVF0z79te2iiqaou0VPjsn1Qp1Df+1rh7Utgu5FlnQfThy",
+	"BCpeZ8NKeuDI6JEuCXQlTSxVrHaMFb8lw0klJIRAUmvjOyRM4UBKC3MXVmMXk5Gg4m0Y2mHcGDlUSOUL",
+	"8JzMGcSATWKurNK1Qno0nTgCGux/g3gCQGiqTt2NSKLpPk9Z9fMzt7fzeSV5uQIL/F9LlFr2wVa78MF1",
+	"SlekMtGdegXvnj1Dy6W6Hh4PuOo1VBCWLtFL/yrX5+jR0c+C4YXr5PRRpzGSw9GSfhCXQJvx+LqLtJIp",
+	"wllgE+UYt3exKFeSV7t1L7WhTHLz4AUiUBrVU2GoTcis0WS5R6EAB6XuAlA1ZiSLEj5IO5RxxMMA/ivK",
+	"vzTXPhtjPTQ0PqRKqC3D5cAc0mQ2EAYdbC6bqZV36I6ZR2jPlVKodJJldqFfwlN64ZXpQ5iite7AYOCK",
+	"atYBtTsK+i8LXY8rMhav0IbsLl+xqRorCOhYRHI6rpBFf+wuE34jYoOONDy0WJvU7i+bcLv9jbXkqe6h",
+	"rdWvXCbFP4jhVD1qGD1QF6Uh5g9Wgsiml2uJVUeK4CIr8tzI3PCj+CyRNQ/B5XwY6Zq/rP6CEMR7HTZi",
+	"J4+NCmvstPkiS1LO+Nzlcv0MkpkmN/JGRMeliFJ48w/er3lwGh6x0xBsqVXqqsKdNl/clrRfcwGNI90k",
+	"Ec9daF8005KhrGq9tFckOCGOPFAEz4xIqarBoilSUzKuxAzxPYktlXKNI2lSncyPmQ9MfdfqmF8LF29l",
+	"ea0y2hr4SPVQFXHVJNMY0jr9RF8LVdEnUjFPtZk3U/ccVZkagNd8T8gnoM8HzWn9R2w0lsNR2ljTo691",
+	"mGo/VMUD+RR+/qdceFdzIk6wnl2don43IAkjnewch0nMFcI4kDcBDkRlsvYidPCjjyhla429VvecrcWL",
+	"NILGkf/X9qg7Lt1X8tAq1mffqifpRycqN6q+brbXbY1dk6LZr+4k0cNEGPvJCMsxUaInExGV7UqNoMFr",
+	"dzGv4E4u6J0JNBeMoQGF0gpamWnMoYWdjkXe5WwEjaFeHZNNtFf3TMWplVE6DCt9oZV38rJH9tDJIdQw",
+	"u0gRdQcyrnCvoM+E5AGyr3vmaFUMPuZcHvtAaQQGUkxLPJ1lGRp8OjvN09QgdGvKxQbnd3cpGXpC3yrF",
+	"QbUfdREhh37oJuc4nnRnLbfyq06+4D/uxHpZ6kVR8sQL0Xa27WDSHsakBbVI375GJUusHiYVnEjtibkr",
+	"hRbwKywBF/CCe0/4Lp9wfBanZKWh5EaEDa1ka6Vy+3jjTHHq/OkAEh4mcOVf2Y+xJqCnKTAdEKTqojFH",
+	"CAOqxiCvrjRsID/fX0ZjU+tfd17DBg4LigfAkXHDGp3Ge27MxAaA3Fwjrm1eE0DcsZFTuqMsx6PVKksT",
+	"HtWKZVXbPJkk+gZy6xUW+RXhQGNHBTaCQC+dO/WuWIqVEgAwdicmyEoknnpknUyJX9yhve1eMYk3z08s",
+	"bQZzhyvrSNvzZMSqg87Wi7qWCuI6FA97QqHm35XK2sHMPvo88QcxVTJ1E7MjkTADXQHWsr2VfCxwANl+",
+	"ukuQKjQ4l9hvEl0fKX/HQ7hifSvHjURf30Vago7D/vSugN+hhAAgI2ZEqFV0e5J5LzMTPVfF1TciSWQk",
+	"ep1cizPW36DAa/WyJ6kjhdyDd3rHrGd1eq/jkqIY7PUoQEAuODzfMNjl1DrrzxkdpCN6/3hx/Dj7ME0e",
+	"OzfrVuFooxwKHaXddrtQ/fxGpjZag9Fgk+ZUw8ITauSUwT8p+24o9dScOxIBxcQND6cU9m8iWTtMmbgH",
+	"UupgZQ7kN5k1MdeuiZ9n53JLf+zki7eeteRLsoXtYcbkYHfryp0sFcN9relWJk5me2+fy1MpmbCVJVMy",
+	"ub43krO7NQq9LnYEZPlAW1TZJOxUtciafZ2ZhiDNZL4KAFdaU3/Mfph734o6fMG5cn1/s5Emv+fJWbv9",
+	"NCi08Xpg8o/v3hNt7ZOz5unTW54T8awG1KHInQvW8RMQGaevX+VxMV21Sk6KNmA7d2o3eCyhHhOs08Uw",
+	"EU61gwerwxRGWFg0TeebeVE/ulnjXaSpHqUCd7pk0THClzMgw3wqsVb/6CQRv4sw/YMqM4bei8fKo6ky",
+	"wUhOvjHFhc/6oLcOeuue9NYHOGD1qy3hsiU7BJn7KdFj1psgeW2X1tMLgFe/fg1xwcKRjCNHeEWJDtYX",
+	"Jj1yCRNA5cWfRZUClb45DeLbCEqcb+XdvMpCxcelJD6JOLaaYWr/RuC2NSaa8K6LgnnoLN7YiQGD5U/S",
+	"hmoAhgx3KP2fAA0sC21y09QIoaTEjMYSf9dSGT8dcJ4bWCRA/1jwGyhdLcw+bjrVeF6j8MM+bzdA8LBC",
+	"v8nIEuW3Pk4EvzbsFz41fE3HAY/jQTNslvW1m2d9XfskYCM3VQsepKC6Cv+JznwOuQZK7Yg9vEZN/Sca",
+	"33uE8wf3Xk7PsF38v2pl/U21viY+UITbABC/xKpHaS39VNyBrUHd/g8CScHTVIwnqT0avwX31ChZzwTp",
+	"oJ1FyyM9Ft0baWS6gwK3k6097LzPVMzjab7/cSoW5g2lCRyKpdcI0DMI7sJMGnHMPkGBG9rb7NtcRaxn",
+	"444eWReH6cC4YXZRsUhFdA7QYu5PDEPoQnlnifhAFCDHAKgYt6rGIXuRe7hhTdudnt1OBtwhkrfFbCMJ",
+	"2V2h2u/yN9zdv6xz8H3MyWkhrlevGWpwX06+eHSAOorWOYnYEg39D2fLgppE4tG23C871/tTKc4vsqR0",
+	"kJOme+q8t4YOsJFkwT0F0+b4pDYIwLN+982tWu0d77ck9DQnPRs6ejvqZn/EIrt8gJ8mjO7RKp1kxuDL",
+	"Ny7ypV61XYO4Qd5FRoDzvlQHriwAadmjysP0mF3QdkGgCkQwOJyzME+TAS0uUSOeFzSViH4f6vFG+b0o",
+	"eoXro9U9ljRfUf+0LlvPMuvtocuRsCVoAG8b8b4CPhJA+c9kGo5ExPRgsIbSKuxW3fjhf1y99cHRjjPS",
+	"KsTlGI5yMID1qzAXqP5BVdhHkZpM8yjxOWWUEIymInC0TB/fvYe6I2q6gcN/leb6HL88TYZCpQzqkDdC",
+	"wcwzccqLyP9MEVcWh6JHcjiCXyr2QDyA5nNPvh7X6mGVH+VkqjUgUMh2GloNtVTD7lgrmWoaLMoGEz+K",
+	"NI1xOHQm4njDBATu4466Jb5RNZgiBVGZK1C/DnwYsr69deEQKTuZKmBGkgNkZY/AQ+sLoYqaaatgzn7x",
+	"Meqbcta+9fRF3RR9f1wdQWRqmXIQ9FRKKNXWUxFDvWx+uSbUtp/1o5tDfkRjyA8D0vaooNB+AXa3FGCu",
+	"fRPYGkgv7U2QXjyyXMdGn12T8mQ3s8JW3PawjAqq5huBL1tWi7Tbv0cIZVWycJ8gZHYLdlemhAfwBwUg",
+	"AymrDX0MRPbkCyFqbV+UJNHYe9yxR20/ghpE5fGWLoe6bIJ8f6qWtL6S0Nfh1u0bTJg7l/kGoO0Awdar",
+	"gm5mT+uugOakcyzSnLh2qdTgMb8SEQp5s+7IATptOyqJPlI1sLwcWq4JVrR8hPNf3VM80mwMI9C+x81K",
+	"Q8AGiR7j9FOq4b/IZDkbzY/ZBz2jUiDwIeWKgSsG0r/Qqg6h9LahdJ29vtVWuT9fayxhbc/GHrbuIjPK",
+	"qoAgrQ3ZXigx+EaxkTYTmfKYTVUqY6LfjVwCYqxVOqokqEp1buGqS3SCNyLpQ/dWHDW2D4QvEw6cM7vB",
+	"8y53U4DL2LqWtLL9C4hXVJD2Ee16FNOe+B4OX2W5UczuI+k/TQfk2pEdh91IDkcLw1dEbykNi3kqkmyI",
+	"8+O794zbnzc1zlnZDXxMU1Zlgg/6wG5aEQ213VzP9/kFxP0wSbVB0P8eaV5JfW7m64Dnux+ybMOHXhhr",
+	"I6LeMftBpyOixgTK8AG0KmBjCLLtDlg607mRLiSaO2af3Pi53bRUKCuac5ODDHC0wOfMqlaphvapx4JH",
+	"xpHRIQedTnJKIk+EN5BpgL3gRLCGS5wArnFdOgJu51EqiQ8ZbSdUDgFaMUkkAk64vV3Z2Wmvp1CAUO2g",
+	"UTac2obdYzwTklJmus10jQ2WH2BS8y1c5nEhH+swnCbJQwRKuSvZSKn451YFyYvY6IqnF3h9l46ETFgq",
+	"PqcVC5e4aV38YuEWvBDArGdwr0Oc03Skk/sN4GoEeBzY3wNiDLc3+eda+evwGKzMI/8vgZEkIhTwTM+Z",
+	"sbYwFpMUOsaOd1DPtMK8h/VMUGWPp575KwewCntC8sBTzkGKtRra5z/AyEewAQ/TshDo+A4uy9JuzWX1",
+	"Uvt4d1ovrZaT7zunG8vJ2kd8dwVTeAJ/0JnOT/ZFxkGat/NqTr7Y/6xVJ2UXZBwRx8lKivFmEunxP6eV",
+	"1VQSnC3HOw9WrhYrF9Qgb4+36louPftTdaX1lVRdSWbvqer6wxzEGIXMAbtlpVgZOUAozE/wsYZMhG/m",
+	"M1WtyJWMAJvXWTezw3XXWdeQ1FimaSw2sLQ7q7M+UsEvNZyvI5nWbDdP3KmvbkhWgtlfmoOPCbNiIgIU",
+	"tXUyA39xl3lUCQKcY7zn1ABexEb+9K97rZ065buy5adFdVob2X17KijeWfKtegJWOmN7Frd+wikj8DZz",
+	"5ucPbLo3VFS7G6C6f1emNH1Q9GQgwDfTiUhupMk8m7c6HUEtxbBIADjUPYxSbeen7Kge8gPBiy/m0R/J",
+	"QNW35LjQMBXoQJf92nqOCnpvdl1ChTbOHhYsS1oerpWeqaCIM7sGxiw2smWj+Y78Q0SQ5St+mP37P/8v",
+	"0BJFXGxPHMJZJAcDkdiPItXak15GUNAL2LVUnl7Es4A9PWY/TgUS1rJkqrDbTumZnzin+/n47n3AZiNJ",
+	"WAKwuGshJqZGlGz7yHdSm93G9eoLJQYylDxZuTWtDykcehKOt43+XjG546d6a0L6CvO+YOPi578evYJ3",
+	"z57hU1JdX5ZvdJr40h1L3KQTjn421FO7982FVreRHFrjbAR0et2Aomooa3+hBK6nSWhN74zH112pkPBq",
+	"KBCBWRhDIweL3X33mJb6Btph3k2E72ffWJcDV+/SGjWVMHGizWpFoulfIw59Dxd5XBXqvYlAywdhXfZg",
+	"C0pej2ZMBwjNCXSsWAsmsBjioU/vubMYD9VDDc1eTCZaqhSsN6XdrJafQrYdQRqLnOftRuCHVlYei1r1",
+	"s6ebjFB5ZUlQaBsVqznQy/j6wvo7ryfzLghF9hsrPAyaxD8MSK/yjNa5bC5ndLtZtX3UfFbg5ifBf+ge",
+	"B2sO9rDHwavUIqjAXjc6/LxoldmYz6G2ioZBpsfsneva8PRa1r1iyCI10nGUixNyUYKb5ZGx8AO24rM0",
+	"qVnW4PAeN213DQ6ZasmblK21v13TKmoF114qeWvLyO6aJOAplkjnj/YUfLND5XB3hC26nUN98oUMxvZj",
+	"5CRQWzY+HLyrg3d18K4eg3cV1KCmH2tvjQ2yy5Gd9rZitwSIqliwynCo7hue3We6OzDlB8zUx9s0y2zm",
+	"09XdLOOUKW4a/lU0I83nCzqTjsW6kcmOGmYemzTfhUlQAybPgjN1Auea7wzP+MGFvRysq93Oj5dQuek7",
+	"w0Am0OlSEaQkI4zj3LSv/RODRZj/MwiHbN0FGO/L/6grTxU5W21wyc01G+gEJ5HdjlBnnzQsSx6Wh5Wb",
+	"oLjTU99eF+2gCHVwvQ+u98H1Prje+ztSn7fUAOSjk+vaLPaOGQj2yGJjIpWytAiMJMEsRtYIK52wKNGT",
+	"SY12M88BcLCbB7t5sJsHu3mwm/UEuaRa8314tUa6mLn5Q1vNC2VmIjHE3TNDL8VGs1bHYHkT1EaQWVXs",
+	"2ZSJx/E8zz8gd1s4f5bhuKH749JmPNfJfbv2uYEZxke5MyO8bTf3L4LNuEqhnXuo2UiPBZPKpIJHj6Wj",
+	"+xtROj+IISDYWmFYENE6VFAifhdhekQMfztv8J4IFUk17NJ6eqzPw2t7CBE9C7qgFzquPYKD9ahnI824",
+	"uRYRe3LWbj8NCh3fhayWVWbGjXUUUPJsKAQTp0pT5zZXczbWiaixtxr33T6rV7T1j0RFhHoMnhMaDdeF",
+	"bB9RLIY8ZlxGKFwpG0glzWhdnGDajw+wQTui4PomUK5wBzGq8WdsUy2xF+MfhJuHUi1VjsgvlWOByWki",
+	"wwRzf+5uPrw2rI+KdMilYlMViYSlOuLz74z9CVIBJLYZRjg0zVv3A0ZLYNAkcEMb+ekP0BPndaqHnQ1f",
+	"bOs6vOJjgWrb3eZIGjbhVl1XgOWu6VHAWTxohU28Cdw8ovQV0XZQd3RW9sZ5ILDc24m3XEgDSbipcqaJ",
+	"PaExst+nJpUDKaKnQQnipf8YzWlFQnnPAs7904wWQPE4h9UrDRtLY6Qannv65C7RJzMeG50LSVCV8Tyl",
+	"sktUiAjjHDlGMIwJNwZhQEUiMvwqc23gKkrna3k0HgaP3P4+NA3U6svAOXiEzgy6kF2pbLyaxbFelw34",
+	"WMbzbiKmCg5HoyhLUyXtk4GTABsIiKB2U99KPraL28jxgZs5KLjNOIIMhAtw1rdQbGY63gN9hqjxhP+N",
+	"qN9DLQzTiiaUZMpMqnVUqzDbez+MfR7GPg9jn/vkt4FG2lShmTARQh3pabonI/zn6CjVqLfwFt9N00cZ",
+	"NMF4J3LLM/RGOHJnYJDbn0ImdhOvYncJ2G9A7H4UoYwAkcZuv65j9joVfLyUdGmmk2vjHvxAxn4mS2Oz",
+	"byTXwQm/tJc7sCndDzEx4oBDzjkR7pHZB2yPN3tihewp0jgUPx2LQcpkFTg4oH6p4prvEQV8l2CnUdv6",
+	"G9quCB2VFR2BqVnTp6lzktWK1K/C+mj7Q7p06Q7eo0HrvhyJOTNCeDXnoW6YVgFLhJW90IbXAx6mhhFk",
+	"/gIx49xJnkwrAUMLWEH4hTVAgUo6k6OoeAx2Ovq6pihseNJ3N5Wa2+YyfyL6tumOjR4La/2IsidFa765",
+	"53HyZQx7WcuUakEC9pDyeI+NUFCfBOytR70ETXsS87DgMO3xtJ9MSpdb0hjlReshADsXpflEqB0Bdj74",
+	"BlV2XBccA3CyeWxPzzxj7fDYgAF44otdYWD8pWHcGDlUCPxHNV4Mw9xvxG6QSisoAnlvxf7CBoOXQm3t",
+	"VOww+3pQ39+e+i71SS75tfBOiR4MtvdKpirSR/tB0Ojp4Ko6TDpFHQGtJDPiOphxUyRSlIalWiMdkU58",
+	"04g0bKiVqLFXxO5gxgn42DKfly4mS2c6B5lKpJhA1sTj+JDzfMDGsX9SkWYcqUbXlGsYA1/CbhBHwqRs",
+	"IBOTBozkSycRFs09nO0cafVCPR7LNBVRhylNZPJ2H4Fb3lzLyUREARvpGbwQO2YRoJ7G1g8rgdfHDHto",
+	"rSRdqZ6RKhT/SelZLwBqVDTn0thvWlke8zS11j61chzyOCZBhxFqFHlHsgpOQC+XTeqdO8mHxKX1DRQT",
+	"40k6h3wQKASuois11jeujitjSDADrPiITyZCmWPWG3HTHetE9JixHopvXbUXw98KuWJ9wUY8ylo6Ltwu",
+	"pSKOjWfph9uEtZ+zntU++KtXKtUwf0aTT5P5MYO8ZiKwipe7rt0IkcAsOP7aZCI4+URu9XpQSNvIWJjj",
+	"K3U5EszwsXBL81hlQJuKv2DsE+QxfYQ45xIg54LP9x39tYhYfw5+F7HaHrNX9B2rQ67FJAUX7WWTRXCH",
+	"T0KtBnI4TXg/Fk877KzVZD18WF3xeWI1Qw/p3BTTsT2IlFz+93/+X4WWQXjoucNzzM6aTSKCo684pDWl",
+	"lTi+UuU5eZKQzVPyRYkqnD7X6ASnFqfzzxnvW7vTwfQayBsKoTsptGi7ddUJaQPI4ZkeHPPPfxZqmI4a",
+	"nVaz2VwhYd6zm5YTZBO4rLhw+wcrJCWg6YEzXZnXt4+iHGBVz1bP4eeOXDoSRmSHP2BG2CeQ4qGz2ojb",
+	"B+et2N/yXQdEG2YvLD5PYh1lBF5lq3dXKdyATMXYLGzv89ubG9j33+Bnn2Vv8yThWBxM5+AN20CqUVm6",
+	"sPdqv7nKfbqug2MehmJCuLCr3CZc4M57bDW3vckaMWkrQobjVvv07NlzGzl4g7dS7NC08Qn+/JevQcOq",
+	"32zL7E+8aD3D/JnrnCieKvfGytc7y2Lm3C8dU0yUD2RO7b45S+MXVaiONP5Hezj99ePZ6dsf30zf/fi6",
+	"9effX5++/T1s//rjxezXHy/WcMxA0B68ZILiXZqM+gk1DGf4QL8zThnknR565bctck9LMzo6EuB8nHyx",
+	"/6lOykJvu0hnOrm2C9WRyLG9+xvQM8Vi3hexOWc9rHL0GDxXiFjgezmjDl9jZibTcCQiG9BhadllURDd",
+	"RWnwj1BF2r/5WJyzU/c5Z/5x86LydDFc6RXd7PrWD26pSpfhZsBd8cLtqIXaa/5GK6xKhod9j7VXuxlS",
+	"ZIClN8JlwUJQqA0x5jIGHsg+tFy9PqIXEgEvxX5a2y5mID/npre9gUGV3bWPRQn75VSmoDI/uKGd3Ft6",
+	"IsPct/JaotGMXvZb7fCUn4l1AE2Lj7xE5i/J8S4GRa9wG4/+zNVwyjEtsCxAos/7j38N1ioB/QV0wfLP",
+	"wmfqj8Gc6C/LlIPAgvTB/DpJ7NRA20NeT7nPbaeqVmj5oFW/tcdsCTjdRU7XSFMQPft3IgZTY6ME8koV",
+	"VH2lguBuDrQ1wruzeNNPztpt1pMKJaZrf7739ByDnBk3FC+4fmxojeVzG4FcoEq0P6em1jO2HoYbMXYa",
+	"tc/D69WV3x1JmhxLtGJTBcNDV8quOIBXcTcwZhqQ/oKYpwey3INLBhgfWsWFn0imsQDEfxVlyejiT/mo",
+	"1H6jLAYhgL/t1HHtMH9wf/Aa6LlOphZRyX3dUOvsBtbvTsVXnRH6Ayq/0jzzRzjVTjIw+aIHAzz2ZATt",
+	"YR9XqcAlLpe4sctd6mglegYC2XMZrZ5Vv0YkNyI5gjQu/kjAeB8GBpkRoVZRxi4vE0pfdVgPPtsh/6gX",
+	"sJ6NBnqQxUD3MmA9GfUgeYV+9zH7hBrlSvX+zE169Nr+xNGbH3vsiU5cAqP31B4jSFLAUTp3mi+gxjlQ",
+	"vnB1NyZwoehvp7HsUkjntp7RXRhkknJ4OArncK+UY8eSEeOxvKGBS5Mmgo+ZsN/zM9SpvhaKYYLFWC8M",
+	"VP6NvhY51QXDUzCIadcZaYFjw/bibDrpuGsvZN2uFCg46IJsLWRgMIMDE+GzXF7DquOX8Ekb6OD7A2wA",
+	"smuHR22fBia5ytQmfvA1npxb6nIh02Gfpc7pYtzxNGenhLyBSAw8UBS0zAUtPPAtsy4u+YZmJ4ylUC7P",
+	"GXJld9sAcyiIOrQq3kooZTJwn+mhQy7mD5SLScXnFNXwEQpWwR1oyKjD7kg7XKmCUr1SVo912Jerhoyu",
+	"Gp2rxovWs6tGcAVLhRdKUiHwAffwFz9UeLNLv7pK9gW+SMHTVaNzGlw1eArfXpJVgi8NtbLLwEd4BTmj",
+	"q0bny9evVwpU0q2Q1ItTaWhFW7sPCRVrPaGugwWOsvxK0PjsD8OWvT7L8i32iFbb/jfYSU6YQtqIfOEF",
+	"IgVmRnJiAgaxtHElLLRj3xkWkyMGpZh8UiYH3cLhNyYCjOCYpfzaZS+0sh+HZppcecFHEGwgYyhNGeqW",
+	"h7oyOgylxYaf4GYfVff/tZjfc9v/tbCfOsL/rDkDcMdtXoBGzjnjpeoejqCPJ6+liipugd6qEnsrMc6N",
+	"JuXbha9Ujyss8h1JGBcfV10ftqjUqj9f2abj3dZHWDeZ9mNElVngrEtECvHdGtMbufg/P6ZRzKdWLFUn",
+	"cihVef0Jf9RXCtZbkn9CoBKUmLFsbhK2L0kha1KxLqm6A73ozNzj+Mg65PZ+bZTttAes0zCxEJNGgMe9",
+	"0+hLPTHzcKSNDiXHLCgKFBgMsB4DIE3Mc+Xj0+i4Hc8DY+YOjMuAftTjsZBxjYMhVtU+dG0DRKtyHAQF",
+	"D7PiLoU2kCrKVzfQQGxV26gE8sM5uWPW63MDpA09FuqJVdwONMeuMFhIw7khDhLADjN8jnIJAR35ExR5",
+	"wt5bE/FfP757yz7in+1mu3nUarsI7FrMZzqJaCdMqsNrtLux7CccDEkiVCQSqE33/gP+aC+wf+lpamSE",
+	"7VsyCacxTxAcRKhQBCwcaRmic9PTSrwbYLwUamXSHvgQPThwhEmCiGOChyMGZ8A6+NaGAQatSM7ZWeuU",
+	"8b6+EazFfpU/VDGu/YQae3cjJ2uKLXS3FtTRJLH3lUrUPfhDVkuRdP6iZyySEZvrKYM30XLMhLj+zyX9",
+	"wP4V3f9dhNZzyeSc1ggtQTEncOEvVn90viy/DsB9IjLwjfjH0Y2eGhbpZCxZKNJUMCPGXCrB7IrwMpla",
+	"sWuaym52w/4Wp7IzkxH4nhAF8UTwBny6A21QVijxw799XUv37GZAB45iicb7QQyn6jGP5aBqXQrIiNqL",
+	"9BW0ZeV8fK3EbTVrHTZ4yv7R3BWoQItsZbTyk06YiGSqE3NuXQKVHkEWzkYUFJZYxQZdUvnCRsEaWD1n",
+	"plYn6WRcWrslfbNlh3h9Dd91uBJOJ23mWjycIlvuxTxm7bYm4kd7LW1YlRKhYGcvWnCrvTcq/aKCwenU",
+	"OAZXITuudfpwqzfPl5d6e95n6vlz4fyf3NHsQXdGIiC/EWE9ezbSMeQ6TimRD64ZuW7kFZ5b5YX98o7t",
+	"bMYN8xKxUI297WitR362mXtVd0W0IONU9TJpY814ZAfVzyrx28cu+CVWvkhoVpstP6FTu+tZF+q4sI9E",
+	"Qfc8BVbn+RREFcFXhq/I4KRLbLTCcMghJ8MBBv+IM2sLWMzDa5M16KNSWF30c2M1SuNT2WBWhrZ/Oxnf",
+	"xYDdwX06uE87dZ/e53Zwj5S306e3KK7g5Wr9vaK69hFUZRDWK/g7Of9nqGn0JkyPrETj60c+bHRZMMxD",
+	"QaK8kMeCVQS+csYT6rdwModjRjx1KtN+/juX5hLJjTAM6xG+mYj1hUnPXd0kX2WJtDCbx4i4SRvp1MWK",
+	"ydaKch0luL7SGyRFdp2VVdnq6mKd7JbPYj9wsumDl4olcRaTCppq/Pb9MRvdqsO8i9JtCjAwupWonlOh",
+	"WKa7iP1W1Zap3CkO+CfXY8WBRghnAHwnMKFlO9BcV7wn8IrFwnzga/JW00rFwGHCZrSN3FaC1JkakYOl",
+	"WB+e127xwX/1/is1PH3rDqyrbh/c183c13de+B6F/wo4G0635Je+hhs70lMjRjqOqvudLojlRAnjMPJ6",
+	"eORo7hxc1Jk0a/cjVYw//5Kt6VG1JR3tHpU0aPjSs30n++O3FfuA/Xmwp8lhLUjjeLRgPhARmihHV7bu",
+	"BZz1dXCbylteslOK9phahERufrFkv9fvH/KDfTdaljYJ1YioetvYnR4125fNl53TjJw0jHkioq6R/xCN",
+	"zhkqpVVnfFut1e3lWatwdBBW/pcMVh4X0M7ZGr9VJTra30jrto7eqoHGa4aH7qLJDmCpl/5nadLcIc2p",
+	"4JwuqxutbhlqKnTrO1QMpfs6mrO5SI9ZD4XX9NybICl5vhcK772YE09bIoZAXCIiZiUt57hmzq/LVmRK",
+	"5ElPqi693PUv9zwTDvLA2aBFnRcI9hLh8X7srZgyW4Ei5Hd4p+0ut0WVNhoWsgHxRKtFk7zgs43khIZA",
+	"wARt8nvt2783kwOBcdua4ld3I8nyIOAPoRfXfgZl6u8nZCh6xD01OUVbWnKzd8h4pmGWqNr+VEWxuLvw",
+	"ll1yeSdN2divErmuZYmqsUxVDUWa11O1x8kHEVlVRApO7r6EeXe4F9Trscqh3wl2e3nHR1l6y/rVt1ox",
+	"fDkBnBbyN5z/UZHzqpxa38IdqLs9Y0EGn23i5tbanHHQIfXokH1sU7nLcPpelbu0yBqm8sT7uJVj8tog",
+	"QoeO+Nxnj/Dh/SfIyvYyQsoi98mayaTzclgOqEhm8UiVfS6knX6luzow4tTOiENbmx0J5L+xj9Fz3jyB",
+	"c/F0l9hLPkuzaeC2TL06reRPZXcdLbnqZ22497uWCqZqCouoiCvXVKWtmjI5uyHJWSWfk1OV3xk29kph",
+	"r1yvCoz7XI9GLqOLOZcslWv9rIVkTvEDMMOQ/QBVJJdmdYSEFBDhsmYuXzG3A3lkcPfoN8uUMo+ihWOy",
+	"0xRPrUmXDeXkHhMvB1VXreo2fFrfJBnRXY7mRRT54K3+7IxzOVfmKKojY1MTf9FBwh5Ewi5Hwllru6JH",
+	"leIprHtvHI3SSnFhqTshOlpBNeyO8Oih9qe6yw3B3SirFgt+I0yw4BHiGIYSRG7k6neEYIkUsgvOIVUF",
+	"7TcXyJOKST3se4ugyDjQtBT6MqoSQHwjBttpOk3E6qk+obb3DHdDaWL3LK9Dnx01Wxt7g69VdC/JwYOh",
+	"ehhX8BGmES+cDKNCqSGHCK02u+sGfq0iQ9iWmcbG5NQxqyphrN6bW6K87A/UUKXYERUTlpiRl2V1xfUX",
+	"LaO6CZcO1Yw/bjXjLyCEOU9mzCMgZhZJopMNtJIcT3SSHo35ZCLVcDnwr/vQLY4EQMQ9z4MCAoeRZ2BA",
+	"bGBobJqqSCSs566bivEk5qkwvVow/d7Ar/7qbuZRFTKs53nPJQx4P2gc0X+35/j3J0IqGN1wMHHUkA+9",
+	"03tRz1ggklhh4CISA6mkSzmFOp6OFR4iT0WjpmORaBC6BDv7MzIau2H+g1a35T+W9RRab63wUSM+Fz5q",
+	"xGer+ng8xS34ya64ETR+aXQaLXwu/rt8WPiqQ1n07xPLIjC35z9Ir4OhBHwuThDg9EZ3LNKRtjJmdVIq",
+	"FFQleCq6NLrQiMbzxXkRHBWxQtkl1F5gzDm3313V9jSz4/IBtiwR7GLII/EPe25wr83cpGLsNzURR9x9",
+	"Yq0pii3rOgXN89BVHVSmS0o6BdjGcaYenbXA1d8T2F0hjLaPs7T1daYZCRloPbQb9sMDKeIoADx09J3w",
+	"FR/DE4wCiMiVsj89TWyULVWqC6Q+VPiBoTcDWPjHrFc4RT021IBbS4zyYHEG5CUneuZ+50rhjmd0GtZE",
+	"ZWYR1m0/L5F4Y6ikEX6kDuCwBtK6ztIjjRPhnLWFSXXPb+GUbV0UCjabQN64U/igULdVqF+30IebqbLd",
+	"QOcVz3mJJv0TEjI+2mKS09ilTv6fANXI6elSNb26R796b2/Bm79dMSqFv1tUSNu5awcv7eCl3eWlBXWp",
+	"kFxEuy/R/zI/zhXKliiF3bU8X7BMENHpuYVjd87o7tBNSrhCLhsg3VUCcVzsq1bnHC/yM2JAaQPfstrM",
+	"olO5Cv8YB+ok1DFVaHdbulurZyw39rPu6MQuF0tmpayxaWizA9i8O2V5H1N5S02870qu0cifhCMRXu+w",
+	"pHABuCLErD7T0zhifcFmiVZDQuqEsMezK+D+B15A8W0n4IsDEiJh/UTwa6tRkmlcIrRw/485RCKyq87f",
+	"MqeFnBJyONB3WPAQQj2NxRSjg9Xk6eNIiPQXvNhORPmtTsWfK/j/XkO0PZAqkmp47lOhnHLcnr3NW282",
+	"kKl5yJTKKz2e8CQnvVmmmw4q4eUIkW4o2JNET7ThsdlGnO9EuXTcZmiSf0qECkcA1fZaDQEhDm7BsKmZ",
+	"8jiesxG/AfKeUY6ZjrIqmK+X1Byhp2lAnRDUVJtqZpcbi1Qcs7dEigxwBjrJcDPXEnfcI/FtCDz2w1hp",
+	"Z9F3Qjk3mURcAaPJJPmX/xf/RergX/7v2/rgEWmB93TIq7xzJwRwJJGyMGUmlXGMeKkPKfO41rzM4/H2",
+	"/ISbSLmvflWX3TS5zWRAM7zDgPXn4PgizL5Gb5o7onEW6smc6cExewsQtgMuY0Nrpk6GAoHwsnrapV9m",
+	"bfWYQ9xeZzJQyaFIjtrN9tk6qAbFh1tlji/imE7KeCdli2LRuayuXHcd4065NUvSaTWVsPezdr0tw9t+",
+	"YUatXOV2iYsCBNPqIEt3y+BH/FLV9aNkzpKpMrnyOo/hlYpFjHUk1lzCr/YrtVbcUz2WIQh9YyKSbgKR",
+	"eainpP08QWun/ez7VkDUmVGj0/SZX/j3JNGhMMb+9RzYchPxuwjh3dOX3weNRM+Me8tcA0Jlo3PaPG0H",
+	"janK/6jVGt0ZTxT2uTz/ulqGGYIOXPHQquRuXybpqDuWxgDyceu05T2wLhH3Nzqt5vdfg4YNZ1FJxFY6",
+	"BaZWg8a1mKRdaD32120fNc8K1zUj3n72vNFpvBy8eB41X7RevDgLv4+eP3vJ2wPBeTN89oxHzdYzftof",
+	"nA1a/Xa/2X/RbodR61n0PGw96zcHzSZvvvCNV63W2bPmiyasSwFaddWNn62BOAkNYqSku7ftUYCHsdOI",
+	"knk3Ad4jpcHj+dtv8HCHiTAG8YIXUsWFXwFqv+oVt/6aZ7VzkUZ0d3r5rJBePg0a2QnBJvRpzLup+Jza",
+	"E1NHi8De9QZIb3AepBvgoyCi9Fcf/4LpIO6Sd096wH0cmpveU6zqI836hCcp69nP9jCyzpO/eH9cDzx4",
+	"NxbarxR+kT7QQ4RwSEbjhSFRzaN8oz5C43ZcpsrTkocAMzkIIMusNYutd0eN/DljL1SoI6mGAfLBZ4sr",
+	"krgP7P2mWQIMkwmQlUY8siDzcZANj1oHkIM9T6V7pT7omUHMMBs+5+DK6Dt9Hl4PEz1VQJqdtSdMY2Ln",
+	"e//u4yX793/+f06y9ncpTO+cDZCxuOfKoL3jK3Wljhhc0T4IGpuguqFdA2nggIgzDL8h3LQO6+HYLH7Y",
+	"/tQRu8iaKuwm+6YKeiConmHLIF3wpOc1Oh0QLDXgl570/HsQMEKvx41IyKtevGAhuQCJC7tvEX4VFj/i",
+	"8QDvAE8OnAgEY8SkBo8ZMmvj8Y0E6BwHI+eMNJD/A6//lWKMD1IBAyJo0/HDcLaPM6vQg+aWCbdmD/b8",
+	"rHm26FfSycoTIz4/Y7/KH+wrz+jT+HyupQJYS+w58UMqivVy2Y+jP4l5zz+LK2XtWOFX7LfhNuDVHo9j",
+	"aw3p2fTwwI7tY7MW2f6Qyvd+Ej43ouYBKi8PgePkjl6XHSR0SqeaZISqJ6dtciVzR3RnBQs+5iL7cziG",
+	"qR4K2MMFleWmgKpZhrPyQCnTMPDRj6Xyf6/g0l74s2fPdiZd9smGXLG+AGZ9KzQR9iOt6mV6s5Uz9hlD",
+	"sXsFf3wl77tHjmOPlrrQiIWNCsDlZ5VZcPtQYhMDRBcUXHjvsaIr1Xut5TeWebLuxrJXihdf6QY//XJx",
+	"+elnSuMAZAs3bCZVpGfmqNV+1j5mP4oUFky3IX3GdRnUq7NDVefmbBWG6o2unLm6ZbGYEWMZ6li7c8DB",
+	"6+hbIZeTFcF6ddZSB2tCGbLa2wpbUTVXLNKqsi41QZfuT7vZrMDArUr0jqdxKq2/AZD/RxgGfalEQ88i",
+	"g0VF49yiRpDNQPal4rD+hSV5x3utAuobFUslGsWM799wSb/dgln/GjScV1YI9Sg/d26963MjPotzPhTn",
+	"+STYlWp9f958dtJsnVi/+/yn8/bZuZ7KK7UgXLcIMvD2F/d/hQx1u+YMdWlCjAJXZAOb6eQau0a1uu1x",
+	"fbMtarg95CaXhQ5B4/PRmH8+6oOoPP++1Xzx4vmZfdWkieDjuwEQ6PrL+9fepJSOCcChRmYCA7ZspGds",
+	"wBPUW+X8PX4MeMU+t90z+ByyKoesyjeXVQm21sngoTsR3ftWvp8wruYqW/MOmvlWVL0nIVehiPeBtwiz",
+	"CUaDWgfWIrTBLplDAfgxeysE8rK5lj/HFOfJO8faxhM+yYI3/J1hTnTOWSImoMasYaG0kPHZk+Ni/yGV",
+	"aK05ESoSGbjX7dAWNnNnoe3B/hzsz+O1PyA78T7an4+phiP6GFpP7VrvsD0rmwZM5ezONFxmQ4KxwBop",
+	"UNAFTFnvXydsqHWErJ6QloTsLgUJfTGE7L2YHZeQKDtp8tkyncDPwJWsNSJrU47qjT9TzAgxLAkkegbf",
+	"dxpvVXI73OxNTcfm6BkHK3OwMju2MqRnHsLI/H0qpvtoYT5xmUIhUTO0t/tvaC6niYIM0YIipcFsVx/b",
+	"ygLBrVT3Y71TgsVSQYmFCR6OmDRmCjUa+CvRswBbk5NEhDS8PRIiZf154NJ50IbniaShYq0ir7BBOo/Z",
+	"W82scwIVFHuTMPhE52BZ8gmz/nhPt3W++Gxfx235CW/1/lNQ5eleu42B78AMUGACI26EPRdBqCMR4Kg+",
+	"dnMGY2EMH4or1ToLzl40m6124NRvAIox8A2QqA/d30E+iRy8gl9j+dc6dt/oBRaJUBpfSLwFJpLPHhfP",
+	"BtwQy+6I0S0xf0+AHRA4AAK6LUb39ZB9GjQSAZ0AcLBS3q9Ouy7CZN5Kuu5NagHtb1Vqt0L6jtkbK8MI",
+	"1ZjjKObUVwL1/KyKj3E8to9zlFEDfMeVvZpV3ArrCG7WyfnB3uM33sxpRemeuzihZBU0juC/K3dugs+f",
+	"Jff1NA31uNbWzQ96dkf35sIaQIqzYu+CDqxYWrhYas/VKp8375OuE+wlntnQOWOLK0bNeLsFHhRnrgM+",
+	"aDjd2WmsrNZh2gUVsjWIAHP2FWbWlfVLz4LcWECngYamUeCGJpe/jua9D3q2T/17kBnti5DaTpxLs6ph",
+	"2KkhGHPFh/Dcj6yXHy+HnvPgRSNpUp3McyNBxup/pbDpbCZMygYyMekxe61S0DgFiDxsoAZx7ElUid0b",
+	"LaP/ZDekHhC6X/2d/Yo39rjInCFcMl2t7lmj++tYtZ79sYpuL3+yqdYVa8g/6PLGHiLKv0cEulXyBeE0",
+	"SeBn0W1bMYpunlKkHNtb1eMuipa9U50MuZIGVrcq4mez5WJmk8cStot9YEy1BUF6aM1LWqu6czpTYWzs",
+	"JN0pXlSV2Jh2P43UMMTby6Q1sO4tj4WKeMJgkFSqIvBbKseC/QMg09Czzg4H5k5zTq7Vr5Je0SpNdByj",
+	"G26l3R7qXM7UDR06uLMkotZR7Hq2S8lwg/NzvoUVSOM1LvRVIwAIobsh5Ntd8/8gYgunZqfUOU4qh/pG",
+	"JGoMbpMXTqVTAW12YSIEYHIctVpnNUrt9yCba8CsL2zdbrC/Fp9ficR/oEP2mNurnHbBo3Eb7QdopLxk",
+	"6UFO21SrmXX8rfWBwfKBr31lXtoqdVv+ase4/gMYzqA+abH+MzyufckaLzOsHuaqaFrvw7LeQwyzF8j+",
+	"/nljj4yDKIVhJ6MVNvpDLc1K81gnYm3Af7LhrrApYiMywB+prPEPBZEJlPIAbG2kd8wG8FrhjNWAJj8Q",
+	"5AiPxm7ZAWpTG/uIqbXcaF7ya2y+LlEgViLcVNwiVv4aRvQO3l8biqDo+YJTomOaCcLJhA3ofU9x4ipN",
+	"uFRSDV3mredrUFC2CvVEsN7UiAQ1a68iO/EYSX4fE1oAZHnxWVdc3D6j7kIm4i6+qyXXsies4kr0VlVV",
+	"LGh8PgqtdEiTYgJ8MOjCd6qT2bEgKA5uPUIblYGaDzw4AUwLViETOEdtKex/+aUnQk9iosn2Mh5xyAY6",
+	"0SA+ZSOyV6Ap8/PEqtXz1da4KGcPxVHg9cxq3ma7EWziG4sxh9YRLo3h/8WuXCbHbjlBA7cq78C22ken",
+	"a5DAtE6znbz4l/9jDGe/6qkx3AYCGkrJITdippNrHBLbxmF2krQyTm1tqamdsDeT+anOSFnhsDtLDMbk",
+	"j2SW7p+sdXgAlH8CfcNhaSjKWitYngQq0jKjPbQaPvD5Jxh6Z0+U7utozoYJV6m5UulIjI2IbwQkhHQs",
+	"ngbZpaSBgU8qGyuR2l35zlA2qURxSMNI3IHMGRVG9XDyHtAyV0tqmZitKSlrCsKOMkXfLtmwk/TSxqqf",
+	"rQTQob8t3Nao04FvdOjw6gTq03f5taunhDJW4fIcUD3EwQeL+KAWMdha7t7szfzVMlNJOabFyKxWO7kt",
+	"ono+F+PnikrJZrUS30GoE6D3CwWZpRYOOs6rMM+3pZWtC7r8ttg1nx+drm2ZdoJX/rioT5faGgIqH+kZ",
+	"i7UaOrEB9G5g8azZ+jwMcfXS3GkihyN4RkPrQhIiU4fxMBTGsFRfC2WcZ0nOq42FqX8fZ8/5jWCpZn14",
+	"ORFmhKTSVTJdIZFC7YrleZ+tNvVqrG22m6dHzT0x247btNXe2my3azDbj04rvVZRrf7vZMSN+HY60FAd",
+	"vsebOnSfHbrP7ruIDvIDcGW5HoW96CHLicLe9Y/FciCOwnkYCzZxsvqI+seoK0RmwMhwFwyGEzOmSyu/",
+	"eJVzxqkbzJoOGJAFzYmjGwAQKAYDEaasP7dyLeJBocsMfx5/i2m1tL1srZax3CHZaUqPOsJ+4So60sCY",
+	"PUyEIxkFMHSppMFODidy8N+unpZL3Mu1+r9y+7CbjF7+Qfyx+74WdcNG5WrUKvfV6FWUmr1u8rpX+xTU",
+	"c7gfY5vWHUdzl71ZubN/aMi6uyFrKxN4aMa6T6v3uBux0GmrpfsqEQORCBWKo36sw+vqeP3TSIYjFokb",
+	"GTrE7pGesTFX88BjQ9q/HLMNJPCmBpN0W4ffH9w6f8BlHlqt7qnVCo/BffCyFB+hn/C914Ack4Lf5+Bj",
+	"KIWZ+8zZUbN1CR+gz6zoBbVbwCDVh1b3S96PRcpOA3ZhDB/za84SzSMP9vKsmZuf1RPAeq5MYn5fqD1G",
+	"XTBkjU6rXV8MX3wYDx3GF1gRlnNV0XnUA+ZVVT6m/yH/S/cU1EN/C2k+BPOXcexZIVwTnR4MYqkE8hpk",
+	"a3U0ElnI7yJ4Qs7CDhzwLoYCqJzFOLhSSs+sTgSwePxNWoERKsJOHG5Yz1+I2AKgP9a1/6R+keY44yjA",
+	"nIMeYEfO3KUkJtyk1c05xfOyF006JDanZSK8qli2NxSYukP55WHbXVrs9KG0WLtEiSlE2Ppb4+Lnv9rf",
+	"bbVtdOj/OLOmZ1VNhzBUeZ3X3CgsXDitpWkPINF41GmPohYtLerQbTKOenRlNbqGx7g8FXIRxxSWuasG",
+	"zJd08ewUoZyyLqgCgji0L5amTG5pptqzJo9M/NaVuLzgLkhf656k79IZ9n2Jve52SCg7s54Y7TJZUyqn",
+	"J4mIBeTtdpa5KXGnuGGxNinEgHosDMa5Dmr0mH2iknCOiCsHVY0isOhyIVIVhFcMiPCHXKqSHBDChsKm",
+	"VCWCVkESpZ/Y1k3aZYvJXio+92gWlvWysKzb2tF9bW0N+XILDdmuUUPuY4JqBX8DslSlWhKEUA+s8d/C",
+	"70h4fCRVX39ekqfiKbAbKpEYNuKAHS9Vjv3P9ZcR7zd+vS8A6W5cX7Iq4fEbWOk3lqrqTRKp7enosck0",
+	"NUxA06kKpTCuR+fes1kF6Q0aR4W/3PrsG/7fq8Pb0bPbOAW2dBzQ/XrXLAe4gxyqNCx3L2WXz7297gL8",
+	"V6vnILURNPkHKYtI8AiAXzMixWxCEaBnlk0A6huRRFOxyZTiINFj2g6U66pLLABMrDMLWlcWcjtAPKsv",
+	"3qRi/OCAePbC1Xm4TCYSEQp5IyJ8Jk7N5hS6U331w+P9trJt2GTk5m66qoJStw9p+1CTMBztSoH+j6rw",
+	"8EdJky0oIii0dxoX2MXi+6FFkuCfeQbNAbsY8kj8o1GOre46Ztd23dpW5gDx3wZGR+0fXlyeffrrf9sG",
+	"48WpB9e3R+MjVnL5WMZzB2X+o+RxrBtuk1wv8VgqpCY04rO9P3vHXsN1GlNroVJ4YNxoBSfVjIS16vac",
+	"GpHYaARe5mGox2MdYc7mt5xPSXibS1qPt+lkyI5VRbzszvje4JRX6gw3C0QLXlAaPKfF719r1BRHF3XL",
+	"CZIl7DCI/uDy+jmPFoxxLNW1gZnlYrxMkS170su8+HlXRr2n56ynJ0J1Q25Ej/HYaBYlfJAa6F004rg4",
+	"Woy/iapxgfCZWgXIv7YrEVEOgg7jbqAHQfZj0GcbxNq4+1Zgpir6kInFo+iw8HvttH1+Q0usQgLdzpG8",
+	"kdEU7nIs0pG220Ak3KDq9GQao9Ilx2YsYaYbVJ7dLftW0aK0G1/XU06IXv3QjRxL9eI+RsmoF0ujY9zB",
+	"nGosV4Ff19ZGVr5iEQ3FjjuySLMzIxyiic+wcRrWqkX+/f3uWgkc3L+D+3f/7t+jU3NePmvXdY4wdZfc",
+	"mS6ROBAiwo48osmIOCZC6ECB5qOs2Uaq7zzXtAG/raE+UspjBrvySH2iSMTW0xHRgtZ71ggabpMbncYv",
+	"Ggo9dj+M/MyUHI5S01gv6Z7w+JU7QgdPZmMRd3tYu3xHIkQWin3yY4TjQ1c6pSCIE+xgLQ4N3fQjlV7f",
+	"M650N+QTDiSDa0vlj/TgD0K5sVDSFtYuk2N7qpaMcv+k4egPBtZA/T6NhqLD+nPkkuKwhcaeaxMw4Gqk",
+	"8UIVMSM+B6yfG+7Oy14seKKMH78AmHyo369Qc/uVVlxba3ExabI6EeN63mvOPYX30J8F2aQyqv14vs3O",
+	"hDoRjU7z+GXO9/1tbeGD/fqzNJVE8LG8FvEculYfrvbwk1SR666FXP1spNmYz23MA/UmlcU+jziZqHR6",
+	"5D2gffBra7ZuAy7jx27aMB7tRjLqKp12eZoKFa1v5N7q9Ef/pA+WbnP3M9Ymb+eKqM0YfdVj+2CgdYdC",
+	"+W7AuGKOnBnQyIi11q22NjmFWz0k1A4JtUNCbc/U3Q/Aql+7brOaBNuCdqbealJd7k4O2uugvQ7aa8+0",
+	"1/tpWvBhvNOmUac5hwZU0caKzSzvCM4JAnDhchX5vpSAccMGPKGWYAeObiPNaxjDHNDLRpha+4PNoTf4",
+	"0Bt86A3epjcYhNldyDeaQZ6q/FqRTEQIv1B2qvQ0BQ8Cvoz/Wvl0uOcSIt5LKVULN6IelpqsXfX+eqIr",
+	"hWAKj3fAZYwh6VRxZWbQZwZz7dD5QYPt9kBEgscpLHmNQ6GEiAxmWm49rntDddweUyHhD06q69XSCh3c",
+	"D9OqvRQfEdsK8ZDkzC1yrGh1zN5Syj8W/EYUGHT7YqATQd6PFf0crEFmju3PB4yDlAdOKST25NkzFVBB",
+	"HbEMs1XE0hGbsUgLZE6x3uWMziyteCXww80DkBqTl07ZrOJ1A/cCbkHXbgH0FCAqYCRNGGsjoi7sGLrF",
+	"Q9EdJno6IR87aMRcDad8KOAwic+TmCvqaGy80spM4xQ7Rq3fNdB2W4+mE2QKCEeJVjJkMo6VMGabuOEO",
+	"J39k9dCoq6ZpIr1Dn/P28f3jMLfgxvrFlN3APPojV6J4fkz4IH3cWAeZjisvfdo7rKXwuRFhyy1llosd",
+	"lg6TbF2h3LQwub5yGHGlYFiXT2Slslglr5B5YJ28v7WKnvkt6wfqzrhKnWCtN3VsrUBXwhV+C275GS7n",
+	"kEtpfP/T6Z9e/rf//mutKY17UFW59AS08N9ffmKZttnHYZXlLtLCwMo+1ZKXktloFQrXYY3e0IUjNweQ",
+	"KK6YPXaJjHJIC9xcUxOddYMmk0TfiKjjfgZdKczG5ipMq/QproMRjcdy+zxtXcw46JJ0p5OFROvLolPh",
+	"8hkb9DfthDRnmZjuYxbxDitPxDmcOe22lY0/IdaJJYlDzcZWOuxGwezaDEAwIenDUo1/BpjZsn/H3KQe",
+	"YuRWlnCVjOAvtKRHlRfcS3TLvcoI/KpvxB5mBQD+XtsYGwKxfbR/q0vzWBgDAWiVOP8g0pkogrK7xn3K",
+	"odUqyr+69RxkeV9k+UujD15C45MN1BQzQuQnVrVil1NhCM+7KpRprY919AzqtRIiJZeu/VqPYsFDtq+6",
+	"hURgf9VLVaLyfcylYqn4nJ5b4x9ypXTK+oLc64jxQSqSGU8i4+hUZCzyusQRPniKO2qt9C515jHTNjHe",
+	"B6AyBsE0Q0dczcd6arKaqRWr/ND3XRlIOiA7TUSS0F1mkmYmEB38wqeGn7MJYHUxniTo3ikmVSqSSWKX",
+	"ctzYVCh2m4dzG18ilZ+ywe0HdJ7tVYU7h0shGNZwoV14ucsOyax9qM8N8JtzxaibJgf75bqaL+jDdBQj",
+	"EcpImGP2buACCyhQnTPOlJgxOvUsEZOYhyR71iRiLWKryT4PqoALl8YtuwxfEJbhntI7t++PpJEabrDR",
+	"adzIlMddEG9hspRXo9P4J2XvPZRW2wH7ZyJveHwOJZuskWDOzDQZWg9jba3gtuwD3sMhFN9Km1yYa6tL",
+	"jFCRP9yug60upXJC2akdKpcf5szoscgg2kG5zEYa02gBSD7S9/oSwCTRoYimiTA4AmVjB5myJ2fN06eo",
+	"LqYqtj4BPnOfj9sECQE3aOda4VDBOFQwvqEKxn7rY6cVFzUyvgwqWarh/WnlRPwuwl02jV8YqltINaxt",
+	"+gXv6qBJD5r0oEn/4Jr0A3Q43psinSTiRopZ9Tg9FlDnWEntICE6RrDUyZYIDhRAbolBRpwOvZWQnKKG",
+	"e65CQcGtTyL5WjCGyIBlk+h/CMWM4hMz0ukx+yBMmsgwFRGFYGakZ36kBBr4BB/D9Sqm8uk+a2t1Kdcy",
+	"XkF8wX9apZTTFHoiFNBlqK7dLHvCeWxFrzFVozDptl50n70Ebe2+jf1s1d9rFz6d9b0VvpPtffbNvzUG",
+	"CR413GwS//UryXR+KlovSHdOkwfO+n4UgonPPEzjOR5Fz5XptfnjLCwlAk7ADv0dSERhasqns4wNLUl4",
+	"Age2CeIpgR0sQCkXgH9fMh7dYYQ6EyGsjUcgCFgibvQ1ZqCR8CFC6E5wsGbSiAqBx43ai97XjUzz6fpJ",
+	"pQ94Nr5SMunQ23lvvZ356gmSuWxtiBNhdHyzey6c23a5QjQB4FeQFtA0VgeTF9C/lQJdMRhrpZn3YhlX",
+	"c8+AXFOsBBv3+NA8jI6neZgvLAHYHU/5tVDOvYkk+j5spM1EpjxmUpnUGqdNFAScsUO2eRsV8FangpwK",
+	"Kx1AfknFUhhH2r7h+wSN3g51AWCamIKj/51x5WPw7K0j/1bjvwo4kyNuWF8Mp6pGCbe78WjhenLCbfcG",
+	"dOZAJ+yt5GMx30SK4XAchHgbIcZNrHFI42THfvlPiRD/EAYVkzRZnBMwCAWrZFkBfV2CXL9+dNa4OfNc",
+	"/Ugqe2xDIhWGqHs8NdCIYq+Ag2nAxs6enDVfPg2KeQIepvJGBFmbG4oE/MSI3wiX0sDIAX+eKz4EWAn8",
+	"lmZmxBOXBsHowv3++WJqBPwR6ij3nefY6oJ9K26nxtIYyFtgW52MrKcymMNldBI5SuIUmJIHy1tirM47",
+	"9XR+qYhj2MkBD1OaRPXzplnaYsznzIj6PKLtAp9DzviQMz7kjB+xafsoVLSlYTPhVByJG7u0ajJl0Oc4",
+	"Y089BD18Yj1m+NwUMzTrwJSU8L5jL7Nd1mtc1ePCKtFhOE2Sh+hkzl2pETTyF14dOwIffBFW5Jz10ICX",
+	"rn910BG3TvwxK69argFrAQu6loSJcfuK9NbKGCP2RHXhfrvw1TrbuyvNx/NMW1lFQeStZ+3cn3imM4tR",
+	"rBA4DCrT6Jw1HbBUC87gCl9p59F5VzY231u9D3vUsQ9GJGkXt8/Kau6U5YHBLlu5W4WORdCoi6S6jheq",
+	"yJrrT4iZJpPYvtQMGqnuus/jvS+hFm/dMgmnQeNGGpmSvVzhrp+3Ubtu0xzvtdbDN8Znx3spHIf9GEl9",
+	"wVoQV9P/x963JreRa2luBcE/VRWdokVJtsvUjxmV7brXfcuPtt23eqblIMFMkEQrE+BNIEWzKxzRe5g9",
+	"TMT86kX0TnolEzgHQCLJTL4lUb78ZYv5wuu8z/nOTr3Dl0Lbwze9RQB7oxBcWxE4xSoiNE0BLQNxOLqQ",
+	"7grXQKIwGo/JLRvzGHt+2VTNiAAZMQhdKvYVvkFH9sk2+YBAzjRnlb5kPo8e7i/jGAj2bft0g41gWB+4",
+	"6cBs8LmztpTHGiXK4c5wAVOajCG1XCRESNJnX10vLFSVrNicji2bs1Nx+f5TynVY2yrAD0iFJilnylkp",
+	"w0IXubGy7BohNymDNAtrQfSUxyxy/dJClTBol1Ynk11uvz/fDxpkuQvWhAcSWTGYy85CoOmUzlTPmL2t",
+	"qGU3yl3EbyfuQh1zetp9uiAB7o3lbwTJ7jd33wUM6zR7PwrKJkF5upmgPNtQUHa2E5RbHKs6efjRIqc9",
+	"7jBiKHsbXJAwTXAoiVs5axC96xpqy6FiAE9/LKcko2LmRKynojlBGJV3mgtK8zQ1YtDdgU48f08m8wVR",
+	"iqnpxlCwghjC9Ct7HdeIGQCoCWXMjok7R2bzfWjle2I2Xg09HO/OKq3dI8SUevve1fZdEWHeVNgLFJPl",
+	"OYMMPmjEqay278vaX3ivOVfkVvJkzvHtgfWc1ltReEnVuRRqsQ1e8xpO43BgdlBo9w0F48jzLxnpnEWk",
+	"SqXb2aB7RX45MtYjY21grIfpOV+plb1EPrUef91IN3uC3aMaVbT3acKUBq8DQn9cAh+0XdSNfgWpA7LQ",
+	"tQ71RUf6Za3KRVQRj63nxfy6hrsdvSVH7JBDwg7ZNlTaxKUDBrIuizxrRS30kfUGs/WCh2eov5de903Y",
+	"8WYm7P7ctiBJDtR5iykW3uyyDeosxMkq/nVYMCdvjRlpJ7BgPrpWe3jeujBv5GGQaKrGcqoIJX0rPftV",
+	"c9Pean2cNvOEI6yy4Q2BAlq9wbqAaWoWaEZ+7Nv/9fBC3ya54Out4up9qTmLIX8Efza/graX1HNccbNw",
+	"5h4WKGUrDrM9gd2hg/HILFcyy623rY4n/gbz/M7dd2aSwGUD5gtsQ8u7Ux6f/GGbP24BC72Zo81zoAdK",
+	"6TqS3lakh/1xxc2j82aB2QN6y2Zk9CA6TPRH87KD8TChehx0v3E025oXbZt0QPmyK8N4Ark2d56i/DCL",
+	"s7SDPp4oIUkqxYjlLipOMylG8yq0TXyGpWz2TjqVcHV6bg2nNS/Yg7L3wHUNL2lmhYpLWLZxrLU52l9h",
+	"HahnZXv2SB5lzxphXsmT3uotxRvr3vuzc3nuV449Uu/hX4E1oDDLaMIIF4Tlucz3ogPeD/9uZKVvfFbW",
+	"Dy5Xi+YM2SEcGr45wzyzYKWLPgxweAYZWOTHPl7xtvfWDPdRlpC5GvtbOYPCQyZwuQYzoqeSJEzdqINh",
+	"vcdg0E7BICD0hw8FzYuH/R/D7zOGZKVAaLzsKg1sucyJIUEaH1JZxicc2Us3sGNlxt1VZrjdP9zajLIn",
+	"fO1H8WoPXrh2mUblqdqv47cTOvPtkW2b8ZykVDf3I3V7MMxlVt+NNMGWumuswJIxMJqnfPUotNxoDPsL",
+	"JlaTm2Whc0bj8ZptB5bKbWAqoQDunC2T2Qu3byevf+40C2aoFjx3g/c3VTstnVWGfFEK8F8KpDluXaNW",
+	"MGZUqR6Qje1xHJ7YbosL3EsuRTvjo9wWXJa/tuoSQZoEfLj4+wp3Vpn4fcc63XI59tYc7nQgE3Epbe6p",
+	"XMVWjCwrK4k8+8WiDxVYNV1flm6UJt+2GApbkFkLxhKWtMk7KE5PJMEmD6kUI4hRRi7jTUjNCONGjLfJ",
+	"G2H0i3xma0sqrKddjWoGRSurE+p8EHNZ1UhzVUj1PD1oHLORud0n41qLGd01k9mSG9xhYPYoeL4DwbPd",
+	"qWoo/JB58rgjxwuyrKn2Q+bGRnQCDVT1EkoNIEp2txK3ah+8Rpx4gb3vpoge2cCRDcyF7GJ/tA7C6bOW",
+	"hmoj2XM66sGVZvRLiumXnYSgzBq0x2xPNRlrqZCbVmfsqljeVYEGbA9NySAg0K2tr7sq0Tjy2SOfPXDv",
+	"+nrqU1mksR6z3VRleuhI651lneyLfT5QHPQXcIdAA0uXoJDQw0k4OfLXA+KvNoa6GXedj3jueuC+ZyZs",
+	"o5xzHHjnQKecNAc3X4Or025XRASbMqWxWG7TaGZ9LPP9h8cWwERkxzuOXVr4yKh14v+3SdnbsnihC0Ou",
+	"GaNcSmzvP3zCJw6k4/6n9x/uPZQiJ8vCJ5qKhOYJsUdfjAKA34BWX1oYqyJl6u7Qv7CJiEUfHuYyI/0B",
+	"VSBE+hF2uIRfG3CI52+xy6gufVNhuLc/kSmPZ97UNVd5rtrXwmNplZ8NIK98tRi8yBycnCY81gg5BrJg",
+	"Sfzj/YcHDXrgnOEZqlgqKWizKXCq7tlp1JrSXPQmLI/hfT+bXxgfjTGxZMxHY9AZUjltdU/bT6NWxhJu",
+	"eEEHzrLm2nyn9en9B2JkamsTkniYVthmR77PjiVA8kualWxJ9Ctk9BNrvzaJakPgeEvwtcsKoUYko/kN",
+	"S0hfySKPWd9diUJpNqUKX2QEDJmxmn7UI6Yx7QnJbjfGX5IOoofTFN5DlWJKZfYd5bm1CMi5TAHL2DBL",
+	"1/Gqch8WNLjbELJaFROjPBnBAs9hhLgX9jHf6AWTlIoVo/uGaNnYwgyG2UPM6KFMUzntGQMCvzSWadLL",
+	"6NdeQmeq1T0/NexAaacUAsh0NjEM43zuSsaFfcio/DmTEyZ6xkLlopdJoceq1X12GrUKkcge+NfcVfcp",
+	"O8p5vvV0J75VLjBkTWWIbvyvwGadampfgglBwChlmrAc/u4ZcY0DB4xre9Oz6hgSruiAp0CmF6dRa0gz",
+	"ns5ggr14zNMkZwJX0wyApj0Hjs3Mfl34L6LZhHeCsOndFqlguX+5GdxkPFM8pmlvQo3+ZIYyydlIUEiq",
+	"NSOlKja/I6+1gNClpVpuLY2N0EtZMmK9sSyQD/pG563uRdQSxspKW92Ln90KtLpnF8DMYm4U8toHz4In",
+	"z8+flY8+P/sWtaCl16w3pLE22tVZAInuTtA3lyabez47oIrHPXvK7R5auHUuepAJATQC/+vJApTSYZGm",
+	"4TMtAe+jKdfcajk5s7jp/pii/OzZjnGwwK7zYrdjdiAcWs96YXpIYWbmSkszFRkX9rj9DPPh6qY8ryFv",
+	"cUtonqVK8ZFf1E7UAjun57hbeKsnXrtqz5EXuP39Zimi7kudZz/Pf+q86VNw7/y3zOkJPgYb5qiu7oPP",
+	"z9b+nrl1/nPWi+A+9xzEKcoPyM5Gubq2PvIBuP0b8avRKOsUhN9tlwindR6Mjd6k6EMUChRXmFo48P2r",
+	"96uUhLXjzy5bckxLjBpr59fK+31I+hqvXOfk9GlQ07S2p+z0olU2WehERyXiqEQclYijEnFUIh6TEjHf",
+	"bmbBy1EbTVgQGdvEauudE8aGdm97FGrHvfsXd82FeU3jMXj4fL8zVJq01fowLc8nycDP5vYgRQYaIHJd",
+	"9VPUVLkyscyVuG5vL5sFs417cd+pL/PkQX5ULJYigY7wXIx+am3mKN9r1stOdHeQMblGL9/LMRUjRijx",
+	"fGs7hx4kPrgT/KB9iIucsBlTXTIdS3bLcjLNpWZEoqWAYQPbFcONFwrEL87OfmqT311rVmf5mJ0EJVex",
+	"xJCmkayK3DA2wbYjyGHN/2eAOXctjLLJElKIhOX12XBC4jhs10AbGrYjyxjhQkv7darLLLhMGikWcIe6",
+	"EIKb005U/gDt+4721NGeOtpTR3vqaE8d7alvdZmuD25QvTlEJ65Xueb0ug9QCIQ6RalO7KjfJXw4bG4S",
+	"YzQncwfLXUIGHVEulK7kY0znXOIRuaVpwchghv+Zw97dxLNrPl6r9jQaxtAsWmYTmmPlUkMqkZ1Ha0NM",
+	"uR0VItDMbT7nEJBbDHsasKE0mogRnRPJBVxoPXHC9QlK1g3adH16/+GV2dcGFwLuKBMxU/eWbvTSbome",
+	"SrSp+YM6AJbQhmvy1kAT7zDH0PZ4U5hsWCKryFzP46pY2H5AYIFu35jM4FFYqLpRkKiItTZAdDrndMTI",
+	"UBYiwcJxmiDGFlCV+c+e4Fr+itN9XEmOZSO9O050DDr2Ra3gs+tnNVpgtApAy37SG2HnfILj0q+DM4sr",
+	"C3zZ8Pk5eMRNOONaH5/Dbq0bwjzM4e5jgC9PEYQllhkXI8KbFiBM118bjMZyjvDZpWPxrdHrx+Au9wZ0",
+	"s87Frndo9QU1Q7nCQ4zek21QchwV7A6Ss9ZQloPluMEcCFZOTSPQBtS7p1aZdfcsFkoswczrnNmnWcpH",
+	"3Bmb9q+UVcH0Ottg6XW2KhB51mlFc0e4iwZUoP5PKdd4hFHKLZ9hI6xdcM++UG+Ao953hjZyyeYc7Vsn",
+	"oO8e7LrRBft+WIdsD75OOXQAndOxBJBOB4mDfY01QBdAomaX9Ksypm9eEJYft8kbm5/qGxj/rWAF+Eyl",
+	"MJbFYIbmhlWQfGcNHBpoXpekj1f7rkkIRm2EnHrW1r4WVzVQ/Qt9UqrI0EaaBQ+B8QPahxTta1Excqo9",
+	"RYKHlrYXgZctNhcxP7vWIk1NRKJ5TB9fbn3HPajJj32o9XIuO8iZh2mZN/90GeTVC0QpMgMbSD3GswNz",
+	"h/6hle6jsGfRqrbWfv/LLYuI86HB8dy0fzXwgAMCKFraWpp9nbA0Xd5bOpA17nbrFG29+t9XrT0IB6Q2",
+	"mEWTOEKYYHD3OdcnOCg24Mv3Bju0zxW/I+m+YiPvX+YDUfX8Ln+JWnKgWG6mXrf1+1YS3D2bQKpvqFhs",
+	"dFa/1y7WVldZ3r5aOCmxebEnvv8JyPwlXkkJgkehyMuk0gTjFdYZY4QJxqoI9fYWNnEAW6J037QJtINw",
+	"t8QyYyrwaVolQ9EpvLO84M0t0DBuQLMYVjSRS1QkdM6hx61gLCGZLMVvBJ4bIcGzw/I2+X08I0pmDGSz",
+	"VYHQtQFxaPilyRNkdI8GV9CaDqB/ghU/fCfQAdnRdihSoeY7pok7Lz8aofSTWXnQj8y+GDUJwrw/NYzX",
+	"crC6kQ6kTBkVe7Va4dysJfqO5ut9mq+Re30Pc6cA2eHZ6R7MWqDwA7JtfVnC3yzruQfzdrXkuSN8PGdU",
+	"7BNO5KimHtXUO1BTIZRqj+tBxMRX8RDqh3tIHW23htq7ssrdv0ku1Lw3SoqYbYjGV37RebcWvHilxk4g",
+	"Ko06LuZ0sIRwHQGsi83lDT0tVY0T/C5MbA7it6XPZd8JzDLnTGhvYvkYAvKjqAUuqRoemVIxKsAD0hrT",
+	"1rdN3c33g+53FBdHcXEH4uIQU+OXeSlKpMAlUuPbeoriE5pkaEUdBCygdpKbJJJh3MGctwWpgOlG3li1",
+	"wRKXdQk9zPF9YQ6KDttmauKolvzYF1L33J/mWZnPo8C6D46ZlzPGJA49+etLDFjzHQXG/aIVNgPmPete",
+	"bNgrESb+FooG7l9mmJXXS+dxFCwPJFjc3hwly8NJFqPGew8uFyUQ2RIPx7qShidMaD6cPaCwcYaJHBIp",
+	"vDCYgjNelX1wGDrRoTLS1VBWbw0sEMXBWtChE17TG4zzogt+ProPLW7mzKLgIy5eH35mLv/YTiOvidPX",
+	"BOfxbmthRZvE68vgdH3Evr4mFD9GERP9B2UFrBTMFpvge11X9B9U8Hl7SPhmvVDd0XpUMnW7Vs6bMaU3",
+	"jua+F+Ns7/2vj7L3aNQdguj9RGcgXeKtmuSEcjZl9PYha52vwP82YFyMXMIWdoVznHxMb801c+asYKuV",
+	"V2PoxJswEDdrNutYNNMi9xsOKKaGkAnH1LIt7TdY4e/Efnuxca/7o/22lQwxJ3nJ8v89SJmUIZbDUcQ8",
+	"iIixDdrArPFGntuT7eUNhExOZHGIXsS1ZMg6zsSyiZ3UrExqIphibF7dh2K5fjSfw1TJ3q1KK/NGY4rm",
+	"SSNYTo30gfWGQ/m+eDQCyCxbq9v6TG8YlLc6m1gKmpKxVBOuIdmubJvBEgAcKCv8NyPYj2aVzAIdw1LN",
+	"0icQmo9f+shCxzJjvXWPmrt/yZFbLdIwT99sWHEUbQ9oPTGRlDINK+gdglHZvn8HIVfWBzyQhPvoMi3A",
+	"pUiFqymshLisGxJaQlRqjzARQrnK7HmHpNnpVMoblpBiQgBX4K7tsh3ML5zxo7K/NikqmUfb+RI56fmO",
+	"sUSRKTXbBn0nSTymPN9QMn7Go3yUi0fP3lE23aPZhWS3mxQqcnFCp/QhY2jvbOmlImY0LCFmPKQQijHR",
+	"ddLIVqHwXOkIa1nAYvIS2siQuboWMKxspaYFO0wAEEMozWgCZbXmozJNCFWkj2UjOIaeGUO/WWTtnkxS",
+	"tf+GGL5yw/dBMrAFvSFIVTXPxOL12A/VZZlsZxCaNQBquTIn43EZhL9BOa9RBORUXOLulta1kjGnqW/H",
+	"x1VoIcpCK56wXkYFICRsKAWLXMB6HeXg36d9uPnJWzAY50/gamkcsKujRH4wiWxov5RFbjO2F8sP3Fn5",
+	"jSYQkVIh2IRIABqhBCQIbgkTTy7rclrk0Gyo0pCrcmeNmx+VBeeJ/rXANYJW/2RglRc+GmuixnyoD7Rz",
+	"89EYOwBjzPZvPgy+P98Xeo8H+3sRFLYdNBoRmzSBdiCZDVWYV4r0mwSLfbYfEXnLciissrdh5A7gcGia",
+	"spxAK3amgNnDZjE9lfnNDwATSBKes1jLfAaWyJDm5h89ZtcCH/9BuQcIwHYDDkAOppYvxXcQhK53hJDC",
+	"MPnOKenjlR4AK7OkD/cbe83dqqUkMk2aSvbf4adf2pXavmx/rjotKDHueyA2s4ho5V0SOlBM6G6Z2irT",
+	"hClNcN398G/YpAnhzxYwh9SQ0a+/MTHS41a3c3p6ugZuXF/Iab9LhLQfVhECa8J4cdEtVgOPxwSQctNU",
+	"Tkkj9CHkodZ3upbT9bEe7Wjs0ilQFqATnYqIYmYHIEUWgCYyqoBtW5Hzr2F2Xsviv38Bvp6CnLEg8Q2o",
+	"idjvLpwA1yxTc8v7bHFxI3P9Dd77tLxM89y2tdczgGgeyjxrxmMwczVPrjNPh87UNjJ2olmy7jThAyvn",
+	"2DnddZJ7xAZsALFud87OL54+MyLFM6/1JRW+/o9vUWskRbBk5hU/d55imblrgFg9Ve5Cb5O2Cw6GonxT",
+	"2wrLUCSem3UbU6Mz5eWgKqAFrf91Nirefro4f/fqTfH+1evOb//2+vzdv8Vnb19dTd++ulpfSCLnu280",
+	"A8vxTyyZ15Yk/4qcBjhRhRsYUyH1YiaEPrZcHGqV3WXUYp1EtPgkzTLx9S3LZ8Tc477mpBMXIFioUFOW",
+	"A3yeoaYl2MGX5Nwlywupx5D3ByNM2rWy6KUf3AqMbmAVcGcJRxs0WjKj7UIrlsjK7IhYFH/y3//xf5tg",
+	"U+SEx03SpIbd7ZG4za4o7LlgRRtVrJdzddNL2S1LA3z7l9TIAq5uiL8C48ZnQipqvaCd+PRiwJ4/T1Dn",
+	"3h72w+1ME5lcpSlxOxdoky9xKU5+81XNyzVLe7+//Vu0EajVX4Fult8L9+xdefVk1Yy9CWQsE+bXyRNt",
+	"+eOXBTJ98of559vSVuilumnujZA7VAtVHMRIQNfmb5qxTWh0xDyJbq4o0gFL1R4koqFnboHvB1RxsOdY",
+	"DrUqRgiiJW39C/BTaj4NAaDyNy/UJjnPWC5hYEP+tWy840CBbU+gnkfUdpR4Za+Q8koTJT7txGfDU/qC",
+	"nQ8uWhsTXRO0ht2HI701YHl4amsito3BO+xX35mj4SGAMraUOr2RR2OLSAphOLQgeU60vGHCmJdyqpy4",
+	"An0X/tcmv6JkvfrwhsQpB6gMrpF2o2pSo3mxiuWEqVrSfct2Rg1iGeWGkihXiv5P8yqet931tX06ndNW",
+	"1Lrh4JkpFMBxB7AXQ/N3xrIBy9WYT3BjrGprifvqT1uqu/YRS9q2UUTCiM6pUFyTqxFN2L+35rpuGebK",
+	"cqNU4erC7+gKwONnxhv8L3Bh2C9d/dd/KkXJW1koRY3GgRy759t0lT/5T3yJWlKwnuYZzls5xhTu+dqz",
+	"71T163VZ0FvWxHzwWB+K88it/xwj+H0sCc3Im/8RcIBPfCROuLDkXwutY+gbqMkdy/Yq13pQdEnJkLM0",
+	"IYOc0RtA3SlS1tRs8y17eKiagPboBjlMb9mDtNWsP5GH6NCscoKFnppSMOsgtIKh9oxaGQNvfZKzW3mD",
+	"yY/1uYm/viTPT09ftMlrkWCISTFlG1D6fMNhztTYip0BS6UYKaJlm1yV5hte5MraeiwhZ6enREuJxl6/",
+	"EKqYTGSuoVvCDRM9Yxv1nRWIEQ98yyUpFEMvK8xBmanJQvfbNQn1ZnqfzVOtdc/215PpdHoylHl2UuQp",
+	"E4ZTJvPNZOGN3dZU5T00/8ox98ZcIFgnLAvOZn0i+MhuLUCuVS43IIeF4KEtHL+lKcdCPaOvSzFiQJUX",
+	"+NTyY/n+qtDj1+AY38NprhzbPwEg7/z5ofFN3bmNWl9PRgXNk1KfbnBI4Mm2W7TsYD97fvGiTfqoA/Xi",
+	"nEFJNU2VdXljjvFMaZapyLprjYIOeQSZYuktU0av+vPnzx/IL1TxGLDjZ/6VPOkbpn8t3A+KxTnTfZce",
+	"O5DJ7JL0QUBjOwBB81xOvTKHHV7JKKcCCir7lUOFw1SaDoddbM5cWcprYdZG2dYELpKA9EcGOQcqBWPv",
+	"q26TK4ehZoiLzRF7RAYspuaKFMz5RPRUmptzhZAAeszZsH0t4KwoQMlH/Fk5JG61u0jsXMCJ7FmC7Efl",
+	"TzDV8AdcnKjKIeAu5BDRtegXwmy5zPm/s6SHS92/JBennfI19tdmZP39Mwl/CNbSp86MCls5JsBflOUv",
+	"5YzNiBdObMtqksb8pLkWLO86T7Zan/fAGmzOdvYihXH9G1RDz0O3YFkXiLe/xiMvYVnviNcxbWjEHrJd",
+	"uFugq69yuVYL1Cqu1037s9V6V99XxvKomrQZM+qOu7MJrPc/sf8GCRRR6yT468tG3cLMrZhJWq59qzkk",
+	"tT64eMUIhDubxoEdUqF/ifmTC/eDgAhYffMy21T1XvDD7dcsIYEqDET47vXH+kyWrRt/d8opvswlV4oK",
+	"TZIfXoMfo4xOiZHcvHvsTu71kDTvOxJVYVHN7ms5xz0cU6xyFTCqGyqDg2xwAW3sbXOhzW1nPBPvqzT1",
+	"cE125o+s85LZ9uiLfrI1z+BWx2ffrW02H0GtfZ4kj7tbSZVKau36qyQx4nmO1TfRSZ2CsDtkfJ3fd45O",
+	"dk1m/B6YdbSnY2203bn9PgjX02qejiGStU/rxux1KXT5YnnQvEBYkchM+ngO+wRyQ0jONM9B92tytO4m",
+	"LPbtcvVxlDguGE/nJcSWesMDeGNX8v0D9Muuwcqti3Zjbm6t+ScJS5m5dGJPS7Pp99HZ/WQK7heHb8n1",
+	"OMnZ1MYIbfLKXszAV3ZsH93QHpUlWEqYO7YHdzcAYymGPM+wPh9sLzlhYpnd5Z+4H9NrJ5Nl7hjdt9Wy",
+	"6DerM1o87GvFtzKlilB1wxKiJQFSDcuBP+CbF4m6/FRzuN+QMKSZWbyThfg8HAEtsREGOHnNI4DmAFAO",
+	"XLTJO0mmMk8IHRihV6LEdoli6NP1ea/7YAh2wp4TPbL+/Ss5Qt9Vg/TJpNCKOFgZ7iqj74FpVDTUqHVS",
+	"+StoP3fi/782m/HHEuMUXEE+EmsaustVWruJHb7dpT81jcKnYa7XSm+LAfhHV/bPUxglIQmjScoFgyr3",
+	"CVXK4l/6/H6IGTUxY3nL8qRY4QVr2hJE2yQ/9mWhB7IQST8odMDckZ/8UDzpkx/7XODtTb39sJgElZHF",
+	"8+e+Bg/j/77cbcN6w3JSloxYLynYXMHTOcAqumK1bdJ1MHJii+MwarOkti3AcCyXqRsuypCxZEDjm94U",
+	"QnTOjF036AMmaZENWG40t5Pnv57/5cU//ctbw1VzPuKwTDjN5dlF1TSmig39LfIHz+W9+4PfbWFrUl98",
+	"D/JqzGiqxz1R6Jy7RlVGBNWuj9sMW08dvKBtdMwitS2LvgTFcgo/2VjUFrzWm9hnu/lD50TSYSoX8/L9",
+	"B1Xy4lp9osk1+rkM9Np258qYw9Mxg5h20HfdUJsKceMhSUBj69nYHbiYJ0xhb/rLRS1EMVt9DGKiTfqB",
+	"K/TkL2zWx86waEGSHy9OT39qh1BSTs1wifVhuRni7UMnWrsQHnVkbeeuKgaZhQ3MAR9uaSXAW/giJTmb",
+	"MKqJokN2SaiYkULwvxWMaPZVhzVDrafDDntOn545/oq2Zslg51ajNW9NN9QHnD19GrUyLnzpUAPb3dbF",
+	"XJf/iEYhaKNG03Hjq2st1rHVrwzQgrutq1HOUP8dOG0S/wwOmxw6jvXNlfECXD7P9bgHOAvdVufFi5/B",
+	"1WY+UF7pTXIWc5v8PGPUrO+QZjydudzLV5ymqfSN0FyeZMaFkS1BqfBK/qfGzOi7yPZKrkbjWGaZTCw/",
+	"25b1PIw7fW4Qdbzvz05peMxe9ZWMFlbAd6gANEF7PDey2JY71n9B3CGsIaQiZtZuZGkKzMx+nJrXRkZN",
+	"609ydsvZtH+JTQ6nNLcZOMNc/jsTpG9PQb9NXmOmD024GBnOymx1t00qSriKU6mKnBFQo/JqoxOs4sAS",
+	"YDcbiCeD5orMVZoR25Q7jwnYJRKaKBaKphHJfZpaRKBQeBaRIeVpkdtcIyUzRhI6U7Zro9lQtO9rQwrz",
+	"53P3qMJRj7wHPRIOLax3I1yDfeVfnv/T2cnbF//yaiNWfKCqaLQ/rvt5XDpfDsWfvQYThXKYYNwLnHMv",
+	"vW3Dvtj1LPgJ8tjNMXqW4u68nzChbH0dcJw2uUqVJAFXgYxQxJSymHZCasC1C3B1uCixao2utDoOtdhR",
+	"EObXrLweJqYOnUwkFzpbJNWLbRpTuOlf4WZ/s8rTHYWg1qDaQ4xCraRaXL0VdPttFbl5CtgzzX3ScmJp",
+	"LpXxjdNagg9mNmC1T+LyL38wCjtqOUdv2WGrKI+U2XnS2I3jWcNl3+zud0yyYsTRhK/QSOjM1l4gQqXR",
+	"LVwoGm0yKM8oDSzwy+3CGANgd/y6BJjfmjRJuxaPTR1JWMpvWb4AbPc04EnQa4AJBEm7JNpwOSNxQAXk",
+	"omCKUE3GMmOb6y0v3Rm652Sa75W43XruStmQHHHicmv2TOFXkBBgqMonpS3NxbmEYDxwADsg4pJ92uQj",
+	"eKPB46M9do+F1/DAHBCpRsQNn5FQR8QwbXcoXNrFfhKed9FmfLLKnIx7VlEt6hUAH9TdRJfwkB6LH/x5",
+	"YxtlLn2l2daHy4SGdHf/9AMrHcAO4iYhNjvkryRbEFTC4pSLO5GU1GKwV2Tgfo0BO/rHJtss6PWvRZqS",
+	"QmiekqtJzisdt4TsxXRCY8h12FR2vbKbehRdeyE9u5y7Sa6MKUWXwZD+wvSUWaFjg29OvQxDtxGmKxmF",
+	"L6WqNK4XMsDWyPZ668Z0zP7cNftzf+k0A2Anrd8Zianw+oUL9QvyuWAqobP2ErO+c7pxpcVTCA7zJChH",
+	"3hEtzrEBe8gON33DUSaRw3tzkDcJzg8p5QLyFS5Ba6RCSE0GDvsxCUKNQPlNZXFVAn/Qwri1z/O2J+th",
+	"ovNzg6g72r/nXGssgr/Xk22+y6p5HFsILCH1iTfC78qTcuca4pDy9LGph14JRCLpJTzpCal71JymZHM6",
+	"eSf1K7+RR51wP+ZYKlWoEfqjGLgBtyC6ANxpf9T2S9nv0Tkox1SRARsVYr/UhsNfTAx5XGT3Z1kolhCW",
+	"Kgb65eYU9xG38Uhre6G1z/SGEfS3l/TmY/jjIAduU3JTmuZ7T0QYOvSzicayL9v1sVKwsz+agzkcQ6HH",
+	"UOgxFPr9sLxf2Mjmhm6vSxi2g/VTe+Vv++RdbohH9nVkX0f29f2wrw+FrihBZdY6MjWnEc3hsi9wNrMN",
+	"XGkeqydxMVjiPIdO+jEVZMAwhgpttuyOsIQkVNPIoeRUEu4nuRzylIXdqRCovUg4EzGkhp5XrLucj8a6",
+	"oXcJDHJflfnr9wgoBuy3hh4BV2lKcO32fAjM3iyBCovtUnjcRL+Vzdv75A/zT3ONxiueMWF2VPmthFi8",
+	"Q/OPSMao2VUVub03P+mxTGQqR7MSUnXDA3CxGFwZsPrWGMVgd4R937HuX8tYIQR97KTaC6hzvuHFiCud",
+	"e3y2xC+Y7zADPO2r5cO2vBp/sGD8VOucDwooHrcI/Gb/TltRy4gAI5petEB4powqb9d+MXfj4offmh8R",
+	"F4mZOHRv+vj6T713r3837FVw7f1dLXyX3zXDT7B/pOuDmEmhx0b/sP3YPOpu2TW1DSX1sLOw4HYzzSYZ",
+	"ESMy5OssG9B8JHsJnalW9/wUGnv1wmW7gIq+XszStNV9Wv7Ry7iQZmk6p8GPOVM65zGIV3NhbpHKviFu",
+	"RuWItwOngvPWhM4P1+6L6l2/jWLAflAkYUMu+BxgToUHbNx3oxiwl+ZQ+fKCBvbxxPYzW9KNA4q6INxj",
+	"nsDejsgWPIOhLhXokjBEZgVN199hEZSlNvY8tBhQN8rX3UIatGMg1+JafNJ0OIQSMAx/5AwQQoZ8ZCjG",
+	"Mx/bW7J6tMcyTUi/XPl+5LtxAZJ0CdpM0/QSZ3ctfJd8McPOylBdNoS+9m3yCTGyzUMlQWDzSivdFY7W",
+	"FrNpOkixLSI23Afsaqu9IWB2TFMmEpqTGaN5ZNiqZjF4QKCYDjJC0tTy7IzmIy5UFzw6mF0DKAiKpSzW",
+	"ysMkZJFFMlF4HSDCLFeKroUZLqJoy2kl2mtH1iZXjlmY6SAt4oDMclvqNxfNGkSEkr8VNNcsh4WgMBVb",
+	"Wpem18KO3bwQ0LLb5M88SZiwB2pMbxkRkvRvaVqwvhc2qEySviomZt8VS/pt8hYngX4sIWGLrMlnB4/T",
+	"gyGMKaJzC6lB0rEEDlXfqHd9bA1t9J1UipHtK+pPViIvSf/N8OSdFAzNsL6tM1fk/PSiTRD8u+tTCJyI",
+	"K2mh3APcaJkwdQlqkbk/pBmR+FthXm7MfultUMqRxmWTbAW4GiCGy2txcXZG+lrKXkbFLGDO/Yj0hdQ9",
+	"KVhvwnIuk37QNB5/sR2vzAZ5EHR7lOFZN7K+bUkKm7x4MPr4tp4ZhVllxHHP0K1OBdFMwE6pOrRyqxa8",
+	"wqLmOa4HPX9eZxM9+6s5Nc4qq1FvcznFUzDIAXY/MYs1mF0SqkkmgYKACcD5jCon2QytTfpwpTZp4pIw",
+	"MwSYFfA07LG5uodmICpXNdI8X95H8+e5NpqgFfytYPaylZ8r2oeimgTzvCT/SEVB85nb95QqjeRUswAN",
+	"uSHQ/HrtZijms3V4ML9RN6iIcMxzSS7tmDQDiKp1B6Tl7sMJeqwiq+Fs3e129vrKvd6sZepWex1OA+Xm",
+	"pZWHRlSsOyEXHq+Zj/kuGPxFgZ3Cm2cUNonddUpOCYA8T67IB0BCmptbLa4S6NwN2BQXp6ugKZafk6TU",
+	"UqB9INoM6ywx3rmiye6K1d3zecGG8W4+MDRGoAYaoEysJFpzfmUd9apZnp3e7zQ9dW8xKwHyi6bzOF31",
+	"LZKXzuts//S+cBwnclKkJRD+Fpxg7g0rJ31xH5vZj9Vtqa/1Nfuqn5ifwL2VSKZIH0tEu8RfaxJlyM3q",
+	"Eh3BBRG1YnW7FuJcOQxzrPrzzox+E6qOLQVuYFBPT++4u24VpRrEMTpzLyw0DkAcQI881MQuOmdm8us+",
+	"+aIV+o29ru/cGXSZHwJM9UVvCRpfTidEHRQkk1FLwhFo6f7sWIyGw3N9TIqB2ylVuyUuutCx96px4HF/",
+	"enJ6dnLa+Xx6VgY6AFSoa6YN4aq1ngl8LBs5WUB7N4+4w185aG4uEWp5in2N4BBFeCCuxbvXHyO7XVEn",
+	"uuicRdXfXkRReWSuxRJoxAZnj7X3DiVEsMJPVI727n1D3uWoljuFnBuZ9P0TffRbGNZZpNTjmPF4bIVP",
+	"BgaZGVShWUKEnG4UL3hTDm2vbcQrzlU3Oo/X38BrcJLuLJPELJ+ItU3VBecrlh6ETxIurKVtTt7X1GwS",
+	"HQ7B8/MPXCT/UHFwptj/GURP4AQVbAqAmcGdw9xfF1A2V9yyNAU8AcKEHcF//T8Mayy6j4Ouy7QTnyYv",
+	"2Nng+XD9RC6/McvCKsHBut/YCg+PzZoBlir3XUIHY660RKvZsnAVEfZVh06enN1y6xoSbGosWDgZl0RI",
+	"R9qlixFTvq2HEl1oYWylAbq4oXAlnMUKVMA3n96T886zZycdQtPJmJ6ct9Y3ape35Mb7a1Sjl6ETtOFz",
+	"9lJFCeKZ0cTOzk5RouKfnReBSsSFZtAEco1UB1ue8+XeA5HB9vy2pGe5PTOVI3m/FDR12YNeaVgiiuq7",
+	"UVZpI1FGFwa6sO5/cDMCTJtgoaccXVBDi5jpKKELQ2K3CP+ZFKxN3oU+/mthTJkIklKNhGlDM1Yf0Hbx",
+	"hGBJq+38x1S5GhLM3uk7Gu6NWYqOU9uFg01xuOpaDJjiCbpTZZoAaj2ZyiJNABfPTE5xMUpdOYfq+ltx",
+	"9uiZxhJHcJYGw0A80aoT9lrYQVuvvbXwYMW4Ikai2p+s9mo7pOIcQx//nKO5zi1rtz7Y7Ycsk2m0DOa7",
+	"69RL70AV3oJYNymh2WO+cjmAOk7xLqiLTwqIZO4VXnP51z8EjCHQqB8eLhM5mz28i4k38DOhSIDbqQfL",
+	"gTJ/BxhfkZCxnBI+x0WrGkB9syqgWcxpQsmPkVVPqrVYk8Fm7Zy3txulrZvDF5cpFaAcbWPgOnbWq9j3",
+	"oRG7K+U3iehJeMu9moYgmrkiqAxCkH5S2f29WIwhTCF0RG487++rofkywIiZQuSGsYnH0h4OL52Emo5l",
+	"6nu3wkmHMmQ42TJXe+na8c8KWxccu7jeVRfX119prF0jV5okOVNNvSKwn1cjNPjFuhGXuV6tCYMfKKZS",
+	"7NSutf571lNue3es0aS20naWV/sUrYiZ3V3H2DWaDvqGa1wputiQcywz1tsiUXvNezun4AARo4KOMLRs",
+	"/pbxjVG1bFzCOcr/6z+VouStLJSiZt2RifRymUJ23ZeoJQXraZ4hGrzyL5jfmrWbLCo+EqrHRc+YFJjj",
+	"q9RU5tA75D674BqWdt9YASAAmo1FIJBA8CDX/VLp993yjL21vMVDjN41mhreZxgftkrgo7G+JNAynlBi",
+	"NhrqKxwSCBh6/Sc286nfJlBB3dfG/shpPuu57eqH1fWwqYQLYzzGCCeSFYh6IEg8llIx65CRU3HpnJYR",
+	"Zp2ZhzEjKZfFaAx98AoN9iBXqkD4uqB7o2WOhKtrMd/SF8ZkRwjtLaQkU0ZvDJMz1wzpualyhOWFrqYr",
+	"ZG2dVYeMwGzRg5pzK3jNPB9oIPzF/YV4+i0TJMlnJOeG6lob0dbDoCXAfnyPLYGRdTS3ArbJiuAq2ZCN",
+	"hNrp+k2BZySRQECgdq6koDpjyxLPXnsEH8XzwYjnaEeafaMPJcjYLLdtMvr2xLfvXseYK4uq9nQsMVcY",
+	"pL4qgQaMXOy6EIkXpx77x1Y/2PH+EBiTEbyTpkqiCnEt+pVD2Sf//R//x2UZo2s0Uyy9ZapNPtMbLkaE",
+	"TumMUG+vggYCbm3wZcsbRNeHKqs8nxGu1xD/YTmob+6fUZFQiDDpnHJhHbcZV4qLUUPhaI2cx0O/nZzf",
+	"dyfnOr5A3igli6EsWhuqvg/QwLlROh9g7eESgesaNu9T5j4pze8911G/NsRF05QopiCWihnBQK8kN8JQ",
+	"kEGhMRYD3CPAjl2bnWDKgo02KZYOg57ruLdxKhUEhTpnQH11KJtuCXYjtwep0UYtxMrfoxpyv2qIq5Hu",
+	"nG1fI/29MCcEjBLOA7ATU8rviiltwFkWGImcWKHfwEbyx89GjsbMYXGR8783LvJ+AsHX0o04ohXgq21Y",
+	"iWL6pHQv3a2OA9pIyodaEUrMgcSutdZfCc7Jeb9k6Ti0wOfQ1tucoRMudtaFkFutcFM2MjTF9Ae3co8E",
+	"5W7PLkU3/Y9mLY52y1ZE/YlpQonfGH8E90DXWurJnmn6V0NsMmPgSzD0lkqlScIAVxKTQ2MJFfMgLtpk",
+	"gQnszYDBMiBXZMwFKRRbroEopj+///zhqHwclY+jCbMpnwIcTinYidkPR3xTKG3bnk85J6BaGt2gmCtm",
+	"BLR59nIfyTOf/ZcfVQLNievolfSkuOsOCMGnIHkm/PvL+iXERpeyq91U115ers2feXbHxYHBvAK2etFa",
+	"j+GuyxkNF/UzRVC/nhz2YimSIm7AmVv4mCGA3ia8+JamPOlBFja+9Tm89XyPWRuOlg4scwNiF47MMZfw",
+	"/kNCtVrU24UoiELzZ8AI7JfFI/HJIAojO5A3b7UnKdgPClM3EJQztGPMOVIuFjzkuqlTxOeS8B4uW2IZ",
+	"/S2ll8ajvfHJfZi8CL/6f2e5ER9ZDBZ9KBb2oEM8+cP9t7duvkSZl16bCxGQx66d8o4iJtoDVTyi7IMt",
+	"zvY2MiaqyzP0sfUcKM1pXROqx4tKFybxVrnehkm9KxIfFkRVTWpAndRqMOTxDG8vuvadALBw/J+ddM5O",
+	"zjutLRSoB4j/L5VCjyzMJvOcxXpLyfINwaHr64k/GzMGLxsWmZutfgJnyL5//oE/A7Z0ZOw2dHxnTFNj",
+	"c7TJL76wMutCXq/OeQyAdk/khAk64e0ZzdLKD4CtYn5IZKz67ZKMsdC6hhH8PpaQBqgcsqCddZf887so",
+	"wH2MyLs/vY9IzG95SpSMOdOziExyCNYRxWIt84ggRrYh0IggbDYZ0pinXHOmguG8D1wzqmZUVyTjmOiM",
+	"PqguWKd6NpGpHAFYUcqHjMSzOGURyaigI6z7B+dikVY+hkDjdZ/5jDlLpZvR+xERsh6r06OSNbmgSuQd",
+	"ldGctyNcc4w/1Jnq5mNd9zIVlQq+hx/muU3zCFK8g3fjMa0xpsOBYzJWRmeQ2dl1qJ2EjpiIYRXL/SVl",
+	"oV/wmasPbwiCzKsGIYIuHvjQkLM0UUTTG2ZxtBHLwUzhtRilXI0j8mvORDyOyFVOBzyG2X6amLMwdsgZ",
+	"VJc57Rm98SBOWbilHs95iWxLuxaWNbZJPyKxPxiBbASfHNqwEk0t/LdiNIVOMWYMY8pFm7zRHlwJYT3s",
+	"PG3KXUQEs9iwPCeA6FJZwSKxfqA6NHL3Ci6IzBOWd/H0DYfQTBQd5ioiGQcATpiBinPmE+1uGJsEmXok",
+	"LvKcCd0mbxK826JgiXQWrp7Fjq6jO7vwCHfLM9YFSjsBSiOTMZazT8fSEp3h/LhxhkCVNiZrntisQ7PE",
+	"k1zGLIFaz3mKREKtG4Uy1FWizXLIFgT4UrNLXfKPn96/I59AMkUkpTNZaDLm7nbNvmo4dMpsDE2JczSX",
+	"kN/GRP5cMjuixnyCvfcvy8NHk8R7xYLB/yrzrOnYTZicpCHGNAlOc3DAsXpiwmI+5IY2Z0QwBKS2H/mF",
+	"CTbkMacAvFjPtmmeQ20ILhG+GE4Rvp7mhi8zAVz5Vhr5MgSwT5IzFRd2OK7RAboFfVolBRjdYEAfWcwm",
+	"ttSzbubQ4wJ8JjAOuxB0lDOotI9IzobQMgt2SMob6NbUJr9xYeMzUMkGpESNVVuhduik3rQOOqe3hs1g",
+	"3NisiJYjZhhh8A5o2DWWaVL3lo9h/S4CC1MCiO+6wo4gM74LCaqTiTndis6UrUYFROG0yIQiGaMiIhSD",
+	"pYWApVSW9YCGE2Hj6xSuusOibLdDpYNhv8kmMq+d+Vugv4TEhiRdRjA0WTHyhFEjt+hkkstbmqqITFIK",
+	"UCxS2xMzlGkqpyfFRLXJFSmRueCFBNQYJshghpKX0QzrkaIShAJwJqzvCaqUwi0zo2pieyWFqRvg7ihu",
+	"w3iNmqMVqm7MjUbb97gcFqDfnKmBObPTscwqJ9Z1nqjBgLWBAlVCXDvhWBlFN8gx8J0skHAcooRZheCr",
+	"rj9FHe7sCNsOoLxACumSIf9qFr0YmEslIraRA9OxRHpQNxW9oixq/vbl2/8PAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -97,6 +97,8 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	post("phases", "/phases", map[string]any{"phase": "phase_out", "starts_on": "2030-01-01"})
 	post("management-models", "/management-models", map[string]any{"model": "co_managed", "organisation_id": h.IOM, "starts_on": "2030-01-01"})
 	post("sops", "/sops", map[string]any{"title": "SOP"})
+	post("forms", "/forms", map[string]any{"key": "sleep", "kind": "other", "title": "Sleep",
+		"schema": map[string]any{"type": "object", "properties": map[string]any{"sleep": map[string]any{"type": "string", "title": "Sleep"}}}})
 	a.ids["members"] = h.Call(a.staff, "GET", c+"/members", nil).Want(200).ID("data", 0, "id")
 	return a
 }

@@ -28,6 +28,7 @@ var domains = map[string][]string{
 	"bundle":      {}, // knows operations, not what they make
 	"casework":    {"beneficiary", "centre"},
 	"centre":      {},
+	"form":        {},
 	"intake":      {"beneficiary", "casework", "centre"},
 	"privacy":     {"audit", "beneficiary", "casework", "referral"},
 	"reception":   {"beneficiary", "centre"},

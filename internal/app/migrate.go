@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/form"
 	"github.com/waystation/waystation/internal/jobs"
 	"github.com/waystation/waystation/migrations"
 )
@@ -20,13 +21,15 @@ func Migrate(ctx context.Context, url string) error {
 		return err
 	}
 	return withOwner(ctx, url, func(conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "select begin_epoch()") // where the data came from another cluster
-		return err
+		if _, err := conn.Exec(ctx, "select begin_epoch()"); err != nil { // where the data came from another cluster
+			return err
+		}
+		return form.Ship(ctx, conn)
 	})
 }
 
-// pending tells whether the schema is older than this version expects, or the data was restored
-// into another cluster and Migrate has not run since.
+// pending tells whether the schema or the shipped forms are older than this version expects, or the
+// data was restored into another cluster and Migrate has not run since.
 func pending(ctx context.Context, url string) (bool, error) {
 	if is, err := db.Pending(ctx, url, migrations.FS); is || err != nil {
 		return is, err
@@ -34,12 +37,15 @@ func pending(ctx context.Context, url string) (bool, error) {
 	if is, err := jobs.Pending(ctx, url); is || err != nil {
 		return is, err
 	}
-	var here bool
-	err := withOwner(ctx, url, func(conn *pgx.Conn) error {
+	var here, unshipped bool
+	err := withOwner(ctx, url, func(conn *pgx.Conn) (err error) {
+		if unshipped, err = form.Unshipped(ctx, conn); err != nil {
+			return err
+		}
 		return conn.QueryRow(ctx, `select exists (select from epochs
 			where epoch = current_epoch() and cluster = (select system_identifier from pg_control_system()))`).Scan(&here)
 	})
-	return !here, err
+	return !here || unshipped, err
 }
 
 func withOwner(ctx context.Context, url string, do func(*pgx.Conn) error) error {

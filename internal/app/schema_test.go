@@ -44,6 +44,7 @@ var untrailed = map[string]string{
 	"statistics_profiles":      "set by migrations",
 	"reserved_references":      "the numbers of a block that the trail has",
 	"timeline":                 "derived from rows that the trail has",
+	"shipped_forms":            "files of the product, stored when it migrates",
 }
 
 // keyedOtherwise are tenant tables whose primary key does not begin with the centre.
@@ -58,6 +59,7 @@ var open = map[string]string{
 	"organisations":       "who works in the network is known to everybody who signs in",
 	"revocations":         "ids that every process must refuse",
 	"statistics_profiles": "rules of publication",
+	"shipped_forms":       "the network's forms, for every centre",
 	"epochs":              "order of the trail and the feed",
 	"goose_db_version":    "the schema's version; the server's role cannot read it",
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/codelist"
 	"github.com/waystation/waystation/internal/events"
+	"github.com/waystation/waystation/internal/form"
 	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/privacy"
 	"github.com/waystation/waystation/internal/reception"
@@ -30,6 +31,7 @@ type (
 	centres       = centre.Handlers
 	codelists     = codelist.Handlers
 	feeds         = events.Handlers
+	forms         = form.Handlers
 	imports       = intake.Handlers
 	consents      = privacy.Handlers
 	arrivals      = reception.Handlers
@@ -50,6 +52,7 @@ type server struct {
 	centres
 	codelists
 	feeds
+	forms
 	imports
 	consents
 	arrivals

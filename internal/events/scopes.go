@@ -18,6 +18,7 @@ var readScopes = map[string]string{
 	"centre_management_model": "centres:read",
 	"centre_code":             "codelists:read",
 	"sop":                     "sops:read",
+	"form":                    "forms:read",
 	"member":                  "members:read",
 	"beneficiary":             "beneficiaries:read",
 	"specific_need":           "needs:read",

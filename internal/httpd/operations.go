@@ -25,6 +25,7 @@ type Operation struct {
 	Body    bool       // takes a JSON body that the spec describes
 	Form    bool       // takes a form (OAuth); its errors are those of RFC 6749
 	Guarded bool       // x-guarded: takes a secret that somebody may guess; few tries a minute
+	Ordered bool       // x-ordered: the order of the body's keys says something; handlers get its bytes
 	Once    []string   // x-shown-once: members of the answer that a repeat of the request does not get again
 
 	// Operators (x-network: operators) is Network only for callers whose network role gives the
@@ -68,7 +69,7 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 		ID: op.OperationID, Method: method, Path: path,
 		Centre:  strings.Contains(path, "{centre_id}"),
 		Network: flag(op, "x-network"), Audit: flag(op, "x-audit-read"), Stream: flag(op, "x-stream"), Guarded: flag(op, "x-guarded"),
-		Export: flag(op, "x-export"), Bundled: flag(op, "x-bundle"),
+		Export: flag(op, "x-export"), Bundled: flag(op, "x-bundle"), Ordered: flag(op, "x-ordered"),
 		Operators: op.Extensions["x-network"] == "operators", Once: names(op, "x-shown-once"),
 		route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: &checked},
 		query: map[string]bool{},

@@ -74,12 +74,7 @@ func (s *Server) attempt(c echo.Context, r *request, next echo.HandlerFunc, out 
 		return err
 	}
 	out.reset()
-	if kept, ok := original.Body.(interface{ ValidatedValue() any }); ok {
-		original.Body = rewound{io.NopCloser(bytes.NewReader(r.body)), kept.ValidatedValue()}
-	} else if r.op.Form {
-		original.Body = io.NopCloser(bytes.NewReader(r.body))
-	}
-	c.SetRequest(original.WithContext(ctx))
+	c.SetRequest(r.rewind(original.WithContext(ctx)))
 	c.SetResponse(echo.NewResponse(out, c.Echo()))
 	if err := next(c); err != nil {
 		return err
@@ -96,6 +91,22 @@ func (s *Server) attempt(c echo.Context, r *request, next echo.HandlerFunc, out 
 		return err
 	}
 	return session.Commit(ctx)
+}
+
+// rewind gives a copy of the request its body anew, as it was validated.
+func (r *request) rewind(req *http.Request) *http.Request {
+	raw := io.NopCloser(bytes.NewReader(r.body))
+	kept, validated := req.Body.(interface{ ValidatedValue() any })
+	switch {
+	case r.op.Ordered && validated:
+		req.Body, req.Header = raw, req.Header.Clone()
+		req.Header.Set(echo.HeaderContentType, echo.MIMEApplicationJSON) // a merge patch is bound likewise
+	case validated:
+		req.Body = rewound{raw, kept.ValidatedValue()}
+	case r.op.Form:
+		req.Body = raw
+	}
+	return req
 }
 
 // gate asks for every write inside a centre whether the centre uses the submitted codes.

@@ -28,6 +28,7 @@ import (
 	"github.com/waystation/waystation/internal/config"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/embedpg"
+	"github.com/waystation/waystation/internal/form"
 	"github.com/waystation/waystation/migrations"
 )
 
@@ -436,15 +437,20 @@ func prepare() error {
 
 func templateName() (string, error) {
 	h := sha256.New()
-	err := fs.WalkDir(migrations.FS, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	for _, files := range []fs.FS{migrations.FS, form.Files} {
+		err := fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			content, err := fs.ReadFile(files, path)
+			_, _ = h.Write(content)
 			return err
+		})
+		if err != nil {
+			return "", err
 		}
-		content, err := fs.ReadFile(migrations.FS, path)
-		_, _ = h.Write(content)
-		return err
-	})
-	return "template_" + hex.EncodeToString(h.Sum(nil)[:8]), err
+	}
+	return "template_" + hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
 
 func withDatabase(cluster, name string) string {
