@@ -263,5 +263,5 @@ func (v *Visit) void(ctx context.Context, reason string) error {
 // told emits that somebody was turned away, for whoever watches over it.
 func (v *Visit) told(ctx context.Context) error {
 	return events.Emit(ctx, events.Event{CentreID: v.CentreID.UUID(), Type: "visit.turned_away", Resource: "visit", SubjectID: v.ID,
-		Version: v.Version + 1, Data: map[string]any{"reason": v.OutcomeReason}})
+		Data: map[string]any{"reason": v.OutcomeReason}})
 }

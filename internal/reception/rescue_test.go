@@ -164,6 +164,32 @@ func TestRescueEvent_VoidTakesItsGroupsAlong(t *testing.T) {
 	}
 }
 
+// A device that met a convoy without a network hands in everything at once.
+func TestRescueEvent_ADeviceHandsInTheConvoyWithItsPeople(t *testing.T) {
+	h := apptest.New(t)
+	p := h.Staff(h.CentreA, "registrar")
+	person := body{"registration_level": "basic", "reception_on": "2026-03-02", "sex": "1", "age": 30, "population_type": "migrant",
+		"consent": body{"decision": "given", "giver": "individual", "method": "written"}, "answers": body{"given_name": "declined"}}
+	entries := func(event string) []any {
+		return []any{
+			body{"as": "$convoy", "path": "/rescue-events", "body": convoy(2)},
+			body{"as": "$first", "path": "/beneficiaries", "body": person},
+			body{"as": "$second", "path": "/beneficiaries", "body": person},
+			body{"path": "/rescue-events/$convoy/people", "body": body{"beneficiary_id": "$first"}},
+			body{"path": "/visits", "body": walkIn().with(body{"headcounts": nil, "beneficiary_id": "$second", "rescue_event_id": event})},
+			body{"path": "/service-contacts", "body": told()},
+		}
+	}
+	h.Call(p, "POST", in(h, "/bundles"), body{"entries": entries(uuid.NewString())}).WantCode(422, "invalid")
+	if n := h.Call(p, "GET", in(h, "/rescue-events"), nil).Want(200).Len("data"); n != 0 {
+		t.Errorf("%d convoys of a bundle that failed", n)
+	}
+	made := h.Call(p, "POST", in(h, "/bundles"), body{"entries": entries("$convoy")}).Want(200)
+	if got := counts(h.Call(p, "GET", in(h, "/rescue-events/"+made.ID("entries", 0, "id").String()), nil).Want(200)); got != "3 2 1 0" {
+		t.Error(got)
+	}
+}
+
 // Two desks register against one convoy at once, and a third counts it anew: nobody is lost.
 func TestRescueEvent_TwoDesksAtOnceLoseNobody(t *testing.T) {
 	h := apptest.New(t)
