@@ -110,6 +110,42 @@ func (e BeneficiaryStatus) Valid() bool {
 	}
 }
 
+// Defines values for BreakGlassReviewOutcome.
+const (
+	BreakGlassReviewOutcomeJustified    BreakGlassReviewOutcome = "justified"
+	BreakGlassReviewOutcomeNotJustified BreakGlassReviewOutcome = "not_justified"
+)
+
+// Valid indicates whether the value is a known member of the BreakGlassReviewOutcome enum.
+func (e BreakGlassReviewOutcome) Valid() bool {
+	switch e {
+	case BreakGlassReviewOutcomeJustified:
+		return true
+	case BreakGlassReviewOutcomeNotJustified:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BreakGlassReviewCompleteOutcome.
+const (
+	BreakGlassReviewCompleteOutcomeJustified    BreakGlassReviewCompleteOutcome = "justified"
+	BreakGlassReviewCompleteOutcomeNotJustified BreakGlassReviewCompleteOutcome = "not_justified"
+)
+
+// Valid indicates whether the value is a known member of the BreakGlassReviewCompleteOutcome enum.
+func (e BreakGlassReviewCompleteOutcome) Valid() bool {
+	switch e {
+	case BreakGlassReviewCompleteOutcomeJustified:
+		return true
+	case BreakGlassReviewCompleteOutcomeNotJustified:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CaseSensitivity.
 const (
 	CaseSensitivityNormal     CaseSensitivity = "normal"
@@ -1454,6 +1490,42 @@ func (e SpecificNeedPatchConfidence) Valid() bool {
 	}
 }
 
+// Defines values for SupervisionSessionKind.
+const (
+	SupervisionSessionKindGroup      SupervisionSessionKind = "group"
+	SupervisionSessionKindIndividual SupervisionSessionKind = "individual"
+)
+
+// Valid indicates whether the value is a known member of the SupervisionSessionKind enum.
+func (e SupervisionSessionKind) Valid() bool {
+	switch e {
+	case SupervisionSessionKindGroup:
+		return true
+	case SupervisionSessionKindIndividual:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SupervisionSessionCreateKind.
+const (
+	SupervisionSessionCreateKindGroup      SupervisionSessionCreateKind = "group"
+	SupervisionSessionCreateKindIndividual SupervisionSessionCreateKind = "individual"
+)
+
+// Valid indicates whether the value is a known member of the SupervisionSessionCreateKind enum.
+func (e SupervisionSessionCreateKind) Valid() bool {
+	switch e {
+	case SupervisionSessionCreateKindGroup:
+		return true
+	case SupervisionSessionCreateKindIndividual:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TokenTokenType.
 const (
 	TokenTokenTypeBearer TokenTokenType = "Bearer"
@@ -1730,6 +1802,24 @@ func (e ListTimelineParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListBreakGlassReviewsParamsSort.
+const (
+	ListBreakGlassReviewsParamsSortCreatedAt      ListBreakGlassReviewsParamsSort = "created_at"
+	ListBreakGlassReviewsParamsSortMinusCreatedAt ListBreakGlassReviewsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListBreakGlassReviewsParamsSort enum.
+func (e ListBreakGlassReviewsParamsSort) Valid() bool {
+	switch e {
+	case ListBreakGlassReviewsParamsSortCreatedAt:
+		return true
+	case ListBreakGlassReviewsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCasesParamsSort.
 const (
 	ListCasesParamsSortCreatedAt          ListCasesParamsSort = "created_at"
@@ -1826,6 +1916,42 @@ func (e ListCaseApprovalsParamsSort) Valid() bool {
 	case ListCaseApprovalsParamsSortCreatedAt:
 		return true
 	case ListCaseApprovalsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseConferencesParamsSort.
+const (
+	ListCaseConferencesParamsSortMinusScheduledAt ListCaseConferencesParamsSort = "-scheduled_at"
+	ListCaseConferencesParamsSortScheduledAt      ListCaseConferencesParamsSort = "scheduled_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseConferencesParamsSort enum.
+func (e ListCaseConferencesParamsSort) Valid() bool {
+	switch e {
+	case ListCaseConferencesParamsSortMinusScheduledAt:
+		return true
+	case ListCaseConferencesParamsSortScheduledAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseInvitationsParamsSort.
+const (
+	ListCaseInvitationsParamsSortCreatedAt      ListCaseInvitationsParamsSort = "created_at"
+	ListCaseInvitationsParamsSortMinusCreatedAt ListCaseInvitationsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseInvitationsParamsSort enum.
+func (e ListCaseInvitationsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseInvitationsParamsSortCreatedAt:
+		return true
+	case ListCaseInvitationsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -1988,6 +2114,24 @@ func (e ListCaseTeamParamsSort) Valid() bool {
 	case ListCaseTeamParamsSortCreatedAt:
 		return true
 	case ListCaseTeamParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseWallsParamsSort.
+const (
+	ListCaseWallsParamsSortCreatedAt      ListCaseWallsParamsSort = "created_at"
+	ListCaseWallsParamsSortMinusCreatedAt ListCaseWallsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseWallsParamsSort enum.
+func (e ListCaseWallsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseWallsParamsSortCreatedAt:
+		return true
+	case ListCaseWallsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -2564,6 +2708,24 @@ func (e ListSOPsParamsSort) Valid() bool {
 	case ListSOPsParamsSortMinusNumber:
 		return true
 	case ListSOPsParamsSortNumber:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListSupervisionSessionsParamsSort.
+const (
+	ListSupervisionSessionsParamsSortHeldAt      ListSupervisionSessionsParamsSort = "held_at"
+	ListSupervisionSessionsParamsSortMinusHeldAt ListSupervisionSessionsParamsSort = "-held_at"
+)
+
+// Valid indicates whether the value is a known member of the ListSupervisionSessionsParamsSort enum.
+func (e ListSupervisionSessionsParamsSort) Valid() bool {
+	switch e {
+	case ListSupervisionSessionsParamsSortHeldAt:
+		return true
+	case ListSupervisionSessionsParamsSortMinusHeldAt:
 		return true
 	default:
 		return false
@@ -3175,6 +3337,56 @@ type BeneficiaryPatch struct {
 	Sex *string `json:"sex,omitempty"`
 }
 
+// BreakGlass defines model for BreakGlass.
+type BreakGlass struct {
+	ID *openapi_types.UUID `json:"id,omitempty"`
+
+	// Reason At least ten characters
+	Reason string `json:"reason"`
+}
+
+// BreakGlassReview defines model for BreakGlassReview.
+type BreakGlassReview struct {
+	CaseID      openapi_types.UUID       `json:"case_id"`
+	Comment     *string                  `json:"comment,omitempty"`
+	CreatedAt   time.Time                `json:"created_at"`
+	ID          openapi_types.UUID       `json:"id"`
+	OpenedBy    openapi_types.UUID       `json:"opened_by"`
+	Outcome     *BreakGlassReviewOutcome `json:"outcome,omitempty"`
+	Reason      string                   `json:"reason"`
+	ReviewDueAt time.Time                `json:"review_due_at"`
+	ReviewedAt  *time.Time               `json:"reviewed_at,omitempty"`
+	ReviewedBy  *openapi_types.UUID      `json:"reviewed_by,omitempty"`
+
+	// UntilAt The file is open until then
+	UntilAt   time.Time `json:"until_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	Version   int64     `json:"version"`
+}
+
+// BreakGlassReviewOutcome defines model for BreakGlassReview.Outcome.
+type BreakGlassReviewOutcome string
+
+// BreakGlassReviewComplete defines model for BreakGlassReviewComplete.
+type BreakGlassReviewComplete struct {
+	Comment *string                         `json:"comment,omitempty"`
+	Outcome BreakGlassReviewCompleteOutcome `json:"outcome"`
+}
+
+// BreakGlassReviewCompleteOutcome defines model for BreakGlassReviewComplete.Outcome.
+type BreakGlassReviewCompleteOutcome string
+
+// BreakGlassReviewPage defines model for BreakGlassReviewPage.
+type BreakGlassReviewPage struct {
+	Data []BreakGlassReview `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // Bundle defines model for Bundle.
 type Bundle struct {
 	Entries []BundleEntry `json:"entries"`
@@ -3481,6 +3693,74 @@ type CaseClosureRequest struct {
 	Summary string `json:"summary"`
 }
 
+// CaseConference defines model for CaseConference.
+type CaseConference struct {
+	CancelReason *string             `json:"cancel_reason,omitempty"`
+	CancelledAt  *time.Time          `json:"cancelled_at,omitempty"`
+	CaseID       openapi_types.UUID  `json:"case_id"`
+	ConvenedBy   *openapi_types.UUID `json:"convened_by,omitempty"`
+	CreatedAt    time.Time           `json:"created_at"`
+	Decisions    *string             `json:"decisions,omitempty"`
+	HeldAt       *time.Time          `json:"held_at,omitempty"`
+	ID           openapi_types.UUID  `json:"id"`
+
+	// Outcome Once it was held
+	Outcome *string `json:"outcome,omitempty"`
+
+	// Participants People from outside; staff are invited
+	Participants []CaseConferenceParticipant `json:"participants"`
+	Purpose      string                      `json:"purpose"`
+	ScheduledAt  time.Time                   `json:"scheduled_at"`
+	UpdatedAt    time.Time                   `json:"updated_at"`
+	Version      int64                       `json:"version"`
+}
+
+// CaseConferenceCancel defines model for CaseConferenceCancel.
+type CaseConferenceCancel struct {
+	Reason string `json:"reason"`
+}
+
+// CaseConferenceCreate defines model for CaseConferenceCreate.
+type CaseConferenceCreate struct {
+	ID           *openapi_types.UUID         `json:"id,omitempty"`
+	Participants []CaseConferenceParticipant `json:"participants,omitempty"`
+	Purpose      string                      `json:"purpose"`
+	ScheduledAt  time.Time                   `json:"scheduled_at"`
+}
+
+// CaseConferenceHold defines model for CaseConferenceHold.
+type CaseConferenceHold struct {
+	Decisions *string `json:"decisions,omitempty"`
+
+	// HeldAt Now where none is given
+	HeldAt  *time.Time `json:"held_at,omitempty"`
+	Outcome string     `json:"outcome"`
+}
+
+// CaseConferencePage defines model for CaseConferencePage.
+type CaseConferencePage struct {
+	Data []CaseConference `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseConferenceParticipant defines model for CaseConferenceParticipant.
+type CaseConferenceParticipant struct {
+	Name         string  `json:"name"`
+	Organisation *string `json:"organisation,omitempty"`
+}
+
+// CaseConferencePatch defines model for CaseConferencePatch.
+type CaseConferencePatch struct {
+	Participants []CaseConferenceParticipant `json:"participants,omitempty"`
+	Purpose      *string                     `json:"purpose,omitempty"`
+	ScheduledAt  *time.Time                  `json:"scheduled_at,omitempty"`
+}
+
 // CaseCreate defines model for CaseCreate.
 type CaseCreate struct {
 	BeneficiaryID openapi_types.UUID     `json:"beneficiary_id"`
@@ -3606,6 +3886,47 @@ type CaseGoalPatch struct {
 type CaseHold struct {
 	Reason   string             `json:"reason"`
 	ReviewOn openapi_types.Date `json:"review_on"`
+}
+
+// CaseInvitation defines model for CaseInvitation.
+type CaseInvitation struct {
+	CaseID       openapi_types.UUID `json:"case_id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	CreatedAt    time.Time          `json:"created_at"`
+
+	// EndedAt When it was taken back
+	EndedAt   *time.Time          `json:"ended_at,omitempty"`
+	FromAt    time.Time           `json:"from_at"`
+	ID        openapi_types.UUID  `json:"id"`
+	InvitedBy *openapi_types.UUID `json:"invited_by,omitempty"`
+	UntilAt   time.Time           `json:"until_at"`
+	UpdatedAt time.Time           `json:"updated_at"`
+
+	// UserID Who reads the file
+	UserID  openapi_types.UUID `json:"user_id"`
+	Version int64              `json:"version"`
+}
+
+// CaseInvitationCreate defines model for CaseInvitationCreate.
+type CaseInvitationCreate struct {
+	// FromAt Now where none is given
+	FromAt *time.Time          `json:"from_at,omitempty"`
+	ID     *openapi_types.UUID `json:"id,omitempty"`
+
+	// UntilAt As late as the SOP allows where none is given
+	UntilAt *time.Time         `json:"until_at,omitempty"`
+	UserID  openapi_types.UUID `json:"user_id"`
+}
+
+// CaseInvitationPage defines model for CaseInvitationPage.
+type CaseInvitationPage struct {
+	Data []CaseInvitation `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
 }
 
 // CaseMerge defines model for CaseMerge.
@@ -3853,6 +4174,45 @@ type CaseTransition struct {
 // CaseTransitionPage defines model for CaseTransitionPage.
 type CaseTransitionPage struct {
 	Data []CaseTransition `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseWall defines model for CaseWall.
+type CaseWall struct {
+	CaseID    openapi_types.UUID  `json:"case_id"`
+	CreatedAt time.Time           `json:"created_at"`
+	EndReason *string             `json:"end_reason,omitempty"`
+	EndedAt   *time.Time          `json:"ended_at,omitempty"`
+	ID        openapi_types.UUID  `json:"id"`
+	RaisedBy  *openapi_types.UUID `json:"raised_by,omitempty"`
+	Reason    string              `json:"reason"`
+	UpdatedAt time.Time           `json:"updated_at"`
+
+	// UserID Who must not see it
+	UserID  openapi_types.UUID `json:"user_id"`
+	Version int64              `json:"version"`
+}
+
+// CaseWallCreate defines model for CaseWallCreate.
+type CaseWallCreate struct {
+	ID     *openapi_types.UUID `json:"id,omitempty"`
+	Reason string              `json:"reason"`
+	UserID openapi_types.UUID  `json:"user_id"`
+}
+
+// CaseWallEnd defines model for CaseWallEnd.
+type CaseWallEnd struct {
+	Reason string `json:"reason"`
+}
+
+// CaseWallPage defines model for CaseWallPage.
+type CaseWallPage struct {
+	Data []CaseWall `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -6348,9 +6708,18 @@ type SOPApprovals struct {
 
 // SOPCase defines model for SOPCase.
 type SOPCase struct {
+	// BreakGlassHours How long broken glass opens a restricted case; 0, or absent: 24
+	BreakGlassHours *int `json:"break_glass_hours,omitempty"`
+
+	// BreakGlassReviewHours Until it is to be reviewed; 0, or absent: 72
+	BreakGlassReviewHours *int `json:"break_glass_review_hours,omitempty"`
+
 	// ClosureNeedsFollowUp A final follow-up must be recorded
 	ClosureNeedsFollowUp bool `json:"closure_needs_follow_up"`
-	HoldMaxDays          int  `json:"hold_max_days"`
+
+	// ConferenceReadDays How long after a conference those invited read the file; 0, or absent: 7
+	ConferenceReadDays *int `json:"conference_read_days,omitempty"`
+	HoldMaxDays        int  `json:"hold_max_days"`
 
 	// LateNoteHours A note written later than this after the fact is marked; 0, or absent: none is
 	LateNoteHours *int `json:"late_note_hours,omitempty"`
@@ -6760,6 +7129,63 @@ type SpecificNeedPatch struct {
 
 // SpecificNeedPatchConfidence defines model for SpecificNeedPatch.Confidence.
 type SpecificNeedPatchConfidence string
+
+// SupervisionSession defines model for SupervisionSession.
+type SupervisionSession struct {
+	Actions *string `json:"actions,omitempty"`
+
+	// CaseIds What was spoken of; nothing else names a person
+	CaseIds        []openapi_types.UUID   `json:"case_ids"`
+	CreatedAt      time.Time              `json:"created_at"`
+	HeldAt         time.Time              `json:"held_at"`
+	ID             openapi_types.UUID     `json:"id"`
+	Kind           SupervisionSessionKind `json:"kind"`
+	Minutes        int                    `json:"minutes"`
+	ParticipantIds []openapi_types.UUID   `json:"participant_ids"`
+	SupervisorID   openapi_types.UUID     `json:"supervisor_id"`
+	Topics         []string               `json:"topics"`
+	UpdatedAt      time.Time              `json:"updated_at"`
+	Version        int64                  `json:"version"`
+	VoidReason     *string                `json:"void_reason,omitempty"`
+	VoidedAt       *time.Time             `json:"voided_at,omitempty"`
+}
+
+// SupervisionSessionKind defines model for SupervisionSession.Kind.
+type SupervisionSessionKind string
+
+// SupervisionSessionCreate defines model for SupervisionSessionCreate.
+type SupervisionSessionCreate struct {
+	Actions        *string                      `json:"actions,omitempty"`
+	CaseIds        []openapi_types.UUID         `json:"case_ids,omitempty"`
+	HeldAt         time.Time                    `json:"held_at"`
+	ID             *openapi_types.UUID          `json:"id,omitempty"`
+	Kind           SupervisionSessionCreateKind `json:"kind"`
+	Minutes        int                          `json:"minutes"`
+	ParticipantIds []openapi_types.UUID         `json:"participant_ids"`
+	Topics         []string                     `json:"topics,omitempty"`
+}
+
+// SupervisionSessionCreateKind defines model for SupervisionSessionCreate.Kind.
+type SupervisionSessionCreateKind string
+
+// SupervisionSessionPage defines model for SupervisionSessionPage.
+type SupervisionSessionPage struct {
+	Data []SupervisionSession `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// SupervisionSessionPatch defines model for SupervisionSessionPatch.
+type SupervisionSessionPatch struct {
+	Actions nullable.Nullable[string] `json:"actions,omitempty"`
+	HeldAt  *time.Time                `json:"held_at,omitempty"`
+	Minutes *int                      `json:"minutes,omitempty"`
+	Topics  []string                  `json:"topics,omitempty"`
+}
 
 // TOTPConfirmation defines model for TOTPConfirmation.
 type TOTPConfirmation struct {
@@ -7635,6 +8061,39 @@ type VoidBeneficiaryParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListBreakGlassReviewsParams defines parameters for ListBreakGlassReviews.
+type ListBreakGlassReviewsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListBreakGlassReviewsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Reviewed Only what was reviewed (true), or only what was not
+	Reviewed *bool `form:"reviewed,omitempty" json:"reviewed,omitempty"`
+
+	// Overdue Only what should have been reviewed by now (true), or all else
+	Overdue *bool `form:"overdue,omitempty" json:"overdue,omitempty"`
+}
+
+// ListBreakGlassReviewsParamsSort defines parameters for ListBreakGlassReviews.
+type ListBreakGlassReviewsParamsSort string
+
+// CompleteBreakGlassReviewParams defines parameters for CompleteBreakGlassReview.
+type CompleteBreakGlassReviewParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // CreateBundleParams defines parameters for CreateBundle.
 type CreateBundleParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
@@ -7787,6 +8246,93 @@ type ApproveCaseClosureParams struct {
 
 // AssignCaseParams defines parameters for AssignCase.
 type AssignCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// BreakGlassParams defines parameters for BreakGlass.
+type BreakGlassParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseConferencesParams defines parameters for ListCaseConferences.
+type ListCaseConferencesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-scheduled_at` where none is given. A cursor carries its own
+	Sort *ListCaseConferencesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListCaseConferencesParamsSort defines parameters for ListCaseConferences.
+type ListCaseConferencesParamsSort string
+
+// CreateCaseConferenceParams defines parameters for CreateCaseConference.
+type CreateCaseConferenceParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseConferenceParams defines parameters for UpdateCaseConference.
+type UpdateCaseConferenceParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CancelCaseConferenceParams defines parameters for CancelCaseConference.
+type CancelCaseConferenceParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// HoldCaseConferenceParams defines parameters for HoldCaseConference.
+type HoldCaseConferenceParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseInvitationsParams defines parameters for ListCaseInvitations.
+type ListCaseInvitationsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListCaseInvitationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListCaseInvitationsParamsSort defines parameters for ListCaseInvitations.
+type ListCaseInvitationsParamsSort string
+
+// InviteToCaseConferenceParams defines parameters for InviteToCaseConference.
+type InviteToCaseConferenceParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// EndCaseInvitationParams defines parameters for EndCaseInvitation.
+type EndCaseInvitationParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -8138,6 +8684,42 @@ type EndCaseTeamMemberParams struct {
 
 // UndoCaseMergeParams defines parameters for UndoCaseMerge.
 type UndoCaseMergeParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseWallsParams defines parameters for ListCaseWalls.
+type ListCaseWallsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListCaseWallsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Current Only those that stand (true), or only those taken down
+	Current *bool `form:"current,omitempty" json:"current,omitempty"`
+}
+
+// ListCaseWallsParamsSort defines parameters for ListCaseWalls.
+type ListCaseWallsParamsSort string
+
+// RaiseCaseWallParams defines parameters for RaiseCaseWall.
+type RaiseCaseWallParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// EndCaseWallParams defines parameters for EndCaseWall.
+type EndCaseWallParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -9141,6 +9723,51 @@ type DiffSOPParams struct {
 	Against *openapi_types.UUID `form:"against,omitempty" json:"against,omitempty"`
 }
 
+// ListSupervisionSessionsParams defines parameters for ListSupervisionSessions.
+type ListSupervisionSessionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-held_at` where none is given. A cursor carries its own
+	Sort *ListSupervisionSessionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// ParticipantID Only sessions of this member of staff
+	ParticipantID *openapi_types.UUID `form:"participant_id,omitempty" json:"participant_id,omitempty"`
+
+	// IncludeVoided Also what was recorded in error
+	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
+}
+
+// ListSupervisionSessionsParamsSort defines parameters for ListSupervisionSessions.
+type ListSupervisionSessionsParamsSort string
+
+// CreateSupervisionSessionParams defines parameters for CreateSupervisionSession.
+type CreateSupervisionSessionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateSupervisionSessionParams defines parameters for UpdateSupervisionSession.
+type UpdateSupervisionSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// VoidSupervisionSessionParams defines parameters for VoidSupervisionSession.
+type VoidSupervisionSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListVisitsParams defines parameters for ListVisits.
 type ListVisitsParams struct {
 	// Limit Rows a page
@@ -9732,6 +10359,9 @@ type EndSpecificNeedJSONRequestBody = SpecificNeedEnd
 // VoidBeneficiaryJSONRequestBody defines body for VoidBeneficiary for application/json ContentType.
 type VoidBeneficiaryJSONRequestBody = VoidReason
 
+// CompleteBreakGlassReviewJSONRequestBody defines body for CompleteBreakGlassReview for application/json ContentType.
+type CompleteBreakGlassReviewJSONRequestBody = BreakGlassReviewComplete
+
 // CreateBundleJSONRequestBody defines body for CreateBundle for application/json ContentType.
 type CreateBundleJSONRequestBody = BundleCreate
 
@@ -9761,6 +10391,24 @@ type ApproveCaseClosureJSONRequestBody = CaseClosureApproval
 
 // AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
 type AssignCaseJSONRequestBody = CaseAssign
+
+// BreakGlassJSONRequestBody defines body for BreakGlass for application/json ContentType.
+type BreakGlassJSONRequestBody = BreakGlass
+
+// CreateCaseConferenceJSONRequestBody defines body for CreateCaseConference for application/json ContentType.
+type CreateCaseConferenceJSONRequestBody = CaseConferenceCreate
+
+// UpdateCaseConferenceApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseConference for application/merge-patch+json ContentType.
+type UpdateCaseConferenceApplicationMergePatchPlusJSONRequestBody = CaseConferencePatch
+
+// CancelCaseConferenceJSONRequestBody defines body for CancelCaseConference for application/json ContentType.
+type CancelCaseConferenceJSONRequestBody = CaseConferenceCancel
+
+// HoldCaseConferenceJSONRequestBody defines body for HoldCaseConference for application/json ContentType.
+type HoldCaseConferenceJSONRequestBody = CaseConferenceHold
+
+// InviteToCaseConferenceJSONRequestBody defines body for InviteToCaseConference for application/json ContentType.
+type InviteToCaseConferenceJSONRequestBody = CaseInvitationCreate
 
 // CreateCaseFollowupJSONRequestBody defines body for CreateCaseFollowup for application/json ContentType.
 type CreateCaseFollowupJSONRequestBody = CaseFollowupCreate
@@ -9824,6 +10472,12 @@ type AddCaseTeamMemberJSONRequestBody = CaseTeamMemberCreate
 
 // UndoCaseMergeJSONRequestBody defines body for UndoCaseMerge for application/json ContentType.
 type UndoCaseMergeJSONRequestBody = CaseReason
+
+// RaiseCaseWallJSONRequestBody defines body for RaiseCaseWall for application/json ContentType.
+type RaiseCaseWallJSONRequestBody = CaseWallCreate
+
+// EndCaseWallJSONRequestBody defines body for EndCaseWall for application/json ContentType.
+type EndCaseWallJSONRequestBody = CaseWallEnd
 
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
@@ -9947,6 +10601,15 @@ type CreateSOPJSONRequestBody = SOPCreate
 
 // UpdateSOPApplicationMergePatchPlusJSONRequestBody defines body for UpdateSOP for application/merge-patch+json ContentType.
 type UpdateSOPApplicationMergePatchPlusJSONRequestBody = SOPPatch
+
+// CreateSupervisionSessionJSONRequestBody defines body for CreateSupervisionSession for application/json ContentType.
+type CreateSupervisionSessionJSONRequestBody = SupervisionSessionCreate
+
+// UpdateSupervisionSessionApplicationMergePatchPlusJSONRequestBody defines body for UpdateSupervisionSession for application/merge-patch+json ContentType.
+type UpdateSupervisionSessionApplicationMergePatchPlusJSONRequestBody = SupervisionSessionPatch
+
+// VoidSupervisionSessionJSONRequestBody defines body for VoidSupervisionSession for application/json ContentType.
+type VoidSupervisionSessionJSONRequestBody = VoidReason
 
 // CreateVisitJSONRequestBody defines body for CreateVisit for application/json ContentType.
 type CreateVisitJSONRequestBody = VisitCreate
@@ -10314,6 +10977,15 @@ type ServerInterface interface {
 	// VoidBeneficiary Void a record made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
 	VoidBeneficiary(ctx echo.Context, centreID CentreID, id ID, params VoidBeneficiaryParams) error
+	// ListBreakGlassReviews Glass that was broken
+	// (GET /v1/centres/{centre_id}/break-glass-reviews)
+	ListBreakGlassReviews(ctx echo.Context, centreID CentreID, params ListBreakGlassReviewsParams) error
+	// GetBreakGlassReview Read one broken glass
+	// (GET /v1/centres/{centre_id}/break-glass-reviews/{id})
+	GetBreakGlassReview(ctx echo.Context, centreID CentreID, id ID) error
+	// CompleteBreakGlassReview Review a broken glass
+	// (POST /v1/centres/{centre_id}/break-glass-reviews/{id}/complete)
+	CompleteBreakGlassReview(ctx echo.Context, centreID CentreID, id ID, params CompleteBreakGlassReviewParams) error
 	// CreateBundle Create several things at once, or none
 	// (POST /v1/centres/{centre_id}/bundles)
 	CreateBundle(ctx echo.Context, centreID CentreID, params CreateBundleParams) error
@@ -10362,6 +11034,39 @@ type ServerInterface interface {
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
+	// BreakGlass Break the glass of a restricted case
+	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
+	BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error
+	// ListCaseConferences Conferences on a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences)
+	ListCaseConferences(ctx echo.Context, centreID CentreID, id ID, params ListCaseConferencesParams) error
+	// CreateCaseConference Convene a conference
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences)
+	CreateCaseConference(ctx echo.Context, centreID CentreID, id ID, params CreateCaseConferenceParams) error
+	// GetCaseConference Read a conference
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id})
+	GetCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID) error
+	// UpdateCaseConference Change a conference
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id})
+	UpdateCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params UpdateCaseConferenceParams) error
+	// CancelCaseConference Cancel a conference
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/cancel)
+	CancelCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params CancelCaseConferenceParams) error
+	// HoldCaseConference Record what a conference decided
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/hold)
+	HoldCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params HoldCaseConferenceParams) error
+	// ListCaseInvitations Who is invited to a conference
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations)
+	ListCaseInvitations(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params ListCaseInvitationsParams) error
+	// InviteToCaseConference Invite someone to a conference
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations)
+	InviteToCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params InviteToCaseConferenceParams) error
+	// GetCaseInvitation Read an invitation
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id})
+	GetCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID) error
+	// EndCaseInvitation Take an invitation back
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
+	EndCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID, params EndCaseInvitationParams) error
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error
@@ -10476,6 +11181,18 @@ type ServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
+	// ListCaseWalls From whom a case is kept
+	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
+	ListCaseWalls(ctx echo.Context, centreID CentreID, id ID, params ListCaseWallsParams) error
+	// RaiseCaseWall Keep a case from someone
+	// (POST /v1/centres/{centre_id}/cases/{id}/walls)
+	RaiseCaseWall(ctx echo.Context, centreID CentreID, id ID, params RaiseCaseWallParams) error
+	// GetCaseWall Read a wall
+	// (GET /v1/centres/{centre_id}/cases/{id}/walls/{wall_id})
+	GetCaseWall(ctx echo.Context, centreID CentreID, id ID, wallID openapi_types.UUID) error
+	// EndCaseWall Take a wall down
+	// (POST /v1/centres/{centre_id}/cases/{id}/walls/{wall_id}/end)
+	EndCaseWall(ctx echo.Context, centreID CentreID, id ID, wallID openapi_types.UUID, params EndCaseWallParams) error
 	// ListChanges Follow a centre's changes
 	// (GET /v1/centres/{centre_id}/changes)
 	ListChanges(ctx echo.Context, centreID CentreID, params ListChangesParams) error
@@ -10767,6 +11484,21 @@ type ServerInterface interface {
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error
+	// ListSupervisionSessions Supervision sessions
+	// (GET /v1/centres/{centre_id}/supervision-sessions)
+	ListSupervisionSessions(ctx echo.Context, centreID CentreID, params ListSupervisionSessionsParams) error
+	// CreateSupervisionSession Record a supervision session
+	// (POST /v1/centres/{centre_id}/supervision-sessions)
+	CreateSupervisionSession(ctx echo.Context, centreID CentreID, params CreateSupervisionSessionParams) error
+	// GetSupervisionSession Read a supervision session
+	// (GET /v1/centres/{centre_id}/supervision-sessions/{id})
+	GetSupervisionSession(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateSupervisionSession Correct a supervision session
+	// (PATCH /v1/centres/{centre_id}/supervision-sessions/{id})
+	UpdateSupervisionSession(ctx echo.Context, centreID CentreID, id ID, params UpdateSupervisionSessionParams) error
+	// VoidSupervisionSession Void a supervision session
+	// (POST /v1/centres/{centre_id}/supervision-sessions/{id}/void)
+	VoidSupervisionSession(ctx echo.Context, centreID CentreID, id ID, params VoidSupervisionSessionParams) error
 	// ListVisits List visits
 	// (GET /v1/centres/{centre_id}/visits)
 	ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error
@@ -12737,6 +13469,151 @@ func (w *ServerInterfaceWrapper) VoidBeneficiary(ctx echo.Context) error {
 	return err
 }
 
+// ListBreakGlassReviews converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBreakGlassReviews(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBreakGlassReviewsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "reviewed" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reviewed", ctx.QueryParams(), &params.Reviewed, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reviewed: %s", err))
+	}
+
+	// ------------- Optional query parameter "overdue" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "overdue", ctx.QueryParams(), &params.Overdue, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter overdue: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBreakGlassReviews(ctx, centreID, params)
+	return err
+}
+
+// GetBreakGlassReview converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBreakGlassReview(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBreakGlassReview(ctx, centreID, id)
+	return err
+}
+
+// CompleteBreakGlassReview converts echo context to params.
+func (w *ServerInterfaceWrapper) CompleteBreakGlassReview(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompleteBreakGlassReviewParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompleteBreakGlassReview(ctx, centreID, id, params)
+	return err
+}
+
 // CreateBundle converts echo context to params.
 func (w *ServerInterfaceWrapper) CreateBundle(ctx echo.Context) error {
 	var err error
@@ -13566,6 +14443,603 @@ func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.AssignCase(ctx, centreID, id, params)
+	return err
+}
+
+// BreakGlass converts echo context to params.
+func (w *ServerInterfaceWrapper) BreakGlass(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params BreakGlassParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.BreakGlass(ctx, centreID, id, params)
+	return err
+}
+
+// ListCaseConferences converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseConferences(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseConferencesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseConferences(ctx, centreID, id, params)
+	return err
+}
+
+// CreateCaseConference converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseConference(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCaseConferenceParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseConference(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseConference converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseConference(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseConference(ctx, centreID, id, conferenceID)
+	return err
+}
+
+// UpdateCaseConference converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseConference(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseConferenceParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseConference(ctx, centreID, id, conferenceID, params)
+	return err
+}
+
+// CancelCaseConference converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelCaseConference(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelCaseConferenceParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelCaseConference(ctx, centreID, id, conferenceID, params)
+	return err
+}
+
+// HoldCaseConference converts echo context to params.
+func (w *ServerInterfaceWrapper) HoldCaseConference(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HoldCaseConferenceParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HoldCaseConference(ctx, centreID, id, conferenceID, params)
+	return err
+}
+
+// ListCaseInvitations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseInvitations(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseInvitationsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseInvitations(ctx, centreID, id, conferenceID, params)
+	return err
+}
+
+// InviteToCaseConference converts echo context to params.
+func (w *ServerInterfaceWrapper) InviteToCaseConference(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params InviteToCaseConferenceParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InviteToCaseConference(ctx, centreID, id, conferenceID, params)
+	return err
+}
+
+// GetCaseInvitation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseInvitation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// ------------- Path parameter "invitation_id" -------------
+	var invitationID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "invitation_id", ctx.Param("invitation_id"), &invitationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter invitation_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseInvitation(ctx, centreID, id, conferenceID, invitationID)
+	return err
+}
+
+// EndCaseInvitation converts echo context to params.
+func (w *ServerInterfaceWrapper) EndCaseInvitation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// ------------- Path parameter "invitation_id" -------------
+	var invitationID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "invitation_id", ctx.Param("invitation_id"), &invitationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter invitation_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndCaseInvitationParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndCaseInvitation(ctx, centreID, id, conferenceID, invitationID, params)
 	return err
 }
 
@@ -15684,6 +17158,212 @@ func (w *ServerInterfaceWrapper) UndoCaseMerge(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UndoCaseMerge(ctx, centreID, id, params)
+	return err
+}
+
+// ListCaseWalls converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseWalls(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseWallsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "current" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "current", ctx.QueryParams(), &params.Current, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter current: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseWalls(ctx, centreID, id, params)
+	return err
+}
+
+// RaiseCaseWall converts echo context to params.
+func (w *ServerInterfaceWrapper) RaiseCaseWall(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RaiseCaseWallParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RaiseCaseWall(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseWall converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseWall(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "wall_id" -------------
+	var wallID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "wall_id", ctx.Param("wall_id"), &wallID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wall_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseWall(ctx, centreID, id, wallID)
+	return err
+}
+
+// EndCaseWall converts echo context to params.
+func (w *ServerInterfaceWrapper) EndCaseWall(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "wall_id" -------------
+	var wallID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "wall_id", ctx.Param("wall_id"), &wallID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wall_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndCaseWallParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndCaseWall(ctx, centreID, id, wallID, params)
 	return err
 }
 
@@ -20512,6 +22192,233 @@ func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 	return err
 }
 
+// ListSupervisionSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListSupervisionSessions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSupervisionSessionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "participant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "participant_id", ctx.QueryParams(), &params.ParticipantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter participant_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_voided", ctx.QueryParams(), &params.IncludeVoided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListSupervisionSessions(ctx, centreID, params)
+	return err
+}
+
+// CreateSupervisionSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateSupervisionSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateSupervisionSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateSupervisionSession(ctx, centreID, params)
+	return err
+}
+
+// GetSupervisionSession converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSupervisionSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSupervisionSession(ctx, centreID, id)
+	return err
+}
+
+// UpdateSupervisionSession converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateSupervisionSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateSupervisionSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateSupervisionSession(ctx, centreID, id, params)
+	return err
+}
+
+// VoidSupervisionSession converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidSupervisionSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidSupervisionSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidSupervisionSession(ctx, centreID, id, params)
+	return err
+}
+
 // ListVisits converts echo context to params.
 func (w *ServerInterfaceWrapper) ListVisits(ctx echo.Context) error {
 	var err error
@@ -23134,6 +25041,29 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/team", wrapper.AddCaseTeamMember, options.OperationMiddlewares["addCaseTeamMember"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/team/:member_id", wrapper.GetCaseTeamMember, options.OperationMiddlewares["getCaseTeamMember"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/team/:member_id/end", wrapper.EndCaseTeamMember, options.OperationMiddlewares["endCaseTeamMember"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/walls", wrapper.ListCaseWalls, options.OperationMiddlewares["listCaseWalls"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/walls", wrapper.RaiseCaseWall, options.OperationMiddlewares["raiseCaseWall"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/walls/:wall_id", wrapper.GetCaseWall, options.OperationMiddlewares["getCaseWall"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/walls/:wall_id/end", wrapper.EndCaseWall, options.OperationMiddlewares["endCaseWall"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences", wrapper.ListCaseConferences, options.OperationMiddlewares["listCaseConferences"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences", wrapper.CreateCaseConference, options.OperationMiddlewares["createCaseConference"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id", wrapper.GetCaseConference, options.OperationMiddlewares["getCaseConference"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id", wrapper.UpdateCaseConference, options.OperationMiddlewares["updateCaseConference"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/hold", wrapper.HoldCaseConference, options.OperationMiddlewares["holdCaseConference"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/cancel", wrapper.CancelCaseConference, options.OperationMiddlewares["cancelCaseConference"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/invitations", wrapper.ListCaseInvitations, options.OperationMiddlewares["listCaseInvitations"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/invitations", wrapper.InviteToCaseConference, options.OperationMiddlewares["inviteToCaseConference"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/invitations/:invitation_id", wrapper.GetCaseInvitation, options.OperationMiddlewares["getCaseInvitation"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/invitations/:invitation_id/end", wrapper.EndCaseInvitation, options.OperationMiddlewares["endCaseInvitation"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/break-glass", wrapper.BreakGlass, options.OperationMiddlewares["breakGlass"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/break-glass-reviews", wrapper.ListBreakGlassReviews, options.OperationMiddlewares["listBreakGlassReviews"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/break-glass-reviews/:id", wrapper.GetBreakGlassReview, options.OperationMiddlewares["getBreakGlassReview"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/break-glass-reviews/:id/complete", wrapper.CompleteBreakGlassReview, options.OperationMiddlewares["completeBreakGlassReview"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions", wrapper.ListSupervisionSessions, options.OperationMiddlewares["listSupervisionSessions"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions", wrapper.CreateSupervisionSession, options.OperationMiddlewares["createSupervisionSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.GetSupervisionSession, options.OperationMiddlewares["getSupervisionSession"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.UpdateSupervisionSession, options.OperationMiddlewares["updateSupervisionSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id/void", wrapper.VoidSupervisionSession, options.OperationMiddlewares["voidSupervisionSession"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.ListCaseApprovals, options.OperationMiddlewares["listCaseApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.CreateCaseApproval, options.OperationMiddlewares["createCaseApproval"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id", wrapper.GetCaseApproval, options.OperationMiddlewares["getCaseApproval"]...)
@@ -25222,6 +27152,144 @@ func (response VoidBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitVo
 	return err
 }
 
+type ListBreakGlassReviewsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListBreakGlassReviewsParams
+}
+
+type ListBreakGlassReviewsResponseObject interface {
+	VisitListBreakGlassReviewsResponse(w http.ResponseWriter) error
+}
+
+type ListBreakGlassReviews200JSONResponse BreakGlassReviewPage
+
+func (response ListBreakGlassReviews200JSONResponse) VisitListBreakGlassReviewsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBreakGlassReviewsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListBreakGlassReviewsdefaultApplicationProblemPlusJSONResponse) VisitListBreakGlassReviewsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBreakGlassReviewRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetBreakGlassReviewResponseObject interface {
+	VisitGetBreakGlassReviewResponse(w http.ResponseWriter) error
+}
+
+type GetBreakGlassReview200ResponseHeaders struct {
+	ETag string
+}
+
+type GetBreakGlassReview200JSONResponse struct {
+	Body    BreakGlassReview
+	Headers GetBreakGlassReview200ResponseHeaders
+}
+
+func (response GetBreakGlassReview200JSONResponse) VisitGetBreakGlassReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBreakGlassReviewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetBreakGlassReviewdefaultApplicationProblemPlusJSONResponse) VisitGetBreakGlassReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteBreakGlassReviewRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CompleteBreakGlassReviewParams
+	Body     *CompleteBreakGlassReviewJSONRequestBody
+}
+
+type CompleteBreakGlassReviewResponseObject interface {
+	VisitCompleteBreakGlassReviewResponse(w http.ResponseWriter) error
+}
+
+type CompleteBreakGlassReview200ResponseHeaders struct {
+	ETag string
+}
+
+type CompleteBreakGlassReview200JSONResponse struct {
+	Body    BreakGlassReview
+	Headers CompleteBreakGlassReview200ResponseHeaders
+}
+
+func (response CompleteBreakGlassReview200JSONResponse) VisitCompleteBreakGlassReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteBreakGlassReviewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CompleteBreakGlassReviewdefaultApplicationProblemPlusJSONResponse) VisitCompleteBreakGlassReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateBundleRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   CreateBundleParams
@@ -25992,6 +28060,549 @@ type AssignCasedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AssignCasedefaultApplicationProblemPlusJSONResponse) VisitAssignCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BreakGlassRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   BreakGlassParams
+	Body     *BreakGlassJSONRequestBody
+}
+
+type BreakGlassResponseObject interface {
+	VisitBreakGlassResponse(w http.ResponseWriter) error
+}
+
+type BreakGlass201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type BreakGlass201JSONResponse struct {
+	Body    BreakGlassReview
+	Headers BreakGlass201ResponseHeaders
+}
+
+func (response BreakGlass201JSONResponse) VisitBreakGlassResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BreakGlassdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response BreakGlassdefaultApplicationProblemPlusJSONResponse) VisitBreakGlassResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseConferencesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseConferencesParams
+}
+
+type ListCaseConferencesResponseObject interface {
+	VisitListCaseConferencesResponse(w http.ResponseWriter) error
+}
+
+type ListCaseConferences200JSONResponse CaseConferencePage
+
+func (response ListCaseConferences200JSONResponse) VisitListCaseConferencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseConferencesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseConferencesdefaultApplicationProblemPlusJSONResponse) VisitListCaseConferencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseConferenceRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateCaseConferenceParams
+	Body     *CreateCaseConferenceJSONRequestBody
+}
+
+type CreateCaseConferenceResponseObject interface {
+	VisitCreateCaseConferenceResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseConference201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCaseConference201JSONResponse struct {
+	Body    CaseConference
+	Headers CreateCaseConference201ResponseHeaders
+}
+
+func (response CreateCaseConference201JSONResponse) VisitCreateCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitCreateCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseConferenceRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+}
+
+type GetCaseConferenceResponseObject interface {
+	VisitGetCaseConferenceResponse(w http.ResponseWriter) error
+}
+
+type GetCaseConference200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseConference200JSONResponse struct {
+	Body    CaseConference
+	Headers GetCaseConference200ResponseHeaders
+}
+
+func (response GetCaseConference200JSONResponse) VisitGetCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitGetCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseConferenceRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	Params       UpdateCaseConferenceParams
+	Body         *UpdateCaseConferenceApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseConferenceResponseObject interface {
+	VisitUpdateCaseConferenceResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseConference200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseConference200JSONResponse struct {
+	Body    CaseConference
+	Headers UpdateCaseConference200ResponseHeaders
+}
+
+func (response UpdateCaseConference200JSONResponse) VisitUpdateCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelCaseConferenceRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	Params       CancelCaseConferenceParams
+	Body         *CancelCaseConferenceJSONRequestBody
+}
+
+type CancelCaseConferenceResponseObject interface {
+	VisitCancelCaseConferenceResponse(w http.ResponseWriter) error
+}
+
+type CancelCaseConference200ResponseHeaders struct {
+	ETag string
+}
+
+type CancelCaseConference200JSONResponse struct {
+	Body    CaseConference
+	Headers CancelCaseConference200ResponseHeaders
+}
+
+func (response CancelCaseConference200JSONResponse) VisitCancelCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitCancelCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldCaseConferenceRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	Params       HoldCaseConferenceParams
+	Body         *HoldCaseConferenceJSONRequestBody
+}
+
+type HoldCaseConferenceResponseObject interface {
+	VisitHoldCaseConferenceResponse(w http.ResponseWriter) error
+}
+
+type HoldCaseConference200ResponseHeaders struct {
+	ETag string
+}
+
+type HoldCaseConference200JSONResponse struct {
+	Body    CaseConference
+	Headers HoldCaseConference200ResponseHeaders
+}
+
+func (response HoldCaseConference200JSONResponse) VisitHoldCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response HoldCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitHoldCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseInvitationsRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	Params       ListCaseInvitationsParams
+}
+
+type ListCaseInvitationsResponseObject interface {
+	VisitListCaseInvitationsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseInvitations200JSONResponse CaseInvitationPage
+
+func (response ListCaseInvitations200JSONResponse) VisitListCaseInvitationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseInvitationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseInvitationsdefaultApplicationProblemPlusJSONResponse) VisitListCaseInvitationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InviteToCaseConferenceRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	Params       InviteToCaseConferenceParams
+	Body         *InviteToCaseConferenceJSONRequestBody
+}
+
+type InviteToCaseConferenceResponseObject interface {
+	VisitInviteToCaseConferenceResponse(w http.ResponseWriter) error
+}
+
+type InviteToCaseConference201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type InviteToCaseConference201JSONResponse struct {
+	Body    CaseInvitation
+	Headers InviteToCaseConference201ResponseHeaders
+}
+
+func (response InviteToCaseConference201JSONResponse) VisitInviteToCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InviteToCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response InviteToCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitInviteToCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseInvitationRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	InvitationID openapi_types.UUID `json:"invitation_id"`
+}
+
+type GetCaseInvitationResponseObject interface {
+	VisitGetCaseInvitationResponse(w http.ResponseWriter) error
+}
+
+type GetCaseInvitation200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseInvitation200JSONResponse struct {
+	Body    CaseInvitation
+	Headers GetCaseInvitation200ResponseHeaders
+}
+
+func (response GetCaseInvitation200JSONResponse) VisitGetCaseInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseInvitationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseInvitationdefaultApplicationProblemPlusJSONResponse) VisitGetCaseInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndCaseInvitationRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	InvitationID openapi_types.UUID `json:"invitation_id"`
+	Params       EndCaseInvitationParams
+}
+
+type EndCaseInvitationResponseObject interface {
+	VisitEndCaseInvitationResponse(w http.ResponseWriter) error
+}
+
+type EndCaseInvitation200ResponseHeaders struct {
+	ETag string
+}
+
+type EndCaseInvitation200JSONResponse struct {
+	Body    CaseInvitation
+	Headers EndCaseInvitation200ResponseHeaders
+}
+
+func (response EndCaseInvitation200JSONResponse) VisitEndCaseInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndCaseInvitationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndCaseInvitationdefaultApplicationProblemPlusJSONResponse) VisitEndCaseInvitationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -27842,6 +30453,199 @@ type UndoCaseMergedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UndoCaseMergedefaultApplicationProblemPlusJSONResponse) VisitUndoCaseMergeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseWallsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseWallsParams
+}
+
+type ListCaseWallsResponseObject interface {
+	VisitListCaseWallsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseWalls200JSONResponse CaseWallPage
+
+func (response ListCaseWalls200JSONResponse) VisitListCaseWallsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseWallsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseWallsdefaultApplicationProblemPlusJSONResponse) VisitListCaseWallsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RaiseCaseWallRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RaiseCaseWallParams
+	Body     *RaiseCaseWallJSONRequestBody
+}
+
+type RaiseCaseWallResponseObject interface {
+	VisitRaiseCaseWallResponse(w http.ResponseWriter) error
+}
+
+type RaiseCaseWall201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RaiseCaseWall201JSONResponse struct {
+	Body    CaseWall
+	Headers RaiseCaseWall201ResponseHeaders
+}
+
+func (response RaiseCaseWall201JSONResponse) VisitRaiseCaseWallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RaiseCaseWalldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RaiseCaseWalldefaultApplicationProblemPlusJSONResponse) VisitRaiseCaseWallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseWallRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	WallID   openapi_types.UUID `json:"wall_id"`
+}
+
+type GetCaseWallResponseObject interface {
+	VisitGetCaseWallResponse(w http.ResponseWriter) error
+}
+
+type GetCaseWall200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseWall200JSONResponse struct {
+	Body    CaseWall
+	Headers GetCaseWall200ResponseHeaders
+}
+
+func (response GetCaseWall200JSONResponse) VisitGetCaseWallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseWalldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseWalldefaultApplicationProblemPlusJSONResponse) VisitGetCaseWallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndCaseWallRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	WallID   openapi_types.UUID `json:"wall_id"`
+	Params   EndCaseWallParams
+	Body     *EndCaseWallJSONRequestBody
+}
+
+type EndCaseWallResponseObject interface {
+	VisitEndCaseWallResponse(w http.ResponseWriter) error
+}
+
+type EndCaseWall200ResponseHeaders struct {
+	ETag string
+}
+
+type EndCaseWall200JSONResponse struct {
+	Body    CaseWall
+	Headers EndCaseWall200ResponseHeaders
+}
+
+func (response EndCaseWall200JSONResponse) VisitEndCaseWallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndCaseWalldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndCaseWalldefaultApplicationProblemPlusJSONResponse) VisitEndCaseWallResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -32457,6 +35261,245 @@ func (response DiffSOPdefaultApplicationProblemPlusJSONResponse) VisitDiffSOPRes
 	return err
 }
 
+type ListSupervisionSessionsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListSupervisionSessionsParams
+}
+
+type ListSupervisionSessionsResponseObject interface {
+	VisitListSupervisionSessionsResponse(w http.ResponseWriter) error
+}
+
+type ListSupervisionSessions200JSONResponse SupervisionSessionPage
+
+func (response ListSupervisionSessions200JSONResponse) VisitListSupervisionSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSupervisionSessionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSupervisionSessionsdefaultApplicationProblemPlusJSONResponse) VisitListSupervisionSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSupervisionSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateSupervisionSessionParams
+	Body     *CreateSupervisionSessionJSONRequestBody
+}
+
+type CreateSupervisionSessionResponseObject interface {
+	VisitCreateSupervisionSessionResponse(w http.ResponseWriter) error
+}
+
+type CreateSupervisionSession201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateSupervisionSession201JSONResponse struct {
+	Body    SupervisionSession
+	Headers CreateSupervisionSession201ResponseHeaders
+}
+
+func (response CreateSupervisionSession201JSONResponse) VisitCreateSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSupervisionSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateSupervisionSessiondefaultApplicationProblemPlusJSONResponse) VisitCreateSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSupervisionSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetSupervisionSessionResponseObject interface {
+	VisitGetSupervisionSessionResponse(w http.ResponseWriter) error
+}
+
+type GetSupervisionSession200ResponseHeaders struct {
+	ETag string
+}
+
+type GetSupervisionSession200JSONResponse struct {
+	Body    SupervisionSession
+	Headers GetSupervisionSession200ResponseHeaders
+}
+
+func (response GetSupervisionSession200JSONResponse) VisitGetSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSupervisionSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSupervisionSessiondefaultApplicationProblemPlusJSONResponse) VisitGetSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSupervisionSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateSupervisionSessionParams
+	Body     *UpdateSupervisionSessionApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateSupervisionSessionResponseObject interface {
+	VisitUpdateSupervisionSessionResponse(w http.ResponseWriter) error
+}
+
+type UpdateSupervisionSession200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateSupervisionSession200JSONResponse struct {
+	Body    SupervisionSession
+	Headers UpdateSupervisionSession200ResponseHeaders
+}
+
+func (response UpdateSupervisionSession200JSONResponse) VisitUpdateSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSupervisionSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateSupervisionSessiondefaultApplicationProblemPlusJSONResponse) VisitUpdateSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidSupervisionSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   VoidSupervisionSessionParams
+	Body     *VoidSupervisionSessionJSONRequestBody
+}
+
+type VoidSupervisionSessionResponseObject interface {
+	VisitVoidSupervisionSessionResponse(w http.ResponseWriter) error
+}
+
+type VoidSupervisionSession200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidSupervisionSession200JSONResponse struct {
+	Body    SupervisionSession
+	Headers VoidSupervisionSession200ResponseHeaders
+}
+
+func (response VoidSupervisionSession200JSONResponse) VisitVoidSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidSupervisionSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidSupervisionSessiondefaultApplicationProblemPlusJSONResponse) VisitVoidSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListVisitsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListVisitsParams
@@ -35286,6 +38329,15 @@ type StrictServerInterface interface {
 	// VoidBeneficiary Void a record made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
 	VoidBeneficiary(ctx context.Context, request VoidBeneficiaryRequestObject) (VoidBeneficiaryResponseObject, error)
+	// ListBreakGlassReviews Glass that was broken
+	// (GET /v1/centres/{centre_id}/break-glass-reviews)
+	ListBreakGlassReviews(ctx context.Context, request ListBreakGlassReviewsRequestObject) (ListBreakGlassReviewsResponseObject, error)
+	// GetBreakGlassReview Read one broken glass
+	// (GET /v1/centres/{centre_id}/break-glass-reviews/{id})
+	GetBreakGlassReview(ctx context.Context, request GetBreakGlassReviewRequestObject) (GetBreakGlassReviewResponseObject, error)
+	// CompleteBreakGlassReview Review a broken glass
+	// (POST /v1/centres/{centre_id}/break-glass-reviews/{id}/complete)
+	CompleteBreakGlassReview(ctx context.Context, request CompleteBreakGlassReviewRequestObject) (CompleteBreakGlassReviewResponseObject, error)
 	// CreateBundle Create several things at once, or none
 	// (POST /v1/centres/{centre_id}/bundles)
 	CreateBundle(ctx context.Context, request CreateBundleRequestObject) (CreateBundleResponseObject, error)
@@ -35334,6 +38386,39 @@ type StrictServerInterface interface {
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
+	// BreakGlass Break the glass of a restricted case
+	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
+	BreakGlass(ctx context.Context, request BreakGlassRequestObject) (BreakGlassResponseObject, error)
+	// ListCaseConferences Conferences on a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences)
+	ListCaseConferences(ctx context.Context, request ListCaseConferencesRequestObject) (ListCaseConferencesResponseObject, error)
+	// CreateCaseConference Convene a conference
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences)
+	CreateCaseConference(ctx context.Context, request CreateCaseConferenceRequestObject) (CreateCaseConferenceResponseObject, error)
+	// GetCaseConference Read a conference
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id})
+	GetCaseConference(ctx context.Context, request GetCaseConferenceRequestObject) (GetCaseConferenceResponseObject, error)
+	// UpdateCaseConference Change a conference
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id})
+	UpdateCaseConference(ctx context.Context, request UpdateCaseConferenceRequestObject) (UpdateCaseConferenceResponseObject, error)
+	// CancelCaseConference Cancel a conference
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/cancel)
+	CancelCaseConference(ctx context.Context, request CancelCaseConferenceRequestObject) (CancelCaseConferenceResponseObject, error)
+	// HoldCaseConference Record what a conference decided
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/hold)
+	HoldCaseConference(ctx context.Context, request HoldCaseConferenceRequestObject) (HoldCaseConferenceResponseObject, error)
+	// ListCaseInvitations Who is invited to a conference
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations)
+	ListCaseInvitations(ctx context.Context, request ListCaseInvitationsRequestObject) (ListCaseInvitationsResponseObject, error)
+	// InviteToCaseConference Invite someone to a conference
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations)
+	InviteToCaseConference(ctx context.Context, request InviteToCaseConferenceRequestObject) (InviteToCaseConferenceResponseObject, error)
+	// GetCaseInvitation Read an invitation
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id})
+	GetCaseInvitation(ctx context.Context, request GetCaseInvitationRequestObject) (GetCaseInvitationResponseObject, error)
+	// EndCaseInvitation Take an invitation back
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
+	EndCaseInvitation(ctx context.Context, request EndCaseInvitationRequestObject) (EndCaseInvitationResponseObject, error)
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx context.Context, request ListCaseFollowupsRequestObject) (ListCaseFollowupsResponseObject, error)
@@ -35448,6 +38533,18 @@ type StrictServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
+	// ListCaseWalls From whom a case is kept
+	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
+	ListCaseWalls(ctx context.Context, request ListCaseWallsRequestObject) (ListCaseWallsResponseObject, error)
+	// RaiseCaseWall Keep a case from someone
+	// (POST /v1/centres/{centre_id}/cases/{id}/walls)
+	RaiseCaseWall(ctx context.Context, request RaiseCaseWallRequestObject) (RaiseCaseWallResponseObject, error)
+	// GetCaseWall Read a wall
+	// (GET /v1/centres/{centre_id}/cases/{id}/walls/{wall_id})
+	GetCaseWall(ctx context.Context, request GetCaseWallRequestObject) (GetCaseWallResponseObject, error)
+	// EndCaseWall Take a wall down
+	// (POST /v1/centres/{centre_id}/cases/{id}/walls/{wall_id}/end)
+	EndCaseWall(ctx context.Context, request EndCaseWallRequestObject) (EndCaseWallResponseObject, error)
 	// ListChanges Follow a centre's changes
 	// (GET /v1/centres/{centre_id}/changes)
 	ListChanges(ctx context.Context, request ListChangesRequestObject) (ListChangesResponseObject, error)
@@ -35739,6 +38836,21 @@ type StrictServerInterface interface {
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx context.Context, request DiffSOPRequestObject) (DiffSOPResponseObject, error)
+	// ListSupervisionSessions Supervision sessions
+	// (GET /v1/centres/{centre_id}/supervision-sessions)
+	ListSupervisionSessions(ctx context.Context, request ListSupervisionSessionsRequestObject) (ListSupervisionSessionsResponseObject, error)
+	// CreateSupervisionSession Record a supervision session
+	// (POST /v1/centres/{centre_id}/supervision-sessions)
+	CreateSupervisionSession(ctx context.Context, request CreateSupervisionSessionRequestObject) (CreateSupervisionSessionResponseObject, error)
+	// GetSupervisionSession Read a supervision session
+	// (GET /v1/centres/{centre_id}/supervision-sessions/{id})
+	GetSupervisionSession(ctx context.Context, request GetSupervisionSessionRequestObject) (GetSupervisionSessionResponseObject, error)
+	// UpdateSupervisionSession Correct a supervision session
+	// (PATCH /v1/centres/{centre_id}/supervision-sessions/{id})
+	UpdateSupervisionSession(ctx context.Context, request UpdateSupervisionSessionRequestObject) (UpdateSupervisionSessionResponseObject, error)
+	// VoidSupervisionSession Void a supervision session
+	// (POST /v1/centres/{centre_id}/supervision-sessions/{id}/void)
+	VoidSupervisionSession(ctx context.Context, request VoidSupervisionSessionRequestObject) (VoidSupervisionSessionResponseObject, error)
 	// ListVisits List visits
 	// (GET /v1/centres/{centre_id}/visits)
 	ListVisits(ctx context.Context, request ListVisitsRequestObject) (ListVisitsResponseObject, error)
@@ -37466,6 +40578,108 @@ func (sh *strictHandler) VoidBeneficiary(ctx echo.Context, centreID CentreID, id
 	return nil
 }
 
+// ListBreakGlassReviews operation middleware
+func (sh *strictHandler) ListBreakGlassReviews(ctx echo.Context, centreID CentreID, params ListBreakGlassReviewsParams) error {
+	var request ListBreakGlassReviewsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBreakGlassReviews(ctx.Request().Context(), request.(ListBreakGlassReviewsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBreakGlassReviews")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBreakGlassReviewsResponseObject); ok {
+		return validResponse.VisitListBreakGlassReviewsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBreakGlassReview operation middleware
+func (sh *strictHandler) GetBreakGlassReview(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetBreakGlassReviewRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBreakGlassReview(ctx.Request().Context(), request.(GetBreakGlassReviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBreakGlassReview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBreakGlassReviewResponseObject); ok {
+		return validResponse.VisitGetBreakGlassReviewResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CompleteBreakGlassReview operation middleware
+func (sh *strictHandler) CompleteBreakGlassReview(ctx echo.Context, centreID CentreID, id ID, params CompleteBreakGlassReviewParams) error {
+	var request CompleteBreakGlassReviewRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CompleteBreakGlassReviewJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompleteBreakGlassReview(ctx.Request().Context(), request.(CompleteBreakGlassReviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompleteBreakGlassReview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompleteBreakGlassReviewResponseObject); ok {
+		return validResponse.VisitCompleteBreakGlassReviewResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // CreateBundle operation middleware
 func (sh *strictHandler) CreateBundle(ctx echo.Context, centreID CentreID, params CreateBundleParams) error {
 	var request CreateBundleRequestObject
@@ -38121,6 +41335,449 @@ func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, 
 		return err
 	} else if validResponse, ok := response.(AssignCaseResponseObject); ok {
 		return validResponse.VisitAssignCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// BreakGlass operation middleware
+func (sh *strictHandler) BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error {
+	var request BreakGlassRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body BreakGlassJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.BreakGlass(ctx.Request().Context(), request.(BreakGlassRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BreakGlass")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(BreakGlassResponseObject); ok {
+		return validResponse.VisitBreakGlassResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseConferences operation middleware
+func (sh *strictHandler) ListCaseConferences(ctx echo.Context, centreID CentreID, id ID, params ListCaseConferencesParams) error {
+	var request ListCaseConferencesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseConferences(ctx.Request().Context(), request.(ListCaseConferencesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseConferences")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseConferencesResponseObject); ok {
+		return validResponse.VisitListCaseConferencesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseConference operation middleware
+func (sh *strictHandler) CreateCaseConference(ctx echo.Context, centreID CentreID, id ID, params CreateCaseConferenceParams) error {
+	var request CreateCaseConferenceRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateCaseConferenceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseConference(ctx.Request().Context(), request.(CreateCaseConferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseConference")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseConferenceResponseObject); ok {
+		return validResponse.VisitCreateCaseConferenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseConference operation middleware
+func (sh *strictHandler) GetCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID) error {
+	var request GetCaseConferenceRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseConference(ctx.Request().Context(), request.(GetCaseConferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseConference")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseConferenceResponseObject); ok {
+		return validResponse.VisitGetCaseConferenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseConference operation middleware
+func (sh *strictHandler) UpdateCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params UpdateCaseConferenceParams) error {
+	var request UpdateCaseConferenceRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+	request.Params = params
+
+	var body UpdateCaseConferenceApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseConference(ctx.Request().Context(), request.(UpdateCaseConferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseConference")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseConferenceResponseObject); ok {
+		return validResponse.VisitUpdateCaseConferenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelCaseConference operation middleware
+func (sh *strictHandler) CancelCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params CancelCaseConferenceParams) error {
+	var request CancelCaseConferenceRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+	request.Params = params
+
+	var body CancelCaseConferenceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelCaseConference(ctx.Request().Context(), request.(CancelCaseConferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelCaseConference")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelCaseConferenceResponseObject); ok {
+		return validResponse.VisitCancelCaseConferenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HoldCaseConference operation middleware
+func (sh *strictHandler) HoldCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params HoldCaseConferenceParams) error {
+	var request HoldCaseConferenceRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+	request.Params = params
+
+	var body HoldCaseConferenceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HoldCaseConference(ctx.Request().Context(), request.(HoldCaseConferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HoldCaseConference")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HoldCaseConferenceResponseObject); ok {
+		return validResponse.VisitHoldCaseConferenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseInvitations operation middleware
+func (sh *strictHandler) ListCaseInvitations(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params ListCaseInvitationsParams) error {
+	var request ListCaseInvitationsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseInvitations(ctx.Request().Context(), request.(ListCaseInvitationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseInvitations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseInvitationsResponseObject); ok {
+		return validResponse.VisitListCaseInvitationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InviteToCaseConference operation middleware
+func (sh *strictHandler) InviteToCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params InviteToCaseConferenceParams) error {
+	var request InviteToCaseConferenceRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+	request.Params = params
+
+	var body InviteToCaseConferenceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InviteToCaseConference(ctx.Request().Context(), request.(InviteToCaseConferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InviteToCaseConference")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InviteToCaseConferenceResponseObject); ok {
+		return validResponse.VisitInviteToCaseConferenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseInvitation operation middleware
+func (sh *strictHandler) GetCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID) error {
+	var request GetCaseInvitationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+	request.InvitationID = invitationID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseInvitation(ctx.Request().Context(), request.(GetCaseInvitationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseInvitation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseInvitationResponseObject); ok {
+		return validResponse.VisitGetCaseInvitationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndCaseInvitation operation middleware
+func (sh *strictHandler) EndCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID, params EndCaseInvitationParams) error {
+	var request EndCaseInvitationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+	request.InvitationID = invitationID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndCaseInvitation(ctx.Request().Context(), request.(EndCaseInvitationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndCaseInvitation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndCaseInvitationResponseObject); ok {
+		return validResponse.VisitEndCaseInvitationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -39643,6 +43300,161 @@ func (sh *strictHandler) UndoCaseMerge(ctx echo.Context, centreID CentreID, id I
 		return err
 	} else if validResponse, ok := response.(UndoCaseMergeResponseObject); ok {
 		return validResponse.VisitUndoCaseMergeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseWalls operation middleware
+func (sh *strictHandler) ListCaseWalls(ctx echo.Context, centreID CentreID, id ID, params ListCaseWallsParams) error {
+	var request ListCaseWallsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseWalls(ctx.Request().Context(), request.(ListCaseWallsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseWalls")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseWallsResponseObject); ok {
+		return validResponse.VisitListCaseWallsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RaiseCaseWall operation middleware
+func (sh *strictHandler) RaiseCaseWall(ctx echo.Context, centreID CentreID, id ID, params RaiseCaseWallParams) error {
+	var request RaiseCaseWallRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RaiseCaseWallJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RaiseCaseWall(ctx.Request().Context(), request.(RaiseCaseWallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RaiseCaseWall")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RaiseCaseWallResponseObject); ok {
+		return validResponse.VisitRaiseCaseWallResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseWall operation middleware
+func (sh *strictHandler) GetCaseWall(ctx echo.Context, centreID CentreID, id ID, wallID openapi_types.UUID) error {
+	var request GetCaseWallRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.WallID = wallID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseWall(ctx.Request().Context(), request.(GetCaseWallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseWall")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseWallResponseObject); ok {
+		return validResponse.VisitGetCaseWallResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndCaseWall operation middleware
+func (sh *strictHandler) EndCaseWall(ctx echo.Context, centreID CentreID, id ID, wallID openapi_types.UUID, params EndCaseWallParams) error {
+	var request EndCaseWallRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.WallID = wallID
+	request.Params = params
+
+	var body EndCaseWallJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndCaseWall(ctx.Request().Context(), request.(EndCaseWallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndCaseWall")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndCaseWallResponseObject); ok {
+		return validResponse.VisitEndCaseWallResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -43157,6 +46969,207 @@ func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, par
 	return nil
 }
 
+// ListSupervisionSessions operation middleware
+func (sh *strictHandler) ListSupervisionSessions(ctx echo.Context, centreID CentreID, params ListSupervisionSessionsParams) error {
+	var request ListSupervisionSessionsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSupervisionSessions(ctx.Request().Context(), request.(ListSupervisionSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSupervisionSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListSupervisionSessionsResponseObject); ok {
+		return validResponse.VisitListSupervisionSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateSupervisionSession operation middleware
+func (sh *strictHandler) CreateSupervisionSession(ctx echo.Context, centreID CentreID, params CreateSupervisionSessionParams) error {
+	var request CreateSupervisionSessionRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateSupervisionSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateSupervisionSession(ctx.Request().Context(), request.(CreateSupervisionSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateSupervisionSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateSupervisionSessionResponseObject); ok {
+		return validResponse.VisitCreateSupervisionSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSupervisionSession operation middleware
+func (sh *strictHandler) GetSupervisionSession(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetSupervisionSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSupervisionSession(ctx.Request().Context(), request.(GetSupervisionSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSupervisionSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSupervisionSessionResponseObject); ok {
+		return validResponse.VisitGetSupervisionSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateSupervisionSession operation middleware
+func (sh *strictHandler) UpdateSupervisionSession(ctx echo.Context, centreID CentreID, id ID, params UpdateSupervisionSessionParams) error {
+	var request UpdateSupervisionSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateSupervisionSessionApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateSupervisionSession(ctx.Request().Context(), request.(UpdateSupervisionSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateSupervisionSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateSupervisionSessionResponseObject); ok {
+		return validResponse.VisitUpdateSupervisionSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidSupervisionSession operation middleware
+func (sh *strictHandler) VoidSupervisionSession(ctx echo.Context, centreID CentreID, id ID, params VoidSupervisionSessionParams) error {
+	var request VoidSupervisionSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body VoidSupervisionSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidSupervisionSession(ctx.Request().Context(), request.(VoidSupervisionSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidSupervisionSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidSupervisionSessionResponseObject); ok {
+		return validResponse.VisitVoidSupervisionSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListVisits operation middleware
 func (sh *strictHandler) ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error {
 	var request ListVisitsRequestObject
@@ -45219,1104 +49232,1165 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tdtw2li+M3wpW/bNWutMlWZLtJJbWWf9RbKfj7jj22O7OOWNrqlAkqgoRCTAAqHIlx2udT88FPBdx",
-	"Lmyu5FnYAEiQBN+qSrbVk/nQE6tIENjY2Nivv/37JOJpxhlhSk7Of5+sCY6JgP98zJkiTP2I2SrHK6L/",
-	"FBMZCZopytnkfPJmTVBif0V8iRT8e0ESOZlOyHucZgmZnE+WYjKdCPJrTgWJJ+dK5GQ6kdGapFiPqbaZ",
-	"fkoqQdlq8uHDdPL0DV6Fv3ZDhKScTdGSC/RsefQcq2hd+di7yem7ycjv/cgjbD5S/+bPayIIrIuRDRJE",
-	"8lxEBFE58gv/xGIbGh0rRBJpvoCZ3BCBYpIRFkvEWWVdl1FEMnVUbMaY73+YTjIscEqU3VkzWPvG/uht",
-	"akqkxCsizxHRdBdThAXiAhFNA6qfNiwzmU4YTsNTLaeW4vc/ErZS68n52cnJNECqx4QpQZ49CTNABL+6",
-	"L2dYrcvvmt9mNO4kzpKLFKvJ+STP4cnADHhMEirVTzBskOmpVFOEJaIMzd8fRfaFeXhe+qfOKXlE+fpE",
-	"75VSROhx/vMtPvrtSv/PydGj2dVXX4Tnmy+InnMLxfIF+VIiPccWsuULMmZ6oQkIyUXz83NG3qtZBL/O",
-	"nYDINF8tyJKX2/hrTsTWnxAM1zKF05Mw37RxjDu04cXvzSzPYpJmXBEWbf9OAmf8Ob4mEmEkSEawQhIv",
-	"yQXCbItyRn/NCVLkvWo7SN7YR3rwtoP08OF0klJWUCg4z6WRlUEaaYGLlJZGGyyRIDiuydT7IFPDkyyl",
-	"8CAWOm3ZPhYleUzecIWT5iQf85wphJMECb6RSHHewjvUDDNTMI4/hZgscZ6oyfkSJ5IUU1hwnhDMzD1g",
-	"7q4mH+MkmSMcx9K74vTZJzdEbIsrsGVKxY1YzoWwPJ2cv53gJJlchajxI02pak7klV48hiPU9jF4Mbju",
-	"hydTvQ801d8G4ZtSZv5VcgxliqyIMJeGIDLjTBIgyYvLXK0fJ5Qw9VQIc9wjoyHo/8RZllBzjd77RZq7",
-	"tOCg3yfEvDKh7AYnNJ5FMJDmMv3DLCC24AFEJWJcoWvGNwzBZcwFimkMf80EvyGIKkmS5fHkg7/qLwRZ",
-	"Ts4n/797pXZzz/wq78FKzBpgmTUaf/8Yff3Ng0dIkkj/CT08PptMfb3o559/PtJDEKb0igNy9we+sQuQ",
-	"dpJqTVJJkhsyTnPQ0/OmuxfJVwJ3UlyQpSByjRS/JswRHl69Xdp+mE5eCr5ISNqxvsw88ZfAOuFmK5Y5",
-	"0d9UmCbFqn7NiVRoIQi+1loVcFDKBUEiT4i8QJIQBDSRx446cnL+thi42K3KyFSiJSVJrAnlntDvZ1wf",
-	"IU33e3AkP1zpgyoVZpEeLBfsXN8l5yenj85OTk5OjuB/vtH/8637p/0/rM+xwiqXk/MHZ2fTiaIK5HFg",
-	"XRhWU95QjmDynqPL4C10mxHYv9c8JWpN2UqveiM4WxnyaakYcXajTwRnErTzDSi3OFojswaUEswkSDf7",
-	"JdBEXz4zMkX/IxM8I0JRI3AiQbAi8Qyryk0cY0WOFE1J8zquTff35u80HnCrTycJlmqWy+LjDaOAIaqQ",
-	"fgqtuELYnJkpUhxIkVKWKz2/YZNmVs9s/kDUhovrwI30+NmTV0hgtiJSzyTFWxTp21F/3ZxfwmJgRbQU",
-	"PL1AJM3U9lwrHvriUCSVwS/aP2Ah8Fb/m4sVZlTCGZwNJF4myA3luZxJEgmiZjlTNAnLyISzFczZPGrV",
-	"QgSLNgbQMAoKcsOvR7KKjHhmGG04Ocw0m2t5wZKt1gc8Mw60qRW9MRvEc20vMHNtUVbqg3yJ4L5ufDrP",
-	"4tHcb63jyguUqa8fTAL3u38NvTV6sHt/6p+9ylSaHGHZt6Cnx7WlZsMXv5BI6SkW5/0xfAHEfBxTPRpO",
-	"Xnrn32ppVZFQO95VY/JkuvN5dyewbp12KtXV81kwkTfGw9CUUvz+mXnW+9lw2HRijAL7u1YOdjyDAebu",
-	"tuLq80ops/86HTDJGjP18UgnY7y0HonazmOFK8vpusHKSyVwhj2btG+cn8h7ZW1bPZAzTbpeMfZLnSAw",
-	"++qne2hgTbXOs5FS5v/1dOxpYXmS4IXWKIwaereOxcdn8eZ+5TFVl1HYdTgXJMaRmp9rHTon0vk/lMA0",
-	"sUYL2miLhggsSQz+JP2fuQC/W0aE1BuPNPOgmKSYxeBXtbYjZZKIUjyDdpoQZVw52Lg19AQCBqad+Xda",
-	"dQw7BJZUSIUSyq7NRRZzYuyBNU/00HVGM2px4AZNKCNWaIXcaIxUyBK+27HT+e3KUyql/nE6wYkiRjM3",
-	"1CBm2VzE9s+GBFoMbaha81zNBIm40D9FaxJdg4o0K4fx/pgzMDpn1+B4YVzN1JrMGNc3YbTGlAUJK8mv",
-	"zbX+lKcLIgoPOWXXvmYz8Ia2dCiMkKs2hnxcrKHNYy8VknTFsAJWuwFthSCzqPrerrFcB3f2mmyDGzu/",
-	"pvEcHKP3jjckSY6AjPd+2VzLY229zSftZOulyXRSTLz55afx2cOHp4+maIEl+fpBLpJpuTrNaxLNN3ir",
-	"zRFte5qDeDqfWqfyFEny6xTpBYOqpr8EWs/UmDGExSRGiy3ChnGXhITvXvfeUMWtttGaFlND94LK/rr9",
-	"L7QywdOboE2FC2HVeX96cu3DVL/ERXCv/yEJxAIuXz6z/o4LhBeSaLODG7rLrVQk9fm9TWcxn7mmLMRU",
-	"uSRiPkVz85W5/ujcDB3kpzFac7TWdlQ8A3M+YGv9hFMtvVkyznQK0ashCIg+KFRJw4wXaIUzibAgiOmp",
-	"B+Wh3s6WaFXx07N4iiz99R2uP4jRL3wRHK+pXlZH/R6MeZ4a60ZvkjHQhuxplouMSxKyobdTtCmia8XM",
-	"EZbXxn8QNouMQO8yzPVw9sZdkDVlcUEG6V+3I2xLcLS0XmJz590pIhzGAix2oIXuRVyiOapWykp3/EZQ",
-	"pQjTw+mLvRi3pBk8ai/9pjjKQTLMaIi3f275iM/pvZtc5fyQYQmWo3e+p04QeWSozrRxLLsl3SGMhlJs",
-	"Hs5q2NEO0FP5UasJHRc4wQmJQYY07uzOswFSx9vywQfBaQI1l+APl0dnD7+uXrRwfzpdx3l1qJqiNXmP",
-	"YxLRFtnmaYs7qwhdt6kbHziylfL/JIIuaZkSUCXuQvBrMuwKNQq2vguY0pp4uawi6mTmFDiZr8v9lVYW",
-	"aOEFCmpVerXrSk5YBhxWIKkkmdoPbNZcFmLTk5IXRvVZYwm3lLNpHNsN0ddgHYPIBRxfKFCDXvF03Q/a",
-	"aiu/Vkto8MiIaaGdUAHnaIokT8EJySHzIol30M/tHrsN9ajvTSzMc2rNBf0N+O01ETdEPCcKO+FV5T4I",
-	"4sz0GHIm8yzjwu7vCMVEypyI4KNaSZ/lggZ/dNHA/b4uyI3Ntpk5F3XL1xrPzXCu1rOUqDWPd/6+cRvs",
-	"/DYRNzQis5hHeUqYwq2RBvDCdy+x+sgBVlfnSLPRjbmEN8Hb/bZ1BqjXwRbTFmYduvBRPBA6WN8RRpY0",
-	"ojb3qnZHgpLWqxV4Y1zaNz5MJwssaVCb2sKtZ3wMEJVZEHRNsqYqO52UaUOTcz23iIBXY2bGdh+Zle6P",
-	"xuYvqFDrWRyMQL9YokyQiEqtH6acqbVW7bYEm0va+HdivEVUuglWtIDQ7Vx+b1aMHTDVYrydW9WecW3h",
-	"SIiDsD4aBIfX9hnPmRLbGV/OuKAr2nv3PjYvwLu7xBAtz88YWGtB0hfPmF9+715Z9ekP0wmJc8vXCbkh",
-	"Se8A9ec/TCdLnNJkO2uNHa4Ii4m22glTVG3Dz+htKYao5y0B81pfW2l0sGSLrDd/12iLvkFZTOJZTKSi",
-	"rF2GQiQ9E0QRAdHYsAIFT91QspklXkJjF4MUmYkQ6jX/LQcbCv7b9fshxYIqnMxc2L5nX2uP6wGI0EYP",
-	"ZYoPomVKV8YItIKiK6BZ/3jt1eB6imeGrqj+AoQRTAiDBgMTnr+ZmvyqFFOGOCiYgzbEO++N+LVaEwEc",
-	"Hvjw97nQPyOZkSShbCWN2w+ekKN8PdlaTzf0ZMazPDEEGSQq6s/DlR4RmPIsJG4vhaA3OEFYGSeuy4/t",
-	"leaCLIkgLOSAeL3mQgEx1nmK2bk3ss0khR8xshIyOPqKSvCqz2oB6fb56DfEGLEYeAUGSrGNPoXioqIl",
-	"X2tDbP6ECbygFKtoTSSa/zqfojxDiqPTC0SZthgE/GJdguXKeL7wc3AsdUBtfN/86LPXL+49e/oYPTw7",
-	"/bbvbtQD6HFaPEY4o1NEU60LGQ/OkggRNrHLc1wkIUaK3uhpG9kzmU5uOI2D0Y3bTkown27XeXZNWih5",
-	"PchndXatnbmqGDG72TzZdTnnXy1OYyx2sNiHHr31stRSw6HgchttvAoCRJG2QcNbWGWcf8/1FcyZ72LA",
-	"8prEcMBXXCHGjVtgihZbqzqSJP5SghJw7me8+Kmahb5gD5Obkj5FWusw3l0vic/XZb2lWMFaLslEcX0K",
-	"PDjpJuFOiSbBqojHXM9WkRj0aInA6Wr5ZIook4rg2PjaYTlIL+cCYYY0kVPNjt4PnuZdZOWenvlZuSeh",
-	"A7KX3YKltGGhrndfeSfksTbtjHelxeiZR+YRp/PbfxZqv0t7grRBKHahEkkcUGd2sIlq6aVWNoB7x+Rm",
-	"wwtokSs3L0PunrSh/zaWFduDH/axywI2Vl/yxmdncvWUMgVNsJ46iL1Nst457Wmi9Y//2ZtsZRLQ2bBE",
-	"o/1tusPaaOUCTu8PW8AdM+K8BQ7MkDyIlTcyy62Dj3yL0Bv1QejA3EkD8QXoOAmPrv2qMUnEjb189Zdi",
-	"ckMjclE1Hhl5r6AII3yN1ajVswUNI7PGkzzG26nLyy6moA0V9BtnZNoyiU9iqlZWHhSthzEiG1llQWuo",
-	"Yv2E7Z0ey+UAEXnff3+3EnkrdDhEKi/utwPr2bxeFfGfrEH1v50Z9ecveotnJs/BG6CtPrD4LpD+AFKm",
-	"nJU5o2+Bo+vJMJvslpXq3mzm/ZXs7k/sE87o2Ly3l0f/cfX7/Q9f9B3vaIx63Uuthro9avFD1O9RA45X",
-	"x3tXOEA97x/jsOp67/eG6uWDBqrr6S0v9ertPcyLj367+v1sev/Dn47sP0+OHum/fPvhz199ES6/+8QK",
-	"/ijWvBsK/7gl/WEA3JYB0Hsyb8EgGKjQfupoTUMF7qXVwVTipgaXszgJKLDaiKAjBJMZ52k4PllTLt3Y",
-	"V63z2cmXvceU7fdqR7Kzdmqoj2n02g0Nm3k8cq9Cbw/5qTNDO0xvw5Y1e1vWM9qN7o6o0sq0KfyaBJZ5",
-	"uOrdYlXeGnoIu1uUpOUe0Ju5tSEi6w7gkrh0fAj9eDrCu3dfVGGOfj+Z3n/0IagZLHi83XM7jAXTtxmA",
-	"EtRY3Hck4ZuqG8UTWvdPquBNf7pX6jtfzI6u/vLnv3zRexAsPBEsNLRnj7EkoVMgiZSgccc5GRWfxVLS",
-	"FdvxtZZCjDcGByETBEJBfMMgS2DYyIvSeB5a7hwlXI4MS+tXckFaY0nfC1vx4oA2eG+YJcKSzGrjllGW",
-	"WUv8zP5c2AcmYsWXYGRngB4TQ3a9oDHZJWbmvu/G6Eop3CVfzr2z2A7aqzg3qC5kxpctiGVY2vIXmYsb",
-	"qtcPCiURKzKk6GjJk4RvSDzLszB3uhqKqAjomleO8mwwl5o38sw7ODXBY+rgNmuaWIAU8JdKhVkskVQ0",
-	"SYaXXpBk3J6seRJ37bP9HUy5gRrfwKNoE9jGTLZ0UnSmIbUUw2lLyaS7+JqAFzHXz4ycEQis1oovzZ8b",
-	"Lq4J1MUV93tRtNZfFZfg8QJXv8S6Ct8w0o+ALx6vBCEx2lC19rIwRpS8GYIWIiOc6uyAZ7TwRThRa56v",
-	"1kXykalj1MQPf6KyLS0H1E5w6KztkOAIC/OCSVaPO75rbFjGFeBEFXIBScoiopes6Ws+NGJmNkV+7J4L",
-	"Kq8HWldw+XjPg3XEJFX0xjq3auIJCaJHirT4A4lLJZKEMKsXIUVwinBiLHiXZFSUpbqxTUaVGyhcEs+z",
-	"1qP0+sVLW3ukSSCMab7KsYilgxroxzoplPR+AtlnTR5cKMfnCRFw4Sz19Q8QVoDvFXERk3iQAmAGrmTa",
-	"DXrJullknqa2YOHOYAIVaaA11a2ggSN3lSe9bLja2a0rTQ1B36YZl2AcNSwxTeShyiTPKIlnmgPCTCu1",
-	"WWMKWF1w0VKpxDXt/8otoJvFnJGh17kWRQMfXXGcDCXewMd4riLeUrkAt+PAcaxkpYuEdNWs6d8HQyfZ",
-	"0qdBzrfKw8HsWnttA0TJLBN8JYjUDB0bwRoLnmXk02Tb7nrc3WEqt6pgp8681vKA3gr4V4+79tMy/B5M",
-	"XVe8OGRRnnuK3RQwYYUyVvZIN3bziNS0cIWXSwdt0MweuYVjVPeI1Jmsm7eeCLxUvaxVU4aYk+dgdmrR",
-	"JI32rDUhPYELrfpJvJWgFICxvlnTaI3s1Cefjlv/YJdqisYQJjlAdoqnbtyt5BSfCp8FzFyH2tL/7kGk",
-	"eu9nPH1l/PpqB3R0rL5fiRkQKKser1HR4FtUcj608Sc4Ps1BqMFvhL2okJHoSg/28ZYuAOuHKaKtWoB7",
-	"a0PPQNbVayo+ojWFshitHAX1/VEWSJqSFtCA3eyGiMY7vrPY9rg2qYHUkPZOdIhO2rIvsJwYh3jGgHtA",
-	"H1I5S4maZUREJIRhZ7ba0P68wFyCIja4qr+UCEYZVpo3cEt+yaWqgMK0z8koDpihnC0po3JNYphXaFiH",
-	"duYOkh1i0vTaW207aCiYa31GmV5GC9xLMb1JKLHHU08Db9rZD1Bcw7EU6yyk0taWLbm4sKfGzGkKepZz",
-	"fbSOPIuCXU7CqxsVoxng8WxuMc8IK92dHdhhfcfInRkDaGeINEhpGuZhwlaYel6mz9+0tDhhfeakXdpO",
-	"BuVtXyUDRUtDBow5+Qc+t+PMlNou2y2zo/Vt2RMvBXfEpnl34+jJds7nUCaB01zuoFEAIf2R++GHyj4W",
-	"oxXfbFvJYyOmfS1yjFwYoAKaDi9cH3hwARBpMXSNFqiHQG4IWbWyHw6x/w/O5pYkr8gvpPCRf6Rj52+d",
-	"G+eqb5pwcd7BjetRFK0qBDFT2aEpjvUX9aqAP68JZMF6RfnXDHpprV1lGJbETiyoI7alExxMwwrQpqFi",
-	"jaWLF05rQT4VBEdr0LfGbXUbPLf7YiuH76SqjM+JGhqJGSW/DxmP3i+mvFPMt2SGvfa6GeZsz7HUW/69",
-	"zRUK5O0pRdJMDU/OfcwBZvLSvBdSMkY5GnaCR2Nk/AuDk8PGjT20vwsh8TBmKdK64JWeSOUO0cVB/u3q",
-	"TJzb7VOD75jf90G238EMtNA6li+m5YHpO2sWrGW8puPxdw28nW+srW4g7of39zoI9+0lsWC8XpLtFJUd",
-	"LQ4+5yM+Vtv7mBKgtqWtRdj+lh7IqC0usLtn1JaUOEisa2wC3/6hm334JUiRv/JQXOXwGVIrjpPPKz/q",
-	"FnI1imDXoB2CEGTxivd6Yaw2tx+LFVFDY5x3KmXI2y2PkFcdbPsp8oZugWnG7Gl7Moy3rC6a7ZQPYw5v",
-	"WzJMs+EEuJTkDrkTZnbNAsP6LbPnJu5B8aF0PtBVC9L57l2zhgIfI52kzxF2YIE8Pt2jk9d63m67s3/g",
-	"STxS7O3qawfY/cF1QW1esHKMNo4BfJmPtiZTScYHerrqPWS8l3vjWz9ZxqlJSGjyMVjBumUfDonp2FcG",
-	"d84OOd1/tt2lEs5WRCC8VNYTvcSR0tcMK3NGtA4bdkDzKMqFGDlvRd63F+dxFhFkvBqTzxDueAePS/HK",
-	"IIfb/upcydfV/bGc0HVIdlLmhnq1q6xyIEeO46Wa8Bnpi4FRughzIE0CBNHd0yQMBQ6hSewlL8bvcetq",
-	"/lmKhOoEtY4xVMy3Fcm+8axrmwsHxYumfhrTGEk+rFPXXuRq/GC7y+3uLHbE8crL4GN1OeN96Kp/Ew54",
-	"tty23r0jdiAi3MmVH0Kw7BcGhX91pUoC6gSV18i2wLwAyEPnSltTqThkSVbR6gbowJ9z/HVHw+hlgllb",
-	"m2N5oFoOyC0erQiWbw2MfZqi/QDozLZaw99UjM2bQ32EIz2925mBvwzePDaTZI0l5Exm2+D8PgKqCGkt",
-	"6n+d60mSmMSIixLyY7DSZ3LJD+HCOfxNX00rr+AcjIH20E9LIlur9N1XLfqBcf9Difyw7NIbSPTssnOa",
-	"JSUxOAanZXcaWewjZMe7bbzqTvq5gx7yQt0piuetZKgcR8eY00LYXXWIyN3gvUopWrOeI69nDCTRIcaR",
-	"pGyVmLDPYMzHLj/wWcgPXArJvcVgRbQ1R9vt3AfW8fBkZ1Ew7hjvk97UyjkH0hXhnr6D+iJQ4CAI3rsy",
-	"bq+/uY+RO5mov3Lw8Drbq+Ie+Aiu37CD+qp1agBYtHsKfPPyhF9dD/QqrjjD6bBCnz18+XuYKq2+/fKZ",
-	"Njq+ITh9Tpwes0emwS7ObRbfjm9bcFPA61QUB2uYmoUeCsIjl8MTcj+uZuJmZknRv/m36eIdTqbawt2L",
-	"/dM/0N3nHYa7dwO+ERi8AiH/5RiuXmyDErKtBjKm8UAwvTHiRJssHiZ6S0yobDkxFPDLVlXukHLfAKu1",
-	"NpZak5Glex+/ZrZytfQsZKyTTPHZbvhpN0QsAiCrIIgKjFUAF8ywUM6QLuCBv5Qow2p9YapQptYFdwTu",
-	"OMwMpGIs8ObIFYhGPCUIL3iubIPMVJLkhshhwbZStsK8/XVPJx0e7fJUHkpGlcf8jskoAzETcAFGRMpZ",
-	"ymMyov2CAayZeS+HSywyHAVRFV+CP0wGfTLhg/gdWVEmbbfKouVWFUDnHF3+9T+OTk5OTs/uh03Z3IGj",
-	"32Jf/MEZAF7zjp4eETFZ4jxRQ90FXZ3XE6yoyg2FB8A+JPSGstUMC4Jn6VkYLDThbDVmzBQzvCIAwq05",
-	"JxnKbY33oNtGS80JFyvMqDRdFGgcRnwSOdMC2PRe0wcJRZwpwZOkisPdmszYcmk8/uESvYQVTBHP8K95",
-	"GKl2bTHKhyw+oUsSbaOEzMxrkINFtck5U9uMJ3y1HTpU8XwJeDPi6NdRbuoMJtfcteBqsoqkinQzkz5V",
-	"s9/a2sQrThOiWga366I7CDKfJPUF3X52ywYrImYJVYLIWUbELMbb0BJ3tkx4bPpupwYxxYg3n9bVJtwe",
-	"IafVC8JjGMe/gfPcfv88tuel6UC9CZyj77XZ4+m8ZrOQ3FAVrS3aOXTZ58tlOKBiP9e0fd8rgbu6xLWU",
-	"F3gLSvAipNE9s10UsZYhX0rk6DqtNlfkG2YXRhWEhcwuBG6JBUkGVDvG5EfzJPRkEG2oSILAgAlpg+w2",
-	"FDZxKnhU37BUwYQDJG5UrceGlxbQH7GISXif7eaNA/kQC35qssRYgpoZhX10xbSNMNm3B453RAJiaEnf",
-	"t/lFWy9BwwkzN70mU1OVtAnajEbhVLtStAXRvhhRGy6uNevTgGXYSF8xQsnMxH3XF2tm3dPOzjfVnRjG",
-	"RHXcBqv/tgmEYRtnuWUaKqJX3FpJU20B2aNSawj50Loqa+xdW3Dg1HXSZbeg1uHsgtGd5nzDoWz6f1Lk",
-	"l3X0/Xciv9EZ8mz6MNwrZ7xVsIuGv2d7vvZGUmEKdqv5BU0f+fQ8enQyyAKo7Uj/nvQYCOV431amA//8",
-	"KNZDHWqyZJ53714HXVNN62K4sdDb6vpfwi7oKlQK86xnOVRZrI+/6lbFaAatGB01fe7yp8tAG9KvQxvn",
-	"WSfjFnAgy6Uk+dfjJUabETKSmGGNcDfTYwcD4xBuPuMpu4vuvUOpz3fh6m8JqvvXzl28f1uWtcd9PIBQ",
-	"e9zPvfPd+Y5tuy/7O8MG7r9RQM536z7s39+R92P/gJX78kC34oCv3t1bsm9x7e6Fl+tgI8udUoVzIYJI",
-	"0c8YWnIREaR4jMOpyUNzctvgGfbVaaXCQslZyO/gPG7OtaaXj6xq8cmBIEaWLgba1bn4ML4mDC1wdI2w",
-	"RJghIgQf2ix0V8exU8BK6pdcdNXNsreZ0tJac/4x2e4SaUKhBVEbQhg6fXRyApHvs9NHj/o5rw5X0SB0",
-	"D3kPpue+XN/BCiVwo+2XZ2P3vCPXZmmTIEqHJt8wFFNBIltY1A/TZ/djeBtm14SfxqbHX2TDLg0arILW",
-	"6htoxGsqiUBsxATS/6e2ehtxYfrDxpDjQSVi3FWbm/VSaWMX5ygWPLMxlqzrVqhVDYPmVwTmzVZNu7uG",
-	"t/44FiysOpX5u/zk5H7kBoN/kWMr7uZTND+20g7+25IK/ttQC/7TkGtu2zZghdY4gx58rtBsSQlA4ioi",
-	"UnmO5g6G9Vhz0bznAgm60IsdLAEACjrulL5o0QELklcJDBk0lqMsz7afukMIHrOWgMxZY205ihbG1mIB",
-	"ZXhlcoK5QiTNVJgxa8Krdr6TDd5K13X7wgUYOVrxUPfqAULKm3mQcmV4LlS15uzUJlyQCAcvw4pES+By",
-	"GRqktiSTQ6fXgfX/tEUTakGxvf0MYkibn147kbDDDCMPMszyEIv60EL9A8UZ7UhPXTyjNdRYZdVXeUKk",
-	"acyNoMpNmuvpAmEXOI4wQzbYCzl+aJFDk2Abszd/a4vWDw1jBpogU6lMlZV5VKIF0bcaUjx4W7iw57DQ",
-	"fXCI8fFRI/akFjcMYbZVa8pW7hKBFcR8QD7kYQKmFRYY2jzqhgi6pOXNZ66QKRIEaGa7AVPT9k+PyCWJ",
-	"kZau4bhbKHfqJ3JDhL3ugr1ixqduhPnF6nNLq3BFPMlTJiE260i8Z8rHofI5wgD9T9kqoXI9tXobh0wZ",
-	"jlKcFQwV9KrhsA/g0mXSoLl33ObdjaQb5qpL1NFDlVarrYDt63hQyR0pNBXDi11MfAiVxA712lZx9dtD",
-	"QZVCi/mLgvzSJD1Thjgjtv39IGizXUyi2gKaDiPnzW+2eUgxM/kI0iYjBf0YrdL5X1uadiRXmMz2gPQc",
-	"34Qg0m9r0TrOoVe8tdiGE1yLJxBGN0QscIJi209I02ojqDL+kIP1z5N0SO8L27qpeAHkepTkMYlnNA41",
-	"m/IC7rag2nRK21C1XpOkKLMvjvtAm7E84DCBzgL82ipMExGTAwDT4ElM2cor/YBq017Xnm0heIFYAbjl",
-	"Kh9dDftACAZ6Q8Rg4pun3Wszd76bTCQzgm2DQr85bpGXuUUxByWvq6pjsAsZmspkgigiZrlsS3krpMmY",
-	"iB5Rax4Ppo99vMurLUhEM6ofHsq0JpvfnUCJEppSRWKk+AVs+jkytUBIRjwj0El5L6YWJOKirT+lVoVM",
-	"Uaa+9yV0JNY6hHtpYGUZTHUwWc3TFsvCBPVbhfw/qzAehYvfFRUVQxzMtY8TGs9ypmhIz1PSVESZIElv",
-	"bOFjFJ02W6wAeT1Z7MRCwf91tq2JXk9qddx6O7n3P/ktVzfL7/gN1oGdEY5e/nHFHfSK62Wnu3/l9YfY",
-	"Pr87cPSx+DwusL48igPeTXXc5t47o+MmOIj1bSypOxaFrLYYO0zVfz9zFye6aCq/NoGblEhp7OsbKo3m",
-	"hlOaaHbIsFAGg4OrdQsER4uSW6MNKB2FImGm3U+c3SoQDglJfOtk2wttp/OUFdUJtRP/+gW6f/r110en",
-	"CCfZGh/dB00Op1miR/jp6avJtFkFcT9QA9GQc0Whw+N8Eco9ss7Zwcc7X5D2mF9rjV5MU8LkOHzKfEGe",
-	"uNdCH0sJlrkYOffn5qXweHrjWrLsTZuEJU16r+wnVFrciJf2hc7irNbr5tI6zvV9U5LPBP31RKG1PGJk",
-	"46AKp4iBv938MSWYUbaClvMM8SSuViX25HiX5orzphXUrmxmlWrTSenrd9QKnoOSiYL40H2E6llDOXkY",
-	"rG0GT+y1ts9lly/IK75p4SY8iMWxws/1sy03F4zTtYTnJLQMnMeUsKiC3QSqKQOkwhW/IYJZZaUUjVm+",
-	"SGgUlI2RFR8hfJnfQlCp3wueIhgQevwqvEiI1Go4jdYFa7NkixZby7Lm69g2R2oqzRkR1Mj9PqK+NE/u",
-	"eWi9+YwTMq8L9N86VxT0CFpZRdXlhkhlKOa84EXEYXRaY9+B1/vqH/iCc0riFZtco0krWxZiOxi6CLJR",
-	"5IXEW4LCVEnr4rLRmHAsamqa8nuMb6mUJRiWhZUSdJFXRIOvXcAXOkJiW4QFQS4025K7HPTfJQTLrkbV",
-	"jvYS8VxJGhOU4i3C8hqsWaoGV20DBbwvtu3Uj8EkhNEysLnakDBrm4S7k4czC2WxZkIuBjg93JMfwF5U",
-	"/WqxJSE87H+qbfovC7EUKhQuzi6KtMyVFyhnbltQyplaS2CnhCyV3vXjRuaQaznYtQnP9UDGVBr4aG3R",
-	"7ijx1mXqey54Nj3lBMtrEmtenULCowkf5yywKLwis5Xgpj905w6WTxaZngNhvMeWAsNuDKY0w8b2CWIi",
-	"NRV6yKPI2TWrgC942iXP8sQ45wZ1v6w//2E6+TXHQhmPWmk7nJ2cPTj699Ogr5+8H1D58j6MVS3zLBNE",
-	"yhY46huc5KQVK+rCmnzW/vPGGtS1Y0twYJUDU6/K+zkgb8ayTIlb3pxl/a4fdnO7tfXq6a76El7wELQr",
-	"nw0d5ifE9Ih+RX7NSUj8R5wtqUhHTrxBCt+taLJoB7fcNzPbp+22/0mPOJWRBxDnAA6xOrnvlmPMKsYk",
-	"/p6SJJRfb9qZGTBA393OtSGqyHs1NY7iFTdaDSSzGRFiwg02a8M4aty/wEcD/zA4Re+1zUJYDBiShCkK",
-	"ucLl1TCdLKhQ65lDeC5ksyk+tqdlxpczLuiKslqlcooFVTgpYQhJnBsl16IzTicpXRm0xPIh53WKeZRb",
-	"U2qBo2s9I9C+XJ3hLBP8BvqthSRlaXoEwZQqMpfAuDeUbMA/lHGhgmPiSPF2dOZcEgF9IRJqZDAfAT3a",
-	"kk44t17weYE3CQ8698MNEYLGvaibmeARkZKy1cx858N0pwwc692/RcBlKBToql3cvRdGL9rdG673bGAf",
-	"ijGSN4jW6YerGxHq+lyB9SYFeboy/jyT+wBCtjxEd1K+eo6HDjvCWodgFEpCAlr1ob0+JF1gseKzGG8D",
-	"h/4J3kpb16JtcwIqP1YIG8MGUYkKCzSkx6X4/azqGa6NX1oWMK5e94KgSHCtK16gEzCLMduGR6dsFpEk",
-	"EGADBc7klW8QVWB/rWkcEzZFvxHBJSLvI5KptmnbgWcpZVzIjnbwenpwQUmU68sLnX7bPaLXgqp71PJB",
-	"VHHHhtri9HodiozLcr+Q4mF/w3QC15sV0aSVuJqmaZ4omiVEGuC5fu+z53vyGKfYyDChmhvS4KwaI4cO",
-	"4tPlkgDUXGsqaPVWCfmomG1BaDIk5KCqQpNMMeruKaL0skVYrHkSS6T4BotYIoKjNfIFdTlJc7aszjVI",
-	"0NbJ9MZ8JAgeunskPgRV/pyCYuBBSJYrgJQPzWTQXaKyWAlO5rrWCQy2zA1/OXxrZpQqYMar/qD9LnH5",
-	"IZx3AJ9cg5l39s+17XfP6dhFyenPTWw4IXbdy9rqm1pMoeN7ywqRB6yip1C9P9x7GROFaRKOMXK4rpvc",
-	"/7fXL35C9ldEmeJGx+bx1ppaGRY4JQrS86s1L21l6vZTBaSsnVZwmVykwcqiooNPAPSai7RIjduhhdpH",
-	"aKBXa7u/c4M9QRRQdXpYVHHKZgDlESqs2iAsJZEyhQo5gBpwFVvBS/uabFsuC6m0FqeccqFVRBdRll3B",
-	"lU6prtc2gydryW6NgJdWHBV5r+QUfff4JXrwTSXzgbDRcOuG4SLMtKoo13zDEGVTh3tb9LgYbraN6E2o",
-	"lx3uM2y8Dn4HUoNEMCl82qEbZzcXYvnWwHNgro1x4AYgkF7Di+js5Ozk6PRsajayqKXnIg3WClm5ollm",
-	"xY/sH3+RnB2/wpvnNoWns0FiscJ6j0R3Eq+mowByBWYyKQO9bdWIuwNMV2nnsjrRf/0//y/QDGEo14Jy",
-	"3Ar9zBPl9EKVjDmd7bKBP+ItzxVaUy1A+BIJgiN1pLfBjHZUZeahm/a59prUAtBzBNsAaeENLC78QuiW",
-	"qS8eB/tOQ0t0fwNqrNR2le6UQtd+2z7m2dagfQDLANSIya8AjAuXl+2Kd8dei2Pbrw283Xa7kS6MSsGX",
-	"aO4IMi/B1y2WhFMLa1m4fgIdPvrtSv/PydGj2dVXX3yKi+4CETZk6vcfVkh+dnsCvIlhferniQ8VAYWg",
-	"refU9zDOvmK4gi0YzG+vre4ssLoDCutj9IpAzkkMMF9os+ZJACf87OTjC/X9t/lDi2w7gDNXDzO8ePtz",
-	"8uYaAhwCT6VPBvcCZ+4nvf4QP3+Inzspfl5BkFjTuymDeqz9cXrLgQ9cfzqFjwG733mb7H6kmoW5uzFK",
-	"TnebSkj7D2v2vtlp9fiAwt4mxFuhNw7ERP9qrp2RkfA751K5LVdEEGbFEdWRQBAcA2vfouF8APM4bO/+",
-	"QHAM6Te9KlE9U5BniU0fJaYHqb5aMDi3D5ZPmtnelV141qdBGO6huZP1MBCkMvmJS24KLcRLTEpqdbVN",
-	"duTX/WEO+1bwQzyXZM1Nhtf+6NQxiRIsSDyT9DcS7JSr+XrtPgplwdMit3+z5hA+1vawICsqFREAVGZK",
-	"8oPSYE1w3BqZNSRG2JQQ6EcvUFqEE2miP7Xg8VYb4S5Bt1+E74miXfQ9DdDnr/9x9MORZsMHD4PSKEjV",
-	"55Z8WmpUsb99vm1wTtHY7YbT+GAN3Q+Jq72ry6+ksCXZdNAR2Mk71+D4ijjpkyaD64VbSlM0k3MGoHGS",
-	"AGgjWDFrmmmWnmuOn6MFiXgKuGDmDAwN+ReEqfS3767NH4E68KFrL2wL+YPAcu0gxwoJNfQjAx/7hVNW",
-	"OHN7sWcSslRDn/X3Ppg5CILX7H7n5VUuvTLkZ+zhr2xWIFexsg5/D676OXA3j/14Jt2Ff+pbHOPtEFiW",
-	"T8I9tb3t3qMB+/LUGCwjNsU7TAcj3AARdgC3aF0o3i3XaDH7Q1Li7tLgMD7i4TpHf0eeVg360sOVc4pl",
-	"XUL1uqNbtYF+BNUGGZ+lUPgQAGnhKXX9xgpoECJmgm+00ZUkMy5mjEOya7jIHXJX+3jAfN/kuX6kTCVo",
-	"EDMkB8Hb0CY4LF8qwkw+KAwIaVlLW63SIPMS08RWpfRT45mUOTGFEcnAV763ZfZLysY7ZIZqzDjLKFvN",
-	"Rj7eio+b2py+/tU9t03zNOPLUF8SVzAl14Qoz0M/RTKP1ggS5gDG2ubUFwbxcM29tjUNMALBV4JI2dcp",
-	"LtgksmwKZ5tPyK1UJA1SDXyYO3vc+lf42jz7kfr7C0bZ6pBn0Q7ZdRp31YlTk9pZSkbPlVfdN3tyCxno",
-	"sUchfrzVO8a+apXPj4F7R5vRS5wngYTLVwQDVD0EtGxVGbQMQa4ywItYBoNvbUjnb6xKS8QF0hymb9TC",
-	"3RhhSaYIRxH44jGLUZazSOUuGav+1b4QIxYrooaKR2IUHCilHhp5vN8ChRksKDKiR+KthNghLmDj/VY4",
-	"WqOfanLbQnZ4qKjyg4ik4iCW9P5QJZHD2RgS7qy7KB1SvKVUF3vlwQKIud6sTJF4jgTfSHRNiAHRF3lC",
-	"IH2IS1umsSFWplIYkcRoQZZcEJC187K1EADUCIITJHI2CXVYzVQF6NFvYQ6JWG0/mk+0lI+bWsi2nwXR",
-	"9Gj9lW9ka3zBHvSAc/CaZlmoUujFEnHTWQECK+FCo5x1LlYfqZkvPXvsfliCT4ZpSeqSdP5nS2qXS/EI",
-	"VZ9CO2+11Dr/bGrbzLUMGcYr4zkt6nO9Nkw2BKW/7zzYswKNsaXq2QQHKpXMJoLpY01UQpv1EuSZ7Q5V",
-	"/LuI6BQWecVTUvOJYCHojZso/AMnM3uHBAqgyz9Z3y1IGkWZE483ecKIwAvqVWIzi/VXwymtYQNruqVY",
-	"XEPMacV4SzTP0yQDoVoDRtrWeCnisc0TaEQnnGV1UcCymN4EBQKuciwVSA/IVBuw549uMM4iUhxFRIvW",
-	"boMrCFoVVLnGZw+/Dv8UjBp8t1XVSrWBbjnnUDffm3rUbj9XRhNtShdGEFz7x+iZgvieiQ+Zu94ByWj5",
-	"Df8wKHeCZAQraVJcMWgBDl02XIZTK+AAdK0LqKUERQenMlxK7rSYNq2hALiFy3QjqAIfe2vReNiusAkO",
-	"e3XekJowQTgaY+3pq9DMVWgFNFfTQvWMOYH8U0+YuZ6k9pH+8KItIypmUa6qnSOeG4MriHygZWsQPHm3",
-	"iKQ2M13axgDzzUzsSfnaiJBf6+GsW0ptPXdAcykgzi5QhoVyetk12er/1JbDp2iCu6sl4q64mtFRRB+9",
-	"Depllx0jdB+fAzzF/HSAedDgj1rG+snRI5e0fjw7uvr9ZPrwUQADtqUvTp30Yyj+pEK8MW0CcJJQtpqF",
-	"pfBjnmb64pMIFBlktBUJUlSbx84MM0pOWRb2l7Ozb6qIuO/e/eXtqSaPptHvJ9MQNm6BHzbUmDobYEy9",
-	"caLf1l2Cbepa6GmryrXW0xYTPGBTNp1eeIx+9moATKWGyXKx1ZOmMABsK8B8LdtF1wysh8F0UutFGuxc",
-	"r1jvlSivS6JtabJugVcUtnbZgaxVUMaBknDV69tlCxeYSRoBxxnc/hueg3Zbo8r9YI4tVmTGRRxKQvuB",
-	"b9DJ/XsnD+6dnZx9bUARcHyB4nTbWq5RZIWlcO/FAMyVhtMpOqoXLQAo8NPUKohCmvbF9jKVFmuJqqFe",
-	"wEoPgWIzTwMhe23qzyTJsHDYinVlBDApDb0v0PxiUOnNw3H42Y5fe2XSM5ZQRkamlV0i6+MFmkKYD8Z0",
-	"KAG3cGfcklTfR5wfIAZX1d/uVhyuRouD9L/t0FcPwkU7qRTt0bPn9j4u01m3M+PdiniaUtVhbf/E1SFw",
-	"YzuDE0PhKcwgB2PnO8nHL6E5q/nULYivIoB1+F0tv9MfTrDws/tn2OipHWg9+sZkpMeQQwuyoqys1Glz",
-	"vlbyQdtMAxq3BdgGB8te8Y2Ll9X2Axbj53obUnXuycGOXguM/md/+kpyNtjAuavPEUaxVlpzZpTUQvdH",
-	"VF0gazNfoMKTfV6PSFygtl/ARLLOeRMomoIexm+IsFbUBbLO8HMTN/M9+RfIc4+XGcH7uNnbL47Xjdzj",
-	"X3OSm7dzxkwaWWRNQvCFYpqYD2KmVc7O0d+QNEusW+A2xGCw39hlIrnXPhsZbUzT2ZXeF/sFGxXyC4at",
-	"9UHqnFvzwa7jgoi738hswd9fAgeNVM2fUmDMzZqnJqJozwiHvxkbY9KfY9lsCAcWXFFGgBNtzm2HpPjz",
-	"jLBZVKDc2dB0cPJPBF6CHxpLghTnYeQ8mIUJmfTuh6bjK/+FsDanH/Mg60bQu6yM8JqYFYQ3H50677Z1",
-	"aCjOrw0Td3eDrAfvDeMYuEbX1rEMBR2id2TfN3rdOgfpRtj7lY/a+C/Y1K5SptwnjAa0jgMOfOZM25pR",
-	"dM34JiHxiszinIzySXvvjnNm4wyQzWDZo9q2ldDNIRVriKAp8a+1zNFK4IUJ9Xk3an+dApZkcE0DQHOP",
-	"SzxMOOAru4TMmrONkFgTYmqkLjbxTolpjDhDBHA/W4JbUSmEuhj7lUUk9pAJI9NfbsSb8Piejc1Hc2RM",
-	"Iq0hD223WkAv1977YGKlNy4jYEhVh0EylOHWrK4ykiHvzGj2R4utZklwHNsRBgtb8j5LMMOtdc5Lyyij",
-	"qbjkScI3szwbuvbhdXazkq4D9yj4Ukd98t8Z3zB9Ry64WiNpQV53QPDWGqM9TSUOc78+ckNEnLfksGlz",
-	"BcUEx4BDu8YSZVhWkJerrbRkvw7iTpzp2mGSkih3IeZh3F+8ATcLlvVeWsNGKbem2VRJZpyNh9C94df+",
-	"UfYh9i0oprlNS0DRq2DIfeQt43oCBDIS7C9lE512lMJGoTG8WjSCaSDxNhoRHD5Ld9g+yo+WqbtznNol",
-	"TJVtHhwHh+DuHUt7O1ucLj/byR3dTg3qEM6UQhu7Y86UhrkzzpixuXm+7YIYIbFECwJBq41LerXyFime",
-	"xMfI3Z5F/4rCQWL6V2AWQwS3SHBrwA60R7VjtCVYSIQVEkQrgLTsQ844gjw/pFkPlCzFXfTSpt3fPwkm",
-	"3nsuw6IXx/imGvo/PPHX3xp8oHpXsUcP09aqoF2wbO/SZCkiu7tF2uU4dO7KN5qzDnNsbDAgavWFlF3v",
-	"CRbamj/U7OrY7UMq5Z2ZVcsyylZ6g3s1plmuOlsKoChfGC2EKsSg/iqQyNXaU5SLNE9w8Lf1+0Bm5Q//",
-	"80f9sbXCKziyRYtHGcYPXpBk3CbVkybbYW3H9hm0kykXXbQeLMjcuW+H8P35TRLrl0Zrg2LTwVcax6ay",
-	"TTp7T1rJk60uxL/9/PfXzRVdk21Vc6xJ4mQV5lVx0wLXFdaCrlUY3iuXYVZ937/R16A76Inox82nzYBT",
-	"mHaIBp3OVyBF6K0fWwFIA9jaS9HEGa31GMdHv139fja9/+FPR/afkF51Nv32w5/DoKnPMcPG+nyuhfph",
-	"4GSiXAh79zSyYwGNqA544smYoZV/brbdLja4XWZpsciZea8L56XXGPx5zZHIme9nvbCtM5kSPElM6a3W",
-	"QqwyNaRTglAyeF+6hGL4zpcSaZqj30yCXa8t/qmRYMzvLV7mn70MfYWvCUMLHF1DgliZMrdDK8FRxXbJ",
-	"xKd+ybqh01o7KztltX5s9u5XFD8zfr80GvaCqA0hDJ0+OjkBDeHs9NGj0Wqi2+FgwxA7gwE7fQA7ry5n",
-	"75a19zywfJLiUM3MiyXC0LFwD99gvR+4Hc70P+zM0eyYj9evog2oaU2z4Zkmz4t3gpvZZhNY0MOZ4AkZ",
-	"4VmTCi+X8FKYdcyg0LQo4Kv6gSRx0aIcsy0kUpqjfI7UWvB8tUZ2EAQzg4ACFFJaqo/pwMEZmWlRDVnk",
-	"smNPzpGkKyhooQxheS1tNJAzI+uR1bmbasIu/YgOiL5o4Bat2eZzT32DG3sTPl6HSWrsQITeW1Fsi5iO",
-	"zmdsgwizl9ktooO1qqVvIPPLVPat9VEB9XRq4zGl7hXhhLAYiyBHFvKwsy3R4GgOxI/aejUlWCpUQ3bZ",
-	"Mx5j8RVnSmBalPzWAAsxi7XVuUXFQ6bkwYujJji6lqbYHCu0xjfEhrLiC0jZhgO+WXPoDQlF6CDZEI4K",
-	"HIMRsLRtQhbk5DiRWlFJbkWx1gLv44uqdvW3PHDl3AqZZrjZUnKEirw7+lqV5w/F1vtywgHB2obvf21H",
-	"y82BKbbT/RB66l3EKnOrP8Qd2s2GvbhZY8RI++3o8PyCN2S7m3fcDWqe7pShB1NQ2xTTAtrEFEzDrRBD",
-	"Yo4gI66CuqfWk2w+0aqLdkssZhdkLc4MoHPdSnW6gGmdXHHUnZ2cPTg6Oa16676p6mCgbj34cPSnEyiD",
-	"/N+nb0+Ozq7+HFS9vOPUdOrC312tMeQUZHhFLpDmVMQdQLlUQ5j3xWWu1i3dMYn7c9mn2vRX1YQnpkWf",
-	"/UtpMdg/rASu/Nv0Vp1OcoZzteaC/ka8t3Im88wk4Zo3HUiG/4Pi16QR7Knhr826wf9rTGMWGOKBF56t",
-	"MbLyXes0pi1Bl/B7bB/bOUOqpy1mq2a6b4G8gTNpP589MqNixLnw4UeABCMLSYPe3z2L5S2fWo7oY6Wd",
-	"tKTxHNXXmaidXfxHHz6oyq///Ld37+TVX/7N/ccX+6SC7WJaeszXnSG7Dy96nOIXyJ6cDCwKaA1G+3xw",
-	"AK2tIqHulu5WpcRtl3Z6x6d+G9Y8JFe/hyAJGincg49Z7+Xbeuy6JjroGB74fPWu5FbO2w64sy+E1ih2",
-	"yU4C4F+DQGcyipgRYpQzi/gADb25JLb5BcBwNbKNnOTrJUUxz5l95YPDHRsKOT+6TCFQOGCTabxMCfvd",
-	"0Ll9adKyXMppSC+KiJRt0Fr/0H82IF0YFTVkyCUeun7QFj11dAnC51++MNJYW2PGBkQEi8RN98IHFzaZ",
-	"pUGzsfV976XPr3Bh1/IDztS4kgflSh7+mxQuxFSQSAXTh+Y8Vwues3h+jmRZrVBEhOeUuZ/XmMXQAMg9",
-	"4wt7r3DVjQimofmvq8+immL3agn34gazKtinp4TUSypqJwN+PcozPWso0UWLQzr6P6/CC9cTbsh5fGGe",
-	"PmxhhSA3lGx2EAl/lFbcydKKP4omJr6Y7ymg8D2pwdKJusDrrpyoKY079tX36z49M+HblkT4qte8Yead",
-	"TR92Yc+11oOZn0F/cZBxg8pFP0HZZa04sL/xceAaK8rpK+ZXx63We1/d3Zo2H2KvC2EPMsN/zYn9WVOu",
-	"Jvd2E2qH+X6luqyPJ2qSxhMRwyqqBkiDA/jB6kbp3XKFvcRSbriITaL+WMewicrPMjtIE3us3+PDyGaP",
-	"9+tBuPqEauN3UeCl4Hw5kgAHm/igGb4ikqiRM1QkzbjAYns4IgeGDM6aJzTaPmPfux7WAY/paEVlqL3R",
-	"0Rg9g3n1HarXL16aBXS1BZnbC2qOwONUYrq6xUkEhXVxLoh0+cqmdWyBqWevOP2RrLsP9BCox0mxvuCW",
-	"CL5IDAjH8Dbsr75/jB49ePiNXop+G8VEYZrIY/R9LqCQy/XkjUlGWOwCwKYFiOtTNHdHE/BG5lqDmVuI",
-	"qBlAnsv58YFh2c08WzLv8sQ1+MASLQS/JmxawMhv8BbxXHU32Rp0OQAwrYluB+4FCki4bQ1nbJD7S4lo",
-	"fIF+zbkCEFXFkQ1JD7IbPM7v7ig+CD7eudlrI8SEAeyOyde/ppoLlo5henONbAizaMHvbAKr3hZUCrJ0",
-	"vkho1BYmz2Pq0PLKFAKtiuNkMp2stNnAUpMBUEIsQLf2qL3327jYelv54si09BpW/3tFmLa4zlHKBTH5",
-	"IHKKcJIYnDdpMZm20MDmAglyQ83zERfCeHiK5EdHGsARhqwSOzpoWubFIDnaPDHfC56iU1OwsaarNZEG",
-	"5sxWYgUD5Lv13BckIVhCbkZvlhnkzHQVK1pkZdiy0BS3BIsBTWlMCpAZpDSMC14suciO2Gyp76+qRpme",
-	"M7CTdRs6Jh/zbHjayNchy9DRvSh7Pzurtq58dHLS66ewG9K+DT2UPUAJrS+rdsbOe0UivTXbx+Eyhx8r",
-	"vWiwbYECUS64TQw6vNwAzN1Sn9OUpFxstYhgZKMPQAou7OZtLOyX2yosnkKfOi6uJQBaTaut2Br1FSPy",
-	"7AJEsDio3yU8uj5MAWnV439QdRTKt1sa/NuTPk7oaat3eGNQ19Snq9N/rzukoLbXSJHlMlTg/5NpRZBQ",
-	"OTK3fscM94NOQW8GSIYwxT6Gp9Swi9+F0fRR8uZ21Xso9sqHD0W94FKH4BZ3zSns9yQ0wxNkqSd4YXov",
-	"TYdkrB/sXDWV55jcUC2DsEQZ4Vli9FsT3R3bcaXeOflhvXFyz8YX+6kH6t+5A/ikavLxbrmkguLGU014",
-	"ZtppmBIfT10KqiW7JotApbiHBfSlROYFRFgM1UZQYvWZJ4pErRXWTtnFknwJ7TjZkEjCRwPOPCwE5v6Z",
-	"LK2uCM0MS9vo1HigL1BKMINWJ2vKVogkkmxscUEgY+VfLlEGgrK0rTemBV+AbA7OBkavPiL058im659H",
-	"wg2BYx5xtqQiHZ0yZF+3FsL4128l3ccDlIYibeyBYI7M5YmptEfEeBoHX6NP3ItFn+X6NfqvBLp6B9KI",
-	"CIlnNA5lb2QkoksaWTw/8OyuuOlf6XVzrlV9SVIxRHu/31SiSKz3XhEWZuhXRieeItOlQIvTnDnz2/ib",
-	"GV/weAspQzHBiWr2APDIf+cAbD8JcK0eSdCYDM7xcs+73Cyey9YVFdnClqGoBGALQcDVIYes9LPM4uJJ",
-	"3ipT4Oeb8V6Ku5UZxtRgh8ofAL3/IrlmA8F6nT0Qyj1raBfePVVKteZl0Wr6CpwM7I1Ss2d3ss0+dEzD",
-	"gdSO7qI7UiV0RA0mBY1JTSgGqumlV52L3KUxSlFE7iDa8YqwaAsNR11ldL1xSrMxzc7YvMadFr5yDSgK",
-	"XglCYrjG3aXVcl2OKvop2oW0mHfatgOIFUBYhTlMkTWPDVqy69fb1nZl5JY7x2I5sZ7NdrbkyC445v75",
-	"Uhv7EU4QHLXGhh6ujHVws5jBFakZlzRcKThSJhT1LCHr3mBUV0/AMbpEIBvLjAvGFYq0Xg5dUPAieDzw",
-	"isxWgudZ7xEpnxzga6JCrWexdY73Mnz5+CwT1tjvnU/wpQ/TyQgv0qQ9xDrjy9mwKga/JJtHOVwNjdwo",
-	"z1B2zwyqpqw+rU3TODfRzVlCbga42+rPD7FucUqTbTuAyApO6YxCQkoLSq+Rd61DVFovDw8cpVhQVSpH",
-	"fWuvPQ5gWCuDST94iPoLIDaMSKMF9ucQP4fHJkETd1zcQeDkJ0KC7hLITQHSj6RuO+jDQLWYvB+ggL/v",
-	"EX07JVdEY+ACq7KrFtME14a+V8unLtCKE+kC/oKgefnbHEQrKvRTI4Or921b/cJuzvUiX3+CM9pXx35r",
-	"ZaM7u4tDfsKag7K4aOawEXNJ3s/9SCcWpAh17uhirCbaD8itr8nM8K3s26OfSS3GDk6/4a66kor3h1Fx",
-	"F3DPP6pCPn1ViBNVIVu+r2LElxxdVsMTE3MZKfmHw2HvGwNqNCqBP3et6LlDPdm7V/ZIdbpXgetWzrwz",
-	"E+rto+3Ncfk+PR21Iy5ISyrMibatTyvRDZ4v/MbdVtMeqX74O1nbD3+6ZlA3xZIyvbt+gETGKhftkcpo",
-	"hyFSBnNeDFJb0BX/em2DFF6ckLNkUMveBY+3LX1AyG1VpEgakzDM/UaYxH4vrlk0KHLhk6tB/Qcq/lD4",
-	"oF3rAOLvVhZrCTnOZzeQZvWjMHAhh8qe8vjyDqZP6dnzm3DZFRe3CXi9FDyd7R5RGAqxW9yYDYzMCnp7",
-	"8wC2nrHpxDRmDxdh8Z3X1HtSy7HtLPt29ZAsrpnkbvI3+BjG9COLyczusMcG4ERhanaTJ4wIvKCJ0Rel",
-	"TSiYgfmRs3UkwnFGanWHcU1C/NlYt2DnWrl64uIZn1oLDacTjFdBXxQezPa+t0UCkEsbwwp+C/SWh9Pc",
-	"tvEtP4wtWMnC/tsXj3+4RC+BRq7IE5IBTBITFgT384OTRg4z2H60k4BemkM9Cm3Ix1mtU6VaY3YL0aiY",
-	"RDTeAakqHp5n19Huabe8tfKtoUH/RiJyMcQEEmMFv7HpyL9A7lO/1laIfUPJYpW12dWWOIQnXlmA5LEw",
-	"J7tyQEeX0DHBvBodulZ6wEvwjl6Ah0MubfV49cJu9gDj9L7/yTEGD+os/kQe34b51Uv2nXI9R/cl+MNz",
-	"+9/cc7sDfm4NemlcnsZlkfzi5Ysj88zCgBOkzSyDOBZEygF42wfLHagnCZsrwGT+Yq/nd18IrS3NIBDr",
-	"r9e8HTr2X/Pr9qatVP28vY+Hg/LDUId9Xj8dJlL2DqOP/mJbZHwkfnbHd8fkCu3qr9Z/61RZSuTLmv12",
-	"gLt85D1cm1NricdS8N9CuXbPykKmC5RgRQSKbLfrSvYTijmkO8l1sMN5PYPRfK2q3RRrG0Bbs44GgZfu",
-	"z828+4ywan0lm1kbm7MZhkzUGvyKl8yLk1DK/qW0FcIRoTdEQEagtuHPEUaKvFcIOi7CfjYIYJMUzMhu",
-	"el0Lf0VguuNMnd7qhUtrOLs1GDQTiVPSV9nc6s7uWgFPbsZ636tJ+3vZXd5Q3ZS+4dfjp3kQ07DTJFxR",
-	"qUwu1NBs3rr7SAB+0chSweIt40JoxnaKJxBGN0QscIJcwSCiDG0EVUbA9V6Asac+FBgtlvNs5X3wgJp7",
-	"tq8VtnXGXCDGN3sV7uunRX8PaVvCYZ52rxXaQJOOMiP4up4h6SAGAObIClmt4UmS3EAUuJeogAWVCaKI",
-	"mDkciaYdNL7PwXSSErXm8WBC2MdH9dAuEp5nrYBG/zQ/uPuo7ClqPovKnOlpLwiP6aLVUiz/TMkR/UHr",
-	"bg/H2o59CvKFD7uMcvL0xh7y/XFf1gTHBeBHdVkvLXKE/pVA7TN03cDJFCBtAE9CIsgHk0HEqGJs2eLn",
-	"1tfJYoskeW8T5okZbmj62A/F5EPwcuMgxnqULk32GdF0n8EbHrM2dYoI4P7CPfgt8oAZcbBkGdQyfgFd",
-	"pZUz9PrdAAmO2hJN9J3i4i1Btigfgb1LKLs2BRdUXSCMUiJWgLsUceHA1iwwEkY3HGrpiQFLCfJO099s",
-	"mwxNJ/rtcDQqF1mSy5CNWcx1Qbbc4hwW7GkiFWrDnRyFTJrgtBSfuYUHOgPak2IKW5VPoi1RwfFuv/Xa",
-	"DZVUhcuG9RmEnwt0TnOYp4hgkVAilTvxyIHj7V4trHettWZ351I3Cxnnnziv1K0UbhWWrm5jyTcVieVT",
-	"rkcS7wg2pE0LgzwQjub/vN7aEJrZgwgzzVUbTBXCiVpDC3kvAcjq6tIVVVNmgnFrLMkFMOQ1yVymNFXl",
-	"8wYiaHQp0kcUsf05u3dO5vaqZ+ZkjjDo9eL+6sqASlfIg04HZ/3kBQ+UnUrPMThITKpUb+5aWMqjwyEi",
-	"U7dwaHpDFrVDtPMxGR1Iaz0VO/nQy50o3Oh7J/reYnKkUZ2GpwJ4Wz7wCx9By+i83c3voyawq0JQJ08D",
-	"XetqCMvslg86nqt2SgXdYT2HFc1lY5A7J6D/6gpqR9U/17pOIsVXRK0NJHAIVG+QI982u/Ff+TCdWGVv",
-	"2BCVh93L44FfSZKQeLYUPB0R46ka9+PN9VJB+bpbQRnTZm2gsqgEHeDR+qfWet6YR+tM51F6Wtn1CmHC",
-	"fHjDTd2vl6VU61rBr0nIZRxcStGVfbamxovTE+ysw8/Dx0Izff3i5aEaV5RvhXzFP5EbIsAfAK46d9pM",
-	"aYCFW40FXqpBeHm79I3Ugw+/gke34Qi4CWTRLuNLiezFJg0k9WkYIX6Hxh2D8I1fv3hZghrLPCNCkrHp",
-	"jG1dOj5fjJwCF6fRd6Gjg8jrFy8vIdPR3FWjwkBujiEfu+AJkWH7MsVbZLMrh2MpKbxczvSgO+RXNQJP",
-	"9r/dLHvoIkcjydBojXCkJIDXIYwkiTiLS/AMhhyimRYPznmPkw3eShRzIptY7VhKImU6oOmbv6MWGDQX",
-	"ZOxbNo4xFHmt9jqgz455pZ49bSdtR5r6yw9MrmUDH2M5ugGW+fDMYDsVCXOhupQlZThBywIhMc2lMtA8",
-	"ERdxCzTPmifxLMXvZzHeygoG9Tf3ezCop5MEKwIAr7M1z4UMTUr/ClFIRZjNYYAUcYC10zeCibctcQRF",
-	"5CkW1yS+QCcA6WNQW85dpNB4z8x8vv3ma396J8HpcalmNv8SYLHSLBQmeWIzjfTJsA+hBVlyQfT9gSVB",
-	"kE0JDU/0kMildE59wO5eWvmTSSkrCF5LrKcsgoCjiXbZCfmfqu5LcOGC8IwwwK+jbGZat1T29rTa3iI4",
-	"SM5iPoMQgxtoPIvUTlGV2Vrm2bZvbSRsnem09fB0HM+E47GJHglNaSj6TehqDV1wMDAP/P8NF9dE+NtZ",
-	"dEfr4J0NFmyWERGRQvssXu59F6YxREP52T7ZAJeH9dVmUQ7cRsyi3V/t3lgG4zqXcNTLeDuC7BxID+CM",
-	"GATvZbBUuvLmHK8wZVLNAcGTcdMdzGT6gIIHAfnmIH97/eInZH9FlNmqX6um9LbWs6O2UcLcDq99XLOR",
-	"0GCQ0aQs0AaAnymOcInjVGPIHdIJ9BfC5lAJLPbu3eseVbKW9dfzao2MpUrp9wfT82oj7G6NdmUBGxgI",
-	"1dl8BsUR4FyCtTDEJBqaFT7OwnhZlL875b/uvB1HYjNMCzmf0OUykPBgMg4HOyDKo99Xte9GbpnOAfxp",
-	"2rq+Wx40WPchQhufgNGCiymm0QJu6XWvTPAWxXzDjtHTGyK2yJiPAPjnpxbpo0lUwCDxraOBer50UFRD",
-	"uFo/Zh93WsKAV+BRz4ApMqLGHan6HRIEGrHR7gHjvSqedQglop+z4b2yoE14SZGDXvUeh9ctTq2noPYO",
-	"4aBt9ftUXg95Rz/WtLi9udihLCN4Gzz1eMqjkk/p4L4G1nbVdTyGnfgw9DmcBwsNfoEIjtZFSiXarHlC",
-	"9EHprdD773Z0/CKGkz9O0siTFORkW7z2g3MEjODl77bI1b4do0vTbzQXK63VF1j4kMUGeTnaCGcrIo4D",
-	"2LjaBmTRtmIj1TwFQSOJab0tGf2ameTI12qiqJx0MV4xnxap8cpnzxF0/oFvLF2TLfQMsUlPVCJJCDMp",
-	"etascxm9JlvN2h4KLYgmPggdHMcoz5q7sKardRHoqruDZJ4aB/wGfJIGs5nFegr6vbph3LsDPImJgK/N",
-	"rLrYFJN4RfxvSp4SyN2yCZNYalrAQKVB1WJhPzhpZ4Nd1lxs+LhVD7fpC1ZpM+7dUNVVTL1dbBC5jyt/",
-	"Lmc3Tgg4eItC/BYlsQYR8wKdnGub3gPdqxkHVDp8lZqXpNfbZasLN1StZ9GaJrEowoPDB9HXC05ma4IT",
-	"tQav0+ghDK2zIqlm3MtQ4lcFmhk7RrbeShrhZJZhOn4GmSArhpteqn5vI5bRyJfqZV2hHbQDexOrkXjq",
-	"M0199cEdDZO59VCUCsEoSF+IdoddxFqMaylcLYCThACGjfGpR6avAq0Ks/tfP+zdCL+LYOHV77MhK5e/",
-	"37Ns5xGgadV2tgQ0sZBULTSDjdcEC/oeuYZXRXgB4gpsixRN9V8bC5yOcqiW7a+Cu3MJH/WKGqe7+8tD",
-	"U62Rtj6fOuWmFV5q5dKq/jm2SwVGvgZrAk9rfENcJcDGWfuXL58hqiRJlqbl2pKLKVpsLXY/w6nt5Ozl",
-	"Xx0HUYSimaVTay1zsMSomrE7oGjaAnBQNoMU78B+v4S/VwugoPIOLnuXJi5RJTd+WIzZZi8ldEmibZQQ",
-	"M4edir+XeZJ8FJIF4Ha8vapPJEDgVhb1WqCN4E/oyW/1VxMINb2Er0mmgPWiBEvZRPvCkszM3NqOeBkS",
-	"bgurBcVHVJaPjnrPP2EzK/Nmzv4eNZJUXEsLG/WUI98PgSNbQnVNslx4cwJtW27N0pFekSjh0bU0cgSi",
-	"t4st0hYughYQ2sDUui0R5o9D7EqwTIbZx29oSswFlvDN6HdSEtM8HflaPcZqzSgzlJlHB4HtKOPIbNRw",
-	"IPQxcl27Ec8IA0y4su/vtExHsIlXRWTbxnG7EktK7WFU2B9LSVdsx5ehCGtmOstJsusgBa5RT8g8rEMn",
-	"mO3wYl138KnQsq5pk9j+5xsLaeGjZgNtl0lY1BOWOW/BqkIv+ryD+sEZsXkaYNFPqye+9Tg3UbVb1MCT",
-	"AN62Pd57jVEe9z2G2fX4G3glr1vVobOs96qU3jHhec+s5gMV67iX2oLMRSgrxltTFTqkg60xWH2tsSoz",
-	"oi48+/40d8bZNuW5LBJsSiCxCrDXWBSwXYqMP3Utza4Jr9WKPp8PakQsd7NWD2up1X9id+wUtO+h/nwr",
-	"Emrp7hwZpKvp+LrWYfw2vMi0q/bY2oemp6FfPP0JzmqN62v13lX27SnAqPLqITI5qtfVHUvqqFHjMKCq",
-	"laPcXcP5uR3tj1w9u2vlq390RxH49g5ogLeku/ZaQScbqEwGm2BBVpgdqrwHtiWEcPNMuQweaaZq7EMK",
-	"FTlbZEqjQpnp1osbBBv4B0uIBHc3lSiXgDmyNF1qDlo2rIfugraymESwCBDiJvGC52rwTHJJxAy7OPLY",
-	"HixughVylbtx1c4xBxHK0uGB3iVpvCZEacll8oBHqE/r4qWmTg/2NRJ849wfUn/Gd/V6wuf+yUkPsubJ",
-	"KEAJO7HgaumKPWNji07CTQiY4eIiTgvAKblaE6ZohBUXCGeZKdwAXysccNtuoA8PtLWvcQ88CiObWYal",
-	"3HARh0CJQPYbrF7zkHEFY4ZwrK1q8FZygSSpQZSdhnVF/1uNp8egDZoFewMGd8/2CAl3ItkFYmFg85KA",
-	"0ao3XV9LhX/PbOyh2pxEnC1p7PqkuVElSZYzQTIuTBMEvtBXoumHAK6rFofSLlcYYfHwhvKDwQf04WhF",
-	"cNSETQmkufIlgppCKMt1JVs118Bo/4UBbB3ceZ0wSRW9sWkDbg9sMlL5u2kGp99raUIxvGnN51u82miM",
-	"F2ioUyVZhYf7TvNO9rs7vX0xu3+xw3xwbIKRx+JgDZhGccjT0YjDvgCr7TmP8XYI7OrAxH5vmofQI/1b",
-	"7o4pkxVKHMKwP+zR2d3S7jwjvW+3npkdwKbevHjz8rGmih5pSAZAr9A8repqXw85ysHt11N7ygRP0qDt",
-	"+x1Xa3u/m6yDhCyVa6XOQEvO4P5Btv0S9NGGJCYSm3hpSlIutheI6K8gzMhGy2vWDJtKEgkSmgOW5P5Z",
-	"8OYVAZxdrjKt0p/fu4esB2EKoMgY/furls6HbXv2iqQ7oDgEtutB33YdUC0vBuromfeGpiShjDx1zd1q",
-	"npcOKOw1zjLCSHxh8hNivJ2CGyGlMaOrtUKUoX+8eTzYe+C10Q/c8liSatL2IHAXHpOOMOzvIeTw+pcF",
-	"kTwXkUGCjomcopzFptSfCpPtJb8sPPQNAg+88FMePnYQFHaUPvcc61MHQz5FKb/R/88iE0xRrG/F//o/",
-	"/xc8KTjNtISa2F9bIOJghW398MsJIMWn0F/QgOyYqke0NKmk5bdgJ0Fcd3xtqJlnoOBaO0qU5gVDRAgu",
-	"+rtGwHcc+ptZeXVaxXY4Dipm0XWEDqA9VE/j3VIf3jgUqprb4vvH6OtvHjxCkkDvNPTw+LQNB02Fh/jb",
-	"z2/Qn/Q4j06+/vbPF4hn+NecGOxoidaQA90CVeZ5XQfDm8E7oV6brwFpJoxdLshSELme7fJN927L8l9Y",
-	"a/oCbbi4LlCxFZrfuzm9x/UVdw9enQc1/ohnJDio6Zkiz8uUVuP7xUnCNzJsVIOTNCik3SyHiOUShMzX",
-	"C78jWAzp3l1hlspgle2r7H8rw7aCqtmOMjQe1A/KPl0qLv0tncAodTSo0tKOFgkCLhecSMQFqrLJtH9S",
-	"Db7qnVQLs7zOcESOJMmw0BrehbG7XNYzQPuDJxKiBsI0yZv2NmWobatHkPBuWQFWy19NEiT4Rl5AP3vT",
-	"FGxOWZTkMZmB0PsfWjmf+2zZnkrxRmDK9OQCnZKhCGG4U+0WAWCVN8sa42g7nS9nWk7lkTL+a7ZFpjmP",
-	"cuecEaVFSbGDh/JlQfxn6LXe1SHjjcusjPH2oqiKoDB7ARY/48h0XerdiI/hYHML9/ZmWmWZIEvbZ3f0",
-	"n41kyB2Yq+abK2ET/vMtPvrtSv/PydGj2dVXXwzY4XEep13oeAgFzH32juleBQUO47YZyVo9O72Dn+Qf",
-	"0gQnA2CiJIyJuFOUxAXqmsmbPCUzm1vSAuUvSS3sdk1IZrIDcOS6SBwKa8eHQar5RB6/RA++Cb7Do+uQ",
-	"4fSGc1NDtsQ0ITGSdMWOKNNXaEaYRAA7hRZbW90UTGhwzacCMUy4WmYtEJU/kMRYaiae6vq474JTWT+e",
-	"nJGZ3uhZYfTX0ehWkNJPmae5IO4HgoNL3aVhriapVkKhbqQifJyy6/lmFEkzLrDYzrw/8lxJGpMZlTIn",
-	"4cBEnQCfa/TJRYeBZyqAWEX2bJVr6vRr7G3B21ctomO3DittYXv/3vvPf3v3Tl795d/cfwRvvn7p4ZDh",
-	"IpwkxBcd1tJL8RYt6j5WB5oGNQKmOE8rvVNoILTY+qrdl1IfZpBL8tbE0BLniX66bo3cf1il2eXRf2h1",
-	"4fez6f0Pfzqy/zw5eqT/8u2HP4e1h7Zmtz05FLuc1sABPFRGBKyijUsPoK/APXm3dBWz8kPoKYc7sD5f",
-	"fyaM3LhI98NyPj1Yd/gdtDlAxr+NuhytgCnVktf4WMtW0DaKar1fczKioVMx+kCc94/ei8G9M7Q4x+sO",
-	"NsRy/khtb0hCV7RE+OhpYOTgVPy3ioSn8SlSA7d2fPc1G5sg0ABE65ymsVpRve23XjPd1iiDNBZ5K103",
-	"WvsybtYcRTgllf6wG/1ftpHnBaLQ+3QrjRaitQ9ot4Bl0euTSlRmhw3o7fnxunUyvmEz23O0QYLvDZKR",
-	"3ZDMAD7gLdJvufPiIm7gSysESbmcxt4Nk9NtuEDBy7ylLKibZVxaRevqXxPCEFbIdDf5COvgghKmBiHD",
-	"vfAe/QDWUKR16h0pYd8eWD5o+jjWXgI8ILvABWYBpf67bQhzrBDBJTjo1Jwj20wa3JwJ59cA2d5XLhUg",
-	"N8zGw+trDaEXKDMggrxGhCVU2IBuYnoMEs8UD3/EVyCGDdhoTxbytBTnDbCwTcmF3ibTtPIYXfrNU81y",
-	"viwekQinBmOIy7I/MU4EwfF2yCSHNUYBLadsjWKO1Y4sa14e2VTFvjPwSrurhamVGtNqX6VSHao3WSq7",
-	"tVSOzVWbsvqJSlI/uga5g4r3r9CI9r9jE7Pdb9/azXIrLSdvscVa6yF/ZlTW7W33bRzfkBGm95wP6rBQ",
-	"nVxnX+Of+GZI4nR7i83wRA/gxzIegrvlyLJrv4UK6APcHONqfG+jL2R9BjVH2tXv9z980afuRp9E9O5R",
-	"0n1bMnZAivtYmdt+nAvA1oYmniLFIWbRyOCziKWtcUEQNO0/w/JdoUC3+CwfbT2U/56TvC2juYSj7ZVH",
-	"Zd/aG+fAHCTDtKJD2Wombb5gR2OsgDduYPit/hE3yW6iHEpUexS+g0IbkGxf5GPv1hG61u3dwruFuPZy",
-	"fTQOIPy5lbpNCDXLq5PSpT6ZThKyVBPPo2CABlQumKbbBkIUrahKviI4Msp7CG9z6VLb30s2st/m9PNg",
-	"w0byJhCk6sxv5ZA3uWCXeofv5Pn7WGeJ0/hV8alRvWO7zXKtPxqYpo3gMG+PoA/HN+JqXQNkjEe5ZvfX",
-	"WnZbCwXnan3WnN78MldrLuhvINjOkUkHR//1f/7v/Bi9hnLyFVEI2yx1cMVDBjwkwNskpnnhpccAXSJp",
-	"TNCLjLBnT9BjzhiJFMoEv6ExEdN3zJS0Sm8wP50eGnjUKtqN+5EgyJR2Xl4qEIRpi7oYm5xhXMAZVut3",
-	"7E/z90fw0Nx4/SyosnlvzRNoZasH/fOF/i+YWP1rtJJiffwOeBaS9YuE9cdlzjhU0sGLwEB5TNW5IDgG",
-	"LAkcQ9bIDRF0ufV7SythMhdKK5USWXmv4mm1Dpjq0xtB9UmdvLJP2ufgi7ZmyFLNoBjbRkWzJU1q38oS",
-	"zOQUOq9KeL3EYK2+5D75s/7/wecv7Nf0/q8ATsgMIM9dv+TzyRMoqXJwyHKKim5CMBi0Nynf8ydqGmNS",
-	"hm4o2Uzt8tZUKi62U6QITs0QfhcmM4qb+XdkRdnU0Qc+x29M4Zu8MP3MDTn0m7Bb8nzJc6an8L3+/3YP",
-	"/d9X/Mac41dm6QldkiPA3zbeNbsszPAK+gkhbQEmDnDYZee50SrrbXzLreOxXUAl9KE3Cb4lcpPhZRvm",
-	"uTG/h23yX7IPTPVcigIVmy6V4i10jpy4wovq3C5fPnPFLd4Tbn6XcVyhsiA3/JrUX7JyvLZoBzVQfcSN",
-	"/HpDVbSuLILHWkgw+BBfLqf2iwlekESvKC3BpKufMkAGpnc1gOYL/8nygMG2Ohx9+FSJTR1T6Ti5MvbG",
-	"1WrYB0iM8ALaDlQjQfI8yxcJlevJ+eSl+S87f0UFQfBI8Wh98vBXYKQCltdwG2UKX5PyRbeWJ8DhbtA1",
-	"zyXRYrE6cvnn6jNukO+5SH0xU3mephkXqs5z9q92ZWb2VPNYllG28t9zH3kG/0YgeOC1a0Kyygtswd/X",
-	"ZKYx7y16e4aFYkRItMbM1C4WbxXkMKKIs0HvpqTyOc409/EN81KRU1I/ouGnoMLbjfaa2GA/VJ5BGkMh",
-	"FtyjbtS/6msJ6EE0Kd2F6L0BvYur8h0uhi8lcmgc0NUdZLXDZNHTlKa6hzO7OVANrIVqMWjtRFSHKzNM",
-	"jzqvQaiB0/efu7q9bMoNQzEVJNIC3RsvLMfK4tgiEAwN7NyAk6oVV6VJ5ZfGk54Y8xm9/pLlkvOCefzl",
-	"2t4iqhavtcssXyndUoFLkjMkCYspWxUFOqXoKd8LnoLKExUBMIVBfcFcfan0ctWH1r8g8wu8rtnW0D5t",
-	"9KyojuPxDqE3IHdv+NaMklB23dR4kGmqnHpgohYdsTor+2PRxNC1d0E2F7rxcp2N+97nmTyHLGqIVk5e",
-	"5pCqw2IsYpsArPfHa0wK/aCX3NQ8w+uV+Xa9616oCuzeVxRWoYtkSVeVJ/xplL/l0hNGborLpRNY5SMt",
-	"x6LxNFhl1RHNn+AtP0fQPllnDuuxszzGxTVSa1FENM3LrsT1HyKZnE9qZkXF82psIbAcQfc4cgr720Kk",
-	"B0VFQ0MJnfgKaa/0R4pkUl8Mvp3EGZ9Mzd+M2yyk/JedRoXVXYsG8KCHAyz+DZVQTmibTJUt4teZlDOQ",
-	"yhjs4+kkISuczPhySSMziIlrGGU0MAu7Ea3TuAoYEW8PPs+rkNVxa5/xxO7bwLBNkvmGSe+saq/vM81h",
-	"hLhqWC5vJ1mClVb6Zq5ewX/K2S9vJ4owzNQMKq68ghF/IhUr5e0ESow4I/5vxTRrwwUIWbnXa6NVbI62",
-	"JVTNjrananZG7UN1E6M28auG8XC7h/SqaYJ0Hcem/dHLkloSXTWsjwH75RshVSJWrIy+kYI827BFPr4o",
-	"bJo6XYSvGjrNJ3vEQJ3HavZPbbzetz1j6NbZs2JDjfjalWdCvYXyM2jkZf9ejFf7wTeVqkxXs40abBcU",
-	"Br55dOuUqphNHV/rHfsqbFy9LfSJ1tWGLKi3DdHe8nrIfqruQdBu6r1JWj4XsKfeXgXto2EXdd1AevtR",
-	"xEjD6LoVzSVkpX18kRm08bqkZosld9szB/ONKuhySROqsDkzsf4kXeQQNWxdp5Y0M8xwsjUnsc2g3OeA",
-	"7zflq4aVOuA29wzT6pn2DdCd7vKaOfrWp99gYeBbrG/7Pzvt/shV1cztX1bVXBs864qhPOxGqljLt34l",
-	"VS3uve6kDx+0lU3ZsqVMYU1wDG0XLl8+Q3yJLEiwC2ucFxErQSqYe6X7UdqwSTxFLoUBKV54Z8HT/465",
-	"YoMlFyjjCY22hRMHmjUuCGUrJNd8w47fsXfsq6++B/B9qUgmj7/6ygQ+z9H85YvXb1Aj2gkTYmj+16fm",
-	"x5TM4VNlENL4KVy0khG0xvLC+Ng8xC/5jnWGXy+ZQRAyYUl/On681KAvUSVtIAV5AFbHyGD6LFx4KUk0",
-	"dWJN62L6hb1z73f9/z78/83z/wMnydyS5zFnN6Z5qvzqK/2nI/TVG83J0fb4K2Q7+Lr464ZJlECmuIFs",
-	"hAivpcu934sC/Q9zMztDDGkq3Wi0rpDQ+LPVmrxjyMWh1tiui8awJksl+3njZZXowcmDqSENhHJxShCk",
-	"uZtm/dSi+MccEuAVIu+pVMewsGex/ApY8B//ePZETpEtj0DfHKNLR+MUb812arrzDUNzGs8hDgQlDBfl",
-	"R/WdoN8w+B5udjbCDD0f9NIUTcnUAka5NwrASzMQjb21PTJT/VFv21fOszz/PcYKT5GXjfVhblzPaP4j",
-	"ZdfnSJDkf7yDdK13kzkyXR+O0dw8PAeYA4D508yHcgaFfGhJE0UE4gJJLmC61wQ6EmP04ORkajug0hXj",
-	"AuLjR+irVwRrKvIlcL9DeXQT1USbP32DV3M4FAotcHSNKEPzZ8ujnzgjR8+xitZzUxZpX7p/8kAzSAJx",
-	"5rU+wEaHjfW2ACAoENIgdwJU1Q1Ocsg0wQv9FQhoI5YniZkjBK3l8Vdo/vLyzeMf5mZFf3v94if0nIgV",
-	"QZBlfIwe25ACuCoFBrh2ziQEOWDGdrIFs5mlleBsWpCf68mZeaAHZ99OkVQ4IejB6Vn5HqCZusiFgTi1",
-	"XEqXSyIcZTOClZ72U0BzAaEwRxDd05w9fxaTNOOKsGh79HeynZ8b9rkGSsZwCKYW9ELvlyXvhWU+OCMP",
-	"zs4ukFRUSwuERM4AwkVzHbp0DGw7IIPgO3uAoPenmeFTIbiwR2iOsyyhEUi3e5ngi4Skf/lFcjY/17wD",
-	"OwJ8LhXn8RQ9ODm1O6dPqJYM+m/3TU2ogbeVKKVSUraawhnXM3xw8lD/45HD8lAQCF3QGJI3/mTg6WxH",
-	"mxn8Pv/zFD041d+3PXttO+cHp2f6f+7r/9Fjnp0hDNFz/d2FAFFlxwPYUzmfIoKjNWwibLFhoIxTpojQ",
-	"X9Gb/eDsERD/4cl9C5b3iiixPYI+0JDx8vDkxMhAx9wLgF6TiNoT9aMFS9D8egm94Y/cn+boT5pOSzFF",
-	"WEwRkX9GkiQkguZCIPr1ty31kaIqIfLCRsnN2TUnSc9jHhOFaaIPg14OZegpW2mtzYA4x+SGJFpXkedw",
-	"f7obe8tzAXJQkfeGJ+CM62/Mzfwf688df+XOKkqxuNbnp8zeKpjYaw+DlWky8KfW22r+5wvN9k5WwatG",
-	"NJ2dmVydhEaEmS7XJhN6cpnhaE2Ozo5PJhbEerJWKpPn9+5tNptjDD8fc7G6Z9+V93589vjpT6+fwjsf",
-	"phMg4uR88jPeSuXKLos6vcnJ8al5jmeE4YxOzif3j0+O70PAQK0hGHBP/8+KqDagGlDADS9QeYwgghNd",
-	"2A1bYppIKw5NZyyh/yxyJo8n8FnTQvtZPDnXH3nGYvLehOCgfS/M4OzkxOLFK1fy4p3WX2w6WwEw/Psk",
-	"oezapC7bzts2535yL+aRLFRE/QfzX79NppNrspX6L8cbkiRHsEv3ftlcy+NfTM5DSpSgETzi/hOy/WLK",
-	"oPvY5B5UjP7mNY8oPmvJe7zFaVKifvTuislp7st4NjQDlbapylLz47QE5AkPVhD83ktz/ioJesadIfM0",
-	"xWI7OZ/8BJAATuFwkVCoVcUriE+9Nu0grvQoLSRtYyvDQcfo1feP0TcPT0GdYWTjLnN9moo2aIA+QFct",
-	"3PS3n//+em9mMnzx9vcJTlaT88nT+MnrSyhBvYF/nT18ePpIsw/VH71+Kf4++zV9/8+f8f/65+Wjzea7",
-	"779+lvP7N//87bdv3rz/4fGbzf/8brsSrx9c63c0ZScv/v7SBCon5xNJIVN0cj45Pf31f13+r7+/fyyW",
-	"/3w9++bN9ud//+HF6pt1dPMSZ/R5IjbPMH4Z/fCPV3zy4WowswBJWngFVnpoVnEDg46VC3NZVjjFWCsB",
-	"VgHr4Qj7lseRESCDeOfbB6cPgmxRsWVew4DPicL/H3t/t9tGsuWJ4q8SIAYoG5OSSEp22RQGMyqXq8qz",
-	"d9keW709s7cKZDAzSEYpGcGdkRTNbRjoi/8fGJzbeYNzcQbnah6iX6L7tp/kINZaEZlJZVL8SImUiw30",
-	"LotfGRkZ63ut349mBLY7LRlOrbEhL9FYdP5WgtrbWMTg/S1oEKBbpuet1qCft4q+ETSsAHWniaz+UKUK",
-	"86Tot9cHKbEbjTfWFSoCz2DJNXx0h40YjdLvd+0numORjnS0sB/K5Wwg+Cy+d3ex2mWyFhV81WpJ7yMa",
-	"9Dp3V8SRXuG+CljP3T43MmwsIEB3JxpTPbAFK4vusmNbIdFj/37NUv2LnrFU51uuKyXaWdi7RPZHF+Km",
-	"ehpioGGX3ocxbyME65GB7ZUK9S9o0reVXwfm0NDXq1tgunbJQ7iI5Y2offffYFQOnTTGMG4v8p+rjC95",
-	"JXdtP7j83k9zO58lHii6JY8Z7xyhllNPcmqgTaz08XzwjtKePaEPAPNR9xN6xVXxEeHuEfmNqXxYNy2r",
-	"io5cq3HVQ/uhEs7xGMJVQC9dTIwEkBYBN0onDFMpt5+Vda8u3r955ZudJzzhY5GKBL2gsr3JPnLyZzmG",
-	"Mcc7P+jH+u785BvEa6fBvuDWuCTd1DnrWbe6Vza9AxkxuCALeZJImJaAhBh01jY6jb9PBXZuomdud6qR",
-	"P1yeIhBb647ovwUgkqPcX2U8BbdpRuO56yr3XMELEDlli1sc8cuv886x3tJFoA2P7LnAVlrIsWglTMUS",
-	"6AuFS9/iVfltW1HHydO/fSkAxzXazfbzo2brqPnssvmi02x2ms2/NhASo9FsvWw3m83mEfzP9/Z/Xrg/",
-	"8f/azewuXlkNR8M0esBeJVoaw1XKou9em4mWufIJiGrrZfu4edw+bp60zxZryN0Vr99sNYJG1sd329X5",
-	"rQi+U3W7Plxsff1tYaZWTeN4da/Cyfp7hM24pSDfKcEm8N72OjKb7/pbsU/qt68F9flnadKFmQunLvOv",
-	"Qteia5p2A5DgXJWWddD7Ajg6hcJGatkGsJivgOz3MeTTiLgMHpUzdFanQLLHSe2Yz2E8K2Dc8ybQZ6Vi",
-	"r978+MH+Gw4IQMQtNlW7D6Oe1gmaWgA+vq2aUQr8A1tbN+cyrn8S8wbKJxikH3Q0X08091qC1j/8hOj0",
-	"tTi9SCdqQYm1VtipNS9f6jpGEShYLH7AtV9f8mHVb9LHTuAzX4PGn3W4FGnCfd5/jpZQv4BjxXZBwrET",
-	"OyfjK4u4fQFKokcaECH+5ggByzyoky8y+lrpRp1BqQawsz1xiBLlOYOc1G1n1A62bJktC+oQnTfppnLz",
-	"9QGNHA3cbCIDX9dW/T+Cup84PKISzkbXBZA4Q+amLJG3ERGFKH1HnQ+DqXHsnYCJqgANdiDScAT1ESXs",
-	"i+IYal4O1hKmbcB7PIeyIhQYz7GEZfKl6bP2i9uiiMdpCxs4gCroGsYPxnqPYOf+Y5khLMjUi+NnreNW",
-	"s0litYkXBqtbxQ41H8gOGXpqSs/2TaxKTYsbMd5MsipsiEtzdr5sKHmlXulFCnx9NIuesKHWUZW0OEhS",
-	"kJoK6cCP1iAdwWbO5MEuZnaRHlv+fk6Pmu3L5stOq033s8x23hr/KDemt37TG9N2Pcb00cn/x9E0LUo/",
-	"I/SgLTWADeTEUcbiWKMiuIRsHljLu+NT7NrScYRo60T7SZRFQFekB2yY8DBveaHpD3djwQJX6RK4XX80",
-	"PuJtHzTKfnraZdrCndTGzJjurz99+Pnnv/74069/vfz039p//tPbt59+bp9evn/3w//476/PTv+pcdAu",
-	"K2mXn+WNYDRmLWaUU6ozeJ1GMj3CuYTKwPWtmAmTYlvmMXvNwxGLpRKuO1WzSBKQR6odlBDMjAd+Hhlf",
-	"9SJPQ/FCBfQv+y719lH/Ivv3f/5fqIauFHY6Q+MiNLlK7B6UashiwW/A+4cVIUvckqpEVos4hw46+yGc",
-	"y87m2RMdC6ZvqMuUNhSbpm4XL97i2xd2H1/fPFgRoySrTsA00rCpoRtFBRxBar4sr87DVCf15PTt9lNf",
-	"ZmgPW0I2BQ9CVd1jCuhcda4AwWPg0invxyJAtmKAUnGj8dJkJ7Gy4uDJ2LN13UFyXLEuNK3hkov5N1et",
-	"zEcyvQgpjbZsM3yVJzu2djt+1/2qWk9uW7a477c6dR1TcH2pTMohQCi7KID0lj7/pZh/t6qUK18w1etf",
-	"rr7qEj1tl1zAESYUw5Vs86n/xrUEwC0r7va1Cr/juNU+PXv2/K8e6CrqoqYF0z6ixhi4+tn3rVZey/lF",
-	"/pDBhDe2ClIgBbLyd6hBCiWxU8RgsI/Qqw+4lxV+8Azt6xb1K6/nH7qAVTLXWpbhKxbqHYCedxfsl9FR",
-	"QMuP01TOVyiPTHIuwgmCE1X36PL42jjEIaluQxchohHk8GRqWF8MJbTRZ4xGPSNVKLpG/L0XEHqKCK8N",
-	"sbSClYewxGAjuBE8RpwneN/IoeLpNBHHV+rSjZK4FnXAz7HOHx+L6Jj9SYgJAh9D3POdYT37ayLC6ZAJ",
-	"N+At2sMCcU7Hxjuwfj/DEE5TpgcDxnExQkVkb6wzlwrF+vMrZfRYwACBdZV4bDTU8AhMkYhgr8U8sEsD",
-	"KAqsivfnrPDNRNAg9zG7xI5wNHVCMcJdpphsLOPY+lhgA85xTIhCu1CP7RdTwt6MyJmCp0q6a4lHRZRb",
-	"AH4FUV/uWcGW0d8jbkY93w2xpqN1fqXO2i+pOYgbZAeGDgHjESJxeoy6u3kc65kp88/w43kP7ZLkYcFB",
-	"WzQkQ6kYH6SwMOgBVtcBOam8uFm4ryJigiextKvJnSKd2B0ZKhH1qhwgt3/lBsnBb4+lkuPpOA8Qn4Pi",
-	"Lp0p5GaUmxVQ18fsIn94swmPCWDiee9I5g527iAvXb+9WOEG8vD6zaOX/Gjw25fnZyUQ+zXYVQnDxU6H",
-	"wZlvdKwhsz8c8RAaJZtWrdqHAj94t6GEO+o0noetwYt+s/9scBa+4O1BM3oxOBucRadhu9/izZeDF+L7",
-	"6Hn4rH/GT1+2X7S+bz5vPmueNU+b7War2Ww2cEHdvHG1DxvWR9TMuKb6LngtkAmk8f3/+Jy/HF4NdGOj",
-	"0wjbseqPf2pG//2/xg23kIrURat5jBb8r0DVpNxONtezmn/JyU2Z4fzklCrC8Ty4+fxLhru3kgG9HWmn",
-	"ieDjReOZjk7yTL7lCbnXVnvzOKZWKCMMQGjmWkPApuKsFnO/Z1UswCazJzQjCshiMMy5QKj+1LWDuLRf",
-	"qjWbCX59Djm7ntKeb7jnImdCKkOFAWMPwJYeGwE9byUdI+Bevs+Iw3fXMOLG2rKtb4Q6SUSYspFOjGB9",
-	"UFGInjjLf8xYT4dFyZwl8saufOVT7m4cK0KrVdXOSqhi0UmvWwA8dEx5/SrD38yzwS+2WNtjPpzyJPJ3",
-	"lD/n7thWuoeXQHoH54knAij+cegy5mkuw1SSvVm1l/SjW8Kj6iTNtXLec0PpOh2kNYa8UZTg1JrLTn9f",
-	"7GatTJiTHDslKz5PZCJM/ivto+bZZfNl52zNHDsY46kpu37ux2xs3eVDWELjV/0PGcf85Nlxs7FdGEnH",
-	"9KFjSAcrVdb/mCkAk8lQ+YzForxjwUogEWmNZao36V0dIMfsNaK+Sgcl4JBuaWDYKpOzfHkbBwgcenfZ",
-	"+IBQET2eeizYXfr+tYoeTtu/VpEL3jZ54PRqpR8DoZP1Pugnj2F0vScVjK7nx9F6ixqedETAOPk0zg5l",
-	"r8AUMwI3xDq8FtGVcj4Kj+W1DdAhaLMmPOExuEBTxMzwzowN5+C7FCxDnBm4YAiG1m2sDwu/Uj2tRNf+",
-	"3bXX7jpr3st8srwvhqP4DrvVL81cu8gcbuAJ/DMRoYaMhX3tqXXZZiKO7WVPr1TP/WoXj/PSC1uX2YiU",
-	"9edwn5ENFk0K8xmdDFyFPCmSEpzL7+Vdn96Cs2kdxfzN5RzG9ksEdtEao3PrSo0nKVFX2ONFD7MsKLdn",
-	"6I1qbOPbAa1cA6O1RtAQY+ujdxpcGsP/i4CiqBuvAxG+wwVcXWvj0h+4XeqSgHpvWYmPELQxqWqfJ7K/",
-	"zOiYbOMP2o9ppLaqbkTIt/ohKH9qGI2qulfLtX9gzzzl/SAXdMw+2RU7WhaAwfHMKzjsGtAX8BPgisqU",
-	"DfmNYEazAU+wXwGudVx6eN9N04cxDPR87QY+oHWAjJfxBnAFg6CnkB5O5uC5LglyYePpcSOoev4hO5Jy",
-	"hDPKnkLxiWM9y/rG6F1XP6TX2ZK+4ccFSQNnzFc25KlOJ9UPyqHZpNkUi0sJTNORNeChtS6MTybH7CNl",
-	"sKXKLJ2jGoFMcShY7yTUaiCTcQ9AiIyAPHK+Xwi/YeVcKjY1wrUfQjq9kJ04L5qpW7mQMocu0fHlu8v3",
-	"O81I1GeGXJ7hfaL14MGt0bvL96/tho4rWmyy0acAseTgCDyUSGDuPtVwhrTCci6erpXsV2XHDCLi3JYi",
-	"d7Krpel9om+EQVvKqSAFjmDqmIT4ZIJ9dUGOEcOQ25ZzE01OYBwgkvX+4IDHOFBZJUgoNuTzem+6JIeH",
-	"t7NzcSk6eSvLhl33K7yFXKL54cTjAz0vwHUqHRaBp3Je8nB3IS6X00QtiAkrN/srSIq7nS6KW4msRNIg",
-	"cXClPwiFzYJex3ivMnIqtSE0EAkb7a2FkJBbr7YTtLo9O/p1BjD21j6Isb4BztrN0tNvfeUQd/ihjurH",
-	"VE/Y1Fidt4Fev30W3TE6wh9ZGqJQ87Nhxi7CqmpKLa128lb0UxKhxKyoQA4Oy/1r5Mu90MQfxCTmoavD",
-	"FNdTsz52dInVVZoMsDcXkTnatXMXc+QqpeBYuH9Dm0ctyCCvPLHjARbkvmBB3nx8x05bz58ftRiPJyN+",
-	"dFqxGshmwgurCd4r+nwlFAkdMTd9AiSgFdd2792C/yinOyY05VgOBBCMdvH7d63Etcum84mO9XBe1T6a",
-	"vb3eevwXSxbyniepFyrAO3R9UokY8gTwvIFpEPyh0P6igeDYpU2s01C+3r8vbeYdS+X/vr8a4FbVMlQD",
-	"D44YkudwKquY5ctIOQ5ap6qd8vqtEiVkGa7Sm9RQrAhnt5Qb12raJGWpjvjcipHVJuAX/aOYXHHnA9L4",
-	"/Bpa8jLIEQSe7SeCXxuC9a0CA3nlyDN37hxf/AzVYVIxncbb1x8aQSMm6F/Y/wEy6fg968KeNToNqcdE",
-	"YBDlxqwQJz0SDsyaXQx5JP5hbxaURyf3U/Ypy7Ho2n22ixkkMuQnbyUfizn2uFk5l7gOMxLW6jWCxnga",
-	"p3IwVSGSp68xsI2r2w1sCD30EskDpudHjhpSoIBbkHJkss5xxt4S7cqm6RJg/5VwQZyz5YHwiNWxtN9q",
-	"KFIvkdtpaUzKg4QQmdBSOatx1LHZfli5dSymeJfrS/H9YYxUy1nmkO/NzOIS24hAI0uEZm04EfzmclCR",
-	"9/ZhB7dNJJCd5yGwPOc/9jv3TpB8nhrYT7IfOEL++d5xETfkhXfMHMfB+tYUT9Cm1rRuTJGQT3gIz/is",
-	"2VzbKdsBgEi1pOzlfG+B77MCPSSj6Z8keiDjcsGpNi5/4EHeqsncw0juYST3MJJ7GMk9jOQeRnLvJ0N0",
-	"xyhuzqivMYe7jXe8on+wwRTv4r0cRnj/UCO8dc/kHoZxD8O4h2HcP+ww7p1DuKuZzsLA7f2YzaJ/U2Uw",
-	"LwBCnQIrw6YK6Hx7yB3Sw/Aa1OVMGnGMzLBjPmd9IAFNE2kFgz3pDYWKhHU7hUplOu8FrAdkwODV0a8F",
-	"Vyr3YiK40cr0nhKOH2cTkRitaLIHVwQKHzhre3/vWXObAGJuf06VxpGeIVdpit0paPeA2HQKg8kqgmmA",
-	"EU/hczqJRIKWvT9n4jMPU+QdFioUAXMsSVdKTa21g9FjEQtwbI/Zm7TQ4dgXxm4Ggvg60k9plXWoE2Ed",
-	"iJSNtUlZL7ZBeS9gGlrWwKPreJJWuy1GJylZMeoO76Y65XGPRRqS6UPtaIGPiScUN2PRYGIqHk5eVoe1",
-	"3sHMPl/YSRg0IMrJDvA7noTmBs1MXkl+PlIRMHtC10SiZwYsuL0G2Es4wgEx384ZEH7aW7ZvjvUYCFqB",
-	"vZluP6sMQFL+nHH6DTQllHi0Do10H7PKOUXuWvF5opOUhVwpiAftu32pRET8m9Zhy+2ovZniTsK9r9XZ",
-	"gW6htrbNyZ4jGXbPJNVDYaXjPE8L5IaLcMmGJVNVlen5YSEIOUz+rjP5GzQyUvEupBmOFl/wwo1vZn8M",
-	"+FjG867rR8n/uUrvyQUpoBLlwUp0x7r9De2F/obT1fNDwggicQ2YEfbRAgvk3ArMmJsOsRLTFAsu3jnv",
-	"VjFZdw+Z2cFxI9xMJ/Uhj61JE58nMZTZBjw2ovzmFvJwMhVjs0JCLrD78AY/7LaB/szcVp4k3F5qquTf",
-	"p4LeJmNq0jlQudrrlBzhD/6EWHUMjnnEQepjjsXu8hSeP1fLM0yrJJeql0Du/92LWJZ1Wm0JoZA36+6B",
-	"NRnWdtexBeXXv2sD3Aq2vf8smWqAR7dUIcE7KzZKGaCWDW4zBmgYHIJLKY7tEzKdMz7WaogOQxV3VO7j",
-	"tbWuQZYDFpM1xS1pmevqQVcncihVbSvAjjk9mcYY+sKuVvTO+U916VMrPozFLy5dSyxuRLxU4shjdR9c",
-	"cREl362mFUP32zUUAqX5OeshwVGpea06s0j6V2ZG8ceAoDnBRoQbLaN7hs9AdxmC+RE2K0QitK4qRGZ9",
-	"bqTB0R2DTQ59maSjLkhxp9F6+fIlhJCtwjvdSSJCSRzQc8GT8r6OW5DMeRvfafwoeRxbLQLb6V79lY95",
-	"pKdrgnEUu0AG9lrQb5FJMPVi/PzmLSBbW58RLgmv/tv//1//t/3/f/0///Y/2b/+n3/7v/71f//b/+/f",
-	"/mcD4CWKJ7nTgAiK6HWcNoSd8HfdKvg90AljF9xqn97ymPJ75d8sHNlOw1GzWg3XaUDuweXQ+UQS4ywQ",
-	"TfoTthZA9pa8bLlqAmXRg0ZZGFM4oo0vVw0ZXTU6Vys94qtGcJVtKXwt29Srxteronq8ncPPLZJCtTIj",
-	"1XDBWHGtMgoyNzM7rVdqlaUH2UIDOtx3rhbz3BSPs6mN7F2AaZ1DHU/HCt3Ic2AZxwGS3zWEY/05651T",
-	"9lxpFgobPE6Vw/bSyXga85K7r6x9BLeCbc8QNxvpWMAS8NcprVJzzqeQSalsqg1cRG69GAxWYXoGXHGW",
-	"iV0uIVSM/iqxTfHXtk8WVTXzvtX0qHns0i7SsGsxSXOIlxGpXCAeQnXNIJBG3DfQ5Mfso1AR69H7vYB2",
-	"gNI6uZ+4UnlVg6PS8BM9CufhD8oR9SCUHMk4+s74a2MxAdwZbgNMYQUDgi6YLZFcBT4n4758pXrcwMrs",
-	"cQJkhdSfJbgi9BlnX8BTpxN2I1MeM6nsEzTpMXsLMRQlwsbSGKmG54wzqEiCV+OykNwA2ovbyKFIU6mG",
-	"jGMrCfPcFQCHwXpkMF22ItcGLSO30p7XBj3fF+3ey5pxoPc6hVqN0mysE3cIcc8N9n4pPrbLAfQYKOR2",
-	"rpR7fl2CMeixJ3QsuLIPXM3HemoY9SPaJ5LyMIUyueDR08AuEBuquv151+iJ1QbsRiR9HvvnR+UDKDCF",
-	"IknlQIoouFJyPNHGyH4M3MoCUHXyN+zKDkOtI9aPdXiNBa2yDAs6BcVy8+76v61x6rS/D+5yipwzBHLq",
-	"/Rzn9MExh8JNJG9kNOVxzv+A/gfw8NKRtjvgyi5f1/V+9tGjWcE32cRrqLs3Pf/I/9ju761kv31fhFrp",
-	"sQwP/vHK/vEGh7qcwT3ngzzauYeiN1YxkYo36n3Y5T5Xf6oiK693TEEUK2qbEKY6h8T6GRGDyQh2wTAc",
-	"By9Dy0hEzgeD2pvR4BZQBa3MyA1FWrRwW85THFTWQWXtjcq69PHDvvTE3x0MUgedD3t80/IaYd8WYV6w",
-	"JcftBUUmCDCHAI1pBm6Co/6DXOsau2pQLfWqYbXYlVcYV41j67svHsAeG2oXu8FJZKlmg2kcB1fKhzvU",
-	"ie+RhvJTBqGIEBzT4Pg+h05dUKdnzbPz4vhoFtEWFW2eVPdKLZ+DKZ+eKdPGZR2uux6SuZXK74DSCryC",
-	"/4/t9vfsZZO12uz0jK0DWlRIvtU6T3MwSQeTtJcmaR8HtVbwif241sp2aT1X+ITEbzk4SyyioUgKyPk+",
-	"K1gNoV/donPOyjxtZqbhyKWvwS5UtN+8cmt+XJ03qGzuve/GXaYRNPwlV2qOgZqme67Gl/iBlrVqEfTe",
-	"qrAklKHEr9VZscxO9ry7jvZexXaUpPPEZ8SCpbGT34Js12/9jJvQLk0BrsrP21olXQhaX06k3WK/MNzr",
-	"Yl37gWt9JK8PjqdCaqIaUIXfrnIUAFWcntmds18OlxtFrnX0HEc+Z9wZBhG5qTuT8rmxasWravTKIShw",
-	"+fw+D6/ZE+siRwmfqcBhIEN9RYlZPAf/eWR9a+v5XymuCuPtT1kiOLTSFopG2IoGs/AToYoNaTDDwseu",
-	"3fR4NWNwvlBYWRIgeNxRKl4UN2CxesGe9Py/u33ogc7+5mnvaYC/dqWgvMRmwClTWrvKemXtJSNB38wW",
-	"QHc/mNK4UQkkn72rV94n3iHuTW4PbquIZ44uJbdz9mQes1/11Bi+ktpcQfG9fGmFD75nMl/aakD0/cuV",
-	"qkpFMknsnnTtYfbjITkFOsgrUDwnXX8zjUxtmhFPRDd/4tcgaKLneI+lioPdu1+7t+aTLs/fo15+1KhF",
-	"zpRWJO6xzFzWbVBpTjdP3/uY5UQMBgLDyqro5SdNHCtwHLL6PurniBD+b0c1jhbCp/Cte042c8JpjjS2",
-	"/wAoNMOQKCo6Zp+ssbpSmR9tXeWCyTRQaqcDa3osFXFs0I7TkKee8SQysPAO49YaouWC9gWKGvQ0jakV",
-	"Fwc/OZsLc6Vyn5Sr2taqQOu129/qiOtWlO3wBtC4nwOPwuqNkDzd5Vi+i09W1U5t0pLRHVYye9obX2aT",
-	"efuXL/MJGPLswCtYZt1yX8En9XV12LjFA2O97CqX34q4PbUUDD6g7w/jcGW+P05KQZP6vsQAG2rGL9kZ",
-	"q6HcWV6/zLzU7cTv4MPsvQ9zORJeSvYG5mqZiEM1zx7m3Kr3RKRLJ/ZzywSzOOHpKD/W4Q3GYgSxDmbS",
-	"msokkiaMtZneBd2N2eEO+VkC+BED/CvW+proV9mEJ6kSwOJ2TW9ji+x5AcUrQCgwPYa5W/CKhomeqshX",
-	"CbdG+f4xd2OH4c2taVsrhnQ04U7lnIsqxKkF32atM10nJlOj07iRYtYorU5uaqXWc/a+v8OyNZ1PmeE3",
-	"8aHoWhGZNAhFFctxv61soZ63tgN0wtxed3V7uF06ORPfh84o5zRidVLZJ2Tp0yIi1J2StrYPLi/6ONxL",
-	"JURUbQs+ZMgS8EFo8LD6lrhPbyWIWSr4GOLXc5eVFbGxBoUnyrCRnuFEPrqnHBtFHq7M+HEiQjmQ4Vu4",
-	"64OhuC9DkXG0j/gNQEyJiD2BEfWn9mHCq0qn7ImViadLABRvSmuRfa1jwdV+1BsR5do684RkDjy/Zm5S",
-	"Mc4aOLo301iJhPcljREDS1pEPRtGxINuIqzvhD9RbS7aa6JjnyJIkTIylTegABvKWmCECcLLOxr0dnN5",
-	"LNJu1lxHzAvkQ6t+0GgrVRINrRKV4B42EFayTuWeOw1qZaNYOgIcIQ14PAOpIshAAjtaQevDdJWrzaXn",
-	"Hm1XUq0Ry4/cdSSqCquwalGQrV0TLDIhwhCir9qBpsGKHU/FqtW6/LHcB6qKepVLidRvJLD7WAT7gyvj",
-	"TR7jt1rhQv2+vLxV0Oz3NZyCTvbJF/ufbbO32MVhX80aspHuw2ppI6oyuwsabUfp3YN01iKdl8D4tLl0",
-	"fn0wT4pGMNYQs/1I3tI6SxK3JMTbZW0rZz4uHc0WtHp1bOREiEXWEUOoMBoAh6byxTkLmQLIEQRc50XS",
-	"Eect3faD1h2q2M47qn+qIqccAPvWkIq7kWKW73p/ftRsNTYMTe5rpOKgSnerSvdxiGCJ4+KHB1bUqNs5",
-	"KidCRQj//A0q4NKYuVqb5kjwy7Xq3HXpFhDtrbu2obIVKqpH0wYPGrLCbuXV7rON1e5rFR2U7kHp7lrp",
-	"vlbRvWncVI4FoJBVxYQIA2aAEh5As6EdT45FgHO7fioQy7MCWxiVTkXHfhKK8o5sxZFJ5ThnoR8FqIRU",
-	"ACQdVyqX/oPkHYwNuK5E+AUgiRV8DDHntdIzBIaG7i/iAYPU/2QiFLmtWLFINZI2aRUwqa4UsIrnBh4M",
-	"lxGhkGPyj9bt6Cc8pDwBNICXHLAxT65FxHr46gYA01uWlS7dQ3xcFaV7ryRhBWmdypE9Q9JRXAmTHQFT",
-	"gaFMtfjAntSuPfUrYiKXMoF5ZOQcAPTz5lJg5GdLcZHvBkHOON76ItZqaHyXRVhNZQ43u7uuigVj0Wp2",
-	"Tp2xcCtbxVqFzqTCelLd9U2qVhuh5em7v76SEXzRbw2eh01x9KwdnR2d8mb/6GXYio6eDZqD9uB5/3ve",
-	"soYNW5WtSdY3LuHlpphhjcT0KgmbHN9cdeVRizBbrUcCh8w+2FtGtJlxufrbXD5ynR+0dnfcDpv8rN9v",
-	"HzWj02dHp4Oz9hE/DcVRa9DkLwdN/iwE38TfcQHgsJRma77BLbdu3/JWhT+nMh+66Hc3agiQOqQjCaDQ",
-	"eTMGadjVgIz2vesD8IbvPbCrjLJ+kRFNF1I2CzwZADA9t54hmHXwFHg/FlbdWwMko5Js163CYGWcBpwQ",
-	"QB/qTTpAlWKBkjBWgO0CO3xs4EZ8KCM9NWKk42j14M0upRbwkYcN3vww3muFsPjpTIbwBOy+KTkcpcyM",
-	"5CBdPaD7i5bRB/zZAybJAZPkgEmyh5gkfwHF6bTxmEdQIRBJopMNI10olpptbEyl9aBZn0gA6O2QQ8QW",
-	"EecP0d3pwcCqgI631wFRQnlVHvjhP2CXtEYgx6yCc+4KCJyUQW5XZLu+UhjnSms7eu/ffbzsWZeds96E",
-	"p6MeuPGzHFCWY4syrNfX0bwXEIy3H5mnCBxqO9NYEDw3LAINn4gHnSvVK9rxXsB6y8aFqt6HNAe86XcC",
-	"+cByf+MniWYSPguz//CvG2kk/XoiTDgVxAd6+xX8FUTdhncJpviIYIphAtNlDYCLExDLuemxJ73/MAb9",
-	"hJxkGL2DDaJBSJfroHDxSvXFSMJ8ZwcjWiCQVExCikBFJiBiM54CLDhsMWKWp+Jzim/axwOpg7ca3T9p",
-	"mOE3InJkbCLzDCVQj3vgNUn4aATHhvdEIxBcxoYQsCca5tgNJha4sdtOt3DSPrHXP8lMRa/DzoDKSih7",
-	"K/CbLmEDbg+CXQfWJ7L/8zJAN8f1d4ECgUjaHiW6zHdXqq8jieyfWoUCbwPFlQjfejLqsTE1dSViInjK",
-	"DB8IYBiDPZhVJUMI5xk7JXbZN0W3i/GqtQt0oKyVpx+D0a3T1kYwz2WwzgUj/xNXKW/cK8ZyuwFRRTpq",
-	"dBoLHIPWaXS3ufEtZbNqEDCPueJDATFm1XVPaJMzBKr8QkiflPfaZo8nEbhfZiQnjQ5YUAxv3CUzPbXO",
-	"GCueyXU61pq1nbi1/DzfNlWwrasMbiw8jBUvmGUIvqy10Arv7muxN3jN51PmUuXicSCyRTc8cDniLCee",
-	"2YPGDlDdYFnMWP3IYwbr9UrWN21t5kyB9a0sEHycTqxhNTpBJ6KA0YlSmzAjBFFjY0p/kPtYAK/NdHKN",
-	"vIrYuy/mYAx0wuw7jAAUcp39NN6hZ8qwuUgDZCfF3090LNxPIbhOivSSYg4jJBqSzIuFBmBmNvBwwSfT",
-	"UwV/DGwo7koOPAYG0BpmBl/Bth6GQNalesxFVkHjqPAXEi7al/2/BjqO9Ww66UZTQV9ZfGnl6gBCUOW5",
-	"uaZmdfqt5Th21sbRl+4mKbMClEhzXUVWJs31uiRlsIDcF5fvgYPk0DNVydEH761bJljloj4DWnbVBdO+",
-	"/bWtooqmaHuFz/ZJtUKdxH+tqwe17UKu5RZ0H44wgYrX2fCTHjhye6RfAl1JE1AVqx1jBXHJsFMJqSGQ",
-	"3tp4EQlYOJDcwhyH1djF5CaoeBvWdhg3Rg4VUgMD3CdzBjFgk5grq3StkB5NJ47QBvvpIJ4AUJuqU3cj",
-	"kmi6z1Nb/fwM7+38YEmer8Aq/9cSpZZ9sNUufHCdUhipTHSnXsG7Z8/Qcqmuh9sD7nsNFYmlS/TSv8r1",
-	"OXp09LNgeOE6OX3UaYzkcLSkv8Ql5GY8vu4iTWWK8BjYlDnG7V0s8pXk6W7dS22oldw8eMEJlEb1lBlq",
-	"EzJrNKnuUS3AQam7oFSNQcmihA/SDmUw8TCA/4ryL821z8ZYDw2ND6kSavNwOTWHXJkNmEFHnMuOauUd",
-	"umPmEd9zpRkqxWSZYui/8BRheGX6EKZ8rTswGLginXVA7Y6C/stC1+OKjMUrtCG7y1dsqsYKAjoWkZyO",
-	"K2TRH7vLhN+I2KAjDQ8t1ia1+8sm3G5/Yy15qnsIbPUrl0nxD2I4VY8alg/URWmI+YOVILLp5Vpi1REl",
-	"uMiKvDkyN0wpPktk4UOwOh9GumYyq78gBPFeh43YyWOjQh07bb7IkpQzPne5XD/TZKbJjbwR0XEpQhXe",
-	"/IP3fx6chkfsNARbapW6qnqnzRe3Je3XXEDjSDxJxHMX2hfNtGTIq1ov7RWpTogjFBTBMyNSqmqwaIpU",
-	"l4wrMUO8UGJfpVzjSJpUJ/Nj5gNT3wU75tfCxVtZXquMBgc+Uj2kRdw3yTSGtE4/0ddCVfSdVMxnbebN",
-	"1D2XVaYG4DXfY/IJ6PhBc1r/ERuX5XCUNtb06GsdztoPVfFAPoWfJyoX3tWciBOsj1enqN8NSMJIJzvH",
-	"YRJzhbAQ5E2AA1GZrL0IHZzpI0rZWmOv1T1na/EijaBx5P+1PYqPS/eVPLSK9dm36kn60YnKjb6vm+11",
-	"W2PXpGiWrDtJ9DARxn4ywnJMlOjJRERlu1IjCPHaXdEruJMLemcCzQVjaGihtIJWZhpzaImnY5F3ORtB",
-	"Y6hXx3gT7dU9U3FqZZQOw0pfaOWdvOyRPXRyCDXMLlJE3YGMK9wr6DMheYDs6545WhWDlDmXxz5QGqmB",
-	"FNMST2dZhgafzk7zNDUI3ZpyscH53V1Khp7Qt0qZUO1HXUTIyR+6STyOJ91Zy638qpMv+I87sWOWelGU",
-	"PPFCtJ1tO5i0hzFpQS3St69RyRKrh0kFJ1J7Yu5KoQr8CkvACrzg3hNezCccx8WpW2kouRFhQyvZWqnc",
-	"Pt44U5w6fzqAhIcJXPlX9mOsCehpCswJBNG6aMwREoGqMcjTKw0byM/3l9HY1PrXndewgcOC4gGwZdyw",
-	"RqfxnhszsQEgN9eIk5vXBBB3bOSU7ijL8Wi1ytKER7ViWdU2TyaJvoHceoVFfkW40thRgY0g0EvnTr0r",
-	"lmKlBACR3YkJshKJpzJZJ1PiF3dob7tXjOPN8xNLm8Hc4co60vY8GbHq4LT1oq6lgrgOxcOeUKj5d6Wy",
-	"djCzjz5P/EFMlUzdBO5IJMxAV4C1bG8lHwscaLaf7hJECw3iJfabRP9Hyt/xGq5Y38pxLdHXd5GWoOOw",
-	"P70r4HcoIQAYiRkRahXdnozey8xEz1Vx9Y1IEhmJXifX4oz1NyjwWr3sSe9IIffgnd4x61md3uu4pCgG",
-	"ez0KEJBbDs83DIo5tc76c0YH6YjeP14cZ84+TJPMzs26VTjaKIdCR2m33S5UP7+RqY3WYNTYpDnVsPCE",
-	"Gjll8E/KvhtKPTXnjpRAMXHDwymF/ZtI1g5TJu6BlDpYmQP5TWZNzLVr4ufZudzSHzv54q1nLfmSbGF7",
-	"mDE52N26cidLxXBfa7qViZPZ3tvn8lRKJmxlyZRMru+NNO1ujUKvix0BYz7QFlU2CTtVLbJmX2emIUgz",
-	"ma8CQJjW1B+zH+bet6IOX3CuXN/fbKTJ73ly1m4/DQptvB7o/OO790SD++Ssefr0ludEvK0BdShy54J1",
-	"/ARExhHsV3lcTFetkpOiDdjOndoNvkuoxwQTdTFMhFPt4MHqMIURFhZN0/lmXtSPbtZ4F2mqR6nAnS5Z",
-	"dIzw5QwYMZ9KrNU/OknE7yJM/6DKjKH34rH3aKpMMJKTb0xx4bM+6K2D3ronvfUBDlj9aku4bMkOQet+",
-	"SvSY9SZIhtul9fQC4OmvX0NcsHAk48gRaFGig/WFSY9cwgRQfvFnUaVApW9Og/g2ghLnW3k3r7JQ8XEp",
-	"iU8ijq1mmNq/EQhujYkmvOuiYB46izd2YsBg+ZO0oRqAIcMdSv8nQBfLQpvcNDVCKCkxo7HE37VUxk8H",
-	"nOcGFokgIBb8BkpXC7OPm041ntco/LDP2w0QPKzQbzKyRPmtjxPBrw37hU8NX9NxwON40AybZX3t5llf",
-	"1z4J2MhN1YIHKaiuwn+iM59DroFSO2IZr1FT/4nG9x7h/MG9l9MzbBf/r1pZhFOtr4lfFOE2AMQvsepR",
-	"Wks/FXdga1C3/4NAUvA0FeNJao/Gb8E9NUrWM0E6aGfR8kiPRRfQHXdQ4HaytYed95mKeTzN9z9OxcK8",
-	"oTSBQ7H0GgF6BsFdmEkjjtknKHBDe5t9m6uI9Wzc0SPr4jAdGDfMLioWqYjOAVrM/YlhCF0o7ywRv4gC",
-	"5BgAFeNW1ThkL3IPN6xpu9Oz28mAO0TytphtJCG7K1T7Xf6Gu/uXdQ6+jzk5LcQd6zVDDe7LyRePDlBH",
-	"0TonEVuiq//hbFlQk0g82pb7Zed6fyrF+UWWlA5y0nRPnffW0AE2kiy4p2DaHD/VBgF41u++uVWrveP9",
-	"loSe5qRnQ0dvR93sj1hklw/w04TRPVqlk8wYfPnGRb7Uq7ZrEDfI48gIcN6X6sCVBSAtgrc/Zhe0XRCo",
-	"ArEMDucszNNkQItL1IjnGU0lot+HerxRfi+KXuH6aHWPJc1X1D+ty9azzHp76HIkgAkawANHPLKAjwRQ",
-	"/jOZhiMRMT0YrKG0CrtVN374H1dvfXA05oy0CnFDhqMcDGD9KswFqn9QFfZRpCbTPEp8ThklBKOpCBzN",
-	"08d376HuiJpu4PBfpbk+xy9Pk6FQKYM65I1QMPNMHPUi8j9TxJXFoeiRHI7gl4o9EA+g+dyTr8e1eljl",
-	"RzmZag0IlLSdhlZDLdWwO9ZKppoGi7LBxI8iTWMcDp2JON4wAYH7uKNuiW9UDaZIaVTmCtSvAx+G/G9v",
-	"XThEyk6mCpiW5ABZ3iPw0PpCqKJm2iqYs198jPqmnAVwPX1RN+XfH1dHEDlbphwEPZUSirb1VMRQL5tf",
-	"rgm17Wf96OaQH9EY8sOAtD0qKLRfgN0tBZhr3wS2BtJLexOkF48s17HRZ9ekPNnNrLAVtz0so4Kq+Ubg",
-	"y5bVIu327xFCWZUs3CcImd2C3ZUp4QH8QQHIQMpqQx8DkT35Qoha2xclSTT2HnfsUduPoAZRebyly6Eu",
-	"myDfn6olra8k9HW4dfsGE+bOZb4BaDtAsPWqoJvZ07oroDnpHIs0J65dKjV4zK9EhELerDtygE7bjkqi",
-	"j1QNLC+HlmuCFS0f4fxX9xSPNBvDCLTvcbPSELBBosc4/ZRq+C8yWc5G82P2Qc+oFAh8SLli4IqB9C+0",
-	"qkMovW0oXWevb7VV7s/XGktY27Oxh627yIyyKiBIa0O2F0oMvlFspM1EpjxmU5XKmOh3I5eAGGuVjioJ",
-	"qlKdW7jqEp3gjUj60L0VR43tA+HLhAPnzG7wvMvdFOAytq4lrWz/AuIVFaR9RLsexbQnvofDV1luFLP7",
-	"SPpP0wG5dmTHYTeSw9HC8BXRW0rDYp6KJBvi/PjuPeP2502Nc1Z2Ax/TlFWZ4IM+sJtWRENtN9fzfX4B",
-	"cT9MUm0Q9L9HmldSn5v5OuD57ocs2/ChF8baiKh3zH7Q6YioMYEyfACtCtgYgmy7A5bOdG6kC4nmjtkn",
-	"N35uNy0Vyorm3OQgAxwt8DmzqlWqoX3qseCRcWR0yEGnk5ySyBPhDWQaYC84EazhEieAa1yXjoDbeZRK",
-	"4kNG2wmVQ4BWTBKJgBNub1d2dtrrKRQgVDtolA2ntmH3GM+EpJSZbjNdY4PlB5jUfAuXeVzIxzoMp0ny",
-	"EIFS7ko2Uir+uVVB8iI2uuLpBV7fpSMhE5aKz2nFwiVuWhe/WLgFLwQw6xnc6xDnNB3p5H4DuBoBHgf2",
-	"94AYw+1N/rlW/jo8BivzyP9LYCSJCAU803NmrC2MxSSFjrHjHdQzrTDvYT0TVNnjqWf+ygGswp6QPPCU",
-	"c5BirYb2+Q8w8hFswMO0LAQ6voPLsrRbc1m91D7endZLq+Xk+87pxnKy9hHfXcEUnsAfdKbzk32RcZDm",
-	"7byaky/2P2vVSdkFGUfEcbKSYryZRHr8z2llNZUEZ8vxzoOVq8XKBTXI2+OtupZLz/5UXWl9JVVXktl7",
-	"qrr+MAcxRiFzwG5ZKVZGDhAK8xN8rCET4Zv5TFUrciUjwOZ11s3scN111jUkNZZpGosNLO3O6qyPVPBL",
-	"DefrSKY1280Td+qrG5KVYPaX5uBjwqyYiABFbZ3MwF/cZR5VggDnGO85NYAXsZE//etea6dO+a5s+WlR",
-	"ndZGdt+eCop3lnyrnoCVztiexa2fcMoIvM2c+fkDm+4NFdXuBqju35UpTR8UPRkI8M10IpIbaTLP5q1O",
-	"R1BLMSwSAA51D6NU2/kpO6qH/EDw4ot59EcyUPUtOS40TAU60GW/tp6jgt6bXZdQoY2zhwXLkpaHa6Vn",
-	"KijizK6BMYuNbNloviP/EBFk+YofZv/+z/8LtEQRF9sTh3AWycFAJPajSLX2pJcRFPQCdi2VpxfxLGBP",
-	"j9mPU4GEtSyZKuy2U3rmJ87pfj6+ex+w2UgSlgAs7lqIiakRJds+8p3UZrdxvfpCiYEMJU9Wbk3rQwqH",
-	"noTjbaO/V0zu+KnempC+wrwv2Lj4+a9Hr+Dds2f4lFTXl+UbnSa+dMcSN+mEo58N9dTufXOh1W0kh9Y4",
-	"GwGdXjegqBrK2l8ogetpElrTO+PxdVcqJLwaCkRgFsbQyMFid989pqW+gXaYdxPh+9k31uXA1bu0Rk0l",
-	"TJxos1qRaPrXiEPfw0UeV4V6byLQ8kFYlz3YgpLXoxnTAUJzAh0r1oIJLIZ46NN77izGQ/VQQ7MXk4mW",
-	"KgXrTWk3q+WnkG1HkMYi53m7EfihlZXHolb97OkmI1ReWRIU2kbFag70Mr6+sP7O68m8C0KR/cYKD4Mm",
-	"8Q8D0qs8o3Uum8sZ3W5WbR81nxW4+UnwH7rHwZqDPexx8Cq1CCqw140OPy9aZTbmc6itomGQ6TF757o2",
-	"PL2Wda8YskiNdBzl4oRclOBmeWQs/ICt+CxNapY1OLzHTdtdg0OmWvImZWvtb9e0ilrBtZdK3toysrsm",
-	"CXiKJdL5oz0F3+xQOdwdYYtu51CffCGDsf0YOQnUlo0PB+/q4F0dvKvH4F0FNajpx9pbY4PscmSnva3Y",
-	"LQGiKhasMhyq+4Zn95nuDkz5ATP18TbNMpv5dHU3yzhlipuGfxXNSPP5gs6kY7FuZLKjhpnHJs13YRLU",
-	"gMmz4EydwLnmO8MzfnBhLwfrarfz4yVUbvrOMJAJdLpUBCnJCOM4N+1r/8RgEeb/DMIhW3cBxvvyP+rK",
-	"U0XOVhtccnPNBjrBSWS3I9TZJw3LkoflYeUmKO701LfXRTsoQh1c74PrfXC9D673/o7U5y01APno5Lo2",
-	"i71jBoI9stiYSKUsLQIjSTCLkTXCSicsSvRkUqPdzHMAHOzmwW4e7ObBbh7sZj1BLqnWfB9erZEuZm7+",
-	"0FbzQpmZSAxx98zQS7HRrNUxWN4EtRFkVhV7NmXicTzP8w/I3RbOn2U4buj+uLQZz3Vy3659bmCG8VHu",
-	"zAhv2839i2AzrlJo5x5qNtJjwaQyqeDRY+no/kaUzg9iCAi2VhgWRLQOFZSI30WYHhHD384bvCdCRVIN",
-	"u7SeHuvz8NoeQkTPgi7ohY5rj+BgPerZSDNurkXEnpy120+DQsd3IatllZlxYx0FlDwbCsHEqdLUuc3V",
-	"nI11ImrsrcZ9t8/qFW39I1ERoR6D54RGw3Uh20cUiyGPGZcRClfKBlJJM1oXJ5j24wNs0I4ouL4JlCvc",
-	"QYxq/BnbVEvsxfgH4eahVEuVI/JL5VhgcprIMMHcn7ubD68N66MiHXKp2FRFImGpjvj8O2N/glQAiW2G",
-	"EQ5N89b9gNESGDQJ3NBGfvoD9MR5nephZ8MX27oOr/hYoNp2tzmShk24VdcVYLlrehRwFg9aYRNvAjeP",
-	"KH1FtB3UHZ2VvXEeCCz3duItF9JAEm6qnGliT2iM7PepSeVAiuhpUIJ46T9Gc1qRUN6zgHP/NKMFUDzO",
-	"YfVKw8bSGKmG554+uUv0yYzHRudCElRlPE+p7BIVIsI4R44RDGPCjUEYUJGIDL/KXBu4itL5Wh6Nh8Ej",
-	"t78PTQO1+jJwDh6hM4MuZFcqG69mcazXZQM+lvG8m4ipgsPRKMrSVEn7ZOAkwAYCIqjd1LeSj+3iNnJ8",
-	"4GYOCm4zjiAD4QKc9S0Um5mO90CfIWo84X8j6vdQC8O0ogklmTKTah3VKsz23g9jn4exz8PY5z75baCR",
-	"NlVoJkyEUEd6mu7JCP85Oko16i28xXfT9FEGTTDeidzyDL0RjtwZGOT2p5CJ3cSr2F0C9hsQux9FKCNA",
-	"pLHbr+uYvU4FHy8lXZrp5Nq4Bz+QsZ/J0tjsG8l1cMIv7eUObEr3Q0yMOOCQc06Ee2T2AdvjzZ5YIXuK",
-	"NA7FT8dikDJZBQ4OqF+quOZ7RAHfJdhp1Lb+hrYrQkdlRUdgatb0aeqcZLUi9auwPtr+kC5duoP3aNC6",
-	"L0dizowQXs15qBumVcASYWUvtOH1gIepYQSZv0DMOHeSJ9NKwNACVhB+YQ1QoJLO5CgqHoOdjr6uKQob",
-	"nvTdTaXmtrnMn4i+bbpjo8fCWj+i7EnRmm/ueZx8GcNe1jKlWpCAPaQ83mMjFNQnAXvrUS9B057EPCw4",
-	"THs87SeT0uWWNEZ50XoIwM5FaT4RakeAnQ++QZUd1wXHAJxsHtvTM89YOzw2YACe+GJXGBh/aRg3Rg4V",
-	"Av9RjRfDMPcbsRuk0gqKQN5bsb+wweClUFs7FTvMvh7U97envkt9kkt+LbxTogeD7b2SqYr00X4QNHo6",
-	"uKoOk05RR0AryYy4DmbcFIkUpWGp1khHpBPfNCING2olauwVsTuYcQI+tsznpYvJ0pnOQaYSKSaQNfE4",
-	"PuQ8H7Bx7J9UpBlHqtE15RrGwJewG8SRMCkbyMSkASP50kmERXMPZztHWr1Qj8cyTUXUYUoTmbzdR+CW",
-	"N9dyMhFRwEZ6Bi/EjlkEqKex9cNK4PUxwx5aK0lXqmekCsV/UnrWC4AaFc25NPabVpbHPE2ttU+tHIc8",
-	"jknQYYQaRd6RrIIT0Mtlk3rnTvIhcWl9A8XEeJLOIR8ECoGr6EqN9Y2r48oYEswAKz7ik4lQ5pj1Rtx0",
-	"xzoRPWash+JbV+3F8LdCrlhfsBGPspaOC7dLqYhj41n64TZh7eesZ7UP/uqVSjXMn9Hk02R+zCCvmQis",
-	"4uWuazdCJDALjr82mQhOPpFbvR4U0jYyFub4Sl2OBDN8LNzSPFYZ0KbiLxj7BHlMHyHOuQTIueDzfUd/",
-	"LSLWn4PfRay2x+wVfcfqkGsxScFFe9lkEdzhk1CrgRxOE96PxdMOO2s1WQ8fVld8nljN0EM6N8V0bA8i",
-	"JZf//Z//V6FlEB567vAcs7Nmk4jg6CsOaU1pJY6vVHlOniRk85R8UaIKp881OsGpxen8c8b71u50ML0G",
-	"8oZC6E4KLdpuXXVC2gByeKYHx/zzn4UapqNGp9VsNldImPfspuUE2QQuKy7c/sEKSQloeuBMV+b17aMo",
-	"B1jVs9Vz+Lkjl46EEdnhD5gR9gmkeOisNuL2wXkr9rd81wHRhtkLi8+TWEcZgVfZ6t1VCjcgUzE2C9v7",
-	"/PbmBvb9N/jZZ9nbPEk4FgfTOXjDNpBqVJYu7L3ab65yn67r4JiHoZgQLuwqtwkXuPMeW81tb7JGTNqK",
-	"kOG41T49e/bcRg7e4K0UOzRtfII//+Vr0LDqN9sy+xMvWs8wf+Y6J4qnyr2x8vXOspg590vHFBPlA5lT",
-	"u2/O0vhFFaojjf/RHk5//Xh2+vbHN9N3P75u/fn316dvfw/bv/54Mfv1x4s1HDMQtAcvmaB4lyajfkIN",
-	"wxk+0O+MUwZ5p4de+W2L3NPSjI6OBDgfJ1/sf6qTstDbLtKZTq7tQnUkcmzv/gb0TLGY90VszlkPqxw9",
-	"Bs8VIhb4Xs6ow9eYmck0HInIBnRYWnZZFER3URr8I1SR9m8+Fufs1H3OmX/cvKg8XQxXekU3u771g1uq",
-	"0mW4GXBXvHA7aqH2mr/RCquS4WHfY+3VboYUGWDpjXBZsBAUakOMuYyBB7IPLVevj+iFRMBLsZ/WtosZ",
-	"yM+56W1vYFBld+1jUcJ+OZUpqMwPbmgn95aeyDD3rbyWaDSjl/1WOzzlZ2IdQNPiIy+R+UtyvItB0Svc",
-	"xqM/czWcckwLLAuQ6PP+41+DtUpAfwFdsPyz8Jn6YzAn+ssy5SCwIH0wv04SOzXQ9pDXU+5z26mqFVo+",
-	"aNVv7TFbAk53kdM10hREz/6diMHU2CiBvFIFVV+pILibA22N8O4s3vSTs3ab9aRCienan+89PccgZ8YN",
-	"xQuuHxtaY/ncRiAXqBLtz6mp9Yyth+FGjJ1G7fPwenXld0eSJscSrdhUwfDQlbIrDuBV3A2MmQakvyDm",
-	"6YEs9+CSAcaHVnHhJ5JpLADxX0VZMrr4Uz4qtd8oi0EI4G87dVw7zB/cH7wGeq6TqUVUcl831Dq7gfW7",
-	"U/FVZ4T+gMqvNM/8EU61kwxMvujBAI89GUF72MdVKnCJyyVu7HKXOlqJnoFA9lxGq2fVrxHJjUiOII2L",
-	"PxIw3oeBQWZEqFWUscvLhNJXHdaDz3bIP+oFrGejgR5kMdC9DFhPRj1IXqHffcw+oUa5Ur0/c5MevbY/",
-	"cfTmxx57ohOXwOg9tccIkhRwlM6d5guocQ6UL1zdjQlcKPrbaSy7FNK5rWd0FwaZpBwejsI53Cvl2LFk",
-	"xHgsb2jg0qSJ4GMm7Pf8DHWqr4VimGAx1gsDlX+jr0VOdcHwFAxi2nVGWuDYsL04m0467toLWbcrBQoO",
-	"uiBbCxkYzODARPgsl9ew6vglfNIGOvj+ABuA7NrhUdungUmuMrWJH3yNJ+eWulzIdNhnqXO6GHc8zdkp",
-	"IW8gEgMPFAUtc0ELD3zLrItLvqHZCWMplMtzhlzZ3TbAHAqiDq2KtxJKmQzcZ3rokIv5A+ViUvE5RTV8",
-	"hIJVcAcaMuqwO9IOV6qgVK+U1WMd9uWqIaOrRueq8aL17KoRXMFS4YWSVAh8wD38xQ8V3uzSr66SfYEv",
-	"UvB01eicBlcNnsK3l2SV4EtDrewy8BFeQc7oqtH58vXrlQKVdCsk9eJUGlrR1u5DQsVaT6jrYIGjLL8S",
-	"ND77w7Blr8+yfIs9otW2/w12khOmkDYiX3iBSIGZkZyYgEEsbVwJC+3Yd4bF5IhBKSaflMlBt3D4jYkA",
-	"IzhmKb922Qut7MehmSZXXvARBBvIGEpThrrloa6MDkNpseEnuNlH1f1/Leb33PZ/LeynjvA/a84A3HGb",
-	"F6CRc854qbqHI+jjyWupoopboLeqxN5KjHOjSfl24SvV4wqLfEcSxsXHVdeHLSq16s9Xtul4t/UR1k2m",
-	"/RhRZRY46xKRQny3xvRGLv7Pj2kU86kVS9WJHEpVXn/CH/WVgvWW5J8QqAQlZiybm4TtS1LImlSsS6ru",
-	"QC86M/c4PrIOub1fG2U77QHrNEwsxKQR4HHvNPpST8w8HGmjQ8kxC4oCBQYDrMcASBPzXPn4NDpux/PA",
-	"mLkD4zKgH/V4LGRc42CIVbUPXdsA0aocB0HBw6y4S6ENpIry1Q00EFvVNiqB/HBO7pj1+twAaUOPhXpi",
-	"FbcDzbErDBbScG6IgwSwwwyfo1xCQEf+BEWesPfWRPzXj+/eso/4Z7vZbh612i4CuxbzmU4i2gmT6vAa",
-	"7W4s+wkHQ5IIFYkEatO9/4A/2gvsX3qaGhlh+5ZMwmnMEwQHESoUAQtHWobo3PS0Eu8GGC+FWpm0Bz5E",
-	"Dw4cYZIg4pjg4YjBGbAOvrVhgEErknN21jplvK9vBGuxX+UPVYxrP6HG3t3IyZpiC92tBXU0Sex9pRJ1",
-	"D/6Q1VIknb/oGYtkxOZ6yuBNtBwzIa7/c0k/sH9F938XofVcMjmnNUJLUMwJXPiL1R+dL8uvA3CfiAx8",
-	"I/5xdKOnhkU6GUsWijQVzIgxl0owuyK8TKZW7JqmspvdsL/FqezMZAS+J0RBPBG8AZ/uQBuUFUr88G9f",
-	"19I9uxnQgaNYovF+EMOpesxjOahalwIyovYifQVtWTkfXytxW81ahw2esn80dwUq0CJbGa38pBMmIpnq",
-	"xJxbl0ClR5CFsxEFhSVWsUGXVL6wUbAGVs+ZqdVJOhmX1m5J32zZIV5fw3cdroTTSZu5Fg+nyJZ7MY9Z",
-	"u62J+NFeSxtWpUQo2NmLFtxq741Kv6hgcDo1jsFVyI5rnT7c6s3z5aXenveZev5cOP8ndzR70J2RCMhv",
-	"RFjPno10DLmOU0rkg2tGrht5hedWeWG/vGM7m3HDvEQsVGNvO1rrkZ9t5l7VXREtyDhVvUzaWDMe2UH1",
-	"s0r89rELfomVLxKa1WbLT+jU7nrWhTou7CNR0D1PgdV5PgVRRfCV4SsyOOkSG60wHHLIyXCAwT/izNoC",
-	"FvPw2mQN+qgUVhf93FiN0vhUNpiVoe3fTsZ3MWB3cJ8O7tNO3af3uR3cI+Xt9Oktiit4uVp/r6iufQRV",
-	"GYT1Cv5Ozv8Zahq9CdMjK9H4+pEPG10WDPNQkCgv5LFgFYGvnPGE+i2czOGYEU+dyrSf/86luURyIwzD",
-	"eoRvJmJ9YdJzVzfJV1kiLczmMSJu0kY6dbFisrWiXEcJrq/0BkmRXWdlVba6ulgnu+Wz2A+cbPrgpWJJ",
-	"nMWkgqYav31/zEa36jDvonSbAgyMbiWq51QolukuYr9VtWUqd4oD/sn1WHGgEcIZAN8JTGjZDjTXFe8J",
-	"vGKxMB/4mrzVtFIxcJiwGW0jt5UgdaZG5GAp1ofntVt88F+9/0oNT9+6A+uq2wf3dTP39Z0XvkfhvwLO",
-	"htMt+aWv4caO9NSIkY6j6n6nC2I5UcI4jLweHjmaOwcXdSbN2v1IFePPv2RrelRtSUe7RyUNGr70bN/J",
-	"/vhtxT5gfx7saXJYC9I4Hi2YD0SEJsrRla17AWd9Hdym8paX7JSiPaYWIZGbXyzZ7/X7h/xg342WpU1C",
-	"NSKq3jZ2p0fN9mXzZec0IycNY56IqGvkP0Sjc4ZKadUZ31ZrdXt51iocHYSV/yWDlccFtHO2xm9ViY72",
-	"N9K6raO3aqDxmuGhu2iyA1jqpf9ZmjR3SHMqOKfL6karW4aaCt36DhVD6b6O5mwu0mPWQ+E1PfcmSEqe",
-	"74XCey/mxNOWiCEQl4iIWUnLOa6Z8+uyFZkSedKTqksvd/3LPc+EgzxwNmhR5wWCvUR4vB97K6bMVqAI",
-	"+R3eabvLbVGljYaFbEA80WrRJC/4bCM5oSEQMEGb/F779u/N5EBg3Lam+NXdSLI8CPhD6MW1n0GZ+vsJ",
-	"GYoecU9NTtGWltzsHTKeaZglqrY/VVEs7i68ZZdc3klTNvarRK5rWaJqLFNVQ5Hm9VTtcfJBRFYVkYKT",
-	"uy9h3h3uBfV6rHLod4LdXt7xUZbesn71rVYMX04Ap4X8Ded/VOS8KqfWt3AH6m7PWJDBZ5u4ubU2Zxx0",
-	"SD06ZB/bVO4ynL5X5S4tsoapPPE+buWYvDaI0KEjPvfZI3x4/wmysr2MkLLIfbJmMum8HJYDKpJZPFJl",
-	"nwtpp1/prg6MOLUz4tDWZkcC+W/sY/ScN0/gXDzdJfaSz9JsGrgtU69OK/lT2V1HS676WRvu/a6lgqma",
-	"wiIq4so1VWmrpkzObkhyVsnn5FTld4aNvVLYK9erAuM+16ORy+hiziVL5Vo/ayGZU/wAzDBkP0AVyaVZ",
-	"HSEhBUS4rJnLV8ztQB4Z3D36zTKlzKNo4ZjsNMVTa9JlQzm5x8TLQdVVq7oNn9Y3SUZ0l6N5EUU+eKs/",
-	"O+NczpU5iurI2NTEX3SQsAeRsMuRcNbaruhRpXgK694bR6O0UlxY6k6IjlZQDbsjPHqo/anuckNwN8qq",
-	"xYLfCBMseIQ4hqEEkRu5+h0hWCKF7IJzSFVB+80F8qRiUg/73iIoMg40LYW+jKoEEN+IwXaaThOxeqpP",
-	"qO09w91Qmtg9y+vQZ0fN1sbe4GsV3Uty8GCoHsYVfIRpxAsnw6hQasghQqvN7rqBX6vIELZlprExOXXM",
-	"qkoYq/fmligv+wM1VCl2RMWEJWbkZVldcf1Fy6huwqVDNeOPW834CwhhzpMZ8wiImUWS6GQDrSTHE52k",
-	"R2M+mUg1XA786z50iyMBEHHP86CAwGHkGRgQGxgam6YqEgnrueumYjyJeSpMrxZMvzfwq7+6m3lUhQzr",
-	"ed5zCQPeDxpH9N/tOf79iZAKRjccTBw15EPv9F7UMxaIJFYYuIjEQCrpUk6hjqdjhYfIU9Go6VgkGoQu",
-	"wc7+jIzGbpj/oNVt+Y9lPYXWWyt81IjPhY8a8dmqPh5PcQt+situBI1fGp1GC5+L/y4fFr7qUBb9+8Sy",
-	"CMzt+Q/S62AoAZ+LEwQ4vdEdi3SkrYxZnZQKBVUJnooujS40ovF8cV4ER0WsUHYJtRcYc87td1e1Pc3s",
-	"uHyALUsEuxjySPzDnhvcazM3qRj7TU3EEXefWGuKYsu6TkHzPHRVB5XpkpJOAbZxnKlHZy1w9fcEdlcI",
-	"o+3jLG19nWlGQgZaD+2G/fBAijgKAA8dfSd8xcfwBKMAInKl7E9PExtlS5XqAqkPFX5g6M0AFv4x6xVO",
-	"UY8NNeDWEqM8WJwBecmJnrnfuVK44xmdhjVRmVmEddvPSyTeGCpphB+pAzisgbSus/RI40Q4Z21hUt3z",
-	"WzhlWxeFgs0mkDfuFD4o1G0V6tct9OFmqmw30HnFc16iSf+EhIyPtpjkNHapk/8nQDVyerpUTa/u0a/e",
-	"21vw5m9XjErh7xYV0nbu2sFLO3hpd3lpQV0qJBfR7kv0v8yPc4WyJUphdy3PFywTRHR6buHYnTO6O3ST",
-	"Eq6QywZId5VAHBf7qtU5x4v8jBhQ2sC3rDaz6FSuwj/GgToJdUwV2t2W7tbqGcuN/aw7OrHLxZJZKWts",
-	"GtrsADbvTlnex1TeUhPvu5JrNPIn4UiE1zssKVwArggxq8/0NI5YX7BZotWQkDoh7PHsCrj/gRdQfNsJ",
-	"+OKAhEhYPxH82mqUZBqXCC3c/2MOkYjsqvO3zGkhp4QcDvQdFjyEUE9jMcXoYDV5+jgSIv0FL7YTUX6r",
-	"U/HnCv6/1xBtD6SKpBqe+1Qopxy3Z2/z1psNZGoeMqXySo8nPMlJb5bppoNKeDlCpBsK9iTRE214bLYR",
-	"5ztRLh23GZrknxKhwhFAtb1WQ0CIg1swbGqmPI7nbMRvgLxnlGOmo6wK5uslNUfoaRpQJwQ11aaa2eXG",
-	"IhXH7C2RIgOcgU4y3My1xB33SHwbAo/9MFbaWfSdUM5NJhFXwGgySf7l/8V/kTr4l//7tj54RFrgPR3y",
-	"Ku/cCQEcSaQsTJlJZRwjXupDyjyuNS/zeLw9P+EmUu6rX9VlN01uMxnQDO8wYP05OL4Is6/Rm+aOaJyF",
-	"ejJnenDM3gKE7YDL2NCaqZOhQCC8rJ526ZdZWz3mELfXmQxUciiSo3azfbYOqkHx4VaZ44s4ppMy3knZ",
-	"olh0Lqsr113HuFNuzZJ0Wk0l7P2sXW/L8LZfmFErV7ld4qIAwbQ6yNLdMvgRv1R1/SiZs2SqTK68zmN4",
-	"pWIRYx2JNZfwq/1KrRX3VI9lCELfmIikm0BkHuopaT9P0NppP/u+FRB1ZtToNH3mF/49SXQojLF/PQe2",
-	"3ET8LkJ49/Tl90Ej0TPj3jLXgFDZ6Jw2T9tBY6ryP2q1RnfGE4V9Ls+/rpZhhqADVzy0Krnbl0k66o6l",
-	"MYB83DpteQ+sS8T9jU6r+f3XoGHDWVQSsZVOganVoHEtJmkXWo/9ddtHzbPCdc2It589b3QaLwcvnkfN",
-	"F60XL87C76Pnz17y9kBw3gyfPeNRs/WMn/YHZ4NWv91v9l+022HUehY9D1vP+s1Bs8mbL3zjVat19qz5",
-	"ognrUoBWXXXjZ2sgTkKDGCnp7m17FOBh7DSiZN5NgPdIafB4/vYbPNxhIoxBvOCFVHHhV4Dar3rFrb/m",
-	"We1cpBHdnV4+K6SXT4NGdkKwCX0a824qPqf2xNTRIrB3vQHSG5wH6Qb4KIgo/dXHv2A6iLvk3ZMecB+H",
-	"5qb3FKv6SLM+4UnKevazPYys8+Qv3h/XAw/ejYX2K4VfpA/0ECEcktF4YUhU8yjfqI/QuB2XqfK05CHA",
-	"TA4CyDJrzWLr3VEjf87YCxXqSKphgHzw2eKKJO4De79plgDDZAJkpRGPLMh8HGTDo9YB5GDPU+leqQ96",
-	"ZhAzzIbPObgy+k6fh9fDRE8VkGZn7QnTmNj53r/7eMn+/Z//n5Os/V0K0ztnA2Qs7rkyaO/4Sl2pIwZX",
-	"tA+CxiaobmjXQBo4IOIMw28IN63Dejg2ix+2P3XELrKmCrvJvqmCHgiqZ9gySBc86XmNTgcESw34pSc9",
-	"/x4EjNDrcSMS8qoXL1hILkDiwu5bhF+FxY94PMA7wJMDJwLBGDGpwWOGzNp4fCMBOsfByDkjDeT/wOt/",
-	"pRjjg1TAgAjadPwwnO3jzCr0oLllwq3Zgz0/a54t+pV0svLEiM/P2K/yB/vKM/o0Pp9rqQDWEntO/JCK",
-	"Yr1c9uPoT2Le88/iSlk7VvgV+224DXi1x+PYWkN6Nj08sGP72KxFtj+k8r2fhM+NqHmAystD4Di5o9dl",
-	"Bwmd0qkmGaHqyWmbXMncEd1ZwYKPucj+HI5hqocC9nBBZbkpoGqW4aw8UMo0DHz0Y6n83yu4tBf+7Nmz",
-	"nUmXfbIhV6wvbJQ1tkITYT/Sql6mN1s5Y58xFLtX8MdX8r575Dj2aKkLjVjYqABcflaZBbcPJTYxQHRB",
-	"wYX3Hiu6Ur3XWn5jmSfrbix7pXjxlW7w0y8Xl59+pjQOQLZww2ZSRXpmjlrtZ+1j9qNIYcF0G9JnXJdB",
-	"vTo7VHVuzlZhqN7oypmrWxaLGTGWoY61OwccvI6+FXI5WRGsV2ctdbAmlCGrva2wFVVzxSKtKutSE3Tp",
-	"/rSbzQoM3KpE73gap9L6GwD5f4Rh0JdKNPQsMlhUNM4tagTZDGRfKg7rX1iSd7zXKqC+UbFUolHM+P4N",
-	"l/TbLZj1r0HDeWWFUI/yc+fWuz434rM450Nxnk+CXanW9+fNZyfN1on1u89/Om+fneupvFILwnWLIANv",
-	"f3H/V8hQt2vOUJcmxChwRTawmU6usWtUq9se1zfboobbQ25yWegQND4fjfnnoz6IyvPvW80XL56f2VdN",
-	"mgg+vhsAga6/vH/tTUrpmAAcamQmMGDLRnrGBjxBvVXO3+PHgFfsc9s9g88hq3LIqnxzWZVga50MHroT",
-	"0b1v5fsJ42qusjXvoJlvRdV7EnIVingfeIswm2A0qHVgLUIb7JI5FIAfs7dCIC+ba/lzTHGevHOsbTzh",
-	"kyx4w98Z5kTnnCViAmrMGhZKCxmfPTku9h9SidaaE6EikYF73Q5tYTN3Ftoe7M/B/jxe+wOyE++j/fmY",
-	"ajiij6H11K71DtuzsmnAVM7uTMNlNiQYC6yRAgVdwJT1/nXChlpHyOoJaUnI7lKQ0BdDyN6L2XEJibKT",
-	"Jp8t0wn8DFzJWiOyNuWo3vgzxYwQw5JAomfwfafxViW3w83e1HRsjp5xsDIHK7NjK0N65iGMzN+nYrqP",
-	"FuYTlykUEjVDe7v/huZymijIEC0oUhrMdvWxrSwQ3Ep1P9Y7JVgsFZRYmODhiEljplCjgb8SPQuwNTlJ",
-	"REjD2yMhUtafBy6dB214nkgaKtYq8gobpPOYvdXMOidQQbE3CYNPdA6WJZ8w64/3dFvni8/2ddyWn/BW",
-	"7z8FVZ7utdsY+A7MAAUmMOJG2HMRhDoSAY7qYzdnMBbG8KG4Uq2z4OxFs9lqB079BqAYA98AifrQ/R3k",
-	"k8jBK/g1ln+tY/eNXmCRCKXxhcRbYCL57HHxbMANseyOGN0S8/cE2AGBAyCg22J0Xw/Zp0EjEdAJAAcr",
-	"5f3qtOsiTOatpOvepBbQ/laldiuk75i9sTKMUI05jmJOfSVQz8+q+BjHY/s4Rxk1wHdc2atZxa2wjuBm",
-	"nZwf7D1+482cVpTuuYsTSlZB4wj+u3LnJvj8WXJfT9NQj2tt3fygZ3d0by6sAaQ4K/Yu6MCKpYWLpfZc",
-	"rfJ58z7pOsFe4pkNnTO2uGLUjLdb4EFx5jrgg4bTnZ3Gymodpl1QIVuDCDBnX2FmXVm/9CzIjQV0Gmho",
-	"GgVuaHL562je+6Bn+9S/B5nRvgip7cS5NKsahp0agjFXfAjP/ch6+fFy6DkPXjSSJtXJPDcSZKz+Vwqb",
-	"zmbCpGwgE5Mes9cqBY1TgMjDBmoQx55Eldi90TL6T3ZD6gGh+9Xf2a94Y4+LzBnCJdPV6p41ur+OVevZ",
-	"H6vo9vInm2pdsYb8gy5v7CGi/HtEoFslXxBOkwR+Ft22FaPo5ilFyrG9VT3uomjZO9XJkCtpYHWrIn42",
-	"Wy5mNnksYbvYB8ZUWxCkh9a8pLWqO6czFcbGTtKd4kVViY1p99NIDUO8vUxaA+ve8lioiCcMBkmlKgK/",
-	"pXIs2D8AMg096+xwYO405+Ra/SrpFa3SRMcxuuFW2u2hzuVM3dChgztLImodxa5nu5QMNzg/51tYgTRe",
-	"40JfNQKAELobQr7dNf8PIrZwanZKneOkcqhvRKLG4DZ54VQ6FdBmFyZCACbHUat1VqPUfg+yuQbM+sLW",
-	"7Qb7a/H5lUj8Bzpkj7m9ymkXPBq30X6ARspLlh7ktE21mlnH31ofGCwf+NpX5qWtUrflr3aM6z+A4Qzq",
-	"kxbrP8Pj2pes8TLD6mGuiqb1PizrPcQwe4Hs75839sg4iFIYdjJaYaM/1NKsNI91ItYG/Ccb7gqbIjYi",
-	"A/yRyhr/UBCZQCkPwNZGesdsAK8VzlgNaPIDQY7waOyWHaA2tbGPmFrLjeYlv8bm6xIFYiXCTcUtYuWv",
-	"YUTv4P21oQiKni84JTqmmSCcTNiA3vcUJ67ShEsl1dBl3nq+BgVlq1BPBOtNjUhQs/YqshOPkeT3MaEF",
-	"QJYXn3XFxe0z6i5kIu7iu1pyLXvCKq5Eb1VVxYLG56PQSoc0KSbAB4MufKc6mR0LguLg1iO0URmo+cCD",
-	"E8C0YBUygXPUlsL+l196IvQkJppsL+MRh2ygEw3iUzYiewWaMj9PrFo9X22Ni3L2UBwFXs+s5m22G8Em",
-	"vrEYc2gd4dIY/l/symVy7JYTNHCr8g5sq310ugYJTOs028mLf/k/xnD2q54aw20goKGUHHIjZjq5xiGx",
-	"bRxmJ0kr49TWlpraCXszmZ/qjJQVDruzxGBM/khm6f7JWocHQPkn0DccloairLWC5UmgIi0z2kOr4QOf",
-	"f4Khd/ZE6b6O5myYcJWaK5WOxNiI+EZAQkjH4mmQXUoaGPiksrESqd2V7wxlk0oUhzSMxB3InFFhVA8n",
-	"7wEtc7WklonZmpKypiDsKFP07ZINO0kvbaz62UoAHfrbwm2NOh34RocOr06gPn2XX7t6SihjFS7PAdVD",
-	"HHywiA9qEYOt5e7N3sxfLTOVlGNajMxqtZPbIqrnczF+rqiUbFYr8R2EOgF6v1CQWWrhoOO8CvN8W1rZ",
-	"uqDLb4td8/nR6dqWaSd45Y+L+nSprSGg8pGesViroRMbQO8GFs+arc/DEFcvzZ0mcjiCZzS0LiQhMnUY",
-	"D0NhDEv1tVDGeZbkvNpYmPr3cfac3wiWataHlxNhRkgqXSXTFRIp1K5YnvfZalOvxtpmu3l61NwTs+24",
-	"TVvtrc12uwaz/ei00msV1er/TkbciG+nAw3V4Xu8qUP32aH77L6L6CA/AFeW61HYix6ynCjsXf9YLAfi",
-	"KJyHsWATJ6uPqH+MukJkBowMd8FgODFjurTyi1c5Z5y6wazpgAFZ0Jw4ugEAgWIwEGHK+nMr1yIeFLrM",
-	"8Ofxt5hWS9vL1moZyx2Snab0qCPsF66iIw2M2cNEOJJRAEOXShrs5HAiB//t6mm5xL1cq/8rtw+7yejl",
-	"H8Qfu+9rUTdsVK5GrXJfjV5FqdnrJq97tU9BPYf7MbZp3XE0d9mblTv7h4asuxuytjKBh2as+7R6j7sR",
-	"C522WrqvEjEQiVChOOrHOryujtc/jWQ4YpG4kaFD7B7pGRtzNQ88NqT9yzHbQAJvajBJt3X4/cGt8wdc",
-	"5qHV6p5arfAY3AcvS/ER+gnfew3IMSn4fQ4+hlKYuc+cHTVbl/AB+syKXlC7BQxSfWh1v+T9WKTsNGAX",
-	"xvAxv+Ys0TzyYC/Pmrn5WT0BrOfKJOb3hdpj1AVD1ui02vXF8MWH8dBhfIEVYTlXFZ1HPWBeVeVj+h/y",
-	"v3RPQT30t5DmQzB/GceeFcI10enBIJZKIK9BtlZHI5GF/C6CJ+Qs7MAB72IogMpZjIMrpfTM6kQAi8ff",
-	"pBUYoSLsxOGG9fyFiC0A+mNd+0/qF2mOM44CzDnoAXbkzF1KYsJNWt2cUzwve9GkQ2JzWibCq4ple0OB",
-	"qTuUXx623aXFTh9Ki7VLlJhChK2/NS5+/qv93VbbRof+jzNrelbVdAhDldd5zY3CwoXTWpr2ABKNR532",
-	"KGrR0qIO3SbjqEdXVqNreIzLUyEXcUxhmbtqwHxJF89OEcop64IqIIhD+2JpyuSWZqo9a/LIxG9dicsL",
-	"7oL0te5J+i6dYd+X2Otuh4SyM+uJ0S6TNaVyepKIWEDebmeZmxJ3ihsWa5NCDKjHwmCc66BGj9knKgnn",
-	"iLhyUNUoAosuFyJVQXjFgAh/yKUqyQEhbChsSlUiaBUkUfqJbd2kXbaY7KXic49mYVkvC8u6rR3d19bW",
-	"kC+30JDtGjXkPiaoVvA3IEtVqiVBCPXAGv8t/I6Ex0dS9fXnJXkqngK7oRKJYSMO2PFS5dj/XH8Z8X7j",
-	"1/sCkO7G9SWrEh6/gZV+Y6mq3iSR2p6OHptMU8MENJ2qUArjenTuPZtVkN6gcVT4y63PvuH/vTq8HT27",
-	"jVNgS8cB3a93zXKAO8ihSsNy91J2+dzb6y7Af7V6DlIbQZN/kLKIBI8A+DUjUswmFAF6ZtkEoL4RSTQV",
-	"m0wpDhI9pu1Aua66xALAxDqzoHVlIbcDxLP64k0qxg8OiGcvXJ2Hy2QiEaGQNyLCZ+LUbE6hO9VXPzze",
-	"byvbhk1Gbu6mqyoodfuQtg81CcPRrhTo/6gKD3+UNNmCIoJCe6dxgV0svh9aJAn+mWfQHLCLIY/EPxrl",
-	"2OquY3Zt161tZQ4Q/21gdNT+4cXl2ae//rdtMF6cenB9ezQ+YiWXj2U8d1DmP0oex7rhNsn1Eo+lQmpC",
-	"Iz7b+7N37DVcpzG1FiqFB8aNVnBSzUhYq27PqRGJjUbgZR6GejzWEeZsfsv5lIS3uaT1eJtOhuxYVcTL",
-	"7ozvDU55pc5ws0C04AWlwXNa/P61Rk1xdFG3nCBZwg6D6A8ur5/zaMEYx1JdG5hZLsbLFNmyJ73Mi593",
-	"ZdR7es56eiJUN+RG9BiPjWZRwgepgd5FI46Lo8X4m6gaFwifqVWA/Gu7EhHlIOgw7gZ6EGQ/Bn22QayN",
-	"u28FZqqiD5lYPIoOC7/XTtvnN7TEKiTQ7RzJGxlN4S7HIh1puw1Ewg2qTk+mMSpdcmzGEma6QeXZ3bJv",
-	"FS1Ku/F1PeWE6NUP3cixVC/uY5SMerE0OsYdzKnGchX4dW1tZOUrFtFQ7LgjizQ7M8IhmvgMG6dhrVrk",
-	"39/vrpXAwf07uH/37/49OjXn5bN2XecIU3fJnekSiQMhIuzII5qMiGMihA4UaD7Kmm2k+s5zTRvw2xrq",
-	"I6U8ZrArj9QnikRsPR0RLWi9Z42g4Ta50Wn8oqHQY/fDyM9MyeEoNY31ku4Jj1+5I3TwZDYWcbeHtct3",
-	"JEJkodgnP0Y4PnSlUwqCOMEO1uLQ0E0/Uun1PeNKd0M+4UAyuLZU/kgP/iCUGwslbWHtMjm2p2rJKPdP",
-	"Go7+YGAN1O/TaCg6rD9HLikOW2jsuTYBA65GGi9UETPic8D6ueHuvOzFgifK+PELgMmH+v0KNbdfacW1",
-	"tRYXkyarEzGu573m3FN4D/1ZkE0qo9qP59vsTKgT0eg0j1/mfN/f1hY+2K8/S1NJBB/LaxHPoWv14WoP",
-	"P0kVue5ayNXPRpqN+dzGPFBvUlns84iTiUqnR94D2ge/tmbrNuAyfuymDePRbiSjrtJpl6epUNH6Ru6t",
-	"Tn/0T/pg6TZ3P2Nt8nauiNqM0Vc9tg8GWncolO8GjCvmyJkBjYxYa91qa5NTuNVDQu2QUDsk1PZM3f0A",
-	"rPq16zarSbAtaGfqrSbV5e7koL0O2uugvfZMe72fpgUfxjttGnWac2hAFW2s2MzyjuCcIAAXLleR70sJ",
-	"GDdswBNqCXbg6DbSvIYxzAG9bISptT/YHHqDD73Bh97gbXqDQZjdhXyjGeSpyq8VyUSE8Atlp0pPU/Ag",
-	"4Mv4r5VPh3suIeK9lFK1cCPqYanJ2lXvrye6Ugim8HgHXMYYkk4VV2YGfWYw1w6dHzTYbg9EJHicwpLX",
-	"OBRKiMhgpuXW47o3VMftMRUS/uCkul4trdDB/TCt2kvxEbGtEA9Jztwix4pWx+wtpfxjwW9EgUG3LwY6",
-	"EeT9WNHPwRpk5tj+fMA4SHnglEJiT549UwEV1BHLMFtFLB2xGYu0QOYU613O6MzSilcCP9w8AKkxeemU",
-	"zSpeN3Av4BZ07RZATwGiAkbShLE2IurCjqFbPBTdYaKnE/Kxg0bM1XDKhwIOk/g8ibmijsbGK63MNE6x",
-	"Y9T6XQNtt/VoOkGmgHCUaCVDJuNYCWO2iRvucPJHVg+NumqaJtI79DlvH98/DnMLbqxfTNkNzKM/ciWK",
-	"58eED9LHjXWQ6bjy0qe9w1oKnxsRttxSZrnYYekwydYVyk0Lk+srhxFXCoZ1+URWKotV8gqZB9bJ+1ur",
-	"6Jnfsn6g7oyr1AnWelPH1gp0JVzht+CWn+FyDrmUxvc/nf7p5X/777/WmtK4B1WVS09AC//95SeWaZt9",
-	"HFZZ7iItDKzsUy15KZmNVqFwHdboDV04cnMAieKK2WOXyCiHtMDNNTXRWTdoMkn0jYg67mfQlcJsbK7C",
-	"tEqf4joY0Xgst8/T1sWMgy5JdzpZSLS+LDoVLp+xQX/TTkhzlonpPmYR77DyRJzDmdNuW9n4E2KdWJI4",
-	"1GxspcNuFMyuzQAEE5I+LNX4Z4CZLft3zE3qIUZuZQlXyQj+Qkt6VHnBvUS33KuMwK/6RuxhVgDg77WN",
-	"sSEQ20f7t7o0j4UxEIBWifMPIp2JIii7a9ynHFqtovyrW89BlvdFlr80+uAlND7ZQE0xI0R+YlUrdjkV",
-	"hvC8q0KZ1vpYR8+gXishUnLp2q/1KBY8ZPuqW0gE9le9VCUq38dcKpaKz+m5Nf4hV0qnrC/IvY4YH6Qi",
-	"mfEkMo5ORcYir0sc4YOnuKPWSu9SZx4zbRPjfQAqYxBMM3TE1XyspyarmVqxyg9935WBpAOy00QkCd1l",
-	"JmlmAtHBL3xq+DmbAFYX40mC7p1iUqUimSR2KceNTYVit3k4t/ElUvkpG9x+QOfZXlW4c7gUgmENF9qF",
-	"l7vskMzah/rcAL85V4y6aXKwX66r+YI+TEcxEqGMhDlm7wYusIAC1TnjTIkZo1PPEjGJeUiyZ00i1iK2",
-	"muzzoAq4cGncssvwBWEZ7im9c/v+SBqp4QYbncaNTHncBfEWJkt5NTqNf1L23kNptR2wfybyhsfnULLJ",
-	"GgnmzEyTofUw1tYKbss+4D0cQvGttMmFuba6xAgV+cPtOtjqUionlJ3aoXL5Yc6MHosMoh2Uy2ykMY0W",
-	"gOQjfa8vAUwSHYpomgiDI1A2dpApe3LWPH2K6mKqYusT4DP3+bhNkBBwg3auFQ4VjEMF4xuqYOy3PnZa",
-	"cVEj48ugkqUa3p9WTsTvItxl0/iFobqFVMPapl/wrg6a9KBJD5r0D65JP0CH470p0kkibqSYVY/TYwF1",
-	"jpXUDhKiYwRLnWyJ4EAB5JYYZMTp0FsJySlquOcqFBTc+iSSrwVjiAxYNon+h1DMKD4xI50esw/CpIkM",
-	"UxFRCGZGeuZHSqCBT/AxXK9iKp/us7ZWl3It4xXEF/ynVUo5TaEnQgFdhurazbInnMdW9BpTNQqTbutF",
-	"99lL0Nbu29jPVv29duHTWd9b4TvZ3mff/FtjkOBRw80m8V+/kkznp6L1gnTnNHngrO9HIZj4zMM0nuNR",
-	"9FyZXps/zsJSIuAE7NDfgUQUpqZ8OsvY0JKEJ3BgmyCeEtjBApRyAfj3JePRHUaoMxHC2ngEgoAl4kZf",
-	"YwYaCR8ihO4EB2smjagQeNyoveh93cg0n66fVPqAZ+MrJZMOvZ331tuZr54gmcvWhjgRRsc3u+fCuW2X",
-	"K0QTAH4FaQFNY3UweQH9WynQFYOxVpp5L5ZxNfcMyDXFSrBxjw/Nw+h4mof5whKA3fGUXwvl3JtIou/D",
-	"RtpMZMpjJpVJrXHaREHAGTtkm7dRAW91KsipsNIB5JdULIVxpO0bvk/Q6O1QFwCmiSk4+t8ZVz4Gz946",
-	"8m81/quAMznihvXFcKpqlHC7G48Wricn3HZvQGcOdMLeSj4W802kGA7HQYi3EWLcxBqHNE527Jf/lAjx",
-	"D2FQMUmTxTkBg1CwSpYV0NclyPXrR2eNmzPP1Y+kssc2JFJhiLrHUwONKPYKOJgGbOzsyVnz5dOgmCfg",
-	"YSpvRJC1uaFIwE+M+I1wKQ2MHPDnueJDgJXAb2lmRjxxaRCMLtzvny+mRsAfoY5y33mOrS7Yt+J2aiyN",
-	"gbwFttXJyHoqgzlcRieRoyROgSl5sLwlxuq8U0/nl4o4hp0c8DClSVQ/b5qlLcZ8zoyozyPaLvA55IwP",
-	"OeNDzvgRm7aPQkVbGjYTTsWRuLFLqyZTBn2OM/bUQ9DDJ9Zjhs9NMUOzDkxJCe879jLbZb3GVT0urBId",
-	"htMkeYhO5tyVGkEjf+HVsSPwwRdhRc5ZDw146fpXBx1x68Qfs/Kq5RqwFrCga0mYGLevSG+tjDFiT1QX",
-	"7rcLX62zvbvSfDzPtJVVFETeetbO/YlnOrMYxQqBw6Ayjc5Z0wFLteAMrvCVdh6dd2Vj873V+7BHHftg",
-	"RJJ2cfusrOZOWR4Y7LKVu1XoWASNukiq63ihiqy5/oSYaTKJ7UvNoJHqrvs83vsSavHWLZNwGjRupJEp",
-	"2csV7vr5/8fetya3kWtpbgXBP1UVnaIlWbbL1I8Zle26133Lj7bdt3qm7SDBTJBEKxPgTSBFsysc0XuY",
-	"PUzE/OpF9E56JRM4B0AiyUwy+ZBE+fKXLeYLr/M+5zvnyF13SY73XOvuE+PL470SjsPcZqm+Ii1sr6ad",
-	"eoevhLaHb3qLAPZGIbi2InCKVURomgJaBuJw9CDdFa6BRGE0npAbNuEx9vyyqZoRATJiELpU7Ct8g47t",
-	"k13yHoGcac4qfcl8Hj3cX8YxEOzb9ukGG8GwPnDTgdngc2dtKY81SpTDneECpjSdQGq5SIiQZMC+ul5Y",
-	"qCpZsTmbWDZnp+Ly/WeU67C2VYAfkApNUs6Us1JGhS5yY2XZNUJuUgZpltaC6BmPWeT6pYUqYdAurU4m",
-	"u9x+f77vNchyG6wJDySyYjCXnYVA0xmdq74xeztRx26Uu4jfTtyFOub0pPdkSQLcGcvfCJLdb+6+Cxja",
-	"NHs/CsomQXm6maA831BQnm0nKLc4VnXy8INFTnvYYcRQ9ja4IGGa4FASN3JeL3qNyjosRJLaHo2tDbfV",
-	"0DGArz+RM5JRMXci11PVgmCMyjvNBaV5mhqx6O5Ap56/J5P5kmjFVHVjOFjBDGH7tb2Pa8QOANaEMmfH",
-	"RJ4j8/k+tPQ9MR+vlh6Ot2edFu8RY0o9fu9q/K4IMa8r7AWKy/KcQUYfNOZUVvv3Ze7PvRedK3IjebLg",
-	"CPdAe04LrijApOpsCrXaBi96DadxuDA7KLj7hoZx5PmXjJydR6RKpdvZpHtFgjky1iNjbWCsh+lJX6ul",
-	"vUA+1Y6/bqSbPcJuUo0q2rs0YUqDFwKhQC6BD9qu6ka/glQCWehaB/uyY/2yVuUiqogn1hNjfm3hfkfv",
-	"yRFL5JCwRLYNnTZx6YCBtGWR552ogz6z/nDeLph4jvp76YXfhB1vZtLuz40LkuRAnbmYcuHNLtuwzkKe",
-	"rONfhwV78saYkXYCS+aja72H560H80YeBomnaiJnilAysNJzUDU37a3W52kzUTjCLBveECig1RusS5im",
-	"ZoHm5MeB/V8fLwxs0gu+3iqu3reasxjySfBn8ytoe0k9xxXXS2fufoFTtuIw2xPYLTocj8xyLbPcetvq",
-	"eOJvMM/v3J1nJglcNmC+wDa0bM18t3f0WWXy0R+2OeQWsNGbOd48R7qnlK8jKW5Fitg/V1w/OO8WmEGg",
-	"x2xOVneu00R/NC87GBNTqidBdxxHs51FUbdJh5QvuzKMR5CLc+spzPezOCs77OOJEpKkUoxZ7qLmNJNi",
-	"vKhS28RoWMpmb6VTEden79ZwWvOCPSh/91z38IJmVqi4hGYb52rN0f4K60A9K9uzh/Ioe1qEgSVP+uu3",
-	"FG+se+/PzgW6Xzn2QL2JfwXWgMIsowkjXBCW5zLfi0Pxbvh3Iyt97bO2fnC5XDRnyA7h0PDNGea5BTNd",
-	"9mmAAzTI0CI/DvCKt8W3ZrgPssTM1eDfyDkUJjKByzWcEz2TJGHqWh0M6z0Gh3YKDgGh339oaFE87P8Y",
-	"fp8xJSsFQuNlV2lgy2lODAnS+JDKNj7iyF64gR0rN26vcsPt/uHWbpQ942s/ilf78MLWZRyVp2q/jt9O",
-	"6Ny3T7ZtyHOSUt3cr9TtwSiXWX230gRb7rZYgRVjYDRP+fpRaLnRGPYXXKwmP8tC54zGk5ZtCVbKbWAq",
-	"oQA+O18ls5du305e/3zWLJihmvCxG7y/qdqJ6bwy5ItSgP9SIM1x6xq1gjGjSvWBbGwP5PDE9jpc4F5y",
-	"KboZH+e2ILP8tVOXGNIk4MPF31f4s8rE7zr26ZbLsbfm8KcDoYhLaXNH5Sy2omRV2Unk2S8WhajAqun5",
-	"snWjNPm2xlD4gsxaMJawpEveQvF6Igk2gUilGEPMMnIZcEJqRhg3YrxLXgujX+RzW3tSYT3dapQzKGpZ",
-	"n2Dng5qrqkqaq0aq5+le45qNzO0uGVcrZnTbTGZLbnCLgdqj4PkOBM92p6qhMETmycOOJC/JsqbaEJkb",
-	"G9EJNFDVS6g1gDDZPY68aDVu1W64Rdx4id3vppge2cKRLSyE8GJ/tA7CCdRKY7WR7QWd9eBKNwYlxQzK",
-	"zkNQlg3aZLanmo1WKuWm1Ru7Kpq3VcAB20NTMgwIdGtr7LZKOI589shnD9zb3k6dKos42jHbTVWm+468",
-	"3loWyr7Y5z3FRX8B9wg0vHQJCwk9nASUI389IP5qY6qbcdfFCOiuB+57ZsI26rnAgXcOfMppc7DzFbg+",
-	"7XZFRLAZUxqL6TaNbtbHNt+9f2gBTUSCvOVYpoWbjDon/n+blMWtih+6sGTLmOVKYnv3/iM+cSAd+j++",
-	"e3/noRU5XRVO0VQkNE+IPfpiHAACB7T6wsJeFSlTt4cWhk1HLFrxKJcZGQypAiEyiLAjJvzagFu8eItd",
-	"RnXpmxDDvYOpTHk896auucpz1f0sPPZW+dkAIstXk8GLzMHJacJjjRBlIAtWxEPevb/XIAjOGZ6hiqWS",
-	"gjabAqfqnZ9GnRnNRX/K8hje97P5hfHxBBNNJnw8AZ0hlbNO77T7JOpkLOGGF5zBWdZcm+90Pr57T4xM",
-	"7WxCEvfTOtvsyPfZ4QRIfkVzky2Jfo2MfmTt1yZRbQgcbwm+dlkh1IhkNL9mCRkoWeQxG7grUSjNZlTh",
-	"i4yAIXNW0796zDSmQSHZ7cb4S9JBtHGawnuoUkypzL6jPLcWMTmXKWAfG2bpOmRV7sMCB3cbQlyrYmqU",
-	"JyNY4DmMGPfDvucbvWCaUrFmdN8QXRtbnsEw+4gxPZJpKmd9Y0DglyYyTfoZ/dpP6Fx1eo9PDTtQ2imF",
-	"AEqdTQ3DeLxwJePCPmRU/pzJKRN9Y6Fy0c+k0BPV6T09jTqFSGQf/GvuqvuUHeUi33qyE98qFxiyqDJE",
-	"Q/5XYLNONbUvwQQhYJQyTVgOf/eNuMaBAya2velpdQwJV3TIUyDTi9OoM6IZT+cwwX484WmSM4GraQZA",
-	"074D02Zmvy78F9FswjtB2PRvilSw3L/cDG46mSse07Q/pUZ/MkOZ5mwsKCTZmpFSFZvfkddaAOnSUi23",
-	"lsZG6KUsGbP+RBbIB31j9E7vIuoIY2Wlnd7Fz24FOr3zC2BmMTcKee2D58GTjx8/LR99dv4t6kALsHl/",
-	"RGNttKvzAELdnaBvLm0293x2SBWP+/aU2z208Oxc9CEzAmgE/teXBSiloyJNw2c6At5HU6651XJyZnHW",
-	"/TFF+dm3HeZggV2nxt6Z2YFwaH3rhekjhZmZKy3NVGRc2OP2M8yHq+vyvIa8xS2heZYqxcd+Uc+iDtg5",
-	"fcfdwls98dpVe4a8wO3vN0sRdV86e/rz4qceN30K7l38ljk9wcdgwxzV1X3w2Xnr75lbFz9nvQjuc89A",
-	"nKL8gGxtlKut9ZH3wO1fi1+NRlmnIPxuu0o4rfNgbPQmRR+iUKC4wtTCge9fvV+nJLSOP7vsyQktMWys",
-	"nV8r7/ch6Wu8cmcnp0+CGqfWnrLTi07ZlOEsOioRRyXiqEQclYijEvGQlIjF9jRLXo7aaMKSyNgmVlvv",
-	"nDA2tHvbg1A77ty/uGsuzCsaT8DD5/ujodKkrdaHaXo+SQZ+NrcHKTLQMJHrqp+ipuqViVWuxLa9wGwW",
-	"zDbuxX2nviySB/lRsViKBDrIczH+qbOZo3yvWS870d1BxuQavXwvJlSMGaHE863tHHqQ+OBO8L32LS5y",
-	"wuZM9chsItkNy8ksl5oRiZYChg1sFw03XigYvzg//6lLfnetXJ3lY3YSlFzFEkOaRrIqcs3YFNuUIIc1",
-	"/58DJt1nYZRNlpBCJCyvz4YTEsdhuwza0LAdWcYIF1rar1NdZsFl0kixgDvUhRDcnHai8nto93e0p472",
-	"1NGeOtpTR3vqaE99q8t0vXeD6vUhOnG9yrWg172HwiDUKUp1Ykf9LuGjUXMTGaM5mTtY7hIy6JhyoXQl",
-	"H2O24BKPyA1NC0aGc/zPAjbvJp5d8/FatafRMIbm0jKb0hwrlxpSiew8OhtizO2oEIFmbvM5R4DkYtjT",
-	"kI2k0USM6JxKLuBC55ETro9Qsm7Q1uvju/cvzb42uBBwR5mImbqzdKMXdkv0TKJNze/VAbCCNlxTuAaa",
-	"eIs5hrYnnMJkwxJpReZ6EWfFwvoDIgt0B8dkBo/KQtW1gkRFrLUBotM5p2NGRrIQCRaS0wQxt4CqzH/2",
-	"BN/yV5zuw0pyLBvv3XKiY9DhL+oEn22f1WiB0iqALftJb4Sd8wmOK78OziyuLBBmw+cX4BI34YytPr6A",
-	"5Vo3hEXYw93HAF+eIShLLDMuxoQ3LUCYrt8anMZyjvDZlWPxrdTrx+Au94d0s07Hrtdo9QU1Q7nCQ4ze",
-	"k21QcxwV7A6a02ooq8Fz3GAOBDunpnFoAwreE6vMunuWCyVWYOidndunWcrH3Bmb9q+UVcH1zrbB1jvb",
-	"qkDk6Zl5R+UE9tCACtT/GeUajzBKudUzbIS5C+7ZFwoOcNS7ztBGLtmco33jBPTtg183umDfjeqQ78HX",
-	"KUcOsHM2kQDa6SBysA+yBigDSNTskUFVxgzMC8Ly4y55bfNTfcPjvxWsAJ+pFMayGM7R3LAKku+8gUMD",
-	"zeuSDPDqwDURwaiNkDPP2rqfxVUNlP9SH5UqUrSRZsFDYPyA9iFF97OoGDnVniPBQyvbj8DLlpuPmJ9d",
-	"65GmJiPRIsaPL7e+5Z7V5McB1Ho5lx3kzMO0zJt/ugzy6gWiFpmBDaWe4NmBuUN/0Up3UtizaF0bbL//",
-	"5ZZFxPnQ4Hhu2u8aeMABARatbEXNvk5Zmq7uRR3IGne7dYp2Xv7vq84ehANSG8yiSRwhbDC4+5zrExwU",
-	"G/DlO4Mh2ueK35J0X7ORdy/zgaj6fpe/RB05VCw3U6/b+n0rCe6eTSDWN1QsNjqr32vXa6urrG53LZyU",
-	"2B2/CL/3CHSAFV5KCYJIoQjMpNIE4xfWOWOEC8auCPX2FzZ5ANuidOd0CbSLcLfEMmMq8HFapUPRGbyz",
-	"vODNL9A4rkHTGFU0k0tULHTOoSeuYCwhmSzFcQSeHCHB08PyLvl9MidKZgxktVWJ0NUBcWn4pckzZHSR",
-	"BtdQS4fQP8GKH75T6IDsajsUqVATntDEnZcfzTH/yaw86EtmX4zaBGHfnxrGazla3UiHUqaMir1asXBu",
-	"WonCozl7l+Zs5F7fx1wqQHp4eroHMxco/IBsXV+m8DfLeu7A3F0veW4JL88ZGfuEFzmqrUe19RbUVgit",
-	"2uN6EDHydTyE+uEeUgfcraH3rqxy92+SC7XonZIiZhui85VfdN6uJa9eqcETiFKjjos5HiwhXEcA82Jz",
-	"e0PPS1XjBD8ME5uD+m3pg9l3QrPMORPam1w+poD8KOqAi6qGR6ZUjAvwiHQmtPNtU/fz3aD9HcXFUVzc",
-	"grg4xFT5VV6LEjlwhdT41k5RfESTDK2og4AJ1E5yk0QyjEOY87YkFTD9yBurNnjisjCh5zm+L8xJ0WFb",
-	"TU0c1ZIfB0LqvvvTPCvzRVRY98EJ83LGmMShZ7+9xIA131Fg3C16YTOA3tPexYa9FGHib6CI4O5lhll5",
-	"vXIeR8FyT4LF7c1RstyfZDFqvPfgclECk63wcLSVNDxhQvPR/B6FjTNM5IhI4YXBDJzxquyTw9CJDpWS",
-	"rqayemtggSgO1oIOnfCaXmPcF13wi9F+aIGzYBYFH3Hx+/AzC/nIdhp5Tdy+JliPd1sLK9okfl8Gq+sj",
-	"+PU1ovgxihjpPygrYKVgtvgE3+u6pv+ggs/bQ8I365XqjtaDkqnbtXrejCm9djT3vRhne++PfZS9R6Pu",
-	"EETvRzoH6RI3NtFpK2dTRm/us/b5CvxvQ8bF2CVwYdc4x8kn9MZcM2fOCrZaeTWBTr0JA3HTsnnHspkW",
-	"ud9wQDE1hEw4ppptab/BCn8n9tvzjXvhH+23rWSIOckrlv/vQcqkDLEdjiLmXkSMbeAGZo038tyebC9v",
-	"IGRyIotD9CK2kiFtnIllkzupWZnURDDl2Lx6AMVzg2gxh6mSzVuVVuaNxhTNk0bwnBrpA+sNh/Jd8WAE",
-	"kFm2Tq/ziV4zKHd1NrEUNCUTqaZcQ/Jd2UaDJQBAUFb8b0awH8wqmQU6hqWapU8gNB++9JGFjmXG+m2P",
-	"mrt/xZFbL9Iwb99sWHEUbfdoPTGRlDINK+odolHZ3n8HIVfWC9yThPvgMi3ApUiFqzGshLisGxJaRFRq",
-	"kTARQrlK7UWHpNnpVMprlpBiSgBn4Lbtsh3ML5zxg7K/NikyWUTf+RI56fmWsUSRGTXbBn0oSTyhPN9Q",
-	"Mn7Co3yUi0fP3lE23aHZhWS3mxQqcnFCZ/Q+Y2hvbSmmImY0LCFmPKQQijHRc9LIVqHwXOkIa1nAYvIS",
-	"2siQhboWMKxs5aYFP0wAIEMozWgCZbbmozJNCFVkgGUjOIa+GcOgWWTtnkxStf9GGL5yw/dBMrAFvSFI",
-	"VTXPxOL32A/VZZlsZxCaNQBquTIn42EZhL9Bea9RBORMXOLulta1kjGnqW/Px1VoIcpCK56wfkYFICZs",
-	"KAWLXMB6HeXg36d9uPnJWzIYF0/gemkcsKujRL43iWxov5RFbjO2F8v33Gn5tSYQkVIh+IRIACqhBCgI",
-	"bgkTTy7rclrkyGyo0pCrcmuNnB+UBeeJ/pXANYLW/2RolRc+nmiiJnykD7ST89EYOwBjzPZzPgy+v9gn",
-	"eo8H+3sRFLY9NBoRmzSFdqCZDVWYV4oMmgSLfXYQEXnDciissrdh5A7gcWiaspxAa3amgNnDZjE9k/n1",
-	"DwAbSBKes1jLfA6WyIjm5h89YZ8FPv6Dcg8QgPEGHIAcTC1fiu8gCV0vCSGFYfJnp2SAV/oAtMySAdxv",
-	"7DV3q5aSyDRpKtl/i59+YVdq+7L9heq0oMR44IHZzCKilXdJ6FAxoXtlaqtME6Y0wXX3w79m0ybEP1vA",
-	"HFJDRr/+xsRYTzq9s9PT0xY4cgMhZ4MeEdJ+WEUItAnjxUW3WA08nhBAzk1TOSONUIiQh1rf+VrO2mM/",
-	"2tHYpVOgLEBnOhURxcwOQIosAE1kVAHbtiLnX8PsvI7Fg/8CfD0FOWNB4xtQFLH/XTgBrlmmFpb36fLi",
-	"Rub6a7z3SXmZ5rltc6/nANk8knnWjMdg5mqebDNPh9bUNTJ2qlnSdprwgbVzPDvddZJ7xApsALXunp0/",
-	"vnjy1IgUz7zaSyp8/R/fos5YimDJzCt+PnuCZeauIWL1VLkL/U3aMDgYivJNXSssQ5H42KzbhBqdKS8H",
-	"VQEt6Pyv83Hx5uPF47cvXxfvXr46++3fXj1++2/x+ZuXV7M3L6/aC0nkfHeNZmA5/okl89qS5F+R0wAn",
-	"qnADYyqkXsyEUMiWi0OtsrtcRcqx+CTNMvHVDcvnxNzjvuakExcgWKhQM5YDnJ6hphVYwpfksUuWF1JP",
-	"IO8PRph0a2XRCz+4NZjdwCrgzhKeNmi8ZEbbg9YskZXZEbGo/uS//+P/NsGmyCmPm6RJDbvbI3GbXVHY",
-	"g8GKNqpYP+fqup+yG5YGePcvqJEFXF0TfwXGjc+EVNR5Ts/i04she/YsQZ17e9gPtzNNZHKVpsTtXKBN",
-	"vsClOPnNVzWv1izt/f72b9FGIFd/BbpZfS/cs3fl1ZNVMxYnkLFMmF8nT7Tlj1+WyPTRH+afbytbo5fq",
-	"prk3Qu5QLVRxECMBXZu/acY2odEx8yS6uaJIhyxVe5CIhp65BcIfUsXBnmM51KoYIYiWtPUvwE+p+TQE",
-	"gMrfvFCb5jxjuYSBjfjXshGPAwm2PYL6HmHbUeKVvULKK02U+OQsPh+d0ufs8fCiszHRNUFr2H040lsD",
-	"loentiZi2xi8w371rTkaHgIoYyup0xt5NLYIpRCGQwuS50TLayaMeSlnyokr0Hfhf13yK0rWq/evSZxy",
-	"gMrgGmk3qiY1mherWE6ZqiXdN2xn1CCWUW4oiXKl6P80r+J5111v7dM5O+1EnWsOnplCATx3AHsxMn9n",
-	"LBuyXE34FDfGqraWuK/+tKW6ax+xpG0bRySM6JwKxTW5GtOE/XtnoQuXYa4sN0oVri78jq4APH5mvMH/",
-	"AheG/dLVf/2nUpS8kYVS1GgcyLH7vm1X+ZP/xJeoIwXra57hvJVjTOGet579WVW/bsuC3rAm5oPH+lCc",
-	"R279FxjB7xNJaEZe/4+AA3zkY3HChSX/WmgdQ99ATe5Ydte51oOiS0pGnKUJGeaMXgPqTpGypuabb9j9",
-	"Q9UEtEc3yGF6w+6lzWb9iTxEh2aVEyz12JSCWQehFQy1Z9TKGHjro5zdyGtMfqzPTfz1BXl2evq8S16J",
-	"BENMiinbkNLnG45ypiZW7AxZKsVYES275Ko03/AiV9bWYwk5Pz0lWko09gaFUMV0KnMN3ROumegb22jg",
-	"rECMeOBbLkmhGHpZYQ7KTE0WetCtSag30/tknuq0PdtfT2az2clI5tlJkadMGE6ZLDaXhTf2OjOV99H8",
-	"K8fcn3CBYJ2wLDib9kTwgd1YwFyrXG5ADkvBQ1s4fkNTjoV6Rl+XYsyAKi/wqdXH8t1VoSevwDG+h9Nc",
-	"ObZ/AoDexfND4+u6cxt1vp6MC5onpT7d4JDAk223aNXBfvrs4nmXDFAH6sc5g5Jqmirr8sYc47nSLFOR",
-	"ddcaBR3yCDLF0humjF7150+f3pNfqOIxYMnP/St5MjBM/7NwPygW50wPXHrsUCbzSzIAAY3tAQTNcznz",
-	"yhx2fCXjnAooqBxUDhUOU2k6GvWwWXNlKT8LszbKtipwkQSkPzLMOVApGHtfdZdcOQw1Q1xsgdgjMmQx",
-	"NVekYM4nomfS3JwrhATQE85G3c8CzooC1HzEn5Uj4la7h8TOBZzIviXIQVT+BFMNf8DFiaocAu5CDhF9",
-	"FoNCmC2XOf93lvRxqQeX5OL0rHyN/bUZaX//TMIfglb61LlRYSvHBPiLsvylnLEZ8dKJ7VhN0pifNNeC",
-	"5T3nyVbteQ+sweZsZy9SGNe/QTX0PHQLlnWB+PstHnkBy3pLvI5pQyP2kO3C3QJdfZ3LtVqgVnG9btqv",
-	"rda7+q4ylgfVtM2YUbfcrU1gvf+J/TdIoIg6J8FfXzbqHmZuxUzScu07zSGp9uDiFSMQ7mwaB3ZMhX4m",
-	"5k8u3A8CImD1zcxsk9U7wQ+3X7OEBKowEOHbVx/qM1m2bgR+Vk7xRS65UlRokvzwCvwYZXRKjOXm3WR3",
-	"cq+HpHnXkagKi2p2X8sF7uGYYpWrgFHdUBkcZIMLaGtvmw1tbjvjmXhXpan7a7qzeGSdl8y2S1/2k7U8",
-	"g1sdn323utl8BLX2eZI87O4lVSqpteuvksSI5wVW30QndQrC7pDxdX7fBTrZNZnxe2DW0Z6OtdF2F/b7",
-	"IFxP63k6hkhan9aN2etK6PLl8qBFgbAmkZkM8BwOCOSGkJxpnoPu1+Ro3U1Y7Nvl6uMocVwwni5KiC31",
-	"hnvwxq7l+wfol23Byq2LdmNubq35RwlLmbl0Yk9Ls+n3wdn9ZAbuF4dvyfUkydnMxght8spezMCXdmwf",
-	"3NAelCVYSphbtgd3NwBjKUY8z7A+H2wvOWVild3ln7gb02snk2XhGN211bLsN6szWjzsa8W3MqOKUHXN",
-	"EqIlAVINy4Hf45uXibr8VHO435AwpJlZvJOl+DwcAS2xEQY4ec0jgOYAUA5cdMlbSWYyTwgdGqFXosT2",
-	"iGLo0/V5r/tgCHbCnhM9sH7+aznCwFWDDMi00Io4WBnuKqPvgGlUNNSoc1L5K2g/d+L/35rN+GOJcQqu",
-	"IB+JNQ3d5Sq1bmKHb3fpT02j8GmY7VrpbTEA/+ja/nkKoyQkYTRJuWBQ5T6lSln8S5/fDzGjJmYsb1ie",
-	"FGu8YE1bgmib5MeBLPRQFiIZBIUOmDvykx+KJ33y44ALvL2ptx8Wk6Aysnz+3NfgYfzfl9ttYG9YTsqS",
-	"MesnBVsoeHoMsIquWG2bdB2MnNjiOIzarKhtCzAcy2XqhYsyYiwZ0vi6P4MQnTNj2wZ9wCQtsiHLjeZ2",
-	"8uzXx395/k//8sZw1ZyPOSwTTnN1dlE1jaliQ3+L/MFzee/+4Pc62JrUF9+DvJowmupJXxQ6565RlRFB",
-	"tevjNsPWUwcv6Bods0hty6IvQbGcwk82FrUFr/Um9vlu/tAFkXSYysWifP9Blby4Vp9oco1+KgO9tv25",
-	"MubwbMIgph30YTfUpkLceEgS0Nh6NnYHLuYJU9ir/nJZC1HMVh+DmOiSQeAKPfkLmw+wMyxakOTHi9PT",
-	"n7ohlJRTM1xifVhuhnj70InWLoRHHWnt3FXFMLOwgTngw62sBHgDX6QkZ1NGNVF0xC4JFXNSCP63ghHN",
-	"vuqwZqjzZHTGntEn546/oq1ZMtiF1egsWtMN9QHnT55EnYwLXzrUwHa3dTHX5T+iUQjaqNF03PjqWoud",
-	"2epXBmjBvc7VOGeo/w6dNol/BodNjhzH+ubKeAEun+d60gechV7n7Pnzn8HVZj5QXulPcxZzm/w8Z9Ss",
-	"74hmPJ273MuXnKap9I3QXJ5kxoWRLUGp8Fr+pybM6LvI9kquRuNYZplMLD/blvXcjzt9YRB1vO/PTml4",
-	"yF71tYwWVsB3qAA0QXs8N7LYVjvWf0HcIawhpCJm1m5kaQrMzH6cmtdGRk0bTHN2w9lscIlNDmc0txk4",
-	"o1z+OxNkYE/BoEteYaYPTbgYG87KbHW3TSpKuIpTqYqcEVCj8mqjE6ziwBJgNxuIJ4PmisxVmhHblDuP",
-	"CdgjEpooFoqmEcl9mlpEoFB4HpER5WmR21wjJTNGEjpXtmuj2VC072tDCovnc/eowlGPvAM9Eg4trHcj",
-	"XIN95V+e/dP5yZvn//JyI1Z8oKpotD+u+2lSOl8OxZ/dgolCOUww7iXOuZfetmFf7HoW/Ah57OYYPStx",
-	"d95NmVC2vg44TpdcpUqSgKtARihiSllMOyE14NoFuDpclFi1RldaH4da7igI82tWXg8TU4dOp5ILnS2T",
-	"6sU2jSnc9K9ws79Z5emWQlAtqPYQo1BrqRZXbw3dfltHbp4C9kxzH7WcWppLZXzttJbgg5kNWO2TuPzL",
-	"743CjlrO0Vt22CrKA2V2njR243jWcNk3u/sdk6wYcTThKzQSOre1F4hQaXQLF4pGmwzKM0oDC/xyuzDG",
-	"ANgdvy4B5rcmTdKuxUNTRxKW8huWLwHbPQl4EvQaYAJB0i6JNlzOSBxQAbkomCJUk4nM2OZ6ywt3hu44",
-	"meZ7JW63nrtSNiRHnLjcmj1T+BUkBBiq8klpK3NxLiEYDxzADoi4ZJ8u+QDeaPD4aI/dY+E1PDAHRKoR",
-	"ccNnJNQRMUzbHQqXdrGfhOddtBmfrLIg455WVIt6BcAHdTfRJTykx/IHf97YRllIX2m29eEyoSHd3T39",
-	"wEoHsIO4SYjNDvkryRYElbA45eJWJCW1GOwVGbhfY8CO/qHJNgt6/WuRpqQQmqfkaprzSsctIfsxndIY",
-	"ch02lV0v7aYeRddeSM8u526SK2NK0VUwpL8wPWNW6Njgm1Mvw9BthOlKRuFLqSqN66UMsBbZXm/cmI7Z",
-	"n7tmf+4vnWYI7KTzOyMxFV6/cKF+QT4VTCV03l1h1p+dblxp8QSCwzwJypF3RItzbMAessNN33CUSeTo",
-	"zhzkTYLzfUq5gHyFS9AaqRBSk6HDfkyCUCNQflNZXJXA77UwrvV53vZk3U90fmEQdUf795xrjUXwd3qy",
-	"zXdZNY9jC4ElpD7xRvhteVJuXUMcUZ4+NPXQK4FIJP2EJ30hdZ+a05RsTidvpX7pN/KoE+7HHEulCjVC",
-	"fxQDN+AWRBeAO+2P2n4p+z06B+WEKjJk40Lsl9pw+MuJIQ+L7P4sC8USwlLFQL/cnOI+4DYeaW0vtPaJ",
-	"XjOC/vaS3nwMfxLkwG1KbkrTfO+JCCOHfjbVWPZluz5WCnb2R3Mwh2Mo9BgKPYZCvx+W9wsb29zQ7XUJ",
-	"w3awfmqv/G2fvMsN8ci+juzryL6+H/b1vtAVJajMWkem5jSiBVz2Jc5mtoErzWP1KC6GK5zn0Ek/poIM",
-	"GcZQoc2W3RGWkIRqGjmUnErC/TSXI56ysDsVArUXCWcihtTQxxXrLufjiW7oXQKD3FdlfvseAcWQ/dbQ",
-	"I+AqTQmu3Z4PgdmbFVBhsV0Kj5vot7J5ex/9Yf5prtF4yTMmzI4qv5UQi3do/hHJGDW7qiK39+YnPZGJ",
-	"TOV4XkKqbngALpaDK0NW3xqjGO6OsO871v1rGSuEoI+dVHcJdc43vBhzpXOPz5b4BfMdZoCnfbV82JZX",
-	"4w8WjJ9qnfNhAcXjFoHf7N9pJ+oYEWBE0/MOCM+UUeXt2i/mblz88FuLI+IiMROH7k0fXv2p//bV74a9",
-	"Cq69v6uD7/K7ZvgJ9o90fRAzKfTE6B+2H5tH3S27pnahpB52FhbcbqbZJCNiRIZ8nWVDmo9lP6Fz1ek9",
-	"PoXGXv1w2S6goq8fszTt9J6Uf/QzLqRZmrPT4MecKZ3zGMSrubCwSGXfEDejcsTbgVPBeWtC54drd0X1",
-	"rt9GMWQ/KJKwERd8ATCnwgM27rtRDNkLc6h8eUED+3hk+5mt6MYBRV0Q7jFPYG9HZAuewVCXCnRJGCKz",
-	"gqbr77AIylIbex5aDKhr5etuIQ3aMZDP4rP4qOloBCVgGP7IGSCEjPjYUIxnPra3ZPVoT2SakEG58oPI",
-	"d+MCJOkStJmm6SXO7rPwXfLFHDsrQ3XZCPrad8lHxMg2D5UEgc0rrXRXOFpbzKbpMMW2iNhwH7CrrfaG",
-	"gNkxTZlIaE7mjOaRYauaxeABgWI6yAhJU8uzM5qPuVA98Ohgdg2gICiWslgrD5OQRRbJROF1gAizXCn6",
-	"LMxwEUVbzirRXjuyLrlyzMJMB2kRB2SW21K/uWjWICKU/K2guWY5LASFqdjSujT9LOzYzQsBLbtL/syT",
-	"hAl7oCb0hhEhyeCGpgUbeGGDyiQZqGJq9l2xZNAlb3AS6McSErbImnx28Dg9GMKEIjq3kBokHUvgUA2M",
-	"ejfA1tBG30mlGNu+ov5kJfKSDF6PTt5KwdAMG9g6c0Uen150CYJ/93wKgRNxJS2Ue4AbLROmLkEtMveH",
-	"NCMSfyvMy43ZL70NSjnSuGySrQBXA8Rw+VlcnJ+TgZayn1ExD5jzICIDIXVfCtafspzLZBA0jcdfbMcr",
-	"s0EeBN0eZXjWjWxgW5LCJi8fjAG+rW9GYVYZcdwzdKtTQTQTsFOqDq3cqgUvsah5getBz59X2VTP/2pO",
-	"jbPKatTbXM7wFAxzgN1PzGIN55eEapJJoCBgAnA+o8pJNkPrkgFcqU2auCTMDAFmBTwNe2yu76EZiMp1",
-	"jTQfr+6j+fNCG03QCv5WMHvZys817UNRTYJ5XpJ/pKKg+dzte0qVRnKqWYCG3BBoft26GYr5bB0ezG/U",
-	"DSoiHPNckks7Js0AoqrtgLTcfThBj1VkNZy13W5nr6/d681apm611+E0UG5eWnloREXbCbnweM18zHfB",
-	"4C8K7BTePKOwSeyuU3JKAOR5ckXeAxLSwtxqcZVA527Aprg4XQdNsfqcJKWWAu0D0WZos8R455omu2tW",
-	"d8/nBRvGu/nA0BiBGmiAMrGSqOX8yjrqdbM8P73baXrq3mJWAuQXTRdxuupbJK+c1/n+6X3pOE7ltEhL",
-	"IPwtOMHCG9ZO+uIuNnMQq5tSXxto9lU/Mj+BeyuRTJEBloj2iL/WJMqQm9UlOoILIurE6qYV4lw5DHOs",
-	"BovOjEETqo4tBW5gUE9Ob7m7bhWlGsQxOnMvLDQOQBxAjzzUxC7Ozs3k2z75vBP6jb2u79wZdJUfAkz1",
-	"ZW8JGl9OJ0QdFCSTUUvCEWjp/jyzGA2H5/qYFkO3U6p2S1x04czeqyaBx/3Jyen5yenZp9PzMtABoEI9",
-	"M20IV7V6JvCxbORkAe3dPOIOf+WgublEqOUp9jWCQxThgfgs3r76ENntis6ii7PzqPrb8ygqj8xnsQIa",
-	"scHZY+29QwkRrPETlaO9fd+Qdzmq1U4h50YmA//EAP0WhnUWKfU4ZjyeWOGTgUFmBlVolhAhZxvFC16X",
-	"Q9trG/GKc9WNzuP1N/AanKQ7yyQxyydibVN1wfmKpQfhk4QLa2mbk/c1NZtERyPw/PwDF8k/VBycKfZ/",
-	"BtETOEEFmwFgZnDnKPfXBZTNFTcsTQFPgDBhR/Bf/w/DGsvu46DrMj2LT5Pn7Hz4bNQ+kctvzKqwSnCw",
-	"7ja2wsNj0zLAUuW+K+hgwpWWaDVbFq4iwr7q0MmTsxtuXUOCzYwFCyfjkgjpSLt0MWLKt/VQogstjK00",
-	"QBc3FK6Es1iDCvj64zvy+Ozp05MzQtPphJ487rQ3ale35Mb7a1SjF6ETtOFz9lJFCeKZ0cTOz09RouKf",
-	"Z88DlYgLzaAJZItUB1ue8+XOA5HB9vy2ome5PTOVI3m3FDRz2YNeaVghiuq7UVZpI1FGFwa6sO5/cDMC",
-	"TJtgoaccXVAji5jpKKEHQ2I3CP+ZFKxL3oY+/s/CmDIRJKUaCdOFZqw+oO3iCcGSVtv5T6hyNSSYvTNw",
-	"NNyfsBQdp7YLB5vhcNVnMWSKJ+hOlWkCqPVkJos0AVw8MznFxTh15Ryq52/F2aNnGkscwVkaDAPxRKtO",
-	"2M/CDtp67a2FByvGFTES1f5ktVfbIRXnGPr4FxzNdW5Zu/XBbt9nmUyjZbDYXadeegeq8BbEukkJzR7z",
-	"lcsB1HGKt0FdfFJAJHOv8Jqrv/4+YAyBRn3/cJnI2ezhXU68gZ8JRQLcTj1YDZT5O8D4ioRM5IzwBS5a",
-	"1QDqm1UBzWJOE0p+jKx6Uq3Fmgw2a+e8vd0orW0OX1ymVIBytI2B69hZv2Lfh0bsrpTfJKKn4S13ahqC",
-	"aOaKoDIIQfppZff3YjGGMIXQEbnxvL+rhubLACNmCpFrxqYeS3s0unQSajaRqe/dCicdypDhZMtc7aVr",
-	"xz8rbF1w7OJ6W11cX32lsXaNXGmS5Ew19YrAfl6N0OAXbSMuC71aEwY/UEyl2Klda/33rKfc9u5o0aS2",
-	"0naWV/sUrYmZ3V7H2BZNB33DNa4UXW7IOZEZ62+RqN3y3rNTcICIcUHHGFo2f8v42qhaNi7hHOX/9Z9K",
-	"UfJGFkpRs+7IRPq5TCG77kvUkYL1Nc8QDV75FyxuTesmi4qPhepz0TcmBeb4KjWTOfQOucsuuIal3TVW",
-	"AAiAZmMRCCQQPMh1v1T6fXc8Y++sbvEQo3eNpob3GcaHrRL4eKIvCbSMJ5SYjYb6CocEAobe4JHNfBp0",
-	"CVRQD7SxP3Kaz/tuuwZhdT1sKuHCGI8xwolkBaIeCBJPpFTMOmTkTFw6p2WEWWfmYcxIymUxnkAfvEKD",
-	"PciVKhC+LujeaJkj4eqzWGzpC2OyI4T2FlKSGaPXhsmZa4b03FQ5wvJCV9M1srbOqkNGYLboXs25Nbxm",
-	"kQ80EP7y/kI8/YYJkuRzknNDdZ2NaOt+0BJgP77HlsDIOppbAdtkRXCVbMhGQu20fVPgOUkkEBConWsp",
-	"qM7YssSz1x7BR/F8MOI52pFmX+tDCTI2y22bjL498e271zHmyqKqPZtIzBUGqa9KoAEjF3suROLFqcf+",
-	"sdUPdrw/BMZkBO+kqZKoQnwWg8qhHJD//o//47KM0TWaKZbeMNUln+g1F2NCZ3ROqLdXQQMBtzb4suU1",
-	"outDlVWezwnXLcR/WA7qm/tnVCQUIkw6p1xYx23GleJi3FA4WiPn8dBvJ+f33cm5ji+Q10rJYiSLzoaq",
-	"7z00cG6UzgdYe7hC4LqGzfuUuY9K83vPddSvDHHRNCWKKYilYkYw0CvJjTAUZFhojMUA9wiwY1uzE0xZ",
-	"sNEmxdJR0HMd9zZOpYKg0Nk5UF8dyqZbgt3I7V5qtFELsfL3qIbcrRriaqTPzrevkf5emBMCRgnnAdiJ",
-	"KeW3xZQ24CxLjEROrdBvYCP5w2cjR2PmsLjI4783LvJuCsHX0o04phXgq21YiWL6pHQv3a6OA9pIykda",
-	"EUrMgcSutdZfCc7JRb9k6Ti0wOfQ1tucoRMudtaFkFutcVM2MjTF9Hu3cg8E5W7PLkU3/Q9mLY52y1ZE",
-	"/ZFpQonfGH8E90DXWurpnmn6V0NsMmPgSzD0lkqlScIAVxKTQ2MJFfMgLrpkiQnszYDBMiBXZMwFKRRb",
-	"rYEopj+9+/T+qHwclY+jCbMpnwIcTinYidkPR3wzKG3bnk85J6BaGd2gmCtmBLR59nIfyTOf/JcfVALN",
-	"ievolfSluO0OCMGnIHkm/PtL+xJio0vZ1W6qay8v1+bPPL3l4sBgXgFbvei0Y7htOaPhon6mCOrXl6N+",
-	"LEVSxA04c0sfMwTQ34QX39CUJ33Iwsa3PoO3Pt5j1oajpQPL3IDYhSNzzCW8+5BQrRb1ZikKotD8GTIC",
-	"+2XxSHwyiMLIDuTNW+1JCvaDwtQNBOUM7RhzjpSLBY+4buoU8akkvPvLllhFfyvppfFob3xy7ycvwq/+",
-	"31luxAcWg0UfioU96BCP/nD/7bfNlyjz0mtzIQLy2LVT3lHERHugigeUfbDF2d5GxkR1eYY+tp4DpTmt",
-	"a0r1ZFnpwiTeKtfbMKl3TeLDkqiqSQ2ok1oNhjye4e1F174TAJaO/9OTs/OTx2edLRSoe4j/r5RCDyzM",
-	"JvOcxXpLyfINwaHr64k/GTMGLxsWmZutfgRnyL5/8YE/A7Z0ZOw2dHxnTFNjc3TJL76wMutBXq/OeQyA",
-	"do/klAk65d05zdLKD4CtYn5IZKwG3ZKMsdC6hhH8PpGQBqgcsqCddY/889sowH2MyNs/vYtIzG94SpSM",
-	"OdPziExzCNYRxWIt84ggRrYh0IggbDYZ0ZinXHOmguG8C1wzqmZUVyTjmOiMPqgeWKd6PpWpHANYUcpH",
-	"jMTzOGURyaigY6z7B+dikVY+hkDjdZ/5hDlLpZvR+xERsh6r06OSNbmgSuQdldGCtyNcc4w/1Jnq5mM9",
-	"9zIVlQq+hx/muU3zCFK8g3fjMa0xpsOBYzJWRueQ2dlzqJ2EjpmIYRXL/SVloV/wmav3rwmCzKsGIYIu",
-	"HvjQiLM0UUTTa2ZxtBHLwUzhlRinXE0i8mvORDyJyFVOhzyG2X6cmrMwccgZVJc57Rm99iBOWbilHs95",
-	"hWxLexaWNbZJPyKxPxiBbASfHNmwEk0t/LdiNIVOMWYME8pFl7zWHlwJYT3sPG3KXUQEs9iwPCeA6FJZ",
-	"wSKxfqA6NHL3Ci6IzBOW9/D0jUbQTBQd5ioiGQcATpiBinPmE+2uGZsGmXokLvKcCd0lrxO826JgiXQe",
-	"rp7Fjq6jO7vwCHfLM9YDSjsBSiPTCZazzybSEp3h/LhxhkCVNiZrntisQ7PE01zGLIFaz0WKREKtG4Uy",
-	"1FWizXLIFgT4UrNLPfKPH9+9JR9BMkUkpXNZaDLh7nbNvmo4dMpsDE2JczSXkN/GRP5UMjuiJnyKvfcv",
-	"y8NHk8R7xYLB/yrzrOnYTZmcpiHGNAlOc3DAsXpiymI+4oY250QwBKS2H/mFCTbiMacAvFjPtmmeQ20I",
-	"LhG+GE4Rvp7mhi8zAVz5Rhr5MgKwT5IzFRd2OK7RAboFfVolBRjdYEAfWMymttSzbubQ4wJ8JjAOuxB0",
-	"nDOotI9IzkbQMgt2SMpr6NbUJb9xYeMzUMkGpESNVVuhduik3rQOOqc3hs1g3NisiJZjZhhh8A5o2DWR",
-	"aVL3lg9h/S4CC1MCiO+6wo4gM74HCarTqTndis6VrUYFROG0yIQiGaMiIhSDpYWApVSW9YCGE2Hj6xSu",
-	"usOibLdDpYNhv86mMq+d+Rugv4TEhiRdRjA0WTHyhFEjt+h0mssbmqqITFMKUCxS2xMzkmkqZyfFVHXJ",
-	"FSmRueCFBNQYJshwjpKX0QzrkaIShAJwJqzvCaqUwi0zo2pieyWFqWvg7ihuw3iNWqAVqq7NjUbb97gc",
-	"FqDfnKmhObOzicwqJ9Z1nqjBgLWBAlVCXDvhWBlFL8gx8J0skHAcooRZheCrrj9FHe7sGNsOoLxACumR",
-	"Ef9qFr0YmkslIraRA7OJRHpQ1xW9oixq/vbl2/8PAAD//w==",
+	"7L3vktw2ki/6Koi6E+EZT7Xcakm21R0n7vbI9li7tqWVNOsba/VWo8isKkyzABoAu1T2UcT5dB/gPsR5",
+	"sPMkN5AASJAEi2RVtaSenf0wa3WRIJBIJPLvL3+fJGKdCw5cq8n575MV0BQk/uczwTVw/QPly4Iuwfwp",
+	"BZVIlmsm+OR88mYFJHO/ErEgGv89h0xNphN4R9d5BpPzyUJOphMJvxZMQjo517KA6UQlK1hTM6be5uYp",
+	"pSXjy8n799PJt2/oMv61W5CKCT4lCyHJ88XJj1Qnq9rH3k4evp2M/N4PIqH2I81v/rwCCbguDhsiQYlC",
+	"JkCYGvmF/6ByGxudagKZsl+gXG1AkhRy4KkigtfWdZkkkOuTcjPGfP/9dJJTSdeg3c7awbo39odgU9eg",
+	"FF2COidg6C6nhEoiJAFDA2aetiwzmU44XcenWk1tTd/9AHypV5Pzs9PTaYRUz4BrCc+/iTNAgr/6L+dU",
+	"r6rv2t9mLN1JnIWQa6on55OiwCcjMxApZEzpn3DYKNMzpaeEKsI4uX53krgXruPzMj/tnFJAlC9PzV5p",
+	"DdKM81+/0JPfrsz/nJ48nV19/of4fIs5mDl3UKyYw2eKmDl2kK2Yw5jpxSYglZDtz19zeKdnCf567QVE",
+	"bvhqDgtRbeOvBchtOCEcrmMKD0/jfNPFMf7Qxhd/MLM8T2GdCw082f4bRM74j/QGFKFEQg5UE0UXcEEo",
+	"35KCs18LIBre6a6DFIx9YgbvOkhPnkwna8ZLCkXnubCyMkojI3CJNtJoQxWRQNOGTH2EMjU+yUoKD2Kh",
+	"hx3bx5OsSOGN0DRrT/KZKLgmNMuIFBtFtBAdvMPsMDON44RTSGFBi0xPzhc0U1BOYS5EBpTbe8DeXW0+",
+	"pll2TWiaquCKM2cfbkFuyyuwY0rljVjNBXixnpz/MqFZNrmKUeMHtma6PZFXZvEUj1DXx/DF6LqfnE7N",
+	"PrC1+TYK3zXj9l8VxzCuYQnSXhoSVC64AiTJi8tCr55lDLj+Vkp73BOrIZj/pHmeMXuNfvF3Ze/SkoN+",
+	"n4B9ZcL4Lc1YOktwIMNl5odZRGzhA4QpwoUmN1xsOMHLWEiSshT/mktxC4RpBdniweR9uOo/SFhMzif/",
+	"1xeVdvOF/VV9gSuxa8BlNmj83TPy5VePnxIFifkTefLgbDIN9aKff/75xAwBXJsVR+Tu92LjFqDcJPUK",
+	"1gqyWxinOZjpBdM9iORLSXdSXMJCgloRLW6Ae8Ljq3dL2/fTyUsp5hmsd6wvt0/8ObJOvNnKZU7MNzVl",
+	"WbmqXwtQmswl0BujVSEHrYUEIosM1AVRAARpoh546qjJ+S/lwOVu1UZmiiwYZKkhlH/CvJ8Lc4QM3b/A",
+	"I/n+yhxUpSlPzGCF5OfmLjk/ffj07PT09PQE/+cr8z9f+3+6/6PmHGuqCzU5f3x2Np1oplEeR9ZFcTXV",
+	"DeUJpr7wdBm8hX4zIvv3WqxBrxhfmlVvpOBLSz4jFRPBb82JEFyhdr5B5ZYmK2LXQNZAuULp5r6EmujL",
+	"51ammH/kUuQgNbMCJ5FANaQzqms3cUo1nGi2hvZ13Jju7+3fWTrgVp9OMqr0rFDlx1tGASdME/MUWQpN",
+	"qD0zU6IFkmLNeKHN/IZNmjs9s/0D6I2QN5Eb6dnzb14RSfkSlJnJmm5JYm5H83V7foGnyIpkIcX6gsA6",
+	"19tzo3iYi0PDWkW/6P5ApaRb828hl5QzhWdwNpB4uYRbJgo1U5BI0LOCa5bFZWQm+BLnbB91aiHBRVsD",
+	"aBgFJdyKm5GsohKRW0YbTg47zfZaXvBsa/SBwIxDbWrJbu0GicLYC9xeW4xX+qBYELyvW58u8nQ09zvr",
+	"uPYC4/rLx5PI/R5eQ79YPdi/Pw3PXm0qbY5w7FvSM+DaSrMR879Dos0Uy/P+DL+AYj5NmRmNZi+D8++0",
+	"tLpIaBzvujF5Ot37vPsT2LROdyrV9fNZMlEwxpPYlNb03XP7bPCz5bDpxBoF7nejHOx5BiPMvduKa85r",
+	"zbj718MBk2wwUx+P7GSMl84j0dh5qmltObtusOpSiZzhwCbtG+cneKedbWsG8qbJrles/dIkCM6+/uke",
+	"GjhTbefZWDMe/vXh2NPCiyyjc6NRWDX0fh2LD8/i7f0qUqYvk7jr8FpCShN9fW506AKU939oSVnmjBay",
+	"MRYNSKogRX+S+c9Cot8tB6nMxhPDPCSFNeUp+lWd7ci4AlmJZ9ROM9DWlUOtW8NMIGJgupn/xaiOcYfA",
+	"gkmlScb4jb3IUgHWHliJzAzdZDSrFkdu0IxxcEIr5kbjUCNL/G6nXud3K18zpcyP0wnNNFjN3FID7LKF",
+	"TN2fLQmMGNowvRKFnklIhDQ/JStIblBFmlXDBH8sOBqdsxt0vHChZ3oFMy7MTZisKONRwir4tb3Wn4r1",
+	"HGTpIWf8JtRsBt7Qjg6lEXLVxZDPyjV0eeyVJootOdXIareorQCxi2ru7YqqVXRnb2Ab3djrG5Zeo2P0",
+	"iwcbyLITJOMXf9/cqAfGeruedJOtlybTSTnx9pe/Tc+ePHn4dErmVMGXjwuZTavVGV5T5HpDt8YcMban",
+	"PYgPr6fOqTwlCn6dErNgVNXMl1DrmVozBngKKZlvCbWMuwCI373+vaGKW2OjDS2mlu4llcN1h1/oZIJv",
+	"b6M2FS2F1c77M5Br76fmJSGje/03BRgLuHz53Pk7LgidKzBmh7B0V1ulYR3ye5fOYj9zw3iMqQoF8npK",
+	"ru1Xrs1Hr+3QUX4aozUnK2NHpTM05yO21k90baQ3z8aZTjF6tQQBmIPCtLLMeEGWNFeESiDcTD0qD812",
+	"dkSryp+ep1Pi6G/ucPNBSv4u5tHx2uplfdTv0JgXa2vdmE2yBtqQPc0LmQsFMRt6OyWbMrpWzpxQdWP9",
+	"B3GzyAr0XYa5Gc7duHNYMZ6WZFDhdTvCtkRHS+cldu29O2WEw1qA5Q500L2MS7RHNUpZ5Y7fSKY1cDOc",
+	"udjLcSua4aPu0m+LowIlw4zFePvnjo+EnN67yXXOjxmWaDkG53vqBVFAhvpMW8dyt6Q7htFQic3jWQ17",
+	"2gFmKj8YNWHHBQ40gxRlSOvO3nk2UOoEWz74IHhNoOES/P7y5OzJl/WLFu9Pr+t4rw7TU7KCdzSFhHXI",
+	"tkBb3FtF2HWb+vGRIzsp/x8g2YJVKQF14s6luIFhV6hVsM1dwLXRxKtllVEnO6fIyXxd7a9yssAIL1RQ",
+	"69KrW1fywjLisEJJpWDqPrBZCVWKzUBKXljVZ0UV3lLepvFsN0Rfw3UMIhdyfKlADXol0HXfG6ut+loj",
+	"oSEgI2WldsIknqMpUWKNTkiBmRdZuod+7vbYb2hA/WBicZ7TKyHZb8hvr0HegvwRNPXCq859GMSZmTHU",
+	"TBV5LqTb3xGKiVIFyOijRkmfFZJFf/TRwMO+LuHWZdvMvIu642ut52a00KvZGvRKpHt/37oN9n4b5C1L",
+	"YJaKpFgD17Qz0oBe+N1LrD9yhNU1OdJudGsu8U0Idr9rnRHq7WCLaQezDl34KB6IHay/AIcFS5jLvWrc",
+	"kaik9WoFwRiX7o3308mcKhbVprZ461kfA0Zl5kBuIG+rstNJlTY0OTdzSwC9GjM7tv/IrHJ/tDZ/zqRe",
+	"zdJoBPrFguQSEqaMfrgWXK+MarcFai9p699J6ZYw5SdY0wJit3P1vVk5dsRUS+n22qn2XBgLR2EchPfR",
+	"IDq8sc9EwbXczsRiJiRbst6795l9Ad/dJ4boeH7G0VqLkr58xv7y++6V1Z9+P51AWji+zuAWst4Bms+/",
+	"n04WdM2y7awzdrgEnoKx2oFrprfxZ8y2lEM085aQeZ2vrTI6eLYlzpu/b7TF3KA8hXSWgtKMd8tQjKTn",
+	"EjRIjMbGFSh86pbBZpYFCY27GKTMTMRQr/1vNdhQCN9u3g9rKpmm2cyH7Xv2tfG4GQCkMXoY12IQLdds",
+	"aY1AJyh2BTSbH2+8Gl1P+czQFTVfwDCCDWGwaGAi8Dczm1+1powTgQrmoA0Jznsrfq1XIJHDIx/+rpDm",
+	"Z6JyyDLGl8q6/fAJNcrXk6/MdGNP5iIvMkuQQaKi+Txe6QnglGcxcXspJbulGaHaOnF9fmyvNJewAAk8",
+	"5oB4vRJSIzFWxZry82Bkl0mKP1LiJGR09CVT6FWfNQLS3fMxb8gxYjHyCg60pi76FIuLyo58rQ24/Akb",
+	"eCFrqpMVKHL96/WUFDnRgjy8IIwbi0HiL84lWK1MFPMwB8dRB9XGd+2PPn/94ovn3z4jT84eft13N5oB",
+	"zDgdHiOasylha6MLWQ/OAqSMm9jVOS6TEBPNbs20reyZTCe3gqXR6MZdJyXYT3frPPsmLVS8HuWzJrs2",
+	"zlxdjNjdbJ/sppwLrxavMZY7WO5Dj956WWmp8VBwtY0uXoUBosTYoPEtrDPOvxfmChY8dDFQdQMpHvCl",
+	"0IQL6xaYkvnWqY6QpZ8pVALOw4yXMFWz1BfcYfJTMqfIaB3Wuxsk8YW6bLAUJ1irJdkobkiBx6e7SbhX",
+	"okm0KuKZMLPVkKIerQg6XR2fTAnjSgNNra8dl0PMci4I5cQQeW3YMfgh0LzLrNyHZ2FW7mnsgBxkt1Cl",
+	"XFho17uvghPyzJh21rvSYfRcJ/YRr/O7f5Zqv097wrRBLHZhiigaUWf2sIka6aVONqB7x+Zm4wtkXmg/",
+	"L0vunrSh/zaWFT+AHw6xyyI2Vl/yxidncvWUMkVNsJ46iINNst45HWii9Y//yZtsVRLQ2bBEo8NtuuPa",
+	"aNUCHj4atoB7ZsQFCxyYIXkUK29kltsOPgotwmDUx7EDcy8NxBeo42QiuQmrxhTIW3f5mi+lcMsSuKgb",
+	"jxzeaSzCiF9jDWr1bEHLyGzwpEjpdurzssspGEOF/CY4TDsm8VFM1drKo6L1OEZkK6ssag3VrJ+4vdNj",
+	"uRwhIh/67+9XIm+NDsdI5aX9dmAzmzeoIv6jM6j+pzej/vSH3uKZyY/oDTBWH1p8F8R8gGhbzsq90Ten",
+	"yc1kmE12x0p1bzbz4Ur27k8cEs7YsXm/XJ7859Xvj97/oe94J2PU615qtdTtUYsfon6PGnC8Ot67wgHq",
+	"ef8Yx1XXe783VC8fNFBTT+94qVdv72FeevLb1e9n00fv/3ji/nl68tT85ev3f/r8D/Hyu4+s4I9izfuh",
+	"8I9b0j8NgLsyAHpP5h0YBAMV2o8drWmpwL20OppK3NbgJNCbv2ZUqZGe44EOli4X5qUmGVCliQZOkhWV",
+	"NEHQnmkbAqUSs2/fvn7w+9fT92/fvu6tLnAfvtq55ldghHykJJsqGFqCmIj1Gjoyn/ZJyxj4WZEDh3Q2",
+	"3w57utCJsJe3j6P8vVCaLRgGwrjQs+rfVzv3MZbBZm7KtIBR67SvjSRO+dLAdWNNdjSH3srxDPVeQ0uC",
+	"jxqJPjxT+FOtXfbsG3LJtCqsKonS3Lshh8UHh0aKi+CU9IclDuTWZpWuG23I6o5hzTelyz0z6QueZhEa",
+	"ANeSjdBU7TjfxhNWGlPzY3fPZ6/g5gFTdt9r6Gg7i2mHiu7Ra7c0bCd2qoOQPwIowJ0lO3F6Wz2lcaWr",
+	"ZomTdeYQpsl86yqBJ5FlHk8klqsK1tBD2P3C5h2GgdnMrcsZcP5hocDXZ2EuQGA0vn37hzru3e+n00dP",
+	"30dNxblItwduh3Vp9W0Gwsa1FvcXyMSm7lcPxPijupr2X3/8ojKA/zA7ufrzn/78h96D4PDqcKGxPXtG",
+	"FcROgQKl0AUzVgGhSrEl3/O1jsq8NxYYJ5eAuQFiwzFtbNjI88qbOlj5zIQaqYCYVwoJnckF30lXAumR",
+	"l0Rv3B31jca4Vdh91pFQ4X4uHUY2hUEs0OuaI5xYiuVWkqWwTxKF/74fY1eO+T6aun9noC6aFhbmC2Zi",
+	"0QFhSZWrh1SFvGVm/ehhALmEIVWoC5FlwmjHRd6p82JRXVJm+NhXTop8MJfaN4o8ODgNwWMLozcrljnE",
+	"LAygKU15qojSLMuG1+JBNm5PViJLd+2z+x213oEugIFH0WU0j5ls5bXemZfaZf7NfP5jqAkEKVRO+R8z",
+	"IxRYnSXAhj83Qt4AFkqX93tZxdxfJp3R8QLXvMR3VUJTYh7B4CxdSoCUbJheBWl5I2qgLUFLkRGvffFI",
+	"ZEb4EprplSiWqzIb1Ra2G+LHP1Hblo4D6iY4dNZuSIyMxHnBVi+lO75rnZpcaAQOLOUCUYwnYJZs6Gs/",
+	"NGJmrmZqtHOAqZuB7ja8fILn0V3GFdPs1kU7GuKJSDAjJUb8ocRliigA7vQiooGuCc2sS9fbnyVOgR/b",
+	"ptj6geIYKSLvPEqvX7x0xaiGBNL6apcFlany2DP94Felkt5PIPesTYyOJX1+AxIvnIW5/hHTEAEfEyFT",
+	"SAcpAHbgWur1oJec310V67WrYLs3jpayLqChupU08OSu82SQHt04u02lqSXouzTjCp3pEE9mziCdGQ6I",
+	"M60yZo1FNPDZJo5KFdB1/1fuAO4yFRyGXudGFA18dCloNpR4Q922lWsrfjsO9qujZGXzDHYVMZvfB2Pp",
+	"uVrYQdGY2sPRcgt3bSNm1SyXYilBGYZOrWBNpchz+DjlF4f7Vf1Wley0s9ChOqB3ggbZE7/7uAx/AFM3",
+	"FS+BafXngWI3RZBwqa2VPTKu2T4iDS1c08XCY9200wnv4Bg1PSJNJtvNW99IutC9rNVQhriX52h2GtGk",
+	"rPZsNCEzgQuj+im6VagUoLG+WbFkRdzUJx+PW//JLnUH/xAmOUKAI1A37ldoI6TCJ4E7ukNt6X/3KFK9",
+	"9zOBvjJ+fY0DOjp5q1+JGZA5UT9eo9KD7lDJed/Fn+j4tAehgccU96JiirqvRTvEWzpH8DeuwVi1iP/Z",
+	"BadEnKvXlgAmK4Z1kkY5iur7HzGXIoWEpXu+M9/2uDaZxVhS7k70EH/Gsi/B/bjAeMaAe8AcUjVbg57l",
+	"IBOIgZrarba0Py9B+LCqGa/qzxTBUYbVag/cEhdo72ocFs7JKg6Uk4IvGGdqBSnOKzash7/0B8kNMWl7",
+	"7Z22HTUU7LU+Y9wsowP/q5zeJJbpGainkTfd7PfOcnLOQqZcsfFCyAt3auycpqhneddH58izJNr2Kr66",
+	"UTGaAR7P9hZjvkzlk+gGk+w7Rv7MWIRTS6RBStMwDxN1wjTwMn36pqUDjuwzJ93S9jIo7/oqGShaWjJg",
+	"zMk/8rkdZ6Y0dtlt2Y6Uw3DLvglqMo6UQdU32Z3zOZZJ4DWXe2gUYEh/5H6EobIPxWjlN7tW8syK6VCL",
+	"HCMXBqiAtuWXMAceXQCgHKi61QLNEMQP0UjnfTLE/j86mzuSvIK/Q+kj/0DHLtw6P85V3zTx4ryHG9ej",
+	"KDpVCGOmaoemONZf1KsC/rwCLIsIUFpuODZXXPlSYarATSyqI3alExxNw4rQpqVijaVLEE7rgMKWQJMV",
+	"6lvjtrqrX4P/YieHCx4UWjfDVDyBbGeCDj6RjU3RGWV88tsxOfX7GqTm7o/nbo7OdhkfdGr286pC++bj",
+	"w4yIch9nfmDbeFmzhOXU9deuf+gliDwDG1wWhVYshQui0GNKJRDGb5mFQh2sblTc9LL6chSzroLmj8Ck",
+	"rSAtxjLVp29D1NZVkaCxS/0H9RkeupGXUVTXiZTyHFLC05jmPkbQ0PhVg68PZ9AdHaDq7Dpa5O/BzU0U",
+	"+Tjj9G/B9yJLR4c1A1nYYJXT3bmAjW4jYjME4aI76a0rJj9U+o0oOGlyxlFMr+BmvX/GV/ycjGOlPRu4",
+	"hS1hhjXtD9eIHx2yqmPEmv7xxVCcjHu5t8bn0Q9VpEbZ/MfMYTwsD3GvPMHKgDjIPminxnXX5Zgt/87l",
+	"l0dqPbSGdT6G/wX2qri078Vk4yj7YC+MdQ7jXxhcUAB3YS1wgHQYs5SlAPhKT3bbHhlpg3Ii6jPxodqP",
+	"jeBrfz9EFdtD7Xf4vI4vptWB6Ttrrqh3vHcs4O8uncz2yRveJPwo3HeQxMLxekm2VybfaHHwKR/xsR7C",
+	"DykBGlvaieQWbumRtPHyArt/unhFiaPkR41GhDg43ecQfolS5K8ilotz/Kz6paDZp5VTfwf5vWWC1KAd",
+	"wrS18pXg9TLA0d5+Kpegh+bF3as082C3AkJe7WDbj5FrfgdMM2ZPuxOog2XtotleOdT28HYlULe7VmIY",
+	"Uu2Rb2tn1walaN4yB27iARQfSucjXbUone/fNWsp8CFSkPuCp0cWyONThHfyWs/bXXf2Hr7offMzSgSl",
+	"fQ5LGTmtxujimOf8lml6jBK/0nt9h14P6Cw0xnptF3DU9Aa4B9YdiD0gxfou7CEXf9wHVezuQoaF6ijF",
+	"/3klsHm1cpjB2SAd8cNqLnVGqxZT7WFAxn6u30uXCbjluAGjgVzVDT53qUhGNRCqqpRxY46og6YVMMw4",
+	"DCr/Yv8+HOneDsTZ/bu9ETD8g90vFglG7Lex4cu9+ak/uUu8oa1i1+bBt8Ud+9MhZXeEp5lF8dp/tr3j",
+	"SSb4EiShC+0yyRY00Ubl540DHE0gE0lSSDly3hredYPrCJ4AsR7mySfYv24P73f5yqA7+PALquLr+v44",
+	"Tth1SO4y3aTBKkdyqnteagifkX5xHGUXYY50O6Agun/3gqXAMay6g+TF+D3uXM1/VCKhkW8h9GAx3wVy",
+	"9SbwdLpaNgQfsvhnlKVEiZDBu2XRQeRq/bCxIn//wJ0nTgAPgx9rypngQ1f9m3DEs+W39f4dsSMR4V6u",
+	"/BiC5bCUFPzXrlJHRI1k6oYkK8qXkF5gDxsf1lgxpQVWObbyQvt04E85F2ZPJ9XLjEYE6/6+4RhPY23w",
+	"aEWwemugO8SC7kVAY7d1DL62YmzfHBqvGRl1286s+Ry9eVwlyIoqrHnMt9H5fQBU0G5f2evCTBJSSImQ",
+	"FWTnYKXP1oIfw51+/Ju+XhZewykcA81pnlagOlH2/Fedx9GGYrEKYVh16C0mKO+yc9qQECkGaaZVu3FV",
+	"7iP6xfw2Xu0u2rmH0cpS3SnB75xkqB1Hz5jTUthd7RCR+8FzV1K0YT0nQRNwLIIjXBDF+DKzIfgxFSid",
+	"MbmzWEyuEpIHi8GaaGuPtt+5j6wjlhc8uN51zDE+JNW0k3OOpCviPX0P9UWkwFFaMu7LuL2xvz5G3slE",
+	"/cg/x9fZXpX3wAdw/Y4rhnqFOKIHlLC3L0/81SUhNeISnK6HAXUcEFc9wFTpjLNWz3TR8Q3Q9Y/g9ZgD",
+	"Aq0Hhk2P6tuWIqs10/FtCdZ2oVfHD1h+YtHIKvqIpOjf/Lt08d5ZmK6a/pHuvuAw3L8b8I2k6BWI+S/H",
+	"cPV8G5WQXRhGKUsHguGPEScYyq5sjY6YUNVDeChgt0NF2qP8qRXQ9lkdjQZq/TfDh8e8ql0tPQsZ6yTT",
+	"YrYf/vktyHmkSQoKorJHCjYHyKnU3pAu2/t8pkhO9erCokhMnQvuBN1xlNuWCKmkmxMP8JSINRA6FwU2",
+	"BNIrWCvIbkENC7ZVshXnHa57Otnh0a5O5bFkVHXM75+M+plm2UfRM3a5NO5ODaFMDXeM7Zjh0bOp1oVt",
+	"fUEUwEDp/dEUmN12gOGou1Re9gd3OILiM2j13/L0EwWsMLM7ktRDwXHP5J2FxI6EPBJQarYWKYzoH24B",
+	"tmfBy/Hy3pwm0S4wL9H/r6I+6Lji8RdYMq4I3ILcWmQm4AnUAb/PyeVf//Pk9PT04dmjuOuu8M0cB7YI",
+	"v8MOwrXu8z1NzlNY0CLTQ92jYZv65p5kVDNdWAoPgKnN2C3jyxmVQGfrs3hzo0zw5Zgx15TTJWDTQMM5",
+	"2VBua72H7eI76p1DcInuNN6CG4XzwhKZasTf1FJkWb1vYGchTYeS/Oz7S/ISVzAlIqe/FvHOWiuqYOji",
+	"M7aAZJtkMLOvYf4/W1O5neltLjKx3A4dqny+AugecfSbqNxNBlMrsQHZ0RNNMQ27mcmcqtlvrql9O21E",
+	"sAx0x+BuXWwPQRaSpLmgu8/m21ANcpYxLUHNcpCzlG5jS9xbkRGI5opnpZKCIa1DcVQj5LR+QQQM4/k3",
+	"cp67759n7ry0A0a3kXP0nVEXAhvfbhZRG6aTlevOaNZGxGIRDyC7z7WV7Hda0m495feu0tZgQRmdxyzY",
+	"59yBGhoZ8pkinq7TYAWfKSI23C2MaQyD212I3BJzyAYgbaTwg33SYmZ1obhLwAEz6GoxaCls4/L4qLlh",
+	"mcYJR0jcQtlMLS8Z0gQx2OCzu3njSDGTkp/aLDGWoHZG8ZhEOW0rTA7t2R0ckYgYWrB3XXGgzkvQcsLM",
+	"T6/N1ExnXYI2Z0k8tbgSbdHuBBz0Rsgbw/os4gmLwjj5mfjvhmLNrnu6s1N3fSeGMVETZ9bpv10CYdjG",
+	"OW6ZxkA/tXBeoSmZb4k7Kmv6LvzOExeaabB3Y8GRU7eTLvsF8Y9nF4Sx+QZjTycFZ78W4H7XsoCG4bCm",
+	"79i6WDtgOkse+4fTXdZD0A/7l8uT/7z6/Wz6JN7be7xVsI+GP1pxrxOtu/F9nIK71fySpk9Dep48PR1k",
+	"ATR2pH9PegyEaryva9PBf34Q66GJPNfrS4lYF8ONheBrj0//Ye2CXUXycZ4NLIc6i/XxV9OqGM2gNaOj",
+	"oc9d/nRJ3CUVbNyXsY0LrJNxCziS5VKR/MvxEqPLCBlJzLhGuJ/psYeBcQwHn/WU3Uf33rHU5/tw9Xck",
+	"EYXXzn28fzuWdcB9PIBQB9zPvfPd+47tui97U89i99+oxnP36z7s39+R92P/gLX78ki34oCv3t9bsm9x",
+	"3e6Fl14ZbNir+5RGFFJGO9s952QhZAJEi5TGSzGG1iB0QYMdqtMqTaVWs5jfwXvcvGvNLJ841eKjg5CN",
+	"LNUeAtdCqCKUE5BSyIHVKPs6jr0CVlG/4qKr3Sx7l1HwTryjD8l2l8QQisxBbwA4efj09BQzfc4ePn3a",
+	"z3lNqLQWoXvIezQ99+XqHlZkohvtsLxCt+c7cgsXLumrcmiKDScpk5C4Qsp+iGi3H/EjYK+CRsijkNgu",
+	"iaUKuSlxYZcWDZZRa/XNCogEWzmJYiMFLHeaOrQKIiRZg1yavwiJueTCo2vY9TLlYhfnJJUidzGWfNet",
+	"0EBJQM2vDMzbrYrDjXYUgwY/jgWqrU/l+m1xevoo8YPhv+CBE3fXU3L9wEk7/G9HKvxvSy38T0uua9dm",
+	"lmqyonkOHFJfWLtggC28NMi1OifXvm3UA8NF1z0XSNSFXu5gBXhS0nGvbCeHTF2SvE5gzBh0HOV4tvvU",
+	"HUPw2LVEZM6KGstRdjC2EQskp0tbAyE0gXWu44zZEF6N851t6FaRXILZoQsfYBRkKYjg/SCLbSEVzDxK",
+	"uSo8F6vS9XZqG6pSdmQIxv8cD1wuYoM0lmRzhs06qPmfrmhCIyh2sJ9BDmlL3msnAj/OMOoowyyOsaj3",
+	"HdQ/UpzRjfStj2d0hhrrrPqqyEARpc29hFW9yl5PF4T6wHFCOXHBXsxpJvPCZXZizN7+rStaPzSM2ZYM",
+	"5hdbVWofVWQO5lYjWkRvCx/2HBa6jw4xPj5qxR5izHFC+VavGF/6SwRXkIoB+d/HCZjWWGBos/tbkGzB",
+	"qpvPXiFTIgFpZku7CdN4V5oRhYKUGOkaj7vFcqd+gluQ7rqL9rYen7oR5xenzy2cwpWIrFhzhbFZT+ID",
+	"Uz6Olc8Rbyj6LV9mTK2mTm8TmCkjyJrmJUN1NFSL+gAufSYNuQ6OW1R9qfS2lrnqE3XMUJXV6ir++zq0",
+	"1nJHSk3F8uIuJj6GSuKGeu2qVvvtoahKYcT8RUl+ZYs8GCeCA6FcbTCrsL/6dR+TqLGAtsPIe/PbbWnX",
+	"lNt8BOWSkaJ+jE7p/I8tTXckV9hKnoj0HN8AKzFvG9E6zqFXvjXfxhNcyycIJbcg5zQjvu+fodVGMm39",
+	"IUdtr9rvcHGt5ssXUK4nWZFCOmNprDl+EHB3ABIM06M3TK9WkJWwIuVxH2gzVgccJ7ATcKSxCtv02OYA",
+	"4DREljK+DErdsLq+17VnqJBCekH4gcC45mk5mPj2af/azJ/vNhOpHOiNKv0hFrtnWuVlbkkqUMnbVcU2",
+	"Agxag8wlaJCzQnWlvJXSZExED/RKpIPp4x7f5dWWkLCcmYeHMq3N5vcnUJGMrZmGlGhxgZt+7kGJVSJy",
+	"IIpu1UFMLSERMu2QEEYVskXo5t63/YA3iG5tXxpYi4VTHUxW+7TD7rFB/U4h/x912KLSxe+LKMshjuba",
+	"pxlLZ4gcHbnRtLIVoDZI0htb+BA1au32fkjeQBZ7sVDyf5NtG6I3kFo7br293Psf/Zbr6TB6326wHVhB",
+	"8ejlP6+4o15xvex0/6+8/hDbp3cHjj4Wn8YF1pdHccS7qdV2vO/O2HETHMX6tpbUPYtC1tvbHgflpJ+5",
+	"yxPt4YTylQ3crEEpa1/fMmU1N7pmmWGHnEptMYeEXnVADnUouQ3aoNJRKhJ22v3E2a8C4ZgQ7HdOtoPQ",
+	"xXaesrI6oXHiX78gjx5++eXJQ0KzfEVPHqEmR9d5Zkb46dtXk2m7CuJRpAaiJefKQodnxTyWe+Scs4OP",
+	"dzGH7phfZ41eytbA1Tg83mIO3/jXYh9bA1WFHDn3H+1L8fHMxnVk2dsWXdggqOcr3zDlcHJeuhd2Fmd1",
+	"XjeXznFu7puKfDbobyZqbltKOGw8NOuUcPS32z+ugXLGl+ZtyonI0npVYk+Od2WueG9aSe3aZtapNp1U",
+	"vn5Preg5qJgoioffR6ieNVSTx8G6ZvCNu9YOueyKObwSmw5uooNYnGr6o3m24+bCcXYt4UeILYMWKQOe",
+	"1LDqUDXliMy6FLcguVNWKtGYF/OMJVHZmDjxEcPT+i0GDf2dFGuCAyqs76XzDJRRw1myKlmbZ1sy3zqW",
+	"tV+nrjFnW2nOQTIr9/uI+tI+eeChDeYzTsi8LtHOm1xR0iNqZZVVlxtQ2lLMe8HLiMPotMa+A2/2NTzw",
+	"JedUxCs3uUGTTrYsxXY0dBFloyQIiXcEhZlWzsXlojHxWNR0csN4TT1wVMozisuiWks2L2qiIdQu8As7",
+	"QmJbQiUQH5rtyF2O+u8yoAqi+BWAgUtPe0VEoRVLgazpllB1g9Ys04OrtpECwRe7duqHaBLCaBnYXm1M",
+	"mHVNwt/Jw5mF8dQwoZADnB7+Sewix3S/WuxIiA+Hn+qa/stSLMUKhcuzSxIjc9UFKbjfFrIWXK8UslMG",
+	"C212/cEk1nuvbxN+NANZU2ngo41F+6MkOpdp7rno2QyUE6puIDW8OsWERxs+LnhkUXQJs6UURd67g9WT",
+	"ZabnwLYFY0uBcTcGU5pTa/tEMZHaCj3mURT8htfAFwLtUuRFZp1zgzqvN59/P538WlCprUetsh3OTs8e",
+	"n/z7w6ivH94NqHx5F8fmV0WeS1CqA37/lmYFdGJFXTiTz9l/wViDuhRtgUZWOTD1qrqfI/JmLMtUfRra",
+	"s2ze9cNubr+2Xj3dV1/iC0HHgNpnY4f5G8jAbMcr+LWAmPhPBF8wuR458RYpQreizaKdDUbGw5mNmkAL",
+	"P676ZECc2sgDiHMEh1iT3PfLMeYUY0i/Y5DF8utt+0YLfhq624UxRDW801PrKF4Kq9VgMpsVITbc4LI2",
+	"rKPG/wt9NPgPi1P0ztgswFMELwSuGeYKV1fDdDJnUq9mHtG+lM22+NidlplYzIRkS8YblcprKpmmWQW7",
+	"CmlhlVyHRjudrNnSosNWD3mvUyqSwplSc5rcmBmh9uXrDGe5FLfYXzImKSvTIwqmVJO5gOPeMtigfygX",
+	"UkfHpIkW3Wj0hQKJfXAyZmWwGAG13JFOeO284Nclvi4+6N0PtyAlS3tRhnMpElCK8eXMfuf9dK8MHOfd",
+	"v0PgVywU2FW7uH/vn160uzfC7NnAvjtjJG8UnTgMV7ci1M25IutNSvLsyvgLTO4jCNnqEN1L+Ro4HnbY",
+	"Ec46RKNQAUS06mN7fWA9p3IpZindRg79N3SrXF2Lsc0BVX6qCbWGDWGKlBZoTI9b03ezume4MX5lWeC4",
+	"Zt1zIIkURle8IKdoFlO+jY/O+CyBLBJgQwXO5pVvCNNof61YmgKfkt9ACkXgXQK57pq2G3i2ZlzIDsxP",
+	"RdeA08MLSpHCXF7k4de7Rwxa7u0etXqQ1NyxsTZgvV6HMuOy2i+iRdzfMJ3g9eZENHQS19B0XWSa5Rko",
+	"CzzX730OfE8B45QbGSdUe0NanNVg5NhB/HaxAISa60wFrd8qMR8Vdy1XbYaEGlRVaJMpRt09ZZRedQiL",
+	"lchSRbTYUJkqAjRZkVBQV5O0Z8vpXIMEbZNMb+xHouCh+0fiY60ZfmSoGAQQktUKMOXDMBl206ktVqGT",
+	"ual1IoMtCstfHs+fW6UKmfGqP2i/T1x+COcdwSfXYua9/XNd+91zOvZRcvpzE1tOiH33srH6thZT6vjB",
+	"smLkQavoW6zeH+69TEFTlsVjjAKv6zb3/+vrFz8R9ythXAurY4t060ytnEq6Bo3p+fWal64ydfepElLW",
+	"TSu6TCHX0cqismNZBPRayHWZGrdHy8gP0DC0Nunf928oKkEjVafHRRVnfIZQHrHCqg2hSoFSa6yQQ6gB",
+	"X7EVvbRvYNtxWShttDjtlQujIvqIstoVXNkp1c3aZvhkI9mtFfAyiqOGd1pNyV+evSSPv6plPgAfDbdu",
+	"GS6h3KiKaiU2nDA+9bi3ZU+f4WbbiF6sZtnxvurW6xB2XLZIBJPSpx27cfZzIVZvDTwH9toYB26AAuk1",
+	"vkjOTs9OTx6eTe1GlrX0Qq6jtUJOrhiWWYoT98e/K8EfvKKbH10Kz86GsOUKmz1h/Um8mo4CyJWUq6wK",
+	"9HZVI+4PMF2nnc/qJP/n//3/kGaEYrkWluPW6GefqKYXq2Qs2GyfDfyBbkWhyYoZASIWRAJN9InZBjva",
+	"SZ2Zh27ap9pb1wjAwBHsAqSlN7C88EuhW6W+BBwcOg0d0cMNaLBS11W6Vwpd9237TORbi/aBLINQIza/",
+	"AjEufF62L94dey2ObTc58Hbb70a6sCqFWJBrT5DrCnzdYUl4tbCRhRsm0NGT367M/5yePJ1dff6Hj3HR",
+	"XRDgQ6b+6EmN5Gd3J8DbGNYPwzzxoSKgFLTNnPoexjlUDNewBaP57Y3VnUVWd0Rh/YC8Asw5SRHmi2xW",
+	"IovghJ+dfnihfvg2v++QbUdw5pphhhdvf0reXEuAY+Cp9MngXuDMw6TXP8XPP8XPvRQ/rzBIbOjdlkE9",
+	"1v44veXIB64/nSLEgD3svE32P1Ltwtz9GKVg+00lpv3HNfvQ7HR6fERh7xLindAbR2KifzTXzshI+L1z",
+	"qdyVKyIKs+KJ6kkggabI2ndoOB/BPI7bu98DTTH9plclamYKijxz6aNgey6bq4Wic/to+aS56125C8/6",
+	"YRSGe2juZDMMhKlMYeKSn0IH8TKbklpfbZsdxU1/mMO9Ff2QKBSshM3wOhydOoUkoxLSmWK/QbQzuOHr",
+	"lf8olgVPy9z+zUpg+NjYwxKWTGmQCFRmS/Kj0mAFNO2MzFoSE2pLCMyjF2RdhhNZZj41F+nWGOE+Qbdf",
+	"hB+Iol32PY3Q56//efL9iWHDx0+i0ihK1R8d+YzUqGN/h3zb4pyysdutYHFp9bFxtfd1+VUUdiSbDjoC",
+	"e3nnWhxfEyd90mRwvXBHaYphcsERNE4BgjaiFbNiuWHpa8Px12QOiVgjLpg9A0ND/iVhLIM58uyuzR+B",
+	"OvB+117YTx4HlmsPOVZKqKEfGfjY3wXjpTO3F3smg4Ue+my499HMQRS8dvd3Xl7V0mtDfsIe/tpmRXIV",
+	"a+sI9+CqnwP389iPZ9J9+Ke5xSndDoFl+Sjc09jb3Xs0YF/Gd6gPDtPRCDdAhB3BLdoUivfLNVrO/piU",
+	"uL80OI6PeLjO0d+Rp1ODvgxw5bxi2ZRQve7oTm2gH0G1Rcbnayx8iIC0iDXz/cZKaBCQMyk2xujKspmQ",
+	"My4w2TVe5I65q308YL9v81w/UKYSNogZkoMQbGgbHFYsNHCbD4oDYlrWwlWrtMi8oCxzVSn91HiuVAG2",
+	"MCIb+Mp3rsx+wfh4h8xQjZnmOePL2cjHO/Fx1y6nr391P7qmeYbxVawviS+YUisAHXjop0QVyYpgwhzC",
+	"WLuc+tIgHq65N7amBUYgxVKCUn2d4qJNIqumcK75hNoqDeso1dCHubfHrX+Fr+2zH6i/v+SML495Ft2Q",
+	"u07jvjrx2qZ2VpIxcOXV982d3FIGBuxRip9g9Z6xrzrl8zPk3tFm9IIWWSTh8hVQhKrHgJarKsOWIcRX",
+	"BgQRy2jwrQvp/I1TaUFeEMNh5kYt3Y0JVTAlNEnQF095SvKCJ7rwyVjNr/aFGKlcgh4qHsEqOFhKPTTy",
+	"+KgDCjNaUGRFj6JbhbFDWsLGh61wjEY/NeR2hez4UFnlhxFJLVAsmf1hWhGPszEk3Nl0UXqkeEepXexV",
+	"RAsgrs1m5RrSayLFRpEbAAuiL4sMMH1IKFemsQEnUxmOCCmZw0JIQFl7XbUWQoAaCTQjsuCTWIfVXNeA",
+	"HsMW5piI1fWj/URH+bithez6WYKhR+evYqM64wvuoEecgzcsz2OVQi8WRNjOChhYiRcaFXznYs2RmoXS",
+	"s8fuxyWEZJhWpK5IF362ona1lIBQzSl081ZHrfPPtrbNXsuYYby0ntOyPjdow+RCUOb73oM9K9EYO6qe",
+	"bXCgVslsI5gh1kQttNksQZ657lDlv8uITmmR1zwlDZ8IlZLd+oniP2g2c3dIpAC6+pPz3aKk0Yx78Xhb",
+	"ZBwknbOgEps7rL8GTmkDG9jQbU3lDcacllx0RPMCTTISqrVgpF2NlxKRujyBVnTCW1YXJSyL7U1QIuBq",
+	"z1KR9IBcdwF7/uAHEzyB8igSVrZ2G1xB0KmgqhU9e/Jl/Kdo1OAvW12vVBvolvMOdfu9aUDt7nNlNdG2",
+	"dOFA8Np/QJ5rjO/Z+JC96z2QjJHf+A+LcichB6qVTXGlqAV4dNl4GU6jgAPRtS6wlhIVHbpW8VJyr8V0",
+	"aQ0lwC1ephvJNPrYO4vG43aFS3A4qPOGMoSJwtFYa89chXau0iighZ6WqmcqAPNPA2Hme5K6R/rDi66M",
+	"qJxFtapujvjRGlxR5AMjW6PgyftFJI2Z6dM2BphvdmLfVK+NCPl1Hs6mpdTVcwc1lxLi7ILkVGqvl93A",
+	"1vynsRw+RhPcfS0Rf8U1jI4y+hhsUC+77Bmh+/AcECjmDweYBy3+aGSsn5489UnrD2YnV7+fTp88jWDA",
+	"dvTFaZJ+DMW/qRFvTJsAmmWML2dxKfxMrHNz8SmCigyx2opCKWrMY2+GWSWnKgv789nZV3VE3Ldv//zL",
+	"Q0MeQ6PfT6cxbNwSP2yoMXU2wJh640W/q7tE29S30DNWlW+tZywmfMClbHq98AH5OagBsJUaNsvFVU/a",
+	"wgC0rRDztWoX3TCwnkTTSZ0XabBzvWa916K8Pom2o8m6A17R1NllR7JWURlHSuJVb26XLV5gNmkEHWd4",
+	"+29EgdptgyqPojm2VMNMyDSWhPa92JDTR1+cPv7i7PTsSwuKQNMLkq63neUaZVbYGu+9FIG51vF0ih3V",
+	"iw4AFPlp6hREqWz7YneZKoe1xPRQL2Cth0C5mQ8jIXtj6s8U5FR6bMWmMoKYlJbeF+T6YlDpzZNx+Nme",
+	"X3tl0nOeMQ4j08ouifPxIk0xzIdjepSAO7gz7kiqHyLOjxCDq+tv9ysO16DFUfrf7tBXj8JFe6kU3dGz",
+	"H919XKWzbmfWu5WI9ZrpHdb2T0IfAzd2Z3BiKDyFHeRo7Hwv+fglNme1n7oD8VUGsI6/q9V3+sMJDn72",
+	"8AwbM7UjrcfcmBx6DDkyhyXjVaVOl/O1lg/aZRqwtCvANjhY9kpsfLyssR+4mDDX25Jq554c7eh1wOh/",
+	"8qevImeLDby7+pxQkhqlteBWSS11f8L0BXE28wUpPdnnzYjEBen6BU0k55y3gaIp6mHiFqSzoi6Ic4af",
+	"27hZ6Mm/IIF7vMoIPsTN3n1xvG7lHv9aQGHfLji3aWSJMwnRF0pZZj9IuVE5d47+BtZ55twCdyEGo/3G",
+	"LjMlgvbZxGpjhs6+9L7cL9yomF8wbq0PUuf8mo92HZdE3P9G5nPx7hI5aKRq/i1DxtysxNpGFN0ZEfg3",
+	"a2NM+nMs2w3h0IIrywhoZsy57ZAUf5EDnyUlyp0LTUcn/42kC/RDUwVECxFHzsNZ2JBJ734YOr4KX4hr",
+	"c+axALJuBL2ryoigiVlJePvRqfduO4eGFuLGMvHubpDN4L1lHAvX6Ns6VqGgY/SO7PtGr1vnKN0Ie7/y",
+	"QRv/RZva1cqU+4TRgNZxyIHPvWnbMIpuuNhkkC5hlhYwyicdvDvOmU1zRDbDZY9q21ZBN8dUrCGCpsK/",
+	"NjLHKIEXNtQX3Kj9dQpUweCaBoTmHpd4mAnEV/YJmQ1nG0BqCDG1UpfaeKeiLCWCE0Dcz47gVlIJoV2M",
+	"/cohEgfIhIntLzfiTXz8wMbmozkyhcRoyEPbrZbQy4333ttY6a3PCBhS1WGRDFW8NauvjOQkODOG/cl8",
+	"a1gSHcduhMHCFt7lGeW0s8554RhlNBUXIsvEZlbkQ9c+vM5uVtF14B5FX9pRn/xvXGy4uSPnQq+IciCv",
+	"eyB4G43RnaYKh7lfH7kFmRYdOWzGXCEp0BRxaFdUkZyqGvJyvZWW6tdB/ImzXTtsUhITPsQ8jPvLN/Bm",
+	"oarZS2vYKNXWtJsqqVzw8RC6t+ImPMohxL4DxbS3aQUoehUNuY+8ZXxPgEhGgvulaqLTjVLYKjTGV8tG",
+	"MC0k3lYjguNn6Q7bR/XBMnX3jlP7hKmqzYPn4BjcvWfpYGfL0xVmO/mju1ODOoYzpdTG7pkzpWXujDNm",
+	"XG5eaLsQDpAqMgcMWm180quTt0SLLH1A/O1Z9q8oHSS2fwXlKUZwywS3FuxAd1Q7JVugUhGqiQSjALKq",
+	"DzkXBPP8iGE9VLK08NFLl3b/6DSaeB+4DMteHOObapj/CMRff2vwgepdzR49TlurknbRsr1Lm6VI3O6W",
+	"aZfj0Llr32jPOs6xqcWAaNQXMn5zIFhoZ/5Qu6vjbh9SJe/srDqWUbXSG9yrcZ0XemdLAZIUc6uFME04",
+	"1l9FErk6e4oKuS4yGv1t9S6SWfn9//OD+dhK0yUe2bLFo4rjB88hG7dJzaTJbljbsX0G3WSqRZetB0sy",
+	"79y3Y/j+wiaJzUujs0Gx7eCrrGNTuyadvSet4slOF+K//vxvr9sruoFtXXNsSOJsGedVedsB1xXXgm50",
+	"HN6rUHFWfde/0TeoO5iJmMftp+2AU5x2jAY7na9IithbP3QCkEawtReyjTPa6DFOT367+v1s+uj9H0/c",
+	"PzG96mz69fs/xUFTf6ScWuvzRyPUjwMnkxRSurunlR2LaERNwJNAxgyt/POz3e1iw9tlti4XObPv7cJ5",
+	"6TUGf14JIgse+lkvXOtMrqXIMlt6a7QQp0wN6ZQgtYrelz6hGL/zmSKG5uQ3m2DXa4t/bCQY+3uHl/nn",
+	"IENf0xvgZE6TG0wQq1Lm9mglOKrYLpuE1K9YN3ZaG2dlr6zWD83e/YriJ8bvl1bDnoPeAHDy8OnpKWoI",
+	"Zw+fPh2tJvodjjYMcTMYsNNHsPOacvZ+WXs/RpYPaxqrmXmxIBQ7Fh7gG2z2A3fD2f6HO3M0d8wn6FfR",
+	"BdS0YvnwTJMfy3eim9llEzjQw5kUGYzwrClNFwt8Kc46dlBsWhTxVX0PWVq2KKd8i4mU9iifE72Soliu",
+	"iBuE4MwwoICFlI7qYzpwCA4zI6oxi1zt2JNzotgSC1oYJ1TdKBcNFNzKeuJ07raasE8/oiOiL1q4RWe2",
+	"hdzT3ODW3sSP13GSGncgQh+sKHZFTEfnM3ZBhLnL7A7RwTrV0jeY+WUr+1bmqKB6OnXxmEr3SmgGPKUy",
+	"ypGlPNzZlmhwNAfjR129mjKqNGkguxwYj3H4ijMtKStLfhuAhZSnxurckvIhW/IQxFEzmtwoW2xONVnR",
+	"W3ChrPQCU7bxgG9WAntDYhE6SjZCkxLHYAQsbZeQRTk5TqTWVJI7UayNwPvwoqpb/a0OXDW3UqZZbnaU",
+	"HKEi74++Vuf5Y7H1oZxwRLC24fvf2NFqc3CK3XQ/hp56H7HK/OqPcYfuZsNe3KwxYqT7dvR4ftEbstvN",
+	"O+4GtU/vlKFHU1C7FNMS2sQWTOOtkGJijoQRV0HTUxtItpBo9UX7JZazi7KW4BbQuWmlel3Atk6uOerO",
+	"Ts8en5w+rHvrvqrrYKhuPX5/8sdTLIP8nw9/OT05u/pTVPUKjlPbqYt/97XGmFOQ0yVcEMOpRHiAcqWH",
+	"MO+Ly0KvOrpjgv9z1afa9lc1hAfbos/9pbIY3B+Wktb+bXurTicFp4VeCcl+g+Ctgqsit0m49k0PkhH+",
+	"oMUNtII9Dfy12W7w/wbT2AXGeOBFYGuMrHw3Oo1tS7BL+D1zj+2dIdXTFrNTMz20QN7CmXSfzx6ZUTPi",
+	"fPjwA0CCwVyxqPf3wGJ5x6eOI/pYaS8taTxH9XUm6maX8NEnj+vy67/+5e1bdfXnf/H/8YdDUsH2MS0D",
+	"5tudIXsILwacEhbInp4OLAroDEaHfHAEra0moe6X7lanxF2XdgbHp3kbNjwkV7/HIAlaKdyDj1nv5dt5",
+	"7HZNdNAxPPL56l3JnZy3PXBnX0ijUeyTnYTAvxaBzmYUcSvEmOAO8QEbegsFrvkFwnC1so285OslRTnP",
+	"mXvlvccdGwo5P7pMIVI44JJpgkwJ993YuX1p07J8ymlML0pAqS5orb+ZP1uQLkrKGjLiEw99P2iHnjq6",
+	"BOHTL18YaaytKOcDIoJl4qZ/4b0Pm8zWUbOx8/3gpU+vcGHf8gPB9biSB+1LHv6bFC6kTEKio+lD16LQ",
+	"c1Hw9PqcqKpaoYwIXzPuf15RnmIDIP9MKOyDwlU/IpqG9r+uPolqiv2rJfyLG8rrYJ+BEtIsqWicDPz1",
+	"pMjNrLFEl8yP6ej/tAovfE+4IefxhX36uIUVEm4ZbPYQCf8srbiXpRX/LJqYhGK+p4Ai9KRGSyeaAm93",
+	"5URDadyzr35Y9xmYCV93JMLXveYtM+9s+mQX9lxnPZj9GfUXDxk3qFz0I5RdNooD+xsfR66xspy+Zn7t",
+	"uNV676v7W9MWQuztQtjDzPBfC3A/G8o15N5+Qu04369Vl/XxREPSBCJiWEXVAGlwBD9Y0yi9X66wl1Sp",
+	"jZCpTdQf6xi2UflZ7gZpY4/1e3w4bA54vxmEa06oMf4uCryUQixGEuBoEx80w1egQI+coYZ1LiSV2+MR",
+	"OTJkdNYiY8n2Of/O97COeExHKypD7Y0djdFznFffoXr94qVdwK62INfugrom6HGqMF394hTBwrq0kKB8",
+	"vrJtHVti6rkrznwk390HegjU46RcX3RLpJhnFoRjeBv2V989I08fP/nKLMW8TVLQlGXqAfmukFjI5Xvy",
+	"ppADT30A2LYA8X2Krv3RRLyRa6PBXDuIqBlCnqvrB0eGZbfz7Mi8KzLf4IMqMpfiBvi0hJHf0C0Rhd7d",
+	"ZGvQ5YDAtDa6HbkXGCLhdjWccUHuzxRh6QX5tRAaQVS1IC4kPchuCDh/d0fxQfDx3s3eGCEFjrA7Nl//",
+	"hhkuWHiG6c01ciHMsgW/twmceltSKcrSxTxjSVeYvEiZR8urUgiMKk6zyXSyNGYDX9sMgApiAbu1J929",
+	"38bF1rvKF0empTew+t9p4MbiOidrIcHmg6gpoVlmcd6Uw2TaYgObCyLhltnnEyGl9fCUyY+eNIgjjFkl",
+	"bnTUtOyLUXJ0eWK+k2JNHtqCjRVbrkBZmDNXiRUNkO/Xc19CBlRhbkZvlhnmzOwqVnTIyrhlsSlugcoB",
+	"TWlsCpAdpDKMS16suMiN2G6pH66qQZmeM7CXdRs7Jh/ybATayJcxy9DTvSx7Pzurt658enra66dwG9K9",
+	"DT2UPUIJbSir9sbOewWJ2Zrts3iZww+1XjTUtUDBKBfeJhYdXm0Q5m5hzuka1kJujYjgsDEHYI0u7PZt",
+	"LN2XuyosvsU+dULeKAS0mtZbsbXqK0bk2UWI4HBQ/5KJ5OY4BaR1j/9R1VEs3+5o8O9O+jihZ6ze4Y1B",
+	"fVOfXZ3+e90hJbWDRoq8ULEC/59sK4KMqZG59XtmuB91CmYzUDLEKfYhPKWWXcIujLaPUjC3q95DcVA+",
+	"fCzqhZc6BreEb07hvqewGZ6EhZnghe29NB2SsX60c9VWnlO4ZUYGUUVyEHlm9Vsb3R3bcaXZOflJs3Fy",
+	"z8aX+2kG6t+5I/ikGvLxfrmkouImUE1Ebttp2BKfQF2KqiX7JotgpXiABfSZIvYFAjzFaiMssfrEE0WS",
+	"zgprr+xSBZ9hO04+JJLwwYAzjwuBeXgmS6crwjDDwjU6tR7oC7IGyrHVyYrxJYFMwcYVF0QyVv7hEmUw",
+	"KMu6emM68AXM5hB8YPTqA0J/jmy6/mkk3AAe80TwBZPr0SlD7nVnIYx//U7SfQJAaSzSpgEI5shcnpQp",
+	"d0Ssp3HwNfqNf7Hss9y8Rv+RQFfvQRoRQDpjaSx7I4eELVji8PzQs7sUtn9l0M25UfWloGaI9n6/rURB",
+	"avZeA48z9CurE0+J7VJgxGnBvflt/c1czEW6xZShFGim2z0AAvLfOwDbjwJca0aSLIXBOV7+eZ+bJQrV",
+	"uaIyW9gxFFMIbCEBXR1qyEo/ySwukRWdMgV/vh3vpbhfmWFcD3ao/BOg9x8k12wgWK+3B2K5Zy3tIrin",
+	"KqnWviw6TV9Js4G9URr27F622fsd0/AgtaO76I5UCT1Ro0lBY1ITyoEaeunVzkXu0xilLCL3EO10CTzZ",
+	"YsNRXxndbJzSbkyzNzavdafFr1wLikKXEiDFa9xfWh3X5aiin7JdSId5Z2w7hFhBhFWcw5Q489iiJft+",
+	"vV1tV0ZuuXcsVhPr2WxvS47sgmPvn8+MsZ/QjOBRa23o8cpYBzeLGVyRmgvF4pWCI2VCWc8Ss+4tRnX9",
+	"BDwglwRlY5VxwYUmidHLsQsKnUePB13CbClFkfcekerJAb4mJvVqljrneC/DV4/PcumM/d75RF96P52M",
+	"8CJNukOsM7GYDatiCEuyRVLg1dDKjQoMZf/MoGrK+tPGNE0LG92cZXA7wN3WfH6IdUvXLNt2A4gs8ZTO",
+	"GCakdKD0WnnXOUSt9fLwwNGaSqYr5ahv7Y3HEQxraTHpBw/RfAHFhhVprMT+HOLnCNgkauKOiztImv0E",
+	"EHWXYG4Kkn4kdbtBHwaqxfBugAL+rkf07ZVckYyBC6zLrkZME10b5l6tnrogSwHKB/wlkOvqt2sUraTU",
+	"T60Mrt+3XfUL+znXy3z9Cc1ZXx37nZWN7u0ujvkJGw7K8qK5xo24VvDuOox0UgllqHNPF2M90X5Abn1D",
+	"ZsZv5dAe/URqMfZw+g131VVUfDSMivuAe/6zKuTjV4V4URWz5fsqRkLJsctq+MbGXEZK/uFw2IfGgFqN",
+	"SvDPu1b0o0c9ObhX9kh1uleB262cBWcm1tvH2Jvj8n16OmonQkJHKsypsa0f1qIbopiHjbudpj1S/Qh3",
+	"srEf4XTtoH6KFWV6d/0IiYx1LjogldENA0pFc14sUlvUFf965YIUQZxQ8GxQy965SLcdfUDgripSFEsh",
+	"DnO/kTaxP4hrlg2KfPjkalD/gZo/FD/o1jqA+PuVxTpCjvPZDaRZ8ygMXMixsqcCvryH6VNm9uI2XnYl",
+	"5F0CXi+kWM/2jygMhdgtb8wWRmYNvb19ADvP2HRiG7PHi7DE3mvqPanV2G6Wfbt6TBY3THI/+Rt9DGP6",
+	"kaUwczscsAE6Ubie3RYZB0nnLLP6onIJBTM0Pwq+SmQ8zsic7jCuSUg4G+cW3LlWob/x8YyPrYXG0wnG",
+	"q6AvSg9md9/bMgHIp41Rjb9Fesvjae7a+I4fxhas5HH/7Ytn31+Sl0gjX+SJyQA2iYlKoP384KWRxwx2",
+	"H91JwCDNoRmFtuQTvNGpUq8ov4NoVAoJS/dAqkqH59ntaPe0X95a9dbQoH8rEbkcYoKJsVLcunTkv2Pu",
+	"U7/WVop9S8lylY3ZNZY4hCdeOYDksTAn+3LAji6hY4J5DTrsWukRL8F7egEeD7m00+PVC7vZA4zT+/5H",
+	"xxg8qrP4I3l8W+ZXL9n3yvUc3Zfgn57b/+ae2z3wcxvQS+PyNC7L5JcgX5zYZ+YWnGDdzjJIUwlKDcDb",
+	"PlruQDNJ2F4BNvOXBj2/+0JoXWkGkVh/s+bt2LH/hl+3N22l7uftfTwelB+GOhzy+sNhIuXgMProL3ZF",
+	"xkfiZ+/47phcoX391eZvO1WWCvmyYb8d4S4feQ835tRZ4rGQ4rdYrt3zqpDpgmRUgySJ63Zdy34iqcB0",
+	"J7WKdjhvZjDar9W1m3JtA2hr19Ei8ML/uZ13nwOv11fymbOxBZ9RzERtwK8Eybw0i6XsXypXIZwAuwWJ",
+	"GYHGhj8nlGh4pwl2XMT9bBHAJSnYkf30di38FeB0x5k6vdULl85w9muwaCaKrqGvsrnTnb1rBSK7Het9",
+	"ryftH2R3BUPtpvStuBk/zaOYhjtNwiVT2uZCDc3mbbqPJOIXjSwVLN+yLoR2bKd8glByC3JOM+ILBgnj",
+	"ZCOZtgKu9wJMA/WhxGhxnOcq76MH1N6zfa2wnTPmgnCxOahw3zwt+3tIuxIO+7R/rdQG2nRUOdCbZoak",
+	"hxhAmCMnZI2GpyC7xShwL1ERCyqXoEHOPI5E2w4a3+dgOlmDXol0MCHc46N6aJcJz7NOQKP/sD/4+6jq",
+	"KWo/S6qc6WkvCI/totVRLP9cqxH9QZtuD8/ann1K8sUPu0oK+PbWHfLDcV9WQNMS8KO+rJcOOcL8Clj7",
+	"jF03aDZFSBvEk1AE88FUFDGqHFt1+LnNdTLfEgXvXMI82OGGpo99X04+Bi83DmKsR+kyZJ+BofsM3wiY",
+	"ta1TJAj3F+/B75AH7IiDJcuglvFz7CqtvaHX7wbIaNKVaGLuFB9vibJF9QjuXcb4jS24YPqCULIGuUTc",
+	"pURID7bmgJEouRVYSw8WLCXKO21/s2syNJ2Yt+PRqELmWaFiNmY51zlshcM5LNnTRir0Rng5ipk00Wlp",
+	"MfMLj3QGdCfFFrbqkERb0NHx7r712i1TTMfLhs0ZxJ9LdE57mKcEqMwYKO1PPPHgePtXC5td66zZ3bvU",
+	"zUHGhScuKHWrhFuNpevbWPFNTWKFlOuRxHuCDRnTwiIPxKP5P6+2LoRm9yCh3HDVhjJNaKZX2EI+SABy",
+	"urryRdWM22Dciiq4QIa8gdxnSjNdPW8hgkaXIn1AEdufs3vvZG6vemZP5giD3izur74MqHKFPN7p4Gye",
+	"vOiBclPpOQZHiUlV6s19C0sFdDhGZOoODk1vyKJxiPY+JqMDaZ2nYi8ferUTpRv94ETfO0yOtKrT8FSA",
+	"YMsHfuEDaBk7b3f7+6gJ7KsQNMnTQte6GsIy++WDjueqvVJB91jPcUVz1Rjk3gnov/qC2lH1z42uk0SL",
+	"JeiVhQSOgeoNcuS7ZjfhK++nE6fsDRui9rB/eTzwK2QZpLOFFOsRMZ66cT/eXK8UlC93Kyhj2qwNVBa1",
+	"ZAM8Wv9htJ439tEm0wWUntZ2vUaYOB/eClv3G2QpNbpWiBuIuYyjSym7ss9WzHpxeoKdTfh5/Fhspq9f",
+	"vDxW44rqrZiv+Ce4BYn+AHTV+dNmSwMc3Goq6UIPwsvbp2+kGXz4FTy6DUfETaDKdhmfKeIuNmUhqR/G",
+	"EeL3aNwxCN/49YuXFaixKnKQCsamM3Z16fh0MXJKXJxW34UdHURev3h5iZmO9q4aFQbyc4z52KXIQMXt",
+	"yzXdEpddORxLSdPFYmYG3SO/qhV4cv/tZ9lDFzUaSYYlK0ITrRC8jlCiIBE8rcAzOPGIZkY8eOc9zTZ0",
+	"q0gqQLWx2qlSoNR6QNO3cEcdMGghYexbLo4xFHmt8Tqiz455pZk97SbtRpqGy49MrmMDn1E1WuGVQG9m",
+	"y4wqNVuJQkZY+HuxIZngS9dkhuDDBKPaCM9vGNi240An1Smi5VhAlHNy9tj6pBzS9JdfB7jTpzEZGU7I",
+	"5gN0zcs2w2YOssWCBJnnIW1O4quzcBJfnZ32TcJtx8wiXpVphLFqnQXjNCOLEjdyXSht55IImXYAFiWC",
+	"uypIY3Cls5RudxHe3GwSO37719wVy/gts60RqPWHL1jW2oKvwsU/7V37SmTpbE3flZOqCPeoBzV8Osmo",
+	"BoTk7dq0S2J+xbixBu6yTjCpH4EI7UpxJTTBnV1TedPeURfbDVf29Vdf9q4tE0rPXMYsApmt81hg6xuX",
+	"G2ZkmXuIzGEhJJhNoAoI5r9iixozJPFJuNMQYr2XVuFk1ox3cMFrZvcbbHzSTajG0I96Fy7BnFdEHGR8",
+	"Zpvt1Pb2Yb0hSXSQgqdihkEhP9B4FmnIvTqzdcyza9+6SNg50+6DvUOgZoKOTc3J2JrF8hWALVdeUCrH",
+	"Shshb0DWhOTpaS/vbKjksxxkAqW9UL7c+y5OY4hO+bN7stUOANfXmEU1cBcxywaNjZt+EY3EXeJRrzIk",
+	"COZTYUKH4GAx1xfR4vbam9d0SRlX+hoxV7mw/dxsbhaq5JhC0R7kX1+/+Im4Xwnjrk7bKZa9zRDdqF2U",
+	"sPf56xCJbiSYG+agaQeNYsW/ILRC3mow5B4JIOYLcQO2goJ7+/Z1j/LfyNPsebVBxsoICDu6mXl1EXa/",
+	"1siqBHqMBFddBooWBJFJ0b4bYsQOzeMfZxO+LAELvLnWdLePI7EdpoOc37DFIpKiYnNEB7uMqqPfh7Pg",
+	"R+6YzhE8oK9fvLxnPk9c9zGCUR+B0aKLKafRAUca9BvN6JakYsMfkG9vQW6JNfhR3w+TwczRBB0xIUN7",
+	"dqBlpjx42BCuNo+5x72WMOAVfDQwOcsctnFHqnmHRKFhXH7CgPFelc96TBnZz9n4XlWCKIM01kGvBo/j",
+	"6w5ZOFBQe4fwYMTmfaZuhrxjHmv7SIK5uKEcIwQbPA14KqBSSOnovkbWdrXreAw78XGwejwPDsz9ggBN",
+	"VmUSLNmsRAbmoPTWVP53Ozph2cnpP0/SyJMU5WRXbvi9dwSM4OW/bImvVnxALm2H2EIujVZfdi/AvEPM",
+	"pFLoJQH5IIJmbGxAnmxrNlLDUxA1krjR27LRr9lJjnytIYqqSZfjlfPpkBqvQvYcQefvxcbRNdtilxeX",
+	"psYUUQDcJlU6s87nYNv8Qmd7aDIHQ3wUOjRNSZG3d2HFlqsyNNl0B6libUMmG/QiW5RtnpopmPeahnHv",
+	"DogsBYlfmzl1sS0m6RLCbyqxBsy2cymuVBla4ECVQdVhYT8+7WaDfdZcbvi4VQ+36UtW6TLu/VD1VUyD",
+	"XWwRuY8rf65mN04IeECSUvyWRcwWw/SCnJ4bmz6ASWwYB0x5RJyGl6TX2+XqQTdMr2bJimWpLAO6wwcx",
+	"1wvNZiugmV6h12n0EJbWeZkGNe5lLMqsQwONHSNfbRVLaDbLKRs/g1zCktO2l6rf20hVMvKlZiFebAfd",
+	"wMHEGiSehkzTXH10R+Nk7jwUlUIwCoQZ8xN6AgW1kkUFgKhD1qee2E4YrC7MHn35pHcjwr6PpVe/z4as",
+	"Xf5hl7m9R8A2Y9vZAvHfYlK11Aw2Qdsy7FTlW5SV4QWMK/At0Wxt/tpa4HSUQ7VqWBbdnUsbvanKUKf7",
+	"+8tjU22QtjmfJuWmNV7q5NK6/jm2rwgloQZrg2Iregu+dmPjrf3Ll88J0wqyhW2StxBySuZb122B07Xr",
+	"vR1kzD2I4j4lM0enzurzaFFYPcd6QJm7g0xhfIZJ+ZH9fol/r5esYa0kXvY+sV+RWjXDsKwAl2+WsQUk",
+	"2yQDO4e9yvUXRZZ9EJJFAJKCvWpOJELgThYNmtaN4M8f0SKy+qsN0truzzeQa2S9JKNKtfHZqIKZnVvX",
+	"Ea+C+F1htaj4SKqC31HvhSds5mTezNvfo0ZSWhhp4aKeauT7MThrR6hdk6wW3p5A15Y7s3SkVyTJRHKj",
+	"rBzB6O18S4yFS7BphzEwjW4L0v5xiF2Jlskw+/gNW4O9wDKxGf3OGlJWrEe+1oyxOjPKDmXnsYPAbpRx",
+	"ZLZqOBL6AfF91jFHBFH8qk7N0ypVwqXKlZFtF8fdlQpUaQ+jwv5UKbbke76MZXMz2wtQwb6DlEhUPSHz",
+	"uA6dUb7Hi03dIaRCx7qmbWKHn28tpIOP2i3Pfe5nWQFaZSlG60CD6PMe6ofg4PI00KKf1k9853Fu46B3",
+	"qIGnEYR0d7wPGqM67gcMs+/xt4BYQX+xY+fFH1TbvmeK+oF56Ecqr/IvdQWZy1BWSre2jndIz2FrsIZa",
+	"Y11mJLs6EPQXJnDBt2tRqDLBpoJ+q0GxjcVt26cs/GNXP+2bolyvwQz5oEHEajcbFcyOWv0nds/eToce",
+	"6k+3hqRRoCCIxSabjq9EHsZvw8uCd1WLO/vQdqEMy90/wlltcH2jQr/Ovj0lM3VePUYmR/26umdJHQ1q",
+	"HAcGt3aUd1fdfmpH+wPXO+9bqxwe3VEEvrsDGuEt5a+9TpjQFo6WRZOYw5LyYxVk4bbEMImea5/Bo+xU",
+	"rX3IsIZqS2wxWyxr3nlxo/AQf+MZKOWqAQqFKDEL21foqIXeZuhdYGQORQoXgULcJl6IQg+eSaFAzqiP",
+	"I4/tmuMnWCNXtRtX3RxzFKGsPILrfZLGKwBtJJfNAx6hPq3Kl9o6PdrXRIqNd38o85nQ1RsIn0enpz1Y",
+	"qKejIEDcxKKrZUv+nI+FF4y3jeCWi8s4LULdFHoFXLOEaiEJzXNbuIG+VjzgrkFEH4JrZyfqHkAbDptZ",
+	"TpXaCJnGYKRQ9lt0ZfuQdQVTTmhqrGr0VgpJFDRA5R7GdcXwW62nx+BD2gUHA0Z3z3V1ifeO2QcUY2C7",
+	"mYjRajbdXEulf89u7LEa0ySCL1jqO9v5URVki5mEXEjbtkLMzZVoO1ig66rDobTPFQY8LY32YzUDtY2d",
+	"OzE3DWHXgGmuYkGwChQLqX05WcM1MNp/4UrqhvbKB66YZrcubcDvgUtGqn637ft8IeBBbYY+3XLjVivD",
+	"SAukOslqPNx3mvey3/3p7YvZ/YMd5qOjSYw8FkdrmTWKQ74djREdCrDGnouUbocA5Q5M7A+meQw9Mrzl",
+	"7pkyWaPEMQz74x6d/S3tnWek9+3OM7MHPNjrIjdmsJHY3dYudgWKt9B1HZe7mvAiKH6OFpxYIOriivEl",
+	"gUyB9SGGhXb7o2nuFw7J7gS/zCPVee5iPGW3LC3wlrd4vjFmWjNeaOiKQFCpWcJyyvX4HjpNYim35cNb",
+	"f2qRs2RXe5nIV/4bgaw5kMg6XdubVrFctdslbYOTdDXomO4ZoyhPcr29TVTRCY72Ph2bngzLnvp0z2EV",
+	"Jn78uDfx56AjWifa2P5LkeO5d6eYFihOByLqEOYexsjH0HHal9g903QiVDleP7/4ee9VM0YfzH2Pzp3z",
+	"b4veb168efnM6IJmWUPyHntNxYf1SX45xICJsoKZ2rdcimwd9fj/ReiV82rYXMsMFpqIAjEaOPoGc7yn",
+	"iGsTaqwRm7oNqc0SW8NayO0FAfMVQjlsjJXK28liChIJsTlQBY/Oov4GGekHIXROC706/+IL4uImU2ze",
+	"Qcm/v+ro0N21Z69gvQfaWGS7Hvdt1xGdkeVAO3o7v2FryBiHb30T4sY53tGyZUXzHDikFzYrM6XbKQZP",
+	"1izlbLnShHHytzfPBsdM3LXf4dugCuqlaoNACEUKO5LPfo91uGl+WYIShUxsx5IU1JQUPLUAR0zaHHf1",
+	"WZmX0CLwQKVhLeLHDo0ZT+nzIJ1g6tvlTMla3Jr/5/CYpiQVHMj/+V//G+NHdJ0bUTtxv3ZAGeMKO74e",
+	"bDXRYop9sC0YpMV6IAtbQFN9C3cSjdQdXxtqA1hturPzWeVU5QSkFLK/uxl+x6MU25XXp1Vuh+egcha7",
+	"jtAR9In6abxfqsQbj5baCNZ894x8+dXjp0QB6gTkyYOHXXi9Oj7Ev/78hvzRjPP09Muv/3RBRE5/LcD2",
+	"OFFkhZVfHZC6Qax5MAwvvhPrCf8aERHjPXYkLCSo1Wyfb/p3O5b/wsUQLshGyJuye4sm11/cPvxCmCvu",
+	"C3z1OurnTEQO0UFtbz91XhXy2Ig3zTKxUfFQAqqIUSHtZzlELFdguaGd9BegEmR/v/Ias9QGq21fbf87",
+	"GbYT/Nd1PmTpoL6l7ulKcelvPYqueE+DOi3daIkEDDTRTBEhSZ1Npv2TavFV76Q6mOV1ThM4UZBTaTS8",
+	"C+tt9rVe2IJKe6cbrgvvg77mYY1tDQgS3y0nwBpVO1lGpNioCyJ4trXNa68ZT7IihRkKvf9hrIzrkC27",
+	"PTtvJGXcTK7NDrb0cngo8Q4bFehglg3GESnMxGJm5FSRaBu151tim0hqf845aCNKyh08VgQPs16GXuu7",
+	"Orm98fUkKd1elLWgDGcvMc7BBbHdQXs34kOEFf3Cg72Z1lkmytLu2T2jhiMZcg/makQkK7Co//qFnvx2",
+	"Zf7n9OTp7OrzPwzY4XFxtn3oeAwFzH/2nuleJQWOE6wayVo9O71HdOhvyqZkRUDvIY7dvVduiE9Parug",
+	"xBpmLqO2o+WUgkay0Q1AbnMiaeK7nR0LYTAEf2z4RJ69JI+/ir4jkpuY4fRGCFs5v6Asg5QotuQnjJsr",
+	"1OJBLynjZL51Nd3RNE7fJDWSuYVXy6wDSv17yKylZrPIkMB74qk3j6fgMDMbPSuN/iYG7xILGRkPNBci",
+	"wvS36FIH9FWKBEqX3CihWC1bEz5e2Q18MxrWuZBUbmfBH0WhFUthxpQqIJ6O8aEDX/tejj4nDnmmBgNa",
+	"1gzVuaZJv9belrx91SE69usE2JWsGN57//Uvb9+qqz//i/+P6M3XLz08Hm5CswxC0eEsvTXdknnTx+qh",
+	"YrEy0kISGKV3io0u59tQtfsMwd1RLqk7E0MLWmTm6aY18uhJnWaXJ/9p1IXfz6aP3v/xxP3z9OSp+cvX",
+	"7/8U1x68hBnpkN/ntEYO4LHyQHEVXVx6BH0F78n7pavYlR9DTznegQ35+hNh5NZFeljPkYGIIoc3EYxp",
+	"c9jB6S6qkY0CpnVHNcczI1tR2ygxCn4tYETj0XL0gf2IPnjPMP/O0JLkoIvtEMv5A7VnhIwtWYVr1tNo",
+	"04PIhW+Vad7jE8MHbu34LsEuNgHYqM7onLYBcIlZE7YItl2BGcfkXXUn3eE6+4dvVoIkdA3TCqV/Szbm",
+	"v1zD+QvCsEf/VlktxGgf2BaMqrInPVOkyokf0IP+w3WV52LDZ643fosE31n8RrchuYW5olti3vLnxUfc",
+	"0JdWCpJqOa29Gyanu9AQo5d5RzH0bpbxyaSdq38NwAnVxHbh+wDrEJIB14PwcF8Ej75HaygxOvWelHBv",
+	"DwRNsP3GGy8hCqJb4JzyiFL/l20MabUUwRUk+tSeI2b95ejmzIS4wUY1fUXiEXLjbAKU4s4QeomthyIo",
+	"aJhdJcIO6HprxoB0pkX8I6ECMWzAVhvdmKelPG/YAcQWmpptss3VH5DLsMm/Xc5n5SOK0LVFVhSqFGuE",
+	"ZhJouh0yyWEN/FDLqVr42WO1J8val0c2/3PvDLzS7iscRw1Zo97/s1KHms1Aq66CtWNz1aWsfiQgjg+u",
+	"Qe6h4o1XhRLKzd2yoUwTmumVETwhrmJDG7JnWll9yV5LN5D7XkAs0J5yVGFiocYe4+q/Y7Pd/W/fxs1y",
+	"J63R77AVcOchf25V1u1d9xcf3zgcp/ejGNRXqj65BpRG89bZDCkX665SiE/0CH4s6yG4X44st/Y7wH05",
+	"ws0xDtnkLvqXN2fQcKRd/f7o/R/61N3ko4jeA4Bs7krGDijsGytzu49zCVPf0sTXRAuMWbQy+BxOe2dc",
+	"EAVN98+4fF8euVt8Vo92Hsp/L6DoymiuQPh75ZEjhNFkvQNzkAwzig7jy5ly+YI72oFGvHEDw2/Nj/hJ",
+	"7ibKsUR1QOF7KLQRv/9FMfZuHaFr3d0tvF+I6yDXR+sA4p87qdsGjnW8Oqlc6pPpJIOFngQeBQuvpAvJ",
+	"Dd02GKLoxJIMFcGRUd5jeJsrl9rhXrKRfeGnnwYbtpI3kSB1Z34nh7wpJL80O3wvz9+HOkuCpa/KT40g",
+	"U59ZbvRHC065kQLnXS/RG9t+tHMNmDGeFIbdXxvZ7SwUWujVWXt615eFXgnJfkPBdk5sOjj5P//rf18/",
+	"IK8RRGcJmlCXpY6ueMyAxwR4l8R0XXrpKQK2KZYCeZEDf/4NeSY4h0STXIpbloKcvuUWyEMFg4Xp9Ni2",
+	"rIHjY92PQDBT2nt5mSQYpi3rYlxyhnUB51Sv3vI/Xr87wYeurdfPtZKw761ElhJqB/3ThfkvnFjza6yW",
+	"Yv3gLfIsJuuXCevPqpxxrKTDF5GBipTpcwk0RQQtmmLWyC1IttgSGjTilDZzobJSGajaezVPq3PA1J/e",
+	"SGZO6uSVe9I9h190NUOOarZ3gxlAAr2ZLTOqzMduGWwm55N/LdKlDTYJW35U4RO5/tuMm40Ou61h7dGC",
+	"ZY1J5xnlaoqN6xXOo4Kwr7/k5/6z+f/R5y/ctA0jLRGN0Q6gzm3HRfP2N1ib5btJqCkpmzHiYDjf6r1w",
+	"ouW6DA2mjk4rprSQ2ynRQNd2iLCJpR3Fz/wvsGR86gmNnxO3toJOXRAEcbfkMG/itqvzhSi4mcJ35v87",
+	"Zgh/X4pbKxBe2aVnbAEn2L7EuuncsiinS2zHSIwpmfl+DT7Nz49WW2/rW34dz9wCajEUs0n4LVnYVDHX",
+	"b9iP+R1uU/iSe2Bq5lJWuri8qzXdYuPtia/gqM/t8uVzXyUTPOHnd5mmNSpLuBU30HzJXQiNRXukpvoj",
+	"fuTXG6aTVW0RIjXShuOHxGIxdV/M6Bwys6J11Yuj/imLA4U/EOw5JMMnq5OK2+rbEOGnqtYeKVOek2tj",
+	"b3zRh3sAUkLn2LWpHlJS53kxz5haTc4nL+1/uflrJoHgI+WjzcnjX5GRyq4GltsY1/QGqhf9Wr5BDveD",
+	"rkShwMjX+sjVn+vP+EG+E3Idyqva82ydC6mbPOf+6lZmZ88Mj+U548vwPf+R5/hvgoIHX7sByGsv8Ll4",
+	"1xC+1k/gmt/kVGoOUpEV5bYIsnyrJIcVRYIPencNtc8JbrhPbHiQ07yG5hGNP4Wl4n601+CyBrCEDfMh",
+	"SrHgH/Wj/tXcb0gPMKT0N2vwBgdo7Ke9YT5TxIOZEXzmIrwyBMczlG0NMezmYFmxEarloI0TUR+uSlU9",
+	"2XmfYjGduUi9DhCkZW44SZmExAj0YLy4HKuqbMuIMvb/9QNO6uZgnSa1X1pPBmIsZPTmS45LzkvmCZfr",
+	"WrPpRuDXLbN6pfJvRS5JwYkCnjK+LCt9KtFTvRc9BbUnagJgioOGgrn+UuUuaw5tfiH2F3wd9Q+k/brV",
+	"8qs+TsA7wG5R7t6KrR0lY/ymrToRLbz09qjQDly6Piv3Y9kD2nfHIy6puvVyk4373he5Osd0bAx7Tl4W",
+	"mPPDUypTl0ls9ifo6864FkbIJuXrtfnuete/UBfYva9oqmMXyYIta0+E0wh+q4BOOgRc8IQHtW6+2CRq",
+	"/I1CBXLPU2Ox8LKxeqTjBLaeRkuyPqL9E74V5jW6J5t86LyMjp2FvCF6JcsorH3Zl+X+TWaT80nDFKp5",
+	"i639htYuqjkn3sj4pbw9olKppQzFhEttF6/MR8oE2FDi/jJJczGZ2r9ZV1/MYKl6wkunJpvVg//HrELO",
+	"sokFmV7NyifWq1ypGV4AFG366SSDJc1mYrFgiR3ExmKs3huZhduIzmlcxQ2fXyKzM+u9ipg3vxx9WVcx",
+	"e+jOPhNcCLFltykcmky9s2q8fsg0hxHiqmVT/TLJM6qNOjrzJRnhU96y+mWigVOuZ1hUFtTEhBOp2U+/",
+	"TLCKSnAIfyun2RguQsiaxtEYrWYNdS2hbhB1PdWwgBofaho/jYlftcyauz3TV23jaNfpbVtGvSzpDnLD",
+	"LhqwX6F5VCdizf7pGynKsy0r6cNLzrYRtovwdROs/WSPGGjyWMMya4zX+3Zgpt05e9asuxFfuwqMu1+w",
+	"wg47tLq/l+M1fgiNuDrTNay2FttFhUFouN05pWoG3Y6v9Y59FTf7finVj87Vxmy7X1qiveP1mGVX34Oo",
+	"Rdd7k3R8LmLp/XIVtdyGXdRN0+2XDyJGWubgnWguMfvxw4vMqPW5S2p22Jh3PXM0LJnG9uUsY5raM5Oa",
+	"T7J5gYHRznUaSTOjnGZbexK7TN1DDvhhU75q2c8DbvPAZK6f6dA03usubxjKv4T0GywMQlv6l/7PTnd/",
+	"5CpmgN/JwYyY67/EiBQa6f1Urhubg4lYM/OHXZA1W//Ob8i6v+CgK/L9+/fvjXKy6CgMWQFNsb3X5cvn",
+	"RCyIa0bh4z/nZYxQQg3lsPLTKhdfSqfEJ40QLUo3NoZE3nJf3rEQkuQiY8m29HZhU/A5ML4kaiU2/MFb",
+	"/pZ//vl32ORJacjVg88/t6Hmc3L98sXrN6QVX8YJcXL912/tj2u4xk9VYV/rZfHxYQ5kRdWFdUYGGGvq",
+	"Ld8Z8L7kFrPJBoLD6YQRaot3xbRyEScSQIY9IBZFae7jcFlmqJMaWpfTL82vL343/+/9/22f/x80y64d",
+	"eZ4Jfmub9KvPPzd/OiGfvzGcnGwffE4QIZKWEe8NVyTD3HwLkokxdUeXL34vIRHeX9vZWWIoW1vIklWN",
+	"hNbxr1fwlhMfsFtRty6W4pocldznrTtakcenj6eWNBg8p2sgWFhAzcDmVYx/pAJLDjSBd0zpB7iw56n6",
+	"HFnwb397/o2aEleQQr56QC49jdd0a7fT0F1sOLlm6TUGzLBo5KL6qLmizBsWUcXPzsX0sbeYWZpma5g6",
+	"iC7/RgkxagdiabC2p3aqP5ht+9y74K9/T6mmUxLkv72/tj56cv0D4zfnREL2P95igtzbyTWx3cUekGv7",
+	"8DUCSyCwomE+UnAsnSQLlmmQREiihMTp3sAWS6rI49PTqeu0z5ZcSMxIOCGfvwJqqCgWyP0eV9NP1BDt",
+	"+ts3dHmNh0KTOU1uCOPk+vni5CfB4eRHqpPVtS1EdS89On1sGCSDspGDValTsy0IwYqEtFipCA52S7MC",
+	"c3vo3HwFI/+EF1lm54jRffXgc3L98vLNs++v7Yr+9fWLn8iPIJdAMK/7AXnmYi/oaJUU2wIJrjAahDN2",
+	"ky2ZzS6tgsMzgvzcTM7Ogzw++3pKlKYZkMcPz6r3bE8KF+KxoLKOS9liAdJTNgeqzbS/RfwcFArXBMOg",
+	"hrOvn6ewzoUGnmxP/g221+eWfW6QkikegqmDGTH75ch74ZgPz8jjs7MLojQz0oIQWXAEzTFcRy49A0uw",
+	"FTlG8J09Jthj3s7wWymFdEfomuZ5xhKUbl/kUvz/7P3bjhtJliYKv4rBMUBK/zgZJCN0YmAwE6lUZqor",
+	"U9JI0amuqkiQRncjaRlOM5abMyiWIKAv/g0M9m2/wb7Yg7nqh+iX6L7tJ9mwtZb5gXRn8BRBhsQGulLB",
+	"k5ub2zqv9X29SIz+6x9Gq27bnh14InDOTaJ16LOzRpOenJVQqxnsa6c4hYuAwoaNpDFSDXyQcbvCs8YT",
+	"+8cLh56SQMW4J0Nol3mEgIDEnNiB97uPfXbWtNdnkVYDgF8ZJ/a1lv2fU/s/9jdbLcahzcBetxeDqqLf",
+	"A6BZ0/WZ4MEQHiI8YjxAYy1VImJ7Ffuwz1ovYPOfNE4JnvC9SOJZ7aKfiBh6jJ40GqgD3eHuAdidYZIk",
+	"6heCp7Dn9SIIxDipuZe67JHdp37sMx77TJjHzIhIBEBiCarfXpt2nyUyiYQ5p3YClF2UJLuObigSLiMr",
+	"DPZ2pGKv1MA6kQibHYobEVlfxbTBfjqLPdOTGPRgIj7hmQAZt9fo4vpf2svV/39OVtmIx9dWfrJ+ufQQ",
+	"52gIeYJkVo8qrVX38bk99k5XwVdRNbVa2B0VyUAogxMR0HvuXYx5MBS1Vr3hEWy4N0ySsWmfnEyn0zqH",
+	"t+s6HpzQd83JL69fvnrz4RV854vvwSZ6be8jn5nEDbqmk5Feo97Ez+mxUHwsvbZ3Wm/UT6HckQyhlHFi",
+	"/2cgkipoIIgH8CxIU2dQ6grO6YH1uYwMqUNkYI3ty/FEmboHl41hVa9Dr20v8lqF4hPWKsfa3pC9aqvR",
+	"IF6ixA0Z5aT1D2ogTCGdP3uRVNfYLK6DySibcvBOQh2Y1EW0L+C//u753rWYGftKfSqiqAZP6eSP6bWp",
+	"/4HNISORxIDA7524f0J/ZSgVsNx6JzCj+/ccSVl6Wdre+oyPogxn5dangl3kt/WY456BS7voykp8088g",
+	"kMp/LN3wk3cof4WWSMyumMloxOOZ1/beAAiDczhcyRimg/kAqmsfkHbsd/srFVtadazwBNXZ+x9fsmdP",
+	"muDOKDF1xtxKU0q3C3gPclBxmv7h458+bH2Y8Fz89bPHo4HX9l6FP3y4gKHfG/ir9eRJ8wXw29iLXr+L",
+	"/9T52+jTbx/5n3+7eDGdfv/j09cTfXrz29///uzy088vL6f/9P1sEH84u7bfsTvrvf3TOyyzem3PSOjN",
+	"9dpes/m3P1/8+U+fXsb93z50nl3OPv7Pn98Ong2Dm3d8LH+N4ulrzt8FP//je+19+X3lwwJbUnFW4E53",
+	"fVTcD4OPNYnRWBZOCkYrJUcFoocaz0ceNVQgK52d52fNs9JjUYhlPsAP/ioSTlMZ252WDBnY2JCX6NJs",
+	"XL+Ak+zNox7/7nsEoZfpeas16Oetovd8zwpQZxLL6g9VqjB3ayXrgwzdjcYb6wgVgmew5BppdIcdK17p",
+	"9zv2E52RSIY6nNsP5VJIEHwW37u91O4Sa/MKvmq1pPcRf3uduysid69wXwV07U6PGxl4c5jbnbHGzBNs",
+	"wcqiu+zYVkj0KH1/x1L9s56yROeb3Csl2lnY20T2BxfiJnoSYKBhl96DwXojBOuSge2WCvXPaNK3lV8H",
+	"n+Hp69UtMF275CFcRPJG7Hz3X2NUDi1HxjBuL/Lfq4wveSW3bT+4/Kmf5nY+SzxQdEseM945glsnKZm+",
+	"gX660sfzPnWUDuwJvQdglV0/oZdcFR8R7h7RDZnKh3XTtKqo5nqyqx7a95UAmnUIVwEvdj4x4kNaBNwo",
+	"HTNMpSw+K+teXbx7/TLtCh/zmI9EImL0gsr2JvvIyS9yBIOlt34wHaS89ZOvESGfRin9hQFVuqlz1rVu",
+	"dbdsXgoyYnBBFvA4ljCfAgkxaEH22t7fJgJbXNEztzvl5Q9XSkWNPYg1+m8B+qWW+6uMGWKRzj6aufZ7",
+	"DCOlmQclKlvc/FBlfp23DlKXLgJteGjPBfYcQ45FK2EqlkBfKFx6gcnm921FHWd9//q5ANXntRqtp7VG",
+	"s9Z4ctl43m402o3GXzwEIfEazRetRqPRqMH/PLP/89z9if/XamR38dJqOBpf0n32MtbSGK4SFn73yoy1",
+	"zJVPQFSbL1r1Rr1Vb5y0zuZL2p0Vr99oer6XdSEuujq/F+GOqm43DRebX36fm2JWkyha3atwsv4OgUoW",
+	"FORbJdgY3tteR2YTdX8ttm39/qWgPn+RJpkbTnHqMv8q9Fy67nI3cgrOVWlZB70vAABUKGyklm0Ai/kK",
+	"yH7XIZ9GVHHwqJyhszoFkj1Oakd8BgNxPuMpUwV9Vir28vUP7+2/4YAAKN9897n7MOppHaOpBajpRdWM",
+	"UpA+sLV1cy7j+icx81A+wSB9r8PZeqJ50BK0/uEnDK0vxXlROlFzSqy5wk6teflS1zEMQcFi8QOu/eqS",
+	"D6p+kz52Ap/54nu/6GAptof7fPo5WsLuBRwrtnMSjn3kORlfWcTtC1ASrWnA4Piro2As86BOPsvwS6Ub",
+	"dQalGkArT6lalCjPGeSkbjujdrRly2yZvwvReZ1sKjdf7tHI0WTSJjLwZW3V/wOo+7FDgCphyXRdALEz",
+	"ZG4cFZkyEcOJ0nfU+dCfGMeXCii0CvB3+yIJhlAfUcK+KOpQ83JAojCWBN7jOZQVocB4jiUsky9Nn7We",
+	"L4oiHqctbGAfqqBrGD+Yf67Bzv3XMkNYkKnn9SfNerPRILHaxAuD1a1ihxr3ZIcMPTWlp4cmVqWmxc1i",
+	"byZZFTbEpTnbnzeUvFKv9CIBhkQa2o/ZQOuwSlocCCxITYV04Ed3IB3+Zs7k0S5mdpEeW/5+TmuN1mXj",
+	"RbvZovtZZjsXplHKjenCb6bGtLUbY/rg5P/DcJIUpZ8RXtOWGsAGcqKW8WbuUBFcQjYPrOXt8Sl2beko",
+	"RHx7IlolkiggiNJ9Noh5kLe80PSHuzFngat0CdxuejQ+4G0fNcphetpl2sKdVG9qTOfXH9//9NNffvjx",
+	"179cfvyfrV/+9ObNx59ap5fv3n7/5396dXb6j95Ru6ykXX6SN4LRPLqYUk5pl8HrJJRJDcckKgPXN2Iq",
+	"TIJtmXX2igdDFkklXHeqZqEkxJNEO/AmmAP302lqfDUVeUIPEMqnf9l3qbeP+hfZf/7zv6AaulLY6QyN",
+	"i9DkKrF7UKoBiwS/Ae8fVoS8fEuqElkt4hw66OyHcKo8G/yPdSSYvqEuU9pQbJpaLF68wbcv7D6+urm3",
+	"IkZJVp0QfKRhE0M3igo4hNR8WV6dB4mOd5PTt9tPfZmBPWwx2RQ8CFV1jwngoe1yBYiyA5dOeC8SPvJD",
+	"A+aMG+yXJjuJlRWHlP4+W9cttNIV60LTGiy5WPrmqpX5UCYXAaXRlm1GWuXJjq3djj90r6rWk9uWLe77",
+	"jU5cxxRcXyqTcAgQyi4KsMilz38pyuJClXLlCyZ6/cvtrrpET9slF3CiCsVwJdt8mn7jWgIymRV3+1qF",
+	"31Fvtk7Pnjz9S4oIFnZQ04JpH1JjDFz97Fmzmddy6SK/z4DZva2CFEiBrPwdapBCSWwXESQAgMSpD7iX",
+	"FX7wDO3rFvWrVM/fdwGrZMy2LMNXLNQ7yMLUXbBfRkcBLT9OUzlfoTwyybkIJ4jiVN2jy6Nr46CZpFrE",
+	"eELoJ8jhycSwnhhIaKPPOKS6RqpAdIz4W9cn7BcRXBvixQUrD2GJwUZwI3iEgFjwvpEDxZNJLOpX6tKN",
+	"krgWdQAass4fH4mwzv4kxBihpiHu+c6wrv01EeJ0yJgb8BbtYYE4p23jHVh/OsMQTBKm+33GcTFChWRv",
+	"rDOXCMV6sytl9EjAAIF1lXhkNNTwCL6SqHevxcy3SwNkDKyK92as8M1Y0Fx5nV1iRziaOqEYIV1TTDaS",
+	"UWR9LLAB5zgmRKFdoEf2iwmhnYbkTMFTJd21xKMikjNACYOoL/esYMvo7yE3w27aDbGmo3V+pc5aL6g5",
+	"iBvkY4YOAZNicuL0GHV38yjSU1Pmn+HH8x7aJcnDnIM2b0gGUjHeT2Bh0AOsrn1yUnlxs3BfRcgEjyNp",
+	"V5M7RTq2OzJQIuxWOUBu/8oNkgM8H0klR5NRHpI/B35eOlPIzTA3K6Cu6+wif3izCY8xgAem3pHMHezc",
+	"QV66fnuxwg3kCQ0atRe81v/989OzElKDHdhVCbPOTofBmffa1pDZHw55AI2SDatW7UOBH7zdUMIdtb2n",
+	"QbP/vNfoPemfBc95q98In/fP+mfhadDqNXnjRf+5eBY+DZ70zvjpi9bz5rPG08aTxlnjtNFqNBuNhocL",
+	"6uSNq33YsD4iw8Y17e6C1wK5V7xnf/6UvxxeDXSj1/aCVqR6ox8b4T/9Q+S5hVSkLpqNOlrwvwA5lnI7",
+	"2VjPav6Wk5syw/nRKVVEB7p38/lbBlC4kgFdjLSTWPDRvPFMhid57uTyhNwrq715FFErlINMy7WGgE3F",
+	"WS3mfs+qWACqZo9oRhRw0WCYc47C/rFrB3Fpv0RrNhX8+hxydl2lU4bnroucCWcNFQaMPQA/fWQE9LyV",
+	"dIyAe/kuo2rfX8OIG2vLtt4LdByLIGFDHRvBeqCiEGZymv+YsZ4OC+MZi+WNXfnKp9zdOFaEVquqnZWQ",
+	"86KTvmsBSJFsyutXGdpfnn9/vsXaHvPBhMdhekf5c54i/VW5h5dAMwjniccCoKtx6DLiSS7DVJK9WbWX",
+	"9EMGNviAOklzrZx33FC6TgfpDkPeMIxxas1lp58Vu1krE+Ykx07Jik9jGQuT/0qr1ji7bLxon62ZYwdj",
+	"PDFl18/9mI2tO3wAS/B+1X+XUcRPntQb3nZhJB3T+44hHcpVWf9jDu4zk6HyGYt5eceClUDq1x2WqV4n",
+	"t3WA1NkrhMeVDkrAQQLTwLBVJmf58jYOEDiY87LxAaFCejy7sWC36ftXKrw/bf9KhS542+SB06uVfgyE",
+	"Ttb7oJ+sw+h6VyoYXc+Po3XnNTzpCJ9x8mmcHcpegSlmBG6IdHAtwivlfBQeyWsboEPQZk14zCNwgSaI",
+	"mZE6Mzacg+9SsAxxpu+CIRhat7E+LPxKdbUSHft3x16746x5N/PJ8r4YjuI75Nl0aebaReZwA4/gn7EI",
+	"NGQs7GuPrcs2FVFkL3t6pbruVzt4nJde2LrMRiSsN4P7DG2waBKYz2hn4CrkSZGU4Fx+N+/6dOecTeso",
+	"5m8u5zC2XiCwi9YYnVtXajROiCzEHi96mGVBuT1Dr5W3jW8HRH4eRmue74mR9dHbHpfG8P8hoCjqxutA",
+	"hG9xAVfX2rj0e26XuiSY4QUr8QGCNibVzueJ7C8zOibb+IP2YxrJxKobEfKtfshekBhGo6ru1XLt79sz",
+	"T3k/yAXV2Ue7YkeEAzA4KdcNDrv69AX8BLiiMmEDfiOY0azPY+xXgGvVSw/v20lyP4aBnq/dwHu0DpDx",
+	"MqkBXMEg6Amkh+MZeK5LglzYeHrciD6ff8iOFh7hjLKnUHziWM+yvjF619UP6VW2pK/4cUHSwBnzlQ15",
+	"opNx9YNyaDZJNsXiUgKTZGgNeGCtC+PjcZ19oAy2VJmlc5wskCkOBOueBFr1ZTzqAgiREZBHzvcL4Tes",
+	"nEvFJka49kNIpxeyE+dFM7WQCylz6GIdXb69fLfXjMTuzJDLM7yLte7fuzV6e/nuld3QUUWLTTb65COW",
+	"HByB+xIJzN0nGs6QVljOxdO1kv2q7JhBRJxFKXInu1qa3sX6Rhi0pZwKUuAIJo5yiY/H2Ffn56hDDLlt",
+	"OTfR5ATGASJZ7w8OeIQDlVWChGJDPm/qTZfk8PB29i4uRSdvZdmw636Jt5BLNN+feLyn5wW4TqXDIvBU",
+	"zkse7j7E5XISqzkxYeVmfwVJcbfTQXErkZVQGqRqrvQHobBZ0OsY71VGTqU2hAYiYaNTayEk5Nar7QSt",
+	"7sCO/i4DGHtr78VI3wBL8Gbp6Tdp5RB3+L6O6odEj9nEWJ23gV5fPIvuGNXwR5aGKNT8bJixi7CqmlJL",
+	"q528Ff2UWCgxLSqQo8Ny9xr58iA08Xsxjnjg6jDF9exYHzteyeoqTQbYm4vIHD/duYs5cpVScCzcv6HN",
+	"YyfIIC9TBswjLMhdwYK8/vCWnTafPq01GY/GQ147rVgNZDPhhdUE7yV9vhKKhI6Ymz4BttSKa7v3FuA/",
+	"ygmmCU05kn0BTKwd/P5tK3HtsslsrCM9mFW1j2Zvr7ee9IslC3nH4yQVKsA7dH1SsRjwGPC8gZIR/KHA",
+	"/qKB4NilTazTUL7evy1t5h1Jlf59dzXAraplqAbuHTEkTylVVjHLl5FyZL1OVTvl9XslSsgyXKXXiaFY",
+	"Ec5uKYmw1bRxwhId8pkVI6tNwC/6ezG54s4HpPH5NbTkZZAjCDwLZGuGYH2rwEBeOpbRvTvHFz9BdZhU",
+	"TNt78+q953sRQf/C/veR2Cfdsw7smdf2pB4RgUGYG7NCnPRQODBrdjHgofi7vVlQHu3cT9mnLEeiY/fZ",
+	"LqYfy4CfvJF8JGbY42blXOI6zFBYq+f53mgSJbI/UQHS1a8xsI2r2w9sCD30EskDSuwHjhpSYKSbk3Kk",
+	"/M6R6y6IdmXTdAmw/0q4IM7ZSoHwiJOytN9qIJJUIrfT0piUBwkhbqOlcrbDUcdG637l1tG94l2uL8V3",
+	"hzFSLWeZQ34wM4tLbCMCjSwRmrXhRPCby0FF3tmH7S+aSGCFz0NgEZWs63funiBLPzWwn2Q/UEOi/m69",
+	"iBvyPHXMHMfB+tYUT9Cm1nTXmCIBH/MAnvFZo7G2U7YHAJFqSTnI+d4C/WgFegiJy3eGjWPdl1G54FQb",
+	"l294kLdqMvc4knscyT2O5B5Hco8juceR3LvJEN0yipsz6mvM4W7jHa/oH2wwxTt/L8cR3m9qhHfXM7nH",
+	"YdzjMO5xGPebHca9dQh3NdNZGLi9G7NZ9G+qDOYFQKhTYGXYRAGdbxe5Q7oYXoO6nEoj6sgMO+Iz1gMS",
+	"0CSWVjDYo+5AqFBYt1OoRCazrs+6QAYMXh39mn+lci/GghutTPcx4fhxNhax0Yome3BFoPCBs7b7t641",
+	"tzEg5vZmVGkc6ilylSbYnYJ2D4hNJzCYrEKYBhjyBD6n41DEaNl7MyY+8SBB3mGhAuEzx5J0pdTEWjsY",
+	"PRaRAMe2zl4nhQ7HnjB2MxDE15F+SqusAx0L60AkbKRNwrqRDcq7PtPQsgYeXTslabXbYnSckBWj7vBO",
+	"ohMedVmoIZk+0I4WuE48obgZ8wYTU/Fw8rI6rPUOpvb5wk7CoAFRTraB3/EkMDdoZvJK8lNNhcDsCV0T",
+	"sZ4asOD2GmAv4Qj7xHw7Y0D4aW/ZvjnSIyBoBfZmuv2sMgBJ+XPG6TfQlFDi0To00n3MKucEuWvFp7GO",
+	"ExZwpSAetO/2pBIh8W9ahy23o/ZmijsJ975WZwe6hdraNid7jmTYPZNED4SVjvM8LZAbLsIlGxZPVFWm",
+	"5/u5IOQ4+bvO5K/vZaTiHUgz1OZfSIUb38z+6PORjGYd14+S/3OV3pMLUkAlyoOV6I51+xtac/0Np6vn",
+	"h4QRROLqMyPsowUWyJkVmBE3bWIlpikWXLxz3q1isu4eMrOD40a4mU7qAx5ZkyY+jSMos/V5ZET5zc3l",
+	"4WQiRmaFhJxv9+E1fthtA/2Zua08jrm91ETJv00EvU3G1CQzoHK11yk5wu/TE2LVMTjmIQepjzgWu8tT",
+	"eOm5Wp5hWiW5VL0Ecv9vX8SyrNNqSwiEvFl3D6zJsLZ7F1tQfv3bNsCtYNv7z5KpBnh0SxUSvLNio5QB",
+	"all/kTFAw+AQXEpxbJ+QyYzxkVYDdBiquKNyH99Z6xpkOWAxWVPckpa5ju53dCwHUu1sBdgxp8eTCENf",
+	"2NWK3rn0Ux361IoPY/6LS9cSiRsRLZU48ljdB1dcRMl3q2nF0P12DYVAaX7OukhwVGpeq84skv6VmVH8",
+	"MSBojrER4UbL8I7hM9BdhmB+iM0KoQisqwqRWY8baXB0x2CTQ0/GybADUtz2mi9evIAQsll4pzOORSCJ",
+	"A3omeFze17EAyZy38W3vB8mjyGoR2E736q98xEM9WROMo9gF0rfXgn6LTIKpF+On128A2dr6jHBJePU/",
+	"/q9//9/2///9X//jf7F//9f/+L///X//x///P/6XB/ASxZPc9iCCInodpw1hJ9K7bhb8HuiEsQtutk4X",
+	"PKb8XqVvFo5s23PUrFbDtT3IPbgcOh9LYpwFosn0hK0FkL0lL1uumkBZdN8rC2MKR9T7fOXJ8MprX630",
+	"iK88/yrbUvhatqlX3peronpczOHnFkmhWpmR8lwwVlyrDP3MzcxO65VaZel+tlCfDvetq8U8N8XjbGIj",
+	"exdgWudQR5ORQjfyHFjGcYDkDw3hWG/GuueUPVeaBcIGjxPlsL10PJpEvOTuK2sf/kKwnTLETYc6ErAE",
+	"/HVKq+w451PIpFQ21fouIrdeDAarMD0DrjjLxC6XECpGf5XYpvhr2yeLqpp532h61DxyaRdp2LUYJznE",
+	"y5BULhAPobpmEEgj7hto8jr7IFTIuvR+16cdoLRO7ieuVF7V4Kg0/ESXwnn4g3JEXQglhzIKvzPptbGY",
+	"AO4MtwGmsIIBQRfMlkiu/DQn4758pbrcwMrscQJkhSQ9S3BF6DPOvoCnTsfsRiY8YlLZJ2iSOnsDMRQl",
+	"wkbSGKkG54wzqEiCV+OykNwA2ovbyIFIEqkGjGMrCUu5KwAOg3XJYLpsRa4NWoZupd1UG3TTvmj3XtaM",
+	"A73XCdRqlGYjHbtDiHtusPdL8ZFdDqDHQCG3faXc8+sQjEGXPaJjwZV94Go20hPDqB/RPpGEBwmUyQUP",
+	"H/t2gdhQ1enNOkaPrTZgNyLu8Sh9flQ+gAJTIOJE9qUI/SslR2NtjOxFwK0sAFUnf8Ou7DDQOmS9SAfX",
+	"WNAqy7CgU1AsN++v/9sap3brmX+bU+ScIZDT1M9xTh8ccyjchPJGhhMe5fwP6H8ADy8ZarsDruzyZV3v",
+	"5xA9mhV8k028hl33pucf+bft/i4k++37ItBKj2Rw9I9X9o83ONTlDO45H+TBzj0UvbGKiVS80dSHXe5z",
+	"9SYqtPJ6yxREsaK2CWGqc0isnxEymIxgFwzDcfAytAxF6HwwqL0ZDW4BVdDKjNxAJEULt+U8xVFlHVXW",
+	"waisyzR+OJSe+NuDQeqgS8OetGl5jbBvizDP35Lj9oIiEwSYQ4DGJAM3wVH/fq51jV15VEu98qwWu0oV",
+	"xpVXt777/AHssoF2sRucRJZo1p9EkX+l0nCHOvFTpKH8lEEgQgTHNDi+z6FTF9TpWePsvDg+mkW0RUWb",
+	"J9W9UsvnYMqnZ8q0cVmH676HZBZS+W1QWn6q4P9rq/WMvWiwZoudnrF1QIsKybedztMcTdLRJB2kSTrE",
+	"Qa0VfOJ0XGtlu7SeK3xC4rccnCUS4UDEBeT8NCtYDaFf3aJzzso8bWYmwdClr8EuVLTfvHRrflidN6hs",
+	"7rzvxl3G8730kis1x0BN0z1Xk5b4gZa1ahH03qqwJJShxK/tsmKZnexZZx3tvYrtKEnniU+IBUtjJ7/7",
+	"2a4v/Iyb0C5NAa7Kz9tcJV0IWl+Opd3idGG418W69j3X+khe7x1PhdRENaAKX6xyFABVnJ7Zn7NfDpcb",
+	"hq519BxHPqfcGQYRuqk7k/CZsWolVdXolUNQ4PL5PR5cs0fWRQ5jPlW+w0CG+ooS02gG/vPQ+tbW879S",
+	"XBXG2x+zWHBopS0UjbAVDWbhx0IVG9JghoWPXLtpfTVjcD5XWFkSIKS4o1S8KG7AfPWCPeqm/+70oAc6",
+	"+5sn3cc+/tqVgvISmwKnTGntKuuVtZcMBX0zWwDdfX9C40YlkHz2rl6mPvEecW9ye7CoIp44upTcztmT",
+	"WWe/6okxfCW1uYLie/HCCh98z2S+tNWA6PuXK1WViHgc2z3p2MOcjofkFGg/r0DxnHTSm/EytWmGPBad",
+	"/Ilfg6CJnuMdliqOdu9u7d6aT7o8f496+UGjFjlTWpG4xzJzWbdBpTndPH2fxiwnot8XGFZWRS8/auJY",
+	"geOQ1fdRP4eE8L8Y1ThaiDSFb91zspljTnOkkf0HQKEZhkRRYZ19tMbqSmV+tHWVCybTQKmdDqzpskRE",
+	"kUE7TkOeesrj0MDC24xba4iWC9oXKGrQkySiVlwc/ORsJsyVyn1SrmpbqwKtV25/qyOuhSjb4Q2gcT8H",
+	"HoXVGyF5ss+xfBefrKqdWqQlw1usZPa0N77MJvP2L17kEzDk2YFXsMy65b6CT+rL6rBx8wfGetlVLr8V",
+	"cXtqKRi8R98fxuHKfH+clIIm9UOJATbUjJ+zM7aDcmd5/TLzUrcTv6MPc/A+zOVQpFJyMDBXy0Qcqnn2",
+	"MOdWfSAiXTqxn1smmMUxT4b5sY7UYMxHEOtgJq2pTEJpgkibyW3Q3ZgdbpOfJYAf0ce/Iq2viX6VjXmc",
+	"KAEsbtf0NrbInhdQvHyEAtMjmLsFr2gQ64kK0yrh1ijfP+Ru7Di8uTVta8WQjibcqZxzUYU4NefbrHWm",
+	"d4nJ5LW9GymmXml1clMrtZ6z9+wWy9ZwPmWG38QHomNFZOwRiiqW435f2UI9bW4H6IS5vc7q9nC7dHIm",
+	"vvedUc5pxOqkcpqQpU+LkFB3Stra3ru86MNwL5UQYbUteJ8hS8AHocHD6lviPl1IELNE8BHEr+cuKysi",
+	"Yw0Kj5VhQz3FiXx0Tzk2itxfmfHDWASyL4M3cNdHQ3FXhiLjaB/yG4CYEiF7BCPqj+3DhFeVTtgjKxOP",
+	"lwAo3pTWIntaR4Krw6g3Isq1deYJyRx4fs3MJGKUNXB0biaREjHvSRojBpa0kHo2jIj6nVhY3wl/otpc",
+	"tNZExz5FkCJlZCJvQAF6ylpghAnCyzsa9FZjeSzSauy4jpgXyPtW/aDRVqokGlolKsEDbCCsZJ3KPXca",
+	"1MpGsXQIOEIa8Hj6UoWQgQR2tILWh+kqV5tLzlO0XUm1Riw/cteRqCqswqpFQbZ2TbDIhAhDiGnVDjQN",
+	"Vux4Ilat1uWP5SFQVexWuZRI/UYCe4hFsG9cGW/yGL/WChfq9+XlrYJmv6vhFHSyTz7b/2ybvcUuDvtq",
+	"1pCNdB9WSxtRldmd02h7Su8epXMn0nkJjE+bS+eXe/OkaARjDTE7jOQtrbMkcUtCvF3WtnLm49LRbEGr",
+	"V9tGToRYZB0xhAqjAXBoKp+fs5AJgBxBwHVeJB1x3tKiH7TuUMV23tHupypyygGwbw2puBsppvmu96e1",
+	"RtPbMDS5q5GKoyrdryo9xCGCJY5LOjywokbdzlE5ESpE+OevUAGXxszV2jRHgl+uVWeuS7eAaG/dtQ2V",
+	"rVDhbjStf68hK+xWXu0+2VjtvlLhUekele6+le4rFd6Zxk3kSAAKWVVMiDBgBijhATQb2vHkSPg4t5tO",
+	"BWJ5VmALo9KJaNtPQlHeka04Mqkc5yz0owCVkPKBpONK5dJ/kLyDsQHXlQi/ACSxgo8g5rxWeorA0ND9",
+	"RTxgkPofj4UitxUrFolG0iatfCbVlQJW8dzAg+EyJBRyTP7Ruh39RAopTwAN4CX7bMTjaxGyLr66AcD0",
+	"lmWlS/cQH1ZF6c4rSVhBWqdyZM+QdBRXwmRHwFRgKFMt3rcntWNP/YqYyKVMYCkycg4A+mljKTDyk6W4",
+	"yLeDIGccbz0RaTUwaZdFUE1lDje7v66KOWPRbLRPnbFwK1vFWgXOpMJ6Et1Jm1StNkLL03N/fSEj+LzX",
+	"7D8NGqL2pBWe1U55o1d7ETTD2pN+o9/qP+09401r2LBV2ZpkfeMSXm6KGdZITK+SsMnxzVVXHjYJs9V6",
+	"JHDI7INdMKKNjMs1vc3lI9f5QWt3x62gwc96vVatEZ4+qZ32z1o1fhqIWrPf4C/6Df4kAN8kveMCwGEp",
+	"zdZsg1tuLt7yVoU/pzLvu+h3O2oIkDokQwmg0HkzBmnY1YCMDr3rA/CG7zywq4yyfpYhTRdSNgs8GQAw",
+	"PbeeIZh18BR4LxJW3VsDJMOSbNdCYbAyTgNOCKAPTU06QJVigZIwVoDtAjt8bOBGfChDPTFiqKNw9eDN",
+	"LmUn4CP3G7ylw3ivFMLiJ1MZwBOw+6bkYJgwM5T9ZPWA7jctw/f4s0dMkiMmyRGT5AAxSX4Dxem08YiH",
+	"UCEQcazjDSPdWPDr2iDixtQwEV/dZPhxqCH+FGHKF50GoH0ZCZ9NhzMIIicqkRGofqCAwik7pdFYExSW",
+	"/UYuUIRwcyS4QkqgLLYEZqY26xZYLbsAmu2IW5EHysba5U3n39ub/Mne43u6xWNH4R11FOYgEexOi5A6",
+	"B6EcrgufUDqp5JDA7y7vKFyyADPUkyjEnqKeABAEWk1vBlORuUXxKILW16oG+RsRh5N7a25cPy5btHYF",
+	"bsU1spLiDKVHOUiB27/C0RKQL/I9MFlCBmyirCEPpJ4gpSkbajMGSHBurpE8aShiNhKhIyZMC4HhRMzd",
+	"zfPC3YBymfvE0+InFk3Kwp7sjExhTrfce5xkr98BBd7GDZy3GbC4bPwayXXzM1ncgJW4I1LFRQOzEhCs",
+	"Ayh0zTX1UhjXuc3fumHmKH73L36bStqDcetuldB0YpKIr+GzO5XQHSQnKuT4xHFO7jFN8X2OehumWJIh",
+	"V0DCDRtqj8Sjs8bp4zrrKp10/pgYxJrpYgrBpP4olWZGSMoZwNBLlsIouDXl2YuSnMMixwJtWInyehCp",
+	"h0CPKIN5mVcsUDuNRyJk0vp1epIEGjyodLu9jUX9pTtjd5GYOOr8o87fh863rzJ+m85fppKh0dlso3gr",
+	"VSrhdIQCCGsGHHyxkPh6SRfqfj+SSrTTXLtPdM5pGtZPgXtsgA4J3BwrKmLUKQjxleGBvXSdveLB8Eph",
+	"jVoaxln33dsPl12rmjnrjnky7EIJbpoDuXZMz4Z1rRHo+kTBlcLdUfUc+jInkSBqLVgEJq1F1G9fqW4x",
+	"B9/1WXcZ1EfV+9CiAG+mO4Fc3rm/8ZMjMeqJGD8LuH3dXIXeRqDIDsZNlz3q/pcR5AKR/xsr5ZDvJdAh",
+	"11dApdkr1RNDCVhKbXSobwRU2SWU41VofCIR5wlQcMGWID9YIj4l+KbdTijTv6HsjTTM8BsROuJzkVVh",
+	"pKmzywzkXFLQQfkevCeCG+AyMsQ2NdaAGWewiM+N3Sa6hZPWib3+SZaW7bbZGdBGC2VvBX7TNUdAiQGJ",
+	"pXx21jiz//PCx5KCm6UCCYeqNYT9eJnvrlRPh9KeCmf27W2geBG5eleGXTaiAapYjAVPmOF9AWzesAfT",
+	"qsYD4lTCqYR9zijR7WJt2Hhtjw6U53s9+jGASTltbkSpVEahVEio/8hVwr075TNqeeAkJ0Ov7c3x+Vsv",
+	"yd3mxreU4cKA1zDiig8EeENV1z2hTc7QnvMLIfkvn2vNHk8scL/MUI69Npg49NbdJTO9sg5kFJ7JdabD",
+	"Gjs7cWvVVNIRpYItXAUkYe5hrHjBrBr/ea2FVlRSvhTTTWs+nzKfJ1f7tpaYPFLf5cyz/rPMHnh7QFCH",
+	"ZTFj9SOPGKw3VbLpgNRmhQuwlpVJpA+TsYhvpNExGv0CHwZKbcyMEKi6qX2un/uYD69NdXxtTZObkxcz",
+	"MAY6ZvYdRmCFuSl6glLQU2XYTCQ+Q65H+P1YR8L9FALZQmse/CqPBdOQyJ9v6pOGcByQHxSoKewf1p1P",
+	"2/t4pNW6CA3lpRJ0O4/lkfXKI4X4x/dqhb/UxOp4+3L6r76OIj2djF3g5Xu1+ZdWrrgg3HOeB3tiVqe6",
+	"Xo4Zb20cfel2QnArQLE011VFHWmu1yUEhwXkvrh8Dxz8pZ6qSj58eG/dlrxVLpp2G5Vddc60b39tq6jC",
+	"CdpekXbWSLVCT2L6tY7u72wXcuOtoPvmi36o9XQf9aEhqmPQlYQ2UrHaEXbrrlMG/DgUoHQ5C5DslBsW",
+	"TxRgJliNXWwkAhVvw9A248bIgbLenI/UGswZRJ+NI66s0rVCWpuMHXksxvYQTwCA7GEUETcYm+jl8bIW",
+	"e3FWSXnNa7Dsg83WJrkxyLWRykR36iW8e/aEcmadFNreazfSNNqyJabSv1KiDT06+lkwvHCdnD5qe0M5",
+	"GC6Z5XDNL1MeXXekwgaYQTYAOcLtnW+ovc8CprX4904PYZVGNaILahMya5Qan8uL7bh5s5rvgYUx7ydt",
+	"SjFS+4v1X1H+pblOszHWQ0PjQ6qERipcDsyxRGRgLjB95tKXWqUOXZ2l7Gq5Nkhqe8y6smDWIaXjxivT",
+	"h7C9yroD/b5riLUOqN1R0H9Z6FqvyFi8RBuyv3zFpmqsIKAjEcrJqEIW02N3GfMbERl0pOGhRdokkC8f",
+	"c7v93lrytGvAldWvXCbF34vBRD1oCHxQF6Uh5vdWgsiml2uJVeFA4CIrctTKHHCR+CSR8R6B4dMw0g1u",
+	"Wf0FIUjqddiInTw2aoplp43nWZJyymcul5vih5hJfCNvRFjaBkGSeu+zlken4QE7Df6WWmVXZbfTxvNF",
+	"Sfs1F9AQgoYT8dyFDkUzLQFUqdZLB0VgGyBcAUXwzIiEqhosnAhEIuFKTJGbw7BrMU5crnEoTaLjWZ2l",
+	"gWk6cTri18LFW1leq4xyFj5SDYhCPLPxBDuDsWS6ar8FysVm3syuMVDK1AC8lhb0P3IbTYPmtP4jDgnL",
+	"wTDx1vTodwqEchiq4p58ihS7o1x4V3MiTrCeXZ2iftsnCSOd7ByHccQVQjCSNwEORGWy9iJw1CEPKGVr",
+	"jb1Wd5ytxYt4vldL/7V9f7tL95U8tIr12bd2k/SjE5WDmVs32+u2xq5JEW5LZxzrQSyg+STEckwY6/FY",
+	"hGW7cuCd7nN6ZwzNBSNoQKG0glZmEnEYP6djkXc5Pd8b6NXx1EVrjVavUyujdBhW+kIz7+Rlj+y+k0Oo",
+	"YfaRIur0ZVThXkGfCckDZF8PzNGqAC3KuTz2gRJ8BaSYlng6yzI0+HT2mqfZgdCtKRcbnN/9pWToCX2t",
+	"9ITVftRFGDKuSEyxfw9OurOWW/lVJ5/xH7fitC71oih5kgrRAXYSH03aVqmLauk71KhkidXDpIITqQMx",
+	"d6WwgOkKS4ABU8G9I2zWjwh9hQhX0lByI8SGVrK1Url9vHGmOHH+tA8JD+O78q/sRVgToJkGR4cyb8wR",
+	"fpCqMcARZK/el5/uLqOxqfXfdV7DBg5ziqdZGAJ5x40Z2wCQm2vkpMlrAog7NnJK95TleLBaZWnCo1qx",
+	"rGqbx+NY30BuvcIivyQOJ+yowEYQ6KVzp94VS7FSAuRD7sT4WYkkpQ1dJ1OSLu7Y3nanfEKb5yeWNoO5",
+	"w5V1pH0dY/eh9aKupYK4DsXDnlCo+XeksnYws49pnvi9mCiZOLSroYiZga4Aa9neSD4Ss3RMrENwqAR6",
+	"E9tvEtU+Kf81ps+aRV5j+vo+0hJ0HA6ndwX8DiUEgBAzIwKtwkUUsoPMTHRdFVffiDiWoei2cy3OWH+D",
+	"Ai+O1jowRzx8XXinW2ddq9O7bZcUxWCvSwEC8rjj+YbBLqfWWW/G6CDV6P36PHRY9mGau3Vu1kLhaKMc",
+	"Ch2l/Xa7UP38RiY2WgNYL5PkVMPcE8pPgf5jfvSTCAAVEzc8mFDYv4lk7TFl4h5IqYOVOZBfZdbEXLsm",
+	"fp6dyy39sZPPqfXcSb4kW9jDnb3+Nu2uvzMxPNSabmXiZHrw9rk8lZIJW1kyJZPrOyMov12j0OtiTyQU",
+	"97RFlU3CTlWLrNnXmWkI0kzmqwDphDX1dfb9LPWtqMMXnCvX9zcdavJ7Hp21Wo/9QhtvSir24e07mP42",
+	"DuJkznOykXIokI4MxulJ1bXTCQj6hCOEtKusr49qQhuwnTu1b0CTi0EsnGoHD1YHCYywsHCSzDbzon5w",
+	"s8b7SFM9SAXudMm8Y4QvZwCC+VTiTv2jk1j8IYLkG1VmDL2XFOeepsoEIzn5yhQXPuuj3jrqrTvSW+/h",
+	"gO1ebQmXLdkj8tqPsR6x7lioUKpBh9bT9VnvTjTEBQuGMgodWTUlOlhPmKTmEibAqIM/iyoFKn0zGsS3",
+	"EZQ438q7eZmFig9LSXwUUWQ1w8T+vQ4aW+6ui4J57Cze2IkBg5WepA3VAAwZ7lH6PwIaWBba5KapEUJJ",
+	"iSmNJf6hpTLpdMB5bmCRyPgiwW+gdDU3+7jpVOP5DoUf9nm7AYL7FfpNRpYov/VhLPi1YT/zieFrOg54",
+	"HI+aYbOsr9086+vaJwEbualayCG17lE3vEaANugbUcGsnWGs6rFQxg04EmhEn8o5Qz2JTdEDgC6eRy0H",
+	"Cu36eohN4LFPUxTAHzDHGuAzU4IDFPKE18axTgQ2Jup+XwYithoohoZ+mWQYRfZLRWzZ0QSAIQD3AbRV",
+	"GV71AowPYfGl5PD2d/GmNSSF0qmqfqxHC8NRsEdGgH7MIc+2XjDeTwDqoi+mDGCeFtVXL8XQ3Gt9azeQ",
+	"pRsgh953AWsVzNKvp/O3LNsOOwDPE7QQNujPSUR5xn0w4bAta0xrnwRaEeqa2byw5ZqEXuZ+7GG1Cdnj",
+	"F06i+2gUyl/K873CpQ9taEirm7XQlXcN8NzCY5TIQI65SvAg0QZf1Nmv/N/+dcDtcYwHXEnjcA5fxlp+",
+	"qr3XkwGwef3b/4mlUEqgwZ3EY20EQh3FghmwEYpF4Bvzvohm9NjSh5K7jReXjRf7ocooyteBDRTlBD9D",
+	"iXpQA0XFVpg6+wBRErcuibqRiQjP2VjocSSQxU9PEiNDaGYmpGFuWP6kLuuYyXZrrz7FwQrWhjKxv46b",
+	"3AP9it2VpU3QaCms5OcP92YxWM4nOfmc/bGT5puC7N13+83RnO7SnPo7k9AHO8y0VNoOpwmnsMqSsmxB",
+	"xu9sronIFySkTwI9Em3IFAAcHZEyDEUEM0gBV4GIIoBbWZ7wLDTN4tgSpAwM9dAumz/axg/Y9QxShYQ2",
+	"G9vb5b3NGT1oob8FXOVOrewJnv89tXDcr7Yoz78mBv1+JA6wQYFjSanfrjQ2obWC7+5KKeyJTfvDULBI",
+	"9BNIPVI776a+PB7Aw2CsOrptR7dtZxocDvbda3DA0/5m9ff2Khr9OhglAW5s5zPWmeNygnoWInCaHA8W",
+	"NCYAU3eM1Fx9EdvlFir9OCyM5TJIIi9aBPsAH6Y9SMeL6Ty8FyF7GWtjWKQ1FaY4w7kOu3E/xjLks8LA",
+	"eyxGXKoOYHNuqDB+tgJwtB9H+/F12Q9MJmI/ZN6IuH7eOzEmOVd4+yLh69yPPagi4UFCCey3Opiz4ytr",
+	"opWArWM92onqO4W9hwLOWuq3hLO1+XRtrTUxazSStXZcLMzk7MCKhR+HGnuN4LEgtNkxj7miZ3s5FNSu",
+	"5VrC/HxzSJ8HkLoAnRb6WKzskjh1GRxr1nWnu0u0aFwpnTgYa5ficKXRWb4KuoAgkBkgaWBsDx1n4jdN",
+	"v75G76mfFWWh4y3f2wX84ln/F7nmkVYD4KulJvkPb98xjn75o27umdiVd0I+M13q/CreweNFm4V3fakP",
+	"qGq7pk7ZUGXsr5aareFbraXCDghonAQGC3332YKcg3fyOftjJxXX3APdR+h1dFHuzEXxdybWDxhNUuaP",
+	"99FzKb98YZNKLl9QOfeBxLChMjwR6uvPqu77CS5xfVOPMIi0wdjBeoQZ9Xx+DHrKDUv4tVCsx4PrXOf/",
+	"usU5ocIFQ3a/mdij0Twaza8ifXkJpEZ5qwnCubFTm3LKVicmP5J854jGARn1RsuQ+JRWS1z+SGxrD5Au",
+	"5s5TlhkVd/qvXQGi4jyb1tdsHPFAEDsys+F/LJhJZBQBz9ZyKmQiZ7kXBmGeJGI0hjrL7/4d4drvhvCv",
+	"38oM8FCPROdGGpnsYbLBydYBEqVkKubhcKX8MBFzow3S+C4pl2oEGAWF6e6pNKLOPgIeKaCR27e5CllX",
+	"CRF2yc44Cl7GDbOLigTMRRgh0j/RA8uyf2nFW4+F8plWQPRthXfKrarp6xhUDk3zbwhB6k7PfolcbhHJ",
+	"RTHbSEL2l5lLd/kbzcu9izjNmEMJlmeaYQfuy8nnlMx1F0m3nERsZ9S+PVvm70gkHu5QwZJzfTgZrfwi",
+	"S/IROWm6o4GCfI9Zzj0F02Youtgg2ZCNB2xu1XZOULIgoac56dnQ0dvTUMADFtnlIwFECHWHVukkMwaf",
+	"v3KRr0xAihsZQrmbMElSZEVwZSNtgIQl4UFSZxe0XTglnFbYwzn6o/S2lqmR0mbUTeCYwvAlro9W91C6",
+	"Sov6p3nZfJJZ75FIhtre3XiIYb7SiaAHhnT2VqjNVCbBUIRM9/trKK3Cbq3jfR/11gqNjFwx0ir2UMeC",
+	"BwjCWYUsvq0Kc4HqN6rCPojEZJpHiU8Jo4RgOBGAPEkNNAATiZrOwUvF0lyf45cn8UCohAFs5I1QkMe1",
+	"xw/g4dOf6csY0J7w1GAjw1AOhvBLxVrNPWg+9+R341rdc0s95mSqNaDdea/taTXQUg06I61kookHKmur",
+	"/yCSJEIuv6mIog0TELiPewK3/UrVYIL93GWuwO51oBWtb9iFCyIdXLN4ogzjhkmArBvyEDy0nhBqsYq8",
+	"cTBnv/gQ9U060vkKgIFDlkxlsCbJ5Hv8jaOO2FpH/KZlIS3DBD0VqZiI4y2wsAd6Gd3k2z7BQ1J2zFGT",
+	"2UhzjbrpT/rB0UY+INZIeCbSlD2jisU4zuk1Feohk0UW9+Vnbqy7GPMbkWF2rzsvty4x9zjWg1gY47Vt",
+	"9NkxCY/3Q+1oxe0Ay6igah5OBXWRoBqhaYGWcVkt0m7/fuuQK8nCmud77RO4vzIlPICvGjW2HAM7tD6C",
+	"lTIMtJE/lMzAFt7ByWf7n50UJUk0DpD08CuyH/4OROXhli4Huozw83CqlrS+ktCXpOzO0M94kqK/S+Mq",
+	"EUDxgKriHOke3KQemrzEMHcu8w1AcwUM+CzgprqxQARCk4b15actq6Cb2dNdV0Bz0jkSSU5cO1RqeMeN",
+	"GdsAIhaBkDfrMsSg07ankugDVQPLy6HlmmBFyzeUJtHxrLqneKjZCBgr0x43Kw00bzvFjlX4Lw6rToez",
+	"Onuvp1QKtFF1vhi4YiD9M63qGEofDmrCMqvcm63FIrO2ZwPTFCmtMYDlrM7fbH9gC6ab1yqjm8CpcisJ",
+	"QoUuATHSCsxbLM11JxI3IgLdGcrJyIqlzi1cdQCtCtyYHkEfedsHwpcxV0buCwCh3E15Bfm0JF3Z4QXE",
+	"KyrIe4EXu4U5z574LnJlZblRzO6bhKvQ0HRArh3Znkare4ZyMJzjynKsNIZFPCmHE9ghLZaD93pwFYGc",
+	"4IM+sJvWgXecFmw11vN9dovU9U0RX72zbgP21G/s64DnexiybMOHLo52duvse50MQTWi16T70KqAjSFA",
+	"bGstzVTnRrrgVsI6++jYQu2mJUJZ0ZyZHMPrBM+NOAcoFakG9qlHgocptZaZxDfyRsc5JSETFmqBXHp9",
+	"mfjYC94XccwjWuJYqB3qCLidB6kk3ouBNLnKIZCCxLFEfmC3tys7O2vCmPwKJ/qoUTYj2YTdYzwTEuSw",
+	"doy05b7KirrGBsv3MKn5Bi7zsBiodBBM4vg+AqXclWykVPxzq4LkRWR0xdPzU32XDIWMWSI+JRULJ/Sq",
+	"Dn6xcAupEMCsp3+nQ5yTZKjjuw3gdgjy2be/Zx3XdG/yz7Xy1+ExWJlPgCuQmCNjEQh4pucA7GkiMU6g",
+	"Y6y+h3qmFeYDrGeCKns49cxfOXAL2xOSejMyc5AIQi2DRevzICkLgepsCW1WJWjyknqpfbx7rZdWy8mz",
+	"9unGcrL2Ed9fwRSewDc60/nRvsg4SPN2Xs3JZ/ufteqk7IKMI9LuW0kxqZm0xt2euspqKgnOluOdRyu3",
+	"Eyvn70DeHm7VtVx6DqfqSusrqbqSzN5R1fV7YAVgKGTs0Vnj9DElJ6AUK0PH34/5CT7SkIlIm/lMVSty",
+	"Cr86b343r7NuZod3XWddQ1IjmSSR2MDS7q3O+kAFv9RwvgplsmO7eeJOfXVDshLM/tIMfEyYFROho5Ff",
+	"OTPwm7vMg0oQ4BzjHacG8CI28qd/3Wnt1CnflS0/Lard3Mju21NB8c6Sb+0mYKUzdnDI69wJbd78fMOm",
+	"e0NFtb8Bqrt3ZUrTB0VPBgJ8MxmL+EaazLNxzEjSsFAAONQdjFJt56fsqR7yvYi0GkBxqZBHfyADVV+T",
+	"40LDVKADXfZr6zkq6L3ZdwkV2ji79Tn+hbTl4VrpqfLhJej7AR6ydWgZuApzo/kssI9EEYPH3IfZf/7z",
+	"v4CWoMNOX6GKk93/UPYBZDZhPW6kYY+6J/guj0zXZ9dShe4KHX0j4liG4nGd/TARzEYshsUThd12Sk/T",
+	"iXO6nw9v3/lsOpSEJQCLuxZiTPHUToqz9pHvpTa7jevVE0r0ZSB5vHJrWo8ggeFJwLNCsGmDPfErof66",
+	"qd4dIX0FeV/Qu/jpL7WX8O7ZE3xKqpOW5b12A1+6ZYmbdMLRzwZ6Yve+MdfqNpQDa5yNgE6vG1BUnrL2",
+	"F0rgehIH1vROeXTdkdZRN4l1CNseN0YYQyMH8919d5iW+graYd6ORdrPvrEuH0dcLa9RUwkTJ9qsVrRq",
+	"h7I1K8ah7+AiD6tCfTARaPkgrMseuDYfaRhJT8US3JslaMZ0gNCcQMeKtWACiyEp9OkddxYHRLh3P0Oz",
+	"F+OxlioB601pN6vlJ5BtR5DGQpdfs+X56dDKymNR6+C7rz1ClSpLgkLbqFjNBzFgqVB9YQP0/PGsA0KR",
+	"/cYKD4Mm8Y8D0qs8o3Uum8sZLTartmqNJ/mD4wT/vnscrDk4wB6HVKUWQQUOutHhp3mrzEZ8BrXVjMH/",
+	"revawDYlgqeGllJsps3FCbkowc3yyEikA7bikzSJWdbg8A43bX8NDplqyZuUrbW/XdMqagXXXip5a8vI",
+	"/pok4CmWSOcP9hR8tUPlcHeELbqdQ33ymQzG9mPkJFBbNj4cvaujd3X0rh6Cd+XvQE0/1N4aG2SXIzsd",
+	"bMVuCRBVsWCV4VDdNTx7muluw5SfIZLjzZtlNvPpdt0s45Qpbhr+VTQjjadzOpOOxbqRyZ4aZh6aNN+G",
+	"SbADTJ45Z+oEzjXfG57xvQt7OVhXq5UfL6Fy03eGgUyg06VCSEmGGMe5aV/7JwaLMP9nEA7Zugsw3pf/",
+	"UVeeIkIy6oq3wSU316yvY5xEdjtCnX3SsCx5WB5WboLiTk99e120hyLU0fU+ut5H1/voeh/uSH3eUgOQ",
+	"j46vd2ax98xAcEAWGxOplKVFYCQJZjG0RljpmIWxHo93aDfzHABHu3m0m0e7ebSbR7u5myCXVGu+D2+n",
+	"kS5mbr5pq3mhzFTEhrh7puil2GjW6hgsb4La8DOrij2bMk5xPM/zD8jdFs6fZThu6P64tBnPdXIv1j43",
+	"MMP4KPdmhLft5v5ZsClXCbRzDzQb6pFgUplE8PChdHR/JUrnezEABFsrDHMiugsVFIs/RJDUiOFv7w3e",
+	"Y6FCqQYdWk+X9XhwbQ8homdBF/Rcx3WK4GA96ulQM26uRcgenbVaj/1Cx3chq2WVmXFjHQWUPBsKwcSp",
+	"0tS5zdWMjXQsdthbjftun9VL2voHoiICPQLPCY2G60K2jygSAx4xLkMUroT1pZJmuC5OMO3He9igPVFw",
+	"fRUoV7iDGNWkZ2xTLXEQ4x+Em4dSLVWOyC+RI4HJaSLDBHN/7m4+uDash4p0wKViExWKmCU65LPvjP0J",
+	"UgEkthlGODTNW/cDRktg0MR3Qxv56Q/QE+e7VA97G77Y1nV4yUcC1ba7zaE0bMytuq4Ay13To4CzeNQK",
+	"m3gTuHlE6SvC7aDu6KwcjPNAYLmLibdcSANJuIlypok9ojGyPyYmkX0pwsd+CeJl+jGa0wqFSj0LOPeP",
+	"M1oAxaMcVq80bCSNkWpwntInd4g+mfHI6FxIgqqM5ymVXaJChBjnyBGCYYy5MQgDKmKR4VeZawNXUTpf",
+	"y6PxMHjk9vehaWCnvgycgwfozKAL2ZHKxqtZHJvqsj4fyWjWicVEweHwirI0UdI+GTgJsIGACGo39Y3k",
+	"I7u4jRwfuJmjgtuMI8hAuABnfQvFZiajA9BniBpP+N+I+j3QwjCtaEJJJswkWoc7FWZ778exz+PY53Hs",
+	"85D8NtBImyo0E8RCqJqeJAcywn+OjtIO9Rbe4ttJ8iCDJhjvRG55ht4IR+4MDHJ7E8jEbuJV7C8B+xWI",
+	"3Q8ikCEg0tjt17uYvU4EHy0lXZrq+Nq4B9+XUTqTpbHZN5Tr4IRf2ssd2ZTuhpgYccAh5xwL98jsA7bH",
+	"mz2yQvYYaRyKn45EP2GyChwcUL9Ucc13iAK+T7DTsGX9DW1XhI7Kio7AxKzp0+xyktWK1K/C+miHQ7p0",
+	"6Q7eg0HrvhyKGTNCpGouhbphWvksFlb2Ahte93mQGEaQ+XPEjDMneTKpBAwtYAXhF9YABSrpTA7D4jHY",
+	"6+jrmqKw4Unf31RqbpvL/Inw66Y7NnokrPUjyp4ErfnmnsfJ5xHs5U6mVAsScICUxwdshPzdScDBetRL",
+	"0LTHEQ8KDtMBT/vJuHS5JY1RqWjdB2DnvDSfCLUnwM5736DKjuuCYwBONo/s6ZllrB0pNqAPnvh8VxgY",
+	"f2kYN0YOFAL/UY0XwzD3G5EbpNIKikCpt2J/YYPBS6G2dir2mH09qu+vT32X+iSX/FqkTonu97f3SiYq",
+	"1LXDIGhM6eCqOkzaRR0BrSRT4jqYclMkUpSGJVojHZGO06YRadhAK7HDXhG7gxkn4EPLfF66mCyZ6hxk",
+	"KpFiAlkTj6JjzvMeG8f+UYWacaQa3ViupzyKzHJ2+YlJiCg+nweYS3cOuTXCdXbpsmcj2s1rMU4wZ9CX",
+	"KmRKMzMJhs7+rpof/QjLPCZI7zJBCn23QFddkRNN+LVQLKxe4jeUEoUBnphLI8JOb7YBbf0FC/TEyGyQ",
+	"A3pc7sIpau04sWpl8XBSquATgL7hqcm3OufQE6v2+at+JAPQflIlwkYnbXBUQNnisIz1mH2MlKp0sNJs",
+	"EHGD0IFgxDANNaqz72c5lPUKroQ8L0JBX9ufWIzMrFfZ0+EsH0ZmMZdJYq4GIi7BIQRhcednr7nYFWRw",
+	"PflaW3z2l6eFzf+KKRYrAqI/CTF2CgIONwVH2/lNJ5/tf3aSpCWheLjx/cM1iP4OxOdBpneneOYOFr+N",
+	"1leSoSSxu48E7pyg7y9/e9fbsYRwaS0fYspNLlLIORAb5lo3cxcOIV2itGOzxllFEYv1XYVXKtxdhuRo",
+	"K462YqNcMhoLF/uv4zIB4uASIs0oFCZhfRmbxGeUyrWeKMxnpMxJMzYVMRBTj2SSiLBthQt/2+4kRkbX",
+	"cjwWoc+GegovRI7E1gYlBqeMWKL1dZ3huLbVQVeqa6QKxH9Tetr1mVVWWDmSxn5zyBM24kkiYojCFAvs",
+	"PmBOGdD6MLtMXCxYb+rm4uvuuUsyQwpI228xMRonM4iTIffMVXilRvrGjQzICHoZgcFuyMc2qquz7pCb",
+	"zkjHossMn5lsStpeDH8r4Ir1MBWXTg9duF1KRBQZTIMnGm8T1n7OugOt6FevVKIB6ohAdsazOoMMUSyw",
+	"YTx3XbsRIgbYQfy18Vjw2IWkuHrdL3QIyUiY+pWyxszwkXBLS2Hxk6kMKKg19gnyiD5isGEqhiAFPt8T",
+	"NL0lQtabQYnPrkKqQZ29pO/wWFA4q2P2osFCuMNHNu6Wg0nMe5F43GZnzQbr4sPqiE9jq2K78A2umI7s",
+	"QaQ03X/+878UplPhoecOjzWDDfym+4oD9VdaifqVKk9vkoRsntwsSlTh9DkFCacWgSDPGe8ZoZJ2GuXD",
+	"bZokPSm0aMqiVCT6DJDUZdpwxD/9ItQgGXrtZqPRWCH12LWblhNk47tko3D718fkDigBTQ+c6coMqX0U",
+	"5Vw+erp6NjR35JKhMCI7/D4zwj6BBA+d1UbcPrjUrP41P+BCDPX2wuLTONJhxhVftnp3lcINyESMzNz2",
+	"Pl3cXN++/xo/+yR7m8cxxz70ZAaFV+sEepVJYHuv9pur3KcbcKnzIBBjoiBa5TbhArfeY7Ox7U3ukP6o",
+	"wpeoN1unZ0+eWpciNXgrORUN61Tgz3/+4ntW/WZbZn/iefMJ5gLckE7xVLk3Vr7eWebv536pTs5S3sM5",
+	"tfvmLE26qEK+2PtzazD59cPZ6ZsfXk/e/vCq+csfr07f/BG0fv3hYvrrDxdruLggaPeeSkbxLk8mo4bh",
+	"DB/od8Ypg7zTQ6/8vkVQvDT21KEA5+Pks/1PdWoJYBREYmMLu1AdCpM5IukN2Bgs4j0RmXPWxYbaLoPn",
+	"CsVx+F7OqMPXmJnKJBiKkOl+H6t0rmEHgYRtZCNNgirS/s1H4pydus8584+bF5YnveBKL+lm17d+cEtV",
+	"ugw3A+6KF25HzZW08jdaYVUy6rU7rGnZzZAi48a5ES6CD0ChemLEpQ2D4VF6be9VjV6IBbwUpcCAdjF9",
+	"+SkHFJgaGFTZHftYlIDUj0xAZb53+DC5t/RYBrlv5bWE1whf9Jqt4JSfiXW4c4qPvETmL8nxLoZFL3Eb",
+	"a79wNZhw7EBZFiLR59OPf/HXSmT/Brpg+WfhM7uPwpzoL8vagcCC9AFUIknsxEABOa+n3Oe2U1UrFM9p",
+	"1W/sMVvCg3CR0zXSFETP/h2L/sTYKIG8UgUDBlJBcDcDhmSRurN404/OWi3WlQolpmN/vvv4HIOcKTcU",
+	"L7jRf5jC5jMbgVygSrQ/pybWM7YehkOzcxq1x4Pr1ZXfLemtrIDGFZsowKm5UnbFPhbOYDcwZuqT/oKY",
+	"pwuy3IVL+hgfWsWFn4gnkTBYs8/V4Ao/lUal9htlMQhxSWynjnfOKAH3B6+BnmtnahGV3JcNtc5+GCRu",
+	"VXzVOaFvUPmVpqE+wKl2koHJF93v47EnIwgl6yoVuMTlEjd2uUsdrVhPQSC7LqPVterXiPhGxDXoGMQf",
+	"8RnvATYVMyLQKqTeOCzmY/qqzbrw2Tb5R12fdW000IUsBrqXPuvKsAvJK/S76+wjapQr1f2Fm6T2yv5E",
+	"7fUPXfZIxy6B0X1sjxEkKeAonTvN51MLEihfuLpDpLhQ9LfTWHYppHObT+guDJKWO+hlhZBvV8oRscuQ",
+	"8UjeELaXSWLBR0zY76VwfYm+FophgsVYLwxU/o2+FjnVBTg9gPll1xlqgQh19uJsMm67a89l3a4UKDgY",
+	"uG3OZWAwgwPgg9NcXsOq4xfwSRvo4Pt9nDWza4dHbZ8GJrnK1CZ+8BWenAV1OZfpsM9S53Qx7niSs1NC",
+	"3kAkBh4oClrmghYe+JZZF5d8Q7MTRFIol+cMuLK7bUTCSNShA2whoZTJwF2mh465mG8oF5OITwmq4RoK",
+	"VsEd8GTYZrekHa5UQaleKavH2uzzlSfDK6995T1vPrny/CtYKrxQkgqBD7iHP/+hwpsd+tVVsi/wRQqe",
+	"rrz2qX/l8QS+vSSrBF8aaGWXgY/wCnJGV17785cvVwpU0kJImopTaWhFW3sICRVrPaGugwWOsvyK731K",
+	"D8OWTQjL8i32iFbb/tfYk0vw1WmbbC5SYGYox8ZnEEsbV8JCO/adYRE5YlCKySdlcijBHH5jLMAIjqB6",
+	"TipZK/txmNvKlRfSCIL1ZQSlKUN9xzDCgA5DabHhR7jZB9VHfS1md9xAfS3sp2r4nzW7qW+5zQvQyDln",
+	"vFTdwxFM48lrqcKKW6C3qsTeSoxzo0n5duAr1Y3f89TaEpAJR1XXhy0qtepPV7bpeLfkvEkIX5OJqXpo",
+	"7s3Fx+YAXsaTXoQAxlbzOIYzSI0lEN+t0Qefi//z3e/FfGrFUnUsB1KV15/wR9NKwXpLSp8QqAQlpiyD",
+	"6ILti7Fjt2JdUnX6et6ZucO2/BWrEv0mrJfWRtlOe8DanomEGHs+Hve215N6bGbBUBsdSI5ZUBQoMBhg",
+	"Pfqx3dMcowY9jbbb8TwHS+7AuAzoBz0aCRntsFXeqtr7rm2AaFUij6DgYVbcpdD6UoX56gYaiK1qG9Ud",
+	"7yCxddbtcQP8oF0W6LFV3A6f2a7Qn0vDObwQEsA2M3yGcgkBHfkTFHnC3lsT8Q8f3r5hH/DPVqPVqDVb",
+	"LgK7FrOpjkPjBl50cI12N5K9mIMhiYUKRQy16e5/wR/t+vYvPUmMDHFSUMbBJOIx4tAKFQifBUMtA3Ru",
+	"ulqJt32MlwKtTNIFH6ILB47gbxHcXvBgyOAMWAff2jCgOxLxOTtrnjLe0zeCNdmv8vsqcv8fUWPvr6N+",
+	"TbGF5r6COhrH9r4SiboHf8hqKZLOn/WUhTJkMz1h8CZajqkQ1/+9pJcxfUX3/hCB9VwyOac1QktQxInH",
+	"6rPVH+3Py68DzDJIQnUj/l670RPDQh2PJAtEkghmxIhLJZhdEV4mUyt2TRPZyW44vcWJbE9lCL4nREE8",
+	"FtyDT7ehDcoKJX749y9r6Z79zBjAUSzReN+LwUQ95OECVK1LuT9Qe5G+grasnI9fHDYgNWsdNnjK6aO5",
+	"LVCBpuTKaOVHHTMRykTH5ty6BCqpQRbORhQUlljFBl1S+cJGwRqkM5r2gqW1W9I3Wzag7q6fdBeuhNNJ",
+	"m7kW96fIlnsxD1m7rQku21pLG1alRCjYOYgm3GrvjUq/qGAQCC2KwFXIjusufbjVZxvLS73d1GfqpufC",
+	"+T+5o9mF7oxYQH4jxHr2dKgjyHWcUiIfXDNy3cgrPLfKC6EZHLH+lBuWSsRcNXbR0VqPZ38z92rXFdGC",
+	"jFPVyyTemvHIHqqfVeJ3iH3wS6x8kTt/Z7b8hE7tvmFVqOPCPhIcNKbA6jyfgqjiks+oPBicdImNVhgO",
+	"OZIuOMA+jhBZW8AiHlybrEEflcLqop8bWlYan8oGU0a0/dvJ+D6wnI7u09F92qv79C63gwekvJ0+XWBT",
+	"h5er9feK6jqNoCqDsG7B38n5PwNNozdBUrMSja/X0rDRZcEwDwWJ8kIeC1bhp5UzHlO/hZM5HDPiiVOZ",
+	"9vPfuTSXiG+EYViPSJuJWE+Y5NzVTfJVllALs3mMiJu0kU6dr5hsrSjXUYLrK71+XCRyXlmVra4u1slu",
+	"pVnse042vU+lYkmcxaSCppp0+77NRrfqMO+idJt8DIwWEtUzKhTLZB+x36raMpF7pZz76HqsODBW4wxA",
+	"2glMxGyOn8kV7wkndb4w76c1eatppWLgMGEz2kZuKwGDTIzYYkwet/jov6b+KzU8fe0OrKtuH93XzdzX",
+	"t6nwPQj/lcbwUbfkl76GGzvUEyOGOgqr+50uiFBXCePoGLp45GjuHFzUqTRr9yNVjD//nK3pQbUl1faP",
+	"7+h7aenZvpP98fuKfcDpebCnyWEtSOMo22E+EMHAKUdXtu45Sr91MGfKW16yU4r2mFqERG5+sWS/1+8f",
+	"Sgf7brQsbRLaIVLlorE7rTVal40X7VOn2kIRRDwWYcfIvwuvfYZKadUZ32ZzdXt51iwcHWQw/DljMMQF",
+	"tHK2Jt2qEh2d3khzUUdv1UCTaob77qLJDmCpl/6LNEnukOZUcE6X7RpGaxlBD3TrO1QMpQGdcSaSOuui",
+	"8JquexMkJU8tTOF9KuYSBy5iMQCOXBECalHOcc2cX5etyJTIo65UHXq5k77cTUmXZQgZCn4t1HmGwY1z",
+	"dQ5a2t6KKbMVKELpDu+13WVRVGmjYSEbcJw2mzTJCz7bUI5pCARM0Ca/11r8vansC4zb1hS/XTeSLA8C",
+	"vgm9uPYzKFN/PyIZ9gPuqckp2tKSm71DxjMNs0TV9iYqjMTthbfskss7acrGfpXIdS1LVI1lqmogkrye",
+	"2nmcfBSRVUWk4OQeSph3i3tBvR6rHPq9oFmXd3yUpbesX73QipGWE8BpIX/D+R8VOa/KqfUt3IFdt2fM",
+	"yeCTTdzcnTZnHHXIbnTIIbap3GY4016V27TIGqbyJPVxK8fktUGEDh3yWZo9wof33yAr22XcXBti58rT",
+	"7K6ZTDovh+WAimQWj1TZ50La6Ve6qyO3yM65RWhrsyOBtCL2Mab0yo/gXDzeJ/ZSmqXZNHBbpl6dVkpP",
+	"ZWcdLbnqZ22494eWCqZqCouoiCvXVKXNHWVy9sPHvEo+J6cqvzNslCqFg3K9KugUcz0auYxunENGdn7W",
+	"XDKn+AGYYch+gCqSS7M6QkIKiHBZM5evmNuBPDK4e/SbZUqZh+HcMdlrimenSZcN5eQOEy9HVVet6jZ8",
+	"Wl8l7/VtjuZFGKbB2+6zM87lXJkOexcZmx1RZR8l7F4k7HIonLW2K3pQKZ7Cug/G0SitFBeWuhdO7RVU",
+	"wx65We5pf6q73BDcjbJqkeA3wvhzHiGOYShBPNqufkcIlmF9rkUtSW8LvjnH011M6mHfWwhFxr6mpdCX",
+	"UZUA4hv+aH+STGKxeqpPqO09w/3Qwdg9y+vQJ7VGc2Nv8K6IYI6G6n5cwQeYRrxwMowKZQc5RGi12V83",
+	"8CsVGsK2zDQ2JqfqrKqEsXpvbonysj+wgyrFnmissMSMvCyrK67ftAx3ze19rGZ8u9WM30AIc57MiIcC",
+	"kMHjWMcbaCU5Gus4qY34eCzVYDnwr/vQAkcCIOKe50EBgcMoZWBAbGBobJqoUMSs666biNE44okw3Z1g",
+	"+r2GX/3V3cyDKmRYz/OOSxjwvu/V6L/bs6WnJ0IqGN1wMHHUkA+90wdRz5gjklhh4CIUfamkSzkFOpqM",
+	"FB6ilIpGTUYi1iB0MXb2Z2Q0dsPSD1rdlv9Y1lNovbXCR434VPioEZ+s6uPRBLfgR7tiz/d+9tpeE59L",
+	"+l2cI0u/6lAW0/cDu5EqESMkpk8/SK+DoQR8Lk4Q4PRGZySSobYyZnVSIhRUJXgiOjS64IWj2fy8CI6K",
+	"WKHsEGovMOac2++uansa2XF5D1sWC3Yx4KH4uz03uNdmZhIxSjc1FjXuPrHWFMWWdZ2C5rnvqg4q0yUl",
+	"nQJs4yhTj85a4OrvCOyuEEbbx1na+jrVjIQMtB7aDfvhvhRR6AMeOvpO+EoawxOMAojIlbI/PYltlC1V",
+	"ogukPlT4gaE3A1j4ddYtnKIuG2jArUXWeLQ4ffKSYz11v3OlcMczOg1rojKzCOu2n5dIvDFQ0oh0pA7g",
+	"sPrSus4yRRonwjlrC+Pqnt/CKdu6KORvNoG8cafwUaFuq1C/bKEPN1Nl+4HOK57zEk36JyRkfLDFJKex",
+	"lzH0j1IxX1TTq3v0q/f2Frz5xYpRKfzdvELazl07emlHL+02L83flQrJRbSHEv0v8+NcoWyJUthfy/MF",
+	"ywQRnZ4FHLtzRneHblLMFXLZAOmuEojjYl+1Oqc+z8+IAaUNfMtqM/NO5Sr8Yxyok1DHVKHdbelurZ6x",
+	"3NjPuqUTu1wsmZUyb9PQZg+webfK8iGm8paa+LQreYdG/iQYiuB6jyWFC8AVIWb1qZ5EIesJNo21GhBS",
+	"J4Q9KbsC7r+fCii+7QR8fkBCxKwXC35tNUo8iUqEFu7/IYdIRHbV/mvmtJBTQg4H+g5zHkKgJ5GYYHSw",
+	"mjx9GAqR/IwX24sov9GJ+KWC/+8VRNt9qUKpBudpKpRTjjtlb0utN+vLxNxnSuWlHo15nJPeLNNNB5Xw",
+	"coRINhTscazH2vDIbCPOt6JcOm4zNMk/xkIFQ4Bqe6UGgBAHt2DYxEx4FM3YkN8Aec8wx0xHWRXM10tq",
+	"jtCTxKdOCGqqTTSzy41EIursDZEiA5yBjjPczLXEHfdIfB0Cj/0wVtpZ+J1Qzk0mEVfAaDKO/+3/4L9I",
+	"Hfzb/7OoDx6QFnhHh7zKO3dCAEcSKQsTZhIZRYiXep8yj2vNyzwe75SfcBMpT6tf1WU3TW4zGdAM79Bn",
+	"vRk4vgizr9Gb5o5onAV6PGO6X2dvAMK2z2VkaM3UyVAgEF5WT7tMl7mzeswxbt9lMlDJgYhrrUbrbB1U",
+	"g+LDrTLHF1FEJ2W0l7JFsehcVlfedR3jVrk1S9JpOyphH2bteluGt8PCjFq5yu0SFwUIptVBlm6XwQ/4",
+	"parrh/GMxRNlcuV1HsErFYsY6VCsuYRf7Vd2WnFP9EgGIPTeWMSdGCLzQE9I+6UEre3Wk2dNn6gzQ6/d",
+	"SDO/8O9xrANhjP3rKbDlxuIPEcC7py+e+V6sp8a9Za4BodJrnzZOW743UfkftVqjM+Wxwj6Xp19WyzBD",
+	"0IErHliV3OnJOBl2RtIYQD5unjZTD6xDxP1eu9l49sX3bDiLSiKy0ikwtep712KcdKD1OL1uq9Y4K1zX",
+	"DHnryVOv7b3oP38aNp43nz8/C56FT5+84K2+4LwRPHnCw0bzCT/t9c/6zV6r1+g9b7WCsPkkfBo0n/Qa",
+	"/UaDN56njVfN5tmTxvMGrEsBWnXVjZ+tgTgJDWKkpDuL9sjHw9j2wnjWiYH3SGnweP76OzzcQSyMQbzg",
+	"uVRx4VeA2q96xc2/5FntXKQR3p5ePiukl099Lzsh2IQ+iXgnEZ8Se2J20SJwcL0BMjU499IN8EEQUfrL",
+	"D79hOoi75N2jLnAfB+am+xir+kizPuZxwrr2s12MrPPkL6k/rvspeDcW2q8UfpE+0EWEcEhG44UhUc3D",
+	"fKM+QuO2XaYqpSUPAGay70OWWWsWWe+OGvlzxl6oQIdSDXzkg88WVyRx79v7TbIEGCYTICuNeGR+5uMg",
+	"Gx61DiAHe55K90q911ODmGE2fM7BldF3ejy4HsR6ooA0O2tPmETEzvfu7YdL9p///P+eZO3vUpjuOesj",
+	"Y3HXlUG79St1pWoMrmgfBI1NUN3QroE0sE/EGYbfEG5am3VxbBY/bH+qxi6ypgq7yWlTBT0QVM+wZZAu",
+	"eNRNNTodECw14JceddP3IGCEXo8bEZNXPX/BQnIBEhd230L8Kix+yKM+3gGeHDgRCMaISQ0eMWTWxuMb",
+	"CtA5DkbOGWkg/wde/yvFGO8nAgZE0Kbjh+Fs1zOr0IXmljG3Zg/2/KxxNu9X0snKEyM+PWO/yu/tK0/o",
+	"0/h8rqUCWEvsOUmHVBTr5rIftT+JWTd9FlfK2rHCr9hvw23Aq10eRdYa0rPp4oEd2cdmLbL9IZXv/SR8",
+	"bkTNA1ReHgDHyS29LntI6JRONckQVU9O2+RK5o7ozgoWfMxF9udwDBM9ELCHcyrLTQFVswxn5YFSpmHg",
+	"ox9Jlf69gkt7kZ49e7Yz6bJPNuCK9QQw61uhCbEfaVUvMzVbOWOfMRS7V/DHV/K+u+Q4dmmpc41Y2KgA",
+	"XH5WmfmLhxKbGCC6oOAi9R4rulJTr7X8xjJP1t1Y9krx4ivd4MefLy4//kRpHIBs4YZNpQr11NSarSet",
+	"OvtBJLBgug2ZZlyXQb06O1R1bs5WYaje6MqZq1sWixkxkoGOtDsHHLyOnhVyOV4RrFdnLXWwJpQhq72t",
+	"sBVVc8UirSrrUBN06f60Go0KDNyqRO9oEiXS+hsA+V/DMOhzJRp6FhnMKxrnFnl+NgPZk4rD+ueWlDre",
+	"axVQX6tIKuEVM75/xSX9vgCz/sX3nFdWCPUoP3duvetzIz6Jcz4Q5/kk2JVqPjtvPDlpNE+s333+43nr",
+	"7FxP5JWaE64Fggy8/fn9XyFD3dpxhro0IUaBK7KBTXV8jV2jWi16XF9tixpuD7nJZaGD732qjfinWg9E",
+	"5emzZuP586dn9lWTxIKPbgdAoOsv7197nVA6xgeHGpkJDNiyoZ6yPo9Rb5Xz96RjwCv2ue2fweeYVTlm",
+	"Vb66rIq/tU4GD92J6MG38v2IcTVX2Zr30My3ouo9CbgKRHQIvEWYTTAa1DqwFqENdskcCsDr7I0QyMvm",
+	"Wv4cU1xK3jnSNp5Ikyx4w98Z5kTnnMViDGrMGhZKC5k0e1Iv9h9SidaaE6FCkYF7LYa2sJl7C22P9udo",
+	"fx6u/QHZiQ7R/nxINBzRh9B6atd6i+1Z2TRgKmd/puEyGxKMBNZIgYLOZ8p6/zpmA61DZPWEtCRkdylI",
+	"6IkBZO/FtF5CouykKc2W6Rh+Bq5krRFZm3JUb/yZYkaIYUkg1lP4vtN4q5Lb4WZvajo2R884Wpmjldmz",
+	"lSE9cx9G5m8TMTlEC/ORywQKiZqhvT18Q3M5iRVkiOYUKQ1mu/rYVhYIbqW6H+utEiySCkosTPBgyKQx",
+	"E6jRwF+xnvrYmhzHIqDh7aEQCevNfJfOgza8lEgaKtYqTBU2SGedvdHMOidQQbE3CYNPdA6WJZ8w64/3",
+	"tKjzxSf7Om7Lj3ird5+CKk/32m300w5MHwXGN+JG2HPhBzoUPo7qYzenPxLG8IG4Us0z/+x5o9Fs+U79",
+	"+qAY/bQBEvWh+9vPJ5H9l/BrLP9a2+4bvcBCEUiTFhIXwETy2ePi2YAbYtkdMbollt4TYAf4DoCAbovR",
+	"fd1nnwaNREAnAByshPeq067zMJkLSdeDSS2g/a1K7VZIX529tjKMUI05jmJOfSVQz8+q+BjHY/s4Rxk1",
+	"wHdc2atZxa2wjuBmnZzv7T1+5c2cVpTuuIsTSla+V4P/rty5CT5/ltzXkyTQo522br7X01u6N+fWAFKc",
+	"FXvndGDF0oL5UnuuVvm0cZd0nWAv8cwGzhmbXzFqxsUWeFCcuQ5433O6s+2trNZh2gUVsjWIAHP2BWbW",
+	"lfVLz/zcWEDbQ0PjFbihyeXfRfPeez09pP49yIz2REBtJ86lWdUw7NUQjLjiA3juNevlR8uh51LwoqE0",
+	"iY5nuZEgY/W/Uth0NhUmYX0Zm6TOXqkENE4BIg8bqEEcuxJVYudGy/C/2Q3ZDQjdr+md/Yo39rDInCFc",
+	"Mh2t7lijp9exaj37YxXdXv5kE60r1pB/0OWNPUSUf4cIdKvkC4JJHMPPotu2YhTdOKVIObK3qkcdFC17",
+	"pzoecCUNrG5VxM9G08XMJo8lbBd7z5hqc4J035qXtFZ153SmwtjISbpTvKgqsTHtbhqpYYi3m0mrb91b",
+	"HgkV8pjBIKlUReC3RI4E+ztApqFnnR0OzJ3mnFyrXyW9olUS6yhCN9xKuz3UuZypGzp0cGdxSK2j2PVs",
+	"l5LhBufnfAsrkCbVuNBXjQAghO6GkG+3zf+DiM2dmr1S5zipHOgbEasRuE2pcCqdCGizC2IhAJOj1mye",
+	"7VBqn4FsrgGzPrd1+8H+mn9+JRL/ng7ZQ26vctoFj8Yi2g/QSKWSpfs5bVOtZtbxt9YHBssHvvaVWWmr",
+	"1KL87Rzj+hswnP7upMX6z/C4DiVrvMywpjBXRdN6F5b1DmKYg0D2T5839sg4iFIYdjJaYaM/1NKsNI90",
+	"LNYG/Ccb7gqbIjIiA/yRyhr/QBCZQCkPwNZGes9sAK8Uzlj1afIDQY7waOyXHWBnauMQMbWWG81Lfo3N",
+	"1yUKxEqEm4qbx8pfw4jewvtrQxEUvbTgFOuIZoJwMmEDet9TnLhKYi6VVAOXeeumNSgoWwV6LFh3YkSM",
+	"mrVbkZ14iCS/DwktALK8+KwrLm6fUWcuE3Eb39WSa9kTVnElequqKuZ7n2qBlQ5pEkyA9/sd+E51MjsS",
+	"BMXBrUdoozJQ834KTgDTglXIBM5RWwr7X37psdDjiGiyUxkPOWQDnWgQn7IR2SvQlPlpbNXq+WprnJez",
+	"++IoSPXMat5my/M38Y3FiEPrCJfG8P9hVy7juluO7+FW5R3YZqt2ugYJTPM028mLf/tXYzj7VU+M4TYQ",
+	"0FBKDrgRUx1f45DYNg6zk6SVcWp3lpraC3szmZ/qjJQVDruzxGBM/khm6f7RWod7QPkn0DccloairLWC",
+	"5UmgIi0z2kOr4f00/wRD7+yR0j0dztgg5ioxVyoZipER0Y2AhJCOxGM/u5Q0MPBJZWMlErsr3xnKJpUo",
+	"DmkYiTuQOaPCqB5OPgBa5mpJLROzNSVlTUHYU6bo6yUbdpJe2lj1k5UAOvSLwm2NOh14r02HV8dQn77N",
+	"r109JZSxCpfngHZDHHy0iPdqEf2t5e71wcxfLTOVlGOaj8x2aie3RVTP52LSuaJSslmtxHcQ6vjo/UJB",
+	"ZqmFg47zKszzbWlldwVdvih2jae107Ut017wyh8W9elSW0NA5UM9ZZFWAyc2gN4NLJ47tj73Q1y9NHca",
+	"y8EQntHAupCEyNRmPAiEMSzR10IZ51mS82pjYerfx9lzfiNYolkPXo6FGSKpdJVMV0ikUPtieT5kq029",
+	"Gmub7cZprXEgZttxmzZbW5vt1g7M9oPTSq9UuFP/dzzkRnw9HWioDt/hTR27z47dZ3ddRAf5AbiyXI/C",
+	"QfSQ5UTh4PrHItkXtWAWRIKNnaw+oP4x6gqRGTAy3AWD4cSM6dLKL17lnHHqBrOmAwZkQXPi6AYABIp+",
+	"XwQJ682sXIuoX+gyw5/H32JaLW0vW6tlLHdI9prSo46wn7kKaxoYswexcCSjAIYulTTYyeFEDv7b0ZNy",
+	"iXuxVv9Xbh/2k9HLP4hvu+9rXjdsVK5GrXJXjV5FqTnoJq87tU/+bg73Q2zTuuVo7rM3K3f2jw1Ztzdk",
+	"bWUCj81Yd2n1HnYjFjptO+m+ikVfxEIFotaLdHBdHa9/HMpgyEJxIwOH2D3UUzbiauan2JD2L8dsAwm8",
+	"icEk3dbh93u3zu9xmcdWqztqtcJjcBe8LMVHmE743mlAjknBZzn4GEph5j5zVms0L+ED9JkVvaBWExik",
+	"etDqfsl7kUjYqc8ujOEjfs1ZrHmYgr08aeTmZ/UYsJ4rk5jPCrXHsAOGzGs3W7uL4YsP477D+AIrwnKu",
+	"KjqPus9SVZWP6b/P/9IdBfXQ30KaD8H8ZRSlrBCuiU73+5FUAnkNsrU6Goks5HcRPCFnYQcOeBcDAVTO",
+	"YuRfKaWnVicCWDz+Jq3ACBViJw43rJteiNgCoD/Wtf8k6SJNPeMowJyD7mNHzsylJMbcJNXNOcXzchBN",
+	"OiQ2p2UivKpYtjYUmF2H8svDttu02Ol9abFWiRJTiLD1V+/ip7/Y3222bHSY/nFmTc+qmg5hqPI6r7FR",
+	"WDh3WkvTHkCi8aDTHkUtWlrUodtkHPXoymp0DY9xeSrkIoooLHNX9Vla0sWzU4RyyrqgCgji0L5YmjJZ",
+	"0Ew7z5o8MPFbV+Lygjsnfc07kr5LZ9gPJfa63SGh7Mx6YrTPZE2pnJ7EIhKQt9tb5qbEneKGRdokEAPq",
+	"kTAY5zqo0Tr7SCXhHBFXDqoaRWDe5UKkKgivGBDhD7hUJTkghA2FTalKBK2CJEo/sa2btM8Wk4NUfO7R",
+	"zC3rRWFZi9rRfW1tDfliCw3Z2qGGPMQE1Qr+BmSpSrUkCKHuW+O/hd8R86gmVU9/WpKn4gmwGyoRGzbk",
+	"gB0vVY79z/WXEe83fr0nAOlutLtkVcyj17DSryxV1R3HUtvT0WXjSWKYgKZTFUhhXI/OnWezCtLre7XC",
+	"X2599o3036vD29Gz2zgFtnQc0P16xywHuIMcqjQsdy9ll///2Hu3JbdxLG30VRC6qar4mXJmOu0qKy/2",
+	"zrJdXf67fGjb0zV72g4JIiEJnSSgBsiU1RWOmHfY77Aj9tU8xLzJPMkfWAsAQYlUUodMKd26slOiSBBY",
+	"58O3gq/XXYD/aXMfpNTMdv5ByCJhNAHg13KQYtmhCNAzqzoA5Q1TScE26VIcKZnZ7UC+bnrEAsDEOr2g",
+	"u4pCbgeIZ+TFq5xl9w6IZx7cHIcreUKxmPEbluCZODEbCHQn+nYPj/e5tW7YpOXm9nFVFaFuDml7V9Ni",
+	"OJqVwvg/m4WHP2qKbEEQQaK917nCKhZfD82Uwj/DCZojcjWmCftnpx5b3VXMrm26nRueA8R/4xidnP/8",
+	"08eL3//jL9tgvDjx4Or2bPuI4Vya8XTuoMxfcJqmsuM2ydUSZ1zgaELNvpj3M2/sJVyvUxgNlcOBUS0F",
+	"UKqeMKPVDZ1qpow3Ah/TOJZZJhOM2XwObEqLt7mi9HibSoaSrBr8ZUfjB4NT3igzXC+QXfCC0KCBFL97",
+	"qbEjP7oqWx7hsIQ9OtHvXVw/sGhBGadcXGvoWa76y9azJd8PSit+3ufJ4IdLMpBTJvox1WxAaKolSRQd",
+	"5RpqFzXrVluL8Z4oGhcGPttSAWtfm5WwJICgQ78bxoPg9GOQZxv42rj7hmEKkbwv2eJBVFj4vXbSPtzQ",
+	"Gq2goNo54Tc8KeAtM5ZPpNkGO4QbRJ2cFikKXWvYZBx6ukHkmd0yX1U1ynnn63rCCdGr77uQY6VcPEQv",
+	"GeVirXeMOxiIxnoR+HVtaWT4K2XJmO25IstKdqKZQzTxETZqm7V2wv/+ffctBI7m39H8u3vz78GJOc+f",
+	"O5d1bmDqPmdnukDiiLEEK/LsmIyEYiDEEhRIPhs120j0XQZFG3BvCfmR2jlmsCsP1CZKWGosHZYsSL0n",
+	"najjNrnT6/wqIdFj9kPzL0Tw8STXnfWC7oqmzx0JHS2ZjVnc7eHO+TthMU6hOCQ7hrl56ELm1gmiFnZw",
+	"JwaNfekHyr2+ZlzIfkynFIYMrs2VL+zBH5lyY6a0W7hznswMVa1o5f5FAumPRkZB/b1IxqxHhnOcJUVh",
+	"C7Whax0RmNVo2wtFQjT7EpFh0Nwd8l7KqBLat18ATD7k71vk3F7bFe+stLgaNGk/iHE96zUwT+E7tGeB",
+	"N20a1VweltnpWCrW6Z12nwW27+e1mQ/26zeuGwfBp/yapXOoWr2/3MMvXCSuuhZi9bOJJBmdG58H8k2i",
+	"9H0ecDBRyPzEW0CHYNfuWLuNKE8fumpDf7Sf8KQvZN6nec5Esr6SeyPzF/6kj5puc/MzlTrUc1XUZvS+",
+	"dqP7oKF1j0z5dkSoIG44M6CR2am1brU741N41WNA7RhQOwbUDkzc/QxT9Xcu24wkwbKgvYm3HYku9yZH",
+	"6XWUXkfpdWDS612RV2wYb7RJlGnOoAFRtLFg06srggNGgFm4VCS+LiUiVJMRVbYk2IGjG0/zGtowR/Zj",
+	"zfRO64P1sTb4WBt8rA3epjYYmNk9yBeaQZyq/lkJVyyGO9RRlSxysCDgx/i/1tThziVGvJfaUS1Us91M",
+	"qSnLVe+uJrqRCQo43hHlKbqkhaBCz6DODPraofLDNrYbgkgYTXNY8hpEIRhLNEZalo7rzlAdt8dUUPTe",
+	"h+p6sdSigvt+SrVX4iNiWSESSaBuccaKFF3yxob8U0ZvWGWC7pCNpGLW+jGsH8AalOrY3D4iFLg8ckJB",
+	"GcozNBXZhDpiGZarSLkbbEYSyXByirEuZ5Zm7YpbgR9u7oDsMHjphE0bqxtmL+AW9M0WQE0BogImXMep",
+	"1Czpw46hWTxm/bGSxdTa2FEnpWJc0DEDYmJfpikVtqKx81wKXaQ5Vowau2skzbaeFFOcFBBPlBQ8JjxN",
+	"BdN6G7/hFiN/YuTQpC+KXHFv0AfWPn7fjYMFd9ZPpuwH5tGTXI3geaHoKH/YWAeljKtPfZo33Enic6OB",
+	"LUvCLPAdVjaTbJ2h3DQxub5wmFAhoFmXTnmjsGgTVygtsF5ob7WRM5/LeqD+jIrcMdZ6XcdGC/Q5POFz",
+	"tGRnuJhDENL48ZfHf372l39/vdOQxh2IqiA8ASX8dxefWCVtDrFZZbWJtNCwcki55JXDbKSImauwRmvo",
+	"yg03B5AoKoghO8WTAGmB6mtbRGfMoOlUyRuW9Nxt0JTCaGyQYWpTp7gORjSS5fZx2l1NxkGTpF9MFwKt",
+	"z6pGhYtnbFDftJehOavY9BCjiLdoeTs4hxIn3bbS8Y/s1IkVgUNJMsMdZqOgd20GIJgQ9CG5xD8jjGyZ",
+	"v1Oqcw8xshQlbBMR/NUu6UHFBQ8S3fKgIgKv5Q07wKgAwN9L42ODI3aI+q89N2dMa3BAm9j5Z5bPWBWU",
+	"3RXu2xjaTln5tVvPkZcPhZf/6AzBSuj8bhw1QTRjYceqFORjwbTF825yZc7Wxzp6AvlaDp6SC9d+3Y1g",
+	"QSI7VNliWeBwxUtToPJdSrkgOfuSXxrlH1MhZE6GzJrXCaGjnKkZVYl241R4ykJZ4gY++BF3trTSm9Sl",
+	"xWy3idAhAJURcKYJGuJinslClzlTw1Zh0/dtEUhLIHsNRFqm+1hymp6Cd/ArLTS9JFPA6iJUKTTvBOEi",
+	"Z2qqzFK6nU2ZYr9xOLfxNVz5e9m4fY/Gs3kqc3S4EoJhDRPauZf7rJAsy4eGVMN8cyqIraYJYL9cVfOV",
+	"vdiSYsJinjDdJW9HzrGABNUloUSwGbFUTxSbpjS2vGdUIuYiturs86AKuHCu3bLr8AVhGe6U3rp9fyCF",
+	"1PCCnV7nhuc07QN7M12GvDq9zr8J8+4xN9IOpn8qfkPTS0jZlIUEc6ILNTYWxtpSwW3Ze3yHoyu+lTS5",
+	"0tdGlmgmEk/croJtV0LlkY1O7VG4/DwnWmashGgH4TKbSAyjRcD5OL7XpwCmSsYsKRTT2AJlfAeek+8v",
+	"Th//gOKiEKmxCfDMfTxuEyQE3KC9S4VjBuOYwfiGMhiHLY+dVFyUyPgxiGQuxncnlRX7O4v3WTR+pW3e",
+	"govxzrpf8K2OkvQoSY+S9F9ckr6HCsc7E6RTxW44mzW302MCdY6Z1B4OREcP1layKUZhBJBbYlQOTofa",
+	"SghO2YJ7KmJmnVsfRPK5YHSRActGyX8yQbSgUz2ReZe8ZzpXPM5ZYl0wPZEz31ICBXyMZvC8hq58+547",
+	"K3WplzJeQPyB/zVCKZAUcsoEjMsQfbNZhsJpalivU4hJrPpnP/WfPANp7X6N9WzNvzuvXF3WvVV+U+59",
+	"+cu/dUYKSQ0327L/+plkSz8NpRdWdhbqnqO+Hxgj7AuN83SOpOhnZXpp/jATS4oBBezR3oFAFIamfDhL",
+	"G9fSMk/kwDaBPTlMB4uQyxng39e0R/eIRZ1JENbGIxBERLEbeY0RaBz4kCB0JxhYM65ZA8PjRh1E7etG",
+	"qvnx+kGl90gbX20w6VjbeWe1nWH2BIe5bK2IFdMyvdn/LJxlvdzAmgDwy6wUkLatDjovoH4rh3HFoKyF",
+	"JN6KJVTM/QTkHflKsHEPD81Dy7QIYb4wBWB2PKfXTDjzJuFo+5CJ1FOe05RwoXOjnDYREEBjx2jzNiLg",
+	"jcyZNSoMd8DwS5sshXak7Qu+H6HS26MsAEwTXTH0v9MufQyWvTHk30j8XwVnckI1GbJxIXbI4WY3Hixc",
+	"T8DcZm9AZo6kIm84zdh8Ey4G4jgy8TZMjJu4wyaNR3u2y39RjP2TaRRMXJd+TkTAFWziZQHj6xTO+vWt",
+	"s9r1mQf5Iy4M2cZ2qDB43VmhoRDFPAEb02AaO/n+4vTZD1E1TkDjnN+wqCxzQ5aAW0zoDXMhDfQc8PZU",
+	"0DHASuCvJNETqlwYBL0Ld//LxdAI2CO2otxXnmOpC9atuJ3KuNYQt8CyOp4YS2U0h8dIlbiRxDlMSh6t",
+	"LokxMu+xH+eXszSFnRzROLedqL7ftAxbZHRONNudRbSd43OMGR9jxseY8QNWbR+YSLZUbDou2Am7MUtr",
+	"HqYM8hx77G0NwQBPbEA0netqhGYdmJKaue9Yy2yW9RJX9bCwSmQcF0rdRyVz8KRO1Akf3B47Ag++City",
+	"SQaowGvX3x50xK0Tb2b4VfI1YC1gQdfcYmIsP9F+1RpjxFBUH963Dz/dZXl3o/p4WkorIyjs8NaL8+BP",
+	"pOlSY1QzBA6DSnd6F6cOWOoMaLDFT85DdN7WyuZHI/dhj3rmYJjK+7h9hlcDKguBwT6eBa8KFYsgUReH",
+	"6rq5UNWpuZ5CdKGmqfnoNOrksu+ux3dfMVr8bEklPI46N1zz3OrLFm/99Byl6zbF8V5q3X9hfEneK+E4",
+	"zGWW6yvaws5q2mp2+Epoe3im9wjgbDSCa2sCVKwjQtMU0DIQh6MH5a7wHWgURuMJuWETHuPML1uqGRFg",
+	"IwapS82+wDPo2P6yS94hkDNVrDKXzNfRw/VlHgPBvu2cbvARjOiDMB24Db521rbyWKdEO9wZLuCVphMo",
+	"LRcJEZIM2Bc3CwtNJas2ZxMr5uyruHr/GeV52NsqIA5IRU5SzrTzUkZFXijjZdk9QmlSJmmW9oLkMx6z",
+	"yM1LC03CYFxanU52tf2evveaZLkL0YQEiaIY3GXnIdB0Rue6b9zeTtSxB+W+xGcn7os64fSk92RJA9yb",
+	"yF8Lkt0f7q4bGNoMez8qyiZFebqeojxfU1GebaYoNyCrOn343iKnPew0Yqh7G0KQ8JoQUBI3ct6gets6",
+	"aquhYgBPfyJnJKNi7lSs56IFRRiVV5ovdM7T1KhBdwUG8fw1mVRLqhRL042jYBUxpOlvnXVco2YAoCbU",
+	"MVsW7hyFzbdhle9I2Hgz9HCiO7dZ7R4hprTbd262b4sI86oiXqCZTCkGFXwwiFNba9+3tT/zUXOuyY3k",
+	"yULg2wPrOau3YvCSanAptGIbouY1ksbhwGxh0O4aCsax558zcnYekSqXbuaD7hT55ShYj4K1QbAeZuT8",
+	"VqvsOcqpdvJ1LdvsEU6PajTR3qYJ0zlEHRD64xLkoJ2ibuwrKB2QRV4bUF8OpF/WmlxEF/HERl7Mpy3C",
+	"7RgtOWKHHBJ2yKap0iYpHQiQtiLyvBN1MEbWH87bJQ/P0X4vo+7riOP1XNjdhW1Bkxxo8BZLLLzbZQfU",
+	"WYiT2+TXYcGcvDZupH2BJffRjdpDeuvBe6MMg0JTPZEzTSgZWO05qLqb9lIb47SVJxxhlY1sCAzQ6gU2",
+	"BExTs0Fz8v3A/q+PXwxskQve3hquPpaqWAz1I/ix+RSsvaRe4orrJZrbL1DKRhJmcwa7wwDjUVjeKiw3",
+	"PrY6mfgbvOc3Hr4zLwlSNhC+IDZyeXfG46M/7PDHDWCh1wu0eQm0p5KuI+ttxHo4H1dcP7hoFrg9YLes",
+	"x0Z7sWGiP5q3HZyHKc0nwfQbx7OdRdW2zgSUz9sKjEdQa3PnJcr72ZyVE/SRooQkqRRjplxWnGZSjBdN",
+	"aFv4DFvZHJ10JuHt5bk1ktbcYAfG3p77Gp7TzCoVV7Bs81itJdpfYR+oF2U7jkgedU+LNK/kSf/2I8UL",
+	"6+77kwt57laPPdDo4V9BNKAyy2jCCBeEKSXVTmzA+5HfjaL0la/K+s7ValHFUBwC0fD1Bea5BStdjmFA",
+	"wDOowCLfD/Ab73tvLHAfZAuZ67G/kXNoPGQCt2s4J/lMkoTpa30woveYDNoqGQSMvv9U0KJ62D0Zfps5",
+	"JKsFQudlW21g22VODAvS+JDaMj7gyp67hR07M+6uM8Od/uH2ZpQz4Wsfit/24Yat2zQqv6p9Oj47oXM/",
+	"HtmOGVckpXnzPFJ3BiMls/pppAmO1G2xAyvWwKhK+e2ryOVaa9hdMrFa3CyLXDEaT1qOHVipt0GohAr4",
+	"7HyVzl66fDN9/dNZs2KGbsHHbvH+ouqkpfPKki9KBf5zgTzHbWjUKsaMat0HtrEzjkOK7XW4wLPkUnQz",
+	"Pla24bL8tFNXCNKk4MPN31W6syrE7zvX6bbLibfmdKcDmYhLbXNP7Sq2Y2RVW0nkxS82fejAq+n5tnRj",
+	"NPmxxdDYgsJaMJawpEveQHN6IgkOeUilGEOOMnIVb0LmjDBu1HiXvBLGvlBz21tSET3dalYzaFq5vaDO",
+	"JzFXdY00d4VU6WmvecxG4XafgquVMLprIbOhNLjDxOxR8XwDimczqmpo/JAqediZ4yVd1tT7IZXxEZ1C",
+	"A1O9hFIDiJLtvcSNxge3yBMvifftDNGjGDiKgYWUXexJ6yCCPq0sVJvJXrBRD641Y1ByzKCcJARt1mA9",
+	"ZjvqyWhlQq7bnbGtYXlXDRpwPDQlw4BBN/a+7qpF4yhnj3L2wKPr7cynskmjnbBd12Tad6b1zqpOdiU+",
+	"95QH/RnCITDA0hUoJPRwCk6O8vWA5KvNoa4nXRczntsS3LcshG2Wc0ECb53olNPm5OZLCHXa44qIYDOm",
+	"c2yWWzebWZ/LfPvuoSUwEdnxjnOXFj4y6pz4/63T9rYqX+jSkC1zlCuZ7e27D/iLA5m4/+Htu3tPpcjp",
+	"qvRJTkVCVUIs6YtxAPAb8OpzC2NVpEzfHfoXDhGx6MMjJTMyGFINSmQQ4YRL+LQBh3jxEruN+tIPFYZr",
+	"B1OZ8njuXV3zLVe6+0l4LK3ysQHkle8WgxsZwlE04XGOkGOgC1bkP96+22vSA98ZfkM1SyUFazYFSdU7",
+	"P406M6pEf8pUDPf7yXzC+HiChSUTPp6AzZDKWad32n0SdTKWcCMLzoCWc56b53Q+vH1HjE7trMMS+xmF",
+	"bU7k25xYAiy/YljJhkx/i45+ZP3XJlVtGBwvCZ52WWHUiGRUXbOEDLQsVMwG7pso1GYzqvFGRsGQOauZ",
+	"Rz1mOZY9IdttJ/hL1kH0cJrCfajWTOvM3qOkW4uArGQKWMZGWLqJV5XrsKHBXYaQ1bqYGuPJKBb4HWaI",
+	"++Ec87VuME2puGV1XxEtG0eYwTL7iBk9kmkqZ33jQOCTJjJN+hn90k/oXHd6j0+NONC5MwoBZDqbGoHx",
+	"eOGbjAv7I2PyKyanTPSNh8pFP5Min+hO7+lp1ClEIvsQX3PfukfZVS7KrSdbya1yg6FqKkN047+BmHWm",
+	"qb0JFgSBoJRpwhT83TfqGhcOGNf2oqfVNSRc0yFPgU0vTqPOiGY8ncML9uMJTxPFBO6mWQBN+w4cm5nz",
+	"uvBPRLcJrwRl078pUsGUv7lZ3HQy1zymaX9Kjf1kljJVbCwoFNWalVIdm89R1lpA6NJTLY+WxkbppSwZ",
+	"s/5EFigH/aDzTu8i6gjjZaWd3sVPbgc6vfMLEGYxNwZ57Q/Pg18+fvy0/OmP51+jDoz0mvdHNM6NdXUe",
+	"QKI7CvrqymSVl7NDqnnct1Ruz9DCrXPRh0oI4BH4X18WYJSOijQNf9MRcD+a8pxbK0cxi5vuyRT1Z99O",
+	"jIMNdpMXe2fmBMKl9W0Upo8cZt5c59K8iowLS24/wftwfV3Sayhb3Baa31Kt+dhv6lnUAT+n76RbeKln",
+	"XrtrP6IscOf71XJE3ZPOnv60+KjHTY+CaxefZagneBgcmOO6ugf+eN76eebSxcfZKIJ73I+gTlF/QHU2",
+	"6tXW9sg7kPavxC/GoqwzEH63UyKc1XkwPnqToQ9ZKDBc4dXChe/evL/NSGidf3bVkhNaYtRYP79W3+9C",
+	"09dE5c5OTp8EPU2tI2WnF51yyMJZdDQijkbE0Yg4GhFHI+IhGRGL42aWohy12YQllbFJrrY+OGF8aHe3",
+	"B2F23Ht8cdtamJc0nkCEz887Q6Mpt1YfluX5Ihn42FwelMjAAESeV+MUNV2uTKwKJbad7WWrYDYJL+66",
+	"9GWRPcj3msVSJDARnovxD531AuU7rXrZiu8OMifXGOV7PqFizAglXm5tFtCDwgdHwXudQ1wowuZM98hs",
+	"ItkNU2SmZM6IRE8B0wZ2KoZbLzSIX5yf/9Alv7vRrM7zMScJRq5miWFNo1k1uWZsimNHUMKa/88Bc+6T",
+	"MMYmS0ghEqbqq+GExHXYqYE2NWxXljHCRS7t02leVsFl0mixQDrUpRDcO23F5XsY33f0p47+1NGfOvpT",
+	"R3/q6E99rat03btD9eoQg7je5Fqw695BIxDaFKU5saV9l/DRqHlIjLGczBVMuYIMOqZc6LxSjzFbCIlH",
+	"5IamBSPDOf5nAXt3nciueXit2dPoGMOwaJlNqcLOpYZSIvsenTUx5bY0iMAyt/WcI0BuMeJpyEbSWCJG",
+	"dU4lF/BF55FTro9Qs64xpuvD23cvzLk2hBDwRJmImb63cqPn9kjymUSfmu81ALCKN6y5xqU4MWKRQ7Fq",
+	"Y1WD1AzDADjDO02ZIhOWArxzLuU1RhO4aCgwLB/2wT3rYdUbmne9e7AU+5RO1HEPbF9X6A4RQzpck4wZ",
+	"P8L8qXM6GjWsxZwbj/mUIuLeOoJiaR1XqZYoJrHbH9taw6rYuhVwPIU+Qu1VVuB51voOdgVDKVNGxW7H",
+	"1uIw9ZYwUfGZOZg2np87x8oFZxdru4bsSQnGxUXCb3hSwJTrjIsiZ9aNqZ5my5ehgHlV+m9tkRfpmSEK",
+	"OeUxPOh3qa5TBPh6ZYT7DWczLsbEexqf17Z7titDXRI6916VWq6gVlsEK/TsG2oL8B3uqA51WZR3yRsc",
+	"Ngtd2NpDEvds5Aj0mkwR82zCuCI80V3fD2k8DzFmSkfwJ/5GFhBiNqSAH1OS84xZ64XhRD3fTemo2m0G",
+	"9mRrdsMUTUlA27rbVIC6dOZ7rUfdRKjcKjDuUgisw81bMOKeamGXieNbRWMIBM8tQAzLIqhGAq1pR95e",
+	"/zKCKnNjVM4mkiQ8AdifnF5j4Xl97Usdb2/pqRyV/uEp/Win7HyQSa1b7AKHqNCKN/eXRf55Dn5OSUPk",
+	"+4vTxz90l/LDaNnf2r0bjnknI268y6Fi9NqYIsZlbkwL70Dp7zpL7Bn04slWBus+ssPfBF/d1kB/Z3pv",
+	"3030K7nSpXJLrmzfW1/fWb9D3ttTd/1LC+UMwCyHAyV+NE2OpskBilDX/r6t/MRJCo1OwhvscadK8Rua",
+	"amx2L5G9pcoXcb3t2FhAAJcindtIrUcBp/paW7+DZbZcJlecjhkZyUIkCFxKE5zxAFkd858dwYX/FV/3",
+	"YQW9YffvAyS8fFAn6gSPbR/9toM5KgDhu2mvh5PzDfYrn+4i71M32aju8QvjebYKuNc9fGF2WN0SFsfs",
+	"bL8GePIMQcBjmRkxy5s2IISLaQ2GbiVH+NuVa5kqLhWiqdRmPezX/SEVSftV+OKcfvUGdbkQJGKs3tsE",
+	"pd1xwfYg7a2Wshqs3S3mQLDaaTqjc92XU8D5D+TF0tSVJ1aJu2uWgXpWzGw5O7e/Zikfc1fsZP9KWXWY",
+	"y9kms1zONgIoemoMnSoF9rCAJyg/mVGeIwmjllv9ho1jVYJrdpWYAYl637kYlJLNGCE3TkHf/bDFRtft",
+	"7ahusirU2sqRGxA1m0hIxThIdioweGo4FYACemRQ1TEDc4MQ/rJLXll8BO2wK/9RsAJqdqWIWWSsn1lg",
+	"IPnJzrg0sLwuyQC/Hbgh1dg1IOTMi7buJ3FVMyp2aU53dTKh0WbBj6D4BqwPKbqfRKXIpjrTOvjRyvHW",
+	"cLPl4dbmYzfaummIdbSIKe/hPq0oNSqC3zDt4fAFvA/i1ONZkQH74vQIeqHWlp1NrPayZq+r9jasTL4f",
+	"ANaYKxkFzBZ4LXPnHy4DXBeBKPlmYUOZT5B24N3N8z0dABXBmUUhmGnKmW5ANA2PLCKuhhPIU42p4Brk",
+	"eAAm04wUAzLggADyazQKTd2X7MuUpSmkhNroGne5LcrtvPiPq84OlANyG7xFkzrCMXVQbupKb8EJW0Mu",
+	"3xvs/S53/I60+y0Hef86H5iq70/5c9SRQ82UefW6o9+1keCuWWek55qGxVq02pC+NfL3Qadvra3SlLk1",
+	"72cktuWZ9cEG8f6PQOevqIqVoHg0qrxM6pxgvbwNxhhlgr0ShHp/C4cIgy9Rhm+6BMYRu0timTEd1NRa",
+	"I0PTGZaD+C+8uwUWxjVYFqOKJXKJhkSueGxsIcFYQjJZql8sOhESIjtMdcnvkznRMmOgm60JhKEN6IOC",
+	"T5oiQcb2aAgFtQwA/QV2/PCDQAfkR9uluFKBCU0cvXxvlNIPZufBPjLnYswkKBX8oWG9VoLVrfQuigqB",
+	"blqpvqP7ep/ua+Ru38feXUAWfnq6A7cWOPyAfFsPi/MPK3ruwb29XfPc0XwW51TsEs76aKYezdQ7MFOh",
+	"lceS60Ek/m6TIdQv9+4lyD2Mermyxt3fJRd6MRolRczWnAZTPtFFt5aieKXFTqArCm1c7ClkCeF5BLDi",
+	"FksijLRULU6IuzCx/hCZDWMuuy6NkoozkXsXy+cQUB5FHQhJ1cjIlIpxARGQzoR2vq4bbr6f6TJHdXFU",
+	"F3egLg6xVGRVlKIstFuhNb62MxQf0SRDL+ogxtLkTnOTRDLMOxh6W9IK2O7qnVWbLHFd/8ngh8jeL6xB",
+	"CfIU5saOa8n3AyHzvvvT/FaqxSlk7oET5vWMcYnDSH57jQF7vqXCuN96vuaBLU97F1jLtR4fvgbQmvvX",
+	"GWbn85XvcVQse1Is7myOmmV/msWY8T6Cy0U5CGNFhKOtpuEJEzkfzfeobJxjIkdECq8MZhCM1+UcdoZB",
+	"dGjJdxh+1UsDD0Rz8BbyMAif02vM885cK2gluw8j1hfcouAhLl8fPmYB/8K+hqrJ09ck5/Fq62FF6+Tr",
+	"y+R0fca+HpMQH0ZxJud32ipYKZgFO8L7uhbY73TweEsk3Ojw9grVkdaD0qkLtYpthNjZ2Zpq9pXjuW/F",
+	"Odts04669+jUHbjq/UDnoF3ijYa0h3o2ZfRmn1ibVxB/GzIuxq5gKwGXyknyCb0x3xmas4qtVl9NqCZM",
+	"JAzUTcth0ctuWuQ+wwUBJENCOJaWbei/wQ5/I/7bM9eLc/Tf7tZ/M5S8Yvv/FbRMyhBL+Khi9qJiLC4F",
+	"uDXeyXNnsrm+gZTJiSwOMYrYSoe0CSZarUCNi8XKoiaCJcbm1gNolhtEizVMlerdqrayAD5SJY1g7TXa",
+	"B/YbiPJt8WAUkNm2Tq/zkV4zgFd0PrEUNCUTqac8h2K7cmwzSwDwtkSYXY9h35tdMht0TEs1a59AaT58",
+	"7SOLPJYZ67clNXf9CpK7XaVhnb45sOKo2vboPTGRlDoNEVwdgr4dJr6dkiv7A/ak4d67SgsIKVLhegor",
+	"KS4bhoSRxJXeIyyE0K4zezEgaU46lfKaJaSYEsC1vWu/bAv3C9/4Qflf6zSVLKK9f46c9nzDWKLJjJpj",
+	"oyIhlMQTytWamvEjkvJRLx4je0fddI9uF7LddlqoUOKEzug+c2hvbOulJmY1LCFmPaQQmjHRc9rIdqFw",
+	"pXOEIUWPyWtoo0MW+lrAsbKdmhbkOAFADKFzRhNoqzUPlWlCqCYDbBvBNfTNGgbNKmv7YpKq/4dgq375",
+	"PkkGvqB3BKmu1plYvHj7oLoqk80cQrMHwC1XhjIelkP4G7TzGkNAzsQlnm7pXWsZc0CsBQuOcB16iLLI",
+	"NU9YP6MCEBLW1IKFErBfRz34r+kfrk95Sw7jIgXero0DcXXUyHvTyIb3S13kDmNztbxnUMJXOYGMlA7B",
+	"JkQC0AglIEFwSVh4cllX0yJH5kB1DrUqTaX67cENa3SWucGD8uDqEQ0tXDsRfDzJiZ7wUX4wIIdHZ+zg",
+	"nDEQFIci9yNYTv8uCPtbURQWjxGdiIwmLBy3skphuCFNDV2YV5oMmhSL/e0gIvKGKWisspctzQhSjMYT",
+	"pkHYw2GxfCbV9XcAE0gSrlicSzUHT2RElfknn7BPAn/+nXY/IDA2EnAAFLhavhXfQRC62cVCCiPkz07J",
+	"AL/pw2A/lgzgeuOvuUtzKYlMk6aW/Tf46Od2pzZv21/oTgtajAceiM1sInp5l4QONRN5ryxtlWnCdE5w",
+	"3/3yr9m0CeHPNjCH3JDRL78xMc4nnd7Z6elpC9y4gZCzQY8IaR+sIwTWhPXiplusBh5PCExqS1M5I43Q",
+	"h1CHWgsAaZitNdajXY3dOg3GgixUbBaomTkBKJEFoImMahDbVuX8LazO69j5o59BrqegZ+ygoQbURHhK",
+	"5QV4zjK9sL1Plzc3Mt+/wmuflF9TpShmDfM5jAgcSZU14zGYdzW/bPOeDp2pa3TsNGdJ29eEB9z6jmen",
+	"277kDrEBG8B7u2fnjy+ePDUqxQuv9poKb//H16gzliLYMnOLn86eYJs5EkRvgarcF/11xv46GIryTl2r",
+	"LEOV+Njs24Qam0mVi6qAFnT+n/Nx8frDxeM3L14Vb1+8PPvt7y8fv/l7fP76xdXs9Yur9koSJd99oxlY",
+	"iX9i2by2JfkXlDQgiSrSwLgKqVczISSxleLQq+y+RivWaUSLT9KsE1/eMDUn5hr3NKeduADFQoWeMQXw",
+	"eYabVmAHX5LHrlhe2KlL+CJJ/QS9535xt8yIBFEBV5ZwtMGgf7NaHOgUWZ0dETtFlvzPf/5/TbApcsrj",
+	"Jm1SI+52OZdNJjBGoVRtVLO+4vq6n7IblgbzVZ9Towu4vib+G1g3/ibkos4zehafXgzZjz8maHNvDvvh",
+	"TqaJTa7SlLiTC6zJ57gVJ7/5rubVlqW93l/+NVoL1OqvwDerr4Vrdm68erZqxt4ENpYJ8/vkmbb88PMS",
+	"mz76w/zzdcXQytDcNNdGKB2qjSoOYiTga/M3zdg6PDpmnkXXNxTpkKV6BxrR8DO3g1eHVHPw55iCXhWj",
+	"BNGTtvEF+Cg1j4YEUPmZV2pTxTOmJCxsxL+Ug98dKLCdSd/3iNqOE6/sN6T8pokTn5zF56NT+ow9Hl50",
+	"1ma6JmgNew5HfmvA8vDc1sRsa4N32Ke+MaThIYAytpI7vZNHY4tICmk49CC5Irm8ZsK4l3KmnboCexf+",
+	"1yW/oGa9eveKxCkHqAyeI+9G1aJGc2MdyynTtaz7mm2NGsQyyg0nUa41/b/Nrbjquu9bx3TOTsupGoUG",
+	"OO4A9mJk/saxrnrCp3gw1rS1zH31pw3NXfsTy9p2UHHCSK6o0DwnV2OasH+abTKOOBAa1cwIV6ZgXAfs",
+	"LnyOoQAkP7Pe4H9BCMM+6eq//0trSl7LQmtqLA6U2H33mM/lR/4Rn6OOFKyf8wzfWzvBFJ5567c/q9rX",
+	"bUXQa9YkfJCsDyV45PZ/QRD8PpGEZuTV/xVIgA98LE64sOxfC61j+Bu4yZFl966mer1m+4eqCXiPrlHD",
+	"9JrtZXBXPUUeYkCzKgmC5m4McEnBbIDQKoZaGrU6Bu76SLEbeY3Fj/W1ib88Jz+enj7rkpciwRSTGzKb",
+	"l/WGI8X0xKqdIUulGGuSyy65Kt03/JJr6+uxhJyfnpJcSnT2BoXQxXQqVQ7TEq6Z6BvfaOC8QMx44F0u",
+	"SaEZRlnhHbR5NVnkg25NQb15vY/mV522tP3lZDabnYykyk4KlTJhJGWyQOCwjk6vM9Oqj+5fueb+hAsE",
+	"64RtwbdpzwTv2Y0FyLXG5RrssJQ8tI3jNzTl2Khn7HUpxgy48gJ/tZos314V+eQlBMZ3QM0Vsv0TAPIu",
+	"0g+Nr+voNup8ORkXFEbMWrXVEJBAyrZHtIqwn/548axLBmgD9WPFoKWaptqGvLHGeK5zlunIhmuNgQ51",
+	"BJlm6Q3Txq769ePHd+RnqnkM2PFzf0ueDIzQ/yTcB5rFiuUDVx47lMn8kgxAQeM4AEGVkjNvzM2J4RUy",
+	"VlRAQ+WgQlQDO0CajkY9wmg8qW7lJ2H2RtvRBC6TgPxHhooDl4Kz9yXvkiuHoWaYiy0we0SGLKbmGymY",
+	"i4nkM2kuVhohAfIJZ6PuJwG0YsdeA/6sHBG32z1kdi6AIvuWIQdR+RG8avgBbk5UlRBwFUqI6JMYFMIc",
+	"uVT8nyzp41YPLsnF6Vl5G/tpM7L+7oWEJ4JW9tS5MWErZALyRVv5Ur6xWfESxXasJWncT6pywVTPRbJ1",
+	"e9kDe7C+2NmJFsb9bzANvQzdQGRdIN5+i588h229I1nHcsMjlsi2kW6BrX5byLXaoFYJva47n602uvq2",
+	"spYHNaTNuFF3PJ1NYL//if03KKCIOifBX5/XmhZmLsVK0nLvO80pqfbg4hUnEK5sWgeNc6O5ISuczgkX",
+	"7gMBGbD64WXmivvCD7dPs4wEpjAw4ZuX7zvtxn2u4wQ7319JrjUVOUm+ewlxjDI7Jcays/bUzK3C6yFr",
+	"3ncmqiKimsPXckF6OKFYlSrgVDd0BgfV4OYQ/HCh9X1npIm3VZ7a35CdRZJ1UTJzBxrny3GyljS4Efns",
+	"erTN+iuo9c+T5GFPK6lySa1ff5UkRj0viPomPqkzELaHjK+L+y7wybbFjN+CsI52RNbG2l0474MIPd0u",
+	"0zFF0ppa1xavK6HLl9uDFhXCLYXMZIB0OCBQG0IUy7kC268p0Lqdsth1yNXnUeK4YDxd1BAb2g17iMbe",
+	"KvcPMC7bQpTbEO3a0tx6848SljLz1YmllmbX773z+8kMwi8O35Lnk0Sxmc0R2uKVnbiBL+za3rulPShP",
+	"sNQwd+wPbu8AxlKMuMqwPx98LzllYpXf5X9xP67XVi7LAhndt9eyHDerc1o87GsltjKjmlB9zRKSSwKs",
+	"GrYDv8M7LzN1+ajmdL9hYSgzs3gnS/l5IIFc4iAMCPKanwCaA0A5cNElbySZSZUQOjRKr0SJ7RHNMKbr",
+	"6153IRDsC3tJ9MDm998qEQauG2RApkWuiYOV4a4z+h6ERsVCjTonlb+C8XMn/v+txYwnS8xTcA31SKxp",
+	"6a5WqfUQO7y7K39qWoUvw2w3Sm+DBfif3jo/T2OWhCSMJikXDLrcp1Rri3/p6/shZ9QkjOUNU0lxSxSs",
+	"6UgQbZN8P5BFPpSFSAZBowPWjvzgl+JZn3w/4AIvb5rth80kaIws0597GvwY//f5bgfWG5GTsmTM+knB",
+	"FhqeHgOsomtW26RcBzMntjkOszYretsCDMdym3rhpowYS4Y0vu7PIEXn3Ni2SR9wSYtsyJSx3E5+/OXx",
+	"n5/95d9fG6mq+JjDNuFrrq4uqpYxVXzor5EnPFf37gm/18HRpL75HvTVhNE0n/RFkSvuBlUZFVS7P+4w",
+	"bD91cIOusTGL1I4s+hw0y2l8ZGNTW3Bb72KfbxcPXVBJh2lcLOr373Qpi2vtiabQ6Mcy0WvHnWvjDs8m",
+	"DHLawdx1w206xI2HIoEcR8/GjuBinjCNs+kvl60QzWz3MaiJLhkEodCTP7P5ACfDogdJvr84Pf2hG0JJ",
+	"OTPDFdaH7WaItw+TaO1GeNSR1sFdXQwzCxuoAB9uZSfAa3giJYpNGc2JpiN2SaiYk0LwfxSM5OxLHvYM",
+	"dZ6MztiP9Mm5k6/oa5YCdmE3OovedEN/wPmTJ1En48K3DjWI3U1DzHX1j+gUgjVqLB23vrrRYme2+5UB",
+	"WnCvczVWDO3fobMm8c+A2OTISayvro0X4PK5yid9wFnodc6ePfsJQm3mAeU3/aliMbfFz3NGzf6OaMbT",
+	"uau9fMFpmko/CM3VSWZcGN0StArfKv/0hBl7F8VeKdVoHMssk4mVZ5uKnv2E0xcWUSf7fnVGw0OOqt8q",
+	"aGEH/IQKQBO05LmWx7Y6sP4z4g5hDyEVMbN+I0tTEGb24dTcNjJm2mCq2A1ns8ElDjmcUWUrcEZK/pMJ",
+	"MrBUMOiSl1jpQxMuxkayMtvdbYuKEq7jVOpCMQJmlKoOOsEuDmwBdm8D+WSwXFG4SrNiW3LnMQF7RMIQ",
+	"xULTNCLKl6lFBBqF5xEZUZ4WytYaaZkxktC5tlMbzYGif1+bUlikz+2zCkc78h7sSCBa2O9GuAZ7yz//",
+	"+Jfzk9fP/v3FWqL4QE3RaHdS9+OkDL4cSjy7hRCFdphg3UuScyezbcO52PUi+BHK2PUxelbi7rydMqFt",
+	"fx1InC65SrUkgVSBilDElLKYdkLmgGsX4OpwUWLVGlvp9jzU8kRBeL9m4/UwMXXodCq5yLNlVr3YZDCF",
+	"e/0rPOyv1ni6oxRUC649xCzUrVyLu3cL3369jd08B+yY5z7kcmp5LpXxtbNaggdmNmG1S+byN98bhx2t",
+	"nGO07LBNlAcq7DxrbCfxrOOya3H3OxZZMeJ4wndoJHRuey8QodLYFi4VjT4ZtGeUDhbE5bYRjAGwOz5d",
+	"AsxvTZmk3YuHZo4kLOU3TC0B2z0JZBLMGmACQdIuSW6knNE4YAJyUTBNaE4mMmPr2y3PHQ3dczHNt8rc",
+	"bj+35WwojjhxtTU75vArKAgwXOWL0lbW4lxCMh4kgF0QccU+XfIeotEQ8ck9do+F1/DAHJCpRsQNX5FQ",
+	"x8Tw2o4oXNnFbgqet7FmfLHKgo57WjEt6g0An9Rdx5bwkB7LD/xpbR9loXyl2deHrwkN+e7++Qd2OoAd",
+	"xENCbHaoX0k2YKiExSkXd6IpqcVgr+jA3ToDdvUPTbdZ0OtfijQlhch5Sq6milcmbgnZj+mUxlDrsK7u",
+	"emEP9ai6dsJ6dju301wZ05qugiH9meUzZpWOTb458zJM3UZYrmQMvpTq0rleqgBrUe312q3pWP25bfXn",
+	"7spphiBOOr8zElPh7QuX6hfkY8F0QufdFW792enanRZPIDnMk6AdeUu0OCcGLJEdbvmG40wiR/cWIG9S",
+	"nO9SygXUK1yC1UiFkDkZOuzHJEg1Auc3tcVVGXyvjXGt6XlTytpPdn5hEXWk/bvieY5N8PdK2ea5rFrH",
+	"sYHCEjI/8U74XUVS7txCHFGePjTz0BuByCT9hCd9IfM+NdSUrM8nb2T+wh/k0SbcjTuWSh1ahJ4UgzDg",
+	"BkwXgDvtjtt+Luc9ugDlhGoyZONC7JbbcPnLhSEPi+1+lYVmCWGpZmBfrs9x7/EYj7y2E177SK8ZwXh7",
+	"yW8+hz8JauDWZTedU7XzQoSRQz+b5tj2Zac+Vhp2dsdz8A7HVOgxFXpMhX47Iu9nNra1oZvbEkbsYP/U",
+	"TuXbLmWXW+JRfB3F11F8fTvi612RV4ygsmodhZqziBZw2ZckmzkGrnMe60dxMVwRPIdJ+jEVZMgwhwpj",
+	"tuyJsIQkNKeRQ8mpFNxPlRzxlIXTqRCovUg4EzGUhj6ueHeKjyd5w+wSWOSuOvPbzwgohuy3hhkBV2lK",
+	"cO92TATmbFZAhcV2Kzxuoj/K5uN99If5p7lH4wXPmDAnqv1RQi7eoflHJGPUnKqO3Nmbj/KJTGQqx/MS",
+	"UnVNArhYTq4MWf1ojGK4PcK+n1j3tzJXCEkf+1LdJdQ5P/BizHWuPD5b4jfMT5gBmfbFymHbXo0fWDB+",
+	"mueKDwtoHrcI/Ob8TjtRx6gAo5qedUB5poxq79d+Nlfj5ofPWlwRF4l5cZje9P7ln/pvXv5uxKvguY93",
+	"dfBe/tSMPMH5kW4OYiZFPjH2h53H5lF3y6mpXWiph5OFDbeHaQ7JqBiRoVxn2ZCqsewndK47vcenMNir",
+	"H27bBXT09WOWpp3ek/KPfsaFNFtzdhp8qJjOFY9BvZovFjapnBvi3qhc8WbgVEBvTej88N19cb2bt1EM",
+	"2XeaJGzEBV8AzKnIgLXnbhRD9twQlW8vaBAfj+w8sxXTOKCpC9I95hc42xHFghcw1JUCXRKGyKxg6for",
+	"LIKyzI0/DyMG9LX2fbdQBu0EyCfxSXzI6WgELWCY/lAMEEJGfGw4xgsfO1uyStoTmSZkUO78IPLTuABJ",
+	"ugRtpml6iW/3Sfgp+WKOk5Whu2wEc+275ANiZJsflQyBwyutdte4WtvMltNhimMRceA+YFdb6w0Bs2Oa",
+	"MpFQReaMqsiI1ZzFEAGBZjqoCElTK7MzqsZc6B5EdLC6BlAQNEtZnGsPk5BFFslE4/cAEWalUvRJmOUi",
+	"iracVbK9dmVdcuWEhXkd5EVckNluy/3mS7MHEaHkHwVVOVOwERRexbbWpeknYddubgho2V3yK08SJixB",
+	"TegNI0KSwQ1NCzbwygaNSTLQxdScu2bJoEte40tgHEtIOCLr8tnF4+vBEiYU0bmFzEHTsQSIamDMuwGO",
+	"hjb2TirF2M4V9ZSVyEsyeDU6eSMFQzdsYPvMNXl8etElCP7d8yUETsWVvFCeAR60TJi+BLPIXB/yjEj8",
+	"pfBebs1+621SyrHGZZNuBbgaYIbLT+Li/JwMcin7GRXzQDgPIjIQMu9LwfpTprhMBsHQePzETrwyB+RB",
+	"0C0pw2/dygZ2JCkc8jJhDPBufbMKs8uI455hWJ0KkjMBJ6Xr0MqtWfACm5oXpB7M/HmZTfP5Xw3VOK+s",
+	"xrxVcoZUMFQAu5+YzRrOLwnNSSaBg0AIAH1GFUo2S+uSAXxTWzRxSZhZArwVyDScsXn7DM1AVd42SPPx",
+	"6jmaPy2M0QSr4B8Fs19b/XnL+FA0k+A9L8n/pqKgau7OPaU6R3aq2YCG2hAYft16GIp5bB0ezG/ULSoi",
+	"HOtckku7ppwBRFXbBeVy++UEM1ZR1HDW9ridv37rWa83MnWjsw5fA/XmpdWHRlW0fSGXHq95H/NccPiL",
+	"AieFN79ROCR221dyRgDUeXJN3gES0sK71eIqgc3dgE1xcXobNMVqOklKKwXGB6LP0GaL8cpbhuzesrs7",
+	"phccGO/eB5bGCPRAA5SJ1UQt36/so77tLc9P7/c1PXdv8FYC9BdNF3G66kckr3yv893z+xI5TuW0SEsg",
+	"/A0kwcIdbn3pi/s4zEGsb0p7bZCzL/kj8xGEtxLJNBlgi2iP+O+aVBlKs7pCRwhBRJ1Y37RCnCuXYchq",
+	"sBjMGDSh6thW4AYB9eT0jqfrVlGqQR1jMPfCQuMAxAHMyENL7OLs3Lx8218+64RxY2/ru3AGXRWHAFd9",
+	"OVqCzpezCdEGBc1kzJJwBbl0f55ZjIbDC31Mi6E7KV17JC67cGav1ZMg4v7k5PT85PTs4+l5megAUKGe",
+	"eW1IV7X6TRBjWSvIAta7+Ykj/gqhuXeJ0MrT7EsERBQhQXwSb16+j+xxRWfRxdl5VP3sWRSVJPNJrIBG",
+	"bAj2WH/vUFIEt8SJytXefWzIhxz16qCQCyOTgf/FAOMWRnQWKfU4ZjyeWOWTgUNmFlXkLCFCztbKF7wq",
+	"l7bTMeKV4Kpbncfrb5A1+JKOlklitk/EuS3VheArth6EvyRcWE/bUN6X1BwSHY0g8vO/uEj+VyXAmeL8",
+	"Z1A9QRBUsBkAZgZXjpT/XkDbXHHD0hTwBAgTdgX//f9jWmM5fBxMXaZn8WnyjJ0Pfxy1L+TyB7MqrRIQ",
+	"1v3mVnhINi0TLFXpu4IPJlznEr1mK8J1RNiXPAzyKHbDbWhIsJnxYIEyLomQjrXLECOWfNsIJYbQwtxK",
+	"A3RxQ+NK+Ba3oAK++vCWPD57+vTkjNB0OqEnjzvtndrVI7nx+hrT6HkYBG14nP2qYgTxzFhi5+enqFHx",
+	"z7NngUnERc5gCGSLUgfbnvP53hORwfH8tmJmuaWZCkneLwfNXPWgNxpWqKL6aZRV3ki0sYWBL2z4H8KM",
+	"ANMmWBgpxxDUyCJmOk7owZLYDcJ/JgXrkjdhjP+TMK5MBEWpRsN0YRirT2i7fEKwpdVx/hOqXQ8JVu8M",
+	"HA/3JyzFwKmdwsFmuFz9SQyZ5gmGU2WaAGo9mckiTQAXz7yc5mKcunYO3fOX4ttjZBpbHCFYGiwD8USr",
+	"QdhPwi7aRu2thwc7xjUxGtV+ZK1XOyEV3zGM8S8EmuvCsvbog9PeZ5tMo2ewOF2nXnsHpvAGzLpOC80O",
+	"65XLBdRJijdBX3xSQCZzp/Caq5/+LhAMgUW9f7hMlGyWeJcLb+BjQpEBNzMPVgNl/g4wviIhEzkjfEGK",
+	"Vi2A+mFVwLNY04SaHzOrnlVrsSaDw9q6bm87TmtbwxeXJRVgHG3i4Dpx1q/496ETuy3nN6noaXjJvbqG",
+	"oJq5JmgMQpJ+Wjn9nXiMIUwhTERupPe31dR8mWDESiFyzdjUY2mPRpdOQ80mMvWzW4HSoQ0ZKFsqvZOp",
+	"Hf+mcXTBcYrrXU1xffmFxrkb5EqTRDHdNCsC53k1QoNftM24LMxqTRh8QLGUYqtxrfXPs5FyO7ujxZDa",
+	"ythZXp1TdEvO7O4mxrYYOugHrnGt6fJAzonMWH+DQu2W156dQgBEjAs6xtSy+VvG18bUsnkJFyj/7//S",
+	"mpLXstCamn1HIdJXMoXqus9RRwrWz3mGaPDa32DxaFoPWdR8LHSfi75xKbDGV+uZVDA75D6n4BqRdt9Y",
+	"AaAAmp1FYJBA8aDU/VyZ993xgr2zesRDjNE1mhrZZwQfjkrg40l+SWBkPKHEHDT0VzgkEHD0Bo9s5dOg",
+	"S6CDepAb/0NRNe+74xqE3fVwqIQL4zzGCCeSFYh6IEg8kVIzG5CRM3HpgpYRVp2ZH2NFkpLFeAJz8Ioc",
+	"/EGudYHwdcH0RiscCdefxOJIX1iTXSGMt5CSzBi9NkLOfGdYz70qR1hemGp6i66t8+pQEJgj2qs7d4us",
+	"WZQDDYy/fL6QT79hgiRqThQ3XNdZi7f2g5YA5/EtjgRG0dE8CtgWK0KoZE0xElqn7YcCz0kigYHA7LyV",
+	"g+qcLcs8O50RfFTPB6Oeoy159lV+KEnGZr1ti9E3Z75dzzrGWlk0tWcTibXCoPV1CTRg9GLPpUi8OvXY",
+	"P7b7wa73u8CZjOCeNNUSTYhPYlAhygH5n//8f12VMYZGM83SG6a75CO95mJM6IzOCfX+KlggENaGWLa8",
+	"RnR96LJSak543kL9h+2gfrh/RkVCIcOUK8qFDdxmXGsuxg2NozV6Hol+Mz2/60nOdXKBvNJaFiNZdNY0",
+	"ffcwwLlROx9g7+EKhesGNu9S5z4q3e8d91G/NMxF05RopiGXihXBwK9EGWUoyLDIMRcD0iPAjm0tTrBk",
+	"wWabNEtHwcx1PNs4lRqSQmfnwH11KJtuC7Zjt730aKMVYvXv0Qy5XzPE9UifnW/eI/2tCCcEjBIuArCV",
+	"UFJ3JZTWkCxLgkROrdJvECPq4YuRozNzWFLk8b+aFHk7heRrGUYc0wrw1SaiRLP8pAwv3a2NA9ZIyke5",
+	"JpQYgsSptTZeCcHJxbhkGTi0wOcw1tvQ0AkXW9tCKK1uCVM2CjTN8ndu5x4Iyt2OQ4ru9d+bvTj6LRsx",
+	"9QeWE0r8wXgS3AFf5zKf7pinfzHMJjMGsQTDb6nUOUkY4EpicWgsoWMe1EWXLAmBnTkw2Abkmoy5IIVm",
+	"qy0QzfKPbz++OxofR+Pj6MKsK6cAh1MKdmLOwzHfDFrbNpdTLgioV2Y3KNaKGQVtfnu5i+KZj/7JD6qA",
+	"5sRN9Er6Utz1BITgUVA8E/79uX0LsbGl7G439bWXX9fWzzy94+bA4L0CsXrRaSdw20pGI0X9myKoX1+O",
+	"+rEUSRE34MwtPcwwQH8dWXxDU570oQob7/oj3PXxDqs2HC8dWOUG5C4cm2Mt4f2nhGqtqNdLWRCN7s+Q",
+	"ETgvi0fii0E0Znagbt5aT1Kw7zSWbiAoZ+jHGDrSLhc84nnTpIiPJePtr1piFf+t5JdG0l6bcvdTF+F3",
+	"/1+sNuI9i8GjD9XCDmyIR3+4//bb1kuUdem1tRABe2w7Ke+oYqIdcMUDqj7YgLY30TFRXZ2hz60r4DRn",
+	"dU1pPlk2urCItyr11izqvaXwYUlV1ZQG1GmtBkceaXhz1bXrAoAl8n96cnZ+8viss4EBtYf8/0ot9MDS",
+	"bFIpFucbapavCA5d30/80bgx+LURkcoc9SOgIXv/xR/8CtjSkfHbMPCdsZwan6NLfvaNlVkP6npzxWMA",
+	"tHskp0zQKe/OaZZWPgBsFfNBImM96JZsjI3WNYLg94mEMkDtkAXtW/fIv72JAtzHiLz509uIxPyGp0TL",
+	"mLN8HpGpgmQd0SzOpYoIYmQbBo0IwmaTEY15ynPOdLCct0FoRtes6opkHAudMQbVA+80n09lKscAVpTy",
+	"ESPxPE5ZRDIq6Bj7/iG4WKSVhyHQeN1jPmLNUhlm9HFEhKzH7vSoFE0uqRL5QGW0EO0I9xzzD3WuunlY",
+	"z91MR6WB7+GHubJlHkGJd3BvJNMaZzpcOBZjZXQOlZ09h9pJ6JiJGHaxPF9SNvoFj7l694ogyLxuUCIY",
+	"4oEHjThLE01yes0sjjZiOZhXeCnGKdeTiPyimIgnEblSdMhjeNsPU0MLE4ecQfOypj2j1x7EKQuP1OM5",
+	"r9Btac/Cssa26Eck9gOjkI3ikyObVqKphf/WjKYwKcasYUK56JJXuQdXQlgP+5625C4igllsWK4IILpU",
+	"drBIbByoDo3c3YILIlXCVA+pbzSCYaIYMNcRyTgAcMIb6FgxX2h3zdg0qNQjcaEUE3mXvErwaouCJdJ5",
+	"uHsWO7qO7+zGI9wtz1gPOO0EOI1MJ9jOPptIy3RG8uPBGQbVuXFZVWKrDs0WT5WMWQK9nosciYxatwpt",
+	"uKtEm+VQLQjwpeaUeuR/f3j7hnwAzRSRlM5lkZMJd5fn7EsORKfNwdCUuEBzCfltXOSPpbAjesKnOHv/",
+	"siQ+miQ+KhYs/hepsiaymzI5TUOMaRJQc0Dg2D0xZTEfccObcyIYAlLbh/zMBBvxmFMAXqwX21Qp6A3B",
+	"LcIbAxXh7akycpkJkMo30uiXEYB9EsV0XNjluEEHGBb0ZZUUYHSDBb1nMZvaVs+6N4cZFxAzgXXYjaBj",
+	"xaDTPiKKjWBkFpyQlNcwralLfuPC5megkw1YiRqvtsLtMEm9aR9yRW+MmMG8sdmRXI6ZEYTBPWBg10Sm",
+	"Sd1d3of9uwgsTAkgvucVcQSV8T0oUJ1ODXVrOte2GxUQhdMiE5pkjIqIUEyWFgK2UlvRAxZOhIOvU/jW",
+	"EYu20w51Hiz7VTaVqvbNXwP/JSQ2LOkqgmHIitEnjBq9RadTJW9oqiMyTSlAscjcUsxIpqmcnRRT3SVX",
+	"pETmghsSMGOYIMM5al5GM+xHikoQCsCZsLEn6FIKj8ysqknslRymr0G6o7oN8zV6gVeovjYXGmvf43JY",
+	"gH5DU0NDs7OJzCoU6yZP1GDA2kSBLiGunXKsrKIX1Bj4SRbIOA5RwuxC8FQ3n6IOd3aMYwdQXyCH9MiI",
+	"fzGbXgzNVyUittEDs4lEftDXFbuibGr++vnr/wkAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -75,6 +75,13 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	post("cases/notes", at+"/notes", map[string]any{"text": "Slept well", "occurred_at": "2026-03-01T07:30:00Z"})
 	post("cases/follow-ups", at+"/follow-ups", map[string]any{"type": "home_visit", "due_at": "2026-12-12T08:00:00Z"})
 
+	post("cases/walls", at+"/walls", map[string]any{"user_id": h.Staff(centre, "caseworker").ID, "reason": "A cousin"})
+	conference := post("cases/conferences", at+"/conferences", map[string]any{"scheduled_at": "2026-12-12T08:00:00Z", "purpose": "Where to live"})
+	post("cases/conferences/invitations", at+"/conferences/"+conference.ID().String()+"/invitations", map[string]any{"user_id": h.Staff(centre, "caseworker").ID})
+	post("supervision-sessions", "/supervision-sessions", map[string]any{"kind": "individual", "participant_ids": []uuid.UUID{colleague.ID}, "held_at": "2026-03-01T07:30:00Z", "minutes": 60})
+	glass := h.Call(colleague, "POST", c+"/cases", map[string]any{"beneficiary_id": other, "source": "walk_in", "risk_level": "low", "sensitivity": "restricted"}).Want(201)
+	a.ids["break-glass-reviews"] = post("", "/cases/"+glass.ID().String()+"/break-glass", map[string]any{"reason": "In hospital, unconscious"}).ID()
+
 	post("referrals", "/referrals", map[string]any{
 		"case_id": kase.ID(), "organisation_id": partnerOrganisation, "priority": "urgent", "reasons": []string{"health_nutrition"},
 		"services": []string{"health.consultation"}, "client_mode": "coded", "disclosed_fields": []string{"age_group", "sex"},

@@ -127,11 +127,14 @@ func consented(ctx context.Context, c *Case, a *Act) error {
 	return err
 }
 
-func ownerFits(ctx context.Context, _ *Case, a *Act) (err error) {
-	if a.OwnerID != nil {
-		a.OwnerFits, err = worksAs(ctx, *a.OwnerID, ownerRoles)
+func ownerFits(ctx context.Context, c *Case, a *Act) (err error) {
+	if a.OwnerID == nil {
+		return nil
 	}
-	return err
+	if a.OwnerFits, err = worksAs(ctx, *a.OwnerID, ownerRoles); err != nil {
+		return err
+	}
+	return letIn(ctx, c, *a.OwnerID, "/owner_id")
 }
 
 // today is the date in the centre's time zone.

@@ -171,7 +171,7 @@ func (f *Followup) checkResponsible(ctx context.Context) error {
 	if f.ResponsibleID == nil {
 		return nil
 	}
-	return areStaff(ctx, *f.ResponsibleID)
+	return areStaff(ctx, "/responsible_id", *f.ResponsibleID)
 }
 
 // tookPlace is what a completed follow-up brings about.

@@ -11,10 +11,10 @@ import (
 	"github.com/waystation/waystation/internal/tenant"
 )
 
-// LockCase returns a case that the caller may know of and holds it until the transaction ends:
-// 404 where there is none, or none for this caller.
+// LockCase returns a case that the caller may change and holds it until the transaction ends:
+// 404 where there is none, or none for this caller; 403 where they may only read it.
 func LockCase(ctx context.Context, id uuid.UUID) (*Case, error) {
-	if _, err := find(ctx, id); err != nil {
+	if _, err := worked(ctx, id); err != nil {
 		return nil, err
 	}
 	return db.LockAny[Case](ctx, id)

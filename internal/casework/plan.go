@@ -196,7 +196,7 @@ func validate(ctx context.Context, actions ...*Action) error {
 	if err := rules.Err(); err != nil {
 		return err
 	}
-	return areStaff(ctx, staff...)
+	return areStaff(ctx, "/responsible_id", staff...)
 }
 
 // fits judges an action that is entered by itself.

@@ -23,14 +23,26 @@ var (
 )
 
 // inView narrows a query on cases to those the caller may know of.
-func inView(ctx context.Context) db.Build {
+func inView(ctx context.Context) db.Build { return within(ctx, "cases_of_actor") }
+
+// inWork narrows a query on cases to those the caller may change: an invitation to a conference lets
+// people read.
+func inWork(ctx context.Context) db.Build {
+	worked := within(ctx, "cases_worked_by_actor")
+	return func(q *gorm.DB) *gorm.DB {
+		return worked(q).Where("(sensitivity <> ? or (select need_to_know_lifted()) or id = any ((select cases_worked_by_actor())::uuid[]))", Restricted)
+	}
+}
+
+// within is what inView and inWork share; mine is the function that knows whose files are the caller's own.
+func within(ctx context.Context, mine string) db.Build {
 	p := auth.From(ctx)
 	roles := rolesOf(ctx)
 	return func(q *gorm.DB) *gorm.DB {
 		if p == nil || p.Kind == auth.System || holdsAny(roles, seeAll) {
 			return q
 		}
-		own := "owner_id = ? or id = any ((select cases_of_actor())::uuid[])"
+		own := "owner_id = ? or id = any ((select " + mine + "())::uuid[])"
 		if holdsAny(roles, seeUnassigned) {
 			own = "owner_id is null or " + own
 		}
@@ -57,9 +69,21 @@ func find(ctx context.Context, id uuid.UUID) (*Case, error) {
 	return db.One[Case](ctx, func(q *gorm.DB) *gorm.DB { return inView(ctx)(q).Where("id = ?", id) })
 }
 
-// lock is find for a change: 404 out of view, 412 when the caller has seen another version.
-func lock(ctx context.Context, id uuid.UUID, ifMatch string) (*Case, error) {
+// worked is find for whoever wants to change the case: 403 for a guest.
+func worked(ctx context.Context, id uuid.UUID) (*Case, error) {
+	c, err := db.One[Case](ctx, func(q *gorm.DB) *gorm.DB { return inWork(ctx)(q).Where("id = ?", id) })
+	if !fault.Is(err, fault.NotFound) {
+		return c, err
+	}
 	if _, err := find(ctx, id); err != nil {
+		return nil, err
+	}
+	return nil, fault.Denied("You are invited to read this file. Only those who work on it change it.")
+}
+
+// lock is worked with the row held: 404 out of view, 412 when the caller has seen another version.
+func lock(ctx context.Context, id uuid.UUID, ifMatch string) (*Case, error) {
+	if _, err := worked(ctx, id); err != nil {
 		return nil, err
 	}
 	return db.Lock[Case](ctx, id, ifMatch)

@@ -70,6 +70,9 @@ func TestRestrictedCase_RawSQLFindsNothing(t *testing.T) {
 	followup := d.Call(d.worker, "POST", d.at(id, "follow-ups"), obj{"type": "home_visit"}).Want(201)
 	d.Call(d.worker, "POST", followup.Header.Get("Location")+"/attempts", obj{"method": "phone"}, match(1)).Want(200)
 	d.Call(d.worker, "POST", d.at(id, "approvals"), obj{"kind": "consent_override", "basis": "vital_interest", "reason": "x"}).Want(201)
+	d.Call(d.worker, "POST", d.at(id, "walls"), obj{"user_id": d.second.ID, "reason": "A cousin"}).Want(201)
+	conference := d.Call(d.worker, "POST", d.at(id, "conferences"), obj{"scheduled_at": "2027-01-09T09:00:00Z", "purpose": "x"}).Want(201)
+	d.Call(d.worker, "POST", conference.Header.Get("Location")+"/invitations", obj{"user_id": d.Staff(d.CentreA, "caseworker").ID}).Want(201)
 	tables := tablesOf(d)
 	if len(tables) < 10 {
 		t.Fatalf("tables of a file: %v", tables)

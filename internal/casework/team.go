@@ -65,7 +65,7 @@ func worksAs(ctx context.Context, user uuid.UUID, roles []string) (bool, error) 
 }
 
 // areStaff refuses users who are not active staff of the centre today.
-func areStaff(ctx context.Context, users ...uuid.UUID) error {
+func areStaff(ctx context.Context, pointer string, users ...uuid.UUID) error {
 	if len(users) == 0 {
 		return nil
 	}
@@ -74,7 +74,7 @@ func areStaff(ctx context.Context, users ...uuid.UUID) error {
 		where m.centre_id in ? and m.user_id = asked.id and m.ended_at is null
 		and m.starts_on <= current_date and (m.expires_on is null or m.expires_on >= current_date))`, db.UUIDs(users), tenant.Centres(ctx)).Scan(&strangers).Error
 	if err == nil && strangers > 0 {
-		return fault.InvalidField("/responsible_id", "unknown_staff", "There is no such member of staff here.")
+		return fault.InvalidField(pointer, "unknown_staff", "There is no such member of staff here.")
 	}
 	return err
 }

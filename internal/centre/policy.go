@@ -1,6 +1,9 @@
 package centre
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Policy is what a centre's standard operating procedures lay down: the timers, guards and
 // required fields that the rest of the product reads. Every number is the centre's to set;
@@ -43,6 +46,30 @@ type CasePolicy struct {
 	UndoMergeWithinDays  int  `json:"undo_merge_within_days"`
 	ClosureNeedsFollowUp bool `json:"closure_needs_follow_up"` // a final follow-up must be recorded
 	LateNoteHours        int  `json:"late_note_hours"`         // a note written later than this is marked; 0: none is
+
+	BreakGlassHours       int `json:"break_glass_hours,omitempty"`        // how long broken glass opens a restricted file; 0: 24
+	BreakGlassReviewHours int `json:"break_glass_review_hours,omitempty"` // until it is to be reviewed; 0: 72
+	ConferenceReadDays    int `json:"conference_read_days,omitempty"`     // how long after a conference those invited read the file; 0: 7
+}
+
+// BreakGlass is how long broken glass opens a restricted file (handbook 9.3).
+func (p CasePolicy) BreakGlass() time.Duration { return timeOr(p.BreakGlassHours, 24, time.Hour) }
+
+// BreakGlassReview is within which time it is to be reviewed.
+func (p CasePolicy) BreakGlassReview() time.Duration {
+	return timeOr(p.BreakGlassReviewHours, 72, time.Hour)
+}
+
+// ConferenceRead is how long after a conference those who were invited still read the file (duty D9).
+func (p CasePolicy) ConferenceRead() time.Duration {
+	return timeOr(p.ConferenceReadDays, 7, 24*time.Hour)
+}
+
+func timeOr(n, standard int, unit time.Duration) time.Duration {
+	if n == 0 {
+		n = standard
+	}
+	return time.Duration(n) * unit
 }
 
 // CaseloadPolicy bounds what one caseworker carries (handbook 3.4).
