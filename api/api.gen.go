@@ -110,42 +110,6 @@ func (e BeneficiaryStatus) Valid() bool {
 	}
 }
 
-// Defines values for BreakGlassReviewOutcome.
-const (
-	BreakGlassReviewOutcomeJustified    BreakGlassReviewOutcome = "justified"
-	BreakGlassReviewOutcomeNotJustified BreakGlassReviewOutcome = "not_justified"
-)
-
-// Valid indicates whether the value is a known member of the BreakGlassReviewOutcome enum.
-func (e BreakGlassReviewOutcome) Valid() bool {
-	switch e {
-	case BreakGlassReviewOutcomeJustified:
-		return true
-	case BreakGlassReviewOutcomeNotJustified:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for BreakGlassReviewCompleteOutcome.
-const (
-	BreakGlassReviewCompleteOutcomeJustified    BreakGlassReviewCompleteOutcome = "justified"
-	BreakGlassReviewCompleteOutcomeNotJustified BreakGlassReviewCompleteOutcome = "not_justified"
-)
-
-// Valid indicates whether the value is a known member of the BreakGlassReviewCompleteOutcome enum.
-func (e BreakGlassReviewCompleteOutcome) Valid() bool {
-	switch e {
-	case BreakGlassReviewCompleteOutcomeJustified:
-		return true
-	case BreakGlassReviewCompleteOutcomeNotJustified:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for CaseSensitivity.
 const (
 	CaseSensitivityNormal     CaseSensitivity = "normal"
@@ -338,6 +302,27 @@ func (e CaseTeamMemberRole) Valid() bool {
 	}
 }
 
+// Defines values for ContactSafe.
+const (
+	ContactSafeNo      ContactSafe = "no"
+	ContactSafeUnknown ContactSafe = "unknown"
+	ContactSafeYes     ContactSafe = "yes"
+)
+
+// Valid indicates whether the value is a known member of the ContactSafe enum.
+func (e ContactSafe) Valid() bool {
+	switch e {
+	case ContactSafeNo:
+		return true
+	case ContactSafeUnknown:
+		return true
+	case ContactSafeYes:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ContactAttemptMethod.
 const (
 	ContactAttemptMethodFamily  ContactAttemptMethod = "family"
@@ -392,6 +377,48 @@ func (e ContactAttemptCreateMethod) Valid() bool {
 	case ContactAttemptCreateMethodPhone:
 		return true
 	case ContactAttemptCreateMethodVisit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ContactCreateSafe.
+const (
+	ContactCreateSafeNo      ContactCreateSafe = "no"
+	ContactCreateSafeUnknown ContactCreateSafe = "unknown"
+	ContactCreateSafeYes     ContactCreateSafe = "yes"
+)
+
+// Valid indicates whether the value is a known member of the ContactCreateSafe enum.
+func (e ContactCreateSafe) Valid() bool {
+	switch e {
+	case ContactCreateSafeNo:
+		return true
+	case ContactCreateSafeUnknown:
+		return true
+	case ContactCreateSafeYes:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ContactPatchSafe.
+const (
+	ContactPatchSafeNo      ContactPatchSafe = "no"
+	ContactPatchSafeUnknown ContactPatchSafe = "unknown"
+	ContactPatchSafeYes     ContactPatchSafe = "yes"
+)
+
+// Valid indicates whether the value is a known member of the ContactPatchSafe enum.
+func (e ContactPatchSafe) Valid() bool {
+	switch e {
+	case ContactPatchSafeNo:
+		return true
+	case ContactPatchSafeUnknown:
+		return true
+	case ContactPatchSafeYes:
 		return true
 	default:
 		return false
@@ -698,6 +725,72 @@ func (e FormSummaryStatus) Valid() bool {
 	}
 }
 
+// Defines values for FunctionalAnswer.
+const (
+	FunctionalAnswerDeclined FunctionalAnswer = "declined"
+	FunctionalAnswerN1       FunctionalAnswer = "1"
+	FunctionalAnswerN2       FunctionalAnswer = "2"
+	FunctionalAnswerN3       FunctionalAnswer = "3"
+	FunctionalAnswerN4       FunctionalAnswer = "4"
+	FunctionalAnswerUnknown  FunctionalAnswer = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the FunctionalAnswer enum.
+func (e FunctionalAnswer) Valid() bool {
+	switch e {
+	case FunctionalAnswerDeclined:
+		return true
+	case FunctionalAnswerN1:
+		return true
+	case FunctionalAnswerN2:
+		return true
+	case FunctionalAnswerN3:
+		return true
+	case FunctionalAnswerN4:
+		return true
+	case FunctionalAnswerUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FunctionalAssessmentAnsweredBy.
+const (
+	FunctionalAssessmentAnsweredByProxy FunctionalAssessmentAnsweredBy = "proxy"
+	FunctionalAssessmentAnsweredBySelf  FunctionalAssessmentAnsweredBy = "self"
+)
+
+// Valid indicates whether the value is a known member of the FunctionalAssessmentAnsweredBy enum.
+func (e FunctionalAssessmentAnsweredBy) Valid() bool {
+	switch e {
+	case FunctionalAssessmentAnsweredByProxy:
+		return true
+	case FunctionalAssessmentAnsweredBySelf:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FunctionalAssessmentCreateAnsweredBy.
+const (
+	FunctionalAssessmentCreateAnsweredByProxy FunctionalAssessmentCreateAnsweredBy = "proxy"
+	FunctionalAssessmentCreateAnsweredBySelf  FunctionalAssessmentCreateAnsweredBy = "self"
+)
+
+// Valid indicates whether the value is a known member of the FunctionalAssessmentCreateAnsweredBy enum.
+func (e FunctionalAssessmentCreateAnsweredBy) Valid() bool {
+	switch e {
+	case FunctionalAssessmentCreateAnsweredByProxy:
+		return true
+	case FunctionalAssessmentCreateAnsweredBySelf:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -983,6 +1076,24 @@ func (e MeKind) Valid() bool {
 	case MeKindClient:
 		return true
 	case MeKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MissingFieldRequiredBy.
+const (
+	MissingFieldRequiredByChild MissingFieldRequiredBy = "child"
+	MissingFieldRequiredBySop   MissingFieldRequiredBy = "sop"
+)
+
+// Valid indicates whether the value is a known member of the MissingFieldRequiredBy enum.
+func (e MissingFieldRequiredBy) Valid() bool {
+	switch e {
+	case MissingFieldRequiredByChild:
+		return true
+	case MissingFieldRequiredBySop:
 		return true
 	default:
 		return false
@@ -1313,6 +1424,60 @@ func (e RegistrationConsentDecision) Valid() bool {
 	}
 }
 
+// Defines values for RelationshipCare.
+const (
+	RelationshipCareGiven    RelationshipCare = "given"
+	RelationshipCareReceived RelationshipCare = "received"
+)
+
+// Valid indicates whether the value is a known member of the RelationshipCare enum.
+func (e RelationshipCare) Valid() bool {
+	switch e {
+	case RelationshipCareGiven:
+		return true
+	case RelationshipCareReceived:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RelationshipCreateCare.
+const (
+	RelationshipCreateCareGiven    RelationshipCreateCare = "given"
+	RelationshipCreateCareReceived RelationshipCreateCare = "received"
+)
+
+// Valid indicates whether the value is a known member of the RelationshipCreateCare enum.
+func (e RelationshipCreateCare) Valid() bool {
+	switch e {
+	case RelationshipCreateCareGiven:
+		return true
+	case RelationshipCreateCareReceived:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RelationshipPatchCare.
+const (
+	RelationshipPatchCareGiven    RelationshipPatchCare = "given"
+	RelationshipPatchCareReceived RelationshipPatchCare = "received"
+)
+
+// Valid indicates whether the value is a known member of the RelationshipPatchCare enum.
+func (e RelationshipPatchCare) Valid() bool {
+	switch e {
+	case RelationshipPatchCareGiven:
+		return true
+	case RelationshipPatchCareReceived:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RescueEventStatus.
 const (
 	RescueEventStatusActive RescueEventStatus = "active"
@@ -1346,6 +1511,48 @@ func (e SOPStatus) Valid() bool {
 	case SOPStatusDraft:
 		return true
 	case SOPStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ScreeningFactorPolarity.
+const (
+	ScreeningFactorPolarityNeutral    ScreeningFactorPolarity = "neutral"
+	ScreeningFactorPolarityProtective ScreeningFactorPolarity = "protective"
+	ScreeningFactorPolarityRisk       ScreeningFactorPolarity = "risk"
+)
+
+// Valid indicates whether the value is a known member of the ScreeningFactorPolarity enum.
+func (e ScreeningFactorPolarity) Valid() bool {
+	switch e {
+	case ScreeningFactorPolarityNeutral:
+		return true
+	case ScreeningFactorPolarityProtective:
+		return true
+	case ScreeningFactorPolarityRisk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ScreeningFactorCreatePolarity.
+const (
+	ScreeningFactorCreatePolarityNeutral    ScreeningFactorCreatePolarity = "neutral"
+	ScreeningFactorCreatePolarityProtective ScreeningFactorCreatePolarity = "protective"
+	ScreeningFactorCreatePolarityRisk       ScreeningFactorCreatePolarity = "risk"
+)
+
+// Valid indicates whether the value is a known member of the ScreeningFactorCreatePolarity enum.
+func (e ScreeningFactorCreatePolarity) Valid() bool {
+	switch e {
+	case ScreeningFactorCreatePolarityNeutral:
+		return true
+	case ScreeningFactorCreatePolarityProtective:
+		return true
+	case ScreeningFactorCreatePolarityRisk:
 		return true
 	default:
 		return false
@@ -1490,36 +1697,21 @@ func (e SpecificNeedPatchConfidence) Valid() bool {
 	}
 }
 
-// Defines values for SupervisionSessionKind.
+// Defines values for TaskStatus.
 const (
-	SupervisionSessionKindGroup      SupervisionSessionKind = "group"
-	SupervisionSessionKindIndividual SupervisionSessionKind = "individual"
+	TaskStatusDismissed TaskStatus = "dismissed"
+	TaskStatusDone      TaskStatus = "done"
+	TaskStatusOpen      TaskStatus = "open"
 )
 
-// Valid indicates whether the value is a known member of the SupervisionSessionKind enum.
-func (e SupervisionSessionKind) Valid() bool {
+// Valid indicates whether the value is a known member of the TaskStatus enum.
+func (e TaskStatus) Valid() bool {
 	switch e {
-	case SupervisionSessionKindGroup:
+	case TaskStatusDismissed:
 		return true
-	case SupervisionSessionKindIndividual:
+	case TaskStatusDone:
 		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for SupervisionSessionCreateKind.
-const (
-	SupervisionSessionCreateKindGroup      SupervisionSessionCreateKind = "group"
-	SupervisionSessionCreateKindIndividual SupervisionSessionCreateKind = "individual"
-)
-
-// Valid indicates whether the value is a known member of the SupervisionSessionCreateKind enum.
-func (e SupervisionSessionCreateKind) Valid() bool {
-	switch e {
-	case SupervisionSessionCreateKindGroup:
-		return true
-	case SupervisionSessionCreateKindIndividual:
+	case TaskStatusOpen:
 		return true
 	default:
 		return false
@@ -1586,6 +1778,27 @@ func (e VisitStatus) Valid() bool {
 	case VisitStatusVoid:
 		return true
 	case VisitStatusWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VulnerabilityScreeningSensitivity.
+const (
+	VulnerabilityScreeningSensitivityNormal     VulnerabilityScreeningSensitivity = "normal"
+	VulnerabilityScreeningSensitivityRestricted VulnerabilityScreeningSensitivity = "restricted"
+	VulnerabilityScreeningSensitivitySensitive  VulnerabilityScreeningSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the VulnerabilityScreeningSensitivity enum.
+func (e VulnerabilityScreeningSensitivity) Valid() bool {
+	switch e {
+	case VulnerabilityScreeningSensitivityNormal:
+		return true
+	case VulnerabilityScreeningSensitivityRestricted:
+		return true
+	case VulnerabilityScreeningSensitivitySensitive:
 		return true
 	default:
 		return false
@@ -1730,6 +1943,24 @@ func (e ListBeneficiariesParamsStatus) Valid() bool {
 	}
 }
 
+// Defines values for ListCareArrangementsParamsSort.
+const (
+	ListCareArrangementsParamsSortMinusSince ListCareArrangementsParamsSort = "-since"
+	ListCareArrangementsParamsSortSince      ListCareArrangementsParamsSort = "since"
+)
+
+// Valid indicates whether the value is a known member of the ListCareArrangementsParamsSort enum.
+func (e ListCareArrangementsParamsSort) Valid() bool {
+	switch e {
+	case ListCareArrangementsParamsSortMinusSince:
+		return true
+	case ListCareArrangementsParamsSortSince:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListConsentsParamsSort.
 const (
 	ListConsentsParamsSortGivenAt      ListConsentsParamsSort = "given_at"
@@ -1742,6 +1973,24 @@ func (e ListConsentsParamsSort) Valid() bool {
 	case ListConsentsParamsSortGivenAt:
 		return true
 	case ListConsentsParamsSortMinusGivenAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListContactsParamsSort.
+const (
+	ListContactsParamsSortCreatedAt      ListContactsParamsSort = "created_at"
+	ListContactsParamsSortMinusCreatedAt ListContactsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListContactsParamsSort enum.
+func (e ListContactsParamsSort) Valid() bool {
+	switch e {
+	case ListContactsParamsSortCreatedAt:
+		return true
+	case ListContactsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -1766,6 +2015,78 @@ func (e ListDisclosuresParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListIdentityDocumentsParamsSort.
+const (
+	ListIdentityDocumentsParamsSortCreatedAt      ListIdentityDocumentsParamsSort = "created_at"
+	ListIdentityDocumentsParamsSortMinusCreatedAt ListIdentityDocumentsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListIdentityDocumentsParamsSort enum.
+func (e ListIdentityDocumentsParamsSort) Valid() bool {
+	switch e {
+	case ListIdentityDocumentsParamsSortCreatedAt:
+		return true
+	case ListIdentityDocumentsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListFunctionalAssessmentsParamsSort.
+const (
+	ListFunctionalAssessmentsParamsSortAssessedAt      ListFunctionalAssessmentsParamsSort = "assessed_at"
+	ListFunctionalAssessmentsParamsSortMinusAssessedAt ListFunctionalAssessmentsParamsSort = "-assessed_at"
+)
+
+// Valid indicates whether the value is a known member of the ListFunctionalAssessmentsParamsSort enum.
+func (e ListFunctionalAssessmentsParamsSort) Valid() bool {
+	switch e {
+	case ListFunctionalAssessmentsParamsSortAssessedAt:
+		return true
+	case ListFunctionalAssessmentsParamsSortMinusAssessedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListJourneyLegsParamsSort.
+const (
+	ListJourneyLegsParamsSortMinusPosition ListJourneyLegsParamsSort = "-position"
+	ListJourneyLegsParamsSortPosition      ListJourneyLegsParamsSort = "position"
+)
+
+// Valid indicates whether the value is a known member of the ListJourneyLegsParamsSort enum.
+func (e ListJourneyLegsParamsSort) Valid() bool {
+	switch e {
+	case ListJourneyLegsParamsSortMinusPosition:
+		return true
+	case ListJourneyLegsParamsSortPosition:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListBeneficiaryNamesParamsSort.
+const (
+	ListBeneficiaryNamesParamsSortCreatedAt      ListBeneficiaryNamesParamsSort = "created_at"
+	ListBeneficiaryNamesParamsSortMinusCreatedAt ListBeneficiaryNamesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListBeneficiaryNamesParamsSort enum.
+func (e ListBeneficiaryNamesParamsSort) Valid() bool {
+	switch e {
+	case ListBeneficiaryNamesParamsSortCreatedAt:
+		return true
+	case ListBeneficiaryNamesParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListSpecificNeedsParamsSort.
 const (
 	ListSpecificNeedsParamsSortCreatedAt      ListSpecificNeedsParamsSort = "created_at"
@@ -1784,6 +2105,60 @@ func (e ListSpecificNeedsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListRelationshipsParamsSort.
+const (
+	ListRelationshipsParamsSortCreatedAt      ListRelationshipsParamsSort = "created_at"
+	ListRelationshipsParamsSortMinusCreatedAt ListRelationshipsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListRelationshipsParamsSort enum.
+func (e ListRelationshipsParamsSort) Valid() bool {
+	switch e {
+	case ListRelationshipsParamsSortCreatedAt:
+		return true
+	case ListRelationshipsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListVulnerabilityScreeningsParamsSort.
+const (
+	ListVulnerabilityScreeningsParamsSortMinusScreenedAt ListVulnerabilityScreeningsParamsSort = "-screened_at"
+	ListVulnerabilityScreeningsParamsSortScreenedAt      ListVulnerabilityScreeningsParamsSort = "screened_at"
+)
+
+// Valid indicates whether the value is a known member of the ListVulnerabilityScreeningsParamsSort enum.
+func (e ListVulnerabilityScreeningsParamsSort) Valid() bool {
+	switch e {
+	case ListVulnerabilityScreeningsParamsSortMinusScreenedAt:
+		return true
+	case ListVulnerabilityScreeningsParamsSortScreenedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListSeparationsParamsSort.
+const (
+	ListSeparationsParamsSortMinusSince ListSeparationsParamsSort = "-since"
+	ListSeparationsParamsSortSince      ListSeparationsParamsSort = "since"
+)
+
+// Valid indicates whether the value is a known member of the ListSeparationsParamsSort enum.
+func (e ListSeparationsParamsSort) Valid() bool {
+	switch e {
+	case ListSeparationsParamsSortMinusSince:
+		return true
+	case ListSeparationsParamsSortSince:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListTimelineParamsSort.
 const (
 	ListTimelineParamsSortAt      ListTimelineParamsSort = "at"
@@ -1796,24 +2171,6 @@ func (e ListTimelineParamsSort) Valid() bool {
 	case ListTimelineParamsSortAt:
 		return true
 	case ListTimelineParamsSortMinusAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListBreakGlassReviewsParamsSort.
-const (
-	ListBreakGlassReviewsParamsSortCreatedAt      ListBreakGlassReviewsParamsSort = "created_at"
-	ListBreakGlassReviewsParamsSortMinusCreatedAt ListBreakGlassReviewsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListBreakGlassReviewsParamsSort enum.
-func (e ListBreakGlassReviewsParamsSort) Valid() bool {
-	switch e {
-	case ListBreakGlassReviewsParamsSortCreatedAt:
-		return true
-	case ListBreakGlassReviewsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -1916,42 +2273,6 @@ func (e ListCaseApprovalsParamsSort) Valid() bool {
 	case ListCaseApprovalsParamsSortCreatedAt:
 		return true
 	case ListCaseApprovalsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseConferencesParamsSort.
-const (
-	ListCaseConferencesParamsSortMinusScheduledAt ListCaseConferencesParamsSort = "-scheduled_at"
-	ListCaseConferencesParamsSortScheduledAt      ListCaseConferencesParamsSort = "scheduled_at"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseConferencesParamsSort enum.
-func (e ListCaseConferencesParamsSort) Valid() bool {
-	switch e {
-	case ListCaseConferencesParamsSortMinusScheduledAt:
-		return true
-	case ListCaseConferencesParamsSortScheduledAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseInvitationsParamsSort.
-const (
-	ListCaseInvitationsParamsSortCreatedAt      ListCaseInvitationsParamsSort = "created_at"
-	ListCaseInvitationsParamsSortMinusCreatedAt ListCaseInvitationsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseInvitationsParamsSort enum.
-func (e ListCaseInvitationsParamsSort) Valid() bool {
-	switch e {
-	case ListCaseInvitationsParamsSortCreatedAt:
-		return true
-	case ListCaseInvitationsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -2114,24 +2435,6 @@ func (e ListCaseTeamParamsSort) Valid() bool {
 	case ListCaseTeamParamsSortCreatedAt:
 		return true
 	case ListCaseTeamParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseWallsParamsSort.
-const (
-	ListCaseWallsParamsSortCreatedAt      ListCaseWallsParamsSort = "created_at"
-	ListCaseWallsParamsSortMinusCreatedAt ListCaseWallsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseWallsParamsSort enum.
-func (e ListCaseWallsParamsSort) Valid() bool {
-	switch e {
-	case ListCaseWallsParamsSortCreatedAt:
-		return true
-	case ListCaseWallsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -2450,6 +2753,42 @@ func (e ListMembersParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListNeedsToReviewParamsSort.
+const (
+	ListNeedsToReviewParamsSortMinusReviewOn ListNeedsToReviewParamsSort = "-review_on"
+	ListNeedsToReviewParamsSortReviewOn      ListNeedsToReviewParamsSort = "review_on"
+)
+
+// Valid indicates whether the value is a known member of the ListNeedsToReviewParamsSort enum.
+func (e ListNeedsToReviewParamsSort) Valid() bool {
+	switch e {
+	case ListNeedsToReviewParamsSortMinusReviewOn:
+		return true
+	case ListNeedsToReviewParamsSortReviewOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNeedsToReviewParamsCodeSystem.
+const (
+	ListNeedsToReviewParamsCodeSystemMigrantVulnerability ListNeedsToReviewParamsCodeSystem = "migrant_vulnerability"
+	ListNeedsToReviewParamsCodeSystemSpecificNeedUnhcr    ListNeedsToReviewParamsCodeSystem = "specific_need_unhcr"
+)
+
+// Valid indicates whether the value is a known member of the ListNeedsToReviewParamsCodeSystem enum.
+func (e ListNeedsToReviewParamsCodeSystem) Valid() bool {
+	switch e {
+	case ListNeedsToReviewParamsCodeSystemMigrantVulnerability:
+		return true
+	case ListNeedsToReviewParamsCodeSystemSpecificNeedUnhcr:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCentrePhasesParamsSort.
 const (
 	ListCentrePhasesParamsSortMinusStartsOn ListCentrePhasesParamsSort = "-starts_on"
@@ -2714,18 +3053,45 @@ func (e ListSOPsParamsSort) Valid() bool {
 	}
 }
 
-// Defines values for ListSupervisionSessionsParamsSort.
+// Defines values for ListTasksParamsSort.
 const (
-	ListSupervisionSessionsParamsSortHeldAt      ListSupervisionSessionsParamsSort = "held_at"
-	ListSupervisionSessionsParamsSortMinusHeldAt ListSupervisionSessionsParamsSort = "-held_at"
+	ListTasksParamsSortCreatedAt      ListTasksParamsSort = "created_at"
+	ListTasksParamsSortDueAt          ListTasksParamsSort = "due_at"
+	ListTasksParamsSortMinusCreatedAt ListTasksParamsSort = "-created_at"
+	ListTasksParamsSortMinusDueAt     ListTasksParamsSort = "-due_at"
 )
 
-// Valid indicates whether the value is a known member of the ListSupervisionSessionsParamsSort enum.
-func (e ListSupervisionSessionsParamsSort) Valid() bool {
+// Valid indicates whether the value is a known member of the ListTasksParamsSort enum.
+func (e ListTasksParamsSort) Valid() bool {
 	switch e {
-	case ListSupervisionSessionsParamsSortHeldAt:
+	case ListTasksParamsSortCreatedAt:
 		return true
-	case ListSupervisionSessionsParamsSortMinusHeldAt:
+	case ListTasksParamsSortDueAt:
+		return true
+	case ListTasksParamsSortMinusCreatedAt:
+		return true
+	case ListTasksParamsSortMinusDueAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTasksParamsStatus.
+const (
+	ListTasksParamsStatusDismissed ListTasksParamsStatus = "dismissed"
+	ListTasksParamsStatusDone      ListTasksParamsStatus = "done"
+	ListTasksParamsStatusOpen      ListTasksParamsStatus = "open"
+)
+
+// Valid indicates whether the value is a known member of the ListTasksParamsStatus enum.
+func (e ListTasksParamsStatus) Valid() bool {
+	switch e {
+	case ListTasksParamsStatusDismissed:
+		return true
+	case ListTasksParamsStatusDone:
+		return true
+	case ListTasksParamsStatusOpen:
 		return true
 	default:
 		return false
@@ -3283,6 +3649,79 @@ type BeneficiaryCreate struct {
 	Sex string `json:"sex"`
 }
 
+// BeneficiaryName defines model for BeneficiaryName.
+type BeneficiaryName struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	CreatedAt     time.Time          `json:"created_at"`
+	FamilyName    *string            `json:"family_name,omitempty"`
+
+	// GivenName The only name of who has one
+	GivenName *string            `json:"given_name,omitempty"`
+	ID        openapi_types.UUID `json:"id"`
+	Kind      string             `json:"kind"`
+
+	// Language BCP 47
+	//
+	// Example: fr
+	Language *Language `json:"language,omitempty"`
+	Note     *string   `json:"note,omitempty"`
+
+	// RecordedBy The member of staff who recorded it
+	RecordedBy *openapi_types.UUID `json:"recorded_by,omitempty"`
+
+	// Script ISO 15924: Arab, Ethi, Latn
+	Script     *string             `json:"script,omitempty"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	Version    int64               `json:"version"`
+	VoidReason *string             `json:"void_reason,omitempty"`
+	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+}
+
+// BeneficiaryNameCreate defines model for BeneficiaryNameCreate.
+type BeneficiaryNameCreate struct {
+	FamilyName *string `json:"family_name,omitempty"`
+
+	// GivenName The only name of who has one
+	GivenName *string             `json:"given_name,omitempty"`
+	ID        *openapi_types.UUID `json:"id,omitempty"`
+	Kind      string              `json:"kind"`
+
+	// Language BCP 47
+	//
+	// Example: fr
+	Language *Language `json:"language,omitempty"`
+	Note     *string   `json:"note,omitempty"`
+
+	// Script ISO 15924: Arab, Ethi, Latn
+	Script *string `json:"script,omitempty"`
+}
+
+// BeneficiaryNamePage defines model for BeneficiaryNamePage.
+type BeneficiaryNamePage struct {
+	Data []BeneficiaryName `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// BeneficiaryNamePatch defines model for BeneficiaryNamePatch.
+type BeneficiaryNamePatch struct {
+	FamilyName nullable.Nullable[string] `json:"family_name,omitempty"`
+
+	// GivenName The only name of who has one
+	GivenName nullable.Nullable[string] `json:"given_name,omitempty"`
+	Kind      *string                   `json:"kind,omitempty"`
+	Language  nullable.Nullable[string] `json:"language,omitempty"`
+	Note      nullable.Nullable[string] `json:"note,omitempty"`
+
+	// Script ISO 15924: Arab, Ethi, Latn
+	Script nullable.Nullable[string] `json:"script,omitempty"`
+}
+
 // BeneficiaryPage defines model for BeneficiaryPage.
 type BeneficiaryPage struct {
 	Data []Beneficiary `json:"data"`
@@ -3337,56 +3776,6 @@ type BeneficiaryPatch struct {
 	Sex *string `json:"sex,omitempty"`
 }
 
-// BreakGlass defines model for BreakGlass.
-type BreakGlass struct {
-	ID *openapi_types.UUID `json:"id,omitempty"`
-
-	// Reason At least ten characters
-	Reason string `json:"reason"`
-}
-
-// BreakGlassReview defines model for BreakGlassReview.
-type BreakGlassReview struct {
-	CaseID      openapi_types.UUID       `json:"case_id"`
-	Comment     *string                  `json:"comment,omitempty"`
-	CreatedAt   time.Time                `json:"created_at"`
-	ID          openapi_types.UUID       `json:"id"`
-	OpenedBy    openapi_types.UUID       `json:"opened_by"`
-	Outcome     *BreakGlassReviewOutcome `json:"outcome,omitempty"`
-	Reason      string                   `json:"reason"`
-	ReviewDueAt time.Time                `json:"review_due_at"`
-	ReviewedAt  *time.Time               `json:"reviewed_at,omitempty"`
-	ReviewedBy  *openapi_types.UUID      `json:"reviewed_by,omitempty"`
-
-	// UntilAt The file is open until then
-	UntilAt   time.Time `json:"until_at"`
-	UpdatedAt time.Time `json:"updated_at"`
-	Version   int64     `json:"version"`
-}
-
-// BreakGlassReviewOutcome defines model for BreakGlassReview.Outcome.
-type BreakGlassReviewOutcome string
-
-// BreakGlassReviewComplete defines model for BreakGlassReviewComplete.
-type BreakGlassReviewComplete struct {
-	Comment *string                         `json:"comment,omitempty"`
-	Outcome BreakGlassReviewCompleteOutcome `json:"outcome"`
-}
-
-// BreakGlassReviewCompleteOutcome defines model for BreakGlassReviewComplete.Outcome.
-type BreakGlassReviewCompleteOutcome string
-
-// BreakGlassReviewPage defines model for BreakGlassReviewPage.
-type BreakGlassReviewPage struct {
-	Data []BreakGlassReview `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
 // Bundle defines model for Bundle.
 type Bundle struct {
 	Entries []BundleEntry `json:"entries"`
@@ -3419,6 +3808,70 @@ type BundleEntryCreate struct {
 
 	// Path Below the centre
 	Path string `json:"path"`
+}
+
+// CareArrangement defines model for CareArrangement.
+type CareArrangement struct {
+	AgainstCaregiversWill bool               `json:"against_caregivers_will"`
+	Arrangement           string             `json:"arrangement"`
+	BeneficiaryID         openapi_types.UUID `json:"beneficiary_id"`
+
+	// BestInterestNote How it serves the child's best interests
+	BestInterestNote *string `json:"best_interest_note,omitempty"`
+
+	// CaregiverID A person registered here
+	CaregiverID *openapi_types.UUID `json:"caregiver_id,omitempty"`
+
+	// CaregiverName Of a caregiver who is not registered here
+	CaregiverName *string             `json:"caregiver_name,omitempty"`
+	CreatedAt     time.Time           `json:"created_at"`
+	EndedOn       *openapi_types.Date `json:"ended_on,omitempty"`
+	ID            openapi_types.UUID  `json:"id"`
+	Note          *string             `json:"note,omitempty"`
+	Place         *string             `json:"place,omitempty"`
+
+	// RecordedBy The member of staff who recorded it
+	RecordedBy *openapi_types.UUID `json:"recorded_by,omitempty"`
+
+	// Since Today, in the centre's time zone, where none is given
+	Since      openapi_types.Date  `json:"since"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	Version    int64               `json:"version"`
+	VoidReason *string             `json:"void_reason,omitempty"`
+	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+}
+
+// CareArrangementCreate defines model for CareArrangementCreate.
+type CareArrangementCreate struct {
+	AgainstCaregiversWill *bool  `json:"against_caregivers_will,omitempty"`
+	Arrangement           string `json:"arrangement"`
+
+	// BestInterestNote How it serves the child's best interests
+	BestInterestNote *string `json:"best_interest_note,omitempty"`
+
+	// CaregiverID A person registered here
+	CaregiverID *openapi_types.UUID `json:"caregiver_id,omitempty"`
+
+	// CaregiverName Of a caregiver who is not registered here
+	CaregiverName *string             `json:"caregiver_name,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+	Note          *string             `json:"note,omitempty"`
+	Place         *string             `json:"place,omitempty"`
+
+	// Since Today, in the centre's time zone, where none is given
+	Since *openapi_types.Date `json:"since,omitempty"`
+}
+
+// CareArrangementPage defines model for CareArrangementPage.
+type CareArrangementPage struct {
+	Data []CareArrangement `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
 }
 
 // Case defines model for Case.
@@ -3693,74 +4146,6 @@ type CaseClosureRequest struct {
 	Summary string `json:"summary"`
 }
 
-// CaseConference defines model for CaseConference.
-type CaseConference struct {
-	CancelReason *string             `json:"cancel_reason,omitempty"`
-	CancelledAt  *time.Time          `json:"cancelled_at,omitempty"`
-	CaseID       openapi_types.UUID  `json:"case_id"`
-	ConvenedBy   *openapi_types.UUID `json:"convened_by,omitempty"`
-	CreatedAt    time.Time           `json:"created_at"`
-	Decisions    *string             `json:"decisions,omitempty"`
-	HeldAt       *time.Time          `json:"held_at,omitempty"`
-	ID           openapi_types.UUID  `json:"id"`
-
-	// Outcome Once it was held
-	Outcome *string `json:"outcome,omitempty"`
-
-	// Participants People from outside; staff are invited
-	Participants []CaseConferenceParticipant `json:"participants"`
-	Purpose      string                      `json:"purpose"`
-	ScheduledAt  time.Time                   `json:"scheduled_at"`
-	UpdatedAt    time.Time                   `json:"updated_at"`
-	Version      int64                       `json:"version"`
-}
-
-// CaseConferenceCancel defines model for CaseConferenceCancel.
-type CaseConferenceCancel struct {
-	Reason string `json:"reason"`
-}
-
-// CaseConferenceCreate defines model for CaseConferenceCreate.
-type CaseConferenceCreate struct {
-	ID           *openapi_types.UUID         `json:"id,omitempty"`
-	Participants []CaseConferenceParticipant `json:"participants,omitempty"`
-	Purpose      string                      `json:"purpose"`
-	ScheduledAt  time.Time                   `json:"scheduled_at"`
-}
-
-// CaseConferenceHold defines model for CaseConferenceHold.
-type CaseConferenceHold struct {
-	Decisions *string `json:"decisions,omitempty"`
-
-	// HeldAt Now where none is given
-	HeldAt  *time.Time `json:"held_at,omitempty"`
-	Outcome string     `json:"outcome"`
-}
-
-// CaseConferencePage defines model for CaseConferencePage.
-type CaseConferencePage struct {
-	Data []CaseConference `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// CaseConferenceParticipant defines model for CaseConferenceParticipant.
-type CaseConferenceParticipant struct {
-	Name         string  `json:"name"`
-	Organisation *string `json:"organisation,omitempty"`
-}
-
-// CaseConferencePatch defines model for CaseConferencePatch.
-type CaseConferencePatch struct {
-	Participants []CaseConferenceParticipant `json:"participants,omitempty"`
-	Purpose      *string                     `json:"purpose,omitempty"`
-	ScheduledAt  *time.Time                  `json:"scheduled_at,omitempty"`
-}
-
 // CaseCreate defines model for CaseCreate.
 type CaseCreate struct {
 	BeneficiaryID openapi_types.UUID     `json:"beneficiary_id"`
@@ -3886,47 +4271,6 @@ type CaseGoalPatch struct {
 type CaseHold struct {
 	Reason   string             `json:"reason"`
 	ReviewOn openapi_types.Date `json:"review_on"`
-}
-
-// CaseInvitation defines model for CaseInvitation.
-type CaseInvitation struct {
-	CaseID       openapi_types.UUID `json:"case_id"`
-	ConferenceID openapi_types.UUID `json:"conference_id"`
-	CreatedAt    time.Time          `json:"created_at"`
-
-	// EndedAt When it was taken back
-	EndedAt   *time.Time          `json:"ended_at,omitempty"`
-	FromAt    time.Time           `json:"from_at"`
-	ID        openapi_types.UUID  `json:"id"`
-	InvitedBy *openapi_types.UUID `json:"invited_by,omitempty"`
-	UntilAt   time.Time           `json:"until_at"`
-	UpdatedAt time.Time           `json:"updated_at"`
-
-	// UserID Who reads the file
-	UserID  openapi_types.UUID `json:"user_id"`
-	Version int64              `json:"version"`
-}
-
-// CaseInvitationCreate defines model for CaseInvitationCreate.
-type CaseInvitationCreate struct {
-	// FromAt Now where none is given
-	FromAt *time.Time          `json:"from_at,omitempty"`
-	ID     *openapi_types.UUID `json:"id,omitempty"`
-
-	// UntilAt As late as the SOP allows where none is given
-	UntilAt *time.Time         `json:"until_at,omitempty"`
-	UserID  openapi_types.UUID `json:"user_id"`
-}
-
-// CaseInvitationPage defines model for CaseInvitationPage.
-type CaseInvitationPage struct {
-	Data []CaseInvitation `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
 }
 
 // CaseMerge defines model for CaseMerge.
@@ -4174,45 +4518,6 @@ type CaseTransition struct {
 // CaseTransitionPage defines model for CaseTransitionPage.
 type CaseTransitionPage struct {
 	Data []CaseTransition `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// CaseWall defines model for CaseWall.
-type CaseWall struct {
-	CaseID    openapi_types.UUID  `json:"case_id"`
-	CreatedAt time.Time           `json:"created_at"`
-	EndReason *string             `json:"end_reason,omitempty"`
-	EndedAt   *time.Time          `json:"ended_at,omitempty"`
-	ID        openapi_types.UUID  `json:"id"`
-	RaisedBy  *openapi_types.UUID `json:"raised_by,omitempty"`
-	Reason    string              `json:"reason"`
-	UpdatedAt time.Time           `json:"updated_at"`
-
-	// UserID Who must not see it
-	UserID  openapi_types.UUID `json:"user_id"`
-	Version int64              `json:"version"`
-}
-
-// CaseWallCreate defines model for CaseWallCreate.
-type CaseWallCreate struct {
-	ID     *openapi_types.UUID `json:"id,omitempty"`
-	Reason string              `json:"reason"`
-	UserID openapi_types.UUID  `json:"user_id"`
-}
-
-// CaseWallEnd defines model for CaseWallEnd.
-type CaseWallEnd struct {
-	Reason string `json:"reason"`
-}
-
-// CaseWallPage defines model for CaseWallPage.
-type CaseWallPage struct {
-	Data []CaseWall `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -4531,6 +4836,22 @@ type CodelistSummary struct {
 	Version string `json:"version"`
 }
 
+// Completeness defines model for Completeness.
+type Completeness struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+
+	// Child The person is, or may be, under 18 today
+	Child bool `json:"child"`
+
+	// Complete Nothing is missing at this level
+	Complete bool           `json:"complete"`
+	Missing  []MissingField `json:"missing"`
+
+	// MissingForFull What a full registration would need beside it
+	MissingForFull    []MissingField `json:"missing_for_full"`
+	RegistrationLevel string         `json:"registration_level"`
+}
+
 // Consent defines model for Consent.
 type Consent struct {
 	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
@@ -4627,6 +4948,45 @@ type ConsentPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// Contact A way to reach a person. `safe` is `unknown` where nobody asked.
+type Contact struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+
+	// ConsentNote What the person agreed to
+	ConsentNote *string            `json:"consent_note,omitempty"`
+	CreatedAt   time.Time          `json:"created_at"`
+	ID          openapi_types.UUID `json:"id"`
+	Kind        string             `json:"kind"`
+
+	// Name Who answers, where it is not the person
+	Name      *string `json:"name,omitempty"`
+	Note      *string `json:"note,omitempty"`
+	Preferred bool    `json:"preferred"`
+
+	// RecordedBy The member of staff who recorded it
+	RecordedBy *openapi_types.UUID `json:"recorded_by,omitempty"`
+
+	// Relationship Of who answers to the person
+	Relationship *string `json:"relationship,omitempty"`
+
+	// Safe To contact the person this way
+	Safe ContactSafe `json:"safe"`
+
+	// SafeWhen Hours and conditions
+	SafeWhen  *string   `json:"safe_when,omitempty"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// Value The number, address or handle
+	Value      string              `json:"value"`
+	Version    int64               `json:"version"`
+	VoidReason *string             `json:"void_reason,omitempty"`
+	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+}
+
+// ContactSafe To contact the person this way
+type ContactSafe string
+
 // ContactAttempt defines model for ContactAttempt.
 type ContactAttempt struct {
 	At     time.Time            `json:"at"`
@@ -4648,6 +5008,72 @@ type ContactAttemptCreate struct {
 
 // ContactAttemptCreateMethod defines model for ContactAttemptCreate.Method.
 type ContactAttemptCreateMethod string
+
+// ContactCreate defines model for ContactCreate.
+type ContactCreate struct {
+	// ConsentNote What the person agreed to
+	ConsentNote *string             `json:"consent_note,omitempty"`
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	Kind        string              `json:"kind"`
+
+	// Name Who answers, where it is not the person
+	Name      *string `json:"name,omitempty"`
+	Note      *string `json:"note,omitempty"`
+	Preferred *bool   `json:"preferred,omitempty"`
+
+	// Relationship Of who answers to the person
+	Relationship *string `json:"relationship,omitempty"`
+
+	// Safe To contact the person this way
+	Safe *ContactCreateSafe `json:"safe,omitempty"`
+
+	// SafeWhen Hours and conditions
+	SafeWhen *string `json:"safe_when,omitempty"`
+
+	// Value The number, address or handle
+	Value string `json:"value"`
+}
+
+// ContactCreateSafe To contact the person this way
+type ContactCreateSafe string
+
+// ContactPage defines model for ContactPage.
+type ContactPage struct {
+	Data []Contact `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// ContactPatch defines model for ContactPatch.
+type ContactPatch struct {
+	// ConsentNote What the person agreed to
+	ConsentNote nullable.Nullable[string] `json:"consent_note,omitempty"`
+	Kind        *string                   `json:"kind,omitempty"`
+
+	// Name Who answers, where it is not the person
+	Name      nullable.Nullable[string] `json:"name,omitempty"`
+	Note      nullable.Nullable[string] `json:"note,omitempty"`
+	Preferred *bool                     `json:"preferred,omitempty"`
+
+	// Relationship Of who answers to the person
+	Relationship nullable.Nullable[string] `json:"relationship,omitempty"`
+
+	// Safe To contact the person this way
+	Safe *ContactPatchSafe `json:"safe,omitempty"`
+
+	// SafeWhen Hours and conditions
+	SafeWhen nullable.Nullable[string] `json:"safe_when,omitempty"`
+
+	// Value The number, address or handle
+	Value *string `json:"value,omitempty"`
+}
+
+// ContactPatchSafe To contact the person this way
+type ContactPatchSafe string
 
 // Country ISO 3166-1 alpha-3
 //
@@ -5073,6 +5499,92 @@ type FormSummaryOrigin string
 // FormSummaryStatus defines model for FormSummary.Status.
 type FormSummaryStatus string
 
+// FunctionalAnswer A code of the list functional_difficulty_level, or why there is none
+type FunctionalAnswer string
+
+// FunctionalAssessment The Washington Group short set on functioning: what somebody finds difficult. It is not a diagnosis.
+type FunctionalAssessment struct {
+	AnsweredBy FunctionalAssessmentAnsweredBy `json:"answered_by"`
+
+	// AssessedAt Now where none is given
+	AssessedAt    time.Time          `json:"assessed_at"`
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	CreatedAt     time.Time          `json:"created_at"`
+
+	// CutOffDomains How many domains had to reach it
+	CutOffDomains int `json:"cut_off_domains"`
+
+	// CutOffLevel The level from which a domain counted on that day
+	CutOffLevel string             `json:"cut_off_level"`
+	ID          openapi_types.UUID `json:"id"`
+
+	// Levels By domain, as in the list functional_difficulty_domain
+	Levels FunctionalLevels `json:"levels"`
+	Note   *string          `json:"note,omitempty"`
+
+	// ReachesCutOff Never a diagnosis
+	ReachesCutOff bool `json:"reaches_cut_off"`
+
+	// RecordedBy The member of staff who recorded it
+	RecordedBy *openapi_types.UUID `json:"recorded_by,omitempty"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	Version    int64               `json:"version"`
+	VoidReason *string             `json:"void_reason,omitempty"`
+	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+}
+
+// FunctionalAssessmentAnsweredBy defines model for FunctionalAssessment.AnsweredBy.
+type FunctionalAssessmentAnsweredBy string
+
+// FunctionalAssessmentCreate defines model for FunctionalAssessmentCreate.
+type FunctionalAssessmentCreate struct {
+	AnsweredBy FunctionalAssessmentCreateAnsweredBy `json:"answered_by"`
+
+	// AssessedAt Now where none is given
+	AssessedAt *time.Time          `json:"assessed_at,omitempty"`
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+
+	// Levels By domain, as in the list functional_difficulty_domain
+	Levels FunctionalLevels `json:"levels"`
+	Note   *string          `json:"note,omitempty"`
+}
+
+// FunctionalAssessmentCreateAnsweredBy defines model for FunctionalAssessmentCreate.AnsweredBy.
+type FunctionalAssessmentCreateAnsweredBy string
+
+// FunctionalAssessmentPage defines model for FunctionalAssessmentPage.
+type FunctionalAssessmentPage struct {
+	Data []FunctionalAssessment `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// FunctionalLevels By domain, as in the list functional_difficulty_domain
+type FunctionalLevels struct {
+	// Communicating A code of the list functional_difficulty_level, or why there is none
+	Communicating FunctionalAnswer `json:"communicating"`
+
+	// Hearing A code of the list functional_difficulty_level, or why there is none
+	Hearing FunctionalAnswer `json:"hearing"`
+
+	// Remembering A code of the list functional_difficulty_level, or why there is none
+	Remembering FunctionalAnswer `json:"remembering"`
+
+	// Seeing A code of the list functional_difficulty_level, or why there is none
+	Seeing FunctionalAnswer `json:"seeing"`
+
+	// SelfCare A code of the list functional_difficulty_level, or why there is none
+	SelfCare FunctionalAnswer `json:"self_care"`
+
+	// Walking A code of the list functional_difficulty_level, or why there is none
+	Walking FunctionalAnswer `json:"walking"`
+}
+
 // Headcount People counted without a name.
 type Headcount struct {
 	AgeGroup string `json:"age_group"`
@@ -5186,6 +5698,77 @@ type HouseholdPatch struct {
 	// HeadID A member of today
 	HeadID nullable.Nullable[openapi_types.UUID] `json:"head_id,omitempty"`
 	Note   nullable.Nullable[string]             `json:"note,omitempty"`
+}
+
+// IdentityDocument defines model for IdentityDocument.
+type IdentityDocument struct {
+	BeneficiaryID openapi_types.UUID  `json:"beneficiary_id"`
+	CreatedAt     time.Time           `json:"created_at"`
+	ExpiresOn     *openapi_types.Date `json:"expires_on,omitempty"`
+	ID            openapi_types.UUID  `json:"id"`
+	IssuedOn      *openapi_types.Date `json:"issued_on,omitempty"`
+
+	// IssuingCountry ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	IssuingCountry *Country `json:"issuing_country,omitempty"`
+	Note           *string  `json:"note,omitempty"`
+
+	// Number Missing where it cannot be read
+	Number *string `json:"number,omitempty"`
+
+	// RecordedBy The member of staff who recorded it
+	RecordedBy *openapi_types.UUID `json:"recorded_by,omitempty"`
+	Type       string              `json:"type"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	VerifiedAt *time.Time          `json:"verified_at,omitempty"`
+
+	// VerifiedBy Who saw the document itself
+	VerifiedBy *openapi_types.UUID `json:"verified_by,omitempty"`
+	Version    int64               `json:"version"`
+	VoidReason *string             `json:"void_reason,omitempty"`
+	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+}
+
+// IdentityDocumentCreate defines model for IdentityDocumentCreate.
+type IdentityDocumentCreate struct {
+	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
+	ID        *openapi_types.UUID `json:"id,omitempty"`
+	IssuedOn  *openapi_types.Date `json:"issued_on,omitempty"`
+
+	// IssuingCountry ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	IssuingCountry *Country `json:"issuing_country,omitempty"`
+	Note           *string  `json:"note,omitempty"`
+
+	// Number Missing where it cannot be read
+	Number *string `json:"number,omitempty"`
+	Type   string  `json:"type"`
+}
+
+// IdentityDocumentPage defines model for IdentityDocumentPage.
+type IdentityDocumentPage struct {
+	Data []IdentityDocument `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// IdentityDocumentPatch defines model for IdentityDocumentPatch.
+type IdentityDocumentPatch struct {
+	ExpiresOn      nullable.Nullable[openapi_types.Date] `json:"expires_on,omitempty"`
+	IssuedOn       nullable.Nullable[openapi_types.Date] `json:"issued_on,omitempty"`
+	IssuingCountry nullable.Nullable[string]             `json:"issuing_country,omitempty"`
+	Note           nullable.Nullable[string]             `json:"note,omitempty"`
+
+	// Number Missing where it cannot be read
+	Number nullable.Nullable[string] `json:"number,omitempty"`
+	Type   *string                   `json:"type,omitempty"`
 }
 
 // Import defines model for Import.
@@ -5599,6 +6182,129 @@ type JWKS struct {
 	} `json:"keys"`
 }
 
+// JourneyLeg defines model for JourneyLeg.
+type JourneyLeg struct {
+	// ArrivedOn Of precision month or year the first day is kept
+	ArrivedOn *openapi_types.Date `json:"arrived_on,omitempty"`
+
+	// ArrivedPrecision `day` where none is given
+	ArrivedPrecision *string            `json:"arrived_precision,omitempty"`
+	BeneficiaryID    openapi_types.UUID `json:"beneficiary_id"`
+	CreatedAt        time.Time          `json:"created_at"`
+
+	// DepartedOn Of precision month or year the first day is kept
+	DepartedOn *openapi_types.Date `json:"departed_on,omitempty"`
+
+	// DepartedPrecision `day` where none is given
+	DepartedPrecision *string `json:"departed_precision,omitempty"`
+
+	// FromCountry ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	FromCountry *Country `json:"from_country,omitempty"`
+
+	// FromPcode P-code
+	FromPcode *string            `json:"from_pcode,omitempty"`
+	FromPlace *string            `json:"from_place,omitempty"`
+	ID        openapi_types.UUID `json:"id"`
+	Mode      *string            `json:"mode,omitempty"`
+	Note      *string            `json:"note,omitempty"`
+	Position  int                `json:"position"`
+
+	// RecordedBy The member of staff who recorded it
+	RecordedBy *openapi_types.UUID `json:"recorded_by,omitempty"`
+
+	// ToCountry ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	ToCountry *Country `json:"to_country,omitempty"`
+
+	// ToPcode P-code
+	ToPcode    *string             `json:"to_pcode,omitempty"`
+	ToPlace    *string             `json:"to_place,omitempty"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	Version    int64               `json:"version"`
+	VoidReason *string             `json:"void_reason,omitempty"`
+	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+}
+
+// JourneyLegCreate defines model for JourneyLegCreate.
+type JourneyLegCreate struct {
+	// ArrivedOn Of precision month or year the first day is kept
+	ArrivedOn *openapi_types.Date `json:"arrived_on,omitempty"`
+
+	// ArrivedPrecision `day` where none is given
+	ArrivedPrecision *string `json:"arrived_precision,omitempty"`
+
+	// DepartedOn Of precision month or year the first day is kept
+	DepartedOn *openapi_types.Date `json:"departed_on,omitempty"`
+
+	// DepartedPrecision `day` where none is given
+	DepartedPrecision *string `json:"departed_precision,omitempty"`
+
+	// FromCountry ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	FromCountry *Country `json:"from_country,omitempty"`
+
+	// FromPcode P-code
+	FromPcode *string             `json:"from_pcode,omitempty"`
+	FromPlace *string             `json:"from_place,omitempty"`
+	ID        *openapi_types.UUID `json:"id,omitempty"`
+	Mode      *string             `json:"mode,omitempty"`
+	Note      *string             `json:"note,omitempty"`
+	Position  *int                `json:"position,omitempty"`
+
+	// ToCountry ISO 3166-1 alpha-3
+	//
+	// Example: NER
+	ToCountry *Country `json:"to_country,omitempty"`
+
+	// ToPcode P-code
+	ToPcode *string `json:"to_pcode,omitempty"`
+	ToPlace *string `json:"to_place,omitempty"`
+}
+
+// JourneyLegPage defines model for JourneyLegPage.
+type JourneyLegPage struct {
+	Data []JourneyLeg `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// JourneyLegPatch defines model for JourneyLegPatch.
+type JourneyLegPatch struct {
+	// ArrivedOn Of precision month or year the first day is kept
+	ArrivedOn nullable.Nullable[openapi_types.Date] `json:"arrived_on,omitempty"`
+
+	// ArrivedPrecision `day` where none is given
+	ArrivedPrecision nullable.Nullable[string] `json:"arrived_precision,omitempty"`
+
+	// DepartedOn Of precision month or year the first day is kept
+	DepartedOn nullable.Nullable[openapi_types.Date] `json:"departed_on,omitempty"`
+
+	// DepartedPrecision `day` where none is given
+	DepartedPrecision nullable.Nullable[string] `json:"departed_precision,omitempty"`
+	FromCountry       nullable.Nullable[string] `json:"from_country,omitempty"`
+
+	// FromPcode P-code
+	FromPcode nullable.Nullable[string] `json:"from_pcode,omitempty"`
+	FromPlace nullable.Nullable[string] `json:"from_place,omitempty"`
+	Mode      nullable.Nullable[string] `json:"mode,omitempty"`
+	Note      nullable.Nullable[string] `json:"note,omitempty"`
+	Position  *int                      `json:"position,omitempty"`
+	ToCountry nullable.Nullable[string] `json:"to_country,omitempty"`
+
+	// ToPcode P-code
+	ToPcode nullable.Nullable[string] `json:"to_pcode,omitempty"`
+	ToPlace nullable.Nullable[string] `json:"to_place,omitempty"`
+}
+
 // Language BCP 47
 //
 // Example: fr
@@ -5744,6 +6450,18 @@ type Membership struct {
 	// Scopes What the caller may do there
 	Scopes []string `json:"scopes"`
 }
+
+// MissingField defines model for MissingField.
+type MissingField struct {
+	// Field A field of the person, or what is recorded beside it: caregiver, documents, contacts
+	Field string `json:"field"`
+
+	// RequiredBy The centre's procedures, or every child needs it
+	RequiredBy MissingFieldRequiredBy `json:"required_by"`
+}
+
+// MissingFieldRequiredBy The centre's procedures, or every child needs it
+type MissingFieldRequiredBy string
 
 // Month A calendar month
 //
@@ -6539,6 +7257,93 @@ type RegistrationConsent struct {
 // RegistrationConsentDecision defines model for RegistrationConsent.Decision.
 type RegistrationConsentDecision string
 
+// Relationship How two people are related, as seen from the person of the path: `kind` is what the other is to this one.
+type Relationship struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+
+	// Care `received`: the other takes care of this person; `given`: this person takes care of the other
+	Care      *RelationshipCare   `json:"care,omitempty"`
+	CreatedAt time.Time           `json:"created_at"`
+	EndedOn   *openapi_types.Date `json:"ended_on,omitempty"`
+	ID        openapi_types.UUID  `json:"id"`
+
+	// Kind What the other is to this person
+	Kind string  `json:"kind"`
+	Note *string `json:"note,omitempty"`
+
+	// PrimaryCaregiver Whoever takes care is the primary caregiver
+	PrimaryCaregiver bool `json:"primary_caregiver"`
+
+	// RecordedBy The member of staff who recorded it
+	RecordedBy *openapi_types.UUID `json:"recorded_by,omitempty"`
+
+	// RelativeID The other person
+	RelativeID openapi_types.UUID  `json:"relative_id"`
+	Since      *openapi_types.Date `json:"since,omitempty"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	VerifiedAt *time.Time          `json:"verified_at,omitempty"`
+	VerifiedBy *openapi_types.UUID `json:"verified_by,omitempty"`
+	Version    int64               `json:"version"`
+	VoidReason *string             `json:"void_reason,omitempty"`
+	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+}
+
+// RelationshipCare `received`: the other takes care of this person; `given`: this person takes care of the other
+type RelationshipCare string
+
+// RelationshipCreate defines model for RelationshipCreate.
+type RelationshipCreate struct {
+	// Care `received`: the other takes care of this person; `given`: this person takes care of the other
+	Care *RelationshipCreateCare `json:"care,omitempty"`
+	ID   *openapi_types.UUID     `json:"id,omitempty"`
+
+	// Kind What the other is to this person
+	Kind string  `json:"kind"`
+	Note *string `json:"note,omitempty"`
+
+	// PrimaryCaregiver Whoever takes care is the primary caregiver
+	PrimaryCaregiver *bool `json:"primary_caregiver,omitempty"`
+
+	// RelativeID The other person
+	RelativeID openapi_types.UUID  `json:"relative_id"`
+	Since      *openapi_types.Date `json:"since,omitempty"`
+}
+
+// RelationshipCreateCare `received`: the other takes care of this person; `given`: this person takes care of the other
+type RelationshipCreateCare string
+
+// RelationshipEnd defines model for RelationshipEnd.
+type RelationshipEnd struct {
+	// EndedOn Today where none is given
+	EndedOn *openapi_types.Date `json:"ended_on,omitempty"`
+}
+
+// RelationshipPage defines model for RelationshipPage.
+type RelationshipPage struct {
+	Data []Relationship `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// RelationshipPatch defines model for RelationshipPatch.
+type RelationshipPatch struct {
+	// Care `received`: the other takes care of this person; `given`: this person takes care of the other
+	Care nullable.Nullable[RelationshipPatchCare] `json:"care,omitempty"`
+	Note nullable.Nullable[string]                `json:"note,omitempty"`
+
+	// PrimaryCaregiver Whoever takes care is the primary caregiver
+	PrimaryCaregiver *bool                                 `json:"primary_caregiver,omitempty"`
+	Since            nullable.Nullable[openapi_types.Date] `json:"since,omitempty"`
+}
+
+// RelationshipPatchCare `received`: the other takes care of this person; `given`: this person takes care of the other
+type RelationshipPatchCare string
+
 // RescueEvent defines model for RescueEvent.
 type RescueEvent struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -6708,18 +7513,9 @@ type SOPApprovals struct {
 
 // SOPCase defines model for SOPCase.
 type SOPCase struct {
-	// BreakGlassHours How long broken glass opens a restricted case; 0, or absent: 24
-	BreakGlassHours *int `json:"break_glass_hours,omitempty"`
-
-	// BreakGlassReviewHours Until it is to be reviewed; 0, or absent: 72
-	BreakGlassReviewHours *int `json:"break_glass_review_hours,omitempty"`
-
 	// ClosureNeedsFollowUp A final follow-up must be recorded
 	ClosureNeedsFollowUp bool `json:"closure_needs_follow_up"`
-
-	// ConferenceReadDays How long after a conference those invited read the file; 0, or absent: 7
-	ConferenceReadDays *int `json:"conference_read_days,omitempty"`
-	HoldMaxDays        int  `json:"hold_max_days"`
+	HoldMaxDays          int  `json:"hold_max_days"`
 
 	// LateNoteHours A note written later than this after the fact is marked; 0, or absent: none is
 	LateNoteHours *int `json:"late_note_hours,omitempty"`
@@ -6799,6 +7595,24 @@ type SOPPatch struct {
 	Title  *string         `json:"title,omitempty"`
 }
 
+// SOPPeople How what is recorded about people is read.
+type SOPPeople struct {
+	// FunctionalCutOffDomains How many domains must reach it
+	FunctionalCutOffDomains int `json:"functional_cut_off_domains"`
+
+	// FunctionalCutOffLevel The difficulty from which a domain counts; the Washington Group recommends 3
+	FunctionalCutOffLevel string `json:"functional_cut_off_level"`
+
+	// MajorityNoticeDays How long before somebody turns 18 a task says so; on the day another does
+	MajorityNoticeDays int `json:"majority_notice_days"`
+
+	// ScreeningHighFrom The balance from which high risk is suggested
+	ScreeningHighFrom int `json:"screening_high_from"`
+
+	// ScreeningMediumFrom The balance of severities, risks less protective factors, from which medium risk is suggested
+	ScreeningMediumFrom int `json:"screening_medium_from"`
+}
+
 // SOPPolicy What the procedures lay down. Every number is the centre's to set.
 type SOPPolicy struct {
 	// Approvals Which acts need a second person. An override of consent always does.
@@ -6806,6 +7620,9 @@ type SOPPolicy struct {
 	Case              SOPCase               `json:"case"`
 	Caseload          SOPCaseload           `json:"caseload"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements"`
+
+	// People How what is recorded about people is read.
+	People SOPPeople `json:"people"`
 
 	// Reception How urgently an arrival is seen: the weights of the groups that it belongs to add up.
 	Reception SOPReception `json:"reception"`
@@ -6828,6 +7645,9 @@ type SOPPolicyPatch struct {
 	Case              *SOPCase              `json:"case,omitempty"`
 	Caseload          *SOPCaseload          `json:"caseload,omitempty"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements,omitempty"`
+
+	// People How what is recorded about people is read.
+	People *SOPPeople `json:"people,omitempty"`
 
 	// Reception How urgently an arrival is seen: the weights of the groups that it belongs to add up.
 	Reception *SOPReception `json:"reception,omitempty"`
@@ -6942,6 +7762,79 @@ type SOPWeights struct {
 	High   float64 `json:"high"`
 	Low    float64 `json:"low"`
 	Medium float64 `json:"medium"`
+}
+
+// ScreeningFactor defines model for ScreeningFactor.
+type ScreeningFactor struct {
+	Factor   string                  `json:"factor"`
+	Level    string                  `json:"level"`
+	Note     *string                 `json:"note,omitempty"`
+	Polarity ScreeningFactorPolarity `json:"polarity"`
+	Severity int                     `json:"severity"`
+	Source   *string                 `json:"source,omitempty"`
+}
+
+// ScreeningFactorPolarity defines model for ScreeningFactor.Polarity.
+type ScreeningFactorPolarity string
+
+// ScreeningFactorCreate defines model for ScreeningFactorCreate.
+type ScreeningFactorCreate struct {
+	Factor   string                        `json:"factor"`
+	Note     *string                       `json:"note,omitempty"`
+	Polarity ScreeningFactorCreatePolarity `json:"polarity"`
+
+	// Severity How much it weighs; 0 where none is given, and for neutral
+	Severity *int `json:"severity,omitempty"`
+
+	// Source Who or what says so
+	Source *string `json:"source,omitempty"`
+}
+
+// ScreeningFactorCreatePolarity defines model for ScreeningFactorCreate.Polarity.
+type ScreeningFactorCreatePolarity string
+
+// Separation defines model for Separation.
+type Separation struct {
+	BeneficiaryID openapi_types.UUID  `json:"beneficiary_id"`
+	CreatedAt     time.Time           `json:"created_at"`
+	EndedOn       *openapi_types.Date `json:"ended_on,omitempty"`
+	ID            openapi_types.UUID  `json:"id"`
+	Note          *string             `json:"note,omitempty"`
+
+	// RecordedBy The member of staff who recorded it
+	RecordedBy *openapi_types.UUID `json:"recorded_by,omitempty"`
+
+	// Since Today, in the centre's time zone, where none is given
+	Since         openapi_types.Date  `json:"since"`
+	Status        string              `json:"status"`
+	TracingStatus *string             `json:"tracing_status,omitempty"`
+	UpdatedAt     time.Time           `json:"updated_at"`
+	Version       int64               `json:"version"`
+	VoidReason    *string             `json:"void_reason,omitempty"`
+	VoidedAt      *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy      *openapi_types.UUID `json:"voided_by,omitempty"`
+}
+
+// SeparationCreate defines model for SeparationCreate.
+type SeparationCreate struct {
+	ID   *openapi_types.UUID `json:"id,omitempty"`
+	Note *string             `json:"note,omitempty"`
+
+	// Since Today, in the centre's time zone, where none is given
+	Since         *openapi_types.Date `json:"since,omitempty"`
+	Status        string              `json:"status"`
+	TracingStatus *string             `json:"tracing_status,omitempty"`
+}
+
+// SeparationPage defines model for SeparationPage.
+type SeparationPage struct {
+	Data []Separation `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
 }
 
 // ServiceContact defines model for ServiceContact.
@@ -7059,10 +7952,13 @@ type SpecificNeed struct {
 
 	// CodeSystem The code list of the code
 	CodeSystem SpecificNeedCodeSystem `json:"code_system"`
-	Confidence SpecificNeedConfidence `json:"confidence"`
-	CreatedAt  time.Time              `json:"created_at"`
-	EndedOn    *openapi_types.Date    `json:"ended_on,omitempty"`
-	ID         openapi_types.UUID     `json:"id"`
+
+	// CodeSystemVersion The list's version when the code was taken from it
+	CodeSystemVersion *string                `json:"code_system_version,omitempty"`
+	Confidence        SpecificNeedConfidence `json:"confidence"`
+	CreatedAt         time.Time              `json:"created_at"`
+	EndedOn           *openapi_types.Date    `json:"ended_on,omitempty"`
+	ID                openapi_types.UUID     `json:"id"`
 
 	// IdentifiedBy The member of staff who recorded it
 	IdentifiedBy *openapi_types.UUID     `json:"identified_by,omitempty"`
@@ -7130,63 +8026,6 @@ type SpecificNeedPatch struct {
 // SpecificNeedPatchConfidence defines model for SpecificNeedPatch.Confidence.
 type SpecificNeedPatchConfidence string
 
-// SupervisionSession defines model for SupervisionSession.
-type SupervisionSession struct {
-	Actions *string `json:"actions,omitempty"`
-
-	// CaseIds What was spoken of; nothing else names a person
-	CaseIds        []openapi_types.UUID   `json:"case_ids"`
-	CreatedAt      time.Time              `json:"created_at"`
-	HeldAt         time.Time              `json:"held_at"`
-	ID             openapi_types.UUID     `json:"id"`
-	Kind           SupervisionSessionKind `json:"kind"`
-	Minutes        int                    `json:"minutes"`
-	ParticipantIds []openapi_types.UUID   `json:"participant_ids"`
-	SupervisorID   openapi_types.UUID     `json:"supervisor_id"`
-	Topics         []string               `json:"topics"`
-	UpdatedAt      time.Time              `json:"updated_at"`
-	Version        int64                  `json:"version"`
-	VoidReason     *string                `json:"void_reason,omitempty"`
-	VoidedAt       *time.Time             `json:"voided_at,omitempty"`
-}
-
-// SupervisionSessionKind defines model for SupervisionSession.Kind.
-type SupervisionSessionKind string
-
-// SupervisionSessionCreate defines model for SupervisionSessionCreate.
-type SupervisionSessionCreate struct {
-	Actions        *string                      `json:"actions,omitempty"`
-	CaseIds        []openapi_types.UUID         `json:"case_ids,omitempty"`
-	HeldAt         time.Time                    `json:"held_at"`
-	ID             *openapi_types.UUID          `json:"id,omitempty"`
-	Kind           SupervisionSessionCreateKind `json:"kind"`
-	Minutes        int                          `json:"minutes"`
-	ParticipantIds []openapi_types.UUID         `json:"participant_ids"`
-	Topics         []string                     `json:"topics,omitempty"`
-}
-
-// SupervisionSessionCreateKind defines model for SupervisionSessionCreate.Kind.
-type SupervisionSessionCreateKind string
-
-// SupervisionSessionPage defines model for SupervisionSessionPage.
-type SupervisionSessionPage struct {
-	Data []SupervisionSession `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// SupervisionSessionPatch defines model for SupervisionSessionPatch.
-type SupervisionSessionPatch struct {
-	Actions nullable.Nullable[string] `json:"actions,omitempty"`
-	HeldAt  *time.Time                `json:"held_at,omitempty"`
-	Minutes *int                      `json:"minutes,omitempty"`
-	Topics  []string                  `json:"topics,omitempty"`
-}
-
 // TOTPConfirmation defines model for TOTPConfirmation.
 type TOTPConfirmation struct {
 	Code string `json:"code"`
@@ -7205,6 +8044,67 @@ type TOTPEnrolment struct {
 type TOTPRemoval struct {
 	Code     string `json:"code"`
 	Password string `json:"password"`
+}
+
+// Task What somebody has to do. Ids, kinds and times only: the facts are where the ids point, for whoever may read them.
+type Task struct {
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+
+	// CaseID The case file that it belongs to
+	CaseID    *openapi_types.UUID `json:"case_id,omitempty"`
+	ClosedAt  *time.Time          `json:"closed_at,omitempty"`
+	ClosedBy  *openapi_types.UUID `json:"closed_by,omitempty"`
+	CreatedAt time.Time           `json:"created_at"`
+	DueAt     time.Time           `json:"due_at"`
+	ID        openapi_types.UUID  `json:"id"`
+	Kind      string              `json:"kind"`
+
+	// Reason Why it was dismissed, or what was done
+	Reason *string `json:"reason,omitempty"`
+
+	// Resource What it is about, as the change feed calls it
+	Resource   string             `json:"resource"`
+	ResourceID openapi_types.UUID `json:"resource_id"`
+
+	// Role For whoever has this role
+	Role      *string    `json:"role,omitempty"`
+	Status    TaskStatus `json:"status"`
+	UpdatedAt time.Time  `json:"updated_at"`
+
+	// UserID For this member of staff
+	UserID  *openapi_types.UUID `json:"user_id,omitempty"`
+	Version int64               `json:"version"`
+}
+
+// TaskStatus defines model for Task.Status.
+type TaskStatus string
+
+// TaskAssignment defines model for TaskAssignment.
+type TaskAssignment struct {
+	Role   *string                               `json:"role,omitempty"`
+	UserID nullable.Nullable[openapi_types.UUID] `json:"user_id,omitempty"`
+}
+
+// TaskCompletion defines model for TaskCompletion.
+type TaskCompletion struct {
+	// Note What was done
+	Note *string `json:"note,omitempty"`
+}
+
+// TaskDismissal defines model for TaskDismissal.
+type TaskDismissal struct {
+	Reason string `json:"reason"`
+}
+
+// TaskPage defines model for TaskPage.
+type TaskPage struct {
+	Data []Task `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
 }
 
 // TimelineEntry defines model for TimelineEntry.
@@ -7587,6 +8487,74 @@ type VoidReason struct {
 	Reason string `json:"reason"`
 }
 
+// VulnerabilityScreening Determinants of migrant vulnerability: risks and what protects against them, on four levels.
+type VulnerabilityScreening struct {
+	BeneficiaryID   openapi_types.UUID  `json:"beneficiary_id"`
+	ConfirmNote     *string             `json:"confirm_note,omitempty"`
+	ConfirmedAt     *time.Time          `json:"confirmed_at,omitempty"`
+	ConfirmedBy     *openapi_types.UUID `json:"confirmed_by,omitempty"`
+	ConfirmedLevel  *string             `json:"confirmed_level,omitempty"`
+	CreatedAt       time.Time           `json:"created_at"`
+	Factors         []ScreeningFactor   `json:"factors"`
+	ID              openapi_types.UUID  `json:"id"`
+	InterpreterUsed *bool               `json:"interpreter_used,omitempty"`
+
+	// InterviewLanguage BCP 47
+	//
+	// Example: fr
+	InterviewLanguage *Language `json:"interview_language,omitempty"`
+	Note              *string   `json:"note,omitempty"`
+
+	// RecordedBy The member of staff who recorded it
+	RecordedBy *openapi_types.UUID `json:"recorded_by,omitempty"`
+
+	// ScreenedAt Now where none is given
+	ScreenedAt     time.Time                         `json:"screened_at"`
+	Sensitivity    VulnerabilityScreeningSensitivity `json:"sensitivity"`
+	SuggestedLevel string                            `json:"suggested_level"`
+	UpdatedAt      time.Time                         `json:"updated_at"`
+	Version        int64                             `json:"version"`
+	VoidReason     *string                           `json:"void_reason,omitempty"`
+	VoidedAt       *time.Time                        `json:"voided_at,omitempty"`
+	VoidedBy       *openapi_types.UUID               `json:"voided_by,omitempty"`
+}
+
+// VulnerabilityScreeningSensitivity defines model for VulnerabilityScreening.Sensitivity.
+type VulnerabilityScreeningSensitivity string
+
+// VulnerabilityScreeningConfirm defines model for VulnerabilityScreeningConfirm.
+type VulnerabilityScreeningConfirm struct {
+	Note      *string `json:"note,omitempty"`
+	RiskLevel string  `json:"risk_level"`
+}
+
+// VulnerabilityScreeningCreate defines model for VulnerabilityScreeningCreate.
+type VulnerabilityScreeningCreate struct {
+	Factors         []ScreeningFactorCreate `json:"factors"`
+	ID              *openapi_types.UUID     `json:"id,omitempty"`
+	InterpreterUsed *bool                   `json:"interpreter_used,omitempty"`
+
+	// InterviewLanguage BCP 47
+	//
+	// Example: fr
+	InterviewLanguage *Language `json:"interview_language,omitempty"`
+	Note              *string   `json:"note,omitempty"`
+
+	// ScreenedAt Now where none is given
+	ScreenedAt *time.Time `json:"screened_at,omitempty"`
+}
+
+// VulnerabilityScreeningPage defines model for VulnerabilityScreeningPage.
+type VulnerabilityScreeningPage struct {
+	Data []VulnerabilityScreening `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // AcceptLanguage defines model for AcceptLanguage.
 type AcceptLanguage = string
 
@@ -7932,6 +8900,42 @@ type UpdateBeneficiaryParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListCareArrangementsParams defines parameters for ListCareArrangements.
+type ListCareArrangementsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-since` where none is given. A cursor carries its own
+	Sort *ListCareArrangementsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Voided Those that were voided (true) or not (false, and where none is given)
+	Voided *bool `form:"voided,omitempty" json:"voided,omitempty"`
+}
+
+// ListCareArrangementsParamsSort defines parameters for ListCareArrangements.
+type ListCareArrangementsParamsSort string
+
+// RecordCareArrangementParams defines parameters for RecordCareArrangement.
+type RecordCareArrangementParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidCareArrangementParams defines parameters for VoidCareArrangement.
+type VoidCareArrangementParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListConsentsParams defines parameters for ListConsents.
 type ListConsentsParams struct {
 	// Limit Rows a page
@@ -7965,6 +8969,48 @@ type ListEffectiveConsentsParams struct {
 	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
 }
 
+// ListContactsParams defines parameters for ListContacts.
+type ListContactsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListContactsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Voided Those that were voided (true) or not (false, and where none is given)
+	Voided *bool `form:"voided,omitempty" json:"voided,omitempty"`
+}
+
+// ListContactsParamsSort defines parameters for ListContacts.
+type ListContactsParamsSort string
+
+// RecordContactParams defines parameters for RecordContact.
+type RecordContactParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateContactParams defines parameters for UpdateContact.
+type UpdateContactParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// VoidContactParams defines parameters for VoidContact.
+type VoidContactParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListDisclosuresParams defines parameters for ListDisclosures.
 type ListDisclosuresParams struct {
 	// Limit Rows a page
@@ -7985,6 +9031,177 @@ type ListDisclosuresParams struct {
 
 // ListDisclosuresParamsSort defines parameters for ListDisclosures.
 type ListDisclosuresParamsSort string
+
+// ListIdentityDocumentsParams defines parameters for ListIdentityDocuments.
+type ListIdentityDocumentsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListIdentityDocumentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Voided Those that were voided (true) or not (false, and where none is given)
+	Voided *bool `form:"voided,omitempty" json:"voided,omitempty"`
+}
+
+// ListIdentityDocumentsParamsSort defines parameters for ListIdentityDocuments.
+type ListIdentityDocumentsParamsSort string
+
+// RecordIdentityDocumentParams defines parameters for RecordIdentityDocument.
+type RecordIdentityDocumentParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateIdentityDocumentParams defines parameters for UpdateIdentityDocument.
+type UpdateIdentityDocumentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// VerifyIdentityDocumentParams defines parameters for VerifyIdentityDocument.
+type VerifyIdentityDocumentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidIdentityDocumentParams defines parameters for VoidIdentityDocument.
+type VoidIdentityDocumentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListFunctionalAssessmentsParams defines parameters for ListFunctionalAssessments.
+type ListFunctionalAssessmentsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-assessed_at` where none is given. A cursor carries its own
+	Sort *ListFunctionalAssessmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Voided Those that were voided (true) or not (false, and where none is given)
+	Voided *bool `form:"voided,omitempty" json:"voided,omitempty"`
+}
+
+// ListFunctionalAssessmentsParamsSort defines parameters for ListFunctionalAssessments.
+type ListFunctionalAssessmentsParamsSort string
+
+// RecordFunctionalAssessmentParams defines parameters for RecordFunctionalAssessment.
+type RecordFunctionalAssessmentParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidFunctionalAssessmentParams defines parameters for VoidFunctionalAssessment.
+type VoidFunctionalAssessmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListJourneyLegsParams defines parameters for ListJourneyLegs.
+type ListJourneyLegsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `position` where none is given. A cursor carries its own
+	Sort *ListJourneyLegsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Voided Those that were voided (true) or not (false, and where none is given)
+	Voided *bool `form:"voided,omitempty" json:"voided,omitempty"`
+}
+
+// ListJourneyLegsParamsSort defines parameters for ListJourneyLegs.
+type ListJourneyLegsParamsSort string
+
+// RecordJourneyLegParams defines parameters for RecordJourneyLeg.
+type RecordJourneyLegParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateJourneyLegParams defines parameters for UpdateJourneyLeg.
+type UpdateJourneyLegParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// VoidJourneyLegParams defines parameters for VoidJourneyLeg.
+type VoidJourneyLegParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListBeneficiaryNamesParams defines parameters for ListBeneficiaryNames.
+type ListBeneficiaryNamesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListBeneficiaryNamesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Voided Those that were voided (true) or not (false, and where none is given)
+	Voided *bool `form:"voided,omitempty" json:"voided,omitempty"`
+}
+
+// ListBeneficiaryNamesParamsSort defines parameters for ListBeneficiaryNames.
+type ListBeneficiaryNamesParamsSort string
+
+// RecordBeneficiaryNameParams defines parameters for RecordBeneficiaryName.
+type RecordBeneficiaryNameParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateBeneficiaryNameParams defines parameters for UpdateBeneficiaryName.
+type UpdateBeneficiaryNameParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// VoidBeneficiaryNameParams defines parameters for VoidBeneficiaryName.
+type VoidBeneficiaryNameParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
 
 // ListSpecificNeedsParams defines parameters for ListSpecificNeeds.
 type ListSpecificNeedsParams struct {
@@ -8028,6 +9245,150 @@ type EndSpecificNeedParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListRelationshipsParams defines parameters for ListRelationships.
+type ListRelationshipsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListRelationshipsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Active Those that have ended (false) or have not (true, and where none is given)
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+
+	// Voided Those that were voided (true) or not (false, and where none is given)
+	Voided *bool `form:"voided,omitempty" json:"voided,omitempty"`
+}
+
+// ListRelationshipsParamsSort defines parameters for ListRelationships.
+type ListRelationshipsParamsSort string
+
+// RecordRelationshipParams defines parameters for RecordRelationship.
+type RecordRelationshipParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateRelationshipParams defines parameters for UpdateRelationship.
+type UpdateRelationshipParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// EndRelationshipParams defines parameters for EndRelationship.
+type EndRelationshipParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VerifyRelationshipParams defines parameters for VerifyRelationship.
+type VerifyRelationshipParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidRelationshipParams defines parameters for VoidRelationship.
+type VoidRelationshipParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListVulnerabilityScreeningsParams defines parameters for ListVulnerabilityScreenings.
+type ListVulnerabilityScreeningsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-screened_at` where none is given. A cursor carries its own
+	Sort *ListVulnerabilityScreeningsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Voided Those that were voided (true) or not (false, and where none is given)
+	Voided *bool `form:"voided,omitempty" json:"voided,omitempty"`
+}
+
+// ListVulnerabilityScreeningsParamsSort defines parameters for ListVulnerabilityScreenings.
+type ListVulnerabilityScreeningsParamsSort string
+
+// RecordVulnerabilityScreeningParams defines parameters for RecordVulnerabilityScreening.
+type RecordVulnerabilityScreeningParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ConfirmVulnerabilityScreeningParams defines parameters for ConfirmVulnerabilityScreening.
+type ConfirmVulnerabilityScreeningParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidVulnerabilityScreeningParams defines parameters for VoidVulnerabilityScreening.
+type VoidVulnerabilityScreeningParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListSeparationsParams defines parameters for ListSeparations.
+type ListSeparationsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-since` where none is given. A cursor carries its own
+	Sort *ListSeparationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Voided Those that were voided (true) or not (false, and where none is given)
+	Voided *bool `form:"voided,omitempty" json:"voided,omitempty"`
+}
+
+// ListSeparationsParamsSort defines parameters for ListSeparations.
+type ListSeparationsParamsSort string
+
+// RecordSeparationParams defines parameters for RecordSeparation.
+type RecordSeparationParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidSeparationParams defines parameters for VoidSeparation.
+type VoidSeparationParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListTimelineParams defines parameters for ListTimeline.
 type ListTimelineParams struct {
 	// Limit Rows a page
@@ -8054,39 +9415,6 @@ type ListTimelineParamsSort string
 
 // VoidBeneficiaryParams defines parameters for VoidBeneficiary.
 type VoidBeneficiaryParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListBreakGlassReviewsParams defines parameters for ListBreakGlassReviews.
-type ListBreakGlassReviewsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListBreakGlassReviewsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Reviewed Only what was reviewed (true), or only what was not
-	Reviewed *bool `form:"reviewed,omitempty" json:"reviewed,omitempty"`
-
-	// Overdue Only what should have been reviewed by now (true), or all else
-	Overdue *bool `form:"overdue,omitempty" json:"overdue,omitempty"`
-}
-
-// ListBreakGlassReviewsParamsSort defines parameters for ListBreakGlassReviews.
-type ListBreakGlassReviewsParamsSort string
-
-// CompleteBreakGlassReviewParams defines parameters for CompleteBreakGlassReview.
-type CompleteBreakGlassReviewParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -8246,93 +9574,6 @@ type ApproveCaseClosureParams struct {
 
 // AssignCaseParams defines parameters for AssignCase.
 type AssignCaseParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// BreakGlassParams defines parameters for BreakGlass.
-type BreakGlassParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListCaseConferencesParams defines parameters for ListCaseConferences.
-type ListCaseConferencesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-scheduled_at` where none is given. A cursor carries its own
-	Sort *ListCaseConferencesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-}
-
-// ListCaseConferencesParamsSort defines parameters for ListCaseConferences.
-type ListCaseConferencesParamsSort string
-
-// CreateCaseConferenceParams defines parameters for CreateCaseConference.
-type CreateCaseConferenceParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateCaseConferenceParams defines parameters for UpdateCaseConference.
-type UpdateCaseConferenceParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// CancelCaseConferenceParams defines parameters for CancelCaseConference.
-type CancelCaseConferenceParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// HoldCaseConferenceParams defines parameters for HoldCaseConference.
-type HoldCaseConferenceParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListCaseInvitationsParams defines parameters for ListCaseInvitations.
-type ListCaseInvitationsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListCaseInvitationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-}
-
-// ListCaseInvitationsParamsSort defines parameters for ListCaseInvitations.
-type ListCaseInvitationsParamsSort string
-
-// InviteToCaseConferenceParams defines parameters for InviteToCaseConference.
-type InviteToCaseConferenceParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// EndCaseInvitationParams defines parameters for EndCaseInvitation.
-type EndCaseInvitationParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -8684,42 +9925,6 @@ type EndCaseTeamMemberParams struct {
 
 // UndoCaseMergeParams defines parameters for UndoCaseMerge.
 type UndoCaseMergeParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListCaseWallsParams defines parameters for ListCaseWalls.
-type ListCaseWallsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListCaseWallsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Current Only those that stand (true), or only those taken down
-	Current *bool `form:"current,omitempty" json:"current,omitempty"`
-}
-
-// ListCaseWallsParamsSort defines parameters for ListCaseWalls.
-type ListCaseWallsParamsSort string
-
-// RaiseCaseWallParams defines parameters for RaiseCaseWall.
-type RaiseCaseWallParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// EndCaseWallParams defines parameters for EndCaseWall.
-type EndCaseWallParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -9218,6 +10423,33 @@ type EndMemberParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
+
+// ListNeedsToReviewParams defines parameters for ListNeedsToReview.
+type ListNeedsToReviewParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `review_on` where none is given. A cursor carries its own
+	Sort *ListNeedsToReviewParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// ReviewTo Due on this day or earlier
+	ReviewTo *openapi_types.Date `form:"review_to,omitempty" json:"review_to,omitempty"`
+
+	// CodeSystem Only codes of this list
+	CodeSystem *ListNeedsToReviewParamsCodeSystem `form:"code_system,omitempty" json:"code_system,omitempty"`
+}
+
+// ListNeedsToReviewParamsSort defines parameters for ListNeedsToReview.
+type ListNeedsToReviewParamsSort string
+
+// ListNeedsToReviewParamsCodeSystem defines parameters for ListNeedsToReview.
+type ListNeedsToReviewParamsCodeSystem string
 
 // ListCentrePhasesParams defines parameters for ListCentrePhases.
 type ListCentrePhasesParams struct {
@@ -9723,8 +10955,8 @@ type DiffSOPParams struct {
 	Against *openapi_types.UUID `form:"against,omitempty" json:"against,omitempty"`
 }
 
-// ListSupervisionSessionsParams defines parameters for ListSupervisionSessions.
-type ListSupervisionSessionsParams struct {
+// ListTasksParams defines parameters for ListTasks.
+type ListTasksParams struct {
 	// Limit Rows a page
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -9734,33 +10966,57 @@ type ListSupervisionSessionsParams struct {
 	// IncludeTotal Count all rows too
 	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
 
-	// Sort Sort key; `-held_at` where none is given. A cursor carries its own
-	Sort *ListSupervisionSessionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+	// Sort Sort key; `due_at` where none is given. A cursor carries its own
+	Sort *ListTasksParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
-	// ParticipantID Only sessions of this member of staff
-	ParticipantID *openapi_types.UUID `form:"participant_id,omitempty" json:"participant_id,omitempty"`
+	// Mine Only those for the caller: assigned to them, or for one of their roles and nobody yet (true)
+	Mine *bool `form:"mine,omitempty" json:"mine,omitempty"`
 
-	// IncludeVoided Also what was recorded in error
-	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
+	// Role Only for this role
+	Role *string `form:"role,omitempty" json:"role,omitempty"`
+
+	// Status Only in this state; `open` where none is given
+	Status *ListTasksParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Kind Only of this kind
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// DueBefore Due before this moment
+	DueBefore *time.Time `form:"due_before,omitempty" json:"due_before,omitempty"`
+
+	// BeneficiaryID Only about this person
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// CaseID Only of this case
+	CaseID *openapi_types.UUID `form:"case_id,omitempty" json:"case_id,omitempty"`
 }
 
-// ListSupervisionSessionsParamsSort defines parameters for ListSupervisionSessions.
-type ListSupervisionSessionsParamsSort string
+// ListTasksParamsSort defines parameters for ListTasks.
+type ListTasksParamsSort string
 
-// CreateSupervisionSessionParams defines parameters for CreateSupervisionSession.
-type CreateSupervisionSessionParams struct {
+// ListTasksParamsStatus defines parameters for ListTasks.
+type ListTasksParamsStatus string
+
+// AssignTaskParams defines parameters for AssignTask.
+type AssignTaskParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// UpdateSupervisionSessionParams defines parameters for UpdateSupervisionSession.
-type UpdateSupervisionSessionParams struct {
+// CompleteTaskParams defines parameters for CompleteTask.
+type CompleteTaskParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// VoidSupervisionSessionParams defines parameters for VoidSupervisionSession.
-type VoidSupervisionSessionParams struct {
+// DismissTaskParams defines parameters for DismissTask.
+type DismissTaskParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -10344,8 +11600,56 @@ type CreateBeneficiaryJSONRequestBody = BeneficiaryCreate
 // UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody defines body for UpdateBeneficiary for application/merge-patch+json ContentType.
 type UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody = BeneficiaryPatch
 
+// RecordCareArrangementJSONRequestBody defines body for RecordCareArrangement for application/json ContentType.
+type RecordCareArrangementJSONRequestBody = CareArrangementCreate
+
+// VoidCareArrangementJSONRequestBody defines body for VoidCareArrangement for application/json ContentType.
+type VoidCareArrangementJSONRequestBody = VoidReason
+
 // RecordConsentJSONRequestBody defines body for RecordConsent for application/json ContentType.
 type RecordConsentJSONRequestBody = ConsentCreate
+
+// RecordContactJSONRequestBody defines body for RecordContact for application/json ContentType.
+type RecordContactJSONRequestBody = ContactCreate
+
+// UpdateContactApplicationMergePatchPlusJSONRequestBody defines body for UpdateContact for application/merge-patch+json ContentType.
+type UpdateContactApplicationMergePatchPlusJSONRequestBody = ContactPatch
+
+// VoidContactJSONRequestBody defines body for VoidContact for application/json ContentType.
+type VoidContactJSONRequestBody = VoidReason
+
+// RecordIdentityDocumentJSONRequestBody defines body for RecordIdentityDocument for application/json ContentType.
+type RecordIdentityDocumentJSONRequestBody = IdentityDocumentCreate
+
+// UpdateIdentityDocumentApplicationMergePatchPlusJSONRequestBody defines body for UpdateIdentityDocument for application/merge-patch+json ContentType.
+type UpdateIdentityDocumentApplicationMergePatchPlusJSONRequestBody = IdentityDocumentPatch
+
+// VoidIdentityDocumentJSONRequestBody defines body for VoidIdentityDocument for application/json ContentType.
+type VoidIdentityDocumentJSONRequestBody = VoidReason
+
+// RecordFunctionalAssessmentJSONRequestBody defines body for RecordFunctionalAssessment for application/json ContentType.
+type RecordFunctionalAssessmentJSONRequestBody = FunctionalAssessmentCreate
+
+// VoidFunctionalAssessmentJSONRequestBody defines body for VoidFunctionalAssessment for application/json ContentType.
+type VoidFunctionalAssessmentJSONRequestBody = VoidReason
+
+// RecordJourneyLegJSONRequestBody defines body for RecordJourneyLeg for application/json ContentType.
+type RecordJourneyLegJSONRequestBody = JourneyLegCreate
+
+// UpdateJourneyLegApplicationMergePatchPlusJSONRequestBody defines body for UpdateJourneyLeg for application/merge-patch+json ContentType.
+type UpdateJourneyLegApplicationMergePatchPlusJSONRequestBody = JourneyLegPatch
+
+// VoidJourneyLegJSONRequestBody defines body for VoidJourneyLeg for application/json ContentType.
+type VoidJourneyLegJSONRequestBody = VoidReason
+
+// RecordBeneficiaryNameJSONRequestBody defines body for RecordBeneficiaryName for application/json ContentType.
+type RecordBeneficiaryNameJSONRequestBody = BeneficiaryNameCreate
+
+// UpdateBeneficiaryNameApplicationMergePatchPlusJSONRequestBody defines body for UpdateBeneficiaryName for application/merge-patch+json ContentType.
+type UpdateBeneficiaryNameApplicationMergePatchPlusJSONRequestBody = BeneficiaryNamePatch
+
+// VoidBeneficiaryNameJSONRequestBody defines body for VoidBeneficiaryName for application/json ContentType.
+type VoidBeneficiaryNameJSONRequestBody = VoidReason
 
 // RecordSpecificNeedJSONRequestBody defines body for RecordSpecificNeed for application/json ContentType.
 type RecordSpecificNeedJSONRequestBody = SpecificNeedCreate
@@ -10356,11 +11660,35 @@ type UpdateSpecificNeedApplicationMergePatchPlusJSONRequestBody = SpecificNeedPa
 // EndSpecificNeedJSONRequestBody defines body for EndSpecificNeed for application/json ContentType.
 type EndSpecificNeedJSONRequestBody = SpecificNeedEnd
 
+// RecordRelationshipJSONRequestBody defines body for RecordRelationship for application/json ContentType.
+type RecordRelationshipJSONRequestBody = RelationshipCreate
+
+// UpdateRelationshipApplicationMergePatchPlusJSONRequestBody defines body for UpdateRelationship for application/merge-patch+json ContentType.
+type UpdateRelationshipApplicationMergePatchPlusJSONRequestBody = RelationshipPatch
+
+// EndRelationshipJSONRequestBody defines body for EndRelationship for application/json ContentType.
+type EndRelationshipJSONRequestBody = RelationshipEnd
+
+// VoidRelationshipJSONRequestBody defines body for VoidRelationship for application/json ContentType.
+type VoidRelationshipJSONRequestBody = VoidReason
+
+// RecordVulnerabilityScreeningJSONRequestBody defines body for RecordVulnerabilityScreening for application/json ContentType.
+type RecordVulnerabilityScreeningJSONRequestBody = VulnerabilityScreeningCreate
+
+// ConfirmVulnerabilityScreeningJSONRequestBody defines body for ConfirmVulnerabilityScreening for application/json ContentType.
+type ConfirmVulnerabilityScreeningJSONRequestBody = VulnerabilityScreeningConfirm
+
+// VoidVulnerabilityScreeningJSONRequestBody defines body for VoidVulnerabilityScreening for application/json ContentType.
+type VoidVulnerabilityScreeningJSONRequestBody = VoidReason
+
+// RecordSeparationJSONRequestBody defines body for RecordSeparation for application/json ContentType.
+type RecordSeparationJSONRequestBody = SeparationCreate
+
+// VoidSeparationJSONRequestBody defines body for VoidSeparation for application/json ContentType.
+type VoidSeparationJSONRequestBody = VoidReason
+
 // VoidBeneficiaryJSONRequestBody defines body for VoidBeneficiary for application/json ContentType.
 type VoidBeneficiaryJSONRequestBody = VoidReason
-
-// CompleteBreakGlassReviewJSONRequestBody defines body for CompleteBreakGlassReview for application/json ContentType.
-type CompleteBreakGlassReviewJSONRequestBody = BreakGlassReviewComplete
 
 // CreateBundleJSONRequestBody defines body for CreateBundle for application/json ContentType.
 type CreateBundleJSONRequestBody = BundleCreate
@@ -10391,24 +11719,6 @@ type ApproveCaseClosureJSONRequestBody = CaseClosureApproval
 
 // AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
 type AssignCaseJSONRequestBody = CaseAssign
-
-// BreakGlassJSONRequestBody defines body for BreakGlass for application/json ContentType.
-type BreakGlassJSONRequestBody = BreakGlass
-
-// CreateCaseConferenceJSONRequestBody defines body for CreateCaseConference for application/json ContentType.
-type CreateCaseConferenceJSONRequestBody = CaseConferenceCreate
-
-// UpdateCaseConferenceApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseConference for application/merge-patch+json ContentType.
-type UpdateCaseConferenceApplicationMergePatchPlusJSONRequestBody = CaseConferencePatch
-
-// CancelCaseConferenceJSONRequestBody defines body for CancelCaseConference for application/json ContentType.
-type CancelCaseConferenceJSONRequestBody = CaseConferenceCancel
-
-// HoldCaseConferenceJSONRequestBody defines body for HoldCaseConference for application/json ContentType.
-type HoldCaseConferenceJSONRequestBody = CaseConferenceHold
-
-// InviteToCaseConferenceJSONRequestBody defines body for InviteToCaseConference for application/json ContentType.
-type InviteToCaseConferenceJSONRequestBody = CaseInvitationCreate
 
 // CreateCaseFollowupJSONRequestBody defines body for CreateCaseFollowup for application/json ContentType.
 type CreateCaseFollowupJSONRequestBody = CaseFollowupCreate
@@ -10472,12 +11782,6 @@ type AddCaseTeamMemberJSONRequestBody = CaseTeamMemberCreate
 
 // UndoCaseMergeJSONRequestBody defines body for UndoCaseMerge for application/json ContentType.
 type UndoCaseMergeJSONRequestBody = CaseReason
-
-// RaiseCaseWallJSONRequestBody defines body for RaiseCaseWall for application/json ContentType.
-type RaiseCaseWallJSONRequestBody = CaseWallCreate
-
-// EndCaseWallJSONRequestBody defines body for EndCaseWall for application/json ContentType.
-type EndCaseWallJSONRequestBody = CaseWallEnd
 
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
@@ -10602,14 +11906,14 @@ type CreateSOPJSONRequestBody = SOPCreate
 // UpdateSOPApplicationMergePatchPlusJSONRequestBody defines body for UpdateSOP for application/merge-patch+json ContentType.
 type UpdateSOPApplicationMergePatchPlusJSONRequestBody = SOPPatch
 
-// CreateSupervisionSessionJSONRequestBody defines body for CreateSupervisionSession for application/json ContentType.
-type CreateSupervisionSessionJSONRequestBody = SupervisionSessionCreate
+// AssignTaskJSONRequestBody defines body for AssignTask for application/json ContentType.
+type AssignTaskJSONRequestBody = TaskAssignment
 
-// UpdateSupervisionSessionApplicationMergePatchPlusJSONRequestBody defines body for UpdateSupervisionSession for application/merge-patch+json ContentType.
-type UpdateSupervisionSessionApplicationMergePatchPlusJSONRequestBody = SupervisionSessionPatch
+// CompleteTaskJSONRequestBody defines body for CompleteTask for application/json ContentType.
+type CompleteTaskJSONRequestBody = TaskCompletion
 
-// VoidSupervisionSessionJSONRequestBody defines body for VoidSupervisionSession for application/json ContentType.
-type VoidSupervisionSessionJSONRequestBody = VoidReason
+// DismissTaskJSONRequestBody defines body for DismissTask for application/json ContentType.
+type DismissTaskJSONRequestBody = TaskDismissal
 
 // CreateVisitJSONRequestBody defines body for CreateVisit for application/json ContentType.
 type CreateVisitJSONRequestBody = VisitCreate
@@ -10941,6 +12245,21 @@ type ServerInterface interface {
 	// UpdateBeneficiary Change a person's record
 	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id})
 	UpdateBeneficiary(ctx echo.Context, centreID CentreID, id ID, params UpdateBeneficiaryParams) error
+	// ListCareArrangements List who takes care of a child, over time
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
+	ListCareArrangements(ctx echo.Context, centreID CentreID, id ID, params ListCareArrangementsParams) error
+	// RecordCareArrangement Record a care arrangement
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
+	RecordCareArrangement(ctx echo.Context, centreID CentreID, id ID, params RecordCareArrangementParams) error
+	// GetCareArrangement Read a care arrangement
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements/{arrangement_id})
+	GetCareArrangement(ctx echo.Context, centreID CentreID, id ID, arrangementID openapi_types.UUID) error
+	// VoidCareArrangement Void a care arrangement recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements/{arrangement_id}/void)
+	VoidCareArrangement(ctx echo.Context, centreID CentreID, id ID, arrangementID openapi_types.UUID, params VoidCareArrangementParams) error
+	// GetCompleteness What a registration still lacks
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/completeness)
+	GetCompleteness(ctx echo.Context, centreID CentreID, id ID) error
 	// ListConsents List a person's decisions
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/consents)
 	ListConsents(ctx echo.Context, centreID CentreID, id ID, params ListConsentsParams) error
@@ -10953,9 +12272,84 @@ type ServerInterface interface {
 	// GetConsent Read one decision
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/consents/{consent_id})
 	GetConsent(ctx echo.Context, centreID CentreID, id ID, consentID openapi_types.UUID) error
+	// ListContacts List how a person can be reached
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/contacts)
+	ListContacts(ctx echo.Context, centreID CentreID, id ID, params ListContactsParams) error
+	// RecordContact Record a contact
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/contacts)
+	RecordContact(ctx echo.Context, centreID CentreID, id ID, params RecordContactParams) error
+	// GetContact Read a contact
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/contacts/{contact_id})
+	GetContact(ctx echo.Context, centreID CentreID, id ID, contactID openapi_types.UUID) error
+	// UpdateContact Change a contact
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/contacts/{contact_id})
+	UpdateContact(ctx echo.Context, centreID CentreID, id ID, contactID openapi_types.UUID, params UpdateContactParams) error
+	// VoidContact Void a contact recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/contacts/{contact_id}/void)
+	VoidContact(ctx echo.Context, centreID CentreID, id ID, contactID openapi_types.UUID, params VoidContactParams) error
 	// ListDisclosures List what was disclosed about a person
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/disclosures)
 	ListDisclosures(ctx echo.Context, centreID CentreID, id ID, params ListDisclosuresParams) error
+	// ListIdentityDocuments List a person's identity documents
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/documents)
+	ListIdentityDocuments(ctx echo.Context, centreID CentreID, id ID, params ListIdentityDocumentsParams) error
+	// RecordIdentityDocument Record an identity document
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/documents)
+	RecordIdentityDocument(ctx echo.Context, centreID CentreID, id ID, params RecordIdentityDocumentParams) error
+	// GetIdentityDocument Read an identity document
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/documents/{document_id})
+	GetIdentityDocument(ctx echo.Context, centreID CentreID, id ID, documentID openapi_types.UUID) error
+	// UpdateIdentityDocument Change an identity document
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/documents/{document_id})
+	UpdateIdentityDocument(ctx echo.Context, centreID CentreID, id ID, documentID openapi_types.UUID, params UpdateIdentityDocumentParams) error
+	// VerifyIdentityDocument Verify an identity document
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/documents/{document_id}/verify)
+	VerifyIdentityDocument(ctx echo.Context, centreID CentreID, id ID, documentID openapi_types.UUID, params VerifyIdentityDocumentParams) error
+	// VoidIdentityDocument Void an identity document recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/documents/{document_id}/void)
+	VoidIdentityDocument(ctx echo.Context, centreID CentreID, id ID, documentID openapi_types.UUID, params VoidIdentityDocumentParams) error
+	// ListFunctionalAssessments List a person's functional assessments
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/functional-difficulties)
+	ListFunctionalAssessments(ctx echo.Context, centreID CentreID, id ID, params ListFunctionalAssessmentsParams) error
+	// RecordFunctionalAssessment Record a functional assessment
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/functional-difficulties)
+	RecordFunctionalAssessment(ctx echo.Context, centreID CentreID, id ID, params RecordFunctionalAssessmentParams) error
+	// GetFunctionalAssessment Read a functional assessment
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/functional-difficulties/{assessment_id})
+	GetFunctionalAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID) error
+	// VoidFunctionalAssessment Void a functional assessment recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/functional-difficulties/{assessment_id}/void)
+	VoidFunctionalAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params VoidFunctionalAssessmentParams) error
+	// ListJourneyLegs List the legs of a person's journey
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/journey)
+	ListJourneyLegs(ctx echo.Context, centreID CentreID, id ID, params ListJourneyLegsParams) error
+	// RecordJourneyLeg Record a leg of the journey
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/journey)
+	RecordJourneyLeg(ctx echo.Context, centreID CentreID, id ID, params RecordJourneyLegParams) error
+	// GetJourneyLeg Read a leg of the journey
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/journey/{leg_id})
+	GetJourneyLeg(ctx echo.Context, centreID CentreID, id ID, legID openapi_types.UUID) error
+	// UpdateJourneyLeg Change a leg of the journey
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/journey/{leg_id})
+	UpdateJourneyLeg(ctx echo.Context, centreID CentreID, id ID, legID openapi_types.UUID, params UpdateJourneyLegParams) error
+	// VoidJourneyLeg Void a leg of the journey recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/journey/{leg_id}/void)
+	VoidJourneyLeg(ctx echo.Context, centreID CentreID, id ID, legID openapi_types.UUID, params VoidJourneyLegParams) error
+	// ListBeneficiaryNames List a person's further names
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
+	ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error
+	// RecordBeneficiaryName Record a further name
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/names)
+	RecordBeneficiaryName(ctx echo.Context, centreID CentreID, id ID, params RecordBeneficiaryNameParams) error
+	// GetBeneficiaryName Read a further name
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names/{name_id})
+	GetBeneficiaryName(ctx echo.Context, centreID CentreID, id ID, nameID openapi_types.UUID) error
+	// UpdateBeneficiaryName Change a further name
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/names/{name_id})
+	UpdateBeneficiaryName(ctx echo.Context, centreID CentreID, id ID, nameID openapi_types.UUID, params UpdateBeneficiaryNameParams) error
+	// VoidBeneficiaryName Void a further name recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/names/{name_id}/void)
+	VoidBeneficiaryName(ctx echo.Context, centreID CentreID, id ID, nameID openapi_types.UUID, params VoidBeneficiaryNameParams) error
 	// ListSpecificNeeds List a person's specific needs
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/needs)
 	ListSpecificNeeds(ctx echo.Context, centreID CentreID, id ID, params ListSpecificNeedsParams) error
@@ -10971,21 +12365,60 @@ type ServerInterface interface {
 	// EndSpecificNeed End a specific need
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/needs/{need_id}/end)
 	EndSpecificNeed(ctx echo.Context, centreID CentreID, id ID, needID openapi_types.UUID, params EndSpecificNeedParams) error
+	// ListRelationships List a person's relationships
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/relationships)
+	ListRelationships(ctx echo.Context, centreID CentreID, id ID, params ListRelationshipsParams) error
+	// RecordRelationship Record a relationship
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/relationships)
+	RecordRelationship(ctx echo.Context, centreID CentreID, id ID, params RecordRelationshipParams) error
+	// GetRelationship Read a relationship
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/relationships/{relationship_id})
+	GetRelationship(ctx echo.Context, centreID CentreID, id ID, relationshipID openapi_types.UUID) error
+	// UpdateRelationship Change a relationship
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/relationships/{relationship_id})
+	UpdateRelationship(ctx echo.Context, centreID CentreID, id ID, relationshipID openapi_types.UUID, params UpdateRelationshipParams) error
+	// EndRelationship End a relationship
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/relationships/{relationship_id}/end)
+	EndRelationship(ctx echo.Context, centreID CentreID, id ID, relationshipID openapi_types.UUID, params EndRelationshipParams) error
+	// VerifyRelationship Verify a relationship
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/relationships/{relationship_id}/verify)
+	VerifyRelationship(ctx echo.Context, centreID CentreID, id ID, relationshipID openapi_types.UUID, params VerifyRelationshipParams) error
+	// VoidRelationship Void a relationship recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/relationships/{relationship_id}/void)
+	VoidRelationship(ctx echo.Context, centreID CentreID, id ID, relationshipID openapi_types.UUID, params VoidRelationshipParams) error
+	// ListVulnerabilityScreenings List a person's vulnerability screenings
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/screenings)
+	ListVulnerabilityScreenings(ctx echo.Context, centreID CentreID, id ID, params ListVulnerabilityScreeningsParams) error
+	// RecordVulnerabilityScreening Record a vulnerability screening
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/screenings)
+	RecordVulnerabilityScreening(ctx echo.Context, centreID CentreID, id ID, params RecordVulnerabilityScreeningParams) error
+	// GetVulnerabilityScreening Read a vulnerability screening
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/screenings/{screening_id})
+	GetVulnerabilityScreening(ctx echo.Context, centreID CentreID, id ID, screeningID openapi_types.UUID) error
+	// ConfirmVulnerabilityScreening Confirm a risk level
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/screenings/{screening_id}/confirm)
+	ConfirmVulnerabilityScreening(ctx echo.Context, centreID CentreID, id ID, screeningID openapi_types.UUID, params ConfirmVulnerabilityScreeningParams) error
+	// VoidVulnerabilityScreening Void a vulnerability screening recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/screenings/{screening_id}/void)
+	VoidVulnerabilityScreening(ctx echo.Context, centreID CentreID, id ID, screeningID openapi_types.UUID, params VoidVulnerabilityScreeningParams) error
+	// ListSeparations List separation and tracing of a child, over time
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/separations)
+	ListSeparations(ctx echo.Context, centreID CentreID, id ID, params ListSeparationsParams) error
+	// RecordSeparation Record where a child stands
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/separations)
+	RecordSeparation(ctx echo.Context, centreID CentreID, id ID, params RecordSeparationParams) error
+	// GetSeparation Read where a child stands
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/separations/{separation_id})
+	GetSeparation(ctx echo.Context, centreID CentreID, id ID, separationID openapi_types.UUID) error
+	// VoidSeparation Void where a child stands recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/separations/{separation_id}/void)
+	VoidSeparation(ctx echo.Context, centreID CentreID, id ID, separationID openapi_types.UUID, params VoidSeparationParams) error
 	// ListTimeline Everything that happened with a person
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/timeline)
 	ListTimeline(ctx echo.Context, centreID CentreID, id ID, params ListTimelineParams) error
 	// VoidBeneficiary Void a record made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
 	VoidBeneficiary(ctx echo.Context, centreID CentreID, id ID, params VoidBeneficiaryParams) error
-	// ListBreakGlassReviews Glass that was broken
-	// (GET /v1/centres/{centre_id}/break-glass-reviews)
-	ListBreakGlassReviews(ctx echo.Context, centreID CentreID, params ListBreakGlassReviewsParams) error
-	// GetBreakGlassReview Read one broken glass
-	// (GET /v1/centres/{centre_id}/break-glass-reviews/{id})
-	GetBreakGlassReview(ctx echo.Context, centreID CentreID, id ID) error
-	// CompleteBreakGlassReview Review a broken glass
-	// (POST /v1/centres/{centre_id}/break-glass-reviews/{id}/complete)
-	CompleteBreakGlassReview(ctx echo.Context, centreID CentreID, id ID, params CompleteBreakGlassReviewParams) error
 	// CreateBundle Create several things at once, or none
 	// (POST /v1/centres/{centre_id}/bundles)
 	CreateBundle(ctx echo.Context, centreID CentreID, params CreateBundleParams) error
@@ -11034,39 +12467,6 @@ type ServerInterface interface {
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
-	// BreakGlass Break the glass of a restricted case
-	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
-	BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error
-	// ListCaseConferences Conferences on a case
-	// (GET /v1/centres/{centre_id}/cases/{id}/conferences)
-	ListCaseConferences(ctx echo.Context, centreID CentreID, id ID, params ListCaseConferencesParams) error
-	// CreateCaseConference Convene a conference
-	// (POST /v1/centres/{centre_id}/cases/{id}/conferences)
-	CreateCaseConference(ctx echo.Context, centreID CentreID, id ID, params CreateCaseConferenceParams) error
-	// GetCaseConference Read a conference
-	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id})
-	GetCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID) error
-	// UpdateCaseConference Change a conference
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id})
-	UpdateCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params UpdateCaseConferenceParams) error
-	// CancelCaseConference Cancel a conference
-	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/cancel)
-	CancelCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params CancelCaseConferenceParams) error
-	// HoldCaseConference Record what a conference decided
-	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/hold)
-	HoldCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params HoldCaseConferenceParams) error
-	// ListCaseInvitations Who is invited to a conference
-	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations)
-	ListCaseInvitations(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params ListCaseInvitationsParams) error
-	// InviteToCaseConference Invite someone to a conference
-	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations)
-	InviteToCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params InviteToCaseConferenceParams) error
-	// GetCaseInvitation Read an invitation
-	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id})
-	GetCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID) error
-	// EndCaseInvitation Take an invitation back
-	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
-	EndCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID, params EndCaseInvitationParams) error
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error
@@ -11181,18 +12581,6 @@ type ServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
-	// ListCaseWalls From whom a case is kept
-	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
-	ListCaseWalls(ctx echo.Context, centreID CentreID, id ID, params ListCaseWallsParams) error
-	// RaiseCaseWall Keep a case from someone
-	// (POST /v1/centres/{centre_id}/cases/{id}/walls)
-	RaiseCaseWall(ctx echo.Context, centreID CentreID, id ID, params RaiseCaseWallParams) error
-	// GetCaseWall Read a wall
-	// (GET /v1/centres/{centre_id}/cases/{id}/walls/{wall_id})
-	GetCaseWall(ctx echo.Context, centreID CentreID, id ID, wallID openapi_types.UUID) error
-	// EndCaseWall Take a wall down
-	// (POST /v1/centres/{centre_id}/cases/{id}/walls/{wall_id}/end)
-	EndCaseWall(ctx echo.Context, centreID CentreID, id ID, wallID openapi_types.UUID, params EndCaseWallParams) error
 	// ListChanges Follow a centre's changes
 	// (GET /v1/centres/{centre_id}/changes)
 	ListChanges(ctx echo.Context, centreID CentreID, params ListChangesParams) error
@@ -11322,6 +12710,9 @@ type ServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx echo.Context, centreID CentreID, id ID, params EndMemberParams) error
+	// ListNeedsToReview List needs whose review is due
+	// (GET /v1/centres/{centre_id}/needs)
+	ListNeedsToReview(ctx echo.Context, centreID CentreID, params ListNeedsToReviewParams) error
 	// ListCentrePhases List life-cycle phases
 	// (GET /v1/centres/{centre_id}/phases)
 	ListCentrePhases(ctx echo.Context, centreID CentreID, params ListCentrePhasesParams) error
@@ -11484,21 +12875,21 @@ type ServerInterface interface {
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error
-	// ListSupervisionSessions Supervision sessions
-	// (GET /v1/centres/{centre_id}/supervision-sessions)
-	ListSupervisionSessions(ctx echo.Context, centreID CentreID, params ListSupervisionSessionsParams) error
-	// CreateSupervisionSession Record a supervision session
-	// (POST /v1/centres/{centre_id}/supervision-sessions)
-	CreateSupervisionSession(ctx echo.Context, centreID CentreID, params CreateSupervisionSessionParams) error
-	// GetSupervisionSession Read a supervision session
-	// (GET /v1/centres/{centre_id}/supervision-sessions/{id})
-	GetSupervisionSession(ctx echo.Context, centreID CentreID, id ID) error
-	// UpdateSupervisionSession Correct a supervision session
-	// (PATCH /v1/centres/{centre_id}/supervision-sessions/{id})
-	UpdateSupervisionSession(ctx echo.Context, centreID CentreID, id ID, params UpdateSupervisionSessionParams) error
-	// VoidSupervisionSession Void a supervision session
-	// (POST /v1/centres/{centre_id}/supervision-sessions/{id}/void)
-	VoidSupervisionSession(ctx echo.Context, centreID CentreID, id ID, params VoidSupervisionSessionParams) error
+	// ListTasks List what is to be done
+	// (GET /v1/centres/{centre_id}/tasks)
+	ListTasks(ctx echo.Context, centreID CentreID, params ListTasksParams) error
+	// GetTask Read a task
+	// (GET /v1/centres/{centre_id}/tasks/{id})
+	GetTask(ctx echo.Context, centreID CentreID, id ID) error
+	// AssignTask Give a task to somebody
+	// (POST /v1/centres/{centre_id}/tasks/{id}/assign)
+	AssignTask(ctx echo.Context, centreID CentreID, id ID, params AssignTaskParams) error
+	// CompleteTask Complete a task
+	// (POST /v1/centres/{centre_id}/tasks/{id}/complete)
+	CompleteTask(ctx echo.Context, centreID CentreID, id ID, params CompleteTaskParams) error
+	// DismissTask Dismiss a task that needs nothing done
+	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
+	DismissTask(ctx echo.Context, centreID CentreID, id ID, params DismissTaskParams) error
 	// ListVisits List visits
 	// (GET /v1/centres/{centre_id}/visits)
 	ListVisits(ctx echo.Context, centreID CentreID, params ListVisitsParams) error
@@ -12849,6 +14240,236 @@ func (w *ServerInterfaceWrapper) UpdateBeneficiary(ctx echo.Context) error {
 	return err
 }
 
+// ListCareArrangements converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCareArrangements(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCareArrangementsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "voided", ctx.QueryParams(), &params.Voided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCareArrangements(ctx, centreID, id, params)
+	return err
+}
+
+// RecordCareArrangement converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordCareArrangement(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordCareArrangementParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordCareArrangement(ctx, centreID, id, params)
+	return err
+}
+
+// GetCareArrangement converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCareArrangement(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "arrangement_id" -------------
+	var arrangementID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "arrangement_id", ctx.Param("arrangement_id"), &arrangementID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter arrangement_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCareArrangement(ctx, centreID, id, arrangementID)
+	return err
+}
+
+// VoidCareArrangement converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidCareArrangement(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "arrangement_id" -------------
+	var arrangementID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "arrangement_id", ctx.Param("arrangement_id"), &arrangementID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter arrangement_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidCareArrangementParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidCareArrangement(ctx, centreID, id, arrangementID, params)
+	return err
+}
+
+// GetCompleteness converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCompleteness(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCompleteness(ctx, centreID, id)
+	return err
+}
+
 // ListConsents converts echo context to params.
 func (w *ServerInterfaceWrapper) ListConsents(ctx echo.Context) error {
 	var err error
@@ -13019,6 +14640,266 @@ func (w *ServerInterfaceWrapper) GetConsent(ctx echo.Context) error {
 	return err
 }
 
+// ListContacts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListContacts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListContactsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "voided", ctx.QueryParams(), &params.Voided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListContacts(ctx, centreID, id, params)
+	return err
+}
+
+// RecordContact converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordContact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordContactParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordContact(ctx, centreID, id, params)
+	return err
+}
+
+// GetContact converts echo context to params.
+func (w *ServerInterfaceWrapper) GetContact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "contact_id" -------------
+	var contactID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "contact_id", ctx.Param("contact_id"), &contactID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter contact_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetContact(ctx, centreID, id, contactID)
+	return err
+}
+
+// UpdateContact converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateContact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "contact_id" -------------
+	var contactID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "contact_id", ctx.Param("contact_id"), &contactID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter contact_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateContactParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateContact(ctx, centreID, id, contactID, params)
+	return err
+}
+
+// VoidContact converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidContact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "contact_id" -------------
+	var contactID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "contact_id", ctx.Param("contact_id"), &contactID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter contact_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidContactParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidContact(ctx, centreID, id, contactID, params)
+	return err
+}
+
 // ListDisclosures converts echo context to params.
 func (w *ServerInterfaceWrapper) ListDisclosures(ctx echo.Context) error {
 	var err error
@@ -13077,6 +14958,1061 @@ func (w *ServerInterfaceWrapper) ListDisclosures(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListDisclosures(ctx, centreID, id, params)
+	return err
+}
+
+// ListIdentityDocuments converts echo context to params.
+func (w *ServerInterfaceWrapper) ListIdentityDocuments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListIdentityDocumentsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "voided", ctx.QueryParams(), &params.Voided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListIdentityDocuments(ctx, centreID, id, params)
+	return err
+}
+
+// RecordIdentityDocument converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordIdentityDocument(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordIdentityDocumentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordIdentityDocument(ctx, centreID, id, params)
+	return err
+}
+
+// GetIdentityDocument converts echo context to params.
+func (w *ServerInterfaceWrapper) GetIdentityDocument(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "document_id" -------------
+	var documentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "document_id", ctx.Param("document_id"), &documentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter document_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetIdentityDocument(ctx, centreID, id, documentID)
+	return err
+}
+
+// UpdateIdentityDocument converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateIdentityDocument(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "document_id" -------------
+	var documentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "document_id", ctx.Param("document_id"), &documentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter document_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateIdentityDocumentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateIdentityDocument(ctx, centreID, id, documentID, params)
+	return err
+}
+
+// VerifyIdentityDocument converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyIdentityDocument(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "document_id" -------------
+	var documentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "document_id", ctx.Param("document_id"), &documentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter document_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyIdentityDocumentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyIdentityDocument(ctx, centreID, id, documentID, params)
+	return err
+}
+
+// VoidIdentityDocument converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidIdentityDocument(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "document_id" -------------
+	var documentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "document_id", ctx.Param("document_id"), &documentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter document_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidIdentityDocumentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidIdentityDocument(ctx, centreID, id, documentID, params)
+	return err
+}
+
+// ListFunctionalAssessments converts echo context to params.
+func (w *ServerInterfaceWrapper) ListFunctionalAssessments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFunctionalAssessmentsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "voided", ctx.QueryParams(), &params.Voided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListFunctionalAssessments(ctx, centreID, id, params)
+	return err
+}
+
+// RecordFunctionalAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordFunctionalAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordFunctionalAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordFunctionalAssessment(ctx, centreID, id, params)
+	return err
+}
+
+// GetFunctionalAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFunctionalAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFunctionalAssessment(ctx, centreID, id, assessmentID)
+	return err
+}
+
+// VoidFunctionalAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidFunctionalAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidFunctionalAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidFunctionalAssessment(ctx, centreID, id, assessmentID, params)
+	return err
+}
+
+// ListJourneyLegs converts echo context to params.
+func (w *ServerInterfaceWrapper) ListJourneyLegs(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListJourneyLegsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "voided", ctx.QueryParams(), &params.Voided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListJourneyLegs(ctx, centreID, id, params)
+	return err
+}
+
+// RecordJourneyLeg converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordJourneyLeg(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordJourneyLegParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordJourneyLeg(ctx, centreID, id, params)
+	return err
+}
+
+// GetJourneyLeg converts echo context to params.
+func (w *ServerInterfaceWrapper) GetJourneyLeg(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "leg_id" -------------
+	var legID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "leg_id", ctx.Param("leg_id"), &legID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter leg_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetJourneyLeg(ctx, centreID, id, legID)
+	return err
+}
+
+// UpdateJourneyLeg converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateJourneyLeg(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "leg_id" -------------
+	var legID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "leg_id", ctx.Param("leg_id"), &legID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter leg_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateJourneyLegParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateJourneyLeg(ctx, centreID, id, legID, params)
+	return err
+}
+
+// VoidJourneyLeg converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidJourneyLeg(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "leg_id" -------------
+	var legID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "leg_id", ctx.Param("leg_id"), &legID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter leg_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidJourneyLegParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidJourneyLeg(ctx, centreID, id, legID, params)
+	return err
+}
+
+// ListBeneficiaryNames converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBeneficiaryNames(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBeneficiaryNamesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "voided", ctx.QueryParams(), &params.Voided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBeneficiaryNames(ctx, centreID, id, params)
+	return err
+}
+
+// RecordBeneficiaryName converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordBeneficiaryName(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordBeneficiaryNameParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordBeneficiaryName(ctx, centreID, id, params)
+	return err
+}
+
+// GetBeneficiaryName converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBeneficiaryName(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "name_id" -------------
+	var nameID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name_id", ctx.Param("name_id"), &nameID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBeneficiaryName(ctx, centreID, id, nameID)
+	return err
+}
+
+// UpdateBeneficiaryName converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateBeneficiaryName(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "name_id" -------------
+	var nameID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name_id", ctx.Param("name_id"), &nameID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateBeneficiaryNameParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateBeneficiaryName(ctx, centreID, id, nameID, params)
+	return err
+}
+
+// VoidBeneficiaryName converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidBeneficiaryName(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "name_id" -------------
+	var nameID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name_id", ctx.Param("name_id"), &nameID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidBeneficiaryNameParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidBeneficiaryName(ctx, centreID, id, nameID, params)
 	return err
 }
 
@@ -13340,6 +16276,892 @@ func (w *ServerInterfaceWrapper) EndSpecificNeed(ctx echo.Context) error {
 	return err
 }
 
+// ListRelationships converts echo context to params.
+func (w *ServerInterfaceWrapper) ListRelationships(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRelationshipsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// ------------- Optional query parameter "voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "voided", ctx.QueryParams(), &params.Voided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListRelationships(ctx, centreID, id, params)
+	return err
+}
+
+// RecordRelationship converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordRelationship(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordRelationshipParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordRelationship(ctx, centreID, id, params)
+	return err
+}
+
+// GetRelationship converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRelationship(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "relationship_id" -------------
+	var relationshipID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "relationship_id", ctx.Param("relationship_id"), &relationshipID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter relationship_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRelationship(ctx, centreID, id, relationshipID)
+	return err
+}
+
+// UpdateRelationship converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateRelationship(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "relationship_id" -------------
+	var relationshipID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "relationship_id", ctx.Param("relationship_id"), &relationshipID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter relationship_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateRelationshipParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateRelationship(ctx, centreID, id, relationshipID, params)
+	return err
+}
+
+// EndRelationship converts echo context to params.
+func (w *ServerInterfaceWrapper) EndRelationship(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "relationship_id" -------------
+	var relationshipID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "relationship_id", ctx.Param("relationship_id"), &relationshipID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter relationship_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndRelationshipParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndRelationship(ctx, centreID, id, relationshipID, params)
+	return err
+}
+
+// VerifyRelationship converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyRelationship(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "relationship_id" -------------
+	var relationshipID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "relationship_id", ctx.Param("relationship_id"), &relationshipID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter relationship_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyRelationshipParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyRelationship(ctx, centreID, id, relationshipID, params)
+	return err
+}
+
+// VoidRelationship converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidRelationship(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "relationship_id" -------------
+	var relationshipID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "relationship_id", ctx.Param("relationship_id"), &relationshipID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter relationship_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidRelationshipParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidRelationship(ctx, centreID, id, relationshipID, params)
+	return err
+}
+
+// ListVulnerabilityScreenings converts echo context to params.
+func (w *ServerInterfaceWrapper) ListVulnerabilityScreenings(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVulnerabilityScreeningsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "voided", ctx.QueryParams(), &params.Voided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListVulnerabilityScreenings(ctx, centreID, id, params)
+	return err
+}
+
+// RecordVulnerabilityScreening converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordVulnerabilityScreening(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordVulnerabilityScreeningParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordVulnerabilityScreening(ctx, centreID, id, params)
+	return err
+}
+
+// GetVulnerabilityScreening converts echo context to params.
+func (w *ServerInterfaceWrapper) GetVulnerabilityScreening(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "screening_id" -------------
+	var screeningID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "screening_id", ctx.Param("screening_id"), &screeningID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter screening_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetVulnerabilityScreening(ctx, centreID, id, screeningID)
+	return err
+}
+
+// ConfirmVulnerabilityScreening converts echo context to params.
+func (w *ServerInterfaceWrapper) ConfirmVulnerabilityScreening(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "screening_id" -------------
+	var screeningID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "screening_id", ctx.Param("screening_id"), &screeningID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter screening_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ConfirmVulnerabilityScreeningParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConfirmVulnerabilityScreening(ctx, centreID, id, screeningID, params)
+	return err
+}
+
+// VoidVulnerabilityScreening converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidVulnerabilityScreening(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "screening_id" -------------
+	var screeningID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "screening_id", ctx.Param("screening_id"), &screeningID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter screening_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidVulnerabilityScreeningParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidVulnerabilityScreening(ctx, centreID, id, screeningID, params)
+	return err
+}
+
+// ListSeparations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListSeparations(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSeparationsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "voided", ctx.QueryParams(), &params.Voided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListSeparations(ctx, centreID, id, params)
+	return err
+}
+
+// RecordSeparation converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordSeparation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordSeparationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordSeparation(ctx, centreID, id, params)
+	return err
+}
+
+// GetSeparation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSeparation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "separation_id" -------------
+	var separationID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "separation_id", ctx.Param("separation_id"), &separationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter separation_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSeparation(ctx, centreID, id, separationID)
+	return err
+}
+
+// VoidSeparation converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidSeparation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "separation_id" -------------
+	var separationID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "separation_id", ctx.Param("separation_id"), &separationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter separation_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidSeparationParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidSeparation(ctx, centreID, id, separationID, params)
+	return err
+}
+
 // ListTimeline converts echo context to params.
 func (w *ServerInterfaceWrapper) ListTimeline(ctx echo.Context) error {
 	var err error
@@ -13466,151 +17288,6 @@ func (w *ServerInterfaceWrapper) VoidBeneficiary(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.VoidBeneficiary(ctx, centreID, id, params)
-	return err
-}
-
-// ListBreakGlassReviews converts echo context to params.
-func (w *ServerInterfaceWrapper) ListBreakGlassReviews(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListBreakGlassReviewsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "reviewed" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "reviewed", ctx.QueryParams(), &params.Reviewed, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reviewed: %s", err))
-	}
-
-	// ------------- Optional query parameter "overdue" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "overdue", ctx.QueryParams(), &params.Overdue, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter overdue: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListBreakGlassReviews(ctx, centreID, params)
-	return err
-}
-
-// GetBreakGlassReview converts echo context to params.
-func (w *ServerInterfaceWrapper) GetBreakGlassReview(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetBreakGlassReview(ctx, centreID, id)
-	return err
-}
-
-// CompleteBreakGlassReview converts echo context to params.
-func (w *ServerInterfaceWrapper) CompleteBreakGlassReview(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CompleteBreakGlassReviewParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CompleteBreakGlassReview(ctx, centreID, id, params)
 	return err
 }
 
@@ -14443,603 +18120,6 @@ func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.AssignCase(ctx, centreID, id, params)
-	return err
-}
-
-// BreakGlass converts echo context to params.
-func (w *ServerInterfaceWrapper) BreakGlass(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params BreakGlassParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.BreakGlass(ctx, centreID, id, params)
-	return err
-}
-
-// ListCaseConferences converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCaseConferences(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCaseConferencesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCaseConferences(ctx, centreID, id, params)
-	return err
-}
-
-// CreateCaseConference converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateCaseConference(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateCaseConferenceParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateCaseConference(ctx, centreID, id, params)
-	return err
-}
-
-// GetCaseConference converts echo context to params.
-func (w *ServerInterfaceWrapper) GetCaseConference(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "conference_id" -------------
-	var conferenceID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetCaseConference(ctx, centreID, id, conferenceID)
-	return err
-}
-
-// UpdateCaseConference converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateCaseConference(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "conference_id" -------------
-	var conferenceID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateCaseConferenceParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateCaseConference(ctx, centreID, id, conferenceID, params)
-	return err
-}
-
-// CancelCaseConference converts echo context to params.
-func (w *ServerInterfaceWrapper) CancelCaseConference(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "conference_id" -------------
-	var conferenceID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CancelCaseConferenceParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CancelCaseConference(ctx, centreID, id, conferenceID, params)
-	return err
-}
-
-// HoldCaseConference converts echo context to params.
-func (w *ServerInterfaceWrapper) HoldCaseConference(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "conference_id" -------------
-	var conferenceID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params HoldCaseConferenceParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.HoldCaseConference(ctx, centreID, id, conferenceID, params)
-	return err
-}
-
-// ListCaseInvitations converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCaseInvitations(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "conference_id" -------------
-	var conferenceID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCaseInvitationsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCaseInvitations(ctx, centreID, id, conferenceID, params)
-	return err
-}
-
-// InviteToCaseConference converts echo context to params.
-func (w *ServerInterfaceWrapper) InviteToCaseConference(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "conference_id" -------------
-	var conferenceID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params InviteToCaseConferenceParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.InviteToCaseConference(ctx, centreID, id, conferenceID, params)
-	return err
-}
-
-// GetCaseInvitation converts echo context to params.
-func (w *ServerInterfaceWrapper) GetCaseInvitation(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "conference_id" -------------
-	var conferenceID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
-	}
-
-	// ------------- Path parameter "invitation_id" -------------
-	var invitationID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "invitation_id", ctx.Param("invitation_id"), &invitationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter invitation_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetCaseInvitation(ctx, centreID, id, conferenceID, invitationID)
-	return err
-}
-
-// EndCaseInvitation converts echo context to params.
-func (w *ServerInterfaceWrapper) EndCaseInvitation(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "conference_id" -------------
-	var conferenceID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
-	}
-
-	// ------------- Path parameter "invitation_id" -------------
-	var invitationID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "invitation_id", ctx.Param("invitation_id"), &invitationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter invitation_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params EndCaseInvitationParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.EndCaseInvitation(ctx, centreID, id, conferenceID, invitationID, params)
 	return err
 }
 
@@ -17158,212 +20238,6 @@ func (w *ServerInterfaceWrapper) UndoCaseMerge(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UndoCaseMerge(ctx, centreID, id, params)
-	return err
-}
-
-// ListCaseWalls converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCaseWalls(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCaseWallsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "current" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "current", ctx.QueryParams(), &params.Current, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter current: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCaseWalls(ctx, centreID, id, params)
-	return err
-}
-
-// RaiseCaseWall converts echo context to params.
-func (w *ServerInterfaceWrapper) RaiseCaseWall(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params RaiseCaseWallParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RaiseCaseWall(ctx, centreID, id, params)
-	return err
-}
-
-// GetCaseWall converts echo context to params.
-func (w *ServerInterfaceWrapper) GetCaseWall(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "wall_id" -------------
-	var wallID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "wall_id", ctx.Param("wall_id"), &wallID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wall_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetCaseWall(ctx, centreID, id, wallID)
-	return err
-}
-
-// EndCaseWall converts echo context to params.
-func (w *ServerInterfaceWrapper) EndCaseWall(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "wall_id" -------------
-	var wallID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "wall_id", ctx.Param("wall_id"), &wallID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wall_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params EndCaseWallParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.EndCaseWall(ctx, centreID, id, wallID, params)
 	return err
 }
 
@@ -19569,6 +22443,66 @@ func (w *ServerInterfaceWrapper) EndMember(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.EndMember(ctx, centreID, id, params)
+	return err
+}
+
+// ListNeedsToReview converts echo context to params.
+func (w *ServerInterfaceWrapper) ListNeedsToReview(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNeedsToReviewParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "review_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "review_to", ctx.QueryParams(), &params.ReviewTo, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter review_to: %s", err))
+	}
+
+	// ------------- Optional query parameter "code_system" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "code_system", ctx.QueryParams(), &params.CodeSystem, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter code_system: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListNeedsToReview(ctx, centreID, params)
 	return err
 }
 
@@ -22192,8 +25126,8 @@ func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 	return err
 }
 
-// ListSupervisionSessions converts echo context to params.
-func (w *ServerInterfaceWrapper) ListSupervisionSessions(ctx echo.Context) error {
+// ListTasks converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTasks(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "centre_id" -------------
 	var centreID CentreID
@@ -22204,7 +25138,7 @@ func (w *ServerInterfaceWrapper) ListSupervisionSessions(ctx echo.Context) error
 	}
 
 	// Parameter object where we will unmarshal all parameters from the context
-	var params ListSupervisionSessionsParams
+	var params ListTasksParams
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
@@ -22233,87 +25167,62 @@ func (w *ServerInterfaceWrapper) ListSupervisionSessions(ctx echo.Context) error
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
 	}
 
-	// ------------- Optional query parameter "participant_id" -------------
+	// ------------- Optional query parameter "mine" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "participant_id", ctx.QueryParams(), &params.ParticipantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mine", ctx.QueryParams(), &params.Mine, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
 	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter participant_id: %s", err))
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mine: %s", err))
 	}
 
-	// ------------- Optional query parameter "include_voided" -------------
+	// ------------- Optional query parameter "role" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_voided", ctx.QueryParams(), &params.IncludeVoided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "role", ctx.QueryParams(), &params.Role, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_voided: %s", err))
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter role: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "due_before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "due_before", ctx.QueryParams(), &params.DueBefore, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter due_before: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "case_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "case_id", ctx.QueryParams(), &params.CaseID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter case_id: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListSupervisionSessions(ctx, centreID, params)
+	err = w.Handler.ListTasks(ctx, centreID, params)
 	return err
 }
 
-// CreateSupervisionSession converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateSupervisionSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateSupervisionSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateSupervisionSession(ctx, centreID, params)
-	return err
-}
-
-// GetSupervisionSession converts echo context to params.
-func (w *ServerInterfaceWrapper) GetSupervisionSession(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetSupervisionSession(ctx, centreID, id)
-	return err
-}
-
-// UpdateSupervisionSession converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateSupervisionSession(ctx echo.Context) error {
+// GetTask converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTask(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "centre_id" -------------
 	var centreID CentreID
@@ -22331,35 +25240,13 @@ func (w *ServerInterfaceWrapper) UpdateSupervisionSession(ctx echo.Context) erro
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
 
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateSupervisionSessionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateSupervisionSession(ctx, centreID, id, params)
+	err = w.Handler.GetTask(ctx, centreID, id)
 	return err
 }
 
-// VoidSupervisionSession converts echo context to params.
-func (w *ServerInterfaceWrapper) VoidSupervisionSession(ctx echo.Context) error {
+// AssignTask converts echo context to params.
+func (w *ServerInterfaceWrapper) AssignTask(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "centre_id" -------------
 	var centreID CentreID
@@ -22378,7 +25265,7 @@ func (w *ServerInterfaceWrapper) VoidSupervisionSession(ctx echo.Context) error 
 	}
 
 	// Parameter object where we will unmarshal all parameters from the context
-	var params VoidSupervisionSessionParams
+	var params AssignTaskParams
 
 	headers := ctx.Request().Header
 	// ------------- Required header parameter "If-Match" -------------
@@ -22415,7 +25302,129 @@ func (w *ServerInterfaceWrapper) VoidSupervisionSession(ctx echo.Context) error 
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VoidSupervisionSession(ctx, centreID, id, params)
+	err = w.Handler.AssignTask(ctx, centreID, id, params)
+	return err
+}
+
+// CompleteTask converts echo context to params.
+func (w *ServerInterfaceWrapper) CompleteTask(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompleteTaskParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompleteTask(ctx, centreID, id, params)
+	return err
+}
+
+// DismissTask converts echo context to params.
+func (w *ServerInterfaceWrapper) DismissTask(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DismissTaskParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DismissTask(ctx, centreID, id, params)
 	return err
 }
 
@@ -24994,6 +28003,38 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/service-contacts/:id", wrapper.GetServiceContact, options.OperationMiddlewares["getServiceContact"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/service-contacts/:id", wrapper.UpdateServiceContact, options.OperationMiddlewares["updateServiceContact"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/service-contacts/:id/void", wrapper.VoidServiceContact, options.OperationMiddlewares["voidServiceContact"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/names", wrapper.ListBeneficiaryNames, options.OperationMiddlewares["listBeneficiaryNames"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/names", wrapper.RecordBeneficiaryName, options.OperationMiddlewares["recordBeneficiaryName"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/names/:name_id", wrapper.GetBeneficiaryName, options.OperationMiddlewares["getBeneficiaryName"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/names/:name_id", wrapper.UpdateBeneficiaryName, options.OperationMiddlewares["updateBeneficiaryName"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/names/:name_id/void", wrapper.VoidBeneficiaryName, options.OperationMiddlewares["voidBeneficiaryName"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/documents", wrapper.ListIdentityDocuments, options.OperationMiddlewares["listIdentityDocuments"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/documents", wrapper.RecordIdentityDocument, options.OperationMiddlewares["recordIdentityDocument"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/documents/:document_id", wrapper.GetIdentityDocument, options.OperationMiddlewares["getIdentityDocument"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/documents/:document_id", wrapper.UpdateIdentityDocument, options.OperationMiddlewares["updateIdentityDocument"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/documents/:document_id/verify", wrapper.VerifyIdentityDocument, options.OperationMiddlewares["verifyIdentityDocument"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/documents/:document_id/void", wrapper.VoidIdentityDocument, options.OperationMiddlewares["voidIdentityDocument"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/contacts", wrapper.ListContacts, options.OperationMiddlewares["listContacts"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/contacts", wrapper.RecordContact, options.OperationMiddlewares["recordContact"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/contacts/:contact_id", wrapper.GetContact, options.OperationMiddlewares["getContact"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/contacts/:contact_id", wrapper.UpdateContact, options.OperationMiddlewares["updateContact"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/contacts/:contact_id/void", wrapper.VoidContact, options.OperationMiddlewares["voidContact"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/journey", wrapper.ListJourneyLegs, options.OperationMiddlewares["listJourneyLegs"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/journey", wrapper.RecordJourneyLeg, options.OperationMiddlewares["recordJourneyLeg"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/journey/:leg_id", wrapper.GetJourneyLeg, options.OperationMiddlewares["getJourneyLeg"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/journey/:leg_id", wrapper.UpdateJourneyLeg, options.OperationMiddlewares["updateJourneyLeg"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/journey/:leg_id/void", wrapper.VoidJourneyLeg, options.OperationMiddlewares["voidJourneyLeg"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/functional-difficulties", wrapper.ListFunctionalAssessments, options.OperationMiddlewares["listFunctionalAssessments"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/functional-difficulties", wrapper.RecordFunctionalAssessment, options.OperationMiddlewares["recordFunctionalAssessment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/functional-difficulties/:assessment_id", wrapper.GetFunctionalAssessment, options.OperationMiddlewares["getFunctionalAssessment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/functional-difficulties/:assessment_id/void", wrapper.VoidFunctionalAssessment, options.OperationMiddlewares["voidFunctionalAssessment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/screenings", wrapper.ListVulnerabilityScreenings, options.OperationMiddlewares["listVulnerabilityScreenings"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/screenings", wrapper.RecordVulnerabilityScreening, options.OperationMiddlewares["recordVulnerabilityScreening"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/screenings/:screening_id", wrapper.GetVulnerabilityScreening, options.OperationMiddlewares["getVulnerabilityScreening"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/screenings/:screening_id/confirm", wrapper.ConfirmVulnerabilityScreening, options.OperationMiddlewares["confirmVulnerabilityScreening"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/screenings/:screening_id/void", wrapper.VoidVulnerabilityScreening, options.OperationMiddlewares["voidVulnerabilityScreening"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/completeness", wrapper.GetCompleteness, options.OperationMiddlewares["getCompleteness"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/needs", wrapper.ListNeedsToReview, options.OperationMiddlewares["listNeedsToReview"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/consents", wrapper.ListConsents, options.OperationMiddlewares["listConsents"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/consents", wrapper.RecordConsent, options.OperationMiddlewares["recordConsent"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/consents/effective", wrapper.ListEffectiveConsents, options.OperationMiddlewares["listEffectiveConsents"]...)
@@ -25007,6 +28048,26 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/households/:id/members", wrapper.AddHouseholdMember, options.OperationMiddlewares["addHouseholdMember"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/households/:id/members/:member_id", wrapper.GetHouseholdMember, options.OperationMiddlewares["getHouseholdMember"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/households/:id/members/:member_id/end", wrapper.EndHouseholdMember, options.OperationMiddlewares["endHouseholdMember"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/relationships", wrapper.ListRelationships, options.OperationMiddlewares["listRelationships"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/relationships", wrapper.RecordRelationship, options.OperationMiddlewares["recordRelationship"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/relationships/:relationship_id", wrapper.GetRelationship, options.OperationMiddlewares["getRelationship"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/relationships/:relationship_id", wrapper.UpdateRelationship, options.OperationMiddlewares["updateRelationship"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/relationships/:relationship_id/verify", wrapper.VerifyRelationship, options.OperationMiddlewares["verifyRelationship"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/relationships/:relationship_id/end", wrapper.EndRelationship, options.OperationMiddlewares["endRelationship"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/relationships/:relationship_id/void", wrapper.VoidRelationship, options.OperationMiddlewares["voidRelationship"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/care-arrangements", wrapper.ListCareArrangements, options.OperationMiddlewares["listCareArrangements"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/care-arrangements", wrapper.RecordCareArrangement, options.OperationMiddlewares["recordCareArrangement"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/care-arrangements/:arrangement_id", wrapper.GetCareArrangement, options.OperationMiddlewares["getCareArrangement"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/care-arrangements/:arrangement_id/void", wrapper.VoidCareArrangement, options.OperationMiddlewares["voidCareArrangement"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/separations", wrapper.ListSeparations, options.OperationMiddlewares["listSeparations"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/separations", wrapper.RecordSeparation, options.OperationMiddlewares["recordSeparation"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/separations/:separation_id", wrapper.GetSeparation, options.OperationMiddlewares["getSeparation"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/separations/:separation_id/void", wrapper.VoidSeparation, options.OperationMiddlewares["voidSeparation"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/tasks", wrapper.ListTasks, options.OperationMiddlewares["listTasks"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/tasks/:id", wrapper.GetTask, options.OperationMiddlewares["getTask"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.ListImportMappings, options.OperationMiddlewares["listImportMappings"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.CreateImportMapping, options.OperationMiddlewares["createImportMapping"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings/:id", wrapper.GetImportMapping, options.OperationMiddlewares["getImportMapping"]...)
@@ -25041,29 +28102,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/team", wrapper.AddCaseTeamMember, options.OperationMiddlewares["addCaseTeamMember"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/team/:member_id", wrapper.GetCaseTeamMember, options.OperationMiddlewares["getCaseTeamMember"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/team/:member_id/end", wrapper.EndCaseTeamMember, options.OperationMiddlewares["endCaseTeamMember"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/walls", wrapper.ListCaseWalls, options.OperationMiddlewares["listCaseWalls"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/walls", wrapper.RaiseCaseWall, options.OperationMiddlewares["raiseCaseWall"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/walls/:wall_id", wrapper.GetCaseWall, options.OperationMiddlewares["getCaseWall"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/walls/:wall_id/end", wrapper.EndCaseWall, options.OperationMiddlewares["endCaseWall"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences", wrapper.ListCaseConferences, options.OperationMiddlewares["listCaseConferences"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences", wrapper.CreateCaseConference, options.OperationMiddlewares["createCaseConference"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id", wrapper.GetCaseConference, options.OperationMiddlewares["getCaseConference"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id", wrapper.UpdateCaseConference, options.OperationMiddlewares["updateCaseConference"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/hold", wrapper.HoldCaseConference, options.OperationMiddlewares["holdCaseConference"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/cancel", wrapper.CancelCaseConference, options.OperationMiddlewares["cancelCaseConference"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/invitations", wrapper.ListCaseInvitations, options.OperationMiddlewares["listCaseInvitations"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/invitations", wrapper.InviteToCaseConference, options.OperationMiddlewares["inviteToCaseConference"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/invitations/:invitation_id", wrapper.GetCaseInvitation, options.OperationMiddlewares["getCaseInvitation"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/invitations/:invitation_id/end", wrapper.EndCaseInvitation, options.OperationMiddlewares["endCaseInvitation"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/break-glass", wrapper.BreakGlass, options.OperationMiddlewares["breakGlass"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/break-glass-reviews", wrapper.ListBreakGlassReviews, options.OperationMiddlewares["listBreakGlassReviews"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/break-glass-reviews/:id", wrapper.GetBreakGlassReview, options.OperationMiddlewares["getBreakGlassReview"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/break-glass-reviews/:id/complete", wrapper.CompleteBreakGlassReview, options.OperationMiddlewares["completeBreakGlassReview"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions", wrapper.ListSupervisionSessions, options.OperationMiddlewares["listSupervisionSessions"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions", wrapper.CreateSupervisionSession, options.OperationMiddlewares["createSupervisionSession"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.GetSupervisionSession, options.OperationMiddlewares["getSupervisionSession"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.UpdateSupervisionSession, options.OperationMiddlewares["updateSupervisionSession"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id/void", wrapper.VoidSupervisionSession, options.OperationMiddlewares["voidSupervisionSession"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.ListCaseApprovals, options.OperationMiddlewares["listCaseApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.CreateCaseApproval, options.OperationMiddlewares["createCaseApproval"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id", wrapper.GetCaseApproval, options.OperationMiddlewares["getCaseApproval"]...)
@@ -26593,6 +29631,239 @@ func (response UpdateBeneficiarydefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type ListCareArrangementsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCareArrangementsParams
+}
+
+type ListCareArrangementsResponseObject interface {
+	VisitListCareArrangementsResponse(w http.ResponseWriter) error
+}
+
+type ListCareArrangements200JSONResponse CareArrangementPage
+
+func (response ListCareArrangements200JSONResponse) VisitListCareArrangementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCareArrangementsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCareArrangementsdefaultApplicationProblemPlusJSONResponse) VisitListCareArrangementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordCareArrangementRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RecordCareArrangementParams
+	Body     *RecordCareArrangementJSONRequestBody
+}
+
+type RecordCareArrangementResponseObject interface {
+	VisitRecordCareArrangementResponse(w http.ResponseWriter) error
+}
+
+type RecordCareArrangement201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RecordCareArrangement201JSONResponse struct {
+	Body    CareArrangement
+	Headers RecordCareArrangement201ResponseHeaders
+}
+
+func (response RecordCareArrangement201JSONResponse) VisitRecordCareArrangementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordCareArrangementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordCareArrangementdefaultApplicationProblemPlusJSONResponse) VisitRecordCareArrangementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCareArrangementRequestObject struct {
+	CentreID      CentreID           `json:"centre_id"`
+	ID            ID                 `json:"id"`
+	ArrangementID openapi_types.UUID `json:"arrangement_id"`
+}
+
+type GetCareArrangementResponseObject interface {
+	VisitGetCareArrangementResponse(w http.ResponseWriter) error
+}
+
+type GetCareArrangement200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCareArrangement200JSONResponse struct {
+	Body    CareArrangement
+	Headers GetCareArrangement200ResponseHeaders
+}
+
+func (response GetCareArrangement200JSONResponse) VisitGetCareArrangementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCareArrangementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCareArrangementdefaultApplicationProblemPlusJSONResponse) VisitGetCareArrangementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCareArrangementRequestObject struct {
+	CentreID      CentreID           `json:"centre_id"`
+	ID            ID                 `json:"id"`
+	ArrangementID openapi_types.UUID `json:"arrangement_id"`
+	Params        VoidCareArrangementParams
+	Body          *VoidCareArrangementJSONRequestBody
+}
+
+type VoidCareArrangementResponseObject interface {
+	VisitVoidCareArrangementResponse(w http.ResponseWriter) error
+}
+
+type VoidCareArrangement200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidCareArrangement200JSONResponse struct {
+	Body    CareArrangement
+	Headers VoidCareArrangement200ResponseHeaders
+}
+
+func (response VoidCareArrangement200JSONResponse) VisitVoidCareArrangementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCareArrangementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidCareArrangementdefaultApplicationProblemPlusJSONResponse) VisitVoidCareArrangementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCompletenessRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetCompletenessResponseObject interface {
+	VisitGetCompletenessResponse(w http.ResponseWriter) error
+}
+
+type GetCompleteness200JSONResponse Completeness
+
+func (response GetCompleteness200JSONResponse) VisitGetCompletenessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCompletenessdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCompletenessdefaultApplicationProblemPlusJSONResponse) VisitGetCompletenessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListConsentsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -26776,6 +30047,250 @@ func (response GetConsentdefaultApplicationProblemPlusJSONResponse) VisitGetCons
 	return err
 }
 
+type ListContactsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListContactsParams
+}
+
+type ListContactsResponseObject interface {
+	VisitListContactsResponse(w http.ResponseWriter) error
+}
+
+type ListContacts200JSONResponse ContactPage
+
+func (response ListContacts200JSONResponse) VisitListContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListContactsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListContactsdefaultApplicationProblemPlusJSONResponse) VisitListContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordContactRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RecordContactParams
+	Body     *RecordContactJSONRequestBody
+}
+
+type RecordContactResponseObject interface {
+	VisitRecordContactResponse(w http.ResponseWriter) error
+}
+
+type RecordContact201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RecordContact201JSONResponse struct {
+	Body    Contact
+	Headers RecordContact201ResponseHeaders
+}
+
+func (response RecordContact201JSONResponse) VisitRecordContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordContactdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordContactdefaultApplicationProblemPlusJSONResponse) VisitRecordContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetContactRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ContactID openapi_types.UUID `json:"contact_id"`
+}
+
+type GetContactResponseObject interface {
+	VisitGetContactResponse(w http.ResponseWriter) error
+}
+
+type GetContact200ResponseHeaders struct {
+	ETag string
+}
+
+type GetContact200JSONResponse struct {
+	Body    Contact
+	Headers GetContact200ResponseHeaders
+}
+
+func (response GetContact200JSONResponse) VisitGetContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetContactdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetContactdefaultApplicationProblemPlusJSONResponse) VisitGetContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateContactRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ContactID openapi_types.UUID `json:"contact_id"`
+	Params    UpdateContactParams
+	Body      *UpdateContactApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateContactResponseObject interface {
+	VisitUpdateContactResponse(w http.ResponseWriter) error
+}
+
+type UpdateContact200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateContact200JSONResponse struct {
+	Body    Contact
+	Headers UpdateContact200ResponseHeaders
+}
+
+func (response UpdateContact200JSONResponse) VisitUpdateContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateContactdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateContactdefaultApplicationProblemPlusJSONResponse) VisitUpdateContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidContactRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ContactID openapi_types.UUID `json:"contact_id"`
+	Params    VoidContactParams
+	Body      *VoidContactJSONRequestBody
+}
+
+type VoidContactResponseObject interface {
+	VisitVoidContactResponse(w http.ResponseWriter) error
+}
+
+type VoidContact200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidContact200JSONResponse struct {
+	Body    Contact
+	Headers VoidContact200ResponseHeaders
+}
+
+func (response VoidContact200JSONResponse) VisitVoidContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidContactdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidContactdefaultApplicationProblemPlusJSONResponse) VisitVoidContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListDisclosuresRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -26806,6 +30321,981 @@ type ListDisclosuresdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDisclosuresdefaultApplicationProblemPlusJSONResponse) VisitListDisclosuresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIdentityDocumentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListIdentityDocumentsParams
+}
+
+type ListIdentityDocumentsResponseObject interface {
+	VisitListIdentityDocumentsResponse(w http.ResponseWriter) error
+}
+
+type ListIdentityDocuments200JSONResponse IdentityDocumentPage
+
+func (response ListIdentityDocuments200JSONResponse) VisitListIdentityDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListIdentityDocumentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListIdentityDocumentsdefaultApplicationProblemPlusJSONResponse) VisitListIdentityDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordIdentityDocumentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RecordIdentityDocumentParams
+	Body     *RecordIdentityDocumentJSONRequestBody
+}
+
+type RecordIdentityDocumentResponseObject interface {
+	VisitRecordIdentityDocumentResponse(w http.ResponseWriter) error
+}
+
+type RecordIdentityDocument201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RecordIdentityDocument201JSONResponse struct {
+	Body    IdentityDocument
+	Headers RecordIdentityDocument201ResponseHeaders
+}
+
+func (response RecordIdentityDocument201JSONResponse) VisitRecordIdentityDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordIdentityDocumentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordIdentityDocumentdefaultApplicationProblemPlusJSONResponse) VisitRecordIdentityDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIdentityDocumentRequestObject struct {
+	CentreID   CentreID           `json:"centre_id"`
+	ID         ID                 `json:"id"`
+	DocumentID openapi_types.UUID `json:"document_id"`
+}
+
+type GetIdentityDocumentResponseObject interface {
+	VisitGetIdentityDocumentResponse(w http.ResponseWriter) error
+}
+
+type GetIdentityDocument200ResponseHeaders struct {
+	ETag string
+}
+
+type GetIdentityDocument200JSONResponse struct {
+	Body    IdentityDocument
+	Headers GetIdentityDocument200ResponseHeaders
+}
+
+func (response GetIdentityDocument200JSONResponse) VisitGetIdentityDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIdentityDocumentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetIdentityDocumentdefaultApplicationProblemPlusJSONResponse) VisitGetIdentityDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateIdentityDocumentRequestObject struct {
+	CentreID   CentreID           `json:"centre_id"`
+	ID         ID                 `json:"id"`
+	DocumentID openapi_types.UUID `json:"document_id"`
+	Params     UpdateIdentityDocumentParams
+	Body       *UpdateIdentityDocumentApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateIdentityDocumentResponseObject interface {
+	VisitUpdateIdentityDocumentResponse(w http.ResponseWriter) error
+}
+
+type UpdateIdentityDocument200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateIdentityDocument200JSONResponse struct {
+	Body    IdentityDocument
+	Headers UpdateIdentityDocument200ResponseHeaders
+}
+
+func (response UpdateIdentityDocument200JSONResponse) VisitUpdateIdentityDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateIdentityDocumentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateIdentityDocumentdefaultApplicationProblemPlusJSONResponse) VisitUpdateIdentityDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyIdentityDocumentRequestObject struct {
+	CentreID   CentreID           `json:"centre_id"`
+	ID         ID                 `json:"id"`
+	DocumentID openapi_types.UUID `json:"document_id"`
+	Params     VerifyIdentityDocumentParams
+}
+
+type VerifyIdentityDocumentResponseObject interface {
+	VisitVerifyIdentityDocumentResponse(w http.ResponseWriter) error
+}
+
+type VerifyIdentityDocument200ResponseHeaders struct {
+	ETag string
+}
+
+type VerifyIdentityDocument200JSONResponse struct {
+	Body    IdentityDocument
+	Headers VerifyIdentityDocument200ResponseHeaders
+}
+
+func (response VerifyIdentityDocument200JSONResponse) VisitVerifyIdentityDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyIdentityDocumentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyIdentityDocumentdefaultApplicationProblemPlusJSONResponse) VisitVerifyIdentityDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidIdentityDocumentRequestObject struct {
+	CentreID   CentreID           `json:"centre_id"`
+	ID         ID                 `json:"id"`
+	DocumentID openapi_types.UUID `json:"document_id"`
+	Params     VoidIdentityDocumentParams
+	Body       *VoidIdentityDocumentJSONRequestBody
+}
+
+type VoidIdentityDocumentResponseObject interface {
+	VisitVoidIdentityDocumentResponse(w http.ResponseWriter) error
+}
+
+type VoidIdentityDocument200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidIdentityDocument200JSONResponse struct {
+	Body    IdentityDocument
+	Headers VoidIdentityDocument200ResponseHeaders
+}
+
+func (response VoidIdentityDocument200JSONResponse) VisitVoidIdentityDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidIdentityDocumentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidIdentityDocumentdefaultApplicationProblemPlusJSONResponse) VisitVoidIdentityDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFunctionalAssessmentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListFunctionalAssessmentsParams
+}
+
+type ListFunctionalAssessmentsResponseObject interface {
+	VisitListFunctionalAssessmentsResponse(w http.ResponseWriter) error
+}
+
+type ListFunctionalAssessments200JSONResponse FunctionalAssessmentPage
+
+func (response ListFunctionalAssessments200JSONResponse) VisitListFunctionalAssessmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFunctionalAssessmentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListFunctionalAssessmentsdefaultApplicationProblemPlusJSONResponse) VisitListFunctionalAssessmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordFunctionalAssessmentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RecordFunctionalAssessmentParams
+	Body     *RecordFunctionalAssessmentJSONRequestBody
+}
+
+type RecordFunctionalAssessmentResponseObject interface {
+	VisitRecordFunctionalAssessmentResponse(w http.ResponseWriter) error
+}
+
+type RecordFunctionalAssessment201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RecordFunctionalAssessment201JSONResponse struct {
+	Body    FunctionalAssessment
+	Headers RecordFunctionalAssessment201ResponseHeaders
+}
+
+func (response RecordFunctionalAssessment201JSONResponse) VisitRecordFunctionalAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordFunctionalAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordFunctionalAssessmentdefaultApplicationProblemPlusJSONResponse) VisitRecordFunctionalAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFunctionalAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+}
+
+type GetFunctionalAssessmentResponseObject interface {
+	VisitGetFunctionalAssessmentResponse(w http.ResponseWriter) error
+}
+
+type GetFunctionalAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type GetFunctionalAssessment200JSONResponse struct {
+	Body    FunctionalAssessment
+	Headers GetFunctionalAssessment200ResponseHeaders
+}
+
+func (response GetFunctionalAssessment200JSONResponse) VisitGetFunctionalAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFunctionalAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetFunctionalAssessmentdefaultApplicationProblemPlusJSONResponse) VisitGetFunctionalAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidFunctionalAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+	Params       VoidFunctionalAssessmentParams
+	Body         *VoidFunctionalAssessmentJSONRequestBody
+}
+
+type VoidFunctionalAssessmentResponseObject interface {
+	VisitVoidFunctionalAssessmentResponse(w http.ResponseWriter) error
+}
+
+type VoidFunctionalAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidFunctionalAssessment200JSONResponse struct {
+	Body    FunctionalAssessment
+	Headers VoidFunctionalAssessment200ResponseHeaders
+}
+
+func (response VoidFunctionalAssessment200JSONResponse) VisitVoidFunctionalAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidFunctionalAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidFunctionalAssessmentdefaultApplicationProblemPlusJSONResponse) VisitVoidFunctionalAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJourneyLegsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListJourneyLegsParams
+}
+
+type ListJourneyLegsResponseObject interface {
+	VisitListJourneyLegsResponse(w http.ResponseWriter) error
+}
+
+type ListJourneyLegs200JSONResponse JourneyLegPage
+
+func (response ListJourneyLegs200JSONResponse) VisitListJourneyLegsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJourneyLegsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListJourneyLegsdefaultApplicationProblemPlusJSONResponse) VisitListJourneyLegsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordJourneyLegRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RecordJourneyLegParams
+	Body     *RecordJourneyLegJSONRequestBody
+}
+
+type RecordJourneyLegResponseObject interface {
+	VisitRecordJourneyLegResponse(w http.ResponseWriter) error
+}
+
+type RecordJourneyLeg201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RecordJourneyLeg201JSONResponse struct {
+	Body    JourneyLeg
+	Headers RecordJourneyLeg201ResponseHeaders
+}
+
+func (response RecordJourneyLeg201JSONResponse) VisitRecordJourneyLegResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordJourneyLegdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordJourneyLegdefaultApplicationProblemPlusJSONResponse) VisitRecordJourneyLegResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJourneyLegRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	LegID    openapi_types.UUID `json:"leg_id"`
+}
+
+type GetJourneyLegResponseObject interface {
+	VisitGetJourneyLegResponse(w http.ResponseWriter) error
+}
+
+type GetJourneyLeg200ResponseHeaders struct {
+	ETag string
+}
+
+type GetJourneyLeg200JSONResponse struct {
+	Body    JourneyLeg
+	Headers GetJourneyLeg200ResponseHeaders
+}
+
+func (response GetJourneyLeg200JSONResponse) VisitGetJourneyLegResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJourneyLegdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetJourneyLegdefaultApplicationProblemPlusJSONResponse) VisitGetJourneyLegResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateJourneyLegRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	LegID    openapi_types.UUID `json:"leg_id"`
+	Params   UpdateJourneyLegParams
+	Body     *UpdateJourneyLegApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateJourneyLegResponseObject interface {
+	VisitUpdateJourneyLegResponse(w http.ResponseWriter) error
+}
+
+type UpdateJourneyLeg200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateJourneyLeg200JSONResponse struct {
+	Body    JourneyLeg
+	Headers UpdateJourneyLeg200ResponseHeaders
+}
+
+func (response UpdateJourneyLeg200JSONResponse) VisitUpdateJourneyLegResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateJourneyLegdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateJourneyLegdefaultApplicationProblemPlusJSONResponse) VisitUpdateJourneyLegResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidJourneyLegRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	LegID    openapi_types.UUID `json:"leg_id"`
+	Params   VoidJourneyLegParams
+	Body     *VoidJourneyLegJSONRequestBody
+}
+
+type VoidJourneyLegResponseObject interface {
+	VisitVoidJourneyLegResponse(w http.ResponseWriter) error
+}
+
+type VoidJourneyLeg200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidJourneyLeg200JSONResponse struct {
+	Body    JourneyLeg
+	Headers VoidJourneyLeg200ResponseHeaders
+}
+
+func (response VoidJourneyLeg200JSONResponse) VisitVoidJourneyLegResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidJourneyLegdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidJourneyLegdefaultApplicationProblemPlusJSONResponse) VisitVoidJourneyLegResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBeneficiaryNamesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListBeneficiaryNamesParams
+}
+
+type ListBeneficiaryNamesResponseObject interface {
+	VisitListBeneficiaryNamesResponse(w http.ResponseWriter) error
+}
+
+type ListBeneficiaryNames200JSONResponse BeneficiaryNamePage
+
+func (response ListBeneficiaryNames200JSONResponse) VisitListBeneficiaryNamesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBeneficiaryNamesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListBeneficiaryNamesdefaultApplicationProblemPlusJSONResponse) VisitListBeneficiaryNamesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordBeneficiaryNameRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RecordBeneficiaryNameParams
+	Body     *RecordBeneficiaryNameJSONRequestBody
+}
+
+type RecordBeneficiaryNameResponseObject interface {
+	VisitRecordBeneficiaryNameResponse(w http.ResponseWriter) error
+}
+
+type RecordBeneficiaryName201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RecordBeneficiaryName201JSONResponse struct {
+	Body    BeneficiaryName
+	Headers RecordBeneficiaryName201ResponseHeaders
+}
+
+func (response RecordBeneficiaryName201JSONResponse) VisitRecordBeneficiaryNameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordBeneficiaryNamedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordBeneficiaryNamedefaultApplicationProblemPlusJSONResponse) VisitRecordBeneficiaryNameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBeneficiaryNameRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	NameID   openapi_types.UUID `json:"name_id"`
+}
+
+type GetBeneficiaryNameResponseObject interface {
+	VisitGetBeneficiaryNameResponse(w http.ResponseWriter) error
+}
+
+type GetBeneficiaryName200ResponseHeaders struct {
+	ETag string
+}
+
+type GetBeneficiaryName200JSONResponse struct {
+	Body    BeneficiaryName
+	Headers GetBeneficiaryName200ResponseHeaders
+}
+
+func (response GetBeneficiaryName200JSONResponse) VisitGetBeneficiaryNameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBeneficiaryNamedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetBeneficiaryNamedefaultApplicationProblemPlusJSONResponse) VisitGetBeneficiaryNameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBeneficiaryNameRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	NameID   openapi_types.UUID `json:"name_id"`
+	Params   UpdateBeneficiaryNameParams
+	Body     *UpdateBeneficiaryNameApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateBeneficiaryNameResponseObject interface {
+	VisitUpdateBeneficiaryNameResponse(w http.ResponseWriter) error
+}
+
+type UpdateBeneficiaryName200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateBeneficiaryName200JSONResponse struct {
+	Body    BeneficiaryName
+	Headers UpdateBeneficiaryName200ResponseHeaders
+}
+
+func (response UpdateBeneficiaryName200JSONResponse) VisitUpdateBeneficiaryNameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateBeneficiaryNamedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateBeneficiaryNamedefaultApplicationProblemPlusJSONResponse) VisitUpdateBeneficiaryNameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidBeneficiaryNameRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	NameID   openapi_types.UUID `json:"name_id"`
+	Params   VoidBeneficiaryNameParams
+	Body     *VoidBeneficiaryNameJSONRequestBody
+}
+
+type VoidBeneficiaryNameResponseObject interface {
+	VisitVoidBeneficiaryNameResponse(w http.ResponseWriter) error
+}
+
+type VoidBeneficiaryName200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidBeneficiaryName200JSONResponse struct {
+	Body    BeneficiaryName
+	Headers VoidBeneficiaryName200ResponseHeaders
+}
+
+func (response VoidBeneficiaryName200JSONResponse) VisitVoidBeneficiaryNameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidBeneficiaryNamedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidBeneficiaryNamedefaultApplicationProblemPlusJSONResponse) VisitVoidBeneficiaryNameResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -27061,6 +31551,788 @@ func (response EndSpecificNeeddefaultApplicationProblemPlusJSONResponse) VisitEn
 	return err
 }
 
+type ListRelationshipsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListRelationshipsParams
+}
+
+type ListRelationshipsResponseObject interface {
+	VisitListRelationshipsResponse(w http.ResponseWriter) error
+}
+
+type ListRelationships200JSONResponse RelationshipPage
+
+func (response ListRelationships200JSONResponse) VisitListRelationshipsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRelationshipsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRelationshipsdefaultApplicationProblemPlusJSONResponse) VisitListRelationshipsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordRelationshipRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RecordRelationshipParams
+	Body     *RecordRelationshipJSONRequestBody
+}
+
+type RecordRelationshipResponseObject interface {
+	VisitRecordRelationshipResponse(w http.ResponseWriter) error
+}
+
+type RecordRelationship201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RecordRelationship201JSONResponse struct {
+	Body    Relationship
+	Headers RecordRelationship201ResponseHeaders
+}
+
+func (response RecordRelationship201JSONResponse) VisitRecordRelationshipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordRelationshipdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordRelationshipdefaultApplicationProblemPlusJSONResponse) VisitRecordRelationshipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRelationshipRequestObject struct {
+	CentreID       CentreID           `json:"centre_id"`
+	ID             ID                 `json:"id"`
+	RelationshipID openapi_types.UUID `json:"relationship_id"`
+}
+
+type GetRelationshipResponseObject interface {
+	VisitGetRelationshipResponse(w http.ResponseWriter) error
+}
+
+type GetRelationship200ResponseHeaders struct {
+	ETag string
+}
+
+type GetRelationship200JSONResponse struct {
+	Body    Relationship
+	Headers GetRelationship200ResponseHeaders
+}
+
+func (response GetRelationship200JSONResponse) VisitGetRelationshipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRelationshipdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRelationshipdefaultApplicationProblemPlusJSONResponse) VisitGetRelationshipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRelationshipRequestObject struct {
+	CentreID       CentreID           `json:"centre_id"`
+	ID             ID                 `json:"id"`
+	RelationshipID openapi_types.UUID `json:"relationship_id"`
+	Params         UpdateRelationshipParams
+	Body           *UpdateRelationshipApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateRelationshipResponseObject interface {
+	VisitUpdateRelationshipResponse(w http.ResponseWriter) error
+}
+
+type UpdateRelationship200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateRelationship200JSONResponse struct {
+	Body    Relationship
+	Headers UpdateRelationship200ResponseHeaders
+}
+
+func (response UpdateRelationship200JSONResponse) VisitUpdateRelationshipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRelationshipdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateRelationshipdefaultApplicationProblemPlusJSONResponse) VisitUpdateRelationshipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndRelationshipRequestObject struct {
+	CentreID       CentreID           `json:"centre_id"`
+	ID             ID                 `json:"id"`
+	RelationshipID openapi_types.UUID `json:"relationship_id"`
+	Params         EndRelationshipParams
+	Body           *EndRelationshipJSONRequestBody
+}
+
+type EndRelationshipResponseObject interface {
+	VisitEndRelationshipResponse(w http.ResponseWriter) error
+}
+
+type EndRelationship200ResponseHeaders struct {
+	ETag string
+}
+
+type EndRelationship200JSONResponse struct {
+	Body    Relationship
+	Headers EndRelationship200ResponseHeaders
+}
+
+func (response EndRelationship200JSONResponse) VisitEndRelationshipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndRelationshipdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndRelationshipdefaultApplicationProblemPlusJSONResponse) VisitEndRelationshipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyRelationshipRequestObject struct {
+	CentreID       CentreID           `json:"centre_id"`
+	ID             ID                 `json:"id"`
+	RelationshipID openapi_types.UUID `json:"relationship_id"`
+	Params         VerifyRelationshipParams
+}
+
+type VerifyRelationshipResponseObject interface {
+	VisitVerifyRelationshipResponse(w http.ResponseWriter) error
+}
+
+type VerifyRelationship200ResponseHeaders struct {
+	ETag string
+}
+
+type VerifyRelationship200JSONResponse struct {
+	Body    Relationship
+	Headers VerifyRelationship200ResponseHeaders
+}
+
+func (response VerifyRelationship200JSONResponse) VisitVerifyRelationshipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyRelationshipdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyRelationshipdefaultApplicationProblemPlusJSONResponse) VisitVerifyRelationshipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidRelationshipRequestObject struct {
+	CentreID       CentreID           `json:"centre_id"`
+	ID             ID                 `json:"id"`
+	RelationshipID openapi_types.UUID `json:"relationship_id"`
+	Params         VoidRelationshipParams
+	Body           *VoidRelationshipJSONRequestBody
+}
+
+type VoidRelationshipResponseObject interface {
+	VisitVoidRelationshipResponse(w http.ResponseWriter) error
+}
+
+type VoidRelationship200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidRelationship200JSONResponse struct {
+	Body    Relationship
+	Headers VoidRelationship200ResponseHeaders
+}
+
+func (response VoidRelationship200JSONResponse) VisitVoidRelationshipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidRelationshipdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidRelationshipdefaultApplicationProblemPlusJSONResponse) VisitVoidRelationshipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVulnerabilityScreeningsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListVulnerabilityScreeningsParams
+}
+
+type ListVulnerabilityScreeningsResponseObject interface {
+	VisitListVulnerabilityScreeningsResponse(w http.ResponseWriter) error
+}
+
+type ListVulnerabilityScreenings200JSONResponse VulnerabilityScreeningPage
+
+func (response ListVulnerabilityScreenings200JSONResponse) VisitListVulnerabilityScreeningsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVulnerabilityScreeningsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListVulnerabilityScreeningsdefaultApplicationProblemPlusJSONResponse) VisitListVulnerabilityScreeningsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordVulnerabilityScreeningRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RecordVulnerabilityScreeningParams
+	Body     *RecordVulnerabilityScreeningJSONRequestBody
+}
+
+type RecordVulnerabilityScreeningResponseObject interface {
+	VisitRecordVulnerabilityScreeningResponse(w http.ResponseWriter) error
+}
+
+type RecordVulnerabilityScreening201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RecordVulnerabilityScreening201JSONResponse struct {
+	Body    VulnerabilityScreening
+	Headers RecordVulnerabilityScreening201ResponseHeaders
+}
+
+func (response RecordVulnerabilityScreening201JSONResponse) VisitRecordVulnerabilityScreeningResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordVulnerabilityScreeningdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordVulnerabilityScreeningdefaultApplicationProblemPlusJSONResponse) VisitRecordVulnerabilityScreeningResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVulnerabilityScreeningRequestObject struct {
+	CentreID    CentreID           `json:"centre_id"`
+	ID          ID                 `json:"id"`
+	ScreeningID openapi_types.UUID `json:"screening_id"`
+}
+
+type GetVulnerabilityScreeningResponseObject interface {
+	VisitGetVulnerabilityScreeningResponse(w http.ResponseWriter) error
+}
+
+type GetVulnerabilityScreening200ResponseHeaders struct {
+	ETag string
+}
+
+type GetVulnerabilityScreening200JSONResponse struct {
+	Body    VulnerabilityScreening
+	Headers GetVulnerabilityScreening200ResponseHeaders
+}
+
+func (response GetVulnerabilityScreening200JSONResponse) VisitGetVulnerabilityScreeningResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVulnerabilityScreeningdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetVulnerabilityScreeningdefaultApplicationProblemPlusJSONResponse) VisitGetVulnerabilityScreeningResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmVulnerabilityScreeningRequestObject struct {
+	CentreID    CentreID           `json:"centre_id"`
+	ID          ID                 `json:"id"`
+	ScreeningID openapi_types.UUID `json:"screening_id"`
+	Params      ConfirmVulnerabilityScreeningParams
+	Body        *ConfirmVulnerabilityScreeningJSONRequestBody
+}
+
+type ConfirmVulnerabilityScreeningResponseObject interface {
+	VisitConfirmVulnerabilityScreeningResponse(w http.ResponseWriter) error
+}
+
+type ConfirmVulnerabilityScreening200ResponseHeaders struct {
+	ETag string
+}
+
+type ConfirmVulnerabilityScreening200JSONResponse struct {
+	Body    VulnerabilityScreening
+	Headers ConfirmVulnerabilityScreening200ResponseHeaders
+}
+
+func (response ConfirmVulnerabilityScreening200JSONResponse) VisitConfirmVulnerabilityScreeningResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmVulnerabilityScreeningdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ConfirmVulnerabilityScreeningdefaultApplicationProblemPlusJSONResponse) VisitConfirmVulnerabilityScreeningResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidVulnerabilityScreeningRequestObject struct {
+	CentreID    CentreID           `json:"centre_id"`
+	ID          ID                 `json:"id"`
+	ScreeningID openapi_types.UUID `json:"screening_id"`
+	Params      VoidVulnerabilityScreeningParams
+	Body        *VoidVulnerabilityScreeningJSONRequestBody
+}
+
+type VoidVulnerabilityScreeningResponseObject interface {
+	VisitVoidVulnerabilityScreeningResponse(w http.ResponseWriter) error
+}
+
+type VoidVulnerabilityScreening200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidVulnerabilityScreening200JSONResponse struct {
+	Body    VulnerabilityScreening
+	Headers VoidVulnerabilityScreening200ResponseHeaders
+}
+
+func (response VoidVulnerabilityScreening200JSONResponse) VisitVoidVulnerabilityScreeningResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidVulnerabilityScreeningdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidVulnerabilityScreeningdefaultApplicationProblemPlusJSONResponse) VisitVoidVulnerabilityScreeningResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSeparationsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListSeparationsParams
+}
+
+type ListSeparationsResponseObject interface {
+	VisitListSeparationsResponse(w http.ResponseWriter) error
+}
+
+type ListSeparations200JSONResponse SeparationPage
+
+func (response ListSeparations200JSONResponse) VisitListSeparationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSeparationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSeparationsdefaultApplicationProblemPlusJSONResponse) VisitListSeparationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordSeparationRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RecordSeparationParams
+	Body     *RecordSeparationJSONRequestBody
+}
+
+type RecordSeparationResponseObject interface {
+	VisitRecordSeparationResponse(w http.ResponseWriter) error
+}
+
+type RecordSeparation201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RecordSeparation201JSONResponse struct {
+	Body    Separation
+	Headers RecordSeparation201ResponseHeaders
+}
+
+func (response RecordSeparation201JSONResponse) VisitRecordSeparationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordSeparationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordSeparationdefaultApplicationProblemPlusJSONResponse) VisitRecordSeparationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeparationRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	SeparationID openapi_types.UUID `json:"separation_id"`
+}
+
+type GetSeparationResponseObject interface {
+	VisitGetSeparationResponse(w http.ResponseWriter) error
+}
+
+type GetSeparation200ResponseHeaders struct {
+	ETag string
+}
+
+type GetSeparation200JSONResponse struct {
+	Body    Separation
+	Headers GetSeparation200ResponseHeaders
+}
+
+func (response GetSeparation200JSONResponse) VisitGetSeparationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeparationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSeparationdefaultApplicationProblemPlusJSONResponse) VisitGetSeparationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidSeparationRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	SeparationID openapi_types.UUID `json:"separation_id"`
+	Params       VoidSeparationParams
+	Body         *VoidSeparationJSONRequestBody
+}
+
+type VoidSeparationResponseObject interface {
+	VisitVoidSeparationResponse(w http.ResponseWriter) error
+}
+
+type VoidSeparation200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidSeparation200JSONResponse struct {
+	Body    Separation
+	Headers VoidSeparation200ResponseHeaders
+}
+
+func (response VoidSeparation200JSONResponse) VisitVoidSeparationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidSeparationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidSeparationdefaultApplicationProblemPlusJSONResponse) VisitVoidSeparationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListTimelineRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -27141,144 +32413,6 @@ type VoidBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response VoidBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitVoidBeneficiaryResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListBreakGlassReviewsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListBreakGlassReviewsParams
-}
-
-type ListBreakGlassReviewsResponseObject interface {
-	VisitListBreakGlassReviewsResponse(w http.ResponseWriter) error
-}
-
-type ListBreakGlassReviews200JSONResponse BreakGlassReviewPage
-
-func (response ListBreakGlassReviews200JSONResponse) VisitListBreakGlassReviewsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListBreakGlassReviewsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListBreakGlassReviewsdefaultApplicationProblemPlusJSONResponse) VisitListBreakGlassReviewsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetBreakGlassReviewRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetBreakGlassReviewResponseObject interface {
-	VisitGetBreakGlassReviewResponse(w http.ResponseWriter) error
-}
-
-type GetBreakGlassReview200ResponseHeaders struct {
-	ETag string
-}
-
-type GetBreakGlassReview200JSONResponse struct {
-	Body    BreakGlassReview
-	Headers GetBreakGlassReview200ResponseHeaders
-}
-
-func (response GetBreakGlassReview200JSONResponse) VisitGetBreakGlassReviewResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetBreakGlassReviewdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetBreakGlassReviewdefaultApplicationProblemPlusJSONResponse) VisitGetBreakGlassReviewResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CompleteBreakGlassReviewRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CompleteBreakGlassReviewParams
-	Body     *CompleteBreakGlassReviewJSONRequestBody
-}
-
-type CompleteBreakGlassReviewResponseObject interface {
-	VisitCompleteBreakGlassReviewResponse(w http.ResponseWriter) error
-}
-
-type CompleteBreakGlassReview200ResponseHeaders struct {
-	ETag string
-}
-
-type CompleteBreakGlassReview200JSONResponse struct {
-	Body    BreakGlassReview
-	Headers CompleteBreakGlassReview200ResponseHeaders
-}
-
-func (response CompleteBreakGlassReview200JSONResponse) VisitCompleteBreakGlassReviewResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CompleteBreakGlassReviewdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CompleteBreakGlassReviewdefaultApplicationProblemPlusJSONResponse) VisitCompleteBreakGlassReviewResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -28060,549 +33194,6 @@ type AssignCasedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AssignCasedefaultApplicationProblemPlusJSONResponse) VisitAssignCaseResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type BreakGlassRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   BreakGlassParams
-	Body     *BreakGlassJSONRequestBody
-}
-
-type BreakGlassResponseObject interface {
-	VisitBreakGlassResponse(w http.ResponseWriter) error
-}
-
-type BreakGlass201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type BreakGlass201JSONResponse struct {
-	Body    BreakGlassReview
-	Headers BreakGlass201ResponseHeaders
-}
-
-func (response BreakGlass201JSONResponse) VisitBreakGlassResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type BreakGlassdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response BreakGlassdefaultApplicationProblemPlusJSONResponse) VisitBreakGlassResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseConferencesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListCaseConferencesParams
-}
-
-type ListCaseConferencesResponseObject interface {
-	VisitListCaseConferencesResponse(w http.ResponseWriter) error
-}
-
-type ListCaseConferences200JSONResponse CaseConferencePage
-
-func (response ListCaseConferences200JSONResponse) VisitListCaseConferencesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseConferencesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCaseConferencesdefaultApplicationProblemPlusJSONResponse) VisitListCaseConferencesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateCaseConferenceRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CreateCaseConferenceParams
-	Body     *CreateCaseConferenceJSONRequestBody
-}
-
-type CreateCaseConferenceResponseObject interface {
-	VisitCreateCaseConferenceResponse(w http.ResponseWriter) error
-}
-
-type CreateCaseConference201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateCaseConference201JSONResponse struct {
-	Body    CaseConference
-	Headers CreateCaseConference201ResponseHeaders
-}
-
-func (response CreateCaseConference201JSONResponse) VisitCreateCaseConferenceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitCreateCaseConferenceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseConferenceRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	ConferenceID openapi_types.UUID `json:"conference_id"`
-}
-
-type GetCaseConferenceResponseObject interface {
-	VisitGetCaseConferenceResponse(w http.ResponseWriter) error
-}
-
-type GetCaseConference200ResponseHeaders struct {
-	ETag string
-}
-
-type GetCaseConference200JSONResponse struct {
-	Body    CaseConference
-	Headers GetCaseConference200ResponseHeaders
-}
-
-func (response GetCaseConference200JSONResponse) VisitGetCaseConferenceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitGetCaseConferenceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateCaseConferenceRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	ConferenceID openapi_types.UUID `json:"conference_id"`
-	Params       UpdateCaseConferenceParams
-	Body         *UpdateCaseConferenceApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateCaseConferenceResponseObject interface {
-	VisitUpdateCaseConferenceResponse(w http.ResponseWriter) error
-}
-
-type UpdateCaseConference200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateCaseConference200JSONResponse struct {
-	Body    CaseConference
-	Headers UpdateCaseConference200ResponseHeaders
-}
-
-func (response UpdateCaseConference200JSONResponse) VisitUpdateCaseConferenceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseConferenceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelCaseConferenceRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	ConferenceID openapi_types.UUID `json:"conference_id"`
-	Params       CancelCaseConferenceParams
-	Body         *CancelCaseConferenceJSONRequestBody
-}
-
-type CancelCaseConferenceResponseObject interface {
-	VisitCancelCaseConferenceResponse(w http.ResponseWriter) error
-}
-
-type CancelCaseConference200ResponseHeaders struct {
-	ETag string
-}
-
-type CancelCaseConference200JSONResponse struct {
-	Body    CaseConference
-	Headers CancelCaseConference200ResponseHeaders
-}
-
-func (response CancelCaseConference200JSONResponse) VisitCancelCaseConferenceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CancelCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitCancelCaseConferenceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type HoldCaseConferenceRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	ConferenceID openapi_types.UUID `json:"conference_id"`
-	Params       HoldCaseConferenceParams
-	Body         *HoldCaseConferenceJSONRequestBody
-}
-
-type HoldCaseConferenceResponseObject interface {
-	VisitHoldCaseConferenceResponse(w http.ResponseWriter) error
-}
-
-type HoldCaseConference200ResponseHeaders struct {
-	ETag string
-}
-
-type HoldCaseConference200JSONResponse struct {
-	Body    CaseConference
-	Headers HoldCaseConference200ResponseHeaders
-}
-
-func (response HoldCaseConference200JSONResponse) VisitHoldCaseConferenceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type HoldCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response HoldCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitHoldCaseConferenceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseInvitationsRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	ConferenceID openapi_types.UUID `json:"conference_id"`
-	Params       ListCaseInvitationsParams
-}
-
-type ListCaseInvitationsResponseObject interface {
-	VisitListCaseInvitationsResponse(w http.ResponseWriter) error
-}
-
-type ListCaseInvitations200JSONResponse CaseInvitationPage
-
-func (response ListCaseInvitations200JSONResponse) VisitListCaseInvitationsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseInvitationsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCaseInvitationsdefaultApplicationProblemPlusJSONResponse) VisitListCaseInvitationsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type InviteToCaseConferenceRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	ConferenceID openapi_types.UUID `json:"conference_id"`
-	Params       InviteToCaseConferenceParams
-	Body         *InviteToCaseConferenceJSONRequestBody
-}
-
-type InviteToCaseConferenceResponseObject interface {
-	VisitInviteToCaseConferenceResponse(w http.ResponseWriter) error
-}
-
-type InviteToCaseConference201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type InviteToCaseConference201JSONResponse struct {
-	Body    CaseInvitation
-	Headers InviteToCaseConference201ResponseHeaders
-}
-
-func (response InviteToCaseConference201JSONResponse) VisitInviteToCaseConferenceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type InviteToCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response InviteToCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitInviteToCaseConferenceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseInvitationRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	ConferenceID openapi_types.UUID `json:"conference_id"`
-	InvitationID openapi_types.UUID `json:"invitation_id"`
-}
-
-type GetCaseInvitationResponseObject interface {
-	VisitGetCaseInvitationResponse(w http.ResponseWriter) error
-}
-
-type GetCaseInvitation200ResponseHeaders struct {
-	ETag string
-}
-
-type GetCaseInvitation200JSONResponse struct {
-	Body    CaseInvitation
-	Headers GetCaseInvitation200ResponseHeaders
-}
-
-func (response GetCaseInvitation200JSONResponse) VisitGetCaseInvitationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseInvitationdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetCaseInvitationdefaultApplicationProblemPlusJSONResponse) VisitGetCaseInvitationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type EndCaseInvitationRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	ConferenceID openapi_types.UUID `json:"conference_id"`
-	InvitationID openapi_types.UUID `json:"invitation_id"`
-	Params       EndCaseInvitationParams
-}
-
-type EndCaseInvitationResponseObject interface {
-	VisitEndCaseInvitationResponse(w http.ResponseWriter) error
-}
-
-type EndCaseInvitation200ResponseHeaders struct {
-	ETag string
-}
-
-type EndCaseInvitation200JSONResponse struct {
-	Body    CaseInvitation
-	Headers EndCaseInvitation200ResponseHeaders
-}
-
-func (response EndCaseInvitation200JSONResponse) VisitEndCaseInvitationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type EndCaseInvitationdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response EndCaseInvitationdefaultApplicationProblemPlusJSONResponse) VisitEndCaseInvitationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -30453,199 +35044,6 @@ type UndoCaseMergedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UndoCaseMergedefaultApplicationProblemPlusJSONResponse) VisitUndoCaseMergeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseWallsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListCaseWallsParams
-}
-
-type ListCaseWallsResponseObject interface {
-	VisitListCaseWallsResponse(w http.ResponseWriter) error
-}
-
-type ListCaseWalls200JSONResponse CaseWallPage
-
-func (response ListCaseWalls200JSONResponse) VisitListCaseWallsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseWallsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCaseWallsdefaultApplicationProblemPlusJSONResponse) VisitListCaseWallsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RaiseCaseWallRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   RaiseCaseWallParams
-	Body     *RaiseCaseWallJSONRequestBody
-}
-
-type RaiseCaseWallResponseObject interface {
-	VisitRaiseCaseWallResponse(w http.ResponseWriter) error
-}
-
-type RaiseCaseWall201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type RaiseCaseWall201JSONResponse struct {
-	Body    CaseWall
-	Headers RaiseCaseWall201ResponseHeaders
-}
-
-func (response RaiseCaseWall201JSONResponse) VisitRaiseCaseWallResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RaiseCaseWalldefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response RaiseCaseWalldefaultApplicationProblemPlusJSONResponse) VisitRaiseCaseWallResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseWallRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	WallID   openapi_types.UUID `json:"wall_id"`
-}
-
-type GetCaseWallResponseObject interface {
-	VisitGetCaseWallResponse(w http.ResponseWriter) error
-}
-
-type GetCaseWall200ResponseHeaders struct {
-	ETag string
-}
-
-type GetCaseWall200JSONResponse struct {
-	Body    CaseWall
-	Headers GetCaseWall200ResponseHeaders
-}
-
-func (response GetCaseWall200JSONResponse) VisitGetCaseWallResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseWalldefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetCaseWalldefaultApplicationProblemPlusJSONResponse) VisitGetCaseWallResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type EndCaseWallRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	WallID   openapi_types.UUID `json:"wall_id"`
-	Params   EndCaseWallParams
-	Body     *EndCaseWallJSONRequestBody
-}
-
-type EndCaseWallResponseObject interface {
-	VisitEndCaseWallResponse(w http.ResponseWriter) error
-}
-
-type EndCaseWall200ResponseHeaders struct {
-	ETag string
-}
-
-type EndCaseWall200JSONResponse struct {
-	Body    CaseWall
-	Headers EndCaseWall200ResponseHeaders
-}
-
-func (response EndCaseWall200JSONResponse) VisitEndCaseWallResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type EndCaseWalldefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response EndCaseWalldefaultApplicationProblemPlusJSONResponse) VisitEndCaseWallResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -32699,6 +37097,46 @@ type EndMemberdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EndMemberdefaultApplicationProblemPlusJSONResponse) VisitEndMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNeedsToReviewRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListNeedsToReviewParams
+}
+
+type ListNeedsToReviewResponseObject interface {
+	VisitListNeedsToReviewResponse(w http.ResponseWriter) error
+}
+
+type ListNeedsToReview200JSONResponse SpecificNeedPage
+
+func (response ListNeedsToReview200JSONResponse) VisitListNeedsToReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNeedsToReviewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListNeedsToReviewdefaultApplicationProblemPlusJSONResponse) VisitListNeedsToReviewResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -35261,18 +39699,18 @@ func (response DiffSOPdefaultApplicationProblemPlusJSONResponse) VisitDiffSOPRes
 	return err
 }
 
-type ListSupervisionSessionsRequestObject struct {
+type ListTasksRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
-	Params   ListSupervisionSessionsParams
+	Params   ListTasksParams
 }
 
-type ListSupervisionSessionsResponseObject interface {
-	VisitListSupervisionSessionsResponse(w http.ResponseWriter) error
+type ListTasksResponseObject interface {
+	VisitListTasksResponse(w http.ResponseWriter) error
 }
 
-type ListSupervisionSessions200JSONResponse SupervisionSessionPage
+type ListTasks200JSONResponse TaskPage
 
-func (response ListSupervisionSessions200JSONResponse) VisitListSupervisionSessionsResponse(w http.ResponseWriter) error {
+func (response ListTasks200JSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -35284,12 +39722,12 @@ func (response ListSupervisionSessions200JSONResponse) VisitListSupervisionSessi
 	return err
 }
 
-type ListSupervisionSessionsdefaultApplicationProblemPlusJSONResponse struct {
+type ListTasksdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
-func (response ListSupervisionSessionsdefaultApplicationProblemPlusJSONResponse) VisitListSupervisionSessionsResponse(w http.ResponseWriter) error {
+func (response ListTasksdefaultApplicationProblemPlusJSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -35301,76 +39739,25 @@ func (response ListSupervisionSessionsdefaultApplicationProblemPlusJSONResponse)
 	return err
 }
 
-type CreateSupervisionSessionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   CreateSupervisionSessionParams
-	Body     *CreateSupervisionSessionJSONRequestBody
-}
-
-type CreateSupervisionSessionResponseObject interface {
-	VisitCreateSupervisionSessionResponse(w http.ResponseWriter) error
-}
-
-type CreateSupervisionSession201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateSupervisionSession201JSONResponse struct {
-	Body    SupervisionSession
-	Headers CreateSupervisionSession201ResponseHeaders
-}
-
-func (response CreateSupervisionSession201JSONResponse) VisitCreateSupervisionSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateSupervisionSessiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateSupervisionSessiondefaultApplicationProblemPlusJSONResponse) VisitCreateSupervisionSessionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetSupervisionSessionRequestObject struct {
+type GetTaskRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
 }
 
-type GetSupervisionSessionResponseObject interface {
-	VisitGetSupervisionSessionResponse(w http.ResponseWriter) error
+type GetTaskResponseObject interface {
+	VisitGetTaskResponse(w http.ResponseWriter) error
 }
 
-type GetSupervisionSession200ResponseHeaders struct {
+type GetTask200ResponseHeaders struct {
 	ETag string
 }
 
-type GetSupervisionSession200JSONResponse struct {
-	Body    SupervisionSession
-	Headers GetSupervisionSession200ResponseHeaders
+type GetTask200JSONResponse struct {
+	Body    Task
+	Headers GetTask200ResponseHeaders
 }
 
-func (response GetSupervisionSession200JSONResponse) VisitGetSupervisionSessionResponse(w http.ResponseWriter) error {
+func (response GetTask200JSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -35383,12 +39770,12 @@ func (response GetSupervisionSession200JSONResponse) VisitGetSupervisionSessionR
 	return err
 }
 
-type GetSupervisionSessiondefaultApplicationProblemPlusJSONResponse struct {
+type GetTaskdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
-func (response GetSupervisionSessiondefaultApplicationProblemPlusJSONResponse) VisitGetSupervisionSessionResponse(w http.ResponseWriter) error {
+func (response GetTaskdefaultApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -35400,27 +39787,27 @@ func (response GetSupervisionSessiondefaultApplicationProblemPlusJSONResponse) V
 	return err
 }
 
-type UpdateSupervisionSessionRequestObject struct {
+type AssignTaskRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
-	Params   UpdateSupervisionSessionParams
-	Body     *UpdateSupervisionSessionApplicationMergePatchPlusJSONRequestBody
+	Params   AssignTaskParams
+	Body     *AssignTaskJSONRequestBody
 }
 
-type UpdateSupervisionSessionResponseObject interface {
-	VisitUpdateSupervisionSessionResponse(w http.ResponseWriter) error
+type AssignTaskResponseObject interface {
+	VisitAssignTaskResponse(w http.ResponseWriter) error
 }
 
-type UpdateSupervisionSession200ResponseHeaders struct {
+type AssignTask200ResponseHeaders struct {
 	ETag string
 }
 
-type UpdateSupervisionSession200JSONResponse struct {
-	Body    SupervisionSession
-	Headers UpdateSupervisionSession200ResponseHeaders
+type AssignTask200JSONResponse struct {
+	Body    Task
+	Headers AssignTask200ResponseHeaders
 }
 
-func (response UpdateSupervisionSession200JSONResponse) VisitUpdateSupervisionSessionResponse(w http.ResponseWriter) error {
+func (response AssignTask200JSONResponse) VisitAssignTaskResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -35433,12 +39820,12 @@ func (response UpdateSupervisionSession200JSONResponse) VisitUpdateSupervisionSe
 	return err
 }
 
-type UpdateSupervisionSessiondefaultApplicationProblemPlusJSONResponse struct {
+type AssignTaskdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
-func (response UpdateSupervisionSessiondefaultApplicationProblemPlusJSONResponse) VisitUpdateSupervisionSessionResponse(w http.ResponseWriter) error {
+func (response AssignTaskdefaultApplicationProblemPlusJSONResponse) VisitAssignTaskResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -35450,27 +39837,27 @@ func (response UpdateSupervisionSessiondefaultApplicationProblemPlusJSONResponse
 	return err
 }
 
-type VoidSupervisionSessionRequestObject struct {
+type CompleteTaskRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
-	Params   VoidSupervisionSessionParams
-	Body     *VoidSupervisionSessionJSONRequestBody
+	Params   CompleteTaskParams
+	Body     *CompleteTaskJSONRequestBody
 }
 
-type VoidSupervisionSessionResponseObject interface {
-	VisitVoidSupervisionSessionResponse(w http.ResponseWriter) error
+type CompleteTaskResponseObject interface {
+	VisitCompleteTaskResponse(w http.ResponseWriter) error
 }
 
-type VoidSupervisionSession200ResponseHeaders struct {
+type CompleteTask200ResponseHeaders struct {
 	ETag string
 }
 
-type VoidSupervisionSession200JSONResponse struct {
-	Body    SupervisionSession
-	Headers VoidSupervisionSession200ResponseHeaders
+type CompleteTask200JSONResponse struct {
+	Body    Task
+	Headers CompleteTask200ResponseHeaders
 }
 
-func (response VoidSupervisionSession200JSONResponse) VisitVoidSupervisionSessionResponse(w http.ResponseWriter) error {
+func (response CompleteTask200JSONResponse) VisitCompleteTaskResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -35483,12 +39870,62 @@ func (response VoidSupervisionSession200JSONResponse) VisitVoidSupervisionSessio
 	return err
 }
 
-type VoidSupervisionSessiondefaultApplicationProblemPlusJSONResponse struct {
+type CompleteTaskdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
-func (response VoidSupervisionSessiondefaultApplicationProblemPlusJSONResponse) VisitVoidSupervisionSessionResponse(w http.ResponseWriter) error {
+func (response CompleteTaskdefaultApplicationProblemPlusJSONResponse) VisitCompleteTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissTaskRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   DismissTaskParams
+	Body     *DismissTaskJSONRequestBody
+}
+
+type DismissTaskResponseObject interface {
+	VisitDismissTaskResponse(w http.ResponseWriter) error
+}
+
+type DismissTask200ResponseHeaders struct {
+	ETag string
+}
+
+type DismissTask200JSONResponse struct {
+	Body    Task
+	Headers DismissTask200ResponseHeaders
+}
+
+func (response DismissTask200JSONResponse) VisitDismissTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissTaskdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DismissTaskdefaultApplicationProblemPlusJSONResponse) VisitDismissTaskResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -38293,6 +42730,21 @@ type StrictServerInterface interface {
 	// UpdateBeneficiary Change a person's record
 	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id})
 	UpdateBeneficiary(ctx context.Context, request UpdateBeneficiaryRequestObject) (UpdateBeneficiaryResponseObject, error)
+	// ListCareArrangements List who takes care of a child, over time
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
+	ListCareArrangements(ctx context.Context, request ListCareArrangementsRequestObject) (ListCareArrangementsResponseObject, error)
+	// RecordCareArrangement Record a care arrangement
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
+	RecordCareArrangement(ctx context.Context, request RecordCareArrangementRequestObject) (RecordCareArrangementResponseObject, error)
+	// GetCareArrangement Read a care arrangement
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements/{arrangement_id})
+	GetCareArrangement(ctx context.Context, request GetCareArrangementRequestObject) (GetCareArrangementResponseObject, error)
+	// VoidCareArrangement Void a care arrangement recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements/{arrangement_id}/void)
+	VoidCareArrangement(ctx context.Context, request VoidCareArrangementRequestObject) (VoidCareArrangementResponseObject, error)
+	// GetCompleteness What a registration still lacks
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/completeness)
+	GetCompleteness(ctx context.Context, request GetCompletenessRequestObject) (GetCompletenessResponseObject, error)
 	// ListConsents List a person's decisions
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/consents)
 	ListConsents(ctx context.Context, request ListConsentsRequestObject) (ListConsentsResponseObject, error)
@@ -38305,9 +42757,84 @@ type StrictServerInterface interface {
 	// GetConsent Read one decision
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/consents/{consent_id})
 	GetConsent(ctx context.Context, request GetConsentRequestObject) (GetConsentResponseObject, error)
+	// ListContacts List how a person can be reached
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/contacts)
+	ListContacts(ctx context.Context, request ListContactsRequestObject) (ListContactsResponseObject, error)
+	// RecordContact Record a contact
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/contacts)
+	RecordContact(ctx context.Context, request RecordContactRequestObject) (RecordContactResponseObject, error)
+	// GetContact Read a contact
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/contacts/{contact_id})
+	GetContact(ctx context.Context, request GetContactRequestObject) (GetContactResponseObject, error)
+	// UpdateContact Change a contact
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/contacts/{contact_id})
+	UpdateContact(ctx context.Context, request UpdateContactRequestObject) (UpdateContactResponseObject, error)
+	// VoidContact Void a contact recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/contacts/{contact_id}/void)
+	VoidContact(ctx context.Context, request VoidContactRequestObject) (VoidContactResponseObject, error)
 	// ListDisclosures List what was disclosed about a person
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/disclosures)
 	ListDisclosures(ctx context.Context, request ListDisclosuresRequestObject) (ListDisclosuresResponseObject, error)
+	// ListIdentityDocuments List a person's identity documents
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/documents)
+	ListIdentityDocuments(ctx context.Context, request ListIdentityDocumentsRequestObject) (ListIdentityDocumentsResponseObject, error)
+	// RecordIdentityDocument Record an identity document
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/documents)
+	RecordIdentityDocument(ctx context.Context, request RecordIdentityDocumentRequestObject) (RecordIdentityDocumentResponseObject, error)
+	// GetIdentityDocument Read an identity document
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/documents/{document_id})
+	GetIdentityDocument(ctx context.Context, request GetIdentityDocumentRequestObject) (GetIdentityDocumentResponseObject, error)
+	// UpdateIdentityDocument Change an identity document
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/documents/{document_id})
+	UpdateIdentityDocument(ctx context.Context, request UpdateIdentityDocumentRequestObject) (UpdateIdentityDocumentResponseObject, error)
+	// VerifyIdentityDocument Verify an identity document
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/documents/{document_id}/verify)
+	VerifyIdentityDocument(ctx context.Context, request VerifyIdentityDocumentRequestObject) (VerifyIdentityDocumentResponseObject, error)
+	// VoidIdentityDocument Void an identity document recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/documents/{document_id}/void)
+	VoidIdentityDocument(ctx context.Context, request VoidIdentityDocumentRequestObject) (VoidIdentityDocumentResponseObject, error)
+	// ListFunctionalAssessments List a person's functional assessments
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/functional-difficulties)
+	ListFunctionalAssessments(ctx context.Context, request ListFunctionalAssessmentsRequestObject) (ListFunctionalAssessmentsResponseObject, error)
+	// RecordFunctionalAssessment Record a functional assessment
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/functional-difficulties)
+	RecordFunctionalAssessment(ctx context.Context, request RecordFunctionalAssessmentRequestObject) (RecordFunctionalAssessmentResponseObject, error)
+	// GetFunctionalAssessment Read a functional assessment
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/functional-difficulties/{assessment_id})
+	GetFunctionalAssessment(ctx context.Context, request GetFunctionalAssessmentRequestObject) (GetFunctionalAssessmentResponseObject, error)
+	// VoidFunctionalAssessment Void a functional assessment recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/functional-difficulties/{assessment_id}/void)
+	VoidFunctionalAssessment(ctx context.Context, request VoidFunctionalAssessmentRequestObject) (VoidFunctionalAssessmentResponseObject, error)
+	// ListJourneyLegs List the legs of a person's journey
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/journey)
+	ListJourneyLegs(ctx context.Context, request ListJourneyLegsRequestObject) (ListJourneyLegsResponseObject, error)
+	// RecordJourneyLeg Record a leg of the journey
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/journey)
+	RecordJourneyLeg(ctx context.Context, request RecordJourneyLegRequestObject) (RecordJourneyLegResponseObject, error)
+	// GetJourneyLeg Read a leg of the journey
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/journey/{leg_id})
+	GetJourneyLeg(ctx context.Context, request GetJourneyLegRequestObject) (GetJourneyLegResponseObject, error)
+	// UpdateJourneyLeg Change a leg of the journey
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/journey/{leg_id})
+	UpdateJourneyLeg(ctx context.Context, request UpdateJourneyLegRequestObject) (UpdateJourneyLegResponseObject, error)
+	// VoidJourneyLeg Void a leg of the journey recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/journey/{leg_id}/void)
+	VoidJourneyLeg(ctx context.Context, request VoidJourneyLegRequestObject) (VoidJourneyLegResponseObject, error)
+	// ListBeneficiaryNames List a person's further names
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
+	ListBeneficiaryNames(ctx context.Context, request ListBeneficiaryNamesRequestObject) (ListBeneficiaryNamesResponseObject, error)
+	// RecordBeneficiaryName Record a further name
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/names)
+	RecordBeneficiaryName(ctx context.Context, request RecordBeneficiaryNameRequestObject) (RecordBeneficiaryNameResponseObject, error)
+	// GetBeneficiaryName Read a further name
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names/{name_id})
+	GetBeneficiaryName(ctx context.Context, request GetBeneficiaryNameRequestObject) (GetBeneficiaryNameResponseObject, error)
+	// UpdateBeneficiaryName Change a further name
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/names/{name_id})
+	UpdateBeneficiaryName(ctx context.Context, request UpdateBeneficiaryNameRequestObject) (UpdateBeneficiaryNameResponseObject, error)
+	// VoidBeneficiaryName Void a further name recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/names/{name_id}/void)
+	VoidBeneficiaryName(ctx context.Context, request VoidBeneficiaryNameRequestObject) (VoidBeneficiaryNameResponseObject, error)
 	// ListSpecificNeeds List a person's specific needs
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/needs)
 	ListSpecificNeeds(ctx context.Context, request ListSpecificNeedsRequestObject) (ListSpecificNeedsResponseObject, error)
@@ -38323,21 +42850,60 @@ type StrictServerInterface interface {
 	// EndSpecificNeed End a specific need
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/needs/{need_id}/end)
 	EndSpecificNeed(ctx context.Context, request EndSpecificNeedRequestObject) (EndSpecificNeedResponseObject, error)
+	// ListRelationships List a person's relationships
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/relationships)
+	ListRelationships(ctx context.Context, request ListRelationshipsRequestObject) (ListRelationshipsResponseObject, error)
+	// RecordRelationship Record a relationship
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/relationships)
+	RecordRelationship(ctx context.Context, request RecordRelationshipRequestObject) (RecordRelationshipResponseObject, error)
+	// GetRelationship Read a relationship
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/relationships/{relationship_id})
+	GetRelationship(ctx context.Context, request GetRelationshipRequestObject) (GetRelationshipResponseObject, error)
+	// UpdateRelationship Change a relationship
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/relationships/{relationship_id})
+	UpdateRelationship(ctx context.Context, request UpdateRelationshipRequestObject) (UpdateRelationshipResponseObject, error)
+	// EndRelationship End a relationship
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/relationships/{relationship_id}/end)
+	EndRelationship(ctx context.Context, request EndRelationshipRequestObject) (EndRelationshipResponseObject, error)
+	// VerifyRelationship Verify a relationship
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/relationships/{relationship_id}/verify)
+	VerifyRelationship(ctx context.Context, request VerifyRelationshipRequestObject) (VerifyRelationshipResponseObject, error)
+	// VoidRelationship Void a relationship recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/relationships/{relationship_id}/void)
+	VoidRelationship(ctx context.Context, request VoidRelationshipRequestObject) (VoidRelationshipResponseObject, error)
+	// ListVulnerabilityScreenings List a person's vulnerability screenings
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/screenings)
+	ListVulnerabilityScreenings(ctx context.Context, request ListVulnerabilityScreeningsRequestObject) (ListVulnerabilityScreeningsResponseObject, error)
+	// RecordVulnerabilityScreening Record a vulnerability screening
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/screenings)
+	RecordVulnerabilityScreening(ctx context.Context, request RecordVulnerabilityScreeningRequestObject) (RecordVulnerabilityScreeningResponseObject, error)
+	// GetVulnerabilityScreening Read a vulnerability screening
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/screenings/{screening_id})
+	GetVulnerabilityScreening(ctx context.Context, request GetVulnerabilityScreeningRequestObject) (GetVulnerabilityScreeningResponseObject, error)
+	// ConfirmVulnerabilityScreening Confirm a risk level
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/screenings/{screening_id}/confirm)
+	ConfirmVulnerabilityScreening(ctx context.Context, request ConfirmVulnerabilityScreeningRequestObject) (ConfirmVulnerabilityScreeningResponseObject, error)
+	// VoidVulnerabilityScreening Void a vulnerability screening recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/screenings/{screening_id}/void)
+	VoidVulnerabilityScreening(ctx context.Context, request VoidVulnerabilityScreeningRequestObject) (VoidVulnerabilityScreeningResponseObject, error)
+	// ListSeparations List separation and tracing of a child, over time
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/separations)
+	ListSeparations(ctx context.Context, request ListSeparationsRequestObject) (ListSeparationsResponseObject, error)
+	// RecordSeparation Record where a child stands
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/separations)
+	RecordSeparation(ctx context.Context, request RecordSeparationRequestObject) (RecordSeparationResponseObject, error)
+	// GetSeparation Read where a child stands
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/separations/{separation_id})
+	GetSeparation(ctx context.Context, request GetSeparationRequestObject) (GetSeparationResponseObject, error)
+	// VoidSeparation Void where a child stands recorded in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/separations/{separation_id}/void)
+	VoidSeparation(ctx context.Context, request VoidSeparationRequestObject) (VoidSeparationResponseObject, error)
 	// ListTimeline Everything that happened with a person
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/timeline)
 	ListTimeline(ctx context.Context, request ListTimelineRequestObject) (ListTimelineResponseObject, error)
 	// VoidBeneficiary Void a record made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
 	VoidBeneficiary(ctx context.Context, request VoidBeneficiaryRequestObject) (VoidBeneficiaryResponseObject, error)
-	// ListBreakGlassReviews Glass that was broken
-	// (GET /v1/centres/{centre_id}/break-glass-reviews)
-	ListBreakGlassReviews(ctx context.Context, request ListBreakGlassReviewsRequestObject) (ListBreakGlassReviewsResponseObject, error)
-	// GetBreakGlassReview Read one broken glass
-	// (GET /v1/centres/{centre_id}/break-glass-reviews/{id})
-	GetBreakGlassReview(ctx context.Context, request GetBreakGlassReviewRequestObject) (GetBreakGlassReviewResponseObject, error)
-	// CompleteBreakGlassReview Review a broken glass
-	// (POST /v1/centres/{centre_id}/break-glass-reviews/{id}/complete)
-	CompleteBreakGlassReview(ctx context.Context, request CompleteBreakGlassReviewRequestObject) (CompleteBreakGlassReviewResponseObject, error)
 	// CreateBundle Create several things at once, or none
 	// (POST /v1/centres/{centre_id}/bundles)
 	CreateBundle(ctx context.Context, request CreateBundleRequestObject) (CreateBundleResponseObject, error)
@@ -38386,39 +42952,6 @@ type StrictServerInterface interface {
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
-	// BreakGlass Break the glass of a restricted case
-	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
-	BreakGlass(ctx context.Context, request BreakGlassRequestObject) (BreakGlassResponseObject, error)
-	// ListCaseConferences Conferences on a case
-	// (GET /v1/centres/{centre_id}/cases/{id}/conferences)
-	ListCaseConferences(ctx context.Context, request ListCaseConferencesRequestObject) (ListCaseConferencesResponseObject, error)
-	// CreateCaseConference Convene a conference
-	// (POST /v1/centres/{centre_id}/cases/{id}/conferences)
-	CreateCaseConference(ctx context.Context, request CreateCaseConferenceRequestObject) (CreateCaseConferenceResponseObject, error)
-	// GetCaseConference Read a conference
-	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id})
-	GetCaseConference(ctx context.Context, request GetCaseConferenceRequestObject) (GetCaseConferenceResponseObject, error)
-	// UpdateCaseConference Change a conference
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id})
-	UpdateCaseConference(ctx context.Context, request UpdateCaseConferenceRequestObject) (UpdateCaseConferenceResponseObject, error)
-	// CancelCaseConference Cancel a conference
-	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/cancel)
-	CancelCaseConference(ctx context.Context, request CancelCaseConferenceRequestObject) (CancelCaseConferenceResponseObject, error)
-	// HoldCaseConference Record what a conference decided
-	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/hold)
-	HoldCaseConference(ctx context.Context, request HoldCaseConferenceRequestObject) (HoldCaseConferenceResponseObject, error)
-	// ListCaseInvitations Who is invited to a conference
-	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations)
-	ListCaseInvitations(ctx context.Context, request ListCaseInvitationsRequestObject) (ListCaseInvitationsResponseObject, error)
-	// InviteToCaseConference Invite someone to a conference
-	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations)
-	InviteToCaseConference(ctx context.Context, request InviteToCaseConferenceRequestObject) (InviteToCaseConferenceResponseObject, error)
-	// GetCaseInvitation Read an invitation
-	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id})
-	GetCaseInvitation(ctx context.Context, request GetCaseInvitationRequestObject) (GetCaseInvitationResponseObject, error)
-	// EndCaseInvitation Take an invitation back
-	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
-	EndCaseInvitation(ctx context.Context, request EndCaseInvitationRequestObject) (EndCaseInvitationResponseObject, error)
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx context.Context, request ListCaseFollowupsRequestObject) (ListCaseFollowupsResponseObject, error)
@@ -38533,18 +43066,6 @@ type StrictServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
-	// ListCaseWalls From whom a case is kept
-	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
-	ListCaseWalls(ctx context.Context, request ListCaseWallsRequestObject) (ListCaseWallsResponseObject, error)
-	// RaiseCaseWall Keep a case from someone
-	// (POST /v1/centres/{centre_id}/cases/{id}/walls)
-	RaiseCaseWall(ctx context.Context, request RaiseCaseWallRequestObject) (RaiseCaseWallResponseObject, error)
-	// GetCaseWall Read a wall
-	// (GET /v1/centres/{centre_id}/cases/{id}/walls/{wall_id})
-	GetCaseWall(ctx context.Context, request GetCaseWallRequestObject) (GetCaseWallResponseObject, error)
-	// EndCaseWall Take a wall down
-	// (POST /v1/centres/{centre_id}/cases/{id}/walls/{wall_id}/end)
-	EndCaseWall(ctx context.Context, request EndCaseWallRequestObject) (EndCaseWallResponseObject, error)
 	// ListChanges Follow a centre's changes
 	// (GET /v1/centres/{centre_id}/changes)
 	ListChanges(ctx context.Context, request ListChangesRequestObject) (ListChangesResponseObject, error)
@@ -38674,6 +43195,9 @@ type StrictServerInterface interface {
 	// EndMember End a role
 	// (POST /v1/centres/{centre_id}/members/{id}/end)
 	EndMember(ctx context.Context, request EndMemberRequestObject) (EndMemberResponseObject, error)
+	// ListNeedsToReview List needs whose review is due
+	// (GET /v1/centres/{centre_id}/needs)
+	ListNeedsToReview(ctx context.Context, request ListNeedsToReviewRequestObject) (ListNeedsToReviewResponseObject, error)
 	// ListCentrePhases List life-cycle phases
 	// (GET /v1/centres/{centre_id}/phases)
 	ListCentrePhases(ctx context.Context, request ListCentrePhasesRequestObject) (ListCentrePhasesResponseObject, error)
@@ -38836,21 +43360,21 @@ type StrictServerInterface interface {
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx context.Context, request DiffSOPRequestObject) (DiffSOPResponseObject, error)
-	// ListSupervisionSessions Supervision sessions
-	// (GET /v1/centres/{centre_id}/supervision-sessions)
-	ListSupervisionSessions(ctx context.Context, request ListSupervisionSessionsRequestObject) (ListSupervisionSessionsResponseObject, error)
-	// CreateSupervisionSession Record a supervision session
-	// (POST /v1/centres/{centre_id}/supervision-sessions)
-	CreateSupervisionSession(ctx context.Context, request CreateSupervisionSessionRequestObject) (CreateSupervisionSessionResponseObject, error)
-	// GetSupervisionSession Read a supervision session
-	// (GET /v1/centres/{centre_id}/supervision-sessions/{id})
-	GetSupervisionSession(ctx context.Context, request GetSupervisionSessionRequestObject) (GetSupervisionSessionResponseObject, error)
-	// UpdateSupervisionSession Correct a supervision session
-	// (PATCH /v1/centres/{centre_id}/supervision-sessions/{id})
-	UpdateSupervisionSession(ctx context.Context, request UpdateSupervisionSessionRequestObject) (UpdateSupervisionSessionResponseObject, error)
-	// VoidSupervisionSession Void a supervision session
-	// (POST /v1/centres/{centre_id}/supervision-sessions/{id}/void)
-	VoidSupervisionSession(ctx context.Context, request VoidSupervisionSessionRequestObject) (VoidSupervisionSessionResponseObject, error)
+	// ListTasks List what is to be done
+	// (GET /v1/centres/{centre_id}/tasks)
+	ListTasks(ctx context.Context, request ListTasksRequestObject) (ListTasksResponseObject, error)
+	// GetTask Read a task
+	// (GET /v1/centres/{centre_id}/tasks/{id})
+	GetTask(ctx context.Context, request GetTaskRequestObject) (GetTaskResponseObject, error)
+	// AssignTask Give a task to somebody
+	// (POST /v1/centres/{centre_id}/tasks/{id}/assign)
+	AssignTask(ctx context.Context, request AssignTaskRequestObject) (AssignTaskResponseObject, error)
+	// CompleteTask Complete a task
+	// (POST /v1/centres/{centre_id}/tasks/{id}/complete)
+	CompleteTask(ctx context.Context, request CompleteTaskRequestObject) (CompleteTaskResponseObject, error)
+	// DismissTask Dismiss a task that needs nothing done
+	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
+	DismissTask(ctx context.Context, request DismissTaskRequestObject) (DismissTaskResponseObject, error)
 	// ListVisits List visits
 	// (GET /v1/centres/{centre_id}/visits)
 	ListVisits(ctx context.Context, request ListVisitsRequestObject) (ListVisitsResponseObject, error)
@@ -40137,6 +44661,187 @@ func (sh *strictHandler) UpdateBeneficiary(ctx echo.Context, centreID CentreID, 
 	return nil
 }
 
+// ListCareArrangements operation middleware
+func (sh *strictHandler) ListCareArrangements(ctx echo.Context, centreID CentreID, id ID, params ListCareArrangementsParams) error {
+	var request ListCareArrangementsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCareArrangements(ctx.Request().Context(), request.(ListCareArrangementsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCareArrangements")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCareArrangementsResponseObject); ok {
+		return validResponse.VisitListCareArrangementsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordCareArrangement operation middleware
+func (sh *strictHandler) RecordCareArrangement(ctx echo.Context, centreID CentreID, id ID, params RecordCareArrangementParams) error {
+	var request RecordCareArrangementRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RecordCareArrangementJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordCareArrangement(ctx.Request().Context(), request.(RecordCareArrangementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordCareArrangement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordCareArrangementResponseObject); ok {
+		return validResponse.VisitRecordCareArrangementResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCareArrangement operation middleware
+func (sh *strictHandler) GetCareArrangement(ctx echo.Context, centreID CentreID, id ID, arrangementID openapi_types.UUID) error {
+	var request GetCareArrangementRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ArrangementID = arrangementID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCareArrangement(ctx.Request().Context(), request.(GetCareArrangementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCareArrangement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCareArrangementResponseObject); ok {
+		return validResponse.VisitGetCareArrangementResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidCareArrangement operation middleware
+func (sh *strictHandler) VoidCareArrangement(ctx echo.Context, centreID CentreID, id ID, arrangementID openapi_types.UUID, params VoidCareArrangementParams) error {
+	var request VoidCareArrangementRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ArrangementID = arrangementID
+	request.Params = params
+
+	var body VoidCareArrangementJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidCareArrangement(ctx.Request().Context(), request.(VoidCareArrangementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidCareArrangement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidCareArrangementResponseObject); ok {
+		return validResponse.VisitVoidCareArrangementResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCompleteness operation middleware
+func (sh *strictHandler) GetCompleteness(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetCompletenessRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCompleteness(ctx.Request().Context(), request.(GetCompletenessRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCompleteness")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCompletenessResponseObject); ok {
+		return validResponse.VisitGetCompletenessResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListConsents operation middleware
 func (sh *strictHandler) ListConsents(ctx echo.Context, centreID CentreID, id ID, params ListConsentsParams) error {
 	var request ListConsentsRequestObject
@@ -40268,6 +44973,212 @@ func (sh *strictHandler) GetConsent(ctx echo.Context, centreID CentreID, id ID, 
 	return nil
 }
 
+// ListContacts operation middleware
+func (sh *strictHandler) ListContacts(ctx echo.Context, centreID CentreID, id ID, params ListContactsParams) error {
+	var request ListContactsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListContacts(ctx.Request().Context(), request.(ListContactsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListContacts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListContactsResponseObject); ok {
+		return validResponse.VisitListContactsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordContact operation middleware
+func (sh *strictHandler) RecordContact(ctx echo.Context, centreID CentreID, id ID, params RecordContactParams) error {
+	var request RecordContactRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RecordContactJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordContact(ctx.Request().Context(), request.(RecordContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordContact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordContactResponseObject); ok {
+		return validResponse.VisitRecordContactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetContact operation middleware
+func (sh *strictHandler) GetContact(ctx echo.Context, centreID CentreID, id ID, contactID openapi_types.UUID) error {
+	var request GetContactRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ContactID = contactID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetContact(ctx.Request().Context(), request.(GetContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetContact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetContactResponseObject); ok {
+		return validResponse.VisitGetContactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateContact operation middleware
+func (sh *strictHandler) UpdateContact(ctx echo.Context, centreID CentreID, id ID, contactID openapi_types.UUID, params UpdateContactParams) error {
+	var request UpdateContactRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ContactID = contactID
+	request.Params = params
+
+	var body UpdateContactApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateContact(ctx.Request().Context(), request.(UpdateContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateContact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateContactResponseObject); ok {
+		return validResponse.VisitUpdateContactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidContact operation middleware
+func (sh *strictHandler) VoidContact(ctx echo.Context, centreID CentreID, id ID, contactID openapi_types.UUID, params VoidContactParams) error {
+	var request VoidContactRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ContactID = contactID
+	request.Params = params
+
+	var body VoidContactJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidContact(ctx.Request().Context(), request.(VoidContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidContact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidContactResponseObject); ok {
+		return validResponse.VisitVoidContactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListDisclosures operation middleware
 func (sh *strictHandler) ListDisclosures(ctx echo.Context, centreID CentreID, id ID, params ListDisclosuresParams) error {
 	var request ListDisclosuresRequestObject
@@ -40289,6 +45200,807 @@ func (sh *strictHandler) ListDisclosures(ctx echo.Context, centreID CentreID, id
 		return err
 	} else if validResponse, ok := response.(ListDisclosuresResponseObject); ok {
 		return validResponse.VisitListDisclosuresResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListIdentityDocuments operation middleware
+func (sh *strictHandler) ListIdentityDocuments(ctx echo.Context, centreID CentreID, id ID, params ListIdentityDocumentsParams) error {
+	var request ListIdentityDocumentsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListIdentityDocuments(ctx.Request().Context(), request.(ListIdentityDocumentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListIdentityDocuments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListIdentityDocumentsResponseObject); ok {
+		return validResponse.VisitListIdentityDocumentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordIdentityDocument operation middleware
+func (sh *strictHandler) RecordIdentityDocument(ctx echo.Context, centreID CentreID, id ID, params RecordIdentityDocumentParams) error {
+	var request RecordIdentityDocumentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RecordIdentityDocumentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordIdentityDocument(ctx.Request().Context(), request.(RecordIdentityDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordIdentityDocument")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordIdentityDocumentResponseObject); ok {
+		return validResponse.VisitRecordIdentityDocumentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetIdentityDocument operation middleware
+func (sh *strictHandler) GetIdentityDocument(ctx echo.Context, centreID CentreID, id ID, documentID openapi_types.UUID) error {
+	var request GetIdentityDocumentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.DocumentID = documentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetIdentityDocument(ctx.Request().Context(), request.(GetIdentityDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetIdentityDocument")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetIdentityDocumentResponseObject); ok {
+		return validResponse.VisitGetIdentityDocumentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateIdentityDocument operation middleware
+func (sh *strictHandler) UpdateIdentityDocument(ctx echo.Context, centreID CentreID, id ID, documentID openapi_types.UUID, params UpdateIdentityDocumentParams) error {
+	var request UpdateIdentityDocumentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.DocumentID = documentID
+	request.Params = params
+
+	var body UpdateIdentityDocumentApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateIdentityDocument(ctx.Request().Context(), request.(UpdateIdentityDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateIdentityDocument")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateIdentityDocumentResponseObject); ok {
+		return validResponse.VisitUpdateIdentityDocumentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyIdentityDocument operation middleware
+func (sh *strictHandler) VerifyIdentityDocument(ctx echo.Context, centreID CentreID, id ID, documentID openapi_types.UUID, params VerifyIdentityDocumentParams) error {
+	var request VerifyIdentityDocumentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.DocumentID = documentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyIdentityDocument(ctx.Request().Context(), request.(VerifyIdentityDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyIdentityDocument")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyIdentityDocumentResponseObject); ok {
+		return validResponse.VisitVerifyIdentityDocumentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidIdentityDocument operation middleware
+func (sh *strictHandler) VoidIdentityDocument(ctx echo.Context, centreID CentreID, id ID, documentID openapi_types.UUID, params VoidIdentityDocumentParams) error {
+	var request VoidIdentityDocumentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.DocumentID = documentID
+	request.Params = params
+
+	var body VoidIdentityDocumentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidIdentityDocument(ctx.Request().Context(), request.(VoidIdentityDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidIdentityDocument")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidIdentityDocumentResponseObject); ok {
+		return validResponse.VisitVoidIdentityDocumentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListFunctionalAssessments operation middleware
+func (sh *strictHandler) ListFunctionalAssessments(ctx echo.Context, centreID CentreID, id ID, params ListFunctionalAssessmentsParams) error {
+	var request ListFunctionalAssessmentsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListFunctionalAssessments(ctx.Request().Context(), request.(ListFunctionalAssessmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListFunctionalAssessments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListFunctionalAssessmentsResponseObject); ok {
+		return validResponse.VisitListFunctionalAssessmentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordFunctionalAssessment operation middleware
+func (sh *strictHandler) RecordFunctionalAssessment(ctx echo.Context, centreID CentreID, id ID, params RecordFunctionalAssessmentParams) error {
+	var request RecordFunctionalAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RecordFunctionalAssessmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordFunctionalAssessment(ctx.Request().Context(), request.(RecordFunctionalAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordFunctionalAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordFunctionalAssessmentResponseObject); ok {
+		return validResponse.VisitRecordFunctionalAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetFunctionalAssessment operation middleware
+func (sh *strictHandler) GetFunctionalAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID) error {
+	var request GetFunctionalAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFunctionalAssessment(ctx.Request().Context(), request.(GetFunctionalAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFunctionalAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFunctionalAssessmentResponseObject); ok {
+		return validResponse.VisitGetFunctionalAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidFunctionalAssessment operation middleware
+func (sh *strictHandler) VoidFunctionalAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params VoidFunctionalAssessmentParams) error {
+	var request VoidFunctionalAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+	request.Params = params
+
+	var body VoidFunctionalAssessmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidFunctionalAssessment(ctx.Request().Context(), request.(VoidFunctionalAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidFunctionalAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidFunctionalAssessmentResponseObject); ok {
+		return validResponse.VisitVoidFunctionalAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListJourneyLegs operation middleware
+func (sh *strictHandler) ListJourneyLegs(ctx echo.Context, centreID CentreID, id ID, params ListJourneyLegsParams) error {
+	var request ListJourneyLegsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListJourneyLegs(ctx.Request().Context(), request.(ListJourneyLegsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListJourneyLegs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListJourneyLegsResponseObject); ok {
+		return validResponse.VisitListJourneyLegsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordJourneyLeg operation middleware
+func (sh *strictHandler) RecordJourneyLeg(ctx echo.Context, centreID CentreID, id ID, params RecordJourneyLegParams) error {
+	var request RecordJourneyLegRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RecordJourneyLegJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordJourneyLeg(ctx.Request().Context(), request.(RecordJourneyLegRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordJourneyLeg")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordJourneyLegResponseObject); ok {
+		return validResponse.VisitRecordJourneyLegResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetJourneyLeg operation middleware
+func (sh *strictHandler) GetJourneyLeg(ctx echo.Context, centreID CentreID, id ID, legID openapi_types.UUID) error {
+	var request GetJourneyLegRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.LegID = legID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetJourneyLeg(ctx.Request().Context(), request.(GetJourneyLegRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetJourneyLeg")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetJourneyLegResponseObject); ok {
+		return validResponse.VisitGetJourneyLegResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateJourneyLeg operation middleware
+func (sh *strictHandler) UpdateJourneyLeg(ctx echo.Context, centreID CentreID, id ID, legID openapi_types.UUID, params UpdateJourneyLegParams) error {
+	var request UpdateJourneyLegRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.LegID = legID
+	request.Params = params
+
+	var body UpdateJourneyLegApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateJourneyLeg(ctx.Request().Context(), request.(UpdateJourneyLegRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateJourneyLeg")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateJourneyLegResponseObject); ok {
+		return validResponse.VisitUpdateJourneyLegResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidJourneyLeg operation middleware
+func (sh *strictHandler) VoidJourneyLeg(ctx echo.Context, centreID CentreID, id ID, legID openapi_types.UUID, params VoidJourneyLegParams) error {
+	var request VoidJourneyLegRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.LegID = legID
+	request.Params = params
+
+	var body VoidJourneyLegJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidJourneyLeg(ctx.Request().Context(), request.(VoidJourneyLegRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidJourneyLeg")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidJourneyLegResponseObject); ok {
+		return validResponse.VisitVoidJourneyLegResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListBeneficiaryNames operation middleware
+func (sh *strictHandler) ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error {
+	var request ListBeneficiaryNamesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBeneficiaryNames(ctx.Request().Context(), request.(ListBeneficiaryNamesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBeneficiaryNames")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBeneficiaryNamesResponseObject); ok {
+		return validResponse.VisitListBeneficiaryNamesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordBeneficiaryName operation middleware
+func (sh *strictHandler) RecordBeneficiaryName(ctx echo.Context, centreID CentreID, id ID, params RecordBeneficiaryNameParams) error {
+	var request RecordBeneficiaryNameRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RecordBeneficiaryNameJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordBeneficiaryName(ctx.Request().Context(), request.(RecordBeneficiaryNameRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordBeneficiaryName")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordBeneficiaryNameResponseObject); ok {
+		return validResponse.VisitRecordBeneficiaryNameResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBeneficiaryName operation middleware
+func (sh *strictHandler) GetBeneficiaryName(ctx echo.Context, centreID CentreID, id ID, nameID openapi_types.UUID) error {
+	var request GetBeneficiaryNameRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.NameID = nameID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBeneficiaryName(ctx.Request().Context(), request.(GetBeneficiaryNameRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBeneficiaryName")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBeneficiaryNameResponseObject); ok {
+		return validResponse.VisitGetBeneficiaryNameResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateBeneficiaryName operation middleware
+func (sh *strictHandler) UpdateBeneficiaryName(ctx echo.Context, centreID CentreID, id ID, nameID openapi_types.UUID, params UpdateBeneficiaryNameParams) error {
+	var request UpdateBeneficiaryNameRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.NameID = nameID
+	request.Params = params
+
+	var body UpdateBeneficiaryNameApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateBeneficiaryName(ctx.Request().Context(), request.(UpdateBeneficiaryNameRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateBeneficiaryName")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateBeneficiaryNameResponseObject); ok {
+		return validResponse.VisitUpdateBeneficiaryNameResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidBeneficiaryName operation middleware
+func (sh *strictHandler) VoidBeneficiaryName(ctx echo.Context, centreID CentreID, id ID, nameID openapi_types.UUID, params VoidBeneficiaryNameParams) error {
+	var request VoidBeneficiaryNameRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.NameID = nameID
+	request.Params = params
+
+	var body VoidBeneficiaryNameJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidBeneficiaryName(ctx.Request().Context(), request.(VoidBeneficiaryNameRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidBeneficiaryName")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidBeneficiaryNameResponseObject); ok {
+		return validResponse.VisitVoidBeneficiaryNameResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -40501,6 +46213,652 @@ func (sh *strictHandler) EndSpecificNeed(ctx echo.Context, centreID CentreID, id
 	return nil
 }
 
+// ListRelationships operation middleware
+func (sh *strictHandler) ListRelationships(ctx echo.Context, centreID CentreID, id ID, params ListRelationshipsParams) error {
+	var request ListRelationshipsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRelationships(ctx.Request().Context(), request.(ListRelationshipsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRelationships")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListRelationshipsResponseObject); ok {
+		return validResponse.VisitListRelationshipsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordRelationship operation middleware
+func (sh *strictHandler) RecordRelationship(ctx echo.Context, centreID CentreID, id ID, params RecordRelationshipParams) error {
+	var request RecordRelationshipRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RecordRelationshipJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordRelationship(ctx.Request().Context(), request.(RecordRelationshipRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordRelationship")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordRelationshipResponseObject); ok {
+		return validResponse.VisitRecordRelationshipResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRelationship operation middleware
+func (sh *strictHandler) GetRelationship(ctx echo.Context, centreID CentreID, id ID, relationshipID openapi_types.UUID) error {
+	var request GetRelationshipRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.RelationshipID = relationshipID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRelationship(ctx.Request().Context(), request.(GetRelationshipRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRelationship")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRelationshipResponseObject); ok {
+		return validResponse.VisitGetRelationshipResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateRelationship operation middleware
+func (sh *strictHandler) UpdateRelationship(ctx echo.Context, centreID CentreID, id ID, relationshipID openapi_types.UUID, params UpdateRelationshipParams) error {
+	var request UpdateRelationshipRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.RelationshipID = relationshipID
+	request.Params = params
+
+	var body UpdateRelationshipApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateRelationship(ctx.Request().Context(), request.(UpdateRelationshipRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateRelationship")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateRelationshipResponseObject); ok {
+		return validResponse.VisitUpdateRelationshipResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndRelationship operation middleware
+func (sh *strictHandler) EndRelationship(ctx echo.Context, centreID CentreID, id ID, relationshipID openapi_types.UUID, params EndRelationshipParams) error {
+	var request EndRelationshipRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.RelationshipID = relationshipID
+	request.Params = params
+
+	var body EndRelationshipJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndRelationship(ctx.Request().Context(), request.(EndRelationshipRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndRelationship")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndRelationshipResponseObject); ok {
+		return validResponse.VisitEndRelationshipResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyRelationship operation middleware
+func (sh *strictHandler) VerifyRelationship(ctx echo.Context, centreID CentreID, id ID, relationshipID openapi_types.UUID, params VerifyRelationshipParams) error {
+	var request VerifyRelationshipRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.RelationshipID = relationshipID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyRelationship(ctx.Request().Context(), request.(VerifyRelationshipRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyRelationship")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyRelationshipResponseObject); ok {
+		return validResponse.VisitVerifyRelationshipResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidRelationship operation middleware
+func (sh *strictHandler) VoidRelationship(ctx echo.Context, centreID CentreID, id ID, relationshipID openapi_types.UUID, params VoidRelationshipParams) error {
+	var request VoidRelationshipRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.RelationshipID = relationshipID
+	request.Params = params
+
+	var body VoidRelationshipJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidRelationship(ctx.Request().Context(), request.(VoidRelationshipRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidRelationship")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidRelationshipResponseObject); ok {
+		return validResponse.VisitVoidRelationshipResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListVulnerabilityScreenings operation middleware
+func (sh *strictHandler) ListVulnerabilityScreenings(ctx echo.Context, centreID CentreID, id ID, params ListVulnerabilityScreeningsParams) error {
+	var request ListVulnerabilityScreeningsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVulnerabilityScreenings(ctx.Request().Context(), request.(ListVulnerabilityScreeningsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVulnerabilityScreenings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListVulnerabilityScreeningsResponseObject); ok {
+		return validResponse.VisitListVulnerabilityScreeningsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordVulnerabilityScreening operation middleware
+func (sh *strictHandler) RecordVulnerabilityScreening(ctx echo.Context, centreID CentreID, id ID, params RecordVulnerabilityScreeningParams) error {
+	var request RecordVulnerabilityScreeningRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RecordVulnerabilityScreeningJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordVulnerabilityScreening(ctx.Request().Context(), request.(RecordVulnerabilityScreeningRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordVulnerabilityScreening")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordVulnerabilityScreeningResponseObject); ok {
+		return validResponse.VisitRecordVulnerabilityScreeningResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetVulnerabilityScreening operation middleware
+func (sh *strictHandler) GetVulnerabilityScreening(ctx echo.Context, centreID CentreID, id ID, screeningID openapi_types.UUID) error {
+	var request GetVulnerabilityScreeningRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ScreeningID = screeningID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVulnerabilityScreening(ctx.Request().Context(), request.(GetVulnerabilityScreeningRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVulnerabilityScreening")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetVulnerabilityScreeningResponseObject); ok {
+		return validResponse.VisitGetVulnerabilityScreeningResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConfirmVulnerabilityScreening operation middleware
+func (sh *strictHandler) ConfirmVulnerabilityScreening(ctx echo.Context, centreID CentreID, id ID, screeningID openapi_types.UUID, params ConfirmVulnerabilityScreeningParams) error {
+	var request ConfirmVulnerabilityScreeningRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ScreeningID = screeningID
+	request.Params = params
+
+	var body ConfirmVulnerabilityScreeningJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmVulnerabilityScreening(ctx.Request().Context(), request.(ConfirmVulnerabilityScreeningRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmVulnerabilityScreening")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConfirmVulnerabilityScreeningResponseObject); ok {
+		return validResponse.VisitConfirmVulnerabilityScreeningResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidVulnerabilityScreening operation middleware
+func (sh *strictHandler) VoidVulnerabilityScreening(ctx echo.Context, centreID CentreID, id ID, screeningID openapi_types.UUID, params VoidVulnerabilityScreeningParams) error {
+	var request VoidVulnerabilityScreeningRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ScreeningID = screeningID
+	request.Params = params
+
+	var body VoidVulnerabilityScreeningJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidVulnerabilityScreening(ctx.Request().Context(), request.(VoidVulnerabilityScreeningRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidVulnerabilityScreening")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidVulnerabilityScreeningResponseObject); ok {
+		return validResponse.VisitVoidVulnerabilityScreeningResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListSeparations operation middleware
+func (sh *strictHandler) ListSeparations(ctx echo.Context, centreID CentreID, id ID, params ListSeparationsParams) error {
+	var request ListSeparationsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSeparations(ctx.Request().Context(), request.(ListSeparationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSeparations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListSeparationsResponseObject); ok {
+		return validResponse.VisitListSeparationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordSeparation operation middleware
+func (sh *strictHandler) RecordSeparation(ctx echo.Context, centreID CentreID, id ID, params RecordSeparationParams) error {
+	var request RecordSeparationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RecordSeparationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordSeparation(ctx.Request().Context(), request.(RecordSeparationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordSeparation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordSeparationResponseObject); ok {
+		return validResponse.VisitRecordSeparationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSeparation operation middleware
+func (sh *strictHandler) GetSeparation(ctx echo.Context, centreID CentreID, id ID, separationID openapi_types.UUID) error {
+	var request GetSeparationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.SeparationID = separationID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSeparation(ctx.Request().Context(), request.(GetSeparationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSeparation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSeparationResponseObject); ok {
+		return validResponse.VisitGetSeparationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidSeparation operation middleware
+func (sh *strictHandler) VoidSeparation(ctx echo.Context, centreID CentreID, id ID, separationID openapi_types.UUID, params VoidSeparationParams) error {
+	var request VoidSeparationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.SeparationID = separationID
+	request.Params = params
+
+	var body VoidSeparationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidSeparation(ctx.Request().Context(), request.(VoidSeparationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidSeparation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidSeparationResponseObject); ok {
+		return validResponse.VisitVoidSeparationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListTimeline operation middleware
 func (sh *strictHandler) ListTimeline(ctx echo.Context, centreID CentreID, id ID, params ListTimelineParams) error {
 	var request ListTimelineRequestObject
@@ -40572,108 +46930,6 @@ func (sh *strictHandler) VoidBeneficiary(ctx echo.Context, centreID CentreID, id
 		return err
 	} else if validResponse, ok := response.(VoidBeneficiaryResponseObject); ok {
 		return validResponse.VisitVoidBeneficiaryResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListBreakGlassReviews operation middleware
-func (sh *strictHandler) ListBreakGlassReviews(ctx echo.Context, centreID CentreID, params ListBreakGlassReviewsParams) error {
-	var request ListBreakGlassReviewsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListBreakGlassReviews(ctx.Request().Context(), request.(ListBreakGlassReviewsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListBreakGlassReviews")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListBreakGlassReviewsResponseObject); ok {
-		return validResponse.VisitListBreakGlassReviewsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetBreakGlassReview operation middleware
-func (sh *strictHandler) GetBreakGlassReview(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetBreakGlassReviewRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetBreakGlassReview(ctx.Request().Context(), request.(GetBreakGlassReviewRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetBreakGlassReview")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetBreakGlassReviewResponseObject); ok {
-		return validResponse.VisitGetBreakGlassReviewResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CompleteBreakGlassReview operation middleware
-func (sh *strictHandler) CompleteBreakGlassReview(ctx echo.Context, centreID CentreID, id ID, params CompleteBreakGlassReviewParams) error {
-	var request CompleteBreakGlassReviewRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CompleteBreakGlassReviewJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CompleteBreakGlassReview(ctx.Request().Context(), request.(CompleteBreakGlassReviewRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CompleteBreakGlassReview")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CompleteBreakGlassReviewResponseObject); ok {
-		return validResponse.VisitCompleteBreakGlassReviewResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -41335,449 +47591,6 @@ func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, 
 		return err
 	} else if validResponse, ok := response.(AssignCaseResponseObject); ok {
 		return validResponse.VisitAssignCaseResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// BreakGlass operation middleware
-func (sh *strictHandler) BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error {
-	var request BreakGlassRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body BreakGlassJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.BreakGlass(ctx.Request().Context(), request.(BreakGlassRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "BreakGlass")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(BreakGlassResponseObject); ok {
-		return validResponse.VisitBreakGlassResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListCaseConferences operation middleware
-func (sh *strictHandler) ListCaseConferences(ctx echo.Context, centreID CentreID, id ID, params ListCaseConferencesParams) error {
-	var request ListCaseConferencesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCaseConferences(ctx.Request().Context(), request.(ListCaseConferencesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCaseConferences")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCaseConferencesResponseObject); ok {
-		return validResponse.VisitListCaseConferencesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateCaseConference operation middleware
-func (sh *strictHandler) CreateCaseConference(ctx echo.Context, centreID CentreID, id ID, params CreateCaseConferenceParams) error {
-	var request CreateCaseConferenceRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CreateCaseConferenceJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateCaseConference(ctx.Request().Context(), request.(CreateCaseConferenceRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateCaseConference")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateCaseConferenceResponseObject); ok {
-		return validResponse.VisitCreateCaseConferenceResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetCaseConference operation middleware
-func (sh *strictHandler) GetCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID) error {
-	var request GetCaseConferenceRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ConferenceID = conferenceID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCaseConference(ctx.Request().Context(), request.(GetCaseConferenceRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCaseConference")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetCaseConferenceResponseObject); ok {
-		return validResponse.VisitGetCaseConferenceResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateCaseConference operation middleware
-func (sh *strictHandler) UpdateCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params UpdateCaseConferenceParams) error {
-	var request UpdateCaseConferenceRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ConferenceID = conferenceID
-	request.Params = params
-
-	var body UpdateCaseConferenceApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateCaseConference(ctx.Request().Context(), request.(UpdateCaseConferenceRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateCaseConference")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateCaseConferenceResponseObject); ok {
-		return validResponse.VisitUpdateCaseConferenceResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CancelCaseConference operation middleware
-func (sh *strictHandler) CancelCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params CancelCaseConferenceParams) error {
-	var request CancelCaseConferenceRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ConferenceID = conferenceID
-	request.Params = params
-
-	var body CancelCaseConferenceJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CancelCaseConference(ctx.Request().Context(), request.(CancelCaseConferenceRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CancelCaseConference")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CancelCaseConferenceResponseObject); ok {
-		return validResponse.VisitCancelCaseConferenceResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// HoldCaseConference operation middleware
-func (sh *strictHandler) HoldCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params HoldCaseConferenceParams) error {
-	var request HoldCaseConferenceRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ConferenceID = conferenceID
-	request.Params = params
-
-	var body HoldCaseConferenceJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.HoldCaseConference(ctx.Request().Context(), request.(HoldCaseConferenceRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "HoldCaseConference")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(HoldCaseConferenceResponseObject); ok {
-		return validResponse.VisitHoldCaseConferenceResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListCaseInvitations operation middleware
-func (sh *strictHandler) ListCaseInvitations(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params ListCaseInvitationsParams) error {
-	var request ListCaseInvitationsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ConferenceID = conferenceID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCaseInvitations(ctx.Request().Context(), request.(ListCaseInvitationsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCaseInvitations")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCaseInvitationsResponseObject); ok {
-		return validResponse.VisitListCaseInvitationsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// InviteToCaseConference operation middleware
-func (sh *strictHandler) InviteToCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params InviteToCaseConferenceParams) error {
-	var request InviteToCaseConferenceRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ConferenceID = conferenceID
-	request.Params = params
-
-	var body InviteToCaseConferenceJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.InviteToCaseConference(ctx.Request().Context(), request.(InviteToCaseConferenceRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "InviteToCaseConference")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(InviteToCaseConferenceResponseObject); ok {
-		return validResponse.VisitInviteToCaseConferenceResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetCaseInvitation operation middleware
-func (sh *strictHandler) GetCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID) error {
-	var request GetCaseInvitationRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ConferenceID = conferenceID
-	request.InvitationID = invitationID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCaseInvitation(ctx.Request().Context(), request.(GetCaseInvitationRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCaseInvitation")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetCaseInvitationResponseObject); ok {
-		return validResponse.VisitGetCaseInvitationResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// EndCaseInvitation operation middleware
-func (sh *strictHandler) EndCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID, params EndCaseInvitationParams) error {
-	var request EndCaseInvitationRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ConferenceID = conferenceID
-	request.InvitationID = invitationID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.EndCaseInvitation(ctx.Request().Context(), request.(EndCaseInvitationRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "EndCaseInvitation")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(EndCaseInvitationResponseObject); ok {
-		return validResponse.VisitEndCaseInvitationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -43306,161 +49119,6 @@ func (sh *strictHandler) UndoCaseMerge(ctx echo.Context, centreID CentreID, id I
 	return nil
 }
 
-// ListCaseWalls operation middleware
-func (sh *strictHandler) ListCaseWalls(ctx echo.Context, centreID CentreID, id ID, params ListCaseWallsParams) error {
-	var request ListCaseWallsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCaseWalls(ctx.Request().Context(), request.(ListCaseWallsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCaseWalls")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCaseWallsResponseObject); ok {
-		return validResponse.VisitListCaseWallsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// RaiseCaseWall operation middleware
-func (sh *strictHandler) RaiseCaseWall(ctx echo.Context, centreID CentreID, id ID, params RaiseCaseWallParams) error {
-	var request RaiseCaseWallRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body RaiseCaseWallJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.RaiseCaseWall(ctx.Request().Context(), request.(RaiseCaseWallRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RaiseCaseWall")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(RaiseCaseWallResponseObject); ok {
-		return validResponse.VisitRaiseCaseWallResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetCaseWall operation middleware
-func (sh *strictHandler) GetCaseWall(ctx echo.Context, centreID CentreID, id ID, wallID openapi_types.UUID) error {
-	var request GetCaseWallRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.WallID = wallID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCaseWall(ctx.Request().Context(), request.(GetCaseWallRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCaseWall")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetCaseWallResponseObject); ok {
-		return validResponse.VisitGetCaseWallResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// EndCaseWall operation middleware
-func (sh *strictHandler) EndCaseWall(ctx echo.Context, centreID CentreID, id ID, wallID openapi_types.UUID, params EndCaseWallParams) error {
-	var request EndCaseWallRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.WallID = wallID
-	request.Params = params
-
-	var body EndCaseWallJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.EndCaseWall(ctx.Request().Context(), request.(EndCaseWallRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "EndCaseWall")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(EndCaseWallResponseObject); ok {
-		return validResponse.VisitEndCaseWallResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListChanges operation middleware
 func (sh *strictHandler) ListChanges(ctx echo.Context, centreID CentreID, params ListChangesParams) error {
 	var request ListChangesRequestObject
@@ -44973,6 +50631,32 @@ func (sh *strictHandler) EndMember(ctx echo.Context, centreID CentreID, id ID, p
 		return err
 	} else if validResponse, ok := response.(EndMemberResponseObject); ok {
 		return validResponse.VisitEndMemberResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListNeedsToReview operation middleware
+func (sh *strictHandler) ListNeedsToReview(ctx echo.Context, centreID CentreID, params ListNeedsToReviewParams) error {
+	var request ListNeedsToReviewRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNeedsToReview(ctx.Request().Context(), request.(ListNeedsToReviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNeedsToReview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListNeedsToReviewResponseObject); ok {
+		return validResponse.VisitListNeedsToReviewResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -46969,40 +52653,67 @@ func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, par
 	return nil
 }
 
-// ListSupervisionSessions operation middleware
-func (sh *strictHandler) ListSupervisionSessions(ctx echo.Context, centreID CentreID, params ListSupervisionSessionsParams) error {
-	var request ListSupervisionSessionsRequestObject
+// ListTasks operation middleware
+func (sh *strictHandler) ListTasks(ctx echo.Context, centreID CentreID, params ListTasksParams) error {
+	var request ListTasksRequestObject
 
 	request.CentreID = centreID
 	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListSupervisionSessions(ctx.Request().Context(), request.(ListSupervisionSessionsRequestObject))
+		return sh.ssi.ListTasks(ctx.Request().Context(), request.(ListTasksRequestObject))
 	}
 	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListSupervisionSessions")
+		handler = middleware(handler, "ListTasks")
 	}
 
 	response, err := handler(ctx, request)
 
 	if err != nil {
 		return err
-	} else if validResponse, ok := response.(ListSupervisionSessionsResponseObject); ok {
-		return validResponse.VisitListSupervisionSessionsResponse(ctx.Response())
+	} else if validResponse, ok := response.(ListTasksResponseObject); ok {
+		return validResponse.VisitListTasksResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
 	return nil
 }
 
-// CreateSupervisionSession operation middleware
-func (sh *strictHandler) CreateSupervisionSession(ctx echo.Context, centreID CentreID, params CreateSupervisionSessionParams) error {
-	var request CreateSupervisionSessionRequestObject
+// GetTask operation middleware
+func (sh *strictHandler) GetTask(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetTaskRequestObject
 
 	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTask(ctx.Request().Context(), request.(GetTaskRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTask")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTaskResponseObject); ok {
+		return validResponse.VisitGetTaskResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AssignTask operation middleware
+func (sh *strictHandler) AssignTask(ctx echo.Context, centreID CentreID, id ID, params AssignTaskParams) error {
+	var request AssignTaskRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
 	request.Params = params
 
-	var body CreateSupervisionSessionJSONRequestBody
+	var body AssignTaskJSONRequestBody
 	var err error
 	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
 		// A request validator built on kin-openapi's openapi3filter with
@@ -47026,59 +52737,33 @@ func (sh *strictHandler) CreateSupervisionSession(ctx echo.Context, centreID Cen
 	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateSupervisionSession(ctx.Request().Context(), request.(CreateSupervisionSessionRequestObject))
+		return sh.ssi.AssignTask(ctx.Request().Context(), request.(AssignTaskRequestObject))
 	}
 	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateSupervisionSession")
+		handler = middleware(handler, "AssignTask")
 	}
 
 	response, err := handler(ctx, request)
 
 	if err != nil {
 		return err
-	} else if validResponse, ok := response.(CreateSupervisionSessionResponseObject); ok {
-		return validResponse.VisitCreateSupervisionSessionResponse(ctx.Response())
+	} else if validResponse, ok := response.(AssignTaskResponseObject); ok {
+		return validResponse.VisitAssignTaskResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
 	return nil
 }
 
-// GetSupervisionSession operation middleware
-func (sh *strictHandler) GetSupervisionSession(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetSupervisionSessionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetSupervisionSession(ctx.Request().Context(), request.(GetSupervisionSessionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetSupervisionSession")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetSupervisionSessionResponseObject); ok {
-		return validResponse.VisitGetSupervisionSessionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateSupervisionSession operation middleware
-func (sh *strictHandler) UpdateSupervisionSession(ctx echo.Context, centreID CentreID, id ID, params UpdateSupervisionSessionParams) error {
-	var request UpdateSupervisionSessionRequestObject
+// CompleteTask operation middleware
+func (sh *strictHandler) CompleteTask(ctx echo.Context, centreID CentreID, id ID, params CompleteTaskParams) error {
+	var request CompleteTaskRequestObject
 
 	request.CentreID = centreID
 	request.ID = id
 	request.Params = params
 
-	var body UpdateSupervisionSessionApplicationMergePatchPlusJSONRequestBody
+	var body CompleteTaskJSONRequestBody
 	var err error
 	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
 		// A request validator built on kin-openapi's openapi3filter with
@@ -47102,33 +52787,33 @@ func (sh *strictHandler) UpdateSupervisionSession(ctx echo.Context, centreID Cen
 	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateSupervisionSession(ctx.Request().Context(), request.(UpdateSupervisionSessionRequestObject))
+		return sh.ssi.CompleteTask(ctx.Request().Context(), request.(CompleteTaskRequestObject))
 	}
 	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateSupervisionSession")
+		handler = middleware(handler, "CompleteTask")
 	}
 
 	response, err := handler(ctx, request)
 
 	if err != nil {
 		return err
-	} else if validResponse, ok := response.(UpdateSupervisionSessionResponseObject); ok {
-		return validResponse.VisitUpdateSupervisionSessionResponse(ctx.Response())
+	} else if validResponse, ok := response.(CompleteTaskResponseObject); ok {
+		return validResponse.VisitCompleteTaskResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
 	return nil
 }
 
-// VoidSupervisionSession operation middleware
-func (sh *strictHandler) VoidSupervisionSession(ctx echo.Context, centreID CentreID, id ID, params VoidSupervisionSessionParams) error {
-	var request VoidSupervisionSessionRequestObject
+// DismissTask operation middleware
+func (sh *strictHandler) DismissTask(ctx echo.Context, centreID CentreID, id ID, params DismissTaskParams) error {
+	var request DismissTaskRequestObject
 
 	request.CentreID = centreID
 	request.ID = id
 	request.Params = params
 
-	var body VoidSupervisionSessionJSONRequestBody
+	var body DismissTaskJSONRequestBody
 	var err error
 	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
 		// A request validator built on kin-openapi's openapi3filter with
@@ -47152,18 +52837,18 @@ func (sh *strictHandler) VoidSupervisionSession(ctx echo.Context, centreID Centr
 	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VoidSupervisionSession(ctx.Request().Context(), request.(VoidSupervisionSessionRequestObject))
+		return sh.ssi.DismissTask(ctx.Request().Context(), request.(DismissTaskRequestObject))
 	}
 	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VoidSupervisionSession")
+		handler = middleware(handler, "DismissTask")
 	}
 
 	response, err := handler(ctx, request)
 
 	if err != nil {
 		return err
-	} else if validResponse, ok := response.(VoidSupervisionSessionResponseObject); ok {
-		return validResponse.VisitVoidSupervisionSessionResponse(ctx.Response())
+	} else if validResponse, ok := response.(DismissTaskResponseObject); ok {
+		return validResponse.VisitDismissTaskResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -49232,1166 +54917,1262 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3vktw2ki/6Koi6E+EZT7Xcakm21R0n7vbI9li7tqWVNOsba/VWo8isKkyzABoAu1T2UcT5dB/gPsR5",
-	"sPMkN5AASJAEi2RVtaSenf0wa3WRIJBIJPLvL3+fJGKdCw5cq8n575MV0BQk/uczwTVw/QPly4Iuwfwp",
-	"BZVIlmsm+OR88mYFJHO/ErEgGv89h0xNphN4R9d5BpPzyUJOphMJvxZMQjo517KA6UQlK1hTM6be5uYp",
-	"pSXjy8n799PJt2/oMv61W5CKCT4lCyHJ88XJj1Qnq9rH3k4evp2M/N4PIqH2I81v/rwCCbguDhsiQYlC",
-	"JkCYGvmF/6ByGxudagKZsl+gXG1AkhRy4KkigtfWdZkkkOuTcjPGfP/9dJJTSdeg3c7awbo39odgU9eg",
-	"FF2COidg6C6nhEoiJAFDA2aetiwzmU44XcenWk1tTd/9AHypV5Pzs9PTaYRUz4BrCc+/iTNAgr/6L+dU",
-	"r6rv2t9mLN1JnIWQa6on55OiwCcjMxApZEzpn3DYKNMzpaeEKsI4uX53krgXruPzMj/tnFJAlC9PzV5p",
-	"DdKM81+/0JPfrsz/nJ48nV19/of4fIs5mDl3UKyYw2eKmDl2kK2Yw5jpxSYglZDtz19zeKdnCf567QVE",
-	"bvhqDgtRbeOvBchtOCEcrmMKD0/jfNPFMf7Qxhd/MLM8T2GdCw082f4bRM74j/QGFKFEQg5UE0UXcEEo",
-	"35KCs18LIBre6a6DFIx9YgbvOkhPnkwna8ZLCkXnubCyMkojI3CJNtJoQxWRQNOGTH2EMjU+yUoKD2Kh",
-	"hx3bx5OsSOGN0DRrT/KZKLgmNMuIFBtFtBAdvMPsMDON44RTSGFBi0xPzhc0U1BOYS5EBpTbe8DeXW0+",
-	"pll2TWiaquCKM2cfbkFuyyuwY0rljVjNBXixnpz/MqFZNrmKUeMHtma6PZFXZvEUj1DXx/DF6LqfnE7N",
-	"PrC1+TYK3zXj9l8VxzCuYQnSXhoSVC64AiTJi8tCr55lDLj+Vkp73BOrIZj/pHmeMXuNfvF3Ze/SkoN+",
-	"n4B9ZcL4Lc1YOktwIMNl5odZRGzhA4QpwoUmN1xsOMHLWEiSshT/mktxC4RpBdniweR9uOo/SFhMzif/",
-	"1xeVdvOF/VV9gSuxa8BlNmj83TPy5VePnxIFifkTefLgbDIN9aKff/75xAwBXJsVR+Tu92LjFqDcJPUK",
-	"1gqyWxinOZjpBdM9iORLSXdSXMJCgloRLW6Ae8Ljq3dL2/fTyUsp5hmsd6wvt0/8ObJOvNnKZU7MNzVl",
-	"WbmqXwtQmswl0BujVSEHrYUEIosM1AVRAARpoh546qjJ+S/lwOVu1UZmiiwYZKkhlH/CvJ8Lc4QM3b/A",
-	"I/n+yhxUpSlPzGCF5OfmLjk/ffj07PT09PQE/+cr8z9f+3+6/6PmHGuqCzU5f3x2Np1oplEeR9ZFcTXV",
-	"DeUJpr7wdBm8hX4zIvv3WqxBrxhfmlVvpOBLSz4jFRPBb82JEFyhdr5B5ZYmK2LXQNZAuULp5r6EmujL",
-	"51ammH/kUuQgNbMCJ5FANaQzqms3cUo1nGi2hvZ13Jju7+3fWTrgVp9OMqr0rFDlx1tGASdME/MUWQpN",
-	"qD0zU6IFkmLNeKHN/IZNmjs9s/0D6I2QN5Eb6dnzb14RSfkSlJnJmm5JYm5H83V7foGnyIpkIcX6gsA6",
-	"19tzo3iYi0PDWkW/6P5ApaRb828hl5QzhWdwNpB4uYRbJgo1U5BI0LOCa5bFZWQm+BLnbB91aiHBRVsD",
-	"aBgFJdyKm5GsohKRW0YbTg47zfZaXvBsa/SBwIxDbWrJbu0GicLYC9xeW4xX+qBYELyvW58u8nQ09zvr",
-	"uPYC4/rLx5PI/R5eQ79YPdi/Pw3PXm0qbY5w7FvSM+DaSrMR879Dos0Uy/P+DL+AYj5NmRmNZi+D8++0",
-	"tLpIaBzvujF5Ot37vPsT2LROdyrV9fNZMlEwxpPYlNb03XP7bPCz5bDpxBoF7nejHOx5BiPMvduKa85r",
-	"zbj718MBk2wwUx+P7GSMl84j0dh5qmltObtusOpSiZzhwCbtG+cneKedbWsG8qbJrles/dIkCM6+/uke",
-	"GjhTbefZWDMe/vXh2NPCiyyjc6NRWDX0fh2LD8/i7f0qUqYvk7jr8FpCShN9fW506AKU939oSVnmjBay",
-	"MRYNSKogRX+S+c9Cot8tB6nMxhPDPCSFNeUp+lWd7ci4AlmJZ9ROM9DWlUOtW8NMIGJgupn/xaiOcYfA",
-	"gkmlScb4jb3IUgHWHliJzAzdZDSrFkdu0IxxcEIr5kbjUCNL/G6nXud3K18zpcyP0wnNNFjN3FID7LKF",
-	"TN2fLQmMGNowvRKFnklIhDQ/JStIblBFmlXDBH8sOBqdsxt0vHChZ3oFMy7MTZisKONRwir4tb3Wn4r1",
-	"HGTpIWf8JtRsBt7Qjg6lEXLVxZDPyjV0eeyVJootOdXIareorQCxi2ru7YqqVXRnb2Ab3djrG5Zeo2P0",
-	"iwcbyLITJOMXf9/cqAfGeruedJOtlybTSTnx9pe/Tc+ePHn4dErmVMGXjwuZTavVGV5T5HpDt8YcMban",
-	"PYgPr6fOqTwlCn6dErNgVNXMl1DrmVozBngKKZlvCbWMuwCI373+vaGKW2OjDS2mlu4llcN1h1/oZIJv",
-	"b6M2FS2F1c77M5Br76fmJSGje/03BRgLuHz53Pk7LgidKzBmh7B0V1ulYR3ye5fOYj9zw3iMqQoF8npK",
-	"ru1Xrs1Hr+3QUX4aozUnK2NHpTM05yO21k90baQ3z8aZTjF6tQQBmIPCtLLMeEGWNFeESiDcTD0qD812",
-	"dkSryp+ep1Pi6G/ucPNBSv4u5tHx2uplfdTv0JgXa2vdmE2yBtqQPc0LmQsFMRt6OyWbMrpWzpxQdWP9",
-	"B3GzyAr0XYa5Gc7duHNYMZ6WZFDhdTvCtkRHS+cldu29O2WEw1qA5Q500L2MS7RHNUpZ5Y7fSKY1cDOc",
-	"udjLcSua4aPu0m+LowIlw4zFePvnjo+EnN67yXXOjxmWaDkG53vqBVFAhvpMW8dyt6Q7htFQic3jWQ17",
-	"2gFmKj8YNWHHBQ40gxRlSOvO3nk2UOoEWz74IHhNoOES/P7y5OzJl/WLFu9Pr+t4rw7TU7KCdzSFhHXI",
-	"tkBb3FtF2HWb+vGRIzsp/x8g2YJVKQF14s6luIFhV6hVsM1dwLXRxKtllVEnO6fIyXxd7a9yssAIL1RQ",
-	"69KrW1fywjLisEJJpWDqPrBZCVWKzUBKXljVZ0UV3lLepvFsN0Rfw3UMIhdyfKlADXol0HXfG6ut+loj",
-	"oSEgI2WldsIknqMpUWKNTkiBmRdZuod+7vbYb2hA/WBicZ7TKyHZb8hvr0HegvwRNPXCq859GMSZmTHU",
-	"TBV5LqTb3xGKiVIFyOijRkmfFZJFf/TRwMO+LuHWZdvMvIu642ut52a00KvZGvRKpHt/37oN9n4b5C1L",
-	"YJaKpFgD17Qz0oBe+N1LrD9yhNU1OdJudGsu8U0Idr9rnRHq7WCLaQezDl34KB6IHay/AIcFS5jLvWrc",
-	"kaik9WoFwRiX7o3308mcKhbVprZ461kfA0Zl5kBuIG+rstNJlTY0OTdzSwC9GjM7tv/IrHJ/tDZ/zqRe",
-	"zdJoBPrFguQSEqaMfrgWXK+MarcFai9p699J6ZYw5SdY0wJit3P1vVk5dsRUS+n22qn2XBgLR2EchPfR",
-	"IDq8sc9EwbXczsRiJiRbst6795l9Ad/dJ4boeH7G0VqLkr58xv7y++6V1Z9+P51AWji+zuAWst4Bms+/",
-	"n04WdM2y7awzdrgEnoKx2oFrprfxZ8y2lEM085aQeZ2vrTI6eLYlzpu/b7TF3KA8hXSWgtKMd8tQjKTn",
-	"EjRIjMbGFSh86pbBZpYFCY27GKTMTMRQr/1vNdhQCN9u3g9rKpmm2cyH7Xv2tfG4GQCkMXoY12IQLdds",
-	"aY1AJyh2BTSbH2+8Gl1P+czQFTVfwDCCDWGwaGAi8Dczm1+1powTgQrmoA0Jznsrfq1XIJHDIx/+rpDm",
-	"Z6JyyDLGl8q6/fAJNcrXk6/MdGNP5iIvMkuQQaKi+Txe6QnglGcxcXspJbulGaHaOnF9fmyvNJewAAk8",
-	"5oB4vRJSIzFWxZry82Bkl0mKP1LiJGR09CVT6FWfNQLS3fMxb8gxYjHyCg60pi76FIuLyo58rQ24/Akb",
-	"eCFrqpMVKHL96/WUFDnRgjy8IIwbi0HiL84lWK1MFPMwB8dRB9XGd+2PPn/94ovn3z4jT84eft13N5oB",
-	"zDgdHiOasylha6MLWQ/OAqSMm9jVOS6TEBPNbs20reyZTCe3gqXR6MZdJyXYT3frPPsmLVS8HuWzJrs2",
-	"zlxdjNjdbJ/sppwLrxavMZY7WO5Dj956WWmp8VBwtY0uXoUBosTYoPEtrDPOvxfmChY8dDFQdQMpHvCl",
-	"0IQL6xaYkvnWqY6QpZ8pVALOw4yXMFWz1BfcYfJTMqfIaB3Wuxsk8YW6bLAUJ1irJdkobkiBx6e7SbhX",
-	"okm0KuKZMLPVkKIerQg6XR2fTAnjSgNNra8dl0PMci4I5cQQeW3YMfgh0LzLrNyHZ2FW7mnsgBxkt1Cl",
-	"XFho17uvghPyzJh21rvSYfRcJ/YRr/O7f5Zqv097wrRBLHZhiigaUWf2sIka6aVONqB7x+Zm4wtkXmg/",
-	"L0vunrSh/zaWFT+AHw6xyyI2Vl/yxidncvWUMkVNsJ46iINNst45HWii9Y//yZtsVRLQ2bBEo8NtuuPa",
-	"aNUCHj4atoB7ZsQFCxyYIXkUK29kltsOPgotwmDUx7EDcy8NxBeo42QiuQmrxhTIW3f5mi+lcMsSuKgb",
-	"jxzeaSzCiF9jDWr1bEHLyGzwpEjpdurzssspGEOF/CY4TDsm8VFM1drKo6L1OEZkK6ssag3VrJ+4vdNj",
-	"uRwhIh/67+9XIm+NDsdI5aX9dmAzmzeoIv6jM6j+pzej/vSH3uKZyY/oDTBWH1p8F8R8gGhbzsq90Ten",
-	"yc1kmE12x0p1bzbz4Ur27k8cEs7YsXm/XJ7859Xvj97/oe94J2PU615qtdTtUYsfon6PGnC8Ot67wgHq",
-	"ef8Yx1XXe783VC8fNFBTT+94qVdv72FeevLb1e9n00fv/3ji/nl68tT85ev3f/r8D/Hyu4+s4I9izfuh",
-	"8I9b0j8NgLsyAHpP5h0YBAMV2o8drWmpwL20OppK3NbgJNCbv2ZUqZGe44EOli4X5qUmGVCliQZOkhWV",
-	"NEHQnmkbAqUSs2/fvn7w+9fT92/fvu6tLnAfvtq55ldghHykJJsqGFqCmIj1Gjoyn/ZJyxj4WZEDh3Q2",
-	"3w57utCJsJe3j6P8vVCaLRgGwrjQs+rfVzv3MZbBZm7KtIBR67SvjSRO+dLAdWNNdjSH3srxDPVeQ0uC",
-	"jxqJPjxT+FOtXfbsG3LJtCqsKonS3Lshh8UHh0aKi+CU9IclDuTWZpWuG23I6o5hzTelyz0z6QueZhEa",
-	"ANeSjdBU7TjfxhNWGlPzY3fPZ6/g5gFTdt9r6Gg7i2mHiu7Ra7c0bCd2qoOQPwIowJ0lO3F6Wz2lcaWr",
-	"ZomTdeYQpsl86yqBJ5FlHk8klqsK1tBD2P3C5h2GgdnMrcsZcP5hocDXZ2EuQGA0vn37hzru3e+n00dP",
-	"30dNxblItwduh3Vp9W0Gwsa1FvcXyMSm7lcPxPijupr2X3/8ojKA/zA7ufrzn/78h96D4PDqcKGxPXtG",
-	"FcROgQKl0AUzVgGhSrEl3/O1jsq8NxYYJ5eAuQFiwzFtbNjI88qbOlj5zIQaqYCYVwoJnckF30lXAumR",
-	"l0Rv3B31jca4Vdh91pFQ4X4uHUY2hUEs0OuaI5xYiuVWkqWwTxKF/74fY1eO+T6aun9noC6aFhbmC2Zi",
-	"0QFhSZWrh1SFvGVm/ehhALmEIVWoC5FlwmjHRd6p82JRXVJm+NhXTop8MJfaN4o8ODgNwWMLozcrljnE",
-	"LAygKU15qojSLMuG1+JBNm5PViJLd+2z+x213oEugIFH0WU0j5ls5bXemZfaZf7NfP5jqAkEKVRO+R8z",
-	"IxRYnSXAhj83Qt4AFkqX93tZxdxfJp3R8QLXvMR3VUJTYh7B4CxdSoCUbJheBWl5I2qgLUFLkRGvffFI",
-	"ZEb4EprplSiWqzIb1Ra2G+LHP1Hblo4D6iY4dNZuSIyMxHnBVi+lO75rnZpcaAQOLOUCUYwnYJZs6Gs/",
-	"NGJmrmZqtHOAqZuB7ja8fILn0V3GFdPs1kU7GuKJSDAjJUb8ocRliigA7vQiooGuCc2sS9fbnyVOgR/b",
-	"ptj6geIYKSLvPEqvX7x0xaiGBNL6apcFlany2DP94Felkt5PIPesTYyOJX1+AxIvnIW5/hHTEAEfEyFT",
-	"SAcpAHbgWur1oJec310V67WrYLs3jpayLqChupU08OSu82SQHt04u02lqSXouzTjCp3pEE9mziCdGQ6I",
-	"M60yZo1FNPDZJo5KFdB1/1fuAO4yFRyGXudGFA18dCloNpR4Q922lWsrfjsO9qujZGXzDHYVMZvfB2Pp",
-	"uVrYQdGY2sPRcgt3bSNm1SyXYilBGYZOrWBNpchz+DjlF4f7Vf1Wley0s9ChOqB3ggbZE7/7uAx/AFM3",
-	"FS+BafXngWI3RZBwqa2VPTKu2T4iDS1c08XCY9200wnv4Bg1PSJNJtvNW99IutC9rNVQhriX52h2GtGk",
-	"rPZsNCEzgQuj+im6VagUoLG+WbFkRdzUJx+PW//JLnUH/xAmOUKAI1A37ldoI6TCJ4E7ukNt6X/3KFK9",
-	"9zOBvjJ+fY0DOjp5q1+JGZA5UT9eo9KD7lDJed/Fn+j4tAehgccU96JiirqvRTvEWzpH8DeuwVi1iP/Z",
-	"BadEnKvXlgAmK4Z1kkY5iur7HzGXIoWEpXu+M9/2uDaZxVhS7k70EH/Gsi/B/bjAeMaAe8AcUjVbg57l",
-	"IBOIgZrarba0Py9B+LCqGa/qzxTBUYbVag/cEhdo72ocFs7JKg6Uk4IvGGdqBSnOKzash7/0B8kNMWl7",
-	"7Z22HTUU7LU+Y9wsowP/q5zeJJbpGainkTfd7PfOcnLOQqZcsfFCyAt3auycpqhneddH58izJNr2Kr66",
-	"UTGaAR7P9hZjvkzlk+gGk+w7Rv7MWIRTS6RBStMwDxN1wjTwMn36pqUDjuwzJ93S9jIo7/oqGShaWjJg",
-	"zMk/8rkdZ6Y0dtlt2Y6Uw3DLvglqMo6UQdU32Z3zOZZJ4DWXe2gUYEh/5H6EobIPxWjlN7tW8syK6VCL",
-	"HCMXBqiAtuWXMAceXQCgHKi61QLNEMQP0UjnfTLE/j86mzuSvIK/Q+kj/0DHLtw6P85V3zTx4ryHG9ej",
-	"KDpVCGOmaoemONZf1KsC/rwCLIsIUFpuODZXXPlSYarATSyqI3alExxNw4rQpqVijaVLEE7rgMKWQJMV",
-	"6lvjtrqrX4P/YieHCx4UWjfDVDyBbGeCDj6RjU3RGWV88tsxOfX7GqTm7o/nbo7OdhkfdGr286pC++bj",
-	"w4yIch9nfmDbeFmzhOXU9deuf+gliDwDG1wWhVYshQui0GNKJRDGb5mFQh2sblTc9LL6chSzroLmj8Ck",
-	"rSAtxjLVp29D1NZVkaCxS/0H9RkeupGXUVTXiZTyHFLC05jmPkbQ0PhVg68PZ9AdHaDq7Dpa5O/BzU0U",
-	"+Tjj9G/B9yJLR4c1A1nYYJXT3bmAjW4jYjME4aI76a0rJj9U+o0oOGlyxlFMr+BmvX/GV/ycjGOlPRu4",
-	"hS1hhjXtD9eIHx2yqmPEmv7xxVCcjHu5t8bn0Q9VpEbZ/MfMYTwsD3GvPMHKgDjIPminxnXX5Zgt/87l",
-	"l0dqPbSGdT6G/wX2qri078Vk4yj7YC+MdQ7jXxhcUAB3YS1wgHQYs5SlAPhKT3bbHhlpg3Ii6jPxodqP",
-	"jeBrfz9EFdtD7Xf4vI4vptWB6Ttrrqh3vHcs4O8uncz2yRveJPwo3HeQxMLxekm2VybfaHHwKR/xsR7C",
-	"DykBGlvaieQWbumRtPHyArt/unhFiaPkR41GhDg43ecQfolS5K8ilotz/Kz6paDZp5VTfwf5vWWC1KAd",
-	"wrS18pXg9TLA0d5+Kpegh+bF3as082C3AkJe7WDbj5FrfgdMM2ZPuxOog2XtotleOdT28HYlULe7VmIY",
-	"Uu2Rb2tn1walaN4yB27iARQfSucjXbUone/fNWsp8CFSkPuCp0cWyONThHfyWs/bXXf2Hr7offMzSgSl",
-	"fQ5LGTmtxujimOf8lml6jBK/0nt9h14P6Cw0xnptF3DU9Aa4B9YdiD0gxfou7CEXf9wHVezuQoaF6ijF",
-	"/3klsHm1cpjB2SAd8cNqLnVGqxZT7WFAxn6u30uXCbjluAGjgVzVDT53qUhGNRCqqpRxY46og6YVMMw4",
-	"DCr/Yv8+HOneDsTZ/bu9ETD8g90vFglG7Lex4cu9+ak/uUu8oa1i1+bBt8Ud+9MhZXeEp5lF8dp/tr3j",
-	"SSb4EiShC+0yyRY00Ubl540DHE0gE0lSSDly3hredYPrCJ4AsR7mySfYv24P73f5yqA7+PALquLr+v44",
-	"Tth1SO4y3aTBKkdyqnteagifkX5xHGUXYY50O6Agun/3gqXAMay6g+TF+D3uXM1/VCKhkW8h9GAx3wVy",
-	"9SbwdLpaNgQfsvhnlKVEiZDBu2XRQeRq/bCxIn//wJ0nTgAPgx9rypngQ1f9m3DEs+W39f4dsSMR4V6u",
-	"/BiC5bCUFPzXrlJHRI1k6oYkK8qXkF5gDxsf1lgxpQVWObbyQvt04E85F2ZPJ9XLjEYE6/6+4RhPY23w",
-	"aEWwemugO8SC7kVAY7d1DL62YmzfHBqvGRl1286s+Ry9eVwlyIoqrHnMt9H5fQBU0G5f2evCTBJSSImQ",
-	"FWTnYKXP1oIfw51+/Ju+XhZewykcA81pnlagOlH2/Fedx9GGYrEKYVh16C0mKO+yc9qQECkGaaZVu3FV",
-	"7iP6xfw2Xu0u2rmH0cpS3SnB75xkqB1Hz5jTUthd7RCR+8FzV1K0YT0nQRNwLIIjXBDF+DKzIfgxFSid",
-	"MbmzWEyuEpIHi8GaaGuPtt+5j6wjlhc8uN51zDE+JNW0k3OOpCviPX0P9UWkwFFaMu7LuL2xvz5G3slE",
-	"/cg/x9fZXpX3wAdw/Y4rhnqFOKIHlLC3L0/81SUhNeISnK6HAXUcEFc9wFTpjLNWz3TR8Q3Q9Y/g9ZgD",
-	"Aq0Hhk2P6tuWIqs10/FtCdZ2oVfHD1h+YtHIKvqIpOjf/Lt08d5ZmK6a/pHuvuAw3L8b8I2k6BWI+S/H",
-	"cPV8G5WQXRhGKUsHguGPEScYyq5sjY6YUNVDeChgt0NF2qP8qRXQ9lkdjQZq/TfDh8e8ql0tPQsZ6yTT",
-	"YrYf/vktyHmkSQoKorJHCjYHyKnU3pAu2/t8pkhO9erCokhMnQvuBN1xlNuWCKmkmxMP8JSINRA6FwU2",
-	"BNIrWCvIbkENC7ZVshXnHa57Otnh0a5O5bFkVHXM75+M+plm2UfRM3a5NO5ODaFMDXeM7Zjh0bOp1oVt",
-	"fUEUwEDp/dEUmN12gOGou1Re9gd3OILiM2j13/L0EwWsMLM7ktRDwXHP5J2FxI6EPBJQarYWKYzoH24B",
-	"tmfBy/Hy3pwm0S4wL9H/r6I+6Lji8RdYMq4I3ILcWmQm4AnUAb/PyeVf//Pk9PT04dmjuOuu8M0cB7YI",
-	"v8MOwrXu8z1NzlNY0CLTQ92jYZv65p5kVDNdWAoPgKnN2C3jyxmVQGfrs3hzo0zw5Zgx15TTJWDTQMM5",
-	"2VBua72H7eI76p1DcInuNN6CG4XzwhKZasTf1FJkWb1vYGchTYeS/Oz7S/ISVzAlIqe/FvHOWiuqYOji",
-	"M7aAZJtkMLOvYf4/W1O5neltLjKx3A4dqny+AugecfSbqNxNBlMrsQHZ0RNNMQ27mcmcqtlvrql9O21E",
-	"sAx0x+BuXWwPQRaSpLmgu8/m21ANcpYxLUHNcpCzlG5jS9xbkRGI5opnpZKCIa1DcVQj5LR+QQQM4/k3",
-	"cp67759n7ry0A0a3kXP0nVEXAhvfbhZRG6aTlevOaNZGxGIRDyC7z7WV7Hda0m495feu0tZgQRmdxyzY",
-	"59yBGhoZ8pkinq7TYAWfKSI23C2MaQyD212I3BJzyAYgbaTwg33SYmZ1obhLwAEz6GoxaCls4/L4qLlh",
-	"mcYJR0jcQtlMLS8Z0gQx2OCzu3njSDGTkp/aLDGWoHZG8ZhEOW0rTA7t2R0ckYgYWrB3XXGgzkvQcsLM",
-	"T6/N1ExnXYI2Z0k8tbgSbdHuBBz0Rsgbw/os4gmLwjj5mfjvhmLNrnu6s1N3fSeGMVETZ9bpv10CYdjG",
-	"OW6ZxkA/tXBeoSmZb4k7Kmv6LvzOExeaabB3Y8GRU7eTLvsF8Y9nF4Sx+QZjTycFZ78W4H7XsoCG4bCm",
-	"79i6WDtgOkse+4fTXdZD0A/7l8uT/7z6/Wz6JN7be7xVsI+GP1pxrxOtu/F9nIK71fySpk9Dep48PR1k",
-	"ATR2pH9PegyEaryva9PBf34Q66GJPNfrS4lYF8ONheBrj0//Ye2CXUXycZ4NLIc6i/XxV9OqGM2gNaOj",
-	"oc9d/nRJ3CUVbNyXsY0LrJNxCziS5VKR/MvxEqPLCBlJzLhGuJ/psYeBcQwHn/WU3Uf33rHU5/tw9Xck",
-	"EYXXzn28fzuWdcB9PIBQB9zPvfPd+47tui97U89i99+oxnP36z7s39+R92P/gLX78ki34oCv3t9bsm9x",
-	"3e6Fl14ZbNir+5RGFFJGO9s952QhZAJEi5TGSzGG1iB0QYMdqtMqTaVWs5jfwXvcvGvNLJ841eKjg5CN",
-	"LNUeAtdCqCKUE5BSyIHVKPs6jr0CVlG/4qKr3Sx7l1HwTryjD8l2l8QQisxBbwA4efj09BQzfc4ePn3a",
-	"z3lNqLQWoXvIezQ99+XqHlZkohvtsLxCt+c7cgsXLumrcmiKDScpk5C4Qsp+iGi3H/EjYK+CRsijkNgu",
-	"iaUKuSlxYZcWDZZRa/XNCogEWzmJYiMFLHeaOrQKIiRZg1yavwiJueTCo2vY9TLlYhfnJJUidzGWfNet",
-	"0EBJQM2vDMzbrYrDjXYUgwY/jgWqrU/l+m1xevoo8YPhv+CBE3fXU3L9wEk7/G9HKvxvSy38T0uua9dm",
-	"lmqyonkOHFJfWLtggC28NMi1OifXvm3UA8NF1z0XSNSFXu5gBXhS0nGvbCeHTF2SvE5gzBh0HOV4tvvU",
-	"HUPw2LVEZM6KGstRdjC2EQskp0tbAyE0gXWu44zZEF6N851t6FaRXILZoQsfYBRkKYjg/SCLbSEVzDxK",
-	"uSo8F6vS9XZqG6pSdmQIxv8cD1wuYoM0lmRzhs06qPmfrmhCIyh2sJ9BDmlL3msnAj/OMOoowyyOsaj3",
-	"HdQ/UpzRjfStj2d0hhrrrPqqyEARpc29hFW9yl5PF4T6wHFCOXHBXsxpJvPCZXZizN7+rStaPzSM2ZYM",
-	"5hdbVWofVWQO5lYjWkRvCx/2HBa6jw4xPj5qxR5izHFC+VavGF/6SwRXkIoB+d/HCZjWWGBos/tbkGzB",
-	"qpvPXiFTIgFpZku7CdN4V5oRhYKUGOkaj7vFcqd+gluQ7rqL9rYen7oR5xenzy2cwpWIrFhzhbFZT+ID",
-	"Uz6Olc8Rbyj6LV9mTK2mTm8TmCkjyJrmJUN1NFSL+gAufSYNuQ6OW1R9qfS2lrnqE3XMUJXV6ir++zq0",
-	"1nJHSk3F8uIuJj6GSuKGeu2qVvvtoahKYcT8RUl+ZYs8GCeCA6FcbTCrsL/6dR+TqLGAtsPIe/PbbWnX",
-	"lNt8BOWSkaJ+jE7p/I8tTXckV9hKnoj0HN8AKzFvG9E6zqFXvjXfxhNcyycIJbcg5zQjvu+fodVGMm39",
-	"IUdtr9rvcHGt5ssXUK4nWZFCOmNprDl+EHB3ABIM06M3TK9WkJWwIuVxH2gzVgccJ7ATcKSxCtv02OYA",
-	"4DREljK+DErdsLq+17VnqJBCekH4gcC45mk5mPj2af/azJ/vNhOpHOiNKv0hFrtnWuVlbkkqUMnbVcU2",
-	"Agxag8wlaJCzQnWlvJXSZExED/RKpIPp4x7f5dWWkLCcmYeHMq3N5vcnUJGMrZmGlGhxgZt+7kGJVSJy",
-	"IIpu1UFMLSERMu2QEEYVskXo5t63/YA3iG5tXxpYi4VTHUxW+7TD7rFB/U4h/x912KLSxe+LKMshjuba",
-	"pxlLZ4gcHbnRtLIVoDZI0htb+BA1au32fkjeQBZ7sVDyf5NtG6I3kFo7br293Psf/Zbr6TB6326wHVhB",
-	"8ejlP6+4o15xvex0/6+8/hDbp3cHjj4Wn8YF1pdHccS7qdV2vO/O2HETHMX6tpbUPYtC1tvbHgflpJ+5",
-	"yxPt4YTylQ3crEEpa1/fMmU1N7pmmWGHnEptMYeEXnVADnUouQ3aoNJRKhJ22v3E2a8C4ZgQ7HdOtoPQ",
-	"xXaesrI6oXHiX78gjx5++eXJQ0KzfEVPHqEmR9d5Zkb46dtXk2m7CuJRpAaiJefKQodnxTyWe+Scs4OP",
-	"dzGH7phfZ41eytbA1Tg83mIO3/jXYh9bA1WFHDn3H+1L8fHMxnVk2dsWXdggqOcr3zDlcHJeuhd2Fmd1",
-	"XjeXznFu7puKfDbobyZqbltKOGw8NOuUcPS32z+ugXLGl+ZtyonI0npVYk+Od2WueG9aSe3aZtapNp1U",
-	"vn5Preg5qJgoioffR6ieNVSTx8G6ZvCNu9YOueyKObwSmw5uooNYnGr6o3m24+bCcXYt4UeILYMWKQOe",
-	"1LDqUDXliMy6FLcguVNWKtGYF/OMJVHZmDjxEcPT+i0GDf2dFGuCAyqs76XzDJRRw1myKlmbZ1sy3zqW",
-	"tV+nrjFnW2nOQTIr9/uI+tI+eeChDeYzTsi8LtHOm1xR0iNqZZVVlxtQ2lLMe8HLiMPotMa+A2/2NTzw",
-	"JedUxCs3uUGTTrYsxXY0dBFloyQIiXcEhZlWzsXlojHxWNR0csN4TT1wVMozisuiWks2L2qiIdQu8As7",
-	"QmJbQiUQH5rtyF2O+u8yoAqi+BWAgUtPe0VEoRVLgazpllB1g9Ys04OrtpECwRe7duqHaBLCaBnYXm1M",
-	"mHVNwt/Jw5mF8dQwoZADnB7+Sewix3S/WuxIiA+Hn+qa/stSLMUKhcuzSxIjc9UFKbjfFrIWXK8UslMG",
-	"C212/cEk1nuvbxN+NANZU2ngo41F+6MkOpdp7rno2QyUE6puIDW8OsWERxs+LnhkUXQJs6UURd67g9WT",
-	"ZabnwLYFY0uBcTcGU5pTa/tEMZHaCj3mURT8htfAFwLtUuRFZp1zgzqvN59/P538WlCprUetsh3OTs8e",
-	"n/z7w6ivH94NqHx5F8fmV0WeS1CqA37/lmYFdGJFXTiTz9l/wViDuhRtgUZWOTD1qrqfI/JmLMtUfRra",
-	"s2ze9cNubr+2Xj3dV1/iC0HHgNpnY4f5G8jAbMcr+LWAmPhPBF8wuR458RYpQreizaKdDUbGw5mNmkAL",
-	"P676ZECc2sgDiHMEh1iT3PfLMeYUY0i/Y5DF8utt+0YLfhq624UxRDW801PrKF4Kq9VgMpsVITbc4LI2",
-	"rKPG/wt9NPgPi1P0ztgswFMELwSuGeYKV1fDdDJnUq9mHtG+lM22+NidlplYzIRkS8YblcprKpmmWQW7",
-	"CmlhlVyHRjudrNnSosNWD3mvUyqSwplSc5rcmBmh9uXrDGe5FLfYXzImKSvTIwqmVJO5gOPeMtigfygX",
-	"UkfHpIkW3Wj0hQKJfXAyZmWwGAG13JFOeO284Nclvi4+6N0PtyAlS3tRhnMpElCK8eXMfuf9dK8MHOfd",
-	"v0PgVywU2FW7uH/vn160uzfC7NnAvjtjJG8UnTgMV7ci1M25IutNSvLsyvgLTO4jCNnqEN1L+Ro4HnbY",
-	"Ec46RKNQAUS06mN7fWA9p3IpZindRg79N3SrXF2Lsc0BVX6qCbWGDWGKlBZoTI9b03ezume4MX5lWeC4",
-	"Zt1zIIkURle8IKdoFlO+jY/O+CyBLBJgQwXO5pVvCNNof61YmgKfkt9ACkXgXQK57pq2G3i2ZlzIDsxP",
-	"RdeA08MLSpHCXF7k4de7Rwxa7u0etXqQ1NyxsTZgvV6HMuOy2i+iRdzfMJ3g9eZENHQS19B0XWSa5Rko",
-	"CzzX730OfE8B45QbGSdUe0NanNVg5NhB/HaxAISa60wFrd8qMR8Vdy1XbYaEGlRVaJMpRt09ZZRedQiL",
-	"lchSRbTYUJkqAjRZkVBQV5O0Z8vpXIMEbZNMb+xHouCh+0fiY60ZfmSoGAQQktUKMOXDMBl206ktVqGT",
-	"ual1IoMtCstfHs+fW6UKmfGqP2i/T1x+COcdwSfXYua9/XNd+91zOvZRcvpzE1tOiH33srH6thZT6vjB",
-	"smLkQavoW6zeH+69TEFTlsVjjAKv6zb3/+vrFz8R9ythXAurY4t060ytnEq6Bo3p+fWal64ydfepElLW",
-	"TSu6TCHX0cqismNZBPRayHWZGrdHy8gP0DC0Nunf928oKkEjVafHRRVnfIZQHrHCqg2hSoFSa6yQQ6gB",
-	"X7EVvbRvYNtxWShttDjtlQujIvqIstoVXNkp1c3aZvhkI9mtFfAyiqOGd1pNyV+evSSPv6plPgAfDbdu",
-	"GS6h3KiKaiU2nDA+9bi3ZU+f4WbbiF6sZtnxvurW6xB2XLZIBJPSpx27cfZzIVZvDTwH9toYB26AAuk1",
-	"vkjOTs9OTx6eTe1GlrX0Qq6jtUJOrhiWWYoT98e/K8EfvKKbH10Kz86GsOUKmz1h/Um8mo4CyJWUq6wK",
-	"9HZVI+4PMF2nnc/qJP/n//3/kGaEYrkWluPW6GefqKYXq2Qs2GyfDfyBbkWhyYoZASIWRAJN9InZBjva",
-	"SZ2Zh27ap9pb1wjAwBHsAqSlN7C88EuhW6W+BBwcOg0d0cMNaLBS11W6Vwpd9237TORbi/aBLINQIza/",
-	"AjEufF62L94dey2ObTc58Hbb70a6sCqFWJBrT5DrCnzdYUl4tbCRhRsm0NGT367M/5yePJ1dff6Hj3HR",
-	"XRDgQ6b+6EmN5Gd3J8DbGNYPwzzxoSKgFLTNnPoexjlUDNewBaP57Y3VnUVWd0Rh/YC8Asw5SRHmi2xW",
-	"IovghJ+dfnihfvg2v++QbUdw5pphhhdvf0reXEuAY+Cp9MngXuDMw6TXP8XPP8XPvRQ/rzBIbOjdlkE9",
-	"1v44veXIB64/nSLEgD3svE32P1Ltwtz9GKVg+00lpv3HNfvQ7HR6fERh7xLindAbR2KifzTXzshI+L1z",
-	"qdyVKyIKs+KJ6kkggabI2ndoOB/BPI7bu98DTTH9plclamYKijxz6aNgey6bq4Wic/to+aS56125C8/6",
-	"YRSGe2juZDMMhKlMYeKSn0IH8TKbklpfbZsdxU1/mMO9Ff2QKBSshM3wOhydOoUkoxLSmWK/QbQzuOHr",
-	"lf8olgVPy9z+zUpg+NjYwxKWTGmQCFRmS/Kj0mAFNO2MzFoSE2pLCMyjF2RdhhNZZj41F+nWGOE+Qbdf",
-	"hB+Iol32PY3Q56//efL9iWHDx0+i0ihK1R8d+YzUqGN/h3zb4pyysdutYHFp9bFxtfd1+VUUdiSbDjoC",
-	"e3nnWhxfEyd90mRwvXBHaYphcsERNE4BgjaiFbNiuWHpa8Px12QOiVgjLpg9A0ND/iVhLIM58uyuzR+B",
-	"OvB+117YTx4HlmsPOVZKqKEfGfjY3wXjpTO3F3smg4Ue+my499HMQRS8dvd3Xl7V0mtDfsIe/tpmRXIV",
-	"a+sI9+CqnwP389iPZ9J9+Ke5xSndDoFl+Sjc09jb3Xs0YF/Gd6gPDtPRCDdAhB3BLdoUivfLNVrO/piU",
-	"uL80OI6PeLjO0d+Rp1ODvgxw5bxi2ZRQve7oTm2gH0G1Rcbnayx8iIC0iDXz/cZKaBCQMyk2xujKspmQ",
-	"My4w2TVe5I65q308YL9v81w/UKYSNogZkoMQbGgbHFYsNHCbD4oDYlrWwlWrtMi8oCxzVSn91HiuVAG2",
-	"MCIb+Mp3rsx+wfh4h8xQjZnmOePL2cjHO/Fx1y6nr391P7qmeYbxVawviS+YUisAHXjop0QVyYpgwhzC",
-	"WLuc+tIgHq65N7amBUYgxVKCUn2d4qJNIqumcK75hNoqDeso1dCHubfHrX+Fr+2zH6i/v+SML495Ft2Q",
-	"u07jvjrx2qZ2VpIxcOXV982d3FIGBuxRip9g9Z6xrzrl8zPk3tFm9IIWWSTh8hVQhKrHgJarKsOWIcRX",
-	"BgQRy2jwrQvp/I1TaUFeEMNh5kYt3Y0JVTAlNEnQF095SvKCJ7rwyVjNr/aFGKlcgh4qHsEqOFhKPTTy",
-	"+KgDCjNaUGRFj6JbhbFDWsLGh61wjEY/NeR2hez4UFnlhxFJLVAsmf1hWhGPszEk3Nl0UXqkeEepXexV",
-	"RAsgrs1m5RrSayLFRpEbAAuiL4sMMH1IKFemsQEnUxmOCCmZw0JIQFl7XbUWQoAaCTQjsuCTWIfVXNeA",
-	"HsMW5piI1fWj/URH+bithez6WYKhR+evYqM64wvuoEecgzcsz2OVQi8WRNjOChhYiRcaFXznYs2RmoXS",
-	"s8fuxyWEZJhWpK5IF362ona1lIBQzSl081ZHrfPPtrbNXsuYYby0ntOyPjdow+RCUOb73oM9K9EYO6qe",
-	"bXCgVslsI5gh1kQttNksQZ657lDlv8uITmmR1zwlDZ8IlZLd+oniP2g2c3dIpAC6+pPz3aKk0Yx78Xhb",
-	"ZBwknbOgEps7rL8GTmkDG9jQbU3lDcacllx0RPMCTTISqrVgpF2NlxKRujyBVnTCW1YXJSyL7U1QIuBq",
-	"z1KR9IBcdwF7/uAHEzyB8igSVrZ2G1xB0KmgqhU9e/Jl/Kdo1OAvW12vVBvolvMOdfu9aUDt7nNlNdG2",
-	"dOFA8Np/QJ5rjO/Z+JC96z2QjJHf+A+LcichB6qVTXGlqAV4dNl4GU6jgAPRtS6wlhIVHbpW8VJyr8V0",
-	"aQ0lwC1ephvJNPrYO4vG43aFS3A4qPOGMoSJwtFYa89chXau0iighZ6WqmcqAPNPA2Hme5K6R/rDi66M",
-	"qJxFtapujvjRGlxR5AMjW6PgyftFJI2Z6dM2BphvdmLfVK+NCPl1Hs6mpdTVcwc1lxLi7ILkVGqvl93A",
-	"1vynsRw+RhPcfS0Rf8U1jI4y+hhsUC+77Bmh+/AcECjmDweYBy3+aGSsn5489UnrD2YnV7+fTp88jWDA",
-	"dvTFaZJ+DMW/qRFvTJsAmmWML2dxKfxMrHNz8SmCigyx2opCKWrMY2+GWSWnKgv789nZV3VE3Ldv//zL",
-	"Q0MeQ6PfT6cxbNwSP2yoMXU2wJh640W/q7tE29S30DNWlW+tZywmfMClbHq98AH5OagBsJUaNsvFVU/a",
-	"wgC0rRDztWoX3TCwnkTTSZ0XabBzvWa916K8Pom2o8m6A17R1NllR7JWURlHSuJVb26XLV5gNmkEHWd4",
-	"+29EgdptgyqPojm2VMNMyDSWhPa92JDTR1+cPv7i7PTsSwuKQNMLkq63neUaZVbYGu+9FIG51vF0ih3V",
-	"iw4AFPlp6hREqWz7YneZKoe1xPRQL2Cth0C5mQ8jIXtj6s8U5FR6bMWmMoKYlJbeF+T6YlDpzZNx+Nme",
-	"X3tl0nOeMQ4j08ouifPxIk0xzIdjepSAO7gz7kiqHyLOjxCDq+tv9ysO16DFUfrf7tBXj8JFe6kU3dGz",
-	"H919XKWzbmfWu5WI9ZrpHdb2T0IfAzd2Z3BiKDyFHeRo7Hwv+fglNme1n7oD8VUGsI6/q9V3+sMJDn72",
-	"8AwbM7UjrcfcmBx6DDkyhyXjVaVOl/O1lg/aZRqwtCvANjhY9kpsfLyssR+4mDDX25Jq554c7eh1wOh/",
-	"8qevImeLDby7+pxQkhqlteBWSS11f8L0BXE28wUpPdnnzYjEBen6BU0k55y3gaIp6mHiFqSzoi6Ic4af",
-	"27hZ6Mm/IIF7vMoIPsTN3n1xvG7lHv9aQGHfLji3aWSJMwnRF0pZZj9IuVE5d47+BtZ55twCdyEGo/3G",
-	"LjMlgvbZxGpjhs6+9L7cL9yomF8wbq0PUuf8mo92HZdE3P9G5nPx7hI5aKRq/i1DxtysxNpGFN0ZEfg3",
-	"a2NM+nMs2w3h0IIrywhoZsy57ZAUf5EDnyUlyp0LTUcn/42kC/RDUwVECxFHzsNZ2JBJ734YOr4KX4hr",
-	"c+axALJuBL2ryoigiVlJePvRqfduO4eGFuLGMvHubpDN4L1lHAvX6Ns6VqGgY/SO7PtGr1vnKN0Ie7/y",
-	"QRv/RZva1cqU+4TRgNZxyIHPvWnbMIpuuNhkkC5hlhYwyicdvDvOmU1zRDbDZY9q21ZBN8dUrCGCpsK/",
-	"NjLHKIEXNtQX3Kj9dQpUweCaBoTmHpd4mAnEV/YJmQ1nG0BqCDG1UpfaeKeiLCWCE0Dcz47gVlIJoV2M",
-	"/cohEgfIhIntLzfiTXz8wMbmozkyhcRoyEPbrZbQy4333ttY6a3PCBhS1WGRDFW8NauvjOQkODOG/cl8",
-	"a1gSHcduhMHCFt7lGeW0s8554RhlNBUXIsvEZlbkQ9c+vM5uVtF14B5FX9pRn/xvXGy4uSPnQq+IciCv",
-	"eyB4G43RnaYKh7lfH7kFmRYdOWzGXCEp0BRxaFdUkZyqGvJyvZWW6tdB/ImzXTtsUhITPsQ8jPvLN/Bm",
-	"oarZS2vYKNXWtJsqqVzw8RC6t+ImPMohxL4DxbS3aQUoehUNuY+8ZXxPgEhGgvulaqLTjVLYKjTGV8tG",
-	"MC0k3lYjguNn6Q7bR/XBMnX3jlP7hKmqzYPn4BjcvWfpYGfL0xVmO/mju1ODOoYzpdTG7pkzpWXujDNm",
-	"XG5eaLsQDpAqMgcMWm180quTt0SLLH1A/O1Z9q8oHSS2fwXlKUZwywS3FuxAd1Q7JVugUhGqiQSjALKq",
-	"DzkXBPP8iGE9VLK08NFLl3b/6DSaeB+4DMteHOObapj/CMRff2vwgepdzR49TlurknbRsr1Lm6VI3O6W",
-	"aZfj0Llr32jPOs6xqcWAaNQXMn5zIFhoZ/5Qu6vjbh9SJe/srDqWUbXSG9yrcZ0XemdLAZIUc6uFME04",
-	"1l9FErk6e4oKuS4yGv1t9S6SWfn9//OD+dhK0yUe2bLFo4rjB88hG7dJzaTJbljbsX0G3WSqRZetB0sy",
-	"79y3Y/j+wiaJzUujs0Gx7eCrrGNTuyadvSet4slOF+K//vxvr9sruoFtXXNsSOJsGedVedsB1xXXgm50",
-	"HN6rUHFWfde/0TeoO5iJmMftp+2AU5x2jAY7na9IithbP3QCkEawtReyjTPa6DFOT367+v1s+uj9H0/c",
-	"PzG96mz69fs/xUFTf6ScWuvzRyPUjwMnkxRSurunlR2LaERNwJNAxgyt/POz3e1iw9tlti4XObPv7cJ5",
-	"6TUGf14JIgse+lkvXOtMrqXIMlt6a7QQp0wN6ZQgtYrelz6hGL/zmSKG5uQ3m2DXa4t/bCQY+3uHl/nn",
-	"IENf0xvgZE6TG0wQq1Lm9mglOKrYLpuE1K9YN3ZaG2dlr6zWD83e/YriJ8bvl1bDnoPeAHDy8OnpKWoI",
-	"Zw+fPh2tJvodjjYMcTMYsNNHsPOacvZ+WXs/RpYPaxqrmXmxIBQ7Fh7gG2z2A3fD2f6HO3M0d8wn6FfR",
-	"BdS0YvnwTJMfy3eim9llEzjQw5kUGYzwrClNFwt8Kc46dlBsWhTxVX0PWVq2KKd8i4mU9iifE72Soliu",
-	"iBuE4MwwoICFlI7qYzpwCA4zI6oxi1zt2JNzotgSC1oYJ1TdKBcNFNzKeuJ07raasE8/oiOiL1q4RWe2",
-	"hdzT3ODW3sSP13GSGncgQh+sKHZFTEfnM3ZBhLnL7A7RwTrV0jeY+WUr+1bmqKB6OnXxmEr3SmgGPKUy",
-	"ypGlPNzZlmhwNAfjR129mjKqNGkguxwYj3H4ijMtKStLfhuAhZSnxurckvIhW/IQxFEzmtwoW2xONVnR",
-	"W3ChrPQCU7bxgG9WAntDYhE6SjZCkxLHYAQsbZeQRTk5TqTWVJI7UayNwPvwoqpb/a0OXDW3UqZZbnaU",
-	"HKEi74++Vuf5Y7H1oZxwRLC24fvf2NFqc3CK3XQ/hp56H7HK/OqPcYfuZsNe3KwxYqT7dvR4ftEbstvN",
-	"O+4GtU/vlKFHU1C7FNMS2sQWTOOtkGJijoQRV0HTUxtItpBo9UX7JZazi7KW4BbQuWmlel3Atk6uOerO",
-	"Ts8en5w+rHvrvqrrYKhuPX5/8sdTLIP8nw9/OT05u/pTVPUKjlPbqYt/97XGmFOQ0yVcEMOpRHiAcqWH",
-	"MO+Ly0KvOrpjgv9z1afa9lc1hAfbos/9pbIY3B+Wktb+bXurTicFp4VeCcl+g+Ctgqsit0m49k0PkhH+",
-	"oMUNtII9Dfy12W7w/wbT2AXGeOBFYGuMrHw3Oo1tS7BL+D1zj+2dIdXTFrNTMz20QN7CmXSfzx6ZUTPi",
-	"fPjwA0CCwVyxqPf3wGJ5x6eOI/pYaS8taTxH9XUm6maX8NEnj+vy67/+5e1bdfXnf/H/8YdDUsH2MS0D",
-	"5tudIXsILwacEhbInp4OLAroDEaHfHAEra0moe6X7lanxF2XdgbHp3kbNjwkV7/HIAlaKdyDj1nv5dt5",
-	"7HZNdNAxPPL56l3JnZy3PXBnX0ijUeyTnYTAvxaBzmYUcSvEmOAO8QEbegsFrvkFwnC1so285OslRTnP",
-	"mXvlvccdGwo5P7pMIVI44JJpgkwJ993YuX1p07J8ymlML0pAqS5orb+ZP1uQLkrKGjLiEw99P2iHnjq6",
-	"BOHTL18YaaytKOcDIoJl4qZ/4b0Pm8zWUbOx8/3gpU+vcGHf8gPB9biSB+1LHv6bFC6kTEKio+lD16LQ",
-	"c1Hw9PqcqKpaoYwIXzPuf15RnmIDIP9MKOyDwlU/IpqG9r+uPolqiv2rJfyLG8rrYJ+BEtIsqWicDPz1",
-	"pMjNrLFEl8yP6ej/tAovfE+4IefxhX36uIUVEm4ZbPYQCf8srbiXpRX/LJqYhGK+p4Ai9KRGSyeaAm93",
-	"5URDadyzr35Y9xmYCV93JMLXveYtM+9s+mQX9lxnPZj9GfUXDxk3qFz0I5RdNooD+xsfR66xspy+Zn7t",
-	"uNV676v7W9MWQuztQtjDzPBfC3A/G8o15N5+Qu04369Vl/XxREPSBCJiWEXVAGlwBD9Y0yi9X66wl1Sp",
-	"jZCpTdQf6xi2UflZ7gZpY4/1e3w4bA54vxmEa06oMf4uCryUQixGEuBoEx80w1egQI+coYZ1LiSV2+MR",
-	"OTJkdNYiY8n2Of/O97COeExHKypD7Y0djdFznFffoXr94qVdwK62INfugrom6HGqMF394hTBwrq0kKB8",
-	"vrJtHVti6rkrznwk390HegjU46RcX3RLpJhnFoRjeBv2V989I08fP/nKLMW8TVLQlGXqAfmukFjI5Xvy",
-	"ppADT30A2LYA8X2Krv3RRLyRa6PBXDuIqBlCnqvrB0eGZbfz7Mi8KzLf4IMqMpfiBvi0hJHf0C0Rhd7d",
-	"ZGvQ5YDAtDa6HbkXGCLhdjWccUHuzxRh6QX5tRAaQVS1IC4kPchuCDh/d0fxQfDx3s3eGCEFjrA7Nl//",
-	"hhkuWHiG6c01ciHMsgW/twmceltSKcrSxTxjSVeYvEiZR8urUgiMKk6zyXSyNGYDX9sMgApiAbu1J929",
-	"38bF1rvKF0empTew+t9p4MbiOidrIcHmg6gpoVlmcd6Uw2TaYgObCyLhltnnEyGl9fCUyY+eNIgjjFkl",
-	"bnTUtOyLUXJ0eWK+k2JNHtqCjRVbrkBZmDNXiRUNkO/Xc19CBlRhbkZvlhnmzOwqVnTIyrhlsSlugcoB",
-	"TWlsCpAdpDKMS16suMiN2G6pH66qQZmeM7CXdRs7Jh/ybATayJcxy9DTvSx7Pzurt658enra66dwG9K9",
-	"DT2UPUIJbSir9sbOewWJ2Zrts3iZww+1XjTUtUDBKBfeJhYdXm0Q5m5hzuka1kJujYjgsDEHYI0u7PZt",
-	"LN2XuyosvsU+dULeKAS0mtZbsbXqK0bk2UWI4HBQ/5KJ5OY4BaR1j/9R1VEs3+5o8O9O+jihZ6ze4Y1B",
-	"fVOfXZ3+e90hJbWDRoq8ULEC/59sK4KMqZG59XtmuB91CmYzUDLEKfYhPKWWXcIujLaPUjC3q95DcVA+",
-	"fCzqhZc6BreEb07hvqewGZ6EhZnghe29NB2SsX60c9VWnlO4ZUYGUUVyEHlm9Vsb3R3bcaXZOflJs3Fy",
-	"z8aX+2kG6t+5I/ikGvLxfrmkouImUE1Ebttp2BKfQF2KqiX7JotgpXiABfSZIvYFAjzFaiMssfrEE0WS",
-	"zgprr+xSBZ9hO04+JJLwwYAzjwuBeXgmS6crwjDDwjU6tR7oC7IGyrHVyYrxJYFMwcYVF0QyVv7hEmUw",
-	"KMu6emM68AXM5hB8YPTqA0J/jmy6/mkk3AAe80TwBZPr0SlD7nVnIYx//U7SfQJAaSzSpgEI5shcnpQp",
-	"d0Ssp3HwNfqNf7Hss9y8Rv+RQFfvQRoRQDpjaSx7I4eELVji8PzQs7sUtn9l0M25UfWloGaI9n6/rURB",
-	"avZeA48z9CurE0+J7VJgxGnBvflt/c1czEW6xZShFGim2z0AAvLfOwDbjwJca0aSLIXBOV7+eZ+bJQrV",
-	"uaIyW9gxFFMIbCEBXR1qyEo/ySwukRWdMgV/vh3vpbhfmWFcD3ao/BOg9x8k12wgWK+3B2K5Zy3tIrin",
-	"KqnWviw6TV9Js4G9URr27F622fsd0/AgtaO76I5UCT1Ro0lBY1ITyoEaeunVzkXu0xilLCL3EO10CTzZ",
-	"YsNRXxndbJzSbkyzNzavdafFr1wLikKXEiDFa9xfWh3X5aiin7JdSId5Z2w7hFhBhFWcw5Q489iiJft+",
-	"vV1tV0ZuuXcsVhPr2WxvS47sgmPvn8+MsZ/QjOBRa23o8cpYBzeLGVyRmgvF4pWCI2VCWc8Ss+4tRnX9",
-	"BDwglwRlY5VxwYUmidHLsQsKnUePB13CbClFkfcekerJAb4mJvVqljrneC/DV4/PcumM/d75RF96P52M",
-	"8CJNukOsM7GYDatiCEuyRVLg1dDKjQoMZf/MoGrK+tPGNE0LG92cZXA7wN3WfH6IdUvXLNt2A4gs8ZTO",
-	"GCakdKD0WnnXOUSt9fLwwNGaSqYr5ahv7Y3HEQxraTHpBw/RfAHFhhVprMT+HOLnCNgkauKOiztImv0E",
-	"EHWXYG4Kkn4kdbtBHwaqxfBugAL+rkf07ZVckYyBC6zLrkZME10b5l6tnrogSwHKB/wlkOvqt2sUraTU",
-	"T60Mrt+3XfUL+znXy3z9Cc1ZXx37nZWN7u0ujvkJGw7K8qK5xo24VvDuOox0UgllqHNPF2M90X5Abn1D",
-	"ZsZv5dAe/URqMfZw+g131VVUfDSMivuAe/6zKuTjV4V4URWz5fsqRkLJsctq+MbGXEZK/uFw2IfGgFqN",
-	"SvDPu1b0o0c9ObhX9kh1uleB262cBWcm1tvH2Jvj8n16OmonQkJHKsypsa0f1qIbopiHjbudpj1S/Qh3",
-	"srEf4XTtoH6KFWV6d/0IiYx1LjogldENA0pFc14sUlvUFf965YIUQZxQ8GxQy965SLcdfUDgripSFEsh",
-	"DnO/kTaxP4hrlg2KfPjkalD/gZo/FD/o1jqA+PuVxTpCjvPZDaRZ8ygMXMixsqcCvryH6VNm9uI2XnYl",
-	"5F0CXi+kWM/2jygMhdgtb8wWRmYNvb19ADvP2HRiG7PHi7DE3mvqPanV2G6Wfbt6TBY3THI/+Rt9DGP6",
-	"kaUwczscsAE6Ubie3RYZB0nnLLP6onIJBTM0Pwq+SmQ8zsic7jCuSUg4G+cW3LlWob/x8YyPrYXG0wnG",
-	"q6AvSg9md9/bMgHIp41Rjb9Fesvjae7a+I4fxhas5HH/7Ytn31+Sl0gjX+SJyQA2iYlKoP384KWRxwx2",
-	"H91JwCDNoRmFtuQTvNGpUq8ov4NoVAoJS/dAqkqH59ntaPe0X95a9dbQoH8rEbkcYoKJsVLcunTkv2Pu",
-	"U7/WVop9S8lylY3ZNZY4hCdeOYDksTAn+3LAji6hY4J5DTrsWukRL8F7egEeD7m00+PVC7vZA4zT+/5H",
-	"xxg8qrP4I3l8W+ZXL9n3yvUc3Zfgn57b/+ae2z3wcxvQS+PyNC7L5JcgX5zYZ+YWnGDdzjJIUwlKDcDb",
-	"PlruQDNJ2F4BNvOXBj2/+0JoXWkGkVh/s+bt2LH/hl+3N22l7uftfTwelB+GOhzy+sNhIuXgMProL3ZF",
-	"xkfiZ+/47phcoX391eZvO1WWCvmyYb8d4S4feQ835tRZ4rGQ4rdYrt3zqpDpgmRUgySJ63Zdy34iqcB0",
-	"J7WKdjhvZjDar9W1m3JtA2hr19Ei8ML/uZ13nwOv11fymbOxBZ9RzERtwK8Eybw0i6XsXypXIZwAuwWJ",
-	"GYHGhj8nlGh4pwl2XMT9bBHAJSnYkf30di38FeB0x5k6vdULl85w9muwaCaKrqGvsrnTnb1rBSK7Het9",
-	"ryftH2R3BUPtpvStuBk/zaOYhjtNwiVT2uZCDc3mbbqPJOIXjSwVLN+yLoR2bKd8glByC3JOM+ILBgnj",
-	"ZCOZtgKu9wJMA/WhxGhxnOcq76MH1N6zfa2wnTPmgnCxOahw3zwt+3tIuxIO+7R/rdQG2nRUOdCbZoak",
-	"hxhAmCMnZI2GpyC7xShwL1ERCyqXoEHOPI5E2w4a3+dgOlmDXol0MCHc46N6aJcJz7NOQKP/sD/4+6jq",
-	"KWo/S6qc6WkvCI/totVRLP9cqxH9QZtuD8/ann1K8sUPu0oK+PbWHfLDcV9WQNMS8KO+rJcOOcL8Clj7",
-	"jF03aDZFSBvEk1AE88FUFDGqHFt1+LnNdTLfEgXvXMI82OGGpo99X04+Bi83DmKsR+kyZJ+BofsM3wiY",
-	"ta1TJAj3F+/B75AH7IiDJcuglvFz7CqtvaHX7wbIaNKVaGLuFB9vibJF9QjuXcb4jS24YPqCULIGuUTc",
-	"pURID7bmgJEouRVYSw8WLCXKO21/s2syNJ2Yt+PRqELmWaFiNmY51zlshcM5LNnTRir0Rng5ipk00Wlp",
-	"MfMLj3QGdCfFFrbqkERb0NHx7r712i1TTMfLhs0ZxJ9LdE57mKcEqMwYKO1PPPHgePtXC5td66zZ3bvU",
-	"zUHGhScuKHWrhFuNpevbWPFNTWKFlOuRxHuCDRnTwiIPxKP5P6+2LoRm9yCh3HDVhjJNaKZX2EI+SABy",
-	"urryRdWM22Dciiq4QIa8gdxnSjNdPW8hgkaXIn1AEdufs3vvZG6vemZP5giD3izur74MqHKFPN7p4Gye",
-	"vOiBclPpOQZHiUlV6s19C0sFdDhGZOoODk1vyKJxiPY+JqMDaZ2nYi8ferUTpRv94ETfO0yOtKrT8FSA",
-	"YMsHfuEDaBk7b3f7+6gJ7KsQNMnTQte6GsIy++WDjueqvVJB91jPcUVz1Rjk3gnov/qC2lH1z42uk0SL",
-	"JeiVhQSOgeoNcuS7ZjfhK++nE6fsDRui9rB/eTzwK2QZpLOFFOsRMZ66cT/eXK8UlC93Kyhj2qwNVBa1",
-	"ZAM8Wv9htJ439tEm0wWUntZ2vUaYOB/eClv3G2QpNbpWiBuIuYyjSym7ss9WzHpxeoKdTfh5/Fhspq9f",
-	"vDxW44rqrZiv+Ce4BYn+AHTV+dNmSwMc3Goq6UIPwsvbp2+kGXz4FTy6DUfETaDKdhmfKeIuNmUhqR/G",
-	"EeL3aNwxCN/49YuXFaixKnKQCsamM3Z16fh0MXJKXJxW34UdHURev3h5iZmO9q4aFQbyc4z52KXIQMXt",
-	"yzXdEpddORxLSdPFYmYG3SO/qhV4cv/tZ9lDFzUaSYYlK0ITrRC8jlCiIBE8rcAzOPGIZkY8eOc9zTZ0",
-	"q0gqQLWx2qlSoNR6QNO3cEcdMGghYexbLo4xFHmt8Tqiz455pZk97SbtRpqGy49MrmMDn1E1WuGVQG9m",
-	"y4wqNVuJQkZY+HuxIZngS9dkhuDDBKPaCM9vGNi240An1Smi5VhAlHNy9tj6pBzS9JdfB7jTpzEZGU7I",
-	"5gN0zcs2w2YOssWCBJnnIW1O4quzcBJfnZ32TcJtx8wiXpVphLFqnQXjNCOLEjdyXSht55IImXYAFiWC",
-	"uypIY3Cls5RudxHe3GwSO37719wVy/gts60RqPWHL1jW2oKvwsU/7V37SmTpbE3flZOqCPeoBzV8Osmo",
-	"BoTk7dq0S2J+xbixBu6yTjCpH4EI7UpxJTTBnV1TedPeURfbDVf29Vdf9q4tE0rPXMYsApmt81hg6xuX",
-	"G2ZkmXuIzGEhJJhNoAoI5r9iixozJPFJuNMQYr2XVuFk1ox3cMFrZvcbbHzSTajG0I96Fy7BnFdEHGR8",
-	"Zpvt1Pb2Yb0hSXSQgqdihkEhP9B4FmnIvTqzdcyza9+6SNg50+6DvUOgZoKOTc3J2JrF8hWALVdeUCrH",
-	"Shshb0DWhOTpaS/vbKjksxxkAqW9UL7c+y5OY4hO+bN7stUOANfXmEU1cBcxywaNjZt+EY3EXeJRrzIk",
-	"COZTYUKH4GAx1xfR4vbam9d0SRlX+hoxV7mw/dxsbhaq5JhC0R7kX1+/+Im4Xwnjrk7bKZa9zRDdqF2U",
-	"sPf56xCJbiSYG+agaQeNYsW/ILRC3mow5B4JIOYLcQO2goJ7+/Z1j/LfyNPsebVBxsoICDu6mXl1EXa/",
-	"1siqBHqMBFddBooWBJFJ0b4bYsQOzeMfZxO+LAELvLnWdLePI7EdpoOc37DFIpKiYnNEB7uMqqPfh7Pg",
-	"R+6YzhE8oK9fvLxnPk9c9zGCUR+B0aKLKafRAUca9BvN6JakYsMfkG9vQW6JNfhR3w+TwczRBB0xIUN7",
-	"dqBlpjx42BCuNo+5x72WMOAVfDQwOcsctnFHqnmHRKFhXH7CgPFelc96TBnZz9n4XlWCKIM01kGvBo/j",
-	"6w5ZOFBQe4fwYMTmfaZuhrxjHmv7SIK5uKEcIwQbPA14KqBSSOnovkbWdrXreAw78XGwejwPDsz9ggBN",
-	"VmUSLNmsRAbmoPTWVP53Ozph2cnpP0/SyJMU5WRXbvi9dwSM4OW/bImvVnxALm2H2EIujVZfdi/AvEPM",
-	"pFLoJQH5IIJmbGxAnmxrNlLDUxA1krjR27LRr9lJjnytIYqqSZfjlfPpkBqvQvYcQefvxcbRNdtilxeX",
-	"psYUUQDcJlU6s87nYNv8Qmd7aDIHQ3wUOjRNSZG3d2HFlqsyNNl0B6libUMmG/QiW5RtnpopmPeahnHv",
-	"DogsBYlfmzl1sS0m6RLCbyqxBsy2cymuVBla4ECVQdVhYT8+7WaDfdZcbvi4VQ+36UtW6TLu/VD1VUyD",
-	"XWwRuY8rf65mN04IeECSUvyWRcwWw/SCnJ4bmz6ASWwYB0x5RJyGl6TX2+XqQTdMr2bJimWpLAO6wwcx",
-	"1wvNZiugmV6h12n0EJbWeZkGNe5lLMqsQwONHSNfbRVLaDbLKRs/g1zCktO2l6rf20hVMvKlZiFebAfd",
-	"wMHEGiSehkzTXH10R+Nk7jwUlUIwCoQZ8xN6AgW1kkUFgKhD1qee2E4YrC7MHn35pHcjwr6PpVe/z4as",
-	"Xf5hl7m9R8A2Y9vZAvHfYlK11Aw2Qdsy7FTlW5SV4QWMK/At0Wxt/tpa4HSUQ7VqWBbdnUsbvanKUKf7",
-	"+8tjU22QtjmfJuWmNV7q5NK6/jm2rwgloQZrg2Iregu+dmPjrf3Ll88J0wqyhW2StxBySuZb122B07Xr",
-	"vR1kzD2I4j4lM0enzurzaFFYPcd6QJm7g0xhfIZJ+ZH9fol/r5esYa0kXvY+sV+RWjXDsKwAl2+WsQUk",
-	"2yQDO4e9yvUXRZZ9EJJFAJKCvWpOJELgThYNmtaN4M8f0SKy+qsN0truzzeQa2S9JKNKtfHZqIKZnVvX",
-	"Ea+C+F1htaj4SKqC31HvhSds5mTezNvfo0ZSWhhp4aKeauT7MThrR6hdk6wW3p5A15Y7s3SkVyTJRHKj",
-	"rBzB6O18S4yFS7BphzEwjW4L0v5xiF2Jlskw+/gNW4O9wDKxGf3OGlJWrEe+1oyxOjPKDmXnsYPAbpRx",
-	"ZLZqOBL6AfF91jFHBFH8qk7N0ypVwqXKlZFtF8fdlQpUaQ+jwv5UKbbke76MZXMz2wtQwb6DlEhUPSHz",
-	"uA6dUb7Hi03dIaRCx7qmbWKHn28tpIOP2i3Pfe5nWQFaZSlG60CD6PMe6ofg4PI00KKf1k9853Fu46B3",
-	"qIGnEYR0d7wPGqM67gcMs+/xt4BYQX+xY+fFH1TbvmeK+oF56Ecqr/IvdQWZy1BWSre2jndIz2FrsIZa",
-	"Y11mJLs6EPQXJnDBt2tRqDLBpoJ+q0GxjcVt26cs/GNXP+2bolyvwQz5oEHEajcbFcyOWv0nds/eToce",
-	"6k+3hqRRoCCIxSabjq9EHsZvw8uCd1WLO/vQdqEMy90/wlltcH2jQr/Ovj0lM3VePUYmR/26umdJHQ1q",
-	"HAcGt3aUd1fdfmpH+wPXO+9bqxwe3VEEvrsDGuEt5a+9TpjQFo6WRZOYw5LyYxVk4bbEMImea5/Bo+xU",
-	"rX3IsIZqS2wxWyxr3nlxo/AQf+MZKOWqAQqFKDEL21foqIXeZuhdYGQORQoXgULcJl6IQg+eSaFAzqiP",
-	"I4/tmuMnWCNXtRtX3RxzFKGsPILrfZLGKwBtJJfNAx6hPq3Kl9o6PdrXRIqNd38o85nQ1RsIn0enpz1Y",
-	"qKejIEDcxKKrZUv+nI+FF4y3jeCWi8s4LULdFHoFXLOEaiEJzXNbuIG+VjzgrkFEH4JrZyfqHkAbDptZ",
-	"TpXaCJnGYKRQ9lt0ZfuQdQVTTmhqrGr0VgpJFDRA5R7GdcXwW62nx+BD2gUHA0Z3z3V1ifeO2QcUY2C7",
-	"mYjRajbdXEulf89u7LEa0ySCL1jqO9v5URVki5mEXEjbtkLMzZVoO1ig66rDobTPFQY8LY32YzUDtY2d",
-	"OzE3DWHXgGmuYkGwChQLqX05WcM1MNp/4UrqhvbKB66YZrcubcDvgUtGqn637ft8IeBBbYY+3XLjVivD",
-	"SAukOslqPNx3mvey3/3p7YvZ/YMd5qOjSYw8FkdrmTWKQ74djREdCrDGnouUbocA5Q5M7A+meQw9Mrzl",
-	"7pkyWaPEMQz74x6d/S3tnWek9+3OM7MHPNjrIjdmsJHY3dYudgWKt9B1HZe7mvAiKH6OFpxYIOriivEl",
-	"gUyB9SGGhXb7o2nuFw7J7gS/zCPVee5iPGW3LC3wlrd4vjFmWjNeaOiKQFCpWcJyyvX4HjpNYim35cNb",
-	"f2qRs2RXe5nIV/4bgaw5kMg6XdubVrFctdslbYOTdDXomO4ZoyhPcr29TVTRCY72Ph2bngzLnvp0z2EV",
-	"Jn78uDfx56AjWifa2P5LkeO5d6eYFihOByLqEOYexsjH0HHal9g903QiVDleP7/4ee9VM0YfzH2Pzp3z",
-	"b4veb168efnM6IJmWUPyHntNxYf1SX45xICJsoKZ2rdcimwd9fj/ReiV82rYXMsMFpqIAjEaOPoGc7yn",
-	"iGsTaqwRm7oNqc0SW8NayO0FAfMVQjlsjJXK28liChIJsTlQBY/Oov4GGekHIXROC706/+IL4uImU2ze",
-	"Qcm/v+ro0N21Z69gvQfaWGS7Hvdt1xGdkeVAO3o7v2FryBiHb30T4sY53tGyZUXzHDikFzYrM6XbKQZP",
-	"1izlbLnShHHytzfPBsdM3LXf4dugCuqlaoNACEUKO5LPfo91uGl+WYIShUxsx5IU1JQUPLUAR0zaHHf1",
-	"WZmX0CLwQKVhLeLHDo0ZT+nzIJ1g6tvlTMla3Jr/5/CYpiQVHMj/+V//G+NHdJ0bUTtxv3ZAGeMKO74e",
-	"bDXRYop9sC0YpMV6IAtbQFN9C3cSjdQdXxtqA1hturPzWeVU5QSkFLK/uxl+x6MU25XXp1Vuh+egcha7",
-	"jtAR9In6abxfqsQbj5baCNZ894x8+dXjp0QB6gTkyYOHXXi9Oj7Ev/78hvzRjPP09Muv/3RBRE5/LcD2",
-	"OFFkhZVfHZC6Qax5MAwvvhPrCf8aERHjPXYkLCSo1Wyfb/p3O5b/wsUQLshGyJuye4sm11/cPvxCmCvu",
-	"C3z1OurnTEQO0UFtbz91XhXy2Ig3zTKxUfFQAqqIUSHtZzlELFdguaGd9BegEmR/v/Ias9QGq21fbf87",
-	"GbYT/Nd1PmTpoL6l7ulKcelvPYqueE+DOi3daIkEDDTRTBEhSZ1Npv2TavFV76Q6mOV1ThM4UZBTaTS8",
-	"C+tt9rVe2IJKe6cbrgvvg77mYY1tDQgS3y0nwBpVO1lGpNioCyJ4trXNa68ZT7IihRkKvf9hrIzrkC27",
-	"PTtvJGXcTK7NDrb0cngo8Q4bFehglg3GESnMxGJm5FSRaBu151tim0hqf845aCNKyh08VgQPs16GXuu7",
-	"Orm98fUkKd1elLWgDGcvMc7BBbHdQXs34kOEFf3Cg72Z1lkmytLu2T2jhiMZcg/makQkK7Co//qFnvx2",
-	"Zf7n9OTp7OrzPwzY4XFxtn3oeAwFzH/2nuleJQWOE6wayVo9O71HdOhvyqZkRUDvIY7dvVduiE9Parug",
-	"xBpmLqO2o+WUgkay0Q1AbnMiaeK7nR0LYTAEf2z4RJ69JI+/ir4jkpuY4fRGCFs5v6Asg5QotuQnjJsr",
-	"1OJBLynjZL51Nd3RNE7fJDWSuYVXy6wDSv17yKylZrPIkMB74qk3j6fgMDMbPSuN/iYG7xILGRkPNBci",
-	"wvS36FIH9FWKBEqX3CihWC1bEz5e2Q18MxrWuZBUbmfBH0WhFUthxpQqIJ6O8aEDX/tejj4nDnmmBgNa",
-	"1gzVuaZJv9belrx91SE69usE2JWsGN57//Uvb9+qqz//i/+P6M3XLz08Hm5CswxC0eEsvTXdknnTx+qh",
-	"YrEy0kISGKV3io0u59tQtfsMwd1RLqk7E0MLWmTm6aY18uhJnWaXJ/9p1IXfz6aP3v/xxP3z9OSp+cvX",
-	"7/8U1x68hBnpkN/ntEYO4LHyQHEVXVx6BH0F78n7pavYlR9DTznegQ35+hNh5NZFeljPkYGIIoc3EYxp",
-	"c9jB6S6qkY0CpnVHNcczI1tR2ygxCn4tYETj0XL0gf2IPnjPMP/O0JLkoIvtEMv5A7VnhIwtWYVr1tNo",
-	"04PIhW+Vad7jE8MHbu34LsEuNgHYqM7onLYBcIlZE7YItl2BGcfkXXUn3eE6+4dvVoIkdA3TCqV/Szbm",
-	"v1zD+QvCsEf/VlktxGgf2BaMqrInPVOkyokf0IP+w3WV52LDZ643fosE31n8RrchuYW5olti3vLnxUfc",
-	"0JdWCpJqOa29Gyanu9AQo5d5RzH0bpbxyaSdq38NwAnVxHbh+wDrEJIB14PwcF8Ej75HaygxOvWelHBv",
-	"DwRNsP3GGy8hCqJb4JzyiFL/l20MabUUwRUk+tSeI2b95ejmzIS4wUY1fUXiEXLjbAKU4s4QeomthyIo",
-	"aJhdJcIO6HprxoB0pkX8I6ECMWzAVhvdmKelPG/YAcQWmpptss3VH5DLsMm/Xc5n5SOK0LVFVhSqFGuE",
-	"ZhJouh0yyWEN/FDLqVr42WO1J8val0c2/3PvDLzS7iscRw1Zo97/s1KHms1Aq66CtWNz1aWsfiQgjg+u",
-	"Qe6h4o1XhRLKzd2yoUwTmumVETwhrmJDG7JnWll9yV5LN5D7XkAs0J5yVGFiocYe4+q/Y7Pd/W/fxs1y",
-	"J63R77AVcOchf25V1u1d9xcf3zgcp/ejGNRXqj65BpRG89bZDCkX665SiE/0CH4s6yG4X44st/Y7wH05",
-	"ws0xDtnkLvqXN2fQcKRd/f7o/R/61N3ko4jeA4Bs7krGDijsGytzu49zCVPf0sTXRAuMWbQy+BxOe2dc",
-	"EAVN98+4fF8euVt8Vo92Hsp/L6DoymiuQPh75ZEjhNFkvQNzkAwzig7jy5ly+YI72oFGvHEDw2/Nj/hJ",
-	"7ibKsUR1QOF7KLQRv/9FMfZuHaFr3d0tvF+I6yDXR+sA4p87qdsGjnW8Oqlc6pPpJIOFngQeBQuvpAvJ",
-	"Dd02GKLoxJIMFcGRUd5jeJsrl9rhXrKRfeGnnwYbtpI3kSB1Z34nh7wpJL80O3wvz9+HOkuCpa/KT40g",
-	"U59ZbvRHC065kQLnXS/RG9t+tHMNmDGeFIbdXxvZ7SwUWujVWXt615eFXgnJfkPBdk5sOjj5P//rf18/",
-	"IK8RRGcJmlCXpY6ueMyAxwR4l8R0XXrpKQK2KZYCeZEDf/4NeSY4h0STXIpbloKcvuUWyEMFg4Xp9Ni2",
-	"rIHjY92PQDBT2nt5mSQYpi3rYlxyhnUB51Sv3vI/Xr87wYeurdfPtZKw761ElhJqB/3ThfkvnFjza6yW",
-	"Yv3gLfIsJuuXCevPqpxxrKTDF5GBipTpcwk0RQQtmmLWyC1IttgSGjTilDZzobJSGajaezVPq3PA1J/e",
-	"SGZO6uSVe9I9h190NUOOarZ3gxlAAr2ZLTOqzMduGWwm55N/LdKlDTYJW35U4RO5/tuMm40Ou61h7dGC",
-	"ZY1J5xnlaoqN6xXOo4Kwr7/k5/6z+f/R5y/ctA0jLRGN0Q6gzm3HRfP2N1ib5btJqCkpmzHiYDjf6r1w",
-	"ouW6DA2mjk4rprSQ2ynRQNd2iLCJpR3Fz/wvsGR86gmNnxO3toJOXRAEcbfkMG/itqvzhSi4mcJ35v87",
-	"Zgh/X4pbKxBe2aVnbAEn2L7EuuncsiinS2zHSIwpmfl+DT7Nz49WW2/rW34dz9wCajEUs0n4LVnYVDHX",
-	"b9iP+R1uU/iSe2Bq5lJWuri8qzXdYuPtia/gqM/t8uVzXyUTPOHnd5mmNSpLuBU30HzJXQiNRXukpvoj",
-	"fuTXG6aTVW0RIjXShuOHxGIxdV/M6Bwys6J11Yuj/imLA4U/EOw5JMMnq5OK2+rbEOGnqtYeKVOek2tj",
-	"b3zRh3sAUkLn2LWpHlJS53kxz5haTc4nL+1/uflrJoHgI+WjzcnjX5GRyq4GltsY1/QGqhf9Wr5BDveD",
-	"rkShwMjX+sjVn+vP+EG+E3Idyqva82ydC6mbPOf+6lZmZ88Mj+U548vwPf+R5/hvgoIHX7sByGsv8Ll4",
-	"1xC+1k/gmt/kVGoOUpEV5bYIsnyrJIcVRYIPencNtc8JbrhPbHiQ07yG5hGNP4Wl4n601+CyBrCEDfMh",
-	"SrHgH/Wj/tXcb0gPMKT0N2vwBgdo7Ke9YT5TxIOZEXzmIrwyBMczlG0NMezmYFmxEarloI0TUR+uSlU9",
-	"2XmfYjGduUi9DhCkZW44SZmExAj0YLy4HKuqbMuIMvb/9QNO6uZgnSa1X1pPBmIsZPTmS45LzkvmCZfr",
-	"WrPpRuDXLbN6pfJvRS5JwYkCnjK+LCt9KtFTvRc9BbUnagJgioOGgrn+UuUuaw5tfiH2F3wd9Q+k/brV",
-	"8qs+TsA7wG5R7t6KrR0lY/ymrToRLbz09qjQDly6Piv3Y9kD2nfHIy6puvVyk4373he5Osd0bAx7Tl4W",
-	"mPPDUypTl0ls9ifo6864FkbIJuXrtfnuete/UBfYva9oqmMXyYIta0+E0wh+q4BOOgRc8IQHtW6+2CRq",
-	"/I1CBXLPU2Ox8LKxeqTjBLaeRkuyPqL9E74V5jW6J5t86LyMjp2FvCF6JcsorH3Zl+X+TWaT80nDFKp5",
-	"i639htYuqjkn3sj4pbw9olKppQzFhEttF6/MR8oE2FDi/jJJczGZ2r9ZV1/MYKl6wkunJpvVg//HrELO",
-	"sokFmV7NyifWq1ypGV4AFG366SSDJc1mYrFgiR3ExmKs3huZhduIzmlcxQ2fXyKzM+u9ipg3vxx9WVcx",
-	"e+jOPhNcCLFltykcmky9s2q8fsg0hxHiqmVT/TLJM6qNOjrzJRnhU96y+mWigVOuZ1hUFtTEhBOp2U+/",
-	"TLCKSnAIfyun2RguQsiaxtEYrWYNdS2hbhB1PdWwgBofaho/jYlftcyauz3TV23jaNfpbVtGvSzpDnLD",
-	"LhqwX6F5VCdizf7pGynKsy0r6cNLzrYRtovwdROs/WSPGGjyWMMya4zX+3Zgpt05e9asuxFfuwqMu1+w",
-	"wg47tLq/l+M1fgiNuDrTNay2FttFhUFouN05pWoG3Y6v9Y59FTf7finVj87Vxmy7X1qiveP1mGVX34Oo",
-	"Rdd7k3R8LmLp/XIVtdyGXdRN0+2XDyJGWubgnWguMfvxw4vMqPW5S2p22Jh3PXM0LJnG9uUsY5raM5Oa",
-	"T7J5gYHRznUaSTOjnGZbexK7TN1DDvhhU75q2c8DbvPAZK6f6dA03usubxjKv4T0GywMQlv6l/7PTnd/",
-	"5CpmgN/JwYyY67/EiBQa6f1Urhubg4lYM/OHXZA1W//Ob8i6v+CgK/L9+/fvjXKy6CgMWQFNsb3X5cvn",
-	"RCyIa0bh4z/nZYxQQg3lsPLTKhdfSqfEJ40QLUo3NoZE3nJf3rEQkuQiY8m29HZhU/A5ML4kaiU2/MFb",
-	"/pZ//vl32ORJacjVg88/t6Hmc3L98sXrN6QVX8YJcXL912/tj2u4xk9VYV/rZfHxYQ5kRdWFdUYGGGvq",
-	"Ld8Z8L7kFrPJBoLD6YQRaot3xbRyEScSQIY9IBZFae7jcFlmqJMaWpfTL82vL343/+/9/22f/x80y64d",
-	"eZ4Jfmub9KvPPzd/OiGfvzGcnGwffE4QIZKWEe8NVyTD3HwLkokxdUeXL34vIRHeX9vZWWIoW1vIklWN",
-	"hNbxr1fwlhMfsFtRty6W4pocldznrTtakcenj6eWNBg8p2sgWFhAzcDmVYx/pAJLDjSBd0zpB7iw56n6",
-	"HFnwb397/o2aEleQQr56QC49jdd0a7fT0F1sOLlm6TUGzLBo5KL6qLmizBsWUcXPzsX0sbeYWZpma5g6",
-	"iC7/RgkxagdiabC2p3aqP5ht+9y74K9/T6mmUxLkv72/tj56cv0D4zfnREL2P95igtzbyTWx3cUekGv7",
-	"8DUCSyCwomE+UnAsnSQLlmmQREiihMTp3sAWS6rI49PTqeu0z5ZcSMxIOCGfvwJqqCgWyP0eV9NP1BDt",
-	"+ts3dHmNh0KTOU1uCOPk+vni5CfB4eRHqpPVtS1EdS89On1sGCSDspGDValTsy0IwYqEtFipCA52S7MC",
-	"c3vo3HwFI/+EF1lm54jRffXgc3L98vLNs++v7Yr+9fWLn8iPIJdAMK/7AXnmYi/oaJUU2wIJrjAahDN2",
-	"ky2ZzS6tgsMzgvzcTM7Ogzw++3pKlKYZkMcPz6r3bE8KF+KxoLKOS9liAdJTNgeqzbS/RfwcFArXBMOg",
-	"hrOvn6ewzoUGnmxP/g221+eWfW6QkikegqmDGTH75ch74ZgPz8jjs7MLojQz0oIQWXAEzTFcRy49A0uw",
-	"FTlG8J09Jthj3s7wWymFdEfomuZ5xhKUbl/kUvz/7P3bjhtJliYKv4rBMUBK/zgZJCN0YmAwE6lUZqor",
-	"U9JI0amuqkiQRncjaRlOM5abMyiWIKAv/g0M9m2/wb7Yg7nqh+iX6L7tJ9mwtZb5gXRn8BRBhsQGulLB",
-	"k5ub2zqv9X29SIz+6x9Gq27bnh14InDOTaJ16LOzRpOenJVQqxnsa6c4hYuAwoaNpDFSDXyQcbvCs8YT",
-	"+8cLh56SQMW4J0Nol3mEgIDEnNiB97uPfXbWtNdnkVYDgF8ZJ/a1lv2fU/s/9jdbLcahzcBetxeDqqLf",
-	"A6BZ0/WZ4MEQHiI8YjxAYy1VImJ7Ffuwz1ovYPOfNE4JnvC9SOJZ7aKfiBh6jJ40GqgD3eHuAdidYZIk",
-	"6heCp7Dn9SIIxDipuZe67JHdp37sMx77TJjHzIhIBEBiCarfXpt2nyUyiYQ5p3YClF2UJLuObigSLiMr",
-	"DPZ2pGKv1MA6kQibHYobEVlfxbTBfjqLPdOTGPRgIj7hmQAZt9fo4vpf2svV/39OVtmIx9dWfrJ+ufQQ",
-	"52gIeYJkVo8qrVX38bk99k5XwVdRNbVa2B0VyUAogxMR0HvuXYx5MBS1Vr3hEWy4N0ySsWmfnEyn0zqH",
-	"t+s6HpzQd83JL69fvnrz4RV854vvwSZ6be8jn5nEDbqmk5Feo97Ez+mxUHwsvbZ3Wm/UT6HckQyhlHFi",
-	"/2cgkipoIIgH8CxIU2dQ6grO6YH1uYwMqUNkYI3ty/FEmboHl41hVa9Dr20v8lqF4hPWKsfa3pC9aqvR",
-	"IF6ixA0Z5aT1D2ogTCGdP3uRVNfYLK6DySibcvBOQh2Y1EW0L+C//u753rWYGftKfSqiqAZP6eSP6bWp",
-	"/4HNISORxIDA7524f0J/ZSgVsNx6JzCj+/ccSVl6Wdre+oyPogxn5dangl3kt/WY456BS7voykp8088g",
-	"kMp/LN3wk3cof4WWSMyumMloxOOZ1/beAAiDczhcyRimg/kAqmsfkHbsd/srFVtadazwBNXZ+x9fsmdP",
-	"muDOKDF1xtxKU0q3C3gPclBxmv7h458+bH2Y8Fz89bPHo4HX9l6FP3y4gKHfG/ir9eRJ8wXw29iLXr+L",
-	"/9T52+jTbx/5n3+7eDGdfv/j09cTfXrz29///uzy088vL6f/9P1sEH84u7bfsTvrvf3TOyyzem3PSOjN",
-	"9dpes/m3P1/8+U+fXsb93z50nl3OPv7Pn98Ong2Dm3d8LH+N4ulrzt8FP//je+19+X3lwwJbUnFW4E53",
-	"fVTcD4OPNYnRWBZOCkYrJUcFoocaz0ceNVQgK52d52fNs9JjUYhlPsAP/ioSTlMZ252WDBnY2JCX6NJs",
-	"XL+Ak+zNox7/7nsEoZfpeas16Oetovd8zwpQZxLL6g9VqjB3ayXrgwzdjcYb6wgVgmew5BppdIcdK17p",
-	"9zv2E52RSIY6nNsP5VJIEHwW37u91O4Sa/MKvmq1pPcRf3uduysid69wXwV07U6PGxl4c5jbnbHGzBNs",
-	"wcqiu+zYVkj0KH1/x1L9s56yROeb3Csl2lnY20T2BxfiJnoSYKBhl96DwXojBOuSge2WCvXPaNK3lV8H",
-	"n+Hp69UtMF275CFcRPJG7Hz3X2NUDi1HxjBuL/Lfq4wveSW3bT+4/Kmf5nY+SzxQdEseM945glsnKZm+",
-	"gX660sfzPnWUDuwJvQdglV0/oZdcFR8R7h7RDZnKh3XTtKqo5nqyqx7a95UAmnUIVwEvdj4x4kNaBNwo",
-	"HTNMpSw+K+teXbx7/TLtCh/zmI9EImL0gsr2JvvIyS9yBIOlt34wHaS89ZOvESGfRin9hQFVuqlz1rVu",
-	"dbdsXgoyYnBBFvA4ljCfAgkxaEH22t7fJgJbXNEztzvl5Q9XSkWNPYg1+m8B+qWW+6uMGWKRzj6aufZ7",
-	"DCOlmQclKlvc/FBlfp23DlKXLgJteGjPBfYcQ45FK2EqlkBfKFx6gcnm921FHWd9//q5ANXntRqtp7VG",
-	"s9Z4ctl43m402o3GXzwEIfEazRetRqPRqMH/PLP/89z9if/XamR38dJqOBpf0n32MtbSGK4SFn73yoy1",
-	"zJVPQFSbL1r1Rr1Vb5y0zuZL2p0Vr99oer6XdSEuujq/F+GOqm43DRebX36fm2JWkyha3atwsv4OgUoW",
-	"FORbJdgY3tteR2YTdX8ttm39/qWgPn+RJpkbTnHqMv8q9Fy67nI3cgrOVWlZB70vAABUKGyklm0Ai/kK",
-	"yH7XIZ9GVHHwqJyhszoFkj1Oakd8BgNxPuMpUwV9Vir28vUP7+2/4YAAKN9897n7MOppHaOpBajpRdWM",
-	"UpA+sLV1cy7j+icx81A+wSB9r8PZeqJ50BK0/uEnDK0vxXlROlFzSqy5wk6teflS1zEMQcFi8QOu/eqS",
-	"D6p+kz52Ap/54nu/6GAptof7fPo5WsLuBRwrtnMSjn3kORlfWcTtC1ASrWnA4Piro2As86BOPsvwS6Ub",
-	"dQalGkArT6lalCjPGeSkbjujdrRly2yZvwvReZ1sKjdf7tHI0WTSJjLwZW3V/wOo+7FDgCphyXRdALEz",
-	"ZG4cFZkyEcOJ0nfU+dCfGMeXCii0CvB3+yIJhlAfUcK+KOpQ83JAojCWBN7jOZQVocB4jiUsky9Nn7We",
-	"L4oiHqctbGAfqqBrGD+Yf67Bzv3XMkNYkKnn9SfNerPRILHaxAuD1a1ihxr3ZIcMPTWlp4cmVqWmxc1i",
-	"byZZFTbEpTnbnzeUvFKv9CIBhkQa2o/ZQOuwSlocCCxITYV04Ed3IB3+Zs7k0S5mdpEeW/5+TmuN1mXj",
-	"RbvZovtZZjsXplHKjenCb6bGtLUbY/rg5P/DcJIUpZ8RXtOWGsAGcqKW8WbuUBFcQjYPrOXt8Sl2beko",
-	"RHx7IlolkiggiNJ9Noh5kLe80PSHuzFngat0CdxuejQ+4G0fNcphetpl2sKdVG9qTOfXH9//9NNffvjx",
-	"179cfvyfrV/+9ObNx59ap5fv3n7/5396dXb6j95Ru6ykXX6SN4LRPLqYUk5pl8HrJJRJDcckKgPXN2Iq",
-	"TIJtmXX2igdDFkklXHeqZqEkxJNEO/AmmAP302lqfDUVeUIPEMqnf9l3qbeP+hfZf/7zv6AaulLY6QyN",
-	"i9DkKrF7UKoBiwS/Ae8fVoS8fEuqElkt4hw66OyHcKo8G/yPdSSYvqEuU9pQbJpaLF68wbcv7D6+urm3",
-	"IkZJVp0QfKRhE0M3igo4hNR8WV6dB4mOd5PTt9tPfZmBPWwx2RQ8CFV1jwngoe1yBYiyA5dOeC8SPvJD",
-	"A+aMG+yXJjuJlRWHlP4+W9cttNIV60LTGiy5WPrmqpX5UCYXAaXRlm1GWuXJjq3djj90r6rWk9uWLe77",
-	"jU5cxxRcXyqTcAgQyi4KsMilz38pyuJClXLlCyZ6/cvtrrpET9slF3CiCsVwJdt8mn7jWgIymRV3+1qF",
-	"31Fvtk7Pnjz9S4oIFnZQ04JpH1JjDFz97Fmzmddy6SK/z4DZva2CFEiBrPwdapBCSWwXESQAgMSpD7iX",
-	"FX7wDO3rFvWrVM/fdwGrZMy2LMNXLNQ7yMLUXbBfRkcBLT9OUzlfoTwyybkIJ4jiVN2jy6Nr46CZpFrE",
-	"eELoJ8jhycSwnhhIaKPPOKS6RqpAdIz4W9cn7BcRXBvixQUrD2GJwUZwI3iEgFjwvpEDxZNJLOpX6tKN",
-	"krgWdQAass4fH4mwzv4kxBihpiHu+c6wrv01EeJ0yJgb8BbtYYE4p23jHVh/OsMQTBKm+33GcTFChWRv",
-	"rDOXCMV6sytl9EjAAIF1lXhkNNTwCL6SqHevxcy3SwNkDKyK92as8M1Y0Fx5nV1iRziaOqEYIV1TTDaS",
-	"UWR9LLAB5zgmRKFdoEf2iwmhnYbkTMFTJd21xKMikjNACYOoL/esYMvo7yE3w27aDbGmo3V+pc5aL6g5",
-	"iBvkY4YOAZNicuL0GHV38yjSU1Pmn+HH8x7aJcnDnIM2b0gGUjHeT2Bh0AOsrn1yUnlxs3BfRcgEjyNp",
-	"V5M7RTq2OzJQIuxWOUBu/8oNkgM8H0klR5NRHpI/B35eOlPIzTA3K6Cu6+wif3izCY8xgAem3pHMHezc",
-	"QV66fnuxwg3kCQ0atRe81v/989OzElKDHdhVCbPOTofBmffa1pDZHw55AI2SDatW7UOBH7zdUMIdtb2n",
-	"QbP/vNfoPemfBc95q98In/fP+mfhadDqNXnjRf+5eBY+DZ70zvjpi9bz5rPG08aTxlnjtNFqNBuNhocL",
-	"6uSNq33YsD4iw8Y17e6C1wK5V7xnf/6UvxxeDXSj1/aCVqR6ox8b4T/9Q+S5hVSkLpqNOlrwvwA5lnI7",
-	"2VjPav6Wk5syw/nRKVVEB7p38/lbBlC4kgFdjLSTWPDRvPFMhid57uTyhNwrq715FFErlINMy7WGgE3F",
-	"WS3mfs+qWACqZo9oRhRw0WCYc47C/rFrB3Fpv0RrNhX8+hxydl2lU4bnroucCWcNFQaMPQA/fWQE9LyV",
-	"dIyAe/kuo2rfX8OIG2vLtt4LdByLIGFDHRvBeqCiEGZymv+YsZ4OC+MZi+WNXfnKp9zdOFaEVquqnZWQ",
-	"86KTvmsBSJFsyutXGdpfnn9/vsXaHvPBhMdhekf5c54i/VW5h5dAMwjniccCoKtx6DLiSS7DVJK9WbWX",
-	"9EMGNviAOklzrZx33FC6TgfpDkPeMIxxas1lp58Vu1krE+Ykx07Jik9jGQuT/0qr1ji7bLxon62ZYwdj",
-	"PDFl18/9mI2tO3wAS/B+1X+XUcRPntQb3nZhJB3T+44hHcpVWf9jDu4zk6HyGYt5eceClUDq1x2WqV4n",
-	"t3WA1NkrhMeVDkrAQQLTwLBVJmf58jYOEDiY87LxAaFCejy7sWC36ftXKrw/bf9KhS542+SB06uVfgyE",
-	"Ttb7oJ+sw+h6VyoYXc+Po3XnNTzpCJ9x8mmcHcpegSlmBG6IdHAtwivlfBQeyWsboEPQZk14zCNwgSaI",
-	"mZE6Mzacg+9SsAxxpu+CIRhat7E+LPxKdbUSHft3x16746x5N/PJ8r4YjuI75Nl0aebaReZwA4/gn7EI",
-	"NGQs7GuPrcs2FVFkL3t6pbruVzt4nJde2LrMRiSsN4P7DG2waBKYz2hn4CrkSZGU4Fx+N+/6dOecTeso",
-	"5m8u5zC2XiCwi9YYnVtXajROiCzEHi96mGVBuT1Dr5W3jW8HRH4eRmue74mR9dHbHpfG8P8hoCjqxutA",
-	"hG9xAVfX2rj0e26XuiSY4QUr8QGCNibVzueJ7C8zOibb+IP2YxrJxKobEfKtfshekBhGo6ru1XLt79sz",
-	"T3k/yAXV2Ue7YkeEAzA4KdcNDrv69AX8BLiiMmEDfiOY0azPY+xXgGvVSw/v20lyP4aBnq/dwHu0DpDx",
-	"MqkBXMEg6Amkh+MZeK5LglzYeHrciD6ff8iOFh7hjLKnUHziWM+yvjF619UP6VW2pK/4cUHSwBnzlQ15",
-	"opNx9YNyaDZJNsXiUgKTZGgNeGCtC+PjcZ19oAy2VJmlc5wskCkOBOueBFr1ZTzqAgiREZBHzvcL4Tes",
-	"nEvFJka49kNIpxeyE+dFM7WQCylz6GIdXb69fLfXjMTuzJDLM7yLte7fuzV6e/nuld3QUUWLTTb65COW",
-	"HByB+xIJzN0nGs6QVljOxdO1kv2q7JhBRJxFKXInu1qa3sX6Rhi0pZwKUuAIJo5yiY/H2Ffn56hDDLlt",
-	"OTfR5ATGASJZ7w8OeIQDlVWChGJDPm/qTZfk8PB29i4uRSdvZdmw636Jt5BLNN+feLyn5wW4TqXDIvBU",
-	"zkse7j7E5XISqzkxYeVmfwVJcbfTQXErkZVQGqRqrvQHobBZ0OsY71VGTqU2hAYiYaNTayEk5Nar7QSt",
-	"7sCO/i4DGHtr78VI3wBL8Gbp6Tdp5RB3+L6O6odEj9nEWJ23gV5fPIvuGNXwR5aGKNT8bJixi7CqmlJL",
-	"q528Ff2UWCgxLSqQo8Ny9xr58iA08Xsxjnjg6jDF9exYHzteyeoqTQbYm4vIHD/duYs5cpVScCzcv6HN",
-	"YyfIIC9TBswjLMhdwYK8/vCWnTafPq01GY/GQ147rVgNZDPhhdUE7yV9vhKKhI6Ymz4BttSKa7v3FuA/",
-	"ygmmCU05kn0BTKwd/P5tK3HtsslsrCM9mFW1j2Zvr7ee9IslC3nH4yQVKsA7dH1SsRjwGPC8gZIR/KHA",
-	"/qKB4NilTazTUL7evy1t5h1Jlf59dzXAraplqAbuHTEkTylVVjHLl5FyZL1OVTvl9XslSsgyXKXXiaFY",
-	"Ec5uKYmw1bRxwhId8pkVI6tNwC/6ezG54s4HpPH5NbTkZZAjCDwLZGuGYH2rwEBeOpbRvTvHFz9BdZhU",
-	"TNt78+q953sRQf/C/veR2Cfdsw7smdf2pB4RgUGYG7NCnPRQODBrdjHgofi7vVlQHu3cT9mnLEeiY/fZ",
-	"LqYfy4CfvJF8JGbY42blXOI6zFBYq+f53mgSJbI/UQHS1a8xsI2r2w9sCD30EskDSuwHjhpSYKSbk3Kk",
-	"/M6R6y6IdmXTdAmw/0q4IM7ZSoHwiJOytN9qIJJUIrfT0piUBwkhbqOlcrbDUcdG637l1tG94l2uL8V3",
-	"hzFSLWeZQ34wM4tLbCMCjSwRmrXhRPCby0FF3tmH7S+aSGCFz0NgEZWs63funiBLPzWwn2Q/UEOi/m69",
-	"iBvyPHXMHMfB+tYUT9Cm1nTXmCIBH/MAnvFZo7G2U7YHAJFqSTnI+d4C/WgFegiJy3eGjWPdl1G54FQb",
-	"l294kLdqMvc4knscyT2O5B5Hco8juceR3LvJEN0yipsz6mvM4W7jHa/oH2wwxTt/L8cR3m9qhHfXM7nH",
-	"YdzjMO5xGPebHca9dQh3NdNZGLi9G7NZ9G+qDOYFQKhTYGXYRAGdbxe5Q7oYXoO6nEoj6sgMO+Iz1gMS",
-	"0CSWVjDYo+5AqFBYt1OoRCazrs+6QAYMXh39mn+lci/GghutTPcx4fhxNhax0Yome3BFoPCBs7b7t641",
-	"tzEg5vZmVGkc6ilylSbYnYJ2D4hNJzCYrEKYBhjyBD6n41DEaNl7MyY+8SBB3mGhAuEzx5J0pdTEWjsY",
-	"PRaRAMe2zl4nhQ7HnjB2MxDE15F+SqusAx0L60AkbKRNwrqRDcq7PtPQsgYeXTslabXbYnSckBWj7vBO",
-	"ohMedVmoIZk+0I4WuE48obgZ8wYTU/Fw8rI6rPUOpvb5wk7CoAFRTraB3/EkMDdoZvJK8lNNhcDsCV0T",
-	"sZ4asOD2GmAv4Qj7xHw7Y0D4aW/ZvjnSIyBoBfZmuv2sMgBJ+XPG6TfQlFDi0To00n3MKucEuWvFp7GO",
-	"ExZwpSAetO/2pBIh8W9ahy23o/ZmijsJ975WZwe6hdraNid7jmTYPZNED4SVjvM8LZAbLsIlGxZPVFWm",
-	"5/u5IOQ4+bvO5K/vZaTiHUgz1OZfSIUb38z+6PORjGYd14+S/3OV3pMLUkAlyoOV6I51+xtac/0Np6vn",
-	"h4QRROLqMyPsowUWyJkVmBE3bWIlpikWXLxz3q1isu4eMrOD40a4mU7qAx5ZkyY+jSMos/V5ZET5zc3l",
-	"4WQiRmaFhJxv9+E1fthtA/2Zua08jrm91ETJv00EvU3G1CQzoHK11yk5wu/TE2LVMTjmIQepjzgWu8tT",
-	"eOm5Wp5hWiW5VL0Ecv9vX8SyrNNqSwiEvFl3D6zJsLZ7F1tQfv3bNsCtYNv7z5KpBnh0SxUSvLNio5QB",
-	"all/kTFAw+AQXEpxbJ+QyYzxkVYDdBiquKNyH99Z6xpkOWAxWVPckpa5ju53dCwHUu1sBdgxp8eTCENf",
-	"2NWK3rn0Ux361IoPY/6LS9cSiRsRLZU48ljdB1dcRMl3q2nF0P12DYVAaX7OukhwVGpeq84skv6VmVH8",
-	"MSBojrER4UbL8I7hM9BdhmB+iM0KoQisqwqRWY8baXB0x2CTQ0/GybADUtz2mi9evIAQsll4pzOORSCJ",
-	"A3omeFze17EAyZy38W3vB8mjyGoR2E736q98xEM9WROMo9gF0rfXgn6LTIKpF+On128A2dr6jHBJePU/",
-	"/q9//9/2///9X//jf7F//9f/+L///X//x///P/6XB/ASxZPc9iCCInodpw1hJ9K7bhb8HuiEsQtutk4X",
-	"PKb8XqVvFo5s23PUrFbDtT3IPbgcOh9LYpwFosn0hK0FkL0lL1uumkBZdN8rC2MKR9T7fOXJ8MprX630",
-	"iK88/yrbUvhatqlX3peronpczOHnFkmhWpmR8lwwVlyrDP3MzcxO65VaZel+tlCfDvetq8U8N8XjbGIj",
-	"exdgWudQR5ORQjfyHFjGcYDkDw3hWG/GuueUPVeaBcIGjxPlsL10PJpEvOTuK2sf/kKwnTLETYc6ErAE",
-	"/HVKq+w451PIpFQ21fouIrdeDAarMD0DrjjLxC6XECpGf5XYpvhr2yeLqpp532h61DxyaRdp2LUYJznE",
-	"y5BULhAPobpmEEgj7hto8jr7IFTIuvR+16cdoLRO7ieuVF7V4Kg0/ESXwnn4g3JEXQglhzIKvzPptbGY",
-	"AO4MtwGmsIIBQRfMlkiu/DQn4758pbrcwMrscQJkhSQ9S3BF6DPOvoCnTsfsRiY8YlLZJ2iSOnsDMRQl",
-	"wkbSGKkG54wzqEiCV+OykNwA2ovbyIFIEqkGjGMrCUu5KwAOg3XJYLpsRa4NWoZupd1UG3TTvmj3XtaM",
-	"A73XCdRqlGYjHbtDiHtusPdL8ZFdDqDHQCG3faXc8+sQjEGXPaJjwZV94Go20hPDqB/RPpGEBwmUyQUP",
-	"H/t2gdhQ1enNOkaPrTZgNyLu8Sh9flQ+gAJTIOJE9qUI/SslR2NtjOxFwK0sAFUnf8Ou7DDQOmS9SAfX",
-	"WNAqy7CgU1AsN++v/9sap3brmX+bU+ScIZDT1M9xTh8ccyjchPJGhhMe5fwP6H8ADy8ZarsDruzyZV3v",
-	"5xA9mhV8k028hl33pucf+bft/i4k++37ItBKj2Rw9I9X9o83ONTlDO45H+TBzj0UvbGKiVS80dSHXe5z",
-	"9SYqtPJ6yxREsaK2CWGqc0isnxEymIxgFwzDcfAytAxF6HwwqL0ZDW4BVdDKjNxAJEULt+U8xVFlHVXW",
-	"waisyzR+OJSe+NuDQeqgS8OetGl5jbBvizDP35Lj9oIiEwSYQ4DGJAM3wVH/fq51jV15VEu98qwWu0oV",
-	"xpVXt777/AHssoF2sRucRJZo1p9EkX+l0nCHOvFTpKH8lEEgQgTHNDi+z6FTF9TpWePsvDg+mkW0RUWb",
-	"J9W9UsvnYMqnZ8q0cVmH676HZBZS+W1QWn6q4P9rq/WMvWiwZoudnrF1QIsKybedztMcTdLRJB2kSTrE",
-	"Qa0VfOJ0XGtlu7SeK3xC4rccnCUS4UDEBeT8NCtYDaFf3aJzzso8bWYmwdClr8EuVLTfvHRrflidN6hs",
-	"7rzvxl3G8730kis1x0BN0z1Xk5b4gZa1ahH03qqwJJShxK/tsmKZnexZZx3tvYrtKEnniU+IBUtjJ7/7",
-	"2a4v/Iyb0C5NAa7Kz9tcJV0IWl+Opd3idGG418W69j3X+khe7x1PhdRENaAKX6xyFABVnJ7Zn7NfDpcb",
-	"hq519BxHPqfcGQYRuqk7k/CZsWolVdXolUNQ4PL5PR5cs0fWRQ5jPlW+w0CG+ooS02gG/vPQ+tbW879S",
-	"XBXG2x+zWHBopS0UjbAVDWbhx0IVG9JghoWPXLtpfTVjcD5XWFkSIKS4o1S8KG7AfPWCPeqm/+70oAc6",
-	"+5sn3cc+/tqVgvISmwKnTGntKuuVtZcMBX0zWwDdfX9C40YlkHz2rl6mPvEecW9ye7CoIp44upTcztmT",
-	"WWe/6okxfCW1uYLie/HCCh98z2S+tNWA6PuXK1WViHgc2z3p2MOcjofkFGg/r0DxnHTSm/EytWmGPBad",
-	"/Ilfg6CJnuMdliqOdu9u7d6aT7o8f496+UGjFjlTWpG4xzJzWbdBpTndPH2fxiwnot8XGFZWRS8/auJY",
-	"geOQ1fdRP4eE8L8Y1ThaiDSFb91zspljTnOkkf0HQKEZhkRRYZ19tMbqSmV+tHWVCybTQKmdDqzpskRE",
-	"kUE7TkOeesrj0MDC24xba4iWC9oXKGrQkySiVlwc/ORsJsyVyn1SrmpbqwKtV25/qyOuhSjb4Q2gcT8H",
-	"HoXVGyF5ss+xfBefrKqdWqQlw1usZPa0N77MJvP2L17kEzDk2YFXsMy65b6CT+rL6rBx8wfGetlVLr8V",
-	"cXtqKRi8R98fxuHKfH+clIIm9UOJATbUjJ+zM7aDcmd5/TLzUrcTv6MPc/A+zOVQpFJyMDBXy0Qcqnn2",
-	"MOdWfSAiXTqxn1smmMUxT4b5sY7UYMxHEOtgJq2pTEJpgkibyW3Q3ZgdbpOfJYAf0ce/Iq2viX6VjXmc",
-	"KAEsbtf0NrbInhdQvHyEAtMjmLsFr2gQ64kK0yrh1ijfP+Ru7Di8uTVta8WQjibcqZxzUYU4NefbrHWm",
-	"d4nJ5LW9GymmXml1clMrtZ6z9+wWy9ZwPmWG38QHomNFZOwRiiqW435f2UI9bW4H6IS5vc7q9nC7dHIm",
-	"vvedUc5pxOqkcpqQpU+LkFB3Stra3ru86MNwL5UQYbUteJ8hS8AHocHD6lviPl1IELNE8BHEr+cuKysi",
-	"Yw0Kj5VhQz3FiXx0Tzk2itxfmfHDWASyL4M3cNdHQ3FXhiLjaB/yG4CYEiF7BCPqj+3DhFeVTtgjKxOP",
-	"lwAo3pTWIntaR4Krw6g3Isq1deYJyRx4fs3MJGKUNXB0biaREjHvSRojBpa0kHo2jIj6nVhY3wl/otpc",
-	"tNZExz5FkCJlZCJvQAF6ylpghAnCyzsa9FZjeSzSauy4jpgXyPtW/aDRVqokGlolKsEDbCCsZJ3KPXca",
-	"1MpGsXQIOEIa8Hj6UoWQgQR2tILWh+kqV5tLzlO0XUm1Riw/cteRqCqswqpFQbZ2TbDIhAhDiGnVDjQN",
-	"Vux4Ilat1uWP5SFQVexWuZRI/UYCe4hFsG9cGW/yGL/WChfq9+XlrYJmv6vhFHSyTz7b/2ybvcUuDvtq",
-	"1pCNdB9WSxtRldmd02h7Su8epXMn0nkJjE+bS+eXe/OkaARjDTE7jOQtrbMkcUtCvF3WtnLm49LRbEGr",
-	"V9tGToRYZB0xhAqjAXBoKp+fs5AJgBxBwHVeJB1x3tKiH7TuUMV23tHupypyygGwbw2puBsppvmu96e1",
-	"RtPbMDS5q5GKoyrdryo9xCGCJY5LOjywokbdzlE5ESpE+OevUAGXxszV2jRHgl+uVWeuS7eAaG/dtQ2V",
-	"rVDhbjStf68hK+xWXu0+2VjtvlLhUekele6+le4rFd6Zxk3kSAAKWVVMiDBgBijhATQb2vHkSPg4t5tO",
-	"BWJ5VmALo9KJaNtPQlHeka04Mqkc5yz0owCVkPKBpONK5dJ/kLyDsQHXlQi/ACSxgo8g5rxWeorA0ND9",
-	"RTxgkPofj4UitxUrFolG0iatfCbVlQJW8dzAg+EyJBRyTP7Ruh39RAopTwAN4CX7bMTjaxGyLr66AcD0",
-	"lmWlS/cQH1ZF6c4rSVhBWqdyZM+QdBRXwmRHwFRgKFMt3rcntWNP/YqYyKVMYCkycg4A+mljKTDyk6W4",
-	"yLeDIGccbz0RaTUwaZdFUE1lDje7v66KOWPRbLRPnbFwK1vFWgXOpMJ6Et1Jm1StNkLL03N/fSEj+LzX",
-	"7D8NGqL2pBWe1U55o1d7ETTD2pN+o9/qP+09401r2LBV2ZpkfeMSXm6KGdZITK+SsMnxzVVXHjYJs9V6",
-	"JHDI7INdMKKNjMs1vc3lI9f5QWt3x62gwc96vVatEZ4+qZ32z1o1fhqIWrPf4C/6Df4kAN8kveMCwGEp",
-	"zdZsg1tuLt7yVoU/pzLvu+h3O2oIkDokQwmg0HkzBmnY1YCMDr3rA/CG7zywq4yyfpYhTRdSNgs8GQAw",
-	"PbeeIZh18BR4LxJW3VsDJMOSbNdCYbAyTgNOCKAPTU06QJVigZIwVoDtAjt8bOBGfChDPTFiqKNw9eDN",
-	"LmUn4CP3G7ylw3ivFMLiJ1MZwBOw+6bkYJgwM5T9ZPWA7jctw/f4s0dMkiMmyRGT5AAxSX4Dxem08YiH",
-	"UCEQcazjDSPdWPDr2iDixtQwEV/dZPhxqCH+FGHKF50GoH0ZCZ9NhzMIIicqkRGofqCAwik7pdFYExSW",
-	"/UYuUIRwcyS4QkqgLLYEZqY26xZYLbsAmu2IW5EHysba5U3n39ub/Mne43u6xWNH4R11FOYgEexOi5A6",
-	"B6EcrgufUDqp5JDA7y7vKFyyADPUkyjEnqKeABAEWk1vBlORuUXxKILW16oG+RsRh5N7a25cPy5btHYF",
-	"bsU1spLiDKVHOUiB27/C0RKQL/I9MFlCBmyirCEPpJ4gpSkbajMGSHBurpE8aShiNhKhIyZMC4HhRMzd",
-	"zfPC3YBymfvE0+InFk3Kwp7sjExhTrfce5xkr98BBd7GDZy3GbC4bPwayXXzM1ncgJW4I1LFRQOzEhCs",
-	"Ayh0zTX1UhjXuc3fumHmKH73L36bStqDcetuldB0YpKIr+GzO5XQHSQnKuT4xHFO7jFN8X2OehumWJIh",
-	"V0DCDRtqj8Sjs8bp4zrrKp10/pgYxJrpYgrBpP4olWZGSMoZwNBLlsIouDXl2YuSnMMixwJtWInyehCp",
-	"h0CPKIN5mVcsUDuNRyJk0vp1epIEGjyodLu9jUX9pTtjd5GYOOr8o87fh863rzJ+m85fppKh0dlso3gr",
-	"VSrhdIQCCGsGHHyxkPh6SRfqfj+SSrTTXLtPdM5pGtZPgXtsgA4J3BwrKmLUKQjxleGBvXSdveLB8Eph",
-	"jVoaxln33dsPl12rmjnrjnky7EIJbpoDuXZMz4Z1rRHo+kTBlcLdUfUc+jInkSBqLVgEJq1F1G9fqW4x",
-	"B9/1WXcZ1EfV+9CiAG+mO4Fc3rm/8ZMjMeqJGD8LuH3wrxtpJP16LEwwES7rsfAK/goyZsG7RDFUI4oh",
-	"QE9yFX8b0SLbGDdd9qj7X0aQW0Q+cay8Q/6YQIxcnwKVeq9UTwwlYDO10UG/EVC1l1DeV6HxiZScJ0Dp",
-	"BVuMfGOJ+JTgm/bxQNn/DWWDpGGG34jQEamLrKojTZ1dZqDpkoIYyh/hPRF8AZeRIfaqsQYMOoNNAdzY",
-	"badbOGmd2OufZGnebpudAQ21UPZW4DddswWULJCoymdnjTP7Py98LFG42SzQGFAFhzQCXua7K9XTobSn",
-	"zLkR9jZQXImsvSvDLhvRQFYsxoInzPC+AHZw2INpVSMDcTThlMM+Z57odrHWbLy2RwfK870e/RjArpw2",
-	"N6JoKqNkKiTof+Qq4d6d8iO1PHC6k6HX9oqSDl6Xu82NbynDmQEvZMQVHwjwrqque0KbnKFH5xdC+qR8",
-	"TjZ7PLHA/TJDOfbaYDLR+3eXzPTUOhBUeCbXmTZr7OzErVWjSUeeCrZ1FdCFuYex4gWz6v7ntRZaUZn5",
-	"Ukxfrfl8ynyoXC3dWnbycH2Xg8/62TJ74O0BkR2WxYzVjzxisN5UyaYDV5sVQsD6VialPkzG1rAaHaMT",
-	"UeDXQKmNmRECVTe14/VzH/PhtamOr61pcnP3YgbGQMfMvsMI/DA3lU/QDHqqDJuJxGfIHQm/H+tIuJ9C",
-	"YFxo9YNf5bFgGgoD802C0hAuBPKNAtWF/cOGB2m7II+0Whfxobz0gm7ssdyyXrmlEE/5Xq3wl5pYHW9f",
-	"Tv/V11Gkp5OxC+R8rzb/0soVHISPzvNqT8zq1NnLMeitjaMv3U4wbgUolua6qkgkzfW6BOOwgNwXl++B",
-	"g9PUU1XJrw/vrdvit8pF0+6lsqvOmfbtr20VVThB2yvSTh2pVuhxTL/W0f2d7UJuXBZ033wREbWe7qM+",
-	"NESdDLqS0EsqVjvC7t91yoofhwKULmcBkqdyw+KJAgwGq7GLjUmg4m1Y22bcGDlQ1pvzkaqDOYPos3HE",
-	"lVW6Vkhrk7Ejo8VcAcQTAEh7GEXJDcYwenn8rcXenlVSaPMaLPtgs7VJrg1yd6Qy0Z16Ce+ePaEcXCeF",
-	"yvfajTQtt2yJqfSvlLhDj45+FgwvXCenj9reUA6GS2ZDXDPNlEfXHamwoWaQDVSOcHvnG3TvsyBqLf69",
-	"001YpVGNEIPahMwapdrn8mw7bgat5o9gYcz7SZtSltROY/1XlH9prtNsjPXQ0PiQKqERDZdTc6wTGTgM",
-	"TLO5dKhWqUNXZylbW66tktoosy4vmJ1I6b3xyvQhbNey7kC/7xpsrQNqdxT0Xxa61isyFi/RhuwvX7Gp",
-	"GisI6EiEcjKqkMX02F3G/EZEBh1peGiRNgnk38fcbr+3ljztGsBl9SuXSfH3YjBRDxpSH9RFaYj5vZUg",
-	"sunlWmJVeBG4yIqctzIHhCQ+SWTQR6D5NIx0g2BWf0EIknodNmInj42abNlp43mWpJzymcvlpngkZhLf",
-	"yBsRlrZVkKTe++zm0Wl4wE6Dv6VW2VUZ77TxfFHSfs0FNITI4UQ8d6FD0UxLAFqq9dJBEeIGCH9AETwz",
-	"IqGqBgsnApFNuBJT5Pow7FqME5drHEqT6HhWZ2lgmk6wjvi1cPFWltcqo7CFj1QDrBBvbTzBTmMswa7a",
-	"v4FysZk3s2tMlTI1AK+lDQIfuY2mQXNa/xGHjuVgmHhrevQ7BVY5DFVxTz5FigVSLryrOREnWB+vTlG/",
-	"7ZOEkU52jsM44gohHcmbAAeiMll7ETgqkgeUsrXGXqs7ztbiRTzfq6X/2r5f3qX7Sh5axfrsW7tJ+tGJ",
-	"ysHWrZvtdVtj16QIB6YzjvUgFtDMEmI5Joz1eCzCsl058M75Ob0zhuaCETS0UFpBKzOJOIyz07HIu5ye",
-	"7w306vjsorVG69iplVE6DCt9oZl38rJHdt/JIdQw+0gRdfoyqnCvoM+E5AGyrwfmaFWAIOVcHvtACQ4D",
-	"UkxLPJ1lGRp8OnvN0+xA6NaUiw3O7/5SMvSEvla6w2o/6iIMGVckptgPCCfdWcut/KqTz/iPW3Ffl3pR",
-	"lDxJhegAO5OPJm2r1EW19B1qVLLE6mFSwYnUgZi7UpjBdIUlQIOp4N4R1utHhNJCxCxpKLkRYkMr2Vqp",
-	"3D7eOFOcOH/ah4SH8V35V/YirAnQjISjV5k35ghnSNUY4ByyV+/LT3eX0djU+u86r2EDhznF0ywMlbzj",
-	"xoxtAMjNNXLc5DUBxB0bOaV7ynI8WK2yNOFRrVhWtc3jcaxvILdeYZFfEicUdlRgIwj00rlT74qlWCkB",
-	"MiN3YvysRJLSkK6TKUkXd2xvu1N+os3zE0ubwdzhyjrSvo4x/tB6UddSQVyH4mFPKNT8O1JZO5jZxzRP",
-	"/F5MlEwcetZQxMxAV4C1bG8kH4lZOnbWIXhVAtGJ7TeJup+U/xrTbM0iTzJ9fR9pCToOh9O7An6HEgJA",
-	"jZkRgVbhIqrZQWYmuq6Kq29EHMtQdNu5Fmesv0GBF0d1HTgkHr4uvNOts67V6d22S4pisNelAAF54fF8",
-	"w6CYU+usN2N0kGr0fn0eiiz7MM3xOjdroXC0UQ6FjtJ+u12ofn4jExutAUyYSXKqYe4J5adK/zE/SkqE",
-	"goqJGx5MKOzfRLL2mDJxD6TUwcocyK8ya2KuXRM/z87llv7YyefUeu4kX5It7OHOcn+bdtffmRgeak23",
-	"MnEyPXj7XJ5KyYStLJmSyfWdEZ7frlHodbEnUot72qLKJmGnqkXW7OvMNARpJvNVgMTCmvo6+36W+lbU",
-	"4QvOlev7mw41+T2Pzlqtx36hjTclKfvw9h1MfxsHmTLnOdlIORRIbwbj+aTq2ukEBH3CEUzaVdbXR0mh",
-	"DdjOndo3QMrFIBZOtYMHq4MERlhYOElmm3lRP7hZ432kqR6kAne6ZN4xwpczQMJ8KnGn/tFJLP4QQfKN",
-	"KjOG3kuKm09TZYKRnHxliguf9VFvHfXWHemt93DAdq+2hMuW7BHJ7cdYj1h3LFQo1aBD6+n6rHcnGuKC",
-	"BUMZhY78mhIdrCdMUnMJE2DowZ9FlQKVvhkN4tsISpxv5d28zELFh6UkPooospphYv9eB90td9dFwTx2",
-	"Fm/sxIDBSk/ShmoAhgz3KP0fAV0sC21y09QIoaTElMYS/9BSmXQ64Dw3sEjkfpHgN1C6mpt93HSq8XyH",
-	"wg/7vN0Awf0K/SYjS5Tf+jAW/Nqwn/nE8DUdBzyOR82wWdbXbp71de2TgI3cVC3kkF/3qBteI0Ab9I2o",
-	"YNbOMFv1WCjjBhwJNKJP5ZyhnsSm6AFAF8+jlgOZdn09xE7w2KcpCuAjmGMh8JkpwQEKecJr41gnAhsT",
-	"db8vAxFbDRRDQ79MMowi+6UiVu1oAsAQgPsA2qoM/3oBxoew+FKyefu7eNMakkLpVFU/1qOF4SjYIyNA",
-	"P+aQbFsvGO8nAHXRF1MGME+L6quXYnLutb61GwjUDZBI77uAtQoG6tfT+VuWbYcdgOcJWggb9Ockojzj",
-	"Pphw2JY1prVPAq0Idc1sXthyTUIvcz/2sNqE7PELJ9F9NArlL+X5XuHShzY0pNXNWmjNuwaMbuExSmQg",
-	"x1wleJBogy/q7Ff+b/864PY4xgOupHE4hy9jLT/V3uvJANjB/u3/xFIoJdDgTuKxNgKhjmLBDNgIxSLw",
-	"jXlfRDN6bOlDyd3Gi8vGi/1QbxTl68AGinKCn6FEPaiBomIrTJ19gCiJW5dE3chEhOcMgYeRFVBPEiND",
-	"aGYmpGFuWP6kLuuYyXZrrz7FwQrWhjKxv46b3AP9it2VpU3QaCms5OcP92YxWM4nOfmc/bGT5puC7N13",
-	"+83RnO7SnPo7k9AHO8y0VNoOpwmnsMqSsmxBxu9sronIHCSkTwI9Em3IFAAcHZE8DEUEM0gBV4GIIoBb",
-	"WZ7wLDTN4tgSpAwM9dAumz/axg/Y9QxShYQ2G9vb5b3NGT1oob8FXOVOrewJnv89tXDcr7Yoz78mBv1+",
-	"JA6wQYFjXanfrjQ2ocmC7+5KKeyJnfvDULBI9BNIPVI776a+PB7Aw2DAOrptR7dtZxocDvbda3DA0/5m",
-	"9ff2Khr9OhglAa5t5zPWmeNygnoWInCaHK8WNCYA83eMVF99EdvlFir9OCyM5TJIIi9aBPsAH6Y9SMeL",
-	"6Ty8FyF7GWtjWKQ1FaY4w7kOu3E/xjLks8LAeyxGXKoOYHNuqDB+tgJwtB9H+/F12Q9MJmI/ZN6IuH7e",
-	"OzEmOVd4+yLh69yPPagi4UFCCey3Opiz4ytropWArWM92onqO4W9hwLOWuq3hAO2+XRtrTUxazSStXZc",
-	"LMzk7MCKhR+HGnuN4LEgtNkxj7miZ3s5FNSu5VrC/HxzSJ8HkLoAnRb6WKzskjh1GRxr1nWnu0u0aFwp",
-	"nTgYa5ficKXRWb4KuoAgkBkgaWBsDx1n4jdNv75G76mfFWWh4y3f2wV85Vn/F7nmkVYD4L+lJvkPb98x",
-	"jn75o27umdiVd0I+M13q/CreweNFm4V3fakPqGq7pk7ZUGXsr5aareFbraXCDghonAQGC3332YKcg3fy",
-	"OftjJxXX3APdR+h1dFHuzEXxdybWDxhNUuaP99FzKb98YZNKLl9QOfeBxLChMjwR6uvPqu77CS5xfVOP",
-	"MIi0wdjBeoQZ9Xx+DHrKDUv4tVCsx4PrXOf/usU5ocIFQ3a/mdij0Twaza8ifXkJpEZ5qwnCubFTm3LK",
-	"VicmP5J854jGARn1RsuQ+JRWS1z+SGxrD5Au5s5TlhkVd/qvXQGi4jyb1tdsHPFAEDsys+F/LJhJZBQB",
-	"z9ZyKmQiZ7kXBmGeJGI0hjrL7/4d4drvhvCv38oM8FCPROdGGpnsYbLBydYBEqVkKubhcKX8MBFzow3S",
-	"+C4pl2oEGAWF6e6pNKLOPgIeKaCR27e5CllXCRF2yc44Cl7GDbOLigTMRRgh0j/RA8uyf2nFW4+F8plW",
-	"QPRthXfKrarp6xhUDk3zbwhB6k7PfolcbhHJRTHbSEL2l5lLd/kbzcu9izjNmEMJlmeaYQfuy8nnlMx1",
-	"F0m3nERsZ9S+PVvm70gkHu5QwZJzfTgZrfwiS/IROWm6o4GCfI9Zzj0F02Youtgg2ZCNB2xu1XZOULIg",
-	"oac56dnQ0dvTUMADFtnlIwFECHWHVukkMwafv3KRr0xAihsZQrmbMElSZEVwZSNtgIQl4UFSZxe0XTgl",
-	"nFbYwzn6o/S2lqmR0mbUTeCYwvAlro9W91C6Sov6p3nZfJJZ75FIhtre3XiIYb7SiaAHhnT2VqjNVCbB",
-	"UIRM9/trKK3Cbq3jfR/11gqNjFwx0ir2UMeCBwjCWYUsvq0Kc4HqN6rCPojEZJpHiU8Jo4RgOBGAPEkN",
-	"NAATiZrOwUvF0lyf45cn8UCohAFs5I1QkMe1xw/g4dOf6csY0J7w1GAjw1AOhvBLxVrNPWg+9+R341rd",
-	"c0s95mSqNaDdea/taTXQUg06I61kookHKmur/yCSJEIuv6mIog0TELiPewK3/UrVYIL93GWuwO51oBWt",
-	"b9iFCyIdXLN4ogzjhkmArBvyEDy0nhBqsYq8cTBnv/gQ9U060vkKgIFDlkxlsCbJ5Hv8jaOO2FpH/KZl",
-	"IS3DBD0VqZiI4y2wsAd6Gd3k2z7BQ1J2zFGT2UhzjbrpT/rB0UY+INZIeCbSlD2jisU4zuk1Feohk0UW",
-	"9+Vnbqy7GPMbkWF2rzsvty4x9zjWg1gY47Vt9NkxCY/3Q+1oxe0Ay6igah5OBXWRoBqhaYGWcVkt0m7/",
-	"fuuQK8nCmud77RO4vzIlPICvGjW2HAM7tD6ClTIMtJE/lMzAFt7ByWf7n50UJUk0DpD08CuyH/4OROXh",
-	"li4Huozw83CqlrS+ktCXpOzO0M94kqK/S+MqEUDxgKriHOke3KQemrzEMHcu8w1AcwUM+CzgprqxQARC",
-	"k4b15actq6Cb2dNdV0Bz0jkSSU5cO1RqeMeNGdsAIhaBkDfrMsSg07ankugDVQPLy6HlmmBFyzeUJtHx",
-	"rLqneKjZCBgr0x43Kw00bzvFjlX4Lw6rToezOnuvp1QKtFF1vhi4YiD9M63qGEofDmrCMqvcm63FIrO2",
-	"ZwPTFCmtMYDlrM7fbH9gC6ab1yqjm8CpcisJQoUuATHSCsxbLM11JxI3IgLdGcrJyIqlzi1cdQCtCtyY",
-	"HkEfedsHwpcxV0buCwCh3E15Bfm0JF3Z4QXEKyrIe4EXu4U5z574LnJlZblRzO6bhKvQ0HRArh3Znkar",
-	"e4ZyMJzjynKsNIZFPCmHE9ghLZaD93pwFYGc4IM+sJvWgXecFmw11vN9dovU9U0RX72zbgP21G/s64Dn",
-	"exiybMOHLo52duvse50MQTWi16T70KqAjSFAbGstzVTnRrrgVsI6++jYQu2mJUJZ0ZyZHMPrBM+NOAco",
-	"FakG9qlHgocptZaZxDfyRsc5JSETFmqBXHp9mfjYC94XccwjWuJYqB3qCLidB6kk3ouBNLnKIZCCxLFE",
-	"fmC3tys7O2vCmPwKJ/qoUTYj2YTdYzwTEuSwdoy05b7KirrGBsv3MKn5Bi7zsBiodBBM4vg+AqXclWyk",
-	"VPxzq4LkRWR0xdPzU32XDIWMWSI+JRULJ/SqDn6xcAupEMCsp3+nQ5yTZKjjuw3gdgjy2be/Zx3XdG/y",
-	"z7Xy1+ExWJlPgCuQmCNjEQh4pucA7GkiMU6gY6y+h3qmFeYDrGeCKns49cxfOXAL2xOSejMyc5AIQi2D",
-	"RevzICkLgepsCW1WJWjyknqpfbx7rZdWy8mz9unGcrL2Ed9fwRSewDc60/nRvsg4SPN2Xs3JZ/ufteqk",
-	"7IKMI9LuW0kxqZm0xt2euspqKgnOluOdRyu3Eyvn70DeHm7VtVx6DqfqSusrqbqSzN5R1fV7YAVgKGTs",
-	"0Vnj9DElJ6AUK0PH34/5CT7SkIlIm/lMVStyCr86b343r7NuZod3XWddQ1IjmSSR2MDS7q3O+kAFv9Rw",
-	"vgplsmO7eeJOfXVDshLM/tIMfEyYFROho5FfOTPwm7vMg0oQ4BzjHacG8CI28qd/3Wnt1CnflS0/Lard",
-	"3Mju21NB8c6Sb+0mYKUzdnDI69wJbd78fMOme0NFtb8Bqrt3ZUrTB0VPBgJ8MxmL+EaazLNxzEjSsFAA",
-	"ONQdjFJt56fsqR7yvYi0GkBxqZBHfyADVV+T40LDVKADXfZr6zkq6L3ZdwkV2ji79Tn+hbTl4VrpqfLh",
-	"Jej7AR6ydWgZuApzo/kssI9EEYPH3IfZf/7zv4CWoMNOX6GKk93/UPYBZDZhPW6kYY+6J/guj0zXZ9dS",
-	"he4KHX0j4liG4nGd/TARzEYshsUThd12Sk/TiXO6nw9v3/lsOpSEJQCLuxZiTPHUToqz9pHvpTa7jevV",
-	"E0r0ZSB5vHJrWo8ggeFJwLNCsGmDPfErof66qd4dIX0FeV/Qu/jpL7WX8O7ZE3xKqpOW5b12A1+6ZYmb",
-	"dMLRzwZ6Yve+MdfqNpQDa5yNgE6vG1BUnrL2F0rgehIH1vROeXTdkdZRN4l1CNseN0YYQyMH8919d5iW",
-	"+graYd6ORdrPvrEuH0dcLa9RUwkTJ9qsVrRqh7I1K8ah7+AiD6tCfTARaPkgrMseuDYfaRhJT8US3Jsl",
-	"aMZ0gNCcQMeKtWACiyEp9OkddxYHRLh3P0OzF+OxlioB601pN6vlJ5BtR5DGQpdfs+X56dDKymNR6+C7",
-	"rz1ClSpLgkLbqFjNBzFgqVB9YQP0/PGsA0KR/cYKD4Mm8Y8D0qs8o3Uum8sZLTartmqNJ/mD4wT/vnsc",
-	"rDk4wB6HVKUWQQUOutHhp3mrzEZ8BrXVjMH/revawDYlgqeGllJsps3FCbkowc3yyEikA7bikzSJWdbg",
-	"8A43bX8NDplqyZuUrbW/XdMqagXXXip5a8vI/pok4CmWSOcP9hR8tUPlcHeELbqdQ33ymQzG9mPkJFBb",
-	"Nj4cvaujd3X0rh6Cd+XvQE0/1N4aG2SXIzsdbMVuCRBVsWCV4VDdNTx7muluw5SfIZLjzZtlNvPpdt0s",
-	"45Qpbhr+VTQjjadzOpOOxbqRyZ4aZh6aNN+GSbADTJ45Z+oEzjXfG57xvQt7OVhXq5UfL6Fy03eGgUyg",
-	"06VCSEmGGMe5aV/7JwaLMP9nEA7Zugsw3pf/UVeeIkIy6oq3wSU316yvY5xEdjtCnX3SsCx5WB5WboLi",
-	"Tk99e120hyLU0fU+ut5H1/voeh/uSH3eUgOQj46vd2ax98xAcEAWGxOplKVFYCQJZjG0RljpmIWxHo93",
-	"aDfzHABHu3m0m0e7ebSbR7u5myCXVGu+D2+nkS5mbr5pq3mhzFTEhrh7puil2GjW6hgsb4La8DOrij2b",
-	"Mk5xPM/zD8jdFs6fZThu6P64tBnPdXIv1j43MMP4KPdmhLft5v5ZsClXCbRzDzQb6pFgUplE8PChdHR/",
-	"JUrnezEABFsrDHMiugsVFIs/RJDUiOFv7w3eY6FCqQYdWk+X9XhwbQ8homdBF/Rcx3WK4GA96ulQM26u",
-	"RcgenbVaj/1Cx3chq2WVmXFjHQWUPBsKwcSp0tS5zdWMjXQsdthbjftun9VL2voHoiICPQLPCY2G60K2",
-	"jygSAx4xLkMUroT1pZJmuC5OMO3He9igPVFwfRUoV7iDGNWkZ2xTLXEQ4x+Em4dSLVWOyC+RI4HJaSLD",
-	"BHN/7m4+uDash4p0wKViExWKmCU65LPvjP0JUgEkthlGODTNW/cDRktg0MR3Qxv56Q/QE+e7VA97G77Y",
-	"1nV4yUcC1ba7zaE0bMytuq4Ay13To4CzeNQKm3gTuHlE6SvC7aDu6KwcjPNAYLmLibdcSANJuIlypok9",
-	"ojGyPyYmkX0pwsd+CeJl+jGa0wqFSj0LOPePM1oAxaMcVq80bCSNkWpwntInd4g+mfHI6FxIgqqM5ymV",
-	"XaJChBjnyBGCYYy5MQgDKmKR4VeZawNXUTpfy6PxMHjk9vehaWCnvgycgwfozKAL2ZHKxqtZHJvqsj4f",
-	"yWjWicVEweHwirI0UdI+GTgJsIGACGo39Y3kI7u4jRwfuJmjgtuMI8hAuABnfQvFZiajA9BniBpP+N+I",
-	"+j3QwjCtaEJJJswkWoc7FWZ778exz+PY53Hs85D8NtBImyo0E8RCqJqeJAcywn+OjtIO9Rbe4ttJ8iCD",
-	"JhjvRG55ht4IR+4MDHJ7E8jEbuJV7C8B+xWI3Q8ikCEg0tjt17uYvU4EHy0lXZrq+Nq4B9+XUTqTpbHZ",
-	"N5Tr4IRf2ssd2ZTuhpgYccAh5xwL98jsA7bHmz2yQvYYaRyKn45EP2GyChwcUL9Ucc13iAK+T7DTsGX9",
-	"DW1XhI7Kio7AxKzp0+xyktWK1K/C+miHQ7p06Q7eg0HrvhyKGTNCpGouhbphWvksFlb2Ahte93mQGEaQ",
-	"+XPEjDMneTKpBAwtYAXhF9YABSrpTA7D4jHY6+jrmqKw4Unf31RqbpvL/Inw66Y7NnokrPUjyp4Erfnm",
-	"nsfJ5xHs5U6mVAsScICUxwdshPzdScDBetRL0LTHEQ8KDtMBT/vJuHS5JY1RqWjdB2DnvDSfCLUnwM57",
-	"36DKjuuCYwBONo/s6ZllrB0pNqAPnvh8VxgYf2kYN0YOFAL/UY0XwzD3G5EbpNIKikCpt2J/YYPBS6G2",
-	"dir2mH09qu+vT32X+iSX/FqkTonu97f3SiYq1LXDIGhM6eCqOkzaRR0BrSRT4jqYclMkUpSGJVojHZGO",
-	"06YRadhAK7HDXhG7gxkn4EPLfF66mCyZ6hxkKpFiAlkTj6JjzvMeG8f+UYWacaQa3ViupzyKzHJ2+YlJ",
-	"iCg+nweYS3cOuTXCdXbpsmcj2s1rMU4wZ9CXKmRKMzMJhs7+rpof/QjLPCZI7zJBCn23QFddkRNN+LVQ",
-	"LKxe4jeUEoUBnphLI8JOb7YBbf0FC/TEyGyQA3pc7sIpau04sWpl8XBSquATgL7hqcm3OufQE6v2+at+",
-	"JAPQflIlwkYnbXBUQNnisIz1mH2MlKp0sNJsEHGD0IFgxDANNaqz72c5lPUKroQ8L0JBX9ufWIzMrFfZ",
-	"0+EsH0ZmMZdJYq4GIi7BIQRhcednr7nYFWRwPflaW3z2l6eFzf+KKRYrAqI/CTF2CgIONwVH2/lNJ5/t",
-	"f3aSpCWheLjx/cM1iP4OxOdBpneneOYOFr+N1leSoSSxu48E7pyg7y9/e9fbsYRwaS0fYspNLlLIORAb",
-	"5lo3cxcOIV2itGOzxllFEYv1XYVXKtxdhuRoK462YqNcMhoLF/uv4zIB4uASIs0oFCZhfRmbxGeUyrWe",
-	"KMxnpMxJMzYVMRBTj2SSiLBthQt/2+4kRkbXcjwWoc+GegovRI7E1gYlBqeMWKL1dZ3huLbVQVeqa6QK",
-	"xH9Tetr1mVVWWDmSxn5zyBM24kkiYojCFAvsPmBOGdD6MLtMXCxYb+rm4uvuuUsyQwpI228xMRonM4iT",
-	"IffMVXilRvrGjQzICHoZgcFuyMc2qquz7pCbzkjHossMn5lsStpeDH8r4Ir1MBWXTg9duF1KRBQZTIMn",
-	"Gm8T1n7OugOt6FevVKIB6ohAdsazOoMMUSywYTx3XbsRIgbYQfy18Vjw2IWkuHrdL3QIyUiY+pWyxszw",
-	"kXBLS2Hxk6kMKKg19gnyiD5isGEqhiAFPt8TNL0lQtabQYnPrkKqQZ29pO/wWFA4q2P2osFCuMNHNu6W",
-	"g0nMe5F43GZnzQbr4sPqiE9jq2K78A2umI7sQaQ03X/+878UplPhoecOjzWDDfym+4oD9VdaifqVKk9v",
-	"koRsntwsSlTh9DkFCacWgSDPGe8ZoZJ2GuXDbZokPSm0aMqiVCT6DJDUZdpwxD/9ItQgGXrtZqPRWCH1",
-	"2LWblhNk47tko3D718fkDigBTQ+c6coMqX0U5Vw+erp6NjR35JKhMCI7/D4zwj6BBA+d1UbcPrjUrP41",
-	"P+BCDPX2wuLTONJhxhVftnp3lcINyESMzNz2Pl3cXN++/xo/+yR7m8cxxz70ZAaFV+sEepVJYHuv9pur",
-	"3KcbcKnzIBBjoiBa5TbhArfeY7Ox7U3ukP6owpeoN1unZ0+eWpciNXgrORUN61Tgz3/+4ntW/WZbZn/i",
-	"efMJ5gLckE7xVLk3Vr7eWebv536pTs5S3sM5tfvmLE26qEK+2PtzazD59cPZ6ZsfXk/e/vCq+csfr07f",
-	"/BG0fv3hYvrrDxdruLggaPeeSkbxLk8mo4bhDB/od8Ypg7zTQ6/8vkVQvDT21KEA5+Pks/1PdWoJYBRE",
-	"YmMLu1AdCpM5IukN2Bgs4j0RmXPWxYbaLoPnCsVx+F7OqMPXmJnKJBiKkOl+H6t0rmEHgYRtZCNNgirS",
-	"/s1H4pydus8584+bF5YnveBKL+lm17d+cEtVugw3A+6KF25HzZW08jdaYVUy6rU7rGnZzZAi48a5ES6C",
-	"D0ChemLEpQ2D4VF6be9VjV6IBbwUpcCAdjF9+SkHFJgaGFTZHftYlIDUj0xAZb53+DC5t/RYBrlv5bWE",
-	"1whf9Jqt4JSfiXW4c4qPvETmL8nxLoZFL3Eba79wNZhw7EBZFiLR59OPf/HXSmT/Brpg+WfhM7uPwpzo",
-	"L8vagcCC9AFUIknsxEABOa+n3Oe2U1UrFM9p1W/sMVvCg3CR0zXSFETP/h2L/sTYKIG8UgUDBlJBcDcD",
-	"hmSRurN404/OWi3WlQolpmN/vvv4HIOcKTcUL7jRf5jC5jMbgVygSrQ/pybWM7YehkOzcxq1x4Pr1ZXf",
-	"LemtrIDGFZsowKm5UnbFPhbOYDcwZuqT/oKYpwuy3IVL+hgfWsWFn4gnkTBYs8/V4Ao/lUal9htlMQhx",
-	"SWynjnfOKAH3B6+BnmtnahGV3JcNtc5+GCRuVXzVOaFvUPmVpqE+wKl2koHJF93v47EnIwgl6yoVuMTl",
-	"Ejd2uUsdrVhPQSC7LqPVterXiPhGxDXoGMQf8RnvATYVMyLQKqTeOCzmY/qqzbrw2Tb5R12fdW000IUs",
-	"BrqXPuvKsAvJK/S76+wjapQr1f2Fm6T2yv5E7fUPXfZIxy6B0X1sjxEkKeAonTvN51MLEihfuLpDpLhQ",
-	"9LfTWHYppHObT+guDJKWO+hlhZBvV8oRscuQ8UjeELaXSWLBR0zY76VwfYm+FophgsVYLwxU/o2+FjnV",
-	"BTg9gPll1xlqgQh19uJsMm67a89l3a4UKDgYuG3OZWAwgwPgg9NcXsOq4xfwSRvo4Pt9nDWza4dHbZ8G",
-	"JrnK1CZ+8BWenAV1OZfpsM9S53Qx7niSs1NC3kAkBh4oClrmghYe+JZZF5d8Q7MTRFIol+cMuLK7bUTC",
-	"SNShA2whoZTJwF2mh465mG8oF5OITwmq4RoKVsEd8GTYZrekHa5UQaleKavH2uzzlSfDK6995T1vPrny",
-	"/CtYKrxQkgqBD7iHP/+hwpsd+tVVsi/wRQqerrz2qX/l8QS+vSSrBF8aaGWXgY/wCnJGV17785cvVwpU",
-	"0kJImopTaWhFW3sICRVrPaGugwWOsvyK731KD8OWTQjL8i32iFbb/tfYk0vw1WmbbC5SYGYox8ZnEEsb",
-	"V8JCO/adYRE5YlCKySdlcijBHH5jLMAIjqB6TipZK/txmNvKlRfSCIL1ZQSlKUN9xzDCgA5DabHhR7jZ",
-	"B9VHfS1md9xAfS3sp2r4nzW7qW+5zQvQyDlnvFTdwxFM48lrqcKKW6C3qsTeSoxzo0n5duAr1Y3f89Ta",
-	"EpAJR1XXhy0qtepPV7bpeLfkvEkIX5OJqXpo7s3Fx+YAXsaTXoQAxlbzOIYzSI0lEN+t0Qefi//z3e/F",
-	"fGrFUnUsB1KV15/wR9NKwXpLSp8QqAQlpiyD6ILti7Fjt2JdUnX6et6ZucO2/BWrEv0mrJfWRtlOe8Da",
-	"nomEGHs+Hve215N6bGbBUBsdSI5ZUBQoMBhgPfqx3dMcowY9jbbb8TwHS+7AuAzoBz0aCRntsFXeqtr7",
-	"rm2AaFUij6DgYVbcpdD6UoX56gYaiK1qG9Ud7yCxddbtcQP8oF0W6LFV3A6f2a7Qn0vDObwQEsA2M3yG",
-	"cgkBHfkTFHnC3lsT8Q8f3r5hH/DPVqPVqDVbLgK7FrOpjkPjBl50cI12N5K9mIMhiYUKRQy16e5/wR/t",
-	"+vYvPUmMDHFSUMbBJOIx4tAKFQifBUMtA3RuulqJt32MlwKtTNIFH6ILB47gbxHcXvBgyOAMWAff2jCg",
-	"OxLxOTtrnjLe0zeCNdmv8vsqcv8fUWPvr6N+TbGF5r6COhrH9r4SiboHf8hqKZLOn/WUhTJkMz1h8CZa",
-	"jqkQ1/+9pJcxfUX3/hCB9VwyOac1QktQxInH6rPVH+3Py68DzDJIQnUj/l670RPDQh2PJAtEkghmxIhL",
-	"JZhdEV4mUyt2TRPZyW44vcWJbE9lCL4nREE8FtyDT7ehDcoKJX749y9r6Z79zBjAUSzReN+LwUQ95OEC",
-	"VK1LuT9Qe5G+grasnI9fHDYgNWsdNnjK6aO5LVCBpuTKaOVHHTMRykTH5ty6BCqpQRbORhQUlljFBl1S",
-	"+cJGwRqkM5r2gqW1W9I3Wzag7q6fdBeuhNNJm7kW96fIlnsxD1m7rQku21pLG1alRCjYOYgm3GrvjUq/",
-	"qGAQCC2KwFXIjusufbjVZxvLS73d1GfqpufC+T+5o9mF7oxYQH4jxHr2dKgjyHWcUiIfXDNy3cgrPLfK",
-	"C6EZHLH+lBuWSsRcNXbR0VqPZ38z92rXFdGCjFPVyyTemvHIHqqfVeJ3iH3wS6x8kTt/Z7b8hE7tvmFV",
-	"qOPCPhIcNKbA6jyfgqjiks+oPBicdImNVhgOOZIuOMA+jhBZW8AiHlybrEEflcLqop8bWlYan8oGU0a0",
-	"/dvJ+D6wnI7u09F92qv79C63gwekvJ0+XWBTh5er9feK6jqNoCqDsG7B38n5PwNNozdBUrMSja/X0rDR",
-	"ZcEwDwWJ8kIeC1bhp5UzHlO/hZM5HDPiiVOZ9vPfuTSXiG+EYViPSJuJWE+Y5NzVTfJVllALs3mMiJu0",
-	"kU6dr5hsrSjXUYLrK71+XCRyXlmVra4u1slupVnse042vU+lYkmcxaSCppp0+77NRrfqMO+idJt8DIwW",
-	"EtUzKhTLZB+x36raMpF7pZz76HqsODBW4wxA2glMxGyOn8kV7wkndb4w76c1eatppWLgMGEz2kZuKwGD",
-	"TIzYYkwet/jov6b+KzU8fe0OrKtuH93XzdzXt6nwPQj/lcbwUbfkl76GGzvUEyOGOgqr+50uiFBXCePo",
-	"GLp45GjuHFzUqTRr9yNVjD//nK3pQbUl1faP7+h7aenZvpP98fuKfcDpebCnyWEtSOMo22E+EMHAKUdX",
-	"tu45Sr91MGfKW16yU4r2mFqERG5+sWS/1+8fSgf7brQsbRLaIVLlorE7rTVal40X7VOn2kIRRDwWYcfI",
-	"vwuvfYZKadUZ32ZzdXt51iwcHWQw/DljMMQFtHK2Jt2qEh2d3khzUUdv1UCTaob77qLJDmCpl/6LNEnu",
-	"kOZUcE6X7RpGaxlBD3TrO1QMpQGdcSaSOuui8JquexMkJU8tTOF9KuYSBy5iMQCOXBECalHOcc2cX5et",
-	"yJTIo65UHXq5k77cTUmXZQgZCn4t1HmGwY1zdQ5a2t6KKbMVKELpDu+13WVRVGmjYSEbcJw2mzTJCz7b",
-	"UI5pCARM0Ca/11r8vansC4zb1hS/XTeSLA8Cvgm9uPYzKFN/PyIZ9gPuqckp2tKSm71DxjMNs0TV9iYq",
-	"jMTthbfskss7acrGfpXIdS1LVI1lqmogkrye2nmcfBSRVUWk4OQeSph3i3tBvR6rHPq9oFmXd3yUpbes",
-	"X73QipGWE8BpIX/D+R8VOa/KqfUt3IFdt2fMyeCTTdzcnTZnHHXIbnTIIbap3GY4016V27TIGqbyJPVx",
-	"K8fktUGEDh3yWZo9wof33yAr22XcXBti58rT7K6ZTDovh+WAimQWj1TZ50La6Ve6qyO3yM65RWhrsyOB",
-	"tCL2Mab0yo/gXDzeJ/ZSmqXZNHBbpl6dVkpPZWcdLbnqZ22494eWCqZqCouoiCvXVKXNHWVy9sPHvEo+",
-	"J6cqvzNslCqFg3K9KugUcz0auYxunENGdn7WXDKn+AGYYch+gCqSS7M6QkIKiHBZM5evmNuBPDK4e/Sb",
-	"ZUqZh+HcMdlrimenSZcN5eQOEy9HVVet6jZ8Wl8l7/VtjuZFGKbB2+6zM87lXJkOexcZmx1RZR8l7F4k",
-	"7HIonLW2K3pQKZ7Cug/G0SitFBeWuhdO7RVUwx65We5pf6q73BDcjbJqkeA3wvhzHiGOYShBPNqufkcI",
-	"lmF9rkUtSW8LvjnH011M6mHfWwhFxr6mpdCXUZUA4hv+aH+STGKxeqpPqO09w/3Qwdg9y+vQJ7VGc2Nv",
-	"8K6IYI6G6n5cwQeYRrxwMowKZQc5RGi12V838CsVGsK2zDQ2JqfqrKqEsXpvbonysj+wgyrFnmissMSM",
-	"vCyrK67ftAx3ze19rGZ8u9WM30AIc57MiIcCkMHjWMcbaCU5Gus4qY34eCzVYDnwr/vQAkcCIOKe50EB",
-	"gcMoZWBAbGBobJqoUMSs666biNE44okw3Z1g+r2GX/3V3cyDKmRYz/OOSxjwvu/V6L/bs6WnJ0IqGN1w",
-	"MHHUkA+90wdRz5gjklhh4CIUfamkSzkFOpqMFB6ilIpGTUYi1iB0MXb2Z2Q0dsPSD1rdlv9Y1lNovbXC",
-	"R434VPioEZ+s6uPRBLfgR7tiz/d+9tpeE59L+l2cI0u/6lAW0/cDu5EqESMkpk8/SK+DoQR8Lk4Q4PRG",
-	"ZySSobYyZnVSIhRUJXgiOjS64IWj2fy8CI6KWKHsEGovMOac2++uansa2XF5D1sWC3Yx4KH4uz03uNdm",
-	"ZhIxSjc1FjXuPrHWFMWWdZ2C5rnvqg4q0yUlnQJs4yhTj85a4OrvCOyuEEbbx1na+jrVjIQMtB7aDfvh",
-	"vhRR6AMeOvpO+EoawxOMAojIlbI/PYltlC1VogukPlT4gaE3A1j4ddYtnKIuG2jArUXWeLQ4ffKSYz11",
-	"v3OlcMczOg1rojKzCOu2n5dIvDFQ0oh0pA7gsPrSus4yRRonwjlrC+Pqnt/CKdu6KORvNoG8cafwUaFu",
-	"q1C/bKEPN1Nl+4HOK57zEk36JyRkfLDFJKexlzH0j1IxX1TTq3v0q/f2Frz5xYpRKfzdvELazl07emlH",
-	"L+02L83flQrJRbSHEv0v8+NcoWyJUthfy/MFywQRnZ4FHLtzRneHblLMFXLZAOmuEojjYl+1Oqc+z8+I",
-	"AaUNfMtqM/NO5Sr8Yxyok1DHVKHdbelurZ6x3NjPuqUTu1wsmZUyb9PQZg+webfK8iGm8paa+LQreYdG",
-	"/iQYiuB6jyWFC8AVIWb1qZ5EIesJNo21GhBSJ4Q9KbsC7r+fCii+7QR8fkBCxKwXC35tNUo8iUqEFu7/",
-	"IYdIRHbV/mvmtJBTQg4H+g5zHkKgJ5GYYHSwmjx9GAqR/IwX24sov9GJ+KWC/+8VRNt9qUKpBudpKpRT",
-	"jjtlb0utN+vLxNxnSuWlHo15nJPeLNNNB5XwcoRINhTscazH2vDIbCPOt6JcOm4zNMk/xkIFQ4Bqe6UG",
-	"gBAHt2DYxEx4FM3YkN8Aec8wx0xHWRXM10tqjtCTxKdOCGqqTTSzy41EIursDZEiA5yBjjPczLXEHfdI",
-	"fB0Cj/0wVtpZ+J1Qzk0mEVfAaDKO/+3/4L9IHfzb/7OoDx6QFnhHh7zKO3dCAEcSKQsTZhIZRYiXep8y",
-	"j2vNyzwe75SfcBMpT6tf1WU3TW4zGdAM79BnvRk4vgizr9Gb5o5onAV6PGO6X2dvAMK2z2VkaM3UyVAg",
-	"EF5WT7tMl7mzeswxbt9lMlDJgYhrrUbrbB1Ug+LDrTLHF1FEJ2W0l7JFsehcVlfedR3jVrk1S9JpOyph",
-	"H2bteluGt8PCjFq5yu0SFwUIptVBlm6XwQ/4parrh/GMxRNlcuV1HsErFYsY6VCsuYRf7Vd2WnFP9EgG",
-	"IPTeWMSdGCLzQE9I+6UEre3Wk2dNn6gzQ6/dSDO/8O9xrANhjP3rKbDlxuIPEcC7py+e+V6sp8a9Za4B",
-	"odJrnzZOW743UfkftVqjM+Wxwj6Xp19WyzBD0IErHliV3OnJOBl2RtIYQD5unjZTD6xDxP1eu9l49sX3",
-	"bDiLSiKy0ikwtep712KcdKD1OL1uq9Y4K1zXDHnryVOv7b3oP38aNp43nz8/C56FT5+84K2+4LwRPHnC",
-	"w0bzCT/t9c/6zV6r1+g9b7WCsPkkfBo0n/Qa/UaDN56njVfN5tmTxvMGrEsBWnXVjZ+tgTgJDWKkpDuL",
-	"9sjHw9j2wnjWiYH3SGnweP76OzzcQSyMQbzguVRx4VeA2q96xc2/5FntXKQR3p5ePiukl099Lzsh2IQ+",
-	"iXgnEZ8Se2J20SJwcL0BMjU499IN8EEQUfrLD79hOoi75N2jLnAfB+am+xir+kizPuZxwrr2s12MrPPk",
-	"L6k/rvspeDcW2q8UfpE+0EWEcEhG44UhUc3DfKM+QuO2XaYqpSUPAGay70OWWWsWWe+OGvlzxl6oQIdS",
-	"DXzkg88WVyRx79v7TbIEGCYTICuNeGR+5uMgGx61DiAHe55K90q911ODmGE2fM7BldF3ejy4HsR6ooA0",
-	"O2tPmETEzvfu7YdL9p///P+eZO3vUpjuOesjY3HXlUG79St1pWoMrmgfBI1NUN3QroE0sE/EGYbfEG5a",
-	"m3VxbBY/bH+qxi6ypgq7yWlTBT0QVM+wZZAueNRNNTodECw14JceddP3IGCEXo8bEZNXPX/BQnIBEhd2",
-	"30L8Kix+yKM+3gGeHDgRCMaISQ0eMWTWxuMbCtA5DkbOGWkg/wde/yvFGO8nAgZE0Kbjh+Fs1zOr0IXm",
-	"ljG3Zg/2/KxxNu9X0snKEyM+PWO/yu/tK0/o0/h8rqUCWEvsOUmHVBTr5rIftT+JWTd9FlfK2rHCr9hv",
-	"w23Aq10eRdYa0rPp4oEd2cdmLbL9IZXv/SR8bkTNA1ReHgDHyS29LntI6JRONckQVU9O2+RK5o7ozgoW",
-	"fMxF9udwDBM9ELCHcyrLTQFVswxn5YFSpmHgox9Jlf69gkt7kZ49e7Yz6bJPNuCK9QQw61uhCbEfaVUv",
-	"MzVbOWOfMRS7V/DHV/K+u+Q4dmmpc41Y2KgAXH5WmfmLhxKbGCC6oOAi9R4rulJTr7X8xjJP1t1Y9krx",
-	"4ivd4MefLy4//kRpHIBs4YZNpQr11NSarSetOvtBJLBgug2ZZlyXQb06O1R1bs5WYaje6MqZq1sWixkx",
-	"koGOtDsHHLyOnhVyOV4RrFdnLXWwJpQhq72tsBVVc8UirSrrUBN06f60Go0KDNyqRO9oEiXS+hsA+V/D",
-	"MOhzJRp6FhnMKxrnFnl+NgPZk4rD+ueWlDreaxVQX6tIKuEVM75/xSX9vgCz/sX3nFdWCPUoP3duvetz",
-	"Iz6Jcz4Q5/kk2JVqPjtvPDlpNE+s333+43nr7FxP5JWaE64Fggy8/fn9XyFD3dpxhro0IUaBK7KBTXV8",
-	"jV2jWi16XF9tixpuD7nJZaGD732qjfinWg9E5emzZuP586dn9lWTxIKPbgdAoOsv7197nVA6xgeHGpkJ",
-	"DNiyoZ6yPo9Rb5Xz96RjwCv2ue2fweeYVTlmVb66rIq/tU4GD92J6MG38v2IcTVX2Zr30My3ouo9CbgK",
-	"RHQIvEWYTTAa1DqwFqENdskcCsDr7I0QyMvmWv4cU1xK3jnSNp5Ikyx4w98Z5kTnnMViDGrMGhZKC5k0",
-	"e1Iv9h9SidaaE6FCkYF7LYa2sJl7C22P9udofx6u/QHZiQ7R/nxINBzRh9B6atd6i+1Z2TRgKmd/puEy",
-	"GxKMBNZIgYLOZ8p6/zpmA61DZPWEtCRkdylI6IkBZO/FtF5CouykKc2W6Rh+Bq5krRFZm3JUb/yZYkaI",
-	"YUkg1lP4vtN4q5Lb4WZvajo2R884WpmjldmzlSE9cx9G5m8TMTlEC/ORywQKiZqhvT18Q3M5iRVkiOYU",
-	"KQ1mu/rYVhYIbqW6H+utEiySCkosTPBgyKQxE6jRwF+xnvrYmhzHIqDh7aEQCevNfJfOgza8lEgaKtYq",
-	"TBU2SGedvdHMOidQQbE3CYNPdA6WJZ8w64/3tKjzxSf7Om7Lj3ird5+CKk/32m300w5MHwXGN+JG2HPh",
-	"BzoUPo7qYzenPxLG8IG4Us0z/+x5o9Fs+U79+qAY/bQBEvWh+9vPJ5H9l/BrLP9a2+4bvcBCEUiTFhIX",
-	"wETy2ePi2YAbYtkdMbollt4TYAf4DoCAbovRfd1nnwaNREAnAByshPeq067zMJkLSdeDSS2g/a1K7VZI",
-	"X529tjKMUI05jmJOfSVQz8+q+BjHY/s4Rxk1wHdc2atZxa2wjuBmnZzv7T1+5c2cVpTuuIsTSla+V4P/",
-	"rty5CT5/ltzXkyTQo522br7X01u6N+fWAFKcFXvndGDF0oL5UnuuVvm0cZd0nWAv8cwGzhmbXzFqxsUW",
-	"eFCcuQ5433O6s+2trNZh2gUVsjWIAHP2BWbWlfVLz/zcWEDbQ0PjFbihyeXfRfPeez09pP49yIz2REBt",
-	"J86lWdUw7NUQjLjiA3juNevlR8uh51LwoqE0iY5nuZEgY/W/Uth0NhUmYX0Zm6TOXqkENE4BIg8bqEEc",
-	"uxJVYudGy/C/2Q3ZDQjdr+md/Yo39rDInCFcMh2t7lijp9exaj37YxXdXv5kE60r1pB/0OWNPUSUf4cI",
-	"dKvkC4JJHMPPotu2YhTdOKVIObK3qkcdFC17pzoecCUNrG5VxM9G08XMJo8lbBd7z5hqc4J035qXtFZ1",
-	"53SmwtjISbpTvKgqsTHtbhqpYYi3m0mrb91bHgkV8pjBIKlUReC3RI4E+ztApqFnnR0OzJ3mnFyrXyW9",
-	"olUS6yhCN9xKuz3UuZypGzp0cGdxSK2j2PVsl5LhBufnfAsrkCbVuNBXjQAghO6GkG+3zf+DiM2dmr1S",
-	"5zipHOgbEasRuE2pcCqdCGizC2IhAJOj1mye7VBqn4FsrgGzPrd1+8H+mn9+JRL/ng7ZQ26vctoFj8Yi",
-	"2g/QSKWSpfs5bVOtZtbxt9YHBssHvvaVWWmr1KL87Rzj+hswnP7upMX6z/C4DiVrvMywpjBXRdN6F5b1",
-	"DmKYg0D2T5839sg4iFIYdjJaYaM/1NKsNI90LNYG/Ccb7gqbIjIiA/yRyhr/QBCZQCkPwNZGes9sAK8U",
-	"zlj1afIDQY7waOyXHWBnauMQMbWWG81Lfo3N1yUKxEqEm4qbx8pfw4jewvtrQxEUvbTgFOuIZoJwMmED",
-	"et9TnLhKYi6VVAOXeeumNSgoWwV6LFh3YkSMmrVbkZ14iCS/DwktALK8+KwrLm6fUWcuE3Eb39WSa9kT",
-	"VnElequqKuZ7n2qBlQ5pEkyA9/sd+E51MjsSBMXBrUdoozJQ834KTgDTglXIBM5RWwr7X37psdDjiGiy",
-	"UxkPOWQDnWgQn7IR2SvQlPlpbNXq+WprnJez++IoSPXMat5my/M38Y3FiEPrCJfG8P9hVy7juluO7+FW",
-	"5R3YZqt2ugYJTPM028mLf/tXYzj7VU+M4TYQ0FBKDrgRUx1f45DYNg6zk6SVcWp3lpraC3szmZ/qjJQV",
-	"DruzxGBM/khm6f7RWod7QPkn0DccloairLWC5UmgIi0z2kOr4f00/wRD7+yR0j0dztgg5ioxVyoZipER",
-	"0Y2AhJCOxGM/u5Q0MPBJZWMlErsr3xnKJpUoDmkYiTuQOaPCqB5OPgBa5mpJLROzNSVlTUHYU6bo6yUb",
-	"dpJe2lj1k5UAOvSLwm2NOh14r02HV8dQn77Nr109JZSxCpfngHZDHHy0iPdqEf2t5e71wcxfLTOVlGOa",
-	"j8x2aie3RVTP52LSuaJSslmtxHcQ6vjo/UJBZqmFg47zKszzbWlldwVdvih2jae107Ut017wyh8W9elS",
-	"W0NA5UM9ZZFWAyc2gN4NLJ47tj73Q1y9NHcay8EQntHAupCEyNRmPAiEMSzR10IZ51mS82pjYerfx9lz",
-	"fiNYolkPXo6FGSKpdJVMV0ikUPtieT5kq029Gmub7cZprXEgZttxmzZbW5vt1g7M9oPTSq9UuFP/dzzk",
-	"Rnw9HWioDt/hTR27z47dZ3ddRAf5AbiyXI/CQfSQ5UTh4PrHItkXtWAWRIKNnaw+oP4x6gqRGTAy3AWD",
-	"4cSM6dLKL17lnHHqBrOmAwZkQXPi6AYABIp+XwQJ682sXIuoX+gyw5/H32JaLW0vW6tlLHdI9prSo46w",
-	"n7kKaxoYswexcCSjAIYulTTYyeFEDv7b0ZNyiXuxVv9Xbh/2k9HLP4hvu+9rXjdsVK5GrXJXjV5FqTno",
-	"Jq87tU/+bg73Q2zTuuVo7rM3K3f2jw1ZtzdkbWUCj81Yd2n1HnYjFjptO+m+ikVfxEIFotaLdHBdHa9/",
-	"HMpgyEJxIwOH2D3UUzbiauan2JD2L8dsAwm8icEk3dbh93u3zu9xmcdWqztqtcJjcBe8LMVHmE743mlA",
-	"jknBZzn4GEph5j5zVms0L+ED9JkVvaBWExiketDqfsl7kUjYqc8ujOEjfs1ZrHmYgr08aeTmZ/UYsJ4r",
-	"k5jPCrXHsAOGzGs3W7uL4YsP477D+AIrwnKuKjqPus9SVZWP6b/P/9IdBfXQ30KaD8H8ZRSlrBCuiU73",
-	"+5FUAnkNsrU6Goks5HcRPCFnYQcOeBcDAVTOYuRfKaWnVicCWDz+Jq3ACBViJw43rJteiNgCoD/Wtf8k",
-	"6SJNPeMowJyD7mNHzsylJMbcJNXNOcXzchBNOiQ2p2UivKpYtjYUmF2H8svDttu02Ol9abFWiRJTiLD1",
-	"V+/ip7/Y3222bHSY/nFmTc+qmg5hqPI6r7FRWDh3WkvTHkCi8aDTHkUtWlrUodtkHPXoymp0DY9xeSrk",
-	"IoooLHNX9Vla0sWzU4RyyrqgCgji0L5YmjJZ0Ew7z5o8MPFbV+Lygjsnfc07kr5LZ9gPJfa63SGh7Mx6",
-	"YrTPZE2pnJ7EIhKQt9tb5qbEneKGRdokEAPqkTAY5zqo0Tr7SCXhHBFXDqoaRWDe5UKkKgivGBDhD7hU",
-	"JTkghA2FTalKBK2CJEo/sa2btM8Wk4NUfO7RzC3rRWFZi9rRfW1tDfliCw3Z2qGGPMQE1Qr+BmSpSrUk",
-	"CKHuW+O/hd8R86gmVU9/WpKn4gmwGyoRGzbkgB0vVY79z/WXEe83fr0nAOlutLtkVcyj17DSryxV1R3H",
-	"UtvT0WXjSWKYgKZTFUhhXI/OnWezCtLre7XCX2599o3036vD29Gz+//Ye7clt3EsbfRVELqpqviZcmY6",
-	"7SorL/bOsl1d/rt8aNvTNXvaDgkiIQmdJKAGyJTVFY6Yd9jvsCP21TzEvMk8yR9YCwBBiVRSh0wp3bqy",
-	"U6JIEFjnw7c2DoGtbAd0d+/r1QB3EEPlmgTvUvf44Ot1F+B/2twHKTWznX8QskgYTQD4tRykWHYoAvTM",
-	"qg5AecNUUrBNuhRHSmZ2O5Cvmx6xADCxTi/orqKQ2wHiGXnxKmfZvQPimQc3x+FKnlAsZvyGJXgmTswG",
-	"At2Jvt3D431urRs2abm5fVxVRaibQ9re1bQYjmalMP7PZuHhj5oiWxBEkGjvda6wisXXQzOl8M9wguaI",
-	"XI1pwv7ZqcdWdxWza5tu54bnAPHfOEYn5z//9PHi9//4yzYYL048uLo92z5iOJdmPJ07KPMXnKap7LhN",
-	"crXEGRc4mlCzL+b9zBt7CdfrFEZD5XBgVEsBlKonzGh1Q6eaKeONwMc0jmWWyQRjNp8Dm9Liba4oPd6m",
-	"kqEkqwZ/2dH4weCUN8oM1wtkF7wgNGggxe9eauzIj67Klkc4LGGPTvR7F9cPLFpQxikX1xp6lqv+svVs",
-	"yfeD0oqf93ky+OGSDOSUiX5MNRsQmmpJEkVHuYbaRc261dZivCeKxoWBz7ZUwNrXZiUsCSDo0O+G8SA4",
-	"/Rjk2Qa+Nu6+YZhCJO9LtngQFRZ+r520Dze0RisoqHZO+A1PCnjLjOUTabbBDuEGUSenRYpC1xo2GYee",
-	"bhB5ZrfMV1WNct75up5wQvTq+y7kWCkXD9FLRrlY6x3jDgaisV4Efl1bGhn+SlkyZnuuyLKSnWjmEE18",
-	"hI3aZq2d8L9/330LgaP5dzT/7t78e3BizvPnzmWdG5i6z9mZLpA4YizBijw7JiOhGAixBAWSz0bNNhJ9",
-	"l0HRBtxbQn6kdo4Z7MoDtYkSlhpLhyULUu9JJ+q4Te70Or9KSPSY/dD8CxF8PMl1Z72gu6Lpc0dCR0tm",
-	"YxZ3e7hz/k5YjFMoDsmOYW4eupC5dYKohR3ciUFjX/qBcq+vGReyH9MphSGDa3PlC3vwR6bcmCntFu6c",
-	"JzNDVStauX+RQPqjkVFQfy+SMeuR4RxnSVHYQm3oWkcEZjXa9kKREM2+RGQYNHeHvJcyqoT27RcAkw/5",
-	"+xY5t9d2xTsrLa4GTdoPYlzPeg3MU/gO7VngTZtGNZeHZXY6lop1eqfdZ4Ht+3lt5oP9+o3rxkHwKb9m",
-	"6RyqVu8v9/ALF4mrroVY/WwiSUbnxueBfJMofZ8HHEwUMj/xFtAh2LU71m4jytOHrtrQH+0nPOkLmfdp",
-	"njORrK/k3sj8hT/po6bb3PxMpQ71XBW1Gb2v3eg+aGjdI1O+HREqiBvODGhkdmqtW+3O+BRe9RhQOwbU",
-	"jgG1AxN3P8NU/Z3LNiNJsCxob+JtR6LLvclReh2l11F6HZj0elfkFRvGG20SZZozaEAUbSzY9OqK4IAR",
-	"YBYuFYmvS4kI1WRElS0JduDoxtO8hjbMkf1YM73T+mB9rA0+1gYfa4O3qQ0GZnYP8oVmEKeqf1bCFYvh",
-	"DnVUJYscLAj4Mf6vNXW4c4kR76V2VAvVbDdTaspy1buriW5kggKOd0R5ii5pIajQM6gzg752qPywje2G",
-	"IBJG0xyWvAZRCMYSjZGWpeO6M1TH7TEVFL33obpeLLWo4L6fUu2V+IhYVohEEqhbnLEiRZe8sSH/lNEb",
-	"VpmgO2QjqZi1fgzrB7AGpTo2t48IBS6PnFBQhvIMTUU2oY5YhuUqUu4Gm5FEMpycYqzLmaVZu+JW4Ieb",
-	"OyA7DF46YdPG6obZC7gFfbMFUFOAqIAJ13EqNUv6sGNoFo9Zf6xkMbU2dtRJqRgXdMyAmNiXaUqFrWjs",
-	"PJdCF2mOFaPG7hpJs60nxRQnBcQTJQWPCU9TwbTexm+4xcifGDk06YsiV9wb9IG1j99342DBnfWTKfuB",
-	"efQkVyN4Xig6yh821kEp4+pTn+YNd5L43Ghgy5IwC3yHlc0kW2coN01Mri8cJlQIaNalU94oLNrEFUoL",
-	"rBfaW23kzOeyHqg/oyJ3jLVe17HRAn0OT/gcLdkZLuYQhDR+/OXxn5/95d9f7zSkcQeiKghPQAn/3cUn",
-	"VkmbQ2xWWW0iLTSsHFIueeUwGyli5iqs0Rq6csPNASSKCmLITvEkQFqg+toW0RkzaDpV8oYlPXcbNKUw",
-	"GhtkmNrUKa6DEY1kuX2cdleTcdAk6RfThUDrs6pR4eIZG9Q37WVozio2PcQo4i1a3g7OocRJt610/CM7",
-	"dWJF4FCSzHCH2SjoXZsBCCYEfUgu8c8II1vm75Tq3EOMLEUJ20QEf7VLelBxwYNEtzyoiMBrecMOMCoA",
-	"8PfS+NjgiB2i/mvPzRnTGhzQJnb+meUzVgVld4X7Noa2U1Z+7dZz5OVD4eU/OkOwEjq/G0dNEM1Y2LEq",
-	"BflYMG3xvJtcmbP1sY6eQL6Wg6fkwrVfdyNYkMgOVbZYFjhc8dIUqHyXUi5Izr7kl0b5x1QImZMhs+Z1",
-	"QugoZ2pGVaLdOBWeslCWuIEPfsSdLa30JnVpMdttInQIQGUEnGmChriYZ7LQZc7UsFXY9H1bBNISyF4D",
-	"kZbpPpacpqfgHfxKC00vyRSwughVCs07QbjImZoqs5RuZ1Om2G8czm18DVf+XjZu36PxbJ7KHB2uhGBY",
-	"w4R27uU+KyTL8qEh1TDfnApiq2kC2C9X1XxlL7akmLCYJ0x3yduRcywgQXVJKBFsRizVE8WmKY0t7xmV",
-	"iLmIrTr7PKgCLpxrt+w6fEFYhjult27fH0ghNbxgp9e54TlN+8DeTJchr06v82/CvHvMjbSD6Z+K39D0",
-	"ElI2ZSHBnOhCjY2FsbZUcFv2Ht/h6IpvJU2u9LWRJZqJxBO3q2DblVB5ZKNTexQuP8+JlhkrIdpBuMwm",
-	"EsNoEXA+ju/1KYCpkjFLCsU0tkAZ34Hn5PuL08c/oLgoRGpsAjxzH4/bBAkBN2jvUuGYwThmML6hDMZh",
-	"y2MnFRclMn4MIpmL8d1JZcX+zuJ9Fo1faZu34GK8s+4XfKujJD1K0qMk/ReXpO+hwvHOBOlUsRvOZs3t",
-	"9JhAnWMmtYcD0dGDtZVsilEYAeSWGJWD06G2EoJTtuCeiphZ59YHkXwuGF1kwLJR8p9MEC3oVE9k3iXv",
-	"mc4Vj3OWWBdMT+TMt5RAAR+jGTyvoSvfvufOSl3qpYwXEH/gf41QCiSFnDIB4zJE32yWoXCaGtbrFGIS",
-	"q/7ZT/0nz0Bau19jPVvz784rV5d1b5XflHtf/vJvnZFCUsPNtuy/fibZ0k9D6YWVnYW656jvB8YI+0Lj",
-	"PJ0jKfpZmV6aP8zEkmJAAXu0dyAQhaEpH87SxrW0zBM5sE1gTw7TwSLkcgb49zXt0T1iUWcShLXxCAQR",
-	"UexGXmMEGgc+JAjdCQbWjGvWwPC4UQdR+7qRan68flDpPdLGVxtMOtZ23lltZ5g9wWEuWytixbRMb/Y/",
-	"C2dZLzewJgD8MisFpG2rg84LqN/KYVwxKGshibdiCRVzPwF5R74SbNzDQ/PQMi1CmC9MAZgdz+k1E868",
-	"STjaPmQi9ZTnNCVc6Nwop00EBNDYMdq8jQh4I3NmjQrDHTD80iZLoR1p+4LvR6j09igLANNEVwz977RL",
-	"H4Nlbwz5NxL/V8GZnFBNhmxciB1yuNmNBwvXEzC32RuQmSOpyBtOMzbfhIuBOI5MvA0T4ybusEnj0Z7t",
-	"8l8UY/9kGgUT16WfExFwBZt4WcD4OoWzfn3rrHZ95kH+iAtDtrEdKgxed1ZoKEQxT8DGNJjGTr6/OH32",
-	"Q1SNE9A45zcsKsvckCXgFhN6w1xIAz0HvD0VdAywEvgrSfSEKhcGQe/C3f9yMTQC9oitKPeV51jqgnUr",
-	"bqcyrjXELbCsjifGUhnN4TFSJW4kcQ6TkkerS2KMzHvsx/nlLE1hJ0c0zm0nqu83LcMWGZ0TzXZnEW3n",
-	"+BxjxseY8TFm/IBV2wcmki0Vm44LdsJuzNKahymDPMcee1tDMMATGxBN57oaoVkHpqRm7jvWMptlvcRV",
-	"PSysEhnHhVL3UckcPKkTdcIHt8eOwIOvwopckgEq8Nr1twcdcevEmxl+lXwNWAtY0DW3mBjLT7RftcYY",
-	"MRTVh/ftw093Wd7dqD6eltLKCAo7vPXiPPgTabrUGNUMgcOg0p3exakDljoDGmzxk/MQnbe1svnRyH3Y",
-	"o545GKbyPm6f4dWAykJgsI9nwatCxSJI1MWhum4uVHVqrqcQXahpaj46jTq57Lvr8d1XjBY/W1IJj6PO",
-	"Ddc8t/qyxVs/PUfpuk1xvJda918YX5L3SjgOc5nl+oq2sLOatpodvhLaHp7pPQI4G43g2poAFeuI0DQF",
-	"tAzE4ehBuSt8BxqF0XhCbtiExzjzy5ZqRgTYiEHqUrMv8Aw6tr/skncI5EwVq8wl83X0cH2Zx0Cwbzun",
-	"G3wEI/ogTAdug6+dta081inRDneGC3il6QRKy0VChCQD9sXNwkJTyarN2cSKOfsqrt5/Rnke9rYKiANS",
-	"kZOUM+28lFGRF8p4WXaPUJqUSZqlvSD5jMcscvPSQpMwGJdWp5Ndbb+n770mWe5CNCFBoigGd9l5CDSd",
-	"0bnuG7e3E3XsQbkv8dmJ+6JOOD3pPVnSAPcm8teCZPeHu+sGhjbD3o+KsklRnq6nKM/XVJRnmynKDciq",
-	"Th++t8hpDzuNGOrehhAkvCYElMSNnNerXmOyDguRpHZGY2vHbTV0DODrT+SMZFTMncr1XLWgGKPySvOF",
-	"znmaGrXorsCgnr8mk2pJtWKpunEcrGKGtP2ts49r1A4A1oQ6Z8tCnqPw+Tas9B0JH2+WHk605zYr3iPG",
-	"lHb8zs34bRFiXlXECzSXKcWgog8Gc2pr/fs292c+is41uZE8WQiEe6A9ZwVXDGBSDTaFVm1DFL1G0jhc",
-	"mC0M3F1Dwzj2/HNGzs4jUuXSzXzSnSLBHAXrUbA2CNbDjKTfaqU9RznVTr6uZZs9wmlSjSba2zRhOoco",
-	"BEKBXIIctFPVjX0FpQSyyGsD7MuB9ctak4voIp7YSIz5tEX4HaMnRyyRQ8IS2TR12iSlAwHSVkSed6IO",
-	"xsz6w3m7ZOI52u9lFH4dcbyeS7u7MC5okgMN5mLJhXe77MA6C3lym/w6LNiT18aNtC+w5D660XtIbz14",
-	"b5RhUHiqJ3KmCSUDqz0HVXfTXmpjnrYShSPMspENgQFavcCGhGlqNmhOvh/Y//Xxi4EtesHbW8PVx1YV",
-	"i6GeBD82n4K1l9RLXHG9RHP7BU7ZSMJszmB3GHA8CstbheXGx1YnE3+D9/zGw3nmJUHKBsIXxEYuWwvf",
-	"zQN91ph89IcdDrkBbPR6gTcvkfZU8nVkxY1YEefniusHF90CNwjsmPXZ6t5tmuiP5m0HZ2JK80kwHcfx",
-	"bGdR1a0zIeXztgLjEdTi3HkJ8342Z+WEfaQoIUkqxZgplzWnmRTjRZPaFkbDVjZHK52JeHv5bo2kNTfY",
-	"gfG3576H5zSzSsUVNNs8V2uJ9lfYB+pF2Y4jlEfd0yINLHnSv/1I8cK6+/7kQqC71WMPNJr4VxANqMwy",
-	"mjDCBWFKSbWTgOL9yO9GUfrKV21952q5qGIoDoFo+PoC89yCmS7HNCAAGlRoke8H+I33xTcWuA+yxcz1",
-	"4N/IOTQmMoHbNZyTfCZJwvS1PhjRe0wObZUcAkbff2poUT3sngy/zZyS1QKh87KtNrDtNCeGBWl8SG0b",
-	"H3Blz93Cjp0bd9e54U7/cHs3ypnxtQ/Fb/tww9ZtHJVf1T4dn53QuR+fbMeQK5LSvHleqTuDkZJZ/bTS",
-	"BEfuttiBFWtgVKX89lXkcq017C65WC1+lkWuGI0nLccSrNTbIFRCBXx2vkpnL12+mb7+6axZMUM34WO3",
-	"eH9RdRLTeWXJF6UC/7lAnuM2NGoVY0a17gPb2BnIIcX2OlzgWXIpuhkfK9uQWX7aqSsMaVLw4ebvKv1Z",
-	"FeL3nft02+XEW3P604FQxKW2uad2FttRsqrtJPLiF5tCdODV9HzbujGa/FhjaHxBYS0YS1jSJW+geT2R",
-	"BIdApFKMIWcZuQo4IXNGGDdqvEteCWNfqLntPamInm41yxk0tdxeYOeTmqu6Spq7Rqr0tNe8ZqNwu0/B",
-	"1UoY3bWQ2VAa3GGi9qh4vgHFsxlVNTSGSJU87Ezyki5r6g2RyviITqGBqV5CrQGEyfZ55EWvcaNxwy3y",
-	"xkvifjvD9CgWjmJhIYUXe9I6iCBQK4vVZrYXbNaDa90YlBwzKCcPQVs2WJPZjno2WpmU63ZvbGto3lUD",
-	"BxwPTckwYNCNvbG7auE4ytmjnD3waHs7c6ps4mgnbNc1mfadeb2zKpRdic895UV/hvAIDLx0BQsJPZwC",
-	"lKN8PSD5anOq60nXxQzotgT3LQthm/VckMBbJz7ltDnZ+RJCn/a4IiLYjOkcm+nWzW7W5zbfvntoCU1E",
-	"grzjXKaFm4w6J/5/67TFrcofurRky5zlSmZ7++4D/uJAJvR/ePvu3lMrcroqnZJTkVCVEEv6YhwAAge8",
-	"+tzCXhUp03eHFoZDRyxa8UjJjAyGVIMSGUQ4ERM+bcAtXrzEbqO+9EOI4drBVKY8nntX13zLle5+Eh57",
-	"q3xsAJHlu8ngRoZwFE14nCNEGeiCFfmQt+/2mgTBd4bfUM1SScGaTUFS9c5Po86MKtGfMhXD/X4ynzA+",
-	"nmChyYSPJ2AzpHLW6Z12n0SdjCXcyIIzoOWc5+Y5nQ9v3xGjUzvrsMR+RmebE/k2J5wAy68YbrIh09+i",
-	"ox9Z/7VJVRsGx0uCp11WGDUiGVXXLCEDLQsVs4H7Jgq12YxqvJFRMGTOauZXj1mOZVDIdtsJ/pJ1EG2c",
-	"pnAfqjXTOrP3KOnWIiYrmQL2sRGWbkJW5TpscHCXIcS1LqbGeDKKBX6HGeN+OPd8rRtMUypuWd1XRNfG",
-	"kWewzD5iTI9kmspZ3zgQ+KSJTJN+Rr/0EzrXnd7jUyMOdO6MQgClzqZGYDxe+Cbjwv7ImPyKySkTfeOh",
-	"ctHPpMgnutN7ehp1CpHIPsTX3LfuUXaVi3LryVZyq9xgqKLKEA35byBmnWlqb4IFQiAoZZowBX/3jbrG",
-	"hQMmtr3oaXUNCdd0yFNg04vTqDOiGU/n8IL9eMLTRDGBu2kWQNO+A9Nm5rwu/BPRbcIrQdn0b4pUMOVv",
-	"bhY3ncw1j2nan1JjP5mlTBUbCwpFtmalVMfmc5S1FkC69FTLo6WxUXopS8asP5EFykE/GL3Tu4g6wnhZ",
-	"aad38ZPbgU7v/AKEWcyNQV77w/Pgl48fPy1/+uP516gDI8Dm/RGNc2NdnQcQ6o6CvrqyWeXl7JBqHvct",
-	"ldsztPDsXPShMgJ4BP7XlwUYpaMiTcPfdATcj6Y859bKUczirHsyRf3ZtxPmYIPdpMbemTmBcGl9G4Xp",
-	"I4eZN9e5NK8i48KS20/wPlxfl/Qayha3hea3VGs+9pt6FnXAz+k76RZe6pnX7tqPKAvc+X61HFH3pLOn",
-	"Py0+6nHTo+DaxWcZ6gkeBgfmuK7ugT+et36euXTxcTaK4B73I6hT1B9QrY16tbU98g6k/Svxi7Eo6wyE",
-	"3+1UCWd1HoyP3mToQxYKDFd4tXDhuzfvbzMSWuefXfXkhJYYNtbPr9X3u9D0NVG5s5PTJ0GPU+tI2elF",
-	"pxzKcBYdjYijEXE0Io5GxNGIeEhGxOJ4mqUoR202YUllbJKrrQ9OGB/a3e1BmB33Hl/cthbmJY0nEOHz",
-	"89HQaMqt1Ydler5IBj42lwclMjAwkefVOEVN1ysTq0KJbWeB2SqYTcKLuy59WWQP8r1msRQJTJDnYvxD",
-	"Z71A+U6rXrbiu4PMyTVG+Z5PqBgzQomXW5sF9KDwwVHwXucWF4qwOdM9MptIdsMUmSmZMyLRU8C0gZ2i",
-	"4dYLDeMX5+c/dMnvbpSr83zMSYKRq1liWNNoVk2uGZvimBKUsOb/c8Ck+ySMsckSUoiEqfpqOCFxHXbK",
-	"oE0N25VljHCRS/t0mpdVcJk0WiyQDnUpBPdOW3H5Hsb9Hf2poz919KeO/tTRnzr6U1/rKl337lC9OsQg",
-	"rje5Fuy6d9AYhDZFaU5sad8lfDRqHiJjLCdzBVOuIIOOKRc6r9RjzBZC4hG5oWnByHCO/1nA5l0nsmse",
-	"Xmv2NDrGMFxaZlOqsHOpoZTIvkdnTYy5LQ0isMxtPecIkFyMeBqykTSWiFGdU8kFfNF55JTrI9Ssa4z1",
-	"+vD23Qtzrg0hBDxRJmKm763c6Lk9knwm0afmew0ArOINa65xKU6MWORQrNpY1SA1wzAAzvxOU6bIhKUA",
-	"/5xLeY3RBC4aCgzLh31wz3pY9YbmXe8ePMU+pRN13APb1xW6Q8SQDtckY8aPMH/qnI5GDWsx58ZjPqWI",
-	"wLeOoFhax1WqJYpJ7P7HNtewKrZuBRxPoY/Qe5UVeJ61voNdwVDKlFGx2zG3OHy9JWxUfGYOpo3n586x",
-	"csHZxdquIXtSgnNxkfAbnhQwFTvjosiZdWOqp9nyZShgYJX+W1skRnpmiEJOeQwP+l2q6xQBv14Z4X7D",
-	"2YyLMfGexue17Z7tylCXhM69V6WWK6jVFsEKPfuG2gJ8hzuqQ10W5V3yBofTQle29hDFPRs5Ar0mU8RA",
-	"mzCuCE901/dDGs9DjJnSEfyJv5EFhJgNKeDHlOQ8Y9Z6YThxz3dTOqp2m4E92ZrdMEVTEtC27jYVoC6d",
-	"+V7rUTcRKrcKjLsUAutw8xaMuKda2GXi+FbRGQLBcwsww7IIqpFAa9qRt9e/jKDK3BiVs4kkCU8ABiin",
-	"11h4Xl/7UsfbW3oqR6V/eEo/2ik7H2RS6xa7wCEqtOLN/WWRf56Dn1PSEPn+4vTxD92l/DBa9rd274Zj",
-	"4cmIG+9yqBi9NqaIcZkb08I7UPq7zhJ7Br14spXBuo/s8DfBV7c10N+Z3tt3E/1KrnSp3JIr2/fW13fW",
-	"75D39tRd/9JCOwMwy+FAix9Nk6NpcoAi1LW/bys/cbJCo5PwBnvcqVL8hqYam91LpG+p8kWcbztWFhDB",
-	"pUjnNlLrUcGpvtbW72CZLZfJFadjRkayEAkCmdIEZz5AVsf8Z0fw4X/F131YQW/Y/fsADS8f1Ik6wWPb",
-	"R7/toI4KYPhu2uvh5HyD/cqnu8j71E06qnv8wrierQLudQ9fmCVWt4TFsTvbrwGePENQ8FhmRszypg0I",
-	"4WJag6NbyRH+duVapopLhWgqtVkP+3V/SEXSfhW+OKdfvUFdLgSJGKv3NkFtd1ywPWh7q6WsBm93izkQ",
-	"7Haazuhc9+UUcP8DebE0heWJVeLummWgnhUzXM7O7a9ZysfcFTvZv1JWHe5ytslsl7ONAIqeGkOnSoE9",
-	"LOAJyk9mlOdIwqjlVr9h45iV4JpdJWZAot53LgalZDNGyI1T0Hc/fLHRdXs7qpu8CrW2cuQGRs0mElIx",
-	"DqKdCgyeGk4FoIAeGVR1zMDcIIS/7JJXFh9BO+zKfxSsgJpdKWIWGetnFhhIfvIzLg0sr0sywG8Hbog1",
-	"dg0IOfOirftJXNWMkl2a412dVGi0WfAjKL4B60OK7idRKbKpzrwOfrRy/DXcbHn4tfnYjb5uGnIdLWLM",
-	"e7hPK0qNiuA3THt4fAHvg7j1eFZkwL44PYJeqLVlZxOrvazZ66q9DSuT7weANeZKRgGzBV7L3PmHywDX",
-	"RSBqvlnYUOYTpB14d/N8TwdARXBmUQhmmnKmGxBNwyOLiKvhBPJUYyq4BjkegMk0I8WADDggwPwajUJT",
-	"9yX7MmVpCimhNrrGXW6Lcjsv/uOqswPlgNwGb9GkjnBsHZSbutJbcMLWkMv3BoO/yx2/I+1+y0Hev84H",
-	"pur7U/4cdeRQM2Veve7od20kuGvWGfG5pmGxFq02pG+N/H3Q6VtrqzRlbs37GYlteWZ7/Hx83iOwAVZU",
-	"yUpQRBpVYCZ1TrB+3gZnjHLB3glCvf+FQ4bBtyjDOV0C44rdJbHMmA5qbK3RoekMy0P8F979AovjGiyN",
-	"UcUyuUTDIlc8NraRYCwhmSzVMRahCAmRHqa65PfJnGiZMdDV1iTCUAf0RcEnTZEhY4s0hIZaBoT+Ajt+",
-	"+EGhA/Kr7VJc6cCEJo5evjdk/oPZebCXzLkYswlKB39oWK+VaHUrvYsiQ6CbVqrw6M7epzsbudv3sZcX",
-	"kIafnu7AzQUOPyBf18Pk/MOKnntwd2/XPHc0r8U5GbuEtz6arUez9Q7MVmjtseR6EInA22QI9cu9ewly",
-	"D6Nfrqxx93fJhV6MTkkRszWnw5RPdNGupaheacET6JJCGxd7DFlCeB4BzLjFlggjL1WLE+IwTKw/VGbD",
-	"GMyuS6Wk4kzk3uXyOQWUR1EHQlQ1MjKlYlxARKQzoZ2v64af72fazFFdHNXFHaiLQywdWRW1KAvvVmiN",
-	"r+0MxUc0ydCLOogxNbnT3CSRDPMQht6WtAK2v3pn1SZPHApAMvghsvcLa1KCvIW5seNa8v1AyLzv/jS/",
-	"lWpxKpl74IR5PWNc4jCy315jwJ5vqTDut76veYDL094F1natx4evAcTm/nWG2fl85XscFcueFIs7m6Nm",
-	"2Z9mMWa8j+ByUQ7GWBHhaKtpeMJEzkfzPSob55jIEZHCK4MZBON1OaedYRAdWvQdpl/10sAD0Ry8hTwM",
-	"wuf0GvO+M9caWsn2wwj2BbcoeIjL34ePWcDDsK+havL2Ncl6vNp6WNE6+fsyWV2fwa/HKMSHUZzR+Z22",
-	"ClYKZsGP8L6uJfY7HTzeEgk3Ory9QnWk9aB06kLtYhshdna2ppp95XjuW3HONtu0o+49OnUHrno/0Dlo",
-	"l7hxiHtbPZsyerNP7M0riL8NGRdjV8CVgEvlJPmE3pjvDM1ZxVarryZUEyYSBuqm5fDoZTctcp/hggCi",
-	"ISEcS8029N9gh78R/+2Z6805+m93678ZSl6x/f8KWiZliC18VDF7UTEWpwLcGu/kuTPZXN9AyuREFocY",
-	"RWylQ9oEE61WoMbFYmVRE8GSY3PrATTPDaLFGqZKNW9VW1lAH6mSRvD2Gu0D+w1E+bZ4MArIbFun1/lI",
-	"rxnALTqfWAqakonUU55D8V05xpklAIBbIs6ux7DvzS6ZDTqmpZq1T6A0H772kUUey4z125Kau34Fyd2u",
-	"0rBu3xxYcVRte/SemEhKnYaIrg5R3w4X307Jlf0Ce9Jw712lBYQUqXA9hpUUlw1DwojiSi8SFkJo16m9",
-	"GJA0J51Kec0SUkwJ4NzetV+2hfuFb/yg/K91mkwW0d8/R057vmEs0WRGzbFRkRBK4gnlak3N+BFJ+agX",
-	"j5G9o266R7cL2W47LVQocUJndJ85tDe2FVMTsxqWELMeUgjNmOg5bWS7ULjSOcKSosfkNbTRIQt9LeBY",
-	"2c5NC3qcAECG0DmjCbTZmofKNCFUkwG2jeAa+mYNg2aVtX0xSdX/Q/BVv3yfJANf0DuCVFfrTCx+vH1Q",
-	"XZXJZg6h2QPglitDGQ/LIfwN2nuNISBn4hJPt/SutYw5INiCBUe4Dj1EWeSaJ6yfUQGICWtqwUIJ2K+j",
-	"HvzX9A/Xp7wlh3GRAm/XxoG4OmrkvWlkw/ulLnKHsbla3jNI4aucQEZKh+ATIgGohBKgILgkLDy5rKtp",
-	"kSNzoDqHWpWmUv32YIc1Osvc4EF5cPUIhxa+nQg+nuRET/goPxjQw6MzdnDOGAiKQ5H7ESynfxeE/a0o",
-	"CovPiE5ERhMWjl9ZpTDc0KaGLswrTQZNisX+dhARecMUNFbZy5ZmBilG4wnTIOzhsFg+k+r6O4ANJAlX",
-	"LM6lmoMnMqLK/JNP2CeBP/9Oux8QGCMJOAAKXC3fiu8gCd0sYyGFEfJnp2SA3/Rh0B9LBnC98dfcpbmU",
-	"RKZJU8v+G3z0c7tTm7ftL3SnBS3GAw/MZjYRvbxLQoeaibxXlrbKNGE6J7jvfvnXbNqE+GcbmENuyOiX",
-	"35gY55NO7+z09LQFjtxAyNmgR4S0D9YRAm3CenHTLVYDjycEJrelqZyRRihEqEOtBYQ0zNYa+9Guxm6d",
-	"BmNBFio2C9TMnACUyALQREY1iG2rcv4WVud17DzSzyDXU9AzdvBQA4oiPKXyAjxnmV7Y3qfLmxuZ71/h",
-	"tU/Kr6lSFLOG+RxGBo6kyprxGMy7ml+2eU+H1tQ1Onaas6Tta8IDbn3Hs9NtX3KHWIENYL7ds/PHF0+e",
-	"GpXihVd7TYW3/+Nr1BlLEWyZucVPZ0+wzRwJordAVe6L/jpjgB0MRXmnrlWWoUp8bPZtQo3NpMpFVUAL",
-	"Ov/P+bh4/eHi8ZsXr4q3L16e/fb3l4/f/D0+f/3iavb6xVV7JYmS777RDKzEP7FsXtuS/AtKGpBEFWlg",
-	"XIXUq5kQothKcehVdl9XkXIsPkmzTnx5w9ScmGvc05x24gIUCxV6xhTA6RluWoElfEkeu2J5Yacw4Ysk",
-	"9RP1nvvF3TIzEkQFXFnC0waD/81qccBTZHV2ROxUWfI///n/NcGmyCmPm7RJjbjb5Zw2mcBYhVK1Uc36",
-	"iuvrfspuWBrMW31OjS7g+pr4b2Dd+JuQizrP6Fl8ejFkP/6YoM29OeyHO5kmNrlKU+JOLrAmn+NWnPzm",
-	"u5pXW5b2en/512gtkKu/At+svhau2bnx6tmqGYsT2FgmzO+TZ9ryw89LbProD/PP1xVDLENz01wboXSo",
-	"Nqo4iJGAr83fNGPr8OiYeRZd31CkQ5bqHWhEw8/cDmIdUs3Bn2MKelWMEkRP2sYX4KPUPBoSQOVnXqlN",
-	"Fc+YkrCwEf9SDoJ3IMF2Rn3fI2w7Tryy35DymyZOfHIWn49O6TP2eHjRWZvpmqA17Dkc+a0By8NzWxOz",
-	"rQ3eYZ/6xpCGhwDK2Eru9E4ejS1CKaTh0IPkiuTymgnjXsqZduoK7F34X5f8gpr16t0rEqccoDJ4jrwb",
-	"VYsazY11LKdM17Lua7Y1ahDLKDecRLnW9P82t+Kq675vHdM5Oy2nbBQa4LkD2IuR+RvHvOoJn+LBWNPW",
-	"MvfVnzY0d+1PLGvbwcUJI7miQvOcXI1pwv5ptsk44kBoVDMjXJmC8R2wu/A5hgKQ/Mx6g/8FIQz7pKv/",
-	"/i+tKXktC62psThQYvfdYz6XH/lHfI46UrB+zjN8b+0EU3jmrd/+rGpftxVBr1mT8EGyPpTgkdv/BUHw",
-	"+0QSmpFX/1cgAT7wsTjhwrJ/LbSO4W/gJkeW3bua8vWa7R+qJuA9ukYN02u2l0Fe9RR5iAHNqiQImrsx",
-	"wCUFswFCqxhqadTqGLjrI8Vu5DUWP9bXJv7ynPx4evqsS16KBFNMbuhsXtYbjhTTE6t2hiyVYqxJLrvk",
-	"qnTf8Euura/HEnJ+ekpyKdHZGxRCF9OpVDlMT7hmom98o4HzAjHjgXe5JIVmGGWFd9Dm1WSRD7o1BfXm",
-	"9T6aX3Xa0vaXk9lsdjKSKjspVMqEkZTJAoHDOjq9zkyrPrp/5Zr7Ey4QrBO2Bd+mPRO8ZzcWMNcal2uw",
-	"w1Ly0DaO39CUY6OesdelGDPgygv81WqyfHtV5JOXEBjfATVXyPZPANC7SD80vq6j26jz5WRcUBg5a9VW",
-	"Q0ACKdse0SrCfvrjxbMuGaAN1I8Vg5Zqmmob8sYa47nOWaYjG641BjrUEWSapTdMG7vq148f35GfqeYx",
-	"YMnP/S15MjBC/5NwH2gWK5YPXHnsUCbzSzIABY3jAQRVSs68MTcnhlfIWFEBDZWDClEN7EBpOhr1CKPx",
-	"pLqVn4TZG21HFbhMAvIfGSoOXArO3pe8S64chpphLrbA7BEZspiab6RgLiaSz6S5WGmEBMgnnI26nwTQ",
-	"ih2DDfizckTcbveQ2bkAiuxbhhxE5UfwquEHuDlRVULAVSghok9iUAhz5FLxf7Kkj1s9uCQXp2flbeyn",
-	"zUj7uxcSngha2VPnxoStkAnIF23lS/nGZsVLFNuxlqRxP6nKBVM9F8nW7WUP7MH6YmcnWhj3v8E09DJ0",
-	"A5F1gfj7LX7yHLb1jmQdyw2PWCLbRroFtvptIddqg1ol9LruvLba6Orbyloe1NA240bd8bQ2gf3+J/bf",
-	"oIAi6pwEf31ea3qYuRQrScu97zSnpNqDi1ecQLiyaR00zo3mhqxwOidcuA8EZMDqh5mZK+4LP9w+zTIS",
-	"mMLAhG9evu+0G/+5jhPsfH8ludZU5CT57iXEMcrslBjLztpTNLcKr4esed+ZqIqIag5fywXp4YRiVaqA",
-	"U93QGRxUg5tD8MOG1vedkSbeVnlqf0N3FknWRcnMHWicL8fJWtLgRuSz61E366+g1j9Pkoc9vaTKJbV+",
-	"/VWSGPW8IOqb+KTOQNgeMr4u7rvAJ9sWM34LwjraEVkba3fhvA8i9HS7TMcUSWtqXVu8roQuX24PWlQI",
-	"txQykwHS4YBAbQhRLOcKbL+mQOt2ymLXIVefR4njgvF0UUNsaDfsIRp7q9w/wLhsC1FuQ7RrS3PrzT9K",
-	"WMrMVyeWWppdv/fO7yczCL84fEueTxLFZjZHaItXduIGvrBre++W9qA8wVLD3LE/uL0DGEsx4irD/nzw",
-	"veSUiVV+l//F/bheW7ksC2R0317LctyszmnxsK+V2MqMakL1NUtILgmwatgO/A7vvMzU5aOa0/2GhaHM",
-	"zOKdLOXngQRyiYMwIMhrfgJoDgDlwEWXvJFkJlVC6NAovRIltkc0w5iur3vdhUCwL+wl0QOb53+rRBi4",
-	"bpABmRa5Jg5WhrvO6HsQGhULNeqcVP4Kxs+d+P+3FjOeLDFPwTXUI7GmpbtapdZD7PDurvypaRW+DLPd",
-	"KL0NFuB/euv8PI1ZEpIwmqRcMOhyn1KtLf6lr++HnFGTMJY3TCXFLVGwpiNBtE3y/UAW+VAWIhkEjQ5Y",
-	"O/KDX4pnffL9gAu8vGm2HzaToDGyTH/uafBj/N/nux1gb0ROypIx6ycFW2h4egywiq5ZbZNyHcyc2OY4",
-	"zNqs6G0LMBzLbeqFmzJiLBnS+Lo/gxSdc2PbJn3AJS2yIVPGcjv58ZfHf372l39/baSq4mMO24Svubq6",
-	"qFrGVPGhv0ae8Fzduyf8XgdHk/rme9BXE0bTfNIXRa64G1RlVFDt/rjDsP3UwQ26xsYsUjuy6HPQLKfx",
-	"kY1NbcFtvYt9vl08dEElHaZxsajfv9OlLK61J5pCox/LRK8df66NOzybMMhpB3PYDbfpEDceigRyHD0b",
-	"O4KLecI0zqq/XLZCNLPdx6AmumQQhEJP/szmA5wMix4k+f7i9PSHbggl5cwMV1gftpsh3j5MorUb4VFH",
-	"Wgd3dTHMLGygAny4lZ0Ar+GJlCg2ZTQnmo7YJaFiTgrB/1EwkrMvedgz1HkyOmM/0ifnTr6ir1kK2IXd",
-	"6Cx60w39AedPnkSdjAvfOtQgdjcNMdfVP6JTCNaosXTc+upGi53Z7lcGaMG9ztVYMbR/h86axD8DYpMj",
-	"J7G+ujZegMvnKp/0AWeh1zl79uwnCLWZB5Tf9KeKxdwWP88ZNfs7ohlP56728gWnaSr9IDRXJ5lxYXRL",
-	"0Cp8q/zTE2bsXRR7pVSjcSyzTCZWnm0qevYTTl9YRJ3s+9UZDQ85qn6roIUd8BMqAE3QkudaHtvqwPrP",
-	"iDuEPYRUxMz6jSxNQZjZh1Nz28iYaYOpYjeczQaXOORwRpWtwBkp+U8myMBSwaBLXmKlD024GBvJymx3",
-	"ty0qSriOU6kLxQiYUao66AS7OLAF2L0N5JPBckXhKs2KbcmdxwTsEQlDFAtN04goX6YWEWgUnkdkRHla",
-	"KFtrpGXGSELn2k5tNAeK/n1tSmGRPrfPKhztyHuwI4FoYb8b4RrsLf/841/OT14/+/cXa4niAzVFo91J",
-	"3Y+TMvhyKPHsFkIU2mGCdS9Jzp3Mtg3nYteL4EcoY9fH6FmJu/N2yoS2/XUgcbrkKtWSBFIFKkIRU8pi",
-	"2gmZA65dgKvDRYlVa2yl2/NQyxMF4f2ajdfDxNSh06nkIs+WWfVik8EU7vWv8LC/WuPpjlJQLbj2ELNQ",
-	"t3It7t4tfPv1NnbzHLBjnvuQy6nluVTG185qCR6Y2YTVLpnL33xvHHa0co7RssM2UR6osPOssZ3Es47L",
-	"rsXd71hkxYjjCd+hkdC57b1AhEpjW7hUNPpk0J5ROlgQl9tGMAbA7vh0CTC/NWWSdi8emjmSsJTfMLUE",
-	"bPckkEkwa4AJBEm7JLmRckbjgAnIRcE0oTmZyIytb7c8dzR0z8U03ypzu/3clrOhOOLE1dbsmMOvoCDA",
-	"cJUvSltZi3MJyXiQAHZBxBX7dMl7iEZDxCf32D0WXsMDc0CmGhE3fEVCHRPDazuicGUXuyl43saa8cUq",
-	"CzruacW0qDcAfFJ3HVvCQ3osP/CntX2UhfKVZl8fviY05Lv75x/Y6QB2EA8JsdmhfiXZgKESFqdc3Imm",
-	"pBaDvaIDd+sM2NU/NN1mQa9/KdKUFCLnKbmaKl6ZuCVkP6ZTGkOtw7q664U91KPq2gnr2e3cTnNlTGu6",
-	"Cob0Z5bPmFU6NvnmzMswdRthuZIx+FKqS+d6qQKsRbXXa7emY/XnttWfuyunGYI46fzOSEyFty9cql+Q",
-	"jwXTCZ13V7j1Z6drd1o8geQwT4J25C3R4pwYsER2uOUbjjOJHN1bgLxJcb5LKRdQr3AJViMVQuZk6LAf",
-	"kyDVCJzf1BZXZfC9Nsa1pudNKWs/2fmFRdSR9u+K5zk2wd8rZZvnsmodxwYKS8j8xDvhdxVJuXMLcUR5",
-	"+tDMQ28EIpP0E570hcz71FBTsj6fvJH5C3+QR5twN+5YKnVoEXpSDMKAGzBdAO60O277uZz36AKUE6rJ",
-	"kI0LsVtuw+UvF4Y8LLb7VRaaJYSlmoF9uT7HvcdjPPLaTnjtI71mBOPtJb/5HP4kqIFbl910TtXOCxFG",
-	"Dv1smmPbl536WGnY2R3PwTscU6HHVOgxFfrtiLyf2djWhm5uSxixg/1TO5Vvu5RdbolH8XUUX0fx9e2I",
-	"r3dFXjGCyqp1FGrOIlrAZV+SbOYYuM55rB/FxXBF8Bwm6cdUkCHDHCqM2bInwhKS0JxGDiWnUnA/VXLE",
-	"UxZOp0Kg9iLhTMRQGvq44t0pPp7kDbNLYJG76sxvPyOgGLLfGmYEXKUpwb3bMRGYs1kBFRbbrfC4if4o",
-	"m4/30R/mn+YejRc8Y8KcqPZHCbl4h+YfkYxRc6o6cmdvPsonMpGpHM9LSNU1CeBiObkyZPWjMYrh9gj7",
-	"fmLd38pcISR97Et1l1Dn/MCLMde58vhsid8wP2EGZNoXK4dtezV+YMH4aZ4rPiygedwi8JvzO+1EHaMC",
-	"jGp61gHlmTKqvV/72VyNmx8+a3FFXCTmxWF60/uXf+q/efm7Ea+C5z7e1cF7+VMz8gTnR7o5iJkU+cTY",
-	"H3Yem0fdLaemdqGlHk4WNtwepjkko2JEhnKdZUOqxrKf0Lnu9B6fwmCvfrhtF9DR149ZmnZ6T8o/+hkX",
-	"0mzN2WnwoWI6VzwG9Wq+WNikcm6Ie6NyxZuBUwG9NaHzw3f3xfVu3kYxZN9pkrARF3wBMKciA9aeu1EM",
-	"2XNDVL69oEF8PLLzzFZM44CmLkj3mF/gbEcUC17AUFcKdEkYIrOCpeuvsAjKMjf+PIwY0Nfa991CGbQT",
-	"IJ/EJ/Ehp6MRtIBh+kMxQAgZ8bHhGC987GzJKmlPZJqQQbnzg8hP4wIk6RK0mabpJb7dJ+Gn5Is5TlaG",
-	"7rIRzLXvkg+IkW1+VDIEDq+02l3jam0zW06HKY5FxIH7gF1trTcEzI5pykRCFZkzqiIjVnMWQwQEmumg",
-	"IiRNrczOqBpzoXsQ0cHqGkBB0Cxlca49TEIWWSQTjd8DRJiVStEnYZaLKNpyVsn22pV1yZUTFuZ1kBdx",
-	"QWa7LfebL80eRISSfxRU5UzBRlB4Fdtal6afhF27uSGgZXfJrzxJmLAENaE3jAhJBjc0LdjAKxs0JslA",
-	"F1Nz7polgy55jS+BcSwh4Yisy2cXj68HS5hQROcWMgdNxxIgqoEx7wY4GtrYO6kUYztX1FNWIi/J4NXo",
-	"5I0UDN2wge0z1+Tx6UWXIPh3z5cQOBVX8kJ5BnjQMmH6Eswic33IMyLxl8J7uTX7rbdJKccal026FeBq",
-	"gBkuP4mL83MyyKXsZ1TMA+E8iMhAyLwvBetPmeIyGQRD4/ETO/HKHJAHQbekDL91KxvYkaRwyMuEMcC7",
-	"9c0qzC4jjnuGYXUqSM4EnJSuQyu3ZsELbGpekHow8+dlNs3nfzVU47yyGvNWyRlSwVAB7H5iNms4vyQ0",
-	"J5kEDgIhAPQZVSjZLK1LBvBNbdHEJWFmCfBWINNwxubtMzQDVXnbIM3Hq+do/rQwRhOsgn8UzH5t9ect",
-	"40PRTIL3vCT/m4qCqrk795TqHNmpZgMaakNg+HXrYSjmsXV4ML9Rt6iIcKxzSS7tmnIGEFVtF5TL7ZcT",
-	"zFhFUcNZ2+N2/vqtZ73eyNSNzjp8DdSbl1YfGlXR9oVcerzmfcxzweEvCpwU3vxG4ZDYbV/JGQFQ58k1",
-	"eQdISAvvVourBDZ3AzbFxelt0BSr6SQprRQYH4g+Q5stxitvGbJ7y+7umF5wYLx7H1gaI9ADDVAmVhO1",
-	"fL+yj/q2tzw/vd/X9Ny9wVsJ0F80XcTpqh+RvPK9znfP70vkOJXTIi2B8DeQBAt3uPWlL+7jMAexvint",
-	"tUHOvuSPzEcQ3kok02SALaI94r9rUmUozeoKHSEEEXVifdMKca5chiGrwWIwY9CEqmNbgRsE1JPTO56u",
-	"W0WpBnWMwdwLC40DEAcwIw8tsYuzc/PybX/5rBPGjb2t78IZdFUcAlz15WgJOl/OJkQbFDSTMUvCFeTS",
-	"/XlmMRoOL/QxLYbupHTtkbjswpm9Vk+CiPuTk9Pzk9Ozj6fnZaIDQIV65rUhXdXqN0GMZa0gC1jv5ieO",
-	"+CuE5t4lQitPsy8REFGEBPFJvHn5PrLHFZ1FF2fnUfWzZ1FUkswnsQIasSHYY/29Q0kR3BInKld797Eh",
-	"H3LUq4NCLoxMBv4XA4xbGNFZpNTjmPF4YpVPBg6ZWVSRs4QIOVsrX/CqXNpOx4hXgqtudR6vv0HW4Es6",
-	"WiaJ2T4R57ZUF4Kv2HoQ/pJwYT1tQ3lfUnNIdDSCyM//4iL5X5UAZ4rzn0H1BEFQwWYAmBlcOVL+ewFt",
-	"c8UNS1PAEyBM2BX89/+PaY3l8HEwdZmexafJM3Y+/HHUvpDLH8yqtEpAWPebW+Eh2bRMsFSl7wo+mHCd",
-	"S/SarQjXEWFf8jDIo9gNt6EhwWbGgwXKuCRCOtYuQ4xY8m0jlBhCC3MrDdDFDY0r4Vvcggr46sNb8vjs",
-	"6dOTM0LT6YSePO60d2pXj+TG62tMo+dhELThcfarihHEM2OJnZ+fokbFP8+eBSYRFzmDIZAtSh1se87n",
-	"e09EBsfz24qZ5ZZmKiR5vxw0c9WD3mhYoYrqp1FWeSPRxhYGvrDhfwgzAkybYGGkHENQI4uY6TihB0ti",
-	"Nwj/mRSsS96EMf5PwrgyERSlGg3ThWGsPqHt8gnBllbH+U+odj0kWL0zcDzcn7AUA6d2Cgeb4XL1JzFk",
-	"micYTpVpAqj1ZCaLNAFcPPNymotx6to5dM9fim+PkWlscYRgabAMxBOtBmE/CbtoG7W3Hh7sGNfEaFT7",
-	"kbVe7YRUfMcwxr8QaK4Ly9qjD057n20yjZ7B4nSdeu0dmMIbMOs6LTQ7rFcuF1AnKd4EffFJAZnMncJr",
-	"rn76u0AwBBb1/uEyUbJZ4l0uvIGPCUUG3Mw8WA2U+TvA+IqETOSM8AUpWrUA6odVAc9iTRNqfsyselat",
-	"xZoMDmvrur3tOK1tDV9cllSAcbSJg+vEWb/i34dO7Lac36Sip+El9+oagmrmmqAxCEn6aeX0d+IxhjCF",
-	"MBG5kd7fVlPzZYIRK4XINWNTj6U9Gl06DTWbyNTPbgVKhzZkoGyp9E6mdvybxtEFxymudzXF9eUXGudu",
-	"kCtNEsV006wInOfVCA1+0TbjsjCrNWHwAcVSiq3GtdY/z0bK7eyOFkNqK2NneXVO0S05s7ubGNti6KAf",
-	"uMa1pssDOScyY/0NCrVbXnt2CgEQMS7oGFPL5m8ZXxtTy+YlXKD8v/9La0pey0JravYdhUhfyRSq6z5H",
-	"HSlYP+cZosFrf4PFo2k9ZFHzsdB9LvrGpcAaX61nUsHskPucgmtE2n1jBYACaHYWgUECxYNS93Nl3nfH",
-	"C/bO6hEPMUbXaGpknxF8OCqBjyf5JYGR8YQSc9DQX+GQQMDRGzyylU+DLoEO6kFu/A9F1bzvjmsQdtfD",
-	"oRIujPMYI5xIViDqgSDxRErNbEBGzsSlC1pGWHVmfowVSUoW4wnMwSty8Ae51gXC1wXTG61wJFx/Eosj",
-	"fWFNdoUw3kJKMmP02gg5851hPfeqHGF5YarpLbq2zqtDQWCOaK/u3C2yZlEONDD+8vlCPv2GCZKoOVHc",
-	"cF1nLd7aD1oCnMe3OBIYRUfzKGBbrAihkjXFSGidth8KPCeJBAYCs/NWDqpztizz7HRG8FE9H4x6jrbk",
-	"2Vf5oSQZm/W2LUbfnPl2PesYa2XR1J5NJNYKg9bXJdCA0Ys9lyLx6tRj/9juB7ve7wJnMoJ70lRLNCE+",
-	"iUGFKAfkf/7z/3VVxhgazTRLb5juko/0mosxoTM6J9T7q2CBQFgbYtnyGtH1octKqTnheQv1H7aD+uH+",
-	"GRUJhQxTrigXNnCbca25GDc0jtboeST6zfT8ric518kF8kprWYxk0VnT9N3DAOdG7XyAvYcrFK4b2LxL",
-	"nfuodL933Ef90jAXTVOimYZcKlYEA78SZZShIMMix1wMSI8AO7a1OMGSBZtt0iwdBTPX8WzjVGpICp2d",
-	"A/fVoWy6LdiO3fbSo41WiNW/RzPkfs0Q1yN9dr55j/S3IpwQMEq4CMBWQkndlVBaQ7IsCRI5tUq/QYyo",
-	"hy9Gjs7MYUmRx/9qUuTtFJKvZRhxTCvAV5uIEs3ykzK8dLc2DlgjKR/lmlBiCBKn1tp4JQQnF+OSZeDQ",
-	"Ap/DWG9DQydcbG0LobS6JUzZKNA0y9+5nXsgKHc7Dim6139v9uLot2zE1B9YTijxB+NJcAd8nct8umOe",
-	"/sUwm8wYxBIMv6VS5yRhgCuJxaGxhI55UBddsiQEdubAYBuQazLmghSarbZANMs/vv347mh8HI2Powuz",
-	"rpwCHE4p2Ik5D8d8M2ht21xOuSCgXpndoFgrZhS0+e3lLopnPvonP6gCmhM30SvpS3HXExCCR0HxTPj3",
-	"5/YtxMaWsrvd1Ndefl1bP/P0jpsDg/cKxOpFp53AbSsZjRT1b4qgfn056sdSJEXcgDO39DDDAP11ZPEN",
-	"TXnShypsvOuPcNfHO6zacLx0YJUbkLtwbI61hPefEqq1ol4vZUE0uj9DRuC8LB6JLwbRmNmBunlrPUnB",
-	"vtNYuoGgnKEfY+hIu1zwiOdNkyI+loy3v2qJVfy3kl8aSXttyt1PXYTf/X+x2oj3LAaPPlQLO7AhHv3h",
-	"/ttvWy9R1qXX1kIE7LHtpLyjiol2wBUPqPpgA9reRMdEdXWGPreugNOc1TWl+WTZ6MIi3qrUW7Oo95bC",
-	"hyVVVVMaUKe1Ghx5pOHNVdeuCwCWyP/pydn5yeOzzgYG1B7y/yu10ANLs0mlWJxvqFm+Ijh0fT/xR+PG",
-	"4NdGRCpz1I+Ahuz9F3/wK2BLR8Zvw8B3xnJqfI4u+dk3VmY9qOvNFY8B0O6RnDJBp7w7p1la+QCwVcwH",
-	"iYz1oFuyMTZa1wiC3ycSygC1Qxa0b90j//YmCnAfI/LmT28jEvMbnhItY87yeUSmCpJ1RLM4lyoiiJFt",
-	"GDQiCJtNRjTmKc8508Fy3gahGV2zqiuScSx0xhhUD7zTfD6VqRwDWFHKR4zE8zhlEcmooGPs+4fgYpFW",
-	"HoZA43WP+Yg1S2WY0ccREbIeu9OjUjS5pErkA5XRQrQj3HPMP9S56uZhPXczHZUGvocf5sqWeQQl3sG9",
-	"kUxrnOlw4ViMldE5VHb2HGonoWMmYtjF8nxJ2egXPObq3SuCIPO6QYlgiAceNOIsTTTJ6TWzONqI5WBe",
-	"4aUYp1xPIvKLYiKeRORK0SGP4W0/TA0tTBxyBs3LmvaMXnsQpyw8Uo/nvEK3pT0Lyxrboh+R2A+MQjaK",
-	"T45sWommFv5bM5rCpBizhgnlokte5R5cCWE97HvakruICGaxYbkigOhS2cEisXGgOjRydwsuiFQJUz2k",
-	"vtEIholiwFxHJOMAwAlvoGPFfKHdNWPToFKPxIVSTORd8irBqy0Klkjn4e5Z7Og6vrMbj3C3PGM94LQT",
-	"4DQynWA7+2wiLdMZyY8HZxhU58ZlVYmtOjRbPFUyZgn0ei5yJDJq3Sq04a4SbZZDtSDAl5pT6pH//eHt",
-	"G/IBNFNEUjqXRU4m3F2esy85EJ02B0NT4gLNJeS3cZE/lsKO6Amf4uz9y5L4aJL4qFiw+F+kyprIbsrk",
-	"NA0xpklAzQGBY/fElMV8xA1vzolgCEhtH/IzE2zEY04BeLFebFOloDcEtwhvDFSEt6fKyGUmQCrfSKNf",
-	"RgD2SRTTcWGX4wYdYFjQl1VSgNENFvSexWxqWz3r3hxmXEDMBNZhN4KOFYNO+4goNoKRWXBCUl7DtKYu",
-	"+Y0Lm5+BTjZgJWq82gq3wyT1pn3IFb0xYgbzxmZHcjlmRhAG94CBXROZJnV3eR/27yKwMCWA+J5XxBFU",
-	"xvegQHU6NdSt6VzbblRAFE6LTGiSMSoiQjFZWgjYSm1FD1g4EQ6+TuFbRyzaTjvUebDsV9lUqto3fw38",
-	"l5DYsKSrCIYhK0afMGr0Fp1OlbyhqY7INKUAxSJzSzEjmaZydlJMdZdckRKZC25IwIxhggznqHkZzbAf",
-	"KSpBKABnwsaeoEspPDKzqiaxV3KYvgbpjuo2zNfoBV6h+tpcaKx9j8thAfoNTQ0Nzc4mMqtQrJs8UYMB",
-	"axMFuoS4dsqxsopeUGPgJ1kg4zhECbMLwVPdfIo63Nkxjh1AfYEc0iMj/sVsejE0X5WI2EYPzCYS+UFf",
-	"V+yKsqn56+ev/ycAAP//",
+	"7L3vktw2li/4KojcjnD3dJZckix3uyo2YmTZbmvGtjSSpr0xbU0WkkRmoosE0gBYqbSvIu6nfYB9iPtg",
+	"8yQbOABIkARJkMkqqbo9H3qsShIEDg4Ozt/f+XWR8HzPGWFKLi5+XewITomA/3zGmSJMfYfZtsBbov+U",
+	"EpkIuleUs8XF4s2OoMz+ivgGKfj3mmRysVyQdzjfZ2RxsdiIxXIhyM8FFSRdXChRkOVCJjuSYz2mOu71",
+	"U1IJyraL9++Xi6/f4G34azdESMrZEm24QM83Z99jlexqH/tp8fCnxcjvfccTbD7S/OaPOyIIrIuRAxJE",
+	"8kIkBFE58gt/xeIYGh0rRDJpvoCZPBCBUrInLJWIs9q6niYJ2auzcjPGfP/9crHHAudE2Z01g3Vv7Hfe",
+	"puZESrwl8gIRTXexRFggLhDRNKD6acMyi+WC4Tw81WpqOX73HWFbtVtcPDo/XwZI9YwwJcjzr8IMkMCv",
+	"7st7rHbVd81vK5r2EmfDRY7V4mJRFPBkYAY8JRmV6gcYNsj0VKolwhJRhq7enSX2havwvPRPvVPyiPL5",
+	"ud4rpYjQ4/z33/DZL2/1/5yffbF6+y+/C8+3WBM95w6KFWvyiUR6jh1kK9ZkzPRCExCSi/bnrxh5p1YJ",
+	"/HrlBMRe89WabHi1jT8XRBz9CcFwHVN4eB7mmy6OcYc2vPiTmeV5SvI9V4Qlx38ngTP+Pb4mEmEkyJ5g",
+	"hSTekEuE2REVjP5cEKTIO9V1kLyxz/TgXQfpyZPlIqespFBwnhsjK4M00gIXKS2NDlgiQXDakKmPQaaG",
+	"J1lJ4SgWetixfSzJipS84Qpn7Uk+4wVTCGcZEvwgkeK8g3eoGWalYBx/CinZ4CJTi4sNziQpp7DmPCOY",
+	"mXvA3F1tPsZZdoVwmkrvitNnn9wQcSyvwI4plTdiNRfCinxx8bcFzrLF2xA1vqM5Ve2JvNKLx3CEuj4G",
+	"LwbX/eR8qfeB5vrbIHxzysy/Ko6hTJEtEebSEETuOZMESPLiaaF2zzJKmPpaCHPcE6Mh6P/E+31GzTX6",
+	"6d+luUtLDvp1QcwrC8pucEbTVQIDaS7TP6wCYgseQFQixhW6ZvzAEFzGXKCUpvDXveA3BFElSbZ5sHjv",
+	"r/p3gmwWF4v/69NKu/nU/Co/hZWYNcAyGzT+5hn6/E+ffYEkSfSf0JMHjxZLXy/68ccfz/QQhCm94oDc",
+	"/ZYf7AKknaTakVyS7IaM0xz09LzpnkTyrcC9FBdkI4jcIcWvCXOEh1dvl7bvl4uXgq8zkvesb2+e+GNg",
+	"nXCzlctc6G8qTLNyVT8XRCq0FgRfa60KOCjngiBRZEReIkkIAprIB446cnHxt3LgcrdqI1OJNpRkqSaU",
+	"e0K/v+f6CGm6fwpH8v1bfVClwizRgxWCXei75OL84RePzs/Pz8/gf/6k/+fP7p/2/7A+xwqrQi4uPnv0",
+	"aLlQVIE8DqwLw2qqG8oRTH7q6BK9hW4zAvv3mudE7Sjb6lUfBGdbQz4tFRPObvSJ4EyCdn4A5RYnO2TW",
+	"gHKCmQTpZr8EmujL50am6H/sBd8ToagROIkgWJF0hVXtJk6xImeK5qR9HTem+2v7d5pG3OrLRYalWhWy",
+	"/HjLKGCIKqSfQluuEDZnZokUB1LklBVKzy9u0szqme0fiDpwcR24kZ49/+oVEphtidQzyfERJfp21F83",
+	"55ewFFgRbQTPLxHJ9+p4oRUPfXEoksvgF+0fsBD4qP/NxRYzKuEMriKJtxfkhvJCriRJBFGrgimahWVk",
+	"xtkW5mwetWohgkUbAyiOgoLc8OuRrCITvjeMFk8OM832Wl6w7Kj1Ac+MA21qS2/MBvFC2wvMXFuUVfog",
+	"3yC4r1ufLvbpaO631nHtBcrU558tAve7fw39zejB7v2lf/ZqU2lzhGXfkp4e11aaDV//nSRKT7E878/g",
+	"CyDm05Tq0XD20jv/Vkuri4TG8a4bk+fLyefdncCmddqrVNfPZ8lE3hhPQlPK8bvn5lnvZ8Nhy4UxCuzv",
+	"WjmYeAYDzN1vxTXnlVNm//UwYpINZhrikV7GeGk9Eo2dxwrXltN3g1WXSuAMezbp0Dg/kHfK2rZ6IGea",
+	"9L1i7JcmQWD29U8P0MCaar1nI6fM/+vDsaeFFVmG11qjMGro/ToWd8/i7f0qUqqeJmHX4ZUgKU7U1YXW",
+	"oQsinf9DCUwza7Sgg7ZoiMCSpOBP0v9ZCPC77YmQeuORZh6UkhyzFPyq1nakTBJRiWfQTjOijCsHG7eG",
+	"nkDAwLQz/1KrjmGHwIYKqVBG2bW5yFJOjD2w45keusloRi0O3KAZZcQKrZAbjZEaWcJ3O3Y6v115TqXU",
+	"Py4XOFPEaOaGGsQsm4vU/tmQQIuhA1U7XqiVIAkX+qdkR5JrUJFW1TDeHwsGRufqGhwvjKuV2pEV4/om",
+	"THaYsiBhJfm5vdYfinxNROkhp+za12wib2hLh9IIedvFkM/KNXR57KVCkm4ZVsBqN6CtEGQW1dzbHZa7",
+	"4M5ek2NwY6+uaXoFjtFPHxxIlp0BGT/9++FaPtDW29Wim2yDNFkuyom3v/x1+ujJk4dfLNEaS/L5Z4XI",
+	"ltXqNK9JdHXAR22OaNvTHMSHV0vrVF4iSX5eIr1gUNX0l0DrWRozhrCUpGh9RNgw7oaQ8N3r3otV3Bob",
+	"rWmxNHQvqeyv2/9CJxN8fRO0qXAprHrvT0+uvV/ql7gI7vV/SgKxgKcvn1t/xyXCa0m02cEN3eVRKpL7",
+	"/N6ls5jPXFMWYqpCEnG1RFfmK1f6o1dm6CA/jdGak522o9IVmPMBW+sHnGvpzbJxplOIXi1BQPRBoUoa",
+	"ZrxEW7yXCAuCmJ56UB7q7eyIVpU/PU+XyNJf3+H6gxj9na+D47XVy/qo34Axz3Nj3ehNMgZazJ7uC7Hn",
+	"koRs6OMSHcroWjlzhOW18R+EzSIj0PsMcz2cvXHXZEdZWpJB+tftCNsSHC2dl9iV8+6UEQ5jAZY70EH3",
+	"Mi7RHlUrZZU7/iCoUoTp4fTFXo5b0QwetZd+WxwVIBlWNMTbP3Z8xOf0wU2uc37IsATL0TvfSyeIPDLU",
+	"Z9o6lv2Sbg6joRKb81kNE+0APZXvtJrQc4ETnJEUZEjrzu49GyB1vC2PPghOE2i4BL99evboyef1ixbu",
+	"T6frOK8OVUu0I+9wShLaIds8bXGyitB3m7rxgSM7Kf9XIuiGVikBdeKuBb8mcVeoUbD1XcCU1sSrZZVR",
+	"JzOnwMl8Xe2vtLJACy9QUOvSq1tXcsIy4LACSSXJ0n7gsOOyFJuelLw0qs8OS7ilnE3j2C5GX4N1RJEL",
+	"OL5UoKJe8XTd99pqq77WSGjwyIhpqZ1QAedoiSTPwQnJIfMiSyfo53aP3YZ61PcmFuY5teOC/gL89pqI",
+	"GyK+Jwo74VXnPgjirPQYciWL/Z4Lu78jFBMpCyKCj2olfVUIGvzRRQNP+7ogNzbbZuVc1B1faz23woXa",
+	"rXKidjyd/H3jNpj8NhE3NCGrlCdFTpjCnZEG8ML3L7H+yAyra3Kk2ejWXMKb4O1+1zoD1Othi2UHs8Yu",
+	"fBQPhA7Wl4SRDU2ozb1q3JGgpA1qBd4YT+0b75eLNZY0qE0d4dYzPgaIyqwJuib7tiq7XFRpQ4sLPbeE",
+	"gFdjZcZ2H1lV7o/W5q+pULtVGoxAv9igvSAJlVo/zDlTO63aHQk2l7Tx76T4iKh0E6xpAaHbufreqhw7",
+	"YKql+HhlVXvGtYUjIQ7ChmgQHF7bZ7xgShxXfLPigm7p4N37zLwA706JIVqeXzGw1oKkL58xv/zav7L6",
+	"0++XC5IWlq8zckOywQGaz79fLjY4p9lx1Rk73BKWEm21E6aoOoaf0dtSDtHMWwLmtb62yuhg2RFZb/7U",
+	"aIu+QVlK0lVKpKKsW4ZCJH0viCICorFhBQqeuqHksMq8hMY+BikzEyHUa/5bRhsK/tvN+yHHgiqcrVzY",
+	"fmBfG4/rAYjQRg9likfRMqdbYwRaQdEX0Gx+vPFqcD3lM7Erar4AYQQTwqDBwITnb6YmvyrHlCEOCmbU",
+	"hnjnvRW/VjsigMMDH/6mEPpnJPckyyjbSuP2gyfkKF/PfqenG3pyz/dFZggSJSqaz8OVnhCY8iokbp8K",
+	"QW9whrAyTlyXHzsozQXZEEFYyAHxeseFAmLsihyzC29km0kKP2JkJWRw9C2V4FVfNQLS3fPRb4gxYjHw",
+	"CgyUYxt9CsVFRUe+1oHY/AkTeEE5VsmOSHT189USFXukOHp4iSjTFoOAX6xLsFoZL9Z+Do6lDqiN79of",
+	"ff76xafPv36Gnjx6+Oehu1EPoMfp8BjhPV0immtdyHhwNkSIsIldneMyCTFR9EZP28iexXJxw2kajG7c",
+	"dlKC+XS3zjM1aaHi9SCfNdm1cebqYsTsZvtkN+Wcf7U4jbHcwXIfBvTWp5WWGg4FV9to41UQIEq0DRre",
+	"wjrj/Eehr2DOfBcDltckhQO+5QoxbtwCS7Q+WtWRZOknEpSACz/jxU/VLPUFe5jclPQp0lqH8e56SXy+",
+	"LustxQrWakkmiutT4LPzfhJOSjQJVkU843q2iqSgR0sETlfLJ0tEmVQEp8bXDstBejmXCDOkiZxrdvR+",
+	"8DTvMiv34SM/K/c8dEBOsluwlDYs1PfuK++EPNOmnfGudBg9V4l5xOn89p+l2u/SniBtEIpdqEQSB9SZ",
+	"CTZRI73UygZw75jcbHgBrQvl5mXIPZA29E9jWbET+OEUuyxgYw0lb3x0JtdAKVPQBBuogzjZJBuc04km",
+	"2vD4H73JViUBPYpLNDrdppvXRqsW8PBx3ALumRHnLTAyQ3IWK29kllsPH/kWoTfqZ6EDcy8NxBeg42Q8",
+	"ufarxiQRN/by1V9KyQ1NyGXdeGTknYIijPA11qDWwBa0jMwGT/IUH5cuL7ucgjZU0C+ckWXHJD6IqVpb",
+	"eVC0zmNEtrLKgtZQzfoJ2zsDlosrnm0ET6sHYlOZp7hwB52jPbfsG/9K1dr8YcchAGqE2dQb1eU19e6Q",
+	"/qTJkPCuuTGXG+OKdITTEi70hb4+hpecE5eaJBXemFW7l4y1FpF0rocM8ih6+OSLR59doKcCr5foa7Wj",
+	"S/QdVmDiedXOT8/+C6qd3/76+P3vFh+hA8L8PnYC5hVD+eGK4kkejsbBsvwWcUYnmcejNeHp520ujfZu",
+	"z9+wiTntsPi3xKij0+CrWO6YIa+qeSfcr5KMFj3mKMwYOD6DdRkzHqfBb512bprDNzgW+PXR8vH735/Z",
+	"f56ffaH/8uf3f/iX4AXQecAGFzLHgRtYzsAB7GOueQ/a/T1k8xwwPOw279nK31v/8/9yXuc//G6w1njx",
+	"PQRP0PpoHOSXSH8AKYP+wZyPfI2T60WcC/uWfZCD5+V0n2T/J07J/hg6h8Ej2PhgMsYbOUitlndy1OJj",
+	"vJWjBhzvvRy+dIa9mSddXBO8m4Pfi3VjRg3UdGt2vDTo5pz9Tvzg/tBRrHk//KPjlvSbv/S2/KWDJ/MW",
+	"/KeR/r8PndzS8hgOq8BzeRDbGlzB0iygwBKmBB0hmMw4X4fTuRrKpRv7bed8Jvk2Tpiy/V7jSPaWmsc6",
+	"MEav3dCwnfYsT8LF8YAyewvawvQ2bNkIT8hmAaDR3RFVWpk2dfKLwDLnAzspV+WtYYCw05JKOu4BvZlH",
+	"m1FjoydcEle9CL5XT0f46aff1VEhfz1fPv4i7C5d8/R44nYYC2ZoMwBUsbW4L0nGD/Wokye0Hp/XsS5/",
+	"/2ml7/xudfb2j3/447Ajy6I5wkJDe/YMC/JUAFJSHq6I3mLKpFolWAtczRSrA82ycNwa10fqty+wICv/",
+	"hffLKeGPNdSeakVS/4dzf7TTF6lCEH+TtpafQpKWfhu5t2UwvOLWHSxwfeoSuKorD1D4YsIB1chhhR+C",
+	"iOVD4KeyKWTtj80SFTKmQOSNHYsc1BVw2Wc4+YChGBqM295aRPS3uExsXMaXCG6flp1SKEKkTcxvvFOp",
+	"N6sIG46U3w+ZNldkKz7mVMqkwU/frfxoHC6ffSIOwAyu86aWcL/c58+wJCFNXxIpwauYFmSUYMRS0i2b",
+	"+FoHNscbA425FwSyg/mBQeFI3MhT0kYyLkfeB/qVQpDO9OJvhAVBcdirfDDzNsGSrBrjVom3q46Uavtz",
+	"6QM1Scx8A4GEPQAKpwC4IGhKpqRRu++7Mfou1imalnsn6mpdLtLCAP2SFd90gNhjaRFRZCFuqF4/OM2I",
+	"2EbJ7Q3PMn4g6arYh7nTwWokZY6/eeWs2EdzqXmj2HsHp3HzGGikw45mFjMXUuikwiyVSCp9A0ejcZBs",
+	"3J7seNarQNnfwV09r45saxrHTLYKxPRWpnXgI7GVq4DyvR2eMqmfGTkjEFidIECaPw9cXNs73/kwShyj",
+	"YaCkDI8XuPol1oeFhJF+BNIz8VYQkqIDVTuvMGcECpIhaCkywtXvDotYC1+EM7XjxXZX1qMZaCtN/PAn",
+	"atvScUDtBGNnbYeEYF+YFwx+QdrzXeOn12qWFsilXECgJOkla/qaD42YmUVNGLvngsrrSA8yXD7e8+AB",
+	"ZpIqemMDeE3FWKvYgiZa/IHEpRJJQpj1/SBFcI5wZqIUru6sRCpzY5siOzdQGCWR7zuP0usXLy0cjSaB",
+	"MOGHbYFFKh365LD5WzoihwlknzWlkaGyr6+IgAtno69/QDUHyHdjj0cpAGbgWvFl1Es2lCSLPLcYFvcG",
+	"JrqsDG4ZwHZdjtx1nvQKJBtnt6k0tQR9l2Zc4bM24OU1kWOVSb6nJF1pDggzrcQ5YONRzpx1ZKlUtbq5",
+	"lUznIcD7lDMSe51rURT56JbjLJZ4kY/xQiU873SmRUNfW8lK1xnpgzHSv0ejaVs0nKgAY+3hYMG1vbYB",
+	"tXa1F3wriNQMnRrBmgq+35MPU4A99bi7w1RtVclOvaXO1QG9FTz4gZD0h2X4E5i6qXhxKKy98BS7JbQJ",
+	"EspY2SND9e0j0tDCwS1t0S7bBUW3cIyaUZ8mk/Xz1lcCb9QgazWUIebkOZidWjRJoz1rTUhP4BIclvgo",
+	"QSkAY/2wo8kO2akvPhy3/sYudT9aDJPM4kYs1Y3750F0VPgoOg/0qC3D784i1Qc/4+kr49fXOKCj8xGH",
+	"lZiIZKD68RqV8XaLSs77Lv4Ex6c5CI2iwrAX1cRiLBrFKd7SmPjVi41z6Ln+DbiMYGnlKBxMGmOB5OH4",
+	"22S7IRkdL3XvhOLWNdcmNSir0t6JDuRbW/YlvDfjkLMRcQ/oQypXOVGrPREJCbU1MFttaH9RwnADrhFc",
+	"1Z9IBKPEoTVFbsnfC6lqOMHdczKKA2aoYBvKqNyRFObVV6jmDpIdYtH22lttO2gomGt9RZleRgcCcDm9",
+	"RSh52VNPA2/a2UcoruFYinUWUmnhhjZcXNpTY+a0BD3LuT46R14lwca34dWNitFEeDzbW8z3hFXuzh44",
+	"+aFj5M6M6XFgiBSlNMV5mLAVpp6X6eM3LS10/JA5aZc2yaC87atkZLFqKQPGnPyZz+04MyVUZ1qONrRl",
+	"X3llRiM2zbsbR0+2dz5zmQROc7mHRgGE9Efuhx8quytGK7/ZtZJnRkz7WuQYuRCZwqQvA8q2Y/OYnsTY",
+	"/7OzuSXJK/J3UvrI7+jY+Vvnxnk7NE24OO/hxg0oilYVgpip7NEUx/qLBlXAH3cEKn08nMZrBu3Vdw4s",
+	"CEtiJxbUEbvSCWbTsAK0aalYY+nihdM6muEIgpMd6FvjtrqrY5v7YieHT1JVxudExUZiRsnvOePRp8WU",
+	"J8V8K2Y4aa/bYc7uOhK95d/YXKFA3p5SJN+r+AKkZxw6jzw174WUjFGOhkmI+YyMfyE6OWzc2LFZs4Sk",
+	"ccxSpnXBKwORygnRxSj/dn0mzu12D9PuTzcDLdqy5YtldWCGzprF7x2v6Xj83ejnxw/WVjddD+Nbvs/C",
+	"fSdJLBhvkGSTorKjxcHHfMTHant3KQEaW9qJy+dv6UxGbXmB3T+jtqLELLGusQl8p4duTuGXIEX+wkNx",
+	"lfkzpLYcZx9XftQt5GqUwa6oHYIQZPmK9/qqs7RQYbElKjbGea9Shrzd8gj5todtP0Te0C0wzZg97U6G",
+	"8ZbVR7NJ+TDm8HYlw7R7kIJLSU7InTCza4MoNG+ZEzfxBIrH0nmmqxak8/27Zg0F7iKdZMgRNrNAHp/u",
+	"0ctrA2933dnf8iwdKfam+tqhE2N0XVCXF6wao4tjAEPvztZkKsl4pKer2VbYe3kwvvWDZZyGhIS+r9EK",
+	"1i37cEhKx74SCxoThDD80TYczzjbEoHwRllP9AYnSl8zrMoZ0Tps2AHNk6QQYuS8FXnXXZzHWUKQ8Wr8",
+	"BnQwSZ2r+Lq+P5YT+g7JJGUu1qtdZ5WZHDmOlxrCZ6QvBkbpI8xMmgQIovunSRgKzKFJnCQvxu9x52r+",
+	"WomE+gS1jhEr5ruKZN941rXNhYPiRVM/jWmKJI9r3n4SuVo/HIzIn+4sdsTxysvgY005433o7fAmzHi2",
+	"3LbevyM2ExHu5crnECynhUHhX32pkoA6QeU1SnaYbUl6CbDOzpW2o1JxyJKsI/JG6MAfc/x1omH0MsMB",
+	"wTrdHxHiacgtHq0IVm9Fxj5N0X4AWO9Yr+EPYDbBm7E+wpGe3uPKAPsEbx6bSbLDEnIm98fg/O4AVYR0",
+	"FvW/LvQkSUpSxEUF+RGt9Jlc8jlcOPPf9PW08hrOwRhoD/20JLKzSt991aIfGPc/lMjHZZfeQKJnn53T",
+	"LilJwTG4rBoWy3IfITvebePb/qSfe+ghL9WdsnjeSobacXSMuSyF3dseETkNN66Sog3rOfHaCEMSHWIc",
+	"Scq2mQn7RONa9/mBH4X8wJWQPFkM1kRbe7Rp5z6wjifnk0XBuGN8SnpTJ+fMpCvCPX0P9UWgwCxdSqYy",
+	"7qC/eYiRe5louHJwfp3tVXkP3IHrN+ygfts5NQAsmp4CH+jPpH+1ge8GYiLDeVyhzwm+/BNMlU7ffvVM",
+	"Fx3fEJx/T5wec0KmwWTk31vwbQtuCnidiuJgDQ2E72wQHoWMT8i9W83EzcySYnjzb9PFG0+mxsLdi8PT",
+	"n+nu8w7D/bsB3wgMXoGQ/3IMV6+PYXzejhrIlMaiX48RJ9pk8fq+dMSEqrZasYBftqpyQsp9C5Df2lhq",
+	"R0aW7t19zWztahlYyFgnmeKrafhpN0SsAyCrIIhKjFUAF9xjoZwhXbZA+ESiPVa7S1OFsrQuuDNwx2Fm",
+	"IBVTgQ9nrkA04TlBeM0LaJqgdiSXJLshMi7YVslWmLe/7uWix6Ndncq5ZFR1zO+ZjDIQMwEXYEKkXOU8",
+	"JSNaTBnAmpX3crjEYo+TIKriS/CHyaBPJnwQvyRbyiQiN0QcUdmFvQ6gc4Ge/uW/zs7Pzx8+ehw2ZQvX",
+	"ACayi9QUvSo6A8BrUDbQByslG1xkKtZd4Hcya+5JhhVVhaFwBOxDRm8o266wIHiVPwqDhWacbceMmWOG",
+	"DaY4cE4Wy22t96CjWEfNCRdbzKg0naJoGkZ8EgXTAti049cHCSWcKcGzrI7D3ZnM2HFpPPv2KXoJK1gi",
+	"vsc/F2Gk2p3FKI9ZfEY3JDkmGVmZ1yAHi2qTc6WOe57x7TF2qPL5CvBmxNFvotw0GUzuuGsz2mYVSRXp",
+	"ZyZ9qla/2L5n7TAqpxlRHYPbddEJgswnSXNBt5/dcsCKiFVGlSBytSdileJjaImTLRMO6Ai2YaSTgj6t",
+	"fXFUI+SyfkF4DOP4N3Ceu++fZ/a8tB2oN4Fz9I02ezyd12wWkgeqkp1FO9drQ3yzCQdU7Ofatu87JXBf",
+	"J9yO8gJvQRlehzS657YNBNYy5BOJHF2X9e4Q/MDswqjyOlEHbok1ySKqHVPynXkS+k6JLlQkQWDAjHRB",
+	"dhsKmzgVPKpvWKpgwgESt6rWU8NLmjReTML7bD9vzORDLPmpzRJjCWpmFPbRldM2wuTUPn/eEQmIoQ19",
+	"1+UX7bwEDSes3PTaTE1V1iVo9zQJp9pVoi2I9sWIOnBxrVmfBizDVvqKEUpmJu67vlgz6172dver70Qc",
+	"EzVxG6z+2yUQ4jbOcssyVESvuLWSltoCskel0fT6iXVVNti7seDAqeuly7Sg1nx2wehuur7hkON3NC9y",
+	"k7thyWP+cN5nPbS6Xz9aPgn3AxxvFUzR8E9sQdzdLDNMwX41v6TpFz49z744j7IAGjsyvCcDBkI13p9r",
+	"04F/3on10ISarJjnp59eB11Tbesi3lhodPP9B7UL+gqVwjzrWQ51Fhvir6ZVMZpBa0ZHQ597+sPTQKv1",
+	"z0Mb51kn4xYwk+VSkfzz8RKjywgZScywRjjN9JhgYMzh5jOesvvo3ptLfb4PV39HUN2/du7j/duxrBPu",
+	"4whCnXA/D8538h3bdV8Od78P3H+jgJzv1304vL8j78fhAWv35Uy3YsRX7+8tObS4bvfCy12wkeWkVOFC",
+	"iCBS9HOGNlwkBCme4nBq8smdn0/UaaXCQslVyO/wvKvx6j3s0RxoV+fiw/iaMLTGyTXCEmGGiBA8tlno",
+	"VMexU8Aq6ldc9LafZW8zpWVEc9/bY7unSBMKrYk6EMLQwy/OzyHy/ejhF1+M7u7bJvQAeWfTc1/u7mGF",
+	"ErjRTsuzsXvek2uzsUkQlUOTHxhKqSCJLSwahumz+xE+AuYqaIQ8CgHwozQ1Pf4SG3Zp0WAbtFbfQCNe",
+	"U0kEYiMlkP6/tNXbiAvTHzaFHA9ow+2qzc16qbSxiwuUCr63MZZ9363QqBouXKN+gxcLWxWGfOoojvJ+",
+	"HAsWVp/K1U/F+fnjxA0G/yIPrLi7WqKrB1bawX9bUsF/G2rBfxpyXdm2DVihHd5DDz5XaLahBCBxFRG5",
+	"vEBXDob1geaiq4ELJOhCL3ewAgAo6TgpfdGiA5YkrxMYMmgsR1me7T51cwges5aAzNlhbTmKDsbWYgHt",
+	"8Za49vEk36swYzaEV+N8Zwd8lK7r9qULMHK05aHu1RFCypt5kHJVeC5Utebs1DZckAgHL8OKREfgchMa",
+	"pLEkk0On14H1/3RFExpBsZP9DCKmzc+gnUjYPMPIWYbZzLGo9x3UnynOaEf62sUzOkONdVZ9VWREmsbc",
+	"CKrcpLmeLhF2geMEM2SDvZDjh9YFNAm2MXvzt65ofWwYM9AEmUplqqzMoxKtib7VkOLB28KFPeNC98Eh",
+	"xsdHjdiTWtwwhNlR7SjbuksEVpDyiHzIeQKmNRaIbR51QwTd0OrmM1fIEgkCNLPdgKlp+6dH5JKkSEvX",
+	"cNwtlDv1A7khwl53wV4x41M3wvxi9bmNVbgSnhU5kxCbdSQ+MeVjrnyOMED/12ybUblbWr2NQ6YMRzne",
+	"lwwV9KrhsA/gqcukQVfecbvqbyTdMlddoo4eqrJabQXsUMeDWu5IqakYXuxj4jlUEjvUa1vFNWwPBVUK",
+	"LeYvS/JLk/RMGeKM2Pb3UdBmU0yixgLaDiPnzW+3ecgxM/kI0iYjBf0YndL5H1ua9iRX2NpqZlH0Tu5E",
+	"AL01evEDqOkel+MjWpMlKlhKBHr45x6/nSsAD6E7WZJJlFPoyISgwQWVyFQXhIazT0afq+/N899oEyl0",
+	"qOx4qw0Xq02RZR39JzDSPyJBtlQqU4CADrzIUsQISdGaSJoSUwczy7T8D0VWBQZeGWyHEHjHcYG3cxXV",
+	"A/QKMyaUXMzDk/ptfeeP8zSXb62P4czr8gmE0Q0Ra5yh1Da60of4IKgyK56tsaOkMU1ZbE+x8gVQOJKs",
+	"SEm6ommoC5qXCWIr/U0LvwNVux3JSvyHkjEjnRkVN8IEepEhGqsw3W0MW8E0eJZqrqlqkqAMetDnbHtb",
+	"XiJWIsG5klwHrhCJDUJviIgmvnnavbZyF0+bieSeYNs50+/aXCYMH1HKwfroKzeKjm1At6O9IIqIVSG7",
+	"cjHLa25MqJmoHU+j6WMf7wu3CJLQPdUPxzKtKTNxJ1CijOZUkRQpfgmbfoFMkRqSCd8TaPF9ElMLknDR",
+	"1ThVX3mmWlgrpBJaZWvl1r0UWfIIU40mq3nagqyYbJNO7eOvdXyZMvbkqt3KIWaLOeGMpquCKRoyQJQ0",
+	"pXpGCxgMet1FNXS79w+Q15PFTiyU/N9k24bo9aRWz603Ke70wW+5pr/ont9gPaAu4bD6b1fcrFfcIDvd",
+	"/ytvOPb78d2Bo4/Fx3GBDSX4zHg3NQHFB++MnptgFreQsaTuWXjc9L4L+fgO+IgUN70cEbbi5AG6knhD",
+	"rjTLXxXsmvEDuyqF4ZqnR9Nq+8FihnaLjlnDTs0f3TG0Dg+D+NThxr/F4mzXa3ro3Gk6r+Bhz0PWluLG",
+	"9yeXVcmfjWCGACtjsqlMjLlLIN+Fbi1IZkTnju6DgexDtW7Ncj0rbZB1xwtJ9H2+qn1DyzW8CYWGObI7",
+	"4XMOOLIOIHMcDtER7kbGQdgCl4dREfGGrA67EJTnt7wQLi+DGe1SzqjhF12Bb0ipWCKcpoJIibhAO8zS",
+	"7J8XWL9lXdie6oaIllP8c9IjJ12P0Hlge4aVgFLzcXy535nMi5xIaRzkN1SaU4hzmmkW3mOhDIgWV7sO",
+	"DK0OadEgMZCvNLjMtIeJM62EcM6eArdOtpPg8vq1EU3IaXbp5MtyWD3+mG/CQftlRAbo0FX52zXmrrFB",
+	"qk+8oprjjjlYNbnec7zmUfZBbb6Xyv48GVkzypvBKp2PQrAMznJ6e7PbFDyjqpnuvyAapPUdCabA4Suh",
+	"Axpej9cv0OOHn39+9hDhbL/DZ4/Bm43zvV7F4oevXy2WbYiCxwGAgtaBKFEInhXrUGGQzZyKlnrFmnQn",
+	"5HYC6KQ0J0yOax5RrMlX7rVgMgDBshAj5/69eSk8nlbKOkrgTQ/DDc0G3ZZfUWlBHV/aF3qRUzpdbk9t",
+	"Vps2uyvymYx8PVEtsDBi5OD6CCwRg2Q488ecYEbZVr+NGeJZWocMGijArowql+pSUru2mXWqLRdVIp6j",
+	"VvASqpgo2LxpiFADa6gmD4N1zeAre9ufogMUa/KKHzq4CUexOFb4e/1sx4UO4/Qt4XsSWgYuUkpYUgNW",
+	"Bvc8gzYCW35DBLMO28rs2RfrjCZBsZxY8RECf/0lJKy/ETxHMKAE8C0tkeG+pcmuZG2WHdH6aFnWfB3b",
+	"zsXtO3BPBDU23RBRX5onTzy03nzGCZnXZWueJleU9AhGmkpIpAORylDMpaiV6YCjaw6HDrzeV//Al5xT",
+	"Ea/c5AZNOtmyFNvBvMIgGyVevnpHxjZV0roibapkOFG00hUd41sq7TMMy8JKCbouaqLB9xzAF3ryVY8I",
+	"C4Jc3nRHYXEwhyEjWJIguCSBrGJHe4l4oSBJLcfgTYeIHlXRkGrWDiq/2LVT3wUrBEbLwPZqQ8KsaxLu",
+	"To5nFspSzYRcRAR+3ZPvIWamhl1eloTwsP+prum/LMVSh/1jzi5KtMyVl6hgbltQzpnaSWCnjGyU3vV2",
+	"1AS4fChDUQ9kLMjIRxuLdkeJdy5T33PBs+kpJxD30by6BC3d5HYXLLAovCWrreDFfnAHqyfLMszIyNFY",
+	"nC7YjWhKM2zs5iBgcVuhh0xcZ/eE7D++L4y5tXLVib1kaT7/frn4ucBCmayCynZ4dP7os7P/eBjMdyLv",
+	"ImAp3oUbScliv9cWUkevqA4TywI5X1p3rrW+vbGiWmoeCQ6sMrIuqrqfA/JmLMtUTcXas2ze9XE3t1vb",
+	"oJ7uoJHgBa+9Ve2zocP8FcmI3o5X5OeChMR/wtmGinzkxFuk8IN/psR1Fd2fCWY2agKtrirVJz3i1EaO",
+	"IM4MfsImue+Xv9AqxiQ1ye8BKxV6jRukfj/liGtDVJF3ammSZbbcaDWeQ8ikXNmSChOEcf+C+Av8w4AI",
+	"v9M2C2EpNHggTFEo5K2uhuViTYXarVz7pVI2G2Qwe1pWfLPigm4pa8CI5VhQhbOqRwBJi6SeZ5/Trc28",
+	"Lx9yEaWUJ4U1pdY4udYzAu3LgQCt9oLfQDP0kKSsTI8g0nFN5hLj3abkAP6hPRcqOCZOFO9unVRIIqBp",
+	"Y0aNDOYj+oJ01PpdWV/wVdkMAh507ocbIgRNB1ti7AVPiClZMN95vzwlaeQWuyFBFX8fsND0RpWDUPRv",
+	"uN6zyCaRYyRvsJWGH1RvxdGbcwXWW5Tk6SvH80zuGYRsdYjupXz1HA89doS1DsEolIQEtOq5vT4kX2Ox",
+	"5asUHwOH/it8lBZ0QtvmBFR+qL8CVRpRiUoLNKTH5fjdqu4ZboxfWRYwrilkQ4ngWle8ROdgFmN2DI9O",
+	"2SohoSIxUOBM0fcBUQX2146mKWFL9AsRXCLyLiF71TVtO/Aqp4yLjoYcEucEpgcXlCyL7/pH9PpD949a",
+	"PYhq7thQz9pBr0NZDlntF1I87G9YLuB6syKadBJX0zQvMkX3GZEGFX7Y++z5njzGKTcyTKj2hrQ4q8HI",
+	"oYP49WZDAAe+sxyufquEfFSMGD41WeIyCvLHJJSPunvKTGXZISx2PEslUvyARSoRJG/6grqapDlbVueK",
+	"ErRNMr0xHwl29piejRzqI2aLML3+DtUKIO1dMxm0fqwtVoKTual1AoNtCsNfrvkUM0oVFd02rZ+4PCU3",
+	"OYbzZvDJtZh5sn+ua78HTscUJWe4PqvlhJi6l43Vt7WYUsf3lhUiD1hFXwO0Xrz3MiUK0ywcY+RwXbe5",
+	"/99ev/gB2V8RZTbCv+bp0ZpaeyxwThTUztcBKbow5Oynyn4vdlrBZXKRB2E/yva6gY5UXORledCE/uZ3",
+	"0N2+Nulfp3e/F0QBVZfzZpVTtgKczRDqyQFhKYmUOcDXAA6gg1MJXtrX5NhxWUiltTjllAutIrqIspyc",
+	"4afXVmbh+AU/rYCXVhwVeafkEn357CX67E+1zAfCRvdCMwyXYKZVRbnjB4YoW7qmNGUDynizrXJsdbfw",
+	"t3UxetlBJcx6HTzRZWECF6VPO3TjTHMhVm9FngNzbYxDHgSB9BpeRI/OH52fPXy0NBtZAt1xkQeBPKxc",
+	"0Syz5Wf2j3+XnD14hQ/f2/TcoLxPoQ28t0ItqsujCBeB6ry+e7rXCMxkVgV6u6CCpnd/qtPOVbah//l/",
+	"/z+gGcKApQJYWTX6mSeq6YVghgq6mrKB3+EjLxTaUS1A+AaKfNSZ3gYz2lmdmWM37bYRcqeWAGgB6DmC",
+	"bYC09AaWF34pdKvUF4+DfaehJbq/AQ1W6rpKJyV3d9+2z/j+aBLugGUgP87kVwAApatNdchaY6/Fsb3R",
+	"YzPFJ91Il0al4Bt05Qhy1crhdGphoxLRT6DDZ7+81f9zfvbF6u2//O5DXHSXiLCYqT9+UiP5o9sT4O0G",
+	"Uw/9LPlYEVAK2lEJk6eL4RrwfzAjvbG6R4HVzSisH6BXBHJOUsDgRocdzwJNvB6d371QP32b33fIthmc",
+	"uXqYeGS1j8mbawgwR2r9kAyeJ1++U3r9Jn5+Ez/3Uvy8giCxxZzrPVIn6i0zH7jhdAq/Qctp520x/Ui1",
+	"S5enMUpBp00lpP2HNXvf7LR6fEBh7xLinbiYMzHRP5prZ2Qk/N65VG7LFRHEQHVEdSQQBKfA2rdoOM9g",
+	"HnfYuwVLjEx4alLYe6CESyzWTfnSKqWbDU2KTB1NKo5trKANXrCcJEDtePGdh4vlQqsSjxfLxWderRnE",
+	"2jLKOrbEm2d5+sIM+iOWO8q2ijP0F8GLPZI7LhSSRCHOyqlTtr0w9rfkOQFUlA3VN3a5oAfoeWn2YZRS",
+	"vGVcUhmI6gPhSndelQ2Ubcyz747hLCBYSIcH+4cTAaympOVMakKlVnyzWaU8x5T1IRLbJ9AOpxVmTTDo",
+	"XI1aYrUGorn6JyN3TckKtl8wGc0EMO1NINXH0u2Qmd38PKZBsH5+2Hoqv/Wdeb4f+BEnOyJXliBd+Ooe",
+	"e4ZTAu4AQeYja731EYObWD5Z1gRHXRw0j0D7oLV5Y0C6l1JzGvjHxyjj7uxcDuFSNFgjuMGx2zOHgyZ0",
+	"V94zT01zN4bYtdWGxxyUJZjjbEh1MQ8v2gAKeV4wqKczFmsk1Y0m9X652BEsJr4qiBHKE1+XhEx+M9us",
+	"EizIlJcPOLue9N1mOo6ZfkXBaug6afz5LhsbFmKsbwlOQUMYyVEvCd9npFQuDlTteKEVQ4ZzMlv9lMnO",
+	"72+u+jDYEza2VqhF53eNRH03hQ7iZaYEq77atvnFr4fTeuxbwQ85kIt5WqVqywJrOSzpLwG77qkxwktk",
+	"DYACXZa1rADdAZeUsj0LtExHlBkY3qCusiM47cxEdIArpmRWP3pZNm047GhW4jRSiZxxNOyyOLGlK6Si",
+	"u+TkBn3+8l9n355pNvzsSdD6DlL1e0s+bTjWG1r4fNviHAzpbAujmwV1ig+taU5VBCsKW5Ito47AJH2t",
+	"xfE1cTIkTaKx7zpKsTWTa43uAH2MfJwaACXVHH+F1iThOTSpMWcgNsW1JIxhMEuefjzecbpc916YT87T",
+	"imOCHKuwf2L9mHGP/Z1TViYvDOLNZ2SjYp/tx0V6Y9Ik7e5PhD36WDNaapu1DLWL8dbh78HbYQ6clqEy",
+	"nkmn8E9zi1N8jLHyPgj3DLf08Z6O2JevjYN+xKZ4h2k2wkWIsBmszKZQvF8GZjn7OSlxf2kwT05EvM7R",
+	"kR8Ro0E/9byVTrFsSqhbAwIMHa3ntuL5K1dn/KHUA1NQIWPv5tg7QMoiXjnQT1O2XU3AauiyTLqikfWK",
+	"I5NUrm20tQnJdZRm3bojPAoexNWkl+AgE7WY8W1uype6utxIfDDlW3aKWkE3bt7Bpf9z+vNh3LcRgmGS",
+	"1vaPcaiHkZ2nn/KhhiZTDmSDOaK3eAZtonWd3C+lok2ROXSL/lMweN33snvU2w327+4APwn8dTou8WzH",
+	"ZvBLE49Rm0FywEUJ9GfgOU0sXFfZFYCIleCHxXKBs2zFxYqZPrdhDEwobR88X/B9UwZ/R4WMRAgLRDBQ",
+	"ouTdju00Cr5RhJlycRgQqjY3FsymReYNplkxHMQx1Hiuz4fBTckiX/nGonBuKBufrxXrYMT7vT54Ix/v",
+	"7G2d25Lf4dV9r5+0BzPg4Hxa4inJHSHKS+BdIlkkOwT1tNCC3kJulPGDeEdnY2taWKWCb4VtVl1RnRdr",
+	"l0VcGlul4VXdjlZslO3fV/IoFcmDVIMUx8kJecMrfG2evRPP/gELRtl2zrNoh+w7jVNVzdxUfleS0cv0",
+	"q++bPbmlDPTYoxQ/3uodY7/tlM/PgHtHRx02uMgCmR6vCE4RZQjy3S3oFMn36ogccIhX0BBUD2WJCdg2",
+	"2naQgHmJNIdh4UVnEyzJEuEkgVRdzFK0L1iiCler2fzqUAUCFluiYsWjbUYOSIuxhQmPO7qFBvGGjOiR",
+	"+CihtADX8jQB4ekTCUkPS01ui3MJD5UgYFCwYLLxYH+oksjB8MZUQzQjumaTSkr1sVcRxEe50pu1VyS9",
+	"QoIfJLomZG+SbIuMQHUhlxbF5UCsTKUwIjSO33BBQNZe2UN1tTT41YLgDImineLhvhc++KZOs+tH84kO",
+	"dEkDldb1syCaHp2/8oPsTD+2Bz0QS72m+30ISOjFBgFgn+0LGcYhKljvYvWRWvnScyBMAkvwybCsSF2R",
+	"zv9sRe1qKR6hmlPo5q0OKMQfDfSVuZYBgGBrAs1lMpuRqAZWzWSou6b+kMRVNqzsAEU0uRQ1oENT4OBD",
+	"0dYqH5oIhUZr9v5dJnyXAYxaYKkRQsJC0Bs3UfgHzlb2DgngI1Z/sk4YkDSKMiceb4qMEYHX1ANqZLbN",
+	"V6OVa6N9MuToYHENKelbxjuS/T1NMlDJYfq1ig7oj4SnNtGolczhHNGXJWqzNoO8JsHKsVSgemivunqf",
+	"fucG4ywh5VFEVI+YETUCYKRTQZU7/OjJ5+GfgkkWXx5VHcgqMorp8g/M95YetbvPldFE29KFEQTXPiTM",
+	"AyaoQRqFu97hTGv5Df8wTTAE2ROspMnAx6AFuAa8YZSeBr4LgO9fAtQaKDo4l2GkSafFdGkNZQ9guEwP",
+	"gipISejElAzbFbb+qUtkJzjLAPmnDbbhwz3fEBFEqzbWnr4KzVyFVkALtSxVz5QTqFPwhBm8U6l8w9lY",
+	"FmWonEW1qm6O+N4YXEFgVC1bg62SpiVwaTPTVXVFmG9mYl9Vr43IkOo8nE1LqaP/gNFcyg4Il2iPhXJ6",
+	"2TU56v/UlsOHyKKfaom4K65hdJTJWt4GDbLLxISmu+cATzF/GGEetPijAWhxfvaFw7R4sDp7++v58skX",
+	"AS9hc486SD+G4l/ViDemYyXOMuP5TINQkvleX3wSgSJjm3NJkKLaPHZmmC0AK1Gj/vjo0Z/qDbN++umP",
+	"f3uoyaNp9Ov5MuQ9LdsLxBpTjyKMqTdO9FtYNrBNrZ4MVpW2iIxdJcwDNpnc6YUP0I8eRIgBcjFJwRZc",
+	"zRSQgW0FLaEYcqK5YWA9CVabWy9SfPTAt95rSXGuxt7+82GoPRiTClu7bCZrFZRxoCRc9fp2OcIFZnJs",
+	"wXEGt/+BF1napsrjYAk+VmTFRRpyfH/LD+j88afnn3366PzR5wYzFaeXKM2PnWguZdFoDvdeCrj9eTj7",
+	"tAfczPYHAn5aWgVRSAVair1MpYVipyrWC+gABuqb+TCQ4ahN/ZUkeyxc65WmMgItawy9L9HVZRQyz5Nx",
+	"HT4dvw7KpOcso4yMzMJ/iqyPF2gKWVEwpgMRvYU745ak+inifI4gY01/u2cRxjot5ggv9umrs3DRJJWi",
+	"O3r2vb2Pq2r348p4txKe51T1WNs/cDVHW6ne4EQseq0ZZDZ2vpd8rPmSS/OpWxBfZQBr/l2tvjMcTrDd",
+	"qU5PSNZTm2k9+sZkZMCQQ2uypawC8ulyvtbKZ7pMA5p2Bdiig2Wv+MHFy5pVp5SRGhSEIVXvnsx29Dq6",
+	"bH70p68iZ4sNnLv6AmGUaqW1YEZJLXV/RNUlsjbzJSo92RfNiMQl6voFTCTrnDeBoiXoYfyGCGtFXSLr",
+	"DL8wcTPfk3+JPPd4VUB1ipu9++J43SrV+rkghXm7YMwkgyTWJARfKKaZ+SBmWuXsHf0NyfeZdQvchhgM",
+	"dhp/mklTQ2DOJzLamKazQ+Ys9ws2KuQXDFvrUeqcW/Ns13FJxOk3Mlvzd0+Bg0aq5l9TYMzDjucmomjP",
+	"CMDBcGNjLIZLUtr5qGDBlVWXONPm3DEmG5XvCVslZRMMG5oOTv4rgTfgh8aSIMV5B4qGnoUJmQzuh6bj",
+	"K/+FsDanH/M6Woygd1VI+olENhpTEd58dOm829ahoTi/NkzccPOUsRscDN4bxjHdXNANEWucoSoUFJky",
+	"5ceHRn9j0K2jLVcR3c3CPO1eWwW08/BXfEi4aKPdRMhip2Yft2oBgTCg5+GtoRgOCSOzzHIKnQf+uTNt",
+	"G0bRNeOHjKRbskoLMson7b07zpmN99D4AJY95j2vs1tIxYoRNFV7PC1ztBJ4aUJ93o06XLeBJYmu8YDO",
+	"feMSDzMO7ddcwmjD2UZIqglhQbiwiXdKTAENiUBboI7gVlIJoT7GfmUblnmNSxLOlG2EF/kmPD45EmSa",
+	"yozmSIsu1llw0DiOZWe2xnvvTaz0xmUExKTPu+TlkHD90QFJMOSdGai7WAOIGjiO7QjRwpa822eY4U4Y",
+	"xI1llNFU3PAs44dVsZ+5HoFxtaroGrlHwZd6cqL/nfED03fkmqsdkrYH1IQGf1pjtKepatM2rI/cEJEW",
+	"HTls2lxBKcEptKnaYYn2WNYas9U77cthHcSdONPU1yQlUe5CzHHcX75hwMhks9V+3CjV1rR7rss9Z+M7",
+	"bN3wa/8o+x04bc8cc5tW/YbeBkPuI28Z1zI0kJFgf6l6bHc3MWnhssCrZSlYq1FXq0/p/Fm6cfso7yxT",
+	"d3Kc2iVMVV1gHQeHumE6lvZ2tjxdfraTO7q9GtQczpRSG7tnzpSWuTPOmLG5eb7tghghqURrAkGrg0t6",
+	"tfIWKZ6lD5C7Pcv2tqWDxLS3xSyFCG6Z4NZCaeqOaqfoSLCQCCskiFYAwaByBfkI8vyQZj1QshR30Uub",
+	"dv/4PJh477kMy1a943vu6v/wxN9wdV2kelezR+fpel/SLohy8NRkKSK7u2Xa5bjmfbVvtGcd5tjUQGY1",
+	"4Bgouz6xl1Bn/pAn/6J8SJW8M7PqWAZNXLg3sr+d3vdC9XYcRUmxNloIVYhB/VUgkatYhz+gN6/IcPC3",
+	"3btAZuW3/893+mM7hbdwZLFSgq4LFdbPMrzuRQT8dSgn4ctjd9cryISmaniTbL6cnUy1aPu+R+befZvD",
+	"91fyQODS8JiuIebACyyNY9PBIw6etIonO12I//bjv79ur+iaHOuaY0MSZ9swr4qbDjT/sBZ0rcLo/4UM",
+	"s+q74Y2+Bt1BT0Q/bj5tBlzCtEM06HW+AimClOOFYOT4HQllVFa53aG8k72wdrFt7cwF3F5eEkqKDZ4c",
+	"2asY6B33vXLgQK1Gio9XHQg1vbdElSLvDX93mNUp2RtV+a5oWX7wLom5ETyfULAPr+3D+X4vz6zQa0t8",
+	"eAsKh07oupAHb6zGeqGDyp4LZSob+oBD9lzShgukFrG9AywQPmELFB+/AfqdTvL/Bs0dC+VRcky/eJ4G",
+	"of1PIMF/E62nitb++E5T0g4GrO5G8g7bn74oHgVFelsSdIjOvkAdoPL7Xlkxg1fI0wvvl1vIp8IsaZq3",
+	"K0IHIVBOFKn9438kInaQCKeK3Fmo0BTBM+PxTBHVg4TrF92DrzsZPYp+I2T24ARmkuEzb9V4WT+MdMQn",
+	"b1PoLvius+1woKP+RrS7CzcohM9+efvro+Xj978/s/+EqqlHyz+//0O4VfL3mGETVP5e03AeUP2kECLY",
+	"hOs5Q9CDrAn77rkOR6gl2XDmDDiNV3m5yJV5r880HIzx/qiNvYL56VOX5r85U4JnmbEMqZLIXobDbfwV",
+	"FkoG5barE4bvfCKRpjn6xdTNDerAH5l513Ipl4X3Cl8ThtY4uYa6r6oSLmbOp2DoZAuf+hXrhnSWxlmZ",
+	"ZOrdNXsP698fGb8/NYGzNVEHQhh6+MX5OTj+Hz384ovR0R+3w+3wbjWDiJ2eQVFvytn7pa1/H1g+yXEI",
+	"CuPFBmFUyHDXy9hGvbabqcvdsMMlGa0fzXD2Zcd8XPP+nnYVO7qPLyD5vnwnuJldoT7b6nQleEZGJMyA",
+	"nxFeCrOOGVQmfB9KQfmWZCnihTJVnuwI9ZHmKF8gtRO82O6QHQTBzCBPEPCRLNWXI5rEckZWWlRDcbjs",
+	"2ZMLJOkWcCooQ1heS5vky5mR9aju1PTUhIDUmhWDeKDnqmmyaqOxPvc0N7i1N+HjNY8R3NMH/mRFsSsR",
+	"enSZYlejFHuZ3WpH0g619A0UdBnAnp0+KqCeLm2aZaV7JTgjLMUiyJGlPAwgEqUnwbUHWpxi6bqXzpVm",
+	"abtMrZTAtETyagDHYpZixcURlQ8ZJAMvPTrDybU0GHJYoR2+ITZDNb2ESmw44IcdRzk+Gmw5E0HBSQlP",
+	"OKIZdZeQBTk5TqTWVJJbUay1wLt7UdWt/lYHrppbKdMMN1tKjlCRp/eguR0081M5YcaWNfH739jRanNg",
+	"it10n0NPvY8dW9zqPwI48TFipPt2dF2Ngjdkd/bWuBvUPN0rQ2dTULsU0xKx1OCgwa2QctMhfsRV0EzA",
+	"8iSbT7T6ot0Sy9kFWctciyVwZH1HNmE8yacGY9UBe5mrsaq8gbJFmyxgk1ipukAJFgTKspZlgw25RLaG",
+	"RoaT3c2aO/MUSs0FUkXTQljF3mDtJDuapTaZlqoa3OUeioFplg6jwxka1CcTpCRnpkFok1ZOqzJRiZrL",
+	"89H5o8/Ozh/W/Z5/qmuzoLh+9v7s9+eAE/W/Hv7t/OzR2z8ElVhPMLWz3uDvbs+g6GKPt+QS6TNvWsYb",
+	"xStGDLx4Wqjd1+DDahvO7s+O3JTd4AzcaD8XBMZ3f6lsL/uHrcC1fwPnQmIhLtSOC/oL8d4qmCz2pkrZ",
+	"vOlQRP0fFL8mrWzYBkD9qkaqobQ4s8AQD7zwrLaR0ICjI73T8r/6ltmn45+KIGjwXrsl3YD0rZnDJzYO",
+	"GoOZTtaSBv3oJ6IJWj61HDHESpP0zfEc1eCOYddqyS7+o08+q8uv//7Xn36Sb//4r+4/fndKrdwUI91j",
+	"vsHUh8m86HGKjyA23DHfZ4ghPphB/61JqPulBdcpcdvYV7cXth06ZoOXb+ex65to1DGc+XzN01hn7Hmb",
+	"EKd+IbRGMaV8CxpJGoh+U3LFjBCjnFlITMUtdL9ppg5pNK1yLCf5BklRznNlX3nvgNljWxiPxnEIICvY",
+	"aiOvlMR+N3RuX5q6NVeTG9KLEiJlF/b4f+o/GxRzjEqQHeQqMwHOvmrtNBqj4ePHdxhp9u4wYxGx1bKy",
+	"1b3w3gWgVlEpkdX73ksfH7LDVHwGztQ4TAjlMCH+SZAdUipIosIpcLxQa16w9OoCyQrOoYytX1Hmft5h",
+	"BiUFzD3jC3vPYncjgmlo/uvtRwE3MR1Owr14wKzeDcVTQpqYE42TAb+eFXs9a8AwQ+s5QyYfFzIF3dJo",
+	"3IcX5ul5kScEuaHkMEEk/IY9cS+xJ35DlVj4Yn4AYcL3SQexJZoCrx9aoqE0TvKA1IGxPDPhzx1IAfX4",
+	"Q8vMe7R80gfO3wmYY34G/cVh6kfhaX0AXKoGelLNngvSLHCNlXiDNfOr51YbvK/uL+iP34OgrwUBlM7/",
+	"XBD7s6ZcQ+5NE2rzfL8GvzPEEw1J44mIOMiZCGkwgx+saZTeL1fYSyzlgYvUIBmMdQyb/IbV3g7SBmcf",
+	"9vgwcjjh/WY4szmhxvh9FHgpON+MJMBsE4+a4SsiiRo5Q0XyPRdYHOcjcmDI4Kx5RpPjc/YNtz1HAx7T",
+	"0YpKrL1RmgiBppIwr6FD9frFS7OAvr6pV/aCukLgcaqa3rjF+eFkl/nND7VuKfaKW0IoOaTjKqqyiLhR",
+	"2TbUri+4JYKvM4NSGmYhc882UGW/eYa++OzJn/RS9NsoJQrTTD5A3xQCkG5sVidKyZ6w1AWATY9U18j5",
+	"yh1NAGS90hrMlcXQXkFcXF49mLlvnZlnRw5jkbkOqFiiteDXhC3LPnsHfES8UP1dyKMuB8iGMNHtwL1A",
+	"oVVQV0deG+T+RCKaXqKfC66gy4ziyIako+wGv4TMcdL0/nrOzd4YISUMcIlN5cM1ZZDRYRlmMGvLhjDN",
+	"9DybwKq3JZWCLF2sM5p0hcmLlLp2AlUKgVbFcbZYLrbabGC5yQCoMCj3MGR3c/xxsfUufKeRCf6NZobv",
+	"FGHa4rpAORfE5IPIJcJZZoDwpQWtPkKH30skyA01zydcCOPhKdNIHWmgshWySuzooGmZF4Pk6PLEfCN4",
+	"jh6a0pcd3e6INDjwtqYtGCAHqo/ugS9IRrCE3IzBfD3ImelDc7Ktp2DLQlM8EiwiuvaaZCozSGUYl7xY",
+	"cZEd0TOHbba8v6oGZQbOwDRQjcAxucuz4Wkjn4csQ0f3sl720aN6vewX5+eDfgq7Id3bMEDZGTDGfFk1",
+	"ubnAK5LorTk+CxeMfFdr1ottj1iIcsFtYtrnyQP0Adjoc5qTnIujFhGMHPQByMGF3b6Nhf1yV63K19DI",
+	"n4trCYjfy3qv+lalyoiMxQARbKOYLzOeXM9Tilv3+M+qjgK+XTh11J30cUJPW72xuD5V1+NAt/Oopjl1",
+	"ar+uPI2skCEExB9Mr8aMypFVChNrBWadgt4MkAxhit2Fp9Swi6cI2UbT3tzeDh6KkyoLQlEvuNQhuMVd",
+	"9077PYmwgH/qCV6a5tTLmNz/2c5VW3lOyQ3VMghLtCd8nxn91kR3x7aktcenvH6eDKE1NJtKuf3UAw3v",
+	"3Aw+qYZ8vF8uqaC48VQTvjf9Rk2xlKcuBdWSqckiUHPvgSV/IpF5ARGWQt0WFKt95IkiSWetulN2sYSs",
+	"9wyzmEjCnXUWmbdHyOmZLJ2uCM0MGy688oVLlBPMoBfsjrItIpkkB1umEchY+YdLlIGgbBgeASsHYwHZ",
+	"HJxFRq/usDeKeydSt/o4Em4IHPOEsw0V+eiUIfu6tRDGv34r6T5exy0od8del5CRuTwplfaIGE9j9DX6",
+	"lXvRFDUFrtF/pK409yCNiJB0RdNQ9saeJHRDE1ujBZ7dLdeG8NLmzKpA/ZwkNUN0GIm2pUSRVO+9IizM",
+	"0K+MTrxEpo2jFqcFc+a38TczvubpEVKGUoIz1W6S6JH/3nX4+SCdffRIgqYkOsfLPe9ys3ghO1dUZgtb",
+	"hqISIEIEAVeHjFnpR5nFxbOiU6bAzzfjvRT3KzOMqWiHym8djP5Bcs0iuxk5eyCUe9bSLrx7qpJq7cui",
+	"0/QVOItsHtuwZyfZZu97puG6+IycyGiV0BE1mBQ0JjWhHKihl77tXeSUzrFlOb7rYYe3hCVHJPFR1qvZ",
+	"q86y7c69k5sXGXda+Mo18DJ4KwhJ4Rp3l1bHdTmq6Kfsp9ph3mnbDsBqoAUNzGGJrHls2kkdrFrc1Zd2",
+	"5JY7x2I1sYHNdrbkyDbB5v75RBv7Cc4QHLXWhs5XxhrdTTe6IrWBPDsWjLuZjd5h3ZsmXvUT8AA5mIcy",
+	"44JxhRKtl0ObWLwOHg+8Jaut4MV+8IhUT0b4mko05CiGD4InD82nC3F5hBdp0R1iXfHNKq6KwS/JtkAZ",
+	"q1ZulGcou2eiqinrT2vTNC1MdHOVkZsId1vz+RjrFuc0O3ZDsWzhlK4oJKR0tDEy8q5zCJf+0qdhB9Sz",
+	"HAuqKuVoaO2NxwFWbGua9kUP0XwBxIYRabREUY3xc/io/yETd1zcQeDsB0KC7hLITQHSj6RuN+hDpFpM",
+	"3kUo4O8GRN+k5IpkDPBiXXY1Yprg2tD3avXUJdpyIl3AXxB0Vf12BaIVlfopcvgzEfUL05zrZb7+Au/p",
+	"UB37rZWNTnYXh/yEDQdledFcwUZcSfKuBtGPBSlDnRNdjPVE+4jc+obMDN/Kvj36kdRiTHD6xbvqKio+",
+	"jqPiFJjU36pCPnxViBNVIVt+qGLElxx9VsNXJuYyUvLHA4ufGgNqdXKFP/et6HuHetIwSMfHYUeq04MK",
+	"XL9y5p2ZUPNjbW+Oy/cpk1jCakPCBelIhTnXtvXDWnSDF+vMW7XVtEeqH/5OtnqrVdM1g7opVpQZ3PUZ",
+	"EhnrXHRCKqMdhkgZzHkxSG1BV/zrnQ1SeHFCzrJjjP99zdNjR6NUclsVKZKGLL8fdxwdhEns9+KaZQdn",
+	"Fz55G9XJoeYPhQ/atUYQf1pZrCXkOJ9dJM2aRyFyIXNlT3l8eQ/Tp/Ts+U247IqL24QOhwZN0yMKsWDF",
+	"5Y3ZwsjsaO7pDmDnGVsu5FEqkoeLsPjkNQ2e1GpsO8uhXZ2TxTWT3E/+Bh/DmIbtKVnZHfbYAJwoTK1u",
+	"iowRgdc0M/qitAkFKzA/CrZLRDjOSK3uMK7dij8b6xbsXStXX7l4xofWQsPpBONV0BelBzPsbKdsWyUA",
+	"ubQxrOC3dqWgOc1dG9/xw9iClY4eaS+effsUmUZprsgTkgFMEhMWBA/zg5NGDn3ZfrSXgF6aQzMKbcjH",
+	"GcIMfG429qJ2mN1CNColyejWxO6dyJB7T+OsaXlr1VuxQf9WInI5xAISYwW/senIf4fcp2GtrRT7hpLl",
+	"KhuzaywxhideWYDksTAnUzmg2p6TgnkNOvStdMZL8J5egPMhl3Z6vAZhNweAcQbf/+AYg7M6iz+Qx7dl",
+	"fg13UZ2S6zm6w8Nvntt/cs/tBPzcBvTSuDyNp2Xyi5cvjswzawNOkLezDNJUECkj8LZnyx1oJgmbK8Bk",
+	"/mIEb6HgmLHtrdux/mbN29yx/4ZfdzBtpe7nHXw8HJSPQx32ef1hnEg5OYw++otdkfGR+Nk93x2TKzTV",
+	"X63/1quyVMiXDftthrt85D3cmFNnicdG8F9CuXbPq0KmS5RhRQQygDaN/D+Uckh3kjt+COTfNTMYzdfq",
+	"2k25tgjaDvXfaefd7wmr11eylbWxOVthyERtwK94ybw4C6XsP5W2Qjgh9IYIyAiU0LoHI0XeKQS9K2E/",
+	"u5rkmJHd9PoW/orAdMeZOoPVC0+t4ezWYNBMJM7JUGVzpzu7bwU8uxnrfa8n7Z9kd3lD9VP6hl+Pn+Ys",
+	"pmGvSbilUplcqNhs3qb7SAB+0chSwfKtUFepH3cclU8gjG6IWOMMuYJBRBk6CKqMgBu8AFNPfSgxWizn",
+	"2cr74AE19+xQU3HrjLlEjB9OKtyHrlzD3bhtCYd52r1WagNtOso9wdfNDEkHMQAwR1bIag1PkuwGosCD",
+	"RAUsqL0gioiVw5Fo20Hj+xwsFzlRO55GE8I+PqobeZnwvOoENPqr+cHdR1V3VvNZVOVMLwdBeEwXrY5i",
+	"+edKjui02nR7ONZ27FOSL3zYMzjorvFfs4nGAakDd5gPBpdCX84pQEFIQphBvfHuZ3dbY7W7QFfX1GbO",
+	"HVyGv7kHILO5rPdqo+NMKmEPJRdc2RvHFcGazyt8TSQ0vjPzpbKsNr+CIwpPl39tPW/H8YLM7jMLV03w",
+	"dqYIoGniO28SWBgG7cfOLerIoW5pkhUvreAT3gkM+Qxyvbtl98GgrCI39d2iRhWyL1etC4OlGK7ZYWeb",
+	"QgO1qLfUNAM+7HjVIRFyCCI86XrRN90g04aYJQUjUhviQmCTy8XG38zlS5G+/XG93G447S6+tb+PnTCP",
+	"D4ZMLYoLJBNVnFBiz7W5fEgKT+sp9/HLvo9XNA0rB3ciqz6QHGkZBi0uHuLYr0ebi/6dNluj6/cD05wl",
+	"xOVpS/ctzOVTYo5Q18cnc4ZDKF0nfvDNO5AAnQd2kt9fJgX5+sba7qfDOe4ITkscv/q6X1pAOP0rAUgj",
+	"aKaHsyUgVQJMnERQ5iGDCkA5tuxIX8E5QesjkuSdrYMlZrjYqpBvy8mHUKPH3UsD14wm+4poug9rwDwB",
+	"FO806E+wgGJmxGiHwaAfTpv/a8GL7U65+M1wdC/DSVf++JZK5dKogmxRPQJ7l1F2beqoqbpEGOVEbAFO",
+	"VSvdFkPZ4p1ipNU4gAMBDMQg77TTSGzvUKMEhpPMCrHPChkKHZVzXZMjt/DlJXsagabtYesegQT54LQU",
+	"X7mFBxp+25Ni8GqUT6IjUcHxbr+j8g2VVIXRgPQZhJ9L0H1zmJeIYJFRIpU78chhXk8HAeq3BqYq61Yb",
+	"90+ch2BRCbcaS9e3seKbmsTyKfe2XxJPxBBNyN4CioWTdH/cHW1mnNmDBDPNVQdMFcKZ2unD7uf125tT",
+	"OqwkykyO3Q5LcgkMeU32rgCSqup54wUajTBwhyJ2uBTv3sncQa+rOZkjVFi9uL+46v4qwvlZb95C8+QF",
+	"D5SdysAxmEUPr9Sb+6aGe3SYQwu/hUMzqAw3DtHkYzI6P67zVJymIlfZMac7oW+v5smoTvEZvt6WR37h",
+	"DrSMuX19UxWCJnla/ry3MSwzrcxrPFdNqvCasJ55RXPV7+/eCei/OJycUbBGjWbySPEtsW6LIFZ2VH6O",
+	"7WHpv/J+ubDKXtwQtYfdy+P7OZAsI+lqI3g+InWrbtyPN9crBeXzfgVlTPfkSGVRCRoRqP6r1nremEeb",
+	"TOdRelnb9Rphwnx4ww2cj1d80GhGx69JKBMkuBT9LKQXrnbUeHEGchibXaXgY6GZvn7xcq5+dNVboYjd",
+	"D+Be48z6BN1pMxW/totCKvAmKm43qR28Hjz+Ch7dXS/gJpBlF7xPJLIXmzQx94fhxk8T+vFFtS15/eJl",
+	"1atEFnsiJBkbl+tqvvfxQl+WcJetdmo9jQFfv3j5FAqYzF01KrvLzTGUOiN4RmTYvszxEdmiqXiIVIU3",
+	"m5UedELZRCtsZP/bzXKALnI0QCRNdggnSgImNcJIkoSztMLEY8gBFWvx4HJycHbAR4lSTmQ7yQRLSaTM",
+	"I3o5+ztq8f4LQca+ZdOTYgGVG69DU4kxrzSLIu2k7UhLf/mByXVs4DMsRwenzYdXBrK1rIMJlZtvKMMZ",
+	"2pTA53khlUHcNEkZwcDJjmfpKsfvVik+ylprmT89Hmgts1xkWBHo27Da8ULI0KT0r5BcqAizqclQ+QkB",
+	"K30jmDS6DU4AGyrH4pqkl+gckDoNGOOFC2Ya75mZz5//9Lk/vfPg9LhUK1tWBWi3+T4UJvnKFhDok2Ef",
+	"Qmuy4YLo+wNLgqBICvoY6iGRq9Ra+n14BmnlTyanrCR4o16WsgTyCE0Sm52Q/6n6vgQXLgjfEwaw1JSt",
+	"TEfG2t4+rHetCw5SsJSvIMTgBhrPIo1TVGe2jnl27VsXCTtnuuw8PD3HM+N4bEA+ozkNJbUSut1Bc0sM",
+	"zAP//8DFNRH+dpZNj3t454AFW+2JSEipfZYvD74L04jRUH60T7Z6RsH6GrOoBu4iZtnFu3FvbIJxnadw",
+	"1Ks0WgRJ95DBwBkxjXk2QQSk2ptXeIspk+oKgPkZN01/TQI/KHiQZ9se5N9ev/gB2V8RZRbMx6opgx2z",
+	"7ahdlDC3w2sfrngk4i8UKiiLnweYxoojXCW0NBhyQpaw/kLYHKrwgn/66fWAKtko5hl4tUHGSqX02/7q",
+	"eXURdpIHCXoc8g60BzsH6GyssFBgLcSYRLHFnuMsjJclqpVT/pvO23EkNsN0kPMrutkEEh5MIVG0A6I6",
+	"+kNgXG7kjunM4E/T1vX98qDBuucIbXwARgsuxoQ9x0m8b6Hywwk7m1GM17xQLpneSsG2VbIpWGK+skoK",
+	"teKbzSrlub4Swgn6OWZHZJ8wCrMgONmVzRnNxfr50CUb+GyJOx1oCEk3G5oUmToaZ8TB2Gd2HjaRwxR5",
+	"/YjljrKt4gyBWxXokefQ9+/xUOKmN6vqkxXAdY7/DmXkWoOnCelQSDWVMs62TiWWPCcQ+laFYBI9/DPC",
+	"SGF5bdoNSH5ZepO0VW0r17QJOVKHlYkghFG2Xe3odld6TtvUXOMMa53ZI6V+AwkqrzWjyGK7ddAoVdvm",
+	"YcWpmkBOUlrkEVPgGyTJDRFQq7uEGUiUESnRXnBFILkGTB0u5NKfsPnCiVNuSJzg9vaw6rLv8HSRI7xP",
+	"XZKtlEkdCcoA55IWgkiUYX0uD+wB+vqGiCMyviSXFFh69fQ9TVTAO+G7SiKNfungpmOuOP2YfdyZDBGv",
+	"wKOeN6Osehp3vzYVyhBKeSl4h+S/edBUfJC9q+EceOtV+awDLhXDNyO8V+HcCK9WMupV73F43bav8Qzc",
+	"wSFcxxv9PpXXMe/ox9oeO28uJbHtmJaJPOZYevzokcsneZAnAovsPVpxqkO4NRqcJds67BKZS9Cmj6PD",
+	"jmdQZzaI4PPPdux8kIPz307h7Z/CIPNbPJxvnRNyBPt/eUQOTucBeopyreIUYkuYqtrrQQYt5ARKUIWI",
+	"eBBot0MEtF2q+WcaXsqgnsG0zZiNfs1McuRrDTFWTbocr5xPh6B55bPnSJ3efCI7QhtSm3BJTSWsSQ+2",
+	"LiVXtmAyZa3fQ6E10cQHOYXTFBX79i70qIpPkSxyX+cybaBYqqeg32s65QZ3gGcpEfC1lTVV25IVb2uK",
+	"aak822RtLDUtYKDKmdPh3fvsvJsNpqy53PBxq473J5as0uVYdEPVV7H0drFF5CGu/LGa3Tgh4BAzS/Fb",
+	"omyZJhuX6PwCMY48HP+GY4JKB9na8NAOmjoWsOhA1W6V7GiWijI1IX4QfSPhbLUjOFM78HiPHsLQel8m",
+	"9I17GVCD6ti1Y8fY746SJjhb7TEdP4O9IFuG2x7y4UgHlsnIl5pIMaEdtAN7E2uQeOkzTXP1wR0Nk7nz",
+	"UFQKwaguQZBpM+ANqGHqSEIAFtfE8xLTqpHWhdnjz58MboTXm7qKKA5pTrXL32+DPnkE6IN9XBlDPSRV",
+	"S83g4PXVhlbKrod2GdqEmCY7IkVz/dfWApejgjlVR+3g7jyFj3o4ScvpsbrQVBukbc6nSblljZc6ubSu",
+	"f45tfImRr8EaH94O3xBXhVRiZzx9+RxRJUm2MV3cN1ws0fpo2wEynIP8x8jL/XwQBCZOVpZOnfBoQdSS",
+	"erVABA6bxfSkbAXlJYH9fgl/r2OqAJgPXPauREWiWl1OXH6LzZzM6IYkxyQjZg6T8OQ2RZbdCckCCL7e",
+	"XjUnEiBwJ4t6XdVH8Of3YBEZ/dX4sSXAwFyTvQLWSzIsZRtAHEuyMnPrOuJVOkpXSD8oPpIKkWrUe/4J",
+	"W1mZt3Im+6iRpOJaWtiMCzny/VC/JUuovklWC29PoGvLrVk60pGSZDy5lkaOQObI+micuuBi1Qam1m2J",
+	"MH+MsSvBMomzj9/QnJgLLOOH0e8Yr+7I15r5HdaMMkOZefQQ2I4yjsxGDQdCP0DfOPwkvgcfdCkKsSTL",
+	"KhVKVkBLkFVjc0j6ktoq7WFUyhGWkm7ZxJehAHRlmtVLMnWQEip5IF0nrENnmE14sak7+FToWNeyTWz/",
+	"862FdPDR61YNs8tiLmuZq3zbYEWzl/kyQf3gjNgcMbDol/UT33mc2426OtTA80ALL3u8TxqjOu4nDDP1",
+	"+LuQ0Telht2I4pZ/H0D+zW+crqnJEtXpF14qY6DdCFs8ww6Vu4TNMN79KpYHAf1CiZq7zIeuhVigj+zt",
+	"X4W8EEFogGb6lYvOOaW6nJr3hQgyT8qWmbYTI8CBZiZzIMJfQDjf+BblJToPAeQsAU9gwwVyH/It18FQ",
+	"dbmT7dxyLowFYqPjw1CQLc9Cc9eDW032uDKhPkgh5m1A7XWezrsApyshZQIgS0ttZdUD0TQn6BfOyHIa",
+	"AJNfSTKAde222mtVpgROKNvGNgZrPH4/q1c/EFKd1x+tjkQdOo2TZO70UrwueNZ/Hk4OdzXq36Q5Eg0r",
+	"+XvP8g1N84xnVe+ZuYttTwLMmlj3emJx60yYDe6lrlzj8sSl+GjAgWIOl4kdyLBO2Yc2FdVRDzPOjjkv",
+	"ZFlnUbWJqbVtGdvjZQrW1Ie+lKbeGXVgF58PGkSsdrMBi9Qrt/wTO+mCOf1Qf7yF6Y2qZ45MH5PleHij",
+	"OH6Lxxrqg6CyrvoDbvjqP8RZbXB9A/arzr4Ddfh1Xp3lnq1dV/f5rp2rZV7tKPdD+XxsR/uOQZSmAiD5",
+	"R3cUgW/vgAZ4S8qg9e+1FGv13DAQdWuyxWwuLwBsSwjo9LlyudvSTLXEsoX0boOQESpQtgH1IObcfzJI",
+	"rqcwdiEBehKKBJfzokfpofsal9iOE7AIEOImbZYXKnomhSRihV1K39gO+26CNXJVu/G2m2NmEcpS3kPL",
+	"Z0eI0pLLlIOOUJ925UttnR5CHUjwg4tESf0ZP+ruCZ/H5+cDfdPOR+EK2okFV0u37Dkbiz0QbjHNDBeX",
+	"KXOAn1moHWGKJlhxgfB+b+r3wecGB9w2kx7q9kZyTLOmjH7y2SBKJiOH1R5LeeAiDWHTguw3nRjNQyYq",
+	"jxnCaU6ZCRxzgSRpNKB52OG39r7VenpMLymzYG/A4O7ZDvDhPvNTHLyRrekDRqvedH0tlaFWs7FzNbH3",
+	"JtDdTEhPRM+hgvVBBy2J3XxABit87TrsUBUmAtvQlFjfmFuAJNlmJcieC1N/xdf69jWNtSFg2RFG/Fh8",
+	"5npFPa3AZnKO93jmbyg5xK5JEiapojeNCJBNQa9+JwZ1UAna0c38Dlq/3DpcUsvV7B/Gsh2/T7IaDw8J",
+	"jmm9UaygGMrU+gjkxpyHeXY0vJHHYlr7kSC/jOCQj7gXiT/NOVRW/0K9Z3prjRKz9CKZ9ehMN+p7z8jg",
+	"23N2AHnz4s3LZ5oqeqSYvM9BofmwrhZ+HnOUg9uvp/Y1EzzLg2b2l1zt7P1uck0zslHaEDUKklbI93D/",
+	"IGGQMfW5NKnrJDXKUk5yLo6XiOivIMzIQctr1k6WkyQRJDQHLMnjR8GbVwQQEbjaa+vh4tNPkXVWLCET",
+	"A6P/eOVuicg9e0XyCbiBge36bGi7ZrQAyoGWPbuOTTpqIAGtLCnbYSiNS/kD9DyVS3RNWSohr8XUHnCW",
+	"HS9KsDXDHRXcEk2lwT8yxD/Yfjw5Plq8oR3JZ+o0Kbv7dEEm3YZmJFD0FwVMajK6R3mszCuRsKSTkE8L",
+	"chuQ5lHg9QrL6xK0vi8C4brvUplTLduXZeYS/Jkz0gGU3pn7ZPZPi5c1LxT0PAW9D1B/0IYAMlqWyQ7r",
+	"zA0dy1cAxdmaxjceL8MB2VGJ4NHlGHzPdvSS70GVsYQpyTZbHBP8gaFj8g13ZUV1Ky7meNyFFWObW5Sc",
+	"Ud/J8jT0xji1uHsKOcRReGlDCo5jjREb7pF/ZKOF9x3reVZVxY27nsKRzR8bR3MoC6hrWl8Zzp0Atnvb",
+	"rdT17GZQ9eHqvF8q/huak4wy8jXgwLdDOj0d1Hd4vyeMpJemBsUkeCmJcpoyut0pRBn6zzfPosMSw7f1",
+	"+Duap6Qn1f7XUMP55pedSIEG4imRS1Sw1EDJUmEq+uQnZei/ReDIKyXnYSUbzp6j9IUXsV+67vVLlPMb",
+	"/f8s8u0Sjin6n//9fyBEg3NABVnYX6fdrG4CSHG4XF0eX3W/1r4FOwmyZIbL1mReBqN8JofBORMZIkLw",
+	"UM/G0P3iuouEbw67HY6Dyln0HaE5BEjtNN4zSeK6HDTiId88Q5//6bMvkCQA+IWePHjY1WdDhYf4tx/f",
+	"oN/rcb44//zPf7hEfI9/LojpTSjRDurcO1pheOHc6PYZ8A4NzOM1IJmHe2MKshFE7lZTvune7Vj+C6t1",
+	"XaIDF9dl10WFrj69efgp1wbtp/DqVdC/l/A9CQ6aZFTv/kVVtmyCyjjL+EGGXegQfQ0K6RcjdMOqyYWv",
+	"5n5JsCAhj2urWtxjltpgte2r7X8nw3Y27TDUsUsdaMGxdE9XborBFC3jgnY0qNPSjpYIAgEWnEltIdXZ",
+	"ZDk8qRZfDU6qg1le73FCzmwOtb7wwcvqKtuhdaxyOiKsy6EJDqmJ/rZ6BAnvlhVgjRrlLEOCH+Ql+BwA",
+	"JAFdUZZkRUpWIPT+b606X/ls2Z2j+UZgyvTk2uxgVOr4ENotNhhT3iwbjMNTsuKblZZTRaJMYJwdXXNn",
+	"d84ZUVqUlDu4mN+QHL7WcUbTVcEU7UAuhTSXFB8vS+QLCrM37ZoZRwSMv8GNuAtD1C3c25tlnWWCLG2f",
+	"nRgtG8mQE5irEYmrYHn/+2/47Je3+n/Oz75Yvf2X30Xs8Lj40hQ6zqGAuc/eM92rpMA8QZqRrDWw0xO8",
+	"GP8piehoVkXCPXcm5US4DKB2VQjPycomrXa0ipWkkc9zTcje+B1x4roUz4Xl7sPsNyIgz16iz/4UfIcn",
+	"1yHD6Q3nBidog2lGUiTplp1Rpq/QPWESQVsDtD5aBJtgpqQ2d4OEs1fLqqMF0rckM5aaSdQCAk/sg9Q8",
+	"npyRld7oVWn0N7udbAG2gTJPc0HczzALLjWiH2ogQLhlWgkFbJCa8HHKrheJUSTfc4HFceX9kRdK0pSs",
+	"qJQFCachNAnwseaauLQz4JlawwVclVz7XNOkX2tvS95+2yE6pnXw7soH9O+9//7Xn36Sb//4r+4/gjff",
+	"sPRwobAEZxnxRYe19HJ8ROtmRNU15QAcCAPApJVeU1C+Pvqq3SdSH2aQS/LWxNAGF5l+ummNPH5Sp9nT",
+	"s//S6sKvj5aP3//+zP7z/OwL/Zc/v/9DWHtwEqZpswwkZ045rYEDOFeqJayii0tn0FfgnrxfuopZ+Rx6",
+	"ynwH1ufrj4SRWxfpab0CI/HTTm/+HdLmoPPqbRT8agVMqY6CiWdatoK2USIy/VyQIr5ioxw9MmB/571+",
+	"3TuxVb+gm5rvxljOd4XmkdEtrVBcBxrkO8hc/60yvXl8QnTk1pJ37rt9iQ0efV1sgkCDaa1zIgD+KxH6",
+	"9A/SFmNeIsYhXKZXKW+lq3MA0NG0tznsOEpwXiIwqB05ooP+L3iPpJeIKq2WHKXRQrT2Ae18sXSPaKWk",
+	"ygUPetY+UJn9NeMHZlCVAybBNwat2m7I3oB64iPSb7nz4iJu4EsrBUm1nNbexcnpLuzn4GXeUW/czzIu",
+	"ibJz9a8JYQgrZLpn38E6uKCEqSj0/xfeo+/BGkq0Tj2REvbtSFyCG31brRovAeazXeAas4BS/+UxhCtf",
+	"iuCq38zSnCObBQVuzozza2gJOpQqFCA3zMbrydAZQi+RhEEErQUvtjvbC8dhRA9nPsEYJF0pHv6Ir0DE",
+	"DSiTgqzITRVsCXlayvNWZVbBNul9p+oBeupFxu1yPikfkQjnBkeay1KsIZwJgtNjFDxTVONt0HJee+gy",
+	"+lhNZFnz8sim3fadyCvtviJe1MAr6n37K3Wo2cS/6gZeOzZvu5TVD4R1ceca5AQVb7wqlGCm75YDpgrh",
+	"TO204PFRpBvakDnT0uhL5lq6JnvXdZV62lPZC2lcXtgM6tRHh0USATky+fZt3CxTZHpE2IlGdJGFs/nG",
+	"PNpKC6iJAu9cdR7y50ZlPY7t6jr2zDSxwuvvd07vex6VkVqfXAOtonnrHGLKpDqkRadlP4Mfy3gI7pcj",
+	"y679FqBVZrg5xoGHzHCTtERqcwYNR9rbXx+//92Qupt8ENF7AlbMbcnYiIK2sTK3+ziXTXlamniOFIeY",
+	"RbsZrulK0xkXBEHT/TMs35UFDqVxu0c7D+V/FKToymiuWg4NyiNLCK3JOgdmlAzTig4ARdp8wUAokiWk",
+	"yxsXGX5rfsRNsp8oc4lqj8L3UGhDt6IXhZpYHTEa3m3OW3haiOsk10d8HYVvAnvBbsuri8qlvlguMrJR",
+	"C8+jYBCMVCGYptsBQhSdcI2+IjgyyjuHt7lyqZ3uJasupkdxMZqPgg1byZtAkLozv5ND3hSCPdU7fC/P",
+	"312dJU7TV+WnJpVLhc1yrT8a/MeD4DBvj6BP4vrvx67BR9goewS0p/YVUUTklGFmPKcWoQPVEDoubJNz",
+	"7DptWdR+m7EkwZeZLxFnaMMLYbpiyHkKiU2B/qoTisY+MLYeuHwrtiS4fCGuAQUU4miqVV0opkTobBv5",
+	"eMiLRtON6fEbrf2IvdDssSpsk6p2ihY8BYAOfiC/b4bfuec+OPI/kOqWJNWckEfFdkukOoXzfsP9jwVj",
+	"cuetzh5NPKbmlsQLYIs3cvr129EEwNv30XzSvFyqn0asb3r7mclCzn7zVpy8dykFh5WrWxRZwYY0csTO",
+	"z2HfhnWW+2TmguhPCgEL2JHcuoZxoXaP2lt29bRQOy7oL2BRXiBTh4f+53//n6sH6DVcbFuiELblgZAD",
+	"AaWHUHlos8evyvQIDGC0kqYEvdgT9vwr9IwzRhLQ125oSsTyJ2aQw6Q3mF/HCN3xG3frzmJ6QImaC69T",
+	"AQAbst5YxMXe91jtfmK/v3p3Bg9dmXCr7Vhq3tvxLEXYDPqHS/1fMLHm12ittu3BT8DPUCVZVgo+q4r1",
+	"ALAIXgQRVKRUXQiCU0AHxSkosDdE0M0RYa8XijApo9VtQImsvVcLcdvIV/3pg6D6FC9e2Sftc/BFW6xt",
+	"qWZahC5s1f2GZo1v7TPM5BJpqSBtwyrX4LD+kvvkj/r/B5+/tF/T+78FgGgzgLzAe80SBAyARDOM7TUq",
+	"l8j8hDMzWE7EllTv+ROFv+j915JvaZe3o1JxcVwiRXBuhigHLEdxM/+SbClbOvrA5/iNQRyQlwha/Bly",
+	"6Ddht+TFhhcsBYSUQpPW/NX7fctvjAH1yiw9oxtyBs1tTVjTLgszvCU5YQrl+kp03TxdWYQbrbbe1rfc",
+	"Op7ZBdRyTgDgSH9LFCa13iyzHPMb2Cb/JfvAUs+lrAy2eeoOognGMa3Ha5PTCrDC10SiBJtz6B4zPGHy",
+	"rUwO1RFQocqiUn/Iio2BeDCWlrrMEEsuUdXPx6BOmdY8C1eIWyfZ05fPXbGz94T7yNM0rW2+IDf8mjRf",
+	"shpLYy8c0GT9ETfy6wNVya5GW54COhZ8iG82S/vFDK9JBuZr1UC2/ikDYwk/IGiULfwnGwRzvbPhU1U/",
+	"2pRKd8Aau4ZLRCYDUWVwlBCuZwbJi32xzqjcLS4WL81/2fkrKgiCR8pHm5OHvwJ/l604zSGgDDimfNGt",
+	"5Ss4eG7QHS8k0dK6PnL15/ozbpBvuMh96Vd7nuZ7LlTzKNi/2pWZ2VPN+vs9ZVv/PfeR5/BvwBIzr10T",
+	"sq+9wNb8XUOUm3CP7di8x0IxIiTaYWawLMq3SnL8/+y9644bR5Iv/iqJwgEs+VSz2eyWbbGx2H9blm3t",
+	"2JKOpLHOjFsgk1VJMt3FTE5lsSmOIOB82AUW+3UfYj7O69hf90n+iIjMupBVbN6aF4kDjNUk65K3+MU9",
+	"ghBSq4XuHYjC67SC06fHKpeaNhDTyFF+Fdb3c097LWzwJ1YiwLDWFK3cpe6pP6AJB9ZDwFI6Pp27Qwkx",
+	"tZ/Er74wzNViZXiNz7ojFZAgz0LZ7cpgFIF0h483TkhDVuPUWJgOVaKDRaNNxCoywBPSl09RzmqvzTKY",
+	"TuZye6yxAGzeSSi5bJ2xYqGMBQi8k9zzyuE6K76SBhqO+zpKH+gVvQTFNS78MnNlDhbzhDN9kz11zfQw",
+	"5qdLRR6pWXLuPjvN7JbM7VkiC2jFjFChVL00ATyDsuy+UqoqXFEAFB8fmgf64k2ZF3X60fALo1+sCVLb",
+	"tR/M9L0vPid3xoS8RRy/1RN6SiTVzaxgxxLtuIHrx2HbehRHZX90TSDcOnFmc+1mbp4+7nfdr4emiVl6",
+	"qE97L0cYCq5CHoc2wQz2J4ttBTTXANpBenthvPPudTcUGcCdtyQ8KWNMXdkrXJEfRvZbws3NFK+Cb9Jf",
+	"UoS0KdG+q1pI5xzrxqW3jEwOKd18u12HptklFTQ2czW6EIpPpK9I6MkltNgrp0+adS/bA6vjG5b04zT8",
+	"jm529Vj+HEde05tSxQphAqQ/ogEHBaMTp+T8mvKbUtyZEZ/K4KOwT+/gJWnmUx5Tf/XCofZ8+o6U3zKF",
+	"6de0RX9s5X2YvXAfWtin+1YarH3RFzxK+q30ikF/aEwLWQFHM5XvRaLHo5YGDkAPoSAcEuBLRmE3onIY",
+	"70oUr183Ps53ZZravb0mh+G/ljx2dsnyytydo5q6fZ1hLrYQ72a0vV+9YcQTkEhbLrk2f5XT+X71EqG4",
+	"SlpYHiCX3ZwfSEGz+9XDfHitRP63dJhTjytZyIKQMPW0op52v4TxblaJm0sCBWWtanmL+lrVVVMK2tQi",
+	"TOtmU4v6bkbruv91mtLd5q3TrOJ2J7kASr6bUdsWOEt57a24iAX17K4nldLTjBK3fZie1RHnLXxRQ5y9",
+	"8g6Imj5jU4rj1PPuvDunRd778Swon0u87V1O9/wV6ziIsEXjzxTOmR/yOmbx0E0plTPHrhQM8nrlva9U",
+	"QY+c87Y7n/2uXIv8NZV1Kmdbpir+OsN2Km4vUxSLe1CqIN7J5SpeV6I4/vquVBFcTIiY1gR/3QqMzGiX",
+	"9yJVlamj24fMUmV2HmpWqKz3PXLUU2UyaXV5ICOZcKKZEF4pOyMMv6ucJyBNiyseTYgSqzTndQh8vSG/",
+	"m1HHF+DmOQ28SNN5TXslXj6ld/+aX7+FwSCvmv9692v9+S95V9Tn7/u8mUTH4kaIoZhzzEyig5uWxbQ5",
+	"W+7O24APW8LB/XyRwLeqcFeIsMODm1ZXBzxqYWeNbC2WZ+Gf5GLkbTN3n/eijWHh41yw7iwmqhRMPPcu",
+	"qxTNRGsJKx8/fsSYk25FInhf8BA75l69fJYP6XTabeqajkWhqnlmqDfWPxr6zAWJs0Sn/g70nV0rl87d",
+	"1TEb6kgGk9SMiZ04OkKqHjN9PVa1a3Wtvvzye+ybahIxNLUvv6QIhyZrv3zx+g2bCWvAASnW/uEp/TgQ",
+	"bXxVFm3gnAEUlqAE63NzSVbmXE1lc63mxllcKarRSvEH+eHkAyOovq1MjHVNslyJ4Bqjqqkd50eOIlid",
+	"ENY6HX6qCJ9+gH8+/itd/y88itp2eZ5oBZweZL0vv4SvTtiXb+AkB5PalwwrwvM00GKsDIswF5eK4mMo",
+	"h12X0w9pCbSPbRodLYahWiIy6BeWkDxESV9cK+Yczn1u5yVDnJNdJft68jMYdlG/8GlpMGaDDwTDRGIO",
+	"D4Zb0VEWakwxTph4L01Sw4k9C82XeAT//Odn3xk/bfH5dY1duTUe8AltJ6y7HivWlmEbPasY8nWZvRSE",
+	"BbiDKii60dlQEmzXC1NL5ED4tiSvuyNtKUAPkmFubo9pqD/Btn3pfCvtDyFPuM9ygUAf22SUZu2fpLpp",
+	"slhE/3KNkULXXptRw94aa9PFbSwkh4XU4fCxkcJSKawro0TETMfM6BiHeyMmWEKBXdTr8D4gKtlTOsZA",
+	"mBP25SvBYRV1F0+/q6PvBgqL1n76hvfaSBQJA3RmUrH2s+7Jc63Eyc88CfptGxJAN53XL+CARBhQ0gcC",
+	"JuUmhG3Blgu4kNQbAYsB3/JoJKgDELwFI1eYGkURjRGjU0ztS9Z+efXmyY9tmtG/vX7xnP0s4p5gmMdZ",
+	"Y0+sU80GFWC4pVYG3YE4YjvY9LDR1LLy1wDkTRgcjYNdNL7xmUl4JNjFWSO7D/tFON8dNZGwp1R2uyJ2",
+	"KzsUPIFhP8V6mQgKbRthwWEJQzEY6kSoYHLyJzFpN+n43OBKhkgEvi0rCPtll/fSHj6kkYtG45KZRAJa",
+	"MBaPFBbJhFPHrtwBjgVl4APwNS5YX49iQyN8Gsc6tiTU5sNhJANEt9NhrDuRGPzv34xW7SacHdwRPOcm",
+	"0Tr02UX9zO4cUCggA3x3TlV3qIGIYQNpjFQ9H2kcRnhRfwQfHrtqiQmGFnRkiFFaD6gAuG1G3sLf2w99",
+	"dnEG72eRVj0stzhM4LsG/Occ/gPPbDQYxzAZeG8nRqiyz8PGEqbtM8GDPm4ibjEdIJQxRAxvgc2+aDzG",
+	"xX9UP7flyF+JJJ6cXHUTEWNo26N6nTDQHe4OFrc2TFqKcnGZcF6vgkAMkxP3VZs9gHXqxj7jsc+EeciM",
+	"iDALwkI/vNuuPktkEglzaeNOiHaJkmAc7VAkXEZADDAdqdhT1QNxnvqyheJWRCCrmCbyT8exJ3oUIw4m",
+	"4j2dCaRxeEebxv8EXlf70tEqG/D4Bugni/xND3GuszdPqGnrg0pu1X54CcfeYRXeStDUaFBQXiQDoQxl",
+	"QGOuqXc15EFfnDRqdc82BfT6STI0zdPT8Xhc4/hzTce9U3uvOf3p2ZOnz18/xXs++h4uotf03vKJSVxh",
+	"mzQw3avXzug6PRSKD6XX9M5r9do5ermSPnqwTuE/PZFUlQJFzYzOgjQ1hj7M4NJuWJfLyFg4xEMvYvg6",
+	"HilMbrF+Ua2ehV4TXvJMheI9OaGHGiYEb23U67b/ZuKKCuSo9TcbMZ+2cPngRVLdUPCsDkaDLKvZOw11",
+	"YFIREb6gv/7u+d6NmBj4pjYWUXSCu3T62/jG1H6jKKKBSGIZ4CXuT8ynCqUSBr/Gmjx/zzXjTV9rl7c2",
+	"4YMoq6t4565QOO1dwba0ZijSzoqykn70s5Kn5Q9LF/z0JdFfIRKX7FxmNBjweOI1vedYdM0JHC4WgFzP",
+	"PXSqvqb2uu/gKRVLWnWs6ATV2Kvvn7CvH52hOKPE2DFzoCYRso7oaiqpggV3S0/Tv7390+u1DxOdi18/",
+	"eDzqeU3vafjd6ytMibjFT41Hj84eYz83eOnNy/hPrb8N3v/ylv/ll6vH4/G333/1bKTPb3/5+9+/fvP+",
+	"xydvxv/320kvfn1xA/fAynov/vSSvOte0zMSswy8pnd29re/XP3lT++fxN1fXre+fjN5+39+fNH7uh/c",
+	"vuRD+XMUj59x/jL48c+vtPfx3cKHBZek4qzgTDd9VNyDUcYaxcQsCyeFtJWSo4LawwnPax4nBCALnZ1v",
+	"Ls4uSo9FQZd5jQ/8WSTchqevd1qyTiAGVF7bFrj5a0lfFG+6y8k737MlszOcB9Swjweg93wPCKg1imX1",
+	"RZUQ5qZWMj60ld5qmlhLqJCsD9XvSLU7CkXySu9vwRWtgUj6OpxaD+WMeah8Fn+7O8LCWVmmAb5qtBb3",
+	"qd/OMrMrdupZYF6FbjqtDjcy8KZ67LSGmmyAuAQLk+68Y1tB0YP09w1T9Y96zBKdz62opGjHYe8i2e+c",
+	"ipvoUUCKBgy9g4W0jBCsbRlsu5SofySWvi79unJ5nr5ZnAPbd5dswlUkb8XGV/8ZaeUYS2YM4/CSf61i",
+	"vlYquWv5UeRP5TS38pnhwWq3VmKmmVMzm8TWNCRp4ItyVvwqFZT2bIdeYSHFTe/QE66KW0SrZ5uJm8rN",
+	"uj0DKDpxwftVm/ZtZcH8Gqqr2B9i2jDio1kExSgdMzKlzO4ViFdXL589SdMHhjzmA5GImKSgsrXJLjn9",
+	"SQ6wkMydF6YZZXde+Yw6YtmcMn+mII2d1CVrg1jdLkvhQ4sYvpAFPI4lpkWhQQxj1b2m97eRoNhlksxh",
+	"pbz84Urzjym49MT+W0iMPcl9KusEN9N2TkUTl6dBaqQ000VIywY3XUQlP84703xLB0E8PIRzQUHnaGPR",
+	"SpiKIdgbCq+e6Vz5bl1Sp9zHXz8UEv+9Rr3x1Un97KT+6E39m2a93qzX/+pRPqpXP3vcqNfr9RP8z9fw",
+	"n2/cR/pfo57N4gkgnM2a0132JNbSGK4SFn7x1Ay1zLlPkFTPHjdq9VqjVj9tXEwHF7QWfH/9zPO9LPh0",
+	"VtR5V8w2r5puqi6efXw3lc6pRlG0uFThaP0lFSacAcgXSrChTbRdFyOzRM5fiwF07z4W4PMnaZKpLCYH",
+	"l/lvMdTWpQ24EjMoXJW6dUj6woLfiojNwjIosGSvQOt3De1pWOjYplc6RgeYgsYeR7UDPsE8TJ/xtDOd",
+	"vVYq9uTZd6/gbzwgWIR7Oq3AXUw4rWNitdhaZhaaiQrSDVsam3MW1z+JiUf0iQzpWx1OliPNvaag5Q+/",
+	"y4AvpizbEzUFYmcLrNSSry8VHcMQAZacH/jup294r+qZ9rJTvOaj7/2kg7m1/Nz16XV2CJsncPLYTlE4",
+	"pQ/kaHxhEocv0CV6orHm3q+e7VxaJkGdfpDhx0ox6gJdNdidKG3NqES5zSBHdesxtSMvm8fL/E2QzrNk",
+	"Vbr5uEUmZ1POVqGBj0tD/3cI90NX8bWkK76LAogdI3Pp1NQZn2q2WvOdjXzojoywmdHYdUJhv42uSII+",
+	"+keUgC9FDX1ernEA5puh9HiJbkV0MF6SC8vkXdMXjW9mSZGO0xo8sIte0CWYH+bvn+DK/e8yRligqW9q",
+	"j85qZ/W6JatVpDAc3SJ8qL4lPmTsrik93jeyKmUtrpbAapRVwUOcmbP5YUXKK5VKrxLsiG6LTsSsp3VY",
+	"RS2u6QNSTQV10KUboA5/NWHyyBczvmi3LT+f85N64039cfOsYeczj3fO5AWVM9OZZ6bMtLEZZnpw9P+6",
+	"P0qK1M9sfdY1EQAUOXGS9cnfIBC8QWsecsu79VOK2tJRSP2skFVj4ciYcYzQgoPei3mQ57wY9EerMcWB",
+	"q7AEp5sejdc07SOi7KekXYYW7qR6Y2NaP3//6ocf/vrd9z//9c3b/9P46U/Pn7/9oXH+5uWLb//yf59e",
+	"nP/ZO6LLQujyg7wVzBYaEGNrU9qk8joKZXJCCSuViutzMRYmobDMGnvKgz6LpBIuOlWzUNrSOIl2NcOw",
+	"aoKfJtHTtynJ27IQQvn2L/jVxvbZ+EX2P//vvwmGrhVFOmPgIga5SooelKrHIsFvUfrHEVEf7jleicwX",
+	"cYkRdHCRrUiaVnSIdSSYvrVRpnZBKWhq1nnxnH6+gnV8ers1J0aJVd1WoJKGjYydKAFwiKb5Mrs6Fg3c",
+	"jE0flt/GZQZw2GLLU+ggVPk9RliGb5MjoHJM+OqEdyKBdlBbnMjVc5AmO4mVHgeKzS2Mq9jneNFxEWsN",
+	"5rws/XFRz3wok6vAmtHmLUbq5cmOLSzHb7pT5evJLcsa836uExcxhe+XyiQcFYSyl2IblNL9n1v/csZL",
+	"ufALE7386zbnXbK77YwLlNtDZLgQbz5P77iRWFkPyB2+q5A7ameN84tHX/01rWgXtghpkbX3bWAMvv3i",
+	"67OzPMqlg/w2q7vrraWkoAlk4XtsgBRRYrNYOATL+jr4wLks8MAL4q9r+K9SnN+2A6sk4bnMwld01LtK",
+	"mam4ADeToECcn7KpnKxQrpnkRIRTKs9VHaPLoxvjam5JNVu8i2p6oQ1PJoZ1RE9iGH3WM7ZtpApEy4i/",
+	"tX1b8kcEN4YCf4nLuyL2GBoieESV0/B3I3uKJ6NY1K7VG5dK4kLUsYIUCH98IMIa+5MQQ2otg3rPF4a1",
+	"4WkipOyQITcoLcJhQT2nCfoOjj/NYQhGCdPdLuM0GKFCy29AmEuEYp3JtTJ6IDCBAEQlHhmNPjxbNVX2",
+	"MIvgRkx8GBrWTyGveGfCCnfGwmb419gbiggnVicUs51trE42kFEEMhbygEtKE7KqXaAHcGNiuxuEVpjC",
+	"XbXYNUeisk2NsUwcan25vcIls5/73PTbaTTEkoLW5bW6aDy2wUEcM9tshIBJS8FS9piN7uZRpMemTD6j",
+	"y/MS2htLD1MC2jQj6UnFeDfBgWEMsLrxrZDKi4tF6ypCJngcSRhN7hTpGFakp0TYrhKA3PqVMyRXv30g",
+	"lRyMBvnC2LlmR6U5hdz0c7kC6qbGrvKHN8vwGGKVyVQ6krmDnTvIc8cPLytMIN/ArH7ymJ9033346qKk",
+	"idkG+KrErHOHYXjmvSYwMnhwyLFMf7MOsAqbgg+8m1HijJreV8FZ95tOvfOoexF8wxvdevhN96J7EZ4H",
+	"jc4Zrz/ufiO+Dr8KHnUu+PnjxjdnX9e/qj+qX9TP6436Wb1e92hArTxzhc3G8QHU4+GAMW3uhTeCenV4",
+	"X//lff519DbERq/pBY1IdQbf18P/+2/Y3oCKjJSvzFm9Rhz8r9ibQLmVrC/HNX/J0U0Z43zrQJVqSG2d",
+	"ff6SVZ5ciIHOatpJLPhgmnkm/VMgsTFoQUAapQa5p4DePIpsKJQRBovS5kJDkKdSrhZzzwOIxcY07IHN",
+	"EcVyeJjMibkwImQ2O/ehCwdxZr9EazYW/OYSbXZtpVvuqW2nOdvyegQYmPbApGIiMgJj3koiRlC8fOlm",
+	"u8uAEZfWli29F+g4FkHC+jo2gnUQoqh+6Dh/mQFJh4XxhMXyFka+8Cl3EyeP0GJetYvZs0C3b5wA0ppC",
+	"5f6rrKLtMNu/mRBrOOa9EY/DdEb5c+6ObaV4+AbbiuN5wqLXQ6Eo6TLiSc7CVGK9WTSW9LUbwkFFkuZC",
+	"Oe85oHSZCNINqrxhGFPWmrNOf12MZq00mFs6diAr3g9lLEz+lsZJ/eJN/XHzYkkbOzLjkSl7f+5hoFu3",
+	"eA+H4P2s/y6jiJ8+qtW99dRIe0y3rUO6emNl8Y8ZAJiMhspzLKbpnRxWQoUbdlM9S+6KAKmxp1T3WLpS",
+	"Aq7Ws00YBjC5yLu3KYHAlekvSx8QKrTbsxkOdhfeP1Xh9tD+qQqd8rbKhttvK+UYVJ1A+rCPrGHqelsq",
+	"TF3Pp6O1pxHeYoTPuJVpHB/KvsEsZircEOngRoTXyskoPJI3oKCj0gYsPOYRikAjqpmRCjOgzuG9VllG",
+	"PdN3yhAmrYOujwO/Vm2tRAs+t+DdLcfN25lMlpfFKBXfFRxOh2ZunGaOE3iAf8Yi0GixgO8egsg2FlEE",
+	"rz2/Vm331BYd57kvBpHZiIR1JjjPEJRFk2B+RjMrrmIlKUsllJffzos+7SlhEwTF/ORyAmPjMRV20Zq0",
+	"cxClBsPE9qiB42U3s0wphzP0THnryHbYuNsjbc3zPTEAGb3pcWkM//8EOkVdeh2S8B0i4OKoTUPfcrjU",
+	"G1tdeoZLvEaljUm18XwieDKzx2QdeRAu09Q8uDoQIR/qR20uEsNsqqr7thz9fTjz1u6HtqAaewsjdv2X",
+	"sAxO2mKJkl19ewNdgaKoTFiP3wpmNOvymOIV8F210sP7YpRshzHY/YUF3CJ3QIuXSRngAgxBj9A8HE9Q",
+	"cp2j5OLC2+2mtgL5Tba2YlvOKNuF4o6TPwtkY5KuqzfpaTakT3i70GjgmPnCjDzRybB6o1w1myTLYnEm",
+	"gVHSBwYeAHdhfDissdfWgi1Vxulc8x60FAeCtU9tO9Y2FiEyAu3I+XghugPoXCo2MsKFH6I5vWCduCyy",
+	"qRlbSJlAF+vozYs3L3dqkdgcG3J2hpex1t2tc6MXb14+hQUdVITYZKlPPtWSwyOwLZIg232i8QxpRe5c",
+	"Ol0L8a/KiBmqiDNLRe5kV1PTy1jfCkO8lFuHFAqCiWsZxodDiqvzcz1hjBXbcmKiyRGMK4gE0h8e8IgS",
+	"KqsIicjGyrypNF1iw6Pp7JxcikLewrQB47Y9W3OG5u2Rxyu7X1jXqTRZBHflsmRzd0Eub0axmiITVs72",
+	"F6AUN50WkVsJrYTS8E40R0Qgx2YB10nfq9ScSnmITYjEhU65hZBoW6/mE3Z0e3b0N6nAwNReiYG+xXap",
+	"q5mnn6eeQ1rhbR3V14kespEBzFsB12fPojtGJ/SQuSqKDX42zMAgAKqtaWmxk7egnBILJcZFADkKLPeP",
+	"yG/2AolfiWHEA+eHKY5nw3js+qJWe2mygr05jcw1Mrx0OkfOU4qChfsbwzw2UhnkSdrB9VgW5L7Kgjx7",
+	"/YKdn3311ckZ49Gwz0/OK0aD1kz8YjHCe2KvryxFYo+Yyz7Bbr8V73a/zZT/qGiVT9WUI9kV2Em4Rfff",
+	"NRIXLptMhjrSvUlV+Gj283LjSW8sGchLHicpUWG9QxcnFYsej7GeN/bkRHkoCKi5r45TswkIDeXj/dvc",
+	"YN6BVOnn+/MBruUtIxjYesWQfOOxMo9Z3o2UazbtoNqB17vKKiHz6io9S4zVFfHsljbBBqSNE5bokE+A",
+	"jABNUC76e9G44s4HmvH5DYbkZSVHqPBsJxb8xtiyvlXFQJ64drQ7F46vfkDvsIWYpvf86SvP9yJb+hfX",
+	"v0stltI1a+GaeU1P6oFtYBDm0qyoTnooXDFrdtXjofg7TBbBo5l7FOyyHIgWrDMMphvLgJ8+l3wgJhTj",
+	"BnQuaRymL4Dreb43GEWJzPrkLpGwTaPbTdkQu+kllIct3Q+8akihb+EUlVPL+lwX5hnSrgyaLinsv1Bd",
+	"ECdspYXwbCvS0nirnkhSilwPpckojxRiu0zNpbMNpjrWG9ulW9fHl2a5PBXfX42RajrLBPK9yVmcwxup",
+	"0Mgcolm6nAjdOb+oyEvYbH+WRQLfLJTAsh2EXbxz+xSPibEB7KfZA07wAaZdK9YN+SYVzFyPg+W5KZ2g",
+	"VbnppmuKBHzIA9zji3p9aaFsBwVEqillL/N7C01qK6qHWHL5wrBhrLsyKiecaubyGSfyVmXmHlNyjym5",
+	"x5TcY0ruMSX3mJJ7PxaiO1Jxc0x9iTzcdaTjBeWDFbJ4p+dyTOH9rFJ4N52Te0zGPSbjHpNxP9tk3DuT",
+	"cBdjnYWE2/thm0X5pophXmEJdatYGTZS2M63Tb1D2qReI1yOpRE16gw74BPWwSagSSyBMNiDdk+oUIDY",
+	"KVQik0nbZ21sBoxSnX2af61yX8aCG61M+6Gt48fZUMRGK5vZQyNCwMeete2/tYHdxlgxtzOxnsa+HlOv",
+	"0oSiU4jvYWPTESYmqxCzAfo8wet0HIqYOHtnwsR7HiTUd1ioQPjMdUm6VmoE3A5Tj0UkULCtsWdJIcKx",
+	"IwwsBhXxdU0/JYB1oGMBAkTCBtokrB2BUt72mcaQNZTommmTVlgWo+PEcjEbHd5KdMKjNgs1GtN72rUF",
+	"rtk+obQY0wyTTPF48jI/LEgHY9hfXElMNLAtJ5vY3/E0MLfEZvIg+f5EhdjZE6MmYj02yMHhHcgv8Qj7",
+	"tvPthGHDT5gy/DjQA2zQit2b7fQzzwAa5S8Zt88gVmINjyDQSHcZgHNCvWvF+6GOExZwpVAfhF87UonQ",
+	"9t8EgS23ojCZ4kri3JeK7CCxUANvc7Tnmgy7PUl0TwB1XObbArnkIhqyYfFIVVl6vp1SQo6Zv8tk/vpe",
+	"1lS8hWaGk+kvUuKmH7MPXT6Q0aTl4lHyHxeJPbmyAFQCHqwEO5aNb2hMxTecL24fEkbYJq4+MwK2FrtA",
+	"ToBgBtw0bVdim8VCg3fCOwATiHvUmR0FN1s301F9wCNgaeL9MEI3W5dHRpRPbsoOJxMxMAsY5HxYh2d0",
+	"sVsG+zETW3kcc3jVSMm/jYT92TJTk0ywlSu8p+QIv0pPCMAxCuYhR6qPODm7y0146bmab2FaxLhUPQQr",
+	"/t89iHlWp8WGEAh5u+waAMsA3r2JJSh//10L4Eaw7vwzY6rBPrqlgIS/LBgoZbC1rD/bMUBj4hC+SnEK",
+	"n5DJhPGBVj0SGKp6R+Uu31joGlo5cDBZUNyckLmW7rZ0LHtSbWwEFDGnh6OIVF9c1YrYufSqlr1qwc2Y",
+	"vnHuWCJxK6K5FGclVnfhgoMoube6rRiJ3y6gEFuaX7I2NTgqZa9VZ5aa/pWxUXoYNmiOKRDhVsvwnstn",
+	"kLiMynyfghVCEYCoippZhxtpKHXHUJBDR8ZJv4VU3PTOHj9+jCrkWeGX1jAWgbQ9oCeCx+VxHTMlmfM8",
+	"vul9J3kUAYrgcrpvf+YDHurRksU4ilEgXXgXxltkFGxjMX549hwrW4PMiK/Eb//4j9//Af///Z9//Cf7",
+	"/Z9//Nfv//jj3//4Tw/LSxRPctNDDcq213FoiCuRzvqsIPdgJAwM+KxxPiMx5dcq/bFwZJuea80KCNf0",
+	"0PbgbOh8KG3HWWw0mZ6wpQpkr9mXLedNsFZ03ytTYwpH1Ptw7cnw2mteL7TF155/nS0p3pYt6rX38boI",
+	"j7M2/NwgrapWxqQ8p4wVxypDPxMzs9N6rRYZup8N1LeH+87Rkp3b6uNsBJq9UzBBONTRaKBIjLzELuOU",
+	"QPKbRnWsM2HtS2s9V5oFApTHkXK1vXQ8GEW8ZPaVvg9/RtlOO8SN+zoSOAR6ujWrbNjmU7CkVAbV+k4j",
+	"BymGlFXMnkFRnGVklzMIFbW/ytqm9LT1jUVVwbzPtd1qHjmzizTsRgyTXMXL0EIuNh4iuGaoSFPdN0Ty",
+	"GnstVMja9ve2b1fAmnVyj7hWeaihVGl8RNuq8/jB2ojaqEr2ZRR+YdJ3kzMBxRkOCqYAwkClC3NLJFd+",
+	"apNxN1+rNjc4MjhOWFkhSc8SvhHjjLMb6NTpmN3KhEdMKthBk9TYc9ShrCFsII2RqnfJOEOPJEo1zgrJ",
+	"DVZ7cQvZE0kiVY9xCiVhae8KLIfB2pZhOmtFLgxahm6k7RQN2mlctPstC8bB2OsEfTVKs4GO3SGkNTcU",
+	"+6X4AIaD1WPQkdu8Vm7/WraMQZs9sMeCK9hwNRnokWE2HhF2JOFBgm5ywcOHPgyQAqpanUnL6CGgAbsV",
+	"cYdH6f5Z9wE6mAIRJ7IrRehfKzkYamNkJ8LeygKr6uQn7NwOPa1D1ol0cEMOrTILCwkFRXfz7uK/gTk1",
+	"G1/7dwlFThhCOk3lHCf04TFHx00ob2U44lFO/sD4B5Twkr6GFXBul4/LSj/7KNEsIJusIjVsOjY9v+Wf",
+	"t/g7Y+yH30WglR7I4CgfLywfr3Coyzu452SQg817KEpjFRmpNNFUhp0vc3VGKgR6vSMLouhRW6VhqhNI",
+	"QM4IGWZGsCtG6jhKGVqGInQyGPrejEaxwHrQyphcTyRFDrdmPsURso6QtTeQ9SbVH/YlJv5uZdBG0KVq",
+	"Txq0vITat4aa56/Z4/bKaiZUYI4KNCZZcRNK9e/mQtfYtWd9qdceoNh1ChjXXg1k9+kD2GY97XQ3PIks",
+	"0aw7iiL/WqXqjo3ETysN5bMMAhFScUxD6fscI3URTi/qF5fF9NFMoy0Cbb6p7rWanwdTnj1ThsZlEa67",
+	"TpKZMeU3EbT8FOD/d6PxNXtcZ2cNdn7BlilaVDC+bTSf5siSjixpL1nSPiZqLSATp+laC/Ol5UTh04DH",
+	"4oTHMbxmMDeX602uIQRIxX2OJqq2UCGel/aSFVguWZm4zcwo6DsbdnkWMhZq4bG4yo/6sIJwMHL2nuNv",
+	"8B2e79HLFgqPybVLGMPIrGbzAPgBNvRQOmEPKHjEJeJNT+BhxTjpWWV+2I7WkeBqsx5MCvdvpSZm0xrL",
+	"KEojX3In3mt6N1KZvhzi1cBuMihpLcMK0pc5jvIjKLMjlbA/8VDyBHnLHG7VWDKVnX9DQK/jEI22iyXU",
+	"PMKIX0L/AluYA8yN+obdf1P0u/VSK30ZhbFQ1bVWxn1t5ecAO4dgRgrc5dsGYjZFzKXM2gfuUC+o7vOT",
+	"TCG3JhE75BMnqNsSx5haY8hvQ3zHZs1QoQh7ur8wDGiJLB19PQbGimkYJU4Y53sxtcXQfkEtIHX/yHCq",
+	"xoyNiKMnwq71BHvQVjpp8RaOrP3QtxeliUQu/rY7Skaw13GWuFhYuC+MuzXzXME5sYGvmfSEU4Hn5P1S",
+	"ZfX3YHZTpLBbZ8c8WFwI3kqQZVVQuE8L/5E93Dd7WHHTyy3gNIeDrvvjOE6F6ZsctcRseAENZlnMuiL+",
+	"6Yfcp9ZGDOKlpYJmgG1Ng8KRaA+IaLHTRmH396M4yjzJz2VRL0KEO5HzSrM9iyNF3WvIk36utkSB2r1p",
+	"brpM2Y13m4aeU4xmXbqN1+EtXJWE/qMMUccnwzrG5V2iRJ2AeA1ni3ciwToTtAPIcNpYTlYtWEVXed/J",
+	"xlMmI7gsiLQRBRt6uYl8Notay/UFVWci97cq05L5FTO7I616hiU6S5IXERUUXwz2ftEyfEWPuxeL+ZHB",
+	"HRCD28vSX3OlzF8QJGbYG3O7gd1241jHG5E6bRqowj6cVYU/FvITJrmMD9Dpi0GoWPOKoycSjRhjPYpC",
+	"poQI8+GiZK3kia35gQuFF5lmXp+Hx2FqKGXHwkpl2Xg6ZiNsADgYciUFNgqcXswau8rCSdMYUW5Sg7iO",
+	"mXODOcOBjUStrWoQB1k7v9rr4tDKUAKL6lij2/8Uvews8cSis9ZrIvi0+JSOkAahYodneOTHd+ntra6O",
+	"W7DXhedkTrjpBxg9tOyj0nu1OCjkF7mqhoE0bj+3H9D+lkghP1dmEhlFLOLBjdm3YIZlAQUdxfMdVJEI",
+	"e0DFuR7Pafx6dbPn9Z1UFYniT9yYD8s9RW7xe88Qd6/xfC995UJ+Ksy+c/tq0mRUE+jKpET326IF9G0s",
+	"Pd22Sc/UyuC6QJRDSeC5eE9dC22BtHd+tuozj3HyUmmw+oJjbZwtEtiOEqAcSlKs7MBorYsZmFvOSrP0",
+	"unV3lIWJancUn83HKZT+dzizZ+6nqzB0RU4uSfwac5PJm9bNgqouwEoK1eSWIvebzTzp8OCGPQBNNYz5",
+	"WPmuWye6gpQYRxNUY/siogae14qrQiHmh6BMY9GXgnJMRROwavNQqGLpBKy2xgeuMMqiPqypFKA5oWyp",
+	"w8qm2RQXYDrPhj1op3+3OlitJ/vMk9Szda1IvB2jO780yyqr6gKvDIVzbKUDKLjEytibdV6l0Vs77NCQ",
+	"W4NZiHjkGvvnVg5OZo39rEfG8IVgcwHge/wYiA/vM1nUFyAgRamVg6pKRDyMYU1acJjTQmY5AO3mAZTO",
+	"SSudjJfBpumDMJ0/8cZbFvju0eV25Hv3y/eW3OlP1s/mWOl8P1tJXmwlO1090STVWU5FtysoALJKe/ke",
+	"y6gEfZJis0xUwufQ9qKe1WpcA/M02QTEc8szh9xWPI3gD2zaY5h4PwSyrrG3wKyuVSZHg6hcYJkGk0Lt",
+	"gTVtlogoMsTHbTlSPeZxaHDgTcaBGxLnwkRbqzXoURLZojFUopSziTDXKnelXJS3VilaT936VmtcM9Y7",
+	"VxmbmPsldvxevGQHT3ZZQNrpJ4uiU8OiZHgHl8x2e+XXrFIZ+vHjfKiwlexQKpjH3XK30E59XLzB0fSB",
+	"ASm7SuQHEodTa5XBLcr+1qAzK/tTTT8sp7QvOsCKyPghO2MbiEMoz7TLpNQdGUaPMsy2ZJg3fZFSyd54",
+	"ZeaROMYcwGHOjXpPSLrUaZ4bZonHPMcwthlmQLUs5piGXUVH4zMehrEwTum3hV4SzZJRrFiit5rF4MZ9",
+	"LCG6XAnRzyuZYWW2Y4lRaUype/3z6zTSQ49iNtvMd23f/rnne7YjiSugOiSLWoYCq/n+eVdgxp+xH1pA",
+	"cl7Te0Z2qoGOFZnxFwoI4NGoNINyo5ZkIO1tW5IXK3qFUftplHzAFRUG50Ff7GPGc6lp+bWrKt6V2DPT",
+	"lu/F4uDRxFaR0nGhmrbNqcUwA9GV72vsytykHn+K5oDD1cSwfhEZXBWbQZFWBf7XbaYyKCZOBlxGjm0h",
+	"cNFUXao3IJZvG6K/x57ON1LlaoBRyWObGOGoMa3/lD0lwbnXqi292Gpht714FwG0uwBocSypxIllYWAf",
+	"7apH5rAOc1jyAHyq5taFyvq43IYUQTaUumylZzQhwF/3mMqQDn1HBoQjse6YWDH7PT0Fh1XT5k7C2x/r",
+	"QjbUcuOCJfO1Q/HLi+jMRNaPuXF645JB9Q1qUGYvwzqji0Xa21bNq0pbmy5DkyN6G8dpCVhpb3ll6L5q",
+	"zRxx9VBx9dDrsmxFqNllktS2EPnQk6PWBexjUtQR2o/QvgfQ7rKkrH1sXnLUelAfSgOQM4rFIjkNTRsd",
+	"JFSIvY/xU6T1DVnwOBvyOFEiZonWN/ZnakFwaZvXUm1GH0h93NcD7GuIsTy9WI9Uhp1LeL/K3Vrf5SZ2",
+	"9Gxt3rNFTZC0rduTC4mp6ug/FZGzJGveXM974JVSABiUVH9cE+cXvOfrO+Ix6i4SKuuPz3uiBSQyxLeF",
+	"wpY7fLcwZ/jqbL2G+RSR3lo8imM911VGvtv2XuUQcV5lLhcZSVeL0HY1Lykb/spF8x9GUJTrRTmn8W8U",
+	"5Vzajjf5LqiTaQWYRIAXbjOU4ZltIfxdOoUj8h9jGraaBpdKuEQMpljD9vxsCVG+AdcaM8oVwj07qV9Q",
+	"yQH4Qapey7VidHWZyS0L8MjqZ41zdoEy9UoSv134ITdmSAdpm8UZp2l5T4MYcnGxroE5C3Pwc4BhDIAp",
+	"04EMxWbpw5EKkhEchRp77RR2p9ims7fFeZVAxG66ku/t9IK2S/Ci47nN6owYSzEZCtaGAbbTzDM+YbrL",
+	"kOpmCzJyRSxu4nIGZVIVqDB9encasTAHijYDL9NIsTKRH1bq1xHrlzfVzBDGMSZBzXKOzZl3HNaefnB/",
+	"3l+AQgno7V2qw5Fm74dmMSo/2/eDik1YigD3KAkiG2uJVyxH7vcUqJAW6NZdlKV8JzWCfkrH3pZPwNIC",
+	"smspHasolDjJ1olzAPENe36SXhpwBUpoRywX8LC+1LbpyIcplDo/syi1hhq1d+EPR7DeNlgfeLzDDgSm",
+	"UwSwyY7CH7aH9KXmAYzA4FEkYlTpjbCqt3sxk4kRUXeTkD4VO4HcQ6TxEwvHROCmbQ7VVwyPOKLq3qFq",
+	"eakeTGCevmiZ8aR43TjiddP7BclvR3i9u2C1HaP14YSr7RyYj3FrR+5xlMk3EKhWgvD3GLPWHamA2pae",
+	"hLLblcEooval8+LXqGLVfZbfLQ1J+D4d65UxwphDDEvgOPJtxCXk3uT5Xv7Fn1vrSFu03dYPF1HX8wur",
+	"UwlP9wn5wShp6W63FeoBl8p4zbPsO1fO/HwJBgAgjPcZWqbBYKRwdVTPNvLtCx5nn2IxEID+9E3ayBnw",
+	"S2RXwWpRQ4qmByxmzKMb+vXcQ46KBVhbduBrBUVvMyCiDEm2HRRBvQoWCYbIMJrxAvAdREDEVRQxI9+n",
+	"TRQMNmFwRHmZMg3AkLSRQnaJwd71hWPWZkj6rj3lKDnR3e78FvVGJBSXYBKeSJPIgKoFJZq6UoxiYEfb",
+	"7WlJZQqnCvNWxECUHdjdNpYsA9Ut489a5H6fzSiPDOcTZDjrHLZPNTKDeNj8KhGl3Ou+9ZfTD9m77i9I",
+	"owKV12wadkSPI3rciR7Y7jB/6PbCyFEt09rKFUuCwR715MyPtqyzZB5utlkqc0EA3Glbzu2t3eEb8jcj",
+	"6R+N+Ucme2Sy6zLZffQjzBG5baJ7KY+9RxfCb3oUKzGpFLFtUQN4e0w9GgSz92zTe/Bv9MqfRO/AfAZD",
+	"bSR8e8/+Avcaz/dO0r+POYybwvZQDHmc5Nyzj07Ozsg9m/40jLOeAQOtUEYCgWXGcYtfDiOO7ZOfaMVv",
+	"cNEW5QsXnu8NdIjLOEJqcPsNHGc1/6/ODfLnn57RV8OA3vLzT/XH9hs76G/5gN/oLZv9MwjY0wxI7Ack",
+	"etjKJucAcAh7IBb/HGIh6Jt0Xpf4F1Y1LsWy7Zjf8VYlJBaJ5gyPJKw40eEIh4WcCgD1lkc4Dj4QoZ+L",
+	"jS+Y7X3Hw9wdNqkRIzvdU6ts+9mp3KlFfxsAVQCdFSFjBWo/0FTII8vYCMtY/rwcEyk5wPWUsL5pheH0",
+	"QyR692ecL8Dq/ob+HYl8j4icqrP1Dq4g9DLEuj82dVrpEoMw4cInXxN6HcFv08mRKLhOo1Cj7q2kWx1i",
+	"WuQRh/cIhw+9iPQWhaddOvbuG8AP3JW3CXw/OvCOrODICg626PQsI7hHRxy2Xq9Upl8PRRRJ1TM+o68p",
+	"Apr6tXeEkSHZK9EiWzStpinp2/LVZesweY6TOtYePdYe3Y3frssHMpq07Lx+/+cf//X7P/749z/+03PN",
+	"u+0vf/zH7/+A///+T/xtUXw/y3oMKJ7IW9GiLSo27ubxqnmZ9mlN7yrmnS2726aoeP+rjto0EMLEg8mv",
+	"UYxHkhsfO4PCEWLGQr1vm4U6d9QA0Ib3sB0qT7AIaSrdDfiEug90dVxj01VMSdhOAM014peRqhcJero0",
+	"jLN2Rg3t2pYbqmJ5rLQ/qprgsKrcbVOncqc+txXBZUHAKNL+qmR7oM6zzxu3V9zro+OLF5jAZkXz0w/w",
+	"z/15vGaRbX917CN5bog83/SFO6qH5bNajM72x1tlx1li7bRUfQj+qrkS03Leq7XlqE27sGxjuKs0Nmv5",
+	"GuozGssherKO0LohaD10L9Q2JJldup/uH5EP3AG1MYg+eqGOMH6E8Z14kPIgfp++IyHCat/RKwGwGCQi",
+	"ZHgh1ucB5BNh2gIoBa+AG8ESwQdMq2hyyZROCZdFgsfKsL4eswGInaTm8ljck3fpWpX6l14PRSC7MniO",
+	"sz46l+6rpWnmYerzW8GEQgcTupTQw4TfopsJnU4VI+QB4NPeO5PIf26SmCsyl8E3LTMxiRh4TW8gezFX",
+	"Set2FCkR846MABaw32lXhkKhrx1za2MBWgs9YnPtrM8pd1cZmchbRCRPgQgUwdeSXk9vaJw06lt2FeUJ",
+	"cn8LsRk7SgLBQ3EQgaic23cW6IEwzqQoGJzSGnvb1+gP6koVGkbdV+Mi6qOLKA0JuERJV6oeMNcOD27S",
+	"/iQ2n0pVcIXNOofyBdVgJlkZOMB5FmphEGAQaWxfumSqH10Zl6D35Y/lTh1F9wIuJVS/EsHuo4foMwfj",
+	"Vbbxcy5SVkD2+cDeGakQDiee7xWE7NMP8M+6XiCfAnRUDvBsWxFAaSNKQa0nkilE25H6e6TOjVAnGsHE",
+	"6tS59fJfS5DZnjh9aJxlJkYi4nty+ryxghkZFZugORHloyDGVegEIq50Wrm2aGPsc0MKV7kTqEQOqjAt",
+	"lgAJnff1pKNNu38K4OBKOeH23EoxzrdW+OqkfuatqJrsnUPoCKUbgdIDK/WU+ngWRNT1BJVToXbm47l3",
+	"AC7VmavRNNc3rRxVcx3NDeuInlQKtGQdrwq2QoWbQdrtenFwtfKw+2hl2H2qwiPoHkF316D7VIX3hrix",
+	"iPCYmr4cVvthvqcobGlyNkkZCp+NrfkudRAlfTGoMUrx0F2WaACmkYqEMaxNBvV/QTt8m3FzY6wXJzXX",
+	"I/FuM+PnVWH+R4/Mvab7LOKMWTrlZxEvzTEHaZaXUCHVWARC3m6aEfCvMy//kMe2lHAsAdCwhCssYLxW",
+	"iVYCrlux8KQbW3Yt5ZFl266lvh4Z0dfRgv6leAoEHWv5MX3MvvmWYOEomNSI+FYY1tFJv0l5pBi2kM4N",
+	"3TGmr8fI81Pvk1Swz4LBIc15hoC+bd5sMtbESRIG59UkIhbhtIvIFvObjpvy0yfw2Bo7ZHGZ0xCsB237",
+	"Vwt/FmH7oQvLgsEAsVCsA2gCnFkiYikRsQftGcJqYa5S+2FeQbCc0C3AwIjoVhjfubBkHEQ4dSLX9IdM",
+	"kVioX1D+0O/WcTUDb0vA0dLIshIo7KP76sgUNqaEFEjhE3Vx5fjMfD9XXMSFMgazjuJy+iH/8f4ynabg",
+	"bUdWgCORbo1I32AISGHT98JacIeAZ91eC1Dd/ri8pgZbYnmdovF7dIGB5DYUehgJ6tbYJ0ERvWLkFLNh",
+	"QAQZACAL+cZWTqEqswin+emzMqE0bhAbKBe4nky3cXfbDPpVoNOKitreOdqOaL81tN9Hu/BdIlbqkdu6",
+	"iLVD79z2ecVi3rqN4nvO47cxN1+Zk28z+H5QTr78lPfOyXcE/CPgzwF88gZuH+1vRSy7k88b8N9k4a4A",
+	"00FfBDciZDJpslAHowFZTjs66aN/1DBu4Hc+5HFyT+qANAx3RhYZxkKpurijO4X/I8AeAXbfAPYXJIvd",
+	"YOzuihrsCcIeTpGDQxSbP4MKB0dwP4L7PHCn6gYFV/y86gZrgL0JYiFAOa+Oq8NmBjwRJmFdGZvERc6h",
+	"N6qQCNvlQaLjJeofbDOI7pd8vOnrbNqHFU5H+7WNeLrcmzzfy7/4WEB7g3VsgGLo3NHfXtOTKpS3Mhzx",
+	"qDbsT4wMeNTqCx6hnONanWcXwbpQdbe3eoQ2ua7WCPo64oQ+XizNDYY9gzoF3zRgx9I3poDUosI6NVtf",
+	"J5woPpCByb13+tLie4axTkQa65i+DaPUFuVfX+GuJyIexkAerZHJhDf8HlOWcnV4ut016vCkh7pyj4qx",
+	"4u4TTnDU6wnAubQBfYRMZpsRfOWwtr9lIgph/8zkcfgw+vdObXqbjYXs9Q0DEjOM97hUJmEZIViuaEAd",
+	"wExkHMkXBi4JRDiKhamxZwkVCrcPl1r5TA+FojYUqAJglF+fCpfDd3qkANhVIDLpGO09WnVlPBDUYeNW",
+	"RMCv5xa5sAPcamFy5sCBujkrMUpiHtmh+KncYPjAjY8lYxlYqQOYhEMdFwSYk0NSlEi1JOCBDjEct6EO",
+	"x4rlsAaNXYA3VaGD5dS24zLpy7KQLXCLRVnCkjC/JioebLX2o5Dw2QsJ6538z7l8SYXEsbHstEyGOf2Q",
+	"/n3/JUzKQj8r2dM+V/I8gtsR3DYObijy5gjgMErALA1V+xMZmx9siV8mD4zrOWU2BM6nVk/akSdra8tV",
+	"pce+BbaSZlwNsDyhTSrLlFD0ag0wnMvF6jqdcvNxAlZdxQfllNjlwgXsjZvS03bjAbPMDM7JGBgarJxU",
+	"XRFQMQRgZSneDkQoR4O1NSNLDPtVSALH1LpjNdKjMsNszoDTWGaTXbUMd8zumlruo2xzlG0Wkm0a9yDb",
+	"HFo5JiIixtFESiB//8rXLsNUds7cDydA5bAZ9bEZx5HNHdncPanwB8bmbNBOhQp/j91JjAB0w0ChuTE8",
+	"wSiOhUrQedbn6NtruxSV9jYjcV7nBnxg0TdSBeK+426wBp3v0cuOsTYbY1OLQvfjlYG4UD3w/KSOlQYT",
+	"nowMyHCKB3AAuZJUGi/mAciA6QV6KNS2O4uklLjtgJGgL6MwFqo6ZiSDNUpvp+WicAG822f6VsQskYUG",
+	"fk/sg/ctbuStDThATw6MESgPPT4kghBh9vWYdXmczlaaGnuqQkO3WQCnmlK2h0jIJ85FZJP8Md9yy9Ec",
+	"9omwOT3BHrSVTlq8hfNsP7yjTBM82qaLJkU29UVa4cmtB860pwWWCrBVoXAxx309taBVIRzZmd9p2MYm",
+	"wGIFOj/QEIhPE7uX375P1Y+fsoN5rnySWhzFm4SrQp+pDPlXF6BPP2Qf7q9CUwGC9levPxJdNdGBQoV8",
+	"eF8007kCFbqXFyaf/XEquxUuM6Lm6XSrHuVqtNilzXk7S3X4Bud1xL+jkfnIjPaRGe2jpXS+RIfG0jKG",
+	"NNdOurKEl8iBiKQSleLcC2V7YkrF4PUxxsLIgfAJ0WIRCLwWiA8baHKTMKUT0YQrBQ/6LBZGj+JAsHEx",
+	"YvMLw0ygh6CzDoXyUUm+Vrl0BcyJ1DG1r9IqmtATACkxU3LAJ+xG6XGNXSlXUBpgdUzl6odDoWzfK1rR",
+	"RCPiMq18JtW1CnQozCVdPuaGGS5tEIXV+e24ZWJE1K2xt+5Ca0dEEPfZgMc3ImRt+rZdu1bXapt9qd+4",
+	"TTwsm/G9J2pSfuYyrafhDMk03stkR8D4zuwmQmDWgR4MuGmyAMheJT6cVIrH8T3xfhhhqxeyK5eO2T23",
+	"MG6ZiAGC04C//0moXtL3ml/VZ8buw+/P6NpHdd8bSGU/naXX8jjmE2R/ySRCL5qOB17FrPH8dzIeimoa",
+	"zKhiwXGysmj6XkBA2pAlvCSY6TwNZrIjW4S3Ba4nD44n0TMc61bEnZxBCR/7Tees+1VQFyePGuHFyTmv",
+	"d04eB2fhyaNuvdvoftX5mp/VPd8b6AHOyhvoW9cxk/bbrl4Sc3Q0OkUXf1x05CGM3Lof6JDBxs4w1kKQ",
+	"l50m1cK3Mq9za3a4kQHsphsiH8p0xo2gzi86ncZJPTx/dHLevWic8PNAnJx16/xxt84fBSippDPOqu0X",
+	"p50TgVaY8tnslNey7zvI3LZ1v8CCSzXSp7cinmA6o+u6YtmYrSpA/GDfkkKXkzq2ow3eoZPlrPpr6WZF",
+	"f0Blo7dxX0biWmWam20JQXUfUKyhdhWkxGFJSJREOEuDMhbv/gZD+bZAcYel0T1V1LCDUlttgrCSvX7C",
+	"TF92k73R7LgyY6tSDPsaBGkvFAFASwhjBGg1FH1tqOBMR8ZJvwW6kNf0zh4/fnxSPyOVKvulNYxFIEkV",
+	"8iaCx/NVwbNGGm+EcT2WTX8neRRpz/dQrHLf/swHPNSjxRVHhF4Xj4OIgxE53RiwBnvWITOhrcPfRaCV",
+	"HsgALlD4K49kIunmH549h+8xZB7HhN/+8R+//wP+//s///hP9vs///iv3//xx7//8Z8e0vBwROVeWlao",
+	"sI3ySJ8l7SNfTNRqqLHoith2zbv64a8nWG7nHH9wHGrqrkb6YxWDFO9h06ZZZU4bTttZzVF30+1aQd3N",
+	"0/SB6LtFlje/rA+i8YCHYt1gIOy2btbhMXflh4TiFqCpx1FjCwnfXbqH7nYBApopv8aWQjLOoNx3qgPV",
+	"LAAmIJXtGRRF+CXmOIKcCIdKqxp7yoP+tSI9F4sitF++eP2mDSI7Z+0hT/ptFOPHuXIKJDYA/2p3dDhp",
+	"+2ykQpGrIWA1cCyAP4qw6CVypSiyjE9E3ea1ahf5eNtn7TLObidV+TuGieGPWamntg+Pzz7TlQMx6IiY",
+	"roXlMe2clg+4gXpYm5s2e9D+XwPEk/ZDWBfStjvW+w+XOtuEVe+uVUf0paLKn6iB3tqCB87Y4hPjhSUF",
+	"RoxLMu7rSLBEvE/oR1hOVPWfU/UJeLXhtyJ0DRNFJslJQ7UmiFtgoACMzaYV0ZzGfRn0WZfLyPi0a0ON",
+	"AZGGDAHcwDLZKZw2TuH9pxm0t5vson5uE4bsOjkDC4op0hiskXFRv4D/PPZJLMlqXYyiBDVf2Hr7mi+u",
+	"VUeHoBHDaFUgaBpEXl+gUs7aMmzbNCkg4aHgCTO8K3xYNlyDcZXxgnjat/i0ncYc2OmSfgk4bg8UcGX7",
+	"MAxGPT/zU1aOwJByadwIy2vj6QDegUj6GiYM6JeQOllgyt9zlXBvHV53J9fCNlfo/mh6RcpEIc9Nc+Up",
+	"AQfTw1TBHXDFewJ1wqr3ntpFTkGjMBBL/+XBb9n2FApfNpHjkTriXpnhCn2/IJ/FM7lMTEh9YyduKbks",
+	"DVAo8MIFLPtnU5ux4Aszjf7DUgOtkMY+FkP2ltyfMhEopz9jviSJzb6z6WY27IwfeNuXeOhkUa0fHjEc",
+	"bwqyaYmD1YQf5JaVBv3Xo6GIb6XRsUm746SVl4hqY2aEIOi2Jvhu7jIfvxvr+AZYk+v+KybIDHTM4Bfm",
+	"YhOz+Ful0S2nx8qwiUh82+kRnx/rSLhHjekWwQf0VB4LptEoPO0YkMYWU8zVfYIPXVCdnYuAR1qJJWO4",
+	"y4Ozn+CyHnsML9djuKAJ+d5J4ZMaAcbD1+lfXR1FejwatsKRsLdMf7WwNR8JIe3faXW0iom5H2eCue07",
+	"fO/9SaBDASfB8Th7U9Xr8a2Uua27zObolDoDsrTl5QaQu3H+GiABS9xZYjElo8DfljXrL/LS1GJZ9tYp",
+	"1r7+uzH0d0S8V6TWOakW8Gukt7V0d2OrkCtQg9hHuQcI8ZrGa5utIx4SJlustF22K0Y7II/fMn2zXag1",
+	"Z0Gkgxu0QMYjxfQoQcQuGiMR4kENbTJujOwpkOZ8KnXLHEP02TDiCkAXiPRkNHThKbHAOnMYlQ7iV9Wp",
+	"uxVxOBJ7nEbRsSn3IKK2Zu15JXa5s5P6ozf1bzL3yzSCZReeNQoXLuO6spBJ4tQT/PXiEXEu1UJxK+aR",
+	"8Zp1+uqOIabUv1AsCUl09rHIePE9hfoLfdnrz+TXKaCkKG9AG/PopiUVGdEw4Y8bI4wZ0PIuEEYyM5dN",
+	"JYEAx996+geARnXuB6GJZWtAYPkgEBRQNu0AqrSDXbEw5t2kaS2OdBio7CbSvzQ3qTUGJDRiPhZKbFiG",
+	"s4G52JYae9vXaI2hXA33bJUKdDXrTLFpGdaVUt7pO83NoDfbi8hEC+JAt5uW6tYR2t8Q/zLVtVZhsXhC",
+	"PGR39opVYaysQEo5LabH7k3Mb0VkSJDGTYu0SRh2aeew/N5S9LTpNIvF31xGxd+K3kgddHoAwkWpivkt",
+	"UJDl6eUoQWY8u/p3KZRolb076l8mLNRUkpeJ9wBZ5MhEEaNbDP4C/EIVJJU6QGO3Ept1rLHz+jeZkXLM",
+	"J86Wm1YANKP4Vt6WVabticRS6tajN49CwwELDf6aqLIpL9x5/ZtZSvs5p9C4ymOWxHMv2hdkmlPSrxqX",
+	"dpKbWt5O+ooF1KHVavDMiMR6NVg4EgzOFeNKjJEzgrgjhomzNfalSXQ8qbFUMU2jVgf8Rjh9K7NrTQeY",
+	"OGkv6ypaElaCBeLiUYRmnU6sbQLq4h2iV5NmNt0ZugwG8Ls0JuQtB20akRPkRwo0lr1+4i0p0W+0SfR+",
+	"QMWWZIq0XXE58S4mRJySP7vaRP2iaynMYrITHIYRV5S9baUJFCAqjbVXwQFW0gBmr9U9W2vpJZ7vnaR/",
+	"VRpwF7a2OnNfyaZVjA9+2ozRz56oXJbpstZetzQwJiXIWtUaxroXCwNXhuSOCWM9HIqwbFU2Z6RaPop5",
+	"AXFyCneGGFwwwAAUa1bQyowijiHs9ljkRU7P93qaR4uOSzQWl0zFOdCoPQwL3VDIQMq2bNvGIUKYXZiI",
+	"Wl0ZVYhXGGdi6YFqguyXoFXRiz0n8sCG2hQYNDHNkXTmWWhod3Zqp9kA0S1JFyuc392ZZOwOfaqlG6rl",
+	"qKswZFxZMqX4PTzpjluuJVedfqA/7izTMFeKssaTlIjW421HlrYdluZvhPr2VSuZw/XIqOBIak/YXWk9",
+	"gnSEJQUJUsJduxhBuTnjLaXPUpasNNa4EVJAq+W1Url1vHWsOHHytI8GD+M796/sROQT0KMk0APBeIzB",
+	"NtPMHG0XzhvTlYKKfHXl+/uzaKzK/Tdt1wDFYQp4gNTtgnlN7yU3ZggKIDc31Bg2jwSod6wklO7IynGw",
+	"qDLX4FENLIvy5uEw1rdoW6/gyE8ibUYxEBeQDAWCYCydO/XOWZqVs0xPjJ+5SFwAr1nGUpIO7hjetlx4",
+	"27vFw5LSztCbj0ZzhyuLSNtzY8Siic7nWcf2gMgDTij6/FtSAR/M+GNqJ34lRkomLmO2L2JmMCoAONtz",
+	"yQeCEpDh6laAifoucS6GO7tSOPZL1Z8XrJXCCxJcevsuzBL2OOxP7ArKHUqIEJuvGhFoFc5mMu+lZaLt",
+	"vLj6VsSxDEW7mQtxJv8bOngBl1VaEIIOXxt/addYGzC93XRGUVL22lZBaCNQ0fnGxC4H66wzYfYgndjf",
+	"a9Ppx9nFU/WhZhxHK9lQ7FHabbSL9Z/fygS0NUwNNkkOGqZ2yMuBwZ8V/BpIPTKXeAINZkfd8mBk1f5V",
+	"KGuHJhO3IaUCViZAfpJWE3Pjgvh5di7XlMdOP6TccyP2kmxge2gxOfLdTdlO5pLhvvp051TA3Hf+XG5K",
+	"yYitzJiS0fW9lcG8G1Hs92JH1S+3tESVQcIOqkUW7OvYNCppJpNVQDdDVl9j305S2cpG+KJw5eL+xn1t",
+	"5Z4HF43GQ78Qxpu2BX794iVmfxv24KJ+/nBGcgJNORRUwR3T6S3UNdMMCHuFqygPo6wtX1zTLsB64tRu",
+	"6rEEemDLOl31YuGgHSVYHSSYwsLCUTJZTYr6zuUa78JMdZAA7rBkWjCir7NChnlT4kblo9NY/CaC5DMF",
+	"M0bSS1orz2aVCWbp5BMDLtrrI24dceuecOsVHrDNw5Zw1pIdFpn7PtYD1h4KFUrVa9nxtH3WuReEuKJa",
+	"wV9QfqszdLCOMMmJM5hgVV56LEEKevomNhEfNChxuZZ08yRTFQ8LJN6KKAJkGMFnKty2REYTzbpImMfI",
+	"4pWFGGRY6UlaEQYwyXCH1P8Wq4Flqk0um5pKKCkxtmmJv2mpTJodcJlLWLS9nyLBb9F1NZX7uGpW4+UG",
+	"iR/Xeb0Egu0S/SopS9a+9Xoo+I1hP/KR4UsKDnQcj8iwmtUXFg9kXdgJXMhVYSEtUlDthX9rz3xS2jly",
+	"CZ/69zZ97wDzD+7dnZ7Vdkn/2pSHnUQkrW/YMOKByLX65DHAowROPxJ31Naw0f5bKUnBk0QMhgkcjXf+",
+	"PQVKbiaDtNvItOW+HojWrTQy2YGD29HWHkbeZxBzOMH3343EVL6hNL6rYpkiAsYMorgwlkbU2Ft0cGN4",
+	"G/zMVcjaoHe0LXdJ+5Vww2BQkUhEeImlxdxHUkPsi/LCku0HorByDBYV4wA1rrKXFQ9X9Gm707PbzIA7",
+	"SHKWzFaikN05qtNV/oSj++dFDr6MuBVasKgxz5BhA+LL6Ye0OsAmnNY5ilizGvpnx8v8DZHEwYbczzvX",
+	"++Mpzg+yxHWQo6Z7irwHRoe1kWRBPEXW5vpJraCAZ/Huq3O1jUe8z1DoeY56VhT0dhTNfsAkOz+B32YY",
+	"3SNXOs2YwYdPnORLpWrsPXorQwFUbwvOp646FGWxkBYcVR4kNXZllwsVVWwEQ8k5U/k0WaHFOTCStp9P",
+	"JFW/D/RgJfteGD6h8dnRHYqZr4g/Z2/OHmXcOy1dTg1bfA/7ttGGUX0kLOU/lknQFyHT3e4SoFVYrU3X",
+	"D/98ccs2OueKWVSxvRyDfq4M4OYhzCmqnymEvRaJyZBHifcJswbBcCR815bp9YuX6HckpOu6+q/S3FzS",
+	"zaO4J1TC0A95KxTmPMPxw3jD9DHFurKUFN2XvT4+qRgDsQXkczu/GdFqu+BnbTLVCAgr7zU9rXpaql5r",
+	"oJVMtE0syhITX4skiSg5dCyiaEUDBK3jjqIlPlEYTKgFUZkosHkM3GHr9n0Q4ahSdjxS2BlJduHQ9HmI",
+	"ElpHCFVEprWUObjxEPGmvGvfcnix6RZ9ny9G2GZqGTgIuytlfcOXgoienpe/vKGqbT/og8tDPqA05O0U",
+	"aTuoUmg/Yne3BMtcp0FgS1R6aaxS6SWtLNcE7bNlEh7vJlcYyG0P3agINZ9I+bJ5vkhY/j2qUFZFC/dZ",
+	"hAyWYHduStyAz7QAGVLZxqqPIcmefrAVtdZ3SlrS2Pu6YwfNP/wNkMrhui57uiyDfH+8lnZ8Jaqvq1u3",
+	"b2XC3LnMBwCtVxBsOS/oavx00x7QHHUORJIj15Z1NaQ1v2IRCHm7bMoBCW07cokeKAzMd4eWI8GCnM/W",
+	"+a+OKe5rNsAU6DTGDajBZ91YDyj7KdH4L3WyHPcnNfZKj60rEPsh5ZyBCyrSP9pRHVXpdVXpTcb6VnPl",
+	"zmSptISlJRs4bK3pziiLFgQ5W7HbizUMPlOsr81QJjxiI5XIyLbfDZ0BYqBV0q9sUJXo3MBVy7YTvBVx",
+	"B6O3otBbXxF+E3PsObObet7lYgr2MgbR0o5s/xTiBQEStmjXqZhw4tuUfJXZRsm6T03/bXZALhzZ9bDr",
+	"y15/KvnKtreUhkU8EXGWxPn6xUvG4fFmg3lWsICHlGVVRviIB7BoxWqojfpyss+PSO7HTKoVlP6X1ObV",
+	"wudqsg5KvvtBy6A+tINIGxG2a+xbnfRta0xsGd7FUAUKDKFuu12WjHUupYsazdXYW5d+DouWCAWkOTG5",
+	"kgGuLfAlA2iVqge7HgkeGteMjnrQ6TgHEvlGeF2Z+BQLbhus0RCHWNd4UxiB0zlIkHiVte1EzyGWVoxj",
+	"SQUn3NouLOw0lgMUbKh2RJQVs7Zx9RjPiKS0M91qWAPK8hYyNZ/jaw6r8rEOglEcb0NRyr0JNKXix7Uc",
+	"kleR0RW756d4l/SFjFki3icVA5e0aC26sTCFlAgw19O/1yTOUdLX8f0qcBss8NiF52FjDLc2+X2tfDpu",
+	"A9A89f+1xUhiEQjc00tmgBdGYphgxFhtB/5MIOY99GcilB2OP/NnjsUq4ITkC085ASnSqgf73yXNR7Au",
+	"D5IyFah2Ry/L0mjNef5S2N6d+kur6eTr5vnKdLL0Ed+dwxR34DPN6XwLXzKO1LyeVHP6Af5Zyk/Krixz",
+	"pDpOQCkmZZPUHv99UulNtYSzZnrnkctthMv5G6C3w/W6llPP/nhd7fhKvK6WZu/J6/rtBMmYiMwVdstc",
+	"sTJ0BaHIPsEHGi0RaTCfqQpFruwIsLqfdTU+vGk/6xKUGskkicQKnHZnftYDJfxSxvk0lMmG+eapO/XV",
+	"AclKMHjSBGVMzBUTIVZRW8Yy8It7zUEZCCiP8Z5NA/QS0PztX/fqO3XguzDnt4Nqnq3E9+FUWH1nzl2b",
+	"UVjtGdszvfUtZRmhtJljP58x614RqHaXQHX/okyp+aAoyaCCb0ZDEd9Kk0k2z3XSR1+KYaHA4lD3kEq1",
+	"npyyI3/It7a8+LQd/UASqj4lwcUmUyEGOuvX2nlUGHuzaxcqhnG2yWFZEvJwo/RY+cU6s0vUmKVAtiw1",
+	"3zX/ECFa+YoXs//5f/+NKFGsi502DuEslN2uiOFSarX2oJ01KGj77EaqtL1I2gXsYY19NxLUsJbFI0XR",
+	"dkqP04xzO5/XL176bNyXtpYADu5GiKHZYJVs2PKd+GbXEb06QomuDCSPFw5N66AJx+6E69tmPy9o3Emz",
+	"ejdU6SvIy4Le1Q9/PXmCv148ol1SrdQt7zXr9NUdQ1wlEs4+NtAjWPv6VKhbX/aAORuBkV63CFSeAv6L",
+	"LnA9igNgvWMe3bSkooZXPUEVmIUxNuVgOrrvHs1Sn0A4zIuhSOPZV8Zy7NU710dtXZiU0QaoaNv0L6GH",
+	"vsSXHJaHem800PJEWGc9WKMlb1rN2B4gYicYsQIcTJAzJC19es+RxXSotpU0ezUcaqkS5N7W7AYoP0Jr",
+	"OxVpLPY8b3h+mrSycFrUoteer5JClYKlLYW2krOaY3uZ1L+w/Mrr4aSFRJE9Y4HNsJn4xwTpRfZomdfm",
+	"bEazwaqNk/qjQm9+S/jbjnEAdrCHMQ4ppBaLCux1oMMP01yZDfgEfavEGGRSYy9c1EbaXgvEK0ZdpPo6",
+	"CnN6Qk5LcLk8MhJpgq14L01i5gU4vKRF212AQwYteZayNvrDmBaBFRp7KeUtTSO7C5LAXSyhzu/gFHyy",
+	"SeU4O1tbdD2B+vSDZRjrp5Fbgloz8OEoXR2lq6N0dQjSlb8BmD7U2BpQsssrO+2tx25OIaqiwyqrQ3Xf",
+	"5dlTS3cTs/ywM3VtnWCZ1WS6TQfLODClRaNPRTZS/2oKM+2xWFYz2VHAzKFR8101CTZQk2dKmDrFc813",
+	"Vs9468ReXqyr0cinl1h30xeGIU2Q0KVCNEmGpMe5bF/4SMoi5v8ZKocM4gKm9+Uf6txTxZ6toFxyc8O6",
+	"OqZMZLciNrJPGpYZD8vVylWquNtdXx+LduCEOoreR9H7KHofRe/9TanPc2os5KPjm41x7B13INgjjk2G",
+	"VGulpcJIEtliCExY6ZiFsR4ON8g38z0AjnzzyDePfPPIN498czNKroXWfBzeRjVdstx81lzzSpmxiI3t",
+	"3TMmKQW0WcAYcm8ibPgZV6WYTRmndTwv8xvkpkX5Z1kdNxJ/nNmM5yK5Z32fK7Bh2sqdMeF1o7l/FGzM",
+	"VYLh3D3N+nogmFQmETw8lIjuTwR0vhU9rGALxDBFopuAoFj8JoLkxHb423mA91CoUKpey46nzTo8uIFD",
+	"SNWzMAp6KuI6reAAEvW4rxk3NyJkDy4ajYd+IeK7YNUCMDMuraNQJQ9UIcw4VdpGbnM1YQMdiw3GVtO6",
+	"w149sUt/IBAR6AFKTsQ0XBQybFEkejxiXIZEXAnrSiVNf9k6wXY9XuEC7agF1ydR5YpWkLSa9IytihJ7",
+	"kf5h6+YRVUuVa+SXyIEg47Rthons/tJNPrgxrENA2uNSsZEKRcwSHfLJFwYeYSHAkm1WIxyD5kH8wNQS",
+	"TDTxXdJGPvsDceJyk/Cws+SLdUWHJ3wgCLbdNPvSsCEHuK4olrukRIFn8YgKq0gTtHi2pa8I1yt1Z8/K",
+	"3ggPtljurOEtp9KgEW6kHGtiD2wa2W8jk8iuFOFDv6TiZXqZzdMKhUolCzz3D7O2AIpHuVq90rCBNEaq",
+	"3mXaPrll2yczHhmdU0kIyni+pbIzVIiQ9Bw5oGIYQ24MlQEVscjqV5kbg29ROu/Ls+lhuOXwfAwa2Kgs",
+	"g+fgAIUZEiFbUoG+mumxKZZ1+UBGk1YsRgoPh1ekpZGSsDN4EnABsSIoLOpzyQcwuJUEH5zMEeBW6xFk",
+	"UF3As74GsJnRYA/wjKrG2/rfVPW7p4VhWtkMJZkwk2gdbpSYYe7HtM9j2ucx7XOf5DZEpFUBzQSxEOpE",
+	"j5I9SeG/JEFpg7hFU3wxSg5SacL0Tuotz0ga4dQ7g5TczggtsatIFbszwH4CZPedCGSIFWlg+fUmcq8T",
+	"wQdzmy6NdXxj3MZ3ZZTmZGkK9g3lMnXC38Drjt2U7qcxMdUBR5tzLNyWwQbD8WYPgMgeUhuH4tWR6CZM",
+	"VhUHx6pfqjjme6wCvstip2ED5A0NIyJBZUFBYGSWlGk2mckKJPWzABltf5ouvXEH72Cqdb/piwkzQqQw",
+	"l5a6YVr5LBZAewGo110eJIbZkvlTjRknjvJkUlkwtFAriG5YoihQSWRyGBaPwU5TX5ckhRVP+u6yUnPL",
+	"XCZPhJ92u2OjBwK4n23ZkxA3X13yOP0wwLXcSJZqgQL2sOXxHjMhf3MUsLcS9Zxq2sOIBwWBaY+z/WRc",
+	"OtySwKiUtLZRsHOamk+F2lHBzq0vUGXEdUEwQCGbR3B6JlnXjrQ2oI+S+HRUGDJ/aRg3RvYUFf6zPl5S",
+	"w9wzIpdIpRU6gVJpBZ6wQuKlUGsLFTu0vh7h+9OD71KZ5A2/EalQorvd9aWSkQr1yX40aEzbwVVFmDSL",
+	"GIGhJGPb62DMTbGRojQs0ZraEek4DRqRhvW0EhuMFYEVzHoCHprl843TyZKxzpVMtU0xsVkTj6KjzXOL",
+	"gWN/VqFmnFqNLknXmAY+p7tBFAqTsK6MTeIzS186DslpnpaznVBbvUAPBjJJRNhkSttm8rCO2Fve3Mjh",
+	"UIQ+6+sxfhG5ziLYeppCP4ACb2qMYmiBkq5V20gViH9Retz2sTUqsXNp4E6g5QFPEuD2CdBxwKPIEjqm",
+	"UBPJuyarKAS0c9ak9qWjfDRcgmygmBgMkwnagxAQuAqv1UDfOj+ujNDAjGXF+3w4FMrUWLvPTWugY9Fm",
+	"BiSUNHQVXkbPCrhiHcH6PMxCOq7cKiUiikzapR+niWO/ZG1AH3rqtUo05p/ZzKfhpMbQrhkL8uLl3gsL",
+	"IWLMBaenDYeCW5nIjV53C2YbGQlTu1Zv+oIZPhBuaGmtMmybSk8wsIM8spfYnnMxNufC6zuu/bUIWWeC",
+	"cpftaltjT+w9gCE3YpigiPa4zkKc4YNAq67sjWLeicTDJrs4q7M2bVZLvB8CMrSpnZtiOoKDaI3L//P/",
+	"/rsQMoibnjs8NXZRr9tGcPYWV2lNaSVq16rcJm8pZHWTfJGiCqfPBTrhqaXs/EvGO8B3mmReQ3ojInQn",
+	"xQ4alq7aIG2wcniGgwP+/ieheknfa57V6/UFDOZtWLQcIRvfWcWFWz8coQUBbTec6Uq7PmxFeYFVPV7c",
+	"hp87cklfGJEdfp8ZATuQ0KEDNOKwcSkX+zUfdWDbhsGLxfthpMOsgVfZ6N1bChOQiRiYqeX9anZxffj9",
+	"GV37KPuZxzEn52AyQWkYFCmv0nUBc4U7F5mnizqo8SAQQ1sXdpFp4gvunONZfd1JbrAmbYXKUDtrnF88",
+	"+go0h5ThLaQ71EE/ocd/+Oh7AL/ZksEjvjl7RPYzFzlRPFXuh4Xfd5HpzLkn1axOlFdkzmHdHKdJB1Xw",
+	"jnh/afRGP7++OH/+3bPRi++env3029Pz578FjZ+/uxr//N3VEoIZEtrWXSZE3qXGqO8JYTijDf3CODDI",
+	"Cz32m3dr2J7mWnR0KFD4OP0A/1QbZTG2XSRjHd/AQHUoct3e0wnosWIR74jIXLI2eTnaDPcVNRa8L8fU",
+	"8TZmxjIJ+iIEhY5cy86KQtVdlEb5iCASPvOBuGTn7jrH/mnxwnJzMb7piZ3s8twPp1SFZbQYOCtemI6a",
+	"8r3mJ1rBVbJ62Pfoe4XFkCIrWHornBUsQED1xIDLCPtAdjDk6umJ/SIW+FWUZmvDYLryfS57O2UwBNkt",
+	"2BYl4OZEJgiZr1zSTu4nPZRB7q48Snj18HHnrBGc8wuxTEHT4paX0PwbK3gXlaIntIwnP3HVG3EyC8xT",
+	"kOz16eUf/aVcQL8gFsy/Fq/ZvA7mSH+epRwJFqkP89ctxY4Mhj3kccpdtx5ULRDyYUf9HI7ZnOJ0Vzms",
+	"kaZAevA5Ft2RAS3BSqUKvb5SoXI3wbY1IhVnadIPLhoN1paKKKYFj28/vCQlZ8yN1RdcPDaGxvIJaCBX",
+	"BInwODUCyRgkDJdi7BC1w4ObxcHvDiNNrku0YiOFyUPXCkbs47e0GqQzdS1+oc7TRlpu4yt90g8BuOiK",
+	"eBQJrPivwswYXXxUqpXCHWU6iC3wtx4cb7zMH84Pv0Oca2awSCD3cUXU2U1ZvzuBr9oi9BmCX6md+TWe",
+	"akcZZHzR3S4de8sE4bAPqiBwjsglbmG4cwWtWI+RINvOotUG+DUivhXxCZpx6SE+4x1MGGRGBFqFWXd5",
+	"GVvzVZO18dqmlY/aPmuDNtBGKwaJlz5ry7CNxiuSu2vsLSHKtWr/xE1y8hQecfLsuzZ7oGNnwGg/hGOE",
+	"Rgo8SpcO+XwbOIfgi293aQJXyn52iAVDsZh79sjOwlAnKVcPR1Ee7rVy3bFkyHgkb23CpUliwQdMwH1p",
+	"DnWib4RiZGAxIIUh5N/qG5GDLkyewkRMGGeoBaUNw8vZaNh0756yul0rBDiMgjybssCQBQczwsc5uwbA",
+	"8WO8EhQd+r1LAUAwdtxq2A0ycpXBJl34lE7ODFxOWTpgL3UOi2nFkxyfEvIWNTGUQInQMhG0sOFrWl2c",
+	"8Y3YThBJoZydM+AKVttg51AkdQxVnDEoZTRwn+ahoy3mM7LFJOJ9QjB8QoRVEAc8GTbZHWaHa1UA1WsF",
+	"ONZkH649GV57zWvvm7NH155/jUPFL0pMIXiB2/zpiwo/tuxTF7G+4I1Webr2muf+tccTvHuOVQlv6mkF",
+	"w6AtvEab0bXX/PDx47VCSJpRSVNyKlWt7NLug0EFuCf6dcjBUWZf8b336WFYM9Znnr0Fjmg1739GkeS2",
+	"ppA2Iu94QU2Bmb4cGp+hLm2cC4v42BeGRVYQQ1dM3iiTK93C8RlDgUxwwBJ+46wXWsHlGEyTcy+kGgTr",
+	"yghdU8ZGy6NfmQSGUmfD9zjZg4r+vxGTew77vxFw1Qn9s2QOwB3TvEJEzgnjpXCPRzDVJ2+kCiumYH+q",
+	"InugGCdGW/Bt4S3V6QrT/Y4kposPqt6PS1TK1b9amKfTbDfXsG446kRUVWaqZ10sEtTvlsjeyOn/+TSN",
+	"oj21Yqg6lj2pyv1P9NDUU7DckNIdQkhQYsyyvElcvjhBq0nFuKRqdfW0MHOP6SPLNLdPx2atnXDAmp6J",
+	"hBh6Ph33pteRemgmQV8bHUhOVlAiKGQYyD262DQx3yufdqPpVjxfGDN3YJwF9LUeDISMNpgYAlC7bd8G",
+	"klZlOggRHlnFnQmtK1WY924Qg1jLt1FZyI/y5Gqs3eEGmza0WaCHANyuaA6M0J8yw7kkDkuATWb4hOgS",
+	"FTorT1jNE9ceWMS/vX7xnL2mj416o35y1nAa2I2YjHUc2pUwiQ5uiO9GshNzZCSxUKGI0Tfd/l/00LYP",
+	"n/QoMTKk8C0ZB6OIx1QcRKhA+CzoaxmQcNPWSrzokr4UaGWSNsoQbTxwtiYJVRwTPOgzPAMg4AMPwxq0",
+	"Ir5kF2fnjHf0rWBn7Gf5bVXHte8JsXeXcrIk2WJ0awGOhjHMK5GEPfQgQClLnT/qMQtlyCZ6xPBH4hxj",
+	"IW7+tSQeOP1Gd34TAUguGZ3bMWJIUMRtceEPgB/ND/Pfg+U+qTLwrfj7ya0eGRbqeCBZIJJEMCMGXCrB",
+	"YET0mgxWYEwj2comnE5xJJtjGaLsiVoQjwX38OomhkEBUdLF7z4uhT27SdDBo1iCeN+K3kgdcloOQevc",
+	"goyEXhavMCwrJ+NrJWZhFgQ23OV0a+5SVDBEtlJb+V7HTIQy0bG5BJFAJSdohQONwqolAGwYJZV3bBS4",
+	"AeCcGQEm6XhQ6ru1eLNmhPjmAr43IUo4TFpNtNgekM2XYg4Z3Zas+NFYCg2rTCJW2dmLENxq6c26fglg",
+	"KDs1ilBUyI7rJmW4xYPny1297VRmaqfnwsk/uaPZxuiMWKB9IyR/9rivI7R1nFtDPopmVnSzUuElgBfF",
+	"y7tuZ2NuWEoRU97YWUFrueZnq4lXm/aIFmjcer1M4i2pj+zA+1lFfvsYBT+Hyxcbmm2Ml5/aU7vrXBcb",
+	"cQFbojB63ipWl3kTRFWDr6y+IsOTLinQitQhVzkZDzDKR5wBL2ARD25MFqBPoLA46efSapSmXVkhV8Yu",
+	"/3o0vosEu6P4dBSfdio+vcyt4B6Bt8PTmRZX+HU1fi8I16kGVamEtQvyTk7+6WmbehMkJ0DR9P1JqjY6",
+	"KxjZodBQXrBj4Sj81HPGYxtv4WiO0ox44iATrv/CmblEfCsMI39EGkzEOsIkl85vkveyhFqY1XVEWqSV",
+	"MHXaY7I2UC4DgsuDXjcudtdZGMoWh4tlrFupFXvLxqZXKVXM0bOYVBhUky7f5xnoVq3mXZUuk0+K0Yyh",
+	"emIdxTLZhe63KFomcqd1wN+6GCuObYQoByCNBLbVsl3RXOe8t8Urph3zfuqTB6SViqHARMFoK4mttqTO",
+	"yIhcWYrly/PCEh/l11R+tQFPn7oA67zbR/F1NfH1RUp8ByG/Yp0Nhy35oS8hxvb1yIi+jsLqeKcr2+VE",
+	"CeNq5LXpyNm8cxRRx9IsHY9Ukf78YzamgwpLOtl9VVLfS13P8Ev24d2CccDpeYDT5GotSOP6aGF+IFVo",
+	"sja6snFP1Vlfpm5TechLdkqJH9sQIZHLXyxZ7+Xjh9LEvlstS4OENlhRdZbZnZ/UG2/qj5vnWXPSIOKx",
+	"CFtG/l14zQsCpUVzfM/OFueXF2eFo0Nl5X/MysrTABo5XpMuVQlGpxM5m8XotQJoUmTYdhRNdgBLpfSf",
+	"pElyhzQHwTks23S1unlVUzFa31XFULqjwwmbiKTG2kS8pu1+RErJ93ux6n1K5rZPWyx62LhEhAwoLSe4",
+	"ZsKvs1ZkIPKgLVXLft1Kv26nnXCoDxwoLeqy0GAvFmm9H5iKKeMVRELpCu803GWWVO1C40BWaDxxdmYz",
+	"eVFm68uhTQJBFrTK8xqzzxvLriC9bUny23QgyXwl4LPAxaX3oAz+vqcORQccU5MD2lKXG8yQ8Qxh5kBt",
+	"Z6TCSNzteMteOT+SpiztV4lc1LIkaCyDqp5I8ji1cT35SCKLkkhByN0XNe8O8cLGeixy6HdSu7084qPM",
+	"vAVy9UwoRupOQKHFyhtO/qiweVVmra8hDmw6PGOKBh+tIuZuNDjjiCGbwZB9DFO5i3GmsSp3ocgSrPI0",
+	"lXEr0+S1oQodOuST1HpEm/cvaJVtZw0pi71PljQmXZaX5UCPZKaPVPHngtnpZzurY0ecjXfEsUubHQnq",
+	"fwPbmPa8eYDn4uEuay+lVppVFbd58OpQKT2VrWVQctFrQd37TUuFWTWFQVTolUtC6dmGLDm7aZKziD0n",
+	"B5VfGDZIQWGvRK+KGve5GI2cRZdsLpkpF+SsKWNO8QLMYcgeYD2Sc606QqIJyNZlzUS+om0H7cgo7tln",
+	"loEyD8OpY7JTE89GjS4r0sk9Gl6OUFcNdSvu1ifZjOguQfMqDFPlbfPWGSdyLtyjaBMWmw31LzpS2FYo",
+	"7E1fOG4NIzooE09h3HsjaJR6igtD3UmjowWgYXcNj7a1PtVRblTczVrVIsFvhfGnJEJKw1DCNjdy/jtb",
+	"wZJayE4Jh9YrCHdONU8qGvUo7i1EJ2NX26HYmwlKsOKb7WA7SkaxWNzUJ9T6kuFuWprAmuUx9NFJ/Wxl",
+	"afCpCu/FOHhkVNsRBQ/QjHjlaJgAZQM2RAy12V008FMVGlvbMkNsMk7VWJULY/HY3BLwggdswEuxo1ZM",
+	"5GKmviyLA9cvWoabbrh09GZ8vt6MX5AIc5LMgIfYmFnEsY5XQCU5GOo4ORnw4VCq3vzCv+6imR4JWBH3",
+	"Ml8UEHsYpR0YqDYwBjaNVChi1nbvTcRgGPFEmPZGavo9w6f+7CZzUI4MkDzv2YWBv/veif13/R7/6YmQ",
+	"ClM3XJk4G5CPsdN74c+YaiSxQMJFKLpSSWdyCnQ0Gig6RGkrGjUaiFgj0cUU2Z81o4EFSy8EbMtflsUU",
+	"grRWuNSI94VLjXgP0MejES3B9zBiz/d+9JreGe1Lei/vFW51VRbT322XRezcnr/Qfo+MEutzcVsC3P7Q",
+	"Goikr4HGAJMSodArwRPRsqkLXjiYTOeLUKoIEGXLVu3FjjmXcO+ivKeeHZdXuGSxYFc9Hoq/w7mhtTYT",
+	"k4hBuqixOOHuiqWyKNb06xSQZ9teHQLTOS6dQtnGQQaPjlvQ6O+p2F1BjYbtLA19HWtmiQxRj/gGXNyV",
+	"Igp9rIdOshN9k+rwtowCksi1gkePYtCypUp0oamPdfxg0pvBWvg11i6cojbraaxbazvKI8fpWin5/2fv",
+	"XZPbyLF10akg+Keq4qRkipJfVNy4R2W7uny6/Gjbu2vf3XaQYCZIopUJsIFM0ewOR+w53BncHyfi/NqD",
+	"6JnskdzAWgASSWZSfEmk3Pxli/nCa73X+paSU/eezwJXvGynYURUKRZh3OZ+jo03RoJr5kvqAA5ryI3q",
+	"zD3SuG04Z2Shas75rZyyrYNC0WYVyBtnCh8Z6rYM9dsW/HAzVrYf6LzqOa/hpH/EhowPNpjkOHatkv9H",
+	"QDVyfLqWTa+u0a+e21vR5hcjRrXwd/MMaTt17ailHbW027S0aFcsJLBoD8X6X6bHuUDZEqawv5TnK1IS",
+	"Iio9Czh2l8TODtUkRQX2soGmu4Ihjov51fCc0/n+jGhQGsO3LjYzr1Su0n+MQusk5DFNaHdbqlureyw3",
+	"1rNuycSuJ0tiqKy1qWmzB9i8W2n5EF15S0W8z0reoZB/FI9ZfL3HkMIV4IrYzupTWaQJGTAyVVKMLFIn",
+	"mD2+uwKuf+QJFC87Ap8vkGCKDBSj14ajqCKtIVqY/0M2kWyzq+5fSqXFKiVW4UDdYU5DiGWRsgKtg9Xo",
+	"6eOYsfxX/NheSPmtzNlvDf3/XoG1PeQi4WJ06V2h1Pq4ffc2L73JkOf6Pl0qL2Q2oSqg3tLTbQ+qxcth",
+	"LN+QsCdKTqSmqd6GnG9FuXS9zVAk/6KYiMcA1fZKjAAhDqagSaELmqYzMqY30LxnHHSms14V9Ndzmxwh",
+	"izyymRA2qTaXxAw3ZTk7JW9tU2SAM5CqxM1ci9xxjdj3QfCYD2OonSQ/MOHUZEviAjqaTNQ//w/+z7KD",
+	"f/5/i/zgAXGB9/aQN2nnjgjgSGLLwpzonKcp4qXeJ83jWEOax+Pt+xNuQuU++tUcdpNWbbYCtMQ7jMhg",
+	"BoovwuxL1KapazROYjmZETk8JW8BwnZIeartmG0mQ6WB8LJ42ic/zJ3FY452+y6dgYKPmDrptDsX66Aa",
+	"VDe3SRxfpak9KdlewhbVoHNdXHnXcYxb6VYvcaftKIR9mLHrbTu8HRZm1MpRbue4qEAwrQ6ydDsNfsSH",
+	"mr6fqBlRhdBBeJ2m8EvDIDKZsDWH8MY8stOIey4zHgPRtyZM9RRY5rEsLPfzDVq7ncdPzyLbOjNpddve",
+	"8wv/nygZM63NX0+gW65if2UxXD1//jRqKTnV7pK+BoTKVve8fd6JWoUIX2q4Rm9KlcA8lyffVvMwg9GB",
+	"Ix4ZltwbcJWPexnXGpCPz87PvAbWs437W92z9tNvUcuYs8gkUkOdDF2rUeuaTfIepB7773ZO2heV7+ox",
+	"7Tx+0uq2ng+fPUnaz86ePbuInyZPHj+nnSGjtB0/fkyT9tljej4YXgzPBp1Be/Cs04mTs8fJk/js8aA9",
+	"bLdp+5lPvDo7u3jcftaGcQlAq26a+MUaiJOQIGaZdG9RHkV4GLutRM16CvoeCQkaz1++wOaOFNMa8YLn",
+	"XMWVt0Brv+YRn/1H2NXOWRrJ7e7li4p7+TxqlScEk9CLlPZy9jU3J2YXKQIHlxvAvcC5l2yAj8w2Sn/x",
+	"8c/oDqLOefdjH3ofx/qm/xNG9bHN+oSqnPTNvX20rMPmL14fl0MP3o2B9s8CH7Q39BEhHJzR+GFwVNMk",
+	"TNRHaNyu81T5tuQxwEwOI/AyS0lSo93ZRP5A2DMRy4SLUYT94MvBVZu4D81889IBhs4E8EojHllU6jjY",
+	"Dc+mDmAP9rCV7mfxQU41YoYZ8zmAK7PPDGh8PVKyENA0u0xPKFLbne/9u4+fyH//5/9+VKa/c6b7l2SI",
+	"HYv7LgzaP/0sPosTAl80G2HLJmzc0IzBcuDINs7Q9MbipnVJH8tm8WbzqhNyVSZVmEX2SRV2Q5A9w5KB",
+	"u+DHvufo9oBgqAEf+rHvr4HBCLkeN0xZrXr+gxXnAjguzLol+CgMfkzTIc4ATw6cCARjRKcGTQl21sbj",
+	"mzDgOQ5GzglpaP4Pff0/C0LoMGdQIIIyHW+Gs31aSoU+JLdMqBF7sOYX7Yt5vdKerLAx4pML8ob/bH55",
+	"bO/G/bnmAmAtMefEF6kI0g+8Hyd/ZLO+34vPwsixylvM0zAN+LVP09RIQ7s3fTywmdk2I5HNi0SY+2nx",
+	"uRE1D1B5aQw9Tm7JddmDQ6e2qoknyHoCbhOEzF2jO0NYcJuz7C/hGOZyxGAN51iWqwJq7jJchgdqOw1D",
+	"P/qMC//3CirtlT975myX1GV2NqaCDBh01jdEk2A+0qpaphdbgbAvOxS7X/DlK2nffas49u1Q5xKxMFEB",
+	"evkZZhYtHkpMYgDrwhoXXntsyEr1Wmv9xEpN1k2s/KX68ZUm+PuvV59+/4N14wBkC9VkykUip/rkrPO4",
+	"c0peshwGbKfBvcd1GdSrk0NN5+ZilQ7VG325VHXrbDHNMh7LVLpzQEHrGBgi55MVwXplmVIHY0IaMtzb",
+	"EFuVNTcM0rCynk2Crl2fTrvdgIHb5OjNijTnRt8AyP8TNIP+0YiGXloG84zGqUWtqKyBHHBBYfxzQ/KK",
+	"91oB1Nci5YK1qh7fv+CQvizArH+LWk4rq5h61j93abTrS82+sks6YpehE+yzOHt62X78qH32yOjdl79c",
+	"di4uZcE/izniWmiQgdOfX/8VPNSdHXuoax1i1nDFbmBTqa4xa1SKRY3ru01Rw+WxanKd6RC1vp5k9OvJ",
+	"AEjlydOz9rNnTy7MrzpXjGa3AyDY7y/PX3udW3dMBAo1dibQIMvGckqGVCHfqu/f48uAV8xz238Hn6NX",
+	"5ehV+e68KtHWPBk0dEeiB5/K9wva1VSUY95DMt+KrPdRTEXM0kPoW4TeBC2BrUPXIpTBzpljDfBT8pYx",
+	"7MvmUv5cpzjfvDOTxp7wThac8A+aONK5JIpNgI0ZwWLdQtp7T06r+Yc2RGvECRMJK8G9Fk1bWMy9mbZH",
+	"+XOUPw9X/gDtpIcofz7mEo7oQ0g9NWO9RfasLBrQlbM/0fCpLBJMGcZIoQVdRITR/qUiIykT7OoJbknw",
+	"7lojYcBG4L1n09OaJsqOmry3TCp4DXzJSCMrbepRvfE1VY8QwZCAklN43nG8VZvb4WJvKjo2R884Spmj",
+	"lNmzlLF85j6EzN8KVhyihPmd8hwCiZKgvD18QfOpUAI8RHOM1BZmu/jYVhIIptKcj/VOMJJyASEWwmg8",
+	"JlzrAmI08JeS0whTk5VisS3eHjOWk8Escu48SMPzjaQhYi0Sz7CBOk/JW0mMcgIRFDNJKHyy52CZ8wm9",
+	"/jinRZ7PvprfcVl+wanevQuq3t1rljHyGZgREkyk2Q0z5yKKZcIiLNXHbM4oY1rTEfsszi6ii2ft9lkn",
+	"cuw3AsYY+QRI5Ifu7yh0Ikcv4G0k/K1r1s3+QBIWc+0DiQtgIqH3uHo2YEKknBGxUyJ+ToAdEDkAAjst",
+	"Yud1n3katiQCMgHgYOV00Ox2nYfJXHC6HoxrAeVvk2u3gfpOyWtDwwjVGPQopjavBOL5ZRQf7XhMH6dI",
+	"oxr6HTfmajb1VliHcMtMzg9mjt95MqchpTvO4oSQVdQ6gX9XztwEnb907ssij2W209TND3J6S/bm3BiA",
+	"istg7xwPbBhaPB9qD2KVT9p32a4T5CWe2dgpY/MjRs64mAIPjDPIgI9ajnd2Wyuzdah2QYZsBCLAnH2D",
+	"mnVh9NKLKCgL6LZQ0LQqvaGtyr+L5L0PcnpI+XvgGR2w2KadOJVmVcGwV0GQUUFHsO8nRstPl0PPefCi",
+	"Mde5VLOgJEgb/i8EJp1Nmc7JkCudn5JXIgeOU4HIwwRqIMc+R5bYu5E8+b/MguwGhO6Nn9kbnNjDauYM",
+	"5pLuSXHHHN1/x7D18o9VeHv9zuZSNowh3Oj6xB7bKP8OEehW8RfEhVLwWlTbVrSi2+fWUk7NVGXWQ9Iy",
+	"M5VqRAXXMLpVET/bZ85m1iGWsBnsPWOqzRHSfXNey7WaM6dLFkYyR+mO8SKrxMS0u0mkhiLefkmtkVFv",
+	"acpEQhWBQlIuqsBvOc8Y+TtApqFmXR4O9J0GSq7hr9z+IkWuZJqiGm6o3RzqwGfqig4d3JlKbOooZj2b",
+	"oZS4wWGdb2UEXHuOC3nVCABi0d0Q8u22+n8gsblTs9fWOY4qR/KGKZGB2uSJU8icQZpdrBgDTI6Ts7OL",
+	"HVLtU6DNNWDW55ZuP9hf8/tXQ/Ef7CF7yOlVjrvg0VhE+4E2Up6y5DDgNs1sZh19a31gsNDwNb/MalOl",
+	"Fulv5xjX/wKCM9odtRj9GbbrULzGywSrh7mqita7kKx3YMMcBLK/32/MkXEQpVDspKXARH+IpRlqzqRi",
+	"awP+WxnuApss1awE/OHCCP+Y2WYCtX0AthbSe+4G8EpgjdXQVn4gyBEejf12B9gZ2zhETK3lQvMTvcbk",
+	"6xoGYijCVcXNY+WvIURv6ftrTBEkPR9wUjK1NUFYmbBBe99zrLjKFeWCi5HzvPV9DArCVrGcMNIvNFPI",
+	"WfsN3omH2OT3IaEFgJcX97rh42aPenOeiNv6XS35ljlhDV+yl5qiYlHr60lsqIPrHB3gw2EPnml2ZqfM",
+	"QnFQoxEaqwzYfOTBCaBasAmZwClqS2H/6z89YXKS2jbZnsYTCt5ARxq2n7Jm5S+QlPl1Ytjq5WpjnKez",
+	"++pR4PnMatpmpxVtohuzjELqCOVa0/9pRs7VqRtO1MKlChXYs87J+RpNYM7Oy5W8+ud/aU3JG1loTY0h",
+	"ICGUHFPNplJdY5HYNgqzo6SVcWp35praS/dmK36aPVKGOMzK2g7GVh8pJd2/GelwDyj/FvQNi6UhKGuk",
+	"YL0TqNqWGeWh4fCR9z9B0Tv5UciBTGZkpKjI9WeRj1mmWXrDwCEkU/ZTVH6Kayj4tGFjwXKzKj9o602q",
+	"YRxcE0vu0MwZGUZzcfIBtGVuptQ6MluTUtYkhD15ir7fZsOO0msTq/5gKMAe+kXiNkLdHvhW1x5eqSA+",
+	"fZteu7pLqOwqXO8D2k3j4KNEvFeJGG1Nd68Ppv5qmai0PqZ5y2yncnJbRPXQF+PrimqbzUrBfgBTJ0Lt",
+	"FwIySyUcZJw3YZ5v21Z2V9Dli2TXfnJyvrZk2gte+cNqfbpU1lig8rGcklSKkSMbQO+GLp47lj7307h6",
+	"qe9U8dEY9mhkVEiLyNQlNI6Z1iSX10xop1la5dXYwjZ/H2vP6Q0juSQD+FkxPcam0k003UCRTOyry/Mh",
+	"S22bq7G22G6fn7QPRGy73qZnna3FdmcHYvvBcaVXItmp/isYS5q9ulhObDSFNHVuKHCBAZljs3c5JIrd",
+	"cDYt6d+Ys0DiaJdmUuekUCMmbIbaJVFM54oDxo4UTPtoAnKVHzQxB4zkjGbgttpJdhpM5pP8AIN9WF5g",
+	"XOC7z0zz32lFrZPyj1U8wC8LRqSFiYVjoQijKuWNIFr29bms9wY7bOuVvMGxTJj23TXAqducTuyKpeoW",
+	"IOPgZOndFKlgig54ahGxJizmQx73DL30CjGOVd2q7M4lunFDfkxV1rmiAj0B4ZS7jROMpRjyxHav1iwd",
+	"9hy84PIu/x0npFYcJJiPmgnNc36Dmc3CbHkKBXf4eVfb12kvlyGdXafdfbS7bDjFfXs4gRE3+zfhsvXw",
+	"W3ZrCK0IxcDPIYrlzhOfl6UDTMZUs+8njxkn/R4ndcxhPuYw33UqFtAPgF4GmW4HkYkckMLBZSGnfMhO",
+	"4lmcMjJxtPqAspBtbiEv4fVhFgRK3Mt+yYZ+8SuXoHHnjFBjgADMAnBOLAAEmFk2HLI4J4OZoWuWDiu5",
+	"yvh6fBfqas1JymslHgeHZK+BIZtX/CsVyYm8YYrQkWKuVTVYIlxwjfmAjuTg354s6inu+VpZxME67Ccu",
+	"FG7Ev3b28Dxv2CjpCbnKXaULV6nmoFOF71Q+Rbs53A8x2feWo7nPDN/g7B/Tem9P691KBB5Teu9S6j3s",
+	"dF5U2naSw6vYkCkmYnYySGV83Wyv/z7m8Zgk7IbHru/DWE5JRsUs8gjD5i/XHw3CQIXGUM/W5vcHN86f",
+	"cZjHhN07StjFY3AX3b2qW+hxIu7UIEe34NMAhMwGwoJ7Lk7aZ5/ghvXclp0z6EM4gIKpT3SQspycR+RK",
+	"a5rRa0qUpImHDHvcDlAY5AQ6BjS6MZ9WMliSHgiyVvesszsbvroZ923GV3rrLO94aM8jRJTskHWzf/NO",
+	"jHrIkrScD1vC8DT1vYVcDEwOhykXDLvjlGN1zYhKk99Z8BZ/EfM4QbsYsRySPLPosxByangitBzBd9oR",
+	"aCYSzOekmvT9h2zPGaiycEmkuR+kPi073aDPQQ4xr3PmXBITqvPmFM/qeTmIVE9LNud1JLwqWXY2JJhd",
+	"m/LLzbbbuNj5fXGxTg0TE4jT+JfW1R/+w7z3rGOsQ//HhRE9q3I6BDMMeV57I7Nw7rTWuj2gFdODdntU",
+	"uWhtaoCdJqHIR1dmo2tojMtdIVdpas0y99WI+MQgPDtVQMAyl7bShwKS4GtdJgucaedekwdGfutSXEi4",
+	"c9R3dkfU98kJ9kOxvW5XSKx3Zj0y2qezppZOHymWMvDb7c1zU6NOUU1SqXOwAWXGNNq5DrD6lPxuQ8JB",
+	"O8eg4QGSwLzKhXiHYF4RWeSIhF3jA0LwaViUJkfQKnjU9hXbqkn7TFQ8SMbntmZuWM8rw1rkju6xtTnk",
+	"8y04ZGeHHPIQHVQr6BvgparlkkCEcmiE/xZ6h6LpCRcD+XWJn4rm0CNXMKXJGDKeCBdBD1mXpQym1ozg",
+	"4wMGeKnZ7pxViqavYaTfmauqP1FcmtPRJ5Mi14RB6YKIOdMuR+fOvVkV6o1aJ5W/3PjMBf//1UFS7d5t",
+	"7AJbWlTu3t7Ty2FSXdpiMJe6zweX1x2Af7S5ml5qZrPLwGWRMJoAfHjZjrescwcAs2V15PKGKUxNW7vW",
+	"fahkZpcD6brpE3MwResgCuzKC7kdrKrhF69zlt07rKr5cLMfrqQJxWLGb1iCe+LYbMDQHeu731zDqmzY",
+	"pHDz9qaHFab+GpOFt9S4LBKwGSk0kbVRePijplQDGBEE2rutK8xi8VU1TCn8M+zDPCRXI5qwv7e+Lc3X",
+	"XVt16xiag74xxjA66fz87NPF7//xp22Qwhx7cHl7tgjRUC7NeDpzDTFecpqmsuUWyVWkZFxgg1vNvpr5",
+	"mRl7DtdtYaEBbBjVUsBJ1WNmpLo5p5opY43AzzSOZZbJBH02XwKd0qI2L0k+3iaToTxWDfayO+MH0+2i",
+	"kWe4ilI74DmmQQMufvdcY0d2dJW3PMKWO3s0oj84v36g0YIwTrm4hpzwOXvZWrbkx361iqD/0yXpywkT",
+	"vZhq1ic01ZIkig5zDbmLmp1WASrwncgaq5mApFKvAyNhSQBkinY3NJnCHvrAzzawtXH1DcEUIvlQksWD",
+	"yLDwa+24fbigNVJBQbZzwm94UsAsM5aPpVkGY4DlTACrk5MiRaZrFRtb0wEsz6yWuVSVKJ3Wt/WYE/ZA",
+	"uO9EjqV88RCtZOSLtdYxrmDAGutZ4Le1uZGhr5QlI7bnjCzL2YlmDhfLe9ioLfndCf37+e6bCRzVv6P6",
+	"d/fq34Njc54+d87rXNvtfXZgdo7EIWMJZuTZZksJRUeIPVDA+azXbCPWdxkkbcC7JcRHarthwqo8UJ0o",
+	"YanRdFgyx/Uet6KWW+RWt/WrhECPWQ/NvxLBR+Nct9ZzuiuavnBH6KjJbEzibg13Tt8Ji7GX0SHpMQzp",
+	"NQIQAzSCqAWv3YlCYyf9QKnX54wL2YvphEKr2rWp8qXd+CNRbkyUdgl3TpOZOVVLSrl/kXD0h0MjoP5a",
+	"JCPWJYMZdiSksITanGsdEej4a8sLRUI0+xqRQVDcHdJeyqgS2pdfQLMViN+vEHN7Y0e8d+iF9bTXQD2F",
+	"a6jPAm3aMKq5PUyz07FUrNVtnz4PdN8vaxMfrNdvXOdNzseUX7N0Blmr9xd7+IWLxGXXgq9+OpYkozNj",
+	"80C8SZS2zwN2JgqZn3gN6BD02h1LtyHl6UMXbWiP9hKe9ITMezTPmUjWF3JvZf7S7/RR0m2ufqZSh3Ku",
+	"iv2P1tduZB8UtO6RKN8NCRXEtfgHTEvb+9yNdmd0ClM9OtSODrWjQ+3A2N3PbGSLdHbK2wwnwbSgvbG3",
+	"HbEuN5Mj9zpyryP3OjDu9b7IKzqMV9ok8jSn0FiIxg0Zm16eERwQAnRUpyLxeSkRoZoMqbIpwa7FhrE0",
+	"r6EMc2h/1kzvND9YH3ODj7nBx9zgbXKDgZjdh3yiGfip6r+VcMVieEPdqZJFDhoEPIz/W/l0uH2JEe+l",
+	"FmqWarabXmdluurd5UQ3EkEB2zukPEWTtBBU6CnkmUFdO2R+2MJ2cyASRtMchrzGoQB0U/S0LGzXnaE6",
+	"bo+poOi9t2b3bGmFDO77SdVeio9ILZC3F8sobrFTlxSn5K11+aeM3rBKH/YBG0rFrPZjSD+ANSjFsXl9",
+	"RChQeeSYgjInz5ypyAbUEcuwHEXKXXtMkkiG/beMdjm1Z9aOeCXww80NkB06Lx2zWRmCGZeglyFctBEM",
+	"hiskXMep1CzpwYqhWjxivZGSxcTq2FErpWJU0BFiDLOvk5QKm9HYeiGFLtIcM0aN3jWUZllPign2m4nH",
+	"SgoeE56mgmm9jd1wi5I/Nnxo3BNFrrhX6ANtH6+fxsGAW+sHU/YD8+iPXA3jeanoMH/YWAclj6sPfZoZ",
+	"7iTwuVHbrwVmFtgOS4tJto5QbowJvzZzGFMhoFiXTngjs1jFr1BqYN1Q31qFz3wp84F6UypyR1jrVR0D",
+	"Xj+HL3yJFvQM53MIXBpPfzn/4/M//fubnbo07oBVBe4JSOG/O//EMm5ziMUqy1WkuYKVQ4olL22JJkXM",
+	"XIY1akNXJMYWVQASRQUxx07xJEBaoPraJtEZNWgyUfKGJV33GlSl0BsbRJhWyVNcByMaj+X2ftpd9VdD",
+	"laRXTOYcrc+rSoXzZ2yQ37SX1mvLyPQQvYi3SHnbfo0Sx922kvGPbNeJJY5DSTJDHWahoHZtCiCY4PQh",
+	"ucQ/I/Rsmb9TqnMPMbLgJVzFI/irHdKD8gseJLrlQXkE3sgbdoBeAWzEdYNtkg5T/q1OzRnTGgzQJnL+",
+	"meVTVgVld4n71oe2U1J+48ZzpOVDoeV/tAagJbR+N4aaIJqxsGJVCvKpYNrieTeZMmfrYx09hngtB0vJ",
+	"uWu/7Yax4CE7VN5iSeBw2UuTo/J9SrkgOfuaXxrhH1MhZE4GzKrXCaHDnKkpVYl27VR4ykJe4ho++Eap",
+	"NrXSq9SlxmyXidABAJVB5zrwq1MhxSyThS5jpoaswqLv2zyQ9oDs1RFpie5TSWl6AtbBr7TQ9JJMAKuL",
+	"UKVQvROEi5ypiTJDOW1tShT79cO5ha+hyt/Lwu17VJ7NV5k7h0shGNZQoZ15uc8MyTJ9aEA1h+iTIDab",
+	"JoD9clnNV/ZmexQTFvOE6VPybugMCwhQXRJKBJsSe+qJYpOUxpb2jEjEWMRWlX0eVAEHzrUbdh2+IAzD",
+	"7dI7t+4PJJEaJtjqtm54TtMekDfTpcur1W39mzBzj7nhdtBDWvEbml7aJofe8Ca6UCOjYazNFdySfcA5",
+	"HE3xrbjJlb42vEQzkfjD7TLYdsVUHlnv1B6Zy88zomXGSoh2YC7TsUQ3WgSUj03gfQhgomTMkkIxjSVQ",
+	"xnbgOfnxon3+E7KLQqRGJ8A99/64TZAQcIH2zhWOEYxjBOM7imAcNj92XHGeI+PPwJK5GN0dV1bsryze",
+	"Z9L4lbZxCy5GO6t+wVkdOemRkx456b84J/0AGY53xkgn2Ku9uZweA6gzjKR2sSE6WrA2k00xCi2A3BCj",
+	"snE65FaCc8om3FMRM2vceieSjwWjiQxYNkr+nQmiBZ3oscxPyQemc8XjnCXWBNNjOfUlJZDAx2gG32uo",
+	"yrfz3FmqSz2X8QziH/hfw5QCTiEnTEC7DNEzi2VOOE0N6bUKMY5V7+xZ7/Fz4Nbuacxna36uU7m7zHur",
+	"PFOuffnkX1pDhUcNF9uS//qRZHt+GlIvLO8s1D17fT8yRthXGufpDI+i75XpufnDDCwpBidgj/oOOKLQ",
+	"NeXdWdqYlpZ4Ige2CeTJoTtYhFTOAP++pjy6SyzqTIKwNh6BICKK3chr9EBjw4cEoTtBwZpyzRoIHhfq",
+	"IHJfNxLN5+s7lT7g2fhmnUnH3M47y+0MoyfYzGVrQayYlunN/nvhLMrlBtIEgF9muYC0ZXVQeQH5Wzm0",
+	"KwZhLSTxWiyhYuY7IO/IVoKFe3hoHlqmRQjzhSEAs+I5vWbCqTcJR92HjKWe8JymhAudG+G0CYOAM3b0",
+	"Nm/DAt7KnFmlwlAHNL+0wVIoR9o+4fsRCr098gLANNEVRf8H7cLHoNkbRf6txP9VcCbHVJMBGxVihxRu",
+	"VuPBwvUExG3WBnjmUCryltOMzTahYjgcRyLehohxEXdYpPFoz3r5L4qxvzONjInr0s6JCJiCTbQsoH2d",
+	"wl6/vnRWuzrzIH7EhTm2sW0qDFZ3VmhIRDFfwMI06MZOfrxoP/8pqvoJaJzzGxaVaW5IEvCKMb1hzqWB",
+	"lgO+ngo6AlgJfEoSPabKuUHQunDvv5x3jYA+YjPKfeY5prpg3opbqYxrDX4LTKvjidFUhjP4jFSJa0mc",
+	"Q6fk4fKUGMPzzn07v5ylKazkkMa5rUT19aal2yKjM6LZ7jSi7Qyfo8/46DM++owfsGj7yESypWDTccFO",
+	"2I0ZWnMzZeDnWGNvcwj6uGN9oulMVz0068CU1PR9x1xmM6xXOKqHhVUi47hQ6j4ymYMvtaJW+OHVsSNw",
+	"46uwIpekjwK8dvyrg464ceLLDL1KvgasBQzomltMjMUv2ksrY4yYE9WD+fbg0V2mdzeKjycltzKMwjZv",
+	"vegEf+KZLiVGNULgMKh0q3vRdsBSZ3AGV3ikE6Lzrixsnhq+D2vUNRvDVN7D5TO0GpyyEBjs01kwVchY",
+	"BI4631TX9YWqds31J0QXapKan9pRK5c9dz/OfUlr8bMFkXAetW645rmVlyvM+kkHues2yfGea91/Ynx5",
+	"vJfCcZjbLNVXpIXt1bRV7/Cl0PbwTW8RwN5oBNfWBE6xjghNU0DLQByOLqS7wjWQKIzGY3LDxjzGnl82",
+	"VTMiQEYMQpeafYVv0JF98pS8RyBnqlilL5nPo4f7yzgGgn3bPt1gIxjWB246MBt87qwt5bFGiXa4M1zA",
+	"lCZjSC0XCRGS9NlX1wsLVSUrNqdjy+bsVFy+/5TyPKxtFeAHpCInKWfaWSnDIi+UsbLsGiE3KYM0C2tB",
+	"8imPWeT6pYUqYdAurU4mu9x+f773GmS5C9aEBxJZMZjLzkKg6ZTOdM+Yva2oZTfKXcRvJ+5CHXN63H28",
+	"IAHujeWvBcnuN3fXBQyrNHs/CsomQdleT1B21hSUZ5sJyg2OVZ08/GCR0x52GDGUvQ0uSJgmOJTEjZw1",
+	"iN5VDbXlUDGApz+WU5JRMXMi1lPRnCCMyjvNBZ3zNDVi0N2BTjx/TybVgijF1HRjKFhBDGH6W3sd14gZ",
+	"AKgJZcyWiTtHZvN9aOU7YjZeDT0c785tWrtHiCn19p2r7dsiwryusBcoJlOKQQYfNOLUVtv3Ze3Pvdec",
+	"a3IjeTLn+PbAek7rrSi8pOpcCrXYBq95DadxODBbKLS7hoJx5PnHjJx1IlKl0s1s0J0ivxwZ65GxNjDW",
+	"w/Sc36qVvUA+tRp/XUs3e4TdoxpVtHdpwnQOXgeE/rgEPmi7qBv9ClIHZJHXOtQXHemXtSoX0UU8tp4X",
+	"8+sK7nb0lhyxQw4JO2TTUGkTlw4YyKosstOKWugj6w1mqwUPO6i/l173ddjxeibs7ty2IEkO1HmLKRbe",
+	"7LIN6izEyW3867BgTt4YM9JOYMF8dK328Lx1Yd7IwyDRVI/lVBNK+lZ69qvmpr3V+jht5glHWGXDGwIF",
+	"tHqDdQHT1CzQjPzYt//r4YW+TXLB11vF1ftSFYshfwR/Nr+CtpfUc1xxvXDm9guUshGH2ZzA7tDBeGSW",
+	"tzLLjbetjif+BvP8zt13ZpLAZQPmC2wjl3enPD76h23+uAEs9HqONs+B9pTSdSS9jUgP++OK6wfnzQKz",
+	"B/SW9choLzpM9I/mZQfjYULzcdD9xtFsa160rdMB5cu2DOMR5NrceYryfhZnaQd9PFFCklSKEVMuKk4z",
+	"KUbzKrRNfIalbPZOOpXw9vTcGk5rXrADZW/PdQ0vaGaFiktYtnGslTnan2EdqGdlO/ZIHmXPCmFeyZPe",
+	"7VuKN9a995lzee5Wjj1Q7+GfgTWgMMtowggXhCkl1U50wPvh342s9LXPyvrB5WpRxZAdwqHh6zPMjgUr",
+	"XfRhgMMzyMAiP/bxire9N2a4D7KEzNXY38gZFB4ygcs1mJF8KknC9LU+GNZ7DAZtFQwCQt9/KGhePOz+",
+	"GH6fMSQrBULjZVtpYMtlTgwJ0viQyjI+4sheuIEdKzPurjLD7f7h1maUPeFrP4pXe/DClcs0Kk/Vfh2/",
+	"ndCZb49s24wrktK8uR+p24Ohkll9N9IEW+qusAJLxsCoSvnto8jlWmPYXTCxmtwsi1wxGo9XbDuwVG4D",
+	"UwkF8FlnmcxeuH0zef3srFkwQ7XguRu8v6naaalTGfJFKcB/LpDmuHWNWsGYUa17QDa2x3F4YrstLnAv",
+	"uRSnGR8pW3BZ/tqqSwRpEvDh4u8q3Fll4vcd63TL5dhbc7jTgUzEpbS5p3IVWzGyrKwk8uwXiz50YNV0",
+	"fVm6UZp822IobEFmLRhLWHJK3kJxeiIJNnlIpRhBjDJyGW9C5owwbsT4KXktjH6hZra2pMJ6TqtRzaBo",
+	"5faEOh/EXFY10lwVUj1Pe41jNjK3+2RcKzGju2YyG3KDOwzMHgXPdyB4NjtVDYUfUiUPO3K8IMuaaj+k",
+	"MjaiE2igqpdQagBRsr2VuFH74BXixAvsfTtF9MgGjmxgLmQX+6N1EE6flTRUG8me01EPrjSjX1JMv+wk",
+	"BGXWoD1mO6rJWEmFXLc6Y1vF8q4KNGB7aEoGAYFubH3dVYnGkc8e+eyBe9dXU5/KIo3VmO26KtO+I613",
+	"lnWyK/a5pzjoz+AOgQaWLkEhoYeTcHLkrwfEX20MdT3uOh/x3PbAfc9M2EY55zjw1oFOOWkObr4CV6fd",
+	"rogINmU6x2K5daOZ9bHMd+8fWgATkR3vOHZp4SOj1on/3zplb8vihS4MuWKMcimxvXv/EZ84kI77H9+9",
+	"v/dQipwsC5/kVCRUJcQefTEKAH4DWn1hYayKlOm7Q//CJiIWfXioZEb6A6pBiPQj7HAJvzbgEM/fYpdR",
+	"X/qmwnBvfyJTHs+8qWuucqVPPwuPpVV+NoC88tVi8CJzcBRNeJwj5BjIgiXxj3fv9xr0wDnDM1SzVFLQ",
+	"ZlPgVN1OO2pNqRK9CVMxvO+Z+YXx0RgTS8Z8NAadIZXTVrd9+jhqZSzhhhecwVnOeW6+0/r47j0xMrW1",
+	"DknspxW22ZHvs2MJkPySZiUbEv0tMvqRtV+bRLUhcLwl+NplhVAjklF1zRLS17JQMeu7K1EozaZU44uM",
+	"gCEzVtOPesRyTHtCstuO8Zekg+jhNIX3UK2Z1pl9R3luLQKykilgGRtm6TpeVe7DggZ3G0JW62JilCcj",
+	"WOA5jBD3wj7ma71gklJxy+i+IVo2tjCDYfYQM3oo01ROe8aAwC+NZZr0Mvq1l9CZbnXP24Yd6NwphQAy",
+	"nU0Mwzifu5JxYR8yKr9icsJEz1ioXPQyKfKxbnWftKNWIRLZA/+au+o+ZUc5z7ceb8W3ygWGrKkM0Y2N",
+	"hC+BGYaFADRvmvbiIu/J4bCXyIxysF+iusspuwEg8fNW1MroXwEGuydkbvRnnM7ztmGOijHBxahnxoj5",
+	"Rt0n4e84UHvlHDih05ftzOw1w71lmjAFf/eMDoGrCcDb7tXVhUm4pgOeAu+4aEetIc14OoNV78VjniaK",
+	"Cdxisyo07TnEbmYO0YX/ItpyeCdIwN5NkQqm/MvN4CbjmeYxTXsTapQ6M5SJYiNBIdPXjJTq2PyOAsCi",
+	"VJfmc3neaGwkccqSEeuNZYHM2Xdfb3UvopYwpl/a6l48cyvQ6nYugMPG3FgJtQ92gifPz5+Ujz7tfIta",
+	"0Gds1hvSODcqXyfAaXfH+pvL3VWe+Q+o5nHPkp49WBYDnosepGcA4cL/erIATXlYpGn4TEtQPF8851b1",
+	"UsyCuXvaQaHes23sYIFdO8jumdmBcGg96xrqIdmbmetcmqnIuLA08Azmw/V1SUQhw3NLaJ6lWvORX1RD",
+	"Esb46jmWG97qOYpdtafIoNz+frNkWvelsyfP5j913vQpuHf+W+b0BB+DDXOsoO6DTzsrf8/cOv8569pw",
+	"n3sKMh6FGqSMo7BfWUl6DyLotfjFqLl1WsvvtnWFU4UPxnHQZH1AaAy0aZhaOPDd2xy3aS4rB8VdCueY",
+	"lsA51vlQq4TsQv2ocRWenbQfB4VWK7vv2hetsvPDWXTUbI6azVGzOWo2R83mqNlsqdnMN+ZZ8AfVxl0W",
+	"5NgmUe16N86nMXOS+WHoQvfuid02a+gVjcfgC/Wd4VCTy60qigmMPp0Ifja3B8lE0CqS51WPTk09MBPL",
+	"nK6rdkGz+UKbOGJ3nSQ0Tx7kR81iKRLonc/F6KfWeiGFneYHbUV3Bxm9bPSHvhhTMWKEEs+3NnN9QoqI",
+	"O8F77dhcKMJmTHfJdCzZDVNkqmTOiETzBQMstn+IGy+U0l90Oj+dkt9dE1tnjpmdBM1bs8SQppGsmlwz",
+	"NsEGLchhzf9ngM73WRgNmCWkEAlT9XmDQuI4bH9FG0S3I8sY4SKX9us0L/MFM2mkWMAd6oItbk5bUfke",
+	"Gh0ejbyjkXc08o5G3tHIOxp5B2/k+UTlvVt5rw/R3e31wDll8z3UcaGiU+o4WyqdCR8Om3v8GHXO3MGU",
+	"y6ehI8P880o6zXQueBCRG5oWjAxm+J856OR1fODm47W6WKO1Dr2+ZTahCgvPGjLB7Dxaa0ICbqmlgblg",
+	"03GHALxj2NOADaVRj4w8n0gu4ELrkZP4j1Dcr9Fl7eO79y/Nvjb4NXBHmYiZvrdssRd2S/KpREOf79Ur",
+	"sYQ2cqqvmxNG303MKTa33AKGgzjemdQ5QWGKWaVdko+lIRybDBbTNGUKCpnsT1wRUE8vSanNYvtI7F6v",
+	"NNGMBeVVvjj/CgZmbDWACsoVh/Y40BeeY6pmzmj2gyY0lYKdkk8wj5gqNSPc9qjMecZ0ZCgTeszvJAsW",
+	"vvOw0mCTgt09gg9+pBW1Tvz/dpEFu3i+ugSFOULf5WOWgfFsbjIzw3PkDp7tJwqQEzOWkx+N/fNTw9wy",
+	"LmqBdwZSpoyKxlHi+LiGTza8215aFdQnp8NhD55p+ug8yJExxHYEcWQ7dyYSliPhOuPaaKMrbxvswS57",
+	"URte4HpQL3zypRHPIHbwq+gcafiuOZxWRjXCCZ0YvtFadbJ0IIscvzxxWLV1X54DXF1HWC9fZVD+678J",
+	"tsSaHzvgNizPux2nN1sm464b1fpTu722g2gQgBfmhQJr/ewZ5im4DJVgGsGFtWYElNxd8OsEdoSluUbc",
+	"wmDqu4I1MpLsvjPwQdtoTsF32ncuyYARy4CcXoWSd9eY5reqT1vDRJRARl5QoCSrTZMxszy8xgJHytvQ",
+	"WIftbLBdctzqg7DWmwnTAjfYwd4tMe7I4rExKFAT9xiB+iRBI81YNmDKiGtQ6yLD3VxEaky1MXBkioAQ",
+	"AxpfW60WfuySfqGZ6vGkSwxv79dEkaZUA6c0z3tdrR6LgpiXmW+TRDJs8DSV6hoQ1KADE53Bj8YmQ4Vb",
+	"s1Ujyrjalns9iMJpu7KrBZIet9Yi+StYjcwj9x46eP+Rv5uprXkiAoHQ2VogHGKyAAqF2myBP2BzdnDS",
+	"5JJomTFjZC9KiG+rMWszxJTtNWFgI866Cmt0c3tIzFHIHJB7LC6nlsVonBPwNK/HCV/g5PmhtTHB6F3A",
+	"DR6fdNqV0Iy9ZdXOJI8Phr+6fiV1e3f//NdacWvp1/9y7NRSCWtUtFdko5ZNPTQu2gnAHfH8rspb7Rsf",
+	"EmutdIwYcJWPiSENWKipkmK0HoN9iStA0yN/vV/+2rh9e+Cx3kd/ZLTLGa2lFq+6jmkO4OJgDY+5GDV4",
+	"HZfxX2z31OgifItAPFQpfkNTjbHTMuIqVT4fb7W97aFNiRTpzIZ1fHQWQp02KpbZTNVccTpiZCgLkSC6",
+	"Ok2wERXkLpj/7KinyZ9xug8LCQhW/z46mZQfakWt4LOrR89s97BKgG83GECwcx4FaOnXXXDpfkNacx+f",
+	"a3BaG1ed6wW4/Rjgy1PsVBLLzLAE3rQAIabdysFMyznCZ5eOZaI4ZJ42jMFd7g3oOiFVn4Laq76gZihX",
+	"eIgxcX6TVjKOCrbvJLPSUJZ3lHGDOZCGMjSd0pnuWS9VwC8WWsM9tsLb3bOIJriksdxZxz7NUj7iLqXX",
+	"/pWyase5s00azp1thKL4xCg41RPYxTTVQL2ZUp7jEUYpt3yGjQpQcM+uYqjAUe87iIpcsjmKeuME9N13",
+	"hG40A98N69q/Q5BDDl0Xy+lYQidL1zcGk3VywPcHNKMu6VdlTN+8IMToPiWvLYiTdgDbfytYAeUyUsQs",
+	"MtrPNFCQbC6RGxpoXpekj1f7EAIZuI4DQk49azv9LK5q+tnL4Xwvu0r7ZCPNgocgxRSjLeL0s6ikktoX",
+	"cozLBA+Z+y+r3WrKe+FlFviW/Ni3/+uZn/s/RXaq0E7BoeRKRSBZPonmG994THLLSo2I4DcQKMKePQLm",
+	"g810cK9In311cgQNI6vLTsdWelm11xVaGVImP/YBENVVawCwHEzLvPmnywB8TmArH4iNyXyMZwfmbr7v",
+	"zwGcItizKERcTznTDbDr4ZZFxFUqwPFUIyq4Bj4eIN41w9kBDzigLj41EoWm7iL7OmFpCobiKrLG3W5L",
+	"T1ov/+OqtQPhgNQGs2gSR9hLF4oqXIEJGGFr8OV7682zyxW/I+l+y0bev8wHour5Xf4SteRAM2WmXrf1",
+	"u1YS3D3r9B1fU7FY66w2dPwx/PdB4y9aXaWpzw+DMKJwUmJ9RGR8/yOQ+UtqPyQIHt2QyA7CBMsUCfX2",
+	"FtyLtkTpvjklnwBw1d4Sy4zpoHLEKhmaTjEN3l/w5hZoGNegWQwrmshlNdNdMJaQTJbiNwLPjZDg2WHq",
+	"lPw+nvm4q1OB0LUBJcjwS5MnyOgeDa6gFR1Af4IVP3wn0AHZ0UFKu9F8xzRx5wXT0s3Kg35k9sWoSVDh",
+	"25StbjnY8oT13VmtcG5WEn1H8/U+zdfIvb6HsBnQ/uBJewdmLVD4Adm2Hibvb5b13IN5e7vkuaMmcs6o",
+	"2GXPjaOaelRT70BNhYJVe1wPIvx3Gw+hfrh3z0HuoR/dlVXu/iq50PPeKClitmbLuvKLzru14MUrNXYC",
+	"tb+o42LlPEsIzyPofWJhnEJPS1XjBL8LE+t3utvQ57Jr7CqpOBO5N7F8DAH5UdQCl1QNj0ypGBXgAWmN",
+	"aevbuu7m+2mBdxQXR3FxB+LiEBNGlnkpynZ6S6TGt9UUxUc0ydCKOojsvNxJ7qAehPJ8QSq46lprrNpg",
+	"icO2Sfo/RfZ9YQ5KEKcwL3ZUS37sC5n33J/mWVu9HTjufTkv83LGmMShJ391iQFrvqXAuN8Mweauck+6",
+	"F5jDtR4dvpF3VoqyVGaYlc+XzuMoWPYkWNzeHCXL/iSLUeO9B5eLslvXEg/HqpKGJ0zkfDjbo7Bxhokc",
+	"Qh2kFQZTcMZrH/QfMHSiQyqmg8+t3hpYIJqDtZCHTvicXmOcF13w89H9U/JazJtFwUdcvD78zBzKk52G",
+	"qonT1wTn8W5rYUXrxOvL4HR9xL4eDhg/RrFx+A/aClgpmIX0w/dSOwhAzHGft4eEGxm+ukB1R+tBydTN",
+	"EtnXY0qvHc19L8bZzutMj7L3aNQdguj9SGcgXWKabSlnU0Zv9lm1egX+twHjYuQSthBxxHHyMb0x18yZ",
+	"s4KtVl6NqSZMJAzEzTL34FIzLXK/4YAA5yQhHFPLNrTfYIW/E/vtuatDOtpvd2u/mZO8ZPn/FaRMyhDG",
+	"/yhi9iJiPqASD2aNN/LcnmwubyBkciKLQ/QiriRDVnEm+mJgIXNWJjXZ2mDz6j4Uy/Wj+RymSvZuVVqZ",
+	"NxpTVCWNfVJqpA+sNxzKd0X+wNAbPtFrJjyeEBsB+jgZSz3hOSTb+VrWjCUA617iqK9HsB/MKpkFOoal",
+	"mqVPIDQfvvSRRR7LjPVWPWru/iVH7naRhnn6ZsOKo2jbo/XERFLKNMQpd81rzKHh8ZZGVVkfsCcJ98Fl",
+	"WoBLkQpXU1gJcVk3pLmxWnuEiRDaVWbPOyTNTqdSXrOEFBPEZblru2wL8wtn/KDsr3WKSuZ7mnyJnPR8",
+	"C7AAU5pbTHNK4jHlak3J+AmP8lEuHj17R9l0j2YXkt12UqhQ4oRO6T5jaG9t6aUmZjQsIWY8pBCaMdF1",
+	"0shWoXCl8whrWcBi8hIaUUYrdS1gWNlKTRqANBkRwmgCZbUAxJwmhGrSx7IRHEPPjKHfLLK2Tyap2n+I",
+	"XeqH74NkYAt6Q5Dqap6J7YpiP1SXZbKZQWjWAKjlypyMh2UQ/gblvEYRkFNxibtbWtdaxpymToMjXIcW",
+	"oixyzRPWy6gAhIQ1pWChBKzXUQ7+a9qH65+8BYNx/gTeLo0DdnWUyHuTyIb2S1nkNmNzsWwsoD1K5Nc5",
+	"gYiUDsEmRALQCCUgQXBLmHhyWZfTIodmQ3UOuSpNqfoua+N2/NkamWVe8KAsOE/0rwSuUT41jGFglRc+",
+	"GudEj/kwX0MOSZ58wNcehdC/hDEGjOJQ+H4Ew+ndxcH+XgTFn4HNWSMiowl41ZhSgHW5TGC4VoQNVZhX",
+	"mvSbBIt9th8RecMUFFbZ2zByF/S1U4zGY9tSDDaL5VOprn8AmECScMXiXKoZWCJDqsw/+Zh9Fvj4D9o9",
+	"YDuTZXQGpfkBKqODIMxtGxwhhWHyZ23Sxys9aF/Lkr5vd5b7jjmSyDRpKtl/i59+YVdq87L9ueq0oMS4",
+	"74HYzCKilXdJ6EAzkXfL1FaZJkznBNfdD/+aTZoQ/mwBc0gNGf36GxOjfNzqnrXb7RVw4/pCTvtdIqT9",
+	"sI4QWBPGi4tusRp4PCbQjzRN5ZQ0Qh9CHmotAKQhtpWxHu1o7NJpUBYAIFZHRDOzA5AiC0ATGdXAtq3I",
+	"+csctCy0AfsCfD0FOWP7gzegJiI+bTgBnrNMzy3vk8XFjcz113jv4/IyVYpi1DCfAVztUKqsGY/BzNU8",
+	"uco8HTrTqZGxkxw70a0yTfjArXM8a287yR1iAza0Cj4965xfPH4CsMmOea0uqfD1//gWtUZSBEtmXvHs",
+	"7PEuAYuh476DoSjfdGqFZSgSz826janRmVQ5qApoQev/6YyKNx8vzt++fF28e/nq7Le/vjp/+9e48+bl",
+	"1fTNy6vVhSRyvvtGM7Ac/8SSeW1J8i/IaYATVbiBMRVSL2bCBrOWi0OtsruMWqyTiBafpFkmvrphakbM",
+	"Pe5rTjpxAYKFCj1lCuDzDDUtwQ6+JOcuWd5hKONEkvoOqi/84G7phAysAu4s4Wip8gM2o+1Cj6LIyuyI",
+	"2F7p5L//8383wabICY+bpEkNu9shcZtd0djZPmjPqLi+7qXshqVBF/EX1MgCrq+JvwLjxmdCKmo9p2dx",
+	"+2LAnj5NUOfeHPbD7UwTmVylKXE7F2iTL3ApTn7zVc3LNUt7v7/9W7QWqNWfgW6W3wv37Fx59WTVjL0J",
+	"ZCwT5tfJE23545cFMn30D/NPM47Ip4q6ae6NkDtUC1UcxEhA1+ZvmrF1aHTEPImuryjSAUv1DiSioWdu",
+	"24sPqOZgzzEFtSpGCKIlbf0L8FNqPg0BoPI3L9QmimdMSRjYkH91Vn8JCjyZKGlMdI+o7Sjxyl4h5ZUm",
+	"Snx8FneGbfqcnQ8uWmsTXRO0ht2HI701YHl4amsitrXBO+xX35qj4SGAMraUOr2RR2OLSAphOLQguSK5",
+	"vGbCmJdyqp24An3X9jv/BSXr1fvXJE45QGXwHGk3qiY1mhfrWE6YriXdN2xr1CCWUW4oiXKt6f80r+Lq",
+	"1F1f2adz1i4baBQa4LgD2Iuh+Rs7I+oxn+DGWNXWEvfVHzZUd+0jlrRtO/6EkVxRoXlOrkY0YX+3jTXg",
+	"vBhSNsyVKaNU4erC7+gKwONnxhv8L3Bh2C9d/fO/tKbkjSy0pkbjQI7dc5/5Uv7kP/ElaknBejnPcN7a",
+	"MaZwz1ee/VlVv16VBb1hTcwHj/WhOI/c+s8xgt/HktCMvP6/Aw7wkY/ECReW/GuhdQx9AzW5Y3l6m2s9",
+	"KLqkZMhZmpCBYvQaUHeKlJ02oNW8YfuHqgloj66Rw/SG7RhuZpsTeYgOzSonCIq70cElBbMOQisYas+o",
+	"lTHw1keK3chrTH6sz0385QV52m4/PyWvRIIhJs20ofnSZanYUDE9tmJnwFIpRprk8pRcleYbXuTa2nos",
+	"IZ12m+RSorHXL4QuJhOpcuiWcM1Ez9hGfWcFYsQD33JJCs3Qywpz0GZqssj7pzUJ9WZ6n8xTrVXP9teT",
+	"6XR6MpQqOylUyoThlMncAYdxtLqtqVY9NP/KMffGXCBYJywLzmZ1IvjAbixArlUu1yCHheChLRy/oalv",
+	"DU7M9jCgygt8avmxfHdV5ONX4BjfwWmu6+s5d35ofF13bqPW15NRQVVS6tMNDgk82XaLlh3sJ08vnp+S",
+	"PupAvVgxKKmmqbYub8wxnumcZTqy7lqjoEMeQaZZesO00at+/fTpPfmZah4DdvzMv5InfcP0Pwv3g2ax",
+	"YnnfpccOZDK7JH0Q0NgOQFCl5NQrczNiaIWMFBVQUNmvHCocJjR67hJG43F1KT8LszbatiZwkQSkPzJQ",
+	"HKgUjL2v+Sm5chhqhrjYHLFHZMBiaq5Acz30ieRTCU2eNUIC5GPOhqefBZwVDSj5iD8rh8StdheJnQs4",
+	"kT1LkP2o/AmmGv6AixNVOQTchRwi+iz6hTBbLhX/O0t6uNT9S3LRPitfY39tRtbfPZPwh2AlfarThjZ1",
+	"wTEB/qItfylnbEa8cGJbVpM05idVuWCq6zzZeo0Wf2YN1mc7O5HCuP5N3esdD92AZV0g3v4Kj7yAZb0j",
+	"XsdyQyP2kG3D3QJd/TaXa7VAreJ6Xbc/W6139V1lLA+qSZsxo+64O5vAev8T+2+QQBG1ToK/vqzVLczc",
+	"ipmk5dq3mkNSq4OLV4xAuLNpHDTOjeSGqHA6I1y4HwREwOqbl5k77gs/3H7NEhKowkCEb199qM9kqcS/",
+	"1mjcCUaws/2V5FpTkZPkh1fgxyijU2Ik65M4Fj68q2ZRIWnedySqwqKa3ddyjns4pljlKmBUN1QGB9ng",
+	"ZhN8c6H1bWc8E++qNLW/JjvzR9Z5ycwbaJwv+slWPIMbHZ9dt7ZZfwS19nmSPOxuJVUqqbXrr5LEiOc5",
+	"Vt9EJ3UKwvaQ8XV+3zk62TaZ8Xtg1tGOjrXRduf2+yBcT7fzdAyRrHxa12avS6HLF8uD5gXCLYnMpI/n",
+	"sE8gN4QolnMFul+To3U7YbFrl6uPo8RxwXg6LyE21Bv24I29le8foF92BVZuXbRrc3NrzT9KWMrMpRN7",
+	"WppNvw/O7idTcL84fEuejxPFpjZGaJNXdmIGvrRj++CG9qAswVLC3LE9uL0BGEsx5CrD+nywveSEiWV2",
+	"l3/ifkyvrUyWuWN031bLot+szmjxsK8V38qUakL1NUtILgmQalgO/B7fvEjU5aeaw/2GhCHNzOKdLMTn",
+	"4QjkEhthgJPXPAJoDgDlwMUpeSvJVKqE0IEReiVKbJdohj5dn/e6C4ZgJ+w50QPr338rR+i7apA+mRS5",
+	"Jg5WhrvK6HtgGhUNNWqdVP4K2s+d+P+vzGb8scQ4BdeQj8Sahu5ylVZuYodvd+lPTaPwaZirtdLbYAD+",
+	"0Vv752mMkpCE0STlgkGV+4RqbfEvfX4/xIyamLG8YSopbvGCNW0Jom2SH/uyyAeyEEk/KHTA3JGf/FA8",
+	"6ZMf+1zg7U29/bCYBJWRxfPnvgYP4/++3G3DesNyUpaMWC8p2FzB0znAKrpitU3SdTByYovjMGqzpLYt",
+	"wHAsl6kbLsqQsWRA4+veFEJ0zoxdNegDJmmRDZgymtvJ01/O//j8T//+xnBVxUcclgmnuTy7qJrGVLGh",
+	"v0X+4Lm8d3/wuy1sTeqL70FejRlN83FPFLnirlGVEUG16+M2w9ZTBy84NTpmkdqWRV+CYjmNn2wsagte",
+	"603sznb+0DmRdJjKxbx8/0GXvLhWn2hyjX4qA7223bk25vB0zCCmHfRdN9SmQ9x4SBLIsfVs7A5czBOm",
+	"sTf95aIWopmtPgYxcUr6gSv05I9s1sfOsGhBkh8v2u2fTkMoKadmuMT6sNwM8fahE61dCI86srJzVxeD",
+	"zMIGKsCHW1oJ8Aa+SIliE0ZzoumQXRIqZqQQ/G8FIzn7moc1Q63HwzP2lD7uOP6KtmbJYOdWozVvTTfU",
+	"B3QeP45aGRe+dKiB7W7qYq7Lf0SjELRRo+m48dW1Fjuz1a8M0IK7rauRYqj/Dpw2iX8Gh00OHcf65sp4",
+	"AS6fq3zcA5yFbuvs+fNn4GozHyiv9CaKxdwmP88YNes7pBlPZy738iWnaSp9IzSXJ5lxYWRLUCp8K//T",
+	"Y2b0XWR7JVejcSyzTCaWn23KevbjTp8bRB3v+9UpDQ/Zq34ro4UV8B0qAE3QHs+1LLbljvWfEXcIawip",
+	"iJm1G1maAjOzH6fmtZFR0/oTxW44m/YvscnhlCqbgTNU8u9MkL49Bf1T8gozfWjCxchwVmaru21SUcJ1",
+	"nEpdKEZAjVLVRidYxYElwG42EE8GzRWZqzQjtil3HhOwSyQ0USw0TSOifJpaRKBQeBaRIeVpoWyukZYZ",
+	"Iwmdadu10Wwo2ve1IYX587l9VOGoR96DHgmHFta7Ea7BvvKPT//UOXnz/N9frsWKD1QVjXbHdT+NS+fL",
+	"ofizV2CiUA4TjHuBc+6kt23YF7ueBT9CHrs+Rs9S3J13Eya0ra8DjnNKrlItScBVICMUMaUspp2QOeDa",
+	"Bbg6XJRYtUZXuj0OtdhREObXrLweJqYOnUwkF3m2SKoXmzSmcNO/ws3+ZpWnOwpBrUC1hxiFupVqcfVu",
+	"odtvt5Gbp4Ad09zHXE4szaUyvnZaS/DBzAasdklc/uV7o7CjlnP0lh22ivJAmZ0nje04njVcds3ufsck",
+	"K0YcTfgKjYTObO0FIlQa3cKFotEmg/KM0sACv9w2jDEAdsevS4D5rUmTtGvx0NSRhKX8hqkFYLvHAU+C",
+	"XgNMIEjaJckNlzMSB1RALgqmCc3JWGZsfb3lhTtD95xM870St1vPbSkbkiNOXG7Njin8ChICDFX5pLSl",
+	"uTiXEIwHDmAHRFyyzyn5AN5o8PjkHrvHwmt4YA6IVCPihs9IqCNimLY7FC7tYjcJz9toMz5ZZU7GPamo",
+	"FvUKgA/qrqNLeEiPxQ8+W9tGmUtfabb14TKhId3dP/3ASgewg7hJiM0O+SvJBgSVsDjl4k4kJbUY7BUZ",
+	"uFtjwI7+ock2C3r9S5GmpBA5T8nVRPFKxy0hezGd0BhyHdaVXS/tph5F105Izy7ndpIrY1rTZTCkP7N8",
+	"yqzQscE3p16GodsI05WMwpdSXRrXCxlgK2R7vXFjOmZ/bpv9ubt0mgGwk9bvjMRUeP3ChfoF+VQwndDZ",
+	"6RKz/qy9dqXFYwgO8yQoR94SLc6xAXvIDjd9w1EmkcN7c5A3Cc73KeUC8hUuQWukQsicDBz2YxKEGoHy",
+	"m8riqgS+18K4lc/zpidrP9H5uUHUHe3fFc9zLIK/15NtvsuqeRwbCCwh8xNvhN+VJ+XONcQh5elDUw+9",
+	"EohE0kt40hMy71FzmpL16eStzF/6jTzqhLsxx1KpQ43QH8XADbgB0QXgTrujtp/Lfo/OQTmmmgzYqBC7",
+	"pTYc/mJiyMMiu19loVlCWKoZ6JfrU9wH3MYjre2E1j7Ra0bQ317Sm4/hj4McuHXJTedU7TwRYejQzyY5",
+	"ln3Zro+Vgp3d0RzM4RgKPYZCj6HQ74fl/cxGNjd0c13CsB2sn9opf9sl73JDPLKvI/s6sq/vh329L/KK",
+	"ElRmrSNTcxrRHC77Amcz28B1zmP9KC4GS5zn0Ek/poIMGMZQoc2W3RGWkITmNHIoOZWE+4mSQ56ysDsV",
+	"ArUXCWcihtTQ84p1p/honDf0LoFB7qoyf/UeAcWA/dbQI+AqTQmu3Y4PgdmbJVBhsV0Kj5vot7J5ex/9",
+	"w/zTXKPxkmdMmB3VfishFu/Q/COSMWp2VUdu781P+VgmMpWjWQmpuuYBuFgMrgxYfWuMYrA9wr7vWPeX",
+	"MlYIQR87qdMF1Dnf8GLEda48PlviF8x3mAGe9tXyYVtejT9YMH6a54oPCigetwj8Zv/arahlRIARTc9b",
+	"IDxTRrW3a7+Yu3Hxw2/Nj4iLxEwcujd9ePWH3ttXvxv2Knju/V0tfJffNcNPsH+k64OYSZGPjf5h+7F5",
+	"1N2ya+oplNTDzsKC2800m2REjMiQr7NsQNVI9hI6063ueRsae/XCZbuAir5ezNK01X1c/tHLuJBmac7a",
+	"wY+K6VzxGMSruTC3SGXfEDejcsSbgVPBeWtC54dr90X1rt9GMWA/aJKwIRd8DjCnwgPW7rtRDNgLc6h8",
+	"eUED+3hk+5kt6cYBRV0Q7jFPYG9HZAuewVCXCnRJGCKzgqbr77AIyjI39jy0GNDX2tfdQhq0YyCfxWfx",
+	"MafDIZSAYfhDMUAIGfKRoRjPfGxvyerRHss0If1y5fuR78YFSNIlaDNN00uc3Wfhu+SLGXZWhuqyIfS1",
+	"PyUfESPbPFQSBDavtNJd42htMVtOBym2RcSG+4BdbbU3BMyOacpEQhWZMaoiw1ZzFoMHBIrpICMkTS3P",
+	"zqgacaG74NHB7BpAQdAsZXGuPUxCFlkkE43XASLMcqXoszDDRRRtOa1Ee+3ITsmVYxZmOkiLOCCz3Jb6",
+	"zUWzBhGh5G8FVTlTsBAUpmJL69L0s7BjNy8EtOxT8itPEibsgRrTG0aEJP0bmhas74UNKpOkr4uJ2XfN",
+	"kv4peYOTQD+WkLBF1uSzg8fpwRDGFNG5hcxB0rEEDlXfqHd9bA1t9J1UipHtK+pPViIvSf/18OStFAzN",
+	"sL6tM9fkvH1xShD8u+tTCJyIK2mh3APcaJkwfQlqkbk/pBmR+FthXm7MfultUMqRxmWTbAW4GiCGy8/i",
+	"otMh/VzKXkbFLGDO/Yj0hcx7UrDehCkuk37QNB5/sR2vzAZ5EHR7lOFZN7K+bUkKm7x4MPr4tp4ZhVll",
+	"xHHP0K1OBcmZgJ3SdWjlVi14iUXNc1wPev68yib57M/m1DirrEa9VXKKp2CgAHY/MYs1mF0SmpNMAgUB",
+	"E4DzGVVOshnaKenDldqkiUvCzBBgVsDTsMfm7T00A1F5WyPN8+V9NJ/NtdEEreBvBbOXrfy8pX0oqkkw",
+	"z0vyv6goqJq5fU+pzpGcahagITcEml+v3AzFfLYOD+Y36gYVEY55LsmlHVPOAKJq1QHlcvvhBD1WkdVw",
+	"tup2O3v91r1er2XqRnsdTgPl5qWVh0ZUrDohFx6vmY/5Lhj8RYGdwptnFDaJ3XZKTgmAPE+uyXtAQpqb",
+	"Wy2uEujcDdgUF+3boCmWn5Ok1FKgfSDaDKssMd55S5PdW1Z3x+cFG8a7+cDQGIEaaIAysZJoxfmVddS3",
+	"zbLTvt9peureYFYC5BdN53G66lskL51XZ/f0vnAcJ3JSpCUQ/gacYO4Nt0764j42sx/rm1Jf6+fsa/7I",
+	"/ATurUQyTfpYItol/lqTKENuVpfoCC6IqBXrm5UQ58phmGPVn3dm9JtQdWwpcAODety+4+66VZRqEMfo",
+	"zL2w0DgAcQA98lATuzjrmMmv+uTzVug39rq+c2fQZX4IMNUXvSVofDmdEHVQkExGLQlHkEv355nFaDg8",
+	"18ekGLid0rVb4qILZ/ZePQ487o9P2p2T9tmndqcMdACoUNdMG8JVKz0T+FjWcrKA9m4ecYe/ctDcXCLU",
+	"8jT7GsEhivBAfBZvX32I7HZFZ9HFWSeq/vY8isoj81ksgUZscPZYe+9QQgS3+InK0d69b8i7HPVyp5Bz",
+	"I5O+f6KPfgvDOouUehwzHo+t8MnAIDODKnKWECGna8ULXpdD22kb8Ypz1Y3O4/U38BqcpDvLJDHLJ+Lc",
+	"puqC8xVLD8InCRfW0jYn72tqNokOh+D5+R9cJP+j4uBMsf8ziJ7ACSrYFAAzgzuHyl8XUDZX3LA0BTwB",
+	"woQdwT//D4Y1Ft3HQddleha3k+esM3g6XD2Ry2/MsrBKcLDuN7bCw2OzYoClyn2X0MGY61yi1WxZuI4I",
+	"+5qHTh7Fbrh1DQk2NRYsnIxLIqQj7dLFiCnf1kOJLrQwttIAXdxQuBLO4hZUwNcf35HzsydPTs4ITSdj",
+	"enLeWt2oXd6SG++vUY1ehE7Qhs/ZSxUliGdGE+t02ihR8c+z54FKxEXOoAnkCqkOtjzny70HIoPt+W1J",
+	"z3J7ZipH8n4paOqyB73SsEQU1XejrNJGoo0uDHRh3f/gZgSYNsFCTzm6oIYWMdNRQheGxG4Q/jMp2Cl5",
+	"G/r4PwtjykSQlGokzCk0Y/UBbRdPCJa02s5/TLWrIcHsnb6j4d6Ypeg4tV042BSHqz+LAdM8QXeqTBNA",
+	"rSdTWaQJ4OKZyWkuRqkr59BdfyvOHj3TWOIIztJgGIgnWnXCfhZ20NZrby08WDGuiZGo9iervdoOqTjH",
+	"0Mc/52iuc8varQ92e59lMo2WwXx3nXrpHajCGxDrOiU0O8xXLgdQxyneBnXxSQGRzJ3Cay7/+vuAMQQa",
+	"9f7hMpGz2cO7mHgDPxOKBLiZerAcKPN3gPEVCRnLKeFzXLSqAdQ3qwKaxZwmlPwYWfWkWos1GWzW1nl7",
+	"21Haqjl8cZlSAcrRJgauY2e9in0fGrHbUn6TiJ6Et9yraQiimWuCyiAE6SeV3d+JxRjCFEJH5Mbz/q4a",
+	"mi8DjJgpRK4Zm3gs7eHw0kmo6VimvncrnHQoQ4aTLZXeSdeOf9PYuuDYxfWuuri++krj3DVypUmimG7q",
+	"FYH9vBqhwS9WjbjM9WpNGPxAMZViq3at9d+znnLbu2OFJrWVtrO82qfolpjZ3XWMXaHpoG+4xrWmiw05",
+	"xzJjvQ0StVe896wNDhAxKugIQ8vmbxlfG1XLxiWco/yf/6U1JW9koTU1645MpKdkCtl1X6KWFKyX8wzR",
+	"4LV/wfzWrNxkUfOR0D0uesakwBxfradSQe+Q++yCa1jafWMFgABoNhaBQALBg1z3S6Xfd8sz9tbyFg8x",
+	"etdoanifYXzYKoGPxvklgZbxhBKz0VBf4ZBAwNDrP7KZT/1TAhXU/dzYH4qqWc9tVz+srodNJVwY4zFG",
+	"OJGsQNQDQeKxlJpZh4ycikvntIww68w8jBlJShajMfTBK3KwB7nWBcLXBd0bLXMkXH8W8y19YUx2hNDe",
+	"QkoyZfTaMDlzzZCemypHWF7oanqLrK2z6pARmC3aqzl3C6+Z5wMNhL+4vxBPv2GCJGpGFDdU11qLtvaD",
+	"lgD78T22BEbW0dwK2CYrgqtkTTYSaqerNwWekUQCAYHaeSsF1Rlblnh22iP4KJ4PRjxHW9Ls6/xQgozN",
+	"ctsmo29OfLvudYy5sqhqT8cSc4VB6usSaMDIxa4LkXhx6rF/bPWDHe8PgTEZwTtpqiWqEJ9Fv3Io++S/",
+	"//P/dVnG6BrNNEtvmD4ln+g1FyNCp3RGqLdXQQMBtzb4suU1outDlZVSM8LzFcR/WA7qm/tnVCQUIky5",
+	"olxYx23GteZi1FA4WiPn8dBvJud33cm5ji+Q11rLYiiL1pqq7x4aODdK5wOsPVwicF3D5l3K3Eel+b3j",
+	"OupXhrhomhLNNMRSMSMY6JUoIwwFGRQ5xmKAewTYsSuzE0xZsNEmzdJh0HMd9zZOpYag0FkHqK8OZdMt",
+	"wXbktpcabdRCrPw9qiH3q4a4GumzzuY10t8Lc0LAKOE8AFsxJXVXTGkNzrLASOTECv0GNqIePhs5GjOH",
+	"xUXO/9W4yLsJBF9LN+KIVoCvNmElmuUnpXvpbnUc0EZSPsw1ocQcSOxaa/2V4Jyc90uWjkMLfA5tvc0Z",
+	"OuFia10IudUtbspGhqZZ/t6t3ANBuduxS9FN/4NZi6PdshFRf2Q5ocRvjD+CO6DrXOaTHdP0L4bYZMbA",
+	"l2DoLZU6JwkDXElMDo0lVMyDuDglC0xgZwYMlgG5ImMuSKHZcg1Es/zTu0/vj8rHUfk4mjDr8inA4ZSC",
+	"nZj9cMQ3hdK2zfmUcwLqpdENirliRkCbZy93kTzzyX/5QSXQnLiOXklPirvugBB8CpJnwr+/rF5CbHQp",
+	"u9pNde3l5dr8mSd3XBwYzCtgqxet1RjuqpzRcFE/UwT168lhL5YiKeIGnLmFjxkC6K3Di29oypMeZGHj",
+	"W5/CW893mLXhaOnAMjcgduHIHHMJ7z8kVKtFvVmIgmg0fwaMwH5ZPBKfDKIxsgN581Z7koL9oDF1A0E5",
+	"QzvGnCPtYsFDnjd1ivhUEt7+siWW0d9Semk82muf3P3kRfjV/xfLjfjAYrDoQ7GwAx3i0T/cf3ur5kuU",
+	"eem1uRABeWzbKe8oYqIdUMUDyj7Y4GxvImOiujxDH1tXQGlO65rQfLyodGESb5XrrZnUe0viw4KoqkkN",
+	"qJNaDYY8nuHNRdeuEwAWjv+Tk7POyflZawMFag/x/6VS6IGF2aRSLM43lCzfEBy6vp74kzFj8LJhkcps",
+	"9SM4Q/b98w/8CtjSkbHb0PGdsZwam+OU/OwLK7Mu5PXmiscAaPdITpigE346o1la+QGwVcwPiYx1/7Qk",
+	"Yyy0rmEEv48lpAFqhyxoZ90l//Y2CnAfI/L2D+8iEvMbnhItY87yWUQmCoJ1RLM4lyoiiJFtCDQiCJtN",
+	"hjTmKc8508Fw3gWuGV0zqiuScUx0Rh9UF6zTfDaRqRwBWFHKh4zEszhlEcmooCOs+wfnYpFWPoZA43Wf",
+	"+YQ5S6Wb0fsREbIeq9OjkjW5oErkHZXRnLcjXHOMP9SZ6uZjXfcyHZUKvocf5sqmeQQp3sG78ZjWGNPh",
+	"wDEZK6MzyOzsOtROQkdMxLCK5f6SstAv+MzV+9cEQeZ1gxBBFw98aMhZmmiS02tmcbQRy8FM4ZUYpVyP",
+	"I/KLYiIeR+RK0QGPYbYfJ+YsjB1yBs3LnPaMXnsQpyzcUo/nvES2pV0LyxrbpB+R2B+MQDaCTw5tWImm",
+	"Fv5bM5pCpxgzhjHl4pS8zj24EsJ62HnalLuICGaxYbkigOhSWcEisX6gOjRy9wouiFQJU108fcMhNBNF",
+	"h7mOSMYBgBNmoGPFfKLdNWOTIFOPxIVSTOSn5HWCd1sULJHOwtWz2NF1dGcXHuFueca6QGknQGlkMsZy",
+	"9ulYWqIznB83zhCozo3JqhKbdWiWeKJkzBKo9ZynSCTUulFoQ10l2iyHbEGALzW71CX/6+O7t+QjSKaI",
+	"pHQmi5yMubs9Z19zOHTabAxNiXM0l5DfxkT+VDI7osd8gr33L8vDR5PEe8WCwf8iVdZ07CZMTtIQY5oE",
+	"pzk44Fg9MWExH3JDmzMiGAJS24/8zAQb8phTAF6sZ9tUKagNwSXCF8MpwtdTZfgyE8CVb6SRL0MA+ySK",
+	"6biww3GNDtAt6NMqKcDoBgP6wGI2saWedTOHHhfgM4Fx2IWgI8Wg0j4iig2hZRbskJTX0K3plPzGhY3P",
+	"QCUbkBI1Vm2F2qGTetM65IreGDaDcWOzIrkcMcMIg3dAw66xTJPGt8ARi2EkgPo85mkSIcrwdIxQw/gj",
+	"ARlvdMUcmgjYOuchVWYoMWarVsiNp4liookL+EjZmJqhG9V2MAN9N3jJJ6qv64b+ISw9xtFSAmD1eYWT",
+	"QlJ/F3JrJxMzRE1n2hbSAhhyWmRCk4xRERGKcd5CwCnQlmuCchZhz+4Urrpzrm2jRp0HI36dTaSq3bQ3",
+	"wDoSEhtu4pKZoT+MEYWMGpFLJxMlb2iqIzJJKaDIyNwe9qFMUzk9KSb6lFyRElQMXoi7w4RZQ1AaGM2w",
+	"lCoq8TMAIsO6zaDAKtwuM6qmvSqZg74GwYSaQhhq0nNkTvW1udEYKh5SxPYWMOQwMORmDliF2FzTjBr4",
+	"Whvj0CU6t5PrlVF0g/QI34QDT6sDwzCrEHzVtdaog8wdYccEFHVI3F0y5F/NohcDc6kE8zYibDqWSMr6",
+	"uqISlfXY3758+/8DAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

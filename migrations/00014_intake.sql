@@ -182,6 +182,15 @@ select chronicle('beneficiaries', 'beneficiary', '{"received": "reception_on", "
 select chronicle('household_members', 'household_member', '{"joined": "joined_on", "left": "left_on"}', '{relationship}');
 select chronicle('consents', 'consent', '{"decided": "given_at"}', '{scope,decision}');
 select chronicle('specific_needs', 'specific_need', '{"recorded": "created_at", "ended": "ended_on"}', '{code_system,code}');
+select chronicle('beneficiary_names', 'beneficiary_name', '{"recorded": "created_at"}', '{kind}');
+select chronicle('identity_documents', 'identity_document', '{"recorded": "created_at", "verified": "verified_at"}');
+select chronicle('contacts', 'contact', '{"recorded": "created_at"}', '{kind,safe}');
+select chronicle('journey_legs', 'journey_leg', '{"recorded": "created_at"}', '{mode}');
+select chronicle('functional_assessments', 'functional_assessment', '{"assessed": "assessed_at"}', '{answered_by}');
+select chronicle('vulnerability_screenings', 'vulnerability_screening', '{"screened": "screened_at", "confirmed": "confirmed_at"}');
+select chronicle('relationships', 'relationship', '{"recorded": "created_at", "verified": "verified_at", "ended": "ended_on"}', '{kind}');
+select chronicle('care_arrangements', 'care_arrangement', '{"began": "since", "ended": "ended_on"}', '{arrangement}');
+select chronicle('separations', 'separation', '{"began": "since", "ended": "ended_on"}', '{status,tracing_status}');
 select chronicle('cases', 'case', '{"begun": "created_at"}', '{source,status,risk_level}');
 select chronicle('case_transitions', 'case_transition', '{"moved": "created_at"}', '{verb,to_status,reason_code}');
 select chronicle('case_approvals', 'case_approval', '{"requested": "created_at", "decided": "decided_at"}', '{kind,status}');

@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/waystation/waystation/internal/app/apptest"
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/task"
 )
 
 // arranged is one centre with one of everything that a path below it can name.
@@ -45,6 +47,18 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	a.ids["beneficiaries"] = person
 	p := "/beneficiaries/" + person.String()
 	post("beneficiaries/needs", p+"/needs", map[string]any{"code_system": "migrant_vulnerability", "code": "stranded", "confidence": "self_reported"})
+	post("beneficiaries/names", p+"/names", map[string]any{"kind": "nickname", "given_name": "Aïcha"})
+	post("beneficiaries/documents", p+"/documents", map[string]any{"type": "passport", "number": "O0123456"})
+	post("beneficiaries/contacts", p+"/contacts", map[string]any{"kind": "phone", "value": "+227 90 12 34 56"})
+	post("beneficiaries/journey", p+"/journey", map[string]any{"from_country": "GIN", "to_country": "MLI"})
+	post("beneficiaries/functional-difficulties", p+"/functional-difficulties", map[string]any{"answered_by": "self", "levels": map[string]any{
+		"seeing": "1", "hearing": "1", "walking": "1", "remembering": "1", "self_care": "1", "communicating": "1"}})
+	post("beneficiaries/screenings", p+"/screenings", map[string]any{"factors": []any{map[string]any{"factor": "individual.age", "polarity": "neutral"}}})
+	post("beneficiaries/relationships", p+"/relationships", map[string]any{"relative_id": other, "kind": "sibling"})
+	h.Exec("update beneficiaries set birth_date = null, birth_date_precision = null where id = $1", person) // may be a child
+	post("beneficiaries/care-arrangements", p+"/care-arrangements", map[string]any{"arrangement": "kinship_care"})
+	post("beneficiaries/separations", p+"/separations", map[string]any{"status": "separated"})
+	a.ids["tasks"] = raise(h, centre, person)
 	for _, scope := range []string{"case_management", "share_organisations"} {
 		consent := map[string]any{"scope": scope, "decision": "given", "giver": "individual", "method": "written", "language": "fr"}
 		if scope == "share_organisations" {
@@ -108,6 +122,19 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 		"schema": map[string]any{"type": "object", "properties": map[string]any{"sleep": map[string]any{"type": "string", "title": "Sleep"}}}})
 	a.ids["members"] = h.Call(a.staff, "GET", c+"/members", nil).Want(200).ID("data", 0, "id")
 	return a
+}
+
+// raise raises a task, as the house itself does.
+func raise(h *apptest.House, centre, person uuid.UUID) (id uuid.UUID) {
+	h.T.Helper()
+	err := h.App.DB.InTx(context.Background(), db.Scope{Centres: []uuid.UUID{centre}, ActorKind: "system"}, func(ctx context.Context) error {
+		return task.Raise(ctx, task.Task{Key: "arranged", Kind: "turning_18", Resource: "beneficiary", ResourceID: person, BeneficiaryID: &person, Role: "caseworker", DueAt: db.Now()})
+	})
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	h.Scan("select id from tasks where centre_id = $1 and key = 'arranged'", []any{centre}, &id)
+	return id
 }
 
 var step = regexp.MustCompile(`\{([^}]+)\}`)

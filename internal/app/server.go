@@ -12,12 +12,14 @@ import (
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/codelist"
 	"github.com/waystation/waystation/internal/events"
+	"github.com/waystation/waystation/internal/family"
 	"github.com/waystation/waystation/internal/form"
 	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/privacy"
 	"github.com/waystation/waystation/internal/reception"
 	"github.com/waystation/waystation/internal/referral"
 	"github.com/waystation/waystation/internal/statistics"
+	"github.com/waystation/waystation/internal/task"
 	"github.com/waystation/waystation/internal/timeline"
 )
 
@@ -30,6 +32,7 @@ type (
 	cases         = casework.Handlers
 	centres       = centre.Handlers
 	codelists     = codelist.Handlers
+	families      = family.Handlers
 	feeds         = events.Handlers
 	forms         = form.Handlers
 	imports       = intake.Handlers
@@ -38,6 +41,7 @@ type (
 	referrals     = referral.Handlers
 	figures       = statistics.Handlers
 	timelines     = timeline.Handlers
+	tasks         = task.Handlers
 )
 
 // server answers every operation of the spec. An operation that no domain implements does
@@ -51,6 +55,7 @@ type server struct {
 	cases
 	centres
 	codelists
+	families
 	feeds
 	forms
 	imports
@@ -59,6 +64,7 @@ type server struct {
 	referrals
 	figures
 	timelines
+	tasks
 }
 
 var _ api.StrictServerInterface = server{}

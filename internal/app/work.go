@@ -6,9 +6,11 @@ import (
 
 	"github.com/waystation/waystation/internal/account"
 	"github.com/waystation/waystation/internal/audit"
+	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/events"
+	"github.com/waystation/waystation/internal/family"
 	"github.com/waystation/waystation/internal/httpd"
 	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/jobs"
@@ -22,6 +24,8 @@ func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	r.Every(time.Hour, "httpd.forget_answers", httpd.ForgetAnswers)
 	account.Jobs(r)
 	centre.Jobs(r)
+	beneficiary.Jobs(r)
+	family.Jobs(r)
 	audit.Jobs(r, a.Issuer.Key)
 	intake.Jobs(r)
 	statistics.Jobs(r, a.Statistics)

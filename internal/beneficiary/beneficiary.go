@@ -59,6 +59,8 @@ type Beneficiary struct {
 	Answers             db.JSON[map[string]string] // field → unknown | declined: asked, but no value
 	SearchName          string
 	SearchKeys          db.Strings
+
+	recorded recorded `gorm:"-"` // beside the record; see recall
 }
 
 // Personal implements db.Personal.
@@ -107,10 +109,24 @@ var fields = map[string]func(*Beneficiary) bool{
 	"migration_status":     func(b *Beneficiary) bool { return b.MigrationStatus != "" },
 	"migration_reasons":    func(b *Beneficiary) bool { return len(b.MigrationReasons) > 0 },
 	"intended_destination": func(b *Beneficiary) bool { return b.IntendedDestination != "" },
-	"phone":                func(b *Beneficiary) bool { return b.Phone != "" },
-	"document_type":        func(b *Beneficiary) bool { return b.DocumentType != "" },
-	"document_number":      func(b *Beneficiary) bool { return b.DocumentNumber != "" },
+	"phone":                func(b *Beneficiary) bool { return b.Phone != "" || len(b.recorded.Phones) > 0 },
+	"document_type":        func(b *Beneficiary) bool { return b.DocumentType != "" || b.has("documents") },
+	"document_number":      func(b *Beneficiary) bool { return b.DocumentNumber != "" || len(b.recorded.Documents) > 0 },
+
+	"documents":               func(b *Beneficiary) bool { return b.has("documents") },
+	"contacts":                func(b *Beneficiary) bool { return b.has("contacts") },
+	"journey":                 func(b *Beneficiary) bool { return b.has("journey") },
+	"specific_needs":          func(b *Beneficiary) bool { return b.has("specific_needs") },
+	"functional_difficulties": func(b *Beneficiary) bool { return b.has("functional_difficulties") },
+	"screening":               func(b *Beneficiary) bool { return b.has("screening") },
+	"household":               func(b *Beneficiary) bool { return b.has("household") },
+	"caregiver":               func(b *Beneficiary) bool { return b.has("caregiver") },
+	"separation_status":       func(b *Beneficiary) bool { return b.has("separation_status") },
+	"care_arrangement":        func(b *Beneficiary) bool { return b.has("care_arrangement") },
 }
+
+// ofChildren are the fields that are asked of children alone, and of every child (handbook 3.7).
+var ofChildren = []string{"caregiver", "separation_status", "care_arrangement"}
 
 // answered tells that a field has a value, or the answer that there is none to give. A name that
 // is no field of a person asks for nothing.
@@ -148,19 +164,20 @@ func firstDay(d db.Date, precision string) *db.Date {
 
 // index returns what the person is found by: all names folded, and the keys of beneficiary_keys.
 func (b *Beneficiary) index() (string, []string) {
-	names := strings.Join(append([]string{b.GivenName, b.FamilyName}, b.OtherNames...), " ")
+	words := slices.Concat([]string{b.GivenName, b.FamilyName}, b.OtherNames, b.recorded.Names)
+	names := strings.Join(words, " ")
 	keys := []string{}
 	for _, k := range namekey.Keys(names) {
 		keys = append(keys, "n:"+k)
 	}
-	if k := documentKey(b.DocumentNumber); k != "" {
-		keys = append(keys, k)
+	for _, number := range append(b.recorded.Documents, b.DocumentNumber) {
+		keys = append(keys, documentKey(number))
 	}
-	if k := phoneKey(b.Phone); k != "" {
-		keys = append(keys, k)
+	for _, number := range append(b.recorded.Phones, b.Phone) {
+		keys = append(keys, phoneKey(number))
 	}
 	slices.Sort(keys)
-	return fold.Key(names), slices.Compact(keys)
+	return fold.Key(names), slices.DeleteFunc(slices.Compact(keys), func(k string) bool { return k == "" })
 }
 
 // documentKey leaves out how a number is punctuated: "AB 12-345" is "ab12345".
@@ -241,17 +258,29 @@ func yearsBefore(d db.Date, years int) db.Date {
 // childOn tells that the person is, or may be, under 18 on a day. Of a birth date known by month
 // or year only the last possible day counts: in doubt a person is protected as a child.
 func (b *Beneficiary) childOn(day time.Time) bool {
+	of := b.Majority()
+	return of != nil && of.After(day)
+}
+
+// Majority is the day on which the person turns 18; of a birth date known by month or year the last
+// possible one. Nil where no birth date is known.
+func (b *Beneficiary) Majority() *db.Date {
 	if b.BirthDate == nil {
-		return false
+		return nil
 	}
-	born := b.BirthDate.Time
-	switch *b.BirthDatePrecision {
+	day := db.NewDate(lastDay(*b.BirthDate, *b.BirthDatePrecision).AddDate(majority, 0, 0))
+	return &day
+}
+
+// lastDay is the last day that a date of a precision may mean.
+func lastDay(d db.Date, precision string) db.Date {
+	switch precision {
 	case "month":
-		born = born.AddDate(0, 1, -1)
+		d = db.NewDate(d.AddDate(0, 1, -1))
 	case "year":
-		born = born.AddDate(1, 0, -1)
+		d = db.NewDate(d.AddDate(1, 0, -1))
 	}
-	return born.AddDate(majority, 0, 0).After(day)
+	return d
 }
 
 // open answers the 409 of a record that was voided or merged.

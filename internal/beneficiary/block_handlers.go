@@ -33,7 +33,7 @@ func (Handlers) CreateReferenceBlock(ctx context.Context, req api.CreateReferenc
 		return nil, err
 	}
 	return api.CreateReferenceBlock201JSONResponse{Body: out, Headers: api.CreateReferenceBlock201ResponseHeaders{
-		ETag: wire.ETag(b.Version), Location: at(req.CentreID, "reference-blocks", b.ID),
+		ETag: wire.ETag(b.Version), Location: wire.Path(req.CentreID, "reference-blocks", b.ID),
 	}}, nil
 }
 

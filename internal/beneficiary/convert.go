@@ -158,7 +158,7 @@ func setNullDate(to **db.Date, p nullable.Nullable[openapi_types.Date]) {
 func toNeed(n *SpecificNeed) api.SpecificNeed {
 	return api.SpecificNeed{
 		ID: n.ID, Version: n.Version, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt, BeneficiaryID: n.BeneficiaryID,
-		CodeSystem: api.SpecificNeedCodeSystem(n.CodeSystem), Code: n.Code, Sensitivity: api.SpecificNeedSensitivity(n.Sensitivity),
+		CodeSystem: api.SpecificNeedCodeSystem(n.CodeSystem), CodeSystemVersion: wire.Opt(n.CodeSystemVersion), Code: n.Code, Sensitivity: api.SpecificNeedSensitivity(n.Sensitivity),
 		Confidence: api.SpecificNeedConfidence(n.Confidence), Since: wire.ToOptDate(n.Since), ReviewOn: wire.ToOptDate(n.ReviewOn),
 		EndedOn: wire.ToOptDate(n.EndedOn), Note: wire.Opt(n.Note), IdentifiedBy: n.IdentifiedBy,
 	}

@@ -3,7 +3,6 @@ package beneficiary
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	openapi_types "github.com/oapi-codegen/runtime/types"
 
@@ -108,22 +107,8 @@ func (Handlers) CreateBeneficiary(ctx context.Context, req api.CreateBeneficiary
 		return nil, err
 	}
 	return api.CreateBeneficiary201JSONResponse{Body: toBeneficiary(b), Headers: api.CreateBeneficiary201ResponseHeaders{
-		ETag: wire.ETag(b.Version), Location: at(req.CentreID, "beneficiaries", b.ID),
+		ETag: wire.ETag(b.Version), Location: wire.Path(req.CentreID, "beneficiaries", b.ID),
 	}}, nil
-}
-
-// at is the path of a resource of a centre; steps are path segments and ids in turn.
-func at(centre openapi_types.UUID, steps ...any) string {
-	path := "/v1/centres/" + centre.String()
-	for _, s := range steps {
-		switch s := s.(type) {
-		case string:
-			path += "/" + url.PathEscape(s)
-		case openapi_types.UUID:
-			path += "/" + s.String()
-		}
-	}
-	return path
 }
 
 // GetBeneficiary returns one person's record.
@@ -143,6 +128,9 @@ func (Handlers) UpdateBeneficiary(ctx context.Context, req api.UpdateBeneficiary
 	}
 	policy, _, err := centre.ActivePolicy(ctx) // a record is kept true in every phase
 	if err != nil {
+		return nil, err
+	}
+	if err := b.recallAll(ctx); err != nil {
 		return nil, err
 	}
 	if err := (Terms{Policy: policy.Registration}).Amend(b, func() { b.patch(*req.Body) }); err != nil {
@@ -205,7 +193,7 @@ func (Handlers) RecordSpecificNeed(ctx context.Context, req api.RecordSpecificNe
 		return nil, err
 	}
 	return api.RecordSpecificNeed201JSONResponse{Body: toNeed(&n), Headers: api.RecordSpecificNeed201ResponseHeaders{
-		ETag: wire.ETag(n.Version), Location: at(req.CentreID, "beneficiaries", b.ID, "needs", n.ID),
+		ETag: wire.ETag(n.Version), Location: wire.Path(req.CentreID, "beneficiaries", b.ID, "needs", n.ID),
 	}}, nil
 }
 
@@ -296,7 +284,7 @@ func (Handlers) CreateHousehold(ctx context.Context, req api.CreateHouseholdRequ
 		return nil, err
 	}
 	return api.CreateHousehold201JSONResponse{Body: toHousehold(&h), Headers: api.CreateHousehold201ResponseHeaders{
-		ETag: wire.ETag(h.Version), Location: at(req.CentreID, "households", h.ID),
+		ETag: wire.ETag(h.Version), Location: wire.Path(req.CentreID, "households", h.ID),
 	}}, nil
 }
 
@@ -379,7 +367,7 @@ func (Handlers) AddHouseholdMember(ctx context.Context, req api.AddHouseholdMemb
 		return nil, err
 	}
 	return api.AddHouseholdMember201JSONResponse{Body: toMember(&m), Headers: api.AddHouseholdMember201ResponseHeaders{
-		ETag: wire.ETag(m.Version), Location: at(req.CentreID, "households", req.ID, "members", m.ID),
+		ETag: wire.ETag(m.Version), Location: wire.Path(req.CentreID, "households", req.ID, "members", m.ID),
 	}}, nil
 }
 

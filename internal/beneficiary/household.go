@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
@@ -94,8 +93,8 @@ func (h *Household) seat(members []HouseholdMember, pointer func(int) string) er
 	return nil
 }
 
-// lockPeople holds the people who are to become members, in order of their ids so that two
-// requests cannot wait for each other.
+// lockPeople holds the people who are to become members: 404 when one is not registered here, 409
+// when a record is closed.
 func lockPeople(ctx context.Context, members []HouseholdMember) error {
 	if len(members) == 0 {
 		return nil
@@ -104,20 +103,13 @@ func lockPeople(ctx context.Context, members []HouseholdMember) error {
 	for i, m := range members {
 		ids[i] = m.BeneficiaryID
 	}
-	var people []Beneficiary
-	if err := db.Tx(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Where("id in ?", ids).Order("id").Find(&people).Error; err != nil {
+	people, err := LockAll(ctx, ids...)
+	if err != nil {
 		return err
 	}
-	found := map[uuid.UUID]bool{}
 	for i := range people {
-		found[people[i].ID] = true
 		if err := people[i].open(); err != nil {
 			return err
-		}
-	}
-	for _, id := range ids {
-		if !found[id] {
-			return fault.Missing()
 		}
 	}
 	return nil

@@ -16,16 +16,17 @@ import (
 // out may write it down.
 type SpecificNeed struct {
 	db.Record
-	BeneficiaryID uuid.UUID
-	CodeSystem    string // code list: migrant_vulnerability | specific_need_unhcr
-	Code          string
-	Sensitivity   string // of the code: normal | sensitive | restricted
-	Confidence    string // self_reported | observed | assessed
-	Since         *db.Date
-	IdentifiedBy  *uuid.UUID
-	EndedOn       *db.Date
-	ReviewOn      *db.Date
-	Note          string
+	BeneficiaryID     uuid.UUID
+	CodeSystem        string // code list: migrant_vulnerability | specific_need_unhcr
+	CodeSystemVersion string // the list's version when the code was taken from it
+	Code              string
+	Sensitivity       string // of the code: normal | sensitive | restricted
+	Confidence        string // self_reported | observed | assessed
+	Since             *db.Date
+	IdentifiedBy      *uuid.UUID
+	EndedOn           *db.Date
+	ReviewOn          *db.Date
+	Note              string
 }
 
 // Personal implements db.Personal.
@@ -49,8 +50,12 @@ func (n *SpecificNeed) Validate(latest db.Date) error {
 	if n.Sensitivity = code.Extra["sensitivity"]; n.Sensitivity == "" {
 		n.Sensitivity = "normal"
 	}
-	if n.Since != nil && n.Since.After(latest.Time) {
-		rules.Add("/since", "in_the_future", "The need begins in the future.")
+	if n.CodeSystemVersion == "" {
+		n.CodeSystemVersion = codes.Version
+	}
+	CheckPast(rules, "/since", n.Since, latest)
+	if n.ReviewOn != nil && (n.ReviewOn.Year() < firstYear || n.ReviewOn.Year() > lastYear) {
+		rules.Add("/review_on", "impossible_date", "Use a date between 1900 and 2199.")
 	}
 	return rules.Err()
 }
@@ -86,6 +91,24 @@ func listNeeds(ctx context.Context, l db.Listing, beneficiaryID uuid.UUID, activ
 		q = q.Where("beneficiary_id = ?", beneficiaryID)
 		if active != nil {
 			q = q.Where("(ended_on is null) = ?", *active)
+		}
+		return q
+	})
+}
+
+var reviewSorts = db.Sorts[SpecificNeed]{
+	"review_on": {SQL: "review_on", Cast: "date", Value: func(n *SpecificNeed) any { return n.ReviewOn }},
+}
+
+// listReviews lists the needs of all people that somebody has to look at again.
+func listReviews(ctx context.Context, l db.Listing, to *db.Date, codeSystem *string) (db.Paged[SpecificNeed], error) {
+	return db.Page(ctx, l, reviewSorts, func(n *SpecificNeed) uuid.UUID { return n.ID }, func(q *gorm.DB) *gorm.DB {
+		q = q.Where("review_on is not null and ended_on is null")
+		if to != nil {
+			q = q.Where("review_on <= ?", *to)
+		}
+		if codeSystem != nil {
+			q = q.Where("code_system = ?", *codeSystem)
 		}
 		return q
 	})

@@ -2,6 +2,7 @@ package beneficiary
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -125,15 +126,21 @@ func (t Terms) age(rules *fault.Error, b *Beneficiary, age *int) {
 
 // require checks the fields that the centre's SOP asks for at this level.
 func (t Terms) require(rules *fault.Error, b *Beneficiary) {
+	for _, field := range t.lacks(b, b.RegistrationLevel) {
+		rules.Add("/"+field, "required_by_sop", "The centre's procedures ask for this at this level of registration; unknown and declined are answers too. What is recorded beside the person needs a basic registration first.")
+	}
+}
+
+// lacks lists what the centre's SOP asks for at a level and the person has not answered.
+func (t Terms) lacks(b *Beneficiary, level string) []string {
 	required := t.Policy.BasicRequires
-	if b.RegistrationLevel == "full" {
-		required = append(append([]string{}, required...), t.Policy.FullRequires...)
+	if level == "full" {
+		required = slices.Concat(required, t.Policy.FullRequires)
 	}
-	for _, field := range required {
-		if !b.answered(field) {
-			rules.Add("/"+field, "required_by_sop", "The centre's procedures ask for this field at this level of registration; unknown and declined are answers too.")
-		}
-	}
+	child := b.childOn(db.Now())
+	return slices.DeleteFunc(slices.Clone(required), func(field string) bool {
+		return b.answered(field) || !child && slices.Contains(ofChildren, field)
+	})
 }
 
 // basis settles why the record may be held.

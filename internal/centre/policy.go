@@ -10,6 +10,7 @@ import (
 // DefaultPolicy carries the handbook's proposals.
 type Policy struct {
 	Registration RegistrationPolicy    `json:"registration"`
+	People       PeoplePolicy          `json:"people"`
 	Risk         map[string]RiskTimers `json:"risk"` // by code list case_risk_level: high, medium, low
 	Case         CasePolicy            `json:"case"`
 	Caseload     CaseloadPolicy        `json:"caseload"`
@@ -26,6 +27,15 @@ type RegistrationPolicy struct {
 	BasicRequires  []string `json:"basic_requires"` // of RegistrationFields
 	FullRequires   []string `json:"full_requires"`
 	ClosedInPhases []string `json:"closed_in_phases"` // of code list centre_lifecycle_phase
+}
+
+// PeoplePolicy says how what is recorded about people is read: never as a diagnosis or a decision.
+type PeoplePolicy struct {
+	MajorityNoticeDays      int    `json:"majority_notice_days"`       // before somebody turns 18 (handbook 3.7)
+	FunctionalCutOffLevel   string `json:"functional_cut_off_level"`   // code list functional_difficulty_level
+	FunctionalCutOffDomains int    `json:"functional_cut_off_domains"` // how many of six must reach it
+	ScreeningMediumFrom     int    `json:"screening_medium_from"`      // risks less protective factors, by severity (handbook 3.5)
+	ScreeningHighFrom       int    `json:"screening_high_from"`
 }
 
 // RiskTimers are the clocks of one risk level (handbook 3.4). Zero: no clock.
@@ -110,7 +120,7 @@ type ConsentStatement struct {
 	Text     string `json:"text"`
 }
 
-// UnmarshalJSON reads a policy; one that was laid down before there were terms of reception has the default ones.
+// UnmarshalJSON reads a policy; one that was laid down before a section was known has the default there.
 func (p *Policy) UnmarshalJSON(raw []byte) error {
 	type plain Policy
 	if err := json.Unmarshal(raw, (*plain)(p)); err != nil {
@@ -118,6 +128,9 @@ func (p *Policy) UnmarshalJSON(raw []byte) error {
 	}
 	if p.Reception.Weights == nil {
 		p.Reception = DefaultPolicy().Reception
+	}
+	if p.People == (PeoplePolicy{}) {
+		p.People = DefaultPolicy().People
 	}
 	return nil
 }
@@ -128,6 +141,7 @@ func DefaultPolicy() Policy {
 	supervisors := []string{"case_supervisor"}
 	return Policy{
 		Registration: RegistrationPolicy{BasicRequires: []string{}, FullRequires: []string{"nationalities", "country_of_origin", "languages", "marital_status", "education_level", "migration_status"}, ClosedInPhases: []string{"phase_out", "handed_over", "closed"}},
+		People:       PeoplePolicy{MajorityNoticeDays: 90, FunctionalCutOffLevel: "3", FunctionalCutOffDomains: 1, ScreeningMediumFrom: 3, ScreeningHighFrom: 6},
 		Risk: map[string]RiskTimers{
 			"high":   {AssignHours: 1, FirstResponseHours: 24, AssessmentHours: 24, PlanDays: 3, FollowUpDays: 7},
 			"medium": {AssignHours: 3, FirstResponseHours: 72, AssessmentHours: 72, PlanDays: 7, FollowUpDays: 14},

@@ -25,6 +25,8 @@ func RegistrationFields() []string {
 		"given_name", "family_name", "gender_identity", "birth_date", "nationalities", "country_of_origin",
 		"languages", "interview_language", "interpreter_used", "marital_status", "education_level", "migration_status",
 		"migration_reasons", "intended_destination", "phone", "document_type", "document_number",
+		"documents", "contacts", "journey", "specific_needs", "functional_difficulties", "screening", "household",
+		"caregiver", "separation_status", "care_arrangement", // of children
 	}
 }
 
@@ -33,6 +35,7 @@ func RegistrationFields() []string {
 func (p Policy) Validate() error {
 	rules := fault.Rules()
 	p.Registration.check(rules)
+	rising(rules, step{"/policy/people/screening_medium_from", float64(p.People.ScreeningMediumFrom)}, step{"/policy/people/screening_high_from", float64(p.People.ScreeningHighFrom)})
 	if keyed(rules, "/policy/risk", p.Risk, riskLevels) {
 		checkTimers(rules, p.Risk)
 	}

@@ -234,6 +234,7 @@ var unchronicled = map[string]string{
 	"import_sources":     "how the record came; registering is told",
 	"referral_history":   "the referral's own moments are told",
 	"referral_needs":     "what was chosen to be disclosed; disclosing is told",
+	"tasks":              "what is to be done, not what happened",
 	"timeline":           "the timeline itself",
 }
 

@@ -3,9 +3,12 @@
 package wire
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 
+	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 	openapi_types "github.com/oapi-codegen/runtime/types"
 
@@ -130,4 +133,22 @@ func ToOptDate(d *db.Date) *openapi_types.Date {
 		return nil
 	}
 	return Ptr(ToDate(*d))
+}
+
+// Each writes a page's rows; the list is never null.
+func Each[T, U any](rows []T, to func(*T) U) []U {
+	out := make([]U, len(rows))
+	for i := range rows {
+		out[i] = to(&rows[i])
+	}
+	return out
+}
+
+// Path is where a resource of a centre is; steps are words and ids in turn.
+func Path(centre uuid.UUID, steps ...any) string {
+	path := "/v1/centres/" + centre.String()
+	for _, step := range steps {
+		path += "/" + url.PathEscape(fmt.Sprint(step))
+	}
+	return path
 }

@@ -1,0 +1,127 @@
+package family
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/waystation/waystation/internal/beneficiary"
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/fault"
+)
+
+// CareArrangement is who takes care of a child over a stretch of time. A child has one at a time.
+type CareArrangement struct {
+	db.Record
+	beneficiary.Entry
+	Arrangement           string // code list care_arrangement
+	Since                 db.Date
+	EndedOn               *db.Date   // nil: the current one
+	CaregiverID           *uuid.UUID // a person registered here
+	CaregiverName         string     // of somebody who is not
+	Place                 string
+	AgainstCaregiversWill bool
+	BestInterestNote      string
+	Note                  string
+}
+
+// Separation is whether a child is with family, and how far tracing is, over a stretch of time.
+type Separation struct {
+	db.Record
+	beneficiary.Entry
+	Status        string // code list separation_status
+	TracingStatus string // code list tracing_status; empty: nobody is traced
+	Since         db.Date
+	EndedOn       *db.Date // nil: the current one
+	Note          string
+}
+
+var (
+	_ = beneficiary.IDTaken("care_arrangements_pkey")
+	_ = beneficiary.IDTaken("separations_pkey")
+	_ = db.Constraint("care_arrangements_current_key", overtaken)
+	_ = db.Constraint("separations_current_key", overtaken)
+	_ = db.Constraint("care_arrangements_caregiver_fk", func() *fault.Error {
+		return fault.InvalidField("/caregiver_id", "unknown_person", "There is no such person here. Give the name of a caregiver who is not registered.")
+	})
+)
+
+func overtaken() *fault.Error {
+	return fault.New(fault.Conflict, "current_exists", "A current entry stands already. Read it, then record the next.")
+}
+
+// Validate implements beneficiary.Recorded.
+func (a *CareArrangement) Validate(latest db.Date) error {
+	rules := fault.Rules()
+	beneficiary.CheckPast(rules, "/since", &a.Since, latest)
+	if a.CaregiverID != nil && *a.CaregiverID == a.BeneficiaryID {
+		rules.Add("/caregiver_id", "self", "A child is not their own caregiver: record independent_living or child_headed_household.")
+	}
+	if a.AgainstCaregiversWill && a.BestInterestNote == "" { // handbook 3.7
+		rules.Add("/best_interest_note", "best_interest_required", "A change against the caregiver's will says how it serves the child's best interests.")
+	}
+	return rules.Err()
+}
+
+// Validate implements beneficiary.Recorded.
+func (s *Separation) Validate(latest db.Date) error {
+	rules := fault.Rules()
+	beneficiary.CheckPast(rules, "/since", &s.Since, latest)
+	switch s.TracingStatus {
+	case "open", "tracing_in_progress", "verified":
+		if s.Status == "accompanied" {
+			rules.Add("/tracing_status", "not_separated", "Nobody is traced for a child who is with family: the tracing is reunified or closed.")
+		}
+	}
+	return rules.Err()
+}
+
+// spell is a stretch of time of which a child has one that is current.
+type spell[T any] interface {
+	beneficiary.Recorded[T]
+	begins() db.Date
+	endOn(db.Date)
+}
+
+func (a *CareArrangement) begins() db.Date  { return a.Since }
+func (a *CareArrangement) endOn(on db.Date) { a.EndedOn = &on }
+func (s *Separation) begins() db.Date       { return s.Since }
+func (s *Separation) endOn(on db.Date)      { s.EndedOn = &on }
+
+// record stores what is so from a day on and ends what was so until then. The child is held, so that
+// two recorders come one after the other.
+func record[T any, P spell[T]](ctx context.Context, child uuid.UUID, next P) error {
+	return beneficiary.Record(ctx, child, next, func(b *beneficiary.Beneficiary) error {
+		if b.BirthDate != nil && !b.ChildOn(next.begins().Time) {
+			return fault.New(fault.Invalid, "not_a_child", "The person was of age on that day.")
+		}
+		return succeed[T](ctx, child, next)
+	})
+}
+
+func succeed[T any, P spell[T]](ctx context.Context, child uuid.UUID, next P) error {
+	current, err := db.Find[T](ctx, func(q *gorm.DB) *gorm.DB {
+		return q.Where("beneficiary_id = ? and ended_on is null and voided_at is null", child)
+	})
+	if err != nil || len(current) == 0 {
+		return err
+	}
+	last := P(&current[0])
+	if next.begins().Before(last.begins().Time) {
+		return fault.InvalidField("/since", "before_current", "The current entry begins later. Void it where it is wrong.")
+	}
+	last.endOn(next.begins())
+	return db.Save(ctx, last)
+}
+
+var careSorts = db.Sorts[CareArrangement]{
+	"since": {SQL: "since", Cast: "date", Value: func(a *CareArrangement) any { return a.Since }},
+}
+
+var separationSorts = db.Sorts[Separation]{
+	"since": {SQL: "since", Cast: "date", Value: func(s *Separation) any { return s.Since }},
+}
+
+func careID(a *CareArrangement) uuid.UUID  { return a.ID }
+func separationID(s *Separation) uuid.UUID { return s.ID }

@@ -1,0 +1,143 @@
+// Package task keeps what somebody has to do: other domains raise tasks, staff complete, dismiss and
+// pass them on. A task carries ids, a kind and times, never a fact about a person.
+package task
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm/clause"
+
+	"github.com/waystation/waystation/internal/auth"
+	"github.com/waystation/waystation/internal/codelist"
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/tenant"
+)
+
+// Task is something to be done by a role or by one of its members.
+type Task struct {
+	db.Record
+	Key           string     // what it is raised for, once a centre: "turning_18:<person>:2026-06-01"; ids and dates only
+	Kind          string     // code list task_kind
+	Resource      string     // what it is about, as the change feed calls it: beneficiary, specific_need
+	ResourceID    uuid.UUID  // and which
+	CaseID        *uuid.UUID // the file that it belongs to: who cannot read that, cannot read this
+	BeneficiaryID *uuid.UUID
+	Role          string     // code list staff_role; empty where it is for one user alone
+	UserID        *uuid.UUID // nil: for whoever has the role
+	DueAt         time.Time
+	Status        string // open | done | dismissed
+	Reason        string // why it was dismissed, or what was done
+	ClosedBy      *uuid.UUID
+	ClosedAt      *time.Time
+}
+
+// Personal implements db.Personal: a task says about whom something is to be done.
+func (Task) Personal() {}
+
+// Restricted implements db.Restricted.
+func (Task) Restricted() {}
+
+// The states of a task.
+const (
+	Open      = "open"
+	Done      = "done"
+	Dismissed = "dismissed"
+)
+
+// Raise stores an open task in the context's centre, unless one was raised under its key before,
+// whatever became of that. Key, Kind, Resource, ResourceID, DueAt and a Role or UserID are needed;
+// the rest is filled in. Its effects are the transaction's.
+func Raise(ctx context.Context, t Task) error {
+	if t.Key == "" || !codelist.Known("task_kind", t.Kind) || t.Role != "" && !codelist.Known("staff_role", t.Role) {
+		return fmt.Errorf("task: cannot raise %q of kind %q for role %q", t.Key, t.Kind, t.Role)
+	}
+	t.Record, t.Status = db.NewRecord(nil), Open
+	t.Reason, t.ClosedBy, t.ClosedAt = "", nil, nil
+	return db.Tx(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&t).Error
+}
+
+// close ends an open task: done with a note or dismissed with a reason.
+func (t *Task) close(status, reason string, by uuid.UUID, at time.Time) error {
+	if err := t.open(); err != nil {
+		return err
+	}
+	t.Status, t.Reason, t.ClosedBy, t.ClosedAt = status, reason, &by, &at
+	return nil
+}
+
+// open answers the 409 of a task that was done or dismissed.
+func (t *Task) open() error {
+	if t.Status == Open {
+		return nil
+	}
+	return fault.State(t.Status, "The task is %s; it takes no more changes.", t.Status)
+}
+
+// assign gives the task to a user, a role, or with no user back to its role.
+func (t *Task) assign(ctx context.Context, user *uuid.UUID, role string) error {
+	if err := t.open(); err != nil {
+		return err
+	}
+	if t.UserID = user; role != "" {
+		t.Role = role
+	}
+	if t.UserID != nil {
+		return t.checkUser(ctx)
+	}
+	if t.Role == "" {
+		return fault.InvalidField("/role", "required", "The task was for one person alone: name the role that it goes to.")
+	}
+	return nil
+}
+
+// checkUser wants active staff of the centre, and for a restricted case somebody of its team.
+func (t *Task) checkUser(ctx context.Context) error {
+	var staff, sees bool
+	err := db.Tx(ctx).Raw(`select exists (select 1 from members m join users u on u.id = m.user_id and u.active
+			where m.centre_id in ? and m.user_id = ? and m.ended_at is null
+			and m.starts_on <= current_date and (m.expires_on is null or m.expires_on >= current_date)),
+		not exists (select 1 from cases c where c.centre_id in ? and c.id = ? and c.sensitivity = 'restricted'
+			and not exists (select 1 from case_team t where t.centre_id = c.centre_id and t.case_id = c.id and t.user_id = ? and t.ended_at is null))`,
+		tenant.Centres(ctx), t.UserID, tenant.Centres(ctx), t.CaseID, t.UserID).Row().Scan(&staff, &sees)
+	switch {
+	case err != nil:
+		return err
+	case !staff:
+		return fault.InvalidField("/user_id", "unknown_staff", "There is no such member of staff here.")
+	case !sees:
+		return fault.InvalidField("/user_id", "not_on_team", "The case is restricted to its team. Add the colleague to it first.")
+	}
+	return nil
+}
+
+// overseers see the tasks of everybody in their centre.
+var overseers = []string{"case_supervisor", "centre_manager"}
+
+// viewer is who looks at tasks.
+type viewer struct {
+	id    uuid.UUID
+	roles db.Strings // in the centre
+}
+
+func viewerOf(ctx context.Context) (viewer, error) {
+	centre, err := tenant.One(ctx)
+	if err != nil {
+		return viewer{}, err
+	}
+	caller := auth.From(ctx)
+	return viewer{caller.ID, caller.Centres[centre]}, nil
+}
+
+func (v viewer) oversees() bool {
+	return slices.ContainsFunc(overseers, func(role string) bool { return slices.Contains(v.roles, role) })
+}
+
+// sees tells whether a task is the viewer's to read; the wall around restricted cases comes on top.
+func (v viewer) sees(t *Task) bool {
+	return v.oversees() || slices.Contains(v.roles, t.Role) || t.UserID != nil && *t.UserID == v.id
+}
