@@ -110,6 +110,42 @@ func (e BeneficiaryStatus) Valid() bool {
 	}
 }
 
+// Defines values for BreakGlassReviewOutcome.
+const (
+	BreakGlassReviewOutcomeJustified    BreakGlassReviewOutcome = "justified"
+	BreakGlassReviewOutcomeNotJustified BreakGlassReviewOutcome = "not_justified"
+)
+
+// Valid indicates whether the value is a known member of the BreakGlassReviewOutcome enum.
+func (e BreakGlassReviewOutcome) Valid() bool {
+	switch e {
+	case BreakGlassReviewOutcomeJustified:
+		return true
+	case BreakGlassReviewOutcomeNotJustified:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BreakGlassReviewCompleteOutcome.
+const (
+	BreakGlassReviewCompleteOutcomeJustified    BreakGlassReviewCompleteOutcome = "justified"
+	BreakGlassReviewCompleteOutcomeNotJustified BreakGlassReviewCompleteOutcome = "not_justified"
+)
+
+// Valid indicates whether the value is a known member of the BreakGlassReviewCompleteOutcome enum.
+func (e BreakGlassReviewCompleteOutcome) Valid() bool {
+	switch e {
+	case BreakGlassReviewCompleteOutcomeJustified:
+		return true
+	case BreakGlassReviewCompleteOutcomeNotJustified:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CaseSensitivity.
 const (
 	CaseSensitivityNormal     CaseSensitivity = "normal"
@@ -1697,6 +1733,42 @@ func (e SpecificNeedPatchConfidence) Valid() bool {
 	}
 }
 
+// Defines values for SupervisionSessionKind.
+const (
+	SupervisionSessionKindGroup      SupervisionSessionKind = "group"
+	SupervisionSessionKindIndividual SupervisionSessionKind = "individual"
+)
+
+// Valid indicates whether the value is a known member of the SupervisionSessionKind enum.
+func (e SupervisionSessionKind) Valid() bool {
+	switch e {
+	case SupervisionSessionKindGroup:
+		return true
+	case SupervisionSessionKindIndividual:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SupervisionSessionCreateKind.
+const (
+	SupervisionSessionCreateKindGroup      SupervisionSessionCreateKind = "group"
+	SupervisionSessionCreateKindIndividual SupervisionSessionCreateKind = "individual"
+)
+
+// Valid indicates whether the value is a known member of the SupervisionSessionCreateKind enum.
+func (e SupervisionSessionCreateKind) Valid() bool {
+	switch e {
+	case SupervisionSessionCreateKindGroup:
+		return true
+	case SupervisionSessionCreateKindIndividual:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TaskStatus.
 const (
 	TaskStatusDismissed TaskStatus = "dismissed"
@@ -2177,6 +2249,24 @@ func (e ListTimelineParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListBreakGlassReviewsParamsSort.
+const (
+	ListBreakGlassReviewsParamsSortCreatedAt      ListBreakGlassReviewsParamsSort = "created_at"
+	ListBreakGlassReviewsParamsSortMinusCreatedAt ListBreakGlassReviewsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListBreakGlassReviewsParamsSort enum.
+func (e ListBreakGlassReviewsParamsSort) Valid() bool {
+	switch e {
+	case ListBreakGlassReviewsParamsSortCreatedAt:
+		return true
+	case ListBreakGlassReviewsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCasesParamsSort.
 const (
 	ListCasesParamsSortCreatedAt          ListCasesParamsSort = "created_at"
@@ -2273,6 +2363,42 @@ func (e ListCaseApprovalsParamsSort) Valid() bool {
 	case ListCaseApprovalsParamsSortCreatedAt:
 		return true
 	case ListCaseApprovalsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseConferencesParamsSort.
+const (
+	ListCaseConferencesParamsSortMinusScheduledAt ListCaseConferencesParamsSort = "-scheduled_at"
+	ListCaseConferencesParamsSortScheduledAt      ListCaseConferencesParamsSort = "scheduled_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseConferencesParamsSort enum.
+func (e ListCaseConferencesParamsSort) Valid() bool {
+	switch e {
+	case ListCaseConferencesParamsSortMinusScheduledAt:
+		return true
+	case ListCaseConferencesParamsSortScheduledAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseInvitationsParamsSort.
+const (
+	ListCaseInvitationsParamsSortCreatedAt      ListCaseInvitationsParamsSort = "created_at"
+	ListCaseInvitationsParamsSortMinusCreatedAt ListCaseInvitationsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseInvitationsParamsSort enum.
+func (e ListCaseInvitationsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseInvitationsParamsSortCreatedAt:
+		return true
+	case ListCaseInvitationsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -2435,6 +2561,24 @@ func (e ListCaseTeamParamsSort) Valid() bool {
 	case ListCaseTeamParamsSortCreatedAt:
 		return true
 	case ListCaseTeamParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseWallsParamsSort.
+const (
+	ListCaseWallsParamsSortCreatedAt      ListCaseWallsParamsSort = "created_at"
+	ListCaseWallsParamsSortMinusCreatedAt ListCaseWallsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseWallsParamsSort enum.
+func (e ListCaseWallsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseWallsParamsSortCreatedAt:
+		return true
+	case ListCaseWallsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -3047,6 +3191,24 @@ func (e ListSOPsParamsSort) Valid() bool {
 	case ListSOPsParamsSortMinusNumber:
 		return true
 	case ListSOPsParamsSortNumber:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListSupervisionSessionsParamsSort.
+const (
+	ListSupervisionSessionsParamsSortHeldAt      ListSupervisionSessionsParamsSort = "held_at"
+	ListSupervisionSessionsParamsSortMinusHeldAt ListSupervisionSessionsParamsSort = "-held_at"
+)
+
+// Valid indicates whether the value is a known member of the ListSupervisionSessionsParamsSort enum.
+func (e ListSupervisionSessionsParamsSort) Valid() bool {
+	switch e {
+	case ListSupervisionSessionsParamsSortHeldAt:
+		return true
+	case ListSupervisionSessionsParamsSortMinusHeldAt:
 		return true
 	default:
 		return false
@@ -3776,6 +3938,56 @@ type BeneficiaryPatch struct {
 	Sex *string `json:"sex,omitempty"`
 }
 
+// BreakGlass defines model for BreakGlass.
+type BreakGlass struct {
+	ID *openapi_types.UUID `json:"id,omitempty"`
+
+	// Reason At least ten characters
+	Reason string `json:"reason"`
+}
+
+// BreakGlassReview defines model for BreakGlassReview.
+type BreakGlassReview struct {
+	CaseID      openapi_types.UUID       `json:"case_id"`
+	Comment     *string                  `json:"comment,omitempty"`
+	CreatedAt   time.Time                `json:"created_at"`
+	ID          openapi_types.UUID       `json:"id"`
+	OpenedBy    openapi_types.UUID       `json:"opened_by"`
+	Outcome     *BreakGlassReviewOutcome `json:"outcome,omitempty"`
+	Reason      string                   `json:"reason"`
+	ReviewDueAt time.Time                `json:"review_due_at"`
+	ReviewedAt  *time.Time               `json:"reviewed_at,omitempty"`
+	ReviewedBy  *openapi_types.UUID      `json:"reviewed_by,omitempty"`
+
+	// UntilAt The file is open until then
+	UntilAt   time.Time `json:"until_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	Version   int64     `json:"version"`
+}
+
+// BreakGlassReviewOutcome defines model for BreakGlassReview.Outcome.
+type BreakGlassReviewOutcome string
+
+// BreakGlassReviewComplete defines model for BreakGlassReviewComplete.
+type BreakGlassReviewComplete struct {
+	Comment *string                         `json:"comment,omitempty"`
+	Outcome BreakGlassReviewCompleteOutcome `json:"outcome"`
+}
+
+// BreakGlassReviewCompleteOutcome defines model for BreakGlassReviewComplete.Outcome.
+type BreakGlassReviewCompleteOutcome string
+
+// BreakGlassReviewPage defines model for BreakGlassReviewPage.
+type BreakGlassReviewPage struct {
+	Data []BreakGlassReview `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // Bundle defines model for Bundle.
 type Bundle struct {
 	Entries []BundleEntry `json:"entries"`
@@ -4146,6 +4358,74 @@ type CaseClosureRequest struct {
 	Summary string `json:"summary"`
 }
 
+// CaseConference defines model for CaseConference.
+type CaseConference struct {
+	CancelReason *string             `json:"cancel_reason,omitempty"`
+	CancelledAt  *time.Time          `json:"cancelled_at,omitempty"`
+	CaseID       openapi_types.UUID  `json:"case_id"`
+	ConvenedBy   *openapi_types.UUID `json:"convened_by,omitempty"`
+	CreatedAt    time.Time           `json:"created_at"`
+	Decisions    *string             `json:"decisions,omitempty"`
+	HeldAt       *time.Time          `json:"held_at,omitempty"`
+	ID           openapi_types.UUID  `json:"id"`
+
+	// Outcome Once it was held
+	Outcome *string `json:"outcome,omitempty"`
+
+	// Participants People from outside; staff are invited
+	Participants []CaseConferenceParticipant `json:"participants"`
+	Purpose      string                      `json:"purpose"`
+	ScheduledAt  time.Time                   `json:"scheduled_at"`
+	UpdatedAt    time.Time                   `json:"updated_at"`
+	Version      int64                       `json:"version"`
+}
+
+// CaseConferenceCancel defines model for CaseConferenceCancel.
+type CaseConferenceCancel struct {
+	Reason string `json:"reason"`
+}
+
+// CaseConferenceCreate defines model for CaseConferenceCreate.
+type CaseConferenceCreate struct {
+	ID           *openapi_types.UUID         `json:"id,omitempty"`
+	Participants []CaseConferenceParticipant `json:"participants,omitempty"`
+	Purpose      string                      `json:"purpose"`
+	ScheduledAt  time.Time                   `json:"scheduled_at"`
+}
+
+// CaseConferenceHold defines model for CaseConferenceHold.
+type CaseConferenceHold struct {
+	Decisions *string `json:"decisions,omitempty"`
+
+	// HeldAt Now where none is given
+	HeldAt  *time.Time `json:"held_at,omitempty"`
+	Outcome string     `json:"outcome"`
+}
+
+// CaseConferencePage defines model for CaseConferencePage.
+type CaseConferencePage struct {
+	Data []CaseConference `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseConferenceParticipant defines model for CaseConferenceParticipant.
+type CaseConferenceParticipant struct {
+	Name         string  `json:"name"`
+	Organisation *string `json:"organisation,omitempty"`
+}
+
+// CaseConferencePatch defines model for CaseConferencePatch.
+type CaseConferencePatch struct {
+	Participants []CaseConferenceParticipant `json:"participants,omitempty"`
+	Purpose      *string                     `json:"purpose,omitempty"`
+	ScheduledAt  *time.Time                  `json:"scheduled_at,omitempty"`
+}
+
 // CaseCreate defines model for CaseCreate.
 type CaseCreate struct {
 	BeneficiaryID openapi_types.UUID     `json:"beneficiary_id"`
@@ -4271,6 +4551,47 @@ type CaseGoalPatch struct {
 type CaseHold struct {
 	Reason   string             `json:"reason"`
 	ReviewOn openapi_types.Date `json:"review_on"`
+}
+
+// CaseInvitation defines model for CaseInvitation.
+type CaseInvitation struct {
+	CaseID       openapi_types.UUID `json:"case_id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	CreatedAt    time.Time          `json:"created_at"`
+
+	// EndedAt When it was taken back
+	EndedAt   *time.Time          `json:"ended_at,omitempty"`
+	FromAt    time.Time           `json:"from_at"`
+	ID        openapi_types.UUID  `json:"id"`
+	InvitedBy *openapi_types.UUID `json:"invited_by,omitempty"`
+	UntilAt   time.Time           `json:"until_at"`
+	UpdatedAt time.Time           `json:"updated_at"`
+
+	// UserID Who reads the file
+	UserID  openapi_types.UUID `json:"user_id"`
+	Version int64              `json:"version"`
+}
+
+// CaseInvitationCreate defines model for CaseInvitationCreate.
+type CaseInvitationCreate struct {
+	// FromAt Now where none is given
+	FromAt *time.Time          `json:"from_at,omitempty"`
+	ID     *openapi_types.UUID `json:"id,omitempty"`
+
+	// UntilAt As late as the SOP allows where none is given
+	UntilAt *time.Time         `json:"until_at,omitempty"`
+	UserID  openapi_types.UUID `json:"user_id"`
+}
+
+// CaseInvitationPage defines model for CaseInvitationPage.
+type CaseInvitationPage struct {
+	Data []CaseInvitation `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
 }
 
 // CaseMerge defines model for CaseMerge.
@@ -4518,6 +4839,45 @@ type CaseTransition struct {
 // CaseTransitionPage defines model for CaseTransitionPage.
 type CaseTransitionPage struct {
 	Data []CaseTransition `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseWall defines model for CaseWall.
+type CaseWall struct {
+	CaseID    openapi_types.UUID  `json:"case_id"`
+	CreatedAt time.Time           `json:"created_at"`
+	EndReason *string             `json:"end_reason,omitempty"`
+	EndedAt   *time.Time          `json:"ended_at,omitempty"`
+	ID        openapi_types.UUID  `json:"id"`
+	RaisedBy  *openapi_types.UUID `json:"raised_by,omitempty"`
+	Reason    string              `json:"reason"`
+	UpdatedAt time.Time           `json:"updated_at"`
+
+	// UserID Who must not see it
+	UserID  openapi_types.UUID `json:"user_id"`
+	Version int64              `json:"version"`
+}
+
+// CaseWallCreate defines model for CaseWallCreate.
+type CaseWallCreate struct {
+	ID     *openapi_types.UUID `json:"id,omitempty"`
+	Reason string              `json:"reason"`
+	UserID openapi_types.UUID  `json:"user_id"`
+}
+
+// CaseWallEnd defines model for CaseWallEnd.
+type CaseWallEnd struct {
+	Reason string `json:"reason"`
+}
+
+// CaseWallPage defines model for CaseWallPage.
+type CaseWallPage struct {
+	Data []CaseWall `json:"data"`
 
 	// NextCursor Cursor of the next page; null on the last
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
@@ -7513,9 +7873,18 @@ type SOPApprovals struct {
 
 // SOPCase defines model for SOPCase.
 type SOPCase struct {
+	// BreakGlassHours How long broken glass opens a restricted case; 0, or absent: 24
+	BreakGlassHours *int `json:"break_glass_hours,omitempty"`
+
+	// BreakGlassReviewHours Until it is to be reviewed; 0, or absent: 72
+	BreakGlassReviewHours *int `json:"break_glass_review_hours,omitempty"`
+
 	// ClosureNeedsFollowUp A final follow-up must be recorded
 	ClosureNeedsFollowUp bool `json:"closure_needs_follow_up"`
-	HoldMaxDays          int  `json:"hold_max_days"`
+
+	// ConferenceReadDays How long after a conference those invited read the file; 0, or absent: 7
+	ConferenceReadDays *int `json:"conference_read_days,omitempty"`
+	HoldMaxDays        int  `json:"hold_max_days"`
 
 	// LateNoteHours A note written later than this after the fact is marked; 0, or absent: none is
 	LateNoteHours *int `json:"late_note_hours,omitempty"`
@@ -8025,6 +8394,63 @@ type SpecificNeedPatch struct {
 
 // SpecificNeedPatchConfidence defines model for SpecificNeedPatch.Confidence.
 type SpecificNeedPatchConfidence string
+
+// SupervisionSession defines model for SupervisionSession.
+type SupervisionSession struct {
+	Actions *string `json:"actions,omitempty"`
+
+	// CaseIds What was spoken of; nothing else names a person
+	CaseIds        []openapi_types.UUID   `json:"case_ids"`
+	CreatedAt      time.Time              `json:"created_at"`
+	HeldAt         time.Time              `json:"held_at"`
+	ID             openapi_types.UUID     `json:"id"`
+	Kind           SupervisionSessionKind `json:"kind"`
+	Minutes        int                    `json:"minutes"`
+	ParticipantIds []openapi_types.UUID   `json:"participant_ids"`
+	SupervisorID   openapi_types.UUID     `json:"supervisor_id"`
+	Topics         []string               `json:"topics"`
+	UpdatedAt      time.Time              `json:"updated_at"`
+	Version        int64                  `json:"version"`
+	VoidReason     *string                `json:"void_reason,omitempty"`
+	VoidedAt       *time.Time             `json:"voided_at,omitempty"`
+}
+
+// SupervisionSessionKind defines model for SupervisionSession.Kind.
+type SupervisionSessionKind string
+
+// SupervisionSessionCreate defines model for SupervisionSessionCreate.
+type SupervisionSessionCreate struct {
+	Actions        *string                      `json:"actions,omitempty"`
+	CaseIds        []openapi_types.UUID         `json:"case_ids,omitempty"`
+	HeldAt         time.Time                    `json:"held_at"`
+	ID             *openapi_types.UUID          `json:"id,omitempty"`
+	Kind           SupervisionSessionCreateKind `json:"kind"`
+	Minutes        int                          `json:"minutes"`
+	ParticipantIds []openapi_types.UUID         `json:"participant_ids"`
+	Topics         []string                     `json:"topics,omitempty"`
+}
+
+// SupervisionSessionCreateKind defines model for SupervisionSessionCreate.Kind.
+type SupervisionSessionCreateKind string
+
+// SupervisionSessionPage defines model for SupervisionSessionPage.
+type SupervisionSessionPage struct {
+	Data []SupervisionSession `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// SupervisionSessionPatch defines model for SupervisionSessionPatch.
+type SupervisionSessionPatch struct {
+	Actions nullable.Nullable[string] `json:"actions,omitempty"`
+	HeldAt  *time.Time                `json:"held_at,omitempty"`
+	Minutes *int                      `json:"minutes,omitempty"`
+	Topics  []string                  `json:"topics,omitempty"`
+}
 
 // TOTPConfirmation defines model for TOTPConfirmation.
 type TOTPConfirmation struct {
@@ -9422,6 +9848,39 @@ type VoidBeneficiaryParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListBreakGlassReviewsParams defines parameters for ListBreakGlassReviews.
+type ListBreakGlassReviewsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListBreakGlassReviewsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Reviewed Only what was reviewed (true), or only what was not
+	Reviewed *bool `form:"reviewed,omitempty" json:"reviewed,omitempty"`
+
+	// Overdue Only what should have been reviewed by now (true), or all else
+	Overdue *bool `form:"overdue,omitempty" json:"overdue,omitempty"`
+}
+
+// ListBreakGlassReviewsParamsSort defines parameters for ListBreakGlassReviews.
+type ListBreakGlassReviewsParamsSort string
+
+// CompleteBreakGlassReviewParams defines parameters for CompleteBreakGlassReview.
+type CompleteBreakGlassReviewParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // CreateBundleParams defines parameters for CreateBundle.
 type CreateBundleParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
@@ -9574,6 +10033,93 @@ type ApproveCaseClosureParams struct {
 
 // AssignCaseParams defines parameters for AssignCase.
 type AssignCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// BreakGlassParams defines parameters for BreakGlass.
+type BreakGlassParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseConferencesParams defines parameters for ListCaseConferences.
+type ListCaseConferencesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-scheduled_at` where none is given. A cursor carries its own
+	Sort *ListCaseConferencesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListCaseConferencesParamsSort defines parameters for ListCaseConferences.
+type ListCaseConferencesParamsSort string
+
+// CreateCaseConferenceParams defines parameters for CreateCaseConference.
+type CreateCaseConferenceParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseConferenceParams defines parameters for UpdateCaseConference.
+type UpdateCaseConferenceParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CancelCaseConferenceParams defines parameters for CancelCaseConference.
+type CancelCaseConferenceParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// HoldCaseConferenceParams defines parameters for HoldCaseConference.
+type HoldCaseConferenceParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseInvitationsParams defines parameters for ListCaseInvitations.
+type ListCaseInvitationsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListCaseInvitationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListCaseInvitationsParamsSort defines parameters for ListCaseInvitations.
+type ListCaseInvitationsParamsSort string
+
+// InviteToCaseConferenceParams defines parameters for InviteToCaseConference.
+type InviteToCaseConferenceParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// EndCaseInvitationParams defines parameters for EndCaseInvitation.
+type EndCaseInvitationParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -9925,6 +10471,42 @@ type EndCaseTeamMemberParams struct {
 
 // UndoCaseMergeParams defines parameters for UndoCaseMerge.
 type UndoCaseMergeParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseWallsParams defines parameters for ListCaseWalls.
+type ListCaseWallsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListCaseWallsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Current Only those that stand (true), or only those taken down
+	Current *bool `form:"current,omitempty" json:"current,omitempty"`
+}
+
+// ListCaseWallsParamsSort defines parameters for ListCaseWalls.
+type ListCaseWallsParamsSort string
+
+// RaiseCaseWallParams defines parameters for RaiseCaseWall.
+type RaiseCaseWallParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// EndCaseWallParams defines parameters for EndCaseWall.
+type EndCaseWallParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -10955,6 +11537,51 @@ type DiffSOPParams struct {
 	Against *openapi_types.UUID `form:"against,omitempty" json:"against,omitempty"`
 }
 
+// ListSupervisionSessionsParams defines parameters for ListSupervisionSessions.
+type ListSupervisionSessionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-held_at` where none is given. A cursor carries its own
+	Sort *ListSupervisionSessionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// ParticipantID Only sessions of this member of staff
+	ParticipantID *openapi_types.UUID `form:"participant_id,omitempty" json:"participant_id,omitempty"`
+
+	// IncludeVoided Also what was recorded in error
+	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
+}
+
+// ListSupervisionSessionsParamsSort defines parameters for ListSupervisionSessions.
+type ListSupervisionSessionsParamsSort string
+
+// CreateSupervisionSessionParams defines parameters for CreateSupervisionSession.
+type CreateSupervisionSessionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateSupervisionSessionParams defines parameters for UpdateSupervisionSession.
+type UpdateSupervisionSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// VoidSupervisionSessionParams defines parameters for VoidSupervisionSession.
+type VoidSupervisionSessionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListTasksParams defines parameters for ListTasks.
 type ListTasksParams struct {
 	// Limit Rows a page
@@ -11690,6 +12317,9 @@ type VoidSeparationJSONRequestBody = VoidReason
 // VoidBeneficiaryJSONRequestBody defines body for VoidBeneficiary for application/json ContentType.
 type VoidBeneficiaryJSONRequestBody = VoidReason
 
+// CompleteBreakGlassReviewJSONRequestBody defines body for CompleteBreakGlassReview for application/json ContentType.
+type CompleteBreakGlassReviewJSONRequestBody = BreakGlassReviewComplete
+
 // CreateBundleJSONRequestBody defines body for CreateBundle for application/json ContentType.
 type CreateBundleJSONRequestBody = BundleCreate
 
@@ -11719,6 +12349,24 @@ type ApproveCaseClosureJSONRequestBody = CaseClosureApproval
 
 // AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
 type AssignCaseJSONRequestBody = CaseAssign
+
+// BreakGlassJSONRequestBody defines body for BreakGlass for application/json ContentType.
+type BreakGlassJSONRequestBody = BreakGlass
+
+// CreateCaseConferenceJSONRequestBody defines body for CreateCaseConference for application/json ContentType.
+type CreateCaseConferenceJSONRequestBody = CaseConferenceCreate
+
+// UpdateCaseConferenceApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseConference for application/merge-patch+json ContentType.
+type UpdateCaseConferenceApplicationMergePatchPlusJSONRequestBody = CaseConferencePatch
+
+// CancelCaseConferenceJSONRequestBody defines body for CancelCaseConference for application/json ContentType.
+type CancelCaseConferenceJSONRequestBody = CaseConferenceCancel
+
+// HoldCaseConferenceJSONRequestBody defines body for HoldCaseConference for application/json ContentType.
+type HoldCaseConferenceJSONRequestBody = CaseConferenceHold
+
+// InviteToCaseConferenceJSONRequestBody defines body for InviteToCaseConference for application/json ContentType.
+type InviteToCaseConferenceJSONRequestBody = CaseInvitationCreate
 
 // CreateCaseFollowupJSONRequestBody defines body for CreateCaseFollowup for application/json ContentType.
 type CreateCaseFollowupJSONRequestBody = CaseFollowupCreate
@@ -11782,6 +12430,12 @@ type AddCaseTeamMemberJSONRequestBody = CaseTeamMemberCreate
 
 // UndoCaseMergeJSONRequestBody defines body for UndoCaseMerge for application/json ContentType.
 type UndoCaseMergeJSONRequestBody = CaseReason
+
+// RaiseCaseWallJSONRequestBody defines body for RaiseCaseWall for application/json ContentType.
+type RaiseCaseWallJSONRequestBody = CaseWallCreate
+
+// EndCaseWallJSONRequestBody defines body for EndCaseWall for application/json ContentType.
+type EndCaseWallJSONRequestBody = CaseWallEnd
 
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
@@ -11905,6 +12559,15 @@ type CreateSOPJSONRequestBody = SOPCreate
 
 // UpdateSOPApplicationMergePatchPlusJSONRequestBody defines body for UpdateSOP for application/merge-patch+json ContentType.
 type UpdateSOPApplicationMergePatchPlusJSONRequestBody = SOPPatch
+
+// CreateSupervisionSessionJSONRequestBody defines body for CreateSupervisionSession for application/json ContentType.
+type CreateSupervisionSessionJSONRequestBody = SupervisionSessionCreate
+
+// UpdateSupervisionSessionApplicationMergePatchPlusJSONRequestBody defines body for UpdateSupervisionSession for application/merge-patch+json ContentType.
+type UpdateSupervisionSessionApplicationMergePatchPlusJSONRequestBody = SupervisionSessionPatch
+
+// VoidSupervisionSessionJSONRequestBody defines body for VoidSupervisionSession for application/json ContentType.
+type VoidSupervisionSessionJSONRequestBody = VoidReason
 
 // AssignTaskJSONRequestBody defines body for AssignTask for application/json ContentType.
 type AssignTaskJSONRequestBody = TaskAssignment
@@ -12419,6 +13082,15 @@ type ServerInterface interface {
 	// VoidBeneficiary Void a record made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
 	VoidBeneficiary(ctx echo.Context, centreID CentreID, id ID, params VoidBeneficiaryParams) error
+	// ListBreakGlassReviews Glass that was broken
+	// (GET /v1/centres/{centre_id}/break-glass-reviews)
+	ListBreakGlassReviews(ctx echo.Context, centreID CentreID, params ListBreakGlassReviewsParams) error
+	// GetBreakGlassReview Read one broken glass
+	// (GET /v1/centres/{centre_id}/break-glass-reviews/{id})
+	GetBreakGlassReview(ctx echo.Context, centreID CentreID, id ID) error
+	// CompleteBreakGlassReview Review a broken glass
+	// (POST /v1/centres/{centre_id}/break-glass-reviews/{id}/complete)
+	CompleteBreakGlassReview(ctx echo.Context, centreID CentreID, id ID, params CompleteBreakGlassReviewParams) error
 	// CreateBundle Create several things at once, or none
 	// (POST /v1/centres/{centre_id}/bundles)
 	CreateBundle(ctx echo.Context, centreID CentreID, params CreateBundleParams) error
@@ -12467,6 +13139,39 @@ type ServerInterface interface {
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
+	// BreakGlass Break the glass of a restricted case
+	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
+	BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error
+	// ListCaseConferences Conferences on a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences)
+	ListCaseConferences(ctx echo.Context, centreID CentreID, id ID, params ListCaseConferencesParams) error
+	// CreateCaseConference Convene a conference
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences)
+	CreateCaseConference(ctx echo.Context, centreID CentreID, id ID, params CreateCaseConferenceParams) error
+	// GetCaseConference Read a conference
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id})
+	GetCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID) error
+	// UpdateCaseConference Change a conference
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id})
+	UpdateCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params UpdateCaseConferenceParams) error
+	// CancelCaseConference Cancel a conference
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/cancel)
+	CancelCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params CancelCaseConferenceParams) error
+	// HoldCaseConference Record what a conference decided
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/hold)
+	HoldCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params HoldCaseConferenceParams) error
+	// ListCaseInvitations Who is invited to a conference
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations)
+	ListCaseInvitations(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params ListCaseInvitationsParams) error
+	// InviteToCaseConference Invite someone to a conference
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations)
+	InviteToCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params InviteToCaseConferenceParams) error
+	// GetCaseInvitation Read an invitation
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id})
+	GetCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID) error
+	// EndCaseInvitation Take an invitation back
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
+	EndCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID, params EndCaseInvitationParams) error
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx echo.Context, centreID CentreID, id ID, params ListCaseFollowupsParams) error
@@ -12581,6 +13286,18 @@ type ServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
+	// ListCaseWalls From whom a case is kept
+	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
+	ListCaseWalls(ctx echo.Context, centreID CentreID, id ID, params ListCaseWallsParams) error
+	// RaiseCaseWall Keep a case from someone
+	// (POST /v1/centres/{centre_id}/cases/{id}/walls)
+	RaiseCaseWall(ctx echo.Context, centreID CentreID, id ID, params RaiseCaseWallParams) error
+	// GetCaseWall Read a wall
+	// (GET /v1/centres/{centre_id}/cases/{id}/walls/{wall_id})
+	GetCaseWall(ctx echo.Context, centreID CentreID, id ID, wallID openapi_types.UUID) error
+	// EndCaseWall Take a wall down
+	// (POST /v1/centres/{centre_id}/cases/{id}/walls/{wall_id}/end)
+	EndCaseWall(ctx echo.Context, centreID CentreID, id ID, wallID openapi_types.UUID, params EndCaseWallParams) error
 	// ListChanges Follow a centre's changes
 	// (GET /v1/centres/{centre_id}/changes)
 	ListChanges(ctx echo.Context, centreID CentreID, params ListChangesParams) error
@@ -12875,6 +13592,21 @@ type ServerInterface interface {
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx echo.Context, centreID CentreID, id ID, params DiffSOPParams) error
+	// ListSupervisionSessions Supervision sessions
+	// (GET /v1/centres/{centre_id}/supervision-sessions)
+	ListSupervisionSessions(ctx echo.Context, centreID CentreID, params ListSupervisionSessionsParams) error
+	// CreateSupervisionSession Record a supervision session
+	// (POST /v1/centres/{centre_id}/supervision-sessions)
+	CreateSupervisionSession(ctx echo.Context, centreID CentreID, params CreateSupervisionSessionParams) error
+	// GetSupervisionSession Read a supervision session
+	// (GET /v1/centres/{centre_id}/supervision-sessions/{id})
+	GetSupervisionSession(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateSupervisionSession Correct a supervision session
+	// (PATCH /v1/centres/{centre_id}/supervision-sessions/{id})
+	UpdateSupervisionSession(ctx echo.Context, centreID CentreID, id ID, params UpdateSupervisionSessionParams) error
+	// VoidSupervisionSession Void a supervision session
+	// (POST /v1/centres/{centre_id}/supervision-sessions/{id}/void)
+	VoidSupervisionSession(ctx echo.Context, centreID CentreID, id ID, params VoidSupervisionSessionParams) error
 	// ListTasks List what is to be done
 	// (GET /v1/centres/{centre_id}/tasks)
 	ListTasks(ctx echo.Context, centreID CentreID, params ListTasksParams) error
@@ -17291,6 +18023,151 @@ func (w *ServerInterfaceWrapper) VoidBeneficiary(ctx echo.Context) error {
 	return err
 }
 
+// ListBreakGlassReviews converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBreakGlassReviews(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBreakGlassReviewsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "reviewed" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reviewed", ctx.QueryParams(), &params.Reviewed, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reviewed: %s", err))
+	}
+
+	// ------------- Optional query parameter "overdue" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "overdue", ctx.QueryParams(), &params.Overdue, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter overdue: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBreakGlassReviews(ctx, centreID, params)
+	return err
+}
+
+// GetBreakGlassReview converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBreakGlassReview(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBreakGlassReview(ctx, centreID, id)
+	return err
+}
+
+// CompleteBreakGlassReview converts echo context to params.
+func (w *ServerInterfaceWrapper) CompleteBreakGlassReview(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompleteBreakGlassReviewParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompleteBreakGlassReview(ctx, centreID, id, params)
+	return err
+}
+
 // CreateBundle converts echo context to params.
 func (w *ServerInterfaceWrapper) CreateBundle(ctx echo.Context) error {
 	var err error
@@ -18120,6 +18997,603 @@ func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.AssignCase(ctx, centreID, id, params)
+	return err
+}
+
+// BreakGlass converts echo context to params.
+func (w *ServerInterfaceWrapper) BreakGlass(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params BreakGlassParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.BreakGlass(ctx, centreID, id, params)
+	return err
+}
+
+// ListCaseConferences converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseConferences(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseConferencesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseConferences(ctx, centreID, id, params)
+	return err
+}
+
+// CreateCaseConference converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseConference(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCaseConferenceParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseConference(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseConference converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseConference(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseConference(ctx, centreID, id, conferenceID)
+	return err
+}
+
+// UpdateCaseConference converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseConference(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseConferenceParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseConference(ctx, centreID, id, conferenceID, params)
+	return err
+}
+
+// CancelCaseConference converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelCaseConference(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelCaseConferenceParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelCaseConference(ctx, centreID, id, conferenceID, params)
+	return err
+}
+
+// HoldCaseConference converts echo context to params.
+func (w *ServerInterfaceWrapper) HoldCaseConference(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HoldCaseConferenceParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HoldCaseConference(ctx, centreID, id, conferenceID, params)
+	return err
+}
+
+// ListCaseInvitations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseInvitations(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseInvitationsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseInvitations(ctx, centreID, id, conferenceID, params)
+	return err
+}
+
+// InviteToCaseConference converts echo context to params.
+func (w *ServerInterfaceWrapper) InviteToCaseConference(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params InviteToCaseConferenceParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InviteToCaseConference(ctx, centreID, id, conferenceID, params)
+	return err
+}
+
+// GetCaseInvitation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseInvitation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// ------------- Path parameter "invitation_id" -------------
+	var invitationID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "invitation_id", ctx.Param("invitation_id"), &invitationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter invitation_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseInvitation(ctx, centreID, id, conferenceID, invitationID)
+	return err
+}
+
+// EndCaseInvitation converts echo context to params.
+func (w *ServerInterfaceWrapper) EndCaseInvitation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "conference_id" -------------
+	var conferenceID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conference_id", ctx.Param("conference_id"), &conferenceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter conference_id: %s", err))
+	}
+
+	// ------------- Path parameter "invitation_id" -------------
+	var invitationID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "invitation_id", ctx.Param("invitation_id"), &invitationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter invitation_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndCaseInvitationParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndCaseInvitation(ctx, centreID, id, conferenceID, invitationID, params)
 	return err
 }
 
@@ -20238,6 +21712,212 @@ func (w *ServerInterfaceWrapper) UndoCaseMerge(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UndoCaseMerge(ctx, centreID, id, params)
+	return err
+}
+
+// ListCaseWalls converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseWalls(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseWallsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "current" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "current", ctx.QueryParams(), &params.Current, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter current: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseWalls(ctx, centreID, id, params)
+	return err
+}
+
+// RaiseCaseWall converts echo context to params.
+func (w *ServerInterfaceWrapper) RaiseCaseWall(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RaiseCaseWallParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RaiseCaseWall(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseWall converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseWall(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "wall_id" -------------
+	var wallID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "wall_id", ctx.Param("wall_id"), &wallID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wall_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseWall(ctx, centreID, id, wallID)
+	return err
+}
+
+// EndCaseWall converts echo context to params.
+func (w *ServerInterfaceWrapper) EndCaseWall(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "wall_id" -------------
+	var wallID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "wall_id", ctx.Param("wall_id"), &wallID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wall_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndCaseWallParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndCaseWall(ctx, centreID, id, wallID, params)
 	return err
 }
 
@@ -25126,6 +26806,233 @@ func (w *ServerInterfaceWrapper) DiffSOP(ctx echo.Context) error {
 	return err
 }
 
+// ListSupervisionSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListSupervisionSessions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSupervisionSessionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "participant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "participant_id", ctx.QueryParams(), &params.ParticipantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter participant_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_voided", ctx.QueryParams(), &params.IncludeVoided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListSupervisionSessions(ctx, centreID, params)
+	return err
+}
+
+// CreateSupervisionSession converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateSupervisionSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateSupervisionSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateSupervisionSession(ctx, centreID, params)
+	return err
+}
+
+// GetSupervisionSession converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSupervisionSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSupervisionSession(ctx, centreID, id)
+	return err
+}
+
+// UpdateSupervisionSession converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateSupervisionSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateSupervisionSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateSupervisionSession(ctx, centreID, id, params)
+	return err
+}
+
+// VoidSupervisionSession converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidSupervisionSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidSupervisionSessionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidSupervisionSession(ctx, centreID, id, params)
+	return err
+}
+
 // ListTasks converts echo context to params.
 func (w *ServerInterfaceWrapper) ListTasks(ctx echo.Context) error {
 	var err error
@@ -28102,6 +30009,29 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/team", wrapper.AddCaseTeamMember, options.OperationMiddlewares["addCaseTeamMember"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/team/:member_id", wrapper.GetCaseTeamMember, options.OperationMiddlewares["getCaseTeamMember"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/team/:member_id/end", wrapper.EndCaseTeamMember, options.OperationMiddlewares["endCaseTeamMember"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/walls", wrapper.ListCaseWalls, options.OperationMiddlewares["listCaseWalls"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/walls", wrapper.RaiseCaseWall, options.OperationMiddlewares["raiseCaseWall"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/walls/:wall_id", wrapper.GetCaseWall, options.OperationMiddlewares["getCaseWall"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/walls/:wall_id/end", wrapper.EndCaseWall, options.OperationMiddlewares["endCaseWall"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences", wrapper.ListCaseConferences, options.OperationMiddlewares["listCaseConferences"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences", wrapper.CreateCaseConference, options.OperationMiddlewares["createCaseConference"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id", wrapper.GetCaseConference, options.OperationMiddlewares["getCaseConference"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id", wrapper.UpdateCaseConference, options.OperationMiddlewares["updateCaseConference"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/hold", wrapper.HoldCaseConference, options.OperationMiddlewares["holdCaseConference"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/cancel", wrapper.CancelCaseConference, options.OperationMiddlewares["cancelCaseConference"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/invitations", wrapper.ListCaseInvitations, options.OperationMiddlewares["listCaseInvitations"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/invitations", wrapper.InviteToCaseConference, options.OperationMiddlewares["inviteToCaseConference"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/invitations/:invitation_id", wrapper.GetCaseInvitation, options.OperationMiddlewares["getCaseInvitation"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/conferences/:conference_id/invitations/:invitation_id/end", wrapper.EndCaseInvitation, options.OperationMiddlewares["endCaseInvitation"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/break-glass", wrapper.BreakGlass, options.OperationMiddlewares["breakGlass"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/break-glass-reviews", wrapper.ListBreakGlassReviews, options.OperationMiddlewares["listBreakGlassReviews"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/break-glass-reviews/:id", wrapper.GetBreakGlassReview, options.OperationMiddlewares["getBreakGlassReview"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/break-glass-reviews/:id/complete", wrapper.CompleteBreakGlassReview, options.OperationMiddlewares["completeBreakGlassReview"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions", wrapper.ListSupervisionSessions, options.OperationMiddlewares["listSupervisionSessions"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions", wrapper.CreateSupervisionSession, options.OperationMiddlewares["createSupervisionSession"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.GetSupervisionSession, options.OperationMiddlewares["getSupervisionSession"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id", wrapper.UpdateSupervisionSession, options.OperationMiddlewares["updateSupervisionSession"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/supervision-sessions/:id/void", wrapper.VoidSupervisionSession, options.OperationMiddlewares["voidSupervisionSession"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.ListCaseApprovals, options.OperationMiddlewares["listCaseApprovals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals", wrapper.CreateCaseApproval, options.OperationMiddlewares["createCaseApproval"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/approvals/:approval_id", wrapper.GetCaseApproval, options.OperationMiddlewares["getCaseApproval"]...)
@@ -32424,6 +34354,144 @@ func (response VoidBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitVo
 	return err
 }
 
+type ListBreakGlassReviewsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListBreakGlassReviewsParams
+}
+
+type ListBreakGlassReviewsResponseObject interface {
+	VisitListBreakGlassReviewsResponse(w http.ResponseWriter) error
+}
+
+type ListBreakGlassReviews200JSONResponse BreakGlassReviewPage
+
+func (response ListBreakGlassReviews200JSONResponse) VisitListBreakGlassReviewsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBreakGlassReviewsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListBreakGlassReviewsdefaultApplicationProblemPlusJSONResponse) VisitListBreakGlassReviewsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBreakGlassReviewRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetBreakGlassReviewResponseObject interface {
+	VisitGetBreakGlassReviewResponse(w http.ResponseWriter) error
+}
+
+type GetBreakGlassReview200ResponseHeaders struct {
+	ETag string
+}
+
+type GetBreakGlassReview200JSONResponse struct {
+	Body    BreakGlassReview
+	Headers GetBreakGlassReview200ResponseHeaders
+}
+
+func (response GetBreakGlassReview200JSONResponse) VisitGetBreakGlassReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBreakGlassReviewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetBreakGlassReviewdefaultApplicationProblemPlusJSONResponse) VisitGetBreakGlassReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteBreakGlassReviewRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CompleteBreakGlassReviewParams
+	Body     *CompleteBreakGlassReviewJSONRequestBody
+}
+
+type CompleteBreakGlassReviewResponseObject interface {
+	VisitCompleteBreakGlassReviewResponse(w http.ResponseWriter) error
+}
+
+type CompleteBreakGlassReview200ResponseHeaders struct {
+	ETag string
+}
+
+type CompleteBreakGlassReview200JSONResponse struct {
+	Body    BreakGlassReview
+	Headers CompleteBreakGlassReview200ResponseHeaders
+}
+
+func (response CompleteBreakGlassReview200JSONResponse) VisitCompleteBreakGlassReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteBreakGlassReviewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CompleteBreakGlassReviewdefaultApplicationProblemPlusJSONResponse) VisitCompleteBreakGlassReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateBundleRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   CreateBundleParams
@@ -33194,6 +35262,549 @@ type AssignCasedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AssignCasedefaultApplicationProblemPlusJSONResponse) VisitAssignCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BreakGlassRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   BreakGlassParams
+	Body     *BreakGlassJSONRequestBody
+}
+
+type BreakGlassResponseObject interface {
+	VisitBreakGlassResponse(w http.ResponseWriter) error
+}
+
+type BreakGlass201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type BreakGlass201JSONResponse struct {
+	Body    BreakGlassReview
+	Headers BreakGlass201ResponseHeaders
+}
+
+func (response BreakGlass201JSONResponse) VisitBreakGlassResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BreakGlassdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response BreakGlassdefaultApplicationProblemPlusJSONResponse) VisitBreakGlassResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseConferencesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseConferencesParams
+}
+
+type ListCaseConferencesResponseObject interface {
+	VisitListCaseConferencesResponse(w http.ResponseWriter) error
+}
+
+type ListCaseConferences200JSONResponse CaseConferencePage
+
+func (response ListCaseConferences200JSONResponse) VisitListCaseConferencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseConferencesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseConferencesdefaultApplicationProblemPlusJSONResponse) VisitListCaseConferencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseConferenceRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateCaseConferenceParams
+	Body     *CreateCaseConferenceJSONRequestBody
+}
+
+type CreateCaseConferenceResponseObject interface {
+	VisitCreateCaseConferenceResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseConference201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCaseConference201JSONResponse struct {
+	Body    CaseConference
+	Headers CreateCaseConference201ResponseHeaders
+}
+
+func (response CreateCaseConference201JSONResponse) VisitCreateCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitCreateCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseConferenceRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+}
+
+type GetCaseConferenceResponseObject interface {
+	VisitGetCaseConferenceResponse(w http.ResponseWriter) error
+}
+
+type GetCaseConference200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseConference200JSONResponse struct {
+	Body    CaseConference
+	Headers GetCaseConference200ResponseHeaders
+}
+
+func (response GetCaseConference200JSONResponse) VisitGetCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitGetCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseConferenceRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	Params       UpdateCaseConferenceParams
+	Body         *UpdateCaseConferenceApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseConferenceResponseObject interface {
+	VisitUpdateCaseConferenceResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseConference200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseConference200JSONResponse struct {
+	Body    CaseConference
+	Headers UpdateCaseConference200ResponseHeaders
+}
+
+func (response UpdateCaseConference200JSONResponse) VisitUpdateCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelCaseConferenceRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	Params       CancelCaseConferenceParams
+	Body         *CancelCaseConferenceJSONRequestBody
+}
+
+type CancelCaseConferenceResponseObject interface {
+	VisitCancelCaseConferenceResponse(w http.ResponseWriter) error
+}
+
+type CancelCaseConference200ResponseHeaders struct {
+	ETag string
+}
+
+type CancelCaseConference200JSONResponse struct {
+	Body    CaseConference
+	Headers CancelCaseConference200ResponseHeaders
+}
+
+func (response CancelCaseConference200JSONResponse) VisitCancelCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitCancelCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldCaseConferenceRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	Params       HoldCaseConferenceParams
+	Body         *HoldCaseConferenceJSONRequestBody
+}
+
+type HoldCaseConferenceResponseObject interface {
+	VisitHoldCaseConferenceResponse(w http.ResponseWriter) error
+}
+
+type HoldCaseConference200ResponseHeaders struct {
+	ETag string
+}
+
+type HoldCaseConference200JSONResponse struct {
+	Body    CaseConference
+	Headers HoldCaseConference200ResponseHeaders
+}
+
+func (response HoldCaseConference200JSONResponse) VisitHoldCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response HoldCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitHoldCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseInvitationsRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	Params       ListCaseInvitationsParams
+}
+
+type ListCaseInvitationsResponseObject interface {
+	VisitListCaseInvitationsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseInvitations200JSONResponse CaseInvitationPage
+
+func (response ListCaseInvitations200JSONResponse) VisitListCaseInvitationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseInvitationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseInvitationsdefaultApplicationProblemPlusJSONResponse) VisitListCaseInvitationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InviteToCaseConferenceRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	Params       InviteToCaseConferenceParams
+	Body         *InviteToCaseConferenceJSONRequestBody
+}
+
+type InviteToCaseConferenceResponseObject interface {
+	VisitInviteToCaseConferenceResponse(w http.ResponseWriter) error
+}
+
+type InviteToCaseConference201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type InviteToCaseConference201JSONResponse struct {
+	Body    CaseInvitation
+	Headers InviteToCaseConference201ResponseHeaders
+}
+
+func (response InviteToCaseConference201JSONResponse) VisitInviteToCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InviteToCaseConferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response InviteToCaseConferencedefaultApplicationProblemPlusJSONResponse) VisitInviteToCaseConferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseInvitationRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	InvitationID openapi_types.UUID `json:"invitation_id"`
+}
+
+type GetCaseInvitationResponseObject interface {
+	VisitGetCaseInvitationResponse(w http.ResponseWriter) error
+}
+
+type GetCaseInvitation200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseInvitation200JSONResponse struct {
+	Body    CaseInvitation
+	Headers GetCaseInvitation200ResponseHeaders
+}
+
+func (response GetCaseInvitation200JSONResponse) VisitGetCaseInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseInvitationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseInvitationdefaultApplicationProblemPlusJSONResponse) VisitGetCaseInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndCaseInvitationRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	ConferenceID openapi_types.UUID `json:"conference_id"`
+	InvitationID openapi_types.UUID `json:"invitation_id"`
+	Params       EndCaseInvitationParams
+}
+
+type EndCaseInvitationResponseObject interface {
+	VisitEndCaseInvitationResponse(w http.ResponseWriter) error
+}
+
+type EndCaseInvitation200ResponseHeaders struct {
+	ETag string
+}
+
+type EndCaseInvitation200JSONResponse struct {
+	Body    CaseInvitation
+	Headers EndCaseInvitation200ResponseHeaders
+}
+
+func (response EndCaseInvitation200JSONResponse) VisitEndCaseInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndCaseInvitationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndCaseInvitationdefaultApplicationProblemPlusJSONResponse) VisitEndCaseInvitationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -35044,6 +37655,199 @@ type UndoCaseMergedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UndoCaseMergedefaultApplicationProblemPlusJSONResponse) VisitUndoCaseMergeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseWallsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseWallsParams
+}
+
+type ListCaseWallsResponseObject interface {
+	VisitListCaseWallsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseWalls200JSONResponse CaseWallPage
+
+func (response ListCaseWalls200JSONResponse) VisitListCaseWallsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseWallsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseWallsdefaultApplicationProblemPlusJSONResponse) VisitListCaseWallsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RaiseCaseWallRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   RaiseCaseWallParams
+	Body     *RaiseCaseWallJSONRequestBody
+}
+
+type RaiseCaseWallResponseObject interface {
+	VisitRaiseCaseWallResponse(w http.ResponseWriter) error
+}
+
+type RaiseCaseWall201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type RaiseCaseWall201JSONResponse struct {
+	Body    CaseWall
+	Headers RaiseCaseWall201ResponseHeaders
+}
+
+func (response RaiseCaseWall201JSONResponse) VisitRaiseCaseWallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RaiseCaseWalldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RaiseCaseWalldefaultApplicationProblemPlusJSONResponse) VisitRaiseCaseWallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseWallRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	WallID   openapi_types.UUID `json:"wall_id"`
+}
+
+type GetCaseWallResponseObject interface {
+	VisitGetCaseWallResponse(w http.ResponseWriter) error
+}
+
+type GetCaseWall200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseWall200JSONResponse struct {
+	Body    CaseWall
+	Headers GetCaseWall200ResponseHeaders
+}
+
+func (response GetCaseWall200JSONResponse) VisitGetCaseWallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseWalldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseWalldefaultApplicationProblemPlusJSONResponse) VisitGetCaseWallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndCaseWallRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	WallID   openapi_types.UUID `json:"wall_id"`
+	Params   EndCaseWallParams
+	Body     *EndCaseWallJSONRequestBody
+}
+
+type EndCaseWallResponseObject interface {
+	VisitEndCaseWallResponse(w http.ResponseWriter) error
+}
+
+type EndCaseWall200ResponseHeaders struct {
+	ETag string
+}
+
+type EndCaseWall200JSONResponse struct {
+	Body    CaseWall
+	Headers EndCaseWall200ResponseHeaders
+}
+
+func (response EndCaseWall200JSONResponse) VisitEndCaseWallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndCaseWalldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndCaseWalldefaultApplicationProblemPlusJSONResponse) VisitEndCaseWallResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -39699,6 +42503,245 @@ func (response DiffSOPdefaultApplicationProblemPlusJSONResponse) VisitDiffSOPRes
 	return err
 }
 
+type ListSupervisionSessionsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListSupervisionSessionsParams
+}
+
+type ListSupervisionSessionsResponseObject interface {
+	VisitListSupervisionSessionsResponse(w http.ResponseWriter) error
+}
+
+type ListSupervisionSessions200JSONResponse SupervisionSessionPage
+
+func (response ListSupervisionSessions200JSONResponse) VisitListSupervisionSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSupervisionSessionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSupervisionSessionsdefaultApplicationProblemPlusJSONResponse) VisitListSupervisionSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSupervisionSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateSupervisionSessionParams
+	Body     *CreateSupervisionSessionJSONRequestBody
+}
+
+type CreateSupervisionSessionResponseObject interface {
+	VisitCreateSupervisionSessionResponse(w http.ResponseWriter) error
+}
+
+type CreateSupervisionSession201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateSupervisionSession201JSONResponse struct {
+	Body    SupervisionSession
+	Headers CreateSupervisionSession201ResponseHeaders
+}
+
+func (response CreateSupervisionSession201JSONResponse) VisitCreateSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSupervisionSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateSupervisionSessiondefaultApplicationProblemPlusJSONResponse) VisitCreateSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSupervisionSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetSupervisionSessionResponseObject interface {
+	VisitGetSupervisionSessionResponse(w http.ResponseWriter) error
+}
+
+type GetSupervisionSession200ResponseHeaders struct {
+	ETag string
+}
+
+type GetSupervisionSession200JSONResponse struct {
+	Body    SupervisionSession
+	Headers GetSupervisionSession200ResponseHeaders
+}
+
+func (response GetSupervisionSession200JSONResponse) VisitGetSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSupervisionSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSupervisionSessiondefaultApplicationProblemPlusJSONResponse) VisitGetSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSupervisionSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateSupervisionSessionParams
+	Body     *UpdateSupervisionSessionApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateSupervisionSessionResponseObject interface {
+	VisitUpdateSupervisionSessionResponse(w http.ResponseWriter) error
+}
+
+type UpdateSupervisionSession200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateSupervisionSession200JSONResponse struct {
+	Body    SupervisionSession
+	Headers UpdateSupervisionSession200ResponseHeaders
+}
+
+func (response UpdateSupervisionSession200JSONResponse) VisitUpdateSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSupervisionSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateSupervisionSessiondefaultApplicationProblemPlusJSONResponse) VisitUpdateSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidSupervisionSessionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   VoidSupervisionSessionParams
+	Body     *VoidSupervisionSessionJSONRequestBody
+}
+
+type VoidSupervisionSessionResponseObject interface {
+	VisitVoidSupervisionSessionResponse(w http.ResponseWriter) error
+}
+
+type VoidSupervisionSession200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidSupervisionSession200JSONResponse struct {
+	Body    SupervisionSession
+	Headers VoidSupervisionSession200ResponseHeaders
+}
+
+func (response VoidSupervisionSession200JSONResponse) VisitVoidSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidSupervisionSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidSupervisionSessiondefaultApplicationProblemPlusJSONResponse) VisitVoidSupervisionSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListTasksRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListTasksParams
@@ -42904,6 +45947,15 @@ type StrictServerInterface interface {
 	// VoidBeneficiary Void a record made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
 	VoidBeneficiary(ctx context.Context, request VoidBeneficiaryRequestObject) (VoidBeneficiaryResponseObject, error)
+	// ListBreakGlassReviews Glass that was broken
+	// (GET /v1/centres/{centre_id}/break-glass-reviews)
+	ListBreakGlassReviews(ctx context.Context, request ListBreakGlassReviewsRequestObject) (ListBreakGlassReviewsResponseObject, error)
+	// GetBreakGlassReview Read one broken glass
+	// (GET /v1/centres/{centre_id}/break-glass-reviews/{id})
+	GetBreakGlassReview(ctx context.Context, request GetBreakGlassReviewRequestObject) (GetBreakGlassReviewResponseObject, error)
+	// CompleteBreakGlassReview Review a broken glass
+	// (POST /v1/centres/{centre_id}/break-glass-reviews/{id}/complete)
+	CompleteBreakGlassReview(ctx context.Context, request CompleteBreakGlassReviewRequestObject) (CompleteBreakGlassReviewResponseObject, error)
 	// CreateBundle Create several things at once, or none
 	// (POST /v1/centres/{centre_id}/bundles)
 	CreateBundle(ctx context.Context, request CreateBundleRequestObject) (CreateBundleResponseObject, error)
@@ -42952,6 +46004,39 @@ type StrictServerInterface interface {
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
+	// BreakGlass Break the glass of a restricted case
+	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
+	BreakGlass(ctx context.Context, request BreakGlassRequestObject) (BreakGlassResponseObject, error)
+	// ListCaseConferences Conferences on a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences)
+	ListCaseConferences(ctx context.Context, request ListCaseConferencesRequestObject) (ListCaseConferencesResponseObject, error)
+	// CreateCaseConference Convene a conference
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences)
+	CreateCaseConference(ctx context.Context, request CreateCaseConferenceRequestObject) (CreateCaseConferenceResponseObject, error)
+	// GetCaseConference Read a conference
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id})
+	GetCaseConference(ctx context.Context, request GetCaseConferenceRequestObject) (GetCaseConferenceResponseObject, error)
+	// UpdateCaseConference Change a conference
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id})
+	UpdateCaseConference(ctx context.Context, request UpdateCaseConferenceRequestObject) (UpdateCaseConferenceResponseObject, error)
+	// CancelCaseConference Cancel a conference
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/cancel)
+	CancelCaseConference(ctx context.Context, request CancelCaseConferenceRequestObject) (CancelCaseConferenceResponseObject, error)
+	// HoldCaseConference Record what a conference decided
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/hold)
+	HoldCaseConference(ctx context.Context, request HoldCaseConferenceRequestObject) (HoldCaseConferenceResponseObject, error)
+	// ListCaseInvitations Who is invited to a conference
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations)
+	ListCaseInvitations(ctx context.Context, request ListCaseInvitationsRequestObject) (ListCaseInvitationsResponseObject, error)
+	// InviteToCaseConference Invite someone to a conference
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations)
+	InviteToCaseConference(ctx context.Context, request InviteToCaseConferenceRequestObject) (InviteToCaseConferenceResponseObject, error)
+	// GetCaseInvitation Read an invitation
+	// (GET /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id})
+	GetCaseInvitation(ctx context.Context, request GetCaseInvitationRequestObject) (GetCaseInvitationResponseObject, error)
+	// EndCaseInvitation Take an invitation back
+	// (POST /v1/centres/{centre_id}/cases/{id}/conferences/{conference_id}/invitations/{invitation_id}/end)
+	EndCaseInvitation(ctx context.Context, request EndCaseInvitationRequestObject) (EndCaseInvitationResponseObject, error)
 	// ListCaseFollowups The follow-ups of a case
 	// (GET /v1/centres/{centre_id}/cases/{id}/follow-ups)
 	ListCaseFollowups(ctx context.Context, request ListCaseFollowupsRequestObject) (ListCaseFollowupsResponseObject, error)
@@ -43066,6 +46151,18 @@ type StrictServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
+	// ListCaseWalls From whom a case is kept
+	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
+	ListCaseWalls(ctx context.Context, request ListCaseWallsRequestObject) (ListCaseWallsResponseObject, error)
+	// RaiseCaseWall Keep a case from someone
+	// (POST /v1/centres/{centre_id}/cases/{id}/walls)
+	RaiseCaseWall(ctx context.Context, request RaiseCaseWallRequestObject) (RaiseCaseWallResponseObject, error)
+	// GetCaseWall Read a wall
+	// (GET /v1/centres/{centre_id}/cases/{id}/walls/{wall_id})
+	GetCaseWall(ctx context.Context, request GetCaseWallRequestObject) (GetCaseWallResponseObject, error)
+	// EndCaseWall Take a wall down
+	// (POST /v1/centres/{centre_id}/cases/{id}/walls/{wall_id}/end)
+	EndCaseWall(ctx context.Context, request EndCaseWallRequestObject) (EndCaseWallResponseObject, error)
 	// ListChanges Follow a centre's changes
 	// (GET /v1/centres/{centre_id}/changes)
 	ListChanges(ctx context.Context, request ListChangesRequestObject) (ListChangesResponseObject, error)
@@ -43360,6 +46457,21 @@ type StrictServerInterface interface {
 	// DiffSOP Compare two policies
 	// (GET /v1/centres/{centre_id}/sops/{id}/diff)
 	DiffSOP(ctx context.Context, request DiffSOPRequestObject) (DiffSOPResponseObject, error)
+	// ListSupervisionSessions Supervision sessions
+	// (GET /v1/centres/{centre_id}/supervision-sessions)
+	ListSupervisionSessions(ctx context.Context, request ListSupervisionSessionsRequestObject) (ListSupervisionSessionsResponseObject, error)
+	// CreateSupervisionSession Record a supervision session
+	// (POST /v1/centres/{centre_id}/supervision-sessions)
+	CreateSupervisionSession(ctx context.Context, request CreateSupervisionSessionRequestObject) (CreateSupervisionSessionResponseObject, error)
+	// GetSupervisionSession Read a supervision session
+	// (GET /v1/centres/{centre_id}/supervision-sessions/{id})
+	GetSupervisionSession(ctx context.Context, request GetSupervisionSessionRequestObject) (GetSupervisionSessionResponseObject, error)
+	// UpdateSupervisionSession Correct a supervision session
+	// (PATCH /v1/centres/{centre_id}/supervision-sessions/{id})
+	UpdateSupervisionSession(ctx context.Context, request UpdateSupervisionSessionRequestObject) (UpdateSupervisionSessionResponseObject, error)
+	// VoidSupervisionSession Void a supervision session
+	// (POST /v1/centres/{centre_id}/supervision-sessions/{id}/void)
+	VoidSupervisionSession(ctx context.Context, request VoidSupervisionSessionRequestObject) (VoidSupervisionSessionResponseObject, error)
 	// ListTasks List what is to be done
 	// (GET /v1/centres/{centre_id}/tasks)
 	ListTasks(ctx context.Context, request ListTasksRequestObject) (ListTasksResponseObject, error)
@@ -46936,6 +50048,108 @@ func (sh *strictHandler) VoidBeneficiary(ctx echo.Context, centreID CentreID, id
 	return nil
 }
 
+// ListBreakGlassReviews operation middleware
+func (sh *strictHandler) ListBreakGlassReviews(ctx echo.Context, centreID CentreID, params ListBreakGlassReviewsParams) error {
+	var request ListBreakGlassReviewsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBreakGlassReviews(ctx.Request().Context(), request.(ListBreakGlassReviewsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBreakGlassReviews")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBreakGlassReviewsResponseObject); ok {
+		return validResponse.VisitListBreakGlassReviewsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBreakGlassReview operation middleware
+func (sh *strictHandler) GetBreakGlassReview(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetBreakGlassReviewRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBreakGlassReview(ctx.Request().Context(), request.(GetBreakGlassReviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBreakGlassReview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBreakGlassReviewResponseObject); ok {
+		return validResponse.VisitGetBreakGlassReviewResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CompleteBreakGlassReview operation middleware
+func (sh *strictHandler) CompleteBreakGlassReview(ctx echo.Context, centreID CentreID, id ID, params CompleteBreakGlassReviewParams) error {
+	var request CompleteBreakGlassReviewRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CompleteBreakGlassReviewJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompleteBreakGlassReview(ctx.Request().Context(), request.(CompleteBreakGlassReviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompleteBreakGlassReview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompleteBreakGlassReviewResponseObject); ok {
+		return validResponse.VisitCompleteBreakGlassReviewResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // CreateBundle operation middleware
 func (sh *strictHandler) CreateBundle(ctx echo.Context, centreID CentreID, params CreateBundleParams) error {
 	var request CreateBundleRequestObject
@@ -47591,6 +50805,449 @@ func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, 
 		return err
 	} else if validResponse, ok := response.(AssignCaseResponseObject); ok {
 		return validResponse.VisitAssignCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// BreakGlass operation middleware
+func (sh *strictHandler) BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error {
+	var request BreakGlassRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body BreakGlassJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.BreakGlass(ctx.Request().Context(), request.(BreakGlassRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BreakGlass")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(BreakGlassResponseObject); ok {
+		return validResponse.VisitBreakGlassResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseConferences operation middleware
+func (sh *strictHandler) ListCaseConferences(ctx echo.Context, centreID CentreID, id ID, params ListCaseConferencesParams) error {
+	var request ListCaseConferencesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseConferences(ctx.Request().Context(), request.(ListCaseConferencesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseConferences")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseConferencesResponseObject); ok {
+		return validResponse.VisitListCaseConferencesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseConference operation middleware
+func (sh *strictHandler) CreateCaseConference(ctx echo.Context, centreID CentreID, id ID, params CreateCaseConferenceParams) error {
+	var request CreateCaseConferenceRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateCaseConferenceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseConference(ctx.Request().Context(), request.(CreateCaseConferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseConference")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseConferenceResponseObject); ok {
+		return validResponse.VisitCreateCaseConferenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseConference operation middleware
+func (sh *strictHandler) GetCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID) error {
+	var request GetCaseConferenceRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseConference(ctx.Request().Context(), request.(GetCaseConferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseConference")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseConferenceResponseObject); ok {
+		return validResponse.VisitGetCaseConferenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseConference operation middleware
+func (sh *strictHandler) UpdateCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params UpdateCaseConferenceParams) error {
+	var request UpdateCaseConferenceRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+	request.Params = params
+
+	var body UpdateCaseConferenceApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseConference(ctx.Request().Context(), request.(UpdateCaseConferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseConference")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseConferenceResponseObject); ok {
+		return validResponse.VisitUpdateCaseConferenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelCaseConference operation middleware
+func (sh *strictHandler) CancelCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params CancelCaseConferenceParams) error {
+	var request CancelCaseConferenceRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+	request.Params = params
+
+	var body CancelCaseConferenceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelCaseConference(ctx.Request().Context(), request.(CancelCaseConferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelCaseConference")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelCaseConferenceResponseObject); ok {
+		return validResponse.VisitCancelCaseConferenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HoldCaseConference operation middleware
+func (sh *strictHandler) HoldCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params HoldCaseConferenceParams) error {
+	var request HoldCaseConferenceRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+	request.Params = params
+
+	var body HoldCaseConferenceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HoldCaseConference(ctx.Request().Context(), request.(HoldCaseConferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HoldCaseConference")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HoldCaseConferenceResponseObject); ok {
+		return validResponse.VisitHoldCaseConferenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseInvitations operation middleware
+func (sh *strictHandler) ListCaseInvitations(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params ListCaseInvitationsParams) error {
+	var request ListCaseInvitationsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseInvitations(ctx.Request().Context(), request.(ListCaseInvitationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseInvitations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseInvitationsResponseObject); ok {
+		return validResponse.VisitListCaseInvitationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InviteToCaseConference operation middleware
+func (sh *strictHandler) InviteToCaseConference(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, params InviteToCaseConferenceParams) error {
+	var request InviteToCaseConferenceRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+	request.Params = params
+
+	var body InviteToCaseConferenceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InviteToCaseConference(ctx.Request().Context(), request.(InviteToCaseConferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InviteToCaseConference")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InviteToCaseConferenceResponseObject); ok {
+		return validResponse.VisitInviteToCaseConferenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseInvitation operation middleware
+func (sh *strictHandler) GetCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID) error {
+	var request GetCaseInvitationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+	request.InvitationID = invitationID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseInvitation(ctx.Request().Context(), request.(GetCaseInvitationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseInvitation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseInvitationResponseObject); ok {
+		return validResponse.VisitGetCaseInvitationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndCaseInvitation operation middleware
+func (sh *strictHandler) EndCaseInvitation(ctx echo.Context, centreID CentreID, id ID, conferenceID openapi_types.UUID, invitationID openapi_types.UUID, params EndCaseInvitationParams) error {
+	var request EndCaseInvitationRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ConferenceID = conferenceID
+	request.InvitationID = invitationID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndCaseInvitation(ctx.Request().Context(), request.(EndCaseInvitationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndCaseInvitation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndCaseInvitationResponseObject); ok {
+		return validResponse.VisitEndCaseInvitationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -49113,6 +52770,161 @@ func (sh *strictHandler) UndoCaseMerge(ctx echo.Context, centreID CentreID, id I
 		return err
 	} else if validResponse, ok := response.(UndoCaseMergeResponseObject); ok {
 		return validResponse.VisitUndoCaseMergeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseWalls operation middleware
+func (sh *strictHandler) ListCaseWalls(ctx echo.Context, centreID CentreID, id ID, params ListCaseWallsParams) error {
+	var request ListCaseWallsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseWalls(ctx.Request().Context(), request.(ListCaseWallsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseWalls")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseWallsResponseObject); ok {
+		return validResponse.VisitListCaseWallsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RaiseCaseWall operation middleware
+func (sh *strictHandler) RaiseCaseWall(ctx echo.Context, centreID CentreID, id ID, params RaiseCaseWallParams) error {
+	var request RaiseCaseWallRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body RaiseCaseWallJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RaiseCaseWall(ctx.Request().Context(), request.(RaiseCaseWallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RaiseCaseWall")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RaiseCaseWallResponseObject); ok {
+		return validResponse.VisitRaiseCaseWallResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseWall operation middleware
+func (sh *strictHandler) GetCaseWall(ctx echo.Context, centreID CentreID, id ID, wallID openapi_types.UUID) error {
+	var request GetCaseWallRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.WallID = wallID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseWall(ctx.Request().Context(), request.(GetCaseWallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseWall")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseWallResponseObject); ok {
+		return validResponse.VisitGetCaseWallResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndCaseWall operation middleware
+func (sh *strictHandler) EndCaseWall(ctx echo.Context, centreID CentreID, id ID, wallID openapi_types.UUID, params EndCaseWallParams) error {
+	var request EndCaseWallRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.WallID = wallID
+	request.Params = params
+
+	var body EndCaseWallJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndCaseWall(ctx.Request().Context(), request.(EndCaseWallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndCaseWall")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndCaseWallResponseObject); ok {
+		return validResponse.VisitEndCaseWallResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -52653,6 +56465,207 @@ func (sh *strictHandler) DiffSOP(ctx echo.Context, centreID CentreID, id ID, par
 	return nil
 }
 
+// ListSupervisionSessions operation middleware
+func (sh *strictHandler) ListSupervisionSessions(ctx echo.Context, centreID CentreID, params ListSupervisionSessionsParams) error {
+	var request ListSupervisionSessionsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSupervisionSessions(ctx.Request().Context(), request.(ListSupervisionSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSupervisionSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListSupervisionSessionsResponseObject); ok {
+		return validResponse.VisitListSupervisionSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateSupervisionSession operation middleware
+func (sh *strictHandler) CreateSupervisionSession(ctx echo.Context, centreID CentreID, params CreateSupervisionSessionParams) error {
+	var request CreateSupervisionSessionRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateSupervisionSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateSupervisionSession(ctx.Request().Context(), request.(CreateSupervisionSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateSupervisionSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateSupervisionSessionResponseObject); ok {
+		return validResponse.VisitCreateSupervisionSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSupervisionSession operation middleware
+func (sh *strictHandler) GetSupervisionSession(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetSupervisionSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSupervisionSession(ctx.Request().Context(), request.(GetSupervisionSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSupervisionSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSupervisionSessionResponseObject); ok {
+		return validResponse.VisitGetSupervisionSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateSupervisionSession operation middleware
+func (sh *strictHandler) UpdateSupervisionSession(ctx echo.Context, centreID CentreID, id ID, params UpdateSupervisionSessionParams) error {
+	var request UpdateSupervisionSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateSupervisionSessionApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateSupervisionSession(ctx.Request().Context(), request.(UpdateSupervisionSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateSupervisionSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateSupervisionSessionResponseObject); ok {
+		return validResponse.VisitUpdateSupervisionSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidSupervisionSession operation middleware
+func (sh *strictHandler) VoidSupervisionSession(ctx echo.Context, centreID CentreID, id ID, params VoidSupervisionSessionParams) error {
+	var request VoidSupervisionSessionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body VoidSupervisionSessionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidSupervisionSession(ctx.Request().Context(), request.(VoidSupervisionSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidSupervisionSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidSupervisionSessionResponseObject); ok {
+		return validResponse.VisitVoidSupervisionSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListTasks operation middleware
 func (sh *strictHandler) ListTasks(ctx echo.Context, centreID CentreID, params ListTasksParams) error {
 	var request ListTasksRequestObject
@@ -54917,1262 +58930,1327 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3vktw2li/4KojcjnD3dJZckix3uyo2YmTZbmvGtjSSpr0xbU0WkkRmoosE0gBYqbSvIu6nfYB9iPtg",
-	"8yQbOABIkARJkMkqqbo9H3qsShIEDg4Ozt/f+XWR8HzPGWFKLi5+XewITomA/3zGmSJMfYfZtsBbov+U",
-	"EpkIuleUs8XF4s2OoMz+ivgGKfj3mmRysVyQdzjfZ2RxsdiIxXIhyM8FFSRdXChRkOVCJjuSYz2mOu71",
-	"U1IJyraL9++Xi6/f4G34azdESMrZEm24QM83Z99jlexqH/tp8fCnxcjvfccTbD7S/OaPOyIIrIuRAxJE",
-	"8kIkBFE58gt/xeIYGh0rRDJpvoCZPBCBUrInLJWIs9q6niYJ2auzcjPGfP/9crHHAudE2Z01g3Vv7Hfe",
-	"puZESrwl8gIRTXexRFggLhDRNKD6acMyi+WC4Tw81WpqOX73HWFbtVtcPDo/XwZI9YwwJcjzr8IMkMCv",
-	"7st7rHbVd81vK5r2EmfDRY7V4mJRFPBkYAY8JRmV6gcYNsj0VKolwhJRhq7enSX2havwvPRPvVPyiPL5",
-	"ud4rpYjQ4/z33/DZL2/1/5yffbF6+y+/C8+3WBM95w6KFWvyiUR6jh1kK9ZkzPRCExCSi/bnrxh5p1YJ",
-	"/HrlBMRe89WabHi1jT8XRBz9CcFwHVN4eB7mmy6OcYc2vPiTmeV5SvI9V4Qlx38ngTP+Pb4mEmEkyJ5g",
-	"hSTekEuE2REVjP5cEKTIO9V1kLyxz/TgXQfpyZPlIqespFBwnhsjK4M00gIXKS2NDlgiQXDakKmPQaaG",
-	"J1lJ4SgWetixfSzJipS84Qpn7Uk+4wVTCGcZEvwgkeK8g3eoGWalYBx/CinZ4CJTi4sNziQpp7DmPCOY",
-	"mXvA3F1tPsZZdoVwmkrvitNnn9wQcSyvwI4plTdiNRfCinxx8bcFzrLF2xA1vqM5Ve2JvNKLx3CEuj4G",
-	"LwbX/eR8qfeB5vrbIHxzysy/Ko6hTJEtEebSEETuOZMESPLiaaF2zzJKmPpaCHPcE6Mh6P/E+31GzTX6",
-	"6d+luUtLDvp1QcwrC8pucEbTVQIDaS7TP6wCYgseQFQixhW6ZvzAEFzGXKCUpvDXveA3BFElSbZ5sHjv",
-	"r/p3gmwWF4v/69NKu/nU/Co/hZWYNcAyGzT+5hn6/E+ffYEkSfSf0JMHjxZLXy/68ccfz/QQhCm94oDc",
-	"/ZYf7AKknaTakVyS7IaM0xz09LzpnkTyrcC9FBdkI4jcIcWvCXOEh1dvl7bvl4uXgq8zkvesb2+e+GNg",
-	"nXCzlctc6G8qTLNyVT8XRCq0FgRfa60KOCjngiBRZEReIkkIAprIB446cnHxt3LgcrdqI1OJNpRkqSaU",
-	"e0K/v+f6CGm6fwpH8v1bfVClwizRgxWCXei75OL84RePzs/Pz8/gf/6k/+fP7p/2/7A+xwqrQi4uPnv0",
-	"aLlQVIE8DqwLw2qqG8oRTH7q6BK9hW4zAvv3mudE7Sjb6lUfBGdbQz4tFRPObvSJ4EyCdn4A5RYnO2TW",
-	"gHKCmQTpZr8EmujL50am6H/sBd8ToagROIkgWJF0hVXtJk6xImeK5qR9HTem+2v7d5pG3OrLRYalWhWy",
-	"/HjLKGCIKqSfQluuEDZnZokUB1LklBVKzy9u0szqme0fiDpwcR24kZ49/+oVEphtidQzyfERJfp21F83",
-	"55ewFFgRbQTPLxHJ9+p4oRUPfXEoksvgF+0fsBD4qP/NxRYzKuEMriKJtxfkhvJCriRJBFGrgimahWVk",
-	"xtkW5mwetWohgkUbAyiOgoLc8OuRrCITvjeMFk8OM832Wl6w7Kj1Ac+MA21qS2/MBvFC2wvMXFuUVfog",
-	"3yC4r1ufLvbpaO631nHtBcrU558tAve7fw39zejB7v2lf/ZqU2lzhGXfkp4e11aaDV//nSRKT7E878/g",
-	"CyDm05Tq0XD20jv/Vkuri4TG8a4bk+fLyefdncCmddqrVNfPZ8lE3hhPQlPK8bvn5lnvZ8Nhy4UxCuzv",
-	"WjmYeAYDzN1vxTXnlVNm//UwYpINZhrikV7GeGk9Eo2dxwrXltN3g1WXSuAMezbp0Dg/kHfK2rZ6IGea",
-	"9L1i7JcmQWD29U8P0MCaar1nI6fM/+vDsaeFFVmG11qjMGro/ToWd8/i7f0qUqqeJmHX4ZUgKU7U1YXW",
-	"oQsinf9DCUwza7Sgg7ZoiMCSpOBP0v9ZCPC77YmQeuORZh6UkhyzFPyq1nakTBJRiWfQTjOijCsHG7eG",
-	"nkDAwLQz/1KrjmGHwIYKqVBG2bW5yFJOjD2w45keusloRi0O3KAZZcQKrZAbjZEaWcJ3O3Y6v115TqXU",
-	"Py4XOFPEaOaGGsQsm4vU/tmQQIuhA1U7XqiVIAkX+qdkR5JrUJFW1TDeHwsGRufqGhwvjKuV2pEV4/om",
-	"THaYsiBhJfm5vdYfinxNROkhp+za12wib2hLh9IIedvFkM/KNXR57KVCkm4ZVsBqN6CtEGQW1dzbHZa7",
-	"4M5ek2NwY6+uaXoFjtFPHxxIlp0BGT/9++FaPtDW29Wim2yDNFkuyom3v/x1+ujJk4dfLNEaS/L5Z4XI",
-	"ltXqNK9JdHXAR22OaNvTHMSHV0vrVF4iSX5eIr1gUNX0l0DrWRozhrCUpGh9RNgw7oaQ8N3r3otV3Bob",
-	"rWmxNHQvqeyv2/9CJxN8fRO0qXAprHrvT0+uvV/ql7gI7vV/SgKxgKcvn1t/xyXCa0m02cEN3eVRKpL7",
-	"/N6ls5jPXFMWYqpCEnG1RFfmK1f6o1dm6CA/jdGak522o9IVmPMBW+sHnGvpzbJxplOIXi1BQPRBoUoa",
-	"ZrxEW7yXCAuCmJ56UB7q7eyIVpU/PU+XyNJf3+H6gxj9na+D47XVy/qo34Axz3Nj3ehNMgZazJ7uC7Hn",
-	"koRs6OMSHcroWjlzhOW18R+EzSIj0PsMcz2cvXHXZEdZWpJB+tftCNsSHC2dl9iV8+6UEQ5jAZY70EH3",
-	"Mi7RHlUrZZU7/iCoUoTp4fTFXo5b0QwetZd+WxwVIBlWNMTbP3Z8xOf0wU2uc37IsATL0TvfSyeIPDLU",
-	"Z9o6lv2Sbg6joRKb81kNE+0APZXvtJrQc4ETnJEUZEjrzu49GyB1vC2PPghOE2i4BL99evboyef1ixbu",
-	"T6frOK8OVUu0I+9wShLaIds8bXGyitB3m7rxgSM7Kf9XIuiGVikBdeKuBb8mcVeoUbD1XcCU1sSrZZVR",
-	"JzOnwMl8Xe2vtLJACy9QUOvSq1tXcsIy4LACSSXJ0n7gsOOyFJuelLw0qs8OS7ilnE3j2C5GX4N1RJEL",
-	"OL5UoKJe8XTd99pqq77WSGjwyIhpqZ1QAedoiSTPwQnJIfMiSyfo53aP3YZ61PcmFuY5teOC/gL89pqI",
-	"GyK+Jwo74VXnPgjirPQYciWL/Z4Lu78jFBMpCyKCj2olfVUIGvzRRQNP+7ogNzbbZuVc1B1faz23woXa",
-	"rXKidjyd/H3jNpj8NhE3NCGrlCdFTpjCnZEG8ML3L7H+yAyra3Kk2ejWXMKb4O1+1zoD1Othi2UHs8Yu",
-	"fBQPhA7Wl4SRDU2ozb1q3JGgpA1qBd4YT+0b75eLNZY0qE0d4dYzPgaIyqwJuib7tiq7XFRpQ4sLPbeE",
-	"gFdjZcZ2H1lV7o/W5q+pULtVGoxAv9igvSAJlVo/zDlTO63aHQk2l7Tx76T4iKh0E6xpAaHbufreqhw7",
-	"YKql+HhlVXvGtYUjIQ7ChmgQHF7bZ7xgShxXfLPigm7p4N37zLwA706JIVqeXzGw1oKkL58xv/zav7L6",
-	"0++XC5IWlq8zckOywQGaz79fLjY4p9lx1Rk73BKWEm21E6aoOoaf0dtSDtHMWwLmtb62yuhg2RFZb/7U",
-	"aIu+QVlK0lVKpKKsW4ZCJH0viCICorFhBQqeuqHksMq8hMY+BikzEyHUa/5bRhsK/tvN+yHHgiqcrVzY",
-	"fmBfG4/rAYjQRg9likfRMqdbYwRaQdEX0Gx+vPFqcD3lM7Erar4AYQQTwqDBwITnb6YmvyrHlCEOCmbU",
-	"hnjnvRW/VjsigMMDH/6mEPpnJPckyyjbSuP2gyfkKF/PfqenG3pyz/dFZggSJSqaz8OVnhCY8iokbp8K",
-	"QW9whrAyTlyXHzsozQXZEEFYyAHxeseFAmLsihyzC29km0kKP2JkJWRw9C2V4FVfNQLS3fPRb4gxYjHw",
-	"CgyUYxt9CsVFRUe+1oHY/AkTeEE5VsmOSHT189USFXukOHp4iSjTFoOAX6xLsFoZL9Z+Do6lDqiN79of",
-	"ff76xafPv36Gnjx6+Oehu1EPoMfp8BjhPV0immtdyHhwNkSIsIldneMyCTFR9EZP28iexXJxw2kajG7c",
-	"dlKC+XS3zjM1aaHi9SCfNdm1cebqYsTsZvtkN+Wcf7U4jbHcwXIfBvTWp5WWGg4FV9to41UQIEq0DRre",
-	"wjrj/Eehr2DOfBcDltckhQO+5QoxbtwCS7Q+WtWRZOknEpSACz/jxU/VLPUFe5jclPQp0lqH8e56SXy+",
-	"LustxQrWakkmiutT4LPzfhJOSjQJVkU843q2iqSgR0sETlfLJ0tEmVQEp8bXDstBejmXCDOkiZxrdvR+",
-	"8DTvMiv34SM/K/c8dEBOsluwlDYs1PfuK++EPNOmnfGudBg9V4l5xOn89p+l2u/SniBtEIpdqEQSB9SZ",
-	"CTZRI73UygZw75jcbHgBrQvl5mXIPZA29E9jWbET+OEUuyxgYw0lb3x0JtdAKVPQBBuogzjZJBuc04km",
-	"2vD4H73JViUBPYpLNDrdppvXRqsW8PBx3ALumRHnLTAyQ3IWK29kllsPH/kWoTfqZ6EDcy8NxBeg42Q8",
-	"ufarxiQRN/by1V9KyQ1NyGXdeGTknYIijPA11qDWwBa0jMwGT/IUH5cuL7ucgjZU0C+ckWXHJD6IqVpb",
-	"eVC0zmNEtrLKgtZQzfoJ2zsDlosrnm0ET6sHYlOZp7hwB52jPbfsG/9K1dr8YcchAGqE2dQb1eU19e6Q",
-	"/qTJkPCuuTGXG+OKdITTEi70hb4+hpecE5eaJBXemFW7l4y1FpF0rocM8ih6+OSLR59doKcCr5foa7Wj",
-	"S/QdVmDiedXOT8/+C6qd3/76+P3vFh+hA8L8PnYC5hVD+eGK4kkejsbBsvwWcUYnmcejNeHp520ujfZu",
-	"z9+wiTntsPi3xKij0+CrWO6YIa+qeSfcr5KMFj3mKMwYOD6DdRkzHqfBb512bprDNzgW+PXR8vH735/Z",
-	"f56ffaH/8uf3f/iX4AXQecAGFzLHgRtYzsAB7GOueQ/a/T1k8xwwPOw279nK31v/8/9yXuc//G6w1njx",
-	"PQRP0PpoHOSXSH8AKYP+wZyPfI2T60WcC/uWfZCD5+V0n2T/J07J/hg6h8Ej2PhgMsYbOUitlndy1OJj",
-	"vJWjBhzvvRy+dIa9mSddXBO8m4Pfi3VjRg3UdGt2vDTo5pz9Tvzg/tBRrHk//KPjlvSbv/S2/KWDJ/MW",
-	"/KeR/r8PndzS8hgOq8BzeRDbGlzB0iygwBKmBB0hmMw4X4fTuRrKpRv7bed8Jvk2Tpiy/V7jSPaWmsc6",
-	"MEav3dCwnfYsT8LF8YAyewvawvQ2bNkIT8hmAaDR3RFVWpk2dfKLwDLnAzspV+WtYYCw05JKOu4BvZlH",
-	"m1FjoydcEle9CL5XT0f46aff1VEhfz1fPv4i7C5d8/R44nYYC2ZoMwBUsbW4L0nGD/Wokye0Hp/XsS5/",
-	"/2ml7/xudfb2j3/447Ajy6I5wkJDe/YMC/JUAFJSHq6I3mLKpFolWAtczRSrA82ycNwa10fqty+wICv/",
-	"hffLKeGPNdSeakVS/4dzf7TTF6lCEH+TtpafQpKWfhu5t2UwvOLWHSxwfeoSuKorD1D4YsIB1chhhR+C",
-	"iOVD4KeyKWTtj80SFTKmQOSNHYsc1BVw2Wc4+YChGBqM295aRPS3uExsXMaXCG6flp1SKEKkTcxvvFOp",
-	"N6sIG46U3w+ZNldkKz7mVMqkwU/frfxoHC6ffSIOwAyu86aWcL/c58+wJCFNXxIpwauYFmSUYMRS0i2b",
-	"+FoHNscbA425FwSyg/mBQeFI3MhT0kYyLkfeB/qVQpDO9OJvhAVBcdirfDDzNsGSrBrjVom3q46Uavtz",
-	"6QM1Scx8A4GEPQAKpwC4IGhKpqRRu++7Mfou1imalnsn6mpdLtLCAP2SFd90gNhjaRFRZCFuqF4/OM2I",
-	"2EbJ7Q3PMn4g6arYh7nTwWokZY6/eeWs2EdzqXmj2HsHp3HzGGikw45mFjMXUuikwiyVSCp9A0ejcZBs",
-	"3J7seNarQNnfwV09r45saxrHTLYKxPRWpnXgI7GVq4DyvR2eMqmfGTkjEFidIECaPw9cXNs73/kwShyj",
-	"YaCkDI8XuPol1oeFhJF+BNIz8VYQkqIDVTuvMGcECpIhaCkywtXvDotYC1+EM7XjxXZX1qMZaCtN/PAn",
-	"atvScUDtBGNnbYeEYF+YFwx+QdrzXeOn12qWFsilXECgJOkla/qaD42YmUVNGLvngsrrSA8yXD7e8+AB",
-	"ZpIqemMDeE3FWKvYgiZa/IHEpRJJQpj1/SBFcI5wZqIUru6sRCpzY5siOzdQGCWR7zuP0usXLy0cjSaB",
-	"MOGHbYFFKh365LD5WzoihwlknzWlkaGyr6+IgAtno69/QDUHyHdjj0cpAGbgWvFl1Es2lCSLPLcYFvcG",
-	"JrqsDG4ZwHZdjtx1nvQKJBtnt6k0tQR9l2Zc4bM24OU1kWOVSb6nJF1pDggzrcQ5YONRzpx1ZKlUtbq5",
-	"lUznIcD7lDMSe51rURT56JbjLJZ4kY/xQiU873SmRUNfW8lK1xnpgzHSv0ejaVs0nKgAY+3hYMG1vbYB",
-	"tXa1F3wriNQMnRrBmgq+35MPU4A99bi7w1RtVclOvaXO1QG9FTz4gZD0h2X4E5i6qXhxKKy98BS7JbQJ",
-	"EspY2SND9e0j0tDCwS1t0S7bBUW3cIyaUZ8mk/Xz1lcCb9QgazWUIebkOZidWjRJoz1rTUhP4BIclvgo",
-	"QSkAY/2wo8kO2akvPhy3/sYudT9aDJPM4kYs1Y3750F0VPgoOg/0qC3D784i1Qc/4+kr49fXOKCj8xGH",
-	"lZiIZKD68RqV8XaLSs77Lv4Ex6c5CI2iwrAX1cRiLBrFKd7SmPjVi41z6Ln+DbiMYGnlKBxMGmOB5OH4",
-	"22S7IRkdL3XvhOLWNdcmNSir0t6JDuRbW/YlvDfjkLMRcQ/oQypXOVGrPREJCbU1MFttaH9RwnADrhFc",
-	"1Z9IBKPEoTVFbsnfC6lqOMHdczKKA2aoYBvKqNyRFObVV6jmDpIdYtH22lttO2gomGt9RZleRgcCcDm9",
-	"RSh52VNPA2/a2UcoruFYinUWUmnhhjZcXNpTY+a0BD3LuT46R14lwca34dWNitFEeDzbW8z3hFXuzh44",
-	"+aFj5M6M6XFgiBSlNMV5mLAVpp6X6eM3LS10/JA5aZc2yaC87atkZLFqKQPGnPyZz+04MyVUZ1qONrRl",
-	"X3llRiM2zbsbR0+2dz5zmQROc7mHRgGE9Efuhx8quytGK7/ZtZJnRkz7WuQYuRCZwqQvA8q2Y/OYnsTY",
-	"/7OzuSXJK/J3UvrI7+jY+Vvnxnk7NE24OO/hxg0oilYVgpip7NEUx/qLBlXAH3cEKn08nMZrBu3Vdw4s",
-	"CEtiJxbUEbvSCWbTsAK0aalYY+nihdM6muEIgpMd6FvjtrqrY5v7YieHT1JVxudExUZiRsnvOePRp8WU",
-	"J8V8K2Y4aa/bYc7uOhK95d/YXKFA3p5SJN+r+AKkZxw6jzw174WUjFGOhkmI+YyMfyE6OWzc2LFZs4Sk",
-	"ccxSpnXBKwORygnRxSj/dn0mzu12D9PuTzcDLdqy5YtldWCGzprF7x2v6Xj83ejnxw/WVjddD+Nbvs/C",
-	"fSdJLBhvkGSTorKjxcHHfMTHant3KQEaW9qJy+dv6UxGbXmB3T+jtqLELLGusQl8p4duTuGXIEX+wkNx",
-	"lfkzpLYcZx9XftQt5GqUwa6oHYIQZPmK9/qqs7RQYbElKjbGea9Shrzd8gj5todtP0Te0C0wzZg97U6G",
-	"8ZbVR7NJ+TDm8HYlw7R7kIJLSU7InTCza4MoNG+ZEzfxBIrH0nmmqxak8/27Zg0F7iKdZMgRNrNAHp/u",
-	"0ctrA2933dnf8iwdKfam+tqhE2N0XVCXF6wao4tjAEPvztZkKsl4pKer2VbYe3kwvvWDZZyGhIS+r9EK",
-	"1i37cEhKx74SCxoThDD80TYczzjbEoHwRllP9AYnSl8zrMoZ0Tps2AHNk6QQYuS8FXnXXZzHWUKQ8Wr8",
-	"BnQwSZ2r+Lq+P5YT+g7JJGUu1qtdZ5WZHDmOlxrCZ6QvBkbpI8xMmgQIovunSRgKzKFJnCQvxu9x52r+",
-	"WomE+gS1jhEr5ruKZN941rXNhYPiRVM/jWmKJI9r3n4SuVo/HIzIn+4sdsTxysvgY005433o7fAmzHi2",
-	"3LbevyM2ExHu5crnECynhUHhX32pkoA6QeU1SnaYbUl6CbDOzpW2o1JxyJKsI/JG6MAfc/x1omH0MsMB",
-	"wTrdHxHiacgtHq0IVm9Fxj5N0X4AWO9Yr+EPYDbBm7E+wpGe3uPKAPsEbx6bSbLDEnIm98fg/O4AVYR0",
-	"FvW/LvQkSUpSxEUF+RGt9Jlc8jlcOPPf9PW08hrOwRhoD/20JLKzSt991aIfGPc/lMjHZZfeQKJnn53T",
-	"LilJwTG4rBoWy3IfITvebePb/qSfe+ghL9WdsnjeSobacXSMuSyF3dseETkNN66Sog3rOfHaCEMSHWIc",
-	"Scq2mQn7RONa9/mBH4X8wJWQPFkM1kRbe7Rp5z6wjifnk0XBuGN8SnpTJ+fMpCvCPX0P9UWgwCxdSqYy",
-	"7qC/eYiRe5louHJwfp3tVXkP3IHrN+ygfts5NQAsmp4CH+jPpH+1ge8GYiLDeVyhzwm+/BNMlU7ffvVM",
-	"Fx3fEJx/T5wec0KmwWTk31vwbQtuCnidiuJgDQ2E72wQHoWMT8i9W83EzcySYnjzb9PFG0+mxsLdi8PT",
-	"n+nu8w7D/bsB3wgMXoGQ/3IMV6+PYXzejhrIlMaiX48RJ9pk8fq+dMSEqrZasYBftqpyQsp9C5Df2lhq",
-	"R0aW7t19zWztahlYyFgnmeKrafhpN0SsAyCrIIhKjFUAF9xjoZwhXbZA+ESiPVa7S1OFsrQuuDNwx2Fm",
-	"IBVTgQ9nrkA04TlBeM0LaJqgdiSXJLshMi7YVslWmLe/7uWix6Ndncq5ZFR1zO+ZjDIQMwEXYEKkXOU8",
-	"JSNaTBnAmpX3crjEYo+TIKriS/CHyaBPJnwQvyRbyiQiN0QcUdmFvQ6gc4Ge/uW/zs7Pzx8+ehw2ZQvX",
-	"ACayi9QUvSo6A8BrUDbQByslG1xkKtZd4Hcya+5JhhVVhaFwBOxDRm8o266wIHiVPwqDhWacbceMmWOG",
-	"DaY4cE4Wy22t96CjWEfNCRdbzKg0naJoGkZ8EgXTAti049cHCSWcKcGzrI7D3ZnM2HFpPPv2KXoJK1gi",
-	"vsc/F2Gk2p3FKI9ZfEY3JDkmGVmZ1yAHi2qTc6WOe57x7TF2qPL5CvBmxNFvotw0GUzuuGsz2mYVSRXp",
-	"ZyZ9qla/2L5n7TAqpxlRHYPbddEJgswnSXNBt5/dcsCKiFVGlSBytSdileJjaImTLRMO6Ai2YaSTgj6t",
-	"fXFUI+SyfkF4DOP4N3Ceu++fZ/a8tB2oN4Fz9I02ezyd12wWkgeqkp1FO9drQ3yzCQdU7Ofatu87JXBf",
-	"J9yO8gJvQRlehzS657YNBNYy5BOJHF2X9e4Q/MDswqjyOlEHbok1ySKqHVPynXkS+k6JLlQkQWDAjHRB",
-	"dhsKmzgVPKpvWKpgwgESt6rWU8NLmjReTML7bD9vzORDLPmpzRJjCWpmFPbRldM2wuTUPn/eEQmIoQ19",
-	"1+UX7bwEDSes3PTaTE1V1iVo9zQJp9pVoi2I9sWIOnBxrVmfBizDVvqKEUpmJu67vlgz6172dver70Qc",
-	"EzVxG6z+2yUQ4jbOcssyVESvuLWSltoCskel0fT6iXVVNti7seDAqeuly7Sg1nx2wehuur7hkON3NC9y",
-	"k7thyWP+cN5nPbS6Xz9aPgn3AxxvFUzR8E9sQdzdLDNMwX41v6TpFz49z744j7IAGjsyvCcDBkI13p9r",
-	"04F/3on10ISarJjnp59eB11Tbesi3lhodPP9B7UL+gqVwjzrWQ51Fhvir6ZVMZpBa0ZHQ597+sPTQKv1",
-	"z0Mb51kn4xYwk+VSkfzz8RKjywgZScywRjjN9JhgYMzh5jOesvvo3ptLfb4PV39HUN2/du7j/duxrBPu",
-	"4whCnXA/D8538h3bdV8Od78P3H+jgJzv1304vL8j78fhAWv35Uy3YsRX7+8tObS4bvfCy12wkeWkVOFC",
-	"iCBS9HOGNlwkBCme4nBq8smdn0/UaaXCQslVyO/wvKvx6j3s0RxoV+fiw/iaMLTGyTXCEmGGiBA8tlno",
-	"VMexU8Aq6ldc9LafZW8zpWVEc9/bY7unSBMKrYk6EMLQwy/OzyHy/ejhF1+M7u7bJvQAeWfTc1/u7mGF",
-	"ErjRTsuzsXvek2uzsUkQlUOTHxhKqSCJLSwahumz+xE+AuYqaIQ8CgHwozQ1Pf4SG3Zp0WAbtFbfQCNe",
-	"U0kEYiMlkP6/tNXbiAvTHzaFHA9ow+2qzc16qbSxiwuUCr63MZZ9363QqBouXKN+gxcLWxWGfOoojvJ+",
-	"HAsWVp/K1U/F+fnjxA0G/yIPrLi7WqKrB1bawX9bUsF/G2rBfxpyXdm2DVihHd5DDz5XaLahBCBxFRG5",
-	"vEBXDob1geaiq4ELJOhCL3ewAgAo6TgpfdGiA5YkrxMYMmgsR1me7T51cwges5aAzNlhbTmKDsbWYgHt",
-	"8Za49vEk36swYzaEV+N8Zwd8lK7r9qULMHK05aHu1RFCypt5kHJVeC5Utebs1DZckAgHL8OKREfgchMa",
-	"pLEkk0On14H1/3RFExpBsZP9DCKmzc+gnUjYPMPIWYbZzLGo9x3UnynOaEf62sUzOkONdVZ9VWREmsbc",
-	"CKrcpLmeLhF2geMEM2SDvZDjh9YFNAm2MXvzt65ofWwYM9AEmUplqqzMoxKtib7VkOLB28KFPeNC98Eh",
-	"xsdHjdiTWtwwhNlR7SjbuksEVpDyiHzIeQKmNRaIbR51QwTd0OrmM1fIEgkCNLPdgKlp+6dH5JKkSEvX",
-	"cNwtlDv1A7khwl53wV4x41M3wvxi9bmNVbgSnhU5kxCbdSQ+MeVjrnyOMED/12ybUblbWr2NQ6YMRzne",
-	"lwwV9KrhsA/gqcukQVfecbvqbyTdMlddoo4eqrJabQXsUMeDWu5IqakYXuxj4jlUEjvUa1vFNWwPBVUK",
-	"LeYvS/JLk/RMGeKM2Pb3UdBmU0yixgLaDiPnzW+3ecgxM/kI0iYjBf0YndL5H1ua9iRX2NpqZlH0Tu5E",
-	"AL01evEDqOkel+MjWpMlKlhKBHr45x6/nSsAD6E7WZJJlFPoyISgwQWVyFQXhIazT0afq+/N899oEyl0",
-	"qOx4qw0Xq02RZR39JzDSPyJBtlQqU4CADrzIUsQISdGaSJoSUwczy7T8D0VWBQZeGWyHEHjHcYG3cxXV",
-	"A/QKMyaUXMzDk/ptfeeP8zSXb62P4czr8gmE0Q0Ra5yh1Da60of4IKgyK56tsaOkMU1ZbE+x8gVQOJKs",
-	"SEm6ommoC5qXCWIr/U0LvwNVux3JSvyHkjEjnRkVN8IEepEhGqsw3W0MW8E0eJZqrqlqkqAMetDnbHtb",
-	"XiJWIsG5klwHrhCJDUJviIgmvnnavbZyF0+bieSeYNs50+/aXCYMH1HKwfroKzeKjm1At6O9IIqIVSG7",
-	"cjHLa25MqJmoHU+j6WMf7wu3CJLQPdUPxzKtKTNxJ1CijOZUkRQpfgmbfoFMkRqSCd8TaPF9ElMLknDR",
-	"1ThVX3mmWlgrpBJaZWvl1r0UWfIIU40mq3nagqyYbJNO7eOvdXyZMvbkqt3KIWaLOeGMpquCKRoyQJQ0",
-	"pXpGCxgMet1FNXS79w+Q15PFTiyU/N9k24bo9aRWz603Ke70wW+5pr/ont9gPaAu4bD6b1fcrFfcIDvd",
-	"/ytvOPb78d2Bo4/Fx3GBDSX4zHg3NQHFB++MnptgFreQsaTuWXjc9L4L+fgO+IgUN70cEbbi5AG6knhD",
-	"rjTLXxXsmvEDuyqF4ZqnR9Nq+8FihnaLjlnDTs0f3TG0Dg+D+NThxr/F4mzXa3ro3Gk6r+Bhz0PWluLG",
-	"9yeXVcmfjWCGACtjsqlMjLlLIN+Fbi1IZkTnju6DgexDtW7Ncj0rbZB1xwtJ9H2+qn1DyzW8CYWGObI7",
-	"4XMOOLIOIHMcDtER7kbGQdgCl4dREfGGrA67EJTnt7wQLi+DGe1SzqjhF12Bb0ipWCKcpoJIibhAO8zS",
-	"7J8XWL9lXdie6oaIllP8c9IjJ12P0Hlge4aVgFLzcXy535nMi5xIaRzkN1SaU4hzmmkW3mOhDIgWV7sO",
-	"DK0OadEgMZCvNLjMtIeJM62EcM6eArdOtpPg8vq1EU3IaXbp5MtyWD3+mG/CQftlRAbo0FX52zXmrrFB",
-	"qk+8oprjjjlYNbnec7zmUfZBbb6Xyv48GVkzypvBKp2PQrAMznJ6e7PbFDyjqpnuvyAapPUdCabA4Suh",
-	"Axpej9cv0OOHn39+9hDhbL/DZ4/Bm43zvV7F4oevXy2WbYiCxwGAgtaBKFEInhXrUGGQzZyKlnrFmnQn",
-	"5HYC6KQ0J0yOax5RrMlX7rVgMgDBshAj5/69eSk8nlbKOkrgTQ/DDc0G3ZZfUWlBHV/aF3qRUzpdbk9t",
-	"Vps2uyvymYx8PVEtsDBi5OD6CCwRg2Q488ecYEbZVr+NGeJZWocMGijArowql+pSUru2mXWqLRdVIp6j",
-	"VvASqpgo2LxpiFADa6gmD4N1zeAre9ufogMUa/KKHzq4CUexOFb4e/1sx4UO4/Qt4XsSWgYuUkpYUgNW",
-	"Bvc8gzYCW35DBLMO28rs2RfrjCZBsZxY8RECf/0lJKy/ETxHMKAE8C0tkeG+pcmuZG2WHdH6aFnWfB3b",
-	"zsXtO3BPBDU23RBRX5onTzy03nzGCZnXZWueJleU9AhGmkpIpAORylDMpaiV6YCjaw6HDrzeV//Al5xT",
-	"Ea/c5AZNOtmyFNvBvMIgGyVevnpHxjZV0roibapkOFG00hUd41sq7TMMy8JKCbouaqLB9xzAF3ryVY8I",
-	"C4Jc3nRHYXEwhyEjWJIguCSBrGJHe4l4oSBJLcfgTYeIHlXRkGrWDiq/2LVT3wUrBEbLwPZqQ8KsaxLu",
-	"To5nFspSzYRcRAR+3ZPvIWamhl1eloTwsP+prum/LMVSh/1jzi5KtMyVl6hgbltQzpnaSWCnjGyU3vV2",
-	"1AS4fChDUQ9kLMjIRxuLdkeJdy5T33PBs+kpJxD30by6BC3d5HYXLLAovCWrreDFfnAHqyfLMszIyNFY",
-	"nC7YjWhKM2zs5iBgcVuhh0xcZ/eE7D++L4y5tXLVib1kaT7/frn4ucBCmayCynZ4dP7os7P/eBjMdyLv",
-	"ImAp3oUbScliv9cWUkevqA4TywI5X1p3rrW+vbGiWmoeCQ6sMrIuqrqfA/JmLMtUTcXas2ze9XE3t1vb",
-	"oJ7uoJHgBa+9Ve2zocP8FcmI3o5X5OeChMR/wtmGinzkxFuk8IN/psR1Fd2fCWY2agKtrirVJz3i1EaO",
-	"IM4MfsImue+Xv9AqxiQ1ye8BKxV6jRukfj/liGtDVJF3ammSZbbcaDWeQ8ikXNmSChOEcf+C+Av8w4AI",
-	"v9M2C2EpNHggTFEo5K2uhuViTYXarVz7pVI2G2Qwe1pWfLPigm4pa8CI5VhQhbOqRwBJi6SeZ5/Trc28",
-	"Lx9yEaWUJ4U1pdY4udYzAu3LgQCt9oLfQDP0kKSsTI8g0nFN5hLj3abkAP6hPRcqOCZOFO9unVRIIqBp",
-	"Y0aNDOYj+oJ01PpdWV/wVdkMAh507ocbIgRNB1ti7AVPiClZMN95vzwlaeQWuyFBFX8fsND0RpWDUPRv",
-	"uN6zyCaRYyRvsJWGH1RvxdGbcwXWW5Tk6SvH80zuGYRsdYjupXz1HA89doS1DsEolIQEtOq5vT4kX2Ox",
-	"5asUHwOH/it8lBZ0QtvmBFR+qL8CVRpRiUoLNKTH5fjdqu4ZboxfWRYwrilkQ4ngWle8ROdgFmN2DI9O",
-	"2SohoSIxUOBM0fcBUQX2146mKWFL9AsRXCLyLiF71TVtO/Aqp4yLjoYcEucEpgcXlCyL7/pH9PpD949a",
-	"PYhq7thQz9pBr0NZDlntF1I87G9YLuB6syKadBJX0zQvMkX3GZEGFX7Y++z5njzGKTcyTKj2hrQ4q8HI",
-	"oYP49WZDAAe+sxyufquEfFSMGD41WeIyCvLHJJSPunvKTGXZISx2PEslUvyARSoRJG/6grqapDlbVueK",
-	"ErRNMr0xHwl29piejRzqI2aLML3+DtUKIO1dMxm0fqwtVoKTual1AoNtCsNfrvkUM0oVFd02rZ+4PCU3",
-	"OYbzZvDJtZh5sn+ua78HTscUJWe4PqvlhJi6l43Vt7WYUsf3lhUiD1hFXwO0Xrz3MiUK0ywcY+RwXbe5",
-	"/99ev/gB2V8RZTbCv+bp0ZpaeyxwThTUztcBKbow5Oynyn4vdlrBZXKRB2E/yva6gY5UXORledCE/uZ3",
-	"0N2+Nulfp3e/F0QBVZfzZpVTtgKczRDqyQFhKYmUOcDXAA6gg1MJXtrX5NhxWUiltTjllAutIrqIspyc",
-	"4afXVmbh+AU/rYCXVhwVeafkEn357CX67E+1zAfCRvdCMwyXYKZVRbnjB4YoW7qmNGUDynizrXJsdbfw",
-	"t3UxetlBJcx6HTzRZWECF6VPO3TjTHMhVm9FngNzbYxDHgSB9BpeRI/OH52fPXy0NBtZAt1xkQeBPKxc",
-	"0Syz5Wf2j3+XnD14hQ/f2/TcoLxPoQ28t0ItqsujCBeB6ry+e7rXCMxkVgV6u6CCpnd/qtPOVbah//l/",
-	"/z+gGcKApQJYWTX6mSeq6YVghgq6mrKB3+EjLxTaUS1A+AaKfNSZ3gYz2lmdmWM37bYRcqeWAGgB6DmC",
-	"bYC09AaWF34pdKvUF4+DfaehJbq/AQ1W6rpKJyV3d9+2z/j+aBLugGUgP87kVwAApatNdchaY6/Fsb3R",
-	"YzPFJ91Il0al4Bt05Qhy1crhdGphoxLRT6DDZ7+81f9zfvbF6u2//O5DXHSXiLCYqT9+UiP5o9sT4O0G",
-	"Uw/9LPlYEVAK2lEJk6eL4RrwfzAjvbG6R4HVzSisH6BXBHJOUsDgRocdzwJNvB6d371QP32b33fIthmc",
-	"uXqYeGS1j8mbawgwR2r9kAyeJ1++U3r9Jn5+Ez/3Uvy8giCxxZzrPVIn6i0zH7jhdAq/Qctp520x/Ui1",
-	"S5enMUpBp00lpP2HNXvf7LR6fEBh7xLinbiYMzHRP5prZ2Qk/N65VG7LFRHEQHVEdSQQBKfA2rdoOM9g",
-	"HnfYuwVLjEx4alLYe6CESyzWTfnSKqWbDU2KTB1NKo5trKANXrCcJEDtePGdh4vlQqsSjxfLxWderRnE",
-	"2jLKOrbEm2d5+sIM+iOWO8q2ijP0F8GLPZI7LhSSRCHOyqlTtr0w9rfkOQFUlA3VN3a5oAfoeWn2YZRS",
-	"vGVcUhmI6gPhSndelQ2Ubcyz747hLCBYSIcH+4cTAaympOVMakKlVnyzWaU8x5T1IRLbJ9AOpxVmTTDo",
-	"XI1aYrUGorn6JyN3TckKtl8wGc0EMO1NINXH0u2Qmd38PKZBsH5+2Hoqv/Wdeb4f+BEnOyJXliBd+Ooe",
-	"e4ZTAu4AQeYja731EYObWD5Z1gRHXRw0j0D7oLV5Y0C6l1JzGvjHxyjj7uxcDuFSNFgjuMGx2zOHgyZ0",
-	"V94zT01zN4bYtdWGxxyUJZjjbEh1MQ8v2gAKeV4wqKczFmsk1Y0m9X652BEsJr4qiBHKE1+XhEx+M9us",
-	"EizIlJcPOLue9N1mOo6ZfkXBaug6afz5LhsbFmKsbwlOQUMYyVEvCd9npFQuDlTteKEVQ4ZzMlv9lMnO",
-	"72+u+jDYEza2VqhF53eNRH03hQ7iZaYEq77atvnFr4fTeuxbwQ85kIt5WqVqywJrOSzpLwG77qkxwktk",
-	"DYACXZa1rADdAZeUsj0LtExHlBkY3qCusiM47cxEdIArpmRWP3pZNm047GhW4jRSiZxxNOyyOLGlK6Si",
-	"u+TkBn3+8l9n355pNvzsSdD6DlL1e0s+bTjWG1r4fNviHAzpbAujmwV1ig+taU5VBCsKW5Ito47AJH2t",
-	"xfE1cTIkTaKx7zpKsTWTa43uAH2MfJwaACXVHH+F1iThOTSpMWcgNsW1JIxhMEuefjzecbpc916YT87T",
-	"imOCHKuwf2L9mHGP/Z1TViYvDOLNZ2SjYp/tx0V6Y9Ik7e5PhD36WDNaapu1DLWL8dbh78HbYQ6clqEy",
-	"nkmn8E9zi1N8jLHyPgj3DLf08Z6O2JevjYN+xKZ4h2k2wkWIsBmszKZQvF8GZjn7OSlxf2kwT05EvM7R",
-	"kR8Ro0E/9byVTrFsSqhbAwIMHa3ntuL5K1dn/KHUA1NQIWPv5tg7QMoiXjnQT1O2XU3AauiyTLqikfWK",
-	"I5NUrm20tQnJdZRm3bojPAoexNWkl+AgE7WY8W1uype6utxIfDDlW3aKWkE3bt7Bpf9z+vNh3LcRgmGS",
-	"1vaPcaiHkZ2nn/KhhiZTDmSDOaK3eAZtonWd3C+lok2ROXSL/lMweN33snvU2w327+4APwn8dTou8WzH",
-	"ZvBLE49Rm0FywEUJ9GfgOU0sXFfZFYCIleCHxXKBs2zFxYqZPrdhDEwobR88X/B9UwZ/R4WMRAgLRDBQ",
-	"ouTdju00Cr5RhJlycRgQqjY3FsymReYNplkxHMQx1Hiuz4fBTckiX/nGonBuKBufrxXrYMT7vT54Ix/v",
-	"7G2d25Lf4dV9r5+0BzPg4Hxa4inJHSHKS+BdIlkkOwT1tNCC3kJulPGDeEdnY2taWKWCb4VtVl1RnRdr",
-	"l0VcGlul4VXdjlZslO3fV/IoFcmDVIMUx8kJecMrfG2evRPP/gELRtl2zrNoh+w7jVNVzdxUfleS0cv0",
-	"q++bPbmlDPTYoxQ/3uodY7/tlM/PgHtHRx02uMgCmR6vCE4RZQjy3S3oFMn36ogccIhX0BBUD2WJCdg2",
-	"2naQgHmJNIdh4UVnEyzJEuEkgVRdzFK0L1iiCler2fzqUAUCFluiYsWjbUYOSIuxhQmPO7qFBvGGjOiR",
-	"+CihtADX8jQB4ekTCUkPS01ui3MJD5UgYFCwYLLxYH+oksjB8MZUQzQjumaTSkr1sVcRxEe50pu1VyS9",
-	"QoIfJLomZG+SbIuMQHUhlxbF5UCsTKUwIjSO33BBQNZe2UN1tTT41YLgDImineLhvhc++KZOs+tH84kO",
-	"dEkDldb1syCaHp2/8oPsTD+2Bz0QS72m+30ISOjFBgFgn+0LGcYhKljvYvWRWvnScyBMAkvwybCsSF2R",
-	"zv9sRe1qKR6hmlPo5q0OKMQfDfSVuZYBgGBrAs1lMpuRqAZWzWSou6b+kMRVNqzsAEU0uRQ1oENT4OBD",
-	"0dYqH5oIhUZr9v5dJnyXAYxaYKkRQsJC0Bs3UfgHzlb2DgngI1Z/sk4YkDSKMiceb4qMEYHX1ANqZLbN",
-	"V6OVa6N9MuToYHENKelbxjuS/T1NMlDJYfq1ig7oj4SnNtGolczhHNGXJWqzNoO8JsHKsVSgemivunqf",
-	"fucG4ywh5VFEVI+YETUCYKRTQZU7/OjJ5+GfgkkWXx5VHcgqMorp8g/M95YetbvPldFE29KFEQTXPiTM",
-	"AyaoQRqFu97hTGv5Df8wTTAE2ROspMnAx6AFuAa8YZSeBr4LgO9fAtQaKDo4l2GkSafFdGkNZQ9guEwP",
-	"gipISejElAzbFbb+qUtkJzjLAPmnDbbhwz3fEBFEqzbWnr4KzVyFVkALtSxVz5QTqFPwhBm8U6l8w9lY",
-	"FmWonEW1qm6O+N4YXEFgVC1bg62SpiVwaTPTVXVFmG9mYl9Vr43IkOo8nE1LqaP/gNFcyg4Il2iPhXJ6",
-	"2TU56v/UlsOHyKKfaom4K65hdJTJWt4GDbLLxISmu+cATzF/GGEetPijAWhxfvaFw7R4sDp7++v58skX",
-	"AS9hc486SD+G4l/ViDemYyXOMuP5TINQkvleX3wSgSJjm3NJkKLaPHZmmC0AK1Gj/vjo0Z/qDbN++umP",
-	"f3uoyaNp9Ov5MuQ9LdsLxBpTjyKMqTdO9FtYNrBNrZ4MVpW2iIxdJcwDNpnc6YUP0I8eRIgBcjFJwRZc",
-	"zRSQgW0FLaEYcqK5YWA9CVabWy9SfPTAt95rSXGuxt7+82GoPRiTClu7bCZrFZRxoCRc9fp2OcIFZnJs",
-	"wXEGt/+BF1napsrjYAk+VmTFRRpyfH/LD+j88afnn3366PzR5wYzFaeXKM2PnWguZdFoDvdeCrj9eTj7",
-	"tAfczPYHAn5aWgVRSAVair1MpYVipyrWC+gABuqb+TCQ4ahN/ZUkeyxc65WmMgItawy9L9HVZRQyz5Nx",
-	"HT4dvw7KpOcso4yMzMJ/iqyPF2gKWVEwpgMRvYU745ak+inifI4gY01/u2cRxjot5ggv9umrs3DRJJWi",
-	"O3r2vb2Pq2r348p4txKe51T1WNs/cDVHW6ne4EQseq0ZZDZ2vpd8rPmSS/OpWxBfZQBr/l2tvjMcTrDd",
-	"qU5PSNZTm2k9+sZkZMCQQ2uypawC8ulyvtbKZ7pMA5p2Bdiig2Wv+MHFy5pVp5SRGhSEIVXvnsx29Dq6",
-	"bH70p68iZ4sNnLv6AmGUaqW1YEZJLXV/RNUlsjbzJSo92RfNiMQl6voFTCTrnDeBoiXoYfyGCGtFXSLr",
-	"DL8wcTPfk3+JPPd4VUB1ipu9++J43SrV+rkghXm7YMwkgyTWJARfKKaZ+SBmWuXsHf0NyfeZdQvchhgM",
-	"dhp/mklTQ2DOJzLamKazQ+Ys9ws2KuQXDFvrUeqcW/Ns13FJxOk3Mlvzd0+Bg0aq5l9TYMzDjucmomjP",
-	"CMDBcGNjLIZLUtr5qGDBlVWXONPm3DEmG5XvCVslZRMMG5oOTv4rgTfgh8aSIMV5B4qGnoUJmQzuh6bj",
-	"K/+FsDanH/M6Woygd1VI+olENhpTEd58dOm829ahoTi/NkzccPOUsRscDN4bxjHdXNANEWucoSoUFJky",
-	"5ceHRn9j0K2jLVcR3c3CPO1eWwW08/BXfEi4aKPdRMhip2Yft2oBgTCg5+GtoRgOCSOzzHIKnQf+uTNt",
-	"G0bRNeOHjKRbskoLMson7b07zpmN99D4AJY95j2vs1tIxYoRNFV7PC1ztBJ4aUJ93o06XLeBJYmu8YDO",
-	"feMSDzMO7ddcwmjD2UZIqglhQbiwiXdKTAENiUBboI7gVlIJoT7GfmUblnmNSxLOlG2EF/kmPD45EmSa",
-	"yozmSIsu1llw0DiOZWe2xnvvTaz0xmUExKTPu+TlkHD90QFJMOSdGai7WAOIGjiO7QjRwpa822eY4U4Y",
-	"xI1llNFU3PAs44dVsZ+5HoFxtaroGrlHwZd6cqL/nfED03fkmqsdkrYH1IQGf1pjtKepatM2rI/cEJEW",
-	"HTls2lxBKcEptKnaYYn2WNYas9U77cthHcSdONPU1yQlUe5CzHHcX75hwMhks9V+3CjV1rR7rss9Z+M7",
-	"bN3wa/8o+x04bc8cc5tW/YbeBkPuI28Z1zI0kJFgf6l6bHc3MWnhssCrZSlYq1FXq0/p/Fm6cfso7yxT",
-	"d3Kc2iVMVV1gHQeHumE6lvZ2tjxdfraTO7q9GtQczpRSG7tnzpSWuTPOmLG5eb7tghghqURrAkGrg0t6",
-	"tfIWKZ6lD5C7Pcv2tqWDxLS3xSyFCG6Z4NZCaeqOaqfoSLCQCCskiFYAwaByBfkI8vyQZj1QshR30Uub",
-	"dv/4PJh477kMy1a943vu6v/wxN9wdV2kelezR+fpel/SLohy8NRkKSK7u2Xa5bjmfbVvtGcd5tjUQGY1",
-	"4Bgouz6xl1Bn/pAn/6J8SJW8M7PqWAZNXLg3sr+d3vdC9XYcRUmxNloIVYhB/VUgkatYhz+gN6/IcPC3",
-	"3btAZuW3/893+mM7hbdwZLFSgq4LFdbPMrzuRQT8dSgn4ctjd9cryISmaniTbL6cnUy1aPu+R+befZvD",
-	"91fyQODS8JiuIebACyyNY9PBIw6etIonO12I//bjv79ur+iaHOuaY0MSZ9swr4qbDjT/sBZ0rcLo/4UM",
-	"s+q74Y2+Bt1BT0Q/bj5tBlzCtEM06HW+AimClOOFYOT4HQllVFa53aG8k72wdrFt7cwF3F5eEkqKDZ4c",
-	"2asY6B33vXLgQK1Gio9XHQg1vbdElSLvDX93mNUp2RtV+a5oWX7wLom5ETyfULAPr+3D+X4vz6zQa0t8",
-	"eAsKh07oupAHb6zGeqGDyp4LZSob+oBD9lzShgukFrG9AywQPmELFB+/AfqdTvL/Bs0dC+VRcky/eJ4G",
-	"of1PIMF/E62nitb++E5T0g4GrO5G8g7bn74oHgVFelsSdIjOvkAdoPL7Xlkxg1fI0wvvl1vIp8IsaZq3",
-	"K0IHIVBOFKn9438kInaQCKeK3Fmo0BTBM+PxTBHVg4TrF92DrzsZPYp+I2T24ARmkuEzb9V4WT+MdMQn",
-	"b1PoLvius+1woKP+RrS7CzcohM9+efvro+Xj978/s/+EqqlHyz+//0O4VfL3mGETVP5e03AeUP2kECLY",
-	"hOs5Q9CDrAn77rkOR6gl2XDmDDiNV3m5yJV5r880HIzx/qiNvYL56VOX5r85U4JnmbEMqZLIXobDbfwV",
-	"FkoG5barE4bvfCKRpjn6xdTNDerAH5l513Ipl4X3Cl8ThtY4uYa6r6oSLmbOp2DoZAuf+hXrhnSWxlmZ",
-	"ZOrdNXsP698fGb8/NYGzNVEHQhh6+MX5OTj+Hz384ovR0R+3w+3wbjWDiJ2eQVFvytn7pa1/H1g+yXEI",
-	"CuPFBmFUyHDXy9hGvbabqcvdsMMlGa0fzXD2Zcd8XPP+nnYVO7qPLyD5vnwnuJldoT7b6nQleEZGJMyA",
-	"nxFeCrOOGVQmfB9KQfmWZCnihTJVnuwI9ZHmKF8gtRO82O6QHQTBzCBPEPCRLNWXI5rEckZWWlRDcbjs",
-	"2ZMLJOkWcCooQ1heS5vky5mR9aju1PTUhIDUmhWDeKDnqmmyaqOxPvc0N7i1N+HjNY8R3NMH/mRFsSsR",
-	"enSZYlejFHuZ3WpH0g619A0UdBnAnp0+KqCeLm2aZaV7JTgjLMUiyJGlPAwgEqUnwbUHWpxi6bqXzpVm",
-	"abtMrZTAtETyagDHYpZixcURlQ8ZJAMvPTrDybU0GHJYoR2+ITZDNb2ESmw44IcdRzk+Gmw5E0HBSQlP",
-	"OKIZdZeQBTk5TqTWVJJbUay1wLt7UdWt/lYHrppbKdMMN1tKjlCRp/eguR0081M5YcaWNfH739jRanNg",
-	"it10n0NPvY8dW9zqPwI48TFipPt2dF2Ngjdkd/bWuBvUPN0rQ2dTULsU0xKx1OCgwa2QctMhfsRV0EzA",
-	"8iSbT7T6ot0Sy9kFWctciyVwZH1HNmE8yacGY9UBe5mrsaq8gbJFmyxgk1ipukAJFgTKspZlgw25RLaG",
-	"RoaT3c2aO/MUSs0FUkXTQljF3mDtJDuapTaZlqoa3OUeioFplg6jwxka1CcTpCRnpkFok1ZOqzJRiZrL",
-	"89H5o8/Ozh/W/Z5/qmuzoLh+9v7s9+eAE/W/Hv7t/OzR2z8ElVhPMLWz3uDvbs+g6GKPt+QS6TNvWsYb",
-	"xStGDLx4Wqjd1+DDahvO7s+O3JTd4AzcaD8XBMZ3f6lsL/uHrcC1fwPnQmIhLtSOC/oL8d4qmCz2pkrZ",
-	"vOlQRP0fFL8mrWzYBkD9qkaqobQ4s8AQD7zwrLaR0ICjI73T8r/6ltmn45+KIGjwXrsl3YD0rZnDJzYO",
-	"GoOZTtaSBv3oJ6IJWj61HDHESpP0zfEc1eCOYddqyS7+o08+q8uv//7Xn36Sb//4r+4/fndKrdwUI91j",
-	"vsHUh8m86HGKjyA23DHfZ4ghPphB/61JqPulBdcpcdvYV7cXth06ZoOXb+ex65to1DGc+XzN01hn7Hmb",
-	"EKd+IbRGMaV8CxpJGoh+U3LFjBCjnFlITMUtdL9ppg5pNK1yLCf5BklRznNlX3nvgNljWxiPxnEIICvY",
-	"aiOvlMR+N3RuX5q6NVeTG9KLEiJlF/b4f+o/GxRzjEqQHeQqMwHOvmrtNBqj4ePHdxhp9u4wYxGx1bKy",
-	"1b3w3gWgVlEpkdX73ksfH7LDVHwGztQ4TAjlMCH+SZAdUipIosIpcLxQa16w9OoCyQrOoYytX1Hmft5h",
-	"BiUFzD3jC3vPYncjgmlo/uvtRwE3MR1Owr14wKzeDcVTQpqYE42TAb+eFXs9a8AwQ+s5QyYfFzIF3dJo",
-	"3IcX5ul5kScEuaHkMEEk/IY9cS+xJ35DlVj4Yn4AYcL3SQexJZoCrx9aoqE0TvKA1IGxPDPhzx1IAfX4",
-	"Q8vMe7R80gfO3wmYY34G/cVh6kfhaX0AXKoGelLNngvSLHCNlXiDNfOr51YbvK/uL+iP34OgrwUBlM7/",
-	"XBD7s6ZcQ+5NE2rzfL8GvzPEEw1J44mIOMiZCGkwgx+saZTeL1fYSyzlgYvUIBmMdQyb/IbV3g7SBmcf",
-	"9vgwcjjh/WY4szmhxvh9FHgpON+MJMBsE4+a4SsiiRo5Q0XyPRdYHOcjcmDI4Kx5RpPjc/YNtz1HAx7T",
-	"0YpKrL1RmgiBppIwr6FD9frFS7OAvr6pV/aCukLgcaqa3rjF+eFkl/nND7VuKfaKW0IoOaTjKqqyiLhR",
-	"2TbUri+4JYKvM4NSGmYhc882UGW/eYa++OzJn/RS9NsoJQrTTD5A3xQCkG5sVidKyZ6w1AWATY9U18j5",
-	"yh1NAGS90hrMlcXQXkFcXF49mLlvnZlnRw5jkbkOqFiiteDXhC3LPnsHfES8UP1dyKMuB8iGMNHtwL1A",
-	"oVVQV0deG+T+RCKaXqKfC66gy4ziyIako+wGv4TMcdL0/nrOzd4YISUMcIlN5cM1ZZDRYRlmMGvLhjDN",
-	"9DybwKq3JZWCLF2sM5p0hcmLlLp2AlUKgVbFcbZYLrbabGC5yQCoMCj3MGR3c/xxsfUufKeRCf6NZobv",
-	"FGHa4rpAORfE5IPIJcJZZoDwpQWtPkKH30skyA01zydcCOPhKdNIHWmgshWySuzooGmZF4Pk6PLEfCN4",
-	"jh6a0pcd3e6INDjwtqYtGCAHqo/ugS9IRrCE3IzBfD3ImelDc7Ktp2DLQlM8EiwiuvaaZCozSGUYl7xY",
-	"cZEd0TOHbba8v6oGZQbOwDRQjcAxucuz4Wkjn4csQ0f3sl720aN6vewX5+eDfgq7Id3bMEDZGTDGfFk1",
-	"ubnAK5LorTk+CxeMfFdr1ottj1iIcsFtYtrnyQP0Adjoc5qTnIujFhGMHPQByMGF3b6Nhf1yV63K19DI",
-	"n4trCYjfy3qv+lalyoiMxQARbKOYLzOeXM9Tilv3+M+qjgK+XTh11J30cUJPW72xuD5V1+NAt/Oopjl1",
-	"ar+uPI2skCEExB9Mr8aMypFVChNrBWadgt4MkAxhit2Fp9Swi6cI2UbT3tzeDh6KkyoLQlEvuNQhuMVd",
-	"9077PYmwgH/qCV6a5tTLmNz/2c5VW3lOyQ3VMghLtCd8nxn91kR3x7aktcenvH6eDKE1NJtKuf3UAw3v",
-	"3Aw+qYZ8vF8uqaC48VQTvjf9Rk2xlKcuBdWSqckiUHPvgSV/IpF5ARGWQt0WFKt95IkiSWetulN2sYSs",
-	"9wyzmEjCnXUWmbdHyOmZLJ2uCM0MGy688oVLlBPMoBfsjrItIpkkB1umEchY+YdLlIGgbBgeASsHYwHZ",
-	"HJxFRq/usDeKeydSt/o4Em4IHPOEsw0V+eiUIfu6tRDGv34r6T5exy0od8del5CRuTwplfaIGE9j9DX6",
-	"lXvRFDUFrtF/pK409yCNiJB0RdNQ9saeJHRDE1ujBZ7dLdeG8NLmzKpA/ZwkNUN0GIm2pUSRVO+9IizM",
-	"0K+MTrxEpo2jFqcFc+a38TczvubpEVKGUoIz1W6S6JH/3nX4+SCdffRIgqYkOsfLPe9ys3ghO1dUZgtb",
-	"hqISIEIEAVeHjFnpR5nFxbOiU6bAzzfjvRT3KzOMqWiHym8djP5Bcs0iuxk5eyCUe9bSLrx7qpJq7cui",
-	"0/QVOItsHtuwZyfZZu97puG6+IycyGiV0BE1mBQ0JjWhHKihl77tXeSUzrFlOb7rYYe3hCVHJPFR1qvZ",
-	"q86y7c69k5sXGXda+Mo18DJ4KwhJ4Rp3l1bHdTmq6Kfsp9ph3mnbDsBqoAUNzGGJrHls2kkdrFrc1Zd2",
-	"5JY7x2I1sYHNdrbkyDbB5v75RBv7Cc4QHLXWhs5XxhrdTTe6IrWBPDsWjLuZjd5h3ZsmXvUT8AA5mIcy",
-	"44JxhRKtl0ObWLwOHg+8Jaut4MV+8IhUT0b4mko05CiGD4InD82nC3F5hBdp0R1iXfHNKq6KwS/JtkAZ",
-	"q1ZulGcou2eiqinrT2vTNC1MdHOVkZsId1vz+RjrFuc0O3ZDsWzhlK4oJKR0tDEy8q5zCJf+0qdhB9Sz",
-	"HAuqKuVoaO2NxwFWbGua9kUP0XwBxIYRabREUY3xc/io/yETd1zcQeDsB0KC7hLITQHSj6RuN+hDpFpM",
-	"3kUo4O8GRN+k5IpkDPBiXXY1Yprg2tD3avXUJdpyIl3AXxB0Vf12BaIVlfopcvgzEfUL05zrZb7+Au/p",
-	"UB37rZWNTnYXh/yEDQdledFcwUZcSfKuBtGPBSlDnRNdjPVE+4jc+obMDN/Kvj36kdRiTHD6xbvqKio+",
-	"jqPiFJjU36pCPnxViBNVIVt+qGLElxx9VsNXJuYyUvLHA4ufGgNqdXKFP/et6HuHetIwSMfHYUeq04MK",
-	"XL9y5p2ZUPNjbW+Oy/cpk1jCakPCBelIhTnXtvXDWnSDF+vMW7XVtEeqH/5OtnqrVdM1g7opVpQZ3PUZ",
-	"EhnrXHRCKqMdhkgZzHkxSG1BV/zrnQ1SeHFCzrJjjP99zdNjR6NUclsVKZKGLL8fdxwdhEns9+KaZQdn",
-	"Fz55G9XJoeYPhQ/atUYQf1pZrCXkOJ9dJM2aRyFyIXNlT3l8eQ/Tp/Ts+U247IqL24QOhwZN0yMKsWDF",
-	"5Y3ZwsjsaO7pDmDnGVsu5FEqkoeLsPjkNQ2e1GpsO8uhXZ2TxTWT3E/+Bh/DmIbtKVnZHfbYAJwoTK1u",
-	"iowRgdc0M/qitAkFKzA/CrZLRDjOSK3uMK7dij8b6xbsXStXX7l4xofWQsPpBONV0BelBzPsbKdsWyUA",
-	"ubQxrOC3dqWgOc1dG9/xw9iClY4eaS+effsUmUZprsgTkgFMEhMWBA/zg5NGDn3ZfrSXgF6aQzMKbcjH",
-	"GcIMfG429qJ2mN1CNColyejWxO6dyJB7T+OsaXlr1VuxQf9WInI5xAISYwW/senIf4fcp2GtrRT7hpLl",
-	"KhuzaywxhideWYDksTAnUzmg2p6TgnkNOvStdMZL8J5egPMhl3Z6vAZhNweAcQbf/+AYg7M6iz+Qx7dl",
-	"fg13UZ2S6zm6w8Nvntt/cs/tBPzcBvTSuDyNp2Xyi5cvjswzawNOkLezDNJUECkj8LZnyx1oJgmbK8Bk",
-	"/mIEb6HgmLHtrdux/mbN29yx/4ZfdzBtpe7nHXw8HJSPQx32ef1hnEg5OYw++otdkfGR+Nk93x2TKzTV",
-	"X63/1quyVMiXDftthrt85D3cmFNnicdG8F9CuXbPq0KmS5RhRQQygDaN/D+Uckh3kjt+COTfNTMYzdfq",
-	"2k25tgjaDvXfaefd7wmr11eylbWxOVthyERtwK94ybw4C6XsP5W2Qjgh9IYIyAiU0LoHI0XeKQS9K2E/",
-	"u5rkmJHd9PoW/orAdMeZOoPVC0+t4ezWYNBMJM7JUGVzpzu7bwU8uxnrfa8n7Z9kd3lD9VP6hl+Pn+Ys",
-	"pmGvSbilUplcqNhs3qb7SAB+0chSwfKtUFepH3cclU8gjG6IWOMMuYJBRBk6CKqMgBu8AFNPfSgxWizn",
-	"2cr74AE19+xQU3HrjLlEjB9OKtyHrlzD3bhtCYd52r1WagNtOso9wdfNDEkHMQAwR1bIag1PkuwGosCD",
-	"RAUsqL0gioiVw5Fo20Hj+xwsFzlRO55GE8I+PqobeZnwvOoENPqr+cHdR1V3VvNZVOVMLwdBeEwXrY5i",
-	"+edKjui02nR7ONZ27FOSL3zYMzjorvFfs4nGAakDd5gPBpdCX84pQEFIQphBvfHuZ3dbY7W7QFfX1GbO",
-	"HVyGv7kHILO5rPdqo+NMKmEPJRdc2RvHFcGazyt8TSQ0vjPzpbKsNr+CIwpPl39tPW/H8YLM7jMLV03w",
-	"dqYIoGniO28SWBgG7cfOLerIoW5pkhUvreAT3gkM+Qxyvbtl98GgrCI39d2iRhWyL1etC4OlGK7ZYWeb",
-	"QgO1qLfUNAM+7HjVIRFyCCI86XrRN90g04aYJQUjUhviQmCTy8XG38zlS5G+/XG93G447S6+tb+PnTCP",
-	"D4ZMLYoLJBNVnFBiz7W5fEgKT+sp9/HLvo9XNA0rB3ciqz6QHGkZBi0uHuLYr0ebi/6dNluj6/cD05wl",
-	"xOVpS/ctzOVTYo5Q18cnc4ZDKF0nfvDNO5AAnQd2kt9fJgX5+sba7qfDOe4ITkscv/q6X1pAOP0rAUgj",
-	"aKaHsyUgVQJMnERQ5iGDCkA5tuxIX8E5QesjkuSdrYMlZrjYqpBvy8mHUKPH3UsD14wm+4poug9rwDwB",
-	"FO806E+wgGJmxGiHwaAfTpv/a8GL7U65+M1wdC/DSVf++JZK5dKogmxRPQJ7l1F2beqoqbpEGOVEbAFO",
-	"VSvdFkPZ4p1ipNU4gAMBDMQg77TTSGzvUKMEhpPMCrHPChkKHZVzXZMjt/DlJXsagabtYesegQT54LQU",
-	"X7mFBxp+25Ni8GqUT6IjUcHxbr+j8g2VVIXRgPQZhJ9L0H1zmJeIYJFRIpU78chhXk8HAeq3BqYq61Yb",
-	"90+ch2BRCbcaS9e3seKbmsTyKfe2XxJPxBBNyN4CioWTdH/cHW1mnNmDBDPNVQdMFcKZ2unD7uf125tT",
-	"OqwkykyO3Q5LcgkMeU32rgCSqup54wUajTBwhyJ2uBTv3sncQa+rOZkjVFi9uL+46v4qwvlZb95C8+QF",
-	"D5SdysAxmEUPr9Sb+6aGe3SYQwu/hUMzqAw3DtHkYzI6P67zVJymIlfZMac7oW+v5smoTvEZvt6WR37h",
-	"DrSMuX19UxWCJnla/ry3MSwzrcxrPFdNqvCasJ55RXPV7+/eCei/OJycUbBGjWbySPEtsW6LIFZ2VH6O",
-	"7WHpv/J+ubDKXtwQtYfdy+P7OZAsI+lqI3g+InWrbtyPN9crBeXzfgVlTPfkSGVRCRoRqP6r1nremEeb",
-	"TOdRelnb9Rphwnx4ww2cj1d80GhGx69JKBMkuBT9LKQXrnbUeHEGchibXaXgY6GZvn7xcq5+dNVboYjd",
-	"D+Be48z6BN1pMxW/totCKvAmKm43qR28Hjz+Ch7dXS/gJpBlF7xPJLIXmzQx94fhxk8T+vFFtS15/eJl",
-	"1atEFnsiJBkbl+tqvvfxQl+WcJetdmo9jQFfv3j5FAqYzF01KrvLzTGUOiN4RmTYvszxEdmiqXiIVIU3",
-	"m5UedELZRCtsZP/bzXKALnI0QCRNdggnSgImNcJIkoSztMLEY8gBFWvx4HJycHbAR4lSTmQ7yQRLSaTM",
-	"I3o5+ztq8f4LQca+ZdOTYgGVG69DU4kxrzSLIu2k7UhLf/mByXVs4DMsRwenzYdXBrK1rIMJlZtvKMMZ",
-	"2pTA53khlUHcNEkZwcDJjmfpKsfvVik+ylprmT89Hmgts1xkWBHo27Da8ULI0KT0r5BcqAizqclQ+QkB",
-	"K30jmDS6DU4AGyrH4pqkl+gckDoNGOOFC2Ya75mZz5//9Lk/vfPg9LhUK1tWBWi3+T4UJvnKFhDok2Ef",
-	"Qmuy4YLo+wNLgqBICvoY6iGRq9Ra+n14BmnlTyanrCR4o16WsgTyCE0Sm52Q/6n6vgQXLgjfEwaw1JSt",
-	"TEfG2t4+rHetCw5SsJSvIMTgBhrPIo1TVGe2jnl27VsXCTtnuuw8PD3HM+N4bEA+ozkNJbUSut1Bc0sM",
-	"zAP//8DFNRH+dpZNj3t454AFW+2JSEipfZYvD74L04jRUH60T7Z6RsH6GrOoBu4iZtnFu3FvbIJxnadw",
-	"1Ks0WgRJ95DBwBkxjXk2QQSk2ptXeIspk+oKgPkZN01/TQI/KHiQZ9se5N9ev/gB2V8RZRbMx6opgx2z",
-	"7ahdlDC3w2sfrngk4i8UKiiLnweYxoojXCW0NBhyQpaw/kLYHKrwgn/66fWAKtko5hl4tUHGSqX02/7q",
-	"eXURdpIHCXoc8g60BzsH6GyssFBgLcSYRLHFnuMsjJclqpVT/pvO23EkNsN0kPMrutkEEh5MIVG0A6I6",
-	"+kNgXG7kjunM4E/T1vX98qDBuucIbXwARgsuxoQ9x0m8b6Hywwk7m1GM17xQLpneSsG2VbIpWGK+skoK",
-	"teKbzSrlub4Swgn6OWZHZJ8wCrMgONmVzRnNxfr50CUb+GyJOx1oCEk3G5oUmToaZ8TB2Gd2HjaRwxR5",
-	"/YjljrKt4gyBWxXokefQ9+/xUOKmN6vqkxXAdY7/DmXkWoOnCelQSDWVMs62TiWWPCcQ+laFYBI9/DPC",
-	"SGF5bdoNSH5ZepO0VW0r17QJOVKHlYkghFG2Xe3odld6TtvUXOMMa53ZI6V+AwkqrzWjyGK7ddAoVdvm",
-	"YcWpmkBOUlrkEVPgGyTJDRFQq7uEGUiUESnRXnBFILkGTB0u5NKfsPnCiVNuSJzg9vaw6rLv8HSRI7xP",
-	"XZKtlEkdCcoA55IWgkiUYX0uD+wB+vqGiCMyviSXFFh69fQ9TVTAO+G7SiKNfungpmOuOP2YfdyZDBGv",
-	"wKOeN6Osehp3vzYVyhBKeSl4h+S/edBUfJC9q+EceOtV+awDLhXDNyO8V+HcCK9WMupV73F43bav8Qzc",
-	"wSFcxxv9PpXXMe/ox9oeO28uJbHtmJaJPOZYevzokcsneZAnAovsPVpxqkO4NRqcJds67BKZS9Cmj6PD",
-	"jmdQZzaI4PPPdux8kIPz307h7Z/CIPNbPJxvnRNyBPt/eUQOTucBeopyreIUYkuYqtrrQQYt5ARKUIWI",
-	"eBBot0MEtF2q+WcaXsqgnsG0zZiNfs1McuRrDTFWTbocr5xPh6B55bPnSJ3efCI7QhtSm3BJTSWsSQ+2",
-	"LiVXtmAyZa3fQ6E10cQHOYXTFBX79i70qIpPkSxyX+cybaBYqqeg32s65QZ3gGcpEfC1lTVV25IVb2uK",
-	"aak822RtLDUtYKDKmdPh3fvsvJsNpqy53PBxq473J5as0uVYdEPVV7H0drFF5CGu/LGa3Tgh4BAzS/Fb",
-	"omyZJhuX6PwCMY48HP+GY4JKB9na8NAOmjoWsOhA1W6V7GiWijI1IX4QfSPhbLUjOFM78HiPHsLQel8m",
-	"9I17GVCD6ti1Y8fY746SJjhb7TEdP4O9IFuG2x7y4UgHlsnIl5pIMaEdtAN7E2uQeOkzTXP1wR0Nk7nz",
-	"UFQKwaguQZBpM+ANqGHqSEIAFtfE8xLTqpHWhdnjz58MboTXm7qKKA5pTrXL32+DPnkE6IN9XBlDPSRV",
-	"S83g4PXVhlbKrod2GdqEmCY7IkVz/dfWApejgjlVR+3g7jyFj3o4ScvpsbrQVBukbc6nSblljZc6ubSu",
-	"f45tfImRr8EaH94O3xBXhVRiZzx9+RxRJUm2MV3cN1ws0fpo2wEynIP8x8jL/XwQBCZOVpZOnfBoQdSS",
-	"erVABA6bxfSkbAXlJYH9fgl/r2OqAJgPXPauREWiWl1OXH6LzZzM6IYkxyQjZg6T8OQ2RZbdCckCCL7e",
-	"XjUnEiBwJ4t6XdVH8Of3YBEZ/dX4sSXAwFyTvQLWSzIsZRtAHEuyMnPrOuJVOkpXSD8oPpIKkWrUe/4J",
-	"W1mZt3Im+6iRpOJaWtiMCzny/VC/JUuovklWC29PoGvLrVk60pGSZDy5lkaOQObI+micuuBi1Qam1m2J",
-	"MH+MsSvBMomzj9/QnJgLLOOH0e8Yr+7I15r5HdaMMkOZefQQ2I4yjsxGDQdCP0DfOPwkvgcfdCkKsSTL",
-	"KhVKVkBLkFVjc0j6ktoq7WFUyhGWkm7ZxJehAHRlmtVLMnWQEip5IF0nrENnmE14sak7+FToWNeyTWz/",
-	"862FdPDR61YNs8tiLmuZq3zbYEWzl/kyQf3gjNgcMbDol/UT33mc2426OtTA80ALL3u8TxqjOu4nDDP1",
-	"+LuQ0Telht2I4pZ/H0D+zW+crqnJEtXpF14qY6DdCFs8ww6Vu4TNMN79KpYHAf1CiZq7zIeuhVigj+zt",
-	"X4W8EEFogGb6lYvOOaW6nJr3hQgyT8qWmbYTI8CBZiZzIMJfQDjf+BblJToPAeQsAU9gwwVyH/It18FQ",
-	"dbmT7dxyLowFYqPjw1CQLc9Cc9eDW032uDKhPkgh5m1A7XWezrsApyshZQIgS0ttZdUD0TQn6BfOyHIa",
-	"AJNfSTKAde222mtVpgROKNvGNgZrPH4/q1c/EFKd1x+tjkQdOo2TZO70UrwueNZ/Hk4OdzXq36Q5Eg0r",
-	"+XvP8g1N84xnVe+ZuYttTwLMmlj3emJx60yYDe6lrlzj8sSl+GjAgWIOl4kdyLBO2Yc2FdVRDzPOjjkv",
-	"ZFlnUbWJqbVtGdvjZQrW1Ie+lKbeGXVgF58PGkSsdrMBi9Qrt/wTO+mCOf1Qf7yF6Y2qZ45MH5PleHij",
-	"OH6Lxxrqg6CyrvoDbvjqP8RZbXB9A/arzr4Ddfh1Xp3lnq1dV/f5rp2rZV7tKPdD+XxsR/uOQZSmAiD5",
-	"R3cUgW/vgAZ4S8qg9e+1FGv13DAQdWuyxWwuLwBsSwjo9LlyudvSTLXEsoX0boOQESpQtgH1IObcfzJI",
-	"rqcwdiEBehKKBJfzokfpofsal9iOE7AIEOImbZYXKnomhSRihV1K39gO+26CNXJVu/G2m2NmEcpS3kPL",
-	"Z0eI0pLLlIOOUJ925UttnR5CHUjwg4tESf0ZP+ruCZ/H5+cDfdPOR+EK2okFV0u37Dkbiz0QbjHNDBeX",
-	"KXOAn1moHWGKJlhxgfB+b+r3wecGB9w2kx7q9kZyTLOmjH7y2SBKJiOH1R5LeeAiDWHTguw3nRjNQyYq",
-	"jxnCaU6ZCRxzgSRpNKB52OG39r7VenpMLymzYG/A4O7ZDvDhPvNTHLyRrekDRqvedH0tlaFWs7FzNbH3",
-	"JtDdTEhPRM+hgvVBBy2J3XxABit87TrsUBUmAtvQlFjfmFuAJNlmJcieC1N/xdf69jWNtSFg2RFG/Fh8",
-	"5npFPa3AZnKO93jmbyg5xK5JEiapojeNCJBNQa9+JwZ1UAna0c38Dlq/3DpcUsvV7B/Gsh2/T7IaDw8J",
-	"jmm9UaygGMrU+gjkxpyHeXY0vJHHYlr7kSC/jOCQj7gXiT/NOVRW/0K9Z3prjRKz9CKZ9ehMN+p7z8jg",
-	"23N2AHnz4s3LZ5oqeqSYvM9BofmwrhZ+HnOUg9uvp/Y1EzzLg2b2l1zt7P1uck0zslHaEDUKklbI93D/",
-	"IGGQMfW5NKnrJDXKUk5yLo6XiOivIMzIQctr1k6WkyQRJDQHLMnjR8GbVwQQEbjaa+vh4tNPkXVWLCET",
-	"A6P/eOVuicg9e0XyCbiBge36bGi7ZrQAyoGWPbuOTTpqIAGtLCnbYSiNS/kD9DyVS3RNWSohr8XUHnCW",
-	"HS9KsDXDHRXcEk2lwT8yxD/Yfjw5Plq8oR3JZ+o0Kbv7dEEm3YZmJFD0FwVMajK6R3mszCuRsKSTkE8L",
-	"chuQ5lHg9QrL6xK0vi8C4brvUplTLduXZeYS/Jkz0gGU3pn7ZPZPi5c1LxT0PAW9D1B/0IYAMlqWyQ7r",
-	"zA0dy1cAxdmaxjceL8MB2VGJ4NHlGHzPdvSS70GVsYQpyTZbHBP8gaFj8g13ZUV1Ky7meNyFFWObW5Sc",
-	"Ud/J8jT0xji1uHsKOcRReGlDCo5jjREb7pF/ZKOF9x3reVZVxY27nsKRzR8bR3MoC6hrWl8Zzp0Atnvb",
-	"rdT17GZQ9eHqvF8q/huak4wy8jXgwLdDOj0d1Hd4vyeMpJemBsUkeCmJcpoyut0pRBn6zzfPosMSw7f1",
-	"+Duap6Qn1f7XUMP55pedSIEG4imRS1Sw1EDJUmEq+uQnZei/ReDIKyXnYSUbzp6j9IUXsV+67vVLlPMb",
-	"/f8s8u0Sjin6n//9fyBEg3NABVnYX6fdrG4CSHG4XF0eX3W/1r4FOwmyZIbL1mReBqN8JofBORMZIkLw",
-	"UM/G0P3iuouEbw67HY6Dyln0HaE5BEjtNN4zSeK6HDTiId88Q5//6bMvkCQA+IWePHjY1WdDhYf4tx/f",
-	"oN/rcb44//zPf7hEfI9/LojpTSjRDurcO1pheOHc6PYZ8A4NzOM1IJmHe2MKshFE7lZTvune7Vj+C6t1",
-	"XaIDF9dl10WFrj69efgp1wbtp/DqVdC/l/A9CQ6aZFTv/kVVtmyCyjjL+EGGXegQfQ0K6RcjdMOqyYWv",
-	"5n5JsCAhj2urWtxjltpgte2r7X8nw3Y27TDUsUsdaMGxdE9XborBFC3jgnY0qNPSjpYIAgEWnEltIdXZ",
-	"ZDk8qRZfDU6qg1le73FCzmwOtb7wwcvqKtuhdaxyOiKsy6EJDqmJ/rZ6BAnvlhVgjRrlLEOCH+Ql+BwA",
-	"JAFdUZZkRUpWIPT+b606X/ls2Z2j+UZgyvTk2uxgVOr4ENotNhhT3iwbjMNTsuKblZZTRaJMYJwdXXNn",
-	"d84ZUVqUlDu4mN+QHL7WcUbTVcEU7UAuhTSXFB8vS+QLCrM37ZoZRwSMv8GNuAtD1C3c25tlnWWCLG2f",
-	"nRgtG8mQE5irEYmrYHn/+2/47Je3+n/Oz75Yvf2X30Xs8Lj40hQ6zqGAuc/eM92rpMA8QZqRrDWw0xO8",
-	"GP8piehoVkXCPXcm5US4DKB2VQjPycomrXa0ipWkkc9zTcje+B1x4roUz4Xl7sPsNyIgz16iz/4UfIcn",
-	"1yHD6Q3nBidog2lGUiTplp1Rpq/QPWESQVsDtD5aBJtgpqQ2d4OEs1fLqqMF0rckM5aaSdQCAk/sg9Q8",
-	"npyRld7oVWn0N7udbAG2gTJPc0HczzALLjWiH2ogQLhlWgkFbJCa8HHKrheJUSTfc4HFceX9kRdK0pSs",
-	"qJQFCachNAnwseaauLQz4JlawwVclVz7XNOkX2tvS95+2yE6pnXw7soH9O+9//7Xn36Sb//4r+4/gjff",
-	"sPRwobAEZxnxRYe19HJ8ROtmRNU15QAcCAPApJVeU1C+Pvqq3SdSH2aQS/LWxNAGF5l+ummNPH5Sp9nT",
-	"s//S6sKvj5aP3//+zP7z/OwL/Zc/v/9DWHtwEqZpswwkZ045rYEDOFeqJayii0tn0FfgnrxfuopZ+Rx6",
-	"ynwH1ufrj4SRWxfpab0CI/HTTm/+HdLmoPPqbRT8agVMqY6CiWdatoK2USIy/VyQIr5ioxw9MmB/571+",
-	"3TuxVb+gm5rvxljOd4XmkdEtrVBcBxrkO8hc/60yvXl8QnTk1pJ37rt9iQ0efV1sgkCDaa1zIgD+KxH6",
-	"9A/SFmNeIsYhXKZXKW+lq3MA0NG0tznsOEpwXiIwqB05ooP+L3iPpJeIKq2WHKXRQrT2Ae18sXSPaKWk",
-	"ygUPetY+UJn9NeMHZlCVAybBNwat2m7I3oB64iPSb7nz4iJu4EsrBUm1nNbexcnpLuzn4GXeUW/czzIu",
-	"ibJz9a8JYQgrZLpn38E6uKCEqSj0/xfeo+/BGkq0Tj2REvbtSFyCG31brRovAeazXeAas4BS/+UxhCtf",
-	"iuCq38zSnCObBQVuzozza2gJOpQqFCA3zMbrydAZQi+RhEEErQUvtjvbC8dhRA9nPsEYJF0pHv6Ir0DE",
-	"DSiTgqzITRVsCXlayvNWZVbBNul9p+oBeupFxu1yPikfkQjnBkeay1KsIZwJgtNjFDxTVONt0HJee+gy",
-	"+lhNZFnz8sim3fadyCvtviJe1MAr6n37K3Wo2cS/6gZeOzZvu5TVD4R1ceca5AQVb7wqlGCm75YDpgrh",
-	"TO204PFRpBvakDnT0uhL5lq6JnvXdZV62lPZC2lcXtgM6tRHh0USATky+fZt3CxTZHpE2IlGdJGFs/nG",
-	"PNpKC6iJAu9cdR7y50ZlPY7t6jr2zDSxwuvvd07vex6VkVqfXAOtonnrHGLKpDqkRadlP4Mfy3gI7pcj",
-	"y679FqBVZrg5xoGHzHCTtERqcwYNR9rbXx+//92Qupt8ENF7AlbMbcnYiIK2sTK3+ziXTXlamniOFIeY",
-	"RbsZrulK0xkXBEHT/TMs35UFDqVxu0c7D+V/FKToymiuWg4NyiNLCK3JOgdmlAzTig4ARdp8wUAokiWk",
-	"yxsXGX5rfsRNsp8oc4lqj8L3UGhDt6IXhZpYHTEa3m3OW3haiOsk10d8HYVvAnvBbsuri8qlvlguMrJR",
-	"C8+jYBCMVCGYptsBQhSdcI2+IjgyyjuHt7lyqZ3uJasupkdxMZqPgg1byZtAkLozv5ND3hSCPdU7fC/P",
-	"312dJU7TV+WnJpVLhc1yrT8a/MeD4DBvj6BP4vrvx67BR9goewS0p/YVUUTklGFmPKcWoQPVEDoubJNz",
-	"7DptWdR+m7EkwZeZLxFnaMMLYbpiyHkKiU2B/qoTisY+MLYeuHwrtiS4fCGuAQUU4miqVV0opkTobBv5",
-	"eMiLRtON6fEbrf2IvdDssSpsk6p2ihY8BYAOfiC/b4bfuec+OPI/kOqWJNWckEfFdkukOoXzfsP9jwVj",
-	"cuetzh5NPKbmlsQLYIs3cvr129EEwNv30XzSvFyqn0asb3r7mclCzn7zVpy8dykFh5WrWxRZwYY0csTO",
-	"z2HfhnWW+2TmguhPCgEL2JHcuoZxoXaP2lt29bRQOy7oL2BRXiBTh4f+53//n6sH6DVcbFuiELblgZAD",
-	"AaWHUHlos8evyvQIDGC0kqYEvdgT9vwr9IwzRhLQ125oSsTyJ2aQw6Q3mF/HCN3xG3frzmJ6QImaC69T",
-	"AQAbst5YxMXe91jtfmK/v3p3Bg9dmXCr7Vhq3tvxLEXYDPqHS/1fMLHm12ittu3BT8DPUCVZVgo+q4r1",
-	"ALAIXgQRVKRUXQiCU0AHxSkosDdE0M0RYa8XijApo9VtQImsvVcLcdvIV/3pg6D6FC9e2Sftc/BFW6xt",
-	"qWZahC5s1f2GZo1v7TPM5BJpqSBtwyrX4LD+kvvkj/r/B5+/tF/T+78FgGgzgLzAe80SBAyARDOM7TUq",
-	"l8j8hDMzWE7EllTv+ROFv+j915JvaZe3o1JxcVwiRXBuhigHLEdxM/+SbClbOvrA5/iNQRyQlwha/Bly",
-	"6Ddht+TFhhcsBYSUQpPW/NX7fctvjAH1yiw9oxtyBs1tTVjTLgszvCU5YQrl+kp03TxdWYQbrbbe1rfc",
-	"Op7ZBdRyTgDgSH9LFCa13iyzHPMb2Cb/JfvAUs+lrAy2eeoOognGMa3Ha5PTCrDC10SiBJtz6B4zPGHy",
-	"rUwO1RFQocqiUn/Iio2BeDCWlrrMEEsuUdXPx6BOmdY8C1eIWyfZ05fPXbGz94T7yNM0rW2+IDf8mjRf",
-	"shpLYy8c0GT9ETfy6wNVya5GW54COhZ8iG82S/vFDK9JBuZr1UC2/ikDYwk/IGiULfwnGwRzvbPhU1U/",
-	"2pRKd8Aau4ZLRCYDUWVwlBCuZwbJi32xzqjcLS4WL81/2fkrKgiCR8pHm5OHvwJ/l604zSGgDDimfNGt",
-	"5Ss4eG7QHS8k0dK6PnL15/ozbpBvuMh96Vd7nuZ7LlTzKNi/2pWZ2VPN+vs9ZVv/PfeR5/BvwBIzr10T",
-	"sq+9wNb8XUOUm3CP7di8x0IxIiTaYWawLMq3SnL8/+y9644bR5Iv/iqJwgEs+VSz2eyWbbGx2H9blm3t",
-	"2JKOpLHOjFsgk1VJMt3FTE5lsSmOIOB82AUW+3UfYj7O69hf90n+iIjMupBVbN6aF4kDjNUk65K3+MU9",
-	"ghBSq4XuHYjC67SC06fHKpeaNhDTyFF+Fdb3c097LWzwJ1YiwLDWFK3cpe6pP6AJB9ZDwFI6Pp27Qwkx",
-	"tZ/Er74wzNViZXiNz7ojFZAgz0LZ7cpgFIF0h483TkhDVuPUWJgOVaKDRaNNxCoywBPSl09RzmqvzTKY",
-	"TuZye6yxAGzeSSi5bJ2xYqGMBQi8k9zzyuE6K76SBhqO+zpKH+gVvQTFNS78MnNlDhbzhDN9kz11zfQw",
-	"5qdLRR6pWXLuPjvN7JbM7VkiC2jFjFChVL00ATyDsuy+UqoqXFEAFB8fmgf64k2ZF3X60fALo1+sCVLb",
-	"tR/M9L0vPid3xoS8RRy/1RN6SiTVzaxgxxLtuIHrx2HbehRHZX90TSDcOnFmc+1mbp4+7nfdr4emiVl6",
-	"qE97L0cYCq5CHoc2wQz2J4ttBTTXANpBenthvPPudTcUGcCdtyQ8KWNMXdkrXJEfRvZbws3NFK+Cb9Jf",
-	"UoS0KdG+q1pI5xzrxqW3jEwOKd18u12HptklFTQ2czW6EIpPpK9I6MkltNgrp0+adS/bA6vjG5b04zT8",
-	"jm529Vj+HEde05tSxQphAqQ/ogEHBaMTp+T8mvKbUtyZEZ/K4KOwT+/gJWnmUx5Tf/XCofZ8+o6U3zKF",
-	"6de0RX9s5X2YvXAfWtin+1YarH3RFzxK+q30ikF/aEwLWQFHM5XvRaLHo5YGDkAPoSAcEuBLRmE3onIY",
-	"70oUr183Ps53ZZravb0mh+G/ljx2dsnyytydo5q6fZ1hLrYQ72a0vV+9YcQTkEhbLrk2f5XT+X71EqG4",
-	"SlpYHiCX3ZwfSEGz+9XDfHitRP63dJhTjytZyIKQMPW0op52v4TxblaJm0sCBWWtanmL+lrVVVMK2tQi",
-	"TOtmU4v6bkbruv91mtLd5q3TrOJ2J7kASr6bUdsWOEt57a24iAX17K4nldLTjBK3fZie1RHnLXxRQ5y9",
-	"8g6Imj5jU4rj1PPuvDunRd778Swon0u87V1O9/wV6ziIsEXjzxTOmR/yOmbx0E0plTPHrhQM8nrlva9U",
-	"QY+c87Y7n/2uXIv8NZV1Kmdbpir+OsN2Km4vUxSLe1CqIN7J5SpeV6I4/vquVBFcTIiY1gR/3QqMzGiX",
-	"9yJVlamj24fMUmV2HmpWqKz3PXLUU2UyaXV5ICOZcKKZEF4pOyMMv6ucJyBNiyseTYgSqzTndQh8vSG/",
-	"m1HHF+DmOQ28SNN5TXslXj6ld/+aX7+FwSCvmv9692v9+S95V9Tn7/u8mUTH4kaIoZhzzEyig5uWxbQ5",
-	"W+7O24APW8LB/XyRwLeqcFeIsMODm1ZXBzxqYWeNbC2WZ+Gf5GLkbTN3n/eijWHh41yw7iwmqhRMPPcu",
-	"qxTNRGsJKx8/fsSYk25FInhf8BA75l69fJYP6XTabeqajkWhqnlmqDfWPxr6zAWJs0Sn/g70nV0rl87d",
-	"1TEb6kgGk9SMiZ04OkKqHjN9PVa1a3Wtvvzye+ybahIxNLUvv6QIhyZrv3zx+g2bCWvAASnW/uEp/TgQ",
-	"bXxVFm3gnAEUlqAE63NzSVbmXE1lc63mxllcKarRSvEH+eHkAyOovq1MjHVNslyJ4Bqjqqkd50eOIlid",
-	"ENY6HX6qCJ9+gH8+/itd/y88itp2eZ5oBZweZL0vv4SvTtiXb+AkB5PalwwrwvM00GKsDIswF5eK4mMo",
-	"h12X0w9pCbSPbRodLYahWiIy6BeWkDxESV9cK+Yczn1u5yVDnJNdJft68jMYdlG/8GlpMGaDDwTDRGIO",
-	"D4Zb0VEWakwxTph4L01Sw4k9C82XeAT//Odn3xk/bfH5dY1duTUe8AltJ6y7HivWlmEbPasY8nWZvRSE",
-	"BbiDKii60dlQEmzXC1NL5ED4tiSvuyNtKUAPkmFubo9pqD/Btn3pfCvtDyFPuM9ygUAf22SUZu2fpLpp",
-	"slhE/3KNkULXXptRw94aa9PFbSwkh4XU4fCxkcJSKawro0TETMfM6BiHeyMmWEKBXdTr8D4gKtlTOsZA",
-	"mBP25SvBYRV1F0+/q6PvBgqL1n76hvfaSBQJA3RmUrH2s+7Jc63Eyc88CfptGxJAN53XL+CARBhQ0gcC",
-	"JuUmhG3Blgu4kNQbAYsB3/JoJKgDELwFI1eYGkURjRGjU0ztS9Z+efXmyY9tmtG/vX7xnP0s4p5gmMdZ",
-	"Y0+sU80GFWC4pVYG3YE4YjvY9LDR1LLy1wDkTRgcjYNdNL7xmUl4JNjFWSO7D/tFON8dNZGwp1R2uyJ2",
-	"KzsUPIFhP8V6mQgKbRthwWEJQzEY6kSoYHLyJzFpN+n43OBKhkgEvi0rCPtll/fSHj6kkYtG45KZRAJa",
-	"MBaPFBbJhFPHrtwBjgVl4APwNS5YX49iQyN8Gsc6tiTU5sNhJANEt9NhrDuRGPzv34xW7SacHdwRPOcm",
-	"0Tr02UX9zO4cUCggA3x3TlV3qIGIYQNpjFQ9H2kcRnhRfwQfHrtqiQmGFnRkiFFaD6gAuG1G3sLf2w99",
-	"dnEG72eRVj0stzhM4LsG/Occ/gPPbDQYxzAZeG8nRqiyz8PGEqbtM8GDPm4ibjEdIJQxRAxvgc2+aDzG",
-	"xX9UP7flyF+JJJ6cXHUTEWNo26N6nTDQHe4OFrc2TFqKcnGZcF6vgkAMkxP3VZs9gHXqxj7jsc+EeciM",
-	"iDALwkI/vNuuPktkEglzaeNOiHaJkmAc7VAkXEZADDAdqdhT1QNxnvqyheJWRCCrmCbyT8exJ3oUIw4m",
-	"4j2dCaRxeEebxv8EXlf70tEqG/D4Bugni/xND3GuszdPqGnrg0pu1X54CcfeYRXeStDUaFBQXiQDoQxl",
-	"QGOuqXc15EFfnDRqdc82BfT6STI0zdPT8Xhc4/hzTce9U3uvOf3p2ZOnz18/xXs++h4uotf03vKJSVxh",
-	"mzQw3avXzug6PRSKD6XX9M5r9do5ermSPnqwTuE/PZFUlQJFzYzOgjQ1hj7M4NJuWJfLyFg4xEMvYvg6",
-	"HilMbrF+Ua2ehV4TXvJMheI9OaGHGiYEb23U67b/ZuKKCuSo9TcbMZ+2cPngRVLdUPCsDkaDLKvZOw11",
-	"YFIREb6gv/7u+d6NmBj4pjYWUXSCu3T62/jG1H6jKKKBSGIZ4CXuT8ynCqUSBr/Gmjx/zzXjTV9rl7c2",
-	"4YMoq6t4565QOO1dwba0ZijSzoqykn70s5Kn5Q9LF/z0JdFfIRKX7FxmNBjweOI1vedYdM0JHC4WgFzP",
-	"PXSqvqb2uu/gKRVLWnWs6ATV2Kvvn7CvH52hOKPE2DFzoCYRso7oaiqpggV3S0/Tv7390+u1DxOdi18/",
-	"eDzqeU3vafjd6ytMibjFT41Hj84eYz83eOnNy/hPrb8N3v/ylv/ll6vH4/G333/1bKTPb3/5+9+/fvP+",
-	"xydvxv/320kvfn1xA/fAynov/vSSvOte0zMSswy8pnd29re/XP3lT++fxN1fXre+fjN5+39+fNH7uh/c",
-	"vuRD+XMUj59x/jL48c+vtPfx3cKHBZek4qzgTDd9VNyDUcYaxcQsCyeFtJWSo4LawwnPax4nBCALnZ1v",
-	"Ls4uSo9FQZd5jQ/8WSTchqevd1qyTiAGVF7bFrj5a0lfFG+6y8k737MlszOcB9Swjweg93wPCKg1imX1",
-	"RZUQ5qZWMj60ld5qmlhLqJCsD9XvSLU7CkXySu9vwRWtgUj6OpxaD+WMeah8Fn+7O8LCWVmmAb5qtBb3",
-	"qd/OMrMrdupZYF6FbjqtDjcy8KZ67LSGmmyAuAQLk+68Y1tB0YP09w1T9Y96zBKdz62opGjHYe8i2e+c",
-	"ipvoUUCKBgy9g4W0jBCsbRlsu5SofySWvi79unJ5nr5ZnAPbd5dswlUkb8XGV/8ZaeUYS2YM4/CSf61i",
-	"vlYquWv5UeRP5TS38pnhwWq3VmKmmVMzm8TWNCRp4ItyVvwqFZT2bIdeYSHFTe/QE66KW0SrZ5uJm8rN",
-	"uj0DKDpxwftVm/ZtZcH8Gqqr2B9i2jDio1kExSgdMzKlzO4ViFdXL589SdMHhjzmA5GImKSgsrXJLjn9",
-	"SQ6wkMydF6YZZXde+Yw6YtmcMn+mII2d1CVrg1jdLkvhQ4sYvpAFPI4lpkWhQQxj1b2m97eRoNhlksxh",
-	"pbz84Urzjym49MT+W0iMPcl9KusEN9N2TkUTl6dBaqQ000VIywY3XUQlP84703xLB0E8PIRzQUHnaGPR",
-	"SpiKIdgbCq+e6Vz5bl1Sp9zHXz8UEv+9Rr3x1Un97KT+6E39m2a93qzX/+pRPqpXP3vcqNfr9RP8z9fw",
-	"n2/cR/pfo57N4gkgnM2a0132JNbSGK4SFn7x1Ay1zLlPkFTPHjdq9VqjVj9tXEwHF7QWfH/9zPO9LPh0",
-	"VtR5V8w2r5puqi6efXw3lc6pRlG0uFThaP0lFSacAcgXSrChTbRdFyOzRM5fiwF07z4W4PMnaZKpLCYH",
-	"l/lvMdTWpQ24EjMoXJW6dUj6woLfiojNwjIosGSvQOt3De1pWOjYplc6RgeYgsYeR7UDPsE8TJ/xtDOd",
-	"vVYq9uTZd6/gbzwgWIR7Oq3AXUw4rWNitdhaZhaaiQrSDVsam3MW1z+JiUf0iQzpWx1OliPNvaag5Q+/",
-	"y4AvpizbEzUFYmcLrNSSry8VHcMQAZacH/jup294r+qZ9rJTvOaj7/2kg7m1/Nz16XV2CJsncPLYTlE4",
-	"pQ/kaHxhEocv0CV6orHm3q+e7VxaJkGdfpDhx0ox6gJdNdidKG3NqES5zSBHdesxtSMvm8fL/E2QzrNk",
-	"Vbr5uEUmZ1POVqGBj0tD/3cI90NX8bWkK76LAogdI3Pp1NQZn2q2WvOdjXzojoywmdHYdUJhv42uSII+",
-	"+keUgC9FDX1ernEA5puh9HiJbkV0MF6SC8vkXdMXjW9mSZGO0xo8sIte0CWYH+bvn+DK/e8yRligqW9q",
-	"j85qZ/W6JatVpDAc3SJ8qL4lPmTsrik93jeyKmUtrpbAapRVwUOcmbP5YUXKK5VKrxLsiG6LTsSsp3VY",
-	"RS2u6QNSTQV10KUboA5/NWHyyBczvmi3LT+f85N64039cfOsYeczj3fO5AWVM9OZZ6bMtLEZZnpw9P+6",
-	"P0qK1M9sfdY1EQAUOXGS9cnfIBC8QWsecsu79VOK2tJRSP2skFVj4ciYcYzQgoPei3mQ57wY9EerMcWB",
-	"q7AEp5sejdc07SOi7KekXYYW7qR6Y2NaP3//6ocf/vrd9z//9c3b/9P46U/Pn7/9oXH+5uWLb//yf59e",
-	"nP/ZO6LLQujyg7wVzBYaEGNrU9qk8joKZXJCCSuViutzMRYmobDMGnvKgz6LpBIuOlWzUNrSOIl2NcOw",
-	"aoKfJtHTtynJ27IQQvn2L/jVxvbZ+EX2P//vvwmGrhVFOmPgIga5SooelKrHIsFvUfrHEVEf7jleicwX",
-	"cYkRdHCRrUiaVnSIdSSYvrVRpnZBKWhq1nnxnH6+gnV8ers1J0aJVd1WoJKGjYydKAFwiKb5Mrs6Fg3c",
-	"jE0flt/GZQZw2GLLU+ggVPk9RliGb5MjoHJM+OqEdyKBdlBbnMjVc5AmO4mVHgeKzS2Mq9jneNFxEWsN",
-	"5rws/XFRz3wok6vAmtHmLUbq5cmOLSzHb7pT5evJLcsa836uExcxhe+XyiQcFYSyl2IblNL9n1v/csZL",
-	"ufALE7386zbnXbK77YwLlNtDZLgQbz5P77iRWFkPyB2+q5A7ameN84tHX/01rWgXtghpkbX3bWAMvv3i",
-	"67OzPMqlg/w2q7vrraWkoAlk4XtsgBRRYrNYOATL+jr4wLks8MAL4q9r+K9SnN+2A6sk4bnMwld01LtK",
-	"mam4ADeToECcn7KpnKxQrpnkRIRTKs9VHaPLoxvjam5JNVu8i2p6oQ1PJoZ1RE9iGH3WM7ZtpApEy4i/",
-	"tX1b8kcEN4YCf4nLuyL2GBoieESV0/B3I3uKJ6NY1K7VG5dK4kLUsYIUCH98IMIa+5MQQ2otg3rPF4a1",
-	"4WkipOyQITcoLcJhQT2nCfoOjj/NYQhGCdPdLuM0GKFCy29AmEuEYp3JtTJ6IDCBAEQlHhmNPjxbNVX2",
-	"MIvgRkx8GBrWTyGveGfCCnfGwmb419gbiggnVicUs51trE42kFEEMhbygEtKE7KqXaAHcGNiuxuEVpjC",
-	"XbXYNUeisk2NsUwcan25vcIls5/73PTbaTTEkoLW5bW6aDy2wUEcM9tshIBJS8FS9piN7uZRpMemTD6j",
-	"y/MS2htLD1MC2jQj6UnFeDfBgWEMsLrxrZDKi4tF6ypCJngcSRhN7hTpGFakp0TYrhKA3PqVMyRXv30g",
-	"lRyMBvnC2LlmR6U5hdz0c7kC6qbGrvKHN8vwGGKVyVQ6krmDnTvIc8cPLytMIN/ArH7ymJ9033346qKk",
-	"idkG+KrErHOHYXjmvSYwMnhwyLFMf7MOsAqbgg+8m1HijJreV8FZ95tOvfOoexF8wxvdevhN96J7EZ4H",
-	"jc4Zrz/ufiO+Dr8KHnUu+PnjxjdnX9e/qj+qX9TP6436Wb1e92hArTxzhc3G8QHU4+GAMW3uhTeCenV4",
-	"X//lff519DbERq/pBY1IdQbf18P/+2/Y3oCKjJSvzFm9Rhz8r9ibQLmVrC/HNX/J0U0Z43zrQJVqSG2d",
-	"ff6SVZ5ciIHOatpJLPhgmnkm/VMgsTFoQUAapQa5p4DePIpsKJQRBovS5kJDkKdSrhZzzwOIxcY07IHN",
-	"EcVyeJjMibkwImQ2O/ehCwdxZr9EazYW/OYSbXZtpVvuqW2nOdvyegQYmPbApGIiMgJj3koiRlC8fOlm",
-	"u8uAEZfWli29F+g4FkHC+jo2gnUQoqh+6Dh/mQFJh4XxhMXyFka+8Cl3EyeP0GJetYvZs0C3b5wA0ppC",
-	"5f6rrKLtMNu/mRBrOOa9EY/DdEb5c+6ObaV4+AbbiuN5wqLXQ6Eo6TLiSc7CVGK9WTSW9LUbwkFFkuZC",
-	"Oe85oHSZCNINqrxhGFPWmrNOf12MZq00mFs6diAr3g9lLEz+lsZJ/eJN/XHzYkkbOzLjkSl7f+5hoFu3",
-	"eA+H4P2s/y6jiJ8+qtW99dRIe0y3rUO6emNl8Y8ZAJiMhspzLKbpnRxWQoUbdlM9S+6KAKmxp1T3WLpS",
-	"Aq7Ws00YBjC5yLu3KYHAlekvSx8QKrTbsxkOdhfeP1Xh9tD+qQqd8rbKhttvK+UYVJ1A+rCPrGHqelsq",
-	"TF3Pp6O1pxHeYoTPuJVpHB/KvsEsZircEOngRoTXyskoPJI3oKCj0gYsPOYRikAjqpmRCjOgzuG9VllG",
-	"PdN3yhAmrYOujwO/Vm2tRAs+t+DdLcfN25lMlpfFKBXfFRxOh2ZunGaOE3iAf8Yi0GixgO8egsg2FlEE",
-	"rz2/Vm331BYd57kvBpHZiIR1JjjPEJRFk2B+RjMrrmIlKUsllJffzos+7SlhEwTF/ORyAmPjMRV20Zq0",
-	"cxClBsPE9qiB42U3s0wphzP0THnryHbYuNsjbc3zPTEAGb3pcWkM//8EOkVdeh2S8B0i4OKoTUPfcrjU",
-	"G1tdeoZLvEaljUm18XwieDKzx2QdeRAu09Q8uDoQIR/qR20uEsNsqqr7thz9fTjz1u6HtqAaewsjdv2X",
-	"sAxO2mKJkl19ewNdgaKoTFiP3wpmNOvymOIV8F210sP7YpRshzHY/YUF3CJ3QIuXSRngAgxBj9A8HE9Q",
-	"cp2j5OLC2+2mtgL5Tba2YlvOKNuF4o6TPwtkY5KuqzfpaTakT3i70GjgmPnCjDzRybB6o1w1myTLYnEm",
-	"gVHSBwYeAHdhfDissdfWgi1Vxulc8x60FAeCtU9tO9Y2FiEyAu3I+XghugPoXCo2MsKFH6I5vWCduCyy",
-	"qRlbSJlAF+vozYs3L3dqkdgcG3J2hpex1t2tc6MXb14+hQUdVITYZKlPPtWSwyOwLZIg232i8QxpRe5c",
-	"Ol0L8a/KiBmqiDNLRe5kV1PTy1jfCkO8lFuHFAqCiWsZxodDiqvzcz1hjBXbcmKiyRGMK4gE0h8e8IgS",
-	"KqsIicjGyrypNF1iw6Pp7JxcikLewrQB47Y9W3OG5u2Rxyu7X1jXqTRZBHflsmRzd0Eub0axmiITVs72",
-	"F6AUN50WkVsJrYTS8E40R0Qgx2YB10nfq9ScSnmITYjEhU65hZBoW6/mE3Z0e3b0N6nAwNReiYG+xXap",
-	"q5mnn6eeQ1rhbR3V14kespEBzFsB12fPojtGJ/SQuSqKDX42zMAgAKqtaWmxk7egnBILJcZFADkKLPeP",
-	"yG/2AolfiWHEA+eHKY5nw3js+qJWe2mygr05jcw1Mrx0OkfOU4qChfsbwzw2UhnkSdrB9VgW5L7Kgjx7",
-	"/YKdn3311ckZ49Gwz0/OK0aD1kz8YjHCe2KvryxFYo+Yyz7Bbr8V73a/zZT/qGiVT9WUI9kV2Em4Rfff",
-	"NRIXLptMhjrSvUlV+Gj283LjSW8sGchLHicpUWG9QxcnFYsej7GeN/bkRHkoCKi5r45TswkIDeXj/dvc",
-	"YN6BVOnn+/MBruUtIxjYesWQfOOxMo9Z3o2UazbtoNqB17vKKiHz6io9S4zVFfHsljbBBqSNE5bokE+A",
-	"jABNUC76e9G44s4HmvH5DYbkZSVHqPBsJxb8xtiyvlXFQJ64drQ7F46vfkDvsIWYpvf86SvP9yJb+hfX",
-	"v0stltI1a+GaeU1P6oFtYBDm0qyoTnooXDFrdtXjofg7TBbBo5l7FOyyHIgWrDMMphvLgJ8+l3wgJhTj",
-	"BnQuaRymL4Dreb43GEWJzPrkLpGwTaPbTdkQu+kllIct3Q+8akihb+EUlVPL+lwX5hnSrgyaLinsv1Bd",
-	"ECdspYXwbCvS0nirnkhSilwPpckojxRiu0zNpbMNpjrWG9ulW9fHl2a5PBXfX42RajrLBPK9yVmcwxup",
-	"0Mgcolm6nAjdOb+oyEvYbH+WRQLfLJTAsh2EXbxz+xSPibEB7KfZA07wAaZdK9YN+SYVzFyPg+W5KZ2g",
-	"VbnppmuKBHzIA9zji3p9aaFsBwVEqillL/N7C01qK6qHWHL5wrBhrLsyKiecaubyGSfyVmXmHlNyjym5",
-	"x5TcY0ruMSX3mJJ7PxaiO1Jxc0x9iTzcdaTjBeWDFbJ4p+dyTOH9rFJ4N52Te0zGPSbjHpNxP9tk3DuT",
-	"cBdjnYWE2/thm0X5pophXmEJdatYGTZS2M63Tb1D2qReI1yOpRE16gw74BPWwSagSSyBMNiDdk+oUIDY",
-	"KVQik0nbZ21sBoxSnX2af61yX8aCG61M+6Gt48fZUMRGK5vZQyNCwMeete2/tYHdxlgxtzOxnsa+HlOv",
-	"0oSiU4jvYWPTESYmqxCzAfo8wet0HIqYOHtnwsR7HiTUd1ioQPjMdUm6VmoE3A5Tj0UkULCtsWdJIcKx",
-	"IwwsBhXxdU0/JYB1oGMBAkTCBtokrB2BUt72mcaQNZTommmTVlgWo+PEcjEbHd5KdMKjNgs1GtN72rUF",
-	"rtk+obQY0wyTTPF48jI/LEgHY9hfXElMNLAtJ5vY3/E0MLfEZvIg+f5EhdjZE6MmYj02yMHhHcgv8Qj7",
-	"tvPthGHDT5gy/DjQA2zQit2b7fQzzwAa5S8Zt88gVmINjyDQSHcZgHNCvWvF+6GOExZwpVAfhF87UonQ",
-	"9t8EgS23ojCZ4kri3JeK7CCxUANvc7Tnmgy7PUl0TwB1XObbArnkIhqyYfFIVVl6vp1SQo6Zv8tk/vpe",
-	"1lS8hWaGk+kvUuKmH7MPXT6Q0aTl4lHyHxeJPbmyAFQCHqwEO5aNb2hMxTecL24fEkbYJq4+MwK2FrtA",
-	"ToBgBtw0bVdim8VCg3fCOwATiHvUmR0FN1s301F9wCNgaeL9MEI3W5dHRpRPbsoOJxMxMAsY5HxYh2d0",
-	"sVsG+zETW3kcc3jVSMm/jYT92TJTk0ywlSu8p+QIv0pPCMAxCuYhR6qPODm7y0146bmab2FaxLhUPQQr",
-	"/t89iHlWp8WGEAh5u+waAMsA3r2JJSh//10L4Eaw7vwzY6rBPrqlgIS/LBgoZbC1rD/bMUBj4hC+SnEK",
-	"n5DJhPGBVj0SGKp6R+Uu31joGlo5cDBZUNyckLmW7rZ0LHtSbWwEFDGnh6OIVF9c1YrYufSqlr1qwc2Y",
-	"vnHuWCJxK6K5FGclVnfhgoMoube6rRiJ3y6gEFuaX7I2NTgqZa9VZ5aa/pWxUXoYNmiOKRDhVsvwnstn",
-	"kLiMynyfghVCEYCoippZhxtpKHXHUJBDR8ZJv4VU3PTOHj9+jCrkWeGX1jAWgbQ9oCeCx+VxHTMlmfM8",
-	"vul9J3kUAYrgcrpvf+YDHurRksU4ilEgXXgXxltkFGxjMX549hwrW4PMiK/Eb//4j9//Af///Z9//Cf7",
-	"/Z9//Nfv//jj3//4Tw/LSxRPctNDDcq213FoiCuRzvqsIPdgJAwM+KxxPiMx5dcq/bFwZJuea80KCNf0",
-	"0PbgbOh8KG3HWWw0mZ6wpQpkr9mXLedNsFZ03ytTYwpH1Ptw7cnw2mteL7TF155/nS0p3pYt6rX38boI",
-	"j7M2/NwgrapWxqQ8p4wVxypDPxMzs9N6rRYZup8N1LeH+87Rkp3b6uNsBJq9UzBBONTRaKBIjLzELuOU",
-	"QPKbRnWsM2HtS2s9V5oFApTHkXK1vXQ8GEW8ZPaVvg9/RtlOO8SN+zoSOAR6ujWrbNjmU7CkVAbV+k4j",
-	"BymGlFXMnkFRnGVklzMIFbW/ytqm9LT1jUVVwbzPtd1qHjmzizTsRgyTXMXL0EIuNh4iuGaoSFPdN0Ty",
-	"GnstVMja9ve2b1fAmnVyj7hWeaihVGl8RNuq8/jB2ojaqEr2ZRR+YdJ3kzMBxRkOCqYAwkClC3NLJFd+",
-	"apNxN1+rNjc4MjhOWFkhSc8SvhHjjLMb6NTpmN3KhEdMKthBk9TYc9ShrCFsII2RqnfJOEOPJEo1zgrJ",
-	"DVZ7cQvZE0kiVY9xCiVhae8KLIfB2pZhOmtFLgxahm6k7RQN2mlctPstC8bB2OsEfTVKs4GO3SGkNTcU",
-	"+6X4AIaD1WPQkdu8Vm7/WraMQZs9sMeCK9hwNRnokWE2HhF2JOFBgm5ywcOHPgyQAqpanUnL6CGgAbsV",
-	"cYdH6f5Z9wE6mAIRJ7IrRehfKzkYamNkJ8LeygKr6uQn7NwOPa1D1ol0cEMOrTILCwkFRXfz7uK/gTk1",
-	"G1/7dwlFThhCOk3lHCf04TFHx00ob2U44lFO/sD4B5Twkr6GFXBul4/LSj/7KNEsIJusIjVsOjY9v+Wf",
-	"t/g7Y+yH30WglR7I4CgfLywfr3Coyzu452SQg817KEpjFRmpNNFUhp0vc3VGKgR6vSMLouhRW6VhqhNI",
-	"QM4IGWZGsCtG6jhKGVqGInQyGPrejEaxwHrQyphcTyRFDrdmPsURso6QtTeQ9SbVH/YlJv5uZdBG0KVq",
-	"Txq0vITat4aa56/Z4/bKaiZUYI4KNCZZcRNK9e/mQtfYtWd9qdceoNh1ChjXXg1k9+kD2GY97XQ3PIks",
-	"0aw7iiL/WqXqjo3ETysN5bMMAhFScUxD6fscI3URTi/qF5fF9NFMoy0Cbb6p7rWanwdTnj1ThsZlEa67",
-	"TpKZMeU3EbT8FOD/d6PxNXtcZ2cNdn7BlilaVDC+bTSf5siSjixpL1nSPiZqLSATp+laC/Ol5UTh04DH",
-	"4oTHMbxmMDeX602uIQRIxX2OJqq2UCGel/aSFVguWZm4zcwo6DsbdnkWMhZq4bG4yo/6sIJwMHL2nuNv",
-	"8B2e79HLFgqPybVLGMPIrGbzAPgBNvRQOmEPKHjEJeJNT+BhxTjpWWV+2I7WkeBqsx5MCvdvpSZm0xrL",
-	"KEojX3In3mt6N1KZvhzi1cBuMihpLcMK0pc5jvIjKLMjlbA/8VDyBHnLHG7VWDKVnX9DQK/jEI22iyXU",
-	"PMKIX0L/AluYA8yN+obdf1P0u/VSK30ZhbFQ1bVWxn1t5ecAO4dgRgrc5dsGYjZFzKXM2gfuUC+o7vOT",
-	"TCG3JhE75BMnqNsSx5haY8hvQ3zHZs1QoQh7ur8wDGiJLB19PQbGimkYJU4Y53sxtcXQfkEtIHX/yHCq",
-	"xoyNiKMnwq71BHvQVjpp8RaOrP3QtxeliUQu/rY7Skaw13GWuFhYuC+MuzXzXME5sYGvmfSEU4Hn5P1S",
-	"ZfX3YHZTpLBbZ8c8WFwI3kqQZVVQuE8L/5E93Dd7WHHTyy3gNIeDrvvjOE6F6ZsctcRseAENZlnMuiL+",
-	"6Yfcp9ZGDOKlpYJmgG1Ng8KRaA+IaLHTRmH396M4yjzJz2VRL0KEO5HzSrM9iyNF3WvIk36utkSB2r1p",
-	"brpM2Y13m4aeU4xmXbqN1+EtXJWE/qMMUccnwzrG5V2iRJ2AeA1ni3ciwToTtAPIcNpYTlYtWEVXed/J",
-	"xlMmI7gsiLQRBRt6uYl8Notay/UFVWci97cq05L5FTO7I616hiU6S5IXERUUXwz2ftEyfEWPuxeL+ZHB",
-	"HRCD28vSX3OlzF8QJGbYG3O7gd1241jHG5E6bRqowj6cVYU/FvITJrmMD9Dpi0GoWPOKoycSjRhjPYpC",
-	"poQI8+GiZK3kia35gQuFF5lmXp+Hx2FqKGXHwkpl2Xg6ZiNsADgYciUFNgqcXswau8rCSdMYUW5Sg7iO",
-	"mXODOcOBjUStrWoQB1k7v9rr4tDKUAKL6lij2/8Uvews8cSis9ZrIvi0+JSOkAahYodneOTHd+ntra6O",
-	"W7DXhedkTrjpBxg9tOyj0nu1OCjkF7mqhoE0bj+3H9D+lkghP1dmEhlFLOLBjdm3YIZlAQUdxfMdVJEI",
-	"e0DFuR7Pafx6dbPn9Z1UFYniT9yYD8s9RW7xe88Qd6/xfC995UJ+Ksy+c/tq0mRUE+jKpET326IF9G0s",
-	"Pd22Sc/UyuC6QJRDSeC5eE9dC22BtHd+tuozj3HyUmmw+oJjbZwtEtiOEqAcSlKs7MBorYsZmFvOSrP0",
-	"unV3lIWJancUn83HKZT+dzizZ+6nqzB0RU4uSfwac5PJm9bNgqouwEoK1eSWIvebzTzp8OCGPQBNNYz5",
-	"WPmuWye6gpQYRxNUY/siogae14qrQiHmh6BMY9GXgnJMRROwavNQqGLpBKy2xgeuMMqiPqypFKA5oWyp",
-	"w8qm2RQXYDrPhj1op3+3OlitJ/vMk9Szda1IvB2jO780yyqr6gKvDIVzbKUDKLjEytibdV6l0Vs77NCQ",
-	"W4NZiHjkGvvnVg5OZo39rEfG8IVgcwHge/wYiA/vM1nUFyAgRamVg6pKRDyMYU1acJjTQmY5AO3mAZTO",
-	"SSudjJfBpumDMJ0/8cZbFvju0eV25Hv3y/eW3OlP1s/mWOl8P1tJXmwlO1090STVWU5FtysoALJKe/ke",
-	"y6gEfZJis0xUwufQ9qKe1WpcA/M02QTEc8szh9xWPI3gD2zaY5h4PwSyrrG3wKyuVSZHg6hcYJkGk0Lt",
-	"gTVtlogoMsTHbTlSPeZxaHDgTcaBGxLnwkRbqzXoURLZojFUopSziTDXKnelXJS3VilaT936VmtcM9Y7",
-	"VxmbmPsldvxevGQHT3ZZQNrpJ4uiU8OiZHgHl8x2e+XXrFIZ+vHjfKiwlexQKpjH3XK30E59XLzB0fSB",
-	"ASm7SuQHEodTa5XBLcr+1qAzK/tTTT8sp7QvOsCKyPghO2MbiEMoz7TLpNQdGUaPMsy2ZJg3fZFSyd54",
-	"ZeaROMYcwGHOjXpPSLrUaZ4bZonHPMcwthlmQLUs5piGXUVH4zMehrEwTum3hV4SzZJRrFiit5rF4MZ9",
-	"LCG6XAnRzyuZYWW2Y4lRaUype/3z6zTSQ49iNtvMd23f/rnne7YjiSugOiSLWoYCq/n+eVdgxp+xH1pA",
-	"cl7Te0Z2qoGOFZnxFwoI4NGoNINyo5ZkIO1tW5IXK3qFUftplHzAFRUG50Ff7GPGc6lp+bWrKt6V2DPT",
-	"lu/F4uDRxFaR0nGhmrbNqcUwA9GV72vsytykHn+K5oDD1cSwfhEZXBWbQZFWBf7XbaYyKCZOBlxGjm0h",
-	"cNFUXao3IJZvG6K/x57ON1LlaoBRyWObGOGoMa3/lD0lwbnXqi292Gpht714FwG0uwBocSypxIllYWAf",
-	"7apH5rAOc1jyAHyq5taFyvq43IYUQTaUumylZzQhwF/3mMqQDn1HBoQjse6YWDH7PT0Fh1XT5k7C2x/r",
-	"QjbUcuOCJfO1Q/HLi+jMRNaPuXF645JB9Q1qUGYvwzqji0Xa21bNq0pbmy5DkyN6G8dpCVhpb3ll6L5q",
-	"zRxx9VBx9dDrsmxFqNllktS2EPnQk6PWBexjUtQR2o/QvgfQ7rKkrH1sXnLUelAfSgOQM4rFIjkNTRsd",
-	"JFSIvY/xU6T1DVnwOBvyOFEiZonWN/ZnakFwaZvXUm1GH0h93NcD7GuIsTy9WI9Uhp1LeL/K3Vrf5SZ2",
-	"9Gxt3rNFTZC0rduTC4mp6ug/FZGzJGveXM974JVSABiUVH9cE+cXvOfrO+Ix6i4SKuuPz3uiBSQyxLeF",
-	"wpY7fLcwZ/jqbL2G+RSR3lo8imM911VGvtv2XuUQcV5lLhcZSVeL0HY1Lykb/spF8x9GUJTrRTmn8W8U",
-	"5Vzajjf5LqiTaQWYRIAXbjOU4ZltIfxdOoUj8h9jGraaBpdKuEQMpljD9vxsCVG+AdcaM8oVwj07qV9Q",
-	"yQH4Qapey7VidHWZyS0L8MjqZ41zdoEy9UoSv134ITdmSAdpm8UZp2l5T4MYcnGxroE5C3Pwc4BhDIAp",
-	"04EMxWbpw5EKkhEchRp77RR2p9ims7fFeZVAxG66ku/t9IK2S/Ci47nN6owYSzEZCtaGAbbTzDM+YbrL",
-	"kOpmCzJyRSxu4nIGZVIVqDB9encasTAHijYDL9NIsTKRH1bq1xHrlzfVzBDGMSZBzXKOzZl3HNaefnB/",
-	"3l+AQgno7V2qw5Fm74dmMSo/2/eDik1YigD3KAkiG2uJVyxH7vcUqJAW6NZdlKV8JzWCfkrH3pZPwNIC",
-	"smspHasolDjJ1olzAPENe36SXhpwBUpoRywX8LC+1LbpyIcplDo/syi1hhq1d+EPR7DeNlgfeLzDDgSm",
-	"UwSwyY7CH7aH9KXmAYzA4FEkYlTpjbCqt3sxk4kRUXeTkD4VO4HcQ6TxEwvHROCmbQ7VVwyPOKLq3qFq",
-	"eakeTGCevmiZ8aR43TjiddP7BclvR3i9u2C1HaP14YSr7RyYj3FrR+5xlMk3EKhWgvD3GLPWHamA2pae",
-	"hLLblcEooval8+LXqGLVfZbfLQ1J+D4d65UxwphDDEvgOPJtxCXk3uT5Xv7Fn1vrSFu03dYPF1HX8wur",
-	"UwlP9wn5wShp6W63FeoBl8p4zbPsO1fO/HwJBgAgjPcZWqbBYKRwdVTPNvLtCx5nn2IxEID+9E3ayBnw",
-	"S2RXwWpRQ4qmByxmzKMb+vXcQ46KBVhbduBrBUVvMyCiDEm2HRRBvQoWCYbIMJrxAvAdREDEVRQxI9+n",
-	"TRQMNmFwRHmZMg3AkLSRQnaJwd71hWPWZkj6rj3lKDnR3e78FvVGJBSXYBKeSJPIgKoFJZq6UoxiYEfb",
-	"7WlJZQqnCvNWxECUHdjdNpYsA9Ut489a5H6fzSiPDOcTZDjrHLZPNTKDeNj8KhGl3Ou+9ZfTD9m77i9I",
-	"owKV12wadkSPI3rciR7Y7jB/6PbCyFEt09rKFUuCwR715MyPtqyzZB5utlkqc0EA3Glbzu2t3eEb8jcj",
-	"6R+N+Ucme2Sy6zLZffQjzBG5baJ7KY+9RxfCb3oUKzGpFLFtUQN4e0w9GgSz92zTe/Bv9MqfRO/AfAZD",
-	"bSR8e8/+Avcaz/dO0r+POYybwvZQDHmc5Nyzj07Ozsg9m/40jLOeAQOtUEYCgWXGcYtfDiOO7ZOfaMVv",
-	"cNEW5QsXnu8NdIjLOEJqcPsNHGc1/6/ODfLnn57RV8OA3vLzT/XH9hs76G/5gN/oLZv9MwjY0wxI7Ack",
-	"etjKJucAcAh7IBb/HGIh6Jt0Xpf4F1Y1LsWy7Zjf8VYlJBaJ5gyPJKw40eEIh4WcCgD1lkc4Dj4QoZ+L",
-	"jS+Y7X3Hw9wdNqkRIzvdU6ts+9mp3KlFfxsAVQCdFSFjBWo/0FTII8vYCMtY/rwcEyk5wPWUsL5pheH0",
-	"QyR692ecL8Dq/ob+HYl8j4icqrP1Dq4g9DLEuj82dVrpEoMw4cInXxN6HcFv08mRKLhOo1Cj7q2kWx1i",
-	"WuQRh/cIhw+9iPQWhaddOvbuG8AP3JW3CXw/OvCOrODICg626PQsI7hHRxy2Xq9Upl8PRRRJ1TM+o68p",
-	"Apr6tXeEkSHZK9EiWzStpinp2/LVZesweY6TOtYePdYe3Y3frssHMpq07Lx+/+cf//X7P/749z/+03PN",
-	"u+0vf/zH7/+A///+T/xtUXw/y3oMKJ7IW9GiLSo27ubxqnmZ9mlN7yrmnS2726aoeP+rjto0EMLEg8mv",
-	"UYxHkhsfO4PCEWLGQr1vm4U6d9QA0Ib3sB0qT7AIaSrdDfiEug90dVxj01VMSdhOAM014peRqhcJero0",
-	"jLN2Rg3t2pYbqmJ5rLQ/qprgsKrcbVOncqc+txXBZUHAKNL+qmR7oM6zzxu3V9zro+OLF5jAZkXz0w/w",
-	"z/15vGaRbX917CN5bog83/SFO6qH5bNajM72x1tlx1li7bRUfQj+qrkS03Leq7XlqE27sGxjuKs0Nmv5",
-	"GuozGssherKO0LohaD10L9Q2JJldup/uH5EP3AG1MYg+eqGOMH6E8Z14kPIgfp++IyHCat/RKwGwGCQi",
-	"ZHgh1ucB5BNh2gIoBa+AG8ESwQdMq2hyyZROCZdFgsfKsL4eswGInaTm8ljck3fpWpX6l14PRSC7MniO",
-	"sz46l+6rpWnmYerzW8GEQgcTupTQw4TfopsJnU4VI+QB4NPeO5PIf26SmCsyl8E3LTMxiRh4TW8gezFX",
-	"Set2FCkR846MABaw32lXhkKhrx1za2MBWgs9YnPtrM8pd1cZmchbRCRPgQgUwdeSXk9vaJw06lt2FeUJ",
-	"cn8LsRk7SgLBQ3EQgaic23cW6IEwzqQoGJzSGnvb1+gP6koVGkbdV+Mi6qOLKA0JuERJV6oeMNcOD27S",
-	"/iQ2n0pVcIXNOofyBdVgJlkZOMB5FmphEGAQaWxfumSqH10Zl6D35Y/lTh1F9wIuJVS/EsHuo4foMwfj",
-	"Vbbxcy5SVkD2+cDeGakQDiee7xWE7NMP8M+6XiCfAnRUDvBsWxFAaSNKQa0nkilE25H6e6TOjVAnGsHE",
-	"6tS59fJfS5DZnjh9aJxlJkYi4nty+ryxghkZFZugORHloyDGVegEIq50Wrm2aGPsc0MKV7kTqEQOqjAt",
-	"lgAJnff1pKNNu38K4OBKOeH23EoxzrdW+OqkfuatqJrsnUPoCKUbgdIDK/WU+ngWRNT1BJVToXbm47l3",
-	"AC7VmavRNNc3rRxVcx3NDeuInlQKtGQdrwq2QoWbQdrtenFwtfKw+2hl2H2qwiPoHkF316D7VIX3hrix",
-	"iPCYmr4cVvthvqcobGlyNkkZCp+NrfkudRAlfTGoMUrx0F2WaACmkYqEMaxNBvV/QTt8m3FzY6wXJzXX",
-	"I/FuM+PnVWH+R4/Mvab7LOKMWTrlZxEvzTEHaZaXUCHVWARC3m6aEfCvMy//kMe2lHAsAdCwhCssYLxW",
-	"iVYCrlux8KQbW3Yt5ZFl266lvh4Z0dfRgv6leAoEHWv5MX3MvvmWYOEomNSI+FYY1tFJv0l5pBi2kM4N",
-	"3TGmr8fI81Pvk1Swz4LBIc15hoC+bd5sMtbESRIG59UkIhbhtIvIFvObjpvy0yfw2Bo7ZHGZ0xCsB237",
-	"Vwt/FmH7oQvLgsEAsVCsA2gCnFkiYikRsQftGcJqYa5S+2FeQbCc0C3AwIjoVhjfubBkHEQ4dSLX9IdM",
-	"kVioX1D+0O/WcTUDb0vA0dLIshIo7KP76sgUNqaEFEjhE3Vx5fjMfD9XXMSFMgazjuJy+iH/8f4ynabg",
-	"bUdWgCORbo1I32AISGHT98JacIeAZ91eC1Dd/ri8pgZbYnmdovF7dIGB5DYUehgJ6tbYJ0ERvWLkFLNh",
-	"QAQZACAL+cZWTqEqswin+emzMqE0bhAbKBe4nky3cXfbDPpVoNOKitreOdqOaL81tN9Hu/BdIlbqkdu6",
-	"iLVD79z2ecVi3rqN4nvO47cxN1+Zk28z+H5QTr78lPfOyXcE/CPgzwF88gZuH+1vRSy7k88b8N9k4a4A",
-	"00FfBDciZDJpslAHowFZTjs66aN/1DBu4Hc+5HFyT+qANAx3RhYZxkKpurijO4X/I8AeAXbfAPYXJIvd",
-	"YOzuihrsCcIeTpGDQxSbP4MKB0dwP4L7PHCn6gYFV/y86gZrgL0JYiFAOa+Oq8NmBjwRJmFdGZvERc6h",
-	"N6qQCNvlQaLjJeofbDOI7pd8vOnrbNqHFU5H+7WNeLrcmzzfy7/4WEB7g3VsgGLo3NHfXtOTKpS3Mhzx",
-	"qDbsT4wMeNTqCx6hnONanWcXwbpQdbe3eoQ2ua7WCPo64oQ+XizNDYY9gzoF3zRgx9I3poDUosI6NVtf",
-	"J5woPpCByb13+tLie4axTkQa65i+DaPUFuVfX+GuJyIexkAerZHJhDf8HlOWcnV4ut016vCkh7pyj4qx",
-	"4u4TTnDU6wnAubQBfYRMZpsRfOWwtr9lIgph/8zkcfgw+vdObXqbjYXs9Q0DEjOM97hUJmEZIViuaEAd",
-	"wExkHMkXBi4JRDiKhamxZwkVCrcPl1r5TA+FojYUqAJglF+fCpfDd3qkANhVIDLpGO09WnVlPBDUYeNW",
-	"RMCv5xa5sAPcamFy5sCBujkrMUpiHtmh+KncYPjAjY8lYxlYqQOYhEMdFwSYk0NSlEi1JOCBDjEct6EO",
-	"x4rlsAaNXYA3VaGD5dS24zLpy7KQLXCLRVnCkjC/JioebLX2o5Dw2QsJ6538z7l8SYXEsbHstEyGOf2Q",
-	"/n3/JUzKQj8r2dM+V/I8gtsR3DYObijy5gjgMErALA1V+xMZmx9siV8mD4zrOWU2BM6nVk/akSdra8tV",
-	"pce+BbaSZlwNsDyhTSrLlFD0ag0wnMvF6jqdcvNxAlZdxQfllNjlwgXsjZvS03bjAbPMDM7JGBgarJxU",
-	"XRFQMQRgZSneDkQoR4O1NSNLDPtVSALH1LpjNdKjMsNszoDTWGaTXbUMd8zumlruo2xzlG0Wkm0a9yDb",
-	"HFo5JiIixtFESiB//8rXLsNUds7cDydA5bAZ9bEZx5HNHdncPanwB8bmbNBOhQp/j91JjAB0w0ChuTE8",
-	"wSiOhUrQedbn6NtruxSV9jYjcV7nBnxg0TdSBeK+426wBp3v0cuOsTYbY1OLQvfjlYG4UD3w/KSOlQYT",
-	"nowMyHCKB3AAuZJUGi/mAciA6QV6KNS2O4uklLjtgJGgL6MwFqo6ZiSDNUpvp+WicAG822f6VsQskYUG",
-	"fk/sg/ctbuStDThATw6MESgPPT4kghBh9vWYdXmczlaaGnuqQkO3WQCnmlK2h0jIJ85FZJP8Md9yy9Ec",
-	"9omwOT3BHrSVTlq8hfNsP7yjTBM82qaLJkU29UVa4cmtB860pwWWCrBVoXAxx309taBVIRzZmd9p2MYm",
-	"wGIFOj/QEIhPE7uX375P1Y+fsoN5rnySWhzFm4SrQp+pDPlXF6BPP2Qf7q9CUwGC9levPxJdNdGBQoV8",
-	"eF8007kCFbqXFyaf/XEquxUuM6Lm6XSrHuVqtNilzXk7S3X4Bud1xL+jkfnIjPaRGe2jpXS+RIfG0jKG",
-	"NNdOurKEl8iBiKQSleLcC2V7YkrF4PUxxsLIgfAJ0WIRCLwWiA8baHKTMKUT0YQrBQ/6LBZGj+JAsHEx",
-	"YvMLw0ygh6CzDoXyUUm+Vrl0BcyJ1DG1r9IqmtATACkxU3LAJ+xG6XGNXSlXUBpgdUzl6odDoWzfK1rR",
-	"RCPiMq18JtW1CnQozCVdPuaGGS5tEIXV+e24ZWJE1K2xt+5Ca0dEEPfZgMc3ImRt+rZdu1bXapt9qd+4",
-	"TTwsm/G9J2pSfuYyrafhDMk03stkR8D4zuwmQmDWgR4MuGmyAMheJT6cVIrH8T3xfhhhqxeyK5eO2T23",
-	"MG6ZiAGC04C//0moXtL3ml/VZ8buw+/P6NpHdd8bSGU/naXX8jjmE2R/ySRCL5qOB17FrPH8dzIeimoa",
-	"zKhiwXGysmj6XkBA2pAlvCSY6TwNZrIjW4S3Ba4nD44n0TMc61bEnZxBCR/7Tees+1VQFyePGuHFyTmv",
-	"d04eB2fhyaNuvdvoftX5mp/VPd8b6AHOyhvoW9cxk/bbrl4Sc3Q0OkUXf1x05CGM3Lof6JDBxs4w1kKQ",
-	"l50m1cK3Mq9za3a4kQHsphsiH8p0xo2gzi86ncZJPTx/dHLevWic8PNAnJx16/xxt84fBSippDPOqu0X",
-	"p50TgVaY8tnslNey7zvI3LZ1v8CCSzXSp7cinmA6o+u6YtmYrSpA/GDfkkKXkzq2ow3eoZPlrPpr6WZF",
-	"f0Blo7dxX0biWmWam20JQXUfUKyhdhWkxGFJSJREOEuDMhbv/gZD+bZAcYel0T1V1LCDUlttgrCSvX7C",
-	"TF92k73R7LgyY6tSDPsaBGkvFAFASwhjBGg1FH1tqOBMR8ZJvwW6kNf0zh4/fnxSPyOVKvulNYxFIEkV",
-	"8iaCx/NVwbNGGm+EcT2WTX8neRRpz/dQrHLf/swHPNSjxRVHhF4Xj4OIgxE53RiwBnvWITOhrcPfRaCV",
-	"HsgALlD4K49kIunmH549h+8xZB7HhN/+8R+//wP+//s///hP9vs///iv3//xx7//8Z8e0vBwROVeWlao",
-	"sI3ySJ8l7SNfTNRqqLHoith2zbv64a8nWG7nHH9wHGrqrkb6YxWDFO9h06ZZZU4bTttZzVF30+1aQd3N",
-	"0/SB6LtFlje/rA+i8YCHYt1gIOy2btbhMXflh4TiFqCpx1FjCwnfXbqH7nYBApopv8aWQjLOoNx3qgPV",
-	"LAAmIJXtGRRF+CXmOIKcCIdKqxp7yoP+tSI9F4sitF++eP2mDSI7Z+0hT/ptFOPHuXIKJDYA/2p3dDhp",
-	"+2ykQpGrIWA1cCyAP4qw6CVypSiyjE9E3ea1ahf5eNtn7TLObidV+TuGieGPWamntg+Pzz7TlQMx6IiY",
-	"roXlMe2clg+4gXpYm5s2e9D+XwPEk/ZDWBfStjvW+w+XOtuEVe+uVUf0paLKn6iB3tqCB87Y4hPjhSUF",
-	"RoxLMu7rSLBEvE/oR1hOVPWfU/UJeLXhtyJ0DRNFJslJQ7UmiFtgoACMzaYV0ZzGfRn0WZfLyPi0a0ON",
-	"AZGGDAHcwDLZKZw2TuH9pxm0t5vson5uE4bsOjkDC4op0hiskXFRv4D/PPZJLMlqXYyiBDVf2Hr7mi+u",
-	"VUeHoBHDaFUgaBpEXl+gUs7aMmzbNCkg4aHgCTO8K3xYNlyDcZXxgnjat/i0ncYc2OmSfgk4bg8UcGX7",
-	"MAxGPT/zU1aOwJByadwIy2vj6QDegUj6GiYM6JeQOllgyt9zlXBvHV53J9fCNlfo/mh6RcpEIc9Nc+Up",
-	"AQfTw1TBHXDFewJ1wqr3ntpFTkGjMBBL/+XBb9n2FApfNpHjkTriXpnhCn2/IJ/FM7lMTEh9YyduKbks",
-	"DVAo8MIFLPtnU5ux4Aszjf7DUgOtkMY+FkP2ltyfMhEopz9jviSJzb6z6WY27IwfeNuXeOhkUa0fHjEc",
-	"bwqyaYmD1YQf5JaVBv3Xo6GIb6XRsUm746SVl4hqY2aEIOi2Jvhu7jIfvxvr+AZYk+v+KybIDHTM4Bfm",
-	"YhOz+Ful0S2nx8qwiUh82+kRnx/rSLhHjekWwQf0VB4LptEoPO0YkMYWU8zVfYIPXVCdnYuAR1qJJWO4",
-	"y4Ozn+CyHnsML9djuKAJ+d5J4ZMaAcbD1+lfXR1FejwatsKRsLdMf7WwNR8JIe3faXW0iom5H2eCue07",
-	"fO/9SaBDASfB8Th7U9Xr8a2Uua27zObolDoDsrTl5QaQu3H+GiABS9xZYjElo8DfljXrL/LS1GJZ9tYp",
-	"1r7+uzH0d0S8V6TWOakW8Gukt7V0d2OrkCtQg9hHuQcI8ZrGa5utIx4SJlustF22K0Y7II/fMn2zXag1",
-	"Z0Gkgxu0QMYjxfQoQcQuGiMR4kENbTJujOwpkOZ8KnXLHEP02TDiCkAXiPRkNHThKbHAOnMYlQ7iV9Wp",
-	"uxVxOBJ7nEbRsSn3IKK2Zu15JXa5s5P6ozf1bzL3yzSCZReeNQoXLuO6spBJ4tQT/PXiEXEu1UJxK+aR",
-	"8Zp1+uqOIabUv1AsCUl09rHIePE9hfoLfdnrz+TXKaCkKG9AG/PopiUVGdEw4Y8bI4wZ0PIuEEYyM5dN",
-	"JYEAx996+geARnXuB6GJZWtAYPkgEBRQNu0AqrSDXbEw5t2kaS2OdBio7CbSvzQ3qTUGJDRiPhZKbFiG",
-	"s4G52JYae9vXaI2hXA33bJUKdDXrTLFpGdaVUt7pO83NoDfbi8hEC+JAt5uW6tYR2t8Q/zLVtVZhsXhC",
-	"PGR39opVYaysQEo5LabH7k3Mb0VkSJDGTYu0SRh2aeew/N5S9LTpNIvF31xGxd+K3kgddHoAwkWpivkt",
-	"UJDl6eUoQWY8u/p3KZRolb076l8mLNRUkpeJ9wBZ5MhEEaNbDP4C/EIVJJU6QGO3Ept1rLHz+jeZkXLM",
-	"J86Wm1YANKP4Vt6WVabticRS6tajN49CwwELDf6aqLIpL9x5/ZtZSvs5p9C4ymOWxHMv2hdkmlPSrxqX",
-	"dpKbWt5O+ooF1KHVavDMiMR6NVg4EgzOFeNKjJEzgrgjhomzNfalSXQ8qbFUMU2jVgf8Rjh9K7NrTQeY",
-	"OGkv6ypaElaCBeLiUYRmnU6sbQLq4h2iV5NmNt0ZugwG8Ls0JuQtB20akRPkRwo0lr1+4i0p0W+0SfR+",
-	"QMWWZIq0XXE58S4mRJySP7vaRP2iaynMYrITHIYRV5S9baUJFCAqjbVXwQFW0gBmr9U9W2vpJZ7vnaR/",
-	"VRpwF7a2OnNfyaZVjA9+2ozRz56oXJbpstZetzQwJiXIWtUaxroXCwNXhuSOCWM9HIqwbFU2Z6RaPop5",
-	"AXFyCneGGFwwwAAUa1bQyowijiHs9ljkRU7P93qaR4uOSzQWl0zFOdCoPQwL3VDIQMq2bNvGIUKYXZiI",
-	"Wl0ZVYhXGGdi6YFqguyXoFXRiz0n8sCG2hQYNDHNkXTmWWhod3Zqp9kA0S1JFyuc392ZZOwOfaqlG6rl",
-	"qKswZFxZMqX4PTzpjluuJVedfqA/7izTMFeKssaTlIjW421HlrYdluZvhPr2VSuZw/XIqOBIak/YXWk9",
-	"gnSEJQUJUsJduxhBuTnjLaXPUpasNNa4EVJAq+W1Url1vHWsOHHytI8GD+M796/sROQT0KMk0APBeIzB",
-	"NtPMHG0XzhvTlYKKfHXl+/uzaKzK/Tdt1wDFYQp4gNTtgnlN7yU3ZggKIDc31Bg2jwSod6wklO7IynGw",
-	"qDLX4FENLIvy5uEw1rdoW6/gyE8ibUYxEBeQDAWCYCydO/XOWZqVs0xPjJ+5SFwAr1nGUpIO7hjetlx4",
-	"27vFw5LSztCbj0ZzhyuLSNtzY8Siic7nWcf2gMgDTij6/FtSAR/M+GNqJ34lRkomLmO2L2JmMCoAONtz",
-	"yQeCEpDh6laAifoucS6GO7tSOPZL1Z8XrJXCCxJcevsuzBL2OOxP7ArKHUqIEJuvGhFoFc5mMu+lZaLt",
-	"vLj6VsSxDEW7mQtxJv8bOngBl1VaEIIOXxt/addYGzC93XRGUVL22lZBaCNQ0fnGxC4H66wzYfYgndjf",
-	"a9Ppx9nFU/WhZhxHK9lQ7FHabbSL9Z/fygS0NUwNNkkOGqZ2yMuBwZ8V/BpIPTKXeAINZkfd8mBk1f5V",
-	"KGuHJhO3IaUCViZAfpJWE3Pjgvh5di7XlMdOP6TccyP2kmxge2gxOfLdTdlO5pLhvvp051TA3Hf+XG5K",
-	"yYitzJiS0fW9lcG8G1Hs92JH1S+3tESVQcIOqkUW7OvYNCppJpNVQDdDVl9j305S2cpG+KJw5eL+xn1t",
-	"5Z4HF43GQ78Qxpu2BX794iVmfxv24KJ+/nBGcgJNORRUwR3T6S3UNdMMCHuFqygPo6wtX1zTLsB64tRu",
-	"6rEEemDLOl31YuGgHSVYHSSYwsLCUTJZTYr6zuUa78JMdZAA7rBkWjCir7NChnlT4kblo9NY/CaC5DMF",
-	"M0bSS1orz2aVCWbp5BMDLtrrI24dceuecOsVHrDNw5Zw1pIdFpn7PtYD1h4KFUrVa9nxtH3WuReEuKJa",
-	"wV9QfqszdLCOMMmJM5hgVV56LEEKevomNhEfNChxuZZ08yRTFQ8LJN6KKAJkGMFnKty2REYTzbpImMfI",
-	"4pWFGGRY6UlaEQYwyXCH1P8Wq4Flqk0um5pKKCkxtmmJv2mpTJodcJlLWLS9nyLBb9F1NZX7uGpW4+UG",
-	"iR/Xeb0Egu0S/SopS9a+9Xoo+I1hP/KR4UsKDnQcj8iwmtUXFg9kXdgJXMhVYSEtUlDthX9rz3xS2jly",
-	"CZ/69zZ97wDzD+7dnZ7Vdkn/2pSHnUQkrW/YMOKByLX65DHAowROPxJ31Naw0f5bKUnBk0QMhgkcjXf+",
-	"PQVKbiaDtNvItOW+HojWrTQy2YGD29HWHkbeZxBzOMH3343EVL6hNL6rYpkiAsYMorgwlkbU2Ft0cGN4",
-	"G/zMVcjaoHe0LXdJ+5Vww2BQkUhEeImlxdxHUkPsi/LCku0HorByDBYV4wA1rrKXFQ9X9Gm707PbzIA7",
-	"SHKWzFaikN05qtNV/oSj++dFDr6MuBVasKgxz5BhA+LL6Ye0OsAmnNY5ilizGvpnx8v8DZHEwYbczzvX",
-	"++Mpzg+yxHWQo6Z7irwHRoe1kWRBPEXW5vpJraCAZ/Huq3O1jUe8z1DoeY56VhT0dhTNfsAkOz+B32YY",
-	"3SNXOs2YwYdPnORLpWrsPXorQwFUbwvOp646FGWxkBYcVR4kNXZllwsVVWwEQ8k5U/k0WaHFOTCStp9P",
-	"JFW/D/RgJfteGD6h8dnRHYqZr4g/Z2/OHmXcOy1dTg1bfA/7ttGGUX0kLOU/lknQFyHT3e4SoFVYrU3X",
-	"D/98ccs2OueKWVSxvRyDfq4M4OYhzCmqnymEvRaJyZBHifcJswbBcCR815bp9YuX6HckpOu6+q/S3FzS",
-	"zaO4J1TC0A95KxTmPMPxw3jD9DHFurKUFN2XvT4+qRgDsQXkczu/GdFqu+BnbTLVCAgr7zU9rXpaql5r",
-	"oJVMtE0syhITX4skiSg5dCyiaEUDBK3jjqIlPlEYTKgFUZkosHkM3GHr9n0Q4ahSdjxS2BlJduHQ9HmI",
-	"ElpHCFVEprWUObjxEPGmvGvfcnix6RZ9ny9G2GZqGTgIuytlfcOXgoienpe/vKGqbT/og8tDPqA05O0U",
-	"aTuoUmg/Yne3BMtcp0FgS1R6aaxS6SWtLNcE7bNlEh7vJlcYyG0P3agINZ9I+bJ5vkhY/j2qUFZFC/dZ",
-	"hAyWYHduStyAz7QAGVLZxqqPIcmefrAVtdZ3SlrS2Pu6YwfNP/wNkMrhui57uiyDfH+8lnZ8Jaqvq1u3",
-	"b2XC3LnMBwCtVxBsOS/oavx00x7QHHUORJIj15Z1NaQ1v2IRCHm7bMoBCW07cokeKAzMd4eWI8GCnM/W",
-	"+a+OKe5rNsAU6DTGDajBZ91YDyj7KdH4L3WyHPcnNfZKj60rEPsh5ZyBCyrSP9pRHVXpdVXpTcb6VnPl",
-	"zmSptISlJRs4bK3pziiLFgQ5W7HbizUMPlOsr81QJjxiI5XIyLbfDZ0BYqBV0q9sUJXo3MBVy7YTvBVx",
-	"B6O3otBbXxF+E3PsObObet7lYgr2MgbR0o5s/xTiBQEStmjXqZhw4tuUfJXZRsm6T03/bXZALhzZ9bDr",
-	"y15/KvnKtreUhkU8EXGWxPn6xUvG4fFmg3lWsICHlGVVRviIB7BoxWqojfpyss+PSO7HTKoVlP6X1ObV",
-	"wudqsg5KvvtBy6A+tINIGxG2a+xbnfRta0xsGd7FUAUKDKFuu12WjHUupYsazdXYW5d+DouWCAWkOTG5",
-	"kgGuLfAlA2iVqge7HgkeGteMjnrQ6TgHEvlGeF2Z+BQLbhus0RCHWNd4UxiB0zlIkHiVte1EzyGWVoxj",
-	"SQUn3NouLOw0lgMUbKh2RJQVs7Zx9RjPiKS0M91qWAPK8hYyNZ/jaw6r8rEOglEcb0NRyr0JNKXix7Uc",
-	"kleR0RW756d4l/SFjFki3icVA5e0aC26sTCFlAgw19O/1yTOUdLX8f0qcBss8NiF52FjDLc2+X2tfDpu",
-	"A9A89f+1xUhiEQjc00tmgBdGYphgxFhtB/5MIOY99GcilB2OP/NnjsUq4ITkC085ASnSqgf73yXNR7Au",
-	"D5IyFah2Ry/L0mjNef5S2N6d+kur6eTr5vnKdLL0Ed+dwxR34DPN6XwLXzKO1LyeVHP6Af5Zyk/Krixz",
-	"pDpOQCkmZZPUHv99UulNtYSzZnrnkctthMv5G6C3w/W6llPP/nhd7fhKvK6WZu/J6/rtBMmYiMwVdstc",
-	"sTJ0BaHIPsEHGi0RaTCfqQpFruwIsLqfdTU+vGk/6xKUGskkicQKnHZnftYDJfxSxvk0lMmG+eapO/XV",
-	"AclKMHjSBGVMzBUTIVZRW8Yy8It7zUEZCCiP8Z5NA/QS0PztX/fqO3XguzDnt4Nqnq3E9+FUWH1nzl2b",
-	"UVjtGdszvfUtZRmhtJljP58x614RqHaXQHX/okyp+aAoyaCCb0ZDEd9Kk0k2z3XSR1+KYaHA4lD3kEq1",
-	"npyyI3/It7a8+LQd/UASqj4lwcUmUyEGOuvX2nlUGHuzaxcqhnG2yWFZEvJwo/RY+cU6s0vUmKVAtiw1",
-	"3zX/ECFa+YoXs//5f/+NKFGsi502DuEslN2uiOFSarX2oJ01KGj77EaqtL1I2gXsYY19NxLUsJbFI0XR",
-	"dkqP04xzO5/XL176bNyXtpYADu5GiKHZYJVs2PKd+GbXEb06QomuDCSPFw5N66AJx+6E69tmPy9o3Emz",
-	"ejdU6SvIy4Le1Q9/PXmCv148ol1SrdQt7zXr9NUdQ1wlEs4+NtAjWPv6VKhbX/aAORuBkV63CFSeAv6L",
-	"LnA9igNgvWMe3bSkooZXPUEVmIUxNuVgOrrvHs1Sn0A4zIuhSOPZV8Zy7NU710dtXZiU0QaoaNv0L6GH",
-	"vsSXHJaHem800PJEWGc9WKMlb1rN2B4gYicYsQIcTJAzJC19es+RxXSotpU0ezUcaqkS5N7W7AYoP0Jr",
-	"OxVpLPY8b3h+mrSycFrUoteer5JClYKlLYW2krOaY3uZ1L+w/Mrr4aSFRJE9Y4HNsJn4xwTpRfZomdfm",
-	"bEazwaqNk/qjQm9+S/jbjnEAdrCHMQ4ppBaLCux1oMMP01yZDfgEfavEGGRSYy9c1EbaXgvEK0ZdpPo6",
-	"CnN6Qk5LcLk8MhJpgq14L01i5gU4vKRF212AQwYteZayNvrDmBaBFRp7KeUtTSO7C5LAXSyhzu/gFHyy",
-	"SeU4O1tbdD2B+vSDZRjrp5Fbgloz8OEoXR2lq6N0dQjSlb8BmD7U2BpQsssrO+2tx25OIaqiwyqrQ3Xf",
-	"5dlTS3cTs/ywM3VtnWCZ1WS6TQfLODClRaNPRTZS/2oKM+2xWFYz2VHAzKFR8101CTZQk2dKmDrFc813",
-	"Vs9468ReXqyr0cinl1h30xeGIU2Q0KVCNEmGpMe5bF/4SMoi5v8ZKocM4gKm9+Uf6txTxZ6toFxyc8O6",
-	"OqZMZLciNrJPGpYZD8vVylWquNtdXx+LduCEOoreR9H7KHofRe/9TanPc2os5KPjm41x7B13INgjjk2G",
-	"VGulpcJIEtliCExY6ZiFsR4ON8g38z0AjnzzyDePfPPIN498czNKroXWfBzeRjVdstx81lzzSpmxiI3t",
-	"3TMmKQW0WcAYcm8ibPgZV6WYTRmndTwv8xvkpkX5Z1kdNxJ/nNmM5yK5Z32fK7Bh2sqdMeF1o7l/FGzM",
-	"VYLh3D3N+nogmFQmETw8lIjuTwR0vhU9rGALxDBFopuAoFj8JoLkxHb423mA91CoUKpey46nzTo8uIFD",
-	"SNWzMAp6KuI6reAAEvW4rxk3NyJkDy4ajYd+IeK7YNUCMDMuraNQJQ9UIcw4VdpGbnM1YQMdiw3GVtO6",
-	"w149sUt/IBAR6AFKTsQ0XBQybFEkejxiXIZEXAnrSiVNf9k6wXY9XuEC7agF1ydR5YpWkLSa9IytihJ7",
-	"kf5h6+YRVUuVa+SXyIEg47Rthons/tJNPrgxrENA2uNSsZEKRcwSHfLJFwYeYSHAkm1WIxyD5kH8wNQS",
-	"TDTxXdJGPvsDceJyk/Cws+SLdUWHJ3wgCLbdNPvSsCEHuK4olrukRIFn8YgKq0gTtHi2pa8I1yt1Z8/K",
-	"3ggPtljurOEtp9KgEW6kHGtiD2wa2W8jk8iuFOFDv6TiZXqZzdMKhUolCzz3D7O2AIpHuVq90rCBNEaq",
-	"3mXaPrll2yczHhmdU0kIyni+pbIzVIiQ9Bw5oGIYQ24MlQEVscjqV5kbg29ROu/Ls+lhuOXwfAwa2Kgs",
-	"g+fgAIUZEiFbUoG+mumxKZZ1+UBGk1YsRgoPh1ekpZGSsDN4EnABsSIoLOpzyQcwuJUEH5zMEeBW6xFk",
-	"UF3As74GsJnRYA/wjKrG2/rfVPW7p4VhWtkMJZkwk2gdbpSYYe7HtM9j2ucx7XOf5DZEpFUBzQSxEOpE",
-	"j5I9SeG/JEFpg7hFU3wxSg5SacL0Tuotz0ga4dQ7g5TczggtsatIFbszwH4CZPedCGSIFWlg+fUmcq8T",
-	"wQdzmy6NdXxj3MZ3ZZTmZGkK9g3lMnXC38Drjt2U7qcxMdUBR5tzLNyWwQbD8WYPgMgeUhuH4tWR6CZM",
-	"VhUHx6pfqjjme6wCvstip2ED5A0NIyJBZUFBYGSWlGk2mckKJPWzABltf5ouvXEH72Cqdb/piwkzQqQw",
-	"l5a6YVr5LBZAewGo110eJIbZkvlTjRknjvJkUlkwtFAriG5YoihQSWRyGBaPwU5TX5ckhRVP+u6yUnPL",
-	"XCZPhJ92u2OjBwK4n23ZkxA3X13yOP0wwLXcSJZqgQL2sOXxHjMhf3MUsLcS9Zxq2sOIBwWBaY+z/WRc",
-	"OtySwKiUtLZRsHOamk+F2lHBzq0vUGXEdUEwQCGbR3B6JlnXjrQ2oI+S+HRUGDJ/aRg3RvYUFf6zPl5S",
-	"w9wzIpdIpRU6gVJpBZ6wQuKlUGsLFTu0vh7h+9OD71KZ5A2/EalQorvd9aWSkQr1yX40aEzbwVVFmDSL",
-	"GIGhJGPb62DMTbGRojQs0ZraEek4DRqRhvW0EhuMFYEVzHoCHprl843TyZKxzpVMtU0xsVkTj6KjzXOL",
-	"gWN/VqFmnFqNLknXmAY+p7tBFAqTsK6MTeIzS186DslpnpaznVBbvUAPBjJJRNhkSttm8rCO2Fve3Mjh",
-	"UIQ+6+sxfhG5ziLYeppCP4ACb2qMYmiBkq5V20gViH9Retz2sTUqsXNp4E6g5QFPEuD2CdBxwKPIEjqm",
-	"UBPJuyarKAS0c9ak9qWjfDRcgmygmBgMkwnagxAQuAqv1UDfOj+ujNDAjGXF+3w4FMrUWLvPTWugY9Fm",
-	"BiSUNHQVXkbPCrhiHcH6PMxCOq7cKiUiikzapR+niWO/ZG1AH3rqtUo05p/ZzKfhpMbQrhkL8uLl3gsL",
-	"IWLMBaenDYeCW5nIjV53C2YbGQlTu1Zv+oIZPhBuaGmtMmybSk8wsIM8spfYnnMxNufC6zuu/bUIWWeC",
-	"cpftaltjT+w9gCE3YpigiPa4zkKc4YNAq67sjWLeicTDJrs4q7M2bVZLvB8CMrSpnZtiOoKDaI3L//P/",
-	"/rsQMoibnjs8NXZRr9tGcPYWV2lNaSVq16rcJm8pZHWTfJGiCqfPBTrhqaXs/EvGO8B3mmReQ3ojInQn",
-	"xQ4alq7aIG2wcniGgwP+/ieheknfa57V6/UFDOZtWLQcIRvfWcWFWz8coQUBbTec6Uq7PmxFeYFVPV7c",
-	"hp87cklfGJEdfp8ZATuQ0KEDNOKwcSkX+zUfdWDbhsGLxfthpMOsgVfZ6N1bChOQiRiYqeX9anZxffj9",
-	"GV37KPuZxzEn52AyQWkYFCmv0nUBc4U7F5mnizqo8SAQQ1sXdpFp4gvunONZfd1JbrAmbYXKUDtrnF88",
-	"+go0h5ThLaQ71EE/ocd/+Oh7AL/ZksEjvjl7RPYzFzlRPFXuh4Xfd5HpzLkn1axOlFdkzmHdHKdJB1Xw",
-	"jnh/afRGP7++OH/+3bPRi++env3029Pz578FjZ+/uxr//N3VEoIZEtrWXSZE3qXGqO8JYTijDf3CODDI",
-	"Cz32m3dr2J7mWnR0KFD4OP0A/1QbZTG2XSRjHd/AQHUoct3e0wnosWIR74jIXLI2eTnaDPcVNRa8L8fU",
-	"8TZmxjIJ+iIEhY5cy86KQtVdlEb5iCASPvOBuGTn7jrH/mnxwnJzMb7piZ3s8twPp1SFZbQYOCtemI6a",
-	"8r3mJ1rBVbJ62Pfoe4XFkCIrWHornBUsQED1xIDLCPtAdjDk6umJ/SIW+FWUZmvDYLryfS57O2UwBNkt",
-	"2BYl4OZEJgiZr1zSTu4nPZRB7q48Snj18HHnrBGc8wuxTEHT4paX0PwbK3gXlaIntIwnP3HVG3EyC8xT",
-	"kOz16eUf/aVcQL8gFsy/Fq/ZvA7mSH+epRwJFqkP89ctxY4Mhj3kccpdtx5ULRDyYUf9HI7ZnOJ0Vzms",
-	"kaZAevA5Ft2RAS3BSqUKvb5SoXI3wbY1IhVnadIPLhoN1paKKKYFj28/vCQlZ8yN1RdcPDaGxvIJaCBX",
-	"BInwODUCyRgkDJdi7BC1w4ObxcHvDiNNrku0YiOFyUPXCkbs47e0GqQzdS1+oc7TRlpu4yt90g8BuOiK",
-	"eBQJrPivwswYXXxUqpXCHWU6iC3wtx4cb7zMH84Pv0Oca2awSCD3cUXU2U1ZvzuBr9oi9BmCX6md+TWe",
-	"akcZZHzR3S4de8sE4bAPqiBwjsglbmG4cwWtWI+RINvOotUG+DUivhXxCZpx6SE+4x1MGGRGBFqFWXd5",
-	"GVvzVZO18dqmlY/aPmuDNtBGKwaJlz5ry7CNxiuSu2vsLSHKtWr/xE1y8hQecfLsuzZ7oGNnwGg/hGOE",
-	"Rgo8SpcO+XwbOIfgi293aQJXyn52iAVDsZh79sjOwlAnKVcPR1Ee7rVy3bFkyHgkb23CpUliwQdMwH1p",
-	"DnWib4RiZGAxIIUh5N/qG5GDLkyewkRMGGeoBaUNw8vZaNh0756yul0rBDiMgjybssCQBQczwsc5uwbA",
-	"8WO8EhQd+r1LAUAwdtxq2A0ycpXBJl34lE7ODFxOWTpgL3UOi2nFkxyfEvIWNTGUQInQMhG0sOFrWl2c",
-	"8Y3YThBJoZydM+AKVttg51AkdQxVnDEoZTRwn+ahoy3mM7LFJOJ9QjB8QoRVEAc8GTbZHWaHa1UA1WsF",
-	"ONZkH649GV57zWvvm7NH155/jUPFL0pMIXiB2/zpiwo/tuxTF7G+4I1Webr2muf+tccTvHuOVQlv6mkF",
-	"w6AtvEab0bXX/PDx47VCSJpRSVNyKlWt7NLug0EFuCf6dcjBUWZf8b336WFYM9Znnr0Fjmg1739GkeS2",
-	"ppA2Iu94QU2Bmb4cGp+hLm2cC4v42BeGRVYQQ1dM3iiTK93C8RlDgUxwwBJ+46wXWsHlGEyTcy+kGgTr",
-	"yghdU8ZGy6NfmQSGUmfD9zjZg4r+vxGTew77vxFw1Qn9s2QOwB3TvEJEzgnjpXCPRzDVJ2+kCiumYH+q",
-	"InugGCdGW/Bt4S3V6QrT/Y4kposPqt6PS1TK1b9amKfTbDfXsG446kRUVWaqZ10sEtTvlsjeyOn/+TSN",
-	"oj21Yqg6lj2pyv1P9NDUU7DckNIdQkhQYsyyvElcvjhBq0nFuKRqdfW0MHOP6SPLNLdPx2atnXDAmp6J",
-	"hBh6Ph33pteRemgmQV8bHUhOVlAiKGQYyD262DQx3yufdqPpVjxfGDN3YJwF9LUeDISMNpgYAlC7bd8G",
-	"klZlOggRHlnFnQmtK1WY924Qg1jLt1FZyI/y5Gqs3eEGmza0WaCHANyuaA6M0J8yw7kkDkuATWb4hOgS",
-	"FTorT1jNE9ceWMS/vX7xnL2mj416o35y1nAa2I2YjHUc2pUwiQ5uiO9GshNzZCSxUKGI0Tfd/l/00LYP",
-	"n/QoMTKk8C0ZB6OIx1QcRKhA+CzoaxmQcNPWSrzokr4UaGWSNsoQbTxwtiYJVRwTPOgzPAMg4AMPwxq0",
-	"Ir5kF2fnjHf0rWBn7Gf5bVXHte8JsXeXcrIk2WJ0awGOhjHMK5GEPfQgQClLnT/qMQtlyCZ6xPBH4hxj",
-	"IW7+tSQeOP1Gd34TAUguGZ3bMWJIUMRtceEPgB/ND/Pfg+U+qTLwrfj7ya0eGRbqeCBZIJJEMCMGXCrB",
-	"YET0mgxWYEwj2comnE5xJJtjGaLsiVoQjwX38OomhkEBUdLF7z4uhT27SdDBo1iCeN+K3kgdcloOQevc",
-	"goyEXhavMCwrJ+NrJWZhFgQ23OV0a+5SVDBEtlJb+V7HTIQy0bG5BJFAJSdohQONwqolAGwYJZV3bBS4",
-	"AeCcGQEm6XhQ6ru1eLNmhPjmAr43IUo4TFpNtNgekM2XYg4Z3Zas+NFYCg2rTCJW2dmLENxq6c26fglg",
-	"KDs1ilBUyI7rJmW4xYPny1297VRmaqfnwsk/uaPZxuiMWKB9IyR/9rivI7R1nFtDPopmVnSzUuElgBfF",
-	"y7tuZ2NuWEoRU97YWUFrueZnq4lXm/aIFmjcer1M4i2pj+zA+1lFfvsYBT+Hyxcbmm2Ml5/aU7vrXBcb",
-	"cQFbojB63ipWl3kTRFWDr6y+IsOTLinQitQhVzkZDzDKR5wBL2ARD25MFqBPoLA46efSapSmXVkhV8Yu",
-	"/3o0vosEu6P4dBSfdio+vcyt4B6Bt8PTmRZX+HU1fi8I16kGVamEtQvyTk7+6WmbehMkJ0DR9P1JqjY6",
-	"KxjZodBQXrBj4Sj81HPGYxtv4WiO0ox44iATrv/CmblEfCsMI39EGkzEOsIkl85vkveyhFqY1XVEWqSV",
-	"MHXaY7I2UC4DgsuDXjcudtdZGMoWh4tlrFupFXvLxqZXKVXM0bOYVBhUky7f5xnoVq3mXZUuk0+K0Yyh",
-	"emIdxTLZhe63KFomcqd1wN+6GCuObYQoByCNBLbVsl3RXOe8t8Urph3zfuqTB6SViqHARMFoK4mttqTO",
-	"yIhcWYrly/PCEh/l11R+tQFPn7oA67zbR/F1NfH1RUp8ByG/Yp0Nhy35oS8hxvb1yIi+jsLqeKcr2+VE",
-	"CeNq5LXpyNm8cxRRx9IsHY9Ukf78YzamgwpLOtl9VVLfS13P8Ev24d2CccDpeYDT5GotSOP6aGF+IFVo",
-	"sja6snFP1Vlfpm5TechLdkqJH9sQIZHLXyxZ7+Xjh9LEvlstS4OENlhRdZbZnZ/UG2/qj5vnWXPSIOKx",
-	"CFtG/l14zQsCpUVzfM/OFueXF2eFo0Nl5X/MysrTABo5XpMuVQlGpxM5m8XotQJoUmTYdhRNdgBLpfSf",
-	"pElyhzQHwTks23S1unlVUzFa31XFULqjwwmbiKTG2kS8pu1+RErJ93ux6n1K5rZPWyx62LhEhAwoLSe4",
-	"ZsKvs1ZkIPKgLVXLft1Kv26nnXCoDxwoLeqy0GAvFmm9H5iKKeMVRELpCu803GWWVO1C40BWaDxxdmYz",
-	"eVFm68uhTQJBFrTK8xqzzxvLriC9bUny23QgyXwl4LPAxaX3oAz+vqcORQccU5MD2lKXG8yQ8Qxh5kBt",
-	"Z6TCSNzteMteOT+SpiztV4lc1LIkaCyDqp5I8ji1cT35SCKLkkhByN0XNe8O8cLGeixy6HdSu7084qPM",
-	"vAVy9UwoRupOQKHFyhtO/qiweVVmra8hDmw6PGOKBh+tIuZuNDjjiCGbwZB9DFO5i3GmsSp3ocgSrPI0",
-	"lXEr0+S1oQodOuST1HpEm/cvaJVtZw0pi71PljQmXZaX5UCPZKaPVPHngtnpZzurY0ecjXfEsUubHQnq",
-	"fwPbmPa8eYDn4uEuay+lVppVFbd58OpQKT2VrWVQctFrQd37TUuFWTWFQVTolUtC6dmGLDm7aZKziD0n",
-	"B5VfGDZIQWGvRK+KGve5GI2cRZdsLpkpF+SsKWNO8QLMYcgeYD2Sc606QqIJyNZlzUS+om0H7cgo7tln",
-	"loEyD8OpY7JTE89GjS4r0sk9Gl6OUFcNdSvu1ifZjOguQfMqDFPlbfPWGSdyLtyjaBMWmw31LzpS2FYo",
-	"7E1fOG4NIzooE09h3HsjaJR6igtD3UmjowWgYXcNj7a1PtVRblTczVrVIsFvhfGnJEJKw1DCNjdy/jtb",
-	"wZJayE4Jh9YrCHdONU8qGvUo7i1EJ2NX26HYmwlKsOKb7WA7SkaxWNzUJ9T6kuFuWprAmuUx9NFJ/Wxl",
-	"afCpCu/FOHhkVNsRBQ/QjHjlaJgAZQM2RAy12V008FMVGlvbMkNsMk7VWJULY/HY3BLwggdswEuxo1ZM",
-	"5GKmviyLA9cvWoabbrh09GZ8vt6MX5AIc5LMgIfYmFnEsY5XQCU5GOo4ORnw4VCq3vzCv+6imR4JWBH3",
-	"Ml8UEHsYpR0YqDYwBjaNVChi1nbvTcRgGPFEmPZGavo9w6f+7CZzUI4MkDzv2YWBv/veif13/R7/6YmQ",
-	"ClM3XJk4G5CPsdN74c+YaiSxQMJFKLpSSWdyCnQ0Gig6RGkrGjUaiFgj0cUU2Z81o4EFSy8EbMtflsUU",
-	"grRWuNSI94VLjXgP0MejES3B9zBiz/d+9JreGe1Lei/vFW51VRbT322XRezcnr/Qfo+MEutzcVsC3P7Q",
-	"Goikr4HGAJMSodArwRPRsqkLXjiYTOeLUKoIEGXLVu3FjjmXcO+ivKeeHZdXuGSxYFc9Hoq/w7mhtTYT",
-	"k4hBuqixOOHuiqWyKNb06xSQZ9teHQLTOS6dQtnGQQaPjlvQ6O+p2F1BjYbtLA19HWtmiQxRj/gGXNyV",
-	"Igp9rIdOshN9k+rwtowCksi1gkePYtCypUp0oamPdfxg0pvBWvg11i6cojbraaxbazvKI8fpWin5/2fv",
-	"XZPbyLF10akg+Keq4qRkipJfVNy4R2W7uny6/Gjbu2vf3XaQYCZIopUJsIFM0ewOR+w53BncHyfi/NqD",
-	"6JnskdzAWgASSWZSfEmk3Pxli/nCa73X+paSU/eezwJXvGynYURUKRZh3OZ+jo03RoJr5kvqAA5ryI3q",
-	"zD3SuG04Z2Shas75rZyyrYNC0WYVyBtnCh8Z6rYM9dsW/HAzVrYf6LzqOa/hpH/EhowPNpjkOHatkv9H",
-	"QDVyfLqWTa+u0a+e21vR5hcjRrXwd/MMaTt17ailHbW027S0aFcsJLBoD8X6X6bHuUDZEqawv5TnK1IS",
-	"Iio9Czh2l8TODtUkRQX2soGmu4Ihjov51fCc0/n+jGhQGsO3LjYzr1Su0n+MQusk5DFNaHdbqlureyw3",
-	"1rNuycSuJ0tiqKy1qWmzB9i8W2n5EF15S0W8z0reoZB/FI9ZfL3HkMIV4IrYzupTWaQJGTAyVVKMLFIn",
-	"mD2+uwKuf+QJFC87Ap8vkGCKDBSj14ajqCKtIVqY/0M2kWyzq+5fSqXFKiVW4UDdYU5DiGWRsgKtg9Xo",
-	"6eOYsfxX/NheSPmtzNlvDf3/XoG1PeQi4WJ06V2h1Pq4ffc2L73JkOf6Pl0qL2Q2oSqg3tLTbQ+qxcth",
-	"LN+QsCdKTqSmqd6GnG9FuXS9zVAk/6KYiMcA1fZKjAAhDqagSaELmqYzMqY30LxnHHSms14V9Ndzmxwh",
-	"izyymRA2qTaXxAw3ZTk7JW9tU2SAM5CqxM1ci9xxjdj3QfCYD2OonSQ/MOHUZEviAjqaTNQ//w/+z7KD",
-	"f/5/i/zgAXGB9/aQN2nnjgjgSGLLwpzonKcp4qXeJ83jWEOax+Pt+xNuQuU++tUcdpNWbbYCtMQ7jMhg",
-	"BoovwuxL1KapazROYjmZETk8JW8BwnZIeartmG0mQ6WB8LJ42ic/zJ3FY452+y6dgYKPmDrptDsX66Aa",
-	"VDe3SRxfpak9KdlewhbVoHNdXHnXcYxb6VYvcaftKIR9mLHrbTu8HRZm1MpRbue4qEAwrQ6ydDsNfsSH",
-	"mr6fqBlRhdBBeJ2m8EvDIDKZsDWH8MY8stOIey4zHgPRtyZM9RRY5rEsLPfzDVq7ncdPzyLbOjNpddve",
-	"8wv/nygZM63NX0+gW65if2UxXD1//jRqKTnV7pK+BoTKVve8fd6JWoUIX2q4Rm9KlcA8lyffVvMwg9GB",
-	"Ix4ZltwbcJWPexnXGpCPz87PvAbWs437W92z9tNvUcuYs8gkUkOdDF2rUeuaTfIepB7773ZO2heV7+ox",
-	"7Tx+0uq2ng+fPUnaz86ePbuInyZPHj+nnSGjtB0/fkyT9tljej4YXgzPBp1Be/Cs04mTs8fJk/js8aA9",
-	"bLdp+5lPvDo7u3jcftaGcQlAq26a+MUaiJOQIGaZdG9RHkV4GLutRM16CvoeCQkaz1++wOaOFNMa8YLn",
-	"XMWVt0Brv+YRn/1H2NXOWRrJ7e7li4p7+TxqlScEk9CLlPZy9jU3J2YXKQIHlxvAvcC5l2yAj8w2Sn/x",
-	"8c/oDqLOefdjH3ofx/qm/xNG9bHN+oSqnPTNvX20rMPmL14fl0MP3o2B9s8CH7Q39BEhHJzR+GFwVNMk",
-	"TNRHaNyu81T5tuQxwEwOI/AyS0lSo93ZRP5A2DMRy4SLUYT94MvBVZu4D81889IBhs4E8EojHllU6jjY",
-	"Dc+mDmAP9rCV7mfxQU41YoYZ8zmAK7PPDGh8PVKyENA0u0xPKFLbne/9u4+fyH//5/9+VKa/c6b7l2SI",
-	"HYv7LgzaP/0sPosTAl80G2HLJmzc0IzBcuDINs7Q9MbipnVJH8tm8WbzqhNyVSZVmEX2SRV2Q5A9w5KB",
-	"u+DHvufo9oBgqAEf+rHvr4HBCLkeN0xZrXr+gxXnAjguzLol+CgMfkzTIc4ATw6cCARjRKcGTQl21sbj",
-	"mzDgOQ5GzglpaP4Pff0/C0LoMGdQIIIyHW+Gs31aSoU+JLdMqBF7sOYX7Yt5vdKerLAx4pML8ob/bH55",
-	"bO/G/bnmAmAtMefEF6kI0g+8Hyd/ZLO+34vPwsixylvM0zAN+LVP09RIQ7s3fTywmdk2I5HNi0SY+2nx",
-	"uRE1D1B5aQw9Tm7JddmDQ6e2qoknyHoCbhOEzF2jO0NYcJuz7C/hGOZyxGAN51iWqwJq7jJchgdqOw1D",
-	"P/qMC//3CirtlT975myX1GV2NqaCDBh01jdEk2A+0qpaphdbgbAvOxS7X/DlK2nffas49u1Q5xKxMFEB",
-	"evkZZhYtHkpMYgDrwhoXXntsyEr1Wmv9xEpN1k2s/KX68ZUm+PuvV59+/4N14wBkC9VkykUip/rkrPO4",
-	"c0peshwGbKfBvcd1GdSrk0NN5+ZilQ7VG325VHXrbDHNMh7LVLpzQEHrGBgi55MVwXplmVIHY0IaMtzb",
-	"EFuVNTcM0rCynk2Crl2fTrvdgIHb5OjNijTnRt8AyP8TNIP+0YiGXloG84zGqUWtqKyBHHBBYfxzQ/KK",
-	"91oB1Nci5YK1qh7fv+CQvizArH+LWk4rq5h61j93abTrS82+sks6YpehE+yzOHt62X78qH32yOjdl79c",
-	"di4uZcE/izniWmiQgdOfX/8VPNSdHXuoax1i1nDFbmBTqa4xa1SKRY3ru01Rw+WxanKd6RC1vp5k9OvJ",
-	"AEjlydOz9rNnTy7MrzpXjGa3AyDY7y/PX3udW3dMBAo1dibQIMvGckqGVCHfqu/f48uAV8xz238Hn6NX",
-	"5ehV+e68KtHWPBk0dEeiB5/K9wva1VSUY95DMt+KrPdRTEXM0kPoW4TeBC2BrUPXIpTBzpljDfBT8pYx",
-	"7MvmUv5cpzjfvDOTxp7wThac8A+aONK5JIpNgI0ZwWLdQtp7T06r+Yc2RGvECRMJK8G9Fk1bWMy9mbZH",
-	"+XOUPw9X/gDtpIcofz7mEo7oQ0g9NWO9RfasLBrQlbM/0fCpLBJMGcZIoQVdRITR/qUiIykT7OoJbknw",
-	"7lojYcBG4L1n09OaJsqOmry3TCp4DXzJSCMrbepRvfE1VY8QwZCAklN43nG8VZvb4WJvKjo2R884Spmj",
-	"lNmzlLF85j6EzN8KVhyihPmd8hwCiZKgvD18QfOpUAI8RHOM1BZmu/jYVhIIptKcj/VOMJJyASEWwmg8",
-	"JlzrAmI08JeS0whTk5VisS3eHjOWk8Escu48SMPzjaQhYi0Sz7CBOk/JW0mMcgIRFDNJKHyy52CZ8wm9",
-	"/jinRZ7PvprfcVl+wanevQuq3t1rljHyGZgREkyk2Q0z5yKKZcIiLNXHbM4oY1rTEfsszi6ii2ft9lkn",
-	"cuw3AsYY+QRI5Ifu7yh0Ikcv4G0k/K1r1s3+QBIWc+0DiQtgIqH3uHo2YEKknBGxUyJ+ToAdEDkAAjst",
-	"Yud1n3katiQCMgHgYOV00Ox2nYfJXHC6HoxrAeVvk2u3gfpOyWtDwwjVGPQopjavBOL5ZRQf7XhMH6dI",
-	"oxr6HTfmajb1VliHcMtMzg9mjt95MqchpTvO4oSQVdQ6gX9XztwEnb907ssij2W209TND3J6S/bm3BiA",
-	"istg7xwPbBhaPB9qD2KVT9p32a4T5CWe2dgpY/MjRs64mAIPjDPIgI9ajnd2Wyuzdah2QYZsBCLAnH2D",
-	"mnVh9NKLKCgL6LZQ0LQqvaGtyr+L5L0PcnpI+XvgGR2w2KadOJVmVcGwV0GQUUFHsO8nRstPl0PPefCi",
-	"Mde5VLOgJEgb/i8EJp1Nmc7JkCudn5JXIgeOU4HIwwRqIMc+R5bYu5E8+b/MguwGhO6Nn9kbnNjDauYM",
-	"5pLuSXHHHN1/x7D18o9VeHv9zuZSNowh3Oj6xB7bKP8OEehW8RfEhVLwWlTbVrSi2+fWUk7NVGXWQ9Iy",
-	"M5VqRAXXMLpVET/bZ85m1iGWsBnsPWOqzRHSfXNey7WaM6dLFkYyR+mO8SKrxMS0u0mkhiLefkmtkVFv",
-	"acpEQhWBQlIuqsBvOc8Y+TtApqFmXR4O9J0GSq7hr9z+IkWuZJqiGm6o3RzqwGfqig4d3JlKbOooZj2b",
-	"oZS4wWGdb2UEXHuOC3nVCABi0d0Q8u22+n8gsblTs9fWOY4qR/KGKZGB2uSJU8icQZpdrBgDTI6Ts7OL",
-	"HVLtU6DNNWDW55ZuP9hf8/tXQ/Ef7CF7yOlVjrvg0VhE+4E2Up6y5DDgNs1sZh19a31gsNDwNb/MalOl",
-	"Fulv5xjX/wKCM9odtRj9GbbrULzGywSrh7mqita7kKx3YMMcBLK/32/MkXEQpVDspKXARH+IpRlqzqRi",
-	"awP+WxnuApss1awE/OHCCP+Y2WYCtX0AthbSe+4G8EpgjdXQVn4gyBEejf12B9gZ2zhETK3lQvMTvcbk",
-	"6xoGYijCVcXNY+WvIURv6ftrTBEkPR9wUjK1NUFYmbBBe99zrLjKFeWCi5HzvPV9DArCVrGcMNIvNFPI",
-	"WfsN3omH2OT3IaEFgJcX97rh42aPenOeiNv6XS35ljlhDV+yl5qiYlHr60lsqIPrHB3gw2EPnml2ZqfM",
-	"QnFQoxEaqwzYfOTBCaBasAmZwClqS2H/6z89YXKS2jbZnsYTCt5ARxq2n7Jm5S+QlPl1Ytjq5WpjnKez",
-	"++pR4PnMatpmpxVtohuzjELqCOVa0/9pRs7VqRtO1MKlChXYs87J+RpNYM7Oy5W8+ud/aU3JG1loTY0h",
-	"ICGUHFPNplJdY5HYNgqzo6SVcWp35praS/dmK36aPVKGOMzK2g7GVh8pJd2/GelwDyj/FvQNi6UhKGuk",
-	"YL0TqNqWGeWh4fCR9z9B0Tv5UciBTGZkpKjI9WeRj1mmWXrDwCEkU/ZTVH6Kayj4tGFjwXKzKj9o602q",
-	"YRxcE0vu0MwZGUZzcfIBtGVuptQ6MluTUtYkhD15ir7fZsOO0msTq/5gKMAe+kXiNkLdHvhW1x5eqSA+",
-	"fZteu7pLqOwqXO8D2k3j4KNEvFeJGG1Nd68Ppv5qmai0PqZ5y2yncnJbRPXQF+PrimqbzUrBfgBTJ0Lt",
-	"FwIySyUcZJw3YZ5v21Z2V9Dli2TXfnJyvrZk2gte+cNqfbpU1lig8rGcklSKkSMbQO+GLp47lj7307h6",
-	"qe9U8dEY9mhkVEiLyNQlNI6Z1iSX10xop1la5dXYwjZ/H2vP6Q0juSQD+FkxPcam0k003UCRTOyry/Mh",
-	"S22bq7G22G6fn7QPRGy73qZnna3FdmcHYvvBcaVXItmp/isYS5q9ulhObDSFNHVuKHCBAZljs3c5JIrd",
-	"cDYt6d+Ys0DiaJdmUuekUCMmbIbaJVFM54oDxo4UTPtoAnKVHzQxB4zkjGbgttpJdhpM5pP8AIN9WF5g",
-	"XOC7z0zz32lFrZPyj1U8wC8LRqSFiYVjoQijKuWNIFr29bms9wY7bOuVvMGxTJj23TXAqducTuyKpeoW",
-	"IOPgZOndFKlgig54ahGxJizmQx73DL30CjGOVd2q7M4lunFDfkxV1rmiAj0B4ZS7jROMpRjyxHav1iwd",
-	"9hy84PIu/x0npFYcJJiPmgnNc36Dmc3CbHkKBXf4eVfb12kvlyGdXafdfbS7bDjFfXs4gRE3+zfhsvXw",
-	"W3ZrCK0IxcDPIYrlzhOfl6UDTMZUs+8njxkn/R4ndcxhPuYw33UqFtAPgF4GmW4HkYkckMLBZSGnfMhO",
-	"4lmcMjJxtPqAspBtbiEv4fVhFgRK3Mt+yYZ+8SuXoHHnjFBjgADMAnBOLAAEmFk2HLI4J4OZoWuWDiu5",
-	"yvh6fBfqas1JymslHgeHZK+BIZtX/CsVyYm8YYrQkWKuVTVYIlxwjfmAjuTg354s6inu+VpZxME67Ccu",
-	"FG7Ev3b28Dxv2CjpCbnKXaULV6nmoFOF71Q+Rbs53A8x2feWo7nPDN/g7B/Tem9P691KBB5Teu9S6j3s",
-	"dF5U2naSw6vYkCkmYnYySGV83Wyv/z7m8Zgk7IbHru/DWE5JRsUs8gjD5i/XHw3CQIXGUM/W5vcHN86f",
-	"cZjHhN07StjFY3AX3b2qW+hxIu7UIEe34NMAhMwGwoJ7Lk7aZ5/ghvXclp0z6EM4gIKpT3SQspycR+RK",
-	"a5rRa0qUpImHDHvcDlAY5AQ6BjS6MZ9WMliSHgiyVvesszsbvroZ923GV3rrLO94aM8jRJTskHWzf/NO",
-	"jHrIkrScD1vC8DT1vYVcDEwOhykXDLvjlGN1zYhKk99Z8BZ/EfM4QbsYsRySPLPosxByangitBzBd9oR",
-	"aCYSzOekmvT9h2zPGaiycEmkuR+kPi073aDPQQ4xr3PmXBITqvPmFM/qeTmIVE9LNud1JLwqWXY2JJhd",
-	"m/LLzbbbuNj5fXGxTg0TE4jT+JfW1R/+w7z3rGOsQ//HhRE9q3I6BDMMeV57I7Nw7rTWuj2gFdODdntU",
-	"uWhtaoCdJqHIR1dmo2tojMtdIVdpas0y99WI+MQgPDtVQMAyl7bShwKS4GtdJgucaedekwdGfutSXEi4",
-	"c9R3dkfU98kJ9kOxvW5XSKx3Zj0y2qezppZOHymWMvDb7c1zU6NOUU1SqXOwAWXGNNq5DrD6lPxuQ8JB",
-	"O8eg4QGSwLzKhXiHYF4RWeSIhF3jA0LwaViUJkfQKnjU9hXbqkn7TFQ8SMbntmZuWM8rw1rkju6xtTnk",
-	"8y04ZGeHHPIQHVQr6BvgparlkkCEcmiE/xZ6h6LpCRcD+XWJn4rm0CNXMKXJGDKeCBdBD1mXpQym1ozg",
-	"4wMGeKnZ7pxViqavYaTfmauqP1FcmtPRJ5Mi14RB6YKIOdMuR+fOvVkV6o1aJ5W/3PjMBf//1UFS7d5t",
-	"7AJbWlTu3t7Ty2FSXdpiMJe6zweX1x2Af7S5ml5qZrPLwGWRMJoAfHjZjrescwcAs2V15PKGKUxNW7vW",
-	"fahkZpcD6brpE3MwResgCuzKC7kdrKrhF69zlt07rKr5cLMfrqQJxWLGb1iCe+LYbMDQHeu731zDqmzY",
-	"pHDz9qaHFab+GpOFt9S4LBKwGSk0kbVRePijplQDGBEE2rutK8xi8VU1TCn8M+zDPCRXI5qwv7e+Lc3X",
-	"XVt16xiag74xxjA66fz87NPF7//xp22Qwhx7cHl7tgjRUC7NeDpzDTFecpqmsuUWyVWkZFxgg1vNvpr5",
-	"mRl7DtdtYaEBbBjVUsBJ1WNmpLo5p5opY43AzzSOZZbJBH02XwKd0qI2L0k+3iaToTxWDfayO+MH0+2i",
-	"kWe4ilI74DmmQQMufvdcY0d2dJW3PMKWO3s0oj84v36g0YIwTrm4hpzwOXvZWrbkx361iqD/0yXpywkT",
-	"vZhq1ic01ZIkig5zDbmLmp1WASrwncgaq5mApFKvAyNhSQBkinY3NJnCHvrAzzawtXH1DcEUIvlQksWD",
-	"yLDwa+24fbigNVJBQbZzwm94UsAsM5aPpVkGY4DlTACrk5MiRaZrFRtb0wEsz6yWuVSVKJ3Wt/WYE/ZA",
-	"uO9EjqV88RCtZOSLtdYxrmDAGutZ4Le1uZGhr5QlI7bnjCzL2YlmDhfLe9ioLfndCf37+e6bCRzVv6P6",
-	"d/fq34Njc54+d87rXNvtfXZgdo7EIWMJZuTZZksJRUeIPVDA+azXbCPWdxkkbcC7JcRHarthwqo8UJ0o",
-	"YanRdFgyx/Uet6KWW+RWt/WrhECPWQ/NvxLBR+Nct9ZzuiuavnBH6KjJbEzibg13Tt8Ji7GX0SHpMQzp",
-	"NQIQAzSCqAWv3YlCYyf9QKnX54wL2YvphEKr2rWp8qXd+CNRbkyUdgl3TpOZOVVLSrl/kXD0h0MjoP5a",
-	"JCPWJYMZdiSksITanGsdEej4a8sLRUI0+xqRQVDcHdJeyqgS2pdfQLMViN+vEHN7Y0e8d+iF9bTXQD2F",
-	"a6jPAm3aMKq5PUyz07FUrNVtnz4PdN8vaxMfrNdvXOdNzseUX7N0Blmr9xd7+IWLxGXXgq9+OpYkozNj",
-	"80C8SZS2zwN2JgqZn3gN6BD02h1LtyHl6UMXbWiP9hKe9ITMezTPmUjWF3JvZf7S7/RR0m2ufqZSh3Ku",
-	"iv2P1tduZB8UtO6RKN8NCRXEtfgHTEvb+9yNdmd0ClM9OtSODrWjQ+3A2N3PbGSLdHbK2wwnwbSgvbG3",
-	"HbEuN5Mj9zpyryP3OjDu9b7IKzqMV9ok8jSn0FiIxg0Zm16eERwQAnRUpyLxeSkRoZoMqbIpwa7FhrE0",
-	"r6EMc2h/1kzvND9YH3ODj7nBx9zgbXKDgZjdh3yiGfip6r+VcMVieEPdqZJFDhoEPIz/W/l0uH2JEe+l",
-	"FmqWarabXmdluurd5UQ3EkEB2zukPEWTtBBU6CnkmUFdO2R+2MJ2cyASRtMchrzGoQB0U/S0LGzXnaE6",
-	"bo+poOi9t2b3bGmFDO77SdVeio9ILZC3F8sobrFTlxSn5K11+aeM3rBKH/YBG0rFrPZjSD+ANSjFsXl9",
-	"RChQeeSYgjInz5ypyAbUEcuwHEXKXXtMkkiG/beMdjm1Z9aOeCXww80NkB06Lx2zWRmCGZeglyFctBEM",
-	"hiskXMep1CzpwYqhWjxivZGSxcTq2FErpWJU0BFiDLOvk5QKm9HYeiGFLtIcM0aN3jWUZllPign2m4nH",
-	"SgoeE56mgmm9jd1wi5I/Nnxo3BNFrrhX6ANtH6+fxsGAW+sHU/YD8+iPXA3jeanoMH/YWAclj6sPfZoZ",
-	"7iTwuVHbrwVmFtgOS4tJto5QbowJvzZzGFMhoFiXTngjs1jFr1BqYN1Q31qFz3wp84F6UypyR1jrVR0D",
-	"Xj+HL3yJFvQM53MIXBpPfzn/4/M//fubnbo07oBVBe4JSOG/O//EMm5ziMUqy1WkuYKVQ4olL22JJkXM",
-	"XIY1akNXJMYWVQASRQUxx07xJEBaoPraJtEZNWgyUfKGJV33GlSl0BsbRJhWyVNcByMaj+X2ftpd9VdD",
-	"laRXTOYcrc+rSoXzZ2yQ37SX1mvLyPQQvYi3SHnbfo0Sx922kvGPbNeJJY5DSTJDHWahoHZtCiCY4PQh",
-	"ucQ/I/Rsmb9TqnMPMbLgJVzFI/irHdKD8gseJLrlQXkE3sgbdoBeAWzEdYNtkg5T/q1OzRnTGgzQJnL+",
-	"meVTVgVld4n71oe2U1J+48ZzpOVDoeV/tAagJbR+N4aaIJqxsGJVCvKpYNrieTeZMmfrYx09hngtB0vJ",
-	"uWu/7Yax4CE7VN5iSeBw2UuTo/J9SrkgOfuaXxrhH1MhZE4GzKrXCaHDnKkpVYl27VR4ykJe4ho++Eap",
-	"NrXSq9SlxmyXidABAJVB5zrwq1MhxSyThS5jpoaswqLv2zyQ9oDs1RFpie5TSWl6AtbBr7TQ9JJMAKuL",
-	"UKVQvROEi5ypiTJDOW1tShT79cO5ha+hyt/Lwu17VJ7NV5k7h0shGNZQoZ15uc8MyTJ9aEA1h+iTIDab",
-	"JoD9clnNV/ZmexQTFvOE6VPybugMCwhQXRJKBJsSe+qJYpOUxpb2jEjEWMRWlX0eVAEHzrUbdh2+IAzD",
-	"7dI7t+4PJJEaJtjqtm54TtMekDfTpcur1W39mzBzj7nhdtBDWvEbml7aJofe8Ca6UCOjYazNFdySfcA5",
-	"HE3xrbjJlb42vEQzkfjD7TLYdsVUHlnv1B6Zy88zomXGSoh2YC7TsUQ3WgSUj03gfQhgomTMkkIxjSVQ",
-	"xnbgOfnxon3+E7KLQqRGJ8A99/64TZAQcIH2zhWOEYxjBOM7imAcNj92XHGeI+PPwJK5GN0dV1bsryze",
-	"Z9L4lbZxCy5GO6t+wVkdOemRkx456b84J/0AGY53xkgn2Ku9uZweA6gzjKR2sSE6WrA2k00xCi2A3BCj",
-	"snE65FaCc8om3FMRM2vceieSjwWjiQxYNkr+nQmiBZ3oscxPyQemc8XjnCXWBNNjOfUlJZDAx2gG32uo",
-	"yrfz3FmqSz2X8QziH/hfw5QCTiEnTEC7DNEzi2VOOE0N6bUKMY5V7+xZ7/Fz4Nbuacxna36uU7m7zHur",
-	"PFOuffnkX1pDhUcNF9uS//qRZHt+GlIvLO8s1D17fT8yRthXGufpDI+i75XpufnDDCwpBidgj/oOOKLQ",
-	"NeXdWdqYlpZ4Ige2CeTJoTtYhFTOAP++pjy6SyzqTIKwNh6BICKK3chr9EBjw4cEoTtBwZpyzRoIHhfq",
-	"IHJfNxLN5+s7lT7g2fhmnUnH3M47y+0MoyfYzGVrQayYlunN/nvhLMrlBtIEgF9muYC0ZXVQeQH5Wzm0",
-	"KwZhLSTxWiyhYuY7IO/IVoKFe3hoHlqmRQjzhSEAs+I5vWbCqTcJR92HjKWe8JymhAudG+G0CYOAM3b0",
-	"Nm/DAt7KnFmlwlAHNL+0wVIoR9o+4fsRCr098gLANNEVRf8H7cLHoNkbRf6txP9VcCbHVJMBGxVihxRu",
-	"VuPBwvUExG3WBnjmUCryltOMzTahYjgcRyLehohxEXdYpPFoz3r5L4qxvzONjInr0s6JCJiCTbQsoH2d",
-	"wl6/vnRWuzrzIH7EhTm2sW0qDFZ3VmhIRDFfwMI06MZOfrxoP/8pqvoJaJzzGxaVaW5IEvCKMb1hzqWB",
-	"lgO+ngo6AlgJfEoSPabKuUHQunDvv5x3jYA+YjPKfeY5prpg3opbqYxrDX4LTKvjidFUhjP4jFSJa0mc",
-	"Q6fk4fKUGMPzzn07v5ylKazkkMa5rUT19aal2yKjM6LZ7jSi7Qyfo8/46DM++owfsGj7yESypWDTccFO",
-	"2I0ZWnMzZeDnWGNvcwj6uGN9oulMVz0068CU1PR9x1xmM6xXOKqHhVUi47hQ6j4ymYMvtaJW+OHVsSNw",
-	"46uwIpekjwK8dvyrg464ceLLDL1KvgasBQzomltMjMUv2ksrY4yYE9WD+fbg0V2mdzeKjycltzKMwjZv",
-	"vegEf+KZLiVGNULgMKh0q3vRdsBSZ3AGV3ikE6Lzrixsnhq+D2vUNRvDVN7D5TO0GpyyEBjs01kwVchY",
-	"BI4631TX9YWqds31J0QXapKan9pRK5c9dz/OfUlr8bMFkXAetW645rmVlyvM+kkHues2yfGea91/Ynx5",
-	"vJfCcZjbLNVXpIXt1bRV7/Cl0PbwTW8RwN5oBNfWBE6xjghNU0DLQByOLqS7wjWQKIzGY3LDxjzGnl82",
-	"VTMiQEYMQpeafYVv0JF98pS8RyBnqlilL5nPo4f7yzgGgn3bPt1gIxjWB246MBt87qwt5bFGiXa4M1zA",
-	"lCZjSC0XCRGS9NlX1wsLVSUrNqdjy+bsVFy+/5TyPKxtFeAHpCInKWfaWSnDIi+UsbLsGiE3KYM0C2tB",
-	"8imPWeT6pYUqYdAurU4mu9x+f773GmS5C9aEBxJZMZjLzkKg6ZTOdM+Yva2oZTfKXcRvJ+5CHXN63H28",
-	"IAHujeWvBcnuN3fXBQyrNHs/CsomQdleT1B21hSUZ5sJyg2OVZ08/GCR0x52GDGUvQ0uSJgmOJTEjZw1",
-	"iN5VDbXlUDGApz+WU5JRMXMi1lPRnCCMyjvNBZ3zNDVi0N2BTjx/TybVgijF1HRjKFhBDGH6W3sd14gZ",
-	"AKgJZcyWiTtHZvN9aOU7YjZeDT0c785tWrtHiCn19p2r7dsiwryusBcoJlOKQQYfNOLUVtv3Ze3Pvdec",
-	"a3IjeTLn+PbAek7rrSi8pOpcCrXYBq95DadxODBbKLS7hoJx5PnHjJx1IlKl0s1s0J0ivxwZ65GxNjDW",
-	"w/Sc36qVvUA+tRp/XUs3e4TdoxpVtHdpwnQOXgeE/rgEPmi7qBv9ClIHZJHXOtQXHemXtSoX0UU8tp4X",
-	"8+sK7nb0lhyxQw4JO2TTUGkTlw4YyKosstOKWugj6w1mqwUPO6i/l173ddjxeibs7ty2IEkO1HmLKRbe",
-	"7LIN6izEyW3867BgTt4YM9JOYMF8dK328Lx1Yd7IwyDRVI/lVBNK+lZ69qvmpr3V+jht5glHWGXDGwIF",
-	"tHqDdQHT1CzQjPzYt//r4YW+TXLB11vF1ftSFYshfwR/Nr+CtpfUc1xxvXDm9guUshGH2ZzA7tDBeGSW",
-	"tzLLjbetjif+BvP8zt13ZpLAZQPmC2wjl3enPD76h23+uAEs9HqONs+B9pTSdSS9jUgP++OK6wfnzQKz",
-	"B/SW9choLzpM9I/mZQfjYULzcdD9xtFsa160rdMB5cu2DOMR5NrceYryfhZnaQd9PFFCklSKEVMuKk4z",
-	"KUbzKrRNfIalbPZOOpXw9vTcGk5rXrADZW/PdQ0vaGaFiktYtnGslTnan2EdqGdlO/ZIHmXPCmFeyZPe",
-	"7VuKN9a995lzee5Wjj1Q7+GfgTWgMMtowggXhCkl1U50wPvh342s9LXPyvrB5WpRxZAdwqHh6zPMjgUr",
-	"XfRhgMMzyMAiP/bxire9N2a4D7KEzNXY38gZFB4ygcs1mJF8KknC9LU+GNZ7DAZtFQwCQt9/KGhePOz+",
-	"GH6fMSQrBULjZVtpYMtlTgwJ0viQyjI+4sheuIEdKzPurjLD7f7h1maUPeFrP4pXe/DClcs0Kk/Vfh2/",
-	"ndCZb49s24wrktK8uR+p24Ohkll9N9IEW+qusAJLxsCoSvnto8jlWmPYXTCxmtwsi1wxGo9XbDuwVG4D",
-	"UwkF8FlnmcxeuH0zef3srFkwQ7XguRu8v6naaalTGfJFKcB/LpDmuHWNWsGYUa17QDa2x3F4YrstLnAv",
-	"uRSnGR8pW3BZ/tqqSwRpEvDh4u8q3Fll4vcd63TL5dhbc7jTgUzEpbS5p3IVWzGyrKwk8uwXiz50YNV0",
-	"fVm6UZp822IobEFmLRhLWHJK3kJxeiIJNnlIpRhBjDJyGW9C5owwbsT4KXktjH6hZra2pMJ6TqtRzaBo",
-	"5faEOh/EXFY10lwVUj1Pe41jNjK3+2RcKzGju2YyG3KDOwzMHgXPdyB4NjtVDYUfUiUPO3K8IMuaaj+k",
-	"MjaiE2igqpdQagBRsr2VuFH74BXixAvsfTtF9MgGjmxgLmQX+6N1EE6flTRUG8me01EPrjSjX1JMv+wk",
-	"BGXWoD1mO6rJWEmFXLc6Y1vF8q4KNGB7aEoGAYFubH3dVYnGkc8e+eyBe9dXU5/KIo3VmO26KtO+I613",
-	"lnWyK/a5pzjoz+AOgQaWLkEhoYeTcHLkrwfEX20MdT3uOh/x3PbAfc9M2EY55zjw1oFOOWkObr4CV6fd",
-	"rogINmU6x2K5daOZ9bHMd+8fWgATkR3vOHZp4SOj1on/3zplb8vihS4MuWKMcimxvXv/EZ84kI77H9+9",
-	"v/dQipwsC5/kVCRUJcQefTEKAH4DWn1hYayKlOm7Q//CJiIWfXioZEb6A6pBiPQj7HAJvzbgEM/fYpdR",
-	"X/qmwnBvfyJTHs+8qWuucqVPPwuPpVV+NoC88tVi8CJzcBRNeJwj5BjIgiXxj3fv9xr0wDnDM1SzVFLQ",
-	"ZlPgVN1OO2pNqRK9CVMxvO+Z+YXx0RgTS8Z8NAadIZXTVrd9+jhqZSzhhhecwVnOeW6+0/r47j0xMrW1",
-	"DknspxW22ZHvs2MJkPySZiUbEv0tMvqRtV+bRLUhcLwl+NplhVAjklF1zRLS17JQMeu7K1EozaZU44uM",
-	"gCEzVtOPesRyTHtCstuO8Zekg+jhNIX3UK2Z1pl9R3luLQKykilgGRtm6TpeVe7DggZ3G0JW62JilCcj",
-	"WOA5jBD3wj7ma71gklJxy+i+IVo2tjCDYfYQM3oo01ROe8aAwC+NZZr0Mvq1l9CZbnXP24Yd6NwphQAy",
-	"nU0Mwzifu5JxYR8yKr9icsJEz1ioXPQyKfKxbnWftKNWIRLZA/+au+o+ZUc5z7ceb8W3ygWGrKkM0Y2N",
-	"hC+BGYaFADRvmvbiIu/J4bCXyIxysF+iusspuwEg8fNW1MroXwEGuydkbvRnnM7ztmGOijHBxahnxoj5",
-	"Rt0n4e84UHvlHDih05ftzOw1w71lmjAFf/eMDoGrCcDb7tXVhUm4pgOeAu+4aEetIc14OoNV78VjniaK",
-	"Cdxisyo07TnEbmYO0YX/ItpyeCdIwN5NkQqm/MvN4CbjmeYxTXsTapQ6M5SJYiNBIdPXjJTq2PyOAsCi",
-	"VJfmc3neaGwkccqSEeuNZYHM2Xdfb3UvopYwpl/a6l48cyvQ6nYugMPG3FgJtQ92gifPz5+Ujz7tfIta",
-	"0Gds1hvSODcqXyfAaXfH+pvL3VWe+Q+o5nHPkp49WBYDnosepGcA4cL/erIATXlYpGn4TEtQPF8851b1",
-	"UsyCuXvaQaHes23sYIFdO8jumdmBcGg96xrqIdmbmetcmqnIuLA08Azmw/V1SUQhw3NLaJ6lWvORX1RD",
-	"Esb46jmWG97qOYpdtafIoNz+frNkWvelsyfP5j913vQpuHf+W+b0BB+DDXOsoO6DTzsrf8/cOv8569pw",
-	"n3sKMh6FGqSMo7BfWUl6DyLotfjFqLl1WsvvtnWFU4UPxnHQZH1AaAy0aZhaOPDd2xy3aS4rB8VdCueY",
-	"lsA51vlQq4TsQv2ocRWenbQfB4VWK7vv2hetsvPDWXTUbI6azVGzOWo2R83mqNlsqdnMN+ZZ8AfVxl0W",
-	"5NgmUe16N86nMXOS+WHoQvfuid02a+gVjcfgC/Wd4VCTy60qigmMPp0Ifja3B8lE0CqS51WPTk09MBPL",
-	"nK6rdkGz+UKbOGJ3nSQ0Tx7kR81iKRLonc/F6KfWeiGFneYHbUV3Bxm9bPSHvhhTMWKEEs+3NnN9QoqI",
-	"O8F77dhcKMJmTHfJdCzZDVNkqmTOiETzBQMstn+IGy+U0l90Oj+dkt9dE1tnjpmdBM1bs8SQppGsmlwz",
-	"NsEGLchhzf9ngM73WRgNmCWkEAlT9XmDQuI4bH9FG0S3I8sY4SKX9us0L/MFM2mkWMAd6oItbk5bUfke",
-	"Gh0ejbyjkXc08o5G3tHIOxp5B2/k+UTlvVt5rw/R3e31wDll8z3UcaGiU+o4WyqdCR8Om3v8GHXO3MGU",
-	"y6ehI8P880o6zXQueBCRG5oWjAxm+J856OR1fODm47W6WKO1Dr2+ZTahCgvPGjLB7Dxaa0ICbqmlgblg",
-	"03GHALxj2NOADaVRj4w8n0gu4ELrkZP4j1Dcr9Fl7eO79y/Nvjb4NXBHmYiZvrdssRd2S/KpREOf79Ur",
-	"sYQ2cqqvmxNG303MKTa33AKGgzjemdQ5QWGKWaVdko+lIRybDBbTNGUKCpnsT1wRUE8vSanNYvtI7F6v",
-	"NNGMBeVVvjj/CgZmbDWACsoVh/Y40BeeY6pmzmj2gyY0lYKdkk8wj5gqNSPc9qjMecZ0ZCgTeszvJAsW",
-	"vvOw0mCTgt09gg9+pBW1Tvz/dpEFu3i+ugSFOULf5WOWgfFsbjIzw3PkDp7tJwqQEzOWkx+N/fNTw9wy",
-	"LmqBdwZSpoyKxlHi+LiGTza8215aFdQnp8NhD55p+ug8yJExxHYEcWQ7dyYSliPhOuPaaKMrbxvswS57",
-	"URte4HpQL3zypRHPIHbwq+gcafiuOZxWRjXCCZ0YvtFadbJ0IIscvzxxWLV1X54DXF1HWC9fZVD+678J",
-	"tsSaHzvgNizPux2nN1sm464b1fpTu722g2gQgBfmhQJr/ewZ5im4DJVgGsGFtWYElNxd8OsEdoSluUbc",
-	"wmDqu4I1MpLsvjPwQdtoTsF32ncuyYARy4CcXoWSd9eY5reqT1vDRJRARl5QoCSrTZMxszy8xgJHytvQ",
-	"WIftbLBdctzqg7DWmwnTAjfYwd4tMe7I4rExKFAT9xiB+iRBI81YNmDKiGtQ6yLD3VxEaky1MXBkioAQ",
-	"AxpfW60WfuySfqGZ6vGkSwxv79dEkaZUA6c0z3tdrR6LgpiXmW+TRDJs8DSV6hoQ1KADE53Bj8YmQ4Vb",
-	"s1Ujyrjalns9iMJpu7KrBZIet9Yi+StYjcwj9x46eP+Rv5uprXkiAoHQ2VogHGKyAAqF2myBP2BzdnDS",
-	"5JJomTFjZC9KiG+rMWszxJTtNWFgI866Cmt0c3tIzFHIHJB7LC6nlsVonBPwNK/HCV/g5PmhtTHB6F3A",
-	"DR6fdNqV0Iy9ZdXOJI8Phr+6fiV1e3f//NdacWvp1/9y7NRSCWtUtFdko5ZNPTQu2gnAHfH8rspb7Rsf",
-	"EmutdIwYcJWPiSENWKipkmK0HoN9iStA0yN/vV/+2rh9e+Cx3kd/ZLTLGa2lFq+6jmkO4OJgDY+5GDV4",
-	"HZfxX2z31OgifItAPFQpfkNTjbHTMuIqVT4fb7W97aFNiRTpzIZ1fHQWQp02KpbZTNVccTpiZCgLkSC6",
-	"Ok2wERXkLpj/7KinyZ9xug8LCQhW/z46mZQfakWt4LOrR89s97BKgG83GECwcx4FaOnXXXDpfkNacx+f",
-	"a3BaG1ed6wW4/Rjgy1PsVBLLzLAE3rQAIabdysFMyznCZ5eOZaI4ZJ42jMFd7g3oOiFVn4Laq76gZihX",
-	"eIgxcX6TVjKOCrbvJLPSUJZ3lHGDOZCGMjSd0pnuWS9VwC8WWsM9tsLb3bOIJriksdxZxz7NUj7iLqXX",
-	"/pWyase5s00azp1thKL4xCg41RPYxTTVQL2ZUp7jEUYpt3yGjQpQcM+uYqjAUe87iIpcsjmKeuME9N13",
-	"hG40A98N69q/Q5BDDl0Xy+lYQidL1zcGk3VywPcHNKMu6VdlTN+8IMToPiWvLYiTdgDbfytYAeUyUsQs",
-	"MtrPNFCQbC6RGxpoXpekj1f7EAIZuI4DQk49azv9LK5q+tnL4Xwvu0r7ZCPNgocgxRSjLeL0s6ikktoX",
-	"cozLBA+Z+y+r3WrKe+FlFviW/Ni3/+uZn/s/RXaq0E7BoeRKRSBZPonmG994THLLSo2I4DcQKMKePQLm",
-	"g810cK9In311cgQNI6vLTsdWelm11xVaGVImP/YBENVVawCwHEzLvPmnywB8TmArH4iNyXyMZwfmbr7v",
-	"zwGcItizKERcTznTDbDr4ZZFxFUqwPFUIyq4Bj4eIN41w9kBDzigLj41EoWm7iL7OmFpCobiKrLG3W5L",
-	"T1ov/+OqtQPhgNQGs2gSR9hLF4oqXIEJGGFr8OV7682zyxW/I+l+y0bev8wHour5Xf4SteRAM2WmXrf1",
-	"u1YS3D3r9B1fU7FY66w2dPwx/PdB4y9aXaWpzw+DMKJwUmJ9RGR8/yOQ+UtqPyQIHt2QyA7CBMsUCfX2",
-	"FtyLtkTpvjklnwBw1d4Sy4zpoHLEKhmaTjEN3l/w5hZoGNegWQwrmshlNdNdMJaQTJbiNwLPjZDg2WHq",
-	"lPw+nvm4q1OB0LUBJcjwS5MnyOgeDa6gFR1Af4IVP3wn0AHZ0UFKu9F8xzRx5wXT0s3Kg35k9sWoSVDh",
-	"25StbjnY8oT13VmtcG5WEn1H8/U+zdfIvb6HsBnQ/uBJewdmLVD4Adm2Hibvb5b13IN5e7vkuaMmcs6o",
-	"2GXPjaOaelRT70BNhYJVe1wPIvx3Gw+hfrh3z0HuoR/dlVXu/iq50PPeKClitmbLuvKLzru14MUrNXYC",
-	"tb+o42LlPEsIzyPofWJhnEJPS1XjBL8LE+t3utvQ57Jr7CqpOBO5N7F8DAH5UdQCl1QNj0ypGBXgAWmN",
-	"aevbuu7m+2mBdxQXR3FxB+LiEBNGlnkpynZ6S6TGt9UUxUc0ydCKOojsvNxJ7qAehPJ8QSq46lprrNpg",
-	"icO2Sfo/RfZ9YQ5KEKcwL3ZUS37sC5n33J/mWVu9HTjufTkv83LGmMShJ391iQFrvqXAuN8Mweauck+6",
-	"F5jDtR4dvpF3VoqyVGaYlc+XzuMoWPYkWNzeHCXL/iSLUeO9B5eLslvXEg/HqpKGJ0zkfDjbo7Bxhokc",
-	"Qh2kFQZTcMZrH/QfMHSiQyqmg8+t3hpYIJqDtZCHTvicXmOcF13w89H9U/JazJtFwUdcvD78zBzKk52G",
-	"qonT1wTn8W5rYUXrxOvL4HR9xL4eDhg/RrFx+A/aClgpmIX0w/dSOwhAzHGft4eEGxm+ukB1R+tBydTN",
-	"EtnXY0qvHc19L8bZzutMj7L3aNQdguj9SGcgXWKabSlnU0Zv9lm1egX+twHjYuQSthBxxHHyMb0x18yZ",
-	"s4KtVl6NqSZMJAzEzTL34FIzLXK/4YAA5yQhHFPLNrTfYIW/E/vtuatDOtpvd2u/mZO8ZPn/FaRMyhDG",
-	"/yhi9iJiPqASD2aNN/LcnmwubyBkciKLQ/QiriRDVnEm+mJgIXNWJjXZ2mDz6j4Uy/Wj+RymSvZuVVqZ",
-	"NxpTVCWNfVJqpA+sNxzKd0X+wNAbPtFrJjyeEBsB+jgZSz3hOSTb+VrWjCUA617iqK9HsB/MKpkFOoal",
-	"mqVPIDQfvvSRRR7LjPVWPWru/iVH7naRhnn6ZsOKo2jbo/XERFLKNMQpd81rzKHh8ZZGVVkfsCcJ98Fl",
-	"WoBLkQpXU1gJcVk3pLmxWnuEiRDaVWbPOyTNTqdSXrOEFBPEZblru2wL8wtn/KDsr3WKSuZ7mnyJnPR8",
-	"C7AAU5pbTHNK4jHlak3J+AmP8lEuHj17R9l0j2YXkt12UqhQ4oRO6T5jaG9t6aUmZjQsIWY8pBCaMdF1",
-	"0shWoXCl8whrWcBi8hIaUUYrdS1gWNlKTRqANBkRwmgCZbUAxJwmhGrSx7IRHEPPjKHfLLK2Tyap2n+I",
-	"XeqH74NkYAt6Q5Dqap6J7YpiP1SXZbKZQWjWAKjlypyMh2UQ/gblvEYRkFNxibtbWtdaxpymToMjXIcW",
-	"oixyzRPWy6gAhIQ1pWChBKzXUQ7+a9qH65+8BYNx/gTeLo0DdnWUyHuTyIb2S1nkNmNzsWwsoD1K5Nc5",
-	"gYiUDsEmRALQCCUgQXBLmHhyWZfTIodmQ3UOuSpNqfoua+N2/NkamWVe8KAsOE/0rwSuUT41jGFglRc+",
-	"GudEj/kwX0MOSZ58wNcehdC/hDEGjOJQ+H4Ew+ndxcH+XgTFn4HNWSMiowl41ZhSgHW5TGC4VoQNVZhX",
-	"mvSbBIt9th8RecMUFFbZ2zByF/S1U4zGY9tSDDaL5VOprn8AmECScMXiXKoZWCJDqsw/+Zh9Fvj4D9o9",
-	"YDuTZXQGpfkBKqODIMxtGxwhhWHyZ23Sxys9aF/Lkr5vd5b7jjmSyDRpKtl/i59+YVdq87L9ueq0oMS4",
-	"74HYzCKilXdJ6EAzkXfL1FaZJkznBNfdD/+aTZoQ/mwBc0gNGf36GxOjfNzqnrXb7RVw4/pCTvtdIqT9",
-	"sI4QWBPGi4tusRp4PCbQjzRN5ZQ0Qh9CHmotAKQhtpWxHu1o7NJpUBYAIFZHRDOzA5AiC0ATGdXAtq3I",
-	"+csctCy0AfsCfD0FOWP7gzegJiI+bTgBnrNMzy3vk8XFjcz113jv4/IyVYpi1DCfAVztUKqsGY/BzNU8",
-	"uco8HTrTqZGxkxw70a0yTfjArXM8a287yR1iAza0Cj4965xfPH4CsMmOea0uqfD1//gWtUZSBEtmXvHs",
-	"7PEuAYuh476DoSjfdGqFZSgSz826janRmVQ5qApoQev/6YyKNx8vzt++fF28e/nq7Le/vjp/+9e48+bl",
-	"1fTNy6vVhSRyvvtGM7Ac/8SSeW1J8i/IaYATVbiBMRVSL2bCBrOWi0OtsruMWqyTiBafpFkmvrphakbM",
-	"Pe5rTjpxAYKFCj1lCuDzDDUtwQ6+JOcuWd5hKONEkvoOqi/84G7phAysAu4s4Wip8gM2o+1Cj6LIyuyI",
-	"2F7p5L//8383wabICY+bpEkNu9shcZtd0djZPmjPqLi+7qXshqVBF/EX1MgCrq+JvwLjxmdCKmo9p2dx",
-	"+2LAnj5NUOfeHPbD7UwTmVylKXE7F2iTL3ApTn7zVc3LNUt7v7/9W7QWqNWfgW6W3wv37Fx59WTVjL0J",
-	"ZCwT5tfJE23545cFMn30D/NPM47Ip4q6ae6NkDtUC1UcxEhA1+ZvmrF1aHTEPImuryjSAUv1DiSioWdu",
-	"24sPqOZgzzEFtSpGCKIlbf0L8FNqPg0BoPI3L9QmimdMSRjYkH91Vn8JCjyZKGlMdI+o7Sjxyl4h5ZUm",
-	"Snx8FneGbfqcnQ8uWmsTXRO0ht2HI701YHl4amsitrXBO+xX35qj4SGAMraUOr2RR2OLSAphOLQguSK5",
-	"vGbCmJdyqp24An3X9jv/BSXr1fvXJE45QGXwHGk3qiY1mhfrWE6YriXdN2xr1CCWUW4oiXKt6f80r+Lq",
-	"1F1f2adz1i4baBQa4LgD2Iuh+Rs7I+oxn+DGWNXWEvfVHzZUd+0jlrRtO/6EkVxRoXlOrkY0YX+3jTXg",
-	"vBhSNsyVKaNU4erC7+gKwONnxhv8L3Bh2C9d/fO/tKbkjSy0pkbjQI7dc5/5Uv7kP/ElaknBejnPcN7a",
-	"MaZwz1ee/VlVv16VBb1hTcwHj/WhOI/c+s8xgt/HktCMvP6/Aw7wkY/ECReW/GuhdQx9AzW5Y3l6m2s9",
-	"KLqkZMhZmpCBYvQaUHeKlJ02oNW8YfuHqgloj66Rw/SG7RhuZpsTeYgOzSonCIq70cElBbMOQisYas+o",
-	"lTHw1keK3chrTH6sz0385QV52m4/PyWvRIIhJs20ofnSZanYUDE9tmJnwFIpRprk8pRcleYbXuTa2nos",
-	"IZ12m+RSorHXL4QuJhOpcuiWcM1Ez9hGfWcFYsQD33JJCs3Qywpz0GZqssj7pzUJ9WZ6n8xTrVXP9teT",
-	"6XR6MpQqOylUyoThlMncAYdxtLqtqVY9NP/KMffGXCBYJywLzmZ1IvjAbixArlUu1yCHheChLRy/oalv",
-	"DU7M9jCgygt8avmxfHdV5ONX4BjfwWmu6+s5d35ofF13bqPW15NRQVVS6tMNDgk82XaLlh3sJ08vnp+S",
-	"PupAvVgxKKmmqbYub8wxnumcZTqy7lqjoEMeQaZZesO00at+/fTpPfmZah4DdvzMv5InfcP0Pwv3g2ax",
-	"YnnfpccOZDK7JH0Q0NgOQFCl5NQrczNiaIWMFBVQUNmvHCocJjR67hJG43F1KT8LszbatiZwkQSkPzJQ",
-	"HKgUjL2v+Sm5chhqhrjYHLFHZMBiaq5Acz30ieRTCU2eNUIC5GPOhqefBZwVDSj5iD8rh8StdheJnQs4",
-	"kT1LkP2o/AmmGv6AixNVOQTchRwi+iz6hTBbLhX/O0t6uNT9S3LRPitfY39tRtbfPZPwh2AlfarThjZ1",
-	"wTEB/qItfylnbEa8cGJbVpM05idVuWCq6zzZeo0Wf2YN1mc7O5HCuP5N3esdD92AZV0g3v4Kj7yAZb0j",
-	"XsdyQyP2kG3D3QJd/TaXa7VAreJ6Xbc/W6139V1lLA+qSZsxo+64O5vAev8T+2+QQBG1ToK/vqzVLczc",
-	"ipmk5dq3mkNSq4OLV4xAuLNpHDTOjeSGqHA6I1y4HwREwOqbl5k77gs/3H7NEhKowkCEb199qM9kqcS/",
-	"1mjcCUaws/2V5FpTkZPkh1fgxyijU2Ik65M4Fj68q2ZRIWnedySqwqKa3ddyjns4pljlKmBUN1QGB9ng",
-	"ZhN8c6H1bWc8E++qNLW/JjvzR9Z5ycwbaJwv+slWPIMbHZ9dt7ZZfwS19nmSPOxuJVUqqbXrr5LEiOc5",
-	"Vt9EJ3UKwvaQ8XV+3zk62TaZ8Xtg1tGOjrXRduf2+yBcT7fzdAyRrHxa12avS6HLF8uD5gXCLYnMpI/n",
-	"sE8gN4QolnMFul+To3U7YbFrl6uPo8RxwXg6LyE21Bv24I29le8foF92BVZuXbRrc3NrzT9KWMrMpRN7",
-	"WppNvw/O7idTcL84fEuejxPFpjZGaJNXdmIGvrRj++CG9qAswVLC3LE9uL0BGEsx5CrD+nywveSEiWV2",
-	"l3/ifkyvrUyWuWN031bLot+szmjxsK8V38qUakL1NUtILgmQalgO/B7fvEjU5aeaw/2GhCHNzOKdLMTn",
-	"4QjkEhthgJPXPAJoDgDlwMUpeSvJVKqE0IEReiVKbJdohj5dn/e6C4ZgJ+w50QPr338rR+i7apA+mRS5",
-	"Jg5WhrvK6HtgGhUNNWqdVP4K2s+d+P+vzGb8scQ4BdeQj8Sahu5ylVZuYodvd+lPTaPwaZirtdLbYAD+",
-	"0Vv752mMkpCE0STlgkGV+4RqbfEvfX4/xIyamLG8YSopbvGCNW0Jom2SH/uyyAeyEEk/KHTA3JGf/FA8",
-	"6ZMf+1zg7U29/bCYBJWRxfPnvgYP4/++3G3DesNyUpaMWC8p2FzB0znAKrpitU3SdTByYovjMGqzpLYt",
-	"wHAsl6kbLsqQsWRA4+veFEJ0zoxdNegDJmmRDZgymtvJ01/O//j8T//+xnBVxUcclgmnuTy7qJrGVLGh",
-	"v0X+4Lm8d3/wuy1sTeqL70FejRlN83FPFLnirlGVEUG16+M2w9ZTBy84NTpmkdqWRV+CYjmNn2wsagte",
-	"603sznb+0DmRdJjKxbx8/0GXvLhWn2hyjX4qA7223bk25vB0zCCmHfRdN9SmQ9x4SBLIsfVs7A5czBOm",
-	"sTf95aIWopmtPgYxcUr6gSv05I9s1sfOsGhBkh8v2u2fTkMoKadmuMT6sNwM8fahE61dCI86srJzVxeD",
-	"zMIGKsCHW1oJ8Aa+SIliE0ZzoumQXRIqZqQQ/G8FIzn7moc1Q63HwzP2lD7uOP6KtmbJYOdWozVvTTfU",
-	"B3QeP45aGRe+dKiB7W7qYq7Lf0SjELRRo+m48dW1Fjuz1a8M0IK7rauRYqj/Dpw2iX8Gh00OHcf65sp4",
-	"AS6fq3zcA5yFbuvs+fNn4GozHyiv9CaKxdwmP88YNes7pBlPZy738iWnaSp9IzSXJ5lxYWRLUCp8K//T",
-	"Y2b0XWR7JVejcSyzTCaWn23KevbjTp8bRB3v+9UpDQ/Zq34ro4UV8B0qAE3QHs+1LLbljvWfEXcIawip",
-	"iJm1G1maAjOzH6fmtZFR0/oTxW44m/YvscnhlCqbgTNU8u9MkL49Bf1T8gozfWjCxchwVmaru21SUcJ1",
-	"nEpdKEZAjVLVRidYxYElwG42EE8GzRWZqzQjtil3HhOwSyQ0USw0TSOifJpaRKBQeBaRIeVpoWyukZYZ",
-	"Iwmdadu10Wwo2ve1IYX587l9VOGoR96DHgmHFta7Ea7BvvKPT//UOXnz/N9frsWKD1QVjXbHdT+NS+fL",
-	"ofizV2CiUA4TjHuBc+6kt23YF7ueBT9CHrs+Rs9S3J13Eya0ra8DjnNKrlItScBVICMUMaUspp2QOeDa",
-	"Bbg6XJRYtUZXuj0OtdhREObXrLweJqYOnUwkF3m2SKoXmzSmcNO/ws3+ZpWnOwpBrUC1hxiFupVqcfVu",
-	"odtvt5Gbp4Ad09zHXE4szaUyvnZaS/DBzAasdklc/uV7o7CjlnP0lh22ivJAmZ0nje04njVcds3ufsck",
-	"K0YcTfgKjYTObO0FIlQa3cKFotEmg/KM0sACv9w2jDEAdsevS4D5rUmTtGvx0NSRhKX8hqkFYLvHAU+C",
-	"XgNMIEjaJckNlzMSB1RALgqmCc3JWGZsfb3lhTtD95xM870St1vPbSkbkiNOXG7Njin8ChICDFX5pLSl",
-	"uTiXEIwHDmAHRFyyzyn5AN5o8PjkHrvHwmt4YA6IVCPihs9IqCNimLY7FC7tYjcJz9toMz5ZZU7GPamo",
-	"FvUKgA/qrqNLeEiPxQ8+W9tGmUtfabb14TKhId3dP/3ASgewg7hJiM0O+SvJBgSVsDjl4k4kJbUY7BUZ",
-	"uFtjwI7+ock2C3r9S5GmpBA5T8nVRPFKxy0hezGd0BhyHdaVXS/tph5F105Izy7ndpIrY1rTZTCkP7N8",
-	"yqzQscE3p16GodsI05WMwpdSXRrXCxlgK2R7vXFjOmZ/bpv9ubt0mgGwk9bvjMRUeP3ChfoF+VQwndDZ",
-	"6RKz/qy9dqXFYwgO8yQoR94SLc6xAXvIDjd9w1EmkcN7c5A3Cc73KeUC8hUuQWukQsicDBz2YxKEGoHy",
-	"m8riqgS+18K4lc/zpidrP9H5uUHUHe3fFc9zLIK/15NtvsuqeRwbCCwh8xNvhN+VJ+XONcQh5elDUw+9",
-	"EohE0kt40hMy71FzmpL16eStzF/6jTzqhLsxx1KpQ43QH8XADbgB0QXgTrujtp/Lfo/OQTmmmgzYqBC7",
-	"pTYc/mJiyMMiu19loVlCWKoZ6JfrU9wH3MYjre2E1j7Ra0bQ317Sm4/hj4McuHXJTedU7TwRYejQzyY5",
-	"ln3Zro+Vgp3d0RzM4RgKPYZCj6HQ74fl/cxGNjd0c13CsB2sn9opf9sl73JDPLKvI/s6sq/vh329L/KK",
-	"ElRmrSNTcxrRHC77Amcz28B1zmP9KC4GS5zn0Ek/poIMGMZQoc2W3RGWkITmNHIoOZWE+4mSQ56ysDsV",
-	"ArUXCWcihtTQ84p1p/honDf0LoFB7qoyf/UeAcWA/dbQI+AqTQmu3Y4PgdmbJVBhsV0Kj5vot7J5ex/9",
-	"w/zTXKPxkmdMmB3VfishFu/Q/COSMWp2VUdu781P+VgmMpWjWQmpuuYBuFgMrgxYfWuMYrA9wr7vWPeX",
-	"MlYIQR87qdMF1Dnf8GLEda48PlviF8x3mAGe9tXyYVtejT9YMH6a54oPCigetwj8Zv/arahlRIARTc9b",
-	"IDxTRrW3a7+Yu3Hxw2/Nj4iLxEwcujd9ePWH3ttXvxv2Knju/V0tfJffNcNPsH+k64OYSZGPjf5h+7F5",
-	"1N2ya+oplNTDzsKC2800m2REjMiQr7NsQNVI9hI6063ueRsae/XCZbuAir5ezNK01X1c/tHLuJBmac7a",
-	"wY+K6VzxGMSruTC3SGXfEDejcsSbgVPBeWtC54dr90X1rt9GMWA/aJKwIRd8DjCnwgPW7rtRDNgLc6h8",
-	"eUED+3hk+5kt6cYBRV0Q7jFPYG9HZAuewVCXCnRJGCKzgqbr77AIyjI39jy0GNDX2tfdQhq0YyCfxWfx",
-	"MafDIZSAYfhDMUAIGfKRoRjPfGxvyerRHss0If1y5fuR78YFSNIlaDNN00uc3Wfhu+SLGXZWhuqyIfS1",
-	"PyUfESPbPFQSBDavtNJd42htMVtOBym2RcSG+4BdbbU3BMyOacpEQhWZMaoiw1ZzFoMHBIrpICMkTS3P",
-	"zqgacaG74NHB7BpAQdAsZXGuPUxCFlkkE43XASLMcqXoszDDRRRtOa1Ee+3ITsmVYxZmOkiLOCCz3Jb6",
-	"zUWzBhGh5G8FVTlTsBAUpmJL69L0s7BjNy8EtOxT8itPEibsgRrTG0aEJP0bmhas74UNKpOkr4uJ2XfN",
-	"kv4peYOTQD+WkLBF1uSzg8fpwRDGFNG5hcxB0rEEDlXfqHd9bA1t9J1UipHtK+pPViIvSf/18OStFAzN",
-	"sL6tM9fkvH1xShD8u+tTCJyIK2mh3APcaJkwfQlqkbk/pBmR+FthXm7MfultUMqRxmWTbAW4GiCGy8/i",
-	"otMh/VzKXkbFLGDO/Yj0hcx7UrDehCkuk37QNB5/sR2vzAZ5EHR7lOFZN7K+bUkKm7x4MPr4tp4ZhVll",
-	"xHHP0K1OBcmZgJ3SdWjlVi14iUXNc1wPev68yib57M/m1DirrEa9VXKKp2CgAHY/MYs1mF0SmpNMAgUB",
-	"E4DzGVVOshnaKenDldqkiUvCzBBgVsDTsMfm7T00A1F5WyPN8+V9NJ/NtdEEreBvBbOXrfy8pX0oqkkw",
-	"z0vyv6goqJq5fU+pzpGcahagITcEml+v3AzFfLYOD+Y36gYVEY55LsmlHVPOAKJq1QHlcvvhBD1WkdVw",
-	"tup2O3v91r1er2XqRnsdTgPl5qWVh0ZUrDohFx6vmY/5Lhj8RYGdwptnFDaJ3XZKTgmAPE+uyXtAQpqb",
-	"Wy2uEujcDdgUF+3boCmWn5Ok1FKgfSDaDKssMd55S5PdW1Z3x+cFG8a7+cDQGIEaaIAysZJoxfmVddS3",
-	"zbLTvt9peureYFYC5BdN53G66lskL51XZ/f0vnAcJ3JSpCUQ/gacYO4Nt0764j42sx/rm1Jf6+fsa/7I",
-	"/ATurUQyTfpYItol/lqTKENuVpfoCC6IqBXrm5UQ58phmGPVn3dm9JtQdWwpcAODety+4+66VZRqEMfo",
-	"zL2w0DgAcQA98lATuzjrmMmv+uTzVug39rq+c2fQZX4IMNUXvSVofDmdEHVQkExGLQlHkEv355nFaDg8",
-	"18ekGLid0rVb4qILZ/ZePQ487o9P2p2T9tmndqcMdACoUNdMG8JVKz0T+FjWcrKA9m4ecYe/ctDcXCLU",
-	"8jT7GsEhivBAfBZvX32I7HZFZ9HFWSeq/vY8isoj81ksgUZscPZYe+9QQgS3+InK0d69b8i7HPVyp5Bz",
-	"I5O+f6KPfgvDOouUehwzHo+t8MnAIDODKnKWECGna8ULXpdD22kb8Ypz1Y3O4/U38BqcpDvLJDHLJ+Lc",
-	"puqC8xVLD8InCRfW0jYn72tqNokOh+D5+R9cJP+j4uBMsf8ziJ7ACSrYFAAzgzuHyl8XUDZX3LA0BTwB",
-	"woQdwT//D4Y1Ft3HQddleha3k+esM3g6XD2Ry2/MsrBKcLDuN7bCw2OzYoClyn2X0MGY61yi1WxZuI4I",
-	"+5qHTh7Fbrh1DQk2NRYsnIxLIqQj7dLFiCnf1kOJLrQwttIAXdxQuBLO4hZUwNcf35HzsydPTs4ITSdj",
-	"enLeWt2oXd6SG++vUY1ehE7Qhs/ZSxUliGdGE+t02ihR8c+z54FKxEXOoAnkCqkOtjzny70HIoPt+W1J",
-	"z3J7ZipH8n4paOqyB73SsEQU1XejrNJGoo0uDHRh3f/gZgSYNsFCTzm6oIYWMdNRQheGxG4Q/jMp2Cl5",
-	"G/r4PwtjykSQlGokzCk0Y/UBbRdPCJa02s5/TLWrIcHsnb6j4d6Ypeg4tV042BSHqz+LAdM8QXeqTBNA",
-	"rSdTWaQJ4OKZyWkuRqkr59BdfyvOHj3TWOIIztJgGIgnWnXCfhZ20NZrby08WDGuiZGo9iervdoOqTjH",
-	"0Mc/52iuc8varQ92e59lMo2WwXx3nXrpHajCGxDrOiU0O8xXLgdQxyneBnXxSQGRzJ3Cay7/+vuAMQQa",
-	"9f7hMpGz2cO7mHgDPxOKBLiZerAcKPN3gPEVCRnLKeFzXLSqAdQ3qwKaxZwmlPwYWfWkWos1GWzW1nl7",
-	"21Haqjl8cZlSAcrRJgauY2e9in0fGrHbUn6TiJ6Et9yraQiimWuCyiAE6SeV3d+JxRjCFEJH5Mbz/q4a",
-	"mi8DjJgpRK4Zm3gs7eHw0kmo6VimvncrnHQoQ4aTLZXeSdeOf9PYuuDYxfWuuri++krj3DVypUmimG7q",
-	"FYH9vBqhwS9WjbjM9WpNGPxAMZViq3at9d+znnLbu2OFJrWVtrO82qfolpjZ3XWMXaHpoG+4xrWmiw05",
-	"xzJjvQ0StVe896wNDhAxKugIQ8vmbxlfG1XLxiWco/yf/6U1JW9koTU1645MpKdkCtl1X6KWFKyX8wzR",
-	"4LV/wfzWrNxkUfOR0D0uesakwBxfradSQe+Q++yCa1jafWMFgABoNhaBQALBg1z3S6Xfd8sz9tbyFg8x",
-	"etdoanifYXzYKoGPxvklgZbxhBKz0VBf4ZBAwNDrP7KZT/1TAhXU/dzYH4qqWc9tVz+srodNJVwY4zFG",
-	"OJGsQNQDQeKxlJpZh4ycikvntIww68w8jBlJShajMfTBK3KwB7nWBcLXBd0bLXMkXH8W8y19YUx2hNDe",
-	"QkoyZfTaMDlzzZCemypHWF7oanqLrK2z6pARmC3aqzl3C6+Z5wMNhL+4vxBPv2GCJGpGFDdU11qLtvaD",
-	"lgD78T22BEbW0dwK2CYrgqtkTTYSaqerNwWekUQCAYHaeSsF1Rlblnh22iP4KJ4PRjxHW9Ls6/xQgozN",
-	"ctsmo29OfLvudYy5sqhqT8cSc4VB6usSaMDIxa4LkXhx6rF/bPWDHe8PgTEZwTtpqiWqEJ9Fv3Io++S/",
-	"//P/dVnG6BrNNEtvmD4ln+g1FyNCp3RGqLdXQQMBtzb4suU1outDlZVSM8LzFcR/WA7qm/tnVCQUIky5",
-	"olxYx23GteZi1FA4WiPn8dBvJud33cm5ji+Q11rLYiiL1pqq7x4aODdK5wOsPVwicF3D5l3K3Eel+b3j",
-	"OupXhrhomhLNNMRSMSMY6JUoIwwFGRQ5xmKAewTYsSuzE0xZsNEmzdJh0HMd9zZOpYag0FkHqK8OZdMt",
-	"wXbktpcabdRCrPw9qiH3q4a4GumzzuY10t8Lc0LAKOE8AFsxJXVXTGkNzrLASOTECv0GNqIePhs5GjOH",
-	"xUXO/9W4yLsJBF9LN+KIVoCvNmElmuUnpXvpbnUc0EZSPsw1ocQcSOxaa/2V4Jyc90uWjkMLfA5tvc0Z",
-	"OuFia10IudUtbspGhqZZ/t6t3ANBuduxS9FN/4NZi6PdshFRf2Q5ocRvjD+CO6DrXOaTHdP0L4bYZMbA",
-	"l2DoLZU6JwkDXElMDo0lVMyDuDglC0xgZwYMlgG5ImMuSKHZcg1Es/zTu0/vj8rHUfk4mjDr8inA4ZSC",
-	"nZj9cMQ3hdK2zfmUcwLqpdENirliRkCbZy93kTzzyX/5QSXQnLiOXklPirvugBB8CpJnwr+/rF5CbHQp",
-	"u9pNde3l5dr8mSd3XBwYzCtgqxet1RjuqpzRcFE/UwT168lhL5YiKeIGnLmFjxkC6K3Di29oypMeZGHj",
-	"W5/CW893mLXhaOnAMjcgduHIHHMJ7z8kVKtFvVmIgmg0fwaMwH5ZPBKfDKIxsgN581Z7koL9oDF1A0E5",
-	"QzvGnCPtYsFDnjd1ivhUEt7+siWW0d9Semk82muf3P3kRfjV/xfLjfjAYrDoQ7GwAx3i0T/cf3ur5kuU",
-	"eem1uRABeWzbKe8oYqIdUMUDyj7Y4GxvImOiujxDH1tXQGlO65rQfLyodGESb5XrrZnUe0viw4KoqkkN",
-	"qJNaDYY8nuHNRdeuEwAWjv+Tk7POyflZawMFag/x/6VS6IGF2aRSLM43lCzfEBy6vp74kzFj8LJhkcps",
-	"9SM4Q/b98w/8CtjSkbHb0PGdsZwam+OU/OwLK7Mu5PXmiscAaPdITpigE346o1la+QGwVcwPiYx1/7Qk",
-	"Yyy0rmEEv48lpAFqhyxoZ90l//Y2CnAfI/L2D+8iEvMbnhItY87yWUQmCoJ1RLM4lyoiiJFtCDQiCJtN",
-	"hjTmKc8508Fw3gWuGV0zqiuScUx0Rh9UF6zTfDaRqRwBWFHKh4zEszhlEcmooCOs+wfnYpFWPoZA43Wf",
-	"+YQ5S6Wb0fsREbIeq9OjkjW5oErkHZXRnLcjXHOMP9SZ6uZjXfcyHZUKvocf5sqmeQQp3sG78ZjWGNPh",
-	"wDEZK6MzyOzsOtROQkdMxLCK5f6SstAv+MzV+9cEQeZ1gxBBFw98aMhZmmiS02tmcbQRy8FM4ZUYpVyP",
-	"I/KLYiIeR+RK0QGPYbYfJ+YsjB1yBs3LnPaMXnsQpyzcUo/nvES2pV0LyxrbpB+R2B+MQDaCTw5tWImm",
-	"Fv5bM5pCpxgzhjHl4pS8zj24EsJ62HnalLuICGaxYbkigOhSWcEisX6gOjRy9wouiFQJU108fcMhNBNF",
-	"h7mOSMYBgBNmoGPFfKLdNWOTIFOPxIVSTOSn5HWCd1sULJHOwtWz2NF1dGcXHuFueca6QGknQGlkMsZy",
-	"9ulYWqIznB83zhCozo3JqhKbdWiWeKJkzBKo9ZynSCTUulFoQ10l2iyHbEGALzW71CX/6+O7t+QjSKaI",
-	"pHQmi5yMubs9Z19zOHTabAxNiXM0l5DfxkT+VDI7osd8gr33L8vDR5PEe8WCwf8iVdZ07CZMTtIQY5oE",
-	"pzk44Fg9MWExH3JDmzMiGAJS24/8zAQb8phTAF6sZ9tUKagNwSXCF8MpwtdTZfgyE8CVb6SRL0MA+ySK",
-	"6biww3GNDtAt6NMqKcDoBgP6wGI2saWedTOHHhfgM4Fx2IWgI8Wg0j4iig2hZRbskJTX0K3plPzGhY3P",
-	"QCUbkBI1Vm2F2qGTetM65IreGDaDcWOzIrkcMcMIg3dAw66xTJPGt8ARi2EkgPo85mkSIcrwdIxQw/gj",
-	"ARlvdMUcmgjYOuchVWYoMWarVsiNp4liookL+EjZmJqhG9V2MAN9N3jJJ6qv64b+ISw9xtFSAmD1eYWT",
-	"QlJ/F3JrJxMzRE1n2hbSAhhyWmRCk4xRERGKcd5CwCnQlmuCchZhz+4Urrpzrm2jRp0HI36dTaSq3bQ3",
-	"wDoSEhtu4pKZoT+MEYWMGpFLJxMlb2iqIzJJKaDIyNwe9qFMUzk9KSb6lFyRElQMXoi7w4RZQ1AaGM2w",
-	"lCoq8TMAIsO6zaDAKtwuM6qmvSqZg74GwYSaQhhq0nNkTvW1udEYKh5SxPYWMOQwMORmDliF2FzTjBr4",
-	"Whvj0CU6t5PrlVF0g/QI34QDT6sDwzCrEHzVtdaog8wdYccEFHVI3F0y5F/NohcDc6kE8zYibDqWSMr6",
-	"uqISlfXY3758+/8DAAD//w==",
+	"7L3tktw2ljZ4K4jcjnD3dEoufdmWKjZiZNlua8a2NJKmtTFtdRaSRGaiiwTSAFiptF9F7K+9gL2IvbD3",
+	"SjZwAJAgCZIgk1VSdXt+9FiVJAgcHBycz+f8tkh4vueMMCUXT35b7AhOiYD/fMaZIkz9gNm2wFui/5QS",
+	"mQi6V5SzxZPFmx1Bmf0V8Q1S8O81yeRiuSDvcb7PyOLJYiMWy4UgvxRUkHTxRImCLBcy2ZEc6zHVca+f",
+	"kkpQtl18+LBcfPsGb8NfuyJCUs6WaMMFer658yNWya72sZ8X935ejPzeDzzB5iPNb77dEUFgXYwckCCS",
+	"FyIhiMqRX/grFsfQ6FghkknzBczkgQiUkj1hqUSc1db1NEnIXt0pN2PM9z8sF3sscE6U3VkzWPfG/uBt",
+	"ak6kxFsinyCi6S6WCAvEBSKaBlQ/bVhmsVwwnIenWk0tx+9/IGyrdosn98/OlgFSPSNMCfL8mzADJPCr",
+	"+/Ieq131XfPbiqa9xNlwkWO1eLIoCngyMAOekoxK9RMMG2R6KtUSYYkoQxfv7yT2hYvwvPRPvVPyiPLF",
+	"md4rpYjQ4/z9b/jOr+/0/5zdebx6929/CM+3WBM95w6KFWvymUR6jh1kK9ZkzPRCExCSi/bnLxh5r1YJ",
+	"/HrhBMRe89WabHi1jb8URBz9CcFwHVO4dxbmmy6OcYc2vPiTmeV5SvI9V4Qlx/8kgTP+I74kEmEkyJ5g",
+	"hSTekHOE2REVjP5SEKTIe9V1kLyx7+jBuw7So0fLRU5ZSaHgPDdGVgZppAUuUloaHbBEguC0IVMfgEwN",
+	"T7KSwlEsdK9j+1iSFSl5wxXO2pN8xgumEM4yJPhBIsV5B+9QM8xKwTj+FFKywUWmFk82OJOknMKa84xg",
+	"Zu4Bc3e1+Rhn2QXCaSq9K06ffXJFxLG8AjumVN6I1VwIK/LFk78tcJYt3oWo8QPNqWpP5JVePIYj1PUx",
+	"eDG47kdnS70PNNffBuGbU2b+VXEMZYpsiTCXhiByz5kkQJIXTwu1e5ZRwtS3QpjjnhgNQf8n3u8zaq7R",
+	"z/8hzV1actBvC2JeWVB2hTOarhIYSHOZ/mEVEFvwAKISMa7QJeMHhuAy5gKlNIW/7gW/IogqSbLN3cUH",
+	"f9V/EGSzeLL4Pz6vtJvPza/yc1iJWQMss0Hj756hL758+BhJkug/oUd37y+Wvl709u3bO3oIwpRecUDu",
+	"fs8PdgHSTlLtSC5JdkXGaQ56et50TyL5VuBeiguyEUTukOKXhDnCw6vXS9sPy8VLwdcZyXvWtzdP/Dmw",
+	"TrjZymUu9DcVplm5ql8KIhVaC4IvtVYFHJRzQZAoMiLPkSQEAU3kXUcduXjyt3LgcrdqI1OJNpRkqSaU",
+	"e0K/v+f6CGm6fw5H8sM7fVClwizRgxWCPdF3yZOze4/vn52dnd2B//lS/89X7p/2/7A+xwqrQi6ePLx/",
+	"f7lQVIE8DqwLw2qqG8oRTH7u6BK9hW4zAvv3mudE7Sjb6lUfBGdbQz4tFRPOrvSJ4EyCdn4A5RYnO2TW",
+	"gHKCmQTpZr8EmujL50am6H/sBd8ToagROIkgWJF0hVXtJk6xIncUzUn7Om5M97f27zSNuNWXiwxLtSpk",
+	"+fGWUcAQVUg/hbZcIWzOzBIpDqTIKSuUnl/cpJnVM9s/EHXg4jJwIz17/s0rJDDbEqlnkuMjSvTtqL9u",
+	"zi9hKbAi2gienyOS79XxiVY89MWhSC6DX7R/wELgo/43F1vMqIQzuIok3l6QK8oLuZIkEUStCqZoFpaR",
+	"GWdbmLN51KqFCBZtDKA4CgpyxS9HsopM+N4wWjw5zDTba3nBsqPWBzwzDrSpLb0yG8QLbS8wc21RVumD",
+	"fIPgvm59utino7nfWse1FyhTXzxcBO53/xr6m9GD3ftL/+zVptLmCMu+JT09rq00G77+B0mUnmJ53p/B",
+	"F0DMpynVo+HspXf+rZZWFwmN4103Js+Wk8+7O4FN67RXqa6fz5KJvDEehaaU4/fPzbPez4bDlgtjFNjf",
+	"tXIw8QwGmLvfimvOK6fM/utexCQbzDTEI72M8dJ6JBo7jxWuLafvBqsulcAZ9mzSoXF+Iu+VtW31QM40",
+	"6XvF2C9NgsDs658eoIE11XrPRk6Z/9d7Y08LK7IMr7VGYdTQ23Usbp7F2/tVpFQ9TcKuwwtBUpyoiyda",
+	"hy6IdP4PJTDNrNGCDtqiIQJLkoI/Sf9nIcDvtidC6o1HmnlQSnLMUvCrWtuRMklEJZ5BO82IMq4cbNwa",
+	"egIBA9PO/GutOoYdAhsqpEIZZZfmIks5MfbAjmd66CajGbU4cINmlBErtEJuNEZqZAnf7djp/HblOZVS",
+	"/7hc4EwRo5kbahCzbC5S+2dDAi2GDlTteKFWgiRc6J+SHUkuQUVaVcN4fywYGJ2rS3C8MK5WakdWjOub",
+	"MNlhyoKEleSX9lp/KvI1EaWHnLJLX7OJvKEtHUoj5F0XQz4r19DlsZcKSbplWAGrXYG2QpBZVHNvd1ju",
+	"gjt7SY7Bjb24pOkFOEY/v3sgWXYHyPj5Pw6X8q623i4W3WQbpMlyUU68/eVv0/uPHt17vERrLMkXDwuR",
+	"LavVaV6T6OKAj9oc0banOYj3LpbWqbxEkvyyRHrBoKrpL4HWszRmDGEpSdH6iLBh3A0h4bvXvReruDU2",
+	"WtNiaeheUtlft/+FTib49ipoU+FSWPXen55c+7DUL3ER3Ov/lgRiAU9fPrf+jnOE15Jos4MbusujVCT3",
+	"+b1LZzGfuaQsxFSFJOJiiS7MVy70Ry/M0EF+GqM1JzttR6UrMOcDttZPONfSm2XjTKcQvVqCgOiDQpU0",
+	"zHiOtngvERYEMT31oDzU29kRrSp/ep4ukaW/vsP1BzH6B18Hx2url/VRvwNjnufGutGbZAy0mD3dF2LP",
+	"JQnZ0MclOpTRtXLmCMtL4z8Im0VGoPcZ5no4e+OuyY6ytCSD9K/bEbYlOFo6L7EL590pIxzGAix3oIPu",
+	"ZVyiPapWyip3/EFQpQjTw+mLvRy3ohk8ai/9tjgqQDKsaIi333Z8xOf0wU2uc37IsATL0TvfSyeIPDLU",
+	"Z9o6lv2Sbg6joRKb81kNE+0APZUftJrQc4ETnJEUZEjrzu49GyB1vC2PPghOE2i4BL9/euf+oy/qFy3c",
+	"n07XcV4dqpZoR97jlCS0Q7Z52uJkFaHvNnXjA0d2Uv6vRNANrVIC6sRdC35J4q5Qo2Dru4AprYlXyyqj",
+	"TmZOgZP5utpfaWWBFl6goNalV7eu5IRlwGEFkkqSpf3AYcdlKTY9KXluVJ8dlnBLOZvGsV2MvgbriCIX",
+	"cHypQEW94um6H7TVVn2tkdDgkRHTUjuhAs7REkmegxOSQ+ZFlk7Qz+0euw31qO9NLMxzascF/RX47TUR",
+	"V0T8SBR2wqvOfRDEWekx5EoW+z0Xdn9HKCZSFkQEH9VK+qoQNPijiwae9nVBrmy2zcq5qDu+1npuhQu1",
+	"W+VE7Xg6+fvGbTD5bSKuaEJWKU+KnDCFOyMN4IXvX2L9kRlW1+RIs9GtuYQ3wdv9rnUGqNfDFssOZo1d",
+	"+CgeCB2srwkjG5pQm3vVuCNBSRvUCrwxnto3PiwXayxpUJs6wq1nfAwQlVkTdEn2bVV2uajShhZP9NwS",
+	"Al6NlRnbfWRVuT9am7+mQu1WaTAC/WKD9oIkVGr9MOdM7bRqdyTYXNLGv5PiI6LSTbCmBYRu5+p7q3Ls",
+	"gKmW4uOFVe0Z1xaOhDgIG6JBcHhtn/GCKXFc8c2KC7qlg3fvM/MCvDslhmh5fsXAWguSvnzG/PJb/8rq",
+	"T39YLkhaWL7OyBXJBgdoPv9hudjgnGbHVWfscEtYSrTVTpii6hh+Rm9LOUQzbwmY1/raKqODZUdkvflT",
+	"oy36BmUpSVcpkYqybhkKkfS9IIoIiMaGFSh46oqSwyrzEhr7GKTMTIRQr/lvGW0o+G8374ccC6pwtnJh",
+	"+4F9bTyuByBCGz2UKR5Fy5xujRFoBUVfQLP58carwfWUz8SuqPkChBFMCIMGAxOev5ma/KocU4Y4KJhR",
+	"G+Kd91b8Wu2IAA4PfPi7QuifkdyTLKNsK43bD56Qo3w9+52ebujJPd8XmSFIlKhoPg9XekJgyquQuH0q",
+	"BL3CGcLKOHFdfuygNBdkQwRhIQfE6x0XCoixK3LMnngj20xS+BEjKyGDo2+pBK/6qhGQ7p6PfkOMEYuB",
+	"V2CgHNvoUyguKjrytQ7E5k+YwAvKsUp2RKKLXy6WqNgjxdG9c0SZthgE/GJdgtXKeLH2c3AsdUBtfN/+",
+	"6PPXLz5//u0z9Oj+va+G7kY9gB6nw2OE93SJaK51IePB2RAhwiZ2dY7LJMRE0Ss9bSN7FsvFFadpMLpx",
+	"3UkJ5tPdOs/UpIWK14N81mTXxpmrixGzm+2T3ZRz/tXiNMZyB8t9GNBbn1ZaajgUXG2jjVdBgCjRNmh4",
+	"C+uM81+FvoI5810MWF6SFA74livEuHELLNH6aFVHkqWfSVACnvgZL36qZqkv2MPkpqRPkdY6jHfXS+Lz",
+	"dVlvKVawVksyUVyfAg/P+kk4KdEkWBXxjOvZKpKCHi0ROF0tnywRZVIRnBpfOywH6eWcI8yQJnKu2dH7",
+	"wdO8y6zce/f9rNyz0AE5yW7BUtqwUN+7r7wT8kybdsa70mH0XCTmEafz23+War9Le4K0QSh2oRJJHFBn",
+	"JthEjfRSKxvAvWNys+EFtC6Um5ch90Da0L+MZcVO4IdT7LKAjTWUvPHJmVwDpUxBE2ygDuJkk2xwTiea",
+	"aMPjf/ImW5UEdD8u0eh0m25eG61awL0HcQu4ZUact8DIDMlZrLyRWW49fORbhN6oD0MH5lYaiC9Ax8l4",
+	"culXjUkiruzlq7+UkiuakPO68cjIewVFGOFrrEGtgS1oGZkNnuQpPi5dXnY5BW2ooF85I8uOSXwUU7W2",
+	"8qBonceIbGWVBa2hmvUTtncGLBdXPNsInlYPxKYyT3HhDjpHe27ZN/6VqrX5w45DANQIs6k3qstr6t0h",
+	"/UmTIeFdc2MuN8YV6QinJVzoC319DC85Jy41SSq8Mat2LxlrLSLpXA8Z5FF079Hj+w+foKcCr5foW7Wj",
+	"S/QDVmDiedXOT+/8D1Q7v/vtwYc/LD5BB4T5fewEzCuG8sMVxZM8HI2DZfkt4oxOMo9Ha8LTz9tcGu3N",
+	"nr9hE3PaYfFviVFHp8FXsdwxQ15V8064XSUZLXrMUZgxcHwG6zJmPE6D3zrt3DSHb3As8Ov95YMPf7xj",
+	"/3l257H+y1cf/vRvwQug84ANLmSOAzewnIED2Mdc8x6023vI5jlgeNht3rOVf7T+5//lvM5/+sNgrfHi",
+	"RwieoPXROMjPkf4AUgb9gzkf+Ronl4s4F/Y1+yAHz8vpPsn+T5yS/TF0DoNHsPHBZIw3cpBaLe/kqMXH",
+	"eCtHDTjeezl86Qx7M0+6uCZ4Nwe/F+vGjBqo6dbseGnQzTn7nfjR/aGjWPN2+EfHLel3f+l1+UsHT+Y1",
+	"+E8j/X8fO7ml5TEcVoHn8iC2NThB8OVfMizlSE9CpPXeFfF9qlBGsFRIEYaSHRY4AYzDZRsxrhKzP//8",
+	"+u5vXy0//Pzz60FD2X74Xe+aXxEt5AMINliSaDcnz3PSkSg+xQUa+Vm+JyzWN7Vc8EIl3FzeLu3kH4VU",
+	"dEMhb4hxtar+/a53H0MJ//qmTAsyap3mtZHEKV+KXDdA2ARLDo0cz0Dv1bRE8KiW6PGFVZ8q1ItjX59L",
+	"llUdekmU5t7FHBaXSzNSXHinZNjFdiK3NkFN7Ggxq5vDmm9Kl1tm0hcszQI0IEwJOkJTNeN8G87vbUzN",
+	"jd09n0nO7hOmbL/X0NF6sUdiRffotRsatutg5ElAaR5ycm+Fc5jeRk9pXOmyWRFunDmIKrQ+WuCURWCZ",
+	"84nEclXeGgYIOy3LsMMw0Jt5tCmWNpzOJXHl7BCM84zGn3/+Qx0m+Lez5YPH4fjZmqfHE7fDuLSGNgNQ",
+	"dluL+5pk/FBPQ/DE+IO6mvb3P35eGcB/WN159+c//Xk4smHhfWGhoT17hgV5KgA6Lw9DZGwxZVKtEqw1",
+	"cM0UqwPNsnAiE66P1O9wwoKs/Bc+LKfEw9cARsC0+SHVyvnD2/nsVCFIyJAW3IVC1q5+G7m3ZVARdesO",
+	"Ih48dRm9lQ0EsKwx8eFq5LAHCLJKyocgcGFzitsfm0VHNr6hSBMuFkquKwK/z3DyEWPzNJjIc20pMr8H",
+	"6mMD9b5EcPu07JRCESJtYsL7jUq9WUXYcOrU7ZBpc6U6xCchlDJp8NM3Kz8ah8tnn4gDMIP11dQSbpfx",
+	"9QxLEtL0JZESwkxjnSxYSrplE1/rAGt6Y7CS94JAuQg/MKgkjBt5Sh5hxuXI+0C/UgjSWW/ynbCoWA6M",
+	"mw+WYoBPpTFuVYmx6qixsT+XQTFT1cI3EFneA8J8Cgg8gqZkSl2N+74bo+9inaJpuXci/W1pYZDfyYpv",
+	"OrqaYGkhsmQhrqheP0RRiNhGye0NzzJ+IOmq2Hf69QBnKSmLvswrd4p9NJeaN4q9d3AaN4/ByjvsaGZB",
+	"1CGnWirMUomk0jdwNDwTycbtyY5nvQqU/R08e/PqyLbIfcxkq8h8b6lyl4t75UpifW+Hp0xaB+eYGYHA",
+	"6kSF0/x54OLS3vnOh1EC2w0j52V4vMDVL7E+cDyM9COQr4+3gpAUHajaeZWaI2DxDEFLkRGGQ3Hg9Fr4",
+	"IpypHS+2u7JA2WAdauKHP1Hblo4DaicYO2s7JGR/hHnBANqkPd81gVutZmmBXMoFBEqSXrKmr/nQiJlZ",
+	"GJ3RARAqLyNDinD5eM9DSJBJquiVzehoKsZaxRY00eIPJC6VSBLCrO8HKYJzhDMTtnY+9hK60o1tqq7d",
+	"QGHYXL7vPEqvX7y0+GSaBMLEo7cFFql0cMTD5m/piBwmkH3W1MqH6oC/IQIunI2+/qHNBfQAMfZ4lAJg",
+	"Bq5V40e9ZHMLZJHnFtTo1gSTSqiIlgFs1+XIXedJr2K+cXabSlNL0HdpxhVg9ynR2j0l6UpzQJhpJc4B",
+	"LJVy5qwjS6Wq99m1lL4MdUBJOSOx17kWRZGPbjnOYokXG5quwnfh2zE6dwAkK11npA/XTv8e3V7BwqNF",
+	"ZZzUHg4icNhrG2DMV3vBt4JIzdCpEayp4Ps9+TiIHKfHjt1WlezUi31RHdBraRAykKP0cRn+BKZuKl4c",
+	"kBaeeIrdEvrGCWWs7JG5W+0j0tDCwS1t4Y/bFabXcIyaUZ8mk/Xz1jcCb9QgazWUIebkOZidWjRJoz1r",
+	"TUhP4BwclvgoQSkAY/2wo8kO2akvPh63/s4udT9aDJPM4kYs1Y3b50F0VPgkWtH0qC3D784i1Qc/4+kr",
+	"49fXOKCjE9SHlZiI7ND68RqVAn2NSs6HLv4Ex6c5CI0q87AX1cRiLDzRKd7SmPjVi41z6LmGPriMYGnl",
+	"KBxM+nj5oilJRsdL3TuhuHXNtUkN7La0d6Lr+qAt+7LfA+OQsxFxD+hDKlc5Uas9EQkJ9bkxW21o/6Ts",
+	"ywBAd3BVfyYRjBIH3xe5JTaZsKuXvD8nozhghgq2oYzKHUlhXn2Vy+4g2SEWba+91baDhoK51leU6WV0",
+	"QMKX01uEqlk89TTwpp395Exu6yyk0uLPbbg4t6fGzGkJepZzfXSOvEqCndDDqxsVo4nweLa3GHKCK59E",
+	"d3+RoWPkzoxpemOIFKU0xXmYsBWmnpfp0zctbS+RIXPSLm2SQXndV8lI9IJSBow5+TOf23FmSgh4YNlX",
+	"VuFv2Tde3elMWeJDk+2dz1wmgdNcbqFRACH9kfvhh8puitHKb3at5JkR074WOUYuRKYw6cuAsu3YPKZH",
+	"Mfb/7GxuSfKK/IOUPvIbOnb+1rlx3g1NEy7OW7hxA4qiVYUgZip7NMWx/qJBFfDtjkDppwfce8n4wYID",
+	"K5d2YSYW1BG70glm07ACtGmpWGPp4oXTOrqjCYKTHehb47a6q4Wn+2Inh3PmYe81w1QsIVlvgg48kY1N",
+	"0RllfLKrMXWDUw1SffeH61NGZ7uMDzo1W7xXoX398TgjotzHlRsYaiOEogndY6YCquVLwvcZMcFlXihJ",
+	"U3Ju876xIIiyK2q640SrGxU3vay+HGxjUHVrDMDn7EhajGWqT9+GqK2rIkFjl4YP6jM4dCMvo6CuEyhX",
+	"PqVMuTHNKUZQbPyqwdenM2hPU/A6u44W+RO4udlYMMw4w1vwPc/S0WFNTxY2WOWsPxew0YCWH2IysruT",
+	"3rpi8rHSb0RRbZMzZjG9vJv19hlf4XMyjpUm9vT3uwRHFAw01ggfjVnVHLGmf34xFCbjJPfW+Dz6WEVq",
+	"lM0/Zw7jaXmIk/IEKwPiJPugnRrXXXust/w7m18eqPVQiuT7MfzPoX3pU/NeSDaOsg8mtd1jZPwL0QUF",
+	"5DqsBUZIGscsZSkAvDKQ3TYhIy0qJ6I+ExeqvYWlmqer/bZlk+WLZXVghs6aBS4Z7x3z+LtLJ8Nr26Em",
+	"siZiFu47SWLBeIMkm5TJN1ocfMpHfKyH8CYlQGNLO8H9/S2dSRsvL7Dbp4tXlJglP2o06tXJ6T6n8EuQ",
+	"In/hoVyc+bPqtxxnn1ZO/TXk95YJUlE7BGlr5Sve66tOOAqFxZao2Ly4W5Vm7u2WR8h3PWz7MXLNr4Fp",
+	"xuxpdwK1t6w+mk3KoTaHtyuBupUgbRKu5YR8WzO7NvBW85Y5cRNPoHgsnWe6akE6375r1lDgJlKQh4Kn",
+	"Mwvk8SnCvbw28HbXnT3BFz01P6NEiZxyWMrIaTVGF8c8Z1dU4TlK/Erv9TV6PUhnoTHUa9uAo8KXhLnm",
+	"AZHYA4Ln12EP2fjjFOTU6wsZFrKjFP8tIGXhVNq+CFmUjnizmkud0arFVHvokXGY66c1dKq4Zd6AUSRX",
+	"dQPsPpUow4ogLKuUcW2OyJOm5THMOJwv9+LwPsx0b3vi7Pbd3tAU5cbuF4MEw6dtrP/yYH7qT/YSb2ir",
+	"hdrx6JjHdfvTSUqvCTM8C/akeSuoUoShjLMtEQhvlM0k2+BEaZWfNQ5wMIGMJ0khxMh5K/K+G1yHs4Qg",
+	"42H+Hahw0gVV8XV9fywn9B2S60w3abDKTE51x0sN4TPSLw6j9BFmptsBBNHtuxcMBeaw6k6SF+P3uHM1",
+	"f61EQiPfgqtoMd8FcvXG83TaWjYAHzL4Z5imSHKfwbtl0Unkav1wMCJ/euDOEceDh4GPNeWM96F3w5sw",
+	"49ly23r7jthMRLiVK59DsJyWkgL/6it1BNRIKi9RssNsS9Jz6NPnwho7KhWHKsdWXuiQDvwp58JMdFK9",
+	"zHBAsE73DYd4GmqDRyuC1VuR7hADuhcAxj/WMfgCmMvwZmy8ZmTU7bgy5nPw5rGVIDssoeZxfwzO7wZQ",
+	"Qbt9Za8LPUmSkhRxUUF2Rit9phZ8Dnf6/Dd9vSy8hlM4BppTPy2J7ETZc1+1HkcTioUqhLjq0CtIUO6z",
+	"c9qQECkEaewxAuS3ch/BL+a28V1/0c4tjFaW6k4JfmclQ+04OsZclsLuXY+InIb7XknRhvVsfrA6JhFX",
+	"WudEkrJtZkLwYypQOmNy90MxuUpIniwGa6KtPdq0cx9YRygvOLredcwxPiXVtJNzZtIV4Z6+hfoiUGCW",
+	"ttNTGXcw9jfEyL1MNIz8M7/O9qq8B27A9TuuGOoV4IieUMIeaLivf7VJSI24BMN5HFDHCXHVE0yVzjhr",
+	"9UwXHd8QnP9InB5zQqD1xLDprL5twbNaw0DXlsC04JkNgjM+/nTTmkkVfQRSDG/+dbp4ry1MV01/prvP",
+	"Owy37wZ8IzB4BUL+yzFcvT6G++t0YBilNLZ71RhxAqHsytboiAnZfAAhVSxgt0VFmlD+1Apou6yORpPY",
+	"4Zvh5jGvalfLwELGOskUX03DP78iYh1okgKCqOyRAs0B9lgoZ0iXLQw/k2iP1e7coEgsrQvuDrjjMDMt",
+	"EVKBD3ccwFPCc4LwmhfQ9FDtSC5JdkVkXLCtkq0wb3/dy0WPR7s6lXPJqOqY3z4Z9RZn2UfRM/pcGten",
+	"hmAq4x1jPTOcPZsqL0zrCyQJiZTeH02B6bcDNEddp/IyHdxhBsUnavXfsvQTBazQs5tJ6oHguGXyzkBi",
+	"B0IeCZFylfO00Y66//KE0Vbey+Hy3j1Ogl1gXoL/XwZ90GHF42uypUwickXE0SAzEZaQOuD3E/T0L/9z",
+	"5+zs7N79B2HXXeEaVvfXLReuN/gU+R6d8cS2Bd4S2dcPiJoMxZRscJGpWPfoD3bo0J5kWFFVGApHwNRm",
+	"9Iqy7QoLglf5/XBzo4yz7Zgxc8yw6YEInJPFclvrPX3icEe9sw8u0Z3GWzCtcJ4bImMF+JtK8Cyr9w3s",
+	"LKTpUJKfff8UvYQVLBHf41+KcGetHZYkdvEZ3ZDkmGRkZV6D/H+aY3FcqeOeZ3x7jB2qfL4C6B5x9Juo",
+	"3E0Gkzt+IKKjJ5qkivQzkz5Vq18566gw4zQjqmNwuy46QZD5JGku6Pqz+Q5YEbHKqBJErvZErFJ8DC1x",
+	"siLDAc0VzkolBX1a++KoRshl/YLwGMbxb+A8d98/z+x5aQeMrgLn6DutLng2vtksJA9UJTvbnVGvDfHN",
+	"JhxAtp9rK9nvlcDdespvXaWt3oIyvA5ZsM9t21qsZchnEjm6LuvdbPmB2YVRBWFwswuBW2JNsgikjZT8",
+	"YJ40mFldKO6CwIAZ6WoxaChs4vLwqL5hqYIJB0jcQtlMDS9p0ngxWO+z/bwxU8yk5Kc2S4wlqJlROCZR",
+	"TtsIkyZb65+bwqj3o9URCYihDX3fFQfqvAQNJ6zc9NpMTVXWJWj3NAmnFleiLdidgBF14OJSsz4NeMKC",
+	"ME5uJu67vlgz616W1Hw3uBNxTNTEmbX6b5dAiNs4yy3LEOin4tYrtETrI7JHJcfv/e88sqGZBns3Fhw4",
+	"db10mRbEn88u8GPzDcZeLgpGfymI/V2JgjQMhxy/p3mRW2A6Qx7zh7M+66EyHf/+t6d3/ufdb/eXjz78",
+	"YR6rYIqGP1pxrxMtp8yVHEdRsF/NL2n62KfnncdnURZAY0eG92TAQKjG+6o2HfjnjVgPTeS5QV9KwLqI",
+	"Nxa8rz08+6e1C/qK5MM861kOdRYb4q+mVTGaQWtGR0Ofe/rTU2QvKW/jvghtnGedjFvATJZLRfIvxkuM",
+	"LiNkJDHDGuE002OCgTGHg894ym6je28u9fk2XP0dSUT+tXMb79+OZZ1wH0cQ6oT7eXC+k+/YrvtyMPUs",
+	"dP+Najx3u+7D4f0deT8OD1i7L2e6FSO+entvyaHFdbsXXjplsGGvTimNKIQIdrZ7ztCGi4QgxVMcLsWI",
+	"rUHoggY7VaeVCgslVyG/g/O4OdeaXj6yqsVHByEbWaodA9eCsESYISIEF5HVKFMdx04Bq6hfcdG7fpa9",
+	"zih4J97RTbLdU6QJhdZEHQhh6N7jszPI9Ll/7/HjYc5rQqW1CD1A3tn03Je7W1iRCW600/IK7Z735BZu",
+	"bNJX5dDkB4ZSKkhiCymHIaLtfoSPgLkKGiGPQkC7JJpK4KbEhl1aNNgGrdU3O4IEMZWTIDZSAuVOS4tW",
+	"gbhAORFb/RcuIJecO3QNs14qbeziCUoF39sYy77vVmigJIDmVwbmzVaF4UY7ikG9H8cC1dancvFzcXb2",
+	"IHGDwb/IXSvuLpbo4q6VdvDfllTw34Za8J+GXBe2zSxWaIf3e8JI6gprN5RACy9FRC6foAvXNuqu5qKL",
+	"gQsk6EIvd7ACPCnpOCnbySJTlySvExgyBi1HWZ7tPnVzCB6zloDM2WFtOYoOxtZiAe3x1tRAcIVIvldh",
+	"xmwIr8b5zg74KNFeEL1D5y7AyNGWI86GQRbbQsqbeZByVXguVKXr7NQ2VKXoyBAM/zkcuNyEBmksyeQM",
+	"63Vg/T9d0YRGUOxkP4OIaUs+aCcSNs8wcpZhNnMs6kMH9WeKM9qRvnXxjM5QY51VXxUZkUgqfS9BVa80",
+	"19M5wi5wnGCGbLAXcprRurCZnRCzN3/ritbHhjHbkkH/YqpKzaMSrYm+1ZDiwdvChT3jQvfBIcbHR43Y",
+	"A4w5hjA7qh1lW3eJwApSHpH/PU/AtMYCsc3ur4igG1rdfOYKWSJBgGamtBtRBXelHpFLkiItXcNxt1Du",
+	"1E/kigh73QV7W49P3Qjzi9XnNlbhSnhW5ExCbNaR+MSUj7nyOcINRb9l24zK3dLqbRwyZTjK8b5kqI6G",
+	"akEfwFOXSYMuvOMWVF8qva1lrrpEHT1UZbXaiv+hDq213JFSUzG82MfEc6gkdqjXtmp12B4KqhRazJ+X",
+	"5JemyIMyxBlBmMkDZBUOV79OMYkaC2g7jJw3v92WNsfM5CNIm4wU9GN0Sud/bmnak1xhsSSYRXA+uQsW",
+	"9ALuxUuhEkRrjo9oTZaoYCkR6N5XPX47B3gRQrOzJJMop9BBHkFDXiqRqaYKDWefjD5XP5rnv9MmUuhQ",
+	"2fFWGy5WmyLLOvrlYqR/RIJsqVSm4AodeJGliBGSojWRNLWVI7NMy/9QZBV04JXBVlyBdxwXeDtXUT1A",
+	"rzBjQonZPDyp39Z3/jhPc/nW+hjOvC6fQBhdEbHGGXINKfUhPgiqzIpn7fs77Ak0pFuVL4DCkWRFStIV",
+	"TQMC9IWXCWKRTSjk7R+o2u1IVuLdlIwZ6cyouBEm0IuE01iF6cZt2AqmwbNUc01VgwmwD4M+Z02FlKTn",
+	"iJ2I2KyfFtHEN0+711bu4mkzkdwTfClLR50RkssqYfiIUg7WR1955QiUckXEXhBFxKqQXbmY5TU3JtRM",
+	"1I6n0fSxj/eFWwRJ6J7qh2OZ1pSZuBMoUUZzqkiKFD+HTX/i0LJlwvcESXyUJzG1IAkXaYeE0FeeQUfQ",
+	"CqlpVH0A2HXzUmSRIEw1mqzmaQsqZbJNOrWPv9bxtMrYk6vuLYeYLeaEM5quANI8oGopaUqTjRYwGPS6",
+	"ieLJdt9JIK8ni51YKPm/ybYN0etJrZ5bb1Lc6aPfcgOtb2/bDdYDYhUOq/9+xc16xQ2y0+2/8oZjv5/e",
+	"HTj6WHwaF9hQgs+Md1OrH/7QndFzE8ziFjKW1C0Lj5u+yyEf3wEfkYL2NckOYStO7qILiTfkQrP8RcEu",
+	"GT+wi1IYrnl6RFhekvTuYoZW345Zw07Nt+4YWoeHQbjrcONfY3H2JWVRwknTeQUPex6ythQ3vj+5rEr+",
+	"bAQzBNAbk01lYsxdAvkmdGtBMiM6d3QfDGQfqnVrlutZaYOsO15Iou/zVe0bWq7hTSg0zJHdCZ9zwJF1",
+	"AJnjcNeOcDcyDsIWuDyMAos3ZHXYhaCLv+eFcHkZzGiXckYNv+gKfENKxRLhNBVESsQF2mGWZv+6jURa",
+	"1gWcQUdEyyn+OemRk64//TwwZcNKQKn5OL7c70zmRU6kNA7yKyrNKcQ5zTQL77FQBjSQq10HZmCHtGiQ",
+	"GMhXGlxm2sPEmVZCOGcPlWsn20nwoP3aiCbkNLt08mU5rB5/yjfhoP0yIgN06Kr8/Rpz19gg1SdeUc1x",
+	"xxysmlzvOV7zKPugNt9KZX+ejKwZ5c1glc4nIVgGZzm9te51Cp5R1Uy3XxAN0vqGBFPg8JXQAQ2vx+sX",
+	"6MG9L764cw/hbL/Ddx6ANxvne72KxU/fvlos2xAFDwIABa0DUaIQPCvWocIgmzkVLfWKNelOyO0E0Elp",
+	"Tpgc1yynWJNv3GvBZACCZSFGzv1H81J4PK2UdZTAm/7Z0L134CvfUGlBbF/aF3qRUzpdbk9tVps2uyvy",
+	"mYx8PVEtsDBi5OD6piwRg2Q488ecYEbZVr+NGeJZWocMGijArowql+pSUru2mXWqLRdVIp6jVvASqpgo",
+	"2KxuiFADa6gmD4N1zeAbe9ufogMUa/KKHzq4CUexOFb4R/1sx4UO4/Qt4UcSWgYuUkpYUgOSB/c8g7Yp",
+	"W35FBLMO28rs2RfrjCZBsZxY8RECu/41JKy/EzxHMKAE8C0tkeG+pcmuZG2WHdH6aFnWfN00Gg5lE+2J",
+	"oMamGyLqS/PkiYfWm884IfO6bEXW5IqSHsFIUwmJdCBSGYq5FLUyHXB0zeHQgdf76h/4knMq4pWb3KBJ",
+	"J1uWYjuYVxhko8TLV+/I2KZKWlekTZUMJ4pWuqJjfEulfYZhWVgpQddFTTT4ngP4Qk++6hFhQZDLm+4o",
+	"LA7mMGQESxIElySQVexoLxEvFCSp5Ri86RDRoyoaUs3aQeUXu3bqh2CFwGgZ2F5tSJh1TcLdyfHMQlmq",
+	"mZCLiMCvexJavFM17PKyJISH/U91Tf9lKZY67B9zdlGiZa48RwVz24JyztROAjtlZKP0rrejJsDlQxmK",
+	"eiBjQUY+2li0O0q8c5n6ngueTU85gbiP5tUlaOkmt7tggUXhLVltBS/2gztYPVmWYUZGjsbidMFuRFOa",
+	"YWM3BwGL2wo9ZOI6uydk//F9YcytlatO7CVL8/kPy8UvBRbKZBVUtsP9s/sP7/zXvWC+E3kfAUvxPtw4",
+	"Txb7vbaQOnrjdZhYFsj53LpzrfXtjRXVQvhIcGCVkXVR1f0ckDdjWaZqotieZfOuj7u53doG9XQHjQQv",
+	"eO38ap8NHeZvSEb0drwivxQkJP4TzjZU5CMn3iKFH/wzJa6raNh6mNmoCbTA3atPesSpjRxBnBn8hE1y",
+	"3y5/oVWMSWqS3wNW6gYnynYm8VOOuDZEFXmvliZZZsuNVuM5hEzKlS2pMEEY9y+Iv8A/DIjwe22zEJZC",
+	"ZwHCFIVC3upqWC7WVKjdyrWbK2WzQQazp2XFNysu6JayBoxYjgVVOKt6opC0SOp59jnd2sz78iEXUUp5",
+	"UlhTao2TSz0j0L4cCNBqL/gVTTskZWV6BJGOazKXGO82JQfwD+25UMExcaJ4d6u4QhIBTWozamQwH9EH",
+	"qaPW78L6gi/K5jfwoHM/XBEhaDrYAmgveEJMyYL5zoflKUkj19iVBar4+4CFpjfmHYSif8P1nkU2xR0j",
+	"eYOtg/ygeiuO3pwrsN6iJE9fOZ5ncs8gZKtDdCvlq+d46LEjrHUIRqEkJKBVz+31Ifkaiy1fpfgYOPTf",
+	"4KO0oBPaNieg8kP9FajSiEpUWqAhPS7H71d1z3Bj/MqygHFNIRtKBNe64jk6A7MYs2N4dMpWCQkViYEC",
+	"Z4q+D4gqsL92NE0JW6JfieASkfcJ2auuaduBVzllXHQ05JA4JzA9uKBkWXzXP6LXD79/1OpBVHPHhnp0",
+	"D3odynLIar+Q4mF/w3IB15sV0aSTuJqmeZEpus+INKjww95nz/fkMU65kWFCtTekxVkNRg4dxG83GwI4",
+	"8J3lcPVbJeSjYsTwqckSl1GQPyahfNTdU2Yqyw5hseNZKpHiByxSiSB50xfU1STN2bI6V5SgbZLpjflI",
+	"sLPH9GzkUN9EW4Tp9XeoVgBp75rJoNVtbbESnMxNrRMYbFMY/nLN9phRqqjotmn9xOUpuckxnDeDT67F",
+	"zJP9c137PXA6pig5w/VZLSfE1L1srL6txZQ6vresEHnAKvoWoPXivZcpUZhm4Rgjh+u6zf3/8frFT8j+",
+	"iiizEf41T4/W1NpjgXOioHa+DkjRhSFnP1X2e7HTCi6TizwI+1G2Ew90pOIiL8uDDliihO8pKauDrkUr",
+	"d+9ENi2sTXqgt2J9ga8LbecSC5EmiAKqLufNKqdsBTibIdSTA8JSEilzgK8BHEAHpxK8tC/JseOykEpr",
+	"ccopF1pFdBFlOTnDT6+tzMLxC35aAS+tOCryXskl+vrZS/Twy1rmA2Gje6EZhksw06qi3PEDQ5QtXVOa",
+	"suFuvNlWObbaTH5Vr4vRyw4qYdbr4IkuCxO4KH3aoRtnmguxeivyHJhrYxzyIAik1/Aiun92/+zOvftL",
+	"s5El0B0XeRDIw8oVzTJbfsf+8R+Ss7uv8OFHm54blPepwBvl+zi1qC6PIlwEqvP67uleIzCTWRXo7YIK",
+	"mt79qU47V9mG/vf/8/8CzRAGLBXAyqrRzzxRTS8EM1TQ1ZQN/AEfeaHQjmoBwjdQ5KPu6G0wo92pM3Ps",
+	"pl03Qu7UEgAtAD1HsA2Qlt7A8sIvhW6V+uJxsO80tET3N6DBSl1X6aTk7u7b9hnfH03CHbAM5MeZ/AoA",
+	"oHS1qQ5Za+y1OC7TPT5TfNKNdG5UCr5BF44gF60cTqcWNioR/QQ6fOfXd/p/zu48Xr37tz98jIvuHBEW",
+	"M/UHj2okv399ArzdYOqenyUfKwJKQTsqYfJ0MVwD/g9mpDdWdz+wuhmF9V30ikDOSQoY3Oiw41mgidf9",
+	"s5sX6qdv84cO2TaDM1cPE4+s9il5cw0B5kitH5LB8+TLd0qv38XP7+LnVoqfVxAktphzvUfqRL1l5gM3",
+	"nE7hN2g57bwtph+pdunyNEYp6LSphLT/sGbvm51Wjw8o7F1CvBMXcyYm+mdz7YyMhN86l8p1uSKCGKiO",
+	"qI4EguAUWPsaDecZzOMOe7dgiZEJT00Kew+UcInFuilfWqV0s6FJkamjScWxjRW0wQuWkwSoHS++c2+x",
+	"XGhV4sFiuXjo1ZpBrC2jrGNLvHmWpy/MoG+x3FG2VZyhvwhe7JHccaGQJApxVk6dsu0TY39LnhNARdlQ",
+	"fWOXC7qLnpdmH0YpxVvGJZWBqD4QrnTnVdlA2cY8+/4YzgKChXR4sH86EcBqSlrOpCZUasU3m1XKc0xZ",
+	"HyKxfQLtcFph1gSDztWoJVZrIJqrfzJy15SsYPsFk9FMANPeBFJ9LN0OmdnNz2MaBOvnh62n8ls/mOf7",
+	"gR9xsiNyZQnSha/usWc4JeAGEGQ+sdZbnzC4ieWTZU1w1MVB8wi0D1qbNwakeyk1p4F/fIoy7sbO5RAu",
+	"RYM1ghscuz1zOGhCd+Ut89Q0d2OIXVtteMxBWYI5zoZUF/Pwog2gkOcFg3o6Y7FGUt1oUh+Wix3BYuKr",
+	"ghihPPF1ScjkN7PNKsGCTHn5gLPLSd9tpuOY6VcUrIauk8af77KxYSHG+p7gFDSEkRz1kvB9Rkrl4kDV",
+	"jhdaMWQ4J7PVT5ns/P7mqveCPWFja4VadH7fSNR3U+ggXmZKsOqrbZtf/HI4rce+FfyQA7mYp1Wqtiyw",
+	"lsOS/hqw654aI7xE1gAo0GVZywrQHXBJKduzQMt0RJmB4Q3qKjuC085MRAe4Ykpm9aPnZdOGw45mJU4j",
+	"lcgZR8MuixNbukIquktObtDnL/9z5/s7mg0fPgpa30Gq/mjJpw3HekMLn29bnIMhnW1hdLOgTvGxNc2p",
+	"imBFYUuyZdQRmKSvtTi+Jk6GpEk09l1HKbZmcq3RHaCPkY9TA6CkmuMv0JokPIcmNeYMxKa4loQxDGbJ",
+	"04/HO06X694L88l5WnFMkGMV9k+sHzPusX9wysrkhUG8+YxsVOyz/bhIb0yapN39ibBHn2pGS22zlqF2",
+	"Md46/D14N8yB0zJUxjPpFP5pbnGKjzFW3kfhnuGWPt7TEfvyrXHQj9gU7zDNRrgIETaDldkUirfLwCxn",
+	"Pyclbi8N5smJiNc5OvIjYjTop5630imWTQl1bUCAoaP13FY8f+PqjD+WemAKKmTs3Rx7B0hZxCsH+mnK",
+	"tqsJWA1dlklXNLJecWSSyrWNtjYhuY7SrGt3hEfBg7ia9BIcZKIWM77NTflSV5cbiQ+mfMtOUSvoxs07",
+	"uPR/TX8+jPsuQjBM0tr+OQ71MLLz9FM+1NBkyoFsMEf0Fs+gTbSuk9ulVLQpModu0X8KBq/7XnaPervB",
+	"/t0d4CeBv07HJZ7t2Ax+aeIxajNIDrgogf4MPKeJhesquwIQsRL8sFgucJatuFgx0+c2jIEJpe2D5wu+",
+	"b8rgb6iQkQhhgQgGSpS827GdRsE3ijBTLg4DQtXmxoLZtMi8wTQrhoM4hhrP9fkwuClZ5CvfWRTODWXj",
+	"87ViHYx4v9cHb+Tjnb2tc1vyO7y6H/WT9mAGHJxPSzwluSNEeQm8SySLZIegnhZa0FvIjTJ+EO/obGxN",
+	"C6tU8K2wzaorqvNi7bKIS2OrNLyq29GKjbL9+0oepSJ5kGqQ4jg5IW94ha/Nszfi2T9gwSjbznkW7ZB9",
+	"p3Gqqpmbyu9KMnqZfvV9sye3lIEee5Tix1u9Y+x3nfL5GXDv6KjDBhdZINPjFcEpogxBvrsFnSL5Xh2R",
+	"Aw7xChqC6qEsMQHbRtsOEjDPkeYwLLzobIIlWSKcJJCqi1mK9gVLVOFqNZtfHapAwGJLVKx4tM3IAWkx",
+	"tjDhQUe30CDekBE9Eh8llBbgWp4mIDx9JiHpYanJbXEu4aESBAwKFkw2HuwPVRI5GN6YaohmRNdsUkmp",
+	"PvYqgvgoF3qz9oqkF0jwg0SXhOxNkm2REagu5NKiuByIlakURoTG8RsuCMjaC3uoLpYGv1oQnCFRtFM8",
+	"3PfCB9/UaXb9aD7RgS5poNK6fhZE06PzV36QnenH9qAHYqmXdL8PAQm92CAA7LN9IcM4RAXrXaw+Uitf",
+	"eg6ESWAJPhmWFakr0vmfrahdLcUjVHMK3bzVAYX41kBfmWsZAAi2JtBcJrMZiWpg1UyGumvqD0lcZcPK",
+	"DlBEk0tRAzo0BQ4+FG2t8qGJUGi0Zu/fZcJ3GcCoBZYaISQsBL1yE4V/4Gxl75AAPmL1J+uEAUmjKHPi",
+	"8arIGBF4TT2gRmbbfDVauTbaJ0OODhaXkJK+Zbwj2d/TJAOVHKZfq+iA/kh4ahONWskczhF9XqI2azPI",
+	"axKsHEsFqof2qqv36Q9uMM4SUh5FRPWIGVEjAEY6FVS5w/cffRH+KZhk8fVR1YGsIqOYLv/AfG/pUbv7",
+	"XBlNtC1dGEFw7UPCPGCCGqRRuOsdzrSW3/AP0wRDkD3BSpoMfAxagGvAG0bpaeC7APj+OUCtgaKDcxlG",
+	"mnRaTJfWUPYAhsv0IKiClIROTMmwXWHrn7pEdoKzDJB/2mAbPtzzFRFBtGpj7emr0MxVaAW0UMtS9Uw5",
+	"gToFT5jBO5XKN5yNZVGGyllUq+rmiB+NwRUERtWyNdgqaVoClzYzXVVXhPlmJvZN9dqIDKnOw9m0lDr6",
+	"DxjNpeyAcI72WCinl12So/5PbTl8jCz6qZaIu+IaRkeZrOVt0CC7TExounkO8BTzexHmQYs/GoAWZ3ce",
+	"O0yLu6s77347Wz56HPASNveog/RjKP5NjXhjOlbiLDOezzQIJZnv9cUnESgytjmXBCmqzWNnhtkCsBI1",
+	"6s/3739Zb5j1889//ts9TR5No9/OliHvadleINaYuh9hTL1xot/CsoFtavVksKq0RWTsKmEesMnkTi+8",
+	"i956ECEGyMUkBVtwNVNABrYVtIRiyInmhoH1KFhtbr1I8dED33qvJcW5Gnv7z3uh9mBMKmztspmsVVDG",
+	"gZJw1evb5QgXmMmxBccZ3P4HXmRpmyoPgiX4WJEVF2nI8f09P6CzB5+fPfz8/tn9LwxmKk7PUZofO9Fc",
+	"yqLRHO69FHD783D2aQ+4me0PBPy0tAqikAq0FHuZSgvFTlWsF9ABDNQ3814gw1Gb+itJ9li41itNZQRa",
+	"1hh6n6OL8yhknkfjOnw6fh2USc9ZRhkZmYX/FFkfL9AUsqJgTAcieg13xjVJ9VPE+RxBxpr+dssijHVa",
+	"zBFe7NNXZ+GiSSpFd/TsR3sfV9Xux5XxbiU8z6nqsbZ/4mqOtlK9wYlY9FozyGzsfCv5WPMll+ZT1yC+",
+	"ygDW/LtafWc4nGC7U52ekKynNtN69I3JyIAhh9ZkS1kF5NPlfK2Vz3SZBjTtCrBFB8te8YOLlzWrTikj",
+	"NSgIQ6rePZnt6HV02fzkT19FzhYbOHf1E4RRqpXWghkltdT9EVXnyNrM56j0ZD9pRiTOUdcvYCJZ57wJ",
+	"FC1BD+NXRFgr6hxZZ/gTEzfzPfnnyHOPVwVUp7jZuy+O161SrV8KUpi3C8ZMMkhiTULwhWKamQ9iplXO",
+	"3tHfkHyfWbfAdYjBYKfxp5k0NQTmfCKjjWk6O2TOcr9go0J+wbC1HqXOuTXPdh2XRJx+I7M1f/8UOGik",
+	"av4tBcY87HhuIor2jAAcDDc2xmK4JKWdjwoWXFl1iTNtzh1jslH5nrBVUjbBsKHp4OS/EXgDfmgsCVKc",
+	"d6Bo6FmYkMngfmg6vvJfCGtz+jGvo8UIeleFpJ9JZKMxFeHNR5fOu20dGorzS8PEDTdPGbvBweC9YRzT",
+	"zQVdEbHGGapCQZEpU358aPQ3Bt062nIV0d0szNPutVVAOw9/xYeEizbaTYQsdmr2casWEAgDeh7eGorh",
+	"kDAyyyyn0HngnzvTtmEUXTJ+yEi6Jau0IKN80t6745zZeA+ND2DZY97zOruFVKwYQVO1x9MyRyuB5ybU",
+	"592ow3UbWJLoGg/o3Dcu8TDj0H7NJYw2nG2EpJoQFoQLm3inxBTQkAi0BeoIbiWVEOpj7Fe2YZnXuCTh",
+	"TNlGeJFvwuOTI0GmqcxojrToYp0FB43jWHZma7z3wcRKr1xGQEz6vEteDgnXtw5IgiHvzEDdxRpA1MBx",
+	"bEeIFrbk/T7DDHfCIG4so4ym4oZnGT+siv3M9QiMq1VF18g9Cr7UkxP9n4wfmL4j11ztkLQ9oCY0+NMa",
+	"oz1NVZu2YX3kioi06Mhh0+YKSglOoU3VDku0x7LWmK3eaV8O6yDuxJmmviYpiXIXYo7j/vINA0Ymm632",
+	"40aptqbdc13uORvfYeuKX/pH2e/AaXvmmNu06jf0LhhyH3nLuJahgYwE+0vVY7u7iUkLlwVeLUvBWo26",
+	"Wn1K58/SjdtHeWOZupPj1C5hquoC6zg41A3TsbS3s+Xp8rOd3NHt1aDmcKaU2tgtc6a0zJ1xxozNzfNt",
+	"F8QISSVaEwhaHVzSq5W3SPEsvYvc7Vm2ty0dJKa9LWYpRHDLBLcWSlN3VDtFR4KFRFghQbQCCAaVK8hH",
+	"kOeHNOuBkqW4i17atPsHZ8HEe89lWLbqHd9zV/+HJ/6Gq+si1buaPTpP1/uSdkGUg6cmSxHZ3S3TLsc1",
+	"76t9oz3rMMemBjKrAcdA2eWJvYQ684c8+RflQ6rknZlVxzJo4sK9kf3t9L4XqrfjKEqKtdFCqEIM6q8C",
+	"iVzFOvwBvXlFhoO/7d4HMiu//79+0B/bKbyFI4uVEnRdqLB+luF1LyLgb0M5CV8fu7teQSY0VcObZPPl",
+	"7GSqRdv3PTL37tscvr+SBwKXhsd0DTEHXmBpHJsOHnHwpFU82elC/I+3//m6vaJLcqxrjg1JnG3DvCqu",
+	"OtD8w1rQpQqj/xcyzKrvhzf6EnQHPRH9uPm0GXAJ0w7RoNf5CqQIUo4XgpHjDySUUVnldofyTvbC2sW2",
+	"tTMXcHt5SSgpNnhyZK9ioHfc98qBA7UaKT5edCDU9N4SVYq8N/zNYVanZG9U5ZuiZfnBmyTmRvB8QsE+",
+	"vLYP5/u9vGOFXlviw1tQOHRC14U8eGM11gsdVPZcKFPZ0AccsueSNlwgtYjtDWCB8AlboPj4DdDvdJL/",
+	"d2juWCiPkmP6xfM0CO1/AQn+u2g9VbT2x3eaknYwYHUzknfY/vRF8Sgo0uuSoEN09gXqAJU/9MqKGbxC",
+	"nl54u9xCPhVmSdO8XhE6CIFyokjtH/8TEbGDRDhV5M5ChaYInhmPZ4qoHiRcv+gefN3J6FH0GyGzBycw",
+	"kwyfeavGy/phpCM+eZtCd8EPnW2HAx31N6LdXbhBIXzn13e/3V8++PDHO/afUDV1f/nVhz+FWyX/iBk2",
+	"QeUfNQ3nAdVPCiGCTbieMwQ9yJqw757rcIRakg1nzoDTeJWXi1yZ9/pMw8EY71tt7BXMT586N//NmRI8",
+	"y4xlSJVE9jIcbuOvsFAyKLddnTB85zOJNM3Rr6ZublAH/sTMu5ZLuSy8V/iSMLTGySXUfVWVcDFzPgVD",
+	"J1v41K9YN6SzNM7KJFPvptl7WP/+xPj9qQmcrYk6EMLQvcdnZ+D4v3/v8ePR0R+3w+3wbjWDiJ2eQVFv",
+	"ytnbpa3/GFg+yXEICuPFBmFUyHDXy9hGvbabqcvdsMMlGa0fzXD2Zcd8XPP+nnYVO7qPLyD5sXwnuJld",
+	"oT7b6nQleEZGJMyAnxFeCrOOGVQmfB9KQfmeZCnihTJVnuwI9ZHmKD9Baid4sd0hOwiCmUGeIOAjWaov",
+	"RzSJ5YystKiG4nDZsydPkKRbwKmgDGF5KW2SL2dG1qO6U9NTEwJSa1YM4oGeq6bJqo3G+tzT3ODW3oSP",
+	"1zxGcE8f+JMVxa5E6NFlil2NUuxldq0dSTvU0jdQ0GUAe3b6qIB6urRplpXuleCMsBSLIEeW8jCASJSe",
+	"BNceaHGKpeteOleape0ytVIC0xLJqwEci1mKFRdHVD5kkAy89OgMJ5fSYMhhhXb4itgM1fQcKrHhgB92",
+	"HOX4aLDlTAQFJyU84Yhm1F1CFuTkOJFaU0muRbHWAu/mRVW3+lsduGpupUwz3GwpOUJFnt6D5nrQzE/l",
+	"hBlb1sTvf2NHq82BKXbTfQ499TZ2bHGr/wTgxMeIke7b0XU1Ct6Q3dlb425Q83SvDJ1NQe1STEvEUoOD",
+	"BrdCyk2H+BFXQTMBy5NsPtHqi3ZLLGcXZC1zLZbAkfUd2YTxJJ8ajFUH7GWuxqryBsoWbbKATWKl6glK",
+	"sCBQlrUsG2zIJbI1NDKc7G7W3JmnUGoukCqaFsIq9gZrJ9nRLLXJtFTV4C73UAxMs3QYHc7QoD6ZICU5",
+	"Mw1Cm7RyWpWJStRcnvfP7j+8c3av7vf8sq7NguL68MOdP54BTtT/uve3szv33/0pqMR6gqmd9QZ/d3sG",
+	"RRd7vCXnSJ950zLeKF4xYuDF00LtvgUfVttwdn925KbsCmfgRvulIDC++0tle9k/bAWu/Rs4FxILcaF2",
+	"XNBfifdWwWSxN1XK5k2HIur/oPglaWXDNgDqVzVSDaXFmQWGeOCFZ7WNhAYcHemdlv/Vt8w+Hf9UBEGD",
+	"99ot6Qakb80cPrFx0BjMdLKWNOhHPxFN0PKp5YghVpqkb47nqAZ3DLtWS3bxH330sC6//v7vP/8s3/35",
+	"391//OGUWrkpRrrHfIOpD5N50eMUH0FsuGO+zxBDfDCD/luTULdLC65T4rqxr64vbDt0zAYv385j1zfR",
+	"qGM48/map7HO2PM2IU79QmiNYkr5FjSSNBD9puSKGSFGObOQmIpb6H7TTB3SaFrlWE7yDZKinOfKvvLB",
+	"AbPHtjAejeMQQFaw1UZeKYn9bujcvjR1a64mN6QXJUTKLuzx/9Z/NijmGJUgO8hVZgKcfdXaaTRGw6eP",
+	"7zDS7N1hxiJiq2Vlq3vhgwtAraJSIqv3vZc+PWSHqfgMnKlxmBDKYUL8iyA7pFSQRIVT4Hih1rxg6cUT",
+	"JCs4hzK2fkGZ+3mHGZQUMPeML+w9i92NCKah+a93nwTcxHQ4CffiAbN6NxRPCWliTjROBvx6p9jrWQOG",
+	"GVrPGTL5tJAp6JZG4z68ME/PizwhyBUlhwki4XfsiVuJPfE7qsTCF/MDCBO+TzqILdEUeP3QEg2lcZIH",
+	"pA6M5ZkJX3UgBdTjDy0z7/7yUR84fydgjvkZ9BeHqR+Fp/URcKka6Ek1ey5Is8A1VuIN1syvnltt8L66",
+	"vaA/fg+CvhYEUDr/S0Hsz5pyDbk3TajN8/0a/M4QTzQkjSci4iBnIqTBDH6wplF6u1xhL7GUBy5Sg2Qw",
+	"1jFs8htWeztIG5x92OPDyOGE95vhzOaEGuP3UeCl4HwzkgCzTTxqhq+IJGrkDBXJ91xgcZyPyIEhg7Pm",
+	"GU2Oz9l33PYcDXhMRysqsfZGaSIEmkrCvIYO1esXL80C+vqmXtgL6gKBx6lqeuMW54eTXeY3P9S6pdgr",
+	"bgmh5JCOq6jKIuJGZdtQu77glgi+zgxKaZiFzD3bQJX97hl6/PDRl3op+m2UEoVpJu+i7woBSDc2qxOl",
+	"ZE9Y6gLApkeqa+R84Y4mALJeaA3mwmJoryAuLi/uzty3zsyzI4exyFwHVCzRWvBLwpZln70DPiJeqP4u",
+	"5FGXA2RDmOh24F6g0CqoqyOvDXJ/JhFNz9EvBVfQZUZxZEPSUXaDX0LmOGl6fz3nZm+MkBIGuMSm8uGS",
+	"MsjosAwzmLVlQ5hmep5NYNXbkkpBli7WGU26wuRFSl07gSqFQKviOFssF1ttNrDcZABUGJR7GLK7Of64",
+	"2HoXvtPIBP9GM8P3ijBtcT1BORfE5IPIJcJZZoDwpQWtPkKH33MkyBU1zydcCOPhKdNIHWmgshWySuzo",
+	"oGmZF4Pk6PLEfCd4ju6Z0pcd3e6INDjwtqYtGCAHqo/ugS9IRrCE3IzBfD3ImelDc7Ktp2DLQlM8Eiwi",
+	"uvaaZCozSGUYl7xYcZEd0TOHbba8v6oGZQbOwDRQjcAxucmz4WkjX4QsQ0f3sl72/v16vezjs7NBP4Xd",
+	"kO5tGKDsDBhjvqya3FzgFUn01hyfhQtGfqg168W2RyxEueA2Me3z5AH6AGz0Oc1JzsVRiwhGDvoA5ODC",
+	"bt/Gwn65q1blW2jkz8WlBMTvZb1XfatSZUTGYoAItlHM1xlPLucpxa17/GdVRwHfLpw66k76OKGnrd5Y",
+	"XJ+q63Gg23lU05w6tV9XnkZWyBAC4k+mV2NG5cgqhYm1ArNOQW8GSIYwxW7CU2rYxVOEbKNpb27vBg/F",
+	"SZUFoagXXOoQ3OKue6f9nkRYwD/1BM9Nc+plTO7/bOeqrTyn5IpqGYQl2hO+z4x+a6K7Y1vS2uNTXj+P",
+	"htAamk2l3H7qgYZ3bgafVEM+3i6XVFDceKoJ35t+o6ZYylOXgmrJ1GQRqLn3wJI/k8i8gAhLoW4LitU+",
+	"8USRpLNW3Sm7WELWe4ZZTCThxjqLzNsj5PRMlk5XhGaGDRde+cI5yglm0At2R9kWkUySgy3TCGSs/NMl",
+	"ykBQNgyPgJWDsYBsDs4io1c32BvFvROpW30aCTcEjnnC2YaKfHTKkH3dWgjjX7+WdB+v4xaUu2OvS8jI",
+	"XJ6USntEjKcx+hr9xr1oipoC1+g/U1eaW5BGREi6omkoe2NPErqhia3RAs/ulmtDeGlzZlWgfk6SmiE6",
+	"jETbUqJIqvdeERZm6FdGJ14i08ZRi9OCOfPb+JsZX/P0CClDKcGZajdJ9Mh/6zr8fJTOPnokQVMSnePl",
+	"nne5WbyQnSsqs4UtQ1EJECGCgKtDxqz0k8zi4lnRKVPg56vxXorblRnGVLRD5fcORv8kuWaR3YycPRDK",
+	"PWtpF949VUm19mXRafoKnEU2j23Ys5Nssw8903BdfEZOZLRK6IgaTAoak5pQDtTQS9/1LnJK59iyHN/1",
+	"sMNbwpIjkvgo69XsVWfZdufeyc2LjDstfOUaeBm8FYSkcI27S6vjuhxV9FP2U+0w77RtB2A10IIG5rBE",
+	"1jw27aQOVi3u6ks7csudY7Ga2MBmO1tyZJtgc/98po39BGcIjlprQ+crY43uphtdkdpAnh0Lxt3MRu+w",
+	"7k0Tr/oJuIsczEOZccG4QonWy6FNLF4HjwfektVW8GI/eESqJyN8TSUachTDB8GTh+bThbg8wou06A6x",
+	"rvhmFVfF4JdkW6CMVSs3yjOU3TNR1ZT1p7VpmhYmurnKyFWEu635fIx1i3OaHbuhWLZwSlcUElI62hgZ",
+	"edc5hEt/6dOwA+pZjgVVlXI0tPbG4wArtjVN+6KHaL4AYsOINFqiqMb4OXzU/5CJOy7uIHD2EyFBdwnk",
+	"pgDpR1K3G/QhUi0m7yMU8PcDom9SckUyBnixLrsaMU1wbeh7tXrqHG05kS7gLwi6qH67ANGKSv0UOfyZ",
+	"iPqFac71Ml9/gfd0qI792spGJ7uLQ37ChoOyvGguYCMuJHlfg+jHgpShzokuxnqifURufUNmhm9l3x79",
+	"RGoxJjj94l11FRUfxFFxCkzq71UhH78qxImqkC0/VDHiS44+q+EbE3MZKfnjgcVPjQG1OrnCn/tW9KND",
+	"PWkYpOPjsCPV6UEFrl85885MqPmxtjfH5fuUSSxhtSHhgnSkwpxp2/peLbrBi3Xmrdpq2iPVD38nW73V",
+	"qumaQd0UK8oM7voMiYx1LjohldEOQ6QM5rwYpLagK/71zgYpvDghZ9kxxv++5umxo1Equa6KFElDlt/b",
+	"HUcHYRL7vbhm2cHZhU/eRXVyqPlD4YN2rRHEn1YWawk5zmcXSbPmUYhcyFzZUx5f3sL0KT17fhUuu+Li",
+	"OqHDoUHT9IhCLFhxeWO2MDI7mnu6A9h5xpYLeZSK5OEiLD55TYMntRrbznJoV+dkcc0kt5O/wccwpmF7",
+	"SlZ2hz02ACcKU6urImNE4DXNjL4obULBCsyPgu0SEY4zUqs7jGu34s/GugV718rVNy6e8bG10HA6wXgV",
+	"9EXpwQw72ynbVglALm0MK/itXSloTnPXxnf8MLZgpaNH2otn3z9FplGaK/KEZACTxIQFwcP84KSRQ1+2",
+	"H+0loJfm0IxCG/JxhjADn5uNvagdZtcQjUpJMro1sXsnMuTe0zhrWt5a9VZs0L+ViFwOsYDEWMGvbDry",
+	"PyD3aVhrK8W+oWS5ysbsGkuM4YlXFiB5LMzJVA6otuekYF6DDn0rnfESvKUX4HzIpZ0er0HYzQFgnMH3",
+	"PzrG4KzO4o/k8W2ZX8NdVKfkeo7u8PC75/Zf3HM7AT+3Ab00Lk/jaZn84uWLI/PM2oAT5O0sgzQVRMoI",
+	"vO3ZcgeaScLmCjCZvxjBWyg4Zmx763asv1nzNnfsv+HXHUxbqft5Bx8PB+XjUId9Xr8XJ1JODqOP/mJX",
+	"ZHwkfnbPd8fkCk31V+u/9aosFfJlw36b4S4feQ835tRZ4rER/NdQrt3zqpDpHGVYEYEMoE0j/w+lHNKd",
+	"5I4fAvl3zQxG87W6dlOuLYK2Q/132nn3e8Lq9ZVsZW1szlYYMlEb8CteMi/OQin7T6WtEE4IvSICMgIl",
+	"tO7BSJH3CkHvStjPriY5ZmQ3vb6FvyIw3XGmzmD1wlNrOLs1GDQTiXMyVNnc6c7uWwHPrsZ63+tJ+yfZ",
+	"Xd5Q/ZS+4pfjpzmLadhrEm6pVCYXKjabt+k+EoBfNLJUsHwr1FXq7Y6j8gmE0RURa5whVzCIKEMHQZUR",
+	"cIMXYOqpDyVGi+U8W3kfPKDmnh1qKm6dMeeI8cNJhfvQlWu4G7ct4TBPu9dKbaBNR7kn+LKZIekgBgDm",
+	"yApZreFJkl1BFHiQqIAFtRdEEbFyOBJtO2h8n4PlIidqx9NoQtjHR3UjLxOeV52ARn81P7j7qOrOaj6L",
+	"qpzp5SAIj+mi1VEs/1zJEZ1Wm24Px9qOfUryhQ97BgfdNf5rNtE4IHXgDvPB4FLoyzkFKAhJCDOoN979",
+	"7G5rrHZP0MUltZlzB5fhb+4ByGwu673a6DiTSthDyQUX9sZxRbDm8wpfEgmN78x8qSyrzS/giMLT5V9b",
+	"z9txvCCz+8zCVRO8mykCaJr4zpsEFoZBe9u5RR051C1NsuKlFXzCO4Ehn0Gud7fsPhiUVeSqvlvUqEL2",
+	"5ap1YbAUwzU77GxTaKAW9ZaaZsCHHa86JEIOQYQnXS/6qhtk2hCzpGBEakNcCGxyudj4m7l8KdK3P66X",
+	"2xWn3cW39vexE+bxwZCpRXGBZKKKE0rsuTaXD0nhaT3lPn3Z9+mKpmHl4EZk1UeSIy3DoMXFQxz77Whz",
+	"0b/TZmt0/WFgmrOEuDxt6baFuXxKzBHq+vRkznAIpevED755AxKg88BO8vvLpCDfXlnb/XQ4xx3BaYnj",
+	"V1/3SwsIp38lAGkEzfRwtgSkSoCJkwjKPGRQASjHlh3pKzgnaH1Ekry3dbDEDBdbFfJ9OfkQavS4e2ng",
+	"mtFkXxFN92ENmCeA4p0G/QkWUMyMGO0wGPTDafN/LXix3SkXvxmO7mU46cof31KpXBpVkC2qR2DvMsou",
+	"TR01VecIo5yILcCpaqXbYihbvFOMtBoHcCCAgRjknXYaie0dapTAcJJZIfZZIUOho3Kua3LkFr68ZE8j",
+	"0LQ9bN0jkCAfnJbiK7fwQMNve1IMXo3ySXQkKjje9XdUvqKSqjAakD6D8HMJum8O8xIRLDJKpHInHjnM",
+	"6+kgQP3WwFRl3Wrj/onzECwq4VZj6fo2VnxTk1g+5d71S+KJGKIJ2VtAsXCS7tvd0WbGmT1IMNNcdcBU",
+	"IZypnT7sfl6/vTmlw0qizOTY7bAk58CQl2TvCiCpqp43XqDRCAM3KGKHS/Funcwd9LqakzlChdWL+4ur",
+	"7q8inA978xaaJy94oOxUBo7BLHp4pd7cNjXco8McWvg1HJpBZbhxiCYfk9H5cZ2n4jQVucqOOd0JfX01",
+	"T0Z1is/w9bY88gs3oGXM7eubqhA0ydPy572LYZlpZV7juWpShdeE9cwrmqt+f7dOQP/F4eSMgjVqNJNH",
+	"im+JdVsEsbKj8nNsD0v/lQ/LhVX24oaoPexeHt/PgWQZSVcbwfMRqVt14368uV4pKF/0KyhjuidHKotK",
+	"0IhA9V+11vPGPNpkOo/Sy9qu1wgT5sMrbuB8vOKDRjM6fklCmSDBpehnIb1wtaPGizOQw9jsKgUfC830",
+	"9YuXc/Wjq94KRex+AvcaZ9Yn6E6bqfi1XRRSgTdRcbtJ7eD14PFX8OjuegE3gSy74H0mkb3YpIm53ws3",
+	"fprQjy+qbcnrFy+rXiWy2BMhydi4XFfzvU8X+rKEu2y1U+tpDPj6xcunUMBk7qpR2V1ujqHUGcEzIsP2",
+	"ZY6PyBZNxUOkKrzZrPSgE8omWmEj+99ulgN0kaMBImmyQzhREjCpEUaSJJylFSYeQw6oWIsHl5ODswM+",
+	"SpRyIttJJlhKImUe0cvZ31GL918IMvYtm54UC6jceB2aSox5pVkUaSdtR1r6yw9MrmMDn2E5WuEVBF+u",
+	"thmWcrXjhZDhRKOMs63tHYngYQTJqtB1SzOw6bIHTqozAME0OIdP0P2HxidlG8h88ZXXTuYsJCP9CZk0",
+	"3655/Tc0IqUWidFgf+rnSdqcxJf3/Ul8ef9saBJ2O1YGyLasDgoV4W8owxnalHDweSGVmYtJVQmGkxLO",
+	"LLiJNrjSVYqPfYTXN5vQl035mr1iKbuipuMZNv7wDc1aW/Clv/jHg2vf8Sxd5fh9OamKcA8GmgEtFxlW",
+	"BDptdG3aU6R/hXRQRZhNJodaXQgxmpXCSnACO5tjcdneURt+9lf21ZdfDK4t41KtbCEc4BPn+1Bg6xtb",
+	"8qFlmX0IrcmGC6I3AUuCoKwNOk/qIZGrrVv6nZMGaeVPJqesgwteU7PfxKQd2gnVGPrB4MIF0ecVgMQp",
+	"W5kemrW9vVfvMxgcpGApX0FQyA00nkUacq/ObB3z7Nq3LhJ2zrT7YPcI1IzjsSkUGc1pKA2Z0O3OCUpp",
+	"WenAxSURNSF5djbIOwcs2GpPREJKe6F8efBdmEaMTvnWPtnq8gXra8yiGriLmGXf9cZNvwlG4p7CUa8S",
+	"nxGUSUDOCWfEtFLaBDGram9e4C2mTKoLaKXAuGnTbEouQCWHzOj2IP/x+sVPyP6KKLPwS1axHOxxbkft",
+	"ooS5z1/7ANMjMZqhtERZxEMj/jnCVQpSgyEn5HXrL4QN2Arh+eefXw8o/43yq4FXG2SsjAC/UbOeVxdh",
+	"J/n8oCsl78DnsHOAXtQKCwX2XYwRG1ueO84mfFnikDlzreluH0diM0wHOb+hm00gRcWUfkW7jKqjPwSf",
+	"5kbumM4MHtDXL17eMp8nrHuOYNRHYLTgYkygepzE+x5qdZywszngeM0L5cofrBRs25GbgiXmK6ukUCu+",
+	"2axSnusrIaxw55gdkX3CKPOC4GRXttM0F+sXQ5ds4LMlUnighSfdbGhSZOpo3EcHY1HbedjUG1OW9xbL",
+	"HWVbxRkCRzjQI8+hU+ODoVRbb1bVJytI8hz/Awr/tQZPEzJklliVWPKcQLKCKgST6N5XCCOF5aVpECH5",
+	"een/w8cSpEcb/SN1WJkIQhhl29WObnelr7tNzTXOsNaZPVLqN5Cg8lIziiy2WwdmUzXaHlacqgnkJKVF",
+	"HjEFvkGSXBEB1dVLmIFEGZES7QVXBNKhwNThQi79CZsvnDjlhsQJbm8Pqy77Dk8XOcL71CXZSpnUkVIO",
+	"ADxpIYhEGdbn8sDuom+viDgi4/1zaZylH1bf00QF/Em+cyvSTSMdQHjMFacfs487kyHiFXjU8z+VdWrj",
+	"7temQhnClS8F75D8Nw+aGh2yd1W3A2+9Kp91ULNi+GaE9ypkIuFVt0a96j0Or9uGQ56BOziE61Gk36fy",
+	"MuYd/Vjbx+rNpSS2HdMykcccS48fPXL5JA/yRGCRvUcrTnUIN7ODs2SbvZ0jcwnahH902PEMKgMHMZf+",
+	"1Y6dD0tx9vspvP5TGGR+i2D0vXNCjmD/r4/IASDdRU9RrlWcQmwJU1VDRMh5hixOCaoQEXcDDZKIgEZZ",
+	"Nf9Mw0sZ1DOYthmz0a+ZSY58rSHGqkmX45Xz6RA0r3z2HKnTm09kR2gca1NkqaldNgnd1qXkCk1MbrP1",
+	"eyi0Jpr4IKdwmqJi396FHlXxKZJF7utcpnEXS/UU9HtNp9zgDvAsJQK+trKmaluy4m1NMS2VZ5tej6Wm",
+	"BQxUOXM6vHsPz7rZYMqayw0ft+p4f2LJKl2ORTdUfRVLbxdbRB7iyrfV7MYJAYdxWorfEhfNtEU5R2dP",
+	"EOPI67zQcExQ6UB2Gx7aQVPHQkwdqNqtkh3NUlEmk8QPom8knK12BGdqBx7v0UMYWu/LFMxxLwPOUx1t",
+	"eOwY+91R0gRnqz2m42ewF2TLcNtDPhzpwDIZ+VIT2ye0g3Zgb2INEi99pmmuPrijYTJ3HopKIRjV1wly",
+	"owa8ATUUJEkIABmbeF5immvSujB78MWjwY3wuolXEcUhzal2+fuN6yePAJ3LjytjqIekaqkZHLxO6ND8",
+	"2nU9L0ObENNkR6Rorv/aWuByVDCn6oEe3J2nJnJcIVstp8fqQlNtkLY5nyblljVe6uTSuv45tlUpRr4G",
+	"a3x4O3xFXN1YiXby9OVzRJUk2cb03d9wsUTro23gyHAO8h8jL1v3bhBKOllZOnUC2gVxZur1HRHIeRaF",
+	"lbIVFAQF9vsl/L2OggPwS3DZu6IiiWqVVHEZSTbXNaMbkhyTjJg5TEIA3BRZdiMkC2Aue3vVnEiAwJ0s",
+	"6vXBH8GfP4JFZPRX48eWANxzSfYKWC/JsJRtyHcsycrMreuIVwlEXSH9oPhIKgyxUe/5J2xlZd7Kmeyj",
+	"RpKKa2lhMy7kyPdDHbIsofomWS28PYGuLbdm6UhHSpLx5FIaOQKZI+ujceqCi1UbmFq3JcL8McauBMsk",
+	"zj5+Q3NiLrCMH0a/Y7y6I19r5ndYM8oMZebRQ2A7yjgyGzUcCH0XfecQr/gefNClKMSSLKs0LVlBY0FW",
+	"jc0h6UtDrLSHUSlHWEq6ZRNfhpLdlSByr9l16iAluPVAuk5Yh84wm/BiU3fwqdCxrmWb2P7nWwvp4KPX",
+	"rapzl3deVp9XGdLBGnQv82WC+sEZsTliYNEv6ye+8zi3W6t1qIFngaZr9nifNEZ13E8YZurxdyGj70oN",
+	"uxHFLf8+gNWcXzldU5MlqjczvFTGQLsx0XiGHY56CXRivPtVLA8C+oUSNXeZDzYMsUAfi92/CnkhgmAO",
+	"zfQrF51zSnU5Ne8LEWSelC0zbSdGwDnNTOZAhL+AcL7xLcpzdBaCNFoCAsSGC+Q+5Fuug6Hqcifb1QBc",
+	"GAvERseHwTtbnoXmrge3muxxZUJ9lNLZ6wBH7DydNwEnWIIABWCxltrKqgeiaU7Qr5yR5TTILL/2ZwCd",
+	"3G2111xOCZxQto1t5dZ4/HbWG38kbEGvo10dOzx0GifJ3OnFk12Auv86nBzuQ9W/SXMkGlby95blG5p2",
+	"J8+qbkFzl0efBHE2sVL5xHLkmVA23EtducbliUvx0cA5xRwuEzuQYZ2yDx8sqgciZpwdc17Iss6iauxT",
+	"a7QztivPFHSwj30pTb0z6lA8Ph80iFjtZgPIqldu+Sd20gVz+qH+dKEEGnXqHJnOM8vxgFRx/BaPDtUH",
+	"GmZd9Qfc8NV/jLPa4PoGUFudfQeQE+q8Oss9W7uubvNdO1eTw9pR7gdf+tSO9g3DXk2FrPKP7igCX98B",
+	"DfCWlEHr32sC1+qSYkAF12SL2VxeANiWEDTtc+Vyt6WZaok+DOndBtMkVDxtA+pBlMD/ZpBcb4rCCwlg",
+	"oVAkuJwX70sP3ddqxvYIgUWAEDdps7xQ0TMpJBEr7FL6IhSRuvoh3X955Kp24103x8wilKW8hZbPjhCl",
+	"JZcpBx2hPu3Kl9o6PYQ6kOAHF4mS+jN+1N0TPg/OzgY63Z2NQoK0Ewuulm7Zcza2lUG4KTgzXFymzAHi",
+	"aaF2hCmaYMUFwvu9qd8HnxsccNv+e6g/H8kxzZoy+tHDQVxTRg6rPZbywEUaQhMG2W96Z5qHTFQeM4TT",
+	"nDITOOYCSdJoGXSvw2/tfav19JjuX2bB3oDB3bM9+3+yWX2nO3i7W8dX7fvDRqvedH0tlaFWs7HOqsvp",
+	"VmCmGhlqy4W0S4A8tlXBdokI9+WpJtDd/klPRM+hAmJCBy2J3XxABit86XoiURUmAtvQlFjfmFuAJNlm",
+	"JcieC1N/xdf69jWt0CFg2RFG/FR85npFPc3bZnKO93jmAcQlck2SMEkVvWpEgGwKevU7MTiRFnomHAW6",
+	"7mY91w5w1XI1+4fRntk6yWo8PCQ4pnWzsYJiKFPrE5Abcx7m2fELRx6LaQ1jgvwygkM+4e4x/jTnUFn9",
+	"C/WW6a01SszSPWbWozPdqO89I4Nvz9mz5XWx1xa3ltjdhjWUSsuwFoUlCTdwgJwh6K68B2ORbwDnf0fZ",
+	"FpFMEuOu9KFdpvdvmBZ5ya4FMdthozvuoiylVzQt4JY3HWRCzJRTVijSFezAQtGE7jEru2VMJ5a0W85F",
+	"rA6t+J4m9a8OfuVfCNbbtiWo07W9aRXLVbtd0tY7Se+ijunEcEh5kj2h9Sh8kftHO57bKpv+UVzO/Kd7",
+	"DqvkwIcPB9O9TzqidaJ1u0HCFAwcz6bfd8Cn0APD2tGDI4a54xh5Dh2nfYndMk0nQJV5Yibd531QzRh9",
+	"MKcenWvn3xa937x48/KZ1gX1smKqXQZNxXv1SX4RY8AEWUFP7VsmeJYHgwtfc7WzXg1TYZORjUK8UMYt",
+	"hJEge7inkDAI7toaMQV7JDUuopzkXBzPEdFfQZiRg7ZSWbtEQJJEkNAcsCQP7gf9DSKAA8XVHhdq9+Tz",
+	"z5EN0Swh/xSj/3rlbOMITVUT5hXJJ+BbB7br4dB2zej3LAda9uw6NkU4ARW6LKTfYQAESPld9DyVS6Ql",
+	"sYRsXlNxyVl2fFJCzBruqEAmaSoN6qMh/sH2jczxsQTZzWfqiC67+8lC/cCGZiQAdRAFoG/q2EbF6cwr",
+	"kfD5kxD6C3KdCkx/ViCWl2Vzpb68C2qMsZTKnGqLdlnma8OfOSMdDX06M77N/mnxsuaFgt784O0CrEO0",
+	"IYAHm2Wywyftho7lK4CMb03jO4+X4YDsqETw6HIMDn07Z4vvwYFjCVOSbbbsLYiCho6JXpEppq77rmOO",
+	"x034bq0CWHJGfSfL09Cb2aXF3VOonIpCiR1ScxxrjNhwj/wjG4J96FjPswoLYNz1FM7nets4mkO5z13T",
+	"+sZw7oSmEFhyFsy6HnP52WG6mGAG5R+uztul7r+hOckoI99Cv6K2v607/QLt8H5PGEnPTeWtSWtXEuU0",
+	"ZXS7U4gy9N9vnkUnYwzf1uPvaJ6SngLDgKem/WUnUj6ToCHKJSpYagD0qTA4BvKzMuGxReDIKyXnYSUb",
+	"zp6j9BMvT3GJUpLQVP9Hzq/0/7N4/0s4puh//9//HySm4Byw0Bb212k3q5sAUhwuV1e9UN2vtW/BToIs",
+	"meGyNb6zYG6Tydx0IVSGiBA81Fs8dL+4Lnjhm8Nuh+OgchZ9R2gOAVI7jbdMkrhuXI0skO+eoS++fPgY",
+	"SQIeAPTo7r2ufnAqPMR/vH2D/qjHeXz2xVd/Okd8j38piOmhLdEO0H06WrZ5SWzRbd7gHRqYx2vouBPu",
+	"4S7IRhC5W035pnu3Y/kvrNZ1jg5cXJbdwRW6+Pzq3udcG7Sfw6sXwahmwvckOGiSUb37TyqwFpNKh7OM",
+	"H2Q4cQAcQkEh/WKEblg1Y/PV3K8JFiQUZ25h5HjMUhustn21/e9k2M7mcoY6dqkDreKW7unKTTGYmG4C",
+	"744GdVra0RJBIK0EZ1JbSHU2WQ5PqsVXg5PqYJbXe5yQO7ZyTF/4EFt2eD6aYYwNDUmYel0OQ3lITfS3",
+	"1SNIeLesAGsgs2QZEvwgz8HnANBQ6IKyJCtSsgKh939q1fnCZ8vuOM4bgSnTk2uzg1Gp4xOHrrERrvJm",
+	"2WAcnpIV36y0nCoSZdIB2REZPHDlzjkjSouScgcX8xuSw9c6zmi6KpiiHXjtkNyb4uN5ifdFYfYCshoY",
+	"RwSMv8GNuAlD1C3c25tlnWWCLG2fnZgjNJIhJzBXI/+oakbw97/hO7++0/9zdufx6t2//SFih8dl1Uyh",
+	"4xwKmPvsLdO9SgrMk5oykrUGdnqCF+O/JREdTVVJuDfkpExQl/fcDjjxnKxsqU5I23kLreHqWcyXhOyN",
+	"3xEnpjBnvg42fnOhRgTk2Uv08MvgOzy5DBlObzg36IgbTDOSIkm37A5l+go1/Qa3mDK0PlrcvmB9iDZ3",
+	"g4SzV8uqo1Xn9yQzlppJTwcCT+zX2TyenJGV3uhVafQ3e7xtAayKMk9zQdzPqw8uNaJvfyAtasu0EgqI",
+	"aDXh45RdLxKjSL7nAovjyvsjL5SkKVlRKQsSTr686TSXqZejS7YHnqm1mcIV0IzPNU36tfa25O13HaJj",
+	"0o3aWQXh33t///eff5bv/vzv7j+CN9+w9HChsARnGfFFh7X0cnxE62ZE1bUiA/QrAzuplV4Do7M++qrd",
+	"Z9A8FOSSvDYxtMFFpp9uWiMPHtVp9vTO/2h14bf7ywcf/njH/vPszmP9l68+/CmsPTgJMzL8PuW0Bg7g",
+	"XAUmsIouLp1BX4F78nbpKmblc+gp8x1Yn68/EUZuXaSn9bSORI2NOD4TtLm/UkmvBeZEK2BKdZSJPtOy",
+	"FbSNEofyl4IU8XWq5eiRAXvbXSFuQbWH3csjb2/3TizWCeim5rsxlvNNYZhldEsr7PpeqlWNAvy3yqKu",
+	"8WVgkVtL3rvv9iU2ePR1sQmiNwh0TgRwxyUusf5BWggKyEbXD+lVyg63NNHcXLac6BPPz7TxYeIHJa5A",
+	"AMbaNPU77DhKcF7iTqkdOaKD/i94j6TniCqtlhyl0UK09qFf0gu0j2ilpKqAC3rWPhK40CXjB2Z6SQRM",
+	"gu9Mjw67IXsDZY6PSL/lzouLuIEvrRQk1XJaexcnp7s6XgQv8w6UlX6WcaUjnat/TQhDWCElKN6SG1gH",
+	"F5QwFdXz6IX36AewhhKtU0+khH07Eo3pSt9Wq8ZL0OnCLnCNWUCp//oY6qZTiuCqy97SnCObBQVuzozz",
+	"S2iEPpQqFCA3zMbrRNUZQi/7J4AIWgtebHe2A6ArexnOfIIxSLpSPPwRX4GIG1AmBVmRqyrYEvK0lOet",
+	"yqyCbdL7TtVd9NSLjNvlfFY+IhHOTfcMLkuxhnAmCE6PUaCUZUpWH8+ClvPaw9TTx2oiy5qXx11o7p3I",
+	"K+224nzVILs8rammDi1ryqWHH1k/Nu+6lNWPhPB14xrkBBVvvCqUYKbvlgOmCuFM7bTg8XtnNLQhc6al",
+	"0ZfMtXRJ9q7XPPW0p7ID5Li8sBnUqU8OgS0CaG3y7du4WabI9IiwE43onQ9n8415tJUWUBMF3rnqPOTP",
+	"jcp6HNvLfuyZaXZIqb/fOb0feVRGan1yDYyu5q1ziCkO765JDE90Bj+W8RDcLkeWXfs1AMrNcHOMg0yb",
+	"4SZpidTmDBqOtHe/PfjwhyF1N/koovcEhLzrkrERZfxjZW73cS5bEbY08RwpDjGLRbtlAfTi64wLgqDp",
+	"/hmW78AQhtK43aOdh/K/ClJ0ZTRXjRYH5ZElhNZknQMzSoZpRQfgsW2+YCAUyRLS5Y2LDL81P+Im2U+U",
+	"uUS1R+FbKLShR+OLQk2sjhgNajvnLTwtxHWS6yO+jsI3gb1gt+XVReVSXywXGdmohedRMLiN6v9n7992",
+	"3Diy/FH4VQKJD7DkyWKxWCXbYmEwX1mSbY1tSX+p2ppulUAGM4NkuJIR7IzIotiCgbmYAQZzO++wG/uq",
+	"H+L/EvbtPMlGrBWRBzKTxfNBYgNtFck8xGmd1/qtJBZm3UYQoqgEqc4rggtGedfhbc5caqt7yWYUDJfH",
+	"aPbiGE4lb8KCFJ35lSfkOonFldnhg6S/bdGS5OHr9FVLlUuVm+VGf0TU61EsYdzFgvy8qnZz88Zboa7q",
+	"lzyuWNoZaXpoT5lm8YALKtBzanHJSAGXrAktvrDMGJz2tleRzVhS4Msc+EQK0pVJjL3A1HoKibFAv1UJ",
+	"wGcvWLQeOL1r3pLg9Ib52m5BIY5Ztaz31jIROmyHNL/iPdlqbPn4jdF+4mFsjkcrsa05p1O04CqAscoH",
+	"8meN8Cd33c77HcFSbYhTrRPoMen1mNKrnLxjt6N5ISgdvRWPxyQK5eSWzM+ALd7I6uK3ovVRbt8XPieT",
+	"wiX7aYH5Ld90b2kmZ9+5ESfvNrng/crVBllWaRs+tcDOr8O+LddZDsnMBdYfJDFMoM8G1jVME91vTG9Z",
+	"+yrRfRnzv4FF2SRYh0f+99//n3aNvAHB1mOaUFseCDkQUHoIlYc2e7ydpkdQgOBXPGTk5ZCJ50/JEykE",
+	"C0Bfu+Mhi/0bgXipKvewfB1jjVxNyda+xfSAEjUXXucxAGyoYjs1F3sfUt2/EQ/aH07gojaGW22fdryv",
+	"L6OQUHzow0vzFwxs8m28UNtWu4HzDFWSaaXgk6xYDwCL4EZgQUnIdTNmNARMdBqCAnvHYt4dE5rrABdj",
+	"ymgmDThThfsKIW4b+SpePYq5oWLvtb3SXgdvtMXadtWwMbp5QMzobasXUWVeZtiH1/T+NQl7mOUjse47",
+	"0w6gEh8WnArCBizuMRGMHWhgl0cTgx5GVCifGPaibL9P1x+6eJMb+1vzb+n1l3bY5iD1oL8GPkA16dCc",
+	"LQaWRGBOnm3VrnyCP9EIHwbjze7LDzSdl1kD365Tnyst47FPNKMDfET6wPQpbuTfsh4XvltoeJ28Q+gC",
+	"dUmgQzIuh7kTtl01uzIRIUCtJGaP8Nvc7z15h5bYa5x6xLvsJBgHEcP4qJ0WFbTHBkxoMjCy1TVDd/UV",
+	"7mmF+U69y83jiZ1AIXkFkJLMu+IEc/Rxmukzv4Ntyt9kL/DNWNISY5vw7rCe4Dk8CmMmCoMzR0/TW6ZI",
+	"QJGg3WV4JjBxC5OxxgAvlVan5h+Z0QMsHjzLsG+Bi6V8krVDRPgq7GzouYre4pJdvXruqqZzV7iXXIVh",
+	"YfNjdidv2eRNVvWZ2AuH0128xD35zYjroF9YWxkCzBa8SHa7vn1jRDssAjs4679ffBWigMMPJGJhD0rn",
+	"0ysnFixkASABwquydv4hV47AJnaNptBOiHWFgEx5ZF2jBqjmMOlEXPW9pvcK/7Lj1zxmBC5JL50cPHwL",
+	"5zvtZI5EwAWcmPRGN5enQHjuoX2ZKGbYfvHJ2dfFa9xDvpPxIM9GC9fzwVDGepIU7Ld2Zjh6bo7+cMhF",
+	"L3+fe8lz+AygZHjbLWPDwg2iIz9MyASMGynM6hrSWAsWK9KnAkEx0rvS5UAOKcVc9w5Y4XVSmNMnRyJX",
+	"4zZgk5yj/CoACnRPe8NsFilAGkB+bMqt3KXuqd+DL8isBzNL6QR+7g7B2MR+ouD7QhEHZU/gGp90ExGg",
+	"RUBC3u3yIImMmgiPV07bA1GTSjwpLKSdWTTcRICjMTIhffkE5Sz32qwU6mSm2gBgDUZfcKpOruxnJEjI",
+	"Y2Y053HueeXsOkNxSTMWR30ZpQ/0iuGG4hoXfpm6MscW84QzeZM9dc30MOani2iRMKz8fXaa2S1Z/LRE",
+	"F5CCKCZCLnppJXnGyrL7SqmqcEWBofjw0DyjL96UhWMnH21+IfiL9WVKu/YDYy8VWhEWn5M7Y4zfAR+/",
+	"k2N8SsTF7bSGSLR00sC1M7Nd0Yqjsj+6HlpunSixRXtTN08e9/vul0PVhHI/MMy9VwnklIuQxqGtVDP7",
+	"kyXJGm4uDdMO0tsL4511r7uhKADuvUVTXSaYurxXuCI/jNxvGWxuBcPMXeG6sU3eOLmo5Xdoqm4nxKL5",
+	"Jv0lZca2jNt3SItIUoB1l96SqBxTdkvb7TrGnV1SQc5TV0PYo/hE/Ar1q1wRjr1y8lDbkLilDRnfEt2P",
+	"05RBvNlhyPwpjrymN2E+FlIb0OYFpxPoYCfOMHuXirZSFjelqZVxqsKReG9eklZr5dn3Oy8cSs/H79Bg",
+	"LzPy3nlIvjGNrWlhZs/ch1YG6o5ZsJHut9IrBv2hUi2QOhRca74XsR6NWtIIG3wIJg6hrVAyCrsRlcN4",
+	"X24svisZnZnv+xKT8N3ap/W+zIbc2Gty0qVs2tMrnDcz7x3VxO2rDHO+hXg/ZYe+84YR1UZXbrn64fxV",
+	"zhp952kmqNAtQEDIFXDnB1KwOd95UPIvBcv/lg5z4nElC1lQXyaeVrQgN0tH76fNy1kUUzQjq5a3aElW",
+	"XTVhOk4swqTVOLGo76fswc2v04RVOWudpk3Ke8nFMpkJg3KOs5S3K4uLWDAc73tSKT1NmZfb5+rT1uus",
+	"hS/artNX3sOiJs/YhEk78bx7787Ztxs/ngWzeIG3vc9Zxe8AqoKFLRx/ZgpP/ZC3fouHbsLcnTp2pcwg",
+	"b/FufKUKFu6Mt9377Pfl9u27VDWqnG2ZEftuSuxU3F5mwhb3oNR0vVfKVbyuxKR9977URJ1PiZi0Ud9t",
+	"hY1M2b0b0arKDOXts8xSM3sW16wwpjc9crCguR63ujTgEdcUaSY0r+SdBDIMK+dpOE2LChqNkRKrbPpV",
+	"CHy1Ib+fchTMIc1zvoEiTed9AEvJ8gmPwLv8+s3NDPJOg3f3v9af/ZL3ZZ6GjRBmiV/iXdki5b0Rmz7+",
+	"SsuY3TI2ZDNOvdIyuG1ZFjvjBLrjP6DDFnPSZ7aG4ltDvstY2KHBbasrAxq1oJdJthaLaxSf5GLkPUv3",
+	"k1/RQzI3dRV8U/NpTgUH1cZVp6KTayXd6bfffoMsn25F6X2f0TBiSkHEMZdE64ztNBkgZgUc+SyioWwg",
+	"OfSJS8snWqaBIQgy3ghXQN+VMRnKiAfj1N8LvU86jIseUX05ErUbcSO+/PI76M+vNBuq2pdfYk5Jk7Rf",
+	"vXxzTaYSSWBAgrS/f4Y/DlgbXpXld7ioCSaCCEb6VF2iOz6HYq1uxMzMliuBqLiY8ZEfTj4VBRGFuVY2",
+	"hktyoMw1gji1HRdwjyKzOqFZ63T4qV1++tH889u/4PX/TKOobZfniRRG8TCq55dfmq9OyJfX5iQH49qX",
+	"BDD4aZraMhKKRFD9jG0IIHnGrsvpxxR07rc2jg4XQyF6Cw/6hSXEUJrusxtBXGS+T+28eAhzsqtkX48B",
+	"GUUu6hc+Lg1kydABI1C6Tc2Dza0QUQwlFHVrwj5wpWswseeh+hKO4J/+9Pyp8tNW8l/XyJVb4wEd43aa",
+	"dZcjQdo8bEMIGpLsLrOXGt3F3IGYlW50Nnmna46dmZrmA+ZbEGR3R9rEAR/Ew9zcHuNQfzLb9qULQrU/",
+	"hlRTn+RSr35ro0udtH/i4rZJYhb98w3kZt14baBHFtdIGy9uA3QfQNebw0cSAeA0pMsjzWIiY6JkDMO9",
+	"ZWMArSAX9bp5nyEq3hMyhtSjE/Lla0bNKsounH7XucAN1Cxa+9k17bWBKDQx3JlwQdrPuycvpGAnP1Md",
+	"9Ns2dwJvOq9fmAMSsbQxLtpaodkWaHIBC4ndKAB++Y5GCcOeS+YtkOJDRBJFOEZI41G1L0n71dX1kx/a",
+	"OKN/ffPyBfmZxT1GoHK2Rp7Y6KPNvoAEVykUxE1hxHaw6WHDqWWA44aRN83gcBzkovGNT5SmESMXZ43s",
+	"Puzxa4Oc2LbDnlLe7bLYreyQUW2G/QwQSoEptG0qCjVLGLLBUGomgvHJj2zcbuLxuYWVDIEIfAvkaPbL",
+	"Lu+lPXxAIxeNxiVRmhtuQUicCIAlNaeOXLkDHDPEPDCMr3FB+jKJFY7wWRzL2JJQmw6HEQ+Au50OY9mJ",
+	"2OCfflVStJvm7MCOwDlXWsrQJxf1M7tzhkINZzDfnSPOEbZsUWTAleKi5wONmxFe1B+ZD48dPqWGHIwO",
+	"DyEv7gFCrkO9jdAt+L390CcXZ+b9JJKiBwCXQ22+a5j/nJv/mGc2GoRCPpF5bycGVmWfB608VNsnjAZ9",
+	"2ETYYjxAoGOw2LzFbPZF4zEs/qP6uQWAf810PD656moWQzLho3odeaA73B2AE1eEW4pymbDmvF4FARvq",
+	"E/dVmzww69SNfUJjnzD1kCgWQd2JZf3m3Xb1ieY6YurSJugg7SIlmXG0Q6YpjwwxmOlwQZ6JnrEusBNe",
+	"yO5YZHQV1QT56ST2WCYx8EHNPuCZABo372jj+J+Y19W+dLRKBjS+NfST5VqnhxiTjYAOqIakI/KgUlq1",
+	"H16aY+94FdyKrKnRwDTIiAdMKKw5h+pe72pIgz47adTqnm3D6PW1Hqrm6eloNKpR+Lkm496pvVed/vT8",
+	"ybMXb57BPb/5Hiyi1/Te0rHSDkooLQXw6rUzvE4OmaBD7jW981q9dg4xOt2H+Nup+U+P6SrwVTAU8Sxw",
+	"VSMQ7A0u7YZ1KY+UZYdw6Flsvo4TAeVENoAsxfPQa5qXPBch+4DR+qE0EzJvbdTrts+7djAOOWr91dYo",
+	"pE1zPnoRF7eYriyDZJDVkXunoQxUqiKaL/Cvv3m+d8vGynxTG7EoOoFdOv11dKtqv2K61YDpGDqaeqfu",
+	"T6hgC7lgCr4GFCTzKJeykr7WLm9tTAdRhmR5765gAvN96c24ZqDSTquyHH/0M5DZ8oelC376CumvkPuM",
+	"bjeVDAY0HntN7wXA3DmFwyVNYOC8ByHhN6ALGlXbr1rSqmOFJ6hGXn/3hHz96AzUGcFGTpgbamIh6bCu",
+	"RBAbgDguPU3/+vbHNysfJjwX7z56NOp5Te9Z+PTNFRSh3MGnxqNHZ4+hg5556e2r+MfWXwcffnlL//zL",
+	"1ePR6NvvvnqeyPO7X/72t6+vP/zw5Hr0b9+Oe/Gbi1tzj1lZ7+WPrzA3wGt6ikNdh9f0zs7++uerP//4",
+	"4Unc/eVN6+vr8dv/88PL3tf94O4VHfKfo3j0nNJXwQ9/ei29397PfVhgSSrOCsx03UfFPRh0rCRGYVk4",
+	"KWitlBwVsB5OaN7yOEEGMtfZ+ebi7KL0WBRsmTfwwJ+ZprYgYLXTkvVeUcbkHcpY297AU51ovMm+Mu99",
+	"z4KUZ3zecA37eMPoPd8zBNRKYl59USULc1MrGR+4bu8kTqzFRIjeh+p3pNYd5mx5pfe3zBWtAdN9GU6s",
+	"h3C+RTA+i7/dnx/ivCyTDL5qtJbvY4ejRWZX7I00x7wK/YtaHap44E10NWoNJbokYQnmJt1Zx7aCogfp",
+	"72um6h/kiGiZr2appGgnYe8j2afOxNUyCdDQMEPvAHSZYoy0rYBtlxL1DyjSV6VfB1Doydv5JbB9d8km",
+	"XEX8jq199Z+jVQ5Jd0oRal7yL1XC12ol9y0/qPypnuZWPnM8WOvWasw4c2wfpC2KJGoDX5SL4teporRn",
+	"O/QaoCvXvUNPqChuEa6ebd+uKjfr7sywohNX5VC1ad9WtiiogbkKHTkmHSM+uEVAjZIxQVfK9F4Z9erq",
+	"1fMnaZ3FkMZ0wDSLUQsqW5vsktOf+ACge+69MK3hu/fK59iDzFbx+VMQQHZSl6Rt1Op2WdEkeMTghSSg",
+	"ccyhEA0cYpDU7zW9vyYMk7xRMzcr5eUPV1rxjVm4J/bfQinySe5TWe+9qUZ/Ihq7ghY0I7mahH0tG9wk",
+	"bE1+nPcWVpcOAmV4aM4FZueDj0UKpiqGYG8ovHqqV+j7VUkdq03ffSxALXiNeuOrk/rZSf3Rdf2bZr3e",
+	"rNf/4mEFsFc/e9yo1+v1E/jP1+Y/37iP+L9GPZvFE8PhbJ2i7JInseRKUaFJ+MUzNZQ8Fz4BUj173KjV",
+	"a41a/bRxMZnr0Jrz/fUzz/ey1NlpVed9sb6/arqpuXj22/uJAlqRRNH8WoWj9VcIBTnFIF8KRoa2tHlV",
+	"HpmVzr4r5vO9/63APn/iSk+Uezl2mf8WEoVdfYUD9QHlqjSsg9oXQKwLJDbLlo0Bi/4K8H7XwJ8G0NK2",
+	"oNUJOsNTwNnjqHZAx1D56hOa9gK013JBnjx/+tr8DQcEYM8n6y/cxcinZYyiFpr5TLNmpIJ0wxbmzTmP",
+	"649s7CF9gkD6VobjxUhzrylo8cPvMAeKReL2RE0wsbM5VmrB15eqjmEIDBaDH/DuZ9e0V/VMe9kpXPOb",
+	"7/0kg5noie769Do7hPUTOEZsJygcix9yND43iZsvICR6IgHl8J1ne8WWaVCnH3n4W6UadQGhGugHlTbD",
+	"FKzcZ5CjutWE2lGWzZJl/jpI57lelm5+26KQs7V5y9DAbwuz/qfA7ocOY3fKkS/SLIDYCTJXd+6Drowo",
+	"udZ9ZzMfuolitoQc+nwI6HDSZTroQ3xEMPMlq0HMy7VqgMI80B4vIawIAcZLDGGpfGj6ovHNNCnicVpB",
+	"BnYhCrqA8AOggxNYuX8qE4QFmvqm9uisdlavW7JaRguD0c0jh+pbkkPK7pqQo30jq1LR4kAXlqOsChni",
+	"3JzNj0tSXqlWeqWhB71F54hJT8qwilpcmw2gmgrqwEvXQB3+csrkUS5mctFuW34+5yf1xnX9cfOsYecz",
+	"S3ZOlSmVC9OpZ6bCtLEeYXpw9P+mn+gi9ROLiLsiBzCGHDux2uZ6GcE1ePNAWt5vn2LWloxC7CAGohqg",
+	"OmNCIUPLHPReTIO85IWkP1yNCQlcxUtguunReIPTPnKU/dS0y7iFO6neSKnWz9+9/v77vzz97ue/XL/9",
+	"P42ffnzx4u33jfPrVy+//fO/Pbs4/5N35C5zcZfv+R0jFpGBjaxPaZ3GaxJyfYL1M5WG6ws2YkpjWmaN",
+	"PKNBn0RcMJedKknILYaQlg6lDZAQ/BQCAL9NSd7iZzDh27/Mrza3z+Yvkv/99/9BNnQjMNMZEhchyZVj",
+	"9iAXPRIxegfaP4wIO5/PiEpksYhLyKAzF1kM2BT6IpYRI/LOZpnaBcWkqengxQv8+cqs47O7rQUxSrzq",
+	"FqqLK5IoO1FkwCG45sv86gDTuB6fvll+m5cZmMMWW5mCB6Eq7pEA8OE6R4C4VfBqTTsRAz+oRXFyaBRc",
+	"ZSexMuKAubmFcRU7S887LhStwYyXpT/OG5kPub4KrBtt1mKkUZ7s2Jrl+FV2qmI9uWVZYd4vpHYZU/B+",
+	"LpSmYCCUvRQaz5Tu/0zE0ako5dwv1HLx160vumR32zkXsLYHyXAu2Xye3nHLAYLQkLv5rkLvqJ01zi8e",
+	"ffWXFPovbCGnBdHet4kx8PaLr8/O8lwuHeS3GdKxt5KRAi6Que+xCVJIic0i7AlA8Dj2AXOZ44EXKF9X",
+	"iF+lfH7bAayS+usyD18xUO+wSVN1wdyMigJKfqymcrpCuWWSUxFOEcesOkeXRrfKgZNxMY1yhuBn4MPj",
+	"WpEO63FIo8+69LYVFwFrKfbXtm8Bi1hwqzDxF6W8axsAqSGMRggxB78r3hNUJzGr3YhrV0riUtQBasso",
+	"f3TAwhr5kbEhNvMBu+cLRdrmaSzE6pAhVaAtmsMCdk7T2Dsw/rSGIUg0kd0uoTgYJkIrb4wyp5kgnfGN",
+	"UHLAoIDAqEo0UhJieBanlvegiuCWjX0zNIBzwah4Z0wKd8bMAg7UyDVmhKOoY4LYXkLWJhvwKDI6FsiA",
+	"SywTsqZdIAfmRm37SYRWmYJdtbxrhkZl20gDnh5Yfbm9giWzn/tU9dtpNsSCitbljbhoPLbJQRQq22yG",
+	"gErBd7F6zGZ30yiSI1Wmn+HleQ3t2tLDhII2KUh6XBDa1TAwyAEWt75VUmlxsXBdWUgYjSNuRpM7RTI2",
+	"K9ITLGxXKUBu/coFkkPMH3DBB8kgD0Weay9VWlNIVT9XKyBua+Qqf3izCo8hwHGm2hHPHezcQZ45fvOy",
+	"wgTyLePqJ4/pSff9x68uStrGrUGuciiCdzwMzrzXNILMPDik0BihWTds1WwKPPB+QQkzanpfBWfdbzr1",
+	"zqPuRfANbXTr4Tfdi+5FeB40Ome0/rj7Dfs6/Cp41Lmg548b35x9Xf+q/qh+UT+vN+pn9XrdwwG18sLV",
+	"bDaMz7B6OBxmTOt74S3D7ije13/+kH8dvg14o9f0gkYkOoPv6uG//Ss0lEDMk/KVOavXUIL/BbpBCLeS",
+	"9cWk5i85uikTnG8dU0VIq62Lz18yiM65BOi0pa1jRgeTwlP3Tw2JjYwVZEij1CH3zHBvGkU2FcqBBuZS",
+	"Q0CmYq0Wcc8zLBZaAZEHtkYUwPygmBNqYVhIbHXuQ5cO4tx+WkoyYvT2Enx2bSFb7qltZzlbcEBkGFD2",
+	"QLggLFIMct5KMkZAvXzlZrvLhBFX1pYtvRfIOGaBJn0ZK0Y6wKIQaHWUv0wZTYeE8ZjE/M6MfO5T7iaO",
+	"EaH5omoX02cBb187AaQQR+Xxqwzvcpjt31SKtTnmvYTGYTqj/DlPsS6r1MNraOQO5wnQwYdMYNFlRHXO",
+	"w1TivZk3l/RNBrd5QJmkuVTODSeULpJBukaTNwxjrFpz3umvi9mslQ5zS8eOybIPQx4zlb+lcVK/uK4/",
+	"bl4s6GMHYZyosvfnHmZs6xbtwRC8n+XfeBTR00e1ureaGWmP6bZtSAd/Vpb/mAO8zUPWltVYTNI7BqyY",
+	"CNccpnqu78sAqZFnCBDNHZSAA8W2BcOGmVzkw9tYQOD6GZSVDzAR2u1ZjwS7j98/E+H2uP0zETrjbZkN",
+	"t99W6jFgOhntwz6yBqXrbS6gdD1fjtae5PCWR/iEWp3GyaHsG6hiRuCGSAa3LLwRTkehEb81BjoYbUaE",
+	"xzQCFShBzIxUmTHmHNxrjWWwM31nDEHRurH1YeA3oi0Fa5nPLfPulpPm7Uwny+tiWIrv4JLToalbZ5nD",
+	"BB7AnzELJHgszHcPjco2YlFkXnt+I9ruqS08zjNfbFRmxTTpjGGeoTEWlYb6jGYGrmI1KUslWJffzqs+",
+	"7Qll0yiK+cnlFMbGYwR2kRKtc6NKDYbadgUyx8tuZplRbs7Qc+GtottBq3QPrTXP99jA6OhNj3Kl6P+f",
+	"QVDUldcBCd+jAs7PtXHoW06XurbY2FNS4g0YbYSLtdcTmScTe0xW0QfNZRLbNVcnIuRT/bAfiFbElqq6",
+	"b8u5v2/OvPX7gS+oRt6aEbuOVwCDkza1wmJX396AV4AqyjXp0TtGlCRdGmO+AryrVnp4XyZ6O4LB7q9Z",
+	"wC1KB/B4qVQAziEQZALu4XgMmusMIxcW3m439l/Ib7L1FVs4o2wXijuO8SyjG6N2Xb1Jz7IhfcLbBU4D",
+	"J8znFuRa6mH1Rjk0G51VsTiXQKL7RoAHRroQOhzWyBvrweYik3SuyxF4igNG2qe2AW4bQIgUAz9yPl8I",
+	"7zB0zgVJFHPph+BOL3gnLotiasoXUqbQxTK6fnn9aqceifWJIedneBVL2d26NHp5/eqZWdBBRYpNVvrk",
+	"I5YcHIFtkQT67rWEMyQFhnPxdM0lvyozZhARZ5qK3MmupqZXsbxjCmUptQEpUAS1661Gh0PMq/NzzXOU",
+	"VdtyaqLKEYwDRDLaHxzwCAsqqwgJycbqvKk2XeLDw+nsnFyKSt7ctGHGbbvk5hzN2yOP13a/ANeptFgE",
+	"duWyZHN3QS7XSSwmyISUi/05KMVNp4XkVkIrIVe0E81QETCwWeDraO9VWk6lMsQWRMJCp9KCcfCtV8sJ",
+	"O7o9O/rrNGDM1F6zgbyDBrXLuadfpJFDXOFtHdU3Wg5JogzPW4KvT59Fd4xO8CEzTRSb/KyIMoMwrNq6",
+	"luY7eXPqKTETbFRkIEeFZfMc+XovOPFrNoxo4OIwxfGsmR+7BrLVUZoMsDdnkbmOj5fO5shFSkGxcH9D",
+	"msdakEGepK1uj7Agm4IFef7mJTk/++qrkzNCo2GfnpxXjAa8mfDFfIT3xF5fCUVij5irPoG2yBXvdr9N",
+	"wX/YeUGfOFuRYIaKaMoR7zJoudzC++8biUuX1eOhjGRvXJU+mv282HjSG0sG8orGOiUqwDt0eVIx69EY",
+	"8LyheSnoQ0GAXZBlnLpNjNJQPt6/zkzmHXCRft5cDHClaBmyga0jhuT7oJVFzPJhpFxXbseqHfN6X4kS",
+	"MgtX6blW1laEs1vaLdxw2lgTLUM6NmRkuAnoRX8rOlfc+QA3Pr2FlLwMcgSBZ6FDoLKwvlVgIE9c396d",
+	"K8dX30N02LKYpvfi2WvP9yIL/Qvr38WOT+matWDNvKbH5cA2MAhzZVaIkx4yB2ZNrno0ZH8zkwXm0cw9",
+	"yuwyH7CWWWczmG7MA3r6gtMBG2OOm6FzjuNQfWaknud7gyTSPGsovEDBNo5uN7AhdtNLKA963x84akih",
+	"jeIElWNv/1y76inSrkyaLgH2nwsXxClbKRCebaRamm/VYzqlyNW4NDrlgUJs06uZdLbGUsd6Y7t06xoe",
+	"4ywXp+LNYYxU01mmkO9NzeIM2YhAIzOIZmE4EbxzNqjIK7PZ/rSINHKzAIFl+x+7fOf2KRwTZRPYT7MH",
+	"nMADVLtWxA35JlXMXI+DxaUpnqBlpem6MUUCOqQB7PFFvb6wUrYDAJFqStnL+t5Cz9wK9BBLLl8oMoxl",
+	"l0flhFMtXD7jQt6qytxjSe6xJPdYknssyT2W5B5LcjfjIbqnFDcn1Beow11FO55TP1iiindyLscS3s+q",
+	"hHfdNbnHYtxjMe6xGPezLca9twh3PtFZKLjdjNgs6jdVAvMKINStYaVIIqCdbxt7h7TRvAZ2OeKK1bAz",
+	"7ICOSQeagOqYG8IgD9o9JkJm1E4mNNfjtk/a0AwYtDr7NP9G5L6MGVVSqPZDi+NHyZDFSgpb2YMjAoYP",
+	"PWvbf20bcRsDYm5nbCONfTnCXqUas1NQ7kFj0wQKk0UI1QB9quE6GYcsRsneGRP2gQYa+w4zETCfuC5J",
+	"N0IkRtpB6TGLGCi2NfJcFzIcO0yZxUAQX9f0kxtmHciYGQVCk4FUmrQjY5S3fSIhZQ00umbapNUsi5Kx",
+	"tlLMZoe3tNQ0apNQgjO9J11b4JrtE4qLMSkw0RUPJy+LwxrtYGT2F1YSCg1sy8km9Hc8DdQdipk8k/xw",
+	"IkLo7AlZE7EcKZDg5h0gL+EI+7bz7ZhAw08zZfPjQA6gQSt0b7bTzyID4JS/JNQ+A0WJdTwahYa7ywxz",
+	"1ti7ln0YyliTgAoB9qD5tcMFC23/TaOw5VbUTKa4kjD3hTI7UC2URrY52nNNht2eaNljhjou822BXHER",
+	"DlmROBFVnp5vJ4yQY+XvIpW/vpc1FW+Bm+Fk8ouUuPHH7EOXDng0brl8lPzHeXJPriwDKmEepIR3LJrf",
+	"0JjIbzif3z/EFLNNXH2imNla6AI5NgQzoKppuxLbKhYcvFPeDWMy6h52ZgfFzeJmOqoPaGREGvswjCDM",
+	"1qWRYuWTm/DDcc0Gag6HnG/W4Tle7JbBfszUVhrH1LwqEfyvCbM/W2Gq9BhauZr3lBzh1+kJMewYFPOQ",
+	"AtVHFIPd5S689FzN9jDN41yqHoJV/+8fxCyv03xDCBi/W3QNjMgwsnsdS1D+/vsWwI1g1flnzlQFfXRL",
+	"GRL8MmeilILWsv50xwAJhUPwKkExfYLrMaEDKXqoMFT1jspdvrbUNfBywGCypLgZKXMt2W3JmPe4WNsI",
+	"MGNODpMITV9Y1YrcufSqlr1qzs2YvHHmWCJ2x6KZFGc1VnfhnIMoube6rRiq3y6hEFqaX5I2NjgqFa9V",
+	"Zxab/pWJUXwYNGiOMRHhTvJww/AZqC6DMd/HZIWQBUZVBcusQxVXWLqjMMmhw2PdbwEVN72zx48fgwl5",
+	"VvilNYxZwG0P6DGjcXlexxQkc17GN72nnEaR4SKwnO7bn+mAhjJZEIyjmAXSNe+CfIuMgm0uxvfPXwCy",
+	"tdEZ4ZXw7R//+fvfzf9//8cf/0V+/8cf//373//4jz/+ywN4ieJJbnpgQdn2Oo4bwkqksz4r6D2QCWMG",
+	"fNY4n9KY8muV/lg4sk3PtWY1HK7pge/B+dDpkNuOs9BoMj1hCwFkr9iXLRdNsF503yszYwpH1Pt44/Hw",
+	"xmvezLXFN55/ky0p3JYt6o33202RPU778HODtKZamZDynDFWHCsP/UzNzE7rjZhn6H42UN8e7ntHi35u",
+	"a4+TxFj2zsA0yqGMkoFANfISuoxjAcmvEsyxzpi0L633XEgSMGM8JsJhe8l4kES0ZPaVsQ9/ythOO8SN",
+	"+jJiMAR8unWrrNnnU/CkVCbV+s4iN1oMGqtQPQOqOMnILucQKlp/ldim+LTVnUVVybwvpN1qGjm3C1fk",
+	"lg11DvEytCwXGg8huyZgSCPuG3DyGnnDREja9ve2b1fAunVyj7gReVaDpdLwiLY15+GD9RG1wZTs8yj8",
+	"QqXvxmACqDPUGJjMEAYYXVBbwqnwU5+Mu/lGtKmCkZnjBMgKOj1L8EbIM85uwFMnY3LHNY0IF2YHla6R",
+	"F2BDWUfYgCvFRe+SUAIRSdBqnBeSKkB7cQvZY1pz0SMUU0lI2rsC4DBI2wpM563IpUHz0I20nXKDdpoX",
+	"7X7LknEg91pDrEZIMpCxO4S45gpzvwQdmOEAegwEcps3wu1fy8IYtMkDeyyoMBsuxgOZKGLzEc2OaBpo",
+	"CJMzGj70zQAxoarVGbeUHBpuQO5Y3KFRun82fAABpoDFmnc5C/0bwQdDqRTvRNBbmQGqTn7CLuzQkzIk",
+	"nUgGtxjQKvOwoFJQDDfvLv/bCKdm42v/PqXIKUNAp6me45Q+OOYQuAn5HQ8TGuX0D8h/AA1P96VZARd2",
+	"+W1R7WcfNZo5dJNltIZ156bnt/zzVn+nnP3mdxZIIQc8OOrHc+vHSxzq8g7uOR3kYOseitpYRUUqTjTV",
+	"YWfrXJ1EhIZe76mCKEbUlmmY6hQSo2eEBCojyBVBcxy0DMlDFjodDGJvSoJaYCNoZUKux3RRwq1YT3Fk",
+	"WUeWtTcs6zq1H/YlJ/5+Y9Bm0KVmT5q0vIDZt4KZ56/Y4/bKWiYIMIcAjToDN8FS/24udY3ceDaWeuMZ",
+	"LnaTMowbr2Z098kD2CY96Ww3OIlES9JNosi/Eam5YzPxU6ShfJVBwEIEx1RYvk8hUxfY6UX94rJYPppZ",
+	"tEVGm2+qeyNm18GUV8+UceOyDNddF8lMufKbwLT8lMH/U6PxNXlcJ2cNcn5BFgEtKjjf1lpPcxRJR5G0",
+	"lyJpHwu15tCJ03KtueXSYqrwaUBjdkLj2LxmMLOW6zrXEMJoxX0KLqo2EyGcl/aCCCyXpEzdJioJ+s6H",
+	"XV6FDEAtNGZX+VEfVhIOZM5uOP8G3uH5Hr5srvSYXLuEkRmZtWweGHkADT2E1OQBJo+4QrzJCTysGCc+",
+	"qywO25EyYlSsN4KJ6f6t1MWsWiMeRWnmS+7Ee03vlgvV50O42oibjJW0FhEF6cucRPnBGLOJ0ORHGnKq",
+	"QbbMkFaNBUvZ6TfI6GUcgtN2voKaR5Dxi9y/IBZmMOZGfc3hvwn63TrUSp9HYcxENdbKqC+t/hxA5xCo",
+	"SDF3+baBmC0RcyWz9oE7tAuq+/zoCc4tUcUO6dgp6hbiGEprFMZtUO7YqhkEirCn+wtFDC2hp6MvR0aw",
+	"QhlGSRDGxV5UbT5uP6cVkIZ/eDiBMWMz4vCJZtd6jDxoC6lbtAUjaz/07UVpIZHLv+0mOjF7HWeFi4WF",
+	"+0K5W7PIlTknNvE1055gKuY5+bhUGf6emd0EKew22DGLLc7F3ko4y7JMYZMe/qN42LR4WHLTyz3gOIeD",
+	"xv1xEqfC9Y2BWhQ2tMANpkXMqir+6cfcp9ZaHOKlUEFTjG1Fh8KRaA+IaKHTRmH39wMcZZbm56qo5yHC",
+	"neh5pdWexZGC7TWkup/DlihQuzcpTReB3Xi/btZzCtmsC7fxOryFq9LQf+Ah2PjoWIe8vEvQqLVRr83Z",
+	"op2Ikc4Y/AA8nHSWo1fLrKJD3ne68YTLyFwWRFKxgg+93EU+XUUt+eqKqnOR+1vVadH9CpXdkRQ9RbTM",
+	"iuRZhIDi87G9XyQPX+PjNuIxPwq4AxJwewn9NVPL/AWYxJR4I243oNtuHMt4LVqnLQMV0IezCvhjrjih",
+	"zlV8GJu+mIQKmFcUIpHgxBjJJAqJYCzMp4uit5Jqi/kBCwUXqWbenjePg9JQrI41K5VV48mYJNAAcDCk",
+	"gjNoFDi5mDVylaWTpjmiVKUOcRkTFwZzjgObiVpb1iFudO38aq/Kh5ZmJWZRnWh0+59yLztLOLEQrPWa",
+	"wHxadMJGSJNQocOzeeRv79PbW10Zt8xeF56TBeEmH6Dk0IqPyujV/Ewhv8hVGAZcuf3cfkL7WySF/FyJ",
+	"0jyKSESDW7VvyQyLMhQIFM8OUEUs7BkqzvV4TvPXq5s9rx6kqigUf+LGfFjhKQyLb7xC3L3G8730lXPF",
+	"qaD6zu2rSotRVSArixLdb/MC6NtcerxtnZGppZnrHFkOJYnn7AN2LbQAae/9bNWnHuP0pdJk9TnH2jib",
+	"J7EdNEA+5GhY2YHhWhcrMLdclWbpdevhKMsmqsNRdLoepwD97/jMnoWfrsLQgZxcovo1oirTN22YBUxd",
+	"w1ZSVo1hKQy/2cqTDg1uyQNjqYYxHQnfdeuEUJBgo2gMZmyfRdjA80ZQUQBifmiMaQB9KRjHCJoAqM1D",
+	"JorQCYC2RgcOGGXeGNZECdCMVLY0YGXLbIoLMFlnQx60079bHUDryT5TnUa2bgSqtyMI55dWWWWoLuaV",
+	"IXOBrXQAhZBYmXizwas0e2uHHRpyazDNIh65xv65lTMns0Z+lolSdC62OQfje/zYEB/cp7KsL8MBMUut",
+	"nKkKzeJhbNakZQ5zCmSWY6DdPAPFc9JKJ+NlbFP1jTKdP/HKW5TxbTDkdpR7m5V7C+70Jxtnc6J0dpyt",
+	"pC62UpwuX2iS2iynrNtlmABZZb18BzAqQR+12KwSFflzaHtRT1s1roF5Wmxi1HMrM4fUIp5G5g9o2qMI",
+	"+zA0ZF0jb42wuhGZHm1U5YLIVFAUag+sahPNokihHLdwpHJE41DBwJuEGmmIkgsKba3VIBMdWdAYhCil",
+	"ZMzUjchdyeeVrVWG1jO3vtUW15T3ziFjo3C/hI7f80N2UL1LAGlnn8zLnRqWS4b3SMlst5d+zTLI0I8f",
+	"51OFrWYHWsEs6Za7BXfqt/kbHE0eGKNlV6n8hsTNqbXG4BZ1f+vQmdb9EdMP4JT2xQZYkjN+zM7YGvIQ",
+	"yivtMi11R47Row6zLR3mus9SKtmbqMwsEoecA3OYc6PeE5IuDZrnhlkSMc8JjG2mGSCWxQzXsEN0VD6h",
+	"YRgz5Yx+C/SiJdFJLIiWW61icOM+QoguBiH6eRUzLC12LDEKCSV1b35+k2Z6yCQm0818V47tn3u+ZzuS",
+	"OADVIXrUMi6wXOyfdhlU/Cn7oWVIzmt6z9FPNZCxQDf+XAkBNEpKKyjX6kk2pL1tT/J8oFeQtZ9myQdU",
+	"IDA4DfpsHyueS13LbxyqeJdDz0wL3wvg4NHYokjJuICmbWtqIc2AdfmHGrlSt2nEH7M5zOFqQlo/ixSs",
+	"iq2gSFGB/2WbpQyCsJMB5ZETW8C4cKqu1NtwLN82RP8APZ1vuchhgCHksS2McNSY4j9lT9Ew91q1pxda",
+	"Ley2F+88DO0+BjQ/L6nkE4uygX30qx6FwyrCYcED8Km6W+eC9XG1DSkHWVPpstWewYVg/tpgKUM69B05",
+	"EI7EumNiher39BQcFqbNvYS3P96FbKjlzgVL5iun4peD6Exl1o+ocnbjgkn1DWxQZi8DnNH5Mu1tq+Zl",
+	"ta11w9DkiN7mcVoCFtJb3BjaFNbMka8eKl89dFyWrSg1uyyS2hZHPvTiqFUZ9rEo6sjaj6x9D1i7q5Ky",
+	"/rFZxVGrsfqQK8NykpjNU9PQtNlBTITQ+xg+RVLeogePkiGNtWAx0VLe2p+xBcGlbV6L2Iy+IfVRXw6g",
+	"ryHk8vRimYiMdy4Q/SoPaz3NTewY2Vp/ZAubIEmL25NLianq6D+RkbOgaF5fz3sjKzkzzKAE/XFFPj/n",
+	"PV/fk49Rd5lQWX982mMtQyJDeFvILNzh+7klw1dnqzXMx4z01vxZHKuFrjLy3Xb0KscRZyFzucxIvJqF",
+	"tqt5CWz4a5fNfxhJUa4X5YzGv1GUC2k72eS7pE4iheFJyPDCbaYyPLcthJ+mUzhy/mNOw1bL4FINF4lB",
+	"FTFsz88WUOUb5lqlkhwQ7tlJ/QIhB8wPXPRarhWjw2XGsKxhj6R+1jgnF6BTL6Xx24UfUqWGeJC2Cc44",
+	"Sct7msSQy4t1DcxJmGM/B5jGYHjKZCJDsVn6MBGBTsxRqJE3zmB3hm06ewvOKxhw7KaDfG+nF7RdgRce",
+	"z22iM0IuxXjISNsMsJ1WntExkV0CVDcNyEgFirixqxnkuipRYfL07jRjYQYrWg97meQUSxP5YZV+HXn9",
+	"4q6aKcI45iSIacmxPveO47WnH92fm0tQKGF6e1fqcKTZzdAsZOVn+35QuQkLEeAeFUFkYy2JiuXIfUOJ",
+	"CilAt+yCLuU7rdHYp3jsLXwCQAvwrqV0QFEoCZKtkudg1Dfo+Yl2aUCFMUI7bLGEh9W1tnVnPkxwqfMz",
+	"y6VWMKP2Lv3hyKy3zawPPN9hBwrTKTCw8Y7SH7bH6UvdA5CBQaOIxWDSK2ZNb/diwrViUXedLH0idwKk",
+	"B0vzJ+bOiYBNWx9XXzI94shV946rlkP1QAHz5EWLjCfl140jv256vwD57Yhf7y5Zbcfc+nDS1XbOmI95",
+	"a0fpcdTJ15CoVsLhN5iz1k1EgG1LT0Le7fIgibB96az8NUSs2iT8bmlKwnfpWK+UYkodYloChZFvIy8h",
+	"9ybP9/Iv/txaR1rQdosfzqKu5xdWp5I9bZLlB4luyW63FcoB5UJ5zbPsOwdnfr6AADBMGO5TuEyDQSJg",
+	"dUTPNvLtMxpnn2I2YIb74zdpI2fDv1h2lVktbEjR9IyIGdHoFn8990CiAgBryw58paTobSZElHGSbSdF",
+	"YK+CeZIhMh5NaIHxHURCxFUUEcU/pE0UFDRhcER5mQoNw0PSRgrZJQp61xeOWZsA6bv2lIk+kd3u7Bb1",
+	"imnMS1Caaq40DxAtSEvsSpHERhxtt6clwhROAPNW5ECUHdjdNpYsY6pb5j8rkfsmm1EeBc4nKHBWOWyf",
+	"amYGyrDZKBGl0mvT9svpx+xdm0vSqODKKzYNO3KPI/e4l3tAu8P8odsLJ0e1TmuRKxZkBnvUkzM/2rLO",
+	"knl2s02ozDkZ4E7bcm5v7Q7fkb8eTf/ozD8K2aOQXVXI7mMcYYbKbQvdS2XsBkMIv8okFmxcqWJbUAPz",
+	"9hh7NDBi79lm9OBf8ZU/sd6BxQyGUnHz7YbjBe41nu+dpH8faxjXxdtDNqSxzoVnH52cnWF4Nv1pGGc9",
+	"AwZSgI5kFJapwC18OYwotE9+IgW9hUWbVy5ceL43kCEsYwLU4PbbSJzl4r8yN8iff3qOXw0DfMvPP9Uf",
+	"22/soL+lA3ort+z2z1jAnlZAQj8g1oNWNrkAgOOwB+Lxz3EsYPoqndcl/AWoxqW8bDvud7hVMA4g0ZTA",
+	"kTQrjnSYwLBAUhmGekcjGAcdsNDP5cYX3Pa+k2HuDlvUCJmd7qlVvv3sVO7Uo78NBlVgOkuyjCWo/UBL",
+	"IY8iYy0iY/HzciykpIZdTyjr6zYYTj9GrLc553yBre5v6t+RyPeIyBGdrXdwgNCLEOv++NRxpUscwsgX",
+	"PnlM6FUUv3UXR4LiOsmFGnVvKdvqEMsij3x4j/jwoYNIb1F52mVgb9MM/MBDeevg78cA3lEUHEXBwYJO",
+	"TwuCDQbioPV6pTH9ZsiiiIue8gl+jRnQ2K+9wxQP0V8JHtmiazUtSd9WrC5bh/ELmNQRe/SIPbqbuF2X",
+	"Dng0btl5/f6PP/7797//8R9//JfnmnfbX/74z9//bv7/+z/gt3n5+1nWY0BQze9YC7eo2LibxsvWZdqn",
+	"Nb2rmHa2HG6boOL9Rx21ZSDIEw+mvkYQGnGqfOgMao4QUZbV+7ZZqAtHDQy3oT1oh0o1gJCm2t2AjrH7",
+	"QFfGNTKJYorKtjbcXAL/Ulz0IoZP54pQ0s6ooV3bckNVgMdK+6OKMQyrKtw2cSp3GnNbkrnMyTCKtL8s",
+	"2R5o8Ozz5ttL7vUx8EULQmC9qvnpR/PP5iJe05xtf23sI3muiTyv+8wd1cOKWc1HZ/sTrbLjLPF2Wqo+",
+	"hHjVTI1psejVynrUukNYtjHcVZqbtTiG+pTFcoiRrCNrXRNrPfQo1DY0mV2GnzbPkQ88ALU2Fn2MQh3Z",
+	"+JGN7ySClGfim4wdMRZWx45eM8MWA81CAhcCPo/hfCxMWwClzCugihHN6IBIEY0viZAp4ZKI0Vgo0pcj",
+	"MjBqJ5q5NGYbii7diNL40pshC3iXBy9g1sfg0qZammYRpj69Y4QJCDBBSAkiTPAthJkg6FQxQhoY/rT3",
+	"wSSMnysdU4HuMvNNS42VZgOv6Q14L6ZCt+6SSLCYdnhk2AL0O+3ykAmItUNtbcyM1YKPWF8763Os3RWK",
+	"a34HHMkTRgWKzNccX49vaJw06lsOFeUJcn+B2JQdJTLBQwkQGVU5t+8kkAOmnEuREXNKa+RtX0I8qMtF",
+	"qAh2X42LXB9CRGlKwCVoulz0jHDt0OA27U9i66lEhVRYb3AoD6hmZpLBwBk+T0LJFDAY4DS2L52e6EdX",
+	"JiXwffljudNA0UaYSwnVL0Ww+xgh+syZ8TLb+DmDlBU4+2zG3klEaA4nnO8llOzTj+afVaNAPiboiBzD",
+	"s21FDJdWrJSp9Zie4Gg7Mn+P1LkW6gQnGFueOrcO/7UAme1J0AfHWeZiRCLeUNDn2ipm6FRsGssJKR8U",
+	"MSpCpxBRIVPk2qKPsU8VGlzlQaASPajCtVjCSPC8r6YdrTv8U2AODsoJtueOs1G+tcJXJ/Uzb0nTZO8C",
+	"QkdWuhZWemBQT2mMZ06OupqicsrEzmI8G2fApTZzNTfN9U0r56q5juaKdFiPC2GsZBkvy2yZCNfDabcb",
+	"xYHVyrPdR0uz3WciPDLdI9PdNdN9JsKNcdyYRXBMVZ8Pq+Mw32EWNlc5nyQPmU9G1n2XBoh0nw1qBEs8",
+	"ZJdoaRhTIiKmFGmjQ/2fwQ/fJlTdKhvFSd31QLzbrPh5XZj/MSKz0XKfeYIxC5f8zBOlOdYgTcsSBFKN",
+	"WcD43boFAf06i/IPaWyhhGNuGBpAuJoFjFeCaEXGdcfmnnRjy6GlPGfZdmipLxPF+jKaM74UTzBBJ1p+",
+	"SB+zb7Els3CYTKpYfMcU6Ujdb2IdKaQtpHODcIzqyxHI/DT6xIXZZ0bMIc1Fhgx927pZPZIoSTQx51Vp",
+	"FrNwMkRkwfwm86b89Ak0ts4OXlzmNAXrQdv+1YKfWdh+6NKyzGAMsWCug7EEKLFERFIiIg/aU4TVglql",
+	"9sO8gWAloVuAgWLRHVO+C2HxOIhg6kiu6Q+ZITFXv6D8od9t4GqKvS3AjhbmLEsxhX0MXx2FwtqMkAIp",
+	"fKIhrpycmR3niot8oUzArGK4nH7Mf9xcpdMEe9uRF+BIpFsj0mtIASls+l54C+5R8GzYaw6q25+Q18Rg",
+	"SzyvEzS+wRCY0dyGTA4jht0a+6goQlQMg2I2DQhZhmEgc8XGli6hKvMIp/Xp0zohV24Qa4ALXE2nW3u4",
+	"bYr7VXCnJQ21vQu0Hbn91rj9PvqF71Ox0ojc1lWsHUbnti8r5ovWrZW/5yJ+awvzlQX51sPfDyrIl5/y",
+	"3gX5jgz/yPBnMHyMBm6f29+xmHfHnzfDv87SXQ2bDvosuGUh4bpJQhkkA/ScdqTuQ3xUEarM73RIY70h",
+	"c4ArAjvDiwJjrlJd2NGdsv8jgz0y2H1jsL8AWeyGx+4O1GBPOOzhgBwcotr8GSAcHJn7kbnPYu6IblAI",
+	"xc9CN1iB2asgZswY59V5ddDMgGqmNOnyWGmXOQfRqEIhbJcGWsYL4B9sM4nul3y+6Zts2oeVTof7tY18",
+	"utybPN/Lv/gIoL1GHBtDMXju8G+v6XER8jseJjSqDftjxQMatfqMRqDnuFbn2UVmXRDd7a1MwCfXlRKY",
+	"vowoch8v5uoW0p6NOWW+aZgdS9+YMqQWAuvULL5OOBZ0wAOVe+/kpcX3DGOpWZrrmL4NstTmlV9fwa5r",
+	"Fg9jQx6tRGXKG3wPJUs5HJ5udwUcnvRQV+5RMVfcfYIJJr0eM3wubUAfgZDZZgZfOVvbX5iIQto/UXk+",
+	"fBj9eyc2vU1GjPf6ihgSU4T2KBdKk4wQrFRUxhyASmQYyRfKXBKwMImZqpHnGoHC7cO5FD6RQyawDQWY",
+	"AJDl10fgcvOdTIRh7CJgmXYM/h4pujweMOywccciI69nglzYAW4VmJw45oDdnAVLdEwjOxQ/1RsUHbjx",
+	"ET3igdU6jJBwXMclAeb0kJRLpFaSkYGOYzhpgx2OBcnxGnB2GX5TlTpYTm07hklfVIRsQVrMKxIWZPMr",
+	"csWDRWs/KgmfvZKw2sn/nOFLKjSOtVWnZTrM6cf0781DmJSlflaKp31G8jwytyNzWztzA5U3RwCHAQGz",
+	"MKvan8zY/GBL4jJ5xrhaUGZNzPnU2kk7imRtbbmq7Ni3RqykFVcDgCe0RWWZEQpRrQGkc7lcXWdTrj9P",
+	"wJqr8KCcEbtYuoC9cV122m4iYFaYmXMyMgLNrBwXXRYgGIIRZSm/HbCQJ4OVLSNLDPsFJAFjat2zGulR",
+	"mRI2Z0bSWGGTXbWIdMzumljuo25z1G3m0m0aG9BtDg2OCYmIUHCRIpPfvPG1yzSVnQv3w0lQOWxBfWzG",
+	"cRRzRzG3IRP+wMScTdqpMOE32J1EMcPdIFFoZg5PkMQxExqCZ30Ksb22K1FpbzMT501uwAeWfcNFwDad",
+	"dwMYdL6HLzvm2qxNTM3Luh8vzYgL6IHnJ3VAGtRUJ8rocIIG5gBSwREaL6aB0QHTC+SQiW13FkkpcdsJ",
+	"I0GfR2HMRHXOSMbWsLwdlwvTBeBun8g7FhPNCw38ntgH71veyFubcACRHDNGQ3kQ8UEVBAmzL0ekS+N0",
+	"tlzVyDMRKrzNMnDElLI9REI6diEiW+QP9ZZbzuawTzSb02PkQVtI3aItmGf74T0wTebRtlxUF8XUFynC",
+	"k1sPmGlPMoAKsKhQsJijvpxY0KoUjuzM7zRtYx3MYgk6P9AUiE+Tdy++fZ9qHD8VB7NC+ai1OIpXmopC",
+	"n6mM8y+vQJ9+zD5sDqGpwIL2164/El010RmDCuTwvlimMxUqCC/PTT77E1R2K1zmRM3T6VYjytXcYpc+",
+	"5+0s1eE7nFdR/45O5qMw2kdhtI+e0tkaHThLywTSTD/p0hqe5gMWccEq1bmXwvbE5IKY18eQC8MHzEeO",
+	"FrOAwbWG+KCBJlWaCKlZ01zJaNAnMVMyiQNGRsWMzS8UUYEcGpt1yIQPRvKNyJUrQE2kjLF9lRTRGJ9g",
+	"OCVUSg7omNwKOaqRK+EApQ1bHSFc/XDIhO17hSuqJXBcIoVPuLgRgQyZusTLR1QRRblNorA2vx0314pF",
+	"3Rp56y60fkRg4j4Z0PiWhaSN37ZrN+JGbLMv9bXbxMPyGW+8UBPrMxdpPW3OEE/zvVR2BJTv3G4sNMI6",
+	"kIMBVU0SGLIX2jcnFfNxfI99GEbQ6gX9yqVjds8tjJtrNgDmNKAffmKip/te86v61Nh98/tzvPZR3fcG",
+	"XNhPZ+m1NI7pGMSfHkcQRZPxwKuYNZz/TiZDwUwzM6pYcJgsL7q+51CQ1uQJL0lmOk+TmezI5pFtgevJ",
+	"A+PRckpi3bG4k3MowWO/6Zx1vwrq7ORRI7w4Oaf1zsnj4Cw8edStdxvdrzpf07O653sDOYBZeQN55zpm",
+	"4n7b1dMxhUCjM3Thx3lHHpqR2/ADHjKzsVOCtZDkZaeJWPhW53VhzQ5VPDC76YZIhzydcSOo04tOp3FS",
+	"D88fnZx3Lxon9DxgJ2fdOn3crdNHAWgq6YwztP3itHMq0BJTPpue8kr+fccyt+3dL4jgUov02R2Lx1DO",
+	"6LquWDFmUQVQHuxbUehiWsd2rMF7bLKcV38l26wYD6hs9Dbq84jdiMxysy0hEPcB1BpsV4FGHEBCgiZC",
+	"SZqUMX/3NzOUbwsUd1gW3TOBDTuwtNUWCAve62ui+ryr98ayo0KNrEkx7EujSHshCwxrCc0YDWtVmH2t",
+	"EHCmw2PdbxlbyGt6Z48fPz6pn6FJlf3SGsYs4GgKeWNG49mm4FkjzTeCvB4rpp9yGkXS8z1Qq9y3P9MB",
+	"DWUyv+EIrNfl4wDHgYycbmx4DfSsA2GCWwe/s0AKOeCBuUDArzTimuPN3z9/Yb6HlHkYE3z7x3/+/nfz",
+	"/9//8cd/kd//8cd///73P/7jj//ygIaHCcK9tKxSYRvloT2L1kceTNRaqDHrsth2zbv6/i8nALdzDj84",
+	"CTVxVyP9sUpAsg9m0yZFZc4aTttZzTB30+1awtzN0/SB2LtFkTcb1ge48YCGbNVkoJjR25NeRJU6wU6+",
+	"1RlAb/sS7E8jYvsczdUUt4dH0CZvDEZkIjSPgPUDLoFmUZRiD7gSEXNHzlAEc3PAqAD2n7MtdUx51CTt",
+	"U5TV7M4sbNtwujak7bV42MbwPh9UZAt9ayb5vZnjazvFYwO89TfAyywk3E+z0mkKEUT/ZeEKAcmZ5TYf",
+	"3rtgs7tsAKovkyjEjnsdxkQ2ms7YUHx+UDSK0AVaPhZ5x+IwYdvKXlrcLpuWdmcn9UfX9W8yo2bO57EL",
+	"pB4xv9uToiRw3uVYJkbx4IIkwgjygMtEXQIZ96Uack2jrB1mn8VkwEK7Klkn8TBhE7P5pjAbYC4TV3xV",
+	"vGJapEytybrynyZ5y9btJPP+FjDwJi7gpMyAwdnUPqpIJ5a3LG8WPaEKpMTyps/7xQQMmDb3hcUxlSeL",
+	"i5dGwScXf+VY+JH8tk9+y1Lawah191Loa3S1M0ubBK5dK4WuwTlRQcfwuIhptkM3xbfjYjTTMDsB+Xyw",
+	"oOZIPLionz+sEcgq/DVRGoDE2w4Wy+mjNjQzIFQDLFZtqjw5VSTKvRfz1RfjgpUwr4NwPQRyYD2Y13nG",
+	"ktVbc6PXyUQHEjSodLm9pUn9iTtjm3BMHHn+kefvgucDuhy9j+fPYsmJCCM89EtrbvdgO4TsjgeM9Cjo",
+	"YiGxxjnyQtntRlywZuprh3bAPM7csL4L+yHeIFXgrsB+v1EEXwI+UUyFooF5dY08o0H/RmCMGgAN269e",
+	"vrluG9ZMSXtIdb8NIbhRDgoRXf7G6G0bIdD2SSJClsP/s9FzaF6XRNCwAjzKUWSd1izqNm9Eu+iDb/uk",
+	"XeaVt5Oq/B1KvODHDKa57ZvHZ5/xygEbdFiM15rlwb/uuOL26TFTQcKc12PqG3wKtvCDXxWLzY6dGPZH",
+	"A63auYi/sWhDdJyoNnnQ/v8NwLfYfmjWGSPvHVsJYC51eQo21HsjOqzPBXYBAQX9zoIfusQLH53wZovA",
+	"sDZLPOpLI1bZB40/mu2BsP8L6w3iiih6x0KSiIgpRVgW1eEKcSfRcwxFA2Zs1n+Ec0JHVJfySPl4CoYS",
+	"iiMVJgVQZZbdTuG0cWref5q5edtNclE/t+Ahdp1csgWELLhSgJd5Ub8w/3nsY4giw71MIg1RcHAj4Gu+",
+	"uBEdGXJzypwaYaaB5PoFOGZIm4dtC5lCScyGjGqiaJf5ZtlgDUZViQwofr6Fp+20/sBOF2PNymt69kB5",
+	"vtexD4PC1PMzP3XrA6NJPfawEdbvHk8W8w6Y7ksz4VHMtcbQcsFB/x0Vmnqr+L3v9WBDy2tIhWx6RUoH",
+	"rctNc+kpGTkoh2mwe0AF7THQrqree2oXOWVChYFYflJeCJdtT6EJRhNEJmr/7pUZn8Lv55TWcCYXqQ+p",
+	"r+3ELRSjSYsVCrJ1jiy/s4nNmPOFWXT/40IDrYjM/FZ0Xy24P2U6VC6WDthJqOH6zgef5bNl8sDbfvQD",
+	"Txbi/tKIwHhTJpvCHS4XCAHpW+mUepMMjWBVMlZpp9wUhRmpNiaKMWTdNh2vm7vMh+9GMr41oknbals2",
+	"BmEgY2J+Ia5OMavFFRKMWjkSioyZ9gkCaMHzYxkx96gR3sLoAJ9KY0YkBAYmkwS5so0VchjQ5oMxD9J0",
+	"QRpJwRas5y4PvaAaewy3LBZuKdhTvndS+CQSw+PN1+lfXRlFcpQMnSHneyeTX80dwQFCQMI3uhnGaysm",
+	"5n6cCo3Yd/jeh5NAhsycBCfj7E1Vr4e3Ioqb7BKL11EaJMogzBYbQO7G2WsABMxhZ1HElIWHzG+LpvjN",
+	"89I0e6nsrROiffV3QxlwgrKXpZk6XMyR45je1pLdta1CDqwWeN9kEBG5nuwiP0SebHklghRUYREMMPt3",
+	"kbCiK7umJIhkcAvZSHEiiEw0cOxiYhKweGPWNglViveE0eZ8bHtDnED0yTCiwjBdQ6QnydCVqqCvACvU",
+	"jfq1H0HJJYoyOhZ+z6iorencnnlcaJMcLLvwrLGMrw18d5Zlojr1BH69eGR9cC1Qt2IaKa9ZT91ys4aY",
+	"Uv9cjjvU6OxjQfDCewpYjH3e609h7QhDSVE+mWZEo9sWF5hQA+A/VCmm1ACXd46Sko0FRI3E3zoUhGEa",
+	"1TgQyE2sWLOu9gk/25qTQSv9alckjGlXN63L0qbTQAsOoH+ublNvjNHQUPhYVmJLNJxPzdW51MjbvgRv",
+	"DOI2uGeLVKGr2cRKC9Fg0yptGmWW5QW1EylOA77ZXoTpWkYd6HbTtl0yAn8e8L/MdK1VeCyeoAzZnb9i",
+	"WTZWBpZaTovpsbuO6R2LFCrSsGmRVBr870Nqlt9biJ7WDbkw/5vLqPhb1kvEQUMFALsoNTG/NRRkZXo5",
+	"l0A3nl39+wzKuVIdILgYSmzPQ9gHw7IwqRlUjG6xEMzwLzBBUq3DWOxWY7NJtuS8/k3mpBzRsfPlpt0A",
+	"VBLf8buyLjU9pi2lbr2S86g0HLDS4K/IVdYVxjuvfzNNaT/nDBqHQm5JPPeifeFMM+D9q/nSTnCqIP+g",
+	"RMkJ+lT0mLPgiWLaRjVImDBizhWhgo1AMhp1hw218zX2udIyHtdIapimFawDesucvZX5tSaLTZy2B4Ya",
+	"oBOWlJgAWHycYKYxhmDnzd9AulhOm3EZG3OrMcDXT2Cd/6msDKSEDcB3aYLAW2qsaeCcRn/EomPe62tv",
+	"QY0exr0un/5+sIot6RRPkBiqiHc+JeIU4+PVLuqXXUthlic7xWEYUYFIblabAAWi0ll7FRwgqqYR9lJs",
+	"2FuLL/F87yT9a/V8eefuK9m0ivGZn9bj9LMnKoc4tai31y2NGZNg6K1qDWPZixkks4QYjgljORyysGxV",
+	"9jxzfoLvDCG5YAAJLdatIIVKIgrl7PZY5FVOz/d6kkbzjos1FkgdOzc0ag/DXDcU0EiyLdu2cwg5zC5c",
+	"RK0ujyrUK8gzsfSA+KD7pWiVOpMKKo/ZUAuHAS6mGZrOLA8N7s5O/TRrILoF6WKJ87s7l4zdoU8VxrFa",
+	"j7oKQ0KFJVPMB4ST7qTlSnrV6Uf8417IxplalHWepES0h5nJR5G2kuuimvr21SqZIfXQqeBIak/EXSk2",
+	"YTrCEnDClHBXBiYsd2e8RSgtRMziyjo3QkxotbKWC7eOd04Ua6dP++DwUL4L//JOhDEBWyNBaJyvNEmF",
+	"OfguXDSmyxkCfnf5h815NJaV/uv2axjDYYLxnBWKSl5RpYbGAKTqFjq9xHlOAHbHUkrpjrwcB8tVZjo8",
+	"qhnLvLJ5OIzlHfjWKyTyk0iqJDbEZUgGE0Egl86dehcszVpbpCfGz0IkLoFXLeIpSQd3TG/bEJqATW5c",
+	"2j8xMxnMHa4sI+3TKOMPjRZ1ywXYdUge5oRCzL/FhZGDmXxM/cSvWSK4duhZfRYTBVkBRrK94HTAxmnZ",
+	"WSsA0D4HohObO7ucOfGLnaDmrWYraHDp7btwS9jjsD+5K6B3CMaMFkCJYoEU4TSq2V56JtouiivvWBzz",
+	"kLWbuRRnjL9BgBdLdR04JB6+NvzSrpG24entpnOKorHXtgZCGxgVnm8oFHNsnXTGxB6kE/t7bRKKLLt4",
+	"Ait6KnC0lA/FHqXdZrvY+Pkd18ZaA5gwpXOsYWKH8lWlf8qXkkI1G1RH3dEgsWb/MpS1Q5eJ25BSBStT",
+	"ID9Jr4m6dUn8NDuXK+pjpx9T6bkWf0k2sMOt5f485a6/NjLc15jujG4Y+y6fy10pGbGVOVMyut5YS4z7",
+	"OYr9nu2oE8aWlqgySdixapYl+zoxDUaaynQVY5uBqK+Rb8epbmUzfEG5cnl/o760es+Di0bjoV9I49UO",
+	"cP7Ny1dQ/a0cZMqE5mQs5ZBhNzcoz7esrplWQNgrXHc5M8ra4igpdgFWU6d2DZBy1YuZY+2gwcpAQwkL",
+	"CRM9Xk6LeupqjXfhpjpIBu54yaRihF9ngIR5V+Ja9aPTmP3KAv2ZMjOC2kuKm2+ryhixdPKJMS7c6yPf",
+	"OvKtDfGt13DA1s+2mPOW7BDJ7btYDkh7yETIRa9lx9P2SWcjHOIK+wZ9gfWtztFBOkzpE+cwgQ49+Fhk",
+	"KRDpG9tCfGNBscuVtJsnmal4WEziLYsiwxkS83kRdLfcrIuEecwsXlqJAYGVnqQl2QAUGe6Q+t8Culhm",
+	"2uSqqRFCSbCRLUv8VXKh0uqAy1zBou0DHTF6B6GridrHZasaL9dI/LDOqxUQbJfolylZsv6tN0NGbxX5",
+	"gSaKLqg44HE8coblvL5m8Yyua3YCFnJZtpBDft0hb3iOAG2QNyKCcTPDbJVDJpQrcLSgEV0bzunLJFZF",
+	"DQCyeB40HMi0y+ux3Qke+raKAvoRTHQh8IkqwQEKqaYnw1hqhomJstvlAYsNB4ohoZ/rDKPI3FTEqh0k",
+	"AAwBuA/Arcrwr6dgfCwWn+0Tjc/FSUtwCqVVVd1YDqaKo2CNFMN+qxmSbeMxoV0NUBddNiIA8zTNvjop",
+	"JudO41vrgUBdAol02wGseTBQP53M3zJvO6wA7CdwIUzQn6CIco97L6GwLAtUa58GUljUNbV8YMslCT3J",
+	"Peyw0oTM8QuTaBuJQvlXeb5XePW+FQ1JcbcQWvO6AaMbeIw0D/iQCo0HyS7wVY38TP/vP3rUHMe4RwVX",
+	"DufwSSz5h5PXMulBd7D/+//GnAnBUOAm8VAqhlBHMSMKZIQgEejGtMuisd22dFNy03h8XX+8m9YbRfra",
+	"s4KiHOFnKFEHVVBUTIWpkTdgJVGjkog7rll4SRB4GLsCykQrHkIys0UaporkT+qsjJlstXaqU+wtYS1J",
+	"E7vLuMlt6CesrsxMgkZJYSg/f7iXs8FyOsnpx+zDWpJvCrS37fSbozhdpzj110ahB1vMNJPa9icJpzDK",
+	"krBsgcY3VtdkmzlwcJ8EcsCa4CkAODrb5KHPIqhBCqgIWBQB3Mpsh2chaRbLlsBloGwO7az6o1X0gHXX",
+	"IFVQ6Fl9dbm8szqjgyb6e8BVNiplT/H87yiFY7vcotz/qhXq/dg4wBgFrutK7X6msUybLLh3XUxhR925",
+	"3/QZiVhXg+vRpvMuq8vjAdyPDlhHte2otq2Ng8PB3jwHBzztz5Z/r86iUa+DUhLote10xhpxvZwgnoUI",
+	"nCrXVwsSE6Dzd4ytvrosNsMtRPqxWBjDZeBEnpYIZgMPUx6k5cX2PLxmIXkSS6VIJKUNTFGCdR1m4b6L",
+	"eUjHhYL3mA0oFy3A5lySYfxgCOAoP47y49OSH+hMxHzIvBBx+bwbESY5VXj1IOHz3MMOKki4l1ACu40O",
+	"5uT43JxoLmDrWA7WwvrOYe0hgLMQ+y3pAXv21cJcK1ELJJI11hwszOhsz4KFb/sSc41gWxDa7OjHnFOz",
+	"ve4zm67lUsL8fHJIlwbgugCeFvoYrGxbcmoTONak7U5327ZFo0JI7WCsnYvDhUbH+SjoFIJAJoC4grI9",
+	"VJxtf9P09gVyT/0sKAsZb/ncLuhXnuV/WdU8kqIH/W9tkvybl68IRb38QTu3J2bkrZCOVdtmfhVn8HBa",
+	"ZuGsr+UeRW0X5ClLsozdxVKzMXyusVRYAQaJk9DBQm7eW5BT8E4/Zh/WEnHNbeguTK+jirIxFcVfG1kf",
+	"MJokzx/vo+ZS/vrCIpW8vsBytoHEsCQzPGXi0/eq7noHZ6i+qUYYRFKh7WA0wqz1fL4MekQV0fSWCdKh",
+	"wW0u83/R4BwT4ZQg264n9ig0j0Lzk3BfXkNTo7zUBOJcWqlNe8pWOybfWvrONRoHZNQ7yUPbT2k+x+V3",
+	"ttvaAbaL2bjLMmvFnf61LkBUrGeT8pYMIxow2x2ZGPM/ZkRpHkXQZ2t2K2TbnGUrHYSp1mwwhDjLe39D",
+	"uPbrafjXbWQCuC8HrHXHFdc7qGxwtLWHjVIyFnM4vVKeJmyitIEr3znlUo4ApaBQ3T3iitXIW8AjBTRy",
+	"8zMVIWkLxsK2lTOuBS+hiphBRQzqIhRj6UfUwDLvXxrxlkMmfCIFNPo2xDuihtV0ZQwsx1bzLwlB6k7P",
+	"bhu53EOS02S2FIXszjOXrvJn6pd7FVFbYw4hWJpxhjWoL6cf02au63C65ShiNaH2+ckyf00kcbhFBTPO",
+	"9f54tPKDLPFH5KhpQwUF+RyznHoKok1Z62IJZ0NWHrC8VFt7g5IpCj3PUc+Sit6OigIOmGRnlwTYhlAb",
+	"lEqnmTD4+ImTfKUDkt3xEMLdFpMkRVYEVTaSCpqwaBroGrmyy4VVwmmEPZxof5ROaxYbKU1GXQaOKQyf",
+	"4Pjs6A4lq7TIf86uzx5l0nvAdF+a2Q37aOYLqZndMGxnb4hajbgO+iwksttdgGkVVmsR7fvIt+ZIZKSC",
+	"WK5iDnXMaIAgnFXI4quyMGeofqYs7A3TKuM8gn3QxDoEw4QB8qRNoAGYSOR0Dl4q5ur2Em9O4h4TmgBs",
+	"5B0T4Mc1xw/g4dPHdHkMaE94ajCRoc97fXhSMVazBc7ndn49qtWWU+rRJ1PNAc3Ke01Pip7kotcaSMG1",
+	"tH2gsrT6N0zrCHv5jVgULemAwHXcEbjtJ8oGNeZzl6kC6+eBhrQ+YxUuiGRwS+JEKEIV4QBZ16chaGgd",
+	"xsR0FHlpY87ceIj8Ji3pfAbAwCHRIx4s2GTyNT7jyCNW5hG/SF5wyxBmd4ULwuJ4BSzsnpzVbvJl18JD",
+	"Wu+Ya01mLM0F4qbfy4NrG3lAXSNhT7gq26OKwbie0wsy1H1uFllclx+oMupiTO9Yhtm9aL3coo25h7Hs",
+	"xUwpr2msz5bSNN5Na0dDbnsYRgVWczgR1OkG1QhNC20ZZ8UizfLvNg45Fy0seL4XPoG7C1PCBnzSqLHl",
+	"GNih0REMlaGhjf1DrRhYQTs4/Wj+WUtQ0pLGHjY9/ITkh78GUjnc0GVPljX83J+opR1fielrqWxj6GdU",
+	"p+jvXLlIBLR4QFZxie0eXKUeijytiDuX+QSgiQAGXAu4qa4sEIHQuCJd/mHFKOhy8nTdEdAcdQ6YzpFr",
+	"y4YaXlGlhsaAiFnA+N2iHWJQadtRSPRA2cDscGg5J5hT8vW50jIeV+cU9yUZQMfKNMfNUIOttx1hxir8",
+	"i8Wqo/64Rl7LkQ0FGqs6Hwyc05D+wY7qaErvD2rCLKncGS/URWZhzQaqKdK2xgCWM3//ZvOAFTrdPBdZ",
+	"uwmsKjeUwEToHBADKUC8xVzdtiJ2xyLgnSFPBoYsZW7gogVoVaDGdCz0kbe6IXwdU6H4rgAQytWUZ+BP",
+	"0+nI9s8gnpNBbgVe7J7OeebEt7FXVuYbRe++0lSEylYH5NKRzWk0vKfPe/2JXlmuK40iEdXlcAJrbIvl",
+	"4L0OLiKQI3zgB2bRWvCL44KN+mK6z3qRuj6rxlevjNqAOfVL6zqg+e4HLRvzoY2lne0a+VbqPrBG1Jpk",
+	"F1IVMDEEGtsaSTOSuZIumEpYI29dt1CzaJoJQ5pjlevwmuC5YZcApcJFz+x6xGiYttZSSXzH72ScYxJc",
+	"k1Ay7KXX5drHXPAui2Ma2SEOmVgjj4DpHCSTeM16XOUih9AUJI459gd2azu3srMgjMnPcKKPHGW5Jpuw",
+	"eoRmRII9rF1H2nJdZU5eY4zlLVRqvoDXHFYHKhkESRxvw1DKvclYSsWPKwUkryIlK3bPT/md7jMeE80+",
+	"6IqBW/SqFt5YmEJKBFDr6W+0iDPRfRlv1oBbI8hn1zzPKK7p2uT3tfLpsA2G5jX0CrSdI2MWMNjTSwD2",
+	"VBEbasgYq+0gnmmIeQ/jmcDKDiee+TOF3sLmhKTaDM8UJAuhlsGidWmgy0ygGpnRNqsSNHlGvNRs707j",
+	"pdV08nXzfGk6WfiI7y5gCjvwmdZ0vjVfEgrUvJpWc/rR/LNQnJRcWeGIbfcNpahUTBrhbk5dZTTVEs6K",
+	"5Z1HKbcWKeevgd4ON+paTj37E3W14yuJulqa3VDU9VvoCkCQyMiDi/r5Q+ucgFAsD13/fvRP0IEET0Sa",
+	"zKeqUpFT+NVJ8bt8nHU5ObzuOOsClBpxrSO2hKTdWZz1QAm/VHA+C7les9w8dae+OiFZMGKeNAYdE2rF",
+	"WOjayM/tGfjFveagHARYx7hh1wC+xFj+9q+Nxk4d851b8ttBNc+WkvvmVFh7Z8Zd6zFY7RnbO+R16og2",
+	"L34+Y9G9JKPaXQHV5lWZUvdBUZMBA18lQxbfcZVpNq4zElckZAAOtYFSqtX0lB3FQ75lkRQ9CC4V/OgH",
+	"UlD1KSkutpgKeKDzfq1cRwW5N7sOoUIaZ7s20X8hTXm4FXIkfPgK8n6gD9kibRmoCHOl+SQwWyJsB4+J",
+	"i8n//vv/AJewh93eYiNOZv1D3gWQWU06VHFFHrRP8VcaqbZPbrkI3Rta8o7FMQ/Zwxp5mjBiLBZF4kRg",
+	"tp2Qo7Ti3M7nzctXPhn1ucUSgMHdMja09tRagrNmy3cSm11F9eowwbo84DSeOzWtYyGBYSdgrxBsWmFO",
+	"/Fyov66qd01IX0FeF/Suvv/LyRP49eIR7pJopWF5r1nHr+4Z4jKZcPaxgUzM2tcnUt36vGeEs2KQ6XUH",
+	"jMoTRv5CCFwmcWBE74hGty1uFHWljULY9KhSTClbcjCZ3bdBt9QnkA7zcsjSfPalefkwomJ2jNqGMLGi",
+	"zXBFw3ast2ZOO/QVvOSwItR7Y4GWF8I674FL8+GKWOqpGIL7sQTN2B4gFCeQsWIkGMNgSAp9uuHM4sA2",
+	"3NtO0ezVcCi50CC9rdvNcPkEvO0I0ljI8jtreH5atDJ3WdQi+O4Ll1ClzNJCoS0VrKa9GLBUbHxhCfT8",
+	"4bgFRJE9Y47NsJX4xwLpefZokdfmfEbTyaqNk/qj/MFxhL/tHAcjDvYwxyFlqUVQgb1OdPh+UiqTAR1D",
+	"bDXr4P/SZW1gmpKFp4aUUkymzdkJOSvB1fLwiKUFtuwDV1rNSnB4hYu2uwSHjLXkRcrK3N+MaR62gmMv",
+	"pbyFaWR3SRKwiyXU+dScgk+2qBxmZ7FFV1OoTz9agbF6GbklqBUTH47a1VG7OmpXh6Bd+Wtg04eaW2OM",
+	"7HJkp72N2M0AoioGrDIcqk3Ds6ee7iZU+Snb5Hj5ZJnldLp1J8s4ZoqLhp+KYqT+1QTPtMdiUctkRwkz",
+	"h0bN92ESrAGTZ0KZOoVzTXeGZ7x1Yi8H62o08uUlNtz0hSJAE6h0iRBckiHaca7a13xEYxHq/xTCIRt1",
+	"Acr78g914SnbkMxmxRvjkqpb0pUxViK7FbGZfVyRzHlYblYug+Jud311XrSDINRR9T6q3kfV+6h6729J",
+	"fV5SA5CPjG/XJrF33IFgjyQ2OlKtlxaBkTiIxdAIYSFjEsZyOFyj3Mz3ADjKzaPcPMrNo9w8ys31GLmW",
+	"tebz8NZq6aLn5rOWmldCjVisbO+eEWopxpo1PAbDm8A2/EyqYs4mj1Mcz8v8BrlpYf1ZhuOG6o9zm9Fc",
+	"Jvd07HMJMYxbuTMhvGo29w+MjKjQkM7dk6QvB4xwoTSj4aFkdH8iTOdb1gMEW0MMEyS6DhYUs19ZoE9s",
+	"h7+dJ3gPmQi56LXseNqkQ4NbcwgRPQuyoCcyrlMEB6NRj/qSUHXLQvLgotF46BcyvgteLcPMlCvrKKDk",
+	"GVMIKk6FtJnbVIzJQMZsjbnVuO5mr57YpT8QFhHIAWhOKDRcFrLZooj1aEQoD5G4NOlywVV/UZxgux6v",
+	"YYF21ILrk0C5whVEqyY9Y8tyib0o/7C4eUjVXOQa+Wk+YOicts0wQdxfuskHt4p0kJH2KBckESGLiZYh",
+	"HX+hzCMsC7Bkm2GEQ9K8UT+gtAQKTXxXtJGv/gA+cblO9rCz4otVVYcndMCQbbtp9rkiQ2rYdQVY7oIa",
+	"BZzFI1dYRpvAxbMtfVm4GtSdPSt7ozxYsNxpx1vOpAEnXCKcaCIPbBnZr4nSvMtZ+NAvQbxML7N1WiET",
+	"qWYB5/5h1hZA0CiH1csVGXCluOhdpu2TW7Z9MqGRkjmTBFkZzbdUdo4KFqKdwwcIhjGkSiEMKItZhl+l",
+	"bhW8Rch8LM+Wh8GWm+dD0sBadRk4BweozKAK2eLC2KuZHZvysi4d8Gjcilki4HB4RVpKBDc7AycBFhAQ",
+	"Qc2ivuB0YAa3lOIDkzkyuOV6BCkwF+Csr8DYVDLYA36GqPEW/xtRv3uSKSKFrVDimigtZbhWYjZzP5Z9",
+	"Hss+j2Wf+6S3AUdalqGpIGZMnMhE70kJ/yUqSmvkWzjFl4k+SKMJyjuxtzxBbYRi7ww0cjsJeGKX0Sp2",
+	"54D9BMjuKQt4CIg0ZvnlOmqvNaODmU2XRjK+VW7juzxKa7IkJvuGfBGc8GvzumM3pc00JkYccPA5x8xt",
+	"mdlgc7zJA0NkD7GNQ/HqiHU14VXg4ID6JYpj3iAK+C7BTsOG0TekGREqKnMqAolaUKdZZyWrIamfmdHR",
+	"9qfp0rU7eAeD1n3dZ2OiGEvZXAp1Q6TwScwM7QXGvO7SQCtiIfMnGjOOHeVxXQkYWsAKwhsWAAUqyUwO",
+	"w+Ix2Gnp64KksORJ311Vam6Zy/SJ8NNud6zkgBnpZ1v2aJTmy2sepx8HsJZrqVItUMAetjzeYyHkr48C",
+	"9lajnoGmPYxoUFCY9rjaj8elwy1JjEpJaxuAnZPUfMrEjgA7t75AlRnXBcUAlGwamdMzzrp2pNiAPmji",
+	"k1lhIPy5IlQp3hMI/GdjvGiGuWdErpBKCggCpdqKecIShZdMrKxU7ND7emTfnx77LtVJruktS5US2e2u",
+	"rpUkIpQn+9GgMW0HV5Vh0izyCEglGdleByOqio0UuSJaSmxHJOM0aYQr0pOCrTFXxKxg1hPw0Dyf184m",
+	"0yOZg0y1TTGhWRONoqPPc4uJY38SoSQUW40uTdcjGkVqdnf5RGnbKD7vB5hwd/apEcI1cu28ZwO7mrds",
+	"qNFn0OUiJEISlQR9J3/n9Y++hWEeHaSbdJBC3i20q67wiWp6ywQJq4f4GblEoYAnplyxsNUZL9G2/ooE",
+	"MlE8K+SAHJdNKEWNNTtWDS3uj0sVdALgNzQV+Ybn7Ltj1ey/6EY8AO7HhWbGOmmCogLMFotljMbso6VU",
+	"xYOFJL2IKoQOBCGGbqhBjXw7zqGsV/RKyPdFKPBr84hpy8xolR0ZjvNmZGZzKR1T0WNxCQ4hEIs7Pzv1",
+	"xc5Bg4vR18Lkszs/LSz+J9xiscIg+pGxoWMQcLitcbSa3nT60fyzFietJYrDte8PVyD6ayCfg3TvjvDM",
+	"7S1+mx1fiYfSkt02HLgThL47/+2ml2NGw6WFdIgRVTlLIadALOlrXU5d2Ad3iZCumzXWKrKYLa4qPBPh",
+	"+jwkR1lxlBVL+ZJRWDjbfxGVCRAHZzTSjEKmNOnyWGmfWFeu0UShPiPtnDQmIxZDY+oB15qFTUNc+Gyz",
+	"kmgZ3fLhkIU+6csRfBG5JrbGKFFYZUS0lLc1guXahgfdiLbiImD/LOSo7RPDrDByxJW5s081GVCtWQxW",
+	"mCCBWQf0KQNaH3qXbS8WjDe1c/Z1+9I5mcEFJM1dhA2Gegx2MvieqQhvxEDeuZIBHkEuI3Sw69Ohsepq",
+	"pN2nqjWQMWsTRccqq5I2L8NnBVSQDrri0uqhK7dKmkWRQje4ljhNGPslafeksE+9EVoC1JEF2RmOawQ8",
+	"RDHDhPHce81CsBhgB/FpwyGjsTNJcfSyW8gQ4hFTtRthhJmiA+aGlsLi6xEPrFGrzA7SyF6iMGEqBiMF",
+	"ru8wW73FQtIZQ4jPjIKLXo08sffQmFlzVsbkcZ2EMMMHxu7mvSSmnYg9bJKLszpp42a12IehYbFtuIMK",
+	"IiNzEK2b7n///X8K1amw6bnDY8RgHe90tzhQfyEFq92IcvempZDlnZtFiiqcPscg4dQiEOQloR3FhG6m",
+	"Vj5MU+n0pNhBWy9KhaNPQZO6jBsO6IefmOjpvtc8q9frc7ge22bRcoSsfOdsZG79uujcASYg7YYTWekh",
+	"NVtR3stHjub3huaOnO4zxbLD7xPFzA5oPHSGG1GzcalYfZcvcLEd6s2L2YdhJMOsV3zZ6N1bChPgmg3U",
+	"xPJ+Nb24vvn9OV77KPuZxjHFPHQ9hsCrUQK9Siewmau5c555ugKXGg0CNrQtiOaZJrzg3jme1Ved5Brb",
+	"H1XoErWzxvnFo6+MSpEKvLmUirpRKvDxH3/zPcN+syUzj/jm7BH6AlyRTvFUuR/mft9Fpu/nnlSzylJe",
+	"wzk36+YkTTqogr/Y+3Ojl/z85uL8xdPnycunz85++vXZ+Ytfg8bPT69GPz+9WkDFBULbuisZybvcmYwc",
+	"hhLc0C+UYwZ5pcd+834Fo3im7SlDBsrH6UfzT7VrCWAUmDa2hRmoDJnKFJF0AsYGi2iHReqStDGhtk1g",
+	"XyE4DvflhDrcRtSI66DPQiK7XYzSuYQdBBI2lg1XGlmk+UwH7JKcu+uc+MfFC8udXvCmJ3ayi0s/mFIV",
+	"L8PFgFnRwnTEREgrP9EKqZK1XttgTMssBmf/H3v/luM2su0J41MJCH+gqtDMtKRM35RodGdVuXa5d/ly",
+	"bJ9d/T87DSlEhqTYSUXoRJApaxcM9By+GXwPDfRTD+LM5IzkQ6wVESQlUqIkZkrp0pOd4i1u677Wb2W9",
+	"ce6Ys+BDYKgtNqXcmMGwla1e69WZ/UEx+Cn2wIBmMCP+JQcU6AUMsuy+2RbBwPXDE2CZHxw+TO6SnPEw",
+	"91SeS7Ta0cthpxte0Eu2Te+c4paX0Pwnq3gXzaKfcBnPfqNinFLMQFlnItn7/e1fg60c2X8DXrD+Xrin",
+	"eSvMkf46rx0QLFAfQCVaik01BJDzfMrdtx+rqhE8t6N+a47Zmj4I1zlew3WB9Mzfio1SbawEq5UKKDDg",
+	"Aoy7BXRIZl6dxUl/f9ntkgEXSDF98/rBD1do5MyptvaCK/2HKmy6MBbINbJE8zqRGs3YaBgOzc5x1CEN",
+	"b+szvw3urSyARgVJBeDU3Agz4gADZ7AaaDONLP8Cm2cAtDyATwZoHxrGhXeoNGYaY/a5GFzhVd4qNU+U",
+	"2SC2l8R+7LjxjhIwP/gN+FwvY4vI5L7uyHUO00FiI+Or9gn9CZlfqRvqI5xqRxnofJGjER57KwQhZF3F",
+	"AteoXOzODHetoqXkHAhy4DxaA8N+NVN3TJ1BxiC+JCB0CNhURLNQisjmxmEwH91XPTKAe3tWPxoEZGCs",
+	"gQF4MVC9DMiARwNwXqHefU5+R45yIwa/UZ2cvTKvOHv984B8L5VzYAx+MMcInBRwlK4c5wtsChIwX/i6",
+	"Q6S4FvZvx7HMUCzP7Ty1s9DYtNxBLwuEfLsRrhE7jwiN+Z3F9tKJYnRKmHnOw/Ul8pYJgg4WbbQwYPl3",
+	"8pblWBfg9ADmlxlnJBki1JmPk3TWc99e8rrdCGBwUHDbWfLAoAcHwAfnOb+GYccv4U5j6OD1EdaambHD",
+	"VpvdQCdXGdvEG1/hyVlhl0ueDrOXMseLccWTnJxi/A4sMdBAkdAyFbSw4Xt6XZzzDcVOGHMmnJ8zpMKs",
+	"tmYJsaQOGWArDqWMBu7TPXTyxfyJfDEJ+5IgGz5DwiqoAy0e9cgGt8ONKDDVG2H4WI/8cdPi0U2rd9N6",
+	"0Xl60wpuYKjwQ4krBG5wm798U+Fi3761jvcFHrTG002rdxHctGgCT6/xKsFDYynMMHALb8BndNPq/fH1",
+	"640AlrRiknpyKjWt7NIeg0PFSE+I62CAo8y/ErS++MOwZxLCOn+LOaLVsv815uRa+GqfJpuzFIie8JkO",
+	"CNjS2oWwUI59p0lsFTEIxeSdMjmUYArvmDEQglOInluWLIW5Heq2cuEFb0GQEY8hNKVt3jGUMKDCUBps",
+	"+AUm+6jyqG/Z4p4TqG+ZuesM/9kym3rDNK+BI+eU8VJ2D0fQ25O3XEQVU7CXqsjeUIxToy3z7cMj1Ynf",
+	"y621OSATTqu+D0tUKtWf1ZbpOFurvHEwX5NUV22au7i6bQ7gZZYOYwQwNpzHdTgD11gC9t0WefA5+z+f",
+	"/V70p1YMVSo+5qI8/oQv9ZGC7YbkdwhYgmBzkkF0wfIpzNitGBcX/ZFcVmbuMS2/ZlRi1IHx2rFZb6c5",
+	"YL2WjhmbtQI87r3WkMuZXoQTqWXIKXpBkaBAYID0GCmzprmOGnY3em7F8z1YcgfGeUA/yumU8bjBVHnD",
+	"ah86tgGkVYk8goSHXnHnQhtxEeWjGygg9optVGe8A8Wek8GQaugPOiChnBnG7fCZzQiDJTecwwuxBNgj",
+	"mi6QLsGgs/qEtTxh7Y2I+B8f370lH/HPbrvbPut0nQV2yxZzqSLtCl5keItyN+ZDRUGQKCYipiA2Pfj/",
+	"4UsHgflLponmEVYKchWmMVWIQ8tEyAISTiQPUbkZSMHejdBeCqXQyQB0iAEcOAt/i+D2jIYTAmfAKPhG",
+	"hkG7I6auyGXngtChvGOkQ97wH6ua+/+CHPtwGfVbki0k9xXY0UyZeSUceQ++yHApS52/yjmJeEQWMiVw",
+	"ESXHnLHb/1aSy+h/kcN/sNBoLhmd2zFCSlBMbR+rPwz/6P2x/jvQWQabUN2xf57dyVSTSKopJyFLEkY0",
+	"m1IuGDEjws9kbMWMKeX9bMJ+iinvzXkEuidYQVQx2oK7e5AGZYgSb/78dSvec5gaAziKJRzvRzZOxWMu",
+	"LkDWurb3B3Ivy68gLSun4xeLDSybNQob7LLfmk2GCiQlV1orv0hFWMQTqfSVUQlEcgZeOGNRWLPEMDbI",
+	"ksoHNgrSwNdomg+Wxm4tv9kzAbW5fNImVAnHk3ZTLR6Oka3XYh4zd9sSXLa7FTescolYY+coknCrtTcb",
+	"+kUGg0BocQyqQnZcm9Th6tc2lod6B15nGvhz4fSf3NEcQHaGYuDfiDCePZ/IGHwdF9aRD6qZVd2sVnhl",
+	"mBdCM7jG+nOqiaeIpWjsqqK1XZ/93dSrpiOiBRq3US+dtLa0Rw4Q/awiv2PMg18j5Yu98xuT5U/sqT00",
+	"rIrNuDBbgoXG1rC6yrsgqnrJZ608CJx0jolWaA65Jl1wgAMsITKygMQ0vNVZgj4yhfqknytaFhJ3ZYcq",
+	"I7v8+9H4IbCcTurTSX06qPr0PreCR8S8HT9d6aYOP1fz75rs2ltQlUbYoKDv5PSfsbSlN2FyZigafz/z",
+	"ZqPzgqEfChzlBT8WjCLwkTOqbL6FozksM6KJY5nm/u+cm4upO6YJxiN8MhEZMp1cubhJPsoSSaZ3txFx",
+	"kXbiqcsRk70Z5TZMcHumN1LFRs61WVl9drGNd8t7sR/Y2fTBU8UaO4twAUk1fvn+nIlu1WbedekyBWgY",
+	"rTiqFzZQzJND2H51uWXCD9py7neXY0WhYzXWAPhMYNuYzfVncsF7i5O6HJgPfEzecFouCChMmIy2k9pq",
+	"gUFSzfYok8clPumvXn+1CU/fugLrotsn9XU39fWdJ75Hob/aMnzkLfmhb6HGTmSq2UTGUXW+07VtqCuY",
+	"du0YBnjkbN05qKhzrrfOR6oof/41G9OjSks6Ozy+Y9DyoWdzJfvjc808YH8ezGlyWAtcu5btUB+IYODW",
+	"R1c27qWWfttgzpSnvGSnFOWxTRFiufrFkvXePn/IF/bdSV6aJNQgUuWqsLs4a3c/tV/2Lhxri1gYU8Wi",
+	"vub/ZK3eJTKlujW+nU59eXnZKRwd7GD4a9bBEAfQzckav1QlPNpPpLPKo/dKoPGc4aGzaLIDWKql/8Z1",
+	"kjukORac42VNw2ita9AD2foOFUNIQGdcsOScDJB49cBdBErJtxa25r0nc44FF4qNoUcuiwC1KKe4Zsqv",
+	"81ZkTOT7ARd9+3Pf/zzwTZd5BB4KesvEVYbBjXV1DlraTEWXyQokIb/CB013WSVVu9AwkB16nHY6tpIX",
+	"dLYJn9kiEBBBu7yvu/q+OR8xtNu2JL+mE0nWGwF/Cr649R6Usb9fsBn2I86pyTHa0pCbmSGhGYdZw2qH",
+	"qYhitjnwln1yfSZNWdmvYLmsZY6ssYxVjVmS51ON28knEqlLIgUl91jMvA3qhc31qHPoD4JmXZ7xUebe",
+	"Mnr1SiqGDyeA0mL1Dad/VPi8KqvW91AHmk7PWKLBp7uouY0mZ5x4SDM85BjTVDYJTp+rsomLbCEqn3gd",
+	"t7JMXmpE6JARXXjvEW7efwWv7IBQfattd658m90tnUlX5bAcEJHM7JEq+VxwO72xszr1Fmm8t4hd2uxI",
+	"YFsRs42+vfL3cC5+OCT2kvfS7Gq4rWOvjiv5U9nfhkvWvdeYe/+QXEBVTWEQFXbllqy005An5zD9mOv4",
+	"c3Ks8jtNpp4pHJXqVdFOMZejkfPoqhwystOzlpw5xRughiF7gY1IrvXqMA4uIIvLmql8Rd8O+JFB3bPv",
+	"LGPKNIqWjslBXTyNOl12pJN7dLycWF01q9txt77JvtebFM3rKPLGW/PeGady1m6H3YTHpqFW2ScKexAK",
+	"+zRhTlqbET0qF09h3EejaJRGigtDPUhP7Rqs4YC9WR5ofaqz3BDczXrVYkbvmA6WNEIswxDM9tF28TuL",
+	"YBmdL6WoJX5a8ORSn+6iUw/z3iIIMo6kHYp9GFkJIL7hS0dpkipW39XHxP6a4WHawZg1y/PQp2ftzs7a",
+	"4H01gjkJqodRBR+hG/Ha0TAylAZ8iJBqc7hs4Fci0hbbMuPY6Jw6J1UhjPq5uSXMy7yggSjFgdpYYYgZ",
+	"+7LUZ1x/kzxqurf3KZrx541m/A2IMKfJTGnEABlcKal24Ep8OpMqOZvS2YyL8XrgX3fTSo8EQMS9yoMC",
+	"Qg8j34EBsYEhsSkVEVNk4L6bsOkspgnTg0Yw/V7DW9+4yTyqQIbRPO85hAHXg9aZ/Xf/bun+RHABpRsO",
+	"Js4m5EPu9FHEM5YaSdQouIjYiAvuXE6hjNOpwEPkW9GIdMqUBKJTmNmfNaMxC+ZvNLwtf1uWU2i0tcKt",
+	"mn0p3KrZF8P6aJziEvxiRtwKWr+2eq0O7ot/FuvI/KMOZdFfD81CioRNsTG9v9H+DoIS8LmohQC3F/pT",
+	"lkykoTHDkxImICpBE9a3pQutaLpYrhfBUhFDlH2L2gsdc67Ms3VlTzs7Lh9gyRQj12MasX+ac4NrrRc6",
+	"YVO/qIqdUXfHVlUUe8Z1CpznoaM6yEzXhHQKsI3TjD06aYGjvyewu4IZbbazNPV1LoklMuB6KDfMzSPO",
+	"4igAPHTUnfAXb8NbGAUgkRthXp0qY2VzkchCUx8b+IGiNw1Y+OdkUDhFAzKWgFuLXeNR4oyslqzk3L3n",
+	"RuCKZ+00jIjKxCKM29zPsfHGWHDNfEkdwGGNuFGduUcatw3njCxU1Tm/hVO2d1Ao2K0CeedM4RND3Zeh",
+	"ft2DH+7Gyg4DnVc85yWc9K/YkPHRBpMcx17XoX/qyXyVTdfX6Ovn9ha0+dWIUSn83TJD2k9dO2lpJy1t",
+	"k5YWNMVCchbtsVj/6/Q4FyhbwxQOl/J8TTJCRKVnBcfuitjZoZqkqMBeNtB0VzDEcTG/Gp5zvtyfEQ1K",
+	"Y/iWxWaWlco6/ccotE5CHlOFdrenulXfY7mznrUhE7ucLImhstaups0BYPM20vIxuvLWinifldygkH8S",
+	"Tlh4e8CQwjXgitjO6nOZxhEZMjJXUowtUieYPb67Aq5/4AkULzsCXy6QYIoMFaO3hqOoNC4hWpj/YzaR",
+	"bLOr3t8zpcUqJVbhQN1hSUMIZRqzFK2DevT0ccJY8it+7CCk/FYm7LeK/n+vwNoecRFxMb7yrlBqfdy+",
+	"e5uX3mTEE/2QLpWf5HRGVY56M0+3PagWL4exZEfCnik5k5rGeh9y3ohy6XqboUj+RTERTgCq7ZUYA0Ic",
+	"TEGTVKc0jhdkQu+gec8k15nOelXQX89tcoRMk8BmQtik2kQSM9yYJeycvLVNkQHOQKoMN3Mrcsc1Yt8G",
+	"wWM+jKF2En3HhFOTLYkL6GgyU//xf/B/lh38x/+7yg8eERd4bw95lXbuiACOJLYsTIhOeBwjXupD0jyO",
+	"NU/zeLx9f8JdqNxHv6rDbtKqzVaAZniHARkuQPFFmH2J2jR1jcZJKGcLIkfn5C1A2I4oj7Uds81kKDQQ",
+	"XhdP++SH2Vg85mS3N+kMFHzM1Fm33b3cBtWguLlV4vg6ju1JmR4kbFEMOpfFlZuOY2ykW73GndZQCPs4",
+	"Y9f7dng7Lsyo2lFu57goQDDVB1naTIMf8aGq70dqQVQqdC68TmP4pWIQUxmxLYfwxjzSaMQ9kVMeAtG3",
+	"Zkz1FVjmoUwt9/MNWnvdp887gW2dGbV6be/5hf/PlAyZ1uavZ9AtV7F/sBCuXrx8HrSUnGt3Sd8CQmWr",
+	"d9G+6AatVORfarhGf06VwDyXZ1/reZjB6MARjw1L7g+5Sib9KdcakI87Fx2vgfVt4/5Wr9N+/jVoGXMW",
+	"mURsqJOhazVo3bJZ0ofUY//d7ln7svBdPaHdp89avdbL0YtnUftF58WLy/B59OzpS9odMUrb4dOnNGp3",
+	"ntKL4ehy1Bl2h+3hi243jDpPo2dh5+mwPWq3afuFT7zqdC6ftl+0YVwC0KqrJn65BeIkJIhZJt1flUcB",
+	"HsZeK1KLvoK+R0KCxvP3z7C5Y8W0RrzgJVdx4S3Q2q96xJ1/y3e1c5ZGtNm9fFlwL18EreyEYBJ6GtN+",
+	"wr4k5sQ0kSJwdLkB3AucB8kG+Mhso/SfPv4N3UHUOe++H0Dv41DfDX7AqD62WZ9RlZCBuXeAlnW++YvX",
+	"x+XIg3djoP1G4IP2hgEihIMzGj8Mjmoa5RP1ERq35zxVvi15CDCTowC8zFKS2Gh3NpE/J+yZCGXExTjA",
+	"fvDZ4IpN3EdmvknmAENnAnilEY8syHQc7IZnUwewB3u+le6N+CDnGjHDjPmcgyuzzwxpeDtWMhXQNDtL",
+	"T0hj253v/buPn8h//q///SRLf+dMD67ICDsWD1wYdHB+I27EGYEvmo2wZRM2bmjGYDlwYBtnaHpncdN6",
+	"ZIBls3izedUZuc6SKswi+6QKuyHInmHJwF3w/cBzdHtAMNSAD30/8NfAYIRcjzumrFa9/MGCcwEcF2bd",
+	"InwUBj+h8QhngCcHTgSCMaJTg8YEO2vj8Y0Y8BwHI+eENDT/h77+N4IQOkoYFIigTMeb4WyfZ1JhAMkt",
+	"M2rEHqz5ZftyWa+0JyvfGPHZJXnDfzS/PLV34/7ccgGwlphz4otUBBnkvB9nf2WLgd+LG2HkWOEt5mmY",
+	"Bvw6oHFspKHdmwEe2KnZNiORzYtEPvfT4nMjah6g8tIQepxsyHU5gEOntKqJR8h6ctwmFzJ3je4MYcFt",
+	"zrK/gmOYyDGDNVxiWa4KqLrLcBYeKO00DP3op1z4v2uotNf+7JmznVGX2dmQCjJk0FnfEE2E+Uh1tUwv",
+	"tnLCPutQ7H7Bl9fSvgdWcRzYoS4lYmGiAvTyM8wsWD2UmMQA1oU1Lrz2WJGV6rXW8ollmqybWPZL8eO1",
+	"Jvj7r9effv+LdeMAZAvVZM5FJOf6rNN92j0nP7MEBmynwb3HdR3Uq5NDVefmsk6H6p2+nKm6ZbaYZlMe",
+	"yli6c0BB6xgaIuezmmC9MkupgzEhDRnubYityJorBmlYWd8mQZeuT7fdrsDArXL0TtM44UbfAMj/MzSD",
+	"/qhEQ88sg2VG49SiVpDVQA65oDD+pSF5xXurAOprEXPBWkWP799xSJ9XYNa/Bi2nlRVMPeufuzLa9ZVm",
+	"X9gVHbOrvBPsRnSeX7WfPml3nhi9++qXq+7llUz5jVgirpUGGTj95fWv4aHuNuyhLnWIWcMVu4HNpbrF",
+	"rFEpVjWubzZFDZfHqsllpkPQ+nI2pV/OhkAqz5532i9ePLs0v+pEMTrdDIBgv78+f+11Yt0xASjU2JlA",
+	"gyybyDkZUYV8q7x/jy8DrpnndvgOPievysmr8s15VYK9eTJo6I5Ejz6V7xe0q6nIxnyAZL6arPdJSEXI",
+	"4mPoW4TeBC2BrUPXIpTBzpljDfBz8pYx7MvmUv5cpzjfvHMqjT3hnSw44e80caRzRRSbARszgsW6hbT3",
+	"npwX8w9tiNaIEyYiloF7rZq2sJgHM21P8uckfx6v/AHaiY9R/nxMJBzRx5B6asa6QfbUFg3oyjmcaPiU",
+	"FQnGDGOk0IIuIMJo/1KRsZQRdvUEtyR4d62RMGRj8N6z+XlJE2VHTd5bJhW8Br5kpJGVNuWo3viaokeI",
+	"YEhAyTk87zhe3eZ2uNi7io7d0TNOUuYkZQ4sZSyfeQgh8+8pS49RwvxOeQKBRElQ3h6/oPmUKgEeoiVG",
+	"aguzXXxsLwkEU6nOx3onGIm5gBALYTScEK51CjEa+EvJeYCpyUqx0BZvTxhLyHAROHcepOH5RtIQsRaR",
+	"Z9hAnefkrSRGOYEIipkkFD7Zc7DO+YRef5zTKs9nX8zvuCy/4FTv3wVV7u41yxj4DMwACSbQ7I6ZcxGE",
+	"MmIBlupjNmcwZVrTMbsRncvg8kW73ekGjv0GwBgDnwCJ/ND9HeSdyMFP8DaS/61n1s3+QCIWcu0DiStg",
+	"InnvcfFswIRINiNip0T8nAA7IHAABHZaxM7rIfM0bEkEZALAwUrosNrtugyTueJ0PRrXAsrfKtduBfWd",
+	"k9eGhhGqMdejmNq8EojnZ1F8tOMxfZwijWrod1yZq1nVW2Ebws0yOT+YOX7jyZyGlO45ixNCVkHrDP6t",
+	"nbkJOn/m3JdpEsppo6mbH+R8Q/bm0hiAirNg7xIPrBhauBxqz8Uqn7Xvs10nyEs8s6FTxpZHjJxxNQUe",
+	"GGcuAz5oOd7Za9Vm61DtggzZCESAOfsKNevC6KWXQa4soNdCQdMq9Ia2Kn8TyXsf5PyY8vfAMzpkoU07",
+	"cSpNXcFwUEEwpYKOYd/PjJYfr4ee8+BFE64TqRa5kiBt+L8QmHQ2ZzohI650ck5eiQQ4TgEiDxOogRwH",
+	"HFli/07y6L+aBWkGhO6Nn9kbnNjjauYM5pLuS3HPHN1/x7D17I86vL18ZxMpK8aQ3+jyxB7bKP8eEejq",
+	"+AvCVCl4LaptNa3o9oW1lGMzVTntI2mZmUo1poJrGF1dxM92x9nMOo8lbAb7wJhqS4T00JzXcq3qzOmM",
+	"hZGpo3THeJFVYmLa/SRSQxHvIKPWwKi3NGYioopAISkXReC3hE8Z+SdApqFmnR0O9J3mlFzDX7n9RYpE",
+	"yThGNdxQuznUOZ+pKzp0cGcqsqmjmPVshpLhBufrfAsj4NpzXMirRgAQi+6GkG+b6v+BxJZOzUFb5ziq",
+	"HMs7psQU1CZPnEImDNLsQsUYYHKcdTqXDVLtc6DNLWDWl5buMNhfy/tXQvEf7CF7zOlVjrvg0VhF+4E2",
+	"Up6y5CjHbarZzDb61vbAYHnD1/yyKE2VWqW/xjGu/wSCM2iOWoz+DNt1LF7jdYLVw1wVRet9SNZ7sGGO",
+	"Atnf7zfmyDiIUih20lJgoj/E0gw1T6ViWwP+WxnuApss1iwD/OHCCP+Q2WYCpX0A9hbSB+4G8EpgjdXI",
+	"Vn4gyBEejcN2B2iMbRwjptZ6ofmJ3mLydQkDMRThquKWsfK3EKIb+v4aUwRJzweclIxtTRBWJuzQ3vcC",
+	"K64SRbngYuw8bwMfg4KwVShnjAxSzRRy1kGFd+IxNvl9TGgB4OXFva74uNmj/pInYlO/qzXfMies4kv2",
+	"UlVULGh9OQsNdXCdoAN8NOrDM9XO7JhZKA5qNEJjlQGbDzw4AVQLViETOEVtLex/+adnTM5i2ybb03hE",
+	"wRvoSMP2U9Ys+wWSMr/MDFu9qjfGZTp7qB4Fns/U0za7rWAX3ZhNKaSOUK41/e9m5Fydu+EELVyqvALb",
+	"6Z5dbNEEpnORreT1f/xfrSl5I1OtqTEEJISSQ6rZXKpbLBLbR2F2lFQbp7Yx19RBujdb8VPtkTLEYVbW",
+	"djC2+kgm6f7VSIcHQPm3oG9YLA1BWSMFy51AxbbMKA8Nhw+8/wmK3sn3Qg5ltCBjRUWib0QyYVPN4jsG",
+	"DiEZsx+C7FNcQ8GnDRsLlphV+U5bb1IJ4+CaWHKHZs7IMKqLk4+gLXM1pZaR2ZaUsiUhHMhT9O02G3aU",
+	"XppY9RdDAfbQrxK3Eer2wLd69vBKBfHpTXptfZdQ1lW43AfUTOPgk0R8UIkY7E13r4+m/mqdqLQ+pmXL",
+	"rFE5uS+iet4X4+uKSpvNSsG+A1MnQO0XAjJrJRxknFdhnu/bVrYp6PJVsms/O7vYWjIdBK/8cbU+XStr",
+	"LFD5RM5JLMXYkQ2gd0MXz4alz8M0rl7rO1V8PIE9GhsV0iIy9QgNQ6Y1SeQtE9ppllZ5Nbawzd/H2nN6",
+	"x0giyRB+VkxPsKl0FU1XUCQTh+ryfMxS2+ZqbC222xdn7SMR2663aae7t9juNiC2Hx1XeiWiRvVfwVhU",
+	"7dXFcmKjKcSxc0OBCwzIHJu9yxFR7I6zeUb/xpwFEke7dCp1QlI1ZsJmqF0RxXSiOGDsSMG0jyYgV/lO",
+	"E3PASMLoFNxWjWSnwWQ+yQ8w2MflBcYFvv/MNP+dVtA6y/6o4wH+OWVEWphYOBaKMKpiXgmiZV+fyHJv",
+	"sMO2ruUNDmXEtO+uAU7d6nRiVyxVtgBTDk6W/l0aC6bokMcWEWvGQj7iYd/QSz8Vk1CVrUpzLtGdG/Jj",
+	"qrJOFBXoCchPuVc5wVCKEY9s92rN4lHfwQuu7/LfdUKq5iDBfNRMaJ7wO8xsFmbLYyi4w8+72r5ue70M",
+	"6TaddvfR7rLhFA/t4QRGXO3fhMvWw2/ZrSG0NC8GfsyjWDae+LwuHWA2oZp9O3nMOOn3OKlTDvMph/m+",
+	"U7GAfgD0MpfpdhSZyDlSOLos5JiP2Fm4CGNGZo5WH1EWss0t5Bm8PsyCQIl71i/Z0C9+5Qo07oQRagwQ",
+	"gFkAzokFgAAzy0YjFiZkuDB0zeJRIVcZX4/vQl2tOkl5q8Tj3CE5aGDI5hX/SkV0Ju+YInSsmGtVDZYI",
+	"F1xjPqAjOfi3L9Nyinu5VRZxbh0OExfKb8SfO3t4mTfslPSEXOW+0oWLVHPUqcL3Kp+CZg73Y0z23XA0",
+	"D5nhmzv7p7TezWm9e4nAU0rvfUq9x53Oi0pbIzm8io2YYiJkZ8NYhrfV9vrvEx5OSMTueOj6PkzknEyp",
+	"WAQeYdj85fqjQRgo1Rjq2dv8/uDG+SMO85Swe08Ju3gM7qO7V3ELPU7EvRrk6BZ8ngMhs4Gw3D2XZ+3O",
+	"J7hhO7dltwN9CIdQMPWJDmOWkIuAXGtNp/SWEiVp5CHDnrZzKAxyBh0DKt2YzwsZLFEfBFmr1+k2Z8MX",
+	"N+OhzfhCb531HQ/teYSIkh2yrvZv3otRD1mSlvNhSxgex763kIuBydEo5oJhd5xsrK4ZUWbyOwve4i9i",
+	"HidoF2OWQJLnNLgRQs4NT4SWI/hOOwLNRIT5nFSTgf+Q7TkDVRYuiTTxg9TnWacb9DnIEeZ1LpxLYkZ1",
+	"Up3iWTwvR5HqacnmooyE65Jld0eCadqUX2+2beJiFw/FxbolTEwgTuPfW9d/+Tfz3k7XWIf+j0sjeupy",
+	"OgQzzPO89k5m4dJpLXV7QCumR+32KHLR0tQAO01CkY/WZqNbaIzrXSHXcWzNMvfVgPjEIDw7RUDALJe2",
+	"0IcCkuBLXSYrnKlxr8kjI79tKS5PuEvU17kn6vvkBPux2F6bFRLrndmOjA7prCml0yeKxQz8dgfz3JSo",
+	"U1STWOoEbEA5ZRrtXAdYfU5+tyHhXDvHXMMDJIFllQvxDsG8IjJNEAm7xAeE4NOwKFWOoDp41PYV+6pJ",
+	"h0xUPErG57ZmaVgvC8Na5Y7usa055Ms9OGS3QQ55jA6qGvoGeKlKuSQQoRwZ4b+H3qFofMbFUH5Z46ei",
+	"CfTIFUxpMoGMJ8JFroesy1IGU2tB8PEhA7zUaXPOKkXj1zDSb8xVNZgpLs3pGJBZmmjCoHRBhJxpl6Nz",
+	"796sAvUGrbPCX2585oL/f32QVLt3O7vA1haVu7f39XqYVJe2mJtL2edzl7cdgH+0uppeamazy8BlETEa",
+	"AXx41o43q3MHALN1deTyjilMTdu61n2k5NQuB9J11SeWYIq2QRRoygu5H6yq4RevEzZ9cFhV8+FqP1xG",
+	"E4qFjN+xCPfEsdkcQ3es72FzDYuyYZfCzc1NDwtM/TUmC++pcVkkYDNSaCJro/DwR0mpBjAiCLT3WteY",
+	"xeKraphS+Ge+D/OIXI9pxP7Z+ro2X3dr1a1raA76xhjD6Kz744tPl7//27/sgxTm2IPL27NFiIZy6ZTH",
+	"C9cQ42dO41i23CK5ipQpF9jgVrMvZn5mxp7D9VpYaAAbRrUUcFL1hBmpbs6pZspYI/AzDUM5ncoIfTaf",
+	"czqlRW1ek3y8TyZDdqwq7GV3xo+m20Ulz3AVpXbAS0yD5rj4/XONhuzoIm95gi13DmhEf3B+/ZxGC8I4",
+	"5uIWcsKX7GVr2ZLvB8UqgsEPV2QgZ0z0Q6rZgNBYSxIpOko05C5qdl4EqMB3ImssZgKSQr0OjIRFOSBT",
+	"tLuhyRT20Ad+toOtjatvCCYV0YeMLB5FhoVfa8ft8wtaIhUUZDtH/I5HKcxyypKJNMtgDLCECWB1cpbG",
+	"yHStYmNrOoDlmdUyl4oSpdv6uh1zwh4ID53IsZYvHqOVjHyx1DrGFcyxxnIW+HVrbmToK2bRmB04I8ty",
+	"dqKZw8XyHjZqS34boX8/30MzgZP6d1L/7l/9e3RsztNn47zOtd0+ZAdm50gcMRZhRp5tthRRdITYAwWc",
+	"z3rNdmJ9V7mkDXi3hPhIaTdMWJVHqhNFLDaaDouWuN7TVtByi9zqtX6VEOgx66H5FyL4eJLo1nZOd0Xj",
+	"n9wROmkyO5O4W8PG6TtiIfYyOiY9hiG9BgBigEYQteC1jSg0dtKPlHp9zriQ/ZDOKLSq3Zoqf7YbfyLK",
+	"nYnSLmHjNDk1p2pNKfcvEo7+aGQE1D/SaMx6ZLjAjoQUllCbc60DAh1/bXmhiIhmXwIyzBV352kvZlQJ",
+	"7csvoNkKxO9rxNze2BEfHHphO+01p57CNdRngTZtGNXcnk+z06FUrNVrn7/M6b6ftyY+WK/fuE6qnI8x",
+	"v2XxArJWHy728AsXkcuuBV/9fCLJlC6MzQPxJpHZPo/YmShkcuY1oGPQaxuWbiPK48cu2tAe7Uc86guZ",
+	"9GmSMBFtL+TeyuRnv9MnSbe7+hlLnZdzRex/tL6akX1Q0HpAonw3IlQQ1+IfMC1t73M32sboFKZ6cqid",
+	"HGonh9qRsbsf2dgW6TTK2wwnwbSgg7G3hliXm8mJe52414l7HRn3ep8mBR3GK20SeZpTaCxE446MTa/P",
+	"CM4RAnRUpyLyeSkBoZqMqLIpwa7FhrE0b6EMc2R/1kw3mh+sT7nBp9zgU27wPrnBQMzuQz7RDPxU5d+K",
+	"uGIhvKHsVMk0AQ0CHsb/1T4dbl9CxHsphZqlmjXT6yxLV72/nOhKIkhhe0eUx2iSpoIKPYc8M6hrh8wP",
+	"W9huDkTEaJzAkLc4FIBuip6Wle26N1TH/TEVFH3w1uyeLdXI4H6YVO21+IjUAnl7sYziFjt1SXFO3lqX",
+	"f8zoHSv0YR+ykVTMaj+G9HOwBpk4Nq8PCAUqDxxTUObkmTMV2IA6Yhlmo4i5a49JIsmw/5bRLuf2zNoR",
+	"1wI/3N0AadB56ZhNbQhmXIL+FOGijWAwXCHiOoylZlEfVgzV4jHrj5VMZ1bHDloxFeOUjhFjmH2ZxVTY",
+	"jMbWT1LoNE4wY9ToXSNplvUsnWG/mXCipOAh4XEsmNb72A0blPyJ4UOTvkgTxb1Cn9P28fp5mBtwa/tg",
+	"ymFgHv2RK2E8Pys6Sh431kHG48pDn2aGjQQ+d2r7tcLMcrbD2mKSvSOUO2PCb80cJlQIKNalM17JLOr4",
+	"FTINrJfXt+rwmc9ZPlB/TkXiCGu7qmPA6+fwhc/Bip7hfA45l8bzXy7++vJf/uebRl0a98Cqcu4JSOG/",
+	"P//EOm5zjMUq61WkpYKVY4olr22JJkXIXIY1akPXJMQWVQASRQUxx07xKIe0QPWtTaIzatBspuQdi3ru",
+	"NahKoTc2F2Gqk6e4DUY0Hsv9/bRN9VdDlaSfzpYcrS+LSoXzZ+yQ33SQ1mvryPQYvYgbpLxtv0aJ4257",
+	"yfgntuvEGsehJFNDHWahoHZtDiCY4PQhicQ/A/Rsmb9jqhMPMbLiJazjEfzVDulR+QWPEt3yqDwCb+Qd",
+	"O0KvADbiusM2Sccp/+pT85RpDQZoFTn/yJI5K4Kyu8R960NrlJTfuPGcaPlYaPmP1hC0hNbvxlATRDOW",
+	"r1iVgnxKmbZ43lWmTGd7rKOnEK/lYCk5d+3XZhgLHrJj5S2WBI6XvVQ5Kt/HlAuSsC/JlRH+IRVCJmTI",
+	"rHodETpKmJpTFWnXToXHLM9LXMMH3yjVplZ6lTrTmO0yEToEoDLoXAd+dSqkWExlqrOYqSGrfNH3Jg+k",
+	"PSAHdURaovuUUZqegXXwK001vSIzwOoiVClU7wThImFqpsxQzlu7EsVh/XBu4Uuo8vescPsBlWfzVebO",
+	"4VoIhi1UaGdeHjJDMksfGlLNIfokiM2mycF+uazma3uzPYoRC3nE9Dl5N3KGBQSorgglgs2JPfVEsVlM",
+	"Q0t7RiRiLGKvyj4PqoAD59oNuwxfEIbhdumdW/dHkkgNE2z1Wnc8oXEfyJvpzOXV6rX+VZi5h9xwO+gh",
+	"rfgdja9sk0NveBOdqrHRMLbmCm7JPuAcTqb4XtzkWt8aXqKZiPzhdhlsTTGVJ9Y7dUDm8uOCaDllGUQ7",
+	"MJf5RKIbLQDKxybwPgQwUzJkUaqYxhIoYzvwhHx/2b74AdlFKmKjE+Cee3/cLkgIuEAH5wqnCMYpgvEN",
+	"RTCOmx87rrjMkfFnYMlcjO+PKyv2DxYeMmn8Wtu4BRfjxqpfcFYnTnripCdO+ifnpB8gw/HeGOkMe7VX",
+	"l9NjAHWBkdQeNkRHC9ZmsilGoQWQG2KQNU6H3EpwTtmEeypCZo1b70TysWA0kQHLRsl/MkG0oDM9kck5",
+	"+cB0oniYsMiaYHoi576kBBL4GJ3C9yqq8u08G0t1KecynkH8gf81TCnHKeSMCWiXIfpmscwJp7EhvVYq",
+	"JqHqd170n74Ebu2exny26ue6hbuzvLfCM9naZ0/+vTVSeNRwsS35bx9JtuenIvXC8s5UPbDX9yNjhH2h",
+	"YRIv8Cj6Xpmemz/OwJJicAIOqO+AIwpdU96dpY1paYkncGCbQJ4cuoMFSOUM8O9LyqN7xKLORAhr4xEI",
+	"AqLYnbxFDzQ2fIgQuhMUrDnXrILgcaGOIvd1J9F8sb1T6QOeja/WmXTK7by33M589ASbuewtiBXTMr47",
+	"fC+cVblcQZoA8MssF5C2rA4qLyB/K4F2xSCshSReiyVULHwH5IZsJVi4x4fmoWWc5mG+MARgVjyht0w4",
+	"9SbiqPuQidQzntCYcKETI5x2YRBwxk7e5n1YwFuZMKtUGOqA5pc2WArlSPsnfD9BoXdAXgCYJrqg6H+n",
+	"XfgYNHujyL+V+L8CzuSEajJk41Q0SOFmNR4tXE+OuM3aAM8cSUXecjpli12oGA7HiYj3IWJcxAaLNJ4c",
+	"WC//RTH2T6aRMXGd2TkBAVOwipYFtK9T2OvXl85qV2eeix9xYY5taJsKg9U9TTUkopgvYGEadGMn31+2",
+	"X/4QFP0ENEz4HQuyNDckCXjFhN4x59JAywFfTwUdA6wEPiWJnlDl3CBoXbj3Xy27RkAfsRnlPvMcU10w",
+	"b8Wt1JRrDX4LTKvjkdFURgv4jFSRa0mcQKfk0fqUGMPzLnw7v4TFMazkiIaJrUT19aaZ22JKF0Sz5jSi",
+	"/Qyfk8/45DM++YwfsWj7yES0p2DTYcrO2J0ZWnUzZeDnWGNvcwgGuGMDoulCFz0028CUlPR9x1xmM6xX",
+	"OKrHhVUiwzBV6iEymXNfagWt/IfrY0fgxhdhRa7IAAV46fjrg464ceLLDL1KvgWsBQzolltMjNUv2ku1",
+	"MUbMierDfPvwaJPp3ZXi41nGrQyjsM1bL7u5P/FMZxKjGCFwGFS61btsO2CpDpzBGo908+i8tYXNc8P3",
+	"YY16ZmOYSvq4fIZWc6csDwz2qZObKmQsAkddbqrr+kIVu+b6E6JTNYvNT+2glci+ux/nvqa1eGdFJFwE",
+	"rTuueWLlZY1ZP+sid90nOd5zrYdPjM+O91o4DnObpfqCtLC9mvbqHb4W2h6+6S0C2BuN4NqawCnWAaFx",
+	"DGgZiMPRg3RXuAYShdFwQu7YhIfY88umagYEyIhB6FKzL/ANOrZPnpP3CORMFSv0JfN59HB/FsdAsG/b",
+	"pxtsBMP6wE0HZoPPnbWlPNYo0Q53hguY0mwCqeUiIkKSAfviemGhqmTF5nxi2Zydisv3n1Oe5GtbBfgB",
+	"qUhIzJl2VsooTVJlrCy7RshNsiDNylqQZM5DFrh+aXmVMNcurUwmu9x+f74PGmS5D9aEBxJZMZjLzkKg",
+	"8ZwudN+Yva2gZTfKXcRvR+5CGXN62nu6IgEejOVvBcnuN7fpAoY6zd5PgrJKULa3E5TdLQVlZzdBucOx",
+	"KpOHHyxy2uMOI+Zlb4ULEqYJDiVxJxfloteorMNURLHt0VjbcFsPHQP4+hM5J1MqFk7keqpaEoxBdqe5",
+	"oBMex0YsujvQqefvmUq1IloxVd0YDlYwQ9h+Y+/jErEDgDV5mbNnIs+J+XwbWnpDzMerpcfj7dmkxXvE",
+	"mEyPb1yN3xch5nWBvUBxmVIMMvqgMae22r8vc3/pvehckzvJoyVHuAfac1pwQQEmRWdTXqut8KKXcBqH",
+	"C7OHgts0NIwjz79OSacbkCKV7maTNooEc2KsJ8ZawViP05O+UUv7CflUPf66lW72BLtJVapo7+KI6QS8",
+	"EAgFcgV80HZVN/oVpBLINCl1sK861q9KVS6i03BiPTHm1xrud/SenLBEjglLZNfQaRWXzjGQuiyy2wpa",
+	"6DPrDxf1gold1N8zL/w27Hg7k7Y5Ny5IkiN15mLKhTe7bMM6C3myiX8dF+zJG2NG2gmsmI+u9R6etx7M",
+	"G3kYJJ7qiZxrQsnASs9B0dy0t1qfp81E4QizbHhDTgEt3mBdwjQ2C7Qg3w/s//p4YWCTXvD1VnH1vlXF",
+	"QsgnwZ/Nr6DtReUcV9yunLnDAqfsxGF2J7B7dDiemOVGZrnztpXxxN9gnt+4O89MErhsjvkC20hkbea7",
+	"u6PPKpNP/rDNIXeAjd7O8eY50oFSvk6kuBMpYv9ccfvovFtgBoEesz1ZPbhOE/xRvexgTMxoMsl1x3E0",
+	"21oWddt0SPm8L8N4Ark4957CfJjFWdthH0+UkCSWYsyUi5rTqRTjZZXaJkbDUlZ7K52KuDl9t4TTmhc0",
+	"oPwduO7hJzq1QsUlNNs4V22O9jdYB+pZWcMeypPsqREGljzqb95SvLHsvS+cC7RZOfZIvYl/A9aAwmxK",
+	"I0a4IEwpqRpxKD4M/65kpa991tZ3LpeLKobsEA4N355hdi2Y6apPAxyguQwt8v0Ar3hbfGeG+yhLzFwN",
+	"/p1cQGEiE7hcwwVJ5pJETN/qo2G9p+DQXsEhIPTDh4aWxUPzx/DbjClZKZA3XvaVBrac5syQIA2PqWzj",
+	"I47sJzewU+XG/VVuuN0/3tqNrGd86Ufxah9eWLuMo/BU6dfx2xFd+PbJtg25IjFNqvuVuj0YKTkt71Ya",
+	"YcvdGiuwZgyMqphvHkUitxpDc8HFYvKzTBPFaDip2ZZgrdwGppIXwJ3uOpm9cvtu8vpFp1owQzXhhRu8",
+	"v6nYialbGPJlJsB/TJHmuHWNWsE4pVr3gWxsD+T8ie21uMC95FKcT/lY2YLM7NdWWWJIlYDPL35T4c8i",
+	"E3/o2KdbLsfeqsOfDoQizKTNA5Wz2IqSdWUngWe/WBSic1ZNz5etG6XJtzWGwhdk1oKxiEXn5C0Ur0eS",
+	"YBOIWIoxxCwDlwEnZMII40aMn5PXwugXamFrTwqs57wY5cwVtWxOsPNBzXVVJdVVI8XzdNC4ZiVze0jG",
+	"VYsZ3TeT2ZEb3GOg9iR4vgHBs9upqigMkSp63JHkFVlWVRsilbERnUADVT2DWgMIk/3jyMtW407thmvE",
+	"jVfY/X6K6YktnNjCUggv9EfrKJxAtTRWG9le0lmPrnRjkFHMIOs8BGXZoE1OG6rZqKVSblu9sa+ieV8F",
+	"HLA9NCbDHIHubI3dVwnHic+e+OyRe9vrqVNZEUc9ZrutynToyOu9ZaE0xT4PFBf9Edwj0PDSJSxE9HgS",
+	"UE789Yj4q42pbsddlyOg+x64b5kJ26jnEgfeO/ApZ9XBzlfg+rTbFRDB5kwnWEy3bXSzPLb57v1jC2gi",
+	"EuQ9xzIt3GTQOvP/26Ysbl380IUla8Ys1xLbu/cf8Ykj6dD/8d37Bw+tyNm6cEpCRURVROzRF+McIHCO",
+	"Vn+ysFdpzPT9oYVh0xGLVjxSckoGQ6pBiAwC7IgJv1bgFi/fYpdRX/kmxHDvYCZjHi68qWuucqXPb4TH",
+	"3so+m4PI8tVk8CJzcBSNeJggRBnIgjXxkHfvDxoEwTnDM1SzWFLQZmPgVL1uO2jNqRL9GVMhvO+F+YXx",
+	"8QQTTSZ8PAGdIZbzVq99/jRoTVnEDS/owFlOeGK+0/r47j0xMrW1DUkcpnW22ZFvs8MJkPya5iY7Ev0G",
+	"Gf3E2q9VotoQON6S+9pVgVADMqXqlkVkoGWqQjZwV4K8NJtTjS8yAoYsWEn/6jFLMA0KyW4/xp+RDqKN",
+	"0xjeQ7VmWk/tO7JzaxGTlYwB+9gwS9chq3AfFji42xDiWqczozwZwQLPYcS4n+97vtULZjEVG0b3FdG1",
+	"seUZDLOPGNMjGcdy3jcGBH5pIuOoP6Vf+hFd6Fbvom3YgU6cUgig1NOZYRgXS1emXNiHjMqvmJwx0TcW",
+	"Khf9qRTJRLd6z9pBKxWR7IN/zV11n7KjXOZbT/fiW9kCQxbVFNGQjYTPgBtGqQD0bxr3wzTpy9GoH8kp",
+	"5WC/BGWXY3YHwOMXraA1pf8A2Oy+kInRn3E6L9uGOSrGBBfjvhkj5h/1nuV/x4HaKxfACZ2+bGdmrxnu",
+	"LeOIKfi7b3QIXE0A6navLi5MxDUd8hh4x2U7aI3olMcLWPV+OOFxpJjALTarQuO+Q/hm5hBd+i+iLYd3",
+	"ggTs36WxYMq/3AxuNlloHtK4P6NGqTNDmSk2FhQyf81IqQ7N7ygALKp1Zj5n542GRhLHLBqz/kSmyJx9",
+	"t/ZW7zJoCWP6xa3e5Qu3Aq1e9xI4bMiNlVD6YDf35MXFs+zR592vQQv6ki36IxomRuXr5nDd3bH+6nJ5",
+	"lWf+Q6p52LekZw+WxYznog/pGkC48L++TEFTHqVxnH+mJSieL55wq3opZsHfPe2gUO/btnewwK59ZK9j",
+	"diA/tL51DfWR7M3MdSLNVGSYWhp4AfPh+jYjojzDc0tonqVa87FfVEMSxvjqO5abv9VzFLtqz5FBuf39",
+	"asm07EudZy+WP3VR9Sm4d/lb5vTkPgYb5lhB2Qefd2t/z9y6/Dnr2nCfew4yHoUapJCjsK+tJL0HEfRa",
+	"/GLU3DKt5Xfb6sKpwkfjOKiyPiA0Bto0TC0/8OZtjk2aS+2guEvpnNAMWMc6H0qVkCbUjxJXYees/TRX",
+	"eFXbfde+bGWdIjrBSbM5aTYnzeak2Zw0m5Nms6dms9zIZ8UfVBp3WZFju0S1y904nybMSebHoQs9uCd2",
+	"36yhVzScgC/Ud5JDTS6xqigmNPp0IvjZ3J5LJoLWkjwpenRK6oOZWOd0rds1zeYL7eKIbTpJaJk8yPea",
+	"hVJE0Gufi/EPre1CCo3mB+1Fd0cZvaz0h/40oWLMCCWeb+3m+oQUEXeCD9rhOVWELZjukflEsjumyFzJ",
+	"hBGJ5gsGWGy/ETdeKK2/7HZ/OCe/u6a3zhwzOwmat2aRIU0jWTW5ZWyGDV2Qw5r/LwC970YYDZhFJBUR",
+	"U+V5g0LiOGw/RhtEtyObMsJFIu3XaZLlC06lkWI57lAWbHFz2ovKD9AY8WTknYy8k5F3MvJORt7JyDt6",
+	"I88nKh/cynt9jO5urwcuKZvvoa4LFZ1Mx9lT6Yz4aFTdA8ioc+YOplw+DR0b5p8U0mnmS8GDgNzROGVk",
+	"uMD/LEErb+MDNx8v1cUqrXXoDS6nM6qw8KwiE8zOo7UlROCeWhqYCzYddwRAPIY9DdlIGvXIyPOZ5AIu",
+	"tJ44if8Exf0WXdk+vnv/s9nXCr8G7igTIdMPli32k92SZC7R0OcH9Uqsow2rQ3Ipzgxb5JBrXJmUIjVD",
+	"3wS2bI9jpsiExYDenUh5iy4OLiryQ7OPfXTfelzpomau9499Y7/SClrug/XTQt0mop+JazJlxrgxf+qE",
+	"jkYVYzH7xkM+owiguA2jWBnHdawlskkEb8Aq5XxSc9kIOO5CH5ETCyPwNGsNGjuCoZQxo6LZLsXYO78m",
+	"6lfYMRtTxxx1+1i4oXO5tb3KnmbYalxE/I5HKTQ1n3KRJszaVsXdrDkZChBmmVFZF0iTdsyhkDMewod+",
+	"l+o2Rry214a533E252JMvKXxeWu9Z78s4hWm8+BJxdkISqVFboSefPPSAmyHe0ojXmXl5+Qt9haGonrt",
+	"EaZ71p0Fck3GCGE3YVwRHulzX85qLA8xZkoH8Cc+I1Pwe5ujgD9TkvAps9oLw4aJvhjWnWq3GFhSr9kd",
+	"UzQmubOtz6vyh1f2/KDpxLswlY0M4z6ZwDbUvAchHiiVefVwfKvgGjnGswFXY5UFlXCgLfXIzZlCIygS",
+	"MErlfCJJxCNAcUroLdYNlGcJldH2npbKSegfn9APGiXno4y0bdALHCBGLdo8XGj7xwXYOdkZIt9fti9+",
+	"OF8JWqNmv7H4Ot/Vn4y4sS6HitFbo4oYk7kyVt2A0G86dO0J9PLpXgrrIULW3wRdbcI/uDe5d2gMhLVU",
+	"6eLLGVXWh0YoB0ZokPYOBI7wyiJzA67O8SDDn1STk2pyhCzUoRfsyz8Tqm+rHc7vZkwQuGUDODv2mZxK",
+	"nRAM5iKqQc9aFyNbjGzdHM7bgO4LSI+4ynFKDTdMqaBjpjTRjOXgvTxY7DUMjEiB0PWJ4tC+3RAshIcS",
+	"TRJGp99pQmMp2Dn5BPMIqVILwiP8SMKnTAdESDKiIbZ73xuFAb7zuPzqUcru36uOH2kFrTP/vyZQGFbP",
+	"V49gMBlbsSQTNoXkLXOTmRmeI3fw4BhYCOQFS8j3Rmz8UDG3KRelQPCZJ7x8lDg+ruGTFe+2l+qCzCd0",
+	"NOrDM1UfXQbdlzMmGoLcN69qBa1IwnJEXE+51mwL8H0XHAHJVf55e6nmehhe0IdHSj75c8oIhj1tSAaS",
+	"8yq+aw6njZFWwtufGb7RqjtZOjQKHHx55nqnlX15qQHYXjGgwipD8kn5N61+87CR6ftrE/6y13X6gmUy",
+	"7rpRKT6121srWMNcM50kVZAt1nmBLi9XIZmbRu7CVjMCSu6t5BXm8lgszVX20clNvanQjZFkDx2sAW2j",
+	"GgLGZX8kkgwZsQzI6TsoeZvusfl5k/q0N0xxBqzvBQVKslIHrJnl8TW6PVHejkYKbGdF7kyCW30UJkk1",
+	"YVo/qR3s/RLj/hk3Gck+QTXxgE6iTxI00qUUkcBwN1cRMaHgd5UxAhIPaXhrtVr4sUcGqWbGNu8Rw9sH",
+	"JVUMc6qBU5rnva5WjoVMzMswGCSZhmjQXKpb6OhhHp/SBfxobDJUuHVtPxWutuVej8I3ZVe2XiHD09ZW",
+	"JH8NqzH1neSOvZnsib+bqW15InICobu3QDhGPxUKhVIP1V/4HbNSwTAsLafMGNmrEuJrPWZthhizgxas",
+	"7cRZ67BGN7fHxByFTAA53vaJ0jIdTxICmc7bccKfcPL82NpqY/VIjhs8Peu2Cy5pe0vdTtlPj4a/uv7Z",
+	"ZXv38PzXWnFb6dd/OnZqqYRVKto12ahlU4+Ni3ZzzYbw/NblrfaNj4m1FjoYD7lKJsSQBizUXEkx3o7B",
+	"/owrQOMTf31Y/lq5fQfgsd5Hf2K06xmtpRavuk5oAs0uwRqGvOxyr+M6/gvNzKvDrG8RCJ4qxe9orDF2",
+	"mkVcpUqW461X2E8D2mZLES9sWMdHZyHUaaNiU4uUkChOx4yMZCoi7PZJIwIjg9o585+Gemz/Daf7uEqL",
+	"YPUforN29qFW0Mp9tn70DI9TMcDXDAY97JxHoV/7dRdcetiQ1tLH8z3rq+KquQb4zYwBvjzHztmhnBqW",
+	"wKsWIN9TpXYw03KO/LNrxzJTHJAPqmrL7OX+kG4TUvUQCP3iC8oqzvAQI3DLLq3NHRXs39m81lDWdzh3",
+	"gzmSBuc0ntOF7lsvVY5fFIX3s177qRXe7p7VbjaV6tGzXqdrn2YxH3MHKWH/ilm+xQ9AD6xt+DMJVb/z",
+	"ov/0ZaGDzk5dfJ4ZBad4AnsIk5BTb+aUJ3iEUcqtn2GlApS7p6kYKnDUhw6iIpesjqLeOQFd0bC1yehp",
+	"lRn4bgSmnOs4buUIBDnkiCAoDEQiqMr6mGOyTgKlcYCm3yODoowZmBfke0Sek9e2iYB2DR7/PWUpwDVJ",
+	"EbLAaD/znIJkc4nc0EDzuiIDvDqAEMjQdcAVcu5Z2/mNuF6dkJkMLcgpnIwmdCqN5EjyfdcR4gCjLeL8",
+	"RhSgDOwLOcZlcg+Z+6+K3dOze+FlNruYfD+w/+ubnwc/BHaqUIbkurRJRSCtPgqWG7H7npiWlRoRwe8g",
+	"UIQ95AXMB5u7416RAfvi5AgaRlaXnU+s9LJqrwP6MqRMvh9AQy6HFgSNTWBa5s0/XOWanwhsLQ+xMZlM",
+	"8OzA3M33/TmAUwR7FuQ7fsac6Yq2n/ktC4hDyoHjqcZUcA18PNdxpbqdCvCAI+oqXyJRaOwusi8zFsdg",
+	"KNaRNe52C33U+vnfrlsNCAekNphFlTiCFyKojwM4AiNsC778YL3im1zxe5LuGzby4WU+EFXf7/LnoCWH",
+	"mikz9bKtb1pJcPfU9T51t1cstjqrFUWyhv8+6iJZq6tU1ccyCCMKJyX2bzKP33sCOsAaLCIJgkhXJLaD",
+	"cEHYPEK9/QX3om2RuXPOySdoAGZvCeWU6RySkVU6NJ1jWry/4M0v0DhuQdMYFTSTq2Lmu2AsIlOZiWMs",
+	"9RcSPD1MnZPfJwsfh3UqEbo6ABITfqnyDBldpMI1VNMh9C+w4sfvFDoiuzqX4m404QmN3HnBNHWz8qAv",
+	"mX0xahMAtFRlr1uOtj6BvTkrFs5NLVF4Mmcf0pwN3Ov7COMM7XiftRswc4HCj8jW9W1b/t2yngcwdzdL",
+	"nn2zhcuY7Jglzshosgf0SW09qa33oLYCgKI9rkcRDtzEQ6gf7v1zkH3hIPK+r6yhQVZAOT0n11a5+4fk",
+	"Qi97p6QIWTkU+p3k5WnD2Redt2vFq5dp8ASwKFHHRSRXFhGeBNCL27YVyHteihon+GGYCKtS60p4I57u",
+	"HX0wTQNSSMWZSLzJ5WMKyI+CFrioSnhkTMU4BY9Ia0JbX7d1PzeKX3ESFydx8ZDi4hgTSNZ5LTJ4kzVS",
+	"42s9RfEJjaZoRR1Ftl7iJHeuPoTyZEUquGpba6za4InDWo8GPwT2ffmclFzcwrzYUS35fiBk0nd/mmdt",
+	"NXfOke/Le5mXM8Ykznv260sMWPM9BcbDZgzKEOIlpTR5iTld29HhG3lvpSlrZYZZ+WTtPE6C5UCCxe3N",
+	"SbIcTrIYNd57cLlAd/EGD0ddScMjJhI+WhxQ2DjDRI6gLtIKgzk447VPAhgydKJDaqZr51a8NWeBaA7W",
+	"QpJ3wif0FuO+cwfAW4j2n5PXYtksyn3Exe/zn1nqOmCnoUri9iXBerzbWljBNvH7LFhdHsEvb0+HH6ME",
+	"+MB32gpYKZhtMYPvdcDDgKDjPm8PCTcyvL5AdUfrUcnU3RLbt2NKrx3NfSvGWeN1pyfZezLqjkH0fqQL",
+	"kC4hne4pZ2NG7w5ZxXoN/rch42LsErgQgcRx8gm9M9fMmbOCrVReTagmTEQMxM069+BaMy1wv+GAAPck",
+	"IhxTzXa032CFvxH77aWrSzrZb/drv5mTvGb5/wxSJmbYVvYkYg4iYmw3ADBrvJHn9mR3eQMhkzOZHqMX",
+	"sZYMqeNM9MXBQiYsS2qytcLm1QMonhsEyzlMhWzeorSybVOkiir7dpdIH1hvOJTv0uSRoTl8ordMeHwh",
+	"NoZumGQi9YwnkHzna1unLII2o1lfz+0I9oNZJbNAp7BUtfTJCc3HL31kmoRyyvp1j5q7f82R2yzSMG/f",
+	"bFh6Em0HtJ6YiDKZhn0zXTN1c2h4uKdRldULHEjCfXCZFuBSpMLVGBZCXNYNaW4s1iJhIoR2ldrLDkmz",
+	"07GUtywi6QxxWu7bLtvD/MIZPyr7a5sik+Ue258DJz3fAkzAnCYW45yScEK52lIyfsKjfJKLJ8/eSTY9",
+	"oNmFZLefFEqVOKNzesgY2ltbiqmJGQ2LiBkPSYVmTPScNLJVKFzpBJs/osXkJTSijhbqWsCwspWbNAfa",
+	"ZEQIoxGU2QIwcxwRqskAy0ZwDH0zhkG1yNo/maRo/yGWqR++D5KBLegNQaqLeSa2S7f9UFmWyW4GoVkD",
+	"oJZrczIel0H4G5T3GkVAzsUV7m5mXWsZcugTChoc4TpvIco00Txi/SkVgJiwpRRMlYD1OsnBP6d9uP3J",
+	"WzEYl0/gZmmcY1cniXwwiWxoP5NFbjN2F8sHbgX3OiEQkdJ58AkRAVRCBlCQuyWfeHJVltMiR2ZDdQK5",
+	"KlWp+vVbypXILPOCR2XBlfeRs02yieDjSUL0hI+So2ktdzLGjs4YA0ZxLHw/gOH07+NgfyuCwnbBQyNi",
+	"SiPwqjGlAPtyncCYUDFm1YCM15oMqgSLfXYQEHnHFBRW2dswcpfrc6cYDSe2xRhsFkvmUt1+B7CBJOKK",
+	"hYlUC7BERlSZf5IJuxH4+HfaPWA7lU3pAkrzcyiNDpIwsW1xhBSGyXfaZIBX+uzLDIwk3/4s8R10JJFx",
+	"VFWy/xY//ZNdqd3L9peq03IlxgMPzGYWEa28K0KHmomkl6W2yjhiOiG47n74t2xWhfhnC5jz1DClX35j",
+	"YpxMWr1Ou92ugSM3EHI+6BEh7Yd1gECbMF5cdIvVwMMJSaR14ZJKKETIQy0FhDTEVhv70Y7GLp0GZQEA",
+	"Y3VANDM7ACmyADQxpRrYthU5f1+CmoW2YJ+Br8cgZwA9oBJFEfFq8xPgCZvqpeV9trq4gbn+Gu99ml2m",
+	"SlGMGiYLgK8dSTWtxmMwczVP1pmnQ2s6NzJ2lmBnujrThA9snGOnve8kG8QKrGiZet7pXlw+fQYwyo55",
+	"1ZdU+Po/vgatsRS5JTOveNF52iSAcfsyw1LMvencCsu8SLww6zahRmdS2aAKoAWt/393nL75eHnx9ufX",
+	"6bufX3V++8eri7f/CLtvfr6ev/n5ur6QRM730GgGluOfWTIvLUn+BTkNcKICNzCmQuzFTL4RrOXiUKvs",
+	"LheRciw+SbVMfHXH1IKYe9zXnHTiAgQLFXrOFMDpGWpagyV8RS5csrzDVMaJROUdVX/yg1sRQyWsAu7M",
+	"4Gmp8gM2o+1Bz6LAyuyAhLYHwn/+r/9dBZsiZzyskiYl7K5B4ja7olu9y2K7RsX1bT9mdwzQkHgCfOUn",
+	"amQB17fEX4Fx4zN5Kmq9pJ2wfTlkz59HqHPvDvvhdqaKTK7jmLidy2mTP+FSnP3mq5rXa5b2fn/712Ar",
+	"kKu/Ad2svxfuaVx59WRVjcUJZCwj5tfJE2324+cVMn3yh/mnGkfkU0HdNPcGyB2KhSoOYiRH1+ZvOmXb",
+	"0OiYeRLdXlGkQxbrBiSioWfO8JtDqjnYc0xBrYoRgmhJW/8C/BSbT0MAKPvNC7WZ4lOmJAxsxL84qz8D",
+	"CZ7NlDQmukfYdpR4ba+Q7EoVJT7thN1Rm75kF8PL1tZEVwWtYffhRG8VWB6e2qqIbWvwDvvVt+ZoeAig",
+	"KVtLnd7Io6FFKIUwHFqQXJFE3jJhzEs5105cgb5r+5//gpL1+v1rEsYcoDJ4grQbFJMazYt1KGdMl5Lu",
+	"G7Y3ahCbUm4oiXKt6X83r+Lq3F2v7dPptLOGGqkGeO4c7MXI/I2dEvWEz3BjrGprifv6Lzuqu/YRS9ro",
+	"+CURI4miQvOEXI9pxP5pG23AeTGkbJgrU0apwtWF39EVgMfPjDf3v5wLw37p+j/+r9aUvJGp1tRoHMix",
+	"++4zn7Of/Cc+By0pWD/hU5y3dowpv+e1Z98p6td1WdAbVsV88Fgfi/PIrf8SI/h9Igmdktf/LccBPvKx",
+	"OOPCkn8ptI6hb6AmdyzPN7nWc0WXlIw4iyMyVIzeAupOGrPzCrSaN+zwUDU52qNb5DC9YQ3DzexzIo/R",
+	"oVnkBLnibnRwScGsg9AKhtIzamUMvPWJYnfyFpMfy3MTf/mJPG+3X56TVyLCEJNm2tB85rJUbKSYnlix",
+	"M2SxFGNNEnlOrjPzDS9ybW09FpFuu00SKdHYG6RCp7OZVAl0T7hlom9so4GzAjHigW+5Iqlm6GWFOWgz",
+	"NZkmg/OShHozvU/mqVbds/3lbD6fn42kmp6lKmbCcMpo6YDDOFq91lyrPpp/2Zj7Ey4QrBOWBWdTnwg+",
+	"sDsLmGuVyy3IYSV4aAvH72jsW4UTsz0MqPISn1p/LN9dp8nkFTjGGzjNZX0+l84PDW/Lzm3Q+nI2TqmK",
+	"Mn26wiGBJ9tu0bqD/ez55ctzMkAdqB8qBiXVNNbW5Y05xgudsKkOrLvWKOiQRzDVLL5j2uhVv3769J78",
+	"SDUPAUt+4V/Jo4Fh+jfC/aBZqFgycOmxQxktrsgABDS2BxBUKTn3ytyCGFohY0UFFFQOCocKhwmNn3uE",
+	"0XBSXMobYdZG21YFLpKA9EeGigOVgrH3JTkn1w5DzRAXWyL2gAxZSM0VaLaHPpFkLqHps0ZIgGTC2ej8",
+	"RsBZ0YCaj/izckTcaveQ2LmAE9m3BDkIsp9gqvkfcHGCIoeAu5BDBDdikAqz5VLxf7Koj0s9uCKX7U72",
+	"GvtrNdJ+80zCH4Ja+lS3DW3rcscE+Iu2/CWbsRnxyoltWU3SmJ9UJYKpnvNk6y1a/pk12J7tNCKFcf2r",
+	"utk7HroDy7pE/P0aj/wEy3pPvI4lhkbsIduHu+V09U0u12KBWsH1um2/tlLv6rvCWB5V0zZjRt1ztzaB",
+	"9f5n9t9cAkXQOsv99Xmr7mHmVswkzda+VR2Sqg8uXjAC4c6qcdAwMZIbosLxgnDhfhAQAStvZmbueCj8",
+	"cPs1S0igCgMRvn31oTyTpRD/2qKRJxjBzvZXkmtNRUKi716BHyOLTomxLE/iWPlwU82j8qT50JGoAouq",
+	"dl/LJe7hmGKRq4BRXVEZnMsGN5vgmw1tbzvjmXhXpKnDNd1ZPrLOS2beQMNk1U9W8wzudHyabnWz/QhK",
+	"7fMoetzdS4pUUmrXX0eREc9LrL6KTsoUhP0h48v8vkt0sm8y47fArIOGjrXRdpf2+yhcT5t5OoZIap/W",
+	"rdnrWujy1fKgZYGwIZGZDPAcDgjkhhDFEq5A96tytO4nLJp2ufo4ShimjMfLEmJHveEA3tiNfP8I/bI1",
+	"WLl10W7Nza01/yRiMTOXzuxpqTb9Pji7n8zB/eLwLXkyiRSb2xihTV5pxAz82Y7tgxvao7IEMwlzz/bg",
+	"/gZgKMWIqynW54PtJWdMrLO7/BMPY3rtZbIsHaOHtlpW/WZlRouHfS34VuZUE6pvWUQSSYBU8+XA7/HN",
+	"q0Sdfao63G9IGNLMLN7JSnwejkAisREGOHnNI4DmAFAOXJyTt5LMpYoIHRqhl6HE9ohm6NP1ea9NMAQ7",
+	"Yc+JHlk//40cYeCqQQZkliaaOFgZ7iqjH4BpFDTUoHVW+CvXfu7M/782m/HHEuMUXEM+EqsaustVqt3E",
+	"Dt/u0p+qRuHTMOu10tthAP7Rjf3zNEZJSMRoFHPBoMp9RrW2+Jc+vx9iRlXMWN4xFaUbvGBVW4Jom+T7",
+	"gUyToUxFNMgVOmDuyA9+KJ70yfcDLvD2qt5+WEyCysjq+XNfg4fxf5/vt4G9YTkxi8asH6VsqeDpAmAV",
+	"XbHaLuk6GDmxxXEYtVlT25bDcMyWqZdflBFj0ZCGt/05hOicGVs36AMmaTodMmU0t7Pnv1z89eW//M83",
+	"hqsqPuawTDjN9dlFxTSmgg39NfAHz+W9+4Pfa2FrUl98D/JqwmicTPoiTRR3jaqMCCpdH7cZtp4694Jz",
+	"o2OmsW1Z9DlXLKfxk5VFbbnXehO7u58/dEkkHadysSzfv9MZLy7VJ6pco5+yQK9tf66NOTyfMIhp5/qw",
+	"G2rTedx4SBJIsPVs6A5cyCOmsVf91aoWopmtPgYxcU4GOVfo2V/ZYoCdYdGCJN9ftts/nOehpJya4RLr",
+	"8+VmiLcPnWjtQnjUkdrOXZ0OpxY2UAE+3NpKgDfwRUoUmzGaEE1H7IpQsSCp4P+eMpKwL0m+Zqj1dNRh",
+	"z+nTruOvaGtmDHZpNVrL1nRFfUD36dOgNeXClw5VsN1dXcxl+Y9oFII2ajQdN76y1mIdW/3KAC2417oe",
+	"K4b679Bpk/hn7rDJkeNYX10ZL8Dlc5VM+oCz0Gt1Xr58Aa4284HsSn+mWMht8vOCUbO+Izrl8cLlXv7M",
+	"aRxL3wjN5UlOuTCyJVcqvJH/6Qkz+i6yvYyr0TCU06mMLD/blfUcxp2+NIgy3verUxoes1d9I6OFFfAd",
+	"KgBN0B7PrSy29Y71HxF3CGsIqQiZtRtZHAMzsx+n5rWBUdMGM8XuOJsPrrDJ4Zwqm4EzUvKfTJCBPQWD",
+	"c/IKM31oxMXYcFZmq7ttUlHEdRhLnSpGQI1SxUYnWMWBJcBuNhBPBs0Vmas0I7Ypdx4TsEckNFFMNY0D",
+	"onyaWkCgUHgRkBHlcapsrpGWU0YiutC2a6PZULTvS0MKy+dz/6jCSY98AD0SDi2sdyVcg33lX5//S/fs",
+	"zcv/+fNWrPhIVdGgOa77aZI5X47Fn12DiUI5TG7cK5yzkd62+b7Y5Sz4CfLY7TF61uLuvJsxoW19HXCc",
+	"c3Ida0lyXAUyQhFTymLaCZkArl0OV4eLDKvW6Eqb41CrHQVhftXK63Fi6tDZTHKRTFdJ9XKXxhRu+te4",
+	"2V+t8nRPIagaVHuMUaiNVIurt4Fuv24iN08BDdPcx0TOLM3FMrx1Wkvug1MbsGqSuPzLD0ZhJy3n5C07",
+	"bhXlkTI7Txr7cTxruDTN7n7HJCtGHE34Co2ILmztBSJUGt3ChaLRJoPyjMzAAr/cPowxB+yOX5cA81uS",
+	"JmnX4rGpIxGL+R1TK8B2T3M8CXoNMIEgaVckMVzOSBxQAblImSY0IRM5ZdvrLT+5M/TAyTTfKnG79dyX",
+	"siE54szl1jRM4deQEGCoyielrc3FuYJgPHAAOyDikn3OyQfwRoPHJ/HYPRZewwNzQKQaETd8RkIZEcO0",
+	"3aFwaRfNJDzvo834ZJUlGfesoFqUKwA+qLuNLuEhPVY/+GJrG2UpfaXa1ofLhObp7uHpB1Y6BzuIm4TY",
+	"7JC/Eu1AUBELYy7uRVJSi8FekIHNGgN29I9NtlnQ61/SOCapSHhMrmeKFzpuCdkP6YyGkOuwrez62W7q",
+	"SXQ1Qnp2OfeTXFOmNV0HQ/ojS+bMCh0bfHPqZT50G2C6klH4Yqoz43olA6xGttcbN6ZT9ue+2Z/NpdMM",
+	"gZ20fmckpMLrFy7UL8inlOmILs7XmPWd9taVFk8hOMyjXDnynmhxjg3YQ3a86RuOMokcPZiDvEpwvo8p",
+	"F5CvcAVaIxVCJmTosB+jXKgRKL+qLK5I4ActjKt9nnc9WYeJzi8Nouxo/654kmAR/IOebPNdVszj2EFg",
+	"CZmceSP8vjwp964hjiiPH5t66JVAJJJ+xKO+kEmfmtMUbU8nb2Xys9/Ik07YjDkWS53XCP1RzLkBdyC6",
+	"HLhTc9T2Y9bv0TkoJ1STIRunollqw+GvJoY8LrL7VaaaRYTFmoF+uT3FfcBtPNFaI7T2id4ygv72jN58",
+	"DH+Sy4Hbltx0QlXjiQgjh342S7Dsy3Z9LBTsNEdzMIdTKPQUCj2FQr8dlvcjG9vc0N11CcN2sH6qUf7W",
+	"JO9yQzyxrxP7OrGvb4d9vU+TghKUZa0jU3Ma0RIu+wpnM9vAdcJD/SRMh2uc59BJP6SCDBnGUKHNlt0R",
+	"FpGIJjRwKDmFhPuZkiMes3x3KgRqTyPORAipoRcF607x8SSp6F0Cg2yqMr9+j4B0yH6r6BFwHccE167h",
+	"Q2D2Zg1UWGiXwuMm+q2s3t4nf5h/qms0fuZTJsyOar+VEIt3aP4BmTJqdlUHbu/NT8lERjKW40UGqbrl",
+	"AbhcDa4MWXlrjHS4P8K+71j39yxWCEEfO6nzFdQ53/BizHWiPD5b5BfMd5gBnvbF8mFbXo0/WDB+miSK",
+	"D1MoHrcI/Gb/2q2gZUSAEU0vWyA8Y0a1t2s/m7tx8fPfWh4RF5GZOHRv+vDqL/23r3437FXwxPu7Wvgu",
+	"v2uGn2D/SNcHcSpFMjH6h+3H5lF3s66p51BSDzsLC24302ySETFiinydTYdUjWU/ogvd6l20obFXP79s",
+	"l1DR1w9ZHLd6T7M/+lMupFmaTjv3o2I6UTwE8WouLC1S1jfEzSgb8W7gVHDeqtD54dpDUb3rt5EO2Xea",
+	"RGzEBV8CzCnwgK37bqRD9pM5VL68oIJ9PLH9zNZ044CiLgj3mCewtyOyBc9gqEsFuiIMkVlB0/V3WARl",
+	"mRh7HloM6Fvt624hDdoxkBtxIz4mdDSCEjAMfygGCCEjPjYU45mP7S1ZPNoTGUdkkK38IPDduABJOgNt",
+	"pnF8hbO7Eb5LvlhgZ2WoLhtBX/tz8hExss1DGUFg80or3TWO1hazJXQYY1tEbLgP2NVWe0PA7JDGTERU",
+	"kQWjKjBsNWEheECgmA4yQuLY8uwpVWMudA88OphdAygImsUsTLSHSZgGFslE43WACLNcKbgRZriIoi3n",
+	"hWivHdk5uXbMwkwHaREHZJbbUr+5aNYgIJT8e0pVwhQsBIWp2NK6OL4RduzmhYCWfU5+5VHEhD1QE3rH",
+	"iJBkcEfjlA28sEFlkgx0OjP7rlk0OCdvcBLoxxIStsiafHbwOD0YwoQiOreQCUg6FsGhGhj1boCtoY2+",
+	"E0sxtn1F/cmK5BUZvB6dvZWCoRk2sHXmmly0L88Jgn/3fAqBE3EZLWR7gBstI6avQC0y9+dpRkT+VpiX",
+	"G7NfehuUcqRxVSVbAa4GiOHqRlx2u2SQSNmfUrHIMedBQAZCJn0pWH/GFJfRINc0Hn+xHa/MBnkQdHuU",
+	"4Vk3soFtSQqbvHowBvi2vhmFWWXEcZ+iW50KkjABO6XL0MqtWvAzFjUvcT3o+fNqOksWfzOnxlllJeqt",
+	"knM8BUMFsPuRWazh4orQhEwlUBAwATifQeEkm6GdkwFcKU2auCLMDAFmBTwNe2xu7qGZE5WbGmlerO+j",
+	"+WKpjSZoBf+eMnvZys8N7UNRTYJ5XpH/QUVK1cLte0x1guRUsgAVuSHQ/Lp2MxTz2TI8mN+oG1RAOOa5",
+	"RFd2TAkDiKq6A0rk/sPJ9VhFVsNZ3e129vrGvd6uZepOe52fBsrNKysPjaioOyEXHi+Zj/kuGPxpip3C",
+	"q2eUbxK775ScEgB5nlyT94CEtDS3Ulwl0LkrsCku25ugKdafkyjTUqB9INoMdZYY79zQZHfD6jZ8XrBh",
+	"vJsPDI0RqIEGKBMriWrOL6uj3jTLbvthp+mpe4dZCZBfNF7G6Spvkbx2Xt3m6X3lOM7kLI0zIPwdOMHS",
+	"GzZO+vIhNnMQ6rtMXxsk7EvyxPwE7q1IMk0GWCLaI/5alShDblaW6AguiKAV6rtaiHPZMMyxGiw7MwZV",
+	"qDq2FLiCQT1t33N33SJKNYhjdOZeWmgcgDiAHnmoiV12umbydZ982cr7jb2u79wZdJ0fAkz1VW8JGl9O",
+	"J0QdFCSTUUvyI0ik+7NjMRqOz/UxS4dup3TplrjoQsfeqyc5j/vTs3b3rN351O5mgQ4AFeqZaUO4qtYz",
+	"OR/LVk4W0N7NI+7wFw6am0uAWp5mXwI4RAEeiBvx9tWHwG5X0AkuO92g+NvLIMiOzI1YA41Y4eyx9t6x",
+	"hAg2+Imy0d6/b8i7HPV6p5BzI5OBf2KAfgvDOtOYehwzHk6s8JmCQWYGlSYsIkLOt4oXvM6G1mgb8YJz",
+	"1Y3O4/VX8BqcpDvLJDLLJ8LEpuqC8xVLD/JPEi6spW1O3pfYbBIdjcDz81+4iP5LwcEZY/9nED05J6hg",
+	"cwDMzN05Uv66gLK59I7FMeAJECbsCP7j/2BYY9V9nOu6TDthO3rJusPno/qJXH5j1oVVcgfrYWMrPH9s",
+	"agZYitx3DR1MuE4kWs2WheuAsC9J3smj2B23riHB5saChZNxRYR0pJ25GDHl23oo0YWWj61UQBdXFK7k",
+	"Z7EBFfD1x3fkovPs2VmH0Hg2oWcXrfpG7fqW3Hh/iWr0U94JWvE5e6mgBPGp0cS63TZKVPyz8zKnEnGR",
+	"MGgCWSPVwZbnfH7wQGRue35b07PcnpnCkXxYCpq77EGvNKwRReXdKIu0EWmjCwNdWPc/uBkBpk2wvKcc",
+	"XVAji5jpKKEHQ2J3CP8ZpeycvM37+G+EMWUCSEo1EuYcmrH6gLaLJ+SWtNjOf0K1qyHB7J2Bo+H+hMXo",
+	"OLVdONgch6tvxJBpHqE7VcYRoNaTuUzjCHDxzOQ0F+PYlXPonr8VZ4+eaSxxBGdpbhiIJ1p0wt4IO2jr",
+	"tbcWHqwY18RIVPuT1V5th1ScY97Hv+RoLnPL2q3P7fYhy2QqLYPl7jrl0junCu9ArNuU0DSYr5wNoIxT",
+	"vM3VxUcpRDIbhddc//X3OcaQ06gPD5eJnM0e3tXEG/iZUCTA3dSD9UCZvwOMr4jIRM4JX+KiRQ2gvFkV",
+	"0CzmNKHkx8iqJ9VSrMncZu2dt7cfpdXN4QuzlApQjnYxcB076xfs+7wRuy/lV4noWf6WBzUNQTRzTVAZ",
+	"hCD9rLD7jViMeZhC6Ihced7fFUPzWYARM4XILWMzj6U9Gl05CTWfyNj3boWTDmXIcLKl0o107fhXja0L",
+	"Tl1c76uL66svNExcI1caRYrpql4R2M+rEhr8sm7EZalXa8TgB4qpFHu1ay3/nvWU294dNZrUFtrO8mKf",
+	"og0xs/vrGFuj6aBvuMa1pqsNOSdyyvo7JGrXvLfTBgeIGKd0jKFl87cMb42qZeMSzlH+H/9Xa0reyFRr",
+	"atYdmUhfyRiy6z4HLSlYP+FTRIPX/gXLW1O7yaLmY6H7XPSNSYE5vlrPpYLeIQ/ZBdewtIfGCgABUG0s",
+	"AoHkBA9y3c+Fft8tz9hb61s8hOhdo7HhfYbxYasEPp4kVwRaxhNKzEZDfYVDAgFDb/DEZj4NzglUUA8S",
+	"Y38oqhZ9t12DfHU9bCrhwhiPIcKJTFNEPRAknEipmXXIyLm4ck7LALPOzMOYkaRkOp5AH7w0AXuQa50i",
+	"fF2ue6NljoTrG7Hc0hfGZEcI7S2kJHNGbw2TM9cM6bmpcoTlha6mG2RtmVWHjMBs0UHNuQ28ZpkPVBD+",
+	"6v5CPP2OCRKpBVHcUF1rK9o6DFoC7Me32BIYWUd1K2CbrAiuki3ZSF47rd8UeEEiCQQEaudGCioztizx",
+	"NNoj+CSej0Y8B3vS7OvkWIKM1XLbJqPvTnxN9zrGXFlUtecTibnCIPV1BjRg5GLPhUi8OPXYP7b6wY73",
+	"u5wxGcA7aawlqhA3YlA4lAPyn//r/3FZxuganWoW3zF9Tj7RWy7GhM7pglBvr4IGAm5t8GXLW0TXhyor",
+	"pRaEJzXEf74c1Df3n1IRUYgwJYpyYR23U641F+OKwtESOY+Hfjc533Qn5zK+QF5rLdORTFtbqr4HaOBc",
+	"KZ2PsPZwjcB1DZublLlPMvO74TrqV4a4aBwTzTTEUjEjGOiVKCMMBRmmCcZigHvksGNrsxNMWbDRJs3i",
+	"Ua7nOu5tGEsNQaFOF6ivDGXTLcF+5HaQGm3UQqz8PakhD6uGuBrpTnf3GulvhTkhYJRwHoC9mJK6L6a0",
+	"BWdZYSRyZoV+BRtRj5+NnIyZ4+IiF382LvJuBsHXzI04pgXgq11YiWbJWeZeul8dB7SRmI8STSgxBxK7",
+	"1lp/JTgnl/2SmePQAp9DW29zhs642FsXQm61wU1ZydA0S967lXskKHcNuxTd9D+YtTjZLTsR9UeWEEr8",
+	"xvgj2ABdJzKZNUzTvxhik1MGvgRDb7HUCYkY4EpicmgooWIexMU5WWECjRkwWAbkioy5IKlm6zUQzZJP",
+	"7z69PykfJ+XjZMJsy6cAh1MKdmb2wxHfHErbdudTzgmo10Y3KOaKGQFtnr1qInnmk//yo0qgOXMdvaK+",
+	"FPfdASH3KUieyf/9uX4JsdGl7GpX1bVnl0vzZ57dc3Fgbl45tnrZqsdw63JGw0X9TBHUry9H/VCKKA0r",
+	"cOZWPmYIoL8NL76jMY/6kIWNb30Ob71oMGvD0dKRZW5A7MKROeYSPnxIqFSLerMSBdFo/gwZgf2yeCQ+",
+	"GURjZAfy5q32JAX7TmPqBoJy5u0Yc460iwWPeFLVKeJTRniHy5ZYR39r6aXyaG99cg+TF+FX/0+WG/GB",
+	"hWDR58VCAzrEkz/cf/t18yWyvPTSXIgceezbKe8kYoIGqOIRZR/scLZ3kTFBWZ6hj60roDSndc1oMllV",
+	"ujCJt8j1tkzq3ZD4sCKqSlIDyqRWhSGPZ3h30dV0AsDK8X921umeXXRaOyhQB4j/r5VCjyzMJpViYbKj",
+	"ZPmK4NDl9cSfjBmDlw2LVGarn8AZsu9ffuBXwJYOjN2Gju8pS6ixOc7Jj76wctqDvN5E8RAA7Z7IGRN0",
+	"xs8XdBoXfgBsFfNDJEM9OM/IGAutSxjB7xMJaYDaIQvaWffIv74NcriPAXn7l3cBCfkdj4mWIWfJIiAz",
+	"BcE6olmYSBUQxMg2BBoQhM0mIxrymCec6dxw3uVcM7pkVNdkyjHRGX1QPbBOk8VMxnIMYEUxHzESLsKY",
+	"BWRKBR1j3T84F9O48DEEGi/7zCfMWcrcjN6PiJD1WJ0eZKzJBVUC76gMlrwd+TXH+EOZqW4+1nMv00Gm",
+	"4Hv4Ya5smkcuxTv3bjymJcZ0fuCYjDWlC8js7DnUTkLHTISwitn+kqzQL/eZ6/evCYLM6wohgi4e+NCI",
+	"szjSJKG3zOJoI5aDmcIrMY65ngTkF8VEOAnItaJDHsJsP87MWZg45AyaZDntU3rrQZym+S31eM5rZFvc",
+	"s7CsoU36EZH9wQhkI/jkyIaVaGzhvzWjMXSKMWOYUC7OyevEgyshrIedp025C4hgFhuWKwKILoUVTCPr",
+	"BypDI3ev4IJIFTHVw9M3GkEzUXSY64BMOQBwwgx0qJhPtLtlbJbL1CNhqhQTyTl5HeHdFgVLxIv86lns",
+	"6DK6swuPcLd8ynpAaWdAaWQ2wXL2+URaojOcHzfOEKhOjMmqIpt1aJZ4pmTIIqj1XKZIJNSyUWhDXRna",
+	"LIdsQYAvNbv0/9F1LTlywkD0KnUAMgforJJFpET5SDOzzaIGTGNhsGVD9/Ri7h7VKwMmgm2DTHW5fv7U",
+	"exf68fLnN70gM1Xk+OHniTq7vD6Z9wlGl2Ri2NGy0bxBfssS+XULdpQ6G5R7//NmfNw0665YIfw3H4cz",
+	"swvGB1diTFNhzYWBa/dEMLVtrfjmg0ajgNT5I1/NaFpbWwbw4nHY5hjRG6Iq0oFhRTo8R4nLZkRUvnnJ",
+	"Ly3APimaVM9ZnIXoQLcF12uVDBjdQqBnU5uQWz2P/jk4LrBnAjmyIvgaDTrtK4qmBWUWZsj7HmxNT/TT",
+	"jvl8Bp1scCWWVe3O28GkfqaHKfJNwoyeG4tGJn81EgiLMUDY1XnXnI4CE6shCVCfO+uaSlGG751CDeuP",
+	"hBwvteIEEoHc59xyFFFqva26czfrmmjGsyiwnpR1LKJLafv2QL1bDPLKqT8S/blsPVZpmQBWP+0iKS71",
+	"X3C3NgQRMfEj5UZagCG7eRgTDYbHiljPeecRVpBy1ERxVilnt8PTxc5TJmpMUyHx9yH4eDhpvxA6Gqol",
+	"miyXmcEPI6nQsKRcDiH6G7tUUXAMFBk/ZWNvvXP+/mkO6Ym+0AYqhgF1dswoOkTRYHjQVqpqw88AREbe",
+	"NkODVTldItXZXG3BIfVITFoplEdN6T8359TLi7JQWSFFMreAuMObuJsY2M7ZFtKMA/jafMaRNnTuJa/v",
+	"pLgU1yNWEg611gUMQ7RQfHWh1jiCzL0qY4KmOnXuC7X2XZQ+v8mjDcxbUti98+rKqd+VRFs/9sffj38B",
+	"AAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
