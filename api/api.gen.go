@@ -29,9 +29,11 @@ import (
 // Defines values for AuditAction.
 const (
 	AuditActionDelete AuditAction = "delete"
+	AuditActionExport AuditAction = "export"
 	AuditActionInsert AuditAction = "insert"
 	AuditActionRead   AuditAction = "read"
 	AuditActionRedact AuditAction = "redact"
+	AuditActionSearch AuditAction = "search"
 	AuditActionUpdate AuditAction = "update"
 )
 
@@ -40,11 +42,15 @@ func (e AuditAction) Valid() bool {
 	switch e {
 	case AuditActionDelete:
 		return true
+	case AuditActionExport:
+		return true
 	case AuditActionInsert:
 		return true
 	case AuditActionRead:
 		return true
 	case AuditActionRedact:
+		return true
+	case AuditActionSearch:
 		return true
 	case AuditActionUpdate:
 		return true
@@ -623,6 +629,165 @@ func (e DisclosureProfileAudience) Valid() bool {
 	case DisclosureProfileAudiencePartner:
 		return true
 	case DisclosureProfileAudiencePublic:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateFoundBy.
+const (
+	DuplicateFoundByChange       DuplicateFoundBy = "change"
+	DuplicateFoundByImport       DuplicateFoundBy = "import"
+	DuplicateFoundByRecheck      DuplicateFoundBy = "recheck"
+	DuplicateFoundByRegistration DuplicateFoundBy = "registration"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateFoundBy enum.
+func (e DuplicateFoundBy) Valid() bool {
+	switch e {
+	case DuplicateFoundByChange:
+		return true
+	case DuplicateFoundByImport:
+		return true
+	case DuplicateFoundByRecheck:
+		return true
+	case DuplicateFoundByRegistration:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateLevel.
+const (
+	DuplicateLevelLikely   DuplicateLevel = "likely"
+	DuplicateLevelPossible DuplicateLevel = "possible"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateLevel enum.
+func (e DuplicateLevel) Valid() bool {
+	switch e {
+	case DuplicateLevelLikely:
+		return true
+	case DuplicateLevelPossible:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateStatus.
+const (
+	DuplicateStatusLater        DuplicateStatus = "later"
+	DuplicateStatusMerged       DuplicateStatus = "merged"
+	DuplicateStatusNotDuplicate DuplicateStatus = "not_duplicate"
+	DuplicateStatusPending      DuplicateStatus = "pending"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateStatus enum.
+func (e DuplicateStatus) Valid() bool {
+	switch e {
+	case DuplicateStatusLater:
+		return true
+	case DuplicateStatusMerged:
+		return true
+	case DuplicateStatusNotDuplicate:
+		return true
+	case DuplicateStatusPending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateCandidateLevel.
+const (
+	DuplicateCandidateLevelLikely   DuplicateCandidateLevel = "likely"
+	DuplicateCandidateLevelPossible DuplicateCandidateLevel = "possible"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateCandidateLevel enum.
+func (e DuplicateCandidateLevel) Valid() bool {
+	switch e {
+	case DuplicateCandidateLevelLikely:
+		return true
+	case DuplicateCandidateLevelPossible:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateDecisionDecision.
+const (
+	DuplicateDecisionDecisionLater        DuplicateDecisionDecision = "later"
+	DuplicateDecisionDecisionMerge        DuplicateDecisionDecision = "merge"
+	DuplicateDecisionDecisionNotDuplicate DuplicateDecisionDecision = "not_duplicate"
+	DuplicateDecisionDecisionUnmerge      DuplicateDecisionDecision = "unmerge"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateDecisionDecision enum.
+func (e DuplicateDecisionDecision) Valid() bool {
+	switch e {
+	case DuplicateDecisionDecisionLater:
+		return true
+	case DuplicateDecisionDecisionMerge:
+		return true
+	case DuplicateDecisionDecisionNotDuplicate:
+		return true
+	case DuplicateDecisionDecisionUnmerge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateDecisionCreateDecision.
+const (
+	DuplicateDecisionCreateDecisionLater        DuplicateDecisionCreateDecision = "later"
+	DuplicateDecisionCreateDecisionNotDuplicate DuplicateDecisionCreateDecision = "not_duplicate"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateDecisionCreateDecision enum.
+func (e DuplicateDecisionCreateDecision) Valid() bool {
+	switch e {
+	case DuplicateDecisionCreateDecisionLater:
+		return true
+	case DuplicateDecisionCreateDecisionNotDuplicate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateReasonEvidence.
+const (
+	DuplicateReasonEvidenceBirthDate   DuplicateReasonEvidence = "birth_date"
+	DuplicateReasonEvidenceDocument    DuplicateReasonEvidence = "document"
+	DuplicateReasonEvidenceHousehold   DuplicateReasonEvidence = "household"
+	DuplicateReasonEvidenceNames       DuplicateReasonEvidence = "names"
+	DuplicateReasonEvidenceNationality DuplicateReasonEvidence = "nationality"
+	DuplicateReasonEvidencePhone       DuplicateReasonEvidence = "phone"
+	DuplicateReasonEvidenceSex         DuplicateReasonEvidence = "sex"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateReasonEvidence enum.
+func (e DuplicateReasonEvidence) Valid() bool {
+	switch e {
+	case DuplicateReasonEvidenceBirthDate:
+		return true
+	case DuplicateReasonEvidenceDocument:
+		return true
+	case DuplicateReasonEvidenceHousehold:
+		return true
+	case DuplicateReasonEvidenceNames:
+		return true
+	case DuplicateReasonEvidenceNationality:
+		return true
+	case DuplicateReasonEvidencePhone:
+		return true
+	case DuplicateReasonEvidenceSex:
 		return true
 	default:
 		return false
@@ -2615,6 +2780,90 @@ func (e GetCentreCodelistParamsLabels) Valid() bool {
 	}
 }
 
+// Defines values for ListDuplicatesParamsSort.
+const (
+	ListDuplicatesParamsSortCreatedAt      ListDuplicatesParamsSort = "created_at"
+	ListDuplicatesParamsSortMinusCreatedAt ListDuplicatesParamsSort = "-created_at"
+	ListDuplicatesParamsSortMinusScore     ListDuplicatesParamsSort = "-score"
+	ListDuplicatesParamsSortScore          ListDuplicatesParamsSort = "score"
+)
+
+// Valid indicates whether the value is a known member of the ListDuplicatesParamsSort enum.
+func (e ListDuplicatesParamsSort) Valid() bool {
+	switch e {
+	case ListDuplicatesParamsSortCreatedAt:
+		return true
+	case ListDuplicatesParamsSortMinusCreatedAt:
+		return true
+	case ListDuplicatesParamsSortMinusScore:
+		return true
+	case ListDuplicatesParamsSortScore:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDuplicatesParamsStatus.
+const (
+	ListDuplicatesParamsStatusLater        ListDuplicatesParamsStatus = "later"
+	ListDuplicatesParamsStatusMerged       ListDuplicatesParamsStatus = "merged"
+	ListDuplicatesParamsStatusNotDuplicate ListDuplicatesParamsStatus = "not_duplicate"
+	ListDuplicatesParamsStatusPending      ListDuplicatesParamsStatus = "pending"
+)
+
+// Valid indicates whether the value is a known member of the ListDuplicatesParamsStatus enum.
+func (e ListDuplicatesParamsStatus) Valid() bool {
+	switch e {
+	case ListDuplicatesParamsStatusLater:
+		return true
+	case ListDuplicatesParamsStatusMerged:
+		return true
+	case ListDuplicatesParamsStatusNotDuplicate:
+		return true
+	case ListDuplicatesParamsStatusPending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDuplicatesParamsLevel.
+const (
+	ListDuplicatesParamsLevelLikely   ListDuplicatesParamsLevel = "likely"
+	ListDuplicatesParamsLevelPossible ListDuplicatesParamsLevel = "possible"
+)
+
+// Valid indicates whether the value is a known member of the ListDuplicatesParamsLevel enum.
+func (e ListDuplicatesParamsLevel) Valid() bool {
+	switch e {
+	case ListDuplicatesParamsLevelLikely:
+		return true
+	case ListDuplicatesParamsLevelPossible:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDuplicateDecisionsParamsSort.
+const (
+	ListDuplicateDecisionsParamsSortCreatedAt      ListDuplicateDecisionsParamsSort = "created_at"
+	ListDuplicateDecisionsParamsSortMinusCreatedAt ListDuplicateDecisionsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListDuplicateDecisionsParamsSort enum.
+func (e ListDuplicateDecisionsParamsSort) Valid() bool {
+	switch e {
+	case ListDuplicateDecisionsParamsSortCreatedAt:
+		return true
+	case ListDuplicateDecisionsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListFormsParamsSort.
 const (
 	ListFormsParamsSortCreatedAt      ListFormsParamsSort = "created_at"
@@ -3741,6 +3990,9 @@ type BeneficiaryAnswers map[string]string
 
 // BeneficiaryCreate defines model for BeneficiaryCreate.
 type BeneficiaryCreate struct {
+	// AcknowledgedDuplicates Every candidate that a 409 `likely_duplicate` named, once somebody has looked: the person is registered, and each pair waits for review
+	AcknowledgedDuplicates []openapi_types.UUID `json:"acknowledged_duplicates,omitempty"`
+
 	// Age Completed years at reception, instead of a birth date; an estimated birth date is kept
 	Age *int `json:"age,omitempty"`
 
@@ -5664,6 +5916,143 @@ type DisclosureProfile struct {
 // DisclosureProfileAudience defines model for DisclosureProfile.Audience.
 type DisclosureProfileAudience string
 
+// Duplicate defines model for Duplicate.
+type Duplicate struct {
+	AcknowledgedAt *time.Time `json:"acknowledged_at,omitempty"`
+
+	// AcknowledgedBy Who registered the second although the first was shown
+	AcknowledgedBy *openapi_types.UUID `json:"acknowledged_by,omitempty"`
+	CreatedAt      time.Time           `json:"created_at"`
+	DecidedAt      *time.Time          `json:"decided_at,omitempty"`
+	DecidedBy      *openapi_types.UUID `json:"decided_by,omitempty"`
+	FoundBy        DuplicateFoundBy    `json:"found_by"`
+	ID             openapi_types.UUID  `json:"id"`
+
+	// Level By the thresholds of then
+	Level DuplicateLevel `json:"level"`
+
+	// OneID The record with the lower id
+	OneID   openapi_types.UUID `json:"one_id"`
+	OtherID openapi_types.UUID `json:"other_id"`
+
+	// Reasons The strongest first
+	Reasons []DuplicateReason `json:"reasons"`
+
+	// ReviewOn When it is looked at again, of a pair put off
+	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
+
+	// Score As it was when the pair was found, up to 1
+	Score     float64         `json:"score"`
+	Status    DuplicateStatus `json:"status"`
+	UpdatedAt time.Time       `json:"updated_at"`
+	Version   int64           `json:"version"`
+}
+
+// DuplicateFoundBy defines model for Duplicate.FoundBy.
+type DuplicateFoundBy string
+
+// DuplicateLevel By the thresholds of then
+type DuplicateLevel string
+
+// DuplicateStatus defines model for Duplicate.Status.
+type DuplicateStatus string
+
+// DuplicateCandidate defines model for DuplicateCandidate.
+type DuplicateCandidate struct {
+	BeneficiaryID openapi_types.UUID      `json:"beneficiary_id"`
+	Level         DuplicateCandidateLevel `json:"level"`
+
+	// Reasons The strongest first
+	Reasons   []DuplicateReason `json:"reasons"`
+	Reference string            `json:"reference"`
+
+	// Score Up to 1
+	Score float64 `json:"score"`
+}
+
+// DuplicateCandidateLevel defines model for DuplicateCandidate.Level.
+type DuplicateCandidateLevel string
+
+// DuplicateCandidates defines model for DuplicateCandidates.
+type DuplicateCandidates struct {
+	Data []DuplicateCandidate `json:"data"`
+}
+
+// DuplicateCheck What is known of somebody. Names alone find nobody likely; the more is told, the surer the answer.
+type DuplicateCheck struct {
+	// Age Completed years today, instead of a birth date
+	Age       *int                `json:"age,omitempty"`
+	BirthDate *openapi_types.Date `json:"birth_date,omitempty"`
+
+	// BirthDatePrecision `day` where none is given
+	BirthDatePrecision *string `json:"birth_date_precision,omitempty"`
+	DocumentNumber     *string `json:"document_number,omitempty"`
+	FamilyName         *string `json:"family_name,omitempty"`
+	GivenName          *string `json:"given_name,omitempty"`
+
+	// HouseholdID Whom they came with
+	HouseholdID   *openapi_types.UUID `json:"household_id,omitempty"`
+	Nationalities []Country           `json:"nationalities,omitempty"`
+
+	// OtherNames Further spellings and scripts
+	OtherNames []string `json:"other_names,omitempty"`
+	Phone      *string  `json:"phone,omitempty"`
+	Sex        *string  `json:"sex,omitempty"`
+}
+
+// DuplicateDecision defines model for DuplicateDecision.
+type DuplicateDecision struct {
+	CreatedAt   time.Time                 `json:"created_at"`
+	DecidedBy   *openapi_types.UUID       `json:"decided_by,omitempty"`
+	Decision    DuplicateDecisionDecision `json:"decision"`
+	DuplicateID openapi_types.UUID        `json:"duplicate_id"`
+	ID          openapi_types.UUID        `json:"id"`
+	Reason      *string                   `json:"reason,omitempty"`
+	ReviewOn    *openapi_types.Date       `json:"review_on,omitempty"`
+}
+
+// DuplicateDecisionDecision defines model for DuplicateDecision.Decision.
+type DuplicateDecisionDecision string
+
+// DuplicateDecisionCreate defines model for DuplicateDecisionCreate.
+type DuplicateDecisionCreate struct {
+	Decision DuplicateDecisionCreateDecision `json:"decision"`
+	Reason   string                          `json:"reason"`
+
+	// ReviewOn Of `later`: when it is looked at again
+	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
+}
+
+// DuplicateDecisionCreateDecision defines model for DuplicateDecisionCreate.Decision.
+type DuplicateDecisionCreateDecision string
+
+// DuplicateDecisionPage defines model for DuplicateDecisionPage.
+type DuplicateDecisionPage struct {
+	Data       []DuplicateDecision       `json:"data"`
+	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+	Total      *int64                    `json:"total,omitempty"`
+}
+
+// DuplicatePage defines model for DuplicatePage.
+type DuplicatePage struct {
+	Data       []Duplicate               `json:"data"`
+	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+	Total      *int64                    `json:"total,omitempty"`
+}
+
+// DuplicateReason One evidence for or against two records being of one person
+type DuplicateReason struct {
+	// Agreement From 1, everything agrees, down to -1
+	Agreement float64                 `json:"agreement"`
+	Evidence  DuplicateReasonEvidence `json:"evidence"`
+
+	// Weight What a full agreement counts
+	Weight float64 `json:"weight"`
+}
+
+// DuplicateReasonEvidence defines model for DuplicateReason.Evidence.
+type DuplicateReasonEvidence string
+
 // EffectiveConsent defines model for EffectiveConsent.
 type EffectiveConsent struct {
 	// ConsentID The line that decides
@@ -6485,6 +6874,9 @@ type InboxItemPage struct {
 
 // InboxRegistration What a registration needs beside what the partner told. Without `consent` another basis and its reason
 type InboxRegistration struct {
+	// AcknowledgedDuplicates Every candidate that a 409 `likely_duplicate` named, once somebody has looked
+	AcknowledgedDuplicates []openapi_types.UUID `json:"acknowledged_duplicates,omitempty"`
+
 	// Age Completed years at reception, where no birth date was told
 	Age         *int    `json:"age,omitempty"`
 	Basis       *string `json:"basis,omitempty"`
@@ -7946,6 +8338,42 @@ type SOPDiff struct {
 	Changes []SOPChange `json:"changes"`
 }
 
+// SOPDuplicateWeights What a full agreement counts
+type SOPDuplicateWeights struct {
+	BirthDate   float64 `json:"birth_date"`
+	Document    float64 `json:"document"`
+	Household   float64 `json:"household"`
+	Names       float64 `json:"names"`
+	Nationality float64 `json:"nationality"`
+	Phone       float64 `json:"phone"`
+	Sex         float64 `json:"sex"`
+}
+
+// SOPDuplicates How people are found who are registered already. Each evidence speaks with its weight; the score is their sum, at most 1.
+// `likely` is more than `possible`.
+type SOPDuplicates struct {
+	// Check Whether a registration looks for duplicates
+	Check bool `json:"check"`
+
+	// EstimateDays How far an estimated birth date may be off
+	EstimateDays int `json:"estimate_days"`
+
+	// Likely From this score on a registration stops until somebody has looked
+	Likely float64 `json:"likely"`
+
+	// Namesakes Where more people share name and age, an age says less
+	Namesakes int `json:"namesakes"`
+
+	// NearDays Birth dates this near may be slips of the pen
+	NearDays int `json:"near_days"`
+
+	// Possible From this score on a pair waits for review
+	Possible float64 `json:"possible"`
+
+	// Weights What a full agreement counts
+	Weights SOPDuplicateWeights `json:"weights"`
+}
+
 // SOPPage defines model for SOPPage.
 type SOPPage struct {
 	Data []SOP `json:"data"`
@@ -8090,7 +8518,11 @@ type SOPRegistration struct {
 
 	// ClosedInPhases Phases of the centre in which nobody is registered
 	ClosedInPhases []string `json:"closed_in_phases"`
-	FullRequires   []string `json:"full_requires"`
+
+	// Duplicates How people are found who are registered already. Each evidence speaks with its weight; the score is their sum, at most 1.
+	// `likely` is more than `possible`.
+	Duplicates   *SOPDuplicates `json:"duplicates,omitempty"`
+	FullRequires []string       `json:"full_requires"`
 }
 
 // SOPRetention Months that records are kept, by class
@@ -10553,6 +10985,75 @@ type UpdateCentreCodelistParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListDuplicatesParams defines parameters for ListDuplicates.
+type ListDuplicatesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-score` where none is given. A cursor carries its own
+	Sort *ListDuplicatesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only pairs in this state
+	Status *ListDuplicatesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Level Only pairs of this level
+	Level *ListDuplicatesParamsLevel `form:"level,omitempty" json:"level,omitempty"`
+
+	// ScoreFrom Only pairs with at least this score
+	ScoreFrom *float64 `form:"score_from,omitempty" json:"score_from,omitempty"`
+
+	// BeneficiaryID Only pairs with this record
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+}
+
+// ListDuplicatesParamsSort defines parameters for ListDuplicates.
+type ListDuplicatesParamsSort string
+
+// ListDuplicatesParamsStatus defines parameters for ListDuplicates.
+type ListDuplicatesParamsStatus string
+
+// ListDuplicatesParamsLevel defines parameters for ListDuplicates.
+type ListDuplicatesParamsLevel string
+
+// CheckDuplicatesParams defines parameters for CheckDuplicates.
+type CheckDuplicatesParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DecideDuplicateParams defines parameters for DecideDuplicate.
+type DecideDuplicateParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListDuplicateDecisionsParams defines parameters for ListDuplicateDecisions.
+type ListDuplicateDecisionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListDuplicateDecisionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListDuplicateDecisionsParamsSort defines parameters for ListDuplicateDecisions.
+type ListDuplicateDecisionsParamsSort string
+
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
 	// Cursor The same, for clients that cannot set headers, or `next_cursor` of `/changes`
@@ -12440,6 +12941,12 @@ type EndCaseWallJSONRequestBody = CaseWallEnd
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
 
+// CheckDuplicatesJSONRequestBody defines body for CheckDuplicates for application/json ContentType.
+type CheckDuplicatesJSONRequestBody = DuplicateCheck
+
+// DecideDuplicateJSONRequestBody defines body for DecideDuplicate for application/json ContentType.
+type DecideDuplicateJSONRequestBody = DuplicateDecisionCreate
+
 // CreateFormJSONRequestBody defines body for CreateForm for application/json ContentType.
 type CreateFormJSONRequestBody = FormCreate
 
@@ -13307,6 +13814,21 @@ type ServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params UpdateCentreCodelistParams) error
+	// ListDuplicates The queue of people who may be registered twice
+	// (GET /v1/centres/{centre_id}/duplicates)
+	ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error
+	// CheckDuplicates Who of those registered may be this person
+	// (POST /v1/centres/{centre_id}/duplicates/check)
+	CheckDuplicates(ctx echo.Context, centreID CentreID, params CheckDuplicatesParams) error
+	// GetDuplicate Read a pair
+	// (GET /v1/centres/{centre_id}/duplicates/{id})
+	GetDuplicate(ctx echo.Context, centreID CentreID, id ID) error
+	// DecideDuplicate Decide on a pair
+	// (POST /v1/centres/{centre_id}/duplicates/{id}/decide)
+	DecideDuplicate(ctx echo.Context, centreID CentreID, id ID, params DecideDuplicateParams) error
+	// ListDuplicateDecisions What was decided on a pair, and by whom
+	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
+	ListDuplicateDecisions(ctx echo.Context, centreID CentreID, id ID, params ListDuplicateDecisionsParams) error
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx echo.Context, centreID CentreID, params StreamEventsParams) error
@@ -22060,6 +22582,255 @@ func (w *ServerInterfaceWrapper) UpdateCentreCodelist(ctx echo.Context) error {
 	return err
 }
 
+// ListDuplicates converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDuplicates(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDuplicatesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "level", ctx.QueryParams(), &params.Level, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter level: %s", err))
+	}
+
+	// ------------- Optional query parameter "score_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "score_from", ctx.QueryParams(), &params.ScoreFrom, runtime.BindQueryParameterOptions{Type: "number", Format: "double"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter score_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDuplicates(ctx, centreID, params)
+	return err
+}
+
+// CheckDuplicates converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckDuplicates(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CheckDuplicatesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckDuplicates(ctx, centreID, params)
+	return err
+}
+
+// GetDuplicate converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDuplicate(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDuplicate(ctx, centreID, id)
+	return err
+}
+
+// DecideDuplicate converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideDuplicate(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DecideDuplicateParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideDuplicate(ctx, centreID, id, params)
+	return err
+}
+
+// ListDuplicateDecisions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDuplicateDecisions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDuplicateDecisionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDuplicateDecisions(ctx, centreID, id, params)
+	return err
+}
+
 // StreamEvents converts echo context to params.
 func (w *ServerInterfaceWrapper) StreamEvents(ctx echo.Context) error {
 	var err error
@@ -29873,6 +30644,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.GetBeneficiary, options.OperationMiddlewares["getBeneficiary"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.UpdateBeneficiary, options.OperationMiddlewares["updateBeneficiary"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/void", wrapper.VoidBeneficiary, options.OperationMiddlewares["voidBeneficiary"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates", wrapper.ListDuplicates, options.OperationMiddlewares["listDuplicates"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/check", wrapper.CheckDuplicates, options.OperationMiddlewares["checkDuplicates"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id", wrapper.GetDuplicate, options.OperationMiddlewares["getDuplicate"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id/decide", wrapper.DecideDuplicate, options.OperationMiddlewares["decideDuplicate"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id/decisions", wrapper.ListDuplicateDecisions, options.OperationMiddlewares["listDuplicateDecisions"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs", wrapper.ListSpecificNeeds, options.OperationMiddlewares["listSpecificNeeds"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs", wrapper.RecordSpecificNeed, options.OperationMiddlewares["recordSpecificNeed"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs/:need_id", wrapper.GetSpecificNeed, options.OperationMiddlewares["getSpecificNeed"]...)
@@ -37995,6 +38771,226 @@ type UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse) VisitUpdateCentreCodelistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDuplicatesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListDuplicatesParams
+}
+
+type ListDuplicatesResponseObject interface {
+	VisitListDuplicatesResponse(w http.ResponseWriter) error
+}
+
+type ListDuplicates200JSONResponse DuplicatePage
+
+func (response ListDuplicates200JSONResponse) VisitListDuplicatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDuplicatesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDuplicatesdefaultApplicationProblemPlusJSONResponse) VisitListDuplicatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckDuplicatesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CheckDuplicatesParams
+	Body     *CheckDuplicatesJSONRequestBody
+}
+
+type CheckDuplicatesResponseObject interface {
+	VisitCheckDuplicatesResponse(w http.ResponseWriter) error
+}
+
+type CheckDuplicates200JSONResponse DuplicateCandidates
+
+func (response CheckDuplicates200JSONResponse) VisitCheckDuplicatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckDuplicatesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckDuplicatesdefaultApplicationProblemPlusJSONResponse) VisitCheckDuplicatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDuplicateRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetDuplicateResponseObject interface {
+	VisitGetDuplicateResponse(w http.ResponseWriter) error
+}
+
+type GetDuplicate200ResponseHeaders struct {
+	ETag string
+}
+
+type GetDuplicate200JSONResponse struct {
+	Body    Duplicate
+	Headers GetDuplicate200ResponseHeaders
+}
+
+func (response GetDuplicate200JSONResponse) VisitGetDuplicateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDuplicatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDuplicatedefaultApplicationProblemPlusJSONResponse) VisitGetDuplicateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideDuplicateRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   DecideDuplicateParams
+	Body     *DecideDuplicateJSONRequestBody
+}
+
+type DecideDuplicateResponseObject interface {
+	VisitDecideDuplicateResponse(w http.ResponseWriter) error
+}
+
+type DecideDuplicate200ResponseHeaders struct {
+	ETag string
+}
+
+type DecideDuplicate200JSONResponse struct {
+	Body    Duplicate
+	Headers DecideDuplicate200ResponseHeaders
+}
+
+func (response DecideDuplicate200JSONResponse) VisitDecideDuplicateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideDuplicatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideDuplicatedefaultApplicationProblemPlusJSONResponse) VisitDecideDuplicateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDuplicateDecisionsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListDuplicateDecisionsParams
+}
+
+type ListDuplicateDecisionsResponseObject interface {
+	VisitListDuplicateDecisionsResponse(w http.ResponseWriter) error
+}
+
+type ListDuplicateDecisions200JSONResponse DuplicateDecisionPage
+
+func (response ListDuplicateDecisions200JSONResponse) VisitListDuplicateDecisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse) VisitListDuplicateDecisionsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -46172,6 +47168,21 @@ type StrictServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx context.Context, request UpdateCentreCodelistRequestObject) (UpdateCentreCodelistResponseObject, error)
+	// ListDuplicates The queue of people who may be registered twice
+	// (GET /v1/centres/{centre_id}/duplicates)
+	ListDuplicates(ctx context.Context, request ListDuplicatesRequestObject) (ListDuplicatesResponseObject, error)
+	// CheckDuplicates Who of those registered may be this person
+	// (POST /v1/centres/{centre_id}/duplicates/check)
+	CheckDuplicates(ctx context.Context, request CheckDuplicatesRequestObject) (CheckDuplicatesResponseObject, error)
+	// GetDuplicate Read a pair
+	// (GET /v1/centres/{centre_id}/duplicates/{id})
+	GetDuplicate(ctx context.Context, request GetDuplicateRequestObject) (GetDuplicateResponseObject, error)
+	// DecideDuplicate Decide on a pair
+	// (POST /v1/centres/{centre_id}/duplicates/{id}/decide)
+	DecideDuplicate(ctx context.Context, request DecideDuplicateRequestObject) (DecideDuplicateResponseObject, error)
+	// ListDuplicateDecisions What was decided on a pair, and by whom
+	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
+	ListDuplicateDecisions(ctx context.Context, request ListDuplicateDecisionsRequestObject) (ListDuplicateDecisionsResponseObject, error)
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
@@ -53034,6 +54045,184 @@ func (sh *strictHandler) UpdateCentreCodelist(ctx echo.Context, centreID CentreI
 	return nil
 }
 
+// ListDuplicates operation middleware
+func (sh *strictHandler) ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error {
+	var request ListDuplicatesRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDuplicates(ctx.Request().Context(), request.(ListDuplicatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDuplicates")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDuplicatesResponseObject); ok {
+		return validResponse.VisitListDuplicatesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckDuplicates operation middleware
+func (sh *strictHandler) CheckDuplicates(ctx echo.Context, centreID CentreID, params CheckDuplicatesParams) error {
+	var request CheckDuplicatesRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CheckDuplicatesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckDuplicates(ctx.Request().Context(), request.(CheckDuplicatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckDuplicates")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckDuplicatesResponseObject); ok {
+		return validResponse.VisitCheckDuplicatesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDuplicate operation middleware
+func (sh *strictHandler) GetDuplicate(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetDuplicateRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDuplicate(ctx.Request().Context(), request.(GetDuplicateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDuplicate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDuplicateResponseObject); ok {
+		return validResponse.VisitGetDuplicateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideDuplicate operation middleware
+func (sh *strictHandler) DecideDuplicate(ctx echo.Context, centreID CentreID, id ID, params DecideDuplicateParams) error {
+	var request DecideDuplicateRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body DecideDuplicateJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideDuplicate(ctx.Request().Context(), request.(DecideDuplicateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideDuplicate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideDuplicateResponseObject); ok {
+		return validResponse.VisitDecideDuplicateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDuplicateDecisions operation middleware
+func (sh *strictHandler) ListDuplicateDecisions(ctx echo.Context, centreID CentreID, id ID, params ListDuplicateDecisionsParams) error {
+	var request ListDuplicateDecisionsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDuplicateDecisions(ctx.Request().Context(), request.(ListDuplicateDecisionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDuplicateDecisions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDuplicateDecisionsResponseObject); ok {
+		return validResponse.VisitListDuplicateDecisionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // StreamEvents operation middleware
 func (sh *strictHandler) StreamEvents(ctx echo.Context, centreID CentreID, params StreamEventsParams) error {
 	var request StreamEventsRequestObject
@@ -58930,1327 +60119,1372 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3tktw2ljZ4K4jcjnD3dEoufdmWKjZiZNlua8a2NJKmtTFtdRaSRGaiiwTSAFiptF9F7K+9gL2IvbD3",
-	"SjZwAJAgCZIgk1VSdXt+9FiVJAgcHBycz+f8tkh4vueMMCUXT35b7AhOiYD/fMaZIkz9gNm2wFui/5QS",
-	"mQi6V5SzxZPFmx1Bmf0V8Q1S8O81yeRiuSDvcb7PyOLJYiMWy4UgvxRUkHTxRImCLBcy2ZEc6zHVca+f",
-	"kkpQtl18+LBcfPsGb8NfuyJCUs6WaMMFer658yNWya72sZ8X935ejPzeDzzB5iPNb77dEUFgXYwckCCS",
-	"FyIhiMqRX/grFsfQ6FghkknzBczkgQiUkj1hqUSc1db1NEnIXt0pN2PM9z8sF3sscE6U3VkzWPfG/uBt",
-	"ak6kxFsinyCi6S6WCAvEBSKaBlQ/bVhmsVwwnIenWk0tx+9/IGyrdosn98/OlgFSPSNMCfL8mzADJPCr",
-	"+/Ieq131XfPbiqa9xNlwkWO1eLIoCngyMAOekoxK9RMMG2R6KtUSYYkoQxfv7yT2hYvwvPRPvVPyiPLF",
-	"md4rpYjQ4/z9b/jOr+/0/5zdebx6929/CM+3WBM95w6KFWvymUR6jh1kK9ZkzPRCExCSi/bnLxh5r1YJ",
-	"/HrhBMRe89WabHi1jb8URBz9CcFwHVO4dxbmmy6OcYc2vPiTmeV5SvI9V4Qlx/8kgTP+I74kEmEkyJ5g",
-	"hSTekHOE2REVjP5SEKTIe9V1kLyx7+jBuw7So0fLRU5ZSaHgPDdGVgZppAUuUloaHbBEguC0IVMfgEwN",
-	"T7KSwlEsdK9j+1iSFSl5wxXO2pN8xgumEM4yJPhBIsV5B+9QM8xKwTj+FFKywUWmFk82OJOknMKa84xg",
-	"Zu4Bc3e1+Rhn2QXCaSq9K06ffXJFxLG8AjumVN6I1VwIK/LFk78tcJYt3oWo8QPNqWpP5JVePIYj1PUx",
-	"eDG47kdnS70PNNffBuGbU2b+VXEMZYpsiTCXhiByz5kkQJIXTwu1e5ZRwtS3QpjjnhgNQf8n3u8zaq7R",
-	"z/8hzV1actBvC2JeWVB2hTOarhIYSHOZ/mEVEFvwAKISMa7QJeMHhuAy5gKlNIW/7gW/IogqSbLN3cUH",
-	"f9V/EGSzeLL4Pz6vtJvPza/yc1iJWQMss0Hj756hL758+BhJkug/oUd37y+Wvl709u3bO3oIwpRecUDu",
-	"fs8PdgHSTlLtSC5JdkXGaQ56et50TyL5VuBeiguyEUTukOKXhDnCw6vXS9sPy8VLwdcZyXvWtzdP/Dmw",
-	"TrjZymUu9DcVplm5ql8KIhVaC4IvtVYFHJRzQZAoMiLPkSQEAU3kXUcduXjyt3LgcrdqI1OJNpRkqSaU",
-	"e0K/v+f6CGm6fw5H8sM7fVClwizRgxWCPdF3yZOze4/vn52dnd2B//lS/89X7p/2/7A+xwqrQi6ePLx/",
-	"f7lQVIE8DqwLw2qqG8oRTH7u6BK9hW4zAvv3mudE7Sjb6lUfBGdbQz4tFRPOrvSJ4EyCdn4A5RYnO2TW",
-	"gHKCmQTpZr8EmujL50am6H/sBd8ToagROIkgWJF0hVXtJk6xIncUzUn7Om5M97f27zSNuNWXiwxLtSpk",
-	"+fGWUcAQVUg/hbZcIWzOzBIpDqTIKSuUnl/cpJnVM9s/EHXg4jJwIz17/s0rJDDbEqlnkuMjSvTtqL9u",
-	"zi9hKbAi2gienyOS79XxiVY89MWhSC6DX7R/wELgo/43F1vMqIQzuIok3l6QK8oLuZIkEUStCqZoFpaR",
-	"GWdbmLN51KqFCBZtDKA4CgpyxS9HsopM+N4wWjw5zDTba3nBsqPWBzwzDrSpLb0yG8QLbS8wc21RVumD",
-	"fIPgvm59utino7nfWse1FyhTXzxcBO53/xr6m9GD3ftL/+zVptLmCMu+JT09rq00G77+B0mUnmJ53p/B",
-	"F0DMpynVo+HspXf+rZZWFwmN4103Js+Wk8+7O4FN67RXqa6fz5KJvDEehaaU4/fPzbPez4bDlgtjFNjf",
-	"tXIw8QwGmLvfimvOK6fM/utexCQbzDTEI72M8dJ6JBo7jxWuLafvBqsulcAZ9mzSoXF+Iu+VtW31QM40",
-	"6XvF2C9NgsDs658eoIE11XrPRk6Z/9d7Y08LK7IMr7VGYdTQ23Usbp7F2/tVpFQ9TcKuwwtBUpyoiyda",
-	"hy6IdP4PJTDNrNGCDtqiIQJLkoI/Sf9nIcDvtidC6o1HmnlQSnLMUvCrWtuRMklEJZ5BO82IMq4cbNwa",
-	"egIBA9PO/GutOoYdAhsqpEIZZZfmIks5MfbAjmd66CajGbU4cINmlBErtEJuNEZqZAnf7djp/HblOZVS",
-	"/7hc4EwRo5kbahCzbC5S+2dDAi2GDlTteKFWgiRc6J+SHUkuQUVaVcN4fywYGJ2rS3C8MK5WakdWjOub",
-	"MNlhyoKEleSX9lp/KvI1EaWHnLJLX7OJvKEtHUoj5F0XQz4r19DlsZcKSbplWAGrXYG2QpBZVHNvd1ju",
-	"gjt7SY7Bjb24pOkFOEY/v3sgWXYHyPj5Pw6X8q623i4W3WQbpMlyUU68/eVv0/uPHt17vERrLMkXDwuR",
-	"LavVaV6T6OKAj9oc0banOYj3LpbWqbxEkvyyRHrBoKrpL4HWszRmDGEpSdH6iLBh3A0h4bvXvReruDU2",
-	"WtNiaeheUtlft/+FTib49ipoU+FSWPXen55c+7DUL3ER3Ov/lgRiAU9fPrf+jnOE15Jos4MbusujVCT3",
-	"+b1LZzGfuaQsxFSFJOJiiS7MVy70Ry/M0EF+GqM1JzttR6UrMOcDttZPONfSm2XjTKcQvVqCgOiDQpU0",
-	"zHiOtngvERYEMT31oDzU29kRrSp/ep4ukaW/vsP1BzH6B18Hx2url/VRvwNjnufGutGbZAy0mD3dF2LP",
-	"JQnZ0MclOpTRtXLmCMtL4z8Im0VGoPcZ5no4e+OuyY6ytCSD9K/bEbYlOFo6L7EL590pIxzGAix3oIPu",
-	"ZVyiPapWyip3/EFQpQjTw+mLvRy3ohk8ai/9tjgqQDKsaIi333Z8xOf0wU2uc37IsATL0TvfSyeIPDLU",
-	"Z9o6lv2Sbg6joRKb81kNE+0APZUftJrQc4ETnJEUZEjrzu49GyB1vC2PPghOE2i4BL9/euf+oy/qFy3c",
-	"n07XcV4dqpZoR97jlCS0Q7Z52uJkFaHvNnXjA0d2Uv6vRNANrVIC6sRdC35J4q5Qo2Dru4AprYlXyyqj",
-	"TmZOgZP5utpfaWWBFl6goNalV7eu5IRlwGEFkkqSpf3AYcdlKTY9KXluVJ8dlnBLOZvGsV2MvgbriCIX",
-	"cHypQEW94um6H7TVVn2tkdDgkRHTUjuhAs7REkmegxOSQ+ZFlk7Qz+0euw31qO9NLMxzascF/RX47TUR",
-	"V0T8SBR2wqvOfRDEWekx5EoW+z0Xdn9HKCZSFkQEH9VK+qoQNPijiwae9nVBrmy2zcq5qDu+1npuhQu1",
-	"W+VE7Xg6+fvGbTD5bSKuaEJWKU+KnDCFOyMN4IXvX2L9kRlW1+RIs9GtuYQ3wdv9rnUGqNfDFssOZo1d",
-	"+CgeCB2srwkjG5pQm3vVuCNBSRvUCrwxnto3PiwXayxpUJs6wq1nfAwQlVkTdEn2bVV2uajShhZP9NwS",
-	"Al6NlRnbfWRVuT9am7+mQu1WaTAC/WKD9oIkVGr9MOdM7bRqdyTYXNLGv5PiI6LSTbCmBYRu5+p7q3Ls",
-	"gKmW4uOFVe0Z1xaOhDgIG6JBcHhtn/GCKXFc8c2KC7qlg3fvM/MCvDslhmh5fsXAWguSvnzG/PJb/8rq",
-	"T39YLkhaWL7OyBXJBgdoPv9hudjgnGbHVWfscEtYSrTVTpii6hh+Rm9LOUQzbwmY1/raKqODZUdkvflT",
-	"oy36BmUpSVcpkYqybhkKkfS9IIoIiMaGFSh46oqSwyrzEhr7GKTMTIRQr/lvGW0o+G8374ccC6pwtnJh",
-	"+4F9bTyuByBCGz2UKR5Fy5xujRFoBUVfQLP58carwfWUz8SuqPkChBFMCIMGAxOev5ma/KocU4Y4KJhR",
-	"G+Kd91b8Wu2IAA4PfPi7QuifkdyTLKNsK43bD56Qo3w9+52ebujJPd8XmSFIlKhoPg9XekJgyquQuH0q",
-	"BL3CGcLKOHFdfuygNBdkQwRhIQfE6x0XCoixK3LMnngj20xS+BEjKyGDo2+pBK/6qhGQ7p6PfkOMEYuB",
-	"V2CgHNvoUyguKjrytQ7E5k+YwAvKsUp2RKKLXy6WqNgjxdG9c0SZthgE/GJdgtXKeLH2c3AsdUBtfN/+",
-	"6PPXLz5//u0z9Oj+va+G7kY9gB6nw2OE93SJaK51IePB2RAhwiZ2dY7LJMRE0Ss9bSN7FsvFFadpMLpx",
-	"3UkJ5tPdOs/UpIWK14N81mTXxpmrixGzm+2T3ZRz/tXiNMZyB8t9GNBbn1ZaajgUXG2jjVdBgCjRNmh4",
-	"C+uM81+FvoI5810MWF6SFA74livEuHELLNH6aFVHkqWfSVACnvgZL36qZqkv2MPkpqRPkdY6jHfXS+Lz",
-	"dVlvKVawVksyUVyfAg/P+kk4KdEkWBXxjOvZKpKCHi0ROF0tnywRZVIRnBpfOywH6eWcI8yQJnKu2dH7",
-	"wdO8y6zce/f9rNyz0AE5yW7BUtqwUN+7r7wT8kybdsa70mH0XCTmEafz23+War9Le4K0QSh2oRJJHFBn",
-	"JthEjfRSKxvAvWNys+EFtC6Um5ch90Da0L+MZcVO4IdT7LKAjTWUvPHJmVwDpUxBE2ygDuJkk2xwTiea",
-	"aMPjf/ImW5UEdD8u0eh0m25eG61awL0HcQu4ZUact8DIDMlZrLyRWW49fORbhN6oD0MH5lYaiC9Ax8l4",
-	"culXjUkiruzlq7+UkiuakPO68cjIewVFGOFrrEGtgS1oGZkNnuQpPi5dXnY5BW2ooF85I8uOSXwUU7W2",
-	"8qBonceIbGWVBa2hmvUTtncGLBdXPNsInlYPxKYyT3HhDjpHe27ZN/6VqrX5w45DANQIs6k3qstr6t0h",
-	"/UmTIeFdc2MuN8YV6QinJVzoC319DC85Jy41SSq8Mat2LxlrLSLpXA8Z5FF079Hj+w+foKcCr5foW7Wj",
-	"S/QDVmDiedXOT+/8D1Q7v/vtwYc/LD5BB4T5fewEzCuG8sMVxZM8HI2DZfkt4oxOMo9Ha8LTz9tcGu3N",
-	"nr9hE3PaYfFviVFHp8FXsdwxQ15V8064XSUZLXrMUZgxcHwG6zJmPE6D3zrt3DSHb3As8Ov95YMPf7xj",
-	"/3l257H+y1cf/vRvwQug84ANLmSOAzewnIED2Mdc8x6023vI5jlgeNht3rOVf7T+5//lvM5/+sNgrfHi",
-	"RwieoPXROMjPkf4AUgb9gzkf+Ronl4s4F/Y1+yAHz8vpPsn+T5yS/TF0DoNHsPHBZIw3cpBaLe/kqMXH",
-	"eCtHDTjeezl86Qx7M0+6uCZ4Nwe/F+vGjBqo6dbseGnQzTn7nfjR/aGjWPN2+EfHLel3f+l1+UsHT+Y1",
-	"+E8j/X8fO7ml5TEcVoHn8iC2NThB8OVfMizlSE9CpPXeFfF9qlBGsFRIEYaSHRY4AYzDZRsxrhKzP//8",
-	"+u5vXy0//Pzz60FD2X74Xe+aXxEt5AMINliSaDcnz3PSkSg+xQUa+Vm+JyzWN7Vc8EIl3FzeLu3kH4VU",
-	"dEMhb4hxtar+/a53H0MJ//qmTAsyap3mtZHEKV+KXDdA2ARLDo0cz0Dv1bRE8KiW6PGFVZ8q1ItjX59L",
-	"llUdekmU5t7FHBaXSzNSXHinZNjFdiK3NkFN7Ggxq5vDmm9Kl1tm0hcszQI0IEwJOkJTNeN8G87vbUzN",
-	"jd09n0nO7hOmbL/X0NF6sUdiRffotRsatutg5ElAaR5ycm+Fc5jeRk9pXOmyWRFunDmIKrQ+WuCURWCZ",
-	"84nEclXeGgYIOy3LsMMw0Jt5tCmWNpzOJXHl7BCM84zGn3/+Qx0m+Lez5YPH4fjZmqfHE7fDuLSGNgNQ",
-	"dluL+5pk/FBPQ/DE+IO6mvb3P35eGcB/WN159+c//Xk4smHhfWGhoT17hgV5KgA6Lw9DZGwxZVKtEqw1",
-	"cM0UqwPNsnAiE66P1O9wwoKs/Bc+LKfEw9cARsC0+SHVyvnD2/nsVCFIyJAW3IVC1q5+G7m3ZVARdesO",
-	"Ih48dRm9lQ0EsKwx8eFq5LAHCLJKyocgcGFzitsfm0VHNr6hSBMuFkquKwK/z3DyEWPzNJjIc20pMr8H",
-	"6mMD9b5EcPu07JRCESJtYsL7jUq9WUXYcOrU7ZBpc6U6xCchlDJp8NM3Kz8ah8tnn4gDMIP11dQSbpfx",
-	"9QxLEtL0JZESwkxjnSxYSrplE1/rAGt6Y7CS94JAuQg/MKgkjBt5Sh5hxuXI+0C/UgjSWW/ynbCoWA6M",
-	"mw+WYoBPpTFuVYmx6qixsT+XQTFT1cI3EFneA8J8Cgg8gqZkSl2N+74bo+9inaJpuXci/W1pYZDfyYpv",
-	"OrqaYGkhsmQhrqheP0RRiNhGye0NzzJ+IOmq2Hf69QBnKSmLvswrd4p9NJeaN4q9d3AaN4/ByjvsaGZB",
-	"1CGnWirMUomk0jdwNDwTycbtyY5nvQqU/R08e/PqyLbIfcxkq8h8b6lyl4t75UpifW+Hp0xaB+eYGYHA",
-	"6kSF0/x54OLS3vnOh1EC2w0j52V4vMDVL7E+cDyM9COQr4+3gpAUHajaeZWaI2DxDEFLkRGGQ3Hg9Fr4",
-	"IpypHS+2u7JA2WAdauKHP1Hblo4DaicYO2s7JGR/hHnBANqkPd81gVutZmmBXMoFBEqSXrKmr/nQiJlZ",
-	"GJ3RARAqLyNDinD5eM9DSJBJquiVzehoKsZaxRY00eIPJC6VSBLCrO8HKYJzhDMTtnY+9hK60o1tqq7d",
-	"QGHYXL7vPEqvX7y0+GSaBMLEo7cFFql0cMTD5m/piBwmkH3W1MqH6oC/IQIunI2+/qHNBfQAMfZ4lAJg",
-	"Bq5V40e9ZHMLZJHnFtTo1gSTSqiIlgFs1+XIXedJr2K+cXabSlNL0HdpxhVg9ynR2j0l6UpzQJhpJc4B",
-	"LJVy5qwjS6Wq99m1lL4MdUBJOSOx17kWRZGPbjnOYokXG5quwnfh2zE6dwAkK11npA/XTv8e3V7BwqNF",
-	"ZZzUHg4icNhrG2DMV3vBt4JIzdCpEayp4Ps9+TiIHKfHjt1WlezUi31RHdBraRAykKP0cRn+BKZuKl4c",
-	"kBaeeIrdEvrGCWWs7JG5W+0j0tDCwS1t4Y/bFabXcIyaUZ8mk/Xz1jcCb9QgazWUIebkOZidWjRJoz1r",
-	"TUhP4BwclvgoQSkAY/2wo8kO2akvPh63/s4udT9aDJPM4kYs1Y3b50F0VPgkWtH0qC3D784i1Qc/4+kr",
-	"49fXOKCjE9SHlZiI7ND68RqVAn2NSs6HLv4Ex6c5CI0q87AX1cRiLDzRKd7SmPjVi41z6LmGPriMYGnl",
-	"KBxM+nj5oilJRsdL3TuhuHXNtUkN7La0d6Lr+qAt+7LfA+OQsxFxD+hDKlc5Uas9EQkJ9bkxW21o/6Ts",
-	"ywBAd3BVfyYRjBIH3xe5JTaZsKuXvD8nozhghgq2oYzKHUlhXn2Vy+4g2SEWba+91baDhoK51leU6WV0",
-	"QMKX01uEqlk89TTwpp395Exu6yyk0uLPbbg4t6fGzGkJepZzfXSOvEqCndDDqxsVo4nweLa3GHKCK59E",
-	"d3+RoWPkzoxpemOIFKU0xXmYsBWmnpfp0zctbS+RIXPSLm2SQXndV8lI9IJSBow5+TOf23FmSgh4YNlX",
-	"VuFv2Tde3elMWeJDk+2dz1wmgdNcbqFRACH9kfvhh8puitHKb3at5JkR074WOUYuRKYw6cuAsu3YPKZH",
-	"Mfb/7GxuSfKK/IOUPvIbOnb+1rlx3g1NEy7OW7hxA4qiVYUgZip7NMWx/qJBFfDtjkDppwfce8n4wYID",
-	"K5d2YSYW1BG70glm07ACtGmpWGPp4oXTOrqjCYKTHehb47a6q4Wn+2Inh3PmYe81w1QsIVlvgg48kY1N",
-	"0RllfLKrMXWDUw1SffeH61NGZ7uMDzo1W7xXoX398TgjotzHlRsYaiOEogndY6YCquVLwvcZMcFlXihJ",
-	"U3Ju876xIIiyK2q640SrGxU3vay+HGxjUHVrDMDn7EhajGWqT9+GqK2rIkFjl4YP6jM4dCMvo6CuEyhX",
-	"PqVMuTHNKUZQbPyqwdenM2hPU/A6u44W+RO4udlYMMw4w1vwPc/S0WFNTxY2WOWsPxew0YCWH2IysruT",
-	"3rpi8rHSb0RRbZMzZjG9vJv19hlf4XMyjpUm9vT3uwRHFAw01ggfjVnVHLGmf34xFCbjJPfW+Dz6WEVq",
-	"lM0/Zw7jaXmIk/IEKwPiJPugnRrXXXust/w7m18eqPVQiuT7MfzPoX3pU/NeSDaOsg8mtd1jZPwL0QUF",
-	"5DqsBUZIGscsZSkAvDKQ3TYhIy0qJ6I+ExeqvYWlmqer/bZlk+WLZXVghs6aBS4Z7x3z+LtLJ8Nr26Em",
-	"siZiFu47SWLBeIMkm5TJN1ocfMpHfKyH8CYlQGNLO8H9/S2dSRsvL7Dbp4tXlJglP2o06tXJ6T6n8EuQ",
-	"In/hoVyc+bPqtxxnn1ZO/TXk95YJUlE7BGlr5Sve66tOOAqFxZao2Ly4W5Vm7u2WR8h3PWz7MXLNr4Fp",
-	"xuxpdwK1t6w+mk3KoTaHtyuBupUgbRKu5YR8WzO7NvBW85Y5cRNPoHgsnWe6akE6375r1lDgJlKQh4Kn",
-	"Mwvk8SnCvbw28HbXnT3BFz01P6NEiZxyWMrIaTVGF8c8Z1dU4TlK/Erv9TV6PUhnoTHUa9uAo8KXhLnm",
-	"AZHYA4Ln12EP2fjjFOTU6wsZFrKjFP8tIGXhVNq+CFmUjnizmkud0arFVHvokXGY66c1dKq4Zd6AUSRX",
-	"dQPsPpUow4ogLKuUcW2OyJOm5THMOJwv9+LwPsx0b3vi7Pbd3tAU5cbuF4MEw6dtrP/yYH7qT/YSb2ir",
-	"hdrx6JjHdfvTSUqvCTM8C/akeSuoUoShjLMtEQhvlM0k2+BEaZWfNQ5wMIGMJ0khxMh5K/K+G1yHs4Qg",
-	"42H+Hahw0gVV8XV9fywn9B2S60w3abDKTE51x0sN4TPSLw6j9BFmptsBBNHtuxcMBeaw6k6SF+P3uHM1",
-	"f61EQiPfgqtoMd8FcvXG83TaWjYAHzL4Z5imSHKfwbtl0Unkav1wMCJ/euDOEceDh4GPNeWM96F3w5sw",
-	"49ly23r7jthMRLiVK59DsJyWkgL/6it1BNRIKi9RssNsS9Jz6NPnwho7KhWHKsdWXuiQDvwp58JMdFK9",
-	"zHBAsE73DYd4GmqDRyuC1VuR7hADuhcAxj/WMfgCmMvwZmy8ZmTU7bgy5nPw5rGVIDssoeZxfwzO7wZQ",
-	"Qbt9Za8LPUmSkhRxUUF2Rit9phZ8Dnf6/Dd9vSy8hlM4BppTPy2J7ETZc1+1HkcTioUqhLjq0CtIUO6z",
-	"c9qQECkEaewxAuS3ch/BL+a28V1/0c4tjFaW6k4JfmclQ+04OsZclsLuXY+InIb7XknRhvVsfrA6JhFX",
-	"WudEkrJtZkLwYypQOmNy90MxuUpIniwGa6KtPdq0cx9YRygvOLredcwxPiXVtJNzZtIV4Z6+hfoiUGCW",
-	"ttNTGXcw9jfEyL1MNIz8M7/O9qq8B27A9TuuGOoV4IieUMIeaLivf7VJSI24BMN5HFDHCXHVE0yVzjhr",
-	"9UwXHd8QnP9InB5zQqD1xLDprL5twbNaw0DXlsC04JkNgjM+/nTTmkkVfQRSDG/+dbp4ry1MV01/prvP",
-	"Owy37wZ8IzB4BUL+yzFcvT6G++t0YBilNLZ71RhxAqHsytboiAnZfAAhVSxgt0VFmlD+1Apou6yORpPY",
-	"4Zvh5jGvalfLwELGOskUX03DP78iYh1okgKCqOyRAs0B9lgoZ0iXLQw/k2iP1e7coEgsrQvuDrjjMDMt",
-	"EVKBD3ccwFPCc4LwmhfQ9FDtSC5JdkVkXLCtkq0wb3/dy0WPR7s6lXPJqOqY3z4Z9RZn2UfRM/pcGten",
-	"hmAq4x1jPTOcPZsqL0zrCyQJiZTeH02B6bcDNEddp/IyHdxhBsUnavXfsvQTBazQs5tJ6oHguGXyzkBi",
-	"B0IeCZFylfO00Y66//KE0Vbey+Hy3j1Ogl1gXoL/XwZ90GHF42uypUwickXE0SAzEZaQOuD3E/T0L/9z",
-	"5+zs7N79B2HXXeEaVvfXLReuN/gU+R6d8cS2Bd4S2dcPiJoMxZRscJGpWPfoD3bo0J5kWFFVGApHwNRm",
-	"9Iqy7QoLglf5/XBzo4yz7Zgxc8yw6YEInJPFclvrPX3icEe9sw8u0Z3GWzCtcJ4bImMF+JtK8Cyr9w3s",
-	"LKTpUJKfff8UvYQVLBHf41+KcGetHZYkdvEZ3ZDkmGRkZV6D/H+aY3FcqeOeZ3x7jB2qfL4C6B5x9Juo",
-	"3E0Gkzt+IKKjJ5qkivQzkz5Vq18566gw4zQjqmNwuy46QZD5JGku6Pqz+Q5YEbHKqBJErvZErFJ8DC1x",
-	"siLDAc0VzkolBX1a++KoRshl/YLwGMbxb+A8d98/z+x5aQeMrgLn6DutLng2vtksJA9UJTvbnVGvDfHN",
-	"JhxAtp9rK9nvlcDdespvXaWt3oIyvA5ZsM9t21qsZchnEjm6LuvdbPmB2YVRBWFwswuBW2JNsgikjZT8",
-	"YJ40mFldKO6CwIAZ6WoxaChs4vLwqL5hqYIJB0jcQtlMDS9p0ngxWO+z/bwxU8yk5Kc2S4wlqJlROCZR",
-	"TtsIkyZb65+bwqj3o9URCYihDX3fFQfqvAQNJ6zc9NpMTVXWJWj3NAmnFleiLdidgBF14OJSsz4NeMKC",
-	"ME5uJu67vlgz616W1Hw3uBNxTNTEmbX6b5dAiNs4yy3LEOin4tYrtETrI7JHJcfv/e88sqGZBns3Fhw4",
-	"db10mRbEn88u8GPzDcZeLgpGfymI/V2JgjQMhxy/p3mRW2A6Qx7zh7M+66EyHf/+t6d3/ufdb/eXjz78",
-	"YR6rYIqGP1pxrxMtp8yVHEdRsF/NL2n62KfnncdnURZAY0eG92TAQKjG+6o2HfjnjVgPTeS5QV9KwLqI",
-	"Nxa8rz08+6e1C/qK5MM861kOdRYb4q+mVTGaQWtGR0Ofe/rTU2QvKW/jvghtnGedjFvATJZLRfIvxkuM",
-	"LiNkJDHDGuE002OCgTGHg894ym6je28u9fk2XP0dSUT+tXMb79+OZZ1wH0cQ6oT7eXC+k+/YrvtyMPUs",
-	"dP+Najx3u+7D4f0deT8OD1i7L2e6FSO+entvyaHFdbsXXjplsGGvTimNKIQIdrZ7ztCGi4QgxVMcLsWI",
-	"rUHoggY7VaeVCgslVyG/g/O4OdeaXj6yqsVHByEbWaodA9eCsESYISIEF5HVKFMdx04Bq6hfcdG7fpa9",
-	"zih4J97RTbLdU6QJhdZEHQhh6N7jszPI9Ll/7/HjYc5rQqW1CD1A3tn03Je7W1iRCW600/IK7Z735BZu",
-	"bNJX5dDkB4ZSKkhiCymHIaLtfoSPgLkKGiGPQkC7JJpK4KbEhl1aNNgGrdU3O4IEMZWTIDZSAuVOS4tW",
-	"gbhAORFb/RcuIJecO3QNs14qbeziCUoF39sYy77vVmigJIDmVwbmzVaF4UY7ikG9H8cC1dancvFzcXb2",
-	"IHGDwb/IXSvuLpbo4q6VdvDfllTw34Za8J+GXBe2zSxWaIf3e8JI6gprN5RACy9FRC6foAvXNuqu5qKL",
-	"gQsk6EIvd7ACPCnpOCnbySJTlySvExgyBi1HWZ7tPnVzCB6zloDM2WFtOYoOxtZiAe3x1tRAcIVIvldh",
-	"xmwIr8b5zg74KNFeEL1D5y7AyNGWI86GQRbbQsqbeZByVXguVKXr7NQ2VKXoyBAM/zkcuNyEBmksyeQM",
-	"63Vg/T9d0YRGUOxkP4OIaUs+aCcSNs8wcpZhNnMs6kMH9WeKM9qRvnXxjM5QY51VXxUZkUgqfS9BVa80",
-	"19M5wi5wnGCGbLAXcprRurCZnRCzN3/ritbHhjHbkkH/YqpKzaMSrYm+1ZDiwdvChT3jQvfBIcbHR43Y",
-	"A4w5hjA7qh1lW3eJwApSHpH/PU/AtMYCsc3ur4igG1rdfOYKWSJBgGamtBtRBXelHpFLkiItXcNxt1Du",
-	"1E/kigh73QV7W49P3Qjzi9XnNlbhSnhW5ExCbNaR+MSUj7nyOcINRb9l24zK3dLqbRwyZTjK8b5kqI6G",
-	"akEfwFOXSYMuvOMWVF8qva1lrrpEHT1UZbXaiv+hDq213JFSUzG82MfEc6gkdqjXtmp12B4KqhRazJ+X",
-	"5JemyIMyxBlBmMkDZBUOV79OMYkaC2g7jJw3v92WNsfM5CNIm4wU9GN0Sud/bmnak1xhsSSYRXA+uQsW",
-	"9ALuxUuhEkRrjo9oTZaoYCkR6N5XPX47B3gRQrOzJJMop9BBHkFDXiqRqaYKDWefjD5XP5rnv9MmUuhQ",
-	"2fFWGy5WmyLLOvrlYqR/RIJsqVSm4AodeJGliBGSojWRNLWVI7NMy/9QZBV04JXBVlyBdxwXeDtXUT1A",
-	"rzBjQonZPDyp39Z3/jhPc/nW+hjOvC6fQBhdEbHGGXINKfUhPgiqzIpn7fs77Ak0pFuVL4DCkWRFStIV",
-	"TQMC9IWXCWKRTSjk7R+o2u1IVuLdlIwZ6cyouBEm0IuE01iF6cZt2AqmwbNUc01VgwmwD4M+Z02FlKTn",
-	"iJ2I2KyfFtHEN0+711bu4mkzkdwTfClLR50RkssqYfiIUg7WR1955QiUckXEXhBFxKqQXbmY5TU3JtRM",
-	"1I6n0fSxj/eFWwRJ6J7qh2OZ1pSZuBMoUUZzqkiKFD+HTX/i0LJlwvcESXyUJzG1IAkXaYeE0FeeQUfQ",
-	"CqlpVH0A2HXzUmSRIEw1mqzmaQsqZbJNOrWPv9bxtMrYk6vuLYeYLeaEM5quANI8oGopaUqTjRYwGPS6",
-	"ieLJdt9JIK8ni51YKPm/ybYN0etJrZ5bb1Lc6aPfcgOtb2/bDdYDYhUOq/9+xc16xQ2y0+2/8oZjv5/e",
-	"HTj6WHwaF9hQgs+Md1OrH/7QndFzE8ziFjKW1C0Lj5u+yyEf3wEfkYL2NckOYStO7qILiTfkQrP8RcEu",
-	"GT+wi1IYrnl6RFhekvTuYoZW345Zw07Nt+4YWoeHQbjrcONfY3H2JWVRwknTeQUPex6ythQ3vj+5rEr+",
-	"bAQzBNAbk01lYsxdAvkmdGtBMiM6d3QfDGQfqnVrlutZaYOsO15Iou/zVe0bWq7hTSg0zJHdCZ9zwJF1",
-	"AJnjcNeOcDcyDsIWuDyMAos3ZHXYhaCLv+eFcHkZzGiXckYNv+gKfENKxRLhNBVESsQF2mGWZv+6jURa",
-	"1gWcQUdEyyn+OemRk64//TwwZcNKQKn5OL7c70zmRU6kNA7yKyrNKcQ5zTQL77FQBjSQq10HZmCHtGiQ",
-	"GMhXGlxm2sPEmVZCOGcPlWsn20nwoP3aiCbkNLt08mU5rB5/yjfhoP0yIgN06Kr8/Rpz19gg1SdeUc1x",
-	"xxysmlzvOV7zKPugNt9KZX+ejKwZ5c1glc4nIVgGZzm9te51Cp5R1Uy3XxAN0vqGBFPg8JXQAQ2vx+sX",
-	"6MG9L764cw/hbL/Ddx6ANxvne72KxU/fvlos2xAFDwIABa0DUaIQPCvWocIgmzkVLfWKNelOyO0E0Elp",
-	"Tpgc1yynWJNv3GvBZACCZSFGzv1H81J4PK2UdZTAm/7Z0L134CvfUGlBbF/aF3qRUzpdbk9tVps2uyvy",
-	"mYx8PVEtsDBi5OD6piwRg2Q488ecYEbZVr+NGeJZWocMGijArowql+pSUru2mXWqLRdVIp6jVvASqpgo",
-	"2KxuiFADa6gmD4N1zeAbe9ufogMUa/KKHzq4CUexOFb4R/1sx4UO4/Qt4UcSWgYuUkpYUgOSB/c8g7Yp",
-	"W35FBLMO28rs2RfrjCZBsZxY8RECu/41JKy/EzxHMKAE8C0tkeG+pcmuZG2WHdH6aFnWfN00Gg5lE+2J",
-	"oMamGyLqS/PkiYfWm884IfO6bEXW5IqSHsFIUwmJdCBSGYq5FLUyHXB0zeHQgdf76h/4knMq4pWb3KBJ",
-	"J1uWYjuYVxhko8TLV+/I2KZKWlekTZUMJ4pWuqJjfEulfYZhWVgpQddFTTT4ngP4Qk++6hFhQZDLm+4o",
-	"LA7mMGQESxIElySQVexoLxEvFCSp5Ri86RDRoyoaUs3aQeUXu3bqh2CFwGgZ2F5tSJh1TcLdyfHMQlmq",
-	"mZCLiMCvexJavFM17PKyJISH/U91Tf9lKZY67B9zdlGiZa48RwVz24JyztROAjtlZKP0rrejJsDlQxmK",
-	"eiBjQUY+2li0O0q8c5n6ngueTU85gbiP5tUlaOkmt7tggUXhLVltBS/2gztYPVmWYUZGjsbidMFuRFOa",
-	"YWM3BwGL2wo9ZOI6uydk//F9YcytlatO7CVL8/kPy8UvBRbKZBVUtsP9s/sP7/zXvWC+E3kfAUvxPtw4",
-	"Txb7vbaQOnrjdZhYFsj53LpzrfXtjRXVQvhIcGCVkXVR1f0ckDdjWaZqotieZfOuj7u53doG9XQHjQQv",
-	"eO38ap8NHeZvSEb0drwivxQkJP4TzjZU5CMn3iKFH/wzJa6raNh6mNmoCbTA3atPesSpjRxBnBn8hE1y",
-	"3y5/oVWMSWqS3wNW6gYnynYm8VOOuDZEFXmvliZZZsuNVuM5hEzKlS2pMEEY9y+Iv8A/DIjwe22zEJZC",
-	"ZwHCFIVC3upqWC7WVKjdyrWbK2WzQQazp2XFNysu6JayBoxYjgVVOKt6opC0SOp59jnd2sz78iEXUUp5",
-	"UlhTao2TSz0j0L4cCNBqL/gVTTskZWV6BJGOazKXGO82JQfwD+25UMExcaJ4d6u4QhIBTWozamQwH9EH",
-	"qaPW78L6gi/K5jfwoHM/XBEhaDrYAmgveEJMyYL5zoflKUkj19iVBar4+4CFpjfmHYSif8P1nkU2xR0j",
-	"eYOtg/ygeiuO3pwrsN6iJE9fOZ5ncs8gZKtDdCvlq+d46LEjrHUIRqEkJKBVz+31Ifkaiy1fpfgYOPTf",
-	"4KO0oBPaNieg8kP9FajSiEpUWqAhPS7H71d1z3Bj/MqygHFNIRtKBNe64jk6A7MYs2N4dMpWCQkViYEC",
-	"Z4q+D4gqsL92NE0JW6JfieASkfcJ2auuaduBVzllXHQ05JA4JzA9uKBkWXzXP6LXD79/1OpBVHPHhnp0",
-	"D3odynLIar+Q4mF/w3IB15sV0aSTuJqmeZEpus+INKjww95nz/fkMU65kWFCtTekxVkNRg4dxG83GwI4",
-	"8J3lcPVbJeSjYsTwqckSl1GQPyahfNTdU2Yqyw5hseNZKpHiByxSiSB50xfU1STN2bI6V5SgbZLpjflI",
-	"sLPH9GzkUN9EW4Tp9XeoVgBp75rJoNVtbbESnMxNrRMYbFMY/nLN9phRqqjotmn9xOUpuckxnDeDT67F",
-	"zJP9c137PXA6pig5w/VZLSfE1L1srL6txZQ6vresEHnAKvoWoPXivZcpUZhm4Rgjh+u6zf3/8frFT8j+",
-	"iiizEf41T4/W1NpjgXOioHa+DkjRhSFnP1X2e7HTCi6TizwI+1G2Ew90pOIiL8uDDliihO8pKauDrkUr",
-	"d+9ENi2sTXqgt2J9ga8LbecSC5EmiAKqLufNKqdsBTibIdSTA8JSEilzgK8BHEAHpxK8tC/JseOykEpr",
-	"ccopF1pFdBFlOTnDT6+tzMLxC35aAS+tOCryXskl+vrZS/Twy1rmA2Gje6EZhksw06qi3PEDQ5QtXVOa",
-	"suFuvNlWObbaTH5Vr4vRyw4qYdbr4IkuCxO4KH3aoRtnmguxeivyHJhrYxzyIAik1/Aiun92/+zOvftL",
-	"s5El0B0XeRDIw8oVzTJbfsf+8R+Ss7uv8OFHm54blPepwBvl+zi1qC6PIlwEqvP67uleIzCTWRXo7YIK",
-	"mt79qU47V9mG/vf/8/8CzRAGLBXAyqrRzzxRTS8EM1TQ1ZQN/AEfeaHQjmoBwjdQ5KPu6G0wo92pM3Ps",
-	"pl03Qu7UEgAtAD1HsA2Qlt7A8sIvhW6V+uJxsO80tET3N6DBSl1X6aTk7u7b9hnfH03CHbAM5MeZ/AoA",
-	"oHS1qQ5Za+y1OC7TPT5TfNKNdG5UCr5BF44gF60cTqcWNioR/QQ6fOfXd/p/zu48Xr37tz98jIvuHBEW",
-	"M/UHj2okv399ArzdYOqenyUfKwJKQTsqYfJ0MVwD/g9mpDdWdz+wuhmF9V30ikDOSQoY3Oiw41mgidf9",
-	"s5sX6qdv84cO2TaDM1cPE4+s9il5cw0B5kitH5LB8+TLd0qv38XP7+LnVoqfVxAktphzvUfqRL1l5gM3",
-	"nE7hN2g57bwtph+pdunyNEYp6LSphLT/sGbvm51Wjw8o7F1CvBMXcyYm+mdz7YyMhN86l8p1uSKCGKiO",
-	"qI4EguAUWPsaDecZzOMOe7dgiZEJT00Kew+UcInFuilfWqV0s6FJkamjScWxjRW0wQuWkwSoHS++c2+x",
-	"XGhV4sFiuXjo1ZpBrC2jrGNLvHmWpy/MoG+x3FG2VZyhvwhe7JHccaGQJApxVk6dsu0TY39LnhNARdlQ",
-	"fWOXC7qLnpdmH0YpxVvGJZWBqD4QrnTnVdlA2cY8+/4YzgKChXR4sH86EcBqSlrOpCZUasU3m1XKc0xZ",
-	"HyKxfQLtcFph1gSDztWoJVZrIJqrfzJy15SsYPsFk9FMANPeBFJ9LN0OmdnNz2MaBOvnh62n8ls/mOf7",
-	"gR9xsiNyZQnSha/usWc4JeAGEGQ+sdZbnzC4ieWTZU1w1MVB8wi0D1qbNwakeyk1p4F/fIoy7sbO5RAu",
-	"RYM1ghscuz1zOGhCd+Ut89Q0d2OIXVtteMxBWYI5zoZUF/Pwog2gkOcFg3o6Y7FGUt1oUh+Wix3BYuKr",
-	"ghihPPF1ScjkN7PNKsGCTHn5gLPLSd9tpuOY6VcUrIauk8af77KxYSHG+p7gFDSEkRz1kvB9Rkrl4kDV",
-	"jhdaMWQ4J7PVT5ns/P7mqveCPWFja4VadH7fSNR3U+ggXmZKsOqrbZtf/HI4rce+FfyQA7mYp1Wqtiyw",
-	"lsOS/hqw654aI7xE1gAo0GVZywrQHXBJKduzQMt0RJmB4Q3qKjuC085MRAe4Ykpm9aPnZdOGw45mJU4j",
-	"lcgZR8MuixNbukIquktObtDnL/9z5/s7mg0fPgpa30Gq/mjJpw3HekMLn29bnIMhnW1hdLOgTvGxNc2p",
-	"imBFYUuyZdQRmKSvtTi+Jk6GpEk09l1HKbZmcq3RHaCPkY9TA6CkmuMv0JokPIcmNeYMxKa4loQxDGbJ",
-	"04/HO06X694L88l5WnFMkGMV9k+sHzPusX9wysrkhUG8+YxsVOyz/bhIb0yapN39ibBHn2pGS22zlqF2",
-	"Md46/D14N8yB0zJUxjPpFP5pbnGKjzFW3kfhnuGWPt7TEfvyrXHQj9gU7zDNRrgIETaDldkUirfLwCxn",
-	"Pyclbi8N5smJiNc5OvIjYjTop5630imWTQl1bUCAoaP13FY8f+PqjD+WemAKKmTs3Rx7B0hZxCsH+mnK",
-	"tqsJWA1dlklXNLJecWSSyrWNtjYhuY7SrGt3hEfBg7ia9BIcZKIWM77NTflSV5cbiQ+mfMtOUSvoxs07",
-	"uPR/TX8+jPsuQjBM0tr+OQ71MLLz9FM+1NBkyoFsMEf0Fs+gTbSuk9ulVLQpModu0X8KBq/7XnaPervB",
-	"/t0d4CeBv07HJZ7t2Ax+aeIxajNIDrgogf4MPKeJhesquwIQsRL8sFgucJatuFgx0+c2jIEJpe2D5wu+",
-	"b8rgb6iQkQhhgQgGSpS827GdRsE3ijBTLg4DQtXmxoLZtMi8wTQrhoM4hhrP9fkwuClZ5CvfWRTODWXj",
-	"87ViHYx4v9cHb+Tjnb2tc1vyO7y6H/WT9mAGHJxPSzwluSNEeQm8SySLZIegnhZa0FvIjTJ+EO/obGxN",
-	"C6tU8K2wzaorqvNi7bKIS2OrNLyq29GKjbL9+0oepSJ5kGqQ4jg5IW94ha/Nszfi2T9gwSjbznkW7ZB9",
-	"p3Gqqpmbyu9KMnqZfvV9sye3lIEee5Tix1u9Y+x3nfL5GXDv6KjDBhdZINPjFcEpogxBvrsFnSL5Xh2R",
-	"Aw7xChqC6qEsMQHbRtsOEjDPkeYwLLzobIIlWSKcJJCqi1mK9gVLVOFqNZtfHapAwGJLVKx4tM3IAWkx",
-	"tjDhQUe30CDekBE9Eh8llBbgWp4mIDx9JiHpYanJbXEu4aESBAwKFkw2HuwPVRI5GN6YaohmRNdsUkmp",
-	"PvYqgvgoF3qz9oqkF0jwg0SXhOxNkm2REagu5NKiuByIlakURoTG8RsuCMjaC3uoLpYGv1oQnCFRtFM8",
-	"3PfCB9/UaXb9aD7RgS5poNK6fhZE06PzV36QnenH9qAHYqmXdL8PAQm92CAA7LN9IcM4RAXrXaw+Uitf",
-	"eg6ESWAJPhmWFakr0vmfrahdLcUjVHMK3bzVAYX41kBfmWsZAAi2JtBcJrMZiWpg1UyGumvqD0lcZcPK",
-	"DlBEk0tRAzo0BQ4+FG2t8qGJUGi0Zu/fZcJ3GcCoBZYaISQsBL1yE4V/4Gxl75AAPmL1J+uEAUmjKHPi",
-	"8arIGBF4TT2gRmbbfDVauTbaJ0OODhaXkJK+Zbwj2d/TJAOVHKZfq+iA/kh4ahONWskczhF9XqI2azPI",
-	"axKsHEsFqof2qqv36Q9uMM4SUh5FRPWIGVEjAEY6FVS5w/cffRH+KZhk8fVR1YGsIqOYLv/AfG/pUbv7",
-	"XBlNtC1dGEFw7UPCPGCCGqRRuOsdzrSW3/AP0wRDkD3BSpoMfAxagGvAG0bpaeC7APj+OUCtgaKDcxlG",
-	"mnRaTJfWUPYAhsv0IKiClIROTMmwXWHrn7pEdoKzDJB/2mAbPtzzFRFBtGpj7emr0MxVaAW0UMtS9Uw5",
-	"gToFT5jBO5XKN5yNZVGGyllUq+rmiB+NwRUERtWyNdgqaVoClzYzXVVXhPlmJvZN9dqIDKnOw9m0lDr6",
-	"DxjNpeyAcI72WCinl12So/5PbTl8jCz6qZaIu+IaRkeZrOVt0CC7TExounkO8BTzexHmQYs/GoAWZ3ce",
-	"O0yLu6s77347Wz56HPASNveog/RjKP5NjXhjOlbiLDOezzQIJZnv9cUnESgytjmXBCmqzWNnhtkCsBI1",
-	"6s/3739Zb5j1889//ts9TR5No9/OliHvadleINaYuh9hTL1xot/CsoFtavVksKq0RWTsKmEesMnkTi+8",
-	"i956ECEGyMUkBVtwNVNABrYVtIRiyInmhoH1KFhtbr1I8dED33qvJcW5Gnv7z3uh9mBMKmztspmsVVDG",
-	"gZJw1evb5QgXmMmxBccZ3P4HXmRpmyoPgiX4WJEVF2nI8f09P6CzB5+fPfz8/tn9LwxmKk7PUZofO9Fc",
-	"yqLRHO69FHD783D2aQ+4me0PBPy0tAqikAq0FHuZSgvFTlWsF9ABDNQ3814gw1Gb+itJ9li41itNZQRa",
-	"1hh6n6OL8yhknkfjOnw6fh2USc9ZRhkZmYX/FFkfL9AUsqJgTAcieg13xjVJ9VPE+RxBxpr+dssijHVa",
-	"zBFe7NNXZ+GiSSpFd/TsR3sfV9Xux5XxbiU8z6nqsbZ/4mqOtlK9wYlY9FozyGzsfCv5WPMll+ZT1yC+",
-	"ygDW/LtafWc4nGC7U52ekKynNtN69I3JyIAhh9ZkS1kF5NPlfK2Vz3SZBjTtCrBFB8te8YOLlzWrTikj",
-	"NSgIQ6rePZnt6HV02fzkT19FzhYbOHf1E4RRqpXWghkltdT9EVXnyNrM56j0ZD9pRiTOUdcvYCJZ57wJ",
-	"FC1BD+NXRFgr6hxZZ/gTEzfzPfnnyHOPVwVUp7jZuy+O161SrV8KUpi3C8ZMMkhiTULwhWKamQ9iplXO",
-	"3tHfkHyfWbfAdYjBYKfxp5k0NQTmfCKjjWk6O2TOcr9go0J+wbC1HqXOuTXPdh2XRJx+I7M1f/8UOGik",
-	"av4tBcY87HhuIor2jAAcDDc2xmK4JKWdjwoWXFl1iTNtzh1jslH5nrBVUjbBsKHp4OS/EXgDfmgsCVKc",
-	"d6Bo6FmYkMngfmg6vvJfCGtz+jGvo8UIeleFpJ9JZKMxFeHNR5fOu20dGorzS8PEDTdPGbvBweC9YRzT",
-	"zQVdEbHGGapCQZEpU358aPQ3Bt062nIV0d0szNPutVVAOw9/xYeEizbaTYQsdmr2casWEAgDeh7eGorh",
-	"kDAyyyyn0HngnzvTtmEUXTJ+yEi6Jau0IKN80t6745zZeA+ND2DZY97zOruFVKwYQVO1x9MyRyuB5ybU",
-	"592ow3UbWJLoGg/o3Dcu8TDj0H7NJYw2nG2EpJoQFoQLm3inxBTQkAi0BeoIbiWVEOpj7Fe2YZnXuCTh",
-	"TNlGeJFvwuOTI0GmqcxojrToYp0FB43jWHZma7z3wcRKr1xGQEz6vEteDgnXtw5IgiHvzEDdxRpA1MBx",
-	"bEeIFrbk/T7DDHfCIG4so4ym4oZnGT+siv3M9QiMq1VF18g9Cr7UkxP9n4wfmL4j11ztkLQ9oCY0+NMa",
-	"oz1NVZu2YX3kioi06Mhh0+YKSglOoU3VDku0x7LWmK3eaV8O6yDuxJmmviYpiXIXYo7j/vINA0Ymm632",
-	"40aptqbdc13uORvfYeuKX/pH2e/AaXvmmNu06jf0LhhyH3nLuJahgYwE+0vVY7u7iUkLlwVeLUvBWo26",
-	"Wn1K58/SjdtHeWOZupPj1C5hquoC6zg41A3TsbS3s+Xp8rOd3NHt1aDmcKaU2tgtc6a0zJ1xxozNzfNt",
-	"F8QISSVaEwhaHVzSq5W3SPEsvYvc7Vm2ty0dJKa9LWYpRHDLBLcWSlN3VDtFR4KFRFghQbQCCAaVK8hH",
-	"kOeHNOuBkqW4i17atPsHZ8HEe89lWLbqHd9zV/+HJ/6Gq+si1buaPTpP1/uSdkGUg6cmSxHZ3S3TLsc1",
-	"76t9oz3rMMemBjKrAcdA2eWJvYQ684c8+RflQ6rknZlVxzJo4sK9kf3t9L4XqrfjKEqKtdFCqEIM6q8C",
-	"iVzFOvwBvXlFhoO/7d4HMiu//79+0B/bKbyFI4uVEnRdqLB+luF1LyLgb0M5CV8fu7teQSY0VcObZPPl",
-	"7GSqRdv3PTL37tscvr+SBwKXhsd0DTEHXmBpHJsOHnHwpFU82elC/I+3//m6vaJLcqxrjg1JnG3DvCqu",
-	"OtD8w1rQpQqj/xcyzKrvhzf6EnQHPRH9uPm0GXAJ0w7RoNf5CqQIUo4XgpHjDySUUVnldofyTvbC2sW2",
-	"tTMXcHt5SSgpNnhyZK9ioHfc98qBA7UaKT5edCDU9N4SVYq8N/zNYVanZG9U5ZuiZfnBmyTmRvB8QsE+",
-	"vLYP5/u9vGOFXlviw1tQOHRC14U8eGM11gsdVPZcKFPZ0AccsueSNlwgtYjtDWCB8AlboPj4DdDvdJL/",
-	"d2juWCiPkmP6xfM0CO1/AQn+u2g9VbT2x3eaknYwYHUzknfY/vRF8Sgo0uuSoEN09gXqAJU/9MqKGbxC",
-	"nl54u9xCPhVmSdO8XhE6CIFyokjtH/8TEbGDRDhV5M5ChaYInhmPZ4qoHiRcv+gefN3J6FH0GyGzBycw",
-	"kwyfeavGy/phpCM+eZtCd8EPnW2HAx31N6LdXbhBIXzn13e/3V8++PDHO/afUDV1f/nVhz+FWyX/iBk2",
-	"QeUfNQ3nAdVPCiGCTbieMwQ9yJqw757rcIRakg1nzoDTeJWXi1yZ9/pMw8EY71tt7BXMT586N//NmRI8",
-	"y4xlSJVE9jIcbuOvsFAyKLddnTB85zOJNM3Rr6ZublAH/sTMu5ZLuSy8V/iSMLTGySXUfVWVcDFzPgVD",
-	"J1v41K9YN6SzNM7KJFPvptl7WP/+xPj9qQmcrYk6EMLQvcdnZ+D4v3/v8ePR0R+3w+3wbjWDiJ2eQVFv",
-	"ytnbpa3/GFg+yXEICuPFBmFUyHDXy9hGvbabqcvdsMMlGa0fzXD2Zcd8XPP+nnYVO7qPLyD5sXwnuJld",
-	"oT7b6nQleEZGJMyAnxFeCrOOGVQmfB9KQfmeZCnihTJVnuwI9ZHmKD9Baid4sd0hOwiCmUGeIOAjWaov",
-	"RzSJ5YystKiG4nDZsydPkKRbwKmgDGF5KW2SL2dG1qO6U9NTEwJSa1YM4oGeq6bJqo3G+tzT3ODW3oSP",
-	"1zxGcE8f+JMVxa5E6NFlil2NUuxldq0dSTvU0jdQ0GUAe3b6qIB6urRplpXuleCMsBSLIEeW8jCASJSe",
-	"BNceaHGKpeteOleape0ytVIC0xLJqwEci1mKFRdHVD5kkAy89OgMJ5fSYMhhhXb4itgM1fQcKrHhgB92",
-	"HOX4aLDlTAQFJyU84Yhm1F1CFuTkOJFaU0muRbHWAu/mRVW3+lsduGpupUwz3GwpOUJFnt6D5nrQzE/l",
-	"hBlb1sTvf2NHq82BKXbTfQ499TZ2bHGr/wTgxMeIke7b0XU1Ct6Q3dlb425Q83SvDJ1NQe1STEvEUoOD",
-	"BrdCyk2H+BFXQTMBy5NsPtHqi3ZLLGcXZC1zLZbAkfUd2YTxJJ8ajFUH7GWuxqryBsoWbbKATWKl6glK",
-	"sCBQlrUsG2zIJbI1NDKc7G7W3JmnUGoukCqaFsIq9gZrJ9nRLLXJtFTV4C73UAxMs3QYHc7QoD6ZICU5",
-	"Mw1Cm7RyWpWJStRcnvfP7j+8c3av7vf8sq7NguL68MOdP54BTtT/uve3szv33/0pqMR6gqmd9QZ/d3sG",
-	"RRd7vCXnSJ950zLeKF4xYuDF00LtvgUfVttwdn925KbsCmfgRvulIDC++0tle9k/bAWu/Rs4FxILcaF2",
-	"XNBfifdWwWSxN1XK5k2HIur/oPglaWXDNgDqVzVSDaXFmQWGeOCFZ7WNhAYcHemdlv/Vt8w+Hf9UBEGD",
-	"99ot6Qakb80cPrFx0BjMdLKWNOhHPxFN0PKp5YghVpqkb47nqAZ3DLtWS3bxH330sC6//v7vP/8s3/35",
-	"391//OGUWrkpRrrHfIOpD5N50eMUH0FsuGO+zxBDfDCD/luTULdLC65T4rqxr64vbDt0zAYv385j1zfR",
-	"qGM48/map7HO2PM2IU79QmiNYkr5FjSSNBD9puSKGSFGObOQmIpb6H7TTB3SaFrlWE7yDZKinOfKvvLB",
-	"AbPHtjAejeMQQFaw1UZeKYn9bujcvjR1a64mN6QXJUTKLuzx/9Z/NijmGJUgO8hVZgKcfdXaaTRGw6eP",
-	"7zDS7N1hxiJiq2Vlq3vhgwtAraJSIqv3vZc+PWSHqfgMnKlxmBDKYUL8iyA7pFSQRIVT4Hih1rxg6cUT",
-	"JCs4hzK2fkGZ+3mHGZQUMPeML+w9i92NCKah+a93nwTcxHQ4CffiAbN6NxRPCWliTjROBvx6p9jrWQOG",
-	"GVrPGTL5tJAp6JZG4z68ME/PizwhyBUlhwki4XfsiVuJPfE7qsTCF/MDCBO+TzqILdEUeP3QEg2lcZIH",
-	"pA6M5ZkJX3UgBdTjDy0z7/7yUR84fydgjvkZ9BeHqR+Fp/URcKka6Ek1ey5Is8A1VuIN1syvnltt8L66",
-	"vaA/fg+CvhYEUDr/S0Hsz5pyDbk3TajN8/0a/M4QTzQkjSci4iBnIqTBDH6wplF6u1xhL7GUBy5Sg2Qw",
-	"1jFs8htWeztIG5x92OPDyOGE95vhzOaEGuP3UeCl4HwzkgCzTTxqhq+IJGrkDBXJ91xgcZyPyIEhg7Pm",
-	"GU2Oz9l33PYcDXhMRysqsfZGaSIEmkrCvIYO1esXL80C+vqmXtgL6gKBx6lqeuMW54eTXeY3P9S6pdgr",
-	"bgmh5JCOq6jKIuJGZdtQu77glgi+zgxKaZiFzD3bQJX97hl6/PDRl3op+m2UEoVpJu+i7woBSDc2qxOl",
-	"ZE9Y6gLApkeqa+R84Y4mALJeaA3mwmJoryAuLi/uzty3zsyzI4exyFwHVCzRWvBLwpZln70DPiJeqP4u",
-	"5FGXA2RDmOh24F6g0CqoqyOvDXJ/JhFNz9EvBVfQZUZxZEPSUXaDX0LmOGl6fz3nZm+MkBIGuMSm8uGS",
-	"MsjosAwzmLVlQ5hmep5NYNXbkkpBli7WGU26wuRFSl07gSqFQKviOFssF1ttNrDcZABUGJR7GLK7Of64",
-	"2HoXvtPIBP9GM8P3ijBtcT1BORfE5IPIJcJZZoDwpQWtPkKH33MkyBU1zydcCOPhKdNIHWmgshWySuzo",
-	"oGmZF4Pk6PLEfCd4ju6Z0pcd3e6INDjwtqYtGCAHqo/ugS9IRrCE3IzBfD3ImelDc7Ktp2DLQlM8Eiwi",
-	"uvaaZCozSGUYl7xYcZEd0TOHbba8v6oGZQbOwDRQjcAxucmz4WkjX4QsQ0f3sl72/v16vezjs7NBP4Xd",
-	"kO5tGKDsDBhjvqya3FzgFUn01hyfhQtGfqg168W2RyxEueA2Me3z5AH6AGz0Oc1JzsVRiwhGDvoA5ODC",
-	"bt/Gwn65q1blW2jkz8WlBMTvZb1XfatSZUTGYoAItlHM1xlPLucpxa17/GdVRwHfLpw66k76OKGnrd5Y",
-	"XJ+q63Gg23lU05w6tV9XnkZWyBAC4k+mV2NG5cgqhYm1ArNOQW8GSIYwxW7CU2rYxVOEbKNpb27vBg/F",
-	"SZUFoagXXOoQ3OKue6f9nkRYwD/1BM9Nc+plTO7/bOeqrTyn5IpqGYQl2hO+z4x+a6K7Y1vS2uNTXj+P",
-	"htAamk2l3H7qgYZ3bgafVEM+3i6XVFDceKoJ35t+o6ZYylOXgmrJ1GQRqLn3wJI/k8i8gAhLoW4LitU+",
-	"8USRpLNW3Sm7WELWe4ZZTCThxjqLzNsj5PRMlk5XhGaGDRde+cI5yglm0At2R9kWkUySgy3TCGSs/NMl",
-	"ykBQNgyPgJWDsYBsDs4io1c32BvFvROpW30aCTcEjnnC2YaKfHTKkH3dWgjjX7+WdB+v4xaUu2OvS8jI",
-	"XJ6USntEjKcx+hr9xr1oipoC1+g/U1eaW5BGREi6omkoe2NPErqhia3RAs/ulmtDeGlzZlWgfk6SmiE6",
-	"jETbUqJIqvdeERZm6FdGJ14i08ZRi9OCOfPb+JsZX/P0CClDKcGZajdJ9Mh/6zr8fJTOPnokQVMSnePl",
-	"nne5WbyQnSsqs4UtQ1EJECGCgKtDxqz0k8zi4lnRKVPg56vxXorblRnGVLRD5fcORv8kuWaR3YycPRDK",
-	"PWtpF949VUm19mXRafoKnEU2j23Ys5Nssw8903BdfEZOZLRK6IgaTAoak5pQDtTQS9/1LnJK59iyHN/1",
-	"sMNbwpIjkvgo69XsVWfZdufeyc2LjDstfOUaeBm8FYSkcI27S6vjuhxV9FP2U+0w77RtB2A10IIG5rBE",
-	"1jw27aQOVi3u6ks7csudY7Ga2MBmO1tyZJtgc/98po39BGcIjlprQ+crY43uphtdkdpAnh0Lxt3MRu+w",
-	"7k0Tr/oJuIsczEOZccG4QonWy6FNLF4HjwfektVW8GI/eESqJyN8TSUachTDB8GTh+bThbg8wou06A6x",
-	"rvhmFVfF4JdkW6CMVSs3yjOU3TNR1ZT1p7VpmhYmurnKyFWEu635fIx1i3OaHbuhWLZwSlcUElI62hgZ",
-	"edc5hEt/6dOwA+pZjgVVlXI0tPbG4wArtjVN+6KHaL4AYsOINFqiqMb4OXzU/5CJOy7uIHD2EyFBdwnk",
-	"pgDpR1K3G/QhUi0m7yMU8PcDom9SckUyBnixLrsaMU1wbeh7tXrqHG05kS7gLwi6qH67ANGKSv0UOfyZ",
-	"iPqFac71Ml9/gfd0qI792spGJ7uLQ37ChoOyvGguYCMuJHlfg+jHgpShzokuxnqifURufUNmhm9l3x79",
-	"RGoxJjj94l11FRUfxFFxCkzq71UhH78qxImqkC0/VDHiS44+q+EbE3MZKfnjgcVPjQG1OrnCn/tW9KND",
-	"PWkYpOPjsCPV6UEFrl85885MqPmxtjfH5fuUSSxhtSHhgnSkwpxp2/peLbrBi3Xmrdpq2iPVD38nW73V",
-	"qumaQd0UK8oM7voMiYx1LjohldEOQ6QM5rwYpLagK/71zgYpvDghZ9kxxv++5umxo1Equa6KFElDlt/b",
-	"HUcHYRL7vbhm2cHZhU/eRXVyqPlD4YN2rRHEn1YWawk5zmcXSbPmUYhcyFzZUx5f3sL0KT17fhUuu+Li",
-	"OqHDoUHT9IhCLFhxeWO2MDI7mnu6A9h5xpYLeZSK5OEiLD55TYMntRrbznJoV+dkcc0kt5O/wccwpmF7",
-	"SlZ2hz02ACcKU6urImNE4DXNjL4obULBCsyPgu0SEY4zUqs7jGu34s/GugV718rVNy6e8bG10HA6wXgV",
-	"9EXpwQw72ynbVglALm0MK/itXSloTnPXxnf8MLZgpaNH2otn3z9FplGaK/KEZACTxIQFwcP84KSRQ1+2",
-	"H+0loJfm0IxCG/JxhjADn5uNvagdZtcQjUpJMro1sXsnMuTe0zhrWt5a9VZs0L+ViFwOsYDEWMGvbDry",
-	"PyD3aVhrK8W+oWS5ysbsGkuM4YlXFiB5LMzJVA6otuekYF6DDn0rnfESvKUX4HzIpZ0er0HYzQFgnMH3",
-	"PzrG4KzO4o/k8W2ZX8NdVKfkeo7u8PC75/Zf3HM7AT+3Ab00Lk/jaZn84uWLI/PM2oAT5O0sgzQVRMoI",
-	"vO3ZcgeaScLmCjCZvxjBWyg4Zmx763asv1nzNnfsv+HXHUxbqft5Bx8PB+XjUId9Xr8XJ1JODqOP/mJX",
-	"ZHwkfnbPd8fkCk31V+u/9aosFfJlw36b4S4feQ835tRZ4rER/NdQrt3zqpDpHGVYEYEMoE0j/w+lHNKd",
-	"5I4fAvl3zQxG87W6dlOuLYK2Q/132nn3e8Lq9ZVsZW1szlYYMlEb8CteMi/OQin7T6WtEE4IvSICMgIl",
-	"tO7BSJH3CkHvStjPriY5ZmQ3vb6FvyIw3XGmzmD1wlNrOLs1GDQTiXMyVNnc6c7uWwHPrsZ63+tJ+yfZ",
-	"Xd5Q/ZS+4pfjpzmLadhrEm6pVCYXKjabt+k+EoBfNLJUsHwr1FXq7Y6j8gmE0RURa5whVzCIKEMHQZUR",
-	"cIMXYOqpDyVGi+U8W3kfPKDmnh1qKm6dMeeI8cNJhfvQlWu4G7ct4TBPu9dKbaBNR7kn+LKZIekgBgDm",
-	"yApZreFJkl1BFHiQqIAFtRdEEbFyOBJtO2h8n4PlIidqx9NoQtjHR3UjLxOeV52ARn81P7j7qOrOaj6L",
-	"qpzp5SAIj+mi1VEs/1zJEZ1Wm24Px9qOfUryhQ97BgfdNf5rNtE4IHXgDvPB4FLoyzkFKAhJCDOoN979",
-	"7G5rrHZP0MUltZlzB5fhb+4ByGwu673a6DiTSthDyQUX9sZxRbDm8wpfEgmN78x8qSyrzS/giMLT5V9b",
-	"z9txvCCz+8zCVRO8mykCaJr4zpsEFoZBe9u5RR051C1NsuKlFXzCO4Ehn0Gud7fsPhiUVeSqvlvUqEL2",
-	"5ap1YbAUwzU77GxTaKAW9ZaaZsCHHa86JEIOQYQnXS/6qhtk2hCzpGBEakNcCGxyudj4m7l8KdK3P66X",
-	"2xWn3cW39vexE+bxwZCpRXGBZKKKE0rsuTaXD0nhaT3lPn3Z9+mKpmHl4EZk1UeSIy3DoMXFQxz77Whz",
-	"0b/TZmt0/WFgmrOEuDxt6baFuXxKzBHq+vRkznAIpevED755AxKg88BO8vvLpCDfXlnb/XQ4xx3BaYnj",
-	"V1/3SwsIp38lAGkEzfRwtgSkSoCJkwjKPGRQASjHlh3pKzgnaH1Ekry3dbDEDBdbFfJ9OfkQavS4e2ng",
-	"mtFkXxFN92ENmCeA4p0G/QkWUMyMGO0wGPTDafN/LXix3SkXvxmO7mU46cof31KpXBpVkC2qR2DvMsou",
-	"TR01VecIo5yILcCpaqXbYihbvFOMtBoHcCCAgRjknXYaie0dapTAcJJZIfZZIUOho3Kua3LkFr68ZE8j",
-	"0LQ9bN0jkCAfnJbiK7fwQMNve1IMXo3ySXQkKjje9XdUvqKSqjAakD6D8HMJum8O8xIRLDJKpHInHjnM",
-	"6+kgQP3WwFRl3Wrj/onzECwq4VZj6fo2VnxTk1g+5d71S+KJGKIJ2VtAsXCS7tvd0WbGmT1IMNNcdcBU",
-	"IZypnT7sfl6/vTmlw0qizOTY7bAk58CQl2TvCiCpqp43XqDRCAM3KGKHS/Funcwd9LqakzlChdWL+4ur",
-	"7q8inA978xaaJy94oOxUBo7BLHp4pd7cNjXco8McWvg1HJpBZbhxiCYfk9H5cZ2n4jQVucqOOd0JfX01",
-	"T0Z1is/w9bY88gs3oGXM7eubqhA0ydPy572LYZlpZV7juWpShdeE9cwrmqt+f7dOQP/F4eSMgjVqNJNH",
-	"im+JdVsEsbKj8nNsD0v/lQ/LhVX24oaoPexeHt/PgWQZSVcbwfMRqVt14368uV4pKF/0KyhjuidHKotK",
-	"0IhA9V+11vPGPNpkOo/Sy9qu1wgT5sMrbuB8vOKDRjM6fklCmSDBpehnIb1wtaPGizOQw9jsKgUfC830",
-	"9YuXc/Wjq94KRex+AvcaZ9Yn6E6bqfi1XRRSgTdRcbtJ7eD14PFX8OjuegE3gSy74H0mkb3YpIm53ws3",
-	"fprQjy+qbcnrFy+rXiWy2BMhydi4XFfzvU8X+rKEu2y1U+tpDPj6xcunUMBk7qpR2V1ujqHUGcEzIsP2",
-	"ZY6PyBZNxUOkKrzZrPSgE8omWmEj+99ulgN0kaMBImmyQzhREjCpEUaSJJylFSYeQw6oWIsHl5ODswM+",
-	"SpRyIttJJlhKImUe0cvZ31GL918IMvYtm54UC6jceB2aSox5pVkUaSdtR1r6yw9MrmMDn2E5WuEVBF+u",
-	"thmWcrXjhZDhRKOMs63tHYngYQTJqtB1SzOw6bIHTqozAME0OIdP0P2HxidlG8h88ZXXTuYsJCP9CZk0",
-	"3655/Tc0IqUWidFgf+rnSdqcxJf3/Ul8ef9saBJ2O1YGyLasDgoV4W8owxnalHDweSGVmYtJVQmGkxLO",
-	"LLiJNrjSVYqPfYTXN5vQl035mr1iKbuipuMZNv7wDc1aW/Clv/jHg2vf8Sxd5fh9OamKcA8GmgEtFxlW",
-	"BDptdG3aU6R/hXRQRZhNJodaXQgxmpXCSnACO5tjcdneURt+9lf21ZdfDK4t41KtbCEc4BPn+1Bg6xtb",
-	"8qFlmX0IrcmGC6I3AUuCoKwNOk/qIZGrrVv6nZMGaeVPJqesgwteU7PfxKQd2gnVGPrB4MIF0ecVgMQp",
-	"W5kemrW9vVfvMxgcpGApX0FQyA00nkUacq/ObB3z7Nq3LhJ2zrT7YPcI1IzjsSkUGc1pKA2Z0O3OCUpp",
-	"WenAxSURNSF5djbIOwcs2GpPREJKe6F8efBdmEaMTvnWPtnq8gXra8yiGriLmGXf9cZNvwlG4p7CUa8S",
-	"nxGUSUDOCWfEtFLaBDGram9e4C2mTKoLaKXAuGnTbEouQCWHzOj2IP/x+sVPyP6KKLPwS1axHOxxbkft",
-	"ooS5z1/7ANMjMZqhtERZxEMj/jnCVQpSgyEn5HXrL4QN2Arh+eefXw8o/43yq4FXG2SsjAC/UbOeVxdh",
-	"J/n8oCsl78DnsHOAXtQKCwX2XYwRG1ueO84mfFnikDlzreluH0diM0wHOb+hm00gRcWUfkW7jKqjPwSf",
-	"5kbumM4MHtDXL17eMp8nrHuOYNRHYLTgYkygepzE+x5qdZywszngeM0L5cofrBRs25GbgiXmK6ukUCu+",
-	"2axSnusrIaxw55gdkX3CKPOC4GRXttM0F+sXQ5ds4LMlUnighSfdbGhSZOpo3EcHY1HbedjUG1OW9xbL",
-	"HWVbxRkCRzjQI8+hU+ODoVRbb1bVJytI8hz/Awr/tQZPEzJklliVWPKcQLKCKgST6N5XCCOF5aVpECH5",
-	"een/w8cSpEcb/SN1WJkIQhhl29WObnelr7tNzTXOsNaZPVLqN5Cg8lIziiy2WwdmUzXaHlacqgnkJKVF",
-	"HjEFvkGSXBEB1dVLmIFEGZES7QVXBNKhwNThQi79CZsvnDjlhsQJbm8Pqy77Dk8XOcL71CXZSpnUkVIO",
-	"ADxpIYhEGdbn8sDuom+viDgi4/1zaZylH1bf00QF/Em+cyvSTSMdQHjMFacfs487kyHiFXjU8z+VdWrj",
-	"7temQhnClS8F75D8Nw+aGh2yd1W3A2+9Kp91ULNi+GaE9ypkIuFVt0a96j0Or9uGQ56BOziE61Gk36fy",
-	"MuYd/Vjbx+rNpSS2HdMykcccS48fPXL5JA/yRGCRvUcrTnUIN7ODs2SbvZ0jcwnahH902PEMKgMHMZf+",
-	"1Y6dD0tx9vspvP5TGGR+i2D0vXNCjmD/r4/IASDdRU9RrlWcQmwJU1VDRMh5hixOCaoQEXcDDZKIgEZZ",
-	"Nf9Mw0sZ1DOYthmz0a+ZSY58rSHGqkmX45Xz6RA0r3z2HKnTm09kR2gca1NkqaldNgnd1qXkCk1MbrP1",
-	"eyi0Jpr4IKdwmqJi396FHlXxKZJF7utcpnEXS/UU9HtNp9zgDvAsJQK+trKmaluy4m1NMS2VZ5tej6Wm",
-	"BQxUOXM6vHsPz7rZYMqayw0ft+p4f2LJKl2ORTdUfRVLbxdbRB7iyrfV7MYJAYdxWorfEhfNtEU5R2dP",
-	"EOPI67zQcExQ6UB2Gx7aQVPHQkwdqNqtkh3NUlEmk8QPom8knK12BGdqBx7v0UMYWu/LFMxxLwPOUx1t",
-	"eOwY+91R0gRnqz2m42ewF2TLcNtDPhzpwDIZ+VIT2ye0g3Zgb2INEi99pmmuPrijYTJ3HopKIRjV1wly",
-	"owa8ATUUJEkIABmbeF5immvSujB78MWjwY3wuolXEcUhzal2+fuN6yePAJ3LjytjqIekaqkZHLxO6ND8",
-	"2nU9L0ObENNkR6Rorv/aWuByVDCn6oEe3J2nJnJcIVstp8fqQlNtkLY5nyblljVe6uTSuv45tlUpRr4G",
-	"a3x4O3xFXN1YiXby9OVzRJUk2cb03d9wsUTro23gyHAO8h8jL1v3bhBKOllZOnUC2gVxZur1HRHIeRaF",
-	"lbIVFAQF9vsl/L2OggPwS3DZu6IiiWqVVHEZSTbXNaMbkhyTjJg5TEIA3BRZdiMkC2Aue3vVnEiAwJ0s",
-	"6vXBH8GfP4JFZPRX48eWANxzSfYKWC/JsJRtyHcsycrMreuIVwlEXSH9oPhIKgyxUe/5J2xlZd7Kmeyj",
-	"RpKKa2lhMy7kyPdDHbIsofomWS28PYGuLbdm6UhHSpLx5FIaOQKZI+ujceqCi1UbmFq3JcL8McauBMsk",
-	"zj5+Q3NiLrCMH0a/Y7y6I19r5ndYM8oMZebRQ2A7yjgyGzUcCH0XfecQr/gefNClKMSSLKs0LVlBY0FW",
-	"jc0h6UtDrLSHUSlHWEq6ZRNfhpLdlSByr9l16iAluPVAuk5Yh84wm/BiU3fwqdCxrmWb2P7nWwvp4KPX",
-	"rapzl3deVp9XGdLBGnQv82WC+sEZsTliYNEv6ye+8zi3W6t1qIFngaZr9nifNEZ13E8YZurxdyGj70oN",
-	"uxHFLf8+gNWcXzldU5MlqjczvFTGQLsx0XiGHY56CXRivPtVLA8C+oUSNXeZDzYMsUAfi92/CnkhgmAO",
-	"zfQrF51zSnU5Ne8LEWSelC0zbSdGwDnNTOZAhL+AcL7xLcpzdBaCNFoCAsSGC+Q+5Fuug6Hqcifb1QBc",
-	"GAvERseHwTtbnoXmrge3muxxZUJ9lNLZ6wBH7DydNwEnWIIABWCxltrKqgeiaU7Qr5yR5TTILL/2ZwCd",
-	"3G2111xOCZxQto1t5dZ4/HbWG38kbEGvo10dOzx0GifJ3OnFk12Auv86nBzuQ9W/SXMkGlby95blG5p2",
-	"J8+qbkFzl0efBHE2sVL5xHLkmVA23EtducbliUvx0cA5xRwuEzuQYZ2yDx8sqgciZpwdc17Iss6iauxT",
-	"a7QztivPFHSwj30pTb0z6lA8Ph80iFjtZgPIqldu+Sd20gVz+qH+dKEEGnXqHJnOM8vxgFRx/BaPDtUH",
-	"GmZd9Qfc8NV/jLPa4PoGUFudfQeQE+q8Oss9W7uubvNdO1eTw9pR7gdf+tSO9g3DXk2FrPKP7igCX98B",
-	"DfCWlEHr32sC1+qSYkAF12SL2VxeANiWEDTtc+Vyt6WZaok+DOndBtMkVDxtA+pBlMD/ZpBcb4rCCwlg",
-	"oVAkuJwX70sP3ddqxvYIgUWAEDdps7xQ0TMpJBEr7FL6IhSRuvoh3X955Kp24103x8wilKW8hZbPjhCl",
-	"JZcpBx2hPu3Kl9o6PYQ6kOAHF4mS+jN+1N0TPg/OzgY63Z2NQoK0Ewuulm7Zcza2lUG4KTgzXFymzAHi",
-	"aaF2hCmaYMUFwvu9qd8HnxsccNv+e6g/H8kxzZoy+tHDQVxTRg6rPZbywEUaQhMG2W96Z5qHTFQeM4TT",
-	"nDITOOYCSdJoGXSvw2/tfav19JjuX2bB3oDB3bM9+3+yWX2nO3i7W8dX7fvDRqvedH0tlaFWs7HOqsvp",
-	"VmCmGhlqy4W0S4A8tlXBdokI9+WpJtDd/klPRM+hAmJCBy2J3XxABit86XoiURUmAtvQlFjfmFuAJNlm",
-	"JcieC1N/xdf69jWt0CFg2RFG/FR85npFPc3bZnKO93jmAcQlck2SMEkVvWpEgGwKevU7MTiRFnomHAW6",
-	"7mY91w5w1XI1+4fRntk6yWo8PCQ4pnWzsYJiKFPrE5Abcx7m2fELRx6LaQ1jgvwygkM+4e4x/jTnUFn9",
-	"C/WW6a01SszSPWbWozPdqO89I4Nvz9mz5XWx1xa3ltjdhjWUSsuwFoUlCTdwgJwh6K68B2ORbwDnf0fZ",
-	"FpFMEuOu9KFdpvdvmBZ5ya4FMdthozvuoiylVzQt4JY3HWRCzJRTVijSFezAQtGE7jEru2VMJ5a0W85F",
-	"rA6t+J4m9a8OfuVfCNbbtiWo07W9aRXLVbtd0tY7Se+ijunEcEh5kj2h9Sh8kftHO57bKpv+UVzO/Kd7",
-	"DqvkwIcPB9O9TzqidaJ1u0HCFAwcz6bfd8Cn0APD2tGDI4a54xh5Dh2nfYndMk0nQJV5Yibd531QzRh9",
-	"MKcenWvn3xa937x48/KZ1gX1smKqXQZNxXv1SX4RY8AEWUFP7VsmeJYHgwtfc7WzXg1TYZORjUK8UMYt",
-	"hJEge7inkDAI7toaMQV7JDUuopzkXBzPEdFfQZiRg7ZSWbtEQJJEkNAcsCQP7gf9DSKAA8XVHhdq9+Tz",
-	"z5EN0Swh/xSj/3rlbOMITVUT5hXJJ+BbB7br4dB2zej3LAda9uw6NkU4ARW6LKTfYQAESPld9DyVS6Ql",
-	"sYRsXlNxyVl2fFJCzBruqEAmaSoN6qMh/sH2jczxsQTZzWfqiC67+8lC/cCGZiQAdRAFoG/q2EbF6cwr",
-	"kfD5kxD6C3KdCkx/ViCWl2Vzpb68C2qMsZTKnGqLdlnma8OfOSMdDX06M77N/mnxsuaFgt784O0CrEO0",
-	"IYAHm2Wywyftho7lK4CMb03jO4+X4YDsqETw6HIMDn07Z4vvwYFjCVOSbbbsLYiCho6JXpEppq77rmOO",
-	"x034bq0CWHJGfSfL09Cb2aXF3VOonIpCiR1ScxxrjNhwj/wjG4J96FjPswoLYNz1FM7nets4mkO5z13T",
-	"+sZw7oSmEFhyFsy6HnP52WG6mGAG5R+uztul7r+hOckoI99Cv6K2v607/QLt8H5PGEnPTeWtSWtXEuU0",
-	"ZXS7U4gy9N9vnkUnYwzf1uPvaJ6SngLDgKem/WUnUj6ToCHKJSpYagD0qTA4BvKzMuGxReDIKyXnYSUb",
-	"zp6j9BMvT3GJUpLQVP9Hzq/0/7N4/0s4puh//9//HySm4Byw0Bb212k3q5sAUhwuV1e9UN2vtW/BToIs",
-	"meGyNb6zYG6Tydx0IVSGiBA81Fs8dL+4Lnjhm8Nuh+OgchZ9R2gOAVI7jbdMkrhuXI0skO+eoS++fPgY",
-	"SQIeAPTo7r2ufnAqPMR/vH2D/qjHeXz2xVd/Okd8j38piOmhLdEO0H06WrZ5SWzRbd7gHRqYx2vouBPu",
-	"4S7IRhC5W035pnu3Y/kvrNZ1jg5cXJbdwRW6+Pzq3udcG7Sfw6sXwahmwvckOGiSUb37TyqwFpNKh7OM",
-	"H2Q4cQAcQkEh/WKEblg1Y/PV3K8JFiQUZ25h5HjMUhustn21/e9k2M7mcoY6dqkDreKW7unKTTGYmG4C",
-	"744GdVra0RJBIK0EZ1JbSHU2WQ5PqsVXg5PqYJbXe5yQO7ZyTF/4EFt2eD6aYYwNDUmYel0OQ3lITfS3",
-	"1SNIeLesAGsgs2QZEvwgz8HnANBQ6IKyJCtSsgKh939q1fnCZ8vuOM4bgSnTk2uzg1Gp4xOHrrERrvJm",
-	"2WAcnpIV36y0nCoSZdIB2REZPHDlzjkjSouScgcX8xuSw9c6zmi6KpiiHXjtkNyb4uN5ifdFYfYCshoY",
-	"RwSMv8GNuAlD1C3c25tlnWWCLG2fnZgjNJIhJzBXI/+oakbw97/hO7++0/9zdufx6t2//SFih8dl1Uyh",
-	"4xwKmPvsLdO9SgrMk5oykrUGdnqCF+O/JREdTVVJuDfkpExQl/fcDjjxnKxsqU5I23kLreHqWcyXhOyN",
-	"3xEnpjBnvg42fnOhRgTk2Uv08MvgOzy5DBlObzg36IgbTDOSIkm37A5l+go1/Qa3mDK0PlrcvmB9iDZ3",
-	"g4SzV8uqo1Xn9yQzlppJTwcCT+zX2TyenJGV3uhVafQ3e7xtAayKMk9zQdzPqw8uNaJvfyAtasu0EgqI",
-	"aDXh45RdLxKjSL7nAovjyvsjL5SkKVlRKQsSTr686TSXqZejS7YHnqm1mcIV0IzPNU36tfa25O13HaJj",
-	"0o3aWQXh33t///eff5bv/vzv7j+CN9+w9HChsARnGfFFh7X0cnxE62ZE1bUiA/QrAzuplV4Do7M++qrd",
-	"Z9A8FOSSvDYxtMFFpp9uWiMPHtVp9vTO/2h14bf7ywcf/njH/vPszmP9l68+/CmsPTgJMzL8PuW0Bg7g",
-	"XAUmsIouLp1BX4F78nbpKmblc+gp8x1Yn68/EUZuXaSn9bSORI2NOD4TtLm/UkmvBeZEK2BKdZSJPtOy",
-	"FbSNEofyl4IU8XWq5eiRAXvbXSFuQbWH3csjb2/3TizWCeim5rsxlvNNYZhldEsr7PpeqlWNAvy3yqKu",
-	"8WVgkVtL3rvv9iU2ePR1sQmiNwh0TgRwxyUusf5BWggKyEbXD+lVyg63NNHcXLac6BPPz7TxYeIHJa5A",
-	"AMbaNPU77DhKcF7iTqkdOaKD/i94j6TniCqtlhyl0UK09qFf0gu0j2ilpKqAC3rWPhK40CXjB2Z6SQRM",
-	"gu9Mjw67IXsDZY6PSL/lzouLuIEvrRQk1XJaexcnp7s6XgQv8w6UlX6WcaUjnat/TQhDWCElKN6SG1gH",
-	"F5QwFdXz6IX36AewhhKtU0+khH07Eo3pSt9Wq8ZL0OnCLnCNWUCp//oY6qZTiuCqy97SnCObBQVuzozz",
-	"S2iEPpQqFCA3zMbrRNUZQi/7J4AIWgtebHe2A6ArexnOfIIxSLpSPPwRX4GIG1AmBVmRqyrYEvK0lOet",
-	"yqyCbdL7TtVd9NSLjNvlfFY+IhHOTfcMLkuxhnAmCE6PUaCUZUpWH8+ClvPaw9TTx2oiy5qXx11o7p3I",
-	"K+224nzVILs8rammDi1ryqWHH1k/Nu+6lNWPhPB14xrkBBVvvCqUYKbvlgOmCuFM7bTg8XtnNLQhc6al",
-	"0ZfMtXRJ9q7XPPW0p7ID5Li8sBnUqU8OgS0CaG3y7du4WabI9IiwE43onQ9n8415tJUWUBMF3rnqPOTP",
-	"jcp6HNvLfuyZaXZIqb/fOb0feVRGan1yDYyu5q1ziCkO765JDE90Bj+W8RDcLkeWXfs1AMrNcHOMg0yb",
-	"4SZpidTmDBqOtHe/PfjwhyF1N/koovcEhLzrkrERZfxjZW73cS5bEbY08RwpDjGLRbtlAfTi64wLgqDp",
-	"/hmW78AQhtK43aOdh/K/ClJ0ZTRXjRYH5ZElhNZknQMzSoZpRQfgsW2+YCAUyRLS5Y2LDL81P+Im2U+U",
-	"uUS1R+FbKLShR+OLQk2sjhgNajvnLTwtxHWS6yO+jsI3gb1gt+XVReVSXywXGdmohedRMLiN6v9n7992",
-	"3Diy/FH4VQKJD7DkyWKxWCXbYmEwX1mSbY1tSX+p2ppulUAGM4NkuJIR7IzIotiCgbmYAQZzO++wG/uq",
-	"H+L/EvbtPMlGrBWRBzKTxfNBYgNtFck8xGmd1/qtJBZm3UYQoqgEqc4rggtGedfhbc5caqt7yWYUDJfH",
-	"aPbiGE4lb8KCFJ35lSfkOonFldnhg6S/bdGS5OHr9FVLlUuVm+VGf0TU61EsYdzFgvy8qnZz88Zboa7q",
-	"lzyuWNoZaXpoT5lm8YALKtBzanHJSAGXrAktvrDMGJz2tleRzVhS4Msc+EQK0pVJjL3A1HoKibFAv1UJ",
-	"wGcvWLQeOL1r3pLg9Ib52m5BIY5Ztaz31jIROmyHNL/iPdlqbPn4jdF+4mFsjkcrsa05p1O04CqAscoH",
-	"8meN8Cd33c77HcFSbYhTrRPoMen1mNKrnLxjt6N5ISgdvRWPxyQK5eSWzM+ALd7I6uK3ovVRbt8XPieT",
-	"wiX7aYH5Ld90b2kmZ9+5ESfvNrng/crVBllWaRs+tcDOr8O+LddZDsnMBdYfJDFMoM8G1jVME91vTG9Z",
-	"+yrRfRnzv4FF2SRYh0f+99//n3aNvAHB1mOaUFseCDkQUHoIlYc2e7ydpkdQgOBXPGTk5ZCJ50/JEykE",
-	"C0Bfu+Mhi/0bgXipKvewfB1jjVxNyda+xfSAEjUXXucxAGyoYjs1F3sfUt2/EQ/aH07gojaGW22fdryv",
-	"L6OQUHzow0vzFwxs8m28UNtWu4HzDFWSaaXgk6xYDwCL4EZgQUnIdTNmNARMdBqCAnvHYt4dE5rrABdj",
-	"ymgmDThThfsKIW4b+SpePYq5oWLvtb3SXgdvtMXadtWwMbp5QMzobasXUWVeZtiH1/T+NQl7mOUjse47",
-	"0w6gEh8WnArCBizuMRGMHWhgl0cTgx5GVCifGPaibL9P1x+6eJMb+1vzb+n1l3bY5iD1oL8GPkA16dCc",
-	"LQaWRGBOnm3VrnyCP9EIHwbjze7LDzSdl1kD365Tnyst47FPNKMDfET6wPQpbuTfsh4XvltoeJ28Q+gC",
-	"dUmgQzIuh7kTtl01uzIRIUCtJGaP8Nvc7z15h5bYa5x6xLvsJBgHEcP4qJ0WFbTHBkxoMjCy1TVDd/UV",
-	"7mmF+U69y83jiZ1AIXkFkJLMu+IEc/Rxmukzv4Ntyt9kL/DNWNISY5vw7rCe4Dk8CmMmCoMzR0/TW6ZI",
-	"QJGg3WV4JjBxC5OxxgAvlVan5h+Z0QMsHjzLsG+Bi6V8krVDRPgq7GzouYre4pJdvXruqqZzV7iXXIVh",
-	"YfNjdidv2eRNVvWZ2AuH0128xD35zYjroF9YWxkCzBa8SHa7vn1jRDssAjs4679ffBWigMMPJGJhD0rn",
-	"0ysnFixkASABwquydv4hV47AJnaNptBOiHWFgEx5ZF2jBqjmMOlEXPW9pvcK/7Lj1zxmBC5JL50cPHwL",
-	"5zvtZI5EwAWcmPRGN5enQHjuoX2ZKGbYfvHJ2dfFa9xDvpPxIM9GC9fzwVDGepIU7Ld2Zjh6bo7+cMhF",
-	"L3+fe8lz+AygZHjbLWPDwg2iIz9MyASMGynM6hrSWAsWK9KnAkEx0rvS5UAOKcVc9w5Y4XVSmNMnRyJX",
-	"4zZgk5yj/CoACnRPe8NsFilAGkB+bMqt3KXuqd+DL8isBzNL6QR+7g7B2MR+ouD7QhEHZU/gGp90ExGg",
-	"RUBC3u3yIImMmgiPV07bA1GTSjwpLKSdWTTcRICjMTIhffkE5Sz32qwU6mSm2gBgDUZfcKpOruxnJEjI",
-	"Y2Y053HueeXsOkNxSTMWR30ZpQ/0iuGG4hoXfpm6MscW84QzeZM9dc30MOani2iRMKz8fXaa2S1Z/LRE",
-	"F5CCKCZCLnppJXnGyrL7SqmqcEWBofjw0DyjL96UhWMnH21+IfiL9WVKu/YDYy8VWhEWn5M7Y4zfAR+/",
-	"k2N8SsTF7bSGSLR00sC1M7Nd0Yqjsj+6HlpunSixRXtTN08e9/vul0PVhHI/MMy9VwnklIuQxqGtVDP7",
-	"kyXJGm4uDdMO0tsL4511r7uhKADuvUVTXSaYurxXuCI/jNxvGWxuBcPMXeG6sU3eOLmo5Xdoqm4nxKL5",
-	"Jv0lZca2jNt3SItIUoB1l96SqBxTdkvb7TrGnV1SQc5TV0PYo/hE/Ar1q1wRjr1y8lDbkLilDRnfEt2P",
-	"05RBvNlhyPwpjrymN2E+FlIb0OYFpxPoYCfOMHuXirZSFjelqZVxqsKReG9eklZr5dn3Oy8cSs/H79Bg",
-	"LzPy3nlIvjGNrWlhZs/ch1YG6o5ZsJHut9IrBv2hUi2QOhRca74XsR6NWtIIG3wIJg6hrVAyCrsRlcN4",
-	"X24svisZnZnv+xKT8N3ap/W+zIbc2Gty0qVs2tMrnDcz7x3VxO2rDHO+hXg/ZYe+84YR1UZXbrn64fxV",
-	"zhp952kmqNAtQEDIFXDnB1KwOd95UPIvBcv/lg5z4nElC1lQXyaeVrQgN0tH76fNy1kUUzQjq5a3aElW",
-	"XTVhOk4swqTVOLGo76fswc2v04RVOWudpk3Ke8nFMpkJg3KOs5S3K4uLWDAc73tSKT1NmZfb5+rT1uus",
-	"hS/artNX3sOiJs/YhEk78bx7787Ztxs/ngWzeIG3vc9Zxe8AqoKFLRx/ZgpP/ZC3fouHbsLcnTp2pcwg",
-	"b/FufKUKFu6Mt9377Pfl9u27VDWqnG2ZEftuSuxU3F5mwhb3oNR0vVfKVbyuxKR9977URJ1PiZi0Ud9t",
-	"hY1M2b0b0arKDOXts8xSM3sW16wwpjc9crCguR63ujTgEdcUaSY0r+SdBDIMK+dpOE2LChqNkRKrbPpV",
-	"CHy1Ib+fchTMIc1zvoEiTed9AEvJ8gmPwLv8+s3NDPJOg3f3v9af/ZL3ZZ6GjRBmiV/iXdki5b0Rmz7+",
-	"SsuY3TI2ZDNOvdIyuG1ZFjvjBLrjP6DDFnPSZ7aG4ltDvstY2KHBbasrAxq1oJdJthaLaxSf5GLkPUv3",
-	"k1/RQzI3dRV8U/NpTgUH1cZVp6KTayXd6bfffoMsn25F6X2f0TBiSkHEMZdE64ztNBkgZgUc+SyioWwg",
-	"OfSJS8snWqaBIQgy3ghXQN+VMRnKiAfj1N8LvU86jIseUX05ErUbcSO+/PI76M+vNBuq2pdfYk5Jk7Rf",
-	"vXxzTaYSSWBAgrS/f4Y/DlgbXpXld7ioCSaCCEb6VF2iOz6HYq1uxMzMliuBqLiY8ZEfTj4VBRGFuVY2",
-	"hktyoMw1gji1HRdwjyKzOqFZ63T4qV1++tH889u/4PX/TKOobZfniRRG8TCq55dfmq9OyJfX5iQH49qX",
-	"BDD4aZraMhKKRFD9jG0IIHnGrsvpxxR07rc2jg4XQyF6Cw/6hSXEUJrusxtBXGS+T+28eAhzsqtkX48B",
-	"GUUu6hc+Lg1kydABI1C6Tc2Dza0QUQwlFHVrwj5wpWswseeh+hKO4J/+9Pyp8tNW8l/XyJVb4wEd43aa",
-	"dZcjQdo8bEMIGpLsLrOXGt3F3IGYlW50Nnmna46dmZrmA+ZbEGR3R9rEAR/Ew9zcHuNQfzLb9qULQrU/",
-	"hlRTn+RSr35ro0udtH/i4rZJYhb98w3kZt14baBHFtdIGy9uA3QfQNebw0cSAeA0pMsjzWIiY6JkDMO9",
-	"ZWMArSAX9bp5nyEq3hMyhtSjE/Lla0bNKsounH7XucAN1Cxa+9k17bWBKDQx3JlwQdrPuycvpGAnP1Md",
-	"9Ns2dwJvOq9fmAMSsbQxLtpaodkWaHIBC4ndKAB++Y5GCcOeS+YtkOJDRBJFOEZI41G1L0n71dX1kx/a",
-	"OKN/ffPyBfmZxT1GoHK2Rp7Y6KPNvoAEVykUxE1hxHaw6WHDqWWA44aRN83gcBzkovGNT5SmESMXZ43s",
-	"Puzxa4Oc2LbDnlLe7bLYreyQUW2G/QwQSoEptG0qCjVLGLLBUGomgvHJj2zcbuLxuYWVDIEIfAvkaPbL",
-	"Lu+lPXxAIxeNxiVRmhtuQUicCIAlNaeOXLkDHDPEPDCMr3FB+jKJFY7wWRzL2JJQmw6HEQ+Au50OY9mJ",
-	"2OCfflVStJvm7MCOwDlXWsrQJxf1M7tzhkINZzDfnSPOEbZsUWTAleKi5wONmxFe1B+ZD48dPqWGHIwO",
-	"DyEv7gFCrkO9jdAt+L390CcXZ+b9JJKiBwCXQ22+a5j/nJv/mGc2GoRCPpF5bycGVmWfB608VNsnjAZ9",
-	"2ETYYjxAoGOw2LzFbPZF4zEs/qP6uQWAf810PD656moWQzLho3odeaA73B2AE1eEW4pymbDmvF4FARvq",
-	"E/dVmzww69SNfUJjnzD1kCgWQd2JZf3m3Xb1ieY6YurSJugg7SIlmXG0Q6YpjwwxmOlwQZ6JnrEusBNe",
-	"yO5YZHQV1QT56ST2WCYx8EHNPuCZABo372jj+J+Y19W+dLRKBjS+NfST5VqnhxiTjYAOqIakI/KgUlq1",
-	"H16aY+94FdyKrKnRwDTIiAdMKKw5h+pe72pIgz47adTqnm3D6PW1Hqrm6eloNKpR+Lkm496pvVed/vT8",
-	"ybMXb57BPb/5Hiyi1/Te0rHSDkooLQXw6rUzvE4OmaBD7jW981q9dg4xOt2H+Nup+U+P6SrwVTAU8Sxw",
-	"VSMQ7A0u7YZ1KY+UZYdw6Flsvo4TAeVENoAsxfPQa5qXPBch+4DR+qE0EzJvbdTrts+7djAOOWr91dYo",
-	"pE1zPnoRF7eYriyDZJDVkXunoQxUqiKaL/Cvv3m+d8vGynxTG7EoOoFdOv11dKtqv2K61YDpGDqaeqfu",
-	"T6hgC7lgCr4GFCTzKJeykr7WLm9tTAdRhmR5765gAvN96c24ZqDSTquyHH/0M5DZ8oelC376CumvkPuM",
-	"bjeVDAY0HntN7wXA3DmFwyVNYOC8ByHhN6ALGlXbr1rSqmOFJ6hGXn/3hHz96AzUGcFGTpgbamIh6bCu",
-	"RBAbgDguPU3/+vbHNysfJjwX7z56NOp5Te9Z+PTNFRSh3MGnxqNHZ4+hg5556e2r+MfWXwcffnlL//zL",
-	"1ePR6NvvvnqeyPO7X/72t6+vP/zw5Hr0b9+Oe/Gbi1tzj1lZ7+WPrzA3wGt6ikNdh9f0zs7++uerP//4",
-	"4Unc/eVN6+vr8dv/88PL3tf94O4VHfKfo3j0nNJXwQ9/ei29397PfVhgSSrOCsx03UfFPRh0rCRGYVk4",
-	"KWitlBwVsB5OaN7yOEEGMtfZ+ebi7KL0WBRsmTfwwJ+ZprYgYLXTkvVeUcbkHcpY297AU51ovMm+Mu99",
-	"z4KUZ3zecA37eMPoPd8zBNRKYl59USULc1MrGR+4bu8kTqzFRIjeh+p3pNYd5mx5pfe3zBWtAdN9GU6s",
-	"h3C+RTA+i7/dnx/ivCyTDL5qtJbvY4ejRWZX7I00x7wK/YtaHap44E10NWoNJbokYQnmJt1Zx7aCogfp",
-	"72um6h/kiGiZr2appGgnYe8j2afOxNUyCdDQMEPvAHSZYoy0rYBtlxL1DyjSV6VfB1Doydv5JbB9d8km",
-	"XEX8jq199Z+jVQ5Jd0oRal7yL1XC12ol9y0/qPypnuZWPnM8WOvWasw4c2wfpC2KJGoDX5SL4teporRn",
-	"O/QaoCvXvUNPqChuEa6ebd+uKjfr7sywohNX5VC1ad9WtiiogbkKHTkmHSM+uEVAjZIxQVfK9F4Z9erq",
-	"1fMnaZ3FkMZ0wDSLUQsqW5vsktOf+ACge+69MK3hu/fK59iDzFbx+VMQQHZSl6Rt1Op2WdEkeMTghSSg",
-	"ccyhEA0cYpDU7zW9vyYMk7xRMzcr5eUPV1rxjVm4J/bfQinySe5TWe+9qUZ/Ihq7ghY0I7mahH0tG9wk",
-	"bE1+nPcWVpcOAmV4aM4FZueDj0UKpiqGYG8ovHqqV+j7VUkdq03ffSxALXiNeuOrk/rZSf3Rdf2bZr3e",
-	"rNf/4mEFsFc/e9yo1+v1E/jP1+Y/37iP+L9GPZvFE8PhbJ2i7JInseRKUaFJ+MUzNZQ8Fz4BUj173KjV",
-	"a41a/bRxMZnr0Jrz/fUzz/ey1NlpVed9sb6/arqpuXj22/uJAlqRRNH8WoWj9VcIBTnFIF8KRoa2tHlV",
-	"HpmVzr4r5vO9/63APn/iSk+Uezl2mf8WEoVdfYUD9QHlqjSsg9oXQKwLJDbLlo0Bi/4K8H7XwJ8G0NK2",
-	"oNUJOsNTwNnjqHZAx1D56hOa9gK013JBnjx/+tr8DQcEYM8n6y/cxcinZYyiFpr5TLNmpIJ0wxbmzTmP",
-	"649s7CF9gkD6VobjxUhzrylo8cPvMAeKReL2RE0wsbM5VmrB15eqjmEIDBaDH/DuZ9e0V/VMe9kpXPOb",
-	"7/0kg5noie769Do7hPUTOEZsJygcix9yND43iZsvICR6IgHl8J1ne8WWaVCnH3n4W6UadQGhGugHlTbD",
-	"FKzcZ5CjutWE2lGWzZJl/jpI57lelm5+26KQs7V5y9DAbwuz/qfA7ocOY3fKkS/SLIDYCTJXd+6Drowo",
-	"udZ9ZzMfuolitoQc+nwI6HDSZTroQ3xEMPMlq0HMy7VqgMI80B4vIawIAcZLDGGpfGj6ovHNNCnicVpB",
-	"BnYhCrqA8AOggxNYuX8qE4QFmvqm9uisdlavW7JaRguD0c0jh+pbkkPK7pqQo30jq1LR4kAXlqOsChni",
-	"3JzNj0tSXqlWeqWhB71F54hJT8qwilpcmw2gmgrqwEvXQB3+csrkUS5mctFuW34+5yf1xnX9cfOsYecz",
-	"S3ZOlSmVC9OpZ6bCtLEeYXpw9P+mn+gi9ROLiLsiBzCGHDux2uZ6GcE1ePNAWt5vn2LWloxC7CAGohqg",
-	"OmNCIUPLHPReTIO85IWkP1yNCQlcxUtguunReIPTPnKU/dS0y7iFO6neSKnWz9+9/v77vzz97ue/XL/9",
-	"P42ffnzx4u33jfPrVy+//fO/Pbs4/5N35C5zcZfv+R0jFpGBjaxPaZ3GaxJyfYL1M5WG6ws2YkpjWmaN",
-	"PKNBn0RcMJedKknILYaQlg6lDZAQ/BQCAL9NSd7iZzDh27/Mrza3z+Yvkv/99/9BNnQjMNMZEhchyZVj",
-	"9iAXPRIxegfaP4wIO5/PiEpksYhLyKAzF1kM2BT6IpYRI/LOZpnaBcWkqengxQv8+cqs47O7rQUxSrzq",
-	"FqqLK5IoO1FkwCG45sv86gDTuB6fvll+m5cZmMMWW5mCB6Eq7pEA8OE6R4C4VfBqTTsRAz+oRXFyaBRc",
-	"ZSexMuKAubmFcRU7S887LhStwYyXpT/OG5kPub4KrBtt1mKkUZ7s2Jrl+FV2qmI9uWVZYd4vpHYZU/B+",
-	"LpSmYCCUvRQaz5Tu/0zE0ako5dwv1HLx160vumR32zkXsLYHyXAu2Xye3nHLAYLQkLv5rkLvqJ01zi8e",
-	"ffWXFPovbCGnBdHet4kx8PaLr8/O8lwuHeS3GdKxt5KRAi6Que+xCVJIic0i7AlA8Dj2AXOZ44EXKF9X",
-	"iF+lfH7bAayS+usyD18xUO+wSVN1wdyMigJKfqymcrpCuWWSUxFOEcesOkeXRrfKgZNxMY1yhuBn4MPj",
-	"WpEO63FIo8+69LYVFwFrKfbXtm8Bi1hwqzDxF6W8axsAqSGMRggxB78r3hNUJzGr3YhrV0riUtQBasso",
-	"f3TAwhr5kbEhNvMBu+cLRdrmaSzE6pAhVaAtmsMCdk7T2Dsw/rSGIUg0kd0uoTgYJkIrb4wyp5kgnfGN",
-	"UHLAoIDAqEo0UhJieBanlvegiuCWjX0zNIBzwah4Z0wKd8bMAg7UyDVmhKOoY4LYXkLWJhvwKDI6FsiA",
-	"SywTsqZdIAfmRm37SYRWmYJdtbxrhkZl20gDnh5Yfbm9giWzn/tU9dtpNsSCitbljbhoPLbJQRQq22yG",
-	"gErBd7F6zGZ30yiSI1Wmn+HleQ3t2tLDhII2KUh6XBDa1TAwyAEWt75VUmlxsXBdWUgYjSNuRpM7RTI2",
-	"K9ITLGxXKUBu/coFkkPMH3DBB8kgD0Weay9VWlNIVT9XKyBua+Qqf3izCo8hwHGm2hHPHezcQZ45fvOy",
-	"wgTyLePqJ4/pSff9x68uStrGrUGuciiCdzwMzrzXNILMPDik0BihWTds1WwKPPB+QQkzanpfBWfdbzr1",
-	"zqPuRfANbXTr4Tfdi+5FeB40Ome0/rj7Dfs6/Cp41Lmg548b35x9Xf+q/qh+UT+vN+pn9XrdwwG18sLV",
-	"bDaMz7B6OBxmTOt74S3D7ije13/+kH8dvg14o9f0gkYkOoPv6uG//Ss0lEDMk/KVOavXUIL/BbpBCLeS",
-	"9cWk5i85uikTnG8dU0VIq62Lz18yiM65BOi0pa1jRgeTwlP3Tw2JjYwVZEij1CH3zHBvGkU2FcqBBuZS",
-	"Q0CmYq0Wcc8zLBZaAZEHtkYUwPygmBNqYVhIbHXuQ5cO4tx+WkoyYvT2Enx2bSFb7qltZzlbcEBkGFD2",
-	"QLggLFIMct5KMkZAvXzlZrvLhBFX1pYtvRfIOGaBJn0ZK0Y6wKIQaHWUv0wZTYeE8ZjE/M6MfO5T7iaO",
-	"EaH5omoX02cBb187AaQQR+Xxqwzvcpjt31SKtTnmvYTGYTqj/DlPsS6r1MNraOQO5wnQwYdMYNFlRHXO",
-	"w1TivZk3l/RNBrd5QJmkuVTODSeULpJBukaTNwxjrFpz3umvi9mslQ5zS8eOybIPQx4zlb+lcVK/uK4/",
-	"bl4s6GMHYZyosvfnHmZs6xbtwRC8n+XfeBTR00e1ureaGWmP6bZtSAd/Vpb/mAO8zUPWltVYTNI7BqyY",
-	"CNccpnqu78sAqZFnCBDNHZSAA8W2BcOGmVzkw9tYQOD6GZSVDzAR2u1ZjwS7j98/E+H2uP0zETrjbZkN",
-	"t99W6jFgOhntwz6yBqXrbS6gdD1fjtae5PCWR/iEWp3GyaHsG6hiRuCGSAa3LLwRTkehEb81BjoYbUaE",
-	"xzQCFShBzIxUmTHmHNxrjWWwM31nDEHRurH1YeA3oi0Fa5nPLfPulpPm7Uwny+tiWIrv4JLToalbZ5nD",
-	"BB7AnzELJHgszHcPjco2YlFkXnt+I9ruqS08zjNfbFRmxTTpjGGeoTEWlYb6jGYGrmI1KUslWJffzqs+",
-	"7Qll0yiK+cnlFMbGYwR2kRKtc6NKDYbadgUyx8tuZplRbs7Qc+GtottBq3QPrTXP99jA6OhNj3Kl6P+f",
-	"QVDUldcBCd+jAs7PtXHoW06XurbY2FNS4g0YbYSLtdcTmScTe0xW0QfNZRLbNVcnIuRT/bAfiFbElqq6",
-	"b8u5v2/OvPX7gS+oRt6aEbuOVwCDkza1wmJX396AV4AqyjXp0TtGlCRdGmO+AryrVnp4XyZ6O4LB7q9Z",
-	"wC1KB/B4qVQAziEQZALu4XgMmusMIxcW3m439l/Ib7L1FVs4o2wXijuO8SyjG6N2Xb1Jz7IhfcLbBU4D",
-	"J8znFuRa6mH1Rjk0G51VsTiXQKL7RoAHRroQOhzWyBvrweYik3SuyxF4igNG2qe2AW4bQIgUAz9yPl8I",
-	"7zB0zgVJFHPph+BOL3gnLotiasoXUqbQxTK6fnn9aqceifWJIedneBVL2d26NHp5/eqZWdBBRYpNVvrk",
-	"I5YcHIFtkQT67rWEMyQFhnPxdM0lvyozZhARZ5qK3MmupqZXsbxjCmUptQEpUAS1661Gh0PMq/NzzXOU",
-	"VdtyaqLKEYwDRDLaHxzwCAsqqwgJycbqvKk2XeLDw+nsnFyKSt7ctGHGbbvk5hzN2yOP13a/ANeptFgE",
-	"duWyZHN3QS7XSSwmyISUi/05KMVNp4XkVkIrIVe0E81QETCwWeDraO9VWk6lMsQWRMJCp9KCcfCtV8sJ",
-	"O7o9O/rrNGDM1F6zgbyDBrXLuadfpJFDXOFtHdU3Wg5JogzPW4KvT59Fd4xO8CEzTRSb/KyIMoMwrNq6",
-	"luY7eXPqKTETbFRkIEeFZfMc+XovOPFrNoxo4OIwxfGsmR+7BrLVUZoMsDdnkbmOj5fO5shFSkGxcH9D",
-	"msdakEGepK1uj7Agm4IFef7mJTk/++qrkzNCo2GfnpxXjAa8mfDFfIT3xF5fCUVij5irPoG2yBXvdr9N",
-	"wX/YeUGfOFuRYIaKaMoR7zJoudzC++8biUuX1eOhjGRvXJU+mv282HjSG0sG8orGOiUqwDt0eVIx69EY",
-	"8LyheSnoQ0GAXZBlnLpNjNJQPt6/zkzmHXCRft5cDHClaBmyga0jhuT7oJVFzPJhpFxXbseqHfN6X4kS",
-	"MgtX6blW1laEs1vaLdxw2lgTLUM6NmRkuAnoRX8rOlfc+QA3Pr2FlLwMcgSBZ6FDoLKwvlVgIE9c396d",
-	"K8dX30N02LKYpvfi2WvP9yIL/Qvr38WOT+matWDNvKbH5cA2MAhzZVaIkx4yB2ZNrno0ZH8zkwXm0cw9",
-	"yuwyH7CWWWczmG7MA3r6gtMBG2OOm6FzjuNQfWaknud7gyTSPGsovEDBNo5uN7AhdtNLKA963x84akih",
-	"jeIElWNv/1y76inSrkyaLgH2nwsXxClbKRCebaRamm/VYzqlyNW4NDrlgUJs06uZdLbGUsd6Y7t06xoe",
-	"4ywXp+LNYYxU01mmkO9NzeIM2YhAIzOIZmE4EbxzNqjIK7PZ/rSINHKzAIFl+x+7fOf2KRwTZRPYT7MH",
-	"nMADVLtWxA35JlXMXI+DxaUpnqBlpem6MUUCOqQB7PFFvb6wUrYDAJFqStnL+t5Cz9wK9BBLLl8oMoxl",
-	"l0flhFMtXD7jQt6qytxjSe6xJPdYknssyT2W5B5LcjfjIbqnFDcn1Beow11FO55TP1iiindyLscS3s+q",
-	"hHfdNbnHYtxjMe6xGPezLca9twh3PtFZKLjdjNgs6jdVAvMKINStYaVIIqCdbxt7h7TRvAZ2OeKK1bAz",
-	"7ICOSQeagOqYG8IgD9o9JkJm1E4mNNfjtk/a0AwYtDr7NP9G5L6MGVVSqPZDi+NHyZDFSgpb2YMjAoYP",
-	"PWvbf20bcRsDYm5nbCONfTnCXqUas1NQ7kFj0wQKk0UI1QB9quE6GYcsRsneGRP2gQYa+w4zETCfuC5J",
-	"N0IkRtpB6TGLGCi2NfJcFzIcO0yZxUAQX9f0kxtmHciYGQVCk4FUmrQjY5S3fSIhZQ00umbapNUsi5Kx",
-	"tlLMZoe3tNQ0apNQgjO9J11b4JrtE4qLMSkw0RUPJy+LwxrtYGT2F1YSCg1sy8km9Hc8DdQdipk8k/xw",
-	"IkLo7AlZE7EcKZDg5h0gL+EI+7bz7ZhAw08zZfPjQA6gQSt0b7bTzyID4JS/JNQ+A0WJdTwahYa7ywxz",
-	"1ti7ln0YyliTgAoB9qD5tcMFC23/TaOw5VbUTKa4kjD3hTI7UC2URrY52nNNht2eaNljhjou822BXHER",
-	"DlmROBFVnp5vJ4yQY+XvIpW/vpc1FW+Bm+Fk8ouUuPHH7EOXDng0brl8lPzHeXJPriwDKmEepIR3LJrf",
-	"0JjIbzif3z/EFLNNXH2imNla6AI5NgQzoKppuxLbKhYcvFPeDWMy6h52ZgfFzeJmOqoPaGREGvswjCDM",
-	"1qWRYuWTm/DDcc0Gag6HnG/W4Tle7JbBfszUVhrH1LwqEfyvCbM/W2Gq9BhauZr3lBzh1+kJMewYFPOQ",
-	"AtVHFIPd5S689FzN9jDN41yqHoJV/+8fxCyv03xDCBi/W3QNjMgwsnsdS1D+/vsWwI1g1flnzlQFfXRL",
-	"GRL8MmeilILWsv50xwAJhUPwKkExfYLrMaEDKXqoMFT1jspdvrbUNfBywGCypLgZKXMt2W3JmPe4WNsI",
-	"MGNODpMITV9Y1YrcufSqlr1qzs2YvHHmWCJ2x6KZFGc1VnfhnIMoube6rRiq3y6hEFqaX5I2NjgqFa9V",
-	"Zxab/pWJUXwYNGiOMRHhTvJww/AZqC6DMd/HZIWQBUZVBcusQxVXWLqjMMmhw2PdbwEVN72zx48fgwl5",
-	"VvilNYxZwG0P6DGjcXlexxQkc17GN72nnEaR4SKwnO7bn+mAhjJZEIyjmAXSNe+CfIuMgm0uxvfPXwCy",
-	"tdEZ4ZXw7R//+fvfzf9//8cf/0V+/8cf//373//4jz/+ywN4ieJJbnpgQdn2Oo4bwkqksz4r6D2QCWMG",
-	"fNY4n9KY8muV/lg4sk3PtWY1HK7pge/B+dDpkNuOs9BoMj1hCwFkr9iXLRdNsF503yszYwpH1Pt44/Hw",
-	"xmvezLXFN55/ky0p3JYt6o33202RPU778HODtKZamZDynDFWHCsP/UzNzE7rjZhn6H42UN8e7ntHi35u",
-	"a4+TxFj2zsA0yqGMkoFANfISuoxjAcmvEsyxzpi0L633XEgSMGM8JsJhe8l4kES0ZPaVsQ9/ythOO8SN",
-	"+jJiMAR8unWrrNnnU/CkVCbV+s4iN1oMGqtQPQOqOMnILucQKlp/ldim+LTVnUVVybwvpN1qGjm3C1fk",
-	"lg11DvEytCwXGg8huyZgSCPuG3DyGnnDREja9ve2b1fAunVyj7gReVaDpdLwiLY15+GD9RG1wZTs8yj8",
-	"QqXvxmACqDPUGJjMEAYYXVBbwqnwU5+Mu/lGtKmCkZnjBMgKOj1L8EbIM85uwFMnY3LHNY0IF2YHla6R",
-	"F2BDWUfYgCvFRe+SUAIRSdBqnBeSKkB7cQvZY1pz0SMUU0lI2rsC4DBI2wpM563IpUHz0I20nXKDdpoX",
-	"7X7LknEg91pDrEZIMpCxO4S45gpzvwQdmOEAegwEcps3wu1fy8IYtMkDeyyoMBsuxgOZKGLzEc2OaBpo",
-	"CJMzGj70zQAxoarVGbeUHBpuQO5Y3KFRun82fAABpoDFmnc5C/0bwQdDqRTvRNBbmQGqTn7CLuzQkzIk",
-	"nUgGtxjQKvOwoFJQDDfvLv/bCKdm42v/PqXIKUNAp6me45Q+OOYQuAn5HQ8TGuX0D8h/AA1P96VZARd2",
-	"+W1R7WcfNZo5dJNltIZ156bnt/zzVn+nnP3mdxZIIQc8OOrHc+vHSxzq8g7uOR3kYOseitpYRUUqTjTV",
-	"YWfrXJ1EhIZe76mCKEbUlmmY6hQSo2eEBCojyBVBcxy0DMlDFjodDGJvSoJaYCNoZUKux3RRwq1YT3Fk",
-	"WUeWtTcs6zq1H/YlJ/5+Y9Bm0KVmT5q0vIDZt4KZ56/Y4/bKWiYIMIcAjToDN8FS/24udY3ceDaWeuMZ",
-	"LnaTMowbr2Z098kD2CY96Ww3OIlES9JNosi/Eam5YzPxU6ShfJVBwEIEx1RYvk8hUxfY6UX94rJYPppZ",
-	"tEVGm2+qeyNm18GUV8+UceOyDNddF8lMufKbwLT8lMH/U6PxNXlcJ2cNcn5BFgEtKjjf1lpPcxRJR5G0",
-	"lyJpHwu15tCJ03KtueXSYqrwaUBjdkLj2LxmMLOW6zrXEMJoxX0KLqo2EyGcl/aCCCyXpEzdJioJ+s6H",
-	"XV6FDEAtNGZX+VEfVhIOZM5uOP8G3uH5Hr5srvSYXLuEkRmZtWweGHkADT2E1OQBJo+4QrzJCTysGCc+",
-	"qywO25EyYlSsN4KJ6f6t1MWsWiMeRWnmS+7Ee03vlgvV50O42oibjJW0FhEF6cucRPnBGLOJ0ORHGnKq",
-	"QbbMkFaNBUvZ6TfI6GUcgtN2voKaR5Dxi9y/IBZmMOZGfc3hvwn63TrUSp9HYcxENdbKqC+t/hxA5xCo",
-	"SDF3+baBmC0RcyWz9oE7tAuq+/zoCc4tUcUO6dgp6hbiGEprFMZtUO7YqhkEirCn+wtFDC2hp6MvR0aw",
-	"QhlGSRDGxV5UbT5uP6cVkIZ/eDiBMWMz4vCJZtd6jDxoC6lbtAUjaz/07UVpIZHLv+0mOjF7HWeFi4WF",
-	"+0K5W7PIlTknNvE1055gKuY5+bhUGf6emd0EKew22DGLLc7F3ko4y7JMYZMe/qN42LR4WHLTyz3gOIeD",
-	"xv1xEqfC9Y2BWhQ2tMANpkXMqir+6cfcp9ZaHOKlUEFTjG1Fh8KRaA+IaKHTRmH39wMcZZbm56qo5yHC",
-	"neh5pdWexZGC7TWkup/DlihQuzcpTReB3Xi/btZzCtmsC7fxOryFq9LQf+Ah2PjoWIe8vEvQqLVRr83Z",
-	"op2Ikc4Y/AA8nHSWo1fLrKJD3ne68YTLyFwWRFKxgg+93EU+XUUt+eqKqnOR+1vVadH9CpXdkRQ9RbTM",
-	"iuRZhIDi87G9XyQPX+PjNuIxPwq4AxJwewn9NVPL/AWYxJR4I243oNtuHMt4LVqnLQMV0IezCvhjrjih",
-	"zlV8GJu+mIQKmFcUIpHgxBjJJAqJYCzMp4uit5Jqi/kBCwUXqWbenjePg9JQrI41K5VV48mYJNAAcDCk",
-	"gjNoFDi5mDVylaWTpjmiVKUOcRkTFwZzjgObiVpb1iFudO38aq/Kh5ZmJWZRnWh0+59yLztLOLEQrPWa",
-	"wHxadMJGSJNQocOzeeRv79PbW10Zt8xeF56TBeEmH6Dk0IqPyujV/Ewhv8hVGAZcuf3cfkL7WySF/FyJ",
-	"0jyKSESDW7VvyQyLMhQIFM8OUEUs7BkqzvV4TvPXq5s9rx6kqigUf+LGfFjhKQyLb7xC3L3G8730lXPF",
-	"qaD6zu2rSotRVSArixLdb/MC6NtcerxtnZGppZnrHFkOJYnn7AN2LbQAae/9bNWnHuP0pdJk9TnH2jib",
-	"J7EdNEA+5GhY2YHhWhcrMLdclWbpdevhKMsmqsNRdLoepwD97/jMnoWfrsLQgZxcovo1oirTN22YBUxd",
-	"w1ZSVo1hKQy/2cqTDg1uyQNjqYYxHQnfdeuEUJBgo2gMZmyfRdjA80ZQUQBifmiMaQB9KRjHCJoAqM1D",
-	"JorQCYC2RgcOGGXeGNZECdCMVLY0YGXLbIoLMFlnQx60079bHUDryT5TnUa2bgSqtyMI55dWWWWoLuaV",
-	"IXOBrXQAhZBYmXizwas0e2uHHRpyazDNIh65xv65lTMns0Z+lolSdC62OQfje/zYEB/cp7KsL8MBMUut",
-	"nKkKzeJhbNakZQ5zCmSWY6DdPAPFc9JKJ+NlbFP1jTKdP/HKW5TxbTDkdpR7m5V7C+70Jxtnc6J0dpyt",
-	"pC62UpwuX2iS2iynrNtlmABZZb18BzAqQR+12KwSFflzaHtRT1s1roF5Wmxi1HMrM4fUIp5G5g9o2qMI",
-	"+zA0ZF0jb42wuhGZHm1U5YLIVFAUag+sahPNokihHLdwpHJE41DBwJuEGmmIkgsKba3VIBMdWdAYhCil",
-	"ZMzUjchdyeeVrVWG1jO3vtUW15T3ziFjo3C/hI7f80N2UL1LAGlnn8zLnRqWS4b3SMlst5d+zTLI0I8f",
-	"51OFrWYHWsEs6Za7BXfqt/kbHE0eGKNlV6n8hsTNqbXG4BZ1f+vQmdb9EdMP4JT2xQZYkjN+zM7YGvIQ",
-	"yivtMi11R47Row6zLR3mus9SKtmbqMwsEoecA3OYc6PeE5IuDZrnhlkSMc8JjG2mGSCWxQzXsEN0VD6h",
-	"YRgz5Yx+C/SiJdFJLIiWW61icOM+QoguBiH6eRUzLC12LDEKCSV1b35+k2Z6yCQm0818V47tn3u+ZzuS",
-	"OADVIXrUMi6wXOyfdhlU/Cn7oWVIzmt6z9FPNZCxQDf+XAkBNEpKKyjX6kk2pL1tT/J8oFeQtZ9myQdU",
-	"IDA4DfpsHyueS13LbxyqeJdDz0wL3wvg4NHYokjJuICmbWtqIc2AdfmHGrlSt2nEH7M5zOFqQlo/ixSs",
-	"iq2gSFGB/2WbpQyCsJMB5ZETW8C4cKqu1NtwLN82RP8APZ1vuchhgCHksS2McNSY4j9lT9Ew91q1pxda",
-	"Ley2F+88DO0+BjQ/L6nkE4uygX30qx6FwyrCYcED8Km6W+eC9XG1DSkHWVPpstWewYVg/tpgKUM69B05",
-	"EI7EumNiher39BQcFqbNvYS3P96FbKjlzgVL5iun4peD6Exl1o+ocnbjgkn1DWxQZi8DnNH5Mu1tq+Zl",
-	"ta11w9DkiN7mcVoCFtJb3BjaFNbMka8eKl89dFyWrSg1uyyS2hZHPvTiqFUZ9rEo6sjaj6x9D1i7q5Ky",
-	"/rFZxVGrsfqQK8NykpjNU9PQtNlBTITQ+xg+RVLeogePkiGNtWAx0VLe2p+xBcGlbV6L2Iy+IfVRXw6g",
-	"ryHk8vRimYiMdy4Q/SoPaz3NTewY2Vp/ZAubIEmL25NLianq6D+RkbOgaF5fz3sjKzkzzKAE/XFFPj/n",
-	"PV/fk49Rd5lQWX982mMtQyJDeFvILNzh+7klw1dnqzXMx4z01vxZHKuFrjLy3Xb0KscRZyFzucxIvJqF",
-	"tqt5CWz4a5fNfxhJUa4X5YzGv1GUC2k72eS7pE4iheFJyPDCbaYyPLcthJ+mUzhy/mNOw1bL4FINF4lB",
-	"FTFsz88WUOUb5lqlkhwQ7tlJ/QIhB8wPXPRarhWjw2XGsKxhj6R+1jgnF6BTL6Xx24UfUqWGeJC2Cc44",
-	"Sct7msSQy4t1DcxJmGM/B5jGYHjKZCJDsVn6MBGBTsxRqJE3zmB3hm06ewvOKxhw7KaDfG+nF7RdgRce",
-	"z22iM0IuxXjISNsMsJ1WntExkV0CVDcNyEgFirixqxnkuipRYfL07jRjYQYrWg97meQUSxP5YZV+HXn9",
-	"4q6aKcI45iSIacmxPveO47WnH92fm0tQKGF6e1fqcKTZzdAsZOVn+35QuQkLEeAeFUFkYy2JiuXIfUOJ",
-	"CilAt+yCLuU7rdHYp3jsLXwCQAvwrqV0QFEoCZKtkudg1Dfo+Yl2aUCFMUI7bLGEh9W1tnVnPkxwqfMz",
-	"y6VWMKP2Lv3hyKy3zawPPN9hBwrTKTCw8Y7SH7bH6UvdA5CBQaOIxWDSK2ZNb/diwrViUXedLH0idwKk",
-	"B0vzJ+bOiYBNWx9XXzI94shV946rlkP1QAHz5EWLjCfl140jv256vwD57Yhf7y5Zbcfc+nDS1XbOmI95",
-	"a0fpcdTJ15CoVsLhN5iz1k1EgG1LT0Le7fIgibB96az8NUSs2iT8bmlKwnfpWK+UYkodYloChZFvIy8h",
-	"9ybP9/Iv/txaR1rQdosfzqKu5xdWp5I9bZLlB4luyW63FcoB5UJ5zbPsOwdnfr6AADBMGO5TuEyDQSJg",
-	"dUTPNvLtMxpnn2I2YIb74zdpI2fDv1h2lVktbEjR9IyIGdHoFn8990CiAgBryw58paTobSZElHGSbSdF",
-	"YK+CeZIhMh5NaIHxHURCxFUUEcU/pE0UFDRhcER5mQoNw0PSRgrZJQp61xeOWZsA6bv2lIk+kd3u7Bb1",
-	"imnMS1Caaq40DxAtSEvsSpHERhxtt6clwhROAPNW5ECUHdjdNpYsY6pb5j8rkfsmm1EeBc4nKHBWOWyf",
-	"amYGyrDZKBGl0mvT9svpx+xdm0vSqODKKzYNO3KPI/e4l3tAu8P8odsLJ0e1TmuRKxZkBnvUkzM/2rLO",
-	"knl2s02ozDkZ4E7bcm5v7Q7fkb8eTf/ozD8K2aOQXVXI7mMcYYbKbQvdS2XsBkMIv8okFmxcqWJbUAPz",
-	"9hh7NDBi79lm9OBf8ZU/sd6BxQyGUnHz7YbjBe41nu+dpH8faxjXxdtDNqSxzoVnH52cnWF4Nv1pGGc9",
-	"AwZSgI5kFJapwC18OYwotE9+IgW9hUWbVy5ceL43kCEsYwLU4PbbSJzl4r8yN8iff3qOXw0DfMvPP9Uf",
-	"22/soL+lA3ort+z2z1jAnlZAQj8g1oNWNrkAgOOwB+Lxz3EsYPoqndcl/AWoxqW8bDvud7hVMA4g0ZTA",
-	"kTQrjnSYwLBAUhmGekcjGAcdsNDP5cYX3Pa+k2HuDlvUCJmd7qlVvv3sVO7Uo78NBlVgOkuyjCWo/UBL",
-	"IY8iYy0iY/HzciykpIZdTyjr6zYYTj9GrLc553yBre5v6t+RyPeIyBGdrXdwgNCLEOv++NRxpUscwsgX",
-	"PnlM6FUUv3UXR4LiOsmFGnVvKdvqEMsij3x4j/jwoYNIb1F52mVgb9MM/MBDeevg78cA3lEUHEXBwYJO",
-	"TwuCDQbioPV6pTH9ZsiiiIue8gl+jRnQ2K+9wxQP0V8JHtmiazUtSd9WrC5bh/ELmNQRe/SIPbqbuF2X",
-	"Dng0btl5/f6PP/7797//8R9//JfnmnfbX/74z9//bv7/+z/gt3n5+1nWY0BQze9YC7eo2LibxsvWZdqn",
-	"Nb2rmHa2HG6boOL9Rx21ZSDIEw+mvkYQGnGqfOgMao4QUZbV+7ZZqAtHDQy3oT1oh0o1gJCm2t2AjrH7",
-	"QFfGNTKJYorKtjbcXAL/Ulz0IoZP54pQ0s6ooV3bckNVgMdK+6OKMQyrKtw2cSp3GnNbkrnMyTCKtL8s",
-	"2R5o8Ozz5ttL7vUx8EULQmC9qvnpR/PP5iJe05xtf23sI3muiTyv+8wd1cOKWc1HZ/sTrbLjLPF2Wqo+",
-	"hHjVTI1psejVynrUukNYtjHcVZqbtTiG+pTFcoiRrCNrXRNrPfQo1DY0mV2GnzbPkQ88ALU2Fn2MQh3Z",
-	"+JGN7ySClGfim4wdMRZWx45eM8MWA81CAhcCPo/hfCxMWwClzCugihHN6IBIEY0viZAp4ZKI0Vgo0pcj",
-	"MjBqJ5q5NGYbii7diNL40pshC3iXBy9g1sfg0qZammYRpj69Y4QJCDBBSAkiTPAthJkg6FQxQhoY/rT3",
-	"wSSMnysdU4HuMvNNS42VZgOv6Q14L6ZCt+6SSLCYdnhk2AL0O+3ykAmItUNtbcyM1YKPWF8763Os3RWK",
-	"a34HHMkTRgWKzNccX49vaJw06lsOFeUJcn+B2JQdJTLBQwkQGVU5t+8kkAOmnEuREXNKa+RtX0I8qMtF",
-	"qAh2X42LXB9CRGlKwCVoulz0jHDt0OA27U9i66lEhVRYb3AoD6hmZpLBwBk+T0LJFDAY4DS2L52e6EdX",
-	"JiXwffljudNA0UaYSwnVL0Ww+xgh+syZ8TLb+DmDlBU4+2zG3klEaA4nnO8llOzTj+afVaNAPiboiBzD",
-	"s21FDJdWrJSp9Zie4Gg7Mn+P1LkW6gQnGFueOrcO/7UAme1J0AfHWeZiRCLeUNDn2ipm6FRsGssJKR8U",
-	"MSpCpxBRIVPk2qKPsU8VGlzlQaASPajCtVjCSPC8r6YdrTv8U2AODsoJtueOs1G+tcJXJ/Uzb0nTZO8C",
-	"QkdWuhZWemBQT2mMZ06OupqicsrEzmI8G2fApTZzNTfN9U0r56q5juaKdFiPC2GsZBkvy2yZCNfDabcb",
-	"xYHVyrPdR0uz3WciPDLdI9PdNdN9JsKNcdyYRXBMVZ8Pq+Mw32EWNlc5nyQPmU9G1n2XBoh0nw1qBEs8",
-	"ZJdoaRhTIiKmFGmjQ/2fwQ/fJlTdKhvFSd31QLzbrPh5XZj/MSKz0XKfeYIxC5f8zBOlOdYgTcsSBFKN",
-	"WcD43boFAf06i/IPaWyhhGNuGBpAuJoFjFeCaEXGdcfmnnRjy6GlPGfZdmipLxPF+jKaM74UTzBBJ1p+",
-	"SB+zb7Els3CYTKpYfMcU6Ujdb2IdKaQtpHODcIzqyxHI/DT6xIXZZ0bMIc1Fhgx927pZPZIoSTQx51Vp",
-	"FrNwMkRkwfwm86b89Ak0ts4OXlzmNAXrQdv+1YKfWdh+6NKyzGAMsWCug7EEKLFERFIiIg/aU4TVglql",
-	"9sO8gWAloVuAgWLRHVO+C2HxOIhg6kiu6Q+ZITFXv6D8od9t4GqKvS3AjhbmLEsxhX0MXx2FwtqMkAIp",
-	"fKIhrpycmR3niot8oUzArGK4nH7Mf9xcpdMEe9uRF+BIpFsj0mtIASls+l54C+5R8GzYaw6q25+Q18Rg",
-	"SzyvEzS+wRCY0dyGTA4jht0a+6goQlQMg2I2DQhZhmEgc8XGli6hKvMIp/Xp0zohV24Qa4ALXE2nW3u4",
-	"bYr7VXCnJQ21vQu0Hbn91rj9PvqF71Ox0ojc1lWsHUbnti8r5ovWrZW/5yJ+awvzlQX51sPfDyrIl5/y",
-	"3gX5jgz/yPBnMHyMBm6f29+xmHfHnzfDv87SXQ2bDvosuGUh4bpJQhkkA/ScdqTuQ3xUEarM73RIY70h",
-	"c4ArAjvDiwJjrlJd2NGdsv8jgz0y2H1jsL8AWeyGx+4O1GBPOOzhgBwcotr8GSAcHJn7kbnPYu6IblAI",
-	"xc9CN1iB2asgZswY59V5ddDMgGqmNOnyWGmXOQfRqEIhbJcGWsYL4B9sM4nul3y+6Zts2oeVTof7tY18",
-	"utybPN/Lv/gIoL1GHBtDMXju8G+v6XER8jseJjSqDftjxQMatfqMRqDnuFbn2UVmXRDd7a1MwCfXlRKY",
-	"vowoch8v5uoW0p6NOWW+aZgdS9+YMqQWAuvULL5OOBZ0wAOVe+/kpcX3DGOpWZrrmL4NstTmlV9fwa5r",
-	"Fg9jQx6tRGXKG3wPJUs5HJ5udwUcnvRQV+5RMVfcfYIJJr0eM3wubUAfgZDZZgZfOVvbX5iIQto/UXk+",
-	"fBj9eyc2vU1GjPf6ihgSU4T2KBdKk4wQrFRUxhyASmQYyRfKXBKwMImZqpHnGoHC7cO5FD6RQyawDQWY",
-	"AJDl10fgcvOdTIRh7CJgmXYM/h4pujweMOywccciI69nglzYAW4VmJw45oDdnAVLdEwjOxQ/1RsUHbjx",
-	"ET3igdU6jJBwXMclAeb0kJRLpFaSkYGOYzhpgx2OBcnxGnB2GX5TlTpYTm07hklfVIRsQVrMKxIWZPMr",
-	"csWDRWs/KgmfvZKw2sn/nOFLKjSOtVWnZTrM6cf0781DmJSlflaKp31G8jwytyNzWztzA5U3RwCHAQGz",
-	"MKvan8zY/GBL4jJ5xrhaUGZNzPnU2kk7imRtbbmq7Ni3RqykFVcDgCe0RWWZEQpRrQGkc7lcXWdTrj9P",
-	"wJqr8KCcEbtYuoC9cV122m4iYFaYmXMyMgLNrBwXXRYgGIIRZSm/HbCQJ4OVLSNLDPsFJAFjat2zGulR",
-	"mRI2Z0bSWGGTXbWIdMzumljuo25z1G3m0m0aG9BtDg2OCYmIUHCRIpPfvPG1yzSVnQv3w0lQOWxBfWzG",
-	"cRRzRzG3IRP+wMScTdqpMOE32J1EMcPdIFFoZg5PkMQxExqCZ30Ksb22K1FpbzMT501uwAeWfcNFwDad",
-	"dwMYdL6HLzvm2qxNTM3Luh8vzYgL6IHnJ3VAGtRUJ8rocIIG5gBSwREaL6aB0QHTC+SQiW13FkkpcdsJ",
-	"I0GfR2HMRHXOSMbWsLwdlwvTBeBun8g7FhPNCw38ntgH71veyFubcACRHDNGQ3kQ8UEVBAmzL0ekS+N0",
-	"tlzVyDMRKrzNMnDElLI9REI6diEiW+QP9ZZbzuawTzSb02PkQVtI3aItmGf74T0wTebRtlxUF8XUFynC",
-	"k1sPmGlPMoAKsKhQsJijvpxY0KoUjuzM7zRtYx3MYgk6P9AUiE+Tdy++fZ9qHD8VB7NC+ai1OIpXmopC",
-	"n6mM8y+vQJ9+zD5sDqGpwIL2164/El010RmDCuTwvlimMxUqCC/PTT77E1R2K1zmRM3T6VYjytXcYpc+",
-	"5+0s1eE7nFdR/45O5qMw2kdhtI+e0tkaHThLywTSTD/p0hqe5gMWccEq1bmXwvbE5IKY18eQC8MHzEeO",
-	"FrOAwbWG+KCBJlWaCKlZ01zJaNAnMVMyiQNGRsWMzS8UUYEcGpt1yIQPRvKNyJUrQE2kjLF9lRTRGJ9g",
-	"OCVUSg7omNwKOaqRK+EApQ1bHSFc/XDIhO17hSuqJXBcIoVPuLgRgQyZusTLR1QRRblNorA2vx0314pF",
-	"3Rp56y60fkRg4j4Z0PiWhaSN37ZrN+JGbLMv9bXbxMPyGW+8UBPrMxdpPW3OEE/zvVR2BJTv3G4sNMI6",
-	"kIMBVU0SGLIX2jcnFfNxfI99GEbQ6gX9yqVjds8tjJtrNgDmNKAffmKip/te86v61Nh98/tzvPZR3fcG",
-	"XNhPZ+m1NI7pGMSfHkcQRZPxwKuYNZz/TiZDwUwzM6pYcJgsL7q+51CQ1uQJL0lmOk+TmezI5pFtgevJ",
-	"A+PRckpi3bG4k3MowWO/6Zx1vwrq7ORRI7w4Oaf1zsnj4Cw8edStdxvdrzpf07O653sDOYBZeQN55zpm",
-	"4n7b1dMxhUCjM3Thx3lHHpqR2/ADHjKzsVOCtZDkZaeJWPhW53VhzQ5VPDC76YZIhzydcSOo04tOp3FS",
-	"D88fnZx3Lxon9DxgJ2fdOn3crdNHAWgq6YwztP3itHMq0BJTPpue8kr+fccyt+3dL4jgUov02R2Lx1DO",
-	"6LquWDFmUQVQHuxbUehiWsd2rMF7bLKcV38l26wYD6hs9Dbq84jdiMxysy0hEPcB1BpsV4FGHEBCgiZC",
-	"SZqUMX/3NzOUbwsUd1gW3TOBDTuwtNUWCAve62ui+ryr98ayo0KNrEkx7EujSHshCwxrCc0YDWtVmH2t",
-	"EHCmw2PdbxlbyGt6Z48fPz6pn6FJlf3SGsYs4GgKeWNG49mm4FkjzTeCvB4rpp9yGkXS8z1Qq9y3P9MB",
-	"DWUyv+EIrNfl4wDHgYycbmx4DfSsA2GCWwe/s0AKOeCBuUDArzTimuPN3z9/Yb6HlHkYE3z7x3/+/nfz",
-	"/9//8cd/kd//8cd///73P/7jj//ygIaHCcK9tKxSYRvloT2L1kceTNRaqDHrsth2zbv6/i8nALdzDj84",
-	"CTVxVyP9sUpAsg9m0yZFZc4aTttZzTB30+1awtzN0/SB2LtFkTcb1ge48YCGbNVkoJjR25NeRJU6wU6+",
-	"1RlAb/sS7E8jYvsczdUUt4dH0CZvDEZkIjSPgPUDLoFmUZRiD7gSEXNHzlAEc3PAqAD2n7MtdUx51CTt",
-	"U5TV7M4sbNtwujak7bV42MbwPh9UZAt9ayb5vZnjazvFYwO89TfAyywk3E+z0mkKEUT/ZeEKAcmZ5TYf",
-	"3rtgs7tsAKovkyjEjnsdxkQ2ms7YUHx+UDSK0AVaPhZ5x+IwYdvKXlrcLpuWdmcn9UfX9W8yo2bO57EL",
-	"pB4xv9uToiRw3uVYJkbx4IIkwgjygMtEXQIZ96Uack2jrB1mn8VkwEK7Klkn8TBhE7P5pjAbYC4TV3xV",
-	"vGJapEytybrynyZ5y9btJPP+FjDwJi7gpMyAwdnUPqpIJ5a3LG8WPaEKpMTyps/7xQQMmDb3hcUxlSeL",
-	"i5dGwScXf+VY+JH8tk9+y1Lawah191Loa3S1M0ubBK5dK4WuwTlRQcfwuIhptkM3xbfjYjTTMDsB+Xyw",
-	"oOZIPLionz+sEcgq/DVRGoDE2w4Wy+mjNjQzIFQDLFZtqjw5VSTKvRfz1RfjgpUwr4NwPQRyYD2Y13nG",
-	"ktVbc6PXyUQHEjSodLm9pUn9iTtjm3BMHHn+kefvgucDuhy9j+fPYsmJCCM89EtrbvdgO4TsjgeM9Cjo",
-	"YiGxxjnyQtntRlywZuprh3bAPM7csL4L+yHeIFXgrsB+v1EEXwI+UUyFooF5dY08o0H/RmCMGgAN269e",
-	"vrluG9ZMSXtIdb8NIbhRDgoRXf7G6G0bIdD2SSJClsP/s9FzaF6XRNCwAjzKUWSd1izqNm9Eu+iDb/uk",
-	"XeaVt5Oq/B1KvODHDKa57ZvHZ5/xygEbdFiM15rlwb/uuOL26TFTQcKc12PqG3wKtvCDXxWLzY6dGPZH",
-	"A63auYi/sWhDdJyoNnnQ/v8NwLfYfmjWGSPvHVsJYC51eQo21HsjOqzPBXYBAQX9zoIfusQLH53wZovA",
-	"sDZLPOpLI1bZB40/mu2BsP8L6w3iiih6x0KSiIgpRVgW1eEKcSfRcwxFA2Zs1n+Ec0JHVJfySPl4CoYS",
-	"iiMVJgVQZZbdTuG0cWref5q5edtNclE/t+Ahdp1csgWELLhSgJd5Ub8w/3nsY4giw71MIg1RcHAj4Gu+",
-	"uBEdGXJzypwaYaaB5PoFOGZIm4dtC5lCScyGjGqiaJf5ZtlgDUZViQwofr6Fp+20/sBOF2PNymt69kB5",
-	"vtexD4PC1PMzP3XrA6NJPfawEdbvHk8W8w6Y7ksz4VHMtcbQcsFB/x0Vmnqr+L3v9WBDy2tIhWx6RUoH",
-	"rctNc+kpGTkoh2mwe0AF7THQrqree2oXOWVChYFYflJeCJdtT6EJRhNEJmr/7pUZn8Lv55TWcCYXqQ+p",
-	"r+3ELRSjSYsVCrJ1jiy/s4nNmPOFWXT/40IDrYjM/FZ0Xy24P2U6VC6WDthJqOH6zgef5bNl8sDbfvQD",
-	"Txbi/tKIwHhTJpvCHS4XCAHpW+mUepMMjWBVMlZpp9wUhRmpNiaKMWTdNh2vm7vMh+9GMr41oknbals2",
-	"BmEgY2J+Ia5OMavFFRKMWjkSioyZ9gkCaMHzYxkx96gR3sLoAJ9KY0YkBAYmkwS5so0VchjQ5oMxD9J0",
-	"QRpJwRas5y4PvaAaewy3LBZuKdhTvndS+CQSw+PN1+lfXRlFcpQMnSHneyeTX80dwQFCQMI3uhnGaysm",
-	"5n6cCo3Yd/jeh5NAhsycBCfj7E1Vr4e3Ioqb7BKL11EaJMogzBYbQO7G2WsABMxhZ1HElIWHzG+LpvjN",
-	"89I0e6nsrROiffV3QxlwgrKXpZk6XMyR45je1pLdta1CDqwWeN9kEBG5nuwiP0SebHklghRUYREMMPt3",
-	"kbCiK7umJIhkcAvZSHEiiEw0cOxiYhKweGPWNglViveE0eZ8bHtDnED0yTCiwjBdQ6QnydCVqqCvACvU",
-	"jfq1H0HJJYoyOhZ+z6iorencnnlcaJMcLLvwrLGMrw18d5Zlojr1BH69eGR9cC1Qt2IaKa9ZT91ys4aY",
-	"Uv9cjjvU6OxjQfDCewpYjH3e609h7QhDSVE+mWZEo9sWF5hQA+A/VCmm1ACXd46Sko0FRI3E3zoUhGEa",
-	"1TgQyE2sWLOu9gk/25qTQSv9alckjGlXN63L0qbTQAsOoH+ublNvjNHQUPhYVmJLNJxPzdW51MjbvgRv",
-	"DOI2uGeLVKGr2cRKC9Fg0yptGmWW5QW1EylOA77ZXoTpWkYd6HbTtl0yAn8e8L/MdK1VeCyeoAzZnb9i",
-	"WTZWBpZaTovpsbuO6R2LFCrSsGmRVBr870Nqlt9biJ7WDbkw/5vLqPhb1kvEQUMFALsoNTG/NRRkZXo5",
-	"l0A3nl39+wzKuVIdILgYSmzPQ9gHw7IwqRlUjG6xEMzwLzBBUq3DWOxWY7NJtuS8/k3mpBzRsfPlpt0A",
-	"VBLf8buyLjU9pi2lbr2S86g0HLDS4K/IVdYVxjuvfzNNaT/nDBqHQm5JPPeifeFMM+D9q/nSTnCqIP+g",
-	"RMkJ+lT0mLPgiWLaRjVImDBizhWhgo1AMhp1hw218zX2udIyHtdIapimFawDesucvZX5tSaLTZy2B4Ya",
-	"oBOWlJgAWHycYKYxhmDnzd9AulhOm3EZG3OrMcDXT2Cd/6msDKSEDcB3aYLAW2qsaeCcRn/EomPe62tv",
-	"QY0exr0un/5+sIot6RRPkBiqiHc+JeIU4+PVLuqXXUthlic7xWEYUYFIblabAAWi0ll7FRwgqqYR9lJs",
-	"2FuLL/F87yT9a/V8eefuK9m0ivGZn9bj9LMnKoc4tai31y2NGZNg6K1qDWPZixkks4QYjgljORyysGxV",
-	"9jxzfoLvDCG5YAAJLdatIIVKIgrl7PZY5FVOz/d6kkbzjos1FkgdOzc0ag/DXDcU0EiyLdu2cwg5zC5c",
-	"RK0ujyrUK8gzsfSA+KD7pWiVOpMKKo/ZUAuHAS6mGZrOLA8N7s5O/TRrILoF6WKJ87s7l4zdoU8VxrFa",
-	"j7oKQ0KFJVPMB4ST7qTlSnrV6Uf8417IxplalHWepES0h5nJR5G2kuuimvr21SqZIfXQqeBIak/EXSk2",
-	"YTrCEnDClHBXBiYsd2e8RSgtRMziyjo3QkxotbKWC7eOd04Ua6dP++DwUL4L//JOhDEBWyNBaJyvNEmF",
-	"OfguXDSmyxkCfnf5h815NJaV/uv2axjDYYLxnBWKSl5RpYbGAKTqFjq9xHlOAHbHUkrpjrwcB8tVZjo8",
-	"qhnLvLJ5OIzlHfjWKyTyk0iqJDbEZUgGE0Egl86dehcszVpbpCfGz0IkLoFXLeIpSQd3TG/bEJqATW5c",
-	"2j8xMxnMHa4sI+3TKOMPjRZ1ywXYdUge5oRCzL/FhZGDmXxM/cSvWSK4duhZfRYTBVkBRrK94HTAxmnZ",
-	"WSsA0D4HohObO7ucOfGLnaDmrWYraHDp7btwS9jjsD+5K6B3CMaMFkCJYoEU4TSq2V56JtouiivvWBzz",
-	"kLWbuRRnjL9BgBdLdR04JB6+NvzSrpG24entpnOKorHXtgZCGxgVnm8oFHNsnXTGxB6kE/t7bRKKLLt4",
-	"Ait6KnC0lA/FHqXdZrvY+Pkd18ZaA5gwpXOsYWKH8lWlf8qXkkI1G1RH3dEgsWb/MpS1Q5eJ25BSBStT",
-	"ID9Jr4m6dUn8NDuXK+pjpx9T6bkWf0k2sMOt5f485a6/NjLc15jujG4Y+y6fy10pGbGVOVMyut5YS4z7",
-	"OYr9nu2oE8aWlqgySdixapYl+zoxDUaaynQVY5uBqK+Rb8epbmUzfEG5cnl/o760es+Di0bjoV9I49UO",
-	"cP7Ny1dQ/a0cZMqE5mQs5ZBhNzcoz7esrplWQNgrXHc5M8ra4igpdgFWU6d2DZBy1YuZY+2gwcpAQwkL",
-	"CRM9Xk6LeupqjXfhpjpIBu54yaRihF9ngIR5V+Ja9aPTmP3KAv2ZMjOC2kuKm2+ryhixdPKJMS7c6yPf",
-	"OvKtDfGt13DA1s+2mPOW7BDJ7btYDkh7yETIRa9lx9P2SWcjHOIK+wZ9gfWtztFBOkzpE+cwgQ49+Fhk",
-	"KRDpG9tCfGNBscuVtJsnmal4WEziLYsiwxkS83kRdLfcrIuEecwsXlqJAYGVnqQl2QAUGe6Q+t8Culhm",
-	"2uSqqRFCSbCRLUv8VXKh0uqAy1zBou0DHTF6B6GridrHZasaL9dI/LDOqxUQbJfolylZsv6tN0NGbxX5",
-	"gSaKLqg44HE8coblvL5m8Yyua3YCFnJZtpBDft0hb3iOAG2QNyKCcTPDbJVDJpQrcLSgEV0bzunLJFZF",
-	"DQCyeB40HMi0y+ux3Qke+raKAvoRTHQh8IkqwQEKqaYnw1hqhomJstvlAYsNB4ohoZ/rDKPI3FTEqh0k",
-	"AAwBuA/Arcrwr6dgfCwWn+0Tjc/FSUtwCqVVVd1YDqaKo2CNFMN+qxmSbeMxoV0NUBddNiIA8zTNvjop",
-	"JudO41vrgUBdAol02wGseTBQP53M3zJvO6wA7CdwIUzQn6CIco97L6GwLAtUa58GUljUNbV8YMslCT3J",
-	"Peyw0oTM8QuTaBuJQvlXeb5XePW+FQ1JcbcQWvO6AaMbeIw0D/iQCo0HyS7wVY38TP/vP3rUHMe4RwVX",
-	"DufwSSz5h5PXMulBd7D/+//GnAnBUOAm8VAqhlBHMSMKZIQgEejGtMuisd22dFNy03h8XX+8m9YbRfra",
-	"s4KiHOFnKFEHVVBUTIWpkTdgJVGjkog7rll4SRB4GLsCykQrHkIys0UaporkT+qsjJlstXaqU+wtYS1J",
-	"E7vLuMlt6CesrsxMgkZJYSg/f7iXs8FyOsnpx+zDWpJvCrS37fSbozhdpzj110ahB1vMNJPa9icJpzDK",
-	"krBsgcY3VtdkmzlwcJ8EcsCa4CkAODrb5KHPIqhBCqgIWBQB3Mpsh2chaRbLlsBloGwO7az6o1X0gHXX",
-	"IFVQ6Fl9dbm8szqjgyb6e8BVNiplT/H87yiFY7vcotz/qhXq/dg4wBgFrutK7X6msUybLLh3XUxhR925",
-	"3/QZiVhXg+vRpvMuq8vjAdyPDlhHte2otq2Ng8PB3jwHBzztz5Z/r86iUa+DUhLote10xhpxvZwgnoUI",
-	"nCrXVwsSE6Dzd4ytvrosNsMtRPqxWBjDZeBEnpYIZgMPUx6k5cX2PLxmIXkSS6VIJKUNTFGCdR1m4b6L",
-	"eUjHhYL3mA0oFy3A5lySYfxgCOAoP47y49OSH+hMxHzIvBBx+bwbESY5VXj1IOHz3MMOKki4l1ACu40O",
-	"5uT43JxoLmDrWA7WwvrOYe0hgLMQ+y3pAXv21cJcK1ELJJI11hwszOhsz4KFb/sSc41gWxDa7OjHnFOz",
-	"ve4zm67lUsL8fHJIlwbgugCeFvoYrGxbcmoTONak7U5327ZFo0JI7WCsnYvDhUbH+SjoFIJAJoC4grI9",
-	"VJxtf9P09gVyT/0sKAsZb/ncLuhXnuV/WdU8kqIH/W9tkvybl68IRb38QTu3J2bkrZCOVdtmfhVn8HBa",
-	"ZuGsr+UeRW0X5ClLsozdxVKzMXyusVRYAQaJk9DBQm7eW5BT8E4/Zh/WEnHNbeguTK+jirIxFcVfG1kf",
-	"MJokzx/vo+ZS/vrCIpW8vsBytoHEsCQzPGXi0/eq7noHZ6i+qUYYRFKh7WA0wqz1fL4MekQV0fSWCdKh",
-	"wW0u83/R4BwT4ZQg264n9ig0j0Lzk3BfXkNTo7zUBOJcWqlNe8pWOybfWvrONRoHZNQ7yUPbT2k+x+V3",
-	"ttvaAbaL2bjLMmvFnf61LkBUrGeT8pYMIxow2x2ZGPM/ZkRpHkXQZ2t2K2TbnGUrHYSp1mwwhDjLe39D",
-	"uPbrafjXbWQCuC8HrHXHFdc7qGxwtLWHjVIyFnM4vVKeJmyitIEr3znlUo4ApaBQ3T3iitXIW8AjBTRy",
-	"8zMVIWkLxsK2lTOuBS+hiphBRQzqIhRj6UfUwDLvXxrxlkMmfCIFNPo2xDuihtV0ZQwsx1bzLwlB6k7P",
-	"bhu53EOS02S2FIXszjOXrvJn6pd7FVFbYw4hWJpxhjWoL6cf02au63C65ShiNaH2+ckyf00kcbhFBTPO",
-	"9f54tPKDLPFH5KhpQwUF+RyznHoKok1Z62IJZ0NWHrC8VFt7g5IpCj3PUc+Sit6OigIOmGRnlwTYhlAb",
-	"lEqnmTD4+ImTfKUDkt3xEMLdFpMkRVYEVTaSCpqwaBroGrmyy4VVwmmEPZxof5ROaxYbKU1GXQaOKQyf",
-	"4Pjs6A4lq7TIf86uzx5l0nvAdF+a2Q37aOYLqZndMGxnb4hajbgO+iwksttdgGkVVmsR7fvIt+ZIZKSC",
-	"WK5iDnXMaIAgnFXI4quyMGeofqYs7A3TKuM8gn3QxDoEw4QB8qRNoAGYSOR0Dl4q5ur2Em9O4h4TmgBs",
-	"5B0T4Mc1xw/g4dPHdHkMaE94ajCRoc97fXhSMVazBc7ndn49qtWWU+rRJ1PNAc3Ke01Pip7kotcaSMG1",
-	"tH2gsrT6N0zrCHv5jVgULemAwHXcEbjtJ8oGNeZzl6kC6+eBhrQ+YxUuiGRwS+JEKEIV4QBZ16chaGgd",
-	"xsR0FHlpY87ceIj8Ji3pfAbAwCHRIx4s2GTyNT7jyCNW5hG/SF5wyxBmd4ULwuJ4BSzsnpzVbvJl18JD",
-	"Wu+Ya01mLM0F4qbfy4NrG3lAXSNhT7gq26OKwbie0wsy1H1uFllclx+oMupiTO9Yhtm9aL3coo25h7Hs",
-	"xUwpr2msz5bSNN5Na0dDbnsYRgVWczgR1OkG1QhNC20ZZ8UizfLvNg45Fy0seL4XPoG7C1PCBnzSqLHl",
-	"GNih0REMlaGhjf1DrRhYQTs4/Wj+WUtQ0pLGHjY9/ITkh78GUjnc0GVPljX83J+opR1fielrqWxj6GdU",
-	"p+jvXLlIBLR4QFZxie0eXKUeijytiDuX+QSgiQAGXAu4qa4sEIHQuCJd/mHFKOhy8nTdEdAcdQ6YzpFr",
-	"y4YaXlGlhsaAiFnA+N2iHWJQadtRSPRA2cDscGg5J5hT8vW50jIeV+cU9yUZQMfKNMfNUIOttx1hxir8",
-	"i8Wqo/64Rl7LkQ0FGqs6Hwyc05D+wY7qaErvD2rCLKncGS/URWZhzQaqKdK2xgCWM3//ZvOAFTrdPBdZ",
-	"uwmsKjeUwEToHBADKUC8xVzdtiJ2xyLgnSFPBoYsZW7gogVoVaDGdCz0kbe6IXwdU6H4rgAQytWUZ+BP",
-	"0+nI9s8gnpNBbgVe7J7OeebEt7FXVuYbRe++0lSEylYH5NKRzWk0vKfPe/2JXlmuK40iEdXlcAJrbIvl",
-	"4L0OLiKQI3zgB2bRWvCL44KN+mK6z3qRuj6rxlevjNqAOfVL6zqg+e4HLRvzoY2lne0a+VbqPrBG1Jpk",
-	"F1IVMDEEGtsaSTOSuZIumEpYI29dt1CzaJoJQ5pjlevwmuC5YZcApcJFz+x6xGiYttZSSXzH72ScYxJc",
-	"k1Ay7KXX5drHXPAui2Ma2SEOmVgjj4DpHCSTeM16XOUih9AUJI459gd2azu3srMgjMnPcKKPHGW5Jpuw",
-	"eoRmRII9rF1H2nJdZU5eY4zlLVRqvoDXHFYHKhkESRxvw1DKvclYSsWPKwUkryIlK3bPT/md7jMeE80+",
-	"6IqBW/SqFt5YmEJKBFDr6W+0iDPRfRlv1oBbI8hn1zzPKK7p2uT3tfLpsA2G5jX0CrSdI2MWMNjTSwD2",
-	"VBEbasgYq+0gnmmIeQ/jmcDKDiee+TOF3sLmhKTaDM8UJAuhlsGidWmgy0ygGpnRNqsSNHlGvNRs707j",
-	"pdV08nXzfGk6WfiI7y5gCjvwmdZ0vjVfEgrUvJpWc/rR/LNQnJRcWeGIbfcNpahUTBrhbk5dZTTVEs6K",
-	"5Z1HKbcWKeevgd4ON+paTj37E3W14yuJulqa3VDU9VvoCkCQyMiDi/r5Q+ucgFAsD13/fvRP0IEET0Sa",
-	"zKeqUpFT+NVJ8bt8nHU5ObzuOOsClBpxrSO2hKTdWZz1QAm/VHA+C7les9w8dae+OiFZMGKeNAYdE2rF",
-	"WOjayM/tGfjFveagHARYx7hh1wC+xFj+9q+Nxk4d851b8ttBNc+WkvvmVFh7Z8Zd6zFY7RnbO+R16og2",
-	"L34+Y9G9JKPaXQHV5lWZUvdBUZMBA18lQxbfcZVpNq4zElckZAAOtYFSqtX0lB3FQ75lkRQ9CC4V/OgH",
-	"UlD1KSkutpgKeKDzfq1cRwW5N7sOoUIaZ7s20X8hTXm4FXIkfPgK8n6gD9kibRmoCHOl+SQwWyJsB4+J",
-	"i8n//vv/AJewh93eYiNOZv1D3gWQWU06VHFFHrRP8VcaqbZPbrkI3Rta8o7FMQ/Zwxp5mjBiLBZF4kRg",
-	"tp2Qo7Ti3M7nzctXPhn1ucUSgMHdMja09tRagrNmy3cSm11F9eowwbo84DSeOzWtYyGBYSdgrxBsWmFO",
-	"/Fyov66qd01IX0FeF/Suvv/LyRP49eIR7pJopWF5r1nHr+4Z4jKZcPaxgUzM2tcnUt36vGeEs2KQ6XUH",
-	"jMoTRv5CCFwmcWBE74hGty1uFHWljULY9KhSTClbcjCZ3bdBt9QnkA7zcsjSfPalefkwomJ2jNqGMLGi",
-	"zXBFw3ast2ZOO/QVvOSwItR7Y4GWF8I674FL8+GKWOqpGIL7sQTN2B4gFCeQsWIkGMNgSAp9uuHM4sA2",
-	"3NtO0ezVcCi50CC9rdvNcPkEvO0I0ljI8jtreH5atDJ3WdQi+O4Ll1ClzNJCoS0VrKa9GLBUbHxhCfT8",
-	"4bgFRJE9Y47NsJX4xwLpefZokdfmfEbTyaqNk/qj/MFxhL/tHAcjDvYwxyFlqUVQgb1OdPh+UiqTAR1D",
-	"bDXr4P/SZW1gmpKFp4aUUkymzdkJOSvB1fLwiKUFtuwDV1rNSnB4hYu2uwSHjLXkRcrK3N+MaR62gmMv",
-	"pbyFaWR3SRKwiyXU+dScgk+2qBxmZ7FFV1OoTz9agbF6GbklqBUTH47a1VG7OmpXh6Bd+Wtg04eaW2OM",
-	"7HJkp72N2M0AoioGrDIcqk3Ds6ee7iZU+Snb5Hj5ZJnldLp1J8s4ZoqLhp+KYqT+1QTPtMdiUctkRwkz",
-	"h0bN92ESrAGTZ0KZOoVzTXeGZ7x1Yi8H62o08uUlNtz0hSJAE6h0iRBckiHaca7a13xEYxHq/xTCIRt1",
-	"Acr78g914SnbkMxmxRvjkqpb0pUxViK7FbGZfVyRzHlYblYug+Jud311XrSDINRR9T6q3kfV+6h6729J",
-	"fV5SA5CPjG/XJrF33IFgjyQ2OlKtlxaBkTiIxdAIYSFjEsZyOFyj3Mz3ADjKzaPcPMrNo9w8ys31GLmW",
-	"tebz8NZq6aLn5rOWmldCjVisbO+eEWopxpo1PAbDm8A2/EyqYs4mj1Mcz8v8BrlpYf1ZhuOG6o9zm9Fc",
-	"Jvd07HMJMYxbuTMhvGo29w+MjKjQkM7dk6QvB4xwoTSj4aFkdH8iTOdb1gMEW0MMEyS6DhYUs19ZoE9s",
-	"h7+dJ3gPmQi56LXseNqkQ4NbcwgRPQuyoCcyrlMEB6NRj/qSUHXLQvLgotF46BcyvgteLcPMlCvrKKDk",
-	"GVMIKk6FtJnbVIzJQMZsjbnVuO5mr57YpT8QFhHIAWhOKDRcFrLZooj1aEQoD5G4NOlywVV/UZxgux6v",
-	"YYF21ILrk0C5whVEqyY9Y8tyib0o/7C4eUjVXOQa+Wk+YOicts0wQdxfuskHt4p0kJH2KBckESGLiZYh",
-	"HX+hzCMsC7Bkm2GEQ9K8UT+gtAQKTXxXtJGv/gA+cblO9rCz4otVVYcndMCQbbtp9rkiQ2rYdQVY7oIa",
-	"BZzFI1dYRpvAxbMtfVm4GtSdPSt7ozxYsNxpx1vOpAEnXCKcaCIPbBnZr4nSvMtZ+NAvQbxML7N1WiET",
-	"qWYB5/5h1hZA0CiH1csVGXCluOhdpu2TW7Z9MqGRkjmTBFkZzbdUdo4KFqKdwwcIhjGkSiEMKItZhl+l",
-	"bhW8Rch8LM+Wh8GWm+dD0sBadRk4BweozKAK2eLC2KuZHZvysi4d8Gjcilki4HB4RVpKBDc7AycBFhAQ",
-	"Qc2ivuB0YAa3lOIDkzkyuOV6BCkwF+Csr8DYVDLYA36GqPEW/xtRv3uSKSKFrVDimigtZbhWYjZzP5Z9",
-	"Hss+j2Wf+6S3AUdalqGpIGZMnMhE70kJ/yUqSmvkWzjFl4k+SKMJyjuxtzxBbYRi7ww0cjsJeGKX0Sp2",
-	"54D9BMjuKQt4CIg0ZvnlOmqvNaODmU2XRjK+VW7juzxKa7IkJvuGfBGc8GvzumM3pc00JkYccPA5x8xt",
-	"mdlgc7zJA0NkD7GNQ/HqiHU14VXg4ID6JYpj3iAK+C7BTsOG0TekGREqKnMqAolaUKdZZyWrIamfmdHR",
-	"9qfp0rU7eAeD1n3dZ2OiGEvZXAp1Q6TwScwM7QXGvO7SQCtiIfMnGjOOHeVxXQkYWsAKwhsWAAUqyUwO",
-	"w+Ix2Gnp64KksORJ311Vam6Zy/SJ8NNud6zkgBnpZ1v2aJTmy2sepx8HsJZrqVItUMAetjzeYyHkr48C",
-	"9lajnoGmPYxoUFCY9rjaj8elwy1JjEpJaxuAnZPUfMrEjgA7t75AlRnXBcUAlGwamdMzzrp2pNiAPmji",
-	"k1lhIPy5IlQp3hMI/GdjvGiGuWdErpBKCggCpdqKecIShZdMrKxU7ND7emTfnx77LtVJruktS5US2e2u",
-	"rpUkIpQn+9GgMW0HV5Vh0izyCEglGdleByOqio0UuSJaSmxHJOM0aYQr0pOCrTFXxKxg1hPw0Dyf184m",
-	"0yOZg0y1TTGhWRONoqPPc4uJY38SoSQUW40uTdcjGkVqdnf5RGnbKD7vB5hwd/apEcI1cu28ZwO7mrds",
-	"qNFn0OUiJEISlQR9J3/n9Y++hWEeHaSbdJBC3i20q67wiWp6ywQJq4f4GblEoYAnplyxsNUZL9G2/ooE",
-	"MlE8K+SAHJdNKEWNNTtWDS3uj0sVdALgNzQV+Ybn7Ltj1ey/6EY8AO7HhWbGOmmCogLMFotljMbso6VU",
-	"xYOFJL2IKoQOBCGGbqhBjXw7zqGsV/RKyPdFKPBr84hpy8xolR0ZjvNmZGZzKR1T0WNxCQ4hEIs7Pzv1",
-	"xc5Bg4vR18Lkszs/LSz+J9xiscIg+pGxoWMQcLitcbSa3nT60fyzFietJYrDte8PVyD6ayCfg3TvjvDM",
-	"7S1+mx1fiYfSkt02HLgThL47/+2ml2NGw6WFdIgRVTlLIadALOlrXU5d2Ad3iZCumzXWKrKYLa4qPBPh",
-	"+jwkR1lxlBVL+ZJRWDjbfxGVCRAHZzTSjEKmNOnyWGmfWFeu0UShPiPtnDQmIxZDY+oB15qFTUNc+Gyz",
-	"kmgZ3fLhkIU+6csRfBG5JrbGKFFYZUS0lLc1guXahgfdiLbiImD/LOSo7RPDrDByxJW5s081GVCtWQxW",
-	"mCCBWQf0KQNaH3qXbS8WjDe1c/Z1+9I5mcEFJM1dhA2Gegx2MvieqQhvxEDeuZIBHkEuI3Sw69Ohsepq",
-	"pN2nqjWQMWsTRccqq5I2L8NnBVSQDrri0uqhK7dKmkWRQje4ljhNGPslafeksE+9EVoC1JEF2RmOawQ8",
-	"RDHDhPHce81CsBhgB/FpwyGjsTNJcfSyW8gQ4hFTtRthhJmiA+aGlsLi6xEPrFGrzA7SyF6iMGEqBiMF",
-	"ru8wW73FQtIZQ4jPjIKLXo08sffQmFlzVsbkcZ2EMMMHxu7mvSSmnYg9bJKLszpp42a12IehYbFtuIMK",
-	"IiNzEK2b7n///X8K1amw6bnDY8RgHe90tzhQfyEFq92IcvempZDlnZtFiiqcPscg4dQiEOQloR3FhG6m",
-	"Vj5MU+n0pNhBWy9KhaNPQZO6jBsO6IefmOjpvtc8q9frc7ge22bRcoSsfOdsZG79uujcASYg7YYTWekh",
-	"NVtR3stHjub3huaOnO4zxbLD7xPFzA5oPHSGG1GzcalYfZcvcLEd6s2L2YdhJMOsV3zZ6N1bChPgmg3U",
-	"xPJ+Nb24vvn9OV77KPuZxjHFPHQ9hsCrUQK9Siewmau5c555ugKXGg0CNrQtiOaZJrzg3jme1Ved5Brb",
-	"H1XoErWzxvnFo6+MSpEKvLmUirpRKvDxH3/zPcN+syUzj/jm7BH6AlyRTvFUuR/mft9Fpu/nnlSzylJe",
-	"wzk36+YkTTqogr/Y+3Ojl/z85uL8xdPnycunz85++vXZ+Ytfg8bPT69GPz+9WkDFBULbuisZybvcmYwc",
-	"hhLc0C+UYwZ5pcd+834Fo3im7SlDBsrH6UfzT7VrCWAUmDa2hRmoDJnKFJF0AsYGi2iHReqStDGhtk1g",
-	"XyE4DvflhDrcRtSI66DPQiK7XYzSuYQdBBI2lg1XGlmk+UwH7JKcu+uc+MfFC8udXvCmJ3ayi0s/mFIV",
-	"L8PFgFnRwnTEREgrP9EKqZK1XttgTMssBmf/H3v/luM2su0J41MJCH+gqtDMtKRM35RodGdVuXa5d/ly",
-	"bJ9d/T87DSlEhqTYSUXoRJApaxcM9By+GXwPDfRTD+LM5IzkQ6wVESQlUqIkZkrp0pOd4i1u677Wb2W9",
-	"ce6Ys+BDYKgtNqXcmMGwla1e69WZ/UEx+Cn2wIBmMCP+JQcU6AUMsuy+2RbBwPXDE2CZHxw+TO6SnPEw",
-	"91SeS7Ta0cthpxte0Eu2Te+c4paX0Pwnq3gXzaKfcBnPfqNinFLMQFlnItn7/e1fg60c2X8DXrD+Xrin",
-	"eSvMkf46rx0QLFAfQCVaik01BJDzfMrdtx+rqhE8t6N+a47Zmj4I1zlew3WB9Mzfio1SbawEq5UKKDDg",
-	"Aoy7BXRIZl6dxUl/f9ntkgEXSDF98/rBD1do5MyptvaCK/2HKmy6MBbINbJE8zqRGs3YaBgOzc5x1CEN",
-	"b+szvw3urSyARgVJBeDU3Agz4gADZ7AaaDONLP8Cm2cAtDyATwZoHxrGhXeoNGYaY/a5GFzhVd4qNU+U",
-	"2SC2l8R+7LjxjhIwP/gN+FwvY4vI5L7uyHUO00FiI+Or9gn9CZlfqRvqI5xqRxnofJGjER57KwQhZF3F",
-	"AteoXOzODHetoqXkHAhy4DxaA8N+NVN3TJ1BxiC+JCB0CNhURLNQisjmxmEwH91XPTKAe3tWPxoEZGCs",
-	"gQF4MVC9DMiARwNwXqHefU5+R45yIwa/UZ2cvTKvOHv984B8L5VzYAx+MMcInBRwlK4c5wtsChIwX/i6",
-	"Q6S4FvZvx7HMUCzP7Ty1s9DYtNxBLwuEfLsRrhE7jwiN+Z3F9tKJYnRKmHnOw/Ul8pYJgg4WbbQwYPl3",
-	"8pblWBfg9ADmlxlnJBki1JmPk3TWc99e8rrdCGBwUHDbWfLAoAcHwAfnOb+GYccv4U5j6OD1EdaambHD",
-	"VpvdQCdXGdvEG1/hyVlhl0ueDrOXMseLccWTnJxi/A4sMdBAkdAyFbSw4Xt6XZzzDcVOGHMmnJ8zpMKs",
-	"tmYJsaQOGWArDqWMBu7TPXTyxfyJfDEJ+5IgGz5DwiqoAy0e9cgGt8ONKDDVG2H4WI/8cdPi0U2rd9N6",
-	"0Xl60wpuYKjwQ4krBG5wm798U+Fi3761jvcFHrTG002rdxHctGgCT6/xKsFDYynMMHALb8BndNPq/fH1",
-	"640AlrRiknpyKjWt7NIeg0PFSE+I62CAo8y/ErS++MOwZxLCOn+LOaLVsv815uRa+GqfJpuzFIie8JkO",
-	"CNjS2oWwUI59p0lsFTEIxeSdMjmUYArvmDEQglOInluWLIW5Heq2cuEFb0GQEY8hNKVt3jGUMKDCUBps",
-	"+AUm+6jyqG/Z4p4TqG+ZuesM/9kym3rDNK+BI+eU8VJ2D0fQ25O3XEQVU7CXqsjeUIxToy3z7cMj1Ynf",
-	"y621OSATTqu+D0tUKtWf1ZbpOFurvHEwX5NUV22au7i6bQ7gZZYOYwQwNpzHdTgD11gC9t0WefA5+z+f",
-	"/V70p1YMVSo+5qI8/oQv9ZGC7YbkdwhYgmBzkkF0wfIpzNitGBcX/ZFcVmbuMS2/ZlRi1IHx2rFZb6c5",
-	"YL2WjhmbtQI87r3WkMuZXoQTqWXIKXpBkaBAYID0GCmzprmOGnY3em7F8z1YcgfGeUA/yumU8bjBVHnD",
-	"ah86tgGkVYk8goSHXnHnQhtxEeWjGygg9optVGe8A8Wek8GQaugPOiChnBnG7fCZzQiDJTecwwuxBNgj",
-	"mi6QLsGgs/qEtTxh7Y2I+B8f370lH/HPbrvbPut0nQV2yxZzqSLtCl5keItyN+ZDRUGQKCYipiA2Pfj/",
-	"4UsHgflLponmEVYKchWmMVWIQ8tEyAISTiQPUbkZSMHejdBeCqXQyQB0iAEcOAt/i+D2jIYTAmfAKPhG",
-	"hkG7I6auyGXngtChvGOkQ97wH6ua+/+CHPtwGfVbki0k9xXY0UyZeSUceQ++yHApS52/yjmJeEQWMiVw",
-	"ESXHnLHb/1aSy+h/kcN/sNBoLhmd2zFCSlBMbR+rPwz/6P2x/jvQWQabUN2xf57dyVSTSKopJyFLEkY0",
-	"m1IuGDEjws9kbMWMKeX9bMJ+iinvzXkEuidYQVQx2oK7e5AGZYgSb/78dSvec5gaAziKJRzvRzZOxWMu",
-	"LkDWurb3B3Ivy68gLSun4xeLDSybNQob7LLfmk2GCiQlV1orv0hFWMQTqfSVUQlEcgZeOGNRWLPEMDbI",
-	"ksoHNgrSwNdomg+Wxm4tv9kzAbW5fNImVAnHk3ZTLR6Oka3XYh4zd9sSXLa7FTescolYY+coknCrtTcb",
-	"+kUGg0BocQyqQnZcm9Th6tc2lod6B15nGvhz4fSf3NEcQHaGYuDfiDCePZ/IGHwdF9aRD6qZVd2sVnhl",
-	"mBdCM7jG+nOqiaeIpWjsqqK1XZ/93dSrpiOiBRq3US+dtLa0Rw4Q/awiv2PMg18j5Yu98xuT5U/sqT00",
-	"rIrNuDBbgoXG1rC6yrsgqnrJZ608CJx0jolWaA65Jl1wgAMsITKygMQ0vNVZgj4yhfqknytaFhJ3ZYcq",
-	"I7v8+9H4IbCcTurTSX06qPr0PreCR8S8HT9d6aYOP1fz75rs2ltQlUbYoKDv5PSfsbSlN2FyZigafz/z",
-	"ZqPzgqEfChzlBT8WjCLwkTOqbL6FozksM6KJY5nm/u+cm4upO6YJxiN8MhEZMp1cubhJPsoSSaZ3txFx",
-	"kXbiqcsRk70Z5TZMcHumN1LFRs61WVl9drGNd8t7sR/Y2fTBU8UaO4twAUk1fvn+nIlu1WbedekyBWgY",
-	"rTiqFzZQzJND2H51uWXCD9py7neXY0WhYzXWAPhMYNuYzfVncsF7i5O6HJgPfEzecFouCChMmIy2k9pq",
-	"gUFSzfYok8clPumvXn+1CU/fugLrotsn9XU39fWdJ75Hob/aMnzkLfmhb6HGTmSq2UTGUXW+07VtqCuY",
-	"du0YBnjkbN05qKhzrrfOR6oof/41G9OjSks6Ozy+Y9DyoWdzJfvjc808YH8ezGlyWAtcu5btUB+IYODW",
-	"R1c27qWWfttgzpSnvGSnFOWxTRFiufrFkvXePn/IF/bdSV6aJNQgUuWqsLs4a3c/tV/2Lhxri1gYU8Wi",
-	"vub/ZK3eJTKlujW+nU59eXnZKRwd7GD4a9bBEAfQzckav1QlPNpPpLPKo/dKoPGc4aGzaLIDWKql/8Z1",
-	"kjukORac42VNw2ita9AD2foOFUNIQGdcsOScDJB49cBdBErJtxa25r0nc44FF4qNoUcuiwC1KKe4Zsqv",
-	"81ZkTOT7ARd9+3Pf/zzwTZd5BB4KesvEVYbBjXV1DlraTEWXyQokIb/CB013WSVVu9AwkB16nHY6tpIX",
-	"dLYJn9kiEBBBu7yvu/q+OR8xtNu2JL+mE0nWGwF/Cr649R6Usb9fsBn2I86pyTHa0pCbmSGhGYdZw2qH",
-	"qYhitjnwln1yfSZNWdmvYLmsZY6ssYxVjVmS51ON28knEqlLIgUl91jMvA3qhc31qHPoD4JmXZ7xUebe",
-	"Mnr1SiqGDyeA0mL1Dad/VPi8KqvW91AHmk7PWKLBp7uouY0mZ5x4SDM85BjTVDYJTp+rsomLbCEqn3gd",
-	"t7JMXmpE6JARXXjvEW7efwWv7IBQfattd658m90tnUlX5bAcEJHM7JEq+VxwO72xszr1Fmm8t4hd2uxI",
-	"YFsRs42+vfL3cC5+OCT2kvfS7Gq4rWOvjiv5U9nfhkvWvdeYe/+QXEBVTWEQFXbllqy005An5zD9mOv4",
-	"c3Ks8jtNpp4pHJXqVdFOMZejkfPoqhwystOzlpw5xRughiF7gY1IrvXqMA4uIIvLmql8Rd8O+JFB3bPv",
-	"LGPKNIqWjslBXTyNOl12pJN7dLycWF01q9txt77JvtebFM3rKPLGW/PeGady1m6H3YTHpqFW2ScKexAK",
-	"+zRhTlqbET0qF09h3EejaJRGigtDPUhP7Rqs4YC9WR5ofaqz3BDczXrVYkbvmA6WNEIswxDM9tF28TuL",
-	"YBmdL6WoJX5a8ORSn+6iUw/z3iIIMo6kHYp9GFkJIL7hS0dpkipW39XHxP6a4WHawZg1y/PQp2ftzs7a",
-	"4H01gjkJqodRBR+hG/Ha0TAylAZ8iJBqc7hs4Fci0hbbMuPY6Jw6J1UhjPq5uSXMy7yggSjFgdpYYYgZ",
-	"+7LUZ1x/kzxqurf3KZrx541m/A2IMKfJTGnEABlcKal24Ep8OpMqOZvS2YyL8XrgX3fTSo8EQMS9yoMC",
-	"Qg8j34EBsYEhsSkVEVNk4L6bsOkspgnTg0Yw/V7DW9+4yTyqQIbRPO85hAHXg9aZ/Xf/bun+RHABpRsO",
-	"Js4m5EPu9FHEM5YaSdQouIjYiAvuXE6hjNOpwEPkW9GIdMqUBKJTmNmfNaMxC+ZvNLwtf1uWU2i0tcKt",
-	"mn0p3KrZF8P6aJziEvxiRtwKWr+2eq0O7ot/FuvI/KMOZdFfD81CioRNsTG9v9H+DoIS8LmohQC3F/pT",
-	"lkykoTHDkxImICpBE9a3pQutaLpYrhfBUhFDlH2L2gsdc67Ms3VlTzs7Lh9gyRQj12MasX+ac4NrrRc6",
-	"YVO/qIqdUXfHVlUUe8Z1CpznoaM6yEzXhHQKsI3TjD06aYGjvyewu4IZbbazNPV1LoklMuB6KDfMzSPO",
-	"4igAPHTUnfAXb8NbGAUgkRthXp0qY2VzkchCUx8b+IGiNw1Y+OdkUDhFAzKWgFuLXeNR4oyslqzk3L3n",
-	"RuCKZ+00jIjKxCKM29zPsfHGWHDNfEkdwGGNuFGduUcatw3njCxU1Tm/hVO2d1Ao2K0CeedM4RND3Zeh",
-	"ft2DH+7Gyg4DnVc85yWc9K/YkPHRBpMcx17XoX/qyXyVTdfX6Ovn9ha0+dWIUSn83TJD2k9dO2lpJy1t",
-	"k5YWNMVCchbtsVj/6/Q4FyhbwxQOl/J8TTJCRKVnBcfuitjZoZqkqMBeNtB0VzDEcTG/Gp5zvtyfEQ1K",
-	"Y/iWxWaWlco6/ccotE5CHlOFdrenulXfY7mznrUhE7ucLImhstaups0BYPM20vIxuvLWinifldygkH8S",
-	"Tlh4e8CQwjXgitjO6nOZxhEZMjJXUowtUieYPb67Aq5/4AkULzsCXy6QYIoMFaO3hqOoNC4hWpj/YzaR",
-	"bLOr3t8zpcUqJVbhQN1hSUMIZRqzFK2DevT0ccJY8it+7CCk/FYm7LeK/n+vwNoecRFxMb7yrlBqfdy+",
-	"e5uX3mTEE/2QLpWf5HRGVY56M0+3PagWL4exZEfCnik5k5rGeh9y3ohy6XqboUj+RTERTgCq7ZUYA0Ic",
-	"TEGTVKc0jhdkQu+gec8k15nOelXQX89tcoRMk8BmQtik2kQSM9yYJeycvLVNkQHOQKoMN3Mrcsc1Yt8G",
-	"wWM+jKF2En3HhFOTLYkL6GgyU//xf/B/lh38x/+7yg8eERd4bw95lXbuiACOJLYsTIhOeBwjXupD0jyO",
-	"NU/zeLx9f8JdqNxHv6rDbtKqzVaAZniHARkuQPFFmH2J2jR1jcZJKGcLIkfn5C1A2I4oj7Uds81kKDQQ",
-	"XhdP++SH2Vg85mS3N+kMFHzM1Fm33b3cBtWguLlV4vg6ju1JmR4kbFEMOpfFlZuOY2ykW73GndZQCPs4",
-	"Y9f7dng7Lsyo2lFu57goQDDVB1naTIMf8aGq70dqQVQqdC68TmP4pWIQUxmxLYfwxjzSaMQ9kVMeAtG3",
-	"Zkz1FVjmoUwt9/MNWnvdp887gW2dGbV6be/5hf/PlAyZ1uavZ9AtV7F/sBCuXrx8HrSUnGt3Sd8CQmWr",
-	"d9G+6AatVORfarhGf06VwDyXZ1/reZjB6MARjw1L7g+5Sib9KdcakI87Fx2vgfVt4/5Wr9N+/jVoGXMW",
-	"mURsqJOhazVo3bJZ0ofUY//d7ln7svBdPaHdp89avdbL0YtnUftF58WLy/B59OzpS9odMUrb4dOnNGp3",
-	"ntKL4ehy1Bl2h+3hi243jDpPo2dh5+mwPWq3afuFT7zqdC6ftl+0YVwC0KqrJn65BeIkJIhZJt1flUcB",
-	"HsZeK1KLvoK+R0KCxvP3z7C5Y8W0RrzgJVdx4S3Q2q96xJ1/y3e1c5ZGtNm9fFlwL18EreyEYBJ6GtN+",
-	"wr4k5sQ0kSJwdLkB3AucB8kG+Mhso/SfPv4N3UHUOe++H0Dv41DfDX7AqD62WZ9RlZCBuXeAlnW++YvX",
-	"x+XIg3djoP1G4IP2hgEihIMzGj8Mjmoa5RP1ERq35zxVvi15CDCTowC8zFKS2Gh3NpE/J+yZCGXExTjA",
-	"fvDZ4IpN3EdmvknmAENnAnilEY8syHQc7IZnUwewB3u+le6N+CDnGjHDjPmcgyuzzwxpeDtWMhXQNDtL",
-	"T0hj253v/buPn8h//q///SRLf+dMD67ICDsWD1wYdHB+I27EGYEvmo2wZRM2bmjGYDlwYBtnaHpncdN6",
-	"ZIBls3izedUZuc6SKswi+6QKuyHInmHJwF3w/cBzdHtAMNSAD30/8NfAYIRcjzumrFa9/MGCcwEcF2bd",
-	"InwUBj+h8QhngCcHTgSCMaJTg8YEO2vj8Y0Y8BwHI+eENDT/h77+N4IQOkoYFIigTMeb4WyfZ1JhAMkt",
-	"M2rEHqz5ZftyWa+0JyvfGPHZJXnDfzS/PLV34/7ccgGwlphz4otUBBnkvB9nf2WLgd+LG2HkWOEt5mmY",
-	"Bvw6oHFspKHdmwEe2KnZNiORzYtEPvfT4nMjah6g8tIQepxsyHU5gEOntKqJR8h6ctwmFzJ3je4MYcFt",
-	"zrK/gmOYyDGDNVxiWa4KqLrLcBYeKO00DP3op1z4v2uotNf+7JmznVGX2dmQCjJk0FnfEE2E+Uh1tUwv",
-	"tnLCPutQ7H7Bl9fSvgdWcRzYoS4lYmGiAvTyM8wsWD2UmMQA1oU1Lrz2WJGV6rXW8ollmqybWPZL8eO1",
-	"Jvj7r9effv+LdeMAZAvVZM5FJOf6rNN92j0nP7MEBmynwb3HdR3Uq5NDVefmsk6H6p2+nKm6ZbaYZlMe",
-	"yli6c0BB6xgaIuezmmC9MkupgzEhDRnubYityJorBmlYWd8mQZeuT7fdrsDArXL0TtM44UbfAMj/MzSD",
-	"/qhEQ88sg2VG49SiVpDVQA65oDD+pSF5xXurAOprEXPBWkWP799xSJ9XYNa/Bi2nlRVMPeufuzLa9ZVm",
-	"X9gVHbOrvBPsRnSeX7WfPml3nhi9++qXq+7llUz5jVgirpUGGTj95fWv4aHuNuyhLnWIWcMVu4HNpbrF",
-	"rFEpVjWubzZFDZfHqsllpkPQ+nI2pV/OhkAqz5532i9ePLs0v+pEMTrdDIBgv78+f+11Yt0xASjU2JlA",
-	"gyybyDkZUYV8q7x/jy8DrpnndvgOPievysmr8s15VYK9eTJo6I5Ejz6V7xe0q6nIxnyAZL6arPdJSEXI",
-	"4mPoW4TeBC2BrUPXIpTBzpljDfBz8pYx7MvmUv5cpzjfvHMqjT3hnSw44e80caRzRRSbARszgsW6hbT3",
-	"npwX8w9tiNaIEyYiloF7rZq2sJgHM21P8uckfx6v/AHaiY9R/nxMJBzRx5B6asa6QfbUFg3oyjmcaPiU",
-	"FQnGDGOk0IIuIMJo/1KRsZQRdvUEtyR4d62RMGRj8N6z+XlJE2VHTd5bJhW8Br5kpJGVNuWo3viaokeI",
-	"YEhAyTk87zhe3eZ2uNi7io7d0TNOUuYkZQ4sZSyfeQgh8+8pS49RwvxOeQKBRElQ3h6/oPmUKgEeoiVG",
-	"aguzXXxsLwkEU6nOx3onGIm5gBALYTScEK51CjEa+EvJeYCpyUqx0BZvTxhLyHAROHcepOH5RtIQsRaR",
-	"Z9hAnefkrSRGOYEIipkkFD7Zc7DO+YRef5zTKs9nX8zvuCy/4FTv3wVV7u41yxj4DMwACSbQ7I6ZcxGE",
-	"MmIBlupjNmcwZVrTMbsRncvg8kW73ekGjv0GwBgDnwCJ/ND9HeSdyMFP8DaS/61n1s3+QCIWcu0DiStg",
-	"InnvcfFswIRINiNip0T8nAA7IHAABHZaxM7rIfM0bEkEZALAwUrosNrtugyTueJ0PRrXAsrfKtduBfWd",
-	"k9eGhhGqMdejmNq8EojnZ1F8tOMxfZwijWrod1yZq1nVW2Ebws0yOT+YOX7jyZyGlO45ixNCVkHrDP6t",
-	"nbkJOn/m3JdpEsppo6mbH+R8Q/bm0hiAirNg7xIPrBhauBxqz8Uqn7Xvs10nyEs8s6FTxpZHjJxxNQUe",
-	"GGcuAz5oOd7Za9Vm61DtggzZCESAOfsKNevC6KWXQa4soNdCQdMq9Ia2Kn8TyXsf5PyY8vfAMzpkoU07",
-	"cSpNXcFwUEEwpYKOYd/PjJYfr4ee8+BFE64TqRa5kiBt+L8QmHQ2ZzohI650ck5eiQQ4TgEiDxOogRwH",
-	"HFli/07y6L+aBWkGhO6Nn9kbnNjjauYM5pLuS3HPHN1/x7D17I86vL18ZxMpK8aQ3+jyxB7bKP8eEejq",
-	"+AvCVCl4LaptNa3o9oW1lGMzVTntI2mZmUo1poJrGF1dxM92x9nMOo8lbAb7wJhqS4T00JzXcq3qzOmM",
-	"hZGpo3THeJFVYmLa/SRSQxHvIKPWwKi3NGYioopAISkXReC3hE8Z+SdApqFmnR0O9J3mlFzDX7n9RYpE",
-	"yThGNdxQuznUOZ+pKzp0cGcqsqmjmPVshpLhBufrfAsj4NpzXMirRgAQi+6GkG+b6v+BxJZOzUFb5ziq",
-	"HMs7psQU1CZPnEImDNLsQsUYYHKcdTqXDVLtc6DNLWDWl5buMNhfy/tXQvEf7CF7zOlVjrvg0VhF+4E2",
-	"Up6y5CjHbarZzDb61vbAYHnD1/yyKE2VWqW/xjGu/wSCM2iOWoz+DNt1LF7jdYLVw1wVRet9SNZ7sGGO",
-	"Atnf7zfmyDiIUih20lJgoj/E0gw1T6ViWwP+WxnuApss1iwD/OHCCP+Q2WYCpX0A9hbSB+4G8EpgjdXI",
-	"Vn4gyBEejcN2B2iMbRwjptZ6ofmJ3mLydQkDMRThquKWsfK3EKIb+v4aUwRJzweclIxtTRBWJuzQ3vcC",
-	"K64SRbngYuw8bwMfg4KwVShnjAxSzRRy1kGFd+IxNvl9TGgB4OXFva74uNmj/pInYlO/qzXfMies4kv2",
-	"UlVULGh9OQsNdXCdoAN8NOrDM9XO7JhZKA5qNEJjlQGbDzw4AVQLViETOEVtLex/+adnTM5i2ybb03hE",
-	"wRvoSMP2U9Ys+wWSMr/MDFu9qjfGZTp7qB4Fns/U0za7rWAX3ZhNKaSOUK41/e9m5Fydu+EELVyqvALb",
-	"6Z5dbNEEpnORreT1f/xfrSl5I1OtqTEEJISSQ6rZXKpbLBLbR2F2lFQbp7Yx19RBujdb8VPtkTLEYVbW",
-	"djC2+kgm6f7VSIcHQPm3oG9YLA1BWSMFy51AxbbMKA8Nhw+8/wmK3sn3Qg5ltCBjRUWib0QyYVPN4jsG",
-	"DiEZsx+C7FNcQ8GnDRsLlphV+U5bb1IJ4+CaWHKHZs7IMKqLk4+gLXM1pZaR2ZaUsiUhHMhT9O02G3aU",
-	"XppY9RdDAfbQrxK3Eer2wLd69vBKBfHpTXptfZdQ1lW43AfUTOPgk0R8UIkY7E13r4+m/mqdqLQ+pmXL",
-	"rFE5uS+iet4X4+uKSpvNSsG+A1MnQO0XAjJrJRxknFdhnu/bVrYp6PJVsms/O7vYWjIdBK/8cbU+XStr",
-	"LFD5RM5JLMXYkQ2gd0MXz4alz8M0rl7rO1V8PIE9GhsV0iIy9QgNQ6Y1SeQtE9ppllZ5Nbawzd/H2nN6",
-	"x0giyRB+VkxPsKl0FU1XUCQTh+ryfMxS2+ZqbC222xdn7SMR2663aae7t9juNiC2Hx1XeiWiRvVfwVhU",
-	"7dXFcmKjKcSxc0OBCwzIHJu9yxFR7I6zeUb/xpwFEke7dCp1QlI1ZsJmqF0RxXSiOGDsSMG0jyYgV/lO",
-	"E3PASMLoFNxWjWSnwWQ+yQ8w2MflBcYFvv/MNP+dVtA6y/6o4wH+OWVEWphYOBaKMKpiXgmiZV+fyHJv",
-	"sMO2ruUNDmXEtO+uAU7d6nRiVyxVtgBTDk6W/l0aC6bokMcWEWvGQj7iYd/QSz8Vk1CVrUpzLtGdG/Jj",
-	"qrJOFBXoCchPuVc5wVCKEY9s92rN4lHfwQuu7/LfdUKq5iDBfNRMaJ7wO8xsFmbLYyi4w8+72r5ue70M",
-	"6TaddvfR7rLhFA/t4QRGXO3fhMvWw2/ZrSG0NC8GfsyjWDae+LwuHWA2oZp9O3nMOOn3OKlTDvMph/m+",
-	"U7GAfgD0MpfpdhSZyDlSOLos5JiP2Fm4CGNGZo5WH1EWss0t5Bm8PsyCQIl71i/Z0C9+5Qo07oQRagwQ",
-	"gFkAzokFgAAzy0YjFiZkuDB0zeJRIVcZX4/vQl2tOkl5q8Tj3CE5aGDI5hX/SkV0Ju+YInSsmGtVDZYI",
-	"F1xjPqAjOfi3L9Nyinu5VRZxbh0OExfKb8SfO3t4mTfslPSEXOW+0oWLVHPUqcL3Kp+CZg73Y0z23XA0",
-	"D5nhmzv7p7TezWm9e4nAU0rvfUq9x53Oi0pbIzm8io2YYiJkZ8NYhrfV9vrvEx5OSMTueOj6PkzknEyp",
-	"WAQeYdj85fqjQRgo1Rjq2dv8/uDG+SMO85Swe08Ju3gM7qO7V3ELPU7EvRrk6BZ8ngMhs4Gw3D2XZ+3O",
-	"J7hhO7dltwN9CIdQMPWJDmOWkIuAXGtNp/SWEiVp5CHDnrZzKAxyBh0DKt2YzwsZLFEfBFmr1+k2Z8MX",
-	"N+OhzfhCb531HQ/teYSIkh2yrvZv3otRD1mSlvNhSxgex763kIuBydEo5oJhd5xsrK4ZUWbyOwve4i9i",
-	"HidoF2OWQJLnNLgRQs4NT4SWI/hOOwLNRIT5nFSTgf+Q7TkDVRYuiTTxg9TnWacb9DnIEeZ1LpxLYkZ1",
-	"Up3iWTwvR5HqacnmooyE65Jld0eCadqUX2+2beJiFw/FxbolTEwgTuPfW9d/+Tfz3k7XWIf+j0sjeupy",
-	"OgQzzPO89k5m4dJpLXV7QCumR+32KHLR0tQAO01CkY/WZqNbaIzrXSHXcWzNMvfVgPjEIDw7RUDALJe2",
-	"0IcCkuBLXSYrnKlxr8kjI79tKS5PuEvU17kn6vvkBPux2F6bFRLrndmOjA7prCml0yeKxQz8dgfz3JSo",
-	"U1STWOoEbEA5ZRrtXAdYfU5+tyHhXDvHXMMDJIFllQvxDsG8IjJNEAm7xAeE4NOwKFWOoDp41PYV+6pJ",
-	"h0xUPErG57ZmaVgvC8Na5Y7usa055Ms9OGS3QQ55jA6qGvoGeKlKuSQQoRwZ4b+H3qFofMbFUH5Z46ei",
-	"CfTIFUxpMoGMJ8JFroesy1IGU2tB8PEhA7zUaXPOKkXj1zDSb8xVNZgpLs3pGJBZmmjCoHRBhJxpl6Nz",
-	"796sAvUGrbPCX2585oL/f32QVLt3O7vA1haVu7f39XqYVJe2mJtL2edzl7cdgH+0uppeamazy8BlETEa",
-	"AXx41o43q3MHALN1deTyjilMTdu61n2k5NQuB9J11SeWYIq2QRRoygu5H6yq4RevEzZ9cFhV8+FqP1xG",
-	"E4qFjN+xCPfEsdkcQ3es72FzDYuyYZfCzc1NDwtM/TUmC++pcVkkYDNSaCJro/DwR0mpBjAiCLT3WteY",
-	"xeKraphS+Ge+D/OIXI9pxP7Z+ro2X3dr1a1raA76xhjD6Kz744tPl7//27/sgxTm2IPL27NFiIZy6ZTH",
-	"C9cQ42dO41i23CK5ipQpF9jgVrMvZn5mxp7D9VpYaAAbRrUUcFL1hBmpbs6pZspYI/AzDUM5ncoIfTaf",
-	"czqlRW1ek3y8TyZDdqwq7GV3xo+m20Ulz3AVpXbAS0yD5rj4/XONhuzoIm95gi13DmhEf3B+/ZxGC8I4",
-	"5uIWcsKX7GVr2ZLvB8UqgsEPV2QgZ0z0Q6rZgNBYSxIpOko05C5qdl4EqMB3ImssZgKSQr0OjIRFOSBT",
-	"tLuhyRT20Ad+toOtjatvCCYV0YeMLB5FhoVfa8ft8wtaIhUUZDtH/I5HKcxyypKJNMtgDLCECWB1cpbG",
-	"yHStYmNrOoDlmdUyl4oSpdv6uh1zwh4ID53IsZYvHqOVjHyx1DrGFcyxxnIW+HVrbmToK2bRmB04I8ty",
-	"dqKZw8XyHjZqS34boX8/30MzgZP6d1L/7l/9e3RsztNn47zOtd0+ZAdm50gcMRZhRp5tthRRdITYAwWc",
-	"z3rNdmJ9V7mkDXi3hPhIaTdMWJVHqhNFLDaaDouWuN7TVtByi9zqtX6VEOgx66H5FyL4eJLo1nZOd0Xj",
-	"n9wROmkyO5O4W8PG6TtiIfYyOiY9hiG9BgBigEYQteC1jSg0dtKPlHp9zriQ/ZDOKLSq3Zoqf7YbfyLK",
-	"nYnSLmHjNDk1p2pNKfcvEo7+aGQE1D/SaMx6ZLjAjoQUllCbc60DAh1/bXmhiIhmXwIyzBV352kvZlQJ",
-	"7csvoNkKxO9rxNze2BEfHHphO+01p57CNdRngTZtGNXcnk+z06FUrNVrn7/M6b6ftyY+WK/fuE6qnI8x",
-	"v2XxArJWHy728AsXkcuuBV/9fCLJlC6MzQPxJpHZPo/YmShkcuY1oGPQaxuWbiPK48cu2tAe7Uc86guZ",
-	"9GmSMBFtL+TeyuRnv9MnSbe7+hlLnZdzRex/tL6akX1Q0HpAonw3IlQQ1+IfMC1t73M32sboFKZ6cqid",
-	"HGonh9qRsbsf2dgW6TTK2wwnwbSgg7G3hliXm8mJe52414l7HRn3ep8mBR3GK20SeZpTaCxE446MTa/P",
-	"CM4RAnRUpyLyeSkBoZqMqLIpwa7FhrE0b6EMc2R/1kw3mh+sT7nBp9zgU27wPrnBQMzuQz7RDPxU5d+K",
-	"uGIhvKHsVMk0AQ0CHsb/1T4dbl9CxHsphZqlmjXT6yxLV72/nOhKIkhhe0eUx2iSpoIKPYc8M6hrh8wP",
-	"W9huDkTEaJzAkLc4FIBuip6Wle26N1TH/TEVFH3w1uyeLdXI4H6YVO21+IjUAnl7sYziFjt1SXFO3lqX",
-	"f8zoHSv0YR+ykVTMaj+G9HOwBpk4Nq8PCAUqDxxTUObkmTMV2IA6Yhlmo4i5a49JIsmw/5bRLuf2zNoR",
-	"1wI/3N0AadB56ZhNbQhmXIL+FOGijWAwXCHiOoylZlEfVgzV4jHrj5VMZ1bHDloxFeOUjhFjmH2ZxVTY",
-	"jMbWT1LoNE4wY9ToXSNplvUsnWG/mXCipOAh4XEsmNb72A0blPyJ4UOTvkgTxb1Cn9P28fp5mBtwa/tg",
-	"ymFgHv2RK2E8Pys6Sh431kHG48pDn2aGjQQ+d2r7tcLMcrbD2mKSvSOUO2PCb80cJlQIKNalM17JLOr4",
-	"FTINrJfXt+rwmc9ZPlB/TkXiCGu7qmPA6+fwhc/Bip7hfA45l8bzXy7++vJf/uebRl0a98Cqcu4JSOG/",
-	"P//EOm5zjMUq61WkpYKVY4olr22JJkXIXIY1akPXJMQWVQASRQUxx07xKIe0QPWtTaIzatBspuQdi3ru",
-	"NahKoTc2F2Gqk6e4DUY0Hsv9/bRN9VdDlaSfzpYcrS+LSoXzZ+yQ33SQ1mvryPQYvYgbpLxtv0aJ4257",
-	"yfgntuvEGsehJFNDHWahoHZtDiCY4PQhicQ/A/Rsmb9jqhMPMbLiJazjEfzVDulR+QWPEt3yqDwCb+Qd",
-	"O0KvADbiusM2Sccp/+pT85RpDQZoFTn/yJI5K4Kyu8R960NrlJTfuPGcaPlYaPmP1hC0hNbvxlATRDOW",
-	"r1iVgnxKmbZ43lWmTGd7rKOnEK/lYCk5d+3XZhgLHrJj5S2WBI6XvVQ5Kt/HlAuSsC/JlRH+IRVCJmTI",
-	"rHodETpKmJpTFWnXToXHLM9LXMMH3yjVplZ6lTrTmO0yEToEoDLoXAd+dSqkWExlqrOYqSGrfNH3Jg+k",
-	"PSAHdURaovuUUZqegXXwK001vSIzwOoiVClU7wThImFqpsxQzlu7EsVh/XBu4Uuo8vescPsBlWfzVebO",
-	"4VoIhi1UaGdeHjJDMksfGlLNIfokiM2mycF+uazma3uzPYoRC3nE9Dl5N3KGBQSorgglgs2JPfVEsVlM",
-	"Q0t7RiRiLGKvyj4PqoAD59oNuwxfEIbhdumdW/dHkkgNE2z1Wnc8oXEfyJvpzOXV6rX+VZi5h9xwO+gh",
-	"rfgdja9sk0NveBOdqrHRMLbmCm7JPuAcTqb4XtzkWt8aXqKZiPzhdhlsTTGVJ9Y7dUDm8uOCaDllGUQ7",
-	"MJf5RKIbLQDKxybwPgQwUzJkUaqYxhIoYzvwhHx/2b74AdlFKmKjE+Cee3/cLkgIuEAH5wqnCMYpgvEN",
-	"RTCOmx87rrjMkfFnYMlcjO+PKyv2DxYeMmn8Wtu4BRfjxqpfcFYnTnripCdO+ifnpB8gw/HeGOkMe7VX",
-	"l9NjAHWBkdQeNkRHC9ZmsilGoQWQG2KQNU6H3EpwTtmEeypCZo1b70TysWA0kQHLRsl/MkG0oDM9kck5",
-	"+cB0oniYsMiaYHoi576kBBL4GJ3C9yqq8u08G0t1KecynkH8gf81TCnHKeSMCWiXIfpmscwJp7EhvVYq",
-	"JqHqd170n74Ebu2exny26ue6hbuzvLfCM9naZ0/+vTVSeNRwsS35bx9JtuenIvXC8s5UPbDX9yNjhH2h",
-	"YRIv8Cj6Xpmemz/OwJJicAIOqO+AIwpdU96dpY1paYkncGCbQJ4cuoMFSOUM8O9LyqN7xKLORAhr4xEI",
-	"AqLYnbxFDzQ2fIgQuhMUrDnXrILgcaGOIvd1J9F8sb1T6QOeja/WmXTK7by33M589ASbuewtiBXTMr47",
-	"fC+cVblcQZoA8MssF5C2rA4qLyB/K4F2xSCshSReiyVULHwH5IZsJVi4x4fmoWWc5mG+MARgVjyht0w4",
-	"9SbiqPuQidQzntCYcKETI5x2YRBwxk7e5n1YwFuZMKtUGOqA5pc2WArlSPsnfD9BoXdAXgCYJrqg6H+n",
-	"XfgYNHujyL+V+L8CzuSEajJk41Q0SOFmNR4tXE+OuM3aAM8cSUXecjpli12oGA7HiYj3IWJcxAaLNJ4c",
-	"WC//RTH2T6aRMXGd2TkBAVOwipYFtK9T2OvXl85qV2eeix9xYY5taJsKg9U9TTUkopgvYGEadGMn31+2",
-	"X/4QFP0ENEz4HQuyNDckCXjFhN4x59JAywFfTwUdA6wEPiWJnlDl3CBoXbj3Xy27RkAfsRnlPvMcU10w",
-	"b8Wt1JRrDX4LTKvjkdFURgv4jFSRa0mcQKfk0fqUGMPzLnw7v4TFMazkiIaJrUT19aaZ22JKF0Sz5jSi",
-	"/Qyfk8/45DM++YwfsWj7yES0p2DTYcrO2J0ZWnUzZeDnWGNvcwgGuGMDoulCFz0028CUlPR9x1xmM6xX",
-	"OKrHhVUiwzBV6iEymXNfagWt/IfrY0fgxhdhRa7IAAV46fjrg464ceLLDL1KvgWsBQzolltMjNUv2ku1",
-	"MUbMierDfPvwaJPp3ZXi41nGrQyjsM1bL7u5P/FMZxKjGCFwGFS61btsO2CpDpzBGo908+i8tYXNc8P3",
-	"YY16ZmOYSvq4fIZWc6csDwz2qZObKmQsAkddbqrr+kIVu+b6E6JTNYvNT+2glci+ux/nvqa1eGdFJFwE",
-	"rTuueWLlZY1ZP+sid90nOd5zrYdPjM+O91o4DnObpfqCtLC9mvbqHb4W2h6+6S0C2BuN4NqawCnWAaFx",
-	"DGgZiMPRg3RXuAYShdFwQu7YhIfY88umagYEyIhB6FKzL/ANOrZPnpP3CORMFSv0JfN59HB/FsdAsG/b",
-	"pxtsBMP6wE0HZoPPnbWlPNYo0Q53hguY0mwCqeUiIkKSAfviemGhqmTF5nxi2Zydisv3n1Oe5GtbBfgB",
-	"qUhIzJl2VsooTVJlrCy7RshNsiDNylqQZM5DFrh+aXmVMNcurUwmu9x+f74PGmS5D9aEBxJZMZjLzkKg",
-	"8ZwudN+Yva2gZTfKXcRvR+5CGXN62nu6IgEejOVvBcnuN7fpAoY6zd5PgrJKULa3E5TdLQVlZzdBucOx",
-	"KpOHHyxy2uMOI+Zlb4ULEqYJDiVxJxfloteorMNURLHt0VjbcFsPHQP4+hM5J1MqFk7keqpaEoxBdqe5",
-	"oBMex0YsujvQqefvmUq1IloxVd0YDlYwQ9h+Y+/jErEDgDV5mbNnIs+J+XwbWnpDzMerpcfj7dmkxXvE",
-	"mEyPb1yN3xch5nWBvUBxmVIMMvqgMae22r8vc3/pvehckzvJoyVHuAfac1pwQQEmRWdTXqut8KKXcBqH",
-	"C7OHgts0NIwjz79OSacbkCKV7maTNooEc2KsJ8ZawViP05O+UUv7CflUPf66lW72BLtJVapo7+KI6QS8",
-	"EAgFcgV80HZVN/oVpBLINCl1sK861q9KVS6i03BiPTHm1xrud/SenLBEjglLZNfQaRWXzjGQuiyy2wpa",
-	"6DPrDxf1gold1N8zL/w27Hg7k7Y5Ny5IkiN15mLKhTe7bMM6C3myiX8dF+zJG2NG2gmsmI+u9R6etx7M",
-	"G3kYJJ7qiZxrQsnASs9B0dy0t1qfp81E4QizbHhDTgEt3mBdwjQ2C7Qg3w/s//p4YWCTXvD1VnH1vlXF",
-	"QsgnwZ/Nr6DtReUcV9yunLnDAqfsxGF2J7B7dDiemOVGZrnztpXxxN9gnt+4O89MErhsjvkC20hkbea7",
-	"u6PPKpNP/rDNIXeAjd7O8eY50oFSvk6kuBMpYv9ccfvovFtgBoEesz1ZPbhOE/xRvexgTMxoMsl1x3E0",
-	"21oWddt0SPm8L8N4Ark4957CfJjFWdthH0+UkCSWYsyUi5rTqRTjZZXaJkbDUlZ7K52KuDl9t4TTmhc0",
-	"oPwduO7hJzq1QsUlNNs4V22O9jdYB+pZWcMeypPsqREGljzqb95SvLHsvS+cC7RZOfZIvYl/A9aAwmxK",
-	"I0a4IEwpqRpxKD4M/65kpa991tZ3LpeLKobsEA4N355hdi2Y6apPAxyguQwt8v0Ar3hbfGeG+yhLzFwN",
-	"/p1cQGEiE7hcwwVJ5pJETN/qo2G9p+DQXsEhIPTDh4aWxUPzx/DbjClZKZA3XvaVBrac5syQIA2PqWzj",
-	"I47sJzewU+XG/VVuuN0/3tqNrGd86Ufxah9eWLuMo/BU6dfx2xFd+PbJtg25IjFNqvuVuj0YKTkt71Ya",
-	"YcvdGiuwZgyMqphvHkUitxpDc8HFYvKzTBPFaDip2ZZgrdwGppIXwJ3uOpm9cvtu8vpFp1owQzXhhRu8",
-	"v6nYialbGPJlJsB/TJHmuHWNWsE4pVr3gWxsD+T8ie21uMC95FKcT/lY2YLM7NdWWWJIlYDPL35T4c8i",
-	"E3/o2KdbLsfeqsOfDoQizKTNA5Wz2IqSdWUngWe/WBSic1ZNz5etG6XJtzWGwhdk1oKxiEXn5C0Ur0eS",
-	"YBOIWIoxxCwDlwEnZMII40aMn5PXwugXamFrTwqs57wY5cwVtWxOsPNBzXVVJdVVI8XzdNC4ZiVze0jG",
-	"VYsZ3TeT2ZEb3GOg9iR4vgHBs9upqigMkSp63JHkFVlWVRsilbERnUADVT2DWgMIk/3jyMtW407thmvE",
-	"jVfY/X6K6YktnNjCUggv9EfrKJxAtTRWG9le0lmPrnRjkFHMIOs8BGXZoE1OG6rZqKVSblu9sa+ieV8F",
-	"HLA9NCbDHIHubI3dVwnHic+e+OyRe9vrqVNZEUc9ZrutynToyOu9ZaE0xT4PFBf9Edwj0PDSJSxE9HgS",
-	"UE789Yj4q42pbsddlyOg+x64b5kJ26jnEgfeO/ApZ9XBzlfg+rTbFRDB5kwnWEy3bXSzPLb57v1jC2gi",
-	"EuQ9xzIt3GTQOvP/26Ysbl380IUla8Ys1xLbu/cf8Ykj6dD/8d37Bw+tyNm6cEpCRURVROzRF+McIHCO",
-	"Vn+ysFdpzPT9oYVh0xGLVjxSckoGQ6pBiAwC7IgJv1bgFi/fYpdRX/kmxHDvYCZjHi68qWuucqXPb4TH",
-	"3so+m4PI8tVk8CJzcBSNeJggRBnIgjXxkHfvDxoEwTnDM1SzWFLQZmPgVL1uO2jNqRL9GVMhvO+F+YXx",
-	"8QQTTSZ8PAGdIZbzVq99/jRoTVnEDS/owFlOeGK+0/r47j0xMrW1DUkcpnW22ZFvs8MJkPya5iY7Ev0G",
-	"Gf3E2q9VotoQON6S+9pVgVADMqXqlkVkoGWqQjZwV4K8NJtTjS8yAoYsWEn/6jFLMA0KyW4/xp+RDqKN",
-	"0xjeQ7VmWk/tO7JzaxGTlYwB+9gwS9chq3AfFji42xDiWqczozwZwQLPYcS4n+97vtULZjEVG0b3FdG1",
-	"seUZDLOPGNMjGcdy3jcGBH5pIuOoP6Vf+hFd6Fbvom3YgU6cUgig1NOZYRgXS1emXNiHjMqvmJwx0TcW",
-	"Khf9qRTJRLd6z9pBKxWR7IN/zV11n7KjXOZbT/fiW9kCQxbVFNGQjYTPgBtGqQD0bxr3wzTpy9GoH8kp",
-	"5WC/BGWXY3YHwOMXraA1pf8A2Oy+kInRn3E6L9uGOSrGBBfjvhkj5h/1nuV/x4HaKxfACZ2+bGdmrxnu",
-	"LeOIKfi7b3QIXE0A6navLi5MxDUd8hh4x2U7aI3olMcLWPV+OOFxpJjALTarQuO+Q/hm5hBd+i+iLYd3",
-	"ggTs36WxYMq/3AxuNlloHtK4P6NGqTNDmSk2FhQyf81IqQ7N7ygALKp1Zj5n542GRhLHLBqz/kSmyJx9",
-	"t/ZW7zJoCWP6xa3e5Qu3Aq1e9xI4bMiNlVD6YDf35MXFs+zR592vQQv6ki36IxomRuXr5nDd3bH+6nJ5",
-	"lWf+Q6p52LekZw+WxYznog/pGkC48L++TEFTHqVxnH+mJSieL55wq3opZsHfPe2gUO/btnewwK59ZK9j",
-	"diA/tL51DfWR7M3MdSLNVGSYWhp4AfPh+jYjojzDc0tonqVa87FfVEMSxvjqO5abv9VzFLtqz5FBuf39",
-	"asm07EudZy+WP3VR9Sm4d/lb5vTkPgYb5lhB2Qefd2t/z9y6/Dnr2nCfew4yHoUapJCjsK+tJL0HEfRa",
-	"/GLU3DKt5Xfb6sKpwkfjOKiyPiA0Bto0TC0/8OZtjk2aS+2guEvpnNAMWMc6H0qVkCbUjxJXYees/TRX",
-	"eFXbfde+bGWdIjrBSbM5aTYnzeak2Zw0m5Nms6dms9zIZ8UfVBp3WZFju0S1y904nybMSebHoQs9uCd2",
-	"36yhVzScgC/Ud5JDTS6xqigmNPp0IvjZ3J5LJoLWkjwpenRK6oOZWOd0rds1zeYL7eKIbTpJaJk8yPea",
-	"hVJE0Gufi/EPre1CCo3mB+1Fd0cZvaz0h/40oWLMCCWeb+3m+oQUEXeCD9rhOVWELZjukflEsjumyFzJ",
-	"hBGJ5gsGWGy/ETdeKK2/7HZ/OCe/u6a3zhwzOwmat2aRIU0jWTW5ZWyGDV2Qw5r/LwC970YYDZhFJBUR",
-	"U+V5g0LiOGw/RhtEtyObMsJFIu3XaZLlC06lkWI57lAWbHFz2ovKD9AY8WTknYy8k5F3MvJORt7JyDt6",
-	"I88nKh/cynt9jO5urwcuKZvvoa4LFZ1Mx9lT6Yz4aFTdA8ioc+YOplw+DR0b5p8U0mnmS8GDgNzROGVk",
-	"uMD/LEErb+MDNx8v1cUqrXXoDS6nM6qw8KwiE8zOo7UlROCeWhqYCzYddwRAPIY9DdlIGvXIyPOZ5AIu",
-	"tJ44if8Exf0WXdk+vnv/s9nXCr8G7igTIdMPli32k92SZC7R0OcH9Uqsow2rQ3Ipzgxb5JBrXJmUIjVD",
-	"3wS2bI9jpsiExYDenUh5iy4OLiryQ7OPfXTfelzpomau9499Y7/SClrug/XTQt0mop+JazJlxrgxf+qE",
-	"jkYVYzH7xkM+owiguA2jWBnHdawlskkEb8Aq5XxSc9kIOO5CH5ETCyPwNGsNGjuCoZQxo6LZLsXYO78m",
-	"6lfYMRtTxxx1+1i4oXO5tb3KnmbYalxE/I5HKTQ1n3KRJszaVsXdrDkZChBmmVFZF0iTdsyhkDMewod+",
-	"l+o2Rry214a533E252JMvKXxeWu9Z78s4hWm8+BJxdkISqVFboSefPPSAmyHe0ojXmXl5+Qt9haGonrt",
-	"EaZ71p0Fck3GCGE3YVwRHulzX85qLA8xZkoH8Cc+I1Pwe5ujgD9TkvAps9oLw4aJvhjWnWq3GFhSr9kd",
-	"UzQmubOtz6vyh1f2/KDpxLswlY0M4z6ZwDbUvAchHiiVefVwfKvgGjnGswFXY5UFlXCgLfXIzZlCIygS",
-	"MErlfCJJxCNAcUroLdYNlGcJldH2npbKSegfn9APGiXno4y0bdALHCBGLdo8XGj7xwXYOdkZIt9fti9+",
-	"OF8JWqNmv7H4Ot/Vn4y4sS6HitFbo4oYk7kyVt2A0G86dO0J9PLpXgrrIULW3wRdbcI/uDe5d2gMhLVU",
-	"6eLLGVXWh0YoB0ZokPYOBI7wyiJzA67O8SDDn1STk2pyhCzUoRfsyz8Tqm+rHc7vZkwQuGUDODv2mZxK",
-	"nRAM5iKqQc9aFyNbjGzdHM7bgO4LSI+4ynFKDTdMqaBjpjTRjOXgvTxY7DUMjEiB0PWJ4tC+3RAshIcS",
-	"TRJGp99pQmMp2Dn5BPMIqVILwiP8SMKnTAdESDKiIbZ73xuFAb7zuPzqUcru36uOH2kFrTP/vyZQGFbP",
-	"V49gMBlbsSQTNoXkLXOTmRmeI3fw4BhYCOQFS8j3Rmz8UDG3KRelQPCZJ7x8lDg+ruGTFe+2l+qCzCd0",
-	"NOrDM1UfXQbdlzMmGoLcN69qBa1IwnJEXE+51mwL8H0XHAHJVf55e6nmehhe0IdHSj75c8oIhj1tSAaS",
-	"8yq+aw6njZFWwtufGb7RqjtZOjQKHHx55nqnlX15qQHYXjGgwipD8kn5N61+87CR6ftrE/6y13X6gmUy",
-	"7rpRKT6121srWMNcM50kVZAt1nmBLi9XIZmbRu7CVjMCSu6t5BXm8lgszVX20clNvanQjZFkDx2sAW2j",
-	"GgLGZX8kkgwZsQzI6TsoeZvusfl5k/q0N0xxBqzvBQVKslIHrJnl8TW6PVHejkYKbGdF7kyCW30UJkk1",
-	"YVo/qR3s/RLj/hk3Gck+QTXxgE6iTxI00qUUkcBwN1cRMaHgd5UxAhIPaXhrtVr4sUcGqWbGNu8Rw9sH",
-	"JVUMc6qBU5rnva5WjoVMzMswGCSZhmjQXKpb6OhhHp/SBfxobDJUuHVtPxWutuVej8I3ZVe2XiHD09ZW",
-	"JH8NqzH1neSOvZnsib+bqW15InICobu3QDhGPxUKhVIP1V/4HbNSwTAsLafMGNmrEuJrPWZthhizgxas",
-	"7cRZ67BGN7fHxByFTAA53vaJ0jIdTxICmc7bccKfcPL82NpqY/VIjhs8Peu2Cy5pe0vdTtlPj4a/uv7Z",
-	"ZXv38PzXWnFb6dd/OnZqqYRVKto12ahlU4+Ni3ZzzYbw/NblrfaNj4m1FjoYD7lKJsSQBizUXEkx3o7B",
-	"/owrQOMTf31Y/lq5fQfgsd5Hf2K06xmtpRavuk5oAs0uwRqGvOxyr+M6/gvNzKvDrG8RCJ4qxe9orDF2",
-	"mkVcpUqW461X2E8D2mZLES9sWMdHZyHUaaNiU4uUkChOx4yMZCoi7PZJIwIjg9o585+Gemz/Daf7uEqL",
-	"YPUforN29qFW0Mp9tn70DI9TMcDXDAY97JxHoV/7dRdcetiQ1tLH8z3rq+KquQb4zYwBvjzHztmhnBqW",
-	"wKsWIN9TpXYw03KO/LNrxzJTHJAPqmrL7OX+kG4TUvUQCP3iC8oqzvAQI3DLLq3NHRXs39m81lDWdzh3",
-	"gzmSBuc0ntOF7lsvVY5fFIX3s177qRXe7p7VbjaV6tGzXqdrn2YxH3MHKWH/ilm+xQ9AD6xt+DMJVb/z",
-	"ov/0ZaGDzk5dfJ4ZBad4AnsIk5BTb+aUJ3iEUcqtn2GlApS7p6kYKnDUhw6iIpesjqLeOQFd0bC1yehp",
-	"lRn4bgSmnOs4buUIBDnkiCAoDEQiqMr6mGOyTgKlcYCm3yODoowZmBfke0Sek9e2iYB2DR7/PWUpwDVJ",
-	"EbLAaD/znIJkc4nc0EDzuiIDvDqAEMjQdcAVcu5Z2/mNuF6dkJkMLcgpnIwmdCqN5EjyfdcR4gCjLeL8",
-	"RhSgDOwLOcZlcg+Z+6+K3dOze+FlNruYfD+w/+ubnwc/BHaqUIbkurRJRSCtPgqWG7H7npiWlRoRwe8g",
-	"UIQ95AXMB5u7416RAfvi5AgaRlaXnU+s9LJqrwP6MqRMvh9AQy6HFgSNTWBa5s0/XOWanwhsLQ+xMZlM",
-	"8OzA3M33/TmAUwR7FuQ7fsac6Yq2n/ktC4hDyoHjqcZUcA18PNdxpbqdCvCAI+oqXyJRaOwusi8zFsdg",
-	"KNaRNe52C33U+vnfrlsNCAekNphFlTiCFyKojwM4AiNsC778YL3im1zxe5LuGzby4WU+EFXf7/LnoCWH",
-	"mikz9bKtb1pJcPfU9T51t1cstjqrFUWyhv8+6iJZq6tU1ccyCCMKJyX2bzKP33sCOsAaLCIJgkhXJLaD",
-	"cEHYPEK9/QX3om2RuXPOySdoAGZvCeWU6RySkVU6NJ1jWry/4M0v0DhuQdMYFTSTq2Lmu2AsIlOZiWMs",
-	"9RcSPD1MnZPfJwsfh3UqEbo6ABITfqnyDBldpMI1VNMh9C+w4sfvFDoiuzqX4m404QmN3HnBNHWz8qAv",
-	"mX0xahMAtFRlr1uOtj6BvTkrFs5NLVF4Mmcf0pwN3Ov7COMM7XiftRswc4HCj8jW9W1b/t2yngcwdzdL",
-	"nn2zhcuY7Jglzshosgf0SW09qa33oLYCgKI9rkcRDtzEQ6gf7v1zkH3hIPK+r6yhQVZAOT0n11a5+4fk",
-	"Qi97p6QIWTkU+p3k5WnD2Redt2vFq5dp8ASwKFHHRSRXFhGeBNCL27YVyHteihon+GGYCKtS60p4I57u",
-	"HX0wTQNSSMWZSLzJ5WMKyI+CFrioSnhkTMU4BY9Ia0JbX7d1PzeKX3ESFydx8ZDi4hgTSNZ5LTJ4kzVS",
-	"42s9RfEJjaZoRR1Ftl7iJHeuPoTyZEUquGpba6za4InDWo8GPwT2ffmclFzcwrzYUS35fiBk0nd/mmdt",
-	"NXfOke/Le5mXM8Ykznv260sMWPM9BcbDZgzKEOIlpTR5iTld29HhG3lvpSlrZYZZ+WTtPE6C5UCCxe3N",
-	"SbIcTrIYNd57cLlAd/EGD0ddScMjJhI+WhxQ2DjDRI6gLtIKgzk447VPAhgydKJDaqZr51a8NWeBaA7W",
-	"QpJ3wif0FuO+cwfAW4j2n5PXYtksyn3Exe/zn1nqOmCnoUri9iXBerzbWljBNvH7LFhdHsEvb0+HH6ME",
-	"+MB32gpYKZhtMYPvdcDDgKDjPm8PCTcyvL5AdUfrUcnU3RLbt2NKrx3NfSvGWeN1pyfZezLqjkH0fqQL",
-	"kC4hne4pZ2NG7w5ZxXoN/rch42LsErgQgcRx8gm9M9fMmbOCrVReTagmTEQMxM069+BaMy1wv+GAAPck",
-	"IhxTzXa032CFvxH77aWrSzrZb/drv5mTvGb5/wxSJmbYVvYkYg4iYmw3ADBrvJHn9mR3eQMhkzOZHqMX",
-	"sZYMqeNM9MXBQiYsS2qytcLm1QMonhsEyzlMhWzeorSybVOkiir7dpdIH1hvOJTv0uSRoTl8ordMeHwh",
-	"NoZumGQi9YwnkHzna1unLII2o1lfz+0I9oNZJbNAp7BUtfTJCc3HL31kmoRyyvp1j5q7f82R2yzSMG/f",
-	"bFh6Em0HtJ6YiDKZhn0zXTN1c2h4uKdRldULHEjCfXCZFuBSpMLVGBZCXNYNaW4s1iJhIoR2ldrLDkmz",
-	"07GUtywi6QxxWu7bLtvD/MIZPyr7a5sik+Ue258DJz3fAkzAnCYW45yScEK52lIyfsKjfJKLJ8/eSTY9",
-	"oNmFZLefFEqVOKNzesgY2ltbiqmJGQ2LiBkPSYVmTPScNLJVKFzpBJs/osXkJTSijhbqWsCwspWbNAfa",
-	"ZEQIoxGU2QIwcxwRqskAy0ZwDH0zhkG1yNo/maRo/yGWqR++D5KBLegNQaqLeSa2S7f9UFmWyW4GoVkD",
-	"oJZrczIel0H4G5T3GkVAzsUV7m5mXWsZcugTChoc4TpvIco00Txi/SkVgJiwpRRMlYD1OsnBP6d9uP3J",
-	"WzEYl0/gZmmcY1cniXwwiWxoP5NFbjN2F8sHbgX3OiEQkdJ58AkRAVRCBlCQuyWfeHJVltMiR2ZDdQK5",
-	"KlWp+vVbypXILPOCR2XBlfeRs02yieDjSUL0hI+So2ktdzLGjs4YA0ZxLHw/gOH07+NgfyuCwnbBQyNi",
-	"SiPwqjGlAPtyncCYUDFm1YCM15oMqgSLfXYQEHnHFBRW2dswcpfrc6cYDSe2xRhsFkvmUt1+B7CBJOKK",
-	"hYlUC7BERlSZf5IJuxH4+HfaPWA7lU3pAkrzcyiNDpIwsW1xhBSGyXfaZIBX+uzLDIwk3/4s8R10JJFx",
-	"VFWy/xY//ZNdqd3L9peq03IlxgMPzGYWEa28K0KHmomkl6W2yjhiOiG47n74t2xWhfhnC5jz1DClX35j",
-	"YpxMWr1Ou92ugSM3EHI+6BEh7Yd1gECbMF5cdIvVwMMJSaR14ZJKKETIQy0FhDTEVhv70Y7GLp0GZQEA",
-	"Y3VANDM7ACmyADQxpRrYthU5f1+CmoW2YJ+Br8cgZwA9oBJFEfFq8xPgCZvqpeV9trq4gbn+Gu99ml2m",
-	"SlGMGiYLgK8dSTWtxmMwczVP1pmnQ2s6NzJ2lmBnujrThA9snGOnve8kG8QKrGiZet7pXlw+fQYwyo55",
-	"1ZdU+Po/vgatsRS5JTOveNF52iSAcfsyw1LMvencCsu8SLww6zahRmdS2aAKoAWt/393nL75eHnx9ufX",
-	"6bufX3V++8eri7f/CLtvfr6ev/n5ur6QRM730GgGluOfWTIvLUn+BTkNcKICNzCmQuzFTL4RrOXiUKvs",
-	"LheRciw+SbVMfHXH1IKYe9zXnHTiAgQLFXrOFMDpGWpagyV8RS5csrzDVMaJROUdVX/yg1sRQyWsAu7M",
-	"4Gmp8gM2o+1Bz6LAyuyAhLYHwn/+r/9dBZsiZzyskiYl7K5B4ja7olu9y2K7RsX1bT9mdwzQkHgCfOUn",
-	"amQB17fEX4Fx4zN5Kmq9pJ2wfTlkz59HqHPvDvvhdqaKTK7jmLidy2mTP+FSnP3mq5rXa5b2fn/712Ar",
-	"kKu/Ad2svxfuaVx59WRVjcUJZCwj5tfJE2324+cVMn3yh/mnGkfkU0HdNPcGyB2KhSoOYiRH1+ZvOmXb",
-	"0OiYeRLdXlGkQxbrBiSioWfO8JtDqjnYc0xBrYoRgmhJW/8C/BSbT0MAKPvNC7WZ4lOmJAxsxL84qz8D",
-	"CZ7NlDQmukfYdpR4ba+Q7EoVJT7thN1Rm75kF8PL1tZEVwWtYffhRG8VWB6e2qqIbWvwDvvVt+ZoeAig",
-	"KVtLnd7Io6FFKIUwHFqQXJFE3jJhzEs5105cgb5r+5//gpL1+v1rEsYcoDJ4grQbFJMazYt1KGdMl5Lu",
-	"G7Y3ahCbUm4oiXKt6X83r+Lq3F2v7dPptLOGGqkGeO4c7MXI/I2dEvWEz3BjrGprifv6Lzuqu/YRS9ro",
-	"+CURI4miQvOEXI9pxP5pG23AeTGkbJgrU0apwtWF39EVgMfPjDf3v5wLw37p+j/+r9aUvJGp1tRoHMix",
-	"++4zn7Of/Cc+By0pWD/hU5y3dowpv+e1Z98p6td1WdAbVsV88Fgfi/PIrf8SI/h9Igmdktf/LccBPvKx",
-	"OOPCkn8ptI6hb6AmdyzPN7nWc0WXlIw4iyMyVIzeAupOGrPzCrSaN+zwUDU52qNb5DC9YQ3DzexzIo/R",
-	"oVnkBLnibnRwScGsg9AKhtIzamUMvPWJYnfyFpMfy3MTf/mJPG+3X56TVyLCEJNm2tB85rJUbKSYnlix",
-	"M2SxFGNNEnlOrjPzDS9ybW09FpFuu00SKdHYG6RCp7OZVAl0T7hlom9so4GzAjHigW+5Iqlm6GWFOWgz",
-	"NZkmg/OShHozvU/mqVbds/3lbD6fn42kmp6lKmbCcMpo6YDDOFq91lyrPpp/2Zj7Ey4QrBOWBWdTnwg+",
-	"sDsLmGuVyy3IYSV4aAvH72jsW4UTsz0MqPISn1p/LN9dp8nkFTjGGzjNZX0+l84PDW/Lzm3Q+nI2TqmK",
-	"Mn26wiGBJ9tu0bqD/ez55ctzMkAdqB8qBiXVNNbW5Y05xgudsKkOrLvWKOiQRzDVLL5j2uhVv3769J78",
-	"SDUPAUt+4V/Jo4Fh+jfC/aBZqFgycOmxQxktrsgABDS2BxBUKTn3ytyCGFohY0UFFFQOCocKhwmNn3uE",
-	"0XBSXMobYdZG21YFLpKA9EeGigOVgrH3JTkn1w5DzRAXWyL2gAxZSM0VaLaHPpFkLqHps0ZIgGTC2ej8",
-	"RsBZ0YCaj/izckTcaveQ2LmAE9m3BDkIsp9gqvkfcHGCIoeAu5BDBDdikAqz5VLxf7Koj0s9uCKX7U72",
-	"GvtrNdJ+80zCH4Ja+lS3DW3rcscE+Iu2/CWbsRnxyoltWU3SmJ9UJYKpnvNk6y1a/pk12J7tNCKFcf2r",
-	"utk7HroDy7pE/P0aj/wEy3pPvI4lhkbsIduHu+V09U0u12KBWsH1um2/tlLv6rvCWB5V0zZjRt1ztzaB",
-	"9f5n9t9cAkXQOsv99Xmr7mHmVswkzda+VR2Sqg8uXjAC4c6qcdAwMZIbosLxgnDhfhAQAStvZmbueCj8",
-	"cPs1S0igCgMRvn31oTyTpRD/2qKRJxjBzvZXkmtNRUKi716BHyOLTomxLE/iWPlwU82j8qT50JGoAouq",
-	"dl/LJe7hmGKRq4BRXVEZnMsGN5vgmw1tbzvjmXhXpKnDNd1ZPrLOS2beQMNk1U9W8wzudHyabnWz/QhK",
-	"7fMoetzdS4pUUmrXX0eREc9LrL6KTsoUhP0h48v8vkt0sm8y47fArIOGjrXRdpf2+yhcT5t5OoZIap/W",
-	"rdnrWujy1fKgZYGwIZGZDPAcDgjkhhDFEq5A96tytO4nLJp2ufo4ShimjMfLEmJHveEA3tiNfP8I/bI1",
-	"WLl10W7Nza01/yRiMTOXzuxpqTb9Pji7n8zB/eLwLXkyiRSb2xihTV5pxAz82Y7tgxvao7IEMwlzz/bg",
-	"/gZgKMWIqynW54PtJWdMrLO7/BMPY3rtZbIsHaOHtlpW/WZlRouHfS34VuZUE6pvWUQSSYBU8+XA7/HN",
-	"q0Sdfao63G9IGNLMLN7JSnwejkAisREGOHnNI4DmAFAOXJyTt5LMpYoIHRqhl6HE9ohm6NP1ea9NMAQ7",
-	"Yc+JHlk//40cYeCqQQZkliaaOFgZ7iqjH4BpFDTUoHVW+CvXfu7M/782m/HHEuMUXEM+EqsaustVqt3E",
-	"Dt/u0p+qRuHTMOu10tthAP7Rjf3zNEZJSMRoFHPBoMp9RrW2+Jc+vx9iRlXMWN4xFaUbvGBVW4Jom+T7",
-	"gUyToUxFNMgVOmDuyA9+KJ70yfcDLvD2qt5+WEyCysjq+XNfg4fxf5/vt4G9YTkxi8asH6VsqeDpAmAV",
-	"XbHaLuk6GDmxxXEYtVlT25bDcMyWqZdflBFj0ZCGt/05hOicGVs36AMmaTodMmU0t7Pnv1z89eW//M83",
-	"hqsqPuawTDjN9dlFxTSmgg39NfAHz+W9+4Pfa2FrUl98D/JqwmicTPoiTRR3jaqMCCpdH7cZtp4694Jz",
-	"o2OmsW1Z9DlXLKfxk5VFbbnXehO7u58/dEkkHadysSzfv9MZLy7VJ6pco5+yQK9tf66NOTyfMIhp5/qw",
-	"G2rTedx4SBJIsPVs6A5cyCOmsVf91aoWopmtPgYxcU4GOVfo2V/ZYoCdYdGCJN9ftts/nOehpJya4RLr",
-	"8+VmiLcPnWjtQnjUkdrOXZ0OpxY2UAE+3NpKgDfwRUoUmzGaEE1H7IpQsSCp4P+eMpKwL0m+Zqj1dNRh",
-	"z+nTruOvaGtmDHZpNVrL1nRFfUD36dOgNeXClw5VsN1dXcxl+Y9oFII2ajQdN76y1mIdW/3KAC2417oe",
-	"K4b679Bpk/hn7rDJkeNYX10ZL8Dlc5VM+oCz0Gt1Xr58Aa4284HsSn+mWMht8vOCUbO+Izrl8cLlXv7M",
-	"aRxL3wjN5UlOuTCyJVcqvJH/6Qkz+i6yvYyr0TCU06mMLD/blfUcxp2+NIgy3verUxoes1d9I6OFFfAd",
-	"KgBN0B7PrSy29Y71HxF3CGsIqQiZtRtZHAMzsx+n5rWBUdMGM8XuOJsPrrDJ4Zwqm4EzUvKfTJCBPQWD",
-	"c/IKM31oxMXYcFZmq7ttUlHEdRhLnSpGQI1SxUYnWMWBJcBuNhBPBs0Vmas0I7Ypdx4TsEckNFFMNY0D",
-	"onyaWkCgUHgRkBHlcapsrpGWU0YiutC2a6PZULTvS0MKy+dz/6jCSY98AD0SDi2sdyVcg33lX5//S/fs",
-	"zcv/+fNWrPhIVdGgOa77aZI5X47Fn12DiUI5TG7cK5yzkd62+b7Y5Sz4CfLY7TF61uLuvJsxoW19HXCc",
-	"c3Ida0lyXAUyQhFTymLaCZkArl0OV4eLDKvW6Eqb41CrHQVhftXK63Fi6tDZTHKRTFdJ9XKXxhRu+te4",
-	"2V+t8nRPIagaVHuMUaiNVIurt4Fuv24iN08BDdPcx0TOLM3FMrx1Wkvug1MbsGqSuPzLD0ZhJy3n5C07",
-	"bhXlkTI7Txr7cTxruDTN7n7HJCtGHE34Co2ILmztBSJUGt3ChaLRJoPyjMzAAr/cPowxB+yOX5cA81uS",
-	"JmnX4rGpIxGL+R1TK8B2T3M8CXoNMIEgaVckMVzOSBxQAblImSY0IRM5ZdvrLT+5M/TAyTTfKnG79dyX",
-	"siE54szl1jRM4deQEGCoyielrc3FuYJgPHAAOyDikn3OyQfwRoPHJ/HYPRZewwNzQKQaETd8RkIZEcO0",
-	"3aFwaRfNJDzvo834ZJUlGfesoFqUKwA+qLuNLuEhPVY/+GJrG2UpfaXa1ofLhObp7uHpB1Y6BzuIm4TY",
-	"7JC/Eu1AUBELYy7uRVJSi8FekIHNGgN29I9NtlnQ61/SOCapSHhMrmeKFzpuCdkP6YyGkOuwrez62W7q",
-	"SXQ1Qnp2OfeTXFOmNV0HQ/ojS+bMCh0bfHPqZT50G2C6klH4Yqoz43olA6xGttcbN6ZT9ue+2Z/NpdMM",
-	"gZ20fmckpMLrFy7UL8inlOmILs7XmPWd9taVFk8hOMyjXDnynmhxjg3YQ3a86RuOMokcPZiDvEpwvo8p",
-	"F5CvcAVaIxVCJmTosB+jXKgRKL+qLK5I4ActjKt9nnc9WYeJzi8Nouxo/654kmAR/IOebPNdVszj2EFg",
-	"CZmceSP8vjwp964hjiiPH5t66JVAJJJ+xKO+kEmfmtMUbU8nb2Xys9/Ik07YjDkWS53XCP1RzLkBdyC6",
-	"HLhTc9T2Y9bv0TkoJ1STIRunollqw+GvJoY8LrL7VaaaRYTFmoF+uT3FfcBtPNFaI7T2id4ygv72jN58",
-	"DH+Sy4Hbltx0QlXjiQgjh342S7Dsy3Z9LBTsNEdzMIdTKPQUCj2FQr8dlvcjG9vc0N11CcN2sH6qUf7W",
-	"JO9yQzyxrxP7OrGvb4d9vU+TghKUZa0jU3Ma0RIu+wpnM9vAdcJD/SRMh2uc59BJP6SCDBnGUKHNlt0R",
-	"FpGIJjRwKDmFhPuZkiMes3x3KgRqTyPORAipoRcF607x8SSp6F0Cg2yqMr9+j4B0yH6r6BFwHccE167h",
-	"Q2D2Zg1UWGiXwuMm+q2s3t4nf5h/qms0fuZTJsyOar+VEIt3aP4BmTJqdlUHbu/NT8lERjKW40UGqbrl",
-	"AbhcDa4MWXlrjHS4P8K+71j39yxWCEEfO6nzFdQ53/BizHWiPD5b5BfMd5gBnvbF8mFbXo0/WDB+miSK",
-	"D1MoHrcI/Gb/2q2gZUSAEU0vWyA8Y0a1t2s/m7tx8fPfWh4RF5GZOHRv+vDqL/23r3437FXwxPu7Wvgu",
-	"v2uGn2D/SNcHcSpFMjH6h+3H5lF3s66p51BSDzsLC24302ySETFiinydTYdUjWU/ogvd6l20obFXP79s",
-	"l1DR1w9ZHLd6T7M/+lMupFmaTjv3o2I6UTwE8WouLC1S1jfEzSgb8W7gVHDeqtD54dpDUb3rt5EO2Xea",
-	"RGzEBV8CzCnwgK37bqRD9pM5VL68oIJ9PLH9zNZ044CiLgj3mCewtyOyBc9gqEsFuiIMkVlB0/V3WARl",
-	"mRh7HloM6Fvt624hDdoxkBtxIz4mdDSCEjAMfygGCCEjPjYU45mP7S1ZPNoTGUdkkK38IPDduABJOgNt",
-	"pnF8hbO7Eb5LvlhgZ2WoLhtBX/tz8hExss1DGUFg80or3TWO1hazJXQYY1tEbLgP2NVWe0PA7JDGTERU",
-	"kQWjKjBsNWEheECgmA4yQuLY8uwpVWMudA88OphdAygImsUsTLSHSZgGFslE43WACLNcKbgRZriIoi3n",
-	"hWivHdk5uXbMwkwHaREHZJbbUr+5aNYgIJT8e0pVwhQsBIWp2NK6OL4RduzmhYCWfU5+5VHEhD1QE3rH",
-	"iJBkcEfjlA28sEFlkgx0OjP7rlk0OCdvcBLoxxIStsiafHbwOD0YwoQiOreQCUg6FsGhGhj1boCtoY2+",
-	"E0sxtn1F/cmK5BUZvB6dvZWCoRk2sHXmmly0L88Jgn/3fAqBE3EZLWR7gBstI6avQC0y9+dpRkT+VpiX",
-	"G7NfehuUcqRxVSVbAa4GiOHqRlx2u2SQSNmfUrHIMedBQAZCJn0pWH/GFJfRINc0Hn+xHa/MBnkQdHuU",
-	"4Vk3soFtSQqbvHowBvi2vhmFWWXEcZ+iW50KkjABO6XL0MqtWvAzFjUvcT3o+fNqOksWfzOnxlllJeqt",
-	"knM8BUMFsPuRWazh4orQhEwlUBAwATifQeEkm6GdkwFcKU2auCLMDAFmBTwNe2xu7qGZE5WbGmlerO+j",
-	"+WKpjSZoBf+eMnvZys8N7UNRTYJ5XpH/QUVK1cLte0x1guRUsgAVuSHQ/Lp2MxTz2TI8mN+oG1RAOOa5",
-	"RFd2TAkDiKq6A0rk/sPJ9VhFVsNZ3e129vrGvd6uZepOe52fBsrNKysPjaioOyEXHi+Zj/kuGPxpip3C",
-	"q2eUbxK775ScEgB5nlyT94CEtDS3Ulwl0LkrsCku25ugKdafkyjTUqB9INoMdZYY79zQZHfD6jZ8XrBh",
-	"vJsPDI0RqIEGKBMriWrOL6uj3jTLbvthp+mpe4dZCZBfNF7G6Spvkbx2Xt3m6X3lOM7kLI0zIPwdOMHS",
-	"GzZO+vIhNnMQ6rtMXxsk7EvyxPwE7q1IMk0GWCLaI/5alShDblaW6AguiKAV6rtaiHPZMMyxGiw7MwZV",
-	"qDq2FLiCQT1t33N33SJKNYhjdOZeWmgcgDiAHnmoiV12umbydZ982cr7jb2u79wZdJ0fAkz1VW8JGl9O",
-	"J0QdFCSTUUvyI0ik+7NjMRqOz/UxS4dup3TplrjoQsfeqyc5j/vTs3b3rN351O5mgQ4AFeqZaUO4qtYz",
-	"OR/LVk4W0N7NI+7wFw6am0uAWp5mXwI4RAEeiBvx9tWHwG5X0AkuO92g+NvLIMiOzI1YA41Y4eyx9t6x",
-	"hAg2+Imy0d6/b8i7HPV6p5BzI5OBf2KAfgvDOtOYehwzHk6s8JmCQWYGlSYsIkLOt4oXvM6G1mgb8YJz",
-	"1Y3O4/VX8BqcpDvLJDLLJ8LEpuqC8xVLD/JPEi6spW1O3pfYbBIdjcDz81+4iP5LwcEZY/9nED05J6hg",
-	"cwDMzN05Uv66gLK59I7FMeAJECbsCP7j/2BYY9V9nOu6TDthO3rJusPno/qJXH5j1oVVcgfrYWMrPH9s",
-	"agZYitx3DR1MuE4kWs2WheuAsC9J3smj2B23riHB5saChZNxRYR0pJ25GDHl23oo0YWWj61UQBdXFK7k",
-	"Z7EBFfD1x3fkovPs2VmH0Hg2oWcXrfpG7fqW3Hh/iWr0U94JWvE5e6mgBPGp0cS63TZKVPyz8zKnEnGR",
-	"MGgCWSPVwZbnfH7wQGRue35b07PcnpnCkXxYCpq77EGvNKwRReXdKIu0EWmjCwNdWPc/uBkBpk2wvKcc",
-	"XVAji5jpKKEHQ2J3CP8ZpeycvM37+G+EMWUCSEo1EuYcmrH6gLaLJ+SWtNjOf0K1qyHB7J2Bo+H+hMXo",
-	"OLVdONgch6tvxJBpHqE7VcYRoNaTuUzjCHDxzOQ0F+PYlXPonr8VZ4+eaSxxBGdpbhiIJ1p0wt4IO2jr",
-	"tbcWHqwY18RIVPuT1V5th1ScY97Hv+RoLnPL2q3P7fYhy2QqLYPl7jrl0junCu9ArNuU0DSYr5wNoIxT",
-	"vM3VxUcpRDIbhddc//X3OcaQ06gPD5eJnM0e3tXEG/iZUCTA3dSD9UCZvwOMr4jIRM4JX+KiRQ2gvFkV",
-	"0CzmNKHkx8iqJ9VSrMncZu2dt7cfpdXN4QuzlApQjnYxcB076xfs+7wRuy/lV4noWf6WBzUNQTRzTVAZ",
-	"hCD9rLD7jViMeZhC6Ihced7fFUPzWYARM4XILWMzj6U9Gl05CTWfyNj3boWTDmXIcLKl0o107fhXja0L",
-	"Tl1c76uL66svNExcI1caRYrpql4R2M+rEhr8sm7EZalXa8TgB4qpFHu1ay3/nvWU294dNZrUFtrO8mKf",
-	"og0xs/vrGFuj6aBvuMa1pqsNOSdyyvo7JGrXvLfTBgeIGKd0jKFl87cMb42qZeMSzlH+H/9Xa0reyFRr",
-	"atYdmUhfyRiy6z4HLSlYP+FTRIPX/gXLW1O7yaLmY6H7XPSNSYE5vlrPpYLeIQ/ZBdewtIfGCgABUG0s",
-	"AoHkBA9y3c+Fft8tz9hb61s8hOhdo7HhfYbxYasEPp4kVwRaxhNKzEZDfYVDAgFDb/DEZj4NzglUUA8S",
-	"Y38oqhZ9t12DfHU9bCrhwhiPIcKJTFNEPRAknEipmXXIyLm4ck7LALPOzMOYkaRkOp5AH7w0AXuQa50i",
-	"fF2ue6NljoTrG7Hc0hfGZEcI7S2kJHNGbw2TM9cM6bmpcoTlha6mG2RtmVWHjMBs0UHNuQ28ZpkPVBD+",
-	"6v5CPP2OCRKpBVHcUF1rK9o6DFoC7Me32BIYWUd1K2CbrAiuki3ZSF47rd8UeEEiCQQEaudGCioztizx",
-	"NNoj+CSej0Y8B3vS7OvkWIKM1XLbJqPvTnxN9zrGXFlUtecTibnCIPV1BjRg5GLPhUi8OPXYP7b6wY73",
-	"u5wxGcA7aawlqhA3YlA4lAPyn//r/3FZxuganWoW3zF9Tj7RWy7GhM7pglBvr4IGAm5t8GXLW0TXhyor",
-	"pRaEJzXEf74c1Df3n1IRUYgwJYpyYR23U641F+OKwtESOY+Hfjc533Qn5zK+QF5rLdORTFtbqr4HaOBc",
-	"KZ2PsPZwjcB1DZublLlPMvO74TrqV4a4aBwTzTTEUjEjGOiVKCMMBRmmCcZigHvksGNrsxNMWbDRJs3i",
-	"Ua7nOu5tGEsNQaFOF6ivDGXTLcF+5HaQGm3UQqz8PakhD6uGuBrpTnf3GulvhTkhYJRwHoC9mJK6L6a0",
-	"BWdZYSRyZoV+BRtRj5+NnIyZ4+IiF382LvJuBsHXzI04pgXgq11YiWbJWeZeul8dB7SRmI8STSgxBxK7",
-	"1lp/JTgnl/2SmePQAp9DW29zhs642FsXQm61wU1ZydA0S967lXskKHcNuxTd9D+YtTjZLTsR9UeWEEr8",
-	"xvgj2ABdJzKZNUzTvxhik1MGvgRDb7HUCYkY4EpicmgooWIexMU5WWECjRkwWAbkioy5IKlm6zUQzZJP",
-	"7z69PykfJ+XjZMJsy6cAh1MKdmb2wxHfHErbdudTzgmo10Y3KOaKGQFtnr1qInnmk//yo0qgOXMdvaK+",
-	"FPfdASH3KUieyf/9uX4JsdGl7GpX1bVnl0vzZ57dc3Fgbl45tnrZqsdw63JGw0X9TBHUry9H/VCKKA0r",
-	"cOZWPmYIoL8NL76jMY/6kIWNb30Ob71oMGvD0dKRZW5A7MKROeYSPnxIqFSLerMSBdFo/gwZgf2yeCQ+",
-	"GURjZAfy5q32JAX7TmPqBoJy5u0Yc460iwWPeFLVKeJTRniHy5ZYR39r6aXyaG99cg+TF+FX/0+WG/GB",
-	"hWDR58VCAzrEkz/cf/t18yWyvPTSXIgceezbKe8kYoIGqOIRZR/scLZ3kTFBWZ6hj60roDSndc1oMllV",
-	"ujCJt8j1tkzq3ZD4sCKqSlIDyqRWhSGPZ3h30dV0AsDK8X921umeXXRaOyhQB4j/r5VCjyzMJpViYbKj",
-	"ZPmK4NDl9cSfjBmDlw2LVGarn8AZsu9ffuBXwJYOjN2Gju8pS6ixOc7Jj76wctqDvN5E8RAA7Z7IGRN0",
-	"xs8XdBoXfgBsFfNDJEM9OM/IGAutSxjB7xMJaYDaIQvaWffIv74NcriPAXn7l3cBCfkdj4mWIWfJIiAz",
-	"BcE6olmYSBUQxMg2BBoQhM0mIxrymCec6dxw3uVcM7pkVNdkyjHRGX1QPbBOk8VMxnIMYEUxHzESLsKY",
-	"BWRKBR1j3T84F9O48DEEGi/7zCfMWcrcjN6PiJD1WJ0eZKzJBVUC76gMlrwd+TXH+EOZqW4+1nMv00Gm",
-	"4Hv4Ya5smkcuxTv3bjymJcZ0fuCYjDWlC8js7DnUTkLHTISwitn+kqzQL/eZ6/evCYLM6wohgi4e+NCI",
-	"szjSJKG3zOJoI5aDmcIrMY65ngTkF8VEOAnItaJDHsJsP87MWZg45AyaZDntU3rrQZym+S31eM5rZFvc",
-	"s7CsoU36EZH9wQhkI/jkyIaVaGzhvzWjMXSKMWOYUC7OyevEgyshrIedp025C4hgFhuWKwKILoUVTCPr",
-	"BypDI3ev4IJIFTHVw9M3GkEzUXSY64BMOQBwwgx0qJhPtLtlbJbL1CNhqhQTyTl5HeHdFgVLxIv86lns",
-	"6DK6swuPcLd8ynpAaWdAaWQ2wXL2+URaojOcHzfOEKhOjMmqIpt1aJZ4pmTIIqj1XKZIJNSyUWhDXRna",
-	"LIdsQYAvNbv0/9F1LTlywkD0KnUAMgforJJFpET5SDOzzaIGTGNhsGVD9/Ri7h7VKwMmgm2DTHW5fv7U",
-	"exf68fLnN70gM1Xk+OHniTq7vD6Z9wlGl2Ri2NGy0bxBfssS+XULdpQ6G5R7//NmfNw0665YIfw3H4cz",
-	"swvGB1diTFNhzYWBa/dEMLVtrfjmg0ajgNT5I1/NaFpbWwbw4nHY5hjRG6Iq0oFhRTo8R4nLZkRUvnnJ",
-	"Ly3APimaVM9ZnIXoQLcF12uVDBjdQqBnU5uQWz2P/jk4LrBnAjmyIvgaDTrtK4qmBWUWZsj7HmxNT/TT",
-	"jvl8Bp1scCWWVe3O28GkfqaHKfJNwoyeG4tGJn81EgiLMUDY1XnXnI4CE6shCVCfO+uaSlGG751CDeuP",
-	"hBwvteIEEoHc59xyFFFqva26czfrmmjGsyiwnpR1LKJLafv2QL1bDPLKqT8S/blsPVZpmQBWP+0iKS71",
-	"X3C3NgQRMfEj5UZagCG7eRgTDYbHiljPeecRVpBy1ERxVilnt8PTxc5TJmpMUyHx9yH4eDhpvxA6Gqol",
-	"miyXmcEPI6nQsKRcDiH6G7tUUXAMFBk/ZWNvvXP+/mkO6Ym+0AYqhgF1dswoOkTRYHjQVqpqw88AREbe",
-	"NkODVTldItXZXG3BIfVITFoplEdN6T8359TLi7JQWSFFMreAuMObuJsY2M7ZFtKMA/jafMaRNnTuJa/v",
-	"pLgU1yNWEg611gUMQ7RQfHWh1jiCzL0qY4KmOnXuC7X2XZQ+v8mjDcxbUti98+rKqd+VRFs/9sffj38B",
-	"AAD//w==",
+	"7P3dktw2li+Kvwoi/x3hmT2UXCpJbkt1s2VZbmu2bWkkT+sf09ZkIUlkJrpIgAbASqW9FXGuzgOchzgP",
+	"tp/kBBYAEiTBz2SVVN2eix6rkgSBhYWF9flbv69inuWcEabk6unvqz3BCRHwn885U4SpHzDbFXhH9J8S",
+	"ImNBc0U5Wz1d/bwnKLW/Ir5FCv69IalcRSvyAWd5SlZPV1uxilaC/FpQQZLVUyUKEq1kvCcZ1mOqY66f",
+	"kkpQtlt9/BitXvyMd+GvXRMhKWcR2nKBXm7v/YhVvK997JfVg19WE7/3A4+x+Ujzm+/2RBBYFyMHJIjk",
+	"hYgJonLiF/6KxTE0OlaIpNJ8ATN5IAIlJCcskYiz2rqexTHJ1b1yM6Z8/2O0yrHAGVF2Z81g3Rv7g7ep",
+	"GZES74h8ioimu4gQFogLRDQNqH7asMwqWjGchadaTS3DH34gbKf2q6fnZ2dRgFTPCVOCvPw2zAAx/Oq+",
+	"nGO1r75rflvTpJc4Wy4yrFZPV0UBTwZmwBOSUql+gmGDTE+lihCWiDJ0+eFebF+4DM9L/9Q7JY8oX53p",
+	"vVKKCD3Of/8N3/vtvf6fs3tP1u//x5/C8y02RM+5g2LFhnwhkZ5jB9mKDZkyvdAEhOSi/flLRj6odQy/",
+	"XjoBkWu+2pAtr7bx14KIoz8hGK5jCg/OwnzTxTHu0IYXfzKzvExIlnNFWHz8XyRwxn/EV0QijATJCVZI",
+	"4i25QJgdUcHorwVBinxQXQfJG/ueHrzrID1+HK0yykoKBee5NbIySCMtcJHS0uiAJRIEJw2Z+hBkaniS",
+	"lRQexUIPOraPxWmRkJ+5wml7ks95wRTCaYoEP0ikOO/gHWqGWSsYx59CQra4SNXq6RankpRT2HCeEszM",
+	"PWDurjYf4zS9RDhJpHfF6bNProk4lldgx5TKG7GaC2FFtnr6txVO09X7EDV+oBlV7Ym80YvHcIS6PgYv",
+	"Btf9+CzS+0Az/W0Qvhll5l8Vx1CmyI4Ic2kIInPOJAGSvHpWqP3zlBKmXghhjntsNAT9nzjPU2qu0S//",
+	"Ls1dWnLQ7ytiXllRdo1TmqxjGEhzmf5hHRBb8ACiEjGu0BXjB4bgMuYCJTSBv+aCXxNElSTp9v7qo7/q",
+	"PwmyXT1d/f++rLSbL82v8ktYiVkDLLNB4++eo6/+/OgJkiTWf0KP75+vIl8vevfu3T09BGFKrzggd7/n",
+	"B7sAaSep9iSTJL0m0zQHPT1vuieRfCdwL8UF2Qoi90jxK8Ic4eHVm6Xtx2j1WvBNSrKe9eXmiX8LrBNu",
+	"tnKZK/1NhWlarurXgkiFNoLgK61VAQdlXBAkipTICyQJQUATed9RR66e/q0cuNyt2shUoi0laaIJ5Z7Q",
+	"7+dcHyFN9y/hSH58rw+qVJjFerBCsKf6Lnl69uDJ+dnZ2dk9+J8/6//52v3T/h/W51hhVcjV00fn59FK",
+	"UQXyOLAuDKupbihHMPmlo8voLXSbEdi/tzwjak/ZTq/6IDjbGfJpqRhzdq1PBGcStPMDKLc43iOzBpQR",
+	"zCRIN/sl0ERfvzQyRf8jFzwnQlEjcGJBsCLJGqvaTZxgRe4pmpH2ddyY7u/t32ky4laPVimWal3I8uMt",
+	"o4AhqpB+Cu24QticmQgpDqTIKCuUnt+4STOrZ7Z/IOrAxVXgRnr+8ts3SGC2I1LPJMNHFOvbUX/dnF/C",
+	"EmBFtBU8u0Aky9XxqVY89MWhSCaDX7R/wELgo/43FzvMqIQzuB5JvFyQa8oLuZYkFkStC6ZoGpaRKWc7",
+	"mLN51KqFCBZtDKBxFBTkml9NZBUZ89ww2nhymGm21/KKpUetD3hmHGhTO3ptNogX2l5g5tqirNIH+RbB",
+	"fd36dJEnk7nfWse1FyhTXz1aBe53/xr6m9GD3fuRf/ZqU2lzhGXfkp4e11aaDd/8ncRKT7E878/hCyDm",
+	"k4Tq0XD62jv/Vkuri4TG8a4bk2fR7PPuTmDTOu1Vquvns2Qib4zHoSll+MNL86z3s+GwaGWMAvu7Vg5m",
+	"nsEAc/dbcc15ZZTZfz0YMckGMw3xSC9jvLYeicbOY4Vry+m7wapLJXCGPZt0aJyfyAdlbVs9kDNN+l4x",
+	"9kuTIDD7+qcHaGBNtd6zkVHm//XB1NPCijTFG61RGDX0bh2L22fx9n4VCVXP4rDr8FKQBMfq8qnWoQsi",
+	"nf9DCUxTa7Sgg7ZoiMCSJOBP0v9ZCPC75URIvfFIMw9KSIZZAn5VaztSJomoxDNopylRxpUDBrwkWFjv",
+	"aM6FcUHpKQVMTruWb7QyGXYRbKmQCqWUXZmrLeHEWAh7nuqPNVnPKMqBOzWljFgxFnKsMVIjVPi2x84K",
+	"sLTIqJT6x2iFU0WMrm7oQ4x/h4vE/tmQQAumA1V7Xqi1IDEX+qd4T+IrUJrW1TDeHwsGZuj6ClwxjKu1",
+	"2pM14/pujPeYsiBhJfm1vdafimxDROkzp+zK13VG3tmWDqVZ8r6LRZ+Xa+jy4UuFJN0xrID5rkF/Icgs",
+	"qrm3eyz3wZ29Isfgxl5e0eQSXKVf3j+QNL0HZPzy74creV/bc5erbrIN0iRalRNvf/lFcv748YMnEdpg",
+	"Sb56VIg0qlaneU2iywM+agNFW6PmaD64jKybOUKS/BohvWBQ3vSXQA+KjGFDWEIStDkibBh3S0j4Nnbv",
+	"jVXlGhutaREZupdU9tftf6GTCV5cB60sXIqv3hvVk3QfI/0SF8G9/k9JIDrw7PVL6wG5QHgjiTZEuKG7",
+	"PEpFMp/fu7QY85krykJMVUgiLiN0ab5yqT96aYYO8tMUPTrea8sqWYOBH7C+fsKZlucsnWZMhejVEgRE",
+	"HxSqpGHGC7TDuURYEMT01IPyUG9nR/yq/OllEiFLf32r6w9i9He+CY7XVjjro34H5j3PjL2jN8mYbGP2",
+	"NC9EziUJWdXHCB3KeFs5c4TllfEohA0lI9D7THU9nL2DN2RPWVKSQfoX8ARrE1wvnZfYpfP3lDEPYxOW",
+	"O9BB9zJS0R5Vq2mVg/4gqFKE6eH0VV+OW9EMHrVqQFscFSAZ1jTE2+86PuJz+uAm1zk/ZGqCLemd78gJ",
+	"Io8M9Zm2jmW/pFvCjKjE5nJ2xEzLQE/lB60m9FzgBKckARnSurN7zwZIHW/LRx8Epwk0nITfP7t3/vir",
+	"+kUL96fTdZyfh6oI7ckHnJCYdsg2T1ucrSL03aZufODITsr/lQi6pVWSQJ24G8GvyLgr1CjY+i5gSmvi",
+	"1bLKOJSZU+Bkvq32V1pZoIUXKKh16dWtKzlhGXBhgaSSJLIfOOy5LMWmJyUvjOqzxxJuKWflOLYbo6/B",
+	"OkaRCzi+VKBGveLpuh+1HVd9rZHi4JER01I7oQLOUYQkz8AtySEXI01m6Od2j92GetT3JhbmObXngv4G",
+	"/PaWiGsifiQKO+FV5z4I66z1GHIti1xbema9ExQTKQsigo9qJX1dCBr80cUHT/u6INc2/2btnNYdX2s9",
+	"t8aF2q8zovY8mf1940iY/TYR1zQm64THRUaYwp2xB/DL9y+x/sgCq2typNno1lzCm+Dtftc6A9TrYYuo",
+	"g1nHLnwSD4QO1jeEkS2Nqc3GatyRoKQNagXeGM/sGx+j1QZLGtSmjnDrGR8DxGk2BF2RvK3KRqsqkWj1",
+	"VM8tJuDVWJux3UfWlfujtfkbKtR+nQRj0q+2KBckplLrhxlnaq9VuyPB5pI2/p0EHxGVboI1LSB0O1ff",
+	"W5djB0y1BB8vrWrPuLZwJERG2BANgsNr+4wXTInjmm/XXNAdHbx7n5sX4N05UUXL82sG1lqQ9OUz5pff",
+	"+1dWf/pjtCJJYfk6JdckHRyg+fzHaLXFGU2P685o4o6whGirnTBF1TH8jN6WcohmJhMwr/W1VUYHS4/I",
+	"+vfnxl/0DcoSkqwTIhVl3TIUYuu5IIoIiM+GFSh46pqSwzr1Uhz7GKTMVYTgr/lvOdpQ8N9u3g8ZFlTh",
+	"dO0C+QP72nhcD0CENnooU3wULTO6M0agFRR9Ic7mxxuvBtdTPjN2Rc0XILBggho0GKrw/M3UZFxlmDLE",
+	"QcEctSHeeW9FtNWeCODwwIe/K4T+GcmcpCllO2ncfvCEnOTryfd6uqEnc54XqSHIKFHRfB6u9JjAlNch",
+	"cftMCHqNU4SVceK6jNlBaS7IlgjCQg6It3suFBBjX2SYPfVGtrml8CNGVkIGR99RCV71dSNE3T0f/YaY",
+	"IhYDr8BAGbbxqFCkVHRkcB2IzagwoRiUYRXviUSXv15GqMiR4ujBBaIMmUBL5RKsVsaLjZ+VY6kDauOH",
+	"9kdfvn315csXz9Hj8wdfD92NegA9TofHCOc0QjTTupDx4GyJEGETuzrHZVpirOi1nraRPatodc1pEoxu",
+	"3HSagvl0t84zN42h4vUgnzXZtXHm6mLE7Gb7ZDflnH+1OI2x3MFyHwb01meVlhoODlfbaONVECCKtQ0a",
+	"3sI64/xHoa9gznwXA5ZXJIEDvuMKMW7cAhHaHK3qSNLkCwlKwFM/B8ZP3iz1BXuY3JT0KdJah/Hueml9",
+	"vi7rLcUK1mpJJq7rU+DRWT8JZ6We4FjPICWJvoyTwmQmhu6QF5ATHGOWUD15Q0aMHp09QZcpvSLpsXr9",
+	"EmiWRIizmIDLYcOTIzhXUs6vSPLUJxlkGjquNOlE4IvJMRXgxDBuckG06jPJX1sFxs/P2ndZsETkOdcb",
+	"pUgCJoRE4G+2RyRClElFcGLCDLCTSBPjAmGGNH9l+iR6P3hGR5mi/ODcT1E+C8mGk0w2LKWNiPW9+8YT",
+	"Ds+1VWscSx323mVsHnHmjv1nafG4HDDIoYTKHyqRxIFdmWEONnJtrVgEnjCJ6vAC2hTKzcuQeyCH6p/G",
+	"qGQn8MMpJmnAvBzKZPnsrM2Buq6g9TlQFHKyNTo4pxOt0+HxP3trtUfwh7OuTjdnlzVPqwU8eDhuAXfM",
+	"fvUWODJddBEDd2LKX78CURrD3qiPQgfmTtrGr0DHSXl85ZfQSSKu7eWrv5SQaxqTi7rdzMgHBRUp4Wus",
+	"Qa2BLWjZ1w2e5Ak+Ri5JvZyCttHQb5yRqGMSn8RKr608KFqXsZ9bCXVBQ7Bm+IVNvQGjzVUSN+LG1QNj",
+	"87rneK8H/cI9t+zP/pWqtfnDnoN5YoTZ3BvVpXT17pD+pEkO8a65KZcb44p0RBJjLvSFvjmGl5wRl5Ul",
+	"Fd6aVbuXjKE6IgNfDxnkUfTg8ZPzR0/RM4E3EXqh9jRCP2AF1q1X+v3s3n9B6ff73x9+/NPqM/S9mN+n",
+	"TsC8Yig/XF49y7nTOFiW30ac0Vmegcma8PzztpRGe7vnb9jEnHdY/Fti0tFp8NVY7lggpax5J9yt+pQW",
+	"PZaoUhk4PoNFKgsep8FvnXZumsM3OBb49Tx6+PFf7tl/nt17ov/y9cd//R/BC6DzgA0uZIkDN7CcgQPY",
+	"x1zLHrS7e8iWOWB4OGLQs5X/Yl3v/9s53P/1T4OF16sfIW6ENkcTG7hA+gNIGSgU5sIDGxxfrcZ572/Y",
+	"Bzl4Xk73SfZ/4pTEl6FzGDyCjQ/GU7yRg9RqeScnLX6Mt3LSgNO9l8OXzrA386SLa4Z3c/B7Y92YowZq",
+	"ujU7Xhp0cy5+J35yf+gk1rwb/tFpS/rDX3pT/tLBk3kD/tOR/r9PndfT8hgOq8BLeRDbGpwg+OovKZZy",
+	"oidhpPXeFfF9plBKsFRIEYbiPRY4BsDHqA2fV4nZX355e//3r6OPv/zydtBQth9+37vmNyb9oA3ngyUZ",
+	"7ebkWUY6cuTnuEBHfpbnhI31TUUrXqiYm8vbZdz8vZCKbimkTDGu1tW/3/fuY6jWQd+USUEmrdO8NpE4",
+	"5Usj1w14PsFqSyPHU9B7NS0RPKol+viass8V98axr88lUVWCXxKluXdjDovLpZkoLrxTMuxiO5Fbmwgv",
+	"drQxq1vCmm9Klztm0hcsSQM0IEwJOkFTNeO8CKc2N6bmxu6ezyxn9wlTtt9r6Gi9QCxjRffktRsatkuA",
+	"5EmocR6MdG9xd5jeRk9pXOmyWQxvnDmIKrQ5WhSZVWCZy4nEclXeGgYIOy/BssMw0Jt5tNmlNpzOJXGV",
+	"/BCM84zGX375Ux0z+fez6OGTcPxsw5PjidthXFpDmwGQw63FfUNSfqinIXhi/GFdTfvvf/myMoD/tL73",
+	"/t/+9d+GIxsW6xgWGtqz51iQZwJwBLMwOsgOUybVOsZaA9dMsT7QNA0nMuH6SP0OJyzI2n/hYzQnHr4B",
+	"HAamzQ+p1s4f3k7lpwpBQoa0uDYUEpb128i9LYOKqFt3EOzhmcvMrWwgwKgdEx+uRg57gCCrpHwIAhc2",
+	"nbr9sUV0ZOMbGmnCjcXV64rA5ymOP2FsngYTeW4sReaPQP3YQL0vEdw+RZ1SaIRIm3cV3a7UW1SEDadO",
+	"3Q2ZtlSqw/gkhFImDX76duVH43D57DPiACxgfTW1hLtlfD3HkoQ0fUmkhDDTVCcLlpLu2MzXOnCqfjbA",
+	"0bkgUC7CDwyKKMeNPCePMOVy4n2gXykE6aw3+U5YQDCHTM4HSzHAp9IYt6rEWHfU2Nify6CYqWrhW4gs",
+	"5wC3nwD4kKAJmVNX477vxui7WOdoWu6dkf62slpszbcdLV6wtHVmshDXVK8foihE7EbJ7S1PU34gybrI",
+	"O/16ADEVl0Vf5pV7RT6aS80bRe4dnMbNY2ACD3uaWkR5yKmWCrNEIqn0DTwamYqk0/Zkz9NeBcr+Dp69",
+	"ZXVkW98/ZbJVZL63SrvLxb121cC+t8NTJq2Dc8qMQGB1AuJp/jxwcWXvfOfDKDH9hkEDUzxd4OqXWB8u",
+	"IEb6EcjXxztBSIIOVO29issJiICGoKXICCPBOKR+LXwRTtWeF7t9WZttYB418cOfqG1LxwG1Exw7azsk",
+	"ZH+EecFg+SQ93zWBW61maYFcygUESpJesqav+dCEmVkEockBECqvRoYU4fLxnoeQIJNU0Wub0dFUjLWK",
+	"LWisxR9IXCqRJIRZ3w9SBGcIpyZs7XzsJWqnG9sUnLuBwojBPO88Sm9fvbbQbJoEwsSjdwUWiXRIzMPm",
+	"b+mIHCaQfdbABITqgL8lAi6crb7+oecHlCkbe3yUAmAGrgERjHrJ5hbIIsssntOdCSaVKBktA9iuy5G7",
+	"zpMeWEDj7DaVppag79KMK/TyU6K1OSXJWnNAmGklzgAnlnLmrCNLpaoR3I2Uvgy1g0k4I2Ovcy2KRj66",
+	"4zgdS7yxoekqfBe+HUfnDoBkpZuU9EH66d9H95qwyHCjMk5qDwfBR+y1DQju61zwnSBSM3RiBGsieJ6T",
+	"TwNGcnrs2G1VyU69sB/VAb2RbikDOUqfluFPYOqm4sUBacGH0oigiZ5QxsqemLvVPiINLRzc0hb5uV1h",
+	"egPHqBn1aTJZP299K/BWDbJWQxliTp6D2alFkzTas9aE9AQuwGGJjxKUAjDWD3sa75Gd+urTcesf7FL3",
+	"o41hkkXciKW6cfc8iI4Kn0Vfnh61ZfjdRaT64Gc8fWX6+hoHdHKC+rASMyI7tH68JqVA36CS87GLP8Hx",
+	"aQ5Co8o87EU1sRgLT3SKt3RM/OrV1jn0XHcjXEawtHIUDiZ9unzRhMST46XunVDcuubapAZxXNo70TW8",
+	"0JZ92eqCccjZGHEP6EMq1xlR65yImIRa/JitNrR/WrakAIw/uKq/kAhGGYdcOHJLbDJhV2N9f05GccAM",
+	"FWxLGZV7ksC8+iqX3UGyQ6zaXnurbQcNBXOtrynTy+hAwy+ntwpVs3jqaeBNO/vZmdzWWUilhd7bcnFh",
+	"T42ZUwR6lnN9dI68joNt4cOrmxSjGeHxbG8x5ARXPonu1ipDx8idGdPvxxBplNI0zsOErTD1vEyfv2lp",
+	"26gMmZN2abMMypu+SiaiF5QyYMrJX/jcTjNTQsADUV9Zhb9l33p1pwtliQ9Ntnc+S5kETnO5g0YBhPQn",
+	"7ocfKrstRiu/2bWS50ZM+1rkFLkwMoVJXwaU7abmMT0eY/8vzuaWJG/I30npI7+lY+dvnRvn/dA04eK8",
+	"gxs3oChaVQhiprJHU5zqLxpUAd/tCZR+egC8V4wfLC6ycmkXZmJBHbErnWAxDStAm5aKNZUuXjitozGc",
+	"IDjeg741bau7upe6L3ZyOGce9l4zTMVikvYm6MAT6dQUnUnGJ7ueUjc41yDVd3+4PmVytsv0oFOz330V",
+	"2tcfH2dElPu4dgNDbYRQNKY5ZiqgWr4mPE+JCS7zQkmakAub940FQZRdU9MYaLS6UXHT6+rLwQ4OVaPK",
+	"AHzOniTFVKb6/G2I2roqEjR2afigPodDN/EyCuo6gXLlU8qUG9OcYwSNjV81+Pp0Bu3pkF5n18kifwY3",
+	"N3sqhhlneAu+52kyOazpycIGq5z15wI2eu/yw5iM7O6kt66Y/FjpN6GotskZi5he3s1694yv8DmZxkpd",
+	"+D8DB8ZvkDyiYKCxRvjomFUtEWv6xxdDYTLOcm9Nz6Mfq0hNsvmXzGE8LQ9xVp5gZUCcZB+0U+O6a4/1",
+	"ln9n88sDtR5KkSyfwv8cOrc+M++FZOMk+2BWx0FGpr8wuqCA3IS1wAhJxjFLWQoArwxkt83ISBuVE1Gf",
+	"iQvV3sFSzdPVftutyvJFVB2YobNmgUume8c8/u7SyfDGdqgZWROxCPedJLFgvEGSzcrkmywOPucjPtVD",
+	"eJsSoLGlneD+/pYupI2XF9jd08UrSiySHzUZ9erkdJ9T+CVIkb/wUC7O8ln1O47Tzyun/gbye8sEqVE7",
+	"BGlr5Sve6+tOOAqFxY6osXlxdyrN3Nstj5Dve9j2U+Sa3wDTTNnT7gRqb1l9NJuVQ20Ob1cC9ardgVLR",
+	"Jh7suHxbM7s28FbzljlxE0+g+Fg6L3TVgnS+e9esocBtpCAPBU8XFsjTU4R7eW3g7a47e4Yvem5+RokS",
+	"OeewlJHTaowujnnJrqnCS5T4ld7rG/R6kM5CY6jXtgFHha8Ic80DRmIPCJ7dhD1k449zkFNvLmRYyI5S",
+	"/HeAlIUTafsipKN0xNvVXOqMVi2m2kOPjMNcP6+hU8UtywaMRnJVN8DuM4lSrAjCskoZ1+aIPGlaHsNM",
+	"w/lyLw7vw0L3tifO7t7tDU1Rbu1+MUgwfN7G+i8P5qf+ZC/xhrZaqD0fHfO4aX86SegNYYanwZ407wRV",
+	"ijCUcrYjAuGtsplkWxwrrfKzxgEOJpDxOC6EmDhvRT50g+tAn3njYf4DqHDWBVXxdX1/LCf0HZKbTDdp",
+	"sMpCTnXHSw3hM9EvDqP0EWah2wEE0d27FwwFlrDqTpIX0/e4czV/rURCI9+Cq9Fivgvk6mfP02lr2QB8",
+	"yOCfYZogyX0G75ZFJ5Gr9cPBiPz5gTtHHA8eBj7WlDPeh94Pb8KCZ8tt6907YgsR4U6ufAnBclpKCvyr",
+	"r9QRUCOpvELxHrMdSS6gT58La+ypVByqHFt5oUM68OecCzPTSfU6xQHBOt83HOJpqA2erAhWb410hxjQ",
+	"vQAw/rGOwRfAXIY3x8ZrJkbdjmtjPgdvHlsJsscSah7zY3B+t4AK2u0re1voSZKEJIiLCrJztNJnasGX",
+	"cKcvf9PXy8JrOIVToDn105LITpQ991XrcTShWKhCGFcdeg0Jyn12ThsSIoEgjT1GgPxW7iP4xdw2vu8v",
+	"2rmD0cpS3SnB76xkqB1Hx5hRKeze94jIebjvlRRtWM/mB6tjEnGtdU4kKdulJgQ/pQKlMyZ3HorJVULy",
+	"ZDFYE23t0ead+8A6QnnBo+tdpxzjU1JNOzlnIV0R7uk7qC8CBRZpOz2XcQdjf0OM3MtEw8g/y+tsb8p7",
+	"4BZcv9OKod4AjugJJeyBhvv6V5uE1IhLMJyNA+o4Ia56gqnSGWetnumi488EZz8Sp8ecEGg9MWy6qG9b",
+	"8LTWMNC1JTAteBaD4Bwff7ptzaSKPgIphjf/Jl28Nxamq6a/0N3nHYa7dwP+LDB4BUL+yylcvTmG++t0",
+	"YBgldGz3qiniBELZla3REROy+QBCqrGA3RYVaUb5Uyug7bI6Gk1ih2+G28e8ql0tAwuZ6iRTfD0P//ya",
+	"iE2gSQoIorJHCjQHyLFQzpAuWxh+IVGO1f7CoEhE1gV3D9xxmJmWCInAh3sO4CnmGUF4wwtoeqj2JJMk",
+	"vSZyXLCtkq0wb3/d0arHo12dyqVkVHXM756MeofT9JPoGX0ujZtTQzCV4x1jPTNcPJsqK0zrCyQJGSm9",
+	"P5kC028HaI66SeVlPrjDAorPqNW/YMlnClihZ7eQ1APBccfknYHEDoQ8YiLlOuNJox11/+UJo629l8Pl",
+	"vTmOg11gXoP/XwZ90GHF4xuyo0wick3E0SAzERaTOuD3U/TsL/917+zs7MH5w7DrrnANq/vrlgvXG3yO",
+	"fB+d8cR2Bd4R2dcPiJoMxYRscZGqse7RH+zQoT1JsaKqMBQeAVOb0mvKdmssCF5n5+HmRilnuyljZphh",
+	"0wMROCcdy22t9/SJwx31zj64RHcab8G0wnlhiIwV4G8qwdO03jews5CmQ0l+/v0z9BpWECGe41+LcGet",
+	"PZZk7OJTuiXxMU7J2rwG+f80w+K4Vsecp3x3HDtU+XwF0D3h6DdRuZsMJvf8QERHTzRJFelnJn2q1r9x",
+	"1lFhxmlKVMfgdl10hiDzSdJc0M1n8x2wImKdUiWIXOdErBN8DC1xtiLDAc0VzkolBX1a++KoRsiofkF4",
+	"DOP4N3Ceu++f5/a8tANG14Fz9J1WFzwb32wWkgeq4r3tzqjXhvh2Gw4g28+1lewPSuBuPeX3rtJWb0Ep",
+	"3oQs2Je2bS3WMuQLiRxdo3o3W35gdmFUQRjc7ELgltiQdATSRkJ+ME8azKwuFHdBYMCUdLUYNBQ2cXl4",
+	"VN+wVMGEAyRuoWwmhpc0abwYrPfZft5YKGZS8lObJaYS1MwoHJMop22ESZOt9c9NYdT70eqIBMTQln7o",
+	"igN1XoKGE9Zuem2mpirtErQ5jcOpxZVoC3YnYEQduLjSrE8DnrAgjJObifuuL9bMuqOSmu8Hd2IcEzVx",
+	"Zq3+2yUQxm2c5ZYoBPqpuPUKRWhzRPaoZPiD/53HNjTTYO/GggOnrpcu84L4y9kFfmy+wdjRqmD014LY",
+	"35UoSMNwyPAHmhWZBaYz5DF/OOuzHirT8b//9uzef73//Tx6/PFPy1gFczT8yYp7nWgZZa7keBQF+9X8",
+	"kqZPfHree3I2ygJo7MjwngwYCNV4X9emA/+8FeuhiTw36EsJWBfjjQXva4/O/mHtgr4i+TDPepZDncWG",
+	"+KtpVUxm0JrR0dDnnv30DNlLytu4r0Ib51kn0xawkOVSkfyr6RKjywiZSMywRjjP9JhhYCzh4DOesrvo",
+	"3ltKfb4LV39HEpF/7dzF+7djWSfcxyMIdcL9PDjf2Xds1305mHoWuv8mNZ67W/fh8P5OvB+HB6zdlwvd",
+	"iiO+endvyaHFdbsXXjtlsGGvzimNKIQIdrZ7ydCWi5ggxRMcLsUYW4PQBQ12qk4rFRZKrkN+B+dxc641",
+	"vXxkVYtPDkI2sVR7DFwLwhJhhogQXIysRpnrOHYKWEX9iove97PsTUbBO/GObpPtniFNKLQh6kAIQw+e",
+	"nJ1Bps/5gydPhjmvCZXWIvQAeRfTc1/v72BFJrjRTssrtHvek1u4tUlflUOTHxhKqCCxLaQchoi2+xE+",
+	"AuYqaIQ8CgHtkmgigZtiG3Zp0WAXtFZ/3hMkiKmcBLGRECh3iixaBeICZUTs9F+4gFxy7tA1zHqptLGL",
+	"pygRPLcxlrzvVmigJIDmVwbmzVaF4UY7ikG9H6cC1dancvlLcXb2MHaDwb/IfSvuLiN0ed9KO/hvSyr4",
+	"b0Mt+E9DrkvbZhYrtMd5ThhJXGHtlhJo4aWIyORTdOnaRt3XXHQ5cIEEXejlDlaAJyUdZ2U7WWTqkuR1",
+	"AkPGoOUoy7Pdp24JwWPWEpA5e6wtR9HB2FosoBzvTA0EV4hkuQozZkN4Nc53esBHiXJB9A5duAAjRzuO",
+	"OBsGWWwLKW/mQcpV4blQla6zU9tQlaIjQzD853DgchsapLEkkzOs14H1/3RFExpBsZP9DGJMW/JBO5Gw",
+	"ZYaRiwyzXWJRHzuov1Cc0Y70wsUzOkONdVZ9U6REIqn0vQRVvdJcTxcIu8BxjBmywV7IaUabwmZ2Qsze",
+	"/K0rWj82jNmWDPoXU1VqHpVoQ/SthhQP3hYu7DkudB8cYnp81Ig9wJhjCLOj2lO2c5cIrCDhI/K/lwmY",
+	"1lhgbLP7ayLollY3n7lCIiQI0MyUdiOq4K7UI3JJEqSlazjuFsqd+olcE2Gvu2Bv6+mpG2F+sfrc1ipc",
+	"MU+LjEmIzToSn5jysVQ+R7ih6Au2S6ncR1Zv45Apw1GG85KhOhqqBX0Az1wmDbr0jltQfan0tpa56hJ1",
+	"9FCV1Wor/oc6tNZyR0pNxfBiHxMvoZLYod7aqtVheyioUmgxf1GSX5oiD8oQZwRhJg+QVThc/TrHJGos",
+	"oO0wct78dlvaDDOTjyBtMlLQj9Epnf+xpWlPcoXFkmAWwfnkLljQC7gXL4VKEK0ZPqINiVDBEiLQg697",
+	"/HYO8CKEZmdJJlFGoYM8goa8VCJTTRUazj45+lz9aJ7/TptIoUNlx1tvuVhvizTt6JeLkf4RCbKjUpmC",
+	"K3TgRZogRkiCNkTSxFaOLDIt/0Mjq6ADrwy24gq847jA27mK6gF6hRkTSsyW4Un9tr7zp3may7c2x3Dm",
+	"dfkEwuiaiA1OkWtIqQ/xQVBlVrxo399hT6Ah3bp8ARSOOC0SkqxpEhCgr7xMEItsQiFv/0DVfk/SEu+m",
+	"ZMyRzoyKG2ECvUg4jVWYbtyGrWAaPE0011Q1mAD7MOhz1lRISHKB2ImIzfppMZr45mn32tpdPG0mkjnB",
+	"V7J01BkhGVUJw0eUcLA++sorJ6CUKyJyQRQR60J25WKW19yUUDNRe56Mpo99vC/cIkhMc6ofHsu0pszE",
+	"nUCJUppRRRKk+AVs+lOHli1jnhMk8VGexNSCxFwkHRJCX3kGHUErpKZR9QFg181LI4sEYaqjyWqetqBS",
+	"JtukU/v4ax1Pq4w9uerecojFYk44pckaIM0DqpaSpjTZaAGDQa/bKJ5s950E8nqy2ImFkv+bbNsQvZ7U",
+	"6rn1ZsWdPvktN9D69q7dYD0gVuGw+h9X3KJX3CA73f0rbzj2+/ndgZOPxedxgQ0l+Cx4N7X64Q/dGT03",
+	"wSJuIWNJ3bHwuOm7HPLxHfARKWhfE+8RtuLkPrqUeEsuNctfFuyK8QO7LIXhhidHhOUVSe6vFmj17Zg1",
+	"7NR8546hdXgYhLsON/4NFmdfUTZKOGk6r+Fhz0PWluLG9yejquTPRjBDAL1jsqlMjLlLIN+Gbi1IakTn",
+	"nubBQPahWrdmuZ6VNsi654Uk+j5f176h5RrehkLDHNmd8DkHHFkHkDkOd+0IdyPjIGyBy8MosHhL1od9",
+	"CLr4e14Il5fBjHYpF9Twi67AN6RURAgniSBSIi7QHrMk/edtJNKyLuAMOiJaTvHPSY+cdP3pl4EpG1YC",
+	"Ss3H8WW+N5kXGZHSOMivqTSnEGc01SycY6EMaCBX+w7MwA5p0SAxkK80uMy0h4kzr4RwyR4qN062k+BB",
+	"+7URTch5dunsy3JYPf6cb8JB+2VCBujQVfnHNeausUGqz7yimuNOOVg1ud5zvJZR9kFtvpPK/jIZWQvK",
+	"m8Eqnc9CsAzOcn5r3ZsUPJOqme6+IBqk9S0JpsDhK6EDGl6Pt6/QwwdffXXvAcJpvsf3HoI3G2e5XsXq",
+	"pxdvVlEbouBhAKCgdSBKFILnxSZUGGQzp0ZLvWJDuhNyOwF0EpoRJqc1yyk25Fv3WjAZgGBZiIlz/9G8",
+	"FB5PK2UdJfCmfzZ07x34yrdUWhDb1/aFXuSUTpfbM5vVps3uinwmI19PVAssjBg5uL4pEWKQDGf+mBHM",
+	"KNvptzFDPE3qkEEDBdiVUeVSXUpq1zazTrVoVSXiOWoFL6GKiYLN6oYINbCGavIwWNcMvrW3/Sk6QLEh",
+	"b/ihg5vwKBbHCv+on+240GGcviX8SELLwEVCCYtrQPLgnmfQNmXHr4lg1mFbmT15sUlpHBTLsRUfIbDr",
+	"30LC+jvBMwQDSgDf0hIZ7lsa70vWZukRbY6WZc3XTaPhUDZRTgQ1Nt0QUV+bJ088tN58pgmZt2UrsiZX",
+	"lPQIRppKSKQDkcpQzKWolemAk2sOhw683lf/wJecUxGv3OQGTTrZshTbwbzCIBvFXr56R8Y2VdK6Im2q",
+	"ZDhRtNIVHeNbKuUphmVhpQTdFDXR4HsO4As9+apHhAVBLm+6o7A4mMOQEixJEFySQFaxo71EvFCQpJZh",
+	"8KZDRI+q0ZBq1g4qv9i1Uz8EKwQmy8D2akPCrGsS7k4ezyyUJZoJuRgR+HVPQot3qoZdXpaE8LD/qa7p",
+	"vy7FUof9Y84uirXMlReoYG5bUMaZ2ktgp5Rsld71dtQEuHwoQ1EPZCzIkY82Fu2OEu9cpr7ngmfTU04g",
+	"7qN5NQIt3eR2FyywKLwj653gRT64g9WTZRnmyMjRVJwu2I3RlGbY2M1BwOK2Qg+ZuM7uCdl/PC+MubV2",
+	"1Ym9ZGk+/zFa/VpgoUxWQWU7nJ+dP7r3Hw+C+U7kwwhYig/hxnmyyHNtIXX0xuswsSyQ84V151rr2xtr",
+	"VAvhI8GBVY6si6ru54C8mcoyVRPF9iybd/24m9utbVBPd9BI8ILXzq/22dBh/pakRG/HG/JrQULiP+Zs",
+	"S0U2ceItUvjBP1Piuh4NWw8zmzSBFrh79UmPOLWRRxBnAT9hk9x3y19oFWOSmOT3gJW6xbGynUn8lCOu",
+	"DVFFPqjIJMvsuNFqPIeQSbmyJRUmCOP+BfEX+IcBEf6gbRbCEugsQJiiUMhbXQ3RakOF2q9du7lSNhtk",
+	"MHta1ny75oLuKGvAiGVYUIXTqicKSYq4nmef0Z3NvC8fchGlhMeFNaU2OL7SMwLty4EArXPBr2nSISkr",
+	"0yOIdFyTucR4tyk5gH8o50IFx8Sx4t2t4gpJBDSpTamRwXxCH6SOWr9L6wu+LJvfwIPO/XBNhKDJYAug",
+	"XPCYmJIF852P0SlJIzfYlQWq+PuAheY35h2Eov+Z6z0b2RR3iuQNtg7yg+qtOHpzrsB6q5I8feV4nsm9",
+	"gJCtDtGdlK+e46HHjrDWIRiFkpCAVr2014dkGyx2fJ3gY+DQf4uP0oJOaNucgMoP9VegSiMqUWmBhvS4",
+	"DH9Y1z3DjfErywLGNYVsKBZc64oX6AzMYsyO4dEpW8ckVCQGCpwp+j4gqsD+2tMkISxCvxHBJSIfYpKr",
+	"rmnbgdcZZVx0NOSQOCMwPbigZFl81z+i1w+/f9TqQVRzx4Z6dA96HcpyyGq/kOJhf0O0guvNimjSSVxN",
+	"06xIFc1TIg0q/LD32fM9eYxTbmSYUO0NaXFWg5GDB7HIwbEVvIW11ZaSZDe5N7/3YlfSv6nqI8I2KJAk",
+	"5ixBOFV7Xuz2VZNAyD+Xe2M+3sidZpPbZ70zsk3YVvOOfdgJKL+ssQwhmOqOPYmvVtGKZp2azlhs7XD/",
+	"wG+glR5Se0HknqeJtAnOzNNScy4lNciWKb0i6TE4D85Ip75lUiWhPsKUG/MDQDaN2UejCE9q99UlkJTg",
+	"bEekKntOjrtZ3bl4U5ZKtP2aXufncO0ElSjl/IokSF8PO0y1hbBFGOWYCpQXyqJ8DDcfj4N4P1UjSCjw",
+	"BkNEj6z/AjwXoSLXMu1B7SOdPYfa/o6cgNADw0GZwnyu1kkpNaKVQX5arD/vbVRdWa712MxR2B2Ziqm8",
+	"w1vSp1eQPscsoUlQos7Q6csTPO1cfrIjYTuOBQ2DDib+z/EcOlwq7r7fvaHjNk+eqpm32WF2sKAaCy6G",
+	"ofSlgBpNJQIPLOSy84xseHK8j37CGZEIp5zpu5YlrozB8JVB6Mi4gDIvxdPENOfRSrvwHPz3V2Pa8wc1",
+	"JlO6n6AjwZC+k+BjhCiTiuDEyElwbyArFSv02PNBrHjPLxLoy98278vH17nwiggb1n6Cj5cd9W+9Bn5w",
+	"+I+VC2VdeRGHyoh8h1EAQitYccfGP16lQXV0g8tMKDDWGrm+2sfc5nW/1PhMwypE4aFCjyoJ8x1p7RC9",
+	"BTOSOUlTynYmt8o8UStVm5T51Ivi/tG5zUY0thgdn/jYJyu+9bj4dFDkifquX4frLi7QE2C73H81NQmj",
+	"YYSus/Kpsdfm5EaxgZ887W5aPV7bgVSbv0ee92N2cFZOfGgHxtM72Gw2lO8/CPTXoyS/2qJLmMLlU6O+",
+	"BhXmydWQXhVkT6vbFpWX8Ma1zt6wU24wabP0xU3Vhsd64tyklyTAnVr4m5LZG/zJCCLXNAHf45ZD7ABY",
+	"UiqkDq4UUKINsQmHWiMok4+bCpAgplA4nDD2IDI9e41DCp6WEUq0yqY4ujfSfHOzrR16G0yqBYpMZMkP",
+	"5QfDOqUyEBQSB0J3e9WPRVWu2yREyBlKfrmoyKNi+fXQzr7Ybgn0NuyEeKpHSkJ5V4wY36u5+OQoGOsZ",
+	"fqSy+l520NG4ZxQ/YM1qUJDsBx+qSRp/sY0jjjqtTTL9bD4S7FY7v8K+CKzMAot5PUurFQCUgz5NeilJ",
+	"bbESEiebkVRj9hXGZ6o10kRgcBaSDzkV3XkafjH+nHr7MZy3QJ5Zi5lnm5Fd+z1wOuYE7oYxh1qOprl7",
+	"2Vh9OzJXxq29ZYXIA5H+F9AuYnxGXkIUpmk4b55DCKrN/f/+9tVPyP6KKLNVK9rytukDORY4IwrwIOsg",
+	"q119Eeynyh7GdlrBZXKRBaFsSRLU0qDLOhdZCXlzwBLFPKekRLy5Ea+8e2e0xeFNOogG3tU+5G2h72xi",
+	"Yf8FUUDVaFmkBMrW0DsmhOR7QFhKImUGkMzQ28JBBAcDUVfk2HFZSIWPFnpFm+f8mghXJSFnV63qtZWV",
+	"ZT6ITUubp0pC6ouM0DfPX6NHf65V8xA2ub+/YbgYM7QhJgaEKItco+W293IwFaFys7SZ/LqO9aKXHQws",
+	"2kwaX8UyrS9WZZ5m6MaZlxZXvTXyHJhrY1o3DRBIb+FFdH52fnbvwXlkNrJs3sBFFgSntXJFs8yO37N/",
+	"/Lvk7P4bfPjRlpwH5X0i8Fb5eXtaVJdHES4C1Xl993RkFpjJtCpe6IK/nt/RvE47h9aE/s///f8AzRCG",
+	"mAzgv9foZ56opheCzi7oes4G/oCPvFBoT7UA4VsArlH39DaY0e7VmXnspn2u4RstAL3kRpv0X2a4lRd+",
+	"KXSrci6Pg/1EOEt0fwMarNR1lc5yznTfts95fjRFpMAyUPNpaoYO1o8PepJDi596LU5DbxiPfjDrRrow",
+	"KgXfoktHkMtWXbJTCxtucb8oFN/77b3+n7N7T9bv/8efPsVFd4EIGzP1h49rJD+/OQHebpr+wEd+GCsC",
+	"SkE70RV+qhiu+ciDgYrG6s4Dq1tQWN9HbwjUUSXQVw4d9jwNNKY/P7t9oX76Nn/skG0LeAT1MOO7BXxO",
+	"GYqGAEvARQzJ4GUwIDql1x/i5w/xcyfFzxsofLB9FHqP1Il6y8IHbrhEyG86fNp5W80/Uu1srXmMUtB5",
+	"Uwlp/2HN3jc7rR4fUNi7hHhnr5eFmOgfzbUzsbrjzrlUbsoVEezr44jqSCAIToC1b9BwXsA87rB3CxYb",
+	"mfDMwDL0tMcq+wtty5fWCd1uaVyk6mjKy2yzUEhGFrZdJYQg3cY8WEUrrUo8XEWrRx5+EsTaUso6tsSb",
+	"Z3n6wgz6Dss9ZTvFGfqL4EWO5J4LhSRRiLNy6pTtnhr72+XOQbqcROWC7qOXpdmHUULxjnFJZaBSBQhH",
+	"mrngkqRb8+yHcD6nESMdHuyfTgRln1NqNquxulrz7Xad8AxT1tdlyz6B9jipcJiDhRTVqB2p7hDN1T8Z",
+	"uWtgWLD9gglKE+jTaAKpfn+oDpnZzc9TE/OHrafyWz+Y5/ubmeB4T+TaEqSrZ6DHnuEyl1tARf7M2sl/",
+	"xoC9lk+imuCoi4PmEWgftDZvDEj3UmrOA7T9HGXcrZ3LIazVBmsEN3js9izhoAndlXfMU9PcjWkJ8t+4",
+	"+yYCc5wNqS7m4VUbFDTLCgYYUcZiHUl1o0l9jFZ7gsXMVwUxQnnm65KQ2W+m23WMBZnz8gGnV7O+20zH",
+	"MdOvKFgNXSeNP9+osWEhxvqe4AQ0hIkc9ZrwPCWlcnGgas8LrRgynJHFMIFMpqFzV9nCiDMX1bH/Dt2N",
+	"U/LL63T+0ACfcFPoIF5qYIXqq22bX/xqOK2np/Dq+zJJcalM9xRrOSzpb+GKOy0fysxIaG8TlfhsAEcL",
+	"l5TyK1wpM62lgrrKnuCkMxPRgQgbGDj96EXZiPSwp2nZe8SV+IzRv0Zehj2qplfm1aDPX/7r3vf3NBs+",
+	"ehy0voNU/dGSTxuO9SatPt+2OAdDOtvK6GafpAJxSNOcqwjWCtk0yaJRR2BuqUCd42viZEiajO7n0AEv",
+	"qJlca3QH6M3tYy9Dox3N8ZdoQ2KeQeNlcwbGpriWhDEMZsnT32Nqmi7XvRfmk8u0l50hx5qFXEsJhb9z",
+	"ysrkhcG6upRs1dhn+7G+fzZpknb3Z0J5f64ZLbXNikJ1rd46/D14P8yB8zJUpjPpHP5pbnGCj2OsvE/C",
+	"PcO1x97TI/blhXHQT9gU7zAtRrgRImwBK7MpFO+WgVnOfklK3F0aLJMTMV7n6MiPGKNBP/O8lU6xbEqo",
+	"G2tuETpaLy2K37euyOpTqQemoEKOvZvH3gFSFuOVA/00Zbv1DPzRLsukKxpZrzgySeXaRtuYkFxHadaN",
+	"O8JHQd6WIAEO8HamFjO9dXP5UheIk8QHU75lp6gVdOPmHVz6P6c/H8Z9P0IwzNLa/jEO9XC3svmnfAhd",
+	"Y86BbDDH6C1eQJtoXSd3S6loU2QJ3aL/FAxe973sPurtBvs33zmxodH8XluLHZvh2v15x6jNIAYBL9Bz",
+	"lGc0thD0FVSZWAt+WEUrnKZrLtaMQzl9uK+LKUcfOl/wfQPteEuFjEQIC645UKLk3Y7tNAq+VYSZcnEY",
+	"sEKEC5UdbTFNi+EgjqHGS30+DBZwOvKV72xnmS1l0/O1xjoYcZ7rgzfxcQeM1H7AlvwOr+5H/aQ9mAEH",
+	"57MSI1zuCVFeAm+EZBHvEdTTpkXm4F6r+MF4R2dja1rYQ4LvBJH1/vsl/kJlewVRtTx4QGggsJZHqUgW",
+	"hnhTWKjZCXnDK3xrnr0Vz/4BC0bZbsmzaIfsO41zVc3MVH5XktHL9Kvvmz25pQz02KMUP97qHWO/75TP",
+	"z4F7J0cdtrhIA5kebwhOEGUI8t0tkDrJcnVEDgzXK2gIqoey7HPRNtr2kIB5gTSHYeFFZ2MsSYRwHEOq",
+	"LmYJygsWq8LVaja/OlSBgMWOqLHikRh/EHQPGVuYEF57B4a2ET0SHyWUFuBaniagln8hIekh0uS2vVvg",
+	"oRLYHgoWTDYe7A9VErnWUmOqIZoRXbNJJaX62KsI4qNc6s3KFUkukeAHia4IyU2SbZESqC7k0qK4HIiV",
+	"qQZSlyRoQ7ZcEJC1l/ZQXUamJ5sgOEWiCID42O+FD76p0+z60Xyio2OKgf/v+lkQTY/OX/lBdqYf24Me",
+	"iKVe0TwPgWO/2iLAzkMm7zqMrV2w3sXqI7X2pedAmASW4JMhqkhdkc7/bEXtaikeoZpT6OatjvYeFsLI",
+	"XMsAQLAzgeYymc1IVIP0ZjLUo1UV8F+DyOhp9GFyKWqYTKbAoY7J5FU+NOGZjNbchpD0UZuirmBGpFUD",
+	"eu0mCv/A6dreIYGeH9WfrBMGJI2izInH6yJlROAN9ZqPMNu63gGvlP30Y32mnGMJcnSwuIKU9B3jHcn+",
+	"niYZqORIaUZVRxsewmKe2ESjVjKHc0RflJ3ISiw6fUknRDmWClQP5aqCEGpUT7nBOItJeRQR1SMC5uno",
+	"xMVOBVXu8fnjr8I/BZMsvjmqOpDVyCimyz8w34s8anefK6OJBiHV4NqHhHmAJjOg1XDXu95pWn7DP0xj",
+	"V0FygpU0GfgYtAC4yQIpeEngm2+hoeQFILiBooMzGe6e4rSYLq1Ba+rVZXoQVEFKQmeflLBdYeufukR2",
+	"jNMUkH/aYBs+ROg1EcEObMba01ehmavQCmiholL1TDiBOgVPmME7lco3nI1lUYbKWVSr6uaIH43BFWz2",
+	"o2VrsP33vAQubWa6qq4R5puZ2LfVaxMypDoPZ9NS6uipaTSXsqvnBcqxUE4vuyJH/Z/acljdIXR1d8U1",
+	"jI4yWcvboEF2mZnQdPsc4CnmD0aYBy3+aABanN174jAt7q/vvf/9LHr8JOAlbO5RB+mnUPzbGvEmUF0L",
+	"LuP5THrAviUCRcY2nJcgRbV57MwwWwBWokb92/n5n+tN4H/55d/+9kCTR9Po97Mo5D0tW2aONabORxhT",
+	"PzvRb2HZDEK5+Q5YVdoiMnaVMA/YZHKnF95H7zyIEAPkYpKCLbiaKSCjDglXG75WNDcMrMfBanPrRRof",
+	"PfCt9wZ+tWFhB7odannPpMLWLlvIWgVlHCgJVz0AosIFZnJswXEGt/+BF2nSpsrDYAk+VmTNRRJyfH/P",
+	"D+js4Zdnj748Pzv/yvQBwskFSrJjJ5pLWTSawb2XQC/KLJx92gNuZnteAz9FXrebLTS6h8tU2vaCdHSH",
+	"BgcwMACZrmdGpVpLkmPh2gk3lRFow2zofYEuL0Yh8zwekHstNcLw66BMeslSysjELPxnyPp4DXYvI9b4",
+	"dyCiN3Bn3JBUP0WcLxFkrOlvdyzCWKfFEuHFPn11ES6apVJ0R89+tPdxVe1+XBvvVsyzjKoea/snrpZo",
+	"ld4bnBiLXmsGWYyd7yQfa77k0nzqBsRXGcBafler7wyHE2zH9dMTkvXUFlqPvjEZGTDk0IbsKKuAfLqc",
+	"rwNdkkrXYkeAbXSw7A0/uHhZs+qUMlKDgjCk6t2TxY6e3t+7ePoqcrbYwLmrnyKMEq20FswoqaXuj6i6",
+	"QNZmvkClJ/tpMyJxgbp+MY30jHPeBIoi0MP4NRHWirpA1hn+1MTNfE/+BfLc41UB1Slu9u6L422rVOvX",
+	"ghTm7YIxkwwSu/5PK5OBYD6ImVY5e0f/mWR5Gmywtuj921AnU2lqCMz5REYb03R2yJzlfsFGhfyCYWt9",
+	"lDrn1rzYdVwScf6NzDb8wzPgoImq+QsKjHmAblJVK1ADB8ONjbEaLklp56OCBVdWXeJUm3PHUf0mc8LW",
+	"cdnY1Yamg5P/VuAt+KGxJEhx3oGi4TX3HNoPTcc3/gthbU4/5nW0mEDvqpD0C4lsNKYivPlo5Lzb1qGh",
+	"OL8yTNxw85SxGxwM3hvGMR2K0TURG5yiKhQ0MmXKjw9N/saolmhidDcL87R7bXwnNR8SbrTRbiJkY6dm",
+	"H7dqAXRGWXse3v5GY41jbpZZTqHzwL90pm1Xr+B1UpD57YInvZhD4wNY9pT3Nji+2kE756CKNUbQqKo0",
+	"m0pAY74woT7vRh2u28BydEOzOOVyauJhyiWkuNmE0YazjZBEE8KCcGHbaBlTQEMyXV87gltxJYT6GPuN",
+	"bcLvNS6JOVM4nvImPH5CY2d9FiZzpEUX6yw4aBxHYae7brz30cRKr11GwJj0eZe8HBKu7xyQBEPemYG6",
+	"iw2AqIHj2I4wWtiSD3mKGe6EQdxaRplMxS1PU35YF/nC9QjQxq6k68g9Cr7UkxP9v5jtvbXhao+k7QE1",
+	"pvdNIGhgT1OOhWIgZIf1kWsikqIjh02bKyghOIE2VXssUY5t3kxbE7ENyUaeuNfmaUhKotyFmMdxf/lG",
+	"vf9wB5Rk1yiip7mwzDmb3mHrml/5R7nCo2KJ7ZljbtOq39D7YMh94i0jibimccj3/9b+grC8MmpMdxOT",
+	"Fi4LvFqWgrUaddmh17ng1zQhyQ1k6Y7bR3lrmbqz49QuYap0g5QcHAX6SFUNwcudLU+Xn+3kjm6vBrWE",
+	"M6XUxu6YM6Vl7sxoaI1rtgtihEAjRghaHVzSq5W30Lv6PnK356XdqsvSQbLBkpqUX6ogBBjs4OhrqWUX",
+	"1cDpfgFhy9i1/bY5/ejR2RN0aTprV69fmi53kdEdS3RRLdJNG1RfMIyoaejrPzyqBzdWSBCtwYJF6BAF",
+	"vDbcoCUq7sKvtm7g4XA/bk3jQelhU0C11mpecG+uezrSztVPawY1NGzLC5MjuR5Vv9R83tQMG9oFYRqe",
+	"mTRLZNmzzBud1n2w9o32rMNHLjGYXw08CcquTmyG1JkA5QnwUU6wSmCbWXUsQ5+aSQ369L4XigTNOAKn",
+	"H6O42Bg1iirEoIAskIlWbMIf0JtXpDj42/5DIDX0+///D/pje4V3IHOwUoJuChVWMFO86YU0/H0oqeKb",
+	"Y3fbLkjlpmp4k2zCn51MtWj7vkfm3n1bwnlZ8kDg1vOYriHmwI0tjWfW4TsOnrSKJzt9oP/+7n+9ba/o",
+	"ihzrqm/jKkl3YV4V1x3tCMJq3JUKty8oZJhVPwxv9BUoP3oi+nHzaTNgBNMO0aDXewykCFKOF4KR4w8k",
+	"lBJaJaeHEmdyYQ17lHGm9ogLuL28LJoEG0A8kqsx2EHue+XAgWKTBB8vOyB2em+JKsffG/72QLcTkhtd",
+	"/7ZoWX7wNom5FTybgTgAr+XhhMXX96zQa0t8eAsqn05oG5EFb6zGeqEFTM6FMqUZfcgnOZe04cOphZxv",
+	"AcyEz9gCxadvgH6nk/x/YIuPxSIpOaZfPM/DAP8nkOB/iNZTRWt/gKopaQcjbrcjeYftT18UT8JSvSkJ",
+	"OkRnX6AOUPljr6xYwK3l6YV3y6/lU2GRPNObFaGDGC4nitT+8T8TETtIhFNF7iJUaIrghQGF5ojqQcL1",
+	"i+7B152MnkS/CTJ7cAILyfCFt2q6rB+GauKztyl0F/zQ2TfZdEquFXdtRbs9coNC+N5v738/jx5+/Jd7",
+	"9p9Q9nUeff3xX8O9nn/EDJuo+I+ahst0BYgLIYJdxF4yBE3Umrj1nutwglqSDqf+gNN4nZWLXJv3+kzD",
+	"wSD1O23sFczP/7ow/82ZEjxNjWVIlUT2MhxcDYQYZVBuu0Jn+M4XEmmao99M4d+gDvyZmXctl3KJHKDw",
+	"FWFog+MrKFyrSvnGzPkUEKB05VO/Yt2QztI4K7NMvdtm72H9+zPj92cmcLYh6kAIQw+enJ2B4//8wZMn",
+	"k6M/bofb8elqBiN2egFFvSln75a2/mNg+STDISyPV1uEUSHDbTvHdhq27Vhd8okdLk5p/WiG00c75hOh",
+	"8k7t6rexp/n4Cpgfy3eCm9kV6rO9WteCp2RCxg/4GeGlMOuYQWXM81CU/XuSJogXypSpsiMUeJqj/BSp",
+	"veDFbo/sIAhmBomOAPBkqR5N6HLLGVlrUQ3V7bJnT54iSXcAtEEZwvJK2ixlzoysR3WnpqcmBKTWoiDK",
+	"A01jTZdYG431uae5wa29CR+vZYzgnkb2JyuKXZnck+ssuzq92MvsRluqdqilP0NFmkEc2uujAuppZPNE",
+	"K90rxilhCRZBjizlYQBSKTkJbz7QoxVL1351qTxR2yZrrQSmJRRZA/kWswQrLo6ofMjk63j53SmOr6QB",
+	"wcMK7fE1sSm2yQWUksMBP+w5yvDRgOOZCAqOS3zFCd20u4QsyMlpIrWmktyIYq0F3u2Lqm71tzpw1dxK",
+	"mWa42VJygoo8v4nOzcCxn8oJC/bcGb//jR2tNgem2E33JfTUu9hyxq3+M8BDnyJGum9H15YpeEN2Z29N",
+	"u0HN070ydDEFtUsxLSFXDZAb3AoJNy3uJ1wFzQQsT7L5RKsv2i2xnF2Qtcy1WCJf1ndkGwbEfGZAYh0y",
+	"mbkaq9IhqLu0yQI2C5eqpyjGgkBdWVR2CJERskVAMpytb9bcmadQai6QKpoUwir2Biwo3tM0sdnAVNXw",
+	"OnOoZqZpMgxvZ2hQn0yQkpyZDqdNWjmtykQlai7P87PzR/fOHtT9nn+ua7OguD76eO9fzgDo6n8/+NvZ",
+	"vfP3/xpUYj3B1M56g7+7PYOqkRzvyAXSZ970vDeK1xgx8OpZofYvwIfVNpzdnx25KbvGKbjRfi0IjO/+",
+	"Utle9g87gWv/Bs6FxEJcqD0X9DfivVUwWeSmzNq86WBQ/R8UvyKtbNgGwv66RqqhtDizwBAPvPKstonY",
+	"hpMjvfPyv/qW2afjnwqBaABruyXdgPStmcMndj6aAvpONpIG/egnwiFaPrUcMcRKs/TN6RzV4I5h12rJ",
+	"Lv6jjx/V5dd//89ffpHv/+1/uv/40ynFfnOMdI/5BlMfZvOixyk+BNpwy3+fIYb4YAH9tyah7pYWXKfE",
+	"TYN33VzYduiYDV6+nceub6KjjuHC52uZzkBTz9uMOPUroTWKOfVn0AnT9BgwNWPMCDHKmcX0VNz2HjDd",
+	"4CGNplVP5iTfICnKea7tKx8dsvzYHsyTgSgC0BC22sgrJbHfDZ3b16bwzhUVh/SimEjZBZ7+n/rPBoYd",
+	"oxIlCLnSUsDjr3pTTQaZ+PwBKiaavXvM2IjYalma61746AJQ61EpkdX73kufHzTFXIAJztQ0UAvlQC3+",
+	"SaApEipIrMIpcLxQG16w5PIpkhUeRRlbv6TM/bzHDEoKmHvGF/aexe5GBNPQ/Nf7zwIvYz4ehnvxgFm9",
+	"nYunhDRBMxonA369V+R61gDChjZLhkw+L2gNuqOjgStemaeXhc4Q5JqSwwyR8Ad4xp0Ez/gDFmPli/kB",
+	"iAzfJx0Ex2gKvH5sjIbSOMsDUkf28syErzuQAurxh5aZdx497usu0In4Y34G/cU1BRgFCPYJgLUa8E81",
+	"ey5Is8A1VgIm1syvnltt8L66u6hFdRCO7h4KUDr/a0Hsz5pyDbk3T6gt8/0aftAQTzQkjScixmHmjJAG",
+	"C/jBmkbp3XKFvcZSHrhIDJLBVMewyW9Y53aQNrr8sMeHkcMJ7zfDmc0JNcbvo8Brwfl2IgEWm/ioGb4h",
+	"kqiJM1Qky7nA4rgckQNDBmfNUxofX7LvuG2aGvCYTlZUxtobpYkQ6IoJ8xo6VG9fvTYL6Gv8emkvqEsE",
+	"Hqeqa49bnB9Odpnf/FBr92KvuAhCySEdV1GVjogblX1P7fqCWyL4JjUwq2EWMvdsAxb3u+foyaPHf9ZL",
+	"0W+jhChMU3kffVcIQLqxWZ0oITlhiQsAmyavrhP1pTuagCh7qTWYSwsCvoa4uLy8v3DjPTPPjhzGInUt",
+	"XLFEG8GvCIvKRoEHfES8UP1t1EddDpANYaLbgXuBQq+jrpbCNsj9hUQ0uUC/FlxBmxzFkQ1Jj7Ib/BIy",
+	"x0nzGwQ6N3tjhIQwAFY2lQ9XlEFGh2WYwawtG8I00/NsAqvellQKsnSxAcizcJi8SKjrh1ClEGhVHKer",
+	"aLXTZgPLTAZABaKZw5Dd3f2nxda78J0mJvg3ujF+UIRpi+spyrggJh9ERginqUHylxZ1+wgtii+QINfU",
+	"PB9zIYyHp0wjdaSBylbIKrGjg6ZlXgySo8sT853gGXpgSl/2dLcn0gDZ25q2YIAcqD65ib8gKcEScjMG",
+	"8/UgZ6YPzcn2zoItC03xSLAY0XbYJFOZQSrDuOTFiovsiJ45bLPl/VU1KDNwBuaBagSOyW2eDU8b+Spk",
+	"GTq6l/Wy5+f1etknZ2eDfgq7Id3bMEDZBTDGfFk1uzvCGxLrrTk+DxeM/FDrNoxtk1uIcsFtYvr/yQM0",
+	"Mtjqc5qRjIujFhGMHPQByMCF3b6Nhf1yV63KCxzv0YGLKwmwk1G92X6rUmVCxmKACLbTzTcpj6+WKcWt",
+	"e/wXVUcB3y6cOupO+jShp63esbg+VdvmQLv2UV1/6tR+W3kaWSFDCIg/mWaTKZUTqxRm1gosOgW9GSAZ",
+	"whS7DU+pYRdPEbKdsr25vR88FCdVFoSiXnCpQ3CLu/aj9nsSYQH/1BO8MN21ozG5/4udq7bynJBrqmUQ",
+	"lignPE+Nfmuiu1N76trjU14/j4fQGppdsdx+6oGGd24Bn1RDPt4tl1RQ3HiqCc9Nw1RTLOWpS0G1ZG6y",
+	"CNTce2jPX0hkXkCEJVC3BcVqn3miSNxZq+6UXSwh6z3FbEwk4dZaoyzb5OT0TJZOV4Rmhi0XXvnCBcoI",
+	"ZtDMdk/ZDpFUkoMt0whkrPzDJcpAUDYMj4CVg7GAbA7ORkavbrG5i3tnpG71eSTcEDjmMWdbKrLJKUP2",
+	"dWshTH/9RtJ9vJZhUO6OvTYnE3N5EirtETGextHX6LfuRVPUFLhG/5Ha6tyBNCJCkjVNQtkbOYnplsa2",
+	"Rgs8uzuuDeHI5syqQP2cJGRSI4S2EkUSvfeKsDBDvzE6cYRMH0otTgvmzG/jb2a8bM2QEJyqdpdHj/x3",
+	"rkXRJ2lNpEcSNCGjc7zc8y43ixeyc0VltrBlKCoBIkQQcHXIMSv9LLO4eFp0yhT4+Xq6l+JuZYYxNdqh",
+	"8kcLpn+QXLOR7ZicPRDKPWtpF949VUm19mXRafoKnI7sftuwZ2fZZh97puG6+EycyGSV0BE1mBQ0JTWh",
+	"HKihl77vXeSc1rdlOb5rwod3hMVHJPFR1qvZq9a47dbDs5sXGXda+Mo18DJ4JwhJ4Bp3l1bHdTmp6Kds",
+	"CNth3mnbDsBqoAUNzCFC1jw2/bAOVi3uaqw7ccudY7Ga2MBmO1tyYp9jc/98oY39GKcIjlprQ5crYx3d",
+	"Dnh0RWoDeXYqGHczG73DujdNvOon4D5yMA9lxgXjCsVaL4c+t3gTPB54R9Y7wYt88IhUT47wNZVoyKMY",
+	"PgiePDSfLsTlCV6kVXeIdc2363FVDH5JtgXKWLdyozxD2T0zqpqy/rQ2TZPCRDfXKbke4W5rPj/GusUZ",
+	"TY/dUCw7OKVrCgkpHW2MjLzrHMKlv/Rp2AH1LMOCqko5Glp743GAFduZroOjh2i+AGLDiDRaoqiO8XP4",
+	"qP8hE3da3EHg9CdCgu4SyE0B0k+kbjfow0i1mHwYoYB/GBB9s5Ir4inAi3XZ1YhpgmtD36vVUxdox4l0",
+	"AX9B0GX12yWIVlTqp8jhz4yoX5jnXC/z9Vc4p0N17DdWNjrbXRzyEzYclOVFcwkbcSnJhxpEPxakDHXO",
+	"dDH2dNsM59Y3ZGb4Vvbt0c+kFmOG029Oz9KH46g4Byb1j6qQT18V4kRVyJYfqhjxJUef1fCtiblMlPzj",
+	"gcVPjQG1OrnCn/tW9KNDPWkYpNPjsBPV6UEFrl85885MqHuztjen5fuUSSxhtSHmgnSkwpxp2/pBLbrB",
+	"i03qrdpq2hPVD38nW73VqumaQd0UK8oM7voCiYx1LjohldEOQ6QM5rwYpLagK/7t3gYpvDghZ+lxjP99",
+	"w5NjR6NUclMVKZKGLL93e44OwiT2e3HNsoOzC5+8H9XJoeYPhQ/atY4g/ryyWEvIaT67kTRrHoWRC1kq",
+	"e8rjyzuYPqVnz6/DZVdc3CR0ODRomh9RGAtWXN6YLYzMjuae7gB2nrFoJY9SkSxchMVnr2nwpFZj21kO",
+	"7eqSLK6Z5G7yN/gYpjRsT8ja7rDHBuBEYWp9XaSMCLyhqdEXpU0oWIP5UbB9LMJxRmp1h2ntVvzZWLdg",
+	"71q5+tbFMz61FhpOJ5iugr4qPZhhZztluyoByKWNYQW/tSsFzWnu2viOH6YWrHT0SHv1/PtnyDRKc0We",
+	"kAxgkpiwIHiYH5w0cujL9qO9BPTSHJpRaEM+zhBm4HOzsRe1x+wGolEJiSe3JnbvjAy59zTOmpe3Vr01",
+	"NujfSkQuh1hBYqzg1zYd+e+Q+zSstZVi31CyXGVjdo0ljuGJNxYgeSrMyVwOqLbnpGBegw59K13wEryj",
+	"F+ByyKWdHq9B2M0BYJzB9z85xuCizuJP5PFtmV/DXVTn5HpO7vDwh+f2n9xzOwM/twG9NC1P41mZ/OLl",
+	"iyPzzMaAE2TtLIMkEUTKEXjbi+UONJOEzRVgMn8xgrdQcMyx7a3bsf5mzdvSsf+GX3cwbaXu5x18PByU",
+	"H4c67PP6g3Ei5eQw+uQvdkXGJ+Jn93x3Sq7QXH+1/luvylIhXzbstwXu8on3cGNOnSUeW8F/C+XavawK",
+	"mS5QihURyADaNPL/UMIh3Unu+SGQf9fMYDRfq2s35dpG0Hao/0477z4nrF5fydbWxuZsjSETtQG/4iXz",
+	"4jSUsv9M2grhmNBrIiAjUELrHowU+aAQ9K6E/exqkmNGdtPrW/gbAtOdZuoMVi88s4azW4NBM5E4I0OV",
+	"zZ3u7L4V8PR6qve9nrR/kt3lDdVP6Wt+NX2ai5iGvSbhjkplcqHGZvM23UcC8IsmlgqWb4W6Sr3bc1Q+",
+	"gTC6JmKDU+QKBhFl6CCoMgJu8AJMPPWhxGixnGcr74MH1NyzQ03FrTPmAjF+OKlwH7pyDXfjtiUc5mn3",
+	"WqkNtOkoc4KvmhmSDmIAYI6skNUaniTpNUSBB4kKWFC5IIqItcORaNtB0/scRKuMqD1PRhPCPj6pG3mZ",
+	"8LzuBDT6q/nB3UdVd1bzWVTlTEeDIDymi1ZHsfxLJSd0Wm26PRxrO/YpyRc+7CkcdNf4r9lE44DUgTvM",
+	"B4NLoS/nBKAgJCHMoN5497O7rbHaP0WXV9Rmzh1chr+5ByCzuaz3aqPjzCphDyUXXNobxxXBms8rfEUk",
+	"NL4z86WyrDa/hCMKT5d/bT1vx/GCzO4zK1dN8H6hCKBp4rtsElgYBu1d5xZ15FC3NMmKl9bwCe8EhnwG",
+	"md7dsvtgUFaR6/puUaMK2Zer1oXBUgzX7LCzTaGBWtRbapoBH/a86pAIOQQjPOl60dfdINOGmCUFR6Q2",
+	"jAuBzS4Xm34zly+N9O1P6+V2zWl38a39feqE+fhgyNyiuEAyUcUJJfZcm8uHpPC8nnKfv+z7fEXTsHJw",
+	"K7LqE8mRlmHQ4uIhjn0x2Vz077TFGl1/HJjmIiEuT1u6a2EunxJLhLo+P5kzHELpOvGDb96CBOg8sLP8",
+	"/jIuyItra7ufDue4Jzgpcfzq635tAeH0rwQgjaCZHk4jQKoEmDiJoMxDBhWAcmzZkb6CM4I2RyTJB1sH",
+	"S8xwY6tCvi8nH0KNnnYvDVwzmuxrouk+rAHzGFC8k6A/wQKKmRFHOwwG/XDa/N8IXuz2ysVvhqN7KY67",
+	"8sd3VCqXRhVki+oR2LuUsitTR03VBcIoI2IHcKpa6bYYyhbvFCOtxgEcCGAgBnmnnUZie4caJTCcZFaI",
+	"PC1kKHRUznVDjtzCl5fsaQSatoetewQS5IPTUnztFh5o+G1PisGrUT6JjkQFx7v5jsrXVFIVRgPSZxB+",
+	"LkH3zWGOEMEipUQqd+KRw7yeDwLUbw3MVdatNu6fOA/BohJuNZaub2PFNzWJ5VPufb8knokhGpPcAoqF",
+	"k3Tf7Y82M87sQYyZ5qoDpgrhVO31Yffz+u3NKR1WEmUmx26PJbkAhrwiuSuApKp63niBJiMM3KKIHS7F",
+	"u3Myd9Drak7mBBVWL+4vrrq/inA+6s1baJ684IGyUxk4Bovo4ZV6c9fUcI8OS2jhN3BoBpXhxiGafUwm",
+	"58d1norTVOQqO+Z0J/TN1TwZ1Wl8hq+35SO/cAtaxtK+vrkKQZM8LX/e+zEsM6/MazpXzarwmrGeZUVz",
+	"1e/vzgnovzicnEmwRo1m8kjxHbFuiyBW9qj8HNvD0n/lY7Syyt64IWoPu5en93MgaUqS9VbwbELqVt24",
+	"n26uVwrKV/0KypTuySOVRSXoiED1X7XW87N5tMl0HqWj2q7XCBPmw2tu4Hy84oNGMzp+RUKZIMGl6Gch",
+	"vXC9p8aLM5DD2OwqBR8LzfTtq9dL9aOr3gpF7H4C9xpn1ifoTpup+LVdFBKBt6PidrPawevBx1/Bk7vr",
+	"BdwEsuyC94VE9mKTJub+INz4aUY/vlFtS96+el31KpFFToQkU+NyXc33Pl/oyxLustVOracx4NtXr59B",
+	"AZO5qyZld7k5hlJnBE+JDNuXGT4iWzQ1HiJV4e12rQedUTbRChvZ/3azHKCLnAwQSeM9wrGSgEmNMJIk",
+	"5iypMPEYckDFWjy4nBycHvBRooQT2U4ywVISKbMRvZz9HbV4/4UgU9+y6UljAZUbr0NTiSmvNIsi7aTt",
+	"SJG//MDkOjbwOZaTFV5B8NV6l2Ip13teCBlONEo529nekQgeRpCsCl23NAObLnvgpDoDEEyDc/gUnT8y",
+	"PinbQOarr712MmchGelPyKT5ds3rP6ERKbVIjAb7Uz9PkuYk/nzuT+LP52dDk7DbsTZAtmV1UKgIf0sZ",
+	"TtG2hIPPCqnMXEyqSjCcFHNmwU20wZWsE3zsI7y+2YS+bMrX7BVL2TU1Hc+w8Ydvadragj/7i38yuPY9",
+	"T5N1hj+Uk6oI93CgGVC0SrEi0Gmja9OeIf0rpIMqwmwyOdTqQojRrBRWgmPY2QyLq/aO2vCzv7Kv//zV",
+	"4NpSLtXaFsIBPnGWhwJb39qSDy3L7ENoQ7ZcEL0JWBIEZW3QeVIPiVxtXeR3ThqklT+ZjLIOLnhLzX4T",
+	"k3ZoJ1Rj6IeDCxdEn1cAEqdsbXpo1vb2Qb3PYHCQgiV8DUEhN9B0FmnIvTqzdcyza9+6SNg50+6D3SNQ",
+	"U46nplCkNKOhNGRCd3snKKVlpQMXV0TUhOTZ2SDvHLBg65yImJT2Qvny4LswjTE65Tv7ZKvLF6yvMYtq",
+	"4C5iln3XGzf9NhiJewZHvUp8RlAmATknnBHTSmkbxKyqvXmJd5gyqS6hlQLjpk2zKbkAlRwyo9uD/Pvb",
+	"Vz8h+yuizMIvWcVysMe5HbWLEuY+f+sDTE/EaIbSEmURD4345whXKUgNhpyR162/EDZgK4TnX355O6D8",
+	"N8qvBl5tkLEyAvxGzXpeXYSd5fODrpS8A5/DzgF6USssFNh3Y4zYseW502zC1yUOmTPXmu72aSQ2w3SQ",
+	"81u63QZSVEzp12iXUXX0h+DT3Mhd0ylyaCpL3lUSbCqOPUbbIk1NdgD0JypDxQ2m6Ch/dbh3lcAN3poV",
+	"Hp4rHz1xmD0vJNG35YnjlGWXJ43hSkaPJ45UVmmeMIYt4Jw9QoMHDYFq9c8Of9Bft5u7t8H+Jg1x8FTe",
+	"1aaAV+ix5QVLrDu7nsaT6rvgeB9Bh2JyTROwFmxRke23JJG5qW2dX8zLbDgqkCyyCGGFMq3XPrj/C7tM",
+	"6RVJj1AoAh3YQVu/zLmUdJOSy/u/tO+beE9Mi4tWHRZkHGI7ZVPHhlLObcVTUtEnZDYRqWimLYxue2mL",
+	"BcIMuScTr8Qc/DAbgvh263PHw69G2A1Ags5GsVRaKnLWXJtUPJcIaomQ5BkpO2DpRTd6avYz7v2HXccZ",
+	"X4U9TwTa5QviOEfuNbfoV1yqXgQd23bE9PJIiZQNRXRIl2QEi47d+KYkvDQk0s+6PZApzb3iYdbYkKH9",
+	"cMw3ckdyTAXk3Bgus5XZJ5J+vBrdurfa9x6BRi7lskqO8ync5H9/9weV7wWih29fvb5j8UJY9xKJHJ9A",
+	"SQsuxiR5Tb86DqWhYOun8IYXyskFa0G0fbDbgsXmK+u4UGu+3a4TnmlzKix8M8yOyD5hHGGC6HuI1twV",
+	"Xw0JlcBnyy4bgfbXdLulcZGqowm9HIw32s7D6nfmqnuH5Z6yneIMQRAZ6JFl0OX44VCZijer6pNVO48M",
+	"/x1Ac9aMKxqTIZeedSeVV4IqBJPowdcII4XllRHIkl+UsTN8LAHuEk7kRP+PjAUhjLLdek93+zJO3Kbm",
+	"BqdYawweKfUbSFB5pRlFFrudA4IrJ3A+fFFUE8hIQotsxBT4FklyTQQgk0QwA3NHoVxwRSCVGNyEXMjI",
+	"n7D5wolTbkic4Pb2sGrUd3i6yBHepy7JVsqkjnIsAK9LCkEkSrE+lwd2H724JuKIzC3mSiDKGKa2cYkK",
+	"xGL8wNDIEId0zTXGmIf6Mfu4c7eNeAUe9WI3ZY33NNu06YwJ9WQpBe+Q/DcPmvpWkjvEioG33pTPOph2",
+	"MXwzwnsVqp+vdY561XscXrfN+jzn8OAQrr+ffp/KqzHv6Mfa8UlvLiWx7ZiWiTzmiDx+9MjlkzzIE4FF",
+	"9h6tcapDuBEsnCXbKPUCmUvQFstpsy2FqvpBvMJ/tmPnQzqd/XEKb/4UBpnfov997wJ4E9j/myNy4IH3",
+	"0TNjfBZiR5iqmglDvZC1xrQqRMT9QHNBIqDJZC220YjwhQ1SbdKlk18zk5z4WkOMVZMuxyvn0yFo3vjs",
+	"OVGnN59Ij2DC2/ISanA/TDGUtQidlW3qgmzMQKEN0cQHOYWTBBV5exd6VMVnSBaZr3OZppcs0VPQ7zUD",
+	"WoM7wNOECPja2pqqbcmKdzXFtFSebWkalpoWMFAVCOnwZjw662aDOWsuN3zaqsc7EUpW6XIiuKHqq4i8",
+	"XWwReYgr5/nZvzkihw9eit8SU9S0FLtAZ08R48jrWtRwTFDpAOob0c1BU8fCMx6o2q/jPU0TUSZijh9E",
+	"30g4Xe8JTtUeosWThzC0zsvyhWkvA0ZiHal/6hj5/ihpjNN1jun0GeSC7BhuR5eHswSwjCe+1MTFC+2g",
+	"HdibWIPEkc80zdUHdzRM5s5DUSkEk3oiQl7xgDeghiAoCYEmACYXJjaNqSlv+EgfD24Ejq8YP6Qk2XnZ",
+	"OEOaU+3y98DY5o9APuRUHNfGUA9J1VIzcO2S9YXG5IEIBO+SKi0I8oHYESma6b+2FjjNeV1CQ4d355nJ",
+	"uqpQIaP5eS6hqTZI25xPk3JRjZc6ubSuf04Pj9aiF+DD2+Nr4mquS6SwZ69fIqokSbcISxO9idDmaJsf",
+	"Q4yBbxFGXqXL/WAbhnht6dQJBhvEaKvXRo5AnbUI5pStoZg2sN+v4e91BDmALoTL3hXkSlSrQh6XzWvr",
+	"RFK6JfExTomZwyz03KQWQhwbeZDGr5qmt0LtQKsDb5ubEwnsTSd3O1tnGmv/CMaUUX2NC1xC4PSK5Aq4",
+	"Nk6xbOcAQL9FM7cu6VDl7XZl0gUlT1xBd056zz+caysu187anzSSVFwLGhu7lhPfDzWmtITqm2S18PYE",
+	"urbcWrQTfTBxyuMraUQQJGxujsYfDN5ZbZtqtZgI88cxJikYNeNM659pRszdl/LD5HeMQ3jia820SmuB",
+	"maHMPHoIbEeZRmajwQOh76PvHNAkz8F9XUpRLElUZUfLCpESkllt6mZf9n+leEzK9MVS0h2b+TIgZawF",
+	"kblm17mDlD0lBrJkw+p3itmMF5tqh0+FjnVFbWL7n28tpIOP3rbAXly5Vwn6UhUmBaFfvITTGZoLZ8Sm",
+	"ZoMzIKqf+M7j3JcC0GG2VCkA9nifNEZ13E8YZu7xd9Gm70rlvBEALv8+0CIhu3ZqqiaLC9YOv1SGT7uh",
+	"SHmKXfuSEl/MBAaqMCDkAhRK1DxtPsY/hBH9Fij+VcgLEcRQamY9u8Ce08fLqXlfGEHmWUmq83ZiAori",
+	"wmQOJAcUkAlg3JLyAp2FkAQjyEzacoHch3yjdzDKXe5kuwiPC2O82MD6MGZ2yynR3PXgVpMcV9bXJ0Gs",
+	"uAlM4s7TeRsoviX2XgCNMtIGWj2GTTOCfuOMRPOQKv2S24GmIG6rvZ6uSuCYst3YDqqNx+8mzMcngvT1",
+	"GsnWW3aETuMsmTsfs6ALx/6fh5PD7R/7N2mJHMVK/t6xVEXTZex51aRvaVSSk5BFZwKEnIgCshC4lXup",
+	"q8SnPHEJPhoUxTGHy4QdZFin7IPlHNV6GDPOjhkvZFneWPXTq/W3m9oMbw4o56e+lObeGXUEPJ8PGkSs",
+	"drOBH9krt/wTO+uCOf1Qf74IPg14GI5cYc1kHMhx/DYelLEPq9N6+Q+44eb/FGe1wfUNfNQ6+w4AFtV5",
+	"dZF7tnZd3eW7dqnewrWj3I95+Lkd7VtGm5yLFOkf3UkEvrkDGuAtKYPWv9d7NVSnBRlZO8yW8gLAtoQQ",
+	"4V8ql/YtzVRL0H/IDDdQYsHiOxOLD4Lz/ieDvHyDxVJIwOiG2vxoWZhNPXRfhzfbmgsWAULcZNzyQo2e",
+	"SSGJWGOXDThCEamrH9L9l0euajfed3PMIkJZyjto+ewJUVpyGRSGCerTvnyprdNDqAMJfnCRKKk/4wfs",
+	"PeHz8OxsoMHs2SQAZjux4Grpjr1kUzsI2VulgYjNDBeX2XYANF6oPWGKxlhxgXCeG9gc8LnBAY8NwuFQ",
+	"W1ySYZo2ZfTjR4Nw4owc1jmW8sBFEgLxB9lvWlabh0xUHjOEk4wyEzjmAknS6NT3oMNv7X2r9fSUpptm",
+	"wd6Awd3LSUy3NP7JJgSe7uANqv72h7U8SkU6qqRg0/W1VIZazcY6qy6jO4GZaiS3RStplwApcOuC7WMR",
+	"bodXTaC766KeiJ5DhX+IDloSu/mADFb4yrUipCpMBLY1heq+WSpJul0LknNhSrf4Rt++8J8mYNkRRvxc",
+	"fOZ6RT09Uxdyjvd45gE7beSaJGGSKnrdiADZ7PXqd2LgmS3iWzgKdNM98m4cV7LlavYPoz2zdZLVeHhI",
+	"cMxrImcFxVCm1mcgN5Y8zIvDBk88FvP6tAX5ZQKHfMZN2/xpLqGy+hfqHdNba5RYpGnbokdnvlHfe0YG",
+	"316yVdrbItcWt5bY3YY1VFnLsBaFJQn3TYKcIa2dyByMRb6F9jp7ynaIpNLApEgfUW1+26R5kZf0RhpV",
+	"uJYkjrsoS+g1TQq45U3jthAzZZQVNuU4EOzAQtGY5piVTarmE0vaLedirA6teE7j+lcHv/JP1E3DdgOq",
+	"07W9aRXLVbtd0tY7Se9HHdOZ4ZDyJHtC63H4IveP9nhuq2z6x+PS7T/fc1glBz56NJjufdIRrROt2w0S",
+	"pmDgeDb9vgM+hR70847WV2OYexwjL6HjtC+xO6bpBKiyTMyk+7wPqhmTD+bco3Pj/Nui98+vfn79XOuC",
+	"elljql0GTcUH9Ul+NcaACbKCntoLJniaBYML33C1t14NU2GTkq1CvFDGLYSRIDncU0iYxinaGjG1fiQx",
+	"LqKMZFwcLxDRX0GYkYO2Ulm7RECSWJDQHLAkD8+D/gYRgJDiKseF2j/98ktkQzQR5J9i9B9vnG08QlPV",
+	"hHlDshltJQLb9Whouxb0e5YDRT27juVVhwpdwzRUHCX8PnqZyAhpSSwhm9cUa3KWHp+WyO6GOypsZ5pI",
+	"A7ZsiH+w7ZozfCyx7bNA/eAMh6tRGzp8I1gaCP0ASsKovjWmjm1SnM68MrJrzazGOAW5SQWmPysQy6uy",
+	"p2Ff3gU1xlhCZUa1RRuV+drwZ4O0Guqj15nxbfZPi5cNL1SEsMW6AohhtCUAw56mssMn7YYey1fQqaWN",
+	"RunxMhyQPZUIHo2mtH9p52xxg5lpCVOSbbHsLYiCho6JXpGpw677rsccj9vw3VoFsOSM+k6Wp6E3s0uL",
+	"u2dQOTUKnH1IzXGsMWHDPfJP7MP5sWM9zysYgWnXUzif613jaA7lPndN61vDuTN6MWHJWTDresrlZ4fp",
+	"YoIFlH+4Ou+Wuv8zzUhKGXkBbQLb/rbu9Au0x3lOGEkuTOWtSWtXEmU0YXS3V4gy9J8/Px+djDF8W0+/",
+	"o3nSh74d8NS0v+xEyhcSNEQZoYIlpm8NFQYCQX5RJjy2CDzySsl4WMmGs+co/dTLU4xQQmKa6P/I+LX+",
+	"f7bNTgTHFP2f/+v/hcQUnAGM2sr+Ou9mdRNAisPl6qoXqvu19i3YSZAlC1y2xncWzG0ymZsuhMoQEQKq",
+	"tpr5TKH7xTWfDd8cdjscB5Wz6DtCSwiQ2mm8Y5LENcFsZIF89xx99edHT5Ak4AFAj+8/6GrDqsJD/Pu7",
+	"n9G/6HGenH319b9eIJ7jXwuiDRAtbvYADNTRKdVLYhvdXRXeoYF5vIVGd3IVBmvYCiL36znfdO92LP+V",
+	"1bou0IGLK21cxQRQ+y+/vH7wJdcG7Zfw6mUwqhnznAQHjVOqd/9phfNiUulwmvKDDCcOgEMoKKRfTdAN",
+	"qx6ovpr7DcGChOLMLXgdj1lqg9W2r7b/nQzb2dPVUMcudaBDa+SertwUg4npJvDuaFCnpR0tFgTSSvD/",
+	"x96/9rhxZHni8FcJJBaw5MlisS6yLRYGu2VZtjXti1aqtnbapSWDmUEyXMkIdkZkUWxBwL6YAQbzdr/D",
+	"03he9YfYL2G/nU/yR5wTkRcyk5W8kxIbaKtI5iVu537O70SKAJJ9/pj4Dw9q5lw9OKiKw/J6RAN2YivH",
+	"jMCH2LKDAjIHBm1oSMI083Lwyw+pifltzS1I+W5ZBjaFzBJFJJZjdQU+B2x60eEiiJKQtYHp/bNRnTv5",
+	"Y1kdx7mJKRdmcLPHAVXq+olDG+w/r3OjnDo4MmRt2WsbPpUEGtMBxYQglLh2dC6YNqwk3UFv/Ybkw2Kd",
+	"RjxsQ6+MilQzqrRRKq9SqDAOo8f+JUISJsI6pVvbMETdxHN74xePTOmRttcumSO04IFc4nBN5R9lfQz+",
+	"96/05G9vzX+aJ0/bbz//bzV2eLGsmmXWcR0KmHvtgele6QqsJzVlwaP1wE4v4cX4s2JxRS9zVt6SealM",
+	"UJf3PBtwkkPWtqU6ZdrOG+jIWsxivmNshH5HGmBhzvoax+V7+k1FQJ69JJdflt4jg7syw+lGSgRW7FEe",
+	"sZAo3hcnXBgRim1++5QL0p1YyL/S+hBj7pYunBUt7YoO2d+zCC01TE+HBV6yTfY0eUrB2maj26nRP91a",
+	"tQ9gVVzkNBci83n1pVOVcZ8KrrBkvuZ2mSU1SiggohWYj1N2c5EYzYYjGdN40s59KROteMjaXKmElSdf",
+	"bjvNZVnh6JLt4cwUujvSDGgmf2qm129mb9Oz/baCdSwlUSurIPJy73//j9tb9faf/of7o1TyPcw9XCgs",
+	"oFHE8qzDWnq2c1Yxouo6gAL6FSJWGqUXYXS6k7xq9xn07Aa+pDbGhno0iczV09bIxZPiml2f/MWoC+/P",
+	"/YsPj07sx+bJU/PNVx8el2sPjsMsGH5fhlpLCHBdBSYwi6pTugZ9BeTkYekqOPN16CnrI9j8ud6Tgzwj",
+	"SJeRkQsDztYgnyW0uV+44huBOTEKmNYVZaLPDG8FbSPFofxrwpL6darp02sG7G1jhnoTKlzsbl5Qert7",
+	"6mKdgG6K761jOW8LwyzifZ7B3s9dtazHQP6utKhr8TKwmlvL3rn3zktsyK2vi00ws0GgcxKAO05xic0P",
+	"ykJQQDa6ucjMUlW4pZk5zWm3inns+ZkxPjB+kOIKlCBgYz/A8UCSgA5T3Ck9YBMyNn/BfSy8IlwbtWSi",
+	"UAsx2oe5yUzQXmKUkqwCrtSztiNwoTshxwLbUKiK/qFjtyEjREGnE2LucvTiIm7gS0sZSTadmb2rx6er",
+	"mmWUCvMKlJX5R8aVjlTO/jVjglBNdMxpn21hHjLmTOha7ZJ+zl36AayhwOjUS66EvbsmGtO9kVbtqZug",
+	"SYadYJeKEqX+60lZI56UBWcN+nykI5sFBW5O7A9MqH4oVahkuWE0uSZWlSH0tPUCsKBuLJP+wDYPdGUv",
+	"D2c+wTNY2Nay/CV5BaLeA1WQsDa7z4ItZZ6WlN6yzCrYJrPvXDfIdb4vNk7ns/QSRegQG29IlbI11z27",
+	"FihlmpI178yClvM6h6lnyGrJI4s3LybQ3D01Rdqh4nwVILtyWlNBHfILymUOP7JINm+rlNUdIXxtXYNc",
+	"QsVbXBUKqDCyZUy5JjTSA8N48m03prQhpGmF+hKKpTs20lY/4TntKW0euVhe2BrUqb1DYKsBtLa09J2S",
+	"LMvw9BphJ27t7wdZ7A1eOpMWUGAFObqqJPIXqLJOFiTzhWlmukNK8f7K4f0oa2WkFgc3hdE1LXXGdYrD",
+	"q2sSywe6Bj8WeggOy5Fl574BQLk1SI7FINPWIElmWOr0CKYcaW/fX3z4bw+pu8FOWO8KCHmb4rE1yvgX",
+	"5bnV5Jx2MZzRxIdES4hZeLMtC6CNX2VcEBhN9c8wfQeG8FAat7u0kij/Z8KSqozmrEfjg/zILoTRZJ0D",
+	"sxYPM4oOwGPbfMGSUKQIWJU3rmb4bfolbpDzF2VdrDq3wgfItKG948+JXrI6YmFQ23VK4eVCXCu5PurX",
+	"UeRN4Fyw255VL3Ope74XsZ72ch4FxG3USSzMuo0hRFEJUp1XBBeM8q7D25y51Fb3ks0pGC6P0ezFMZxJ",
+	"3oQFKTrzK0/ITRKLa7PDB0l/26IlycNX6auWKpcqN8uN/oio1+NYwriLBfl5Ve329rW3Ql3VL3lcsbQz",
+	"0uzQvmGaxUMuqEDPqcUlIwVcsha0+MIyY3Da215FNmNJgS9z6BMpSE8mMfYCU+spJMYC/XYlAJ+9YNF6",
+	"4PSuuiXB6Q312m5BIY5Ztaz31jIROmyHVF/xnm41tnz8xmg/8Sg2x6Od2NacsylacBXAWOUD+fNG+IO7",
+	"buf9jmCpNsSp1gn0mPT7TOlVTt6x21FdCEpHb8XjMY1COb0l9RmwxRtZXfxWtD7K7fvC52RauGQ/LTC/",
+	"5ZvuLc3k7Ds34uTdJhd8WLnaIMsqbcOnFtj5ddi35TrLIZm5wPqDJIYJDNjQuoZpogfns1vWuU70QMb8",
+	"b2BRtgjW4ZH/+j//v06DvAbB1meaUFseCDkQUHoIlYc2e7yTpkdQgOBXPGTk5xETL74hz6QQLAB97Z6H",
+	"LPZvBeKlqtzD8nWMDXI9I1sHFtMDStRceJ3HALChiu3UXOx9RPXgVjzqvDuBizoYbrUt3vG+gYxCQvGh",
+	"j6/MXzCw6bfxQm1b4xbOM1RJppWCz7JiPQAsghuBBSUh162Y0RAw0WkICuw9i3lvQmiuA1yMKaOZNOBM",
+	"tYYsNifa+waKvQ1pYSnXWBaam8se5OWgc+uKwF2gDsPLEhFK1EeKD88PqhA/t2G14tXjmBsW4b2yV9rr",
+	"4A22EtxuCQ7MPCBm9K7dj6gyLzO8yWt5/5KEfUwhklhUnqkeUOYPu0kFYTALEUwcImGPR1ODHkVUKJ8Y",
+	"3qVsM1HXfLp4kxv7G/Nv6fVXdtjmlPaheQc+QLXoyBzc3CbYPvDKJ/gTjfBhMN7svvxA03mZNfDtOg24",
+	"0jKe+EQzOsRHpA9Mn+JG/jXrc+G7hYbXyXvERVBXBNov43KYO+FMqVZPJiIEHJfE7BF+m/u9L+/RzHuF",
+	"U494j50EkyBiGHy106KC9tmQCU2GRnC7TuuueMM9rTDfmXe5eTyzEyhkxgAMk3lXnGABAE4zfea3sE35",
+	"m+wFvhlLWr9ss+kdkBQ8h0dhzERhcOboaXrHFAks7bjL8ExgVhhmek2AvNLS1/wjM3qAxYNnGdkgcLGU",
+	"T7Jei4iNhW0TPVcuXFyy65cvXEl27gr3kuswLGx+zO7lHZu+yepVU3vhQMCLl7gnvx5zHQwKaytDwPCC",
+	"F8lez7dvjGiXRcBVsub+xVchxDj8QCIW9qEuP71yasFCFgDMILzKXoT4Ro7ApnaNprhRCKSFaE952N4w",
+	"GUU8oDq79Qcp76DUZ5SlO9KY5dmdTQRys7TTgFRhczZGlKc1FKo1SroRVwOv5b3Ev+xdmseMwCXppdML",
+	"A98C7aQt2JHAuIDTmN7o1ukbIGr30IFMFDPyqvjk7OviNe4h38p4mGfRhev5cCRjPU1m9tvCenBDVqMR",
+	"F/38fe4lL+AzoKnhbXeMjQo3iK58NyVvMOClMB1tRGMtWKzIgApE80jvSpcDua8Ute4dssLrpDAnW45F",
+	"rjhvyKa5UvlVgHDonvaa2fRXwGKAxN6UE7pL3VO/AyeWWQ9mltJpKrk7BGNT+4nn9DNFHAY/gWt80ktE",
+	"gKYMCXmvx4MkMvotPF45NRXEWCpNpbBYfGbRcBMBR8fIm/TlU1S53GuzGq6TufoOoEwYRcfpaLl6pbEg",
+	"IY+ZUfknueeVi4IMfiZNtRwPZJQ+0CvGSYprXPhl5socy80TzvRN9tS10sOYny7CXMKw8vfZaWa3ZIHf",
+	"Ej1DCqKYCLnopyXwGZvM7iulqsIVBYbiw0PzQqR4UxZHnn60+YXgL9YJK+3aD42hV+ihWHxO7owxfg8y",
+	"4l5O8CkRF3ez2ifR0kka14fNtnMrjsr+6Jp/uXWixFYbztw8fdwful+OVAvqFMGj4L1MIBlehDQObYmd",
+	"2Z8su9dwc2mYdpDeXhjvvHvdDUUB8OAtmuoywdTj/cIV+WHkfsvwfisYZu4K10Zu+sbpRS2/Q1N1NyUW",
+	"zTfpLykztvXnvoOIRJICkL70lkTlmLJb2l7PMe7skgpynrka4jXFJ+JXqLvlqofsldOH2sbyLW3I+I7o",
+	"QZzmOuLNDvzmz3Hktbwpu7eQk4HGOnjLQL87cRblr6loK2VxM1pgGacqHIm35iVpmVmeff/qhSPp+fgd",
+	"ehpKrdNf0dTKUOdnr3QPREKPaWwNHLNOzH3IPwEyfiI9aKdXDAcjpdognyh4D30vYn0ataURS/gQzI1C",
+	"i6VkFHbLKofxttxk/bVkdGZl3pYYpr+ufVpvyyzZjb0mJ4fKpj27wnlj98FRTd2+yjDrLcTbGWv4V28U",
+	"UW206rYrkc5f5WziXz3NBBW6DSAPuRr1/EAKlu+vHqAaSMHyv6XDnHpcyUIWFJ2ppxXt2M3S0dtZI3ce",
+	"xRSN2arlLdqzVVdNGbBTizBtu04t6tsZq3Tz6zRl285bp1nD9kFysUxmxqxdYF5vZyzXGkcxb8AW96Bg",
+	"oT70pNLRzNix2xcKs2byvH0rGsmzVz7A4aaP6JTtPPW8B+/OGdIbP90F+3uxM5ea378CmAcL2zj+zOae",
+	"+SFvZhcP3ZRdPXPsSnlJ3rTe+EoVTOk5b3vw2W/LDelfUx2scrZl1vKvM1Kr4vYyW7m4B6U28oNCsuJ1",
+	"Jbbzr29LbeF6Osi0MfzrVtjIjIG9EaWszCLfPssstefncc0Kq33TIwdTnetJu0cDHnFNkWZC80reTSAH",
+	"s3KehtO0qaDRBCmxynmwCoGvNuS3Mx6JGtI854Qo0nTe2bCULJ9yPfyaX7/azCDvnfj14df681/ytsyl",
+	"sRHCLHGAlBrCebfHpo+/0jJmd4yN2JxTr7QM7tqWxc45ge74D+mozZz0ma+h+NZj0GMs7NLgrt2TAY3a",
+	"0O0lW4vFNYqPcjHyLqyHya/oiqlNXQUnWD3NqeAJ27jqVPSmraQ7ffjwAfKgehXgBANGw4gpBWHTXJqx",
+	"s9XTjIZCgNDPhU6UjYaHPnGFC0TLNAIFMcRb4SAGIO4oIx5MUscydIfpMi76RA3kWDRuxa34/PNveaw0",
+	"UZqNVOPzzzHrpkU6L39+fUNmUm1gQIJ0vnuOPw5ZB16VZcC48AymyghGBlRdod8/h/OtbsXc3J9rgbjB",
+	"mBOTH04+WQcxl7lWNhBNcrDVDYJIvl2XNRBFZnVCs9bp8FOz/vS9+efDf8fr/5lGUccuzzMpjOJhVM/P",
+	"PzdfnZDPb8xJDiaNzwl0KaBp8s9YKBJBfTg2aoD0Irsup+9TWL4PHRwdLoZCfBseDApLiDE7PWC3grj0",
+	"ggG18+IhzMmukn09Rn4UuWxe+rg0kEdEh4xAcTs1Dza3QugylFD2rgl7x5VuwMRehOpzOIJ//vOLb5Sf",
+	"Ntv/skGu3RoP6QS306y7HAvS4WEH4uiQhniVvdToLuYORPV0o7PpTT1z7MzUNB8y38JEuzvSNhf4IB7m",
+	"5vYUh/qD2bbPXbSr8z6kmvokl5z2oYO+e9L5gYu7FolZ9M+3kL1263WAHlncIB28uAPghgDubw4fSQTA",
+	"95AejzSLiYyJkjEM945NANaDXDab5n2GqHhfyBiSs07I568YNato06Jcbwc3ULNonec3tN8BotDEcGfC",
+	"Bem86J38JAU7+ZHqYNCxCSB400Xz0hyQiKWtg9HWCs22QBsQWEjs1wEA1fc0Shh2pTJvgTwlIpIowjFC",
+	"LpJqfE46L69vnn3fwRn9y+uffyI/Qv4W1BY3yDMb5rQpJJACLIWCAC2M2A42PWw4tQyS3TDylhkcjoNc",
+	"nn/lE6VpxMjl2Xl2H3ZBttFUbGxiTynv9VjsVnbEqDbDfg4YrsAUOjafhpolDNlwJDUTweTkT2zSaeHx",
+	"uYOVDIEIfAt1KSH9Apb3yh4+oJHL8/MrojQ33IKQOBEA3GpOHbl2BzhmiAphGN/5JRnIJFY4wudxLGNL",
+	"Qh06QtcZl+J0FMtuxIb/9JuSotMyZwd2BM650lKGPrlsntmdMxRqOIP57gKRoLCpjSJDrhQXfR9o3Izw",
+	"svnEfHjqEDw1JHt0eQiZg48QlB4qkoRuw++dxz65PDPvJ5EUfYAAHWnz3bn5z4X5j3nm+TmhkBRl3tuN",
+	"gVXZ50GzE9XxCaPBADYRthgPEOgYLDZvMZt9ef4UFv9J88JC5L9iOp6cXPc0iyHd8kmziTzQHe4uAK4r",
+	"wi1FuVxhc16vg4CN9In7qkMemXXqxT6hsU+YekwUi6Ayx7J+8267+kRzHTF1ZbOMkHaRksw4OiHTlEeG",
+	"GMx0uCDPRd9YF9grMGT3LDK6imqB/HQSeyKTGPigZu/wTACNm3d0cPzPzOsanztaJUMa3xn6ybLR00OM",
+	"GVNAB1RD5hR5VCmtOo+vzLF3vApuRdZ0fo6JohEPmFBYlQ/1z971iAYDdnLeaHq2UaU30HqkWqen4/G4",
+	"QeHnhoz7p/ZedfrDi2fPf3r9HO754HuwiF7Le0MnSjuwpbRYwms2zvA6OWKCjrjX8i4azcYFBAP1AAJ9",
+	"p+Y/faar4GnBUMSzwFWDQFQ5uLIb1qM8UpYdwqFnsfk6TgQUXNlItRQvQq9lXvJChOwdpgWMpJmQeet5",
+	"s2k74WsHdJGj1t9sFUfaVui9F3FxhwndMkiGWaW9dxrKQKUqovkC//qb53t3bKLMN40xi6IT2KXT38Z3",
+	"qvEb5owNmY6h56t36v6EGr+QC6bga0gPM49yuTHpa+3yNiZ0GGVYnw/uCqZ4P5QAjmsGKu2sKsvxRz+D",
+	"4S1/WLrgpy+R/grZ4eh2U8lwSOOJ1/J+AiBAp3C47AyM0Pch9vwadEGjavtVS1p1rPAENcirb5+RL5+c",
+	"gToj2NgJc0NNLCRd1pMI8wMg0KWn6V/e/On1yocJz8Wv7z0a9b2W9zz85vU1lOncw6fzJ0/OnkKPQfPS",
+	"u5fxn9p/Hb775Q3911+un47HX3/7xYtEXtz/8re/fXnz7vtnN+P/9fWkH7++vDP3mJX1fv7TS0xC8Fqe",
+	"4lD54rW8s7O//uv1v/7p3bO498vr9pc3kzf/8/uf+18OgvuXdMR/jOLxC0pfBt//+ZX0PrytfVhgSSrO",
+	"Csx03UfFPRh0rCRGYVk4KWitlBwVsB5OaN7yOEEGUuvsfHV5dll6LAq2zGt44I9MU1sysdppybrTKGPy",
+	"jmSsbffkmV493nTnnbe+Z2HcMz5vuIZ9vGH0nu8ZAmonMa++qJKFuamVjA9ct/cSJ9ZmIkTvQ/U7UusO",
+	"k8O80vvb5or2kOmBDKfWQzjfIhifxd8eTkRxXpZpBl81Wsv3sQfUIrMrdo+qMa9Ch6d2lyoeeFN9n9oj",
+	"iS5JWILapDvv2FZQ9DD9fc1U/b0cEy3z9T6VFO0k7EMk+40zcbVMAjQ0zNC7AO6mGCMdK2A7pUT9PYr0",
+	"VenXQTh68q6+BLbvLtmE64jfs7Wv/gu0yiG7TylCzUv+e5XwtVrJQ8sPKn+qp7mVzxwP1rq1GjPOHBss",
+	"aYuzidrAZ+Wi+FWqKO3ZDr0CcM9179AzKopbhKtnG9yrys26PzOs6MSValRt2teVTRwaYK5Cz5Jpx4gP",
+	"bhFQo2RM0JUyu1dGvbp++eJZWiwyojEdMs1i1ILK1ia75PQHPgRwowcvTKscH7zyBXZps3WO/gxIkp3U",
+	"FekYtbpTVlYKHjF4IQloHHMo1QOHGFQPeC3vrwnDbHLUzM1KefnDldbEY7rvif23UKx9kvtU1p1wphWi",
+	"iCauKgfNSK6mgXHLBjcN7JMf54Ol56WDQBkemnOBZQDgY5GCqYoh2BsKr57ppvp2VVLHetxf3xfAKLzz",
+	"5vkXJ82zk+aTm+ZXrWaz1Wz+xcMaaa959vS82Ww2T+A/X5r/fOU+4v/Om9ksnhkOZys5ZY88iyVXigpN",
+	"ws+eq5HkufAJkOrZ0/NGs3HeaJ6eX07nOrRrvr955vlelqM7q+q8LSIgVE03NRfPPrydKjEWSRTV1yoc",
+	"rb9EsMwZBvmzYGRki79X5ZFZcfGvxXTAtx8K7PMHrvRUzZpjl/lvISPZFXI42CNQrkrDOqh9AQi9QGKz",
+	"bNkYsOivAO93A/xpAL5tS36doDM8BZw9jmqHdAK1wT6habdEey0X5NmLb16Zv+GAADD8dKGHuxj5tIxR",
+	"1EK7o1nWjFSQbtjCvDnncf0Tm3hInyCQvpbhZDHS3GsKWvzwO1SGYhm9PVFTTOysxkot+PpS1TEMgcFi",
+	"8APe/fyG9queaS87hWs++N4PMpiLL+muT6+zQ1g/gWPEdorCscoiR+O1Sdx8ASHREwk4kL96tptumQZ1",
+	"+p6HHyrVqEsI1UDHrLRdqGDlPoMc1a0m1I6ybJ4s89dBOi/0snTzYYtCzhYBLkMDHxZm/d8Aux85FOIZ",
+	"R75IswBiJ8hc8bwPujLiCFv3nc186CWK2Tp46IQioAdMj+lgAPERwcyXrAExL9fMAioAQXu8grAiBBiv",
+	"MISl8qHpy/OvZkkRj9MKMrAHUdAFhB/ULp3Ayv1TmSAs0NRXjSdnjbNm05LVMloYjK6OHGpuSQ4pu2tC",
+	"jveNrEpFi0OOWI6yKmSIc3O23i9JeaVa6bWGLv0WYiQmfSnDKmpx+ANANRXUgZeugTr85ZTJo1zM5KLd",
+	"tvx8Lk6a5zfNp62zczufebJzpsqpXJjOPDMVpufrEaYHR/+vB4kuUj+xmMErcgBjyLETq22ulxHcgDcP",
+	"pOXD9ilmbckoxB5rIKoBzDQmFDK0zEHvxzTIS15I+sPVmJLAVbwEppsejdc47SNH2U9Nu4xbuJPqjZVq",
+	"//jtq++++8s33/74l5s3//P8hz/99NOb784vbl7+/PW//q/nlxd/9o7cpRZ3+Y7fM2KhH9jY+pTWabwm",
+	"IdcnWD9Tabj+xMZMaUzLbJDnNBiQiAvmslMlCbkFQtLS4dgB5IKfYg3gtynJW6AOJnz7l/nV5vbZ/EXy",
+	"X//n/yIbuhWY6QyJi5DkyjF7kIs+iRi9B+0fRoS94edEJbJYxBVk0JmLLEpuirERy4gReW+zTO2CYtLU",
+	"bPDiJ/z52qzj8/utBTFKvOoWb4wrkig7UWTAIbjmy/zqAGS5Hp++WX6blxmYwxZbmYIHoSrukQA05DpH",
+	"gOBb8GpNuxEDP6iFi3KwF1xlJ7Ey4oC5uYVxFXtv1x0XitZgzsvSH+tG5kOurwPrRpu3GGmUJzu2Zjl+",
+	"k92qWE9uWVaY909Su4wpeD8XSlMwEMpeCq15Svd/LibrTJSy9gu1XPx164su2d12zgWs7UEyrCWbL9I7",
+	"7jjgKBpyN99V6B2Ns/OLyydf/CXFLwzbyGlBtA9sYgy8/fLLs7M8l0sH+XWGBe2tZKSAC6T2PTZBCimx",
+	"VURNAawfxz5gLjUeeInydYX4Vcrntx3AKqm/LvPwFQP1Dr01VRfMzagooOTHaiqnK5RbJjkV4RQB06pz",
+	"dGl0pxwKGhezcGqIsgY+PK4V6bI+hzT6rI9xR3ERsLZif+34FhmJBXcKE39RyrvGCpAawmiEWHbwu+J9",
+	"QXUSs8atuHGlJC5FHTC9jPJHhyxskD8xNsJ2R2D3fKZIxzyNhVgdMqIKtEVzWMDOaRl7B8af1jAEiSay",
+	"1yMUB8NEaOWNUeY0E6Q7uRVKDhkUEADKY6QkxPAski/vQxXBHZv4ZmiABoNR8e6EFO6MmQUcaJAbzAhH",
+	"UccEsd2WrE025FFkdCyQAVdYJmRNu0AOzY3adtwIrTIFu2p51xyNyjbaBuA+sPpyewVLZj8PqBp00myI",
+	"BRWtq1txef7UJgdRqGyzGQIqhSfG6jGb3U2jSI5VmX6Gl+c1tBtLD1MK2rQg6XNBaE/DwCAHWNz5Vkml",
+	"xcXCdWUhYTSOuBlN7hTJ2KxIX7CwU6UAufUrF0iup8CQCz5Mhnmw9lwDrtKaQqoGuVoBcdcg1/nDm1V4",
+	"jAD3M9WOeO5g5w7y3PGblxUmkG+q1zx5Sk96b99/cVnSWG8NcpVDEbzjYXDmvZYRZObBIYXWEa2mYatm",
+	"U+CBDwtKmFHL+yI4633VbXaf9C6Dr+h5rxl+1bvsXYYXwXn3jDaf9r5iX4ZfBE+6l/Ti6flXZ182v2g+",
+	"aV42L5rnzbNms+nhgNp54Wo2G8ZnWD0cDjOm9b3wjmH/GO/Lf32Xfx2+DXij1/KC80h0h982w//1L9By",
+	"AzFPylfmrNlACf4X6Jch3Eo2F5Oav+TopkxwvnFMFRGxti4+f8mwQGsJ0FlLW8eMDqeFpx6cGhIbGyvI",
+	"kEapQ+654d40imwqlEMnzKWGgEzFWi3inmdYLDRLIo9sjSigBkIxJ9TCsJDY6tzHLh3Euf20lGTM6N0V",
+	"+Ow6QrbdUzvOcrYohMgwoOyBcEFYpBjkvJVkjIB6+dLNdpcJI66sLVt6L5BxzAJNBjJWjHSBRSGi6zh/",
+	"mTKaDgnjCYn5vRl57VPuJo4RoXpRtcvZs4C3r50AUoij8vhVBqw5yvZvJsXaHPN+QuMwnVH+nKegmlXq",
+	"4Q20uofzBBDnIyaw6DKiOudhKvHe1M0lfZ3heh5QJmkulXPDCaWLZJCu0eQNwxir1px3+stiNmulw9zS",
+	"sWOy7N2Ix0zlbzk/aV7eNJ+2Lhf0sYMwTlTZ+3MPM7Z1m/ZhCN6P8m88iujpk0bTW82MtMd02zakgz8r",
+	"y3/MIevmsXHLaiym6R0DVkyEaw5TvdAPZYA0yHNEouYOSsChb9uCYcNMLvPhbSwgcE0ZysoHmAjt9qxH",
+	"gj3E75+LcHvc/rkInfG2zIbbbyv1GDCdjPZhH9mA0vUOF1C6ni9H60xzeMsjfEKtTuPkUPYNVDEjcEMk",
+	"gzsW3gqno9CI3xkDHYw2I8JjGoEKlCBmRqrMGHMO7rXGMtiZvjOGoGjd2Pow8FvRkYK1zee2eXfbSfNO",
+	"ppPldTEsxXe4zOnQ1J2zzGECj+DPmAUSPBbmu8dGZRuzKDKvvbgVHffUNh7nuS82KrNimnQnMM/QGItK",
+	"Q31GKwNXsZqUpRKsy+/kVZ/OlLJpFMX85HIK4/lTBHaREq1zo0oNR9r2TTLHy25mmVFuztAL4a2i20Ez",
+	"eQ+tNc/32NDo6C2PcqXo/2AQFHXldUDCD6iA9bk2Dn3L6VI3FoR7Rkq8BqONcLH2eiLzZGKPySr6oLlM",
+	"YkPr6kSEfKofNh7RithSVfdtOff3zZm3fj/wBTXIGzNi1xMMYHDStl9Y7OrbG/AKUEW5Jn16z4iSpEdj",
+	"zFeAdzVKD+/Pid6OYLD7axZwi9IBPF4qFYA1BIJMwD0cT0BznWPkwsLb7cZGD/lNtr5iC2eU7UJxxzGe",
+	"ZXRj1K6rN+l5NqSPeLvAaeCEeW1BrqUeVW+UQ7PRWRWLcwkkemAEeGCkC6GjUYO8th5sLjJJ51o1gac4",
+	"YKRzalsEdwCESDHwI+fzhfAOQ+dckESxrP2RjIveiauimJrxhZQpdLGMbn6+eblTj8T6xJDzM7yMpext",
+	"XRr9fPPyuVnQYUWKTVb65COWHByBbZEE+u61hDMkBYZz8XTVkl+VGTOIiDNLRe5kV1PTy1jeM4WylNqA",
+	"FCiC2jWIo6MR5tX5uS49yqptOTVR5QjGASIZ7Q8OeIQFlVWEhGRjdd5Umy7x4eF0dk4uRSWvNm2Ycds+",
+	"wjlH8/bI45XdL8B1Ki0WgV25KtncXZDLTRKLKTIh5WK/BqW46bSR3EpoJeSKdqM5KgIGNgt8He29Ssup",
+	"VIbYgkhY6FRaMA6+9Wo5YUe3Z0d/nQaMmdorNpT30MJ3Off0T2nkEFd4W0f1tZYjkijD85bg67Nn0R2j",
+	"E3zIXBPFJj8roswgDKu2rqV6J6+mnhIzwcZFBnJUWDbPkW/2ghO/YqOIBi4OUxzPmvmx64JbHaXJAHtz",
+	"FplrLXnlbI5cpBQUC/c3pHmsBRnkWdqv9wgLsilYkBevfyYXZ198cXJGaDQa0JOLitGANxO+qEd4z+z1",
+	"lVAk9oi56hPo7VzxbvfbDPyHnRc0pLMVCWaoiKYc8R6DvtFtvP+hkbh0WT0ZyUj2J1Xpo9nPi40nvbFk",
+	"IC9prFOiArxDlycVsz6NAc8buqSCPhQE2MpZxqnbxCgN5eP969xk3iEX6efNxQBXipYhG9g6Yki+jVpZ",
+	"xCwfRsq1Fnes2jGvt5UoIfNwlV5oZW1FOLulLc8Np4010TKkE0NGhpuAXvS3onPFnQ9w49M7SMnLIEcQ",
+	"eBYaDCoL61sFBvLMNQjeuXJ8/R1Ehy2LaXk/PX/l+V5koX9h/XvY8SldszasmdfyuBzaBgZhrswKcdJD",
+	"5sCsyXWfhuxvZrLAPFq5R5ld5kPWNutsBtOLeUBPf+J0yCaY42bonOM41IAZqef53jCJNM86Fy9QsI2j",
+	"2w1siN30EsqDBv4HjhpS6MI4ReUwv3xf7BnSrkyaLgH2r4UL4pStFAjPdmwtzbfqM51S5GpcGp3yQCG2",
+	"6dVcOltjqWPzfLt06zor4ywXp+LNYYxU01mmkO9NzeIc2YhAI3OIZmE4EbxzPqjIS7PZ/qyINHKzAIFl",
+	"Gy27fOfOKRwTZRPYT7MHnMADVKdRxA35KlXMXI+DxaUpnqBlpem6MUUCOqIB7PFls7mwUrYDAJFqStnL",
+	"+t5Cy90K9BBLLp8pMoplj0flhFMtXD7hQt6qytxjSe6xJPdYknssyT2W5B5LcjfjIXqgFDcn1Beow11F",
+	"O66pHyxRxTs9l2MJ7ydVwrvumtxjMe6xGPdYjPvJFuM+WIRbT3QWCm43IzaL+k2VwLwGCHVrWCmSCGjn",
+	"28HeIR00r4FdjrliDewMO6QT0oUmoDrmhjDIo06fiZAZtZMJzfWk45MONAMGrc4+zb8VuS9jRpUUqvPY",
+	"4vhRMmKxksJW9uCIgOFDz9rOXztG3MaAmNud2EjjQI6xV6nG7BSUe9DYNIHCZBFCNcCAarhOxiGLUbJ3",
+	"J4S9o4HGvsNMBMwnrkvSrRCJkXZQeswiBoptg7zQhQzHLlNmMRDE1zX95IZZBzJmRoHQZCiVJp3IGOUd",
+	"n0hIWQONrpU2aTXLomSsrRSz2eFtLTWNOiSU4EzvS9cWuGH7hOJiTAtMdMXDycvisEY7GJv9hZWEQgPb",
+	"crIF/R1PA3WPYibPJN+diBA6e0LWRCzHCiS4eQfISzjCvu18OyHQ8NNM2fw4lENo0Ardm+30s8gAOOWv",
+	"CLXPQFFiHY9GoeHuMsOcNfauZe9GMtYkoEKAPWh+7XLBQtt/0yhsuRU1kymuJMx9ocwOVAulkW2O9lyT",
+	"YbcnWvaZoY6rfFsgV1yEQ1YkTkSVp+frKSPkWPm7SOWv72VNxdvgZjiZ/iIlbvwx+9CjQx5N2i4fJf+x",
+	"Tu7JtWVAJcyDlPCORfMbzqfyGy7q+4eYYraJq08UM1sLXSAnhmCGVLVsV2JbxYKDd8q7YUxG3cPO7KC4",
+	"WdxMR/UBjYxIY+9GEYTZejRSrHxyU344rtlQ1XDI+WYdXuDFbhnsx0xtpXFMzasSwf+aMPuzFaZKT6CV",
+	"q3lPyRF+lZ4Qw45BMQ8pUH1EMdhd7sJLz9V8D1Md51L1EKz6//Ag5nmd6g0hYPx+0TUwIsPI7nUsQfn7",
+	"H1oAN4JV5585UxX00S1lSPBLzUQpBa1l/dmOARIKh+BVgmL6BNcTQodS9FFhqOodlbt8balr4OWAwWRJ",
+	"cXNS5tqy15Yx73OxthFgxpwcJRGavrCqFblz6VVte1XNzZi+ce5YInbPorkUZzVWd2HNQZTcW91WDNVv",
+	"l1AILc2vSAcbHJWK16ozi03/ysQoPgwaNMeYiHAvebhh+AxUl8GYH2CyQsgCo6qCZdaliiss3VGY5NDl",
+	"sR60gYpb3tnTp0/BhDwr/NIexSzgtgf0hNG4PK9jBpI5L+Nb3jecRpHhIrCc7tsf6ZCGMlkQjKOYBdIz",
+	"74J8i4yCbS7Gdy9+AmRrozPCK+HbP/7997+b///+jz/+g/z+jz/+8/e///Fvf/yHB/ASxZPc8sCCsu11",
+	"HDeElUhnfVbQeyATxgz47PxiRmPKr1X6Y+HItjzXmtVwuJYHvgfnQ6cjbjvOQqPJ9IQtBJC9Yl+2XDTB",
+	"etF9r8yMKRxR7/2tx8Nbr3Vba4tvPf82W1K4LVvUW+/DbZE9zvrwc4O0plqZkPKcMVYcKw/9TM3MTuut",
+	"qDN0Pxuobw/3g6NFP7e1x0liLHtnYBrlUEbJUKAaeQVdxrGA5DcJ5lh3QjpX1nsuJAmYMR4T4bC9ZDxM",
+	"Iloy+8rYhz9jbKcd4sYDGTEYAj7dulXW7PMpeFIqk2p9Z5EbLQaNVaieAVWcZGSXcwgVrb9KbFN82urO",
+	"oqpk3p+k3WoaObcLV+SOjXQO8TK0LBcaDyG7JmBII+4bcPIGec1ESDr2945vV8C6dXKPuBV5VoOl0vCI",
+	"jjXn4YP1EXXAlBzwKPxMpe/GYAKoM9QYmMwQBhhdUFvCqfBTn4y7+VZ0qIKRmeMEyAo6PUvwRsgzzm7A",
+	"Uydjcs81jQgXZgeVbpCfwIayjrAhV4qL/hWhBCKSoNU4LyRVgPbiFrLPtOaiTyimkpC0dwXAYZCOFZjo",
+	"rbhJVw/BX2QK/mKVR6nyJ8v5YgoZOQELAUhG0Ql51MmveiNMkEsy1Xlsljjidyya3Ir0+9TbBUB7+HM7",
+	"/dVtVUBFyEN4jI8wNHYLM57X5mHHJ52Ui5kPzknWATnTuRXg/XJeQd+h5Ux7ta5IX5ozCO+wkSA9YEPY",
+	"R8CMoVFkHXEcVaoODe6EHEcs7LOwnZt1g7yUSvFuxHKTVs69AxVzlOSXrGUL4nhMxpRrZXlj5zT/UPQz",
+	"5RLYeejOWG4F0ox291u2aZA1ryHKJiQZypgVBqEwa0/QoTlIsOAQgm/dCkd5bQtA0SGPLEFTYUhVTIYy",
+	"UcRmkhpa0jTQkODAaPgYtghT4drdSVvJkdkHcs/iLo1SyrOBHwgNBizWvMdZ6N8KPhzZ1SRwGsyt+Qm7",
+	"gFFfypB0IxncYSiyzDeG6lwxUWB3mftGrWidf+k/pM46NRY4bKqhOnUdGBSE3EJ+z8OERjnNETJXQDfX",
+	"A2lWwAXMPiyqt+6jLlpDq1xG31t3VUF+yz9tw2UmTGN+Z4EUcsiDo2VT27JZ4lCX997PaY8HW7FS1KMr",
+	"aolxoqn1MV9b7iYiNPT6QP1KMRa6TKtbp0oaDTEkUNNCrgk6UkA/lDxkodOeIWqqJOgeNvZZJuT6TBcl",
+	"3IqVMEeWdWRZe8OyMttlX6oZHjbjbe5jarCm6eYLGOwrGOj+it2Jr61NidCACK2pM1gaBGno5ZIOya1n",
+	"o+C3nuFitynDuPUapDN7ADukL53VDSeRaEl6SRT5tyI1d2wNRYoRVWaNUoXACxRyrIGdXjYvr4qFv5kv",
+	"osho8+2Qb8X8CqbyuqcyblyWm7zr8qaZIEwLmJafMvh/Oj//kjxtkrNzcnFJFoGbKrhN11oJdRRJR5G0",
+	"lyJpH0vsaujEaaFdbbm0mCp8GtCYndA4Nq8Zzq3Cu8m18jBa8YCCi6rDRAjnpbMgds4VKVO3iUqCgXN8",
+	"ltePA8QOjdl1ftSHlT4FOc8bzpyCd3i+hy+rldiUa3QxNiOzls0jIw+gFYuQmjzCtB9XQjk9gccV48Rn",
+	"lUXQu1JGjIr1xp6xUKOdBgdUe8yjKM1Zyp14r+XdcaEGfARXG3FTcF7XFwXpy5xE+d4Ys4nQ5E805FSD",
+	"bJkjrc4XBCGgXyGjl3EITtt6pVBPIFcbuX9BLMxhzOfNNQdup+h36yA5Ax6FMRPVKDnjgbT6cwA9X6CW",
+	"yNzl29ZvtrjPFTvbB+7QLqju0KSnOLdEFTukE6eoW3BqKIpSGHFDuWPrnRDiw57uzxQxtISejoEcG8EK",
+	"BTQl4TMXNVONety+phWQBu54OIUOZHMZ8Ylm1/qMPOoIqdu0DSPrPPbtRWkJmIsx9RKdmL2Os5LTwsJ9",
+	"ptytWczRnBObspxpTzAV85x8RLEMOdHMbooUdhvsmMcWa7G3Es6yLFPYpIf/KB42LR6W3PRyDzjO4aAR",
+	"m5zEqXB9Y6AWhQ0tcINZEbOqin/6PvepvRaHeCnI0wxjW9GhcCTaAyJa6JFS2P39gLWZp/m5+vc6RLgT",
+	"Pa+0Trc4UrC9RlQPcqggBWr3pqXpIoApb9fNek4hD3nhBmyHt3BVGvr3PAQbHx3rkFF5BRq1Nuq1OVu0",
+	"GzHSnYAfgIfTznL0aplVdD0TnG485TIylwWRVKzgQy93kc/Wv0u+uqLqXOT+VnVadL9CTX4kRV8RLTN4",
+	"AxYhFHw9tveL5OErfNxGPOZHAXdAAm4vQdvmapm/AJOYEW/E7Qb0SY5jGa9F67QFvAI6qFZBttSKE+pc",
+	"rY6x6Yvpw4BWRiESCU6MsUyikAjGwnyiL3orqbZoLbBQcJFq5e158zgo6sW6ZrNSWR2ljEkCrRuHIyo4",
+	"5NzOLGaDXGeJwGl2L1WpQ1zGxIXBnOPA5hA3lnWIG107v9qr8qGlWYlZVCca3f6n3MvOEk4sBGu9FjCf",
+	"Np2yEdIkVOjNbR754W16e7sn47bZ68JzsiDc9AOUHFnxURm9qs8U8otchT7BldvP7ZcivEFSyM+VKM2j",
+	"iEQ0uFP7lsywKEOBQPH8ABXkeceF7txp5UF1m+7Vg1QVJf7P3JgPKzyFYfGN1/a713i+l76yVpwK6ibd",
+	"vqq0jFgFsrKc1P1Wt/WBzaXH29YZmVqaudbIcihJPGfvsN+khbZ762erPvMYpy+VJqvXHOv5WZ3EdtAA",
+	"+YijYWUHhmtdrJ3dcj2hpdeth6Msm6gOR9HZSqpC0wbHZ/Ys/HQdhg6e5grVrzFVmb5pwyxg6hq2krJq",
+	"DEth+M1WnnRpcEceGUs1jOlY+K7PKoSCBBtHEzBjByzC1qu3gooChPZjY0wDXE/BOEa4C8DbHjFRBL0A",
+	"nDw6dJA2dWNYUyVAc1LZ0oCVLbMpLsB0nQ151En/bncBZyn7THUa2boVqN6OIZxfWh+X4fGYV4bMBbbS",
+	"ARRCYmXizQav0uytHfbWyK3BLIt4YllEfuXMyWyQH2WiFK3FNmswvqdPDfHBfSrL+jIcELPUypmq0Cwe",
+	"xWZN2uYwpxB0OQbayzNQPCftdDJexjbVwCjT+ROvvEUZ3wZDbke5t1m5t+BOf7RxNidK58fZSiqaK8Xp",
+	"8oUmqc1yyno9hgmQVdbLtwCAEwxQi81qiJE/h7aL+KxV41rPp8UmRj23MnNELVZtZP6AdkuKsHcjQ9YN",
+	"8sYIq1uR6dFGVS6ITAVFofbAqg7RLIoUynELJCvHNA4VDLxFqJGGKLmgRNpaDTLRkYX7QXBZSiZM3Yrc",
+	"lbyubK0ytJ679a22uGa8dw7THIX7FfRqrw+2QvUuob+dfVKXO51bLhk+ICWz3V76Nctgej99mk8Vtpod",
+	"aAXzpFvuFtypD/VbU00fGKNlV6n8hsTNqbXG4BZ1f+vQmdX9EY0RgLD2xQZYkjO+z87YGvIQyivtMi11",
+	"R47Row6zLR3mZsBSKtmbqMw8EoecA3OYc6PeE5IuDZrnhlkSMc8JjG2mGSCWxRzXsMPiVD6hYRgz5Yx+",
+	"C9GjJdFJLIiWW61icOM+gr8uBv76aRUzLC12LDEKCSV1r398nWZ6yCQms22YV47tX3i+Z3vJOOjbEXrU",
+	"Mi6wXOyf9hhU/Cn7oW1Izmt5L9BPNZSxQDd+rYQAGiWlFZRr9SQb0t62J7keXBlk7adZ8gEVCOlOgwHb",
+	"x4rnUtfya4cH3+MAFmWBlwHWPZpY/C8ZF3DQbU0tpBmwHn/XINfqLo34YzaHOVwtSOtnESBsUVtBkeI5",
+	"//dtljIIwk6GlEdObAHjwqm6Um/DsXzbyv4ddOO+4yKH3oZg1bYwwlFjiv+UPUXD3BvVnl5okrHbLsp1",
+	"GNpDDKg+L6nkE4uygX30qx6FwyrCYcED8LG6W2vB+rjahpSDrKl02WrP4EIwf22wlCEd+o4cCEdi3TGx",
+	"QvV7egoOC9PmQcLbH+9CNtRy54Il85VT8ctBdGYy68dUObtxwaT6c2wtZy8DhNh6mfa2yfay2ta6YWhy",
+	"RG/zOC0BC+ktbgxtCmvmyFcPla8eOi7LVpSaXRZJbYsjH3px1KoM+1gUdWTtR9a+B6zdVUlZ/9i84qjV",
+	"WH3IlWE5Sczq1DS0bHYQEyF0rYZPkZR36MGjZERjLVhMtJR39mdsHnFl2w4jNqNvSH08kEPoSAm5PP1Y",
+	"JiLjnQtEv8rDWt/kJnaMbK0/soXtq6TF7cmlxFSMYjojZ0HRvC5IrsC85p4zwwxK0B9X5PM17/nygXyM",
+	"psuEQmqB3ll91jYkMoK3hczCHb6tLRm+OFsyLSpDa4xp1K6fxbFa6Coj321Hr3IccR4yl8uMxKtZaPvR",
+	"l8CGv3LZ/IeRFOW6iM5p2RxFuZC2k02+S+okUhiehAwv3GYqwwvb/PmbdApHzn/MadhqGVyq4SIxqCKG",
+	"7cXZAqr8ublWqSQHhHt20rxEyAHzAxf9tmui6XCZMSxr2CNpnp1fkEvQqZfS+O3Cj6hSIzxI2wRnnKbl",
+	"PU1iyOXFutbzJMyxnwNMYzA8ZTqRodjmfpSIQCfmKDTIa2ewO8M2nb0F5xUMOHbLQb530gs6rsALj+c2",
+	"0Rkhl2IyYqRjBthJK8/ohMgeAaqbBWSkAkXcxNUMcl2VqDB9eneasTCHFa2HvUxziqWJ/LBKv468fnFX",
+	"zQxhHHMSxKzkWJ97x/Ha0/fuz80lKJQwvb0rdTjS7GZoFrLys30/qNyEhQhwj4ogsrGWRMVy5L6hRIUU",
+	"oFv2QJfyndZo7FM89hY+AaAFeM9SOqAolATJVslzMOob9PxEuzSgwhihXbZYwsPqWtu6Mx+muNTFmeVS",
+	"K5hRe5f+cGTW22bWB57vsAOF6RQY2GRH6Q/b4/Sl7gHIwKBRxGIw6RWzprd7MeFasai3TpY+lTsB0oOl",
+	"+RO1cyJg09bH1ZdMjzhy1b3jquVQPVDAPH3RIuNJ+fX5kV+3vF+A/HbEr3eXrLZjbn046Wo7Z8zHvLWj",
+	"9Djq5GtIVCvh8BvMWeslIsC2pSch7/V4kETYvnRe/hoiVm0Sfrc0JeHbdKzXSjGlDjEtgcLIt5GXkHuT",
+	"53v5F39qrSMtaLvFD2dRz/MLq1PJnjbJ8oNEt2Wv1w7lkHKhvNZZ9p2DM79YQAAYJgz3KVym4TARsDqi",
+	"bxv5DhiNs08xGzLD/fGbtJGz4V8su8qsFjakaHlGxIxpdIe/XnggUQGAtW0HvlJS9DYTIso4ybaTIrBX",
+	"QZ1kiIxHE1pgfAeREHEdRUTxd2kTBQVNGBxRXqVCw/CQtJFCdomC3vWFY9YhQPquPWWiT2SvN79FvWIa",
+	"8xKUpporzQNEC9ISu1IksRFH2+1piTCFU8C8FTkQZQd2t40ly5jqlvnPSuS+yWaUR4HzEQqcVQ7bx5qZ",
+	"gTJsPkpEqfTatP1y+j571+aSNCq48opNw47c48g9HuQe0O4wf+j2wslRrdNa5IoFmcEe9eTMj7ass2Se",
+	"3WwTKrMmA9xpW87trd3hO/LXo+kfnflHIXsUsqsK2X2MI8xRuW2he6mM3WAI4TeZxIJNKlVsC2pg3h5j",
+	"jwZG7D3bjB78C77yB9Y/sJjBSCpuvt1wvMC9xvO9k/TvYw3junh7yEY01rnw7JOTszMMz6Y/jeKsZ8BQ",
+	"CtCRjMIyE7iFL0cRhfbJz6Sgd7BodeXCped7QxnCMiZADW6/jcRZLv4rc4P88YcX+NUowLf8+EPzqf3G",
+	"DvprOqR3cstu/4wF7GkFJPQDYn1oZZMLADgOeyAe/xzHAqav0nldwV+AalzKy7bjfodbBeMAEk0JHEmz",
+	"4kiHCQwLJJVhqPc0gnHQIQv9XG58wW3vOxnm7rBFjZDZ6Z5a5dvPTuVOPfrbYFAFprMky1iC2g+0FPIo",
+	"MtYiMhY/L8dCSmrY9ZSyvm6D4fR9xPqbc84X2Or+pv4diXyPiBzR2foHBwi9CLHuj08dV7rEIYx84aPH",
+	"hF5F8Vt3cSQortNc6LzpLWVbHWJZ5JEP7xEfPnQQ6S0qT7sM7G2agR94KG8d/P0YwDuKgqMoOFjQ6VlB",
+	"sMFAHLRerzSmX49YFHHRVz7BrzEDGvu1d5niIforwSNbdK2mJenbitVl6zD5CSZ1xB49Yo/uJm7Xo0Me",
+	"Tdp2Xr//44///P3vf/zbH//huebd9pc//v33v5v///4P+K0ufz/LegwIqvk9a+MWFRt303jZukz7tJZ3",
+	"HdPulsNtU1S8/6ijtgwEeeLB1NcIQiNOlQ+dQc0RIsqyet82C3XhqKHhNrQP7VCpBhDSVLsb0gl2H+jJ",
+	"uEGmUUxR2daGm0vgX4qLfsTw6VwRSjoZNXQaW26oCvBYaX9UMYFhVYXbpk7lTmNuSzKXmgyjSPvLku2B",
+	"Bs8+bb695F4fA1+0IATWq5qfvjf/bC7iNcvZ9tfGPpLnmsjzZsDcUT2smFU9OtufaJUdZ4m301L1IcSr",
+	"5mpMi0WvVtaj1h3Cso3hrtPcrMUx1GcslkOMZB1Z65pY66FHobahyewy/LR5jnzgAai1sehjFOrIxo9s",
+	"fCcRpDwT32TsiLGwOnb0ihm2GGgWErgQ8HkM52Nh2gIoZV4BVYxoRodEimhyRYRMCZdEjMZCkYEck6FR",
+	"O9HMpTHbUHTpVpTGl16PWMB7PPgJZn0MLm2qpWkWYRrQe0aYgAAThJQgwgTfQpgJgk4VI6SB4U97H0zC",
+	"+LnSMRXoLjPftNVEaTb0Wt6Q92MqdPs+iQSLaZdHhi1Av9MeD5mAWDvU1sbMWC34iPW1s77A2l2huOb3",
+	"wJE8YVSgyHzN8fX4hvOT8+aWQ0V5gtxfIDZlR4lM8FACREZVzu07CeSQKedSZMSc0gZ5M5AQD+pxESqC",
+	"3VfjIteHEFGaEnAFmi4XfSNcuzS4S/uT2HoqUSEV1hscygOqmZlkMHCGz5NQMgUMBjiN7Uunp/rRlUkJ",
+	"fF/+WO40ULQR5lJC9UsR7D5GiD5xZrzMNn7KIGUFzj6fsXcTEZrDCed7CSX79L35Z9UokI8JOiLH8Gxb",
+	"EcOlFStlan2mpzjajszfI3WuhTrBCcaWp86tw38tQGZ7EvTBcZa5GJGINxT0ubGKGToVW8ZyQsoHRYyK",
+	"0ClEVMgUubboYxxQhQZXeRCoRA+qcC2WMBI876tpR+sO/xSYg4Nygu2552ycb63wxUnzzFvSNNm7gNCR",
+	"la6FlR4Y1FMa46nJUVdTVE6Z2FmMZ+MMuNRmruamub5p5Vw119FckS7rcyGMlSzjZZktE+F6OO12oziw",
+	"Wnm2+2RptvtchEeme2S6u2a6z0W4MY4bswiOqRrwUXUc5lvMwuYq55PkIfPJ2Lrv0gCRHrBhg2CJh+wR",
+	"LQ1jSkTElCIddKj/M/jhO4SqO2WjOKm7Hoh3mxU/rwrzP0ZkNlruUycYs3DJT50ozbEGaVaWIJBqzALG",
+	"79ctCOiXWZR/RGMLJRxzw9AAwtUsYLwSRCsyrntWe9LnWw4t5TnLtkNLA5koNpBRzfhSPMUEnWj5Pn3M",
+	"vsWWzMJhMqli8T1TpCv1oIV1pJC2kM4NwjFqIMcg89PoExdmnxkxhzQXGTL0betm9ViiJNHEnFelWczC",
+	"6RCRBfObzpvy0yfQ2Do7eHGZ0xSsRx37Vxt+ZmHnsUvLMoMxxIK5DsYSoMQSEUmJiDzqzBBWG2qVOo/z",
+	"BoKVhG4BhopF90z5LoTF4yCCqSO5pj9khkStfkH5Q7/bwNUMe1uAHS3MWZZiCvsYvjoKhbUZIQVS+EhD",
+	"XDk5Mz/OFRf5QpmAWcVwOX2f/7i5Sqcp9rYjL8CRSLdGpDeQAlLY9L3wFjyg4NmwVw2q25+Q19RgSzyv",
+	"UzS+wRCY0dxGTI4iht0aB6goQlQMg2I2DQhZhmEgtWJjS5dQlXmE0/r0WZ2QKzeINcAFrqbTrT3cNsP9",
+	"KrjTkoba3gXajtx+a9x+H/3CD6lYaURu6yrWDqNz25cV9aJ1a+XvuYjf2sJ8ZUG+9fD3gwry5ae8d0G+",
+	"I8M/Mvw5DB+jgdvn9vcs5r3Jp83wb7J0V8OmgwEL7lhIuG6RUAbJED2nXakHEB9VhCrzOx3RWG/IHOCK",
+	"wM7wosCoVaoLO7pT9n9ksEcGu28M9hcgi93w2N2BGuwJhz0ckINDVJs/AYSDI3M/Mvd5zB3RDQqh+Hno",
+	"BiswexXEjBnjvDqvDpoZUM2UJj0eK+0y5yAaVSiE7dFAy3gB/INtJtH9ks83fZ1N+7DS6XC/tpFPl3uT",
+	"53v5Fx8BtNeIY2MoBs8d/u21PC5Cfs/DhEaN0WCieECj9oDRCPQc1+o8u8isC6K7vZEJ+OR6UgLTlxFF",
+	"7uPFXN1B2rMxp8w352bH0jemDKmNwDoNi68TTgQd8kDl3jt9afE9o1hqluY6pm+DLLW68usL2HXN4lFs",
+	"yKOdqEx5g++hZCmHw9PrrYDDkx7qyj0q5oq7TzDBpN9nhs+lDegjEDLbzOArZ2v7CxNRSPsnKs+HD6N/",
+	"79Smd8iY8f5AEUNiitA+5UJpkhGClYrKmANQiQwj+UyZSwIWJjFTDfJCI1C4fTiXwidyxAS2oQATALL8",
+	"Bghcbr6TiTCMXQQs047B3yNFj8dDhh027llk5PVckAs7wK0CkxPHHLCbs2CJjmlkh+KneoOiQzc+osc8",
+	"sFqHERKO67gkwJweknKJ1EoyMtBxDCdtsMOxIDleA84uw2+qUgfLqW3HMOmLipAtSIu6ImFBNr8iVzxY",
+	"tPajkvDJKwmrnfxPGb6kQuNYW3VapsOcvk//3jyESVnqZ6V42mckzyNzOzK3tTM3UHlzBHAYEDALs6r9",
+	"yYzND7YkLpNnjKsFZdbEnE+tnbSjSNbWlqvKjn1jxEpacTUEeEJbVJYZoRDVGkI6l8vVdTbl+vMErLkK",
+	"D8oZsYulC9gb12Wn7SYCZoWZOSdjI9DMynHRYwGCIRhRlvLbIQt5MlzZMrLEsF9AEjCm9gOrkR6VGWFz",
+	"ZiSNFTbZVYtIx+yuqeU+6jZH3aaWbnO+Ad3m0OCYkIgIBRcpMvnNG1+7TFPZuXA/nASVwxbUx2YcRzF3",
+	"FHMbMuEPTMzZpJ0KE36D3UkUM9wNEoXm5vAESRwzoSF4NqAQ2+u4EpXONjNxXucGfGDZN1wEbNN5N4BB",
+	"53v4smOuzdrEVF3W/XRpRlxAD7w4aQLSoKY6UUaHEzQwB5AKjtB4MQ2MDpheIEdMbLuzSEqJ204YCQY8",
+	"CmMmqnNGMraG5e24XJguAHf7RN6zmGheaOD3zD543/JG3tiEA4jkmDEayoOID6ogSJgDOSY9Gqez5apB",
+	"notQ4W2WgSOmlO0hEtKJCxHZIn+ot9xyNod9otmcPiOPOkLqNm3DPDuPH4BpMo+25aK6KKY+SxGe3HrA",
+	"TPuSAVSARYWCxRwP5NSCVqVwZGd+p2kb62AWS9D5gaZAfJy8e/Ht+1jj+Kk4mBfKR63FUbzSVBT6TGWc",
+	"f3kF+vR99mFzCE0FFrS/dv2R6KqJzhhUIIf3xTKdq1BBeLk2+exPUNmtcJkTNU+nW40oV3OLXfqct7NU",
+	"h+9wXkX9OzqZj8JoH4XRPnpK52t04CwtE0hz/aRLa3iaD1nEBatU534WticmF8S8PoZcGD5kPnK0mAUM",
+	"rjXEBw00qdJESM1a5kpGgwGJmZJJHDAyLmZsfqaICuTI2KwjJnwwkm9FrlwBaiJljO2rpIgm+ATDKaFS",
+	"ckgn5E7IcYNcCwcobdjqGOHqRyMmbN8rXFEtgeMSKXzCxa0IZMjUFV4+poooym0ShbX57bi5VizqNcgb",
+	"d6H1IwIT98mQxncsJB38ttO4Fbdim32pb9wmHpbPeOOFmlifuUjraXOGeJrvpbIjoHzndmOhEdaBHA6p",
+	"apHAkL3QvjmpmI/je+zdKIJWL+hXLh2ze25h3FyzITCnIX33AxN9PfBaXzRnxu6b31/gtU+avjfkwn46",
+	"S6+lcUwnIP70JIIomoyHXsWs4fx3MxkKZpqZUcWCw2R50fVdQ0Fakye8JJnpIk1msiOrI9sC15MHxqPl",
+	"jMS6Z3E351CCx37VPet9ETTZyZPz8PLkgja7J0+Ds/DkSa/ZO+990f2SnjU93xvKIczKG8p71zET99uu",
+	"no4pBBqdoQs/1h15aEZuww94yMzGzgjWQpKXnSZi4Vud14U1u1TxwOymGyId8XTG50GTXna75yfN8OLJ",
+	"yUXv8vyEXgTs5KzXpE97TfokAE0lnXGGtl+cdk4FWmLKZ7NTXsm/71jmtr37BRFcapE+v2fxBMoZXdcV",
+	"K8YsqgDKg30rCl1M69iONfiATZbz6q9kmxXjAZWN3sYDHrFbkVlutiUE4j6AWoPtKtCIA0hI0EQoSZMy",
+	"6nd/M0P5ukBxh2XRPRfYsANLW22BsOD9gSZqwHt6byw7KtTYmhSjgTSKtBeywLCW0IzRsFaF2dcKAWe6",
+	"PNaDtrGFvJZ39vTp05PmGZpU2S/tUcwCjqaQN2E0nm8Knp2n+UaQ12PF9DecRpH0fA/UKvftj3RIQ5nU",
+	"NxyB9bp8HOA4kJHTiw2vgZ51IExw6+B3FkghhzwwFwj4lUZcc7z5uxc/me8hZR7GBN/+8e+//938//d/",
+	"/PEf5Pd//PGfv//9j3/74z88oOFRgnAvbatU2EZ5aM+i9ZEHE7UWasx6LLZd866/+8sJwO1cwA9OQk3d",
+	"dZ7+WCUg2TuzadOiMmcNp+2s5pi76XYtYe7mafpA7N2iyJsP6wPceEhDtmoyUMzo3Uk/okqdYCff6gyg",
+	"NwMJ9qcRsQOO5mqK28MjaJM3ASMyEZpHwPoBl0CzKEqxB1yJiLkjZyiCuTlkVAD7z9mWOqY8apHOKcpq",
+	"dm8WtmM4XQfS9to87GB4nw8rsoW+NpP8zszxlZ3isQHe+hvgZRYS7qdZ6TSFCKL/snCFgOTMcpsP712w",
+	"2V02ADWQSRRix70uYyIbTXdiKD4/KBpF6AItH4u8Z3GYsG1lLy1ul81Ku7OT5pOb5leZUVPzeewSqUfU",
+	"d3tSlATOuxzLxCgeXJBEGEEecJmoKyDjgVQjrmmUtcMcsJgMWWhXJeskHiZsajZfFWYDzGXqii+KV8yK",
+	"lJk1WVf+0zRv2bqdZN7fBgbewgWclhkwOJvaRxXpxvKO5c2iZ1SBlFje9Hm7mIAB0+ahsDim8mRx8dIo",
+	"+PTirxwLP5Lf9slvWUo7GLXuQQp9ha52ZmmTwLVrpdA1OCcq6BgeFzHNduim+HpSjGYaZicgnw8W1ByJ",
+	"R5fNi8cNAlmFvyVKA5B4x8FiOX3UhmaGhGqAxWrMlCenikS596JefTEuWAnzOgjXQyCH1oN5k2csWb01",
+	"N3qdTHQgQYNKl9tbmtSfuTO2CcfEkecfef4ueD6gy9GHeP48lpyIMMJDv7Tm9gC2Q8juecBIn4IuFhJr",
+	"nCMvlL1exAVrpb52aAfM48wN67uwH+INUgXuCuz3G0XwJeATxVQoGphXN8hzGgxuBcaoAdCw8/Ln1zcd",
+	"w5op6YyoHnQgBDfOQSGiy98YvR0jBDo+SUTIcvh/NnoOzeuSCBpWgEc5iqzTmkW91q3oFH3wHZ90yrzy",
+	"dlKVv0OJF/yYwTR3fPP47DNeOWTDLovxWrM8+Nc9V9w+PWYqSJjzesx8g0/BFn7wq2Kx2bETw/5ooFUn",
+	"F/E3Fm2IjhPVIY86/20IvsXOY7POGHnv2koAc6nLU7Ch3lvRZQMusAsIKOj3FvzQJV746IQ3WwSGtVni",
+	"8UAascreafzRbA+E/X+y3iCuiKL3LCSJiJhShGVRHa4QdxI9x1A0YMZm/Uc4J3RE9SiPlI+nYCShOFJh",
+	"UgBVZtntFE7PT837TzM3b6dFLpsXFjzErpNLtoCQBVcK8DIvm5fmP099DFFkuJdJpCEKDm4EfM1nt6Ir",
+	"Q25OmVMjzDSQXD8Dxwzp8LBjIVMoidmIUU0U7THfLBuswbgqkQHFz9fwtJ3WH9jpYqxZeS3PHijP97r2",
+	"YVCYenHmp259YDSpxx42wvrd4+li3iHTA2kmPI651hhaLjjov6VCU28Vv/eDHmxoeQ2pkC2vSOmgdblp",
+	"Lj0lIwflKA12D6mgfQbaVdV7T+0ip0yoMBDLT8oL4bLtKTTBaIHIRO3fvTLjU/h9TWkNZ3KR+pDm2k7c",
+	"QjGatFihIFtrZPmdTW1GzRdm0f33Cw20IjLzoei+WnB/ynSoXCwdsJNQw/WdDz7LZ8vkgbf96AeeLMT9",
+	"pRGB8aZMNoU7XC4QAtK30in1OhkZwapkrNJOuSkKM1JtTBRjyLptOl4vd5kP341lfGdEk7bVtmwCwkDG",
+	"xPxCXJ1iVosrJBi1ciwUmTDtEwTQgufHMmLuUWO8hdEhPpXGjEgIDEwnCXJlGyvkMKDNB2MepOmCNJKC",
+	"LVjPXR56QTX2GG5ZLNxSsKd876TwSSSGx5uv0796MorkOBk5Q873Tqa/qh3BAUJAwje6GcZrKybmfpwJ",
+	"jdh3+N67k0CGzJwEJ+PsTVWvh7ciipvsEYvXURokyiDMFhtA7sb5awAEzGFnUcSUhYfMb4um+NV5aZq9",
+	"VPbWKdG++ruhDDhB2cvSTB0uauQ4pre1ZW9tq5ADqwXeNx1ERK4ne8gPkSdbXokgBVVYBEPM/l0krOjK",
+	"rikJIhncQTZSnAgiEw0cu5iYBCzemLUtQpXifWG0OR/b3hAnEH0yiqgwTNcQ6UkycqUq6CvACnWjfu1H",
+	"UHKJooyuhd8zKmp7NrenjgttmoNlF56dL+NrA9+dZZmoTj2DXy+fWB9cG9StmEbKazVTt9y8IabUX8tx",
+	"hxqdfSwIXnhPAYtxwPuDGawdYSgpyifTjGl01+YCE2oA/IcqxZQa4vLWKCnZWEDUSPytQ0EYplGNA4Hc",
+	"xIo162qf8rOtORm00q92TcKY9nTLuixtOg204AD65+ou9cYYDQ2Fj2UltkTD+dRcnUuDvBlI8MYgboN7",
+	"tkgVuoZNrLQQDTat0qZRZlleUDuR4jTgm+1FmK5l1IFeL23bJSPw5wH/y0zXRoXH4hnKkN35K5ZlY2Vg",
+	"qeW0mB67m5jes0ihIg2bFkmlwf8+omb5vYXoad2QC/XfXEbFX7N+Ig4aKgDYRamJ+bWhICvTy7kEuvHs",
+	"6j9kUNZKdYDgYiixPQ9h7wzLwqRmUDF6xUIww7/ABEm1DmOxW43NJtmSi+ZXmZNyTCfOl5t2A1BJfM/v",
+	"y7rU9Jm2lLr1Ss6j0nDASoO/IldZVxjvovnVLKX9mDNoHAq5JfHci/aFM82B96/mSzvBqYL8gxIlJxhQ",
+	"0WfOgieKaRvVIGHCiDlXhAo2Bslo1B020s7XOOBKy3jSIKlhmlawDukdc/ZW5teaLjZx2h4YaoBOWFJi",
+	"AmDxcYKZxhiCrZu/gXSxnDbjMjZqqzHA109gnf+prAykhA3Ad2mCwBtqrGngnEZ/xKJj3h9ob0GNHsa9",
+	"Lp/+frCKLekUz5AYqoi3nhJxivHxahf1zz1LYZYnO8VhFFGBSG5WmwAFotJZex0cIKqmEfZSbNhbiy/x",
+	"fO8k/Wv1fHnn7ivZtIrxmZ/W4/SzJyqHOLWot9ctjRmTYOitao9i2Y8ZJLOEGI4JYzkasbBsVfY8c36K",
+	"74wguWAICS3WrSCFSiIK5ez2WORVTs/3+pJGdcfFzhdIHbswNGoPQ60bCmgk2ZZt2zmEHGYXLqJ2j0cV",
+	"6hXkmVh6QHzQ/VK0Sp1JBZXHbKiFwwAX0xxNZ56HBndnp36aNRDdgnSxxPndnUvG7tDHCuNYrUddhyGh",
+	"wpIp5gPCSXfSciW96vQ9/vEgZONcLco6T1Ii2sPM5KNIW8l1UU19+2qVzJF66FRwJLUn4q4UmzAdYQk4",
+	"YUq4KwMTlrsz3iCUFiJmcWWdGyEmtFpZy4Vbx3snirXTp31weCjfhX95N8KYgK2RIDTOV5qkwhx8Fy4a",
+	"0+MMAb97/N3mPBrLSv91+zWM4TDFeM4KRSUvqVIjYwBSdQedXuI8JwC7YymldEdejoPlKnMdHtWMpa5s",
+	"Ho1ieQ++9QqJ/CySKokNcRmSwUQQyKVzp94FS7PWFumJ8bMQiUvgVYt4StLBHdPbNoQmYJMbl/ZPzE0G",
+	"c4cry0j7OMr4Q6NF3XEBdh2ShzmhEPNvc2HkYCYfUz/xK5YIrh161oDFREFWgJFsP3E6ZJO07KwdAGif",
+	"A9GJzZ09zpz4xU5QdavZChpcevsu3BL2OOxP7groHYIxowVQolggRTiLaraXnomOi+LKexbHPGSdVi7F",
+	"GeNvEODFUl0HDomHrwO/dBqkY3h6p+WcomjsdayB0AFGhecbCsUcWyfdCbEH6cT+3piGIssunsKKngkc",
+	"LeVDsUdpt9kuNn5+z7Wx1gAmTOkca5jaoXxV6Z/zpaRQzQbVUfc0SKzZvwxl7dBl4jakVMHKFMiP0mui",
+	"7lwSP83O5Yr62On7VHquxV+SDexwa7k/Tbnrr40M9zWmO6cbxr7L53JXSkZsZc6UjK431hLjYY5iv2c7",
+	"6oSxpSWqTBJ2rJplyb5OTIORpjJdxdhmIOob5OtJqlvZDF9Qrlze33ggrd7z6PL8/LFfSOPVDnD+9c8v",
+	"ofpbOciUKc3JWMohw25uUJ5vWV0rrYCwV7jucmaUjcVRUuwCrKZO7Rog5bofM8faQYOVgYYSFhImerKc",
+	"FvWNqzXehZvqIBm44yXTihF+nQES5l2Ja9WPTmP2Gwv0J8rMCGovKW6+rSpjxNLJR8a4cK+PfOvItzbE",
+	"t17BAVs/22LOW7JDJLdvYzkknRETIRf9th1PxyfdjXCIa+wb9BnWtzpHB+kypU+cwwQ69OBjkaVApG9i",
+	"C/GNBcWuVtJunmWm4mExiTcsigxnSMznRdDdcrMuEuYxs3hpJQYEVnqSlmQDUGS4Q+p/A+himWmTq6ZG",
+	"CCXBxrYs8TfJhUqrA65yBYu2D3TE6D2ErqZqH5etarxaI/HDOq9WQLBdol+mZMn6t16PGL1T5HuaKLqg",
+	"4oDH8cgZlvP6msUzuq7ZCVjIZdlCDvl1h7zhBQK0Qd6ICCatDLNVjphQrsDRgkb0bDhnIJNYFTUAyOJ5",
+	"dO5Apl1ej+1O8Ni3VRTQj2CqC4FPVAkOUEg1PRnFUjNMTJS9Hg9YbDhQDAn9XGcYReamIlbtMAFgCMB9",
+	"AG5Vhn89A+Njsfhsn2h8Lk5aglMorarqxXI4UxwFa6QY9lvNkGzPnxLa0wB10WNjAjBPs+yrm2Jy7jS+",
+	"tR4I1CWQSLcdwKqDgfrxZP6WedthBWA/gQthgv4URZR73PsJhWVZoFr7NJDCoq6p5QNbLknoWe5hh5Um",
+	"ZI5fmETbSBTKv8rzvcKr961oSIr7hdCa1w0YfY7HSPOAj6jQeJDsAl83yI/0//2jT81xjPtUcOVwDp/F",
+	"kr87eSWTPnQH+3///5gzIRgK3CQeScUQ6ihmRIGMECQC3Zj2WDSx25ZuSm4aT2+aT3fTeqNIX3tWUJQj",
+	"/Awl6qAKioqpMA3yGqwkalQScc81C68IAg9jV0CZaMVDSGa2SMNUkfxJnZcxk63WTnWKvSWsJWlidxk3",
+	"uQ39iNWVuUnQKCkM5ecP93I2WE4nOX2ffVhL8k2B9radfnMUp+sUp/7aKPRgi5nmUtv+JOEURlkSli3Q",
+	"+MbqmmwzBw7uk0AOWQs8BQBHZ5s8DFgENUgBFQGLIoBbme/wLCTNYtkSuAyUzaGdV3+0ih6w7hqkCgo9",
+	"a64ul3dWZ3TQRP8AuMpGpewpnv8dpXBsl1uU+1+1Qr0fGwcYo8B1XWk8zDSWaZMF966LKeyoO/frASMR",
+	"62lwPdp03mV1eTyA+9EB66i2HdW2tXFwONib5+CAp/3J8u/VWTTqdVBKAr22nc7YIK6XE8SzEIFT5fpq",
+	"QWICdP6OsdVXj8VmuIVIPxYLY7gMnMizEsFs4GHKg7S82J6HVywkz2KpFImktIEpSrCuwyzctzEP6aRQ",
+	"8B6zIeWiDdicSzKM7w0BHOXHUX58XPIDnYmYD5kXIi6fdyPCJKcKrx4kfJF72EEFCfcSSmC30cGcHK/N",
+	"iWoBW8dyuBbWdwFrDwGchdhvSQ/Ysy8W5lqJWiCR7HzNwcKMzvYsWPhmIDHXCLYFoc2Ofsyamu3NgNl0",
+	"LZcS5ueTQ3o0ANcF8LTQx2Blx5JTh8CxJh13uju2LRoVQmoHY+1cHC40OslHQWcQBDIBxBWU7aHibPub",
+	"prcvkHvqZ0FZyHjL53ZBv/Is/8uq5pEUfeh/a5PkX//8klDUyx91cntiRt4O6UR1bOZXcQaPZ2UWzvpG",
+	"7lHUdkGesiTL2F0sNRvDpxpLhRVgkDgJHSzk5r0FOQXv9H32YS0R19yG7sL0OqooG1NR/LWR9QGjSfL8",
+	"8T5qLuWvLyxSyesLLGcbSAxLMsNTJj5+r+qud3CO6ptqhEEkFdoORiPMWs/ny6DHVBFN75ggXRrc5TL/",
+	"Fw3OMRHOCLLtemKPQvMoND8K9+UNNDXKS00gzqWV2rSnbLVj8o2l71yjcUBGvZc8tP2U6jkuv7Xd1g6w",
+	"XczGXZZZK+70r3UBomI9m5R3ZBTRgNnuyMSY/zEjSvMogj5b81sh2+YsW+kgTLVmwxHEWd76G8K1X0/D",
+	"v955JoAHcsja91xxvYPKBkdbe9goJWMxh9Mr5ZuETZU2cOU7p1zKEaAUFKq7x1yxBnkDeKSARm5+piIk",
+	"HcFY2LFyxrXgJVQRM6iIQV2EYiz9iBpY5v1LI95yxIRPpIBG34Z4x9Swmp6MgeXYav4lIUjd6dltI5cH",
+	"SHKWzJaikN155tJV/kT9ci8jamvMIQRLM86wBvXl9H3azHUdTrccRawm1D49WeaviSQOt6hgzrneH49W",
+	"fpAl/ogcNW2ooCCfY5ZTT0G0KWtdLOFsyMoDlpdqa29QMkOhFznqWVLR21FRwAGT7PySANsQaoNS6TQT",
+	"Bu8/cpKvdECyex5CuNtikqTIiqDKRlJBExZNA90g13a5sEo4jbCHU+2P0mnNYyOlyajLwDGF4TMcnx3d",
+	"oWSVFvnP2c3Zk0x6D5keSDO70QDNfCE1sxuG7ewNUasx18GAhUT2egswrcJqLaJ9H/lWjURGKojlKuZQ",
+	"x4wGCMJZhSy+KgtzhuonysJeM60yziPYO02sQzBMGCBP2gQagIlETufgpWKu7q7w5iTuM6EJwEbeMwF+",
+	"XHP8AB4+fUyPx4D2hKcGExkGvD+AJxVjNVvgfG7n16NabTmlHn0y1RzQrLzX8qToSy767aEUXEvbBypL",
+	"q3/NtI6wl9+YRdGSDghcxx2B236kbFBjPneZKrB+HmhI6xNW4YJIBnckToQiVBEOkHUDGoKG1mVMzEaR",
+	"lzbmzI2HyG/Sks7nAAwcEj3mwYJNJl/hM448YmUe8YvkBbcMYXZXuCAsjlfAwu7Lee0mf+5ZeEjrHXOt",
+	"yYyluUDc9Dt5cG0jD6hrJOwJV2V7VDEY13N6QYa6z80ii+vyPVVGXYzpPcswuxetl1u0Mfcolv2YKeW1",
+	"jPXZVprGu2ntaMhtD8OowGoOJ4I626AaoWmhLeO8WKRZ/t3GIWvRwoLne+ETuLswJWzAR40aW46BHRod",
+	"wVAZGtrYP9SKgRW0g9P35p+1BCUtaexh08OPSH74ayCVww1d9mVZw8/9iVra8ZWYvpbKNoZ+RnWK/s6V",
+	"i0RAiwdkFVfY7sFV6qHI04q4c5lPAJoKYMC1gJvqygIRCI0r0uPvVoyCLidP1x0BzVHnkOkcubZtqOEl",
+	"VWpkDIiYBYzfL9ohBpW2HYVED5QNzA+HlnOCmpJvwJWW8aQ6p3ggyRA6VqY5boYabL3tGDNW4V8sVh0P",
+	"Jg3ySo5tKNBY1flgYE1D+ns7qqMpvT+oCfOkcneyUBeZhTUbqKZI2xoDWE79/s3mASt0unkhsnYTWFVu",
+	"KIGJ0DkghlKAeIu5umtH7J5FwDtDngwNWcrcwEUb0KpAjela6CNvdUP4JqZC8V0BIJSrKc/Bn6bTke2f",
+	"QVyTQW4FXuyBznnmxHewV1bmG0XvvtJUhMpWB+TSkc1pNLxnwPuDqV5ZriuNIhHV5XACa2yL5eC9Di4i",
+	"kCN84Adm0drwi+OC583FdJ/1InV9Uo2vXhq1AXPql9Z1QPPdD1o25kMHSzs7DfK11ANgjag1yR6kKmBi",
+	"CDS2NZJmLHMlXTCVsEHeuG6hZtE0E4Y0JyrX4TXBc8OuAEqFi77Z9YjRMG2tpZL4nt/LOMckuCahZNhL",
+	"r8e1j7ngPRbHNLJDHDGxRh4B0zlIJvGK9bnKRQ6hKUgcc+wP7Na2trKzIIzJj3CijxxluSabsHqEZkSC",
+	"PaxdR9pyXaUmrzHG8hYqNX+C1xxWByoZBEkcb8NQyr3JWErFjysFJK8jJSt2z0/5nR4wHhPN3umKgVv0",
+	"qjbeWJhCSgRQ6+lvtIgz0QMZb9aAWyPIZ888zyiu6drk97Xy6bANhuY19Aq0nSNjFjDY0ysA9lQRG2nI",
+	"GGvsIJ5piHkP45nAyg4nnvkjhd7C5oSk2gzPFCQLoZbBovVooMtMoAaZ0zarEjR5TrzUbO9O46XVdPJl",
+	"62JpOln4iO8uYAo78InWdL4xXxIK1LyaVnP63vyzUJyUXFvhiG33DaWoVEwa4W5OXWU01RLOiuWdRym3",
+	"Finnr4HeDjfqWk49+xN1teMribpamt1Q1PVr6ApAkMjIo8vmxWPrnIBQLA9d/370T9ChBE9EmsynqlKR",
+	"U/jVafG7fJx1OTm87jjrApQaca0jtoSk3Vmc9UAJv1RwPg+5XrPcPHWnvjohWTBinjQBHRNqxVjo2sjX",
+	"9gz84l5zUA4CrGPcsGsAX2Isf/vXRmOnjvnWlvx2UK2zpeS+ORXW3plz13oMVnvG9g55nTqizYufT1h0",
+	"L8modldAtXlVptR9UNRkwMBXyYjF91xlmo3rjMQVCRmAQ22glGo1PWVH8ZCvWSRFH4JLBT/6gRRUfUyK",
+	"iy2mAh7ovF8r11FB7s2uQ6iQxtlpTPVfSFMe7oQcCx++grwf6EO2SFsGKsJcaT4JzJYI28Fj6mLyX//n",
+	"/wKXsIfd3mIjTmb9Q94DkFlNulRxRR51TvFXGqmOT+64CN0b2vKexTEP2eMG+SZhxFgsisSJwGw7Icdp",
+	"xbmdz+ufX/pkPOAWSwAGd8fYyNpTawnOmi3fSWx2FdWrywTr8YDTuHZqWtdCAsNOwF4h2LTCnPhaqL+u",
+	"qndNSF9BXhf0rr/7y8kz+PXyCe6SaKdhea/VxK8eGOIymXD2sYFMzNo3p1LdBrxvhLNikOl1D4zKE0b+",
+	"QghcJnFgRO+YRndtbhR1pY1C2PKoUkwpW3Iwnd23QbfUR5AO8/OIpfnsS/PyUUTF/Bi1DWFiRZvhiobt",
+	"WG9NTTv0JbzksCLUe2OBlhfCOu+BS/PhiljqqRiC+7EEzdgeIBQnkLFiJBjDYEgKfbrhzOLANtzbTtHs",
+	"9WgkudAgva3bzXD5BLztCNJYyPI7O/f8tGildlnUIvjuC5dQpczSQqEtFaym/RiwVGx8YQn0/NGkDUSR",
+	"PaPGZthK/GOBdJ09WuS1OZ/RbLLq+UnzSf7gOMLfdo6DEQd7mOOQstQiqMBeJzp8Ny2VyZBOILaadfD/",
+	"2WVtYJqShaeGlFJMps3ZCTkrwdXy8IilBbbsHVdazUtweImLtrsEh4y15EXKytzfjKkOW8Gxl1LewjSy",
+	"uyQJ2MUS6vzGnIKPtqgcZmexRVdTqE/fW4Gxehm5JagVEx+O2tVRuzpqV4egXflrYNOHmltjjOxyZKe9",
+	"jdjNAaIqBqwyHKpNw7Onnu4WVPkp2+R4+WSZ5XS6dSfLOGaKi4afimKk+cUUz7THYlHLZEcJM4dGzQ9h",
+	"EqwBk2dKmTqFc013hme8dWIvB+s6P8+Xl9hw02eKAE2g0iVCcEmGaMe5al/zEY1FqP9TCIds1AUo78s/",
+	"1IWnbEMymxVvjEuq7khPxliJ7FbEZvZxRTLnYblZuQyKu9311XnRDoJQR9X7qHofVe+j6r2/JfV5SQ1A",
+	"PjK+W5vE3nEHgj2S2OhItV5aBEbiIBZDI4SFjEkYy9FojXIz3wPgKDePcvMoN49y8yg312PkWtaaz8Nb",
+	"q6WLnptPWmpeCzVmsbK9e8aopRhr1vAYDG8C2/AzqYo5mzxOcTyv8hvkpoX1ZxmOG6o/zm1Gc5ncs7HP",
+	"JcQwbuXOhPCq2dzfMzKmQkM6d1+SgRwywoXSjIaHktH9kTCdr1kfEGwNMUyR6DpYUMx+Y4E+sR3+dp7g",
+	"PWIi5KLftuPpkC4N7swhRPQsyIKeyrhOERyMRj0eSELVHQvJo8vz88d+IeO74NUyzEy5so4CSp4xhaDi",
+	"VEibuU3FhAxlzNaYW43rbvbqmV36A2ERgRyC5oRCw2Uhmy2KWJ9GhPIQiUuTHhdcDRbFCbbr8QoWaEct",
+	"uD4KlCtcQbRq0jO2LJfYi/IPi5uHVM1FrpGf5kOGzmnbDBPE/ZWbfHCnSBcZaZ9yQRIRsphoGdLJZ8o8",
+	"wrIAS7YZRjgkzRv1A0pLoNDEd0Ub+eoP4BNX62QPOyu+WFV1eEaHDNm2m+aAKzKihl1XgOUuqFHAWTxy",
+	"hWW0CVw829KXhatB3dmzsjfKgwXLnXW85UwacMIlwokm8siWkf2WKM17nIWP/RLEy/QyW6cVMpFqFnDu",
+	"H2dtAQSNcli9XJEhV4qL/lXaPrlt2ycTGimZM0mQldF8S2XnqGAh2jl8iGAYI6oUwoCymGX4VepOwVuE",
+	"zMfybHkYbLl5PiQNrFWXgXNwgMoMqpBtLoy9mtmxKS/r0SGPJu2YJQIOh1ekpURwszNwEmABARHULOpP",
+	"nA7N4JZSfGAyRwa3XI8gBeYCnPUVGJtKhnvAzxA13uJ/I+p3XzJFpLAVSlwTpaUM10rMZu7Hss9j2eex",
+	"7HOf9DbgSMsyNBXEjIkTmeg9KeG/QkVpjXwLp/hzog/SaILyTuwtT1Abodg7A43cbgKe2GW0it05YD8C",
+	"svuGBTwERBqz/HIdtdea0eHcpktjGd8pt/E9HqU1WRKTfUO+CE74jXndsZvSZhoTIw44+Jxj5rbMbLA5",
+	"3uSRIbLH2MaheHXEeprwKnBwQP0SxTFvEAV8l2Cn4bnRN6QZESoqNRWBRC2o06yzktWQ1I/M6Gj703Tp",
+	"xh28g0HrvhmwCVGMpWwuhbohUvgkZob2AmNe92igFbGQ+VONGSeO8riuBAwtYAXhDQuAApVkJodh8Rjs",
+	"tPR1QVJY8qTvrio1t8xl+kT4cbc7VvL/Y+/fdttIsnxh/FUCiT9QLiAlk5TkA4WNvVW2q8vTZbvG9nTN",
+	"npZBBjODZLSSEeyMSNHsgoF5h/8bfBcb+K72Q8ybzJN8iLUiIjPJTCp5kEi5eVNlMU9xWue1fmvCjPSz",
+	"LXs0SvPNNY+nf0xgLXdSpVqigANseXzAQijcHQUcrEa9Ak17mtCopDAdcLUfTyuHW5EY5UnrIQA7F6n5",
+	"KRN7Aux88AWqzbguKQagZNPEnJ553rXDYwOGoIkvZoWB8OeKUKX4SCDwn43xohnm3pG4QiopIAjktRXz",
+	"hg0KL5nYWqnYo/f1yL6/P/ZdqZN8pjfMKyVyONxeK8lELE8Oo0GjbwdXl2HSLfMISCWZ2V4HM6rKjRS5",
+	"IlpKbEckU580whUZScF2mCtiVjDvCfjYPJ+fnU2mZ7IAmWqbYkKzJpokR5/nAyaO/ZuIJaHYanRjup7R",
+	"JFGru8tnSttG8UU/wIK7c0yNED4ln533bGJX84ZNNfoMhlzEREiismjs5G9T/+jvMMyjg/Q+HaSQdwvt",
+	"qmt8opreMEHi+iH+E7lEoYAnpVyxuDeYb9C2/opEMlM8L+SAHJf7UIo6O3asGlo8HJcq6ATAb6gX+Ybn",
+	"HLpj1ey/GCY8Au7HhWbGOumCogLMFotljMYcoqVUx4OFJKOEKoQOBCGGbqjJKflpXkBZr+mVUOyLUOLX",
+	"5hXLlpnRKgcynhfNyNzmUjqlYsTSChxCIBZ3fvbqi21Ag+vR19rksz8/LSz+d9xiscYg+jNjU8cg4HBb",
+	"42g7venpH+Z/O3HSWqJ4vPb94xWI4Q7I51G6d2d45g4Wv82Or8JDacnuIRy4C4S+P//tfS/HioZLa+kQ",
+	"M6oKlkJBgdjQ17qZunAI7hIhXTdrrFVkKVtfVXgj4t15SI6y4igrNvIlo7Bwtv86KhMgDq5opJnETGky",
+	"5KnSIbGuXKOJQn2G75w0JzOWQmPqCdeaxV1DXPhus5JoGd3w6ZTFIRnLGfyQuCa2xihRWGVEtJQ3pwTL",
+	"tQ0PuhZ9xUXE/oeQs35IDLPCyBFX5skx1WRCtWYpWGGCRGYd0KcMaH3oXba9WDDe1C/Y1/1L52QGF5A0",
+	"TxE2meo52Mnge6YivhYTeetKBngCuYzQwW5Mp8aqOyX9MVW9iUxZnyg6V3mVtPkYviuiggzQFeerh67c",
+	"KmmWJArd4FriNGHsl6Q/ksK+9VpoCVBHFmRnOj8l4CFKGSaMF75rFoKlADuIb5tOGU2dSYqjl8NShhBP",
+	"mDq9FkaYKTphbmgeFl/PeGSNWmV2kCb2FoUJUykYKXD/gNnqLRaTwRxCfGYUXIxOySv7DE2ZNWdlSl62",
+	"SAwzfGLsbj7KUjpI2I9dct5ukT5uVo99nRoW24cnqCAyMQfRuun++z///6XqVNj0wuExYrCFT7pHHKi/",
+	"kIKdXotq96alkM2dm2WKKp0+xyDh1CIQ5CWhA8WE7norH6aptD8pdtDWi1Lj6FPQpC7nhhP69VcmRnoc",
+	"dNutVquB67FvFq1AyCp0zkbm1m+Izh1gAtJuOJG1HlKzFdW9fOSsuTe0cOT0mCmWH/6QKGZ2QOOhM9yI",
+	"mo3zYvWvxQIX26HefJh9nSYyznvFV43efaU0Aa7ZRC0s77PlxQ3N9bd470V+maYpxTx0PYfAq1ECg1on",
+	"sJmrebLJPF2ByymNIja1LYiaTBM+cOcc261tJ7nD9kc1usRpu3N2fvHMqBRe4DVSKlpGqcDX//EtDAz7",
+	"zZfMvOJF+wJ9Aa5Ip3yq3IXG3zvP9f3Cm06tslTUcM7MujlJ4wdV8hcH/7szyt59Oj97//pt9uH1m/av",
+	"f3tz9v5vUefd66vZu9dXa6i4QGgP7kpG8q52JiOHoQQ39AflmEFR6bG/fNnCKF5pe8qYgfLx9A/zv3rX",
+	"EsAoMG1sCzNQGTOVKyJ+AsYGS+iAJeqS9DGhtk9gXyE4Ds8VhDo8RtSM62jMYiKHQ4zSuYQdBBI2lg1X",
+	"Glmk+ZtO2CU5c/c58Y+LF1c7veBLr+xk15d+MKU6XoaLAbOipemIhZBWcaI1UiVvvXaPMS2zGJzlvXFu",
+	"mbPgI2CoAZtQbsxg2MqgG7w5sT+kDH5KPDCgGcyQfy0ABXoBgyy7Z7ZFMHD9cA0s86PDhylcklMeFZ4q",
+	"comgFb8ctDvRGT1n6/TOKW95Bc1/top32Sx6hct48isVo4xiBsoqE8ne72//Fq7lyP4L8ILV98I9u7fC",
+	"HOmv8toBwQL1AVSipdhMQQC5yKfcfduxqgbBczvq9+aYreiDcFXgNVyVSM/8nbJhpoyVYLVSAQUGXIBx",
+	"N4cOycyrszjpJ+edDulzgRTTM6/v/3iJRs6MKmsvuNJ/qMKmc2OBXCFLNK8TmdGMjYbh0OwcRx3Q6KY5",
+	"87vDvZUH0KggmQCcmmthRhxi4AxWA22moeVfYPP0gZb78MkQ7UPDuPCONEuYwph9IQZXepW3Ss0TVTaI",
+	"7SWxHTveeUcJmB/8Bnyum7NFZHLfNuQ6++kgcSfjq/cJ/RMyv0o31Cc41Y4y0Pkih0M89lYIQsi6jgWu",
+	"ULl8RmG9n+o3ylOF/gzDU5SFrANWo6aMWkQX7xJSmjAajR30i5Ckj6X0fZ8BFBbzbmaU6y6xuHpECmOE",
+	"IWSmuWWa6WthqBmJP6ZzKJ2K5ARcPFPK0xzoBnwk2vHAW8mBA1KugXU5gLzWAjMiQ56Al0vZFCbIhgSd",
+	"v85z8TpftsfVP1hF4Ee716ws+EYQBifuH9unaU3hDIKP1LYUZut3FLZHDFRJDVnYQuqep4AgDIAzx+sO",
+	"y0lDhJ+oHpa7VjEqqRQfJObzCb9hyXzdz+Ppd61TcIHswlcukLnWM6pGUBkki2WGo5nQr3xixtgOgwkX",
+	"+O/c+WBBQBqMDYaExFkzpgVslDWDd7vKqVuO8pydtDqfWy+77Y6HU8mEDdykbMSVRr6wRi1A2+yzxSmx",
+	"+x0GUjT2aLTNCyAdu/ETHR8/slaWa8gTdFunL58/CwN2y2MmwN8CqKNBGMwYH43hjguzw4Vn2qX7BzzV",
+	"416M9JM/dLbwUOv0ovSYYl9L97fvuF/AOtPECM/yc0ZUwnHvtk5fvHhRBJz39F4RG1va2l3lCXrR8NDe",
+	"nVyU1xZg/z1jGVgSUyanCZb625ACHmeWshhjEQVdoiDsdp0i8aWRavI0GrPoZpvcg9oQ/+/gKCFFYiYz",
+	"mSUxmTCmQ9dByltAUBjhnDwuZ3AA7UoSLpgL4+mU8iQ0ZqqxZMScKEZToxOZXRgww6dnTOg5iaiIuTmc",
+	"xjZzdhKfOKEAvbEU5h4ApWGzrAFTPGaAAjqqtGxgwbZQUnaZGVDgEN2g/fLlS0Cfem64KYLXWSHwjk5o",
+	"nAVhAOqI+/VfaJKAYZBzAPQWBX96+96cR8NJusEadeN+WV7BqbqPDAMvUzYA/WpXSoiH59+w5VDrAvdd",
+	"/ek/TkCYnAVlhgs0vO7K+1Nf5wrL6SK0MekblnAfL39g3vn7WKKWJ1WJU1reCQqOT8SoYpvNTDBIu1rp",
+	"9IaF93307KFAwAhVSBbwSOFoHlFjoWUCUXkqXdKvC0rwlsk1Ry1qx1S4a+1mbWqto1FzuA4li+cOAnZV",
+	"/TjiB1BsGpZINGcLT2NA+tpjCWq/ZC33u1APiYrkKemDSd3vkilkfA9DW7Le9+19+jkiaNHlYKYFLSMq",
+	"UltsXfsloUli/d+Ta6E0nTs9y2zoD4qMudIynQN/uyzB7zinFfJFtO8XPNbWNw2uJf9apTFcVtC1sAbW",
+	"jbcmlbNCF8ONK3LYR5HQ6SZqO0PFJQlhkxF/SmFR1CUZSD3GNbZ4z1yRiUyFTV9Yk+O8tt9ep1jkHuQU",
+	"7tzyPe1WsYcX3rNOMuc/p/yrF2WL56tOoBXX3Qu0zm4E2iGmpubWA2eqi9XO1fiPgPGxQrp9W1PQKGxy",
+	"WFvZs4YL/bJa6Sx50V/7Tx7rnLetc75/h+i27G+FZPH/7q3DCdfCYVlTdu3GF+gO+IH5BH93oTK7jTkf",
+	"wRDcYA71xY9FZWa35omVBnQqZ+CT67v0/L6xnBVLb1l6AvAn+JKQ0AE02iGKRVLEFugDK5MxF79L+nBv",
+	"1yZ79UPSN7TTB7URc+VC0udxH8jeBhTJ76gyXov+r1TpkzfmFSdvX/fJE5m6bOz+j0YYQcY1CKRLl8YR",
+	"Wj4DMU74uoPXvxL2b6eSmqHYBJL2hZ2FIjeMTZXrIyuwf9W1sB0KCY8JTfitbVSkdMrohDDznNentbxh",
+	"gmC2ODgmIbZzK29YIQ8Dmo5AAyMzzlgybLdlPk6yadd9e6GE4FpAtgagB7cX0skxHR06qc0KSdpGC38J",
+	"d07QTUuNKLp1Y4etNruBGftV2jne+AZPztLhXbCAzF7KQmIJrrguJN0wfst8lAu1g5y/lzZ8yxRyV0mA",
+	"OTRRwplwRRsRFWa1FdPE6icAZ7GUHZ/TwH3muh8Ty/+JEss1+6qRDZ8gYZV0i4DHXXJHDvW1KDHVa2H4",
+	"WJf8cR3w+DroXgcv2hfXQXgNQ4UfKvK64Qa3+Ys3lS727FubpJLDg9buuA66Z+F1QDU8vSJFHh4aSWGG",
+	"gVt4DRrWddD949u3awEsaSm/1pNTpePNLu0hZId7vzNWa1Ulixs1wR2GewwXmiNaL/vfouJdSCwqVJFB",
+	"2iNRYz5VIYHEYOU8QSjHflAksVlloNQXM8wLLU8pvGPKQAhOoBTYsmQpzO0AQrluBlKl5fQzTPZRGUs3",
+	"bH7PVtINM3ed4P/WzDm6Y5pXwJELmYWV7B6OoE8HuuGiLt/FXqoje0MxLifQMt8ePFKPYuXbSOffB55d",
+	"831Yokqp/qyxTMfZ5hk+PvNqzbQs161img0S7MZqOM+UpYohKkvKNDj+1gD1KiQzF6G8ysUhNUOVKR9x",
+	"UV1Mhy/1ZU/rDcnvELAEwWYk7zcEy5ci/FDNuLjoDeWiMnOPGGMNreohWOBubLZ0wxywbqASxqZBiMe9",
+	"Gwy4nKp5NJZKRpxiSQcSFAgMkB7D1KypazDVDt1udN2KFyNghQPjyjk+ycmE8WSH+TyG1T602Q6kVZvF",
+	"g4SHJT6uHmDIRVws1UIBsVWhVj18F1DsKekPqGIxhHYiOTWM2wVJzAjDhZoC1/zAEmCXKDpHugSDzuoT",
+	"1vKEtTci4l8+fXhPPuGfnVanddLuOAvshs1nENqx6H0yukG5m/BBCi5TkjIRsxQKbfv/P3xpPzR/yUxD",
+	"VMcIHZ5GWUJT4rMdQhKNJY9QuelLwT4M0V6KpFC6DzpEHw6c7eWJnboZjcYEzoBR8I0Mm0oAN7sk5+0z",
+	"QgfylpE2ecd/WpbpKJ9+Ro69v1SdNckWkEpK7Giamnlhhs4f9kWGS1nq/EXOSMxjMpcZgYsoOWaM3fzP",
+	"itxO/4sc/I1FkPTh6dyOEfANEpgQfHKYmv+u/E43eIUdwgm9Zf84uZWZIrFMJ5xETGtGFJtQLhgxI8LP",
+	"5GzFjCnjvXzCfooZ7854DLonWEE0ZTSAu7uA6QCJ0XDzl29r8Z79AKbBUazgeD+xUSYeM1IastbKOgtE",
+	"xqCWe1l+BRgTBR2/jJxm2axR2GCX/dbcZaisTvX5WaaExVzLVF0alUDoE/DCGYvCmiWGsQHkQ7FKqyQN",
+	"POCs+WBl1o/lNzsPpG4KjrMLVcLxpM1Ui4djZKu1mMfM3dbslNlZixvWuUSssXMQYdt67c2mISGDwbqN",
+	"JAFVIT+uu9Thmmf8VNet9r3O1Pfnwuk/haPZhwzElIF/I8bi3NlYJuDrOLOOfFDNrOpmtcLLPF8HkLQt",
+	"hJqniKVEnUVFqzEAPRzIzdSrXZd3lmjclvBhQus69sgeSjnryO8QMydWSHn0S1Z0ydxOlj+1p3bfPSJs",
+	"+bjZEkRNtobVZdEF4coauCK5p8U1h+CJWR046RxRI9AcgrpLIdFBGmJNgpEFJKHRjcrRxpApNCf9AgKz",
+	"kLgrG0Am2uXfjsb30ZjmqD4d1ae9qk+/FVbwgJi346cL7NuOtp5/N2TX3oKqNcL6JX2noP+MpMURjPSJ",
+	"oWj8/cSbjc4Lhn4ocJSX/FgwitBHzmhq8y0czSFmItWOZZr7f3BuLpbeMkUwHuGREaCk7NLFTYpRllgy",
+	"tbmNiIu0EU9djJhszSjXYYLrM70hpGnkzK0xK2vOLtbxbnkv9gM7mz56qlhhZxEuIKnGL98/J2pHvZl3",
+	"VblMIRpGS47quQ0Uc70P268pt9Q83Wfxic9UpELNoPYOdVyENbJQI9xmw/kyDmz6uBiYD31M3nBaLggo",
+	"TJiMtpHaarscZIptgfmNS3zUX73+ahOevncF1kW3j+rrZurrB098j0J/tZjiyFuKQ19DjR3LTLGxTOL6",
+	"fKcr7B8vBVOut7xHYQIQbVBRZ1ztChHpl3xMjwsRaf9FHMVC+zA4yf/40jAP2J8Hc5occLwvSUewU+xs",
+	"bH10O8bgqU55yU9pGbipAMZasd7r5w95lNJbyeP9VMS0XnbPChUxCU1Z3FP8HyzoniNTWqswr+G95+1g",
+	"GaPhF7jh/MIsFQygU5A1fqlWlIyftZd59FYJNJ4zPHQWTX4AK7X0X7nShUNaYMEFXrZzwJs6BRfomFGP",
+	"KSEktJqbM31K+ki8qu8uAqXknQ68ee/JnGPBRQGqwlBaQXHNlV/nrciZyJM+Fz37c8//3P/RhcR5DB4K",
+	"esPEZd5QGCFyXJ9cMxVViUwDJORXeK/pLsukahd6K+yWlFmdbcyntggERNAm7+ssv2/GhyxYA3TFL/Wu",
+	"E0maFVN/13xx7T2oYn9G4Xvc3QcLjLYy5GZmSGjOYVaw2kEm4oTdHXjLP7k6k6YKw1iwQtYyR9ZYxapG",
+	"TBf51L3hDRxJ5C4SKSm5h2Lm3aFe2FyPJod+L615qzM+qtxbRq9eSsXw4QRQWqy+4fSP5uAoeJq2UAd2",
+	"nZ6xQIMXm6i5O03OOPKQ3fCQQ0xTuUtw+lyVu7jIGqLyqddxa8vkpcJ2AzKmc+89ws37H+CV7ROqLOw3",
+	"FtPNxpIkbKjXdCZdVvcYgIhkbo/UyeeS2+mdndURQGRbAJGlAdulzY/EE8PNwBx0+06ewLn4cZ+NZLYG",
+	"3VzFXh1X8qeytw6XbHqvMff+JrmAqprSIGrsyjVZaXtHnhw8EYfozymwyh8UmXimcFCqV6UDqJSjUfDo",
+	"poU2r07PWnDmlG+AGob8BTYiudKrwzi4gGwDhVzlK/t2wI8M6p59ZxVTpnG8cEz2Cz68S6fLhnRyj46X",
+	"I6urZ3Ub7lal7hjH37eH5iqOvfG2e++MUzmf/oH/6D2Ex8Yzn+20iiOFPQiFfR4zJ63NiB6Vi6c07oNR",
+	"NCojxaWhgqY+pXqcK+qePoNFUbVWT5btWMNTJuL7TzXb5/rUZ7khuJv1qiWM3joA/II5TC1LRIRlF7+z",
+	"7fjiKhBkGxU0T4K1Vp2lVgRCzvteuIeRlQDiG750mOksZc1dfUxsrxnuBwrZrFmRh16ctNoba4NvRHwv",
+	"zsGjoHoYVfARuhGvHA0jQ9mBDxFSbfaXDfxGxMpiW+YcG51Tp6QuhNE8N7eCeZkX7CBK8bB8y2PdYojZ",
+	"NnZqTA1/kTz+iK84RjOO0Yyt2dBfgAgLmsyExtAxi6WpTDfgSnwylak+mdDplIvRauBfd9NSw3dAxL0s",
+	"ggJGcsLydvKIDQyJTZmIWUr67ruaTaYJ1Uz1d4Lp9xbe+s5N5lEFMozmec8hDLgeBif2/9v3FPUnggso",
+	"3XAwcTYhH3KnDyKesdAVv0HBRcyGXHDncopkkk1s1waLhwvtO1kqgehSzOz3gKiw1f5G25TI35bnFBpt",
+	"rXSrYl9Lt2KTx1uaZLgEP5sRB2HwCzZsKz2LdWT+UYey6K9HZiGFxo4ThRvt7yAoAZ+LWghwe6E3YXos",
+	"DY0ZnqSZgKgE1axnSxeCeDJfrBfBUhFDlD2L2ivNnZfm2aayp5Ufl4/Y5IORqxGN2T/MucG1VnOl2SRv",
+	"A8JOqLtjrSqKLeM6Jc7z0FEdZKYrQjol2MZJzh6dtMDR3xPYXcmMNttZmfo6k8QSGXA9lBvm5iFnSRwC",
+	"HjrqTviLt+EtjAKQyLUwr85SY2VzoSWh0PIbZZIN/EDRm4LG3qekXzpFfTKSgFurpYPHI3JoteRUztx7",
+	"rgWuOItzUHklc7EI4zb326a9I8EV8yV1AIc15EZ15h5pHCEmCLSAqs/5LZ2yrYNC4WYVyBtnCh8Z6rYM",
+	"9dsW/HAzVrYf6LzyOa/gpH9mU/2Yg0mOY1cq+X8GVCPHpyvZdHONvnlub0mbX44YVcLfLTKk7dS1o5Z2",
+	"1NLu0tLCXbGQgkV7KNb/Kj3OBcpWMIX9pTxfkZwQUelZwrG7JHZ2qCalVGAvG8N4DKsBHBfzq+E5p3l9",
+	"IyTFWYPSGL5VsZlFpXK1bxK1TqqMJog8pg7tbkt1q7nHcmM9645M7GqyJIbKgk1Nmz3A5t1Jy4foylsp",
+	"4n1W8g6F/PYt/rcMKVwBrohCMPKZzJKYDBiZpVKMLFInmD2+uwKuf+gJFC87Al8skGApGaSM3hiOkmZJ",
+	"BdHC/B+ziWSbXXX/mistVimxCgfqDgsaQiSzhGVoHTSjp09jxvQv+LG9kPJ7qdmvXOkqWn4D1vaQQ2vu",
+	"S+8KpdbH7bu3eelNhlyrh3SpvJKTKfSL9yPwnm57UC1eDmN6Q8KepnIqFU3UNuR8J8ql622GIvnnlIlo",
+	"DFBtb8QIEOJgCopkKqNJMidjegvNe8aFznTWq4L+em6TI2SmQ5sJYZNqtSRmuAnT7JS8l3pslg3gDGSa",
+	"42auRe64Ruz7IHjMhzHUTuIfmHBqsiVxAR1Npul//b/4L8sO/uv/WeYHj4gL/GYPeW1zfHsdjiS2LNRE",
+	"aZ4kiJf6kDSPYy3SPB5v359wEyr30a/6sJu0arMVoDneYUgGc1B8EWZfojZNrSMxJpGczokcnpL3AGE7",
+	"pDxRdsw2k8HCcuGwVsXTPvth7iwec7Tbd+kMFHzE0pNOq3O+DqpBeXPrxPFVktiTMtlL2KIcdK6KK+86",
+	"jnEn3e6oq/cqkjvM2PW2Hd4OCzOqcZTbOS5KEEzNQZbupsFP+FDd9+N0TtJMqEJ4nSbwS80gJjJmaw7h",
+	"nXlkpxF3LSc8AqIPpiztpWCZRzKz3M83aO12Lp63Q9s6Mw66Le/5hX9PUxkxpcxfz6Bbbsr+xiK4evby",
+	"eRikcqbcJXUDCJVB96x11gmDTBRfarhGb0ahJ7l54lszDzMYHTjikWHJvQFP9bg34UoB8nH7rO01sF7K",
+	"hhkMtd16/i0MjDmLTCIx1MnQtRoGN2yqe5B67L/bOWmdl76rxrRz8SzoBi+HL57FrRftFy/Oo+fxs4uX",
+	"tDNklLaiiwsat9oX9GwwPB+2B51Ba/Ci04ni9kX8LGpfDFrDVou2XvjEq3b7/KL1ogXjEoBWXTfx8zUQ",
+	"JyFBzDLp3rI8CvEwdoM4nfdS6HskJGg8f/0CmztKmVKIF7zgKi69BVr71Y+4/R/FrnbO0ojvdi+fl9zL",
+	"Z2GQnxBMQs8S2tPsqzYnZhcpAgeXG8C9wHmQbIBPzDZKf/XpL+gOos5596QPvY8jddv/EaP62GZ9SlNN",
+	"+ubePlrWxeYvXh+XQw/ejYH2a4EP2hv6iBAOzmj8MDiqaVxM1Edo3K7zVPm25BHATA5D8DJLSRKj3dlE",
+	"/oKwZyKSMRejEPvB54MrN3Efmvnq3AGGzgTwSiMeWZjrONgNz6YOYA/2Yivda/FRzhRihhnzuQBXZp8Z",
+	"0OhmlMpMQNPsPD0hS2x3vt8+fPpM/vs//8/TPP2dM9W/JEPsWNx3YdD+6bW4FicEvmg2wpZN2LihGYPl",
+	"wKFtnKHorcVN65I+ls3izeZVJ+QqT6owi+yTKuyGIHuGJQN3wZO+5+j2gGCoAR960vfXwGCEXI9bllqt",
+	"evGDJecCOC7MusX4KAx+TJMhzgBPDpwIBGNEpwZNCHbWxuMbM+A5DkbOCWlo/g99/a8FIXSoGRSIoEzH",
+	"m+Fsn+ZSoQ/JLVNqxB6s+XnrfFGvtCer2Bjx2Tl5x38yv1zYu3F/brgAWEvMOfFFKoL0C96Pkz+zed/v",
+	"xbUwcqz0FvM0TAN+7dMkMdLQ7k0fD+zEbJuRyOZFopj7afG5ETUPUHlpBD1O7sh12YNDp7KqicfIegrc",
+	"phAyd43uDGHBbc6yv4RjqOWIwRousCxXBVTfZTgPD1R2GoZ+9BMu/N8NVNorf/bM2c6py+xsRAUZMOis",
+	"b4gmxnykplqmF1sFYZ93KHa/4Msbad99qzj27VAXErEwUQF6+RlmFi4fSkxiAOvCGhdee6zJSvVaa/XE",
+	"ck3WTSz/pfzxRhP8/Zerz7//ybpxALKFKjLjIpYzddLuXHROyWumYcB2Gtx7XFdBvTo5VHduzpt0qN7o",
+	"y7mqW2WLKTbhkUykOwcUtI6BIXI+bQjWK/OUOhgT0pDh3obYyqy5ZpCGlfVsEnTl+nRarRoM3DpH7yRL",
+	"NDf6BkD+n6AZ9EctGnpuGSwyGqcWBWFeAznggsL4F4bkFe+1AqhvRcIFC8oe37/ikL4swax/CwOnlZVM",
+	"PeufuzTa9aViX9klHbHLohPsWrSfX7YunrbaT43effnzZef8Umb8WiwQ11KDDJz+4vo38FB3duyhrnSI",
+	"WcMVu4HNZHqDWaNSLGtc322KGi6PVZOrTIcw+HoyoV9PBkAqz563Wy9ePDs3vyqdMjq5GwDBfn91/tpb",
+	"bd0xISjU2JlAgSwbyxkZ0hT5VnX/Hl8G3DDPbf8dfI5elaNX5bvzqoRb82TQ0B2JHnwq389oV1ORj3kP",
+	"yXwNWe/TiIqIJYfQtwi9CUoCW4euRSiDnTPHGuCn5D1j2JfNpfy5TnG+eedEGnvCO1lwwj8o4kjnkqRs",
+	"CmzMCBbrFlLee3Jazj+0IVojTpiIWQ7utWzawmLuzbQ9yp+j/Hm88gdoJzlE+fNJSziijyH11Iz1DtnT",
+	"WDSgK2d/ouFzXiSYMIyRQgu6kAij/cuUjKSMsasnuCXBu2uNhAEbgfeezU4rmig7avLeMpnCa+BLRhpZ",
+	"aVON6o2vKXuECIYEUjmD5x3Ha9rcDhd7U9GxOXrGUcocpcyepYzlMw8hZP6esewQJczvlGsIJEqC8vbw",
+	"Bc3nLBXgIVpgpLYw28XHtpJAMJX6fKwPgpGECwixEEajMeFKZRCjgb9SOQsxNTlNWWSLt8eMaTKYh86d",
+	"B2l4vpE0RKxF7Bk2UOcpeS+JUU4ggmImCYVP9hyscj6h1x/ntMzz2VfzOy7LzzjV+3dBVbt7zTKGPgMz",
+	"RIIJFbtl5lyEkYxZiKX6mM0ZTphSdMSuRfs8PH/RarU7oWO/ITDG0CdAIj90f4dFJ3L4Ct5Gir91zbrZ",
+	"H0jMIq58IHEJTKToPS6fDZgQyWdE7JSInxNgB4QOgMBOi9h5PWSehi2JgEwAOFiaDurdroswmUtO14Nx",
+	"LaD8rXPt1lDfKXlraBihGgs9iqnNK4F4fh7FRzse08cp0qiCfse1uZp1vRXWIdw8k/OjmeN3nsxpSOme",
+	"szghZBUGJ/D/xpmboPPnzn2Z6UhOdpq6+VHO7sjeXBgDUHEe7F3ggTVDixZD7YVY5bPWfbbrBHmJZzZy",
+	"ytjiiJEzLqfAA+MsZMCHgeOd3aAxW4dqF2TIRiACzNk3qFkXRi89DwtlAd0ABU1Q6g1tVf5dJO99lLND",
+	"yt8Dz+iARTbtxKk0TQXDXgXBhAo6gn0/MVp+shp6zoMXjbnSMp0XSoKU4f9CYNLZjClNhjxV+pS8ERo4",
+	"TgkiDxOogRz7HFli71by+H+YBdkNCN07P7N3OLHH1cwZzCXVk+KeObr/jmHr+R9NeHv1zmopa8ZQ3Ojq",
+	"xB7bKP8eEeia+AuiLE3htai2NbSiW2fWUk7MVOWkh6RlZirTERVcweiaIn622s5mVkUsYTPYB8ZUWyCk",
+	"h+a8lmvVZ07nLIxMHKU7xousEhPT7ieRGop4+zm1hka9pQkTMU0JFJJyUQZ+03zCyD8AMg016/xwoO+0",
+	"oOQa/srtL1LoVCYJquGG2s2hLvhMXdGhgztLY5s6ilnPZig5bnCxzrc0Aq48x4W8agQAsehuCPl2V/0/",
+	"kNjCqdlr6xxHlSN5y1IxAbXJE6eQmkGaXZQyBpgcJ+32+Q6p9jnQ5how6wtLtx/sr8X9q6D4j/aQPeb0",
+	"Ksdd8Ggso/1AGylPWXJY4Db1bGYdfWt9YLCi4Wt+mVemSi3T384xrv8JBGe4O2ox+jNs16F4jVcJVg9z",
+	"VRat9yFZ78GGOQhkf7/fmCPjIEqh2ElJgYn+EEsz1DyRKVsb8N/KcBfYZIliOeAPF0b4R8w2E6jsA7C1",
+	"kN5zN4A3AmushrbyA0GO8GjstzvAztjGIWJqrRaan+kNJl9XMBBDEa4qbhErfw0hekffX2OKIOn5gFMq",
+	"E1sThJUJG7T3PcOKK51SLrgYOc9b38egIGwVySkj/UyxFDlrv8Y78Rib/D4mtADw8uJe13zc7FFvwRNx",
+	"V7+rFd8yJ6zmS/ZSXVQsDL6eRIY6uNLoAB8Oe/BMvTM7YRaKgxqN0FhlwOZDD04A1YJ1yAROUVsJ+1/9",
+	"6SmT08S2yfY0HlPwBjrSsP2UFct/gaTMr1PDVi+bjXGRzh6qR4HnM820zU4QbqIbswmF1BHKlaL/y4yc",
+	"p6duOGGAS1VUYNudk7M1msC0z/KVvPqv/6sUJe9kphQ1hoCEUHJEFZvJ9AaLxLZRmB0lNcap3Zlrai/d",
+	"m634qfdIGeIwK2s7GFt9JJd0/2akwwOg/FvQNyyWhqCskYLVTqByW2aUh4bDh97/BEXv5ImQAxnPySil",
+	"Qqtrocdsolhyy8AhJBP2Y5h/iiso+LRhY8G0WZUflPUmVTAOrogld2jmjAyjvjj5ANoy11NqFZmtSSlr",
+	"EsKePEXfb7NhR+mViVV/MhRgD/0ycRuhbg980LWHV6YQn75Lr23uEsq7Clf7gHbTOPgoER9UIoZb093b",
+	"g6m/WiUqrY9p0TLbqZzcFlG96IvxdUWVzWalYD+AqROi9gsBmZUSDjLO6zDPt20ruyvo8mWyaz07OVtb",
+	"Mu0Fr/xxtT5dKWssUPlYzkgixciRDaB3QxfPHUufh2lcvdJ3mvLRGPZoZFRIi8jUJTSKmFJEyxsmlNMs",
+	"rfJqbGGbv4+15/SWES3JAH5OmRpjU+k6mq6hSCb21eX5kKW2zdVYW2y3zk5aByK2XW/Tdmdrsd3Zgdh+",
+	"dFzpjYh3qv8KxuJ6ry6WExtNIUmcGwpcYEDm2OxdDknKbjmb5fRvzFkgcbRLJ1JpkqUjJmyG2iVJmdIp",
+	"B4wdKZjy0QTkKj8oYg4Y0YxOwG21k+w0mMxn+REG+7i8wLjA95+Z5r8ThMFJ/kcTD/DrjBFpYWLhWKSE",
+	"0TThtSBa9vVaVnuDHbZ1I29wJGOmfHcNcOrWpxO7YqmqBZhwcLL0brNEsJQOeGIRsaYs4kMe9Qy99DIx",
+	"jtKqVdmdS3TjhvyYqqx0SgV6AopT7tZOMJJiyGPbvVqxZNhz8IKru/x3nJBqOEgwHxUTimt+i5nNwmx5",
+	"AgV3+HlX29dprZYhnV2n3X2yu2w4xUN7OIER1/s34bL18Ft2awgtK4qBn4ooljtPfF6VDjAdU8W+nzxm",
+	"nPRvOKljDvMxh/m+U7GAfgD0spDpdhCZyAVSOLgs5IQP2Uk0jxJGpo5WH1EWss0t5Dm8PsyCQIl73i/Z",
+	"0C9+5RI0bs0INQYIwCwA58QCQICZZcMhizQZzA1ds2RYylXG1+O7UFerT1JeK/G4cEj2GhiyecW/UBGf",
+	"yFuWEjpKmWtVDZYIF1xhPqAjOfh/T2bVFPdyrSziwjrsJy5U3Ih/7uzhRd6wUdITcpX7ShcuU81Bpwrf",
+	"q3wKd3O4H2Oy7x1Hc58ZvoWzf0zrvTutdysReEzpvU+p97jTeVFp20kOb8qGLGUiYieDREY39fb672Me",
+	"jUnMbnnk+j6M5YxMqJiHHmHY/OX6o0EYKFMY6tna/P7oxvkTDvOYsHtPCbt4DO6ju1d5Cz1OxL0a5OgW",
+	"fF4AIbOBsMI95yet9me4YT23ZacNfQgHUDD1mQ4SpslZSK6UohN6Q0kqaewhwy5aBRQGOYWOAbVuzOel",
+	"DJa4B4Is6LY7u7Phy5vx0GZ8qbfO6o6H9jxCRMkOWdX7N+/FqIcsScv5sCUMTxLfW8jFwORwmHDBsDtO",
+	"PlbXjCg3+Z0Fb/EXMY8TtIsR05DkOQmvhZAzwxOh5Qi+045AMRFjPidVpO8/ZHvOQJWFSyLVfpDqNO90",
+	"gz4HOcS8zrlzSUyp0vUpnuXzchCpnpZszqpIuClZdjYkmF2b8qvNtru42NlDcbFOBRMTiNP41+DqT/9h",
+	"3tvuGOvQ/3FuRE9TTodghkWe19rILFw4rZVuD2jF9KjdHmUuWpkaYKdJKPLRxmx0DY1xtSvkKkmsWea+",
+	"GhKfGIRnpwwImOfSlvpQQBJ8pctkiTPt3GvyyMhvXYorEu4C9bXvifo+O8F+KLbX3QqJ9c6sR0b7dNZU",
+	"0unTlCUM/HZ789xUqFNUkUQqDTagnDCFdq4DrD4lv9uQcKGdY6HhAZLAosqFeIdgXhGZaUTCrvABIfg0",
+	"LEqdI6gJHrV9xbZq0j4TFQ+S8bmtWRjWy9Kwlrmje2xtDvlyCw7Z2SGHPEQHVQN9A7xUlVwSiFAOjfDf",
+	"Qu9IaXLCxUB+XeGnohp65AqWKjKGjCfCRaGHrMtSBlNrTvDxAQO81MnunFUpTd7CSL8zV1V/mnJpTkef",
+	"TDOtCIPSBRFxplyOzr17s0rUGwYnpb/c+MwF/+/mIKl27zZ2ga0sKndv76nVMKkubbEwl6rPFy6vOwD/",
+	"aH01vVTMZpeByyJmNAb48Lwdb17nDgBmq+rI5S1LMTVt7Vr3YSondjmQrus+sQBTtA6iwK68kNvBqhp+",
+	"8VazyYPDqpoP1/vhcppIWcT4LYtxTxybLTB0x/oeNtewLBs2Kdy8u+lhiam/xWThLTUuiwRsRgpNZG0U",
+	"Hv6oKNUARgSB9m5whVksvqqGpSn+WezDPCRXIxqzfwTfVubrrq26dQzNQd8YYxiddH568fn89//4122Q",
+	"whx7cHl7tgjRUC6d8GTuGmK85jRJZOAWyVWkTLjABreKfTXzMzP2HK4bYKEBbBhVUsBJVWNmpLo5p4ql",
+	"xhqBn2kUyclExuiz+VLQKS1q84rk420yGfJjVWMvuzN+MN0uanmGqyi1A15gGrTAxe+fa+zIji7zlqfY",
+	"cmePRvRH59cvaLQgjBMubiAnfMFetpYtedIvVxH0f7wkfTllohdRxfqEJkqSOKVDrSB3UbHTMkAFvhNZ",
+	"YzkTkJTqdWAkLC4AmaLdDU2msIc+8LMNbG1cfUMwmYg/5mTxKDIs/Fo7bl9c0AqpkEK2c8xveZzBLCdM",
+	"j6VZBmOAaSaA1clpliDTtYqNrekAlmdWy1wqS5RO8G095oQ9EB46kWMlXzxEKxn5YqV1jCtYYI3VLPDb",
+	"2tzI0FfC4hHbc0aW5exEMYeL5T1s1Jb87oT+/Xz3zQSO6t9R/bt/9e/RsTlPnzvnda7t9j47MDtH4pCx",
+	"GDPybLOlmKIjxB4o4HzWa7YR67ssJG3AuyXERyq7YcKqPFKdKGaJ0XRYvMD1LoIwcIscdINfJAR6zHoo",
+	"/pUIPhprFazndE9p8sodoaMmszGJuzXcOX3HLMJeRoekxzCk1xBADNAIoha8dicKjZ30I6VenzMuZC+i",
+	"Uwqtatemytd2449EuTFR2iXcOU1OzKlaUcr9s4SjPxwaAfW3LB6xLhnMsSMhhSVU5lyrkEDHX1teKGKi",
+	"2NeQDArF3UXaSxhNhfLlF9BsBeL3DWJu7+yI9w69sJ72WlBP4Rrqs0CbNoxqbi+m2alIpizotk5fFnTf",
+	"L2sTH6zXr1zpOudjwm9YMoes1YeLPfzMReyya8FXPxtLMqFzY/NAvEnkts8jdiYKqU+8BnQIeu2OpduQ",
+	"8uSxiza0R3sxj3tC6h7Vmol4fSH3XurXfqePkm5z9TORqijnytj/aH3tRvZBQeseifLDkFBBXIt/wLS0",
+	"vc/daHdGpzDVo0Pt6FA7OtQOjN39xEa2SGenvM1wEkwL2ht72xHrcjM5cq8j9zpyrwPjXr9luqTDeKVN",
+	"Ik9zCo2FaNyQsanVGcEFQoCO6lTEPi8lJFSRIU1tSrBrsWEszRsowxzanxVTO80PVsfc4GNu8DE3eJvc",
+	"YCBm9yGfaAZ+qupvxTxlEbyh6lTJTIMGAQ/jvxqfDrcvEeK9VELNUsV20+ssT1e9v5zoWiLIYHuHlCdo",
+	"kmaCCjWDPDOoa4fMD1vYbg5EzGiiYchrHApAN0VPy9J23Ruq4/aYCil98Nbsni01yOB+mFTtlfiI1AJ5",
+	"e7GM4hY7dUlxSt5bl3/C6C0r9WEfsKFMmdV+DOkXYA1ycWxeHxIKVB46ppCak2fOVGgD6ohlmI8i4a49",
+	"Joklw/5bRruc2TNrR9wI/HBzA2SHzkvHbBpDMOMS9CYIF20Eg+EKMVdRIhWLe7BiqBaPWG+Uymxqdeww",
+	"SKgYZXSEGMPs6zShwmY0Bq+kUFmiMWPU6F1DaZb1JJtiv5lonErBI8KTRDCltrEb7lDyx4YPjXsi0yn3",
+	"Cn1B28frp1FhwMH6wZT9wDz6I1fBeF6ndKgfN9ZBzuOqQ59mhjsJfG7U9muJmRVsh5XFJFtHKDfGhF+b",
+	"OYypEFCsS6e8llk08SvkGli3qG814TNf8nyg3owK7QhrvapjwOvn8IUv4ZKe4XwOBZfG85/P/vzyX//9",
+	"3U5dGvfAqgruCUjhvz//xCpuc4jFKqtVpIWClUOKJa9siSZFxFyGNWpDVyTCFlUAEkUFMccu5XEBaYGq",
+	"G5tEZ9Sg6TSVtyzuutegKoXe2EKEqUme4joY0Xgst/fT7qq/GqokvWy64Gh9WVYqnD9jg/ymvbReW0Wm",
+	"h+hFvEPK2/ZrlDjutpWMf2q7TqxwHEoyMdRhFgpq12YAgglOH6Il/hmiZ8v8nVClPcTIkpewiUfwFzuk",
+	"R+UXPEh0y4PyCLyTt+wAvQLYiOsW2yQdpvxrTs0TphQYoHXk/BPTM1YGZXeJ+9aHtlNSfufGc6TlQ6Hl",
+	"P4IBaAnB78ZQE0QxVqxYlYJ8zpiyeN51pkx7fayjC4jXcrCUnLv2224YCx6yQ+UtlgQOl73UOSp/SygX",
+	"RLOv+tII/4gKITUZMKtex4QONUtnNI2Va6fCE1bkJa7hg2+UalMrvUqda8x2mQgdAFAZdK4DvzoVUswn",
+	"MlN5zNSQVbHo+y4PpD0ge3VEWqL7nFOamoJ18AvNFL0kU8DqIjRNUb0ThAvN0mlqhnIabEoU+/XDuYWv",
+	"oMrf88LtB1SezVeZO4crIRjWUKGdebnPDMk8fWhAFYfokyA2m6YA++Wymq/szfYoxiziMVOn5MPQGRYQ",
+	"oLoklAg2I/bUk5RNExpZ2jMiEWMRW1X2eVAFHDhXbthV+IIwDLdLH9y6P5JEaphg0A1uuaZJD8ibqdzl",
+	"FXSDfxNm7hE33A56SKf8liaXtsmhN7yJytKR0TDW5gpuyT7iHI6m+Fbc5ErdGF6imIj94XYZbLtiKk+t",
+	"d2qPzOWnOVFywnKIdmAus7FEN1oIlI9N4H0IYJrKiMVZyhSWQBnbgWvy5Lx19iOyi0wkRifAPff+uE2Q",
+	"EHCB9s4VjhGMYwTjO4pgHDY/dlxxkSPjz8CSuRjdH1dO2d9YtM+k8Stl4xZcjHZW/YKzOnLSIyc9ctJ/",
+	"ck76ETIc742RTrFXe305PQZQ5xhJ7WJDdLRgbSZbyii0AHJDDPPG6ZBbCc4pm3BPRcSsceudSD4WjCYy",
+	"YNmk8h9MECXoVI2lPiUfmdIpjzSLrQmmxnLmS0oggY/RCXyvpirfznNnqS7VXMYziD/wn4YpFTiFnDIB",
+	"7TJEzyyWOeE0MaQXZGIcpb32i97FS+DW7mnMZ6t/rlO6O897Kz2Tr33+5F+DYYpHDRfbkv/6kWR7fmpS",
+	"LyzvzNIH9vp+YoywrzTSyRyPou+V6bn54wwspQxOwB71HXBEoWvKu7OUMS0t8YQObBPIk0N3sBCpnAH+",
+	"fUV5dJdY1JkYYW08AkFIUnYrb9ADjQ0fYoTuBAVrxhWrIXhcqIPIfd1INJ+t71T6iGfjm3UmHXM77y23",
+	"sxg9wWYuWwvilCmZ3O6/F86yXK4hTQD4ZZYLSFtWB5UXkL+loV0xCGshiddiCRVz3wF5R7YSLNzjQ/NQ",
+	"MsmKMF8YAjArrukNE069iTnqPmQs1ZRrmhAulDbCaRMGAWfs6G3ehgW8l5pZpcJQBzS/tMFSKEfaPuH7",
+	"KQq9PfICwDRRJUX/B+XCx6DZG0X+vcR/lXAmx1SRARtlYocUblbj0cL1FIjbrA3wzKFMyXtOJ2y+CRXD",
+	"4TgS8TZEjIu4wyKNp3vWy39OGfsHU8iYuMrtnJCAKVhHywLa16XY69eXzipXZ16IH3Fhjm1kmwqD1T3J",
+	"FCSimC9gYRp0YydPzlsvfwzLfgIaaX7LwjzNDUkCXjGmt8y5NNBywNdTQUcAK4FPSaLGNHVuELQu3Psv",
+	"F10joI/YjHKfeY6pLpi34lZqwpUCvwWm1fHYaCrDOXxGprFrSayhU/JwdUqM4Xlnvp2fZkkCKzmkkbaV",
+	"qL7eNHdbTOicKLY7jWg7w+foMz76jI8+40cs2j4xEW8p2FSUsRN2a4ZW30wZ+DnW2Nscgj7uWJ8oOldl",
+	"D806MCUVfd8xl9kM6w2O6nFhlcgoytL0ITKZC18KwqD44ebYEbjxZViRS9JHAV45/uagI26c+DJDr5Kv",
+	"AWsBA7rhFhNj+Yv2UmOMEXOiejDfHjy6y/TuWvHxLOdWhlHY5q3nncKfeKZziVGOEDgMKhV0z1sOWKoN",
+	"Z7DBI50iOm9jYfPc8H1Yo67ZGJbqHi6fodXCKSsCg31uF6YKGYvAUReb6rq+UOWuuf6EqCydJuanVhho",
+	"2XP349xXtBZvL4mEszC45YprKy8bzPpZB7nrNsnxnms9fGJ8frxXwnGY2yzVl6SF7dW0Ve/wldD28E1v",
+	"EcDeKATXVgROsQoJTRJAy0Acji6ku8I1kCiMRmNyy8Y8wp5fNlUzJEBGDEKXin2Fb9CRffKU/IZAzjRl",
+	"pb5kPo8e7s/jGAj2bft0g41gWB+46cBs8LmztpTHGiXK4c5wAVOajiG1XMRESNJnX10vLFSVrNicjS2b",
+	"s1Nx+f4zynWxtlWAH5AKTRLOlLNShpnOUmNl2TVCbpIHaZbWgugZj1jo+qUVVcJCu7Qqmexy+/353muQ",
+	"5T5YEx5IZMVgLjsLgSYzOlc9Y/YGYWA3yl3Eb8fuQhVzuuheLEmAB2P5a0Gy+83ddQFDk2bvR0FZJyhb",
+	"6wnKzpqCsr2ZoNzgWFXJw48WOe1xhxGLsrfGBQnTBIeSuJXzatFrVNZBJuLE9mhsbLitho4BfP2xnJEJ",
+	"FXMncj1VLQjGML/TXFCaJ4kRi+4OdOr5eyYyXRKtmKpuDAcrmCFsf2fv4wqxA4A1RZmzZSLPkfl8H1r6",
+	"jpiPV0sPx9tzlxbvEWNyPX7navy2CDFvS+wFisvSlEFGHzTmVFb792XuL70XnStyK3m84Aj3QHtOCy4p",
+	"wKTsbCpqtTVe9ApO43BhtlBwdw0N48jzzxPS7oSkTKWb2aQ7RYI5MtYjY61hrIfpSb9TS3uFfKoZf11L",
+	"N3uK3aRqVbQPScyUBi8EQoFcAh+0XdWNfgWpBDLTlQ72Zcf6ZaXKRVQWja0nxvzawP2O3pMjlsghYYls",
+	"Gjqt49IFBtKURXaCMECfWW8wbxZM7KD+nnvh12HH65m0u3PjgiQ5UGcuplx4s8s2rLOQJ3fxr8OCPXln",
+	"zEg7gSXz0bXew/PWhXkjD4PEUzWWM0Uo6Vvp2S+bm/ZW6/O0mSgcYZYNbygooOUbrEuYJmaB5uRJ3/6r",
+	"hxf6NukFX28VV+9bTVkE+ST4s/kVtL24muOKm6Uzt1/glI04zOYEdo8OxyOzvJNZbrxtVTzxV5jnd+7O",
+	"M5MELltgvsA2tGzMfDd39Fll8ukftjnkBrDR6znePEfaU8rXkRQ3IkXsnytuHp13C8wg0GPWJ6sH12nC",
+	"P+qXHYyJKdXjQnccR7PBoqhbp0PKl20ZxlPIxbn3FOb9LM7KDvt4ooQkiRQjlrqoOZ1IMVpUqW1iNCxl",
+	"vbfSqYh3p+9WcFrzgh0of3uue3hFJ1aouIRmG+dqzNH+AutAPSvbsYfyKHsahIElj3t3byneWPXeF84F",
+	"uls59ki9iX8B1oDCbEJjRrggLE1luhOH4sPw71pW+tZnbf3gcrloypAdwqHh6zPMjgUzXfZpgAO0kKFF",
+	"nvTxirfFN2a4j7LEzNXg38o5FCYygcs1mBM9kyRm6kYdDOs9Boe2Cg4Boe8/NLQoHnZ/DL/PmJKVAkXj",
+	"ZVtpYMtpTgwJ0uiQyjY+4cheuYEdKzfur3LD7f7h1m7kPeMrP4pXe/DCxmUcpacqv47fjunct0+2bchT",
+	"klBd36/U7cEwlZPqbqUxttxtsAIrxsBomvC7R6HlWmPYXXCxnPwsM50yGo0btiVYKbeBqRQFcLuzSmYv",
+	"3b6ZvH7RrhfMUE145gbvbyp3YuqUhnyeC/CfMqQ5bl2jVjBOqFI9IBvbA7l4YrsBF7iXXIrTCR+ltiAz",
+	"/zWoSgypE/DFxd9V+LPMxB869umWy7G3+vCnA6GIcmnzQOUstqJkVdlJ6NkvFoWoglXT9WXrRmnybY2h",
+	"8AWZtWAsZvEpeQ/F67Ek2AQikWIEMcvQZcAJqRlh3IjxU/JWGP0indvakxLrOS1HOQtFLXcn2Pmg5qqq",
+	"kvqqkfJ52mtcs5a5PSTjasSM7pvJbMgN7jFQexQ834Hg2exU1RSGyDR+3JHkJVlWVxsiU2MjOoEGqnoO",
+	"tQYQJtvHkRetxo3aDTeIGy+x++0U0yNbOLKFhRBe5I/WQTiBGmmsNrK9oLMeXOlGP6eYft55CMqyQZuc",
+	"7Khmo5FKuW71xraK5n0VcMD20IQMCgS6sTV2XyUcRz575LMH7m1vpk7lRRzNmO26KtO+I6/3loWyK/a5",
+	"p7joT+AegYaXLmEhpoeTgHLkrwfEX21MdT3uuhgB3fbAfc9M2EY9Fzjw1oFPOa0Pdr4B16fdrpAINmNK",
+	"YzHdutHN6tjmh98eW0ATkSDvOZZp4SbD4MT/a52yuFXxQxeWbBizXElsH377hE8cSIf+Tx9+e/DQipyu",
+	"CqdoKmKaxsQefTEqAAIXaPWVhb3KEqbuDy0Mm45YtOJhKiekP6AKhEg/xI6Y8GsNbvHiLXYZ1aVvQgz3",
+	"9qcy4dHcm7rmKk/V6bXw2Fv5ZwsQWb6aDF5kDk5KYx5phCgDWbAiHvLht70GQXDO8AxVLJEUtNkEOFW3",
+	"0wqDGU1Fb8rSCN73wvzC+GiMiSZjPhqDzpDIWdBtnV6EwYTF3PCCNpxlzbX5TvDpw2/EyNRgHZLYT+ts",
+	"syPfZ4cTIPkVzU02JPo7ZPRTa7/WiWpD4HhL4WuXJUINyYSmNywmfSWzNGJ9dyUsSrMZVfgiI2DInFX0",
+	"rx4xjWlQSHbbMf6cdBBtnCbwHqoUU2pi35GfW4uYnMoEsI8Ns3Qdskr3YYGDuw0hrlU2NcqTESzwHEaM",
+	"e8W+52u9YJpQccfoviG6NrY8g2H2EGN6KJNEznrGgMAvjWUS9yb0ay+mcxV0z1qGHSjtlEIApZ5MDcM4",
+	"W7gy4cI+ZFT+lMkpEz1joXLRm0ihxyroPmuFQSZi2QP/mrvqPmVHuci3LrbiW/kCQxbVBNGQjYTPgRuG",
+	"mQD0b5r0okz35HDYi+WEcrBfwqrLCbsF4PGzIAwm9G8Am90TUhv9GafzsmWYY8qY4GLUM2PE/KPus+Lv",
+	"OFB75Qw4odOX7czsNcO9ZRKzFP7uGR0CVxOAut2rywsTc0UHPAHecd4KgyGd8GQOq96LxjyJUyZwi82q",
+	"0KTnEL6ZOUTn/otoy+GdIAF7t1kiWOpfbgY3Hc8Vj2jSm1Kj1JmhTFM2EhQyf81IqYrM7ygALKp1bj7n",
+	"541GRhInLB6x3lhmyJx9t/agex4Gwph+SdA9f+FWIOh2zoHDRtxYCZUPdgpPnp09yx993vkWBtCXbN4b",
+	"0kgbla9TwHV3x/qby+VNPfMfUMWjniU9e7AsZjwXPUjXAMKFf/VkBpryMEuS4jOBoHi+uOZW9UqZBX/3",
+	"tINCvWfb3sECu/aR3bbZgeLQetY11EOyNzNXWpqpyCizNPAC5sPVTU5ERYbnltA8S5XiI7+ohiSM8dVz",
+	"LLd4q+codtWeI4Ny+/vNkmnVl9rPXix+6qzuU3Dv4rfM6Sl8DDbMsYKqDz7vNP6euXXxc9a14T73HGQ8",
+	"CjVIIUdh31hJ+g1E0Fvxs1Fzq7SW322rC6cKH4zjoM76gNAYaNMwteLAd29z3KW5NA6Ku5TOMc2Bdazz",
+	"oVIJ2YX6UeEqbJ+0LgqFV43dd63zIO8U0Q6Pms1RszlqNkfN5qjZHDWbLTWbxUY+S/6gyrjLkhzbJKpd",
+	"7cb5PGZOMj8OXejBPbHbZg29odEYfKG+kxxqctqqopjQ6NOJ4GdzeyGZCFpLcl326FTUBzOxyunatGua",
+	"zRfaxBG76yShRfIgTxSLpIih1z4Xox+D9UIKO80P2oruDjJ6WesPfTWmYsQIJZ5vbeb6hBQRd4L32uE5",
+	"SwmbM9Uls7Fktywls1RqRiSaLxhgsf1G3HihtP680/nxlPzumt46c8zsJGjeisWGNI1kVeSGsSk2dEEO",
+	"a/49B/S+a2E0YBaTTMQsrc4bFBLHYfsx2iC6HdmEES60tF+nOs8XnEgjxQrcoSrY4ua0FZXvoTHi0cg7",
+	"GnlHI+9o5B2NvKORd/BGnk9U3ruV9/YQ3d1eD1xQNn+Dui5UdHIdZ0ulM+bDYX0PIKPOmTtY6vJp6Mgw",
+	"f11Kp5ktBA9CckuTjJHBHP+xAK28jg/cfLxSF6u11qE3uJxMaYqFZzWZYHYewZoQgVtqaWAu2HTcIQDx",
+	"GPY0YENp1CMjz6eSC7gQPHUS/ymK+zW6sn368Ntrs681fg3cUSYiph4sW+yV3RI9k2jo8716JVbRhtUh",
+	"uRQnhi1yyDWuTUqRiqFvAlu2JwlLyZglgN6tpbxBFwcXNfmh+cc+uW89rnRRM9f7x76xXwnCwH2weVqo",
+	"20T0M3FFJswYN+ZPpelwWDMWs2884lOKAIrrMIqlcVwlSiKbRPAGrFIuJjVXjYDjLvQQObE0Ak+z1qCx",
+	"IxhImTAqdtulGHvnN0T9itpmY5qYo24fSze0z9e2V9lFjq3GRcxveZxBU/MJF5lm1rYq72bDyVCAMMuN",
+	"yqZAmrRtDoWc8gg+9LtMbxLEa3trmPstZzMuRsRbGl/W1nu2yyJeYjoPnlScj6BSWhRG6Mm3KC3Adrin",
+	"NOJlVn5K3mNvYSiqVx5humvdWSDXZIIQdmPGU8JjderLWY3lIUYsVSH8ic/IDPze5ijgz5RoPmFWe2HY",
+	"MNEXw7pT7RYDS+oVu2UpTUjhbKvTuvzhpT3fazrxJkzlToZxn0xgHWreghD3lMq8fDi+V3CNAuO5A1dj",
+	"mQVVcKA19ci7M4WGUCRglMrZWJKYx4DipOkN1g1UZwlV0faWlspR6B+e0A93Ss4HGWm7Qy9wgBiNaHN/",
+	"oe2f5mDn5GeIPDlvnf14uhS0Rs3+zuLrYld/MuTGuhykjN4YVcSYzLWx6h0I/V2Hrj2Bnl9spbDuI2T9",
+	"XdDVXfgH9yb39o2BsJIqXXw5p8rm0AjVwAg7pL09gSO8scjcgKtzOMjwR9XkqJocIAt16AXb8k9N1U29",
+	"w/nDlAkCt9wBzo59JidSaYLBXEQ16FrrYmiLka2bw3kb0H0B6RGXBU6p4IYJFXTEUkUUYwV4Lw8WewUD",
+	"I1IgdL1OObRvNwQL4SGtiGZ08oMiNJGCnZLPMI+Ipumc8Bg/ovmEqZAISYY0wnbvW6MwwHcel189ztj9",
+	"e9XxI0EYnPh/7QKFYfl8dQkGk7EVix6zCSRvmZvMzPAcuYMHx8BCIM+ZJk+M2PixZm4TLiqB4HNPePUo",
+	"cXxcwSdr3m0vNQWZ13Q47MEzdR9dBN2XUyZ2BLlvXhWEQSxhOWKuJlwptgb4vguOgOSq/ry91HA9DC/o",
+	"wSMVn3ydMYJhTxuSgeS8mu+aw2ljpLXw9ieGbwRNJ0sHRoGDL09d77SqLy80ANsqBlRaZUg+qf6m1W8e",
+	"NjJ9f23CX3Y7Tl+wTMZdNyrF51ZrbQVrUGimo7MUssXaL9Dl5SokC9MoXFhrRkDJ3aW8wkIei6W52j46",
+	"hanvKnRjJNlDB2tA26iHgHHZH1qSASOWATl9ByXvrntsfrlLfdoapjgH1veCAiVZpQPWzPLwGt0eKW9D",
+	"IwW2syZ3RuNWH4RJUk+Y1k9qB3u/xLh9xk1Osk9RTdyjk+izBI10IUUkNNzNVUSMKfhdZYKAxAMa3Vit",
+	"Fn7skn6mmLHNu8Tw9n5FFcOMKuCU5nmvq1VjIRPzMgwGSaYgGjST6Q109DCPT+gcfjQ2GSrcqrGfClfb",
+	"cq9H4ZuyK9uskOEiWIvkr2A1Jr6T3KE3kz3ydzO1NU9EQSB0thYIh+inQqFQ6aH6E79lVioYhqXkhBkj",
+	"e1lCfGvGrM0QE7bXgrWNOGsT1ujm9piYo5AakONtnygls9FYE8h0Xo8TvsLJ80Nrq43VIwVucHHSaZVc",
+	"0vaWpp2yLw6Gv7r+2VV79/D811pxa+nX/3Ts1FIJq1W0G7JRy6YeGxftFJoN4fltylvtGx8Tay11MB7w",
+	"VI+JIQ1YqFkqxWg9BvsaV4AmR/76sPy1dvv2wGO9j/7IaFczWkstXnUdUw3NLsEahrzsaq/jKv4Lzczr",
+	"w6zvEQiepim/pYnC2GkecZWpXoy3XmI/DWibLUUyt2EdH52FUKeNik0sUoJOOR0xMpSZiLHbJ40JjAxq",
+	"58w/dtRj+y843cdVWgSr/xCdtfMPBWFQ+Gzz6Bkep3KAbzcY9LBzHoV+5dddcOlhQ1oLHy/2rK+LqxYa",
+	"4O9mDPDlGXbOjuTEsARetwDFniqNg5mWcxSfXTmWacoB+aCutsxe7g3oOiFVD4HQK7+gquIMDzECt2zS",
+	"2txRwfadzRsNZXWHczeYA2lwTpMZnaue9VIV+EVZeD/rti6s8Hb3LHezqVWPnnXbHfs0S/iIO0gJ+1fC",
+	"ii1+AHpgZcOfcZT22i96Fy9LHXQ26uLzzCg45RPYRZiEgnozo1zjEUYpt3qGtQpQ4Z5dxVCBoz50EBW5",
+	"ZH0U9dYJ6JqGrbuMntaZgR+GYMq5juNWjkCQQw4JgsJAJIKmeR9zTNbRUBoHaPpd0i/LmL55QbFH5Cl5",
+	"a5sIKNfg8e8ZywCuSYqIhUb7mRUUJJtL5IYGmtcl6ePVPoRABq4DrpAzz9pOr8XV8oTMZGhJTuFkFKET",
+	"aSSHLvZdR4gDjLaI02tRgjKwL+QYlyk8ZO6/LHdPz++Fl9nsYvKkb//VMz/3fwztVKEMyXVpkymBtPo4",
+	"XGzE7ntiWlZqRAS/hUAR9pAXMB9s7o57Rfrsq5MjaBhZXXY2ttLLqr0O6MuQMnnSh4ZcDi0IGpvAtMyb",
+	"f7wsND8R2FoeYmNSj/HswNzN9/05gFMEexYWO34mnKmatp/FLQuJQ8qB45mOqOAK+Hih40p9OxXgAQfU",
+	"Vb5CotDEXWRfpyxJwFBsImvc7Rb6KHj9H1fBDoQDUhvMok4cwQsR1McBHIERtgZffrBe8btc8XuS7nds",
+	"5MPLfCCqnt/lL2EgB4qlZupVW79rJcHd09T71FlfsVjrrNYUyRr++6iLZK2uUlcfyyCMKJyU2L7JPH7v",
+	"KegAK7CIJAgiVZPYDsIFYfMI9fYX3Iu2Re7OOSWfoQGYvSWSE6YKSEZW6VB0hmnx/oI3v0DjuAFNY1jS",
+	"TC7Lme+CsZhMZC6OsdRfSPD0sPSU/D6e+zisU4nQ1QGQmPBLnWfI6CI1rqGGDqF/hRU/fKfQAdnVhRR3",
+	"owmPaezOC6apm5UHfcnsi1GbAKClLnvdcrTVCey7s2Lh3DQShUdz9iHN2dC9vocwztCO91lrB2YuUPgB",
+	"2bq+bcvfLet5AHP3bsmzbbZwFZMdMe2MjF32gD6qrUe19R7UVgBQtMf1IMKBd/EQ6od7/xxkWziIou8r",
+	"b2iQF1BOTsmVVe7+JrlQi94pKSJWDYV+K3l12nD+ReftWvLq5Ro8ASxK1HERyZXFhOsQenHbtgJFz0tZ",
+	"4wQ/DBNRXWpdBW/E072hD2bXgBQy5Uxob3L5mALyozAAF1UFj0yoGGXgEQnGNPi2rvt5p/gVR3FxFBcP",
+	"KS4OMYFkldcihzdZITW+NVMUn9J4glbUQWTraSe5C/UhlOslqeCqba2xaoMnDms97v8Y2vcVc1IKcQvz",
+	"Yke15ElfSN1zf5pnbTV3wZHvy3uZlzPGJC569ptLDFjzLQXGw2YMygjiJZU0eY45XevR4Tt5b6UpK2WG",
+	"WXm9ch5HwbInweL25ihZ9idZjBrvPbhcoLv4Dg9HU0nDYyY0H873KGycYSKHUBdphcEMnPHKJwEMGDrR",
+	"ITXTtXMr31qwQBQHa0EXnfCa3mDcd+YAeEvR/lPyViyaRYWPuPh98TMLXQfsNNKKuH1FsB7vthZWuE78",
+	"Pg9WV0fwq9vT4ccoAT7wg7ICVgpmW8zgex3wMCDouM/bQ8KNDG8uUN3RelQydbPE9vWY0ltHc9+Lcbbz",
+	"utOj7D0adYcgej/ROUiXiE62lLMJo7f7rGK9Av/bgHExcglciEDiOPmY3ppr5sxZwVYpr8ZUESZiBuJm",
+	"lXtwpZkWut9wQIB7EhOOqWYb2m+wwt+J/fbS1SUd7bf7td/MSV6x/P8MUiZh2Fb2KGL2ImJsNwAwa7yR",
+	"5/Zkc3kDIZMTmR2iF7GRDGniTPTFwUJqlic12Vph8+o+FM/1w8UcplI2b1la2bYpMo1r+3ZXSB9YbziU",
+	"HzL9yNAcPtMbJjy+EBtBN0wylmrKNSTf+drWCYuhzWje13M9gv1oVsks0DEsVS99CkLz8UsfmelITliv",
+	"6VFz9684cneLNMzbNxuWHUXbHq0nJuJcpmHfTNdM3RwaHm1pVOX1AnuScB9dpgW4FKlwNYalEJd1Q5ob",
+	"y7VImAihXKX2okPS7HQi5Q2LSTZFnJb7tsu2ML9wxo/K/lqnyGSxx/aX0EnP9wATMKPaYpxTEo0pT9eU",
+	"jJ/xKB/l4tGzd5RND2h2IdltJ4WyVJzQGd1nDO29LcVUxIyGxcSMh2RCMSa6ThrZKhSeKo3NH9Fi8hIa",
+	"UUdLdS1gWNnKTVoAbTIihNEYymwBmDmJCVWkj2UjOIaeGUO/XmRtn0xStv8Qy9QP3wfJwBb0hiBV5TwT",
+	"26Xbfqgqy2Qzg9CsAVDLlTkZj8sg/BXKe40iIGfiEnc3t66VjDj0CQUNjnBVtBBlphWPWW9CBSAmrCkF",
+	"s1TAeh3l4D+nfbj+yVsyGBdP4N3SuMCujhJ5bxLZ0H4ui9xmbC6W99wK7q0mEJFSRfAJEQNUQg5QULil",
+	"mHhyWZXTIodmQ5WGXJW6VP3mLeUqZJZ5waOy4Kr7yNkm2UTw0VgTNeZDfTCt5Y7G2MEZY8AoDoXvhzCc",
+	"3n0c7O9FUNgueGhETGgMXjWWpoB9uUpgjKkYsXpAxitF+nWCxT7bD4m8ZSkUVtnbMHJX6HOXMhqNbYsx",
+	"2CymZzK9+QFgA0nMUxZpmc7BEhnS1PxPj9m1wMd/UO4B26lsQudQml9AaXSQhNq2xRFSGCbfbpE+Xumx",
+	"r1Mwknz7M+076Egik7iuZP89fvqVXanNy/YXqtMKJcZ9D8xmFhGtvEtCB4oJ3c1TW2USM6UJrrsf/g2b",
+	"1iH+2QLmIjVM6NdfmRjpcdBtt1qtBjhyfSFn/S4R0n5YhQi0CePFRbdYDTwaEy2tC5fUQiFCHmolIKQh",
+	"tsbYj3Y0dukUKAsAGKtCopjZAUiRBaCJCVXAtq3I+esC1Cy0BfsCfD0BOQPoAbUoiohXW5wA12yiFpb3",
+	"2fLihub6W7z3Ir9M05Ri1FDPAb52KNNJPR6Dmat5ssk8HVrTqZGxU42d6ZpMEz5w5xzbrW0nuUOswJqW",
+	"qaftztn5xTOAUXbMq7mkwtf/8S0MRlIUlsy84kX7YpcAxq3zHEux8KZTKyyLIvHMrNuYGp0pzQdVAi0I",
+	"/ndnlL37dH72/vXb7MPrN+1f//bm7P3fos6711ezd6+vmgtJ5HwPjWZgOf6JJfPKkuSfkdMAJypxA2Mq",
+	"JF7MFBvBWi4Otcruchkpx+KT1MvEN7csnRNzj/uak05cgGChQs1YCnB6hppWYAlfkjOXLO8wlXEicXVH",
+	"1Vd+cEtiqIJVwJ05PC1N/YDNaLvQsyi0Mjskke2B8N//+X/qYFPklEd10qSC3e2QuM2uqKB7Xm7XmHJ1",
+	"00vYLQM0JK6Br7yiRhZwdUP8FRg3PlOkouAlbUet8wF7/jxGnXtz2A+3M3VkcpUkxO1cQZt8hUtx8quv",
+	"al6tWdr7/e3fwrVArv4CdLP6Xrhn58qrJ6t6LE4gYxkzv06eaPMfvyyR6dM/zP/qcUQ+l9RNc2+I3KFc",
+	"qOIgRgp0bf6mE7YOjY6YJ9H1FUU6YInagUQ09MwZfnNAFQd7jqVQq2KEIFrS1r8APyXm0xAAyn/zQm2a",
+	"8glLJQxsyL86qz8HCZ5OU2lMdI+w7Sjxyl4h+ZU6SrxoR51hi75kZ4PzYG2iq4PWsPtwpLcaLA9PbXXE",
+	"tjZ4h/3qe3M0PATQhK2kTm/k0cgilEIYDi1InhItb5gw5qWcKSeuQN+1/c9/Rsl69dtbEiUcoDK4RtoN",
+	"y0mN5sUqklOmKkn3HdsaNYhNKDeURLlS9H+ZV/H01F1v7NNpt/KGGpkCeO4C7MXQ/I2dEtWYT3FjrGpr",
+	"ifvqTxuqu/YRS9ro+CUxIzqlQnFNrkY0Zv+wjTbgvBhSNsyVpUapwtWF39EVgMfPjLfwr4ILw37p6r/+",
+	"r1KUvJOZUtRoHMixe+4zX/Kf/Ce+hIEUrKf5BOetHGMq7nnj2bfL+nVTFvSO1TEfPNaH4jxy67/ACH4f",
+	"S0In5O3/LHCAT3wkTriw5F8JrWPoG6jJHcvTu1zrhaJLSoacJTEZpIzeAOpOlrDTGrSad2z/UDUF2qNr",
+	"5DC9YzuGm9nmRB6iQ7PMCQrF3ejgkoJZB6EVDJVn1MoYeOvTlN3KG0x+rM5N/PkVed5qvTwlb0SMISbF",
+	"lKH53GWZsmHK1NiKnQFLpBgpouUpucrNN7zIlbX1WEw6rRbRUqKx18+EyqZTmWronnDDRM/YRn1nBWLE",
+	"A99ySTLF0MsKc1BmajLT/dOKhHozvc/mqaDp2f56MpvNToYynZxkacKE4ZTxwgGHcQTdYKbSHpp/+Zh7",
+	"Yy4QrBOWBWfTnAg+slsLmGuVyzXIYSl4aAvHb2niW4UTsz0MqPIcn1p9LD9cZXr8BhzjOzjNVX0+F84P",
+	"jW6qzm0YfD0ZZTSNc326xiGBJ9tu0aqD/ez5+ctT0kcdqBelDEqqaaKsyxtzjOdKs4kKrbvWKOiQRzBR",
+	"LLllyuhVv3z+/Bv5iSoeAZb83L+Sx33D9K+F+0GxKGW679JjBzKeX5I+CGhsDyBomsqZV+bmxNAKGaVU",
+	"QEFlv3SocJjQ+LlLGI3G5aW8FmZtlG1V4CIJSH9kkHKgUjD2vupTcuUw1AxxsQViD8mARdRcgWZ76BPR",
+	"MwlNnxVCAugxZ8PTawFnRQFqPuLPyiFxq91FYucCTmTPEmQ/zH+CqRZ/wMUJyxwC7kIOEV6LfibMlsuU",
+	"/4PFPVzq/iU5b7Xz19hf65H2d88k/CFopE91WtC2rnBMgL8oy1/yGZsRL53YwGqSxvykqRYs7TpPtlqj",
+	"5Z9Zg/XZzk6kMK5/XTd7x0M3YFnniL/f4JFXsKz3xOuYNjRiD9k23K2gq9/lci0XqJVcr+v2a6v0rn4o",
+	"jeVRNW0zZtQ9d2sTWO9/Yv9fSKAIg5PCX1/W6h5mbsVM0nztg/qQVHNw8ZIRCHfWjYNG2khuiAonc8KF",
+	"+0FABKy6mZm546Hww+3XLCGBKgxE+P7Nx+pMllL8a41GnmAEO9s/lVwpKjSJf3gDfow8OiVGsjqJY+nD",
+	"u2oeVSTNh45ElVhUvftaLnAPxxTLXAWM6prK4EI2uNkE32xofdsZz8SHMk3tr+nO4pF1XjLzBhrpZT9Z",
+	"wzO40fHZdaub9UdQaZ/H8ePuXlKmkkq7/iqOjXheYPV1dFKlIGwPGV/l912gk22TGb8HZh3u6FgbbXdh",
+	"vw/C9XQ3T8cQSePTujZ7XQldvlwetCgQ7khkJn08h30CuSEkZZqnoPvVOVq3Exa7drn6OEoUZYwnixJi",
+	"Q71hD97YO/n+AfplG7By66Jdm5tba/5pzBJmLp3Y01Jv+n10dj+ZgfvF4VtyPY5TNrMxQpu8shMz8LUd",
+	"20c3tEdlCeYS5p7twe0NwEiKIU8nWJ8PtpecMrHK7vJPPIzptZXJsnCMHtpqWfabVRktHva15FuZUUWo",
+	"umEx0ZIAqRbLgX/DNy8Tdf6p+nC/IWFIM7N4J0vxeTgCWmIjDHDymkcAzQGgHLg4Je8lmck0JnRghF6O",
+	"EtsliqFP1+e97oIh2Al7TvTI+vnfyRH6rhqkT6aZVsTBynBXGf0ATKOkoYbBSemvQvu5E//vxmzGH0uM",
+	"U3AF+UisbuguV6lxEzt8u0t/qhuFT8Ns1kpvgwH4R+/sn6cwSkJiRuOECwZV7lOqlMW/9Pn9EDOqY8by",
+	"lqVxdocXrG5LEG2TPOnLTA9kJuJ+odABc0d+9EPxpE+e9LnA2+t6+2ExCSojy+fPfQ0exn99ud8G9obl",
+	"JCwesV6csYWCpzOAVXTFapuk62DkxBbHYdRmRW1bAcMxX6ZucVGGjMUDGt30ZhCic2Zs06APmKTZZMBS",
+	"o7mdPP/57M8v//Xf3xmumvIRh2XCaa7OLiqnMZVs6G+hP3gu790f/G6ArUl98T3IqzGjiR73RKZT7hpV",
+	"GRFUuT5uM2w9deEFp0bHzBLbsuhLoVhO4Sdri9oKr/Umdmc7f+iCSDpM5WJRvv+gcl5cqU/UuUY/54Fe",
+	"2/5cGXN4NmYQ0y70YTfUpoq48ZAkoLH1bOQOXMRjprBX/eWyFqKYrT4GMXFK+gVX6Mmf2byPnWHRgiRP",
+	"zlutH0+LUFJOzXCJ9cVyM8Tbh060diE86khj567KBhMLG5gCPtzKSoB38EVKUjZlVBNFh+ySUDEnmeB/",
+	"zxjR7Ksu1gwFF8M2e04vOo6/oq2ZM9iF1QgWrema+oDOxUUYTLjwpUM1bHdTF3NV/iMahaCNGk3Hja+q",
+	"tVjbVr8yQAvuBlejlKH+O3DaJP5ZOGxy6DjWN1fGC3D5PNXjHuAsdIP2y5cvwNVmPpBf6U1TFnGb/Dxn",
+	"1KzvkE54Mne5l685TRLpG6G5PMkJF0a2FEqF7+R/asyMvotsL+dqNIrkZCJjy882ZT37cacvDKKK9/3i",
+	"lIbH7FW/k9HCCvgOFYAmaI/nWhbbasf6T4g7hDWEVETM2o0sSYCZ2Y9T89rQqGn9acpuOZv1L7HJ4Yym",
+	"NgNnmMp/MEH69hT0T8kbzPShMRcjw1mZre62SUUxV1EiVZYyAmpUWm50glUcWALsZgPxZNBckblKM2Kb",
+	"cucxAbtEQhPFTNEkJKlPUwsJFArPQzKkPMlSm2uk5ISRmM6V7dpoNhTt+8qQwuL53D6qcNQjH0CPhEML",
+	"610L12Bf+efn/9o5effy31+vxYoPVBUNd8d1P49z58uh+LMbMFEohymMe4lz7qS3bbEvdjULfoo8dn2M",
+	"npW4Ox+mTChbXwcc55RcJUqSAleBjFDElLKYdkJqwLUr4OpwkWPVGl3p7jjUckdBmF+98nqYmDp0OpVc",
+	"6MkyqZ5v0pjCTf8KN/ubVZ7uKQTVgGoPMQp1J9Xi6t1Bt9/uIjdPATumuU9aTi3NJTK6cVpL4YMTG7Da",
+	"JXH5l++Nwo5aztFbdtgqyiNldp40tuN41nDZNbv7HZOsGHE04Ss0Yjq3tReIUGl0CxeKRpsMyjNyAwv8",
+	"ctswxgKwO35dAsxvRZqkXYvHpo7ELOG3LF0Ctrso8CToNcAEgqRdEm24nJE4oAJykTFFqCZjOWHr6y2v",
+	"3Bl64GSa75W43XpuS9mQHHHicmt2TOFXkBBgqMonpa3MxbmEYDxwADsg4pJ9TslH8EaDx0d77B4Lr+GB",
+	"OSBSjYgbPiOhiohh2u5QuLSL3SQ8b6PN+GSVBRn3rKRaVCsAPqi7ji7hIT2WP/hibRtlIX2l3taHy4QW",
+	"6e7h6QdWugA7iJuE2OyQvxJvQFAxixIu7kVSUovBXpKBuzUG7Ogfm2yzoNc/Z0lCMqF5Qq6mKS913BKy",
+	"F9EpjSDXYV3Z9dpu6lF07YT07HJuJ7kmTCm6Cob0J6ZnzAodG3xz6mUxdBtiupJR+BKqcuN6KQOsQbbX",
+	"OzemY/bnttmfu0unGQA7CX5nJKLC6xcu1C/I54ypmM5PV5j17dbalRYXEBzmcaEceUu0OMcG7CE73PQN",
+	"R5lEDh/MQV4nOH9LKBeQr3AJWiMVQmoycNiPcSHUCJRfVxZXJvC9FsY1Ps+bnqz9ROcXBlF1tH9PudZY",
+	"BP+gJ9t8l5XzODYQWELqE2+E35cn5d41xCHlyWNTD70SiETSi3ncE1L3qDlN8fp08l7q134jjzrhbsyx",
+	"RKqiRuiPYsENuAHRFcCddkdtP+X9Hp2DckwVGbBRJnZLbTj85cSQx0V2v8hMsZiwRDHQL9enuI+4jUda",
+	"2wmtfaY3jKC/Pac3H8MfF3Lg1iU3pWm680SEoUM/m2os+7JdH0sFO7ujOZjDMRR6DIUeQ6HfD8v7iY1s",
+	"bujmuoRhO1g/tVP+tkve5YZ4ZF9H9nVkX98P+/ot0yUlKM9aR6bmNKIFXPYlzma2gSvNI/U0ygYrnOfQ",
+	"ST+iggwYxlChzZbdERaTmGoaOpScUsL9NJVDnrBidyoEas9izkQEqaFnJesu5aOxruldAoPcVWV+8x4B",
+	"2YD9WtMj4CpJCK7djg+B2ZsVUGGRXQqPm+i3sn57n/5h/ldfo/GaT5gwO6r8VkIs3qH5h2TCqNlVFbq9",
+	"Nz/psYxlIkfzHFJ1zQNwvhxcGbDq1hjZYHuEfd+x7q95rBCCPnZSp0uoc77hxYgrnXp8ttgvmO8wAzzt",
+	"q+XDtrwaf7Bg/FTrlA8yKB63CPxm/1pBGBgRYETTywCEZ8Ko8nbtF3M3Ln7xW4sj4iI2E4fuTR/f/Kn3",
+	"/s3vhr0Krr2/K8B3+V0z/AT7R7o+iBMp9NjoH7Yfm0fdzbumnkJJPewsLLjdTLNJRsSICfJ1NhnQdCR7",
+	"MZ2roHvWgsZeveKynUNFXy9iSRJ0L/I/ehMupFmadqvwY8qUTnkE4tVcWFikvG+Im1E+4s3AqeC81aHz",
+	"w7WHonrXbyMbsB8UidmQC74AmFPiAWv33cgG7JU5VL68oIZ9PLX9zFZ044CiLgj3mCewtyOyBc9gqEsF",
+	"uiQMkVlB0/V3WARlqY09Dy0G1I3ydbeQBu0YyLW4Fp80HQ6hBAzDHykDhJAhHxmK8czH9pYsH+2xTGLS",
+	"z1e+H/puXIAknYM20yS5xNldC98lX8yxszJUlw2hr/0p+YQY2eahnCCweaWV7gpHa4vZNB0k2BYRG+4D",
+	"drXV3hAwO6IJEzFNyZzRNDRsVbMIPCBQTAcZIUliefaEpiMuVBc8OphdAygIiiUs0srDJExCi2Si8DpA",
+	"hFmuFF4LM1xE0ZazUrTXjuyUXDlmYaaDtIgDMsttqd9cNGsQEkr+ntFUsxQWgsJUbGldklwLO3bzQkDL",
+	"PiW/8Dhmwh6oMb1lREjSv6VJxvpe2KAySfoqm5p9Vyzun5J3OAn0YwkJW2RNPjt4nB4MYUwRnVtIDZKO",
+	"xXCo+ka962NraKPvJFKMbF9Rf7JieUn6b4cn76VgaIb1bZ25Imet81OC4N9dn0LgRFxOC/ke4EbLmKlL",
+	"UIvM/UWaEbG/FeblxuyX3galHGlc1slWgKsBYri8FuedDulrKXsTKuYF5twPSV9I3ZOC9aYs5TLuF5rG",
+	"4y+245XZIA+Cbo8yPOtG1rctSWGTlw9GH9/WM6Mwq4w47hN0q1NBNBOwU6oKrdyqBa+xqHmB60HPnzeT",
+	"qZ7/xZwaZ5VVqLepnOEpGKQAux+bxRrMLwnVZCKBgoAJwPkMSyfZDO2U9OFKZdLEJWFmCDAr4GnYY/Pu",
+	"HpoFUXlXI82z1X00Xyy00QSt4O8Zs5et/LyjfSiqSTDPS/IvVGQ0nbt9T6jSSE4VC1CTGwLNrxs3QzGf",
+	"rcKD+ZW6QYWEY55LfGnHpBlAVDUdkJbbD6fQYxVZDWdNt9vZ63fu9XotUzfa6+I0UG5eWnloREXTCbnw",
+	"eMV8zHfB4M8y7BReP6Nik9htp+SUAMjz5Ir8BkhIC3OrxFUCnbsGm+K8dRc0xepzEudaCrQPRJuhyRLj",
+	"nXc02b1jdXd8XrBhvJsPDI0RqIEGKBMriRrOL6+jvmuWndbDTtNT9wazEiC/aLKI01XdInnlvDq7p/el",
+	"4ziV0yzJgfA34AQLb7hz0ucPsZn9SN3m+lpfs6/6qfkJ3FuxZIr0sUS0S/y1OlGG3Kwq0RFcEGEQqdtG",
+	"iHP5MMyx6i86M/p1qDq2FLiGQV207rm7bhmlGsQxOnPPLTQOQBxAjzzUxM7bHTP5pk++DIp+Y6/rO3cG",
+	"XeWHAFN92VuCxpfTCVEHBclk1JLiCLR0f7YtRsPhuT6m2cDtlKrcEhddaNt71bjgcb84aXVOWu3PrU4e",
+	"6Pj/2Lu63bZxLPwqB7mZi1HcJi06qHPV2W13s5gmRZvB3KRwGImyCEukQEpxjEWBfYd9ir3ah5g32SdZ",
+	"8BxSomzJcRznpzO5S2xZosjz//MdBBUa29fGdNVGvwliLLcKsqD1bn/iib9DaP5dIrLyDL+OkIgiIohz",
+	"efL+c+SOKzqIXh8cRt3P3kZRSzLncg004kCwx/l7TyVFcEOcqF3t/ceGmpCjWR8U8mFkuGh+cUFxCys6",
+	"65w1OGYizpzyKdAhs4uqK56AVPNb5QuO26XtdIx4J7jqV9fg9Q/IGnpJT8uQ2O2TceVKdTH4Sq0H4S9B",
+	"SOdpW8q7zu0hsTTFyM+PQiY/dgKcOc1/RtUTBEElnyNgZnBlqpvvJbbN1Vc8zxFPALh0K/j9P5TWWA0f",
+	"B1OX2UH8MnnLDy9/Sjcv5GoOZl1aJSCsh82tiJBsNkywdKXvGj7IhKkUec1OhJsI+HUVBnk0vxIuNCT5",
+	"3HqwSBlHIJVn7TbESCXfLkJJIbQwtzIAXTzQuBK+xQ2ogMdfTuHVwZs3+wfA8jJj+6/2Nndq14/kput7",
+	"TKO/hEHQgce5rzpGkCisJXZ4+JI0Kv178DYwiYSsOA6B3KDUwbXnfH3wRGRwPL+smVnuaKZDkg/LQXNf",
+	"PdgYDWtUUf80yi5vJMbawsgXLvyPYUaEaZM8jJRTCCp1iJmeE8a4JH5F8J9JzUdwEsb4z6V1ZSIsSrUa",
+	"ZoTDWJuEts8nBFvaHeefMeN7SKh658Lz8CTjOQVO3RQOPqflmnN5yY1IKJyq8gRR62Gu6jxBXDz7ckbI",
+	"ae7bOcy4uZTeniLT1OKIwdJgGYQn2g3Cnku3aBe1dx4e7pgwYDWq+8hZr25CKr1jGONfCjT3hWXd0Qen",
+	"/ZhtMoOewfJ0nX7tHZjCWzDrbVpodliv3C6gT1KcBH3xSY2ZzJ3Ca65/+qdAMAQW9ePDZZJkc8S7WniD",
+	"HwMjBtzOPFgPlPkbwvjKBDI1B7EkRbsWQP+wKuRZqmkizU+Z1YZVe7Emg8O6c93e3Tht0xq+uC2pQONo",
+	"GwfXi7NJx78Pndi7cv6Qii7DSx7UNUTVLAyQMYhJ+rJz+jvxGEOYQpyIPEjvp93UfJtgpEohmHFeNlja",
+	"aXrkNdQ8U3kzuxUpHduQkbKVNjuZ2vGrodEFz1Nc72uK6/trFld+kCtLEs3N0KwImuc1CA3+etOMy9Ks",
+	"1oTjB4xKKe40rrX/eS5S7mZ3bDCktjN2VnTnFN2QM7u/ibEbDB1sBq4JY9jqQM5MFXyyRaH2htcevMQA",
+	"iJzWbEqpZfu/imfW1HJ5CR8o//2/xjD4qGpjmN13EiITrXKsrvsa7SnJJ5UoCA3eNDdYPpqNhywaMZVm",
+	"IuTEuhRU42vMXGmcHfKQU3CtSHtorABUAMPOIjJIoHhI6n7tzPveawT73voRDzFF11huZZ8VfDQqQUyz",
+	"6ghwZDwwsAeN/RUeCQQdvYsXrvLpYgTYQX1RWf9DM72Y+OO6CLvr8VBBSOs8xgQnUtSEeiAhzpQy3AVk",
+	"1Fwe+aBlRFVn9sdUkaRVPc1wDl5doT8ojKkJvi6Y3uiEIwhzLpdH+uKa3ApxvIVSMOdsZoWc/c6ynn9V",
+	"QbC8ONX0Bl3b59WRILBH9Kju3A2yZlkODDD+6vliPv2KS0j0ArSwXLd3K956HLQEPI8/4khgEh3Do4Bd",
+	"sSKGSm4pRkLrdPOhwAtIFDIQmp03clCfs+WYZ6czgp/V85NRz9Edefa4eipJxmG97YrRt2e+Xc86plpZ",
+	"MrXnmaJaYdT6pgUasHpx7FMkjTptsH9c94Nb7w+BMxnhPVluFJkQ5/KiQ5QX8L9//dtXGVNotDA8v+Jm",
+	"BGdsJuQU2JwtgDX+KlogGNbGWLaaEbo+dllpvQBRbaD+w3bQZrh/wWTCMMNUaSakC9wWwhghpwONoz16",
+	"noh+Oz2/60nOfXIBjo1RdarqvVuavo8wwHlQOz/B3sM1CtcPbN6lzn3Rut877qN+b5mL5TkYbjCXShXB",
+	"yK+grTKUcFlXlItB6RFgx24sTqhkwWWbDM/TYOY6nW2cK4NJoYND5L4+lE2/BXdjt0fp0SYrxOnfZzPk",
+	"Yc0Q3yN9cLh9j/QfRTgRYJT0EYA7CSV9X0LpFpJlRZCo0in9ATGiv38x8uzMPC0p8urPJkVOS0y+tmHE",
+	"KesAX20jSgyv9tvw0v3aOGiN5CKtDDCwBElTa128EoOTy3HJNnDogM9xrLeloX0h72wLkbS6IUw5KNAM",
+	"rz75nftOUO52HFL0r//Z7sWz37IVU3/hFTBoDqYhwR3wdaWqcsc8/cEymyo4xhIsv+XKVJBwxJWk4tBY",
+	"Ycc8qosRrAiBnTkw1Abkm4yFhNrw9RaI4dXZ6dmnZ+Pj2fh4dmFuK6cQh1NJvm/PwzPfHFvbtpdTPgho",
+	"1mY3GNWKWQVtf3u0i+KZs+bJ31UBzb6f6JVMlLzvCQjBo7B4Jvz/6+YtxNaWcrs91Nfeft1bP/PmnpsD",
+	"g/cKxOrrvc0E7qaS0UrR5k0J1G+i0kmsZFLHAzhzKw+zDDC5jSy+YrlIJliFTXf9Ce/6aodVG56Xnljl",
+	"BuYuPJtTLeHDp4R6raiPK1kQQ+7PJQc8L4dH0hSDGMrsYN28s56U5D8YKt0gUM7Qj7F0ZHwuOBXV0KSI",
+	"s5bxHq9aYh3/reWXQdK+NeU+Tl1Es/t/stqIzzxGjz5UCzuwIV780/852bReoq1L762FCNjjrpPynlVM",
+	"tAOu+I6qD7ag7W10TNRXZ9jk1jVymre6SlZlq0YXFfF2pd4ti3pvKHxYUVU9pQF9WmvAkSca3l517boA",
+	"YIX83+wfHO6/OtjbwoB6hPz/Wi30naXZlNY8rrbULN8IHLq/n/jMujH0tRWR2h71C6Qhd//lH/wdsaUj",
+	"67dR4LvgFbM+xwh+bhorizHW9VZaxAho90KVXLJSjBasyDsfILaK/SBRsbkYtWxMjdY9guC3TGEZoPHI",
+	"gu6tx/DrSRTgPkZw8rfTCGJxJXIwKha8WkRQakzWgeFxpXQEhJFtGTQCgs2GlMUiF5XgJljOaRCaMT2r",
+	"egeFoEJnikGN0TutFqXK1RTBinKRcogXcc4jKJhkU+r7x+BinXceRkDjfY85o5qlNszYxBEJsp6606NW",
+	"NPmkStQEKqOlaEe455R/6HPV7cPG/mYmag38Bn5YaFfmEZR4B/cmMu1xpsOFUzFWwRZY2Tn2qJ3AplzG",
+	"uIvt+ULb6Bc85t2nYyCQeTOgRCjEgw9KBc8TAxWbcYejTVgO9hXey2kuTBbBB81lnEXwTrNLEePbfikt",
+	"LWQeOYNVbU17wWYNiFMRHmmD57xGt+VjB8sau6IfmbgPrEK2ik+lLq3Ecgf/bTjLcVKMXUPGhBzBcdWA",
+	"KxGsh3tPV3IXgeQOG1ZoQESXzg7WiYsD9aGR+1sICUonXI+J+tIUh4lSwNxEUAgE4MQ3MLHmTaHdjPMy",
+	"qNSDuNaay2oExwld7VCwZL4Id89hR/fxndt4grsVBR8jp+0jp0GZUTv7PFOO6azkp4OzDGoq67LqxFUd",
+	"2i0utYp5gr2eyxxJjNq3CmO5q0WbFVgtiPCl9pTG8I8vpyfwBTVTBDlbqLqCTPjLK35dIdEZezAsBx9o",
+	"biG/rYt81go7MJkoafb+UUt8LEmaqFiw+A9KF0NkV3JV5iHGNATUHBA4dU+UPBapsLy5AMkJkNo95Gcu",
+	"eSpiwRB4sV9sM62xN4S2iG6MVES3Z9rKZS5RKl8pq19SBPsEzU1cu+X4QQcUFmzKKhnC6AYL+sxjXrpW",
+	"z5WJlPTWRBULuOxsAA7eH+OXuCy6ImrhFQgPOYmaxJBOHHVf8pgVGE4OFvLXmkwYPnQGOG0Dozf4CHck",
+	"bKo59vxHoHmKw7uQVpSa4dyoEfwipMsUYU8dMjWz/nVH7uBM96ETqTS7sgKPMtj2bCo15VYkB/fA0WGZ",
+	"ypPBuyCxx7gSxJ/ORJ5EhHc8zwj0mD4EtDas1Vr5DczUHFKm7VJiqpvtML7IE83lkDxqcnYZs0u3Rvbl",
+	"Ai3v4CZnzMz6lv45bIKm1TJA2PyqI9OxvWCMVb5laZdo2MK4ll6EZc7rQhooOJMRMMo41xLp0Tj5jWZi",
+	"RNPDc/zWE5xxIyNNFaz4uCiV7j20jyjEEoitXPNl1TipxiplzqzyZ2Wp1RXLTQRlzhDPRlWO7VKV52q+",
+	"X5dmBO+ghTfDG9LpcGn3EM0Xzgpq6opaJA8E63ABPGz1Co/LrmrorFoxZWaoIslmCZNeZkngMDOzF1qX",
+	"qeU+mnJg2eHSMr4lsA7b+/EdPUC6LttiWpxwb2F0VjEOCjWacSBErR6Ww+5C8FQ/5KMPvHdKsxtI6RJz",
+	"jyEV13bT60v7VQsrbpXpPFPEymbWMc7azvBvX7/9PwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -67,6 +67,12 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 		post("beneficiaries/consents", p+"/consents", consent)
 	}
 	post("reference-blocks", "/reference-blocks", map[string]any{"label": "Tablet 3", "size": 2})
+	post("", "/beneficiaries", map[string]any{
+		"registration_level": "basic", "reception_on": "2026-03-01", "given_name": "Fanta", "family_name": "Jallow", "sex": "2", "age": 28,
+		"population_type": "migrant", "nationalities": []string{"GIN"},
+		"consent": map[string]any{"decision": "given", "giver": "individual", "method": "written", "language": "fr"},
+	})
+	a.ids["duplicates"] = h.Call(a.staff, "GET", c+"/duplicates", nil).Want(200).ID("data", 0, "id")
 	household := post("households", "/households", map[string]any{"declared_size": 2, "members": []any{map[string]any{"beneficiary_id": person, "relationship": "head"}}})
 	post("households/members", "/households/"+household.ID().String()+"/members", map[string]any{"beneficiary_id": other, "relationship": "sister"})
 

@@ -30,6 +30,7 @@ var domains = map[string][]string{
 	"centre":      {},
 	"form":        {},
 	"family":      {"beneficiary", "centre", "task"}, // who comes of age is a task
+	"identity":    {"beneficiary", "centre"},
 	"intake":      {"beneficiary", "casework", "centre"},
 	"privacy":     {"audit", "beneficiary", "casework", "referral"},
 	"reception":   {"beneficiary", "centre"},

@@ -70,6 +70,7 @@ var definers = map[string]string{
 	"centres_numbering":     "a trigger: prepares the numbering of a new centre",
 	"next_reference":        "takes the next number, nothing else",
 	"search_beneficiaries":  "intersects the centres that it is given with the scope",
+	"duplicate_candidates":  "answers nothing for a centre outside the scope",
 	"referral_moved":        "a trigger: history, events and the case's count of the referral that moved",
 	"referral_message_told": "a trigger: the event of the message that was posted",
 	"partner_open":          "only through the partner's own window; leaves a line in the ledger",

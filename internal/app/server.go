@@ -14,6 +14,7 @@ import (
 	"github.com/waystation/waystation/internal/events"
 	"github.com/waystation/waystation/internal/family"
 	"github.com/waystation/waystation/internal/form"
+	"github.com/waystation/waystation/internal/identity"
 	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/privacy"
 	"github.com/waystation/waystation/internal/reception"
@@ -35,6 +36,7 @@ type (
 	families      = family.Handlers
 	feeds         = events.Handlers
 	forms         = form.Handlers
+	identities    = identity.Handlers
 	imports       = intake.Handlers
 	consents      = privacy.Handlers
 	arrivals      = reception.Handlers
@@ -58,6 +60,7 @@ type server struct {
 	families
 	feeds
 	forms
+	identities
 	imports
 	consents
 	arrivals

@@ -12,6 +12,7 @@ import (
 	"github.com/waystation/waystation/internal/events"
 	"github.com/waystation/waystation/internal/family"
 	"github.com/waystation/waystation/internal/httpd"
+	"github.com/waystation/waystation/internal/identity"
 	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/jobs"
 	"github.com/waystation/waystation/internal/referral"
@@ -28,6 +29,7 @@ func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	family.Jobs(r)
 	audit.Jobs(r, a.Issuer.Key)
 	intake.Jobs(r)
+	identity.Jobs(r)
 	statistics.Jobs(r, a.Statistics)
 	events.Jobs(r, a.Config.ChangesKept)
 	referral.Jobs(r)

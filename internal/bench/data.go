@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/waystation/waystation/internal/beneficiary/namekey"
+	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fold"
 )
@@ -57,7 +58,8 @@ func load(ctx context.Context, url string, centres, people int) (*world, error) 
 		w.People = append(w.People, ids)
 	}
 	for _, sql := range []string{
-		"insert into beneficiary_keys (centre_id, key, beneficiary_id) select centre_id, unnest(search_keys), id from beneficiaries on conflict do nothing",
+		`insert into beneficiary_keys (centre_id, key, beneficiary_id) select centre_id,
+			unnest(search_keys || duplicate_blocks(search_keys, birth_date, birth_date_precision, nationalities)), id from beneficiaries on conflict do nothing`,
 		"select setval(format('numbering.%I', 'beneficiary_' || replace(id::text, '-', '')), 1000000) from centres",
 		`insert into stat_registrations (centre_id, month, sex, age_group, nationality, population_type, n)
 			select centre_id, stat_month(registered_on), sex, stat_age_group(birth_date, registered_on), coalesce(nationalities[1], 'unknown'), population_type, count(*)
@@ -97,9 +99,21 @@ func (w *world) found(ctx context.Context, conn *pgx.Conn, centres int) error {
 		if _, err := conn.Exec(ctx, "insert into members (centre_id, id, version, created_at, updated_at, user_id, role, starts_on) values ($1, $2, 1, now(), now(), $3, 'caseworker', '2024-01-01')", id, db.NewID(), w.Staff); err != nil {
 			return err
 		}
+		if err := w.proceed(ctx, conn, id); err != nil {
+			return err
+		}
 		w.Centres = append(w.Centres, id)
 	}
 	_, err := conn.Exec(ctx, "set session_replication_role = replica")
+	return err
+}
+
+// proceed gives a centre procedures that look for no duplicates at registration: the reference server does not,
+// and the scenario registers the same names again and again.
+func (w *world) proceed(ctx context.Context, conn *pgx.Conn, centreID uuid.UUID) error {
+	policy := centre.DefaultPolicy()
+	policy.Registration.Duplicates.Check = false
+	_, err := conn.Exec(ctx, "insert into sops (centre_id, id, version, created_at, updated_at, number, title, status, policy) values ($1, $2, 1, now(), now(), 1, 'SOP', 'active', $3)", centreID, db.NewID(), policy)
 	return err
 }
 

@@ -50,7 +50,7 @@ func toListed(b *Beneficiary) api.Beneficiary {
 }
 
 func fromCreate(b api.BeneficiaryCreate) Registration {
-	r := Registration{Age: b.Age, Consent: fromRegistrationConsent(b.Consent), Assent: fromRegistrationConsent(b.Assent)}
+	r := Registration{Age: b.Age, Consent: fromRegistrationConsent(b.Consent), Assent: fromRegistrationConsent(b.Assent), Acknowledged: b.AcknowledgedDuplicates}
 	r.Person = Beneficiary{
 		Record:            db.Record{ID: wire.Value(b.ID)},
 		Reference:         wire.Value(b.Reference),

@@ -133,11 +133,17 @@ func (Handlers) UpdateBeneficiary(ctx context.Context, req api.UpdateBeneficiary
 	if err := b.recallAll(ctx); err != nil {
 		return nil, err
 	}
+	was := *b
 	if err := (Terms{Policy: policy.Registration}).Amend(b, func() { b.patch(*req.Body) }); err != nil {
 		return nil, err
 	}
 	if err := db.Save(ctx, b); err != nil {
 		return nil, err
+	}
+	if b.foundOtherwise(&was) {
+		if err := Queue(ctx, policy.Registration.DuplicateRules(), "change", *b); err != nil {
+			return nil, err
+		}
 	}
 	return api.UpdateBeneficiary200JSONResponse{Body: toBeneficiary(b), Headers: api.UpdateBeneficiary200ResponseHeaders{ETag: wire.ETag(b.Version)}}, nil
 }

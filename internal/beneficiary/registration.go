@@ -20,6 +20,9 @@ type Registration struct {
 	Age     *int        // completed years at reception, instead of a birth date
 	Consent *Consent    // the decision on registration; its scope and person are filled in
 	Assent  *Consent    // of a child, beside the caregiver's consent
+
+	HouseholdID  *uuid.UUID  // whom they came with, where it is known: evidence for duplicates, no membership
+	Acknowledged []uuid.UUID // likely duplicates that whoever registers has looked at
 }
 
 // Terms are what a centre asks of every registration at one moment. One Terms serves a whole import.
@@ -48,8 +51,9 @@ func actor(ctx context.Context) *uuid.UUID {
 // latest is the last calendar date that is today anywhere on earth.
 func latest() db.Date { return db.NewDate(db.Now().Add(14 * time.Hour)) }
 
-// Register registers a person under all rules of registration, in the caller's transaction. The
-// fault is a 422 with JSON pointers of the registration's body.
+// Register registers a person under all rules of registration, in the caller's transaction, and
+// queues whom they may be a duplicate of. The fault is a 422 with JSON pointers of the
+// registration's body, or the 409 likely_duplicate; see Registration.Acknowledged.
 func Register(ctx context.Context, r Registration) (*Beneficiary, error) {
 	if _, err := db.Pgx(ctx); err != nil { // begin: more may follow
 		return nil, err
@@ -67,11 +71,39 @@ func register(ctx context.Context, r Registration) (*Beneficiary, error) {
 	if err != nil {
 		return nil, err
 	}
+	pairs, err := terms.pairs(ctx, b, r)
+	if err != nil {
+		return nil, err
+	}
 	rows := []any{b}
 	for i := range consents {
 		rows = append(rows, &consents[i])
 	}
+	for i := range pairs {
+		rows = append(rows, &pairs[i])
+	}
 	return b, db.InsertLast(ctx, rows...)
+}
+
+// pairs finds whom an admitted person may be a duplicate of: the 409 for likely ones that nobody
+// has acknowledged, the lines of the queue for all others.
+func (t Terms) pairs(ctx context.Context, b *Beneficiary, r Registration) ([]Duplicate, error) {
+	policy := t.Policy.DuplicateRules()
+	if !policy.Check {
+		return nil, nil
+	}
+	found, err := Candidates(ctx, policy, Seeking{b, r.HouseholdID})
+	if err != nil {
+		return nil, err
+	}
+	if err := unmet(found[0], r.Acknowledged); err != nil {
+		return nil, err
+	}
+	pairs := make([]Duplicate, len(found[0]))
+	for i, c := range found[0] {
+		pairs[i] = Pair(b.ID, c, "registration", t.By)
+	}
+	return pairs, nil
 }
 
 // Admit judges a registration and returns the rows to store: the person, then their consents. It

@@ -212,7 +212,9 @@ func TestSearch_KeepsToTheScopeWhicheverCentresAreAsked(t *testing.T) {
 	if member || !definer || owner != "waystation_search" {
 		t.Errorf("member %v, definer %v, owner %s", member, definer, owner)
 	}
-	if want := "beneficiaries.centre_id beneficiaries.id beneficiaries.reference beneficiaries.search_name beneficiary_keys.beneficiary_id beneficiary_keys.centre_id beneficiary_keys.key"; sees != want {
+	if want := "beneficiaries.birth_date beneficiaries.birth_date_precision beneficiaries.centre_id beneficiaries.id beneficiaries.nationalities beneficiaries.reference beneficiaries.search_keys beneficiaries.search_name beneficiaries.sex beneficiaries.status " +
+		"beneficiary_keys.beneficiary_id beneficiary_keys.centre_id beneficiary_keys.key " +
+		"household_members.beneficiary_id household_members.centre_id household_members.household_id household_members.left_on"; sees != want {
 		t.Errorf("the search sees %s", sees)
 	}
 }

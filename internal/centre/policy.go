@@ -27,6 +27,47 @@ type RegistrationPolicy struct {
 	BasicRequires  []string `json:"basic_requires"` // of RegistrationFields
 	FullRequires   []string `json:"full_requires"`
 	ClosedInPhases []string `json:"closed_in_phases"` // of code list centre_lifecycle_phase
+
+	Duplicates *DuplicatePolicy `json:"duplicates,omitempty"` // nil: the handbook's; see DuplicateRules
+}
+
+// DuplicateRules returns how the centre looks for people who are registered twice.
+func (r RegistrationPolicy) DuplicateRules() DuplicatePolicy {
+	if r.Duplicates == nil {
+		return defaultDuplicates()
+	}
+	return *r.Duplicates
+}
+
+// DuplicatePolicy says what makes two records likely to be of one person (handbook 11). Every
+// evidence speaks with its weight, from all of it for a perfect agreement to a part of it against;
+// the sum, at most 1, is the score.
+type DuplicatePolicy struct {
+	Check        bool             `json:"check"`         // whether a registration looks for likely duplicates
+	Possible     float64          `json:"possible"`      // from this score on a pair is queued for review
+	Likely       float64          `json:"likely"`        // from this score on a registration stops until somebody has looked
+	NearDays     int              `json:"near_days"`     // birth dates this near may be slips of the pen
+	EstimateDays int              `json:"estimate_days"` // how far an estimated birth date may be off
+	Namesakes    int              `json:"namesakes"`     // where more share name and age, an age says less
+	Weights      DuplicateWeights `json:"weights"`
+}
+
+// DuplicateWeights are what each evidence counts for.
+type DuplicateWeights struct {
+	Names       float64 `json:"names"`
+	BirthDate   float64 `json:"birth_date"`
+	Sex         float64 `json:"sex"`
+	Nationality float64 `json:"nationality"`
+	Phone       float64 `json:"phone"`
+	Document    float64 `json:"document"`
+	Household   float64 `json:"household"`
+}
+
+// defaultDuplicates was weighed against varied spellings of the demonstration's registrations; the
+// test of package identity tells how many of them it finds.
+func defaultDuplicates() DuplicatePolicy {
+	return DuplicatePolicy{Check: true, Possible: 0.6, Likely: 0.8, NearDays: 31, EstimateDays: 366, Namesakes: 1,
+		Weights: DuplicateWeights{Names: 0.5, BirthDate: 0.3, Sex: 0.1, Nationality: 0.1, Phone: 0.25, Document: 0.5, Household: 0.1}}
 }
 
 // PeoplePolicy says how what is recorded about people is read: never as a diagnosis or a decision.
@@ -138,9 +179,10 @@ func (p *Policy) UnmarshalJSON(raw []byte) error {
 // DefaultPolicy returns the handbook's proposals, for centres without an active SOP and as the
 // start of a first draft.
 func DefaultPolicy() Policy {
+	duplicates := defaultDuplicates()
 	supervisors := []string{"case_supervisor"}
 	return Policy{
-		Registration: RegistrationPolicy{BasicRequires: []string{}, FullRequires: []string{"nationalities", "country_of_origin", "languages", "marital_status", "education_level", "migration_status"}, ClosedInPhases: []string{"phase_out", "handed_over", "closed"}},
+		Registration: RegistrationPolicy{BasicRequires: []string{}, FullRequires: []string{"nationalities", "country_of_origin", "languages", "marital_status", "education_level", "migration_status"}, ClosedInPhases: []string{"phase_out", "handed_over", "closed"}, Duplicates: &duplicates},
 		People:       PeoplePolicy{MajorityNoticeDays: 90, FunctionalCutOffLevel: "3", FunctionalCutOffDomains: 1, ScreeningMediumFrom: 3, ScreeningHighFrom: 6},
 		Risk: map[string]RiskTimers{
 			"high":   {AssignHours: 1, FirstResponseHours: 24, AssessmentHours: 24, PlanDays: 3, FollowUpDays: 7},

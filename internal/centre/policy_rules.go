@@ -78,6 +78,9 @@ func (r RegistrationPolicy) check(rules *fault.Error) {
 			}
 		}
 	}
+	if d := r.Duplicates; d != nil && d.Possible >= d.Likely {
+		rules.Add("/policy/registration/duplicates/likely", "out_of_order", "Must be more than /policy/registration/duplicates/possible.")
+	}
 }
 
 // step is one value in a row of values that must not fall. Zero stands for "no clock" and is left out.

@@ -30,6 +30,7 @@ func TestPolicy_NamesEachBrokenRule(t *testing.T) {
 	}{
 		"field that is none":        {func(p *centre.Policy) { p.Registration.FullRequires = []string{"languages", "shoe_size"} }, "/policy/registration/full_requires/1 unknown_field_name"},
 		"basic field that is none":  {func(p *centre.Policy) { p.Registration.BasicRequires = []string{""} }, "/policy/registration/basic_requires/0 unknown_field_name"},
+		"likely is not more":        {func(p *centre.Policy) { p.Registration.Duplicates.Likely = p.Registration.Duplicates.Possible }, "/policy/registration/duplicates/likely out_of_order"},
 		"level missing":             {func(p *centre.Policy) { delete(p.Risk, "low") }, "/policy/risk/low required"},
 		"level unknown":             {func(p *centre.Policy) { p.Risk["extreme"] = centre.RiskTimers{} }, "/policy/risk/extreme unknown_field"},
 		"response before assigning": {timers("high", func(t *centre.RiskTimers) { t.AssignHours = 25 }), "/policy/risk/high/first_response_hours out_of_order"},

@@ -27,7 +27,7 @@ type Listing struct {
 // null, and (expression, id) is unique: that makes the page boundary exact.
 type Sort[T any] struct {
 	SQL   string // expression over the table
-	Cast  string // its PostgreSQL type: timestamptz, date, text, bigint
+	Cast  string // its PostgreSQL type: timestamptz, date, text, bigint, float8
 	Value func(*T) any
 }
 
@@ -126,6 +126,8 @@ func (s Sort[T]) accepts(value string) bool {
 		_, err = time.Parse(time.DateOnly, value)
 	case "bigint":
 		_, err = strconv.ParseInt(value, 10, 64)
+	case "float8":
+		_, err = strconv.ParseFloat(value, 64)
 	}
 	return err == nil && !strings.ContainsRune(value, 0)
 }

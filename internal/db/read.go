@@ -84,6 +84,18 @@ func Search[T any](ctx context.Context, build Build) ([]T, error) {
 	return scanAll[T](ctx, s, searched(q, meta.Table), meta)
 }
 
+// Told leaves the line of a search whose rows did not come through Search: what of a resource it
+// told about, even nothing.
+func Told(ctx context.Context, resource string, ids ...uuid.UUID) error {
+	tx, err := Pgx(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `insert into audit_events (centre_id, action, resource, subject_ids, after)
+		values ((scope_centres())[1], 'search', $1, coalesce($2, '{}'::uuid[]), jsonb_build_object('results', coalesce(cardinality($2::uuid[]), 0)))`, resource, ids)
+	return err
+}
+
 // Exists tells whether build selects any row of T.
 func Exists[T any](ctx context.Context, build Build) (bool, error) {
 	rows, err := Find[T](ctx, func(q *gorm.DB) *gorm.DB { return build(q).Limit(1) })

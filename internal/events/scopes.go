@@ -21,6 +21,7 @@ var readScopes = map[string]string{
 	"form":                    "forms:read",
 	"member":                  "members:read",
 	"beneficiary":             "beneficiaries:read",
+	"duplicate":               "duplicates:read",
 	"specific_need":           "needs:read",
 	"visit":                   "visits:read",
 	"rescue_event":            "rescue_events:read",

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Kind decides the HTTP status of a fault.
@@ -44,7 +46,15 @@ type Error struct {
 	Fields     []Field        // what is wrong, field by field
 	Extra      map[string]any // further members of the problem, such as the current state
 	RetryAfter time.Duration
+	Told       *Told // people that the problem tells about
 	cause      error
+}
+
+// Told is what a refusal tells about people: reading it leaves a line in the trail as any other
+// reading does, although nothing else of the request is kept.
+type Told struct {
+	Resource string // the table of the rows
+	IDs      []uuid.UUID
 }
 
 func (e *Error) Error() string {
@@ -65,6 +75,12 @@ func (e *Error) With(name string, value any) *Error {
 		e.Extra = map[string]any{}
 	}
 	e.Extra[name] = value
+	return e
+}
+
+// Telling marks a problem that tells about people by the ids of their rows.
+func (e *Error) Telling(resource string, ids ...uuid.UUID) *Error {
+	e.Told = &Told{resource, ids}
 	return e
 }
 

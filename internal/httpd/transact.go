@@ -54,9 +54,23 @@ func (s *Server) transact(c echo.Context, r *request, next echo.HandlerFunc) err
 		}
 		again := db.Retryable(err) || (r.scope.ReadOnly && db.Broken(err))
 		if !again || attempt == 4 || c.Request().Context().Err() != nil {
-			return err
+			return s.told(c.Request().Context(), r, err)
 		}
 	}
+}
+
+// told writes the line of a refusal that tells about people, in a transaction of its own: the
+// request's is undone. Without the line nothing is told.
+func (s *Server) told(ctx context.Context, r *request, refusal error) error {
+	var f *fault.Error
+	if !errors.As(refusal, &f) || f.Told == nil {
+		return refusal
+	}
+	err := s.db.InTx(ctx, r.scope, func(ctx context.Context) error { return db.Told(ctx, f.Told.Resource, f.Told.IDs...) })
+	if err != nil {
+		return err
+	}
+	return refusal
 }
 
 func (s *Server) attempt(c echo.Context, r *request, next echo.HandlerFunc, out *answer) error {

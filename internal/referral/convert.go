@@ -280,7 +280,7 @@ func fromInboxAccept(b api.InboxAccept) arrival {
 			Person: beneficiary.Beneficiary{
 				ReceptionOn: wire.Date(r.ReceptionOn), PopulationType: r.PopulationType, Basis: wire.Value(r.Basis), BasisReason: wire.Value(r.BasisReason),
 			},
-			Consent: fromInboxConsent(r.Consent),
+			Consent: fromInboxConsent(r.Consent), Acknowledged: r.AcknowledgedDuplicates,
 		}
 	}
 	return in

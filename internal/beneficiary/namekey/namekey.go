@@ -33,6 +33,17 @@ func Keys(name string) []string {
 	return keys[:min(len(keys), most)]
 }
 
+// Parts returns the parts of a name as they are written, folded, and how each sounds, one part a
+// sound: sounds are Keys in the order in which they were given.
+func Parts(name string) (sounds, spelled []string) {
+	for _, part := range parts(name) {
+		if k := key(part); k != "" && !slices.Contains(sounds, k) && len(sounds) < most {
+			sounds, spelled = append(sounds, k), append(spelled, part)
+		}
+	}
+	return sounds, spelled
+}
+
 // particles stand between names and are written or left out at will.
 var particles = words("al el ul ar as ash an ad de da do dos du bin ben ibn bint mint ould wuld weld oul ag ait oued")
 

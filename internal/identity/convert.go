@@ -1,0 +1,44 @@
+package identity
+
+import (
+	"github.com/waystation/waystation/api"
+	"github.com/waystation/waystation/internal/beneficiary"
+	"github.com/waystation/waystation/internal/wire"
+)
+
+func toDuplicate(d *beneficiary.Duplicate) api.Duplicate {
+	return api.Duplicate{
+		ID: d.ID, Version: d.Version, CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt, OneID: d.OneID, OtherID: d.OtherID, Score: d.Score,
+		Level: api.DuplicateLevel(d.Level), Reasons: toReasons(d.Reasons.V), FoundBy: api.DuplicateFoundBy(d.FoundBy), Status: api.DuplicateStatus(d.Status),
+		AcknowledgedBy: d.AcknowledgedBy, AcknowledgedAt: d.AcknowledgedAt, ReviewOn: wire.ToOptDate(d.ReviewOn), DecidedBy: d.DecidedBy, DecidedAt: d.DecidedAt,
+	}
+}
+
+func toReasons(reasons []beneficiary.Reason) []api.DuplicateReason {
+	out := make([]api.DuplicateReason, len(reasons))
+	for i, r := range reasons {
+		out[i] = api.DuplicateReason{Evidence: api.DuplicateReasonEvidence(r.Evidence), Agreement: r.Agreement, Weight: r.Weight}
+	}
+	return out
+}
+
+func toCandidate(c *beneficiary.Candidate) api.DuplicateCandidate {
+	return api.DuplicateCandidate{
+		BeneficiaryID: c.ID, Reference: c.Reference, Score: c.Score, Level: api.DuplicateCandidateLevel(c.Level), Reasons: toReasons(c.Reasons),
+	}
+}
+
+func fromCheck(b api.DuplicateCheck) beneficiary.Beneficiary {
+	return beneficiary.Beneficiary{
+		GivenName: wire.Value(b.GivenName), FamilyName: wire.Value(b.FamilyName), OtherNames: b.OtherNames, Sex: wire.Value(b.Sex),
+		BirthDate: wire.OptDate(b.BirthDate), BirthDatePrecision: b.BirthDatePrecision, Nationalities: b.Nationalities,
+		Phone: wire.Value(b.Phone), DocumentNumber: wire.Value(b.DocumentNumber),
+	}
+}
+
+func toDecision(d *DuplicateDecision) api.DuplicateDecision {
+	return api.DuplicateDecision{
+		ID: d.ID, CreatedAt: d.CreatedAt, DuplicateID: d.DuplicateID, Decision: api.DuplicateDecisionDecision(d.Decision), Reason: wire.Opt(d.Reason),
+		ReviewOn: wire.ToOptDate(d.ReviewOn), DecidedBy: d.DecidedBy,
+	}
+}

@@ -1,0 +1,63 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/waystation/waystation/internal/beneficiary"
+	"github.com/waystation/waystation/internal/db"
+)
+
+// filter narrows the queue; nil leaves a field alone.
+type filter struct {
+	status, level *string
+	scoreFrom     *float64
+	beneficiaryID *uuid.UUID
+}
+
+var duplicateSorts = db.Sorts[beneficiary.Duplicate]{
+	"score":      {SQL: "score", Cast: "float8", Value: func(d *beneficiary.Duplicate) any { return d.Score }},
+	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(d *beneficiary.Duplicate) any { return d.CreatedAt }},
+}
+
+// waits is true of a pair that somebody has to look at: its day has come and neither record was voided.
+const waits = `(status = 'pending' or status = 'later' and coalesce(review_on, current_date) <= current_date)
+	and not exists (select 1 from beneficiaries b where b.centre_id = duplicates.centre_id and b.id in (duplicates.one_id, duplicates.other_id) and b.status = 'void')`
+
+func (f filter) narrow(q *gorm.DB) *gorm.DB {
+	if f.status == nil {
+		q = q.Where(waits)
+	} else {
+		q = q.Where("status = ?", *f.status)
+	}
+	if f.level != nil {
+		q = q.Where("level = ?", *f.level)
+	}
+	if f.scoreFrom != nil {
+		q = q.Where("score >= ?", *f.scoreFrom)
+	}
+	if f.beneficiaryID != nil {
+		q = q.Where("? in (one_id, other_id)", *f.beneficiaryID)
+	}
+	return q
+}
+
+func listDuplicates(ctx context.Context, l db.Listing, f filter) (db.Paged[beneficiary.Duplicate], error) {
+	return db.Page(ctx, l, duplicateSorts, func(d *beneficiary.Duplicate) uuid.UUID { return d.ID }, f.narrow)
+}
+
+var decisionSorts = db.Sorts[DuplicateDecision]{
+	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(d *DuplicateDecision) any { return d.CreatedAt }},
+}
+
+// listDecisions returns a page of a pair's history: 404 when there is no such pair.
+func listDecisions(ctx context.Context, l db.Listing, duplicateID uuid.UUID) (db.Paged[DuplicateDecision], error) {
+	if _, err := db.Get[beneficiary.Duplicate](ctx, duplicateID); err != nil {
+		return db.Paged[DuplicateDecision]{}, err
+	}
+	return db.Page(ctx, l, decisionSorts, func(d *DuplicateDecision) uuid.UUID { return d.ID }, func(q *gorm.DB) *gorm.DB {
+		return q.Where("duplicate_id = ?", duplicateID)
+	})
+}
