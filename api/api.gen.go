@@ -26,14 +26,72 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AttachmentSensitivity.
+const (
+	AttachmentSensitivityNormal     AttachmentSensitivity = "normal"
+	AttachmentSensitivityRestricted AttachmentSensitivity = "restricted"
+	AttachmentSensitivitySensitive  AttachmentSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the AttachmentSensitivity enum.
+func (e AttachmentSensitivity) Valid() bool {
+	switch e {
+	case AttachmentSensitivityNormal:
+		return true
+	case AttachmentSensitivityRestricted:
+		return true
+	case AttachmentSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AttachmentLinkPurpose.
+const (
+	AttachmentLinkPurposeContent   AttachmentLinkPurpose = "content"
+	AttachmentLinkPurposeThumbnail AttachmentLinkPurpose = "thumbnail"
+)
+
+// Valid indicates whether the value is a known member of the AttachmentLinkPurpose enum.
+func (e AttachmentLinkPurpose) Valid() bool {
+	switch e {
+	case AttachmentLinkPurposeContent:
+		return true
+	case AttachmentLinkPurposeThumbnail:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AttachmentPatchSensitivity.
+const (
+	AttachmentPatchSensitivityNormal     AttachmentPatchSensitivity = "normal"
+	AttachmentPatchSensitivityRestricted AttachmentPatchSensitivity = "restricted"
+	AttachmentPatchSensitivitySensitive  AttachmentPatchSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the AttachmentPatchSensitivity enum.
+func (e AttachmentPatchSensitivity) Valid() bool {
+	switch e {
+	case AttachmentPatchSensitivityNormal:
+		return true
+	case AttachmentPatchSensitivityRestricted:
+		return true
+	case AttachmentPatchSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AuditAction.
 const (
 	AuditActionDelete AuditAction = "delete"
-	AuditActionExport AuditAction = "export"
 	AuditActionInsert AuditAction = "insert"
 	AuditActionRead   AuditAction = "read"
 	AuditActionRedact AuditAction = "redact"
-	AuditActionSearch AuditAction = "search"
 	AuditActionUpdate AuditAction = "update"
 )
 
@@ -42,15 +100,11 @@ func (e AuditAction) Valid() bool {
 	switch e {
 	case AuditActionDelete:
 		return true
-	case AuditActionExport:
-		return true
 	case AuditActionInsert:
 		return true
 	case AuditActionRead:
 		return true
 	case AuditActionRedact:
-		return true
-	case AuditActionSearch:
 		return true
 	case AuditActionUpdate:
 		return true
@@ -629,165 +683,6 @@ func (e DisclosureProfileAudience) Valid() bool {
 	case DisclosureProfileAudiencePartner:
 		return true
 	case DisclosureProfileAudiencePublic:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DuplicateFoundBy.
-const (
-	DuplicateFoundByChange       DuplicateFoundBy = "change"
-	DuplicateFoundByImport       DuplicateFoundBy = "import"
-	DuplicateFoundByRecheck      DuplicateFoundBy = "recheck"
-	DuplicateFoundByRegistration DuplicateFoundBy = "registration"
-)
-
-// Valid indicates whether the value is a known member of the DuplicateFoundBy enum.
-func (e DuplicateFoundBy) Valid() bool {
-	switch e {
-	case DuplicateFoundByChange:
-		return true
-	case DuplicateFoundByImport:
-		return true
-	case DuplicateFoundByRecheck:
-		return true
-	case DuplicateFoundByRegistration:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DuplicateLevel.
-const (
-	DuplicateLevelLikely   DuplicateLevel = "likely"
-	DuplicateLevelPossible DuplicateLevel = "possible"
-)
-
-// Valid indicates whether the value is a known member of the DuplicateLevel enum.
-func (e DuplicateLevel) Valid() bool {
-	switch e {
-	case DuplicateLevelLikely:
-		return true
-	case DuplicateLevelPossible:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DuplicateStatus.
-const (
-	DuplicateStatusLater        DuplicateStatus = "later"
-	DuplicateStatusMerged       DuplicateStatus = "merged"
-	DuplicateStatusNotDuplicate DuplicateStatus = "not_duplicate"
-	DuplicateStatusPending      DuplicateStatus = "pending"
-)
-
-// Valid indicates whether the value is a known member of the DuplicateStatus enum.
-func (e DuplicateStatus) Valid() bool {
-	switch e {
-	case DuplicateStatusLater:
-		return true
-	case DuplicateStatusMerged:
-		return true
-	case DuplicateStatusNotDuplicate:
-		return true
-	case DuplicateStatusPending:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DuplicateCandidateLevel.
-const (
-	DuplicateCandidateLevelLikely   DuplicateCandidateLevel = "likely"
-	DuplicateCandidateLevelPossible DuplicateCandidateLevel = "possible"
-)
-
-// Valid indicates whether the value is a known member of the DuplicateCandidateLevel enum.
-func (e DuplicateCandidateLevel) Valid() bool {
-	switch e {
-	case DuplicateCandidateLevelLikely:
-		return true
-	case DuplicateCandidateLevelPossible:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DuplicateDecisionDecision.
-const (
-	DuplicateDecisionDecisionLater        DuplicateDecisionDecision = "later"
-	DuplicateDecisionDecisionMerge        DuplicateDecisionDecision = "merge"
-	DuplicateDecisionDecisionNotDuplicate DuplicateDecisionDecision = "not_duplicate"
-	DuplicateDecisionDecisionUnmerge      DuplicateDecisionDecision = "unmerge"
-)
-
-// Valid indicates whether the value is a known member of the DuplicateDecisionDecision enum.
-func (e DuplicateDecisionDecision) Valid() bool {
-	switch e {
-	case DuplicateDecisionDecisionLater:
-		return true
-	case DuplicateDecisionDecisionMerge:
-		return true
-	case DuplicateDecisionDecisionNotDuplicate:
-		return true
-	case DuplicateDecisionDecisionUnmerge:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DuplicateDecisionCreateDecision.
-const (
-	DuplicateDecisionCreateDecisionLater        DuplicateDecisionCreateDecision = "later"
-	DuplicateDecisionCreateDecisionNotDuplicate DuplicateDecisionCreateDecision = "not_duplicate"
-)
-
-// Valid indicates whether the value is a known member of the DuplicateDecisionCreateDecision enum.
-func (e DuplicateDecisionCreateDecision) Valid() bool {
-	switch e {
-	case DuplicateDecisionCreateDecisionLater:
-		return true
-	case DuplicateDecisionCreateDecisionNotDuplicate:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DuplicateReasonEvidence.
-const (
-	DuplicateReasonEvidenceBirthDate   DuplicateReasonEvidence = "birth_date"
-	DuplicateReasonEvidenceDocument    DuplicateReasonEvidence = "document"
-	DuplicateReasonEvidenceHousehold   DuplicateReasonEvidence = "household"
-	DuplicateReasonEvidenceNames       DuplicateReasonEvidence = "names"
-	DuplicateReasonEvidenceNationality DuplicateReasonEvidence = "nationality"
-	DuplicateReasonEvidencePhone       DuplicateReasonEvidence = "phone"
-	DuplicateReasonEvidenceSex         DuplicateReasonEvidence = "sex"
-)
-
-// Valid indicates whether the value is a known member of the DuplicateReasonEvidence enum.
-func (e DuplicateReasonEvidence) Valid() bool {
-	switch e {
-	case DuplicateReasonEvidenceBirthDate:
-		return true
-	case DuplicateReasonEvidenceDocument:
-		return true
-	case DuplicateReasonEvidenceHousehold:
-		return true
-	case DuplicateReasonEvidenceNames:
-		return true
-	case DuplicateReasonEvidenceNationality:
-		return true
-	case DuplicateReasonEvidencePhone:
-		return true
-	case DuplicateReasonEvidenceSex:
 		return true
 	default:
 		return false
@@ -2180,6 +2075,45 @@ func (e ListBeneficiariesParamsStatus) Valid() bool {
 	}
 }
 
+// Defines values for ListAttachmentsParamsSort.
+const (
+	ListAttachmentsParamsSortCreatedAt      ListAttachmentsParamsSort = "created_at"
+	ListAttachmentsParamsSortMinusCreatedAt ListAttachmentsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListAttachmentsParamsSort enum.
+func (e ListAttachmentsParamsSort) Valid() bool {
+	switch e {
+	case ListAttachmentsParamsSortCreatedAt:
+		return true
+	case ListAttachmentsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UploadAttachmentMultipartBodySensitivity.
+const (
+	UploadAttachmentMultipartBodySensitivityNormal     UploadAttachmentMultipartBodySensitivity = "normal"
+	UploadAttachmentMultipartBodySensitivityRestricted UploadAttachmentMultipartBodySensitivity = "restricted"
+	UploadAttachmentMultipartBodySensitivitySensitive  UploadAttachmentMultipartBodySensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the UploadAttachmentMultipartBodySensitivity enum.
+func (e UploadAttachmentMultipartBodySensitivity) Valid() bool {
+	switch e {
+	case UploadAttachmentMultipartBodySensitivityNormal:
+		return true
+	case UploadAttachmentMultipartBodySensitivityRestricted:
+		return true
+	case UploadAttachmentMultipartBodySensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCareArrangementsParamsSort.
 const (
 	ListCareArrangementsParamsSortMinusSince ListCareArrangementsParamsSort = "-since"
@@ -2534,6 +2468,24 @@ func (e ListCaseApprovalsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListCaseAttachmentsParamsSort.
+const (
+	ListCaseAttachmentsParamsSortCreatedAt      ListCaseAttachmentsParamsSort = "created_at"
+	ListCaseAttachmentsParamsSortMinusCreatedAt ListCaseAttachmentsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseAttachmentsParamsSort enum.
+func (e ListCaseAttachmentsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseAttachmentsParamsSortCreatedAt:
+		return true
+	case ListCaseAttachmentsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCaseConferencesParamsSort.
 const (
 	ListCaseConferencesParamsSortMinusScheduledAt ListCaseConferencesParamsSort = "-scheduled_at"
@@ -2774,90 +2726,6 @@ const (
 func (e GetCentreCodelistParamsLabels) Valid() bool {
 	switch e {
 	case GetCentreCodelistParamsLabelsAll:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListDuplicatesParamsSort.
-const (
-	ListDuplicatesParamsSortCreatedAt      ListDuplicatesParamsSort = "created_at"
-	ListDuplicatesParamsSortMinusCreatedAt ListDuplicatesParamsSort = "-created_at"
-	ListDuplicatesParamsSortMinusScore     ListDuplicatesParamsSort = "-score"
-	ListDuplicatesParamsSortScore          ListDuplicatesParamsSort = "score"
-)
-
-// Valid indicates whether the value is a known member of the ListDuplicatesParamsSort enum.
-func (e ListDuplicatesParamsSort) Valid() bool {
-	switch e {
-	case ListDuplicatesParamsSortCreatedAt:
-		return true
-	case ListDuplicatesParamsSortMinusCreatedAt:
-		return true
-	case ListDuplicatesParamsSortMinusScore:
-		return true
-	case ListDuplicatesParamsSortScore:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListDuplicatesParamsStatus.
-const (
-	ListDuplicatesParamsStatusLater        ListDuplicatesParamsStatus = "later"
-	ListDuplicatesParamsStatusMerged       ListDuplicatesParamsStatus = "merged"
-	ListDuplicatesParamsStatusNotDuplicate ListDuplicatesParamsStatus = "not_duplicate"
-	ListDuplicatesParamsStatusPending      ListDuplicatesParamsStatus = "pending"
-)
-
-// Valid indicates whether the value is a known member of the ListDuplicatesParamsStatus enum.
-func (e ListDuplicatesParamsStatus) Valid() bool {
-	switch e {
-	case ListDuplicatesParamsStatusLater:
-		return true
-	case ListDuplicatesParamsStatusMerged:
-		return true
-	case ListDuplicatesParamsStatusNotDuplicate:
-		return true
-	case ListDuplicatesParamsStatusPending:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListDuplicatesParamsLevel.
-const (
-	ListDuplicatesParamsLevelLikely   ListDuplicatesParamsLevel = "likely"
-	ListDuplicatesParamsLevelPossible ListDuplicatesParamsLevel = "possible"
-)
-
-// Valid indicates whether the value is a known member of the ListDuplicatesParamsLevel enum.
-func (e ListDuplicatesParamsLevel) Valid() bool {
-	switch e {
-	case ListDuplicatesParamsLevelLikely:
-		return true
-	case ListDuplicatesParamsLevelPossible:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListDuplicateDecisionsParamsSort.
-const (
-	ListDuplicateDecisionsParamsSortCreatedAt      ListDuplicateDecisionsParamsSort = "created_at"
-	ListDuplicateDecisionsParamsSortMinusCreatedAt ListDuplicateDecisionsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListDuplicateDecisionsParamsSort enum.
-func (e ListDuplicateDecisionsParamsSort) Valid() bool {
-	switch e {
-	case ListDuplicateDecisionsParamsSortCreatedAt:
-		return true
-	case ListDuplicateDecisionsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -3779,6 +3647,101 @@ type APIClientPatch struct {
 	Scopes      []string                  `json:"scopes,omitempty"`
 }
 
+// Attachment Of a person (`beneficiary_id`) or of a case (`case_id`).
+type Attachment struct {
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+
+	// ContentDeletedAt The content is not kept any more
+	ContentDeletedAt *time.Time `json:"content_deleted_at,omitempty"`
+	CreatedAt        time.Time  `json:"created_at"`
+
+	// FileName As it was sent, without what a name must not hold
+	FileName string             `json:"file_name"`
+	Height   *int               `json:"height,omitempty"`
+	ID       openapi_types.UUID `json:"id"`
+	Kind     string             `json:"kind"`
+	Label    *string            `json:"label,omitempty"`
+
+	// MediaType Of the content as it is kept
+	MediaType string `json:"media_type"`
+
+	// ReceivedSha256 Of the file as it was sent
+	ReceivedSha256 string `json:"received_sha256"`
+
+	// Sensitivity Of a case: that of the case counts
+	Sensitivity AttachmentSensitivity `json:"sensitivity"`
+
+	// Sha256 Of the content as it is kept, in hexadecimal
+	Sha256 string `json:"sha256"`
+
+	// Size Bytes of the content as it is kept
+	Size int64 `json:"size"`
+
+	// Thumbnail Whether there is one
+	Thumbnail  bool               `json:"thumbnail"`
+	UpdatedAt  time.Time          `json:"updated_at"`
+	UploadedBy openapi_types.UUID `json:"uploaded_by"`
+
+	// VerifiedAt When a scan was compared with the document
+	VerifiedAt *time.Time          `json:"verified_at,omitempty"`
+	VerifiedBy *openapi_types.UUID `json:"verified_by,omitempty"`
+	Version    int64               `json:"version"`
+	VoidReason *string             `json:"void_reason,omitempty"`
+	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+
+	// Width Pixels, of an image
+	Width *int `json:"width,omitempty"`
+}
+
+// AttachmentSensitivity Of a case: that of the case counts
+type AttachmentSensitivity string
+
+// AttachmentLink defines model for AttachmentLink.
+type AttachmentLink struct {
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Purpose What it opens
+	Purpose AttachmentLinkPurpose `json:"purpose"`
+	URL     string                `json:"url"`
+}
+
+// AttachmentLinkCreate defines model for AttachmentLinkCreate.
+type AttachmentLinkCreate struct {
+	// Purpose What it opens
+	Purpose AttachmentLinkPurpose `json:"purpose"`
+}
+
+// AttachmentLinkPurpose What it opens
+type AttachmentLinkPurpose string
+
+// AttachmentPage defines model for AttachmentPage.
+type AttachmentPage struct {
+	Data []Attachment `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// AttachmentPatch defines model for AttachmentPatch.
+type AttachmentPatch struct {
+	Kind        *string                     `json:"kind,omitempty"`
+	Label       nullable.Nullable[string]   `json:"label,omitempty"`
+	Sensitivity *AttachmentPatchSensitivity `json:"sensitivity,omitempty"`
+}
+
+// AttachmentPatchSensitivity defines model for AttachmentPatch.Sensitivity.
+type AttachmentPatchSensitivity string
+
+// AttachmentVoid defines model for AttachmentVoid.
+type AttachmentVoid struct {
+	Reason string `json:"reason"`
+}
+
 // AuditAction `redact`: values of the trail itself were erased, as erasure of personal data demands
 type AuditAction string
 
@@ -3990,9 +3953,6 @@ type BeneficiaryAnswers map[string]string
 
 // BeneficiaryCreate defines model for BeneficiaryCreate.
 type BeneficiaryCreate struct {
-	// AcknowledgedDuplicates Every candidate that a 409 `likely_duplicate` named, once somebody has looked: the person is registered, and each pair waits for review
-	AcknowledgedDuplicates []openapi_types.UUID `json:"acknowledged_duplicates,omitempty"`
-
 	// Age Completed years at reception, instead of a birth date; an estimated birth date is kept
 	Age *int `json:"age,omitempty"`
 
@@ -4577,6 +4537,12 @@ type CaseApprovalPage struct {
 type CaseAssign struct {
 	OwnerID openapi_types.UUID `json:"owner_id"`
 	Reason  *string            `json:"reason,omitempty"`
+}
+
+// CaseAttachmentPatch defines model for CaseAttachmentPatch.
+type CaseAttachmentPatch struct {
+	Kind  *string                   `json:"kind,omitempty"`
+	Label nullable.Nullable[string] `json:"label,omitempty"`
 }
 
 // CaseClosureApproval defines model for CaseClosureApproval.
@@ -5474,6 +5440,9 @@ type Consent struct {
 	CreatedAt   time.Time `json:"created_at"`
 	Decision    string    `json:"decision"`
 
+	// EvidenceID The attachment of the person that shows the decision: what was signed, or the recording
+	EvidenceID *openapi_types.UUID `json:"evidence_id,omitempty"`
+
 	// ExcludedIds Organisations that it is withheld from
 	ExcludedIds     []openapi_types.UUID `json:"excluded_ids"`
 	ExclusionReason *string              `json:"exclusion_reason,omitempty"`
@@ -5517,6 +5486,9 @@ type ConsentCreate struct {
 	// CertifiedBy Who certified a verbal decision in writing
 	CertifiedBy *string `json:"certified_by,omitempty"`
 	Decision    string  `json:"decision"`
+
+	// EvidenceID An attachment of the person: what was signed, or the recording
+	EvidenceID *openapi_types.UUID `json:"evidence_id,omitempty"`
 
 	// ExcludedIds Organisations that it is withheld from
 	ExcludedIds     []openapi_types.UUID `json:"excluded_ids,omitempty"`
@@ -5915,143 +5887,6 @@ type DisclosureProfile struct {
 
 // DisclosureProfileAudience defines model for DisclosureProfile.Audience.
 type DisclosureProfileAudience string
-
-// Duplicate defines model for Duplicate.
-type Duplicate struct {
-	AcknowledgedAt *time.Time `json:"acknowledged_at,omitempty"`
-
-	// AcknowledgedBy Who registered the second although the first was shown
-	AcknowledgedBy *openapi_types.UUID `json:"acknowledged_by,omitempty"`
-	CreatedAt      time.Time           `json:"created_at"`
-	DecidedAt      *time.Time          `json:"decided_at,omitempty"`
-	DecidedBy      *openapi_types.UUID `json:"decided_by,omitempty"`
-	FoundBy        DuplicateFoundBy    `json:"found_by"`
-	ID             openapi_types.UUID  `json:"id"`
-
-	// Level By the thresholds of then
-	Level DuplicateLevel `json:"level"`
-
-	// OneID The record with the lower id
-	OneID   openapi_types.UUID `json:"one_id"`
-	OtherID openapi_types.UUID `json:"other_id"`
-
-	// Reasons The strongest first
-	Reasons []DuplicateReason `json:"reasons"`
-
-	// ReviewOn When it is looked at again, of a pair put off
-	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
-
-	// Score As it was when the pair was found, up to 1
-	Score     float64         `json:"score"`
-	Status    DuplicateStatus `json:"status"`
-	UpdatedAt time.Time       `json:"updated_at"`
-	Version   int64           `json:"version"`
-}
-
-// DuplicateFoundBy defines model for Duplicate.FoundBy.
-type DuplicateFoundBy string
-
-// DuplicateLevel By the thresholds of then
-type DuplicateLevel string
-
-// DuplicateStatus defines model for Duplicate.Status.
-type DuplicateStatus string
-
-// DuplicateCandidate defines model for DuplicateCandidate.
-type DuplicateCandidate struct {
-	BeneficiaryID openapi_types.UUID      `json:"beneficiary_id"`
-	Level         DuplicateCandidateLevel `json:"level"`
-
-	// Reasons The strongest first
-	Reasons   []DuplicateReason `json:"reasons"`
-	Reference string            `json:"reference"`
-
-	// Score Up to 1
-	Score float64 `json:"score"`
-}
-
-// DuplicateCandidateLevel defines model for DuplicateCandidate.Level.
-type DuplicateCandidateLevel string
-
-// DuplicateCandidates defines model for DuplicateCandidates.
-type DuplicateCandidates struct {
-	Data []DuplicateCandidate `json:"data"`
-}
-
-// DuplicateCheck What is known of somebody. Names alone find nobody likely; the more is told, the surer the answer.
-type DuplicateCheck struct {
-	// Age Completed years today, instead of a birth date
-	Age       *int                `json:"age,omitempty"`
-	BirthDate *openapi_types.Date `json:"birth_date,omitempty"`
-
-	// BirthDatePrecision `day` where none is given
-	BirthDatePrecision *string `json:"birth_date_precision,omitempty"`
-	DocumentNumber     *string `json:"document_number,omitempty"`
-	FamilyName         *string `json:"family_name,omitempty"`
-	GivenName          *string `json:"given_name,omitempty"`
-
-	// HouseholdID Whom they came with
-	HouseholdID   *openapi_types.UUID `json:"household_id,omitempty"`
-	Nationalities []Country           `json:"nationalities,omitempty"`
-
-	// OtherNames Further spellings and scripts
-	OtherNames []string `json:"other_names,omitempty"`
-	Phone      *string  `json:"phone,omitempty"`
-	Sex        *string  `json:"sex,omitempty"`
-}
-
-// DuplicateDecision defines model for DuplicateDecision.
-type DuplicateDecision struct {
-	CreatedAt   time.Time                 `json:"created_at"`
-	DecidedBy   *openapi_types.UUID       `json:"decided_by,omitempty"`
-	Decision    DuplicateDecisionDecision `json:"decision"`
-	DuplicateID openapi_types.UUID        `json:"duplicate_id"`
-	ID          openapi_types.UUID        `json:"id"`
-	Reason      *string                   `json:"reason,omitempty"`
-	ReviewOn    *openapi_types.Date       `json:"review_on,omitempty"`
-}
-
-// DuplicateDecisionDecision defines model for DuplicateDecision.Decision.
-type DuplicateDecisionDecision string
-
-// DuplicateDecisionCreate defines model for DuplicateDecisionCreate.
-type DuplicateDecisionCreate struct {
-	Decision DuplicateDecisionCreateDecision `json:"decision"`
-	Reason   string                          `json:"reason"`
-
-	// ReviewOn Of `later`: when it is looked at again
-	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
-}
-
-// DuplicateDecisionCreateDecision defines model for DuplicateDecisionCreate.Decision.
-type DuplicateDecisionCreateDecision string
-
-// DuplicateDecisionPage defines model for DuplicateDecisionPage.
-type DuplicateDecisionPage struct {
-	Data       []DuplicateDecision       `json:"data"`
-	NextCursor nullable.Nullable[string] `json:"next_cursor"`
-	Total      *int64                    `json:"total,omitempty"`
-}
-
-// DuplicatePage defines model for DuplicatePage.
-type DuplicatePage struct {
-	Data       []Duplicate               `json:"data"`
-	NextCursor nullable.Nullable[string] `json:"next_cursor"`
-	Total      *int64                    `json:"total,omitempty"`
-}
-
-// DuplicateReason One evidence for or against two records being of one person
-type DuplicateReason struct {
-	// Agreement From 1, everything agrees, down to -1
-	Agreement float64                 `json:"agreement"`
-	Evidence  DuplicateReasonEvidence `json:"evidence"`
-
-	// Weight What a full agreement counts
-	Weight float64 `json:"weight"`
-}
-
-// DuplicateReasonEvidence defines model for DuplicateReason.Evidence.
-type DuplicateReasonEvidence string
 
 // EffectiveConsent defines model for EffectiveConsent.
 type EffectiveConsent struct {
@@ -6874,9 +6709,6 @@ type InboxItemPage struct {
 
 // InboxRegistration What a registration needs beside what the partner told. Without `consent` another basis and its reason
 type InboxRegistration struct {
-	// AcknowledgedDuplicates Every candidate that a 409 `likely_duplicate` named, once somebody has looked
-	AcknowledgedDuplicates []openapi_types.UUID `json:"acknowledged_duplicates,omitempty"`
-
 	// Age Completed years at reception, where no birth date was told
 	Age         *int    `json:"age,omitempty"`
 	Basis       *string `json:"basis,omitempty"`
@@ -8263,6 +8095,21 @@ type SOPApprovals struct {
 	Plan            SOPApproval `json:"plan"`
 }
 
+// SOPAttachments defines model for SOPAttachments.
+type SOPAttachments struct {
+	// LinkMinutes How long a link to an attachment works
+	LinkMinutes int `json:"link_minutes"`
+
+	// Most Attachments of one person or case
+	Most int `json:"most"`
+
+	// ScanKeepDays Days for which a scan is kept after it was compared with the document
+	ScanKeepDays int `json:"scan_keep_days"`
+
+	// VoidedKeepDays Days for which the content of a voided attachment is kept
+	VoidedKeepDays int `json:"voided_keep_days"`
+}
+
 // SOPCase defines model for SOPCase.
 type SOPCase struct {
 	// BreakGlassHours How long broken glass opens a restricted case; 0, or absent: 24
@@ -8338,42 +8185,6 @@ type SOPDiff struct {
 	Changes []SOPChange `json:"changes"`
 }
 
-// SOPDuplicateWeights What a full agreement counts
-type SOPDuplicateWeights struct {
-	BirthDate   float64 `json:"birth_date"`
-	Document    float64 `json:"document"`
-	Household   float64 `json:"household"`
-	Names       float64 `json:"names"`
-	Nationality float64 `json:"nationality"`
-	Phone       float64 `json:"phone"`
-	Sex         float64 `json:"sex"`
-}
-
-// SOPDuplicates How people are found who are registered already. Each evidence speaks with its weight; the score is their sum, at most 1.
-// `likely` is more than `possible`.
-type SOPDuplicates struct {
-	// Check Whether a registration looks for duplicates
-	Check bool `json:"check"`
-
-	// EstimateDays How far an estimated birth date may be off
-	EstimateDays int `json:"estimate_days"`
-
-	// Likely From this score on a registration stops until somebody has looked
-	Likely float64 `json:"likely"`
-
-	// Namesakes Where more people share name and age, an age says less
-	Namesakes int `json:"namesakes"`
-
-	// NearDays Birth dates this near may be slips of the pen
-	NearDays int `json:"near_days"`
-
-	// Possible From this score on a pair waits for review
-	Possible float64 `json:"possible"`
-
-	// Weights What a full agreement counts
-	Weights SOPDuplicateWeights `json:"weights"`
-}
-
 // SOPPage defines model for SOPPage.
 type SOPPage struct {
 	Data []SOP `json:"data"`
@@ -8414,6 +8225,7 @@ type SOPPeople struct {
 type SOPPolicy struct {
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         SOPApprovals          `json:"approvals"`
+	Attachments       SOPAttachments        `json:"attachments"`
 	Case              SOPCase               `json:"case"`
 	Caseload          SOPCaseload           `json:"caseload"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements"`
@@ -8439,6 +8251,7 @@ type SOPPolicy struct {
 type SOPPolicyPatch struct {
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
+	Attachments       *SOPAttachments       `json:"attachments,omitempty"`
 	Case              *SOPCase              `json:"case,omitempty"`
 	Caseload          *SOPCaseload          `json:"caseload,omitempty"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements,omitempty"`
@@ -8518,11 +8331,7 @@ type SOPRegistration struct {
 
 	// ClosedInPhases Phases of the centre in which nobody is registered
 	ClosedInPhases []string `json:"closed_in_phases"`
-
-	// Duplicates How people are found who are registered already. Each evidence speaks with its weight; the score is their sum, at most 1.
-	// `likely` is more than `possible`.
-	Duplicates   *SOPDuplicates `json:"duplicates,omitempty"`
-	FullRequires []string       `json:"full_requires"`
+	FullRequires   []string `json:"full_requires"`
 }
 
 // SOPRetention Months that records are kept, by class
@@ -9437,6 +9246,12 @@ type IdempotencyKey = string
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
+// IfNoneMatch defines model for IfNoneMatch.
+type IfNoneMatch = string
+
+// IfRange defines model for IfRange.
+type IfRange = string
+
 // IncludeTotal defines model for IncludeTotal.
 type IncludeTotal = bool
 
@@ -9445,6 +9260,9 @@ type Labels string
 
 // Limit defines model for Limit.
 type Limit = int
+
+// Range defines model for Range.
+type Range = string
 
 // OAuthClientError defines model for OAuthClientError.
 type OAuthClientError = OAuthError
@@ -9756,6 +9574,102 @@ type CreateBeneficiaryParams struct {
 type UpdateBeneficiaryParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListAttachmentsParams defines parameters for ListAttachments.
+type ListAttachmentsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListAttachmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Kind Only this kind
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// IncludeVoided Also those that were voided
+	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
+}
+
+// ListAttachmentsParamsSort defines parameters for ListAttachments.
+type ListAttachmentsParamsSort string
+
+// UploadAttachmentMultipartBody defines parameters for UploadAttachment.
+type UploadAttachmentMultipartBody struct {
+	// File The last part, with its Content-Type and name
+	File  openapi_types.File  `json:"file"`
+	ID    *openapi_types.UUID `json:"id,omitempty"`
+	Kind  string              `json:"kind"`
+	Label *string             `json:"label,omitempty"`
+
+	// Sensitivity `normal` where absent; what is restricted is seen by the person's case team alone
+	Sensitivity *UploadAttachmentMultipartBodySensitivity `json:"sensitivity,omitempty"`
+
+	// Sha256 Of the file as it is sent, in hexadecimal: the server compares it with what arrived
+	Sha256 *string `json:"sha256,omitempty"`
+}
+
+// UploadAttachmentParams defines parameters for UploadAttachment.
+type UploadAttachmentParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UploadAttachmentMultipartBodySensitivity defines parameters for UploadAttachment.
+type UploadAttachmentMultipartBodySensitivity string
+
+// UpdateAttachmentParams defines parameters for UpdateAttachment.
+type UpdateAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// DownloadAttachmentParams defines parameters for DownloadAttachment.
+type DownloadAttachmentParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetAttachmentThumbnailParams defines parameters for GetAttachmentThumbnail.
+type GetAttachmentThumbnailParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// VerifyAttachmentParams defines parameters for VerifyAttachment.
+type VerifyAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidAttachmentParams defines parameters for VoidAttachment.
+type VoidAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListCareArrangementsParams defines parameters for ListCareArrangements.
@@ -10472,6 +10386,96 @@ type AssignCaseParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListCaseAttachmentsParams defines parameters for ListCaseAttachments.
+type ListCaseAttachmentsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListCaseAttachmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Kind Only this kind
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// IncludeVoided Also those that were voided
+	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
+}
+
+// ListCaseAttachmentsParamsSort defines parameters for ListCaseAttachments.
+type ListCaseAttachmentsParamsSort string
+
+// UploadCaseAttachmentMultipartBody defines parameters for UploadCaseAttachment.
+type UploadCaseAttachmentMultipartBody struct {
+	// File The last part, with its Content-Type and name
+	File  openapi_types.File  `json:"file"`
+	ID    *openapi_types.UUID `json:"id,omitempty"`
+	Kind  string              `json:"kind"`
+	Label *string             `json:"label,omitempty"`
+
+	// Sha256 Of the file as it is sent, in hexadecimal: the server compares it with what arrived
+	Sha256 *string `json:"sha256,omitempty"`
+}
+
+// UploadCaseAttachmentParams defines parameters for UploadCaseAttachment.
+type UploadCaseAttachmentParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseAttachmentParams defines parameters for UpdateCaseAttachment.
+type UpdateCaseAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// DownloadCaseAttachmentParams defines parameters for DownloadCaseAttachment.
+type DownloadCaseAttachmentParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetCaseAttachmentThumbnailParams defines parameters for GetCaseAttachmentThumbnail.
+type GetCaseAttachmentThumbnailParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// VerifyCaseAttachmentParams defines parameters for VerifyCaseAttachment.
+type VerifyCaseAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidCaseAttachmentParams defines parameters for VoidCaseAttachment.
+type VoidCaseAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // BreakGlassParams defines parameters for BreakGlass.
 type BreakGlassParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
@@ -10984,75 +10988,6 @@ type UpdateCentreCodelistParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 }
-
-// ListDuplicatesParams defines parameters for ListDuplicates.
-type ListDuplicatesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-score` where none is given. A cursor carries its own
-	Sort *ListDuplicatesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only pairs in this state
-	Status *ListDuplicatesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// Level Only pairs of this level
-	Level *ListDuplicatesParamsLevel `form:"level,omitempty" json:"level,omitempty"`
-
-	// ScoreFrom Only pairs with at least this score
-	ScoreFrom *float64 `form:"score_from,omitempty" json:"score_from,omitempty"`
-
-	// BeneficiaryID Only pairs with this record
-	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
-}
-
-// ListDuplicatesParamsSort defines parameters for ListDuplicates.
-type ListDuplicatesParamsSort string
-
-// ListDuplicatesParamsStatus defines parameters for ListDuplicates.
-type ListDuplicatesParamsStatus string
-
-// ListDuplicatesParamsLevel defines parameters for ListDuplicates.
-type ListDuplicatesParamsLevel string
-
-// CheckDuplicatesParams defines parameters for CheckDuplicates.
-type CheckDuplicatesParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// DecideDuplicateParams defines parameters for DecideDuplicate.
-type DecideDuplicateParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListDuplicateDecisionsParams defines parameters for ListDuplicateDecisions.
-type ListDuplicateDecisionsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListDuplicateDecisionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-}
-
-// ListDuplicateDecisionsParamsSort defines parameters for ListDuplicateDecisions.
-type ListDuplicateDecisionsParamsSort string
 
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
@@ -12320,6 +12255,18 @@ type GetCodelistParams struct {
 // GetCodelistParamsLabels defines parameters for GetCodelist.
 type GetCodelistParamsLabels string
 
+// FollowAttachmentLinkParams defines parameters for FollowAttachmentLink.
+type FollowAttachmentLinkParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
 // UpdateMeParams defines parameters for UpdateMe.
 type UpdateMeParams struct {
 	// IfMatch The ETag that was read
@@ -12728,6 +12675,18 @@ type CreateBeneficiaryJSONRequestBody = BeneficiaryCreate
 // UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody defines body for UpdateBeneficiary for application/merge-patch+json ContentType.
 type UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody = BeneficiaryPatch
 
+// UploadAttachmentMultipartRequestBody defines body for UploadAttachment for multipart/form-data ContentType.
+type UploadAttachmentMultipartRequestBody UploadAttachmentMultipartBody
+
+// UpdateAttachmentApplicationMergePatchPlusJSONRequestBody defines body for UpdateAttachment for application/merge-patch+json ContentType.
+type UpdateAttachmentApplicationMergePatchPlusJSONRequestBody = AttachmentPatch
+
+// CreateAttachmentLinkJSONRequestBody defines body for CreateAttachmentLink for application/json ContentType.
+type CreateAttachmentLinkJSONRequestBody = AttachmentLinkCreate
+
+// VoidAttachmentJSONRequestBody defines body for VoidAttachment for application/json ContentType.
+type VoidAttachmentJSONRequestBody = AttachmentVoid
+
 // RecordCareArrangementJSONRequestBody defines body for RecordCareArrangement for application/json ContentType.
 type RecordCareArrangementJSONRequestBody = CareArrangementCreate
 
@@ -12851,6 +12810,18 @@ type ApproveCaseClosureJSONRequestBody = CaseClosureApproval
 // AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
 type AssignCaseJSONRequestBody = CaseAssign
 
+// UploadCaseAttachmentMultipartRequestBody defines body for UploadCaseAttachment for multipart/form-data ContentType.
+type UploadCaseAttachmentMultipartRequestBody UploadCaseAttachmentMultipartBody
+
+// UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseAttachment for application/merge-patch+json ContentType.
+type UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody = CaseAttachmentPatch
+
+// CreateCaseAttachmentLinkJSONRequestBody defines body for CreateCaseAttachmentLink for application/json ContentType.
+type CreateCaseAttachmentLinkJSONRequestBody = AttachmentLinkCreate
+
+// VoidCaseAttachmentJSONRequestBody defines body for VoidCaseAttachment for application/json ContentType.
+type VoidCaseAttachmentJSONRequestBody = AttachmentVoid
+
 // BreakGlassJSONRequestBody defines body for BreakGlass for application/json ContentType.
 type BreakGlassJSONRequestBody = BreakGlass
 
@@ -12940,12 +12911,6 @@ type EndCaseWallJSONRequestBody = CaseWallEnd
 
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
-
-// CheckDuplicatesJSONRequestBody defines body for CheckDuplicates for application/json ContentType.
-type CheckDuplicatesJSONRequestBody = DuplicateCheck
-
-// DecideDuplicateJSONRequestBody defines body for DecideDuplicate for application/json ContentType.
-type DecideDuplicateJSONRequestBody = DuplicateDecisionCreate
 
 // CreateFormJSONRequestBody defines body for CreateForm for application/json ContentType.
 type CreateFormJSONRequestBody = FormCreate
@@ -13415,6 +13380,33 @@ type ServerInterface interface {
 	// UpdateBeneficiary Change a person's record
 	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id})
 	UpdateBeneficiary(ctx echo.Context, centreID CentreID, id ID, params UpdateBeneficiaryParams) error
+	// ListAttachments What is attached to a person
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
+	ListAttachments(ctx echo.Context, centreID CentreID, id ID, params ListAttachmentsParams) error
+	// UploadAttachment Attach a file to a person
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
+	UploadAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadAttachmentParams) error
+	// GetAttachment Read what is known of an attachment
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
+	GetAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
+	// UpdateAttachment Correct the label, kind or sensitivity of an attachment
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
+	UpdateAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateAttachmentParams) error
+	// DownloadAttachment Download an attachment
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/content)
+	DownloadAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadAttachmentParams) error
+	// CreateAttachmentLink A link that needs no token
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/links)
+	CreateAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
+	// GetAttachmentThumbnail A small picture of an image
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/thumbnail)
+	GetAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetAttachmentThumbnailParams) error
+	// VerifyAttachment Confirm that a scan was compared with the document
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/verify)
+	VerifyAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyAttachmentParams) error
+	// VoidAttachment Void an attachment made in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/void)
+	VoidAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidAttachmentParams) error
 	// ListCareArrangements List who takes care of a child, over time
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
 	ListCareArrangements(ctx echo.Context, centreID CentreID, id ID, params ListCareArrangementsParams) error
@@ -13646,6 +13638,33 @@ type ServerInterface interface {
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
+	// ListCaseAttachments What is attached to a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments)
+	ListCaseAttachments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAttachmentsParams) error
+	// UploadCaseAttachment Attach a file to a case
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments)
+	UploadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadCaseAttachmentParams) error
+	// GetCaseAttachment Read what is known of an attachment
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
+	GetCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
+	// UpdateCaseAttachment Correct the label, kind or sensitivity of an attachment
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
+	UpdateCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateCaseAttachmentParams) error
+	// DownloadCaseAttachment Download an attachment
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/content)
+	DownloadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadCaseAttachmentParams) error
+	// CreateCaseAttachmentLink A link that needs no token
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/links)
+	CreateCaseAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
+	// GetCaseAttachmentThumbnail A small picture of an image
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/thumbnail)
+	GetCaseAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetCaseAttachmentThumbnailParams) error
+	// VerifyCaseAttachment Confirm that a scan was compared with the document
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/verify)
+	VerifyCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyCaseAttachmentParams) error
+	// VoidCaseAttachment Void an attachment made in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
+	VoidCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidCaseAttachmentParams) error
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error
@@ -13814,21 +13833,6 @@ type ServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params UpdateCentreCodelistParams) error
-	// ListDuplicates The queue of people who may be registered twice
-	// (GET /v1/centres/{centre_id}/duplicates)
-	ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error
-	// CheckDuplicates Who of those registered may be this person
-	// (POST /v1/centres/{centre_id}/duplicates/check)
-	CheckDuplicates(ctx echo.Context, centreID CentreID, params CheckDuplicatesParams) error
-	// GetDuplicate Read a pair
-	// (GET /v1/centres/{centre_id}/duplicates/{id})
-	GetDuplicate(ctx echo.Context, centreID CentreID, id ID) error
-	// DecideDuplicate Decide on a pair
-	// (POST /v1/centres/{centre_id}/duplicates/{id}/decide)
-	DecideDuplicate(ctx echo.Context, centreID CentreID, id ID, params DecideDuplicateParams) error
-	// ListDuplicateDecisions What was decided on a pair, and by whom
-	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
-	ListDuplicateDecisions(ctx echo.Context, centreID CentreID, id ID, params ListDuplicateDecisionsParams) error
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx echo.Context, centreID CentreID, params StreamEventsParams) error
@@ -14189,6 +14193,9 @@ type ServerInterface interface {
 	// GetCodelist Read a code list
 	// (GET /v1/codelists/{list})
 	GetCodelist(ctx echo.Context, list CodelistName, params GetCodelistParams) error
+	// FollowAttachmentLink Open what a link leads to
+	// (GET /v1/links/{link})
+	FollowAttachmentLink(ctx echo.Context, link string, params FollowAttachmentLinkParams) error
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx echo.Context) error
@@ -15491,6 +15498,538 @@ func (w *ServerInterfaceWrapper) UpdateBeneficiary(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateBeneficiary(ctx, centreID, id, params)
+	return err
+}
+
+// ListAttachments converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAttachments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAttachmentsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_voided", ctx.QueryParams(), &params.IncludeVoided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAttachments(ctx, centreID, id, params)
+	return err
+}
+
+// UploadAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UploadAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadAttachment(ctx, centreID, id, params)
+	return err
+}
+
+// GetAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAttachment(ctx, centreID, id, attachmentID)
+	return err
+}
+
+// UpdateAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// DownloadAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// CreateAttachmentLink converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateAttachmentLink(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateAttachmentLink(ctx, centreID, id, attachmentID)
+	return err
+}
+
+// GetAttachmentThumbnail converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAttachmentThumbnail(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAttachmentThumbnailParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAttachmentThumbnail(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// VerifyAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// VoidAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidAttachment(ctx, centreID, id, attachmentID, params)
 	return err
 }
 
@@ -19522,6 +20061,538 @@ func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
 	return err
 }
 
+// ListCaseAttachments converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseAttachments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseAttachmentsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_voided", ctx.QueryParams(), &params.IncludeVoided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseAttachments(ctx, centreID, id, params)
+	return err
+}
+
+// UploadCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UploadCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadCaseAttachment(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseAttachment(ctx, centreID, id, attachmentID)
+	return err
+}
+
+// UpdateCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// DownloadCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadCaseAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// CreateCaseAttachmentLink converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseAttachmentLink(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseAttachmentLink(ctx, centreID, id, attachmentID)
+	return err
+}
+
+// GetCaseAttachmentThumbnail converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseAttachmentThumbnail(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCaseAttachmentThumbnailParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseAttachmentThumbnail(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// VerifyCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyCaseAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// VoidCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidCaseAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
 // BreakGlass converts echo context to params.
 func (w *ServerInterfaceWrapper) BreakGlass(ctx echo.Context) error {
 	var err error
@@ -22579,255 +23650,6 @@ func (w *ServerInterfaceWrapper) UpdateCentreCodelist(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateCentreCodelist(ctx, centreID, list, params)
-	return err
-}
-
-// ListDuplicates converts echo context to params.
-func (w *ServerInterfaceWrapper) ListDuplicates(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListDuplicatesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "level" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "level", ctx.QueryParams(), &params.Level, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter level: %s", err))
-	}
-
-	// ------------- Optional query parameter "score_from" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "score_from", ctx.QueryParams(), &params.ScoreFrom, runtime.BindQueryParameterOptions{Type: "number", Format: "double"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter score_from: %s", err))
-	}
-
-	// ------------- Optional query parameter "beneficiary_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListDuplicates(ctx, centreID, params)
-	return err
-}
-
-// CheckDuplicates converts echo context to params.
-func (w *ServerInterfaceWrapper) CheckDuplicates(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CheckDuplicatesParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CheckDuplicates(ctx, centreID, params)
-	return err
-}
-
-// GetDuplicate converts echo context to params.
-func (w *ServerInterfaceWrapper) GetDuplicate(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetDuplicate(ctx, centreID, id)
-	return err
-}
-
-// DecideDuplicate converts echo context to params.
-func (w *ServerInterfaceWrapper) DecideDuplicate(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params DecideDuplicateParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DecideDuplicate(ctx, centreID, id, params)
-	return err
-}
-
-// ListDuplicateDecisions converts echo context to params.
-func (w *ServerInterfaceWrapper) ListDuplicateDecisions(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListDuplicateDecisionsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListDuplicateDecisions(ctx, centreID, id, params)
 	return err
 }
 
@@ -28876,6 +29698,72 @@ func (w *ServerInterfaceWrapper) GetCodelist(ctx echo.Context) error {
 	return err
 }
 
+// FollowAttachmentLink converts echo context to params.
+func (w *ServerInterfaceWrapper) FollowAttachmentLink(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "link" -------------
+	var link string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "link", ctx.Param("link"), &link, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter link: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FollowAttachmentLinkParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FollowAttachmentLink(ctx, link, params)
+	return err
+}
+
 // GetMe converts echo context to params.
 func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	var err error
@@ -30644,11 +31532,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.GetBeneficiary, options.OperationMiddlewares["getBeneficiary"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.UpdateBeneficiary, options.OperationMiddlewares["updateBeneficiary"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/void", wrapper.VoidBeneficiary, options.OperationMiddlewares["voidBeneficiary"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates", wrapper.ListDuplicates, options.OperationMiddlewares["listDuplicates"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/check", wrapper.CheckDuplicates, options.OperationMiddlewares["checkDuplicates"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id", wrapper.GetDuplicate, options.OperationMiddlewares["getDuplicate"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id/decide", wrapper.DecideDuplicate, options.OperationMiddlewares["decideDuplicate"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id/decisions", wrapper.ListDuplicateDecisions, options.OperationMiddlewares["listDuplicateDecisions"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs", wrapper.ListSpecificNeeds, options.OperationMiddlewares["listSpecificNeeds"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs", wrapper.RecordSpecificNeed, options.OperationMiddlewares["recordSpecificNeed"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs/:need_id", wrapper.GetSpecificNeed, options.OperationMiddlewares["getSpecificNeed"]...)
@@ -30751,6 +31634,25 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments", wrapper.ListAttachments, options.OperationMiddlewares["listAttachments"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments", wrapper.UploadAttachment, options.OperationMiddlewares["uploadAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id", wrapper.UpdateAttachment, options.OperationMiddlewares["updateAttachment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/verify", wrapper.VerifyAttachment, options.OperationMiddlewares["verifyAttachment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/void", wrapper.VoidAttachment, options.OperationMiddlewares["voidAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/content", wrapper.DownloadAttachment, options.OperationMiddlewares["downloadAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/thumbnail", wrapper.GetAttachmentThumbnail, options.OperationMiddlewares["getAttachmentThumbnail"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/links", wrapper.CreateAttachmentLink, options.OperationMiddlewares["createAttachmentLink"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments", wrapper.ListCaseAttachments, options.OperationMiddlewares["listCaseAttachments"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments", wrapper.UploadCaseAttachment, options.OperationMiddlewares["uploadCaseAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id", wrapper.GetCaseAttachment, options.OperationMiddlewares["getCaseAttachment"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id", wrapper.UpdateCaseAttachment, options.OperationMiddlewares["updateCaseAttachment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/verify", wrapper.VerifyCaseAttachment, options.OperationMiddlewares["verifyCaseAttachment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/void", wrapper.VoidCaseAttachment, options.OperationMiddlewares["voidCaseAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/content", wrapper.DownloadCaseAttachment, options.OperationMiddlewares["downloadCaseAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/thumbnail", wrapper.GetCaseAttachmentThumbnail, options.OperationMiddlewares["getCaseAttachmentThumbnail"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/links", wrapper.CreateCaseAttachmentLink, options.OperationMiddlewares["createCaseAttachmentLink"]...)
+	router.GET(options.BaseURL+"/v1/links/:link", wrapper.FollowAttachmentLink, options.OperationMiddlewares["followAttachmentLink"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.ListImportMappings, options.OperationMiddlewares["listImportMappings"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.CreateImportMapping, options.OperationMiddlewares["createImportMapping"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings/:id", wrapper.GetImportMapping, options.OperationMiddlewares["getImportMapping"]...)
@@ -32326,6 +33228,760 @@ type UpdateBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitUpdateBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAttachmentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListAttachmentsParams
+}
+
+type ListAttachmentsResponseObject interface {
+	VisitListAttachmentsResponse(w http.ResponseWriter) error
+}
+
+type ListAttachments200JSONResponse AttachmentPage
+
+func (response ListAttachments200JSONResponse) VisitListAttachmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAttachmentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAttachmentsdefaultApplicationProblemPlusJSONResponse) VisitListAttachmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadAttachmentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UploadAttachmentParams
+	Body     *multipart.Reader
+}
+
+type UploadAttachmentResponseObject interface {
+	VisitUploadAttachmentResponse(w http.ResponseWriter) error
+}
+
+type UploadAttachment201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type UploadAttachment201JSONResponse struct {
+	Body    Attachment
+	Headers UploadAttachment201ResponseHeaders
+}
+
+func (response UploadAttachment201JSONResponse) VisitUploadAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UploadAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUploadAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+}
+
+type GetAttachmentResponseObject interface {
+	VisitGetAttachmentResponse(w http.ResponseWriter) error
+}
+
+type GetAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type GetAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers GetAttachment200ResponseHeaders
+}
+
+func (response GetAttachment200JSONResponse) VisitGetAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAttachmentdefaultApplicationProblemPlusJSONResponse) VisitGetAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       UpdateAttachmentParams
+	Body         *UpdateAttachmentApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateAttachmentResponseObject interface {
+	VisitUpdateAttachmentResponse(w http.ResponseWriter) error
+}
+
+type UpdateAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers UpdateAttachment200ResponseHeaders
+}
+
+func (response UpdateAttachment200JSONResponse) VisitUpdateAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUpdateAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       DownloadAttachmentParams
+}
+
+type DownloadAttachmentResponseObject interface {
+	VisitDownloadAttachmentResponse(w http.ResponseWriter) error
+}
+
+type DownloadAttachment200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type DownloadAttachment200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadAttachment200ApplicationPdfResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment200AudioResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadAttachment200AudioResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment200ImageResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadAttachment200ImageResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type DownloadAttachment206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment206ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadAttachment206ApplicationPdfResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment206AudioResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadAttachment206AudioResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment206ImageResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadAttachment206ImageResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment416TextResponse string
+
+func (response DownloadAttachment416TextResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type DownloadAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DownloadAttachmentdefaultApplicationProblemPlusJSONResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAttachmentLinkRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Body         *CreateAttachmentLinkJSONRequestBody
+}
+
+type CreateAttachmentLinkResponseObject interface {
+	VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error
+}
+
+type CreateAttachmentLink200JSONResponse AttachmentLink
+
+func (response CreateAttachmentLink200JSONResponse) VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAttachmentThumbnailRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       GetAttachmentThumbnailParams
+}
+
+type GetAttachmentThumbnailResponseObject interface {
+	VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error
+}
+
+type GetAttachmentThumbnail200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type GetAttachmentThumbnail200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail200ApplicationPdfResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail200AudioResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail200AudioResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail200ImageResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail200ImageResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type GetAttachmentThumbnail206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail206ApplicationPdfResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail206AudioResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail206AudioResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail206ImageResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail206ImageResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail416TextResponse string
+
+func (response GetAttachmentThumbnail416TextResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       VerifyAttachmentParams
+}
+
+type VerifyAttachmentResponseObject interface {
+	VisitVerifyAttachmentResponse(w http.ResponseWriter) error
+}
+
+type VerifyAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type VerifyAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers VerifyAttachment200ResponseHeaders
+}
+
+func (response VerifyAttachment200JSONResponse) VisitVerifyAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVerifyAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       VoidAttachmentParams
+	Body         *VoidAttachmentJSONRequestBody
+}
+
+type VoidAttachmentResponseObject interface {
+	VisitVoidAttachmentResponse(w http.ResponseWriter) error
+}
+
+type VoidAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers VoidAttachment200ResponseHeaders
+}
+
+func (response VoidAttachment200JSONResponse) VisitVoidAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVoidAttachmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -36049,6 +37705,760 @@ func (response AssignCasedefaultApplicationProblemPlusJSONResponse) VisitAssignC
 	return err
 }
 
+type ListCaseAttachmentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseAttachmentsParams
+}
+
+type ListCaseAttachmentsResponseObject interface {
+	VisitListCaseAttachmentsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseAttachments200JSONResponse AttachmentPage
+
+func (response ListCaseAttachments200JSONResponse) VisitListCaseAttachmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseAttachmentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseAttachmentsdefaultApplicationProblemPlusJSONResponse) VisitListCaseAttachmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadCaseAttachmentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UploadCaseAttachmentParams
+	Body     *multipart.Reader
+}
+
+type UploadCaseAttachmentResponseObject interface {
+	VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type UploadCaseAttachment201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type UploadCaseAttachment201JSONResponse struct {
+	Body    Attachment
+	Headers UploadCaseAttachment201ResponseHeaders
+}
+
+func (response UploadCaseAttachment201JSONResponse) VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UploadCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+}
+
+type GetCaseAttachmentResponseObject interface {
+	VisitGetCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type GetCaseAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers GetCaseAttachment200ResponseHeaders
+}
+
+func (response GetCaseAttachment200JSONResponse) VisitGetCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitGetCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       UpdateCaseAttachmentParams
+	Body         *UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseAttachmentResponseObject interface {
+	VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers UpdateCaseAttachment200ResponseHeaders
+}
+
+func (response UpdateCaseAttachment200JSONResponse) VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       DownloadCaseAttachmentParams
+}
+
+type DownloadCaseAttachmentResponseObject interface {
+	VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type DownloadCaseAttachment200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type DownloadCaseAttachment200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment200ApplicationPdfResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment200AudioResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment200AudioResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment200ImageResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment200ImageResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type DownloadCaseAttachment206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment206ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment206ApplicationPdfResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment206AudioResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment206AudioResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment206ImageResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment206ImageResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment416TextResponse string
+
+func (response DownloadCaseAttachment416TextResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type DownloadCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DownloadCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseAttachmentLinkRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Body         *CreateCaseAttachmentLinkJSONRequestBody
+}
+
+type CreateCaseAttachmentLinkResponseObject interface {
+	VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseAttachmentLink200JSONResponse AttachmentLink
+
+func (response CreateCaseAttachmentLink200JSONResponse) VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAttachmentThumbnailRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       GetCaseAttachmentThumbnailParams
+}
+
+type GetCaseAttachmentThumbnailResponseObject interface {
+	VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error
+}
+
+type GetCaseAttachmentThumbnail200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type GetCaseAttachmentThumbnail200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail200ApplicationPdfResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail200AudioResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail200AudioResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail200ImageResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail200ImageResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type GetCaseAttachmentThumbnail206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail206ApplicationPdfResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail206AudioResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail206AudioResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail206ImageResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail206ImageResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail416TextResponse string
+
+func (response GetCaseAttachmentThumbnail416TextResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetCaseAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       VerifyCaseAttachmentParams
+}
+
+type VerifyCaseAttachmentResponseObject interface {
+	VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type VerifyCaseAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type VerifyCaseAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers VerifyCaseAttachment200ResponseHeaders
+}
+
+func (response VerifyCaseAttachment200JSONResponse) VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       VoidCaseAttachmentParams
+	Body         *VoidCaseAttachmentJSONRequestBody
+}
+
+type VoidCaseAttachmentResponseObject interface {
+	VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type VoidCaseAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidCaseAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers VoidCaseAttachment200ResponseHeaders
+}
+
+func (response VoidCaseAttachment200JSONResponse) VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type BreakGlassRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -38771,226 +41181,6 @@ type UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse) VisitUpdateCentreCodelistResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListDuplicatesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListDuplicatesParams
-}
-
-type ListDuplicatesResponseObject interface {
-	VisitListDuplicatesResponse(w http.ResponseWriter) error
-}
-
-type ListDuplicates200JSONResponse DuplicatePage
-
-func (response ListDuplicates200JSONResponse) VisitListDuplicatesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListDuplicatesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListDuplicatesdefaultApplicationProblemPlusJSONResponse) VisitListDuplicatesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CheckDuplicatesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   CheckDuplicatesParams
-	Body     *CheckDuplicatesJSONRequestBody
-}
-
-type CheckDuplicatesResponseObject interface {
-	VisitCheckDuplicatesResponse(w http.ResponseWriter) error
-}
-
-type CheckDuplicates200JSONResponse DuplicateCandidates
-
-func (response CheckDuplicates200JSONResponse) VisitCheckDuplicatesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CheckDuplicatesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CheckDuplicatesdefaultApplicationProblemPlusJSONResponse) VisitCheckDuplicatesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetDuplicateRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetDuplicateResponseObject interface {
-	VisitGetDuplicateResponse(w http.ResponseWriter) error
-}
-
-type GetDuplicate200ResponseHeaders struct {
-	ETag string
-}
-
-type GetDuplicate200JSONResponse struct {
-	Body    Duplicate
-	Headers GetDuplicate200ResponseHeaders
-}
-
-func (response GetDuplicate200JSONResponse) VisitGetDuplicateResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetDuplicatedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetDuplicatedefaultApplicationProblemPlusJSONResponse) VisitGetDuplicateResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DecideDuplicateRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   DecideDuplicateParams
-	Body     *DecideDuplicateJSONRequestBody
-}
-
-type DecideDuplicateResponseObject interface {
-	VisitDecideDuplicateResponse(w http.ResponseWriter) error
-}
-
-type DecideDuplicate200ResponseHeaders struct {
-	ETag string
-}
-
-type DecideDuplicate200JSONResponse struct {
-	Body    Duplicate
-	Headers DecideDuplicate200ResponseHeaders
-}
-
-func (response DecideDuplicate200JSONResponse) VisitDecideDuplicateResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DecideDuplicatedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response DecideDuplicatedefaultApplicationProblemPlusJSONResponse) VisitDecideDuplicateResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListDuplicateDecisionsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListDuplicateDecisionsParams
-}
-
-type ListDuplicateDecisionsResponseObject interface {
-	VisitListDuplicateDecisionsResponse(w http.ResponseWriter) error
-}
-
-type ListDuplicateDecisions200JSONResponse DuplicateDecisionPage
-
-func (response ListDuplicateDecisions200JSONResponse) VisitListDuplicateDecisionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse) VisitListDuplicateDecisionsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -44697,6 +46887,213 @@ func (response GetCodelistdefaultApplicationProblemPlusJSONResponse) VisitGetCod
 	return err
 }
 
+type FollowAttachmentLinkRequestObject struct {
+	Link   string `json:"link"`
+	Params FollowAttachmentLinkParams
+}
+
+type FollowAttachmentLinkResponseObject interface {
+	VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error
+}
+
+type FollowAttachmentLink200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type FollowAttachmentLink200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink200ResponseHeaders
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink200ApplicationPdfResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink200AudioResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink200AudioResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink200ImageResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink200ImageResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type FollowAttachmentLink206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink206ResponseHeaders
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink206ApplicationPdfResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink206AudioResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink206AudioResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink206ImageResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink206ImageResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink416TextResponse string
+
+func (response FollowAttachmentLink416TextResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetMeRequestObject struct {
 }
 
@@ -46769,6 +49166,33 @@ type StrictServerInterface interface {
 	// UpdateBeneficiary Change a person's record
 	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id})
 	UpdateBeneficiary(ctx context.Context, request UpdateBeneficiaryRequestObject) (UpdateBeneficiaryResponseObject, error)
+	// ListAttachments What is attached to a person
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
+	ListAttachments(ctx context.Context, request ListAttachmentsRequestObject) (ListAttachmentsResponseObject, error)
+	// UploadAttachment Attach a file to a person
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
+	UploadAttachment(ctx context.Context, request UploadAttachmentRequestObject) (UploadAttachmentResponseObject, error)
+	// GetAttachment Read what is known of an attachment
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
+	GetAttachment(ctx context.Context, request GetAttachmentRequestObject) (GetAttachmentResponseObject, error)
+	// UpdateAttachment Correct the label, kind or sensitivity of an attachment
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
+	UpdateAttachment(ctx context.Context, request UpdateAttachmentRequestObject) (UpdateAttachmentResponseObject, error)
+	// DownloadAttachment Download an attachment
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/content)
+	DownloadAttachment(ctx context.Context, request DownloadAttachmentRequestObject) (DownloadAttachmentResponseObject, error)
+	// CreateAttachmentLink A link that needs no token
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/links)
+	CreateAttachmentLink(ctx context.Context, request CreateAttachmentLinkRequestObject) (CreateAttachmentLinkResponseObject, error)
+	// GetAttachmentThumbnail A small picture of an image
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/thumbnail)
+	GetAttachmentThumbnail(ctx context.Context, request GetAttachmentThumbnailRequestObject) (GetAttachmentThumbnailResponseObject, error)
+	// VerifyAttachment Confirm that a scan was compared with the document
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/verify)
+	VerifyAttachment(ctx context.Context, request VerifyAttachmentRequestObject) (VerifyAttachmentResponseObject, error)
+	// VoidAttachment Void an attachment made in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/void)
+	VoidAttachment(ctx context.Context, request VoidAttachmentRequestObject) (VoidAttachmentResponseObject, error)
 	// ListCareArrangements List who takes care of a child, over time
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
 	ListCareArrangements(ctx context.Context, request ListCareArrangementsRequestObject) (ListCareArrangementsResponseObject, error)
@@ -47000,6 +49424,33 @@ type StrictServerInterface interface {
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
+	// ListCaseAttachments What is attached to a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments)
+	ListCaseAttachments(ctx context.Context, request ListCaseAttachmentsRequestObject) (ListCaseAttachmentsResponseObject, error)
+	// UploadCaseAttachment Attach a file to a case
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments)
+	UploadCaseAttachment(ctx context.Context, request UploadCaseAttachmentRequestObject) (UploadCaseAttachmentResponseObject, error)
+	// GetCaseAttachment Read what is known of an attachment
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
+	GetCaseAttachment(ctx context.Context, request GetCaseAttachmentRequestObject) (GetCaseAttachmentResponseObject, error)
+	// UpdateCaseAttachment Correct the label, kind or sensitivity of an attachment
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
+	UpdateCaseAttachment(ctx context.Context, request UpdateCaseAttachmentRequestObject) (UpdateCaseAttachmentResponseObject, error)
+	// DownloadCaseAttachment Download an attachment
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/content)
+	DownloadCaseAttachment(ctx context.Context, request DownloadCaseAttachmentRequestObject) (DownloadCaseAttachmentResponseObject, error)
+	// CreateCaseAttachmentLink A link that needs no token
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/links)
+	CreateCaseAttachmentLink(ctx context.Context, request CreateCaseAttachmentLinkRequestObject) (CreateCaseAttachmentLinkResponseObject, error)
+	// GetCaseAttachmentThumbnail A small picture of an image
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/thumbnail)
+	GetCaseAttachmentThumbnail(ctx context.Context, request GetCaseAttachmentThumbnailRequestObject) (GetCaseAttachmentThumbnailResponseObject, error)
+	// VerifyCaseAttachment Confirm that a scan was compared with the document
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/verify)
+	VerifyCaseAttachment(ctx context.Context, request VerifyCaseAttachmentRequestObject) (VerifyCaseAttachmentResponseObject, error)
+	// VoidCaseAttachment Void an attachment made in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
+	VoidCaseAttachment(ctx context.Context, request VoidCaseAttachmentRequestObject) (VoidCaseAttachmentResponseObject, error)
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx context.Context, request BreakGlassRequestObject) (BreakGlassResponseObject, error)
@@ -47168,21 +49619,6 @@ type StrictServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx context.Context, request UpdateCentreCodelistRequestObject) (UpdateCentreCodelistResponseObject, error)
-	// ListDuplicates The queue of people who may be registered twice
-	// (GET /v1/centres/{centre_id}/duplicates)
-	ListDuplicates(ctx context.Context, request ListDuplicatesRequestObject) (ListDuplicatesResponseObject, error)
-	// CheckDuplicates Who of those registered may be this person
-	// (POST /v1/centres/{centre_id}/duplicates/check)
-	CheckDuplicates(ctx context.Context, request CheckDuplicatesRequestObject) (CheckDuplicatesResponseObject, error)
-	// GetDuplicate Read a pair
-	// (GET /v1/centres/{centre_id}/duplicates/{id})
-	GetDuplicate(ctx context.Context, request GetDuplicateRequestObject) (GetDuplicateResponseObject, error)
-	// DecideDuplicate Decide on a pair
-	// (POST /v1/centres/{centre_id}/duplicates/{id}/decide)
-	DecideDuplicate(ctx context.Context, request DecideDuplicateRequestObject) (DecideDuplicateResponseObject, error)
-	// ListDuplicateDecisions What was decided on a pair, and by whom
-	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
-	ListDuplicateDecisions(ctx context.Context, request ListDuplicateDecisionsRequestObject) (ListDuplicateDecisionsResponseObject, error)
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
@@ -47543,6 +49979,9 @@ type StrictServerInterface interface {
 	// GetCodelist Read a code list
 	// (GET /v1/codelists/{list})
 	GetCodelist(ctx context.Context, request GetCodelistRequestObject) (GetCodelistResponseObject, error)
+	// FollowAttachmentLink Open what a link leads to
+	// (GET /v1/links/{link})
+	FollowAttachmentLink(ctx context.Context, request FollowAttachmentLinkRequestObject) (FollowAttachmentLinkResponseObject, error)
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
@@ -48778,6 +51217,329 @@ func (sh *strictHandler) UpdateBeneficiary(ctx echo.Context, centreID CentreID, 
 		return err
 	} else if validResponse, ok := response.(UpdateBeneficiaryResponseObject); ok {
 		return validResponse.VisitUpdateBeneficiaryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAttachments operation middleware
+func (sh *strictHandler) ListAttachments(ctx echo.Context, centreID CentreID, id ID, params ListAttachmentsParams) error {
+	var request ListAttachmentsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAttachments(ctx.Request().Context(), request.(ListAttachmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAttachments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAttachmentsResponseObject); ok {
+		return validResponse.VisitListAttachmentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadAttachment operation middleware
+func (sh *strictHandler) UploadAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadAttachmentParams) error {
+	var request UploadAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadAttachment(ctx.Request().Context(), request.(UploadAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadAttachmentResponseObject); ok {
+		return validResponse.VisitUploadAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAttachment operation middleware
+func (sh *strictHandler) GetAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
+	var request GetAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAttachment(ctx.Request().Context(), request.(GetAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAttachmentResponseObject); ok {
+		return validResponse.VisitGetAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateAttachment operation middleware
+func (sh *strictHandler) UpdateAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateAttachmentParams) error {
+	var request UpdateAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	var body UpdateAttachmentApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateAttachment(ctx.Request().Context(), request.(UpdateAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateAttachmentResponseObject); ok {
+		return validResponse.VisitUpdateAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadAttachment operation middleware
+func (sh *strictHandler) DownloadAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadAttachmentParams) error {
+	var request DownloadAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadAttachment(ctx.Request().Context(), request.(DownloadAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadAttachmentResponseObject); ok {
+		return validResponse.VisitDownloadAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateAttachmentLink operation middleware
+func (sh *strictHandler) CreateAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
+	var request CreateAttachmentLinkRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+
+	var body CreateAttachmentLinkJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAttachmentLink(ctx.Request().Context(), request.(CreateAttachmentLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAttachmentLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateAttachmentLinkResponseObject); ok {
+		return validResponse.VisitCreateAttachmentLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAttachmentThumbnail operation middleware
+func (sh *strictHandler) GetAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetAttachmentThumbnailParams) error {
+	var request GetAttachmentThumbnailRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAttachmentThumbnail(ctx.Request().Context(), request.(GetAttachmentThumbnailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAttachmentThumbnail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAttachmentThumbnailResponseObject); ok {
+		return validResponse.VisitGetAttachmentThumbnailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyAttachment operation middleware
+func (sh *strictHandler) VerifyAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyAttachmentParams) error {
+	var request VerifyAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyAttachment(ctx.Request().Context(), request.(VerifyAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyAttachmentResponseObject); ok {
+		return validResponse.VisitVerifyAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidAttachment operation middleware
+func (sh *strictHandler) VoidAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidAttachmentParams) error {
+	var request VoidAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	var body VoidAttachmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidAttachment(ctx.Request().Context(), request.(VoidAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidAttachmentResponseObject); ok {
+		return validResponse.VisitVoidAttachmentResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -51822,6 +54584,329 @@ func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, 
 	return nil
 }
 
+// ListCaseAttachments operation middleware
+func (sh *strictHandler) ListCaseAttachments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAttachmentsParams) error {
+	var request ListCaseAttachmentsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseAttachments(ctx.Request().Context(), request.(ListCaseAttachmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseAttachments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseAttachmentsResponseObject); ok {
+		return validResponse.VisitListCaseAttachmentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadCaseAttachment operation middleware
+func (sh *strictHandler) UploadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadCaseAttachmentParams) error {
+	var request UploadCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadCaseAttachment(ctx.Request().Context(), request.(UploadCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadCaseAttachmentResponseObject); ok {
+		return validResponse.VisitUploadCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseAttachment operation middleware
+func (sh *strictHandler) GetCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
+	var request GetCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseAttachment(ctx.Request().Context(), request.(GetCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseAttachmentResponseObject); ok {
+		return validResponse.VisitGetCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseAttachment operation middleware
+func (sh *strictHandler) UpdateCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateCaseAttachmentParams) error {
+	var request UpdateCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	var body UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseAttachment(ctx.Request().Context(), request.(UpdateCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseAttachmentResponseObject); ok {
+		return validResponse.VisitUpdateCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadCaseAttachment operation middleware
+func (sh *strictHandler) DownloadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadCaseAttachmentParams) error {
+	var request DownloadCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadCaseAttachment(ctx.Request().Context(), request.(DownloadCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadCaseAttachmentResponseObject); ok {
+		return validResponse.VisitDownloadCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseAttachmentLink operation middleware
+func (sh *strictHandler) CreateCaseAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
+	var request CreateCaseAttachmentLinkRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+
+	var body CreateCaseAttachmentLinkJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseAttachmentLink(ctx.Request().Context(), request.(CreateCaseAttachmentLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseAttachmentLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseAttachmentLinkResponseObject); ok {
+		return validResponse.VisitCreateCaseAttachmentLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseAttachmentThumbnail operation middleware
+func (sh *strictHandler) GetCaseAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetCaseAttachmentThumbnailParams) error {
+	var request GetCaseAttachmentThumbnailRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseAttachmentThumbnail(ctx.Request().Context(), request.(GetCaseAttachmentThumbnailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseAttachmentThumbnail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseAttachmentThumbnailResponseObject); ok {
+		return validResponse.VisitGetCaseAttachmentThumbnailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyCaseAttachment operation middleware
+func (sh *strictHandler) VerifyCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyCaseAttachmentParams) error {
+	var request VerifyCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyCaseAttachment(ctx.Request().Context(), request.(VerifyCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyCaseAttachmentResponseObject); ok {
+		return validResponse.VisitVerifyCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidCaseAttachment operation middleware
+func (sh *strictHandler) VoidCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidCaseAttachmentParams) error {
+	var request VoidCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	var body VoidCaseAttachmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidCaseAttachment(ctx.Request().Context(), request.(VoidCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidCaseAttachmentResponseObject); ok {
+		return validResponse.VisitVoidCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // BreakGlass operation middleware
 func (sh *strictHandler) BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error {
 	var request BreakGlassRequestObject
@@ -54039,184 +57124,6 @@ func (sh *strictHandler) UpdateCentreCodelist(ctx echo.Context, centreID CentreI
 		return err
 	} else if validResponse, ok := response.(UpdateCentreCodelistResponseObject); ok {
 		return validResponse.VisitUpdateCentreCodelistResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListDuplicates operation middleware
-func (sh *strictHandler) ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error {
-	var request ListDuplicatesRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListDuplicates(ctx.Request().Context(), request.(ListDuplicatesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListDuplicates")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListDuplicatesResponseObject); ok {
-		return validResponse.VisitListDuplicatesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CheckDuplicates operation middleware
-func (sh *strictHandler) CheckDuplicates(ctx echo.Context, centreID CentreID, params CheckDuplicatesParams) error {
-	var request CheckDuplicatesRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	var body CheckDuplicatesJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CheckDuplicates(ctx.Request().Context(), request.(CheckDuplicatesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CheckDuplicates")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CheckDuplicatesResponseObject); ok {
-		return validResponse.VisitCheckDuplicatesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetDuplicate operation middleware
-func (sh *strictHandler) GetDuplicate(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetDuplicateRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetDuplicate(ctx.Request().Context(), request.(GetDuplicateRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetDuplicate")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetDuplicateResponseObject); ok {
-		return validResponse.VisitGetDuplicateResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// DecideDuplicate operation middleware
-func (sh *strictHandler) DecideDuplicate(ctx echo.Context, centreID CentreID, id ID, params DecideDuplicateParams) error {
-	var request DecideDuplicateRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body DecideDuplicateJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.DecideDuplicate(ctx.Request().Context(), request.(DecideDuplicateRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "DecideDuplicate")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(DecideDuplicateResponseObject); ok {
-		return validResponse.VisitDecideDuplicateResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListDuplicateDecisions operation middleware
-func (sh *strictHandler) ListDuplicateDecisions(ctx echo.Context, centreID CentreID, id ID, params ListDuplicateDecisionsParams) error {
-	var request ListDuplicateDecisionsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListDuplicateDecisions(ctx.Request().Context(), request.(ListDuplicateDecisionsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListDuplicateDecisions")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListDuplicateDecisionsResponseObject); ok {
-		return validResponse.VisitListDuplicateDecisionsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -58660,6 +61567,32 @@ func (sh *strictHandler) GetCodelist(ctx echo.Context, list CodelistName, params
 	return nil
 }
 
+// FollowAttachmentLink operation middleware
+func (sh *strictHandler) FollowAttachmentLink(ctx echo.Context, link string, params FollowAttachmentLinkParams) error {
+	var request FollowAttachmentLinkRequestObject
+
+	request.Link = link
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FollowAttachmentLink(ctx.Request().Context(), request.(FollowAttachmentLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FollowAttachmentLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FollowAttachmentLinkResponseObject); ok {
+		return validResponse.VisitFollowAttachmentLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetMe operation middleware
 func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	var request GetMeRequestObject
@@ -60119,1372 +63052,1423 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3dktw2li+Kvwoi/x3hmT2UXCpJbkt1s2VZbmu2bWkkT+sf09ZkIUlkJrpIgAbASqW9FXGuzgOchzgP",
-	"tp/kBBYAEiTBz2SVVN2eix6rkgSBhYWF9flbv69inuWcEabk6unvqz3BCRHwn885U4SpHzDbFXhH9J8S",
-	"ImNBc0U5Wz1d/bwnKLW/Ir5FCv69IalcRSvyAWd5SlZPV1uxilaC/FpQQZLVUyUKEq1kvCcZ1mOqY66f",
-	"kkpQtlt9/BitXvyMd+GvXRMhKWcR2nKBXm7v/YhVvK997JfVg19WE7/3A4+x+Ujzm+/2RBBYFyMHJIjk",
-	"hYgJonLiF/6KxTE0OlaIpNJ8ATN5IAIlJCcskYiz2rqexTHJ1b1yM6Z8/2O0yrHAGVF2Z81g3Rv7g7ep",
-	"GZES74h8ioimu4gQFogLRDQNqH7asMwqWjGchadaTS3DH34gbKf2q6fnZ2dRgFTPCVOCvPw2zAAx/Oq+",
-	"nGO1r75rflvTpJc4Wy4yrFZPV0UBTwZmwBOSUql+gmGDTE+lihCWiDJ0+eFebF+4DM9L/9Q7JY8oX53p",
-	"vVKKCD3Of/8N3/vtvf6fs3tP1u//x5/C8y02RM+5g2LFhnwhkZ5jB9mKDZkyvdAEhOSi/flLRj6odQy/",
-	"XjoBkWu+2pAtr7bx14KIoz8hGK5jCg/OwnzTxTHu0IYXfzKzvExIlnNFWHz8XyRwxn/EV0QijATJCVZI",
-	"4i25QJgdUcHorwVBinxQXQfJG/ueHrzrID1+HK0yykoKBee5NbIySCMtcJHS0uiAJRIEJw2Z+hBkaniS",
-	"lRQexUIPOraPxWmRkJ+5wml7ks95wRTCaYoEP0ikOO/gHWqGWSsYx59CQra4SNXq6RankpRT2HCeEszM",
-	"PWDurjYf4zS9RDhJpHfF6bNProk4lldgx5TKG7GaC2FFtnr6txVO09X7EDV+oBlV7Ym80YvHcIS6PgYv",
-	"Btf9+CzS+0Az/W0Qvhll5l8Vx1CmyI4Ic2kIInPOJAGSvHpWqP3zlBKmXghhjntsNAT9nzjPU2qu0S//",
-	"Ls1dWnLQ7ytiXllRdo1TmqxjGEhzmf5hHRBb8ACiEjGu0BXjB4bgMuYCJTSBv+aCXxNElSTp9v7qo7/q",
-	"PwmyXT1d/f++rLSbL82v8ktYiVkDLLNB4++eo6/+/OgJkiTWf0KP75+vIl8vevfu3T09BGFKrzggd7/n",
-	"B7sAaSep9iSTJL0m0zQHPT1vuieRfCdwL8UF2Qoi90jxK8Ic4eHVm6Xtx2j1WvBNSrKe9eXmiX8LrBNu",
-	"tnKZK/1NhWlarurXgkiFNoLgK61VAQdlXBAkipTICyQJQUATed9RR66e/q0cuNyt2shUoi0laaIJ5Z7Q",
-	"7+dcHyFN9y/hSH58rw+qVJjFerBCsKf6Lnl69uDJ+dnZ2dk9+J8/6//52v3T/h/W51hhVcjV00fn59FK",
-	"UQXyOLAuDKupbihHMPmlo8voLXSbEdi/tzwjak/ZTq/6IDjbGfJpqRhzdq1PBGcStPMDKLc43iOzBpQR",
-	"zCRIN/sl0ERfvzQyRf8jFzwnQlEjcGJBsCLJGqvaTZxgRe4pmpH2ddyY7u/t32ky4laPVimWal3I8uMt",
-	"o4AhqpB+Cu24QticmQgpDqTIKCuUnt+4STOrZ7Z/IOrAxVXgRnr+8ts3SGC2I1LPJMNHFOvbUX/dnF/C",
-	"EmBFtBU8u0Aky9XxqVY89MWhSCaDX7R/wELgo/43FzvMqIQzuB5JvFyQa8oLuZYkFkStC6ZoGpaRKWc7",
-	"mLN51KqFCBZtDKBxFBTkml9NZBUZ89ww2nhymGm21/KKpUetD3hmHGhTO3ptNogX2l5g5tqirNIH+RbB",
-	"fd36dJEnk7nfWse1FyhTXz1aBe53/xr6m9GD3fuRf/ZqU2lzhGXfkp4e11aaDd/8ncRKT7E878/hCyDm",
-	"k4Tq0XD62jv/Vkuri4TG8a4bk2fR7PPuTmDTOu1Vquvns2Qib4zHoSll+MNL86z3s+GwaGWMAvu7Vg5m",
-	"nsEAc/dbcc15ZZTZfz0YMckGMw3xSC9jvLYeicbOY4Vry+m7wapLJXCGPZt0aJyfyAdlbVs9kDNN+l4x",
-	"9kuTIDD7+qcHaGBNtd6zkVHm//XB1NPCijTFG61RGDX0bh2L22fx9n4VCVXP4rDr8FKQBMfq8qnWoQsi",
-	"nf9DCUxTa7Sgg7ZoiMCSJOBP0v9ZCPC75URIvfFIMw9KSIZZAn5VaztSJomoxDNopylRxpUDBrwkWFjv",
-	"aM6FcUHpKQVMTruWb7QyGXYRbKmQCqWUXZmrLeHEWAh7nuqPNVnPKMqBOzWljFgxFnKsMVIjVPi2x84K",
-	"sLTIqJT6x2iFU0WMrm7oQ4x/h4vE/tmQQAumA1V7Xqi1IDEX+qd4T+IrUJrW1TDeHwsGZuj6ClwxjKu1",
-	"2pM14/pujPeYsiBhJfm1vdafimxDROkzp+zK13VG3tmWDqVZ8r6LRZ+Xa+jy4UuFJN0xrID5rkF/Icgs",
-	"qrm3eyz3wZ29Isfgxl5e0eQSXKVf3j+QNL0HZPzy74creV/bc5erbrIN0iRalRNvf/lFcv748YMnEdpg",
-	"Sb56VIg0qlaneU2iywM+agNFW6PmaD64jKybOUKS/BohvWBQ3vSXQA+KjGFDWEIStDkibBh3S0j4Nnbv",
-	"jVXlGhutaREZupdU9tftf6GTCV5cB60sXIqv3hvVk3QfI/0SF8G9/k9JIDrw7PVL6wG5QHgjiTZEuKG7",
-	"PEpFMp/fu7QY85krykJMVUgiLiN0ab5yqT96aYYO8tMUPTrea8sqWYOBH7C+fsKZlucsnWZMhejVEgRE",
-	"HxSqpGHGC7TDuURYEMT01IPyUG9nR/yq/OllEiFLf32r6w9i9He+CY7XVjjro34H5j3PjL2jN8mYbGP2",
-	"NC9EziUJWdXHCB3KeFs5c4TllfEohA0lI9D7THU9nL2DN2RPWVKSQfoX8ARrE1wvnZfYpfP3lDEPYxOW",
-	"O9BB9zJS0R5Vq2mVg/4gqFKE6eH0VV+OW9EMHrVqQFscFSAZ1jTE2+86PuJz+uAm1zk/ZGqCLemd78gJ",
-	"Io8M9Zm2jmW/pFvCjKjE5nJ2xEzLQE/lB60m9FzgBKckARnSurN7zwZIHW/LRx8Epwk0nITfP7t3/vir",
-	"+kUL96fTdZyfh6oI7ckHnJCYdsg2T1ucrSL03aZufODITsr/lQi6pVWSQJ24G8GvyLgr1CjY+i5gSmvi",
-	"1bLKOJSZU+Bkvq32V1pZoIUXKKh16dWtKzlhGXBhgaSSJLIfOOy5LMWmJyUvjOqzxxJuKWflOLYbo6/B",
-	"OkaRCzi+VKBGveLpuh+1HVd9rZHi4JER01I7oQLOUYQkz8AtySEXI01m6Od2j92GetT3JhbmObXngv4G",
-	"/PaWiGsifiQKO+FV5z4I66z1GHIti1xbema9ExQTKQsigo9qJX1dCBr80cUHT/u6INc2/2btnNYdX2s9",
-	"t8aF2q8zovY8mf1940iY/TYR1zQm64THRUaYwp2xB/DL9y+x/sgCq2typNno1lzCm+Dtftc6A9TrYYuo",
-	"g1nHLnwSD4QO1jeEkS2Nqc3GatyRoKQNagXeGM/sGx+j1QZLGtSmjnDrGR8DxGk2BF2RvK3KRqsqkWj1",
-	"VM8tJuDVWJux3UfWlfujtfkbKtR+nQRj0q+2KBckplLrhxlnaq9VuyPB5pI2/p0EHxGVboI1LSB0O1ff",
-	"W5djB0y1BB8vrWrPuLZwJERG2BANgsNr+4wXTInjmm/XXNAdHbx7n5sX4N05UUXL82sG1lqQ9OUz5pff",
-	"+1dWf/pjtCJJYfk6JdckHRyg+fzHaLXFGU2P685o4o6whGirnTBF1TH8jN6WcohmJhMwr/W1VUYHS4/I",
-	"+vfnxl/0DcoSkqwTIhVl3TIUYuu5IIoIiM+GFSh46pqSwzr1Uhz7GKTMVYTgr/lvOdpQ8N9u3g8ZFlTh",
-	"dO0C+QP72nhcD0CENnooU3wULTO6M0agFRR9Ic7mxxuvBtdTPjN2Rc0XILBggho0GKrw/M3UZFxlmDLE",
-	"QcEctSHeeW9FtNWeCODwwIe/K4T+GcmcpCllO2ncfvCEnOTryfd6uqEnc54XqSHIKFHRfB6u9JjAlNch",
-	"cftMCHqNU4SVceK6jNlBaS7IlgjCQg6It3suFBBjX2SYPfVGtrml8CNGVkIGR99RCV71dSNE3T0f/YaY",
-	"IhYDr8BAGbbxqFCkVHRkcB2IzagwoRiUYRXviUSXv15GqMiR4ujBBaIMmUBL5RKsVsaLjZ+VY6kDauOH",
-	"9kdfvn315csXz9Hj8wdfD92NegA9TofHCOc0QjTTupDx4GyJEGETuzrHZVpirOi1nraRPatodc1pEoxu",
-	"3HSagvl0t84zN42h4vUgnzXZtXHm6mLE7Gb7ZDflnH+1OI2x3MFyHwb01meVlhoODlfbaONVECCKtQ0a",
-	"3sI64/xHoa9gznwXA5ZXJIEDvuMKMW7cAhHaHK3qSNLkCwlKwFM/B8ZP3iz1BXuY3JT0KdJah/Hueml9",
-	"vi7rLcUK1mpJJq7rU+DRWT8JZ6We4FjPICWJvoyTwmQmhu6QF5ATHGOWUD15Q0aMHp09QZcpvSLpsXr9",
-	"EmiWRIizmIDLYcOTIzhXUs6vSPLUJxlkGjquNOlE4IvJMRXgxDBuckG06jPJX1sFxs/P2ndZsETkOdcb",
-	"pUgCJoRE4G+2RyRClElFcGLCDLCTSBPjAmGGNH9l+iR6P3hGR5mi/ODcT1E+C8mGk0w2LKWNiPW9+8YT",
-	"Ds+1VWscSx323mVsHnHmjv1nafG4HDDIoYTKHyqRxIFdmWEONnJtrVgEnjCJ6vAC2hTKzcuQeyCH6p/G",
-	"qGQn8MMpJmnAvBzKZPnsrM2Buq6g9TlQFHKyNTo4pxOt0+HxP3trtUfwh7OuTjdnlzVPqwU8eDhuAXfM",
-	"fvUWODJddBEDd2LKX78CURrD3qiPQgfmTtrGr0DHSXl85ZfQSSKu7eWrv5SQaxqTi7rdzMgHBRUp4Wus",
-	"Qa2BLWjZ1w2e5Ak+Ri5JvZyCttHQb5yRqGMSn8RKr608KFqXsZ9bCXVBQ7Bm+IVNvQGjzVUSN+LG1QNj",
-	"87rneK8H/cI9t+zP/pWqtfnDnoN5YoTZ3BvVpXT17pD+pEkO8a65KZcb44p0RBJjLvSFvjmGl5wRl5Ul",
-	"Fd6aVbuXjKE6IgNfDxnkUfTg8ZPzR0/RM4E3EXqh9jRCP2AF1q1X+v3s3n9B6ff73x9+/NPqM/S9mN+n",
-	"TsC8Yig/XF49y7nTOFiW30ac0Vmegcma8PzztpRGe7vnb9jEnHdY/Fti0tFp8NVY7lggpax5J9yt+pQW",
-	"PZaoUhk4PoNFKgsep8FvnXZumsM3OBb49Tx6+PFf7tl/nt17ov/y9cd//R/BC6DzgA0uZIkDN7CcgQPY",
-	"x1zLHrS7e8iWOWB4OGLQs5X/Yl3v/9s53P/1T4OF16sfIW6ENkcTG7hA+gNIGSgU5sIDGxxfrcZ572/Y",
-	"Bzl4Xk73SfZ/4pTEl6FzGDyCjQ/GU7yRg9RqeScnLX6Mt3LSgNO9l8OXzrA386SLa4Z3c/B7Y92YowZq",
-	"ujU7Xhp0cy5+J35yf+gk1rwb/tFpS/rDX3pT/tLBk3kD/tOR/r9PndfT8hgOq8BLeRDbGpwg+OovKZZy",
-	"oidhpPXeFfF9plBKsFRIEYbiPRY4BsDHqA2fV4nZX355e//3r6OPv/zydtBQth9+37vmNyb9oA3ngyUZ",
-	"7ebkWUY6cuTnuEBHfpbnhI31TUUrXqiYm8vbZdz8vZCKbimkTDGu1tW/3/fuY6jWQd+USUEmrdO8NpE4",
-	"5Usj1w14PsFqSyPHU9B7NS0RPKol+viass8V98axr88lUVWCXxKluXdjDovLpZkoLrxTMuxiO5Fbmwgv",
-	"drQxq1vCmm9Klztm0hcsSQM0IEwJOkFTNeO8CKc2N6bmxu6ezyxn9wlTtt9r6Gi9QCxjRffktRsatkuA",
-	"5EmocR6MdG9xd5jeRk9pXOmyWQxvnDmIKrQ5WhSZVWCZy4nEclXeGgYIOy/BssMw0Jt5tNmlNpzOJXGV",
-	"/BCM84zGX375Ux0z+fez6OGTcPxsw5PjidthXFpDmwGQw63FfUNSfqinIXhi/GFdTfvvf/myMoD/tL73",
-	"/t/+9d+GIxsW6xgWGtqz51iQZwJwBLMwOsgOUybVOsZaA9dMsT7QNA0nMuH6SP0OJyzI2n/hYzQnHr4B",
-	"HAamzQ+p1s4f3k7lpwpBQoa0uDYUEpb128i9LYOKqFt3EOzhmcvMrWwgwKgdEx+uRg57gCCrpHwIAhc2",
-	"nbr9sUV0ZOMbGmnCjcXV64rA5ymOP2FsngYTeW4sReaPQP3YQL0vEdw+RZ1SaIRIm3cV3a7UW1SEDadO",
-	"3Q2ZtlSqw/gkhFImDX76duVH43D57DPiACxgfTW1hLtlfD3HkoQ0fUmkhDDTVCcLlpLu2MzXOnCqfjbA",
-	"0bkgUC7CDwyKKMeNPCePMOVy4n2gXykE6aw3+U5YQDCHTM4HSzHAp9IYt6rEWHfU2Nify6CYqWrhW4gs",
-	"5wC3nwD4kKAJmVNX477vxui7WOdoWu6dkf62slpszbcdLV6wtHVmshDXVK8foihE7EbJ7S1PU34gybrI",
-	"O/16ADEVl0Vf5pV7RT6aS80bRe4dnMbNY2ACD3uaWkR5yKmWCrNEIqn0DTwamYqk0/Zkz9NeBcr+Dp69",
-	"ZXVkW98/ZbJVZL63SrvLxb121cC+t8NTJq2Dc8qMQGB1AuJp/jxwcWXvfOfDKDH9hkEDUzxd4OqXWB8u",
-	"IEb6EcjXxztBSIIOVO29issJiICGoKXICCPBOKR+LXwRTtWeF7t9WZttYB418cOfqG1LxwG1Exw7azsk",
-	"ZH+EecFg+SQ93zWBW61maYFcygUESpJesqav+dCEmVkEockBECqvRoYU4fLxnoeQIJNU0Wub0dFUjLWK",
-	"LWisxR9IXCqRJIRZ3w9SBGcIpyZs7XzsJWqnG9sUnLuBwojBPO88Sm9fvbbQbJoEwsSjdwUWiXRIzMPm",
-	"b+mIHCaQfdbABITqgL8lAi6crb7+oecHlCkbe3yUAmAGrgERjHrJ5hbIIsssntOdCSaVKBktA9iuy5G7",
-	"zpMeWEDj7DaVppag79KMK/TyU6K1OSXJWnNAmGklzgAnlnLmrCNLpaoR3I2Uvgy1g0k4I2Ovcy2KRj66",
-	"4zgdS7yxoekqfBe+HUfnDoBkpZuU9EH66d9H95qwyHCjMk5qDwfBR+y1DQju61zwnSBSM3RiBGsieJ6T",
-	"TwNGcnrs2G1VyU69sB/VAb2RbikDOUqfluFPYOqm4sUBacGH0oigiZ5QxsqemLvVPiINLRzc0hb5uV1h",
-	"egPHqBn1aTJZP299K/BWDbJWQxliTp6D2alFkzTas9aE9AQuwGGJjxKUAjDWD3sa75Gd+urTcesf7FL3",
-	"o41hkkXciKW6cfc8iI4Kn0Vfnh61ZfjdRaT64Gc8fWX6+hoHdHKC+rASMyI7tH68JqVA36CS87GLP8Hx",
-	"aQ5Co8o87EU1sRgLT3SKt3RM/OrV1jn0XHcjXEawtHIUDiZ9unzRhMST46XunVDcuubapAZxXNo70TW8",
-	"0JZ92eqCccjZGHEP6EMq1xlR65yImIRa/JitNrR/WrakAIw/uKq/kAhGGYdcOHJLbDJhV2N9f05GccAM",
-	"FWxLGZV7ksC8+iqX3UGyQ6zaXnurbQcNBXOtrynTy+hAwy+ntwpVs3jqaeBNO/vZmdzWWUilhd7bcnFh",
-	"T42ZUwR6lnN9dI68joNt4cOrmxSjGeHxbG8x5ARXPonu1ipDx8idGdPvxxBplNI0zsOErTD1vEyfv2lp",
-	"26gMmZN2abMMypu+SiaiF5QyYMrJX/jcTjNTQsADUV9Zhb9l33p1pwtliQ9Ntnc+S5kETnO5g0YBhPQn",
-	"7ocfKrstRiu/2bWS50ZM+1rkFLkwMoVJXwaU7abmMT0eY/8vzuaWJG/I30npI7+lY+dvnRvn/dA04eK8",
-	"gxs3oChaVQhiprJHU5zqLxpUAd/tCZR+egC8V4wfLC6ycmkXZmJBHbErnWAxDStAm5aKNZUuXjitozGc",
-	"IDjeg741bau7upe6L3ZyOGce9l4zTMVikvYm6MAT6dQUnUnGJ7ueUjc41yDVd3+4PmVytsv0oFOz330V",
-	"2tcfH2dElPu4dgNDbYRQNKY5ZiqgWr4mPE+JCS7zQkmakAub940FQZRdU9MYaLS6UXHT6+rLwQ4OVaPK",
-	"AHzOniTFVKb6/G2I2roqEjR2afigPodDN/EyCuo6gXLlU8qUG9OcYwSNjV81+Pp0Bu3pkF5n18kifwY3",
-	"N3sqhhlneAu+52kyOazpycIGq5z15wI2eu/yw5iM7O6kt66Y/FjpN6GotskZi5he3s1694yv8DmZxkpd",
-	"+D8DB8ZvkDyiYKCxRvjomFUtEWv6xxdDYTLOcm9Nz6Mfq0hNsvmXzGE8LQ9xVp5gZUCcZB+0U+O6a4/1",
-	"ln9n88sDtR5KkSyfwv8cOrc+M++FZOMk+2BWx0FGpr8wuqCA3IS1wAhJxjFLWQoArwxkt83ISBuVE1Gf",
-	"iQvV3sFSzdPVftutyvJFVB2YobNmgUume8c8/u7SyfDGdqgZWROxCPedJLFgvEGSzcrkmywOPucjPtVD",
-	"eJsSoLGlneD+/pYupI2XF9jd08UrSiySHzUZ9erkdJ9T+CVIkb/wUC7O8ln1O47Tzyun/gbye8sEqVE7",
-	"BGlr5Sve6+tOOAqFxY6osXlxdyrN3Nstj5Dve9j2U+Sa3wDTTNnT7gRqb1l9NJuVQ20Ob1cC9ardgVLR",
-	"Jh7suHxbM7s28FbzljlxE0+g+Fg6L3TVgnS+e9esocBtpCAPBU8XFsjTU4R7eW3g7a47e4Yvem5+RokS",
-	"OeewlJHTaowujnnJrqnCS5T4ld7rG/R6kM5CY6jXtgFHha8Ic80DRmIPCJ7dhD1k449zkFNvLmRYyI5S",
-	"/HeAlIUTafsipKN0xNvVXOqMVi2m2kOPjMNcP6+hU8UtywaMRnJVN8DuM4lSrAjCskoZ1+aIPGlaHsNM",
-	"w/lyLw7vw0L3tifO7t7tDU1Rbu1+MUgwfN7G+i8P5qf+ZC/xhrZaqD0fHfO4aX86SegNYYanwZ407wRV",
-	"ijCUcrYjAuGtsplkWxwrrfKzxgEOJpDxOC6EmDhvRT50g+tAn3njYf4DqHDWBVXxdX1/LCf0HZKbTDdp",
-	"sMpCTnXHSw3hM9EvDqP0EWah2wEE0d27FwwFlrDqTpIX0/e4czV/rURCI9+Cq9Fivgvk6mfP02lr2QB8",
-	"yOCfYZogyX0G75ZFJ5Gr9cPBiPz5gTtHHA8eBj7WlDPeh94Pb8KCZ8tt6907YgsR4U6ufAnBclpKCvyr",
-	"r9QRUCOpvELxHrMdSS6gT58La+ypVByqHFt5oUM68OecCzPTSfU6xQHBOt83HOJpqA2erAhWb410hxjQ",
-	"vQAw/rGOwRfAXIY3x8ZrJkbdjmtjPgdvHlsJsscSah7zY3B+t4AK2u0re1voSZKEJIiLCrJztNJnasGX",
-	"cKcvf9PXy8JrOIVToDn105LITpQ991XrcTShWKhCGFcdeg0Jyn12ThsSIoEgjT1GgPxW7iP4xdw2vu8v",
-	"2rmD0cpS3SnB76xkqB1Hx5hRKeze94jIebjvlRRtWM/mB6tjEnGtdU4kKdulJgQ/pQKlMyZ3HorJVULy",
-	"ZDFYE23t0ead+8A6QnnBo+tdpxzjU1JNOzlnIV0R7uk7qC8CBRZpOz2XcQdjf0OM3MtEw8g/y+tsb8p7",
-	"4BZcv9OKod4AjugJJeyBhvv6V5uE1IhLMJyNA+o4Ia56gqnSGWetnumi488EZz8Sp8ecEGg9MWy6qG9b",
-	"8LTWMNC1JTAteBaD4Bwff7ptzaSKPgIphjf/Jl28Nxamq6a/0N3nHYa7dwP+LDB4BUL+yylcvTmG++t0",
-	"YBgldGz3qiniBELZla3REROy+QBCqrGA3RYVaUb5Uyug7bI6Gk1ih2+G28e8ql0tAwuZ6iRTfD0P//ya",
-	"iE2gSQoIorJHCjQHyLFQzpAuWxh+IVGO1f7CoEhE1gV3D9xxmJmWCInAh3sO4CnmGUF4wwtoeqj2JJMk",
-	"vSZyXLCtkq0wb3/d0arHo12dyqVkVHXM756MeofT9JPoGX0ujZtTQzCV4x1jPTNcPJsqK0zrCyQJGSm9",
-	"P5kC028HaI66SeVlPrjDAorPqNW/YMlnClihZ7eQ1APBccfknYHEDoQ8YiLlOuNJox11/+UJo629l8Pl",
-	"vTmOg11gXoP/XwZ90GHF4xuyo0wick3E0SAzERaTOuD3U/TsL/917+zs7MH5w7DrrnANq/vrlgvXG3yO",
-	"fB+d8cR2Bd4R2dcPiJoMxYRscZGqse7RH+zQoT1JsaKqMBQeAVOb0mvKdmssCF5n5+HmRilnuyljZphh",
-	"0wMROCcdy22t9/SJwx31zj64RHcab8G0wnlhiIwV4G8qwdO03jews5CmQ0l+/v0z9BpWECGe41+LcGet",
-	"PZZk7OJTuiXxMU7J2rwG+f80w+K4Vsecp3x3HDtU+XwF0D3h6DdRuZsMJvf8QERHTzRJFelnJn2q1r9x",
-	"1lFhxmlKVMfgdl10hiDzSdJc0M1n8x2wImKdUiWIXOdErBN8DC1xtiLDAc0VzkolBX1a++KoRsiofkF4",
-	"DOP4N3Ceu++f5/a8tANG14Fz9J1WFzwb32wWkgeq4r3tzqjXhvh2Gw4g28+1lewPSuBuPeX3rtJWb0Ep",
-	"3oQs2Je2bS3WMuQLiRxdo3o3W35gdmFUQRjc7ELgltiQdATSRkJ+ME8azKwuFHdBYMCUdLUYNBQ2cXl4",
-	"VN+wVMGEAyRuoWwmhpc0abwYrPfZft5YKGZS8lObJaYS1MwoHJMop22ESZOt9c9NYdT70eqIBMTQln7o",
-	"igN1XoKGE9Zuem2mpirtErQ5jcOpxZVoC3YnYEQduLjSrE8DnrAgjJObifuuL9bMuqOSmu8Hd2IcEzVx",
-	"Zq3+2yUQxm2c5ZYoBPqpuPUKRWhzRPaoZPiD/53HNjTTYO/GggOnrpcu84L4y9kFfmy+wdjRqmD014LY",
-	"35UoSMNwyPAHmhWZBaYz5DF/OOuzHirT8b//9uzef73//Tx6/PFPy1gFczT8yYp7nWgZZa7keBQF+9X8",
-	"kqZPfHree3I2ygJo7MjwngwYCNV4X9emA/+8FeuhiTw36EsJWBfjjQXva4/O/mHtgr4i+TDPepZDncWG",
-	"+KtpVUxm0JrR0dDnnv30DNlLytu4r0Ib51kn0xawkOVSkfyr6RKjywiZSMywRjjP9JhhYCzh4DOesrvo",
-	"3ltKfb4LV39HEpF/7dzF+7djWSfcxyMIdcL9PDjf2Xds1305mHoWuv8mNZ67W/fh8P5OvB+HB6zdlwvd",
-	"iiO+endvyaHFdbsXXjtlsGGvzimNKIQIdrZ7ydCWi5ggxRMcLsUYW4PQBQ12qk4rFRZKrkN+B+dxc641",
-	"vXxkVYtPDkI2sVR7DFwLwhJhhogQXIysRpnrOHYKWEX9iove97PsTUbBO/GObpPtniFNKLQh6kAIQw+e",
-	"nJ1Bps/5gydPhjmvCZXWIvQAeRfTc1/v72BFJrjRTssrtHvek1u4tUlflUOTHxhKqCCxLaQchoi2+xE+",
-	"AuYqaIQ8CgHtkmgigZtiG3Zp0WAXtFZ/3hMkiKmcBLGRECh3iixaBeICZUTs9F+4gFxy7tA1zHqptLGL",
-	"pygRPLcxlrzvVmigJIDmVwbmzVaF4UY7ikG9H6cC1dancvlLcXb2MHaDwb/IfSvuLiN0ed9KO/hvSyr4",
-	"b0Mt+E9DrkvbZhYrtMd5ThhJXGHtlhJo4aWIyORTdOnaRt3XXHQ5cIEEXejlDlaAJyUdZ2U7WWTqkuR1",
-	"AkPGoOUoy7Pdp24JwWPWEpA5e6wtR9HB2FosoBzvTA0EV4hkuQozZkN4Nc53esBHiXJB9A5duAAjRzuO",
-	"OBsGWWwLKW/mQcpV4blQla6zU9tQlaIjQzD853DgchsapLEkkzOs14H1/3RFExpBsZP9DGJMW/JBO5Gw",
-	"ZYaRiwyzXWJRHzuov1Cc0Y70wsUzOkONdVZ9U6REIqn0vQRVvdJcTxcIu8BxjBmywV7IaUabwmZ2Qsze",
-	"/K0rWj82jNmWDPoXU1VqHpVoQ/SthhQP3hYu7DkudB8cYnp81Ig9wJhjCLOj2lO2c5cIrCDhI/K/lwmY",
-	"1lhgbLP7ayLollY3n7lCIiQI0MyUdiOq4K7UI3JJEqSlazjuFsqd+olcE2Gvu2Bv6+mpG2F+sfrc1ipc",
-	"MU+LjEmIzToSn5jysVQ+R7ih6Au2S6ncR1Zv45Apw1GG85KhOhqqBX0Az1wmDbr0jltQfan0tpa56hJ1",
-	"9FCV1Wor/oc6tNZyR0pNxfBiHxMvoZLYod7aqtVheyioUmgxf1GSX5oiD8oQZwRhJg+QVThc/TrHJGos",
-	"oO0wct78dlvaDDOTjyBtMlLQj9Epnf+xpWlPcoXFkmAWwfnkLljQC7gXL4VKEK0ZPqINiVDBEiLQg697",
-	"/HYO8CKEZmdJJlFGoYM8goa8VCJTTRUazj45+lz9aJ7/TptIoUNlx1tvuVhvizTt6JeLkf4RCbKjUpmC",
-	"K3TgRZogRkiCNkTSxFaOLDIt/0Mjq6ADrwy24gq847jA27mK6gF6hRkTSsyW4Un9tr7zp3may7c2x3Dm",
-	"dfkEwuiaiA1OkWtIqQ/xQVBlVrxo399hT6Ah3bp8ARSOOC0SkqxpEhCgr7xMEItsQiFv/0DVfk/SEu+m",
-	"ZMyRzoyKG2ECvUg4jVWYbtyGrWAaPE0011Q1mAD7MOhz1lRISHKB2ImIzfppMZr45mn32tpdPG0mkjnB",
-	"V7J01BkhGVUJw0eUcLA++sorJ6CUKyJyQRQR60J25WKW19yUUDNRe56Mpo99vC/cIkhMc6ofHsu0pszE",
-	"nUCJUppRRRKk+AVs+lOHli1jnhMk8VGexNSCxFwkHRJCX3kGHUErpKZR9QFg181LI4sEYaqjyWqetqBS",
-	"JtukU/v4ax1Pq4w9uerecojFYk44pckaIM0DqpaSpjTZaAGDQa/bKJ5s950E8nqy2ImFkv+bbNsQvZ7U",
-	"6rn1ZsWdPvktN9D69q7dYD0gVuGw+h9X3KJX3CA73f0rbzj2+/ndgZOPxedxgQ0l+Cx4N7X64Q/dGT03",
-	"wSJuIWNJ3bHwuOm7HPLxHfARKWhfE+8RtuLkPrqUeEsuNctfFuyK8QO7LIXhhidHhOUVSe6vFmj17Zg1",
-	"7NR8546hdXgYhLsON/4NFmdfUTZKOGk6r+Fhz0PWluLG9yejquTPRjBDAL1jsqlMjLlLIN+Gbi1IakTn",
-	"nubBQPahWrdmuZ6VNsi654Uk+j5f176h5RrehkLDHNmd8DkHHFkHkDkOd+0IdyPjIGyBy8MosHhL1od9",
-	"CLr4e14Il5fBjHYpF9Twi67AN6RURAgniSBSIi7QHrMk/edtJNKyLuAMOiJaTvHPSY+cdP3pl4EpG1YC",
-	"Ss3H8WW+N5kXGZHSOMivqTSnEGc01SycY6EMaCBX+w7MwA5p0SAxkK80uMy0h4kzr4RwyR4qN062k+BB",
-	"+7URTch5dunsy3JYPf6cb8JB+2VCBujQVfnHNeausUGqz7yimuNOOVg1ud5zvJZR9kFtvpPK/jIZWQvK",
-	"m8Eqnc9CsAzOcn5r3ZsUPJOqme6+IBqk9S0JpsDhK6EDGl6Pt6/QwwdffXXvAcJpvsf3HoI3G2e5XsXq",
-	"pxdvVlEbouBhAKCgdSBKFILnxSZUGGQzp0ZLvWJDuhNyOwF0EpoRJqc1yyk25Fv3WjAZgGBZiIlz/9G8",
-	"FB5PK2UdJfCmfzZ07x34yrdUWhDb1/aFXuSUTpfbM5vVps3uinwmI19PVAssjBg5uL4pEWKQDGf+mBHM",
-	"KNvptzFDPE3qkEEDBdiVUeVSXUpq1zazTrVoVSXiOWoFL6GKiYLN6oYINbCGavIwWNcMvrW3/Sk6QLEh",
-	"b/ihg5vwKBbHCv+on+240GGcviX8SELLwEVCCYtrQPLgnmfQNmXHr4lg1mFbmT15sUlpHBTLsRUfIbDr",
-	"30LC+jvBMwQDSgDf0hIZ7lsa70vWZukRbY6WZc3XTaPhUDZRTgQ1Nt0QUV+bJ088tN58pgmZt2UrsiZX",
-	"lPQIRppKSKQDkcpQzKWolemAk2sOhw683lf/wJecUxGv3OQGTTrZshTbwbzCIBvFXr56R8Y2VdK6Im2q",
-	"ZDhRtNIVHeNbKuUphmVhpQTdFDXR4HsO4As9+apHhAVBLm+6o7A4mMOQEixJEFySQFaxo71EvFCQpJZh",
-	"8KZDRI+q0ZBq1g4qv9i1Uz8EKwQmy8D2akPCrGsS7k4ezyyUJZoJuRgR+HVPQot3qoZdXpaE8LD/qa7p",
-	"vy7FUof9Y84uirXMlReoYG5bUMaZ2ktgp5Rsld71dtQEuHwoQ1EPZCzIkY82Fu2OEu9cpr7ngmfTU04g",
-	"7qN5NQIt3eR2FyywKLwj653gRT64g9WTZRnmyMjRVJwu2I3RlGbY2M1BwOK2Qg+ZuM7uCdl/PC+MubV2",
-	"1Ym9ZGk+/zFa/VpgoUxWQWU7nJ+dP7r3Hw+C+U7kwwhYig/hxnmyyHNtIXX0xuswsSyQ84V151rr2xtr",
-	"VAvhI8GBVY6si6ru54C8mcoyVRPF9iybd/24m9utbVBPd9BI8ILXzq/22dBh/pakRG/HG/JrQULiP+Zs",
-	"S0U2ceItUvjBP1Piuh4NWw8zmzSBFrh79UmPOLWRRxBnAT9hk9x3y19oFWOSmOT3gJW6xbGynUn8lCOu",
-	"DVFFPqjIJMvsuNFqPIeQSbmyJRUmCOP+BfEX+IcBEf6gbRbCEugsQJiiUMhbXQ3RakOF2q9du7lSNhtk",
-	"MHta1ny75oLuKGvAiGVYUIXTqicKSYq4nmef0Z3NvC8fchGlhMeFNaU2OL7SMwLty4EArXPBr2nSISkr",
-	"0yOIdFyTucR4tyk5gH8o50IFx8Sx4t2t4gpJBDSpTamRwXxCH6SOWr9L6wu+LJvfwIPO/XBNhKDJYAug",
-	"XPCYmJIF852P0SlJIzfYlQWq+PuAheY35h2Eov+Z6z0b2RR3iuQNtg7yg+qtOHpzrsB6q5I8feV4nsm9",
-	"gJCtDtGdlK+e46HHjrDWIRiFkpCAVr2014dkGyx2fJ3gY+DQf4uP0oJOaNucgMoP9VegSiMqUWmBhvS4",
-	"DH9Y1z3DjfErywLGNYVsKBZc64oX6AzMYsyO4dEpW8ckVCQGCpwp+j4gqsD+2tMkISxCvxHBJSIfYpKr",
-	"rmnbgdcZZVx0NOSQOCMwPbigZFl81z+i1w+/f9TqQVRzx4Z6dA96HcpyyGq/kOJhf0O0guvNimjSSVxN",
-	"06xIFc1TIg0q/LD32fM9eYxTbmSYUO0NaXFWg5GDB7HIwbEVvIW11ZaSZDe5N7/3YlfSv6nqI8I2KJAk",
-	"5ixBOFV7Xuz2VZNAyD+Xe2M+3sidZpPbZ70zsk3YVvOOfdgJKL+ssQwhmOqOPYmvVtGKZp2azlhs7XD/",
-	"wG+glR5Se0HknqeJtAnOzNNScy4lNciWKb0i6TE4D85Ip75lUiWhPsKUG/MDQDaN2UejCE9q99UlkJTg",
-	"bEekKntOjrtZ3bl4U5ZKtP2aXufncO0ElSjl/IokSF8PO0y1hbBFGOWYCpQXyqJ8DDcfj4N4P1UjSCjw",
-	"BkNEj6z/AjwXoSLXMu1B7SOdPYfa/o6cgNADw0GZwnyu1kkpNaKVQX5arD/vbVRdWa712MxR2B2Ziqm8",
-	"w1vSp1eQPscsoUlQos7Q6csTPO1cfrIjYTuOBQ2DDib+z/EcOlwq7r7fvaHjNk+eqpm32WF2sKAaCy6G",
-	"ofSlgBpNJQIPLOSy84xseHK8j37CGZEIp5zpu5YlrozB8JVB6Mi4gDIvxdPENOfRSrvwHPz3V2Pa8wc1",
-	"JlO6n6AjwZC+k+BjhCiTiuDEyElwbyArFSv02PNBrHjPLxLoy98278vH17nwiggb1n6Cj5cd9W+9Bn5w",
-	"+I+VC2VdeRGHyoh8h1EAQitYccfGP16lQXV0g8tMKDDWGrm+2sfc5nW/1PhMwypE4aFCjyoJ8x1p7RC9",
-	"BTOSOUlTynYmt8o8UStVm5T51Ivi/tG5zUY0thgdn/jYJyu+9bj4dFDkifquX4frLi7QE2C73H81NQmj",
-	"YYSus/Kpsdfm5EaxgZ887W5aPV7bgVSbv0ee92N2cFZOfGgHxtM72Gw2lO8/CPTXoyS/2qJLmMLlU6O+",
-	"BhXmydWQXhVkT6vbFpWX8Ma1zt6wU24wabP0xU3Vhsd64tyklyTAnVr4m5LZG/zJCCLXNAHf45ZD7ABY",
-	"UiqkDq4UUKINsQmHWiMok4+bCpAgplA4nDD2IDI9e41DCp6WEUq0yqY4ujfSfHOzrR16G0yqBYpMZMkP",
-	"5QfDOqUyEBQSB0J3e9WPRVWu2yREyBlKfrmoyKNi+fXQzr7Ybgn0NuyEeKpHSkJ5V4wY36u5+OQoGOsZ",
-	"fqSy+l520NG4ZxQ/YM1qUJDsBx+qSRp/sY0jjjqtTTL9bD4S7FY7v8K+CKzMAot5PUurFQCUgz5NeilJ",
-	"bbESEiebkVRj9hXGZ6o10kRgcBaSDzkV3XkafjH+nHr7MZy3QJ5Zi5lnm5Fd+z1wOuYE7oYxh1qOprl7",
-	"2Vh9OzJXxq29ZYXIA5H+F9AuYnxGXkIUpmk4b55DCKrN/f/+9tVPyP6KKLNVK9rytukDORY4IwrwIOsg",
-	"q119Eeynyh7GdlrBZXKRBaFsSRLU0qDLOhdZCXlzwBLFPKekRLy5Ea+8e2e0xeFNOogG3tU+5G2h72xi",
-	"Yf8FUUDVaFmkBMrW0DsmhOR7QFhKImUGkMzQ28JBBAcDUVfk2HFZSIWPFnpFm+f8mghXJSFnV63qtZWV",
-	"ZT6ITUubp0pC6ouM0DfPX6NHf65V8xA2ub+/YbgYM7QhJgaEKItco+W293IwFaFys7SZ/LqO9aKXHQws",
-	"2kwaX8UyrS9WZZ5m6MaZlxZXvTXyHJhrY1o3DRBIb+FFdH52fnbvwXlkNrJs3sBFFgSntXJFs8yO37N/",
-	"/Lvk7P4bfPjRlpwH5X0i8Fb5eXtaVJdHES4C1Xl993RkFpjJtCpe6IK/nt/RvE47h9aE/s///f8AzRCG",
-	"mAzgv9foZ56opheCzi7oes4G/oCPvFBoT7UA4VsArlH39DaY0e7VmXnspn2u4RstAL3kRpv0X2a4lRd+",
-	"KXSrci6Pg/1EOEt0fwMarNR1lc5yznTfts95fjRFpMAyUPNpaoYO1o8PepJDi596LU5DbxiPfjDrRrow",
-	"KgXfoktHkMtWXbJTCxtucb8oFN/77b3+n7N7T9bv/8efPsVFd4EIGzP1h49rJD+/OQHebpr+wEd+GCsC",
-	"SkE70RV+qhiu+ciDgYrG6s4Dq1tQWN9HbwjUUSXQVw4d9jwNNKY/P7t9oX76Nn/skG0LeAT1MOO7BXxO",
-	"GYqGAEvARQzJ4GUwIDql1x/i5w/xcyfFzxsofLB9FHqP1Il6y8IHbrhEyG86fNp5W80/Uu1srXmMUtB5",
-	"Uwlp/2HN3jc7rR4fUNi7hHhnr5eFmOgfzbUzsbrjzrlUbsoVEezr44jqSCAIToC1b9BwXsA87rB3CxYb",
-	"mfDMwDL0tMcq+wtty5fWCd1uaVyk6mjKy2yzUEhGFrZdJYQg3cY8WEUrrUo8XEWrRx5+EsTaUso6tsSb",
-	"Z3n6wgz6Dss9ZTvFGfqL4EWO5J4LhSRRiLNy6pTtnhr72+XOQbqcROWC7qOXpdmHUULxjnFJZaBSBQhH",
-	"mrngkqRb8+yHcD6nESMdHuyfTgRln1NqNquxulrz7Xad8AxT1tdlyz6B9jipcJiDhRTVqB2p7hDN1T8Z",
-	"uWtgWLD9gglKE+jTaAKpfn+oDpnZzc9TE/OHrafyWz+Y5/ubmeB4T+TaEqSrZ6DHnuEyl1tARf7M2sl/",
-	"xoC9lk+imuCoi4PmEWgftDZvDEj3UmrOA7T9HGXcrZ3LIazVBmsEN3js9izhoAndlXfMU9PcjWkJ8t+4",
-	"+yYCc5wNqS7m4VUbFDTLCgYYUcZiHUl1o0l9jFZ7gsXMVwUxQnnm65KQ2W+m23WMBZnz8gGnV7O+20zH",
-	"MdOvKFgNXSeNP9+osWEhxvqe4AQ0hIkc9ZrwPCWlcnGgas8LrRgynJHFMIFMpqFzV9nCiDMX1bH/Dt2N",
-	"U/LL63T+0ACfcFPoIF5qYIXqq22bX/xqOK2np/Dq+zJJcalM9xRrOSzpb+GKOy0fysxIaG8TlfhsAEcL",
-	"l5TyK1wpM62lgrrKnuCkMxPRgQgbGDj96EXZiPSwp2nZe8SV+IzRv0Zehj2qplfm1aDPX/7r3vf3NBs+",
-	"ehy0voNU/dGSTxuO9SatPt+2OAdDOtvK6GafpAJxSNOcqwjWCtk0yaJRR2BuqUCd42viZEiajO7n0AEv",
-	"qJlca3QH6M3tYy9Dox3N8ZdoQ2KeQeNlcwbGpriWhDEMZsnT32Nqmi7XvRfmk8u0l50hx5qFXEsJhb9z",
-	"ysrkhcG6upRs1dhn+7G+fzZpknb3Z0J5f64ZLbXNikJ1rd46/D14P8yB8zJUpjPpHP5pbnGCj2OsvE/C",
-	"PcO1x97TI/blhXHQT9gU7zAtRrgRImwBK7MpFO+WgVnOfklK3F0aLJMTMV7n6MiPGKNBP/O8lU6xbEqo",
-	"G2tuETpaLy2K37euyOpTqQemoEKOvZvH3gFSFuOVA/00Zbv1DPzRLsukKxpZrzgySeXaRtuYkFxHadaN",
-	"O8JHQd6WIAEO8HamFjO9dXP5UheIk8QHU75lp6gVdOPmHVz6P6c/H8Z9P0IwzNLa/jEO9XC3svmnfAhd",
-	"Y86BbDDH6C1eQJtoXSd3S6loU2QJ3aL/FAxe973sPurtBvs33zmxodH8XluLHZvh2v15x6jNIAYBL9Bz",
-	"lGc0thD0FVSZWAt+WEUrnKZrLtaMQzl9uK+LKUcfOl/wfQPteEuFjEQIC645UKLk3Y7tNAq+VYSZcnEY",
-	"sEKEC5UdbTFNi+EgjqHGS30+DBZwOvKV72xnmS1l0/O1xjoYcZ7rgzfxcQeM1H7AlvwOr+5H/aQ9mAEH",
-	"57MSI1zuCVFeAm+EZBHvEdTTpkXm4F6r+MF4R2dja1rYQ4LvBJH1/vsl/kJlewVRtTx4QGggsJZHqUgW",
-	"hnhTWKjZCXnDK3xrnr0Vz/4BC0bZbsmzaIfsO41zVc3MVH5XktHL9Kvvmz25pQz02KMUP97qHWO/75TP",
-	"z4F7J0cdtrhIA5kebwhOEGUI8t0tkDrJcnVEDgzXK2gIqoey7HPRNtr2kIB5gTSHYeFFZ2MsSYRwHEOq",
-	"LmYJygsWq8LVaja/OlSBgMWOqLHikRh/EHQPGVuYEF57B4a2ET0SHyWUFuBaniagln8hIekh0uS2vVvg",
-	"oRLYHgoWTDYe7A9VErnWUmOqIZoRXbNJJaX62KsI4qNc6s3KFUkukeAHia4IyU2SbZESqC7k0qK4HIiV",
-	"qQZSlyRoQ7ZcEJC1l/ZQXUamJ5sgOEWiCID42O+FD76p0+z60Xyio2OKgf/v+lkQTY/OX/lBdqYf24Me",
-	"iKVe0TwPgWO/2iLAzkMm7zqMrV2w3sXqI7X2pedAmASW4JMhqkhdkc7/bEXtaikeoZpT6OatjvYeFsLI",
-	"XMsAQLAzgeYymc1IVIP0ZjLUo1UV8F+DyOhp9GFyKWqYTKbAoY7J5FU+NOGZjNbchpD0UZuirmBGpFUD",
-	"eu0mCv/A6dreIYGeH9WfrBMGJI2izInH6yJlROAN9ZqPMNu63gGvlP30Y32mnGMJcnSwuIKU9B3jHcn+",
-	"niYZqORIaUZVRxsewmKe2ESjVjKHc0RflJ3ISiw6fUknRDmWClQP5aqCEGpUT7nBOItJeRQR1SMC5uno",
-	"xMVOBVXu8fnjr8I/BZMsvjmqOpDVyCimyz8w34s8anefK6OJBiHV4NqHhHmAJjOg1XDXu95pWn7DP0xj",
-	"V0FygpU0GfgYtAC4yQIpeEngm2+hoeQFILiBooMzGe6e4rSYLq1Ba+rVZXoQVEFKQmeflLBdYeufukR2",
-	"jNMUkH/aYBs+ROg1EcEObMba01ehmavQCmiholL1TDiBOgVPmME7lco3nI1lUYbKWVSr6uaIH43BFWz2",
-	"o2VrsP33vAQubWa6qq4R5puZ2LfVaxMypDoPZ9NS6uipaTSXsqvnBcqxUE4vuyJH/Z/acljdIXR1d8U1",
-	"jI4yWcvboEF2mZnQdPsc4CnmD0aYBy3+aABanN174jAt7q/vvf/9LHr8JOAlbO5RB+mnUPzbGvEmUF0L",
-	"LuP5THrAviUCRcY2nJcgRbV57MwwWwBWokb92/n5n+tN4H/55d/+9kCTR9Po97Mo5D0tW2aONabORxhT",
-	"PzvRb2HZDEK5+Q5YVdoiMnaVMA/YZHKnF95H7zyIEAPkYpKCLbiaKSCjDglXG75WNDcMrMfBanPrRRof",
-	"PfCt9wZ+tWFhB7odannPpMLWLlvIWgVlHCgJVz0AosIFZnJswXEGt/+BF2nSpsrDYAk+VmTNRRJyfH/P",
-	"D+js4Zdnj748Pzv/yvQBwskFSrJjJ5pLWTSawb2XQC/KLJx92gNuZnteAz9FXrebLTS6h8tU2vaCdHSH",
-	"BgcwMACZrmdGpVpLkmPh2gk3lRFow2zofYEuL0Yh8zwekHstNcLw66BMeslSysjELPxnyPp4DXYvI9b4",
-	"dyCiN3Bn3JBUP0WcLxFkrOlvdyzCWKfFEuHFPn11ES6apVJ0R89+tPdxVe1+XBvvVsyzjKoea/snrpZo",
-	"ld4bnBiLXmsGWYyd7yQfa77k0nzqBsRXGcBafler7wyHE2zH9dMTkvXUFlqPvjEZGTDk0IbsKKuAfLqc",
-	"rwNdkkrXYkeAbXSw7A0/uHhZs+qUMlKDgjCk6t2TxY6e3t+7ePoqcrbYwLmrnyKMEq20FswoqaXuj6i6",
-	"QNZmvkClJ/tpMyJxgbp+MY30jHPeBIoi0MP4NRHWirpA1hn+1MTNfE/+BfLc41UB1Slu9u6L422rVOvX",
-	"ghTm7YIxkwwSu/5PK5OBYD6ImVY5e0f/mWR5Gmywtuj921AnU2lqCMz5REYb03R2yJzlfsFGhfyCYWt9",
-	"lDrn1rzYdVwScf6NzDb8wzPgoImq+QsKjHmAblJVK1ADB8ONjbEaLklp56OCBVdWXeJUm3PHUf0mc8LW",
-	"cdnY1Yamg5P/VuAt+KGxJEhx3oGi4TX3HNoPTcc3/gthbU4/5nW0mEDvqpD0C4lsNKYivPlo5Lzb1qGh",
-	"OL8yTNxw85SxGxwM3hvGMR2K0TURG5yiKhQ0MmXKjw9N/saolmhidDcL87R7bXwnNR8SbrTRbiJkY6dm",
-	"H7dqAXRGWXse3v5GY41jbpZZTqHzwL90pm1Xr+B1UpD57YInvZhD4wNY9pT3Nji+2kE756CKNUbQqKo0",
-	"m0pAY74woT7vRh2u28BydEOzOOVyauJhyiWkuNmE0YazjZBEE8KCcGHbaBlTQEMyXV87gltxJYT6GPuN",
-	"bcLvNS6JOVM4nvImPH5CY2d9FiZzpEUX6yw4aBxHYae7brz30cRKr11GwJj0eZe8HBKu7xyQBEPemYG6",
-	"iw2AqIHj2I4wWtiSD3mKGe6EQdxaRplMxS1PU35YF/nC9QjQxq6k68g9Cr7UkxP9v5jtvbXhao+k7QE1",
-	"pvdNIGhgT1OOhWIgZIf1kWsikqIjh02bKyghOIE2VXssUY5t3kxbE7ENyUaeuNfmaUhKotyFmMdxf/lG",
-	"vf9wB5Rk1yiip7mwzDmb3mHrml/5R7nCo2KJ7ZljbtOq39D7YMh94i0jibimccj3/9b+grC8MmpMdxOT",
-	"Fi4LvFqWgrUaddmh17ng1zQhyQ1k6Y7bR3lrmbqz49QuYap0g5QcHAX6SFUNwcudLU+Xn+3kjm6vBrWE",
-	"M6XUxu6YM6Vl7sxoaI1rtgtihEAjRghaHVzSq5W30Lv6PnK356XdqsvSQbLBkpqUX6ogBBjs4OhrqWUX",
-	"1cDpfgFhy9i1/bY5/ejR2RN0aTprV69fmi53kdEdS3RRLdJNG1RfMIyoaejrPzyqBzdWSBCtwYJF6BAF",
-	"vDbcoCUq7sKvtm7g4XA/bk3jQelhU0C11mpecG+uezrSztVPawY1NGzLC5MjuR5Vv9R83tQMG9oFYRqe",
-	"mTRLZNmzzBud1n2w9o32rMNHLjGYXw08CcquTmyG1JkA5QnwUU6wSmCbWXUsQ5+aSQ369L4XigTNOAKn",
-	"H6O42Bg1iirEoIAskIlWbMIf0JtXpDj42/5DIDX0+///D/pje4V3IHOwUoJuChVWMFO86YU0/H0oqeKb",
-	"Y3fbLkjlpmp4k2zCn51MtWj7vkfm3n1bwnlZ8kDg1vOYriHmwI0tjWfW4TsOnrSKJzt9oP/+7n+9ba/o",
-	"ihzrqm/jKkl3YV4V1x3tCMJq3JUKty8oZJhVPwxv9BUoP3oi+nHzaTNgBNMO0aDXewykCFKOF4KR4w8k",
-	"lBJaJaeHEmdyYQ17lHGm9ogLuL28LJoEG0A8kqsx2EHue+XAgWKTBB8vOyB2em+JKsffG/72QLcTkhtd",
-	"/7ZoWX7wNom5FTybgTgAr+XhhMXX96zQa0t8eAsqn05oG5EFb6zGeqEFTM6FMqUZfcgnOZe04cOphZxv",
-	"AcyEz9gCxadvgH6nk/x/YIuPxSIpOaZfPM/DAP8nkOB/iNZTRWt/gKopaQcjbrcjeYftT18UT8JSvSkJ",
-	"OkRnX6AOUPljr6xYwK3l6YV3y6/lU2GRPNObFaGDGC4nitT+8T8TETtIhFNF7iJUaIrghQGF5ojqQcL1",
-	"i+7B152MnkS/CTJ7cAILyfCFt2q6rB+GauKztyl0F/zQ2TfZdEquFXdtRbs9coNC+N5v738/jx5+/Jd7",
-	"9p9Q9nUeff3xX8O9nn/EDJuo+I+ahst0BYgLIYJdxF4yBE3Umrj1nutwglqSDqf+gNN4nZWLXJv3+kzD",
-	"wSD1O23sFczP/7ow/82ZEjxNjWVIlUT2MhxcDYQYZVBuu0Jn+M4XEmmao99M4d+gDvyZmXctl3KJHKDw",
-	"FWFog+MrKFyrSvnGzPkUEKB05VO/Yt2QztI4K7NMvdtm72H9+zPj92cmcLYh6kAIQw+enJ2B4//8wZMn",
-	"k6M/bofb8elqBiN2egFFvSln75a2/mNg+STDISyPV1uEUSHDbTvHdhq27Vhd8okdLk5p/WiG00c75hOh",
-	"8k7t6rexp/n4Cpgfy3eCm9kV6rO9WteCp2RCxg/4GeGlMOuYQWXM81CU/XuSJogXypSpsiMUeJqj/BSp",
-	"veDFbo/sIAhmBomOAPBkqR5N6HLLGVlrUQ3V7bJnT54iSXcAtEEZwvJK2ixlzoysR3WnpqcmBKTWoiDK",
-	"A01jTZdYG431uae5wa29CR+vZYzgnkb2JyuKXZnck+ssuzq92MvsRluqdqilP0NFmkEc2uujAuppZPNE",
-	"K90rxilhCRZBjizlYQBSKTkJbz7QoxVL1351qTxR2yZrrQSmJRRZA/kWswQrLo6ofMjk63j53SmOr6QB",
-	"wcMK7fE1sSm2yQWUksMBP+w5yvDRgOOZCAqOS3zFCd20u4QsyMlpIrWmktyIYq0F3u2Lqm71tzpw1dxK",
-	"mWa42VJygoo8v4nOzcCxn8oJC/bcGb//jR2tNgem2E33JfTUu9hyxq3+M8BDnyJGum9H15YpeEN2Z29N",
-	"u0HN070ydDEFtUsxLSFXDZAb3AoJNy3uJ1wFzQQsT7L5RKsv2i2xnF2Qtcy1WCJf1ndkGwbEfGZAYh0y",
-	"mbkaq9IhqLu0yQI2C5eqpyjGgkBdWVR2CJERskVAMpytb9bcmadQai6QKpoUwir2Biwo3tM0sdnAVNXw",
-	"OnOoZqZpMgxvZ2hQn0yQkpyZDqdNWjmtykQlai7P87PzR/fOHtT9nn+ua7OguD76eO9fzgDo6n8/+NvZ",
-	"vfP3/xpUYj3B1M56g7+7PYOqkRzvyAXSZ970vDeK1xgx8OpZofYvwIfVNpzdnx25KbvGKbjRfi0IjO/+",
-	"Utle9g87gWv/Bs6FxEJcqD0X9DfivVUwWeSmzNq86WBQ/R8UvyKtbNgGwv66RqqhtDizwBAPvPKstonY",
-	"hpMjvfPyv/qW2afjnwqBaABruyXdgPStmcMndj6aAvpONpIG/egnwiFaPrUcMcRKs/TN6RzV4I5h12rJ",
-	"Lv6jjx/V5dd//89ffpHv/+1/uv/40ynFfnOMdI/5BlMfZvOixyk+BNpwy3+fIYb4YAH9tyah7pYWXKfE",
-	"TYN33VzYduiYDV6+nceub6KjjuHC52uZzkBTz9uMOPUroTWKOfVn0AnT9BgwNWPMCDHKmcX0VNz2HjDd",
-	"4CGNplVP5iTfICnKea7tKx8dsvzYHsyTgSgC0BC22sgrJbHfDZ3b16bwzhUVh/SimEjZBZ7+n/rPBoYd",
-	"oxIlCLnSUsDjr3pTTQaZ+PwBKiaavXvM2IjYalma61746AJQ61EpkdX73kufHzTFXIAJztQ0UAvlQC3+",
-	"SaApEipIrMIpcLxQG16w5PIpkhUeRRlbv6TM/bzHDEoKmHvGF/aexe5GBNPQ/Nf7zwIvYz4ehnvxgFm9",
-	"nYunhDRBMxonA369V+R61gDChjZLhkw+L2gNuqOjgStemaeXhc4Q5JqSwwyR8Ad4xp0Ez/gDFmPli/kB",
-	"iAzfJx0Ex2gKvH5sjIbSOMsDUkf28syErzuQAurxh5aZdx497usu0In4Y34G/cU1BRgFCPYJgLUa8E81",
-	"ey5Is8A1VgIm1syvnltt8L66u6hFdRCO7h4KUDr/a0Hsz5pyDbk3T6gt8/0aftAQTzQkjScixmHmjJAG",
-	"C/jBmkbp3XKFvcZSHrhIDJLBVMewyW9Y53aQNrr8sMeHkcMJ7zfDmc0JNcbvo8Brwfl2IgEWm/ioGb4h",
-	"kqiJM1Qky7nA4rgckQNDBmfNUxofX7LvuG2aGvCYTlZUxtobpYkQ6IoJ8xo6VG9fvTYL6Gv8emkvqEsE",
-	"Hqeqa49bnB9Odpnf/FBr92KvuAhCySEdV1GVjogblX1P7fqCWyL4JjUwq2EWMvdsAxb3u+foyaPHf9ZL",
-	"0W+jhChMU3kffVcIQLqxWZ0oITlhiQsAmyavrhP1pTuagCh7qTWYSwsCvoa4uLy8v3DjPTPPjhzGInUt",
-	"XLFEG8GvCIvKRoEHfES8UP1t1EddDpANYaLbgXuBQq+jrpbCNsj9hUQ0uUC/FlxBmxzFkQ1Jj7Ib/BIy",
-	"x0nzGwQ6N3tjhIQwAFY2lQ9XlEFGh2WYwawtG8I00/NsAqvellQKsnSxAcizcJi8SKjrh1ClEGhVHKer",
-	"aLXTZgPLTAZABaKZw5Dd3f2nxda78J0mJvg3ujF+UIRpi+spyrggJh9ERginqUHylxZ1+wgtii+QINfU",
-	"PB9zIYyHp0wjdaSBylbIKrGjg6ZlXgySo8sT853gGXpgSl/2dLcn0gDZ25q2YIAcqD65ib8gKcEScjMG",
-	"8/UgZ6YPzcn2zoItC03xSLAY0XbYJFOZQSrDuOTFiovsiJ45bLPl/VU1KDNwBuaBagSOyW2eDU8b+Spk",
-	"GTq6l/Wy5+f1etknZ2eDfgq7Id3bMEDZBTDGfFk1uzvCGxLrrTk+DxeM/FDrNoxtk1uIcsFtYvr/yQM0",
-	"Mtjqc5qRjIujFhGMHPQByMCF3b6Nhf1yV63KCxzv0YGLKwmwk1G92X6rUmVCxmKACLbTzTcpj6+WKcWt",
-	"e/wXVUcB3y6cOupO+jShp63esbg+VdvmQLv2UV1/6tR+W3kaWSFDCIg/mWaTKZUTqxRm1gosOgW9GSAZ",
-	"whS7DU+pYRdPEbKdsr25vR88FCdVFoSiXnCpQ3CLu/aj9nsSYQH/1BO8MN21ozG5/4udq7bynJBrqmUQ",
-	"lignPE+Nfmuiu1N76trjU14/j4fQGppdsdx+6oGGd24Bn1RDPt4tl1RQ3HiqCc9Nw1RTLOWpS0G1ZG6y",
-	"CNTce2jPX0hkXkCEJVC3BcVqn3miSNxZq+6UXSwh6z3FbEwk4dZaoyzb5OT0TJZOV4Rmhi0XXvnCBcoI",
-	"ZtDMdk/ZDpFUkoMt0whkrPzDJcpAUDYMj4CVg7GAbA7ORkavbrG5i3tnpG71eSTcEDjmMWdbKrLJKUP2",
-	"dWshTH/9RtJ9vJZhUO6OvTYnE3N5EirtETGextHX6LfuRVPUFLhG/5Ha6tyBNCJCkjVNQtkbOYnplsa2",
-	"Rgs8uzuuDeHI5syqQP2cJGRSI4S2EkUSvfeKsDBDvzE6cYRMH0otTgvmzG/jb2a8bM2QEJyqdpdHj/x3",
-	"rkXRJ2lNpEcSNCGjc7zc8y43ixeyc0VltrBlKCoBIkQQcHXIMSv9LLO4eFp0yhT4+Xq6l+JuZYYxNdqh",
-	"8kcLpn+QXLOR7ZicPRDKPWtpF949VUm19mXRafoKnI7sftuwZ2fZZh97puG6+EycyGSV0BE1mBQ0JTWh",
-	"HKihl77vXeSc1rdlOb5rwod3hMVHJPFR1qvZq9a47dbDs5sXGXda+Mo18DJ4JwhJ4Bp3l1bHdTmp6Kds",
-	"CNth3mnbDsBqoAUNzCFC1jw2/bAOVi3uaqw7ccudY7Ga2MBmO1tyYp9jc/98oY39GKcIjlprQ5crYx3d",
-	"Dnh0RWoDeXYqGHczG73DujdNvOon4D5yMA9lxgXjCsVaL4c+t3gTPB54R9Y7wYt88IhUT47wNZVoyKMY",
-	"PgiePDSfLsTlCV6kVXeIdc2363FVDH5JtgXKWLdyozxD2T0zqpqy/rQ2TZPCRDfXKbke4W5rPj/GusUZ",
-	"TY/dUCw7OKVrCgkpHW2MjLzrHMKlv/Rp2AH1LMOCqko5Glp743GAFduZroOjh2i+AGLDiDRaoqiO8XP4",
-	"qP8hE3da3EHg9CdCgu4SyE0B0k+kbjfow0i1mHwYoYB/GBB9s5Ir4inAi3XZ1YhpgmtD36vVUxdox4l0",
-	"AX9B0GX12yWIVlTqp8jhz4yoX5jnXC/z9Vc4p0N17DdWNjrbXRzyEzYclOVFcwkbcSnJhxpEPxakDHXO",
-	"dDH2dNsM59Y3ZGb4Vvbt0c+kFmOG029Oz9KH46g4Byb1j6qQT18V4kRVyJYfqhjxJUef1fCtiblMlPzj",
-	"gcVPjQG1OrnCn/tW9KNDPWkYpNPjsBPV6UEFrl85885MqHuztjen5fuUSSxhtSHmgnSkwpxp2/pBLbrB",
-	"i03qrdpq2hPVD38nW73VqumaQd0UK8oM7voCiYx1LjohldEOQ6QM5rwYpLagK/7t3gYpvDghZ+lxjP99",
-	"w5NjR6NUclMVKZKGLL93e44OwiT2e3HNsoOzC5+8H9XJoeYPhQ/atY4g/ryyWEvIaT67kTRrHoWRC1kq",
-	"e8rjyzuYPqVnz6/DZVdc3CR0ODRomh9RGAtWXN6YLYzMjuae7gB2nrFoJY9SkSxchMVnr2nwpFZj21kO",
-	"7eqSLK6Z5G7yN/gYpjRsT8ja7rDHBuBEYWp9XaSMCLyhqdEXpU0oWIP5UbB9LMJxRmp1h2ntVvzZWLdg",
-	"71q5+tbFMz61FhpOJ5iugr4qPZhhZztluyoByKWNYQW/tSsFzWnu2viOH6YWrHT0SHv1/PtnyDRKc0We",
-	"kAxgkpiwIHiYH5w0cujL9qO9BPTSHJpRaEM+zhBm4HOzsRe1x+wGolEJiSe3JnbvjAy59zTOmpe3Vr01",
-	"NujfSkQuh1hBYqzg1zYd+e+Q+zSstZVi31CyXGVjdo0ljuGJNxYgeSrMyVwOqLbnpGBegw59K13wEryj",
-	"F+ByyKWdHq9B2M0BYJzB9z85xuCizuJP5PFtmV/DXVTn5HpO7vDwh+f2n9xzOwM/twG9NC1P41mZ/OLl",
-	"iyPzzMaAE2TtLIMkEUTKEXjbi+UONJOEzRVgMn8xgrdQcMyx7a3bsf5mzdvSsf+GX3cwbaXu5x18PByU",
-	"H4c67PP6g3Ei5eQw+uQvdkXGJ+Jn93x3Sq7QXH+1/luvylIhXzbstwXu8on3cGNOnSUeW8F/C+XavawK",
-	"mS5QihURyADaNPL/UMIh3Unu+SGQf9fMYDRfq2s35dpG0Hao/0477z4nrF5fydbWxuZsjSETtQG/4iXz",
-	"4jSUsv9M2grhmNBrIiAjUELrHowU+aAQ9K6E/exqkmNGdtPrW/gbAtOdZuoMVi88s4azW4NBM5E4I0OV",
-	"zZ3u7L4V8PR6qve9nrR/kt3lDdVP6Wt+NX2ai5iGvSbhjkplcqHGZvM23UcC8IsmlgqWb4W6Sr3bc1Q+",
-	"gTC6JmKDU+QKBhFl6CCoMgJu8AJMPPWhxGixnGcr74MH1NyzQ03FrTPmAjF+OKlwH7pyDXfjtiUc5mn3",
-	"WqkNtOkoc4KvmhmSDmIAYI6skNUaniTpNUSBB4kKWFC5IIqItcORaNtB0/scRKuMqD1PRhPCPj6pG3mZ",
-	"8LzuBDT6q/nB3UdVd1bzWVTlTEeDIDymi1ZHsfxLJSd0Wm26PRxrO/YpyRc+7CkcdNf4r9lE44DUgTvM",
-	"B4NLoS/nBKAgJCHMoN5497O7rbHaP0WXV9Rmzh1chr+5ByCzuaz3aqPjzCphDyUXXNobxxXBms8rfEUk",
-	"NL4z86WyrDa/hCMKT5d/bT1vx/GCzO4zK1dN8H6hCKBp4rtsElgYBu1d5xZ15FC3NMmKl9bwCe8EhnwG",
-	"md7dsvtgUFaR6/puUaMK2Zer1oXBUgzX7LCzTaGBWtRbapoBH/a86pAIOQQjPOl60dfdINOGmCUFR6Q2",
-	"jAuBzS4Xm34zly+N9O1P6+V2zWl38a39feqE+fhgyNyiuEAyUcUJJfZcm8uHpPC8nnKfv+z7fEXTsHJw",
-	"K7LqE8mRlmHQ4uIhjn0x2Vz077TFGl1/HJjmIiEuT1u6a2EunxJLhLo+P5kzHELpOvGDb96CBOg8sLP8",
-	"/jIuyItra7ufDue4Jzgpcfzq635tAeH0rwQgjaCZHk4jQKoEmDiJoMxDBhWAcmzZkb6CM4I2RyTJB1sH",
-	"S8xwY6tCvi8nH0KNnnYvDVwzmuxrouk+rAHzGFC8k6A/wQKKmRFHOwwG/XDa/N8IXuz2ysVvhqN7KY67",
-	"8sd3VCqXRhVki+oR2LuUsitTR03VBcIoI2IHcKpa6bYYyhbvFCOtxgEcCGAgBnmnnUZie4caJTCcZFaI",
-	"PC1kKHRUznVDjtzCl5fsaQSatoetewQS5IPTUnztFh5o+G1PisGrUT6JjkQFx7v5jsrXVFIVRgPSZxB+",
-	"LkH3zWGOEMEipUQqd+KRw7yeDwLUbw3MVdatNu6fOA/BohJuNZaub2PFNzWJ5VPufb8knokhGpPcAoqF",
-	"k3Tf7Y82M87sQYyZ5qoDpgrhVO31Yffz+u3NKR1WEmUmx26PJbkAhrwiuSuApKp63niBJiMM3KKIHS7F",
-	"u3Myd9Drak7mBBVWL+4vrrq/inA+6s1baJ684IGyUxk4Bovo4ZV6c9fUcI8OS2jhN3BoBpXhxiGafUwm",
-	"58d1norTVOQqO+Z0J/TN1TwZ1Wl8hq+35SO/cAtaxtK+vrkKQZM8LX/e+zEsM6/MazpXzarwmrGeZUVz",
-	"1e/vzgnovzicnEmwRo1m8kjxHbFuiyBW9qj8HNvD0n/lY7Syyt64IWoPu5en93MgaUqS9VbwbELqVt24",
-	"n26uVwrKV/0KypTuySOVRSXoiED1X7XW87N5tMl0HqWj2q7XCBPmw2tu4Hy84oNGMzp+RUKZIMGl6Gch",
-	"vXC9p8aLM5DD2OwqBR8LzfTtq9dL9aOr3gpF7H4C9xpn1ifoTpup+LVdFBKBt6PidrPawevBx1/Bk7vr",
-	"BdwEsuyC94VE9mKTJub+INz4aUY/vlFtS96+el31KpFFToQkU+NyXc33Pl/oyxLustVOracx4NtXr59B",
-	"AZO5qyZld7k5hlJnBE+JDNuXGT4iWzQ1HiJV4e12rQedUTbRChvZ/3azHKCLnAwQSeM9wrGSgEmNMJIk",
-	"5iypMPEYckDFWjy4nBycHvBRooQT2U4ywVISKbMRvZz9HbV4/4UgU9+y6UljAZUbr0NTiSmvNIsi7aTt",
-	"SJG//MDkOjbwOZaTFV5B8NV6l2Ip13teCBlONEo529nekQgeRpCsCl23NAObLnvgpDoDEEyDc/gUnT8y",
-	"PinbQOarr712MmchGelPyKT5ds3rP6ERKbVIjAb7Uz9PkuYk/nzuT+LP52dDk7DbsTZAtmV1UKgIf0sZ",
-	"TtG2hIPPCqnMXEyqSjCcFHNmwU20wZWsE3zsI7y+2YS+bMrX7BVL2TU1Hc+w8Ydvadragj/7i38yuPY9",
-	"T5N1hj+Uk6oI93CgGVC0SrEi0Gmja9OeIf0rpIMqwmwyOdTqQojRrBRWgmPY2QyLq/aO2vCzv7Kv//zV",
-	"4NpSLtXaFsIBPnGWhwJb39qSDy3L7ENoQ7ZcEL0JWBIEZW3QeVIPiVxtXeR3ThqklT+ZjLIOLnhLzX4T",
-	"k3ZoJ1Rj6IeDCxdEn1cAEqdsbXpo1vb2Qb3PYHCQgiV8DUEhN9B0FmnIvTqzdcyza9+6SNg50+6D3SNQ",
-	"U46nplCkNKOhNGRCd3snKKVlpQMXV0TUhOTZ2SDvHLBg65yImJT2Qvny4LswjTE65Tv7ZKvLF6yvMYtq",
-	"4C5iln3XGzf9NhiJewZHvUp8RlAmATknnBHTSmkbxKyqvXmJd5gyqS6hlQLjpk2zKbkAlRwyo9uD/Pvb",
-	"Vz8h+yuizMIvWcVysMe5HbWLEuY+f+sDTE/EaIbSEmURD4345whXKUgNhpyR162/EDZgK4TnX355O6D8",
-	"N8qvBl5tkLEyAvxGzXpeXYSd5fODrpS8A5/DzgF6USssFNh3Y4zYseW502zC1yUOmTPXmu72aSQ2w3SQ",
-	"81u63QZSVEzp12iXUXX0h+DT3Mhd0ylyaCpL3lUSbCqOPUbbIk1NdgD0JypDxQ2m6Ch/dbh3lcAN3poV",
-	"Hp4rHz1xmD0vJNG35YnjlGWXJ43hSkaPJ45UVmmeMIYt4Jw9QoMHDYFq9c8Of9Bft5u7t8H+Jg1x8FTe",
-	"1aaAV+ix5QVLrDu7nsaT6rvgeB9Bh2JyTROwFmxRke23JJG5qW2dX8zLbDgqkCyyCGGFMq3XPrj/C7tM",
-	"6RVJj1AoAh3YQVu/zLmUdJOSy/u/tO+beE9Mi4tWHRZkHGI7ZVPHhlLObcVTUtEnZDYRqWimLYxue2mL",
-	"BcIMuScTr8Qc/DAbgvh263PHw69G2A1Ags5GsVRaKnLWXJtUPJcIaomQ5BkpO2DpRTd6avYz7v2HXccZ",
-	"X4U9TwTa5QviOEfuNbfoV1yqXgQd23bE9PJIiZQNRXRIl2QEi47d+KYkvDQk0s+6PZApzb3iYdbYkKH9",
-	"cMw3ckdyTAXk3Bgus5XZJ5J+vBrdurfa9x6BRi7lskqO8ync5H9/9weV7wWih29fvb5j8UJY9xKJHJ9A",
-	"SQsuxiR5Tb86DqWhYOun8IYXyskFa0G0fbDbgsXmK+u4UGu+3a4TnmlzKix8M8yOyD5hHGGC6HuI1twV",
-	"Xw0JlcBnyy4bgfbXdLulcZGqowm9HIw32s7D6nfmqnuH5Z6yneIMQRAZ6JFl0OX44VCZijer6pNVO48M",
-	"/x1Ac9aMKxqTIZeedSeVV4IqBJPowdcII4XllRHIkl+UsTN8LAHuEk7kRP+PjAUhjLLdek93+zJO3Kbm",
-	"BqdYawweKfUbSFB5pRlFFrudA4IrJ3A+fFFUE8hIQotsxBT4FklyTQQgk0QwA3NHoVxwRSCVGNyEXMjI",
-	"n7D5wolTbkic4Pb2sGrUd3i6yBHepy7JVsqkjnIsAK9LCkEkSrE+lwd2H724JuKIzC3mSiDKGKa2cYkK",
-	"xGL8wNDIEId0zTXGmIf6Mfu4c7eNeAUe9WI3ZY33NNu06YwJ9WQpBe+Q/DcPmvpWkjvEioG33pTPOph2",
-	"MXwzwnsVqp+vdY561XscXrfN+jzn8OAQrr+ffp/KqzHv6Mfa8UlvLiWx7ZiWiTzmiDx+9MjlkzzIE4FF",
-	"9h6tcapDuBEsnCXbKPUCmUvQFstpsy2FqvpBvMJ/tmPnQzqd/XEKb/4UBpnfov997wJ4E9j/myNy4IH3",
-	"0TNjfBZiR5iqmglDvZC1xrQqRMT9QHNBIqDJZC220YjwhQ1SbdKlk18zk5z4WkOMVZMuxyvn0yFo3vjs",
-	"OVGnN59Ij2DC2/ISanA/TDGUtQidlW3qgmzMQKEN0cQHOYWTBBV5exd6VMVnSBaZr3OZppcs0VPQ7zUD",
-	"WoM7wNOECPja2pqqbcmKdzXFtFSebWkalpoWMFAVCOnwZjw662aDOWsuN3zaqsc7EUpW6XIiuKHqq4i8",
-	"XWwReYgr5/nZvzkihw9eit8SU9S0FLtAZ08R48jrWtRwTFDpAOob0c1BU8fCMx6o2q/jPU0TUSZijh9E",
-	"30g4Xe8JTtUeosWThzC0zsvyhWkvA0ZiHal/6hj5/ihpjNN1jun0GeSC7BhuR5eHswSwjCe+1MTFC+2g",
-	"HdibWIPEkc80zdUHdzRM5s5DUSkEk3oiQl7xgDeghiAoCYEmACYXJjaNqSlv+EgfD24Ejq8YP6Qk2XnZ",
-	"OEOaU+3y98DY5o9APuRUHNfGUA9J1VIzcO2S9YXG5IEIBO+SKi0I8oHYESma6b+2FjjNeV1CQ4d355nJ",
-	"uqpQIaP5eS6hqTZI25xPk3JRjZc6ubSuf04Pj9aiF+DD2+Nr4mquS6SwZ69fIqokSbcISxO9idDmaJsf",
-	"Q4yBbxFGXqXL/WAbhnht6dQJBhvEaKvXRo5AnbUI5pStoZg2sN+v4e91BDmALoTL3hXkSlSrQh6XzWvr",
-	"RFK6JfExTomZwyz03KQWQhwbeZDGr5qmt0LtQKsDb5ubEwnsTSd3O1tnGmv/CMaUUX2NC1xC4PSK5Aq4",
-	"Nk6xbOcAQL9FM7cu6VDl7XZl0gUlT1xBd056zz+caysu187anzSSVFwLGhu7lhPfDzWmtITqm2S18PYE",
-	"urbcWrQTfTBxyuMraUQQJGxujsYfDN5ZbZtqtZgI88cxJikYNeNM659pRszdl/LD5HeMQ3jia820SmuB",
-	"maHMPHoIbEeZRmajwQOh76PvHNAkz8F9XUpRLElUZUfLCpESkllt6mZf9n+leEzK9MVS0h2b+TIgZawF",
-	"kblm17mDlD0lBrJkw+p3itmMF5tqh0+FjnVFbWL7n28tpIOP3rbAXly5Vwn6UhUmBaFfvITTGZoLZ8Sm",
-	"ZoMzIKqf+M7j3JcC0GG2VCkA9nifNEZ13E8YZu7xd9Gm70rlvBEALv8+0CIhu3ZqqiaLC9YOv1SGT7uh",
-	"SHmKXfuSEl/MBAaqMCDkAhRK1DxtPsY/hBH9Fij+VcgLEcRQamY9u8Ce08fLqXlfGEHmWUmq83ZiAori",
-	"wmQOJAcUkAlg3JLyAp2FkAQjyEzacoHch3yjdzDKXe5kuwiPC2O82MD6MGZ2yynR3PXgVpMcV9bXJ0Gs",
-	"uAlM4s7TeRsoviX2XgCNMtIGWj2GTTOCfuOMRPOQKv2S24GmIG6rvZ6uSuCYst3YDqqNx+8mzMcngvT1",
-	"GsnWW3aETuMsmTsfs6ALx/6fh5PD7R/7N2mJHMVK/t6xVEXTZex51aRvaVSSk5BFZwKEnIgCshC4lXup",
-	"q8SnPHEJPhoUxTGHy4QdZFin7IPlHNV6GDPOjhkvZFneWPXTq/W3m9oMbw4o56e+lObeGXUEPJ8PGkSs",
-	"drOBH9krt/wTO+uCOf1Qf74IPg14GI5cYc1kHMhx/DYelLEPq9N6+Q+44eb/FGe1wfUNfNQ6+w4AFtV5",
-	"dZF7tnZd3eW7dqnewrWj3I95+Lkd7VtGm5yLFOkf3UkEvrkDGuAtKYPWv9d7NVSnBRlZO8yW8gLAtoQQ",
-	"4V8ql/YtzVRL0H/IDDdQYsHiOxOLD4Lz/ieDvHyDxVJIwOiG2vxoWZhNPXRfhzfbmgsWAULcZNzyQo2e",
-	"SSGJWGOXDThCEamrH9L9l0euajfed3PMIkJZyjto+ewJUVpyGRSGCerTvnyprdNDqAMJfnCRKKk/4wfs",
-	"PeHz8OxsoMHs2SQAZjux4Grpjr1kUzsI2VulgYjNDBeX2XYANF6oPWGKxlhxgXCeG9gc8LnBAY8NwuFQ",
-	"W1ySYZo2ZfTjR4Nw4owc1jmW8sBFEgLxB9lvWlabh0xUHjOEk4wyEzjmAknS6NT3oMNv7X2r9fSUpptm",
-	"wd6Awd3LSUy3NP7JJgSe7uANqv72h7U8SkU6qqRg0/W1VIZazcY6qy6jO4GZaiS3RStplwApcOuC7WMR",
-	"bodXTaC766KeiJ5DhX+IDloSu/mADFb4yrUipCpMBLY1heq+WSpJul0LknNhSrf4Rt++8J8mYNkRRvxc",
-	"fOZ6RT09Uxdyjvd45gE7beSaJGGSKnrdiADZ7PXqd2LgmS3iWzgKdNM98m4cV7LlavYPoz2zdZLVeHhI",
-	"cMxrImcFxVCm1mcgN5Y8zIvDBk88FvP6tAX5ZQKHfMZN2/xpLqGy+hfqHdNba5RYpGnbokdnvlHfe0YG",
-	"316yVdrbItcWt5bY3YY1VFnLsBaFJQn3TYKcIa2dyByMRb6F9jp7ynaIpNLApEgfUW1+26R5kZf0RhpV",
-	"uJYkjrsoS+g1TQq45U3jthAzZZQVNuU4EOzAQtGY5piVTarmE0vaLedirA6teE7j+lcHv/JP1E3DdgOq",
-	"07W9aRXLVbtd0tY7Se9HHdOZ4ZDyJHtC63H4IveP9nhuq2z6x+PS7T/fc1glBz56NJjufdIRrROt2w0S",
-	"pmDgeDb9vgM+hR70847WV2OYexwjL6HjtC+xO6bpBKiyTMyk+7wPqhmTD+bco3Pj/Nui98+vfn79XOuC",
-	"elljql0GTcUH9Ul+NcaACbKCntoLJniaBYML33C1t14NU2GTkq1CvFDGLYSRIDncU0iYxinaGjG1fiQx",
-	"LqKMZFwcLxDRX0GYkYO2Ulm7RECSWJDQHLAkD8+D/gYRgJDiKseF2j/98ktkQzQR5J9i9B9vnG08QlPV",
-	"hHlDshltJQLb9Whouxb0e5YDRT27juVVhwpdwzRUHCX8PnqZyAhpSSwhm9cUa3KWHp+WyO6GOypsZ5pI",
-	"A7ZsiH+w7ZozfCyx7bNA/eAMh6tRGzp8I1gaCP0ASsKovjWmjm1SnM68MrJrzazGOAW5SQWmPysQy6uy",
-	"p2Ff3gU1xlhCZUa1RRuV+drwZ4O0Guqj15nxbfZPi5cNL1SEsMW6AohhtCUAw56mssMn7YYey1fQqaWN",
-	"RunxMhyQPZUIHo2mtH9p52xxg5lpCVOSbbHsLYiCho6JXpGpw677rsccj9vw3VoFsOSM+k6Wp6E3s0uL",
-	"u2dQOTUKnH1IzXGsMWHDPfJP7MP5sWM9zysYgWnXUzif613jaA7lPndN61vDuTN6MWHJWTDresrlZ4fp",
-	"YoIFlH+4Ou+Wuv8zzUhKGXkBbQLb/rbu9Au0x3lOGEkuTOWtSWtXEmU0YXS3V4gy9J8/Px+djDF8W0+/",
-	"o3nSh74d8NS0v+xEyhcSNEQZoYIlpm8NFQYCQX5RJjy2CDzySsl4WMmGs+co/dTLU4xQQmKa6P/I+LX+",
-	"f7bNTgTHFP2f/+v/hcQUnAGM2sr+Ou9mdRNAisPl6qoXqvu19i3YSZAlC1y2xncWzG0ymZsuhMoQEQKq",
-	"tpr5TKH7xTWfDd8cdjscB5Wz6DtCSwiQ2mm8Y5LENcFsZIF89xx99edHT5Ak4AFAj+8/6GrDqsJD/Pu7",
-	"n9G/6HGenH319b9eIJ7jXwuiDRAtbvYADNTRKdVLYhvdXRXeoYF5vIVGd3IVBmvYCiL36znfdO92LP+V",
-	"1bou0IGLK21cxQRQ+y+/vH7wJdcG7Zfw6mUwqhnznAQHjVOqd/9phfNiUulwmvKDDCcOgEMoKKRfTdAN",
-	"qx6ovpr7DcGChOLMLXgdj1lqg9W2r7b/nQzb2dPVUMcudaBDa+SertwUg4npJvDuaFCnpR0tFgTSSvD/",
-	"x96/9rhxZHni8FcJJBaw5MlisS6yLRYGu2VZtjXti1aqtnbapSWDmUEyXMkIdkZkUWxBwL6YAQbzdr/D",
-	"03he9YfYL2G/nU/yR5wTkRcyk5W8kxIbaKtI5iVu537O70SKAJJ9/pj4Dw9q5lw9OKiKw/J6RAN2YivH",
-	"jMCH2LKDAjIHBm1oSMI083Lwyw+pifltzS1I+W5ZBjaFzBJFJJZjdQU+B2x60eEiiJKQtYHp/bNRnTv5",
-	"Y1kdx7mJKRdmcLPHAVXq+olDG+w/r3OjnDo4MmRt2WsbPpUEGtMBxYQglLh2dC6YNqwk3UFv/Ybkw2Kd",
-	"RjxsQ6+MilQzqrRRKq9SqDAOo8f+JUISJsI6pVvbMETdxHN74xePTOmRttcumSO04IFc4nBN5R9lfQz+",
-	"96/05G9vzX+aJ0/bbz//bzV2eLGsmmXWcR0KmHvtgele6QqsJzVlwaP1wE4v4cX4s2JxRS9zVt6SealM",
-	"UJf3PBtwkkPWtqU6ZdrOG+jIWsxivmNshH5HGmBhzvoax+V7+k1FQJ69JJdflt4jg7syw+lGSgRW7FEe",
-	"sZAo3hcnXBgRim1++5QL0p1YyL/S+hBj7pYunBUt7YoO2d+zCC01TE+HBV6yTfY0eUrB2maj26nRP91a",
-	"tQ9gVVzkNBci83n1pVOVcZ8KrrBkvuZ2mSU1SiggohWYj1N2c5EYzYYjGdN40s59KROteMjaXKmElSdf",
-	"bjvNZVnh6JLt4cwUujvSDGgmf2qm129mb9Oz/baCdSwlUSurIPJy73//j9tb9faf/of7o1TyPcw9XCgs",
-	"oFHE8qzDWnq2c1Yxouo6gAL6FSJWGqUXYXS6k7xq9xn07Aa+pDbGhno0iczV09bIxZPiml2f/MWoC+/P",
-	"/YsPj07sx+bJU/PNVx8el2sPjsMsGH5fhlpLCHBdBSYwi6pTugZ9BeTkYekqOPN16CnrI9j8ud6Tgzwj",
-	"SJeRkQsDztYgnyW0uV+44huBOTEKmNYVZaLPDG8FbSPFofxrwpL6darp02sG7G1jhnoTKlzsbl5Qert7",
-	"6mKdgG6K761jOW8LwyzifZ7B3s9dtazHQP6utKhr8TKwmlvL3rn3zktsyK2vi00ws0GgcxKAO05xic0P",
-	"ykJQQDa6ucjMUlW4pZk5zWm3inns+ZkxPjB+kOIKlCBgYz/A8UCSgA5T3Ck9YBMyNn/BfSy8IlwbtWSi",
-	"UAsx2oe5yUzQXmKUkqwCrtSztiNwoTshxwLbUKiK/qFjtyEjREGnE2LucvTiIm7gS0sZSTadmb2rx6er",
-	"mmWUCvMKlJX5R8aVjlTO/jVjglBNdMxpn21hHjLmTOha7ZJ+zl36AayhwOjUS66EvbsmGtO9kVbtqZug",
-	"SYadYJeKEqX+60lZI56UBWcN+nykI5sFBW5O7A9MqH4oVahkuWE0uSZWlSH0tPUCsKBuLJP+wDYPdGUv",
-	"D2c+wTNY2Nay/CV5BaLeA1WQsDa7z4ItZZ6WlN6yzCrYJrPvXDfIdb4vNk7ns/QSRegQG29IlbI11z27",
-	"FihlmpI178yClvM6h6lnyGrJI4s3LybQ3D01Rdqh4nwVILtyWlNBHfILymUOP7JINm+rlNUdIXxtXYNc",
-	"QsVbXBUKqDCyZUy5JjTSA8N48m03prQhpGmF+hKKpTs20lY/4TntKW0euVhe2BrUqb1DYKsBtLa09J2S",
-	"LMvw9BphJ27t7wdZ7A1eOpMWUGAFObqqJPIXqLJOFiTzhWlmukNK8f7K4f0oa2WkFgc3hdE1LXXGdYrD",
-	"q2sSywe6Bj8WeggOy5Fl574BQLk1SI7FINPWIElmWOr0CKYcaW/fX3z4bw+pu8FOWO8KCHmb4rE1yvgX",
-	"5bnV5Jx2MZzRxIdES4hZeLMtC6CNX2VcEBhN9c8wfQeG8FAat7u0kij/Z8KSqozmrEfjg/zILoTRZJ0D",
-	"sxYPM4oOwGPbfMGSUKQIWJU3rmb4bfolbpDzF2VdrDq3wgfItKG948+JXrI6YmFQ23VK4eVCXCu5PurX",
-	"UeRN4Fyw255VL3Ope74XsZ72ch4FxG3USSzMuo0hRFEJUp1XBBeM8q7D25y51Fb3ks0pGC6P0ezFMZxJ",
-	"3oQFKTrzK0/ITRKLa7PDB0l/26IlycNX6auWKpcqN8uN/oio1+NYwriLBfl5Ve329rW3Ql3VL3lcsbQz",
-	"0uzQvmGaxUMuqEDPqcUlIwVcsha0+MIyY3Da215FNmNJgS9z6BMpSE8mMfYCU+spJMYC/XYlAJ+9YNF6",
-	"4PSuuiXB6Q312m5BIY5Ztaz31jIROmyHVF/xnm41tnz8xmg/8Sg2x6Od2NacsylacBXAWOUD+fNG+IO7",
-	"buf9jmCpNsSp1gn0mPT7TOlVTt6x21FdCEpHb8XjMY1COb0l9RmwxRtZXfxWtD7K7fvC52RauGQ/LTC/",
-	"5ZvuLc3k7Ds34uTdJhd8WLnaIMsqbcOnFtj5ddi35TrLIZm5wPqDJIYJDNjQuoZpogfns1vWuU70QMb8",
-	"b2BRtgjW4ZH/+j//v06DvAbB1meaUFseCDkQUHoIlYc2e7yTpkdQgOBXPGTk5xETL74hz6QQLAB97Z6H",
-	"LPZvBeKlqtzD8nWMDXI9I1sHFtMDStRceJ3HALChiu3UXOx9RPXgVjzqvDuBizoYbrUt3vG+gYxCQvGh",
-	"j6/MXzCw6bfxQm1b4xbOM1RJppWCz7JiPQAsghuBBSUh162Y0RAw0WkICuw9i3lvQmiuA1yMKaOZNOBM",
-	"tYYsNifa+waKvQ1pYSnXWBaam8se5OWgc+uKwF2gDsPLEhFK1EeKD88PqhA/t2G14tXjmBsW4b2yV9rr",
-	"4A22EtxuCQ7MPCBm9K7dj6gyLzO8yWt5/5KEfUwhklhUnqkeUOYPu0kFYTALEUwcImGPR1ODHkVUKJ8Y",
-	"3qVsM1HXfLp4kxv7G/Nv6fVXdtjmlPaheQc+QLXoyBzc3CbYPvDKJ/gTjfBhMN7svvxA03mZNfDtOg24",
-	"0jKe+EQzOsRHpA9Mn+JG/jXrc+G7hYbXyXvERVBXBNov43KYO+FMqVZPJiIEHJfE7BF+m/u9L+/RzHuF",
-	"U494j50EkyBiGHy106KC9tmQCU2GRnC7TuuueMM9rTDfmXe5eTyzEyhkxgAMk3lXnGABAE4zfea3sE35",
-	"m+wFvhlLWr9ss+kdkBQ8h0dhzERhcOboaXrHFAks7bjL8ExgVhhmek2AvNLS1/wjM3qAxYNnGdkgcLGU",
-	"T7Jei4iNhW0TPVcuXFyy65cvXEl27gr3kuswLGx+zO7lHZu+yepVU3vhQMCLl7gnvx5zHQwKaytDwPCC",
-	"F8lez7dvjGiXRcBVsub+xVchxDj8QCIW9qEuP71yasFCFgDMILzKXoT4Ro7ApnaNprhRCKSFaE952N4w",
-	"GUU8oDq79Qcp76DUZ5SlO9KY5dmdTQRys7TTgFRhczZGlKc1FKo1SroRVwOv5b3Ev+xdmseMwCXppdML",
-	"A98C7aQt2JHAuIDTmN7o1ukbIGr30IFMFDPyqvjk7OviNe4h38p4mGfRhev5cCRjPU1m9tvCenBDVqMR",
-	"F/38fe4lL+AzoKnhbXeMjQo3iK58NyVvMOClMB1tRGMtWKzIgApE80jvSpcDua8Ute4dssLrpDAnW45F",
-	"rjhvyKa5UvlVgHDonvaa2fRXwGKAxN6UE7pL3VO/AyeWWQ9mltJpKrk7BGNT+4nn9DNFHAY/gWt80ktE",
-	"gKYMCXmvx4MkMvotPF45NRXEWCpNpbBYfGbRcBMBR8fIm/TlU1S53GuzGq6TufoOoEwYRcfpaLl6pbEg",
-	"IY+ZUfknueeVi4IMfiZNtRwPZJQ+0CvGSYprXPhl5socy80TzvRN9tS10sOYny7CXMKw8vfZaWa3ZIHf",
-	"Ej1DCqKYCLnopyXwGZvM7iulqsIVBYbiw0PzQqR4UxZHnn60+YXgL9YJK+3aD42hV+ihWHxO7owxfg8y",
-	"4l5O8CkRF3ez2ifR0kka14fNtnMrjsr+6Jp/uXWixFYbztw8fdwful+OVAvqFMGj4L1MIBlehDQObYmd",
-	"2Z8su9dwc2mYdpDeXhjvvHvdDUUB8OAtmuoywdTj/cIV+WHkfsvwfisYZu4K10Zu+sbpRS2/Q1N1NyUW",
-	"zTfpLykztvXnvoOIRJICkL70lkTlmLJb2l7PMe7skgpynrka4jXFJ+JXqLvlqofsldOH2sbyLW3I+I7o",
-	"QZzmOuLNDvzmz3Hktbwpu7eQk4HGOnjLQL87cRblr6loK2VxM1pgGacqHIm35iVpmVmeff/qhSPp+fgd",
-	"ehpKrdNf0dTKUOdnr3QPREKPaWwNHLNOzH3IPwEyfiI9aKdXDAcjpdognyh4D30vYn0ataURS/gQzI1C",
-	"i6VkFHbLKofxttxk/bVkdGZl3pYYpr+ufVpvyyzZjb0mJ4fKpj27wnlj98FRTd2+yjDrLcTbGWv4V28U",
-	"UW206rYrkc5f5WziXz3NBBW6DSAPuRr1/EAKlu+vHqAaSMHyv6XDnHpcyUIWFJ2ppxXt2M3S0dtZI3ce",
-	"xRSN2arlLdqzVVdNGbBTizBtu04t6tsZq3Tz6zRl285bp1nD9kFysUxmxqxdYF5vZyzXGkcxb8AW96Bg",
-	"oT70pNLRzNix2xcKs2byvH0rGsmzVz7A4aaP6JTtPPW8B+/OGdIbP90F+3uxM5ea378CmAcL2zj+zOae",
-	"+SFvZhcP3ZRdPXPsSnlJ3rTe+EoVTOk5b3vw2W/LDelfUx2scrZl1vKvM1Kr4vYyW7m4B6U28oNCsuJ1",
-	"Jbbzr29LbeF6Osi0MfzrVtjIjIG9EaWszCLfPssstefncc0Kq33TIwdTnetJu0cDHnFNkWZC80reTSAH",
-	"s3KehtO0qaDRBCmxynmwCoGvNuS3Mx6JGtI854Qo0nTe2bCULJ9yPfyaX7/azCDvnfj14df681/ytsyl",
-	"sRHCLHGAlBrCebfHpo+/0jJmd4yN2JxTr7QM7tqWxc45ge74D+mozZz0ma+h+NZj0GMs7NLgrt2TAY3a",
-	"0O0lW4vFNYqPcjHyLqyHya/oiqlNXQUnWD3NqeAJ27jqVPSmraQ7ffjwAfKgehXgBANGw4gpBWHTXJqx",
-	"s9XTjIZCgNDPhU6UjYaHPnGFC0TLNAIFMcRb4SAGIO4oIx5MUscydIfpMi76RA3kWDRuxa34/PNveaw0",
-	"UZqNVOPzzzHrpkU6L39+fUNmUm1gQIJ0vnuOPw5ZB16VZcC48AymyghGBlRdod8/h/OtbsXc3J9rgbjB",
-	"mBOTH04+WQcxl7lWNhBNcrDVDYJIvl2XNRBFZnVCs9bp8FOz/vS9+efDf8fr/5lGUccuzzMpjOJhVM/P",
-	"PzdfnZDPb8xJDiaNzwl0KaBp8s9YKBJBfTg2aoD0Irsup+9TWL4PHRwdLoZCfBseDApLiDE7PWC3grj0",
-	"ggG18+IhzMmukn09Rn4UuWxe+rg0kEdEh4xAcTs1Dza3QugylFD2rgl7x5VuwMRehOpzOIJ//vOLb5Sf",
-	"Ntv/skGu3RoP6QS306y7HAvS4WEH4uiQhniVvdToLuYORPV0o7PpTT1z7MzUNB8y38JEuzvSNhf4IB7m",
-	"5vYUh/qD2bbPXbSr8z6kmvokl5z2oYO+e9L5gYu7FolZ9M+3kL1263WAHlncIB28uAPghgDubw4fSQTA",
-	"95AejzSLiYyJkjEM945NANaDXDab5n2GqHhfyBiSs07I568YNato06Jcbwc3ULNonec3tN8BotDEcGfC",
-	"Bem86J38JAU7+ZHqYNCxCSB400Xz0hyQiKWtg9HWCs22QBsQWEjs1wEA1fc0Shh2pTJvgTwlIpIowjFC",
-	"LpJqfE46L69vnn3fwRn9y+uffyI/Qv4W1BY3yDMb5rQpJJACLIWCAC2M2A42PWw4tQyS3TDylhkcjoNc",
-	"nn/lE6VpxMjl2Xl2H3ZBttFUbGxiTynv9VjsVnbEqDbDfg4YrsAUOjafhpolDNlwJDUTweTkT2zSaeHx",
-	"uYOVDIEIfAt1KSH9Apb3yh4+oJHL8/MrojQ33IKQOBEA3GpOHbl2BzhmiAphGN/5JRnIJFY4wudxLGNL",
-	"Qh06QtcZl+J0FMtuxIb/9JuSotMyZwd2BM650lKGPrlsntmdMxRqOIP57gKRoLCpjSJDrhQXfR9o3Izw",
-	"svnEfHjqEDw1JHt0eQiZg48QlB4qkoRuw++dxz65PDPvJ5EUfYAAHWnz3bn5z4X5j3nm+TmhkBRl3tuN",
-	"gVXZ50GzE9XxCaPBADYRthgPEOgYLDZvMZt9ef4UFv9J88JC5L9iOp6cXPc0iyHd8kmziTzQHe4uAK4r",
-	"wi1FuVxhc16vg4CN9In7qkMemXXqxT6hsU+YekwUi6Ayx7J+8267+kRzHTF1ZbOMkHaRksw4OiHTlEeG",
-	"GMx0uCDPRd9YF9grMGT3LDK6imqB/HQSeyKTGPigZu/wTACNm3d0cPzPzOsanztaJUMa3xn6ybLR00OM",
-	"GVNAB1RD5hR5VCmtOo+vzLF3vApuRdZ0fo6JohEPmFBYlQ/1z971iAYDdnLeaHq2UaU30HqkWqen4/G4",
-	"QeHnhoz7p/ZedfrDi2fPf3r9HO754HuwiF7Le0MnSjuwpbRYwms2zvA6OWKCjrjX8i4azcYFBAP1AAJ9",
-	"p+Y/faar4GnBUMSzwFWDQFQ5uLIb1qM8UpYdwqFnsfk6TgQUXNlItRQvQq9lXvJChOwdpgWMpJmQeet5",
-	"s2k74WsHdJGj1t9sFUfaVui9F3FxhwndMkiGWaW9dxrKQKUqovkC//qb53t3bKLMN40xi6IT2KXT38Z3",
-	"qvEb5owNmY6h56t36v6EGr+QC6bga0gPM49yuTHpa+3yNiZ0GGVYnw/uCqZ4P5QAjmsGKu2sKsvxRz+D",
-	"4S1/WLrgpy+R/grZ4eh2U8lwSOOJ1/J+AiBAp3C47AyM0Pch9vwadEGjavtVS1p1rPAENcirb5+RL5+c",
-	"gToj2NgJc0NNLCRd1pMI8wMg0KWn6V/e/On1yocJz8Wv7z0a9b2W9zz85vU1lOncw6fzJ0/OnkKPQfPS",
-	"u5fxn9p/Hb775Q3911+un47HX3/7xYtEXtz/8re/fXnz7vtnN+P/9fWkH7++vDP3mJX1fv7TS0xC8Fqe",
-	"4lD54rW8s7O//uv1v/7p3bO498vr9pc3kzf/8/uf+18OgvuXdMR/jOLxC0pfBt//+ZX0PrytfVhgSSrO",
-	"Csx03UfFPRh0rCRGYVk4KWitlBwVsB5OaN7yOEEGUuvsfHV5dll6LAq2zGt44I9MU1sysdppybrTKGPy",
-	"jmSsbffkmV493nTnnbe+Z2HcMz5vuIZ9vGH0nu8ZAmonMa++qJKFuamVjA9ct/cSJ9ZmIkTvQ/U7UusO",
-	"k8O80vvb5or2kOmBDKfWQzjfIhifxd8eTkRxXpZpBl81Wsv3sQfUIrMrdo+qMa9Ch6d2lyoeeFN9n9oj",
-	"iS5JWILapDvv2FZQ9DD9fc1U/b0cEy3z9T6VFO0k7EMk+40zcbVMAjQ0zNC7AO6mGCMdK2A7pUT9PYr0",
-	"VenXQTh68q6+BLbvLtmE64jfs7Wv/gu0yiG7TylCzUv+e5XwtVrJQ8sPKn+qp7mVzxwP1rq1GjPOHBss",
-	"aYuzidrAZ+Wi+FWqKO3ZDr0CcM9179AzKopbhKtnG9yrys26PzOs6MSValRt2teVTRwaYK5Cz5Jpx4gP",
-	"bhFQo2RM0JUyu1dGvbp++eJZWiwyojEdMs1i1ILK1ia75PQHPgRwowcvTKscH7zyBXZps3WO/gxIkp3U",
-	"FekYtbpTVlYKHjF4IQloHHMo1QOHGFQPeC3vrwnDbHLUzM1KefnDldbEY7rvif23UKx9kvtU1p1wphWi",
-	"iCauKgfNSK6mgXHLBjcN7JMf54Ol56WDQBkemnOBZQDgY5GCqYoh2BsKr57ppvp2VVLHetxf3xfAKLzz",
-	"5vkXJ82zk+aTm+ZXrWaz1Wz+xcMaaa959vS82Ww2T+A/X5r/fOU+4v/Om9ksnhkOZys5ZY88iyVXigpN",
-	"ws+eq5HkufAJkOrZ0/NGs3HeaJ6eX07nOrRrvr955vlelqM7q+q8LSIgVE03NRfPPrydKjEWSRTV1yoc",
-	"rb9EsMwZBvmzYGRki79X5ZFZcfGvxXTAtx8K7PMHrvRUzZpjl/lvISPZFXI42CNQrkrDOqh9AQi9QGKz",
-	"bNkYsOivAO93A/xpAL5tS36doDM8BZw9jmqHdAK1wT6habdEey0X5NmLb16Zv+GAADD8dKGHuxj5tIxR",
-	"1EK7o1nWjFSQbtjCvDnncf0Tm3hInyCQvpbhZDHS3GsKWvzwO1SGYhm9PVFTTOysxkot+PpS1TEMgcFi",
-	"8APe/fyG9queaS87hWs++N4PMpiLL+muT6+zQ1g/gWPEdorCscoiR+O1Sdx8ASHREwk4kL96tptumQZ1",
-	"+p6HHyrVqEsI1UDHrLRdqGDlPoMc1a0m1I6ybJ4s89dBOi/0snTzYYtCzhYBLkMDHxZm/d8Aux85FOIZ",
-	"R75IswBiJ8hc8bwPujLiCFv3nc186CWK2Tp46IQioAdMj+lgAPERwcyXrAExL9fMAioAQXu8grAiBBiv",
-	"MISl8qHpy/OvZkkRj9MKMrAHUdAFhB/ULp3Ayv1TmSAs0NRXjSdnjbNm05LVMloYjK6OHGpuSQ4pu2tC",
-	"jveNrEpFi0OOWI6yKmSIc3O23i9JeaVa6bWGLv0WYiQmfSnDKmpx+ANANRXUgZeugTr85ZTJo1zM5KLd",
-	"tvx8Lk6a5zfNp62zczufebJzpsqpXJjOPDMVpufrEaYHR/+vB4kuUj+xmMErcgBjyLETq22ulxHcgDcP",
-	"pOXD9ilmbckoxB5rIKoBzDQmFDK0zEHvxzTIS15I+sPVmJLAVbwEppsejdc47SNH2U9Nu4xbuJPqjZVq",
-	"//jtq++++8s33/74l5s3//P8hz/99NOb784vbl7+/PW//q/nlxd/9o7cpRZ3+Y7fM2KhH9jY+pTWabwm",
-	"IdcnWD9Tabj+xMZMaUzLbJDnNBiQiAvmslMlCbkFQtLS4dgB5IKfYg3gtynJW6AOJnz7l/nV5vbZ/EXy",
-	"X//n/yIbuhWY6QyJi5DkyjF7kIs+iRi9B+0fRoS94edEJbJYxBVk0JmLLEpuirERy4gReW+zTO2CYtLU",
-	"bPDiJ/z52qzj8/utBTFKvOoWb4wrkig7UWTAIbjmy/zqAGS5Hp++WX6blxmYwxZbmYIHoSrukQA05DpH",
-	"gOBb8GpNuxEDP6iFi3KwF1xlJ7Ey4oC5uYVxFXtv1x0XitZgzsvSH+tG5kOurwPrRpu3GGmUJzu2Zjl+",
-	"k92qWE9uWVaY909Su4wpeD8XSlMwEMpeCq15Svd/LibrTJSy9gu1XPx164su2d12zgWs7UEyrCWbL9I7",
-	"7jjgKBpyN99V6B2Ns/OLyydf/CXFLwzbyGlBtA9sYgy8/fLLs7M8l0sH+XWGBe2tZKSAC6T2PTZBCimx",
-	"VURNAawfxz5gLjUeeInydYX4Vcrntx3AKqm/LvPwFQP1Dr01VRfMzagooOTHaiqnK5RbJjkV4RQB06pz",
-	"dGl0pxwKGhezcGqIsgY+PK4V6bI+hzT6rI9xR3ERsLZif+34FhmJBXcKE39RyrvGCpAawmiEWHbwu+J9",
-	"QXUSs8atuHGlJC5FHTC9jPJHhyxskD8xNsJ2R2D3fKZIxzyNhVgdMqIKtEVzWMDOaRl7B8af1jAEiSay",
-	"1yMUB8NEaOWNUeY0E6Q7uRVKDhkUEADKY6QkxPAski/vQxXBHZv4ZmiABoNR8e6EFO6MmQUcaJAbzAhH",
-	"UccEsd2WrE025FFkdCyQAVdYJmRNu0AOzY3adtwIrTIFu2p51xyNyjbaBuA+sPpyewVLZj8PqBp00myI",
-	"BRWtq1txef7UJgdRqGyzGQIqhSfG6jGb3U2jSI5VmX6Gl+c1tBtLD1MK2rQg6XNBaE/DwCAHWNz5Vkml",
-	"xcXCdWUhYTSOuBlN7hTJ2KxIX7CwU6UAufUrF0iup8CQCz5Mhnmw9lwDrtKaQqoGuVoBcdcg1/nDm1V4",
-	"jAD3M9WOeO5g5w7y3PGblxUmkG+q1zx5Sk96b99/cVnSWG8NcpVDEbzjYXDmvZYRZObBIYXWEa2mYatm",
-	"U+CBDwtKmFHL+yI4633VbXaf9C6Dr+h5rxl+1bvsXYYXwXn3jDaf9r5iX4ZfBE+6l/Ti6flXZ182v2g+",
-	"aV42L5rnzbNms+nhgNp54Wo2G8ZnWD0cDjOm9b3wjmH/GO/Lf32Xfx2+DXij1/KC80h0h982w//1L9By",
-	"AzFPylfmrNlACf4X6Jch3Eo2F5Oav+TopkxwvnFMFRGxti4+f8mwQGsJ0FlLW8eMDqeFpx6cGhIbGyvI",
-	"kEapQ+654d40imwqlEMnzKWGgEzFWi3inmdYLDRLIo9sjSigBkIxJ9TCsJDY6tzHLh3Euf20lGTM6N0V",
-	"+Ow6QrbdUzvOcrYohMgwoOyBcEFYpBjkvJVkjIB6+dLNdpcJI66sLVt6L5BxzAJNBjJWjHSBRSGi6zh/",
-	"mTKaDgnjCYn5vRl57VPuJo4RoXpRtcvZs4C3r50AUoij8vhVBqw5yvZvJsXaHPN+QuMwnVH+nKegmlXq",
-	"4Q20uofzBBDnIyaw6DKiOudhKvHe1M0lfZ3heh5QJmkulXPDCaWLZJCu0eQNwxir1px3+stiNmulw9zS",
-	"sWOy7N2Ix0zlbzk/aV7eNJ+2Lhf0sYMwTlTZ+3MPM7Z1m/ZhCN6P8m88iujpk0bTW82MtMd02zakgz8r",
-	"y3/MIevmsXHLaiym6R0DVkyEaw5TvdAPZYA0yHNEouYOSsChb9uCYcNMLvPhbSwgcE0ZysoHmAjt9qxH",
-	"gj3E75+LcHvc/rkInfG2zIbbbyv1GDCdjPZhH9mA0vUOF1C6ni9H60xzeMsjfEKtTuPkUPYNVDEjcEMk",
-	"gzsW3gqno9CI3xkDHYw2I8JjGoEKlCBmRqrMGHMO7rXGMtiZvjOGoGjd2Pow8FvRkYK1zee2eXfbSfNO",
-	"ppPldTEsxXe4zOnQ1J2zzGECj+DPmAUSPBbmu8dGZRuzKDKvvbgVHffUNh7nuS82KrNimnQnMM/QGItK",
-	"Q31GKwNXsZqUpRKsy+/kVZ/OlLJpFMX85HIK4/lTBHaREq1zo0oNR9r2TTLHy25mmVFuztAL4a2i20Ez",
-	"eQ+tNc/32NDo6C2PcqXo/2AQFHXldUDCD6iA9bk2Dn3L6VI3FoR7Rkq8BqONcLH2eiLzZGKPySr6oLlM",
-	"YkPr6kSEfKofNh7RithSVfdtOff3zZm3fj/wBTXIGzNi1xMMYHDStl9Y7OrbG/AKUEW5Jn16z4iSpEdj",
-	"zFeAdzVKD+/Pid6OYLD7axZwi9IBPF4qFYA1BIJMwD0cT0BznWPkwsLb7cZGD/lNtr5iC2eU7UJxxzGe",
-	"ZXRj1K6rN+l5NqSPeLvAaeCEeW1BrqUeVW+UQ7PRWRWLcwkkemAEeGCkC6GjUYO8th5sLjJJ51o1gac4",
-	"YKRzalsEdwCESDHwI+fzhfAOQ+dckESxrP2RjIveiauimJrxhZQpdLGMbn6+eblTj8T6xJDzM7yMpext",
-	"XRr9fPPyuVnQYUWKTVb65COWHByBbZEE+u61hDMkBYZz8XTVkl+VGTOIiDNLRe5kV1PTy1jeM4WylNqA",
-	"FCiC2jWIo6MR5tX5uS49yqptOTVR5QjGASIZ7Q8OeIQFlVWEhGRjdd5Umy7x4eF0dk4uRSWvNm2Ycds+",
-	"wjlH8/bI45XdL8B1Ki0WgV25KtncXZDLTRKLKTIh5WK/BqW46bSR3EpoJeSKdqM5KgIGNgt8He29Ssup",
-	"VIbYgkhY6FRaMA6+9Wo5YUe3Z0d/nQaMmdorNpT30MJ3Off0T2nkEFd4W0f1tZYjkijD85bg67Nn0R2j",
-	"E3zIXBPFJj8roswgDKu2rqV6J6+mnhIzwcZFBnJUWDbPkW/2ghO/YqOIBi4OUxzPmvmx64JbHaXJAHtz",
-	"FplrLXnlbI5cpBQUC/c3pHmsBRnkWdqv9wgLsilYkBevfyYXZ198cXJGaDQa0JOLitGANxO+qEd4z+z1",
-	"lVAk9oi56hPo7VzxbvfbDPyHnRc0pLMVCWaoiKYc8R6DvtFtvP+hkbh0WT0ZyUj2J1Xpo9nPi40nvbFk",
-	"IC9prFOiArxDlycVsz6NAc8buqSCPhQE2MpZxqnbxCgN5eP969xk3iEX6efNxQBXipYhG9g6Yki+jVpZ",
-	"xCwfRsq1Fnes2jGvt5UoIfNwlV5oZW1FOLulLc8Np4010TKkE0NGhpuAXvS3onPFnQ9w49M7SMnLIEcQ",
-	"eBYaDCoL61sFBvLMNQjeuXJ8/R1Ehy2LaXk/PX/l+V5koX9h/XvY8SldszasmdfyuBzaBgZhrswKcdJD",
-	"5sCsyXWfhuxvZrLAPFq5R5ld5kPWNutsBtOLeUBPf+J0yCaY42bonOM41IAZqef53jCJNM86Fy9QsI2j",
-	"2w1siN30EsqDBv4HjhpS6MI4ReUwv3xf7BnSrkyaLgH2r4UL4pStFAjPdmwtzbfqM51S5GpcGp3yQCG2",
-	"6dVcOltjqWPzfLt06zor4ywXp+LNYYxU01mmkO9NzeIc2YhAI3OIZmE4EbxzPqjIS7PZ/qyINHKzAIFl",
-	"Gy27fOfOKRwTZRPYT7MHnMADVKdRxA35KlXMXI+DxaUpnqBlpem6MUUCOqIB7PFls7mwUrYDAJFqStnL",
-	"+t5Cy90K9BBLLp8pMoplj0flhFMtXD7hQt6qytxjSe6xJPdYknssyT2W5B5LcjfjIXqgFDcn1Beow11F",
-	"O66pHyxRxTs9l2MJ7ydVwrvumtxjMe6xGPdYjPvJFuM+WIRbT3QWCm43IzaL+k2VwLwGCHVrWCmSCGjn",
-	"28HeIR00r4FdjrliDewMO6QT0oUmoDrmhjDIo06fiZAZtZMJzfWk45MONAMGrc4+zb8VuS9jRpUUqvPY",
-	"4vhRMmKxksJW9uCIgOFDz9rOXztG3MaAmNud2EjjQI6xV6nG7BSUe9DYNIHCZBFCNcCAarhOxiGLUbJ3",
-	"J4S9o4HGvsNMBMwnrkvSrRCJkXZQeswiBoptg7zQhQzHLlNmMRDE1zX95IZZBzJmRoHQZCiVJp3IGOUd",
-	"n0hIWQONrpU2aTXLomSsrRSz2eFtLTWNOiSU4EzvS9cWuGH7hOJiTAtMdMXDycvisEY7GJv9hZWEQgPb",
-	"crIF/R1PA3WPYibPJN+diBA6e0LWRCzHCiS4eQfISzjCvu18OyHQ8NNM2fw4lENo0Ardm+30s8gAOOWv",
-	"CLXPQFFiHY9GoeHuMsOcNfauZe9GMtYkoEKAPWh+7XLBQtt/0yhsuRU1kymuJMx9ocwOVAulkW2O9lyT",
-	"YbcnWvaZoY6rfFsgV1yEQ1YkTkSVp+frKSPkWPm7SOWv72VNxdvgZjiZ/iIlbvwx+9CjQx5N2i4fJf+x",
-	"Tu7JtWVAJcyDlPCORfMbzqfyGy7q+4eYYraJq08UM1sLXSAnhmCGVLVsV2JbxYKDd8q7YUxG3cPO7KC4",
-	"WdxMR/UBjYxIY+9GEYTZejRSrHxyU344rtlQ1XDI+WYdXuDFbhnsx0xtpXFMzasSwf+aMPuzFaZKT6CV",
-	"q3lPyRF+lZ4Qw45BMQ8pUH1EMdhd7sJLz9V8D1Md51L1EKz6//Ag5nmd6g0hYPx+0TUwIsPI7nUsQfn7",
-	"H1oAN4JV5585UxX00S1lSPBLzUQpBa1l/dmOARIKh+BVgmL6BNcTQodS9FFhqOodlbt8balr4OWAwWRJ",
-	"cXNS5tqy15Yx73OxthFgxpwcJRGavrCqFblz6VVte1XNzZi+ce5YInbPorkUZzVWd2HNQZTcW91WDNVv",
-	"l1AILc2vSAcbHJWK16ozi03/ysQoPgwaNMeYiHAvebhh+AxUl8GYH2CyQsgCo6qCZdaliiss3VGY5NDl",
-	"sR60gYpb3tnTp0/BhDwr/NIexSzgtgf0hNG4PK9jBpI5L+Nb3jecRpHhIrCc7tsf6ZCGMlkQjKOYBdIz",
-	"74J8i4yCbS7Gdy9+AmRrozPCK+HbP/7997+b///+jz/+g/z+jz/+8/e///Fvf/yHB/ASxZPc8sCCsu11",
-	"HDeElUhnfVbQeyATxgz47PxiRmPKr1X6Y+HItjzXmtVwuJYHvgfnQ6cjbjvOQqPJ9IQtBJC9Yl+2XDTB",
-	"etF9r8yMKRxR7/2tx8Nbr3Vba4tvPf82W1K4LVvUW+/DbZE9zvrwc4O0plqZkPKcMVYcKw/9TM3MTuut",
-	"qDN0Pxuobw/3g6NFP7e1x0liLHtnYBrlUEbJUKAaeQVdxrGA5DcJ5lh3QjpX1nsuJAmYMR4T4bC9ZDxM",
-	"Iloy+8rYhz9jbKcd4sYDGTEYAj7dulXW7PMpeFIqk2p9Z5EbLQaNVaieAVWcZGSXcwgVrb9KbFN82urO",
-	"oqpk3p+k3WoaObcLV+SOjXQO8TK0LBcaDyG7JmBII+4bcPIGec1ESDr2945vV8C6dXKPuBV5VoOl0vCI",
-	"jjXn4YP1EXXAlBzwKPxMpe/GYAKoM9QYmMwQBhhdUFvCqfBTn4y7+VZ0qIKRmeMEyAo6PUvwRsgzzm7A",
-	"Uydjcs81jQgXZgeVbpCfwIayjrAhV4qL/hWhBCKSoNU4LyRVgPbiFrLPtOaiTyimkpC0dwXAYZCOFZjo",
-	"rbhJVw/BX2QK/mKVR6nyJ8v5YgoZOQELAUhG0Ql51MmveiNMkEsy1Xlsljjidyya3Ir0+9TbBUB7+HM7",
-	"/dVtVUBFyEN4jI8wNHYLM57X5mHHJ52Ui5kPzknWATnTuRXg/XJeQd+h5Ux7ta5IX5ozCO+wkSA9YEPY",
-	"R8CMoVFkHXEcVaoODe6EHEcs7LOwnZt1g7yUSvFuxHKTVs69AxVzlOSXrGUL4nhMxpRrZXlj5zT/UPQz",
-	"5RLYeejOWG4F0ox291u2aZA1ryHKJiQZypgVBqEwa0/QoTlIsOAQgm/dCkd5bQtA0SGPLEFTYUhVTIYy",
-	"UcRmkhpa0jTQkODAaPgYtghT4drdSVvJkdkHcs/iLo1SyrOBHwgNBizWvMdZ6N8KPhzZ1SRwGsyt+Qm7",
-	"gFFfypB0IxncYSiyzDeG6lwxUWB3mftGrWidf+k/pM46NRY4bKqhOnUdGBSE3EJ+z8OERjnNETJXQDfX",
-	"A2lWwAXMPiyqt+6jLlpDq1xG31t3VUF+yz9tw2UmTGN+Z4EUcsiDo2VT27JZ4lCX997PaY8HW7FS1KMr",
-	"aolxoqn1MV9b7iYiNPT6QP1KMRa6TKtbp0oaDTEkUNNCrgk6UkA/lDxkodOeIWqqJOgeNvZZJuT6TBcl",
-	"3IqVMEeWdWRZe8OyMttlX6oZHjbjbe5jarCm6eYLGOwrGOj+it2Jr61NidCACK2pM1gaBGno5ZIOya1n",
-	"o+C3nuFitynDuPUapDN7ADukL53VDSeRaEl6SRT5tyI1d2wNRYoRVWaNUoXACxRyrIGdXjYvr4qFv5kv",
-	"osho8+2Qb8X8CqbyuqcyblyWm7zr8qaZIEwLmJafMvh/Oj//kjxtkrNzcnFJFoGbKrhN11oJdRRJR5G0",
-	"lyJpH0vsaujEaaFdbbm0mCp8GtCYndA4Nq8Zzq3Cu8m18jBa8YCCi6rDRAjnpbMgds4VKVO3iUqCgXN8",
-	"ltePA8QOjdl1ftSHlT4FOc8bzpyCd3i+hy+rldiUa3QxNiOzls0jIw+gFYuQmjzCtB9XQjk9gccV48Rn",
-	"lUXQu1JGjIr1xp6xUKOdBgdUe8yjKM1Zyp14r+XdcaEGfARXG3FTcF7XFwXpy5xE+d4Ys4nQ5E805FSD",
-	"bJkjrc4XBCGgXyGjl3EITtt6pVBPIFcbuX9BLMxhzOfNNQdup+h36yA5Ax6FMRPVKDnjgbT6cwA9X6CW",
-	"yNzl29ZvtrjPFTvbB+7QLqju0KSnOLdEFTukE6eoW3BqKIpSGHFDuWPrnRDiw57uzxQxtISejoEcG8EK",
-	"BTQl4TMXNVONety+phWQBu54OIUOZHMZ8Ylm1/qMPOoIqdu0DSPrPPbtRWkJmIsx9RKdmL2Os5LTwsJ9",
-	"ptytWczRnBObspxpTzAV85x8RLEMOdHMbooUdhvsmMcWa7G3Es6yLFPYpIf/KB42LR6W3PRyDzjO4aAR",
-	"m5zEqXB9Y6AWhQ0tcINZEbOqin/6PvepvRaHeCnI0wxjW9GhcCTaAyJa6JFS2P39gLWZp/m5+vc6RLgT",
-	"Pa+0Trc4UrC9RlQPcqggBWr3pqXpIoApb9fNek4hD3nhBmyHt3BVGvr3PAQbHx3rkFF5BRq1Nuq1OVu0",
-	"GzHSnYAfgIfTznL0aplVdD0TnG485TIylwWRVKzgQy93kc/Wv0u+uqLqXOT+VnVadL9CTX4kRV8RLTN4",
-	"AxYhFHw9tveL5OErfNxGPOZHAXdAAm4vQdvmapm/AJOYEW/E7Qb0SY5jGa9F67QFvAI6qFZBttSKE+pc",
-	"rY6x6Yvpw4BWRiESCU6MsUyikAjGwnyiL3orqbZoLbBQcJFq5e158zgo6sW6ZrNSWR2ljEkCrRuHIyo4",
-	"5NzOLGaDXGeJwGl2L1WpQ1zGxIXBnOPA5hA3lnWIG107v9qr8qGlWYlZVCca3f6n3MvOEk4sBGu9FjCf",
-	"Np2yEdIkVOjNbR754W16e7sn47bZ68JzsiDc9AOUHFnxURm9qs8U8otchT7BldvP7ZcivEFSyM+VKM2j",
-	"iEQ0uFP7lsywKEOBQPH8ABXkeceF7txp5UF1m+7Vg1QVJf7P3JgPKzyFYfGN1/a713i+l76yVpwK6ibd",
-	"vqq0jFgFsrKc1P1Wt/WBzaXH29YZmVqaudbIcihJPGfvsN+khbZ762erPvMYpy+VJqvXHOv5WZ3EdtAA",
-	"+YijYWUHhmtdrJ3dcj2hpdeth6Msm6gOR9HZSqpC0wbHZ/Ys/HQdhg6e5grVrzFVmb5pwyxg6hq2krJq",
-	"DEth+M1WnnRpcEceGUs1jOlY+K7PKoSCBBtHEzBjByzC1qu3gooChPZjY0wDXE/BOEa4C8DbHjFRBL0A",
-	"nDw6dJA2dWNYUyVAc1LZ0oCVLbMpLsB0nQ151En/bncBZyn7THUa2boVqN6OIZxfWh+X4fGYV4bMBbbS",
-	"ARRCYmXizQav0uytHfbWyK3BLIt4YllEfuXMyWyQH2WiFK3FNmswvqdPDfHBfSrL+jIcELPUypmq0Cwe",
-	"xWZN2uYwpxB0OQbayzNQPCftdDJexjbVwCjT+ROvvEUZ3wZDbke5t1m5t+BOf7RxNidK58fZSiqaK8Xp",
-	"8oUmqc1yyno9hgmQVdbLtwCAEwxQi81qiJE/h7aL+KxV41rPp8UmRj23MnNELVZtZP6AdkuKsHcjQ9YN",
-	"8sYIq1uR6dFGVS6ITAVFofbAqg7RLIoUynELJCvHNA4VDLxFqJGGKLmgRNpaDTLRkYX7QXBZSiZM3Yrc",
-	"lbyubK0ytJ679a22uGa8dw7THIX7FfRqrw+2QvUuob+dfVKXO51bLhk+ICWz3V76Nctgej99mk8Vtpod",
-	"aAXzpFvuFtypD/VbU00fGKNlV6n8hsTNqbXG4BZ1f+vQmdX9EY0RgLD2xQZYkjO+z87YGvIQyivtMi11",
-	"R47Row6zLR3mZsBSKtmbqMw8EoecA3OYc6PeE5IuDZrnhlkSMc8JjG2mGSCWxRzXsMPiVD6hYRgz5Yx+",
-	"C9GjJdFJLIiWW61icOM+gr8uBv76aRUzLC12LDEKCSV1r398nWZ6yCQms22YV47tX3i+Z3vJOOjbEXrU",
-	"Mi6wXOyf9hhU/Cn7oW1Izmt5L9BPNZSxQDd+rYQAGiWlFZRr9SQb0t62J7keXBlk7adZ8gEVCOlOgwHb",
-	"x4rnUtfya4cH3+MAFmWBlwHWPZpY/C8ZF3DQbU0tpBmwHn/XINfqLo34YzaHOVwtSOtnESBsUVtBkeI5",
-	"//dtljIIwk6GlEdObAHjwqm6Um/DsXzbyv4ddOO+4yKH3oZg1bYwwlFjiv+UPUXD3BvVnl5okrHbLsp1",
-	"GNpDDKg+L6nkE4uygX30qx6FwyrCYcED8LG6W2vB+rjahpSDrKl02WrP4EIwf22wlCEd+o4cCEdi3TGx",
-	"QvV7egoOC9PmQcLbH+9CNtRy54Il85VT8ctBdGYy68dUObtxwaT6c2wtZy8DhNh6mfa2yfay2ta6YWhy",
-	"RG/zOC0BC+ktbgxtCmvmyFcPla8eOi7LVpSaXRZJbYsjH3px1KoM+1gUdWTtR9a+B6zdVUlZ/9i84qjV",
-	"WH3IlWE5Sczq1DS0bHYQEyF0rYZPkZR36MGjZERjLVhMtJR39mdsHnFl2w4jNqNvSH08kEPoSAm5PP1Y",
-	"JiLjnQtEv8rDWt/kJnaMbK0/soXtq6TF7cmlxFSMYjojZ0HRvC5IrsC85p4zwwxK0B9X5PM17/nygXyM",
-	"psuEQmqB3ll91jYkMoK3hczCHb6tLRm+OFsyLSpDa4xp1K6fxbFa6Coj321Hr3IccR4yl8uMxKtZaPvR",
-	"l8CGv3LZ/IeRFOW6iM5p2RxFuZC2k02+S+okUhiehAwv3GYqwwvb/PmbdApHzn/MadhqGVyq4SIxqCKG",
-	"7cXZAqr8ublWqSQHhHt20rxEyAHzAxf9tmui6XCZMSxr2CNpnp1fkEvQqZfS+O3Cj6hSIzxI2wRnnKbl",
-	"PU1iyOXFutbzJMyxnwNMYzA8ZTqRodjmfpSIQCfmKDTIa2ewO8M2nb0F5xUMOHbLQb530gs6rsALj+c2",
-	"0Rkhl2IyYqRjBthJK8/ohMgeAaqbBWSkAkXcxNUMcl2VqDB9eneasTCHFa2HvUxziqWJ/LBKv468fnFX",
-	"zQxhHHMSxKzkWJ97x/Ha0/fuz80lKJQwvb0rdTjS7GZoFrLys30/qNyEhQhwj4ogsrGWRMVy5L6hRIUU",
-	"oFv2QJfyndZo7FM89hY+AaAFeM9SOqAolATJVslzMOob9PxEuzSgwhihXbZYwsPqWtu6Mx+muNTFmeVS",
-	"K5hRe5f+cGTW22bWB57vsAOF6RQY2GRH6Q/b4/Sl7gHIwKBRxGIw6RWzprd7MeFasai3TpY+lTsB0oOl",
-	"+RO1cyJg09bH1ZdMjzhy1b3jquVQPVDAPH3RIuNJ+fX5kV+3vF+A/HbEr3eXrLZjbn046Wo7Z8zHvLWj",
-	"9Djq5GtIVCvh8BvMWeslIsC2pSch7/V4kETYvnRe/hoiVm0Sfrc0JeHbdKzXSjGlDjEtgcLIt5GXkHuT",
-	"53v5F39qrSMtaLvFD2dRz/MLq1PJnjbJ8oNEt2Wv1w7lkHKhvNZZ9p2DM79YQAAYJgz3KVym4TARsDqi",
-	"bxv5DhiNs08xGzLD/fGbtJGz4V8su8qsFjakaHlGxIxpdIe/XnggUQGAtW0HvlJS9DYTIso4ybaTIrBX",
-	"QZ1kiIxHE1pgfAeREHEdRUTxd2kTBQVNGBxRXqVCw/CQtJFCdomC3vWFY9YhQPquPWWiT2SvN79FvWIa",
-	"8xKUpporzQNEC9ISu1IksRFH2+1piTCFU8C8FTkQZQd2t40ly5jqlvnPSuS+yWaUR4HzEQqcVQ7bx5qZ",
-	"gTJsPkpEqfTatP1y+j571+aSNCq48opNw47c48g9HuQe0O4wf+j2wslRrdNa5IoFmcEe9eTMj7ass2Se",
-	"3WwTKrMmA9xpW87trd3hO/LXo+kfnflHIXsUsqsK2X2MI8xRuW2he6mM3WAI4TeZxIJNKlVsC2pg3h5j",
-	"jwZG7D3bjB78C77yB9Y/sJjBSCpuvt1wvMC9xvO9k/TvYw3junh7yEY01rnw7JOTszMMz6Y/jeKsZ8BQ",
-	"CtCRjMIyE7iFL0cRhfbJz6Sgd7BodeXCped7QxnCMiZADW6/jcRZLv4rc4P88YcX+NUowLf8+EPzqf3G",
-	"DvprOqR3cstu/4wF7GkFJPQDYn1oZZMLADgOeyAe/xzHAqav0nldwV+AalzKy7bjfodbBeMAEk0JHEmz",
-	"4kiHCQwLJJVhqPc0gnHQIQv9XG58wW3vOxnm7rBFjZDZ6Z5a5dvPTuVOPfrbYFAFprMky1iC2g+0FPIo",
-	"MtYiMhY/L8dCSmrY9ZSyvm6D4fR9xPqbc84X2Or+pv4diXyPiBzR2foHBwi9CLHuj08dV7rEIYx84aPH",
-	"hF5F8Vt3cSQortNc6LzpLWVbHWJZ5JEP7xEfPnQQ6S0qT7sM7G2agR94KG8d/P0YwDuKgqMoOFjQ6VlB",
-	"sMFAHLRerzSmX49YFHHRVz7BrzEDGvu1d5niIforwSNbdK2mJenbitVl6zD5CSZ1xB49Yo/uJm7Xo0Me",
-	"Tdp2Xr//44///P3vf/zbH//huebd9pc//v33v5v///4P+K0ufz/LegwIqvk9a+MWFRt303jZukz7tJZ3",
-	"HdPulsNtU1S8/6ijtgwEeeLB1NcIQiNOlQ+dQc0RIsqyet82C3XhqKHhNrQP7VCpBhDSVLsb0gl2H+jJ",
-	"uEGmUUxR2daGm0vgX4qLfsTw6VwRSjoZNXQaW26oCvBYaX9UMYFhVYXbpk7lTmNuSzKXmgyjSPvLku2B",
-	"Bs8+bb695F4fA1+0IATWq5qfvjf/bC7iNcvZ9tfGPpLnmsjzZsDcUT2smFU9OtufaJUdZ4m301L1IcSr",
-	"5mpMi0WvVtaj1h3Cso3hrtPcrMUx1GcslkOMZB1Z65pY66FHobahyewy/LR5jnzgAai1sehjFOrIxo9s",
-	"fCcRpDwT32TsiLGwOnb0ihm2GGgWErgQ8HkM52Nh2gIoZV4BVYxoRodEimhyRYRMCZdEjMZCkYEck6FR",
-	"O9HMpTHbUHTpVpTGl16PWMB7PPgJZn0MLm2qpWkWYRrQe0aYgAAThJQgwgTfQpgJgk4VI6SB4U97H0zC",
-	"+LnSMRXoLjPftNVEaTb0Wt6Q92MqdPs+iQSLaZdHhi1Av9MeD5mAWDvU1sbMWC34iPW1s77A2l2huOb3",
-	"wJE8YVSgyHzN8fX4hvOT8+aWQ0V5gtxfIDZlR4lM8FACREZVzu07CeSQKedSZMSc0gZ5M5AQD+pxESqC",
-	"3VfjIteHEFGaEnAFmi4XfSNcuzS4S/uT2HoqUSEV1hscygOqmZlkMHCGz5NQMgUMBjiN7Uunp/rRlUkJ",
-	"fF/+WO40ULQR5lJC9UsR7D5GiD5xZrzMNn7KIGUFzj6fsXcTEZrDCed7CSX79L35Z9UokI8JOiLH8Gxb",
-	"EcOlFStlan2mpzjajszfI3WuhTrBCcaWp86tw38tQGZ7EvTBcZa5GJGINxT0ubGKGToVW8ZyQsoHRYyK",
-	"0ClEVMgUubboYxxQhQZXeRCoRA+qcC2WMBI876tpR+sO/xSYg4Nygu2552ycb63wxUnzzFvSNNm7gNCR",
-	"la6FlR4Y1FMa46nJUVdTVE6Z2FmMZ+MMuNRmruamub5p5Vw119FckS7rcyGMlSzjZZktE+F6OO12oziw",
-	"Wnm2+2RptvtchEeme2S6u2a6z0W4MY4bswiOqRrwUXUc5lvMwuYq55PkIfPJ2Lrv0gCRHrBhg2CJh+wR",
-	"LQ1jSkTElCIddKj/M/jhO4SqO2WjOKm7Hoh3mxU/rwrzP0ZkNlruUycYs3DJT50ozbEGaVaWIJBqzALG",
-	"79ctCOiXWZR/RGMLJRxzw9AAwtUsYLwSRCsyrntWe9LnWw4t5TnLtkNLA5koNpBRzfhSPMUEnWj5Pn3M",
-	"vsWWzMJhMqli8T1TpCv1oIV1pJC2kM4NwjFqIMcg89PoExdmnxkxhzQXGTL0betm9ViiJNHEnFelWczC",
-	"6RCRBfObzpvy0yfQ2Do7eHGZ0xSsRx37Vxt+ZmHnsUvLMoMxxIK5DsYSoMQSEUmJiDzqzBBWG2qVOo/z",
-	"BoKVhG4BhopF90z5LoTF4yCCqSO5pj9khkStfkH5Q7/bwNUMe1uAHS3MWZZiCvsYvjoKhbUZIQVS+EhD",
-	"XDk5Mz/OFRf5QpmAWcVwOX2f/7i5Sqcp9rYjL8CRSLdGpDeQAlLY9L3wFjyg4NmwVw2q25+Q19RgSzyv",
-	"UzS+wRCY0dxGTI4iht0aB6goQlQMg2I2DQhZhmEgtWJjS5dQlXmE0/r0WZ2QKzeINcAFrqbTrT3cNsP9",
-	"KrjTkoba3gXajtx+a9x+H/3CD6lYaURu6yrWDqNz25cV9aJ1a+XvuYjf2sJ8ZUG+9fD3gwry5ae8d0G+",
-	"I8M/Mvw5DB+jgdvn9vcs5r3Jp83wb7J0V8OmgwEL7lhIuG6RUAbJED2nXakHEB9VhCrzOx3RWG/IHOCK",
-	"wM7wosCoVaoLO7pT9n9ksEcGu28M9hcgi93w2N2BGuwJhz0ckINDVJs/AYSDI3M/Mvd5zB3RDQqh+Hno",
-	"BiswexXEjBnjvDqvDpoZUM2UJj0eK+0y5yAaVSiE7dFAy3gB/INtJtH9ks83fZ1N+7DS6XC/tpFPl3uT",
-	"53v5Fx8BtNeIY2MoBs8d/u21PC5Cfs/DhEaN0WCieECj9oDRCPQc1+o8u8isC6K7vZEJ+OR6UgLTlxFF",
-	"7uPFXN1B2rMxp8w352bH0jemDKmNwDoNi68TTgQd8kDl3jt9afE9o1hqluY6pm+DLLW68usL2HXN4lFs",
-	"yKOdqEx5g++hZCmHw9PrrYDDkx7qyj0q5oq7TzDBpN9nhs+lDegjEDLbzOArZ2v7CxNRSPsnKs+HD6N/",
-	"79Smd8iY8f5AEUNiitA+5UJpkhGClYrKmANQiQwj+UyZSwIWJjFTDfJCI1C4fTiXwidyxAS2oQATALL8",
-	"Bghcbr6TiTCMXQQs047B3yNFj8dDhh027llk5PVckAs7wK0CkxPHHLCbs2CJjmlkh+KneoOiQzc+osc8",
-	"sFqHERKO67gkwJweknKJ1EoyMtBxDCdtsMOxIDleA84uw2+qUgfLqW3HMOmLipAtSIu6ImFBNr8iVzxY",
-	"tPajkvDJKwmrnfxPGb6kQuNYW3VapsOcvk//3jyESVnqZ6V42mckzyNzOzK3tTM3UHlzBHAYEDALs6r9",
-	"yYzND7YkLpNnjKsFZdbEnE+tnbSjSNbWlqvKjn1jxEpacTUEeEJbVJYZoRDVGkI6l8vVdTbl+vMErLkK",
-	"D8oZsYulC9gb12Wn7SYCZoWZOSdjI9DMynHRYwGCIRhRlvLbIQt5MlzZMrLEsF9AEjCm9gOrkR6VGWFz",
-	"ZiSNFTbZVYtIx+yuqeU+6jZH3aaWbnO+Ad3m0OCYkIgIBRcpMvnNG1+7TFPZuXA/nASVwxbUx2YcRzF3",
-	"FHMbMuEPTMzZpJ0KE36D3UkUM9wNEoXm5vAESRwzoSF4NqAQ2+u4EpXONjNxXucGfGDZN1wEbNN5N4BB",
-	"53v4smOuzdrEVF3W/XRpRlxAD7w4aQLSoKY6UUaHEzQwB5AKjtB4MQ2MDpheIEdMbLuzSEqJ204YCQY8",
-	"CmMmqnNGMraG5e24XJguAHf7RN6zmGheaOD3zD543/JG3tiEA4jkmDEayoOID6ogSJgDOSY9Gqez5apB",
-	"notQ4W2WgSOmlO0hEtKJCxHZIn+ot9xyNod9otmcPiOPOkLqNm3DPDuPH4BpMo+25aK6KKY+SxGe3HrA",
-	"TPuSAVSARYWCxRwP5NSCVqVwZGd+p2kb62AWS9D5gaZAfJy8e/Ht+1jj+Kk4mBfKR63FUbzSVBT6TGWc",
-	"f3kF+vR99mFzCE0FFrS/dv2R6KqJzhhUIIf3xTKdq1BBeLk2+exPUNmtcJkTNU+nW40oV3OLXfqct7NU",
-	"h+9wXkX9OzqZj8JoH4XRPnpK52t04CwtE0hz/aRLa3iaD1nEBatU534WticmF8S8PoZcGD5kPnK0mAUM",
-	"rjXEBw00qdJESM1a5kpGgwGJmZJJHDAyLmZsfqaICuTI2KwjJnwwkm9FrlwBaiJljO2rpIgm+ATDKaFS",
-	"ckgn5E7IcYNcCwcobdjqGOHqRyMmbN8rXFEtgeMSKXzCxa0IZMjUFV4+poooym0ShbX57bi5VizqNcgb",
-	"d6H1IwIT98mQxncsJB38ttO4Fbdim32pb9wmHpbPeOOFmlifuUjraXOGeJrvpbIjoHzndmOhEdaBHA6p",
-	"apHAkL3QvjmpmI/je+zdKIJWL+hXLh2ze25h3FyzITCnIX33AxN9PfBaXzRnxu6b31/gtU+avjfkwn46",
-	"S6+lcUwnIP70JIIomoyHXsWs4fx3MxkKZpqZUcWCw2R50fVdQ0Fakye8JJnpIk1msiOrI9sC15MHxqPl",
-	"jMS6Z3E351CCx37VPet9ETTZyZPz8PLkgja7J0+Ds/DkSa/ZO+990f2SnjU93xvKIczKG8p71zET99uu",
-	"no4pBBqdoQs/1h15aEZuww94yMzGzgjWQpKXnSZi4Vud14U1u1TxwOymGyId8XTG50GTXna75yfN8OLJ",
-	"yUXv8vyEXgTs5KzXpE97TfokAE0lnXGGtl+cdk4FWmLKZ7NTXsm/71jmtr37BRFcapE+v2fxBMoZXdcV",
-	"K8YsqgDKg30rCl1M69iONfiATZbz6q9kmxXjAZWN3sYDHrFbkVlutiUE4j6AWoPtKtCIA0hI0EQoSZMy",
-	"6nd/M0P5ukBxh2XRPRfYsANLW22BsOD9gSZqwHt6byw7KtTYmhSjgTSKtBeywLCW0IzRsFaF2dcKAWe6",
-	"PNaDtrGFvJZ39vTp05PmGZpU2S/tUcwCjqaQN2E0nm8Knp2n+UaQ12PF9DecRpH0fA/UKvftj3RIQ5nU",
-	"NxyB9bp8HOA4kJHTiw2vgZ51IExw6+B3FkghhzwwFwj4lUZcc7z5uxc/me8hZR7GBN/+8e+//938//d/",
-	"/PEf5Pd//PGfv//9j3/74z88oOFRgnAvbatU2EZ5aM+i9ZEHE7UWasx6LLZd866/+8sJwO1cwA9OQk3d",
-	"dZ7+WCUg2TuzadOiMmcNp+2s5pi76XYtYe7mafpA7N2iyJsP6wPceEhDtmoyUMzo3Uk/okqdYCff6gyg",
-	"NwMJ9qcRsQOO5mqK28MjaJM3ASMyEZpHwPoBl0CzKEqxB1yJiLkjZyiCuTlkVAD7z9mWOqY8apHOKcpq",
-	"dm8WtmM4XQfS9to87GB4nw8rsoW+NpP8zszxlZ3isQHe+hvgZRYS7qdZ6TSFCKL/snCFgOTMcpsP712w",
-	"2V02ADWQSRRix70uYyIbTXdiKD4/KBpF6AItH4u8Z3GYsG1lLy1ul81Ku7OT5pOb5leZUVPzeewSqUfU",
-	"d3tSlATOuxzLxCgeXJBEGEEecJmoKyDjgVQjrmmUtcMcsJgMWWhXJeskHiZsajZfFWYDzGXqii+KV8yK",
-	"lJk1WVf+0zRv2bqdZN7fBgbewgWclhkwOJvaRxXpxvKO5c2iZ1SBlFje9Hm7mIAB0+ahsDim8mRx8dIo",
-	"+PTirxwLP5Lf9slvWUo7GLXuQQp9ha52ZmmTwLVrpdA1OCcq6BgeFzHNduim+HpSjGYaZicgnw8W1ByJ",
-	"R5fNi8cNAlmFvyVKA5B4x8FiOX3UhmaGhGqAxWrMlCenikS596JefTEuWAnzOgjXQyCH1oN5k2csWb01",
-	"N3qdTHQgQYNKl9tbmtSfuTO2CcfEkecfef4ueD6gy9GHeP48lpyIMMJDv7Tm9gC2Q8juecBIn4IuFhJr",
-	"nCMvlL1exAVrpb52aAfM48wN67uwH+INUgXuCuz3G0XwJeATxVQoGphXN8hzGgxuBcaoAdCw8/Ln1zcd",
-	"w5op6YyoHnQgBDfOQSGiy98YvR0jBDo+SUTIcvh/NnoOzeuSCBpWgEc5iqzTmkW91q3oFH3wHZ90yrzy",
-	"dlKVv0OJF/yYwTR3fPP47DNeOWTDLovxWrM8+Nc9V9w+PWYqSJjzesx8g0/BFn7wq2Kx2bETw/5ooFUn",
-	"F/E3Fm2IjhPVIY86/20IvsXOY7POGHnv2koAc6nLU7Ch3lvRZQMusAsIKOj3FvzQJV746IQ3WwSGtVni",
-	"8UAascreafzRbA+E/X+y3iCuiKL3LCSJiJhShGVRHa4QdxI9x1A0YMZm/Uc4J3RE9SiPlI+nYCShOFJh",
-	"UgBVZtntFE7PT837TzM3b6dFLpsXFjzErpNLtoCQBVcK8DIvm5fmP099DFFkuJdJpCEKDm4EfM1nt6Ir",
-	"Q25OmVMjzDSQXD8Dxwzp8LBjIVMoidmIUU0U7THfLBuswbgqkQHFz9fwtJ3WH9jpYqxZeS3PHijP97r2",
-	"YVCYenHmp259YDSpxx42wvrd4+li3iHTA2kmPI651hhaLjjov6VCU28Vv/eDHmxoeQ2pkC2vSOmgdblp",
-	"Lj0lIwflKA12D6mgfQbaVdV7T+0ip0yoMBDLT8oL4bLtKTTBaIHIRO3fvTLjU/h9TWkNZ3KR+pDm2k7c",
-	"QjGatFihIFtrZPmdTW1GzRdm0f33Cw20IjLzoei+WnB/ynSoXCwdsJNQw/WdDz7LZ8vkgbf96AeeLMT9",
-	"pRGB8aZMNoU7XC4QAtK30in1OhkZwapkrNJOuSkKM1JtTBRjyLptOl4vd5kP341lfGdEk7bVtmwCwkDG",
-	"xPxCXJ1iVosrJBi1ciwUmTDtEwTQgufHMmLuUWO8hdEhPpXGjEgIDEwnCXJlGyvkMKDNB2MepOmCNJKC",
-	"LVjPXR56QTX2GG5ZLNxSsKd876TwSSSGx5uv0796MorkOBk5Q873Tqa/qh3BAUJAwje6GcZrKybmfpwJ",
-	"jdh3+N67k0CGzJwEJ+PsTVWvh7ciipvsEYvXURokyiDMFhtA7sb5awAEzGFnUcSUhYfMb4um+NV5aZq9",
-	"VPbWKdG++ruhDDhB2cvSTB0uauQ4pre1ZW9tq5ADqwXeNx1ERK4ne8gPkSdbXokgBVVYBEPM/l0krOjK",
-	"rikJIhncQTZSnAgiEw0cu5iYBCzemLUtQpXifWG0OR/b3hAnEH0yiqgwTNcQ6UkycqUq6CvACnWjfu1H",
-	"UHKJooyuhd8zKmp7NrenjgttmoNlF56dL+NrA9+dZZmoTj2DXy+fWB9cG9StmEbKazVTt9y8IabUX8tx",
-	"hxqdfSwIXnhPAYtxwPuDGawdYSgpyifTjGl01+YCE2oA/IcqxZQa4vLWKCnZWEDUSPytQ0EYplGNA4Hc",
-	"xIo162qf8rOtORm00q92TcKY9nTLuixtOg204AD65+ou9cYYDQ2Fj2UltkTD+dRcnUuDvBlI8MYgboN7",
-	"tkgVuoZNrLQQDTat0qZRZlleUDuR4jTgm+1FmK5l1IFeL23bJSPw5wH/y0zXRoXH4hnKkN35K5ZlY2Vg",
-	"qeW0mB67m5jes0ihIg2bFkmlwf8+omb5vYXoad2QC/XfXEbFX7N+Ig4aKgDYRamJ+bWhICvTy7kEuvHs",
-	"6j9kUNZKdYDgYiixPQ9h7wzLwqRmUDF6xUIww7/ABEm1DmOxW43NJtmSi+ZXmZNyTCfOl5t2A1BJfM/v",
-	"y7rU9Jm2lLr1Ss6j0nDASoO/IldZVxjvovnVLKX9mDNoHAq5JfHci/aFM82B96/mSzvBqYL8gxIlJxhQ",
-	"0WfOgieKaRvVIGHCiDlXhAo2Bslo1B020s7XOOBKy3jSIKlhmlawDukdc/ZW5teaLjZx2h4YaoBOWFJi",
-	"AmDxcYKZxhiCrZu/gXSxnDbjMjZqqzHA109gnf+prAykhA3Ad2mCwBtqrGngnEZ/xKJj3h9ob0GNHsa9",
-	"Lp/+frCKLekUz5AYqoi3nhJxivHxahf1zz1LYZYnO8VhFFGBSG5WmwAFotJZex0cIKqmEfZSbNhbiy/x",
-	"fO8k/Wv1fHnn7ivZtIrxmZ/W4/SzJyqHOLWot9ctjRmTYOitao9i2Y8ZJLOEGI4JYzkasbBsVfY8c36K",
-	"74wguWAICS3WrSCFSiIK5ez2WORVTs/3+pJGdcfFzhdIHbswNGoPQ60bCmgk2ZZt2zmEHGYXLqJ2j0cV",
-	"6hXkmVh6QHzQ/VK0Sp1JBZXHbKiFwwAX0xxNZ56HBndnp36aNRDdgnSxxPndnUvG7tDHCuNYrUddhyGh",
-	"wpIp5gPCSXfSciW96vQ9/vEgZONcLco6T1Ii2sPM5KNIW8l1UU19+2qVzJF66FRwJLUn4q4UmzAdYQk4",
-	"YUq4KwMTlrsz3iCUFiJmcWWdGyEmtFpZy4Vbx3snirXTp31weCjfhX95N8KYgK2RIDTOV5qkwhx8Fy4a",
-	"0+MMAb97/N3mPBrLSv91+zWM4TDFeM4KRSUvqVIjYwBSdQedXuI8JwC7YymldEdejoPlKnMdHtWMpa5s",
-	"Ho1ieQ++9QqJ/CySKokNcRmSwUQQyKVzp94FS7PWFumJ8bMQiUvgVYt4StLBHdPbNoQmYJMbl/ZPzE0G",
-	"c4cry0j7OMr4Q6NF3XEBdh2ShzmhEPNvc2HkYCYfUz/xK5YIrh161oDFREFWgJFsP3E6ZJO07KwdAGif",
-	"A9GJzZ09zpz4xU5QdavZChpcevsu3BL2OOxP7groHYIxowVQolggRTiLaraXnomOi+LKexbHPGSdVi7F",
-	"GeNvEODFUl0HDomHrwO/dBqkY3h6p+WcomjsdayB0AFGhecbCsUcWyfdCbEH6cT+3piGIssunsKKngkc",
-	"LeVDsUdpt9kuNn5+z7Wx1gAmTOkca5jaoXxV6Z/zpaRQzQbVUfc0SKzZvwxl7dBl4jakVMHKFMiP0mui",
-	"7lwSP83O5Yr62On7VHquxV+SDexwa7k/Tbnrr40M9zWmO6cbxr7L53JXSkZsZc6UjK431hLjYY5iv2c7",
-	"6oSxpSWqTBJ2rJplyb5OTIORpjJdxdhmIOob5OtJqlvZDF9Qrlze33ggrd7z6PL8/LFfSOPVDnD+9c8v",
-	"ofpbOciUKc3JWMohw25uUJ5vWV0rrYCwV7jucmaUjcVRUuwCrKZO7Rog5bofM8faQYOVgYYSFhImerKc",
-	"FvWNqzXehZvqIBm44yXTihF+nQES5l2Ja9WPTmP2Gwv0J8rMCGovKW6+rSpjxNLJR8a4cK+PfOvItzbE",
-	"t17BAVs/22LOW7JDJLdvYzkknRETIRf9th1PxyfdjXCIa+wb9BnWtzpHB+kypU+cwwQ69OBjkaVApG9i",
-	"C/GNBcWuVtJunmWm4mExiTcsigxnSMznRdDdcrMuEuYxs3hpJQYEVnqSlmQDUGS4Q+p/A+himWmTq6ZG",
-	"CCXBxrYs8TfJhUqrA65yBYu2D3TE6D2ErqZqH5etarxaI/HDOq9WQLBdol+mZMn6t16PGL1T5HuaKLqg",
-	"4oDH8cgZlvP6msUzuq7ZCVjIZdlCDvl1h7zhBQK0Qd6ICCatDLNVjphQrsDRgkb0bDhnIJNYFTUAyOJ5",
-	"dO5Apl1ej+1O8Ni3VRTQj2CqC4FPVAkOUEg1PRnFUjNMTJS9Hg9YbDhQDAn9XGcYReamIlbtMAFgCMB9",
-	"AG5Vhn89A+Njsfhsn2h8Lk5aglMorarqxXI4UxwFa6QY9lvNkGzPnxLa0wB10WNjAjBPs+yrm2Jy7jS+",
-	"tR4I1CWQSLcdwKqDgfrxZP6WedthBWA/gQthgv4URZR73PsJhWVZoFr7NJDCoq6p5QNbLknoWe5hh5Um",
-	"ZI5fmETbSBTKv8rzvcKr961oSIr7hdCa1w0YfY7HSPOAj6jQeJDsAl83yI/0//2jT81xjPtUcOVwDp/F",
-	"kr87eSWTPnQH+3///5gzIRgK3CQeScUQ6ihmRIGMECQC3Zj2WDSx25ZuSm4aT2+aT3fTeqNIX3tWUJQj",
-	"/Awl6qAKioqpMA3yGqwkalQScc81C68IAg9jV0CZaMVDSGa2SMNUkfxJnZcxk63WTnWKvSWsJWlidxk3",
-	"uQ39iNWVuUnQKCkM5ecP93I2WE4nOX2ffVhL8k2B9radfnMUp+sUp/7aKPRgi5nmUtv+JOEURlkSli3Q",
-	"+MbqmmwzBw7uk0AOWQs8BQBHZ5s8DFgENUgBFQGLIoBbme/wLCTNYtkSuAyUzaGdV3+0ih6w7hqkCgo9",
-	"a64ul3dWZ3TQRP8AuMpGpewpnv8dpXBsl1uU+1+1Qr0fGwcYo8B1XWk8zDSWaZMF966LKeyoO/frASMR",
-	"62lwPdp03mV1eTyA+9EB66i2HdW2tXFwONib5+CAp/3J8u/VWTTqdVBKAr22nc7YIK6XE8SzEIFT5fpq",
-	"QWICdP6OsdVXj8VmuIVIPxYLY7gMnMizEsFs4GHKg7S82J6HVywkz2KpFImktIEpSrCuwyzctzEP6aRQ",
-	"8B6zIeWiDdicSzKM7w0BHOXHUX58XPIDnYmYD5kXIi6fdyPCJKcKrx4kfJF72EEFCfcSSmC30cGcHK/N",
-	"iWoBW8dyuBbWdwFrDwGchdhvSQ/Ysy8W5lqJWiCR7HzNwcKMzvYsWPhmIDHXCLYFoc2Ofsyamu3NgNl0",
-	"LZcS5ueTQ3o0ANcF8LTQx2Blx5JTh8CxJh13uju2LRoVQmoHY+1cHC40OslHQWcQBDIBxBWU7aHibPub",
-	"prcvkHvqZ0FZyHjL53ZBv/Is/8uq5pEUfeh/a5PkX//8klDUyx91cntiRt4O6UR1bOZXcQaPZ2UWzvpG",
-	"7lHUdkGesiTL2F0sNRvDpxpLhRVgkDgJHSzk5r0FOQXv9H32YS0R19yG7sL0OqooG1NR/LWR9QGjSfL8",
-	"8T5qLuWvLyxSyesLLGcbSAxLMsNTJj5+r+qud3CO6ptqhEEkFdoORiPMWs/ny6DHVBFN75ggXRrc5TL/",
-	"Fw3OMRHOCLLtemKPQvMoND8K9+UNNDXKS00gzqWV2rSnbLVj8o2l71yjcUBGvZc8tP2U6jkuv7Xd1g6w",
-	"XczGXZZZK+70r3UBomI9m5R3ZBTRgNnuyMSY/zEjSvMogj5b81sh2+YsW+kgTLVmwxHEWd76G8K1X0/D",
-	"v955JoAHcsja91xxvYPKBkdbe9goJWMxh9Mr5ZuETZU2cOU7p1zKEaAUFKq7x1yxBnkDeKSARm5+piIk",
-	"HcFY2LFyxrXgJVQRM6iIQV2EYiz9iBpY5v1LI95yxIRPpIBG34Z4x9Swmp6MgeXYav4lIUjd6dltI5cH",
-	"SHKWzJaikN155tJV/kT9ci8jamvMIQRLM86wBvXl9H3azHUdTrccRawm1D49WeaviSQOt6hgzrneH49W",
-	"fpAl/ogcNW2ooCCfY5ZTT0G0KWtdLOFsyMoDlpdqa29QMkOhFznqWVLR21FRwAGT7PySANsQaoNS6TQT",
-	"Bu8/cpKvdECyex5CuNtikqTIiqDKRlJBExZNA90g13a5sEo4jbCHU+2P0mnNYyOlyajLwDGF4TMcnx3d",
-	"oWSVFvnP2c3Zk0x6D5keSDO70QDNfCE1sxuG7ewNUasx18GAhUT2egswrcJqLaJ9H/lWjURGKojlKuZQ",
-	"x4wGCMJZhSy+KgtzhuonysJeM60yziPYO02sQzBMGCBP2gQagIlETufgpWKu7q7w5iTuM6EJwEbeMwF+",
-	"XHP8AB4+fUyPx4D2hKcGExkGvD+AJxVjNVvgfG7n16NabTmlHn0y1RzQrLzX8qToSy767aEUXEvbBypL",
-	"q3/NtI6wl9+YRdGSDghcxx2B236kbFBjPneZKrB+HmhI6xNW4YJIBnckToQiVBEOkHUDGoKG1mVMzEaR",
-	"lzbmzI2HyG/Sks7nAAwcEj3mwYJNJl/hM448YmUe8YvkBbcMYXZXuCAsjlfAwu7Lee0mf+5ZeEjrHXOt",
-	"yYyluUDc9Dt5cG0jD6hrJOwJV2V7VDEY13N6QYa6z80ii+vyPVVGXYzpPcswuxetl1u0Mfcolv2YKeW1",
-	"jPXZVprGu2ntaMhtD8OowGoOJ4I626AaoWmhLeO8WKRZ/t3GIWvRwoLne+ETuLswJWzAR40aW46BHRod",
-	"wVAZGtrYP9SKgRW0g9P35p+1BCUtaexh08OPSH74ayCVww1d9mVZw8/9iVra8ZWYvpbKNoZ+RnWK/s6V",
-	"i0RAiwdkFVfY7sFV6qHI04q4c5lPAJoKYMC1gJvqygIRCI0r0uPvVoyCLidP1x0BzVHnkOkcubZtqOEl",
-	"VWpkDIiYBYzfL9ohBpW2HYVED5QNzA+HlnOCmpJvwJWW8aQ6p3ggyRA6VqY5boYabL3tGDNW4V8sVh0P",
-	"Jg3ySo5tKNBY1flgYE1D+ns7qqMpvT+oCfOkcneyUBeZhTUbqKZI2xoDWE79/s3mASt0unkhsnYTWFVu",
-	"KIGJ0DkghlKAeIu5umtH7J5FwDtDngwNWcrcwEUb0KpAjela6CNvdUP4JqZC8V0BIJSrKc/Bn6bTke2f",
-	"QVyTQW4FXuyBznnmxHewV1bmG0XvvtJUhMpWB+TSkc1pNLxnwPuDqV5ZriuNIhHV5XACa2yL5eC9Di4i",
-	"kCN84Adm0drwi+OC583FdJ/1InV9Uo2vXhq1AXPql9Z1QPPdD1o25kMHSzs7DfK11ANgjag1yR6kKmBi",
-	"CDS2NZJmLHMlXTCVsEHeuG6hZtE0E4Y0JyrX4TXBc8OuAEqFi77Z9YjRMG2tpZL4nt/LOMckuCahZNhL",
-	"r8e1j7ngPRbHNLJDHDGxRh4B0zlIJvGK9bnKRQ6hKUgcc+wP7Na2trKzIIzJj3CijxxluSabsHqEZkSC",
-	"PaxdR9pyXaUmrzHG8hYqNX+C1xxWByoZBEkcb8NQyr3JWErFjysFJK8jJSt2z0/5nR4wHhPN3umKgVv0",
-	"qjbeWJhCSgRQ6+lvtIgz0QMZb9aAWyPIZ888zyiu6drk97Xy6bANhuY19Aq0nSNjFjDY0ysA9lQRG2nI",
-	"GGvsIJ5piHkP45nAyg4nnvkjhd7C5oSk2gzPFCQLoZbBovVooMtMoAaZ0zarEjR5TrzUbO9O46XVdPJl",
-	"62JpOln4iO8uYAo78InWdL4xXxIK1LyaVnP63vyzUJyUXFvhiG33DaWoVEwa4W5OXWU01RLOiuWdRym3",
-	"Finnr4HeDjfqWk49+xN1teMribpamt1Q1PVr6ApAkMjIo8vmxWPrnIBQLA9d/370T9ChBE9EmsynqlKR",
-	"U/jVafG7fJx1OTm87jjrApQaca0jtoSk3Vmc9UAJv1RwPg+5XrPcPHWnvjohWTBinjQBHRNqxVjo2sjX",
-	"9gz84l5zUA4CrGPcsGsAX2Isf/vXRmOnjvnWlvx2UK2zpeS+ORXW3plz13oMVnvG9g55nTqizYufT1h0",
-	"L8modldAtXlVptR9UNRkwMBXyYjF91xlmo3rjMQVCRmAQ22glGo1PWVH8ZCvWSRFH4JLBT/6gRRUfUyK",
-	"iy2mAh7ovF8r11FB7s2uQ6iQxtlpTPVfSFMe7oQcCx++grwf6EO2SFsGKsJcaT4JzJYI28Fj6mLyX//n",
-	"/wKXsIfd3mIjTmb9Q94DkFlNulRxRR51TvFXGqmOT+64CN0b2vKexTEP2eMG+SZhxFgsisSJwGw7Icdp",
-	"xbmdz+ufX/pkPOAWSwAGd8fYyNpTawnOmi3fSWx2FdWrywTr8YDTuHZqWtdCAsNOwF4h2LTCnPhaqL+u",
-	"qndNSF9BXhf0rr/7y8kz+PXyCe6SaKdhea/VxK8eGOIymXD2sYFMzNo3p1LdBrxvhLNikOl1D4zKE0b+",
-	"QghcJnFgRO+YRndtbhR1pY1C2PKoUkwpW3Iwnd23QbfUR5AO8/OIpfnsS/PyUUTF/Bi1DWFiRZvhiobt",
-	"WG9NTTv0JbzksCLUe2OBlhfCOu+BS/PhiljqqRiC+7EEzdgeIBQnkLFiJBjDYEgKfbrhzOLANtzbTtHs",
-	"9WgkudAgva3bzXD5BLztCNJYyPI7O/f8tGildlnUIvjuC5dQpczSQqEtFaym/RiwVGx8YQn0/NGkDUSR",
-	"PaPGZthK/GOBdJ09WuS1OZ/RbLLq+UnzSf7gOMLfdo6DEQd7mOOQstQiqMBeJzp8Ny2VyZBOILaadfD/",
-	"2WVtYJqShaeGlFJMps3ZCTkrwdXy8IilBbbsHVdazUtweImLtrsEh4y15EXKytzfjKkOW8Gxl1LewjSy",
-	"uyQJ2MUS6vzGnIKPtqgcZmexRVdTqE/fW4Gxehm5JagVEx+O2tVRuzpqV4egXflrYNOHmltjjOxyZKe9",
-	"jdjNAaIqBqwyHKpNw7Onnu4WVPkp2+R4+WSZ5XS6dSfLOGaKi4afimKk+cUUz7THYlHLZEcJM4dGzQ9h",
-	"EqwBk2dKmTqFc013hme8dWIvB+s6P8+Xl9hw02eKAE2g0iVCcEmGaMe5al/zEY1FqP9TCIds1AUo78s/",
-	"1IWnbEMymxVvjEuq7khPxliJ7FbEZvZxRTLnYblZuQyKu9311XnRDoJQR9X7qHofVe+j6r2/JfV5SQ1A",
-	"PjK+W5vE3nEHgj2S2OhItV5aBEbiIBZDI4SFjEkYy9FojXIz3wPgKDePcvMoN49y8yg312PkWtaaz8Nb",
-	"q6WLnptPWmpeCzVmsbK9e8aopRhr1vAYDG8C2/AzqYo5mzxOcTyv8hvkpoX1ZxmOG6o/zm1Gc5ncs7HP",
-	"JcQwbuXOhPCq2dzfMzKmQkM6d1+SgRwywoXSjIaHktH9kTCdr1kfEGwNMUyR6DpYUMx+Y4E+sR3+dp7g",
-	"PWIi5KLftuPpkC4N7swhRPQsyIKeyrhOERyMRj0eSELVHQvJo8vz88d+IeO74NUyzEy5so4CSp4xhaDi",
-	"VEibuU3FhAxlzNaYW43rbvbqmV36A2ERgRyC5oRCw2Uhmy2KWJ9GhPIQiUuTHhdcDRbFCbbr8QoWaEct",
-	"uD4KlCtcQbRq0jO2LJfYi/IPi5uHVM1FrpGf5kOGzmnbDBPE/ZWbfHCnSBcZaZ9yQRIRsphoGdLJZ8o8",
-	"wrIAS7YZRjgkzRv1A0pLoNDEd0Ub+eoP4BNX62QPOyu+WFV1eEaHDNm2m+aAKzKihl1XgOUuqFHAWTxy",
-	"hWW0CVw829KXhatB3dmzsjfKgwXLnXW85UwacMIlwokm8siWkf2WKM17nIWP/RLEy/QyW6cVMpFqFnDu",
-	"H2dtAQSNcli9XJEhV4qL/lXaPrlt2ycTGimZM0mQldF8S2XnqGAh2jl8iGAYI6oUwoCymGX4VepOwVuE",
-	"zMfybHkYbLl5PiQNrFWXgXNwgMoMqpBtLoy9mtmxKS/r0SGPJu2YJQIOh1ekpURwszNwEmABARHULOpP",
-	"nA7N4JZSfGAyRwa3XI8gBeYCnPUVGJtKhnvAzxA13uJ/I+p3XzJFpLAVSlwTpaUM10rMZu7Hss9j2eex",
-	"7HOf9DbgSMsyNBXEjIkTmeg9KeG/QkVpjXwLp/hzog/SaILyTuwtT1Abodg7A43cbgKe2GW0it05YD8C",
-	"svuGBTwERBqz/HIdtdea0eHcpktjGd8pt/E9HqU1WRKTfUO+CE74jXndsZvSZhoTIw44+Jxj5rbMbLA5",
-	"3uSRIbLH2MaheHXEeprwKnBwQP0SxTFvEAV8l2Cn4bnRN6QZESoqNRWBRC2o06yzktWQ1I/M6Gj703Tp",
-	"xh28g0HrvhmwCVGMpWwuhbohUvgkZob2AmNe92igFbGQ+VONGSeO8riuBAwtYAXhDQuAApVkJodh8Rjs",
-	"tPR1QVJY8qTvrio1t8xl+kT4cbc7VvL/Y+/fdttIsnxh/FUCiT9QLiAlk5TkA4WNvVW2q8vTZbvG9nTN",
-	"npZBBjODZLSSEeyMSNHsgoF5h/8bfBcb+K72Q8ybzJN8iLUiIjPJTCp5kEi5eVNlMU9xWue1fmvCjPSz",
-	"LXs0SvPNNY+nf0xgLXdSpVqigANseXzAQijcHQUcrEa9Ak17mtCopDAdcLUfTyuHW5EY5UnrIQA7F6n5",
-	"KRN7Aux88AWqzbguKQagZNPEnJ553rXDYwOGoIkvZoWB8OeKUKX4SCDwn43xohnm3pG4QiopIAjktRXz",
-	"hg0KL5nYWqnYo/f1yL6/P/ZdqZN8pjfMKyVyONxeK8lELE8Oo0GjbwdXl2HSLfMISCWZ2V4HM6rKjRS5",
-	"IlpKbEckU580whUZScF2mCtiVjDvCfjYPJ+fnU2mZ7IAmWqbYkKzJpokR5/nAyaO/ZuIJaHYanRjup7R",
-	"JFGru8tnSttG8UU/wIK7c0yNED4ln533bGJX84ZNNfoMhlzEREiismjs5G9T/+jvMMyjg/Q+HaSQdwvt",
-	"qmt8opreMEHi+iH+E7lEoYAnpVyxuDeYb9C2/opEMlM8L+SAHJf7UIo6O3asGlo8HJcq6ATAb6gX+Ybn",
-	"HLpj1ey/GCY8Au7HhWbGOumCogLMFotljMYcoqVUx4OFJKOEKoQOBCGGbqjJKflpXkBZr+mVUOyLUOLX",
-	"5hXLlpnRKgcynhfNyNzmUjqlYsTSChxCIBZ3fvbqi21Ag+vR19rksz8/LSz+d9xiscYg+jNjU8cg4HBb",
-	"42g7venpH+Z/O3HSWqJ4vPb94xWI4Q7I51G6d2d45g4Wv82Or8JDacnuIRy4C4S+P//tfS/HioZLa+kQ",
-	"M6oKlkJBgdjQ17qZunAI7hIhXTdrrFVkKVtfVXgj4t15SI6y4igrNvIlo7Bwtv86KhMgDq5opJnETGky",
-	"5KnSIbGuXKOJQn2G75w0JzOWQmPqCdeaxV1DXPhus5JoGd3w6ZTFIRnLGfyQuCa2xihRWGVEtJQ3pwTL",
-	"tQ0PuhZ9xUXE/oeQs35IDLPCyBFX5skx1WRCtWYpWGGCRGYd0KcMaH3oXba9WDDe1C/Y1/1L52QGF5A0",
-	"TxE2meo52Mnge6YivhYTeetKBngCuYzQwW5Mp8aqOyX9MVW9iUxZnyg6V3mVtPkYviuiggzQFeerh67c",
-	"KmmWJArd4FriNGHsl6Q/ksK+9VpoCVBHFmRnOj8l4CFKGSaMF75rFoKlADuIb5tOGU2dSYqjl8NShhBP",
-	"mDq9FkaYKTphbmgeFl/PeGSNWmV2kCb2FoUJUykYKXD/gNnqLRaTwRxCfGYUXIxOySv7DE2ZNWdlSl62",
-	"SAwzfGLsbj7KUjpI2I9dct5ukT5uVo99nRoW24cnqCAyMQfRuun++z///6XqVNj0wuExYrCFT7pHHKi/",
-	"kIKdXotq96alkM2dm2WKKp0+xyDh1CIQ5CWhA8WE7norH6aptD8pdtDWi1Lj6FPQpC7nhhP69VcmRnoc",
-	"dNutVquB67FvFq1AyCp0zkbm1m+Izh1gAtJuOJG1HlKzFdW9fOSsuTe0cOT0mCmWH/6QKGZ2QOOhM9yI",
-	"mo3zYvWvxQIX26HefJh9nSYyznvFV43efaU0Aa7ZRC0s77PlxQ3N9bd470V+maYpxTx0PYfAq1ECg1on",
-	"sJmrebLJPF2ByymNIja1LYiaTBM+cOcc261tJ7nD9kc1usRpu3N2fvHMqBRe4DVSKlpGqcDX//EtDAz7",
-	"zZfMvOJF+wJ9Aa5Ip3yq3IXG3zvP9f3Cm06tslTUcM7MujlJ4wdV8hcH/7szyt59Oj97//pt9uH1m/av",
-	"f3tz9v5vUefd66vZu9dXa6i4QGgP7kpG8q52JiOHoQQ39AflmEFR6bG/fNnCKF5pe8qYgfLx9A/zv3rX",
-	"EsAoMG1sCzNQGTOVKyJ+AsYGS+iAJeqS9DGhtk9gXyE4Ds8VhDo8RtSM62jMYiKHQ4zSuYQdBBI2lg1X",
-	"Glmk+ZtO2CU5c/c58Y+LF1c7veBLr+xk15d+MKU6XoaLAbOipemIhZBWcaI1UiVvvXaPMS2zGJzlvXFu",
-	"mbPgI2CoAZtQbsxg2MqgG7w5sT+kDH5KPDCgGcyQfy0ABXoBgyy7Z7ZFMHD9cA0s86PDhylcklMeFZ4q",
-	"comgFb8ctDvRGT1n6/TOKW95Bc1/top32Sx6hct48isVo4xiBsoqE8ne72//Fq7lyP4L8ILV98I9u7fC",
-	"HOmv8toBwQL1AVSipdhMQQC5yKfcfduxqgbBczvq9+aYreiDcFXgNVyVSM/8nbJhpoyVYLVSAQUGXIBx",
-	"N4cOycyrszjpJ+edDulzgRTTM6/v/3iJRs6MKmsvuNJ/qMKmc2OBXCFLNK8TmdGMjYbh0OwcRx3Q6KY5",
-	"87vDvZUH0KggmQCcmmthRhxi4AxWA22moeVfYPP0gZb78MkQ7UPDuPCONEuYwph9IQZXepW3Ss0TVTaI",
-	"7SWxHTveeUcJmB/8Bnyum7NFZHLfNuQ6++kgcSfjq/cJ/RMyv0o31Cc41Y4y0Pkih0M89lYIQsi6jgWu",
-	"ULl8RmG9n+o3ylOF/gzDU5SFrANWo6aMWkQX7xJSmjAajR30i5Ckj6X0fZ8BFBbzbmaU6y6xuHpECmOE",
-	"IWSmuWWa6WthqBmJP6ZzKJ2K5ARcPFPK0xzoBnwk2vHAW8mBA1KugXU5gLzWAjMiQ56Al0vZFCbIhgSd",
-	"v85z8TpftsfVP1hF4Ee716ws+EYQBifuH9unaU3hDIKP1LYUZut3FLZHDFRJDVnYQuqep4AgDIAzx+sO",
-	"y0lDhJ+oHpa7VjEqqRQfJObzCb9hyXzdz+Ppd61TcIHswlcukLnWM6pGUBkki2WGo5nQr3xixtgOgwkX",
-	"+O/c+WBBQBqMDYaExFkzpgVslDWDd7vKqVuO8pydtDqfWy+77Y6HU8mEDdykbMSVRr6wRi1A2+yzxSmx",
-	"+x0GUjT2aLTNCyAdu/ETHR8/slaWa8gTdFunL58/CwN2y2MmwN8CqKNBGMwYH43hjguzw4Vn2qX7BzzV",
-	"416M9JM/dLbwUOv0ovSYYl9L97fvuF/AOtPECM/yc0ZUwnHvtk5fvHhRBJz39F4RG1va2l3lCXrR8NDe",
-	"nVyU1xZg/z1jGVgSUyanCZb625ACHmeWshhjEQVdoiDsdp0i8aWRavI0GrPoZpvcg9oQ/+/gKCFFYiYz",
-	"mSUxmTCmQ9dByltAUBjhnDwuZ3AA7UoSLpgL4+mU8iQ0ZqqxZMScKEZToxOZXRgww6dnTOg5iaiIuTmc",
-	"xjZzdhKfOKEAvbEU5h4ApWGzrAFTPGaAAjqqtGxgwbZQUnaZGVDgEN2g/fLlS0Cfem64KYLXWSHwjk5o",
-	"nAVhAOqI+/VfaJKAYZBzAPQWBX96+96cR8NJusEadeN+WV7BqbqPDAMvUzYA/WpXSoiH59+w5VDrAvdd",
-	"/ek/TkCYnAVlhgs0vO7K+1Nf5wrL6SK0MekblnAfL39g3vn7WKKWJ1WJU1reCQqOT8SoYpvNTDBIu1rp",
-	"9IaF93307KFAwAhVSBbwSOFoHlFjoWUCUXkqXdKvC0rwlsk1Ry1qx1S4a+1mbWqto1FzuA4li+cOAnZV",
-	"/TjiB1BsGpZINGcLT2NA+tpjCWq/ZC33u1APiYrkKemDSd3vkilkfA9DW7Le9+19+jkiaNHlYKYFLSMq",
-	"UltsXfsloUli/d+Ta6E0nTs9y2zoD4qMudIynQN/uyzB7zinFfJFtO8XPNbWNw2uJf9apTFcVtC1sAbW",
-	"jbcmlbNCF8ONK3LYR5HQ6SZqO0PFJQlhkxF/SmFR1CUZSD3GNbZ4z1yRiUyFTV9Yk+O8tt9ep1jkHuQU",
-	"7tzyPe1WsYcX3rNOMuc/p/yrF2WL56tOoBXX3Qu0zm4E2iGmpubWA2eqi9XO1fiPgPGxQrp9W1PQKGxy",
-	"WFvZs4YL/bJa6Sx50V/7Tx7rnLetc75/h+i27G+FZPH/7q3DCdfCYVlTdu3GF+gO+IH5BH93oTK7jTkf",
-	"wRDcYA71xY9FZWa35omVBnQqZ+CT67v0/L6xnBVLb1l6AvAn+JKQ0AE02iGKRVLEFugDK5MxF79L+nBv",
-	"1yZ79UPSN7TTB7URc+VC0udxH8jeBhTJ76gyXov+r1TpkzfmFSdvX/fJE5m6bOz+j0YYQcY1CKRLl8YR",
-	"Wj4DMU74uoPXvxL2b6eSmqHYBJL2hZ2FIjeMTZXrIyuwf9W1sB0KCY8JTfitbVSkdMrohDDznNentbxh",
-	"gmC2ODgmIbZzK29YIQ8Dmo5AAyMzzlgybLdlPk6yadd9e6GE4FpAtgagB7cX0skxHR06qc0KSdpGC38J",
-	"d07QTUuNKLp1Y4etNruBGftV2jne+AZPztLhXbCAzF7KQmIJrrguJN0wfst8lAu1g5y/lzZ8yxRyV0mA",
-	"OTRRwplwRRsRFWa1FdPE6icAZ7GUHZ/TwH3muh8Ty/+JEss1+6qRDZ8gYZV0i4DHXXJHDvW1KDHVa2H4",
-	"WJf8cR3w+DroXgcv2hfXQXgNQ4UfKvK64Qa3+Ys3lS727FubpJLDg9buuA66Z+F1QDU8vSJFHh4aSWGG",
-	"gVt4DRrWddD949u3awEsaSm/1pNTpePNLu0hZId7vzNWa1Ulixs1wR2GewwXmiNaL/vfouJdSCwqVJFB",
-	"2iNRYz5VIYHEYOU8QSjHflAksVlloNQXM8wLLU8pvGPKQAhOoBTYsmQpzO0AQrluBlKl5fQzTPZRGUs3",
-	"bH7PVtINM3ed4P/WzDm6Y5pXwJELmYWV7B6OoE8HuuGiLt/FXqoje0MxLifQMt8ePFKPYuXbSOffB55d",
-	"831Yokqp/qyxTMfZ5hk+PvNqzbQs161img0S7MZqOM+UpYohKkvKNDj+1gD1KiQzF6G8ysUhNUOVKR9x",
-	"UV1Mhy/1ZU/rDcnvELAEwWYk7zcEy5ci/FDNuLjoDeWiMnOPGGMNreohWOBubLZ0wxywbqASxqZBiMe9",
-	"Gwy4nKp5NJZKRpxiSQcSFAgMkB7D1KypazDVDt1udN2KFyNghQPjyjk+ycmE8WSH+TyG1T602Q6kVZvF",
-	"g4SHJT6uHmDIRVws1UIBsVWhVj18F1DsKekPqGIxhHYiOTWM2wVJzAjDhZoC1/zAEmCXKDpHugSDzuoT",
-	"1vKEtTci4l8+fXhPPuGfnVanddLuOAvshs1nENqx6H0yukG5m/BBCi5TkjIRsxQKbfv/P3xpPzR/yUxD",
-	"VMcIHZ5GWUJT4rMdQhKNJY9QuelLwT4M0V6KpFC6DzpEHw6c7eWJnboZjcYEzoBR8I0Mm0oAN7sk5+0z",
-	"QgfylpE2ecd/WpbpKJ9+Ro69v1SdNckWkEpK7Giamnlhhs4f9kWGS1nq/EXOSMxjMpcZgYsoOWaM3fzP",
-	"itxO/4sc/I1FkPTh6dyOEfANEpgQfHKYmv+u/E43eIUdwgm9Zf84uZWZIrFMJ5xETGtGFJtQLhgxI8LP",
-	"5GzFjCnjvXzCfooZ7854DLonWEE0ZTSAu7uA6QCJ0XDzl29r8Z79AKbBUazgeD+xUSYeM1IastbKOgtE",
-	"xqCWe1l+BRgTBR2/jJxm2axR2GCX/dbcZaisTvX5WaaExVzLVF0alUDoE/DCGYvCmiWGsQHkQ7FKqyQN",
-	"POCs+WBl1o/lNzsPpG4KjrMLVcLxpM1Ui4djZKu1mMfM3dbslNlZixvWuUSssXMQYdt67c2mISGDwbqN",
-	"JAFVIT+uu9Thmmf8VNet9r3O1Pfnwuk/haPZhwzElIF/I8bi3NlYJuDrOLOOfFDNrOpmtcLLPF8HkLQt",
-	"hJqniKVEnUVFqzEAPRzIzdSrXZd3lmjclvBhQus69sgeSjnryO8QMydWSHn0S1Z0ydxOlj+1p3bfPSJs",
-	"+bjZEkRNtobVZdEF4coauCK5p8U1h+CJWR046RxRI9AcgrpLIdFBGmJNgpEFJKHRjcrRxpApNCf9AgKz",
-	"kLgrG0Am2uXfjsb30ZjmqD4d1ae9qk+/FVbwgJi346cL7NuOtp5/N2TX3oKqNcL6JX2noP+MpMURjPSJ",
-	"oWj8/cSbjc4Lhn4ocJSX/FgwitBHzmhq8y0czSFmItWOZZr7f3BuLpbeMkUwHuGREaCk7NLFTYpRllgy",
-	"tbmNiIu0EU9djJhszSjXYYLrM70hpGnkzK0xK2vOLtbxbnkv9gM7mz56qlhhZxEuIKnGL98/J2pHvZl3",
-	"VblMIRpGS47quQ0Uc70P268pt9Q83Wfxic9UpELNoPYOdVyENbJQI9xmw/kyDmz6uBiYD31M3nBaLggo",
-	"TJiMtpHaarscZIptgfmNS3zUX73+ahOevncF1kW3j+rrZurrB098j0J/tZjiyFuKQ19DjR3LTLGxTOL6",
-	"fKcr7B8vBVOut7xHYQIQbVBRZ1ztChHpl3xMjwsRaf9FHMVC+zA4yf/40jAP2J8Hc5occLwvSUewU+xs",
-	"bH10O8bgqU55yU9pGbipAMZasd7r5w95lNJbyeP9VMS0XnbPChUxCU1Z3FP8HyzoniNTWqswr+G95+1g",
-	"GaPhF7jh/MIsFQygU5A1fqlWlIyftZd59FYJNJ4zPHQWTX4AK7X0X7nShUNaYMEFXrZzwJs6BRfomFGP",
-	"KSEktJqbM31K+ki8qu8uAqXknQ68ee/JnGPBRQGqwlBaQXHNlV/nrciZyJM+Fz37c8//3P/RhcR5DB4K",
-	"esPEZd5QGCFyXJ9cMxVViUwDJORXeK/pLsukahd6K+yWlFmdbcyntggERNAm7+ssv2/GhyxYA3TFL/Wu",
-	"E0maFVN/13xx7T2oYn9G4Xvc3QcLjLYy5GZmSGjOYVaw2kEm4oTdHXjLP7k6k6YKw1iwQtYyR9ZYxapG",
-	"TBf51L3hDRxJ5C4SKSm5h2Lm3aFe2FyPJod+L615qzM+qtxbRq9eSsXw4QRQWqy+4fSP5uAoeJq2UAd2",
-	"nZ6xQIMXm6i5O03OOPKQ3fCQQ0xTuUtw+lyVu7jIGqLyqddxa8vkpcJ2AzKmc+89ws37H+CV7ROqLOw3",
-	"FtPNxpIkbKjXdCZdVvcYgIhkbo/UyeeS2+mdndURQGRbAJGlAdulzY/EE8PNwBx0+06ewLn4cZ+NZLYG",
-	"3VzFXh1X8qeytw6XbHqvMff+JrmAqprSIGrsyjVZaXtHnhw8EYfozymwyh8UmXimcFCqV6UDqJSjUfDo",
-	"poU2r07PWnDmlG+AGob8BTYiudKrwzi4gGwDhVzlK/t2wI8M6p59ZxVTpnG8cEz2Cz68S6fLhnRyj46X",
-	"I6urZ3Ub7lal7hjH37eH5iqOvfG2e++MUzmf/oH/6D2Ex8Yzn+20iiOFPQiFfR4zJ63NiB6Vi6c07oNR",
-	"NCojxaWhgqY+pXqcK+qePoNFUbVWT5btWMNTJuL7TzXb5/rUZ7khuJv1qiWM3joA/II5TC1LRIRlF7+z",
-	"7fjiKhBkGxU0T4K1Vp2lVgRCzvteuIeRlQDiG750mOksZc1dfUxsrxnuBwrZrFmRh16ctNoba4NvRHwv",
-	"zsGjoHoYVfARuhGvHA0jQ9mBDxFSbfaXDfxGxMpiW+YcG51Tp6QuhNE8N7eCeZkX7CBK8bB8y2PdYojZ",
-	"NnZqTA1/kTz+iK84RjOO0Yyt2dBfgAgLmsyExtAxi6WpTDfgSnwylak+mdDplIvRauBfd9NSw3dAxL0s",
-	"ggJGcsLydvKIDQyJTZmIWUr67ruaTaYJ1Uz1d4Lp9xbe+s5N5lEFMozmec8hDLgeBif2/9v3FPUnggso",
-	"3XAwcTYhH3KnDyKesdAVv0HBRcyGXHDncopkkk1s1waLhwvtO1kqgehSzOz3gKiw1f5G25TI35bnFBpt",
-	"rXSrYl9Lt2KTx1uaZLgEP5sRB2HwCzZsKz2LdWT+UYey6K9HZiGFxo4ThRvt7yAoAZ+LWghwe6E3YXos",
-	"DY0ZnqSZgKgE1axnSxeCeDJfrBfBUhFDlD2L2ivNnZfm2aayp5Ufl4/Y5IORqxGN2T/MucG1VnOl2SRv",
-	"A8JOqLtjrSqKLeM6Jc7z0FEdZKYrQjol2MZJzh6dtMDR3xPYXcmMNttZmfo6k8QSGXA9lBvm5iFnSRwC",
-	"HjrqTviLt+EtjAKQyLUwr85SY2VzoSWh0PIbZZIN/EDRm4LG3qekXzpFfTKSgFurpYPHI3JoteRUztx7",
-	"rgWuOItzUHklc7EI4zb326a9I8EV8yV1AIc15EZ15h5pHCEmCLSAqs/5LZ2yrYNC4WYVyBtnCh8Z6rYM",
-	"9dsW/HAzVrYf6LzyOa/gpH9mU/2Yg0mOY1cq+X8GVCPHpyvZdHONvnlub0mbX44YVcLfLTKk7dS1o5Z2",
-	"1NLu0tLCXbGQgkV7KNb/Kj3OBcpWMIX9pTxfkZwQUelZwrG7JHZ2qCalVGAvG8N4DKsBHBfzq+E5p3l9",
-	"IyTFWYPSGL5VsZlFpXK1bxK1TqqMJog8pg7tbkt1q7nHcmM9645M7GqyJIbKgk1Nmz3A5t1Jy4foylsp",
-	"4n1W8g6F/PYt/rcMKVwBrohCMPKZzJKYDBiZpVKMLFInmD2+uwKuf+gJFC87Al8skGApGaSM3hiOkmZJ",
-	"BdHC/B+ziWSbXXX/mistVimxCgfqDgsaQiSzhGVoHTSjp09jxvQv+LG9kPJ7qdmvXOkqWn4D1vaQQ2vu",
-	"S+8KpdbH7bu3eelNhlyrh3SpvJKTKfSL9yPwnm57UC1eDmN6Q8KepnIqFU3UNuR8J8ql622GIvnnlIlo",
-	"DFBtb8QIEOJgCopkKqNJMidjegvNe8aFznTWq4L+em6TI2SmQ5sJYZNqtSRmuAnT7JS8l3pslg3gDGSa",
-	"42auRe64Ruz7IHjMhzHUTuIfmHBqsiVxAR1Npul//b/4L8sO/uv/WeYHj4gL/GYPeW1zfHsdjiS2LNRE",
-	"aZ4kiJf6kDSPYy3SPB5v359wEyr30a/6sJu0arMVoDneYUgGc1B8EWZfojZNrSMxJpGczokcnpL3AGE7",
-	"pDxRdsw2k8HCcuGwVsXTPvth7iwec7Tbd+kMFHzE0pNOq3O+DqpBeXPrxPFVktiTMtlL2KIcdK6KK+86",
-	"jnEn3e6oq/cqkjvM2PW2Hd4OCzOqcZTbOS5KEEzNQZbupsFP+FDd9+N0TtJMqEJ4nSbwS80gJjJmaw7h",
-	"nXlkpxF3LSc8AqIPpiztpWCZRzKz3M83aO12Lp63Q9s6Mw66Le/5hX9PUxkxpcxfz6Bbbsr+xiK4evby",
-	"eRikcqbcJXUDCJVB96x11gmDTBRfarhGb0ahJ7l54lszDzMYHTjikWHJvQFP9bg34UoB8nH7rO01sF7K",
-	"hhkMtd16/i0MjDmLTCIx1MnQtRoGN2yqe5B67L/bOWmdl76rxrRz8SzoBi+HL57FrRftFy/Oo+fxs4uX",
-	"tDNklLaiiwsat9oX9GwwPB+2B51Ba/Ci04ni9kX8LGpfDFrDVou2XvjEq3b7/KL1ogXjEoBWXTfx8zUQ",
-	"JyFBzDLp3rI8CvEwdoM4nfdS6HskJGg8f/0CmztKmVKIF7zgKi69BVr71Y+4/R/FrnbO0ojvdi+fl9zL",
-	"Z2GQnxBMQs8S2tPsqzYnZhcpAgeXG8C9wHmQbIBPzDZKf/XpL+gOos5596QPvY8jddv/EaP62GZ9SlNN",
-	"+ubePlrWxeYvXh+XQw/ejYH2a4EP2hv6iBAOzmj8MDiqaVxM1Edo3K7zVPm25BHATA5D8DJLSRKj3dlE",
-	"/oKwZyKSMRejEPvB54MrN3Efmvnq3AGGzgTwSiMeWZjrONgNz6YOYA/2Yivda/FRzhRihhnzuQBXZp8Z",
-	"0OhmlMpMQNPsPD0hS2x3vt8+fPpM/vs//8/TPP2dM9W/JEPsWNx3YdD+6bW4FicEvmg2wpZN2LihGYPl",
-	"wKFtnKHorcVN65I+ls3izeZVJ+QqT6owi+yTKuyGIHuGJQN3wZO+5+j2gGCoAR960vfXwGCEXI9bllqt",
-	"evGDJecCOC7MusX4KAx+TJMhzgBPDpwIBGNEpwZNCHbWxuMbM+A5DkbOCWlo/g99/a8FIXSoGRSIoEzH",
-	"m+Fsn+ZSoQ/JLVNqxB6s+XnrfFGvtCer2Bjx2Tl5x38yv1zYu3F/brgAWEvMOfFFKoL0C96Pkz+zed/v",
-	"xbUwcqz0FvM0TAN+7dMkMdLQ7k0fD+zEbJuRyOZFopj7afG5ETUPUHlpBD1O7sh12YNDp7KqicfIegrc",
-	"phAyd43uDGHBbc6yv4RjqOWIwRousCxXBVTfZTgPD1R2GoZ+9BMu/N8NVNorf/bM2c6py+xsRAUZMOis",
-	"b4gmxnykplqmF1sFYZ93KHa/4Msbad99qzj27VAXErEwUQF6+RlmFi4fSkxiAOvCGhdee6zJSvVaa/XE",
-	"ck3WTSz/pfzxRhP8/Zerz7//ybpxALKFKjLjIpYzddLuXHROyWumYcB2Gtx7XFdBvTo5VHduzpt0qN7o",
-	"y7mqW2WLKTbhkUykOwcUtI6BIXI+bQjWK/OUOhgT0pDh3obYyqy5ZpCGlfVsEnTl+nRarRoM3DpH7yRL",
-	"NDf6BkD+n6AZ9EctGnpuGSwyGqcWBWFeAznggsL4F4bkFe+1AqhvRcIFC8oe37/ikL4swax/CwOnlZVM",
-	"PeufuzTa9aViX9klHbHLohPsWrSfX7YunrbaT43effnzZef8Umb8WiwQ11KDDJz+4vo38FB3duyhrnSI",
-	"WcMVu4HNZHqDWaNSLGtc322KGi6PVZOrTIcw+HoyoV9PBkAqz563Wy9ePDs3vyqdMjq5GwDBfn91/tpb",
-	"bd0xISjU2JlAgSwbyxkZ0hT5VnX/Hl8G3DDPbf8dfI5elaNX5bvzqoRb82TQ0B2JHnwq389oV1ORj3kP",
-	"yXwNWe/TiIqIJYfQtwi9CUoCW4euRSiDnTPHGuCn5D1j2JfNpfy5TnG+eedEGnvCO1lwwj8o4kjnkqRs",
-	"CmzMCBbrFlLee3Jazj+0IVojTpiIWQ7utWzawmLuzbQ9yp+j/Hm88gdoJzlE+fNJSziijyH11Iz1DtnT",
-	"WDSgK2d/ouFzXiSYMIyRQgu6kAij/cuUjKSMsasnuCXBu2uNhAEbgfeezU4rmig7avLeMpnCa+BLRhpZ",
-	"aVON6o2vKXuECIYEUjmD5x3Ha9rcDhd7U9GxOXrGUcocpcyepYzlMw8hZP6esewQJczvlGsIJEqC8vbw",
-	"Bc3nLBXgIVpgpLYw28XHtpJAMJX6fKwPgpGECwixEEajMeFKZRCjgb9SOQsxNTlNWWSLt8eMaTKYh86d",
-	"B2l4vpE0RKxF7Bk2UOcpeS+JUU4ggmImCYVP9hyscj6h1x/ntMzz2VfzOy7LzzjV+3dBVbt7zTKGPgMz",
-	"RIIJFbtl5lyEkYxZiKX6mM0ZTphSdMSuRfs8PH/RarU7oWO/ITDG0CdAIj90f4dFJ3L4Ct5Gir91zbrZ",
-	"H0jMIq58IHEJTKToPS6fDZgQyWdE7JSInxNgB4QOgMBOi9h5PWSehi2JgEwAOFiaDurdroswmUtO14Nx",
-	"LaD8rXPt1lDfKXlraBihGgs9iqnNK4F4fh7FRzse08cp0qiCfse1uZp1vRXWIdw8k/OjmeN3nsxpSOme",
-	"szghZBUGJ/D/xpmboPPnzn2Z6UhOdpq6+VHO7sjeXBgDUHEe7F3ggTVDixZD7YVY5bPWfbbrBHmJZzZy",
-	"ytjiiJEzLqfAA+MsZMCHgeOd3aAxW4dqF2TIRiACzNk3qFkXRi89DwtlAd0ABU1Q6g1tVf5dJO99lLND",
-	"yt8Dz+iARTbtxKk0TQXDXgXBhAo6gn0/MVp+shp6zoMXjbnSMp0XSoKU4f9CYNLZjClNhjxV+pS8ERo4",
-	"TgkiDxOogRz7HFli71by+H+YBdkNCN07P7N3OLHH1cwZzCXVk+KeObr/jmHr+R9NeHv1zmopa8ZQ3Ojq",
-	"xB7bKP8eEeia+AuiLE3htai2NbSiW2fWUk7MVOWkh6RlZirTERVcweiaIn622s5mVkUsYTPYB8ZUWyCk",
-	"h+a8lmvVZ07nLIxMHKU7xousEhPT7ieRGop4+zm1hka9pQkTMU0JFJJyUQZ+03zCyD8AMg016/xwoO+0",
-	"oOQa/srtL1LoVCYJquGG2s2hLvhMXdGhgztLY5s6ilnPZig5bnCxzrc0Aq48x4W8agQAsehuCPl2V/0/",
-	"kNjCqdlr6xxHlSN5y1IxAbXJE6eQmkGaXZQyBpgcJ+32+Q6p9jnQ5how6wtLtx/sr8X9q6D4j/aQPeb0",
-	"Ksdd8Ggso/1AGylPWXJY4Db1bGYdfWt9YLCi4Wt+mVemSi3T384xrv8JBGe4O2ox+jNs16F4jVcJVg9z",
-	"VRat9yFZ78GGOQhkf7/fmCPjIEqh2ElJgYn+EEsz1DyRKVsb8N/KcBfYZIliOeAPF0b4R8w2E6jsA7C1",
-	"kN5zN4A3AmushrbyA0GO8GjstzvAztjGIWJqrRaan+kNJl9XMBBDEa4qbhErfw0hekffX2OKIOn5gFMq",
-	"E1sThJUJG7T3PcOKK51SLrgYOc9b38egIGwVySkj/UyxFDlrv8Y78Rib/D4mtADw8uJe13zc7FFvwRNx",
-	"V7+rFd8yJ6zmS/ZSXVQsDL6eRIY6uNLoAB8Oe/BMvTM7YRaKgxqN0FhlwOZDD04A1YJ1yAROUVsJ+1/9",
-	"6SmT08S2yfY0HlPwBjrSsP2UFct/gaTMr1PDVi+bjXGRzh6qR4HnM820zU4QbqIbswmF1BHKlaL/y4yc",
-	"p6duOGGAS1VUYNudk7M1msC0z/KVvPqv/6sUJe9kphQ1hoCEUHJEFZvJ9AaLxLZRmB0lNcap3Zlrai/d",
-	"m634qfdIGeIwK2s7GFt9JJd0/2akwwOg/FvQNyyWhqCskYLVTqByW2aUh4bDh97/BEXv5ImQAxnPySil",
-	"Qqtrocdsolhyy8AhJBP2Y5h/iiso+LRhY8G0WZUflPUmVTAOrogld2jmjAyjvjj5ANoy11NqFZmtSSlr",
-	"EsKePEXfb7NhR+mViVV/MhRgD/0ycRuhbg980LWHV6YQn75Lr23uEsq7Clf7gHbTOPgoER9UIoZb093b",
-	"g6m/WiUqrY9p0TLbqZzcFlG96IvxdUWVzWalYD+AqROi9gsBmZUSDjLO6zDPt20ruyvo8mWyaz07OVtb",
-	"Mu0Fr/xxtT5dKWssUPlYzkgixciRDaB3QxfPHUufh2lcvdJ3mvLRGPZoZFRIi8jUJTSKmFJEyxsmlNMs",
-	"rfJqbGGbv4+15/SWES3JAH5OmRpjU+k6mq6hSCb21eX5kKW2zdVYW2y3zk5aByK2XW/Tdmdrsd3Zgdh+",
-	"dFzpjYh3qv8KxuJ6ry6WExtNIUmcGwpcYEDm2OxdDknKbjmb5fRvzFkgcbRLJ1JpkqUjJmyG2iVJmdIp",
-	"B4wdKZjy0QTkKj8oYg4Y0YxOwG21k+w0mMxn+REG+7i8wLjA95+Z5r8ThMFJ/kcTD/DrjBFpYWLhWKSE",
-	"0TThtSBa9vVaVnuDHbZ1I29wJGOmfHcNcOrWpxO7YqmqBZhwcLL0brNEsJQOeGIRsaYs4kMe9Qy99DIx",
-	"jtKqVdmdS3TjhvyYqqx0SgV6AopT7tZOMJJiyGPbvVqxZNhz8IKru/x3nJBqOEgwHxUTimt+i5nNwmx5",
-	"AgV3+HlX29dprZYhnV2n3X2yu2w4xUN7OIER1/s34bL18Ft2awgtK4qBn4ooljtPfF6VDjAdU8W+nzxm",
-	"nPRvOKljDvMxh/m+U7GAfgD0spDpdhCZyAVSOLgs5IQP2Uk0jxJGpo5WH1EWss0t5Dm8PsyCQIl73i/Z",
-	"0C9+5RI0bs0INQYIwCwA58QCQICZZcMhizQZzA1ds2RYylXG1+O7UFerT1JeK/G4cEj2GhiyecW/UBGf",
-	"yFuWEjpKmWtVDZYIF1xhPqAjOfh/T2bVFPdyrSziwjrsJy5U3Ih/7uzhRd6wUdITcpX7ShcuU81Bpwrf",
-	"q3wKd3O4H2Oy7x1Hc58ZvoWzf0zrvTutdysReEzpvU+p97jTeVFp20kOb8qGLGUiYieDREY39fb672Me",
-	"jUnMbnnk+j6M5YxMqJiHHmHY/OX6o0EYKFMY6tna/P7oxvkTDvOYsHtPCbt4DO6ju1d5Cz1OxL0a5OgW",
-	"fF4AIbOBsMI95yet9me4YT23ZacNfQgHUDD1mQ4SpslZSK6UohN6Q0kqaewhwy5aBRQGOYWOAbVuzOel",
-	"DJa4B4Is6LY7u7Phy5vx0GZ8qbfO6o6H9jxCRMkOWdX7N+/FqIcsScv5sCUMTxLfW8jFwORwmHDBsDtO",
-	"PlbXjCg3+Z0Fb/EXMY8TtIsR05DkOQmvhZAzwxOh5Qi+045AMRFjPidVpO8/ZHvOQJWFSyLVfpDqNO90",
-	"gz4HOcS8zrlzSUyp0vUpnuXzchCpnpZszqpIuClZdjYkmF2b8qvNtru42NlDcbFOBRMTiNP41+DqT/9h",
-	"3tvuGOvQ/3FuRE9TTodghkWe19rILFw4rZVuD2jF9KjdHmUuWpkaYKdJKPLRxmx0DY1xtSvkKkmsWea+",
-	"GhKfGIRnpwwImOfSlvpQQBJ8pctkiTPt3GvyyMhvXYorEu4C9bXvifo+O8F+KLbX3QqJ9c6sR0b7dNZU",
-	"0unTlCUM/HZ789xUqFNUkUQqDTagnDCFdq4DrD4lv9uQcKGdY6HhAZLAosqFeIdgXhGZaUTCrvABIfg0",
-	"LEqdI6gJHrV9xbZq0j4TFQ+S8bmtWRjWy9Kwlrmje2xtDvlyCw7Z2SGHPEQHVQN9A7xUlVwSiFAOjfDf",
-	"Qu9IaXLCxUB+XeGnohp65AqWKjKGjCfCRaGHrMtSBlNrTvDxAQO81MnunFUpTd7CSL8zV1V/mnJpTkef",
-	"TDOtCIPSBRFxplyOzr17s0rUGwYnpb/c+MwF/+/mIKl27zZ2ga0sKndv76nVMKkubbEwl6rPFy6vOwD/",
-	"aH01vVTMZpeByyJmNAb48Lwdb17nDgBmq+rI5S1LMTVt7Vr3YSondjmQrus+sQBTtA6iwK68kNvBqhp+",
-	"8VazyYPDqpoP1/vhcppIWcT4LYtxTxybLTB0x/oeNtewLBs2Kdy8u+lhiam/xWThLTUuiwRsRgpNZG0U",
-	"Hv6oKNUARgSB9m5whVksvqqGpSn+WezDPCRXIxqzfwTfVubrrq26dQzNQd8YYxiddH568fn89//4122Q",
-	"whx7cHl7tgjRUC6d8GTuGmK85jRJZOAWyVWkTLjABreKfTXzMzP2HK4bYKEBbBhVUsBJVWNmpLo5p4ql",
-	"xhqBn2kUyclExuiz+VLQKS1q84rk420yGfJjVWMvuzN+MN0uanmGqyi1A15gGrTAxe+fa+zIji7zlqfY",
-	"cmePRvRH59cvaLQgjBMubiAnfMFetpYtedIvVxH0f7wkfTllohdRxfqEJkqSOKVDrSB3UbHTMkAFvhNZ",
-	"YzkTkJTqdWAkLC4AmaLdDU2msIc+8LMNbG1cfUMwmYg/5mTxKDIs/Fo7bl9c0AqpkEK2c8xveZzBLCdM",
-	"j6VZBmOAaSaA1clpliDTtYqNrekAlmdWy1wqS5RO8G095oQ9EB46kWMlXzxEKxn5YqV1jCtYYI3VLPDb",
-	"2tzI0FfC4hHbc0aW5exEMYeL5T1s1Jb87oT+/Xz3zQSO6t9R/bt/9e/RsTlPnzvnda7t9j47MDtH4pCx",
-	"GDPybLOlmKIjxB4o4HzWa7YR67ssJG3AuyXERyq7YcKqPFKdKGaJ0XRYvMD1LoIwcIscdINfJAR6zHoo",
-	"/pUIPhprFazndE9p8sodoaMmszGJuzXcOX3HLMJeRoekxzCk1xBADNAIoha8dicKjZ30I6VenzMuZC+i",
-	"Uwqtatemytd2449EuTFR2iXcOU1OzKlaUcr9s4SjPxwaAfW3LB6xLhnMsSMhhSVU5lyrkEDHX1teKGKi",
-	"2NeQDArF3UXaSxhNhfLlF9BsBeL3DWJu7+yI9w69sJ72WlBP4Rrqs0CbNoxqbi+m2alIpizotk5fFnTf",
-	"L2sTH6zXr1zpOudjwm9YMoes1YeLPfzMReyya8FXPxtLMqFzY/NAvEnkts8jdiYKqU+8BnQIeu2OpduQ",
-	"8uSxiza0R3sxj3tC6h7Vmol4fSH3XurXfqePkm5z9TORqijnytj/aH3tRvZBQeseifLDkFBBXIt/wLS0",
-	"vc/daHdGpzDVo0Pt6FA7OtQOjN39xEa2SGenvM1wEkwL2ht72xHrcjM5cq8j9zpyrwPjXr9luqTDeKVN",
-	"Ik9zCo2FaNyQsanVGcEFQoCO6lTEPi8lJFSRIU1tSrBrsWEszRsowxzanxVTO80PVsfc4GNu8DE3eJvc",
-	"YCBm9yGfaAZ+qupvxTxlEbyh6lTJTIMGAQ/jvxqfDrcvEeK9VELNUsV20+ssT1e9v5zoWiLIYHuHlCdo",
-	"kmaCCjWDPDOoa4fMD1vYbg5EzGiiYchrHApAN0VPy9J23Ruq4/aYCil98Nbsni01yOB+mFTtlfiI1AJ5",
-	"e7GM4hY7dUlxSt5bl3/C6C0r9WEfsKFMmdV+DOkXYA1ycWxeHxIKVB46ppCak2fOVGgD6ohlmI8i4a49",
-	"Joklw/5bRruc2TNrR9wI/HBzA2SHzkvHbBpDMOMS9CYIF20Eg+EKMVdRIhWLe7BiqBaPWG+Uymxqdeww",
-	"SKgYZXSEGMPs6zShwmY0Bq+kUFmiMWPU6F1DaZb1JJtiv5lonErBI8KTRDCltrEb7lDyx4YPjXsi0yn3",
-	"Cn1B28frp1FhwMH6wZT9wDz6I1fBeF6ndKgfN9ZBzuOqQ59mhjsJfG7U9muJmRVsh5XFJFtHKDfGhF+b",
-	"OYypEFCsS6e8llk08SvkGli3qG814TNf8nyg3owK7QhrvapjwOvn8IUv4ZKe4XwOBZfG85/P/vzyX//9",
-	"3U5dGvfAqgruCUjhvz//xCpuc4jFKqtVpIWClUOKJa9siSZFxFyGNWpDVyTCFlUAEkUFMccu5XEBaYGq",
-	"G5tEZ9Sg6TSVtyzuutegKoXe2EKEqUme4joY0Xgst/fT7qq/GqokvWy64Gh9WVYqnD9jg/ymvbReW0Wm",
-	"h+hFvEPK2/ZrlDjutpWMf2q7TqxwHEoyMdRhFgpq12YAgglOH6Il/hmiZ8v8nVClPcTIkpewiUfwFzuk",
-	"R+UXPEh0y4PyCLyTt+wAvQLYiOsW2yQdpvxrTs0TphQYoHXk/BPTM1YGZXeJ+9aHtlNSfufGc6TlQ6Hl",
-	"P4IBaAnB78ZQE0QxVqxYlYJ8zpiyeN51pkx7fayjC4jXcrCUnLv2224YCx6yQ+UtlgQOl73UOSp/SygX",
-	"RLOv+tII/4gKITUZMKtex4QONUtnNI2Va6fCE1bkJa7hg2+UalMrvUqda8x2mQgdAFAZdK4DvzoVUswn",
-	"MlN5zNSQVbHo+y4PpD0ge3VEWqL7nFOamoJ18AvNFL0kU8DqIjRNUb0ThAvN0mlqhnIabEoU+/XDuYWv",
-	"oMrf88LtB1SezVeZO4crIRjWUKGdebnPDMk8fWhAFYfokyA2m6YA++Wymq/szfYoxiziMVOn5MPQGRYQ",
-	"oLoklAg2I/bUk5RNExpZ2jMiEWMRW1X2eVAFHDhXbthV+IIwDLdLH9y6P5JEaphg0A1uuaZJD8ibqdzl",
-	"FXSDfxNm7hE33A56SKf8liaXtsmhN7yJytKR0TDW5gpuyT7iHI6m+Fbc5ErdGF6imIj94XYZbLtiKk+t",
-	"d2qPzOWnOVFywnKIdmAus7FEN1oIlI9N4H0IYJrKiMVZyhSWQBnbgWvy5Lx19iOyi0wkRifAPff+uE2Q",
-	"EHCB9s4VjhGMYwTjO4pgHDY/dlxxkSPjz8CSuRjdH1dO2d9YtM+k8Stl4xZcjHZW/YKzOnLSIyc9ctJ/",
-	"ck76ETIc742RTrFXe305PQZQ5xhJ7WJDdLRgbSZbyii0AHJDDPPG6ZBbCc4pm3BPRcSsceudSD4WjCYy",
-	"YNmk8h9MECXoVI2lPiUfmdIpjzSLrQmmxnLmS0oggY/RCXyvpirfznNnqS7VXMYziD/wn4YpFTiFnDIB",
-	"7TJEzyyWOeE0MaQXZGIcpb32i97FS+DW7mnMZ6t/rlO6O897Kz2Tr33+5F+DYYpHDRfbkv/6kWR7fmpS",
-	"LyzvzNIH9vp+YoywrzTSyRyPou+V6bn54wwspQxOwB71HXBEoWvKu7OUMS0t8YQObBPIk0N3sBCpnAH+",
-	"fUV5dJdY1JkYYW08AkFIUnYrb9ADjQ0fYoTuBAVrxhWrIXhcqIPIfd1INJ+t71T6iGfjm3UmHXM77y23",
-	"sxg9wWYuWwvilCmZ3O6/F86yXK4hTQD4ZZYLSFtWB5UXkL+loV0xCGshiddiCRVz3wF5R7YSLNzjQ/NQ",
-	"MsmKMF8YAjArrukNE069iTnqPmQs1ZRrmhAulDbCaRMGAWfs6G3ehgW8l5pZpcJQBzS/tMFSKEfaPuH7",
-	"KQq9PfICwDRRJUX/B+XCx6DZG0X+vcR/lXAmx1SRARtlYocUblbj0cL1FIjbrA3wzKFMyXtOJ2y+CRXD",
-	"4TgS8TZEjIu4wyKNp3vWy39OGfsHU8iYuMrtnJCAKVhHywLa16XY69eXzipXZ16IH3Fhjm1kmwqD1T3J",
-	"FCSimC9gYRp0YydPzlsvfwzLfgIaaX7LwjzNDUkCXjGmt8y5NNBywNdTQUcAK4FPSaLGNHVuELQu3Psv",
-	"F10joI/YjHKfeY6pLpi34lZqwpUCvwWm1fHYaCrDOXxGprFrSayhU/JwdUqM4Xlnvp2fZkkCKzmkkbaV",
-	"qL7eNHdbTOicKLY7jWg7w+foMz76jI8+40cs2j4xEW8p2FSUsRN2a4ZW30wZ+DnW2Nscgj7uWJ8oOldl",
-	"D806MCUVfd8xl9kM6w2O6nFhlcgoytL0ITKZC18KwqD44ebYEbjxZViRS9JHAV45/uagI26c+DJDr5Kv",
-	"AWsBA7rhFhNj+Yv2UmOMEXOiejDfHjy6y/TuWvHxLOdWhlHY5q3nncKfeKZziVGOEDgMKhV0z1sOWKoN",
-	"Z7DBI50iOm9jYfPc8H1Yo67ZGJbqHi6fodXCKSsCg31uF6YKGYvAUReb6rq+UOWuuf6EqCydJuanVhho",
-	"2XP349xXtBZvL4mEszC45YprKy8bzPpZB7nrNsnxnms9fGJ8frxXwnGY2yzVl6SF7dW0Ve/wldD28E1v",
-	"EcDeKATXVgROsQoJTRJAy0Acji6ku8I1kCiMRmNyy8Y8wp5fNlUzJEBGDEKXin2Fb9CRffKU/IZAzjRl",
-	"pb5kPo8e7s/jGAj2bft0g41gWB+46cBs8LmztpTHGiXK4c5wAVOajiG1XMRESNJnX10vLFSVrNicjS2b",
-	"s1Nx+f4zynWxtlWAH5AKTRLOlLNShpnOUmNl2TVCbpIHaZbWgugZj1jo+qUVVcJCu7Qqmexy+/353muQ",
-	"5T5YEx5IZMVgLjsLgSYzOlc9Y/YGYWA3yl3Eb8fuQhVzuuheLEmAB2P5a0Gy+83ddQFDk2bvR0FZJyhb",
-	"6wnKzpqCsr2ZoNzgWFXJw48WOe1xhxGLsrfGBQnTBIeSuJXzatFrVNZBJuLE9mhsbLitho4BfP2xnJEJ",
-	"FXMncj1VLQjGML/TXFCaJ4kRi+4OdOr5eyYyXRKtmKpuDAcrmCFsf2fv4wqxA4A1RZmzZSLPkfl8H1r6",
-	"jpiPV0sPx9tzlxbvEWNyPX7navy2CDFvS+wFisvSlEFGHzTmVFb792XuL70XnStyK3m84Aj3QHtOCy4p",
-	"wKTsbCpqtTVe9ApO43BhtlBwdw0N48jzzxPS7oSkTKWb2aQ7RYI5MtYjY61hrIfpSb9TS3uFfKoZf11L",
-	"N3uK3aRqVbQPScyUBi8EQoFcAh+0XdWNfgWpBDLTlQ72Zcf6ZaXKRVQWja0nxvzawP2O3pMjlsghYYls",
-	"Gjqt49IFBtKURXaCMECfWW8wbxZM7KD+nnvh12HH65m0u3PjgiQ5UGcuplx4s8s2rLOQJ3fxr8OCPXln",
-	"zEg7gSXz0bXew/PWhXkjD4PEUzWWM0Uo6Vvp2S+bm/ZW6/O0mSgcYZYNbygooOUbrEuYJmaB5uRJ3/6r",
-	"hxf6NukFX28VV+9bTVkE+ST4s/kVtL24muOKm6Uzt1/glI04zOYEdo8OxyOzvJNZbrxtVTzxV5jnd+7O",
-	"M5MELltgvsA2tGzMfDd39Fll8ukftjnkBrDR6znePEfaU8rXkRQ3IkXsnytuHp13C8wg0GPWJ6sH12nC",
-	"P+qXHYyJKdXjQnccR7PBoqhbp0PKl20ZxlPIxbn3FOb9LM7KDvt4ooQkiRQjlrqoOZ1IMVpUqW1iNCxl",
-	"vbfSqYh3p+9WcFrzgh0of3uue3hFJ1aouIRmG+dqzNH+AutAPSvbsYfyKHsahIElj3t3byneWPXeF84F",
-	"uls59ki9iX8B1oDCbEJjRrggLE1luhOH4sPw71pW+tZnbf3gcrloypAdwqHh6zPMjgUzXfZpgAO0kKFF",
-	"nvTxirfFN2a4j7LEzNXg38o5FCYygcs1mBM9kyRm6kYdDOs9Boe2Cg4Boe8/NLQoHnZ/DL/PmJKVAkXj",
-	"ZVtpYMtpTgwJ0uiQyjY+4cheuYEdKzfur3LD7f7h1m7kPeMrP4pXe/DCxmUcpacqv47fjunct0+2bchT",
-	"klBd36/U7cEwlZPqbqUxttxtsAIrxsBomvC7R6HlWmPYXXCxnPwsM50yGo0btiVYKbeBqRQFcLuzSmYv",
-	"3b6ZvH7RrhfMUE145gbvbyp3YuqUhnyeC/CfMqQ5bl2jVjBOqFI9IBvbA7l4YrsBF7iXXIrTCR+ltiAz",
-	"/zWoSgypE/DFxd9V+LPMxB869umWy7G3+vCnA6GIcmnzQOUstqJkVdlJ6NkvFoWoglXT9WXrRmnybY2h",
-	"8AWZtWAsZvEpeQ/F67Ek2AQikWIEMcvQZcAJqRlh3IjxU/JWGP0indvakxLrOS1HOQtFLXcn2Pmg5qqq",
-	"kvqqkfJ52mtcs5a5PSTjasSM7pvJbMgN7jFQexQ834Hg2exU1RSGyDR+3JHkJVlWVxsiU2MjOoEGqnoO",
-	"tQYQJtvHkRetxo3aDTeIGy+x++0U0yNbOLKFhRBe5I/WQTiBGmmsNrK9oLMeXOlGP6eYft55CMqyQZuc",
-	"7Khmo5FKuW71xraK5n0VcMD20IQMCgS6sTV2XyUcRz575LMH7m1vpk7lRRzNmO26KtO+I6/3loWyK/a5",
-	"p7joT+AegYaXLmEhpoeTgHLkrwfEX21MdT3uuhgB3fbAfc9M2EY9Fzjw1oFPOa0Pdr4B16fdrpAINmNK",
-	"YzHdutHN6tjmh98eW0ATkSDvOZZp4SbD4MT/a52yuFXxQxeWbBizXElsH377hE8cSIf+Tx9+e/DQipyu",
-	"CqdoKmKaxsQefTEqAAIXaPWVhb3KEqbuDy0Mm45YtOJhKiekP6AKhEg/xI6Y8GsNbvHiLXYZ1aVvQgz3",
-	"9qcy4dHcm7rmKk/V6bXw2Fv5ZwsQWb6aDF5kDk5KYx5phCgDWbAiHvLht70GQXDO8AxVLJEUtNkEOFW3",
-	"0wqDGU1Fb8rSCN73wvzC+GiMiSZjPhqDzpDIWdBtnV6EwYTF3PCCNpxlzbX5TvDpw2/EyNRgHZLYT+ts",
-	"syPfZ4cTIPkVzU02JPo7ZPRTa7/WiWpD4HhL4WuXJUINyYSmNywmfSWzNGJ9dyUsSrMZVfgiI2DInFX0",
-	"rx4xjWlQSHbbMf6cdBBtnCbwHqoUU2pi35GfW4uYnMoEsI8Ns3Qdskr3YYGDuw0hrlU2NcqTESzwHEaM",
-	"e8W+52u9YJpQccfoviG6NrY8g2H2EGN6KJNEznrGgMAvjWUS9yb0ay+mcxV0z1qGHSjtlEIApZ5MDcM4",
-	"W7gy4cI+ZFT+lMkpEz1joXLRm0ihxyroPmuFQSZi2QP/mrvqPmVHuci3LrbiW/kCQxbVBNGQjYTPgRuG",
-	"mQD0b5r0okz35HDYi+WEcrBfwqrLCbsF4PGzIAwm9G8Am90TUhv9GafzsmWYY8qY4GLUM2PE/KPus+Lv",
-	"OFB75Qw4odOX7czsNcO9ZRKzFP7uGR0CVxOAut2rywsTc0UHPAHecd4KgyGd8GQOq96LxjyJUyZwi82q",
-	"0KTnEL6ZOUTn/otoy+GdIAF7t1kiWOpfbgY3Hc8Vj2jSm1Kj1JmhTFM2EhQyf81IqYrM7ygALKp1bj7n",
-	"541GRhInLB6x3lhmyJx9t/agex4Gwph+SdA9f+FWIOh2zoHDRtxYCZUPdgpPnp09yx993vkWBtCXbN4b",
-	"0kgbla9TwHV3x/qby+VNPfMfUMWjniU9e7AsZjwXPUjXAMKFf/VkBpryMEuS4jOBoHi+uOZW9UqZBX/3",
-	"tINCvWfb3sECu/aR3bbZgeLQetY11EOyNzNXWpqpyCizNPAC5sPVTU5ERYbnltA8S5XiI7+ohiSM8dVz",
-	"LLd4q+codtWeI4Ny+/vNkmnVl9rPXix+6qzuU3Dv4rfM6Sl8DDbMsYKqDz7vNP6euXXxc9a14T73HGQ8",
-	"CjVIIUdh31hJ+g1E0Fvxs1Fzq7SW322rC6cKH4zjoM76gNAYaNMwteLAd29z3KW5NA6Ku5TOMc2Bdazz",
-	"oVIJ2YX6UeEqbJ+0LgqFV43dd63zIO8U0Q6Pms1RszlqNkfN5qjZHDWbLTWbxUY+S/6gyrjLkhzbJKpd",
-	"7cb5PGZOMj8OXejBPbHbZg29odEYfKG+kxxqctqqopjQ6NOJ4GdzeyGZCFpLcl326FTUBzOxyunatGua",
-	"zRfaxBG76yShRfIgTxSLpIih1z4Xox+D9UIKO80P2oruDjJ6WesPfTWmYsQIJZ5vbeb6hBQRd4L32uE5",
-	"SwmbM9Uls7Fktywls1RqRiSaLxhgsf1G3HihtP680/nxlPzumt46c8zsJGjeisWGNI1kVeSGsSk2dEEO",
-	"a/49B/S+a2E0YBaTTMQsrc4bFBLHYfsx2iC6HdmEES60tF+nOs8XnEgjxQrcoSrY4ua0FZXvoTHi0cg7",
-	"GnlHI+9o5B2NvKORd/BGnk9U3ruV9/YQ3d1eD1xQNn+Dui5UdHIdZ0ulM+bDYX0PIKPOmTtY6vJp6Mgw",
-	"f11Kp5ktBA9CckuTjJHBHP+xAK28jg/cfLxSF6u11qE3uJxMaYqFZzWZYHYewZoQgVtqaWAu2HTcIQDx",
-	"GPY0YENp1CMjz6eSC7gQPHUS/ymK+zW6sn368Ntrs681fg3cUSYiph4sW+yV3RI9k2jo8716JVbRhtUh",
-	"uRQnhi1yyDWuTUqRiqFvAlu2JwlLyZglgN6tpbxBFwcXNfmh+cc+uW89rnRRM9f7x76xXwnCwH2weVqo",
-	"20T0M3FFJswYN+ZPpelwWDMWs2884lOKAIrrMIqlcVwlSiKbRPAGrFIuJjVXjYDjLvQQObE0Ak+z1qCx",
-	"IxhImTAqdtulGHvnN0T9itpmY5qYo24fSze0z9e2V9lFjq3GRcxveZxBU/MJF5lm1rYq72bDyVCAMMuN",
-	"yqZAmrRtDoWc8gg+9LtMbxLEa3trmPstZzMuRsRbGl/W1nu2yyJeYjoPnlScj6BSWhRG6Mm3KC3Adrin",
-	"NOJlVn5K3mNvYSiqVx5humvdWSDXZIIQdmPGU8JjderLWY3lIUYsVSH8ic/IDPze5ijgz5RoPmFWe2HY",
-	"MNEXw7pT7RYDS+oVu2UpTUjhbKvTuvzhpT3fazrxJkzlToZxn0xgHWreghD3lMq8fDi+V3CNAuO5A1dj",
-	"mQVVcKA19ci7M4WGUCRglMrZWJKYx4DipOkN1g1UZwlV0faWlspR6B+e0A93Ss4HGWm7Qy9wgBiNaHN/",
-	"oe2f5mDn5GeIPDlvnf14uhS0Rs3+zuLrYld/MuTGuhykjN4YVcSYzLWx6h0I/V2Hrj2Bnl9spbDuI2T9",
-	"XdDVXfgH9yb39o2BsJIqXXw5p8rm0AjVwAg7pL09gSO8scjcgKtzOMjwR9XkqJocIAt16AXb8k9N1U29",
-	"w/nDlAkCt9wBzo59JidSaYLBXEQ16FrrYmiLka2bw3kb0H0B6RGXBU6p4IYJFXTEUkUUYwV4Lw8WewUD",
-	"I1IgdL1OObRvNwQL4SGtiGZ08oMiNJGCnZLPMI+Ipumc8Bg/ovmEqZAISYY0wnbvW6MwwHcel189ztj9",
-	"e9XxI0EYnPh/7QKFYfl8dQkGk7EVix6zCSRvmZvMzPAcuYMHx8BCIM+ZJk+M2PixZm4TLiqB4HNPePUo",
-	"cXxcwSdr3m0vNQWZ13Q47MEzdR9dBN2XUyZ2BLlvXhWEQSxhOWKuJlwptgb4vguOgOSq/ry91HA9DC/o",
-	"wSMVn3ydMYJhTxuSgeS8mu+aw2ljpLXw9ieGbwRNJ0sHRoGDL09d77SqLy80ANsqBlRaZUg+qf6m1W8e",
-	"NjJ9f23CX3Y7Tl+wTMZdNyrF51ZrbQVrUGimo7MUssXaL9Dl5SokC9MoXFhrRkDJ3aW8wkIei6W52j46",
-	"hanvKnRjJNlDB2tA26iHgHHZH1qSASOWATl9ByXvrntsfrlLfdoapjgH1veCAiVZpQPWzPLwGt0eKW9D",
-	"IwW2syZ3RuNWH4RJUk+Y1k9qB3u/xLh9xk1Osk9RTdyjk+izBI10IUUkNNzNVUSMKfhdZYKAxAMa3Vit",
-	"Fn7skn6mmLHNu8Tw9n5FFcOMKuCU5nmvq1VjIRPzMgwGSaYgGjST6Q109DCPT+gcfjQ2GSrcqrGfClfb",
-	"cq9H4ZuyK9uskOEiWIvkr2A1Jr6T3KE3kz3ydzO1NU9EQSB0thYIh+inQqFQ6aH6E79lVioYhqXkhBkj",
-	"e1lCfGvGrM0QE7bXgrWNOGsT1ujm9piYo5AakONtnygls9FYE8h0Xo8TvsLJ80Nrq43VIwVucHHSaZVc",
-	"0vaWpp2yLw6Gv7r+2VV79/D811pxa+nX/3Ts1FIJq1W0G7JRy6YeGxftFJoN4fltylvtGx8Tay11MB7w",
-	"VI+JIQ1YqFkqxWg9BvsaV4AmR/76sPy1dvv2wGO9j/7IaFczWkstXnUdUw3NLsEahrzsaq/jKv4Lzczr",
-	"w6zvEQiepim/pYnC2GkecZWpXoy3XmI/DWibLUUyt2EdH52FUKeNik0sUoJOOR0xMpSZiLHbJ40JjAxq",
-	"58w/dtRj+y843cdVWgSr/xCdtfMPBWFQ+Gzz6Bkep3KAbzcY9LBzHoV+5dddcOlhQ1oLHy/2rK+LqxYa",
-	"4O9mDPDlGXbOjuTEsARetwDFniqNg5mWcxSfXTmWacoB+aCutsxe7g3oOiFVD4HQK7+gquIMDzECt2zS",
-	"2txRwfadzRsNZXWHczeYA2lwTpMZnaue9VIV+EVZeD/rti6s8Hb3LHezqVWPnnXbHfs0S/iIO0gJ+1fC",
-	"ii1+AHpgZcOfcZT22i96Fy9LHXQ26uLzzCg45RPYRZiEgnozo1zjEUYpt3qGtQpQ4Z5dxVCBoz50EBW5",
-	"ZH0U9dYJ6JqGrbuMntaZgR+GYMq5juNWjkCQQw4JgsJAJIKmeR9zTNbRUBoHaPpd0i/LmL55QbFH5Cl5",
-	"a5sIKNfg8e8ZywCuSYqIhUb7mRUUJJtL5IYGmtcl6ePVPoRABq4DrpAzz9pOr8XV8oTMZGhJTuFkFKET",
-	"aSSHLvZdR4gDjLaI02tRgjKwL+QYlyk8ZO6/LHdPz++Fl9nsYvKkb//VMz/3fwztVKEMyXVpkymBtPo4",
-	"XGzE7ntiWlZqRAS/hUAR9pAXMB9s7o57Rfrsq5MjaBhZXXY2ttLLqr0O6MuQMnnSh4ZcDi0IGpvAtMyb",
-	"f7wsND8R2FoeYmNSj/HswNzN9/05gFMEexYWO34mnKmatp/FLQuJQ8qB45mOqOAK+Hih40p9OxXgAQfU",
-	"Vb5CotDEXWRfpyxJwFBsImvc7Rb6KHj9H1fBDoQDUhvMok4cwQsR1McBHIERtgZffrBe8btc8XuS7nds",
-	"5MPLfCCqnt/lL2EgB4qlZupVW79rJcHd09T71FlfsVjrrNYUyRr++6iLZK2uUlcfyyCMKJyU2L7JPH7v",
-	"KegAK7CIJAgiVZPYDsIFYfMI9fYX3Iu2Re7OOSWfoQGYvSWSE6YKSEZW6VB0hmnx/oI3v0DjuAFNY1jS",
-	"TC7Lme+CsZhMZC6OsdRfSPD0sPSU/D6e+zisU4nQ1QGQmPBLnWfI6CI1rqGGDqF/hRU/fKfQAdnVhRR3",
-	"owmPaezOC6apm5UHfcnsi1GbAKClLnvdcrTVCey7s2Lh3DQShUdz9iHN2dC9vocwztCO91lrB2YuUPgB",
-	"2bq+bcvfLet5AHP3bsmzbbZwFZMdMe2MjF32gD6qrUe19R7UVgBQtMf1IMKBd/EQ6od7/xxkWziIou8r",
-	"b2iQF1BOTsmVVe7+JrlQi94pKSJWDYV+K3l12nD+ReftWvLq5Ro8ASxK1HERyZXFhOsQenHbtgJFz0tZ",
-	"4wQ/DBNRXWpdBW/E072hD2bXgBQy5Uxob3L5mALyozAAF1UFj0yoGGXgEQnGNPi2rvt5p/gVR3FxFBcP",
-	"KS4OMYFkldcihzdZITW+NVMUn9J4glbUQWTraSe5C/UhlOslqeCqba2xaoMnDms97v8Y2vcVc1IKcQvz",
-	"Yke15ElfSN1zf5pnbTV3wZHvy3uZlzPGJC569ptLDFjzLQXGw2YMygjiJZU0eY45XevR4Tt5b6UpK2WG",
-	"WXm9ch5HwbInweL25ihZ9idZjBrvPbhcoLv4Dg9HU0nDYyY0H873KGycYSKHUBdphcEMnPHKJwEMGDrR",
-	"ITXTtXMr31qwQBQHa0EXnfCa3mDcd+YAeEvR/lPyViyaRYWPuPh98TMLXQfsNNKKuH1FsB7vthZWuE78",
-	"Pg9WV0fwq9vT4ccoAT7wg7ICVgpmW8zgex3wMCDouM/bQ8KNDG8uUN3RelQydbPE9vWY0ltHc9+Lcbbz",
-	"utOj7D0adYcgej/ROUiXiE62lLMJo7f7rGK9Av/bgHExcglciEDiOPmY3ppr5sxZwVYpr8ZUESZiBuJm",
-	"lXtwpZkWut9wQIB7EhOOqWYb2m+wwt+J/fbS1SUd7bf7td/MSV6x/P8MUiZh2Fb2KGL2ImJsNwAwa7yR",
-	"5/Zkc3kDIZMTmR2iF7GRDGniTPTFwUJqlic12Vph8+o+FM/1w8UcplI2b1la2bYpMo1r+3ZXSB9YbziU",
-	"HzL9yNAcPtMbJjy+EBtBN0wylmrKNSTf+drWCYuhzWje13M9gv1oVsks0DEsVS99CkLz8UsfmelITliv",
-	"6VFz9684cneLNMzbNxuWHUXbHq0nJuJcpmHfTNdM3RwaHm1pVOX1AnuScB9dpgW4FKlwNYalEJd1Q5ob",
-	"y7VImAihXKX2okPS7HQi5Q2LSTZFnJb7tsu2ML9wxo/K/lqnyGSxx/aX0EnP9wATMKPaYpxTEo0pT9eU",
-	"jJ/xKB/l4tGzd5RND2h2IdltJ4WyVJzQGd1nDO29LcVUxIyGxcSMh2RCMSa6ThrZKhSeKo3NH9Fi8hIa",
-	"UUdLdS1gWNnKTVoAbTIihNEYymwBmDmJCVWkj2UjOIaeGUO/XmRtn0xStv8Qy9QP3wfJwBb0hiBV5TwT",
-	"26Xbfqgqy2Qzg9CsAVDLlTkZj8sg/BXKe40iIGfiEnc3t66VjDj0CQUNjnBVtBBlphWPWW9CBSAmrCkF",
-	"s1TAeh3l4D+nfbj+yVsyGBdP4N3SuMCujhJ5bxLZ0H4ui9xmbC6W99wK7q0mEJFSRfAJEQNUQg5QULil",
-	"mHhyWZXTIodmQ5WGXJW6VP3mLeUqZJZ5waOy4Kr7yNkm2UTw0VgTNeZDfTCt5Y7G2MEZY8AoDoXvhzCc",
-	"3n0c7O9FUNgueGhETGgMXjWWpoB9uUpgjKkYsXpAxitF+nWCxT7bD4m8ZSkUVtnbMHJX6HOXMhqNbYsx",
-	"2CymZzK9+QFgA0nMUxZpmc7BEhnS1PxPj9m1wMd/UO4B26lsQudQml9AaXSQhNq2xRFSGCbfbpE+Xumx",
-	"r1Mwknz7M+076Egik7iuZP89fvqVXanNy/YXqtMKJcZ9D8xmFhGtvEtCB4oJ3c1TW2USM6UJrrsf/g2b",
-	"1iH+2QLmIjVM6NdfmRjpcdBtt1qtBjhyfSFn/S4R0n5YhQi0CePFRbdYDTwaEy2tC5fUQiFCHmolIKQh",
-	"tsbYj3Y0dukUKAsAGKtCopjZAUiRBaCJCVXAtq3I+esC1Cy0BfsCfD0BOQPoAbUoiohXW5wA12yiFpb3",
-	"2fLihub6W7z3Ir9M05Ri1FDPAb52KNNJPR6Dmat5ssk8HVrTqZGxU42d6ZpMEz5w5xzbrW0nuUOswJqW",
-	"qaftztn5xTOAUXbMq7mkwtf/8S0MRlIUlsy84kX7YpcAxq3zHEux8KZTKyyLIvHMrNuYGp0pzQdVAi0I",
-	"/ndnlL37dH72/vXb7MPrN+1f//bm7P3fos6711ezd6+vmgtJ5HwPjWZgOf6JJfPKkuSfkdMAJypxA2Mq",
-	"JF7MFBvBWi4Otcruchkpx+KT1MvEN7csnRNzj/uak05cgGChQs1YCnB6hppWYAlfkjOXLO8wlXEicXVH",
-	"1Vd+cEtiqIJVwJ05PC1N/YDNaLvQsyi0Mjskke2B8N//+X/qYFPklEd10qSC3e2QuM2uqKB7Xm7XmHJ1",
-	"00vYLQM0JK6Br7yiRhZwdUP8FRg3PlOkouAlbUet8wF7/jxGnXtz2A+3M3VkcpUkxO1cQZt8hUtx8quv",
-	"al6tWdr7/e3fwrVArv4CdLP6Xrhn58qrJ6t6LE4gYxkzv06eaPMfvyyR6dM/zP/qcUQ+l9RNc2+I3KFc",
-	"qOIgRgp0bf6mE7YOjY6YJ9H1FUU6YInagUQ09MwZfnNAFQd7jqVQq2KEIFrS1r8APyXm0xAAyn/zQm2a",
-	"8glLJQxsyL86qz8HCZ5OU2lMdI+w7Sjxyl4h+ZU6SrxoR51hi75kZ4PzYG2iq4PWsPtwpLcaLA9PbXXE",
-	"tjZ4h/3qe3M0PATQhK2kTm/k0cgilEIYDi1InhItb5gw5qWcKSeuQN+1/c9/Rsl69dtbEiUcoDK4RtoN",
-	"y0mN5sUqklOmKkn3HdsaNYhNKDeURLlS9H+ZV/H01F1v7NNpt/KGGpkCeO4C7MXQ/I2dEtWYT3FjrGpr",
-	"ifvqTxuqu/YRS9ro+CUxIzqlQnFNrkY0Zv+wjTbgvBhSNsyVpUapwtWF39EVgMfPjLfwr4ILw37p6r/+",
-	"r1KUvJOZUtRoHMixe+4zX/Kf/Ce+hIEUrKf5BOetHGMq7nnj2bfL+nVTFvSO1TEfPNaH4jxy67/ACH4f",
-	"S0In5O3/LHCAT3wkTriw5F8JrWPoG6jJHcvTu1zrhaJLSoacJTEZpIzeAOpOlrDTGrSad2z/UDUF2qNr",
-	"5DC9YzuGm9nmRB6iQ7PMCQrF3ejgkoJZB6EVDJVn1MoYeOvTlN3KG0x+rM5N/PkVed5qvTwlb0SMISbF",
-	"lKH53GWZsmHK1NiKnQFLpBgpouUpucrNN7zIlbX1WEw6rRbRUqKx18+EyqZTmWronnDDRM/YRn1nBWLE",
-	"A99ySTLF0MsKc1BmajLT/dOKhHozvc/mqaDp2f56MpvNToYynZxkacKE4ZTxwgGHcQTdYKbSHpp/+Zh7",
-	"Yy4QrBOWBWfTnAg+slsLmGuVyzXIYSl4aAvHb2niW4UTsz0MqPIcn1p9LD9cZXr8BhzjOzjNVX0+F84P",
-	"jW6qzm0YfD0ZZTSNc326xiGBJ9tu0aqD/ez5+ctT0kcdqBelDEqqaaKsyxtzjOdKs4kKrbvWKOiQRzBR",
-	"LLllyuhVv3z+/Bv5iSoeAZb83L+Sx33D9K+F+0GxKGW679JjBzKeX5I+CGhsDyBomsqZV+bmxNAKGaVU",
-	"QEFlv3SocJjQ+LlLGI3G5aW8FmZtlG1V4CIJSH9kkHKgUjD2vupTcuUw1AxxsQViD8mARdRcgWZ76BPR",
-	"MwlNnxVCAugxZ8PTawFnRQFqPuLPyiFxq91FYucCTmTPEmQ/zH+CqRZ/wMUJyxwC7kIOEV6LfibMlsuU",
-	"/4PFPVzq/iU5b7Xz19hf65H2d88k/CFopE91WtC2rnBMgL8oy1/yGZsRL53YwGqSxvykqRYs7TpPtlqj",
-	"5Z9Zg/XZzk6kMK5/XTd7x0M3YFnniL/f4JFXsKz3xOuYNjRiD9k23K2gq9/lci0XqJVcr+v2a6v0rn4o",
-	"jeVRNW0zZtQ9d2sTWO9/Yv9fSKAIg5PCX1/W6h5mbsVM0nztg/qQVHNw8ZIRCHfWjYNG2khuiAonc8KF",
-	"+0FABKy6mZm546Hww+3XLCGBKgxE+P7Nx+pMllL8a41GnmAEO9s/lVwpKjSJf3gDfow8OiVGsjqJY+nD",
-	"u2oeVSTNh45ElVhUvftaLnAPxxTLXAWM6prK4EI2uNkE32xofdsZz8SHMk3tr+nO4pF1XjLzBhrpZT9Z",
-	"wzO40fHZdaub9UdQaZ/H8ePuXlKmkkq7/iqOjXheYPV1dFKlIGwPGV/l912gk22TGb8HZh3u6FgbbXdh",
-	"vw/C9XQ3T8cQSePTujZ7XQldvlwetCgQ7khkJn08h30CuSEkZZqnoPvVOVq3Exa7drn6OEoUZYwnixJi",
-	"Q71hD97YO/n+AfplG7By66Jdm5tba/5pzBJmLp3Y01Jv+n10dj+ZgfvF4VtyPY5TNrMxQpu8shMz8LUd",
-	"20c3tEdlCeYS5p7twe0NwEiKIU8nWJ8PtpecMrHK7vJPPIzptZXJsnCMHtpqWfabVRktHva15FuZUUWo",
-	"umEx0ZIAqRbLgX/DNy8Tdf6p+nC/IWFIM7N4J0vxeTgCWmIjDHDymkcAzQGgHLg4Je8lmck0JnRghF6O",
-	"EtsliqFP1+e97oIh2Al7TvTI+vnfyRH6rhqkT6aZVsTBynBXGf0ATKOkoYbBSemvQvu5E//vxmzGH0uM",
-	"U3AF+UisbuguV6lxEzt8u0t/qhuFT8Ns1kpvgwH4R+/sn6cwSkJiRuOECwZV7lOqlMW/9Pn9EDOqY8by",
-	"lqVxdocXrG5LEG2TPOnLTA9kJuJ+odABc0d+9EPxpE+e9LnA2+t6+2ExCSojy+fPfQ0exn99ud8G9obl",
-	"JCwesV6csYWCpzOAVXTFapuk62DkxBbHYdRmRW1bAcMxX6ZucVGGjMUDGt30ZhCic2Zs06APmKTZZMBS",
-	"o7mdPP/57M8v//Xf3xmumvIRh2XCaa7OLiqnMZVs6G+hP3gu790f/G6ArUl98T3IqzGjiR73RKZT7hpV",
-	"GRFUuT5uM2w9deEFp0bHzBLbsuhLoVhO4Sdri9oKr/Umdmc7f+iCSDpM5WJRvv+gcl5cqU/UuUY/54Fe",
-	"2/5cGXN4NmYQ0y70YTfUpoq48ZAkoLH1bOQOXMRjprBX/eWyFqKYrT4GMXFK+gVX6Mmf2byPnWHRgiRP",
-	"zlutH0+LUFJOzXCJ9cVyM8Tbh060diE86khj567KBhMLG5gCPtzKSoB38EVKUjZlVBNFh+ySUDEnmeB/",
-	"zxjR7Ksu1gwFF8M2e04vOo6/oq2ZM9iF1QgWrema+oDOxUUYTLjwpUM1bHdTF3NV/iMahaCNGk3Hja+q",
-	"tVjbVr8yQAvuBlejlKH+O3DaJP5ZOGxy6DjWN1fGC3D5PNXjHuAsdIP2y5cvwNVmPpBf6U1TFnGb/Dxn",
-	"1KzvkE54Mne5l685TRLpG6G5PMkJF0a2FEqF7+R/asyMvotsL+dqNIrkZCJjy882ZT37cacvDKKK9/3i",
-	"lIbH7FW/k9HCCvgOFYAmaI/nWhbbasf6T4g7hDWEVETM2o0sSYCZ2Y9T89rQqGn9acpuOZv1L7HJ4Yym",
-	"NgNnmMp/MEH69hT0T8kbzPShMRcjw1mZre62SUUxV1EiVZYyAmpUWm50glUcWALsZgPxZNBckblKM2Kb",
-	"cucxAbtEQhPFTNEkJKlPUwsJFArPQzKkPMlSm2uk5ISRmM6V7dpoNhTt+8qQwuL53D6qcNQjH0CPhEML",
-	"610L12Bf+efn/9o5effy31+vxYoPVBUNd8d1P49z58uh+LMbMFEohymMe4lz7qS3bbEvdjULfoo8dn2M",
-	"npW4Ox+mTChbXwcc55RcJUqSAleBjFDElLKYdkJqwLUr4OpwkWPVGl3p7jjUckdBmF+98nqYmDp0OpVc",
-	"6MkyqZ5v0pjCTf8KN/ubVZ7uKQTVgGoPMQp1J9Xi6t1Bt9/uIjdPATumuU9aTi3NJTK6cVpL4YMTG7Da",
-	"JXH5l++Nwo5aztFbdtgqyiNldp40tuN41nDZNbv7HZOsGHE04Ss0Yjq3tReIUGl0CxeKRpsMyjNyAwv8",
-	"ctswxgKwO35dAsxvRZqkXYvHpo7ELOG3LF0Ctrso8CToNcAEgqRdEm24nJE4oAJykTFFqCZjOWHr6y2v",
-	"3Bl64GSa75W43XpuS9mQHHHicmt2TOFXkBBgqMonpa3MxbmEYDxwADsg4pJ9TslH8EaDx0d77B4Lr+GB",
-	"OSBSjYgbPiOhiohh2u5QuLSL3SQ8b6PN+GSVBRn3rKRaVCsAPqi7ji7hIT2WP/hibRtlIX2l3taHy4QW",
-	"6e7h6QdWugA7iJuE2OyQvxJvQFAxixIu7kVSUovBXpKBuzUG7Ogfm2yzoNc/Z0lCMqF5Qq6mKS913BKy",
-	"F9EpjSDXYV3Z9dpu6lF07YT07HJuJ7kmTCm6Cob0J6ZnzAodG3xz6mUxdBtiupJR+BKqcuN6KQOsQbbX",
-	"OzemY/bnttmfu0unGQA7CX5nJKLC6xcu1C/I54ypmM5PV5j17dbalRYXEBzmcaEceUu0OMcG7CE73PQN",
-	"R5lEDh/MQV4nOH9LKBeQr3AJWiMVQmoycNiPcSHUCJRfVxZXJvC9FsY1Ps+bnqz9ROcXBlF1tH9PudZY",
-	"BP+gJ9t8l5XzODYQWELqE2+E35cn5d41xCHlyWNTD70SiETSi3ncE1L3qDlN8fp08l7q134jjzrhbsyx",
-	"RKqiRuiPYsENuAHRFcCddkdtP+X9Hp2DckwVGbBRJnZLbTj85cSQx0V2v8hMsZiwRDHQL9enuI+4jUda",
-	"2wmtfaY3jKC/Pac3H8MfF3Lg1iU3pWm680SEoUM/m2os+7JdH0sFO7ujOZjDMRR6DIUeQ6HfD8v7iY1s",
-	"bujmuoRhO1g/tVP+tkve5YZ4ZF9H9nVkX98P+/ot0yUlKM9aR6bmNKIFXPYlzma2gSvNI/U0ygYrnOfQ",
-	"ST+iggwYxlChzZbdERaTmGoaOpScUsL9NJVDnrBidyoEas9izkQEqaFnJesu5aOxruldAoPcVWV+8x4B",
-	"2YD9WtMj4CpJCK7djg+B2ZsVUGGRXQqPm+i3sn57n/5h/ldfo/GaT5gwO6r8VkIs3qH5h2TCqNlVFbq9",
-	"Nz/psYxlIkfzHFJ1zQNwvhxcGbDq1hjZYHuEfd+x7q95rBCCPnZSp0uoc77hxYgrnXp8ttgvmO8wAzzt",
-	"q+XDtrwaf7Bg/FTrlA8yKB63CPxm/1pBGBgRYETTywCEZ8Ko8nbtF3M3Ln7xW4sj4iI2E4fuTR/f/Kn3",
-	"/s3vhr0Krr2/K8B3+V0z/AT7R7o+iBMp9NjoH7Yfm0fdzbumnkJJPewsLLjdTLNJRsSICfJ1NhnQdCR7",
-	"MZ2roHvWgsZeveKynUNFXy9iSRJ0L/I/ehMupFmadqvwY8qUTnkE4tVcWFikvG+Im1E+4s3AqeC81aHz",
-	"w7WHonrXbyMbsB8UidmQC74AmFPiAWv33cgG7JU5VL68oIZ9PLX9zFZ044CiLgj3mCewtyOyBc9gqEsF",
-	"uiQMkVlB0/V3WARlqY09Dy0G1I3ydbeQBu0YyLW4Fp80HQ6hBAzDHykDhJAhHxmK8czH9pYsH+2xTGLS",
-	"z1e+H/puXIAknYM20yS5xNldC98lX8yxszJUlw2hr/0p+YQY2eahnCCweaWV7gpHa4vZNB0k2BYRG+4D",
-	"drXV3hAwO6IJEzFNyZzRNDRsVbMIPCBQTAcZIUliefaEpiMuVBc8OphdAygIiiUs0srDJExCi2Si8DpA",
-	"hFmuFF4LM1xE0ZazUrTXjuyUXDlmYaaDtIgDMsttqd9cNGsQEkr+ntFUsxQWgsJUbGldklwLO3bzQkDL",
-	"PiW/8Dhmwh6oMb1lREjSv6VJxvpe2KAySfoqm5p9Vyzun5J3OAn0YwkJW2RNPjt4nB4MYUwRnVtIDZKO",
-	"xXCo+ka962NraKPvJFKMbF9Rf7JieUn6b4cn76VgaIb1bZ25Imet81OC4N9dn0LgRFxOC/ke4EbLmKlL",
-	"UIvM/UWaEbG/FeblxuyX3galHGlc1slWgKsBYri8FuedDulrKXsTKuYF5twPSV9I3ZOC9aYs5TLuF5rG",
-	"4y+245XZIA+Cbo8yPOtG1rctSWGTlw9GH9/WM6Mwq4w47hN0q1NBNBOwU6oKrdyqBa+xqHmB60HPnzeT",
-	"qZ7/xZwaZ5VVqLepnOEpGKQAux+bxRrMLwnVZCKBgoAJwPkMSyfZDO2U9OFKZdLEJWFmCDAr4GnYY/Pu",
-	"HpoFUXlXI82z1X00Xyy00QSt4O8Zs5et/LyjfSiqSTDPS/IvVGQ0nbt9T6jSSE4VC1CTGwLNrxs3QzGf",
-	"rcKD+ZW6QYWEY55LfGnHpBlAVDUdkJbbD6fQYxVZDWdNt9vZ63fu9XotUzfa6+I0UG5eWnloREXTCbnw",
-	"eMV8zHfB4M8y7BReP6Nik9htp+SUAMjz5Ir8BkhIC3OrxFUCnbsGm+K8dRc0xepzEudaCrQPRJuhyRLj",
-	"nXc02b1jdXd8XrBhvJsPDI0RqIEGKBMriRrOL6+jvmuWndbDTtNT9wazEiC/aLKI01XdInnlvDq7p/el",
-	"4ziV0yzJgfA34AQLb7hz0ucPsZn9SN3m+lpfs6/6qfkJ3FuxZIr0sUS0S/y1OlGG3Kwq0RFcEGEQqdtG",
-	"iHP5MMyx6i86M/p1qDq2FLiGQV207rm7bhmlGsQxOnPPLTQOQBxAjzzUxM7bHTP5pk++DIp+Y6/rO3cG",
-	"XeWHAFN92VuCxpfTCVEHBclk1JLiCLR0f7YtRsPhuT6m2cDtlKrcEhddaNt71bjgcb84aXVOWu3PrU4e",
-	"6Pj/2Lu63bZxLPwqB7mZi1HcJi06qHPV2W13s5gmRZvB3KRwGImyCEukQEpxjEWBfYd9ir3ah5g32SdZ",
-	"8BxSomzJcRznpzO5S2xZosjz//MdBBUa29fGdNVGvwliLLcKsqD1bn/iib9DaP5dIrLyDL+OkIgiIohz",
-	"efL+c+SOKzqIXh8cRt3P3kZRSzLncg004kCwx/l7TyVFcEOcqF3t/ceGmpCjWR8U8mFkuGh+cUFxCys6",
-	"65w1OGYizpzyKdAhs4uqK56AVPNb5QuO26XtdIx4J7jqV9fg9Q/IGnpJT8uQ2O2TceVKdTH4Sq0H4S9B",
-	"SOdpW8q7zu0hsTTFyM+PQiY/dgKcOc1/RtUTBEElnyNgZnBlqpvvJbbN1Vc8zxFPALh0K/j9P5TWWA0f",
-	"B1OX2UH8MnnLDy9/Sjcv5GoOZl1aJSCsh82tiJBsNkywdKXvGj7IhKkUec1OhJsI+HUVBnk0vxIuNCT5",
-	"3HqwSBlHIJVn7TbESCXfLkJJIbQwtzIAXTzQuBK+xQ2ogMdfTuHVwZs3+wfA8jJj+6/2Nndq14/kput7",
-	"TKO/hEHQgce5rzpGkCisJXZ4+JI0Kv178DYwiYSsOA6B3KDUwbXnfH3wRGRwPL+smVnuaKZDkg/LQXNf",
-	"PdgYDWtUUf80yi5vJMbawsgXLvyPYUaEaZM8jJRTCCp1iJmeE8a4JH5F8J9JzUdwEsb4z6V1ZSIsSrUa",
-	"ZoTDWJuEts8nBFvaHeefMeN7SKh658Lz8CTjOQVO3RQOPqflmnN5yY1IKJyq8gRR62Gu6jxBXDz7ckbI",
-	"ae7bOcy4uZTeniLT1OKIwdJgGYQn2g3Cnku3aBe1dx4e7pgwYDWq+8hZr25CKr1jGONfCjT3hWXd0Qen",
-	"/ZhtMoOewfJ0nX7tHZjCWzDrbVpodliv3C6gT1KcBH3xSY2ZzJ3Ca65/+qdAMAQW9ePDZZJkc8S7WniD",
-	"HwMjBtzOPFgPlPkbwvjKBDI1B7EkRbsWQP+wKuRZqmkizU+Z1YZVe7Emg8O6c93e3Tht0xq+uC2pQONo",
-	"GwfXi7NJx78Pndi7cv6Qii7DSx7UNUTVLAyQMYhJ+rJz+jvxGEOYQpyIPEjvp93UfJtgpEohmHFeNlja",
-	"aXrkNdQ8U3kzuxUpHduQkbKVNjuZ2vGrodEFz1Nc72uK6/trFld+kCtLEs3N0KwImuc1CA3+etOMy9Ks",
-	"1oTjB4xKKe40rrX/eS5S7mZ3bDCktjN2VnTnFN2QM7u/ibEbDB1sBq4JY9jqQM5MFXyyRaH2htcevMQA",
-	"iJzWbEqpZfu/imfW1HJ5CR8o//2/xjD4qGpjmN13EiITrXKsrvsa7SnJJ5UoCA3eNDdYPpqNhywaMZVm",
-	"IuTEuhRU42vMXGmcHfKQU3CtSHtorABUAMPOIjJIoHhI6n7tzPveawT73voRDzFF11huZZ8VfDQqQUyz",
-	"6ghwZDwwsAeN/RUeCQQdvYsXrvLpYgTYQX1RWf9DM72Y+OO6CLvr8VBBSOs8xgQnUtSEeiAhzpQy3AVk",
-	"1Fwe+aBlRFVn9sdUkaRVPc1wDl5doT8ojKkJvi6Y3uiEIwhzLpdH+uKa3ApxvIVSMOdsZoWc/c6ynn9V",
-	"QbC8ONX0Bl3b59WRILBH9Kju3A2yZlkODDD+6vliPv2KS0j0ArSwXLd3K956HLQEPI8/4khgEh3Do4Bd",
-	"sSKGSm4pRkLrdPOhwAtIFDIQmp03clCfs+WYZ6czgp/V85NRz9Edefa4eipJxmG97YrRt2e+Xc86plpZ",
-	"MrXnmaJaYdT6pgUasHpx7FMkjTptsH9c94Nb7w+BMxnhPVluFJkQ5/KiQ5QX8L9//dtXGVNotDA8v+Jm",
-	"BGdsJuQU2JwtgDX+KlogGNbGWLaaEbo+dllpvQBRbaD+w3bQZrh/wWTCMMNUaSakC9wWwhghpwONoz16",
-	"noh+Oz2/60nOfXIBjo1RdarqvVuavo8wwHlQOz/B3sM1CtcPbN6lzn3Rut877qN+b5mL5TkYbjCXShXB",
-	"yK+grTKUcFlXlItB6RFgx24sTqhkwWWbDM/TYOY6nW2cK4NJoYND5L4+lE2/BXdjt0fp0SYrxOnfZzPk",
-	"Yc0Q3yN9cLh9j/QfRTgRYJT0EYA7CSV9X0LpFpJlRZCo0in9ATGiv38x8uzMPC0p8urPJkVOS0y+tmHE",
-	"KesAX20jSgyv9tvw0v3aOGiN5CKtDDCwBElTa128EoOTy3HJNnDogM9xrLeloX0h72wLkbS6IUw5KNAM",
-	"rz75nftOUO52HFL0r//Z7sWz37IVU3/hFTBoDqYhwR3wdaWqcsc8/cEymyo4xhIsv+XKVJBwxJWk4tBY",
-	"Ycc8qosRrAiBnTkw1Abkm4yFhNrw9RaI4dXZ6dmnZ+Pj2fh4dmFuK6cQh1NJvm/PwzPfHFvbtpdTPgho",
-	"1mY3GNWKWQVtf3u0i+KZs+bJ31UBzb6f6JVMlLzvCQjBo7B4Jvz/6+YtxNaWcrs91Nfeft1bP/PmnpsD",
-	"g/cKxOrrvc0E7qaS0UrR5k0J1G+i0kmsZFLHAzhzKw+zDDC5jSy+YrlIJliFTXf9Ce/6aodVG56Xnljl",
-	"BuYuPJtTLeHDp4R6raiPK1kQQ+7PJQc8L4dH0hSDGMrsYN28s56U5D8YKt0gUM7Qj7F0ZHwuOBXV0KSI",
-	"s5bxHq9aYh3/reWXQdK+NeU+Tl1Es/t/stqIzzxGjz5UCzuwIV780/852bReoq1L762FCNjjrpPynlVM",
-	"tAOu+I6qD7ag7W10TNRXZ9jk1jVymre6SlZlq0YXFfF2pd4ti3pvKHxYUVU9pQF9WmvAkSca3l517boA",
-	"YIX83+wfHO6/OtjbwoB6hPz/Wi30naXZlNY8rrbULN8IHLq/n/jMujH0tRWR2h71C6Qhd//lH/wdsaUj",
-	"67dR4LvgFbM+xwh+bhorizHW9VZaxAho90KVXLJSjBasyDsfILaK/SBRsbkYtWxMjdY9guC3TGEZoPHI",
-	"gu6tx/DrSRTgPkZw8rfTCGJxJXIwKha8WkRQakzWgeFxpXQEhJFtGTQCgs2GlMUiF5XgJljOaRCaMT2r",
-	"egeFoEJnikGN0TutFqXK1RTBinKRcogXcc4jKJhkU+r7x+BinXceRkDjfY85o5qlNszYxBEJsp6606NW",
-	"NPmkStQEKqOlaEe455R/6HPV7cPG/mYmag38Bn5YaFfmEZR4B/cmMu1xpsOFUzFWwRZY2Tn2qJ3AplzG",
-	"uIvt+ULb6Bc85t2nYyCQeTOgRCjEgw9KBc8TAxWbcYejTVgO9hXey2kuTBbBB81lnEXwTrNLEePbfikt",
-	"LWQeOYNVbU17wWYNiFMRHmmD57xGt+VjB8sau6IfmbgPrEK2ik+lLq3Ecgf/bTjLcVKMXUPGhBzBcdWA",
-	"KxGsh3tPV3IXgeQOG1ZoQESXzg7WiYsD9aGR+1sICUonXI+J+tIUh4lSwNxEUAgE4MQ3MLHmTaHdjPMy",
-	"qNSDuNaay2oExwld7VCwZL4Id89hR/fxndt4grsVBR8jp+0jp0GZUTv7PFOO6azkp4OzDGoq67LqxFUd",
-	"2i0utYp5gr2eyxxJjNq3CmO5q0WbFVgtiPCl9pTG8I8vpyfwBTVTBDlbqLqCTPjLK35dIdEZezAsBx9o",
-	"biG/rYt81go7MJkoafb+UUt8LEmaqFiw+A9KF0NkV3JV5iHGNATUHBA4dU+UPBapsLy5AMkJkNo95Gcu",
-	"eSpiwRB4sV9sM62xN4S2iG6MVES3Z9rKZS5RKl8pq19SBPsEzU1cu+X4QQcUFmzKKhnC6AYL+sxjXrpW",
-	"z5WJlPTWRBULuOxsAA7eH+OXuCy6ImrhFQgPOYmaxJBOHHVf8pgVGE4OFvLXmkwYPnQGOG0Dozf4CHck",
-	"bKo59vxHoHmKw7uQVpSa4dyoEfwipMsUYU8dMjWz/nVH7uBM96ETqTS7sgKPMtj2bCo15VYkB/fA0WGZ",
-	"ypPBuyCxx7gSxJ/ORJ5EhHc8zwj0mD4EtDas1Vr5DczUHFKm7VJiqpvtML7IE83lkDxqcnYZs0u3Rvbl",
-	"Ai3v4CZnzMz6lv45bIKm1TJA2PyqI9OxvWCMVb5laZdo2MK4ll6EZc7rQhooOJMRMMo41xLp0Tj5jWZi",
-	"RNPDc/zWE5xxIyNNFaz4uCiV7j20jyjEEoitXPNl1TipxiplzqzyZ2Wp1RXLTQRlzhDPRlWO7VKV52q+",
-	"X5dmBO+ghTfDG9LpcGn3EM0Xzgpq6opaJA8E63ABPGz1Co/LrmrorFoxZWaoIslmCZNeZkngMDOzF1qX",
-	"qeU+mnJg2eHSMr4lsA7b+/EdPUC6LttiWpxwb2F0VjEOCjWacSBErR6Ww+5C8FQ/5KMPvHdKsxtI6RJz",
-	"jyEV13bT60v7VQsrbpXpPFPEymbWMc7azvBvX7/9PwAA//8=",
+	"7P3rktw2li+Kvwqi/h3h7umUXLq526rYEVMt223Nti1tydP6x7Q1LCSJzEQXCaQBsFJpb0WcT+cBzkOc",
+	"B9tPcgILAAmSAG/JklTdng89ViUJAgsLC+v6W7+epbzYc0aYkmdPfz3bEZwRAf/5jDNFmPoOs22Jt0T/",
+	"KSMyFXSvKGdnT89+3BGU218R3yAF/16TXJ6tzsg7XOxzcvb0bCPOVmeC/FxSQbKzp0qUZHUm0x0psB5T",
+	"Hff6KakEZduz9+9XZ1//iLfhr90QISlnK7ThAj3f3Pseq3TX+NhPZw9+Opv4ve94is1H2t98syOCwLoY",
+	"OSBBJC9FShCVE7/wNyyOodGxQiSX5guYyQMRKCN7wjKJOGus6zJNyV7dqzZjyvffr872WOCCKLuzZrD4",
+	"xn7nbWpBpMRbIp8ioukuVggLxAUimgZUP21Y5mx1xnARnmo9tQK/+46wrdqdPX14fr4KkOoZYUqQ51+F",
+	"GSCFX92X91jt6u+a3xKa9RJnw0WB1dnTs7KEJwMz4BnJqVQ/wLBBpqdSrRCWiDJ09e5eal+4Cs9L/9Q7",
+	"JY8oX5zrvVKKCD3Of/8d3/vlrf6f83tfJm//7Xfh+ZZrouccoVi5Jp9JpOcYIVu5JlOmF5qAkFx0P3/F",
+	"yDuVpPDrlRMQe81Xa7Lh9Tb+XBJx9CcEw0Wm8OA8zDcxjnGHNrz4k5nleUaKPVeEpcf/SQJn/Ht8TSTC",
+	"SJA9wQpJvCEXCLMjKhn9uSRIkXcqdpC8se/pwWMH6cmT1VlBWUWh4Dw3RlYGaaQFLlJaGh2wRILgrCVT",
+	"H4FMDU+ylsKjWOhBZPs2P3BGRs1Rc1GK85wItMOyZ156xGpy05hp8wqz2JW3x0IhzvIjOuxoboR3au5K",
+	"PSGkdlTCdC+McMd5rpmfqp6pms9NJBlL8zIjP3KF8+5Mn/GSKfi24AeJFOeR40bNMImCcfwpZGSDy1yd",
+	"Pd3gXJJqCmvOc4KZuTrNdd89+jjPrxDOMulpBVpckhsijpXWEJlSpUTUcyGsLM6e/v0M5/nZ2xA1vqMF",
+	"Vd2JvNKLxyB1Yh+DF4PrfnK+0vtAC/1tuK8Kysy/6kNGmSJbImASQ1wD/EslOmCmSLZCskx3+h65Wh8V",
+	"kf/j/N4XT548enIVY5ReLgnep+/1qZR7ziSBXXpxWards5wSpr4Wwghty7v6P/F+n1OjDH3+D2k0okoO",
+	"/HpGzCtnlN3gnGZJCgNpWaF/SAKXDzygV8y4QteMHxgClYoLlNEM/roX/IYgqiTJN/fP3vur+50gm7On",
+	"Z/+/z2sd9XPzq/wcVmLWAMtsbfs3z9AXf3r8JZIk1X9CT+4/PFv52u2bN2/u6SEIU3rFgV37lh/sAqSd",
+	"pNqRQpL8hkzT//T0vOmeRPKtwL0UF2QjiNwhxa8Jc4SHV2+Xtu9XZy8FX+ek6Fnf3jzxx8A6QT+plnmm",
+	"v6kwzatV/VwSqdBaEHytdWPgoIILgkSZE3mBJCEIaCLvO+rIs6d/rwaudqsxMpVoQ0meaUK5J/T7e65P",
+	"tab753D03r/VJ1IqzFI9WCnYU60RPD1/8OXD8/Pz83vwP3/S//Nn90/7f1ifV4VVKc+ePn74cHWmqIJb",
+	"NbAuDKup9QxHMPm5o8voLXSbEdi/17wgakfZFiSR4GxryGfvsRt9IjiTYGMdwETB6Q6ZNaCCYCZB1tkv",
+	"gT3x8rmRKfofe8H3RChqBE4qCFYkS7Bq6FMZVuSeogXpKlWt6f7a/Z1mI3Sz1VmOpUpKWX28Y9oxRBXS",
+	"T6EtVwibM7NCigMpCspKpec3btLMWgvdH4g6cHEduCSfPf/qFRJapks9kwIfQa+Br5vzS1gGrIg2ghcX",
+	"iBR7dXyq1Ud9QyhSyOAX7R+wEPio/83FFjMq4QwmI4m3F+SG8lImkqSCqKRkiuZhGZlztoU5m0etco9g",
+	"0caMHUdBQW749URWkSnfG0YbTw4zze5aXmiVjjLfGIf7ektvzAbxUlt9zFxblNVavdPuOp8u99lk7rc+",
+	"jsYLlKkvHp8FVY76Gvq7sWbc+yv/7DWm0uUIy74VPT2urZUtvv4HSZWeYnXen8EXQMxnGdWj4fyld/6t",
+	"4tgUCa3j3VRhzlezz7s7gW2dqNc0ap7Piom8MZ6EplTgd8/Ns97PhsNWZ8a0s79r5WDmGQwwd78t3p5X",
+	"QZn914MRk2wx0xCP9DLGS+tXau08VrixnL4brL5UAmfY8ywMjfMDeaesh0IP5KylvleMSdUmCMy++ekB",
+	"GlhjtvdsFJT5f30w9bSwMs/xWmsURg29W8fiw7N4d7+UwumusNpL60rYaNuRCMkZ+v3VmjCyoSnF4pjQ",
+	"7OoPWgfl+okUS4J+f6X/H/wAKmRjF5uvjjr9drRxzxp9O8lITlRE4fnRc1M4g4zsFTijCuONG3dBzVHp",
+	"NjQnCQs6VC/hbj1giSRhaoUOVO14qYzqiZF+CRWlVDDjHc+DBNgRut0p7/qvrsjR18c1ZVlXf1id1f5d",
+	"zVoVsyTwPKiZa5IHFY+CZBQn5s8BzvL9RhiIQCVsSVg5Sgm9IVkid/jhky+iA2pC29EcSYNXC2GSKnpD",
+	"1THC9Zr9nhoFyHpugctTXjIF8R3rkGGaruA3skMaZ7L+VKpIFnDWrM4G1hAkykprXDvyDmckpeaL3XHp",
+	"LwFS/+WoiKwWESH4oKq1OlO7slgzHFKD3+yI2oG+SATRo3LmHYPKYTZPISz3OccZyZL1cRQj3xBBN7TP",
+	"7MFIppgBg+jbDwuSwbEDCmU8LQvDNqMVVvO98fMbreCuzm44zRJBsIwYg/r3qRq2eWXkdA80UwGf9Ev6",
+	"juRyBRcAQ7QwDsalFHQQLs1j6gvRhmyxfF8dq66w8Hm3yU9vey/E7yi77mpx5N2eCiInkXxfij2XZFDn",
+	"a3z6pX1JnwGRhyOrPnX1Q/WnVv5Eh9c5y5Q5bVmt6bvBhuf6sv5sIKKsLdU9Yb6Qdv44nxFCgrn+zBIK",
+	"fK1Y3TEN3qPCEir8yZpFW3Uf1Plb1/v8u7pfYf4bN7rVhBNTS/KGLdEIe//00+tgrNXfSjtOcPvKjKrL",
+	"NJzRcSVIhlN19RTd4Lys9QIlMM1tFAId9C1OBJYkgzC//s9SQDqEMQZwjjQvoYwUmGX+SaNMElGLc3A3",
+	"a50cCI1NtFlPIHz89Mz/Igi+DqvvGyqkQjll10YxyziRvlrcthyVVVa6rlHKnG0Rym5gpEGWsD7q9tGt",
+	"vKBSGr7GuSLG1W6oQcyyucjsnw0JKGeJVfYTQVIu9E/pjqTX4PNM6mG8P5YMokjJNcTDGVeJ2pGEcX1z",
+	"pjtMWVjhJD931/pDWayJqBKX9F23muxys3SoogpRhnxWrSGWSCUVknTLsAJWuzHqJDKLau/tDstdcGev",
+	"yTG4sVfXNLuCfJXP7x9Int8DMn7+j8O1vP8PydnVWZxsI7S0auLdL3+dPXzy5MGXK7TGknzxuBT5ql6d",
+	"5jWJrg74KBV4muxBfHC1srk+KyTJzyukFwy+V/0l0JJWJi5BWEYytD4ibBh3Q0jYmebeG6u0tDZa02Jl",
+	"6F5R2V+3/4UoE3x9EwyS4EpY9d6nnlx7v9IvcRHc6/+UBFK0Ll8+twHMC4TX2hSEmA646o9SkcLn95j6",
+	"az7jrrAWU5WSiKsVujJfudIfvTJDB/lpisaY7jDbkiyB+FwgePIDLrT0Zvm0WEiIXh1BQPRBoUoaZrxA",
+	"W7yXCAuCqgu08x29nZEkwuqn59kKWfqDVwN8R//g6+B4XX9xc9RvIDrHCxOu0JtkIi5j9nQf1x+PK3So",
+	"kh6rmSMsr01AkEa8E1qg95mcejh7467JjrKsIoP0r9sJwSKInEYvsSsXrq0Sz0xIp9qBCN2rdLHuqFrj",
+	"qrOkDoIqRZgeTl/s1bg1zeBRe+l3xVEJkiGhId5+E/mIz+mDm9zk/JAhCpamd75XThB5ZGjOtHMs+yXd",
+	"EkZELTaXMyJmmgV6Ks4kjl3gBOckAxnSubN7zwZIHW/LRx8Epwm0YvzfXt57+OSL5kUL96fTdVyYlqrV",
+	"kFvN0xZnqwh9t6kbHzgySvm/gZupztRuOdgFvybjrlCjYOu7gCmtidfL8hx1oJgE6Frvr7SyQAsvUFCb",
+	"0iuuKzlhGfN/SrKyHzjsuKzEpiclL4zqswMnpkTOpnFsN0Zfg3WMIhdwfKVAjXrF03Xfr85KVn+tlWfu",
+	"kRHTSjuhAs7RCkleQFYBh4T4PJuhn9s9dhvqUd+bWJjn1I4L+gvw22siboj4nijshFeT+yArC7xxMpHl",
+	"fs+F3d8JiomUJRHBR7WSnpSCBn906X2nfV2QG1sEkbick8jXOs8luFS7pCBqx7PZ3zdxwNlvE3FDU5I4",
+	"1zWOpg5BWk3/EpuPLLC6Nkeaje7MJbwJ3u7H1hmgXg9brCLMOnbhk3ggdLD+UodCA5YQKGmDWoE3xqV9",
+	"4/3qbI0lDWpTR7j1jI8B0qzWJBxoa/nk9oKnBLwaiRnbfaQvILGmQu2SLJhS+mKD9oKkVGr9sOBM7bRq",
+	"dyRY2OCdkApl+BgKTFl3Us/3kmrsgKmW4eOVVe0ZZxCk2tIbUDR6aRAcHkLOJVPimPBNwgXd0sG795l5",
+	"YW4E2fF8wsBaC5K+esbFXHtX1nz6/eqMZKXl65zchGK6rQHaz79fnW1wQfNjEk0G3BKWEW21E6asc7b7",
+	"jN6WSLD8e8O81tdWGx0sPyIbGZqbPqVvUJaRLMmIVJTFZSikxu4FUURAemVYgYKnbig5JLlXZ9bHIFXB",
+	"GLi+zX/L0YaC/3b7fiiwoArnicvDHdjX1uMQyRfa6KFM8VG0LOjWGIFWUPRlKLY/3no1uJ7qmbErar8A",
+	"eUHGZU+DmUaev5maGo4CU2bj2qM2xDvvnYRUtSMCODzw4W9KAbF0uSd5TtlWGrcfPCEn+Xr2Oz3d0JN7",
+	"vi9zQ5BRoqL9vE3IgCknIXF7KQS9wTly5UqubHFQmguyIYKwkAPi9Y4LBcTYlQVmT72RbYEf/IiRlZDB",
+	"0bdUglc9aQXg4/PRb4gpYjHwCgxUYJtOFkp0FJECjAOxCdE2C6vAKt0Ria5+vlqhco8URw8uEGXaYhDw",
+	"i3UJ1ivj5dpPqrfUAbXxXfejz1+/+Pz518/Qk4cP/jx0N+oB9DgRjxHe0xWihdaFjAdnQ4SIZK5U57gq",
+	"dEptfM7InjOTthCMbtx2lvFQEsbcJIea14N81mbX1plrihGzm92T3ZZz/tXiNMZqB6t9GNBbL2stNRz6",
+	"rLfRxqsgQJRqGzS8hU3G+V+lvoI5810MWF6TDA74livEuHELrND6aFVHkmefSVACnvop7H7tVaUv2MPk",
+	"pqRPkdY6jHfXq8rxdVlvKVaw1ksyaZk+BR6f95NwVrpFsFj9GdezVSQDPVoicLpaPlkhyqQiODO+dlgO",
+	"0su5QJghTeRCs6P3g6d5V5V/Dx76lX/noQNykt2CpbRhob53X3kn5Jk27Yx3JWL0XKXmEafz239War+r",
+	"Y4A6IChTpRJJHFBnZthErXoxKxvAvWPqP+EFtC6Vm5ch90AdwL+MZcVO4IdT7LKAjTWUjf3JmVwDFbFB",
+	"E2yg1vpkk2xwTieaaMPjf/ImW53V/3Bc5cDpNt2yNlq9gAePxi3gjhlx3gJHljwtYuVNLFvp4SPfIvRG",
+	"fRw6MHfSQIS8/XXO02sfzEMScWMvX0jvJjc0JRdN45GRdwqqqsPXWItaA1vQMTJbPMkzfFy5QstqCtpQ",
+	"Qb9wRlaRSXwUU7Wx8qBoXcaI7GSVBa2hhvUTtncGLBeHaXR6ddKcIqAh52jPLfujf6Vqbf6w4xAAbVRa",
+	"TL5RR6Xm6k96SbnTr0bGFYmE01Iu6lqE7pIL4lKTpMIbs2r3krHWRlSR6iGDPIoePPny4eOn6FLg9Qp9",
+	"rXZ0hb7DCkw8D4Tq8t5/AQjV218fvf/d2SfogLj1KpC5Ho7WwbL8NuKMzjKPJ2vC88/bUhrthz1/wybm",
+	"vMPi3xKTjk6Lr8ZyxwJ5Ve074W5VaHTosUSZxsDxGSy6WPA4DX7rtHPTHr7FscCvD1eP3v/+nv3n+b0v",
+	"9V/+/P4P/xa8AKIHbLhSZYEDN7CcgQPYx1zLHrS7e8iWOWB42G3es5W/t/7n/+28zn/43SB40Nn3EDxB",
+	"66NxkF8g/QGkDCgjcz7yNU6vz8a5sG/ZBzl4Xk73SfZ/4pTsj6FzGDyCrQ+mU7yRg9TqeCcnLX6Mt3LS",
+	"gNO9l8OXzrA386SLa4Z3c/B7Y92YowZquzUjLw26ORe/Ez+6P3QSa94N/+i0Jf3mL70tf+ngybwF/+lI",
+	"/9/HTm7peAxHFGsv5EHsanCC4Ou/5ljKiZ6EkdZ7LOJ7qVBOsFRIEYbSHRY4Bej5VRd7uVH1ff/XP6/e",
+	"n1j9Xa/5FdFCPgBJOQlYqXDIUIu4QEd+lu8JG49QwkuVcnN5u7STf5RSASiLLZKu//22dx9DCf/6psxK",
+	"Mmmd5rWJxKleGrluwKSMYl0BEhKVgIWB4FEt0ccXVn2q2I2OfX0uWdV16BVR2ns35rC4XJqJ4sI7JcMu",
+	"thO5tY1SaEcbs7olrPm2dLljJn3JsjxAA8KUoBM0VTPO1+H83tbU3Njx+cxydp8wZfu9lo7WCyY4VnRP",
+	"XruhYbcORp6EfOw1tOmtcA7T2+gpHZS+VkW4ceYgqtD6aIFTzgLLXE4kVqvy1jBA2HlZhhHDQG/m0aZY",
+	"2nA6l8SVs0MwzjMaf/rpd83uLb+erx59GY6frXl2PHE7jEtraDOg+UkXII/k/NBMQ/DE+KOmmvbfv/+8",
+	"NoB/l9x7+8c//HE4smG7rsBCQ3v2DAtyKQALuwhDZGwxZVIlKdYauGaK5EDzPJzIhJsj9TucsCCJ/8L7",
+	"1Zx4+BrACJg2P6RKnD+8m89OFYKEDGnBXShk7eq3kXtbhtFA7bqDiAeXLqO3toGgz8KY+HA9ctgDZNEg",
+	"7UMQuLA5xd2PLaIjG9/QSBNuLDZ0LAK/z3H6EWPzNJjIc2spMr8F6scG6n2J4PZpFZVCI0TazIT3Dyr1",
+	"FhVhw6lTd0OmLZXqMD4JoZJJg5/+sPKjdbh89hlxABawvtpawt0yvp5hSUKaviRSQphpqpMFS0m3bOZr",
+	"MZRw0/xkLwiUi/ADg0rCcSPPySPMuZx4H+hXSkGi9SbfCIuK5brr8MFSDPCptMatKzGSSI2N/bkKipmq",
+	"FgMIjPfQMioDBB5BMzKnrsZ9343Rd7HO0bTcOyP9bVlpWjmRhG8i+PJYWogsWYobqtcPURQitqPk9obn",
+	"OT+QLCn3Ub8e4CylVdGXeeVeuR/NpeaNcu8dnNbNY7DyvO5+kFMtFWaZRFLpG3g0PBPJp+3Jjue9CpT9",
+	"HTx7y+rItsh9ymTryHxvqXLMxZ24klgZRu63Ds4pMwKBFUWF0/x54OLa3vnOh1EB2w0j5+V4usDVL7F+",
+	"PHb9COTr460gPhq70YEmwOIZglYiIwyH4rpNaeGLcK52vNzuqgJlg3WoiR/+RGNbIgfUTnDsrO2QkP0R",
+	"5gUDaJP1fNcEbrWapQVyJRcQKEmuIYL50ISZWRidyQEQKq9HhhTh8vGeH2rPcIlqyGYjcalEkhBmfT9I",
+	"EVwgnJuw9Ul9Gvg+epRev3hp8ck0CYSJR29LLDLp4IiHzd/KETlMIPusqZUP1QF/RQRcOBt9/R9so01n",
+	"j49SAMzAjWr8US/Z3AJZFoUFNbozwaQKKqJjANt1OXK3exFUFfOts9tWmjqCPqYZ14Ddp0Rr95RkieaA",
+	"MNNKXABYKuXMWUeWSnVL6lspfRlqaZhxRsZe51oUjXx0y3E+lnhjQ9N1+C58O47OHQDJStc56cO107+P",
+	"7pdm4dFGZZw0Hg4icNhrG2DMk73gW0GkZujMCNZM8P2efBxEjtNjx26rKnbqxb6oD+itdPwbyFH6uAx/",
+	"AlO3FS8OSAtPPcVuBb2phTJW9sTcre4RaWnh4JZ2jY86Faa3cIzaUZ82k/Xz1lcCb9Qga7WUIebkOZid",
+	"WjRJoz1rTUhP4AIclvgoQSkAY/2wo+kO2amffTxu/Y1dmn60MUyyiBuxUjfungfRUeGT6C3Zo7YMv7uI",
+	"VB/8jKevTF9f64BOTlAfVmJGZIc2j9ekFOhbVHLex/gTHJ/mILSqzMNeVBOLsfBEp3hLx8SvXIdB4+q1",
+	"3TttBEsrR6c34lw2XzQj6eR4qXsnFLduuDapgd2W9k50XR+0ZV/1e2AccjZG3AP6kMqkICrZE5HG26la",
+	"2j+t+jIA0B1c1Z9JBKOMg+8buSU2mTCNdOfw52QUB8xQyTaUUbkjGcyrr3K5arFmhjjreu2tth00FMy1",
+	"nlCmlxGBhK+mF+wo6amnod61ZvazM7mts5BKiz+34eLCnhozpxXoWc71ER050Wd37OomxWhGeDy7Www5",
+	"wbVPIt5fZOgYuTNjmt4YIo1SmsZ5mLAVpp6X6dM3LV3vygFz0i5tlkF521fJRPQCr83i+JO/8LmdZqaE",
+	"gAdWfWUV/pZ95dWdLpQlPjTZ3vksZRI4zeUOGgUQ0p+4H36o7EMxWvXN6ErueO/NGK8+M9ePrx1PkXcj",
+	"U7P0JUfZdmp+1pMxfo3Fj68lySui//hhxYnPkm6ct0PTBIXgDm7cgAJsVTyIBcseDXiqH2xQtfWaprtU",
+	"v2vGDxb0uO44DxML6r6xNInFNMcAbTqq41S6eGHCSNc3QXC6Az1y2lbHWpO6L0Y5nDMPU7AdfmMpyXsT",
+	"j+CJfGrq0SSjmt1MqYeca2hrnSZcdzM5i2d6MK2lBHopC/rj44yjah8TNzDUfAhFU7rHTAVU5peE73Ni",
+	"gua8VJJm5MLms2NBEGU31HT9Ga1G1dz0sv5ysD1D3YUyAAu0I1k5lak+fduosS6/V31jl4YP6jM4dEv0",
+	"3g6UYZ9Sft2a5hzjbmxcrsXXpzNoXQ345LyXXSeL/Bnc3G6YGGac4S34lufZ5HCtJwtbrHLen+PYaqzL",
+	"D2MyzePJfLFcg7HSb0KxcJszFjEpvZv17hmV4XMyjZViuEYDB8bvfjyiEKK1RvjomFUtYWD+84uhMBln",
+	"ue2m1weMVaQm+TKWzM08Lb9yVv5jbUCcZB90U/7iNdV6y7+xefOBGhalSLGfwv8c2rJemvdCsnGSfTCr",
+	"nSAj018YXShBbsNaYIRk45ilKnGAVway9mZk2o3K9WjOxIWg72AJ6ulqv21FZfliVR+YobNmAVmme8c8",
+	"/o7pZHhtO++MrPVYhPtOklgw3iDJZmUoThYHn/IRn+oh/JASoLWl0aYF/pYupI1XF9jd08VrSiyS9zUZ",
+	"zevkNKZT+CVIkb/yUI7R8tUCW47zT6tW4BbylqvEr1E7BOl41Sve60kUZkNhsSVqbL7fnUqf93bLI+Tb",
+	"Hrb9GDn0t8A0U/Y0nhjuLauPZrNyw83hjSWGdxK/TSK5nJFHbGbXBRRr3zInbuIJFB9L54WuWpDOd++a",
+	"NRT4EKnVQ8HThQXy9NTnXl6bmQQxwxc9N++kQr+cc1iqyGk9RoxjnrMbqvASpYuV9/oWvR4kWkANdeg2",
+	"4KjwNWGuKcJITAXBi9uwh2z8cQ4i7O2FDEsZgRh4AwhgOJO230M+Skf8sJpLk9HqxdR76JFxmOvnNaqq",
+	"uWXZgNFIrooDB19KlGNFEJZ1Krw2R+RJ0/IYZhp+mXtxeB8Wurc9cXb3bm9o9vLB7heDcMPnbaz/8mDe",
+	"7Q/2Em9pq6Xa8dExj9v2p5OM3hIWeh7stfNGUKUIQzlnWyIQ3iibSbbBqdIqP2sd4GACGU/TUoiJ81bk",
+	"XRw0iLOUIONh/g2AcdYFVfN1c38sJ/QdkttMN2mxykJOdcdLLeEz0S8Oo/QRZqHbAQTR3bsXDAWWsOpO",
+	"khfT9zi6mr/VIqGVb8HVaDEfA+/60fN02ho9AFUyuG6YZkhyn8HjsugkcnV+OBiRPz9w54jjwd7Ax9py",
+	"xvvQ2+FNWPBsuW29e0dsISLcyZUvIVhOS0mBf/WVcAIaJpXXKN1htiXZBfQfdGGNHZWKQ/VmJy90SAf+",
+	"lHNhZjqpXuY4IFjn+4ZDPA01z5MVwfqtke4QAyYYAPw/NrEFA1jS8ObYeM3EqNsxMeZz8OaxlSA7LKGW",
+	"c38Mzu8DoJ3GfWWvSz1JkpEMcVFDkY5W+kyN+xLu9OVv+ma5ewN/cQrkqH5aEhlFD3RftR5HE4qFKoRx",
+	"Va83kKDcZ+d0oS4yCNLYYwSIdtU+gl/MbePb/qKdOxitrNSdCtTPSobGcXSMuaqE3dseETkPz76Woi3r",
+	"2fxgdUwibrTOiSRl29yE4KdUoERjcg9DMblaSJ4sBhuirTvavHMfWEcoL3h0He+UY3xKqmmUcxbSFeGe",
+	"voP6IlBgkXbacxl3MPY3xMi9TDSMaLS8zvaqugc+gOt3WjHUK8BHPaE0v3t5wq82CakVl2C4GAdAckJc",
+	"9QRTJRpnrZ+J0fFHgovvidNjTgi0nhg2XdS3LXjeaITo2i2Y1kKLQYuOjz99aM2kjj4CKYY3/zZdvLcW",
+	"pqunv9Dd5x2Gu3cD/igweAVC/sspXL0+hvsGRbCZMjq2K9cUcQKh7NrWiMSEbD6AkGosELlFe5pR/tQJ",
+	"aLusjlbz2+Gb4cNjeTWuloGFTHWSKZ7Mw3W/IWIdaP4Cgqjq/QJND/ZYKGdIV60ZP5Noj9XuwqBIrKwL",
+	"7h644zAzrR4ygQ/3HHBVyguC8JqX0MxR7UghSX5D5LhgWy1bYd7+uldnPR7t+lQuJaPqY373ZNQbnOcf",
+	"Rc/oc2ncnhqCqRzvGOuZ4eLZVEVpWnogSchI6f3RFJh+O0Bz1G0qL/PBHRZQfEat/muWfaKAFXp2C0k9",
+	"EBx3TN4ZqO9AyCMlUiYFz1pttvsvTxgt8V4Ol/fucRrsbvMS/P8y6IMOKx5/IVvKJCI3RBwNMhNhKWkC",
+	"mT9Fl3/9r3vn5+cPHj4Ku+5K14i7v265dD3P58j30RlPbFviLZF9fY6oyVDMyAaXuRrrHv3ODh3akxwr",
+	"qkpD4RHwuzm9oWybYEFwUjwMN23KOdtOGbPADJvejsA5+Vhu67ynTxyO1Dv74BLxNN6SaYXzwhAZK8AV",
+	"VYLnebMfYrSQJqIkP/v2Er2EFawQ3+Ofy3DHsB2WZOzic7oh6THNSWJeg/x/WmBxTNRxz3O+PY4dqnq+",
+	"Bh6fcPTbaONtBpM7fiAi0utNUkX6mUmfquQXziIVZpzmREUGt+uiMwSZT5L2gm4/m++AFRFJTpUgMtkT",
+	"kWT4GFribEWGA0otnJVaCvq09sVRg5Cr5gXhMYzj38B5jt8/z+x56QaMbgLn6ButLng2vtksJA9UpTvb",
+	"dVKvDfHNJhxAtp/rKtnvlMBxPeXXWGmrt6AKO7Q55+e2HS/WMuQziRxdV80uvfzA7MKogjC42YXALbEm",
+	"+QikjYx8Z540mFkxdHpBYMCcxFonGgqbuDw8qm9YqmDCARJ3UDYzw0uaNF4M1vtsP28sFDOp+KnLElMJ",
+	"amYUjklU0zbCpM3W+ue2MOr9aH1EAmJoQ9/F4kDRS9BwQuKm12VqqvKYoN3TNJxaXIu2YNcFRtSBi2vN",
+	"+jTgCQvCOLmZuO/6Ys2se1VR8+3gToxjojbOrNV/YwJh3MZZblmFQD8Vt16hFVofkT0qBX7nf+eJDc20",
+	"2Lu14MCp66XLvCD+cnaBH5tvMfbqrGT055LY35UoSctwKPA7WpSFBaYz5DF/OO+zHmrT8b//fnnvv97+",
+	"+nD15P3vlrEK5mj4kxX3JtEKylzJ8SgK9qv5FU2/9Ol578vzURZAa0eG92TAQKjH+3NjOvDPD2I9tJHn",
+	"Bn0pAetivLHgfe3x+T+tXdBXJB/mWc9yaLLYEH+1rYrJDNowOlr63OUPl8heUt7GfRHaOM86mbaAhSyX",
+	"muRfTJcYMSNkIjHDGuE802OGgbGEg894yu6ie28p9fkuXP2RJCL/2rmL929kWSfcxyMIdcL9PDjf2Xds",
+	"7L4cTD0L3X+TGurdrftweH8n3o/DAzbuy4VuxRFfvbu35NDi4u6Fl04ZbNmrc0ojSiGCHfueM7ThIiVI",
+	"8QyHSzHG1iDEoMFO1WmlwkLJJOR3cB4351rTy0dWtfjoIGQTS7XHwLUgLBFmiAjBxchqlLmOY6eA1dSv",
+	"uehtP8veZhQ8inf0IdnuEmlCoTVRB0IYevDl+Tlk+jx88OWXw5zXhkrrEHqAvIvpuS93d7AiE9xop+UV",
+	"2j3vyS3c2KSv2qHJDwxlVJDUFlIOQ0Tb/QgfAXMVtEIepYB2STSTwE2pDbt0aLANWqs/7ggSxFROgtjI",
+	"CJQ7rSxaBeICFURs9V+4gFxy7tA1zHqptLGLpygTfG9jLPu+W6GFkgCaXxWYN1sVhhuNFIN6P04Fqm1O",
+	"5eqn8vz8UeoGg3+R+1bcXa3Q1X0r7eC/Langvw214D8Nua5s+1ys0A7v94SRzBXWbiiBFl6KiEI+RVeu",
+	"bdR9zUVXAxdI0IVe7WANeFLRcVa2k0WmrkjeJDBkDFqOsjwbP3VLCB6zloDM2WFtOYoIY2uxgPZ4a2og",
+	"uEKk2KswY7aEV+t85wd8lGgviN6hCxdg5GjLEWfDIItdIeXNPEi5OjwXqtJ1dmoXqlJEMgTDfw4HLjeh",
+	"QVpLMjnDeh1Y/08smtAKip3sZxBjWi8O2omELTOMXGSYzRKLeh+h/kJxRjvS1y6eEQ01Nln1VZkTiaTS",
+	"9xJU9UpzPV0g7ALHKWbIBnshpxmtS5vZCTF787dYtH5sGLMrGfQvpqrUPCrRmuhbDSkevC1c2HNc6D44",
+	"xPT4qBF7gDHHEGZHtaNs6y4RWEHGR+R/LxMwbbDA2Cb+N0TQDa1vPnOFrJAgQDNT2o2ogrtSj8glyZCW",
+	"ruG4Wyh36gdyQ4S97oI9u6enboT5xepzG6twpTwvCyYhNutIfGLKx1L5HOGGol+zbU7lbmX1Ng6ZMhwV",
+	"eF8xVKShWtAHcOkyadCVd9yC6kutt3XMVZeoo4eqrVZb8T/UobWRO1JpKoYX+5h4CZXEDvXaVq0O20NB",
+	"lUKL+YuK/NIUeVCGOCMIM3mArMLh6tc5JlFrAV2HkfPmd9vSFpiZfARpk5GCfoyodP7nlqY9yRUWS4JZ",
+	"BOeTu2BBL+BevBQqQbQW+IjWZIVKlhGBHvy5x2/nAC9CaHaWZBIVFDrjI2jISyUy1VSh4eyTo8/V9+b5",
+	"b7SJFDpUdrxkw0WyKfM80i8XI/0jEmRLpTIFV+jAyzxDjJAMrYmkma0cWWRa/odGVkEHXhlsxRV4x3GB",
+	"t3M11QP0CjMmlJgtw5P6bX3nT/M0V2+tj+HM6+oJhNENEWucI9eQUh/ig6DKrHjRvr/DnkBDuqR6QSsc",
+	"NzTzILu7h7NuLF/h65jjanBOdqbbNakW+NT4EfT9KOmWWV+MMfxTLjIzr2HoondpXmYkS2gWEOwvvAwV",
+	"i7hCoZ7gQNVuR/IKh6c6MCOdLPUpgQn0IvS0qGu6hBt2h2nwXC/Wqw0FOIpBX7gmZEayC8RORJLWT4vR",
+	"TGGedq8l7kLsMrfcE3wtKwei4YZVnch8RBkHq6iv7HMCeroiYi+IIiIpZSxHtLp+p4TAidrxbDR97ON9",
+	"YSBBUrqn+uGxTOsfHL3BOS2oIhlS/AI2/alD8ZYp3xMk8VGexNTmCEYklz7tBrVBn3TTQPsAcPDmpZHF",
+	"izDV0WQ1T1uwK5MFE9WK/tbE+apiYq7quBpisVgYzmmWANR6QAVU0pRMG+1kMBj3IYo6u/0wgbzeHeHE",
+	"QsX/bbZtiV5PavXcxrPiYR/99h1oyXubN+sli16sd/UC7cH2Cmcb/HbDLnrDDnLz3b9xh0Pin94VPPlY",
+	"fBr351De04JXY7uvxOCV1XMRLeItMwbmHcsaMO2oQ67PAz4iBV190h3CVpzcR1cSb8iVZvmrkl0zfmBX",
+	"lTBc8+yIsLwm2f2zBTqgO2YN+3rfuGNoDUsD/BeJbtxizfo1ZaOEk6ZzAg97jsOuFDcuUbmqKyFtYDeE",
+	"WzwmycyE3mMC+UOo9oLkRnTu6D4Y3z/U69Ys17PSFll3vJRE3+dJ4xtaruFNKGLOkd2JpktCazAgcxwc",
+	"3RHuRsZB2AKXh8Fx8YYkh10I0flbXgqXrsKMcisXNDDKWD4AZJqsEM4yQaTUOuAOsyz/1+2v0jFu4Aw6",
+	"IlpO8c9Jj5x0bfuXQW8bVgIqzcfx5X5nElIKIqWJG9xQaU4hLmiuWXiPhTJYilztIlCKEWnRIjGQr7L3",
+	"zLSHiTOvsnLJ1jK3TraTUFP7tRFNyHlm8ezLclg9/pRvwkH7ZUJi7NBV+ds15q6xQarPvKLa4045WA25",
+	"3nO8llH2QW2+k8r+MolqC8qbweKlT0KwDM5yfsfh2xQ8k4q87r4gGqT1BxJMgcNXISq0vB6vX6BHD774",
+	"4t4DhPP9Dt97BM50XOz1Ks5++PrV2aqL3PAogNvQORAVOMOzch2ql7IJZaOlXrkm8TzlKK5QRgvC5LQe",
+	"QuWafOVeC+ZIECxLMXHu35uXwuNppSyCDGDaikNT44GvfEWlxfZ9aV/oBZSJutwubbKfNrtr8plCBT1R",
+	"LbAwYuTg2smsEIMcQfPHgmBG2Va/jRniedZEUhqoS6+NKpcBVFG7sZlNqq3O6vxER63gJVQzUbCH3xCh",
+	"BtZQTx4Gi83gK3vbn6IDlGvyih8i3IRHsThW+Hv9bORCh3H6lvA9CS0DlxklLG3g64N7nkE3mS2/IYJZ",
+	"h21t9uzLdU7ToFhOrfgIYYD/EhLW3wheIBhQAiaZlshw39J0V7E2y49ofbQsa75u+i+Hkqz2RFBj0w0R",
+	"9aV58sRD681nmpB5XXVoa3NFRY9gpKlCijoQqQzFXOZelSU5uRRz6MDrffUPfMU5NfGqTW7RJMqWldgO",
+	"plsG2Sj10vgjiexUSeuKtBmk4fzZWld0jG+ptM8xLAsrJei6bIgG33MAX+hJ4z0iLAhy6eSReutgCkVO",
+	"sCRBzE0CydaO9hLxUkHuXoHBmw4RPapGI81ZO6j6YmynvgsWTkyWgd3VhoRZbBLuTh7PLJRlmgm5GBH4",
+	"dU9C53uqhl1eloTwsP+p2PRfVmIpYv+Ys4tSLXPlBSqZ2xZUcKZ2EtgpJxuld70bNQEuH0rc1AMZC3Lk",
+	"o61Fu6PEo8vU91zwbHrKCcR9NK+uQEs3Ke8lCywKb0myFbzcD+5g/WRVnToycjQVvgx2YzSlGTZ2cxDH",
+	"uavQQyqGs3tC9h/fl8bcSlzRZi9Z2s+/X539XGKhTFZBbTs8PH/4+N7/ehBMtyLvRqB1vAv3E5Tlfq8t",
+	"pEjLwIiJZfGtL6w711rf3lijOisfCQ6scmS5WH0/B+TNVJape0t2Z9m+68fd3G5tg3q6Q4yCF7wuh43P",
+	"hg7zVyQnejtekZ9LEhL/KWcbKoqJE++Qwg/+mcrfZDSaP8xs0gQ6mPf1Jz3iNEYeQZwF/IRtct8tf6FV",
+	"jElmagICVuoGp8o2bPFTjrg2RBV5p1YmWWbLjVbjOYRMypWtNDFBGPcviL/APwy28jttsxCWQcMFwhSF",
+	"+ub6alidralQu8R14atkswFMs6cl4ZuEC7qlrIWuVmBBFc7rVjEkK9Nm+UFBt7YgoXrIRZQynpbWlFrj",
+	"9FrPCLQvh42U7AW/oVlEUtamRxAAuiFzifFuU3IA/9CeCxUcE6eKxzvolZII6N2bUyOD+YT2UJESyCvr",
+	"C76qUg7hQed+uCFC0GywM9Je8JSYSg7znferU5JGbrFZDYAb9OEtze9XPIjQ/yPXezayV/AUyRvsqOQH",
+	"1Ttx9PZcgfXOKvL0VSl6JvcCQrY+RHdSvnqOhx47wlqHYBRKQgJa9dJeH1KssdjyJMPHwKH/Ch+lxeLQ",
+	"tjkBlR/K0kCVRlSiygIN6XEFfpc0PcOt8WvLAsY19X0oFVzrihfoHMxizI7h0SlLUhKqnQMFztTCHxBV",
+	"YH/taJYRtkK/EMElIu9SslexaduBk4IyLiJ9SiQuCEwPLihZ1ST2jyiIpn2qYjj01aj1g6jhjg21Lh/0",
+	"OlRVovV+IcXD/obVGVxvVkSTKHE1TYsyV3SfE2nA8oe9z57vyWOcaiPDhOpuSIezWowcOohfbzYE4PGj",
+	"VYLNWyXko2LE8KnJEpejkJBMQvmku6fKVJYRYbHjeSaR4gcsMokgedMX1PUkzdmyOtcoQdsm04/mI8GG",
+	"J/OzkUPtJG1tqtf2ol4BpL1rJoMOwI3FSnAyt7VOYLBNafjL9SBkRqmiIm7T+onLc3KTx3DeAj65DjPP",
+	"9s/F9nvgdMxRcobLwzpOiLl72Vp9V4updHxvWSHygFX0NSAOjvdeZkRhmodjjByu6y73/8frFz8g+yui",
+	"zEb41zw7WlNrjwUuiAJIgSZORwxaz36qaoNjpxVcJhdFEA2l6rIeaNTFRVGVBx2wRCnfU1JVB92KVu7e",
+	"GdnLsTHpgZaTzQW+LrWdSyxynCAKqLpaNqucsgTgR0NgMAeEpSRSFoDqA/CIDmUmeGlfk2PkspBKa3HK",
+	"KRdaRXQRZTk7w0+vrcrC8Qt+OgEvrTgq8k7JFfrLs5fo8Z8amQ+ETW4RZxguxUyrinLHDwxRtnK9eqo+",
+	"xOPNttqx1WXym2ZdjF52UAmzXgdPdFn0xLPKpx26cea5EOu3Rp4Dc21MA2QEgfQaXkQPzx+e33vwcGU2",
+	"ssL/46II4ptYuaJZZsvv2T/+Q3J2/xU+fG/Tc4PyPhN4o3wfpxbV1VGEi0BFr++epj4CM5nXgd4YgtL8",
+	"plhN2rnKNvR//u//B2iGMEDMAIRYg37miXp6IfSlkiZzNvA7fOSlQjuqBQjfQJGPuqe3wYx2r8nMYzft",
+	"toGD55YAaAHoOYJtgLTyBlYXfiV069QXj4N9p6Elur8BLVaKXaWzkrvjt+0zvj+ahDtgGciPM/kVUA7s",
+	"alMd4NjUa3Fapvv4TPFZN9KFUSn4Bl05glx1cjidWtiqRPQT6PC9X97q/zm/92Xy9t9+9zEuugtE2Jip",
+	"P3rSIPnD2xPg3b5bD/ws+bEioBK0kxImTxfDjX4IwYz01uoeBla3oLC+j14RyDnJAJocHXY8D/Q2e3j+",
+	"4YX66dv8PiLbFnDm6mHGA859St5cQ4AlUuuHZPAy+fJR6fWb+PlN/NxJ8fMKgsQWiq/3SJ2otyx84IbT",
+	"Kfy+Naedt7P5R6pbujyPUUo6byoh7T+s2ftmp9XjAwp7TIhH4UIXYqJ/NtfOxEj4nXOp3JYrIggN64jq",
+	"SCAIzoC1b9FwXsA8jti7JUuNTLg0Kew9CMsVRO2meinJ6GZD0zJXR5OKY/tNaIMXLCcJUDtefOfB2epM",
+	"qxKPzlZnj71aM4i15ZRFtsSbZ3X6wgz6BssdZVvFGfqr4OUeyR0XCkmiEGfV1CnbWjguyQsCqCgbqm/s",
+	"akH30fPK7MMoo3jLuKQyENUHwlXuvDobKN+YZ98dw1lAsJCIB/uHEwGs5qTlzOrNpRK+2SQZLzBlfUDN",
+	"9gm0w1mNWRMMOtejVhC2gWiu/snIXVOygu0XTEYzAah/E0j1IYYjMjPOz1P6Juvnh62n6lvfmef7cSdx",
+	"uiMysQSJwc577BlOCfgACDKfWEeyTxjcxPLJqiE4muKgfQS6B63LGwPSvZKa88A/PkUZ98HO5RAuRYs1",
+	"ghs8dnuWcNCE7so75qlp78YQu3a6E5mDsgJznA2pLubhsy6AQlGUDOrpjMU6kupGk3q/OtsRLGa+KogR",
+	"yjNfl4TMfjPfJCkWZM7LB5xfz/puOx3HTL+mYD10kzT+fFetDQsx1rcEZ6AhTOSol4Tvc1IpFweqdrzU",
+	"iiHDBVmsfspk5/f3nH0QbJU7tlaoQ+d3rUR9N4UI8XJTgtVcbdf84tfDaT32reCHHMjFMh1ktWWBtRyW",
+	"9JeAXXdpjPAKWQOgQFdVLStAd8AlpWwrBy3TEWUGhjeoq+wIzqKZiA5wxZTM6kcvql4Whx3NK5xGKpEz",
+	"joZdFid2uoVUdJec3KLPX//r3rf3NBs+fhK0voNU/d6STxuOzT4fPt92OAdDOtuZ0c2COsXH1jTnKoI1",
+	"hS3JVqOOwCx9rcPxDXEyJE1GY99FSrE1k2uN7gDtnXycGgAl1Rx/hdYk5QX07jFnYGyKa0UYw2CWPP14",
+	"vNN0ufhemE8u06FkhhyrsX/G+jHHPfYPTlmVvDAId5+TjRr7bD8u0o8mTdLu/kzYo081o6WxWatQFx1v",
+	"Hf4evB3mwHkZKtOZdA7/tLc4w8cxVt5H4Z7hTkfe0yP25WvjoJ+wKd5hWoxwI0TYAlZmWyjeLQOzmv2S",
+	"lLi7NFgmJ2K8zhHJjxijQV963kqnWLYl1K0BAYaO1nNb8fyVqzP+WOqBKaiQY+/msXeAlOV45UA/Tdk2",
+	"mYHVELNMYtHIZsWRSSrXNtrahOQipVm37ggfBQ/iatIrcJCZWsz0LjvVS7EmOxIfTPmWnaJW0I2bd3Dp",
+	"/5r+fBj37QjBMEtr++c41MPIzvNP+VBDkzkHssUco7d4AW2ic53cLaWiS5EldIv+UzB43fey+6i3W+wf",
+	"b4w/C/x1Pi7xYsdm8Eszj1GXQQrARQn0Z+AFTS1cV9UVgIhE8MPZ6gznecJFwkz73zAGJpS2D54v+L4p",
+	"g/9AhYxECAtEMFCi5N2O3TQKvlGEmXJxGBCqNjcWzKZD5g2meTkcxDHUeK7Ph8FNyUe+8o1F4dxQNj1f",
+	"a6yDEe/3+uBNfDza8ruwJb/Dq/teP2kPZsDBeVnhKckdIcpL4F0hWaY7BPW00JnfQm5U8YPxjs7W1nSw",
+	"SgXfCtvDu6Y6L9cui7gytirDq74drdiouuIn8igVKYJUgxTH2Ql5wyt8bZ79IJ79AxaMsu2SZ9EO2Xca",
+	"56qahan8riWjl+nX3Dd7cisZ6LFHJX681TvGfhuVz8+AeydHHTa4zAOZHq8IzhBlCPLdLegUKfbqiBxw",
+	"iFfQEFQPZYUJ2DXadpCAeYE0h2HhRWdTLMkK4TSFVF3MMrQvWapKV6vZ/upQBQIWW6LGikfbox2QFscW",
+	"JjyKNCsN4g0Z0SPxUUJpAW7kaQLC02cSkh5WmtwW5xIeqkDAoGDBZOPB/lAlkYPhHVMN0Y7omk2qKNXH",
+	"XmUQH+VKb9ZekewKCX6Q6JqQvUmyLXMC1YVcWhSXA7EylcKI0E9/wwUBWXtlD9XVyuBXC4JzJMpuiof7",
+	"XvjgmzrN2I/mExF0SQOVFvtZEE2P6K/8IKPpx/agB2Kp13S/DwEJvdggAOyzfSHDOEQl612sPlKJLz0H",
+	"wiSwBJ8Mq5rUNen8z9bUrpfiEao9hThvRaAQ3xjoK3MtAwDB1gSaq2Q2I1ENrJrJUNffdwH/pGpYGQFF",
+	"NLkUDaBDU+DgQ9E2Kh/aCIVGa/b+XSV8VwGMRmCpFULCQtAbN1H4B84Te4cE8BHrP1knDEgaRZkTjzdl",
+	"zojAa+oBNTLb5qvVyrXVvRlydLC4hpT0LeORZH9PkwxUcph+rSIC/ZHyzCYadZI5nCP6okJt1maQ1yRY",
+	"OZYKVA/tVaz36XduMM5SUh1FRPWIOVETAEaiCqrc4YdPvgj/FEyy+MtRNYGsRkYxXf6B+d7Ko3b8XBlN",
+	"tCtdGEFw7UPCPGCCGqRRuOsdzrSW3/AP0wRDkD3BSpoMfAxagGvAG0bpaeG7APj+BUCtgaKDCxlGmnRa",
+	"TExrqHoAw2V6EFRBSkIUUzJsV9j6p5jITnGeA/JPF2zDh3u+ISKIVm2sPX0VmrkKrYCWalWpnhknUKfg",
+	"CTN4p1b5hrOxLMpQNYt6VXGO+N4YXEFgVC1bg62S5iVwaTPTVXWNMN/MxL6qX5uQIRU9nG1LKdJ/wGgu",
+	"VQeEC7THouoEf02O+j+15fAxsujnWiLuimsZHVWylrdBg+wyM6Hpw3OAp5g/GGEedPijBWhxfu9Lh2lx",
+	"P7n39tfz1ZMvA17C9h5FSD+F4l81iDelYyXOc+P5zIJQksVeX3wSgSJjm3NJkKLaPHZmmC0Aq1Cj/vjw",
+	"4Z+aDbN++umPf3+gyaNp9Ov5KuQ9rdoLjDWmHo4wpn50ot/CsoFtavVksKq0RWTsKmEesMnkTi+8j954",
+	"ECEGyMUkBVtwNVNABrYVtIRiyInmloH1JFhtbr1I46MHvvXeSIpzNfb2nw9C7cGYVNjaZQtZq6CMAyXh",
+	"qte3yxEuMJNjC44zuP0PvMyzLlUeBUvwsSIJF1nI8f0tP6DzR5+fP/784fnDLwxmKs4uUFYco2guVdFo",
+	"AfdeBrj9RTj7tAfczPYHAn5aWQVRSAVair1MpYVip2qsF9ABDDQ380Egw1Gb+okkeyxc65W2MgItawy9",
+	"L9DVxShknifTOnw6fh2USc9ZThmZmIV/iayPF2gKWVEwpgMRvYU745ak+inifIkgY0N/u2MRxiYtlggv",
+	"9umri3DRLJUiHj373t7HdbX7MTHerZQXBVU91vYPXC3RVqo3ODEWvdYMshg730k+1nzJpfnULYivKoC1",
+	"/K7W3xkOJ9juVKcnJOupLbQefWMyMmDIoTXZUlYD+cScr43ymZhpQLNYgG10sOwVP7h4WbvqlDLSgIIw",
+	"pOrdk8WOXqTL5id/+mpydtjAuaufIowyrbSWzCiple6PqLpA1ma+QJUn+2k7InGBYr+AiWSd8yZQtAI9",
+	"jN8QYa2oC2Sd4U9N3Mz35F8gzz1eF1Cd4maPXxyvO6VaP5ekNG+XjJlkkNSahOALxTQ3H8RMq5y9o/9I",
+	"in1u3QK3IQaDncYvc2lqCMz5REYb03R2yJzVfsFGhfyCYWt9lDrn1rzYdVwRcf6NzNb83SVw0ETV/GsK",
+	"jHnY8cJEFO0ZATgYbmyMs+GSlG4+KlhwVdUlzrU5dxyTjcr3hCVp1QTDhqaDk/9K4A34obEkSHEeQdHQ",
+	"szAhk8H90HR85b8Q1ub0Y15Hiwn0rgtJP5PIRmNqwpuPrpx32zo0FOfXholbbp4qdoODwXvDOKabC7oh",
+	"Yo1zVIeCRqZM+fGhyd8YdOtoy1WM7mZhnnavJQHtPPwVHxJutNFuImRjp2Yft2oBgTCg5+FtoBgOCSOz",
+	"zGoK0QP/3Jm2LaPomvFDTrItSbKSTPJJe+9Oc2bjPTQ+gGVPec/r7BZSscYImro9npY5Wgm8MKE+70Yd",
+	"rtvAkoyu8YDOfdMSD3MO7ddcwmjL2UZIpglhQbiwiXdKTAENiUBboEhwK62FUB9jv7INy7zGJSlnyjbC",
+	"G/kmPD47EmSaykzmSIsuFi04aB3HqjNb6733JlZ64zICxqTPu+TlkHB944AkGPLODNRdrAFEDRzHdoTR",
+	"wpa82+eY4SgM4sYyymQqbnie80NS7heuR2BcJTVdR+5R8KWenOj/yfiB6TtyzdUOSdsDakaDP60x2tNU",
+	"t2kb1kduiMjKSA6bNldQRnAGbap2WKI9lo3GbM1O+3JYB3EnzjT1NUlJlLsQ8zjur94wYGSy3Wp/3Cj1",
+	"1nR7rss9Z9M7bN3wa/8o+x04bc8cc5vW/YbeBkPuE28Z1zI0kJFgf6l7bMebmHRwWeDVqhSs06ir06d0",
+	"+SzdcfsoP1im7uw4tUuYqrvAOg4OdcN0LO3tbHW6/Gwnd3R7NaglnCmVNnbHnCkdc2eaMWNz83zbBTFC",
+	"MonWBIJWB5f0auUtUjzP7iN3e1btbSsHiWlvi1kGEdwqwa2D0hSPamfoSLCQCCskiFYAwaByBfkI8vyQ",
+	"Zj1QshR30Uubdv/oPJh477kMq1a903vu6v/wxN9wdd1I9a5hjy7T9b6iXRDl4NJkKSK7u1Xa5bTmfY1v",
+	"dGcd5tjMQGa14Bgouz6xl1A0f8iTf6N8SLW8M7OKLIOmLtw7sr+d3vdS9XYcRWm5NloIVYhB/VUgkatc",
+	"hz+gN6/McfC33btAZuW3///v9Md2Cm/hyGKlBF2XKqyf5Xjdiwj461BOwl+O8a5XkAlN1fAm2Xw5O5l6",
+	"0fZ9j8y9+7aE76/igcCl4TFdS8yBF1gax6aDRxw8aTVPRl2I//Hmf77uruiaHJuaY0sS59swr4qbCJp/",
+	"WAu6VmH0/1KGWfXd8EZfg+6gJ6IfN582A65g2iEa9DpfgRRByvFSMHL8joQyKuvc7lDeyV5Yu9i2duYC",
+	"bi8vCSXDBk+O7NUY6B33vWrgQK1Gho9XEYSa3luiTpH3hv9wmNUZ2RtV+UPRsvrghyTmRvBiRsE+vLYP",
+	"5/u9vGeFXlfiw1tQOHRC14UieGO11gsdVPZcKFPZ0AccsueStlwgjYjtB8AC4TO2QPHpG6DfiZL/N2ju",
+	"sVAeFcf0i+d5ENr/AhL8N9F6qmjtj++0Je1gwOrDSN5h+9MXxZOgSG9Lgg7R2ReoA1R+3ysrFvAKeXrh",
+	"3XIL+VRYJE3zdkXoIATKiSK1f/xPRMQOEuFUkbsIFdoieGE8njmiepBw/aJ78HUnoyfRb4LMHpzAQjJ8",
+	"4a2aLuuHkY747G0K3QXfRdsOBzrqb0S3u3CLQvjeL29/fbh69P739+w/oWrq4erP7/8QbpX8PWbYBJW/",
+	"1zRcBlQ/LYUINuF6zhD0IGvDvnuuwwlqST6cOQNO46SoFpmY9/pMw8EY7xtt7JXMT5+6MP/NmRI8z41l",
+	"SJVE9jIcbuOvsFAyKLddnTB85zOJNM3RL6ZublAH/sTMu45LuSq8V/iaMLTG6TXUfdWVcGPmfAqGTn7m",
+	"U79m3ZDO0jors0y9D83ew/r3J8bvlyZwtibqQAhDD748PwfH/8MHX345Ofrjdrgb3q1nMGKnF1DU23L2",
+	"bmnr3weWTwocgsJ4sUEYlTLc9XJso17bzdTlbtjh0pw2j2Y4+zIyH9e8v6ddxY7uxxeQfF+9E9zMWKjP",
+	"tjpNBM/JhIQZ8DPCS2HWMYPKlO9DKSjfkjxDvFSmypMdoT7SHOWnSO0EL7c7ZAdBMDPIEwR8JEv11YQm",
+	"sZyRRItqKA6XPXvyFEm6BZwKyhCW19Im+XJmZD1qOjU9NSEgtRbFIB7ouWqarNporM897Q3u7E34eC1j",
+	"BPf0gT9ZUYwlQk8uU4w1SrGX2a12JI2opT9CQZcB7NnpowLq6cqmWda6V4pzwjIsghxZycMAIlF2Elx7",
+	"oMUplq576VJplrbLVKIEphWSVws4FrMMKy6OqHrIIBl46dE5Tq+lwZDDCu3wDbEZqtkFVGLDAT/sOCrw",
+	"0WDLmQgKTit4wgnNqGNCFuTkNJHaUEluRbHWAu/Di6q4+lsfuHpulUwz3GwpOUFFnt+D5nbQzE/lhAVb",
+	"1ozf/9aO1psDU4zTfQk99S52bHGr/wTgxKeIkfjt6LoaBW/IePbWtBvUPN0rQxdTUGOKaYVYanDQ4FbI",
+	"uOkQP+EqaCdgeZLNJ1pz0W6J1eyCrGWuxQo4srkjmzCe5KXBWHXAXuZqrCtvoGzRJgvYJFaqnqIUCwJl",
+	"WauqwYZcIVtDI8PJ7mbN0TyFSnOBVNGsFFaxN1g76Y7mmU2mpaoBd7mHYmCaZ8PocIYGzckEKcmZaRDa",
+	"ppXTqkxUouHyfHj+8PG98wdNv+efmtosKK6P39/7/TngRP3vB38/v/fw7R+CSqwnmLpZb/B3t2dQdLHH",
+	"W3KB9Jk3LeON4jVGDLy4LNXua/BhdQ1n92dHbspucA5utJ9LAuO7v9S2l/3DVuDGv4FzIbEQl2rHBf2F",
+	"eG+VTJZ7U6Vs3nQoov4Pil+TTjZsC6A+aZBqKC3OLDDEAy88q20iNODkSO+8/K++Zfbp+KciCBq817ik",
+	"G5C+DXP4xMZBUzDTyVrSoB/9RDRBy6eWI4ZYaZa+OZ2jWtwx7Fqt2MV/9Mnjpvz673//6Sf59o//7v7j",
+	"d6fUys0x0j3mG0x9mM2LHqf4CGLDHfN9hhjigwX034aEultacJMSt419dXth26FjNnj5Ro9d30RHHcOF",
+	"z9cyjXWmnrcZceoXQmsUc8q3oJGkgeg3JVfMCDHKmYXEVNxC95tm6pBG0ynHcpJvkBTVPBP7ynsHzD62",
+	"hfFkHIcAsoKtNvJKSex3Q+f2palbczW5Ib0oJVLGsMf/U//ZoJhjVIHsIFeZCXD2dWunyRgNnz6+w0Sz",
+	"d4cZGxFbrSpb3QvvXQAqGZUSWb/vvfTpITvMxWfgTE3DhFAOE+JfBNkho4KkKpwCx0u15iXLrp4iWcM5",
+	"VLH1K8rczzvMoKSAuWd8Ye9Z7G5EMA3Nf739JOAm5sNJuBcPmDW7oXhKSBtzonUy4Nd75V7PGjDM0HrJ",
+	"kMmnhUxBt3Q07sML8/SyyBOC3FBymCESfsOeuJPYE7+hSpz5Yn4AYcL3SQexJdoCrx9aoqU0zvKANIGx",
+	"PDPhzxGkgGb8oWPmPVw96QPnjwLmmJ9Bf3GY+qPwtD4CLlULPalhzwVpFrjGKrzBhvnVc6sN3ld3F/TH",
+	"70HQ14IASud/Lon9WVOuJffmCbVlvt+A3xniiZak8UTEOMiZEdJgAT9Y2yi9W66wl1jKAxeZQTKY6hg2",
+	"+Q3J3g7SBWcf9vgwcjjh/XY4sz2h1vh9FHgpON9MJMBiEx81w1dEEjVxhooUey6wOC5H5MCQwVnznKbH",
+	"5+wbbnuOBjymkxWVsfZGZSIEmkrCvIYO1esXL80C+vqmXtkL6gqBx6lueuMW54eTXeY3PzS6pdgrbgWh",
+	"5JCOq6jKR8SNqrahdn3BLRF8nRuU0jALmXu2hSr7zTP05eMnf9JL0W+jjChMc3kffVMKQLqxWZ0oI3vC",
+	"MhcANj1SXSPnK3c0AZD1SmswVxZDO4G4uLy6v3DfOjPPSA5jmbsOqFiiteDXhK2qPnsHfES8VP1dyEdd",
+	"DpANYaLbgXuBQqugWEdeG+T+TCKaXaCfS66gy4ziyIakR9kNfgmZ46T5/fWcm701QkYY4BKbyodryiCj",
+	"wzLMYNaWDWGa6Xk2gVVvKyoFWbpc5zSNhcnLjLp2AnUKgVbFcX62Ottqs4EVJgOgxqDcw5Dx5vjTYusx",
+	"fKeJCf6tZobvFGHa4nqKCi6IyQeRK4Tz3ADhSwtafYQOvxdIkBtqnk+5EMbDU6WROtJAZStkldjRQdMy",
+	"LwbJEfPEfCN4gR6Y0pcd3e6INDjwtqYtGCAHqk/ugS9ITrCE3IzBfD3ImelDc7Ktp2DLQlM8EixGdO01",
+	"yVRmkNowrnix5iI7omcO22x5f1UtygycgXmgGoFj8iHPhqeNfBGyDB3dq3rZhw+b9bJfnp8P+inshsS3",
+	"YYCyC2CM+bJqdnOBVyTVW3N8Fi4Y+a7RrBfbHrEQ5YLbxLTPkwfoA7DR57QgBRdHLSIYOegDUIALu3sb",
+	"C/vlWK3K19DIn4trCYjfq2av+k6lyoSMxQARbKOYv+Q8vV6mFLfp8V9UHQV8u3DqqDvp04SetnrH4vrU",
+	"XY8D3c5HNc1pUvt17WlkpQwhIP5gejXmVE6sUphZK7DoFPRmgGQIU+xDeEoNu3iKkG007c3t7eChOKmy",
+	"IBT1gksdglvcde+035MIC/innuCFaU69GpP7v9i56irPGbmhWgZhifaE73Oj35ro7tSWtPb4VNfPkyG0",
+	"hnZTKbefeqDhnVvAJ9WSj3fLJRUUN55qwvem36gplvLUpaBaMjdZBGruPbDkzyQyLyDCMqjbgmK1TzxR",
+	"JI3WqjtlF0vIes8xGxNJ+GCdRZbtEXJ6JkvUFaGZYcOFV75wgQqCGfSC3VG2RSSX5GDLNAIZK/90iTIQ",
+	"lA3DI2DlYCwgm4OzkdGrD9gbxb0zUrf6NBJuCBzzlLMNFcXklCH7urUQpr9+K+k+XsctKHfHXpeQibk8",
+	"GZX2iBhP4+hr9Cv3oilqClyj/0xdae5AGhEhWUKzUPbGnqR0Q1NbowWe3S3XhvDK5syqQP2cJA1DdBiJ",
+	"tqNEkUzvvSIszNCvjE68QqaNoxanJXPmt/E3M77m2RFShjKCc9VtkuiR/851+PkonX30SIJmZHSOl3ve",
+	"5WbxUkZXVGULW4aiEiBCBAFXhxyz0k8yi4vnZVSmwM83070UdyszjKnRDpXfOhj9k+Sajexm5OyBUO5Z",
+	"R7vw7qlaqnUvi6jpK3A+snlsy56dZZu975mG6+IzcSKTVUJH1GBS0JTUhGqgll76tneRczrHVuX4rocd",
+	"3hKWHpHER9msZq87y3Y7985uXmTcaeEr18DL4K0gJINr3F1aketyUtFP1U81Yt5p2w7AaqAFDcxhhax5",
+	"bNpJHaxaHOtLO3HLnWOxntjAZjtbcmKbYHP/fKaN/RTnCI5aZ0OXK2Md3U13dEVqC3l2Khh3Oxs9Yt2b",
+	"Jl7NE3AfOZiHKuOCcYVSrZdDm1i8Dh4PvCXJVvByP3hE6idH+JoqNORRDB8ETx6aTwxxeYIX6SweYk34",
+	"JhlXxeCXZFugjKSTG+UZyu6ZUdWUzae1aZqVJrqZ5ORmhLut/fwY6xYXND/GoVi2cEoTCgkpkTZGRt5F",
+	"h3DpL30adkA9K7CgqlaOhtbeehxgxbamad/oIdovgNgwIo1WKKpj/Bw+6n/IxJ0WdxA4/4GQoLsEclOA",
+	"9BOpGwd9GKkWk3cjFPB3A6JvVnJFOgV4sSm7WjFNcG3oe7V+6gJtOZEu4C8Iuqp/uwLRiir9FDn8mRH1",
+	"C/Oc61W+/hne06E69lsrG53tLg75CVsOyuqiuYKNuJLkXQOiHwtShTpnuhibifYjcutbMjN8K/v26CdS",
+	"izHD6TfeVVdT8dE4Ks6BSf2tKuTjV4U4URWy5YcqRnzJ0Wc1fGViLhMl/3hg8VNjQJ1OrvDnvhV971BP",
+	"Wgbp9DjsRHV6UIHrV868MxNqfqztzWn5PlUSS1htSLkgkVSYc21bP2hEN3i5zr1VW017ovrh72Snt1o9",
+	"XTOom2JNmcFdXyCRsclFJ6Qy2mGIlMGcF4PUFnTFv97ZIIUXJ+QsP47xv695dow0SiW3VZEiacjye7Pj",
+	"6CBMYr8X16w6OLvwydtRnRwa/lD4oF3rCOLPK4u1hJzmsxtJs/ZRGLmQpbKnPL68g+lTevb8Jlx2xcVt",
+	"QodDg6b5EYWxYMXVjdnByIw093QHMHrGVmfyKBUpwkVYfPaaBk9qPbad5dCuLsnimknuJn+Dj2FKw/aM",
+	"JHaHPTYAJwpTyU2ZMyLwmuZGX5Q2oSAB86Nku1SE44zU6g7T2q34s7Fuwd61cvWVi2d8bC00nE4wXQV9",
+	"UXkww852yrZ1ApBLG8MKfutWCprTHNv4yA9TC1YiPdJePPv2EplGaa7IE5IBTBITFgQP84OTRg592X60",
+	"l4BemkM7Cm3IxxnCDHxuNvaidpjdQjQqI+nk1sTunZEh957GWfPy1uq3xgb9O4nI1RBnkBgr+I1NR/4H",
+	"5D4Na22V2DeUrFbZml1riWN44pUFSJ4KczKXA+rtOSmY16JD30oXvATv6AW4HHJp1OM1CLs5AIwz+P5H",
+	"xxhc1Fn8kTy+HfNruIvqnFzPyR0efvPc/ot7bmfg57agl6blaVxWyS9evjgyz6wNOEHRzTLIMkGkHIG3",
+	"vVjuQDtJ2FwBJvMXI3gLBccc2966G+tv17wtHftv+XUH01aaft7Bx8NB+XGowz6vPxgnUk4Oo0/+Yiwy",
+	"PhE/u+e7U3KF5vqr9d96VZYa+bJlvy1wl0+8h1tzipZ4bAT/JZRr97wuZLpAOVZEIANo08r/QxmHdCe5",
+	"44dA/l07g9F8randVGsbQduh/jvdvPs9Yc36SpZYG5uzBEMmagt+xUvmxXkoZf9S2grhlNAbIiAjUELr",
+	"HowUeacQ9K6E/Yw1yTEju+n1LfwVgelOM3UGqxcureHs1mDQTCQuyFBlc9Sd3bcCnt9M9b43k/ZPsru8",
+	"ofopfcOvp09zEdOw1yTcUqlMLtTYbN62+0gAftHEUsHqrVBXqTc7jqonEEY3RKxxjlzBIKIMHQRVRsAN",
+	"XoCZpz5UGC2W82zlffCAmnt2qKm4dcZcIMYPJxXuQ1eu4W7ctoTDPO1eq7SBLh3lnuDrdoakgxgAmCMr",
+	"ZLWGJ0l+A1HgQaICFtReEEVE4nAkunbQ9D4Hq7OCqB3PRhPCPj6pG3mV8JxEAY3+Zn5w91HdndV8FtU5",
+	"06tBEB7TRStSLP9cyQmdVttuD8fajn0q8oUPew4H3TX+azfROCB14A7zweBS6Ms5AygISQgzqDfe/exu",
+	"a6x2T9HVNbWZcweX4W/uAchsruq9uug4s0rYQ8kFV/bGcUWw5vMKXxMJje/MfKmsqs2v4IjC09VfO8/b",
+	"cbwgs/vMmasmeLtQBNA08V02CSwMg/YmukWRHOqOJlnzUgKf8E5gyGdQ6N2tug8GZRW5ae4WNaqQfblu",
+	"XRgsxXDNDqNtCg3Uot5S0wz4sON1h0TIIRjhSdeLvomDTBtiVhQckdowLgQ2u1xs+s1cvTTStz+tl9sN",
+	"p/HiW/v71Anz8cGQuUVxgWSimhMq7Lkulw9J4Xk95T592ffpiqZh5eCDyKqPJEc6hkGHi4c49uvJ5qJ/",
+	"py3W6Pr9wDQXCXF52tJdC3P5lFgi1PXpyZzhEErsxA+++QEkQPTAzvL7y7QkX99Y2/10OMcdwVmF49dc",
+	"90sLCKd/JQBpBM30cL4CpEqAiZMIyjxkUAGoxpaR9BVcELQ+Ikne2TpYYoYbWxXybTX5EGr0tHtp4JrR",
+	"ZE+IpvuwBsxTQPHOgv4ECyhmRhztMBj0w2nzfy14ud0pF78Zju7lOI3lj2+pVC6NKsgW9SOwdzll16aO",
+	"mqoLhFFBxBbgVLXSbTGULd4pRlqNAzgQwEAM8k43jcT2DjVKYDjJrBT7vJSh0FE11zU5cgtfXrGnEWja",
+	"HrbuEUiQD05L8cQtPNDw254Ug1ejfBIdiQqOd/sdlW+opCqMBqTPIPxcge6bw7xCBIucEqnciUcO83o+",
+	"CFC/NTBXWbfauH/iPASLWrg1WLq5jTXfNCSWT7m3/ZJ4JoZoSvYWUCycpPtmd7SZcWYPUsw0Vx0wVQjn",
+	"aqcPu5/Xb29O6bCSKDM5djssyQUw5DXZuwJIqurnjRdoMsLABxSxw6V4d07mDnpdzcmcoMLqxf3VVffX",
+	"Ec7HvXkL7ZMXPFB2KgPHYBE9vFZv7poa7tFhCS38Fg7NoDLcOkSzj8nk/LjoqThNRa6zY053Qt9ezZNR",
+	"ncZn+HpbPvILH0DLWNrXN1chaJOn4897O4Zl5pV5TeeqWRVeM9azrGiu+/3dOQH9V4eTMwnWqNVMHim+",
+	"JdZtEcTKHpWfY3tY+q+8X51ZZW/cEI2H3cvT+zmQPCdZshG8mJC61TTup5vrtYLyRb+CMqV78khlUQk6",
+	"IlD9N631/GgebTOdR+lVY9cbhAnz4Q03cD5e8UGrGR2/JqFMkOBS9LOQXpjsqPHiDOQwtrtKwcdCM339",
+	"4uVS/ejqt0IRux/AvcaZ9Qm602Yqfm0XhUzgzai43ax28Hrw8Vfw5O56ATeBrLrgfSaRvdikibk/CDd+",
+	"mtGPb1TbktcvXta9SmS5J0KSqXG5WPO9Txf6soK77LRT62kM+PrFy0soYDJ31aTsLjfHUOqM4DmRYfuy",
+	"wEdki6bGQ6QqvNkketAZZROdsJH9bzfLAbrIyQCRNN0hnCoJmNQII0lSzrIaE48hB1SsxYPLycH5AR8l",
+	"yjiR3SQTLCWRshjRy9nfUYv3Xwoy9S2bnjQWULn1OjSVmPJKuyjSTtqOtPKXH5hcbAOVwulOvyQn8ra2",
+	"X5KCslKFmPhbfkA5Z1tIZGXXSHFAeq++ZlphGeeT6RTzxUDbmNVZwWXAy+OtQHOKvk9c6pKABh7+R6p+",
+	"rj2fkSlmyTUh+yTDx8DSvtIcuIHeD8DESL+AqDR+Nn2lCJc5qLcUV8ULcKHZ0gB/Uo++eOJP6jxmaZFs",
+	"wrRMk1FAozQdxswI/hbYKbem0j+TdvMenwk6pAtM2+5ihBuf6e2aaH4Jgq+TbY6lTHa8FH28aDqZIngY",
+	"Qeo09IDT4tT0fASX6TlAshrUzafo4eMG/3zx56Gd8idkks5j8/pPaItLLS6oQaLVz5OsPYk/PfQn8aeH",
+	"g+xihUNiYJWrWrUQJMSGMpyjTdWcoCilMnMxiVPB4GbKmYXa0eZ/FmHJWgjAocCofs0qfJTdUNN/D5vo",
+	"zIbmnS34k7/4LwfXvuN5lhT4XTWpmnCPBg9/jhWBvi+xTbtE+ldITlaE2dIGqByHgLdZKawEp7CzBRbX",
+	"3R21yRD+yv78py8G15ZzqRJblglo2cU+FGb9ykoZc97hIbQmGy6I3gQsCYIiS+iDqodErtJz5ffxGqSV",
+	"P5mCsggXvKZmv4lJgrUTajD0o8GFC6LPK8DaU5aYjq6NvX3Q7HoZHKRkGU8gROkGms4iLQHYZLbIPGP7",
+	"FiNhdKbxg90jUHOOs8l3e0FDSfGEbndOUErLSvoiJ2LqJXvAgiV7IlJSWa/Vy4PvwjTGWDhv7JPda6uA",
+	"dNDGLOqBY8SEAqaAcbwJxoUv4ajXafgIinYgA4ozYhp7bYIIao03r/AWUybVFTT2YNw0DTcFQGAgQp5+",
+	"d5D/eP3iB2R/RZRZMDBr5gx23LejxihhtMvXPtz5RMRwKHRSFn/TiH+OcJ0Q12LIGVUG+gthd0qNN/7T",
+	"T68HTNFWMeDAqy0y1iap3zZczytG2FkeaOiRyiNoMXYO0BldYaHA2zDGpTK2WHyah+JlhYrnnAft4M80",
+	"EpthIuT8im42gYQpU4g42oFZH/0hMD83cmQ6C/jjX794ecc88LDuJUKjH4HRgosxaRPTJN63UDnmhJ2t",
+	"SMBrXipXjGOlYNersSlZar6SpKVK+GaTZLzQV0JY4S4wOyL7hFHmBcHprmruaq3toUs28NkKtz7QUJZu",
+	"NjQtc3U0zkxnGpt52EQwUyT6BssdZVvFGYKwDNCjKKBv6KOhxG9vVvUna4D8Av8DYCi0Bk9TMmSWWJVY",
+	"8oJA6owqBZPowZ8RRgrLa9OuRPKLyhuNjxVkVMaJnKjDylQQwijbJju63VWRly411zjHWmf2SKnfQILK",
+	"a80ostxuHbRS3fZ9jGfDTaAgGS2LEVPgGyTJDRFQ67+CGUiUEynRXnBFIDkPTB0u5MqfsPnCiVNuSZzg",
+	"9vaw6qrv8MTIEd6nmGSrZFKkwAHgoLJSEIlyrM/lgd1HX98QcUTGF+2SiquogL6niQp4N31X60inITj3",
+	"cdPFN/Sq97TFuh9zP+rH7OPO3hjxCjzquVKrkstpl3NbGw21SKik9tDlYR405WZk7wrIB956VT3rUJPF",
+	"8LUK79UgW8Ir1B71qvc4vG57Z3nW8eAQrt2Wfp/K6zHv6Me64QJvLhWx7ZiWiTzmWHnM7JHLJ3mQJwKL",
+	"bLJ37ykdp4WEuzTCsbRdDC+QuU9tJQs67HgOJa+DYGK/neAJJ9gHazn/7UDf/oEOnhyL6/Wtc4ZOODt/",
+	"OSIHC3YfXaJCq1ql2BKm6jahUAkAuc0SVDIi7gfahhEB7eMafqKWtzSo7zBtu+aTXzOTnPhaSyLWk67G",
+	"q+YTkVKvfPacaFuYT+RHCLLZxHFqKvpNmYN1bbnyK5Pxb/0vCq2JJj4IOZxlqNx3d6FHZb1Esix83c+0",
+	"s2OZnoJ+r+0cHNwBnmdEwNcSazJ3xTLeNhTkSom3RSdYalrAQLVTKeJlfHweZ4M5a642fNqqx/s1K1aJ",
+	"OTjdUM1VrLxd7BB5iCvf1LObJgQc8m8lfiu0QNMs6AKdP0WMI68fSctBQqWDnm55igdNLgu8dqBql6Q7",
+	"mmeiSrEaP4i+kXCe7AjO1Q4875OHMLTeV4nJ014G9LMmBvfUMfa7o6QpzpM9ptNnsBdky3DXUz8cccEy",
+	"nfhSG/EqtIN2YG9iLRKvfKZprz64o2EyRw9FrRBM6nYGGYMDXokGNpgkBOC9TVwxNS1naVOYjckf8Hrs",
+	"15HNIc2pcfl7MEvzR4B+/sfEOAxCUrXSDFwjVH2hQUt4BO+SOsQKsVV2RIoW+q+dBa4mBZUq0Nfw7lya",
+	"CHaN97aaHzMMTbVF2vZ82pRbNXgpyqVN/XNqA1+MfA3W+BJ3+Ia4asoKA+jy5XNElST5BmFpkKhWaH20",
+	"bU0ZLohJQfFy2O8HAdbTxNIpCvMYRF9qVj2NwJO02MSUJVAmF9jvl/D3JjYUgJLBZe9K7SRq1BeOy9Oz",
+	"GeA53ZD0mObEzGEWLuamzPMPQrIAErm3V+2JBAgcZVFnsEzjz+/BIjL6q/GnS4CzuiZ7BayX5ljKbiME",
+	"LEli5hY74nVaXSy1ICg+0hpZb9J7/glLrMxLnMk+aSSpuJYWNvNDTnw/1DfOEqpvkvXCuxOIbbk1Syd6",
+	"YdKcp9fSyBHIYFkfjXMZXL3awNS6LRHmj2PsSrBMxtnHP9KCmAss54fJ7xjv8sTX2nkm1owyQ5l59BDY",
+	"jjKNzEYNB0LfR984HDi+B194JQqxJKs6XUzWgHGQ3WNzWfqSc2vtYVLqE5aSbtnMl6GQPRFE7jW7zh2k",
+	"gnwfSBsK69A5ZjNebOsOPhUi61p1ie1/vrOQCB+97mAxuGqMCpOhrhsIIjN4GTgz1A/OiM1VA4t+1Tzx",
+	"0ePcbTgYUQPPA60I7fE+aYz6uJ8wzNzj70JX31QadiuaXP19AMG8uHG6pibLqI7l8FIVi40jBfIcu+4C",
+	"FfyPCRTUMUVILCiVaLjLfAhuiEn6HQr8q5CXIghx0k4Dc1FCp1RXU/O+MILMs7J25u3EBJCzhckcyDQo",
+	"Ia3A+BblBToPAX2tABdlwwVyH/It18GQebWT3RoZSHXHykXphyFtO56F9q4Ht5rscW1CfZSC8tuADI2e",
+	"zg8BsllBYwXA4lbaymoGxGlB0C+ckdU8IDm/Im4As99ttddyUQmcUrYd2+Cw9fjdrML/SIibXp/HJqJ+",
+	"6DTOkrnzS4pjMNP/Opwc7s7Wv0lLJDzW8veO5T2aJkDP6h5aS4MGnAT8N7N+/8Qi/YWwZ9xLsZzn6sRl",
+	"+GhAzsYcLhM7kGGdsg81b1RnUMw4Oxa8lFW9R93uqtF+amqvqjmYeR/7Upp7ZzQBqnw+aBGx3s0WvFuv",
+	"3PJP7KwL5vRD/ekCbLTQGzgy/ZhW02HaxvHbeMy0Pig966o/4Jav/mOc1RbXt+ALm+w7gCfS5NVF7tnG",
+	"dXWX79qlWn82jnI/JNmndrQ/MBjcXCA3/+hOIvDtHdAAb0kZtP691oid3kEGanNNtpgt5QWAbQkBNj9X",
+	"LodcmqlWmNyQZm6QfkJF3DagHsTO/E8GSf6mOL2UAKELxYqrZVHw9NB9DZhs5xxYBAhxk3PLSzV6JqUk",
+	"IsEupW+EItJUP6T7L49c9W68jXPMIkJZyjto+ewIUVpymbLUCerTrnqpq9NDqAMJfnCRKKk/40fdPeHz",
+	"6Px8oP/j+SR8VDux4Grplj1nUxt8hFvlM8PFVcoc4ACXakeYoilWXCC83xscAfC5wQG3TfGHulaSAtO8",
+	"LaOfPB5E+2XkkOyxlAcushDGNsh+01HWPGSi8pghnBWUmcAxF0iSViOtBxG/tfetztNTeuKZBXsDBndv",
+	"T1K6oekPNqvvdAdvUPW3PyTyKBWJlFzBputrqQq1mo11Vl1BtwIz1cpQW51JuwTIY0tKtktFuFtVPYF4",
+	"UzQ9ET2HGp4MHbQkdvMBGazwtesURlWYCGxDM2J9Y24BkuSbRJA9F6YOjK/17Qv/aQKWkTDip+Iz1yvq",
+	"aWm4kHO8xzMPYDIj1yQJk1TRm1YEyKag178Tg55qIXDCUaDbbmF167BvHVezfxjtmW2SrMHDQ4JjXo8n",
+	"KyiGMrU+Abmx5GFeHNVz4rGY10YpyC8TOOQT7qnkT3MJldW/UO+Y3tqgxCI9lRY9OvON+t4zMvj2kp2M",
+	"Xpd7bXFriR03rKFkW4a1KCxJuK0J5AxBz/E9GIt8A90vdpRtEcklMe5KH2JmfleTeZGX/FZw5F3HAMdd",
+	"lGX0hmYl3PKmr1KImTzkxkCwAwtFU7rHrOohM59Y0m45F2N1aMX3NG1+dfAr/0Jg97ZZR5Ou3U2rWa7e",
+	"7Yq23kl6O+qYzgyHVCfZE1pPwhe5f7THc1tt0z8ZlzP/6Z7DOjnw8ePBdO+TjmiTaHE3SJiCgePZ9vsO",
+	"+BR6wIkjnWnGMPc4Rl5Cx+leYndM0wlQZZmYSfy8D6oZkw/m3KNz6/zbofePL358+UzrgnpZY6pdBk3F",
+	"B81JfjHGgAmygp7a10zwvAgGF/7C1c56NUyFTU42CvFSGbcQRoLs4Z5CwvQ10NaIKdgjmXERFaTg4niB",
+	"iP4KwowctJXKuiUCkqSChOaAJXn0MOhvEAE8Kq72uFS7p59/jmyIZgX5pxj9r1fONh6hqWrCvCLFDNT3",
+	"wHY9HtquBf2e1UCrnl3HpggnoEJXhfQ7DIAAGb+PnmdyhbQklpDNayouOcuPTyuoW8MdNdglzaRBn1xZ",
+	"UGrTTbXAxwrstwgUAc5wuBq1IeIbwdJgCgegDka1lTB1bJPidOaVkU0lZvWtKMltKjD9WYFYXlctx/ry",
+	"LiwCekZlQbVFu6ryteHPnJFIm6toxrfZPy1e1rxUK4QtcBZgLqINAVzaPJcRn7QbeixfQSOFzjS+8XgZ",
+	"DsiOSgSPrqZ0Z+jmbPE9OHAsYSqyLZa9BVHQ0DHRKzLF1E3f9Zjj8SF8t1YBrDijuZPVaejN7NLi7hIq",
+	"p0ah1Q6pOY41Jmy4R/6JbfLeR9bzrMYCmHY9hfO53rSO5lDuc2xaXxnOndEqBUvOglnXUy4/O0yMCRZQ",
+	"/uHqvFvq/o+0IDll5Gvo4tX1t8XTL9AO7/eEkezCVN6atHYlUUEzRrc7hShD//njs9HJGMO39fQ7mmek",
+	"p8Aw4KnpftmJlM8kaIhyhUqWGSB/KgyOgfysSnjsEHjklVLwsJINZ89R+qmXp7hCGUlppv+j4Df6/9m+",
+	"Ays4puj//F//LySm4AKw0M7sr/NuVjcBpDhcrq56ob5fG9+CnQRZssBla3xnwdwmk7npQqgMESF4qON+",
+	"6H5xvSHDN4fdDsdB1Sz6jtASAqRxGu+YJHE96lpZIN88Q1/86fGXSBLwAKAn9x/EuiSq8BD/8eZH9Hs9",
+	"zpfnX/z5DxeI7/HPJTGd5SXaAbpPpJGhl8Q2uvkhvEMD83gNfajkWRisYSOI3CVzvunejSz/hdW6Lkxj",
+	"JNczX6Grz28efM61Qfs5vHoVjGqmfE+Cg6Y51bv/tAZrMal0OM/5QYYTB8AhFBTSLybohnWLQl/N/QvB",
+	"goTizB2MHI9ZGoM1tq+x/1GGjbZcNNSxSx1ooLhyT9duisHEdBN4dzRo0tKOlgoCaSU4l9pCarLJanhS",
+	"Hb4anFSEWV7vcUru2coxfeFDbNnh+WiGMTY0JGHqdTks5yE10d9WjyDh3bICrIXMkudI8IO8AJ+DaaZ1",
+	"RVmalxlJQOj9D606X/lsGY/j/CgwZXpyXXYwKvX4xKFbbA+tvFm2GIdnJOGbRMupMlUmHZAdkcElV+6c",
+	"M6K0KKl28Gx5Q3L4Wsc5zZKSKRrBjYfk3gwfLyq8LwqzF5DVwDgiYPwNbsSHMETdwr29WTVZJsjS9tmZ",
+	"OUITGXIGc7Xyj+qmCP/9d3zvl7f6f87vfZm8/bffjdjhaVk1c+i4hALmPnvHdK+KAsukpkxkrYGdnuHF",
+	"+E9JRKTVMAl3TJ2VCerynrsBJ16QxJbqhLSdN9CirpnFfE3I3vgdcWoKc5brpOM3OWpFQJ69RI//FHyH",
+	"p9chw+lHzg064gbTnGRI0i27R5m+Qk3fwy2mDK2PFrcvWB+izd0g4ezVkkQa2H5LcmOpmfR0IPDMLrbt",
+	"48kZSfRGJ5XR3+41twWwKso8zQVxP68+uFQutphRaUrmR26XJqlWQgERrSF8nLLrRWIUKfZcYHFMvD/y",
+	"UkmakYRKWZJw8uWHTnOZezm6ZHvgmUa7K1wDzfhc06ZfZ28r3n4bER2zbtRoFYR/7/33v//0k3z7x393",
+	"/xG8+YalhwuFpTjPiS86rKVX4CNatyOqriUaoF8Z2Emt9BoYnfXRV+0+gyamIJfkrYmhDS5z/XTbGnn0",
+	"pEmzy3v/pdWFXx+uHr3//f/H3rstt3FkaaOvklExf1jyFEEAJCURjInZtCy71bZkjaS2ZlrUBhJVCSDN",
+	"QmZ1ZRUhtEIRczETMTG3+2q/wO7YV/0Q/0vYt/Mkf+RamXUAqsDCkaCFjmiZAOqQp3Ve61tH5mPz6Fx/",
+	"8+Tzw3LtwXKYJcPvq1BrCQFuqsAEZlF1Sjegr4CcvF+6Cs58E3rK5gg2f6735CDPCdL1Or3XRI2tQT4r",
+	"aHM/c8W3AnOiFbA4rigTfap5K2gbKQ7lXxKW1K9TTZ9eM2BvuivUm1DhYnvzktLb3lMX6wR0U3xvHct5",
+	"VxhmAR/yDLt+4apljQLyd6VFXcuXgdXcWvbRvndRYkNufW1sgukNAp2TANxxikusf1AGggKy0fVFepaq",
+	"wi3N9GlOW04sYs9PtfGB8YMUV6AExhqbC05Gknh0nOJOxSM2JRP9F9zH/AvCY62WTBVqIVr70DdhE3u4",
+	"RCslWQVcqWftjsCFroWcCOwlUWISfIc9OsyGhAhlTqdE32XpxUbcwJeWMpJsOnN7V49PV3W8KBXmFSgr",
+	"i4+MLR2pnP0bxgShMYkjTodsB/OQEWcirtXz6KfcpZ/BGvK0Tr3iSpi7a6Ix3Whp1Z25CTpdmAn2qShR",
+	"6r+ZlnXTSVlw1u3PRToyWVDg5gykvIaG7LelCpUsN4wm14mqMoSe9k8AFtSPZDIcmU6Etuzl9swneAbz",
+	"u7Esf0legaj3QOUlrMtusmBLmaclpbcsswq2Se87jxvkMhcZN9P5Kr1EETrG7hlSpWyN0CBi1J/WAqVM",
+	"U7IWnVnQct7kMPU0Wa14ZPHm5QSavaemSLuvOF8FyK6c1lRQh9yCcpnDjyySzYcqZfWOEL52rkGuoOIt",
+	"rwp5VGjZMqE8JjSIR5rx5HtnzGhDSNMK9SUUS9cstD3veU57SptJLpcXtgF1au8Q2GoAra0sfWckyyo8",
+	"vUbYidfo4Q+0+RYvnUsLKLCCHF1VEvlzVFmny/bUX5ZmZjukFO+vHN4LWSsjtTi4GYyuWakzqVMcXl2T",
+	"WD7QDfix0ENwvxxZZu5bAJTbgORYDjJtA5JkjqXOjmDGkfbh08nnf7hN3fXuhPWugZC3LR5bo4x/WZ5b",
+	"Tc5pK8I5TXxMYgkxC2e+ZQH04quMCwKjqf4Zpm/BEG5L47aXVhLlvyQsqcpozhot3sqPzEJoTdY6MGvx",
+	"MK3oADy2yRcsCUUKj1V542qG32ZfYge5eFE2xapzK3wPmTb0aPwpiVesjlga1HaTUni1ENdaro/6dRR5",
+	"EzgX7DZn1clc6o7rBGwQOzmPAuI2xkkk9LpNIERRCVKdVwSXjPJuwtucudTW95ItKBguj9HsxTGcS96E",
+	"BSk68ytPyNskEpd6h+8l/e2KliT3X6evWqlcqtws1/ojol5PIgnjLhbk51W1q6s3zhp1VT/nccXSzkjz",
+	"Q/uWxSwac0EFek4NLhkp4JJ1oMUXlhmD0970KjIZSwp8mWOXSEEGMomwF5jaTCExFuh3KwH4zAXL1gOn",
+	"d9UtCU5vqNd2Cwpx9KplvbdWidBhO6T6ivdsq7HV4zda+4nCSB+PbmJac86naMFVAGOVD+QvGuGP9ro7",
+	"73cES7UlTrVJoMdkOGQqXufkHbod1YWgtPRWPB6zKJSzW1KfARu8kfXFb0Xro9y+L31OZoVL9tMS81u9",
+	"6d7KTM68cytO3l1ywduVqy2yrNI2fGqJnd+EfVuus9wnMxdYv5dEMIERGxvXME3iUXt+y3qXSTySEf8r",
+	"WJQdgnV45H/+/f/rNcgbEGxDFhNqygMhBwJKD6Hy0GSP99L0CAoQ/Ir7jPwUMvH8W/JUCsE80NduuM8i",
+	"90ogXqrKPSxfx9ggl3OydWQwPaBEzYbXeQQAG6rYTs3G3kMaj67Eg97HI7ioh+FW06cd7xvJwCcUH/rw",
+	"Qv8FA5t9Gy/UtjWu4DxDlWRaKfg0K9YDwCK4EUvoY+qNoO91J2LUB2R0alRYrgj+DrXVWUArf9Mk4po0",
+	"nUv4DiBrVPHixOdx4dlaRb5hER9MCc31mIswKTWTN5wVx1QIopunF6+2g3ltrjTXwRtNObjZF2y9rh8Q",
+	"MXrdHQZU6ZdpBuV0nD8m/hDziCRWlmf6B9T6w5ZSQdiYRUMmvKmFJYTpFwYdBlQol2gGpkxHUduBuniT",
+	"Hfs7/d/S6y/MsPVRHUIHD3yA6tBQn14Gtoqnz7ZpBq9cgj/RAB8G483uyw80nZdeA9es04irWEZTl8SM",
+	"jvER6QPTp9iRf8OGXLh2oeF18gbBEdQFgR7MuBz6Tth21RnIRPgA5pLoPcJvc78P5Q3aeq9x6gEfsCNv",
+	"6gUMI7BmWlTQIdMHkoy19Lbt1m0Fh31aYb5z77LzeGomUEiPASwm/a4owSoAnGb6zO9gm/I3mQtcPZa0",
+	"iNmk1Fs0KXgOD/yIiRnykwBWr4hHkWXYy/BMYGoYpntNAcAqrX/NPzKjB1g8eJYWEAIXS7kka7iIAFnY",
+	"O9GxNcPFJbt89dzWZeeuSDmA7xc2P2I38prN3mSUq5m9sEjgxUvsk99MeOyNCmsrfQDyghfJwcA1bwxo",
+	"nwVgaWcd/ouvQpxx+IEEzB9CcX565cyC+cwDrEF4lbkIQY4sgc0zTQMehWhaCPmUx+7ViobqhEk/4Grk",
+	"dJxX+JcZf8wjRuCS9NLZwcO3cL7TXulIBFzAiUlvtHP5FgjPPnQkE8W0YCk+Ofu6eI19yHcyGufZaOF6",
+	"Pg5lFM+SgvnWzAxHz/XRD0Muhvn77Euew2cjQ/Rt14yFhRtEX36ckQkYmVKYNxbSKBYsUmREBcJupHel",
+	"y4EcUopa945Z4XVS6NMnJyJXRTdms5yj/CqAIrRPe8NMniqAJkAGbsqt7KX2qd+Dt0mvB9NLaVWK3B2C",
+	"sZn9RMH3lSIWLJ/ANS4ZJMJDm4P4fDDgXhJoRRQer6w+CaImlXhSGNA8vWi4iQB4o2VC+vIZylnttVmx",
+	"1dFCtQHgILS+YJWpXGHRRBCfR0zr5tPc88rZdYYTk+ZETkYySB/oFAMaxTUu/DJ3ZY4t5gln9iZz6jrp",
+	"YcxPF/EoYVj5+8w0s1uyCG2JLiAFUUz4XAzTWvWMlWX3lVJV4YoCQ3HhoXlGX7wpC/jOPlr/QvAX4y2V",
+	"Zu3HWuMsNDssPid3xhi/AT5+I6f4lICL63kNUWuiRhrYhmmm71pxVOZH26XLrhMlpixw7ubZ437b/TJU",
+	"HSgoBNPfeZVA1rrwaeSbWji9P1karubmUjNtL729MN5F99obigLg1ltiGpcJpgEfFq7IDyP3WwbMW8Ew",
+	"c1fYfm+zN84uavkdMVXXM2JRf5P+kjJjUyjuWixHJClA00tvSVSOKdulHQws484uqSDnuashsFJ8In6F",
+	"+lWuzMdcOXuoTdDd0IaMrkk8itKkRLzZotT8KQqcjjNjoBaSJ9CqBrcW6GBH1vR7n4q2UhY3p6mVcarC",
+	"kfigX5LWg83ble8dpM6IRsZy0JNj9kM3Q4XHNNogHnXTK8ajUKkuCBUKvjnXCdiQBl2pZQmWIJdYpdt/",
+	"Z05KvXf8UFqDFz0fZbbsdsdkrZkumkQlo7htaT6U28TvS0an5/uhxPJ9v42lnjeVt/aanBAtm/b8Cuet",
+	"6VtHNXP7OsOstxAf5szt904Y0FibBF1biJ2/yhrd752YCSriLkBJ5Crh8wMpmNbvHcBOkILlf0uHOfO4",
+	"koUsaGkzTysaylun7VkrehHFFK3lquUtGsxVV81YyDOLMGsczyzqhzmzd/vrNGM8L1qnecv5VnIxTGbG",
+	"bq5xlvLmc3ERC/bxbU8qpac5K3r3XH3eSF+08EUTff7KW1jU7Bmbsdxnnnfr3TkzfuvHs2D9L/G2Dznj",
+	"/z1gfjC/i+PPLP65H/JGfvHQzVj1c8eulBnkDfutr1TBkF/wtluf/aHcjH+fqkaVsy2z1d/PiZ2K28ss",
+	"9eIelFrot0q5iteVWO7vP5Ra4vWUiFlT/P1O2Miceb8VrarMH7B7llnqTVjENSt8BtseOTgKeDztDqjH",
+	"Ax5TpBlfv5L3E0jVrJyn5jRdKmgwRUqscl2sQ+DrDfnDnD+khjTPuUCKNJ13dawky2ccH+/z61ebGeR9",
+	"I+9vf627+CUfyhwqWyHMEvfL+7JFyjtdtn38VSwjds1YyBacehVL77prWOyCE2iP/5iGXWalz2INxTWG",
+	"/IAxv0+96+5AejToQlOYbC124mLY/8XIO9BuJ7+ih6Q2dRVccPU0p4IfbuuqU9GXt5bu9PnzZ0iXGlRg",
+	"GIwY9QOmFARWc9nI1thOcx4iVgDkzwI3ysTLfZfY+gbI2DDxL4ilXgmLRDCQEQllwL1p6taGJjJ9xsWQ",
+	"qJGciMaVuBJff/0dj1RMVMxC1fj6a0zO6ZDeq5/evCVzGTkwIEF63z/DH8esB6/KEmVscAgzagQjI6ou",
+	"MOqQgwNXV2JhitClQHhhTJ3JDyef04PQzDxWJlRNcujWDYKAv32bVxAEenV8vdbp8FO7/PiT/s/nf8br",
+	"/4kGQc8sz1MptOKhVc+vv9ZfHZGv3+qT7E0bXxNoZkDTHKGJUCSAMnLs5wBZSGZdjj+l6H2fezg6XAyF",
+	"MDjcGxWWECOG8YhdCWITEEbUzIv7MCezSub1GHdS5LR56uLSQLoRHTMCNfBUP1jfCoFTX0J1fEzYR67i",
+	"Bkzsua++hiP4pz89/1a5aU/+xw1yadd4TKe4nXrd5USQHvd7EGmHbMWL7KVad9F3IPinHZ3JghroY6en",
+	"FvMxcw2atL0j7YaBD+J+bm7nONQf9bZ9bWNtvU8+jalLcjlsn3sYOSC9H7m47pCIBf90BUluV04P6JFF",
+	"DdLDi3uAgQg9APThI4kAlB8y4EHMIiIjomQEw71mU8iwIqfNpn6fJio+FDKCHK4j8vVrRvUqygGcftsC",
+	"wg5UL1rv2Vs67AFRxERzZ8IF6T0fHL2Ugh29oLE36pkUEbzppHmqD0jA0g7DaGv5elugWwgsJLb1ABzr",
+	"GxokDJtX6bdAJhMRSRDgGCFbSTW+Jr1Xl2+f/qGHM/rjm59ekhcsGjICJcgN8tQEWU2SCWQKS6EgPAwj",
+	"NoNNDxtOLUNu14y8oweH4yCn7ScuUTENGDlttbP7sFmyieVi/xNzSvlgwCK7siGjsR72M4B6BabQMxk3",
+	"VC+hz8ahjJnwpkc/sGmvg8fnGlbSByJwDSKm3i+zvBfm8AGNnLbbF0TFXHMLQqJEAL6rPnXk0h7giCF4",
+	"hGZ87VMykkmkcITPokhGhoR6NAwD7gF3Ow4j2Q/Y+B9/UVL0OvrswI7AOVexlL5LTpsts3OaQjVn0N+d",
+	"IGAU9r5RZMyV4mLoAo3rEZ42z/SHcwv0GUOqSZ/7kGD4ALHroXBJxF34vffQJact/X4SSDEEpNAw1t+1",
+	"9T8n+h/9zHabUEib0u/tR8CqzPOgJ4rquYRRbwSbCFuMBwh0DBbpt+jNPm2fw+KfNU8Mkv5rFkfTo8tB",
+	"zCLIyjxrNpEH2sPdB1x2RbihKJtSrM/rpeexMD6yX/XIA71Og8glNHIJUw+JYgEU8BjWr99tVp/EPA6Y",
+	"ujB5SEi7SEl6HD2fxZQHmhj0dLggz8RQWxfYUtBnNyzQuorqgPy0Ensqkwj4YMw+4pkAGtfv6OH4n+rX",
+	"Nb62tErGNLrW9JMlraeHGHOqgA5oDLlV5EGltOo9vNDH3vIquBVZU7uN+aQB95hQWLwPZdLOZUi9ETtq",
+	"N5qO6WfpjOI4VJ3j48lk0qDwc0NGw2Nzrzr+8fnTZy/fPIN7PrsOLKLTcd7RqYotJlNaU+E0Gy28ToZM",
+	"0JA7Heek0WycQCgyHkGY8Vj/M2RxFYotGIp4FrhqEIhpexdmwwaUB8qwQzj0LNJfR4mAuiwTJ5fiue90",
+	"9EueC599xKSEUOoJ6be2m03TMD+2eBg5av3FFHuk3Yc+OQEX15j3Lb1knBXkO8e+9FSqIuov8K+/Oq5z",
+	"zaZKf9OYsCA4gl06/mVyrRq/YFbZmMURtIZ1ju2fUAroc8EUfA1wUvpRNjMnfa1Z3saUjoMMEvTWXcFM",
+	"8NvyxHHNQKWdV2U5/uhmaL3lD0sX/PgV0l8hiRzdbioZj2k0dTrOS8ALtAqHzQ3B/IAhRL7fgC6oVW23",
+	"akmrjhWeoAZ5/d1T8visBeqMYBMrzDU1MZ/02UAiGhBgRZeepj++++HN2ocJz8X7Tw4Nhk7HeeZ/++YS",
+	"qnlu4FP77Kx1Dq0I9UuvX0U/dP8y/vjzO/pvP1+eTybffPfoeSJPbn7+618fv/34h6dvJ//6zXQYvTm9",
+	"1vfolXV++uEVpkA4HUdxKJBxOk6r9Zd/u/y3Hz4+jQY/v+k+fjt99y9/+Gn4eOTdvKIhfxFEk+eUvvL+",
+	"8KfX0vn8ofZhgSWpOCsw000fFftg0LGSCIVl4aSgtVJyVMB6OKJ5y+MIGUits/PktHVaeiwKtswbeOAL",
+	"FlNTWbHeacma2Cht8oYyik2T5bmWPs5sg54PrmPQ3jM+r7mGebxm9I7raALqJhGvvqiShdmplYwPXLc3",
+	"EifWZcJH70P1O1LrDlPTnNL7u/qK7pjFI+nPrIewvkUwPou/3Z4GY70sswy+arSG72OrqGVmV2wyVWNe",
+	"hUZQ3T5V3HNm2kN1Q4kuSViC2qS76NhWUPQ4/X3DVP0HOSGxzJcFVVK0lbC3key31sSNZeKhoaGH3gcM",
+	"OMUY6RkB2ysl6j+gSF+Xfi3SoyOv60tg8+6STbgM+A3b+Oo/R6sccguVIlS/5J+rhK/RSm5bflD5Uz3N",
+	"rnzmeDDWrdGYcebYhyk2cJyoDXxVLopfp4rSnu3Qa8AA3fQOPaWiuEW4eqYPvqrcrJuWZkVHtpijatO+",
+	"qez10ABzFVqbzDpGXHCLgBolI4KulPm90urV5avnT9NykpBGdMxiFqEWVLY22SXHP/IxYCDdemFaDHnr",
+	"lc+xmZsph3TnsJTMpC5IT6vVvbLqU/CIwQuJR6OIQ0UfOMSgdsHpOH9JGOayo2auV8rJH660dB6TjY/M",
+	"fws13Ue5T2VNDOc6Jopgaut20IzkahY/t2xws/g/+XHeWqFeOgiU4b4+F1iEAD4WKZiqGIK5ofDquaar",
+	"H9YldSzbff+pgFnhtJvtR0fN1lHz7G3zSafZ7DSbf3awlNppts7bzWazeQT/PNb/PLEf8X/tZjaLp5rD",
+	"mYJPOSBPI8mVoiIm/lfPVCh5LnwCpNo6bzeajXajedw+nc116NZ8f7PluE6WITyv6nwoAiVUTTc1F1uf",
+	"P8xUIoskCOprFZbWXyGm5hyD/EkwEpoa8XV5ZFaD/L6Yz/fhc4F9/shVPFPVZtll/lvIh7ZlJBYdCZSr",
+	"0rAOal+AVS+Q2Axb1gYs+ivA+90AfxpgdJvKYCvoNE8BZ4+l2jGdQgmxS2jaVNFcywV5+vzb1/pvOCCA",
+	"Hz9bZmIvRj4tIxS10BVpnjUjFaQbtjRvznlcf2BTB+kTBNI30p8uR5p7TUHLH34L3lCstjcnaoaJtWqs",
+	"1JKvL1UdfR8YLAY/4N3P3tJh1TPNZcdwzWfX+VF6C2Eo7fXpdWYImydwjNjOUDjWeORovDaJ6y8gJHok",
+	"AS7yvWOa7pZpUMefuP+5Uo06hVANNNZKu4oKVu4zyFHdekLtIMsWyTJ3E6TzPF6Vbj7vUMiZEsRVaODz",
+	"0qz/W2D3oQUrnnPkizQLILKCzJbXu6ArI9ywcd+ZzIdBopiplIeGKQJaxQxY7I0gPiKY/pI1IOZle15A",
+	"/SFojxcQVoQA4wWGsFQ+NH3afjJPinic1pCBA4iCLiH8AM/hCFbuH8sEYYGmnjTOWo1Ws2nIahUtDEZX",
+	"Rw41dySHlNk1ISf7RlalosViS6xGWRUyxLo5O59WpLxSrfQyhmb+BoQkIkMp/Spqsf1KgGoqqAMv3QB1",
+	"uKspkwe5mMlFs235+ZwcNdtvm+edVtvMZ5HsnCtTKhemc89MhWl7M8L03tH/m1ESF6mfGGjhNTmANuTY",
+	"kdE2N8sI3oI3D6Tl7fYpZm3JwMdWbCCqAfM0IhQytPRBH0bUy0teSPrD1ZiRwFW8BKabHo03OO0DR9lP",
+	"TbuMW9iT6kyU6r747vX33//52+9e/Pntu39p//jDy5fvvm+fvH310zf/9q/PTk/+5By4Sy3u8j2/YcQA",
+	"T7CJ8Slt0nhNfB4fYf1MpeH6kk2YijEts0GeUW9EAi6YzU6VxOcGKimWFu4OAB/cFOkAv01J3sCEMOGa",
+	"vzggzUFun8lfJP/z7/8PsqErgZnOkLgISa4cswe5GJKA0RvQ/mFE2EJ+QVQii0VcQAadvsiA6aYIH5EM",
+	"GJE3JsvULCgmTc0HL17iz5d6HZ/d7CyIUeJVN4hkXJFEmYkiA/bBNV/mVwe8y8349PXym7xMTx+2yMgU",
+	"PAhVcY8EECQ3OQKE54JXx7QfMPCDGrAqC7rBVXYSKyMOmJtbGFexRXfdcaFo9Ra8LP2xbmTe5/GlZ9xo",
+	"ixYjjfJkx1Yvxy+yXxXryS3LGvN+KWObMQXv50LFFAyEspdCB5/S/V8I3ToXpaz9wlgu/7rNRZfMblvn",
+	"Atb2IBnWks0n6R3XHJAWNbkDhme53tFotU9Ozx79OUU49LvIaUG0j0xiDLz99HGrledy6SC/ySCjnbWM",
+	"FHCB1L7HJEghJXaKsCeANGTZB8ylxgNPUb6uEb9K+fyuA1gl9ddlHr5ioN5CsKbqgr4ZFQWU/FhNZXWF",
+	"csskpyIcI1xbdY4uDa6VxWDjYh7MDTHewIfHY0X6bMghjT5rd9xTXHisq9hfeq7BZWLetcLEX5Tytv8C",
+	"pIYwGiCSHvyu+FDQOIlY40q8taUkNkUdEMW08kfHzG+QHxgLsSsS2D1fKdLTT2M+VoeEVIG2qA8L2Dkd",
+	"be/A+NMaBi+JiRwMCMXBMOEbeaOVuZgJ0p9eCSXHDAoItKpEAyUhhmcAf/kQqgiu2dTVQwM4F4yK96ek",
+	"cGfEDOBAg7zFjHAUdUwQ05TJ2GRjHgRaxwIZcIFlQsa08+RY3xibxhy+UaZgVw3vWqBRmX7cABsIVl9u",
+	"r2DJzOcRVaNemg2xpKJ1cSVO2+cmOYhCZZvJEFApxjBWj5nsbhoEcqLK9DO8PK+hvTX0MKOgzQqSIReE",
+	"DmIYGOQAi2vXKKm0uFi4rswnjEYB16PJnSIZ6RUZCub3qhQgu37lAsm2HhhzwcfJOI/pnuvTVVpTSNUo",
+	"VysgrhvkMn94swqPEFBHU+2I5w527iAvHL9+WWEC+d57zaNzejT48OnRaUn/vQ3IVQ5F8JaHwZl3OlqQ",
+	"6Qf7FDpMdJqarepNQSSzWwUlzKjjPPJagyf9Zv9scOo9oe1B038yOB2c+ideu9+izfPBE/bYf+Sd9U/p",
+	"yXn7Setx81HzrHnaPGm2m61ms+nggLp54ao3G8anWT0cDj2mzb3wmmGbGefxv33Mvw7fBrzR6TheOxD9",
+	"8XdN/1//CJ05EPOkfGVazQZK8D9DWw1hV7K5nNT8OUc3ZYLznWWqCGm1c/H5c4ZEWkuAzlvaccToeFZ4",
+	"xqNjTWITbQVp0ih1yD3T3JsGgUmFstiIudQQkKlYq0Xs8zSLhZ5K5IGpEQXMQijmhFoY5hNTnfvQpoNY",
+	"t18sJZkwen0BPruekF371J61nA0GIjIMKHsgXBAWKAY5byUZI6BevrKzvcuEEVvWli2948koYl5MRjJS",
+	"jPSBRSGe7CR/mdKaDvGjKYn4jR557VNuJ44RoXpRtdP5s4C3b5wAUoij8vhVBusZZvs3l2Ktj/kwoZGf",
+	"zih/zlNIzyr18C10xIfzBCDoIRNYdBnQOOdhKvHe1M0lfZOhit6jTNJcKueWE0qXySDdoMnr+xFWrVnv",
+	"9ONiNmulw9zQsWWy7GPII6byt7SPmqdvm+ed0yV97CCME1X2/tzDtG3dpUMYgvNC/pUHAT0+azSd9cxI",
+	"c0x3bUNa+LOy/Mccrm8embesxmKW3jFgxYS/4TDV8/i2DJAGeYY42NxCCVjsb1MwrJnJaT68jQUEtm1D",
+	"WfkAE77Zns1IsNv4/TPh747bPxO+Nd5W2XDzbaUeA6aT1j7MIxtQut7jAkrX8+VovVkOb3iES6jRaawc",
+	"yr6BKmYEbgikd838K2F1FBrwa22gg9GmRXhEA1CBEsTMSJUZbc7BvcZYBjvTtcYQFK1rWx8GfiV6UrCu",
+	"/tzV7+5aad7LdLK8Loal+BYVOh2auraWOUzgAfwZMU+Cx0J/91CrbBMWBPq1J1eiZ5/axeO88MVaZVYs",
+	"Jv0pzNPXxqKKoT6jk4GrGE3KUAnW5ffyqk9vRtnUimJ+cjmFsX2OwC5SonWuValxGJv2Svp4mc0sM8r1",
+	"GXounHV0O+g576C15rgOG2sdveNQrhT9vxgERW15HZDwLSpgfa6NQ99xutRbAwE+JyXegNFGuNh4PZF+",
+	"MjHHZB19UF8mse91dSJCPtUP257EiphSVfttOfd39Zk3fj/wBTXIOz1i2zoMYHDS7mBY7OqaG/AKUEV5",
+	"TIb0hhElyYBGmK8A72qUHt6fkng3gsHsr17AHUoH8HipVADWEAgyAfdwNAXNdYGRCwtvthvbTOQ32fiK",
+	"DZxRtgvFHcd4ltaNUbuu3qRn2ZB+x9sFTgMrzGsL8ljGYfVGWTSbOKtisS6BJB5pAe5p6UJoGDbIG+PB",
+	"5iKTdLaZE3iKPUZ6x6aTcA9AiBQDP3I+Xwjv0HTOBUkUs+mH4E4veCcuimJqzhdSptBFMnj709tXd+qR",
+	"2JwYsn6GV5GUg51Lo5/evnqmF3RckWKTlT65iCUHR2BXJIG++1jCGZICw7l4umrJr8qMGUTEmacie7Kr",
+	"qelVJG+YQllKTUAKFMHYtpCjYYh5dW6uR5AyaltOTVQ5grGASFr7gwMeYEFlFSEh2RidN9WmS3x4OJ07",
+	"J5eiklebNvS4TbvhnKN5d+Tx2uwX4DqVFovArlyUbO5dkMvbJBIzZELKxX4NSrHT6SK5ldCKzxXtBwtU",
+	"BAxsFvg62nuVllOpDDEFkbDQqbRgHHzr1XLCjG7Pjv4mDRg9tddsLG+g0+9q7umXaeQQV3hXR/VNLEOS",
+	"KM3zVuDr82fRHqMjfMhCE8UkPyui9CA0qzaupXonr6aeEjHBJkUGclBYts+R3+4FJ37NwoB6Ng5THM+G",
+	"+bHtk1sdpckAe3MWmW1seWFtjlykFBQL+zekeWwEGeRp2tH3AAuyLViQ529+IietR4+OWoQG4YgenVSM",
+	"BryZ8EU9wntqrq+EIjFHzFafQPfninfb3+bgP8y8oB2eqUjQQ0U05YAPGHSW7uL9t43EpsvG01AGcjit",
+	"Sh/Nfl5uPOmNJQN5RaM4JSrAO7R5UhEb0gjwvKFHK+hDnofNnmWUuk200lA+3r8sTOYdc5F+3l4McK1o",
+	"GbKBnSOG5PuglUXM8mGkXPNxy6ot8/pQiRKyCFfpeayMrQhnt7Qpuua0UUxi6dOpJiPNTUAv+mvRuWLP",
+	"B7jx6TWk5GWQIwg8Cx0ClYH1rQIDeWrbE9+5cnz5PUSHDYvpOC+fvXZcJzDQv7D+A+z4lK5ZF9bM6Thc",
+	"jk0DAz9XZoU46T6zYNbkckh99lc9WWAendyj9C7zMevqddaDGUTco8cvOR2zKea4aTrnOA41YlrqOa4z",
+	"ToKYZ32TlyjYxtHdDWyI2fQSyoMW//ccNaTQRnGGymF++a7cc6RdmTRdAuxfCxfEKlspEJ7pF1uabzVk",
+	"cUqR63FpdMoDhZimVwvpbIOljs32bunW9nXGWS5PxdvDGKmms0wh35uaxQWyEYFGFhDN0nAieOdiUJFX",
+	"erPdeRGp5WYBAsu0ebb5zr1jOCbKJLAfZw84ggeoXqOIG/IkVcxsj4PlpSmeoFWl6aYxRTwaUg/2+LTZ",
+	"XFopuwMAkWpK2cv63kLP3Ar0EEMuXykSRnLAg3LCqRYuX3Ahb1Vl7qEk91CSeyjJPZTkHkpyDyW52/EQ",
+	"3VKKmxPqS9ThrqMd19QPVqjinZ3LoYT3iyrh3XRN7qEY91CMeyjG/WKLcW8twq0nOgsFt9sRm0X9pkpg",
+	"XgKEujGsFEkEtPPtYe+QHprXwC4nXLEGdoYd0ynpQxPQOOKaMMiD3pAJn2m1k4mYx9OeS3rQDBi0OvM0",
+	"90rkvowYVVKo3kOD40dJyCIlhanswREBw4eetb2/9LS4jQAxtz81kcaRnGCv0hizU1DuQWPTBAqThQ/V",
+	"ACMaw3Uy8lmEkr0/Jewj9WLsO8yEx1xiuyRdCZFoaQelxyxgoNg2yPO4kOHYZ0ovBoL42qafXDNrT0ZM",
+	"KxAxGUsVk16gjfKeSySkrIFG10mbtOplUTKKjRQz2eHdWMY06BFfgjN9KG1b4IbpE4qLMSsw0RUPJy+L",
+	"w2rtYKL3F1YSCg1My8kO9Hc89tQNipk8k/x4JHzo7AlZE5GcKJDg+h0gL+EIu6bz7ZRAw089Zf3jWI6h",
+	"QSt0bzbTzyID4JS/INQ8A0WJcTxqhYbbyzRzjrF3LfsYyigmHhUC7EH9a58L5pv+m1phy62onkxxJWHu",
+	"S2V2oFootWyztGebDNs9ieWQaeq4yLcFssVFOGRFokRUeXq+mTFCDpW/y1T+uk7WVLwLboaj2S9S4sYf",
+	"sw8DOubBtGvzUfIf6+SeXBoGVMI8SAnvWDa/oT2T33BS3z/EFDNNXF2imN5a6AI51QQzpqpjuhKbKhYc",
+	"vFXeNWPS6h52ZgfFzeBmWqr3aKBFGvsYBhBmG9BAsfLJzfjheMzGqoZDztXr8BwvtstgPmZqK40iql+V",
+	"CP6XhJmfjTBV8RRauer3lBzh1+kJ0ewYFHOfAtUHFIPd5S689Fwt9jDVcS5VD8Go/7cPYpHXqd4QPMZv",
+	"ll0DLTK07N7EEpS//7YFsCNYd/6ZM1VBH91ShgS/1EyUUtBa1p3vGCChcAheJSimT/B4SuhYiiEqDFW9",
+	"o3KXbyx1DbwcMJgsKW5BylxXDroy4kMuNjYCzJiTYRKg6QurWpE7l17VNVfV3IzZGxeOJWA3LFhIcUZj",
+	"tRfWHETJvdVtxVD9tgmF0NL8gvSwwVGpeK06s9j0r0yM4sOgQXOEiQg3kvtbhs9AdRmM+REmK/jM06oq",
+	"WGZ9qrjC0h2FSQ59HsWjLlBxx2mdn5+DCdkq/NINI+Zx0wN6ymhUntcxB8mcl/Ed51tOg0BzEVhO++0L",
+	"Oqa+TJYE4yhmgQz0uyDfIqNgk4vx/fOXgGytdUZ4JXz723/++jf9/1///tt/kV///tt///q33/7jt/9y",
+	"AF6ieJI7DlhQpr2O5YawEumsWwW9BzJh9IBb7ZM5jSm/VumPhSPbcWxrVs3hOg74HqwPnYbcdJyFRpPp",
+	"CVsKIHvNvmy5aILxortOmRlTOKLOpyuH+1dO56rWFl857lW2pHBbtqhXzuerInuc9+HnBmlMtTIh5Vhj",
+	"rDhW7ruZmpmd1itRZ+huNlDXHO5bR4t+bmOPk0Rb9tbA1MqhDJKxQDXyArqMYwHJLxLMsf6U9C6M91xI",
+	"4jFtPCbCYnvJaJwEtGT2lbEPd87YTjvETUYyYDAEfLpxq2zY51PwpFQm1brWItdaDBqrUD0DqjjJyC7n",
+	"ECpaf5XYpvi09Z1FVcm8L6XZahpYtwtX5JqFcQ7x0jcsFxoPIbsmYEgj7htw8gZ5w4RPeub3nmtWwLh1",
+	"co+4EnlWg6XS8IieMefhg/ER9cCUHPHA/0ql78ZgAqgzVBuYTBMGGF1QW8KpcFOfjL35SvSogpHp4wTI",
+	"CnF6luCNkGec3YCnTkbkhsc0IFzoHVRxg7wEG8o4wsZcKS6GF4QSiEiCVmO9kFQB2otdyCGLYy6GhGIq",
+	"CUl7VwAcBukZgWm9Fbk0aO7bkfZSbtBL86Ltb1kyDuRexxCrEZKMZWQPIa65wtwvQcd6OIAeA4HczpWw",
+	"+9c1MAY98sAcCyr0hovpWCaKmHxEvSMx9WIIkzPqP3T1ADGhqtufdpUMNTcgNyzq0yDdPxM+gACTx6KY",
+	"Dzjz3SvBx6FUivcD6K3MAFUnP2EbdhhK6ZN+IL1rDGiVeVhQKSiGm+8u/1sLp077sXubUmSVIaDTVM+x",
+	"Sh8ccwjc+PyG+wkNcvoH5D+AhhePpF4BG3b5vKz2s48aTQ3dZBWtYdO56fkt/7LV3zlnv/6deVLIMfcO",
+	"+nFt/XiFQ13ewT2ng9zbuoeiNlZRkYoTTXXYxTpXPxG+ptdbqiCKEbVVGqZahUTrGT6ByghySdAcBy1D",
+	"cp/5VgeD2JuSoBaYCFqZkBuyuCjh1qynOLCsA8vaG5b1NrUf9iUn/nZj0GTQpWZPmrS8hNm3hpnnrtnj",
+	"9tJYJggwhwCNcQZugqX+g1zqGrlyTCz1ytFc7CplGFdOQ+vuswewR4bS2m5wEkksySAJAvdKpOaOycRP",
+	"kYbyVQYe8xEcU2H5PoVMXWCnp83Ti2L5aGbRFhltvqnulVhcB1NePVPGjcsyXO+6SGbOld8BpuWmDP4f",
+	"2+3H5LxJWm1yckqWAS0qON82Wk9zEEkHkbSXImkfC7Vq6MRpuVZtubScKnxM45h6o/HCKq7XWcoYgBJp",
+	"xh3og4KYxpm38H/+/f9VCBoRMzrGLLDlYFkuSJkOTlTijaxju7w0GQqwcnM5JOWsDce/IPgKVSflrzY/",
+	"1Yy2ZscPK1nKcnYCJUmcNXKY6OVBm6tiCDaDLL0oHzUx5GsyYMzg+lIGjIqNBlEzYpt2lxEoC8RZ21Z7",
+	"D3jArNgKqVKhjOLGL+EQOBsfjmKn02qdNGtLMqZfbEqJbEJUV3lUgIDrA6t/Zd4DjkqfUytz+JgO2fEv",
+	"IRsascNvmN9VI9o+e+R0nEfNk+YJZe12//z8yZNHrb7HTvrtJ4OTE8a8Vp89PntC260T78kj7/zEaz5+",
+	"5PfZ+eDs7InXanmPz9ogXITiMb8BDuoIGY3BfZq+4nzw5JHffNJ68uTUe+w/Ojun7QGjtOmdnVG/2Tqj",
+	"J/3B6aDVb/eb/Sfttue3zvxHXuus3xw0m7T5BFKg/8qczinkgLtOPErGfQEg3xjNWSCz0j1JwkBSH7zn",
+	"tdactgqCznUm3IfyukfN5poFSilR7bxAKePApUbWO2Od4HUMQIZKvD15Rn53hlY5VDHEQskE+FFAVUxC",
+	"GsGcepooexcGxBiqUvSAQe+g+G8U8RumTD42mksBcHmfedw3XN2wGheh/WIsPepciT++eva9S169/B5i",
+	"tO9Y/xUB0lMuefXtdxi5ffHqxCUvTi9d8tNw6JJ3lz+7+soX8OPli9eYYI2WF71mwsUQEoocPSDNA0wx",
+	"DUTZTG+BK6Fn+ZUiT3FwR2+nISPjBPD9I8Ya5DkMBZ4MIciIHTGhGb0PucZ68FrKv3r5fYckITQuMBXc",
+	"xjxLzVSX+AwiVPBuPmZXAkuK6ZhFFNPFGeEi1lKBjS+sWTswtUKmhgVDnVpi9WaYUs/GSRt2OvoLJrxo",
+	"GmqdBleDxyTgDHOvL0nEQkbjLDSp6JiRHjdlPrl409EPbNpLWzLAZWZD0yR0TL02ZWa294PRkfB0mfna",
+	"nGkoXZZRvnqspp50MRONrLKqcSuMlgbTgiGMqCkjsHPQ1veJHSlkTRuCjqUkAY2GjDxoNZvkBf/GNaeT",
+	"tM/wo56APfeGPqyfQj7UA22dmRFMEWm4DxFsvSB5LOHCa9k4jKcu4u7jQLVQctOmKzCEFHQfXLNgBbi5",
+	"AXNBQv6RBQbdDJ8yoohu1TNHxr0Ssx0oLIcqrt3cUTBZ8jLBVh34fD0Jm3yut8Y+FmUI5J5jTr7Hyt0V",
+	"+rKMS243QAooUpr+j/VeHKGCU9B5AD+i4/yvV99+d9SCVkt1dYmCTAsjPc3YFL7gQ8vK21K269rqihnG",
+	"BEksmCKeppj2uUC/zlziMvdr5TfjlJbVZ9M5zyeKz72hoOfMTryHeo+1D2hfAT1ODCXkynq4AbzvT4uJ",
+	"HJlhRgNMbk/hHVOVyozAADyZJ5YYB5n2NWckzHFjjszY1ZQ2Yh+pFnZjGnTynEAfUwrgjIbJTrBnmxaY",
+	"2Nivdk1h3pH13pojcJiyaUgoGt9K8Pig9h/U/pXV/uU1/FJfl9Gu73O8OG9JlHrGcJKpQlDPjhjTj0d9",
+	"kHCt5tl581Hr8aOqRqrL+8+OP+W4/5phZtBF4NsslIJAfWM61ey9FJyvoBGs58Y4sLEDG7tjNga9uvIn",
+	"ei+c9re5OCCObLUydHdjW7DCVPbH01EKIFEYK7hYQxqPcmhVeUbnzOpQy+B4VUe0AYTSmM4qplM1GyY2",
+	"hr5JvzGBiDpx45w1Cf4OUx1sypxjes1SWG4ImqO1VhpLrogkr2OabTqQPMsBXawXbTsr+RPvAH3xFmVn",
+	"DwN7tyovT01/C2xF3WeBiydRRiQnLmozjs3pLMe5HStHnsgKNtIcfPCAAhG9xmilacvWICfN0zREqJd6",
+	"TpsZUVXuyhLsVhVIk3SzghXkHKnwi88CFjPgAo/Sqmk76qxLb1lk0ZcTsaa75TX2Z6/BkAdLXPpSCpbn",
+	"FbXJL/QHReq71Uny2QUIFXn89fI3oob1dbE4SjP3/jRmqrweuPJx5VDFZpoF6kekjCNYT1VyjoMJnaqS",
+	"McxPwLqWvuUqlJo2kXmVPq+XkVPPtS3YjCtq0TuW41Xt5qN93N61N7KKkRR31u4Hkso8mBwgdWFURtP2",
+	"wpXX4zhtza4mFPSFAeUzUqrOJGZ88TSKdx1k+9YwrNWVzg1iHd0PJXRz8jPg4lot35b+HmrtpeHR72yU",
+	"x0SvoB04CHMgBxP66qnI6xntBvgHgDTJkAkDuZCN1KgPXJEwiUKpGElEzANN2uxjyCMoKxWkz0Y0GOhH",
+	"TkYSMKOggg/utnFMCHUmii0AX7qA5wpfZSGz3FD4rIYxptdGHcG5QtSQiinU7VnEJ620wJUqDf+Ybimn",
+	"q2kwqfGSGvo4b6vJmCWtqKvLiP9HLq7XaYtuNgRzOOGeFSwKPYhlSrmWdGOZM1Lq+jgzro/5eWDv1Y4z",
+	"iuNQdY6Pachtf/eGjIaaVQCdH1/++fml/p93+fQy+9+q61AlFvW7Lsg1Y6HJJTA9kqkyu25oZ9eC5hLR",
+	"UbG2kzEfDh/01l4kbIo94wpNbjfAf3POryoLxsC7nbSbJvBLJtzHoOGID0dAmUBhsyRluuWq1KTJRcWX",
+	"JONb3Ldv01kcTI29MjXi3MYcjI2DsfHFGxuXRI21ghNyL04illfqDhbHTiyODFv9CzU5EBsNYMYxpcSj",
+	"4qtM6lpQFNCZFQBfWzvkzU+vMCnswXmT+MiiiaGehyjtU7V7LqTDbwlLAOBxvkJ4LgRhLzck7FGDfG9j",
+	"mHVjDgbifAMxB3e1zLFDoPkQaL7P+TL3M4QkBtzmClPkHpAgjJl0fparbE/qDqJHAE34xUqi5zlbDyDM",
+	"Y+weYcGiLHDSICexLszRM3IGpBSAJGEHCtv7AoTTnNQ6aeYF1sL4+MVtTQVLxIrk/h0KlRW9UlhtC408",
+	"tKhXJJZZTxQWKLaKd+Znfa4PYe91eZZexmJUgoypDy5YFkVgem2CQ3k0Ykc0irTJtriyFaKHSRRhrQg0",
+	"TtGqWI8JH2qge7ssX31KI3aZH/X9qmGFbjBbLl+Fdziugy+rVbT6trRylDzQ5PsQUwxi8gDLQW1zydkJ",
+	"PKwYZ0mB6RYLSk0Lq24Km6i6Ex4EaS1r7sRjHa4a8RCudtzV1Wz7MqtH/0FLpUTE5AfqcxoDXkIdXbzm",
+	"S+kTVI9ltISO2DwD3RQRDQpQB3U00k1B2s7Q765rLwH8MmKiEuoUOoIhJozeVdNlTd/lEnnDImLbHto2",
+	"sOaB+1aC+UyYRmh5zm1sf59ObboQxwZh0C5OIRYp+vlMJzhMKDKn+ytFNC2hXjWSE7DuWXTDSoBFLZ4o",
+	"Wv41ivBIzRo8E1XgfooPmo/2mSfqXRsy8qAnZNylXRhZ76FrLkqb49mw5iBBt1yUNeMsLNxXyt6aobHq",
+	"c2JyojJEEJgKRDRySzIvyHB2M6RwtwCei9hiLfZWwllWZQrbRK08iIdti4cVN70c1RHncJ9rdFKJUwHn",
+	"iODDKGxogRvMi5h1VfzjT7lP3Y2APJaFaOcZ25ogWQeivUdEC36mwu7vR8P/RZqf7Qxchwj3qAClMNIy",
+	"d16B2ncZi7ud9dypG3SXC1elof/BgJmgpxN6TVyk8TKAs6D9gJH+FPwA3C/xXJpcO0IDffmUFHDGUhg0",
+	"fZkXSLWyf3NtRfXeOzl/ltx/jY/bCgrkQcDdIwG3j17lxVomupTnxBuxu1HmW15d6zStTQVT1T7ld7Ww",
+	"b+NcFzNt0xcbqyD6BaDrghNjIpPAhxzLfAsU9FbS2PSxh4XCRMxO3p7Xj2MG1oZNAaIp6zApI5II6kHU",
+	"UHBAa5pbzAa5zFqkpH1PqEod4jIiFtrVOg5Md5XGqg5xrWvnV/vO0gz0olrRaPc/5V5mlnBiAYDY6QDz",
+	"6dIZGyFtrKIvgEd+/pDe3h3IqKv3uvCcDFh29gFKhkZ8VCKy1mcK+UWu6svNld3P3TdpeoekkJ8rUTEP",
+	"AhJQ71rtG0D3sgwFwI8XB6gC5g81FWOxaMxUnPVkAhCxLQWpKpofP7Vjvl/hKYR63jrAqn2N4zrpK+uD",
+	"q9p9VWmDVeXJykab9reaWKu2PxTetudQpykUdEkzJfYRdt3vcl8fvA9utupzj7H6UmkDpppjbbfqNGsC",
+	"DZCHHA0rMzBc62JX0R13WjT0uvNwlGET1eEoOt9jLs/OUz6zbwigvm9rx0xW6ISqTN80YRaTGnqZsWoM",
+	"S2H4zXRT61PvmjzQlqof0YmAvuSJYgb9h02CKZixIxb4YEpfCaqVrSEVXMFReqiNaW9kuzzkkd6wV7gM",
+	"mSi2A09hKbHZf2OzQJL5gJVpHVdcgNneceRBL/2725/2XJL7TOM0snUlUL1F4NXSzoEZhAfCqdrAVjqA",
+	"QkisTLyZ4FXakeDuglb5NZhnEbZyLb9y+mQ2yAuZKEVrsc0ajO/8XBMf3KeyTgaaA2LnhXKmKmIWhZFe",
+	"k64+zFZ5zjPQQZ6B4jnpppNxMrapRlqZzp945SzL+LYYcjvIve3KvSV3+ncbZ7OidHGcraTXa6U4Xb15",
+	"WmqzHLPBgGFTjyrr5TsZYdU1HIesuyryZ59IUW7V2OTZtIGaVs+NzAypQlhsQIH16RRwgKHM12+Qd1pY",
+	"XYlMj9aqckFkKmh0ag6s6pGYBYGpo4WOpCSWExr5CgbeIRRqWkFyQfNYYzXIJA74DUwhmJL+lFAyZcog",
+	"VeOVvK5srTK0ntn1rba45rx3gIWtpbLEAhIhJ0u0oadxeY2kJtojmx20ta7z1j6py53ahkv6t0jJbLdX",
+	"fk3+ANW98fw83/7GaHagFSySbrlbcKfApVCPDc4eGK1lV6n8msSnUDcAxuAOdX/j0JnX/aE5NInlHtkA",
+	"K3LGT9kZ20AeQnn3yExL3bv6q4MOs1kd5u2IpVSyN1GZRSQOOQf6MOdGvSckXRo0zw2zJGKeExi7TDPA",
+	"/uwLXMMsYNBYT7mE+n7ElDX6QyZDxESOk0iQWO60isGO+9CBa/MduH4/xQwrix1DjEJCm8g3L96kmR4y",
+	"iSz6xSZj+ydZzS/2sXSdED1qGRdYLfZPBwy6WCrzoatJzuk4z9FPNZaRQDd+rYQAGiSlXUE36knWpL1r",
+	"T/LtMUJwJ4/kJMuS96gwnXMMEP6+dfEtdS2/YTQCb+4A2jARkYz7LCLsI/XiYGogXmSUnngEF4I+sZBm",
+	"wAb8Y4Ncqus04m/ab9AB60BaPwsUM22pAPTMypB/3mUpgyDsaEx5YMUWMC6caobHKoz/Vh9XbdZec5HO",
+	"G1FurH83pUZiZGYB1VXPvVHt6dXX362ntxZDu40B1ecllXxiWTawj37Vg3BYRzgseQB+r+7WGm15s9qG",
+	"lINsph2v1frBhaD/2mIpQzr0O3IgHIj1jonVYmfjKdjDltiL6hluI7z98S5kQy13Lhgy31IbjRo9M+om",
+	"1bcJhcQkvIyL4XJNMVbWtjbdESNH9CaP0xCwkM7yxtBGO2Ic+OrvgK/uYxZ9DaXmqamP341Sc5dFUrvi",
+	"yPe9OGpdhn0oijqw9gNr3wPWbqukjH9sUXHUeqze50qznCRidWoaOiY7iAmtTZpm9IGU1xbVMKRRLBj0",
+	"3b42P7OPoYyg8TH3RgSKZaCdN5mM5Bh6QUAuzzCSich45xLRr/Kw1re5iR0iW5uPbEH5A7T056qQr1Ux",
+	"itmMnCVF86YguTz9mhvONDPoU8VVFi9ep351uRSlx7fkYzTPUjxcTS0A1TdkXU0iIbzNhyoS9lHvVM13",
+	"PmqtmBYFFa42I71bP4tjvdBVRr67jl7lOOIiZC6bGYlXM5/QPkY65poav7bZ/PcjKcqiz1bLg8sgyIW0",
+	"rWxybVInkULzJGR4/i5TGZ77TMQ8nn6bTuHA+Q85DTstg0s1XNvICJbMXnPSWkKVb+trlUoA2BQf0jpq",
+	"niLkgP6Bi2HXRJOdjvP985d6HSEsq9kjabbaJ+QUdOqVNH6z8GGGj75LcMZZWt7TJIZcXiw3IyZ+jv3c",
+	"wzQGzVNmExlGcgJN2tCWChPhxYk+Cg3yxhrs1rBNZ2/AeQUDjt2xmNq99IKeLfDC47lLdEbIpZiGjPT0",
+	"AHtp5RmFHr5AdfOAjFSgiJvamkEeVyUqzJ7eO81YWMCKNsNeZjnFykR+v0q/Drx+eVfNHGEcchLEvOTY",
+	"nHvH8trjT2n/k60lKJQwvf1tNXOg2Y3S7Nti35J7lZuwFAHuURFENtaSqFiO3LeUqJACdMsB6FKu1Rq1",
+	"fYrH3sAnUNNcCykdUBQW9j5ZPs9Bq2/67Cu0S00z4z5bLuFhfa1t05kPM1zqpGW41Bpm1N6lPxyY9a6Z",
+	"9T3Pd7gDhelumzbujtOXugcgA4MGAYvApFfMmN72xYTHigWDTbL0mdwJ25rR5E8s12dxc1z9d9Zt8Qvm",
+	"quVQPVDAPHvRMuNJ+XX7wK87zs9AfnfEr+8uWe2OufX9SVe7c8Z8yFs7SI+DTr6BRLUSDr/FnLVBIjy9",
+	"ajQ48vlgwL0kiPlt+WuIWLVN+N3SlITv0rFeKsWUuo9pCRRGvou8hNybHNfJv/hLax1pQNsNfjgLBo5b",
+	"WJ1K9rRNlu8lcVcOBl1fjikXCrp72+8snPnJEgJAM2G4T+EyjceJgNURQ6fjtJANRtmniI2Z5v74jUWw",
+	"h1Q4ll2lVwsbUnQcLWImNLjGX08ckKgAwNo1A18rKXqXCRFlnGTXSRHYq6BOMkTGowktML57kRBxGQRE",
+	"8Y9pEwUFTRgsUV6kQkPzkLSRQnaJapDezDHrESB9254yiY/kYGA7X5a3nlAsxrwEFdOYq5h7iBYUS+xK",
+	"kURaHO22pyXCFM4A81bkQJQd2LttLFnGVHfMf9Yi9202ozwInN+hwFnnsP1eMzNQhi1GiSiVXtu2X44/",
+	"Ze/aXpJGBVdes2nYgXscuMet3APaHeYP3V44Oap1WoNcsSQz2KOenPnRlnWWzLObXUJl1mSAd9qWc3dr",
+	"d/8d+ZvR9A/O/IOQPQjZdYXsPsYRFqjcptC9VMZuMYTwi0wiwaaVKrYBNdBvj7BHAyPmnl1GD/6Ir/yR",
+	"De9ZzCCUiutvtxwvsK9xXOco/ftQw7gp3u6zkEZxLjx7dtRqYXg2/SmMsp4BYylAR9IKy1zgFr4MAwrt",
+	"k59KQa9h0erKhVPHdcbSh2VMgBrsfmuJs1r8V+YG+eLH5/hV6OFbXvzYPDffmEF/Q8f0Wu7Y7Z+xgD2t",
+	"gIR+QGwIrWxyAQDLYe+Jxz/HsYDpq3ReF/AXoBqX8rLduN/hVsE4gERTAkdSrzjSYQLDAkmlGeoNDWAc",
+	"dMx8N5cbX3Dbu1aG2TtMUSNkdtqnVvn2s1N5px79XTCoAtNZkWWsQO33tBTyIDI2IjKWPy+HQkqq2fWM",
+	"sr5pg+H4U8CG23POF9jq/qb+HYh8j4gc0dmG9w4Qehli3R+fOq50iUMY+cLvHhN6HcVv08WRoLjOcqF2",
+	"01nJtrqPZZEHPrxHfPi+g0jvUHm6y8Dethn4PQ/lbYK/HwJ4B1FwEAX3FnR6XhBsMRAHrdcrjek3IQsC",
+	"LobKJfg1ZkBjv/Y+U9xHfyV4ZIuu1bQkfVexumwdpi9hUgfs0QP26N3E7QZ0zINp18zr17//9t+//u23",
+	"//jtvxzbvNv88tt//vo3/f9f/w6/1eXvrazHgKAxv2Fd3KJi424arVqXaZ7WcS4j2t9xuG2GivcfddSU",
+	"gSBPvDf1NYLQgFPlQmdQfYSIMqzeNc1CbThqrLkNHUI7VBoDCGmq3Y3pFLsPDGTUILMopqhsx5qbS+Bf",
+	"iothwPDpXBFKehk19Bo7bqgK8Fhpf1QxhWFVhdtmTuWdxtxWZC41GUaR9lcl23saPPuy+faKe30IfNGC",
+	"ENisan78Sf9nexGvec62vzb2gTw3RJ5vR8we1fsVs6pHZ/sTrTLjLPF2Gqq+D/GqhRrTctGrtfWoTYew",
+	"TGO4yzQ3a3kM9TmL5T5Gsg6sdUOs9b5HoXahydxl+Gn7HPmeB6A2xqIPUagDGz+w8TuJIOWZ+DZjR4z5",
+	"1bGj10yzRS9mPoELAZ9Hcz7mpy2AUublUcVIzOiYSBFML4iQKeGSgNFIKDKSEzLWaieauTRiW4ouXYnS",
+	"+NKbkHl8wL2XMOtDcGlbLU2zCNOI3jDCBASYIKQEESb4FsJMEHSqGCH1NH/a+2ASxs9VHFGB7jL9TVdN",
+	"VczGTscZ82FERdy9SQLBItrngWYL0O90wH0mINYOtbUR01YLPmJz7axPsHZXKB7zG+BIjtAqUKC/5vh6",
+	"fEP7qN3ccagoT5D7C8SmzCiRCd6XAJFWlXP7Tjw5Zsq6FBnRp7RB3o0kxIMGXPiKYPfVqMj1IUSUpgRc",
+	"gKbLxVAL1z71rtP+JKaeSlRIhc0Gh/KAanomGQyc5vPEl0wBgwFOY/rSxTP96MqkBL4vfyzvNFC0FeZS",
+	"QvUrEew+Roi+cGa8yjZ+ySBlBc6+mLH3E+HrwwnnewUl+/iT/s+6USAXE3REjuGZtiKaSytWytSGLJ7h",
+	"aHdk/h6ocyPUCU4wtjp17hz+awky25OgD46zzMWIRLyloM9bo5ihU7GjLSekfFDEqPCtQkSFTJFriz7G",
+	"EVVocJUHgUr0oArXYgkjwfO+nna06fBPgTlYKCfYnhvOJvnWCo+Omi1nRdNk7wJCB1a6EVZ6z6Ce0hhP",
+	"TY66nqJyzMSdxXi2zoBLbeZqbprrm1bOVXMdzRXpsyEXQlvJMlqV2TLhb4bT7jaKA6uVZ7tnK7PdZ8I/",
+	"MN0D071rpvtM+FvjuBEL4JiqEQ+r4zDfYRY2VzmfJPeZSybGfZcGiOIRGzcIlnjIAYmlZkyJCJhSpIcO",
+	"9X8CP3yPUHWtTBQnddcD8e6y4ud1Yf6HiMxWy33qBGOWLvmpE6U51CDNyxIEUo2Yx/jNpgUBfZxF+UMa",
+	"GSjhiGuGBhCuegGjtSBakXHdsNqTbu84tJTnLLsOLY1kothIBjXjS9EME7Si5Q/pY/YttqQXDpNJFYtu",
+	"mCJ9GY86WEcKaQvp3CAco0ZyAjI/jT5xofeZEX1Ic5EhTd+mbjaeSJQkMdHnVcUsYv5siMiA+c3mTbnp",
+	"E2hknB28uMxpCtaDnvmrCz8zv/fQpmXpwWhiwVwHbQlQYoiIpEREHvTmCKsLtUq9h3kDwUhCuwBjxYIb",
+	"plwbwuKRF8DUkVzTHzJDola/oPyhv9vA1Rx7W4IdLc1ZVmIK+xi+OgiFjRkhBVL4nYa4cnJmcZwrKvKF",
+	"MgGzjuFy/Cn/cXuVTjPs7Y68AAci3RmRvoUUkMKm74W34BYFz4S9alDd/oS8ZgZb4nmdofEthsC05hYy",
+	"GQYMuzWOUFGEqBgGxUwaELIMzUBqxcZWLqEq8win9enzOiFXdhAbgAtcT6fbeLhtjvtVcKcVDbW9C7Qd",
+	"uP3OuP0++oVvU7HSiNzOVaw7jM7tXlbUi9ZtlL/nIn4bC/OVBfk2w9/vVZAvP+W9C/IdGP6B4S9g+BgN",
+	"3D23v2ERH0y/bIb/Nkt31WzaGzHvmvmExx3iSy8Zo+e0L+MRxEcVoUr/TkMaxVsyB7gisDO8KDBqlerC",
+	"jt4p+z8w2AOD3TcG+zOQxd3w2LsDNdgTDnt/QA7uo9r8BSAcHJj7gbkvYu6IblAIxS9CN1iD2SsvYkwb",
+	"59V5ddDMgMZMxWTAIxXbzDmIRhUKYQfUi2W0BP7BLpPofs7nm77Jpn2/0ulwv3aRT5d7k+M6+RcfALQ3",
+	"iGOjKQbPHf7tdBwufH7D/YQGjXA0VdyjQXfEaAB6jm11nl2k1wXR3d7JBHxyAymB6cuAIvdxIq6uIe1Z",
+	"m1P6m7besfSNKUPqIrBOw+Dr+FNBx9xTuffOXlp8TxjJmKW5junbIEutrvx6BLsesyiMNHl0E5Upb/A9",
+	"lCzlcHgGgzVweNJDXblHxVxx+wkmmAyHTPO5tAF9AEJmlxl85Wxtf2EiCmn/ROX58P3o3zuz6T0yYXw4",
+	"UkSTmCJ0SLlQMckIwUhFpc0BqESGkXyl9CUe85OIqQZ5HiNQuHk4l8IlMmQC21CACQBZfiMELtffyURo",
+	"xi48lmnH4O+RYsCjMcMOGzcs0PJ6IciFGeBOgcmJZQ7YzVmwJI5oYIbipnqDomM7PhJPuGe0Di0kLNex",
+	"SYA5PSTlEqmVpGWg5RhW2mCHY0FyvAacXZrfVKUOllPbHcOkLytCdiAt6oqEJdn8mlzx3qK1H5SEL15J",
+	"WO/kf8nwJRUax8aq0zId5vhT+vf2IUzKUj8rxdM+I3kemNuBuW2cuYHKmyOA+wEBszSr2p/M2PxgS+Iy",
+	"eca4XlBmQ8z52NhJdxTJ2tlyVdmx77RYSSuuxgBPaIrKMiMUolpjSOeyubrWptx8noAxV+FBOSN2uXQB",
+	"c+Om7LS7iYAZYabPyUQLNL1yXAyYh2AIWpSl/HbMfJ6M17aMDDHsF5AEjKl7y2qkR2VO2LS0pDHCJrtq",
+	"GemY3TWz3Afd5qDb1NJt2lvQbe4bHBMSEaHgIkUmv33j6y7TVO5cuN+fBJX7LagPzTgOYu4g5rZkwt8z",
+	"MWeSdipM+C12J1FMczdIFFqYw+MlUcREDMGzEYXYXs+WqPR2mYnzJjfge5Z9w4XHtp13Axh0roMvO+Ta",
+	"bExM1WXd5ysz4gJ64MlRE5AGYxonSutwgnr6AFLBERovop7WAdMLZMjErjuLpJS464QRb8QDP2KiOmck",
+	"Y2tY3o7LhekCcLdL5A2LSMwLDfyemgfvW97IO5NwAJEcPUZNeRDxQRUECXMkJ2RAo3S2XDXIM+ErvM0w",
+	"cMSUMj1EfDq1ISJT5A/1ljvO5jBP1JszZORBT8i4S7swz97DW2Ca9KNNuWhcFFNfpQhPdj1gpkPJACrA",
+	"oELBYk5GcmZBq1I4sjN/p2kbm2AWK9D5PU2B+H3y7uW37/cax0/FwaJQPmotluJVTEWhz1TG+VdXoI8/",
+	"ZR+2h9BUYEH7a9cfiK6a6LRBBXJ4XyzThQoVhJdrk8/+BJXtCpc5UfN0utOIcjW3uEuf826W6v47nNdR",
+	"/w5O5oMw2kdhtI+e0sUaHThLywTSQj/pyhpezMcs4IJVqnM/CdMTkwuiXx9BLgwfMxc5WsQ8Btdq4oMG",
+	"mlTFRMiYdfSVjHojEjElk8hjZFLM2PxKEeXJUNusIRMuGMlXIleuADWRMsL2VVIEU3yC5pRQKTmmU3It",
+	"5KRBLoUFlNZsdYJw9WHIhOl7hSsaS+C4RAqXcHElPOkzdYGXT6giinKTRGFsfjNuHisWDBrknb3Q+BGB",
+	"ibtkTKNr5pMefttrXIkrscu+1G/tJt4vn/HWCzWxPnOZ1tP6DPE030tlR0C51u3GfC2sPTkeU9UhniZ7",
+	"Ebv6pGI+juuwj2EArV7Qr1w6Zvvcwrh5zMbAnMb0449MDOOR03nUnBu7q39/jteeNV1nzIX51EqvpVFE",
+	"pyD+4mkAUTQZjZ2KWcP572cyFMw0PaOKBYfJ8qLru4aCtCFPeEky00mazGRGVke2ebYnD4wnlnMS64ZF",
+	"/ZxDCR77pN8aPPKa7Ois7Z8endBm/+jca/lHZ4PmoD141H9MW03HdcZyDLNyxvLGdszE/TarF0cUAo3W",
+	"0IUf647c1yM34Qc8ZHpj5wRrIcnLTBOx8I3Oa8Oafaq4p3fTDpGGPJ1x22vS036/fdT0T86OTgan7SN6",
+	"4rGj1qBJzwdNeuaBppLOOEPbL047pwKtMOXW/JTX8u9blrlr735BBJdapM9uWDSFckbbdcWIMYMqgPJg",
+	"34pCl9M6dmMN3mKT5bz6a9lmxXhAZaO3yYgH7EpklptpCYG4D6DWYLsKNOIAEhI0EUrSpIz63d/0UL4p",
+	"UNz9suieCWzYgaWtpkBY8OEoJmrEB/HeWHZUqIkxKcKR1Iq04zNPsxZfj1GzVoXZ1woBZ/o8ikddbQs5",
+	"Had1fn5+1GyhSZX90g0j5nE0hZwpo9FiU7DVTvONIK/HiOlvOQ0C6bgOqFX22xd0TH2Z1DccgfXafBzg",
+	"OJCRM4g0r4GedSBMcOvgd+ZJIcfc0xcI+JUGPOZ48/fPX+rvIWUexgTf/vafv/5N///Xv//2X+TXv//2",
+	"37/+7bf/+O2/HKDhMEG4l65RKkyjPLRn0frIg4kaCzViAxaZrnmX3//5COB2TuAHK6Fm7mqnP1YJSPZR",
+	"b9qsqMxZw2k7qwXmbrpdK5i7eZq+J/ZuUeQthvUBbjymPls3GShi9PpoGFCljrCTb3UG0LuRBPtTi9gR",
+	"R3M1xe3hAbTJm4IRmYiYB8D6AZcgZkGQYg/YEhF9R85QBHNzzKgA9p+zLeOI8qBDescoq9mNXtie5nQ9",
+	"SNvrcr+H4X0+rsgW+kZP8ns9x9dmiocGeJtvgJdZSLifeqXTFCKI/svCFQKSM8ttPrx3yWZ32QDUSCaB",
+	"jx33+oyJbDT9qab4/KBoEKALtHws8oZFfsJ2lb20vF02L+1aR82zt80nmVFT83nsFKlH1Hd7UpQE1rsc",
+	"yUQrHlyQRGhB7nGZqAsg45FUIY9pkLXDHLGIjJlvViXrJO4nbGY2TwqzAeYyc8Wj4hXzImVuTTaV/zTL",
+	"W3ZuJ+n3d4GBd3ABZ2UGDM6k9lFF+pG8Znmz6ClVICVWN30+LCdgwLS5LSyOqTxZXLw0Cj67+GvHwg/k",
+	"t3vyW5XS7o1adyuFvkZXOzO0SeDajVLoBpwTFXQMjwtYzO7QTfHNtBjN1MxOQD4fLKg+Eg9OmycPGwSy",
+	"Cn9JVAxA4j0Li2X1UROaGRMaAyxWY648OVUkyr0X9eqLccFKmNe9cD14cmw8mG/zjCWrt+Zar5NJ7EnQ",
+	"oNLldlYm9af2jG3DMXHg+Qeefxc8H9Dl6G08fxFLToQf4KFfWXO7BdvBZzfcY2RIQRfziTHOkRfKwSDg",
+	"gnVSXzu0A+ZR5oZ1bdgP8QapAncF9vsNAvgS8IkiKhT19Ksb5Bn1RlcCY9QAaNh79dObtz3NminphTQe",
+	"9SAEN8lBIaLLXxu9PS0Eei5JhM9y+H8meg7N65IAGlaARzkIjNOaBYPOlegVffA9l/TKvPJmUpW/Q4kX",
+	"/JjBNPdc/fjsM145ZuM+i/BavTz41w1X3Dw9YspLmPV6zH2DT8EWfvCrYpHesSPN/qgXq14u4q8tWh8d",
+	"J6pHHvT+YQy+xd5Dvc4Yee+bSgB9qc1TMKHeK9FnIy6wCwgo6DcG/NAmXrjohNdbBIa1XuLJSGqxyj7G",
+	"+KPeHgj7vzTeIK6IojfMJ4kImFKEZVEdrhB3Ej3HUDSgx2b8RzgndEQNKA+Ui6cglFAcqTApgCq97GYK",
+	"x+1j/f7jzM3b65DT5okBDzHrZJMtIGTBlQK8zNPmqf7n3MUQRYZ7mQQxRMHBjYCv+epK9KXP9SmzaoSe",
+	"BpLrV+CYIT3u9wxkCiURCxmNiaID5uplgzWYVCUyoPj5Bp52p/UHZroYa1ZOxzEHynGdvnkYFKaetNzU",
+	"rQ+MJvXYw0YYv3s0W8w7ZvFI6glPIh7HGFouOOi/oyKmzjp+71s92NDyGlIhO06R0kHrstNceUpaDsow",
+	"DXaPqaBDBtpV1XuPzSKnTKgwEMNPygvhsu0pNMHogMhE7d++MuNT+H1NaQ1ncpn6kObGTtxSMZq0WKEg",
+	"W2tk+bVmNqPmC7Po/qelBloRmflcdF8tuT9lOlQulg7YSajhutYHn+WzZfLA2X30A08W4v7SgMB4Uyab",
+	"wh2uFggB6VvplHqThFqwKhmptFNuisKMVBsRxRiybpOON8hd5sJ3Exlda9EUm2pbNgVhICOifyG2TjGr",
+	"xRUSjFo5EYpMWewSBNCC50cyYPZRE7yF0TE+lUaMSAgMzCYJcmUaK+QwoPUHbR6k6YI0kIItWc9dHnpB",
+	"NfYQblku3FKwp1znqPBJJJrH66/TvwYyCOQkCa0h5zpHs1/VjuAAISDha90M47UVE7M/zoVGzDtc5+OR",
+	"J32mT4KVceamqtfDWxHFTQ6IwesoDRJlEGbLDSB34+I1AALmsLMoYsrCQ/q3ZVP86rw0zV4qe+uMaF//",
+	"3VAGnKDsZWmmDhc1chzT27pysLFVyIHVAu+bDSIi15MD5IfIkw2vRJCCKiyCMWb/LhNWtGXXlHiB9K4h",
+	"GylKBJFJDBy7mJgELF6btR1CleJDobU5F9veECsQXRIGVGimq4n0KAltqQr6CrBCXatf+xGUXKEoo2/g",
+	"97SK2p3P7anjQpvlYNmFrfYqvjbw3RmWierUU/j19Mz44LqgbkU0UE6nmbrlFg0xpf5ajjvU6MxjQfDC",
+	"ewpYjCM+HM1h7QhNSUE+mWZCg+suF5hQA+A/VCmm1BiXt0ZJydYColri7xwKQjONahwI5CZGrBlX+4yf",
+	"bcPJoJV+tUviR3QQd4zL0qTTQAsOoH+urlNvjNbQUPgYVmJKNKxPzda5NMi7kQRvDOI22GeLVKFrmMRK",
+	"A9Fg0ipNGmWW5QW1EylOA77ZXITpWlodGAzStl0yAH8e8L/MdG1UeCyeogy5O3/FqmysDCy1nBbTY/c2",
+	"ojcsUKhIw6YFUsXgfw+pXn5nKXraNORC/TeXUfE3bJiIew0VAOyi1MT8RlOQkenlXALdeGb1bzMoa6U6",
+	"QHDRl9ieh7CPmmVhUjOoGINiIZjmX2CCpFqHttiNxmaSbMlJ80nmpJzQqfXlpt0AVBLd8JuyLjVDFhtK",
+	"3Xkl50FpuMdKg7smV9lUGO+k+WSe0l7kDBqLQm5IPPeifeFMC+D9q/nSneBUQf5BiZLjjagYMmvBE8Vi",
+	"E9UgfsKIPleECjYByajVHRbG1tc44iqW0bRBUsM0rWAd02tm7a3MrzVbbGK1PTDUAJ2wpMQEwOKjBDON",
+	"MQRbN38D6WI1bcZmbNRWY4CvH8E6/2NZGUgJG4Dv0gSBd1Rb08A5tf6IRcd8OIqdJTV6GPemfPr7wSp2",
+	"pFM8RWKoIt56SsQxxserXdQ/DQyFGZ5sFYcwoAKR3Iw2AQpEpbP20ruHqJpa2EuxZW8tvsRxnaP0r/Xz",
+	"5a27r2TTKsanf9qM08+cqBzi1LLeXrs0ekyCobeqG0ZyGDFIZvExHONHMgyZX7Yqe545P8N3QkguGENC",
+	"i3ErSKGSgEI5uzkWeZXTcZ2hpEHdcbH2EqljJ5pGzWGodUMBjSTbsl07h5DD3IWLqDvgQYV6BXkmhh4Q",
+	"H3S/FK1SZ1JB5dEbauAwwMW0QNNZ5KHB3blTP80GiG5Juljh/N6dS8bs0O8VxrFaj7r0fUKFIVPMB4ST",
+	"bqXlWnrV8Sf841bIxoValHGepES0h5nJB5G2luuimvr21SpZIPXQqWBJak/EXSk2YTrCEnDClHDXBiYs",
+	"d2e8QygtRMziyjg3fExoNbKWC7uON1YUx1afdsHhoVwb/uX9AGMCpkaC0ChfaZIKc/Bd2GjMgDME/B7w",
+	"j9vzaKwq/Tft19CGwwzjaRWKSl5RpUJtAFJ1DZ1eojwnALtjJaX0jrwc95arLHR4VDOWurI5DCN5A771",
+	"Con8NJAqiTRxaZLBRBDIpbOn3gZLs9YW6YlxsxCJTeBVy3hK0sEd0tu2hCZgkhtX9k8sTAazhyvLSPt9",
+	"lPH7Wou65gLsOiQPfUIh5t/lQsvBTD6mfuLXLBE8tuhZIxYRBVkBWrK95HTMpmnZWdcD0D4LohPpOwec",
+	"WfGLnaDqVrMVNLj09rtwS5jjsD+5K6B3CMa0FkCJYp4U/jyq2V56Jno2iitvWBRxn/U6uRRnjL9BgBdL",
+	"dS04JB6+HvzSa5Ce5um9jnWKorHXMwZCDxgVnm8oFLNsnfSnxBykI/N7YxaKLLt4Bit6LnC0kg/FHKW7",
+	"zXYx8fMbHmtrDWDCVJxjDTM7lK8q/VO+lBSq2aA66oZ6iTH7V6GsO3SZ2A0pVbAyBfJ36TVR1zaJn2bn",
+	"ck197PhTKj034i/JBnZ/a7m/TLnrbowM9zWmu6Abxr7L53JXSkZsZc6UjK631hLjdo5ivmd31AljR0tU",
+	"mSRsWTXLkn2tmAYjTWW6irbNQNQ3yDfTVLcyGb6gXNm8v8lIGr3nwWm7/dAtpPHGFnD+zU+voPpbWciU",
+	"Gc1JW8o+w25uUJ5vWF0nrYAwV9jucnqUjeVRUswCrKdO3TVAyuUwYpa1gwYrvRhKWIifxNPVtKhvba3x",
+	"Xbip7iUDt7xkVjHCrzNAwrwrcaP60XHEfmFe/IUyM4LaS4qbb6rKGDF08jtjXLjXB7514Ftb4luv4YBt",
+	"nm0x6y25QyS37yI5Jr2QCZ+LYdeMp+eS/lY4xCX2DfoK61uto4P0mYqPrMMEOvTgY5GlQKRvagrxtQXF",
+	"LtbSbp5mpuL9YhLvWBBozpDoz8ugu+VmXSTMQ2bxykoMCKz0JK3IBqDI8A6p/x2gi2WmTa6aGiGUBJuY",
+	"ssRfJBcqrQ64yBUsmj7QAaM3ELqaqX1ctarxYoPED+u8XgHBbol+lZIl4996EzJ6rcgfaKLokooDHscD",
+	"Z1jN66sXT+u6eidgIVdmC3FMvdEYsKaqHb1LN3GrF2PPvfsQZd9alJ0rAo7r8lebn+qG1dMt68KNJW+9",
+	"DJTMoxxBWobpWVU+BI4L300vygaTEpRpIrfn4PxzrTwHPGAW0S40WU2NX8IhMBko1Oq0WifN+kmUrSwM",
+	"YbWzrvIgQzagfagUs9lTAEnnc2px8/iYDtnxLyEbGug8fsP8rhrR9tkjp+M8ap40Tyhrt/vn50+ePGr1",
+	"PXbSbz8ZnJww5rX67PHZE9punXhPHnnnJ17z8SO/z84HZ2dPvFbLe3zWXlCjal9xPnjyyG8+aT15cuo9",
+	"9h+dndP2gFHa9M7OqN9sndGT/uB00Oq3+83+k3bb81tn/iOvddZvDppN2nwCXVj/ypzOaat9cnrmOvEo",
+	"GfcF5YF1adRpr5qEgaT+ktGULCjiOhPuxyOn03rUbK6XmZAxwD0rmHhnnCZI7szHfOyZqok8+96zDIVL",
+	"La/GBjgNqiJDGsGMenrSPVQpFYtuGMhQH+Q/xX+jiN8wZbrXpODhqQsJeblhMC5omvoLTeSdK/HHV8++",
+	"d8mrl99Dsto71n9FgO6US159+x3Csr14deKSF6eXLvlpOHTJu8ufXX3lC/jx8sVromQifIB5i+k1Ey72",
+	"j037JgA7JzQI5EQPxrWgdVdCz/IrRZ7i4I7eTkNGxomKCR1GjDXIcxgKPBmqciN2xKD9qw/QpHrwWpK/",
+	"evl9hyRhpBkUPt3qvSZ91WOuRQ+2zXmuBHB7j45ZRBUBvSX1Bo4v8o2BzEJDq1mIfmg51ZvhSD1bOtyw",
+	"09FfMOFF0xAiqtg/IiYBZwpAZy8t1Grq2QJ0YABjlRHp5XTmox/YtJdi/cFlZkNTkAVqgeMjFWP3oQwx",
+	"D0+Xma/QJ6DPTEvdCCEWQf0ZzOlCF1diQSUzLrXRtGDYpvWhssiAOEZtlZzYkfAgg6eKpSQBjYaMPGg1",
+	"m+QF/8Y1p4+0z/CjHqA91+b8c70NMYnlQz281pkZgUGM7CexmTDmy5S8lo3DeIp9i40bR0scJA39HhiC",
+	"udomWusb3dyAuSAh/8gChTBg+JSRybTumSPhXgn9en3XWFtqOeW1uHZzWw0v7xs4dTtKPYkLcmYhgtPH",
+	"ooBAHDAL8lsC1YuXFRXZ7SYFjZMg5prGj/V+HKHqUtBm9JScjvO/Xn373VGr8XgJZaEgtMJITxV71dmH",
+	"lkUfUtbqZiDdBeYD0G1a/XGzGEOfC+zFONfQF9th3hKMsFNaVlNN51xoLNxulnUWthpLSRn2DBPjyMMA",
+	"THXEPlItI8Y06OQJDPrCRwyZnl4moECUMz6cmDhmkX7+//2+eXROjwYfPj06/fwPZbW+OWP5vdXdYX8y",
+	"g0D2IR61sUysDWfgHHTkL01HXl4dLvXRGF30vmfyLaqtwDmm8rWO0j2mH48QILzVPDtvPmo9fqS/VnHE",
+	"6HgZIKu8K+j4U4591gK5KrTzyiX1cz+Fbs5iNQb8c0ynRDFWnTiYF6t3nzp4YFwHxrUK44I0jfxRvjfF",
+	"oxOj4KPPF/T74kz2xxVQnhyTH2tZekyeyW2pvvTtKLMtoaN6Sft0bTKi87OyUqFYEIpGGLgBgKmm+IIx",
+	"vWbIePUI9ZahkbN0qegaFs2my0VnWZ8LHjHSXjLglPO13UEd6C26zX2sA5VRxDwU6LBFLh5IGZGcqKjN",
+	"NdZXUo5zG1WqrFwqQgkqRikOLvgFgYZeY1mr6abWICfNU6AzfZVe4Tn1ZUQVOnjmFaBbdR5N0c0K+s+5",
+	"F+EXnwUsRibwyFB+NmoT64a3zxO0LydiA04KWJpanHiwxKUvpWB5VlGb8kJ/UCS8W10Ln11HSyR5/PXy",
+	"N6Jm9XWBKQFX709jpsqRuiofV6oc2GkWCP/S81gYH8F6qpKzHEzoVJWMYX4C1iHzLVeh1HSJfKv0eb2M",
+	"pHppopVx4Cx6x3Jsqt18tI/bu/ZGVjGT4s7a/UBSKcuT8UYmXqHpe+HK63GctmZXM2Yf4+MwoHxGQNWZ",
+	"hGVi2GFND2PHsadvDc9aXdmcs39/78rn+qIz4OJa3VUK+0619PLMVBsWMeEcxbB5pWv7DIII76nI6xmF",
+	"BthGgzyPAeVfoc6djdRoDlyRMIlCqRiBLquaotnHkAOmBWTNj2gw0I+cGJD/rHbZBvYg9peoNOmNkoAL",
+	"ZgF144jy4AKeK3yVRZZyQ+GzysWYXhtNBOcKYTQqpmQsI9Ygz0yXqyCwPQxNvMS0jTpdTXlJzZbUrsd5",
+	"WyXGLOmiyut0Tj9yce2skfJmNgULpWPTkW9ZRV4PYpvt8PCclHo7zoy3Y34erpNEABccx6HqHB/TkDfM",
+	"QxsyGmo2AbR+fPnn55f6f97l08vsf6uuQ5VE1O+6INeMhSbArpgXMfhrYuKBQD87ljGXMDDThQ0Sw4Uk",
+	"sbxmYpGcUSM5EUcSOva9h3XehNWSc3NV2S0xGUsVk5N20wRJyYT7GFwb8eEIYW0GloflqAk5CFWpIZOL",
+	"IC9JwTW8tG/TmRwMjL0yMOLcxhxMjIOJ8aWbGJdEjbV6E3IvTiKWV+kOdsZW7YwbFvHB9As2NCIJTVyF",
+	"rUNVHhVfZQLXtssYYIv1QIqhtT7e/PQKc6cenDeJj5yZGKJ5iII+VbbnAjf8luCD3haO8h81gXIMSuuk",
+	"hmEjlLYNVNaNMeAJ2FSMYcVKmUMo+RBKvpc5MPcyTiQG3KbLUuQckCOLWXHFQvRkyyEizdy+XOnzPGfa",
+	"QXOmWIEhrEzWs+2yO8hJqYsUYQFkC0imoZQ+oYMY/FWYMwsCaU5SnTTzQmph5HuFUkt94x0LkhX9T2kB",
+	"5TcGNiOWRMkxg9VngWKr+GF+1mf7ENZek13pVSyGHsiY+uBvZVFUwGFYhTn1I0avj4YBVeoOa7GfA6A5",
+	"g8QL4U07WVaz8WbLfMzaOo9GMolUEXEBybx9mpVjwDdCQvHAQ9d0rYLaCK4KTmuXqCRk0Q1X0vT4BhlA",
+	"Y3oURjJm2AhCDgbcYxEJGI2sJmty8lHnLZANFruYPttQHd48zepmUrszay+HiTZ9NsJUGpOwaEsJsIqR",
+	"59TySI7nmtHBGimG+d0GcVSzsHPLIsmATUgccabmeRich+/hONwlnmjGkEyNBBckyeOE4v6rkMc0SJ0O",
+	"gGiodUdvSeDQb7JZ7xgwNHvzazglv+9OK2XOD1gB2E/gQmjFzVBEOcLhMKGwLMskFXtSDFjEhMfU6kCi",
+	"tmD8ae5h96tgXB8/Pwl2UTKef5XjOoVX71uTNiluoPXtMhbWBkFdoX1NSKOYezykAIHw/pNd4MsGeUH/",
+	"99+HVB/HaEgFV9T2JYgk/3j0WiZDRgQf/u//P+JMCIYCNw3JvYNdViAjBAkAi4QOWDA125ZuSm4a59oC",
+	"bWYW6G5R0jP62rN65BzhA8j4/WvgVkzobZA3gEpDtUoibjg47UImw4Ch8SWTWEGIT/MJOmYQxMuf1EVx",
+	"8my17lSn2FvCWpEm7g7hPLehv2N15RYnkpYUmvLzh3s1zJucTnL8KfuwEbDzAu3t2tF8EKebFKfuxij0",
+	"3jaPW0ht+1PnUxhliWu1QONb6yMHKCEGh4F4csw64CmQwmPW1TliAcTYPCo8FgTQ3n6x17PQpATbxIHL",
+	"QJmeJYuKeNbRAzZdxFNBoa3m+nL5zvq63Wuiv6WZ/Val7DGe/zsKxOyWW1QGYkDvp9iUmhmIHeOzvIVp",
+	"rBAqwXs3xRTuKFjyZsRIwAaYHWHap6yqy/8f9v41x41c2xPFp0IIf6DsPyLTSmXaZSvR6M6yXbt8T9mu",
+	"tn123T7bBYmKoCRWhkg1yUhZu2DgzKFncD80cD/1IM5MzkguuBYZDylCGZJCKcnWJzsVL77We63fwgO4",
+	"i7zdk9p2Utv2yMHhYO+eg49lHH2//Ht7Fl0oiOAT5nXGc/IOY2cYzxpKRHkbzAk3msXDLgBB2+tSEaOo",
+	"0EOm7HALyMrYnBXDZeBEXpYIdgOPUx6k7VzdefjAIvJSSa1JLKULTFGCfbTswv2seETnhQbDik0oFz05",
+	"ZWJTCfKLJYCT/DjJj29LfqAz0SGU5Vit75+yE2GSU4W3DxK+yb3sqIKEBwkqvd/oYE6O1+ZEdTjbUMlJ",
+	"I6zvEtYeAjhrsV+oBl1whTxbm2sleg3g/k7DwcKMzg4OvFhirhFsi0NRO/kx62m2n8bMpWv5lLAgnxwy",
+	"pCG4LoCnRQEGK/uOnPquyLnvT3cfU6lcUXWIziXv4vCh0Xk+CrrUsTkTQFxDm0RUnBMRM62zx9fo9RFk",
+	"QVkP7JzmdgFWcQ5KFlXzWIqRh6P1iW8OfflRP7cnduS9iM5132V+FWfweFlm4aw/yQOK2q7JUzZkGfuL",
+	"pWZj+F5jqbACDBInAaFI7t5bkFPwnvyV/dFIxDW3ofswvU4qys5UlKAxsj7aAKzIhQlOmktplxv7+cIi",
+	"lXy+wHIeogZ2Q2b4hIlv36u67x1cofqmGmEYS422g9UI0y4AS7VL0J+DDGh4m8v8Xzc4x0S0JMi+5XrY",
+	"k9A8Cc0d6baf6C0rSk0gzo2VWoy/nCXTasfk72lrnLKWZ+f12+H9DN+ynzoqt2WUsN27LPEjraB1lv6v",
+	"idZ46Y4ZKW+xsRF5ZAXKY2LNf8WINjyOSZQw8gha0D2uGHkkRSmAzS461VFj2GQKcZY/gkbwCJY4kFvl",
+	"HBfrbMJHh51MAI/lhPXuuOZmD5UNnrYOzFUJKkfKYrAU6xhKG14lbKG0gevAO+VSjgCloAAdOOOanRPL",
+	"KUnfUgpcpiIifcFY1HdyRjnnC3HoAA7MRDOW/okaWOb9SyPecsoEQCqOZezacFlWM/SAZtg9uZBNqRLU",
+	"9QZK3jKxqqDCn569OubuI8llMtuIQvbnmUtX+Tv1y/0WU9fTF0KwNOMMDagvT/4auuVtxOmWo4jthNr3",
+	"J8uChkjieIsKVpzrw/Fo5QdZ4o/IUdOOCgryOWY59dR1mNwYNCUrD9hcqjVdHLBMoZc56tlQ0dtTUcAR",
+	"k+zqkoBpTIUAAKBdSaUnmTD46xsn+UoHJLvjEYS7HSYJ9aorqLKx1AYQnGhozsmNWy6sEk4j7FExvp5N",
+	"axUbKU1G3YC90Ch6ieNzozuWrNIi/7n4dPE0k94TZsbSzm46RjNfSONBekUyGbgmujNuoFm2HA7XYFqF",
+	"1WoaT/z75VsukRGRnOzS2kOtAEwf+v4wpctCatuyMG+ofqcs7CMzuSYEgn0xxDkEo4QFZDD3CTQ/aBJS",
+	"5HQeXkpxfXuNDydqBGiowjB1xwT4ce3xYwyyjtxrsDe3PzWYyDDmozG8qRireQDO53e+GdXqgVPq0SdT",
+	"zQHtyre6LSlGkotRbyIFN9K1Xc7S6j8yY2IWES7IjMXxhg4IXMfUBD+xwQbYoAPfLFMFmueBewTZPAQV",
+	"LoxleEtUIgAQkwNk3ZhGoKENGBPnzSNgHhu/SUs6X1sOzyJiZjxk6/GLD/iOE49oCPIyxxyY25USzMv1",
+	"WMRI0rg6cvp+6OAhnXeMSGyvby3NNeKmf4OPnEo9ti31KA+Swp5wXbZHFYOxl5DBrsVQ91ZmUseFXFiX",
+	"X6i26qKidyzOg1avVS/nFqk2mPtUyZFiWgNguulpQ5WBeMhDh1ItuR1gGBVYzfFEUAseGnsYHDRtpOjQ",
+	"rIpF2uXfbxyyFi2seb7XPoH7C1PCBnzTqLGlSsJNZHUES2VoaMNB9WJgC+3gyV/2n0aCko409t/e41uW",
+	"H0EDpHK8ocsRHrGDjVq68ZWYvo7KdoZ+hs0cIeWHax+JsBaEYxXX8H/hK/VQ5BlN/LnMJwAtBDDgXsBN",
+	"9WWBCITGNRnyL1tGQTeTp01HQHPUOWEmR649F2rwzXqIb8jT2kBp21NI9EjZwOpwaDknqCn5xlwbqebV",
+	"OcVjSSbyjkVZjpulBldvO8OMVfgXi1Vn4/k5+SBnLhQInYRzwcCahvQvblQnU/pwUBNWSeXBvHaRACgq",
+	"62o2UE2hDTWJ5UsAllNbSYnsC+RMrFHIcAGyyTkG34is3QRWlVtKgLbc6ICYSAHiTXF924vZHbQ0m7CI",
+	"JxNLljI3cNEDtCpQYwYO+qi1vSH8SVGBvU73YQ6XqynYu9ukIzs8g7gmg3wQeLHVbRr79sT3z0khruC8",
+	"+9pQEWlXHZBLR7an0fIe15bZJxvDJdeVRpOYmnI4AWwtA3rSHBOn7YfMJtFID+91dBGBHOEDP7CL1oMr",
+	"ngt22uvpPs0iddX/7jGpPFUpyVZtwJz6jXUd0HwPg5at+dDH0s7+OflJmjGwRtSa5BBSFTAxJLC3Wkkz",
+	"k7mSLphKdE7A2plRTeyiGSawt2qukWGC54ZdA5QKFyO76zGjUdpaSyfqjt9JdV5orhpJBs2zyJCbAHPB",
+	"h0wpGrshTplokEfAdI6SSXxgI65zkUNoCqIUv8M+om5tays7a8KYvIUTfeIo93AUOp0qebfEU2D1CM2I",
+	"hHBhJKECD3O5rlKT11hj+QEqNd9Jc3QdqGQYJko9hKGU+5K1lIp/bhWQvIm1rNi9IOV3Zsy4IoZ9MRUD",
+	"d+hVPXywMIWUCKDWM9hpEWdixlLt1oBrEORzeAGdow1L1ya/r5Vvh22wNG+gV6DrHKlYyGBPrwHYU8ds",
+	"aiBj7HwP8UxLzAcYzwRWdjzxzLdU3bIITJt8q3ivIDkItQwWbUhDU2YCnZMVbbMqQZNXxEvt9u41XlpN",
+	"Jz92Lzemk7WP+P4CprAD32lN5+/2R0KBmrfTap78Zf9ZK05KbpxwhM8DpehUTFrhbk9dZTTVEc6W5Z0n",
+	"KdeIlAsaoLfjjbqWU8/hRF3d+Eqiro5mdxR1/Qm6AhAkMvLoqn352DknIBTLIzJgQwkoJtCefyLBE5Em",
+	"8+mqVOQUfnVR/G4eZ91MDjcdZ12DUmNuTMw2kLR7i7MeKeGXCs7XETcNy80n/tRXJyQLRuyb5qBjQq0Y",
+	"i3wb+dqegb/7zxyVgwDrGHfsGsCPWMvf/W+nsVPPfGtLfjeo7sVGct+eCmfvrHiqGYPVnbGDQ16nnmjz",
+	"4uc7Ft0bMqr9FVDtXpUpdR8UNRkw8HUyZeqO60yz8Z2RuCYRA3CoHZRSbaen7Cke8hOLpRhBcKngRz+S",
+	"gqpvSXFxxVTAA733a+s6Ksi92XcIFdI4++cL/RfSlIdbIWcigJ8g7wf6kK3TloGKKFeaT0K7JcJ18Fi4",
+	"mfznv/8v4BLusLtHXMTJrn/EhwAya8iAaq7Jo/4TvEpj3Q/ILReR/0JP3jGleMQen5NXCSPWYtFEJQKz",
+	"7YScpRXnbj4f3/8WkNmYOywBGNwtY1NnTzUSnLVbvpfY7Daq14AJNuQhp6p2atrAQQLDTsBeIdi0xpz4",
+	"Wqi/vqq3IaSvMK8Ltm7+9m9nL+Hq1VPcJdFLw/Ktbht/umeIm2TCudeGMrFr315IdRvzkRXOmkGm1x0w",
+	"qpaw8hdC4DJRoRW9Mxrf9rhV1LWxCmG3RbVmWruSg8Xsvh26pb6BdJj3U5bms2/My6cxFatj1C6EiRVt",
+	"litatuO8NTXt0N/gI8cVoT4YC7S8ENZ7D3yaD9fEUU/FEPzFEjRjd4BQnEDGipVgDIMhKfTpjjOLQ9dw",
+	"72GKZm+mU8mFAent3G6WyyfgbUeQxkKW30WnFaRFK7XLotbBd1+7hCpllg4KbaNgNR0pwFJx8YUN0POn",
+	"8x4QRfaOGpvhKvFPBdJ19midz+Z8RsvJqp2z9tP8wfGE/9A5DlYcHGCOQ8pSi6ACB53o8LdFqUwmdA6x",
+	"1ayD/3uftYFpSg6eGlJKMZk2ZyfkrARfy8NjlhbYsi9cG70qweE3XLT9JThkrCUvUrbm/nZMddgKjr2U",
+	"8tamkf0lScAullDnK3sKvtmicpidwxbdTqF+8pcTGNuXkTuC2jLx4aRdnbSrk3Z1DNpV0ACbPtbcGmtk",
+	"lyM7HWzEbgUQVTFgleFQ7RqePfV0d6HKT7smx5sny2ym0zWdLOOZKS4a/lUUI+1nCzzTHYt1LZM9Jcwc",
+	"GzXfh0nQACbPgjL1BM413Rue8YMTezlYV6eTLy9x4aYfNAGaQKVLROCSjNCO89W+9k80FqH+TyMcslUX",
+	"oLwv/1IfnnINyVxWvDUuqb4lQ6mwEtmviMvs45pkzsNys3ITFHe369vzoj0EoU6q90n1PqneJ9X7cEvq",
+	"85IagHykum1MYu+5A8EBSWx0pDovLQIjcRCLkRXCQioSKTmdNig38z0ATnLzJDdPcvMkN09ysxkj17HW",
+	"fB5eo5Yuem6+a6l5I/SMKe1698xQS7HWrOUxGN4EthFkUhVzNrlKcTyv8xvkp4X1ZxmOG6o/3m1Gc5nc",
+	"y7HPDcQwbuXehPC22dy/MDKjwkA690iSsZwwwoU2jEbHktH9jTCdn9gIEGwtMSyQaBMsSLE/WWjOXIe/",
+	"vSd4T5mIuBj13Hj6ZEDDW3sIET0LsqAXMq5TBAerUc/GklB9yyLy6KrTeRwUMr4LXi3LzLQv6yig5FlT",
+	"CCpOhXSZ21TMyUQq1mBuNa673auXbumPhEWEcgKaEwoNn4VstyhmIxoTyiMkLkOGXHA9Xhcn2K3HB1ig",
+	"PbXg+iZQrnAF0apJz9imXOIgyj8cbh5SNRe5Rn6GTxg6p10zTBD3137y4a0mA2SkI8oFSUTEFDEyovMf",
+	"tH2FYwGObDOMcEiat+oHlJZAoUngizby1R/AJ66bZA97K77YVnV4SScM2baf5phrMqWWXVeA5a6pUcBZ",
+	"PHGFTbQJXDzX0pdF20HdubNyMMqDA8tddrzlTBpwwiXCiybyyJWR/Zlow4ecRY+DEsTL9DZXpxUxkWoW",
+	"cO4fZ20BBI1zWL1ckwnXmovRddo+uefaJxMaa5kzSZCV0XxLZe+oYBHaOXyCYBhTqjXCgDLFMvwqfavh",
+	"K0LmY3muPAy23L4fkgYa1WXgHByhMoMqZI8La69mdmzKy4Z0wuN5T7FEwOFoFWkpEdzuDJwEWEBABLWL",
+	"+o7TiR3cRooPTObE4DbrEaTBXICzvgVj08nkAPgZosY7/G9E/R5JpokUrkKJG6KNlFGjxGznfir7PJV9",
+	"nso+D0lvA460KUPToWJMnMnEHEgJ/zUqSg3yLZzi+8QcpdEE5Z3YW56gNkKxdwYauYMEPLGbaBX7c8B+",
+	"A2T3ioU8AkQau/yyidprw+hkZdOlmVS32m/8kMdpTZbEZN+Ir4MT/sl+7tRNaTeNiREHHHzOivktsxts",
+	"jzd5ZInsMbZxKN4ds6EhvAocHFC/RHHMO0QB3yfYadSx+oa0I0JFpaYikOg1dZomK1ktSb1lVkc7nKZL",
+	"n/zBOxq07k9jNieasZTNpVA3RIqAKGZpL7Tm9ZCGRhMHmb/QmHHuKY+bSsDQAlYQPrAGKFBJZnIUFY/B",
+	"Xktf1ySFDU/6/qpSc8tcpk9E33a7Yy0nzEo/17LHoDTfXPN48tcE1rKRKtUCBRxgy+MDFkJBcxRwsBr1",
+	"CjTtaUzDgsJ0wNV+XJUOtyQxKiWthwDsXKTmJ0zsCbDzwReoMuO6oBiAkk1je3rmWdeOFBswAE18MSsM",
+	"hD/XhGrNRwKB/1yMF80w/47YF1JJAUGgVFuxb9ig8JKJrZWKPXpfT+z722PfpTrJJ3rLUqVEDofbayWJ",
+	"iOTZYTRoTNvBVWWYdIs8AlJJZq7XwYzqYiNFromREtsRSZUmjXBNRlKwBnNF7ApmPQGPzfP5ydtkZiZz",
+	"kKmuKSY0a6JxfPJ5PmDi2L+KSBKKrUY3pusZjWO9urt8oo1rFJ/3Ayy4O8fUCuFz8sl7zyZuNW/Z1KDP",
+	"YMhFRIQkOgnHXv7W9Y/+DsM8OUh36SCFvFtoV13hEzX0lgkSVQ/xO3KJQgGPolyzqDeYb9C2/oaEMtE8",
+	"K+SAHJddKEWdhh2rlhYPx6UKOgHwG5qKfMtzDt2xavdfDGMeAvfjwjBrnXRBUQFmi8UyVmMO0FKq4sFC",
+	"klFMNUIHghBDN9TknPw0z6GsV/RKyPdFKPBr+4ply8xqlQMZzfNmZGZzaaOoGDFVgkMIxOLPz159sTVo",
+	"cD36Wpt89uenhcX/hlssVhhE/8LY1DMIONzOONpOb3ryl/2nESetI4rjte+PVyAGDZDPUbp3Z3jmDha/",
+	"zY2vxEPpyO4hHLgLhL4//+2ul2NFw6W1dIgZ1TlLIadAbOhr3UxdOAR3iZC+mzXWKjLF1lcVXouoOQ/J",
+	"SVacZMVGvmQUFt72X0dlAsTBFY0044hpQ4ZcaRMQ58q1mijUZ6Sdk+ZkxhQ0pp5wY1jUtcSF77YriZbR",
+	"LZ9OWRSQsZzBD7FvYmuNEo1VRsRIeXtOsFzb8qDPoq+5CNl/EXLWD4hlVhg54to+OaaGTKgxTIEVJkho",
+	"1wF9yoDWh95l14sF4039nH3dv/ZOZnABSfsUYZOpmYOdDL5nKqLPYiLvfMkAjyGXETrYjenUWnXnpD+m",
+	"ujeRivWJpnOdVUnbj+G7QirIAF1xafXQjV8lw+JYoxvcSJwmjP2a9EdSuLd+FkYC1JED2ZnOzwl4iBTD",
+	"hPHcd+1CMAWwg/i26ZRR5U1SHL0cFjKEeMz0+WdhhZmmE+aHlsLimxkPnVGr7Q7S2N2iMWFKgZEC9w+Y",
+	"q95iERnMIcRnR8HF6Jy8dM9QxZw5KxV50SYRzPCRtbv5KFF0ELPHXXJ10SZ93Kwe+zK1LLYPT1BBZGwP",
+	"onPT/ee//69CdSpseu7wWDHYxif9Ix7UX0jBzj+Lcvemo5DNnZtFiiqcPs8g4dQiEOQ1oQPNhOmmVj5M",
+	"U5v0pLhBOy9KhaNPQ5O6jBtO6JdfmRiZcat70W63a7ge+3bRcoSsA+9sZH79hujcASYg3YYTWekhtVtR",
+	"3stHzup7Q3NHzoyZZtnhD4hmdgcMHjrLjajduFSs/iNf4OI61NsPsy/TWEZZr/iy0fuvFCbADZvoheV9",
+	"try4gb3+Bu99ml2mSlHMQzdzCLxaJbBV6QS2c7VP1pmnL3A5p2HIpq4FUZ1pwgfuneNFe9tJNtj+qEKX",
+	"OL/oXF49fWZVilTg1VIq2lapwNf/9TVoWfabLZl9xfOLp+gL8EU6xVPlL9T+3lWm7+fedO6UpbyGc2nX",
+	"zUuadFAFf3Hrf3RGyduPV5fvXr1J3r96ffHrn68v3/0Zdt6+upm9fXWzhooLhPbgrmQk73JnMnIYSnBD",
+	"f9CeGeSVHvfLH1sYxSttTxkxUD6e/GX/qXYtAYwCM9a2sAOVEdOZIpJOwNpgMR2wWF+TPibU9gnsKwTH",
+	"4bmcUIfHiJ5xE45ZRORwiFE6n7CDQMLWsuHaIIu0f9MJuyaX/j4v/nHxonKnF3zppZvs+tIPplTFy3Ax",
+	"YFa0MB2xENLKT7RCqmSt13YY07KLwVnWG+eOeQs+BIbaYhPKrRkMW9nqtl6fuR8Ug5/iFBjQDmbIv+SA",
+	"AlMBgyy7Z7dFMHD9cAMs84PHh8ldklMe5p7Kc4lWO3oxuOiEl/SKrdM7p7jlJTT/ySneRbPoJS7j2a9U",
+	"jBKKGSirTCR3f3r712AtR/bfgResvhfuad4K86S/ymsHBAvUB1CJjmITDQHkPJ/y923HqmoEz92o39lj",
+	"tqIPwk2O13BdID37t2LDRFsrwWmlAgoMuADjbg4dklmqzuKkH111OqTPBVJMz76+//gajZwZ1c5e8KX/",
+	"UIVN59YCuUGWaF8nEqsZWw3Do9l5jjqg4W195nePeysLoFFBEgE4NZ+FHXGAgTNYDbSZho5/gc3TB1ru",
+	"wycDtA8t48I7VBIzjTH7XAyu8KrUKrVPlNkgrpfEduy48Y4SMD/4DfhcN2OLyOS+bsh19tNB4l7GV+0T",
+	"+g6ZX6kb6iOcak8Z6HyRwyEeeycEIWRdxQJXqFzszg53paKl5AwIsu89Wn3LfjVTd0ydQcYgviQgdADY",
+	"VESzUIrI5cZhMB/dV13Sh3u7Tj/qB6RvrYE+eDFQvQxIn0d9cF6h3n1OfkeO8ln0f6XanL22rzh786pP",
+	"HknlHRj9x/YYgZMCjtK153yBS0EC5gtf94gUN8L97TmWHYrjuRdP3Sw0Ni330MsCId8+C9+InUeExvzO",
+	"YXtpoxidEGafS+H6jLxlgqCDRVstDFj+nbxlOdYFOD2A+WXHGUmGCHX24ySZdv23F7xunwUwOCi4vVjw",
+	"wKAHB8AHZzm/hmXHL+BOa+jg9SHWmtmxw1bb3UAnVxnbxBtf48lZYpcLng67lzLHi3HFTU5OMX4Hlhho",
+	"oEhomQpa2PAtvS7e+YZiJ4w5E97PGVJhV1szQxypQwbYkkMpo4FduodOvpjvyBdj2BeDbPgMCaugDrR4",
+	"1CX3uB0+iwJT/SwsH+uSvz63ePS51f3cen7x9HMr+AxDhR9KXCFwg9/8xZsKF3vurXW8L/CgM54+t7qX",
+	"wecWNfD0Cq8SPDSSwg4Dt/Az+Iw+t7p/ff36WQBLWjJJU3IqNa3c0h6CQ8VKT4jrYICjzL8StL6kh2HL",
+	"JIRV/hZ7RKtl/xvMyXXw1WmabM5SIHrMpzogYEtrH8JCOfaDJrFTxCAUk3fK5FCCKbxjykAITiB67liy",
+	"FPZ2qNvKhRdSC4IMeQyhKe3yjqGEARWG0mDDzzDZo8qjvmXzHSdQ3zJ71xn+s2Y29T3TvAGOnFPGS9k9",
+	"HMHUnrzlIqqYgrtURfaWYrwa7ZhvDx6pTvxebK3NAZlwUvV9WKJSqf6stkzH2TrljYP5ahJdtWn+4vK2",
+	"eYCXaTKIEcDYch7f4QxcYwbsuzXy4HP2fz77vehPrRiqVHzERXn8CV+aRgrWG1K6Q8ASBJuRDKILlk9h",
+	"xm7FuLjoDeWiMrPDtPyaUYnhBYzXjc15O+0B67Z0zNi0FeBx77YGXE71PBxLLUNO0QuKBAUCA6THUNk1",
+	"zXXUcLvR9Sue78GSOzDeA/pRTiaMxw2myltW+9CxDSCtSuQRJDz0insX2pCLKB/dQAGxVWyjOuMdKPac",
+	"9AdUQ3/QPgnl1DJuj89sRxgsuOE8XogjwC7RdI50CQad0yec5Qlrb0XE//Xx/TvyEf/stDvts4uOt8Bu",
+	"2XwmVaR9wYsMb1HuxnygKAgSxUTEFMSm+/8/fGk/sH/JxGgeYaUgV2ESU4U4tEyELCDhWPIQlZu+FOz9",
+	"EO2lUApt+qBD9OHAOfhbBLdnNBwTOANWwbcyDNodMXVNri4uCR3IO0YuyFv+U1Vz/5+RY+8vo35NsoXk",
+	"vgI7mio7L8OR9+CLLJdy1PmLnJGIR2QuEwIXUXLMGLv9ryW5jOkvcvAnC63mktG5GyOkBMXU9bH6y/KP",
+	"7l+rvwOdZbAJ1R3759mdTDSJpJpwEjJjGNFsQrlgxI4IP5OxFTumhPeyCadTTHh3xiPQPcEKoorRFtzd",
+	"hTQoS5R48x9f1+I9+6kxgKNYwvF+YqNEHHNxAbLWlb0/kHs5fgVpWTkdv1hs4NisVdhgl9Otuc9QgaTk",
+	"SmvlZ6kIi7iRSl9blUCYM/DCWYvCmSWWsUGWVD6wUZAGaY2m/WBp7Nbxmy0TUJvLJ21ClfA8aTPV4uEY",
+	"2Wot5pi525rgsp21uGGVS8QZOweRhFutvbnQLzIYBEKLY1AVsuPapA5Xv7axPNTbT3WmfnouvP6TO5p9",
+	"yM5QDPwbEcazZ2MZg6/j0jnyQTVzqpvTCq8t80JoBt9Yf0Y1SSliIRq7rGit12d/M/Wq6YhogcZd1Eub",
+	"1pr2yB6in1Xkd4h58CukfLF3fmOy/Ik7tfuGVXEZF3ZLsNDYGVbXeRdEVS/5rJUHgZPOMdEKzSHfpAsO",
+	"cIAlRFYWkJiGtzpL0EemUJ/0c0XLQuKubFBl5JZ/OxrfB5bTSX06qU97VZ9+y63gATFvz0+XuqnDz9X8",
+	"uya7Ti2oSiOsX9B3cvrPSLrSm9CcWYrG389Ss9F7wdAPBY7ygh8LRhGkkTOqXL6FpzksM6LGs0x7/w/e",
+	"zcXUHdME4xFpMhEZMG2ufdwkH2WJJNOb24i4SBvx1MWIydaMch0muD7TG6piI+farKw+u1jHu5V6sR/Y",
+	"2fQhpYoVdhbhApJq0uX7PhPdqs28m9JlCtAwWnJUz12gmJt92H51uaXhe20597vPsaLQsRprANJMYNeY",
+	"zfdn8sF7h5O6GJgP0pi85bRcEFCYMBltI7XVAYMkmm1RJo9LfNJfU/3VJTx96wqsj26f1NfN1Nf3KfEd",
+	"hf7qyvCRt+SHvoYaO5aJZmMZR9X5Tjeuoa5g2rdj6OORc3XnoKLOuF47H6mi/PmXbExHlZZ0tn98x6CV",
+	"hp7tleyPP2rmAafnwZ4mj7XAtW/ZDvWBCAbufHRl415o6bcO5kx5ykt2SlEeuxQhlqtfLFnv9fOH0sK+",
+	"O8lLk4QaRKpcFnaXZ+3Op/aL7qVnbRELY6pY1NP8n6zVvUKmVLfG9+Kivry8uigcHexg+EvWwRAH0MnJ",
+	"mnSpSnh0OpGLZR69VQJNyhkeOosmO4ClWvqvXJvcIc2x4BwvaxpGa1WDHsjW96gYQgI645yZc9JH4tV9",
+	"fxEoJd9a2Jn3KZlzLLhQbAQ9clkEqEU5xTVTfr23ImMij/pc9NzPvfTnftp0mUfgoaC3TFxnGNxYV+eh",
+	"pe1UdJmsQBJKV3iv6S7LpOoWGgayQY/TiwtXyQs625hPXREIiKBN3tdZft+MDxnabWuSX9OJJKuNgO+C",
+	"L669B2Xs72dshn3EOTU5RlsacrMzJDTjMCtY7SARUczuD7xln1ydSVNW9itYLmuZI2ssY1UjZvJ8qnE7",
+	"+UQidUmkoOQeipl3j3rhcj3qHPq9oFmXZ3yUubesXr2UipGGE0BpcfqG1z8qfF6VVetbqANNp2cs0ODT",
+	"TdTcRpMzTjykGR5yiGkq9wnONFflPi6yhqh8kuq4lWXyUiNCh4zoPPUe4eb9F/DK9gnVt9p158q32V3T",
+	"mXRdDssBEcnMHqmSzwW301s3q1NvkcZ7i7ilzY4EthWx25i2V34E5+LxPrGXUi/NpobbKvbquVJ6Knvr",
+	"cMm691pz70/JBVTVFAZRYVeuyUovGvLk7Kcfcx1/To5V/qDJJGUKB6V6VbRTzOVo5Dy6KoeM7PWsBWdO",
+	"8QaoYche4CKSK706jIMLyOGyZipf0bcDfmRQ99w7y5gyjaKFY7JXF0+jTpcN6WSHjpcTq6tmdRvu1jfZ",
+	"9/o+RfMmilLjrXnvjFc5a7fDbsJj01Cr7BOFPQiFfRozL63tiI7KxVMY98EoGqWR4sJQ99JTuwZr2GNv",
+	"lgdan+osNwR3c161mNE7poMFjRDLMARzfbR9/M4hWEbnCylqJp0WPLnQp7vo1MO8twiCjEPphuIeRlYC",
+	"iG/40mFiEsXqu/qY2F4z3E87GLtmeR769Kx9sbE2uKtGMCdB9TCq4BG6EW88DSNDacCHCKk2+8sGfi0i",
+	"7bAtM46NzqlzUhXCqJ+bW8K87AsaiFLsqY0VhpixL0t9xvV3yaOme3ufohnfbzTj70CEOU1mQiMGyOBK",
+	"SbUBV+KTqVTmbEKnUy5Gq4F//U1LPRIAEfc6DwoIPYzSDgyIDQyJTYmImCJ9/13DJtOYGqb7jWD6vYG3",
+	"vvWTOapAhtU8dxzCgOtB68z9u3239PREcAGlGx4mziXkQ+70QcQzFhpJ1Ci4iNiQC+5dTqGMk4nAQ5S2",
+	"ohHJhCkJRKcwsz9rRmMXLL3R8rb8bVlOodXWCrdq9qVwq2ZfLOujcYJL8LMdcSto/dLqti5wX9JnsY4s",
+	"fdSjLKbXQ7uQwrAJNqZPb3S/g6AEfC7qIMDdhd6EmbG0NGZ5kmECohLUsJ4rXWhFk/livQiWilii7DnU",
+	"XuiYc22frSt72tlx+QBLphi5GdGI/dOeG1xrPdeGTdJFVeyM+jvWqqLYMq5T4DwPHdVBZroipFOAbZxk",
+	"7NFLCxz9jsDuCma03c7S1NeZJI7IgOuh3LA3DzmLowDw0FF3wl9SG97BKACJfBb21YmyVjYXRhaa+rjA",
+	"DxS9acDCPyf9winqk5EE3FrsGo8SZ+i0ZCVn/j2fBa541k7DiqhMLMK47f0cG2+MBNcsLakDOKwht6oz",
+	"T5HGXcM5KwtVdc5v4ZRtHRQKNqtA3jhT+MRQt2WoX7fgh5uxsv1A5xXPeQkn/RdsyHi0wSTPsVd16J+k",
+	"ZL7Mputr9PVzewva/HLEqBT+bpEhbaeunbS0k5Z2n5YWNMVCchbtoVj/q/Q4HyhbwRT2l/J8QzJCRKVn",
+	"CcfumrjZoZqkqMBeNtB0VzDEcbG/Wp5zvtifEQ1Ka/iWxWYWlco6/ccotE5CHlOFdrelulXfY7mxnnVP",
+	"JnY5WRJLZa1NTZs9wObdS8uH6MpbKeLTrOQGhfyTcMzC2z2GFG4AV8R1Vp/JJI7IgJGZkmLkkDrB7Em7",
+	"K+D6BymB4mVP4IsFEkyRgWL01nIUlcQlRAvzP2YTyTW76v4jU1qcUuIUDtQdFjSEUCYxS9A6qEdPH8eM",
+	"mV/wY3sh5XfSsF8r+v+9Bmt7yEXExeg6dYVS5+NOu7el0psMudEP6VJ5KSdTqnLUm3m63UF1eDmMmQ0J",
+	"e6rkVGoa623I+V6US9/bDEXyz4qJcAxQba/FCBDiYAqaJDqhcTwnY3oHzXvGuc50zquC/nrukiNkYgKX",
+	"CeGSao0kdrgxM+ycvHNNkQHOQKoMN3Mtcsc1Yt8GwWM+jKV2Ev3AhFeTHYkL6GgyVf/x/+L/HDv4j/9n",
+	"mR8cERf4zR3yKu3cEwEcSWxZaIg2PI4RL/UhaR7Hmqd5PN5pf8JNqDyNflWH3aRTm50AzfAOAzKYg+KL",
+	"MPsStWnqG42TUE7nRA7PyTuAsB1SHms3ZpfJUGggvCqe9ikdZmPxmJPd3qQzUPARU2eddudqHVSD4uZW",
+	"ieObOHYnZbKXsEUx6FwWV246jnEv3eoV7rSGQtiHGbvetsPbYWFG1Y5ye8dFAYKpPsjS/TT4ER+q+n6k",
+	"5kQlQufC6zSGXyoGMZERW3MIb+0jjUbcjZzwEIi+NWWqp8AyD2XiuF/aoLXbefrjReBaZ0atbjv1/ML/",
+	"p0qGTGv71zPolqvYnyyEq5cvfgxaSs60v6RvAaGy1b1sX3aCViLyL7VcozejSmCey7Ov9TzMYHTgiEeW",
+	"JfcGXJlxb8K1BuTji8uLVAPrucb9re5F+8evQcuas8gkYkudDF2rQeuWTU0PUo/T73bO2leF7+ox7Tx9",
+	"1uq2XgyfP4vazy+eP78Kf4yePX1BO0NGaTt8+pRG7Yun9HIwvBpeDDqD9uB5pxNGF0+jZ+HF00F72G7T",
+	"9vM08eri4upp+3kbxiUArbpq4ldrIE5Cgphj0r1leRTgYey2IjXvKeh7JCRoPP/4AzZ3pJjWiBe84Cou",
+	"vAVa+1WP+OLf8l3tvKUR3e9eviq4ly+DVnZCMAk9iWnPsC/GnpgmUgQOLjeApwLnQbIBPjLXKP3lx7+j",
+	"O4h6592jPvQ+DvVd/zFG9bHN+pQqQ/r23j5a1vnmL6k+LocpeDcG2j8LfNDd0EeEcHBG44fBUU2jfKI+",
+	"QuN2vacqbUseAszkMAAvs5QkttqdS+TPCXsmQhlxMQqwH3w2uGIT96Gdr8kcYOhMAK804pEFmY6D3fBc",
+	"6gD2YM+30v0sPsiZRswwaz7n4MrcMwMa3o6UTAQ0zc7SE5LYdef77f3HT+Q///1/P8nS3znT/WsyxI7F",
+	"fR8G7Z9/Fp/FGYEv2o1wZRMubmjH4Dhw4BpnaHrncNO6pI9ls3izfdUZucmSKuwip0kVbkOQPcOSgbvg",
+	"UT/l6O6AYKgBH3rUT6+BwQi5HndMOa168YMF5wI4Luy6RfgoDH5M4yHOAE8OnAgEY0SnBo0JdtbG4xsx",
+	"4DkeRs4LaWj+D339PwtC6NAwKBBBmY43w9k+z6RCH5JbptSKPVjzq/bVol7pTla+MeKzK/KW/2R/eeru",
+	"xv255QJgLTHnJC1SEaSf836c/Qub99O9+CysHCu8xT4N04Bf+zSOrTR0e9PHAzux22Ylsn2RyOd+Onxu",
+	"RM0DVF4aQo+Te3Jd9uDQKa1q4hGynhy3yYXMfaM7S1hwm7fsr+EYGjlisIYLLMtXAVV3Gc7CA6WdhqEf",
+	"/YSL9O8aKu1Nevbs2c6oy+5sSAUZMOisb4kmwnykulpmKrZywj7rUOx/wZfX0r77TnHsu6EuJGJhogL0",
+	"8rPMLFg+lJjEANaFMy5S7bEiKzXVWssnlmmyfmLZL8WP15rg77/cfPr9b86NA5AtVJMZF5Gc6bOLztPO",
+	"OXnFDAzYTYOnHtdVUK9eDlWdm6s6Hao3+nKm6pbZYppNeChj6c8BBa1jYImcT2uC9cospQ7GhDRkubcl",
+	"tiJrrhikZWU9lwRduj6ddrsCA7fK0TtJYsOtvgGQ/2doBv1ViYaeWQaLjMarRa0gq4EccEFh/AtDShXv",
+	"tQKob0TMBWsVPb7/wCH9sQSz/jVoea2sYOo5/9y11a6vNfvCrumIXeedYJ/FxY/X7adP2hdPrN59/fN1",
+	"5+paJvyzWCCupQYZOP3F9a/hoe407KEudYg5wxW7gc2kusWsUSmWNa5vNkUNl8epyWWmQ9D6cjahX84G",
+	"QCrPfrxoP3/+7Mr+qo1idHI/AIL7/ur8tTfGuWMCUKixM4EGWTaWMzKkCvlWef+etAy4Zp7b/jv4nLwq",
+	"J6/KN+dVCbbmyaChexI9+FS+n9GupiIb8x6S+Wqy3ichFSGLD6FvEXoTtAS2Dl2LUAZ7Z44zwM/JO8aw",
+	"L5tP+fOd4tLmnRNp7YnUyYIT/kETTzrXRLEpsDErWJxbSKfek/Ni/qEL0VpxwkTEMnCvZdMWFnNvpu1J",
+	"/pzkz/HKH6Cd+BDlz0cj4YgeQ+qpHes9sqe2aEBXzv5Ew6esSDBmGCOFFnQBEVb7l4qMpIywqye4JcG7",
+	"64yEARuB957NzkuaKHtqSr1lUsFr4EtWGjlpU47qja8peoQIhgSUnMHznuPVbW6Hi72p6NgcPeMkZU5S",
+	"Zs9SxvGZhxAy/zNhySFKmN8pNxBIlATl7eELmk+JEuAhWmCkrjDbx8e2kkAwlep8rPeCkZgLCLEQRsMx",
+	"4VonEKOBv5ScBZiarBQLXfH2mDFDBvPAu/MgDS9tJA0RaxGlDBuo85y8k8QqJxBBsZOEwid3DlY5n9Dr",
+	"j3Na5vnsi/0dl+VnnOruXVDl7l67jEGagRkgwQSa3TF7LoJQRizAUn3M5gwmTGs6Yp/FxVVw9bzdvugE",
+	"nv0GwBiDNAES+aH/O8g7kYOX8DaS/61r1839QCIWcp0GEpfARPLe4+LZgAmRbEbETYmkcwLsgMADELhp",
+	"ETevh8zTcCURkAkAB8vQQbXbdREmc8npejCuBZS/Va7dCuo7J28sDSNUY65HMXV5JRDPz6L4aMdj+jhF",
+	"GtXQ77gyV7Oqt8I6hJtlcn6wc/zGkzktKe04ixNCVkHrDP6tnbkJOn/m3JeJCeWk0dTND3J2T/bmwhiA",
+	"irNg7wIPrBhauBhqz8Uqn7V32a4T5CWe2dArY4sjRs64nAIPjDOXAR+0PO/stmqzdah2QYZsBSLAnH2F",
+	"mnVh9dKrIFcW0G2hoGkVekM7lb+J5L0PcnZI+XvgGR2w0KWdeJWmrmDYqyCYUEFHsO9nVsuPV0PPpeBF",
+	"Y66NVPNcSZC2/F8ITDqbMW3IkCttzslrYYDjFCDyMIEayLHPkSX27iSP/otdkGZA6N6mM3uLEzuuZs5g",
+	"LumeFDvm6Ol3LFvP/qjD28t31khZMYb8Rpcn9rhG+TtEoKvjLwgTpeC1qLbVtKLbl85Sju1U5aSHpGVn",
+	"KtWICq5hdHURP9sX3mbWeSxhO9gHxlRbIKSH5ryOa1VnTmcsjEw8pXvGi6wSE9N2k0gNRbz9jFoDq97S",
+	"mImIKgKFpFwUgd8MnzDyT4BMQ806OxzoO80puZa/cveLFEbJOEY13FK7PdQ5n6kvOvRwZypyqaOY9WyH",
+	"kuEG5+t8CyPgOuW4kFeNACAO3Q0h3+6r/wcSWzg1e22d46lyJO+YEhNQm1LiFNIwSLMLFWOAyXF2cXHV",
+	"INX+CLS5Bsz6wtLtB/trcf9KKP6DO2THnF7luQsejWW0H2gjlVKWHOa4TTWbWUffWh8YLG/42l/mpalS",
+	"y/TXOMb1dyA4g+aoxerPsF2H4jVeJVhTmKuiaN2FZN2BDXMQyP7pfmOOjIcohWInLQUm+kMszVLzRCq2",
+	"NuC/k+E+sMlizTLAHy6s8A+ZayZQ2gdgayG9524ArwXWWA1d5QeCHOHR2G93gMbYxiFiaq0Wmp/oLSZf",
+	"lzAQSxG+Km4RK38NIXpP319riiDppQEnJWNXE4SVCRu0973EiiujKBdcjLznrZ/GoCBsFcopI/1EM4Wc",
+	"tV/hnTjGJr/HhBYAXl7c64qP2z3qLXgi7ut3teJb9oRVfMldqoqKBa0vZ6GlDq4NOsCHwx48U+3MjpmD",
+	"4qBWI7RWGbD5IAUngGrBKmQCr6ithP0v//SUyWns2mSnNB5R8AZ60nD9lDXLfoGkzC9Ty1av641xkc4e",
+	"qkdBymfqaZudVrCJbswmFFJHKNea/jc7cq7O/XCCFi5VXoG96JxdrtEE5uIyW8mb//g/WlPyViZaU2sI",
+	"SAglh1SzmVS3WCS2jcLsKak2Tm1jrqm9dG924qfaI2WJw66s62Ds9JFM0v2rlQ4PgPLvQN+wWBqCslYK",
+	"ljuBim2ZUR5aDh+k/icoeiePhBzIaE5GigqjPwszZhPN4jsGDiEZs8dB9imuoeDThY0FM3ZVftDOm1TC",
+	"OLgmjtyhmTMyjOri5ANoy1xNqWVktialrEkIe/IUfbvNhj2llyZW/c1SgDv0y8Rthbo78K2uO7xSQXz6",
+	"Pr22vkso6ypc7gNqpnHwSSI+qEQMtqa7NwdTf7VKVDof06Jl1qic3BZRPe+LSeuKSpvNSsF+AFMnQO0X",
+	"AjIrJRxknFdhnm/bVrYp6PJlsms/O7tcWzLtBa/8uFqfrpQ1Dqh8LGcklmLkyQbQu6GLZ8PS52EaV6/0",
+	"nSo+GsMejawK6RCZuoSGIdOaGHnLhPaapVNerS3s8vex9pzeMWIkGcDPiukxNpWuoukKimRiX12eD1lq",
+	"u1yNtcV2+/KsfSBi2/c2vehsLbY7DYjto+NKr0XUqP4rGIuqvbpYTmw1hTj2bihwgQGZY7N3OSSK3XE2",
+	"y+jfmrNA4miXTqQ2JFEjJlyG2jVRTBvFAWNHCqbTaAJylR80sQeMGEYn4LZqJDsNJvNJfoDBHpcXGBd4",
+	"95lp6XdaQess+6OOB/hVwoh0MLFwLBRhVMW8EkTLvd7Icm+wx7au5Q0OZcR02l0DnLrV6cS+WKpsASYc",
+	"nCy9uyQWTNEBjx0i1pSFfMjDnqWXXiLGoSpbleZcohs35MdUZW0UFegJyE+5WznBUIohj1z3as3iYc/D",
+	"C67u8t/xQqrmIMF81ExobvgdZjYLu+UxFNzh531tX6e9WoZ0mk67++h22XKKh/ZwAiOu9m/CZefhd+zW",
+	"ElqSFwM/5VEsG098XpUOMB1Tzb6dPGac9G84qVMO8ymHedepWEA/AHqZy3Q7iEzkHCkcXBZyzIfsLJyH",
+	"MSNTT6tHlIXscgt5Bq8PsyBQ4p71S7b0i1+5Bo3bMEKtAQIwC8A5sQAQYGbZcMhCQwZzS9csHhZylfH1",
+	"+C7U1aqTlNdKPM4dkr0Ghlxe8S9URGfyjilCR4r5VtVgiXDBNeYDepKDf3syKae4F2tlEefWYT9xofxG",
+	"fN/Zw4u8YaOkJ+Qqu0oXLlLNQacK71Q+Bc0c7mNM9r3naO4zwzd39k9pvfen9W4lAk8pvbuUesedzotK",
+	"WyM5vIoNmWIiZGeDWIa31fb672MejknE7njo+z6M5YxMqJgHKcKw/cv3R4MwUKIx1LO1+f3Bj/MnHOYp",
+	"YXdHCbt4DHbR3au4hSlOxE4NcnQL/pgDIXOBsNw9V2fti09ww3puy84F9CEcQMHUJzqImSGXAbnRmk7o",
+	"LSVK0iiFDHvazqEwyCl0DKh0Y/5YyGCJeiDIWt2LTnM2fHEzHtqML/TWWd3x0J1HiCi5Ietq/+ZOjHrI",
+	"knScD1vC8DhOewv5GJgcDmMuGHbHycbqmxFlJr+34B3+IuZxgnYxYgaSPCfBZyHkzPJEaDmC73Qj0ExE",
+	"mM9JNemnH3I9Z6DKwieRmnSQ+jzrdIM+BznEvM65d0lMqTbVKZ7F83IQqZ6ObC7LSLguWXY2JJimTfnV",
+	"Ztt9XOzyobhYp4SJCcRp/Efr5m//Zt970bHWYfrHlRU9dTkdghnmeV57I7Nw4bSWuj2gFdNRuz2KXLQ0",
+	"NcBNk1Dko7XZ6Boa42pXyE0cO7PMfzUgaWIQnp0iIGCWS1voQwFJ8KUukyXO1LjX5MjIb12KyxPuAvVd",
+	"7Ij6PnnBfii21/0KifPOrEdG+3TWlNLpE8ViBn67vXluStQpqkkstQEbUE6YRjvXA1afk99dSDjXzjHX",
+	"8ABJYFHlQrxDMK+ITAwiYZf4gBB8GhalyhFUB4/avWJbNWmfiYoHyfj81iwM60VhWMvc0T+2Nod8sQWH",
+	"7DTIIQ/RQVVD3wAvVSmXBCKUQyv8t9A7FI3PuBjILyv8VNRAj1zBlCZjyHgiXOR6yPosZTC15gQfHzDA",
+	"S50056xSNH4DI/3GXFX9qeLSno4+mSZGEwalCyLkTPscnZ17swrUG7TOCn/58dkL6f/rg6S6vdvYBbay",
+	"qNy/vadXw6T6tMXcXMo+n7u87gDSR6ur6aVmLrsMXBYRoxHAh2fteLM6dwAwW1VHLu+YwtS0tWvdh0pO",
+	"3HIgXVd9YgGmaB1Egaa8kNvBqlp+8cawyYPDqtoPV/vhMppQLGT8jkW4J57N5hi6Z30Pm2tYlA2bFG7e",
+	"3/SwwNTfYLLwlhqXQwK2I4Umsi4KD3+UlGoAI4JAe7d1g1ksaVUNUwr/zPdhHpKbEY3YP1tfV+brrq26",
+	"dSzNQd8YaxiddX56/unq93/779sghXn24PP2XBGipVw64fHcN8R4xWkcy5ZfJF+RMuECG9xq9sXOz844",
+	"5XDdFhYawIZRLQWcVD1mVqrbc6qZstYI/EzDUE4mMkKfzR85ndKhNq9IPt4mkyE7VhX2sj/jB9PtopJn",
+	"+IpSN+AFpkFzXHz3XKMhO7rIW55gy509GtEfvF8/p9GCMI65uIWc8AV72Vm25FG/WEXQf3xN+nLKRC+k",
+	"mvUJjbUkkaJDoyF3UbPzIkAFvhNZYzETkBTqdWAkLMoBmaLdDU2msIc+8LMNbG1cfUswiYg+ZGRxFBkW",
+	"6Vp7bp9f0BKpoCDbOeJ3PEpglhNmxtIugzXADBPA6uQ0iZHpOsXG1XQAy7OrZS8VJUqn9XU95oQ9EB46",
+	"kWMlXzxEKxn5Yql1jCuYY43lLPDr2tzI0lfMohHbc0aW4+xEM4+LlXrYqCv5bYT+0/numwmc1L+T+rd7",
+	"9e/o2FxKn43zOt92e58dmL0jcchYhBl5rtlSRNER4g4UcD7nNduI9V3nkjbg3RLiI6XdMGFVjlQnilhs",
+	"NR0WLXC9p62g5Re51W39IiHQY9dD8y9E8NHY6NZ6TndF45f+CJ00mY1J3K9h4/QdsRB7GR2SHsOQXgMA",
+	"MUAjiDrw2kYUGjfpI6XeNGdcyF5IpxRa1a5Nla/cxp+IcmOidEvYOE1O7KlaUcr9s4SjPxxaAfVnEo1Y",
+	"lwzm2JGQwhJqe651QKDjrysvFBHR7EtABrni7jztxYwqodPyC2i2AvH7GjG3t27Ee4deWE97zamncA31",
+	"WaBNF0a1t+fT7HQoFWt12+cvcrrvH2sTH6zXr1ybKudjzG9ZPIes1YeLPfzMReSza8FXPxtLMqFza/NA",
+	"vElkts8ROxOFNGepBnQIem3D0m1IeXzsog3t0V7Eo56QpkeNYSJaX8i9k+ZVutMnSbe5+hlLnZdzRex/",
+	"tL6akX1Q0LpHonw/JFQQ3+IfMC1d73M/2sboFKZ6cqidHGonh9qBsbuf2MgV6TTK2ywnwbSgvbG3hliX",
+	"n8mJe52414l7HRj3+i0xBR0mVdok8jSv0DiIxg0Zm16dEZwjBOioTkWU5qUEhGoypMqlBPsWG9bSvIUy",
+	"zKH7WTPdaH6wPuUGn3KDT7nB2+QGAzH7D6WJZuCnKv9WxBUL4Q1lp0omBjQIeBj/V/t0+H0JEe+lFGqW",
+	"atZMr7MsXXV3OdGVRJDA9g4pj9EkTQQVegZ5ZlDXDpkfrrDdHoiI0djAkNc4FIBuip6Wpe3aGarj9pgK",
+	"ij54a/aULdXI4H6YVO2V+IjUAXmnYhnFLXbqkuKcvHMu/5jRO1bowz5gQ6mY034s6edgDTJxbF8fEApU",
+	"HnimoOzJs2cqcAF1xDLMRhFz3x6TRJJh/y2rXc7cmXUjrgV+uLkB0qDz0jOb2hDMuAS9CcJFW8FguULE",
+	"dRhLzaIerBiqxSPWGymZTJ2OHbRiKkYJHSHGMPsyjalwGY2tl1LoJDaYMWr1rqG0y3qWTLHfTDhWUvCQ",
+	"8DgWTOtt7IZ7lPyx5UPjnkiM4qlCn9P28fp5mBtwa/1gyn5gHtMjV8J4Xik6NMeNdZDxuPLQp51hI4HP",
+	"jdp+LTGznO2wsphk6wjlxpjwazOHMRUCinXplFcyizp+hUwD6+b1rTp85o8sH6g3o8J4wlqv6hjw+jl8",
+	"4Y9gSc/wPoecS+PHny//5cV//7/fNurS2AGryrknIIV/d/6JVdzmEItVVqtICwUrhxRLXtkSTYqQ+Qxr",
+	"1IZuSIgtqgAkigpij53iUQ5pgepbl0Rn1aDpVMk7FnX9a1CVQm9sLsJUJ09xHYxoPJbb+2mb6q+GKkkv",
+	"mS44Wl8UlQrvz9ggv2kvrddWkekhehHvkfKu/RolnrttJeOfuK4TKxyHkkwsddiFgtq1GYBggtOHGIl/",
+	"BujZsn/HVJsUYmTJS1jHI/iLG9JR+QUPEt3yoDwCb+UdO0CvADbiusM2SYcp/+pT84RpDQZoFTn/xMyM",
+	"FUHZfeK+86E1Sspv/XhOtHwotPxXawBaQut3a6gJohnLV6xKQT4lTDs87ypT5mJ9rKOnEK/lYCl5d+3X",
+	"ZhgLHrJD5S2OBA6XvVQ5Kn+LKRfEsC/m2gr/kAohDRkwp15HhA4NUzOqIu3bqfCY5XmJb/iQNkp1qZWp",
+	"Sp1pzG6ZCB0AUBl0rgO/OhVSzCcy0VnM1JJVvuj7Pg+kOyB7dUQ6ovuUUZqegnXwC000vSZTwOoiVClU",
+	"7wThwjA1VXYo561NiWK/fji/8CVU+XtWuP2AyrP9KvPncCUEwxoqtDcv95khmaUPDajmEH0SxGXT5GC/",
+	"fFbzjbvZHcWIhTxi+py8H3rDAgJU14QSwWbEnXqi2DSmoaM9KxIxFrFVZV8KqoAD59oPuwxfEIbhd+m9",
+	"X/cjSaSGCba6rTtuaNwD8mY6c3m1uq1/FXbuIbfcDnpIK35H42vX5DA1vIlO1MhqGGtzBb9kH3AOJ1N8",
+	"K25yo28tL9FMROnh9hlsTTGVJ847tUfm8tOcaDlhGUQ7MJfZWKIbLQDKxybwaQhgqmTIokQxjSVQ1nbg",
+	"hjy6al8+RnaRiNjqBLjnqT9uEyQEXKC9c4VTBOMUwfiGIhiHzY89V1zkyPgzsGQuRrvjyor9ycJ9Jo3f",
+	"aBe34GLUWPULzurESU+c9MRJv3NO+gEyHHfGSKfYq726nB4DqHOMpHaxITpasC6TTTEKLYD8EIOscTrk",
+	"VoJzyiXcUxEyZ9ymTqQ0FowmMmDZKPlPJogWdKrH0pyTD0wbxUPDImeC6bGcpSUlkMDH6AS+V1GV7+bZ",
+	"WKpLOZdJGcRf+F/LlHKcQk6ZgHYZomcXy55wGlvSayViHKrexfPe0xfArf3TmM9W/VyncHeW91Z4Jlv7",
+	"7Ml/tIYKjxoutiP/9SPJ7vxUpF443pmoB/b6fmSMsC80NPEcj2LaKzPl5scZWFIMTsAe9R1wRKFrKnVn",
+	"aWtaOuIJPNgmkCeH7mABUjkD/PuS8ugucagzEcLapAgEAVHsTt6iBxobPkQI3QkK1oxrVkHwuFAHkfu6",
+	"kWi+XN+p9AHPxlfnTDrldu4stzMfPcFmLlsLYsW0jO/23wtnWS5XkCYA/DLHBaQrq4PKC8jfMtCuGIS1",
+	"kCTVYgkV87QDckO2Eizc8aF5aBkneZgvDAHYFTf0lgmv3kQcdR8ylnrKDY0JF9pY4bQJg4AzdvI2b8MC",
+	"3knDnFJhqQOaX7pgKZQjbZ/w/QSF3h55AWCa6IKi/4P24WPQ7K0i/07i/wo4k2OqyYCNEtEghdvVOFq4",
+	"nhxx27UBnjmUirzjdMLmm1AxHI4TEW9DxLiIDRZpPNmzXv6zYuyfTCNj4jqzcwICpmAVLQtoX6ew129a",
+	"Oqt9nXkufsSFPbahayoMVvck0ZCIYr+AhWnQjZ08umq/eBwU/QQ0NPyOBVmaG5IEvGJM75h3aaDlgK+n",
+	"go4AVgKfkkSPqfJuELQu/PuvF10joI+4jPI08xxTXTBvxa/UhGsNfgtMq+OR1VSGc/iMVJFvSWygU/Jw",
+	"dUqM5XmXaTs/w+IYVnJIQ+MqUdN608xtMaFzollzGtF2hs/JZ3zyGZ98xkcs2j4yEW0p2HSYsDN2Z4dW",
+	"3UwZ+DnW2Lscgj7uWJ9oOtdFD806MCUlfd8xl9kO6zWO6riwSmQYJko9RCZz7kutoJX/cH3sCNz4IqzI",
+	"NemjAC8df33QET9OfJmlV8nXgLWAAd1yh4mx/EV3qTbGiD1RPZhvDx5tMr27Unw8y7iVZRSueetVJ/cn",
+	"nulMYhQjBB6DSre6V20PLHUBZ7DGI508Om9tYfOj5fuwRl27MUyZHi6fpdXcKcsDg326yE0VMhaBoy42",
+	"1fV9oYpdc9MTohM1je1P7aBlZM/fj3Nf0Vr8YkkkXAatO665cfKyxqyfdZC7bpMcn3Kth0+Mz473SjgO",
+	"e5uj+oK0cL2atuodvhLaHr6ZWgSwNxrBtTWBU6wDQuMY0DIQh6ML6a5wDSQKo+GY3LExD7Hnl0vVDAiQ",
+	"EYPQpWZf4Bt05J48J78hkDNVrNCXLM2jh/uzOAaCfbs+3WAjWNYHbjowG9LcWVfK44wS7XFnuIApTceQ",
+	"Wi4iIiTpsy++FxaqSk5szsaOzbmp+Hz/GeUmX9sqwA9IhSExZ9pbKcPEJMpaWW6NkJtkQZqltSBmxkMW",
+	"+H5peZUw1y6tTCb73P70fO81yLIL1oQHElkxmMveQqDxjM51z5q9raDlNspfxG9H/kIZc3rafbokAR6M",
+	"5a8FyZ5ubtMFDHWavZ8EZZWgbK8nKDtrCsqLzQTlBseqTB5+cMhpxx1GzMveChckTBMcSuJOzstFr1VZ",
+	"B4mIYtejsbbhtho6BvD1x3JGJlTMvchNqWpBMAbZnfaCNjyOrVj0d6BTL71nItWSaMVUdWs4OMEMYft7",
+	"ex+XiB0ArMnLnC0TeU7M59vQ0htiPqlaejjenvu0+BQxJtPjG1fjt0WIeVNgL1BcphSDjD5ozKmd9p+W",
+	"ub9IvehckzvJowVHeAq057XgggJMis6mvFZb4UUv4TQeF2YLBbdpaBhPnv8yIRedgBSpdDObtFEkmBNj",
+	"PTHWCsZ6mJ70e7W0l8in6vHXtXSzJ9hNqlJFex9HTBvwQiAUyDXwQddV3epXkEogE1PqYF92rF+XqlxE",
+	"J+HYeWLsrzXc7+g9OWGJHBKWyKah0younWMgdVlkpxW00GfWG8zrBRM7qL9nXvh12PF6Jm1zblyQJAfq",
+	"zMWUi9Tscg3rHOTJffzrsGBP3loz0k1gyXz0rffwvHVh3sjDIPFUj+VME0r6Tnr2i+amu9X5PF0mCkeY",
+	"Zcsbcgpo8QbnEqaxXaA5edR3/+vhhb5LesHXO8U19a0qFkI+Cf5sfwVtLyrnuOJ26cztFzhlIw6zOYHt",
+	"0OF4Ypb3MsuNt62MJ/4K8/zG3Xl2ksBlc8wX2IaRtZnv5o4+p0w++cs1h9wANno9x1vKkfaU8nUixY1I",
+	"Efvnituj826BGQR6zPpk9eA6TfBX9bKDMTGlZpzrjuNptrUo6tbpkPLHtgzjCeTi7DyFeT+Ls7LDPp4o",
+	"IUksxYgpHzWnEylGiyq1S4yGpaz2VnoV8f703RJOa1/QgPK357qHl3TihIpPaHZxrtoc7e+wDjRlZQ17",
+	"KE+yp0YYWPKod/+W4o1l733uXaDNyrEj9Sb+HVgDCrMJjRjhgjClpGrEofgw/LuSlb5Js7Z+8LlcVDFk",
+	"h3Bo+PoMs+PATJd9GuAAzWVokUd9vJLa4hsz3KMsMfM1+HdyDoWJTOByDebEzCSJmL7VB8N6T8GhrYJD",
+	"QOj7Dw0tiofmj+G3GVNyUiBvvGwrDVw5zZklQRoeUtnGRxzZSz+wU+XG7io3/O4fbu1G1jO+9KN4tQcv",
+	"rF3GUXiq9Ov47YjO0/bJrg25IjE11f1K/R4MlZyUdyuNsOVujRVYMQZGVczvH4WRa42hueBiMflZJkYx",
+	"Go5rtiVYKbeBqeQF8EVnlcxeun0zef38olowQzXhpR98elOxE1OnMOSrTID/lCDNcecadYJxQrXuAdm4",
+	"Hsj5E9ttcYF7yaU4n/CRcgWZ2a+tssSQKgGfX/ymwp9FJv7QsU+/XJ69VYc/PQhFmEmbBypncRUlq8pO",
+	"gpT9YlGIzlk13bRs3SpNaVtjKHxBZi0Yi1h0Tt5B8XokCTaBiKUYQcwy8BlwQhpGGLdi/Jy8EVa/UHNX",
+	"e1JgPefFKGeuqOX+BLs0qLmqqqS6aqR4nvYa16xkbg/JuGoxo10zmQ25wQ4DtSfB8w0Ins1OVUVhiFTR",
+	"cUeSl2RZVW2IVNZG9AINVPUMag0gTLaPIy9ajRu1G64RN15i99sppie2cGILCyG8MD1aB+EEqqWxusj2",
+	"gs56cKUb/Yxi+lnnISjLBm1y0lDNRi2Vct3qjW0VzV0VcMD20JgMcgS6sTW2qxKOE5898dkD97bXU6ey",
+	"Io56zHZdlWnfkdedZaE0xT73FBf9Cdwj0PDSJyxE9HASUE789YD4q4uprsddFyOg2x64b5kJu6jnAgfe",
+	"OvApp9XBztfg+nTbFRDBZkwbLKZbN7pZHtt8/9uxBTQRCXLHsUwHNxm0ztL/rVMWtyp+6MOSNWOWK4nt",
+	"/W8f8YkD6dD/8f1vDx5akdNV4RRDRURVRNzRF6McIHCOVl862KskZnp3aGHYdMShFQ+VnJD+gGoQIv0A",
+	"O2LCrxW4xYu3uGXU12kTYri3P5UxD+epqWuvcqXPP4sUeyv7bA4iK60mgxfZg6NoxEODEGUgC1bEQ97/",
+	"ttcgCM4ZnqGaxZKCNhsDp+p22kFrRpXoTZkK4X3P7S+Mj8aYaDLmozHoDLGctbrt86dBa8IibnnBBZxl",
+	"w439Tuvj+9+IlamtdUhiP62z7Y58mx1OgORXNDfZkOjvkdFPnP1aJaotgeMtua9dFwg1IBOqbllE+lom",
+	"KmR9fyXIS7MZ1fgiK2DInJX0rx4xg2lQSHbbMf6MdBBtnMbwHqo103ri3pGdW4eYrGQM2MeWWfoOWYX7",
+	"sMDB34YQ1zqZWuXJChZ4DiPGvXzf87VeMI2puGd0X4MWNYaG44kHA465uO1NuEiMvcWSOjDsTrttaZqK",
+	"3i1j015E57rVfdFOE8Nzv162vyJmNzZSg8n3ELl6KONYznrWLMHxj2Uc9Sb0S/qoZTLaeFUToK4nUzuy",
+	"y4UrEy7cQ9aQUExOmehZu5eL3kQKM9at7rN20EpEJHvgtfNXF0a5yA2fbsUNs22D3Cy3rFZvyOAghokA",
+	"THEa98LE9ORw2IvkhHKwioKyyzG7Azjzy1bQmtA/AYy7J6SxWnm2FTpUjAkuRj07Rsxq6j7L/44DdVcu",
+	"gb96LdzNzF2zMkHGEVPwd89qJriaAP/tX11cmIhrOuAxcKSrdtAa0gmP57DqvXDM40gxgVtsV4XGPY8b",
+	"zuzRvEq/iBYi3glytXeXxIKp9OV2cNPxXPOQxr0ptaqiHcpUsZGgkE9sR0p1aH9HseKwsjOjPDtvNLTy",
+	"PWbRiPXGMkGWn/aAb3WvgpawBmXc6l499yvQ6naugG+H3NoepQ92ck9eXj7LHv2x8zVoQbezeW9IQ2MV",
+	"yU4OLd4f668+Q1ilImVANQ97jqDdwXJI9Fz0IAkE2AH8rycT0L+HSRznn2kJiueLG+4UOsUcpHxKO6gq",
+	"9FwzPVhg35Sye2F3ID+0nnM49ZDs7cy1kXYqMkwcDTyH+XB9mxFRno36JbTPUq35KF1USxLWpOt5Rp6/",
+	"NeUobtV+RLbn9/erI9OyL108e774qcuqT8G9i9+ypyf3MdgwzwrKPvhjp/b37K2Ln3MOE/+5H0FzQFEJ",
+	"iemoQtRWvX4DwfZG/GyV5zJd6HfXQMMr2AfjjqiyaSDgBjo6TC0/8OYtmfv0odqhdp8oOqYZXI9zaZSq",
+	"Nk0oNSUOyIuz9tNcOVdtp2D7qpX1n7gITvrSSV866UsnfemkL530pYPUlxabDi35rkpjREvScZMIfLnL",
+	"6dOYeXl/HBrWg3uNt81wek3DMfht0653qB8ap+Bi8mWa+gQ/29tziU/QBpOboveppJaZiVUO4rod3lxu",
+	"0yZO46YTmhbJgzzSLJQiIvZ4cDF63Fov/NFoLtNWdHeQkdZK3+3LMRUjRihJ+dZmblpIZ/EneK/dqBNF",
+	"2JzpLpmNJbtjisyUNIxINIowGOR6o/jxAgzAVafz+Jz87hv0eiPP7iTo85pFljStZNXEqtnYfAY5rP3/",
+	"HJAGPwurAbOIJCJiqjzHUUgch+sd6QL+bmQTRrgw0n2dmiy3cSKtFMtxh7LAkJ/TVlS+hyaOJ9PxZDqe",
+	"TMeT6XgyHU+m43dqOqap2nu3Hd8coms+1S4XVNjfoLIN1adMc9pSlY34cFjdBckqifYOpnxGER1Z5m8K",
+	"CUWzhUBHQO5onDAymON/FsCl1/HX24+XaniVPgDoji4nU6qw9K4iF87No7UmSOKWuh8YIS4heQhQRJY9",
+	"DdhQWqXLyvOp5AIutJ54if8Exf0afek+vv/tld3XCm8J7igTIdMPli/30m2JmUl0H/C9+jpW0YbTTLkU",
+	"Z5Ytcsi2rkzLkZqhxwOb1scxU2TMYsAvN1LeouOEi4oM2exjH/23jith1s519+g/7iutoOU/WD8x1m8i",
+	"eq+4JhNmTSb7pzZ0OKwYi903HvIpRQjJdRjF0jhuYi2RTSJ8BdZp59O6y0bAcRd6aLcURpDSrDOT3AgG",
+	"UsaMimb7NFvdqjbuWXhhN6aOkev3sXDDxdXaVjB7mqHLcRHxOx4l0NY9tQxB4y7sZs3JUABxy0zVulCi",
+	"9MIeCjnlIXzod6luY0Sse2OZ+x1nMy5GJLU0/lhb79kuj3qJ6Tx4WnU2glJpkRthSr55aQG2w44SqZdZ",
+	"+Tl5h92VAVZApxjbXeckA7kmYwTxGzOuCI/0eVrQay0PMWJKB/AnPiMT8Kbbo4A/U2L4hDnthWHLyLQc",
+	"2J9qvxgIKqDZHVM0Jrmzrc+rMqiX9nyvCdWbMJV7GcYumcA61LwFIe4pmXv5cHyr8CI5xnMPssgyCyrh",
+	"QGvqkfdnNQ2hTMIqlbOxJBGPAMfK0FusnCjPaCqj7S0tlZPQPzyhHzRKzgcZv7tHL/CQILVoc38B85/m",
+	"YOdkZ4g8umpfPj5fCoWjZn9v+XkuOk7JkFvrcqAYvbWqiDWZKyPgDQj9pgPiKYFePd1KYd1HIPyboKv7",
+	"ECB2Jvf2jQKxkip91DqjyvrgEOXQEA3S3p7gIV47bHJAFjocbPyTanJSTQ6QhXr8hm35p6H6ttrh/H7K",
+	"BIFb7oGnx06bE6kNwWAu4jp0nXUxdOXYzs3hvQ3ovoCki+scp9Rww4QKOmJKE81YDuAshcu9gYERKRC8",
+	"3ygODewtwUJ4yGhiGJ38oAmNpWDn5BPMI6RKzQmP8COGT5gOiJBkSENseL81DgV857j86lHCdu9Vx4+0",
+	"gtZZ+r8mcCiWz1eXYDAZm9GYMZtASpi9yc4Mz5E/eHAMHAj0nBnyyIqNxxVzm3BRCoWfecLLR4nj4xo+",
+	"WfFud6kuzL6hw2EPnqn66GLbATlloqGmA/ZVraAVSViOiOsJ15qt0X7AB0dAcpV/3l2quR6WF/TgkZJP",
+	"vkoYwbCnC8lAyl/Fd+3hdDHSSoD/M8s3WnUnSwdWgYMvT333uLIvL7RA2yoGVFhlSD4p/6bTbx42Mr27",
+	"Rukvuh2vLzgm469bleJTu722gjXItRMyiYJssYvn6PLy1Zy5aeQurDUjoOTuUrZiLo/F0VxlJ6Hc1JsK",
+	"3VhJ9tDBGtA2qkFwfPaHkWTAiGNAXt9Bydt0l9E/7lOftgZqzloLpIICJVmpA9bO8vBa/Z4ob0MjBbaz",
+	"InfG4FYfhElSTZjOT+oGu1ti3D7jJiPZJ6gm7tFJ9EmCRrqQIhJY7ubrLMYU/K4yRkjmAQ1vnVYLP3ZJ",
+	"P9HM2uZdYnl7v6Q2YkY1cEr7fKqrlaNBE/syDAZJpiEaNJPqFnqa2McndA4/WpsMFW5d20+Fq+2411H4",
+	"ptzK1iuPeNpai+RvYDUmaS+9Q2+ne+LvdmprnoicQOhsLRAO0U+FQqHUQ/U3fsecVLAMS8sJs0b2soT4",
+	"Wo9Z2yHGbK9lcBtx1jqs0c/tmJijkAaw812nLC2T0dgQyHRejxO+xMnzQ2ssjtUjOW7w9KzTLrik3S11",
+	"e4U/PRj+6juIl+3dw/NfZ8WtpV9/d+zUUQmrVLRrslHHpo6Ni3Zy7Zbw/Nblre6Nx8RaCz2cB1yZMbGk",
+	"AQs1U1KM1mOwr3AFaHzirw/LXyu3bw88NvXRnxjtakbrqCVVXcfUQLtPsIYhL7vc67iK/0I79+ow6zuE",
+	"wqdK8Tsaa4ydZhFXqcxivPUaO4pA43Ap4rkL66TRWQh1uqjYxOEvGMXpiJGhTESE/U5pRGBkUDtn/9NQ",
+	"l/G/43SPq7QIVv8heotnH2oFrdxn60fP8DgVA3zNoPDDzqU4/Cu/7oNLDxvSWvh4vmt/VVwVbunBLc2M",
+	"Ab48w97hoZxYlsCrFiDfVaZ2MNNxjvyzK8cyVRyQD6pqy9zl3oCuE1JNIRB6xReUVZzhIUY4mE2au3sq",
+	"2L63e62hrO7x7gdzIC3eaTyjc91zXqocvygK72fd9lMnvP09y/18KtWjZ92LjnuaxXzEPaSE+ytm+SZH",
+	"AD2wsuXROFS9i+e9py8KPYQ26mP0zCo4xRPYRZiEnHozo9zgEUYpt3qGlQpQ7p6mYqjAUR86iIpcsjqK",
+	"eucFdEXL2iajp1Vm4PshmHK+57qTIxDkkEOCoDAQiaAq6+SOyToGSuOgn0CX9Isypm9fkO+SeU7euDYK",
+	"2re4/J8JSwAESoqQBVb7meUUJJdL5IcGmtc16ePVPoRABr4HsJCzlLWdfxY3yxOyk6EFOYWT0YROpJUc",
+	"Jt95HiEOMNoizj+LApSBeyHHuEzuIXv/dbF/fHYvvMxlF5NHffe/nv25/zhwU4UyJN+nTioCafVRsNiK",
+	"Pu0K6lipFRH8DgJF2EVfwHywvT3uFemzL16OoGHkdNnZ2Ekvp/Z6+DBLyuRRH1qSebQgaO0C07Jvfnyd",
+	"a/8isLk+xMakGePZgbnb76fnAE4R7FmQ73kac6YrGp/mtywgHikHjqcaUcE18PFcz5nqhjLAAw6or36J",
+	"RKGxv8i+TFkcg6FYR9b42x30UevVv920GhAOSG0wiypxBC9EUB8PcARG2Bp8+cG65Te54juS7vds5MPL",
+	"fCCqXrrLfwQtOdBM2amXbX3TSoK/p673qbO+YrHWWa0okrX896iLZJ2uUlUfyyCMKLyU2L7NPn7vCegA",
+	"K7CIJAgiXZHYDsIFYfMITe0vuBdti8ydc04+QQs0d0soJ0znkIyc0qHpDNPi0wup+QUaxy1oGsOCZnJd",
+	"zHwXjEVkIjNxjKX+QoKnh6lz8vt4nsZhvUqErg4A2oRfqjxDVhepcA3VdAj9d1jxw3cKHZBdnUtxt5rw",
+	"mEb+vGCaul150Jfsvli1CQBaqrLXHUdbncDenBUL56aWKDyZsw9pzgb+9T0Eh4aGxM/aDZi5QOEHZOum",
+	"LWb+p2M9D2Du3i95ts0WLmOyI2a8kdFkF+yT2npSW3egtgKAojuuBxEOvI+H0HS4u+cg28JB5H1fWZuE",
+	"rIByck5unHL3p+RCL3qnpAhZOcD6neTlacPZF723a8mrl2nwBLAoUcdFJFcWEW4C6EbumhXkPS9FjRP8",
+	"MEyEVal1JbwRT/eGPpimASmk4kyY1ORKYwrIj4IWuKhKeGRMxSgBj0hrTFtf13U/N4pfcRIXJ3HxkOLi",
+	"EBNIVnktMniTFVLjaz1F8QmNJmhFHUS2nvGSO1cfQrlZkgq+2tYZqy544rHWo/7jwL0vn5OSi1vYF3uq",
+	"JY/6Qpqe/9M+66q5c478tLyXpXLGmsR5z359iQFrvqXAeNiMQRlCvKSUJq8wp2s9Onwrd1aaslJm2JU3",
+	"K+dxEix7Eix+b06SZX+SxarxqQeXC3QX3+PhqCtpeMSE4cP5HoWNN0zkEOoinTCYgTNep0kAA4ZOdEjN",
+	"9E3iirfmLBDNwVoweSe8obcY9515AN5CtP+cvBGLZlHuIz5+n//MQtcBNw1VErcvCdbj3c7CCtaJ32fB",
+	"6vIIfnnTO/wYJcAHftBOwErBXIsZfK8HHgYEHf95d0i4leH1Bao/WkclUzdLbF+PKb3xNPetGGeN152e",
+	"ZO/JqDsE0fuRzkG6hHSypZyNGb3bZxXrDfjfBoyLkU/gQgQSz8nH9M5es2fOCbZSeTWmmjARMRA3q9yD",
+	"K820wP+GAwLck4hwTDXb0H6DFf5G7LcXvi7pZL/t1n6zJ3nF8n8PUiZm2Kz2JGL2ImJcNwAwa1Ijz+/J",
+	"5vIGQiZnMjlEL2ItGVLHmZgWBwtpWJbU5GqF7av7UDzXDxZzmArZvEVp5dqmSBVVdgMvkT6w3nAo3yfm",
+	"yNAcPtFbJlJ8ITaCbphkLPWUG0i+S2tbJyyCNqNZX8/1CPaDXSW7QKewVLX0yQnN45c+MjGhnLBe3aPm",
+	"719x5O4XaZi3bzcsOYm2PVpPTESZTMO+mb5Fuz00PNzSqMrqBfYk4T74TAtwKVLhawwLIS7nhrQ3FmuR",
+	"MBFC+0rtRYek3elYylsWkWSKOC27tsu2ML9wxkdlf61TZLLYY/uPwEvPdwATMKPGYZxTEo4pV2tKxk94",
+	"lE9y8eTZO8mmBzS7kOy2k0KJEmd0RvcZQ3vnSjE1saNhEbHjIYnQjImul0auCoUrbbD5I1pMqYRG1NFC",
+	"XQsYVq5yk+ZAm6wIYTSCMlsAZo4jQjXpY9kIjqFnx9CvFlnbJ5MU7T/EMk2HnwbJwBZMDUGqi3kmrku3",
+	"+1BZlslmBqFdA6CWG3syjssg/BXKe60iIGfiGnc3s661DDn0CQUNjnCdtxBlYjSPWG9CBSAmrCkFEyVg",
+	"vU5y8Pu0D9c/eUsG4+IJvF8a59jVSSLvTSJb2s9kkd+MzcXynlvBvTEEIlI6Dz4hIoBKyAAKcrfkE0+u",
+	"y3Ja5NBuqDaQq1KVql+/pVyJzLIvOCoLrryPnGuSTQQfjQ3RYz40B9Na7mSMHZwxBoziUPh+AMPp7eJg",
+	"fyuCwnXBQyNiQiPwqjGlAPtylcAYUzFi1YCMN5r0qwSLe7YfEHnHFBRWudswcpfrc6cYDceuxRhsFjMz",
+	"qW5/ANhAEnHFQiPVHCyRIVX2HzNmnwU+/oP2D7hOZRM6h9L8HEqjhyQ0ri2OkMIy+Ys26eOVHvsyBSMp",
+	"bX9m0g46ksg4qirZf4effulWavOy/YXqtFyJcT8FZrOLiFbeNaEDzYTpZqmtMo6YNgTXPR3+LZtWIf65",
+	"AuY8NUzol1+ZGJlxq3vRbrdr4Mj1hZz1u0RI92EdINAmjBcX3WE18HBMjHQuXFIJhQh5qKWAkJbYamM/",
+	"utG4pdOgLABgrA6IZnYHIEUWgCYmVAPbdiLnHwtQs9AW7A/g6zHIGUAPqERRRLza/AS4YRO9sLzPlhc3",
+	"sNff4L1Ps8tUKYpRQzMH+NqhVJNqPAY7V/tknXl6tKZzK2OnBjvT1ZkmfODeOV60t51kg1iBFS1Tzy86",
+	"l1dPnwGMsmde9SUVvv6vr0FrJEVuyewrnl88bRLAuH2VYSnm3nTuhGVeJF7adRtTqzOpbFAF0ILW/+iM",
+	"krcfry7fvXqTvH/1+uLXP19fvvsz7Lx9dTN7++qmvpBEzvfQaAaO4585Mi8tSf4ZOQ1wogI3sKZCnIqZ",
+	"fCNYx8WhVtlfLiLlOHySapn4+o6pObH3+K956cQFCBYq9IwpgNOz1LQCS/iaXPpkeY+pjBOJyjuqvkwH",
+	"tySGSlgF3JnB01KVDtiOtgs9iwInswMSuh4I//nv/7sKNkVOeVglTUrYXYPEbXdFt7pXxXaNiuvbXszu",
+	"GKAhcQN85SW1soDrW5JegXHjM3kqar2gF2H7asB+/DFCnXtz2A+/M1VkchPHxO9cTpt8iUtx9mta1bxa",
+	"s3T3p7d/DdYCufo70M3qe+GexpXXlKyqsTiBjGXE0nVKiTb78Y8lMn3yl/2nGkfkU0HdtPcGyB2KhSoe",
+	"YiRH1/ZvOmHr0OiIpSS6vqJIByzWDUhES8+c4TcHVHOw55iCWhUrBNGSdv4F+Cm2n4YAUPZbKtSmik+Y",
+	"kjCwIf/irf4MJHg6VdKa6CnCtqfEG3eFZFeqKPHpRdgZtukLdjm4aq1NdFXQGm4fTvRWgeWRUlsVsa0N",
+	"3uG++s4ejRQCKObiFuhU3FbT6W/JIOYh5oXYOz3QqbJ2/TnQoG9ubVd3ycQcU30NFI3mILwibwxiYj8g",
+	"iE3oLVvu4EeNoeF4YkUgFXMyARvMGpDemwjpJGhEpqFCsfjojKLP0SWdGE0c4ZKIxcxgIdozH5ezIjkb",
+	"pEFGtMxW0KK6Sb/yKxfrt3D5YHlWLWfkcI1b30nB8sggtRnXNBran0pQxQdcoAK9ZAe2aBJx+eT/v/6D",
+	"fEJHDB9MOSV2JZmbBTvn/teV8ho/zQK7uQGr6+xD6mRZVApmdK5LxrA8Ac+4XnE9lZp72JTS9/Wz89jH",
+	"iDChIMru+cZ6rq1O+9khbu/WG5kRJWxb2kGkXJAgqZTAZvJwjK8CP+LKlbfjuLpYXE3Dvpgn05hyUZxW",
+	"nUmk2oxO3DCaMM8KIuT9lLmqYcdsY0YjTaBVgJclGceq6H9rf9NGMTqpQosqEepUm4IxY7/+gyb/+uFX",
+	"b7dMqRlnZkuM3LIYtKiwYjplLjEvxyZspZaZOitp6JC2QUagmOKKGHnLBKGQ3+jNLvDbwP/Oyc9oId78",
+	"9oaEMQfIJys/7CyCYnK+fbEO5ZTpUhX0Ldsa/Y5NKLcaIeVa0/9mX8XVub9eOzZx0c4aQyUa2kzk4JuG",
+	"9m/s+KvHfIr77Vw0Tkm9+duGbhv3iDsBGMAkESNGUaG5ITcjGrF/uoZRcFatSmqNBKbsUcXVhd/RpY1q",
+	"lB1v7n85V7z70s1//B+tKXkrE62pPYJoefT8Z/7Ifko/8UfQkoL1DJ/gvLU/ofk9rz37i6KfqK4q/ZZV",
+	"CjY41ocSBPHrv6DQ/j6WhE7Im/+a4z4f+UicceHU2FKIOKunAjX5Y3l+X4g4Bx5AyZCzOCIDxegtoMcl",
+	"cYnyhu67t2z/kGs52qNr5OK+ZQ3Dpm1zIg8xMFfkBDmQEgzUSMFcoMsJhtIz6mQMvPWJYnfyFpP4y3Ps",
+	"f35Jfmy3X5yT1yJCO0kzbWk+s4sUGyqmx07sDFgsxcjK53Nyk7kh8SLXzmfJItJpt4mREp2W/UToZDqV",
+	"ykAXoFsmelY49r03EyP3+JZrkmiG0UKYg7ZTk4npn5cUhtnpfbJPteqe7S9ns9nszOp0Z4mKmbCcMlo4",
+	"4DCOVrc106qHbsxszL0xFwg6DcuCs6lPBB/YnQN+d06SNchhKQnGWXt3NOZYcC4ksdvDgCqv8KnVx/L9",
+	"TWLGryHA27Rm5/pVL5wfGt6WnVurwY0SqiKWU+lKHet4st0WrTrYz368enFO+qgD9ULFABqExtqFbrFW",
+	"Zq4Nm+jAhR2nSt6BGT/RLL5j1qYiv3z69Bv5iWoeQk+UefpKHvUt0/8s/A+ahYqZvi/zGMhofk36IKCx",
+	"zY2gSslZqszNiaUVMlJUADBAv3CocJja0OGwSxgNx8Wl/Czs2mjXcsdHxJH+yMCqnNoFFb6Yc3LjsUAt",
+	"cbEFYg/IgIXUXoGmsagOm5m0NyuN0DZmzNnw/LOAs6Kh+wviqMsh8avdRWLnAk5kzxFkP8h+gqnmf8DF",
+	"CYocAu5CDhF8Fv1E2C2Xiv+TRT1c6v41uWpfZK9xv1Z3jGmeSaSHoJY+1WlD+9XcMQH+oh1/yWZsR7x0",
+	"YltOkwSbRBnBVNdHZPUarWvtGqzPdhqRwrj+FaphykM3YFlX2EemxiMvYVl3xOuYtV+NO2TbcLecrn5f",
+	"6LBYaF0IIa7bd7Q0Svi+MJajaj5qzagddx11jrAz928uETBoneX++mOtLpj2VqyIyNa+VZ1aUb9JRsEI",
+	"hDurxkFDYyU3ZDfFc8KF/0GAd7G8Kae946H6YLivOUICVRiI8N3rD+UZmYU8jjUaUoMR7G1/JbnWVBgS",
+	"/fAa/BiZI1CMZHky4tKHm2qCmCfNh86oKLCo6jCsXOAenikWuQoY1RUIF7mqJrsJadO89W1nPBPvizS1",
+	"v+Zxi0fWe8nsG2holv1kNc/gRsen6ZZt64+g1D6PouPuwlWkklK7/iaKrHheYPVVdFKmIGzf+qTM77tA",
+	"J9sm5X8LzDpo6FhbbXdhvw/C9XQ/T8dQf+3TujZ7XdmCY7nMdVEg3FOQQ/p4DvsEchyJYoYr0P2qHK3b",
+	"CYumXa5pHCUME8bjRQmxod6wB2/svXz/AP2yNVi5c9Guzc2dNf8Ekjq4FGfutFSbfh+83e+SUDxOMzfj",
+	"SLGZixG6JMxGzMBXbmwf/NCOyhLMJMyO7cHtDcDw/2Pvy5bcyK20XwXBm7bDWVRt6rZYV6WW2i13a7FU",
+	"/uWIvxQkmAmSiEIC2QlkURyHIuYd5inmah7CbzJPMoFzACRIZnIr1tauq24VyUxsZ8FZvk/JES9zLPmB",
+	"u5cqmFx17wq/uJur142uLAvH6K5vLctxs6ZLS4Avn4utTKkmVF+xjBjl6q8i0f6AT14W6vpV7el+K8JQ",
+	"Lu1wu5by83AEjEJCJwjy2p9AGRlAEnHZJe8UmaoyI3RojV6Ndt6DojR73EP/xj4Ugptw0ESPSyEcrNUI",
+	"A9/VOCBFZTTx8GjcI3zcgdKY81CTzsHcvyIa1YPw/xurmXAsMU/BNdTVsrah+5rbjclY8em+jLdtFKGd",
+	"YDNK2B0GEH66lgdWY5aEZIxmgksGJZoF1drhOIc+NcgZtSljdc3KrFoTBWvbEkSNJn8YqMoMVSWzQdSw",
+	"h7UjfwxDCaJP/jDgEr/exlGLTZHojCyfP/82+DH+35fb7L+gqVU5gmVj1s8qttC4ewLwwL7pepdyHcyc",
+	"uCZvzNqs6NGOsIjrZerFizJiLBvS9Ko/hRSdv8ZumvSBK2mVD1lpPbeDH346+eXF3/7x1mrVko+xIg+n",
+	"ubq6aL6Mae4O/S0JB8/3b4WD3+sgxXYAkQF7NWFUmElfVqbknnDRmqDG9fGb4XBBogd0rY9ZCUe99yVq",
+	"+tb4ytbm7Oix4Yp9fLN46IJJepjOxaJ9/07XurjRn2gLjV7UiV5X3a7tdXg6YZDTrlUGsJzrmP8EigQM",
+	"Uqin/sClPGOaCAqdZEteiGYORQPMRJcMolDowS9sNkCGc7xBkj+cHh7+sRtDIno3wzeIxW3TyBsDjOpu",
+	"IaKS+A2Du7oa5g7+tgSc05Wln2/hjZSUrGDUEE1H7AwK9SvJf6sYMeyriXtfO89HR+wH+vzY61e8a9YK",
+	"dmE1Nq4Qff486eRchhbYFrW7a4i5qf4RL4XgjVpPx4+viSLzyKE4MEC973XOxyVD/3fovUn8Z3TY1Mhr",
+	"rG8ejgJoX3hpJn3AC+p1jl68+DOE2uwL6k/6RclS7pp4Zoza9R3RnIuZr718xakQKhB6+jrJnEtrWyLI",
+	"i7X6T0+Y9XdR7dVajaapynOVOX22q+q5n3D6wiCadN/P3ml4zFH1tYoWViAwLQEqrjueW93YVgfWXyJ+",
+	"HvbCU5kyd29kQoAycy+n9rGJddMGRcmuOZsOzpCsd0pLV4EzKtV/MEkG7hQMuuQ1VvrQjMux1azMoZS4",
+	"oqKM61QoXZWMgBtVzhN2daPeJT8byCeD54rKVdkRu5K7gG3bIwrIgCtNRULKUKaWYK/SLCEjykVVuloj",
+	"rXJGMjrTjn3Ybije7xtTCovn8+ZZhSc/8g78SDi0sN6tsEPukb/88Lfjg7cv/vFqK1X8QF3RZH9a92JS",
+	"B18eSjx7AyUKbZ3RuJc051442iHps1IFP0Mduz3W3Er8uPcFk9r1iYPG6ZJzoRWJtApUhCI2osNmlcoA",
+	"PmuED8dljblufaX1eahlZlyYX7vz+jCx4WhRKC5Nviyqp7sQLPnpY5uj62S7tRTUBlL7ELNQa6UWV2+N",
+	"3H5bJ25BAvYsc5+MKpzMCZVeea8lemHuElb7FK7w8HuTsCcv5yla9rBdlEeq7IJo3EzjuYvLvtXdZyyy",
+	"YsTLROjQyOjM9V4g0rL1LXwqGu9k0J5RX7AgLncTxRgRlODbFcDVN5RJurV4bO5IxgS/ZuUSQOvzSCcB",
+	"Zw6TCPZ5RozVcoC0YV/DZcU0oYZMVM6291t+9Gfojotpfq/C7dfzppINxREHvrZmzxJ+DgUBI0CDcUVp",
+	"K2txzgJCjB8Q8cU+XfIRotEQ8TEBg87BRAWAKchUI3JUqEhoEmKYtj8UvuxiPwXPN/FmQrHKgo37fs61",
+	"aHYAQlJ3G18iQFMtv/DPW99RFspX2u/68DGhsdzdvfzASkfYRg47CDhGED9oB4HKWCq4vBVLSR2XyJwN",
+	"3O9lwI3+sdk2R97wUyUEqaThgpwXJZ9jjpSqn9KCplDrsK3teuU29cl07UX03HLezHLlTGu6Ck77JTNT",
+	"5oyOS7559zJO3SZYrmQdPkF1fbleqgDboNrrrR/TU/XnTas/91dOMwR10vnMSEpl8C98ql+Si4rpjM66",
+	"K671R4dbd1o8h+Qwz6J25Buinno14A7Zwy3f8JJJ1OjOAuRthvODoFxCvcIZeI1USmXI0GMYZ1GqESS/",
+	"rS1uXsDvtTFu4/O868m6n+z8wiCajvbnkhuDTfB3erLte9l8HccOBksqcxAu4bcVSbl1D3FEuXhs7mFw",
+	"AlFI+hnP+lKZPrWnKdteTt4p8yps5JNPuJ/rmFA69gjDUYzCgDsIXQTutD9pe1nzFvsA5YRqMmTjSu5X",
+	"2nD4y4Uhj0vsflaVZhlhQjPwL7eXuI+4jU+ythdZu6BXjGC8vZa3kMOfRDVw24qbNrTceyHCyKOfFQbb",
+	"vhx78VzDzv5kDubwlAp9SoU+pUJ/PyrvJRu72tDdfQmrdrB/aq/6bZ+6yw/xSX09qa8n9fX7UV8fKjPn",
+	"BNVV66jUvEe0wC+ypNnsNnBteKqfpdVwRfD8s/UGUyrJkGEOFegi3Y6wjGTU0MSj5MwV3BelGnHBYpZF",
+	"BGqvMs5kCqWhJ3O3O2QdaebggkHuqzN/c66bash+beG6OReC4Nrt+RDYvVkBFZa6pQi4iWEr27f32T/t",
+	"f9p7NF7xnEm7ozpsJeTiPStNQnJG7a7qxO+9/ZOZqEwJNZ7VkKpbHoDT5eTKkDVTPFXDmyPsB+bV/1/n",
+	"CiHp4ybVXUKdC8RNY65NGfDZsrBggSkNdNpXp4ddezX+wYHxU2NKPqygedwh8Nv9O+wkHWsCrGl60QHj",
+	"KRjV4V77xX4bFz9+1+KIuMzsxIGF8OPrv/Tfvf5s1avkJsS7OvissGtWnyAPsufzzZU0E+t/OF7RgLpb",
+	"s393oaUedhYW3G2m3SRrYmSOep3lQ1qOVT+jM93pnRwCQWU/XrZT6Ojrp0yITu95/Y9+zqWyS3N0GP2x",
+	"ZNqUPAXzaj9YWKSa/8rPqB7xbuBUcN7a0Pnhs7uSes8bVQ3Zd5pkbMQlXwDMmdMBW/NHVUP2oz1Uob2g",
+	"RX08c7ycK9g4oKkL0j32F8hRjGohKBjqS4HOCENkVvB0wzccgrIy9j4PFAP6Soe+WyiD9grkUl7KT4aO",
+	"RtAChumPkgFCyIiPrcQE5eM4kueP9kSJjAzqlR8kgVUSkKRr0GYqxBnO7lJ6k0XlbKiyGaA7CzYyRFWm",
+	"Sz4hRrb9US0QSMLsrLvG0bpmNkOHAul9GehCwK523hsCZqdUMJnRkswYLROrVg1LIQICzXRQESKE09k5",
+	"Lcdc6h5EdLC6BlAQNBMsNTrAJOSJQzLR+DlAhDmtlFxKO1xE0VbTuWyvG1mXnHtlYaeDsogDssvtpN9+",
+	"aNcgIZT8VtHSsBIWgsJUXGudEJfSjd0+ENCyu+RnnmVMugM1odeMSEUG11RUbBCMDTqTZKCrwu67Ztmg",
+	"S97iJDCOJRVskbvyucHj9GAIE4ro3FIZsHQsg0M1sO7dwD5/Zg8s4MQ7fuxwsjJ1RgZvRgfvlGR4DRu4",
+	"PnNNTg5PuwTBv3uhhMCbuFoW6j3AjVYZAz61E/h+LDMyC1+Fefkxh6V3SSkvGmdtthXgakAYzi7l6fEx",
+	"GRil+jmVs0g5DxIykMr0lWT9gpVcZYPQ4AMZRq4yx3VkNyiAoLujDL/1Ixs4am3Y5OWDMcCn9e0o7Coj",
+	"jnuOYXUqiWESdko3oZU7t+AVNjUvaD3g/HmdF2b2/+yp8beyBve2VFM8BcMSYPczu1jD2RmhhuQKJAiU",
+	"AJzPZO4k26F1yQA+aSyaOCPMDgFp9KxOQ67o9VzQkalcRwh9spoP+s8LdNDgFfxWMfexs59raLDRTYJ5",
+	"npG/UlnRcha4oKg2KE4NC9BSG2L1UGdjMhT72iY8mF+pH1RCONa5ZI7NkBoGEFWbDgg4tG44nIgrHFUN",
+	"Z5tut7+vr93r7ai/d9rreBpoN8+cPbSmYtMJ+fR4w3wCSVxV8ayzckYx2flNp+SdAKjz5Jp8ACSkhbk1",
+	"4iqBz92CTXF6uA6aYvU5yWovBWhw8c6wyRLjN9eQxa9Z3T2fF2h7DvOBoTECPdAAZeIs0Ybzq/uo183y",
+	"+PBupxmke4dZSbBfVCzidDVT/a+c1/H+5X3pOBaqqEQNhL+DJlh4wtpJn97FZg5SfV37awPgfbR/gvBW",
+	"ppgmA2wR7ZHwWZspQ23WVOgIIYikk+rrjRDn6mHYYzVYDGYM2lB1XCtwi4J6fnjLLPHzKNVgjjGYe+qg",
+	"cQDiADjy0BM7PTq2k9/0ly86cdw4+Po+nEFXxSHgqr4cLcHLl/cJ0QcFy2TdkngERvl/HjmMhocX+iiA",
+	"xdmzoDRsic8uHLnv6kkUcX9+cHh8cHh0cXhcJzoAVKhnpw3pqo1+E8VYtgqygPduf+IP/zxfsJtLgl6e",
+	"Zl8TOEQJHohL+e71x8RtV3KUnB4dJ/N/e5Ek9ZG5lKs5YZuCPe6+91BSBGviRPVobz82FEKOenVQyIeR",
+	"ySD8YoBxC6s6K0EDjhlPJ8745HAhs4OqDMuIVNOt8gVv6qHtUdFB4LUOrvrRBbz+Fl2Dk/RnmWR2+WRq",
+	"XKkuBF+x9SD+JeHS3bTtyfsq7CbR0QgiP3/iMvvTXIBT0CFD6Fzg4vNBUMmmAJgZfXNUhs8ltM1V10wI",
+	"wBMgTLoR/Ou/Ma2xHD4OUt55To/Sw+wFOx7+MNq8kCtszKq0SnSw7ja3wuNjs2GCZV77rpCDCddG4a3Z",
+	"qXCdEPbVxEGekl1zFxqSbGpvsHAyzohUXrTrECOWfLsIJYbQ4txKC3RxS+NKPIs1qIBvPr0nJ0fff39w",
+	"RKgoJvTgpLP5pXalOXDfb3CNfoyDoC2vcx/NOUE8t57YMVBM51ziP49eRC4Rl4YBCeQGpQ6uPefLnSci",
+	"o+1pE5wLIDSDMzN3JO9Wgqa+ejA4DStMUTMb5bxsZNr6wiAXLvwPYUaAaZMsjpRjCGrkEDO9JPRgSOwa",
+	"4T+zinXJuzjGfyntVSaBolRrYbpAxhoS2j6fEC0ptjD75uIJ1b6HBKt3Bl6G+xMmMHDqWDjYFIerL+WQ",
+	"aZ5hOFWJDFDryVRVIgNcPDs5zeVY+HYO3QtfxdljZBpbHCFYGg0D8UTng7CX0g3aRe3dDQ9WjGtiLar7",
+	"k/NeHUMqzjGO8S8EmpvCsm7ro92+zzaZ1pvBIrtOs/WOXOEdhHWbFpo91ivXA2jSFO+ivvisgkzmXuE1",
+	"V7/9Q6QYIo/6/uEyUbO5w7tceAN/JhQFcDf3YDVQ5meA8ZUZmagp4QtadN4DaCarApnFmia0/JhZDaLa",
+	"iDUZbdaN6/ZuJmmb1vCldUkFOEe7XHC9OuvP3e/jS+xNJb/NRBfxV+70agimmWuCziAk6Yu53d/LjTGG",
+	"KQRG5Nbz/n4+NV8nGLFSiFwxVgQs7dHozFuo6USJwN0KJx3akOFkq1LvhbXj7xqpC55YXG+LxfX1V5oa",
+	"T+RKs6xkuo0rAvm8WqHBTzfNuCxwtWYM/kCxlOJGdK3N73ORcsfdsQFJ7RztLJ/nKVqTM7s9xtgNSAcD",
+	"4RrXmi4Tck5Uzvo7FGpv+N2jQwiAyHFFx5hatv9W6ZV1tVxewgfK//U/WlPyVlVaU7vuqET6pRJQXfcl",
+	"6SjJ+obniAavwwMWt2ZjkkXNx1L3uezbKwXW+Go9VSVwh9wlC65VaXeNFQAGoP2yCAISGR7Uul/m+L47",
+	"QbF3VlM8pBhdo8LqPqv4kCqBjyfmjABlPKHEbjT0V3gkELjoDZ65yqdBl0AH9cDY+0dJy1nfb9cg7q6H",
+	"TSVc2stjinAieYWoB5KkE6U0cwEZNZVnPmiZYNWZ/TFWJJWqGk+AB68ycB/kWlcIXxexNzrlSLi+lIuU",
+	"vjAmN0Kgt1CKTBm9skrOfmZFz0+VIywvsJqusbVNtzpUBHaL7vU6t0bXLOqBFsFf3l/Ip18zSbJyRkpu",
+	"pa6zlWzdD1oC7MfvkRIYVUc7FbArVoRQyZZqJPZONycFnpFMgQCB27lWgpouW0549soR/GSeH4x5Tm4o",
+	"s2/MQ0kyttttV4y+u/Dtm+sYa2XR1Z5OFNYKg9XXNdCAtYs9nyIJ5jRg/7juBzfe76LLZALPpEIrdCEu",
+	"5WDuUA7I//7nf/kqYwyN5pqJa6a75IJecTkmdEpnhIb7KnggENaGWLa6QnR96LIqyxnhZgPzH7eDBnL/",
+	"nMqMQobJlJRLF7jNudZcjlsaRxvsPB763ez8vpmcm/QCeaO1qkaq6mzp+t4DgXOrdX6AvYcrDK4nbN6n",
+	"zX1WX7/33Ef92goXFYJopiGXihXBIK+ktMZQkmFlMBcD2iPCjt1YnWDJgss2aSZGEec67m0qlIak0NEx",
+	"SF8TyqZfgpuJ2730aKMX4uzvkxtyt26I75E+Ot69R/r3opwQMEr6CMCNlFJ5W0ppC82ypEhU4Yx+ixop",
+	"H78aebrMPCwtcvLvpkXeF5B8rcOIYzoHfLWLKtHMHNThpdv1ccAbEXxkNKHEHkhkrXXxSghOLsYl68Ch",
+	"Az4HWm97hg64vLEvhNpqTZiyVaFpZj74lXskKHd7Din66X+0a/F0b9lJqD8xQygJGxOO4B7k2ihT7Fmm",
+	"f7LCpnIGsQQrb0JpQzIGuJJYHJoq6JgHc9ElS0pgbxcYbAPyTcZckkqz1R6IZubi/cWHJ+fjyfl4usJs",
+	"q6cAh1NJdmD3wwvfFFrbdtdTPgioV2Y3KNaKWQNtf3u2j+KZi/DmR1VAc+AZvbK+krfNgBC9Copn4n9/",
+	"2byF2PpSbrXb+trrjxvrZ76/5ebAaF6RWj3tbKZwN9WMVouGmSKoX1+N+qmSWZW24MwtvcwKQH8bXXxN",
+	"Bc/6UIWNT/0Bnnqyx6oNL0sPrHIDchdezLGW8O5TQo1e1NulLIjG68+QEdgvh0cSikE0Znagbt55T0qy",
+	"7zSWbiAoZ3yPsedI+1zwiJs2poiLWvDur1pilfytlJfWo731yb2fuoiw+v9mtREfWQo3+tgs7MGHePZP",
+	"/7/9Tesl6rr0xlqISDxuypT3ZGKSPUjFI6o+2OFs72JjkqY6w5BbL0HSvNdVUDNZdrqwiHde621Z1Lum",
+	"8GHJVDWUBjRZrZaLPJ7h3U3XvgsAlo7/9wdHxwcnR50dHKh7yP+vtEKPLM2mypKlZkfL8g3BoZv7iS/s",
+	"NQY/tiqytFv9DM6Qe/7iD34GbOnE3tsw8J0zQ+2do0tehsbKvAd1vabkKQDaPVMFk7Tg3RnNxdwfAFvF",
+	"/iFTqR50azHGRusGRfB5oqAMUHtkQTfrHvn7uyTCfUzIu7+8T0jKr7kgWqWcmVlCihKSdUSz1KgyIYiR",
+	"bQU0IQibTUY05YIbznQ0nPdRaEY3jOqc5BwLnTEG1YPbqZkVSqgxgBUJPmIknaWCJSSnko6x7x+Ci5WY",
+	"exkCjTe95gJrluowY4gjImQ9dqcntWrySZUkBCqThWhHvOaYf2i6qtuX9fzDdFI7+AF+mJeuzCMq8Y6e",
+	"jce04TIdDxyLsXI6g8rOnkftJHTMZAqrWO8vqRv9otecf3hDEGRetxgRDPHAi0aciUwTQ6+Yw9FGLAc7",
+	"hddyLLieJOSnksl0kpDzkg55CrP9VNizMPHIGdTUNe05vQogTnm8pQHPeYVtEz0Hy5q6oh+ZuT9Yg2wN",
+	"nxq5tBIVDv5bMyqAKcaOYUK57JI3JoArIayHm6cruUuIZA4blpcEEF3mVrDKXByoCY3cP4JLosqMlT08",
+	"faMRkIliwFwnJOcAwAkz0GnJQqHdFWNFVKlH0qosmTRd8ibDbzsULClm8eo57OgmuXMLj3C3PGc9kLQD",
+	"kDRSTLCdfTpRTuis5seNswKqjb2ylpmrOrRLXJQqZRn0ei5KJApq0yi0la4abZZDtSDAl9pd6pG/fnr/",
+	"jnwCy5QQQWeqMmTC/dcN+2rg0Gm7MVQQH2iuIb/tFfmiVnZET3iB3Ptn9eGjWRaiYtHgf1Jl3nbsCqYK",
+	"EWNMk+g0RwccuycKlvIRt7I5I5IhILV7yUsm2YinnALwYrPapmUJvSG4RPhgOEX4eFpavcwkaOVrZe3L",
+	"CMA+Scl0WrnheKIDDAuGskoKMLrRgD6ylBWu1bNp5sBxATETGIdbCDouGXTaJ6RkI6DMgh1S6grYmrrk",
+	"Vy5dfgY62UCUqL3Vzkk7MKm3rYMp6bVVM5g3titi1JhZRRg9Awi7JkpkrU+BI5bCSAD1ecJFliDK8HSC",
+	"UMP4RwI23vqKBkgEXJ/ziJZ2KClWq86JGxdZyWSbFgiZsgm1Q7eu7XAG/m70kAuqr5qG/mGijBqXtJjo",
+	"hOiUWouk+VhSA9C+PtlWZmhdQOPh1sjM/iu1Et0j2pSM5nY6TKblrAgzs54FdBUKVxWsNHPyPwtMnSMu",
+	"4rNybgxNJ3nLln2Mm6VxfSk8weEBe/GDNoQeVAMXhV1UTWfatf4CfLOocqlJzqhMCMXMdCXh3Gqn58Gd",
+	"TJBlXMCnXjK1o5bUJhr3m7xQZeOY34Kyy/xqoa4HRhtrvBm1TgItilJdU6ETUgjYB6mM24KREkJND6pC",
+	"d8k5qWHQ4IF4npi0uw5uDqM5Nn8lNeIHgHq4QB+0hMUHzI6q7XTV6kxfgSlF3yZOjukFxUT1lf2ivVoF",
+	"EBTHhmAFeGgVhBWJOfXgaT4aAHddVkbXeOLeE5kbRS8q6Ai0IXgKPXyHXYXorZ4MpAnkd4wcD2ic8cz3",
+	"yIh/tYteDe1HNfy4NbrTiULlo6/mnLi6g/zbl2//FwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"net/url"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -19,6 +20,7 @@ import (
 	"github.com/waystation/waystation/internal/config"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/events"
+	"github.com/waystation/waystation/internal/files"
 	"github.com/waystation/waystation/internal/httpd"
 	"github.com/waystation/waystation/internal/statistics"
 )
@@ -36,6 +38,7 @@ type App struct {
 	Revocations *auth.Revocations
 	Statistics  *statistics.Service
 	vault       *auth.Vault
+	files       *files.Store
 	accounts    account.Handlers
 	feeds       events.Handlers
 	stop        context.CancelFunc
@@ -86,6 +89,9 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.loadKeys(); err != nil {
 		return err
 	}
+	if a.files, err = files.OpenStore(ctx, blobURL(a.Config), a.vault); err != nil {
+		return err
+	}
 	a.Revocations = auth.NewRevocations(auth.RevocationsConfig{Keep: a.Config.AccessTokenTTL, StaleAfter: a.Config.RevocationStaleAfter})
 	providers, err := a.providers()
 	if err != nil {
@@ -117,6 +123,18 @@ func (a *App) loadKeys() error {
 	a.Keys = auth.NewKeySet(key.PublicKey, others...)
 	a.vault, err = auth.LoadOrCreateVault(inDataDir(a.Config, a.Config.EncryptionKeyFile, "encryption-keys"))
 	return err
+}
+
+// blobURL is where files are kept: in the data folder, unless told.
+func blobURL(c config.Config) string {
+	if c.BlobURL != "" {
+		return c.BlobURL.Reveal()
+	}
+	folder, err := filepath.Abs(filepath.Join(c.DataDir, "files"))
+	if err != nil {
+		folder = filepath.Join(c.DataDir, "files")
+	}
+	return (&url.URL{Scheme: "file", Path: folder}).String()
 }
 
 func inDataDir(c config.Config, file, standard string) string {
@@ -172,7 +190,7 @@ func (a *App) serve(verifier *auth.Verifier) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.HTTP, err = httpd.New(httpd.Options{
 		Spec: spec, DB: a.DB, Verifier: verifier, Permissions: permissions, Centres: a.centres.all, Codes: a.codes.Check,
-		MaxBody: int64(a.Config.MaxBody), RateLimit: a.Config.RateLimit, GuardedLimit: a.Config.SignInRateLimit,
+		MaxBody: int64(a.Config.MaxBody), MaxUploads: a.Config.MaxUploads, RateLimit: a.Config.RateLimit, GuardedLimit: a.Config.SignInRateLimit,
 		HashKey: a.vault.DeriveKey("stored answers"), Origins: a.Config.CORSOrigins,
 		TrustedProxies: a.Config.TrustedProxies, Registry: registry,
 		Timeout: requestTimeout,
@@ -201,5 +219,8 @@ func (a *App) Close() {
 		if d != nil {
 			d.Close()
 		}
+	}
+	if a.files != nil {
+		_ = a.files.Close()
 	}
 }

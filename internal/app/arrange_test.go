@@ -59,6 +59,11 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	post("beneficiaries/care-arrangements", p+"/care-arrangements", map[string]any{"arrangement": "kinship_care"})
 	post("beneficiaries/separations", p+"/separations", map[string]any{"status": "separated"})
 	a.ids["tasks"] = raise(h, centre, person)
+	attach := func(key, path string) {
+		body, contentType := form(h, map[string]any{"kind": "document_scan", "file": "%PDF-1.7"})
+		post(key, path+"/attachments", body, contentType)
+	}
+	attach("beneficiaries/attachments", p)
 	for _, scope := range []string{"case_management", "share_organisations"} {
 		consent := map[string]any{"scope": scope, "decision": "given", "giver": "individual", "method": "written", "language": "fr"}
 		if scope == "share_organisations" {
@@ -86,6 +91,7 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	kase := post("cases", "/cases", map[string]any{"beneficiary_id": person, "source": "walk_in", "risk_level": "low", "owner_id": a.staff.ID, "summary": "x"})
 	at := "/cases/" + kase.ID().String()
 	h.Call(a.staff, "POST", c+at+"/open", nil, apptest.IfMatch(kase.ETag())).Want(200)
+	attach("cases/attachments", at)
 	colleague := h.Staff(centre, "caseworker")
 	post("cases/team", at+"/team", map[string]any{"user_id": colleague.ID})
 	post("cases/approvals", at+"/approvals", map[string]any{"kind": "consent_override", "basis": "vital_interest", "reason": "Needs an evacuation"})

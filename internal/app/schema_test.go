@@ -34,6 +34,7 @@ var untrailed = map[string]string{
 	"beneficiary_keys":         "derived from the name that the trail has",
 	"case_counters":            "numbers that references use up",
 	"import_files":             "the file as it was sent; its import is in the trail",
+	"stored_files":             "where bytes lie; what refers to them is in the trail",
 	"import_rows":              "lines of that file; what they become is in the trail",
 	"import_sources":           "which line became whom; both are in the trail",
 	"stat_centres":             "derived",
@@ -233,7 +234,7 @@ func TestSchema_EveryResourceOfTheFeedHasItsScope(t *testing.T) {
 	}
 	may, scopes := httpd.Permissions(spec), events.Resources()
 	resources := collect[string](t, apptest.New(t), `select distinct split_part(encode(tgargs, 'escape'), '\000', 1) from pg_trigger
-		where not tgisinternal and tgname in ('trail', 'feed') and split_part(encode(tgargs, 'escape'), '\000', 1) <> '' order by 1`,
+		where not tgisinternal and tgname in ('trail', 'feed', 'case_feed') and split_part(encode(tgargs, 'escape'), '\000', 1) <> '' order by 1`,
 		func(x *string) []any { return []any{x} })
 	if len(resources) < 10 {
 		t.Fatalf("found only %v", resources)

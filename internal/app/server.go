@@ -5,6 +5,7 @@ import (
 
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/account"
+	"github.com/waystation/waystation/internal/attachment"
 	"github.com/waystation/waystation/internal/audit"
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/bundle"
@@ -27,6 +28,7 @@ import (
 // Each domain's handlers under a name of their own: an embedded field takes its alias' name.
 type (
 	accounts      = account.Handlers
+	attachments   = attachment.Handlers
 	audits        = audit.Handlers
 	beneficiaries = beneficiary.Handlers
 	bundles       = bundle.Handlers
@@ -51,6 +53,7 @@ type (
 type server struct {
 	system
 	accounts
+	attachments
 	audits
 	beneficiaries
 	bundles
@@ -83,5 +86,8 @@ func (a *App) server() server {
 		imports:   imports{KeepFiles: time.Duration(a.Config.ImportFileDays) * 24 * time.Hour},
 		feeds:     a.feeds,
 		timelines: timelines{Permissions: a.feeds.Permissions},
+		attachments: attachments{Service: attachment.NewService(attachment.Settings{
+			PublicURL: a.Config.PublicURL, MaxSize: int64(a.Config.MaxAttachment), MaxImage: int64(a.Config.MaxImage), MaxPixels: a.Config.MaxImagePixels,
+		}, a.files, a.vault)},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waystation/waystation/internal/account"
+	"github.com/waystation/waystation/internal/attachment"
 	"github.com/waystation/waystation/internal/audit"
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/centre"
@@ -33,6 +34,8 @@ func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	statistics.Jobs(r, a.Statistics)
 	events.Jobs(r, a.Config.ChangesKept)
 	referral.Jobs(r)
+	a.files.Jobs(r)
+	attachment.Jobs(r)
 	return r
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -110,8 +111,10 @@ func (v *Vault) Open(text, context string) (string, error) {
 }
 
 // DeriveKey returns 32 bytes for another purpose, the same on every process with this vault.
-func (v *Vault) DeriveKey(purpose string) []byte {
-	key, err := hkdf.Key(sha256.New, v.keys[0], nil, purpose, vaultKeyBytes)
+func (v *Vault) DeriveKey(purpose string) []byte { return derive(v.keys[0], purpose) }
+
+func derive(from []byte, purpose string) []byte {
+	key, err := hkdf.Key(sha256.New, from, nil, purpose, vaultKeyBytes)
 	if err != nil {
 		panic(err) // only for lengths that SHA-256 cannot give
 	}
@@ -134,4 +137,25 @@ func createFile(file string, content []byte) error {
 		return err
 	}
 	return nil
+}
+
+// Sign authenticates a message that leaves the house and comes back, such as a link: 32 bytes
+// (HMAC-SHA256) under a key of the purpose's own.
+func (v *Vault) Sign(purpose string, message []byte) []byte {
+	return signed(v.keys[0], purpose, message)
+}
+
+// Verify tells whether any of the vault's keys has signed the message for this purpose.
+func (v *Vault) Verify(purpose string, message, signature []byte) bool {
+	good := false
+	for _, key := range v.keys {
+		good = hmac.Equal(signed(key, purpose, message), signature) || good
+	}
+	return good
+}
+
+func signed(key []byte, purpose string, message []byte) []byte {
+	mac := hmac.New(sha256.New, derive(key, "sign "+purpose))
+	_, _ = mac.Write(message)
+	return mac.Sum(nil)
 }

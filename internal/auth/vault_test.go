@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,5 +120,33 @@ func TestVault_RefusesBadFiles(t *testing.T) {
 	}
 	if _, err := auth.LoadOrCreateVault(filepath.Join(t.TempDir(), "no", "such", "folder")); err == nil {
 		t.Error("a folder that is not there: accepted")
+	}
+}
+
+func TestVault_SignaturesOutliveTheKeyThatMadeThem(t *testing.T) {
+	key := func(b byte) string { return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{b}, 32)) + "\n" }
+	with := func(keys string) *auth.Vault {
+		file := filepath.Join(t.TempDir(), "keys")
+		if err := os.WriteFile(file, []byte(keys), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return vault(t, file)
+	}
+	old, rotated := with(key(1)), with(key(2)+key(1))
+	signature := old.Sign("link", []byte("message"))
+	for name, c := range map[string]struct {
+		vault            *auth.Vault
+		purpose, message string
+		want             bool
+	}{
+		"the same keys": {old, "link", "message", true}, "a key on top": {rotated, "link", "message", true},
+		"another purpose": {old, "card", "message", false}, "another message": {old, "link", "massage", false},
+	} {
+		if got := c.vault.Verify(c.purpose, []byte(c.message), signature); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if old.Verify("link", []byte("message"), rotated.Sign("link", []byte("message"))) {
+		t.Error("a key that the vault has not got is believed")
 	}
 }

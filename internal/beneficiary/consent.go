@@ -34,6 +34,7 @@ type Consent struct {
 	CertifiedBy      string    // who certified a verbal decision in writing
 	CertifiedAt      *time.Time
 	Note             string
+	EvidenceID       *uuid.UUID // the attachment that shows it
 	RecordedBy       *uuid.UUID
 }
 
@@ -113,11 +114,8 @@ func (c *Consent) checkLimits(rules *fault.Error, pointer string) {
 // ends: 404 when there is none, 409 when the record was voided or merged, 422 when the decision
 // breaks a rule. The id, the moment and who records are filled in where they are missing.
 func RecordConsent(ctx context.Context, c *Consent) error {
-	b, err := db.LockAny[Beneficiary](ctx, c.BeneficiaryID)
+	b, err := LockActive(ctx, c.BeneficiaryID)
 	if err != nil {
-		return err
-	}
-	if err := b.open(); err != nil {
 		return err
 	}
 	if c.ID == uuid.Nil {
@@ -130,10 +128,27 @@ func RecordConsent(ctx context.Context, c *Consent) error {
 	}
 	rules := fault.Rules()
 	c.check(rules, "", b, b.childOn(c.GivenAt), now)
+	if err := c.checkEvidence(ctx, rules); err != nil {
+		return err
+	}
 	if err := rules.Err(); err != nil {
 		return err
 	}
 	return db.InsertAll(ctx, c)
+}
+
+// checkEvidence wants what shows the decision to be an attachment of the same person.
+func (c *Consent) checkEvidence(ctx context.Context, rules *fault.Error) error {
+	if c.EvidenceID == nil {
+		return nil
+	}
+	var there bool
+	err := db.Tx(ctx).Raw(`select exists (select 1 from attachments where centre_id = any (scope_centres()) and id = ? and beneficiary_id = ?
+		and voided_at is null)`, *c.EvidenceID, c.BeneficiaryID).Scan(&there).Error
+	if err == nil && !there {
+		rules.Add("/evidence_id", "unknown_attachment", "Nothing is attached to the person under this id.")
+	}
+	return err
 }
 
 // EffectiveConsent returns the entry by which a scope is consented to at a moment, towards one

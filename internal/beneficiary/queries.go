@@ -111,6 +111,16 @@ func Here(ctx context.Context, id uuid.UUID) error {
 	return present(ctx, "beneficiaries", id)
 }
 
+// LockActive holds a person's record until the transaction ends: 404 where there is none, 409 when it
+// was merged or voided.
+func LockActive(ctx context.Context, id uuid.UUID) (*Beneficiary, error) {
+	b, err := db.LockAny[Beneficiary](ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return b, b.open()
+}
+
 // present is the 404 of an empty list below something that does not exist.
 func present(ctx context.Context, table string, id uuid.UUID) error {
 	tx, err := db.Pgx(ctx)

@@ -20,6 +20,16 @@ func LockCase(ctx context.Context, id uuid.UUID) (*Case, error) {
 	return db.LockAny[Case](ctx, id)
 }
 
+// Find returns a case that the caller may know of, or the 404.
+func Find(ctx context.Context, id uuid.UUID) (*Case, error) { return find(ctx, id) }
+
+// LockUnderWay is LockCase for what adds to the case's file: 409 when the case has ended.
+func LockUnderWay(ctx context.Context, id uuid.UUID) (*Case, error) { return lockUnderWay(ctx, id) }
+
+// Lifted runs what the system itself does to the files of cases, whether or not the caller may see
+// them. Nothing that fn reads may reach a caller who did not write it.
+func Lifted(ctx context.Context, fn func() error) error { return lifted(ctx, fn) }
+
 // ReferralOpened counts a referral that begins and holds the case until the transaction ends, so
 // that it cannot close meanwhile. 404 out of the caller's view, 409 unless the case is open or on hold.
 func ReferralOpened(ctx context.Context, caseID uuid.UUID) error {

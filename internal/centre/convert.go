@@ -69,7 +69,7 @@ func toManagementModel(m *ManagementModel, current uuid.UUID) api.ManagementMode
 }
 
 func toSOP(s *SOP) (api.SOP, error) {
-	policy, err := toPolicy(s.Policy.V)
+	policy, err := toPolicy(s.Policy.V.completed())
 	return api.SOP{
 		ID: s.ID, Version: s.Version, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, Number: s.Number, Title: s.Title, Status: api.SOPStatus(s.Status),
 		DraftedBy: s.DraftedBy, ActivatedBy: s.ActivatedBy, ActivatedAt: s.ActivatedAt, SupersededAt: s.SupersededAt, Policy: policy,

@@ -18,6 +18,7 @@ type Policy struct {
 	Referral     ReferralPolicy        `json:"referral"`
 	Reception    ReceptionPolicy       `json:"reception"`
 	Consent      []ConsentStatement    `json:"consent_statements"`
+	Attachments  AttachmentPolicy      `json:"attachments"`
 	Retention    map[string]int        `json:"retention_months"` // by class: case_closed, registration_without_case, consent, stock_documents
 }
 
@@ -154,6 +155,14 @@ type ReceptionPolicy struct {
 	OlderFromAge int            `json:"older_from_age"` // in completed years
 }
 
+// AttachmentPolicy bounds what is attached to people and cases, and for how long (handbook 9.5).
+type AttachmentPolicy struct {
+	LinkMinutes    int `json:"link_minutes"`     // how long a link works that needs no token
+	ScanKeepDays   int `json:"scan_keep_days"`   // after a scan was compared with the document
+	VoidedKeepDays int `json:"voided_keep_days"` // the content of what was voided
+	Most           int `json:"most"`             // of one person or case
+}
+
 // ConsentStatement is the text that is read to a person, in one language.
 type ConsentStatement struct {
 	Version  string `json:"version"`
@@ -207,7 +216,19 @@ func DefaultPolicy() Policy {
 			},
 			UrgentFrom: 60, HighFrom: 20, OlderFromAge: 60,
 		},
-		Consent:   []ConsentStatement{},
-		Retention: map[string]int{"case_closed": 60, "registration_without_case": 24, "consent": 120, "stock_documents": 84},
+		Consent:     []ConsentStatement{},
+		Attachments: AttachmentPolicy{LinkMinutes: 5, ScanKeepDays: 90, VoidedKeepDays: 30, Most: 200},
+		Retention:   map[string]int{"case_closed": 60, "registration_without_case": 24, "consent": 120, "stock_documents": 84},
 	}
+}
+
+// completed fills in the parts that a policy has not got because it was stored before there were any.
+func (p Policy) completed() Policy {
+	if p.Attachments == (AttachmentPolicy{}) {
+		p.Attachments = DefaultPolicy().Attachments
+	}
+	if p.Reception.Weights == nil {
+		p.Reception = DefaultPolicy().Reception
+	}
+	return p
 }

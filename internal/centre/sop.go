@@ -58,7 +58,7 @@ func ActivePolicy(ctx context.Context) (Policy, *uuid.UUID, error) {
 	if active == nil {
 		return DefaultPolicy(), nil, nil
 	}
-	return active.Policy.V, &active.ID, nil
+	return active.Policy.V.completed(), &active.ID, nil
 }
 
 // activeSOP returns the SOP in force, nil where there is none yet.
@@ -79,7 +79,7 @@ func PolicyOf(ctx context.Context, sop *uuid.UUID) (Policy, error) {
 	if err != nil {
 		return Policy{}, err
 	}
-	return found.Policy.V, nil
+	return found.Policy.V.completed(), nil
 }
 
 var sopSorts = db.Sorts[SOP]{

@@ -61,6 +61,11 @@ type Config struct {
 
 	MaxBody         Size           `env:"MAX_BODY" envDefault:"1MiB" doc:"Largest request body, in bytes or with KiB, MiB, GiB. Operations that take files state their own limit in the API description."`
 	ImportFileDays  int            `env:"IMPORT_FILE_DAYS" envDefault:"30" doc:"Days for which the file of a dry run is kept for its real run. Files hold personal data; that of a real run is deleted when the run ends."`
+	BlobURL         Secret         `env:"BLOB_URL" doc:"Where uploaded files are kept: file:///folder, or s3://bucket with the parameters region, endpoint, use_path_style, ssetype (AES256, aws:kms) and kmskeyid; credentials as the AWS SDK finds them. Files are encrypted with ENCRYPTION_KEY_FILE in either. A bucket needs a rule that ends incomplete multipart uploads. Empty: the folder files in the data folder; several servers must share it."`
+	MaxAttachment   Size           `env:"MAX_ATTACHMENT" envDefault:"100MiB" doc:"Largest file that can be attached; at most 100MiB."`
+	MaxImage        Size           `env:"MAX_IMAGE" envDefault:"25MiB" doc:"Largest image that can be attached. One at a time is held in memory, decoded."`
+	MaxImagePixels  int            `env:"MAX_IMAGE_PIXELS" envDefault:"40000000" doc:"Most pixels of an image; each takes 4 bytes and more while it is worked on."`
+	MaxUploads      int            `env:"MAX_UPLOADS" envDefault:"16" doc:"Uploads that one process takes at a time, and a quarter of it of one caller; more are answered 503."`
 	RateLimit       int            `env:"RATE_LIMIT" envDefault:"600" doc:"Requests per minute and caller; 0 switches the limit off."`
 	SignInRateLimit int            `env:"SIGN_IN_RATE_LIMIT" envDefault:"60" doc:"Attempts per minute, operation and address to sign in or get a token, and per caller to prove a password; 0 switches the limit off."`
 	TrustedProxies  []netip.Prefix `env:"TRUSTED_PROXIES" doc:"Networks (CIDR, comma-separated) of the reverse proxies whose X-Forwarded-For is believed. Empty: the peer's address is the caller's."`

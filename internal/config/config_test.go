@@ -29,7 +29,7 @@ func TestLoad_DefaultsAreValidForDevelopment(t *testing.T) {
 		AccessTokenTTL: 10 * time.Minute, RefreshTokenTTL: 720 * time.Hour,
 		RevocationStaleAfter: 10 * time.Second, LockoutAfter: 5, LockoutFor: 15 * time.Minute, TemporaryPasswordTTL: 168 * time.Hour,
 		ClientSecretGrace: 24 * time.Hour, MandatoryTrainings: []string{"code_of_conduct"}, SignInRateLimit: 60,
-		ChangesKept: 90 * 24 * time.Hour, MaxBody: 1 << 20, ImportFileDays: 30, RateLimit: 600, ShutdownTimeout: 15 * time.Second,
+		ChangesKept: 90 * 24 * time.Hour, MaxBody: 1 << 20, MaxAttachment: 100 << 20, MaxImage: 25 << 20, MaxImagePixels: 40_000_000, MaxUploads: 16, ImportFileDays: 30, RateLimit: 600, ShutdownTimeout: 15 * time.Second,
 		LogLevel: slog.LevelInfo, LogFormat: "text", DocsEnabled: true,
 	}
 	if !reflect.DeepEqual(c, want) {
@@ -92,6 +92,11 @@ func TestLoad_RefusesBadValues(t *testing.T) {
 		"MAX_CONNECTIONS":         {"MAX_CONNECTIONS": "0"},
 		"RATE_LIMIT":              {"RATE_LIMIT": "-1"},
 		"MAX_BODY":                {"MAX_BODY": "1MB"},
+		"MAX_ATTACHMENT":          {"MAX_ATTACHMENT": "101MiB"},
+		"MAX_IMAGE":               {"MAX_IMAGE": "101MiB"},
+		"MAX_IMAGE_PIXELS":        {"MAX_IMAGE_PIXELS": "0"},
+		"MAX_UPLOADS":             {"MAX_UPLOADS": "0"},
+		"BLOB_URL":                {"BLOB_URL": "https://files.example"},
 		"TRUSTED_PROXIES":         {"TRUSTED_PROXIES": "10.0.0.1"},
 		"SIGNING_KEY_FILE":        {"SIGNING_KEY_FILE": "/nonexistent/key.pem"},
 		"ENCRYPTION_KEY_FILE":     {"ENCRYPTION_KEY_FILE": "/nonexistent/vault.key"},

@@ -168,12 +168,27 @@ func (c *Config) validateLimits(p problems) {
 	if c.ImportFileDays < 1 {
 		p.add(variable("ImportFileDays"), "must be at least 1")
 	}
+	if c.MaxAttachment < 1 || c.MaxAttachment > 100<<20 {
+		p.add(variable("MaxAttachment"), "must be at least 1 byte and at most 100MiB")
+	}
+	if c.MaxImage < 1 || c.MaxImage > c.MaxAttachment {
+		p.add(variable("MaxImage"), "must be at least 1 byte and at most %s", variable("MaxAttachment"))
+	}
+	if c.MaxImagePixels < 1 {
+		p.add(variable("MaxImagePixels"), "must be at least 1")
+	}
+	if c.MaxUploads < 1 {
+		p.add(variable("MaxUploads"), "must be at least 1")
+	}
 	if c.MaxBody < 1 {
 		p.add(variable("MaxBody"), "must be at least 1 byte")
 	}
 }
 
 func (c *Config) validateFiles(p problems) {
+	if u, err := url.Parse(c.BlobURL.Reveal()); c.BlobURL != "" && (err != nil || u.Scheme != "file" && u.Scheme != "s3") {
+		p.add(variable("BlobURL"), "must be a URL such as file:///var/lib/waystation/files or s3://bucket?region=eu-west-3")
+	}
 	for field, path := range map[string]string{
 		"SigningKeyFile": c.SigningKeyFile, "EncryptionKeyFile": c.EncryptionKeyFile, "VerificationKeys": c.VerificationKeys, "Issuers": c.Issuers,
 	} {

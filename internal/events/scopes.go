@@ -37,6 +37,8 @@ var readScopes = map[string]string{
 	"care_arrangement":        "children:read",
 	"separation":              "children:read",
 	"task":                    "tasks:read",
+	"attachment":              "attachments:read",
+	"case_attachment":         "case_files:read",
 	"household":               "households:read",
 	"household_member":        "households:read",
 	"consent":                 "consents:read",

@@ -24,6 +24,7 @@ type Operation struct {
 	MaxBody int64      // x-max-body, bytes; 0: the server's limit
 	Body    bool       // takes a JSON body that the spec describes
 	Form    bool       // takes a form (OAuth); its errors are those of RFC 6749
+	Keyed   bool       // takes an Idempotency-Key: a repeat gets the stored answer
 	Guarded bool       // x-guarded: takes a secret that somebody may guess; few tries a minute
 	Ordered bool       // x-ordered: the order of the body's keys says something; handlers get its bytes
 	Once    []string   // x-shown-once: members of the answer that a repeat of the request does not get again
@@ -85,6 +86,7 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 			if p.Value.In == openapi3.ParameterInQuery {
 				o.query[p.Value.Name] = true
 			}
+			o.Keyed = o.Keyed || p.Value.Name == "Idempotency-Key"
 		}
 	}
 	if op.RequestBody != nil {

@@ -83,6 +83,9 @@ func asFault(err error) *fault.Error {
 	if errors.Is(err, context.Canceled) {
 		return fault.New(fault.Unavailable, "canceled", "The caller went away.").Because(err)
 	}
+	if errors.Is(err, http.ErrNotMultipart) {
+		return fault.New(fault.Unsupported, "unsupported_media_type", "This operation takes a body of Content-Type multipart/form-data.").Because(err)
+	}
 	if errors.Is(err, http.ErrMissingBoundary) {
 		return fault.New(fault.Malformed, "invalid_form", "The Content-Type of a form names the boundary between its parts.").Because(err)
 	}

@@ -49,6 +49,7 @@ type Options struct {
 	Centres        func(context.Context) ([]uuid.UUID, error) // every centre there is
 	Codes          CodeGate                                   // which codes a centre uses; nil: all
 	MaxBody        int64                                      // bytes; 0: 1 MiB
+	MaxUploads     int                                        // files taken in at a time; 0: any number
 	Timeout        time.Duration                              // of one request; 0: 4.5 s
 	RateLimit      int                                        // requests a minute per caller; 0: none
 	GuardedLimit   int                                        // likewise for operations that take a secret; 0: none
@@ -75,6 +76,7 @@ type Server struct {
 	grace    time.Duration // see pace
 	hashKey  []byte
 	callers  *lru.Cache[string, *rate.Limiter]
+	uploads  *uploads
 	served   *prometheus.HistogramVec
 }
 
@@ -92,6 +94,7 @@ func New(o Options) (*Server, error) {
 	if s.timeout == 0 {
 		s.timeout = 4500 * time.Millisecond
 	}
+	s.uploads = newUploads(o.MaxUploads)
 	s.callers, _ = lru.New[string, *rate.Limiter](10_000)
 	s.served = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "waystation_request_seconds", Help: "Duration of requests by operation and status.",
@@ -223,6 +226,13 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 		r, err := s.authorise(c, op)
 		if err != nil {
 			return err
+		}
+		if op.MaxBody > 0 {
+			leave, err := s.uploads.enter(r.scope.ActorID.String())
+			if err != nil {
+				return err
+			}
+			defer leave()
 		}
 		if r.body, err = body(c, op, s.maxBody); err != nil {
 			return err
@@ -376,7 +386,7 @@ func missingRight(op *Operation) error {
 
 // repeatable gives a POST its key: the caller's, or the id it chose for what it creates.
 func (r *request) repeatable(c echo.Context) {
-	if r.op.Method != http.MethodPost || r.scope.ActorID == uuid.Nil || stateOf(c).stream {
+	if !r.op.Keyed || r.scope.ActorID == uuid.Nil || stateOf(c).stream {
 		return
 	}
 	if r.key = c.Request().Header.Get("Idempotency-Key"); r.key != "" {

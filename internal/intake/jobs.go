@@ -27,7 +27,7 @@ func (RunArgs) Kind() string { return "import.run" }
 // Jobs registers the work of this package: runs of imports, and the deletion of files that are kept no longer.
 func Jobs(r *jobs.Registry) {
 	jobs.Handle(r, work)
-	r.Every(time.Hour, "import.expire", expire)
+	r.Every(time.Hour, "import.expire", func(ctx context.Context) error { return jobs.EachCentre(ctx, expireAt) })
 }
 
 const (
@@ -82,19 +82,8 @@ func stumble(ctx context.Context, in transaction, id uuid.UUID, cause error) err
 	return errors.Join(cause, err)
 }
 
-// expire deletes the files whose time has passed; an import that still wanted its file has failed.
-func expire(ctx context.Context) error {
-	var centres []uuid.UUID
-	err := jobs.In(ctx, db.Scope{Network: true, ReadOnly: true}, func(ctx context.Context) error {
-		return db.Tx(ctx).Raw("select id from centres").Scan(&centres).Error
-	})
-	for _, c := range centres {
-		err = errors.Join(err, jobs.In(ctx, db.Scope{Centres: []uuid.UUID{c}}, expireAt))
-	}
-	return err
-}
-
-func expireAt(ctx context.Context) error {
+// expireAt deletes a centre's files whose time has passed; an import that still wanted its file has failed.
+func expireAt(ctx context.Context, _ uuid.UUID) error {
 	var due []uuid.UUID
 	if err := db.Tx(ctx).Model(&Import{}).Where("file_until < ?", db.Now()).Pluck("id", &due).Error; err != nil {
 		return err

@@ -15,10 +15,12 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -79,4 +81,17 @@ func In(ctx context.Context, s db.Scope, fn func(context.Context) error) error {
 	}
 	s.Operation, s.RequestID = job.Scope().Operation, job.Scope().RequestID
 	return job.DB().InTx(ctx, s, fn)
+}
+
+// EachCentre runs fn for every centre there is, each in a transaction inside that centre. One that
+// fails does not keep the others waiting.
+func EachCentre(ctx context.Context, fn func(ctx context.Context, centre uuid.UUID) error) error {
+	var centres []uuid.UUID
+	err := In(ctx, db.Scope{Network: true, ReadOnly: true}, func(ctx context.Context) error {
+		return db.Tx(ctx).Raw("select id from centres order by id").Scan(&centres).Error
+	})
+	for _, centre := range centres {
+		err = errors.Join(err, In(ctx, db.Scope{Centres: []uuid.UUID{centre}}, func(ctx context.Context) error { return fn(ctx, centre) }))
+	}
+	return err
 }

@@ -18,7 +18,7 @@ func toConsent(c *beneficiary.Consent) api.Consent {
 		InterpreterUsed: c.InterpreterUsed, StatementVersion: wire.Opt(c.StatementVersion), ValidUntil: wire.ToOptDate(c.ValidUntil), GivenAt: c.GivenAt,
 		CertifiedBy: wire.Opt(c.CertifiedBy), CertifiedAt: c.CertifiedAt, Note: wire.Opt(c.Note),
 		RecipientIds: wire.List([]uuid.UUID(c.RecipientIDs)), ExcludedIds: wire.List([]uuid.UUID(c.ExcludedIDs)),
-		ExclusionReason: wire.Opt(c.ExclusionReason), RecordedBy: c.RecordedBy,
+		ExclusionReason: wire.Opt(c.ExclusionReason), EvidenceID: c.EvidenceID, RecordedBy: c.RecordedBy,
 	}
 }
 
@@ -27,7 +27,7 @@ func fromConsentCreate(b api.ConsentCreate) beneficiary.Consent {
 		Record: db.NewRecord(b.ID), Scope: b.Scope, Decision: b.Decision, Giver: b.Giver, GiverName: wire.Value(b.GiverName), Method: b.Method,
 		Language: wire.Value(b.Language), InterpreterUsed: b.InterpreterUsed, StatementVersion: wire.Value(b.StatementVersion),
 		ValidUntil: wire.OptDate(b.ValidUntil), CertifiedBy: wire.Value(b.CertifiedBy), Note: wire.Value(b.Note),
-		RecipientIDs: b.RecipientIds, ExcludedIDs: b.ExcludedIds, ExclusionReason: wire.Value(b.ExclusionReason),
+		RecipientIDs: b.RecipientIds, ExcludedIDs: b.ExcludedIds, ExclusionReason: wire.Value(b.ExclusionReason), EvidenceID: b.EvidenceID,
 	}
 	if b.GivenAt != nil {
 		c.GivenAt = moment(*b.GivenAt)
