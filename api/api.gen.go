@@ -89,9 +89,11 @@ func (e AttachmentPatchSensitivity) Valid() bool {
 // Defines values for AuditAction.
 const (
 	AuditActionDelete AuditAction = "delete"
+	AuditActionExport AuditAction = "export"
 	AuditActionInsert AuditAction = "insert"
 	AuditActionRead   AuditAction = "read"
 	AuditActionRedact AuditAction = "redact"
+	AuditActionSearch AuditAction = "search"
 	AuditActionUpdate AuditAction = "update"
 )
 
@@ -100,11 +102,15 @@ func (e AuditAction) Valid() bool {
 	switch e {
 	case AuditActionDelete:
 		return true
+	case AuditActionExport:
+		return true
 	case AuditActionInsert:
 		return true
 	case AuditActionRead:
 		return true
 	case AuditActionRedact:
+		return true
+	case AuditActionSearch:
 		return true
 	case AuditActionUpdate:
 		return true
@@ -683,6 +689,165 @@ func (e DisclosureProfileAudience) Valid() bool {
 	case DisclosureProfileAudiencePartner:
 		return true
 	case DisclosureProfileAudiencePublic:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateFoundBy.
+const (
+	DuplicateFoundByChange       DuplicateFoundBy = "change"
+	DuplicateFoundByImport       DuplicateFoundBy = "import"
+	DuplicateFoundByRecheck      DuplicateFoundBy = "recheck"
+	DuplicateFoundByRegistration DuplicateFoundBy = "registration"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateFoundBy enum.
+func (e DuplicateFoundBy) Valid() bool {
+	switch e {
+	case DuplicateFoundByChange:
+		return true
+	case DuplicateFoundByImport:
+		return true
+	case DuplicateFoundByRecheck:
+		return true
+	case DuplicateFoundByRegistration:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateLevel.
+const (
+	DuplicateLevelLikely   DuplicateLevel = "likely"
+	DuplicateLevelPossible DuplicateLevel = "possible"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateLevel enum.
+func (e DuplicateLevel) Valid() bool {
+	switch e {
+	case DuplicateLevelLikely:
+		return true
+	case DuplicateLevelPossible:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateStatus.
+const (
+	DuplicateStatusLater        DuplicateStatus = "later"
+	DuplicateStatusMerged       DuplicateStatus = "merged"
+	DuplicateStatusNotDuplicate DuplicateStatus = "not_duplicate"
+	DuplicateStatusPending      DuplicateStatus = "pending"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateStatus enum.
+func (e DuplicateStatus) Valid() bool {
+	switch e {
+	case DuplicateStatusLater:
+		return true
+	case DuplicateStatusMerged:
+		return true
+	case DuplicateStatusNotDuplicate:
+		return true
+	case DuplicateStatusPending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateCandidateLevel.
+const (
+	DuplicateCandidateLevelLikely   DuplicateCandidateLevel = "likely"
+	DuplicateCandidateLevelPossible DuplicateCandidateLevel = "possible"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateCandidateLevel enum.
+func (e DuplicateCandidateLevel) Valid() bool {
+	switch e {
+	case DuplicateCandidateLevelLikely:
+		return true
+	case DuplicateCandidateLevelPossible:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateDecisionDecision.
+const (
+	DuplicateDecisionDecisionLater        DuplicateDecisionDecision = "later"
+	DuplicateDecisionDecisionMerge        DuplicateDecisionDecision = "merge"
+	DuplicateDecisionDecisionNotDuplicate DuplicateDecisionDecision = "not_duplicate"
+	DuplicateDecisionDecisionUnmerge      DuplicateDecisionDecision = "unmerge"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateDecisionDecision enum.
+func (e DuplicateDecisionDecision) Valid() bool {
+	switch e {
+	case DuplicateDecisionDecisionLater:
+		return true
+	case DuplicateDecisionDecisionMerge:
+		return true
+	case DuplicateDecisionDecisionNotDuplicate:
+		return true
+	case DuplicateDecisionDecisionUnmerge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateDecisionCreateDecision.
+const (
+	DuplicateDecisionCreateDecisionLater        DuplicateDecisionCreateDecision = "later"
+	DuplicateDecisionCreateDecisionNotDuplicate DuplicateDecisionCreateDecision = "not_duplicate"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateDecisionCreateDecision enum.
+func (e DuplicateDecisionCreateDecision) Valid() bool {
+	switch e {
+	case DuplicateDecisionCreateDecisionLater:
+		return true
+	case DuplicateDecisionCreateDecisionNotDuplicate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DuplicateReasonEvidence.
+const (
+	DuplicateReasonEvidenceBirthDate   DuplicateReasonEvidence = "birth_date"
+	DuplicateReasonEvidenceDocument    DuplicateReasonEvidence = "document"
+	DuplicateReasonEvidenceHousehold   DuplicateReasonEvidence = "household"
+	DuplicateReasonEvidenceNames       DuplicateReasonEvidence = "names"
+	DuplicateReasonEvidenceNationality DuplicateReasonEvidence = "nationality"
+	DuplicateReasonEvidencePhone       DuplicateReasonEvidence = "phone"
+	DuplicateReasonEvidenceSex         DuplicateReasonEvidence = "sex"
+)
+
+// Valid indicates whether the value is a known member of the DuplicateReasonEvidence enum.
+func (e DuplicateReasonEvidence) Valid() bool {
+	switch e {
+	case DuplicateReasonEvidenceBirthDate:
+		return true
+	case DuplicateReasonEvidenceDocument:
+		return true
+	case DuplicateReasonEvidenceHousehold:
+		return true
+	case DuplicateReasonEvidenceNames:
+		return true
+	case DuplicateReasonEvidenceNationality:
+		return true
+	case DuplicateReasonEvidencePhone:
+		return true
+	case DuplicateReasonEvidenceSex:
 		return true
 	default:
 		return false
@@ -2732,6 +2897,90 @@ func (e GetCentreCodelistParamsLabels) Valid() bool {
 	}
 }
 
+// Defines values for ListDuplicatesParamsSort.
+const (
+	ListDuplicatesParamsSortCreatedAt      ListDuplicatesParamsSort = "created_at"
+	ListDuplicatesParamsSortMinusCreatedAt ListDuplicatesParamsSort = "-created_at"
+	ListDuplicatesParamsSortMinusScore     ListDuplicatesParamsSort = "-score"
+	ListDuplicatesParamsSortScore          ListDuplicatesParamsSort = "score"
+)
+
+// Valid indicates whether the value is a known member of the ListDuplicatesParamsSort enum.
+func (e ListDuplicatesParamsSort) Valid() bool {
+	switch e {
+	case ListDuplicatesParamsSortCreatedAt:
+		return true
+	case ListDuplicatesParamsSortMinusCreatedAt:
+		return true
+	case ListDuplicatesParamsSortMinusScore:
+		return true
+	case ListDuplicatesParamsSortScore:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDuplicatesParamsStatus.
+const (
+	ListDuplicatesParamsStatusLater        ListDuplicatesParamsStatus = "later"
+	ListDuplicatesParamsStatusMerged       ListDuplicatesParamsStatus = "merged"
+	ListDuplicatesParamsStatusNotDuplicate ListDuplicatesParamsStatus = "not_duplicate"
+	ListDuplicatesParamsStatusPending      ListDuplicatesParamsStatus = "pending"
+)
+
+// Valid indicates whether the value is a known member of the ListDuplicatesParamsStatus enum.
+func (e ListDuplicatesParamsStatus) Valid() bool {
+	switch e {
+	case ListDuplicatesParamsStatusLater:
+		return true
+	case ListDuplicatesParamsStatusMerged:
+		return true
+	case ListDuplicatesParamsStatusNotDuplicate:
+		return true
+	case ListDuplicatesParamsStatusPending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDuplicatesParamsLevel.
+const (
+	ListDuplicatesParamsLevelLikely   ListDuplicatesParamsLevel = "likely"
+	ListDuplicatesParamsLevelPossible ListDuplicatesParamsLevel = "possible"
+)
+
+// Valid indicates whether the value is a known member of the ListDuplicatesParamsLevel enum.
+func (e ListDuplicatesParamsLevel) Valid() bool {
+	switch e {
+	case ListDuplicatesParamsLevelLikely:
+		return true
+	case ListDuplicatesParamsLevelPossible:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDuplicateDecisionsParamsSort.
+const (
+	ListDuplicateDecisionsParamsSortCreatedAt      ListDuplicateDecisionsParamsSort = "created_at"
+	ListDuplicateDecisionsParamsSortMinusCreatedAt ListDuplicateDecisionsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListDuplicateDecisionsParamsSort enum.
+func (e ListDuplicateDecisionsParamsSort) Valid() bool {
+	switch e {
+	case ListDuplicateDecisionsParamsSortCreatedAt:
+		return true
+	case ListDuplicateDecisionsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListFormsParamsSort.
 const (
 	ListFormsParamsSortCreatedAt      ListFormsParamsSort = "created_at"
@@ -3953,6 +4202,9 @@ type BeneficiaryAnswers map[string]string
 
 // BeneficiaryCreate defines model for BeneficiaryCreate.
 type BeneficiaryCreate struct {
+	// AcknowledgedDuplicates Every candidate that a 409 `likely_duplicate` named, once somebody has looked: the person is registered, and each pair waits for review
+	AcknowledgedDuplicates []openapi_types.UUID `json:"acknowledged_duplicates,omitempty"`
+
 	// Age Completed years at reception, instead of a birth date; an estimated birth date is kept
 	Age *int `json:"age,omitempty"`
 
@@ -5888,6 +6140,143 @@ type DisclosureProfile struct {
 // DisclosureProfileAudience defines model for DisclosureProfile.Audience.
 type DisclosureProfileAudience string
 
+// Duplicate defines model for Duplicate.
+type Duplicate struct {
+	AcknowledgedAt *time.Time `json:"acknowledged_at,omitempty"`
+
+	// AcknowledgedBy Who registered the second although the first was shown
+	AcknowledgedBy *openapi_types.UUID `json:"acknowledged_by,omitempty"`
+	CreatedAt      time.Time           `json:"created_at"`
+	DecidedAt      *time.Time          `json:"decided_at,omitempty"`
+	DecidedBy      *openapi_types.UUID `json:"decided_by,omitempty"`
+	FoundBy        DuplicateFoundBy    `json:"found_by"`
+	ID             openapi_types.UUID  `json:"id"`
+
+	// Level By the thresholds of then
+	Level DuplicateLevel `json:"level"`
+
+	// OneID The record with the lower id
+	OneID   openapi_types.UUID `json:"one_id"`
+	OtherID openapi_types.UUID `json:"other_id"`
+
+	// Reasons The strongest first
+	Reasons []DuplicateReason `json:"reasons"`
+
+	// ReviewOn When it is looked at again, of a pair put off
+	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
+
+	// Score As it was when the pair was found, up to 1
+	Score     float64         `json:"score"`
+	Status    DuplicateStatus `json:"status"`
+	UpdatedAt time.Time       `json:"updated_at"`
+	Version   int64           `json:"version"`
+}
+
+// DuplicateFoundBy defines model for Duplicate.FoundBy.
+type DuplicateFoundBy string
+
+// DuplicateLevel By the thresholds of then
+type DuplicateLevel string
+
+// DuplicateStatus defines model for Duplicate.Status.
+type DuplicateStatus string
+
+// DuplicateCandidate defines model for DuplicateCandidate.
+type DuplicateCandidate struct {
+	BeneficiaryID openapi_types.UUID      `json:"beneficiary_id"`
+	Level         DuplicateCandidateLevel `json:"level"`
+
+	// Reasons The strongest first
+	Reasons   []DuplicateReason `json:"reasons"`
+	Reference string            `json:"reference"`
+
+	// Score Up to 1
+	Score float64 `json:"score"`
+}
+
+// DuplicateCandidateLevel defines model for DuplicateCandidate.Level.
+type DuplicateCandidateLevel string
+
+// DuplicateCandidates defines model for DuplicateCandidates.
+type DuplicateCandidates struct {
+	Data []DuplicateCandidate `json:"data"`
+}
+
+// DuplicateCheck What is known of somebody. Names alone find nobody likely; the more is told, the surer the answer.
+type DuplicateCheck struct {
+	// Age Completed years today, instead of a birth date
+	Age       *int                `json:"age,omitempty"`
+	BirthDate *openapi_types.Date `json:"birth_date,omitempty"`
+
+	// BirthDatePrecision `day` where none is given
+	BirthDatePrecision *string `json:"birth_date_precision,omitempty"`
+	DocumentNumber     *string `json:"document_number,omitempty"`
+	FamilyName         *string `json:"family_name,omitempty"`
+	GivenName          *string `json:"given_name,omitempty"`
+
+	// HouseholdID Whom they came with
+	HouseholdID   *openapi_types.UUID `json:"household_id,omitempty"`
+	Nationalities []Country           `json:"nationalities,omitempty"`
+
+	// OtherNames Further spellings and scripts
+	OtherNames []string `json:"other_names,omitempty"`
+	Phone      *string  `json:"phone,omitempty"`
+	Sex        *string  `json:"sex,omitempty"`
+}
+
+// DuplicateDecision defines model for DuplicateDecision.
+type DuplicateDecision struct {
+	CreatedAt   time.Time                 `json:"created_at"`
+	DecidedBy   *openapi_types.UUID       `json:"decided_by,omitempty"`
+	Decision    DuplicateDecisionDecision `json:"decision"`
+	DuplicateID openapi_types.UUID        `json:"duplicate_id"`
+	ID          openapi_types.UUID        `json:"id"`
+	Reason      *string                   `json:"reason,omitempty"`
+	ReviewOn    *openapi_types.Date       `json:"review_on,omitempty"`
+}
+
+// DuplicateDecisionDecision defines model for DuplicateDecision.Decision.
+type DuplicateDecisionDecision string
+
+// DuplicateDecisionCreate defines model for DuplicateDecisionCreate.
+type DuplicateDecisionCreate struct {
+	Decision DuplicateDecisionCreateDecision `json:"decision"`
+	Reason   string                          `json:"reason"`
+
+	// ReviewOn Of `later`: when it is looked at again
+	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
+}
+
+// DuplicateDecisionCreateDecision defines model for DuplicateDecisionCreate.Decision.
+type DuplicateDecisionCreateDecision string
+
+// DuplicateDecisionPage defines model for DuplicateDecisionPage.
+type DuplicateDecisionPage struct {
+	Data       []DuplicateDecision       `json:"data"`
+	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+	Total      *int64                    `json:"total,omitempty"`
+}
+
+// DuplicatePage defines model for DuplicatePage.
+type DuplicatePage struct {
+	Data       []Duplicate               `json:"data"`
+	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+	Total      *int64                    `json:"total,omitempty"`
+}
+
+// DuplicateReason One evidence for or against two records being of one person
+type DuplicateReason struct {
+	// Agreement From 1, everything agrees, down to -1
+	Agreement float64                 `json:"agreement"`
+	Evidence  DuplicateReasonEvidence `json:"evidence"`
+
+	// Weight What a full agreement counts
+	Weight float64 `json:"weight"`
+}
+
+// DuplicateReasonEvidence defines model for DuplicateReason.Evidence.
+type DuplicateReasonEvidence string
+
 // EffectiveConsent defines model for EffectiveConsent.
 type EffectiveConsent struct {
 	// ConsentID The line that decides
@@ -6709,6 +7098,9 @@ type InboxItemPage struct {
 
 // InboxRegistration What a registration needs beside what the partner told. Without `consent` another basis and its reason
 type InboxRegistration struct {
+	// AcknowledgedDuplicates Every candidate that a 409 `likely_duplicate` named, once somebody has looked
+	AcknowledgedDuplicates []openapi_types.UUID `json:"acknowledged_duplicates,omitempty"`
+
 	// Age Completed years at reception, where no birth date was told
 	Age         *int    `json:"age,omitempty"`
 	Basis       *string `json:"basis,omitempty"`
@@ -8185,6 +8577,42 @@ type SOPDiff struct {
 	Changes []SOPChange `json:"changes"`
 }
 
+// SOPDuplicateWeights What a full agreement counts
+type SOPDuplicateWeights struct {
+	BirthDate   float64 `json:"birth_date"`
+	Document    float64 `json:"document"`
+	Household   float64 `json:"household"`
+	Names       float64 `json:"names"`
+	Nationality float64 `json:"nationality"`
+	Phone       float64 `json:"phone"`
+	Sex         float64 `json:"sex"`
+}
+
+// SOPDuplicates How people are found who are registered already. Each evidence speaks with its weight; the score is their sum, at most 1.
+// `likely` is more than `possible`.
+type SOPDuplicates struct {
+	// Check Whether a registration looks for duplicates
+	Check bool `json:"check"`
+
+	// EstimateDays How far an estimated birth date may be off
+	EstimateDays int `json:"estimate_days"`
+
+	// Likely From this score on a registration stops until somebody has looked
+	Likely float64 `json:"likely"`
+
+	// Namesakes Where more people share name and age, an age says less
+	Namesakes int `json:"namesakes"`
+
+	// NearDays Birth dates this near may be slips of the pen
+	NearDays int `json:"near_days"`
+
+	// Possible From this score on a pair waits for review
+	Possible float64 `json:"possible"`
+
+	// Weights What a full agreement counts
+	Weights SOPDuplicateWeights `json:"weights"`
+}
+
 // SOPPage defines model for SOPPage.
 type SOPPage struct {
 	Data []SOP `json:"data"`
@@ -8331,7 +8759,11 @@ type SOPRegistration struct {
 
 	// ClosedInPhases Phases of the centre in which nobody is registered
 	ClosedInPhases []string `json:"closed_in_phases"`
-	FullRequires   []string `json:"full_requires"`
+
+	// Duplicates How people are found who are registered already. Each evidence speaks with its weight; the score is their sum, at most 1.
+	// `likely` is more than `possible`.
+	Duplicates   *SOPDuplicates `json:"duplicates,omitempty"`
+	FullRequires []string       `json:"full_requires"`
 }
 
 // SOPRetention Months that records are kept, by class
@@ -10989,6 +11421,75 @@ type UpdateCentreCodelistParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListDuplicatesParams defines parameters for ListDuplicates.
+type ListDuplicatesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-score` where none is given. A cursor carries its own
+	Sort *ListDuplicatesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only pairs in this state
+	Status *ListDuplicatesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Level Only pairs of this level
+	Level *ListDuplicatesParamsLevel `form:"level,omitempty" json:"level,omitempty"`
+
+	// ScoreFrom Only pairs with at least this score
+	ScoreFrom *float64 `form:"score_from,omitempty" json:"score_from,omitempty"`
+
+	// BeneficiaryID Only pairs with this record
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+}
+
+// ListDuplicatesParamsSort defines parameters for ListDuplicates.
+type ListDuplicatesParamsSort string
+
+// ListDuplicatesParamsStatus defines parameters for ListDuplicates.
+type ListDuplicatesParamsStatus string
+
+// ListDuplicatesParamsLevel defines parameters for ListDuplicates.
+type ListDuplicatesParamsLevel string
+
+// CheckDuplicatesParams defines parameters for CheckDuplicates.
+type CheckDuplicatesParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DecideDuplicateParams defines parameters for DecideDuplicate.
+type DecideDuplicateParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListDuplicateDecisionsParams defines parameters for ListDuplicateDecisions.
+type ListDuplicateDecisionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListDuplicateDecisionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListDuplicateDecisionsParamsSort defines parameters for ListDuplicateDecisions.
+type ListDuplicateDecisionsParamsSort string
+
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
 	// Cursor The same, for clients that cannot set headers, or `next_cursor` of `/changes`
@@ -12912,6 +13413,12 @@ type EndCaseWallJSONRequestBody = CaseWallEnd
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
 
+// CheckDuplicatesJSONRequestBody defines body for CheckDuplicates for application/json ContentType.
+type CheckDuplicatesJSONRequestBody = DuplicateCheck
+
+// DecideDuplicateJSONRequestBody defines body for DecideDuplicate for application/json ContentType.
+type DecideDuplicateJSONRequestBody = DuplicateDecisionCreate
+
 // CreateFormJSONRequestBody defines body for CreateForm for application/json ContentType.
 type CreateFormJSONRequestBody = FormCreate
 
@@ -13833,6 +14340,21 @@ type ServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params UpdateCentreCodelistParams) error
+	// ListDuplicates The queue of people who may be registered twice
+	// (GET /v1/centres/{centre_id}/duplicates)
+	ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error
+	// CheckDuplicates Who of those registered may be this person
+	// (POST /v1/centres/{centre_id}/duplicates/check)
+	CheckDuplicates(ctx echo.Context, centreID CentreID, params CheckDuplicatesParams) error
+	// GetDuplicate Read a pair
+	// (GET /v1/centres/{centre_id}/duplicates/{id})
+	GetDuplicate(ctx echo.Context, centreID CentreID, id ID) error
+	// DecideDuplicate Decide on a pair
+	// (POST /v1/centres/{centre_id}/duplicates/{id}/decide)
+	DecideDuplicate(ctx echo.Context, centreID CentreID, id ID, params DecideDuplicateParams) error
+	// ListDuplicateDecisions What was decided on a pair, and by whom
+	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
+	ListDuplicateDecisions(ctx echo.Context, centreID CentreID, id ID, params ListDuplicateDecisionsParams) error
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx echo.Context, centreID CentreID, params StreamEventsParams) error
@@ -23653,6 +24175,255 @@ func (w *ServerInterfaceWrapper) UpdateCentreCodelist(ctx echo.Context) error {
 	return err
 }
 
+// ListDuplicates converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDuplicates(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDuplicatesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "level", ctx.QueryParams(), &params.Level, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter level: %s", err))
+	}
+
+	// ------------- Optional query parameter "score_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "score_from", ctx.QueryParams(), &params.ScoreFrom, runtime.BindQueryParameterOptions{Type: "number", Format: "double"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter score_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDuplicates(ctx, centreID, params)
+	return err
+}
+
+// CheckDuplicates converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckDuplicates(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CheckDuplicatesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckDuplicates(ctx, centreID, params)
+	return err
+}
+
+// GetDuplicate converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDuplicate(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDuplicate(ctx, centreID, id)
+	return err
+}
+
+// DecideDuplicate converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideDuplicate(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DecideDuplicateParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideDuplicate(ctx, centreID, id, params)
+	return err
+}
+
+// ListDuplicateDecisions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDuplicateDecisions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDuplicateDecisionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDuplicateDecisions(ctx, centreID, id, params)
+	return err
+}
+
 // StreamEvents converts echo context to params.
 func (w *ServerInterfaceWrapper) StreamEvents(ctx echo.Context) error {
 	var err error
@@ -31532,6 +32303,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.GetBeneficiary, options.OperationMiddlewares["getBeneficiary"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.UpdateBeneficiary, options.OperationMiddlewares["updateBeneficiary"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/void", wrapper.VoidBeneficiary, options.OperationMiddlewares["voidBeneficiary"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates", wrapper.ListDuplicates, options.OperationMiddlewares["listDuplicates"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/check", wrapper.CheckDuplicates, options.OperationMiddlewares["checkDuplicates"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id", wrapper.GetDuplicate, options.OperationMiddlewares["getDuplicate"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id/decide", wrapper.DecideDuplicate, options.OperationMiddlewares["decideDuplicate"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id/decisions", wrapper.ListDuplicateDecisions, options.OperationMiddlewares["listDuplicateDecisions"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs", wrapper.ListSpecificNeeds, options.OperationMiddlewares["listSpecificNeeds"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs", wrapper.RecordSpecificNeed, options.OperationMiddlewares["recordSpecificNeed"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/needs/:need_id", wrapper.GetSpecificNeed, options.OperationMiddlewares["getSpecificNeed"]...)
@@ -41192,6 +41968,226 @@ func (response UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse) Vi
 	return err
 }
 
+type ListDuplicatesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListDuplicatesParams
+}
+
+type ListDuplicatesResponseObject interface {
+	VisitListDuplicatesResponse(w http.ResponseWriter) error
+}
+
+type ListDuplicates200JSONResponse DuplicatePage
+
+func (response ListDuplicates200JSONResponse) VisitListDuplicatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDuplicatesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDuplicatesdefaultApplicationProblemPlusJSONResponse) VisitListDuplicatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckDuplicatesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CheckDuplicatesParams
+	Body     *CheckDuplicatesJSONRequestBody
+}
+
+type CheckDuplicatesResponseObject interface {
+	VisitCheckDuplicatesResponse(w http.ResponseWriter) error
+}
+
+type CheckDuplicates200JSONResponse DuplicateCandidates
+
+func (response CheckDuplicates200JSONResponse) VisitCheckDuplicatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckDuplicatesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckDuplicatesdefaultApplicationProblemPlusJSONResponse) VisitCheckDuplicatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDuplicateRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetDuplicateResponseObject interface {
+	VisitGetDuplicateResponse(w http.ResponseWriter) error
+}
+
+type GetDuplicate200ResponseHeaders struct {
+	ETag string
+}
+
+type GetDuplicate200JSONResponse struct {
+	Body    Duplicate
+	Headers GetDuplicate200ResponseHeaders
+}
+
+func (response GetDuplicate200JSONResponse) VisitGetDuplicateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDuplicatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDuplicatedefaultApplicationProblemPlusJSONResponse) VisitGetDuplicateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideDuplicateRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   DecideDuplicateParams
+	Body     *DecideDuplicateJSONRequestBody
+}
+
+type DecideDuplicateResponseObject interface {
+	VisitDecideDuplicateResponse(w http.ResponseWriter) error
+}
+
+type DecideDuplicate200ResponseHeaders struct {
+	ETag string
+}
+
+type DecideDuplicate200JSONResponse struct {
+	Body    Duplicate
+	Headers DecideDuplicate200ResponseHeaders
+}
+
+func (response DecideDuplicate200JSONResponse) VisitDecideDuplicateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideDuplicatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideDuplicatedefaultApplicationProblemPlusJSONResponse) VisitDecideDuplicateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDuplicateDecisionsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListDuplicateDecisionsParams
+}
+
+type ListDuplicateDecisionsResponseObject interface {
+	VisitListDuplicateDecisionsResponse(w http.ResponseWriter) error
+}
+
+type ListDuplicateDecisions200JSONResponse DuplicateDecisionPage
+
+func (response ListDuplicateDecisions200JSONResponse) VisitListDuplicateDecisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse) VisitListDuplicateDecisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StreamEventsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   StreamEventsParams
@@ -49619,6 +50615,21 @@ type StrictServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx context.Context, request UpdateCentreCodelistRequestObject) (UpdateCentreCodelistResponseObject, error)
+	// ListDuplicates The queue of people who may be registered twice
+	// (GET /v1/centres/{centre_id}/duplicates)
+	ListDuplicates(ctx context.Context, request ListDuplicatesRequestObject) (ListDuplicatesResponseObject, error)
+	// CheckDuplicates Who of those registered may be this person
+	// (POST /v1/centres/{centre_id}/duplicates/check)
+	CheckDuplicates(ctx context.Context, request CheckDuplicatesRequestObject) (CheckDuplicatesResponseObject, error)
+	// GetDuplicate Read a pair
+	// (GET /v1/centres/{centre_id}/duplicates/{id})
+	GetDuplicate(ctx context.Context, request GetDuplicateRequestObject) (GetDuplicateResponseObject, error)
+	// DecideDuplicate Decide on a pair
+	// (POST /v1/centres/{centre_id}/duplicates/{id}/decide)
+	DecideDuplicate(ctx context.Context, request DecideDuplicateRequestObject) (DecideDuplicateResponseObject, error)
+	// ListDuplicateDecisions What was decided on a pair, and by whom
+	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
+	ListDuplicateDecisions(ctx context.Context, request ListDuplicateDecisionsRequestObject) (ListDuplicateDecisionsResponseObject, error)
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
@@ -57130,6 +58141,184 @@ func (sh *strictHandler) UpdateCentreCodelist(ctx echo.Context, centreID CentreI
 	return nil
 }
 
+// ListDuplicates operation middleware
+func (sh *strictHandler) ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error {
+	var request ListDuplicatesRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDuplicates(ctx.Request().Context(), request.(ListDuplicatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDuplicates")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDuplicatesResponseObject); ok {
+		return validResponse.VisitListDuplicatesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckDuplicates operation middleware
+func (sh *strictHandler) CheckDuplicates(ctx echo.Context, centreID CentreID, params CheckDuplicatesParams) error {
+	var request CheckDuplicatesRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CheckDuplicatesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckDuplicates(ctx.Request().Context(), request.(CheckDuplicatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckDuplicates")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckDuplicatesResponseObject); ok {
+		return validResponse.VisitCheckDuplicatesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDuplicate operation middleware
+func (sh *strictHandler) GetDuplicate(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetDuplicateRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDuplicate(ctx.Request().Context(), request.(GetDuplicateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDuplicate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDuplicateResponseObject); ok {
+		return validResponse.VisitGetDuplicateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideDuplicate operation middleware
+func (sh *strictHandler) DecideDuplicate(ctx echo.Context, centreID CentreID, id ID, params DecideDuplicateParams) error {
+	var request DecideDuplicateRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body DecideDuplicateJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideDuplicate(ctx.Request().Context(), request.(DecideDuplicateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideDuplicate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideDuplicateResponseObject); ok {
+		return validResponse.VisitDecideDuplicateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDuplicateDecisions operation middleware
+func (sh *strictHandler) ListDuplicateDecisions(ctx echo.Context, centreID CentreID, id ID, params ListDuplicateDecisionsParams) error {
+	var request ListDuplicateDecisionsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDuplicateDecisions(ctx.Request().Context(), request.(ListDuplicateDecisionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDuplicateDecisions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDuplicateDecisionsResponseObject); ok {
+		return validResponse.VisitListDuplicateDecisionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // StreamEvents operation middleware
 func (sh *strictHandler) StreamEvents(ctx echo.Context, centreID CentreID, params StreamEventsParams) error {
 	var request StreamEventsRequestObject
@@ -63052,1423 +64241,1468 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3rktw2li+Kvwqi/h3h7umUXLq526rYEVMt223Nti1tydP6x7Q1LCSJzEQXCaQBsFJpb0WcT+cBzkOc",
-	"B9tPcgILAAmSAG/JklTdng89ViUJAgsLC+v6W7+epbzYc0aYkmdPfz3bEZwRAf/5jDNFmPoOs22Jt0T/",
-	"KSMyFXSvKGdnT89+3BGU218R3yAF/16TXJ6tzsg7XOxzcvb0bCPOVmeC/FxSQbKzp0qUZHUm0x0psB5T",
-	"Hff6KakEZduz9+9XZ1//iLfhr90QISlnK7ThAj3f3Pseq3TX+NhPZw9+Opv4ve94is1H2t98syOCwLoY",
-	"OSBBJC9FShCVE7/wNyyOodGxQiSX5guYyQMRKCN7wjKJOGus6zJNyV7dqzZjyvffr872WOCCKLuzZrD4",
-	"xn7nbWpBpMRbIp8ioukuVggLxAUimgZUP21Y5mx1xnARnmo9tQK/+46wrdqdPX14fr4KkOoZYUqQ51+F",
-	"GSCFX92X91jt6u+a3xKa9RJnw0WB1dnTs7KEJwMz4BnJqVQ/wLBBpqdSrRCWiDJ09e5eal+4Cs9L/9Q7",
-	"JY8oX5zrvVKKCD3Of/8d3/vlrf6f83tfJm//7Xfh+ZZrouccoVi5Jp9JpOcYIVu5JlOmF5qAkFx0P3/F",
-	"yDuVpPDrlRMQe81Xa7Lh9Tb+XBJx9CcEw0Wm8OA8zDcxjnGHNrz4k5nleUaKPVeEpcf/SQJn/Ht8TSTC",
-	"SJA9wQpJvCEXCLMjKhn9uSRIkXcqdpC8se/pwWMH6cmT1VlBWUWh4Dw3RlYGaaQFLlJaGh2wRILgrCVT",
-	"H4FMDU+ylsKjWOhBZPs2P3BGRs1Rc1GK85wItMOyZ156xGpy05hp8wqz2JW3x0IhzvIjOuxoboR3au5K",
-	"PSGkdlTCdC+McMd5rpmfqp6pms9NJBlL8zIjP3KF8+5Mn/GSKfi24AeJFOeR40bNMImCcfwpZGSDy1yd",
-	"Pd3gXJJqCmvOc4KZuTrNdd89+jjPrxDOMulpBVpckhsijpXWEJlSpUTUcyGsLM6e/v0M5/nZ2xA1vqMF",
-	"Vd2JvNKLxyB1Yh+DF4PrfnK+0vtAC/1tuK8Kysy/6kNGmSJbImASQ1wD/EslOmCmSLZCskx3+h65Wh8V",
-	"kf/j/N4XT548enIVY5ReLgnep+/1qZR7ziSBXXpxWards5wSpr4Wwghty7v6P/F+n1OjDH3+D2k0okoO",
-	"/HpGzCtnlN3gnGZJCgNpWaF/SAKXDzygV8y4QteMHxgClYoLlNEM/roX/IYgqiTJN/fP3vur+50gm7On",
-	"Z/+/z2sd9XPzq/wcVmLWAMtsbfs3z9AXf3r8JZIk1X9CT+4/PFv52u2bN2/u6SEIU3rFgV37lh/sAqSd",
-	"pNqRQpL8hkzT//T0vOmeRPKtwL0UF2QjiNwhxa8Jc4SHV2+Xtu9XZy8FX+ek6Fnf3jzxx8A6QT+plnmm",
-	"v6kwzatV/VwSqdBaEHytdWPgoIILgkSZE3mBJCEIaCLvO+rIs6d/rwaudqsxMpVoQ0meaUK5J/T7e65P",
-	"tab753D03r/VJ1IqzFI9WCnYU60RPD1/8OXD8/Pz83vwP3/S//Nn90/7f1ifV4VVKc+ePn74cHWmqIJb",
-	"NbAuDKup9QxHMPm5o8voLXSbEdi/17wgakfZFiSR4GxryGfvsRt9IjiTYGMdwETB6Q6ZNaCCYCZB1tkv",
-	"gT3x8rmRKfofe8H3RChqBE4qCFYkS7Bq6FMZVuSeogXpKlWt6f7a/Z1mI3Sz1VmOpUpKWX28Y9oxRBXS",
-	"T6EtVwibM7NCigMpCspKpec3btLMWgvdH4g6cHEduCSfPf/qFRJapks9kwIfQa+Br5vzS1gGrIg2ghcX",
-	"iBR7dXyq1Ud9QyhSyOAX7R+wEPio/83FFjMq4QwmI4m3F+SG8lImkqSCqKRkiuZhGZlztoU5m0etco9g",
-	"0caMHUdBQW749URWkSnfG0YbTw4zze5aXmiVjjLfGIf7ektvzAbxUlt9zFxblNVavdPuOp8u99lk7rc+",
-	"jsYLlKkvHp8FVY76Gvq7sWbc+yv/7DWm0uUIy74VPT2urZUtvv4HSZWeYnXen8EXQMxnGdWj4fyld/6t",
-	"4tgUCa3j3VRhzlezz7s7gW2dqNc0ap7Piom8MZ6EplTgd8/Ns97PhsNWZ8a0s79r5WDmGQwwd78t3p5X",
-	"QZn914MRk2wx0xCP9DLGS+tXau08VrixnL4brL5UAmfY8ywMjfMDeaesh0IP5KylvleMSdUmCMy++ekB",
-	"GlhjtvdsFJT5f30w9bSwMs/xWmsURg29W8fiw7N4d7+UwumusNpL60rYaNuRCMkZ+v3VmjCyoSnF4pjQ",
-	"7OoPWgfl+okUS4J+f6X/H/wAKmRjF5uvjjr9drRxzxp9O8lITlRE4fnRc1M4g4zsFTijCuONG3dBzVHp",
-	"NjQnCQs6VC/hbj1giSRhaoUOVO14qYzqiZF+CRWlVDDjHc+DBNgRut0p7/qvrsjR18c1ZVlXf1id1f5d",
-	"zVoVsyTwPKiZa5IHFY+CZBQn5s8BzvL9RhiIQCVsSVg5Sgm9IVkid/jhky+iA2pC29EcSYNXC2GSKnpD",
-	"1THC9Zr9nhoFyHpugctTXjIF8R3rkGGaruA3skMaZ7L+VKpIFnDWrM4G1hAkykprXDvyDmckpeaL3XHp",
-	"LwFS/+WoiKwWESH4oKq1OlO7slgzHFKD3+yI2oG+SATRo3LmHYPKYTZPISz3OccZyZL1cRQj3xBBN7TP",
-	"7MFIppgBg+jbDwuSwbEDCmU8LQvDNqMVVvO98fMbreCuzm44zRJBsIwYg/r3qRq2eWXkdA80UwGf9Ev6",
-	"juRyBRcAQ7QwDsalFHQQLs1j6gvRhmyxfF8dq66w8Hm3yU9vey/E7yi77mpx5N2eCiInkXxfij2XZFDn",
-	"a3z6pX1JnwGRhyOrPnX1Q/WnVv5Eh9c5y5Q5bVmt6bvBhuf6sv5sIKKsLdU9Yb6Qdv44nxFCgrn+zBIK",
-	"fK1Y3TEN3qPCEir8yZpFW3Uf1Plb1/v8u7pfYf4bN7rVhBNTS/KGLdEIe//00+tgrNXfSjtOcPvKjKrL",
-	"NJzRcSVIhlN19RTd4Lys9QIlMM1tFAId9C1OBJYkgzC//s9SQDqEMQZwjjQvoYwUmGX+SaNMElGLc3A3",
-	"a50cCI1NtFlPIHz89Mz/Igi+DqvvGyqkQjll10YxyziRvlrcthyVVVa6rlHKnG0Rym5gpEGWsD7q9tGt",
-	"vKBSGr7GuSLG1W6oQcyyucjsnw0JKGeJVfYTQVIu9E/pjqTX4PNM6mG8P5YMokjJNcTDGVeJ2pGEcX1z",
-	"pjtMWVjhJD931/pDWayJqBKX9F23muxys3SoogpRhnxWrSGWSCUVknTLsAJWuzHqJDKLau/tDstdcGev",
-	"yTG4sVfXNLuCfJXP7x9Int8DMn7+j8O1vP8PydnVWZxsI7S0auLdL3+dPXzy5MGXK7TGknzxuBT5ql6d",
-	"5jWJrg74KBV4muxBfHC1srk+KyTJzyukFwy+V/0l0JJWJi5BWEYytD4ibBh3Q0jYmebeG6u0tDZa02Jl",
-	"6F5R2V+3/4UoE3x9EwyS4EpY9d6nnlx7v9IvcRHc6/+UBFK0Ll8+twHMC4TX2hSEmA646o9SkcLn95j6",
-	"az7jrrAWU5WSiKsVujJfudIfvTJDB/lpisaY7jDbkiyB+FwgePIDLrT0Zvm0WEiIXh1BQPRBoUoaZrxA",
-	"W7yXCAuCqgu08x29nZEkwuqn59kKWfqDVwN8R//g6+B4XX9xc9RvIDrHCxOu0JtkIi5j9nQf1x+PK3So",
-	"kh6rmSMsr01AkEa8E1qg95mcejh7467JjrKsIoP0r9sJwSKInEYvsSsXrq0Sz0xIp9qBCN2rdLHuqFrj",
-	"qrOkDoIqRZgeTl/s1bg1zeBRe+l3xVEJkiGhId5+E/mIz+mDm9zk/JAhCpamd75XThB5ZGjOtHMs+yXd",
-	"EkZELTaXMyJmmgV6Ks4kjl3gBOckAxnSubN7zwZIHW/LRx8Epwm0YvzfXt57+OSL5kUL96fTdVyYlqrV",
-	"kFvN0xZnqwh9t6kbHzgySvm/gZupztRuOdgFvybjrlCjYOu7gCmtidfL8hx1oJgE6Frvr7SyQAsvUFCb",
-	"0iuuKzlhGfN/SrKyHzjsuKzEpiclL4zqswMnpkTOpnFsN0Zfg3WMIhdwfKVAjXrF03Xfr85KVn+tlWfu",
-	"kRHTSjuhAs7RCkleQFYBh4T4PJuhn9s9dhvqUd+bWJjn1I4L+gvw22siboj4nijshFeT+yArC7xxMpHl",
-	"fs+F3d8JiomUJRHBR7WSnpSCBn906X2nfV2QG1sEkbick8jXOs8luFS7pCBqx7PZ3zdxwNlvE3FDU5I4",
-	"1zWOpg5BWk3/EpuPLLC6Nkeaje7MJbwJ3u7H1hmgXg9brCLMOnbhk3ggdLD+UodCA5YQKGmDWoE3xqV9",
-	"4/3qbI0lDWpTR7j1jI8B0qzWJBxoa/nk9oKnBLwaiRnbfaQvILGmQu2SLJhS+mKD9oKkVGr9sOBM7bRq",
-	"dyRY2OCdkApl+BgKTFl3Us/3kmrsgKmW4eOVVe0ZZxCk2tIbUDR6aRAcHkLOJVPimPBNwgXd0sG795l5",
-	"YW4E2fF8wsBaC5K+esbFXHtX1nz6/eqMZKXl65zchGK6rQHaz79fnW1wQfNjEk0G3BKWEW21E6asc7b7",
-	"jN6WSLD8e8O81tdWGx0sPyIbGZqbPqVvUJaRLMmIVJTFZSikxu4FUURAemVYgYKnbig5JLlXZ9bHIFXB",
-	"GLi+zX/L0YaC/3b7fiiwoArnicvDHdjX1uMQyRfa6KFM8VG0LOjWGIFWUPRlKLY/3no1uJ7qmbErar8A",
-	"eUHGZU+DmUaev5maGo4CU2bj2qM2xDvvnYRUtSMCODzw4W9KAbF0uSd5TtlWGrcfPCEn+Xr2Oz3d0JN7",
-	"vi9zQ5BRoqL9vE3IgCknIXF7KQS9wTly5UqubHFQmguyIYKwkAPi9Y4LBcTYlQVmT72RbYEf/IiRlZDB",
-	"0bdUglc9aQXg4/PRb4gpYjHwCgxUYJtOFkp0FJECjAOxCdE2C6vAKt0Ria5+vlqhco8URw8uEGXaYhDw",
-	"i3UJ1ivj5dpPqrfUAbXxXfejz1+/+Pz518/Qk4cP/jx0N+oB9DgRjxHe0xWihdaFjAdnQ4SIZK5U57gq",
-	"dEptfM7InjOTthCMbtx2lvFQEsbcJIea14N81mbX1plrihGzm92T3ZZz/tXiNMZqB6t9GNBbL2stNRz6",
-	"rLfRxqsgQJRqGzS8hU3G+V+lvoI5810MWF6TDA74livEuHELrND6aFVHkmefSVACnvop7H7tVaUv2MPk",
-	"pqRPkdY6jHfXq8rxdVlvKVaw1ksyaZk+BR6f95NwVrpFsFj9GdezVSQDPVoicLpaPlkhyqQiODO+dlgO",
-	"0su5QJghTeRCs6P3g6d5V5V/Dx76lX/noQNykt2CpbRhob53X3kn5Jk27Yx3JWL0XKXmEafz239War+r",
-	"Y4A6IChTpRJJHFBnZthErXoxKxvAvWPqP+EFtC6Vm5ch90AdwL+MZcVO4IdT7LKAjTWUjf3JmVwDFbFB",
-	"E2yg1vpkk2xwTieaaMPjf/ImW53V/3Bc5cDpNt2yNlq9gAePxi3gjhlx3gJHljwtYuVNLFvp4SPfIvRG",
-	"fRw6MHfSQIS8/XXO02sfzEMScWMvX0jvJjc0JRdN45GRdwqqqsPXWItaA1vQMTJbPMkzfFy5QstqCtpQ",
-	"Qb9wRlaRSXwUU7Wx8qBoXcaI7GSVBa2hhvUTtncGLBeHaXR6ddKcIqAh52jPLfujf6Vqbf6w4xAAbVRa",
-	"TL5RR6Xm6k96SbnTr0bGFYmE01Iu6lqE7pIL4lKTpMIbs2r3krHWRlSR6iGDPIoePPny4eOn6FLg9Qp9",
-	"rXZ0hb7DCkw8D4Tq8t5/AQjV218fvf/d2SfogLj1KpC5Ho7WwbL8NuKMzjKPJ2vC88/bUhrthz1/wybm",
-	"vMPi3xKTjk6Lr8ZyxwJ5Ve074W5VaHTosUSZxsDxGSy6WPA4DX7rtHPTHr7FscCvD1eP3v/+nv3n+b0v",
-	"9V/+/P4P/xa8AKIHbLhSZYEDN7CcgQPYx1zLHrS7e8iWOWB42G3es5W/t/7n/+28zn/43SB40Nn3EDxB",
-	"66NxkF8g/QGkDCgjcz7yNU6vz8a5sG/ZBzl4Xk73SfZ/4pTsj6FzGDyCrQ+mU7yRg9TqeCcnLX6Mt3LS",
-	"gNO9l8OXzrA386SLa4Z3c/B7Y92YowZquzUjLw26ORe/Ez+6P3QSa94N/+i0Jf3mL70tf+ngybwF/+lI",
-	"/9/HTm7peAxHFGsv5EHsanCC4Ou/5ljKiZ6EkdZ7LOJ7qVBOsFRIEYbSHRY4Bej5VRd7uVH1ff/XP6/e",
-	"n1j9Xa/5FdFCPgBJOQlYqXDIUIu4QEd+lu8JG49QwkuVcnN5u7STf5RSASiLLZKu//22dx9DCf/6psxK",
-	"Mmmd5rWJxKleGrluwKSMYl0BEhKVgIWB4FEt0ccXVn2q2I2OfX0uWdV16BVR2ns35rC4XJqJ4sI7JcMu",
-	"thO5tY1SaEcbs7olrPm2dLljJn3JsjxAA8KUoBM0VTPO1+H83tbU3Njx+cxydp8wZfu9lo7WCyY4VnRP",
-	"XruhYbcORp6EfOw1tOmtcA7T2+gpHZS+VkW4ceYgqtD6aIFTzgLLXE4kVqvy1jBA2HlZhhHDQG/m0aZY",
-	"2nA6l8SVs0MwzjMaf/rpd83uLb+erx59GY6frXl2PHE7jEtraDOg+UkXII/k/NBMQ/DE+KOmmvbfv/+8",
-	"NoB/l9x7+8c//HE4smG7rsBCQ3v2DAtyKQALuwhDZGwxZVIlKdYauGaK5EDzPJzIhJsj9TucsCCJ/8L7",
-	"1Zx4+BrACJg2P6RKnD+8m89OFYKEDGnBXShk7eq3kXtbhtFA7bqDiAeXLqO3toGgz8KY+HA9ctgDZNEg",
-	"7UMQuLA5xd2PLaIjG9/QSBNuLDZ0LAK/z3H6EWPzNJjIc2spMr8F6scG6n2J4PZpFZVCI0TazIT3Dyr1",
-	"FhVhw6lTd0OmLZXqMD4JoZJJg5/+sPKjdbh89hlxABawvtpawt0yvp5hSUKaviRSQphpqpMFS0m3bOZr",
-	"MZRw0/xkLwiUi/ADg0rCcSPPySPMuZx4H+hXSkGi9SbfCIuK5brr8MFSDPCptMatKzGSSI2N/bkKipmq",
-	"FgMIjPfQMioDBB5BMzKnrsZ9343Rd7HO0bTcOyP9bVlpWjmRhG8i+PJYWogsWYobqtcPURQitqPk9obn",
-	"OT+QLCn3Ub8e4CylVdGXeeVeuR/NpeaNcu8dnNbNY7DyvO5+kFMtFWaZRFLpG3g0PBPJp+3Jjue9CpT9",
-	"HTx7y+rItsh9ymTryHxvqXLMxZ24klgZRu63Ds4pMwKBFUWF0/x54OLa3vnOh1EB2w0j5+V4usDVL7F+",
-	"PHb9COTr460gPhq70YEmwOIZglYiIwyH4rpNaeGLcK52vNzuqgJlg3WoiR/+RGNbIgfUTnDsrO2QkP0R",
-	"5gUDaJP1fNcEbrWapQVyJRcQKEmuIYL50ISZWRidyQEQKq9HhhTh8vGeH2rPcIlqyGYjcalEkhBmfT9I",
-	"EVwgnJuw9Ul9Gvg+epRev3hp8ck0CYSJR29LLDLp4IiHzd/KETlMIPusqZUP1QF/RQRcOBt9/R9so01n",
-	"j49SAMzAjWr8US/Z3AJZFoUFNbozwaQKKqJjANt1OXK3exFUFfOts9tWmjqCPqYZ14Ddp0Rr95RkieaA",
-	"MNNKXABYKuXMWUeWSnVL6lspfRlqaZhxRsZe51oUjXx0y3E+lnhjQ9N1+C58O47OHQDJStc56cO107+P",
-	"7pdm4dFGZZw0Hg4icNhrG2DMk73gW0GkZujMCNZM8P2efBxEjtNjx26rKnbqxb6oD+itdPwbyFH6uAx/",
-	"AlO3FS8OSAtPPcVuBb2phTJW9sTcre4RaWnh4JZ2jY86Faa3cIzaUZ82k/Xz1lcCb9Qga7WUIebkOZid",
-	"WjRJoz1rTUhP4AIclvgoQSkAY/2wo+kO2amffTxu/Y1dmn60MUyyiBuxUjfungfRUeGT6C3Zo7YMv7uI",
-	"VB/8jKevTF9f64BOTlAfVmJGZIc2j9ekFOhbVHLex/gTHJ/mILSqzMNeVBOLsfBEp3hLx8SvXIdB4+q1",
-	"3TttBEsrR6c34lw2XzQj6eR4qXsnFLduuDapgd2W9k50XR+0ZV/1e2AccjZG3AP6kMqkICrZE5HG26la",
-	"2j+t+jIA0B1c1Z9JBKOMg+8buSU2mTCNdOfw52QUB8xQyTaUUbkjGcyrr3K5arFmhjjreu2tth00FMy1",
-	"nlCmlxGBhK+mF+wo6amnod61ZvazM7mts5BKiz+34eLCnhozpxXoWc71ER050Wd37OomxWhGeDy7Www5",
-	"wbVPIt5fZOgYuTNjmt4YIo1SmsZ5mLAVpp6X6dM3LV3vygFz0i5tlkF521fJRPQCr83i+JO/8LmdZqaE",
-	"gAdWfWUV/pZ95dWdLpQlPjTZ3vksZRI4zeUOGgUQ0p+4H36o7EMxWvXN6ErueO/NGK8+M9ePrx1PkXcj",
-	"U7P0JUfZdmp+1pMxfo3Fj68lySui//hhxYnPkm6ct0PTBIXgDm7cgAJsVTyIBcseDXiqH2xQtfWaprtU",
-	"v2vGDxb0uO44DxML6r6xNInFNMcAbTqq41S6eGHCSNc3QXC6Az1y2lbHWpO6L0Y5nDMPU7AdfmMpyXsT",
-	"j+CJfGrq0SSjmt1MqYeca2hrnSZcdzM5i2d6MK2lBHopC/rj44yjah8TNzDUfAhFU7rHTAVU5peE73Ni",
-	"gua8VJJm5MLms2NBEGU31HT9Ga1G1dz0sv5ysD1D3YUyAAu0I1k5lak+fduosS6/V31jl4YP6jM4dEv0",
-	"3g6UYZ9Sft2a5hzjbmxcrsXXpzNoXQ345LyXXSeL/Bnc3G6YGGac4S34lufZ5HCtJwtbrHLen+PYaqzL",
-	"D2MyzePJfLFcg7HSb0KxcJszFjEpvZv17hmV4XMyjZViuEYDB8bvfjyiEKK1RvjomFUtYWD+84uhMBln",
-	"ue2m1weMVaQm+TKWzM08Lb9yVv5jbUCcZB90U/7iNdV6y7+xefOBGhalSLGfwv8c2rJemvdCsnGSfTCr",
-	"nSAj018YXShBbsNaYIRk45ilKnGAVway9mZk2o3K9WjOxIWg72AJ6ulqv21FZfliVR+YobNmAVmme8c8",
-	"/o7pZHhtO++MrPVYhPtOklgw3iDJZmUoThYHn/IRn+oh/JASoLWl0aYF/pYupI1XF9jd08VrSiyS9zUZ",
-	"zevkNKZT+CVIkb/yUI7R8tUCW47zT6tW4BbylqvEr1E7BOl41Sve60kUZkNhsSVqbL7fnUqf93bLI+Tb",
-	"Hrb9GDn0t8A0U/Y0nhjuLauPZrNyw83hjSWGdxK/TSK5nJFHbGbXBRRr3zInbuIJFB9L54WuWpDOd++a",
-	"NRT4EKnVQ8HThQXy9NTnXl6bmQQxwxc9N++kQr+cc1iqyGk9RoxjnrMbqvASpYuV9/oWvR4kWkANdeg2",
-	"4KjwNWGuKcJITAXBi9uwh2z8cQ4i7O2FDEsZgRh4AwhgOJO230M+Skf8sJpLk9HqxdR76JFxmOvnNaqq",
-	"uWXZgNFIrooDB19KlGNFEJZ1Krw2R+RJ0/IYZhp+mXtxeB8Wurc9cXb3bm9o9vLB7heDcMPnbaz/8mDe",
-	"7Q/2Em9pq6Xa8dExj9v2p5OM3hIWeh7stfNGUKUIQzlnWyIQ3iibSbbBqdIqP2sd4GACGU/TUoiJ81bk",
-	"XRw0iLOUIONh/g2AcdYFVfN1c38sJ/QdkttMN2mxykJOdcdLLeEz0S8Oo/QRZqHbAQTR3bsXDAWWsOpO",
-	"khfT9zi6mr/VIqGVb8HVaDEfA+/60fN02ho9AFUyuG6YZkhyn8HjsugkcnV+OBiRPz9w54jjwd7Ax9py",
-	"xvvQ2+FNWPBsuW29e0dsISLcyZUvIVhOS0mBf/WVcAIaJpXXKN1htiXZBfQfdGGNHZWKQ/VmJy90SAf+",
-	"lHNhZjqpXuY4IFjn+4ZDPA01z5MVwfqtke4QAyYYAPw/NrEFA1jS8ObYeM3EqNsxMeZz8OaxlSA7LKGW",
-	"c38Mzu8DoJ3GfWWvSz1JkpEMcVFDkY5W+kyN+xLu9OVv+ma5ewN/cQrkqH5aEhlFD3RftR5HE4qFKoRx",
-	"Va83kKDcZ+d0oS4yCNLYYwSIdtU+gl/MbePb/qKdOxitrNSdCtTPSobGcXSMuaqE3dseETkPz76Woi3r",
-	"2fxgdUwibrTOiSRl29yE4KdUoERjcg9DMblaSJ4sBhuirTvavHMfWEcoL3h0He+UY3xKqmmUcxbSFeGe",
-	"voP6IlBgkXbacxl3MPY3xMi9TDSMaLS8zvaqugc+gOt3WjHUK8BHPaE0v3t5wq82CakVl2C4GAdAckJc",
-	"9QRTJRpnrZ+J0fFHgovvidNjTgi0nhg2XdS3LXjeaITo2i2Y1kKLQYuOjz99aM2kjj4CKYY3/zZdvLcW",
-	"pqunv9Dd5x2Gu3cD/igweAVC/sspXL0+hvsGRbCZMjq2K9cUcQKh7NrWiMSEbD6AkGosELlFe5pR/tQJ",
-	"aLusjlbz2+Gb4cNjeTWuloGFTHWSKZ7Mw3W/IWIdaP4Cgqjq/QJND/ZYKGdIV60ZP5Noj9XuwqBIrKwL",
-	"7h644zAzrR4ygQ/3HHBVyguC8JqX0MxR7UghSX5D5LhgWy1bYd7+uldnPR7t+lQuJaPqY373ZNQbnOcf",
-	"Rc/oc2ncnhqCqRzvGOuZ4eLZVEVpWnogSchI6f3RFJh+O0Bz1G0qL/PBHRZQfEat/muWfaKAFXp2C0k9",
-	"EBx3TN4ZqO9AyCMlUiYFz1pttvsvTxgt8V4Ol/fucRrsbvMS/P8y6IMOKx5/IVvKJCI3RBwNMhNhKWkC",
-	"mT9Fl3/9r3vn5+cPHj4Ku+5K14i7v265dD3P58j30RlPbFviLZF9fY6oyVDMyAaXuRrrHv3ODh3akxwr",
-	"qkpD4RHwuzm9oWybYEFwUjwMN23KOdtOGbPADJvejsA5+Vhu67ynTxyO1Dv74BLxNN6SaYXzwhAZK8AV",
-	"VYLnebMfYrSQJqIkP/v2Er2EFawQ3+Ofy3DHsB2WZOzic7oh6THNSWJeg/x/WmBxTNRxz3O+PY4dqnq+",
-	"Bh6fcPTbaONtBpM7fiAi0utNUkX6mUmfquQXziIVZpzmREUGt+uiMwSZT5L2gm4/m++AFRFJTpUgMtkT",
-	"kWT4GFribEWGA0otnJVaCvq09sVRg5Cr5gXhMYzj38B5jt8/z+x56QaMbgLn6ButLng2vtksJA9UpTvb",
-	"dVKvDfHNJhxAtp/rKtnvlMBxPeXXWGmrt6AKO7Q55+e2HS/WMuQziRxdV80uvfzA7MKogjC42YXALbEm",
-	"+QikjYx8Z540mFkxdHpBYMCcxFonGgqbuDw8qm9YqmDCARJ3UDYzw0uaNF4M1vtsP28sFDOp+KnLElMJ",
-	"amYUjklU0zbCpM3W+ue2MOr9aH1EAmJoQ9/F4kDRS9BwQuKm12VqqvKYoN3TNJxaXIu2YNcFRtSBi2vN",
-	"+jTgCQvCOLmZuO/6Ys2se1VR8+3gToxjojbOrNV/YwJh3MZZblmFQD8Vt16hFVofkT0qBX7nf+eJDc20",
-	"2Lu14MCp66XLvCD+cnaBH5tvMfbqrGT055LY35UoSctwKPA7WpSFBaYz5DF/OO+zHmrT8b//fnnvv97+",
-	"+nD15P3vlrEK5mj4kxX3JtEKylzJ8SgK9qv5FU2/9Ol578vzURZAa0eG92TAQKjH+3NjOvDPD2I9tJHn",
-	"Bn0pAetivLHgfe3x+T+tXdBXJB/mWc9yaLLYEH+1rYrJDNowOlr63OUPl8heUt7GfRHaOM86mbaAhSyX",
-	"muRfTJcYMSNkIjHDGuE802OGgbGEg894yu6ie28p9fkuXP2RJCL/2rmL929kWSfcxyMIdcL9PDjf2Xds",
-	"7L4cTD0L3X+TGurdrftweH8n3o/DAzbuy4VuxRFfvbu35NDi4u6Fl04ZbNmrc0ojSiGCHfueM7ThIiVI",
-	"8QyHSzHG1iDEoMFO1WmlwkLJJOR3cB4351rTy0dWtfjoIGQTS7XHwLUgLBFmiAjBxchqlLmOY6eA1dSv",
-	"uehtP8veZhQ8inf0IdnuEmlCoTVRB0IYevDl+Tlk+jx88OWXw5zXhkrrEHqAvIvpuS93d7AiE9xop+UV",
-	"2j3vyS3c2KSv2qHJDwxlVJDUFlIOQ0Tb/QgfAXMVtEIepYB2STSTwE2pDbt0aLANWqs/7ggSxFROgtjI",
-	"CJQ7rSxaBeICFURs9V+4gFxy7tA1zHqptLGLpygTfG9jLPu+W6GFkgCaXxWYN1sVhhuNFIN6P04Fqm1O",
-	"5eqn8vz8UeoGg3+R+1bcXa3Q1X0r7eC/Langvw214D8Nua5s+1ys0A7v94SRzBXWbiiBFl6KiEI+RVeu",
-	"bdR9zUVXAxdI0IVe7WANeFLRcVa2k0WmrkjeJDBkDFqOsjwbP3VLCB6zloDM2WFtOYoIY2uxgPZ4a2og",
-	"uEKk2KswY7aEV+t85wd8lGgviN6hCxdg5GjLEWfDIItdIeXNPEi5OjwXqtJ1dmoXqlJEMgTDfw4HLjeh",
-	"QVpLMjnDeh1Y/08smtAKip3sZxBjWi8O2omELTOMXGSYzRKLeh+h/kJxRjvS1y6eEQ01Nln1VZkTiaTS",
-	"9xJU9UpzPV0g7ALHKWbIBnshpxmtS5vZCTF787dYtH5sGLMrGfQvpqrUPCrRmuhbDSkevC1c2HNc6D44",
-	"xPT4qBF7gDHHEGZHtaNs6y4RWEHGR+R/LxMwbbDA2Cb+N0TQDa1vPnOFrJAgQDNT2o2ogrtSj8glyZCW",
-	"ruG4Wyh36gdyQ4S97oI9u6enboT5xepzG6twpTwvCyYhNutIfGLKx1L5HOGGol+zbU7lbmX1Ng6ZMhwV",
-	"eF8xVKShWtAHcOkyadCVd9yC6kutt3XMVZeoo4eqrVZb8T/UobWRO1JpKoYX+5h4CZXEDvXaVq0O20NB",
-	"lUKL+YuK/NIUeVCGOCMIM3mArMLh6tc5JlFrAV2HkfPmd9vSFpiZfARpk5GCfoyodP7nlqY9yRUWS4JZ",
-	"BOeTu2BBL+BevBQqQbQW+IjWZIVKlhGBHvy5x2/nAC9CaHaWZBIVFDrjI2jISyUy1VSh4eyTo8/V9+b5",
-	"b7SJFDpUdrxkw0WyKfM80i8XI/0jEmRLpTIFV+jAyzxDjJAMrYmkma0cWWRa/odGVkEHXhlsxRV4x3GB",
-	"t3M11QP0CjMmlJgtw5P6bX3nT/M0V2+tj+HM6+oJhNENEWucI9eQUh/ig6DKrHjRvr/DnkBDuqR6QSsc",
-	"NzTzILu7h7NuLF/h65jjanBOdqbbNakW+NT4EfT9KOmWWV+MMfxTLjIzr2HoondpXmYkS2gWEOwvvAwV",
-	"i7hCoZ7gQNVuR/IKh6c6MCOdLPUpgQn0IvS0qGu6hBt2h2nwXC/Wqw0FOIpBX7gmZEayC8RORJLWT4vR",
-	"TGGedq8l7kLsMrfcE3wtKwei4YZVnch8RBkHq6iv7HMCeroiYi+IIiIpZSxHtLp+p4TAidrxbDR97ON9",
-	"YSBBUrqn+uGxTOsfHL3BOS2oIhlS/AI2/alD8ZYp3xMk8VGexNTmCEYklz7tBrVBn3TTQPsAcPDmpZHF",
-	"izDV0WQ1T1uwK5MFE9WK/tbE+apiYq7quBpisVgYzmmWANR6QAVU0pRMG+1kMBj3IYo6u/0wgbzeHeHE",
-	"QsX/bbZtiV5PavXcxrPiYR/99h1oyXubN+sli16sd/UC7cH2Cmcb/HbDLnrDDnLz3b9xh0Pin94VPPlY",
-	"fBr351De04JXY7uvxOCV1XMRLeItMwbmHcsaMO2oQ67PAz4iBV190h3CVpzcR1cSb8iVZvmrkl0zfmBX",
-	"lTBc8+yIsLwm2f2zBTqgO2YN+3rfuGNoDUsD/BeJbtxizfo1ZaOEk6ZzAg97jsOuFDcuUbmqKyFtYDeE",
-	"WzwmycyE3mMC+UOo9oLkRnTu6D4Y3z/U69Ys17PSFll3vJRE3+dJ4xtaruFNKGLOkd2JpktCazAgcxwc",
-	"3RHuRsZB2AKXh8Fx8YYkh10I0flbXgqXrsKMcisXNDDKWD4AZJqsEM4yQaTUOuAOsyz/1+2v0jFu4Aw6",
-	"IlpO8c9Jj5x0bfuXQW8bVgIqzcfx5X5nElIKIqWJG9xQaU4hLmiuWXiPhTJYilztIlCKEWnRIjGQr7L3",
-	"zLSHiTOvsnLJ1jK3TraTUFP7tRFNyHlm8ezLclg9/pRvwkH7ZUJi7NBV+ds15q6xQarPvKLa4045WA25",
-	"3nO8llH2QW2+k8r+MolqC8qbweKlT0KwDM5yfsfh2xQ8k4q87r4gGqT1BxJMgcNXISq0vB6vX6BHD774",
-	"4t4DhPP9Dt97BM50XOz1Ks5++PrV2aqL3PAogNvQORAVOMOzch2ql7IJZaOlXrkm8TzlKK5QRgvC5LQe",
-	"QuWafOVeC+ZIECxLMXHu35uXwuNppSyCDGDaikNT44GvfEWlxfZ9aV/oBZSJutwubbKfNrtr8plCBT1R",
-	"LbAwYuTg2smsEIMcQfPHgmBG2Va/jRniedZEUhqoS6+NKpcBVFG7sZlNqq3O6vxER63gJVQzUbCH3xCh",
-	"BtZQTx4Gi83gK3vbn6IDlGvyih8i3IRHsThW+Hv9bORCh3H6lvA9CS0DlxklLG3g64N7nkE3mS2/IYJZ",
-	"h21t9uzLdU7ToFhOrfgIYYD/EhLW3wheIBhQAiaZlshw39J0V7E2y49ofbQsa75u+i+Hkqz2RFBj0w0R",
-	"9aV58sRD681nmpB5XXVoa3NFRY9gpKlCijoQqQzFXOZelSU5uRRz6MDrffUPfMU5NfGqTW7RJMqWldgO",
-	"plsG2Sj10vgjiexUSeuKtBmk4fzZWld0jG+ptM8xLAsrJei6bIgG33MAX+hJ4z0iLAhy6eSReutgCkVO",
-	"sCRBzE0CydaO9hLxUkHuXoHBmw4RPapGI81ZO6j6YmynvgsWTkyWgd3VhoRZbBLuTh7PLJRlmgm5GBH4",
-	"dU9C53uqhl1eloTwsP+p2PRfVmIpYv+Ys4tSLXPlBSqZ2xZUcKZ2EtgpJxuld70bNQEuH0rc1AMZC3Lk",
-	"o61Fu6PEo8vU91zwbHrKCcR9NK+uQEs3Ke8lCywKb0myFbzcD+5g/WRVnToycjQVvgx2YzSlGTZ2cxDH",
-	"uavQQyqGs3tC9h/fl8bcSlzRZi9Z2s+/X539XGKhTFZBbTs8PH/4+N7/ehBMtyLvRqB1vAv3E5Tlfq8t",
-	"pEjLwIiJZfGtL6w711rf3lijOisfCQ6scmS5WH0/B+TNVJape0t2Z9m+68fd3G5tg3q6Q4yCF7wuh43P",
-	"hg7zVyQnejtekZ9LEhL/KWcbKoqJE++Qwg/+mcrfZDSaP8xs0gQ6mPf1Jz3iNEYeQZwF/IRtct8tf6FV",
-	"jElmagICVuoGp8o2bPFTjrg2RBV5p1YmWWbLjVbjOYRMypWtNDFBGPcviL/APwy28jttsxCWQcMFwhSF",
-	"+ub6alidralQu8R14atkswFMs6cl4ZuEC7qlrIWuVmBBFc7rVjEkK9Nm+UFBt7YgoXrIRZQynpbWlFrj",
-	"9FrPCLQvh42U7AW/oVlEUtamRxAAuiFzifFuU3IA/9CeCxUcE6eKxzvolZII6N2bUyOD+YT2UJESyCvr",
-	"C76qUg7hQed+uCFC0GywM9Je8JSYSg7znferU5JGbrFZDYAb9OEtze9XPIjQ/yPXezayV/AUyRvsqOQH",
-	"1Ttx9PZcgfXOKvL0VSl6JvcCQrY+RHdSvnqOhx47wlqHYBRKQgJa9dJeH1KssdjyJMPHwKH/Ch+lxeLQ",
-	"tjkBlR/K0kCVRlSiygIN6XEFfpc0PcOt8WvLAsY19X0oFVzrihfoHMxizI7h0SlLUhKqnQMFztTCHxBV",
-	"YH/taJYRtkK/EMElIu9SslexaduBk4IyLiJ9SiQuCEwPLihZ1ST2jyiIpn2qYjj01aj1g6jhjg21Lh/0",
-	"OlRVovV+IcXD/obVGVxvVkSTKHE1TYsyV3SfE2nA8oe9z57vyWOcaiPDhOpuSIezWowcOohfbzYE4PGj",
-	"VYLNWyXko2LE8KnJEpejkJBMQvmku6fKVJYRYbHjeSaR4gcsMokgedMX1PUkzdmyOtcoQdsm04/mI8GG",
-	"J/OzkUPtJG1tqtf2ol4BpL1rJoMOwI3FSnAyt7VOYLBNafjL9SBkRqmiIm7T+onLc3KTx3DeAj65DjPP",
-	"9s/F9nvgdMxRcobLwzpOiLl72Vp9V4updHxvWSHygFX0NSAOjvdeZkRhmodjjByu6y73/8frFz8g+yui",
-	"zEb41zw7WlNrjwUuiAJIgSZORwxaz36qaoNjpxVcJhdFEA2l6rIeaNTFRVGVBx2wRCnfU1JVB92KVu7e",
-	"GdnLsTHpgZaTzQW+LrWdSyxynCAKqLpaNqucsgTgR0NgMAeEpSRSFoDqA/CIDmUmeGlfk2PkspBKa3HK",
-	"KRdaRXQRZTk7w0+vrcrC8Qt+OgEvrTgq8k7JFfrLs5fo8Z8amQ+ETW4RZxguxUyrinLHDwxRtnK9eqo+",
-	"xOPNttqx1WXym2ZdjF52UAmzXgdPdFn0xLPKpx26cea5EOu3Rp4Dc21MA2QEgfQaXkQPzx+e33vwcGU2",
-	"ssL/46II4ptYuaJZZsvv2T/+Q3J2/xU+fG/Tc4PyPhN4o3wfpxbV1VGEi0BFr++epj4CM5nXgd4YgtL8",
-	"plhN2rnKNvR//u//B2iGMEDMAIRYg37miXp6IfSlkiZzNvA7fOSlQjuqBQjfQJGPuqe3wYx2r8nMYzft",
-	"toGD55YAaAHoOYJtgLTyBlYXfiV069QXj4N9p6Elur8BLVaKXaWzkrvjt+0zvj+ahDtgGciPM/kVUA7s",
-	"alMd4NjUa3Fapvv4TPFZN9KFUSn4Bl05glx1cjidWtiqRPQT6PC9X97q/zm/92Xy9t9+9zEuugtE2Jip",
-	"P3rSIPnD2xPg3b5bD/ws+bEioBK0kxImTxfDjX4IwYz01uoeBla3oLC+j14RyDnJAJocHXY8D/Q2e3j+",
-	"4YX66dv8PiLbFnDm6mHGA859St5cQ4AlUuuHZPAy+fJR6fWb+PlN/NxJ8fMKgsQWiq/3SJ2otyx84IbT",
-	"Kfy+Naedt7P5R6pbujyPUUo6byoh7T+s2ftmp9XjAwp7TIhH4UIXYqJ/NtfOxEj4nXOp3JYrIggN64jq",
-	"SCAIzoC1b9FwXsA8jti7JUuNTLg0Kew9CMsVRO2meinJ6GZD0zJXR5OKY/tNaIMXLCcJUDtefOfB2epM",
-	"qxKPzlZnj71aM4i15ZRFtsSbZ3X6wgz6BssdZVvFGfqr4OUeyR0XCkmiEGfV1CnbWjguyQsCqCgbqm/s",
-	"akH30fPK7MMoo3jLuKQyENUHwlXuvDobKN+YZ98dw1lAsJCIB/uHEwGs5qTlzOrNpRK+2SQZLzBlfUDN",
-	"9gm0w1mNWRMMOtejVhC2gWiu/snIXVOygu0XTEYzAah/E0j1IYYjMjPOz1P6Juvnh62n6lvfmef7cSdx",
-	"uiMysQSJwc577BlOCfgACDKfWEeyTxjcxPLJqiE4muKgfQS6B63LGwPSvZKa88A/PkUZ98HO5RAuRYs1",
-	"ghs8dnuWcNCE7so75qlp78YQu3a6E5mDsgJznA2pLubhsy6AQlGUDOrpjMU6kupGk3q/OtsRLGa+KogR",
-	"yjNfl4TMfjPfJCkWZM7LB5xfz/puOx3HTL+mYD10kzT+fFetDQsx1rcEZ6AhTOSol4Tvc1IpFweqdrzU",
-	"iiHDBVmsfspk5/f3nH0QbJU7tlaoQ+d3rUR9N4UI8XJTgtVcbdf84tfDaT32reCHHMjFMh1ktWWBtRyW",
-	"9JeAXXdpjPAKWQOgQFdVLStAd8AlpWwrBy3TEWUGhjeoq+wIzqKZiA5wxZTM6kcvql4Whx3NK5xGKpEz",
-	"joZdFid2uoVUdJec3KLPX//r3rf3NBs+fhK0voNU/d6STxuOzT4fPt92OAdDOtuZ0c2COsXH1jTnKoI1",
-	"hS3JVqOOwCx9rcPxDXEyJE1GY99FSrE1k2uN7gDtnXycGgAl1Rx/hdYk5QX07jFnYGyKa0UYw2CWPP14",
-	"vNN0ufhemE8u06FkhhyrsX/G+jHHPfYPTlmVvDAId5+TjRr7bD8u0o8mTdLu/kzYo081o6WxWatQFx1v",
-	"Hf4evB3mwHkZKtOZdA7/tLc4w8cxVt5H4Z7hTkfe0yP25WvjoJ+wKd5hWoxwI0TYAlZmWyjeLQOzmv2S",
-	"lLi7NFgmJ2K8zhHJjxijQV963kqnWLYl1K0BAYaO1nNb8fyVqzP+WOqBKaiQY+/msXeAlOV45UA/Tdk2",
-	"mYHVELNMYtHIZsWRSSrXNtrahOQipVm37ggfBQ/iatIrcJCZWsz0LjvVS7EmOxIfTPmWnaJW0I2bd3Dp",
-	"/5r+fBj37QjBMEtr++c41MPIzvNP+VBDkzkHssUco7d4AW2ic53cLaWiS5EldIv+UzB43fey+6i3W+wf",
-	"b4w/C/x1Pi7xYsdm8Eszj1GXQQrARQn0Z+AFTS1cV9UVgIhE8MPZ6gznecJFwkz73zAGJpS2D54v+L4p",
-	"g/9AhYxECAtEMFCi5N2O3TQKvlGEmXJxGBCqNjcWzKZD5g2meTkcxDHUeK7Ph8FNyUe+8o1F4dxQNj1f",
-	"a6yDEe/3+uBNfDza8ruwJb/Dq/teP2kPZsDBeVnhKckdIcpL4F0hWaY7BPW00JnfQm5U8YPxjs7W1nSw",
-	"SgXfCtvDu6Y6L9cui7gytirDq74drdiouuIn8igVKYJUgxTH2Ql5wyt8bZ79IJ79AxaMsu2SZ9EO2Xca",
-	"56qahan8riWjl+nX3Dd7cisZ6LFHJX681TvGfhuVz8+AeydHHTa4zAOZHq8IzhBlCPLdLegUKfbqiBxw",
-	"iFfQEFQPZYUJ2DXadpCAeYE0h2HhRWdTLMkK4TSFVF3MMrQvWapKV6vZ/upQBQIWW6LGikfbox2QFscW",
-	"JjyKNCsN4g0Z0SPxUUJpAW7kaQLC02cSkh5WmtwW5xIeqkDAoGDBZOPB/lAlkYPhHVMN0Y7omk2qKNXH",
-	"XmUQH+VKb9ZekewKCX6Q6JqQvUmyLXMC1YVcWhSXA7EylcKI0E9/wwUBWXtlD9XVyuBXC4JzJMpuiof7",
-	"XvjgmzrN2I/mExF0SQOVFvtZEE2P6K/8IKPpx/agB2Kp13S/DwEJvdggAOyzfSHDOEQl612sPlKJLz0H",
-	"wiSwBJ8Mq5rUNen8z9bUrpfiEao9hThvRaAQ3xjoK3MtAwDB1gSaq2Q2I1ENrJrJUNffdwH/pGpYGQFF",
-	"NLkUDaBDU+DgQ9E2Kh/aCIVGa/b+XSV8VwGMRmCpFULCQtAbN1H4B84Te4cE8BHrP1knDEgaRZkTjzdl",
-	"zojAa+oBNTLb5qvVyrXVvRlydLC4hpT0LeORZH9PkwxUcph+rSIC/ZHyzCYadZI5nCP6okJt1maQ1yRY",
-	"OZYKVA/tVaz36XduMM5SUh1FRPWIOVETAEaiCqrc4YdPvgj/FEyy+MtRNYGsRkYxXf6B+d7Ko3b8XBlN",
-	"tCtdGEFw7UPCPGCCGqRRuOsdzrSW3/AP0wRDkD3BSpoMfAxagGvAG0bpaeG7APj+BUCtgaKDCxlGmnRa",
-	"TExrqHoAw2V6EFRBSkIUUzJsV9j6p5jITnGeA/JPF2zDh3u+ISKIVm2sPX0VmrkKrYCWalWpnhknUKfg",
-	"CTN4p1b5hrOxLMpQNYt6VXGO+N4YXEFgVC1bg62S5iVwaTPTVXWNMN/MxL6qX5uQIRU9nG1LKdJ/wGgu",
-	"VQeEC7THouoEf02O+j+15fAxsujnWiLuimsZHVWylrdBg+wyM6Hpw3OAp5g/GGEedPijBWhxfu9Lh2lx",
-	"P7n39tfz1ZMvA17C9h5FSD+F4l81iDelYyXOc+P5zIJQksVeX3wSgSJjm3NJkKLaPHZmmC0Aq1Cj/vjw",
-	"4Z+aDbN++umPf3+gyaNp9Ov5KuQ9rdoLjDWmHo4wpn50ot/CsoFtavVksKq0RWTsKmEesMnkTi+8j954",
-	"ECEGyMUkBVtwNVNABrYVtIRiyInmloH1JFhtbr1I46MHvvXeSIpzNfb2nw9C7cGYVNjaZQtZq6CMAyXh",
-	"qte3yxEuMJNjC44zuP0PvMyzLlUeBUvwsSIJF1nI8f0tP6DzR5+fP/784fnDLwxmKs4uUFYco2guVdFo",
-	"AfdeBrj9RTj7tAfczPYHAn5aWQVRSAVair1MpYVip2qsF9ABDDQ380Egw1Gb+okkeyxc65W2MgItawy9",
-	"L9DVxShknifTOnw6fh2USc9ZThmZmIV/iayPF2gKWVEwpgMRvYU745ak+inifIkgY0N/u2MRxiYtlggv",
-	"9umri3DRLJUiHj373t7HdbX7MTHerZQXBVU91vYPXC3RVqo3ODEWvdYMshg730k+1nzJpfnULYivKoC1",
-	"/K7W3xkOJ9juVKcnJOupLbQefWMyMmDIoTXZUlYD+cScr43ymZhpQLNYgG10sOwVP7h4WbvqlDLSgIIw",
-	"pOrdk8WOXqTL5id/+mpydtjAuaufIowyrbSWzCiple6PqLpA1ma+QJUn+2k7InGBYr+AiWSd8yZQtAI9",
-	"jN8QYa2oC2Sd4U9N3Mz35F8gzz1eF1Cd4maPXxyvO6VaP5ekNG+XjJlkkNSahOALxTQ3H8RMq5y9o/9I",
-	"in1u3QK3IQaDncYvc2lqCMz5REYb03R2yJzVfsFGhfyCYWt9lDrn1rzYdVwRcf6NzNb83SVw0ETV/GsK",
-	"jHnY8cJEFO0ZATgYbmyMs+GSlG4+KlhwVdUlzrU5dxyTjcr3hCVp1QTDhqaDk/9K4A34obEkSHEeQdHQ",
-	"szAhk8H90HR85b8Q1ub0Y15Hiwn0rgtJP5PIRmNqwpuPrpx32zo0FOfXholbbp4qdoODwXvDOKabC7oh",
-	"Yo1zVIeCRqZM+fGhyd8YdOtoy1WM7mZhnnavJQHtPPwVHxJutNFuImRjp2Yft2oBgTCg5+FtoBgOCSOz",
-	"zGoK0QP/3Jm2LaPomvFDTrItSbKSTPJJe+9Oc2bjPTQ+gGVPec/r7BZSscYImro9npY5Wgm8MKE+70Yd",
-	"rtvAkoyu8YDOfdMSD3MO7ddcwmjL2UZIpglhQbiwiXdKTAENiUBboEhwK62FUB9jv7INy7zGJSlnyjbC",
-	"G/kmPD47EmSaykzmSIsuFi04aB3HqjNb6733JlZ64zICxqTPu+TlkHB944AkGPLODNRdrAFEDRzHdoTR",
-	"wpa82+eY4SgM4sYyymQqbnie80NS7heuR2BcJTVdR+5R8KWenOj/yfiB6TtyzdUOSdsDakaDP60x2tNU",
-	"t2kb1kduiMjKSA6bNldQRnAGbap2WKI9lo3GbM1O+3JYB3EnzjT1NUlJlLsQ8zjur94wYGSy3Wp/3Cj1",
-	"1nR7rss9Z9M7bN3wa/8o+x04bc8cc5vW/YbeBkPuE28Z1zI0kJFgf6l7bMebmHRwWeDVqhSs06ir06d0",
-	"+SzdcfsoP1im7uw4tUuYqrvAOg4OdcN0LO3tbHW6/Gwnd3R7NaglnCmVNnbHnCkdc2eaMWNz83zbBTFC",
-	"MonWBIJWB5f0auUtUjzP7iN3e1btbSsHiWlvi1kGEdwqwa2D0hSPamfoSLCQCCskiFYAwaByBfkI8vyQ",
-	"Zj1QshR30Uubdv/oPJh477kMq1a903vu6v/wxN9wdd1I9a5hjy7T9b6iXRDl4NJkKSK7u1Xa5bTmfY1v",
-	"dGcd5tjMQGa14Bgouz6xl1A0f8iTf6N8SLW8M7OKLIOmLtw7sr+d3vdS9XYcRWm5NloIVYhB/VUgkatc",
-	"hz+gN6/McfC33btAZuW3///v9Md2Cm/hyGKlBF2XKqyf5Xjdiwj461BOwl+O8a5XkAlN1fAm2Xw5O5l6",
-	"0fZ9j8y9+7aE76/igcCl4TFdS8yBF1gax6aDRxw8aTVPRl2I//Hmf77uruiaHJuaY0sS59swr4qbCJp/",
-	"WAu6VmH0/1KGWfXd8EZfg+6gJ6IfN582A65g2iEa9DpfgRRByvFSMHL8joQyKuvc7lDeyV5Yu9i2duYC",
-	"bi8vCSXDBk+O7NUY6B33vWrgQK1Gho9XEYSa3luiTpH3hv9wmNUZ2RtV+UPRsvrghyTmRvBiRsE+vLYP",
-	"5/u9vGeFXlfiw1tQOHRC14UieGO11gsdVPZcKFPZ0AccsueStlwgjYjtB8AC4TO2QPHpG6DfiZL/N2ju",
-	"sVAeFcf0i+d5ENr/AhL8N9F6qmjtj++0Je1gwOrDSN5h+9MXxZOgSG9Lgg7R2ReoA1R+3ysrFvAKeXrh",
-	"3XIL+VRYJE3zdkXoIATKiSK1f/xPRMQOEuFUkbsIFdoieGE8njmiepBw/aJ78HUnoyfRb4LMHpzAQjJ8",
-	"4a2aLuuHkY747G0K3QXfRdsOBzrqb0S3u3CLQvjeL29/fbh69P739+w/oWrq4erP7/8QbpX8PWbYBJW/",
-	"1zRcBlQ/LYUINuF6zhD0IGvDvnuuwwlqST6cOQNO46SoFpmY9/pMw8EY7xtt7JXMT5+6MP/NmRI8z41l",
-	"SJVE9jIcbuOvsFAyKLddnTB85zOJNM3RL6ZublAH/sTMu45LuSq8V/iaMLTG6TXUfdWVcGPmfAqGTn7m",
-	"U79m3ZDO0jors0y9D83ew/r3J8bvlyZwtibqQAhDD748PwfH/8MHX345Ofrjdrgb3q1nMGKnF1DU23L2",
-	"bmnr3weWTwocgsJ4sUEYlTLc9XJso17bzdTlbtjh0pw2j2Y4+zIyH9e8v6ddxY7uxxeQfF+9E9zMWKjP",
-	"tjpNBM/JhIQZ8DPCS2HWMYPKlO9DKSjfkjxDvFSmypMdoT7SHOWnSO0EL7c7ZAdBMDPIEwR8JEv11YQm",
-	"sZyRRItqKA6XPXvyFEm6BZwKyhCW19Im+XJmZD1qOjU9NSEgtRbFIB7ouWqarNporM897Q3u7E34eC1j",
-	"BPf0gT9ZUYwlQk8uU4w1SrGX2a12JI2opT9CQZcB7NnpowLq6cqmWda6V4pzwjIsghxZycMAIlF2Elx7",
-	"oMUplq576VJplrbLVKIEphWSVws4FrMMKy6OqHrIIBl46dE5Tq+lwZDDCu3wDbEZqtkFVGLDAT/sOCrw",
-	"0WDLmQgKTit4wgnNqGNCFuTkNJHaUEluRbHWAu/Di6q4+lsfuHpulUwz3GwpOUFFnt+D5nbQzE/lhAVb",
-	"1ozf/9aO1psDU4zTfQk99S52bHGr/wTgxKeIkfjt6LoaBW/IePbWtBvUPN0rQxdTUGOKaYVYanDQ4FbI",
-	"uOkQP+EqaCdgeZLNJ1pz0W6J1eyCrGWuxQo4srkjmzCe5KXBWHXAXuZqrCtvoGzRJgvYJFaqnqIUCwJl",
-	"WauqwYZcIVtDI8PJ7mbN0TyFSnOBVNGsFFaxN1g76Y7mmU2mpaoBd7mHYmCaZ8PocIYGzckEKcmZaRDa",
-	"ppXTqkxUouHyfHj+8PG98wdNv+efmtosKK6P39/7/TngRP3vB38/v/fw7R+CSqwnmLpZb/B3t2dQdLHH",
-	"W3KB9Jk3LeON4jVGDLy4LNXua/BhdQ1n92dHbspucA5utJ9LAuO7v9S2l/3DVuDGv4FzIbEQl2rHBf2F",
-	"eG+VTJZ7U6Vs3nQoov4Pil+TTjZsC6A+aZBqKC3OLDDEAy88q20iNODkSO+8/K++Zfbp+KciCBq817ik",
-	"G5C+DXP4xMZBUzDTyVrSoB/9RDRBy6eWI4ZYaZa+OZ2jWtwx7Fqt2MV/9Mnjpvz673//6Sf59o//7v7j",
-	"d6fUys0x0j3mG0x9mM2LHqf4CGLDHfN9hhjigwX034aEultacJMSt419dXth26FjNnj5Ro9d30RHHcOF",
-	"z9cyjXWmnrcZceoXQmsUc8q3oJGkgeg3JVfMCDHKmYXEVNxC95tm6pBG0ynHcpJvkBTVPBP7ynsHzD62",
-	"hfFkHIcAsoKtNvJKSex3Q+f2palbczW5Ib0oJVLGsMf/U//ZoJhjVIHsIFeZCXD2dWunyRgNnz6+w0Sz",
-	"d4cZGxFbrSpb3QvvXQAqGZUSWb/vvfTpITvMxWfgTE3DhFAOE+JfBNkho4KkKpwCx0u15iXLrp4iWcM5",
-	"VLH1K8rczzvMoKSAuWd8Ye9Z7G5EMA3Nf739JOAm5sNJuBcPmDW7oXhKSBtzonUy4Nd75V7PGjDM0HrJ",
-	"kMmnhUxBt3Q07sML8/SyyBOC3FBymCESfsOeuJPYE7+hSpz5Yn4AYcL3SQexJdoCrx9aoqU0zvKANIGx",
-	"PDPhzxGkgGb8oWPmPVw96QPnjwLmmJ9Bf3GY+qPwtD4CLlULPalhzwVpFrjGKrzBhvnVc6sN3ld3F/TH",
-	"70HQ14IASud/Lon9WVOuJffmCbVlvt+A3xniiZak8UTEOMiZEdJgAT9Y2yi9W66wl1jKAxeZQTKY6hg2",
-	"+Q3J3g7SBWcf9vgwcjjh/XY4sz2h1vh9FHgpON9MJMBiEx81w1dEEjVxhooUey6wOC5H5MCQwVnznKbH",
-	"5+wbbnuOBjymkxWVsfZGZSIEmkrCvIYO1esXL80C+vqmXtkL6gqBx6lueuMW54eTXeY3PzS6pdgrbgWh",
-	"5JCOq6jKR8SNqrahdn3BLRF8nRuU0jALmXu2hSr7zTP05eMnf9JL0W+jjChMc3kffVMKQLqxWZ0oI3vC",
-	"MhcANj1SXSPnK3c0AZD1SmswVxZDO4G4uLy6v3DfOjPPSA5jmbsOqFiiteDXhK2qPnsHfES8VP1dyEdd",
-	"DpANYaLbgXuBQqugWEdeG+T+TCKaXaCfS66gy4ziyIakR9kNfgmZ46T5/fWcm701QkYY4BKbyodryiCj",
-	"wzLMYNaWDWGa6Xk2gVVvKyoFWbpc5zSNhcnLjLp2AnUKgVbFcX62Ottqs4EVJgOgxqDcw5Dx5vjTYusx",
-	"fKeJCf6tZobvFGHa4nqKCi6IyQeRK4Tz3ADhSwtafYQOvxdIkBtqnk+5EMbDU6WROtJAZStkldjRQdMy",
-	"LwbJEfPEfCN4gR6Y0pcd3e6INDjwtqYtGCAHqk/ugS9ITrCE3IzBfD3ImelDc7Ktp2DLQlM8EixGdO01",
-	"yVRmkNowrnix5iI7omcO22x5f1UtygycgXmgGoFj8iHPhqeNfBGyDB3dq3rZhw+b9bJfnp8P+inshsS3",
-	"YYCyC2CM+bJqdnOBVyTVW3N8Fi4Y+a7RrBfbHrEQ5YLbxLTPkwfoA7DR57QgBRdHLSIYOegDUIALu3sb",
-	"C/vlWK3K19DIn4trCYjfq2av+k6lyoSMxQARbKOYv+Q8vV6mFLfp8V9UHQV8u3DqqDvp04SetnrH4vrU",
-	"XY8D3c5HNc1pUvt17WlkpQwhIP5gejXmVE6sUphZK7DoFPRmgGQIU+xDeEoNu3iKkG007c3t7eChOKmy",
-	"IBT1gksdglvcde+035MIC/innuCFaU69GpP7v9i56irPGbmhWgZhifaE73Oj35ro7tSWtPb4VNfPkyG0",
-	"hnZTKbefeqDhnVvAJ9WSj3fLJRUUN55qwvem36gplvLUpaBaMjdZBGruPbDkzyQyLyDCMqjbgmK1TzxR",
-	"JI3WqjtlF0vIes8xGxNJ+GCdRZbtEXJ6JkvUFaGZYcOFV75wgQqCGfSC3VG2RSSX5GDLNAIZK/90iTIQ",
-	"lA3DI2DlYCwgm4OzkdGrD9gbxb0zUrf6NBJuCBzzlLMNFcXklCH7urUQpr9+K+k+XsctKHfHXpeQibk8",
-	"GZX2iBhP4+hr9Cv3oilqClyj/0xdae5AGhEhWUKzUPbGnqR0Q1NbowWe3S3XhvDK5syqQP2cJA1DdBiJ",
-	"tqNEkUzvvSIszNCvjE68QqaNoxanJXPmt/E3M77m2RFShjKCc9VtkuiR/851+PkonX30SIJmZHSOl3ve",
-	"5WbxUkZXVGULW4aiEiBCBAFXhxyz0k8yi4vnZVSmwM83070UdyszjKnRDpXfOhj9k+Sajexm5OyBUO5Z",
-	"R7vw7qlaqnUvi6jpK3A+snlsy56dZZu975mG6+IzcSKTVUJH1GBS0JTUhGqgll76tneRczrHVuX4rocd",
-	"3hKWHpHER9msZq87y3Y7985uXmTcaeEr18DL4K0gJINr3F1aketyUtFP1U81Yt5p2w7AaqAFDcxhhax5",
-	"bNpJHaxaHOtLO3HLnWOxntjAZjtbcmKbYHP/fKaN/RTnCI5aZ0OXK2Md3U13dEVqC3l2Khh3Oxs9Yt2b",
-	"Jl7NE3AfOZiHKuOCcYVSrZdDm1i8Dh4PvCXJVvByP3hE6idH+JoqNORRDB8ETx6aTwxxeYIX6SweYk34",
-	"JhlXxeCXZFugjKSTG+UZyu6ZUdWUzae1aZqVJrqZ5ORmhLut/fwY6xYXND/GoVi2cEoTCgkpkTZGRt5F",
-	"h3DpL30adkA9K7CgqlaOhtbeehxgxbamad/oIdovgNgwIo1WKKpj/Bw+6n/IxJ0WdxA4/4GQoLsEclOA",
-	"9BOpGwd9GKkWk3cjFPB3A6JvVnJFOgV4sSm7WjFNcG3oe7V+6gJtOZEu4C8Iuqp/uwLRiir9FDn8mRH1",
-	"C/Oc61W+/hne06E69lsrG53tLg75CVsOyuqiuYKNuJLkXQOiHwtShTpnuhibifYjcutbMjN8K/v26CdS",
-	"izHD6TfeVVdT8dE4Ks6BSf2tKuTjV4U4URWy5YcqRnzJ0Wc1fGViLhMl/3hg8VNjQJ1OrvDnvhV971BP",
-	"Wgbp9DjsRHV6UIHrV868MxNqfqztzWn5PlUSS1htSLkgkVSYc21bP2hEN3i5zr1VW017ovrh72Snt1o9",
-	"XTOom2JNmcFdXyCRsclFJ6Qy2mGIlMGcF4PUFnTFv97ZIIUXJ+QsP47xv695dow0SiW3VZEiacjye7Pj",
-	"6CBMYr8X16w6OLvwydtRnRwa/lD4oF3rCOLPK4u1hJzmsxtJs/ZRGLmQpbKnPL68g+lTevb8Jlx2xcVt",
-	"QodDg6b5EYWxYMXVjdnByIw093QHMHrGVmfyKBUpwkVYfPaaBk9qPbad5dCuLsnimknuJn+Dj2FKw/aM",
-	"JHaHPTYAJwpTyU2ZMyLwmuZGX5Q2oSAB86Nku1SE44zU6g7T2q34s7Fuwd61cvWVi2d8bC00nE4wXQV9",
-	"UXkww852yrZ1ApBLG8MKfutWCprTHNv4yA9TC1YiPdJePPv2EplGaa7IE5IBTBITFgQP84OTRg592X60",
-	"l4BemkM7Cm3IxxnCDHxuNvaidpjdQjQqI+nk1sTunZEh957GWfPy1uq3xgb9O4nI1RBnkBgr+I1NR/4H",
-	"5D4Na22V2DeUrFbZml1riWN44pUFSJ4KczKXA+rtOSmY16JD30oXvATv6AW4HHJp1OM1CLs5AIwz+P5H",
-	"xxhc1Fn8kTy+HfNruIvqnFzPyR0efvPc/ot7bmfg57agl6blaVxWyS9evjgyz6wNOEHRzTLIMkGkHIG3",
-	"vVjuQDtJ2FwBJvMXI3gLBccc2966G+tv17wtHftv+XUH01aaft7Bx8NB+XGowz6vPxgnUk4Oo0/+Yiwy",
-	"PhE/u+e7U3KF5vqr9d96VZYa+bJlvy1wl0+8h1tzipZ4bAT/JZRr97wuZLpAOVZEIANo08r/QxmHdCe5",
-	"44dA/l07g9F8randVGsbQduh/jvdvPs9Yc36SpZYG5uzBEMmagt+xUvmxXkoZf9S2grhlNAbIiAjUELr",
-	"HowUeacQ9K6E/Yw1yTEju+n1LfwVgelOM3UGqxcureHs1mDQTCQuyFBlc9Sd3bcCnt9M9b43k/ZPsru8",
-	"ofopfcOvp09zEdOw1yTcUqlMLtTYbN62+0gAftHEUsHqrVBXqTc7jqonEEY3RKxxjlzBIKIMHQRVRsAN",
-	"XoCZpz5UGC2W82zlffCAmnt2qKm4dcZcIMYPJxXuQ1eu4W7ctoTDPO1eq7SBLh3lnuDrdoakgxgAmCMr",
-	"ZLWGJ0l+A1HgQaICFtReEEVE4nAkunbQ9D4Hq7OCqB3PRhPCPj6pG3mV8JxEAY3+Zn5w91HdndV8FtU5",
-	"06tBEB7TRStSLP9cyQmdVttuD8fajn0q8oUPew4H3TX+azfROCB14A7zweBS6Ms5AygISQgzqDfe/exu",
-	"a6x2T9HVNbWZcweX4W/uAchsruq9uug4s0rYQ8kFV/bGcUWw5vMKXxMJje/MfKmsqs2v4IjC09VfO8/b",
-	"cbwgs/vMmasmeLtQBNA08V02CSwMg/YmukWRHOqOJlnzUgKf8E5gyGdQ6N2tug8GZRW5ae4WNaqQfblu",
-	"XRgsxXDNDqNtCg3Uot5S0wz4sON1h0TIIRjhSdeLvomDTBtiVhQckdowLgQ2u1xs+s1cvTTStz+tl9sN",
-	"p/HiW/v71Anz8cGQuUVxgWSimhMq7Lkulw9J4Xk95T592ffpiqZh5eCDyKqPJEc6hkGHi4c49uvJ5qJ/",
-	"py3W6Pr9wDQXCXF52tJdC3P5lFgi1PXpyZzhEErsxA+++QEkQPTAzvL7y7QkX99Y2/10OMcdwVmF49dc",
-	"90sLCKd/JQBpBM30cL4CpEqAiZMIyjxkUAGoxpaR9BVcELQ+Ikne2TpYYoYbWxXybTX5EGr0tHtp4JrR",
-	"ZE+IpvuwBsxTQPHOgv4ECyhmRhztMBj0w2nzfy14ud0pF78Zju7lOI3lj2+pVC6NKsgW9SOwdzll16aO",
-	"mqoLhFFBxBbgVLXSbTGULd4pRlqNAzgQwEAM8k43jcT2DjVKYDjJrBT7vJSh0FE11zU5cgtfXrGnEWja",
-	"HrbuEUiQD05L8cQtPNDw254Ug1ejfBIdiQqOd/sdlW+opCqMBqTPIPxcge6bw7xCBIucEqnciUcO83o+",
-	"CFC/NTBXWbfauH/iPASLWrg1WLq5jTXfNCSWT7m3/ZJ4JoZoSvYWUCycpPtmd7SZcWYPUsw0Vx0wVQjn",
-	"aqcPu5/Xb29O6bCSKDM5djssyQUw5DXZuwJIqurnjRdoMsLABxSxw6V4d07mDnpdzcmcoMLqxf3VVffX",
-	"Ec7HvXkL7ZMXPFB2KgPHYBE9vFZv7poa7tFhCS38Fg7NoDLcOkSzj8nk/LjoqThNRa6zY053Qt9ezZNR",
-	"ncZn+HpbPvILH0DLWNrXN1chaJOn4897O4Zl5pV5TeeqWRVeM9azrGiu+/3dOQH9V4eTMwnWqNVMHim+",
-	"JdZtEcTKHpWfY3tY+q+8X51ZZW/cEI2H3cvT+zmQPCdZshG8mJC61TTup5vrtYLyRb+CMqV78khlUQk6",
-	"IlD9N631/GgebTOdR+lVY9cbhAnz4Q03cD5e8UGrGR2/JqFMkOBS9LOQXpjsqPHiDOQwtrtKwcdCM339",
-	"4uVS/ejqt0IRux/AvcaZ9Qm602Yqfm0XhUzgzai43ax28Hrw8Vfw5O56ATeBrLrgfSaRvdikibk/CDd+",
-	"mtGPb1TbktcvXta9SmS5J0KSqXG5WPO9Txf6soK77LRT62kM+PrFy0soYDJ31aTsLjfHUOqM4DmRYfuy",
-	"wEdki6bGQ6QqvNkketAZZROdsJH9bzfLAbrIyQCRNN0hnCoJmNQII0lSzrIaE48hB1SsxYPLycH5AR8l",
-	"yjiR3SQTLCWRshjRy9nfUYv3Xwoy9S2bnjQWULn1OjSVmPJKuyjSTtqOtPKXH5hcbAOVwulOvyQn8ra2",
-	"X5KCslKFmPhbfkA5Z1tIZGXXSHFAeq++ZlphGeeT6RTzxUDbmNVZwWXAy+OtQHOKvk9c6pKABh7+R6p+",
-	"rj2fkSlmyTUh+yTDx8DSvtIcuIHeD8DESL+AqDR+Nn2lCJc5qLcUV8ULcKHZ0gB/Uo++eOJP6jxmaZFs",
-	"wrRMk1FAozQdxswI/hbYKbem0j+TdvMenwk6pAtM2+5ihBuf6e2aaH4Jgq+TbY6lTHa8FH28aDqZIngY",
-	"Qeo09IDT4tT0fASX6TlAshrUzafo4eMG/3zx56Gd8idkks5j8/pPaItLLS6oQaLVz5OsPYk/PfQn8aeH",
-	"g+xihUNiYJWrWrUQJMSGMpyjTdWcoCilMnMxiVPB4GbKmYXa0eZ/FmHJWgjAocCofs0qfJTdUNN/D5vo",
-	"zIbmnS34k7/4LwfXvuN5lhT4XTWpmnCPBg9/jhWBvi+xTbtE+ldITlaE2dIGqByHgLdZKawEp7CzBRbX",
-	"3R21yRD+yv78py8G15ZzqRJblglo2cU+FGb9ykoZc97hIbQmGy6I3gQsCYIiS+iDqodErtJz5ffxGqSV",
-	"P5mCsggXvKZmv4lJgrUTajD0o8GFC6LPK8DaU5aYjq6NvX3Q7HoZHKRkGU8gROkGms4iLQHYZLbIPGP7",
-	"FiNhdKbxg90jUHOOs8l3e0FDSfGEbndOUErLSvoiJ2LqJXvAgiV7IlJSWa/Vy4PvwjTGWDhv7JPda6uA",
-	"dNDGLOqBY8SEAqaAcbwJxoUv4ajXafgIinYgA4ozYhp7bYIIao03r/AWUybVFTT2YNw0DTcFQGAgQp5+",
-	"d5D/eP3iB2R/RZRZMDBr5gx23LejxihhtMvXPtz5RMRwKHRSFn/TiH+OcJ0Q12LIGVUG+gthd0qNN/7T",
-	"T68HTNFWMeDAqy0y1iap3zZczytG2FkeaOiRyiNoMXYO0BldYaHA2zDGpTK2WHyah+JlhYrnnAft4M80",
-	"EpthIuT8im42gYQpU4g42oFZH/0hMD83cmQ6C/jjX794ecc88LDuJUKjH4HRgosxaRPTJN63UDnmhJ2t",
-	"SMBrXipXjGOlYNersSlZar6SpKVK+GaTZLzQV0JY4S4wOyL7hFHmBcHprmruaq3toUs28NkKtz7QUJZu",
-	"NjQtc3U0zkxnGpt52EQwUyT6BssdZVvFGYKwDNCjKKBv6KOhxG9vVvUna4D8Av8DYCi0Bk9TMmSWWJVY",
-	"8oJA6owqBZPowZ8RRgrLa9OuRPKLyhuNjxVkVMaJnKjDylQQwijbJju63VWRly411zjHWmf2SKnfQILK",
-	"a80ostxuHbRS3fZ9jGfDTaAgGS2LEVPgGyTJDRFQ67+CGUiUEynRXnBFIDkPTB0u5MqfsPnCiVNuSZzg",
-	"9vaw6qrv8MTIEd6nmGSrZFKkwAHgoLJSEIlyrM/lgd1HX98QcUTGF+2SiquogL6niQp4N31X60inITj3",
-	"cdPFN/Sq97TFuh9zP+rH7OPO3hjxCjzquVKrkstpl3NbGw21SKik9tDlYR405WZk7wrIB956VT3rUJPF",
-	"8LUK79UgW8Ir1B71qvc4vG57Z3nW8eAQrt2Wfp/K6zHv6Me64QJvLhWx7ZiWiTzmWHnM7JHLJ3mQJwKL",
-	"bLJ37ykdp4WEuzTCsbRdDC+QuU9tJQs67HgOJa+DYGK/neAJJ9gHazn/7UDf/oEOnhyL6/Wtc4ZOODt/",
-	"OSIHC3YfXaJCq1ql2BKm6jahUAkAuc0SVDIi7gfahhEB7eMafqKWtzSo7zBtu+aTXzOTnPhaSyLWk67G",
-	"q+YTkVKvfPacaFuYT+RHCLLZxHFqKvpNmYN1bbnyK5Pxb/0vCq2JJj4IOZxlqNx3d6FHZb1Esix83c+0",
-	"s2OZnoJ+r+0cHNwBnmdEwNcSazJ3xTLeNhTkSom3RSdYalrAQLVTKeJlfHweZ4M5a642fNqqx/s1K1aJ",
-	"OTjdUM1VrLxd7BB5iCvf1LObJgQc8m8lfiu0QNMs6AKdP0WMI68fSctBQqWDnm55igdNLgu8dqBql6Q7",
-	"mmeiSrEaP4i+kXCe7AjO1Q4875OHMLTeV4nJ014G9LMmBvfUMfa7o6QpzpM9ptNnsBdky3DXUz8cccEy",
-	"nfhSG/EqtIN2YG9iLRKvfKZprz64o2EyRw9FrRBM6nYGGYMDXokGNpgkBOC9TVwxNS1naVOYjckf8Hrs",
-	"15HNIc2pcfl7MEvzR4B+/sfEOAxCUrXSDFwjVH2hQUt4BO+SOsQKsVV2RIoW+q+dBa4mBZUq0Nfw7lya",
-	"CHaN97aaHzMMTbVF2vZ82pRbNXgpyqVN/XNqA1+MfA3W+BJ3+Ia4asoKA+jy5XNElST5BmFpkKhWaH20",
-	"bU0ZLohJQfFy2O8HAdbTxNIpCvMYRF9qVj2NwJO02MSUJVAmF9jvl/D3JjYUgJLBZe9K7SRq1BeOy9Oz",
-	"GeA53ZD0mObEzGEWLuamzPMPQrIAErm3V+2JBAgcZVFnsEzjz+/BIjL6q/GnS4CzuiZ7BayX5ljKbiME",
-	"LEli5hY74nVaXSy1ICg+0hpZb9J7/glLrMxLnMk+aSSpuJYWNvNDTnw/1DfOEqpvkvXCuxOIbbk1Syd6",
-	"YdKcp9fSyBHIYFkfjXMZXL3awNS6LRHmj2PsSrBMxtnHP9KCmAss54fJ7xjv8sTX2nkm1owyQ5l59BDY",
-	"jjKNzEYNB0LfR984HDi+B194JQqxJKs6XUzWgHGQ3WNzWfqSc2vtYVLqE5aSbtnMl6GQPRFE7jW7zh2k",
-	"gnwfSBsK69A5ZjNebOsOPhUi61p1ie1/vrOQCB+97mAxuGqMCpOhrhsIIjN4GTgz1A/OiM1VA4t+1Tzx",
-	"0ePcbTgYUQPPA60I7fE+aYz6uJ8wzNzj70JX31QadiuaXP19AMG8uHG6pibLqI7l8FIVi40jBfIcu+4C",
-	"FfyPCRTUMUVILCiVaLjLfAhuiEn6HQr8q5CXIghx0k4Dc1FCp1RXU/O+MILMs7J25u3EBJCzhckcyDQo",
-	"Ia3A+BblBToPAX2tABdlwwVyH/It18GQebWT3RoZSHXHykXphyFtO56F9q4Ht5rscW1CfZSC8tuADI2e",
-	"zg8BsllBYwXA4lbaymoGxGlB0C+ckdU8IDm/Im4As99ttddyUQmcUrYd2+Cw9fjdrML/SIibXp/HJqJ+",
-	"6DTOkrnzS4pjMNP/Opwc7s7Wv0lLJDzW8veO5T2aJkDP6h5aS4MGnAT8N7N+/8Qi/YWwZ9xLsZzn6sRl",
-	"+GhAzsYcLhM7kGGdsg81b1RnUMw4Oxa8lFW9R93uqtF+amqvqjmYeR/7Upp7ZzQBqnw+aBGx3s0WvFuv",
-	"3PJP7KwL5vRD/ekCbLTQGzgy/ZhW02HaxvHbeMy0Pig966o/4Jav/mOc1RbXt+ALm+w7gCfS5NVF7tnG",
-	"dXWX79qlWn82jnI/JNmndrQ/MBjcXCA3/+hOIvDtHdAAb0kZtP691oid3kEGanNNtpgt5QWAbQkBNj9X",
-	"LodcmqlWmNyQZm6QfkJF3DagHsTO/E8GSf6mOL2UAKELxYqrZVHw9NB9DZhs5xxYBAhxk3PLSzV6JqUk",
-	"IsEupW+EItJUP6T7L49c9W68jXPMIkJZyjto+ewIUVpymbLUCerTrnqpq9NDqAMJfnCRKKk/40fdPeHz",
-	"6Px8oP/j+SR8VDux4Grplj1nUxt8hFvlM8PFVcoc4ACXakeYoilWXCC83xscAfC5wQG3TfGHulaSAtO8",
-	"LaOfPB5E+2XkkOyxlAcushDGNsh+01HWPGSi8pghnBWUmcAxF0iSViOtBxG/tfetztNTeuKZBXsDBndv",
-	"T1K6oekPNqvvdAdvUPW3PyTyKBWJlFzBputrqQq1mo11Vl1BtwIz1cpQW51JuwTIY0tKtktFuFtVPYF4",
-	"UzQ9ET2HGp4MHbQkdvMBGazwtesURlWYCGxDM2J9Y24BkuSbRJA9F6YOjK/17Qv/aQKWkTDip+Iz1yvq",
-	"aWm4kHO8xzMPYDIj1yQJk1TRm1YEyKag178Tg55qIXDCUaDbbmF167BvHVezfxjtmW2SrMHDQ4JjXo8n",
-	"KyiGMrU+Abmx5GFeHNVz4rGY10YpyC8TOOQT7qnkT3MJldW/UO+Y3tqgxCI9lRY9OvON+t4zMvj2kp2M",
-	"Xpd7bXFriR03rKFkW4a1KCxJuK0J5AxBz/E9GIt8A90vdpRtEcklMe5KH2JmfleTeZGX/FZw5F3HAMdd",
-	"lGX0hmYl3PKmr1KImTzkxkCwAwtFU7rHrOohM59Y0m45F2N1aMX3NG1+dfAr/0Jg97ZZR5Ou3U2rWa7e",
-	"7Yq23kl6O+qYzgyHVCfZE1pPwhe5f7THc1tt0z8ZlzP/6Z7DOjnw8ePBdO+TjmiTaHE3SJiCgePZ9vsO",
-	"+BR6wIkjnWnGMPc4Rl5Cx+leYndM0wlQZZmYSfy8D6oZkw/m3KNz6/zbofePL358+UzrgnpZY6pdBk3F",
-	"B81JfjHGgAmygp7a10zwvAgGF/7C1c56NUyFTU42CvFSGbcQRoLs4Z5CwvQ10NaIKdgjmXERFaTg4niB",
-	"iP4KwowctJXKuiUCkqSChOaAJXn0MOhvEAE8Kq72uFS7p59/jmyIZgX5pxj9r1fONh6hqWrCvCLFDNT3",
-	"wHY9HtquBf2e1UCrnl3HpggnoEJXhfQ7DIAAGb+PnmdyhbQklpDNayouOcuPTyuoW8MdNdglzaRBn1xZ",
-	"UGrTTbXAxwrstwgUAc5wuBq1IeIbwdJgCgegDka1lTB1bJPidOaVkU0lZvWtKMltKjD9WYFYXlctx/ry",
-	"LiwCekZlQbVFu6ryteHPnJFIm6toxrfZPy1e1rxUK4QtcBZgLqINAVzaPJcRn7QbeixfQSOFzjS+8XgZ",
-	"DsiOSgSPrqZ0Z+jmbPE9OHAsYSqyLZa9BVHQ0DHRKzLF1E3f9Zjj8SF8t1YBrDijuZPVaejN7NLi7hIq",
-	"p0ah1Q6pOY41Jmy4R/6JbfLeR9bzrMYCmHY9hfO53rSO5lDuc2xaXxnOndEqBUvOglnXUy4/O0yMCRZQ",
-	"/uHqvFvq/o+0IDll5Gvo4tX1t8XTL9AO7/eEkezCVN6atHYlUUEzRrc7hShD//njs9HJGMO39fQ7mmek",
-	"p8Aw4KnpftmJlM8kaIhyhUqWGSB/KgyOgfysSnjsEHjklVLwsJINZ89R+qmXp7hCGUlppv+j4Df6/9m+",
-	"Ays4puj//F//LySm4AKw0M7sr/NuVjcBpDhcrq56ob5fG9+CnQRZssBla3xnwdwmk7npQqgMESF4qON+",
-	"6H5xvSHDN4fdDsdB1Sz6jtASAqRxGu+YJHE96lpZIN88Q1/86fGXSBLwAKAn9x/EuiSq8BD/8eZH9Hs9",
-	"zpfnX/z5DxeI7/HPJTGd5SXaAbpPpJGhl8Q2uvkhvEMD83gNfajkWRisYSOI3CVzvunejSz/hdW6Lkxj",
-	"JNczX6Grz28efM61Qfs5vHoVjGqmfE+Cg6Y51bv/tAZrMal0OM/5QYYTB8AhFBTSLybohnWLQl/N/QvB",
-	"goTizB2MHI9ZGoM1tq+x/1GGjbZcNNSxSx1ooLhyT9duisHEdBN4dzRo0tKOlgoCaSU4l9pCarLJanhS",
-	"Hb4anFSEWV7vcUru2coxfeFDbNnh+WiGMTY0JGHqdTks5yE10d9WjyDh3bICrIXMkudI8IO8AJ+DaaZ1",
-	"RVmalxlJQOj9D606X/lsGY/j/CgwZXpyXXYwKvX4xKFbbA+tvFm2GIdnJOGbRMupMlUmHZAdkcElV+6c",
-	"M6K0KKl28Gx5Q3L4Wsc5zZKSKRrBjYfk3gwfLyq8LwqzF5DVwDgiYPwNbsSHMETdwr29WTVZJsjS9tmZ",
-	"OUITGXIGc7Xyj+qmCP/9d3zvl7f6f87vfZm8/bffjdjhaVk1c+i4hALmPnvHdK+KAsukpkxkrYGdnuHF",
-	"+E9JRKTVMAl3TJ2VCerynrsBJ16QxJbqhLSdN9CirpnFfE3I3vgdcWoKc5brpOM3OWpFQJ69RI//FHyH",
-	"p9chw+lHzg064gbTnGRI0i27R5m+Qk3fwy2mDK2PFrcvWB+izd0g4ezVkkQa2H5LcmOpmfR0IPDMLrbt",
-	"48kZSfRGJ5XR3+41twWwKso8zQVxP68+uFQutphRaUrmR26XJqlWQgERrSF8nLLrRWIUKfZcYHFMvD/y",
-	"UkmakYRKWZJw8uWHTnOZezm6ZHvgmUa7K1wDzfhc06ZfZ28r3n4bER2zbtRoFYR/7/33v//0k3z7x393",
-	"/xG8+YalhwuFpTjPiS86rKVX4CNatyOqriUaoF8Z2Emt9BoYnfXRV+0+gyamIJfkrYmhDS5z/XTbGnn0",
-	"pEmzy3v/pdWFXx+uHr3//f/H3rstt3FkaaOvklExf1jyFEEAJCURjInZtCy71bZkjaS2ZlrUBhJVCSDN",
-	"QmZ1ZRUhtEIRczETMTG3+2q/wO7YV/0Q/0vYt/Mkf+RamXUAqsDCkaCFjmiZAOqQp3Ve61tH5mPz6Fx/",
-	"8+Tzw3LtwXKYJcPvq1BrCQFuqsAEZlF1Sjegr4CcvF+6Cs58E3rK5gg2f6735CDPCdL1Or3XRI2tQT4r",
-	"aHM/c8W3AnOiFbA4rigTfap5K2gbKQ7lXxKW1K9TTZ9eM2BvuivUm1DhYnvzktLb3lMX6wR0U3xvHct5",
-	"VxhmAR/yDLt+4apljQLyd6VFXcuXgdXcWvbRvndRYkNufW1sgukNAp2TANxxikusf1AGggKy0fVFepaq",
-	"wi3N9GlOW04sYs9PtfGB8YMUV6AExhqbC05Gknh0nOJOxSM2JRP9F9zH/AvCY62WTBVqIVr70DdhE3u4",
-	"RCslWQVcqWftjsCFroWcCOwlUWISfIc9OsyGhAhlTqdE32XpxUbcwJeWMpJsOnN7V49PV3W8KBXmFSgr",
-	"i4+MLR2pnP0bxgShMYkjTodsB/OQEWcirtXz6KfcpZ/BGvK0Tr3iSpi7a6Ix3Whp1Z25CTpdmAn2qShR",
-	"6r+ZlnXTSVlw1u3PRToyWVDg5gykvIaG7LelCpUsN4wm14mqMoSe9k8AFtSPZDIcmU6Etuzl9swneAbz",
-	"u7Esf0legaj3QOUlrMtusmBLmaclpbcsswq2Se87jxvkMhcZN9P5Kr1EETrG7hlSpWyN0CBi1J/WAqVM",
-	"U7IWnVnQct7kMPU0Wa14ZPHm5QSavaemSLuvOF8FyK6c1lRQh9yCcpnDjyySzYcqZfWOEL52rkGuoOIt",
-	"rwp5VGjZMqE8JjSIR5rx5HtnzGhDSNMK9SUUS9cstD3veU57SptJLpcXtgF1au8Q2GoAra0sfWckyyo8",
-	"vUbYidfo4Q+0+RYvnUsLKLCCHF1VEvlzVFmny/bUX5ZmZjukFO+vHN4LWSsjtTi4GYyuWakzqVMcXl2T",
-	"WD7QDfix0ENwvxxZZu5bAJTbgORYDjJtA5JkjqXOjmDGkfbh08nnf7hN3fXuhPWugZC3LR5bo4x/WZ5b",
-	"Tc5pK8I5TXxMYgkxC2e+ZQH04quMCwKjqf4Zpm/BEG5L47aXVhLlvyQsqcpozhot3sqPzEJoTdY6MGvx",
-	"MK3oADy2yRcsCUUKj1V542qG32ZfYge5eFE2xapzK3wPmTb0aPwpiVesjlga1HaTUni1ENdaro/6dRR5",
-	"EzgX7DZn1clc6o7rBGwQOzmPAuI2xkkk9LpNIERRCVKdVwSXjPJuwtucudTW95ItKBguj9HsxTGcS96E",
-	"BSk68ytPyNskEpd6h+8l/e2KliT3X6evWqlcqtws1/ojol5PIgnjLhbk51W1q6s3zhp1VT/nccXSzkjz",
-	"Q/uWxSwac0EFek4NLhkp4JJ1oMUXlhmD0970KjIZSwp8mWOXSEEGMomwF5jaTCExFuh3KwH4zAXL1gOn",
-	"d9UtCU5vqNd2Cwpx9KplvbdWidBhO6T6ivdsq7HV4zda+4nCSB+PbmJac86naMFVAGOVD+QvGuGP9ro7",
-	"73cES7UlTrVJoMdkOGQqXufkHbod1YWgtPRWPB6zKJSzW1KfARu8kfXFb0Xro9y+L31OZoVL9tMS81u9",
-	"6d7KTM68cytO3l1ywduVqy2yrNI2fGqJnd+EfVuus9wnMxdYv5dEMIERGxvXME3iUXt+y3qXSTySEf8r",
-	"WJQdgnV45H/+/f/rNcgbEGxDFhNqygMhBwJKD6Hy0GSP99L0CAoQ/Ir7jPwUMvH8W/JUCsE80NduuM8i",
-	"90ogXqrKPSxfx9ggl3OydWQwPaBEzYbXeQQAG6rYTs3G3kMaj67Eg97HI7ioh+FW06cd7xvJwCcUH/rw",
-	"Qv8FA5t9Gy/UtjWu4DxDlWRaKfg0K9YDwCK4EUvoY+qNoO91J2LUB2R0alRYrgj+DrXVWUArf9Mk4po0",
-	"nUv4DiBrVPHixOdx4dlaRb5hER9MCc31mIswKTWTN5wVx1QIopunF6+2g3ltrjTXwRtNObjZF2y9rh8Q",
-	"MXrdHQZU6ZdpBuV0nD8m/hDziCRWlmf6B9T6w5ZSQdiYRUMmvKmFJYTpFwYdBlQol2gGpkxHUduBuniT",
-	"Hfs7/d/S6y/MsPVRHUIHD3yA6tBQn14Gtoqnz7ZpBq9cgj/RAB8G483uyw80nZdeA9es04irWEZTl8SM",
-	"jvER6QPTp9iRf8OGXLh2oeF18gbBEdQFgR7MuBz6Tth21RnIRPgA5pLoPcJvc78P5Q3aeq9x6gEfsCNv",
-	"6gUMI7BmWlTQIdMHkoy19Lbt1m0Fh31aYb5z77LzeGomUEiPASwm/a4owSoAnGb6zO9gm/I3mQtcPZa0",
-	"iNmk1Fs0KXgOD/yIiRnykwBWr4hHkWXYy/BMYGoYpntNAcAqrX/NPzKjB1g8eJYWEAIXS7kka7iIAFnY",
-	"O9GxNcPFJbt89dzWZeeuSDmA7xc2P2I38prN3mSUq5m9sEjgxUvsk99MeOyNCmsrfQDyghfJwcA1bwxo",
-	"nwVgaWcd/ouvQpxx+IEEzB9CcX565cyC+cwDrEF4lbkIQY4sgc0zTQMehWhaCPmUx+7ViobqhEk/4Grk",
-	"dJxX+JcZf8wjRuCS9NLZwcO3cL7TXulIBFzAiUlvtHP5FgjPPnQkE8W0YCk+Ofu6eI19yHcyGufZaOF6",
-	"Pg5lFM+SgvnWzAxHz/XRD0Muhvn77Euew2cjQ/Rt14yFhRtEX36ckQkYmVKYNxbSKBYsUmREBcJupHel",
-	"y4EcUopa945Z4XVS6NMnJyJXRTdms5yj/CqAIrRPe8NMniqAJkAGbsqt7KX2qd+Dt0mvB9NLaVWK3B2C",
-	"sZn9RMH3lSIWLJ/ANS4ZJMJDm4P4fDDgXhJoRRQer6w+CaImlXhSGNA8vWi4iQB4o2VC+vIZylnttVmx",
-	"1dFCtQHgILS+YJWpXGHRRBCfR0zr5tPc88rZdYYTk+ZETkYySB/oFAMaxTUu/DJ3ZY4t5gln9iZz6jrp",
-	"YcxPF/EoYVj5+8w0s1uyCG2JLiAFUUz4XAzTWvWMlWX3lVJV4YoCQ3HhoXlGX7wpC/jOPlr/QvAX4y2V",
-	"Zu3HWuMsNDssPid3xhi/AT5+I6f4lICL63kNUWuiRhrYhmmm71pxVOZH26XLrhMlpixw7ubZ437b/TJU",
-	"HSgoBNPfeZVA1rrwaeSbWji9P1karubmUjNtL729MN5F99obigLg1ltiGpcJpgEfFq7IDyP3WwbMW8Ew",
-	"c1fYfm+zN84uavkdMVXXM2JRf5P+kjJjUyjuWixHJClA00tvSVSOKdulHQws484uqSDnuashsFJ8In6F",
-	"+lWuzMdcOXuoTdDd0IaMrkk8itKkRLzZotT8KQqcjjNjoBaSJ9CqBrcW6GBH1vR7n4q2UhY3p6mVcarC",
-	"kfigX5LWg83ble8dpM6IRsZy0JNj9kM3Q4XHNNogHnXTK8ajUKkuCBUKvjnXCdiQBl2pZQmWIJdYpdt/",
-	"Z05KvXf8UFqDFz0fZbbsdsdkrZkumkQlo7htaT6U28TvS0an5/uhxPJ9v42lnjeVt/aanBAtm/b8Cuet",
-	"6VtHNXP7OsOstxAf5szt904Y0FibBF1biJ2/yhrd752YCSriLkBJ5Crh8wMpmNbvHcBOkILlf0uHOfO4",
-	"koUsaGkzTysaylun7VkrehHFFK3lquUtGsxVV81YyDOLMGsczyzqhzmzd/vrNGM8L1qnecv5VnIxTGbG",
-	"bq5xlvLmc3ERC/bxbU8qpac5K3r3XH3eSF+08EUTff7KW1jU7Bmbsdxnnnfr3TkzfuvHs2D9L/G2Dznj",
-	"/z1gfjC/i+PPLP65H/JGfvHQzVj1c8eulBnkDfutr1TBkF/wtluf/aHcjH+fqkaVsy2z1d/PiZ2K28ss",
-	"9eIelFrot0q5iteVWO7vP5Ra4vWUiFlT/P1O2Miceb8VrarMH7B7llnqTVjENSt8BtseOTgKeDztDqjH",
-	"Ax5TpBlfv5L3E0jVrJyn5jRdKmgwRUqscl2sQ+DrDfnDnD+khjTPuUCKNJ13dawky2ccH+/z61ebGeR9",
-	"I+9vf627+CUfyhwqWyHMEvfL+7JFyjtdtn38VSwjds1YyBacehVL77prWOyCE2iP/5iGXWalz2INxTWG",
-	"/IAxv0+96+5AejToQlOYbC124mLY/8XIO9BuJ7+ih6Q2dRVccPU0p4IfbuuqU9GXt5bu9PnzZ0iXGlRg",
-	"GIwY9QOmFARWc9nI1thOcx4iVgDkzwI3ysTLfZfY+gbI2DDxL4ilXgmLRDCQEQllwL1p6taGJjJ9xsWQ",
-	"qJGciMaVuBJff/0dj1RMVMxC1fj6a0zO6ZDeq5/evCVzGTkwIEF63z/DH8esB6/KEmVscAgzagQjI6ou",
-	"MOqQgwNXV2JhitClQHhhTJ3JDyef04PQzDxWJlRNcujWDYKAv32bVxAEenV8vdbp8FO7/PiT/s/nf8br",
-	"/4kGQc8sz1MptOKhVc+vv9ZfHZGv3+qT7E0bXxNoZkDTHKGJUCSAMnLs5wBZSGZdjj+l6H2fezg6XAyF",
-	"MDjcGxWWECOG8YhdCWITEEbUzIv7MCezSub1GHdS5LR56uLSQLoRHTMCNfBUP1jfCoFTX0J1fEzYR67i",
-	"Bkzsua++hiP4pz89/1a5aU/+xw1yadd4TKe4nXrd5USQHvd7EGmHbMWL7KVad9F3IPinHZ3JghroY6en",
-	"FvMxcw2atL0j7YaBD+J+bm7nONQf9bZ9bWNtvU8+jalLcjlsn3sYOSC9H7m47pCIBf90BUluV04P6JFF",
-	"DdLDi3uAgQg9APThI4kAlB8y4EHMIiIjomQEw71mU8iwIqfNpn6fJio+FDKCHK4j8vVrRvUqygGcftsC",
-	"wg5UL1rv2Vs67AFRxERzZ8IF6T0fHL2Ugh29oLE36pkUEbzppHmqD0jA0g7DaGv5elugWwgsJLb1ABzr",
-	"GxokDJtX6bdAJhMRSRDgGCFbSTW+Jr1Xl2+f/qGHM/rjm59ekhcsGjICJcgN8tQEWU2SCWQKS6EgPAwj",
-	"NoNNDxtOLUNu14y8oweH4yCn7ScuUTENGDlttbP7sFmyieVi/xNzSvlgwCK7siGjsR72M4B6BabQMxk3",
-	"VC+hz8ahjJnwpkc/sGmvg8fnGlbSByJwDSKm3i+zvBfm8AGNnLbbF0TFXHMLQqJEAL6rPnXk0h7giCF4",
-	"hGZ87VMykkmkcITPokhGhoR6NAwD7gF3Ow4j2Q/Y+B9/UVL0OvrswI7AOVexlL5LTpsts3OaQjVn0N+d",
-	"IGAU9r5RZMyV4mLoAo3rEZ42z/SHcwv0GUOqSZ/7kGD4ALHroXBJxF34vffQJact/X4SSDEEpNAw1t+1",
-	"9T8n+h/9zHabUEib0u/tR8CqzPOgJ4rquYRRbwSbCFuMBwh0DBbpt+jNPm2fw+KfNU8Mkv5rFkfTo8tB",
-	"zCLIyjxrNpEH2sPdB1x2RbihKJtSrM/rpeexMD6yX/XIA71Og8glNHIJUw+JYgEU8BjWr99tVp/EPA6Y",
-	"ujB5SEi7SEl6HD2fxZQHmhj0dLggz8RQWxfYUtBnNyzQuorqgPy0Ensqkwj4YMw+4pkAGtfv6OH4n+rX",
-	"Nb62tErGNLrW9JMlraeHGHOqgA5oDLlV5EGltOo9vNDH3vIquBVZU7uN+aQB95hQWLwPZdLOZUi9ETtq",
-	"N5qO6WfpjOI4VJ3j48lk0qDwc0NGw2Nzrzr+8fnTZy/fPIN7PrsOLKLTcd7RqYotJlNaU+E0Gy28ToZM",
-	"0JA7Heek0WycQCgyHkGY8Vj/M2RxFYotGIp4FrhqEIhpexdmwwaUB8qwQzj0LNJfR4mAuiwTJ5fiue90",
-	"9EueC599xKSEUOoJ6be2m03TMD+2eBg5av3FFHuk3Yc+OQEX15j3Lb1knBXkO8e+9FSqIuov8K+/Oq5z",
-	"zaZKf9OYsCA4gl06/mVyrRq/YFbZmMURtIZ1ju2fUAroc8EUfA1wUvpRNjMnfa1Z3saUjoMMEvTWXcFM",
-	"8NvyxHHNQKWdV2U5/uhmaL3lD0sX/PgV0l8hiRzdbioZj2k0dTrOS8ALtAqHzQ3B/IAhRL7fgC6oVW23",
-	"akmrjhWeoAZ5/d1T8visBeqMYBMrzDU1MZ/02UAiGhBgRZeepj++++HN2ocJz8X7Tw4Nhk7HeeZ/++YS",
-	"qnlu4FP77Kx1Dq0I9UuvX0U/dP8y/vjzO/pvP1+eTybffPfoeSJPbn7+618fv/34h6dvJ//6zXQYvTm9",
-	"1vfolXV++uEVpkA4HUdxKJBxOk6r9Zd/u/y3Hz4+jQY/v+k+fjt99y9/+Gn4eOTdvKIhfxFEk+eUvvL+",
-	"8KfX0vn8ofZhgSWpOCsw000fFftg0LGSCIVl4aSgtVJyVMB6OKJ5y+MIGUits/PktHVaeiwKtswbeOAL",
-	"FlNTWbHeacma2Cht8oYyik2T5bmWPs5sg54PrmPQ3jM+r7mGebxm9I7raALqJhGvvqiShdmplYwPXLc3",
-	"EifWZcJH70P1O1LrDlPTnNL7u/qK7pjFI+nPrIewvkUwPou/3Z4GY70sswy+arSG72OrqGVmV2wyVWNe",
-	"hUZQ3T5V3HNm2kN1Q4kuSViC2qS76NhWUPQ4/X3DVP0HOSGxzJcFVVK0lbC3key31sSNZeKhoaGH3gcM",
-	"OMUY6RkB2ysl6j+gSF+Xfi3SoyOv60tg8+6STbgM+A3b+Oo/R6sccguVIlS/5J+rhK/RSm5bflD5Uz3N",
-	"rnzmeDDWrdGYcebYhyk2cJyoDXxVLopfp4rSnu3Qa8AA3fQOPaWiuEW4eqYPvqrcrJuWZkVHtpijatO+",
-	"qez10ABzFVqbzDpGXHCLgBolI4KulPm90urV5avnT9NykpBGdMxiFqEWVLY22SXHP/IxYCDdemFaDHnr",
-	"lc+xmZsph3TnsJTMpC5IT6vVvbLqU/CIwQuJR6OIQ0UfOMSgdsHpOH9JGOayo2auV8rJH660dB6TjY/M",
-	"fws13Ue5T2VNDOc6Jopgaut20IzkahY/t2xws/g/+XHeWqFeOgiU4b4+F1iEAD4WKZiqGIK5ofDquaar",
-	"H9YldSzbff+pgFnhtJvtR0fN1lHz7G3zSafZ7DSbf3awlNppts7bzWazeQT/PNb/PLEf8X/tZjaLp5rD",
-	"mYJPOSBPI8mVoiIm/lfPVCh5LnwCpNo6bzeajXajedw+nc116NZ8f7PluE6WITyv6nwoAiVUTTc1F1uf",
-	"P8xUIoskCOprFZbWXyGm5hyD/EkwEpoa8XV5ZFaD/L6Yz/fhc4F9/shVPFPVZtll/lvIh7ZlJBYdCZSr",
-	"0rAOal+AVS+Q2Axb1gYs+ivA+90AfxpgdJvKYCvoNE8BZ4+l2jGdQgmxS2jaVNFcywV5+vzb1/pvOCCA",
-	"Hz9bZmIvRj4tIxS10BVpnjUjFaQbtjRvznlcf2BTB+kTBNI30p8uR5p7TUHLH34L3lCstjcnaoaJtWqs",
-	"1JKvL1UdfR8YLAY/4N3P3tJh1TPNZcdwzWfX+VF6C2Eo7fXpdWYImydwjNjOUDjWeORovDaJ6y8gJHok",
-	"AS7yvWOa7pZpUMefuP+5Uo06hVANNNZKu4oKVu4zyFHdekLtIMsWyTJ3E6TzPF6Vbj7vUMiZEsRVaODz",
-	"0qz/W2D3oQUrnnPkizQLILKCzJbXu6ArI9ywcd+ZzIdBopiplIeGKQJaxQxY7I0gPiKY/pI1IOZle15A",
-	"/SFojxcQVoQA4wWGsFQ+NH3afjJPinic1pCBA4iCLiH8AM/hCFbuH8sEYYGmnjTOWo1Ws2nIahUtDEZX",
-	"Rw41dySHlNk1ISf7RlalosViS6xGWRUyxLo5O59WpLxSrfQyhmb+BoQkIkMp/Spqsf1KgGoqqAMv3QB1",
-	"uKspkwe5mMlFs235+ZwcNdtvm+edVtvMZ5HsnCtTKhemc89MhWl7M8L03tH/m1ESF6mfGGjhNTmANuTY",
-	"kdE2N8sI3oI3D6Tl7fYpZm3JwMdWbCCqAfM0IhQytPRBH0bUy0teSPrD1ZiRwFW8BKabHo03OO0DR9lP",
-	"TbuMW9iT6kyU6r747vX33//52+9e/Pntu39p//jDy5fvvm+fvH310zf/9q/PTk/+5By4Sy3u8j2/YcQA",
-	"T7CJ8Slt0nhNfB4fYf1MpeH6kk2YijEts0GeUW9EAi6YzU6VxOcGKimWFu4OAB/cFOkAv01J3sCEMOGa",
-	"vzggzUFun8lfJP/z7/8PsqErgZnOkLgISa4cswe5GJKA0RvQ/mFE2EJ+QVQii0VcQAadvsiA6aYIH5EM",
-	"GJE3JsvULCgmTc0HL17iz5d6HZ/d7CyIUeJVN4hkXJFEmYkiA/bBNV/mVwe8y8349PXym7xMTx+2yMgU",
-	"PAhVcY8EECQ3OQKE54JXx7QfMPCDGrAqC7rBVXYSKyMOmJtbGFexRXfdcaFo9Ra8LP2xbmTe5/GlZ9xo",
-	"ixYjjfJkx1Yvxy+yXxXryS3LGvN+KWObMQXv50LFFAyEspdCB5/S/V8I3ToXpaz9wlgu/7rNRZfMblvn",
-	"Atb2IBnWks0n6R3XHJAWNbkDhme53tFotU9Ozx79OUU49LvIaUG0j0xiDLz99HGrledy6SC/ySCjnbWM",
-	"FHCB1L7HJEghJXaKsCeANGTZB8ylxgNPUb6uEb9K+fyuA1gl9ddlHr5ioN5CsKbqgr4ZFQWU/FhNZXWF",
-	"csskpyIcI1xbdY4uDa6VxWDjYh7MDTHewIfHY0X6bMghjT5rd9xTXHisq9hfeq7BZWLetcLEX5Tytv8C",
-	"pIYwGiCSHvyu+FDQOIlY40q8taUkNkUdEMW08kfHzG+QHxgLsSsS2D1fKdLTT2M+VoeEVIG2qA8L2Dkd",
-	"be/A+NMaBi+JiRwMCMXBMOEbeaOVuZgJ0p9eCSXHDAoItKpEAyUhhmcAf/kQqgiu2dTVQwM4F4yK96ek",
-	"cGfEDOBAg7zFjHAUdUwQ05TJ2GRjHgRaxwIZcIFlQsa08+RY3xibxhy+UaZgVw3vWqBRmX7cABsIVl9u",
-	"r2DJzOcRVaNemg2xpKJ1cSVO2+cmOYhCZZvJEFApxjBWj5nsbhoEcqLK9DO8PK+hvTX0MKOgzQqSIReE",
-	"DmIYGOQAi2vXKKm0uFi4rswnjEYB16PJnSIZ6RUZCub3qhQgu37lAsm2HhhzwcfJOI/pnuvTVVpTSNUo",
-	"VysgrhvkMn94swqPEFBHU+2I5w527iAvHL9+WWEC+d57zaNzejT48OnRaUn/vQ3IVQ5F8JaHwZl3OlqQ",
-	"6Qf7FDpMdJqarepNQSSzWwUlzKjjPPJagyf9Zv9scOo9oe1B038yOB2c+ideu9+izfPBE/bYf+Sd9U/p",
-	"yXn7Setx81HzrHnaPGm2m61ms+nggLp54ao3G8anWT0cDj2mzb3wmmGbGefxv33Mvw7fBrzR6TheOxD9",
-	"8XdN/1//CJ05EPOkfGVazQZK8D9DWw1hV7K5nNT8OUc3ZYLznWWqCGm1c/H5c4ZEWkuAzlvaccToeFZ4",
-	"xqNjTWITbQVp0ih1yD3T3JsGgUmFstiIudQQkKlYq0Xs8zSLhZ5K5IGpEQXMQijmhFoY5hNTnfvQpoNY",
-	"t18sJZkwen0BPruekF371J61nA0GIjIMKHsgXBAWKAY5byUZI6BevrKzvcuEEVvWli2948koYl5MRjJS",
-	"jPSBRSGe7CR/mdKaDvGjKYn4jR557VNuJ44RoXpRtdP5s4C3b5wAUoij8vhVBusZZvs3l2Ktj/kwoZGf",
-	"zih/zlNIzyr18C10xIfzBCDoIRNYdBnQOOdhKvHe1M0lfZOhit6jTNJcKueWE0qXySDdoMnr+xFWrVnv",
-	"9ONiNmulw9zQsWWy7GPII6byt7SPmqdvm+ed0yV97CCME1X2/tzDtG3dpUMYgvNC/pUHAT0+azSd9cxI",
-	"c0x3bUNa+LOy/Mccrm8embesxmKW3jFgxYS/4TDV8/i2DJAGeYY42NxCCVjsb1MwrJnJaT68jQUEtm1D",
-	"WfkAE77Zns1IsNv4/TPh747bPxO+Nd5W2XDzbaUeA6aT1j7MIxtQut7jAkrX8+VovVkOb3iES6jRaawc",
-	"yr6BKmYEbgikd838K2F1FBrwa22gg9GmRXhEA1CBEsTMSJUZbc7BvcZYBjvTtcYQFK1rWx8GfiV6UrCu",
-	"/tzV7+5aad7LdLK8Loal+BYVOh2auraWOUzgAfwZMU+Cx0J/91CrbBMWBPq1J1eiZ5/axeO88MVaZVYs",
-	"Jv0pzNPXxqKKoT6jk4GrGE3KUAnW5ffyqk9vRtnUimJ+cjmFsX2OwC5SonWuValxGJv2Svp4mc0sM8r1",
-	"GXounHV0O+g576C15rgOG2sdveNQrhT9vxgERW15HZDwLSpgfa6NQ99xutRbAwE+JyXegNFGuNh4PZF+",
-	"MjHHZB19UF8mse91dSJCPtUP257EiphSVfttOfd39Zk3fj/wBTXIOz1i2zoMYHDS7mBY7OqaG/AKUEV5",
-	"TIb0hhElyYBGmK8A72qUHt6fkng3gsHsr17AHUoH8HipVADWEAgyAfdwNAXNdYGRCwtvthvbTOQ32fiK",
-	"DZxRtgvFHcd4ltaNUbuu3qRn2ZB+x9sFTgMrzGsL8ljGYfVGWTSbOKtisS6BJB5pAe5p6UJoGDbIG+PB",
-	"5iKTdLaZE3iKPUZ6x6aTcA9AiBQDP3I+Xwjv0HTOBUkUs+mH4E4veCcuimJqzhdSptBFMnj709tXd+qR",
-	"2JwYsn6GV5GUg51Lo5/evnqmF3RckWKTlT65iCUHR2BXJIG++1jCGZICw7l4umrJr8qMGUTEmacie7Kr",
-	"qelVJG+YQllKTUAKFMHYtpCjYYh5dW6uR5AyaltOTVQ5grGASFr7gwMeYEFlFSEh2RidN9WmS3x4OJ07",
-	"J5eiklebNvS4TbvhnKN5d+Tx2uwX4DqVFovArlyUbO5dkMvbJBIzZELKxX4NSrHT6SK5ldCKzxXtBwtU",
-	"BAxsFvg62nuVllOpDDEFkbDQqbRgHHzr1XLCjG7Pjv4mDRg9tddsLG+g0+9q7umXaeQQV3hXR/VNLEOS",
-	"KM3zVuDr82fRHqMjfMhCE8UkPyui9CA0qzaupXonr6aeEjHBJkUGclBYts+R3+4FJ37NwoB6Ng5THM+G",
-	"+bHtk1sdpckAe3MWmW1seWFtjlykFBQL+zekeWwEGeRp2tH3AAuyLViQ529+IietR4+OWoQG4YgenVSM",
-	"BryZ8EU9wntqrq+EIjFHzFafQPfninfb3+bgP8y8oB2eqUjQQ0U05YAPGHSW7uL9t43EpsvG01AGcjit",
-	"Sh/Nfl5uPOmNJQN5RaM4JSrAO7R5UhEb0gjwvKFHK+hDnofNnmWUuk200lA+3r8sTOYdc5F+3l4McK1o",
-	"GbKBnSOG5PuglUXM8mGkXPNxy6ot8/pQiRKyCFfpeayMrQhnt7Qpuua0UUxi6dOpJiPNTUAv+mvRuWLP",
-	"B7jx6TWk5GWQIwg8Cx0ClYH1rQIDeWrbE9+5cnz5PUSHDYvpOC+fvXZcJzDQv7D+A+z4lK5ZF9bM6Thc",
-	"jk0DAz9XZoU46T6zYNbkckh99lc9WWAendyj9C7zMevqddaDGUTco8cvOR2zKea4aTrnOA41YlrqOa4z",
-	"ToKYZ32TlyjYxtHdDWyI2fQSyoMW//ccNaTQRnGGymF++a7cc6RdmTRdAuxfCxfEKlspEJ7pF1uabzVk",
-	"cUqR63FpdMoDhZimVwvpbIOljs32bunW9nXGWS5PxdvDGKmms0wh35uaxQWyEYFGFhDN0nAieOdiUJFX",
-	"erPdeRGp5WYBAsu0ebb5zr1jOCbKJLAfZw84ggeoXqOIG/IkVcxsj4PlpSmeoFWl6aYxRTwaUg/2+LTZ",
-	"XFopuwMAkWpK2cv63kLP3Ar0EEMuXykSRnLAg3LCqRYuX3Ahb1Vl7qEk91CSeyjJPZTkHkpyDyW52/EQ",
-	"3VKKmxPqS9ThrqMd19QPVqjinZ3LoYT3iyrh3XRN7qEY91CMeyjG/WKLcW8twq0nOgsFt9sRm0X9pkpg",
-	"XgKEujGsFEkEtPPtYe+QHprXwC4nXLEGdoYd0ynpQxPQOOKaMMiD3pAJn2m1k4mYx9OeS3rQDBi0OvM0",
-	"90rkvowYVVKo3kOD40dJyCIlhanswREBw4eetb2/9LS4jQAxtz81kcaRnGCv0hizU1DuQWPTBAqThQ/V",
-	"ACMaw3Uy8lmEkr0/Jewj9WLsO8yEx1xiuyRdCZFoaQelxyxgoNg2yPO4kOHYZ0ovBoL42qafXDNrT0ZM",
-	"KxAxGUsVk16gjfKeSySkrIFG10mbtOplUTKKjRQz2eHdWMY06BFfgjN9KG1b4IbpE4qLMSsw0RUPJy+L",
-	"w2rtYKL3F1YSCg1My8kO9Hc89tQNipk8k/x4JHzo7AlZE5GcKJDg+h0gL+EIu6bz7ZRAw089Zf3jWI6h",
-	"QSt0bzbTzyID4JS/INQ8A0WJcTxqhYbbyzRzjrF3LfsYyigmHhUC7EH9a58L5pv+m1phy62onkxxJWHu",
-	"S2V2oFootWyztGebDNs9ieWQaeq4yLcFssVFOGRFokRUeXq+mTFCDpW/y1T+uk7WVLwLboaj2S9S4sYf",
-	"sw8DOubBtGvzUfIf6+SeXBoGVMI8SAnvWDa/oT2T33BS3z/EFDNNXF2imN5a6AI51QQzpqpjuhKbKhYc",
-	"vFXeNWPS6h52ZgfFzeBmWqr3aKBFGvsYBhBmG9BAsfLJzfjheMzGqoZDztXr8BwvtstgPmZqK40iql+V",
-	"CP6XhJmfjTBV8RRauer3lBzh1+kJ0ewYFHOfAtUHFIPd5S689Fwt9jDVcS5VD8Go/7cPYpHXqd4QPMZv",
-	"ll0DLTK07N7EEpS//7YFsCNYd/6ZM1VBH91ShgS/1EyUUtBa1p3vGCChcAheJSimT/B4SuhYiiEqDFW9",
-	"o3KXbyx1DbwcMJgsKW5BylxXDroy4kMuNjYCzJiTYRKg6QurWpE7l17VNVfV3IzZGxeOJWA3LFhIcUZj",
-	"tRfWHETJvdVtxVD9tgmF0NL8gvSwwVGpeK06s9j0r0yM4sOgQXOEiQg3kvtbhs9AdRmM+REmK/jM06oq",
-	"WGZ9qrjC0h2FSQ59HsWjLlBxx2mdn5+DCdkq/NINI+Zx0wN6ymhUntcxB8mcl/Ed51tOg0BzEVhO++0L",
-	"Oqa+TJYE4yhmgQz0uyDfIqNgk4vx/fOXgGytdUZ4JXz723/++jf9/1///tt/kV///tt///q33/7jt/9y",
-	"AF6ieJI7DlhQpr2O5YawEumsWwW9BzJh9IBb7ZM5jSm/VumPhSPbcWxrVs3hOg74HqwPnYbcdJyFRpPp",
-	"CVsKIHvNvmy5aILxortOmRlTOKLOpyuH+1dO56rWFl857lW2pHBbtqhXzuerInuc9+HnBmlMtTIh5Vhj",
-	"rDhW7ruZmpmd1itRZ+huNlDXHO5bR4t+bmOPk0Rb9tbA1MqhDJKxQDXyArqMYwHJLxLMsf6U9C6M91xI",
-	"4jFtPCbCYnvJaJwEtGT2lbEPd87YTjvETUYyYDAEfLpxq2zY51PwpFQm1brWItdaDBqrUD0DqjjJyC7n",
-	"ECpaf5XYpvi09Z1FVcm8L6XZahpYtwtX5JqFcQ7x0jcsFxoPIbsmYEgj7htw8gZ5w4RPeub3nmtWwLh1",
-	"co+4EnlWg6XS8IieMefhg/ER9cCUHPHA/0ql78ZgAqgzVBuYTBMGGF1QW8KpcFOfjL35SvSogpHp4wTI",
-	"CnF6luCNkGec3YCnTkbkhsc0IFzoHVRxg7wEG8o4wsZcKS6GF4QSiEiCVmO9kFQB2otdyCGLYy6GhGIq",
-	"CUl7VwAcBukZgWm9Fbk0aO7bkfZSbtBL86Ltb1kyDuRexxCrEZKMZWQPIa65wtwvQcd6OIAeA4HczpWw",
-	"+9c1MAY98sAcCyr0hovpWCaKmHxEvSMx9WIIkzPqP3T1ADGhqtufdpUMNTcgNyzq0yDdPxM+gACTx6KY",
-	"Dzjz3SvBx6FUivcD6K3MAFUnP2EbdhhK6ZN+IL1rDGiVeVhQKSiGm+8u/1sLp077sXubUmSVIaDTVM+x",
-	"Sh8ccwjc+PyG+wkNcvoH5D+AhhePpF4BG3b5vKz2s48aTQ3dZBWtYdO56fkt/7LV3zlnv/6deVLIMfcO",
-	"+nFt/XiFQ13ewT2ng9zbuoeiNlZRkYoTTXXYxTpXPxG+ptdbqiCKEbVVGqZahUTrGT6ByghySdAcBy1D",
-	"cp/5VgeD2JuSoBaYCFqZkBuyuCjh1qynOLCsA8vaG5b1NrUf9iUn/nZj0GTQpWZPmrS8hNm3hpnnrtnj",
-	"9tJYJggwhwCNcQZugqX+g1zqGrlyTCz1ytFc7CplGFdOQ+vuswewR4bS2m5wEkksySAJAvdKpOaOycRP",
-	"kYbyVQYe8xEcU2H5PoVMXWCnp83Ti2L5aGbRFhltvqnulVhcB1NePVPGjcsyXO+6SGbOld8BpuWmDP4f",
-	"2+3H5LxJWm1yckqWAS0qON82Wk9zEEkHkbSXImkfC7Vq6MRpuVZtubScKnxM45h6o/HCKq7XWcoYgBJp",
-	"xh3og4KYxpm38H/+/f9VCBoRMzrGLLDlYFkuSJkOTlTijaxju7w0GQqwcnM5JOWsDce/IPgKVSflrzY/",
-	"1Yy2ZscPK1nKcnYCJUmcNXKY6OVBm6tiCDaDLL0oHzUx5GsyYMzg+lIGjIqNBlEzYpt2lxEoC8RZ21Z7",
-	"D3jArNgKqVKhjOLGL+EQOBsfjmKn02qdNGtLMqZfbEqJbEJUV3lUgIDrA6t/Zd4DjkqfUytz+JgO2fEv",
-	"IRsascNvmN9VI9o+e+R0nEfNk+YJZe12//z8yZNHrb7HTvrtJ4OTE8a8Vp89PntC260T78kj7/zEaz5+",
-	"5PfZ+eDs7InXanmPz9ogXITiMb8BDuoIGY3BfZq+4nzw5JHffNJ68uTUe+w/Ojun7QGjtOmdnVG/2Tqj",
-	"J/3B6aDVb/eb/Sfttue3zvxHXuus3xw0m7T5BFKg/8qczinkgLtOPErGfQEg3xjNWSCz0j1JwkBSH7zn",
-	"tdactgqCznUm3IfyukfN5poFSilR7bxAKePApUbWO2Od4HUMQIZKvD15Rn53hlY5VDHEQskE+FFAVUxC",
-	"GsGcepooexcGxBiqUvSAQe+g+G8U8RumTD42mksBcHmfedw3XN2wGheh/WIsPepciT++eva9S169/B5i",
-	"tO9Y/xUB0lMuefXtdxi5ffHqxCUvTi9d8tNw6JJ3lz+7+soX8OPli9eYYI2WF71mwsUQEoocPSDNA0wx",
-	"DUTZTG+BK6Fn+ZUiT3FwR2+nISPjBPD9I8Ya5DkMBZ4MIciIHTGhGb0PucZ68FrKv3r5fYckITQuMBXc",
-	"xjxLzVSX+AwiVPBuPmZXAkuK6ZhFFNPFGeEi1lKBjS+sWTswtUKmhgVDnVpi9WaYUs/GSRt2OvoLJrxo",
-	"GmqdBleDxyTgDHOvL0nEQkbjLDSp6JiRHjdlPrl409EPbNpLWzLAZWZD0yR0TL02ZWa294PRkfB0mfna",
-	"nGkoXZZRvnqspp50MRONrLKqcSuMlgbTgiGMqCkjsHPQ1veJHSlkTRuCjqUkAY2GjDxoNZvkBf/GNaeT",
-	"tM/wo56APfeGPqyfQj7UA22dmRFMEWm4DxFsvSB5LOHCa9k4jKcu4u7jQLVQctOmKzCEFHQfXLNgBbi5",
-	"AXNBQv6RBQbdDJ8yoohu1TNHxr0Ssx0oLIcqrt3cUTBZ8jLBVh34fD0Jm3yut8Y+FmUI5J5jTr7Hyt0V",
-	"+rKMS243QAooUpr+j/VeHKGCU9B5AD+i4/yvV99+d9SCVkt1dYmCTAsjPc3YFL7gQ8vK21K269rqihnG",
-	"BEksmCKeppj2uUC/zlziMvdr5TfjlJbVZ9M5zyeKz72hoOfMTryHeo+1D2hfAT1ODCXkynq4AbzvT4uJ",
-	"HJlhRgNMbk/hHVOVyozAADyZJ5YYB5n2NWckzHFjjszY1ZQ2Yh+pFnZjGnTynEAfUwrgjIbJTrBnmxaY",
-	"2Nivdk1h3pH13pojcJiyaUgoGt9K8Pig9h/U/pXV/uU1/FJfl9Gu73O8OG9JlHrGcJKpQlDPjhjTj0d9",
-	"kHCt5tl581Hr8aOqRqrL+8+OP+W4/5phZtBF4NsslIJAfWM61ey9FJyvoBGs58Y4sLEDG7tjNga9uvIn",
-	"ei+c9re5OCCObLUydHdjW7DCVPbH01EKIFEYK7hYQxqPcmhVeUbnzOpQy+B4VUe0AYTSmM4qplM1GyY2",
-	"hr5JvzGBiDpx45w1Cf4OUx1sypxjes1SWG4ImqO1VhpLrogkr2OabTqQPMsBXawXbTsr+RPvAH3xFmVn",
-	"DwN7tyovT01/C2xF3WeBiydRRiQnLmozjs3pLMe5HStHnsgKNtIcfPCAAhG9xmilacvWICfN0zREqJd6",
-	"TpsZUVXuyhLsVhVIk3SzghXkHKnwi88CFjPgAo/Sqmk76qxLb1lk0ZcTsaa75TX2Z6/BkAdLXPpSCpbn",
-	"FbXJL/QHReq71Uny2QUIFXn89fI3oob1dbE4SjP3/jRmqrweuPJx5VDFZpoF6kekjCNYT1VyjoMJnaqS",
-	"McxPwLqWvuUqlJo2kXmVPq+XkVPPtS3YjCtq0TuW41Xt5qN93N61N7KKkRR31u4Hkso8mBwgdWFURtP2",
-	"wpXX4zhtza4mFPSFAeUzUqrOJGZ88TSKdx1k+9YwrNWVzg1iHd0PJXRz8jPg4lot35b+HmrtpeHR72yU",
-	"x0SvoB04CHMgBxP66qnI6xntBvgHgDTJkAkDuZCN1KgPXJEwiUKpGElEzANN2uxjyCMoKxWkz0Y0GOhH",
-	"TkYSMKOggg/utnFMCHUmii0AX7qA5wpfZSGz3FD4rIYxptdGHcG5QtSQiinU7VnEJ620wJUqDf+Ybimn",
-	"q2kwqfGSGvo4b6vJmCWtqKvLiP9HLq7XaYtuNgRzOOGeFSwKPYhlSrmWdGOZM1Lq+jgzro/5eWDv1Y4z",
-	"iuNQdY6Pachtf/eGjIaaVQCdH1/++fml/p93+fQy+9+q61AlFvW7Lsg1Y6HJJTA9kqkyu25oZ9eC5hLR",
-	"UbG2kzEfDh/01l4kbIo94wpNbjfAf3POryoLxsC7nbSbJvBLJtzHoOGID0dAmUBhsyRluuWq1KTJRcWX",
-	"JONb3Ldv01kcTI29MjXi3MYcjI2DsfHFGxuXRI21ghNyL04illfqDhbHTiyODFv9CzU5EBsNYMYxpcSj",
-	"4qtM6lpQFNCZFQBfWzvkzU+vMCnswXmT+MiiiaGehyjtU7V7LqTDbwlLAOBxvkJ4LgRhLzck7FGDfG9j",
-	"mHVjDgbifAMxB3e1zLFDoPkQaL7P+TL3M4QkBtzmClPkHpAgjJl0fparbE/qDqJHAE34xUqi5zlbDyDM",
-	"Y+weYcGiLHDSICexLszRM3IGpBSAJGEHCtv7AoTTnNQ6aeYF1sL4+MVtTQVLxIrk/h0KlRW9UlhtC408",
-	"tKhXJJZZTxQWKLaKd+Znfa4PYe91eZZexmJUgoypDy5YFkVgem2CQ3k0Ykc0irTJtriyFaKHSRRhrQg0",
-	"TtGqWI8JH2qge7ssX31KI3aZH/X9qmGFbjBbLl+Fdziugy+rVbT6trRylDzQ5PsQUwxi8gDLQW1zydkJ",
-	"PKwYZ0mB6RYLSk0Lq24Km6i6Ex4EaS1r7sRjHa4a8RCudtzV1Wz7MqtH/0FLpUTE5AfqcxoDXkIdXbzm",
-	"S+kTVI9ltISO2DwD3RQRDQpQB3U00k1B2s7Q765rLwH8MmKiEuoUOoIhJozeVdNlTd/lEnnDImLbHto2",
-	"sOaB+1aC+UyYRmh5zm1sf59ObboQxwZh0C5OIRYp+vlMJzhMKDKn+ytFNC2hXjWSE7DuWXTDSoBFLZ4o",
-	"Wv41ivBIzRo8E1XgfooPmo/2mSfqXRsy8qAnZNylXRhZ76FrLkqb49mw5iBBt1yUNeMsLNxXyt6aobHq",
-	"c2JyojJEEJgKRDRySzIvyHB2M6RwtwCei9hiLfZWwllWZQrbRK08iIdti4cVN70c1RHncJ9rdFKJUwHn",
-	"iODDKGxogRvMi5h1VfzjT7lP3Y2APJaFaOcZ25ogWQeivUdEC36mwu7vR8P/RZqf7Qxchwj3qAClMNIy",
-	"d16B2ncZi7ud9dypG3SXC1elof/BgJmgpxN6TVyk8TKAs6D9gJH+FPwA3C/xXJpcO0IDffmUFHDGUhg0",
-	"fZkXSLWyf3NtRfXeOzl/ltx/jY/bCgrkQcDdIwG3j17lxVomupTnxBuxu1HmW15d6zStTQVT1T7ld7Ww",
-	"b+NcFzNt0xcbqyD6BaDrghNjIpPAhxzLfAsU9FbS2PSxh4XCRMxO3p7Xj2MG1oZNAaIp6zApI5II6kHU",
-	"UHBAa5pbzAa5zFqkpH1PqEod4jIiFtrVOg5Md5XGqg5xrWvnV/vO0gz0olrRaPc/5V5mlnBiAYDY6QDz",
-	"6dIZGyFtrKIvgEd+/pDe3h3IqKv3uvCcDFh29gFKhkZ8VCKy1mcK+UWu6svNld3P3TdpeoekkJ8rUTEP",
-	"AhJQ71rtG0D3sgwFwI8XB6gC5g81FWOxaMxUnPVkAhCxLQWpKpofP7Vjvl/hKYR63jrAqn2N4zrpK+uD",
-	"q9p9VWmDVeXJykab9reaWKu2PxTetudQpykUdEkzJfYRdt3vcl8fvA9utupzj7H6UmkDpppjbbfqNGsC",
-	"DZCHHA0rMzBc62JX0R13WjT0uvNwlGET1eEoOt9jLs/OUz6zbwigvm9rx0xW6ISqTN80YRaTGnqZsWoM",
-	"S2H4zXRT61PvmjzQlqof0YmAvuSJYgb9h02CKZixIxb4YEpfCaqVrSEVXMFReqiNaW9kuzzkkd6wV7gM",
-	"mSi2A09hKbHZf2OzQJL5gJVpHVdcgNneceRBL/2725/2XJL7TOM0snUlUL1F4NXSzoEZhAfCqdrAVjqA",
-	"QkisTLyZ4FXakeDuglb5NZhnEbZyLb9y+mQ2yAuZKEVrsc0ajO/8XBMf3KeyTgaaA2LnhXKmKmIWhZFe",
-	"k64+zFZ5zjPQQZ6B4jnpppNxMrapRlqZzp945SzL+LYYcjvIve3KvSV3+ncbZ7OidHGcraTXa6U4Xb15",
-	"WmqzHLPBgGFTjyrr5TsZYdU1HIesuyryZ59IUW7V2OTZtIGaVs+NzAypQlhsQIH16RRwgKHM12+Qd1pY",
-	"XYlMj9aqckFkKmh0ag6s6pGYBYGpo4WOpCSWExr5CgbeIRRqWkFyQfNYYzXIJA74DUwhmJL+lFAyZcog",
-	"VeOVvK5srTK0ntn1rba45rx3gIWtpbLEAhIhJ0u0oadxeY2kJtojmx20ta7z1j6py53ahkv6t0jJbLdX",
-	"fk3+ANW98fw83/7GaHagFSySbrlbcKfApVCPDc4eGK1lV6n8msSnUDcAxuAOdX/j0JnX/aE5NInlHtkA",
-	"K3LGT9kZ20AeQnn3yExL3bv6q4MOs1kd5u2IpVSyN1GZRSQOOQf6MOdGvSckXRo0zw2zJGKeExi7TDPA",
-	"/uwLXMMsYNBYT7mE+n7ElDX6QyZDxESOk0iQWO60isGO+9CBa/MduH4/xQwrix1DjEJCm8g3L96kmR4y",
-	"iSz6xSZj+ydZzS/2sXSdED1qGRdYLfZPBwy6WCrzoatJzuk4z9FPNZaRQDd+rYQAGiSlXUE36knWpL1r",
-	"T/LtMUJwJ4/kJMuS96gwnXMMEP6+dfEtdS2/YTQCb+4A2jARkYz7LCLsI/XiYGogXmSUnngEF4I+sZBm",
-	"wAb8Y4Ncqus04m/ab9AB60BaPwsUM22pAPTMypB/3mUpgyDsaEx5YMUWMC6caobHKoz/Vh9XbdZec5HO",
-	"G1FurH83pUZiZGYB1VXPvVHt6dXX362ntxZDu40B1ecllXxiWTawj37Vg3BYRzgseQB+r+7WGm15s9qG",
-	"lINsph2v1frBhaD/2mIpQzr0O3IgHIj1jonVYmfjKdjDltiL6hluI7z98S5kQy13Lhgy31IbjRo9M+om",
-	"1bcJhcQkvIyL4XJNMVbWtjbdESNH9CaP0xCwkM7yxtBGO2Ic+OrvgK/uYxZ9DaXmqamP341Sc5dFUrvi",
-	"yPe9OGpdhn0oijqw9gNr3wPWbqukjH9sUXHUeqze50qznCRidWoaOiY7iAmtTZpm9IGU1xbVMKRRLBj0",
-	"3b42P7OPoYyg8TH3RgSKZaCdN5mM5Bh6QUAuzzCSich45xLRr/Kw1re5iR0iW5uPbEH5A7T056qQr1Ux",
-	"itmMnCVF86YguTz9mhvONDPoU8VVFi9ep351uRSlx7fkYzTPUjxcTS0A1TdkXU0iIbzNhyoS9lHvVM13",
-	"PmqtmBYFFa42I71bP4tjvdBVRr67jl7lOOIiZC6bGYlXM5/QPkY65poav7bZ/PcjKcqiz1bLg8sgyIW0",
-	"rWxybVInkULzJGR4/i5TGZ77TMQ8nn6bTuHA+Q85DTstg0s1XNvICJbMXnPSWkKVb+trlUoA2BQf0jpq",
-	"niLkgP6Bi2HXRJOdjvP985d6HSEsq9kjabbaJ+QUdOqVNH6z8GGGj75LcMZZWt7TJIZcXiw3IyZ+jv3c",
-	"wzQGzVNmExlGcgJN2tCWChPhxYk+Cg3yxhrs1rBNZ2/AeQUDjt2xmNq99IKeLfDC47lLdEbIpZiGjPT0",
-	"AHtp5RmFHr5AdfOAjFSgiJvamkEeVyUqzJ7eO81YWMCKNsNeZjnFykR+v0q/Drx+eVfNHGEcchLEvOTY",
-	"nHvH8trjT2n/k60lKJQwvf1tNXOg2Y3S7Nti35J7lZuwFAHuURFENtaSqFiO3LeUqJACdMsB6FKu1Rq1",
-	"fYrH3sAnUNNcCykdUBQW9j5ZPs9Bq2/67Cu0S00z4z5bLuFhfa1t05kPM1zqpGW41Bpm1N6lPxyY9a6Z",
-	"9T3Pd7gDhelumzbujtOXugcgA4MGAYvApFfMmN72xYTHigWDTbL0mdwJ25rR5E8s12dxc1z9d9Zt8Qvm",
-	"quVQPVDAPHvRMuNJ+XX7wK87zs9AfnfEr+8uWe2OufX9SVe7c8Z8yFs7SI+DTr6BRLUSDr/FnLVBIjy9",
-	"ajQ48vlgwL0kiPlt+WuIWLVN+N3SlITv0rFeKsWUuo9pCRRGvou8hNybHNfJv/hLax1pQNsNfjgLBo5b",
-	"WJ1K9rRNlu8lcVcOBl1fjikXCrp72+8snPnJEgJAM2G4T+EyjceJgNURQ6fjtJANRtmniI2Z5v74jUWw",
-	"h1Q4ll2lVwsbUnQcLWImNLjGX08ckKgAwNo1A18rKXqXCRFlnGTXSRHYq6BOMkTGowktML57kRBxGQRE",
-	"8Y9pEwUFTRgsUV6kQkPzkLSRQnaJapDezDHrESB9254yiY/kYGA7X5a3nlAsxrwEFdOYq5h7iBYUS+xK",
-	"kURaHO22pyXCFM4A81bkQJQd2LttLFnGVHfMf9Yi9202ozwInN+hwFnnsP1eMzNQhi1GiSiVXtu2X44/",
-	"Ze/aXpJGBVdes2nYgXscuMet3APaHeYP3V44Oap1WoNcsSQz2KOenPnRlnWWzLObXUJl1mSAd9qWc3dr",
-	"d/8d+ZvR9A/O/IOQPQjZdYXsPsYRFqjcptC9VMZuMYTwi0wiwaaVKrYBNdBvj7BHAyPmnl1GD/6Ir/yR",
-	"De9ZzCCUiutvtxwvsK9xXOco/ftQw7gp3u6zkEZxLjx7dtRqYXg2/SmMsp4BYylAR9IKy1zgFr4MAwrt",
-	"k59KQa9h0erKhVPHdcbSh2VMgBrsfmuJs1r8V+YG+eLH5/hV6OFbXvzYPDffmEF/Q8f0Wu7Y7Z+xgD2t",
-	"gIR+QGwIrWxyAQDLYe+Jxz/HsYDpq3ReF/AXoBqX8rLduN/hVsE4gERTAkdSrzjSYQLDAkmlGeoNDWAc",
-	"dMx8N5cbX3Dbu1aG2TtMUSNkdtqnVvn2s1N5px79XTCoAtNZkWWsQO33tBTyIDI2IjKWPy+HQkqq2fWM",
-	"sr5pg+H4U8CG23POF9jq/qb+HYh8j4gc0dmG9w4Qehli3R+fOq50iUMY+cLvHhN6HcVv08WRoLjOcqF2",
-	"01nJtrqPZZEHPrxHfPi+g0jvUHm6y8Dethn4PQ/lbYK/HwJ4B1FwEAX3FnR6XhBsMRAHrdcrjek3IQsC",
-	"LobKJfg1ZkBjv/Y+U9xHfyV4ZIuu1bQkfVexumwdpi9hUgfs0QP26N3E7QZ0zINp18zr17//9t+//u23",
-	"//jtvxzbvNv88tt//vo3/f9f/w6/1eXvrazHgKAxv2Fd3KJi424arVqXaZ7WcS4j2t9xuG2GivcfddSU",
-	"gSBPvDf1NYLQgFPlQmdQfYSIMqzeNc1CbThqrLkNHUI7VBoDCGmq3Y3pFLsPDGTUILMopqhsx5qbS+Bf",
-	"iothwPDpXBFKehk19Bo7bqgK8Fhpf1QxhWFVhdtmTuWdxtxWZC41GUaR9lcl23saPPuy+faKe30IfNGC",
-	"ENisan78Sf9nexGvec62vzb2gTw3RJ5vR8we1fsVs6pHZ/sTrTLjLPF2Gqq+D/GqhRrTctGrtfWoTYew",
-	"TGO4yzQ3a3kM9TmL5T5Gsg6sdUOs9b5HoXahydxl+Gn7HPmeB6A2xqIPUagDGz+w8TuJIOWZ+DZjR4z5",
-	"1bGj10yzRS9mPoELAZ9Hcz7mpy2AUublUcVIzOiYSBFML4iQKeGSgNFIKDKSEzLWaieauTRiW4ouXYnS",
-	"+NKbkHl8wL2XMOtDcGlbLU2zCNOI3jDCBASYIKQEESb4FsJMEHSqGCH1NH/a+2ASxs9VHFGB7jL9TVdN",
-	"VczGTscZ82FERdy9SQLBItrngWYL0O90wH0mINYOtbUR01YLPmJz7axPsHZXKB7zG+BIjtAqUKC/5vh6",
-	"fEP7qN3ccagoT5D7C8SmzCiRCd6XAJFWlXP7Tjw5Zsq6FBnRp7RB3o0kxIMGXPiKYPfVqMj1IUSUpgRc",
-	"gKbLxVAL1z71rtP+JKaeSlRIhc0Gh/KAanomGQyc5vPEl0wBgwFOY/rSxTP96MqkBL4vfyzvNFC0FeZS",
-	"QvUrEew+Roi+cGa8yjZ+ySBlBc6+mLH3E+HrwwnnewUl+/iT/s+6USAXE3REjuGZtiKaSytWytSGLJ7h",
-	"aHdk/h6ocyPUCU4wtjp17hz+awky25OgD46zzMWIRLyloM9bo5ihU7GjLSekfFDEqPCtQkSFTJFriz7G",
-	"EVVocJUHgUr0oArXYgkjwfO+nna06fBPgTlYKCfYnhvOJvnWCo+Omi1nRdNk7wJCB1a6EVZ6z6Ce0hhP",
-	"TY66nqJyzMSdxXi2zoBLbeZqbprrm1bOVXMdzRXpsyEXQlvJMlqV2TLhb4bT7jaKA6uVZ7tnK7PdZ8I/",
-	"MN0D071rpvtM+FvjuBEL4JiqEQ+r4zDfYRY2VzmfJPeZSybGfZcGiOIRGzcIlnjIAYmlZkyJCJhSpIcO",
-	"9X8CP3yPUHWtTBQnddcD8e6y4ud1Yf6HiMxWy33qBGOWLvmpE6U51CDNyxIEUo2Yx/jNpgUBfZxF+UMa",
-	"GSjhiGuGBhCuegGjtSBakXHdsNqTbu84tJTnLLsOLY1kothIBjXjS9EME7Si5Q/pY/YttqQXDpNJFYtu",
-	"mCJ9GY86WEcKaQvp3CAco0ZyAjI/jT5xofeZEX1Ic5EhTd+mbjaeSJQkMdHnVcUsYv5siMiA+c3mTbnp",
-	"E2hknB28uMxpCtaDnvmrCz8zv/fQpmXpwWhiwVwHbQlQYoiIpEREHvTmCKsLtUq9h3kDwUhCuwBjxYIb",
-	"plwbwuKRF8DUkVzTHzJDola/oPyhv9vA1Rx7W4IdLc1ZVmIK+xi+OgiFjRkhBVL4nYa4cnJmcZwrKvKF",
-	"MgGzjuFy/Cn/cXuVTjPs7Y68AAci3RmRvoUUkMKm74W34BYFz4S9alDd/oS8ZgZb4nmdofEthsC05hYy",
-	"GQYMuzWOUFGEqBgGxUwaELIMzUBqxcZWLqEq8win9enzOiFXdhAbgAtcT6fbeLhtjvtVcKcVDbW9C7Qd",
-	"uP3OuP0++oVvU7HSiNzOVaw7jM7tXlbUi9ZtlL/nIn4bC/OVBfk2w9/vVZAvP+W9C/IdGP6B4S9g+BgN",
-	"3D23v2ERH0y/bIb/Nkt31WzaGzHvmvmExx3iSy8Zo+e0L+MRxEcVoUr/TkMaxVsyB7gisDO8KDBqlerC",
-	"jt4p+z8w2AOD3TcG+zOQxd3w2LsDNdgTDnt/QA7uo9r8BSAcHJj7gbkvYu6IblAIxS9CN1iD2SsvYkwb",
-	"59V5ddDMgMZMxWTAIxXbzDmIRhUKYQfUi2W0BP7BLpPofs7nm77Jpn2/0ulwv3aRT5d7k+M6+RcfALQ3",
-	"iGOjKQbPHf7tdBwufH7D/YQGjXA0VdyjQXfEaAB6jm11nl2k1wXR3d7JBHxyAymB6cuAIvdxIq6uIe1Z",
-	"m1P6m7besfSNKUPqIrBOw+Dr+FNBx9xTuffOXlp8TxjJmKW5junbIEutrvx6BLsesyiMNHl0E5Upb/A9",
-	"lCzlcHgGgzVweNJDXblHxVxx+wkmmAyHTPO5tAF9AEJmlxl85Wxtf2EiCmn/ROX58P3o3zuz6T0yYXw4",
-	"UkSTmCJ0SLlQMckIwUhFpc0BqESGkXyl9CUe85OIqQZ5HiNQuHk4l8IlMmQC21CACQBZfiMELtffyURo",
-	"xi48lmnH4O+RYsCjMcMOGzcs0PJ6IciFGeBOgcmJZQ7YzVmwJI5oYIbipnqDomM7PhJPuGe0Di0kLNex",
-	"SYA5PSTlEqmVpGWg5RhW2mCHY0FyvAacXZrfVKUOllPbHcOkLytCdiAt6oqEJdn8mlzx3qK1H5SEL15J",
-	"WO/kf8nwJRUax8aq0zId5vhT+vf2IUzKUj8rxdM+I3kemNuBuW2cuYHKmyOA+wEBszSr2p/M2PxgS+Iy",
-	"eca4XlBmQ8z52NhJdxTJ2tlyVdmx77RYSSuuxgBPaIrKMiMUolpjSOeyubrWptx8noAxV+FBOSN2uXQB",
-	"c+Om7LS7iYAZYabPyUQLNL1yXAyYh2AIWpSl/HbMfJ6M17aMDDHsF5AEjKl7y2qkR2VO2LS0pDHCJrtq",
-	"GemY3TWz3Afd5qDb1NJt2lvQbe4bHBMSEaHgIkUmv33j6y7TVO5cuN+fBJX7LagPzTgOYu4g5rZkwt8z",
-	"MWeSdipM+C12J1FMczdIFFqYw+MlUcREDMGzEYXYXs+WqPR2mYnzJjfge5Z9w4XHtp13Axh0roMvO+Ta",
-	"bExM1WXd5ysz4gJ64MlRE5AGYxonSutwgnr6AFLBERovop7WAdMLZMjErjuLpJS464QRb8QDP2KiOmck",
-	"Y2tY3o7LhekCcLdL5A2LSMwLDfyemgfvW97IO5NwAJEcPUZNeRDxQRUECXMkJ2RAo3S2XDXIM+ErvM0w",
-	"cMSUMj1EfDq1ISJT5A/1ljvO5jBP1JszZORBT8i4S7swz97DW2Ca9KNNuWhcFFNfpQhPdj1gpkPJACrA",
-	"oELBYk5GcmZBq1I4sjN/p2kbm2AWK9D5PU2B+H3y7uW37/cax0/FwaJQPmotluJVTEWhz1TG+VdXoI8/",
-	"ZR+2h9BUYEH7a9cfiK6a6LRBBXJ4XyzThQoVhJdrk8/+BJXtCpc5UfN0utOIcjW3uEuf826W6v47nNdR",
-	"/w5O5oMw2kdhtI+e0sUaHThLywTSQj/pyhpezMcs4IJVqnM/CdMTkwuiXx9BLgwfMxc5WsQ8Btdq4oMG",
-	"mlTFRMiYdfSVjHojEjElk8hjZFLM2PxKEeXJUNusIRMuGMlXIleuADWRMsL2VVIEU3yC5pRQKTmmU3It",
-	"5KRBLoUFlNZsdYJw9WHIhOl7hSsaS+C4RAqXcHElPOkzdYGXT6giinKTRGFsfjNuHisWDBrknb3Q+BGB",
-	"ibtkTKNr5pMefttrXIkrscu+1G/tJt4vn/HWCzWxPnOZ1tP6DPE030tlR0C51u3GfC2sPTkeU9UhniZ7",
-	"Ebv6pGI+juuwj2EArV7Qr1w6Zvvcwrh5zMbAnMb0449MDOOR03nUnBu7q39/jteeNV1nzIX51EqvpVFE",
-	"pyD+4mkAUTQZjZ2KWcP572cyFMw0PaOKBYfJ8qLru4aCtCFPeEky00mazGRGVke2ebYnD4wnlnMS64ZF",
-	"/ZxDCR77pN8aPPKa7Ois7Z8endBm/+jca/lHZ4PmoD141H9MW03HdcZyDLNyxvLGdszE/TarF0cUAo3W",
-	"0IUf647c1yM34Qc8ZHpj5wRrIcnLTBOx8I3Oa8Oafaq4p3fTDpGGPJ1x22vS036/fdT0T86OTgan7SN6",
-	"4rGj1qBJzwdNeuaBppLOOEPbL047pwKtMOXW/JTX8u9blrlr735BBJdapM9uWDSFckbbdcWIMYMqgPJg",
-	"34pCl9M6dmMN3mKT5bz6a9lmxXhAZaO3yYgH7EpklptpCYG4D6DWYLsKNOIAEhI0EUrSpIz63d/0UL4p",
-	"UNz9suieCWzYgaWtpkBY8OEoJmrEB/HeWHZUqIkxKcKR1Iq04zNPsxZfj1GzVoXZ1woBZ/o8ikddbQs5",
-	"Had1fn5+1GyhSZX90g0j5nE0hZwpo9FiU7DVTvONIK/HiOlvOQ0C6bgOqFX22xd0TH2Z1DccgfXafBzg",
-	"OJCRM4g0r4GedSBMcOvgd+ZJIcfc0xcI+JUGPOZ48/fPX+rvIWUexgTf/vafv/5N///Xv//2X+TXv//2",
-	"37/+7bf/+O2/HKDhMEG4l65RKkyjPLRn0frIg4kaCzViAxaZrnmX3//5COB2TuAHK6Fm7mqnP1YJSPZR",
-	"b9qsqMxZw2k7qwXmbrpdK5i7eZq+J/ZuUeQthvUBbjymPls3GShi9PpoGFCljrCTb3UG0LuRBPtTi9gR",
-	"R3M1xe3hAbTJm4IRmYiYB8D6AZcgZkGQYg/YEhF9R85QBHNzzKgA9p+zLeOI8qBDescoq9mNXtie5nQ9",
-	"SNvrcr+H4X0+rsgW+kZP8ns9x9dmiocGeJtvgJdZSLifeqXTFCKI/svCFQKSM8ttPrx3yWZ32QDUSCaB",
-	"jx33+oyJbDT9qab4/KBoEKALtHws8oZFfsJ2lb20vF02L+1aR82zt80nmVFT83nsFKlH1Hd7UpQE1rsc",
-	"yUQrHlyQRGhB7nGZqAsg45FUIY9pkLXDHLGIjJlvViXrJO4nbGY2TwqzAeYyc8Wj4hXzImVuTTaV/zTL",
-	"W3ZuJ+n3d4GBd3ABZ2UGDM6k9lFF+pG8Znmz6ClVICVWN30+LCdgwLS5LSyOqTxZXLw0Cj67+GvHwg/k",
-	"t3vyW5XS7o1adyuFvkZXOzO0SeDajVLoBpwTFXQMjwtYzO7QTfHNtBjN1MxOQD4fLKg+Eg9OmycPGwSy",
-	"Cn9JVAxA4j0Li2X1UROaGRMaAyxWY648OVUkyr0X9eqLccFKmNe9cD14cmw8mG/zjCWrt+Zar5NJ7EnQ",
-	"oNLldlYm9af2jG3DMXHg+Qeefxc8H9Dl6G08fxFLToQf4KFfWXO7BdvBZzfcY2RIQRfziTHOkRfKwSDg",
-	"gnVSXzu0A+ZR5oZ1bdgP8QapAncF9vsNAvgS8IkiKhT19Ksb5Bn1RlcCY9QAaNh79dObtz3NminphTQe",
-	"9SAEN8lBIaLLXxu9PS0Eei5JhM9y+H8meg7N65IAGlaARzkIjNOaBYPOlegVffA9l/TKvPJmUpW/Q4kX",
-	"/JjBNPdc/fjsM145ZuM+i/BavTz41w1X3Dw9YspLmPV6zH2DT8EWfvCrYpHesSPN/qgXq14u4q8tWh8d",
-	"J6pHHvT+YQy+xd5Dvc4Yee+bSgB9qc1TMKHeK9FnIy6wCwgo6DcG/NAmXrjohNdbBIa1XuLJSGqxyj7G",
-	"+KPeHgj7vzTeIK6IojfMJ4kImFKEZVEdrhB3Ej3HUDSgx2b8RzgndEQNKA+Ui6cglFAcqTApgCq97GYK",
-	"x+1j/f7jzM3b65DT5okBDzHrZJMtIGTBlQK8zNPmqf7n3MUQRYZ7mQQxRMHBjYCv+epK9KXP9SmzaoSe",
-	"BpLrV+CYIT3u9wxkCiURCxmNiaID5uplgzWYVCUyoPj5Bp52p/UHZroYa1ZOxzEHynGdvnkYFKaetNzU",
-	"rQ+MJvXYw0YYv3s0W8w7ZvFI6glPIh7HGFouOOi/oyKmzjp+71s92NDyGlIhO06R0kHrstNceUpaDsow",
-	"DXaPqaBDBtpV1XuPzSKnTKgwEMNPygvhsu0pNMHogMhE7d++MuNT+H1NaQ1ncpn6kObGTtxSMZq0WKEg",
-	"W2tk+bVmNqPmC7Po/qelBloRmflcdF8tuT9lOlQulg7YSajhutYHn+WzZfLA2X30A08W4v7SgMB4Uyab",
-	"wh2uFggB6VvplHqThFqwKhmptFNuisKMVBsRxRiybpOON8hd5sJ3Exlda9EUm2pbNgVhICOifyG2TjGr",
-	"xRUSjFo5EYpMWewSBNCC50cyYPZRE7yF0TE+lUaMSAgMzCYJcmUaK+QwoPUHbR6k6YI0kIItWc9dHnpB",
-	"NfYQblku3FKwp1znqPBJJJrH66/TvwYyCOQkCa0h5zpHs1/VjuAAISDha90M47UVE7M/zoVGzDtc5+OR",
-	"J32mT4KVceamqtfDWxHFTQ6IwesoDRJlEGbLDSB34+I1AALmsLMoYsrCQ/q3ZVP86rw0zV4qe+uMaF//",
-	"3VAGnKDsZWmmDhc1chzT27pysLFVyIHVAu+bDSIi15MD5IfIkw2vRJCCKiyCMWb/LhNWtGXXlHiB9K4h",
-	"GylKBJFJDBy7mJgELF6btR1CleJDobU5F9veECsQXRIGVGimq4n0KAltqQr6CrBCXatf+xGUXKEoo2/g",
-	"97SK2p3P7anjQpvlYNmFrfYqvjbw3RmWierUU/j19Mz44LqgbkU0UE6nmbrlFg0xpf5ajjvU6MxjQfDC",
-	"ewpYjCM+HM1h7QhNSUE+mWZCg+suF5hQA+A/VCmm1BiXt0ZJydYColri7xwKQjONahwI5CZGrBlX+4yf",
-	"bcPJoJV+tUviR3QQd4zL0qTTQAsOoH+urlNvjNbQUPgYVmJKNKxPzda5NMi7kQRvDOI22GeLVKFrmMRK",
-	"A9Fg0ipNGmWW5QW1EylOA77ZXITpWlodGAzStl0yAH8e8L/MdG1UeCyeogy5O3/FqmysDCy1nBbTY/c2",
-	"ojcsUKhIw6YFUsXgfw+pXn5nKXraNORC/TeXUfE3bJiIew0VAOyi1MT8RlOQkenlXALdeGb1bzMoa6U6",
-	"QHDRl9ieh7CPmmVhUjOoGINiIZjmX2CCpFqHttiNxmaSbMlJ80nmpJzQqfXlpt0AVBLd8JuyLjVDFhtK",
-	"3Xkl50FpuMdKg7smV9lUGO+k+WSe0l7kDBqLQm5IPPeifeFMC+D9q/nSneBUQf5BiZLjjagYMmvBE8Vi",
-	"E9UgfsKIPleECjYByajVHRbG1tc44iqW0bRBUsM0rWAd02tm7a3MrzVbbGK1PTDUAJ2wpMQEwOKjBDON",
-	"MQRbN38D6WI1bcZmbNRWY4CvH8E6/2NZGUgJG4Dv0gSBd1Rb08A5tf6IRcd8OIqdJTV6GPemfPr7wSp2",
-	"pFM8RWKoIt56SsQxxserXdQ/DQyFGZ5sFYcwoAKR3Iw2AQpEpbP20ruHqJpa2EuxZW8tvsRxnaP0r/Xz",
-	"5a27r2TTKsanf9qM08+cqBzi1LLeXrs0ekyCobeqG0ZyGDFIZvExHONHMgyZX7Yqe545P8N3QkguGENC",
-	"i3ErSKGSgEI5uzkWeZXTcZ2hpEHdcbH2EqljJ5pGzWGodUMBjSTbsl07h5DD3IWLqDvgQYV6BXkmhh4Q",
-	"H3S/FK1SZ1JB5dEbauAwwMW0QNNZ5KHB3blTP80GiG5Juljh/N6dS8bs0O8VxrFaj7r0fUKFIVPMB4ST",
-	"bqXlWnrV8Sf841bIxoValHGepES0h5nJB5G2luuimvr21SpZIPXQqWBJak/EXSk2YTrCEnDClHDXBiYs",
-	"d2e8QygtRMziyjg3fExoNbKWC7uON1YUx1afdsHhoVwb/uX9AGMCpkaC0ChfaZIKc/Bd2GjMgDME/B7w",
-	"j9vzaKwq/Tft19CGwwzjaRWKSl5RpUJtAFJ1DZ1eojwnALtjJaX0jrwc95arLHR4VDOWurI5DCN5A771",
-	"Con8NJAqiTRxaZLBRBDIpbOn3gZLs9YW6YlxsxCJTeBVy3hK0sEd0tu2hCZgkhtX9k8sTAazhyvLSPt9",
-	"lPH7Wou65gLsOiQPfUIh5t/lQsvBTD6mfuLXLBE8tuhZIxYRBVkBWrK95HTMpmnZWdcD0D4LohPpOwec",
-	"WfGLnaDqVrMVNLj09rtwS5jjsD+5K6B3CMa0FkCJYp4U/jyq2V56Jno2iitvWBRxn/U6uRRnjL9BgBdL",
-	"dS04JB6+HvzSa5Ce5um9jnWKorHXMwZCDxgVnm8oFLNsnfSnxBykI/N7YxaKLLt4Bit6LnC0kg/FHKW7",
-	"zXYx8fMbHmtrDWDCVJxjDTM7lK8q/VO+lBSq2aA66oZ6iTH7V6GsO3SZ2A0pVbAyBfJ36TVR1zaJn2bn",
-	"ck197PhTKj034i/JBnZ/a7m/TLnrbowM9zWmu6Abxr7L53JXSkZsZc6UjK631hLjdo5ivmd31AljR0tU",
-	"mSRsWTXLkn2tmAYjTWW6irbNQNQ3yDfTVLcyGb6gXNm8v8lIGr3nwWm7/dAtpPHGFnD+zU+voPpbWciU",
-	"Gc1JW8o+w25uUJ5vWF0nrYAwV9jucnqUjeVRUswCrKdO3TVAyuUwYpa1gwYrvRhKWIifxNPVtKhvba3x",
-	"Xbip7iUDt7xkVjHCrzNAwrwrcaP60XHEfmFe/IUyM4LaS4qbb6rKGDF08jtjXLjXB7514Ftb4luv4YBt",
-	"nm0x6y25QyS37yI5Jr2QCZ+LYdeMp+eS/lY4xCX2DfoK61uto4P0mYqPrMMEOvTgY5GlQKRvagrxtQXF",
-	"LtbSbp5mpuL9YhLvWBBozpDoz8ugu+VmXSTMQ2bxykoMCKz0JK3IBqDI8A6p/x2gi2WmTa6aGiGUBJuY",
-	"ssRfJBcqrQ64yBUsmj7QAaM3ELqaqX1ctarxYoPED+u8XgHBbol+lZIl4996EzJ6rcgfaKLokooDHscD",
-	"Z1jN66sXT+u6eidgIVdmC3FMvdEYsKaqHb1LN3GrF2PPvfsQZd9alJ0rAo7r8lebn+qG1dMt68KNJW+9",
-	"DJTMoxxBWobpWVU+BI4L300vygaTEpRpIrfn4PxzrTwHPGAW0S40WU2NX8IhMBko1Oq0WifN+kmUrSwM",
-	"YbWzrvIgQzagfagUs9lTAEnnc2px8/iYDtnxLyEbGug8fsP8rhrR9tkjp+M8ap40Tyhrt/vn50+ePGr1",
-	"PXbSbz8ZnJww5rX67PHZE9punXhPHnnnJ17z8SO/z84HZ2dPvFbLe3zWXlCjal9xPnjyyG8+aT15cuo9",
-	"9h+dndP2gFHa9M7OqN9sndGT/uB00Oq3+83+k3bb81tn/iOvddZvDppN2nwCXVj/ypzOaat9cnrmOvEo",
-	"GfcF5YF1adRpr5qEgaT+ktGULCjiOhPuxyOn03rUbK6XmZAxwD0rmHhnnCZI7szHfOyZqok8+96zDIVL",
-	"La/GBjgNqiJDGsGMenrSPVQpFYtuGMhQH+Q/xX+jiN8wZbrXpODhqQsJeblhMC5omvoLTeSdK/HHV8++",
-	"d8mrl99Dsto71n9FgO6US159+x3Csr14deKSF6eXLvlpOHTJu8ufXX3lC/jx8sVromQifIB5i+k1Ey72",
-	"j037JgA7JzQI5EQPxrWgdVdCz/IrRZ7i4I7eTkNGxomKCR1GjDXIcxgKPBmqciN2xKD9qw/QpHrwWpK/",
-	"evl9hyRhpBkUPt3qvSZ91WOuRQ+2zXmuBHB7j45ZRBUBvSX1Bo4v8o2BzEJDq1mIfmg51ZvhSD1bOtyw",
-	"09FfMOFF0xAiqtg/IiYBZwpAZy8t1Grq2QJ0YABjlRHp5XTmox/YtJdi/cFlZkNTkAVqgeMjFWP3oQwx",
-	"D0+Xma/QJ6DPTEvdCCEWQf0ZzOlCF1diQSUzLrXRtGDYpvWhssiAOEZtlZzYkfAgg6eKpSQBjYaMPGg1",
-	"m+QF/8Y1p4+0z/CjHqA91+b8c70NMYnlQz281pkZgUGM7CexmTDmy5S8lo3DeIp9i40bR0scJA39HhiC",
-	"udomWusb3dyAuSAh/8gChTBg+JSRybTumSPhXgn9en3XWFtqOeW1uHZzWw0v7xs4dTtKPYkLcmYhgtPH",
-	"ooBAHDAL8lsC1YuXFRXZ7SYFjZMg5prGj/V+HKHqUtBm9JScjvO/Xn373VGr8XgJZaEgtMJITxV71dmH",
-	"lkUfUtbqZiDdBeYD0G1a/XGzGEOfC+zFONfQF9th3hKMsFNaVlNN51xoLNxulnUWthpLSRn2DBPjyMMA",
-	"THXEPlItI8Y06OQJDPrCRwyZnl4moECUMz6cmDhmkX7+//2+eXROjwYfPj06/fwPZbW+OWP5vdXdYX8y",
-	"g0D2IR61sUysDWfgHHTkL01HXl4dLvXRGF30vmfyLaqtwDmm8rWO0j2mH48QILzVPDtvPmo9fqS/VnHE",
-	"6HgZIKu8K+j4U4591gK5KrTzyiX1cz+Fbs5iNQb8c0ynRDFWnTiYF6t3nzp4YFwHxrUK44I0jfxRvjfF",
-	"oxOj4KPPF/T74kz2xxVQnhyTH2tZekyeyW2pvvTtKLMtoaN6Sft0bTKi87OyUqFYEIpGGLgBgKmm+IIx",
-	"vWbIePUI9ZahkbN0qegaFs2my0VnWZ8LHjHSXjLglPO13UEd6C26zX2sA5VRxDwU6LBFLh5IGZGcqKjN",
-	"NdZXUo5zG1WqrFwqQgkqRikOLvgFgYZeY1mr6abWICfNU6AzfZVe4Tn1ZUQVOnjmFaBbdR5N0c0K+s+5",
-	"F+EXnwUsRibwyFB+NmoT64a3zxO0LydiA04KWJpanHiwxKUvpWB5VlGb8kJ/UCS8W10Ln11HSyR5/PXy",
-	"N6Jm9XWBKQFX709jpsqRuiofV6oc2GkWCP/S81gYH8F6qpKzHEzoVJWMYX4C1iHzLVeh1HSJfKv0eb2M",
-	"pHppopVx4Cx6x3Jsqt18tI/bu/ZGVjGT4s7a/UBSKcuT8UYmXqHpe+HK63GctmZXM2Yf4+MwoHxGQNWZ",
-	"hGVi2GFND2PHsadvDc9aXdmcs39/78rn+qIz4OJa3VUK+0619PLMVBsWMeEcxbB5pWv7DIII76nI6xmF",
-	"BthGgzyPAeVfoc6djdRoDlyRMIlCqRiBLquaotnHkAOmBWTNj2gw0I+cGJD/rHbZBvYg9peoNOmNkoAL",
-	"ZgF144jy4AKeK3yVRZZyQ+GzysWYXhtNBOcKYTQqpmQsI9Ygz0yXqyCwPQxNvMS0jTpdTXlJzZbUrsd5",
-	"WyXGLOmiyut0Tj9yce2skfJmNgULpWPTkW9ZRV4PYpvt8PCclHo7zoy3Y34erpNEABccx6HqHB/TkDfM",
-	"QxsyGmo2AbR+fPnn55f6f97l08vsf6uuQ5VE1O+6INeMhSbArpgXMfhrYuKBQD87ljGXMDDThQ0Sw4Uk",
-	"sbxmYpGcUSM5EUcSOva9h3XehNWSc3NV2S0xGUsVk5N20wRJyYT7GFwb8eEIYW0GloflqAk5CFWpIZOL",
-	"IC9JwTW8tG/TmRwMjL0yMOLcxhxMjIOJ8aWbGJdEjbV6E3IvTiKWV+kOdsZW7YwbFvHB9As2NCIJTVyF",
-	"rUNVHhVfZQLXtssYYIv1QIqhtT7e/PQKc6cenDeJj5yZGKJ5iII+VbbnAjf8luCD3haO8h81gXIMSuuk",
-	"hmEjlLYNVNaNMeAJ2FSMYcVKmUMo+RBKvpc5MPcyTiQG3KbLUuQckCOLWXHFQvRkyyEizdy+XOnzPGfa",
-	"QXOmWIEhrEzWs+2yO8hJqYsUYQFkC0imoZQ+oYMY/FWYMwsCaU5SnTTzQmph5HuFUkt94x0LkhX9T2kB",
-	"5TcGNiOWRMkxg9VngWKr+GF+1mf7ENZek13pVSyGHsiY+uBvZVFUwGFYhTn1I0avj4YBVeoOa7GfA6A5",
-	"g8QL4U07WVaz8WbLfMzaOo9GMolUEXEBybx9mpVjwDdCQvHAQ9d0rYLaCK4KTmuXqCRk0Q1X0vT4BhlA",
-	"Y3oURjJm2AhCDgbcYxEJGI2sJmty8lHnLZANFruYPttQHd48zepmUrszay+HiTZ9NsJUGpOwaEsJsIqR",
-	"59TySI7nmtHBGimG+d0GcVSzsHPLIsmATUgccabmeRich+/hONwlnmjGkEyNBBckyeOE4v6rkMc0SJ0O",
-	"gGiodUdvSeDQb7JZ7xgwNHvzazglv+9OK2XOD1gB2E/gQmjFzVBEOcLhMKGwLMskFXtSDFjEhMfU6kCi",
-	"tmD8ae5h96tgXB8/Pwl2UTKef5XjOoVX71uTNiluoPXtMhbWBkFdoX1NSKOYezykAIHw/pNd4MsGeUH/",
-	"99+HVB/HaEgFV9T2JYgk/3j0WiZDRgQf/u//P+JMCIYCNw3JvYNdViAjBAkAi4QOWDA125ZuSm4a59oC",
-	"bWYW6G5R0jP62rN65BzhA8j4/WvgVkzobZA3gEpDtUoibjg47UImw4Ch8SWTWEGIT/MJOmYQxMuf1EVx",
-	"8my17lSn2FvCWpEm7g7hPLehv2N15RYnkpYUmvLzh3s1zJucTnL8KfuwEbDzAu3t2tF8EKebFKfuxij0",
-	"3jaPW0ht+1PnUxhliWu1QONb6yMHKCEGh4F4csw64CmQwmPW1TliAcTYPCo8FgTQ3n6x17PQpATbxIHL",
-	"QJmeJYuKeNbRAzZdxFNBoa3m+nL5zvq63Wuiv6WZ/Val7DGe/zsKxOyWW1QGYkDvp9iUmhmIHeOzvIVp",
-	"rBAqwXs3xRTuKFjyZsRIwAaYHWHap6yqy/8f9v41x41c2xPFp0IIf6DsPyLTSmXaZSvR6M6yXbt8T9mu",
-	"tn123T7bBYmKoCRWhkg1yUhZu2DgzKFncD80cD/1IM5MzkguuBYZDylCGZJCKcnWJzsVL77We63fwgO4",
-	"i7zdk9p2Utv2yMHhYO+eg49lHH2//Ht7Fl0oiOAT5nXGc/IOY2cYzxpKRHkbzAk3msXDLgBB2+tSEaOo",
-	"0EOm7HALyMrYnBXDZeBEXpYIdgOPUx6k7VzdefjAIvJSSa1JLKULTFGCfbTswv2seETnhQbDik0oFz05",
-	"ZWJTCfKLJYCT/DjJj29LfqAz0SGU5Vit75+yE2GSU4W3DxK+yb3sqIKEBwkqvd/oYE6O1+ZEdTjbUMlJ",
-	"I6zvEtYeAjhrsV+oBl1whTxbm2sleg3g/k7DwcKMzg4OvFhirhFsi0NRO/kx62m2n8bMpWv5lLAgnxwy",
-	"pCG4LoCnRQEGK/uOnPquyLnvT3cfU6lcUXWIziXv4vCh0Xk+CrrUsTkTQFxDm0RUnBMRM62zx9fo9RFk",
-	"QVkP7JzmdgFWcQ5KFlXzWIqRh6P1iW8OfflRP7cnduS9iM5132V+FWfweFlm4aw/yQOK2q7JUzZkGfuL",
-	"pWZj+F5jqbACDBInAaFI7t5bkFPwnvyV/dFIxDW3ofswvU4qys5UlKAxsj7aAKzIhQlOmktplxv7+cIi",
-	"lXy+wHIeogZ2Q2b4hIlv36u67x1cofqmGmEYS422g9UI0y4AS7VL0J+DDGh4m8v8Xzc4x0S0JMi+5XrY",
-	"k9A8Cc0d6baf6C0rSk0gzo2VWoy/nCXTasfk72lrnLKWZ+f12+H9DN+ynzoqt2WUsN27LPEjraB1lv6v",
-	"idZ46Y4ZKW+xsRF5ZAXKY2LNf8WINjyOSZQw8gha0D2uGHkkRSmAzS461VFj2GQKcZY/gkbwCJY4kFvl",
-	"HBfrbMJHh51MAI/lhPXuuOZmD5UNnrYOzFUJKkfKYrAU6xhKG14lbKG0gevAO+VSjgCloAAdOOOanRPL",
-	"KUnfUgpcpiIifcFY1HdyRjnnC3HoAA7MRDOW/okaWOb9SyPecsoEQCqOZezacFlWM/SAZtg9uZBNqRLU",
-	"9QZK3jKxqqDCn569OubuI8llMtuIQvbnmUtX+Tv1y/0WU9fTF0KwNOMMDagvT/4auuVtxOmWo4jthNr3",
-	"J8uChkjieIsKVpzrw/Fo5QdZ4o/IUdOOCgryOWY59dR1mNwYNCUrD9hcqjVdHLBMoZc56tlQ0dtTUcAR",
-	"k+zqkoBpTIUAAKBdSaUnmTD46xsn+UoHJLvjEYS7HSYJ9aorqLKx1AYQnGhozsmNWy6sEk4j7FExvp5N",
-	"axUbKU1G3YC90Ch6ieNzozuWrNIi/7n4dPE0k94TZsbSzm46RjNfSONBekUyGbgmujNuoFm2HA7XYFqF",
-	"1WoaT/z75VsukRGRnOzS2kOtAEwf+v4wpctCatuyMG+ofqcs7CMzuSYEgn0xxDkEo4QFZDD3CTQ/aBJS",
-	"5HQeXkpxfXuNDydqBGiowjB1xwT4ce3xYwyyjtxrsDe3PzWYyDDmozG8qRireQDO53e+GdXqgVPq0SdT",
-	"zQHtyre6LSlGkotRbyIFN9K1Xc7S6j8yY2IWES7IjMXxhg4IXMfUBD+xwQbYoAPfLFMFmueBewTZPAQV",
-	"LoxleEtUIgAQkwNk3ZhGoKENGBPnzSNgHhu/SUs6X1sOzyJiZjxk6/GLD/iOE49oCPIyxxyY25USzMv1",
-	"WMRI0rg6cvp+6OAhnXeMSGyvby3NNeKmf4OPnEo9ti31KA+Swp5wXbZHFYOxl5DBrsVQ91ZmUseFXFiX",
-	"X6i26qKidyzOg1avVS/nFqk2mPtUyZFiWgNguulpQ5WBeMhDh1ItuR1gGBVYzfFEUAseGnsYHDRtpOjQ",
-	"rIpF2uXfbxyyFi2seb7XPoH7C1PCBnzTqLGlSsJNZHUES2VoaMNB9WJgC+3gyV/2n0aCko409t/e41uW",
-	"H0EDpHK8ocsRHrGDjVq68ZWYvo7KdoZ+hs0cIeWHax+JsBaEYxXX8H/hK/VQ5BlN/LnMJwAtBDDgXsBN",
-	"9WWBCITGNRnyL1tGQTeTp01HQHPUOWEmR649F2rwzXqIb8jT2kBp21NI9EjZwOpwaDknqCn5xlwbqebV",
-	"OcVjSSbyjkVZjpulBldvO8OMVfgXi1Vn4/k5+SBnLhQInYRzwcCahvQvblQnU/pwUBNWSeXBvHaRACgq",
-	"62o2UE2hDTWJ5UsAllNbSYnsC+RMrFHIcAGyyTkG34is3QRWlVtKgLbc6ICYSAHiTXF924vZHbQ0m7CI",
-	"JxNLljI3cNEDtCpQYwYO+qi1vSH8SVGBvU73YQ6XqynYu9ukIzs8g7gmg3wQeLHVbRr79sT3z0khruC8",
-	"+9pQEWlXHZBLR7an0fIe15bZJxvDJdeVRpOYmnI4AWwtA3rSHBOn7YfMJtFID+91dBGBHOEDP7CL1oMr",
-	"ngt22uvpPs0iddX/7jGpPFUpyVZtwJz6jXUd0HwPg5at+dDH0s7+OflJmjGwRtSa5BBSFTAxJLC3Wkkz",
-	"k7mSLphKdE7A2plRTeyiGSawt2qukWGC54ZdA5QKFyO76zGjUdpaSyfqjt9JdV5orhpJBs2zyJCbAHPB",
-	"h0wpGrshTplokEfAdI6SSXxgI65zkUNoCqIUv8M+om5tays7a8KYvIUTfeIo93AUOp0qebfEU2D1CM2I",
-	"hHBhJKECD3O5rlKT11hj+QEqNd9Jc3QdqGQYJko9hKGU+5K1lIp/bhWQvIm1rNi9IOV3Zsy4IoZ9MRUD",
-	"d+hVPXywMIWUCKDWM9hpEWdixlLt1oBrEORzeAGdow1L1ya/r5Vvh22wNG+gV6DrHKlYyGBPrwHYU8ds",
-	"aiBj7HwP8UxLzAcYzwRWdjzxzLdU3bIITJt8q3ivIDkItQwWbUhDU2YCnZMVbbMqQZNXxEvt9u41XlpN",
-	"Jz92Lzemk7WP+P4CprAD32lN5+/2R0KBmrfTap78Zf9ZK05KbpxwhM8DpehUTFrhbk9dZTTVEc6W5Z0n",
-	"KdeIlAsaoLfjjbqWU8/hRF3d+Eqiro5mdxR1/Qm6AhAkMvLoqn352DknIBTLIzJgQwkoJtCefyLBE5Em",
-	"8+mqVOQUfnVR/G4eZ91MDjcdZ12DUmNuTMw2kLR7i7MeKeGXCs7XETcNy80n/tRXJyQLRuyb5qBjQq0Y",
-	"i3wb+dqegb/7zxyVgwDrGHfsGsCPWMvf/W+nsVPPfGtLfjeo7sVGct+eCmfvrHiqGYPVnbGDQ16nnmjz",
-	"4uc7Ft0bMqr9FVDtXpUpdR8UNRkw8HUyZeqO60yz8Z2RuCYRA3CoHZRSbaen7Cke8hOLpRhBcKngRz+S",
-	"gqpvSXFxxVTAA733a+s6Ksi92XcIFdI4++cL/RfSlIdbIWcigJ8g7wf6kK3TloGKKFeaT0K7JcJ18Fi4",
-	"mfznv/8v4BLusLtHXMTJrn/EhwAya8iAaq7Jo/4TvEpj3Q/ILReR/0JP3jGleMQen5NXCSPWYtFEJQKz",
-	"7YScpRXnbj4f3/8WkNmYOywBGNwtY1NnTzUSnLVbvpfY7Daq14AJNuQhp6p2atrAQQLDTsBeIdi0xpz4",
-	"Wqi/vqq3IaSvMK8Ltm7+9m9nL+Hq1VPcJdFLw/Ktbht/umeIm2TCudeGMrFr315IdRvzkRXOmkGm1x0w",
-	"qpaw8hdC4DJRoRW9Mxrf9rhV1LWxCmG3RbVmWruSg8Xsvh26pb6BdJj3U5bms2/My6cxFatj1C6EiRVt",
-	"litatuO8NTXt0N/gI8cVoT4YC7S8ENZ7D3yaD9fEUU/FEPzFEjRjd4BQnEDGipVgDIMhKfTpjjOLQ9dw",
-	"72GKZm+mU8mFAent3G6WyyfgbUeQxkKW30WnFaRFK7XLotbBd1+7hCpllg4KbaNgNR0pwFJx8YUN0POn",
-	"8x4QRfaOGpvhKvFPBdJ19midz+Z8RsvJqp2z9tP8wfGE/9A5DlYcHGCOQ8pSi6ACB53o8LdFqUwmdA6x",
-	"1ayD/3uftYFpSg6eGlJKMZk2ZyfkrARfy8NjlhbYsi9cG70qweE3XLT9JThkrCUvUrbm/nZMddgKjr2U",
-	"8tamkf0lScAullDnK3sKvtmicpidwxbdTqF+8pcTGNuXkTuC2jLx4aRdnbSrk3Z1DNpV0ACbPtbcGmtk",
-	"lyM7HWzEbgUQVTFgleFQ7RqePfV0d6HKT7smx5sny2ym0zWdLOOZKS4a/lUUI+1nCzzTHYt1LZM9Jcwc",
-	"GzXfh0nQACbPgjL1BM413Rue8YMTezlYV6eTLy9x4aYfNAGaQKVLROCSjNCO89W+9k80FqH+TyMcslUX",
-	"oLwv/1IfnnINyVxWvDUuqb4lQ6mwEtmviMvs45pkzsNys3ITFHe369vzoj0EoU6q90n1PqneJ9X7cEvq",
-	"85IagHykum1MYu+5A8EBSWx0pDovLQIjcRCLkRXCQioSKTmdNig38z0ATnLzJDdPcvMkN09ysxkj17HW",
-	"fB5eo5Yuem6+a6l5I/SMKe1698xQS7HWrOUxGN4EthFkUhVzNrlKcTyv8xvkp4X1ZxmOG6o/3m1Gc5nc",
-	"y7HPDcQwbuXehPC22dy/MDKjwkA690iSsZwwwoU2jEbHktH9jTCdn9gIEGwtMSyQaBMsSLE/WWjOXIe/",
-	"vSd4T5mIuBj13Hj6ZEDDW3sIET0LsqAXMq5TBAerUc/GklB9yyLy6KrTeRwUMr4LXi3LzLQv6yig5FlT",
-	"CCpOhXSZ21TMyUQq1mBuNa673auXbumPhEWEcgKaEwoNn4VstyhmIxoTyiMkLkOGXHA9Xhcn2K3HB1ig",
-	"PbXg+iZQrnAF0apJz9imXOIgyj8cbh5SNRe5Rn6GTxg6p10zTBD3137y4a0mA2SkI8oFSUTEFDEyovMf",
-	"tH2FYwGObDOMcEiat+oHlJZAoUngizby1R/AJ66bZA97K77YVnV4SScM2baf5phrMqWWXVeA5a6pUcBZ",
-	"PHGFTbQJXDzX0pdF20HdubNyMMqDA8tddrzlTBpwwiXCiybyyJWR/Zlow4ecRY+DEsTL9DZXpxUxkWoW",
-	"cO4fZ20BBI1zWL1ckwnXmovRddo+uefaJxMaa5kzSZCV0XxLZe+oYBHaOXyCYBhTqjXCgDLFMvwqfavh",
-	"K0LmY3muPAy23L4fkgYa1WXgHByhMoMqZI8La69mdmzKy4Z0wuN5T7FEwOFoFWkpEdzuDJwEWEBABLWL",
-	"+o7TiR3cRooPTObE4DbrEaTBXICzvgVj08nkAPgZosY7/G9E/R5JpokUrkKJG6KNlFGjxGznfir7PJV9",
-	"nso+D0lvA460KUPToWJMnMnEHEgJ/zUqSg3yLZzi+8QcpdEE5Z3YW56gNkKxdwYauYMEPLGbaBX7c8B+",
-	"A2T3ioU8AkQau/yyidprw+hkZdOlmVS32m/8kMdpTZbEZN+Ir4MT/sl+7tRNaTeNiREHHHzOivktsxts",
-	"jzd5ZInsMbZxKN4ds6EhvAocHFC/RHHMO0QB3yfYadSx+oa0I0JFpaYikOg1dZomK1ktSb1lVkc7nKZL",
-	"n/zBOxq07k9jNieasZTNpVA3RIqAKGZpL7Tm9ZCGRhMHmb/QmHHuKY+bSsDQAlYQPrAGKFBJZnIUFY/B",
-	"Xktf1ySFDU/6/qpSc8tcpk9E33a7Yy0nzEo/17LHoDTfXPN48tcE1rKRKtUCBRxgy+MDFkJBcxRwsBr1",
-	"CjTtaUzDgsJ0wNV+XJUOtyQxKiWthwDsXKTmJ0zsCbDzwReoMuO6oBiAkk1je3rmWdeOFBswAE18MSsM",
-	"hD/XhGrNRwKB/1yMF80w/47YF1JJAUGgVFuxb9ig8JKJrZWKPXpfT+z722PfpTrJJ3rLUqVEDofbayWJ",
-	"iOTZYTRoTNvBVWWYdIs8AlJJZq7XwYzqYiNFromREtsRSZUmjXBNRlKwBnNF7ApmPQGPzfP5ydtkZiZz",
-	"kKmuKSY0a6JxfPJ5PmDi2L+KSBKKrUY3pusZjWO9urt8oo1rFJ/3Ayy4O8fUCuFz8sl7zyZuNW/Z1KDP",
-	"YMhFRIQkOgnHXv7W9Y/+DsM8OUh36SCFvFtoV13hEzX0lgkSVQ/xO3KJQgGPolyzqDeYb9C2/oaEMtE8",
-	"K+SAHJddKEWdhh2rlhYPx6UKOgHwG5qKfMtzDt2xavdfDGMeAvfjwjBrnXRBUQFmi8UyVmMO0FKq4sFC",
-	"klFMNUIHghBDN9TknPw0z6GsV/RKyPdFKPBr+4ply8xqlQMZzfNmZGZzaaOoGDFVgkMIxOLPz159sTVo",
-	"cD36Wpt89uenhcX/hlssVhhE/8LY1DMIONzOONpOb3ryl/2nESetI4rjte+PVyAGDZDPUbp3Z3jmDha/",
-	"zY2vxEPpyO4hHLgLhL4//+2ul2NFw6W1dIgZ1TlLIadAbOhr3UxdOAR3iZC+mzXWKjLF1lcVXouoOQ/J",
-	"SVacZMVGvmQUFt72X0dlAsTBFY0044hpQ4ZcaRMQ58q1mijUZ6Sdk+ZkxhQ0pp5wY1jUtcSF77YriZbR",
-	"LZ9OWRSQsZzBD7FvYmuNEo1VRsRIeXtOsFzb8qDPoq+5CNl/EXLWD4hlVhg54to+OaaGTKgxTIEVJkho",
-	"1wF9yoDWh95l14sF4039nH3dv/ZOZnABSfsUYZOpmYOdDL5nKqLPYiLvfMkAjyGXETrYjenUWnXnpD+m",
-	"ujeRivWJpnOdVUnbj+G7QirIAF1xafXQjV8lw+JYoxvcSJwmjP2a9EdSuLd+FkYC1JED2ZnOzwl4iBTD",
-	"hPHcd+1CMAWwg/i26ZRR5U1SHL0cFjKEeMz0+WdhhZmmE+aHlsLimxkPnVGr7Q7S2N2iMWFKgZEC9w+Y",
-	"q95iERnMIcRnR8HF6Jy8dM9QxZw5KxV50SYRzPCRtbv5KFF0ELPHXXJ10SZ93Kwe+zK1LLYPT1BBZGwP",
-	"onPT/ee//69CdSpseu7wWDHYxif9Ix7UX0jBzj+Lcvemo5DNnZtFiiqcPs8g4dQiEOQ1oQPNhOmmVj5M",
-	"U5v0pLhBOy9KhaNPQ5O6jBtO6JdfmRiZcat70W63a7ge+3bRcoSsA+9sZH79hujcASYg3YYTWekhtVtR",
-	"3stHzup7Q3NHzoyZZtnhD4hmdgcMHjrLjajduFSs/iNf4OI61NsPsy/TWEZZr/iy0fuvFCbADZvoheV9",
-	"try4gb3+Bu99ml2mSlHMQzdzCLxaJbBV6QS2c7VP1pmnL3A5p2HIpq4FUZ1pwgfuneNFe9tJNtj+qEKX",
-	"OL/oXF49fWZVilTg1VIq2lapwNf/9TVoWfabLZl9xfOLp+gL8EU6xVPlL9T+3lWm7+fedO6UpbyGc2nX",
-	"zUuadFAFf3Hrf3RGyduPV5fvXr1J3r96ffHrn68v3/0Zdt6+upm9fXWzhooLhPbgrmQk73JnMnIYSnBD",
-	"f9CeGeSVHvfLH1sYxSttTxkxUD6e/GX/qXYtAYwCM9a2sAOVEdOZIpJOwNpgMR2wWF+TPibU9gnsKwTH",
-	"4bmcUIfHiJ5xE45ZRORwiFE6n7CDQMLWsuHaIIu0f9MJuyaX/j4v/nHxonKnF3zppZvs+tIPplTFy3Ax",
-	"YFa0MB2xENLKT7RCqmSt13YY07KLwVnWG+eOeQs+BIbaYhPKrRkMW9nqtl6fuR8Ug5/iFBjQDmbIv+SA",
-	"AlMBgyy7Z7dFMHD9cAMs84PHh8ldklMe5p7Kc4lWO3oxuOiEl/SKrdM7p7jlJTT/ySneRbPoJS7j2a9U",
-	"jBKKGSirTCR3f3r712AtR/bfgResvhfuad4K86S/ymsHBAvUB1CJjmITDQHkPJ/y923HqmoEz92o39lj",
-	"tqIPwk2O13BdID37t2LDRFsrwWmlAgoMuADjbg4dklmqzuKkH111OqTPBVJMz76+//gajZwZ1c5e8KX/",
-	"UIVN59YCuUGWaF8nEqsZWw3Do9l5jjqg4W195nePeysLoFFBEgE4NZ+FHXGAgTNYDbSZho5/gc3TB1ru",
-	"wycDtA8t48I7VBIzjTH7XAyu8KrUKrVPlNkgrpfEduy48Y4SMD/4DfhcN2OLyOS+bsh19tNB4l7GV+0T",
-	"+g6ZX6kb6iOcak8Z6HyRwyEeeycEIWRdxQJXqFzszg53paKl5AwIsu89Wn3LfjVTd0ydQcYgviQgdADY",
-	"VESzUIrI5cZhMB/dV13Sh3u7Tj/qB6RvrYE+eDFQvQxIn0d9cF6h3n1OfkeO8ln0f6XanL22rzh786pP",
-	"HknlHRj9x/YYgZMCjtK153yBS0EC5gtf94gUN8L97TmWHYrjuRdP3Sw0Ni330MsCId8+C9+InUeExvzO",
-	"YXtpoxidEGafS+H6jLxlgqCDRVstDFj+nbxlOdYFOD2A+WXHGUmGCHX24ySZdv23F7xunwUwOCi4vVjw",
-	"wKAHB8AHZzm/hmXHL+BOa+jg9SHWmtmxw1bb3UAnVxnbxBtf48lZYpcLng67lzLHi3HFTU5OMX4Hlhho",
-	"oEhomQpa2PAtvS7e+YZiJ4w5E97PGVJhV1szQxypQwbYkkMpo4FduodOvpjvyBdj2BeDbPgMCaugDrR4",
-	"1CX3uB0+iwJT/SwsH+uSvz63ePS51f3cen7x9HMr+AxDhR9KXCFwg9/8xZsKF3vurXW8L/CgM54+t7qX",
-	"wecWNfD0Cq8SPDSSwg4Dt/Az+Iw+t7p/ff36WQBLWjJJU3IqNa3c0h6CQ8VKT4jrYICjzL8StL6kh2HL",
-	"JIRV/hZ7RKtl/xvMyXXw1WmabM5SIHrMpzogYEtrH8JCOfaDJrFTxCAUk3fK5FCCKbxjykAITiB67liy",
-	"FPZ2qNvKhRdSC4IMeQyhKe3yjqGEARWG0mDDzzDZo8qjvmXzHSdQ3zJ71xn+s2Y29T3TvAGOnFPGS9k9",
-	"HMHUnrzlIqqYgrtURfaWYrwa7ZhvDx6pTvxebK3NAZlwUvV9WKJSqf6stkzH2TrljYP5ahJdtWn+4vK2",
-	"eYCXaTKIEcDYch7f4QxcYwbsuzXy4HP2fz77vehPrRiqVHzERXn8CV+aRgrWG1K6Q8ASBJuRDKILlk9h",
-	"xm7FuLjoDeWiMrPDtPyaUYnhBYzXjc15O+0B67Z0zNi0FeBx77YGXE71PBxLLUNO0QuKBAUCA6THUNk1",
-	"zXXUcLvR9Sue78GSOzDeA/pRTiaMxw2myltW+9CxDSCtSuQRJDz0insX2pCLKB/dQAGxVWyjOuMdKPac",
-	"9AdUQ3/QPgnl1DJuj89sRxgsuOE8XogjwC7RdI50CQad0yec5Qlrb0XE//Xx/TvyEf/stDvts4uOt8Bu",
-	"2XwmVaR9wYsMb1HuxnygKAgSxUTEFMSm+/8/fGk/sH/JxGgeYaUgV2ESU4U4tEyELCDhWPIQlZu+FOz9",
-	"EO2lUApt+qBD9OHAOfhbBLdnNBwTOANWwbcyDNodMXVNri4uCR3IO0YuyFv+U1Vz/5+RY+8vo35NsoXk",
-	"vgI7mio7L8OR9+CLLJdy1PmLnJGIR2QuEwIXUXLMGLv9ryW5jOkvcvAnC63mktG5GyOkBMXU9bH6y/KP",
-	"7l+rvwOdZbAJ1R3759mdTDSJpJpwEjJjGNFsQrlgxI4IP5OxFTumhPeyCadTTHh3xiPQPcEKoorRFtzd",
-	"hTQoS5R48x9f1+I9+6kxgKNYwvF+YqNEHHNxAbLWlb0/kHs5fgVpWTkdv1hs4NisVdhgl9Otuc9QgaTk",
-	"SmvlZ6kIi7iRSl9blUCYM/DCWYvCmSWWsUGWVD6wUZAGaY2m/WBp7Nbxmy0TUJvLJ21ClfA8aTPV4uEY",
-	"2Wot5pi525rgsp21uGGVS8QZOweRhFutvbnQLzIYBEKLY1AVsuPapA5Xv7axPNTbT3WmfnouvP6TO5p9",
-	"yM5QDPwbEcazZ2MZg6/j0jnyQTVzqpvTCq8t80JoBt9Yf0Y1SSliIRq7rGit12d/M/Wq6YhogcZd1Eub",
-	"1pr2yB6in1Xkd4h58CukfLF3fmOy/Ik7tfuGVXEZF3ZLsNDYGVbXeRdEVS/5rJUHgZPOMdEKzSHfpAsO",
-	"cIAlRFYWkJiGtzpL0EemUJ/0c0XLQuKubFBl5JZ/OxrfB5bTSX06qU97VZ9+y63gATFvz0+XuqnDz9X8",
-	"uya7Ti2oSiOsX9B3cvrPSLrSm9CcWYrG389Ss9F7wdAPBY7ygh8LRhGkkTOqXL6FpzksM6LGs0x7/w/e",
-	"zcXUHdME4xFpMhEZMG2ufdwkH2WJJNOb24i4SBvx1MWIydaMch0muD7TG6piI+farKw+u1jHu5V6sR/Y",
-	"2fQhpYoVdhbhApJq0uX7PhPdqs28m9JlCtAwWnJUz12gmJt92H51uaXhe20597vPsaLQsRprANJMYNeY",
-	"zfdn8sF7h5O6GJgP0pi85bRcEFCYMBltI7XVAYMkmm1RJo9LfNJfU/3VJTx96wqsj26f1NfN1Nf3KfEd",
-	"hf7qyvCRt+SHvoYaO5aJZmMZR9X5Tjeuoa5g2rdj6OORc3XnoKLOuF47H6mi/PmXbExHlZZ0tn98x6CV",
-	"hp7tleyPP2rmAafnwZ4mj7XAtW/ZDvWBCAbufHRl415o6bcO5kx5ykt2SlEeuxQhlqtfLFnv9fOH0sK+",
-	"O8lLk4QaRKpcFnaXZ+3Op/aL7qVnbRELY6pY1NP8n6zVvUKmVLfG9+Kivry8uigcHexg+EvWwRAH0MnJ",
-	"mnSpSnh0OpGLZR69VQJNyhkeOosmO4ClWvqvXJvcIc2x4BwvaxpGa1WDHsjW96gYQgI645yZc9JH4tV9",
-	"fxEoJd9a2Jn3KZlzLLhQbAQ9clkEqEU5xTVTfr23ImMij/pc9NzPvfTnftp0mUfgoaC3TFxnGNxYV+eh",
-	"pe1UdJmsQBJKV3iv6S7LpOoWGgayQY/TiwtXyQs625hPXREIiKBN3tdZft+MDxnabWuSX9OJJKuNgO+C",
-	"L669B2Xs72dshn3EOTU5RlsacrMzJDTjMCtY7SARUczuD7xln1ydSVNW9itYLmuZI2ssY1UjZvJ8qnE7",
-	"+UQidUmkoOQeipl3j3rhcj3qHPq9oFmXZ3yUubesXr2UipGGE0BpcfqG1z8qfF6VVetbqANNp2cs0ODT",
-	"TdTcRpMzTjykGR5yiGkq9wnONFflPi6yhqh8kuq4lWXyUiNCh4zoPPUe4eb9F/DK9gnVt9p158q32V3T",
-	"mXRdDssBEcnMHqmSzwW301s3q1NvkcZ7i7ilzY4EthWx25i2V34E5+LxPrGXUi/NpobbKvbquVJ6Knvr",
-	"cMm691pz70/JBVTVFAZRYVeuyUovGvLk7Kcfcx1/To5V/qDJJGUKB6V6VbRTzOVo5Dy6KoeM7PWsBWdO",
-	"8QaoYche4CKSK706jIMLyOGyZipf0bcDfmRQ99w7y5gyjaKFY7JXF0+jTpcN6WSHjpcTq6tmdRvu1jfZ",
-	"9/o+RfMmilLjrXnvjFc5a7fDbsJj01Cr7BOFPQiFfRozL63tiI7KxVMY98EoGqWR4sJQ99JTuwZr2GNv",
-	"lgdan+osNwR3c161mNE7poMFjRDLMARzfbR9/M4hWEbnCylqJp0WPLnQp7vo1MO8twiCjEPphuIeRlYC",
-	"iG/40mFiEsXqu/qY2F4z3E87GLtmeR769Kx9sbE2uKtGMCdB9TCq4BG6EW88DSNDacCHCKk2+8sGfi0i",
-	"7bAtM46NzqlzUhXCqJ+bW8K87AsaiFLsqY0VhpixL0t9xvV3yaOme3ufohnfbzTj70CEOU1mQiMGyOBK",
-	"SbUBV+KTqVTmbEKnUy5Gq4F//U1LPRIAEfc6DwoIPYzSDgyIDQyJTYmImCJ9/13DJtOYGqb7jWD6vYG3",
-	"vvWTOapAhtU8dxzCgOtB68z9u3239PREcAGlGx4mziXkQ+70QcQzFhpJ1Ci4iNiQC+5dTqGMk4nAQ5S2",
-	"ohHJhCkJRKcwsz9rRmMXLL3R8rb8bVlOodXWCrdq9qVwq2ZfLOujcYJL8LMdcSto/dLqti5wX9JnsY4s",
-	"fdSjLKbXQ7uQwrAJNqZPb3S/g6AEfC7qIMDdhd6EmbG0NGZ5kmECohLUsJ4rXWhFk/livQiWilii7DnU",
-	"XuiYc22frSt72tlx+QBLphi5GdGI/dOeG1xrPdeGTdJFVeyM+jvWqqLYMq5T4DwPHdVBZroipFOAbZxk",
-	"7NFLCxz9jsDuCma03c7S1NeZJI7IgOuh3LA3DzmLowDw0FF3wl9SG97BKACJfBb21YmyVjYXRhaa+rjA",
-	"DxS9acDCPyf9winqk5EE3FrsGo8SZ+i0ZCVn/j2fBa541k7DiqhMLMK47f0cG2+MBNcsLakDOKwht6oz",
-	"T5HGXcM5KwtVdc5v4ZRtHRQKNqtA3jhT+MRQt2WoX7fgh5uxsv1A5xXPeQkn/RdsyHi0wSTPsVd16J+k",
-	"ZL7Mputr9PVzewva/HLEqBT+bpEhbaeunbS0k5Z2n5YWNMVCchbtoVj/q/Q4HyhbwRT2l/J8QzJCRKVn",
-	"CcfumrjZoZqkqMBeNtB0VzDEcbG/Wp5zvtifEQ1Ka/iWxWYWlco6/ccotE5CHlOFdrelulXfY7mxnnVP",
-	"JnY5WRJLZa1NTZs9wObdS8uH6MpbKeLTrOQGhfyTcMzC2z2GFG4AV8R1Vp/JJI7IgJGZkmLkkDrB7Em7",
-	"K+D6BymB4mVP4IsFEkyRgWL01nIUlcQlRAvzP2YTyTW76v4jU1qcUuIUDtQdFjSEUCYxS9A6qEdPH8eM",
-	"mV/wY3sh5XfSsF8r+v+9Bmt7yEXExeg6dYVS5+NOu7el0psMudEP6VJ5KSdTqnLUm3m63UF1eDmMmQ0J",
-	"e6rkVGoa623I+V6US9/bDEXyz4qJcAxQba/FCBDiYAqaJDqhcTwnY3oHzXvGuc50zquC/nrukiNkYgKX",
-	"CeGSao0kdrgxM+ycvHNNkQHOQKoMN3Mtcsc1Yt8GwWM+jKV2Ev3AhFeTHYkL6GgyVf/x/+L/HDv4j/9n",
-	"mR8cERf4zR3yKu3cEwEcSWxZaIg2PI4RL/UhaR7Hmqd5PN5pf8JNqDyNflWH3aRTm50AzfAOAzKYg+KL",
-	"MPsStWnqG42TUE7nRA7PyTuAsB1SHms3ZpfJUGggvCqe9ikdZmPxmJPd3qQzUPARU2eddudqHVSD4uZW",
-	"ieObOHYnZbKXsEUx6FwWV246jnEv3eoV7rSGQtiHGbvetsPbYWFG1Y5ye8dFAYKpPsjS/TT4ER+q+n6k",
-	"5kQlQufC6zSGXyoGMZERW3MIb+0jjUbcjZzwEIi+NWWqp8AyD2XiuF/aoLXbefrjReBaZ0atbjv1/ML/",
-	"p0qGTGv71zPolqvYnyyEq5cvfgxaSs60v6RvAaGy1b1sX3aCViLyL7VcozejSmCey7Ov9TzMYHTgiEeW",
-	"JfcGXJlxb8K1BuTji8uLVAPrucb9re5F+8evQcuas8gkYkudDF2rQeuWTU0PUo/T73bO2leF7+ox7Tx9",
-	"1uq2XgyfP4vazy+eP78Kf4yePX1BO0NGaTt8+pRG7Yun9HIwvBpeDDqD9uB5pxNGF0+jZ+HF00F72G7T",
-	"9vM08eri4upp+3kbxiUArbpq4ldrIE5Cgphj0r1leRTgYey2IjXvKeh7JCRoPP/4AzZ3pJjWiBe84Cou",
-	"vAVa+1WP+OLf8l3tvKUR3e9eviq4ly+DVnZCMAk9iWnPsC/GnpgmUgQOLjeApwLnQbIBPjLXKP3lx7+j",
-	"O4h6592jPvQ+DvVd/zFG9bHN+pQqQ/r23j5a1vnmL6k+LocpeDcG2j8LfNDd0EeEcHBG44fBUU2jfKI+",
-	"QuN2vacqbUseAszkMAAvs5QkttqdS+TPCXsmQhlxMQqwH3w2uGIT96Gdr8kcYOhMAK804pEFmY6D3fBc",
-	"6gD2YM+30v0sPsiZRswwaz7n4MrcMwMa3o6UTAQ0zc7SE5LYdef77f3HT+Q///1/P8nS3znT/WsyxI7F",
-	"fR8G7Z9/Fp/FGYEv2o1wZRMubmjH4Dhw4BpnaHrncNO6pI9ls3izfdUZucmSKuwip0kVbkOQPcOSgbvg",
-	"UT/l6O6AYKgBH3rUT6+BwQi5HndMOa168YMF5wI4Luy6RfgoDH5M4yHOAE8OnAgEY0SnBo0JdtbG4xsx",
-	"4DkeRs4LaWj+D339PwtC6NAwKBBBmY43w9k+z6RCH5JbptSKPVjzq/bVol7pTla+MeKzK/KW/2R/eeru",
-	"xv255QJgLTHnJC1SEaSf836c/Qub99O9+CysHCu8xT4N04Bf+zSOrTR0e9PHAzux22Ylsn2RyOd+Onxu",
-	"RM0DVF4aQo+Te3Jd9uDQKa1q4hGynhy3yYXMfaM7S1hwm7fsr+EYGjlisIYLLMtXAVV3Gc7CA6WdhqEf",
-	"/YSL9O8aKu1Nevbs2c6oy+5sSAUZMOisb4kmwnykulpmKrZywj7rUOx/wZfX0r77TnHsu6EuJGJhogL0",
-	"8rPMLFg+lJjEANaFMy5S7bEiKzXVWssnlmmyfmLZL8WP15rg77/cfPr9b86NA5AtVJMZF5Gc6bOLztPO",
-	"OXnFDAzYTYOnHtdVUK9eDlWdm6s6Hao3+nKm6pbZYppNeChj6c8BBa1jYImcT2uC9cospQ7GhDRkubcl",
-	"tiJrrhikZWU9lwRduj6ddrsCA7fK0TtJYsOtvgGQ/2doBv1ViYaeWQaLjMarRa0gq4EccEFh/AtDShXv",
-	"tQKob0TMBWsVPb7/wCH9sQSz/jVoea2sYOo5/9y11a6vNfvCrumIXeedYJ/FxY/X7adP2hdPrN59/fN1",
-	"5+paJvyzWCCupQYZOP3F9a/hoe407KEudYg5wxW7gc2kusWsUSmWNa5vNkUNl8epyWWmQ9D6cjahX84G",
-	"QCrPfrxoP3/+7Mr+qo1idHI/AIL7/ur8tTfGuWMCUKixM4EGWTaWMzKkCvlWef+etAy4Zp7b/jv4nLwq",
-	"J6/KN+dVCbbmyaChexI9+FS+n9GupiIb8x6S+Wqy3ichFSGLD6FvEXoTtAS2Dl2LUAZ7Z44zwM/JO8aw",
-	"L5tP+fOd4tLmnRNp7YnUyYIT/kETTzrXRLEpsDErWJxbSKfek/Ni/qEL0VpxwkTEMnCvZdMWFnNvpu1J",
-	"/pzkz/HKH6Cd+BDlz0cj4YgeQ+qpHes9sqe2aEBXzv5Ew6esSDBmGCOFFnQBEVb7l4qMpIywqye4JcG7",
-	"64yEARuB957NzkuaKHtqSr1lUsFr4EtWGjlpU47qja8peoQIhgSUnMHznuPVbW6Hi72p6NgcPeMkZU5S",
-	"Zs9SxvGZhxAy/zNhySFKmN8pNxBIlATl7eELmk+JEuAhWmCkrjDbx8e2kkAwlep8rPeCkZgLCLEQRsMx",
-	"4VonEKOBv5ScBZiarBQLXfH2mDFDBvPAu/MgDS9tJA0RaxGlDBuo85y8k8QqJxBBsZOEwid3DlY5n9Dr",
-	"j3Na5vnsi/0dl+VnnOruXVDl7l67jEGagRkgwQSa3TF7LoJQRizAUn3M5gwmTGs6Yp/FxVVw9bzdvugE",
-	"nv0GwBiDNAES+aH/O8g7kYOX8DaS/61r1839QCIWcp0GEpfARPLe4+LZgAmRbEbETYmkcwLsgMADELhp",
-	"ETevh8zTcCURkAkAB8vQQbXbdREmc8npejCuBZS/Va7dCuo7J28sDSNUY65HMXV5JRDPz6L4aMdj+jhF",
-	"GtXQ77gyV7Oqt8I6hJtlcn6wc/zGkzktKe04ixNCVkHrDP6tnbkJOn/m3JeJCeWk0dTND3J2T/bmwhiA",
-	"irNg7wIPrBhauBhqz8Uqn7V32a4T5CWe2dArY4sjRs64nAIPjDOXAR+0PO/stmqzdah2QYZsBSLAnH2F",
-	"mnVh9dKrIFcW0G2hoGkVekM7lb+J5L0PcnZI+XvgGR2w0KWdeJWmrmDYqyCYUEFHsO9nVsuPV0PPpeBF",
-	"Y66NVPNcSZC2/F8ITDqbMW3IkCttzslrYYDjFCDyMIEayLHPkSX27iSP/otdkGZA6N6mM3uLEzuuZs5g",
-	"LumeFDvm6Ol3LFvP/qjD28t31khZMYb8Rpcn9rhG+TtEoKvjLwgTpeC1qLbVtKLbl85Sju1U5aSHpGVn",
-	"KtWICq5hdHURP9sX3mbWeSxhO9gHxlRbIKSH5ryOa1VnTmcsjEw8pXvGi6wSE9N2k0gNRbz9jFoDq97S",
-	"mImIKgKFpFwUgd8MnzDyT4BMQ806OxzoO80puZa/cveLFEbJOEY13FK7PdQ5n6kvOvRwZypyqaOY9WyH",
-	"kuEG5+t8CyPgOuW4kFeNACAO3Q0h3+6r/wcSWzg1e22d46lyJO+YEhNQm1LiFNIwSLMLFWOAyXF2cXHV",
-	"INX+CLS5Bsz6wtLtB/trcf9KKP6DO2THnF7luQsejWW0H2gjlVKWHOa4TTWbWUffWh8YLG/42l/mpalS",
-	"y/TXOMb1dyA4g+aoxerPsF2H4jVeJVhTmKuiaN2FZN2BDXMQyP7pfmOOjIcohWInLQUm+kMszVLzRCq2",
-	"NuC/k+E+sMlizTLAHy6s8A+ZayZQ2gdgayG9524ArwXWWA1d5QeCHOHR2G93gMbYxiFiaq0Wmp/oLSZf",
-	"lzAQSxG+Km4RK38NIXpP319riiDppQEnJWNXE4SVCRu0973EiiujKBdcjLznrZ/GoCBsFcopI/1EM4Wc",
-	"tV/hnTjGJr/HhBYAXl7c64qP2z3qLXgi7ut3teJb9oRVfMldqoqKBa0vZ6GlDq4NOsCHwx48U+3MjpmD",
-	"4qBWI7RWGbD5IAUngGrBKmQCr6ithP0v//SUyWns2mSnNB5R8AZ60nD9lDXLfoGkzC9Ty1av641xkc4e",
-	"qkdBymfqaZudVrCJbswmFFJHKNea/jc7cq7O/XCCFi5VXoG96JxdrtEE5uIyW8mb//g/WlPyViZaU2sI",
-	"SAglh1SzmVS3WCS2jcLsKak2Tm1jrqm9dG924qfaI2WJw66s62Ds9JFM0v2rlQ4PgPLvQN+wWBqCslYK",
-	"ljuBim2ZUR5aDh+k/icoeiePhBzIaE5GigqjPwszZhPN4jsGDiEZs8dB9imuoeDThY0FM3ZVftDOm1TC",
-	"OLgmjtyhmTMyjOri5ANoy1xNqWVktialrEkIe/IUfbvNhj2llyZW/c1SgDv0y8Rthbo78K2uO7xSQXz6",
-	"Pr22vkso6ypc7gNqpnHwSSI+qEQMtqa7NwdTf7VKVDof06Jl1qic3BZRPe+LSeuKSpvNSsF+AFMnQO0X",
-	"AjIrJRxknFdhnm/bVrYp6PJlsms/O7tcWzLtBa/8uFqfrpQ1Dqh8LGcklmLkyQbQu6GLZ8PS52EaV6/0",
-	"nSo+GsMejawK6RCZuoSGIdOaGHnLhPaapVNerS3s8vex9pzeMWIkGcDPiukxNpWuoukKimRiX12eD1lq",
-	"u1yNtcV2+/KsfSBi2/c2vehsLbY7DYjto+NKr0XUqP4rGIuqvbpYTmw1hTj2bihwgQGZY7N3OSSK3XE2",
-	"y+jfmrNA4miXTqQ2JFEjJlyG2jVRTBvFAWNHCqbTaAJylR80sQeMGEYn4LZqJDsNJvNJfoDBHpcXGBd4",
-	"95lp6XdaQess+6OOB/hVwoh0MLFwLBRhVMW8EkTLvd7Icm+wx7au5Q0OZcR02l0DnLrV6cS+WKpsASYc",
-	"nCy9uyQWTNEBjx0i1pSFfMjDnqWXXiLGoSpbleZcohs35MdUZW0UFegJyE+5WznBUIohj1z3as3iYc/D",
-	"C67u8t/xQqrmIMF81ExobvgdZjYLu+UxFNzh531tX6e9WoZ0mk67++h22XKKh/ZwAiOu9m/CZefhd+zW",
-	"ElqSFwM/5VEsG098XpUOMB1Tzb6dPGac9G84qVMO8ymHedepWEA/AHqZy3Q7iEzkHCkcXBZyzIfsLJyH",
-	"MSNTT6tHlIXscgt5Bq8PsyBQ4p71S7b0i1+5Bo3bMEKtAQIwC8A5sQAQYGbZcMhCQwZzS9csHhZylfH1",
-	"+C7U1aqTlNdKPM4dkr0Ghlxe8S9URGfyjilCR4r5VtVgiXDBNeYDepKDf3syKae4F2tlEefWYT9xofxG",
-	"fN/Zw4u8YaOkJ+Qqu0oXLlLNQacK71Q+Bc0c7mNM9r3naO4zwzd39k9pvfen9W4lAk8pvbuUesedzotK",
-	"WyM5vIoNmWIiZGeDWIa31fb672MejknE7njo+z6M5YxMqJgHKcKw/cv3R4MwUKIx1LO1+f3Bj/MnHOYp",
-	"YXdHCbt4DHbR3au4hSlOxE4NcnQL/pgDIXOBsNw9V2fti09ww3puy84F9CEcQMHUJzqImSGXAbnRmk7o",
-	"LSVK0iiFDHvazqEwyCl0DKh0Y/5YyGCJeiDIWt2LTnM2fHEzHtqML/TWWd3x0J1HiCi5Ietq/+ZOjHrI",
-	"knScD1vC8DhOewv5GJgcDmMuGHbHycbqmxFlJr+34B3+IuZxgnYxYgaSPCfBZyHkzPJEaDmC73Qj0ExE",
-	"mM9JNemnH3I9Z6DKwieRmnSQ+jzrdIM+BznEvM65d0lMqTbVKZ7F83IQqZ6ObC7LSLguWXY2JJimTfnV",
-	"Ztt9XOzyobhYp4SJCcRp/Efr5m//Zt970bHWYfrHlRU9dTkdghnmeV57I7Nw4bSWuj2gFdNRuz2KXLQ0",
-	"NcBNk1Dko7XZ6Boa42pXyE0cO7PMfzUgaWIQnp0iIGCWS1voQwFJ8KUukyXO1LjX5MjIb12KyxPuAvVd",
-	"7Ij6PnnBfii21/0KifPOrEdG+3TWlNLpE8ViBn67vXluStQpqkkstQEbUE6YRjvXA1afk99dSDjXzjHX",
-	"8ABJYFHlQrxDMK+ITAwiYZf4gBB8GhalyhFUB4/avWJbNWmfiYoHyfj81iwM60VhWMvc0T+2Nod8sQWH",
-	"7DTIIQ/RQVVD3wAvVSmXBCKUQyv8t9A7FI3PuBjILyv8VNRAj1zBlCZjyHgiXOR6yPosZTC15gQfHzDA",
-	"S50056xSNH4DI/3GXFX9qeLSno4+mSZGEwalCyLkTPscnZ17swrUG7TOCn/58dkL6f/rg6S6vdvYBbay",
-	"qNy/vadXw6T6tMXcXMo+n7u87gDSR6ur6aVmLrsMXBYRoxHAh2fteLM6dwAwW1VHLu+YwtS0tWvdh0pO",
-	"3HIgXVd9YgGmaB1Egaa8kNvBqlp+8cawyYPDqtoPV/vhMppQLGT8jkW4J57N5hi6Z30Pm2tYlA2bFG7e",
-	"3/SwwNTfYLLwlhqXQwK2I4Umsi4KD3+UlGoAI4JAe7d1g1ksaVUNUwr/zPdhHpKbEY3YP1tfV+brrq26",
-	"dSzNQd8YaxiddX56/unq93/779sghXn24PP2XBGipVw64fHcN8R4xWkcy5ZfJF+RMuECG9xq9sXOz844",
-	"5XDdFhYawIZRLQWcVD1mVqrbc6qZstYI/EzDUE4mMkKfzR85ndKhNq9IPt4mkyE7VhX2sj/jB9PtopJn",
-	"+IpSN+AFpkFzXHz3XKMhO7rIW55gy509GtEfvF8/p9GCMI65uIWc8AV72Vm25FG/WEXQf3xN+nLKRC+k",
-	"mvUJjbUkkaJDoyF3UbPzIkAFvhNZYzETkBTqdWAkLMoBmaLdDU2msIc+8LMNbG1cfUswiYg+ZGRxFBkW",
-	"6Vp7bp9f0BKpoCDbOeJ3PEpglhNmxtIugzXADBPA6uQ0iZHpOsXG1XQAy7OrZS8VJUqn9XU95oQ9EB46",
-	"kWMlXzxEKxn5Yql1jCuYY43lLPDr2tzI0lfMohHbc0aW4+xEM4+LlXrYqCv5bYT+0/numwmc1L+T+rd7",
-	"9e/o2FxKn43zOt92e58dmL0jcchYhBl5rtlSRNER4g4UcD7nNduI9V3nkjbg3RLiI6XdMGFVjlQnilhs",
-	"NR0WLXC9p62g5Re51W39IiHQY9dD8y9E8NHY6NZ6TndF45f+CJ00mY1J3K9h4/QdsRB7GR2SHsOQXgMA",
-	"MUAjiDrw2kYUGjfpI6XeNGdcyF5IpxRa1a5Nla/cxp+IcmOidEvYOE1O7KlaUcr9s4SjPxxaAfVnEo1Y",
-	"lwzm2JGQwhJqe651QKDjrysvFBHR7EtABrni7jztxYwqodPyC2i2AvH7GjG3t27Ee4deWE97zamncA31",
-	"WaBNF0a1t+fT7HQoFWt12+cvcrrvH2sTH6zXr1ybKudjzG9ZPIes1YeLPfzMReSza8FXPxtLMqFza/NA",
-	"vElkts8ROxOFNGepBnQIem3D0m1IeXzsog3t0V7Eo56QpkeNYSJaX8i9k+ZVutMnSbe5+hlLnZdzRex/",
-	"tL6akX1Q0LpHonw/JFQQ3+IfMC1d73M/2sboFKZ6cqidHGonh9qBsbuf2MgV6TTK2ywnwbSgvbG3hliX",
-	"n8mJe52414l7HRj3+i0xBR0mVdok8jSv0DiIxg0Zm16dEZwjBOioTkWU5qUEhGoypMqlBPsWG9bSvIUy",
-	"zKH7WTPdaH6wPuUGn3KDT7nB2+QGAzH7D6WJZuCnKv9WxBUL4Q1lp0omBjQIeBj/V/t0+H0JEe+lFGqW",
-	"atZMr7MsXXV3OdGVRJDA9g4pj9EkTQQVegZ5ZlDXDpkfrrDdHoiI0djAkNc4FIBuip6Wpe3aGarj9pgK",
-	"ij54a/aULdXI4H6YVO2V+IjUAXmnYhnFLXbqkuKcvHMu/5jRO1bowz5gQ6mY034s6edgDTJxbF8fEApU",
-	"HnimoOzJs2cqcAF1xDLMRhFz3x6TRJJh/y2rXc7cmXUjrgV+uLkB0qDz0jOb2hDMuAS9CcJFW8FguULE",
-	"dRhLzaIerBiqxSPWGymZTJ2OHbRiKkYJHSHGMPsyjalwGY2tl1LoJDaYMWr1rqG0y3qWTLHfTDhWUvCQ",
-	"8DgWTOtt7IZ7lPyx5UPjnkiM4qlCn9P28fp5mBtwa/1gyn5gHtMjV8J4Xik6NMeNdZDxuPLQp51hI4HP",
-	"jdp+LTGznO2wsphk6wjlxpjwazOHMRUCinXplFcyizp+hUwD6+b1rTp85o8sH6g3o8J4wlqv6hjw+jl8",
-	"4Y9gSc/wPoecS+PHny//5cV//7/fNurS2AGryrknIIV/d/6JVdzmEItVVqtICwUrhxRLXtkSTYqQ+Qxr",
-	"1IZuSIgtqgAkigpij53iUQ5pgepbl0Rn1aDpVMk7FnX9a1CVQm9sLsJUJ09xHYxoPJbb+2mb6q+GKkkv",
-	"mS44Wl8UlQrvz9ggv2kvrddWkekhehHvkfKu/RolnrttJeOfuK4TKxyHkkwsddiFgtq1GYBggtOHGIl/",
-	"BujZsn/HVJsUYmTJS1jHI/iLG9JR+QUPEt3yoDwCb+UdO0CvADbiusM2SYcp/+pT84RpDQZoFTn/xMyM",
-	"FUHZfeK+86E1Sspv/XhOtHwotPxXawBaQut3a6gJohnLV6xKQT4lTDs87ypT5mJ9rKOnEK/lYCl5d+3X",
-	"ZhgLHrJD5S2OBA6XvVQ5Kn+LKRfEsC/m2gr/kAohDRkwp15HhA4NUzOqIu3bqfCY5XmJb/iQNkp1qZWp",
-	"Sp1pzG6ZCB0AUBl0rgO/OhVSzCcy0VnM1JJVvuj7Pg+kOyB7dUQ6ovuUUZqegnXwC000vSZTwOoiVClU",
-	"7wThwjA1VXYo561NiWK/fji/8CVU+XtWuP2AyrP9KvPncCUEwxoqtDcv95khmaUPDajmEH0SxGXT5GC/",
-	"fFbzjbvZHcWIhTxi+py8H3rDAgJU14QSwWbEnXqi2DSmoaM9KxIxFrFVZV8KqoAD59oPuwxfEIbhd+m9",
-	"X/cjSaSGCba6rTtuaNwD8mY6c3m1uq1/FXbuIbfcDnpIK35H42vX5DA1vIlO1MhqGGtzBb9kH3AOJ1N8",
-	"K25yo28tL9FMROnh9hlsTTGVJ847tUfm8tOcaDlhGUQ7MJfZWKIbLQDKxybwaQhgqmTIokQxjSVQ1nbg",
-	"hjy6al8+RnaRiNjqBLjnqT9uEyQEXKC9c4VTBOMUwfiGIhiHzY89V1zkyPgzsGQuRrvjyor9ycJ9Jo3f",
-	"aBe34GLUWPULzurESU+c9MRJv3NO+gEyHHfGSKfYq726nB4DqHOMpHaxITpasC6TTTEKLYD8EIOscTrk",
-	"VoJzyiXcUxEyZ9ymTqQ0FowmMmDZKPlPJogWdKrH0pyTD0wbxUPDImeC6bGcpSUlkMDH6AS+V1GV7+bZ",
-	"WKpLOZdJGcRf+F/LlHKcQk6ZgHYZomcXy55wGlvSayViHKrexfPe0xfArf3TmM9W/VyncHeW91Z4Jlv7",
-	"7Ml/tIYKjxoutiP/9SPJ7vxUpF443pmoB/b6fmSMsC80NPEcj2LaKzPl5scZWFIMTsAe9R1wRKFrKnVn",
-	"aWtaOuIJPNgmkCeH7mABUjkD/PuS8ugucagzEcLapAgEAVHsTt6iBxobPkQI3QkK1oxrVkHwuFAHkfu6",
-	"kWi+XN+p9AHPxlfnTDrldu4stzMfPcFmLlsLYsW0jO/23wtnWS5XkCYA/DLHBaQrq4PKC8jfMtCuGIS1",
-	"kCTVYgkV87QDckO2Eizc8aF5aBkneZgvDAHYFTf0lgmv3kQcdR8ylnrKDY0JF9pY4bQJg4AzdvI2b8MC",
-	"3knDnFJhqQOaX7pgKZQjbZ/w/QSF3h55AWCa6IKi/4P24WPQ7K0i/07i/wo4k2OqyYCNEtEghdvVOFq4",
-	"nhxx27UBnjmUirzjdMLmm1AxHI4TEW9DxLiIDRZpPNmzXv6zYuyfTCNj4jqzcwICpmAVLQtoX6ew129a",
-	"Oqt9nXkufsSFPbahayoMVvck0ZCIYr+AhWnQjZ08umq/eBwU/QQ0NPyOBVmaG5IEvGJM75h3aaDlgK+n",
-	"go4AVgKfkkSPqfJuELQu/PuvF10joI+4jPI08xxTXTBvxa/UhGsNfgtMq+OR1VSGc/iMVJFvSWygU/Jw",
-	"dUqM5XmXaTs/w+IYVnJIQ+MqUdN608xtMaFzollzGtF2hs/JZ3zyGZ98xkcs2j4yEW0p2HSYsDN2Z4dW",
-	"3UwZ+DnW2Lscgj7uWJ9oOtdFD806MCUlfd8xl9kO6zWO6riwSmQYJko9RCZz7kutoJX/cH3sCNz4IqzI",
-	"NemjAC8df33QET9OfJmlV8nXgLWAAd1yh4mx/EV3qTbGiD1RPZhvDx5tMr27Unw8y7iVZRSueetVJ/cn",
-	"nulMYhQjBB6DSre6V20PLHUBZ7DGI508Om9tYfOj5fuwRl27MUyZHi6fpdXcKcsDg326yE0VMhaBoy42",
-	"1fV9oYpdc9MTohM1je1P7aBlZM/fj3Nf0Vr8YkkkXAatO665cfKyxqyfdZC7bpMcn3Kth0+Mz473SjgO",
-	"e5uj+oK0cL2atuodvhLaHr6ZWgSwNxrBtTWBU6wDQuMY0DIQh6ML6a5wDSQKo+GY3LExD7Hnl0vVDAiQ",
-	"EYPQpWZf4Bt05J48J78hkDNVrNCXLM2jh/uzOAaCfbs+3WAjWNYHbjowG9LcWVfK44wS7XFnuIApTceQ",
-	"Wi4iIiTpsy++FxaqSk5szsaOzbmp+Hz/GeUmX9sqwA9IhSExZ9pbKcPEJMpaWW6NkJtkQZqltSBmxkMW",
-	"+H5peZUw1y6tTCb73P70fO81yLIL1oQHElkxmMveQqDxjM51z5q9raDlNspfxG9H/kIZc3rafbokAR6M",
-	"5a8FyZ5ubtMFDHWavZ8EZZWgbK8nKDtrCsqLzQTlBseqTB5+cMhpxx1GzMveChckTBMcSuJOzstFr1VZ",
-	"B4mIYtejsbbhtho6BvD1x3JGJlTMvchNqWpBMAbZnfaCNjyOrVj0d6BTL71nItWSaMVUdWs4OMEMYft7",
-	"ex+XiB0ArMnLnC0TeU7M59vQ0htiPqlaejjenvu0+BQxJtPjG1fjt0WIeVNgL1BcphSDjD5ozKmd9p+W",
-	"ub9IvehckzvJowVHeAq057XgggJMis6mvFZb4UUv4TQeF2YLBbdpaBhPnv8yIRedgBSpdDObtFEkmBNj",
-	"PTHWCsZ6mJ70e7W0l8in6vHXtXSzJ9hNqlJFex9HTBvwQiAUyDXwQddV3epXkEogE1PqYF92rF+XqlxE",
-	"J+HYeWLsrzXc7+g9OWGJHBKWyKah0younWMgdVlkpxW00GfWG8zrBRM7qL9nXvh12PF6Jm1zblyQJAfq",
-	"zMWUi9Tscg3rHOTJffzrsGBP3loz0k1gyXz0rffwvHVh3sjDIPFUj+VME0r6Tnr2i+amu9X5PF0mCkeY",
-	"Zcsbcgpo8QbnEqaxXaA5edR3/+vhhb5LesHXO8U19a0qFkI+Cf5sfwVtLyrnuOJ26cztFzhlIw6zOYHt",
-	"0OF4Ypb3MsuNt62MJ/4K8/zG3Xl2ksBlc8wX2IaRtZnv5o4+p0w++cs1h9wANno9x1vKkfaU8nUixY1I",
-	"Efvnituj826BGQR6zPpk9eA6TfBX9bKDMTGlZpzrjuNptrUo6tbpkPLHtgzjCeTi7DyFeT+Ls7LDPp4o",
-	"IUksxYgpHzWnEylGiyq1S4yGpaz2VnoV8f703RJOa1/QgPK357qHl3TihIpPaHZxrtoc7e+wDjRlZQ17",
-	"KE+yp0YYWPKod/+W4o1l733uXaDNyrEj9Sb+HVgDCrMJjRjhgjClpGrEofgw/LuSlb5Js7Z+8LlcVDFk",
-	"h3Bo+PoMs+PATJd9GuAAzWVokUd9vJLa4hsz3KMsMfM1+HdyDoWJTOByDebEzCSJmL7VB8N6T8GhrYJD",
-	"QOj7Dw0tiofmj+G3GVNyUiBvvGwrDVw5zZklQRoeUtnGRxzZSz+wU+XG7io3/O4fbu1G1jO+9KN4tQcv",
-	"rF3GUXiq9Ov47YjO0/bJrg25IjE11f1K/R4MlZyUdyuNsOVujRVYMQZGVczvH4WRa42hueBiMflZJkYx",
-	"Go5rtiVYKbeBqeQF8EVnlcxeun0zef38olowQzXhpR98elOxE1OnMOSrTID/lCDNcecadYJxQrXuAdm4",
-	"Hsj5E9ttcYF7yaU4n/CRcgWZ2a+tssSQKgGfX/ymwp9FJv7QsU+/XJ69VYc/PQhFmEmbBypncRUlq8pO",
-	"gpT9YlGIzlk13bRs3SpNaVtjKHxBZi0Yi1h0Tt5B8XokCTaBiKUYQcwy8BlwQhpGGLdi/Jy8EVa/UHNX",
-	"e1JgPefFKGeuqOX+BLs0qLmqqqS6aqR4nvYa16xkbg/JuGoxo10zmQ25wQ4DtSfB8w0Ins1OVUVhiFTR",
-	"cUeSl2RZVW2IVNZG9AINVPUMag0gTLaPIy9ajRu1G64RN15i99sppie2cGILCyG8MD1aB+EEqqWxusj2",
-	"gs56cKUb/Yxi+lnnISjLBm1y0lDNRi2Vct3qjW0VzV0VcMD20JgMcgS6sTW2qxKOE5898dkD97bXU6ey",
-	"Io56zHZdlWnfkdedZaE0xT73FBf9Cdwj0PDSJyxE9HASUE789YD4q4uprsddFyOg2x64b5kJu6jnAgfe",
-	"OvApp9XBztfg+nTbFRDBZkwbLKZbN7pZHtt8/9uxBTQRCXLHsUwHNxm0ztL/rVMWtyp+6MOSNWOWK4nt",
-	"/W8f8YkD6dD/8f1vDx5akdNV4RRDRURVRNzRF6McIHCOVl862KskZnp3aGHYdMShFQ+VnJD+gGoQIv0A",
-	"O2LCrxW4xYu3uGXU12kTYri3P5UxD+epqWuvcqXPP4sUeyv7bA4iK60mgxfZg6NoxEODEGUgC1bEQ97/",
-	"ttcgCM4ZnqGaxZKCNhsDp+p22kFrRpXoTZkK4X3P7S+Mj8aYaDLmozHoDLGctbrt86dBa8IibnnBBZxl",
-	"w439Tuvj+9+IlamtdUhiP62z7Y58mx1OgORXNDfZkOjvkdFPnP1aJaotgeMtua9dFwg1IBOqbllE+lom",
-	"KmR9fyXIS7MZ1fgiK2DInJX0rx4xg2lQSHbbMf6MdBBtnMbwHqo103ri3pGdW4eYrGQM2MeWWfoOWYX7",
-	"sMDB34YQ1zqZWuXJChZ4DiPGvXzf87VeMI2puGd0X4MWNYaG44kHA465uO1NuEiMvcWSOjDsTrttaZqK",
-	"3i1j015E57rVfdFOE8Nzv162vyJmNzZSg8n3ELl6KONYznrWLMHxj2Uc9Sb0S/qoZTLaeFUToK4nUzuy",
-	"y4UrEy7cQ9aQUExOmehZu5eL3kQKM9at7rN20EpEJHvgtfNXF0a5yA2fbsUNs22D3Cy3rFZvyOAghokA",
-	"THEa98LE9ORw2IvkhHKwioKyyzG7Azjzy1bQmtA/AYy7J6SxWnm2FTpUjAkuRj07Rsxq6j7L/44DdVcu",
-	"gb96LdzNzF2zMkHGEVPwd89qJriaAP/tX11cmIhrOuAxcKSrdtAa0gmP57DqvXDM40gxgVtsV4XGPY8b",
-	"zuzRvEq/iBYi3glytXeXxIKp9OV2cNPxXPOQxr0ptaqiHcpUsZGgkE9sR0p1aH9HseKwsjOjPDtvNLTy",
-	"PWbRiPXGMkGWn/aAb3WvgpawBmXc6l499yvQ6naugG+H3NoepQ92ck9eXj7LHv2x8zVoQbezeW9IQ2MV",
-	"yU4OLd4f668+Q1ilImVANQ97jqDdwXJI9Fz0IAkE2AH8rycT0L+HSRznn2kJiueLG+4UOsUcpHxKO6gq",
-	"9FwzPVhg35Sye2F3ID+0nnM49ZDs7cy1kXYqMkwcDTyH+XB9mxFRno36JbTPUq35KF1USxLWpOt5Rp6/",
-	"NeUobtV+RLbn9/erI9OyL108e774qcuqT8G9i9+ypyf3MdgwzwrKPvhjp/b37K2Ln3MOE/+5H0FzQFEJ",
-	"iemoQtRWvX4DwfZG/GyV5zJd6HfXQMMr2AfjjqiyaSDgBjo6TC0/8OYtmfv0odqhdp8oOqYZXI9zaZSq",
-	"Nk0oNSUOyIuz9tNcOVdtp2D7qpX1n7gITvrSSV866UsnfemkL530pYPUlxabDi35rkpjREvScZMIfLnL",
-	"6dOYeXl/HBrWg3uNt81wek3DMfht0653qB8ap+Bi8mWa+gQ/29tziU/QBpOboveppJaZiVUO4rod3lxu",
-	"0yZO46YTmhbJgzzSLJQiIvZ4cDF63Fov/NFoLtNWdHeQkdZK3+3LMRUjRihJ+dZmblpIZ/EneK/dqBNF",
-	"2JzpLpmNJbtjisyUNIxINIowGOR6o/jxAgzAVafz+Jz87hv0eiPP7iTo85pFljStZNXEqtnYfAY5rP3/",
-	"HJAGPwurAbOIJCJiqjzHUUgch+sd6QL+bmQTRrgw0n2dmiy3cSKtFMtxh7LAkJ/TVlS+hyaOJ9PxZDqe",
-	"TMeT6XgyHU+m43dqOqap2nu3Hd8coms+1S4XVNjfoLIN1adMc9pSlY34cFjdBckqifYOpnxGER1Z5m8K",
-	"CUWzhUBHQO5onDAymON/FsCl1/HX24+XaniVPgDoji4nU6qw9K4iF87No7UmSOKWuh8YIS4heQhQRJY9",
-	"DdhQWqXLyvOp5AIutJ54if8Exf0afek+vv/tld3XCm8J7igTIdMPli/30m2JmUl0H/C9+jpW0YbTTLkU",
-	"Z5Ytcsi2rkzLkZqhxwOb1scxU2TMYsAvN1LeouOEi4oM2exjH/23jith1s519+g/7iutoOU/WD8x1m8i",
-	"eq+4JhNmTSb7pzZ0OKwYi903HvIpRQjJdRjF0jhuYi2RTSJ8BdZp59O6y0bAcRd6aLcURpDSrDOT3AgG",
-	"UsaMimb7NFvdqjbuWXhhN6aOkev3sXDDxdXaVjB7mqHLcRHxOx4l0NY9tQxB4y7sZs3JUABxy0zVulCi",
-	"9MIeCjnlIXzod6luY0Sse2OZ+x1nMy5GJLU0/lhb79kuj3qJ6Tx4WnU2glJpkRthSr55aQG2w44SqZdZ",
-	"+Tl5h92VAVZApxjbXeckA7kmYwTxGzOuCI/0eVrQay0PMWJKB/AnPiMT8Kbbo4A/U2L4hDnthWHLyLQc",
-	"2J9qvxgIKqDZHVM0Jrmzrc+rMqiX9nyvCdWbMJV7GcYumcA61LwFIe4pmXv5cHyr8CI5xnMPssgyCyrh",
-	"QGvqkfdnNQ2hTMIqlbOxJBGPAMfK0FusnCjPaCqj7S0tlZPQPzyhHzRKzgcZv7tHL/CQILVoc38B85/m",
-	"YOdkZ4g8umpfPj5fCoWjZn9v+XkuOk7JkFvrcqAYvbWqiDWZKyPgDQj9pgPiKYFePd1KYd1HIPyboKv7",
-	"ECB2Jvf2jQKxkip91DqjyvrgEOXQEA3S3p7gIV47bHJAFjocbPyTanJSTQ6QhXr8hm35p6H6ttrh/H7K",
-	"BIFb7oGnx06bE6kNwWAu4jp0nXUxdOXYzs3hvQ3ovoCki+scp9Rww4QKOmJKE81YDuAshcu9gYERKRC8",
-	"3ygODewtwUJ4yGhiGJ38oAmNpWDn5BPMI6RKzQmP8COGT5gOiJBkSENseL81DgV857j86lHCdu9Vx4+0",
-	"gtZZ+r8mcCiWz1eXYDAZm9GYMZtASpi9yc4Mz5E/eHAMHAj0nBnyyIqNxxVzm3BRCoWfecLLR4nj4xo+",
-	"WfFud6kuzL6hw2EPnqn66GLbATlloqGmA/ZVraAVSViOiOsJ15qt0X7AB0dAcpV/3l2quR6WF/TgkZJP",
-	"vkoYwbCnC8lAyl/Fd+3hdDHSSoD/M8s3WnUnSwdWgYMvT333uLIvL7RA2yoGVFhlSD4p/6bTbx42Mr27",
-	"Rukvuh2vLzgm469bleJTu722gjXItRMyiYJssYvn6PLy1Zy5aeQurDUjoOTuUrZiLo/F0VxlJ6Hc1JsK",
-	"3VhJ9tDBGtA2qkFwfPaHkWTAiGNAXt9Bydt0l9E/7lOftgZqzloLpIICJVmpA9bO8vBa/Z4ob0MjBbaz",
-	"InfG4FYfhElSTZjOT+oGu1ti3D7jJiPZJ6gm7tFJ9EmCRrqQIhJY7ubrLMYU/K4yRkjmAQ1vnVYLP3ZJ",
-	"P9HM2uZdYnl7v6Q2YkY1cEr7fKqrlaNBE/syDAZJpiEaNJPqFnqa2McndA4/WpsMFW5d20+Fq+2411H4",
-	"ptzK1iuPeNpai+RvYDUmaS+9Q2+ne+LvdmprnoicQOhsLRAO0U+FQqHUQ/U3fsecVLAMS8sJs0b2soT4",
-	"Wo9Z2yHGbK9lcBtx1jqs0c/tmJijkAaw812nLC2T0dgQyHRejxO+xMnzQ2ssjtUjOW7w9KzTLrik3S11",
-	"e4U/PRj+6juIl+3dw/NfZ8WtpV9/d+zUUQmrVLRrslHHpo6Ni3Zy7Zbw/Nblre6Nx8RaCz2cB1yZMbGk",
-	"AQs1U1KM1mOwr3AFaHzirw/LXyu3bw88NvXRnxjtakbrqCVVXcfUQLtPsIYhL7vc67iK/0I79+ow6zuE",
-	"wqdK8Tsaa4ydZhFXqcxivPUaO4pA43Ap4rkL66TRWQh1uqjYxOEvGMXpiJGhTESE/U5pRGBkUDtn/9NQ",
-	"l/G/43SPq7QIVv8heotnH2oFrdxn60fP8DgVA3zNoPDDzqU4/Cu/7oNLDxvSWvh4vmt/VVwVbunBLc2M",
-	"Ab48w97hoZxYlsCrFiDfVaZ2MNNxjvyzK8cyVRyQD6pqy9zl3oCuE1JNIRB6xReUVZzhIUY4mE2au3sq",
-	"2L63e62hrO7x7gdzIC3eaTyjc91zXqocvygK72fd9lMnvP09y/18KtWjZ92LjnuaxXzEPaSE+ytm+SZH",
-	"AD2wsuXROFS9i+e9py8KPYQ26mP0zCo4xRPYRZiEnHozo9zgEUYpt3qGlQpQ7p6mYqjAUR86iIpcsjqK",
-	"eucFdEXL2iajp1Vm4PshmHK+57qTIxDkkEOCoDAQiaAq6+SOyToGSuOgn0CX9Isypm9fkO+SeU7euDYK",
-	"2re4/J8JSwAESoqQBVb7meUUJJdL5IcGmtc16ePVPoRABr4HsJCzlLWdfxY3yxOyk6EFOYWT0YROpJUc",
-	"Jt95HiEOMNoizj+LApSBeyHHuEzuIXv/dbF/fHYvvMxlF5NHffe/nv25/zhwU4UyJN+nTioCafVRsNiK",
-	"Pu0K6lipFRH8DgJF2EVfwHywvT3uFemzL16OoGHkdNnZ2Ekvp/Z6+DBLyuRRH1qSebQgaO0C07Jvfnyd",
-	"a/8isLk+xMakGePZgbnb76fnAE4R7FmQ73kac6YrGp/mtywgHikHjqcaUcE18PFcz5nqhjLAAw6or36J",
-	"RKGxv8i+TFkcg6FYR9b42x30UevVv920GhAOSG0wiypxBC9EUB8PcARG2Bp8+cG65Te54juS7vds5MPL",
-	"fCCqXrrLfwQtOdBM2amXbX3TSoK/p673qbO+YrHWWa0okrX896iLZJ2uUlUfyyCMKLyU2L7NPn7vCegA",
-	"K7CIJAgiXZHYDsIFYfMITe0vuBdti8ydc04+QQs0d0soJ0znkIyc0qHpDNPi0wup+QUaxy1oGsOCZnJd",
-	"zHwXjEVkIjNxjKX+QoKnh6lz8vt4nsZhvUqErg4A2oRfqjxDVhepcA3VdAj9d1jxw3cKHZBdnUtxt5rw",
-	"mEb+vGCaul150Jfsvli1CQBaqrLXHUdbncDenBUL56aWKDyZsw9pzgb+9T0Eh4aGxM/aDZi5QOEHZOum",
-	"LWb+p2M9D2Du3i95ts0WLmOyI2a8kdFkF+yT2npSW3egtgKAojuuBxEOvI+H0HS4u+cg28JB5H1fWZuE",
-	"rIByck5unHL3p+RCL3qnpAhZOcD6neTlacPZF723a8mrl2nwBLAoUcdFJFcWEW4C6EbumhXkPS9FjRP8",
-	"MEyEVal1JbwRT/eGPpimASmk4kyY1ORKYwrIj4IWuKhKeGRMxSgBj0hrTFtf13U/N4pfcRIXJ3HxkOLi",
-	"EBNIVnktMniTFVLjaz1F8QmNJmhFHUS2nvGSO1cfQrlZkgq+2tYZqy544rHWo/7jwL0vn5OSi1vYF3uq",
-	"JY/6Qpqe/9M+66q5c478tLyXpXLGmsR5z359iQFrvqXAeNiMQRlCvKSUJq8wp2s9Onwrd1aaslJm2JU3",
-	"K+dxEix7Eix+b06SZX+SxarxqQeXC3QX3+PhqCtpeMSE4cP5HoWNN0zkEOoinTCYgTNep0kAA4ZOdEjN",
-	"9E3iirfmLBDNwVoweSe8obcY9515AN5CtP+cvBGLZlHuIz5+n//MQtcBNw1VErcvCdbj3c7CCtaJ32fB",
-	"6vIIfnnTO/wYJcAHftBOwErBXIsZfK8HHgYEHf95d0i4leH1Bao/WkclUzdLbF+PKb3xNPetGGeN152e",
-	"ZO/JqDsE0fuRzkG6hHSypZyNGb3bZxXrDfjfBoyLkU/gQgQSz8nH9M5es2fOCbZSeTWmmjARMRA3q9yD",
-	"K820wP+GAwLck4hwTDXb0H6DFf5G7LcXvi7pZL/t1n6zJ3nF8n8PUiZm2Kz2JGL2ImJcNwAwa1Ijz+/J",
-	"5vIGQiZnMjlEL2ItGVLHmZgWBwtpWJbU5GqF7av7UDzXDxZzmArZvEVp5dqmSBVVdgMvkT6w3nAo3yfm",
-	"yNAcPtFbJlJ8ITaCbphkLPWUG0i+S2tbJyyCNqNZX8/1CPaDXSW7QKewVLX0yQnN45c+MjGhnLBe3aPm",
-	"719x5O4XaZi3bzcsOYm2PVpPTESZTMO+mb5Fuz00PNzSqMrqBfYk4T74TAtwKVLhawwLIS7nhrQ3FmuR",
-	"MBFC+0rtRYek3elYylsWkWSKOC27tsu2ML9wxkdlf61TZLLYY/uPwEvPdwATMKPGYZxTEo4pV2tKxk94",
-	"lE9y8eTZO8mmBzS7kOy2k0KJEmd0RvcZQ3vnSjE1saNhEbHjIYnQjImul0auCoUrbbD5I1pMqYRG1NFC",
-	"XQsYVq5yk+ZAm6wIYTSCMlsAZo4jQjXpY9kIjqFnx9CvFlnbJ5MU7T/EMk2HnwbJwBZMDUGqi3kmrku3",
-	"+1BZlslmBqFdA6CWG3syjssg/BXKe60iIGfiGnc3s661DDn0CQUNjnCdtxBlYjSPWG9CBSAmrCkFEyVg",
-	"vU5y8Pu0D9c/eUsG4+IJvF8a59jVSSLvTSJb2s9kkd+MzcXynlvBvTEEIlI6Dz4hIoBKyAAKcrfkE0+u",
-	"y3Ja5NBuqDaQq1KVql+/pVyJzLIvOCoLrryPnGuSTQQfjQ3RYz40B9Na7mSMHZwxBoziUPh+AMPp7eJg",
-	"fyuCwnXBQyNiQiPwqjGlAPtylcAYUzFi1YCMN5r0qwSLe7YfEHnHFBRWudswcpfrc6cYDceuxRhsFjMz",
-	"qW5/ANhAEnHFQiPVHCyRIVX2HzNmnwU+/oP2D7hOZRM6h9L8HEqjhyQ0ri2OkMIy+Ys26eOVHvsyBSMp",
-	"bX9m0g46ksg4qirZf4effulWavOy/YXqtFyJcT8FZrOLiFbeNaEDzYTpZqmtMo6YNgTXPR3+LZtWIf65",
-	"AuY8NUzol1+ZGJlxq3vRbrdr4Mj1hZz1u0RI92EdINAmjBcX3WE18HBMjHQuXFIJhQh5qKWAkJbYamM/",
-	"utG4pdOgLABgrA6IZnYHIEUWgCYmVAPbdiLnHwtQs9AW7A/g6zHIGUAPqERRRLza/AS4YRO9sLzPlhc3",
-	"sNff4L1Ps8tUKYpRQzMH+NqhVJNqPAY7V/tknXl6tKZzK2OnBjvT1ZkmfODeOV60t51kg1iBFS1Tzy86",
-	"l1dPnwGMsmde9SUVvv6vr0FrJEVuyewrnl88bRLAuH2VYSnm3nTuhGVeJF7adRtTqzOpbFAF0ILW/+iM",
-	"krcfry7fvXqTvH/1+uLXP19fvvsz7Lx9dTN7++qmvpBEzvfQaAaO4585Mi8tSf4ZOQ1wogI3sKZCnIqZ",
-	"fCNYx8WhVtlfLiLlOHySapn4+o6pObH3+K956cQFCBYq9IwpgNOz1LQCS/iaXPpkeY+pjBOJyjuqvkwH",
-	"tySGSlgF3JnB01KVDtiOtgs9iwInswMSuh4I//nv/7sKNkVOeVglTUrYXYPEbXdFt7pXxXaNiuvbXszu",
-	"GKAhcQN85SW1soDrW5JegXHjM3kqar2gF2H7asB+/DFCnXtz2A+/M1VkchPHxO9cTpt8iUtx9mta1bxa",
-	"s3T3p7d/DdYCufo70M3qe+GexpXXlKyqsTiBjGXE0nVKiTb78Y8lMn3yl/2nGkfkU0HdtPcGyB2KhSoe",
-	"YiRH1/ZvOmHr0OiIpSS6vqJIByzWDUhES8+c4TcHVHOw55iCWhUrBNGSdv4F+Cm2n4YAUPZbKtSmik+Y",
-	"kjCwIf/irf4MJHg6VdKa6CnCtqfEG3eFZFeqKPHpRdgZtukLdjm4aq1NdFXQGm4fTvRWgeWRUlsVsa0N",
-	"3uG++s4ejRQCKObiFuhU3FbT6W/JIOYh5oXYOz3QqbJ2/TnQoG9ubVd3ycQcU30NFI3mILwibwxiYj8g",
-	"iE3oLVvu4EeNoeF4YkUgFXMyARvMGpDemwjpJGhEpqFCsfjojKLP0SWdGE0c4ZKIxcxgIdozH5ezIjkb",
-	"pEFGtMxW0KK6Sb/yKxfrt3D5YHlWLWfkcI1b30nB8sggtRnXNBran0pQxQdcoAK9ZAe2aBJx+eT/v/6D",
-	"fEJHDB9MOSV2JZmbBTvn/teV8ho/zQK7uQGr6+xD6mRZVApmdK5LxrA8Ac+4XnE9lZp72JTS9/Wz89jH",
-	"iDChIMru+cZ6rq1O+9khbu/WG5kRJWxb2kGkXJAgqZTAZvJwjK8CP+LKlbfjuLpYXE3Dvpgn05hyUZxW",
-	"nUmk2oxO3DCaMM8KIuT9lLmqYcdsY0YjTaBVgJclGceq6H9rf9NGMTqpQosqEepUm4IxY7/+gyb/+uFX",
-	"b7dMqRlnZkuM3LIYtKiwYjplLjEvxyZspZaZOitp6JC2QUagmOKKGHnLBKGQ3+jNLvDbwP/Oyc9oId78",
-	"9oaEMQfIJys/7CyCYnK+fbEO5ZTpUhX0Ldsa/Y5NKLcaIeVa0/9mX8XVub9eOzZx0c4aQyUa2kzk4JuG",
-	"9m/s+KvHfIr77Vw0Tkm9+duGbhv3iDsBGMAkESNGUaG5ITcjGrF/uoZRcFatSmqNBKbsUcXVhd/RpY1q",
-	"lB1v7n85V7z70s1//B+tKXkrE62pPYJoefT8Z/7Ifko/8UfQkoL1DJ/gvLU/ofk9rz37i6KfqK4q/ZZV",
-	"CjY41ocSBPHrv6DQ/j6WhE7Im/+a4z4f+UicceHU2FKIOKunAjX5Y3l+X4g4Bx5AyZCzOCIDxegtoMcl",
-	"cYnyhu67t2z/kGs52qNr5OK+ZQ3Dpm1zIg8xMFfkBDmQEgzUSMFcoMsJhtIz6mQMvPWJYnfyFpP4y3Ps",
-	"f35Jfmy3X5yT1yJCO0kzbWk+s4sUGyqmx07sDFgsxcjK53Nyk7kh8SLXzmfJItJpt4mREp2W/UToZDqV",
-	"ykAXoFsmelY49r03EyP3+JZrkmiG0UKYg7ZTk4npn5cUhtnpfbJPteqe7S9ns9nszOp0Z4mKmbCcMlo4",
-	"4DCOVrc106qHbsxszL0xFwg6DcuCs6lPBB/YnQN+d06SNchhKQnGWXt3NOZYcC4ksdvDgCqv8KnVx/L9",
-	"TWLGryHA27Rm5/pVL5wfGt6WnVurwY0SqiKWU+lKHet4st0WrTrYz368enFO+qgD9ULFABqExtqFbrFW",
-	"Zq4Nm+jAhR2nSt6BGT/RLL5j1qYiv3z69Bv5iWoeQk+UefpKHvUt0/8s/A+ahYqZvi/zGMhofk36IKCx",
-	"zY2gSslZqszNiaUVMlJUADBAv3CocJja0OGwSxgNx8Wl/Czs2mjXcsdHxJH+yMCqnNoFFb6Yc3LjsUAt",
-	"cbEFYg/IgIXUXoGmsagOm5m0NyuN0DZmzNnw/LOAs6Kh+wviqMsh8avdRWLnAk5kzxFkP8h+gqnmf8DF",
-	"CYocAu5CDhF8Fv1E2C2Xiv+TRT1c6v41uWpfZK9xv1Z3jGmeSaSHoJY+1WlD+9XcMQH+oh1/yWZsR7x0",
-	"YltOkwSbRBnBVNdHZPUarWvtGqzPdhqRwrj+FaphykM3YFlX2EemxiMvYVl3xOuYtV+NO2TbcLecrn5f",
-	"6LBYaF0IIa7bd7Q0Svi+MJajaj5qzagddx11jrAz928uETBoneX++mOtLpj2VqyIyNa+VZ1aUb9JRsEI",
-	"hDurxkFDYyU3ZDfFc8KF/0GAd7G8Kae946H6YLivOUICVRiI8N3rD+UZmYU8jjUaUoMR7G1/JbnWVBgS",
-	"/fAa/BiZI1CMZHky4tKHm2qCmCfNh86oKLCo6jCsXOAenikWuQoY1RUIF7mqJrsJadO89W1nPBPvizS1",
-	"v+Zxi0fWe8nsG2holv1kNc/gRsen6ZZt64+g1D6PouPuwlWkklK7/iaKrHheYPVVdFKmIGzf+qTM77tA",
-	"J9sm5X8LzDpo6FhbbXdhvw/C9XQ/T8dQf+3TujZ7XdmCY7nMdVEg3FOQQ/p4DvsEchyJYoYr0P2qHK3b",
-	"CYumXa5pHCUME8bjRQmxod6wB2/svXz/AP2yNVi5c9Guzc2dNf8Ekjq4FGfutFSbfh+83e+SUDxOMzfj",
-	"SLGZixG6JMxGzMBXbmwf/NCOyhLMJMyO7cHtDcDw/2Pvy5bcyK20XwXBm7bDWVRt6rZYV6WW2i13a7FU",
-	"/uWIvxQkmAmSiEIC2QlkURyHIuYd5inmah7CbzJPMoFzACRIZnIr1tauq24VyUxsZ8FZvk/JES9zLPmB",
-	"u5cqmFx17wq/uJur142uLAvH6K5vLctxs6ZLS4Avn4utTKkmVF+xjBjl6q8i0f6AT14W6vpV7el+K8JQ",
-	"Lu1wu5by83AEjEJCJwjy2p9AGRlAEnHZJe8UmaoyI3RojV6Ndt6DojR73EP/xj4Ugptw0ESPSyEcrNUI",
-	"A9/VOCBFZTTx8GjcI3zcgdKY81CTzsHcvyIa1YPw/xurmXAsMU/BNdTVsrah+5rbjclY8em+jLdtFKGd",
-	"YDNK2B0GEH66lgdWY5aEZIxmgksGJZoF1drhOIc+NcgZtSljdc3KrFoTBWvbEkSNJn8YqMoMVSWzQdSw",
-	"h7UjfwxDCaJP/jDgEr/exlGLTZHojCyfP/82+DH+35fb7L+gqVU5gmVj1s8qttC4ewLwwL7pepdyHcyc",
-	"uCZvzNqs6NGOsIjrZerFizJiLBvS9Ko/hRSdv8ZumvSBK2mVD1lpPbeDH346+eXF3/7x1mrVko+xIg+n",
-	"ubq6aL6Mae4O/S0JB8/3b4WD3+sgxXYAkQF7NWFUmElfVqbknnDRmqDG9fGb4XBBogd0rY9ZCUe99yVq",
-	"+tb4ytbm7Oix4Yp9fLN46IJJepjOxaJ9/07XurjRn2gLjV7UiV5X3a7tdXg6YZDTrlUGsJzrmP8EigQM",
-	"Uqin/sClPGOaCAqdZEteiGYORQPMRJcMolDowS9sNkCGc7xBkj+cHh7+sRtDIno3wzeIxW3TyBsDjOpu",
-	"IaKS+A2Du7oa5g7+tgSc05Wln2/hjZSUrGDUEE1H7AwK9SvJf6sYMeyriXtfO89HR+wH+vzY61e8a9YK",
-	"dmE1Nq4Qff486eRchhbYFrW7a4i5qf4RL4XgjVpPx4+viSLzyKE4MEC973XOxyVD/3fovUn8Z3TY1Mhr",
-	"rG8ejgJoX3hpJn3AC+p1jl68+DOE2uwL6k/6RclS7pp4Zoza9R3RnIuZr718xakQKhB6+jrJnEtrWyLI",
-	"i7X6T0+Y9XdR7dVajaapynOVOX22q+q5n3D6wiCadN/P3ml4zFH1tYoWViAwLQEqrjueW93YVgfWXyJ+",
-	"HvbCU5kyd29kQoAycy+n9rGJddMGRcmuOZsOzpCsd0pLV4EzKtV/MEkG7hQMuuQ1VvrQjMux1azMoZS4",
-	"oqKM61QoXZWMgBtVzhN2daPeJT8byCeD54rKVdkRu5K7gG3bIwrIgCtNRULKUKaWYK/SLCEjykVVuloj",
-	"rXJGMjrTjn3Ybije7xtTCovn8+ZZhSc/8g78SDi0sN6tsEPukb/88Lfjg7cv/vFqK1X8QF3RZH9a92JS",
-	"B18eSjx7AyUKbZ3RuJc051442iHps1IFP0Mduz3W3Er8uPcFk9r1iYPG6ZJzoRWJtApUhCI2osNmlcoA",
-	"PmuED8dljblufaX1eahlZlyYX7vz+jCx4WhRKC5Nviyqp7sQLPnpY5uj62S7tRTUBlL7ELNQa6UWV2+N",
-	"3H5bJ25BAvYsc5+MKpzMCZVeea8lemHuElb7FK7w8HuTsCcv5yla9rBdlEeq7IJo3EzjuYvLvtXdZyyy",
-	"YsTLROjQyOjM9V4g0rL1LXwqGu9k0J5RX7AgLncTxRgRlODbFcDVN5RJurV4bO5IxgS/ZuUSQOvzSCcB",
-	"Zw6TCPZ5RozVcoC0YV/DZcU0oYZMVM6291t+9Gfojotpfq/C7dfzppINxREHvrZmzxJ+DgUBI0CDcUVp",
-	"K2txzgJCjB8Q8cU+XfIRotEQ8TEBg87BRAWAKchUI3JUqEhoEmKYtj8UvuxiPwXPN/FmQrHKgo37fs61",
-	"aHYAQlJ3G18iQFMtv/DPW99RFspX2u/68DGhsdzdvfzASkfYRg47CDhGED9oB4HKWCq4vBVLSR2XyJwN",
-	"3O9lwI3+sdk2R97wUyUEqaThgpwXJZ9jjpSqn9KCplDrsK3teuU29cl07UX03HLezHLlTGu6Ck77JTNT",
-	"5oyOS7559zJO3SZYrmQdPkF1fbleqgDboNrrrR/TU/XnTas/91dOMwR10vnMSEpl8C98ql+Si4rpjM66",
-	"K671R4dbd1o8h+Qwz6J25Buinno14A7Zwy3f8JJJ1OjOAuRthvODoFxCvcIZeI1USmXI0GMYZ1GqESS/",
-	"rS1uXsDvtTFu4/O868m6n+z8wiCajvbnkhuDTfB3erLte9l8HccOBksqcxAu4bcVSbl1D3FEuXhs7mFw",
-	"AlFI+hnP+lKZPrWnKdteTt4p8yps5JNPuJ/rmFA69gjDUYzCgDsIXQTutD9pe1nzFvsA5YRqMmTjSu5X",
-	"2nD4y4Uhj0vsflaVZhlhQjPwL7eXuI+4jU+ythdZu6BXjGC8vZa3kMOfRDVw24qbNrTceyHCyKOfFQbb",
-	"vhx78VzDzv5kDubwlAp9SoU+pUJ/PyrvJRu72tDdfQmrdrB/aq/6bZ+6yw/xSX09qa8n9fX7UV8fKjPn",
-	"BNVV66jUvEe0wC+ypNnsNnBteKqfpdVwRfD8s/UGUyrJkGEOFegi3Y6wjGTU0MSj5MwV3BelGnHBYpZF",
-	"BGqvMs5kCqWhJ3O3O2QdaebggkHuqzN/c66bash+beG6OReC4Nrt+RDYvVkBFZa6pQi4iWEr27f32T/t",
-	"f9p7NF7xnEm7ozpsJeTiPStNQnJG7a7qxO+9/ZOZqEwJNZ7VkKpbHoDT5eTKkDVTPFXDmyPsB+bV/1/n",
-	"CiHp4ybVXUKdC8RNY65NGfDZsrBggSkNdNpXp4ddezX+wYHxU2NKPqygedwh8Nv9O+wkHWsCrGl60QHj",
-	"KRjV4V77xX4bFz9+1+KIuMzsxIGF8OPrv/Tfvf5s1avkJsS7OvissGtWnyAPsufzzZU0E+t/OF7RgLpb",
-	"s393oaUedhYW3G2m3SRrYmSOep3lQ1qOVT+jM93pnRwCQWU/XrZT6Ojrp0yITu95/Y9+zqWyS3N0GP2x",
-	"ZNqUPAXzaj9YWKSa/8rPqB7xbuBUcN7a0Pnhs7uSes8bVQ3Zd5pkbMQlXwDMmdMBW/NHVUP2oz1Uob2g",
-	"RX08c7ycK9g4oKkL0j32F8hRjGohKBjqS4HOCENkVvB0wzccgrIy9j4PFAP6Soe+WyiD9grkUl7KT4aO",
-	"RtAChumPkgFCyIiPrcQE5eM4kueP9kSJjAzqlR8kgVUSkKRr0GYqxBnO7lJ6k0XlbKiyGaA7CzYyRFWm",
-	"Sz4hRrb9US0QSMLsrLvG0bpmNkOHAul9GehCwK523hsCZqdUMJnRkswYLROrVg1LIQICzXRQESKE09k5",
-	"Lcdc6h5EdLC6BlAQNBMsNTrAJOSJQzLR+DlAhDmtlFxKO1xE0VbTuWyvG1mXnHtlYaeDsogDssvtpN9+",
-	"aNcgIZT8VtHSsBIWgsJUXGudEJfSjd0+ENCyu+RnnmVMugM1odeMSEUG11RUbBCMDTqTZKCrwu67Ztmg",
-	"S97iJDCOJRVskbvyucHj9GAIE4ro3FIZsHQsg0M1sO7dwD5/Zg8s4MQ7fuxwsjJ1RgZvRgfvlGR4DRu4",
-	"PnNNTg5PuwTBv3uhhMCbuFoW6j3AjVYZAz61E/h+LDMyC1+Fefkxh6V3SSkvGmdtthXgakAYzi7l6fEx",
-	"GRil+jmVs0g5DxIykMr0lWT9gpVcZYPQ4AMZRq4yx3VkNyiAoLujDL/1Ixs4am3Y5OWDMcCn9e0o7Coj",
-	"jnuOYXUqiWESdko3oZU7t+AVNjUvaD3g/HmdF2b2/+yp8beyBve2VFM8BcMSYPczu1jD2RmhhuQKJAiU",
-	"AJzPZO4k26F1yQA+aSyaOCPMDgFp9KxOQ67o9VzQkalcRwh9spoP+s8LdNDgFfxWMfexs59raLDRTYJ5",
-	"npG/UlnRcha4oKg2KE4NC9BSG2L1UGdjMhT72iY8mF+pH1RCONa5ZI7NkBoGEFWbDgg4tG44nIgrHFUN",
-	"Z5tut7+vr93r7ai/d9rreBpoN8+cPbSmYtMJ+fR4w3wCSVxV8ayzckYx2flNp+SdAKjz5Jp8ACSkhbk1",
-	"4iqBz92CTXF6uA6aYvU5yWovBWhw8c6wyRLjN9eQxa9Z3T2fF2h7DvOBoTECPdAAZeIs0Ybzq/uo183y",
-	"+PBupxmke4dZSbBfVCzidDVT/a+c1/H+5X3pOBaqqEQNhL+DJlh4wtpJn97FZg5SfV37awPgfbR/gvBW",
-	"ppgmA2wR7ZHwWZspQ23WVOgIIYikk+rrjRDn6mHYYzVYDGYM2lB1XCtwi4J6fnjLLPHzKNVgjjGYe+qg",
-	"cQDiADjy0BM7PTq2k9/0ly86cdw4+Po+nEFXxSHgqr4cLcHLl/cJ0QcFy2TdkngERvl/HjmMhocX+iiA",
-	"xdmzoDRsic8uHLnv6kkUcX9+cHh8cHh0cXhcJzoAVKhnpw3pqo1+E8VYtgqygPduf+IP/zxfsJtLgl6e",
-	"Zl8TOEQJHohL+e71x8RtV3KUnB4dJ/N/e5Ek9ZG5lKs5YZuCPe6+91BSBGviRPVobz82FEKOenVQyIeR",
-	"ySD8YoBxC6s6K0EDjhlPJ8745HAhs4OqDMuIVNOt8gVv6qHtUdFB4LUOrvrRBbz+Fl2Dk/RnmWR2+WRq",
-	"XKkuBF+x9SD+JeHS3bTtyfsq7CbR0QgiP3/iMvvTXIBT0CFD6Fzg4vNBUMmmAJgZfXNUhs8ltM1V10wI",
-	"wBMgTLoR/Ou/Ma2xHD4OUt55To/Sw+wFOx7+MNq8kCtszKq0SnSw7ja3wuNjs2GCZV77rpCDCddG4a3Z",
-	"qXCdEPbVxEGekl1zFxqSbGpvsHAyzohUXrTrECOWfLsIJYbQ4txKC3RxS+NKPIs1qIBvPr0nJ0fff39w",
-	"RKgoJvTgpLP5pXalOXDfb3CNfoyDoC2vcx/NOUE8t57YMVBM51ziP49eRC4Rl4YBCeQGpQ6uPefLnSci",
-	"o+1pE5wLIDSDMzN3JO9Wgqa+ejA4DStMUTMb5bxsZNr6wiAXLvwPYUaAaZMsjpRjCGrkEDO9JPRgSOwa",
-	"4T+zinXJuzjGfyntVSaBolRrYbpAxhoS2j6fEC0ptjD75uIJ1b6HBKt3Bl6G+xMmMHDqWDjYFIerL+WQ",
-	"aZ5hOFWJDFDryVRVIgNcPDs5zeVY+HYO3QtfxdljZBpbHCFYGg0D8UTng7CX0g3aRe3dDQ9WjGtiLar7",
-	"k/NeHUMqzjGO8S8EmpvCsm7ro92+zzaZ1pvBIrtOs/WOXOEdhHWbFpo91ivXA2jSFO+ivvisgkzmXuE1",
-	"V7/9Q6QYIo/6/uEyUbO5w7tceAN/JhQFcDf3YDVQ5meA8ZUZmagp4QtadN4DaCarApnFmia0/JhZDaLa",
-	"iDUZbdaN6/ZuJmmb1vCldUkFOEe7XHC9OuvP3e/jS+xNJb/NRBfxV+70agimmWuCziAk6Yu53d/LjTGG",
-	"KQRG5Nbz/n4+NV8nGLFSiFwxVgQs7dHozFuo6USJwN0KJx3akOFkq1LvhbXj7xqpC55YXG+LxfX1V5oa",
-	"T+RKs6xkuo0rAvm8WqHBTzfNuCxwtWYM/kCxlOJGdK3N73ORcsfdsQFJ7RztLJ/nKVqTM7s9xtgNSAcD",
-	"4RrXmi4Tck5Uzvo7FGpv+N2jQwiAyHFFx5hatv9W6ZV1tVxewgfK//U/WlPyVlVaU7vuqET6pRJQXfcl",
-	"6SjJ+obniAavwwMWt2ZjkkXNx1L3uezbKwXW+Go9VSVwh9wlC65VaXeNFQAGoP2yCAISGR7Uul/m+L47",
-	"QbF3VlM8pBhdo8LqPqv4kCqBjyfmjABlPKHEbjT0V3gkELjoDZ65yqdBl0AH9cDY+0dJy1nfb9cg7q6H",
-	"TSVc2stjinAieYWoB5KkE6U0cwEZNZVnPmiZYNWZ/TFWJJWqGk+AB68ycB/kWlcIXxexNzrlSLi+lIuU",
-	"vjAmN0Kgt1CKTBm9skrOfmZFz0+VIywvsJqusbVNtzpUBHaL7vU6t0bXLOqBFsFf3l/Ip18zSbJyRkpu",
-	"pa6zlWzdD1oC7MfvkRIYVUc7FbArVoRQyZZqJPZONycFnpFMgQCB27lWgpouW0549soR/GSeH4x5Tm4o",
-	"s2/MQ0kyttttV4y+u/Dtm+sYa2XR1Z5OFNYKg9XXNdCAtYs9nyIJ5jRg/7juBzfe76LLZALPpEIrdCEu",
-	"5WDuUA7I//7nf/kqYwyN5pqJa6a75IJecTkmdEpnhIb7KnggENaGWLa6QnR96LIqyxnhZgPzH7eDBnL/",
-	"nMqMQobJlJRLF7jNudZcjlsaRxvsPB763ez8vpmcm/QCeaO1qkaq6mzp+t4DgXOrdX6AvYcrDK4nbN6n",
-	"zX1WX7/33Ef92goXFYJopiGXihXBIK+ktMZQkmFlMBcD2iPCjt1YnWDJgss2aSZGEec67m0qlIak0NEx",
-	"SF8TyqZfgpuJ2730aKMX4uzvkxtyt26I75E+Ot69R/r3opwQMEr6CMCNlFJ5W0ppC82ypEhU4Yx+ixop",
-	"H78aebrMPCwtcvLvpkXeF5B8rcOIYzoHfLWLKtHMHNThpdv1ccAbEXxkNKHEHkhkrXXxSghOLsYl68Ch",
-	"Az4HWm97hg64vLEvhNpqTZiyVaFpZj74lXskKHd7Din66X+0a/F0b9lJqD8xQygJGxOO4B7k2ihT7Fmm",
-	"f7LCpnIGsQQrb0JpQzIGuJJYHJoq6JgHc9ElS0pgbxcYbAPyTcZckkqz1R6IZubi/cWHJ+fjyfl4usJs",
-	"q6cAh1NJdmD3wwvfFFrbdtdTPgioV2Y3KNaKWQNtf3u2j+KZi/DmR1VAc+AZvbK+krfNgBC9Copn4n9/",
-	"2byF2PpSbrXb+trrjxvrZ76/5ebAaF6RWj3tbKZwN9WMVouGmSKoX1+N+qmSWZW24MwtvcwKQH8bXXxN",
-	"Bc/6UIWNT/0Bnnqyx6oNL0sPrHIDchdezLGW8O5TQo1e1NulLIjG68+QEdgvh0cSikE0Znagbt55T0qy",
-	"7zSWbiAoZ3yPsedI+1zwiJs2poiLWvDur1pilfytlJfWo731yb2fuoiw+v9mtREfWQo3+tgs7MGHePZP",
-	"/7/9Tesl6rr0xlqISDxuypT3ZGKSPUjFI6o+2OFs72JjkqY6w5BbL0HSvNdVUDNZdrqwiHde621Z1Lum",
-	"8GHJVDWUBjRZrZaLPJ7h3U3XvgsAlo7/9wdHxwcnR50dHKh7yP+vtEKPLM2mypKlZkfL8g3BoZv7iS/s",
-	"NQY/tiqytFv9DM6Qe/7iD34GbOnE3tsw8J0zQ+2do0tehsbKvAd1vabkKQDaPVMFk7Tg3RnNxdwfAFvF",
-	"/iFTqR50azHGRusGRfB5oqAMUHtkQTfrHvn7uyTCfUzIu7+8T0jKr7kgWqWcmVlCihKSdUSz1KgyIYiR",
-	"bQU0IQibTUY05YIbznQ0nPdRaEY3jOqc5BwLnTEG1YPbqZkVSqgxgBUJPmIknaWCJSSnko6x7x+Ci5WY",
-	"exkCjTe95gJrluowY4gjImQ9dqcntWrySZUkBCqThWhHvOaYf2i6qtuX9fzDdFI7+AF+mJeuzCMq8Y6e",
-	"jce04TIdDxyLsXI6g8rOnkftJHTMZAqrWO8vqRv9otecf3hDEGRetxgRDPHAi0aciUwTQ6+Yw9FGLAc7",
-	"hddyLLieJOSnksl0kpDzkg55CrP9VNizMPHIGdTUNe05vQogTnm8pQHPeYVtEz0Hy5q6oh+ZuT9Yg2wN",
-	"nxq5tBIVDv5bMyqAKcaOYUK57JI3JoArIayHm6cruUuIZA4blpcEEF3mVrDKXByoCY3cP4JLosqMlT08",
-	"faMRkIliwFwnJOcAwAkz0GnJQqHdFWNFVKlH0qosmTRd8ibDbzsULClm8eo57OgmuXMLj3C3PGc9kLQD",
-	"kDRSTLCdfTpRTuis5seNswKqjb2ylpmrOrRLXJQqZRn0ei5KJApq0yi0la4abZZDtSDAl9pd6pG/fnr/",
-	"jnwCy5QQQWeqMmTC/dcN+2rg0Gm7MVQQH2iuIb/tFfmiVnZET3iB3Ptn9eGjWRaiYtHgf1Jl3nbsCqYK",
-	"EWNMk+g0RwccuycKlvIRt7I5I5IhILV7yUsm2YinnALwYrPapmUJvSG4RPhgOEX4eFpavcwkaOVrZe3L",
-	"CMA+Scl0WrnheKIDDAuGskoKMLrRgD6ylBWu1bNp5sBxATETGIdbCDouGXTaJ6RkI6DMgh1S6grYmrrk",
-	"Vy5dfgY62UCUqL3Vzkk7MKm3rYMp6bVVM5g3titi1JhZRRg9Awi7JkpkrU+BI5bCSAD1ecJFliDK8HSC",
-	"UMP4RwI23vqKBkgEXJ/ziJZ2KClWq86JGxdZyWSbFgiZsgm1Q7eu7XAG/m70kAuqr5qG/mGijBqXtJjo",
-	"hOiUWouk+VhSA9C+PtlWZmhdQOPh1sjM/iu1Et0j2pSM5nY6TKblrAgzs54FdBUKVxWsNHPyPwtMnSMu",
-	"4rNybgxNJ3nLln2Mm6VxfSk8weEBe/GDNoQeVAMXhV1UTWfatf4CfLOocqlJzqhMCMXMdCXh3Gqn58Gd",
-	"TJBlXMCnXjK1o5bUJhr3m7xQZeOY34Kyy/xqoa4HRhtrvBm1TgItilJdU6ETUgjYB6mM24KREkJND6pC",
-	"d8k5qWHQ4IF4npi0uw5uDqM5Nn8lNeIHgHq4QB+0hMUHzI6q7XTV6kxfgSlF3yZOjukFxUT1lf2ivVoF",
-	"EBTHhmAFeGgVhBWJOfXgaT4aAHddVkbXeOLeE5kbRS8q6Ai0IXgKPXyHXYXorZ4MpAnkd4wcD2ic8cz3",
-	"yIh/tYteDe1HNfy4NbrTiULlo6/mnLi6g/zbl2//FwAA//8=",
+	"7P3tktw2li4K3woi347onj0pufTlbqvijdiybLe1t21pJE/7xLQ1WUgSmYkuEqABsFJpb/09F3Au8VzJ",
+	"CSwAJEiCJMhkSapuz48eq5IEgYWFhfX5rN9WCc8LzghTcvX0t9WB4JQI+M/nnCnC1HeY7Uu8J/pPKZGJ",
+	"oIWinK2ern48EJTZXxHfIQX/3pJMrtYr8g7nRUZWT1c7sVqvBPmlpIKkq6dKlGS9ksmB5FiPqU6Ffkoq",
+	"Qdl+9f79evX1j3gf/toNEZJytkY7LtCL3b3vsUoOjY/9vHrw82ri977jCTYfaX/zpwMRBNbFyBEJInkp",
+	"EoKonPiFv2FxCo2OFSKZNF/ATB6JQCkpCEsl4qyxrmdJQgp1r9qMKd9/v14VWOCcKLuzZrD+jf3O29Sc",
+	"SIn3RD5FRNNdrBEWiAtENA2oftqwzGq9YjgPT7WeWo7ffUfYXh1WTx9eXKwDpHpOmBLkxVdhBkjgV/fl",
+	"AqtD/V3z24amg8TZcZFjtXq6Kkt4MjADnpKMSvUDDBtkeirVGmGJKENX7+4l9oWr8Lz0T4NT8ojy+YXe",
+	"K6WI0OP899/xvV/f6v+5uPfF5u3/+EN4vuWW6Dn3UKzckj9KpOfYQ7ZyS6ZMLzQBIbnofv6KkXdqk8Cv",
+	"V05AFJqvtmTH6238pSTi5E8IhuuZwoOLMN/0cYw7tOHFn80sL1KSF1wRlpz+Nwmc8e/xNZEII0EKghWS",
+	"eEcuEWYnVDL6S0mQIu9U30Hyxr6nB+87SE+erFc5ZRWFgvPcGVkZpJEWuEhpaXTEEgmC05ZMfQQyNTzJ",
+	"WgpHsdCDnu3b/cAZiZqj5qIEZxkR6IDlwLz0iNXkpjHT7jVmfVdegYVCnGUndDzQzAjvxNyVekJIHaiE",
+	"6V4a4Y6zTDM/VQNTNZ+bSDKWZGVKfuQKZ92ZPuclU/BtwY8SKc57jhs1w2wUjONPISU7XGZq9XSHM0mq",
+	"KWw5zwhm5uo013336OMsu0I4TaWnFWhxSW6IOFVaQ8+UKiWingthZb56+vcVzrLV2xA1vqM5Vd2JvNaL",
+	"xyB1+j4GLwbX/eRirfeB5vrbcF/llJl/1YeMMkX2RMAkxrgG+JdKdMRMkXSNZJkc9D1ytT0pIv//F/c+",
+	"f/Lk0ZOrPkYZ5JLgffpen0pZcCYJ7NLLZ6U6PM8oYeprIYzQtryr/xMXRUaNMvTZP6TRiCo58NuKmFdW",
+	"lN3gjKabBAbSskL/sAlcPvCAXjHjCl0zfmQIVCouUEpT+Gsh+A1BVEmS7e6v3vur+4Mgu9XT1f/vs1pH",
+	"/cz8Kj+DlZg1wDJb2/7Nc/T5nx9/gSRJ9J/Qk/sPV2tfu/3pp5/u6SEIU3rFgV37lh/tAqSdpDqQXJLs",
+	"hkzT//T0vOmeRfK9wIMUF2QniDwgxa8Jc4SHV2+Xtu/Xq1eCbzOSD6yvME/8e2CdoJ9Uy1zpbypMs2pV",
+	"v5REKrQVBF9r3Rg4KOeCIFFmRF4iSQgCmsj7jjpy9fTv1cDVbjVGphLtKMlSTSj3hH6/4PpUa7p/Bkfv",
+	"/Vt9IqXCLNGDlYI91RrB04sHXzy8uLi4uAf/82f9P39x/7T/h/V5VViVcvX08cOH65WiCm7VwLowrKbW",
+	"MxzB5GeOLtFb6DYjsH9veE7UgbI9SCLB2d6Qz95jN/pEcCbBxjqCiYKTAzJrQDnBTIKss18Ce+LVCyNT",
+	"9D8KwQsiFDUCJxEEK5JusGroUylW5J6iOekqVa3p/tb9naYRutl6lWGpNqWsPt4x7RiiCumn0J4rhM2Z",
+	"WSPFgRQ5ZaXS84ubNLPWQvcHoo5cXAcuyecvvnqNhJbpUs8kxyfQa+Dr5vwSlgIrop3g+SUieaFOT7X6",
+	"qG8IRXIZ/KL9AxYCn/S/udhjRiWcwU0k8QpBbigv5UaSRBC1KZmiWVhGZpztYc7mUavcI1i0MWPjKCjI",
+	"Db+eyCoy4YVhtHhymGl21/JSq3SU+cY43Nd7emM2iJfa6mPm2qKs1uqddtf5dFmkk7nf+jgaL1CmPn+8",
+	"Cqoc9TX0d2PNuPfX/tlrTKXLEZZ9K3p6XFsrW3z7D5IoPcXqvD+HL4CYT1OqR8PZK+/8W8WxKRJax7up",
+	"wlysZ593dwLbOtGgadQ8nxUTeWM8CU0px+9emGe9nw2HrVfGtLO/a+Vg5hkMMPewLd6eV06Z/deDiEm2",
+	"mGmMRwYZ45X1K7V2HivcWM7QDVZfKoEz7HkWxsb5gbxT1kOhB3LW0tArxqRqEwRm3/z0CA2sMTt4NnLK",
+	"/L8+mHpaWJlleKs1CqOG3q1j8eFZvLtfSuHkkFvtpXUl7LTtSITkDP3paksY2dGEYnHa0PTq37QOyvUT",
+	"CZYE/elK/z/4AVTIxi42X406/Xa0uGeNvr1JSUZUj8Lzo+emcAYZKRQ4o3LjjYu7oOaodDuakQ0LOlSf",
+	"wd16xBJJwtQaHak68FIZ1RMj/RLKS6lgxgeeBQlwIHR/UN71X12R0dfHNWVpV39Yr2r/rmatilk28Dyo",
+	"mVuSBRWPnKQUb8yfA5zl+40wEIFK2JKwcpQQekPSjTzgh08+7x1QE9qO5kgavFoIk1TRG6pOPVyv2e+p",
+	"UYCs5xa4POElUxDfsQ4ZpukKfiM7pHEm608liqQBZ816NbKGIFHWWuM6kHc4JQk1X+yOS38NkPrLkyKy",
+	"WkQPwUdVrfVKHcp8y3BIDf7pQNQB9EUiiB6VM+8YVA6zeQphWWQcpyTdbE9RjHxDBN3RIbMHI5lgBgyi",
+	"bz8sSArHDiiU8qTMDdtEK6zme/Hzi1Zw16sbTtONIFj2GIP696katnklcrpHmqqAT/oVfUcyuYYLgCGa",
+	"GwfjUgo6CJfmMfWFaEO2WL6vjlVXWPi82+Snt4MX4neUXXe1OPKuoILISSQvSlFwSUZ1vsanX9mX9BkQ",
+	"WTiy6lNXP1R/au1PdHyds0yZ85bVmr4bbHyur+rPBiLK2lItCPOFtPPH+YwQEsz1Z5ZQ4GvF6o5p8B4V",
+	"llDhz9Ys2qr7qM7fut7n39XDCvPfuNGtJpyYWpI3bIlG2Pvnn98EY63+VtpxgttXplQ9S8IZHVeCpDhR",
+	"V0/RDc7KWi9QAtPMRiHQUd/iRGBJUgjz6/8sBaRDGGMAZ0jzEkpJjlnqnzTKJBG1OAd3s9bJgdDYyHQs",
+	"bNJKwYXJDNBTCh9IvZYvBcHXYYV+R4VUKKPs2qhqKSfSV5TbtqSy6kvXWUqZszZC+Q6MNAgV1lDdzjpa",
+	"5FRKw+k4U8Q43w19iAm7c5HaPxsSUM42Vv3fCJJwoX9KDiS5Bi/oph7G+2PJIK60uYYIOeNqow5kw7i+",
+	"S5MDpiysgpJfumv9ocy3RFSpTPr2W092wlk6VHGGXhZ9Xq2hL7VKKiTpnmEFzHdjFExkFtXe2wOWh+DO",
+	"XpNTcGOvrml6BRksn90/kiy7B2T87B/Ha3n/H5Kzq1U/2SL0tmri3S9/nT588uTBF2u0xZJ8/rgU2bpe",
+	"neY1ia6O+CQV+J7s0XxwtbbZP2skyS9rpBcM3lj9JdCb1iZSQVhKUrQ9IWwYd0dI2L3m3otVY1obrWmx",
+	"NnSvqOyv2/9CLxN8fRMMm+BKfA3esJ6ke7/WL3ER3Ov/lASStp69emFDmpcIb7VxCFEecN6fpCK5z+99",
+	"CrH5jLvUWkxVSiKu1ujKfOVKf/TKDB3kpyk6ZHLAbE/SDUTsAuGUH3Cu5TnLpkVHQvTqCAKiDwpV0jDj",
+	"JdrjQiIsCKqu1M539Hb2pBVWP71I18jSH/wc4E36B98Gx+t6kJujfgPxOp6bAIbeJBODidnTol+jPK3R",
+	"sUqDrGaOsLw2IULa46/QAn3ICNXD2Tt4Sw6UpRUZpH8BTwgfQSy19xK7cgHcKhXNBHmqHeihe5VA1h1V",
+	"62B13tRRUKUI08Ppq74at6YZPGrVgK44KkEybGiIt3/q+YjP6aOb3OT8kGkKtqd3vtdOEHlkaM60cyyH",
+	"Jd0SZkUtNpczK2YaCnoqzkjuu8AJzkgKMqRzZw+eDZA63pZHHwSnCbSi/t8+u/fwyefNixbuT6fruMAt",
+	"VesxR5unLc5WEYZuUzc+cGQv5f8Gjqc6d7vlchf8msRdoUbB1ncBU1oTr5flue5AMQnQtd5faWWBFl6g",
+	"oDalV7+u5IRln0dUkrX9wPHAZSU2PSl5aVSfA7g1JXJWjmO7GH0N1hFFLuD4SoGKesXTdd+vVyWrv9bK",
+	"PPfIiGmlnVAB52iNJM8hz4BDinyWztDP7R67DfWo700szHPqwAX9FfjtDRE3RHxPFHbCq8l9kKcF/jm5",
+	"kWWhLT2z3gmKiZQlEcFHtZK+KQUN/ugS/s77uiA3tixi47JQer7WeW6DS3XY5EQdeDr7+yYyOPttIm5o",
+	"QjbOmY17k4kg0WZ4ic1HFlhdmyPNRnfmEt4Eb/f71hmg3gBbrHuYNXbhk3ggdLC+rIOjAUsIlLRRrcAb",
+	"45l94/16tcWSBrWpE9x6xscAiVdbEg69tbx0heAJAa/GxoztPjIUothSoQ6bNJhk+nKHCkESKrV+mHOm",
+	"Dlq1OxEsbDhPSIVSfAqFqqyDaeB7m2rsgKmW4tOVVe0ZZxC22tMbUDQGaRAcHoLQJVPitOG7DRd0T0fv",
+	"3ufmhbkxZcfzGwbWWpD01TMuCju4subT79crkpaWrzNyE4rytgZoP/9+vdrhnGanTW964J6wlGirnTBl",
+	"3bXdZ/S29ITPvzfMa31ttdHBshOysaK5CVX6BmUpSTcpkYqyfhkKybKFIIoISLgMK1Dw1A0lx03mVZ4N",
+	"MUhVQgbOcPPfMtpQ8N9u3w85FlThbOMyc0f2tfU4xPaFNnooUzyKljndGyPQCoqhnMX2x1uvBtdTPRO7",
+	"ovYLkClknPg0mHvk+ZupqerIMWU20h21Id5576SoqgMRwOGBD39TCoiuy4JkGWV7adx+8ISc5OspDnq6",
+	"oScLXpSZIUiUqGg/b1M0YMqbkLh9JgS9wRlyBUyukHFUmguyI4KwkAPizYELBcQ4lDlmT72Rbckf/IiR",
+	"lZDB0fdUgld90wrJ989HvyGmiMXAKzBQjm2CWSj1UfSUZByJTZG2eVk5VsmBSHT1y9UalQVSHD24RJQh",
+	"E2ipXYL1yni59dPsLXVAbXzX/eiLNy8/e/H1c/Tk4YO/jN2NegA9To/HCBd0jWiudSHjwdkRIXpyWapz",
+	"XJU+JTZiZ2TPyiQyBKMbt513PJaWMTftoeb1IJ+12bV15ppixOxm92S35Zx/tTiNsdrBah9G9NZntZYa",
+	"DobW22jjVRAgSrQNGt7CJuP8R6mvYM58FwOW1ySFA77nCjFu3AJrtD1Z1ZFk6R8lKAFP/aR2vxqr0hfs",
+	"YXJT0qdIax3Gu+vV6fi6rLcUK1jrJZlETZ8Cjy+GSTgrAQMnegYZSfVlnJam1Ch0h3wNdYcJZinVkzdk",
+	"xOjxxRfoKqPXJDvVr18BzdI14iwh4HLY8vQEzpWM82uSPvVJBqVDjitNfQD4YgpMBTgxjJtcEK36TPLX",
+	"1pmuDy+6d1mwcv851xulSAomhETgb7ZHZI0ok4rg1IQZYCeRJsYlwgxp/sr1SfR+8IyOqgzywUO/DPIi",
+	"JBvOMtmwlDYiNvTua084PNdWrXEs9dh7V4l5xJk79p+VxeOKOqAoCmp2qUQSB3ZlhjnYKp6zYhF4whTD",
+	"wgtoWyo3L0PukaKIfxmjkp3BD+eYpAHzciw1/ZOzNkfKg4PW50jh+dnW6OiczrROx8f/5K3VAcEfLqM4",
+	"35xd1jytF/DgUdwC7pj96i0wsv5rEQN3Yg3PsAJRGcPeqI9DB+ZO2sZQxLDNeHLtI5tIIm7s5Qu57uSG",
+	"JuSyaTcz8k5BiXn4GmtRa2QLOvZ1iyd5ik9rV3VaTUHbaOhXzsi6ZxIfxUpvrDwoWpexnzsJdUFDsGH4",
+	"hU29EaPNATydX6o1pyJqzC88cMv+6F+pWps/HjiYJ42yk8k3alSesv6kl6E8/WpkXJGeSGLCRV2Y0V1y",
+	"TlxWllR4Z1btXjKGakRJrR4yyKPowZMvHj5+ip4JvF2jr9WBrtF3WIF16yFyPbv3X4DI9fa3R+//sPoE",
+	"fS+3XhIz17nTOliW3yLO6CzPwGRNeP55W0qj/bDnb9zEnHdY/Fti0tFp8VUsdyyQUta+E+5WuUqHHkvU",
+	"rIwcn9EKlAWP0+i3zjs37eFbHAv8+nD96P2f7tl/Xtz7Qv/lL+//7X8EL4DeAzZetrPAgRtZzsgBHGKu",
+	"ZQ/a3T1kyxwwPB4xGNjKP1nX+/9xDvd/+8MoktLqe4gboe3JxAYukf4AUgahkrnwwBYn16s47/0t+yBH",
+	"z8v5PsnhT5yT+DJ2DoNHsPXBZIo3cpRaHe/kpMXHeCsnDTjdezl+6Yx7M8+6uGZ4N0e/F+vGjBqo7dbs",
+	"eWnUzbn4nfjR/aGTWPNu+EenLel3f+lt+UtHT+Yt+E8j/X8fO6+n4zGMqFxfyIPY1eAEwdd/zbCUEz0J",
+	"kdZ7X8T3mUIZwVIhRRhKDljgBHD4110g6kYJ/P3f/rJ+f2YpfL3m1yb9oIvPOQllKncwWYu4QCM/ywvC",
+	"4uFaeKkSbi5vl3Hzj1IqQKix9eH1v98O7mOo1kHflGlJJq3TvDaRONVLkesGgM5e4C+AhaISgEEQPKol",
+	"enxN2acKZOnY1+eSdV2CXxGlvXcxh8Xl0kwUF94pGXexncmtbchGO1rM6paw5tvS5Y6Z9CVLswANCFOC",
+	"TtBUzThfh1ObW1NzY/fPZ5az+4wp2++1dLRBZMVY0T157YaG3RIgeRYMtNfdZ7C4O0xvo6d0IAtbxfDG",
+	"mYOoQtuTRZFZBZa5nEisVuWtYYSw8xIsewwDvZknm11qw+lcElfJD8E4z2j8+ec/NFvZ/HaxfvRFOH62",
+	"5enpzO0wLq2xzYBOMF20QJLxYzMNwRPjj5pq2n//6bPaAP7D5t7bf/+3fx+PbNgWNLDQ0J49x4I8EwAM",
+	"nofRQfaYMqk2CdYauGaKzZFmWTiRCTdHGnY4YUE2/gvv13Pi4VvAYWDa/JBq4/zh3VR+qhAkZEiLa0Mh",
+	"YVm/jdzbMgyNatcdBHt45jJzaxsImk7ExIfrkcMeIAuNaR+CwIVNp+5+bBEd2fiGIk24WKDsvgh8keHk",
+	"I8bmaTCR59ZSZH4P1McG6n2J4PZp3SuFIkTavKvow0q9RUXYeOrU3ZBpS6U6xCchVDJp9NMfVn60DpfP",
+	"PhEHYAHrq60l3C3j6zmWJKTpSyIlhJmmOlmwlHTPZr7WB5luOsEUgkC5CD8yKKKMG3lOHmHG5cT7QL9S",
+	"CtJbb/KNsIBgrtUQHy3FAJ9Ka9y6EmPTU2Njf66CYqaqxaAj4wL6Z6UAPiRoSubU1bjvuzGGLtY5mpZ7",
+	"J9LfVlWLbfiuB2wfS1tnJktxQ/X6IYpCxD5Kbu94lvEjSTdl0evXA4ippCr6Mq/cK4toLjVvlIV3cFo3",
+	"j4EJ9FodQk61VJilEkmlb+BoZCqSTduTA88GFSj7O3j2ltWRbX3/lMnWkfnBKu0+F/fGVQPLcBsD6+Cc",
+	"MiMQWL2AeJo/j1xc2zvf+TAqTL9x0MAMTxe4+iU2DE6vH4F8fbwXxIemNzrQBERAQ9BKZISRYFzrLS18",
+	"Ec7UgZf7Q1WbbWAeNfHDn2hsS88BtROMnbUdErI/wrxgsHzSge+awK1Ws7RAruQCAiXJdYcwH5owM4sg",
+	"NDkAQuV1ZEgRLh/v+bFeFc9QjV9tJC6VSBLCrO8HKYJzhDMTtj6raQUveo/Sm5evLDSbJoEw8eh9iUUq",
+	"HRLzuPlbOSLHCWSfNTABoTrgr4iAC2enr/+j7Trq7PEoBcAM3AAiiHrJ5hbIMs8tntOdCSZVKBkdA9iu",
+	"y5G73ZihAgtond220tQR9H2acY1efk60tqAk3WgOCDOtxDngxFLOnHVkqVT3576V0pex/o4pZyT2Otei",
+	"KPLRPcdZLPFiQ9N1+C58O0bnDoBkpduMDEH66d+jm8dZZLiojJPGw0HwEXttA4L7phB8L4jUDJ0awZoK",
+	"XhTk44CRnB87dltVsdMg7Ed9QG+l/eFIjtLHZfgzmLqteHFAWvChNNbQqFsoY2VPzN3qHpGWFg5uadcF",
+	"qlNhegvHqB31aTPZMG99JfBOjbJWSxliTp6D2alFkzTas9aE9AQuwWGJTxKUAjDWjweaHJCd+urjcevv",
+	"7NL0o8UwySJuxErduHseREeFT6LR5oDaMv7uIlJ99DOevjJ9fa0DOjlBfVyJicgObR6vSSnQt6jkvO/j",
+	"T3B8moPQqjIPe1FNLMbCE53jLY2JX7l2i8bVa1uZ2giWVo7O70q6bL5oSpLJ8VL3Tihu3XBtUoM4Lu2d",
+	"6BpeaMu+anXBOORsRNwD+pDKTU7UpiAi6e8ta2n/tGpJARh/cFX/USIYJQ65MHJLbDJh0tOYxJ+TURww",
+	"QyXbUUblgaQwr6HK5arfnBli1fXaW207aCiYa31DmV5GDxp+Nb1ge01PPQ018jWzn53JbZ2FVFrovR0X",
+	"l/bUmDmtQc9yro/ekTf67MaublKMJsLj2d1iyAmufRL9rVXGjpE7M6bfjyFSlNIU52HCVph6XqZP37R0",
+	"jTxHzEm7tFkG5W1fJRPRC7yek/Enf+FzO81MCQEPrIfKKvwt+8qrO10oS3xssoPzWcokcJrLHTQKIKQ/",
+	"cT/8UNmHYrTqm70rueONSPt49bm5fnzteIq8i0zN0pccZfup+VlPYvwaix9fS5LXRP/xw4oTnyXdOG/H",
+	"pgkKwR3cuBEF2Kp4EAuWAxrwVD/YqGrrdZB3qX7XjB8t3nPdfh8mFtR9+9IkFtMcA7TpqI5T6eKFCXsa",
+	"3gmCkwPokdO2uq8rq/tiL4dz5mEKtsNvLCHZYOIRPJFNTT2aZFSzmyn1kHMNba3ThOtuJmfxTA+mtZRA",
+	"L2VBfzzOOKr2ceMGhpoPoWhCC8xUQGV+RXiRERM056WSNCWXNp8dC4Iou6Gm4VG0GlVz06v6y8HOFHUD",
+	"zgAs0IGk5VSm+vRto8a6/Mb9jV0aP6jP4dAt0Yg8UIZ9Tvl1a5pzjLvYuFyLr89n0Loa8MnFILtOFvkz",
+	"uLndKzLMOONb8C3P0snhWk8WtljlYjjHsdVTmB9jMs37k/n6cg1ipd+EYuE2ZyxiUno3690zKsPnZBor",
+	"9eEajRwYv/FzRCFEa43w0ZhVLWFg/vOLoTAZZ7ntptcHxCpSk3wZS+ZmnpdfOSv/sTYgzrIPuil//TXV",
+	"esu/sXnzgRoWpUheTOF/Dh1pn5n3QrJxkn0wq5MiI9NfiC6UILdhLTBC0jhmqUoc4JWRrL0ZmXZRuR7N",
+	"mbgQ9B0sQT1f7bdduCxfrOsDM3bWLCDLdO+Yx999Ohne2s47kbUei3DfWRILxhsl2awMxcni4FM+4lM9",
+	"hB9SArS2tLdpgb+lC2nj1QV293TxmhKL5H1NRvM6O43pHH4JUuSvPJRjtHy1wJ7j7NOqFbiFvOUq8Stq",
+	"hyAdr3rFe33TC7OhsNgTFZvvd6fS573d8gj5doBtP0YO/S0wzZQ97U8M95Y1RLNZueHm8PYlhq+6nTUV",
+	"bePcxuURm9l1AcXat8yZm3gGxWPpvNBVC9L57l2zhgIfIrV6LHi6sECenvo8yGszkyBm+KLn5p1U6Jdz",
+	"DksVOa3H6OOYF+yGKrxE6WLlvb5FrwfpLaCGOnQbcFT4mjDXFCESU0Hw/DbsIRt/nIMIe3shw1L2QAz8",
+	"BAhgOJW230MWpSN+WM2lyWj1Yuo99Mg4zvXzGlXV3LJswCiSq/qBg59JlGFFEJZ1Krw2R+RZ0/IYZhp+",
+	"mXtxfB8Wurc9cXb3bm9o9vLB7heDcMPnbaz/8mje7Q/2Em9pq6U68OiYx23700lKbwkLPQv22vlJUKUI",
+	"QxlneyIQ3imbSbbDidIqP2sd4GACGU+SUoiJ81bkXT9oEPTPNx7m3wEYZ11QNV8398dywtAhuc10kxar",
+	"LORUd7zUEj4T/eIwyhBhFrodQBDdvXvBUGAJq+4seTF9j3tX87daJLTyLbiKFvN94F0/ep5OW6MHoEoG",
+	"1w3TFEnuM3i/LDqLXJ0fjkbkzw/cOeJ4sDfwsbac8T70dnwTFjxbblvv3hFbiAh3cuVLCJbzUlLgX0Ml",
+	"nICGSeU1Sg6Y7Ul6Cf0HXVjjQKXiUL3ZyQsd04E/5VyYmU6qVxkOCNb5vuEQT0PN82RFsH4r0h1iwAQD",
+	"gP+nJrZgAEsa3oyN10yMup02xnwO3jy2EuSAJdRyFqfg/D4A2mm/r+xNqSdJUpIiLmoo0milz9S4L+FO",
+	"X/6mb5a7N/AXp0CO6qclkb3oge6r1uNoQrFQhRBX9XoDCcpDdk4X6iKFII09RoBoV+0j+MXcNr4dLtq5",
+	"g9HKSt2pQP2sZGgcR8eY60rYvR0QkfPw7Gsp2rKezQ9WxyTiRuucSFK2z0wIfkoFSm9M7mEoJlcLybPF",
+	"YEO0dUebd+4D6wjlBUfX8U45xuekmvZyzkK6ItzTd1BfBAos0k57LuOOxv7GGHmQicYRjZbX2V5X98AH",
+	"cP1OK4Z6DfioZ5Tmdy9P+NUmIbXiEgzncQAkZ8RVzzBVeuOs9TN9dPyR4Px74vSYMwKtZ4ZNF/VtC541",
+	"GiG6dgumtdBi0KLx8acPrZnU0Ucgxfjm36aL99bCdPX0F7r7vMNw927AHwUGr0DIfzmFq7encN+gHmym",
+	"lMZ25ZoiTiCUXdsaPTEhmw8gpIoFIrdoTzPKnzoBbZfV0Wp+O34zfHgsr8bVMrKQqU4yxTfzcN1viNgG",
+	"mr+AIKp6v0DTgwIL5QzpqjXjHyUqsDpcGhSJtXXB3QN3HGam1UMq8PGeA65KeE4Q3vISmjmqA8klyW6I",
+	"jAu21bIV5u2ve70a8GjXp3IpGVUf87sno37CWfZR9Iwhl8btqSGYynjH2MAMF8+mykvT0gNJQiKl90dT",
+	"YIbtAM1Rt6m8zAd3WEDxiVr91yz9RAEr9OwWknogOO6YvDNQ34GQR0Kk3OQ8bbXZHr48YbSN93K4vLfA",
+	"SbC7zSvw/8ugDzqseHxJ9pRJRG6IOBlkJsIS0gQyf4qe/fW/7l1cXDx4+CjsuitdI+7huuXS9TyfI9+j",
+	"M57YvsR7Iof6HFGToZiSHS4zFese/c4OHdqTDCuqSkPhCPjdjN5Qtt9gQfAmfxhu2pRxtp8yZo4ZNr0d",
+	"gXOyWG7rvKdPHO6pd/bBJfrTeEumFc5LQ2SsAFdUCZ5lzX6IvYU0PUry82+foVewgjXiBf6lDHcMO2BJ",
+	"Yhef0R1JTklGNuY1yP+nORanjToVPOP7U+xQ1fM18PiEo99GG28zmDzwIxE9vd4kVWSYmfSp2vzKWU+F",
+	"GacZUT2D23XRGYLMJ0l7QbefzXfEiohNRpUgclMQsUnxKbTE2YoMB5RaOCu1FPRp7YujBiHXzQvCYxjH",
+	"v4Hz3H//PLfnpRswugmco2+0uuDZ+GazkDxSlRxs10m9NsR3u3AA2X6uq2S/UwL36ym/9ZW2eguqsEOb",
+	"c35h2/FiLUP+KJGj67rZpZcfmV0YVRAGN7sQuCW2JItA2kjJd+ZJg5nVh04vCAyYkb7WiYbCJi4Pj+ob",
+	"liqYcIDEHZTN1PCSJo0Xg/U+O8wbC8VMKn7qssRUgpoZhWMS1bSNMGmztf65LYwGP1ofkYAY2tF3fXGg",
+	"3kvQcMLGTa/L1FRlfYK2oEk4tbgWbcGuC4yoIxfXmvVpwBMWhHFyM3Hf9cWaWfe6oubb0Z2IY6I2zqzV",
+	"f/sEQtzGWW5Zh0A/FbdeoTXanpA9Kjl+53/niQ3NtNi7teDAqRuky7wg/nJ2gR+bbzH2elUy+ktJ7O9K",
+	"lKRlOOT4Hc3L3ALTGfKYP1wMWQ+16fjff39277/e/vZw/eT9H5axCuZo+JMV9ybRcspcyXEUBYfV/Iqm",
+	"X/j0vPfFRZQF0NqR8T0ZMRDq8f7SmA7884NYD23kuVFfSsC6iDcWvK89vvintQuGiuTDPOtZDk0WG+Ov",
+	"tlUxmUEbRkdLn3v2wzNkLylv4z4PbZxnnUxbwEKWS03yz6dLjD4jZCIxwxrhPNNjhoGxhIPPeMruontv",
+	"KfX5Llz9PUlE/rVzF+/fnmWdcR9HEOqM+3l0vrPv2L77cjT1LHT/TWqod7fuw/H9nXg/jg/YuC8XuhUj",
+	"vnp3b8mxxfW7F145ZbBlr84pjSiFCHbse8HQjouEIMVTHC7FiK1B6IMGO1enlQoLJTchv4PzuDnXml4+",
+	"sqrFRwchm1iqHQPXgrBEmCEiBBeR1ShzHcdOAaupX3PR22GWvc0oeC/e0Ydku2dIEwptiToSwtCDLy4u",
+	"INPn4YMvvhjnvDZUWofQI+RdTM99dbiDFZngRjsvr9Du+UBu4c4mfdUOTX5kKKWCJLaQchwi2u5H+AiY",
+	"q6AV8igFtEuiqQRuSmzYpUODfdBa/fFAkCCmchLERkqg3Glt0SoQFygnYq//wgXkknOHrmHWS6WNXTxF",
+	"qeCFjbEUQ7dCCyUBNL8qMG+2Kgw32lMM6v04Fai2OZWrn8uLi0eJGwz+Re5bcXe1Rlf3rbSD/7akgv82",
+	"1IL/NOS6su1zsUIHXBSEkdQV1u4ogRZeiohcPkVXrm3Ufc1FVyMXSNCFXu1gDXhS0XFWtpNFpq5I3iQw",
+	"ZAxajrI823/qlhA8Zi0BmXPA2nIUPYytxQIq8N7UQHCFSF6oMGO2hFfrfGdHfJKoEETv0KULMHK054iz",
+	"cZDFrpDyZh6kXB2eC1XpOju1C1UpejIEw38OBy53oUFaSzI5w3odWP9PXzShFRQ7288gYlovjtqJhC0z",
+	"jFxkmN0Si3rfQ/2F4ox2pK9dPKM31Nhk1ddlRiSSSt9LUNUrzfV0ibALHCeYIRvshZxmtC1tZifE7M3f",
+	"+qL1sWHMrmTQv5iqUvOoRFuibzWkePC2cGHPuNB9cIjp8VEj9gBjjiHMTupA2d5dIrCClEfkfy8TMG2w",
+	"QGwT/xsi6I7WN5+5QtZIEKCZKe1GVMFdqUfkkqRIS9dw3C2UO/UDuSHCXnfBnt3TUzfC/GL1uZ1VuBKe",
+	"lTmTEJt1JD4z5WOpfI5wQ9Gv2T6j8rC2ehuHTBmOclxUDNXTUC3oA3jmMmnQlXfcgupLrbd1zFWXqKOH",
+	"qq1WW/E/1qG1kTtSaSqGF4eYeAmVxA71xlatjttDQZVCi/nLivzSFHlQhjgjCDN5hKzC8erXOSZRawFd",
+	"h5Hz5nfb0uaYmXwEaZORgn6MXun8zy1NB5IrLJYEswjOZ3fBgl7Ag3gpVIJozfEJbckalSwlAj34y4Df",
+	"zgFehNDsLMkkyil0xkfQkJdKZKqpQsPZJ6PP1ffm+W+0iRQ6VHa8zY6Lza7Msp5+uRjpH5EgeyqVKbhC",
+	"R15mKWKEpGhLJE1t5cgi0/I/FFkFHXhltBVX4B3HBd7O1VQP0CvMmFBitgxP6rf1nT/N01y9tT2FM6+r",
+	"JxBGN0RscYZcQ0p9iI+CKrPiRfv+jnsCDek21Qta4bihqQfZ3T2cdWP5Cl/HHFeDc3Iw3a5JtcCnxo+g",
+	"70dJ98z6Yozhn3CRmnmNQxe9S7IyJemGpgHB/tLLULGIKxTqCY5UHQ4kq3B4qgMT6WSpTwlMYBChp0Vd",
+	"0yXcsDtMg2d6sV5tKMBRjPrCNSFTkl4idiaStH5aRDOFedq9tnEXYpe5ZUHwtawciIYb1nUi8wmlHKyi",
+	"obLPCejpiohCEEXEppR9OaLV9TslBE7UgafR9LGPD4WBBEloQfXDsUzrHxy9wRnNqSIpUvwSNv2pQ/GW",
+	"CS8Ikvgkz2JqcwR7JJc+7Qa1QZ9000D7CHDw5qXI4kWYajRZzdMW7MpkwfRqRX9r4nxVMTFXdVwNsVgs",
+	"DGc03QDUekAFVNKUTBvtZDQY9yGKOrv9MIG83h3hxELF/222bYleT2oN3Maz4mEf/fYdacl7mzfrM9Z7",
+	"sd7VC3QA2yucbfD7DbvoDTvKzXf/xh0PiX96V/DkY/Fp3J9jeU8LXo3tvhKjV9bARbSIt8wYmHcsa8C0",
+	"ow65Po/4hBR09UkOCFtxch9dSbwjV5rlr0p2zfiRXVXCcMvTE8LymqT3Vwt0QHfMGvb1/uSOoTUsDfBf",
+	"T3TjFmvWrymLEk6azht42HMcdqW4cYnKdV0JaQO7IdzimCQzE3rvE8gfQrUXJDOi80CLYHz/WK9bs9zA",
+	"SltkPfBSEn2fbxrf0HIN70IRc47sTjRdElqDAZnj4OhOcDcyDsIWuDwMjot3ZHM8hBCdv+WlcOkqzCi3",
+	"ckEDo+zLB4BMkzXCaSqIlFoHPGCWZv+6/VU6xg2cQUdEyyn+ORmQk65t/zLobeNKQKX5OL4sDiYhJSdS",
+	"mrjBDZXmFOKcZpqFCyyUwVLk6tADpdgjLVokBvJV9p6Z9jhx5lVWLtla5tbJdhZq6rA2ogk5zyyefVmO",
+	"q8ef8k04ar9MSIwduyp/v8bcNTZK9ZlXVHvcKQerIdcHjtcyyj6ozXdS2V8mUW1BeTNavPRJCJbRWc7v",
+	"OHybgmdSkdfdF0SjtP5Agilw+CpEhZbX481L9OjB55/fe4BwVhzwvUfgTMd5oVex+uHr16t1F7nhUQC3",
+	"oXMgKnCG5+U2VC9lE8qipV65Jf15yr24QinNCZPTegiVW/KVey2YI0GwLMXEuX9vXgqPp5WyHmQA01Yc",
+	"mhqPfOUrKi227yv7wiCgTK/L7ZlN9tNmd00+U6igJ6oFFkaMHF07mTVikCNo/pgTzCjb67cxQzxLm0hK",
+	"I3XptVHlMoAqajc2s0m19arOT3TUCl5CNRMFe/iNEWpkDfXkYbC+GXxlb/tzdIByS17zYw834SgWxwp/",
+	"r5/tudBhnKElfE9Cy8BlSglLGvj64J5n0E1mz2+IYNZhW5s9RbnNaBIUy4kVHyEM8F9DwvobwXMEA0rA",
+	"JNMSGe5bmhwq1mbZCW1PlmXN103/5VCSVUEENTbdGFFfmSfPPLTefKYJmTdVh7Y2V1T0CEaaKqSoI5HK",
+	"UMxl7lVZkpNLMccOvN5X/8BXnFMTr9rkFk162bIS28F0yyAbJV4af08iO1XSuiJtBmk4f7bWFR3jWyoV",
+	"GYZlYaUE3ZYN0eB7DuALA2m8J4QFQS6dvKfeOphCkREsSRBzk0CytaO9RLxUkLuXY/CmQ0SPqmikOWsH",
+	"VV/s26nvgoUTk2Vgd7UhYdY3CXcnxzMLZalmQi4iAr/uSeh8T9W4y8uSEB72P9U3/VeVWOqxf8zZRYmW",
+	"ufISlcxtC8o5UwcJ7JSRndK73o2aAJePJW7qgYwFGfloa9HuKPHeZep7Lng2PeUE4j6aV9egpZuU95IF",
+	"FoX3ZLMXvCxGd7B+sqpOjYwcTYUvg92IpjTDxm4O4jh3FXpIxXB2T8j+40VpzK2NK9ocJEv7+ffr1S8l",
+	"FspkFdS2w8OLh4/v/ceDYLoVeReB1vEu3E9QlkWhLaSeloE9JpbFt7607lxrfXtjRXVWPhEcWGVkuVh9",
+	"PwfkzVSWqXtLdmfZvuvjbm63tlE93SFGwQtel8PGZ0OH+SuSEb0dr8kvJQmJ/4SzHRX5xIl3SOEH/0zl",
+	"7yYazR9mNmkCHcz7+pMecRojRxBnAT9hm9x3y19oFWOSmpqAgJW6w4myDVv8lCOuDVFF3qm1SZbZc6PV",
+	"eA4hk3JlK01MEMb9C+Iv8A+DrfxO2yyEpdBwgTBFob65vhrWqy0V6rBxXfgq2WwA0+xp2fDdhgu6p6yF",
+	"rpZjQRXO6lYxJC2TZvlBTve2IKF6yEWUUp6U1pTa4uRazwi0L4eNtCkEv6Fpj6SsTY8gAHRD5hLj3abk",
+	"CP6hggsVHBMnivd30CslEdC7N6NGBvMJ7aF6SiCvrC/4qko5hAed++GGCEHT0c5IheAJMZUc5jvv1+ck",
+	"jdxisxoANxjCW5rfr3gUof9HrvcsslfwFMkb7KjkB9U7cfT2XIH1VhV5hqoUPZN7ASFbH6I7KV89x8OA",
+	"HWGtQzAKJSEBrXpprw/Jt1js+SbFp8Ch/wqfpMXi0LY5AZUfytJAlUZUosoCDelxOX63aXqGW+PXlgWM",
+	"a+r7UCK41hUv0QWYxZidwqNTtklIqHYOFDhTC39EVIH9daBpStga/UoEl4i8S0ih+qZtB97klHHR06dE",
+	"4pzA9OCCklVN4vCIgmjaJ6oPh74atX4QNdyxodblo16Hqkq03i+keNjfsF7B9WZFNOklrqZpXmaKFhmR",
+	"Bix/3Pvs+Z48xqk2Mkyo7oZ0OKvFyMGDWBbg2Arewtpqy0i6n3hJNF7sqzkwxY5E2L4NkiScpQhn6sDL",
+	"/aHunWjS+g/GfLyVO80mt896J7J72k7zjn3YCSi/2rMKIZjikgNJrlfrFc17NZ1YyPFwW8UvocMgUgdB",
+	"5IFnqbQJzszTUgsuJTWAnxm9JtkpOA/O+usgTaok1EeYKmx+BCSrmH00ivCkLmh9AkkJzvZEqqoVZ9zN",
+	"6s7F66pUouvX9Bpih2snqEQZ59ckRfp62GOqLYQdwqjAVKCiVBb8ZLwnexKEQar7Y0LdOxgiemT9F+C5",
+	"NSoLLdMeND7S24qp6+8oCLP1MxlWBq+Aq01aSY31ygBiLda2+EMUfVmu9djMUdgdmZqpvMNb0WdQkD7H",
+	"LKVpUKLO0OmrEzztXH60I2EbsQUNgx4m/s94Dh2voHff79/QuM2T52rmXXaYHSyox4KLYSx9KaBGU4nA",
+	"Awu57DwnW56e7qMfcE4kwhln+q5lqStjMHxlgEtyLqDMS/EsNT2LtNIuPAf//VUEtNc+qDEZRIMUnQiG",
+	"9J0Un9aIMqkITo2cBPcGslKxBtV9OAqh7/lF2qInaN5Xj28K4dUwtqz9FJ+ueurfBg384PDvaxfKpvYi",
+	"jpUR+Q6jALJYsOKOxT9ep0H1NMnLTSgw0Rq5vtpjbvOmXyo+07AOUXhg2VElYb4jrRuitxhPsiBZRtne",
+	"5FaZJxqlapMynwbB7d87t1lEv4/o+MT7IVnxlcfF52NFT9R3/TJgd3GBngDb5f6rrUkYDSN0nVVPxV6b",
+	"k/vnBn7ytLtp9XhdB1Jj/h553sbs4Kyc+NAOxNM72IM3lO8/in84oCS/3KErmMLVU6O+BhXmydWQXhXk",
+	"QAfgDpWX8MZ1zt64U240abPyxU3VhmM9cW7SSxLgTi38dcXsLf5kBDlIAnA+cWFYUiqkjq4UUKItsQmH",
+	"WiOoko/bCpAgplA4nDD2YG1aGRuHFDwt1yjVKpvi6F6k+eZm2zj0NpjUCBSZyJIfyg+GdSplICgkjoTu",
+	"D2oYoqtat0mIkDOU/GpRa4+K1ddDO/v1bkeg5WMv8lUzUhLKu2LE+F7NxSej0L1n+JGq6nvZQ0fjnlH8",
+	"iDWrQUGyH3yoJ2n8xTaOGHVa22T60Xwk2MR3foV9GViZxVvzWrnWKwAoB32a9FLSxmIlJE62I6nG7CuN",
+	"z1RrpKnA4Cwk7woq+vM0/GL8OfX2MZy3QJ5Zh5lnm5F9+z1yOuYE7sYhjzqOprl72Vp9NzJXxa29ZYXI",
+	"A5H+r6GLRnxGXkoUplk4b55DCKrL/f/rzcsfkP0VUWarVrTlbdMHCixwThTAZDaxZ/vaRdhPVa2d7bSC",
+	"y+QiDyL8kjSopUHzeS7yCvLmiCVKeEFJhXhzK1559060xeFNOgiS3tdV5U2p72xiuyEIooCq62WREijb",
+	"QEudEMDxEWEpiZQ5IFVDyw+HnBwMRF2TU89lIRU+WegVbZ7zGyJclYScXbWq11ZVlvkgNh1tnioJqS9y",
+	"jb58/go9/nOjmoew0aaobc4zDJdghrbExIAQZWvXf7rrvRxNRajdLF0mv2livehlBwOLNpPGV7FMR5BV",
+	"lacZunHmpcXVb0WeA3NtTGsyAgLpDbyIHl48vLj34OHabGTV04KLPIjZa+WKZpk9v2f/+A/J2f3X+Pi9",
+	"LTkPyvtU4J3y8/a0qK6OIlwEqvf6HmhULTCTWV280IcKPr/Re5N2Dq0J/b//9/8DNEMYYjIAi9+gn3mi",
+	"nl4IUbykmzkb+B0+8VKhA9UChO8AuEbd09tgRrvXZObYTftUwzdaAHrJjTbpv8pwqy78SujW5VweB/uJ",
+	"cJbo/ga0WKnvKp3lnOm/bZ/z4mSKSIFloObT1AwdrR8f9CQHoj/1WpyG3hCPfjDrRro0KgXfoStHkKtO",
+	"XbJTC1tucb8oFN/79a3+n4t7X2ze/o8/fIyL7hIRFjP1R08aJH94ewK820v+gY/8ECsCKkE70RV+rhhu",
+	"+MiDgYrW6h4GVregsL6PXhOoo0qh3R46HngW6Nf/8OLDC/Xzt/l9j2xbwCOoh4lvovApZSgaAiwBFzEm",
+	"g5fBgOiVXr+Ln9/Fz50UP6+h8MG2lxg8UmfqLQsfuPESIb8X83nnbTX/SHWzteYxSknnTSWk/Yc1e9/s",
+	"tHp8QGHvE+K9LXAWYqJ/NtfOxOqOO+dSuS1XRLDdkSOqI4EgOAXWvkXDeQHzuMfeLVliZMIzA8sw0DWs",
+	"aru0q17apHS3o0mZqZMpL7M9VCEZWdgunhCCdBvzYLVeaVXi0Wq9euzhJ0GsLaOsZ0u8eVanL8ygP2F5",
+	"oGyvOEN/FbwskDxwoZAkCnFWTZ2yvYWYd7lzkC4nUbWg++hFZfZhlFK8Z1xSGahUAcKRdi64JNnOPPsu",
+	"nM9pxEiPB/uHM0HZ55Sazeo3rzZ8t9ukPMeUDTUfs0+gA05rHOZgIUU9ak+qO0Rz9U9G7hoYFmy/YILS",
+	"BNpXmkCq3zarR2b28/PUxPxx66n61nfm+eFeKjg5ELmxBOlrpeixZ7jM5QOgIn9iXfY/YcBeyyfrhuBo",
+	"ioP2EegetC5vjEj3SmrOA7T9FGXcBzuXY1irLdYIbnDs9izhoAndlXfMU9PejWkJ8l+6+2YN5jgbU13M",
+	"w6suKGielwwwoozFGkl1o0m9X68OBIuZrwpihPLM1yUhs9/MdpsECzLn5SPOrmd9t52OY6ZfU7Aeukka",
+	"f77r1oaFGOtbglPQECZy1CvCi4xUysWRqgMvtWLIcE4WwwQymYbOXWULIy5cVMf+O3Q3Tskvb9L5XQt8",
+	"wk2hh3iZgRVqrrZrfvHr8bSegcKrb6skxaUy3TOs5bCkv4Yr7rR8qDIjob3NusJnAzhauKSUX+FKmWkt",
+	"FdRVDgSnvZmIDkTYwMDpRy+r/qzHA82q3iOuxCdG/4q8DAdUTa/Mq0Wfv/7XvW/vaTZ8/CRofQep+r0l",
+	"nzYcm71rfb7tcA6GdLaV0c0+SgXimKY5VxFsFLJpkq2jjsDcUoEmxzfEyZg0ie7n0AMvqJlca3RHaFnu",
+	"Yy9Dox3N8VdoSxKeQz9qcwZiU1wrwhgGs+QZ7jE1TZfr3wvzyWW67s6QY+1CrqWEwj84ZVXywmhdXUZ2",
+	"KvbZYazvH02apN39mVDen2pGS2Oz1qG6Vm8d/h68HefAeRkq05l0Dv+0tzjFpxgr76Nwz3jtsfd0xL58",
+	"bRz0EzbFO0yLES5ChC1gZbaF4t0yMKvZL0mJu0uDZXIi4nWOnvyIGA36meetdIplW0LdWnOL0NF6YVH8",
+	"vnJFVh9LPTAFFTL2bo69A6Qs45UD/TRl+80M/NE+y6QvGtmsODJJ5dpG25qQXE9p1q07wqMgbyuQAAd4",
+	"O1OLmd45unqpD8RJ4qMp37JT1Aq6cfOOLv1f058P476NEAyztLZ/jkM93q1s/ikfQ9eYcyBbzBG9xQto",
+	"E53r5G4pFV2KLKFbDJ+C0et+kN2j3m6xf/udMxsaze+1tdixGa/dn3eMugxiEPACPUd5ThMLQV9DlYmN",
+	"4MfVeoWzbMPFhnEopw/3dTHl6GPnC75voB0/UCEjEcKCa46UKHm3YzeNgu8UYaZcHAasEeFCZUc7TLNy",
+	"PIhjqPFCnw+DBZxFvvKN7Syzo2x6vlasgxEXhT54Ex93wEjdB2zJ7/jqvtdP2oMZcHA+qzDC5YEQ5SXw",
+	"rpEskwOCetqszB3cax0/iHd0tramgz0k+F4Q2ey/X+Ev1LZXEFXLgweEBgIbeZKK5GGIN4WFmp2QN77C",
+	"N+bZD+LZP2LBKNsveRbtkEOnca6qmZvK71oyepl+zX2zJ7eSgR57VOLHW71j7Le98vk5cO/kqMMOl1kg",
+	"0+M1wSmiDEG+uwVSJ3mhTsiB4XoFDUH1UFZ9LrpG2wESMC+R5jAsvOhsgiVZI5wkkKqLWYqKkiWqdLWa",
+	"7a+OVSBgsScqVjwS4w+C7iGxhQnhtfdgaBvRI/FJQmkBbuRpAmr5HyUkPaw1uW3vFnioAraHggWTjQf7",
+	"Q5VErrVUTDVEO6JrNqmi1BB7lUF8lCu9WYUi6RUS/CjRNSGFSbItMwLVhVxaFJcjsTLVQOqSFG3JjgsC",
+	"svbKHqqrtenJJgjOkCgDID72e+GDb+o0+340n+jpmGLg//t+FkTTo/dXfpS96cf2oAdiqde0KELg2C93",
+	"CLDzkMm7DmNrl2xwsfpIbXzpORImgSX4ZFjXpK5J53+2pna9FI9Q7Sn081ZPew8LYWSuZQAg2JtAc5XM",
+	"ZiSqQXozGerrVR3w34DIGGj0YXIpGphMpsChicnkVT604ZmM1tyFkPRRm9Z9wYy1Vg3ojZso/ANnG3uH",
+	"BHp+1H+yThiQNIoyJx5vyowRgbfUaz7CbOt6B7xS9dNP9JlyjiXI0cHiGlLS94z3JPt7mmSgkiOjOVU9",
+	"bXgIS3hqE406yRzOEX1ZdSKrsOj0JZ0S5VgqUD1UqBpCqFU95QbjLCHVUURUjwiYp9GJi70Kqjzgh08+",
+	"D/8UTLL48qSaQFaRUUyXf2C+t/ao3X+ujCYahFSDax8S5gGazIBWw13veqdp+Q3/MI1dBSkIVtJk4GPQ",
+	"AuAmC6TgpYFvvoGGkpeA4AaKDs5luHuK02L6tAatqdeX6VFQBSkJvX1SwnaFrX/qE9kJzjJA/umCbfgQ",
+	"oTdEBDuwGWtPX4VmrkIroKVaV6pnygnUKXjCDN6pVb7xbCyLMlTNol5VP0d8bwyuYLMfLVuD7b/nJXBp",
+	"M9NVdUWYb2ZiX9WvTciQ6j2cbUupp6em0Vyqrp6XqMBCOb3smpz0f2rLYXWH0NXdFdcyOqpkLW+DRtll",
+	"ZkLTh+cATzF/EGEedPijBWhxce8Lh2lxf3Pv7W8X6ydfBLyE7T3qIf0Uin/VIN4EqmvBZTyf6QDYt0Sg",
+	"yNiG8xKkqDaPnRlmC8Aq1Kh/f/jwz80m8D///O9/f6DJo2n028U65D2tWmbGGlMPI4ypH53ot7BsBqHc",
+	"fAesKm0RGbtKmAdsMrnTC++jnzyIEAPkYpKCLbiaKSCjDglXG75WNLcMrCfBanPrRYqPHvjWewu/2rCw",
+	"A90OtbxnUmFrly1krYIyDpSEqx4AUeECMzm24DiD2//IyyztUuVRsAQfK7LhIg05vr/lR3Tx6LOLx589",
+	"vHj4uekDhNNLlOanXjSXqmg0h3svhV6UeTj7dADczPa8Bn5ae91udtDoHi5TadsL0ugODQ5gYAQyXc+M",
+	"SrWRpMDCtRNuKyPQhtnQ+xJdXUYh8zwZkXsdNcLw66hMesEyysjELPxnyPp4DXYvI9b4dyCit3Bn3JJU",
+	"P0ecLxFkbOhvdyzC2KTFEuHFIX11ES6apVL0R8++t/dxXe1+2hjvVsLznKoBa/sHrpZolT4YnIhFrzWD",
+	"LMbOd5KPNV9yaT51C+KrCmAtv6v1d8bDCbbj+vkJyXpqC61H35iMjBhyaEv2lNVAPn3O15EuSZVrsSfA",
+	"Fh0se82PLl7WrjqljDSgIAypBvdksaOn9/cunr6anB02cO7qpwijVCutJTNKaqX7I6oukbWZL1HlyX7a",
+	"jkhcor5fTCM945w3gaI16GH8hghrRV0i6wx/auJmvif/Ennu8bqA6hw3e//F8aZTqvVLSUrzdsmYSQZJ",
+	"XP+nlclAMB/ETKucg6P/SPIiCzZYW/T+bamTmTQ1BOZ8IqONaTo7ZM5qv2CjQn7BsLUepc65NS92HVdE",
+	"nH8jsy1/9ww4aKJq/jUFxjxCN6m6FaiBg+HGxliNl6R081HBgquqLnGmzblTVL/JgrBNUjV2taHp4OS/",
+	"EngHfmgsCVKc96BoeM09x/ZD0/G1/0JYm9OPeR0tJtC7LiT9o0Q2GlMT3nx07bzb1qGhOL82TNxy81Sx",
+	"GxwM3hvGMR2K0Q0RW5yhOhQUmTLlx4cmfyOqJZqI7mZhnnavxXdS8yHhoo12EyGLnZp93KoF0Bll43l4",
+	"hxuNtY65WWY1hd4D/8KZtn29gjdpSea3C570YgGND2DZU97b4uR6D+2cgypWjKBRdWk2lYDGfGlCfd6N",
+	"Ol63gWV0Q7Mk43Jq4mHGJaS42YTRlrONkFQTwoJwYdtoGVNAQzJdX3uCW0kthIYY+7Vtwu81Lkk4UziZ",
+	"8iY8fkZjZ30WJnOkRRfrLThoHUdhp7tpvffexEpvXEZATPq8S14OCdefHJAEQ96ZgbqLLYCogePYjhAt",
+	"bMm7IsMM98Ig7iyjTKbijmcZP27KYuF6BGhjV9E1co+CLw3kRP9vZntvbbk6IGl7QMX0vgkEDexpKrBQ",
+	"DITsuD5yQ0Ra9uSwaXMFpQSn0KbqgCUqsM2b6WoitiFZ5Il7ZZ6GpCTKXYg5jvurN5r9h3ugJPtGEQPN",
+	"hWXB2fQOWzf82j/KNR4VS23PHHOb1v2G3gZD7hNvGUnEDU1Cvv839heE5bVRY/qbmHRwWeDVqhSs06jL",
+	"Dr0pBL+hKUlvIUs3bh/lB8vUnR2ndglTlRuk4uB1oI9U3RC82tnqdPnZTu7oDmpQSzhTKm3sjjlTOubO",
+	"jIbWuGG7IEYINGKEoNXRJb1aeQu9q+8jd3te2a26qhwkWyypSfmlCkKAwQ6OvpZadVENnO6vIWyZuLbf",
+	"NqcfPb74Al2Zztr161emy93a6I4VuqgW6aYNqi8YImoahvoPR/XgxgoJojVYsAgdooDXhhu0RMVd+NXW",
+	"DTwa78etaTwqPWwKqNZazQvuzc1AR9q5+mnDoIaGbUVpciQ3UfVL7edNzbChXRCm4ZlJs0SWPau80Wnd",
+	"Bxvf6M46fORSg/nVwpOg7PrMZki9CVCeAI9ygtUC28yqZxn61Exq0Kf3vVQkaMYROP0YJeXWqFFUIQYF",
+	"ZIFMtHIb/oDevDLDwd8O7wKpod/+X9/pjx0U3oPMwUoJui1VWMHM8HYQ0vC3saSKL0/9bbsglZuq8U2y",
+	"CX92MvWi7fsemQf3bQnnZcUDgVvPY7qWmAM3tjSeWYfvOHrSap7s9YH+r5/+95vuiq7Jqan6tq6SbB/m",
+	"VXHT044grMZdq3D7glKGWfXd+EZfg/KjJ6IfN582A65h2iEaDHqPgRRByvFSMHL6joRSQuvk9FDiTCGs",
+	"YY9yztQBcQG3l5dFk2IDiEcKFYMd5L5XDRwoNknx6aoHYmfwlqhz/L3hPxzodkoKo+t/KFpWH/yQxNwJ",
+	"ns9AHIDXinDC4qt7Vuh1JT68BZVPZ7SNyIM3Vmu90AKm4EKZ0owh5JOCS9ry4TRCzh8AzITP2ALFp2+A",
+	"fqeX/L9ji8dikVQcMyye52GA/wtI8N9F67midThA1Za0oxG3DyN5x+1PXxRPwlK9LQk6RmdfoI5Q+f2g",
+	"rFjAreXphXfLr+VTYZE809sVoaMYLmeK1OHxPxERO0qEc0XuIlRoi+CFAYXmiOpRwg2L7tHXnYyeRL8J",
+	"Mnt0AgvJ8IW3arqsH4dq4rO3KXQXfNfbN9l0Sm4Ud+1Etz1yi0L43q9vf3u4fvT+T/fsP6Hs6+H6L+//",
+	"Ldzr+XvMsImKf69puExXgKQUIthF7AVD0EStjVvvuQ4nqCXZeOoPOI03ebXIjXlvyDQcDVL/pI29kvn5",
+	"X5fmvzlTgmeZsQypkshehqOrgRCjDMptV+gM3/mjRJrm6FdT+DeqA39i5l3HpVwhByh8TRja4uQaCtfq",
+	"Ur6YOZ8DApStfOrXrBvSWVpnZZap96HZe1z//sT4/ZkJnG2JOhLC0IMvLi7A8f/wwRdfTI7+uB3uxqfr",
+	"GUTs9AKKelvO3i1t/fvA8kmOQ1geL3cIo1KG23bGdhq27Vhd8okdLslo82iG00d75rNG1Z3a12/jQIv4",
+	"Cpjvq3eCm9kX6rO9WjeCZ2RCxg/4GeGlMOuYQWXCi1CU/VuSpYiXypSpshMUeJqj/BSpg+Dl/oDsIAhm",
+	"BomOAPBkqb6e0OWWM7LRohqq2+XAnjxFku4BaIMyhOW1tFnKnBlZj5pOTU9NCEitRUGUR5rGmi6xNhrr",
+	"c097gzt7Ez5eyxjBA43sz1YU+zK5J9dZ9nV6sZfZrbZU7VFLf4SKNIM4dNBHBdTTtc0TrXWvBGeEpVgE",
+	"ObKShwFIpfQsvPlAj1YsXfvVpfJEbZusjRKYVlBkLeRbzFKsuDih6iGTr+Pld2c4uZYGBA8rdMA3xKbY",
+	"ppdQSg4H/HjgKMcnA45nIig4qfAVJ3TT7hOyICenidSGSnIrirUWeB9eVPWrv/WBq+dWyTTDzZaSE1Tk",
+	"+U10bgeO/VxOWLDnTvz+t3a03hyYYj/dl9BT72LLGbf6TwAPfYoY6b8dXVum4A3Zn7017QY1Tw/K0MUU",
+	"1D7FtIJcNUBucCuk3LS4n3AVtBOwPMnmE625aLfEanZB1jLXYoV82dyRXRgQ85kBiXXIZOZqrEuHoO7S",
+	"JgvYLFyqnqIECwJ1ZeuqQ4hcI1sEJMPZ+mbNvXkKleYCqaJpKaxib8CCkgPNUpsNTFUDr7OAamaapePw",
+	"doYGzckEKcmZ6XDappXTqkxUouHyfHjx8PG9iwdNv+efm9osKK6P39/70wUAXf2fB3+/uPfw7b8FlVhP",
+	"MHWz3uDvbs+gaqTAe3KJ9Jk3Pe+N4hUjBl4+K9Xha/BhdQ1n92dHbspucAZutF9KAuO7v9S2l/3DXuDG",
+	"v4FzIbEQl+rABf2VeG+VTJaFKbM2bzoYVP8Hxa9JJxu2hbC/aZBqLC3OLDDEAy89q20ituHkSO+8/K+h",
+	"ZQ7p+OdCIBrA2n5JNyJ9G+bwmZ2PpoC+k62kQT/6mXCIlk8tR4yx0ix9czpHtbhj3LVasYv/6JPHTfn1",
+	"3//z55/l23//n+4//nBOsd8cI91jvtHUh9m86HGKD4E23vLfZ4gxPlhA/21IqLulBTcpcdvgXbcXth07",
+	"ZqOXb++xG5po1DFc+Hwt0xlo6nmbEad+KbRGMaf+DDphmh4DpmaMGSFGObOYnorb3gOmGzyk0XTqyZzk",
+	"GyVFNc+NfeW9Q5aP7cE8GYgiAA1hq428UhL73dC5fWUK71xRcUgvSoiUfeDp/6n/bGDYMapQgpArLQU8",
+	"/ro31WSQiU8foGKi2XvAjEXEVqvSXPfCexeA2kSlRNbvey99etAUcwEmOFPTQC2UA7X4F4GmSKkgiQqn",
+	"wPFSbXnJ0qunSNZ4FFVs/Yoy9/MBMygpYO4ZX9h7FrsbEUxD819vPwm8jPl4GO7FI2bNdi6eEtIGzWid",
+	"DPj1XlnoWQMIG9ouGTL5tKA16J5GA1e8NE8vC50hyA0lxxki4XfwjDsJnvE7LMbKF/MjEBm+TzoIjtEW",
+	"eMPYGC2lcZYHpIns5ZkJf+lBCmjGHzpm3sP1k6HuAr2IP+Zn0F9cU4AoQLCPAKzVgn9q2HNBmgWusQow",
+	"sWF+Ddxqo/fV3UUtaoJw9PdQgNL5X0pif9aUa8m9eUJtme838IPGeKIlaTwREYeZEyENFvCDtY3Su+UK",
+	"e4WlPHKRGiSDqY5hk9+wKewgXXT5cY8PI8cz3m+HM9sTao0/RIFXgvPdRAIsNvGoGb4mkqiJM1QkL7jA",
+	"4rQckQNDBmfNM5qcXrBvuG2aGvCYTlZUYu2NykQIdMWEeY0dqjcvX5kFDDV+vbIX1BUCj1Pdtcctzg8n",
+	"u8xvfmy0e7FX3BpCySEdV1GVRcSNqr6ndn3BLRF8mxmY1TALmXu2BYv7zXP0xeMnf9ZL0W+jlChMM3kf",
+	"fVMKQLqxWZ0oJQVhqQsAmyavrhP1lTuagCh7pTWYKwsCvoG4uLy6v3DjPTPPnhzGMnMtXLFEW8GvCVtX",
+	"jQKP+IR4qYbbqEddDpANYaLbgXuBQq+jvpbCNsj9R4loeol+KbmCNjmKIxuSjrIb/BIyx0nzGwQ6N3tr",
+	"hJQwAFY2lQ/XlEFGh2WY0awtG8I00/NsAqveVlQKsnS5BcizcJi8TKnrh1CnEGhVHGer9WqvzQaWmwyA",
+	"GkSzgCH7u/tPi6334TtNTPBvdWN8pwjTFtdTlHNBTD6IXCOcZQbJX1rU7RO0KL5EgtxQ83zChTAeniqN",
+	"1JEGKlshq8SODpqWeTFIjj5PzDeC5+iBKX050P2BSANkb2vaggFyoPrkJv6CZARLyM0YzdeDnJkhNCfb",
+	"Owu2LDTFE8Eiou2wSaYyg9SGccWLNRfZET1z2GbL+6tqUWbkDMwD1Qgckw95Njxt5POQZejoXtXLPnzY",
+	"rJf94uJi1E9hN6R/G0YouwDGmC+rZndHeE0SvTWn5+GCke8a3YaxbXILUS64TUz/P3mERgY7fU5zknNx",
+	"0iKCkaM+ADm4sLu3sbBf7qtV+RonB3Tk4loC7OS62Wy/U6kyIWMxQATb6ebLjCfXy5TiNj3+i6qjgG8X",
+	"Th11J32a0NNWbyyuT922OdCuParrT5Pab2pPIytlCAHxB9NsMqNyYpXCzFqBRaegNwMkQ5hiH8JTatjF",
+	"U4Rsp2xvbm9HD8VZlQWhqBdc6hDc4q79qP2eRFjAP/UEL0137XVM7v9i56qrPKfkhmoZhCUqCC8yo9+a",
+	"6O7Unrr2+FTXz5MxtIZ2Vyy3n3qg8Z1bwCfVko93yyUVFDeeasIL0zDVFEt56lJQLZmbLAI19x7a8x8l",
+	"Mi8gwlKo24JitU88USTprVV3yi6WkPWeYRYTSfhgrVGWbXJyfiZLrytCM8OOC6984RLlBDNoZnugbI9I",
+	"JsnRlmkEMlb+6RJlICgbhkfAysFYQDYHZ5HRqw/Y3MW9E6lbfRoJNwSOecLZjop8csqQfd1aCNNfv5V0",
+	"H69lGJS7Y6/NycRcnpRKe0SMpzH6Gv3KvWiKmgLX6D9TW507kEZESLqhaSh7oyAJ3dHE1miBZ3fPtSG8",
+	"tjmzKlA/JwmZ1Aihq0SRVO+9IizM0K+NTrxGpg+lFqclc+a38TczXrVmSAnOVLfLo0f+O9ei6KO0JtIj",
+	"CZqS6Bwv97zLzeKl7F1RlS1sGYpKgAgRBFwdMmaln2QWF8/KXpkCP99M91LcrcwwpqIdKr+3YPonyTWL",
+	"bMfk7IFQ7llHu/DuqVqqdS+LXtNX4Cyy+23Lnp1lm70fmIbr4jNxIpNVQkfUYFLQlNSEaqCWXvp2cJFz",
+	"Wt9W5fiuCR/eE5ackMQn2axmr1vjdlsPz25eZNxp4SvXwMvgvSAkhWvcXVo91+Wkop+qIWyPeadtOwCr",
+	"gRY0MIc1suax6Yd1tGpxX2PdiVvuHIv1xEY229mSE/scm/vnj9rYT3CG4Kh1NnS5MtbodsDRFakt5Nmp",
+	"YNztbPQe69408WqegPvIwTxUGReMK5RovRz63OJt8HjgPdnsBS+L0SNSPxnha6rQkKMYPgiePDafPsTl",
+	"CV6kVX+IdcN3m7gqBr8k2wJlbDq5UZ6h7J6JqqZsPq1N07Q00c1NRm4i3G3t52OsW5zT7NQPxbKHU7qh",
+	"kJDS08bIyLveIVz6y5CGHVDPciyoqpWjsbW3HgdYsb3pOhg9RPsFEBtGpNEKRTXGz+Gj/odM3GlxB4Gz",
+	"HwgJuksgNwVIP5G6/aAPkWoxeRehgL8bEX2zkiuSKcCLTdnVimmCa0Pfq/VTl2jPiXQBf0HQVf3bFYhW",
+	"VOmnyOHPRNQvzHOuV/n6K1zQsTr2Wysbne0uDvkJWw7K6qK5go24kuRdA6IfC1KFOme6GAe6bYZz61sy",
+	"M3wr+/boJ1KLMcPpN6dn6aM4Ks6BSf29KuTjV4U4URWy5ccqRnzJMWQ1fGViLhMlfzyw+LkxoE4nV/jz",
+	"0Iq+d6gnLYN0ehx2ojo9qsANK2femQl1b9b25rR8nyqJJaw2JFyQnlSYC21bP2hEN3i5zbxVW017ovrh",
+	"72Snt1o9XTOom2JNmdFdXyCRsclFZ6Qy2mGIlMGcF4PUFnTFvznYIIUXJ+QsO8X437c8PfU0SiW3VZEi",
+	"acjy++nA0VGYxH4vrll1cHbhk7dRnRwa/lD4oF1rBPHnlcVaQk7z2UXSrH0UIheyVPaUx5d3MH1Kz57f",
+	"hMuuuLhN6HBo0DQ/ohALVlzdmB2MzJ7mnu4A9p6x9UqepCJ5uAiLz17T6Emtx7azHNvVJVlcM8nd5G/w",
+	"MUxp2J6Sjd1hjw3AicLU5qbMGBF4SzOjL0qbULAB86Nkh0SE44zU6g7T2q34s7FuwcG1cvWVi2d8bC00",
+	"nE4wXQV9WXkww852yvZ1ApBLG8MKfutWCprT3LfxPT9MLVjp6ZH28vm3z5BplOaKPCEZwCQxYUHwOD84",
+	"aeTQl+1HBwnopTm0o9CGfJwhzMDnZmMv6oDZLUSjUpJMbk3s3okMuQ80zpqXt1a/FRv07yQiV0OsIDFW",
+	"8BubjvwPyH0a19oqsW8oWa2yNbvWEmN44rUFSJ4KczKXA+rtOSuY16LD0EoXvATv6AW4HHJpr8drFHZz",
+	"BBhn9P2PjjG4qLP4I3l8O+bXeBfVObmekzs8/O65/Rf33M7Az21BL03L03hWJb94+eLIPLM14AR5N8sg",
+	"TQWRMgJve7HcgXaSsLkCTOYvRvAWCo4Z2966G+tv17wtHftv+XVH01aaft7Rx8NB+TjUYZ/XH8SJlLPD",
+	"6JO/2BcZn4ifPfDdKblCc/3V+m+DKkuNfNmy3xa4yyfew6059ZZ47AT/NZRr96IuZLpEGVZEIANo08r/",
+	"QymHdCd54MdA/l07g9F8randVGuLoO1Y/51u3n1BWLO+km2sjc3ZBkMmagt+xUvmxVkoZf+ZtBXCCaE3",
+	"REBGoITWPRgp8k4h6F0J+9nXJMeM7KY3tPDXBKY7zdQZrV54Zg1ntwaDZiJxTsYqm3vd2UMr4NnNVO97",
+	"M2n/LLvLG2qY0jf8evo0FzENB03CPZXK5ELFZvO23UcC8IsmlgpWb4W6Sv104Kh6AmF0Q8QWZ8gVDCLK",
+	"0FFQZQTc6AWYeupDhdFiOc9W3gcPqLlnx5qKW2fMJWL8eFbhPnTlGu/GbUs4zNPutUob6NJRFgRftzMk",
+	"HcQAwBxZIas1PEmyG4gCjxIVsKAKQRQRG4cj0bWDpvc5WK9yog48jSaEfXxSN/Iq4XnTC2j0N/ODu4/q",
+	"7qzms6jOmV6PgvCYLlo9xfIvlJzQabXt9nCs7dinIl/4sGdw0F3jv3YTjSNSR+4wHwwuhb6cU4CCkIQw",
+	"g3rj3c/utsbq8BRdXVObOXd0Gf7mHoDM5qreq4uOM6uEPZRccGVvHFcEaz6v8DWR0PjOzJfKqtr8Co4o",
+	"PF39tfO8HccLMrvPrFw1wduFIoCmie+ySWBhGLSfereoJ4e6o0nWvLSBT3gnMOQzyPXuVt0Hg7KK3DR3",
+	"ixpVyL5cty4MlmK4Zoe9bQoN1KLeUtMM+HjgdYdEyCGI8KTrRd/0g0wbYlYUjEhtiAuBzS4Xm34zVy9F",
+	"+van9XK74bS/+Nb+PnXCPD4YMrcoLpBMVHNChT3X5fIxKTyvp9ynL/s+XdE0rhx8EFn1keRIxzDocPEY",
+	"x3492Vz077TFGl2/H5nmIiEuT1u6a2EunxJLhLo+PZkzHkLpO/Gjb34ACdB7YGf5/WVSkq9vrO1+Ppzj",
+	"geC0wvFrrvuVBYTTvxKANIJmejhbA1IlwMRJBGUeMqgAVGPLnvQVnBO0PSFJ3tk6WGKGi60K+baafAg1",
+	"etq9NHLNaLJviKb7uAbME0DxToP+BAsoZkaMdhiM+uG0+b8VvNwflIvfjEf3Mpz05Y/vqVQujSrIFvUj",
+	"sHcZZdemjpqqS4RRTsQe4FS10m0xlC3eKUZajQM4EMBADPJON43E9g41SmA4yawURVbKUOiomuuWnLiF",
+	"L6/Y0wg0bQ9b9wgkyAenpfjGLTzQ8NueFINXo3wSnYgKjnf7HZVvqKQqjAakzyD8XIHum8O8RgSLjBKp",
+	"3IlHDvN6PgjQsDUwV1m32rh/4jwEi1q4NVi6uY013zQklk+5t8OSeCaGaEIKCygWTtL96XCymXFmDxLM",
+	"NFcdMVUIZ+qgD7uf129vTumwkigzOXYHLMklMOQ1KVwBJFX188YLNBlh4AOK2PFSvDsnc0e9ruZkTlBh",
+	"9eL+6qr76wjn48G8hfbJCx4oO5WRY7CIHl6rN3dNDffosIQWfguHZlQZbh2i2cdkcn5c76k4T0Wus2PO",
+	"d0LfXs2TUZ3iM3y9LY/8wgfQMpb29c1VCNrk6fjz3sawzLwyr+lcNavCa8Z6lhXNdb+/Oyeg/+pwcibB",
+	"GrWaySPF98S6LYJY2VH5ObaHpf/K+/XKKntxQzQedi9P7+dAsoykm53g+YTUraZxP91crxWUz4cVlCnd",
+	"kyOVRSVoRKD6b1rr+dE82mY6j9Lrxq43CBPmwxtu4Hy84oNWMzp+TUKZIMGl6GchvXBzoMaLM5LD2O4q",
+	"BR8LzfTNy1dL9aOr3wpF7H4A9xpn1ifoTpup+LVdFFKBd1Fxu1nt4PXg8Vfw5O56ATeBrLrg/VEie7FJ",
+	"E3N/EG78NKMfX1TbkjcvX9W9SmRZECHJ1LhcX/O9Txf6soK77LRTG2gM+Oblq2dQwGTuqknZXW6OodQZ",
+	"wTMiw/Zljk/IFk3FQ6QqvNtt9KAzyiY6YSP7326WI3SRkwEiaXJAOFESMKkRRpIknKU1Jh5DDqhYiweX",
+	"k4OzIz5JlHIiu0kmWEoiZR7Ry9nfUYv3Xwoy9S2bnhQLqNx6HZpKTHmlXRRpJ21HWvvLD0yubwOVwslB",
+	"vyQn8ra2XzY5ZaUKMfG3/IgyzvaQyMqukeKA9F59zbTCMs4n0ynm85G2MetVzmXAy+OtQHOKvk9c6pKA",
+	"Bh7+R6p+rgOfkQlmm2tCik2KT4GlfaU5cAe9H4CJkX4BUWn8bPpKES5zUG8prooX4EKzpQH+pB59/sSf",
+	"1EWfpUXSCdMyTUYBjdJ0GDMj+Ftgp9yayvBM2s17fCbokC4wbbuLPdz4XG/XRPNLEHy92WdYys2Bl2KI",
+	"F00nUwQPI0idhh5wWpyano/gMr0ASFaDuvkUPXzc4J/P/zK2U/6ETNJ537z+E9riUosLapBo9fMkbU/i",
+	"zw/9Sfz54Si7WOGwMbDKVa1aCBJiRxnO0K5qTpCXUpm5mMSpYHAz4cxC7WjzP+1hyVoIwKHAqH7NKnyU",
+	"3VDTfw+b6MyOZp0t+LO/+C9G137gWbrJ8btqUjXhHo0e/gwrAn1f+jbtGdK/QnKyIsyWNkDlOAS8zUph",
+	"JTiBnc2xuO7uqE2G8Ff2lz9/Prq2jEu1sWWZgJadF6Ew61dWypjzDg+hLdlxQfQmYEkQFFlCH1Q9JHKV",
+	"nmu/j9corfzJ5JT1cMEbavabmCRYO6EGQz8aXbgg+rwCrD1lG9PRtbG3D5pdL4ODlCzlGwhRuoGms0hL",
+	"ADaZrWeeffvWR8LemfYf7AGBmnGcTr7bcxpKiid0f3CCUlpW0hc5EVMv2SMWbFMQkZDKeq1eHn0XphFj",
+	"4fxkn+xeWzmkgzZmUQ/cR0woYAoYx7tgXPgZHPU6DR9B0Q5kQHFGTGOvXRBBrfHmFd5jyqS6gsYejJum",
+	"4aYACAxEyNPvDvK/3rz8AdlfEWUWDMyaOaMd9+2ofZQw2uUbH+58ImI4FDopi79pxD9HuE6IazHkjCoD",
+	"/YWwO6XGG//55zcjpmirGHDk1RYZa5PUbxuu59VH2FkeaOiRynvQYuwcoDO6wkKBtyHGpRJbLD7NQ/Gq",
+	"QsVzzoN28Gcaic0wPeT8iu52gYQpU4gY7cCsj/4YmJ8buW86ZQEtjslPtQSb2lUBo12ZZSZXBbT4KnGh",
+	"xRQ9xdgOhbEWuMFbs0ZnrCyW84Y58FISfVueOU5VBHzWGK6A+XTmSFXN8Blj2HLi2SO0eNAQqFGN79Aw",
+	"/XW7uXsb7G/SGAdP5V1tCnhlRztestQGV5pJZZm+C073EfTLJjc0BWvBlrjZ7l8SmZvaVp0mvMrNpALJ",
+	"Ml8jrJC2M9GD+z+zq4xek+wEZUs5h7sYM3RVcCnpNiNX93/u3jfJgZiGK52qQMh/xXbKpqoSZZzb+ru0",
+	"pk/IbCJS0VxbGP320g4LhBlyT6Ye4AF4BbcE8d2uabNH2A1Agt62xVRaKnLWXptUvJAIKtuQ5Dmp+rHp",
+	"Rbc6vA4z7v1HfccZX4f9oFr9gR2znCMPmlv0Ky5xdA1epT0xnWUyImVLER3TJRnBomc3vqwILw2J9LNu",
+	"D2RGC6+UnbU2ZGw/HPNF7kiBqYAMMMNlFifgTNLHq9Gde6t77xFoK1Qtq+I4n8Jt/vd3f1T5XiCW/ebl",
+	"qzsWvYZ1L5FW9BGUtOBiTMrh9KvjWBkKtpoPb3mpnFywFkQ3IrArWWK+sklKteG73SbluTanwsI3x+yE",
+	"7BPGESaIvodow13x+ZhQCXy26vkSaMZOdzualJk6mUCgcyubeVj9zlx1P2F5oGyvOEOQ0gD0yHPouf1o",
+	"rGjKm1X9ybq5TI7/ARBOG8YVTciYS8+6k6orQZWCSfTgLwgjheW1EciSX1aRXHyq4BZTTuRE/49MBCGM",
+	"sv3mQPeHKmuhS80tzrDWGDxS6jeQoPJaM4os93sHS1hN4GFMVMBNICcpLfOIKfAdkuSGCMDJWcMMzB2F",
+	"CsEVgcR2cBNyIdf+hM0XzpxyS+IEt3eAVddDh6ePHOF96pNslUzqKQ4EKMW0FESiDOtzeWT30dc3RJyQ",
+	"ucVcQU4VUdc2LlGByKAfpowMuEFgHDfDY2Ovek/bPjExtqV+zD7ufHURr8CjXhiygiuYZti2PTmh9kKV",
+	"1B67PMyDplSbFA58ZeSt19WzruOAGL9W4b0aoNJXWaNe9R6H123fSc+zPDqEa1Wp36fyOuYd/Vg31O7N",
+	"pSK2HdMykccca4+ZPXL5JA/yRGCRTfYePKVxWki4wzEcS9sB+BKZ+9RWgWoLMAO4iFEgzt9P8IQT7AOd",
+	"Xfx+oG//QAdPjsXE/NYFEiecnS9PyEFq3kfPjBFcij1hqm6xDVV01irUKhkR9wMtN4mA1quNGEsr0hg2",
+	"jLVpmU1+zUxy4mstiVhPuhqvmk+PlHrts+dE28J8IjuBK8EWXVGDhmNKBK1l6qx9Uy1nYxcKbYkmPgg5",
+	"nKaoLLq7MKCyPkOyzH3dz7SCZamegn6vHVgb3QGepUTA1zbWZO6KZbxvKMiVEm8LNrHUtICB6oBMj1fl",
+	"8UU/G8xZc7Xh01Yd78yoWKXPmeGGaq5i7e1ih8hjXDnP3//lCTnU/Er8Vki7ptHeJbp4ihhHXi+vloOE",
+	"Ste2oRVlHTW5LGjpkarDJjnQLBVVenL8IPpGwtnmQHCmDhC1njyEoXVRFfVMexmQQ5v9K6aOURxOkiY4",
+	"2xSYTp9BIcie4W6UezxbActk4ktttMjQDtqBvYm1SLz2maa9+uCOhsnceyhqhWBSp1DIth/xSjRwNSUh",
+	"0BrD5OQkpl075Wxq7h1Orhk/ZiTde1lBY5pT4/L3IArnj0DeFVScNsZhEJKqlWbgmojrC43JIxEI3iV1",
+	"ehLkJbETUjTXf+0scJoTvQJMD+/OM5P9VWOlrufn24Sm2iJtez5tyq0bvNTLpU39c3qYthFFAV/iAd8Q",
+	"h0RQ4ec9e/UCUSVJtkNYmijSGm1PtiU4xDogfdOr/7ofbE6SbCydeiGSg8iFzYrhCCxmi+tP2QZKzAP7",
+	"/Qr+3sRVBEBPuOxdmbpEjdr8uBx3Wz2V0R1JTklGzBxmYUqnjVBmbAREGv9uln0QagcagHjb3J5IYG96",
+	"udvZOtNY+3swpozqa1zxEgK416RQwLVJhmU3FwG6kJq59UmHOpu9L6MvKHmSGtB20nv+4dxYcblx1v6k",
+	"kaTiWtDYGLqc+H6oXasl1NAk64V3J9C35dainejASTKeXEsjgiBxdHsyfmnwEmvbVKvFRJg/xpikYNTE",
+	"mdY/0pyYuy/jx8nvGMf0xNfa6Z3WAjNDmXkMENiOMo3MRoMHQt9H3zj4VV6AG72SoliSdZ2lLWucVkiq",
+	"tSmkQzUxteIxKeMYS0n3bObLgB+zEUQWml3nDlJ1WhnJ1g2r3xlmM15sqx0+FXrWte4S2/98ZyE9fPSm",
+	"A4HkiiArKKS6XC8IiOQlvs7QXDgjNkUcnAHr5onvPc5DqQg9ZkudimCP91lj1Mf9jGHmHn8X9fqmUs5b",
+	"gejq7yONQ/Ibp6Zqsrig8fhLVRi3H6CXZ9g19alQ90yMoQ5HQk5CqUTD0+Z3voBwpt8YyL8KeSmCyGLt",
+	"7GsXYHT6eDU17wsRZJ6VLDtvJyZgiy5M5kCSQgkZCcYtKS/RRQhfcw0ZUjsukPuQb/SORturneyWpkKF",
+	"GVYuwD+OJN9xSrR3PbjVpMC19fVRcFxuA6m793R+CGzrCpEygNG61gZaM5ZOc4J+5Yys5+G3+oXoI61y",
+	"3FZ7nY6VwAll+9i+wq3H7yb4zUcCuvbaKzcb2YRO4yyZOx/Jo6+7w78OJ4ebog5v0hK5krX8vWMpk6b3",
+	"3vO6deXSWD1n4e3OhM05ExtnIcg391JfqVF14lJ8MtiiMYfLhB1kWKccAquNasiNGWennJeyKrOsu0w2",
+	"uj5ObRE5B6r2Y19Kc++MJi6kzwctIta72UJVHZRb/omddcGcf6g/XVyrFmgSR67AZzI6ahy/xUOVDiHY",
+	"Wi//Ebfc/B/jrLa4voUa3GTfERivJq8ucs82rqu7fNcu1XG7cZSHkUA/taP9gTFY5+Kn+kd3EoFv74AG",
+	"eEvKoPXvdSQO1YtBRtYes6W8ALAtoT4JL5RLP5dmqlUrDMhQNwB7wSJAE4sPQlb/J4P6AIMJU0pArgeM",
+	"gPWy4LN66KG+h7ZhHSwChLhJ1+Wlip5JKYnYYJcNGKGINNUP6f7LI1e9G2/7OWYRoSzlHbR8DoQoLbkM",
+	"GsQE9elQvdTV6SHUgQQ/ukiU1J/xA/ae8Hl0cTHSdvliEiy5nVhwtXTPXrCpfbXsrdLCiWeGi6tsO4Df",
+	"L9WBMEUTrLhAuCgMfA/43OCAJwb3c6xZNMkxzdoy+snjUZB9Ro6bAkt55CINtbYA2W8auZuHTFQeM4TT",
+	"nDITOOYCSdLqX/mgx2/tfavz9JRWtGbB3oDB3StIQnc0+cEmBJ7v4A2q/vaHjTxJRXqqtWDT9bVUhVrN",
+	"xjqrLqd7gZlqJbetV9IuAVLgNiU7JCLcJLKeQH8vUj0RPYcaFRQdtSR28wEZrPC1a9BJVZgIbGcK5n2z",
+	"VJJstxGk4MKUkPGtvn3hP03AsieM+Kn4zPWKBjoJL+QcH/DMA4Zb5JokYZIqetOKANns9fp3YkDLLfJc",
+	"OAp0250jbx1tteNq9g+jPbNNkjV4eExwzGutaAXFWKbWJyA3ljzMi4NpTzwW87oXBvllAod8wq0M/Wku",
+	"obL6F+od01sblFikleGiR2e+UT94RkbfXrKB4Juy0Ba3ltj9hjVUe8uwFoUlCXcTg5whrZ3IAoxFvoOm",
+	"UwfK9ohk0sC1SB/ZbX4zsXmRl+xW2re4Rj2OuyhL6Q1NS7jlTTvDEDN5gMmBYAcWiia0wKxq3TafWNJu",
+	"ORexOrTiBU2aXx39yr9QjxnbI6tJ1+6m1SxX73ZFW+8kvY06pjPDIdVJ9oTWk/BF7h/teG6rbfoncen2",
+	"n+45rJMDHz8eTfc+64g2idbvBglTMHA8237fEZ/CQE+AnoZwMcwdx8hL6DjdS+yOaToBqiwTM+k/76Nq",
+	"xuSDOffo3Dr/duj948sfXz3XuqBeVky1y6ip+KA5yc9jDJggK+ipfc0Ez/JgcOFLrg7Wq2EqbDKyU4iX",
+	"yriFMBKkgHsKCdNOSFsjptaPpMZFlJOci9MlIvorCDNy1FYq65YISJIIEpoDluTRw6C/QQSgrLgqcKkO",
+	"Tz/7DNkQzRryTzH6j9fONo7QVDVhXpP/j71/W27jyPLF4VfJqJgdljwFEABJSQRjYm9alt3qtmRtiW3t",
+	"aVEbSFQlgDSrMtGVVYTQCkXMxUzExNx+V98L7L7s17Fv50n+kWtl1gGoAgsHgqCNiRi3iDrlaZ3X+q1w",
+	"jWYrJdt1ctt2bdHvmb7IXbLrVF1XqNAFbMVYEl82yUtfuURzYgXZvFisKUUw66YI83g6Moxp7isEfXZN",
+	"LwhsYh7SWYqxH5bUD67hcEW1ocI3QhVC+ZegJNTq5oR1bCvF6fCRmr2c1moXlbC7VGCWZwVSdZ12+lyW",
+	"d2Eaj/hchVxbtG6arw0/I+JrWXfJyoxv3D/NXgYyiV1CDeYWQB2TIQM4+CBQFT5p++q65wr6Fy2iYubO",
+	"MhDImCsCt7qrNEVazNmSiN1pFiZdtq1lb0EUtIxM9IywDrvou65DHrvw3RoFMD0ZxZ1MqWFpZpdmdxdQ",
+	"OVULJP42NccejRU2PLf8K3an/VIxn+cZjMBq4qk8n+v9HGnelvtcNaxv8eSu0aGMKilKs65XEX7mNVWH",
+	"YAvKP4jOh6XuX/KQBVywF9A8c9HfVp1+QcZ0MmGC+edYeYtp7bEiIfcFH41jwgX58+Xz2skYt0vr1WW0",
+	"9JehgJd4aha/bFnKVwo0ROWSRPjYP4dHCIGgvkoTHhcWuKZICWW5kg20Z1e6m8tTdInPPO7rf4TyRv+P",
+	"affjApmS//63/weJKTQEGDXHXF1PstoBkFiCcLXVC5l8LXwLdhJ4yRaELfrOSnObMHPThlAFYVEEVVvz",
+	"+Uxl8sW2ZC6XHGY77AlKR7GMhLbBQArU+MA4iW0NO5cF8t1z8uTpyRlRDDwA5LTZrmpOHJe/4o/vL8kj",
+	"/Z6z1pNnj8+JnNC/JkwbIJrdjAEYqKJ/cC6JrXbPYXiGl4zjHbR/VE45WMMwYmrcW+eb9tmK6f9otK5z",
+	"7EdIpPAYdA/oH920j6Q2aI/g0X5pVNOTE1b6Ui/geve7Gc4LptLRIJBTVZ44AA6hUib94wq6YdYZOK/m",
+	"fsNoxMrizAvwOrnDUnhZYfsK+195YCs7HePqmKne0rfYtXdnbopbE9Mx8G7XoLiW5m1exCCthAaKAKJ+",
+	"/pi4tw9q4VzdOqiKw/JuQj3WMJVjWuBDbNlCAekDgzY0JGHqeVkY6NvUxPy25hakfLcMA5tDZgkCEsmp",
+	"OgefAzbf6HPhBYnPesD0/kWrzv38sayO41xGlAs9uMXjgCp1/cShdaz3ujGw3CjnDo70WU8Oe5pPJV6M",
+	"6YBiRhDSPLZ0LlisWUm6g872DcnbxToNuN+Dnh0VqWZUxVqpPE+hwjiMHvuoCEmY8OuUbu3CELUTz+2N",
+	"WzwypUfa3LtmjtCKB3KNwzWXf5T1U/i/H2jjbx/1f1qNs97Hr/+pxg6vllWzzjpuQwGzn31gule6AttJ",
+	"TVnxaN2y02t4Mf6sWFTR4Z+VNypfKxPU5j0vBpxkyHqmVKdM23kPnWGLWczXjE3Q70g9LMzZXgO7fG/B",
+	"uQjI8zfk5GnpM9K7LjOcLqVEYMUh5QHzieIj0eBCi1BsNzyiXJDBzED+ldaHaHO3dOGMaOlV9I3/AwvQ",
+	"UsP0dFjgNZvHz5OnFKynN7qXGv3zLV5HAFbFRU5zITKfV186VRmNqOAKS+ZrbpdeUq2EAiJagflYZTcX",
+	"iYlZOJERjWa93I8yiRX3WY8rlbDy5Mtdp7msKxxtsj2cmUKXSZoBzeRPzfz6LexterY/VrCOtSRqZRVE",
+	"Xu793/91daU+/vP/sv8olXy3cw8bCvNoELA86zCWnungVYyo2k6kgH6FiJVa6UUYncEsr9p9Bb3DgS+p",
+	"O2NDQ5oE+u55a+T4tLhmF42/aHXhc8c9/vKoYf5sNc70L8++PC7XHiyHWTH8vg61lhDgtgpMYBZVp3QL",
+	"+grIyYelq+DMt6GnbI9g8+d6Tw7ygiBdR0auDDhbg3zW0OZ+4orfCcyJVsDiuKJM9LnmraBtpDiUf01Y",
+	"Ur9ONX17zYC9acxQb0KFm+3DK0pv+0xdrBPQTfG7dSznXWGYBXzEM9j7pauW9RjIP5UWda1eBlZza9kn",
+	"+91liQ259bWxCaY3CHROAnDHKS6xvqAMBAVko+ub9CxVhVua6dOcdqtYxp6fa+MD4wcprkAJAjb2JZyO",
+	"JfFomOJOxWM2I1P9L3iO+eeEx1otmSnUQrT2oR/SEzS3aKUkq4Ar9azdE7jQtZBTgW0oVEUf06ndkAmi",
+	"oNMZ0U9ZerERN/ClpYwkm87C3tXj01XNMkqFeQXKyvIjY0tHKmf/jjFBaEziiNMR28E8ZMSZiGu1S/ox",
+	"d+sXsIY8rVOvuRLm6ZpoTDdaWvXmHoImGWaCAypKlPpvZmWNeFIWnDUKdJGOTBYUuDmxTzGh8W2pQiXL",
+	"DaPJNbGqDKGnrReABQ0imYzGpomhLXu5PfMJ3sH8XizLP5JXIOq9UHkJ67GbLNhS5mlJ6S3LrIJt0vvO",
+	"4ya5yPfnxul8ld6iCA2x8YZUKVuzXbxrgVKmKVnLzixoOe9ymHqarNY8svjwagLNPlNTpD1UnK8CZFdO",
+	"ayqoQ25BuczhRxbJ5mOVsnpPCF871yDXUPFWV4U8KrRsmVIeExrEY8148m035rQhpGmF+hKKpWs2iY1+",
+	"wnPaU9qHcrW8sC2oU3uHwFYDaG1t6TsnWdbh6TXCTtzY37ey2Eu8dSEtoMAKcnRVSeQvUWWdrUjmK9PM",
+	"fIeU4vOVw3sla2WkFgc3h9E1L3WmdYrDq2sSywe6BT8WeggeliPLzP0OAOW2IDlWg0zbgiRZYKnzI5hz",
+	"pH38fPzln25Td717Yb0bIOTdFY+tUca/Ks+tJue0i+GCJh6SWELMwllsWQBt/CrjgsBoqi/D9C0Ywm1p",
+	"3PbWSqL83wlLqjKasx6Nt/IjsxBak7UOzFo8TCs6AI9t8gVLQpHCY1XeuJrht/mP2EEuX5RtsercCj9A",
+	"pg3tHX9M4jWrI1YGtd2mFF4vxLWR66N+HUXeBM4Fu81ZdTKXuuM6ARvGTs6jgLiNcRIJvW5TCFFUglTn",
+	"FcEVo7zb8DZnLrXNvWRLCobLYzR7cQwXkjdhQYrO/MoTcplE4kLv8IOkv13RkuT+2/RTa5VLlZvlWn9E",
+	"1OtpJGHcxYL8vKp2dfXO2aCu6qc8rljaGWlxaN+ymEUhF1Sg59TgkpECLlkXWnxhmTE47U2vIpOxpMCX",
+	"GbpECjKUSYS9wNR2ComxQL9XCcBnbli1Hjh9qm5JcPpAvbZbUIijVy3rvbVOhA7bIdVXvOdbja0fv9Ha",
+	"TzSJ9PHoJaY152KKFtwFMFb5QP6yEf5g77v3fkewVHfEqbYJ9JiMRkzFm5y8Q7ejuhCUlt6Kx2MehXJ+",
+	"S+ozYIM3srn4rWh9lNv3lc/JvHDJLq0wv/Wb7q3N5Mw378TJu0sueLtydYcsq7QNn1ph57dh35brLA/J",
+	"zAXW7yURTGDMQuMapkk87ixuWf8iiccy4n8Di7JLsA6P/Pe//b9+k7wDwTZiMaGmPBByIKD0ECoPTfZ4",
+	"P02PoADBr7jPyI8TJl5+S55LIZgH+toN91nkXgnES1W5l+XrGJvkYkG2jg2mB5So2fA6jwBgQxXbqdnY",
+	"+4TG4yvxqP+pATf1MdxqWrzjc2MZ+ITiSx+f63/BwOa/xgu1bc0rOM9QJZlWCj7PivUAsAgexBL6mHpj",
+	"6HvdjRj1ARmdGhWWK4LXobY6C2jlH5pGXJOmcwG/AWSNKt6c+DwuvFuryDcs4sMZobkecxEmpWbyhjPV",
+	"DVmkacb5FsrJNfFisdhUFtqnyyFk/qD77JzAU6Bww8cS4UvUeIovzw+qEKE3Qy/ebWf61txp7oMvmFpz",
+	"s+k4MP2CiNHr3iigSn9Mcz+n6/wx8UeYpCSxbD1TbgBIAM4LFYTBLIQ3s5iHsLaFQU8CKpRLNHdUpl2p",
+	"bW9dfMiO/b3+39L7z82wNR2MoD0IvkB16USTRm4TTKd55RK8RAN8GYw3ey4/0HReeg1cs05jrmIZzVwS",
+	"MxriK9IXpm+xI/+Gjbhw7ULD5+QNIi+ocwINnnE59JNwplR3KBPhA1JMovcIf81dH8kbNCTf4tQDPmQN",
+	"b+YFDMO7ZlpU0BHTp52EWjWwvdxteYh9W2G+C9+y83huJlDIvQGgJ/2tKMESA5xm+s7vYJvyD5kbXD2W",
+	"tELa5OtbqCp4Dw/8iIk52paAhK+IZ2jH3oZnAvPOMJdsBuSVFtfmX5nRAywevEtLH4GLpVySdXNE9C1s",
+	"zOjYguTikl28eWmLvnN3pOzF9wubH7Ebec3mHzKa29xeWJjx4i32ze+mPPbGhbWVPqCEwYfkcOiaLwZ0",
+	"wALgKoihrRbmgCDmcIEEzB9B5X9659yC+cwDIEP4lLkJEZQsgS1yZINMhVBdiCeVBwb2k0nAPRpnj/4g",
+	"5TUUE02yhEoasTy7M6lGdpZmGpCMrM/GhPK0SkN1J8kg4GrsdJ03+C/zVMwjRuCW9Nb5hYFfgXbSJu9I",
+	"YFzAaUwftOv0LRC1felYJoppiVh8c/Zz8R77ku9kFOZZdOF+Hk5kFM+Tmfm1sB5ck9VkwsUo/5z9yEv4",
+	"2wg//dg1Y5PCA2IgP83JGwypKUx4m9AoFixSZEwF4oWkT6XLgdxXilrPhqzwOSn0yZZTkSv/C9k8Vyq/",
+	"CzAU7dveMZNgC2gPkDqcckJ7q33r9+Am0+vB9FJaXSj3hGBsbj/xnH6liEX5J3CPS4aJ8NBYIj4fDrmX",
+	"BFqDhtcrqwiDGEulqRQG7U8vGm4iIPVoeZN+fI4q1/tsViXWWKrvAI6FVnSsFpiriJoK4vOIaaNilntf",
+	"uSjIAG7SZM7pWAbpC51iJKa4xoUrC3fmWG6ecOYfMqeumx7G/HQRSBOGlX/OTDN7JAstl+gZUhDFhM/F",
+	"KC2yz9hk9lwpVRXuKDAUF16aFyLFh7JI9fyr9RWCV4ybV5q1D7WqXOjSWHxP7owxfgMy4kbO8C0BF9eL",
+	"2qdWoY2ksZ3eTMO44qjMRdtezK4TJaaeceHh+eN+2/NyorpQCQk+C+dNAun2wqeRb4r49P5k+cOam0vN",
+	"tL308cJ4lz1rHygKgFsfiWlcJpiGfFS4Iz+M3LUMUbiCYebusI3q5h+cX9TyJ2KqrufEov4lvZIyY1Ph",
+	"7loQSiQpgAFMH0lUjinbpR0OLePObqkg54W7ISJUfCP+hLpbrj7J3Dl/qE22gKENGV2TeByl2ZT4sIXX",
+	"+XMUOF1nzrIuZH2gOwD8caDfNazN+iEVbaUsbkELLONUhSPxUX8kLWRbNIg/OEidEY2MVaInx+wfvQzO",
+	"HvN/g3jcS+8IxxOleiBUKDgVXSdgIxr0pJYlWDtdYk7f/TdzUuqD40+ktdTRZVNqhH9Y+PbHcov6bkdv",
+	"baoeGmYlo7htET+WW+YfSkanV+Zjif394S42ZdFgv7PP5MRt2bQXVzhv0986qrnHNxlmvYX4uGD0f3Am",
+	"AY218dCzteb5u6zp/8GJmaAi7gFaRq7YPz+QgoH/wQF4CClY/lo6zLnXlSxkQZ+be1vRXL9zLjBvyy+j",
+	"mKLNXrW8RbO96q45O31uEeZN9LlF/bhgfN/9Os2Z8MvWadF+v5VcDJNZsN5XmNfHBQO9xlHM2+nFPSgY",
+	"4re9qXQ0C+b67oXCojdg2b4VfQGLd97C4eaP6JyLYO59tz6d8xfc+ekuuBlWO3Opl+EDoKIwv4fjz1wL",
+	"Cxfy3oTioZtzHywcu1Jekvcg3PlKFTwGS75267s/lvsLPqQ6WOVsy5wCHxakVsXjZS6B4h6UugJuFZIV",
+	"nytxEXz4WGry19NB5m3+DzthIwt+hDtRysocD7tnmaVui2Vcs8I5cdcjB48Ej2e9IfV4wGOKNOPrT/JB",
+	"AsmslfPUnKZHBQ1mSIlVPpJNCHyzIX9ccLzUkOY5X0uRpvM+lbVk+ZyH5UN+/Wozg7wT5sPtn3WXf+Rj",
+	"mefmTgizxM9TagjnvTt3ffxVLCN2zdiELTn1Kpbedc+w2CUn0B7/kE56zEqf5RqKazwGQ8b8AfWue0Pp",
+	"0aAHbXOytdiJL2P/FyPvqbud/IqumNrUVfD11dOcCg6/O1edik7DjXSnL1++QELZsALlYcyoHzClIDqc",
+	"y9e2tnqauFGIg7q5CJEyQX/fJbYCBHJaTKANQqVXwmI1QHhVBtybpf5zaLMzYFyMiBrLqWheiSvx9dff",
+	"8UjFRMVsoppff43pS13Sf/Pju0uykLMEAxKk//0LvBiyPnwqSyWyUSjMORKMjKk6x/BGDjBdXYmlSVQX",
+	"AgGYMbkoP5x81hOCV/NYmXg7yeF/NwlCIg9sckQQ6NXx9Vqnw0/N+qPP+n++/E+8/19oEPTN8jyXQise",
+	"WvX8+mv9U4N8falPsjdrfk2g3QNNs6imQpEACu2x4wXkaZl1Ofqc4ht+6ePocDEUAgVxb1xYQgxNxmN2",
+	"JYjNohhTMy/uw5zMKpnPY4BLkZPWiYtLAwlZNGQEUAKofrF+FCK0vgT8gJiwT1zFTZjYS199DUfwz39+",
+	"+a1yicnFJU+b5MKucUhnuJ163eVUkD73+5AuAPmc59lHte6in0B4VDs6kyc21MdOTy3mIXMN3rZ9Iu0X",
+	"gi/ifm5uZzjUH/S2fW2Dev3PPo2pS3JZfl/6GKIg/R+4uO6SiAX/cgVpgFdOH+iRRU3Sx5v7gBIJXRL0",
+	"4SOJABwkMuRBzCIiI6JkBMO9ZjPIQSMnrZb+niYqPhIygiy3Bvn6LaN6FU32l22SYQeqF63/4pKO+kAU",
+	"MdHcmXBB+i+HjddSsMYrGnvjvslzwYeOWyf6gAQs7cGMtpavtwX6qcBCYuMTQPq+oUHCsL2X/gqkYxGR",
+	"BAGOEVKuVPNr0n9zcfn8D32c0R/f/fiavII0NSjSbpLnJpprMmUgl1oKBXFoGLEZbHrYcGoZtr1m5F09",
+	"OBwHOek8c4mKacDISbuTPYftpE3QGDvEmFPKh0MW2ZWdMBrrYb8AMFxgCn2TNkT1EvosnMiYCW/W+BOb",
+	"9bt4fK5hJX0gAtdghkrIMoHlPTeHD2jkpNM5JyrmmlsQEiUCEHD1qSMX9gBHDOE1NOPrnJCxTCKFI3wR",
+	"RTIyJNSnE3SdcSmOJpEcBCz855+VFP2uPjuwI3DOVSyl75KTVtvsnKZQzRn0b8cIqYXdgRQJuVJcjFyg",
+	"cT3Ck9ap/uPMQqHGkNMy4D6kYD5CdH8o7RJxD673H7vkpK2/TwIpRoClOon1bx39n2P9H/3OTodQyP3S",
+	"3x1EwKrM+6BrjOq7hFFvDJsIW4wHCHQMFumv6M0+6ZzB4p+2jk2vgbcsjmaNi2HMIshbPW21kAfawz0A",
+	"5HpFuKEom3Stz+uF57FJ3LA/9ckjvU7DyCU0cglTj4liAZQ4Gdavv21Wn8Q8Dpg6N8lUSLtISXocfZ/F",
+	"lAeaGPR0uCAvxEhbF9h00Wc3LNC6iuqC/LQSeyaTCPhgzD7hmQAa19/o4/if6881v7a0SkIaXWv6ydL6",
+	"00OMiWFABzSGBDHyqFJa9R+f62NveRU8iqyp08GM24B7TCiEN4BCcudiQr0xa3SaLcd0/HTGcTxR3aOj",
+	"6XTapHC5KaPRkXlWHf3w8vmL1+9ewDNfXAcW0ek67+lMxRa1Kq06cVrNNt4nJ0zQCXe6znGz1TyGmGc8",
+	"hnjmkf7PiMVVOL9gKOJZ4KpJIHjunZsNG1IeKMMO4dCzSP8cJQIq10xAXoqXvtPVH3kpfPYJsx8mUk9I",
+	"f7XTaiFuO8gbiLHmqPVnUw6T9mf67ARcXGNmvPSSMIMscI586alURdQ/4L/+5rjONZsp/UtzyoKgAbt0",
+	"9PP0WjV/xtS4kMURNM91juw/oVjS54Ip+Bmy4PSrbApQ+lmzvM0ZDYMMNPXWXcFc+dsy6XHNQKVdVGU5",
+	"XnQzPOPyl6ULfvQG6a+QZo9uN5WEIY1mTtd5DYiKVuGwSSiYiDCCEPs70AW1qu1WLWnVscIT1CRvv3tO",
+	"np62QZ0RbGqFuaYm5pMBG0rESwI07dLT9Mf3f3q38WHCc/Hhs0ODkdN1XvjfvruAeqcb+Ktzeto+g2aN",
+	"+qPXb6I/9f4afvrpPf3Xny7OptNvvnvyMpHHNz/97W9PLz/94fnl9P98MxtF706u9TN6ZZ0f//QGcy2c",
+	"rqM4lBA5Xafd/uu/Xvzrnz49j4Y/ves9vZy9/99/+HH0dOzdvKET/iqIpi8pfeP94c9vpfPlY+3DAktS",
+	"cVZgpts+KvbFoGMlEQrLwklBa6XkqID10KB5y6OBDKTW2Xl20j4pPRYFW+YdvPAVi6mpPdnstGRtfpQ2",
+	"eScyik0b6oWmR858C6OPrmPw8DM+r7mGeb1m9I7raALqJRGvvqmShdmplYwPXLc3EifWY8JH70P1N1Lr",
+	"DnPgnNLne/qOXsjisfTn1kNY3yIYn8Vrt+fbWC/LPIOvGq3h+9hMa5XZFdtw1ZhXoVVWb0AV95y5Blq9",
+	"iUSXJCxBbdJddmwrKDpMr2+Zqv8gpySW+cKpSoq2EvY2kv3WmrixTDw0NPTQB4CSpxgjfSNg+6VE/QcU",
+	"6ZvSr8XCdOR1fQlsvl2yCRcBv2FbX/2XaJVDEqNShOqP/M8q4Wu0ktuWH1T+VE+zK585Hox1azRmnDl2",
+	"qooNYClqA1+Vi+K3qaK0Zzv0FlBSt71Dz6kobhGuXoTt+FTlZt20NStq2IqUqk37prIbRhPMVWj+Mu8Y",
+	"ccEtAmqUjAi6Uhb3SqtXF29ePk9rYiY0oiGLWYRaUNnaZLcc/cBDQIm69ca0XPTWO19iuztTMOouoE2Z",
+	"SZ2Tvlar+2X1ueARgw8Sj0YRh5pHcIhBkYTTdf6aMEyaR81cr5STP1wpuABmNTfM/xaq3hu5v8raPC70",
+	"lBTBzBYfoRnJ1TzCcNng5hGS8uO8tYa/dBAow319LrDaAXwsUjBVMQTzQOHTC21pP25K6ljY/OFzAdXD",
+	"6bQ6TxqtdqN1etl61m21uq3WXxwsNnda7bNOq9VqNeA/T/V/ntk/8f86rWwWzzWHMyWxckieR5IrRUVM",
+	"/K9eqInkufAJkGr7rNNsNTvN1lHnZD7XoVfz+6224zpZKvKiqvOxCCVRNd3UXGx/+ThXqy2SIKivVVha",
+	"f4OoowsM8kfByMRU0W/KI7Mq7Q/FdMCPXwrs8weu4rnSPMsu879C4rWtV7H4UaBclYZ1UPsCNH+BxGbY",
+	"sjZg0V8B3u8m+NMAxdzUTltBp3kKOHss1YZ0BkXWLqFp20lzLxfk+ctv3+p/wwEBhP35ehZ7M/JpGaGo",
+	"hb5Ri6wZqSDdsJV5c87j+ic2c5A+QSB9I/3ZaqS51xS0+uG38BZFPAJzouaYWLvGSq34+VLV0feBwWLw",
+	"A7794pKOqt5pbjuCe764zg/SWwrUae9P7zND2D6BY8R2jsKxmCRH47VJXP8AIdGGBEDND45pS1ymQR19",
+	"5v6XSjXqBEI10Hos7bsqWLnPIEd1mwm1gyxbJsvcbZDOy3hduvmyQyFnah3XoYEvK7P+b4HdTyyc84Ij",
+	"X6RZAJEVZBYjwAVdGQGZjfvOZD4ME8VMuT+0lBHQTGfIYm8M8RHB9I+sCTEv2xUECh1BezyHsCIEGM8x",
+	"hKXyoemTzrNFUsTjtIEMHEIUdAXhB7VLDVi5fy4ThAWaetY8bTfbrZYhq3W0MBhdHTnU2pEcUmbXhJzu",
+	"G1mVihYLkLEeZVXIEOvm7H5ek/JKtdILrVJ6zCCpRGQkpV9FLRZmAaimgjrw1i1Qh7ueMnmQi5lcNNuW",
+	"n89xo9W5bJ112x0zn2Wyc6HKqVyYLrwzFaad7QjTB0f/78ZJXKR+YsCXN+QA2pBjDaNtbpcRXII3D6Tl",
+	"7fYpZm3JwMdmdSCqARU2IhQytPRBH0XUy0teSPrD1ZiTwFW8BKabHo13OO0DR9lPTbuMW9iT6kyV6r36",
+	"7u333//l2+9e/eXy/f/u/PCn16/ff985vnzz4zf/+n9enBz/2Tlwl1rc5Xt+w4hBuGBT41PapvGa+Dxu",
+	"YP1MpeH6mk2ZijEts0leUG9MAi6YzU6VxOcG7ymWFhAQkCXcFFIBf01J3uCRMOGaf3HA4oPcPpO/SP77",
+	"3/5/yIauBGY6Q+IiJLlyzB7kYkQCRm9A+4cRYZP9JVGJLBZxDhl0+iYDN5xCiUQyYETemCxTs6CYNLUY",
+	"vHiNly/0Or642VkQo8SrbmDVuCKJMhNFBuyDa77Mrw6IoNvx6evlN3mZnj5skZEpeBCq4h4JYGxucwSI",
+	"MQafjukgYOAHNahYFt2Dq+wkVkYcMDe3MK5iE/O640LR6i35WHqxbmTe5/GFZ9xoyxYjjfJkx1Yvx89y",
+	"UBXryS3LBvN+LWObMQXf50LFFAyEso9Cj6PS/V8KbrsQpaz9wViu/rntRZfMblvnAtb2IBnWks3H6RPX",
+	"HOAiNbkDymm53tFsd45PTp/8JYVp9HvIaUG0j01iDHz95Gm7nedy6SC/yUC1nY2MFHCB1H7GJEghJXaL",
+	"qCkAaWTZB8ylxgtPUL5uEL9K+fyuA1gl9ddlHr5ioN6C1Kbqgn4YFQWU/FhNZXWFcsskpyIcIS5cdY4u",
+	"Da6VBXvjYhE1DsHkwIfHY0UGbMQhjT5rCN1XXHisp9hf+64BgGLetcLEX5TytkMFpIYwGiBkH1xXfCRo",
+	"nESseSUubSmJTVEH6DKt/NGQ+U3yJ8Ym2DcK7J6vFOnrtzEfq0MmVIG2qA8L2Dldbe/A+NMaBi+JiRwO",
+	"CcXBMOEbeaOVuZgJMphdCSVDBgUEAGYZKAkxPAOJzEdQRXDNZq4eGqDBYFR8MCOFJyNmAAea5BIzwlHU",
+	"MUFM2ypjk4U8CLSOBTLgHMuEjGnnyVA/GJvWJb5RpmBXDe9aolGZjuWATwhWX26vYMnM32Oqxv00G2JF",
+	"Rev8Spx0zkxyEIXKNpMhoFIUZqweM9ndNAjkVJXpZ3h7XkO7NPQwp6DNC5IRF4QOYxgY5ACLa9coqbS4",
+	"WLiuzCeMRgHXo8mdIhnpFRkJ5verFCC7fuUCyTZnCLngYRLmUe9zncxKawqpGudqBcR1k1zkD29W4TEB",
+	"eNNUO+K5g507yEvHrz9WmEC+O2GrcUYbw4+fn5yUdCjcglzlUARveRiceaerBZl+sU+hB0e3pdmq3hSE",
+	"TLtVUMKMus4Trz18NmgNTocn3jPaGbb8Z8OT4Yl/7HUGbdo6Gz5jT/0n3unghB6fdZ61n7aetE5bJ63j",
+	"VqfVbrVaDg6olxeuerNhfJrVw+HQY9reB68ZNuJxnv7rp/zn8GvAG52u43UCMQi/a/n/54/QuwQxT8pX",
+	"pt1qogT/CzQeEXYlW6tJzZ9ydFMmON9bpoqIWDsXnz9lkKe1BOiipR1HjIbzwjMeH2kSm2orSJNGqUPu",
+	"hebeNAhMKpQFYcylhoBMxVotYt+nWSx0nSKPTI0ogCNCMSfUwjCfmOrcxzYdxLr9YinJlNHrc/DZ9YXs",
+	"2bf2reVswBaRYUDZA+GCsEAxyHkryRgB9fKNne19JozYsrZs6R1PRhHzYjKWkWJkACwKgWun+duU1nSI",
+	"H81IxG/0yGufcjtxjAjVi6qdLJ4FfHzrBJBCHJXHrzL80Em2fwsp1vqYjxIa+emM8uc8xQ6tUg8vx1KZ",
+	"lCZAcp8wgUWXAY1zHqYS703dXNJ3GXzpA8okzaVy3nFC6SoZpFs0eX0/wqo1651+WsxmrXSYGzq2TJZ9",
+	"mvCIqfwjnUbr5LJ11j1Z0ccOwjhRZd/PvUzb1j06giE4r+TfeBDQo9Nmy9nMjDTHdNc2pIU/K8t/zAEI",
+	"5yGAy2os5ukdA1ZM+FsOU72Mb8sAaZIXCLjNLZSABRk3BcOamZzkw9tYQGB7T5SVDzDhm+3ZjgS7jd+/",
+	"EP7uuP0L4VvjbZ0NN79W6jFgOmntw7yyCaXrfS6gdD1fjtaf5/CGR7iEGp3GyqHsF6hiRuCGQHrXzL8S",
+	"VkehAb/WBjoYbVqERzQAFShBzIxUmdHmHDxrjGWwM11rDEHRurb1YeBXoi8F6+m/e/rbPSvN+5lOltfF",
+	"sBTfwk+nQ1PX1jKHCTyCf0bMk+Cx0L891irblAWB/uzxlejbt/bwOC/9sFaZFYvJYAbz9LWxqGKoz+hm",
+	"4CpGkzJUgnX5/bzq059TNrWimJ9cTmHsnCGwi5RonWtVKpzEpgGVPl5mM8uMcn2GXgpnE90OuvI7aK05",
+	"rsNCraN3HcqVov+LQVDUltcBCd+iAtbn2jj0HadLXRqs8QUp8Q6MNsLF1uuJ9JuJOSab6IP6NomdwasT",
+	"EfKpfthfJVbElKraX8u5v6vPvPH7gS+oSd7rEdvmagCDk/ZPw2JX1zyAd4AqymMyojeMKEmGNMJ8BfhW",
+	"s/Tw/pjEuxEMZn/1Au5QOoDHS6UCsIZAkAm4h6MZaK5LjFxYeLPd2M8iv8nGV2zgjLJdKO44xrO0boza",
+	"dfUmvciG9BveLnAaWGFeW5DHMp5Ub5RFs4mzKhbrEkjisRbgnpYuhE4mTfLOeLC5yCSd7UgFnmKPkf6R",
+	"6bXcBxAixcCPnM8Xwic0nXNBEsWyLk8yKnonzotiasEXUqbQRTK4/PHyzb16JLYnhqyf4U0k5XDn0ujH",
+	"yzcv9IKGFSk2WemTi1hycAR2RRLou48lnCEpMJyLp6uW/KrMmEFEnEUqsie7mpreRPKGKZSl1ASkQBGM",
+	"bR88OplgXp2ba0akjNqWUxNVjmAsIJLW/uCAB1hQWUVISDZG50216RIfHk7n3smlqOTVpg09btOQOedo",
+	"3h15vDX7BbhOpcUisCvnJZt7H+RymURijkxIudivQSl2Oj0ktxJa8bmig2CJioCBzQJfR3uv0nIqlSGm",
+	"IBIWOpUWjINvvVpOmNHt2dHfpgGjp/aWhfIGeiGv555+nUYOcYV3dVTfxXJCEqV53hp8ffEs2mPUwJcs",
+	"NVFM8rMiSg9Cs2rjWqp38mrqKRETbFpkIAeF5e458uVecOK3bBJQz8ZhiuPZMj+2zX6rozQZYG/OIrMd",
+	"NM+tzZGLlIJiYf8NaR5bQQZ5nrYlPsCC3BUsyMt3P5Lj9pMnjTahwWRMG8cVowFvJvxQj/Cem/sroUjM",
+	"EbPVJ9DCuuLb9toC/IeZF/TdMxUJeqiIphzwIYP22D18/raR2HTZeDaRgRzNqtJHs8urjSd9sGQgb2gU",
+	"p0QFeIc2TypiIxoBnjc0gwV9yPOwY7WMUreJVhrKx/vXpcm8IRfp33cXA9woWoZsYOeIIfk2amURs3wY",
+	"KddB3bJqy7w+VqKELMNVehkrYyvC2S3t7K45bRSTWPp0pslIcxPQi/5WdK7Y8wFufHoNKXkZ5AgCz0KD",
+	"QWVgfavAQJ7bPsj3rhxffA/RYcNius7rF28d1wkM9C+s/xA7PqVr1oM1c7oOl6FpYODnyqwQJ91nFsya",
+	"XIyoz/6mJwvMo5t7ld5lHrKeXmc9mGHEPXr0mtOQzTDHTdM5x3GoMdNSz3GdMAlinjVoXqFgG0d3P7Ah",
+	"ZtNLKO87mYiHjhpS6MI4R+Uwv3z77wXSrkyaLgH2r4ULYpWtFAjPNKYtzbcasTilyM24NDrlgUJM06ul",
+	"dLbFUsdWZ7d0axtI4yxXp+K7wxipprNMId+bmsUlshGBRpYQzcpwIvjkclCRN3qz3UURqeVmAQLL9JO2",
+	"+c79IzgmyiSwH2UvaMALVL9ZxA15lipmtsfB6tIUT9C60nTbmCIenVAP9vik1VpZKbsHAJFqStnL+t5C",
+	"y90K9BBDLl8pMonkkAflhFMtXH7HhbxVlbmHktxDSe6hJPdQknsoyT2U5N6Nh+iWUtycUF+hDncT7bim",
+	"frBGFe/8XA4lvL+rEt5t1+QeinEPxbiHYtzfbTHurUW49URnoeD2bsRmUb+pEpgXAKFuDCtFEgHtfPvY",
+	"O6SP5jWwyylXrImdYUM6IwNoAhpHXBMGedQfMeEzrXYyEfN41ndJH5oBg1Zn3uZeidyPEaNKCtV/bHD8",
+	"KJmwSElhKntwRMDwoWdt/699LW4jQMwdzEykcSyn2Ks0xuwUlHvQ2DSBwmThQzXAmMZwn4x8FqFkH8wI",
+	"+0S9GPsOM+Exl9guSVdCJFraQekxCxgotk3yMi5kOA6Y0ouBIL626SfXzNqTEdMKRExCqWLSD7RR3neJ",
+	"hJQ10Oi6aZNWvSxKRrGRYiY7vBfLmAZ94ktwpo+kbQvcNH1CcTHmBSa64uHkZXFYrR1M9f7CSkKhgWk5",
+	"2YX+jkeeukExk2eSnxrCh86ekDURyakCCa6/AfISjrBrOt/OCDT81FPWF0MZQoNW6N5spp9FBsApf06o",
+	"eQeKEuN41AoNt7dp5hxj71r2aSKjmHhUCLAH9dUBF8w3/Te1wpZbUT2Z4krC3FfK7EC1UGrZZmnPNhm2",
+	"exLLEdPUcZ5vC2SLi3DIikSJqPL0fDNnhBwqf1ep/HWdrKl4D9wMjfkfUuLGi9kfQxryYNaz+Sj5P+vk",
+	"nlwYBlTCPEgJ71g1v6Ezl99wXN8/xBQzTVxdopjeWugCOdMEE1LVNV2JTRULDt4q75oxaXUPO7OD4mZw",
+	"My3VezTQIo19mgQQZhvSQLHyyc354XjMQlXDIefqdXiJN9tlMH9maiuNIqo/lQj+14SZy0aYqngGrVz1",
+	"d0qO8Nv0hGh2DIq5T4HqA4rB7nIXXnqulnuY6jiXqodg1P/bB7HM61RvCB7jN6uugRYZWnZvYwnKv3/b",
+	"AtgRbDr/zJmqoI9uKUOCKzUTpRS0lnUXOwZIKByCTwmK6RM8nhEaSjFChaGqd1Tu9q2lroGXAwaTJcUt",
+	"SZnryWFPRnzExdZGgBlzcpIEaPrCqlbkzqV39cxdNTdj/sGlYwnYDQuWUpzRWO2NNQdR8mx1WzFUv21C",
+	"IbQ0Pyd9bHBUKl6rziw2/SsTo/gyaNAcYSLCjeT+HcNnoLoMxvwYkxV85mlVFSyzAVVcYemOwiSHAY/i",
+	"cQ+ouOu0z87OwIRsF670JhHzuOkBPWM0Ks/rWIBkzsv4rvMtp0GguQgsp/31FQ2pL5MVwTiKWSBD/S3I",
+	"t8go2ORifP/yNSBba50RPgm//vofv/xd//8v//j1P8kv//j1v375+6///ut/OgAvUTzJXQcsKNNex3JD",
+	"WIl01u2C3gOZMHrA7c7xgsaUX6v0YuHIdh3bmlVzuK4DvgfrQ6cTbjrOQqPJ9IStBJC9YV+2XDTBeNFd",
+	"p8yMKRxR5/OVw/0rp3tVa4uvHPcqW1J4LFvUK+fLVZE9Lvrwc4M0plqZkHKsMVYcK/fdTM3MTuuVqDN0",
+	"Nxuoaw73raNFP7exx0miLXtrYGrlUAZJKFCNPIcu41hA8rMEc2wwI/1z4z0XknhMG4+JsNheMgqTgJbM",
+	"vjL24S4Y22mHuOlYBgyGgG83bpUt+3wKnpTKpFrXWuRai0FjFapnQBUnGdnlHEJF668S2xTftrmzqCqZ",
+	"97U0W00D63bhilyzSZxDvPQNy4XGQ8iuCRjSiPsGnLxJ3jHhk7653nfNChi3Tu4VVyLParBUGl7RN+Y8",
+	"/GF8RH0wJcc88L9S6bcxmADqDNUGJtOEAUYX1JZwKtzUJ2MfvhJ9qmBk+jgBskKcniX4IuQZZw/gqZMR",
+	"ueExDQgXegdV3CSvwYYyjrCQK8XF6JxQAhFJ0GqsF5IqQHuxCzlicczFiFBMJSFp7wqAwyB9IzDRW3GZ",
+	"rh6Cv8gU/MUoj1LlT5b1xRQycjzmA5CMojPyqJ9f9aafIJdkqv9YL3HAr1kwuxLp76m3C4D28HIvvWq3",
+	"yqPC5z68xkUYGrOFGc/rcb/vkn7KxfQf1knWBznTvxLg/bJeQdei5cx7tc7JSOozCN8wkaB4zELYR8CM",
+	"oUFgHHEcVao+9a6FnAbMHzG/l5t1k7yRSvFBwHKTVta9AxVzlOSXrGsK4nhEppTHyvDG/lH+pehnyiWw",
+	"c9+esdwKpBnt9lq2aZA1H0OUTUgSyogVBqEwa0/QUB8kWHAIwXevhKW8ngGg6JNHhqCp0KQqZqFMFDGZ",
+	"pJqWYurFkODAqP8YtghT4XqDWU/Jid4HcsOiAQ1SyjOBHwgNeiyK+ZAz370SPJyY1SRwGvSj+QnbgNFI",
+	"Sp8MAuldYyiyzDeG6lwxUeD+Mve1WtHtPHVvU2etGgscNtVQrboODApCbj6/4X5Cg5zmCJkroJvHY6lX",
+	"wAbMvqyqt+6jLlpDq1xH39t2VUF+y3/fhstCmEZfZ54UMuTewbKpbdmscajLe+/ntMcHW7FS1KMraolx",
+	"oqn1sVxbHiTC1/R6S/1KMRa6Tqtbq0pqDdEnUNNCLgg6UkA/lNxnvtWeIWqqJOgeJvZZJuRGLC5KuA0r",
+	"YQ4s68Cy9oZlZbbLvlQz3G7Gm9zH1GBN081XMNg3MNDdDbsTXxibEqEBEVozzmBpEKRhmEs6JFeOiYJf",
+	"OZqLXaUM48ppkv7iAeyTkbRWN5xEEksyTILAvRKpuWNqKFKMqDJrlCoEXqCQYw3s9KR1cl4s/M18EUVG",
+	"m2+HfCWWVzCV1z2VceOy3OT7Lm9aCMJ0gWm5KYP/507nKTlrkXaHHJ+QVeCmCm7TrVZCHUTSQSTtpUja",
+	"xxK7GjpxWmhXWy6tpgof0Tim3jhcWn/3Nkv2AzgpzbgDfVDQIZn5ef/73/7/CuE+YkZDzN9bDVDnnJTp",
+	"4EQl3th6Q8uLyqF0LjeXQzrVxo0UloTNoV6o/NPmUs04eXb8sAapLNsqUNK4u9GxrpcHba6KIdjcv/Sm",
+	"fLzLkK/JXTKDG0gZMCq2Gv4uusDrC5Ql4qxj6/SHPGBWbE2oUhMZxc2fJyPgbHw0jp1uu33cqi3JmP6w",
+	"KQKzqWw95VEBAm4ArP6N+Q44Kn1OrczhIR2xo58nbGTEDr9hfk+Naef0idN1nrSOW8eUdTqDs7Nnz560",
+	"Bx47HnSeDY+PGfPaA/b09BnttI+9Z0+8s2Ov9fSJP2Bnw9PTZ1677T097YBwEYrH/AY4qCNkFIL7NP3E",
+	"2fDZE7/1rP3s2Yn31H9yekY7Q0Zpyzs9pX6rfUqPB8OTYXvQGbQGzzodz2+f+k+89umgNWy1aOsZJK//",
+	"jTndE8jed514nIQDAfDsGIdbIrPSPUkmgaQ+eM9rrTltFwSd60y5D4WRT1qtDUvLUqLaeWlZxoFLjaz3",
+	"xjrB+xjAQ5V4e/KM/P4MrXKQaYhikynwo4CqmExoBHPqa6Lsnxv4aagn0gMGvYPif6OI3zBlMunRXAqA",
+	"y/vM477h6obVuAjKGGPRWPdK/PHNi+9d8ub19xAde88GbwiQnnLJm2+/w5jZqzfHLnl1cuGSH0cjl7y/",
+	"+MnVd76Cixev3mJqPFpe9JoJG7MDkaMHpHmAKYOC+KjpCnEl9Cy/UuQ5Dq5xOZswEibQmSFirElewlDg",
+	"zRA8jliDCc3oMTKpB6+l/JvX33dJMoGWE6b23phnqZnqEp9BhAq+zUN2JbAYnIYsopjozwgXsYTY37k1",
+	"a4emystUH2GQWkus/hxT6tsId9NOR//AhBfNJlqnwdXgMQk4w6z5CxKxCaNxFlRWNGSkz02BVi7e1PgT",
+	"m/XTZhpwm9nQNKBqArVYIGi7dhgdCU+Xma/Ndoeicxnl6/5q6knnc9HIKqsat8JoaTAtGMKYmgIQOwdt",
+	"fR/bkUK+uyHoWEoS0GjEyKN2q0Ve8W9cczpJ5xT/1BOw597Qh/VTyMd6oO1TM4IZYkQPIPdAL0geBbrw",
+	"WRZO4pmLHRNwoFoouWm7HBhC2i4BXLNgBbi5AXNBJvwTCwwuHb5lTBGXrG+OjHsl5nuHWA5VXLuFo2Dq",
+	"G2SCTVbw/XoStmxAb419LcoQqBrAagqPlbsr9G0Zl7zbACngf2n6P9J70UAFp6DzAPJH1/kfb779rtGG",
+	"Jll1dYmCTJtEepqxKVnCl5YVJqZs17V1MXOMCdKPMLk/TQ4ecIF+nYWUc+7XykzHKa2qz6ZzXkzxX/hC",
+	"Qc+Zn3gf9R5rH9CBAnqcGkrIFWRx06pgMCum4GSGGQ2wLCEF5kxVKjMCA81l3lhiHGTa14KRsMCNOTJj",
+	"V1PamH2iWtiFNOjmOYE+phRgNQ2TnWK3PS0wsSVj7WrQvCPrgzVH4DBl05BQ7n8nweOD2n9Q+9dW+1fX",
+	"8Et9XUa7fsjx4rwlUeoZw0mmCkE9OyKknxoDkHDt1ulZ60n76ZOqFrir+8+OPue4/4ZhZtBF4NcslIIQ",
+	"iyGdafZeCqtY0Ag2c2Mc2NiBjd0zG4Mua/kTvRdO+9tcHBBHtloZuruxoVthKvvj6SiF/iiMFVysExqP",
+	"czhjeUbnzOtQqyCwVUe0AT7UmM4qpjM1HyY2hr5JvzGBiDpx45w1Cf4OU9dtCtRjes1SQHUImqO1VhpL",
+	"rogkb2KabTuQPM8BXaz07Thr+RPvATfzFmVnDwN7tyovz01nEmwiPmCBiycR09ituKjNOLansxzldqwc",
+	"MyQrtUmrJ8ADCkT0FqOVpqFekxy3TtIQoV7qBW1mTFW5K0uwW1UgTdKtClaQc6TCFZ8FLGbABZ6k9e52",
+	"1Fl/5bLIoi+nYkN3y1vsrF+DIQ9XuPW1FCzPK2qT38QfFqnvVifJFxfAb+TR16s/iBrW18WyNs3cB7OY",
+	"qfJK7srXlYNMm2kWqB8xThqwnqrkHAdTOlMlY1icgHUtfcvVRGraROZV+r5+Rk591zbPM66oZd9YjVd1",
+	"Wk/2cXs33sgqRlLcWbsfSCqLMICAsYZRGU3bS1dej+OkPb+aUIo5CSifk1J1JjHni6dRvOsg27eGYa2v",
+	"dG4RpephKKHbk58BF9eY8/Zb19pLw6Pf2SiPiV5BUR4IcyAHE/rqq8jrG+0G+AfAa8kJEwYsIxupUR+4",
+	"IpMkmkjFSCJiHmjSZp8mPIKCYEEGbEyDoX7ldCwB7QtqL+FpG8eEUGei2BLYrHN4r/BVFjLLDYXPaxgh",
+	"vTbqCM4VooZUzKBuz2J1aaUF7lRp+Mf0uTlZT4NJjZfU0Md5W03GLGlFXV1G/D9wcb1JQ3uzIZjDCc+s",
+	"YVHoQaxSyrWiG8uckVLXx6lxfSzOA7vmdp1xHE9U9+iITrjtzN+U0UizCqDzo4u/vLzQ/+ddPL/I/m/d",
+	"dagSi/pb5+SasYnJJTDdrakyu25oZ9eC5gJxbbG2kzEfDh90RV8mbIrd/grtibfAf3POryoLxgDzHXda",
+	"JvBLptzHoOGYj8ZAmUBh8yRl6pJVatLkouIrkvEt7tvLdBYHU2OvTI04tzEHY+NgbPzujY0LokKt4Ey4",
+	"FycRyyt1B4tjJxZHhor/OzU5ENUOAOIxpcSj4qtM6lo4G9CZFUCWWzvk3Y9vMCns0VmL+MiiiaGexyjt",
+	"U7V7IaTDbwlLAFR1vkJ4IQRhbzck7FHTs8DGMOvGHAw4/RZiDu56mWOHQPMh0PyQ82UeZghJDLnNFabI",
+	"PSBBGDPp/CxX2Z7UHUSPAFTydyuJXuZsPQCfj7Hvh4X5ssBJw5zEOjdHz8gZkFIAkoS9Q2zXEhBOC1Lr",
+	"uJUXWEvj4+e3tYMsESuS+/coVNb0SmG1LbRg0aJekVhm3WxYoNg63pmf9Lk+hL035Vl6GYtRCRJSH1yw",
+	"LIrA9NoGh/JoxBo0irTJtryyFaKHSRRhrQi0vNGqWJ8JH2qg+7ssX31OI3aRH/XDqmGFPj53XL4K33Bc",
+	"Bz9Wq2j1srRylDzS5PsYUwxi8gjLQW1b0PkJPK4YZ0mB6R0WlJrmY70U8FL1pjwI0lrW3InHOlw15hO4",
+	"23HXV7Ptx6we/QctlRIRkz9Rn9MY8BLq6OI1P0qfoXosoxV0xNYp6KaIaFCAOqijkW4LjHiOfnddewmw",
+	"pRETlSC10MsNMWH0rpr+ePopl8gbFhHbsNI28DUv3LcSzBfCtLDLc25j+/t0ZtOFOLZ2g0Z/ClFk0c9n",
+	"evhhQpE53V8pomkJ9aqxnIJ1z6IbVgIJa5Fg0fKvUYRHatbgmagC91N80Hy0z7xR79qIkUd9IeMe7cHI",
+	"+o9dc1Pa1tCGNYcJuuWirI1qYeG+UvbRDEdXnxOTE5UhgsBUIKKRW5JFQYazmyOF+wXwXMYWa7G3Es6y",
+	"LlO4S9TKg3i4a/Gw5qaXozriHB5yjU4qcSrgHBF8GIUNLXCDRRGzqYp/9Dn3V28rII9lIdpFxrYhSNaB",
+	"aB8Q0YKfqbD7e2F3L9X8bE/nOkS4RwUohZGWufMK1L7LWNztrOde3aC7XLgqDf0PBswEPZ3QJeQ8jZcB",
+	"nAUdBIwMZuAH4H6J59Lk2hEa6NtnpIAzlsKg6du8QKq1/ZsbK6oP3sn5k+T+W3zdnaBAHgTcAxJw++hV",
+	"Xq5lokt5QbwRuxtlvuX1tU7TlFYwVe1Tfl8L+zbO9Z/TNn2xJQ6iXwC6LjgxpjIJfMixzDevQW8ljQnD",
+	"RGM9LUzE7Obtef06ZmBt2AwgmrLeoDIiiaAeRA0FB7SmhcVskousuU3asYaq1CEuI2KhXa3jwPTFaa7r",
+	"ENe6dn617y3NQC+qFY12/1PuZWYJJxYAiJ0uMJ8enbMR0sYq+gZ45ZeP6eO9oYx6eq8L78mAZedfoOTE",
+	"iI9KRNb6TCG/yFUd1bmy+7n79lrvkRTycyUq5kFAAupdq30D6F6VoQD48fIAFfQuilxTLBozFWfdtABE",
+	"7I6CVBVtq5/bMT+s8BRCPd85wKr9jOM66Sfrg6vafVVpa1zlycoWqfZaTaxV2x8KH9tzqNMUCrqkmRL7",
+	"BLvu97ivD95HN1v1hddYfam0AVPNsXbadZo1gQbIJxwNKzMwXOtiP9gd98g09LrzcJRhE9XhKLrYHTDP",
+	"zlM+s28IoL5va8dMVuiUqkzfNGEWkxp6kbFqDEth+M10UxtQ75o80paqH9GpgI7yiWIG/YdNgxmYsWMW",
+	"+GBKXwmqla0RFVzBUXqsjWlvbLs85JHesMu7nDBRbOSewlKGEnW7rQJJ5gNWpnVccQHme8eRR/30373B",
+	"rO+S3N80TiNbVwLVWwReLe35mEF4IJyqDWylAyiExMrEmwlepR0J7i9olV+DRRZhK9fyK6dPZpO8kolS",
+	"tBbbrMH4zs408cFzKutkoDkgdl4oZ6oiZtEk0mvS04fZKs95BjrMM1A8J710Mk7GNtVYK9P5E6+cVRnf",
+	"HYbcDnLvbuXeijv9m42zWVG6PM5W0qW3Upyu3zwttVmO2HDIsKlHlfXynYyw6hqOQ9YXF/mzT6Qot2ps",
+	"8mzaQE2r50ZmTqhCWGxAgfXpDHCAoczXb5L3WlhdiUyP1qpyQWQqaHRqDqzqk5gFgamjhY6kJJZTGvkK",
+	"Bt4lFGpaQXJB219jNcgkDvgNTCGYkcGMUDJjyiBV4528rmytMrRe2PWttrgWvHeAha2lssQCEiGnZfZO",
+	"hUFB4/IaSU20DZsdtBgE2JIVYe2TutypY7ikf4uUzHZ77c/kD1DdB8/O8u1vjGYHWsEy6ZZ7BHcKXAr1",
+	"2OD8gdFadpXKr0l8BnUDYAzuUPc3Dp1F3R/aepNY7pENsCZn/JydsS3kIZR3j8y01L2rvzroMNvVYS7H",
+	"LKWSvYnKLCNxyDnQhzk36j0h6dKgeW6YJRHznMDYZZoB9mdf4hpmAYPGesol1PcjpqzRP2FygpjIcRIJ",
+	"EsudVjHYcR86cG2/A9dvp5hhbbFjiFFIaBP57tW7NNNDJpFFv9hmbP84q/nFPpauM0GPWsYF1ov90yGD",
+	"LpbK/NHTJOd0nZfopwplJNCNXyshgAZJaVfQrXqSNWnv2pN8e4wQ3MljOc2y5D0qTOccA4S/b118S13L",
+	"7xiNwJs7hDZMRCThgEWEfaJeHMwMxIuM0hOP4ELQJxbSDNiQf2qSC3WdRvxN+w06ZF1I62eBYqYtFYCe",
+	"WRnyP3dZyiAIa4SUB1ZsAePCqWZ4rML4b/Vx1WbtNRfpvBHlxvp3U2okRmYWUF313JvVnl59//16emsx",
+	"tNsYUH1eUsknVmUD++hXPQiHTYTDigfgt+purdGWN6ttSDnIdtrxWq0fXAj6X3dYypAO/Z4cCAdivWdi",
+	"tdjZeAr2sCX2snqG2whvf7wL2VDLnQuGzO+ojUaNnhl1k+o7hEJiEt7GxWi1phhra1vb7oiRI3qTx2kI",
+	"WEhndWNoqx0xDnz1N8BX9zGLvoZS89zUx+9GqbnPIqldceSHXhy1KcM+FEUdWPuBte8Ba7dVUsY/tqw4",
+	"ajNW73OlWU4SsTo1DV2THcSE1iZNM/pAymuLajihUSwY9N2+NpfZp4mMoPEx98YEimWgnTeZjmUIvSAg",
+	"l2cUyURkvHOF6Fd5WOvb3MQOka3tR7ag/AFa+nNVyNeqGMV8Rs6KonlbkFye/swNZ5oZDKjiKosXb1K/",
+	"ulqK0tNb8jFapykerqYWgOobsZ4mkQl8zYcqEvZJ71TNbz5pr5kWBRWuNiO9Vz+LY7PQVUa+u45e5Tji",
+	"MmQumxmJdzOf0AFGOhaaGr+12fwPIynKos9Wy4OLIMiFtK1scm1SJ5FC8yRkeP4uUxle+kzEPJ59m07h",
+	"wPkPOQ07LYNLNVzbyAiWzN5z3F5Ble/oe5VKANgUX9JutE4QckBf4GLUM9Fkp+t8//K1XkcIy2r2SFrt",
+	"zjE5AZ16LY3fLPwkw0ffJTjjPC3vaRJDLi+WmxETP8d+HmAag+Yp84kMYzmFJm1oS00S4cWJPgpN8s4a",
+	"7NawTWdvwHkFA47dtZja/fSGvi3wwuO5S3RGyKWYTRjp6wH208ozCj18geoWARmpQBE3szWDPK5KVJg/",
+	"vfeasbCEFW2HvcxzirWJ/GGVfh14/equmgXCOOQkiEXJsT33juW1R5/T/id3lqBQwvT2t9XMgWa3SrOX",
+	"xb4lDyo3YSUC3KMiiGysJVGxHLnfUaJCCtAth6BLuVZr1PYpHnsDn0BNcy2kdEBRWNr7ZPU8B62+6bOv",
+	"0C41zYwHbLWEh821tm1nPsxxqeO24VIbmFF7l/5wYNa7ZtYPPN/hHhSm+23auDtOX+oegAwMGgQsApNe",
+	"MWN62w8THisWDLfJ0udyJ2xrRpM/sVqfxe1x9d9Yt8XfMVcth+qBAub5m1YZT8qvOwd+3XV+AvK7J359",
+	"f8lq98ytH0662r0z5kPe2kF6HHTyLSSqlXD4O8xZGybC06tGg4bPh0PuJUHMb8tfQ8Squ4TfLU1J+C4d",
+	"64VSTKmHmJZAYeS7yEvIfclxnfyHf2+tIw1ou8EPZ8HQcQurU8me7pLle0nck8Nhz5ch5UJBd2/7m4Uz",
+	"P15BAGgmDM8pXKYwTASsjhg5XaeNbDDK/opYyDT3x18sgj2kwrHsLr1a2JCi62gRM6XBNV49dkCiAgBr",
+	"zwx8o6ToXSZElHGSXSdFYK+COskQGY8mtMD4HkRCxEUQEMU/pU0UFDRhsER5ngoNzUPSRgrZLapJ+nPH",
+	"rE+A9G17yiRuyOHQdr4sbz2hWIx5CSqmMVcx9xAtKJbYlSKJtDjabU9LhCmcA+atyIEoO7D321iyjKnu",
+	"mP9sRO532YzyIHB+gwJnk8P2W83MQBm2HCWiVHrdtf1y9Dn71t0laVRw5Q2bhh24x4F73Mo9oN1h/tDt",
+	"hZOjWqc1yBUrMoM96smZH21ZZ8k8u9klVGZNBnivbTl3t3YP35G/HU3/4Mw/CNmDkN1UyO5jHGGJym0K",
+	"3Utl7B2GEH6WSSTYrFLFNqAG+usR9mhgxDyzy+jBH/GTP7DRA4sZTKTi+tc7jhfYzziu00j/fahh3BZv",
+	"99mERnEuPHvaaLcxPJtemkRZz4BQCtCRtMKyELiFHycBhfbJz6Wg17BodeXCieM6ofRhGROgBrvfWuKs",
+	"F/+VuUG++uEl/jTx8CuvfmidmV/MoL+hIb2WO3b7ZyxgTysgoR8QG0Erm1wAwHLYB+Lxz3EsYPoqndc5",
+	"/AtQjUt52W7c7/CoYBxAoimBI6lXHOkwgWGBpNIM9YYGMA4aMt/N5cYX3PaulWH2CVPUCJmd9q1Vvv3s",
+	"VN6rR38XDKrAdNZkGWtQ+wMthTyIjK2IjNXPy6GQkmp2Paesb9tgOPocsNHdOecLbHV/U/8ORL5HRI7o",
+	"bKMHBwi9CrHuj08dV7rEIYx84TePCb2J4rft4khQXOe5UKflrGVbPcSyyAMf3iM+/NBBpHeoPN1nYO+u",
+	"GfgDD+Vtg78fAngHUXAQBQ8WdHpRENxhIA5ar1ca0+8mLAi4GCmX4M+YAY392gdMcR/9leCRLbpW05L0",
+	"XcXqsnWYvYZJHbBHD9ij9xO3G9KQB7Oemdcv//j1v375+6///ut/OrZ5t7ny63/88nf9/7/8A67V5e/t",
+	"rMeAoDG/YT3comLjbhqtW5dp3tZ1LiI62HG4bY6K9x911JSBIE98MPU1gtCAU+VCZ1B9hIgyrN41zUJt",
+	"OCrU3IaOoB0qjQGENNXuQjrD7gNDGTXJPIopKtux5uYS+JfiYhQwfDtXhJJ+Rg395o4bqgI8VtofVcxg",
+	"WFXhtrlTea8xtzWZS02GUaT9dcn2gQbPft98e829PgS+aEEIbFc1P/qs/+fuIl6LnG1/bewDeW6JPC/H",
+	"zB7VhxWzqkdn+xOtMuMs8XYaqn4I8aqlGtNq0auN9ahth7BMY7iLNDdrdQz1BYvlIUayDqx1S6z1oUeh",
+	"dqHJ3Gf46e458gMPQG2NRR+iUAc2fmDj9xJByjPxu4wdMeZXx47eMs0WvZj5BG4EfB7N+ZiftgBKmZdH",
+	"FSMxoyGRIpidEyFTwiUBo5FQZCynJNRqJ5q5NGJ3FF26EqXxpXcT5vEh917DrA/BpbtqaZpFmMb0hhEm",
+	"IMAEISWIMMGvEGaCoFPFCKmn+dPeB5Mwfq7iiAp0l+lfemqmYhY6XSfko4iKuHeTBIJFdMADzRag3+mQ",
+	"+0xArB1qayOmrRZ8xfbaWR9j7a5QPOY3wJEcoVWgQP/M8fP4hU6j09pxqChPkPsLxKbMKJEJPpQAkVaV",
+	"c/tOPBkyZV2KjOhT2iTvxxLiQUMufEWw+2pU5PoQIkpTAs5B0+VipIXrgHrXaX8SU08lKqTCdoNDeUA1",
+	"PZMMBk7zeeJLpoDBAKcxfeniuX50ZVICv5c/lvcaKLoT5lJC9WsR7D5GiH7nzHidbfw9g5QVOPtyxj5I",
+	"hK8PJ5zvNZTso8/6fzaNArmYoCNyDM+0FdFcWrFSpjZi8RxHuyfz90CdW6FOcIKx9alz5/BfK5DZngR9",
+	"cJxlLkYk4jsK+lwaxQydil1tOSHlgyJGhW8VIipkilxb9DGOqUKDqzwIVKIHVbgWSxgJnvfNtKNth38K",
+	"zMFCOcH23HA2zbdWeNJotZ01TZO9CwgdWOlWWOkDg3pKYzw1OepmisoRE/cW47lzBlxqM1dz01zftHKu",
+	"mutorsiAjbgQ2kqW0brMlgl/O5x2t1EcWK082z1dm+2+EP6B6R6Y7n0z3RfCvzOOG7EAjqka80l1HOY7",
+	"zMLmKueT5D5zydS479IAUTxmYZNgiYccklhqxpSIgClF+uhQ/xfww/cJVdfKRHFSdz0Q7y4rft4W5n+I",
+	"yNxpuU+dYMzKJT91ojSHGqRFWYJAqhHzGL/ZtiCgT7Mo/4RGBko44pqhAYSrXsBoI4hWZFw3rPakOzsO",
+	"LeU5y65DS2OZKDaWQc34UjTHBK1o+UP6mn2LLemFw2RSxaIbpshAxuMu1pFC2kI6NwjHqLGcgsxPo09c",
+	"6H1mRB/SXGRI07epm42nEiVJTPR5VTGLmD8fIjJgfvN5U276BhoZZwcvLnOagvWob/7Vg8vM7z+2aVl6",
+	"MJpYMNdBWwKUGCIiKRGRR/0FwupBrVL/cd5AMJLQLkCoWHDDlGtDWDzyApg6kmt6ITMkavULyh/6+w1c",
+	"LbC3FdjRypxlLaawj+Grg1DYmhFSIIXfaIgrJ2eWx7miIl8oEzCbGC5Hn/N/3l2l0xx7uycvwIFId0ak",
+	"l5ACUtj0vfAW3KLgmbBXDarbn5DX3GBLPK9zNH6HITCtuU2YnAQMuzWOUVGEqBgGxUwaELIMzUBqxcbW",
+	"LqEq8win9emLOiFXdhBbgAvcTKfberhtgftVcKc1DbW9C7QduP3OuP0++oVvU7HSiNzOVax7jM7tXlbU",
+	"i9Ztlb/nIn5bC/OVBfm2w98fVJAvP+W9C/IdGP6B4S9h+BgN3D23v2ERH85+3wz/Mkt31WzaGzPvmvmE",
+	"x13iSy8J0XM6kPEY4qOKUKWv0wmN4jsyB7gisDO8KDBqlerCjt4r+z8w2AOD3TcG+xOQxf3w2PsDNdgT",
+	"DvtwQA4eotr8O0A4ODD3A3NfxtwR3aAQil+GbrABs1dexJg2zqvz6qCZAY2ZismQRyq2mXMQjSoUwg6p",
+	"F8toBfyDXSbR/ZTPN32XTfthpdPhfu0iny73Jcd18h8+AGhvEcdGUwyeO/y303W48PkN9xMaNCfjmeIe",
+	"DXpjRgPQc2yr8+wmvS6I7vZeJuCTG0oJTF8GFLmPE3F1DWnP2pzSv3T0jqVfTBlSD4F1mgZfx58JGnJP",
+	"5b47f2vxO5NIxizNdUy/BllqdeXXE9j1mEWTSJNHL1GZ8ga/Q8lSDodnONwAhyc91JV7VMwVt3/BBJPR",
+	"iGk+lzagD0DI7DKDr5yt7S9MRCHtn6g8H34Y/XvnNr1PpoyPxopoElOEjigXKiYZIRipqLQ5AJXIMJKv",
+	"lL7FY34SMdUkL2MECjcv51K4RE6YwDYUYAJAlt8Ygcv1bzIRmrELj2XaMfh7pBjyKGTYYeOGBVpeLwW5",
+	"MAPcKTA5scwBuzkLlsQRDcxQ3FRvUDS04yPxlHtG69BCwnIdmwSY00NSLpFaSVoGWo5hpQ12OBYkx2vA",
+	"2aX5TVXqYDm13TNM+qoiZAfSoq5IWJHNb8gVHyxa+0FJ+N0rCZud/N8zfEmFxrG16rRMhzn6nP777iFM",
+	"ylI/K8XTPiN5HpjbgbltnbmBypsjgIcBAbMyq9qfzNj8YEviMnnGuFlQZkvM+cjYSfcUydrZclXZse+1",
+	"WEkrrkKAJzRFZZkRClGtENK5bK6utSm3nydgzFV4Uc6IXS1dwDy4LTvtfiJgRpjpczLVAk2vHBdD5iEY",
+	"ghZlKb8Nmc+TcGPLyBDDfgFJwJh6t6xGelQWhE1bSxojbLK7VpGO2VNzy33QbQ66TS3dpnMHus1Dg2NC",
+	"IiIUXKTI5O/e+LrPNJV7F+4PJ0HlYQvqQzOOg5g7iLk7MuEfmJgzSTsVJvwddidRTHM3SBRamsPjJVHE",
+	"RAzBszGF2F7flqj0d5mJ8y434AeWfcOFx+467wYw6FwHP3bItdmamKrLus/WZsQF9MDjRguQBmMaJ0rr",
+	"cIJ6+gBSwREaL6Ke1gHTG+SEiV13FkkpcdcJI96YB37ERHXOSMbWsLwdlwvTBeBpl8gbFpGYFxr4PTcv",
+	"3re8kfcm4QAiOXqMmvIg4oMqCBLmWE7JkEbpbLlqkhfCV/iYYeCIKWV6iPh0ZkNEpsgf6i13nM1h3qg3",
+	"Z8TIo76QcY/2YJ79x7fANOlXm3LRuCimvkoRnux6wExHkgFUgEGFgsWcjuXcglalcGRn/l7TNrbBLNag",
+	"8weaAvHb5N2rb99vNY6fioNloXzUWizFq5iKQp+pjPOvr0Affc7+uDuEpgIL2l+7/kB01USnDSqQw/ti",
+	"mS5VqCC8XJt89ieobFe4zImap9OdRpSrucV9+px3s1QP3+G8ifp3cDIfhNE+CqN99JQu1+jAWVomkJb6",
+	"SdfW8GIesoALVqnO/ShMT0wuiP58BLkwPGQucrSIeQzu1cQHDTSpiomQMevqOxn1xiRiSiaRx8i0mLH5",
+	"lSLKkxNts06YcMFIvhK5cgWoiZQRtq+SIpjhGzSnhErJkM7ItZDTJrkQFlBas9UpwtVPJkyYvle4orEE",
+	"jkukcAkXV8KTPlPnePuUKqIoN0kUxuY34+axYsGwSd7bG40fEZi4S0IaXTOf9PHXfvNKXIld9qW+tJv4",
+	"sHzGd16oifWZq7Se1meIp/leKjsCyrVuN+ZrYe3JMKSqSzxN9iJ29UnFfBzXYZ8mAbR6Qb9y6Zjtewvj",
+	"5jELgTmF9NMPTIzisdN90loYu6uvv8R7T1uuE3Jh/mqn99IoojMQf/EsgCiajEKnYtZw/geZDAUzTc+o",
+	"YsFhsrzo+q6hIG3JE16SzHScJjOZkdWRbZ7tyQPjieWCxLph0SDnUILXPhu0h0+8FmucdvyTxjFtDRpn",
+	"XttvnA5bw87wyeApbbcc1wllCLNyQnljO2bifpvViyMKgUZr6MLFuiP39chN+AEPmd7YBcFaSPIy00Qs",
+	"fKPz2rDmgCru6d20Q6QTns6447XoyWDQabT849PG8fCk06DHHmu0hy16NmzRUw80lXTGGdp+cdo5FWiN",
+	"KbcXp7yRf9+yzF179wsiuNQifXHDohmUM9quK0aMGVQBlAf7VhS6mtaxG2vwFpss59XfyDYrxgMqG71N",
+	"xzxgVyKz3ExLCMR9ALUG21WgEQeQkKCJUJImZdTv/qaH8k2B4h6WRfdCYMMOLG01BcKCj8YxUWM+jPfG",
+	"sqNCTY1JMRlLrUg7PvM0a/H1GDVrVZh9rRBwZsCjeNzTtpDTddpnZ2eNVhtNquxKbxIxj6Mp5MwYjZab",
+	"gu1Omm8EeT1GTH/LaRBIx3VArbK/vqIh9WVS33AE1mvzcYDjQEbOMNK8BnrWgTDBrYPrzJNChtzTNwi4",
+	"SgMec3z4+5ev9e+QMg9jgl9//Y9f/q7//5d//Pqf5Jd//Ppfv/z913//9T8doOFJgnAvPaNUmEZ5aM+i",
+	"9ZEHEzUWasSGLDJd8y6+/0sD4HaO4YKVUHNPddKLVQKSfdKbNi8qc9Zw2s5qibmbbtca5m6eph+IvVsU",
+	"ecthfYAbh9RnmyYDRYxeN0YBVaqBnXyrM4DejyXYn1rEjjmaqyluDw+gTd4MjMhExDwA1g+4BDELghR7",
+	"wJaI6CdyhiKYmyGjAth/zraMI8qDLukfoaxmN3ph+5rT9SFtr8f9Pob3eViRLfSNnuT3eo5vzRQPDfC2",
+	"3wAvs5BwP/VKpylEEP2XhTsEJGeW23z47IrN7rIBqLFMAh877g0YE9loBjNN8flB0SBAF2j5WOQNi/yE",
+	"7Sp7aXW7bFHatRut08vWs8yoqfk+doLUI+q7PSlKAutdjmSiFQ8uSCK0IPe4TNQ5kPFYqgmPaZC1wxyz",
+	"iITMN6uSdRL3EzY3m2eF2QBzmbvjSfGORZGysCbbyn+a5y07t5P093vAwLu4gPMyAwZnUvuoIoNIXrO8",
+	"WfScKpAS65s+H1cTMGDa3BYWx1SeLC5eGgWfX/yNY+EH8ts9+a1LaQ9GrbuVQt+iq50Z2iRw71YpdAvO",
+	"iQo6htcFLGb36Kb4ZlaMZmpmJyCfDxZUH4lHJ63jx00CWYU/JyoGIPG+hcWy+qgJzYSExgCL1VwoT04V",
+	"iXLvRb36YlywEub1IFwPngyNB/Myz1iyemuu9TqZxJ4EDSpdbmdtUn9uz9hdOCYOPP/A8++D5wO6HL2N",
+	"5y9jyYnwAzz0a2tut2A7+OyGe4yMKOhiPjHGOfJCORwGXLBu6muHdsA8ytywrg37Id4gVeCuwH6/QQA/",
+	"Aj5RRIWinv50k7yg3vhKYIwaAA37b358d9nXrJmS/oTG4z6E4KY5KER0+Wujt6+FQN8lifBZDv/PRM+h",
+	"eV0SQMMK8CgHgXFas2DYvRL9og++75J+mVfeTKryOpR4wcUMprnv6tdnf+OdIQsHLMJ79fLgv2644ubt",
+	"EVNewqzXY+EXfAu28IOrikV6xxqa/VEvVv1cxF9btD46TlSfPOr/Uwi+xf5jvc4YeR+YSgB9q81TMKHe",
+	"KzFgYy6wCwgo6DcG/NAmXrjohNdbBIa1XuLpWGqxyj7FeFFvD4T9XxtvEFdE0Rvmk0QETCnCsqgOV4g7",
+	"iZ5jKBrQYzP+I5wTOqKGlAfKxVMwkVAcqTApgCq97GYKR50j/f2jzM3b75KT1rEBDzHrZJMtIGTBlQK8",
+	"zJPWif7PmYshigz3MgliiIKDGwE/89WVGEif61Nm1Qg9DSTXr8AxQ/rc7xvIFEoiNmE0JooOmauXDdZg",
+	"WpXIgOLnG3jbvdYfmOlirFk5XcccKMd1BuZlUJh63HZTtz4wmtRjDxth/O7RfDFvyOKx1BOeRjyOMbRc",
+	"cNB/R0VMnU383rd6sKHlNaRCdp0ipYPWZae59pS0HJSTNNgdUkFHDLSrqu8emUVOmVBhIIaflBfCZdtT",
+	"aILRBZGJ2r/9ZMan8Pea0hrO5Cr1Ia2tnbiVYjRpsUJBttbI8mvPbUbND2bR/c8rDbQiMvOl6L5acX/K",
+	"dKhcLB2wk1DDda0PPstny+SBs/voB54sxP2lAYHxpkw2hTtcLxAC0rfSKfUumWjBqmSk0k65KQozUm1E",
+	"FGPIuk063jB3mwu/TWV0rUVTbKpt2QyEgYyIvkJsnWJWiyskGLVyKhSZsdglCKAF749kwOyrpvgIoyG+",
+	"lUaMSAgMzCcJcmUaK+QwoPUf2jxI0wVpIAVbsZ67PPSCauwh3LJauKVgT7lOo/CXSDSP1z+n/xrKIJDT",
+	"ZGINOddpzP9UO4IDhICEr3UzjNdWTMxeXAiNmG+4zqeGJ32mT4KVceahqs/DVxHFTQ6JwesoDRJlEGar",
+	"DSD34PI1AALmsLMoYsrCQ/raqil+dT6aZi+VfXVOtG/+bSgDTlD2sjRTh4saOY7pYz053Noq5MBqgffN",
+	"BxGR68kh8kPkyYZXIkhBFRZBiNm/q4QVbdk1JV4gvWvIRooSQWQSA8cuJiYBi9dmbZdQpfhIaG3OxbY3",
+	"xApEl0wCKjTT1UTaSCa2VAV9BVihrtWv/QhKrlGUMTDwe1pF7S3m9tRxoc1zsOzGdmcdXxv47gzLRHXq",
+	"OVw9OTU+uB6oWxENlNNtpW65ZUNMqb+W4w41OvNaELzwnQIW45iPxgtYO0JTUpBPppnS4LrHBSbUAPgP",
+	"VYopFeLy1igpubOAqJb4O4eC0EyjGgcCuYkRa8bVPudn23IyaKVf7YL4ER3GXeOyNOk00IID6J+r69Qb",
+	"ozU0FD6GlZgSDetTs3UuTfJ+LMEbg7gN9t0iVeiaJrHSQDSYtEqTRplleUHtRIrTgF82N2G6llYHhsO0",
+	"bZcMwJ8H/C8zXZsVHovnKEPuz1+xLhsrA0stp8X02F1G9IYFChVp2LRAqhj87xOql99ZiZ62DblQ/8tl",
+	"VPwNGyXiQUMFALsoNTG/0RRkZHo5l0A3nln92wzKWqkOEFz0JbbnIeyTZlmY1AwqxrBYCKb5F5ggqdah",
+	"LXajsZkkW3LcepY5Kad0Zn25aTcAlUQ3/KasS82IxYZSd17JeVAaHrDS4G7IVbYVxjtuPVuktFc5g8ai",
+	"kBsSz31oXzjTEnj/ar50LzhVkH9QouR4YypGzFrwRLHYRDWInzCizxWhgk1BMmp1h01i62sccxXLaNYk",
+	"qWGaVrCG9JpZeyvza80Xm1htDww1QCcsKTEBsPgowUxjDMHWzd9AulhPm7EZG7XVGODrDVjnfy4rAylh",
+	"A/BbmiDwnmprGjin1h+x6JiPxrGzokYP496WT38/WMWOdIrnSAxVxFtPiTjC+Hi1i/rHoaEww5Ot4jAJ",
+	"qEAkN6NNgAJR6ay98B4gqqYW9lLcsbcWP+K4TiP91+b58tbdV7JpFePTl7bj9DMnKoc4taq31y6NHpNg",
+	"6K3qTSI5ihgks/gYjvEjOZkwv2xV9jxzfo7vTCC5IISEFuNWkEIlAYVydnMs8iqn4zojSYO642KdFVLH",
+	"jjWNmsNQ64ECGkm2Zbt2DiGHuQ8XUW/Igwr1CvJMDD0gPuh+KVqlzqSCyqM31MBhgItpiaazzEODu3Ov",
+	"fpotEN2KdLHG+b0/l4zZod8qjGO1HnXh+4QKQ6aYDwgn3UrLjfSqo8/4j1shG5dqUcZ5khLRHmYmH0Ta",
+	"Rq6LaurbV6tkidRDp4IlqT0Rd6XYhOkIS8AJU8LdGJiw3J3xHqG0EDGLK+Pc8DGh1chaLuw63lhRHFt9",
+	"2gWHh3Jt+JcPAowJmBoJQqN8pUkqzMF3YaMxQ84Q8HvIP92dR2Nd6b9tv4Y2HOYYT7tQVPKGKjXRBiBV",
+	"19DpJcpzArA71lJK78nL8WC5ylKHRzVjqSubJ5NI3oBvvUIiPw+kSiJNXJpkMBEEcunsqbfB0qy1RXpi",
+	"3CxEYhN41SqeknRwh/S2O0ITMMmNa/snliaD2cOVZaT9Nsr4fa1FXXMBdh2Shz6hEPPvcaHlYCYfUz/x",
+	"W5YIHlv0rDGLiIKsAC3ZXnMaslladtbzALTPguhE+skhZ1b8YieoutVsBQ0uffw+3BLmOOxP7groHYIx",
+	"rQVQopgnhb+IaraXnom+jeLKGxZF3Gf9bi7FGeNvEODFUl0LDomHrw9X+k3S1zy937VOUTT2+sZA6AOj",
+	"wvMNhWKWrZPBjJiD1DDXm/NQZNnNc1jRC4GjtXwo5ijdb7aLiZ/f8FhbawATpuIca5jboXxV6Z/zpaRQ",
+	"zQbVUTfUS4zZvw5l3aPLxG5IqYKVKZC/Sa+JurZJ/DQ7lxvqY0efU+m5FX9JNrCHW8v9+5S77tbIcF9j",
+	"uku6Yey7fC53pWTEVuZMyej6zlpi3M5RzO/snjph7GiJKpOELatmWbKvFdNgpKlMV9G2GYj6JvlmlupW",
+	"JsMXlCub9zcdS6P3PDrpdB67hTTe2ALOv/vxDVR/KwuZMqc5aUvZZ9jNDcrzDavrphUQ5g7bXU6Psrk6",
+	"SopZgM3UqfsGSLkYRcyydtBgpRdDCQvxk3i2nhb1ra01vg831YNk4JaXzCtG+HMGSJh3JW5VPzqK2M/M",
+	"i3+nzIyg9pLi5puqMkYMnfzGGBfu9YFvHfjWHfGtt3DAts+2mPWW3COS23eRDEl/woTPxahnxtN3yeBO",
+	"OMQF9g36CutbraODDJiKG9ZhAh168LXIUiDSNzOF+NqCYucbaTfPM1PxYTGJ9ywINGdI9N+roLvlZl0k",
+	"zENm8dpKDAis9CStyQagyPAeqf89oItlpk2umhohlASbmrLEnyUXKq0OOM8VLJo+0AGjNxC6mqt9XLeq",
+	"8XyLxA/rvFkBwW6Jfp2SJePfejdh9FqRP9BE0RUVBzyOB86wntdXL57WdfVOwEKuzRbimHrjELCmqh29",
+	"Kzdxqxdjz337EGW/syg7VwQc1+WfNpfqhtXTLevBgyVfvQiUzKMcQVqG6VlVPgSOC99Lb8oGkxKUaSK3",
+	"5+D8C608hzxgFtFuYrKamj9PRsBkoFCr224ft+onUbazMITVznrKgwzZgA6gUsxmTwEknc+pxc3jIR2x",
+	"o58nbGSg8/gN83tqTDunT5yu86R13DqmrNMZnJ09e/akPfDY8aDzbHh8zJjXHrCnp89op33sPXvinR17",
+	"radP/AE7G56ePvPabe/paWdJjar9xNnw2RO/9az97NmJ99R/cnpGO0NGacs7PaV+q31KjwfDk2F70Bm0",
+	"Bs86Hc9vn/pPvPbpoDVstWjrGXRh/RtzuiftzvHJqevE4yQcCMoD69Ko0141mQSS+itGU7KgiOtMuR+P",
+	"nW77Sau1WWZCxgD3rGDivXGaILkzH/Ox56om8ux7zzIULrS8Cg1wGlRFTmgEM+rrSfdRpVQsumEgQ32Q",
+	"/xT/G0X8hinTvSYFD09dSMjLDYNxQdPUP2gi716JP7558b1L3rz+HpLV3rPBGwJ0p1zy5tvvEJbt1Ztj",
+	"l7w6uXDJj6ORS95f/OTqO1/BxYtXb4mSifAB5i2m10y42D827ZsA7JzQIJBTPRjXgtZdCT3LrxR5joNr",
+	"XM4mjISJigkdRYw1yUsYCrwZqnIj1mDQ/tUHaFI9eC3J37z+vkuSSaQZFL7d6r0mfdVjrkUPts15rgRw",
+	"e4+GLKKKgN6SegPD83xjILPQ0GoWoh9aTvXnOFLflg437XT0D0x40WwCEVXsHxGTgDMFoLMXFmo19WwB",
+	"OjCAscqI9HM6c+NPbNZPsf7gNrOhKcgCtcDxkYqx+1CGmIeny8xX6BMwYKalboQQi6D+DBd0ofMrsaSS",
+	"GZfaaFowbNP6UFlkQByjtkqO7Uh4kMFTxVKSgEYjRh61Wy3yin/jmtNHOqf4px6gPdfm/HO9DTGJ5WM9",
+	"vPapGYFBjBwksZkw5suUfJaFk3iGfYuNG0dLHCQN/R0YgrnbJlrrB93cgLkgE/6JBQphwPAtY5Np3TdH",
+	"wr0S+vP6qVBbajnltbh2C1sNHx8YOHU7Sj2Jc3JqIYLT16KAQBwwC/JbAtWLtxUV2btNCgqTIOaaxo/0",
+	"fjRQdSloM3pKTtf5H2++/a7Rbj5dQVkoCK1JpKeKversS8uiDylrdTOQ7gLzAeg2rf64WYxhwAX2Ylxo",
+	"6IvtMG8JRtgpraqppnMuNBbutMo6C1uNpaQMe46JceRhAKY6Zp+olhEhDbp5AoO+8BFDpqeXCSgQ5YwP",
+	"JyaOWaTf/38/tBpntDH8+PnJyZd/Kqv1zRnLH6zuDvuTGQRyAPGorWVibTkD56Aj/9505NXV4VIfjdFF",
+	"H3om37LaCpxjKl/rKN0h/dRAgPB26/Ss9aT99In+WcURo+EqQFZ5V9DR5xz7rAVyVWjnlUvq534K3ZzF",
+	"agz4Z0hnRDFWnTiYF6v3nzp4YFwHxrUO44I0jfxRfjDFo1Oj4KPPF/T74kz2xxVQnhyTH2tZekyeyd1R",
+	"fenlOLMtoaN6Sft0bTKi87OyUqFYEIpGGLgBgKmm+IIxvWbIePUI9ZahkbNyqegGFs22y0XnWZ8LHjHS",
+	"WTHglPO13UMd6C26zUOsA5VRxDwU6LBFLh5IGZGcqKjNNTZXUo5yG1WqrFwoQgkqRikOLvgF/z/23nVJ",
+	"jWRbE3wVN2zMSmqLzCTJlEoirW0mS6rapd67pGpJvWtmb5WBE+GAVwbuHHePROwymZ136DeYH2PWv/oh",
+	"zpucJxnztdzjAhEkAUECEvWjlEBc/Lbua30LaOg9lrW6bmrn5Kp9DXRmr7IrvKS+jKlGB8+yAvSgzmMp",
+	"ul1B/zn3IvwSsZgZZALPHeVno3axbnj7MkFHciYacFLA0qzFiYc1Ln0rBcuzirUpbxoNi4T3oGvhS9Cy",
+	"Ekle/Jf6N6Jm9V8KTAm4+mBumC5H6qp8XKly4KdZIPzbMGRTcwbrqUvOcjyjc10yhuUJeIfMa66n0tIl",
+	"8q3S5/UzkuqniVbOgbPqHfXYVKf9/BC3d+uNrGImxZ31+4GkUpYnE45dvMLS98qVt+O4vlxcTcM+m4tp",
+	"TPmCgFpnEp6JYYc1O4xHjj29djxrc2Vzyf792pXP7UVnzMWd3lcK+6Nq6eWZqT4s4sI5mmHzysD3GQQR",
+	"3tcq7DuFBtjGOXljAOVfo86djdRpDlyTaaKmUjMCXVYtRbPPUw6YFpA1P6bx0D5y5kD+s9plH9iD2F+i",
+	"06Q3SmIumAfUNYry+AaeKyKdRZZyQ+GLysWE3jlNBOcKYTQq5mQiFTsnP7ouV3Hsexi6eIlrG3W9mfKS",
+	"mi2pXY/z9kqMW9JVldfpnP7GxV1ri5Q3tylYKG1cR766irwdxC7b4eE5KfV2PHPejuV5BK1EAVywMVPd",
+	"vbigU37uHnou1ciyCaD1i9t/vLm1/4W3r26z/zZdhyqJaN91Q+4Ym7oAu2ahYvDXzMUDgX4eWcbcwsBc",
+	"FzZIDBeSGHnHxCo5o8dyJs4kdOz7J6xzE1ZLzs1VZbcYMpHakKtO2wVJyYxHGFwb89EYYW2GnoflqAk5",
+	"CNWpIZOLINek4DW8tB/TmZwMjIMyMExuY04mxsnE+NZNjFuiJ1a9mfLQJIrlVbqTnbFTO+OeKT6cf8OG",
+	"hpLQxFX4OlQdUvFdJnB9u4whtliPpRh56+PDu18xd+rJyzaJkDMTRzRPUdCnyvZS4IY/EHyw28JR/qMm",
+	"UI5B6Z3UMGyE0vaBynVjDHgCmooxbFgpcwoln0LJR5kDc5RxIjHkPl2WIueAHFnMiisWoic7DhFZ5vbt",
+	"Sp83OdMOmjMZDYawdlnPvsvuMCelblKEBZAtIJlGUkaEDg34qzBnFgTSkqS6aueF1MrI9wallvbGPQuS",
+	"Df1PaQHlDw42w0ii5YTB6rNYs038MH+3Z/sU1t6SXdlVLIYeyIRG4G9lShVwGDZhTgPF6N3ZKKZa77EW",
+	"+w0AmjNIvBDhvJtlNTtvtszHrL3zaCwTpYuIC0jmneusHAO+ERKKB54GrmsV1EZwXXBaB0QnU6buuZau",
+	"xzfIAGro2VRJw7ARhBwOecgUiRlVXpN1Ofmo8xbIBotdXJ9tqA5vX2d1M6ndmbWXw0SbARtjKo1LWPSl",
+	"BFjFyHNquZKTpWZ0sEaaYX63Qxy1LOylZ5FkyGbEKM70Mg+D8/AXOA77xBPNGJKrkeCCJHmcUNx/PeWG",
+	"xqnTARANre4Y1gQO/SGb9SMDhmZvfg+n5OvutFLm/IAVgP0ELoRW3AJFlCMcjhIKy1InqTiUYsgUEyHT",
+	"mwOJ+oLxV7mHHVfBuD1+URI/Rsl4/lWtoFV49aE1aZPiHlrf1rGwGgR1hfY1U6oMD/mUAgTCP//0C3x7",
+	"Tn6h//G/R9QeRzWigmvq+xIoyT+fvZfJiBHBR//xvxRnQjAUuGlI7jfYZQ0yQpAYsEjokMVzt23ppuSm",
+	"8dJaoO3MAn1clPSMvg6sHjlH+AAyfnwN3IoJvefkA6DSUKuSiHsOTrspk9OYofElE6MhxGf5BJ0wCOLl",
+	"T+qqOHm2WnvVKQ6WsDakif0hnOc29CtWVx5wIllJYSk/f7g3w7zJ6SQXf2YfGgE7L9DeYzuaT+K0SXEa",
+	"NEahR9s8biW1HU6dT2GUJa7VAo3vrI8coIQ4HAYSygnrgqdAipB5V+eYxRBjC6kIWRxDe/vVXs9CkxJs",
+	"EwcuA+16lqwq4tlGD2i6iKeCQi/b28vlvfV1O2qif6CZ/U6l7AWe/z0FYh6XW1QGYkDvp9iUmjmIHeez",
+	"fIBpbBAqwXubYgp7CpZ8GDMSsyFmR7j2KZvq8ngAd5G3e1LbTmrbHjk4HOzdc/CxjKNvl39vz6ILBRF8",
+	"wrzOeE7eYuwM41lDiShvgznhRrN42AUgaPu7VMQoKvSQKTvcArIyNmfFcBk4kZclgt3A45QHaTtXdx7e",
+	"s4i8UlJrEkvpAlOUYB8tu3A/KR7ReaHBsGITykVPTpnYVIL8bAngJD9O8uPrkh/oTHQIZTlW6/un7ESY",
+	"5FTh7YOEb3IPO6og4UGCSu83OpiT42tzonU421DJSSOs7wrWHgI4tdgvVIMuuEKe1+Zaia4B3N9pOFiY",
+	"0dnBgRdLzDWCbXEoaic/5nqa7ccxc+laPiUsyCeHDGkIrgvgaVGAwcq+I6e+K3Lu+9Pdx1QqV1QdonPJ",
+	"uzh8aHSej4IudWzOBBDX0CYRFedExEzr7PYavT6CLCjrgZ3T3C7AKs5ByaJqHksx8nC0PvHNoS8/6ef2",
+	"xI68F9G57rvMr+IMni7LLJz1R3lAUduaPGVDlrG/WGo2hm81lgorwCBxEhCK5O69BTkF7+LP7EMjEdfc",
+	"hu7D9DqpKDtTUYLGyPpoA7AiFyY4aS6lXW7s6wuLVPL6Ast5jBrYDZnhBRNfv1d13zu4QvVNNcIwlhpt",
+	"B6sRpl0AlmqXoD8HGdDwLpf5Xzc4x0S0JMi+5nrYk9A8Cc0d6bYf6R0rSk0gzo2VWoy/nCXTasfkb2lr",
+	"nLKWZ+frt8P7Cd5lX3VUbssoYbt3WeJLWkHrLP2ridZ46Y4ZKe+wsRF5YgXKU2LNf8WINjyOSZQw8gRa",
+	"0D2tGHkkRSmAzS461VFj2GQKcZbfg0bwCJY4kFvlHBfrbMJHh51MAI/lhPXuueZmD5UNnrYOzFUJKkfK",
+	"YrAU6xhKG14nbKG0gevAO+VSjgCloAAdOOOanRPLKUnfUgr8TEVE+oKxqO/kjHLOF+LQARyYiWYs/Yga",
+	"WOb9SyPecsoEQCqOZezacFlWM/SAZtg9uZBNqRLU9QZK3jGxqqDCn569OuYeIsllMtuIQvbnmUtX+Rv1",
+	"y/0aU9fTF0KwNOMMDagvF38O3fI24nTLUcR2Qu3bk2VBQyRxvEUFK8714Xi08oMs8UfkqGlHBQX5HLOc",
+	"euo6TG4MmpKVB2wu1ZouDlim0Ksc9Wyo6O2pKOCISXZ1ScA0pkIAANCupNJFJgz+/MpJvtIBye55BOFu",
+	"h0lCveoKqmwstQEEJxqac3LrlgurhNMIe1SMr2fTWsVGSpNRN2AvNIpe4fjc6I4lq7TIfy4/Xj7LpPeE",
+	"mbG0s5uO0cwX0niQXpFMBq6J7owbaJYth8MaTKuwWk3jiX+7fMslMiKSk11ae6gVgOlD3x+mdFlIbVsW",
+	"5g3Vb5SFfWAm14RAsM+GOIdglLCADOY+geY7TUKKnM7DSymu727w5kSNAA1VGKbumQA/rj1+jEHWkXsM",
+	"9ub2pwYTGcZ8NIYnFWM1j8D5/M43o1o9cko9+mSqOaBd+Va3JcVIcjHqTaTgRrq2y1la/QdmTMwiwgWZ",
+	"sTje0AGB65ia4Cc22AAbdOCbZapA8zxwjyCbh6DChbEM74hKBABicoCsG9MINLQBY+K8eQTMY+M3aUnn",
+	"j5bDs4iYGQ9ZPX7xHp9x4hENQV7mmANzu1KCeVmPRYwkjasjp++GDh7SeceIxPb61tKsETf9C7zkVOqx",
+	"balHeZAU9oTrsj2qGIz9CRlsLYa6tzKTdVzIhXX5mWqrLip6z+I8aHWtejm3SGuDuU+VHCmmNQCmm542",
+	"VBmIhzx2KNWS2wGGUYHVHE8EteChsYfBQdNGig7NqlikXf79xiHXooWa57v2CdxfmBI24KtGjS1VEm4j",
+	"qyNYKkNDGw6qFwNbaAcXf9p/GglKOtLYf3uPr1l+BA2QyvGGLkd4xA42aunGV2L6OirbGfoZNnOElB+u",
+	"fSTCWhCOVdzA38JX6qHIM5r4c5lPAFoIYMC1gJvqywIRCI1rMuSft4yCbiZPm46A5qhzwkyOXHsu1OCb",
+	"9RDfkKe1gdK2p5DokbKB1eHQck6wpuQbc22kmlfnFI8lmch7FmU5bpYaXL3tDDNW4V8sVp2N5+fkvZy5",
+	"UCB0Es4FA9c0pH92ozqZ0oeDmrBKKg/maxcJgKJSV7OBagptqEksXwKwnLWVlMg+QM5EjUKGS5BNzjH4",
+	"RmTtJrCq3FICtOVGB8REChBviuu7XszuoaXZhEU8mViylLmBix6gVYEaM3DQR63tDeGPigrsdboPc7hc",
+	"TcHe3SYd2eEZxGsyyEeBF1vdprFvT3z/nBTiCs67rw0VkXbVAbl0ZHsaLe9xbZl9sjH85LrSaBJTUw4n",
+	"gK1lQE+aY+K0fZHZJBrp4b2OLiKQI3zgB3bRevCL54Kddj3dp1mkrvXfe0wqT1VKslUbMKd+Y10HNN/D",
+	"oGVrPvSxtLN/Tn6QZgysEbUmOYRUBUwMCeylVtLMZK6kC6YSnROwdmZUE7tohgnsrZprZJjguWE3AKXC",
+	"xcjuesxolLbW0om65/dSnReaq0aSQfMsMuQmwFzwIVOKxm6IUyYa5BEwnaNkEu/ZiOtc5BCagijF77GP",
+	"qFvbtZWdmjAmv8CJPnGUBzgKnU6VvF/iKbB6hGZEQrgwklCBh7lcV1mT11hj+REqNd9Kc3QdqGQYJko9",
+	"hqGUe5O1lIoftwpI3sZaVuxekPI7M2ZcEcM+m4qBO/SqHt5YmEJKBFDrGey0iDMxY6l2a8A1CPI5vITO",
+	"0Yala5Pf18qnwzZYmjfQK9B1jlQsZLCnNwDsqWM2NZAxdr6HeKYl5gOMZwIrO5545i9U3bEITJt8q3iv",
+	"IDkItQwWbUhDU2YCnZMVbbMqQZNXxEvt9u41XlpNJ993rzamk9pHfH8BU9iBb7Sm8zf7JaFAzdtpNRd/",
+	"2n9qxUnJrROO8HqgFJ2KSSvc7amrjKY6wtmyvPMk5RqRckED9Ha8Uddy6jmcqKsbX0nU1dHsjqKuP0BX",
+	"AIJERp5ct6+eOucEhGJ5RAZsKAHFBNrzTyR4ItJkPl2VipzCry6K383jrJvJ4abjrDUoNebGxGwDSbu3",
+	"OOuREn6p4Pwx4qZhuXnhT311QrJgxD5pDjom1IqxyLeRX9sz8Hf/mqNyEGAd445dA/gSa/m7v3YaO/XM",
+	"d23J7wbVvdxI7ttT4eydFXc1Y7C6M3ZwyOvUE21e/HzDontDRrW/AqrdqzKl7oOiJgMGvk6mTN1znWk2",
+	"vjMS1yRiAA61g1Kq7fSUPcVDfmCxFCMILhX86EdSUPU1KS6umAp4oPd+bV1HBbk3+w6hQhpn/3yh/0Ka",
+	"8nAn5EwE8BXk/UAfsjptGaiIcqX5JLRbIlwHj4WLyX/++/8ELuEOu7vFRZzs+kd8CCCzhgyo5po86V/g",
+	"rzTW/YDccRH5N/TkPVOKR+zpOXmdMGItFk1UIjDbTshZWnHu5vPh3a8BmY25wxKAwd0xNnX2VCPBWbvl",
+	"e4nNbqN6DZhgQx5yqtZOTRs4SGDYCdgrBJvWmBO/Fuqvr+ptCOkrzOuCrdu//OPsFfx6/Qx3SfTSsHyr",
+	"28avHhjiJplw7rGhTOzatxdS3cZ8ZIWzZpDpdQ+MqiWs/IUQuExUaEXvjMZ3PW4VdW2sQthtUa2Z1q7k",
+	"YDG7b4duqa8gHebdlKX57Bvz8mlMxeoYtQthYkWb5YqW7ThvzZp26K/wkuOKUB+MBVpeCOu9Bz7Nh2vi",
+	"qKdiCP7HEjRjd4BQnEDGipVgDIMhKfTpjjOLQ9dw73GKZm+nU8mFAent3G6WyyfgbUeQxkKW32WnFaRF",
+	"K2uXRdXBd69dQpUySweFtlGwmo4UYKm4+MIG6PnTeQ+IInvGGpvhKvFPBdLr7FGd1+Z8RsvJqp2z9rP8",
+	"wfGE/9g5DlYcHGCOQ8pSi6ACB53o8JdFqUwmdA6x1ayD/zuftYFpSg6eGlJKMZk2ZyfkrARfy8NjlhbY",
+	"ss9cG70qweFXXLT9JThkrCUvUrbm/nZM67AVHHsp5dWmkf0lScAullDna3sKvtqicpidwxbdTqG++NMJ",
+	"jO3LyB1BbZn4cNKuTtrVSbs6Bu0qaIBNH2tujTWyy5GdDjZitwKIqhiwynCodg3Pnnq6u1Dlp12T482T",
+	"ZTbT6ZpOlvHMFBcNPxXFSPv5As90x6KuZbKnhJljo+aHMAkawORZUKYu4FzTveEZPzqxl4N1dTr58hIX",
+	"bvpOE6AJVLpEBC7JCO04X+1rP6KxCPV/GuGQrboA5X35h/rwlGtI5rLirXFJ9R0ZSoWVyH5FXGYf1yRz",
+	"HpablZuguLtd354X7SEIdVK9T6r3SfU+qd6HW1Kfl9QA5CPVXWMSe88dCA5IYqMj1XlpERiJg1iMrBAW",
+	"UpFIyem0QbmZ7wFwkpsnuXmSmye5eZKbzRi5jrXm8/AatXTRc/NNS81boWdMade7Z4ZairVmLY/B8Caw",
+	"jSCTqpizyVWK43mT3yA/Law/y3DcUP3xbjOay+Rejn1uIIZxK/cmhLfN5v6ZkRkVBtK5R5KM5YQRLrRh",
+	"NDqWjO6vhOn8wEaAYGuJYYFEm2BBiv3BQnPmOvztPcF7ykTExajnxtMnAxre2UOI6FmQBb2QcZ0iOFiN",
+	"ejaWhOo7FpEn153O06CQ8V3wallmpn1ZRwElz5pCUHEqpMvcpmJOJlKxBnOrcd3tXr1yS38kLCKUE9Cc",
+	"UGj4LGS7RTEb0ZhQHiFxGTLkgutxXZxgtx7vYYH21ILrq0C5whVEqyY9Y5tyiYMo/3C4eUjVXOQa+Rk+",
+	"Yeicds0wQdzf+MmHd5oMkJGOKBckERFTxMiIzr/T9hGOBTiyzTDCIWneqh9QWgKFJoEv2shXfwCfuGmS",
+	"Peyt+GJb1eEVnTBk236aY67JlFp2XQGWW1OjgLN44gqbaBO4eK6lL4u2g7pzZ+VglAcHlrvseMuZNOCE",
+	"S4QXTeSJKyP7I9GGDzmLngYliJfpZa5OK2Ii1Szg3D/N2gIIGuewerkmE641F6ObtH1yz7VPJjTWMmeS",
+	"ICuj+ZbK3lHBIrRz+ATBMKZUa4QBZYpl+FX6TsNbhMzH8lx5GGy5fT4kDTSqy8A5OEJlBlXIHhfWXs3s",
+	"2JSXDemEx/OeYomAw9Eq0lIiuN0ZOAmwgIAIahf1LacTO7iNFB+YzInBbdYjSIO5AGd9C8amk8kB8DNE",
+	"jXf434j6PZJMEylchRI3RBspo0aJ2c79VPZ5Kvs8lX0ekt4GHGlThqZDxZg4k4k5kBL+G1SUGuRbOMV3",
+	"iTlKownKO7G3PEFthGLvDDRyBwl4YjfRKvbngP0KyO41C3kEiDR2+WUTtdeG0cnKpkszqe603/ghj9Oa",
+	"LInJvhGvgxP+0b7u1E1pN42JEQccfM6K+S2zG2yPN3liiewptnEoXh2zoSG8ChwcUL9Eccw7RAHfJ9hp",
+	"1LH6hrQjQkVlTUUg0TV1miYrWS1J/cKsjnY4TZc++oN3NGjdH8dsTjRjKZtLoW6IFAFRzNJeaM3rIQ2N",
+	"Jg4yf6Ex49xTHjeVgKEFrCC8oQYoUElmchQVj8FeS19rksKGJ31/Vam5ZS7TJ6Kvu92xlhNmpZ9r2WNQ",
+	"mm+ueVz8OYG1bKRKtUABB9jy+ICFUNAcBRysRr0CTXsa07CgMB1wtR9XpcMtSYxKSesxADsXqfmCiT0B",
+	"dj76AlVmXBcUA1CyaWxPzzzr2pFiAwagiS9mhYHw55pQrflIIPCfi/GiGeafEftCKikgCJRqK/YJGxRe",
+	"MrG1UrFH7+uJfX997LtUJ/lI71iqlMjhcHutJBGRPDuMBo1pO7iqDJNukUdAKsnM9TqYUV1spMg1MVJi",
+	"OyKp0qQRrslICtZgrohdwawn4LF5Pj96m8zMZA4y1TXFhGZNNI5PPs9HTBz7HyKShGKr0Y3pekbjWK/u",
+	"Lp9o4xrF5/0AC+7OMbVC+Jx89N6ziVvNOzY16DMYchERIYlOwrGXv+v6R3+DYZ4cpLt0kELeLbSrrvCJ",
+	"GnrHBImqh/gNuUShgEdRrlnUG8w3aFt/S0KZaJ4VckCOyy6Uok7DjlVLi4fjUgWdAPgNTUW+5TmH7li1",
+	"+y+GMQ+B+3FhmLVOuqCoALPFYhmrMQdoKVXxYCHJKKYaoQNBiKEbanJOfpjnUNYreiXk+yIU+LV9xLJl",
+	"ZrXKgYzmeTMys7m0UVSMmCrBIQRi8ednr77YNWiwHn3VJp/9+Wlh8b/iFosVBtFfGZt6BgGH2xlH2+lN",
+	"F3/afxpx0jqiOF77/ngFYtAA+Ryle3eGZ+5g8dvc+Eo8lI7sHsOBu0Do+/Pf7no5VjRcqqVDzKjOWQo5",
+	"BWJDX+tm6sIhuEuE9N2ssVaRKVZfVfhRRM15SE6y4iQrNvIlo7Dwtn8dlQkQB1c00owjpg0ZcqVNQJwr",
+	"12qiUJ+Rdk6akxlT0Jh6wo1hUdcSFz7briRaRnd8OmVRQMZyBl/EvomtNUo0VhkRI+XdOcFybcuDPom+",
+	"5iJk/1XIWT8glllh5Ihre+eYGjKhxjAFVpggoV0H9CkDWh96l10vFow39XP2df/GO5nBBSTtXYRNpmYO",
+	"djL4nqmIPomJvPclAzyGXEboYDemU2vVnZP+mOreRCrWJ5rOdVYlbV+GzwqpIAN0xaXVQ7d+lQyLY41u",
+	"cCNxmjD2G9IfSeGe+kkYCVBHDmRnOj8n4CFSDBPGc++1C8EUwA7i06ZTRpU3SXH0cljIEOIx0+efhBVm",
+	"mk6YH1oKi29mPHRGrbY7SGN3icaEKQVGClw/YK56i0VkMIcQnx0FF6Nz8srdQxVz5qxU5GWbRDDDJ9bu",
+	"5qNE0UHMnnbJ9WWb9HGzeuzz1LLYPtxBBZGxPYjOTfef//4/C9WpsOm5w2PFYBvv9Ld4UH8hBTv/JMrd",
+	"m45CNnduFimqcPo8g4RTi0CQN4QONBOmm1r5ME1t0pPiBu28KBWOPg1N6jJuOKGf/8bEyIxb3ct2u72G",
+	"67FvFy1HyDrwzkbm12+Izh1gAtJtOJGVHlK7FeW9fORsfW9o7siZMdMsO/wB0czugMFDZ7kRtRuXitV/",
+	"5gtcXId6+2L2eRrLKOsVXzZ6/5bCBLhhE72wvM+XFzewv7/Ba59lP1OlKOahmzkEXq0S2Kp0Atu52jvX",
+	"macvcDmnYcimrgXROtOEFzw4x8v2tpNssP1RhS5xftm5un723KoUqcBbS6loW6UCH//nl6Bl2W+2ZPYR",
+	"Ly6foS/AF+kUT5X/Ye33XWf6fu5J505Zyms4V3bdvKRJB1XwF7f+n84o+eXD9dXb12+Sd69/vPzbHz9e",
+	"vf0j7Pzy+nb2y+vbGiouENqju5KRvMudychhKMEN/U57ZpBXetw3v29hFK+0PWXEQPm4+NP+U+1aAhgF",
+	"ZqxtYQcqI6YzRSSdgLXBYjpgsb4hfUyo7RPYVwiOw305oQ63ET3jJhyziMjhEKN0PmEHgYStZcO1QRZp",
+	"P9MJuyFX/jov/nHxonKnF7zplZtsfekHU6riZbgYMCtamI5YCGnlJ1ohVbLWazuMadnF4CzrjXPPvAUf",
+	"AkNtsQnl1gyGrWx1Wz+euS8Ug6/iFBjQDmbIP+eAAlMBgyy7Z7dFMHD9cAMs873Hh8n9JKc8zN2V5xKt",
+	"dvRycNkJr+g1q9M7p7jlJTT/0SneRbPoFS7j2d+oGCUUM1BWmUju+vTyL0EtR/bfgResvhauad4K86S/",
+	"ymsHBAvUB1CJjmITDQHkPJ/y123HqtYInrtRv7XHbEUfhNscr+G6QHr2s2LDRFsrwWmlAgoMuADjbg4d",
+	"klmqzuKkn1x3OqTPBVJMzz6+//QGjZwZ1c5e8KX/UIVN59YCuUWWaB8nEqsZWw3Do9l5jjqg4d36zO8B",
+	"91YWQKOCJAJwaj4JO+IAA2ewGmgzDR3/ApunD7Tch1cGaB9axoVXqCRmGmP2uRhc4VGpVWrvKLNBXC+J",
+	"7dhx4x0lYH7wHfC5bsYWkcl92ZDr7KeDxIOMr9on9A0yv1I31Ac41Z4y0Pkih0M89k4IQsi6igWuULnS",
+	"jMJqP9WvlCuN/gzLU7SDrANWo6eMOkSX1CWkDWE0HHvoFyFJH0vp+2kGUJDPu5lRbrrE4eoRKawRhpCZ",
+	"9pJpYj4JS81I/BGdQ+lUKCfg4plSrjKgG/CRGM8D7yUHDki5AdblAfLaC8yIDHkMXi7tUpggGxJ0/irP",
+	"xets2Y6rf7AOwY+206wseEcraJ35P7ZP05rCGQQfqWspzOp3FHZHDFRJA1nYQppeSgGtoAWcOao7LC8N",
+	"EX6ifFj+t5JRSa35ILavj/kdi+d1X4+n37dOwQVyC1+6QPa3nlU1WqVBskgmOJoJ/cwndoyXQWvCBf6d",
+	"OR8cCMgaY4MhIXFWjGkBG6Vm8K6pnLrlKM/VWbvzsf2ye9lJ4VQS4QI3io24NsgXatQCXNp9djglbr+D",
+	"lhRrezQu7QMgHXvtOzpp/MhZWb4hT6vbPn/5/fOgxe55xAT4WwB1tBW0ZoyPxnDFM7vDuXsuC9cPuDLj",
+	"XoT0k910tXBT+/xZ4TbNPheuv3zgegHrTGMrPIv3WVEJx73bPn/x4kUecD6l95LY2NLWNpUnmIqGx/bu",
+	"ZKK8sgD73xKWgCUxZXIaY6m/CyngcWaKRRiLyOkSOWHXdIrE72upJhfhmIV32+QeVIb4fwNHCckTM5nJ",
+	"JI7IhDET+A5SqQUEhRHeyeNzBgfQriTmgvkwnlGUx4E1U60lI+ZEM6qsTmR3YcAsn54xYeYkpCLi9nBa",
+	"28zbSXzihQL0xtKYewCUhs2yBkzziAEK6KjUsoEF20JJaTIzIMchuq3Lly9fAvrU95abInidEwK/0AmN",
+	"klbQAnXEf/vfaByDYZBxAPQWtf7y5q09j5aTdFs16sbTZXkFp2oXGQapTNkA9OuyVEI8Pv+GLYdaF7ju",
+	"9i//OANhctUqMlyg4born576KldYRheBi0nfsZin8fJH5p2/jSVqeVIXOKXjnaDgpIkYZWxzPRMM0q5W",
+	"Or1h4dM+eu5QIGCEziULpEjhaB5Ra6ElAlF5Sl3Sr3NK8JbJNSctqmEqbFq7qU2tVTRqD9ehZPE8QMC+",
+	"qh9H/AiKzZolEuuzhYsIkL72WILaL1jL/S7UQ6IieU76YFL3u2QKGd/DwJWs99P2Pv0METTvcrDTgpYR",
+	"Jaktrq79htA4dv7vySehDZ17Pctu6HeajLk2Us2Bv90U4He80wr5Itr3Cx5r55sG11L6WG0wXJbTtbAG",
+	"1o+3IpWzRBfDjctz2KNI6PQTdZ2hooKEcMmIPyhYFH1DBtKMcY0d3jPXZCKVcOkLNTnOa/fuOsUiO5BT",
+	"uHPL11y28z288Jo6yZzfpvyrFmWL56tKoOXXPRVonWYE2iGmpmbWA2e6i9XO5fiPgPGxQrp9qSloNDY5",
+	"rKzsqeFCvylXOgte9NfpK091ztvWOe/eIbot+1shWdK/e3U4YS0clpqyqxlfoD/gB+YT/M2Hytw2ZnwE",
+	"Q3CDOdQXH4vKzO7tHSsNaCVn4JPr+/T8vrWcNVP3TJ0B/Ak+JCB0AI12iGahFJED+sDKZMzF75I+XNt1",
+	"yV79gPQt7fRBbcRcuYD0edQHsncBRfIbqoyfRP9vVJuzH+0jzt687pMnUvls7P5TK4wg4xoE0o1P4wgc",
+	"n4EYJ7zdw+vfCvfZq6R2KC6B5PKZm4Umd4xNte8jK7B/1SfhOhQSHhEa83vXqEgbxeiEMHtfqk8beccE",
+	"wWxxcExCbOde3rFcHgY0HYEGRnackWTYbsu+nCTTrn/3QgnBJwHZGoAefLmQTo7p6NBJbZZL0rZa+Eu4",
+	"coJuWmpF0b0fO2y13Q3M2C/TzvHCH/HkLB3eBQvI7qXMJZbgiptc0g3j9yyNcqF2kPH3woZvmULuKwkw",
+	"hyaMORO+aCOkwq62ZoY4/QTgLJay4zMa2GWu+ymx/BtKLDfss0E2fIaEVdAtWjzqkgdyqD+JAlP9JCwf",
+	"65I/P7V49KnV/dR6cfnsUyv4BEOFL0ryuuECv/mLFxV+7LmnrpNKDjc6u+NTq3sVfGpRA3evSJGHm0ZS",
+	"2GHgFn4CDetTq/vnly+fBLCkpfzalJxKHW9uaQ8hOzz1O2O1VlmyuFUT/GHYYbjQHtFq2f8GFe9cYlGu",
+	"igzSHoke86kOCCQGa+8JQjn2nSaxyyoDpT6fYZ5reUrhGVMGQnACpcCOJUthLwcQyroZSKWW008w2aMy",
+	"lu7YfMdW0h2zV53hPzVzjh6Y5i1w5FxmYSm7hyOYpgPdcVGV7+J+qiJ7SzE+J9Ax3x7cUo1ilbaRzt4P",
+	"PLvi/bBEpVL9+doyHWebZfikmVc107J8t4ppMoixG6vlPFOmNENUFsUMOP5qgHrlkpnzUF7F4pCKoUrF",
+	"R1yUF9PhQ9Oyp3pDSncIWIJgM5L1G4LlUwg/VDEuLnpDuajM7BBjbE2reggWuB+bK92wB6zb0jFj01aA",
+	"x73bGnA51fNwLLUMOcWSDiQoEBggPYbKrqlvMHUZ+N3o+hXPR8ByB8aXc3yQkwnjcYP5PJbVPrbZDqRV",
+	"mcWDhIclPr4eYMhFlC/VQgGxVaFWNXwXUOw56Q+oZhGEdkI5tYzbB0nsCIOFmgLf/MARYJdoOke6BIPO",
+	"6RPO8oS1tyLiv31495Z8wI+ddqd9dtnxFtgdm88gtOPQ+2R4h3I35gMFLlOimIiYgkLb/v+BD+0H9pNM",
+	"DER1rNDhKkxiqkia7RCQcCx5iMpNXwr2boj2UiiFNn3QIfpw4FwvT+zUzWg4JnAGrIJvZdhUArjZDbm+",
+	"vCJ0IO8ZuSS/8B+WZTrKp5+QY+8vVacm2QJSSYEdTZWdF2bo/OkeZLmUo86f5YxEPCJzmRD4ESXHjLG7",
+	"/7MktzP9Rg7+YCEkfaR07sYI+AYxTAheOVT2/yvf0229wg7hhN6zf53dy0STSKoJJyEzhhHNJpQLRuyI",
+	"8DUZW7FjSngvm3A6xYR3ZzwC3ROsIKoYbcHVXcB0gMRouPj3L7V4z34A0+AolnC8H9goEceMlIastbTO",
+	"ApExqONejl8BxkROxy8ipzk2axU22OV0ax4yVFan+vwkFWERN1LpG6sSCHMGXjhrUTizxDI2gHzIV2kV",
+	"pEEKOGtfWJr14/hN44HUTcFxmlAlPE/aTLV4PEa2Wos5Zu5Ws1NmpxY3rHKJOGPnIMK21dqbS0NCBoN1",
+	"G3EMqkJ2XJvU4dbP+CmvW+2nOlM/PRde/8kdzT5kICoG/o0Ii3NnYxmDr+PKOfJBNXOqm9MKb7J8HUDS",
+	"dhBqKUUsJeosKlprA9DDgdxMvWq6vLNA466EDxNa69gjeyjlrCK/Q8ycWCHl0S9Z0iVzO1l+4U7tvntE",
+	"uPJxuyWImuwMq5u8C8KXNXBNMk+Lbw7BY7s6cNI5okagOQR1l0KigzTAmgQrC0hMwzudoY0hU1if9HMI",
+	"zELirmwAmeiWfzsa30djmpP6dFKf9qo+/ZpbwQNi3p6fLrBvN9pq/r0mu04tqEojrF/Qd3L6z0g6HMHQ",
+	"nFmKxu/PUrPRe8HQDwWO8oIfC0YRpJEzqly+hac5xEykxrNMe/133s3F1D3TBOMRKTIClJTd+LhJPsoS",
+	"SaY3txFxkTbiqYsRk60ZZR0mWJ/pDSFNI2Nua7Oy9dlFHe9W6sV+ZGfT+5QqVthZhAtIqkmX79tE7ag2",
+	"825LlylAw2jJUT13gWJu9mH7rcstDVf7LD5JMxWp0DOovUMdF2GNHNQId9lwaRkHNn1cDMwHaUzeclou",
+	"CChMmIy2kdrquhwkmm2B+Y1LfNJfU/3VJTx97Qqsj26f1NfN1Nd3KfEdhf7qMMWRt+SHXkONHctEs7GM",
+	"o+p8p1vsHy8F0763fIrCBCDaoKLOuG4KEennbEzHhYi0/yKOfKF90DrLPvy+Zh5weh7safLA8WlJOoKd",
+	"Ymdj56NrGIOnPOUlO6VF4KYcGGvJetfPH0pRSu8lj/ZTEdN+2b3KVcTEVLGop/m/WKt7jUypVmHemtde",
+	"X7aWMRp+hguun9mlggF0crImXaoVJeNXl8s8eqsEmpQzPHYWTXYAS7X0v3Ftcoc0x4JzvKxxwJsqBRfo",
+	"mNEUU0JIaDU3Z+ac9JF4dd//CJSSdTpIzfuUzDkWXOSgKiyl5RTXTPn13oqMiTzpc9FzX/fSr/tPfUic",
+	"R+ChoHdM3GQNhREix/fJtVPRpcg0QELpCu813WWZVN1Cb4XdopjT2cZ86opAQARt8rzO8vNmfMhaNUBX",
+	"0qVuOpFkvWLqr5ov1t6DMvZnFb7j7j6YY7SlITc7Q0IzDrOC1Q4SEcXs4cBb9srVmTRlGMaC5bKWObLG",
+	"MlY1YibPp3aGN3AikYdIpKDkHoqZ94B64XI91jn0e2nNW57xUebesnr1UipGGk4ApcXpG17/WB8cBU/T",
+	"FupA0+kZCzT4bBM1t9HkjBMPaYaHHGKaykOCM81VeYiL1BCVF6mOW1kmLzW2G5ARnafeI9y8/wpe2T6h",
+	"2sF+YzHdbCxJzIampjPpprzHAEQkM3ukSj4X3E6/uFmdAES2BRBZGrBb2uxIPLHcDMxBv+/kCZyLp/ts",
+	"JLM16OYq9uq5Unoqe3W45LrXWnPvD8kFVNUUBlFhV9ZkpZcNeXLwRByiPyfHKr/TZJIyhYNSvUodQIUc",
+	"jZxHV+XavHo9a8GZU7wAahiyB7iI5EqvDuPgAnINFDKVr+jbAT8yqHvumWVMmUbRwjHZL/hwk06XDelk",
+	"h46XE6urZnUb7lap7hhFX7eH5jaKUuOtee+MVzkv/sQ/eo/hsUmZz3ZaxYnCHoXCPo6Zl9Z2REfl4imM",
+	"+2AUjdJIcWGooKlPqRlninpKn61FUVWrJ8t2rOGCiWj3qWb7XJ/qLDcEd3NetZjRew+AnzOHqWOJiLDs",
+	"43euHV9UBoLsooL2TrDWyrPU8kDIWd8LfzOyEkB8w4cOE5Motr6rj4ntNcP9QCHbNcvz0Gdn7cuNtcEf",
+	"RbQT5+BJUD2OKniEbsRbT8PIUBrwIUKqzf6ygX8UkXbYlhnHRufUOakKYayfm1vCvOwDGohSPC7fSrFu",
+	"McTsGjutTQ1/lzx6j484RTNO0Yyt2dDfgQhzmsyERtAxiykl1QZciU+mUpmzCZ1OuRitBv71Fy01fAdE",
+	"3Js8KGAoJyxrJ4/YwJDYlIiIKdL37zVsMo2pYbrfCKbfG3jqL34yRxXIsJrnjkMY8HvQOnP/bt9TND0R",
+	"XEDphoeJcwn5kDt9EPGMha74axRcRGzIBfcup1DGycR1bXB4uNC+kykJRKcwsz8FRIWtTi90TYnSy7Kc",
+	"QqutFS7V7HPhUmzyeE/jBJfgJzviVtD6GRu2Fe7FOrL0Vo+ymP4e2oUUBjtO5C5034OgBHwu6iDA3Q+9",
+	"CTNjaWnM8iTDBEQlqGE9V7rQiibzxXoRLBWxRNlzqL3SXnlj711X9rSz4/Iem3wwcjuiEfuXPTe41nqu",
+	"DZtkbUDYGfVX1Kqi2DKuU+A8jx3VQWa6IqRTgG2cZOzRSwsc/Y7A7gpmtN3O0tTXmSSOyIDrodywFw85",
+	"i6MA8NBRd8JvUhvewSgAiXwS9tGJslY2F0YSCi2/USa5wA8UvWlo7H1O+oVT1CcjCbi1Rnp4PCKHTktW",
+	"cuaf80ngirMoA5XXMhOLMG57vWvaOxJcs7SkDuCwhtyqzjxFGkeICQItoKpzfgunbOugULBZBfLGmcIn",
+	"hrotQ/2yBT/cjJXtBzqveM5LOOlf2dQcczDJc+xSJf+vgGrk+XQpm15fo18/t7egzS9HjErh7xYZ0nbq",
+	"2klLO2lpD2lpQVMsJGfRHor1v0qP84GyFUxhfynPtyQjRFR6lnDsboibHapJigrsZWMZj2U1gONiv7U8",
+	"5zyrb4SkOGdQWsO3LDazqFSu9k2i1km11QSRx1Sh3W2pbq3vsdxYz3ogE7ucLImlstamps0eYPMepOVD",
+	"dOWtFPFpVnKDQn77Fv9bhhRuAVdEIxj5TCZxRAaMzJQUI4fUCWZP2l0B1z9ICRR/9gS+WCDBFBkoRu8s",
+	"R1FJXEK0MP9jNpFcs6vuPzOlxSklTuFA3WFBQwhlErMErYP16OnDmDHzM75sL6T8Vhr2N65NGS3/CNb2",
+	"kENr7pvUFUqdjzvt3pZKbzLkRj+mS+WVnEyhX3w6gtTT7Q6qw8thzGxI2FMlp1LTWG9Dzg+iXPreZiiS",
+	"f1JMhGOAavtRjAAhDqagSaITGsdzMqb30LxnnOtM57wq6K/nLjlCJiZwmRAuqdZIYocbM8POyVtpxnbZ",
+	"AM5Aqgw3sxa54xqxr4PgMR/GUjuJvmPCq8mOxAV0NJmq//hf+JdjB//x/y7zgyPiAr+6Q17ZHN/9DkcS",
+	"WxYaog2PY8RLfUyax7HmaR6Pd9qfcBMqT6Nf1WE36dRmJ0AzvMOADOag+CLMvkRtmjpHYkRCOZ0TOTwn",
+	"bwHCdkh5rN2YXSaDg+XCYa2Kp31Mh9lYPOZktzfpDBR8xNRZp925roNqUNzcKnF8G8fupEz2ErYoBp3L",
+	"4spNxzEepNuGunqvIrnDjF1v2+HtsDCj1o5ye8dFAYJpfZClh2nwA95U9f5IzYlKhM6F12kM31QMYiIj",
+	"VnMIv9hbGo24GznhIRB9a8pUT4FlHsrEcb+0QWu38+z7y8C1zoxa3Xbq+YW/p0qGTGv76Tl0y1XsDxbC",
+	"r1cvvw9aSs60/0nfAUJlq3vVvuoErUTkH2q5Rm9GoSe5vePLeh5mMDpwxCPLknsDrsy4N+FaA/Lx5dVl",
+	"qoH1FBsmMNTL9vdfgpY1Z5FJxJY6GbpWg9Ydm5oepB6n7+2cta8L79Vj2nn2vNVtvRy+eB61X1y+eHEd",
+	"fh89f/aSdoaM0nb47BmN2pfP6NVgeD28HHQG7cGLTieMLp9Fz8PLZ4P2sN2m7Rdp4tXl5fWz9os2jEsA",
+	"WnXVxK9rIE5Cgphj0r1leRTgYey2IjXvKeh7JCRoPP/8HTZ3pJjWiBe84CouPAVa+1WP+PIf+a523tKI",
+	"HnYvXxfcy1dBKzshmISexLRn2GdjT0wTKQIHlxvAU4HzKNkAH5hrlP7qw9/RHUS98+5JH3ofh/q+/xSj",
+	"+thmfUqVIX17bR8t63zzl1Qfl8MUvBsD7Z8E3ugu6CNCODij8cXgqKZRPlEfoXG73lOVtiUPAWZyGICX",
+	"WUoSW+3OJfLnhD0ToYy4GAXYDz4bXLGJ+9DO12QOMHQmgFca8ciCTMfBbngudQB7sOdb6X4S7+VMI2aY",
+	"NZ9zcGXungEN70ZKJgKaZmfpCUnsuvP9+u7DR/Kf//7/XWTp75zp/g0ZYsfivg+D9s8/iU/ijMAb7Ua4",
+	"sgkXN7RjcBw4cI0zNL13uGld0seyWbzYPuqM3GZJFXaR06QKtyHInmHJwF3wpJ9ydHdAMNSANz3pp7+B",
+	"wQi5HvdMOa168YUF5wI4Luy6RXgrDH5M4yHOAE8OnAgEY0SnBo0JdtbG4xsx4DkeRs4LaWj+D339PwlC",
+	"6NAwKBBBmY4Xw9k+z6RCH5JbptSKPVjz6/b1ol7pTla+MeLza/IL/8F+88xdjftzxwXAWmLOSVqkIkg/",
+	"5/04+yub99O9+CSsHCs8xd4N04Bv+zSOrTR0e9PHAzux22Ylsn2QyOd+OnxuRM0DVF4aQo+TB3Jd9uDQ",
+	"Ka1q4hGynhy3yYXMfaM7S1hwmbfsb+AYGjlisIYLLMtXAVV3Gc7CA6WdhqEf/YSL9PMaKu1tevbs2c6o",
+	"y+5sSAUZMOisb4kmwnykdbXMVGzlhH3Wodh/gw9fS/vuO8Wx74a6kIiFiQrQy88ys2D5UGISA1gXzrhI",
+	"tceKrNRUay2fWKbJ+oll3xRfvtYEf/v59uNvf3FuHIBsoZrMuIjkTJ9ddp51zslrZmDAbho89biugnr1",
+	"cqjq3Fyv06F6ozdnqm6ZLabZhIcylv4cUNA6BpbI+XRNsF6ZpdTBmJCGLPe2xFZkzRWDtKys55KgS9en",
+	"025XYOBWOXonSWy41TcA8v8MzaA/K9HQM8tgkdF4tagVZDWQAy4ojH9hSKniXSuA+kbEXLBW0eP7TxzS",
+	"70sw61+CltfKCqae88/dWO36RrPP7IaO2E3eCfZJXH5/03520b68sHr3zU83nesbmfBPYoG4lhpk4PQX",
+	"138ND3WnYQ91qUPMGa7YDWwm1R1mjUqxrHF9tSlquDxOTS4zHYLW57MJ/Xw2AFJ5/v1l+8WL59f2W20U",
+	"o5OHARDc+1fnr70xzh0TgEKNnQk0yLKxnJEhVci3yvv3pGXAa+a57b+Dz8mrcvKqfHVelWBrngwauifR",
+	"g0/l+wntaiqyMe8hmW9N1nsRUhGy+BD6FqE3QUtg69C1CGWwd+Y4A/ycvGUM+7L5lD/fKS5t3jmR1p5I",
+	"nSw44e808aRzQxSbAhuzgsW5hXTqPTkv5h+6EK0VJ0xELAP3WjZtYTH3Ztqe5M9J/hyv/AHaiQ9R/nww",
+	"Eo7oMaSe2rE+IHvWFg3oytmfaPiYFQnGDGOk0IIuIMJq/1KRkZQRdvUEtyR4d52RMGAj8N6z2XlJE2VP",
+	"Tam3TCp4DLzJSiMnbcpRvfExRY8QwZCAkjO433O8dZvb4WJvKjo2R884SZmTlNmzlHF85jGEzL8lLDlE",
+	"CfMb5QYCiZKgvD18QfMxUQI8RAuM1BVm+/jYVhIIplKdj/VOMBJzASEWwmg4JlzrBGI08EnJWYCpyUqx",
+	"0BVvjxkzZDAPvDsP0vDSRtIQsRZRyrCBOs/JW0mscgIRFDtJKHxy52CV8wm9/jinZZ7PPtvvcVl+wqnu",
+	"3gVV7u61yxikGZgBEkyg2T2z5yIIZcQCLNXHbM5gwrSmI/ZJXF4H1y/a7ctO4NlvAIwxSBMgkR/6z0He",
+	"iRy8gqeR/Hddu27uCxKxkOs0kLgEJpL3HhfPBkyIZDMibkoknRNgBwQegMBNi7h5PWaehiuJgEwAOFiG",
+	"DqrdroswmUtO14NxLaD8rXLtVlDfOXljaRihGnM9iqnLK4F4fhbFRzse08cp0qiGfseVuZpVvRXqEG6W",
+	"yfnezvErT+a0pLTjLE4IWQWtM/h37cxN0Pkz575MTCgnjaZuvpezB7I3F8YAVJwFexd4YMXQwsVQey5W",
+	"+by9y3adIC/xzIZeGVscMXLG5RR4YJy5DPig5Xlnt7U2W4dqF2TIViACzNkXqFkXVi+9DnJlAd0WCppW",
+	"oTe0U/mbSN57L2eHlL8HntEBC13aiVdp1hUMexUEEyroCPb9zGr58WrouRS8aMy1kWqeKwnSlv8LgUln",
+	"M6YNGXKlzTn5URjgOAWIPEygBnLsc2SJvXvJo/9qF6QZELpf0pn9ghM7rmbOYC7pnhQ75ujpeyxbzz6s",
+	"w9vLd9ZIWTGG/EaXJ/a4Rvk7RKBbx18QJkrBY1FtW9OKbl85Szm2U5WTHpKWnalUIyq4htGti/jZvvQ2",
+	"s85jCdvBPjKm2gIhPTbndVyrOnM6Y2Fk4indM15klZiYtptEaiji7WfUGlj1lsZMRFQRKCTlogj8ZviE",
+	"kX8BZBpq1tnhQN9pTsm1/JW7b6QwSsYxquGW2u2hzvlMfdGhhztTkUsdxaxnO5QMNzhf51sYAdcpx4W8",
+	"agQAcehuCPn2UP0/kNjCqdlr6xxPlSN5z5SYgNqUEqeQhkGaXagYA0yOs8vL6wap9nugzRow6wtLtx/s",
+	"r8X9K6H49+6QHXN6lecueDSW0X6gjVRKWXKY4zbVbKaOvlUfGCxv+Npv5qWpUsv01zjG9TcgOIPmqMXq",
+	"z7Bdh+I1XiVYU5iromjdhWTdgQ1zEMj+6X5jjoyHKIViJy0FJvpDLM1S80QqVhvw38lwH9hksWYZ4A8X",
+	"VviHzDUTKO0DsLWQ3nM3gB8F1lgNXeUHghzh0dhvd4DG2MYhYmqtFpof6R0mX5cwEEsRvipuESu/hhB9",
+	"oO+vNUWQ9NKAk5KxqwnCyoQN2vteYcWVUZQLLkbe89ZPY1AQtgrllJF+oplCztqv8E4cY5PfY0ILAC8v",
+	"7nXFy+0e9RY8EQ/1u1rxLnvCKt7kfqqKigWtz2ehpQ6uDTrAh8Me3FPtzI6Zg+KgViO0Vhmw+SAFJ4Bq",
+	"wSpkAq+orYT9L3/1lMlp7NpkpzQeUfAGetJw/ZQ1y76BpMzPU8tWb9Yb4yKdPVaPgpTPrKdtdlrBJrox",
+	"m1BIHaFca/p/2ZFzde6HE7RwqfIK7GXn7KpGE5jLq2wlb//jf2tNyS8y0ZpaQ0BCKDmkms2kusMisW0U",
+	"Zk9Ja+PUNuaa2kv3Zid+qj1SljjsyroOxk4fySTd/7DS4RFQ/h3oGxZLQ1DWSsFyJ1CxLTPKQ8vhg9T/",
+	"BEXv5ImQAxnNyUhRYfQnYcZsoll8z8AhJGP2NMhexTUUfLqwsWDGrsp32nmTShgH18SROzRzRoZRXZx8",
+	"AG2Zqym1jMxqUkpNQtiTp+jrbTbsKb00seovlgLcoV8mbivU3YFvdd3hlQri0w/pteu7hLKuwuU+oGYa",
+	"B58k4qNKxGBruntzMPVXq0Sl8zEtWmaNysltEdXzvpi0rqi02awU7DswdQLUfiEgs1LCQcZ5Feb5tm1l",
+	"m4IuXya79vOzq9qSaS945cfV+nSlrHFA5WM5I7EUI082gN4NXTwblj6P07h6pe9U8dEY9mhkVUiHyNQl",
+	"NAyZ1sTIOya01yyd8mptYZe/j7Xn9J4RI8kAvlZMj7GpdBVNV1AkE/vq8nzIUtvlatQW2+2rs/aBiG3f",
+	"2/Sys7XY7jQgto+OK/0ookb1X8FYVO3VxXJiqynEsXdDgQsMyBybvcshUeyes1lG/9acBRJHu3QitSGJ",
+	"GjHhMtRuiGLaKA4YO1IwnUYTkKt8p4k9YMQwOgG3VSPZaTCZj/I9DPa4vMC4wLvPTEvf0wpaZ9mHdTzA",
+	"rxNGpIOJhWOhCKMq5pUgWu7xRpZ7gz229Vre4FBGTKfdNcCpW51O7IulyhZgwsHJ0rtPYsEUHfDYIWJN",
+	"WciHPOxZeuklYhyqslVpziW6cUN+TFXWRlGBnoD8lLuVEwylGPLIda/WLB72PLzg6i7/HS+k1hwkmI+a",
+	"Cc0Nv8fMZmG3PIaCO3y9r+3rtFfLkE7TaXcf3C5bTvHYHk5gxNX+TfjZefgdu7WEluTFwA95FMvGE59X",
+	"pQNMx1SzryePGSf9K07qlMN8ymHedSoW0A+AXuYy3Q4iEzlHCgeXhRzzITsL52HMyNTT6hFlIbvcQp7B",
+	"68MsCJS4Z/2SLf3iW25A4zaMUGuAAMwCcE4sAASYWTYcstCQwdzSNYuHhVxlfDw+C3W16iTlWonHuUOy",
+	"18CQyyv+mYroTN4zRehIMd+qGiwRLrjGfEBPcvBvTyblFPeyVhZxbh32ExfKb8S3nT28yBs2SnpCrrKr",
+	"dOEi1Rx0qvBO5VPQzOE+xmTfB47mPjN8c2f/lNb7cFrvViLwlNK7S6l33Om8qLQ1ksOr2JApJkJ2Nohl",
+	"eFdtr/825uGYROyeh77vw1jOyISKeZAiDNtPvj8ahIESjaGerc3v936cP+AwTwm7O0rYxWOwi+5exS1M",
+	"cSJ2apCjW/D7HAiZC4Tlrrk+a19+hAvquS07l9CHcAAFUx/pIGaGXAXkVms6oXeUKEmjFDLsWTuHwiCn",
+	"0DGg0o35fSGDJeqBIGt1LzvN2fDFzXhsM77QW2d1x0N3HiGi5Iasq/2bOzHqIUvScT5sCcPjOO0t5GNg",
+	"cjiMuWDYHScbq29GlJn83oJ3+IuYxwnaxYgZSPKcBJ+EkDPLE6HlCD7TjUAzEWE+J9Wkn77I9ZyBKguf",
+	"RGrSQerzrNMN+hzkEPM6594lMaXaVKd4Fs/LQaR6OrK5KiPhdcmysyHBNG3KrzbbHuJiV4/FxTolTEwg",
+	"TuM/W7d/+Yd97mXHWofph2sretbldAhmmOd57Y3MwoXTWur2gFZMR+32KHLR0tQAN01CkY+uzUZraIyr",
+	"XSG3cezMMv/WgKSJQXh2ioCAWS5toQ8FJMGXukyWOFPjXpMjI7+6FJcn3AXqu9wR9X30gv1QbK+HFRLn",
+	"nalHRvt01pTS6YViMQO/3d48NyXqFNUkltqADSgnTKOd6wGrz8lvLiSca+eYa3iAJLCociHeIZhXRCYG",
+	"kbBLfEAIPg2LUuUIWgeP2j1iWzVpn4mKB8n4/NYsDOtlYVjL3NHfVptDvtyCQ3Ya5JCH6KBaQ98AL1Up",
+	"lwQilEMr/LfQOxSNz7gYyM8r/FTUQI9cwZQmY8h4Ilzkesj6LGUwteYEbx8wwEudNOesUjR+AyP9ylxV",
+	"/ani0p6OPpkmRhMGpQsi5Ez7HJ2de7MK1Bu0zgqf/PjsD+nf64Okur3b2AW2sqjcP72nV8Ok+rTF3FzK",
+	"Xp/7ue4A0lurq+mlZi67DFwWEaMRwIdn7XizOncAMFtVRy7vmcLUtNq17kMlJ245kK6rXrEAU1QHUaAp",
+	"L+R2sKqWX7wxbPLosKr2xdV+uIwmFAsZv2cR7olnszmG7lnf4+YaFmXDJoWbDzc9LDD1N5gsvKXG5ZCA",
+	"7UihiayLwsOHklINYEQQaO+2bjGLJa2qYUrhx3wf5iG5HdGI/av1ZWW+bm3VrWNpDvrGWMPorPPDi4/X",
+	"v/3jv2+DFObZg8/bc0WIlnLphMdz3xDjNadxLFt+kXxFyoQLbHCr2Wc7PzvjlMN1W1hoABtGtRRwUvWY",
+	"Waluz6lmyloj8DUNQzmZyAh9Nr/ndEqH2rwi+XibTIbsWFXYy/6MH0y3i0qe4StK3YAXmAbNcfHdc42G",
+	"7Ogib7nAljt7NKLfe79+TqMFYRxzcQc54Qv2srNsyZN+sYqg//SG9OWUiV5INesTGmtJIkWHRkPuombn",
+	"RYAKfCayxmImICnU68BIWJQDMkW7G5pMYQ994Gcb2Nq4+pZgEhG9z8jiKDIs0rX23D6/oCVSQUG2c8Tv",
+	"eZTALCfMjKVdBmuAGSaA1clpEiPTdYqNq+kAlmdXy/5UlCid1pd6zAl7IDx2IsdKvniIVjLyxVLrGFcw",
+	"xxrLWeCX2tzI0lfMohHbc0aW4+xEM4+LlXrYqCv5bYT+0/numwmc1L+T+rd79e/o2FxKn43zOt92e58d",
+	"mL0jcchYhBl5rtlSRNER4g4UcD7nNduI9d3kkjbg2RLiI6XdMGFVjlQnilhsNR0WLXC9Z62g5Re51W39",
+	"LCHQY9dD889E8NHY6FY9p7ui8St/hE6azMYk7tewcfqOWIi9jA5Jj2FIrwGAGKARRB14bSMKjZv0kVJv",
+	"mjMuZC+kUwqtamtT5Wu38Sei3Jgo3RI2TpMTe6pWlHL/JOHoD4dWQP2RRCPWJYM5diSksITanmsdEOj4",
+	"68oLRUQ0+xyQQa64O097MaNK6LT8ApqtQPx+jZjbL27Ee4deqKe95tRT+A31WaBNF0a1l+fT7HQoFWt1",
+	"2+cvc7rv77WJD9brb1ybKudjzO9YPIes1ceLPfzEReSza8FXPxtLMqFza/NAvElkts8ROxOFNGepBnQI",
+	"em3D0m1IeXzsog3t0V7Eo56QpkeNYSKqL+TeSvM63emTpNtc/Yylzsu5IvY/Wl/NyD4oaN0jUb4bEiqI",
+	"b/EPmJau97kfbWN0ClM9OdRODrWTQ+3A2N0PbOSKdBrlbZaTYFrQ3thbQ6zLz+TEvU7c68S9Dox7/ZqY",
+	"gg6TKm0SeZpXaBxE44aMTa/OCM4RAnRUpyJK81ICQjUZUuVSgn2LDWtp3kEZ5tB9rZluND9Yn3KDT7nB",
+	"p9zgbXKDgZj9i9JEM/BTlb8r4oqF8ISyUyUTAxoE3Ix/rX06/L6EiPdSCjVLNWum11mWrrq7nOhKIkhg",
+	"e4eUx2iSJoIKPYM8M6hrh8wPV9huD0TEaGxgyDUOBaCboqdlabt2huq4PaaCoo/emj1lS2tkcD9OqvZK",
+	"fETqgLxTsYziFjt1SXFO3jqXf8zoPSv0YR+woVTMaT+W9HOwBpk4to8PCAUqDzxTUPbk2TMVuIA6Yhlm",
+	"o4i5b49JIsmw/5bVLmfuzLoRrwV+uLkB0qDz0jObtSGYcQl6E4SLtoLBcoWI6zCWmkU9WDFUi0esN1Iy",
+	"mTodO2jFVIwSOkKMYfZ5GlPhMhpbr6TQSWwwY9TqXUNpl/UsmWK/mXCspOAh4XEsmNbb2A0PKPljy4fG",
+	"PZEYxVOFPqft4+/nYW7ArfrBlP3APKZHroTxvFZ0aI4b6yDjceWhTzvDRgKfG7X9WmJmOdthZTHJ1hHK",
+	"jTHhazOHMRUCinXplFcyi3X8CpkG1s3rW+vwmd+zfKDejArjCate1THg9XN4w+/Bkp7hfQ45l8b3P139",
+	"9eV//79/adSlsQNWlXNPQAr/7vwTq7jNIRarrFaRFgpWDimWvLIlmhQh8xnWqA3dkhBbVAFIFBXEHjvF",
+	"oxzSAtV3LonOqkHTqZL3LOr6x6Aqhd7YXIRpnTzFOhjReCy399M21V8NVZJeMl1wtL4sKhXen7FBftNe",
+	"Wq+tItND9CI+IOVd+zVKPHfbSsZfuK4TKxyHkkwsddiFgtq1GYBggtOHGIkfA/Rs2c8x1SaFGFnyEq7j",
+	"EfzZDemo/IIHiW55UB6BX+Q9O0CvADbiusc2SYcp/9an5gnTGgzQKnL+gZkZK4Ky+8R950NrlJR/8eM5",
+	"0fKh0PKfrQFoCa3frKEmiGYsX7EqBfmYMO3wvKtMmcv6WEfPIF7LwVLy7tovzTAWPGSHylscCRwue6ly",
+	"VP4aUy6IYZ/NjRX+IRVCGjJgTr2OCB0apmZURdq3U+Exy/MS3/AhbZTqUitTlTrTmN0yEToAoDLoXAd+",
+	"dSqkmE9korOYqSWrfNH3Qx5Id0D26oh0RPcxozQ9BevgZ5poekOmgNVFqFKo3gnChWFqquxQzlubEsV+",
+	"/XB+4Uuo8rescPsRlWf7VubP4UoIhhoqtDcv95khmaUPDajmEH0SxGXT5GC/fFbzrbvYHcWIhTxi+py8",
+	"G3rDAgJUN4QSwWbEnXqi2DSmoaM9KxIxFrFVZV8KqoAD59oPuwxfEIbhd+mdX/cjSaSGCba6rXtuaNwD",
+	"8mY6c3m1uq3/IezcQ265HfSQVvyexjeuyWFqeBOdqJHVMGpzBb9k73EOJ1N8K25yq+8sL9FMROnh9hls",
+	"TTGVC+ed2iNz+WFOtJywDKIdmMtsLNGNFgDlYxP4NAQwVTJkUaKYxhIoaztwQ55ct6+eIrtIRGx1Atzz",
+	"1B+3CRICLtDeucIpgnGKYHxFEYzD5seeKy5yZPwaWDIXo91xZcX+YOE+k8ZvtYtbcDFqrPoFZ3XipCdO",
+	"euKk3zgnfQ8ZjjtjpFPs1V5dTo8B1DlGUrvYEB0tWJfJphiFFkB+iEHWOB1yK8E55RLuqQiZM25TJ1Ia",
+	"C0YTGbBslPwXE0QLOtVjac7Je6aN4qFhkTPB9FjO0pISSOBjdALvq6jKd/NsLNWlnMukDOJP/NMypRyn",
+	"kFMmoF2G6NnFsiecxpb0WokYh6p3+aL37CVwa3835rNV39cpXJ3lvRXuydY+u/OfraHCo4aL7ci/fiTZ",
+	"nZ+K1AvHOxP1yF7fD4wR9pmGJp7jUUx7Zabc/DgDS4rBCdijvgOOKHRNpe4sbU1LRzyBB9sE8uTQHSxA",
+	"KmeAf19SHt0lDnUmQlibFIEgIIrdyzv0QGPDhwihO0HBmnHNKggeF+ogcl83Es1X9Z1K7/FsfHHOpFNu",
+	"585yO/PRE2zmsrUgVkzL+H7/vXCW5XIFaQLAL3NcQLqyOqi8gPwtA+2KQVgLSVItllAxTzsgN2QrwcId",
+	"H5qHlnGSh/nCEIBdcUPvmPDqTcRR9yFjqafc0JhwoY0VTpswCDhjJ2/zNizgrTTMKRWWOqD5pQuWQjnS",
+	"9gnfFyj09sgLANNEFxT977QPH4NmbxX5txL/KuBMjqkmAzZKRIMUblfjaOF6csRt1wZ45lAq8pbTCZtv",
+	"QsVwOE5EvA0R4yI2WKRxsWe9/CfF2L+YRsbEdWbnBARMwSpaFtC+TmGv37R0Vvs681z8iAt7bEPXVBis",
+	"7kmiIRHFvgEL06AbO3ly3X75NCj6CWho+D0LsjQ3JAl4xJjeM+/SQMsBH08FHQGsBN4liR5T5d0gaF34",
+	"598sukZAH3EZ5WnmOaa6YN6KX6kJ1xr8FphWxyOrqQzn8BqpIt+S2ECn5OHqlBjL867Sdn6GxTGs5JCG",
+	"xlWipvWmmdtiQudEs+Y0ou0Mn5PP+OQzPvmMj1i0fWAi2lKw6TBhZ+zeDq26mTLwc6yxdzkEfdyxPtF0",
+	"rosemjowJSV93zGX2Q7rRxzVcWGVyDBMlHqMTObcm1pBK//i9bEjcOOLsCI3pI8CvHT864OO+HHiwyy9",
+	"Sl4D1gIGdMcdJsbyG91Pa2OM2BPVg/n24NYm07srxcfzjFtZRuGat153ch/xTGcSoxgh8BhUutW9bntg",
+	"qUs4g2vc0smj864tbL63fB/WqGs3hinTw+WztJo7ZXlgsI+XualCxiJw1MWmur4vVLFrbnpCdKKmsf2q",
+	"HbSM7Pnrce4rWotfLomEq6B1zzU3Tl6uMevnHeSu2yTHp1zr8RPjs+O9Eo7DXuaoviAtXK+mrXqHr4S2",
+	"h3emFgHsjUZwbU3gFOuA0DgGtAzE4ehCuiv8BhKF0XBM7tmYh9jzy6VqBgTIiEHoUrPP8A46cneek18R",
+	"yJkqVuhLlubRw/VZHAPBvl2fbrARLOsDNx2YDWnurCvlcUaJ9rgzXMCUpmNILRcREZL02WffCwtVJSc2",
+	"Z2PH5txUfL7/jHKTr20V4AekwpCYM+2tlGFiEmWtLLdGyE2yIM3SWhAz4yELfL+0vEqYa5dWJpN9bn96",
+	"vvcaZNkFa8IDiawYzGVvIdB4Rue6Z83eVtByG+V/xHdH/ocy5vSs+2xJAjway68FyZ5ubtMFDOs0ez8J",
+	"yipB2a4nKDs1BeXlZoJyg2NVJg/fO+S04w4j5mVvhQsSpgkOJXEv5+Wi16qsg0REsevRuLbhtho6BvD1",
+	"x3JGJlTMvchNqWpBMAbZlfYHbXgcW7Hor0CnXnrNRKol0Yqp6tZwcIIZwvYP9j4uETsAWJOXOVsm8pyY",
+	"z9ehpTfEfFK19HC8PQ9p8SliTKbHN67Gb4sQ86bAXqC4TCkGGX3QmFM77T8tc3+ZetG5JveSRwuO8BRo",
+	"z2vBBQWYFJ1Nea22wotewmk8LswWCm7T0DCePP86IZedgBSpdDObtFEkmBNjPTHWCsZ6mJ70B7W0V8in",
+	"1uOvtXSzC+wmVamivYsjpg14IRAK5Ab4oOuqbvUrSCWQiSl1sC871m9KVS6ik3DsPDH22zXc7+g9OWGJ",
+	"HBKWyKah0younWMg67LITitooc+sN5ivF0zsoP6eeeHrsON6Jm1zblyQJAfqzMWUi9Tscg3rHOTJQ/zr",
+	"sGBPfrFmpJvAkvnoW+/heevCvJGHQeKpHsuZJpT0nfTsF81Nd6nzebpMFI4wy5Y35BTQ4gXOJUxju0Bz",
+	"8qTv/urhD32X9IKPd4pr6ltVLIR8EvzafgvaXlTOccXd0pnbL3DKRhxmcwLbocPxxCwfZJYbb1sZT/wb",
+	"zPMrd+fZSQKXzTFfYBtGrs18N3f0OWXy4k/XHHID2Oh6jreUI+0p5etEihuRIvbPFXdH590CMwj0mPpk",
+	"9eg6TfBn9bKDMTGlZpzrjuNptrUo6up0SPl9W4ZxAbk4O09h3s/irOywjydKSBJLMWLKR83pRIrRokrt",
+	"EqNhKau9lV5FfDh9t4TT2gc0oPztue7hFZ04oeITml2ca22O9ndYB5qysoY9lCfZs0YYWPKo9/CW4oVl",
+	"z33hXaDNyrEj9Sb+HVgDCrMJjRjhgjClpGrEofg4/LuSlb5Js7a+87lcVDFkh3BoeH2G2XFgpss+DXCA",
+	"5jK0yJM+/pLa4hsz3KMsMfM1+PdyDoWJTOByDebEzCSJmL7TB8N6T8GhrYJDQOj7Dw0tiofmj+HXGVNy",
+	"UiBvvGwrDVw5zZklQRoeUtnGBxzZKz+wU+XG7io3/O4fbu1G1jO+9KX4aw8euHYZR+Gu0rfjuyM6T9sn",
+	"uzbkisTUVPcr9XswVHJS3q00wpa7a6zAijEwqmL+8CiMrDWG5oKLxeRnmRjFaDhesy3BSrkNTCUvgC87",
+	"q2T20uWbyesXl9WCGaoJr/zg04uKnZg6hSFfZwL8hwRpjjvXqBOME6p1D8jG9UDOn9huiwvcSy7F+YSP",
+	"lCvIzL5tlSWGVAn4/OI3Ff4sMvHHjn365fLsrTr86UEowkzaPFI5i6soWVV2EqTsF4tCdM6q6aZl61Zp",
+	"StsaQ+ELMmvBWMSic/IWitcjSbAJRCzFCGKWgc+AE9IwwrgV4+fkjbD6hZq72pMC6zkvRjlzRS0PJ9il",
+	"Qc1VVSXVVSPF87TXuGYlc3tMxrUWM9o1k9mQG+wwUHsSPF+B4NnsVFUUhkgVHXckeUmWVdWGSGVtRC/Q",
+	"QFXPoNYAwmT7OPKi1bhRu+E14sZL7H47xfTEFk5sYSGEF6ZH6yCcQGtprC6yvaCzHlzpRj+jmH7WeQjK",
+	"skGbnDRUs7GWSlm3emNbRXNXBRywPTQmgxyBbmyN7aqE48RnT3z2wL3t66lTWRHHesy2rsq078jrzrJQ",
+	"mmKfe4qL/gDuEWh46RMWIno4CSgn/npA/NXFVOtx18UI6LYH7mtmwi7qucCBtw58yml1sPNHcH267QqI",
+	"YDOmDRbT1Y1ulsc23/16bAFNRILccSzTwU0GrbP0rzplcavihz4suWbMciWxvfv1A95xIB36P7z79dFD",
+	"K3K6KpxiqIioiog7+mKUAwTO0eorB3uVxEzvDi0Mm444tOKhkhPSH1ANQqQfYEdM+LYCt3jxEreM+iZt",
+	"QgzX9qcy5uE8NXXtr1zp808ixd7KXpuDyEqryeBB9uAoGvHQIEQZyIIV8ZB3v+41CIJzhnuoZrGkoM3G",
+	"wKm6nXbQmlElelOmQnjeC/sN46MxJpqM+WgMOkMsZ61u+/xZ0JqwiFtecAln2XBj39P68O5XYmVqqw5J",
+	"7Kd1tt2Rr7PDCZD8iuYmGxL9AzL6wtmvVaLaEjheknvbTYFQAzKh6o5FpK9lokLW978EeWk2oxofZAUM",
+	"mbOS/tUjZjANCsluO8afkQ6ijdMYnkO1ZlpP3DOyc+sQk5WMAfvYMkvfIatwHRY4+MsQ4lonU6s8WcEC",
+	"92HEuJfve17rAdOYigdG9yVoUWNoOJ54MOCYi7vehIvE2EssqQPD7rTblqap6N0xNu1FdK5b3ZftNDE8",
+	"9+1V+wtidmMjNZh8D5GrhzKO5axnzRIc/1jGUW9CP6e3WiajjVc1Aep6MrUju1r4ZcKFu8kaEorJKRM9",
+	"a/dy0ZtIYca61X3eDlqJiGQPvHb+14VRLnLDZ1txw2zbIDfLLavVGzI4iGEiAFOcxr0wMT05HPYiOaEc",
+	"rKKg7OeY3QOc+VUraE3oHwDG3RPSWK082wodKsYEF6OeHSNmNXWf57/HgbpfroC/ei3czcz9ZmWCjCOm",
+	"4HPPaia4mgD/7R9dXJiIazrgMXCk63bQGtIJj+ew6r1wzONIMYFbbFeFxj2PG87s0bxO34gWIl4JcrV3",
+	"n8SCqfThdnDT8VzzkMa9KbWqoh3KVLGRoJBPbEdKdWi/R7HisLIzozw7bzS08j1m0Yj1xjJBlp/2gG91",
+	"r4OWsAZl3Opev/Ar0Op2roFvh9zaHqU3dnJ3Xl09z279vvMlaEG3s3lvSENjFclODi3eH+svPkNYpSJl",
+	"QDUPe46g3cFySPRc9CAJBNgB/NWTCejfwySO8/e0BMXzxQ13Cp1iDlI+pR1UFXqumR4ssG9K2b20O5Af",
+	"Ws85nHpI9nbm2kg7FRkmjgZewHy4vsuIKM9G/RLae6nWfJQuqiUJa9L1PCPPX5pyFLdq3yPb8/v7xZFp",
+	"2Zsun79YfNVV1avg2sV32dOTexlsmGcFZS/8vrP2++yli69zDhP/uu9Bc0BRCYnpqEKsrXr9CoLtjfjJ",
+	"Ks9lutBvroGGV7APxh1RZdNAwA10dJhafuDNWzIP6UNrh9p9ouiYZnA9zqVRqto0odSUOCAvz9rPcuVc",
+	"azsF29etrP/EZXDSl0760klfOulLJ33ppC8dpL602HRoyXdVGiNako6bRODLXU4fx8zL++PQsB7da7xt",
+	"htOPNByD3zbteof6oXEKLiZfpqlP8LW9PJf4BG0wuSl6n0pqmZlY5SBet8Oby23axGncdELTInmQJ5qF",
+	"UkTEHg8uRk9b9cIfjeYybUV3BxlprfTdvhpTMWKEkpRvbeamhXQWf4L32o06UYTNme6S2Viye6bITEnD",
+	"iESjCINBrjeKHy/AAFx3Ok/PyW++Qa838uxOgj6vWWRJ00pWTayajc1nkMPav+eANPhJWA2YRSQREVPl",
+	"OY5C4jhc70gX8HcjmzDChZHu7dRkuY0TaaVYjjuUBYb8nLai8j00cTyZjifT8WQ6nkzHk+l4Mh2/UdMx",
+	"TdXeu+345hBd86l2uaDC/gqVbag+ZZrTlqpsxIfD6i5IVkm0VzDlM4royDJ/U0gomi0EOgJyT+OEkcEc",
+	"/1gAl67jr7cvL9XwKn0A0B1dTqZUYeldRS6cm0erJkjilrofGCEuIXkIUESWPQ3YUFqly8rzqeQCfmhd",
+	"eIl/geK+Rl+6D+9+fW33tcJbgjvKRMj0o+XLvXJbYmYS3Qd8r76OVbThNFMuxZllixyyrSvTcqRm6PHA",
+	"pvVxzBQZsxjwy42Ud+g44aIiQzZ72Qf/ruNKmLVz3T36j3tLK2j5F66fGOs3Eb1XXJMJsyaT/agNHQ4r",
+	"xmL3jYd8ShFCsg6jWBrHbawlskmEr8A67Xxad9kIOO5CD+2WwghSmnVmkhvBQMqYUdFsn2arW62NexZe",
+	"2o1Zx8j1+1i44PK6thXMnmXoclxE/J5HCbR1Ty1D0LgLu7nmZCiAuGWm6rpQovTSHgo55SG86Dep7mJE",
+	"rHtjmfs9ZzMuRiS1NH6vrfdsl0e9xHQePa06G0GptMiNMCXfvLQA22FHidTLrPycvMXuygAroFOM7a5z",
+	"koFckzGC+I0ZV4RH+jwt6LWWhxgxpQP4iPfIBLzp9ijg15QYPmFOe2HYMjItB/an2i8Gggpods8UjUnu",
+	"bOvzqgzqpT3fa0L1JkzlQYaxSyZQh5q3IMQ9JXMvH46vFV4kx3geQBZZZkElHKimHvlwVtMQyiSsUjkb",
+	"SxLxCHCsDL3DyonyjKYy2t7SUjkJ/cMT+kGj5HyQ8bsH9AIPCbIWbe4vYP7DHOyc7AyRJ9ftq6fnS6Fw",
+	"1OwfLD/PRccpGXJrXQ4Uo3dWFbEmc2UEvAGh33RAPCXQ62dbKaz7CIR/FXT1EALEzuTevlEgVlKlj1pn",
+	"VLk+OEQ5NESDtLcneIgfHTY5IAsdDjb+STU5qSYHyEI9fsO2/NNQfVftcH43ZYLAJQ/A02OnzYnUhmAw",
+	"F3Edus66GLpybOfm8N4GdF9A0sVNjlNquGBCBR0xpYlmLAdwlsLl3sLAiBQI3m8Uhwb2lmAhPGQ0MYxO",
+	"vtOExlKwc/IR5hFSpeaER/gSwydMB0RIMqQhNrzfGocC3nNcfvUoYbv3quNLWkHrLP2rCRyK5fPVJRhM",
+	"xmY0ZswmkBJmL7Izw3PkDx4cAwcCPWeGPLFi42nF3CZclELhZ57w8lHi+LiGV1Y82/20Lsy+ocNhD+6p",
+	"euli2wE5ZaKhpgP2Ua2gFUlYjojrCdea1Wg/4IMjILnKX+9+WnM9LC/owS0lr3ydMIJhTxeSgZS/ivfa",
+	"w+lipJUA/2eWb7TWnSwdWAUO3jz13ePK3rzQAm2rGFBhlSH5pPydTr953Mj07hqlv+x2vL7gmIz/3aoU",
+	"H9vt2grWINdOyCQKssUuX6DLy1dz5qaR+6HWjICSu0vZirk8FkdzlZ2EclNvKnRjJdljB2tA26gGwfHZ",
+	"H0aSASOOAXl9ByVv011Gf39IfdoaqDlrLZAKCpRkpQ5YO8vDa/V7orwNjRTYzorcGYNbfRAmSTVhOj+p",
+	"G+xuiXH7jJuMZC9QTdyjk+ijBI10IUUksNzN11mMKfhdZYyQzAMa3jmtFr7skn6imbXNu8Ty9n5JbcSM",
+	"auCU9v5UVytHgyb2YRgMkkxDNGgm1R30NLG3T+gcvrQ2GSrcem0/Fa62415H4ZtyK7teecSzVi2Sv4XV",
+	"mKS99A69ne6Jv9up1TwROYHQ2VogHKKfCoVCqYfqL/yeOalgGZaWE2aN7GUJ8WU9Zm2HGLO9lsFtxFnX",
+	"YY1+bsfEHIU0gJ3vOmVpmYzGhkCmcz1O+Aonzw+tsThWj+S4wbOzTrvgknaXrNsr/NnB8FffQbxs7x6f",
+	"/zorrpZ+/c2xU0clrFLRXpONOjZ1bFy0k2u3hOd3Xd7qnnhMrLXQw3nAlRkTSxqwUDMlxageg32NK0Dj",
+	"E399XP5auX174LGpj/7EaFczWkctqeo6pgbafYI1DHnZ5V7HVfwX2rlXh1nfIhQ+VYrf01hj7DSLuEpl",
+	"FuOtN9hRBBqHSxHPXVgnjc5CqNNFxSYOf8EoTkeMDGUiIux3SiMCI4PaOftHQ13G/47TPa7SIlj9x+gt",
+	"nr2oFbRyr10/eobHqRjgawaFH3YuxeFf+XYfXHrckNbCy/Nd+6viqnBJDy5pZgzw5hn2Dg/lxLIEXrUA",
+	"+a4yawczHefI37tyLFPFAfmgqrbM/dwb0Doh1RQCoVd8QFnFGR5ihIPZpLm7p4Lte7uvNZTVPd79YA6k",
+	"xTuNZ3Sue85LleMXReH9vNt+5oS3v2a5n0+levS8e9lxd7OYj7iHlHCfYpZvcgTQAytbHo1D1bt80Xv2",
+	"stBDaKM+Rs+tglM8gV2EScipNzPKDR5hlHKrZ1ipAOWuaSqGChz1sYOoyCWro6j3XkBXtKxtMnpaZQa+",
+	"G4Ip53uuOzkCQQ45JAgKA5EIqrJO7pisY6A0DvoJdEm/KGP69gH5Lpnn5I1ro6B9i8t/S1gCIFBShCyw",
+	"2s8spyC5XCI/NNC8bkgff+1DCGTgewALOUtZ2/kncbs8ITsZWpBTOBlN6ERayWHynecR4gCjLeL8kyhA",
+	"GbgHcozL5G6y198U+8dn18LDXHYxedJ3f/Xs1/2ngZsqlCH5PnVSEUirj4LFVvRpV1DHSq2I4PcQKMIu",
+	"+gLmg+3tca9In332cgQNI6fLzsZOejm118OHWVImT/rQksyjBUFrF5iWffLTm1z7F4HN9SE2Js0Yzw7M",
+	"3b4/PQdwimDPgnzP05gzXdH4NL9lAfFIOXA81YgKroGP53rOVDeUAR5wQH31SyQKjf2P7POUxTEYiuvI",
+	"Gn+5gz5qvf7HbasB4YDUBrOoEkfwQAT18QBHYITV4MuP1i2/yRXfkXR/YCMfX+YDUfXSXf49aMmBZspO",
+	"vWzrm1YS/DXrep869RWLWme1okjW8t+jLpJ1ukpVfSyDMKLwUmL7Nvv4vgvQAVZgEUkQRLoisR2EC8Lm",
+	"EZraX3At2haZO+ecfIQWaO6SUE6YziEZOaVD0xmmxac/pOYXaBx3oGkMC5rJTTHzXTAWkYnMxDGW+gsJ",
+	"nh6mzslv43kah/UqEbo6AGgTvqnyDFldpMI1tKZD6L/Dih++U+iA7OpcirvVhMc08ucF09TtyoO+ZPfF",
+	"qk0A0FKVve442uoE9uasWDg3a4nCkzn7mOZs4B/fQ3BoaEj8vN2AmQsUfkC2btpi5t8c63kEc/dhybNt",
+	"tnAZkx0x442MJrtgn9TWk9q6A7UVABTdcT2IcOBDPISmw909B9kWDiLv+8raJGQFlJNzcuuUuz8kF3rR",
+	"OyVFyMoB1u8lL08bzt7ovV1LXr1MgyeARYk6LiK5sohwE0A3ctesIO95KWqc4IdhIqxKrSvhjXi6N/TB",
+	"NA1IIRVnwqQmVxpTQH4UtMBFVcIjYypGCXhEWmPa+lLX/dwofsVJXJzExWOKi0NMIFnltcjgTVZIjS/r",
+	"KYoXNJqgFXUQ2XrGS+5cfQjlZkkq+GpbZ6y64InHWo/6TwP3vHxOSi5uYR/sqZY86Qtpev6jvddVc+cc",
+	"+Wl5L0vljDWJ85799SUGrPmWAuNxMwZlCPGSUpq8xpyuenT4i9xZacpKmWFX3qycx0mw7Emw+L05SZb9",
+	"SRarxqceXC7QXfyAh2NdScMjJgwfzvcobLxhIodQF+mEwQyc8TpNAhgwdKJDaqZvEle8NGeBaA7Wgsk7",
+	"4Q29w7jvzAPwFqL95+SNWDSLci/x8fv8axa6DrhpqJK4fUmwHq92FlZQJ36fBavLI/jlTe/wZZQAH/hO",
+	"OwErBXMtZvC5HngYEHT8690h4VaGry9Q/dE6Kpm6WWJ7Pab0xtPc12KcNV53epK9J6PuEETvBzoH6RLS",
+	"yZZyNmb0fp9VrLfgfxswLkY+gQsRSDwnH9N7+5s9c06wlcqrMdWEiYiBuFnlHlxppgX+OxwQ4J5EhGOq",
+	"2Yb2G6zwV2K/vfR1SSf7bbf2mz3JK5b/W5AyMcNmtScRsxcR47oBgFmTGnl+TzaXNxAyOZPJIXoR15Ih",
+	"6zgT0+JgIQ3LkppcrbB9dB+K5/rBYg5TIZu3KK1c2xSpospu4CXSB9YbDuW7xBwZmsNHesdEii/ERtAN",
+	"k4ylnnIDyXdpbeuERdBmNOvrWY9g39tVsgt0CktVS5+c0Dx+6SMTE8oJ66171Pz1K47cwyIN8/bthiUn",
+	"0bZH64mJKJNp2DfTt2i3h4aHWxpVWb3AniTce59pAS5FKnyNYSHE5dyQ9sJiLRImQmhfqb3okLQ7HUt5",
+	"xyKSTBGnZdd22RbmF874qOyvOkUmiz22fw+89HwLMAEzahzGOSXhmHJVUzJ+xKN8kosnz95JNj2i2YVk",
+	"t50USpQ4ozO6zxjaW1eKqYkdDYuIHQ9JhGZMdL00clUoXGmDzR/RYkolNKKOFupawLBylZs0B9pkRQij",
+	"EZTZAjBzHBGqSR/LRnAMPTuGfrXI2j6ZpGj/IZZpOvw0SAa2YGoIUl3MM3Fdut2LyrJMNjMI7RoAtdza",
+	"k3FcBuHfoLzXKgJyJm5wdzPrWsuQQ59Q0OAI13kLUSZG84j1JlQAYkJNKZgoAet1koPfpn1Y/+QtGYyL",
+	"J/BhaZxjVyeJvDeJbGk/k0V+MzYXy3tuBffGEIhI6Tz4hIgAKiEDKMhdkk88uSnLaZFDu6HaQK5KVar+",
+	"+i3lSmSWfcBRWXDlfeRck2wi+GhsiB7zoTmY1nInY+zgjDFgFIfC9wMYTm8XB/trERSuCx4aERMagVeN",
+	"KQXYl6sExpiKEasGZLzVpF8lWNy9/YDIe6agsMpdhpG7XJ87xej/z963LreRY2m+CoJ/qmcnRetmu039",
+	"2FXZrm5Ply9jq6dmY+QgwUyQxCgTyAaQotkdFTHvsO+wEftrHqLfZJ5kA+cASCSZyZtoWa7RL1vMG27n",
+	"fs530plrMQabxcxcqpsfADaQZFyx1Ei1AEtkQpX9x8zYtcDHf9D+AdeprKALKM2PUBo9JKFxbXGEFJbJ",
+	"nxyTEV4Zsi8lGEmh/ZkJHXQkkXnWVbL/Dj/90q3U/mX7S9VpUYnxKACz2UVEK++C0LFmwgzq1FaZZ0wb",
+	"gusehn/Dyi7EP1fAHFNDQb/8zMTUzHqDk+Pj4y1w5EZCzkcDIqT7sE4QaBPGi4vusBp4OiNGOhcu6YRC",
+	"hDzUVkBIS2xbYz+60bil06AsAGCsTohmdgcgRRaAJgqqgW07kfNvS1Cz0BbsM/D1HOQMoAd0oigiXm08",
+	"AW5YoZeW99nq4ib2+hu892l9mSpFMWpoFgBfO5Gq6MZjsHO1T24zT4/W1LcytjTYmW6bacIHNs7x5Piu",
+	"kzwgVmBHy9T+yenZ+dNnAKPsmdf2kgpf/7dfk95UimjJ7Ct+f/L0kADGx+c1lmL0pr4TlrFIPLPrNqNW",
+	"Z1L1oBqgBb3/fTqt3n46P3v36k31/tXrk5///fXZu39PT9++upy/fXW5vZBEznffaAaO4x85Mm8tSf4J",
+	"OQ1wogY3sKZCHsRM3AjWcXGoVfaXm0g5Dp+kWya+vmVqQew9/mteOnEBgoUKPWcK4PQsNa3BEr4gZz5Z",
+	"3mMq40Sy9o6qL8PgVsRQC6uAO2t4WqrCgO1oB9CzKHEyOyGp64HwX//xf7tgU2TJ0y5p0sLuDkjcdld0",
+	"b3DebNeouL4Z5uyWARoSN8BXXlIrC7i+IeEKjBufiamo94KepMfnY/b8eYY69/6wH35nusjkMs+J37lI",
+	"m3yJS3H0c6hqXq9ZuvvD7b8mO4Fc/QvQzfp74Z6DK6+BrLqxOIGMZcbCOgWirX/8vEKmT/5m/+nGEblq",
+	"qJv23gS5Q7NQxUOMRHRt/6YF24VGpyyQ6O6KIh2zXB9AIlp65gy/Oaaagz3HFNSqWCGIlrTzL8BPuf00",
+	"BIDq34JQKxUvmJIwsAn/4q3+GiS4LJW0JnpA2PaUeOmukPpKFyU+PUlPJ8f0BTsbn/d2JrouaA23D4/0",
+	"1oHlEaiti9h2Bu9wX31nj0aAAMq5uAE6FTfddPqhGuc8xbwQe6cHOlXWru8DDfrm1nZ1V0zMGdUXQNFo",
+	"DsIrYmMQE/sBQaygN2y1gx81hqazwopAKhakABvMGpDemwjpJGhEhlChWH50TtHn6JJOjCaOcEnGcmaw",
+	"EO2Zj8tZkVwP0iAjWmUraFFdhq/8zMXuLVw+Wp61lTNyssOt76RgMTLI1oyrzCb2pxZU8TEXqECv2IE9",
+	"WmVcPvkfuz/ICzpl+GDglNiVZGGW7JzNr2vlNX6aDXZzCVbX0cfgZFlWCuZ0oVvGsDoBz7hecV1KzT1s",
+	"Suv7RvV5HGFEmFAQZRu+sZtr6/T42UPc3jtvZE2UsG2hg0i7IEFSaYHN5OkMXwV+xLUrb8dxfrK8moZ9",
+	"MU/KnHLRnNY2kwjajK7cMA5hnjVEyPuSuaphx2xzRjNNoFWAlyU1x+rof2t/00YxWnShRbUIdapNw5ix",
+	"X/9Bkz9//NnbLSU1s9psyZFbNoMWHVbMaZtLzMuxgq3VMoOzkqYOaRtkBIoproiRN0wQCvmN3uwCvw38",
+	"r09+Qgvx8sMbkuYcIJ+s/LCzSJrJ+fbFOpUl060q6Ft2Z/Q7VlBuNULKtab/y76Kq76/vnVs4uS4bgxV",
+	"aWgzEcE3Tezf2PFXz3iJ++1cNE5JvfzDnm4b94g7ARjAJBkjRlGhuSGXU5qxv7qGUXBWrUpqjQSm7FHF",
+	"1YXf0aWNapQdb/S/yBXvvnT59//UmpK3stKa2iOIlsfQf+Zz/VP4xOekJwUbGl7gvLU/ofGebz37k6af",
+	"aFtV+i3rFGxwrB9KEMSv/5JC+8tMElqQN/8z4j6f+FQcceHU2FaIOKunAjX5Y9nfFCKOwAMomXCWZ2Ss",
+	"GL0B9Lgqb1He0H33ln17yLWI9ugOubhv2YFh0+5yIh9iYK7JCSKQEgzUSMFcoMsJhtYz6mQMvPWJYrfy",
+	"BpP423Psf3pJnh8fv+iT1yJDO0kzbWm+tosUmyimZ07sjFkuxdTK5z65rN2QeJFr57NkGTk9PiZGSnRa",
+	"jiqhq7KUykAXoBsmhlY4jrw3EyP3+JYLUmmG0UKYg7ZTk5UZ9VsKw+z0ruxTvW3P9pej+Xx+ZHW6o0rl",
+	"TFhOmS0dcBhHb9CbazVEN2Y95uGMCwSdhmXB2WxPBB/ZrQN+d06SHchhJQnGWXu3NOdYcC4ksdvDgCrP",
+	"8an1x/L9ZWVmryHAe2jNzvWrXjo/NL1pO7dWg5tWVGUsUulaHet4st0WrTvYz56fv+iTEepAw1QxgAah",
+	"uXahW6yVWWjDCp24sGOp5C2Y8YVm+S2zNhX549XVB/Ij1TyFniiL8EqejSzTvxb+B81SxczIl3mMZba4",
+	"ICMQ0NjmRlCl5DwocwtiaYVMFRUADDBqHCocpjZ0MhkQRtNZcymvhV0b7Vru+Ig40h8ZW5VTu6DCF9Mn",
+	"lx4L1BIXWyL2hIxZSu0VaBqL6rCZS3uz0ghtY2acTfrXAs6Khu4viKMuJ8Sv9gCJnQs4kUNHkKOk/gmm",
+	"Gv+Ai5M0OQTchRwiuRajStgtl4r/lWVDXOrRBTk/Pqlf437t7hhzeCYRDsFW+tTpMbRfjY4J8Bft+Es9",
+	"YzvilRPbc5ok2CTKCKYGPiKrd2hda9dgd7ZzECmM69+hGgYeugfLOsc+Mls88hKW9SvxOmbtV+MO2V24",
+	"W6SrbwodNgutGyHEXfuOtkYJ3zfG8l01H7Vm1FfuOuocYUfu3ygRMOkdRX993qkLpr0VKyLqte91p1Zs",
+	"3ySjYQTCnV3joKmxkhuym/IF4cL/IMC72N6U095xX30w3NccIYEqDET47vXH9ozMRh7HDg2pwQj2tr+S",
+	"XGsqDMl+eA1+jNoRKKayPRlx5cOHaoIYk+Z9Z1Q0WFR3GFYucQ/PFJtcBYzqDoSLqKrJbkJomre77Yxn",
+	"4n2Tpr5d87jlI+u9ZPYNNDWrfrItz+Bex+fQLdt2H0GrfZ5l33cXriaVtNr1l1lmxfMSq++ikzYF4e6t",
+	"T9r8vkt0ctek/N8Cs04OdKyttru03w/C9bSZp2Oof+vTujN7XduCY7XMdVkgbCjIISM8hyMCOY5EMcMV",
+	"6H5djta7CYtDu1xDHCVNK8bzZQmxp97wDbyxG/n+A/TLbsHKnYt2Z27urPknkNTBpThyp6Xb9Pvo7X6X",
+	"hOJxmrmZZYrNXYzQJWEexAx85cb20Q/tu7IEawnzle3BuxuAqRQTrgpM+QHbS5ZMrLO7whP3Y3rdyWRZ",
+	"Okb3bbWs+s3ajJYAX97wrcypJlTfsIwY6fKvItL+gG9eJer6U93hfkvCkC7tcLtW4vNwBIzEhk7g5LWP",
+	"QBoZQBJx0SfvJJlLlRE6tkKvRjsfQFKaPe6hfuMQDMFNOHCi74shHG3kCCNf1TgiZWU08fBo3CN83APT",
+	"aGioSe+o8VfURvUo/H9rNhOOJcYpuIa8WtY1dJ9zu3UzVny7T+PtGkUoJ9iuJeweAwiPbuwDqzFKQjJG",
+	"s5wLBimaJdXa4TiHOjWIGXUxY3nLVFZt8IJ1bQmiRpPfjWRlxrIS2Sgq2MPckX8IQwmkT3434gJv7+pR",
+	"i0WRqIysnj//NXgY//f5a9Zf0NSynJxlUzbMKrZUuHsG8MC+6HqfdB2MnLgib4zarKnRjrCI62UaxIsy",
+	"YSwb0/RmOIcQnTdjtw36gElaFWOmrOZ29Pynsz+9+Od/fWu5quJTzMjDaa7PLmqmMTVs6F+TcPB8/VY4",
+	"+IMettgOIDIgr2aM5mY2FJVR3DdctCKodX38ZjhckOgFfatjVrlrvfc5KvrW+MnO4uzotcHEPr2bP3RJ",
+	"JD1M5WJZvv+ga17cqk90uUav6kCvy27X1hyezxjEtGuWAV3Oddz/BJIEDLZQT/2BS3nGNMkpVJKtaCGa",
+	"ORQNEBN9MopcoUd/YosRdjhHC5L87vz4+B/6MSSiVzN8gVhcNo19Y6CjuluIKCV+S+eursaFg79VgHO6",
+	"NvXzLXyREsVKRg3RdMIuIFG/EvwvFSOGfTFx7Wvv6eSEPadPTz1/RVuzZrBLq7F1hujTp0mv4CKUwHaw",
+	"3X1dzG35j2gUgjZqNR0/vrYWmScOxYEB6v2gdzlVDPXfsdcm8c/osMmJ51i/ejgKaPvClZkNAS9o0Dt5",
+	"8eL34GqzH6ivDEvFUu6KeBaM2vWd0ILnC597+YrTPJehoafPkyy4sLIlgrzYyP/0jFl9F9lezdVomsqi",
+	"kJnjZ/uynm/jTl8aRBvv+6NXGr5nr/pGRgsrEDotASquO547WWzrHes/In4e1sJTkTJnN7I8B2bmPk7t",
+	"axOrpo1KxW45m48usFnvnCqXgTNR8q9MkJE7BaM+eY2ZPjTjYmo5K3MoJS6pKOM6zaWuFCOgRqlmw65+",
+	"VLvkZwPxZNBckblKO2KXchewbQdEQjPgStM8ISqkqSVYq7RIyITyvFIu10jLgpGMLrTrPmw3FO371pDC",
+	"8vm8e1ThUY+8Bz0SDi2sdyfskHvln57/8+nR2xf/+monVvxAVdHkcFz3alY7Xx6KP3sLJgplndG4Vzjn",
+	"QXq0Q9BnLQt+gjx2d6y5tfhx70smtKsTB47TJ5e5liTiKpARitiIDptVSAP4rBE+HBc15rrVlTbHoVY7",
+	"48L8upXXh4kNR8tScmGKVVI936fBkp8+ljm6SravFoLagmofYhRqI9Xi6m2g2183kVuggAPT3CcjS0dz",
+	"uUxvvNYSfbBwAatDEld4+TejsEct59Fb9rBVlO+U2QXSuBvHc4bLodndL5hkxYiniVChkdGFq71ApGWr",
+	"W/hQNNpkUJ5RG1jgl7sLY4walODXJcDVt6RJurX43tSRjOX8lqkVgNanEU+CnjlMINjnBTGWywHShv0M",
+	"FxXThBoykwXbXW956c/QPSfT/FaJ26/nXSkbkiOOfG7NgSn8EhICJoAG45LS1ubiXASEGD8g4pN9+uQj",
+	"eKPB42MCBp2DiQoAUxCpRuSokJHQRsQwbX8ofNrFYRKe76LNhGSVJRn3rKFatCsAIai7iy4RoKlWP/j7",
+	"nW2UpfSVblsfLhMa09390w+sdIRt5LCDoMcI4gftQVAZS3MuvoqkpK6XSEMGHtYYcKP/3mSba97wU5Xn",
+	"pBKG5+SyVLzROVLIYUpLmkKuw66y65Xb1EfRdRDSc8t5N8lVMK3pOjjtH5mZMyd0XPDNq5dx6DbBdCWr",
+	"8OVU18b1SgbYFtleb/2YHrM/75r9ebh0mjGwk94vjKRUBP3Ch/oFuaqYzuiiv8asPzneudLiKQSHeRaV",
+	"I98R9dSzAXfIHm76hqdMIif35iDvEpwfcsoF5CtcgNZIhZCGjD2GcRaFGoHyu8rimgT+TQvjtj7P+56s",
+	"bxOdXxpE29H+RXFjsAj+Xk+2/S5r5nHsIbCENEfBCP9anpSvriFOKM+/N/UwKIFIJMOMZ0MhzZDa05Tt",
+	"TifvpHkVNvJRJzyMOZZLHWuE4ShGbsA9iC4Cdzoctf1Y9y32DsoZ1WTMppU4LLXh8FcTQ74vsvujrDTL",
+	"CMs1A/1yd4r7iNv4SGsHobUresMI+ttregsx/FmUA7cruWlD1cETESYe/aw0WPbluhc3CnYOR3Mwh8dQ",
+	"6GMo9DEU+ttheT+yqcsN3V+XsGwH66cOyt8Oybv8EB/Z1yP7emRfvx329aEyDSWozlpHpuY1oqX+Iiuc",
+	"zW4D14an+klajdc4z3+x2mBKBRkzjKFCu0i3IywjGTU08Sg5jYT7UskJz1ncZRGB2quMM5FCauhZw7rD",
+	"riPtPbhgkIeqzN++1001Zj939Lq5zHOCa3fgQ2D3Zg1UWOqWIuAmhq3s3t4nf7P/dNdovOIFE3ZHddhK",
+	"iMX7rjQJKRi1u6oTv/f2JzOTmczldFFDqu54AM5Xgytj1t7iqRrfHWE/dF79tzpWCEEfN6n+CupcaNw0",
+	"5dqogM+WhQULndKAp31xfNiVV+MPDoyfGqP4uILicYfAb/fvuJf0rAiwoulFD4RnzqgOdu1nezcufvyt",
+	"5RFxkdmJQxfCj6//MHz3+hfLXgU3wd/Vw3eFXbP8BPsg+36+hRRmZvUP11c0oO7W3b/7UFIPOwsL7jbT",
+	"bpIVMaJAvs6KMVVTOczoQvcGZ8fQoHIYL9s5VPQNU5bnvcHT+o9hwYW0S3NyHP2omDaKpyBe7YWlRar7",
+	"X/kZ1SPeD5wKzlsXOj9cuy+q932jqjH7QZOMTbjgS4A5DR6wc/+oasxe2kMVygs62McT15dzTTcOKOqC",
+	"cI99AnsUI1sIDIb6VKALwhCZFTTdcIdDUJbG2vPQYkDf6FB3C2nQnoFci2vxydDJBErAMPyhGCCETPjU",
+	"UkxgPq5HcvNoz2SekVG98qMkdJUEJOkatJnm+QXO7lp4kUXFYiyzBaA752xiiKxMn3xCjGz7UE0Q2ITZ",
+	"SXeNo3XFbIaOc2zvy4AXAna1094QMDulORMZVWTBqEosWzUsBQ8IFNNBRkieO55dUDXlQg/Ao4PZNYCC",
+	"oFnOUqMDTEKROCQTjdcBIsxxpeRa2OEiiracN6K9bmR9cumZhZ0O0iIOyC63o3570a5BQij5S0WVYQoW",
+	"gsJUXGldnl8LN3b7QkDL7pM/8ixjwh2oGb1lREgyuqV5xUZB2KAySUa6Ku2+a5aN+uQtTgL9WELCFjmT",
+	"zw0epwdDmFFE5xbSgKRjGRyqkVXvRvb9C3tgASfe9ccOJyuTF2T0ZnL0TgqGZtjI1ZlrcnZ83icI/j0I",
+	"KQRexNW0UO8BbrTMGPRTO4P7Y5oRWbgV5uXHHJbeBaU8aVx0yVaAqwFiuLgW56enZGSkHBZULCLmPErI",
+	"SEgzlIINS6a4zEahwAcijFxmrteR3aAAgu6OMjzrRzZyrbVhk1cPxgjfNrSjsKuMOO4FutWpIIYJ2Cnd",
+	"hlbu1IJXWNS8xPWg58/rojSLf7GnxltlLeqtknM8BWMFsPuZXazx4oJQQwoJFARMAM5n0jjJdmh9MoIr",
+	"rUkTF4TZIWAbPcvTsFf05l7Qkajc1BD6bH0/6N8vtYMGreAvFXOXnfzc0AYb1SSY5wX5JyoqqhahFxTV",
+	"BsmpZQE6ckMsH+pt3QzFfrYND+Zn6geVEI55LpnrZkgNA4iqbQcEPbTuOJyoVziyGs623W5vr2/c691a",
+	"f++11/E0UG5eOHloRcW2E/Lh8Zb5hCZxVcWz3toZxc3O7zolrwRAnifX5AMgIS3NrRVXCXTuDmyK8+NN",
+	"0BTrz0lWaynQBhdthm2WGO/c0Cx+w+oe+LxA2XOYDwyNEaiBBigTJ4m2nF9dR71plqfH9zvNQN17zEqA",
+	"/KL5Mk5Xe6v/tfM6PTy9rxzHUpZVXgPh78EJlt6wcdLn97GZo1Tf1vraCPo+2p/AvZVJpskIS0QHJFzr",
+	"EmXIzdoSHcEFkfRSfbsV4lw9DHusRsvOjFEXqo4rBe5gUE+Pv3KX+CZKNYhjdOaeO2gcgDiAHnmoiZ2f",
+	"nNrJb/vki17sNw66vndn0HV+CDDVV70laHx5nRB1UJBMVi2JR2Ck//PEYTQ8PNdHCV2cfReUli3x0YUT",
+	"d6+eRR73p0fHp0fHJ1fHp3WgA0CFBnbaEK7a6pnIx7KTkwW0d/uIP/zNfsFuLglqeZp9SeAQJXggrsW7",
+	"1x8Tt13JSXJ+cpo0f3uRJPWRuRbre8K2OXucvfdQQgQb/ET1aL++byi4HPV6p5B3I5NReGKEfgvLOquc",
+	"Bhwzns6c8CnAILODqgzLiJDzneIFb+qhHZDRgeO1dq760QW8/g5eg5P0Z5lkdvlEalyqLjhfsfQgfpJw",
+	"4Sxte/K+5HaT6GQCnp9/5CL7x4aDM6djhtC50IvPO0EFmwNgZnTnRIXrAsrmqluW54AnQJhwI/j7/8Ow",
+	"xqr7OFB57yk9SY+zF+x0/HyyfSJX2Jh1YZXoYN1vbIXHx2bLAEuT+66hgxnXRqLV7Fi4Tgj7YmInj2K3",
+	"3LmGBJtbCxZOxgUR0pN27WLElG/noUQXWhxb6YAu7ihciWexARXwzaf35Ozk2bOjE0LzckaPznrbG7Vr",
+	"xYG7v0U1ehk7QTs+5y41lCBeWE3sFFpMF1zgnycvIpWIC8OgCeQWqQ6uPOfzvQcio+3pIpwraGgGZ6Zx",
+	"JO+XguY+ezAoDWtEUXs3yiZtZNrqwkAXzv0PbkaAaRMs9pSjC2riEDM9JQxgSOwW4T+zivXJu9jHfy2s",
+	"KZNAUqqVMH1oxhoC2j6eEC0pljD74uIZ1b6GBLN3Rp6GhzOWo+PUdeFgcxyuvhZjpnmG7lSZZ4BaT+ay",
+	"yjPAxbOT01xMc1/OoQfhVpw9eqaxxBGcpdEwEE+06YS9Fm7QzmvvLDxYMa6JlajuJ6e9ug6pOMfYx7/k",
+	"aG5zy7qtj3b7W5bJdFoGy9112qV3pArvQay7lNAcMF+5HkAbp3gX1cVnFUQyDwqvuf7rHyLGEGnU3x4u",
+	"EzmbO7yriTfwM6FIgPupB+uBMn8BGF+RkZmcE77ERZsaQHuzKqBZzGlCyY+R1UCqrViT0WbdOW/vbpS2",
+	"bQ5fWqdUgHK0j4Hr2dmwYd/HRuxdKb9LRJfxLfdqGoJo5pqgMghB+rKx+wexGGOYQuiI3Hne3zdD83WA",
+	"ETOFyA1jZcDSnkwuvISaz2QeerfCSYcyZDjZUumDdO34s8bWBY9dXL9WF9fXX2hqfCNXmmWK6a5eEdjP",
+	"qxMa/HzbiMtSr9aMwQ8UUynu1K61/XvOU+56d2zRpLbRdpY3+xRtiJl9vY6xWzQdDA3XuNZ0tSHnTBZs",
+	"uEei9pb3nhyDA0RMKzrF0LL9W6Y3VtVycQnvKP/7f2pNyVtZaU3tuiMTGSqZQ3bd56QnBRsaXiAavA4v",
+	"WN6arZssaj4VesjF0JoUmOOr9Vwq6B1yn11wLUu7b6wAEADdxiIQSCR4kOt+bvT77gXG3lvf4iFF7xrN",
+	"Le+zjA9bJfDpzFwQaBlPKLEbDfUVHgkEDL3RE5f5NOoTqKAeGWt/KKoWQ79do7i6HjaVcGGNxxThRIoK",
+	"UQ8ESWdSauYcMnIuLrzTMsGsM/swZiQpWU1n0AevMmAPcq0rhK+Lujc65ki4vhbLLX1hTG6E0N5CSjJn",
+	"9MYyOXvNkp6fKkdYXuhqukHWtll1yAjsFn1Tc24Dr1nmAx2Ev7q/EE+/ZYJkakEUt1TX24m2vg1aAuzH",
+	"b7ElMLKO7lbALlkRXCU7spFYO92+KfCCZBIICNTOjRTUZmw54jloj+BH8fxgxHNyR5p9Yx5KkLFbbrtk",
+	"9P2J79C9jjFXFlXt+UxirjBIfV0DDVi5OPAhkiBOA/aPq35w4/0hMiYTeCfNtUQV4lqMGodyRP7rP/6P",
+	"zzJG12ihWX7LdJ9c0RsupoTO6YLQYK+CBgJubfBlyxtE14cqK6UWhJstxH9cDhqa+xdUZBQiTEZRLpzj",
+	"tuBaczHtKBxtkfN46PeT84fu5NzGF8gbrWU1kVVvR9X3GzRw7pTOD7D2cI3A9Q2bDylzn9Tm94HrqF9b",
+	"4qJ5TjTTEEvFjGCgV6KsMBRkXBmMxQD3iLBjt2YnmLLgok2a5ZOo5zrubZpLDUGhk1OgvjaUTb8EdyO3",
+	"b1KjjVqIk7+Pasj9qiG+RvrkdP8a6d8Kc0LAKOE9AHdiSuprMaUdOMsKI5GlE/odbER9/2zk0Zh5WFzk",
+	"7L8bF3lfQvC1diNOaQP4ah9Wopk5qt1LX1fHAW0k5xOjCSX2QGLXWuevBOfksl+ydhw64HNo623P0BEX",
+	"d9aFkFttcFN2MjTNzAe/ct8Jyt2BXYp++h/tWjzaLXsR9SdmCCVhY8IRPABdG2nKA9P0T5bYZMHAl2Dp",
+	"LZfakIwBriQmh6YSKuZBXPTJChM4mAGDZUC+yJgLUmm2XgPRzFy9v/rwqHw8Kh+PJsyufApwOKVgR3Y/",
+	"PPHNobRtfz7lnYB6bXSDYq6YFdD22YtDJM9chS9/Vwk0R76jVzaU4mt3QIg+Bckz8d+fty8htrqUW+2u",
+	"uvb6cmv+zLOvXBwYzStiq+e97RjutpzRctEwUwT1G8rJMJUiq9IOnLmVj1kCGO7Ci29pzrMhZGHjW5/D",
+	"W88OmLXhaemBZW5A7MKTOeYS3n9IqFWLersSBdFo/owZgf1yeCQhGURjZAfy5p32JAX7QWPqBoJyxnaM",
+	"PUfax4In3HR1iriqCe/bZUuso7+19NJ5tHc+ud8mLyKs/n+z3IiPLAWLPhYLB9AhnvzN/3e4bb5EnZfe",
+	"mgsRkcddO+U9ipjkAFTxHWUf7HG295ExSVueYYitK6A0r3WV1MxWlS5M4m1yvR2TejckPqyIqpbUgDap",
+	"1WHI4xneX3QdOgFg5fg/Ozo5PTo76e2hQH2D+P9aKfSdhdmkUiw1e0qWXxEcur2e+MqaMXjZskhlt/oJ",
+	"nCH3/uUH/gjY0om129DxXTBDrc3RJz+GwspiAHm9RvEUAO2eyJIJWvL+ghZ54wfAVrE/ZDLVo35Nxlho",
+	"3cIIfplJSAPUHlnQzXpA/vwuiXAfE/LuD+8TkvJbnhMtU87MIiGlgmAd0Sw1UiUEMbItgSYEYbPJhKY8",
+	"54YzHQ3nfeSa0S2juiQFx0Rn9EENwDo1i1LmcgpgRTmfMJIu0pwlpKCCTrHuH5yLVd74GAKNt33mCnOW",
+	"ajdj8CMiZD1Wpyc1a/JBlSQ4KpMlb0e85hh/aDPV7ccG/mU6qRX8AD/MlUvziFK8o3fjMW0xpuOBYzJW",
+	"QReQ2TnwqJ2ETplIYRXr/SV1oV/0mcsPbwiCzOsOIYIuHvjQhLM808TQG+ZwtBHLwU7htZjmXM8S8pNi",
+	"Ip0l5FLRMU9htp9KexZmHjmDmjqnvaA3AcSpiLc04DmvkW35wMGypi7pR2TuByuQreCTExdWormD/9aM",
+	"5tApxo5hRrnokzcmgCshrIebp0u5S4hgDhuWKwKILo0VrDLnB2pDI/ev4IJIlTE1wNM3mUAzUXSY64QU",
+	"HAA4YQY6VSwk2t0wVkaZeiStlGLC9MmbDO92KFgiX8Sr57Cj2+jOLTzC3fKCDYDSjoDSSDnDcvb5TDqi",
+	"s5wfN84SqDbWZFWZyzq0S1wqmbIMaj2XKRIJtW0U2lJXjTbLIVsQ4EvtLg3IP316/458AsmUkJwuZGXI",
+	"jPvbDfti4NBpuzE0J97RXEN+WxP5qmZ2RM94ib33L+rDR7MseMWiwf8kVdF17EomyzzGmCbRaY4OOFZP",
+	"lCzlE25pc0EEQ0Bq95EfmWATnnIKwIvtbJsqBbUhuET4YjhF+HqqLF9mArjyrbTyZQJgn0QxnVZuOL7R",
+	"AboFQ1olBRjdaEAfWcpKV+q50pESZ42nYkHGjQWAxvsDuAjDwjuSGl4B8ZCzJASGVOZO95iltAB3cjSQ",
+	"VxWqMKxrD6DbBnhv4BNuS+hUMaj5T4hiE2jeBWdFyhvoG9UnP3PhIkVQUwdETa193eA70NO9a0eMoreW",
+	"4WEE2+6NkVNmWXL0DmgdNpN51vkWOOwpjATwp2c8zxLEO57PEPQYfySgbVit1fgFnMk5mVBlh5Ji3myD",
+	"8HmeKSa6+FGI2c2oHbpVsscL0Lyjl1xRfdM29A8zaeRU0XKmE6JTamWj5lNBDYAM17uLcg54L26NyOxf",
+	"qeUtA6KNYrSw02EiVYsyzMzqOFDfmLv8ZKnrM+d7hk54Hh+WS2NoOis6tuxjXLaN60vhDQ6Z2DMCKIgY",
+	"QF5yWdpF1XShXREyAEnnVSE0KRgVCaEYI68EUJB2EgcU2wT7nedw1ZOIdk0utYnG/aYopWod81tgu5lf",
+	"LZQ60FvHqhGMWnWFlqWStzTXCSlz2AchjduCicxzOT+qSt0nl6QGZIMX4nliwu46KFyMFliGltTYIwAv",
+	"4lyOUJwWHzA7qq7TVTNWfQNCHbWsOEynl1gk1Tf2Rmvk1fwC+zJYAh5bVmVJosGofMORFuhfFx/SNbK5",
+	"14kaoxhEqSWhgQmeQg8kYlch+qpvS9IGNzzFbhOoJuCZH5AJ/2IXvRrbSzUQuhX/85lE5qNvGupkXcv+",
+	"6+df/38AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
