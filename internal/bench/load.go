@@ -42,6 +42,7 @@ type sample struct {
 	perSecond float64
 	p50, p99  time.Duration
 	cpu       time.Duration // that the server used for one request
+	memory    int           // that the server held at the end, in MiB
 }
 
 // measure loads one server with clients for a while.
@@ -76,7 +77,7 @@ func measure(t target, s scenario, d time.Duration, counter *counter) (sample, e
 	}
 	all := slices.Concat(took...)
 	slices.Sort(all)
-	return sample{len(all), float64(len(all)) / elapsed.Seconds(), all[len(all)/2], all[len(all)*99/100], used / time.Duration(len(all))}, nil
+	return sample{len(all), float64(len(all)) / elapsed.Seconds(), all[len(all)/2], all[len(all)*99/100], used / time.Duration(len(all)), memory(t.pid, "VmRSS:")}, nil
 }
 
 func once(client *http.Client, t target, s scenario, n int) error {
@@ -191,14 +192,14 @@ func (g rig) turn(ctx context.Context, t target, s scenario, numbers *counter) (
 	return got, err
 }
 
-// peakMemory is the most memory a process has held, in MiB.
-func peakMemory(pid int) int {
+// memory is what a process holds (VmRSS:) or has held at most (VmHWM:), in MiB.
+func memory(pid int, which string) int {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, which); ok {
 			kb, _ := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")))
 			return kb / 1024
 		}

@@ -14,6 +14,7 @@ import (
 func perSecond(s sample) float64 { return s.perSecond }
 func p50(s sample) float64       { return float64(s.p50) / 1e6 }
 func cpu(s sample) float64       { return float64(s.cpu) / 1e3 }
+func held(s sample) float64      { return float64(s.memory) }
 func p99(s sample) float64       { return float64(s.p99) / 1e6 }
 
 func (r result) line() string {
@@ -21,10 +22,10 @@ func (r result) line() string {
 	if r.scenario.aim > 0 {
 		aim = fmt.Sprintf("%.2f", r.scenario.aim)
 	}
-	return fmt.Sprintf("| %s | %.0f | %.0f | **%.2f** | %s | %.1f / %.1f | %.1f / %.1f | %.0f / %.0f |", r.scenario.title,
+	return fmt.Sprintf("| %s | %.0f | %.0f | **%.2f** | %s | %.1f / %.1f | %.1f / %.1f | %.0f / %.0f | %.0f / %.0f |", r.scenario.title,
 		median(r.ours, perSecond), median(r.theirs, perSecond), r.ratio(), aim,
 		median(r.ours, p50), median(r.theirs, p50), median(r.ours, p99), median(r.theirs, p99),
-		median(r.ours, cpu), median(r.theirs, cpu))
+		median(r.ours, cpu), median(r.theirs, cpu), median(r.ours, held), median(r.theirs, held))
 }
 
 // report prints what was measured and on what, and writes it down where it was asked to.
@@ -34,7 +35,7 @@ func (o options) report(ctx context.Context, conn *pgx.Conn, results []result, o
 	for _, r := range results {
 		b.WriteString(r.line() + "\n")
 	}
-	fmt.Fprintf(&b, "\nPeak memory of the process: Waystation %d MiB, by hand %d MiB.\n\n", peakMemory(ours), peakMemory(theirs))
+	fmt.Fprintf(&b, "\nPeak memory of the process: Waystation %d MiB, by hand %d MiB.\n\n", memory(ours, "VmHWM:"), memory(theirs, "VmHWM:"))
 	machine, err := machine(ctx, conn)
 	if err != nil {
 		return err
@@ -54,8 +55,8 @@ the same work (` + "`internal/bench/reference*.go`" + `: net/http and pgx, no fr
 PostgreSQL and take turns in one run, %d clients at a time, on %d people in 20 centres, %d turns of %s each.
 The ratio is the median over the pairs of turns.
 
-| | Waystation /s | by hand /s | ratio | aim | p50 ms, ours / by hand | p99 ms, ours / by hand | CPU µs a request, ours / by hand |
-|---|---|---|---|---|---|---|---|
+| | Waystation /s | by hand /s | ratio | aim | p50 ms, ours / by hand | p99 ms, ours / by hand | CPU µs a request, ours / by hand | memory MiB, ours / by hand |
+|---|---|---|---|---|---|---|---|---|
 `
 
 const reading = `
