@@ -168,7 +168,7 @@ func parameters(c echo.Context, o *Operation) error {
 	for _, p := range o.route.Operation.Parameters {
 		if list := codelistOf(p.Value.Schema); list != "" {
 			if v := query.Get(p.Value.Name); v != "" && !codelist.Known(list, v) {
-				bad.Add(p.Value.Name, "unknown_code", "Not a code of the list "+list+".")
+				bad.Add(p.Value.Name, "unknown_code", "Not a code of the list "+list+"; GET /v1/codelists/"+list+" tells them.")
 			}
 		}
 	}
@@ -218,7 +218,7 @@ func (w *walker) text(s *openapi3.Schema, v, pointer string) {
 	case codelist.Known(list, v):
 		w.codes = append(w.codes, codelist.Use{Pointer: pointer, List: list, Code: v})
 	default:
-		w.rules.Add(pointer, "unknown_code", "Not a code of the list "+list+".")
+		w.rules.Add(pointer, "unknown_code", "Not a code of the list "+list+"; GET /v1/codelists/"+list+" tells them.")
 	}
 }
 
