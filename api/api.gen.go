@@ -26,66 +26,6 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
-// Defines values for AttachmentSensitivity.
-const (
-	AttachmentSensitivityNormal     AttachmentSensitivity = "normal"
-	AttachmentSensitivityRestricted AttachmentSensitivity = "restricted"
-	AttachmentSensitivitySensitive  AttachmentSensitivity = "sensitive"
-)
-
-// Valid indicates whether the value is a known member of the AttachmentSensitivity enum.
-func (e AttachmentSensitivity) Valid() bool {
-	switch e {
-	case AttachmentSensitivityNormal:
-		return true
-	case AttachmentSensitivityRestricted:
-		return true
-	case AttachmentSensitivitySensitive:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for AttachmentLinkPurpose.
-const (
-	AttachmentLinkPurposeContent   AttachmentLinkPurpose = "content"
-	AttachmentLinkPurposeThumbnail AttachmentLinkPurpose = "thumbnail"
-)
-
-// Valid indicates whether the value is a known member of the AttachmentLinkPurpose enum.
-func (e AttachmentLinkPurpose) Valid() bool {
-	switch e {
-	case AttachmentLinkPurposeContent:
-		return true
-	case AttachmentLinkPurposeThumbnail:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for AttachmentPatchSensitivity.
-const (
-	AttachmentPatchSensitivityNormal     AttachmentPatchSensitivity = "normal"
-	AttachmentPatchSensitivityRestricted AttachmentPatchSensitivity = "restricted"
-	AttachmentPatchSensitivitySensitive  AttachmentPatchSensitivity = "sensitive"
-)
-
-// Valid indicates whether the value is a known member of the AttachmentPatchSensitivity enum.
-func (e AttachmentPatchSensitivity) Valid() bool {
-	switch e {
-	case AttachmentPatchSensitivityNormal:
-		return true
-	case AttachmentPatchSensitivityRestricted:
-		return true
-	case AttachmentPatchSensitivitySensitive:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for AuditAction.
 const (
 	AuditActionDelete AuditAction = "delete"
@@ -2240,45 +2180,6 @@ func (e ListBeneficiariesParamsStatus) Valid() bool {
 	}
 }
 
-// Defines values for ListAttachmentsParamsSort.
-const (
-	ListAttachmentsParamsSortCreatedAt      ListAttachmentsParamsSort = "created_at"
-	ListAttachmentsParamsSortMinusCreatedAt ListAttachmentsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListAttachmentsParamsSort enum.
-func (e ListAttachmentsParamsSort) Valid() bool {
-	switch e {
-	case ListAttachmentsParamsSortCreatedAt:
-		return true
-	case ListAttachmentsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for UploadAttachmentMultipartBodySensitivity.
-const (
-	UploadAttachmentMultipartBodySensitivityNormal     UploadAttachmentMultipartBodySensitivity = "normal"
-	UploadAttachmentMultipartBodySensitivityRestricted UploadAttachmentMultipartBodySensitivity = "restricted"
-	UploadAttachmentMultipartBodySensitivitySensitive  UploadAttachmentMultipartBodySensitivity = "sensitive"
-)
-
-// Valid indicates whether the value is a known member of the UploadAttachmentMultipartBodySensitivity enum.
-func (e UploadAttachmentMultipartBodySensitivity) Valid() bool {
-	switch e {
-	case UploadAttachmentMultipartBodySensitivityNormal:
-		return true
-	case UploadAttachmentMultipartBodySensitivityRestricted:
-		return true
-	case UploadAttachmentMultipartBodySensitivitySensitive:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListCareArrangementsParamsSort.
 const (
 	ListCareArrangementsParamsSortMinusSince ListCareArrangementsParamsSort = "-since"
@@ -2627,24 +2528,6 @@ func (e ListCaseApprovalsParamsSort) Valid() bool {
 	case ListCaseApprovalsParamsSortCreatedAt:
 		return true
 	case ListCaseApprovalsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseAttachmentsParamsSort.
-const (
-	ListCaseAttachmentsParamsSortCreatedAt      ListCaseAttachmentsParamsSort = "created_at"
-	ListCaseAttachmentsParamsSortMinusCreatedAt ListCaseAttachmentsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseAttachmentsParamsSort enum.
-func (e ListCaseAttachmentsParamsSort) Valid() bool {
-	switch e {
-	case ListCaseAttachmentsParamsSortCreatedAt:
-		return true
-	case ListCaseAttachmentsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -3896,101 +3779,6 @@ type APIClientPatch struct {
 	Scopes      []string                  `json:"scopes,omitempty"`
 }
 
-// Attachment Of a person (`beneficiary_id`) or of a case (`case_id`).
-type Attachment struct {
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
-
-	// ContentDeletedAt The content is not kept any more
-	ContentDeletedAt *time.Time `json:"content_deleted_at,omitempty"`
-	CreatedAt        time.Time  `json:"created_at"`
-
-	// FileName As it was sent, without what a name must not hold
-	FileName string             `json:"file_name"`
-	Height   *int               `json:"height,omitempty"`
-	ID       openapi_types.UUID `json:"id"`
-	Kind     string             `json:"kind"`
-	Label    *string            `json:"label,omitempty"`
-
-	// MediaType Of the content as it is kept
-	MediaType string `json:"media_type"`
-
-	// ReceivedSha256 Of the file as it was sent
-	ReceivedSha256 string `json:"received_sha256"`
-
-	// Sensitivity Of a case: that of the case counts
-	Sensitivity AttachmentSensitivity `json:"sensitivity"`
-
-	// Sha256 Of the content as it is kept, in hexadecimal
-	Sha256 string `json:"sha256"`
-
-	// Size Bytes of the content as it is kept
-	Size int64 `json:"size"`
-
-	// Thumbnail Whether there is one
-	Thumbnail  bool               `json:"thumbnail"`
-	UpdatedAt  time.Time          `json:"updated_at"`
-	UploadedBy openapi_types.UUID `json:"uploaded_by"`
-
-	// VerifiedAt When a scan was compared with the document
-	VerifiedAt *time.Time          `json:"verified_at,omitempty"`
-	VerifiedBy *openapi_types.UUID `json:"verified_by,omitempty"`
-	Version    int64               `json:"version"`
-	VoidReason *string             `json:"void_reason,omitempty"`
-	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
-	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
-
-	// Width Pixels, of an image
-	Width *int `json:"width,omitempty"`
-}
-
-// AttachmentSensitivity Of a case: that of the case counts
-type AttachmentSensitivity string
-
-// AttachmentLink defines model for AttachmentLink.
-type AttachmentLink struct {
-	ExpiresAt time.Time `json:"expires_at"`
-
-	// Purpose What it opens
-	Purpose AttachmentLinkPurpose `json:"purpose"`
-	URL     string                `json:"url"`
-}
-
-// AttachmentLinkCreate defines model for AttachmentLinkCreate.
-type AttachmentLinkCreate struct {
-	// Purpose What it opens
-	Purpose AttachmentLinkPurpose `json:"purpose"`
-}
-
-// AttachmentLinkPurpose What it opens
-type AttachmentLinkPurpose string
-
-// AttachmentPage defines model for AttachmentPage.
-type AttachmentPage struct {
-	Data []Attachment `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// AttachmentPatch defines model for AttachmentPatch.
-type AttachmentPatch struct {
-	Kind        *string                     `json:"kind,omitempty"`
-	Label       nullable.Nullable[string]   `json:"label,omitempty"`
-	Sensitivity *AttachmentPatchSensitivity `json:"sensitivity,omitempty"`
-}
-
-// AttachmentPatchSensitivity defines model for AttachmentPatch.Sensitivity.
-type AttachmentPatchSensitivity string
-
-// AttachmentVoid defines model for AttachmentVoid.
-type AttachmentVoid struct {
-	Reason string `json:"reason"`
-}
-
 // AuditAction `redact`: values of the trail itself were erased, as erasure of personal data demands
 type AuditAction string
 
@@ -4789,12 +4577,6 @@ type CaseApprovalPage struct {
 type CaseAssign struct {
 	OwnerID openapi_types.UUID `json:"owner_id"`
 	Reason  *string            `json:"reason,omitempty"`
-}
-
-// CaseAttachmentPatch defines model for CaseAttachmentPatch.
-type CaseAttachmentPatch struct {
-	Kind  *string                   `json:"kind,omitempty"`
-	Label nullable.Nullable[string] `json:"label,omitempty"`
 }
 
 // CaseClosureApproval defines model for CaseClosureApproval.
@@ -5692,9 +5474,6 @@ type Consent struct {
 	CreatedAt   time.Time `json:"created_at"`
 	Decision    string    `json:"decision"`
 
-	// EvidenceID The attachment of the person that shows the decision: what was signed, or the recording
-	EvidenceID *openapi_types.UUID `json:"evidence_id,omitempty"`
-
 	// ExcludedIds Organisations that it is withheld from
 	ExcludedIds     []openapi_types.UUID `json:"excluded_ids"`
 	ExclusionReason *string              `json:"exclusion_reason,omitempty"`
@@ -5738,9 +5517,6 @@ type ConsentCreate struct {
 	// CertifiedBy Who certified a verbal decision in writing
 	CertifiedBy *string `json:"certified_by,omitempty"`
 	Decision    string  `json:"decision"`
-
-	// EvidenceID An attachment of the person: what was signed, or the recording
-	EvidenceID *openapi_types.UUID `json:"evidence_id,omitempty"`
 
 	// ExcludedIds Organisations that it is withheld from
 	ExcludedIds     []openapi_types.UUID `json:"excluded_ids,omitempty"`
@@ -8487,21 +8263,6 @@ type SOPApprovals struct {
 	Plan            SOPApproval `json:"plan"`
 }
 
-// SOPAttachments defines model for SOPAttachments.
-type SOPAttachments struct {
-	// LinkMinutes How long a link to an attachment works
-	LinkMinutes int `json:"link_minutes"`
-
-	// Most Attachments of one person or case
-	Most int `json:"most"`
-
-	// ScanKeepDays Days for which a scan is kept after it was compared with the document
-	ScanKeepDays int `json:"scan_keep_days"`
-
-	// VoidedKeepDays Days for which the content of a voided attachment is kept
-	VoidedKeepDays int `json:"voided_keep_days"`
-}
-
 // SOPCase defines model for SOPCase.
 type SOPCase struct {
 	// BreakGlassHours How long broken glass opens a restricted case; 0, or absent: 24
@@ -8653,7 +8414,6 @@ type SOPPeople struct {
 type SOPPolicy struct {
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         SOPApprovals          `json:"approvals"`
-	Attachments       SOPAttachments        `json:"attachments"`
 	Case              SOPCase               `json:"case"`
 	Caseload          SOPCaseload           `json:"caseload"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements"`
@@ -8679,7 +8439,6 @@ type SOPPolicy struct {
 type SOPPolicyPatch struct {
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
-	Attachments       *SOPAttachments       `json:"attachments,omitempty"`
 	Case              *SOPCase              `json:"case,omitempty"`
 	Caseload          *SOPCaseload          `json:"caseload,omitempty"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements,omitempty"`
@@ -9678,12 +9437,6 @@ type IdempotencyKey = string
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
-// IfNoneMatch defines model for IfNoneMatch.
-type IfNoneMatch = string
-
-// IfRange defines model for IfRange.
-type IfRange = string
-
 // IncludeTotal defines model for IncludeTotal.
 type IncludeTotal = bool
 
@@ -9692,9 +9445,6 @@ type Labels string
 
 // Limit defines model for Limit.
 type Limit = int
-
-// Range defines model for Range.
-type Range = string
 
 // OAuthClientError defines model for OAuthClientError.
 type OAuthClientError = OAuthError
@@ -10006,102 +9756,6 @@ type CreateBeneficiaryParams struct {
 type UpdateBeneficiaryParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
-}
-
-// ListAttachmentsParams defines parameters for ListAttachments.
-type ListAttachmentsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListAttachmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Kind Only this kind
-	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// IncludeVoided Also those that were voided
-	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
-}
-
-// ListAttachmentsParamsSort defines parameters for ListAttachments.
-type ListAttachmentsParamsSort string
-
-// UploadAttachmentMultipartBody defines parameters for UploadAttachment.
-type UploadAttachmentMultipartBody struct {
-	// File The last part, with its Content-Type and name
-	File  openapi_types.File  `json:"file"`
-	ID    *openapi_types.UUID `json:"id,omitempty"`
-	Kind  string              `json:"kind"`
-	Label *string             `json:"label,omitempty"`
-
-	// Sensitivity `normal` where absent; what is restricted is seen by the person's case team alone
-	Sensitivity *UploadAttachmentMultipartBodySensitivity `json:"sensitivity,omitempty"`
-
-	// Sha256 Of the file as it is sent, in hexadecimal: the server compares it with what arrived
-	Sha256 *string `json:"sha256,omitempty"`
-}
-
-// UploadAttachmentParams defines parameters for UploadAttachment.
-type UploadAttachmentParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UploadAttachmentMultipartBodySensitivity defines parameters for UploadAttachment.
-type UploadAttachmentMultipartBodySensitivity string
-
-// UpdateAttachmentParams defines parameters for UpdateAttachment.
-type UpdateAttachmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// DownloadAttachmentParams defines parameters for DownloadAttachment.
-type DownloadAttachmentParams struct {
-	// Range The part that is wanted, such as `bytes=0-65535`
-	Range *Range `json:"Range,omitempty"`
-
-	// IfRange The part only while the content has this ETag; else all of it
-	IfRange *IfRange `json:"If-Range,omitempty"`
-
-	// IfNoneMatch The ETag that the caller has
-	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
-}
-
-// GetAttachmentThumbnailParams defines parameters for GetAttachmentThumbnail.
-type GetAttachmentThumbnailParams struct {
-	// Range The part that is wanted, such as `bytes=0-65535`
-	Range *Range `json:"Range,omitempty"`
-
-	// IfRange The part only while the content has this ETag; else all of it
-	IfRange *IfRange `json:"If-Range,omitempty"`
-
-	// IfNoneMatch The ETag that the caller has
-	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
-}
-
-// VerifyAttachmentParams defines parameters for VerifyAttachment.
-type VerifyAttachmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// VoidAttachmentParams defines parameters for VoidAttachment.
-type VoidAttachmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListCareArrangementsParams defines parameters for ListCareArrangements.
@@ -10811,96 +10465,6 @@ type ApproveCaseClosureParams struct {
 
 // AssignCaseParams defines parameters for AssignCase.
 type AssignCaseParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListCaseAttachmentsParams defines parameters for ListCaseAttachments.
-type ListCaseAttachmentsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListCaseAttachmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Kind Only this kind
-	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// IncludeVoided Also those that were voided
-	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
-}
-
-// ListCaseAttachmentsParamsSort defines parameters for ListCaseAttachments.
-type ListCaseAttachmentsParamsSort string
-
-// UploadCaseAttachmentMultipartBody defines parameters for UploadCaseAttachment.
-type UploadCaseAttachmentMultipartBody struct {
-	// File The last part, with its Content-Type and name
-	File  openapi_types.File  `json:"file"`
-	ID    *openapi_types.UUID `json:"id,omitempty"`
-	Kind  string              `json:"kind"`
-	Label *string             `json:"label,omitempty"`
-
-	// Sha256 Of the file as it is sent, in hexadecimal: the server compares it with what arrived
-	Sha256 *string `json:"sha256,omitempty"`
-}
-
-// UploadCaseAttachmentParams defines parameters for UploadCaseAttachment.
-type UploadCaseAttachmentParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateCaseAttachmentParams defines parameters for UpdateCaseAttachment.
-type UpdateCaseAttachmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// DownloadCaseAttachmentParams defines parameters for DownloadCaseAttachment.
-type DownloadCaseAttachmentParams struct {
-	// Range The part that is wanted, such as `bytes=0-65535`
-	Range *Range `json:"Range,omitempty"`
-
-	// IfRange The part only while the content has this ETag; else all of it
-	IfRange *IfRange `json:"If-Range,omitempty"`
-
-	// IfNoneMatch The ETag that the caller has
-	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
-}
-
-// GetCaseAttachmentThumbnailParams defines parameters for GetCaseAttachmentThumbnail.
-type GetCaseAttachmentThumbnailParams struct {
-	// Range The part that is wanted, such as `bytes=0-65535`
-	Range *Range `json:"Range,omitempty"`
-
-	// IfRange The part only while the content has this ETag; else all of it
-	IfRange *IfRange `json:"If-Range,omitempty"`
-
-	// IfNoneMatch The ETag that the caller has
-	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
-}
-
-// VerifyCaseAttachmentParams defines parameters for VerifyCaseAttachment.
-type VerifyCaseAttachmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// VoidCaseAttachmentParams defines parameters for VoidCaseAttachment.
-type VoidCaseAttachmentParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -12756,18 +12320,6 @@ type GetCodelistParams struct {
 // GetCodelistParamsLabels defines parameters for GetCodelist.
 type GetCodelistParamsLabels string
 
-// FollowAttachmentLinkParams defines parameters for FollowAttachmentLink.
-type FollowAttachmentLinkParams struct {
-	// Range The part that is wanted, such as `bytes=0-65535`
-	Range *Range `json:"Range,omitempty"`
-
-	// IfRange The part only while the content has this ETag; else all of it
-	IfRange *IfRange `json:"If-Range,omitempty"`
-
-	// IfNoneMatch The ETag that the caller has
-	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
-}
-
 // UpdateMeParams defines parameters for UpdateMe.
 type UpdateMeParams struct {
 	// IfMatch The ETag that was read
@@ -13176,18 +12728,6 @@ type CreateBeneficiaryJSONRequestBody = BeneficiaryCreate
 // UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody defines body for UpdateBeneficiary for application/merge-patch+json ContentType.
 type UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody = BeneficiaryPatch
 
-// UploadAttachmentMultipartRequestBody defines body for UploadAttachment for multipart/form-data ContentType.
-type UploadAttachmentMultipartRequestBody UploadAttachmentMultipartBody
-
-// UpdateAttachmentApplicationMergePatchPlusJSONRequestBody defines body for UpdateAttachment for application/merge-patch+json ContentType.
-type UpdateAttachmentApplicationMergePatchPlusJSONRequestBody = AttachmentPatch
-
-// CreateAttachmentLinkJSONRequestBody defines body for CreateAttachmentLink for application/json ContentType.
-type CreateAttachmentLinkJSONRequestBody = AttachmentLinkCreate
-
-// VoidAttachmentJSONRequestBody defines body for VoidAttachment for application/json ContentType.
-type VoidAttachmentJSONRequestBody = AttachmentVoid
-
 // RecordCareArrangementJSONRequestBody defines body for RecordCareArrangement for application/json ContentType.
 type RecordCareArrangementJSONRequestBody = CareArrangementCreate
 
@@ -13310,18 +12850,6 @@ type ApproveCaseClosureJSONRequestBody = CaseClosureApproval
 
 // AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
 type AssignCaseJSONRequestBody = CaseAssign
-
-// UploadCaseAttachmentMultipartRequestBody defines body for UploadCaseAttachment for multipart/form-data ContentType.
-type UploadCaseAttachmentMultipartRequestBody UploadCaseAttachmentMultipartBody
-
-// UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseAttachment for application/merge-patch+json ContentType.
-type UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody = CaseAttachmentPatch
-
-// CreateCaseAttachmentLinkJSONRequestBody defines body for CreateCaseAttachmentLink for application/json ContentType.
-type CreateCaseAttachmentLinkJSONRequestBody = AttachmentLinkCreate
-
-// VoidCaseAttachmentJSONRequestBody defines body for VoidCaseAttachment for application/json ContentType.
-type VoidCaseAttachmentJSONRequestBody = AttachmentVoid
 
 // BreakGlassJSONRequestBody defines body for BreakGlass for application/json ContentType.
 type BreakGlassJSONRequestBody = BreakGlass
@@ -13887,33 +13415,6 @@ type ServerInterface interface {
 	// UpdateBeneficiary Change a person's record
 	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id})
 	UpdateBeneficiary(ctx echo.Context, centreID CentreID, id ID, params UpdateBeneficiaryParams) error
-	// ListAttachments What is attached to a person
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
-	ListAttachments(ctx echo.Context, centreID CentreID, id ID, params ListAttachmentsParams) error
-	// UploadAttachment Attach a file to a person
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
-	UploadAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadAttachmentParams) error
-	// GetAttachment Read what is known of an attachment
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
-	GetAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
-	// UpdateAttachment Correct the label, kind or sensitivity of an attachment
-	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
-	UpdateAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateAttachmentParams) error
-	// DownloadAttachment Download an attachment
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/content)
-	DownloadAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadAttachmentParams) error
-	// CreateAttachmentLink A link that needs no token
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/links)
-	CreateAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
-	// GetAttachmentThumbnail A small picture of an image
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/thumbnail)
-	GetAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetAttachmentThumbnailParams) error
-	// VerifyAttachment Confirm that a scan was compared with the document
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/verify)
-	VerifyAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyAttachmentParams) error
-	// VoidAttachment Void an attachment made in error
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/void)
-	VoidAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidAttachmentParams) error
 	// ListCareArrangements List who takes care of a child, over time
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
 	ListCareArrangements(ctx echo.Context, centreID CentreID, id ID, params ListCareArrangementsParams) error
@@ -14145,33 +13646,6 @@ type ServerInterface interface {
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
-	// ListCaseAttachments What is attached to a case
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments)
-	ListCaseAttachments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAttachmentsParams) error
-	// UploadCaseAttachment Attach a file to a case
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments)
-	UploadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadCaseAttachmentParams) error
-	// GetCaseAttachment Read what is known of an attachment
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
-	GetCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
-	// UpdateCaseAttachment Correct the label, kind or sensitivity of an attachment
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
-	UpdateCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateCaseAttachmentParams) error
-	// DownloadCaseAttachment Download an attachment
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/content)
-	DownloadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadCaseAttachmentParams) error
-	// CreateCaseAttachmentLink A link that needs no token
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/links)
-	CreateCaseAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
-	// GetCaseAttachmentThumbnail A small picture of an image
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/thumbnail)
-	GetCaseAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetCaseAttachmentThumbnailParams) error
-	// VerifyCaseAttachment Confirm that a scan was compared with the document
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/verify)
-	VerifyCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyCaseAttachmentParams) error
-	// VoidCaseAttachment Void an attachment made in error
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
-	VoidCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidCaseAttachmentParams) error
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error
@@ -14715,9 +14189,6 @@ type ServerInterface interface {
 	// GetCodelist Read a code list
 	// (GET /v1/codelists/{list})
 	GetCodelist(ctx echo.Context, list CodelistName, params GetCodelistParams) error
-	// FollowAttachmentLink Open what a link leads to
-	// (GET /v1/links/{link})
-	FollowAttachmentLink(ctx echo.Context, link string, params FollowAttachmentLinkParams) error
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx echo.Context) error
@@ -16020,538 +15491,6 @@ func (w *ServerInterfaceWrapper) UpdateBeneficiary(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateBeneficiary(ctx, centreID, id, params)
-	return err
-}
-
-// ListAttachments converts echo context to params.
-func (w *ServerInterfaceWrapper) ListAttachments(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListAttachmentsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_voided" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_voided", ctx.QueryParams(), &params.IncludeVoided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_voided: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListAttachments(ctx, centreID, id, params)
-	return err
-}
-
-// UploadAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) UploadAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UploadAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UploadAttachment(ctx, centreID, id, params)
-	return err
-}
-
-// GetAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) GetAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetAttachment(ctx, centreID, id, attachmentID)
-	return err
-}
-
-// UpdateAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateAttachment(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// DownloadAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) DownloadAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params DownloadAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
-		var Range Range
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
-		}
-
-		params.Range = &Range
-	}
-	// ------------- Optional header parameter "If-Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
-		var IfRange IfRange
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
-		}
-
-		params.IfRange = &IfRange
-	}
-	// ------------- Optional header parameter "If-None-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
-		var IfNoneMatch IfNoneMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
-		}
-
-		params.IfNoneMatch = &IfNoneMatch
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DownloadAttachment(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// CreateAttachmentLink converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateAttachmentLink(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateAttachmentLink(ctx, centreID, id, attachmentID)
-	return err
-}
-
-// GetAttachmentThumbnail converts echo context to params.
-func (w *ServerInterfaceWrapper) GetAttachmentThumbnail(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params GetAttachmentThumbnailParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
-		var Range Range
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
-		}
-
-		params.Range = &Range
-	}
-	// ------------- Optional header parameter "If-Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
-		var IfRange IfRange
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
-		}
-
-		params.IfRange = &IfRange
-	}
-	// ------------- Optional header parameter "If-None-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
-		var IfNoneMatch IfNoneMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
-		}
-
-		params.IfNoneMatch = &IfNoneMatch
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetAttachmentThumbnail(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// VerifyAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) VerifyAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VerifyAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VerifyAttachment(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// VoidAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) VoidAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VoidAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VoidAttachment(ctx, centreID, id, attachmentID, params)
 	return err
 }
 
@@ -20580,538 +19519,6 @@ func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.AssignCase(ctx, centreID, id, params)
-	return err
-}
-
-// ListCaseAttachments converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCaseAttachments(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCaseAttachmentsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_voided" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_voided", ctx.QueryParams(), &params.IncludeVoided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_voided: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCaseAttachments(ctx, centreID, id, params)
-	return err
-}
-
-// UploadCaseAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) UploadCaseAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UploadCaseAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UploadCaseAttachment(ctx, centreID, id, params)
-	return err
-}
-
-// GetCaseAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) GetCaseAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetCaseAttachment(ctx, centreID, id, attachmentID)
-	return err
-}
-
-// UpdateCaseAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateCaseAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateCaseAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateCaseAttachment(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// DownloadCaseAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) DownloadCaseAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params DownloadCaseAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
-		var Range Range
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
-		}
-
-		params.Range = &Range
-	}
-	// ------------- Optional header parameter "If-Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
-		var IfRange IfRange
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
-		}
-
-		params.IfRange = &IfRange
-	}
-	// ------------- Optional header parameter "If-None-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
-		var IfNoneMatch IfNoneMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
-		}
-
-		params.IfNoneMatch = &IfNoneMatch
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DownloadCaseAttachment(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// CreateCaseAttachmentLink converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateCaseAttachmentLink(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateCaseAttachmentLink(ctx, centreID, id, attachmentID)
-	return err
-}
-
-// GetCaseAttachmentThumbnail converts echo context to params.
-func (w *ServerInterfaceWrapper) GetCaseAttachmentThumbnail(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params GetCaseAttachmentThumbnailParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
-		var Range Range
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
-		}
-
-		params.Range = &Range
-	}
-	// ------------- Optional header parameter "If-Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
-		var IfRange IfRange
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
-		}
-
-		params.IfRange = &IfRange
-	}
-	// ------------- Optional header parameter "If-None-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
-		var IfNoneMatch IfNoneMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
-		}
-
-		params.IfNoneMatch = &IfNoneMatch
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetCaseAttachmentThumbnail(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// VerifyCaseAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) VerifyCaseAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VerifyCaseAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VerifyCaseAttachment(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// VoidCaseAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) VoidCaseAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VoidCaseAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VoidCaseAttachment(ctx, centreID, id, attachmentID, params)
 	return err
 }
 
@@ -30469,72 +28876,6 @@ func (w *ServerInterfaceWrapper) GetCodelist(ctx echo.Context) error {
 	return err
 }
 
-// FollowAttachmentLink converts echo context to params.
-func (w *ServerInterfaceWrapper) FollowAttachmentLink(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "link" -------------
-	var link string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "link", ctx.Param("link"), &link, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter link: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params FollowAttachmentLinkParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
-		var Range Range
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
-		}
-
-		params.Range = &Range
-	}
-	// ------------- Optional header parameter "If-Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
-		var IfRange IfRange
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
-		}
-
-		params.IfRange = &IfRange
-	}
-	// ------------- Optional header parameter "If-None-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
-		var IfNoneMatch IfNoneMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
-		}
-
-		params.IfNoneMatch = &IfNoneMatch
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.FollowAttachmentLink(ctx, link, params)
-	return err
-}
-
 // GetMe converts echo context to params.
 func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	var err error
@@ -32410,25 +30751,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments", wrapper.ListAttachments, options.OperationMiddlewares["listAttachments"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments", wrapper.UploadAttachment, options.OperationMiddlewares["uploadAttachment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id", wrapper.UpdateAttachment, options.OperationMiddlewares["updateAttachment"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/verify", wrapper.VerifyAttachment, options.OperationMiddlewares["verifyAttachment"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/void", wrapper.VoidAttachment, options.OperationMiddlewares["voidAttachment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/content", wrapper.DownloadAttachment, options.OperationMiddlewares["downloadAttachment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/thumbnail", wrapper.GetAttachmentThumbnail, options.OperationMiddlewares["getAttachmentThumbnail"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/links", wrapper.CreateAttachmentLink, options.OperationMiddlewares["createAttachmentLink"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments", wrapper.ListCaseAttachments, options.OperationMiddlewares["listCaseAttachments"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments", wrapper.UploadCaseAttachment, options.OperationMiddlewares["uploadCaseAttachment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id", wrapper.GetCaseAttachment, options.OperationMiddlewares["getCaseAttachment"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id", wrapper.UpdateCaseAttachment, options.OperationMiddlewares["updateCaseAttachment"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/verify", wrapper.VerifyCaseAttachment, options.OperationMiddlewares["verifyCaseAttachment"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/void", wrapper.VoidCaseAttachment, options.OperationMiddlewares["voidCaseAttachment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/content", wrapper.DownloadCaseAttachment, options.OperationMiddlewares["downloadCaseAttachment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/thumbnail", wrapper.GetCaseAttachmentThumbnail, options.OperationMiddlewares["getCaseAttachmentThumbnail"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/links", wrapper.CreateCaseAttachmentLink, options.OperationMiddlewares["createCaseAttachmentLink"]...)
-	router.GET(options.BaseURL+"/v1/links/:link", wrapper.FollowAttachmentLink, options.OperationMiddlewares["followAttachmentLink"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.ListImportMappings, options.OperationMiddlewares["listImportMappings"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.CreateImportMapping, options.OperationMiddlewares["createImportMapping"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings/:id", wrapper.GetImportMapping, options.OperationMiddlewares["getImportMapping"]...)
@@ -34004,760 +32326,6 @@ type UpdateBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitUpdateBeneficiaryResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListAttachmentsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListAttachmentsParams
-}
-
-type ListAttachmentsResponseObject interface {
-	VisitListAttachmentsResponse(w http.ResponseWriter) error
-}
-
-type ListAttachments200JSONResponse AttachmentPage
-
-func (response ListAttachments200JSONResponse) VisitListAttachmentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListAttachmentsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListAttachmentsdefaultApplicationProblemPlusJSONResponse) VisitListAttachmentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UploadAttachmentRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   UploadAttachmentParams
-	Body     *multipart.Reader
-}
-
-type UploadAttachmentResponseObject interface {
-	VisitUploadAttachmentResponse(w http.ResponseWriter) error
-}
-
-type UploadAttachment201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type UploadAttachment201JSONResponse struct {
-	Body    Attachment
-	Headers UploadAttachment201ResponseHeaders
-}
-
-func (response UploadAttachment201JSONResponse) VisitUploadAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UploadAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UploadAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUploadAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-}
-
-type GetAttachmentResponseObject interface {
-	VisitGetAttachmentResponse(w http.ResponseWriter) error
-}
-
-type GetAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type GetAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers GetAttachment200ResponseHeaders
-}
-
-func (response GetAttachment200JSONResponse) VisitGetAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetAttachmentdefaultApplicationProblemPlusJSONResponse) VisitGetAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       UpdateAttachmentParams
-	Body         *UpdateAttachmentApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateAttachmentResponseObject interface {
-	VisitUpdateAttachmentResponse(w http.ResponseWriter) error
-}
-
-type UpdateAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers UpdateAttachment200ResponseHeaders
-}
-
-func (response UpdateAttachment200JSONResponse) VisitUpdateAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUpdateAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DownloadAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       DownloadAttachmentParams
-}
-
-type DownloadAttachmentResponseObject interface {
-	VisitDownloadAttachmentResponse(w http.ResponseWriter) error
-}
-
-type DownloadAttachment200ResponseHeaders struct {
-	AcceptRanges       *string
-	ContentDisposition *string
-	ETag               string
-}
-
-type DownloadAttachment200ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       DownloadAttachment200ResponseHeaders
-	ContentLength int64
-}
-
-func (response DownloadAttachment200ApplicationPdfResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadAttachment200AudioResponse struct {
-	Body          io.Reader
-	Headers       DownloadAttachment200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadAttachment200AudioResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadAttachment200ImageResponse struct {
-	Body          io.Reader
-	Headers       DownloadAttachment200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadAttachment200ImageResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadAttachment206ResponseHeaders struct {
-	ContentRange *string
-}
-
-type DownloadAttachment206ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       DownloadAttachment206ResponseHeaders
-	ContentLength int64
-}
-
-func (response DownloadAttachment206ApplicationPdfResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadAttachment206AudioResponse struct {
-	Body          io.Reader
-	Headers       DownloadAttachment206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadAttachment206AudioResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadAttachment206ImageResponse struct {
-	Body          io.Reader
-	Headers       DownloadAttachment206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadAttachment206ImageResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadAttachment416TextResponse string
-
-func (response DownloadAttachment416TextResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/plain")
-	w.WriteHeader(416)
-
-	_, err := w.Write([]byte(fmt.Sprint(response)))
-	return err
-}
-
-type DownloadAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response DownloadAttachmentdefaultApplicationProblemPlusJSONResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateAttachmentLinkRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Body         *CreateAttachmentLinkJSONRequestBody
-}
-
-type CreateAttachmentLinkResponseObject interface {
-	VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error
-}
-
-type CreateAttachmentLink200JSONResponse AttachmentLink
-
-func (response CreateAttachmentLink200JSONResponse) VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetAttachmentThumbnailRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       GetAttachmentThumbnailParams
-}
-
-type GetAttachmentThumbnailResponseObject interface {
-	VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error
-}
-
-type GetAttachmentThumbnail200ResponseHeaders struct {
-	AcceptRanges       *string
-	ContentDisposition *string
-	ETag               string
-}
-
-type GetAttachmentThumbnail200ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       GetAttachmentThumbnail200ResponseHeaders
-	ContentLength int64
-}
-
-func (response GetAttachmentThumbnail200ApplicationPdfResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetAttachmentThumbnail200AudioResponse struct {
-	Body          io.Reader
-	Headers       GetAttachmentThumbnail200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetAttachmentThumbnail200AudioResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetAttachmentThumbnail200ImageResponse struct {
-	Body          io.Reader
-	Headers       GetAttachmentThumbnail200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetAttachmentThumbnail200ImageResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetAttachmentThumbnail206ResponseHeaders struct {
-	ContentRange *string
-}
-
-type GetAttachmentThumbnail206ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       GetAttachmentThumbnail206ResponseHeaders
-	ContentLength int64
-}
-
-func (response GetAttachmentThumbnail206ApplicationPdfResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetAttachmentThumbnail206AudioResponse struct {
-	Body          io.Reader
-	Headers       GetAttachmentThumbnail206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetAttachmentThumbnail206AudioResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetAttachmentThumbnail206ImageResponse struct {
-	Body          io.Reader
-	Headers       GetAttachmentThumbnail206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetAttachmentThumbnail206ImageResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetAttachmentThumbnail416TextResponse string
-
-func (response GetAttachmentThumbnail416TextResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/plain")
-	w.WriteHeader(416)
-
-	_, err := w.Write([]byte(fmt.Sprint(response)))
-	return err
-}
-
-type GetAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VerifyAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       VerifyAttachmentParams
-}
-
-type VerifyAttachmentResponseObject interface {
-	VisitVerifyAttachmentResponse(w http.ResponseWriter) error
-}
-
-type VerifyAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type VerifyAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers VerifyAttachment200ResponseHeaders
-}
-
-func (response VerifyAttachment200JSONResponse) VisitVerifyAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VerifyAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VerifyAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVerifyAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       VoidAttachmentParams
-	Body         *VoidAttachmentJSONRequestBody
-}
-
-type VoidAttachmentResponseObject interface {
-	VisitVoidAttachmentResponse(w http.ResponseWriter) error
-}
-
-type VoidAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type VoidAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers VoidAttachment200ResponseHeaders
-}
-
-func (response VoidAttachment200JSONResponse) VisitVoidAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VoidAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVoidAttachmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -38470,760 +36038,6 @@ type AssignCasedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AssignCasedefaultApplicationProblemPlusJSONResponse) VisitAssignCaseResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseAttachmentsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListCaseAttachmentsParams
-}
-
-type ListCaseAttachmentsResponseObject interface {
-	VisitListCaseAttachmentsResponse(w http.ResponseWriter) error
-}
-
-type ListCaseAttachments200JSONResponse AttachmentPage
-
-func (response ListCaseAttachments200JSONResponse) VisitListCaseAttachmentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseAttachmentsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCaseAttachmentsdefaultApplicationProblemPlusJSONResponse) VisitListCaseAttachmentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UploadCaseAttachmentRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   UploadCaseAttachmentParams
-	Body     *multipart.Reader
-}
-
-type UploadCaseAttachmentResponseObject interface {
-	VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error
-}
-
-type UploadCaseAttachment201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type UploadCaseAttachment201JSONResponse struct {
-	Body    Attachment
-	Headers UploadCaseAttachment201ResponseHeaders
-}
-
-func (response UploadCaseAttachment201JSONResponse) VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UploadCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UploadCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-}
-
-type GetCaseAttachmentResponseObject interface {
-	VisitGetCaseAttachmentResponse(w http.ResponseWriter) error
-}
-
-type GetCaseAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type GetCaseAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers GetCaseAttachment200ResponseHeaders
-}
-
-func (response GetCaseAttachment200JSONResponse) VisitGetCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitGetCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateCaseAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       UpdateCaseAttachmentParams
-	Body         *UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateCaseAttachmentResponseObject interface {
-	VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error
-}
-
-type UpdateCaseAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateCaseAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers UpdateCaseAttachment200ResponseHeaders
-}
-
-func (response UpdateCaseAttachment200JSONResponse) VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DownloadCaseAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       DownloadCaseAttachmentParams
-}
-
-type DownloadCaseAttachmentResponseObject interface {
-	VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error
-}
-
-type DownloadCaseAttachment200ResponseHeaders struct {
-	AcceptRanges       *string
-	ContentDisposition *string
-	ETag               string
-}
-
-type DownloadCaseAttachment200ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       DownloadCaseAttachment200ResponseHeaders
-	ContentLength int64
-}
-
-func (response DownloadCaseAttachment200ApplicationPdfResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadCaseAttachment200AudioResponse struct {
-	Body          io.Reader
-	Headers       DownloadCaseAttachment200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadCaseAttachment200AudioResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadCaseAttachment200ImageResponse struct {
-	Body          io.Reader
-	Headers       DownloadCaseAttachment200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadCaseAttachment200ImageResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadCaseAttachment206ResponseHeaders struct {
-	ContentRange *string
-}
-
-type DownloadCaseAttachment206ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       DownloadCaseAttachment206ResponseHeaders
-	ContentLength int64
-}
-
-func (response DownloadCaseAttachment206ApplicationPdfResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadCaseAttachment206AudioResponse struct {
-	Body          io.Reader
-	Headers       DownloadCaseAttachment206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadCaseAttachment206AudioResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadCaseAttachment206ImageResponse struct {
-	Body          io.Reader
-	Headers       DownloadCaseAttachment206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadCaseAttachment206ImageResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadCaseAttachment416TextResponse string
-
-func (response DownloadCaseAttachment416TextResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/plain")
-	w.WriteHeader(416)
-
-	_, err := w.Write([]byte(fmt.Sprint(response)))
-	return err
-}
-
-type DownloadCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response DownloadCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateCaseAttachmentLinkRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Body         *CreateCaseAttachmentLinkJSONRequestBody
-}
-
-type CreateCaseAttachmentLinkResponseObject interface {
-	VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error
-}
-
-type CreateCaseAttachmentLink200JSONResponse AttachmentLink
-
-func (response CreateCaseAttachmentLink200JSONResponse) VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateCaseAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateCaseAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseAttachmentThumbnailRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       GetCaseAttachmentThumbnailParams
-}
-
-type GetCaseAttachmentThumbnailResponseObject interface {
-	VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error
-}
-
-type GetCaseAttachmentThumbnail200ResponseHeaders struct {
-	AcceptRanges       *string
-	ContentDisposition *string
-	ETag               string
-}
-
-type GetCaseAttachmentThumbnail200ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
-	ContentLength int64
-}
-
-func (response GetCaseAttachmentThumbnail200ApplicationPdfResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetCaseAttachmentThumbnail200AudioResponse struct {
-	Body          io.Reader
-	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetCaseAttachmentThumbnail200AudioResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetCaseAttachmentThumbnail200ImageResponse struct {
-	Body          io.Reader
-	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetCaseAttachmentThumbnail200ImageResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetCaseAttachmentThumbnail206ResponseHeaders struct {
-	ContentRange *string
-}
-
-type GetCaseAttachmentThumbnail206ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
-	ContentLength int64
-}
-
-func (response GetCaseAttachmentThumbnail206ApplicationPdfResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetCaseAttachmentThumbnail206AudioResponse struct {
-	Body          io.Reader
-	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetCaseAttachmentThumbnail206AudioResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetCaseAttachmentThumbnail206ImageResponse struct {
-	Body          io.Reader
-	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetCaseAttachmentThumbnail206ImageResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetCaseAttachmentThumbnail416TextResponse string
-
-func (response GetCaseAttachmentThumbnail416TextResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/plain")
-	w.WriteHeader(416)
-
-	_, err := w.Write([]byte(fmt.Sprint(response)))
-	return err
-}
-
-type GetCaseAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetCaseAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VerifyCaseAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       VerifyCaseAttachmentParams
-}
-
-type VerifyCaseAttachmentResponseObject interface {
-	VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error
-}
-
-type VerifyCaseAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type VerifyCaseAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers VerifyCaseAttachment200ResponseHeaders
-}
-
-func (response VerifyCaseAttachment200JSONResponse) VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VerifyCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VerifyCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidCaseAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       VoidCaseAttachmentParams
-	Body         *VoidCaseAttachmentJSONRequestBody
-}
-
-type VoidCaseAttachmentResponseObject interface {
-	VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error
-}
-
-type VoidCaseAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type VoidCaseAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers VoidCaseAttachment200ResponseHeaders
-}
-
-func (response VoidCaseAttachment200JSONResponse) VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VoidCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -47883,213 +44697,6 @@ func (response GetCodelistdefaultApplicationProblemPlusJSONResponse) VisitGetCod
 	return err
 }
 
-type FollowAttachmentLinkRequestObject struct {
-	Link   string `json:"link"`
-	Params FollowAttachmentLinkParams
-}
-
-type FollowAttachmentLinkResponseObject interface {
-	VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error
-}
-
-type FollowAttachmentLink200ResponseHeaders struct {
-	AcceptRanges       *string
-	ContentDisposition *string
-	ETag               string
-}
-
-type FollowAttachmentLink200ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       FollowAttachmentLink200ResponseHeaders
-	ContentLength int64
-}
-
-func (response FollowAttachmentLink200ApplicationPdfResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type FollowAttachmentLink200AudioResponse struct {
-	Body          io.Reader
-	Headers       FollowAttachmentLink200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response FollowAttachmentLink200AudioResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type FollowAttachmentLink200ImageResponse struct {
-	Body          io.Reader
-	Headers       FollowAttachmentLink200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response FollowAttachmentLink200ImageResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type FollowAttachmentLink206ResponseHeaders struct {
-	ContentRange *string
-}
-
-type FollowAttachmentLink206ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       FollowAttachmentLink206ResponseHeaders
-	ContentLength int64
-}
-
-func (response FollowAttachmentLink206ApplicationPdfResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type FollowAttachmentLink206AudioResponse struct {
-	Body          io.Reader
-	Headers       FollowAttachmentLink206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response FollowAttachmentLink206AudioResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type FollowAttachmentLink206ImageResponse struct {
-	Body          io.Reader
-	Headers       FollowAttachmentLink206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response FollowAttachmentLink206ImageResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type FollowAttachmentLink416TextResponse string
-
-func (response FollowAttachmentLink416TextResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/plain")
-	w.WriteHeader(416)
-
-	_, err := w.Write([]byte(fmt.Sprint(response)))
-	return err
-}
-
-type FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type GetMeRequestObject struct {
 }
 
@@ -50162,33 +46769,6 @@ type StrictServerInterface interface {
 	// UpdateBeneficiary Change a person's record
 	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id})
 	UpdateBeneficiary(ctx context.Context, request UpdateBeneficiaryRequestObject) (UpdateBeneficiaryResponseObject, error)
-	// ListAttachments What is attached to a person
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
-	ListAttachments(ctx context.Context, request ListAttachmentsRequestObject) (ListAttachmentsResponseObject, error)
-	// UploadAttachment Attach a file to a person
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
-	UploadAttachment(ctx context.Context, request UploadAttachmentRequestObject) (UploadAttachmentResponseObject, error)
-	// GetAttachment Read what is known of an attachment
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
-	GetAttachment(ctx context.Context, request GetAttachmentRequestObject) (GetAttachmentResponseObject, error)
-	// UpdateAttachment Correct the label, kind or sensitivity of an attachment
-	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
-	UpdateAttachment(ctx context.Context, request UpdateAttachmentRequestObject) (UpdateAttachmentResponseObject, error)
-	// DownloadAttachment Download an attachment
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/content)
-	DownloadAttachment(ctx context.Context, request DownloadAttachmentRequestObject) (DownloadAttachmentResponseObject, error)
-	// CreateAttachmentLink A link that needs no token
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/links)
-	CreateAttachmentLink(ctx context.Context, request CreateAttachmentLinkRequestObject) (CreateAttachmentLinkResponseObject, error)
-	// GetAttachmentThumbnail A small picture of an image
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/thumbnail)
-	GetAttachmentThumbnail(ctx context.Context, request GetAttachmentThumbnailRequestObject) (GetAttachmentThumbnailResponseObject, error)
-	// VerifyAttachment Confirm that a scan was compared with the document
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/verify)
-	VerifyAttachment(ctx context.Context, request VerifyAttachmentRequestObject) (VerifyAttachmentResponseObject, error)
-	// VoidAttachment Void an attachment made in error
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/void)
-	VoidAttachment(ctx context.Context, request VoidAttachmentRequestObject) (VoidAttachmentResponseObject, error)
 	// ListCareArrangements List who takes care of a child, over time
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
 	ListCareArrangements(ctx context.Context, request ListCareArrangementsRequestObject) (ListCareArrangementsResponseObject, error)
@@ -50420,33 +47000,6 @@ type StrictServerInterface interface {
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
-	// ListCaseAttachments What is attached to a case
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments)
-	ListCaseAttachments(ctx context.Context, request ListCaseAttachmentsRequestObject) (ListCaseAttachmentsResponseObject, error)
-	// UploadCaseAttachment Attach a file to a case
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments)
-	UploadCaseAttachment(ctx context.Context, request UploadCaseAttachmentRequestObject) (UploadCaseAttachmentResponseObject, error)
-	// GetCaseAttachment Read what is known of an attachment
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
-	GetCaseAttachment(ctx context.Context, request GetCaseAttachmentRequestObject) (GetCaseAttachmentResponseObject, error)
-	// UpdateCaseAttachment Correct the label, kind or sensitivity of an attachment
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
-	UpdateCaseAttachment(ctx context.Context, request UpdateCaseAttachmentRequestObject) (UpdateCaseAttachmentResponseObject, error)
-	// DownloadCaseAttachment Download an attachment
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/content)
-	DownloadCaseAttachment(ctx context.Context, request DownloadCaseAttachmentRequestObject) (DownloadCaseAttachmentResponseObject, error)
-	// CreateCaseAttachmentLink A link that needs no token
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/links)
-	CreateCaseAttachmentLink(ctx context.Context, request CreateCaseAttachmentLinkRequestObject) (CreateCaseAttachmentLinkResponseObject, error)
-	// GetCaseAttachmentThumbnail A small picture of an image
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/thumbnail)
-	GetCaseAttachmentThumbnail(ctx context.Context, request GetCaseAttachmentThumbnailRequestObject) (GetCaseAttachmentThumbnailResponseObject, error)
-	// VerifyCaseAttachment Confirm that a scan was compared with the document
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/verify)
-	VerifyCaseAttachment(ctx context.Context, request VerifyCaseAttachmentRequestObject) (VerifyCaseAttachmentResponseObject, error)
-	// VoidCaseAttachment Void an attachment made in error
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
-	VoidCaseAttachment(ctx context.Context, request VoidCaseAttachmentRequestObject) (VoidCaseAttachmentResponseObject, error)
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx context.Context, request BreakGlassRequestObject) (BreakGlassResponseObject, error)
@@ -50990,9 +47543,6 @@ type StrictServerInterface interface {
 	// GetCodelist Read a code list
 	// (GET /v1/codelists/{list})
 	GetCodelist(ctx context.Context, request GetCodelistRequestObject) (GetCodelistResponseObject, error)
-	// FollowAttachmentLink Open what a link leads to
-	// (GET /v1/links/{link})
-	FollowAttachmentLink(ctx context.Context, request FollowAttachmentLinkRequestObject) (FollowAttachmentLinkResponseObject, error)
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
@@ -52228,329 +48778,6 @@ func (sh *strictHandler) UpdateBeneficiary(ctx echo.Context, centreID CentreID, 
 		return err
 	} else if validResponse, ok := response.(UpdateBeneficiaryResponseObject); ok {
 		return validResponse.VisitUpdateBeneficiaryResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListAttachments operation middleware
-func (sh *strictHandler) ListAttachments(ctx echo.Context, centreID CentreID, id ID, params ListAttachmentsParams) error {
-	var request ListAttachmentsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListAttachments(ctx.Request().Context(), request.(ListAttachmentsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListAttachments")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListAttachmentsResponseObject); ok {
-		return validResponse.VisitListAttachmentsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UploadAttachment operation middleware
-func (sh *strictHandler) UploadAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadAttachmentParams) error {
-	var request UploadAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	if reader, err := ctx.Request().MultipartReader(); err != nil {
-		return err
-	} else {
-		request.Body = reader
-	}
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UploadAttachment(ctx.Request().Context(), request.(UploadAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UploadAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UploadAttachmentResponseObject); ok {
-		return validResponse.VisitUploadAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetAttachment operation middleware
-func (sh *strictHandler) GetAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
-	var request GetAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetAttachment(ctx.Request().Context(), request.(GetAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetAttachmentResponseObject); ok {
-		return validResponse.VisitGetAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateAttachment operation middleware
-func (sh *strictHandler) UpdateAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateAttachmentParams) error {
-	var request UpdateAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	var body UpdateAttachmentApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateAttachment(ctx.Request().Context(), request.(UpdateAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateAttachmentResponseObject); ok {
-		return validResponse.VisitUpdateAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// DownloadAttachment operation middleware
-func (sh *strictHandler) DownloadAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadAttachmentParams) error {
-	var request DownloadAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.DownloadAttachment(ctx.Request().Context(), request.(DownloadAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "DownloadAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(DownloadAttachmentResponseObject); ok {
-		return validResponse.VisitDownloadAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateAttachmentLink operation middleware
-func (sh *strictHandler) CreateAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
-	var request CreateAttachmentLinkRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-
-	var body CreateAttachmentLinkJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateAttachmentLink(ctx.Request().Context(), request.(CreateAttachmentLinkRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateAttachmentLink")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateAttachmentLinkResponseObject); ok {
-		return validResponse.VisitCreateAttachmentLinkResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetAttachmentThumbnail operation middleware
-func (sh *strictHandler) GetAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetAttachmentThumbnailParams) error {
-	var request GetAttachmentThumbnailRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetAttachmentThumbnail(ctx.Request().Context(), request.(GetAttachmentThumbnailRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetAttachmentThumbnail")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetAttachmentThumbnailResponseObject); ok {
-		return validResponse.VisitGetAttachmentThumbnailResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VerifyAttachment operation middleware
-func (sh *strictHandler) VerifyAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyAttachmentParams) error {
-	var request VerifyAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VerifyAttachment(ctx.Request().Context(), request.(VerifyAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VerifyAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VerifyAttachmentResponseObject); ok {
-		return validResponse.VisitVerifyAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VoidAttachment operation middleware
-func (sh *strictHandler) VoidAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidAttachmentParams) error {
-	var request VoidAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	var body VoidAttachmentJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VoidAttachment(ctx.Request().Context(), request.(VoidAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VoidAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VoidAttachmentResponseObject); ok {
-		return validResponse.VisitVoidAttachmentResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -55589,329 +51816,6 @@ func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, 
 		return err
 	} else if validResponse, ok := response.(AssignCaseResponseObject); ok {
 		return validResponse.VisitAssignCaseResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListCaseAttachments operation middleware
-func (sh *strictHandler) ListCaseAttachments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAttachmentsParams) error {
-	var request ListCaseAttachmentsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCaseAttachments(ctx.Request().Context(), request.(ListCaseAttachmentsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCaseAttachments")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCaseAttachmentsResponseObject); ok {
-		return validResponse.VisitListCaseAttachmentsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UploadCaseAttachment operation middleware
-func (sh *strictHandler) UploadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadCaseAttachmentParams) error {
-	var request UploadCaseAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	if reader, err := ctx.Request().MultipartReader(); err != nil {
-		return err
-	} else {
-		request.Body = reader
-	}
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UploadCaseAttachment(ctx.Request().Context(), request.(UploadCaseAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UploadCaseAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UploadCaseAttachmentResponseObject); ok {
-		return validResponse.VisitUploadCaseAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetCaseAttachment operation middleware
-func (sh *strictHandler) GetCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
-	var request GetCaseAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCaseAttachment(ctx.Request().Context(), request.(GetCaseAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCaseAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetCaseAttachmentResponseObject); ok {
-		return validResponse.VisitGetCaseAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateCaseAttachment operation middleware
-func (sh *strictHandler) UpdateCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateCaseAttachmentParams) error {
-	var request UpdateCaseAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	var body UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateCaseAttachment(ctx.Request().Context(), request.(UpdateCaseAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateCaseAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateCaseAttachmentResponseObject); ok {
-		return validResponse.VisitUpdateCaseAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// DownloadCaseAttachment operation middleware
-func (sh *strictHandler) DownloadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadCaseAttachmentParams) error {
-	var request DownloadCaseAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.DownloadCaseAttachment(ctx.Request().Context(), request.(DownloadCaseAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "DownloadCaseAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(DownloadCaseAttachmentResponseObject); ok {
-		return validResponse.VisitDownloadCaseAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateCaseAttachmentLink operation middleware
-func (sh *strictHandler) CreateCaseAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
-	var request CreateCaseAttachmentLinkRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-
-	var body CreateCaseAttachmentLinkJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateCaseAttachmentLink(ctx.Request().Context(), request.(CreateCaseAttachmentLinkRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateCaseAttachmentLink")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateCaseAttachmentLinkResponseObject); ok {
-		return validResponse.VisitCreateCaseAttachmentLinkResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetCaseAttachmentThumbnail operation middleware
-func (sh *strictHandler) GetCaseAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetCaseAttachmentThumbnailParams) error {
-	var request GetCaseAttachmentThumbnailRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCaseAttachmentThumbnail(ctx.Request().Context(), request.(GetCaseAttachmentThumbnailRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCaseAttachmentThumbnail")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetCaseAttachmentThumbnailResponseObject); ok {
-		return validResponse.VisitGetCaseAttachmentThumbnailResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VerifyCaseAttachment operation middleware
-func (sh *strictHandler) VerifyCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyCaseAttachmentParams) error {
-	var request VerifyCaseAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VerifyCaseAttachment(ctx.Request().Context(), request.(VerifyCaseAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VerifyCaseAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VerifyCaseAttachmentResponseObject); ok {
-		return validResponse.VisitVerifyCaseAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VoidCaseAttachment operation middleware
-func (sh *strictHandler) VoidCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidCaseAttachmentParams) error {
-	var request VoidCaseAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	var body VoidCaseAttachmentJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VoidCaseAttachment(ctx.Request().Context(), request.(VoidCaseAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VoidCaseAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VoidCaseAttachmentResponseObject); ok {
-		return validResponse.VisitVoidCaseAttachmentResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -62756,32 +58660,6 @@ func (sh *strictHandler) GetCodelist(ctx echo.Context, list CodelistName, params
 	return nil
 }
 
-// FollowAttachmentLink operation middleware
-func (sh *strictHandler) FollowAttachmentLink(ctx echo.Context, link string, params FollowAttachmentLinkParams) error {
-	var request FollowAttachmentLinkRequestObject
-
-	request.Link = link
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.FollowAttachmentLink(ctx.Request().Context(), request.(FollowAttachmentLinkRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "FollowAttachmentLink")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(FollowAttachmentLinkResponseObject); ok {
-		return validResponse.VisitFollowAttachmentLinkResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // GetMe operation middleware
 func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	var request GetMeRequestObject
@@ -64241,1468 +60119,1373 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tktw2li4K3woi347onj0pufTlbqvijdiybLe1t21pJE/7xLQ1WUgSmYkuEqABsFJpb/09F3Au8VzJ",
-	"CSwAJEiCJMhkSapuz48eq5IEgYWFhfX5rN9WCc8LzghTcvX0t9WB4JQI+M/nnCnC1HeY7Uu8J/pPKZGJ",
-	"oIWinK2ern48EJTZXxHfIQX/3pJMrtYr8g7nRUZWT1c7sVqvBPmlpIKkq6dKlGS9ksmB5FiPqU6Ffkoq",
-	"Qdl+9f79evX1j3gf/toNEZJytkY7LtCL3b3vsUoOjY/9vHrw82ri977jCTYfaX/zpwMRBNbFyBEJInkp",
-	"EoKonPiFv2FxCo2OFSKZNF/ATB6JQCkpCEsl4qyxrmdJQgp1r9qMKd9/v14VWOCcKLuzZrD+jf3O29Sc",
-	"SIn3RD5FRNNdrBEWiAtENA2oftqwzGq9YjgPT7WeWo7ffUfYXh1WTx9eXKwDpHpOmBLkxVdhBkjgV/fl",
-	"AqtD/V3z24amg8TZcZFjtXq6Kkt4MjADnpKMSvUDDBtkeirVGmGJKENX7+4l9oWr8Lz0T4NT8ojy+YXe",
-	"K6WI0OP899/xvV/f6v+5uPfF5u3/+EN4vuWW6Dn3UKzckj9KpOfYQ7ZyS6ZMLzQBIbnofv6KkXdqk8Cv",
-	"V05AFJqvtmTH6238pSTi5E8IhuuZwoOLMN/0cYw7tOHFn80sL1KSF1wRlpz+Nwmc8e/xNZEII0EKghWS",
-	"eEcuEWYnVDL6S0mQIu9U30Hyxr6nB+87SE+erFc5ZRWFgvPcGVkZpJEWuEhpaXTEEgmC05ZMfQQyNTzJ",
-	"WgpHsdCDnu3b/cAZiZqj5qIEZxkR6IDlwLz0iNXkpjHT7jVmfVdegYVCnGUndDzQzAjvxNyVekJIHaiE",
-	"6V4a4Y6zTDM/VQNTNZ+bSDKWZGVKfuQKZ92ZPuclU/BtwY8SKc57jhs1w2wUjONPISU7XGZq9XSHM0mq",
-	"KWw5zwhm5uo013336OMsu0I4TaWnFWhxSW6IOFVaQ8+UKiWingthZb56+vcVzrLV2xA1vqM5Vd2JvNaL",
-	"xyB1+j4GLwbX/eRirfeB5vrbcF/llJl/1YeMMkX2RMAkxrgG+JdKdMRMkXSNZJkc9D1ytT0pIv//F/c+",
-	"f/Lk0ZOrPkYZ5JLgffpen0pZcCYJ7NLLZ6U6PM8oYeprIYzQtryr/xMXRUaNMvTZP6TRiCo58NuKmFdW",
-	"lN3gjKabBAbSskL/sAlcPvCAXjHjCl0zfmQIVCouUEpT+Gsh+A1BVEmS7e6v3vur+4Mgu9XT1f/vs1pH",
-	"/cz8Kj+DlZg1wDJb2/7Nc/T5nx9/gSRJ9J/Qk/sPV2tfu/3pp5/u6SEIU3rFgV37lh/tAqSdpDqQXJLs",
-	"hkzT//T0vOmeRfK9wIMUF2QniDwgxa8Jc4SHV2+Xtu/Xq1eCbzOSD6yvME/8e2CdoJ9Uy1zpbypMs2pV",
-	"v5REKrQVBF9r3Rg4KOeCIFFmRF4iSQgCmsj7jjpy9fTv1cDVbjVGphLtKMlSTSj3hH6/4PpUa7p/Bkfv",
-	"/Vt9IqXCLNGDlYI91RrB04sHXzy8uLi4uAf/82f9P39x/7T/h/V5VViVcvX08cOH65WiCm7VwLowrKbW",
-	"MxzB5GeOLtFb6DYjsH9veE7UgbI9SCLB2d6Qz95jN/pEcCbBxjqCiYKTAzJrQDnBTIKss18Ce+LVCyNT",
-	"9D8KwQsiFDUCJxEEK5JusGroUylW5J6iOekqVa3p/tb9naYRutl6lWGpNqWsPt4x7RiiCumn0J4rhM2Z",
-	"WSPFgRQ5ZaXS84ubNLPWQvcHoo5cXAcuyecvvnqNhJbpUs8kxyfQa+Dr5vwSlgIrop3g+SUieaFOT7X6",
-	"qG8IRXIZ/KL9AxYCn/S/udhjRiWcwU0k8QpBbigv5UaSRBC1KZmiWVhGZpztYc7mUavcI1i0MWPjKCjI",
-	"Db+eyCoy4YVhtHhymGl21/JSq3SU+cY43Nd7emM2iJfa6mPm2qKs1uqddtf5dFmkk7nf+jgaL1CmPn+8",
-	"Cqoc9TX0d2PNuPfX/tlrTKXLEZZ9K3p6XFsrW3z7D5IoPcXqvD+HL4CYT1OqR8PZK+/8W8WxKRJax7up",
-	"wlysZ593dwLbOtGgadQ8nxUTeWM8CU0px+9emGe9nw2HrVfGtLO/a+Vg5hkMMPewLd6eV06Z/deDiEm2",
-	"mGmMRwYZ45X1K7V2HivcWM7QDVZfKoEz7HkWxsb5gbxT1kOhB3LW0tArxqRqEwRm3/z0CA2sMTt4NnLK",
-	"/L8+mHpaWJlleKs1CqOG3q1j8eFZvLtfSuHkkFvtpXUl7LTtSITkDP3paksY2dGEYnHa0PTq37QOyvUT",
-	"CZYE/elK/z/4AVTIxi42X406/Xa0uGeNvr1JSUZUj8Lzo+emcAYZKRQ4o3LjjYu7oOaodDuakQ0LOlSf",
-	"wd16xBJJwtQaHak68FIZ1RMj/RLKS6lgxgeeBQlwIHR/UN71X12R0dfHNWVpV39Yr2r/rmatilk28Dyo",
-	"mVuSBRWPnKQUb8yfA5zl+40wEIFK2JKwcpQQekPSjTzgh08+7x1QE9qO5kgavFoIk1TRG6pOPVyv2e+p",
-	"UYCs5xa4POElUxDfsQ4ZpukKfiM7pHEm608liqQBZ816NbKGIFHWWuM6kHc4JQk1X+yOS38NkPrLkyKy",
-	"WkQPwUdVrfVKHcp8y3BIDf7pQNQB9EUiiB6VM+8YVA6zeQphWWQcpyTdbE9RjHxDBN3RIbMHI5lgBgyi",
-	"bz8sSArHDiiU8qTMDdtEK6zme/Hzi1Zw16sbTtONIFj2GIP696katnklcrpHmqqAT/oVfUcyuYYLgCGa",
-	"GwfjUgo6CJfmMfWFaEO2WL6vjlVXWPi82+Snt4MX4neUXXe1OPKuoILISSQvSlFwSUZ1vsanX9mX9BkQ",
-	"WTiy6lNXP1R/au1PdHyds0yZ85bVmr4bbHyur+rPBiLK2lItCPOFtPPH+YwQEsz1Z5ZQ4GvF6o5p8B4V",
-	"llDhz9Ys2qr7qM7fut7n39XDCvPfuNGtJpyYWpI3bIlG2Pvnn98EY63+VtpxgttXplQ9S8IZHVeCpDhR",
-	"V0/RDc7KWi9QAtPMRiHQUd/iRGBJUgjz6/8sBaRDGGMAZ0jzEkpJjlnqnzTKJBG1OAd3s9bJgdDYyHQs",
-	"bNJKwYXJDNBTCh9IvZYvBcHXYYV+R4VUKKPs2qhqKSfSV5TbtqSy6kvXWUqZszZC+Q6MNAgV1lDdzjpa",
-	"5FRKw+k4U8Q43w19iAm7c5HaPxsSUM42Vv3fCJJwoX9KDiS5Bi/oph7G+2PJIK60uYYIOeNqow5kw7i+",
-	"S5MDpiysgpJfumv9ocy3RFSpTPr2W092wlk6VHGGXhZ9Xq2hL7VKKiTpnmEFzHdjFExkFtXe2wOWh+DO",
-	"XpNTcGOvrml6BRksn90/kiy7B2T87B/Ha3n/H5Kzq1U/2SL0tmri3S9/nT588uTBF2u0xZJ8/rgU2bpe",
-	"neY1ia6O+CQV+J7s0XxwtbbZP2skyS9rpBcM3lj9JdCb1iZSQVhKUrQ9IWwYd0dI2L3m3otVY1obrWmx",
-	"NnSvqOyv2/9CLxN8fRMMm+BKfA3esJ6ke7/WL3ER3Ov/lASStp69emFDmpcIb7VxCFEecN6fpCK5z+99",
-	"CrH5jLvUWkxVSiKu1ujKfOVKf/TKDB3kpyk6ZHLAbE/SDUTsAuGUH3Cu5TnLpkVHQvTqCAKiDwpV0jDj",
-	"JdrjQiIsCKqu1M539Hb2pBVWP71I18jSH/wc4E36B98Gx+t6kJujfgPxOp6bAIbeJBODidnTol+jPK3R",
-	"sUqDrGaOsLw2IULa46/QAn3ICNXD2Tt4Sw6UpRUZpH8BTwgfQSy19xK7cgHcKhXNBHmqHeihe5VA1h1V",
-	"62B13tRRUKUI08Ppq74at6YZPGrVgK44KkEybGiIt3/q+YjP6aOb3OT8kGkKtqd3vtdOEHlkaM60cyyH",
-	"Jd0SZkUtNpczK2YaCnoqzkjuu8AJzkgKMqRzZw+eDZA63pZHHwSnCbSi/t8+u/fwyefNixbuT6fruMAt",
-	"VesxR5unLc5WEYZuUzc+cGQv5f8Gjqc6d7vlchf8msRdoUbB1ncBU1oTr5flue5AMQnQtd5faWWBFl6g",
-	"oDalV7+u5IRln0dUkrX9wPHAZSU2PSl5aVSfA7g1JXJWjmO7GH0N1hFFLuD4SoGKesXTdd+vVyWrv9bK",
-	"PPfIiGmlnVAB52iNJM8hz4BDinyWztDP7R67DfWo700szHPqwAX9FfjtDRE3RHxPFHbCq8l9kKcF/jm5",
-	"kWWhLT2z3gmKiZQlEcFHtZK+KQUN/ugS/s77uiA3tixi47JQer7WeW6DS3XY5EQdeDr7+yYyOPttIm5o",
-	"QjbOmY17k4kg0WZ4ic1HFlhdmyPNRnfmEt4Eb/f71hmg3gBbrHuYNXbhk3ggdLC+rIOjAUsIlLRRrcAb",
-	"45l94/16tcWSBrWpE9x6xscAiVdbEg69tbx0heAJAa/GxoztPjIUothSoQ6bNJhk+nKHCkESKrV+mHOm",
-	"Dlq1OxEsbDhPSIVSfAqFqqyDaeB7m2rsgKmW4tOVVe0ZZxC22tMbUDQGaRAcHoLQJVPitOG7DRd0T0fv",
-	"3ufmhbkxZcfzGwbWWpD01TMuCju4subT79crkpaWrzNyE4rytgZoP/9+vdrhnGanTW964J6wlGirnTBl",
-	"3bXdZ/S29ITPvzfMa31ttdHBshOysaK5CVX6BmUpSTcpkYqyfhkKybKFIIoISLgMK1Dw1A0lx03mVZ4N",
-	"MUhVQgbOcPPfMtpQ8N9u3w85FlThbOMyc0f2tfU4xPaFNnooUzyKljndGyPQCoqhnMX2x1uvBtdTPRO7",
-	"ovYLkClknPg0mHvk+ZupqerIMWU20h21Id5576SoqgMRwOGBD39TCoiuy4JkGWV7adx+8ISc5OspDnq6",
-	"oScLXpSZIUiUqGg/b1M0YMqbkLh9JgS9wRlyBUyukHFUmguyI4KwkAPizYELBcQ4lDlmT72Rbckf/IiR",
-	"lZDB0fdUgld90wrJ989HvyGmiMXAKzBQjm2CWSj1UfSUZByJTZG2eVk5VsmBSHT1y9UalQVSHD24RJQh",
-	"E2ipXYL1yni59dPsLXVAbXzX/eiLNy8/e/H1c/Tk4YO/jN2NegA9To/HCBd0jWiudSHjwdkRIXpyWapz",
-	"XJU+JTZiZ2TPyiQyBKMbt513PJaWMTftoeb1IJ+12bV15ppixOxm92S35Zx/tTiNsdrBah9G9NZntZYa",
-	"DobW22jjVRAgSrQNGt7CJuP8R6mvYM58FwOW1ySFA77nCjFu3AJrtD1Z1ZFk6R8lKAFP/aR2vxqr0hfs",
-	"YXJT0qdIax3Gu+vV6fi6rLcUK1jrJZlETZ8Cjy+GSTgrAQMnegYZSfVlnJam1Ch0h3wNdYcJZinVkzdk",
-	"xOjxxRfoKqPXJDvVr18BzdI14iwh4HLY8vQEzpWM82uSPvVJBqVDjitNfQD4YgpMBTgxjJtcEK36TPLX",
-	"1pmuDy+6d1mwcv851xulSAomhETgb7ZHZI0ok4rg1IQZYCeRJsYlwgxp/sr1SfR+8IyOqgzywUO/DPIi",
-	"JBvOMtmwlDYiNvTua084PNdWrXEs9dh7V4l5xJk79p+VxeOKOqAoCmp2qUQSB3ZlhjnYKp6zYhF4whTD",
-	"wgtoWyo3L0PukaKIfxmjkp3BD+eYpAHzciw1/ZOzNkfKg4PW50jh+dnW6OiczrROx8f/5K3VAcEfLqM4",
-	"35xd1jytF/DgUdwC7pj96i0wsv5rEQN3Yg3PsAJRGcPeqI9DB+ZO2sZQxLDNeHLtI5tIIm7s5Qu57uSG",
-	"JuSyaTcz8k5BiXn4GmtRa2QLOvZ1iyd5ik9rV3VaTUHbaOhXzsi6ZxIfxUpvrDwoWpexnzsJdUFDsGH4",
-	"hU29EaPNATydX6o1pyJqzC88cMv+6F+pWps/HjiYJ42yk8k3alSesv6kl6E8/WpkXJGeSGLCRV2Y0V1y",
-	"TlxWllR4Z1btXjKGakRJrR4yyKPowZMvHj5+ip4JvF2jr9WBrtF3WIF16yFyPbv3X4DI9fa3R+//sPoE",
-	"fS+3XhIz17nTOliW3yLO6CzPwGRNeP55W0qj/bDnb9zEnHdY/Fti0tFp8VUsdyyQUta+E+5WuUqHHkvU",
-	"rIwcn9EKlAWP0+i3zjs37eFbHAv8+nD96P2f7tl/Xtz7Qv/lL+//7X8EL4DeAzZetrPAgRtZzsgBHGKu",
-	"ZQ/a3T1kyxwwPB4xGNjKP1nX+/9xDvd/+8MoktLqe4gboe3JxAYukf4AUgahkrnwwBYn16s47/0t+yBH",
-	"z8v5PsnhT5yT+DJ2DoNHsPXBZIo3cpRaHe/kpMXHeCsnDTjdezl+6Yx7M8+6uGZ4N0e/F+vGjBqo7dbs",
-	"eWnUzbn4nfjR/aGTWPNu+EenLel3f+lt+UtHT+Yt+E8j/X8fO6+n4zGMqFxfyIPY1eAEwdd/zbCUEz0J",
-	"kdZ7X8T3mUIZwVIhRRhKDljgBHD4110g6kYJ/P3f/rJ+f2YpfL3m1yb9oIvPOQllKncwWYu4QCM/ywvC",
-	"4uFaeKkSbi5vl3Hzj1IqQKix9eH1v98O7mOo1kHflGlJJq3TvDaRONVLkesGgM5e4C+AhaISgEEQPKol",
-	"enxN2acKZOnY1+eSdV2CXxGlvXcxh8Xl0kwUF94pGXexncmtbchGO1rM6paw5tvS5Y6Z9CVLswANCFOC",
-	"TtBUzThfh1ObW1NzY/fPZ5az+4wp2++1dLRBZMVY0T157YaG3RIgeRYMtNfdZ7C4O0xvo6d0IAtbxfDG",
-	"mYOoQtuTRZFZBZa5nEisVuWtYYSw8xIsewwDvZknm11qw+lcElfJD8E4z2j8+ec/NFvZ/HaxfvRFOH62",
-	"5enpzO0wLq2xzYBOMF20QJLxYzMNwRPjj5pq2n//6bPaAP7D5t7bf/+3fx+PbNgWNLDQ0J49x4I8EwAM",
-	"nofRQfaYMqk2CdYauGaKzZFmWTiRCTdHGnY4YUE2/gvv13Pi4VvAYWDa/JBq4/zh3VR+qhAkZEiLa0Mh",
-	"YVm/jdzbMgyNatcdBHt45jJzaxsImk7ExIfrkcMeIAuNaR+CwIVNp+5+bBEd2fiGIk24WKDsvgh8keHk",
-	"I8bmaTCR59ZSZH4P1McG6n2J4PZp3SuFIkTavKvow0q9RUXYeOrU3ZBpS6U6xCchVDJp9NMfVn60DpfP",
-	"PhEHYAHrq60l3C3j6zmWJKTpSyIlhJmmOlmwlHTPZr7WB5luOsEUgkC5CD8yKKKMG3lOHmHG5cT7QL9S",
-	"CtJbb/KNsIBgrtUQHy3FAJ9Ka9y6EmPTU2Njf66CYqaqxaAj4wL6Z6UAPiRoSubU1bjvuzGGLtY5mpZ7",
-	"J9LfVlWLbfiuB2wfS1tnJktxQ/X6IYpCxD5Kbu94lvEjSTdl0evXA4ippCr6Mq/cK4toLjVvlIV3cFo3",
-	"j4EJ9FodQk61VJilEkmlb+BoZCqSTduTA88GFSj7O3j2ltWRbX3/lMnWkfnBKu0+F/fGVQPLcBsD6+Cc",
-	"MiMQWL2AeJo/j1xc2zvf+TAqTL9x0MAMTxe4+iU2DE6vH4F8fbwXxIemNzrQBERAQ9BKZISRYFzrLS18",
-	"Ec7UgZf7Q1WbbWAeNfHDn2hsS88BtROMnbUdErI/wrxgsHzSge+awK1Ws7RAruQCAiXJdYcwH5owM4sg",
-	"NDkAQuV1ZEgRLh/v+bFeFc9QjV9tJC6VSBLCrO8HKYJzhDMTtj6raQUveo/Sm5evLDSbJoEw8eh9iUUq",
-	"HRLzuPlbOSLHCWSfNTABoTrgr4iAC2enr/+j7Trq7PEoBcAM3AAiiHrJ5hbIMs8tntOdCSZVKBkdA9iu",
-	"y5G73ZihAgtond220tQR9H2acY1efk60tqAk3WgOCDOtxDngxFLOnHVkqVT3576V0pex/o4pZyT2Otei",
-	"KPLRPcdZLPFiQ9N1+C58O0bnDoBkpduMDEH66d+jm8dZZLiojJPGw0HwEXttA4L7phB8L4jUDJ0awZoK",
-	"XhTk44CRnB87dltVsdMg7Ed9QG+l/eFIjtLHZfgzmLqteHFAWvChNNbQqFsoY2VPzN3qHpGWFg5uadcF",
-	"qlNhegvHqB31aTPZMG99JfBOjbJWSxliTp6D2alFkzTas9aE9AQuwWGJTxKUAjDWjweaHJCd+urjcevv",
-	"7NL0o8UwySJuxErduHseREeFT6LR5oDaMv7uIlJ99DOevjJ9fa0DOjlBfVyJicgObR6vSSnQt6jkvO/j",
-	"T3B8moPQqjIPe1FNLMbCE53jLY2JX7l2i8bVa1uZ2giWVo7O70q6bL5oSpLJ8VL3Tihu3XBtUoM4Lu2d",
-	"6BpeaMu+anXBOORsRNwD+pDKTU7UpiAi6e8ta2n/tGpJARh/cFX/USIYJQ65MHJLbDJh0tOYxJ+TURww",
-	"QyXbUUblgaQwr6HK5arfnBli1fXaW207aCiYa31DmV5GDxp+Nb1ge01PPQ018jWzn53JbZ2FVFrovR0X",
-	"l/bUmDmtQc9yro/ekTf67MaublKMJsLj2d1iyAmufRL9rVXGjpE7M6bfjyFSlNIU52HCVph6XqZP37R0",
-	"jTxHzEm7tFkG5W1fJRPRC7yek/Enf+FzO81MCQEPrIfKKvwt+8qrO10oS3xssoPzWcokcJrLHTQKIKQ/",
-	"cT/8UNmHYrTqm70rueONSPt49bm5fnzteIq8i0zN0pccZfup+VlPYvwaix9fS5LXRP/xw4oTnyXdOG/H",
-	"pgkKwR3cuBEF2Kp4EAuWAxrwVD/YqGrrdZB3qX7XjB8t3nPdfh8mFtR9+9IkFtMcA7TpqI5T6eKFCXsa",
-	"3gmCkwPokdO2uq8rq/tiL4dz5mEKtsNvLCHZYOIRPJFNTT2aZFSzmyn1kHMNba3ThOtuJmfxTA+mtZRA",
-	"L2VBfzzOOKr2ceMGhpoPoWhCC8xUQGV+RXiRERM056WSNCWXNp8dC4Iou6Gm4VG0GlVz06v6y8HOFHUD",
-	"zgAs0IGk5VSm+vRto8a6/Mb9jV0aP6jP4dAt0Yg8UIZ9Tvl1a5pzjLvYuFyLr89n0Loa8MnFILtOFvkz",
-	"uLndKzLMOONb8C3P0snhWk8WtljlYjjHsdVTmB9jMs37k/n6cg1ipd+EYuE2ZyxiUno3690zKsPnZBor",
-	"9eEajRwYv/FzRCFEa43w0ZhVLWFg/vOLoTAZZ7ntptcHxCpSk3wZS+ZmnpdfOSv/sTYgzrIPuil//TXV",
-	"esu/sXnzgRoWpUheTOF/Dh1pn5n3QrJxkn0wq5MiI9NfiC6UILdhLTBC0jhmqUoc4JWRrL0ZmXZRuR7N",
-	"mbgQ9B0sQT1f7bdduCxfrOsDM3bWLCDLdO+Yx999Ohne2s47kbUei3DfWRILxhsl2awMxcni4FM+4lM9",
-	"hB9SArS2tLdpgb+lC2nj1QV293TxmhKL5H1NRvM6O43pHH4JUuSvPJRjtHy1wJ7j7NOqFbiFvOUq8Stq",
-	"hyAdr3rFe33TC7OhsNgTFZvvd6fS573d8gj5doBtP0YO/S0wzZQ97U8M95Y1RLNZueHm8PYlhq+6nTUV",
-	"bePcxuURm9l1AcXat8yZm3gGxWPpvNBVC9L57l2zhgIfIrV6LHi6sECenvo8yGszkyBm+KLn5p1U6Jdz",
-	"DksVOa3H6OOYF+yGKrxE6WLlvb5FrwfpLaCGOnQbcFT4mjDXFCESU0Hw/DbsIRt/nIMIe3shw1L2QAz8",
-	"BAhgOJW230MWpSN+WM2lyWj1Yuo99Mg4zvXzGlXV3LJswCiSq/qBg59JlGFFEJZ1Krw2R+RZ0/IYZhp+",
-	"mXtxfB8Wurc9cXb3bm9o9vLB7heDcMPnbaz/8mje7Q/2Em9pq6U68OiYx23700lKbwkLPQv22vlJUKUI",
-	"QxlneyIQ3imbSbbDidIqP2sd4GACGU+SUoiJ81bkXT9oEPTPNx7m3wEYZ11QNV8398dywtAhuc10kxar",
-	"LORUd7zUEj4T/eIwyhBhFrodQBDdvXvBUGAJq+4seTF9j3tX87daJLTyLbiKFvN94F0/ep5OW6MHoEoG",
-	"1w3TFEnuM3i/LDqLXJ0fjkbkzw/cOeJ4sDfwsbac8T70dnwTFjxbblvv3hFbiAh3cuVLCJbzUlLgX0Ml",
-	"nICGSeU1Sg6Y7Ul6Cf0HXVjjQKXiUL3ZyQsd04E/5VyYmU6qVxkOCNb5vuEQT0PN82RFsH4r0h1iwAQD",
-	"gP+nJrZgAEsa3oyN10yMup02xnwO3jy2EuSAJdRyFqfg/D4A2mm/r+xNqSdJUpIiLmoo0milz9S4L+FO",
-	"X/6mb5a7N/AXp0CO6qclkb3oge6r1uNoQrFQhRBX9XoDCcpDdk4X6iKFII09RoBoV+0j+MXcNr4dLtq5",
-	"g9HKSt2pQP2sZGgcR8eY60rYvR0QkfPw7Gsp2rKezQ9WxyTiRuucSFK2z0wIfkoFSm9M7mEoJlcLybPF",
-	"YEO0dUebd+4D6wjlBUfX8U45xuekmvZyzkK6ItzTd1BfBAos0k57LuOOxv7GGHmQicYRjZbX2V5X98AH",
-	"cP1OK4Z6DfioZ5Tmdy9P+NUmIbXiEgzncQAkZ8RVzzBVeuOs9TN9dPyR4Px74vSYMwKtZ4ZNF/VtC541",
-	"GiG6dgumtdBi0KLx8acPrZnU0Ucgxfjm36aL99bCdPX0F7r7vMNw927AHwUGr0DIfzmFq7encN+gHmym",
-	"lMZ25ZoiTiCUXdsaPTEhmw8gpIoFIrdoTzPKnzoBbZfV0Wp+O34zfHgsr8bVMrKQqU4yxTfzcN1viNgG",
-	"mr+AIKp6v0DTgwIL5QzpqjXjHyUqsDpcGhSJtXXB3QN3HGam1UMq8PGeA65KeE4Q3vISmjmqA8klyW6I",
-	"jAu21bIV5u2ve70a8GjXp3IpGVUf87sno37CWfZR9Iwhl8btqSGYynjH2MAMF8+mykvT0gNJQiKl90dT",
-	"YIbtAM1Rt6m8zAd3WEDxiVr91yz9RAEr9OwWknogOO6YvDNQ34GQR0Kk3OQ8bbXZHr48YbSN93K4vLfA",
-	"SbC7zSvw/8ugDzqseHxJ9pRJRG6IOBlkJsIS0gQyf4qe/fW/7l1cXDx4+CjsuitdI+7huuXS9TyfI9+j",
-	"M57YvsR7Iof6HFGToZiSHS4zFese/c4OHdqTDCuqSkPhCPjdjN5Qtt9gQfAmfxhu2pRxtp8yZo4ZNr0d",
-	"gXOyWG7rvKdPHO6pd/bBJfrTeEumFc5LQ2SsAFdUCZ5lzX6IvYU0PUry82+foVewgjXiBf6lDHcMO2BJ",
-	"Yhef0R1JTklGNuY1yP+nORanjToVPOP7U+xQ1fM18PiEo99GG28zmDzwIxE9vd4kVWSYmfSp2vzKWU+F",
-	"GacZUT2D23XRGYLMJ0l7QbefzXfEiohNRpUgclMQsUnxKbTE2YoMB5RaOCu1FPRp7YujBiHXzQvCYxjH",
-	"v4Hz3H//PLfnpRswugmco2+0uuDZ+GazkDxSlRxs10m9NsR3u3AA2X6uq2S/UwL36ym/9ZW2eguqsEOb",
-	"c35h2/FiLUP+KJGj67rZpZcfmV0YVRAGN7sQuCW2JItA2kjJd+ZJg5nVh04vCAyYkb7WiYbCJi4Pj+ob",
-	"liqYcIDEHZTN1PCSJo0Xg/U+O8wbC8VMKn7qssRUgpoZhWMS1bSNMGmztf65LYwGP1ofkYAY2tF3fXGg",
-	"3kvQcMLGTa/L1FRlfYK2oEk4tbgWbcGuC4yoIxfXmvVpwBMWhHFyM3Hf9cWaWfe6oubb0Z2IY6I2zqzV",
-	"f/sEQtzGWW5Zh0A/FbdeoTXanpA9Kjl+53/niQ3NtNi7teDAqRuky7wg/nJ2gR+bbzH2elUy+ktJ7O9K",
-	"lKRlOOT4Hc3L3ALTGfKYP1wMWQ+16fjff39277/e/vZw/eT9H5axCuZo+JMV9ybRcspcyXEUBYfV/Iqm",
-	"X/j0vPfFRZQF0NqR8T0ZMRDq8f7SmA7884NYD23kuVFfSsC6iDcWvK89vvintQuGiuTDPOtZDk0WG+Ov",
-	"tlUxmUEbRkdLn3v2wzNkLylv4z4PbZxnnUxbwEKWS03yz6dLjD4jZCIxwxrhPNNjhoGxhIPPeMruontv",
-	"KfX5Llz9PUlE/rVzF+/fnmWdcR9HEOqM+3l0vrPv2L77cjT1LHT/TWqod7fuw/H9nXg/jg/YuC8XuhUj",
-	"vnp3b8mxxfW7F145ZbBlr84pjSiFCHbse8HQjouEIMVTHC7FiK1B6IMGO1enlQoLJTchv4PzuDnXml4+",
-	"sqrFRwchm1iqHQPXgrBEmCEiBBeR1ShzHcdOAaupX3PR22GWvc0oeC/e0Ydku2dIEwptiToSwtCDLy4u",
-	"INPn4YMvvhjnvDZUWofQI+RdTM99dbiDFZngRjsvr9Du+UBu4c4mfdUOTX5kKKWCJLaQchwi2u5H+AiY",
-	"q6AV8igFtEuiqQRuSmzYpUODfdBa/fFAkCCmchLERkqg3Glt0SoQFygnYq//wgXkknOHrmHWS6WNXTxF",
-	"qeCFjbEUQ7dCCyUBNL8qMG+2Kgw32lMM6v04Fai2OZWrn8uLi0eJGwz+Re5bcXe1Rlf3rbSD/7akgv82",
-	"1IL/NOS6su1zsUIHXBSEkdQV1u4ogRZeiohcPkVXrm3Ufc1FVyMXSNCFXu1gDXhS0XFWtpNFpq5I3iQw",
-	"ZAxajrI823/qlhA8Zi0BmXPA2nIUPYytxQIq8N7UQHCFSF6oMGO2hFfrfGdHfJKoEETv0KULMHK054iz",
-	"cZDFrpDyZh6kXB2eC1XpOju1C1UpejIEw38OBy53oUFaSzI5w3odWP9PXzShFRQ7288gYlovjtqJhC0z",
-	"jFxkmN0Si3rfQ/2F4ox2pK9dPKM31Nhk1ddlRiSSSt9LUNUrzfV0ibALHCeYIRvshZxmtC1tZifE7M3f",
-	"+qL1sWHMrmTQv5iqUvOoRFuibzWkePC2cGHPuNB9cIjp8VEj9gBjjiHMTupA2d5dIrCClEfkfy8TMG2w",
-	"QGwT/xsi6I7WN5+5QtZIEKCZKe1GVMFdqUfkkqRIS9dw3C2UO/UDuSHCXnfBnt3TUzfC/GL1uZ1VuBKe",
-	"lTmTEJt1JD4z5WOpfI5wQ9Gv2T6j8rC2ehuHTBmOclxUDNXTUC3oA3jmMmnQlXfcgupLrbd1zFWXqKOH",
-	"qq1WW/E/1qG1kTtSaSqGF4eYeAmVxA71xlatjttDQZVCi/nLivzSFHlQhjgjCDN5hKzC8erXOSZRawFd",
-	"h5Hz5nfb0uaYmXwEaZORgn6MXun8zy1NB5IrLJYEswjOZ3fBgl7Ag3gpVIJozfEJbckalSwlAj34y4Df",
-	"zgFehNDsLMkkyil0xkfQkJdKZKqpQsPZJ6PP1ffm+W+0iRQ6VHa8zY6Lza7Msp5+uRjpH5EgeyqVKbhC",
-	"R15mKWKEpGhLJE1t5cgi0/I/FFkFHXhltBVX4B3HBd7O1VQP0CvMmFBitgxP6rf1nT/N01y9tT2FM6+r",
-	"JxBGN0RscYZcQ0p9iI+CKrPiRfv+jnsCDek21Qta4bihqQfZ3T2cdWP5Cl/HHFeDc3Iw3a5JtcCnxo+g",
-	"70dJ98z6Yozhn3CRmnmNQxe9S7IyJemGpgHB/tLLULGIKxTqCY5UHQ4kq3B4qgMT6WSpTwlMYBChp0Vd",
-	"0yXcsDtMg2d6sV5tKMBRjPrCNSFTkl4idiaStH5aRDOFedq9tnEXYpe5ZUHwtawciIYb1nUi8wmlHKyi",
-	"obLPCejpiohCEEXEppR9OaLV9TslBE7UgafR9LGPD4WBBEloQfXDsUzrHxy9wRnNqSIpUvwSNv2pQ/GW",
-	"CS8Ikvgkz2JqcwR7JJc+7Qa1QZ9000D7CHDw5qXI4kWYajRZzdMW7MpkwfRqRX9r4nxVMTFXdVwNsVgs",
-	"DGc03QDUekAFVNKUTBvtZDQY9yGKOrv9MIG83h3hxELF/222bYleT2oN3Maz4mEf/fYdacl7mzfrM9Z7",
-	"sd7VC3QA2yucbfD7DbvoDTvKzXf/xh0PiX96V/DkY/Fp3J9jeU8LXo3tvhKjV9bARbSIt8wYmHcsa8C0",
-	"ow65Po/4hBR09UkOCFtxch9dSbwjV5rlr0p2zfiRXVXCcMvTE8LymqT3Vwt0QHfMGvb1/uSOoTUsDfBf",
-	"T3TjFmvWrymLEk6azht42HMcdqW4cYnKdV0JaQO7IdzimCQzE3rvE8gfQrUXJDOi80CLYHz/WK9bs9zA",
-	"SltkPfBSEn2fbxrf0HIN70IRc47sTjRdElqDAZnj4OhOcDcyDsIWuDwMjot3ZHM8hBCdv+WlcOkqzCi3",
-	"ckEDo+zLB4BMkzXCaSqIlFoHPGCWZv+6/VU6xg2cQUdEyyn+ORmQk65t/zLobeNKQKX5OL4sDiYhJSdS",
-	"mrjBDZXmFOKcZpqFCyyUwVLk6tADpdgjLVokBvJV9p6Z9jhx5lVWLtla5tbJdhZq6rA2ogk5zyyefVmO",
-	"q8ef8k04ar9MSIwduyp/v8bcNTZK9ZlXVHvcKQerIdcHjtcyyj6ozXdS2V8mUW1BeTNavPRJCJbRWc7v",
-	"OHybgmdSkdfdF0SjtP5Agilw+CpEhZbX481L9OjB55/fe4BwVhzwvUfgTMd5oVex+uHr16t1F7nhUQC3",
-	"oXMgKnCG5+U2VC9lE8qipV65Jf15yr24QinNCZPTegiVW/KVey2YI0GwLMXEuX9vXgqPp5WyHmQA01Yc",
-	"mhqPfOUrKi227yv7wiCgTK/L7ZlN9tNmd00+U6igJ6oFFkaMHF07mTVikCNo/pgTzCjb67cxQzxLm0hK",
-	"I3XptVHlMoAqajc2s0m19arOT3TUCl5CNRMFe/iNEWpkDfXkYbC+GXxlb/tzdIByS17zYw834SgWxwp/",
-	"r5/tudBhnKElfE9Cy8BlSglLGvj64J5n0E1mz2+IYNZhW5s9RbnNaBIUy4kVHyEM8F9DwvobwXMEA0rA",
-	"JNMSGe5bmhwq1mbZCW1PlmXN103/5VCSVUEENTbdGFFfmSfPPLTefKYJmTdVh7Y2V1T0CEaaKqSoI5HK",
-	"UMxl7lVZkpNLMccOvN5X/8BXnFMTr9rkFk162bIS28F0yyAbJV4af08iO1XSuiJtBmk4f7bWFR3jWyoV",
-	"GYZlYaUE3ZYN0eB7DuALA2m8J4QFQS6dvKfeOphCkREsSRBzk0CytaO9RLxUkLuXY/CmQ0SPqmikOWsH",
-	"VV/s26nvgoUTk2Vgd7UhYdY3CXcnxzMLZalmQi4iAr/uSeh8T9W4y8uSEB72P9U3/VeVWOqxf8zZRYmW",
-	"ufISlcxtC8o5UwcJ7JSRndK73o2aAJePJW7qgYwFGfloa9HuKPHeZep7Lng2PeUE4j6aV9egpZuU95IF",
-	"FoX3ZLMXvCxGd7B+sqpOjYwcTYUvg92IpjTDxm4O4jh3FXpIxXB2T8j+40VpzK2NK9ocJEv7+ffr1S8l",
-	"FspkFdS2w8OLh4/v/ceDYLoVeReB1vEu3E9QlkWhLaSeloE9JpbFt7607lxrfXtjRXVWPhEcWGVkuVh9",
-	"PwfkzVSWqXtLdmfZvuvjbm63tlE93SFGwQtel8PGZ0OH+SuSEb0dr8kvJQmJ/4SzHRX5xIl3SOEH/0zl",
-	"7yYazR9mNmkCHcz7+pMecRojRxBnAT9hm9x3y19oFWOSmpqAgJW6w4myDVv8lCOuDVFF3qm1SZbZc6PV",
-	"eA4hk3JlK01MEMb9C+Iv8A+DrfxO2yyEpdBwgTBFob65vhrWqy0V6rBxXfgq2WwA0+xp2fDdhgu6p6yF",
-	"rpZjQRXO6lYxJC2TZvlBTve2IKF6yEWUUp6U1pTa4uRazwi0L4eNtCkEv6Fpj6SsTY8gAHRD5hLj3abk",
-	"CP6hggsVHBMnivd30CslEdC7N6NGBvMJ7aF6SiCvrC/4qko5hAed++GGCEHT0c5IheAJMZUc5jvv1+ck",
-	"jdxisxoANxjCW5rfr3gUof9HrvcsslfwFMkb7KjkB9U7cfT2XIH1VhV5hqoUPZN7ASFbH6I7KV89x8OA",
-	"HWGtQzAKJSEBrXpprw/Jt1js+SbFp8Ch/wqfpMXi0LY5AZUfytJAlUZUosoCDelxOX63aXqGW+PXlgWM",
-	"a+r7UCK41hUv0QWYxZidwqNTtklIqHYOFDhTC39EVIH9daBpStga/UoEl4i8S0ih+qZtB97klHHR06dE",
-	"4pzA9OCCklVN4vCIgmjaJ6oPh74atX4QNdyxodblo16Hqkq03i+keNjfsF7B9WZFNOklrqZpXmaKFhmR",
-	"Bix/3Pvs+Z48xqk2Mkyo7oZ0OKvFyMGDWBbg2Arewtpqy0i6n3hJNF7sqzkwxY5E2L4NkiScpQhn6sDL",
-	"/aHunWjS+g/GfLyVO80mt896J7J72k7zjn3YCSi/2rMKIZjikgNJrlfrFc17NZ1YyPFwW8UvocMgUgdB",
-	"5IFnqbQJzszTUgsuJTWAnxm9JtkpOA/O+usgTaok1EeYKmx+BCSrmH00ivCkLmh9AkkJzvZEqqoVZ9zN",
-	"6s7F66pUouvX9Bpih2snqEQZ59ckRfp62GOqLYQdwqjAVKCiVBb8ZLwnexKEQar7Y0LdOxgiemT9F+C5",
-	"NSoLLdMeND7S24qp6+8oCLP1MxlWBq+Aq01aSY31ygBiLda2+EMUfVmu9djMUdgdmZqpvMNb0WdQkD7H",
-	"LKVpUKLO0OmrEzztXH60I2EbsQUNgx4m/s94Dh2voHff79/QuM2T52rmXXaYHSyox4KLYSx9KaBGU4nA",
-	"Awu57DwnW56e7qMfcE4kwhln+q5lqStjMHxlgEtyLqDMS/EsNT2LtNIuPAf//VUEtNc+qDEZRIMUnQiG",
-	"9J0Un9aIMqkITo2cBPcGslKxBtV9OAqh7/lF2qInaN5Xj28K4dUwtqz9FJ+ueurfBg384PDvaxfKpvYi",
-	"jpUR+Q6jALJYsOKOxT9ep0H1NMnLTSgw0Rq5vtpjbvOmXyo+07AOUXhg2VElYb4jrRuitxhPsiBZRtne",
-	"5FaZJxqlapMynwbB7d87t1lEv4/o+MT7IVnxlcfF52NFT9R3/TJgd3GBngDb5f6rrUkYDSN0nVVPxV6b",
-	"k/vnBn7ytLtp9XhdB1Jj/h553sbs4Kyc+NAOxNM72IM3lO8/in84oCS/3KErmMLVU6O+BhXmydWQXhXk",
-	"QAfgDpWX8MZ1zt64U240abPyxU3VhmM9cW7SSxLgTi38dcXsLf5kBDlIAnA+cWFYUiqkjq4UUKItsQmH",
-	"WiOoko/bCpAgplA4nDD2YG1aGRuHFDwt1yjVKpvi6F6k+eZm2zj0NpjUCBSZyJIfyg+GdSplICgkjoTu",
-	"D2oYoqtat0mIkDOU/GpRa4+K1ddDO/v1bkeg5WMv8lUzUhLKu2LE+F7NxSej0L1n+JGq6nvZQ0fjnlH8",
-	"iDWrQUGyH3yoJ2n8xTaOGHVa22T60Xwk2MR3foV9GViZxVvzWrnWKwAoB32a9FLSxmIlJE62I6nG7CuN",
-	"z1RrpKnA4Cwk7woq+vM0/GL8OfX2MZy3QJ5Zh5lnm5F9+z1yOuYE7sYhjzqOprl72Vp9NzJXxa29ZYXI",
-	"A5H+r6GLRnxGXkoUplk4b55DCKrL/f/rzcsfkP0VUWarVrTlbdMHCixwThTAZDaxZ/vaRdhPVa2d7bSC",
-	"y+QiDyL8kjSopUHzeS7yCvLmiCVKeEFJhXhzK1559060xeFNOgiS3tdV5U2p72xiuyEIooCq62WREijb",
-	"QEudEMDxEWEpiZQ5IFVDyw+HnBwMRF2TU89lIRU+WegVbZ7zGyJclYScXbWq11ZVlvkgNh1tnioJqS9y",
-	"jb58/go9/nOjmoew0aaobc4zDJdghrbExIAQZWvXf7rrvRxNRajdLF0mv2livehlBwOLNpPGV7FMR5BV",
-	"lacZunHmpcXVb0WeA3NtTGsyAgLpDbyIHl48vLj34OHabGTV04KLPIjZa+WKZpk9v2f/+A/J2f3X+Pi9",
-	"LTkPyvtU4J3y8/a0qK6OIlwEqvf6HmhULTCTWV280IcKPr/Re5N2Dq0J/b//9/8DNEMYYjIAi9+gn3mi",
-	"nl4IUbykmzkb+B0+8VKhA9UChO8AuEbd09tgRrvXZObYTftUwzdaAHrJjTbpv8pwqy78SujW5VweB/uJ",
-	"cJbo/ga0WKnvKp3lnOm/bZ/z4mSKSIFloObT1AwdrR8f9CQHoj/1WpyG3hCPfjDrRro0KgXfoStHkKtO",
-	"XbJTC1tucb8oFN/79a3+n4t7X2ze/o8/fIyL7hIRFjP1R08aJH94ewK820v+gY/8ECsCKkE70RV+rhhu",
-	"+MiDgYrW6h4GVregsL6PXhOoo0qh3R46HngW6Nf/8OLDC/Xzt/l9j2xbwCOoh4lvovApZSgaAiwBFzEm",
-	"g5fBgOiVXr+Ln9/Fz50UP6+h8MG2lxg8UmfqLQsfuPESIb8X83nnbTX/SHWzteYxSknnTSWk/Yc1e9/s",
-	"tHp8QGHvE+K9LXAWYqJ/NtfOxOqOO+dSuS1XRLDdkSOqI4EgOAXWvkXDeQHzuMfeLVliZMIzA8sw0DWs",
-	"aru0q17apHS3o0mZqZMpL7M9VCEZWdgunhCCdBvzYLVeaVXi0Wq9euzhJ0GsLaOsZ0u8eVanL8ygP2F5",
-	"oGyvOEN/FbwskDxwoZAkCnFWTZ2yvYWYd7lzkC4nUbWg++hFZfZhlFK8Z1xSGahUAcKRdi64JNnOPPsu",
-	"nM9pxEiPB/uHM0HZ55Sazeo3rzZ8t9ukPMeUDTUfs0+gA05rHOZgIUU9ak+qO0Rz9U9G7hoYFmy/YILS",
-	"BNpXmkCq3zarR2b28/PUxPxx66n61nfm+eFeKjg5ELmxBOlrpeixZ7jM5QOgIn9iXfY/YcBeyyfrhuBo",
-	"ioP2EegetC5vjEj3SmrOA7T9FGXcBzuXY1irLdYIbnDs9izhoAndlXfMU9PejWkJ8l+6+2YN5jgbU13M",
-	"w6suKGielwwwoozFGkl1o0m9X68OBIuZrwpihPLM1yUhs9/MdpsECzLn5SPOrmd9t52OY6ZfU7Aeukka",
-	"f77r1oaFGOtbglPQECZy1CvCi4xUysWRqgMvtWLIcE4WwwQymYbOXWULIy5cVMf+O3Q3Tskvb9L5XQt8",
-	"wk2hh3iZgRVqrrZrfvHr8bSegcKrb6skxaUy3TOs5bCkv4Yr7rR8qDIjob3NusJnAzhauKSUX+FKmWkt",
-	"FdRVDgSnvZmIDkTYwMDpRy+r/qzHA82q3iOuxCdG/4q8DAdUTa/Mq0Wfv/7XvW/vaTZ8/CRofQep+r0l",
-	"nzYcm71rfb7tcA6GdLaV0c0+SgXimKY5VxFsFLJpkq2jjsDcUoEmxzfEyZg0ie7n0AMvqJlca3RHaFnu",
-	"Yy9Dox3N8VdoSxKeQz9qcwZiU1wrwhgGs+QZ7jE1TZfr3wvzyWW67s6QY+1CrqWEwj84ZVXywmhdXUZ2",
-	"KvbZYazvH02apN39mVDen2pGS2Oz1qG6Vm8d/h68HefAeRkq05l0Dv+0tzjFpxgr76Nwz3jtsfd0xL58",
-	"bRz0EzbFO0yLES5ChC1gZbaF4t0yMKvZL0mJu0uDZXIi4nWOnvyIGA36meetdIplW0LdWnOL0NF6YVH8",
-	"vnJFVh9LPTAFFTL2bo69A6Qs45UD/TRl+80M/NE+y6QvGtmsODJJ5dpG25qQXE9p1q07wqMgbyuQAAd4",
-	"O1OLmd45unqpD8RJ4qMp37JT1Aq6cfOOLv1f058P476NEAyztLZ/jkM93q1s/ikfQ9eYcyBbzBG9xQto",
-	"E53r5G4pFV2KLKFbDJ+C0et+kN2j3m6xf/udMxsaze+1tdixGa/dn3eMugxiEPACPUd5ThMLQV9DlYmN",
-	"4MfVeoWzbMPFhnEopw/3dTHl6GPnC75voB0/UCEjEcKCa46UKHm3YzeNgu8UYaZcHAasEeFCZUc7TLNy",
-	"PIhjqPFCnw+DBZxFvvKN7Syzo2x6vlasgxEXhT54Ex93wEjdB2zJ7/jqvtdP2oMZcHA+qzDC5YEQ5SXw",
-	"rpEskwOCetqszB3cax0/iHd0tramgz0k+F4Q2ey/X+Ev1LZXEFXLgweEBgIbeZKK5GGIN4WFmp2QN77C",
-	"N+bZD+LZP2LBKNsveRbtkEOnca6qmZvK71oyepl+zX2zJ7eSgR57VOLHW71j7Le98vk5cO/kqMMOl1kg",
-	"0+M1wSmiDEG+uwVSJ3mhTsiB4XoFDUH1UFZ9LrpG2wESMC+R5jAsvOhsgiVZI5wkkKqLWYqKkiWqdLWa",
-	"7a+OVSBgsScqVjwS4w+C7iGxhQnhtfdgaBvRI/FJQmkBbuRpAmr5HyUkPaw1uW3vFnioAraHggWTjQf7",
-	"Q5VErrVUTDVEO6JrNqmi1BB7lUF8lCu9WYUi6RUS/CjRNSGFSbItMwLVhVxaFJcjsTLVQOqSFG3JjgsC",
-	"svbKHqqrtenJJgjOkCgDID72e+GDb+o0+340n+jpmGLg//t+FkTTo/dXfpS96cf2oAdiqde0KELg2C93",
-	"CLDzkMm7DmNrl2xwsfpIbXzpORImgSX4ZFjXpK5J53+2pna9FI9Q7Sn081ZPew8LYWSuZQAg2JtAc5XM",
-	"ZiSqQXozGerrVR3w34DIGGj0YXIpGphMpsChicnkVT604ZmM1tyFkPRRm9Z9wYy1Vg3ojZso/ANnG3uH",
-	"BHp+1H+yThiQNIoyJx5vyowRgbfUaz7CbOt6B7xS9dNP9JlyjiXI0cHiGlLS94z3JPt7mmSgkiOjOVU9",
-	"bXgIS3hqE406yRzOEX1ZdSKrsOj0JZ0S5VgqUD1UqBpCqFU95QbjLCHVUURUjwiYp9GJi70Kqjzgh08+",
-	"D/8UTLL48qSaQFaRUUyXf2C+t/ao3X+ujCYahFSDax8S5gGazIBWw13veqdp+Q3/MI1dBSkIVtJk4GPQ",
-	"AuAmC6TgpYFvvoGGkpeA4AaKDs5luHuK02L6tAatqdeX6VFQBSkJvX1SwnaFrX/qE9kJzjJA/umCbfgQ",
-	"oTdEBDuwGWtPX4VmrkIroKVaV6pnygnUKXjCDN6pVb7xbCyLMlTNol5VP0d8bwyuYLMfLVuD7b/nJXBp",
-	"M9NVdUWYb2ZiX9WvTciQ6j2cbUupp6em0Vyqrp6XqMBCOb3smpz0f2rLYXWH0NXdFdcyOqpkLW+DRtll",
-	"ZkLTh+cATzF/EGEedPijBWhxce8Lh2lxf3Pv7W8X6ydfBLyE7T3qIf0Uin/VIN4EqmvBZTyf6QDYt0Sg",
-	"yNiG8xKkqDaPnRlmC8Aq1Kh/f/jwz80m8D///O9/f6DJo2n028U65D2tWmbGGlMPI4ypH53ot7BsBqHc",
-	"fAesKm0RGbtKmAdsMrnTC++jnzyIEAPkYpKCLbiaKSCjDglXG75WNLcMrCfBanPrRYqPHvjWewu/2rCw",
-	"A90OtbxnUmFrly1krYIyDpSEqx4AUeECMzm24DiD2//IyyztUuVRsAQfK7LhIg05vr/lR3Tx6LOLx589",
-	"vHj4uekDhNNLlOanXjSXqmg0h3svhV6UeTj7dADczPa8Bn5ae91udtDoHi5TadsL0ugODQ5gYAQyXc+M",
-	"SrWRpMDCtRNuKyPQhtnQ+xJdXUYh8zwZkXsdNcLw66hMesEyysjELPxnyPp4DXYvI9b4dyCit3Bn3JJU",
-	"P0ecLxFkbOhvdyzC2KTFEuHFIX11ES6apVL0R8++t/dxXe1+2hjvVsLznKoBa/sHrpZolT4YnIhFrzWD",
-	"LMbOd5KPNV9yaT51C+KrCmAtv6v1d8bDCbbj+vkJyXpqC61H35iMjBhyaEv2lNVAPn3O15EuSZVrsSfA",
-	"Fh0se82PLl7WrjqljDSgIAypBvdksaOn9/cunr6anB02cO7qpwijVCutJTNKaqX7I6oukbWZL1HlyX7a",
-	"jkhcor5fTCM945w3gaI16GH8hghrRV0i6wx/auJmvif/Ennu8bqA6hw3e//F8aZTqvVLSUrzdsmYSQZJ",
-	"XP+nlclAMB/ETKucg6P/SPIiCzZYW/T+bamTmTQ1BOZ8IqONaTo7ZM5qv2CjQn7BsLUepc65NS92HVdE",
-	"nH8jsy1/9ww4aKJq/jUFxjxCN6m6FaiBg+HGxliNl6R081HBgquqLnGmzblTVL/JgrBNUjV2taHp4OS/",
-	"EngHfmgsCVKc96BoeM09x/ZD0/G1/0JYm9OPeR0tJtC7LiT9o0Q2GlMT3nx07bzb1qGhOL82TNxy81Sx",
-	"GxwM3hvGMR2K0Q0RW5yhOhQUmTLlx4cmfyOqJZqI7mZhnnavxXdS8yHhoo12EyGLnZp93KoF0Bll43l4",
-	"hxuNtY65WWY1hd4D/8KZtn29gjdpSea3C570YgGND2DZU97b4uR6D+2cgypWjKBRdWk2lYDGfGlCfd6N",
-	"Ol63gWV0Q7Mk43Jq4mHGJaS42YTRlrONkFQTwoJwYdtoGVNAQzJdX3uCW0kthIYY+7Vtwu81Lkk4UziZ",
-	"8iY8fkZjZ30WJnOkRRfrLThoHUdhp7tpvffexEpvXEZATPq8S14OCdefHJAEQ96ZgbqLLYCogePYjhAt",
-	"bMm7IsMM98Ig7iyjTKbijmcZP27KYuF6BGhjV9E1co+CLw3kRP9vZntvbbk6IGl7QMX0vgkEDexpKrBQ",
-	"DITsuD5yQ0Ra9uSwaXMFpQSn0KbqgCUqsM2b6WoitiFZ5Il7ZZ6GpCTKXYg5jvurN5r9h3ugJPtGEQPN",
-	"hWXB2fQOWzf82j/KNR4VS23PHHOb1v2G3gZD7hNvGUnEDU1Cvv839heE5bVRY/qbmHRwWeDVqhSs06jL",
-	"Dr0pBL+hKUlvIUs3bh/lB8vUnR2ndglTlRuk4uB1oI9U3RC82tnqdPnZTu7oDmpQSzhTKm3sjjlTOubO",
-	"jIbWuGG7IEYINGKEoNXRJb1aeQu9q+8jd3te2a26qhwkWyypSfmlCkKAwQ6OvpZadVENnO6vIWyZuLbf",
-	"NqcfPb74Al2Zztr161emy93a6I4VuqgW6aYNqi8YImoahvoPR/XgxgoJojVYsAgdooDXhhu0RMVd+NXW",
-	"DTwa78etaTwqPWwKqNZazQvuzc1AR9q5+mnDoIaGbUVpciQ3UfVL7edNzbChXRCm4ZlJs0SWPau80Wnd",
-	"Bxvf6M46fORSg/nVwpOg7PrMZki9CVCeAI9ygtUC28yqZxn61Exq0Kf3vVQkaMYROP0YJeXWqFFUIQYF",
-	"ZIFMtHIb/oDevDLDwd8O7wKpod/+X9/pjx0U3oPMwUoJui1VWMHM8HYQ0vC3saSKL0/9bbsglZuq8U2y",
-	"CX92MvWi7fsemQf3bQnnZcUDgVvPY7qWmAM3tjSeWYfvOHrSap7s9YH+r5/+95vuiq7Jqan6tq6SbB/m",
-	"VXHT044grMZdq3D7glKGWfXd+EZfg/KjJ6IfN582A65h2iEaDHqPgRRByvFSMHL6joRSQuvk9FDiTCGs",
-	"YY9yztQBcQG3l5dFk2IDiEcKFYMd5L5XDRwoNknx6aoHYmfwlqhz/L3hPxzodkoKo+t/KFpWH/yQxNwJ",
-	"ns9AHIDXinDC4qt7Vuh1JT68BZVPZ7SNyIM3Vmu90AKm4EKZ0owh5JOCS9ry4TRCzh8AzITP2ALFp2+A",
-	"fqeX/L9ji8dikVQcMyye52GA/wtI8N9F67midThA1Za0oxG3DyN5x+1PXxRPwlK9LQk6RmdfoI5Q+f2g",
-	"rFjAreXphXfLr+VTYZE809sVoaMYLmeK1OHxPxERO0qEc0XuIlRoi+CFAYXmiOpRwg2L7tHXnYyeRL8J",
-	"Mnt0AgvJ8IW3arqsH4dq4rO3KXQXfNfbN9l0Sm4Ud+1Etz1yi0L43q9vf3u4fvT+T/fsP6Hs6+H6L+//",
-	"Ldzr+XvMsImKf69puExXgKQUIthF7AVD0EStjVvvuQ4nqCXZeOoPOI03ebXIjXlvyDQcDVL/pI29kvn5",
-	"X5fmvzlTgmeZsQypkshehqOrgRCjDMptV+gM3/mjRJrm6FdT+DeqA39i5l3HpVwhByh8TRja4uQaCtfq",
-	"Ur6YOZ8DApStfOrXrBvSWVpnZZap96HZe1z//sT4/ZkJnG2JOhLC0IMvLi7A8f/wwRdfTI7+uB3uxqfr",
-	"GUTs9AKKelvO3i1t/fvA8kmOQ1geL3cIo1KG23bGdhq27Vhd8okdLslo82iG00d75rNG1Z3a12/jQIv4",
-	"Cpjvq3eCm9kX6rO9WjeCZ2RCxg/4GeGlMOuYQWXCi1CU/VuSpYiXypSpshMUeJqj/BSpg+Dl/oDsIAhm",
-	"BomOAPBkqb6e0OWWM7LRohqq2+XAnjxFku4BaIMyhOW1tFnKnBlZj5pOTU9NCEitRUGUR5rGmi6xNhrr",
-	"c097gzt7Ez5eyxjBA43sz1YU+zK5J9dZ9nV6sZfZrbZU7VFLf4SKNIM4dNBHBdTTtc0TrXWvBGeEpVgE",
-	"ObKShwFIpfQsvPlAj1YsXfvVpfJEbZusjRKYVlBkLeRbzFKsuDih6iGTr+Pld2c4uZYGBA8rdMA3xKbY",
-	"ppdQSg4H/HjgKMcnA45nIig4qfAVJ3TT7hOyICenidSGSnIrirUWeB9eVPWrv/WBq+dWyTTDzZaSE1Tk",
-	"+U10bgeO/VxOWLDnTvz+t3a03hyYYj/dl9BT72LLGbf6TwAPfYoY6b8dXVum4A3Zn7017QY1Tw/K0MUU",
-	"1D7FtIJcNUBucCuk3LS4n3AVtBOwPMnmE625aLfEanZB1jLXYoV82dyRXRgQ85kBiXXIZOZqrEuHoO7S",
-	"JgvYLFyqnqIECwJ1ZeuqQ4hcI1sEJMPZ+mbNvXkKleYCqaJpKaxib8CCkgPNUpsNTFUDr7OAamaapePw",
-	"doYGzckEKcmZ6XDappXTqkxUouHyfHjx8PG9iwdNv+efm9osKK6P39/70wUAXf2fB3+/uPfw7b8FlVhP",
-	"MHWz3uDvbs+gaqTAe3KJ9Jk3Pe+N4hUjBl4+K9Xha/BhdQ1n92dHbspucAZutF9KAuO7v9S2l/3DXuDG",
-	"v4FzIbEQl+rABf2VeG+VTJaFKbM2bzoYVP8Hxa9JJxu2hbC/aZBqLC3OLDDEAy89q20ituHkSO+8/K+h",
-	"ZQ7p+OdCIBrA2n5JNyJ9G+bwmZ2PpoC+k62kQT/6mXCIlk8tR4yx0ix9czpHtbhj3LVasYv/6JPHTfn1",
-	"3//z55/l23//n+4//nBOsd8cI91jvtHUh9m86HGKD4E23vLfZ4gxPlhA/21IqLulBTcpcdvgXbcXth07",
-	"ZqOXb++xG5po1DFc+Hwt0xlo6nmbEad+KbRGMaf+DDphmh4DpmaMGSFGObOYnorb3gOmGzyk0XTqyZzk",
-	"GyVFNc+NfeW9Q5aP7cE8GYgiAA1hq428UhL73dC5fWUK71xRcUgvSoiUfeDp/6n/bGDYMapQgpArLQU8",
-	"/ro31WSQiU8foGKi2XvAjEXEVqvSXPfCexeA2kSlRNbvey99etAUcwEmOFPTQC2UA7X4F4GmSKkgiQqn",
-	"wPFSbXnJ0qunSNZ4FFVs/Yoy9/MBMygpYO4ZX9h7FrsbEUxD819vPwm8jPl4GO7FI2bNdi6eEtIGzWid",
-	"DPj1XlnoWQMIG9ouGTL5tKA16J5GA1e8NE8vC50hyA0lxxki4XfwjDsJnvE7LMbKF/MjEBm+TzoIjtEW",
-	"eMPYGC2lcZYHpIns5ZkJf+lBCmjGHzpm3sP1k6HuAr2IP+Zn0F9cU4AoQLCPAKzVgn9q2HNBmgWusQow",
-	"sWF+Ddxqo/fV3UUtaoJw9PdQgNL5X0pif9aUa8m9eUJtme838IPGeKIlaTwREYeZEyENFvCDtY3Su+UK",
-	"e4WlPHKRGiSDqY5hk9+wKewgXXT5cY8PI8cz3m+HM9sTao0/RIFXgvPdRAIsNvGoGb4mkqiJM1QkL7jA",
-	"4rQckQNDBmfNM5qcXrBvuG2aGvCYTlZUYu2NykQIdMWEeY0dqjcvX5kFDDV+vbIX1BUCj1Pdtcctzg8n",
-	"u8xvfmy0e7FX3BpCySEdV1GVRcSNqr6ndn3BLRF8mxmY1TALmXu2BYv7zXP0xeMnf9ZL0W+jlChMM3kf",
-	"fVMKQLqxWZ0oJQVhqQsAmyavrhP1lTuagCh7pTWYKwsCvoG4uLy6v3DjPTPPnhzGMnMtXLFEW8GvCVtX",
-	"jQKP+IR4qYbbqEddDpANYaLbgXuBQq+jvpbCNsj9R4loeol+KbmCNjmKIxuSjrIb/BIyx0nzGwQ6N3tr",
-	"hJQwAFY2lQ/XlEFGh2WY0awtG8I00/NsAqveVlQKsnS5BcizcJi8TKnrh1CnEGhVHGer9WqvzQaWmwyA",
-	"GkSzgCH7u/tPi6334TtNTPBvdWN8pwjTFtdTlHNBTD6IXCOcZQbJX1rU7RO0KL5EgtxQ83zChTAeniqN",
-	"1JEGKlshq8SODpqWeTFIjj5PzDeC5+iBKX050P2BSANkb2vaggFyoPrkJv6CZARLyM0YzdeDnJkhNCfb",
-	"Owu2LDTFE8Eiou2wSaYyg9SGccWLNRfZET1z2GbL+6tqUWbkDMwD1Qgckw95Njxt5POQZejoXtXLPnzY",
-	"rJf94uJi1E9hN6R/G0YouwDGmC+rZndHeE0SvTWn5+GCke8a3YaxbXILUS64TUz/P3mERgY7fU5zknNx",
-	"0iKCkaM+ADm4sLu3sbBf7qtV+RonB3Tk4loC7OS62Wy/U6kyIWMxQATb6ebLjCfXy5TiNj3+i6qjgG8X",
-	"Th11J32a0NNWbyyuT922OdCuParrT5Pab2pPIytlCAHxB9NsMqNyYpXCzFqBRaegNwMkQ5hiH8JTatjF",
-	"U4Rsp2xvbm9HD8VZlQWhqBdc6hDc4q79qP2eRFjAP/UEL0137XVM7v9i56qrPKfkhmoZhCUqCC8yo9+a",
-	"6O7Unrr2+FTXz5MxtIZ2Vyy3n3qg8Z1bwCfVko93yyUVFDeeasIL0zDVFEt56lJQLZmbLAI19x7a8x8l",
-	"Mi8gwlKo24JitU88USTprVV3yi6WkPWeYRYTSfhgrVGWbXJyfiZLrytCM8OOC6984RLlBDNoZnugbI9I",
-	"JsnRlmkEMlb+6RJlICgbhkfAysFYQDYHZ5HRqw/Y3MW9E6lbfRoJNwSOecLZjop8csqQfd1aCNNfv5V0",
-	"H69lGJS7Y6/NycRcnpRKe0SMpzH6Gv3KvWiKmgLX6D9TW507kEZESLqhaSh7oyAJ3dHE1miBZ3fPtSG8",
-	"tjmzKlA/JwmZ1Aihq0SRVO+9IizM0K+NTrxGpg+lFqclc+a38TczXrVmSAnOVLfLo0f+O9ei6KO0JtIj",
-	"CZqS6Bwv97zLzeKl7F1RlS1sGYpKgAgRBFwdMmaln2QWF8/KXpkCP99M91LcrcwwpqIdKr+3YPonyTWL",
-	"bMfk7IFQ7llHu/DuqVqqdS+LXtNX4Cyy+23Lnp1lm70fmIbr4jNxIpNVQkfUYFLQlNSEaqCWXvp2cJFz",
-	"Wt9W5fiuCR/eE5ackMQn2axmr1vjdlsPz25eZNxp4SvXwMvgvSAkhWvcXVo91+Wkop+qIWyPeadtOwCr",
-	"gRY0MIc1suax6Yd1tGpxX2PdiVvuHIv1xEY229mSE/scm/vnj9rYT3CG4Kh1NnS5MtbodsDRFakt5Nmp",
-	"YNztbPQe69408WqegPvIwTxUGReMK5RovRz63OJt8HjgPdnsBS+L0SNSPxnha6rQkKMYPgiePDafPsTl",
-	"CV6kVX+IdcN3m7gqBr8k2wJlbDq5UZ6h7J6JqqZsPq1N07Q00c1NRm4i3G3t52OsW5zT7NQPxbKHU7qh",
-	"kJDS08bIyLveIVz6y5CGHVDPciyoqpWjsbW3HgdYsb3pOhg9RPsFEBtGpNEKRTXGz+Gj/odM3GlxB4Gz",
-	"HwgJuksgNwVIP5G6/aAPkWoxeRehgL8bEX2zkiuSKcCLTdnVimmCa0Pfq/VTl2jPiXQBf0HQVf3bFYhW",
-	"VOmnyOHPRNQvzHOuV/n6K1zQsTr2Wysbne0uDvkJWw7K6qK5go24kuRdA6IfC1KFOme6GAe6bYZz61sy",
-	"M3wr+/boJ1KLMcPpN6dn6aM4Ks6BSf29KuTjV4U4URWy5ccqRnzJMWQ1fGViLhMlfzyw+LkxoE4nV/jz",
-	"0Iq+d6gnLYN0ehx2ojo9qsANK2femQl1b9b25rR8nyqJJaw2JFyQnlSYC21bP2hEN3i5zbxVW017ovrh",
-	"72Snt1o9XTOom2JNmdFdXyCRsclFZ6Qy2mGIlMGcF4PUFnTFvznYIIUXJ+QsO8X437c8PfU0SiW3VZEi",
-	"acjy++nA0VGYxH4vrll1cHbhk7dRnRwa/lD4oF1rBPHnlcVaQk7z2UXSrH0UIheyVPaUx5d3MH1Kz57f",
-	"hMuuuLhN6HBo0DQ/ohALVlzdmB2MzJ7mnu4A9p6x9UqepCJ5uAiLz17T6Emtx7azHNvVJVlcM8nd5G/w",
-	"MUxp2J6Sjd1hjw3AicLU5qbMGBF4SzOjL0qbULAB86Nkh0SE44zU6g7T2q34s7FuwcG1cvWVi2d8bC00",
-	"nE4wXQV9WXkww852yvZ1ApBLG8MKfutWCprT3LfxPT9MLVjp6ZH28vm3z5BplOaKPCEZwCQxYUHwOD84",
-	"aeTQl+1HBwnopTm0o9CGfJwhzMDnZmMv6oDZLUSjUpJMbk3s3okMuQ80zpqXt1a/FRv07yQiV0OsIDFW",
-	"8BubjvwPyH0a19oqsW8oWa2yNbvWEmN44rUFSJ4KczKXA+rtOSuY16LD0EoXvATv6AW4HHJpr8drFHZz",
-	"BBhn9P2PjjG4qLP4I3l8O+bXeBfVObmekzs8/O65/Rf33M7Az21BL03L03hWJb94+eLIPLM14AR5N8sg",
-	"TQWRMgJve7HcgXaSsLkCTOYvRvAWCo4Z2966G+tv17wtHftv+XVH01aaft7Rx8NB+TjUYZ/XH8SJlLPD",
-	"6JO/2BcZn4ifPfDdKblCc/3V+m+DKkuNfNmy3xa4yyfew6059ZZ47AT/NZRr96IuZLpEGVZEIANo08r/",
-	"QymHdCd54MdA/l07g9F8randVGuLoO1Y/51u3n1BWLO+km2sjc3ZBkMmagt+xUvmxVkoZf+ZtBXCCaE3",
-	"REBGoITWPRgp8k4h6F0J+9nXJMeM7KY3tPDXBKY7zdQZrV54Zg1ntwaDZiJxTsYqm3vd2UMr4NnNVO97",
-	"M2n/LLvLG2qY0jf8evo0FzENB03CPZXK5ELFZvO23UcC8IsmlgpWb4W6Sv104Kh6AmF0Q8QWZ8gVDCLK",
-	"0FFQZQTc6AWYeupDhdFiOc9W3gcPqLlnx5qKW2fMJWL8eFbhPnTlGu/GbUs4zNPutUob6NJRFgRftzMk",
-	"HcQAwBxZIas1PEmyG4gCjxIVsKAKQRQRG4cj0bWDpvc5WK9yog48jSaEfXxSN/Iq4XnTC2j0N/ODu4/q",
-	"7qzms6jOmV6PgvCYLlo9xfIvlJzQabXt9nCs7dinIl/4sGdw0F3jv3YTjSNSR+4wHwwuhb6cU4CCkIQw",
-	"g3rj3c/utsbq8BRdXVObOXd0Gf7mHoDM5qreq4uOM6uEPZRccGVvHFcEaz6v8DWR0PjOzJfKqtr8Co4o",
-	"PF39tfO8HccLMrvPrFw1wduFIoCmie+ySWBhGLSfereoJ4e6o0nWvLSBT3gnMOQzyPXuVt0Hg7KK3DR3",
-	"ixpVyL5cty4MlmK4Zoe9bQoN1KLeUtMM+HjgdYdEyCGI8KTrRd/0g0wbYlYUjEhtiAuBzS4Xm34zVy9F",
-	"+van9XK74bS/+Nb+PnXCPD4YMrcoLpBMVHNChT3X5fIxKTyvp9ynL/s+XdE0rhx8EFn1keRIxzDocPEY",
-	"x3492Vz077TFGl2/H5nmIiEuT1u6a2EunxJLhLo+PZkzHkLpO/Gjb34ACdB7YGf5/WVSkq9vrO1+Ppzj",
-	"geC0wvFrrvuVBYTTvxKANIJmejhbA1IlwMRJBGUeMqgAVGPLnvQVnBO0PSFJ3tk6WGKGi60K+baafAg1",
-	"etq9NHLNaLJviKb7uAbME0DxToP+BAsoZkaMdhiM+uG0+b8VvNwflIvfjEf3Mpz05Y/vqVQujSrIFvUj",
-	"sHcZZdemjpqqS4RRTsQe4FS10m0xlC3eKUZajQM4EMBADPJON43E9g41SmA4yawURVbKUOiomuuWnLiF",
-	"L6/Y0wg0bQ9b9wgkyAenpfjGLTzQ8NueFINXo3wSnYgKjnf7HZVvqKQqjAakzyD8XIHum8O8RgSLjBKp",
-	"3IlHDvN6PgjQsDUwV1m32rh/4jwEi1q4NVi6uY013zQklk+5t8OSeCaGaEIKCygWTtL96XCymXFmDxLM",
-	"NFcdMVUIZ+qgD7uf129vTumwkigzOXYHLMklMOQ1KVwBJFX188YLNBlh4AOK2PFSvDsnc0e9ruZkTlBh",
-	"9eL+6qr76wjn48G8hfbJCx4oO5WRY7CIHl6rN3dNDffosIQWfguHZlQZbh2i2cdkcn5c76k4T0Wus2PO",
-	"d0LfXs2TUZ3iM3y9LY/8wgfQMpb29c1VCNrk6fjz3sawzLwyr+lcNavCa8Z6lhXNdb+/Oyeg/+pwcibB",
-	"GrWaySPF98S6LYJY2VH5ObaHpf/K+/XKKntxQzQedi9P7+dAsoykm53g+YTUraZxP91crxWUz4cVlCnd",
-	"kyOVRSVoRKD6b1rr+dE82mY6j9Lrxq43CBPmwxtu4Hy84oNWMzp+TUKZIMGl6GchvXBzoMaLM5LD2O4q",
-	"BR8LzfTNy1dL9aOr3wpF7H4A9xpn1ifoTpup+LVdFFKBd1Fxu1nt4PXg8Vfw5O56ATeBrLrg/VEie7FJ",
-	"E3N/EG78NKMfX1TbkjcvX9W9SmRZECHJ1LhcX/O9Txf6soK77LRTG2gM+Oblq2dQwGTuqknZXW6OodQZ",
-	"wTMiw/Zljk/IFk3FQ6QqvNtt9KAzyiY6YSP7326WI3SRkwEiaXJAOFESMKkRRpIknKU1Jh5DDqhYiweX",
-	"k4OzIz5JlHIiu0kmWEoiZR7Ry9nfUYv3Xwoy9S2bnhQLqNx6HZpKTHmlXRRpJ21HWvvLD0yubwOVwslB",
-	"vyQn8ra2XzY5ZaUKMfG3/IgyzvaQyMqukeKA9F59zbTCMs4n0ynm85G2MetVzmXAy+OtQHOKvk9c6pKA",
-	"Bh7+R6p+rgOfkQlmm2tCik2KT4GlfaU5cAe9H4CJkX4BUWn8bPpKES5zUG8prooX4EKzpQH+pB59/sSf",
-	"1EWfpUXSCdMyTUYBjdJ0GDMj+Ftgp9yayvBM2s17fCbokC4wbbuLPdz4XG/XRPNLEHy92WdYys2Bl2KI",
-	"F00nUwQPI0idhh5wWpyano/gMr0ASFaDuvkUPXzc4J/P/zK2U/6ETNJ537z+E9riUosLapBo9fMkbU/i",
-	"zw/9Sfz54Si7WOGwMbDKVa1aCBJiRxnO0K5qTpCXUpm5mMSpYHAz4cxC7WjzP+1hyVoIwKHAqH7NKnyU",
-	"3VDTfw+b6MyOZp0t+LO/+C9G137gWbrJ8btqUjXhHo0e/gwrAn1f+jbtGdK/QnKyIsyWNkDlOAS8zUph",
-	"JTiBnc2xuO7uqE2G8Ff2lz9/Prq2jEu1sWWZgJadF6Ew61dWypjzDg+hLdlxQfQmYEkQFFlCH1Q9JHKV",
-	"nmu/j9corfzJ5JT1cMEbavabmCRYO6EGQz8aXbgg+rwCrD1lG9PRtbG3D5pdL4ODlCzlGwhRuoGms0hL",
-	"ADaZrWeeffvWR8LemfYf7AGBmnGcTr7bcxpKiid0f3CCUlpW0hc5EVMv2SMWbFMQkZDKeq1eHn0XphFj",
-	"4fxkn+xeWzmkgzZmUQ/cR0woYAoYx7tgXPgZHPU6DR9B0Q5kQHFGTGOvXRBBrfHmFd5jyqS6gsYejJum",
-	"4aYACAxEyNPvDvK/3rz8AdlfEWUWDMyaOaMd9+2ofZQw2uUbH+58ImI4FDopi79pxD9HuE6IazHkjCoD",
-	"/YWwO6XGG//55zcjpmirGHDk1RYZa5PUbxuu59VH2FkeaOiRynvQYuwcoDO6wkKBtyHGpRJbLD7NQ/Gq",
-	"QsVzzoN28Gcaic0wPeT8iu52gYQpU4gY7cCsj/4YmJ8buW86ZQEtjslPtQSb2lUBo12ZZSZXBbT4KnGh",
-	"xRQ9xdgOhbEWuMFbs0ZnrCyW84Y58FISfVueOU5VBHzWGK6A+XTmSFXN8Blj2HLi2SO0eNAQqFGN79Aw",
-	"/XW7uXsb7G/SGAdP5V1tCnhlRztestQGV5pJZZm+C073EfTLJjc0BWvBlrjZ7l8SmZvaVp0mvMrNpALJ",
-	"Ml8jrJC2M9GD+z+zq4xek+wEZUs5h7sYM3RVcCnpNiNX93/u3jfJgZiGK52qQMh/xXbKpqoSZZzb+ru0",
-	"pk/IbCJS0VxbGP320g4LhBlyT6Ye4AF4BbcE8d2uabNH2A1Agt62xVRaKnLWXptUvJAIKtuQ5Dmp+rHp",
-	"Rbc6vA4z7v1HfccZX4f9oFr9gR2znCMPmlv0Ky5xdA1epT0xnWUyImVLER3TJRnBomc3vqwILw2J9LNu",
-	"D2RGC6+UnbU2ZGw/HPNF7kiBqYAMMMNlFifgTNLHq9Gde6t77xFoK1Qtq+I4n8Jt/vd3f1T5XiCW/ebl",
-	"qzsWvYZ1L5FW9BGUtOBiTMrh9KvjWBkKtpoPb3mpnFywFkQ3IrArWWK+sklKteG73SbluTanwsI3x+yE",
-	"7BPGESaIvodow13x+ZhQCXy26vkSaMZOdzualJk6mUCgcyubeVj9zlx1P2F5oGyvOEOQ0gD0yHPouf1o",
-	"rGjKm1X9ybq5TI7/ARBOG8YVTciYS8+6k6orQZWCSfTgLwgjheW1EciSX1aRXHyq4BZTTuRE/49MBCGM",
-	"sv3mQPeHKmuhS80tzrDWGDxS6jeQoPJaM4os93sHS1hN4GFMVMBNICcpLfOIKfAdkuSGCMDJWcMMzB2F",
-	"CsEVgcR2cBNyIdf+hM0XzpxyS+IEt3eAVddDh6ePHOF96pNslUzqKQ4EKMW0FESiDOtzeWT30dc3RJyQ",
-	"ucVcQU4VUdc2LlGByKAfpowMuEFgHDfDY2Ovek/bPjExtqV+zD7ufHURr8CjXhiygiuYZti2PTmh9kKV",
-	"1B67PMyDplSbFA58ZeSt19WzruOAGL9W4b0aoNJXWaNe9R6H123fSc+zPDqEa1Wp36fyOuYd/Vg31O7N",
-	"pSK2HdMykccca4+ZPXL5JA/yRGCRTfYePKVxWki4wzEcS9sB+BKZ+9RWgWoLMAO4iFEgzt9P8IQT7AOd",
-	"Xfx+oG//QAdPjsXE/NYFEiecnS9PyEFq3kfPjBFcij1hqm6xDVV01irUKhkR9wMtN4mA1quNGEsr0hg2",
-	"jLVpmU1+zUxy4mstiVhPuhqvmk+PlHrts+dE28J8IjuBK8EWXVGDhmNKBK1l6qx9Uy1nYxcKbYkmPgg5",
-	"nKaoLLq7MKCyPkOyzH3dz7SCZamegn6vHVgb3QGepUTA1zbWZO6KZbxvKMiVEm8LNrHUtICB6oBMj1fl",
-	"8UU/G8xZc7Xh01Yd78yoWKXPmeGGaq5i7e1ih8hjXDnP3//lCTnU/Er8Vki7ptHeJbp4ihhHXi+vloOE",
-	"Ste2oRVlHTW5LGjpkarDJjnQLBVVenL8IPpGwtnmQHCmDhC1njyEoXVRFfVMexmQQ5v9K6aOURxOkiY4",
-	"2xSYTp9BIcie4W6UezxbActk4ktttMjQDtqBvYm1SLz2maa9+uCOhsnceyhqhWBSp1DIth/xSjRwNSUh",
-	"0BrD5OQkpl075Wxq7h1Orhk/ZiTde1lBY5pT4/L3IArnj0DeFVScNsZhEJKqlWbgmojrC43JIxEI3iV1",
-	"ehLkJbETUjTXf+0scJoTvQJMD+/OM5P9VWOlrufn24Sm2iJtez5tyq0bvNTLpU39c3qYthFFAV/iAd8Q",
-	"h0RQ4ec9e/UCUSVJtkNYmijSGm1PtiU4xDogfdOr/7ofbE6SbCydeiGSg8iFzYrhCCxmi+tP2QZKzAP7",
-	"/Qr+3sRVBEBPuOxdmbpEjdr8uBx3Wz2V0R1JTklGzBxmYUqnjVBmbAREGv9uln0QagcagHjb3J5IYG96",
-	"udvZOtNY+3swpozqa1zxEgK416RQwLVJhmU3FwG6kJq59UmHOpu9L6MvKHmSGtB20nv+4dxYcblx1v6k",
-	"kaTiWtDYGLqc+H6oXasl1NAk64V3J9C35dainejASTKeXEsjgiBxdHsyfmnwEmvbVKvFRJg/xpikYNTE",
-	"mdY/0pyYuy/jx8nvGMf0xNfa6Z3WAjNDmXkMENiOMo3MRoMHQt9H3zj4VV6AG72SoliSdZ2lLWucVkiq",
-	"tSmkQzUxteIxKeMYS0n3bObLgB+zEUQWml3nDlJ1WhnJ1g2r3xlmM15sqx0+FXrWte4S2/98ZyE9fPSm",
-	"A4HkiiArKKS6XC8IiOQlvs7QXDgjNkUcnAHr5onvPc5DqQg9ZkudimCP91lj1Mf9jGHmHn8X9fqmUs5b",
-	"gejq7yONQ/Ibp6Zqsrig8fhLVRi3H6CXZ9g19alQ90yMoQ5HQk5CqUTD0+Z3voBwpt8YyL8KeSmCyGLt",
-	"7GsXYHT6eDU17wsRZJ6VLDtvJyZgiy5M5kCSQgkZCcYtKS/RRQhfcw0ZUjsukPuQb/SORturneyWpkKF",
-	"GVYuwD+OJN9xSrR3PbjVpMC19fVRcFxuA6m793R+CGzrCpEygNG61gZaM5ZOc4J+5Yys5+G3+oXoI61y",
-	"3FZ7nY6VwAll+9i+wq3H7yb4zUcCuvbaKzcb2YRO4yyZOx/Jo6+7w78OJ4ebog5v0hK5krX8vWMpk6b3",
-	"3vO6deXSWD1n4e3OhM05ExtnIcg391JfqVF14lJ8MtiiMYfLhB1kWKccAquNasiNGWennJeyKrOsu0w2",
-	"uj5ObRE5B6r2Y19Kc++MJi6kzwctIta72UJVHZRb/omddcGcf6g/XVyrFmgSR67AZzI6ahy/xUOVDiHY",
-	"Wi//Ebfc/B/jrLa4voUa3GTfERivJq8ucs82rqu7fNcu1XG7cZSHkUA/taP9gTFY5+Kn+kd3EoFv74AG",
-	"eEvKoPXvdSQO1YtBRtYes6W8ALAtoT4JL5RLP5dmqlUrDMhQNwB7wSJAE4sPQlb/J4P6AIMJU0pArgeM",
-	"gPWy4LN66KG+h7ZhHSwChLhJ1+Wlip5JKYnYYJcNGKGINNUP6f7LI1e9G2/7OWYRoSzlHbR8DoQoLbkM",
-	"GsQE9elQvdTV6SHUgQQ/ukiU1J/xA/ae8Hl0cTHSdvliEiy5nVhwtXTPXrCpfbXsrdLCiWeGi6tsO4Df",
-	"L9WBMEUTrLhAuCgMfA/43OCAJwb3c6xZNMkxzdoy+snjUZB9Ro6bAkt55CINtbYA2W8auZuHTFQeM4TT",
-	"nDITOOYCSdLqX/mgx2/tfavz9JRWtGbB3oDB3StIQnc0+cEmBJ7v4A2q/vaHjTxJRXqqtWDT9bVUhVrN",
-	"xjqrLqd7gZlqJbetV9IuAVLgNiU7JCLcJLKeQH8vUj0RPYcaFRQdtSR28wEZrPC1a9BJVZgIbGcK5n2z",
-	"VJJstxGk4MKUkPGtvn3hP03AsieM+Kn4zPWKBjoJL+QcH/DMA4Zb5JokYZIqetOKANns9fp3YkDLLfJc",
-	"OAp0250jbx1tteNq9g+jPbNNkjV4eExwzGutaAXFWKbWJyA3ljzMi4NpTzwW87oXBvllAod8wq0M/Wku",
-	"obL6F+od01sblFikleGiR2e+UT94RkbfXrKB4Juy0Ba3ltj9hjVUe8uwFoUlCXcTg5whrZ3IAoxFvoOm",
-	"UwfK9ohk0sC1SB/ZbX4zsXmRl+xW2re4Rj2OuyhL6Q1NS7jlTTvDEDN5gMmBYAcWiia0wKxq3TafWNJu",
-	"ORexOrTiBU2aXx39yr9QjxnbI6tJ1+6m1SxX73ZFW+8kvY06pjPDIdVJ9oTWk/BF7h/teG6rbfoncen2",
-	"n+45rJMDHz8eTfc+64g2idbvBglTMHA8237fEZ/CQE+AnoZwMcwdx8hL6DjdS+yOaToBqiwTM+k/76Nq",
-	"xuSDOffo3Dr/duj948sfXz3XuqBeVky1y6ip+KA5yc9jDJggK+ipfc0Ez/JgcOFLrg7Wq2EqbDKyU4iX",
-	"yriFMBKkgHsKCdNOSFsjptaPpMZFlJOci9MlIvorCDNy1FYq65YISJIIEpoDluTRw6C/QQSgrLgqcKkO",
-	"Tz/7DNkQzRryTzH6j9fONo7QVDVhXpP/j71/W27jyPLF4VfJqJgdljwFEABJSQRjYm9alt3qtmRtiW3t",
-	"aVEbSFQlgDSrMtGVVYTQCkXMxUzExNx+V98L7L7s17Fv50n+kWtl1gGoAgsHgqCNiRi3iDrlaZ3X+q1w",
-	"jWYrJdt1ctt2bdHvmb7IXbLrVF1XqNAFbMVYEl82yUtfuURzYgXZvFisKUUw66YI83g6Moxp7isEfXZN",
-	"LwhsYh7SWYqxH5bUD67hcEW1ocI3QhVC+ZegJNTq5oR1bCvF6fCRmr2c1moXlbC7VGCWZwVSdZ12+lyW",
-	"d2Eaj/hchVxbtG6arw0/I+JrWXfJyoxv3D/NXgYyiV1CDeYWQB2TIQM4+CBQFT5p++q65wr6Fy2iYubO",
-	"MhDImCsCt7qrNEVazNmSiN1pFiZdtq1lb0EUtIxM9IywDrvou65DHrvw3RoFMD0ZxZ1MqWFpZpdmdxdQ",
-	"OVULJP42NccejRU2PLf8K3an/VIxn+cZjMBq4qk8n+v9HGnelvtcNaxv8eSu0aGMKilKs65XEX7mNVWH",
-	"YAvKP4jOh6XuX/KQBVywF9A8c9HfVp1+QcZ0MmGC+edYeYtp7bEiIfcFH41jwgX58+Xz2skYt0vr1WW0",
-	"9JehgJd4aha/bFnKVwo0ROWSRPjYP4dHCIGgvkoTHhcWuKZICWW5kg20Z1e6m8tTdInPPO7rf4TyRv+P",
-	"affjApmS//63/weJKTQEGDXHXF1PstoBkFiCcLXVC5l8LXwLdhJ4yRaELfrOSnObMHPThlAFYVEEVVvz",
-	"+Uxl8sW2ZC6XHGY77AlKR7GMhLbBQArU+MA4iW0NO5cF8t1z8uTpyRlRDDwA5LTZrmpOHJe/4o/vL8kj",
-	"/Z6z1pNnj8+JnNC/JkwbIJrdjAEYqKJ/cC6JrXbPYXiGl4zjHbR/VE45WMMwYmrcW+eb9tmK6f9otK5z",
-	"7EdIpPAYdA/oH920j6Q2aI/g0X5pVNOTE1b6Ui/geve7Gc4LptLRIJBTVZ44AA6hUib94wq6YdYZOK/m",
-	"fsNoxMrizAvwOrnDUnhZYfsK+195YCs7HePqmKne0rfYtXdnbopbE9Mx8G7XoLiW5m1exCCthAaKAKJ+",
-	"/pi4tw9q4VzdOqiKw/JuQj3WMJVjWuBDbNlCAekDgzY0JGHqeVkY6NvUxPy25hakfLcMA5tDZgkCEsmp",
-	"OgefAzbf6HPhBYnPesD0/kWrzv38sayO41xGlAs9uMXjgCp1/cShdaz3ujGw3CjnDo70WU8Oe5pPJV6M",
-	"6YBiRhDSPLZ0LlisWUm6g872DcnbxToNuN+Dnh0VqWZUxVqpPE+hwjiMHvuoCEmY8OuUbu3CELUTz+2N",
-	"WzwypUfa3LtmjtCKB3KNwzWXf5T1U/i/H2jjbx/1f1qNs97Hr/+pxg6vllWzzjpuQwGzn31gule6AttJ",
-	"TVnxaN2y02t4Mf6sWFTR4Z+VNypfKxPU5j0vBpxkyHqmVKdM23kPnWGLWczXjE3Q70g9LMzZXgO7fG/B",
-	"uQjI8zfk5GnpM9K7LjOcLqVEYMUh5QHzieIj0eBCi1BsNzyiXJDBzED+ldaHaHO3dOGMaOlV9I3/AwvQ",
-	"UsP0dFjgNZvHz5OnFKynN7qXGv3zLV5HAFbFRU5zITKfV186VRmNqOAKS+ZrbpdeUq2EAiJagflYZTcX",
-	"iYlZOJERjWa93I8yiRX3WY8rlbDy5Mtdp7msKxxtsj2cmUKXSZoBzeRPzfz6LexterY/VrCOtSRqZRVE",
-	"Xu793/91daU+/vP/sv8olXy3cw8bCvNoELA86zCWnungVYyo2k6kgH6FiJVa6UUYncEsr9p9Bb3DgS+p",
-	"O2NDQ5oE+u55a+T4tLhmF42/aHXhc8c9/vKoYf5sNc70L8++PC7XHiyHWTH8vg61lhDgtgpMYBZVp3QL",
-	"+grIyYelq+DMt6GnbI9g8+d6Tw7ygiBdR0auDDhbg3zW0OZ+4orfCcyJVsDiuKJM9LnmraBtpDiUf01Y",
-	"Ur9ONX17zYC9acxQb0KFm+3DK0pv+0xdrBPQTfG7dSznXWGYBXzEM9j7pauW9RjIP5UWda1eBlZza9kn",
-	"+91liQ259bWxCaY3CHROAnDHKS6xvqAMBAVko+ub9CxVhVua6dOcdqtYxp6fa+MD4wcprkAJAjb2JZyO",
-	"JfFomOJOxWM2I1P9L3iO+eeEx1otmSnUQrT2oR/SEzS3aKUkq4Ar9azdE7jQtZBTgW0oVEUf06ndkAmi",
-	"oNMZ0U9ZerERN/ClpYwkm87C3tXj01XNMkqFeQXKyvIjY0tHKmf/jjFBaEziiNMR28E8ZMSZiGu1S/ox",
-	"d+sXsIY8rVOvuRLm6ZpoTDdaWvXmHoImGWaCAypKlPpvZmWNeFIWnDUKdJGOTBYUuDmxTzGh8W2pQiXL",
-	"DaPJNbGqDKGnrReABQ0imYzGpomhLXu5PfMJ3sH8XizLP5JXIOq9UHkJ67GbLNhS5mlJ6S3LrIJt0vvO",
-	"4ya5yPfnxul8ld6iCA2x8YZUKVuzXbxrgVKmKVnLzixoOe9ymHqarNY8svjwagLNPlNTpD1UnK8CZFdO",
-	"ayqoQ25BuczhRxbJ5mOVsnpPCF871yDXUPFWV4U8KrRsmVIeExrEY8148m035rQhpGmF+hKKpWs2iY1+",
-	"wnPaU9qHcrW8sC2oU3uHwFYDaG1t6TsnWdbh6TXCTtzY37ey2Eu8dSEtoMAKcnRVSeQvUWWdrUjmK9PM",
-	"fIeU4vOVw3sla2WkFgc3h9E1L3WmdYrDq2sSywe6BT8WeggeliPLzP0OAOW2IDlWg0zbgiRZYKnzI5hz",
-	"pH38fPzln25Td717Yb0bIOTdFY+tUca/Ks+tJue0i+GCJh6SWELMwllsWQBt/CrjgsBoqi/D9C0Ywm1p",
-	"3PbWSqL83wlLqjKasx6Nt/IjsxBak7UOzFo8TCs6AI9t8gVLQpHCY1XeuJrht/mP2EEuX5RtsercCj9A",
-	"pg3tHX9M4jWrI1YGtd2mFF4vxLWR66N+HUXeBM4Fu81ZdTKXuuM6ARvGTs6jgLiNcRIJvW5TCFFUglTn",
-	"FcEVo7zb8DZnLrXNvWRLCobLYzR7cQwXkjdhQYrO/MoTcplE4kLv8IOkv13RkuT+2/RTa5VLlZvlWn9E",
-	"1OtpJGHcxYL8vKp2dfXO2aCu6qc8rljaGWlxaN+ymEUhF1Sg59TgkpECLlkXWnxhmTE47U2vIpOxpMCX",
-	"GbpECjKUSYS9wNR2ComxQL9XCcBnbli1Hjh9qm5JcPpAvbZbUIijVy3rvbVOhA7bIdVXvOdbja0fv9Ha",
-	"TzSJ9PHoJaY152KKFtwFMFb5QP6yEf5g77v3fkewVHfEqbYJ9JiMRkzFm5y8Q7ejuhCUlt6Kx2MehXJ+",
-	"S+ozYIM3srn4rWh9lNv3lc/JvHDJLq0wv/Wb7q3N5Mw378TJu0sueLtydYcsq7QNn1ph57dh35brLA/J",
-	"zAXW7yURTGDMQuMapkk87ixuWf8iiccy4n8Di7JLsA6P/Pe//b9+k7wDwTZiMaGmPBByIKD0ECoPTfZ4",
-	"P02PoADBr7jPyI8TJl5+S55LIZgH+toN91nkXgnES1W5l+XrGJvkYkG2jg2mB5So2fA6jwBgQxXbqdnY",
-	"+4TG4yvxqP+pATf1MdxqWrzjc2MZ+ITiSx+f63/BwOa/xgu1bc0rOM9QJZlWCj7PivUAsAgexBL6mHpj",
-	"6HvdjRj1ARmdGhWWK4LXobY6C2jlH5pGXJOmcwG/AWSNKt6c+DwuvFuryDcs4sMZobkecxEmpWbyhjPV",
-	"DVmkacb5FsrJNfFisdhUFtqnyyFk/qD77JzAU6Bww8cS4UvUeIovzw+qEKE3Qy/ebWf61txp7oMvmFpz",
-	"s+k4MP2CiNHr3iigSn9Mcz+n6/wx8UeYpCSxbD1TbgBIAM4LFYTBLIQ3s5iHsLaFQU8CKpRLNHdUpl2p",
-	"bW9dfMiO/b3+39L7z82wNR2MoD0IvkB16USTRm4TTKd55RK8RAN8GYw3ey4/0HReeg1cs05jrmIZzVwS",
-	"MxriK9IXpm+xI/+Gjbhw7ULD5+QNIi+ocwINnnE59JNwplR3KBPhA1JMovcIf81dH8kbNCTf4tQDPmQN",
-	"b+YFDMO7ZlpU0BHTp52EWjWwvdxteYh9W2G+C9+y83huJlDIvQGgJ/2tKMESA5xm+s7vYJvyD5kbXD2W",
-	"tELa5OtbqCp4Dw/8iIk52paAhK+IZ2jH3oZnAvPOMJdsBuSVFtfmX5nRAywevEtLH4GLpVySdXNE9C1s",
-	"zOjYguTikl28eWmLvnN3pOzF9wubH7Ebec3mHzKa29xeWJjx4i32ze+mPPbGhbWVPqCEwYfkcOiaLwZ0",
-	"wALgKoihrRbmgCDmcIEEzB9B5X9659yC+cwDIEP4lLkJEZQsgS1yZINMhVBdiCeVBwb2k0nAPRpnj/4g",
-	"5TUUE02yhEoasTy7M6lGdpZmGpCMrM/GhPK0SkN1J8kg4GrsdJ03+C/zVMwjRuCW9Nb5hYFfgXbSJu9I",
-	"YFzAaUwftOv0LRC1felYJoppiVh8c/Zz8R77ku9kFOZZdOF+Hk5kFM+Tmfm1sB5ck9VkwsUo/5z9yEv4",
-	"2wg//dg1Y5PCA2IgP83JGwypKUx4m9AoFixSZEwF4oWkT6XLgdxXilrPhqzwOSn0yZZTkSv/C9k8Vyq/",
-	"CzAU7dveMZNgC2gPkDqcckJ7q33r9+Am0+vB9FJaXSj3hGBsbj/xnH6liEX5J3CPS4aJ8NBYIj4fDrmX",
-	"BFqDhtcrqwiDGEulqRQG7U8vGm4iIPVoeZN+fI4q1/tsViXWWKrvAI6FVnSsFpiriJoK4vOIaaNilntf",
-	"uSjIAG7SZM7pWAbpC51iJKa4xoUrC3fmWG6ecOYfMqeumx7G/HQRSBOGlX/OTDN7JAstl+gZUhDFhM/F",
-	"KC2yz9hk9lwpVRXuKDAUF16aFyLFh7JI9fyr9RWCV4ybV5q1D7WqXOjSWHxP7owxfgMy4kbO8C0BF9eL",
-	"2qdWoY2ksZ3eTMO44qjMRdtezK4TJaaeceHh+eN+2/NyorpQCQk+C+dNAun2wqeRb4r49P5k+cOam0vN",
-	"tL308cJ4lz1rHygKgFsfiWlcJpiGfFS4Iz+M3LUMUbiCYebusI3q5h+cX9TyJ2KqrufEov4lvZIyY1Ph",
-	"7loQSiQpgAFMH0lUjinbpR0OLePObqkg54W7ISJUfCP+hLpbrj7J3Dl/qE22gKENGV2TeByl2ZT4sIXX",
-	"+XMUOF1nzrIuZH2gOwD8caDfNazN+iEVbaUsbkELLONUhSPxUX8kLWRbNIg/OEidEY2MVaInx+wfvQzO",
-	"HvN/g3jcS+8IxxOleiBUKDgVXSdgIxr0pJYlWDtdYk7f/TdzUuqD40+ktdTRZVNqhH9Y+PbHcov6bkdv",
-	"baoeGmYlo7htET+WW+YfSkanV+Zjif394S42ZdFgv7PP5MRt2bQXVzhv0986qrnHNxlmvYX4uGD0f3Am",
-	"AY218dCzteb5u6zp/8GJmaAi7gFaRq7YPz+QgoH/wQF4CClY/lo6zLnXlSxkQZ+be1vRXL9zLjBvyy+j",
-	"mKLNXrW8RbO96q45O31uEeZN9LlF/bhgfN/9Os2Z8MvWadF+v5VcDJNZsN5XmNfHBQO9xlHM2+nFPSgY",
-	"4re9qXQ0C+b67oXCojdg2b4VfQGLd97C4eaP6JyLYO59tz6d8xfc+ekuuBlWO3Opl+EDoKIwv4fjz1wL",
-	"Cxfy3oTioZtzHywcu1Jekvcg3PlKFTwGS75267s/lvsLPqQ6WOVsy5wCHxakVsXjZS6B4h6UugJuFZIV",
-	"nytxEXz4WGry19NB5m3+DzthIwt+hDtRysocD7tnmaVui2Vcs8I5cdcjB48Ej2e9IfV4wGOKNOPrT/JB",
-	"AsmslfPUnKZHBQ1mSIlVPpJNCHyzIX9ccLzUkOY5X0uRpvM+lbVk+ZyH5UN+/Wozg7wT5sPtn3WXf+Rj",
-	"mefmTgizxM9TagjnvTt3ffxVLCN2zdiELTn1Kpbedc+w2CUn0B7/kE56zEqf5RqKazwGQ8b8AfWue0Pp",
-	"0aAHbXOytdiJL2P/FyPvqbud/IqumNrUVfD11dOcCg6/O1edik7DjXSnL1++QELZsALlYcyoHzClIDqc",
-	"y9e2tnqauFGIg7q5CJEyQX/fJbYCBHJaTKANQqVXwmI1QHhVBtybpf5zaLMzYFyMiBrLqWheiSvx9dff",
-	"8UjFRMVsoppff43pS13Sf/Pju0uykLMEAxKk//0LvBiyPnwqSyWyUSjMORKMjKk6x/BGDjBdXYmlSVQX",
-	"AgGYMbkoP5x81hOCV/NYmXg7yeF/NwlCIg9sckQQ6NXx9Vqnw0/N+qPP+n++/E+8/19oEPTN8jyXQise",
-	"WvX8+mv9U4N8falPsjdrfk2g3QNNs6imQpEACu2x4wXkaZl1Ofqc4ht+6ePocDEUAgVxb1xYQgxNxmN2",
-	"JYjNohhTMy/uw5zMKpnPY4BLkZPWiYtLAwlZNGQEUAKofrF+FCK0vgT8gJiwT1zFTZjYS199DUfwz39+",
-	"+a1yicnFJU+b5MKucUhnuJ163eVUkD73+5AuAPmc59lHte6in0B4VDs6kyc21MdOTy3mIXMN3rZ9Iu0X",
-	"gi/ifm5uZzjUH/S2fW2Dev3PPo2pS3JZfl/6GKIg/R+4uO6SiAX/cgVpgFdOH+iRRU3Sx5v7gBIJXRL0",
-	"4SOJABwkMuRBzCIiI6JkBMO9ZjPIQSMnrZb+niYqPhIygiy3Bvn6LaN6FU32l22SYQeqF63/4pKO+kAU",
-	"MdHcmXBB+i+HjddSsMYrGnvjvslzwYeOWyf6gAQs7cGMtpavtwX6qcBCYuMTQPq+oUHCsL2X/gqkYxGR",
-	"BAGOEVKuVPNr0n9zcfn8D32c0R/f/fiavII0NSjSbpLnJpprMmUgl1oKBXFoGLEZbHrYcGoZtr1m5F09",
-	"OBwHOek8c4mKacDISbuTPYftpE3QGDvEmFPKh0MW2ZWdMBrrYb8AMFxgCn2TNkT1EvosnMiYCW/W+BOb",
-	"9bt4fK5hJX0gAtdghkrIMoHlPTeHD2jkpNM5JyrmmlsQEiUCEHD1qSMX9gBHDOE1NOPrnJCxTCKFI3wR",
-	"RTIyJNSnE3SdcSmOJpEcBCz855+VFP2uPjuwI3DOVSyl75KTVtvsnKZQzRn0b8cIqYXdgRQJuVJcjFyg",
-	"cT3Ck9ap/uPMQqHGkNMy4D6kYD5CdH8o7RJxD673H7vkpK2/TwIpRoClOon1bx39n2P9H/3OTodQyP3S",
-	"3x1EwKrM+6BrjOq7hFFvDJsIW4wHCHQMFumv6M0+6ZzB4p+2jk2vgbcsjmaNi2HMIshbPW21kAfawz0A",
-	"5HpFuKEom3Stz+uF57FJ3LA/9ckjvU7DyCU0cglTj4liAZQ4Gdavv21Wn8Q8Dpg6N8lUSLtISXocfZ/F",
-	"lAeaGPR0uCAvxEhbF9h00Wc3LNC6iuqC/LQSeyaTCPhgzD7hmQAa19/o4/if6881v7a0SkIaXWv6ydL6",
-	"00OMiWFABzSGBDHyqFJa9R+f62NveRU8iqyp08GM24B7TCiEN4BCcudiQr0xa3SaLcd0/HTGcTxR3aOj",
-	"6XTapHC5KaPRkXlWHf3w8vmL1+9ewDNfXAcW0ek67+lMxRa1Kq06cVrNNt4nJ0zQCXe6znGz1TyGmGc8",
-	"hnjmkf7PiMVVOL9gKOJZ4KpJIHjunZsNG1IeKMMO4dCzSP8cJQIq10xAXoqXvtPVH3kpfPYJsx8mUk9I",
-	"f7XTaiFuO8gbiLHmqPVnUw6T9mf67ARcXGNmvPSSMIMscI586alURdQ/4L/+5rjONZsp/UtzyoKgAbt0",
-	"9PP0WjV/xtS4kMURNM91juw/oVjS54Ip+Bmy4PSrbApQ+lmzvM0ZDYMMNPXWXcFc+dsy6XHNQKVdVGU5",
-	"XnQzPOPyl6ULfvQG6a+QZo9uN5WEIY1mTtd5DYiKVuGwSSiYiDCCEPs70AW1qu1WLWnVscIT1CRvv3tO",
-	"np62QZ0RbGqFuaYm5pMBG0rESwI07dLT9Mf3f3q38WHCc/Hhs0ODkdN1XvjfvruAeqcb+Ktzeto+g2aN",
-	"+qPXb6I/9f4afvrpPf3Xny7OptNvvnvyMpHHNz/97W9PLz/94fnl9P98MxtF706u9TN6ZZ0f//QGcy2c",
-	"rqM4lBA5Xafd/uu/Xvzrnz49j4Y/ves9vZy9/99/+HH0dOzdvKET/iqIpi8pfeP94c9vpfPlY+3DAktS",
-	"cVZgpts+KvbFoGMlEQrLwklBa6XkqID10KB5y6OBDKTW2Xl20j4pPRYFW+YdvPAVi6mpPdnstGRtfpQ2",
-	"eScyik0b6oWmR858C6OPrmPw8DM+r7mGeb1m9I7raALqJRGvvqmShdmplYwPXLc3EifWY8JH70P1N1Lr",
-	"DnPgnNLne/qOXsjisfTn1kNY3yIYn8Vrt+fbWC/LPIOvGq3h+9hMa5XZFdtw1ZhXoVVWb0AV95y5Blq9",
-	"iUSXJCxBbdJddmwrKDpMr2+Zqv8gpySW+cKpSoq2EvY2kv3WmrixTDw0NPTQB4CSpxgjfSNg+6VE/QcU",
-	"6ZvSr8XCdOR1fQlsvl2yCRcBv2FbX/2XaJVDEqNShOqP/M8q4Wu0ktuWH1T+VE+zK585Hox1azRmnDl2",
-	"qooNYClqA1+Vi+K3qaK0Zzv0FlBSt71Dz6kobhGuXoTt+FTlZt20NStq2IqUqk37prIbRhPMVWj+Mu8Y",
-	"ccEtAmqUjAi6Uhb3SqtXF29ePk9rYiY0oiGLWYRaUNnaZLcc/cBDQIm69ca0XPTWO19iuztTMOouoE2Z",
-	"SZ2Tvlar+2X1ueARgw8Sj0YRh5pHcIhBkYTTdf6aMEyaR81cr5STP1wpuABmNTfM/xaq3hu5v8raPC70",
-	"lBTBzBYfoRnJ1TzCcNng5hGS8uO8tYa/dBAow319LrDaAXwsUjBVMQTzQOHTC21pP25K6ljY/OFzAdXD",
-	"6bQ6TxqtdqN1etl61m21uq3WXxwsNnda7bNOq9VqNeA/T/V/ntk/8f86rWwWzzWHMyWxckieR5IrRUVM",
-	"/K9eqInkufAJkGr7rNNsNTvN1lHnZD7XoVfz+6224zpZKvKiqvOxCCVRNd3UXGx/+ThXqy2SIKivVVha",
-	"f4OoowsM8kfByMRU0W/KI7Mq7Q/FdMCPXwrs8weu4rnSPMsu879C4rWtV7H4UaBclYZ1UPsCNH+BxGbY",
-	"sjZg0V8B3u8m+NMAxdzUTltBp3kKOHss1YZ0BkXWLqFp20lzLxfk+ctv3+p/wwEBhP35ehZ7M/JpGaGo",
-	"hb5Ri6wZqSDdsJV5c87j+ic2c5A+QSB9I/3ZaqS51xS0+uG38BZFPAJzouaYWLvGSq34+VLV0feBwWLw",
-	"A7794pKOqt5pbjuCe764zg/SWwrUae9P7zND2D6BY8R2jsKxmCRH47VJXP8AIdGGBEDND45pS1ymQR19",
-	"5v6XSjXqBEI10Hos7bsqWLnPIEd1mwm1gyxbJsvcbZDOy3hduvmyQyFnah3XoYEvK7P+b4HdTyyc84Ij",
-	"X6RZAJEVZBYjwAVdGQGZjfvOZD4ME8VMuT+0lBHQTGfIYm8M8RHB9I+sCTEv2xUECh1BezyHsCIEGM8x",
-	"hKXyoemTzrNFUsTjtIEMHEIUdAXhB7VLDVi5fy4ThAWaetY8bTfbrZYhq3W0MBhdHTnU2pEcUmbXhJzu",
-	"G1mVihYLkLEeZVXIEOvm7H5ek/JKtdILrVJ6zCCpRGQkpV9FLRZmAaimgjrw1i1Qh7ueMnmQi5lcNNuW",
-	"n89xo9W5bJ112x0zn2Wyc6HKqVyYLrwzFaad7QjTB0f/78ZJXKR+YsCXN+QA2pBjDaNtbpcRXII3D6Tl",
-	"7fYpZm3JwMdmdSCqARU2IhQytPRBH0XUy0teSPrD1ZiTwFW8BKabHo13OO0DR9lPTbuMW9iT6kyV6r36",
-	"7u333//l2+9e/eXy/f/u/PCn16/ff985vnzz4zf/+n9enBz/2Tlwl1rc5Xt+w4hBuGBT41PapvGa+Dxu",
-	"YP1MpeH6mk2ZijEts0leUG9MAi6YzU6VxOcG7ymWFhAQkCXcFFIBf01J3uCRMOGaf3HA4oPcPpO/SP77",
-	"3/5/yIauBGY6Q+IiJLlyzB7kYkQCRm9A+4cRYZP9JVGJLBZxDhl0+iYDN5xCiUQyYETemCxTs6CYNLUY",
-	"vHiNly/0Or642VkQo8SrbmDVuCKJMhNFBuyDa77Mrw6IoNvx6evlN3mZnj5skZEpeBCq4h4JYGxucwSI",
-	"MQafjukgYOAHNahYFt2Dq+wkVkYcMDe3MK5iE/O640LR6i35WHqxbmTe5/GFZ9xoyxYjjfJkx1Yvx89y",
-	"UBXryS3LBvN+LWObMQXf50LFFAyEso9Cj6PS/V8KbrsQpaz9wViu/rntRZfMblvnAtb2IBnWks3H6RPX",
-	"HOAiNbkDymm53tFsd45PTp/8JYVp9HvIaUG0j01iDHz95Gm7nedy6SC/yUC1nY2MFHCB1H7GJEghJXaL",
-	"qCkAaWTZB8ylxgtPUL5uEL9K+fyuA1gl9ddlHr5ioN6C1Kbqgn4YFQWU/FhNZXWFcsskpyIcIS5cdY4u",
-	"Da6VBXvjYhE1DsHkwIfHY0UGbMQhjT5rCN1XXHisp9hf+64BgGLetcLEX5TytkMFpIYwGiBkH1xXfCRo",
-	"nESseSUubSmJTVEH6DKt/NGQ+U3yJ8Ym2DcK7J6vFOnrtzEfq0MmVIG2qA8L2Dldbe/A+NMaBi+JiRwO",
-	"CcXBMOEbeaOVuZgJMphdCSVDBgUEAGYZKAkxPAOJzEdQRXDNZq4eGqDBYFR8MCOFJyNmAAea5BIzwlHU",
-	"MUFM2ypjk4U8CLSOBTLgHMuEjGnnyVA/GJvWJb5RpmBXDe9aolGZjuWATwhWX26vYMnM32Oqxv00G2JF",
-	"Rev8Spx0zkxyEIXKNpMhoFIUZqweM9ndNAjkVJXpZ3h7XkO7NPQwp6DNC5IRF4QOYxgY5ACLa9coqbS4",
-	"WLiuzCeMRgHXo8mdIhnpFRkJ5verFCC7fuUCyTZnCLngYRLmUe9zncxKawqpGudqBcR1k1zkD29W4TEB",
-	"eNNUO+K5g507yEvHrz9WmEC+O2GrcUYbw4+fn5yUdCjcglzlUARveRiceaerBZl+sU+hB0e3pdmq3hSE",
-	"TLtVUMKMus4Trz18NmgNTocn3jPaGbb8Z8OT4Yl/7HUGbdo6Gz5jT/0n3unghB6fdZ61n7aetE5bJ63j",
-	"VqfVbrVaDg6olxeuerNhfJrVw+HQY9reB68ZNuJxnv7rp/zn8GvAG52u43UCMQi/a/n/54/QuwQxT8pX",
-	"pt1qogT/CzQeEXYlW6tJzZ9ydFMmON9bpoqIWDsXnz9lkKe1BOiipR1HjIbzwjMeH2kSm2orSJNGqUPu",
-	"hebeNAhMKpQFYcylhoBMxVotYt+nWSx0nSKPTI0ogCNCMSfUwjCfmOrcxzYdxLr9YinJlNHrc/DZ9YXs",
-	"2bf2reVswBaRYUDZA+GCsEAxyHkryRgB9fKNne19JozYsrZs6R1PRhHzYjKWkWJkACwKgWun+duU1nSI",
-	"H81IxG/0yGufcjtxjAjVi6qdLJ4FfHzrBJBCHJXHrzL80Em2fwsp1vqYjxIa+emM8uc8xQ6tUg8vx1KZ",
-	"lCZAcp8wgUWXAY1zHqYS703dXNJ3GXzpA8okzaVy3nFC6SoZpFs0eX0/wqo1651+WsxmrXSYGzq2TJZ9",
-	"mvCIqfwjnUbr5LJ11j1Z0ccOwjhRZd/PvUzb1j06giE4r+TfeBDQo9Nmy9nMjDTHdNc2pIU/K8t/zAEI",
-	"5yGAy2os5ukdA1ZM+FsOU72Mb8sAaZIXCLjNLZSABRk3BcOamZzkw9tYQGB7T5SVDzDhm+3ZjgS7jd+/",
-	"EP7uuP0L4VvjbZ0NN79W6jFgOmntw7yyCaXrfS6gdD1fjtaf5/CGR7iEGp3GyqHsF6hiRuCGQHrXzL8S",
-	"VkehAb/WBjoYbVqERzQAFShBzIxUmdHmHDxrjGWwM11rDEHRurb1YeBXoi8F6+m/e/rbPSvN+5lOltfF",
-	"sBTfwk+nQ1PX1jKHCTyCf0bMk+Cx0L891irblAWB/uzxlejbt/bwOC/9sFaZFYvJYAbz9LWxqGKoz+hm",
-	"4CpGkzJUgnX5/bzq059TNrWimJ9cTmHsnCGwi5RonWtVKpzEpgGVPl5mM8uMcn2GXgpnE90OuvI7aK05",
-	"rsNCraN3HcqVov+LQVDUltcBCd+iAtbn2jj0HadLXRqs8QUp8Q6MNsLF1uuJ9JuJOSab6IP6NomdwasT",
-	"EfKpfthfJVbElKraX8u5v6vPvPH7gS+oSd7rEdvmagCDk/ZPw2JX1zyAd4AqymMyojeMKEmGNMJ8BfhW",
-	"s/Tw/pjEuxEMZn/1Au5QOoDHS6UCsIZAkAm4h6MZaK5LjFxYeLPd2M8iv8nGV2zgjLJdKO44xrO0boza",
-	"dfUmvciG9BveLnAaWGFeW5DHMp5Ub5RFs4mzKhbrEkjisRbgnpYuhE4mTfLOeLC5yCSd7UgFnmKPkf6R",
-	"6bXcBxAixcCPnM8Xwic0nXNBEsWyLk8yKnonzotiasEXUqbQRTK4/PHyzb16JLYnhqyf4U0k5XDn0ujH",
-	"yzcv9IKGFSk2WemTi1hycAR2RRLou48lnCEpMJyLp6uW/KrMmEFEnEUqsie7mpreRPKGKZSl1ASkQBGM",
-	"bR88OplgXp2ba0akjNqWUxNVjmAsIJLW/uCAB1hQWUVISDZG50216RIfHk7n3smlqOTVpg09btOQOedo",
-	"3h15vDX7BbhOpcUisCvnJZt7H+RymURijkxIudivQSl2Oj0ktxJa8bmig2CJioCBzQJfR3uv0nIqlSGm",
-	"IBIWOpUWjINvvVpOmNHt2dHfpgGjp/aWhfIGeiGv555+nUYOcYV3dVTfxXJCEqV53hp8ffEs2mPUwJcs",
-	"NVFM8rMiSg9Cs2rjWqp38mrqKRETbFpkIAeF5e458uVecOK3bBJQz8ZhiuPZMj+2zX6rozQZYG/OIrMd",
-	"NM+tzZGLlIJiYf8NaR5bQQZ5nrYlPsCC3BUsyMt3P5Lj9pMnjTahwWRMG8cVowFvJvxQj/Cem/sroUjM",
-	"EbPVJ9DCuuLb9toC/IeZF/TdMxUJeqiIphzwIYP22D18/raR2HTZeDaRgRzNqtJHs8urjSd9sGQgb2gU",
-	"p0QFeIc2TypiIxoBnjc0gwV9yPOwY7WMUreJVhrKx/vXpcm8IRfp33cXA9woWoZsYOeIIfk2amURs3wY",
-	"KddB3bJqy7w+VqKELMNVehkrYyvC2S3t7K45bRSTWPp0pslIcxPQi/5WdK7Y8wFufHoNKXkZ5AgCz0KD",
-	"QWVgfavAQJ7bPsj3rhxffA/RYcNius7rF28d1wkM9C+s/xA7PqVr1oM1c7oOl6FpYODnyqwQJ91nFsya",
-	"XIyoz/6mJwvMo5t7ld5lHrKeXmc9mGHEPXr0mtOQzTDHTdM5x3GoMdNSz3GdMAlinjVoXqFgG0d3P7Ah",
-	"ZtNLKO87mYiHjhpS6MI4R+Uwv3z77wXSrkyaLgH2r4ULYpWtFAjPNKYtzbcasTilyM24NDrlgUJM06ul",
-	"dLbFUsdWZ7d0axtI4yxXp+K7wxipprNMId+bmsUlshGBRpYQzcpwIvjkclCRN3qz3UURqeVmAQLL9JO2",
-	"+c79IzgmyiSwH2UvaMALVL9ZxA15lipmtsfB6tIUT9C60nTbmCIenVAP9vik1VpZKbsHAJFqStnL+t5C",
-	"y90K9BBDLl8pMonkkAflhFMtXH7HhbxVlbmHktxDSe6hJPdQknsoyT2U5N6Nh+iWUtycUF+hDncT7bim",
-	"frBGFe/8XA4lvL+rEt5t1+QeinEPxbiHYtzfbTHurUW49URnoeD2bsRmUb+pEpgXAKFuDCtFEgHtfPvY",
-	"O6SP5jWwyylXrImdYUM6IwNoAhpHXBMGedQfMeEzrXYyEfN41ndJH5oBg1Zn3uZeidyPEaNKCtV/bHD8",
-	"KJmwSElhKntwRMDwoWdt/699LW4jQMwdzEykcSyn2Ks0xuwUlHvQ2DSBwmThQzXAmMZwn4x8FqFkH8wI",
-	"+0S9GPsOM+Exl9guSVdCJFraQekxCxgotk3yMi5kOA6Y0ouBIL626SfXzNqTEdMKRExCqWLSD7RR3neJ",
-	"hJQ10Oi6aZNWvSxKRrGRYiY7vBfLmAZ94ktwpo+kbQvcNH1CcTHmBSa64uHkZXFYrR1M9f7CSkKhgWk5",
-	"2YX+jkeeukExk2eSnxrCh86ekDURyakCCa6/AfISjrBrOt/OCDT81FPWF0MZQoNW6N5spp9FBsApf06o",
-	"eQeKEuN41AoNt7dp5hxj71r2aSKjmHhUCLAH9dUBF8w3/Te1wpZbUT2Z4krC3FfK7EC1UGrZZmnPNhm2",
-	"exLLEdPUcZ5vC2SLi3DIikSJqPL0fDNnhBwqf1ep/HWdrKl4D9wMjfkfUuLGi9kfQxryYNaz+Sj5P+vk",
-	"nlwYBlTCPEgJ71g1v6Ezl99wXN8/xBQzTVxdopjeWugCOdMEE1LVNV2JTRULDt4q75oxaXUPO7OD4mZw",
-	"My3VezTQIo19mgQQZhvSQLHyyc354XjMQlXDIefqdXiJN9tlMH9maiuNIqo/lQj+14SZy0aYqngGrVz1",
-	"d0qO8Nv0hGh2DIq5T4HqA4rB7nIXXnqulnuY6jiXqodg1P/bB7HM61RvCB7jN6uugRYZWnZvYwnKv3/b",
-	"AtgRbDr/zJmqoI9uKUOCKzUTpRS0lnUXOwZIKByCTwmK6RM8nhEaSjFChaGqd1Tu9q2lroGXAwaTJcUt",
-	"SZnryWFPRnzExdZGgBlzcpIEaPrCqlbkzqV39cxdNTdj/sGlYwnYDQuWUpzRWO2NNQdR8mx1WzFUv21C",
-	"IbQ0Pyd9bHBUKl6rziw2/SsTo/gyaNAcYSLCjeT+HcNnoLoMxvwYkxV85mlVFSyzAVVcYemOwiSHAY/i",
-	"cQ+ouOu0z87OwIRsF670JhHzuOkBPWM0Ks/rWIBkzsv4rvMtp0GguQgsp/31FQ2pL5MVwTiKWSBD/S3I",
-	"t8go2ORifP/yNSBba50RPgm//vofv/xd//8v//j1P8kv//j1v375+6///ut/OgAvUTzJXQcsKNNex3JD",
-	"WIl01u2C3gOZMHrA7c7xgsaUX6v0YuHIdh3bmlVzuK4DvgfrQ6cTbjrOQqPJ9IStBJC9YV+2XDTBeNFd",
-	"p8yMKRxR5/OVw/0rp3tVa4uvHPcqW1J4LFvUK+fLVZE9Lvrwc4M0plqZkHKsMVYcK/fdTM3MTuuVqDN0",
-	"Nxuoaw73raNFP7exx0miLXtrYGrlUAZJKFCNPIcu41hA8rMEc2wwI/1z4z0XknhMG4+JsNheMgqTgJbM",
-	"vjL24S4Y22mHuOlYBgyGgG83bpUt+3wKnpTKpFrXWuRai0FjFapnQBUnGdnlHEJF668S2xTftrmzqCqZ",
-	"97U0W00D63bhilyzSZxDvPQNy4XGQ8iuCRjSiPsGnLxJ3jHhk7653nfNChi3Tu4VVyLParBUGl7RN+Y8",
-	"/GF8RH0wJcc88L9S6bcxmADqDNUGJtOEAUYX1JZwKtzUJ2MfvhJ9qmBk+jgBskKcniX4IuQZZw/gqZMR",
-	"ueExDQgXegdV3CSvwYYyjrCQK8XF6JxQAhFJ0GqsF5IqQHuxCzlicczFiFBMJSFp7wqAwyB9IzDRW3GZ",
-	"rh6Cv8gU/MUoj1LlT5b1xRQycjzmA5CMojPyqJ9f9aafIJdkqv9YL3HAr1kwuxLp76m3C4D28HIvvWq3",
-	"yqPC5z68xkUYGrOFGc/rcb/vkn7KxfQf1knWBznTvxLg/bJeQdei5cx7tc7JSOozCN8wkaB4zELYR8CM",
-	"oUFgHHEcVao+9a6FnAbMHzG/l5t1k7yRSvFBwHKTVta9AxVzlOSXrGsK4nhEppTHyvDG/lH+pehnyiWw",
-	"c9+esdwKpBnt9lq2aZA1H0OUTUgSyogVBqEwa0/QUB8kWHAIwXevhKW8ngGg6JNHhqCp0KQqZqFMFDGZ",
-	"pJqWYurFkODAqP8YtghT4XqDWU/Jid4HcsOiAQ1SyjOBHwgNeiyK+ZAz370SPJyY1SRwGvSj+QnbgNFI",
-	"Sp8MAuldYyiyzDeG6lwxUeD+Mve1WtHtPHVvU2etGgscNtVQrboODApCbj6/4X5Cg5zmCJkroJvHY6lX",
-	"wAbMvqyqt+6jLlpDq1xH39t2VUF+y3/fhstCmEZfZ54UMuTewbKpbdmscajLe+/ntMcHW7FS1KMraolx",
-	"oqn1sVxbHiTC1/R6S/1KMRa6Tqtbq0pqDdEnUNNCLgg6UkA/lNxnvtWeIWqqJOgeJvZZJuRGLC5KuA0r",
-	"YQ4s68Cy9oZlZbbLvlQz3G7Gm9zH1GBN081XMNg3MNDdDbsTXxibEqEBEVozzmBpEKRhmEs6JFeOiYJf",
-	"OZqLXaUM48ppkv7iAeyTkbRWN5xEEksyTILAvRKpuWNqKFKMqDJrlCoEXqCQYw3s9KR1cl4s/M18EUVG",
-	"m2+HfCWWVzCV1z2VceOy3OT7Lm9aCMJ0gWm5KYP/507nKTlrkXaHHJ+QVeCmCm7TrVZCHUTSQSTtpUja",
-	"xxK7GjpxWmhXWy6tpgof0Tim3jhcWn/3Nkv2AzgpzbgDfVDQIZn5ef/73/7/CuE+YkZDzN9bDVDnnJTp",
-	"4EQl3th6Q8uLyqF0LjeXQzrVxo0UloTNoV6o/NPmUs04eXb8sAapLNsqUNK4u9GxrpcHba6KIdjcv/Sm",
-	"fLzLkK/JXTKDG0gZMCq2Gv4uusDrC5Ql4qxj6/SHPGBWbE2oUhMZxc2fJyPgbHw0jp1uu33cqi3JmP6w",
-	"KQKzqWw95VEBAm4ArP6N+Q44Kn1OrczhIR2xo58nbGTEDr9hfk+Naef0idN1nrSOW8eUdTqDs7Nnz560",
-	"Bx47HnSeDY+PGfPaA/b09BnttI+9Z0+8s2Ov9fSJP2Bnw9PTZ1677T097YBwEYrH/AY4qCNkFIL7NP3E",
-	"2fDZE7/1rP3s2Yn31H9yekY7Q0Zpyzs9pX6rfUqPB8OTYXvQGbQGzzodz2+f+k+89umgNWy1aOsZJK//",
-	"jTndE8jed514nIQDAfDsGIdbIrPSPUkmgaQ+eM9rrTltFwSd60y5D4WRT1qtDUvLUqLaeWlZxoFLjaz3",
-	"xjrB+xjAQ5V4e/KM/P4MrXKQaYhikynwo4CqmExoBHPqa6Lsnxv4aagn0gMGvYPif6OI3zBlMunRXAqA",
-	"y/vM477h6obVuAjKGGPRWPdK/PHNi+9d8ub19xAde88GbwiQnnLJm2+/w5jZqzfHLnl1cuGSH0cjl7y/",
-	"+MnVd76Cixev3mJqPFpe9JoJG7MDkaMHpHmAKYOC+KjpCnEl9Cy/UuQ5Dq5xOZswEibQmSFirElewlDg",
-	"zRA8jliDCc3oMTKpB6+l/JvX33dJMoGWE6b23phnqZnqEp9BhAq+zUN2JbAYnIYsopjozwgXsYTY37k1",
-	"a4emystUH2GQWkus/hxT6tsId9NOR//AhBfNJlqnwdXgMQk4w6z5CxKxCaNxFlRWNGSkz02BVi7e1PgT",
-	"m/XTZhpwm9nQNKBqArVYIGi7dhgdCU+Xma/Ndoeicxnl6/5q6knnc9HIKqsat8JoaTAtGMKYmgIQOwdt",
-	"fR/bkUK+uyHoWEoS0GjEyKN2q0Ve8W9cczpJ5xT/1BOw597Qh/VTyMd6oO1TM4IZYkQPIPdAL0geBbrw",
-	"WRZO4pmLHRNwoFoouWm7HBhC2i4BXLNgBbi5AXNBJvwTCwwuHb5lTBGXrG+OjHsl5nuHWA5VXLuFo2Dq",
-	"G2SCTVbw/XoStmxAb419LcoQqBrAagqPlbsr9G0Zl7zbACngf2n6P9J70UAFp6DzAPJH1/kfb779rtGG",
-	"Jll1dYmCTJtEepqxKVnCl5YVJqZs17V1MXOMCdKPMLk/TQ4ecIF+nYWUc+7XykzHKa2qz6ZzXkzxX/hC",
-	"Qc+Zn3gf9R5rH9CBAnqcGkrIFWRx06pgMCum4GSGGQ2wLCEF5kxVKjMCA81l3lhiHGTa14KRsMCNOTJj",
-	"V1PamH2iWtiFNOjmOYE+phRgNQ2TnWK3PS0wsSVj7WrQvCPrgzVH4DBl05BQ7n8nweOD2n9Q+9dW+1fX",
-	"8Et9XUa7fsjx4rwlUeoZw0mmCkE9OyKknxoDkHDt1ulZ60n76ZOqFrir+8+OPue4/4ZhZtBF4NcslIIQ",
-	"iyGdafZeCqtY0Ag2c2Mc2NiBjd0zG4Mua/kTvRdO+9tcHBBHtloZuruxoVthKvvj6SiF/iiMFVysExqP",
-	"czhjeUbnzOtQqyCwVUe0AT7UmM4qpjM1HyY2hr5JvzGBiDpx45w1Cf4OU9dtCtRjes1SQHUImqO1VhpL",
-	"rogkb2KabTuQPM8BXaz07Thr+RPvATfzFmVnDwN7tyovz01nEmwiPmCBiycR09ituKjNOLansxzldqwc",
-	"MyQrtUmrJ8ADCkT0FqOVpqFekxy3TtIQoV7qBW1mTFW5K0uwW1UgTdKtClaQc6TCFZ8FLGbABZ6k9e52",
-	"1Fl/5bLIoi+nYkN3y1vsrF+DIQ9XuPW1FCzPK2qT38QfFqnvVifJFxfAb+TR16s/iBrW18WyNs3cB7OY",
-	"qfJK7srXlYNMm2kWqB8xThqwnqrkHAdTOlMlY1icgHUtfcvVRGraROZV+r5+Rk591zbPM66oZd9YjVd1",
-	"Wk/2cXs33sgqRlLcWbsfSCqLMICAsYZRGU3bS1dej+OkPb+aUIo5CSifk1J1JjHni6dRvOsg27eGYa2v",
-	"dG4RpephKKHbk58BF9eY8/Zb19pLw6Pf2SiPiV5BUR4IcyAHE/rqq8jrG+0G+AfAa8kJEwYsIxupUR+4",
-	"IpMkmkjFSCJiHmjSZp8mPIKCYEEGbEyDoX7ldCwB7QtqL+FpG8eEUGei2BLYrHN4r/BVFjLLDYXPaxgh",
-	"vTbqCM4VooZUzKBuz2J1aaUF7lRp+Mf0uTlZT4NJjZfU0Md5W03GLGlFXV1G/D9wcb1JQ3uzIZjDCc+s",
-	"YVHoQaxSyrWiG8uckVLXx6lxfSzOA7vmdp1xHE9U9+iITrjtzN+U0UizCqDzo4u/vLzQ/+ddPL/I/m/d",
-	"dagSi/pb5+SasYnJJTDdrakyu25oZ9eC5gJxbbG2kzEfDh90RV8mbIrd/grtibfAf3POryoLxgDzHXda",
-	"JvBLptzHoOGYj8ZAmUBh8yRl6pJVatLkouIrkvEt7tvLdBYHU2OvTI04tzEHY+NgbPzujY0LokKt4Ey4",
-	"FycRyyt1B4tjJxZHhor/OzU5ENUOAOIxpcSj4qtM6lo4G9CZFUCWWzvk3Y9vMCns0VmL+MiiiaGexyjt",
-	"U7V7IaTDbwlLAFR1vkJ4IQRhbzck7FHTs8DGMOvGHAw4/RZiDu56mWOHQPMh0PyQ82UeZghJDLnNFabI",
-	"PSBBGDPp/CxX2Z7UHUSPAFTydyuJXuZsPQCfj7Hvh4X5ssBJw5zEOjdHz8gZkFIAkoS9Q2zXEhBOC1Lr",
-	"uJUXWEvj4+e3tYMsESuS+/coVNb0SmG1LbRg0aJekVhm3WxYoNg63pmf9Lk+hL035Vl6GYtRCRJSH1yw",
-	"LIrA9NoGh/JoxBo0irTJtryyFaKHSRRhrQi0vNGqWJ8JH2qg+7ssX31OI3aRH/XDqmGFPj53XL4K33Bc",
-	"Bz9Wq2j1srRylDzS5PsYUwxi8gjLQW1b0PkJPK4YZ0mB6R0WlJrmY70U8FL1pjwI0lrW3InHOlw15hO4",
-	"23HXV7Ptx6we/QctlRIRkz9Rn9MY8BLq6OI1P0qfoXosoxV0xNYp6KaIaFCAOqijkW4LjHiOfnddewmw",
-	"pRETlSC10MsNMWH0rpr+ePopl8gbFhHbsNI28DUv3LcSzBfCtLDLc25j+/t0ZtOFOLZ2g0Z/ClFk0c9n",
-	"evhhQpE53V8pomkJ9aqxnIJ1z6IbVgIJa5Fg0fKvUYRHatbgmagC91N80Hy0z7xR79qIkUd9IeMe7cHI",
-	"+o9dc1Pa1tCGNYcJuuWirI1qYeG+UvbRDEdXnxOTE5UhgsBUIKKRW5JFQYazmyOF+wXwXMYWa7G3Es6y",
-	"LlO4S9TKg3i4a/Gw5qaXozriHB5yjU4qcSrgHBF8GIUNLXCDRRGzqYp/9Dn3V28rII9lIdpFxrYhSNaB",
-	"aB8Q0YKfqbD7e2F3L9X8bE/nOkS4RwUohZGWufMK1L7LWNztrOde3aC7XLgqDf0PBswEPZ3QJeQ8jZcB",
-	"nAUdBIwMZuAH4H6J59Lk2hEa6NtnpIAzlsKg6du8QKq1/ZsbK6oP3sn5k+T+W3zdnaBAHgTcAxJw++hV",
-	"Xq5lokt5QbwRuxtlvuX1tU7TlFYwVe1Tfl8L+zbO9Z/TNn2xJQ6iXwC6LjgxpjIJfMixzDevQW8ljQnD",
-	"RGM9LUzE7Obtef06ZmBt2AwgmrLeoDIiiaAeRA0FB7SmhcVskousuU3asYaq1CEuI2KhXa3jwPTFaa7r",
-	"ENe6dn617y3NQC+qFY12/1PuZWYJJxYAiJ0uMJ8enbMR0sYq+gZ45ZeP6eO9oYx6eq8L78mAZedfoOTE",
-	"iI9KRNb6TCG/yFUd1bmy+7n79lrvkRTycyUq5kFAAupdq30D6F6VoQD48fIAFfQuilxTLBozFWfdtABE",
-	"7I6CVBVtq5/bMT+s8BRCPd85wKr9jOM66Sfrg6vafVVpa1zlycoWqfZaTaxV2x8KH9tzqNMUCrqkmRL7",
-	"BLvu97ivD95HN1v1hddYfam0AVPNsXbadZo1gQbIJxwNKzMwXOtiP9gd98g09LrzcJRhE9XhKLrYHTDP",
-	"zlM+s28IoL5va8dMVuiUqkzfNGEWkxp6kbFqDEth+M10UxtQ75o80paqH9GpgI7yiWIG/YdNgxmYsWMW",
-	"+GBKXwmqla0RFVzBUXqsjWlvbLs85JHesMu7nDBRbOSewlKGEnW7rQJJ5gNWpnVccQHme8eRR/30373B",
-	"rO+S3N80TiNbVwLVWwReLe35mEF4IJyqDWylAyiExMrEmwlepR0J7i9olV+DRRZhK9fyK6dPZpO8kolS",
-	"tBbbrMH4zs408cFzKutkoDkgdl4oZ6oiZtEk0mvS04fZKs95BjrMM1A8J710Mk7GNtVYK9P5E6+cVRnf",
-	"HYbcDnLvbuXeijv9m42zWVG6PM5W0qW3Upyu3zwttVmO2HDIsKlHlfXynYyw6hqOQ9YXF/mzT6Qot2ps",
-	"8mzaQE2r50ZmTqhCWGxAgfXpDHCAoczXb5L3WlhdiUyP1qpyQWQqaHRqDqzqk5gFgamjhY6kJJZTGvkK",
-	"Bt4lFGpaQXJB219jNcgkDvgNTCGYkcGMUDJjyiBV4528rmytMrRe2PWttrgWvHeAha2lssQCEiGnZfZO",
-	"hUFB4/IaSU20DZsdtBgE2JIVYe2TutypY7ikf4uUzHZ77c/kD1DdB8/O8u1vjGYHWsEy6ZZ7BHcKXAr1",
-	"2OD8gdFadpXKr0l8BnUDYAzuUPc3Dp1F3R/aepNY7pENsCZn/JydsS3kIZR3j8y01L2rvzroMNvVYS7H",
-	"LKWSvYnKLCNxyDnQhzk36j0h6dKgeW6YJRHznMDYZZoB9mdf4hpmAYPGesol1PcjpqzRP2FygpjIcRIJ",
-	"EsudVjHYcR86cG2/A9dvp5hhbbFjiFFIaBP57tW7NNNDJpFFv9hmbP84q/nFPpauM0GPWsYF1ov90yGD",
-	"LpbK/NHTJOd0nZfopwplJNCNXyshgAZJaVfQrXqSNWnv2pN8e4wQ3MljOc2y5D0qTOccA4S/b118S13L",
-	"7xiNwJs7hDZMRCThgEWEfaJeHMwMxIuM0hOP4ELQJxbSDNiQf2qSC3WdRvxN+w06ZF1I62eBYqYtFYCe",
-	"WRnyP3dZyiAIa4SUB1ZsAePCqWZ4rML4b/Vx1WbtNRfpvBHlxvp3U2okRmYWUF313JvVnl59//16emsx",
-	"tNsYUH1eUsknVmUD++hXPQiHTYTDigfgt+purdGWN6ttSDnIdtrxWq0fXAj6X3dYypAO/Z4cCAdivWdi",
-	"tdjZeAr2sCX2snqG2whvf7wL2VDLnQuGzO+ojUaNnhl1k+o7hEJiEt7GxWi1phhra1vb7oiRI3qTx2kI",
-	"WEhndWNoqx0xDnz1N8BX9zGLvoZS89zUx+9GqbnPIqldceSHXhy1KcM+FEUdWPuBte8Ba7dVUsY/tqw4",
-	"ajNW73OlWU4SsTo1DV2THcSE1iZNM/pAymuLajihUSwY9N2+NpfZp4mMoPEx98YEimWgnTeZjmUIvSAg",
-	"l2cUyURkvHOF6Fd5WOvb3MQOka3tR7ag/AFa+nNVyNeqGMV8Rs6KonlbkFye/swNZ5oZDKjiKosXb1K/",
-	"ulqK0tNb8jFapykerqYWgOobsZ4mkQl8zYcqEvZJ71TNbz5pr5kWBRWuNiO9Vz+LY7PQVUa+u45e5Tji",
-	"MmQumxmJdzOf0AFGOhaaGr+12fwPIynKos9Wy4OLIMiFtK1scm1SJ5FC8yRkeP4uUxle+kzEPJ59m07h",
-	"wPkPOQ07LYNLNVzbyAiWzN5z3F5Ble/oe5VKANgUX9JutE4QckBf4GLUM9Fkp+t8//K1XkcIy2r2SFrt",
-	"zjE5AZ16LY3fLPwkw0ffJTjjPC3vaRJDLi+WmxETP8d+HmAag+Yp84kMYzmFJm1oS00S4cWJPgpN8s4a",
-	"7NawTWdvwHkFA47dtZja/fSGvi3wwuO5S3RGyKWYTRjp6wH208ozCj18geoWARmpQBE3szWDPK5KVJg/",
-	"vfeasbCEFW2HvcxzirWJ/GGVfh14/equmgXCOOQkiEXJsT33juW1R5/T/id3lqBQwvT2t9XMgWa3SrOX",
-	"xb4lDyo3YSUC3KMiiGysJVGxHLnfUaJCCtAth6BLuVZr1PYpHnsDn0BNcy2kdEBRWNr7ZPU8B62+6bOv",
-	"0C41zYwHbLWEh821tm1nPsxxqeO24VIbmFF7l/5wYNa7ZtYPPN/hHhSm+23auDtOX+oegAwMGgQsApNe",
-	"MWN62w8THisWDLfJ0udyJ2xrRpM/sVqfxe1x9d9Yt8XfMVcth+qBAub5m1YZT8qvOwd+3XV+AvK7J359",
-	"f8lq98ytH0662r0z5kPe2kF6HHTyLSSqlXD4O8xZGybC06tGg4bPh0PuJUHMb8tfQ8Squ4TfLU1J+C4d",
-	"64VSTKmHmJZAYeS7yEvIfclxnfyHf2+tIw1ou8EPZ8HQcQurU8me7pLle0nck8Nhz5ch5UJBd2/7m4Uz",
-	"P15BAGgmDM8pXKYwTASsjhg5XaeNbDDK/opYyDT3x18sgj2kwrHsLr1a2JCi62gRM6XBNV49dkCiAgBr",
-	"zwx8o6ToXSZElHGSXSdFYK+COskQGY8mtMD4HkRCxEUQEMU/pU0UFDRhsER5ngoNzUPSRgrZLapJ+nPH",
-	"rE+A9G17yiRuyOHQdr4sbz2hWIx5CSqmMVcx9xAtKJbYlSKJtDjabU9LhCmcA+atyIEoO7D321iyjKnu",
-	"mP9sRO532YzyIHB+gwJnk8P2W83MQBm2HCWiVHrdtf1y9Dn71t0laVRw5Q2bhh24x4F73Mo9oN1h/tDt",
-	"hZOjWqc1yBUrMoM96smZH21ZZ8k8u9klVGZNBnivbTl3t3YP35G/HU3/4Mw/CNmDkN1UyO5jHGGJym0K",
-	"3Utl7B2GEH6WSSTYrFLFNqAG+usR9mhgxDyzy+jBH/GTP7DRA4sZTKTi+tc7jhfYzziu00j/fahh3BZv",
-	"99mERnEuPHvaaLcxPJtemkRZz4BQCtCRtMKyELiFHycBhfbJz6Wg17BodeXCieM6ofRhGROgBrvfWuKs",
-	"F/+VuUG++uEl/jTx8CuvfmidmV/MoL+hIb2WO3b7ZyxgTysgoR8QG0Erm1wAwHLYB+Lxz3EsYPoqndc5",
-	"/AtQjUt52W7c7/CoYBxAoimBI6lXHOkwgWGBpNIM9YYGMA4aMt/N5cYX3PaulWH2CVPUCJmd9q1Vvv3s",
-	"VN6rR38XDKrAdNZkGWtQ+wMthTyIjK2IjNXPy6GQkmp2Paesb9tgOPocsNHdOecLbHV/U/8ORL5HRI7o",
-	"bKMHBwi9CrHuj08dV7rEIYx84TePCb2J4rft4khQXOe5UKflrGVbPcSyyAMf3iM+/NBBpHeoPN1nYO+u",
-	"GfgDD+Vtg78fAngHUXAQBQ8WdHpRENxhIA5ar1ca0+8mLAi4GCmX4M+YAY392gdMcR/9leCRLbpW05L0",
-	"XcXqsnWYvYZJHbBHD9ij9xO3G9KQB7Oemdcv//j1v375+6///ut/OrZ5t7ny63/88nf9/7/8A67V5e/t",
-	"rMeAoDG/YT3comLjbhqtW5dp3tZ1LiI62HG4bY6K9x911JSBIE98MPU1gtCAU+VCZ1B9hIgyrN41zUJt",
-	"OCrU3IaOoB0qjQGENNXuQjrD7gNDGTXJPIopKtux5uYS+JfiYhQwfDtXhJJ+Rg395o4bqgI8VtofVcxg",
-	"WFXhtrlTea8xtzWZS02GUaT9dcn2gQbPft98e829PgS+aEEIbFc1P/qs/+fuIl6LnG1/bewDeW6JPC/H",
-	"zB7VhxWzqkdn+xOtMuMs8XYaqn4I8aqlGtNq0auN9ahth7BMY7iLNDdrdQz1BYvlIUayDqx1S6z1oUeh",
-	"dqHJ3Gf46e458gMPQG2NRR+iUAc2fmDj9xJByjPxu4wdMeZXx47eMs0WvZj5BG4EfB7N+ZiftgBKmZdH",
-	"FSMxoyGRIpidEyFTwiUBo5FQZCynJNRqJ5q5NGJ3FF26EqXxpXcT5vEh917DrA/BpbtqaZpFmMb0hhEm",
-	"IMAEISWIMMGvEGaCoFPFCKmn+dPeB5Mwfq7iiAp0l+lfemqmYhY6XSfko4iKuHeTBIJFdMADzRag3+mQ",
-	"+0xArB1qayOmrRZ8xfbaWR9j7a5QPOY3wJEcoVWgQP/M8fP4hU6j09pxqChPkPsLxKbMKJEJPpQAkVaV",
-	"c/tOPBkyZV2KjOhT2iTvxxLiQUMufEWw+2pU5PoQIkpTAs5B0+VipIXrgHrXaX8SU08lKqTCdoNDeUA1",
-	"PZMMBk7zeeJLpoDBAKcxfeniuX50ZVICv5c/lvcaKLoT5lJC9WsR7D5GiH7nzHidbfw9g5QVOPtyxj5I",
-	"hK8PJ5zvNZTso8/6fzaNArmYoCNyDM+0FdFcWrFSpjZi8RxHuyfz90CdW6FOcIKx9alz5/BfK5DZngR9",
-	"cJxlLkYk4jsK+lwaxQydil1tOSHlgyJGhW8VIipkilxb9DGOqUKDqzwIVKIHVbgWSxgJnvfNtKNth38K",
-	"zMFCOcH23HA2zbdWeNJotZ01TZO9CwgdWOlWWOkDg3pKYzw1OepmisoRE/cW47lzBlxqM1dz01zftHKu",
-	"mutorsiAjbgQ2kqW0brMlgl/O5x2t1EcWK082z1dm+2+EP6B6R6Y7n0z3RfCvzOOG7EAjqka80l1HOY7",
-	"zMLmKueT5D5zydS479IAUTxmYZNgiYccklhqxpSIgClF+uhQ/xfww/cJVdfKRHFSdz0Q7y4rft4W5n+I",
-	"yNxpuU+dYMzKJT91ojSHGqRFWYJAqhHzGL/ZtiCgT7Mo/4RGBko44pqhAYSrXsBoI4hWZFw3rPakOzsO",
-	"LeU5y65DS2OZKDaWQc34UjTHBK1o+UP6mn2LLemFw2RSxaIbpshAxuMu1pFC2kI6NwjHqLGcgsxPo09c",
-	"6H1mRB/SXGRI07epm42nEiVJTPR5VTGLmD8fIjJgfvN5U276BhoZZwcvLnOagvWob/7Vg8vM7z+2aVl6",
-	"MJpYMNdBWwKUGCIiKRGRR/0FwupBrVL/cd5AMJLQLkCoWHDDlGtDWDzyApg6kmt6ITMkavULyh/6+w1c",
-	"LbC3FdjRypxlLaawj+Grg1DYmhFSIIXfaIgrJ2eWx7miIl8oEzCbGC5Hn/N/3l2l0xx7uycvwIFId0ak",
-	"l5ACUtj0vfAW3KLgmbBXDarbn5DX3GBLPK9zNH6HITCtuU2YnAQMuzWOUVGEqBgGxUwaELIMzUBqxcbW",
-	"LqEq8win9emLOiFXdhBbgAvcTKfberhtgftVcKc1DbW9C7QduP3OuP0++oVvU7HSiNzOVax7jM7tXlbU",
-	"i9Ztlb/nIn5bC/OVBfm2w98fVJAvP+W9C/IdGP6B4S9h+BgN3D23v2ERH85+3wz/Mkt31WzaGzPvmvmE",
-	"x13iSy8J0XM6kPEY4qOKUKWv0wmN4jsyB7gisDO8KDBqlerCjt4r+z8w2AOD3TcG+xOQxf3w2PsDNdgT",
-	"DvtwQA4eotr8O0A4ODD3A3NfxtwR3aAQil+GbrABs1dexJg2zqvz6qCZAY2ZismQRyq2mXMQjSoUwg6p",
-	"F8toBfyDXSbR/ZTPN32XTfthpdPhfu0iny73Jcd18h8+AGhvEcdGUwyeO/y303W48PkN9xMaNCfjmeIe",
-	"DXpjRgPQc2yr8+wmvS6I7vZeJuCTG0oJTF8GFLmPE3F1DWnP2pzSv3T0jqVfTBlSD4F1mgZfx58JGnJP",
-	"5b47f2vxO5NIxizNdUy/BllqdeXXE9j1mEWTSJNHL1GZ8ga/Q8lSDodnONwAhyc91JV7VMwVt3/BBJPR",
-	"iGk+lzagD0DI7DKDr5yt7S9MRCHtn6g8H34Y/XvnNr1PpoyPxopoElOEjigXKiYZIRipqLQ5AJXIMJKv",
-	"lL7FY34SMdUkL2MECjcv51K4RE6YwDYUYAJAlt8Ygcv1bzIRmrELj2XaMfh7pBjyKGTYYeOGBVpeLwW5",
-	"MAPcKTA5scwBuzkLlsQRDcxQ3FRvUDS04yPxlHtG69BCwnIdmwSY00NSLpFaSVoGWo5hpQ12OBYkx2vA",
-	"2aX5TVXqYDm13TNM+qoiZAfSoq5IWJHNb8gVHyxa+0FJ+N0rCZud/N8zfEmFxrG16rRMhzn6nP777iFM",
-	"ylI/K8XTPiN5HpjbgbltnbmBypsjgIcBAbMyq9qfzNj8YEviMnnGuFlQZkvM+cjYSfcUydrZclXZse+1",
-	"WEkrrkKAJzRFZZkRClGtENK5bK6utSm3nydgzFV4Uc6IXS1dwDy4LTvtfiJgRpjpczLVAk2vHBdD5iEY",
-	"ghZlKb8Nmc+TcGPLyBDDfgFJwJh6t6xGelQWhE1bSxojbLK7VpGO2VNzy33QbQ66TS3dpnMHus1Dg2NC",
-	"IiIUXKTI5O/e+LrPNJV7F+4PJ0HlYQvqQzOOg5g7iLk7MuEfmJgzSTsVJvwddidRTHM3SBRamsPjJVHE",
-	"RAzBszGF2F7flqj0d5mJ8y434AeWfcOFx+467wYw6FwHP3bItdmamKrLus/WZsQF9MDjRguQBmMaJ0rr",
-	"cIJ6+gBSwREaL6Ke1gHTG+SEiV13FkkpcdcJI96YB37ERHXOSMbWsLwdlwvTBeBpl8gbFpGYFxr4PTcv",
-	"3re8kfcm4QAiOXqMmvIg4oMqCBLmWE7JkEbpbLlqkhfCV/iYYeCIKWV6iPh0ZkNEpsgf6i13nM1h3qg3",
-	"Z8TIo76QcY/2YJ79x7fANOlXm3LRuCimvkoRnux6wExHkgFUgEGFgsWcjuXcglalcGRn/l7TNrbBLNag",
-	"8weaAvHb5N2rb99vNY6fioNloXzUWizFq5iKQp+pjPOvr0Affc7+uDuEpgIL2l+7/kB01USnDSqQw/ti",
-	"mS5VqCC8XJt89ieobFe4zImap9OdRpSrucV9+px3s1QP3+G8ifp3cDIfhNE+CqN99JQu1+jAWVomkJb6",
-	"SdfW8GIesoALVqnO/ShMT0wuiP58BLkwPGQucrSIeQzu1cQHDTSpiomQMevqOxn1xiRiSiaRx8i0mLH5",
-	"lSLKkxNts06YcMFIvhK5cgWoiZQRtq+SIpjhGzSnhErJkM7ItZDTJrkQFlBas9UpwtVPJkyYvle4orEE",
-	"jkukcAkXV8KTPlPnePuUKqIoN0kUxuY34+axYsGwSd7bG40fEZi4S0IaXTOf9PHXfvNKXIld9qW+tJv4",
-	"sHzGd16oifWZq7Se1meIp/leKjsCyrVuN+ZrYe3JMKSqSzxN9iJ29UnFfBzXYZ8mAbR6Qb9y6Zjtewvj",
-	"5jELgTmF9NMPTIzisdN90loYu6uvv8R7T1uuE3Jh/mqn99IoojMQf/EsgCiajEKnYtZw/geZDAUzTc+o",
-	"YsFhsrzo+q6hIG3JE16SzHScJjOZkdWRbZ7tyQPjieWCxLph0SDnUILXPhu0h0+8FmucdvyTxjFtDRpn",
-	"XttvnA5bw87wyeApbbcc1wllCLNyQnljO2bifpvViyMKgUZr6MLFuiP39chN+AEPmd7YBcFaSPIy00Qs",
-	"fKPz2rDmgCru6d20Q6QTns6447XoyWDQabT849PG8fCk06DHHmu0hy16NmzRUw80lXTGGdp+cdo5FWiN",
-	"KbcXp7yRf9+yzF179wsiuNQifXHDohmUM9quK0aMGVQBlAf7VhS6mtaxG2vwFpss59XfyDYrxgMqG71N",
-	"xzxgVyKz3ExLCMR9ALUG21WgEQeQkKCJUJImZdTv/qaH8k2B4h6WRfdCYMMOLG01BcKCj8YxUWM+jPfG",
-	"sqNCTY1JMRlLrUg7PvM0a/H1GDVrVZh9rRBwZsCjeNzTtpDTddpnZ2eNVhtNquxKbxIxj6Mp5MwYjZab",
-	"gu1Omm8EeT1GTH/LaRBIx3VArbK/vqIh9WVS33AE1mvzcYDjQEbOMNK8BnrWgTDBrYPrzJNChtzTNwi4",
-	"SgMec3z4+5ev9e+QMg9jgl9//Y9f/q7//5d//Pqf5Jd//Ppfv/z913//9T8doOFJgnAvPaNUmEZ5aM+i",
-	"9ZEHEzUWasSGLDJd8y6+/0sD4HaO4YKVUHNPddKLVQKSfdKbNi8qc9Zw2s5qibmbbtca5m6eph+IvVsU",
-	"ecthfYAbh9RnmyYDRYxeN0YBVaqBnXyrM4DejyXYn1rEjjmaqyluDw+gTd4MjMhExDwA1g+4BDELghR7",
-	"wJaI6CdyhiKYmyGjAth/zraMI8qDLukfoaxmN3ph+5rT9SFtr8f9Pob3eViRLfSNnuT3eo5vzRQPDfC2",
-	"3wAvs5BwP/VKpylEEP2XhTsEJGeW23z47IrN7rIBqLFMAh877g0YE9loBjNN8flB0SBAF2j5WOQNi/yE",
-	"7Sp7aXW7bFHatRut08vWs8yoqfk+doLUI+q7PSlKAutdjmSiFQ8uSCK0IPe4TNQ5kPFYqgmPaZC1wxyz",
-	"iITMN6uSdRL3EzY3m2eF2QBzmbvjSfGORZGysCbbyn+a5y07t5P093vAwLu4gPMyAwZnUvuoIoNIXrO8",
-	"WfScKpAS65s+H1cTMGDa3BYWx1SeLC5eGgWfX/yNY+EH8ts9+a1LaQ9GrbuVQt+iq50Z2iRw71YpdAvO",
-	"iQo6htcFLGb36Kb4ZlaMZmpmJyCfDxZUH4lHJ63jx00CWYU/JyoGIPG+hcWy+qgJzYSExgCL1VwoT04V",
-	"iXLvRb36YlywEub1IFwPngyNB/Myz1iyemuu9TqZxJ4EDSpdbmdtUn9uz9hdOCYOPP/A8++D5wO6HL2N",
-	"5y9jyYnwAzz0a2tut2A7+OyGe4yMKOhiPjHGOfJCORwGXLBu6muHdsA8ytywrg37Id4gVeCuwH6/QQA/",
-	"Aj5RRIWinv50k7yg3vhKYIwaAA37b358d9nXrJmS/oTG4z6E4KY5KER0+Wujt6+FQN8lifBZDv/PRM+h",
-	"eV0SQMMK8CgHgXFas2DYvRL9og++75J+mVfeTKryOpR4wcUMprnv6tdnf+OdIQsHLMJ79fLgv2644ubt",
-	"EVNewqzXY+EXfAu28IOrikV6xxqa/VEvVv1cxF9btD46TlSfPOr/Uwi+xf5jvc4YeR+YSgB9q81TMKHe",
-	"KzFgYy6wCwgo6DcG/NAmXrjohNdbBIa1XuLpWGqxyj7FeFFvD4T9XxtvEFdE0Rvmk0QETCnCsqgOV4g7",
-	"iZ5jKBrQYzP+I5wTOqKGlAfKxVMwkVAcqTApgCq97GYKR50j/f2jzM3b75KT1rEBDzHrZJMtIGTBlQK8",
-	"zJPWif7PmYshigz3MgliiIKDGwE/89WVGEif61Nm1Qg9DSTXr8AxQ/rc7xvIFEoiNmE0JooOmauXDdZg",
-	"WpXIgOLnG3jbvdYfmOlirFk5XcccKMd1BuZlUJh63HZTtz4wmtRjDxth/O7RfDFvyOKx1BOeRjyOMbRc",
-	"cNB/R0VMnU383rd6sKHlNaRCdp0ipYPWZae59pS0HJSTNNgdUkFHDLSrqu8emUVOmVBhIIaflBfCZdtT",
-	"aILRBZGJ2r/9ZMan8Pea0hrO5Cr1Ia2tnbiVYjRpsUJBttbI8mvPbUbND2bR/c8rDbQiMvOl6L5acX/K",
-	"dKhcLB2wk1DDda0PPstny+SBs/voB54sxP2lAYHxpkw2hTtcLxAC0rfSKfUumWjBqmSk0k65KQozUm1E",
-	"FGPIuk063jB3mwu/TWV0rUVTbKpt2QyEgYyIvkJsnWJWiyskGLVyKhSZsdglCKAF749kwOyrpvgIoyG+",
-	"lUaMSAgMzCcJcmUaK+QwoPUf2jxI0wVpIAVbsZ67PPSCauwh3LJauKVgT7lOo/CXSDSP1z+n/xrKIJDT",
-	"ZGINOddpzP9UO4IDhICEr3UzjNdWTMxeXAiNmG+4zqeGJ32mT4KVceahqs/DVxHFTQ6JwesoDRJlEGar",
-	"DSD34PI1AALmsLMoYsrCQ/raqil+dT6aZi+VfXVOtG/+bSgDTlD2sjRTh4saOY7pYz053Noq5MBqgffN",
-	"BxGR68kh8kPkyYZXIkhBFRZBiNm/q4QVbdk1JV4gvWvIRooSQWQSA8cuJiYBi9dmbZdQpfhIaG3OxbY3",
-	"xApEl0wCKjTT1UTaSCa2VAV9BVihrtWv/QhKrlGUMTDwe1pF7S3m9tRxoc1zsOzGdmcdXxv47gzLRHXq",
-	"OVw9OTU+uB6oWxENlNNtpW65ZUNMqb+W4w41OvNaELzwnQIW45iPxgtYO0JTUpBPppnS4LrHBSbUAPgP",
-	"VYopFeLy1igpubOAqJb4O4eC0EyjGgcCuYkRa8bVPudn23IyaKVf7YL4ER3GXeOyNOk00IID6J+r69Qb",
-	"ozU0FD6GlZgSDetTs3UuTfJ+LMEbg7gN9t0iVeiaJrHSQDSYtEqTRplleUHtRIrTgF82N2G6llYHhsO0",
-	"bZcMwJ8H/C8zXZsVHovnKEPuz1+xLhsrA0stp8X02F1G9IYFChVp2LRAqhj87xOql99ZiZ62DblQ/8tl",
-	"VPwNGyXiQUMFALsoNTG/0RRkZHo5l0A3nln92wzKWqkOEFz0JbbnIeyTZlmY1AwqxrBYCKb5F5ggqdah",
-	"LXajsZkkW3LcepY5Kad0Zn25aTcAlUQ3/KasS82IxYZSd17JeVAaHrDS4G7IVbYVxjtuPVuktFc5g8ai",
-	"kBsSz31oXzjTEnj/ar50LzhVkH9QouR4YypGzFrwRLHYRDWInzCizxWhgk1BMmp1h01i62sccxXLaNYk",
-	"qWGaVrCG9JpZeyvza80Xm1htDww1QCcsKTEBsPgowUxjDMHWzd9AulhPm7EZG7XVGODrDVjnfy4rAylh",
-	"A/BbmiDwnmprGjin1h+x6JiPxrGzokYP496WT38/WMWOdIrnSAxVxFtPiTjC+Hi1i/rHoaEww5Ot4jAJ",
-	"qEAkN6NNgAJR6ay98B4gqqYW9lLcsbcWP+K4TiP91+b58tbdV7JpFePTl7bj9DMnKoc4taq31y6NHpNg",
-	"6K3qTSI5ihgks/gYjvEjOZkwv2xV9jxzfo7vTCC5IISEFuNWkEIlAYVydnMs8iqn4zojSYO642KdFVLH",
-	"jjWNmsNQ64ECGkm2Zbt2DiGHuQ8XUW/Igwr1CvJMDD0gPuh+KVqlzqSCyqM31MBhgItpiaazzEODu3Ov",
-	"fpotEN2KdLHG+b0/l4zZod8qjGO1HnXh+4QKQ6aYDwgn3UrLjfSqo8/4j1shG5dqUcZ5khLRHmYmH0Ta",
-	"Rq6LaurbV6tkidRDp4IlqT0Rd6XYhOkIS8AJU8LdGJiw3J3xHqG0EDGLK+Pc8DGh1chaLuw63lhRHFt9",
-	"2gWHh3Jt+JcPAowJmBoJQqN8pUkqzMF3YaMxQ84Q8HvIP92dR2Nd6b9tv4Y2HOYYT7tQVPKGKjXRBiBV",
-	"19DpJcpzArA71lJK78nL8WC5ylKHRzVjqSubJ5NI3oBvvUIiPw+kSiJNXJpkMBEEcunsqbfB0qy1RXpi",
-	"3CxEYhN41SqeknRwh/S2O0ITMMmNa/snliaD2cOVZaT9Nsr4fa1FXXMBdh2Shz6hEPPvcaHlYCYfUz/x",
-	"W5YIHlv0rDGLiIKsAC3ZXnMaslladtbzALTPguhE+skhZ1b8YieoutVsBQ0uffw+3BLmOOxP7groHYIx",
-	"rQVQopgnhb+IaraXnom+jeLKGxZF3Gf9bi7FGeNvEODFUl0LDomHrw9X+k3S1zy937VOUTT2+sZA6AOj",
-	"wvMNhWKWrZPBjJiD1DDXm/NQZNnNc1jRC4GjtXwo5ijdb7aLiZ/f8FhbawATpuIca5jboXxV6Z/zpaRQ",
-	"zQbVUTfUS4zZvw5l3aPLxG5IqYKVKZC/Sa+JurZJ/DQ7lxvqY0efU+m5FX9JNrCHW8v9+5S77tbIcF9j",
-	"uku6Yey7fC53pWTEVuZMyej6zlpi3M5RzO/snjph7GiJKpOELatmWbKvFdNgpKlMV9G2GYj6JvlmlupW",
-	"JsMXlCub9zcdS6P3PDrpdB67hTTe2ALOv/vxDVR/KwuZMqc5aUvZZ9jNDcrzDavrphUQ5g7bXU6Psrk6",
-	"SopZgM3UqfsGSLkYRcyydtBgpRdDCQvxk3i2nhb1ra01vg831YNk4JaXzCtG+HMGSJh3JW5VPzqK2M/M",
-	"i3+nzIyg9pLi5puqMkYMnfzGGBfu9YFvHfjWHfGtt3DAts+2mPWW3COS23eRDEl/woTPxahnxtN3yeBO",
-	"OMQF9g36CutbraODDJiKG9ZhAh168LXIUiDSNzOF+NqCYucbaTfPM1PxYTGJ9ywINGdI9N+roLvlZl0k",
-	"zENm8dpKDAis9CStyQagyPAeqf89oItlpk2umhohlASbmrLEnyUXKq0OOM8VLJo+0AGjNxC6mqt9XLeq",
-	"8XyLxA/rvFkBwW6Jfp2SJePfejdh9FqRP9BE0RUVBzyOB86wntdXL57WdfVOwEKuzRbimHrjELCmqh29",
-	"Kzdxqxdjz337EGW/syg7VwQc1+WfNpfqhtXTLevBgyVfvQiUzKMcQVqG6VlVPgSOC99Lb8oGkxKUaSK3",
-	"5+D8C608hzxgFtFuYrKamj9PRsBkoFCr224ft+onUbazMITVznrKgwzZgA6gUsxmTwEknc+pxc3jIR2x",
-	"o58nbGSg8/gN83tqTDunT5yu86R13DqmrNMZnJ09e/akPfDY8aDzbHh8zJjXHrCnp89op33sPXvinR17",
-	"radP/AE7G56ePvPabe/paWdJjar9xNnw2RO/9az97NmJ99R/cnpGO0NGacs7PaV+q31KjwfDk2F70Bm0",
-	"Bs86Hc9vn/pPvPbpoDVstWjrGXRh/RtzuiftzvHJqevE4yQcCMoD69Ko0141mQSS+itGU7KgiOtMuR+P",
-	"nW77Sau1WWZCxgD3rGDivXGaILkzH/Ox56om8ux7zzIULrS8Cg1wGlRFTmgEM+rrSfdRpVQsumEgQ32Q",
-	"/xT/G0X8hinTvSYFD09dSMjLDYNxQdPUP2gi716JP7558b1L3rz+HpLV3rPBGwJ0p1zy5tvvEJbt1Ztj",
-	"l7w6uXDJj6ORS95f/OTqO1/BxYtXb4mSifAB5i2m10y42D827ZsA7JzQIJBTPRjXgtZdCT3LrxR5joNr",
-	"XM4mjISJigkdRYw1yUsYCrwZqnIj1mDQ/tUHaFI9eC3J37z+vkuSSaQZFL7d6r0mfdVjrkUPts15rgRw",
-	"e4+GLKKKgN6SegPD83xjILPQ0GoWoh9aTvXnOFLflg437XT0D0x40WwCEVXsHxGTgDMFoLMXFmo19WwB",
-	"OjCAscqI9HM6c+NPbNZPsf7gNrOhKcgCtcDxkYqx+1CGmIeny8xX6BMwYKalboQQi6D+DBd0ofMrsaSS",
-	"GZfaaFowbNP6UFlkQByjtkqO7Uh4kMFTxVKSgEYjRh61Wy3yin/jmtNHOqf4px6gPdfm/HO9DTGJ5WM9",
-	"vPapGYFBjBwksZkw5suUfJaFk3iGfYuNG0dLHCQN/R0YgrnbJlrrB93cgLkgE/6JBQphwPAtY5Np3TdH",
-	"wr0S+vP6qVBbajnltbh2C1sNHx8YOHU7Sj2Jc3JqIYLT16KAQBwwC/JbAtWLtxUV2btNCgqTIOaaxo/0",
-	"fjRQdSloM3pKTtf5H2++/a7Rbj5dQVkoCK1JpKeKversS8uiDylrdTOQ7gLzAeg2rf64WYxhwAX2Ylxo",
-	"6IvtMG8JRtgpraqppnMuNBbutMo6C1uNpaQMe46JceRhAKY6Zp+olhEhDbp5AoO+8BFDpqeXCSgQ5YwP",
-	"JyaOWaTf/38/tBpntDH8+PnJyZd/Kqv1zRnLH6zuDvuTGQRyAPGorWVibTkD56Aj/9505NXV4VIfjdFF",
-	"H3om37LaCpxjKl/rKN0h/dRAgPB26/Ss9aT99In+WcURo+EqQFZ5V9DR5xz7rAVyVWjnlUvq534K3ZzF",
-	"agz4Z0hnRDFWnTiYF6v3nzp4YFwHxrUO44I0jfxRfjDFo1Oj4KPPF/T74kz2xxVQnhyTH2tZekyeyd1R",
-	"fenlOLMtoaN6Sft0bTKi87OyUqFYEIpGGLgBgKmm+IIxvWbIePUI9ZahkbNyqegGFs22y0XnWZ8LHjHS",
-	"WTHglPO13UMd6C26zUOsA5VRxDwU6LBFLh5IGZGcqKjNNTZXUo5yG1WqrFwoQgkqRikOLvgF/z/23nVJ",
-	"jWRbE3wVN2zMSmqLzCTJlEoirW0mS6rapd67pGpJvWtmb5WBE+GAVwbuHHePROwymZ136DeYH2PWv/oh",
-	"zpucJxnztdzjAhEkAUECEvWjlEBc/Lbua30LaOg9lrW6bmrn5Kp9DXRmr7IrvKS+jKlGB8+yAvSgzmMp",
-	"ul1B/zn3IvwSsZgZZALPHeVno3axbnj7MkFHciYacFLA0qzFiYc1Ln0rBcuzirUpbxoNi4T3oGvhS9Cy",
-	"Ekle/Jf6N6Jm9V8KTAm4+mBumC5H6qp8XKly4KdZIPzbMGRTcwbrqUvOcjyjc10yhuUJeIfMa66n0tIl",
-	"8q3S5/UzkuqniVbOgbPqHfXYVKf9/BC3d+uNrGImxZ31+4GkUpYnE45dvMLS98qVt+O4vlxcTcM+m4tp",
-	"TPmCgFpnEp6JYYc1O4xHjj29djxrc2Vzyf792pXP7UVnzMWd3lcK+6Nq6eWZqT4s4sI5mmHzysD3GQQR",
-	"3tcq7DuFBtjGOXljAOVfo86djdRpDlyTaaKmUjMCXVYtRbPPUw6YFpA1P6bx0D5y5kD+s9plH9iD2F+i",
-	"06Q3SmIumAfUNYry+AaeKyKdRZZyQ+GLysWE3jlNBOcKYTQq5mQiFTsnP7ouV3Hsexi6eIlrG3W9mfKS",
-	"mi2pXY/z9kqMW9JVldfpnP7GxV1ri5Q3tylYKG1cR766irwdxC7b4eE5KfV2PHPejuV5BK1EAVywMVPd",
-	"vbigU37uHnou1ciyCaD1i9t/vLm1/4W3r26z/zZdhyqJaN91Q+4Ym7oAu2ahYvDXzMUDgX4eWcbcwsBc",
-	"FzZIDBeSGHnHxCo5o8dyJs4kdOz7J6xzE1ZLzs1VZbcYMpHakKtO2wVJyYxHGFwb89EYYW2GnoflqAk5",
-	"CNWpIZOLINek4DW8tB/TmZwMjIMyMExuY04mxsnE+NZNjFuiJ1a9mfLQJIrlVbqTnbFTO+OeKT6cf8OG",
-	"hpLQxFX4OlQdUvFdJnB9u4whtliPpRh56+PDu18xd+rJyzaJkDMTRzRPUdCnyvZS4IY/EHyw28JR/qMm",
-	"UI5B6Z3UMGyE0vaBynVjDHgCmooxbFgpcwoln0LJR5kDc5RxIjHkPl2WIueAHFnMiisWoic7DhFZ5vbt",
-	"Sp83OdMOmjMZDYawdlnPvsvuMCelblKEBZAtIJlGUkaEDg34qzBnFgTSkqS6aueF1MrI9wallvbGPQuS",
-	"Df1PaQHlDw42w0ii5YTB6rNYs038MH+3Z/sU1t6SXdlVLIYeyIRG4G9lShVwGDZhTgPF6N3ZKKZa77EW",
-	"+w0AmjNIvBDhvJtlNTtvtszHrL3zaCwTpYuIC0jmneusHAO+ERKKB54GrmsV1EZwXXBaB0QnU6buuZau",
-	"xzfIAGro2VRJw7ARhBwOecgUiRlVXpN1Ofmo8xbIBotdXJ9tqA5vX2d1M6ndmbWXw0SbARtjKo1LWPSl",
-	"BFjFyHNquZKTpWZ0sEaaYX63Qxy1LOylZ5FkyGbEKM70Mg+D8/AXOA77xBPNGJKrkeCCJHmcUNx/PeWG",
-	"xqnTARANre4Y1gQO/SGb9SMDhmZvfg+n5OvutFLm/IAVgP0ELoRW3AJFlCMcjhIKy1InqTiUYsgUEyHT",
-	"mwOJ+oLxV7mHHVfBuD1+URI/Rsl4/lWtoFV49aE1aZPiHlrf1rGwGgR1hfY1U6oMD/mUAgTCP//0C3x7",
-	"Tn6h//G/R9QeRzWigmvq+xIoyT+fvZfJiBHBR//xvxRnQjAUuGlI7jfYZQ0yQpAYsEjokMVzt23ppuSm",
-	"8dJaoO3MAn1clPSMvg6sHjlH+AAyfnwN3IoJvefkA6DSUKuSiHsOTrspk9OYofElE6MhxGf5BJ0wCOLl",
-	"T+qqOHm2WnvVKQ6WsDakif0hnOc29CtWVx5wIllJYSk/f7g3w7zJ6SQXf2YfGgE7L9DeYzuaT+K0SXEa",
-	"NEahR9s8biW1HU6dT2GUJa7VAo3vrI8coIQ4HAYSygnrgqdAipB5V+eYxRBjC6kIWRxDe/vVXs9CkxJs",
-	"EwcuA+16lqwq4tlGD2i6iKeCQi/b28vlvfV1O2qif6CZ/U6l7AWe/z0FYh6XW1QGYkDvp9iUmjmIHeez",
-	"fIBpbBAqwXubYgp7CpZ8GDMSsyFmR7j2KZvq8ngAd5G3e1LbTmrbHjk4HOzdc/CxjKNvl39vz6ILBRF8",
-	"wrzOeE7eYuwM41lDiShvgznhRrN42AUgaPu7VMQoKvSQKTvcArIyNmfFcBk4kZclgt3A45QHaTtXdx7e",
-	"s4i8UlJrEkvpAlOUYB8tu3A/KR7ReaHBsGITykVPTpnYVIL8bAngJD9O8uPrkh/oTHQIZTlW6/un7ESY",
-	"5FTh7YOEb3IPO6og4UGCSu83OpiT42tzonU421DJSSOs7wrWHgI4tdgvVIMuuEKe1+Zaia4B3N9pOFiY",
-	"0dnBgRdLzDWCbXEoaic/5nqa7ccxc+laPiUsyCeHDGkIrgvgaVGAwcq+I6e+K3Lu+9Pdx1QqV1QdonPJ",
-	"uzh8aHSej4IudWzOBBDX0CYRFedExEzr7PYavT6CLCjrgZ3T3C7AKs5ByaJqHksx8nC0PvHNoS8/6ef2",
-	"xI68F9G57rvMr+IMni7LLJz1R3lAUduaPGVDlrG/WGo2hm81lgorwCBxEhCK5O69BTkF7+LP7EMjEdfc",
-	"hu7D9DqpKDtTUYLGyPpoA7AiFyY4aS6lXW7s6wuLVPL6Ast5jBrYDZnhBRNfv1d13zu4QvVNNcIwlhpt",
-	"B6sRpl0AlmqXoD8HGdDwLpf5Xzc4x0S0JMi+5nrYk9A8Cc0d6bYf6R0rSk0gzo2VWoy/nCXTasfkb2lr",
-	"nLKWZ+frt8P7Cd5lX3VUbssoYbt3WeJLWkHrLP2ridZ46Y4ZKe+wsRF5YgXKU2LNf8WINjyOSZQw8gRa",
-	"0D2tGHkkRSmAzS461VFj2GQKcZbfg0bwCJY4kFvlHBfrbMJHh51MAI/lhPXuueZmD5UNnrYOzFUJKkfK",
-	"YrAU6xhKG14nbKG0gevAO+VSjgCloAAdOOOanRPLKUnfUgr8TEVE+oKxqO/kjHLOF+LQARyYiWYs/Yga",
-	"WOb9SyPecsoEQCqOZezacFlWM/SAZtg9uZBNqRLU9QZK3jGxqqDCn569OuYeIsllMtuIQvbnmUtX+Rv1",
-	"y/0aU9fTF0KwNOMMDagvF38O3fI24nTLUcR2Qu3bk2VBQyRxvEUFK8714Xi08oMs8UfkqGlHBQX5HLOc",
-	"euo6TG4MmpKVB2wu1ZouDlim0Ksc9Wyo6O2pKOCISXZ1ScA0pkIAANCupNJFJgz+/MpJvtIBye55BOFu",
-	"h0lCveoKqmwstQEEJxqac3LrlgurhNMIe1SMr2fTWsVGSpNRN2AvNIpe4fjc6I4lq7TIfy4/Xj7LpPeE",
-	"mbG0s5uO0cwX0niQXpFMBq6J7owbaJYth8MaTKuwWk3jiX+7fMslMiKSk11ae6gVgOlD3x+mdFlIbVsW",
-	"5g3Vb5SFfWAm14RAsM+GOIdglLCADOY+geY7TUKKnM7DSymu727w5kSNAA1VGKbumQA/rj1+jEHWkXsM",
-	"9ub2pwYTGcZ8NIYnFWM1j8D5/M43o1o9cko9+mSqOaBd+Va3JcVIcjHqTaTgRrq2y1la/QdmTMwiwgWZ",
-	"sTje0AGB65ia4Cc22AAbdOCbZapA8zxwjyCbh6DChbEM74hKBABicoCsG9MINLQBY+K8eQTMY+M3aUnn",
-	"j5bDs4iYGQ9ZPX7xHp9x4hENQV7mmANzu1KCeVmPRYwkjasjp++GDh7SeceIxPb61tKsETf9C7zkVOqx",
-	"balHeZAU9oTrsj2qGIz9CRlsLYa6tzKTdVzIhXX5mWqrLip6z+I8aHWtejm3SGuDuU+VHCmmNQCmm542",
-	"VBmIhzx2KNWS2wGGUYHVHE8EteChsYfBQdNGig7NqlikXf79xiHXooWa57v2CdxfmBI24KtGjS1VEm4j",
-	"qyNYKkNDGw6qFwNbaAcXf9p/GglKOtLYf3uPr1l+BA2QyvGGLkd4xA42aunGV2L6OirbGfoZNnOElB+u",
-	"fSTCWhCOVdzA38JX6qHIM5r4c5lPAFoIYMC1gJvqywIRCI1rMuSft4yCbiZPm46A5qhzwkyOXHsu1OCb",
-	"9RDfkKe1gdK2p5DokbKB1eHQck6wpuQbc22kmlfnFI8lmch7FmU5bpYaXL3tDDNW4V8sVp2N5+fkvZy5",
-	"UCB0Es4FA9c0pH92ozqZ0oeDmrBKKg/maxcJgKJSV7OBagptqEksXwKwnLWVlMg+QM5EjUKGS5BNzjH4",
-	"RmTtJrCq3FICtOVGB8REChBviuu7XszuoaXZhEU8mViylLmBix6gVYEaM3DQR63tDeGPigrsdboPc7hc",
-	"TcHe3SYd2eEZxGsyyEeBF1vdprFvT3z/nBTiCs67rw0VkXbVAbl0ZHsaLe9xbZl9sjH85LrSaBJTUw4n",
-	"gK1lQE+aY+K0fZHZJBrp4b2OLiKQI3zgB3bRevCL54Kddj3dp1mkrvXfe0wqT1VKslUbMKd+Y10HNN/D",
-	"oGVrPvSxtLN/Tn6QZgysEbUmOYRUBUwMCeylVtLMZK6kC6YSnROwdmZUE7tohgnsrZprZJjguWE3AKXC",
-	"xcjuesxolLbW0om65/dSnReaq0aSQfMsMuQmwFzwIVOKxm6IUyYa5BEwnaNkEu/ZiOtc5BCagijF77GP",
-	"qFvbtZWdmjAmv8CJPnGUBzgKnU6VvF/iKbB6hGZEQrgwklCBh7lcV1mT11hj+REqNd9Kc3QdqGQYJko9",
-	"hqGUe5O1lIoftwpI3sZaVuxekPI7M2ZcEcM+m4qBO/SqHt5YmEJKBFDrGey0iDMxY6l2a8A1CPI5vITO",
-	"0Yala5Pf18qnwzZYmjfQK9B1jlQsZLCnNwDsqWM2NZAxdr6HeKYl5gOMZwIrO5545i9U3bEITJt8q3iv",
-	"IDkItQwWbUhDU2YCnZMVbbMqQZNXxEvt9u41XlpNJ993rzamk9pHfH8BU9iBb7Sm8zf7JaFAzdtpNRd/",
-	"2n9qxUnJrROO8HqgFJ2KSSvc7amrjKY6wtmyvPMk5RqRckED9Ha8Uddy6jmcqKsbX0nU1dHsjqKuP0BX",
-	"AIJERp5ct6+eOucEhGJ5RAZsKAHFBNrzTyR4ItJkPl2VipzCry6K383jrJvJ4abjrDUoNebGxGwDSbu3",
-	"OOuREn6p4Pwx4qZhuXnhT311QrJgxD5pDjom1IqxyLeRX9sz8Hf/mqNyEGAd445dA/gSa/m7v3YaO/XM",
-	"d23J7wbVvdxI7ttT4eydFXc1Y7C6M3ZwyOvUE21e/HzDontDRrW/AqrdqzKl7oOiJgMGvk6mTN1znWk2",
-	"vjMS1yRiAA61g1Kq7fSUPcVDfmCxFCMILhX86EdSUPU1KS6umAp4oPd+bV1HBbk3+w6hQhpn/3yh/0Ka",
-	"8nAn5EwE8BXk/UAfsjptGaiIcqX5JLRbIlwHj4WLyX/++/8ELuEOu7vFRZzs+kd8CCCzhgyo5po86V/g",
-	"rzTW/YDccRH5N/TkPVOKR+zpOXmdMGItFk1UIjDbTshZWnHu5vPh3a8BmY25wxKAwd0xNnX2VCPBWbvl",
-	"e4nNbqN6DZhgQx5yqtZOTRs4SGDYCdgrBJvWmBO/Fuqvr+ptCOkrzOuCrdu//OPsFfx6/Qx3SfTSsHyr",
-	"28avHhjiJplw7rGhTOzatxdS3cZ8ZIWzZpDpdQ+MqiWs/IUQuExUaEXvjMZ3PW4VdW2sQthtUa2Z1q7k",
-	"YDG7b4duqa8gHebdlKX57Bvz8mlMxeoYtQthYkWb5YqW7ThvzZp26K/wkuOKUB+MBVpeCOu9Bz7Nh2vi",
-	"qKdiCP7HEjRjd4BQnEDGipVgDIMhKfTpjjOLQ9dw73GKZm+nU8mFAent3G6WyyfgbUeQxkKW32WnFaRF",
-	"K2uXRdXBd69dQpUySweFtlGwmo4UYKm4+MIG6PnTeQ+IInvGGpvhKvFPBdLr7FGd1+Z8RsvJqp2z9rP8",
-	"wfGE/9g5DlYcHGCOQ8pSi6ACB53o8JdFqUwmdA6x1ayD/zuftYFpSg6eGlJKMZk2ZyfkrARfy8NjlhbY",
-	"ss9cG70qweFXXLT9JThkrCUvUrbm/nZM67AVHHsp5dWmkf0lScAullDna3sKvtqicpidwxbdTqG++NMJ",
-	"jO3LyB1BbZn4cNKuTtrVSbs6Bu0qaIBNH2tujTWyy5GdDjZitwKIqhiwynCodg3Pnnq6u1Dlp12T482T",
-	"ZTbT6ZpOlvHMFBcNPxXFSPv5As90x6KuZbKnhJljo+aHMAkawORZUKYu4FzTveEZPzqxl4N1dTr58hIX",
-	"bvpOE6AJVLpEBC7JCO04X+1rP6KxCPV/GuGQrboA5X35h/rwlGtI5rLirXFJ9R0ZSoWVyH5FXGYf1yRz",
-	"HpablZuguLtd354X7SEIdVK9T6r3SfU+qd6HW1Kfl9QA5CPVXWMSe88dCA5IYqMj1XlpERiJg1iMrBAW",
-	"UpFIyem0QbmZ7wFwkpsnuXmSmye5eZKbzRi5jrXm8/AatXTRc/NNS81boWdMade7Z4ZairVmLY/B8Caw",
-	"jSCTqpizyVWK43mT3yA/Law/y3DcUP3xbjOay+Rejn1uIIZxK/cmhLfN5v6ZkRkVBtK5R5KM5YQRLrRh",
-	"NDqWjO6vhOn8wEaAYGuJYYFEm2BBiv3BQnPmOvztPcF7ykTExajnxtMnAxre2UOI6FmQBb2QcZ0iOFiN",
-	"ejaWhOo7FpEn153O06CQ8V3wallmpn1ZRwElz5pCUHEqpMvcpmJOJlKxBnOrcd3tXr1yS38kLCKUE9Cc",
-	"UGj4LGS7RTEb0ZhQHiFxGTLkgutxXZxgtx7vYYH21ILrq0C5whVEqyY9Y5tyiYMo/3C4eUjVXOQa+Rk+",
-	"Yeicds0wQdzf+MmHd5oMkJGOKBckERFTxMiIzr/T9hGOBTiyzTDCIWneqh9QWgKFJoEv2shXfwCfuGmS",
-	"Peyt+GJb1eEVnTBk236aY67JlFp2XQGWW1OjgLN44gqbaBO4eK6lL4u2g7pzZ+VglAcHlrvseMuZNOCE",
-	"S4QXTeSJKyP7I9GGDzmLngYliJfpZa5OK2Ii1Szg3D/N2gIIGuewerkmE641F6ObtH1yz7VPJjTWMmeS",
-	"ICuj+ZbK3lHBIrRz+ATBMKZUa4QBZYpl+FX6TsNbhMzH8lx5GGy5fT4kDTSqy8A5OEJlBlXIHhfWXs3s",
-	"2JSXDemEx/OeYomAw9Eq0lIiuN0ZOAmwgIAIahf1LacTO7iNFB+YzInBbdYjSIO5AGd9C8amk8kB8DNE",
-	"jXf434j6PZJMEylchRI3RBspo0aJ2c79VPZ5Kvs8lX0ekt4GHGlThqZDxZg4k4k5kBL+G1SUGuRbOMV3",
-	"iTlKownKO7G3PEFthGLvDDRyBwl4YjfRKvbngP0KyO41C3kEiDR2+WUTtdeG0cnKpkszqe603/ghj9Oa",
-	"LInJvhGvgxP+0b7u1E1pN42JEQccfM6K+S2zG2yPN3liiewptnEoXh2zoSG8ChwcUL9Eccw7RAHfJ9hp",
-	"1LH6hrQjQkVlTUUg0TV1miYrWS1J/cKsjnY4TZc++oN3NGjdH8dsTjRjKZtLoW6IFAFRzNJeaM3rIQ2N",
-	"Jg4yf6Ex49xTHjeVgKEFrCC8oQYoUElmchQVj8FeS19rksKGJ31/Vam5ZS7TJ6Kvu92xlhNmpZ9r2WNQ",
-	"mm+ueVz8OYG1bKRKtUABB9jy+ICFUNAcBRysRr0CTXsa07CgMB1wtR9XpcMtSYxKSesxADsXqfmCiT0B",
-	"dj76AlVmXBcUA1CyaWxPzzzr2pFiAwagiS9mhYHw55pQrflIIPCfi/GiGeafEftCKikgCJRqK/YJGxRe",
-	"MrG1UrFH7+uJfX997LtUJ/lI71iqlMjhcHutJBGRPDuMBo1pO7iqDJNukUdAKsnM9TqYUV1spMg1MVJi",
-	"OyKp0qQRrslICtZgrohdwawn4LF5Pj96m8zMZA4y1TXFhGZNNI5PPs9HTBz7HyKShGKr0Y3pekbjWK/u",
-	"Lp9o4xrF5/0AC+7OMbVC+Jx89N6ziVvNOzY16DMYchERIYlOwrGXv+v6R3+DYZ4cpLt0kELeLbSrrvCJ",
-	"GnrHBImqh/gNuUShgEdRrlnUG8w3aFt/S0KZaJ4VckCOyy6Uok7DjlVLi4fjUgWdAPgNTUW+5TmH7li1",
-	"+y+GMQ+B+3FhmLVOuqCoALPFYhmrMQdoKVXxYCHJKKYaoQNBiKEbanJOfpjnUNYreiXk+yIU+LV9xLJl",
-	"ZrXKgYzmeTMys7m0UVSMmCrBIQRi8ednr77YNWiwHn3VJp/9+Wlh8b/iFosVBtFfGZt6BgGH2xlH2+lN",
-	"F3/afxpx0jqiOF77/ngFYtAA+Ryle3eGZ+5g8dvc+Eo8lI7sHsOBu0Do+/Pf7no5VjRcqqVDzKjOWQo5",
-	"BWJDX+tm6sIhuEuE9N2ssVaRKVZfVfhRRM15SE6y4iQrNvIlo7Dwtn8dlQkQB1c00owjpg0ZcqVNQJwr",
-	"12qiUJ+Rdk6akxlT0Jh6wo1hUdcSFz7briRaRnd8OmVRQMZyBl/EvomtNUo0VhkRI+XdOcFybcuDPom+",
-	"5iJk/1XIWT8glllh5Ihre+eYGjKhxjAFVpggoV0H9CkDWh96l10vFow39XP2df/GO5nBBSTtXYRNpmYO",
-	"djL4nqmIPomJvPclAzyGXEboYDemU2vVnZP+mOreRCrWJ5rOdVYlbV+GzwqpIAN0xaXVQ7d+lQyLY41u",
-	"cCNxmjD2G9IfSeGe+kkYCVBHDmRnOj8n4CFSDBPGc++1C8EUwA7i06ZTRpU3SXH0cljIEOIx0+efhBVm",
-	"mk6YH1oKi29mPHRGrbY7SGN3icaEKQVGClw/YK56i0VkMIcQnx0FF6Nz8srdQxVz5qxU5GWbRDDDJ9bu",
-	"5qNE0UHMnnbJ9WWb9HGzeuzz1LLYPtxBBZGxPYjOTfef//4/C9WpsOm5w2PFYBvv9Ld4UH8hBTv/JMrd",
-	"m45CNnduFimqcPo8g4RTi0CQN4QONBOmm1r5ME1t0pPiBu28KBWOPg1N6jJuOKGf/8bEyIxb3ct2u72G",
-	"67FvFy1HyDrwzkbm12+Izh1gAtJtOJGVHlK7FeW9fORsfW9o7siZMdMsO/wB0czugMFDZ7kRtRuXitV/",
-	"5gtcXId6+2L2eRrLKOsVXzZ6/5bCBLhhE72wvM+XFzewv7/Ba59lP1OlKOahmzkEXq0S2Kp0Atu52jvX",
-	"macvcDmnYcimrgXROtOEFzw4x8v2tpNssP1RhS5xftm5un723KoUqcBbS6loW6UCH//nl6Bl2W+2ZPYR",
-	"Ly6foS/AF+kUT5X/Ye33XWf6fu5J505Zyms4V3bdvKRJB1XwF7f+n84o+eXD9dXb12+Sd69/vPzbHz9e",
-	"vf0j7Pzy+nb2y+vbGiouENqju5KRvMudychhKMEN/U57ZpBXetw3v29hFK+0PWXEQPm4+NP+U+1aAhgF",
-	"ZqxtYQcqI6YzRSSdgLXBYjpgsb4hfUyo7RPYVwiOw305oQ63ET3jJhyziMjhEKN0PmEHgYStZcO1QRZp",
-	"P9MJuyFX/jov/nHxonKnF7zplZtsfekHU6riZbgYMCtamI5YCGnlJ1ohVbLWazuMadnF4CzrjXPPvAUf",
-	"AkNtsQnl1gyGrWx1Wz+euS8Ug6/iFBjQDmbIP+eAAlMBgyy7Z7dFMHD9cAMs873Hh8n9JKc8zN2V5xKt",
-	"dvRycNkJr+g1q9M7p7jlJTT/0SneRbPoFS7j2d+oGCUUM1BWmUju+vTyL0EtR/bfgResvhauad4K86S/",
-	"ymsHBAvUB1CJjmITDQHkPJ/y123HqtYInrtRv7XHbEUfhNscr+G6QHr2s2LDRFsrwWmlAgoMuADjbg4d",
-	"klmqzuKkn1x3OqTPBVJMzz6+//QGjZwZ1c5e8KX/UIVN59YCuUWWaB8nEqsZWw3Do9l5jjqg4d36zO8B",
-	"91YWQKOCJAJwaj4JO+IAA2ewGmgzDR3/ApunD7Tch1cGaB9axoVXqCRmGmP2uRhc4VGpVWrvKLNBXC+J",
-	"7dhx4x0lYH7wHfC5bsYWkcl92ZDr7KeDxIOMr9on9A0yv1I31Ac41Z4y0Pkih0M89k4IQsi6igWuULnS",
-	"jMJqP9WvlCuN/gzLU7SDrANWo6eMOkSX1CWkDWE0HHvoFyFJH0vp+2kGUJDPu5lRbrrE4eoRKawRhpCZ",
-	"9pJpYj4JS81I/BGdQ+lUKCfg4plSrjKgG/CRGM8D7yUHDki5AdblAfLaC8yIDHkMXi7tUpggGxJ0/irP",
-	"xets2Y6rf7AOwY+206wseEcraJ35P7ZP05rCGQQfqWspzOp3FHZHDFRJA1nYQppeSgGtoAWcOao7LC8N",
-	"EX6ifFj+t5JRSa35ILavj/kdi+d1X4+n37dOwQVyC1+6QPa3nlU1WqVBskgmOJoJ/cwndoyXQWvCBf6d",
-	"OR8cCMgaY4MhIXFWjGkBG6Vm8K6pnLrlKM/VWbvzsf2ye9lJ4VQS4QI3io24NsgXatQCXNp9djglbr+D",
-	"lhRrezQu7QMgHXvtOzpp/MhZWb4hT6vbPn/5/fOgxe55xAT4WwB1tBW0ZoyPxnDFM7vDuXsuC9cPuDLj",
-	"XoT0k910tXBT+/xZ4TbNPheuv3zgegHrTGMrPIv3WVEJx73bPn/x4kUecD6l95LY2NLWNpUnmIqGx/bu",
-	"ZKK8sgD73xKWgCUxZXIaY6m/CyngcWaKRRiLyOkSOWHXdIrE72upJhfhmIV32+QeVIb4fwNHCckTM5nJ",
-	"JI7IhDET+A5SqQUEhRHeyeNzBgfQriTmgvkwnlGUx4E1U60lI+ZEM6qsTmR3YcAsn54xYeYkpCLi9nBa",
-	"28zbSXzihQL0xtKYewCUhs2yBkzziAEK6KjUsoEF20JJaTIzIMchuq3Lly9fAvrU95abInidEwK/0AmN",
-	"klbQAnXEf/vfaByDYZBxAPQWtf7y5q09j5aTdFs16sbTZXkFp2oXGQapTNkA9OuyVEI8Pv+GLYdaF7ju",
-	"9i//OANhctUqMlyg4born576KldYRheBi0nfsZin8fJH5p2/jSVqeVIXOKXjnaDgpIkYZWxzPRMM0q5W",
-	"Or1h4dM+eu5QIGCEziULpEjhaB5Ra6ElAlF5Sl3Sr3NK8JbJNSctqmEqbFq7qU2tVTRqD9ehZPE8QMC+",
-	"qh9H/AiKzZolEuuzhYsIkL72WILaL1jL/S7UQ6IieU76YFL3u2QKGd/DwJWs99P2Pv0METTvcrDTgpYR",
-	"Jaktrq79htA4dv7vySehDZ17Pctu6HeajLk2Us2Bv90U4He80wr5Itr3Cx5r55sG11L6WG0wXJbTtbAG",
-	"1o+3IpWzRBfDjctz2KNI6PQTdZ2hooKEcMmIPyhYFH1DBtKMcY0d3jPXZCKVcOkLNTnOa/fuOsUiO5BT",
-	"uHPL11y28z288Jo6yZzfpvyrFmWL56tKoOXXPRVonWYE2iGmpmbWA2e6i9XO5fiPgPGxQrp9qSloNDY5",
-	"rKzsqeFCvylXOgte9NfpK091ztvWOe/eIbot+1shWdK/e3U4YS0clpqyqxlfoD/gB+YT/M2Hytw2ZnwE",
-	"Q3CDOdQXH4vKzO7tHSsNaCVn4JPr+/T8vrWcNVP3TJ0B/Ak+JCB0AI12iGahFJED+sDKZMzF75I+XNt1",
-	"yV79gPQt7fRBbcRcuYD0edQHsncBRfIbqoyfRP9vVJuzH+0jzt687pMnUvls7P5TK4wg4xoE0o1P4wgc",
-	"n4EYJ7zdw+vfCvfZq6R2KC6B5PKZm4Umd4xNte8jK7B/1SfhOhQSHhEa83vXqEgbxeiEMHtfqk8beccE",
-	"wWxxcExCbOde3rFcHgY0HYEGRnackWTYbsu+nCTTrn/3QgnBJwHZGoAefLmQTo7p6NBJbZZL0rZa+Eu4",
-	"coJuWmpF0b0fO2y13Q3M2C/TzvHCH/HkLB3eBQvI7qXMJZbgiptc0g3j9yyNcqF2kPH3woZvmULuKwkw",
-	"hyaMORO+aCOkwq62ZoY4/QTgLJay4zMa2GWu+ymx/BtKLDfss0E2fIaEVdAtWjzqkgdyqD+JAlP9JCwf",
-	"65I/P7V49KnV/dR6cfnsUyv4BEOFL0ryuuECv/mLFxV+7LmnrpNKDjc6u+NTq3sVfGpRA3evSJGHm0ZS",
-	"2GHgFn4CDetTq/vnly+fBLCkpfzalJxKHW9uaQ8hOzz1O2O1VlmyuFUT/GHYYbjQHtFq2f8GFe9cYlGu",
-	"igzSHoke86kOCCQGa+8JQjn2nSaxyyoDpT6fYZ5reUrhGVMGQnACpcCOJUthLwcQyroZSKWW008w2aMy",
-	"lu7YfMdW0h2zV53hPzVzjh6Y5i1w5FxmYSm7hyOYpgPdcVGV7+J+qiJ7SzE+J9Ax3x7cUo1ilbaRzt4P",
-	"PLvi/bBEpVL9+doyHWebZfikmVc107J8t4ppMoixG6vlPFOmNENUFsUMOP5qgHrlkpnzUF7F4pCKoUrF",
-	"R1yUF9PhQ9Oyp3pDSncIWIJgM5L1G4LlUwg/VDEuLnpDuajM7BBjbE2reggWuB+bK92wB6zb0jFj01aA",
-	"x73bGnA51fNwLLUMOcWSDiQoEBggPYbKrqlvMHUZ+N3o+hXPR8ByB8aXc3yQkwnjcYP5PJbVPrbZDqRV",
-	"mcWDhIclPr4eYMhFlC/VQgGxVaFWNXwXUOw56Q+oZhGEdkI5tYzbB0nsCIOFmgLf/MARYJdoOke6BIPO",
-	"6RPO8oS1tyLiv31495Z8wI+ddqd9dtnxFtgdm88gtOPQ+2R4h3I35gMFLlOimIiYgkLb/v+BD+0H9pNM",
-	"DER1rNDhKkxiqkia7RCQcCx5iMpNXwr2boj2UiiFNn3QIfpw4FwvT+zUzWg4JnAGrIJvZdhUArjZDbm+",
-	"vCJ0IO8ZuSS/8B+WZTrKp5+QY+8vVacm2QJSSYEdTZWdF2bo/OkeZLmUo86f5YxEPCJzmRD4ESXHjLG7",
-	"/7MktzP9Rg7+YCEkfaR07sYI+AYxTAheOVT2/yvf0229wg7hhN6zf53dy0STSKoJJyEzhhHNJpQLRuyI",
-	"8DUZW7FjSngvm3A6xYR3ZzwC3ROsIKoYbcHVXcB0gMRouPj3L7V4z34A0+AolnC8H9goEceMlIastbTO",
-	"ApExqONejl8BxkROxy8ipzk2axU22OV0ax4yVFan+vwkFWERN1LpG6sSCHMGXjhrUTizxDI2gHzIV2kV",
-	"pEEKOGtfWJr14/hN44HUTcFxmlAlPE/aTLV4PEa2Wos5Zu5Ws1NmpxY3rHKJOGPnIMK21dqbS0NCBoN1",
-	"G3EMqkJ2XJvU4dbP+CmvW+2nOlM/PRde/8kdzT5kICoG/o0Ii3NnYxmDr+PKOfJBNXOqm9MKb7J8HUDS",
-	"dhBqKUUsJeosKlprA9DDgdxMvWq6vLNA466EDxNa69gjeyjlrCK/Q8ycWCHl0S9Z0iVzO1l+4U7tvntE",
-	"uPJxuyWImuwMq5u8C8KXNXBNMk+Lbw7BY7s6cNI5okagOQR1l0KigzTAmgQrC0hMwzudoY0hU1if9HMI",
-	"zELirmwAmeiWfzsa30djmpP6dFKf9qo+/ZpbwQNi3p6fLrBvN9pq/r0mu04tqEojrF/Qd3L6z0g6HMHQ",
-	"nFmKxu/PUrPRe8HQDwWO8oIfC0YRpJEzqly+hac5xEykxrNMe/133s3F1D3TBOMRKTIClJTd+LhJPsoS",
-	"SaY3txFxkTbiqYsRk60ZZR0mWJ/pDSFNI2Nua7Oy9dlFHe9W6sV+ZGfT+5QqVthZhAtIqkmX79tE7ag2",
-	"825LlylAw2jJUT13gWJu9mH7rcstDVf7LD5JMxWp0DOovUMdF2GNHNQId9lwaRkHNn1cDMwHaUzeclou",
-	"CChMmIy2kdrquhwkmm2B+Y1LfNJfU/3VJTx97Qqsj26f1NfN1Nd3KfEdhf7qMMWRt+SHXkONHctEs7GM",
-	"o+p8p1vsHy8F0763fIrCBCDaoKLOuG4KEennbEzHhYi0/yKOfKF90DrLPvy+Zh5weh7safLA8WlJOoKd",
-	"Ymdj56NrGIOnPOUlO6VF4KYcGGvJetfPH0pRSu8lj/ZTEdN+2b3KVcTEVLGop/m/WKt7jUypVmHemtde",
-	"X7aWMRp+hguun9mlggF0crImXaoVJeNXl8s8eqsEmpQzPHYWTXYAS7X0v3Ftcoc0x4JzvKxxwJsqBRfo",
-	"mNEUU0JIaDU3Z+ac9JF4dd//CJSSdTpIzfuUzDkWXOSgKiyl5RTXTPn13oqMiTzpc9FzX/fSr/tPfUic",
-	"R+ChoHdM3GQNhREix/fJtVPRpcg0QELpCu813WWZVN1Cb4XdopjT2cZ86opAQARt8rzO8vNmfMhaNUBX",
-	"0qVuOpFkvWLqr5ov1t6DMvZnFb7j7j6YY7SlITc7Q0IzDrOC1Q4SEcXs4cBb9srVmTRlGMaC5bKWObLG",
-	"MlY1YibPp3aGN3AikYdIpKDkHoqZ94B64XI91jn0e2nNW57xUebesnr1UipGGk4ApcXpG17/WB8cBU/T",
-	"FupA0+kZCzT4bBM1t9HkjBMPaYaHHGKaykOCM81VeYiL1BCVF6mOW1kmLzW2G5ARnafeI9y8/wpe2T6h",
-	"2sF+YzHdbCxJzIampjPpprzHAEQkM3ukSj4X3E6/uFmdAES2BRBZGrBb2uxIPLHcDMxBv+/kCZyLp/ts",
-	"JLM16OYq9uq5Unoqe3W45LrXWnPvD8kFVNUUBlFhV9ZkpZcNeXLwRByiPyfHKr/TZJIyhYNSvUodQIUc",
-	"jZxHV+XavHo9a8GZU7wAahiyB7iI5EqvDuPgAnINFDKVr+jbAT8yqHvumWVMmUbRwjHZL/hwk06XDelk",
-	"h46XE6urZnUb7lap7hhFX7eH5jaKUuOtee+MVzkv/sQ/eo/hsUmZz3ZaxYnCHoXCPo6Zl9Z2REfl4imM",
-	"+2AUjdJIcWGooKlPqRlninpKn61FUVWrJ8t2rOGCiWj3qWb7XJ/qLDcEd3NetZjRew+AnzOHqWOJiLDs",
-	"43euHV9UBoLsooL2TrDWyrPU8kDIWd8LfzOyEkB8w4cOE5Motr6rj4ntNcP9QCHbNcvz0Gdn7cuNtcEf",
-	"RbQT5+BJUD2OKniEbsRbT8PIUBrwIUKqzf6ygX8UkXbYlhnHRufUOakKYayfm1vCvOwDGohSPC7fSrFu",
-	"McTsGjutTQ1/lzx6j484RTNO0Yyt2dDfgQhzmsyERtAxiykl1QZciU+mUpmzCZ1OuRitBv71Fy01fAdE",
-	"3Js8KGAoJyxrJ4/YwJDYlIiIKdL37zVsMo2pYbrfCKbfG3jqL34yRxXIsJrnjkMY8HvQOnP/bt9TND0R",
-	"XEDphoeJcwn5kDt9EPGMha74axRcRGzIBfcup1DGycR1bXB4uNC+kykJRKcwsz8FRIWtTi90TYnSy7Kc",
-	"QqutFS7V7HPhUmzyeE/jBJfgJzviVtD6GRu2Fe7FOrL0Vo+ymP4e2oUUBjtO5C5034OgBHwu6iDA3Q+9",
-	"CTNjaWnM8iTDBEQlqGE9V7rQiibzxXoRLBWxRNlzqL3SXnlj711X9rSz4/Iem3wwcjuiEfuXPTe41nqu",
-	"DZtkbUDYGfVX1Kqi2DKuU+A8jx3VQWa6IqRTgG2cZOzRSwsc/Y7A7gpmtN3O0tTXmSSOyIDrodywFw85",
-	"i6MA8NBRd8JvUhvewSgAiXwS9tGJslY2F0YSCi2/USa5wA8UvWlo7H1O+oVT1CcjCbi1Rnp4PCKHTktW",
-	"cuaf80ngirMoA5XXMhOLMG57vWvaOxJcs7SkDuCwhtyqzjxFGkeICQItoKpzfgunbOugULBZBfLGmcIn",
-	"hrotQ/2yBT/cjJXtBzqveM5LOOlf2dQcczDJc+xSJf+vgGrk+XQpm15fo18/t7egzS9HjErh7xYZ0nbq",
-	"2klLO2lpD2lpQVMsJGfRHor1v0qP84GyFUxhfynPtyQjRFR6lnDsboibHapJigrsZWMZj2U1gONiv7U8",
-	"5zyrb4SkOGdQWsO3LDazqFSu9k2i1km11QSRx1Sh3W2pbq3vsdxYz3ogE7ucLImlstamps0eYPMepOVD",
-	"dOWtFPFpVnKDQn77Fv9bhhRuAVdEIxj5TCZxRAaMzJQUI4fUCWZP2l0B1z9ICRR/9gS+WCDBFBkoRu8s",
-	"R1FJXEK0MP9jNpFcs6vuPzOlxSklTuFA3WFBQwhlErMErYP16OnDmDHzM75sL6T8Vhr2N65NGS3/CNb2",
-	"kENr7pvUFUqdjzvt3pZKbzLkRj+mS+WVnEyhX3w6gtTT7Q6qw8thzGxI2FMlp1LTWG9Dzg+iXPreZiiS",
-	"f1JMhGOAavtRjAAhDqagSaITGsdzMqb30LxnnOtM57wq6K/nLjlCJiZwmRAuqdZIYocbM8POyVtpxnbZ",
-	"AM5Aqgw3sxa54xqxr4PgMR/GUjuJvmPCq8mOxAV0NJmq//hf+JdjB//x/y7zgyPiAr+6Q17ZHN/9DkcS",
-	"WxYaog2PY8RLfUyax7HmaR6Pd9qfcBMqT6Nf1WE36dRmJ0AzvMOADOag+CLMvkRtmjpHYkRCOZ0TOTwn",
-	"bwHCdkh5rN2YXSaDg+XCYa2Kp31Mh9lYPOZktzfpDBR8xNRZp925roNqUNzcKnF8G8fupEz2ErYoBp3L",
-	"4spNxzEepNuGunqvIrnDjF1v2+HtsDCj1o5ye8dFAYJpfZClh2nwA95U9f5IzYlKhM6F12kM31QMYiIj",
-	"VnMIv9hbGo24GznhIRB9a8pUT4FlHsrEcb+0QWu38+z7y8C1zoxa3Xbq+YW/p0qGTGv76Tl0y1XsDxbC",
-	"r1cvvw9aSs60/0nfAUJlq3vVvuoErUTkH2q5Rm9GoSe5vePLeh5mMDpwxCPLknsDrsy4N+FaA/Lx5dVl",
-	"qoH1FBsmMNTL9vdfgpY1Z5FJxJY6GbpWg9Ydm5oepB6n7+2cta8L79Vj2nn2vNVtvRy+eB61X1y+eHEd",
-	"fh89f/aSdoaM0nb47BmN2pfP6NVgeD28HHQG7cGLTieMLp9Fz8PLZ4P2sN2m7Rdp4tXl5fWz9os2jEsA",
-	"WnXVxK9rIE5Cgphj0r1leRTgYey2IjXvKeh7JCRoPP/8HTZ3pJjWiBe84CouPAVa+1WP+PIf+a523tKI",
-	"HnYvXxfcy1dBKzshmISexLRn2GdjT0wTKQIHlxvAU4HzKNkAH5hrlP7qw9/RHUS98+5JH3ofh/q+/xSj",
-	"+thmfUqVIX17bR8t63zzl1Qfl8MUvBsD7Z8E3ugu6CNCODij8cXgqKZRPlEfoXG73lOVtiUPAWZyGICX",
-	"WUoSW+3OJfLnhD0ToYy4GAXYDz4bXLGJ+9DO12QOMHQmgFca8ciCTMfBbngudQB7sOdb6X4S7+VMI2aY",
-	"NZ9zcGXungEN70ZKJgKaZmfpCUnsuvP9+u7DR/Kf//7/XWTp75zp/g0ZYsfivg+D9s8/iU/ijMAb7Ua4",
-	"sgkXN7RjcBw4cI0zNL13uGld0seyWbzYPuqM3GZJFXaR06QKtyHInmHJwF3wpJ9ydHdAMNSANz3pp7+B",
-	"wQi5HvdMOa168YUF5wI4Luy6RXgrDH5M4yHOAE8OnAgEY0SnBo0JdtbG4xsx4DkeRs4LaWj+D339PwlC",
-	"6NAwKBBBmY4Xw9k+z6RCH5JbptSKPVjz6/b1ol7pTla+MeLza/IL/8F+88xdjftzxwXAWmLOSVqkIkg/",
-	"5/04+yub99O9+CSsHCs8xd4N04Bv+zSOrTR0e9PHAzux22Ylsn2QyOd+OnxuRM0DVF4aQo+TB3Jd9uDQ",
-	"Ka1q4hGynhy3yYXMfaM7S1hwmbfsb+AYGjlisIYLLMtXAVV3Gc7CA6WdhqEf/YSL9PMaKu1tevbs2c6o",
-	"y+5sSAUZMOisb4kmwnykdbXMVGzlhH3Wodh/gw9fS/vuO8Wx74a6kIiFiQrQy88ys2D5UGISA1gXzrhI",
-	"tceKrNRUay2fWKbJ+oll3xRfvtYEf/v59uNvf3FuHIBsoZrMuIjkTJ9ddp51zslrZmDAbho89biugnr1",
-	"cqjq3Fyv06F6ozdnqm6ZLabZhIcylv4cUNA6BpbI+XRNsF6ZpdTBmJCGLPe2xFZkzRWDtKys55KgS9en",
-	"025XYOBWOXonSWy41TcA8v8MzaA/K9HQM8tgkdF4tagVZDWQAy4ojH9hSKniXSuA+kbEXLBW0eP7TxzS",
-	"70sw61+CltfKCqae88/dWO36RrPP7IaO2E3eCfZJXH5/03520b68sHr3zU83nesbmfBPYoG4lhpk4PQX",
-	"138ND3WnYQ91qUPMGa7YDWwm1R1mjUqxrHF9tSlquDxOTS4zHYLW57MJ/Xw2AFJ5/v1l+8WL59f2W20U",
-	"o5OHARDc+1fnr70xzh0TgEKNnQk0yLKxnJEhVci3yvv3pGXAa+a57b+Dz8mrcvKqfHVelWBrngwauifR",
-	"g0/l+wntaiqyMe8hmW9N1nsRUhGy+BD6FqE3QUtg69C1CGWwd+Y4A/ycvGUM+7L5lD/fKS5t3jmR1p5I",
-	"nSw44e808aRzQxSbAhuzgsW5hXTqPTkv5h+6EK0VJ0xELAP3WjZtYTH3Ztqe5M9J/hyv/AHaiQ9R/nww",
-	"Eo7oMaSe2rE+IHvWFg3oytmfaPiYFQnGDGOk0IIuIMJq/1KRkZQRdvUEtyR4d52RMGAj8N6z2XlJE2VP",
-	"Tam3TCp4DLzJSiMnbcpRvfExRY8QwZCAkjO433O8dZvb4WJvKjo2R884SZmTlNmzlHF85jGEzL8lLDlE",
-	"CfMb5QYCiZKgvD18QfMxUQI8RAuM1BVm+/jYVhIIplKdj/VOMBJzASEWwmg4JlzrBGI08EnJWYCpyUqx",
-	"0BVvjxkzZDAPvDsP0vDSRtIQsRZRyrCBOs/JW0mscgIRFDtJKHxy52CV8wm9/jinZZ7PPtvvcVl+wqnu",
-	"3gVV7u61yxikGZgBEkyg2T2z5yIIZcQCLNXHbM5gwrSmI/ZJXF4H1y/a7ctO4NlvAIwxSBMgkR/6z0He",
-	"iRy8gqeR/Hddu27uCxKxkOs0kLgEJpL3HhfPBkyIZDMibkoknRNgBwQegMBNi7h5PWaehiuJgEwAOFiG",
-	"DqrdroswmUtO14NxLaD8rXLtVlDfOXljaRihGnM9iqnLK4F4fhbFRzse08cp0qiGfseVuZpVvRXqEG6W",
-	"yfnezvErT+a0pLTjLE4IWQWtM/h37cxN0Pkz575MTCgnjaZuvpezB7I3F8YAVJwFexd4YMXQwsVQey5W",
-	"+by9y3adIC/xzIZeGVscMXLG5RR4YJy5DPig5Xlnt7U2W4dqF2TIViACzNkXqFkXVi+9DnJlAd0WCppW",
-	"oTe0U/mbSN57L2eHlL8HntEBC13aiVdp1hUMexUEEyroCPb9zGr58WrouRS8aMy1kWqeKwnSlv8LgUln",
-	"M6YNGXKlzTn5URjgOAWIPEygBnLsc2SJvXvJo/9qF6QZELpf0pn9ghM7rmbOYC7pnhQ75ujpeyxbzz6s",
-	"w9vLd9ZIWTGG/EaXJ/a4Rvk7RKBbx18QJkrBY1FtW9OKbl85Szm2U5WTHpKWnalUIyq4htGti/jZvvQ2",
-	"s85jCdvBPjKm2gIhPTbndVyrOnM6Y2Fk4indM15klZiYtptEaiji7WfUGlj1lsZMRFQRKCTlogj8ZviE",
-	"kX8BZBpq1tnhQN9pTsm1/JW7b6QwSsYxquGW2u2hzvlMfdGhhztTkUsdxaxnO5QMNzhf51sYAdcpx4W8",
-	"agQAcehuCPn2UP0/kNjCqdlr6xxPlSN5z5SYgNqUEqeQhkGaXagYA0yOs8vL6wap9nugzRow6wtLtx/s",
-	"r8X9K6H49+6QHXN6lecueDSW0X6gjVRKWXKY4zbVbKaOvlUfGCxv+Npv5qWpUsv01zjG9TcgOIPmqMXq",
-	"z7Bdh+I1XiVYU5iromjdhWTdgQ1zEMj+6X5jjoyHKIViJy0FJvpDLM1S80QqVhvw38lwH9hksWYZ4A8X",
-	"VviHzDUTKO0DsLWQ3nM3gB8F1lgNXeUHghzh0dhvd4DG2MYhYmqtFpof6R0mX5cwEEsRvipuESu/hhB9",
-	"oO+vNUWQ9NKAk5KxqwnCyoQN2vteYcWVUZQLLkbe89ZPY1AQtgrllJF+oplCztqv8E4cY5PfY0ILAC8v",
-	"7nXFy+0e9RY8EQ/1u1rxLnvCKt7kfqqKigWtz2ehpQ6uDTrAh8Me3FPtzI6Zg+KgViO0Vhmw+SAFJ4Bq",
-	"wSpkAq+orYT9L3/1lMlp7NpkpzQeUfAGetJw/ZQ1y76BpMzPU8tWb9Yb4yKdPVaPgpTPrKdtdlrBJrox",
-	"m1BIHaFca/p/2ZFzde6HE7RwqfIK7GXn7KpGE5jLq2wlb//jf2tNyS8y0ZpaQ0BCKDmkms2kusMisW0U",
-	"Zk9Ja+PUNuaa2kv3Zid+qj1SljjsyroOxk4fySTd/7DS4RFQ/h3oGxZLQ1DWSsFyJ1CxLTPKQ8vhg9T/",
-	"BEXv5ImQAxnNyUhRYfQnYcZsoll8z8AhJGP2NMhexTUUfLqwsWDGrsp32nmTShgH18SROzRzRoZRXZx8",
-	"AG2Zqym1jMxqUkpNQtiTp+jrbTbsKb00seovlgLcoV8mbivU3YFvdd3hlQri0w/pteu7hLKuwuU+oGYa",
-	"B58k4qNKxGBruntzMPVXq0Sl8zEtWmaNysltEdXzvpi0rqi02awU7DswdQLUfiEgs1LCQcZ5Feb5tm1l",
-	"m4IuXya79vOzq9qSaS945cfV+nSlrHFA5WM5I7EUI082gN4NXTwblj6P07h6pe9U8dEY9mhkVUiHyNQl",
-	"NAyZ1sTIOya01yyd8mptYZe/j7Xn9J4RI8kAvlZMj7GpdBVNV1AkE/vq8nzIUtvlatQW2+2rs/aBiG3f",
-	"2/Sys7XY7jQgto+OK/0ookb1X8FYVO3VxXJiqynEsXdDgQsMyBybvcshUeyes1lG/9acBRJHu3QitSGJ",
-	"GjHhMtRuiGLaKA4YO1IwnUYTkKt8p4k9YMQwOgG3VSPZaTCZj/I9DPa4vMC4wLvPTEvf0wpaZ9mHdTzA",
-	"rxNGpIOJhWOhCKMq5pUgWu7xRpZ7gz229Vre4FBGTKfdNcCpW51O7IulyhZgwsHJ0rtPYsEUHfDYIWJN",
-	"WciHPOxZeuklYhyqslVpziW6cUN+TFXWRlGBnoD8lLuVEwylGPLIda/WLB72PLzg6i7/HS+k1hwkmI+a",
-	"Cc0Nv8fMZmG3PIaCO3y9r+3rtFfLkE7TaXcf3C5bTvHYHk5gxNX+TfjZefgdu7WEluTFwA95FMvGE59X",
-	"pQNMx1SzryePGSf9K07qlMN8ymHedSoW0A+AXuYy3Q4iEzlHCgeXhRzzITsL52HMyNTT6hFlIbvcQp7B",
-	"68MsCJS4Z/2SLf3iW25A4zaMUGuAAMwCcE4sAASYWTYcstCQwdzSNYuHhVxlfDw+C3W16iTlWonHuUOy",
-	"18CQyyv+mYroTN4zRehIMd+qGiwRLrjGfEBPcvBvTyblFPeyVhZxbh32ExfKb8S3nT28yBs2SnpCrrKr",
-	"dOEi1Rx0qvBO5VPQzOE+xmTfB47mPjN8c2f/lNb7cFrvViLwlNK7S6l33Om8qLQ1ksOr2JApJkJ2Nohl",
-	"eFdtr/825uGYROyeh77vw1jOyISKeZAiDNtPvj8ahIESjaGerc3v936cP+AwTwm7O0rYxWOwi+5exS1M",
-	"cSJ2apCjW/D7HAiZC4Tlrrk+a19+hAvquS07l9CHcAAFUx/pIGaGXAXkVms6oXeUKEmjFDLsWTuHwiCn",
-	"0DGg0o35fSGDJeqBIGt1LzvN2fDFzXhsM77QW2d1x0N3HiGi5Iasq/2bOzHqIUvScT5sCcPjOO0t5GNg",
-	"cjiMuWDYHScbq29GlJn83oJ3+IuYxwnaxYgZSPKcBJ+EkDPLE6HlCD7TjUAzEWE+J9Wkn77I9ZyBKguf",
-	"RGrSQerzrNMN+hzkEPM6594lMaXaVKd4Fs/LQaR6OrK5KiPhdcmysyHBNG3KrzbbHuJiV4/FxTolTEwg",
-	"TuM/W7d/+Yd97mXHWofph2sretbldAhmmOd57Y3MwoXTWur2gFZMR+32KHLR0tQAN01CkY+uzUZraIyr",
-	"XSG3cezMMv/WgKSJQXh2ioCAWS5toQ8FJMGXukyWOFPjXpMjI7+6FJcn3AXqu9wR9X30gv1QbK+HFRLn",
-	"nalHRvt01pTS6YViMQO/3d48NyXqFNUkltqADSgnTKOd6wGrz8lvLiSca+eYa3iAJLCociHeIZhXRCYG",
-	"kbBLfEAIPg2LUuUIWgeP2j1iWzVpn4mKB8n4/NYsDOtlYVjL3NHfVptDvtyCQ3Ya5JCH6KBaQ98AL1Up",
-	"lwQilEMr/LfQOxSNz7gYyM8r/FTUQI9cwZQmY8h4Ilzkesj6LGUwteYEbx8wwEudNOesUjR+AyP9ylxV",
-	"/ani0p6OPpkmRhMGpQsi5Ez7HJ2de7MK1Bu0zgqf/PjsD+nf64Okur3b2AW2sqjcP72nV8Ok+rTF3FzK",
-	"Xp/7ue4A0lurq+mlZi67DFwWEaMRwIdn7XizOncAMFtVRy7vmcLUtNq17kMlJ245kK6rXrEAU1QHUaAp",
-	"L+R2sKqWX7wxbPLosKr2xdV+uIwmFAsZv2cR7olnszmG7lnf4+YaFmXDJoWbDzc9LDD1N5gsvKXG5ZCA",
-	"7UihiayLwsOHklINYEQQaO+2bjGLJa2qYUrhx3wf5iG5HdGI/av1ZWW+bm3VrWNpDvrGWMPorPPDi4/X",
-	"v/3jv2+DFObZg8/bc0WIlnLphMdz3xDjNadxLFt+kXxFyoQLbHCr2Wc7PzvjlMN1W1hoABtGtRRwUvWY",
-	"Waluz6lmyloj8DUNQzmZyAh9Nr/ndEqH2rwi+XibTIbsWFXYy/6MH0y3i0qe4StK3YAXmAbNcfHdc42G",
-	"7Ogib7nAljt7NKLfe79+TqMFYRxzcQc54Qv2srNsyZN+sYqg//SG9OWUiV5INesTGmtJIkWHRkPuombn",
-	"RYAKfCayxmImICnU68BIWJQDMkW7G5pMYQ994Gcb2Nq4+pZgEhG9z8jiKDIs0rX23D6/oCVSQUG2c8Tv",
-	"eZTALCfMjKVdBmuAGSaA1clpEiPTdYqNq+kAlmdXy/5UlCid1pd6zAl7IDx2IsdKvniIVjLyxVLrGFcw",
-	"xxrLWeCX2tzI0lfMohHbc0aW4+xEM4+LlXrYqCv5bYT+0/numwmc1L+T+rd79e/o2FxKn43zOt92e58d",
-	"mL0jcchYhBl5rtlSRNER4g4UcD7nNduI9d3kkjbg2RLiI6XdMGFVjlQnilhsNR0WLXC9Z62g5Re51W39",
-	"LCHQY9dD889E8NHY6FY9p7ui8St/hE6azMYk7tewcfqOWIi9jA5Jj2FIrwGAGKARRB14bSMKjZv0kVJv",
-	"mjMuZC+kUwqtamtT5Wu38Sei3Jgo3RI2TpMTe6pWlHL/JOHoD4dWQP2RRCPWJYM5diSksITanmsdEOj4",
-	"68oLRUQ0+xyQQa64O097MaNK6LT8ApqtQPx+jZjbL27Ee4deqKe95tRT+A31WaBNF0a1l+fT7HQoFWt1",
-	"2+cvc7rv77WJD9brb1ybKudjzO9YPIes1ceLPfzEReSza8FXPxtLMqFza/NAvElkts8ROxOFNGepBnQI",
-	"em3D0m1IeXzsog3t0V7Eo56QpkeNYSKqL+TeSvM63emTpNtc/Yylzsu5IvY/Wl/NyD4oaN0jUb4bEiqI",
-	"b/EPmJau97kfbWN0ClM9OdRODrWTQ+3A2N0PbOSKdBrlbZaTYFrQ3thbQ6zLz+TEvU7c68S9Dox7/ZqY",
-	"gg6TKm0SeZpXaBxE44aMTa/OCM4RAnRUpyJK81ICQjUZUuVSgn2LDWtp3kEZ5tB9rZluND9Yn3KDT7nB",
-	"p9zgbXKDgZj9i9JEM/BTlb8r4oqF8ISyUyUTAxoE3Ix/rX06/L6EiPdSCjVLNWum11mWrrq7nOhKIkhg",
-	"e4eUx2iSJoIKPYM8M6hrh8wPV9huD0TEaGxgyDUOBaCboqdlabt2huq4PaaCoo/emj1lS2tkcD9OqvZK",
-	"fETqgLxTsYziFjt1SXFO3jqXf8zoPSv0YR+woVTMaT+W9HOwBpk4to8PCAUqDzxTUPbk2TMVuIA6Yhlm",
-	"o4i5b49JIsmw/5bVLmfuzLoRrwV+uLkB0qDz0jObtSGYcQl6E4SLtoLBcoWI6zCWmkU9WDFUi0esN1Iy",
-	"mTodO2jFVIwSOkKMYfZ5GlPhMhpbr6TQSWwwY9TqXUNpl/UsmWK/mXCspOAh4XEsmNbb2A0PKPljy4fG",
-	"PZEYxVOFPqft4+/nYW7ArfrBlP3APKZHroTxvFZ0aI4b6yDjceWhTzvDRgKfG7X9WmJmOdthZTHJ1hHK",
-	"jTHhazOHMRUCinXplFcyi3X8CpkG1s3rW+vwmd+zfKDejArjCate1THg9XN4w+/Bkp7hfQ45l8b3P139",
-	"9eV//79/adSlsQNWlXNPQAr/7vwTq7jNIRarrFaRFgpWDimWvLIlmhQh8xnWqA3dkhBbVAFIFBXEHjvF",
-	"oxzSAtV3LonOqkHTqZL3LOr6x6Aqhd7YXIRpnTzFOhjReCy399M21V8NVZJeMl1wtL4sKhXen7FBftNe",
-	"Wq+tItND9CI+IOVd+zVKPHfbSsZfuK4TKxyHkkwsddiFgtq1GYBggtOHGIkfA/Rs2c8x1SaFGFnyEq7j",
-	"EfzZDemo/IIHiW55UB6BX+Q9O0CvADbiusc2SYcp/9an5gnTGgzQKnL+gZkZK4Ky+8R950NrlJR/8eM5",
-	"0fKh0PKfrQFoCa3frKEmiGYsX7EqBfmYMO3wvKtMmcv6WEfPIF7LwVLy7tovzTAWPGSHylscCRwue6ly",
-	"VP4aUy6IYZ/NjRX+IRVCGjJgTr2OCB0apmZURdq3U+Exy/MS3/AhbZTqUitTlTrTmN0yEToAoDLoXAd+",
-	"dSqkmE9korOYqSWrfNH3Qx5Id0D26oh0RPcxozQ9BevgZ5poekOmgNVFqFKo3gnChWFqquxQzlubEsV+",
-	"/XB+4Uuo8rescPsRlWf7VubP4UoIhhoqtDcv95khmaUPDajmEH0SxGXT5GC/fFbzrbvYHcWIhTxi+py8",
-	"G3rDAgJUN4QSwWbEnXqi2DSmoaM9KxIxFrFVZV8KqoAD59oPuwxfEIbhd+mdX/cjSaSGCba6rXtuaNwD",
-	"8mY6c3m1uq3/IezcQ265HfSQVvyexjeuyWFqeBOdqJHVMGpzBb9k73EOJ1N8K25yq+8sL9FMROnh9hls",
-	"TTGVC+ed2iNz+WFOtJywDKIdmMtsLNGNFgDlYxP4NAQwVTJkUaKYxhIoaztwQ55ct6+eIrtIRGx1Atzz",
-	"1B+3CRICLtDeucIpgnGKYHxFEYzD5seeKy5yZPwaWDIXo91xZcX+YOE+k8ZvtYtbcDFqrPoFZ3XipCdO",
-	"euKk3zgnfQ8ZjjtjpFPs1V5dTo8B1DlGUrvYEB0tWJfJphiFFkB+iEHWOB1yK8E55RLuqQiZM25TJ1Ia",
-	"C0YTGbBslPwXE0QLOtVjac7Je6aN4qFhkTPB9FjO0pISSOBjdALvq6jKd/NsLNWlnMukDOJP/NMypRyn",
-	"kFMmoF2G6NnFsiecxpb0WokYh6p3+aL37CVwa3835rNV39cpXJ3lvRXuydY+u/OfraHCo4aL7ci/fiTZ",
-	"nZ+K1AvHOxP1yF7fD4wR9pmGJp7jUUx7Zabc/DgDS4rBCdijvgOOKHRNpe4sbU1LRzyBB9sE8uTQHSxA",
-	"KmeAf19SHt0lDnUmQlibFIEgIIrdyzv0QGPDhwihO0HBmnHNKggeF+ogcl83Es1X9Z1K7/FsfHHOpFNu",
-	"585yO/PRE2zmsrUgVkzL+H7/vXCW5XIFaQLAL3NcQLqyOqi8gPwtA+2KQVgLSVItllAxTzsgN2QrwcId",
-	"H5qHlnGSh/nCEIBdcUPvmPDqTcRR9yFjqafc0JhwoY0VTpswCDhjJ2/zNizgrTTMKRWWOqD5pQuWQjnS",
-	"9gnfFyj09sgLANNEFxT977QPH4NmbxX5txL/KuBMjqkmAzZKRIMUblfjaOF6csRt1wZ45lAq8pbTCZtv",
-	"QsVwOE5EvA0R4yI2WKRxsWe9/CfF2L+YRsbEdWbnBARMwSpaFtC+TmGv37R0Vvs681z8iAt7bEPXVBis",
-	"7kmiIRHFvgEL06AbO3ly3X75NCj6CWho+D0LsjQ3JAl4xJjeM+/SQMsBH08FHQGsBN4liR5T5d0gaF34",
-	"598sukZAH3EZ5WnmOaa6YN6KX6kJ1xr8FphWxyOrqQzn8BqpIt+S2ECn5OHqlBjL867Sdn6GxTGs5JCG",
-	"xlWipvWmmdtiQudEs+Y0ou0Mn5PP+OQzPvmMj1i0fWAi2lKw6TBhZ+zeDq26mTLwc6yxdzkEfdyxPtF0",
-	"rosemjowJSV93zGX2Q7rRxzVcWGVyDBMlHqMTObcm1pBK//i9bEjcOOLsCI3pI8CvHT864OO+HHiwyy9",
-	"Sl4D1gIGdMcdJsbyG91Pa2OM2BPVg/n24NYm07srxcfzjFtZRuGat153ch/xTGcSoxgh8BhUutW9bntg",
-	"qUs4g2vc0smj864tbL63fB/WqGs3hinTw+WztJo7ZXlgsI+XualCxiJw1MWmur4vVLFrbnpCdKKmsf2q",
-	"HbSM7Pnrce4rWotfLomEq6B1zzU3Tl6uMevnHeSu2yTHp1zr8RPjs+O9Eo7DXuaoviAtXK+mrXqHr4S2",
-	"h3emFgHsjUZwbU3gFOuA0DgGtAzE4ehCuiv8BhKF0XBM7tmYh9jzy6VqBgTIiEHoUrPP8A46cneek18R",
-	"yJkqVuhLlubRw/VZHAPBvl2fbrARLOsDNx2YDWnurCvlcUaJ9rgzXMCUpmNILRcREZL02WffCwtVJSc2",
-	"Z2PH5txUfL7/jHKTr20V4AekwpCYM+2tlGFiEmWtLLdGyE2yIM3SWhAz4yELfL+0vEqYa5dWJpN9bn96",
-	"vvcaZNkFa8IDiawYzGVvIdB4Rue6Z83eVtByG+V/xHdH/ocy5vSs+2xJAjway68FyZ5ubtMFDOs0ez8J",
-	"yipB2a4nKDs1BeXlZoJyg2NVJg/fO+S04w4j5mVvhQsSpgkOJXEv5+Wi16qsg0REsevRuLbhtho6BvD1",
-	"x3JGJlTMvchNqWpBMAbZlfYHbXgcW7Hor0CnXnrNRKol0Yqp6tZwcIIZwvYP9j4uETsAWJOXOVsm8pyY",
-	"z9ehpTfEfFK19HC8PQ9p8SliTKbHN67Gb4sQ86bAXqC4TCkGGX3QmFM77T8tc3+ZetG5JveSRwuO8BRo",
-	"z2vBBQWYFJ1Nea22wotewmk8LswWCm7T0DCePP86IZedgBSpdDObtFEkmBNjPTHWCsZ6mJ70B7W0V8in",
-	"1uOvtXSzC+wmVamivYsjpg14IRAK5Ab4oOuqbvUrSCWQiSl1sC871m9KVS6ik3DsPDH22zXc7+g9OWGJ",
-	"HBKWyKah0younWMg67LITitooc+sN5ivF0zsoP6eeeHrsON6Jm1zblyQJAfqzMWUi9Tscg3rHOTJQ/zr",
-	"sGBPfrFmpJvAkvnoW+/heevCvJGHQeKpHsuZJpT0nfTsF81Nd6nzebpMFI4wy5Y35BTQ4gXOJUxju0Bz",
-	"8qTv/urhD32X9IKPd4pr6ltVLIR8EvzafgvaXlTOccXd0pnbL3DKRhxmcwLbocPxxCwfZJYbb1sZT/wb",
-	"zPMrd+fZSQKXzTFfYBtGrs18N3f0OWXy4k/XHHID2Oh6jreUI+0p5etEihuRIvbPFXdH590CMwj0mPpk",
-	"9eg6TfBn9bKDMTGlZpzrjuNptrUo6up0SPl9W4ZxAbk4O09h3s/irOywjydKSBJLMWLKR83pRIrRokrt",
-	"EqNhKau9lV5FfDh9t4TT2gc0oPztue7hFZ04oeITml2ca22O9ndYB5qysoY9lCfZs0YYWPKo9/CW4oVl",
-	"z33hXaDNyrEj9Sb+HVgDCrMJjRjhgjClpGrEofg4/LuSlb5Js7a+87lcVDFkh3BoeH2G2XFgpss+DXCA",
-	"5jK0yJM+/pLa4hsz3KMsMfM1+PdyDoWJTOByDebEzCSJmL7TB8N6T8GhrYJDQOj7Dw0tiofmj+HXGVNy",
-	"UiBvvGwrDVw5zZklQRoeUtnGBxzZKz+wU+XG7io3/O4fbu1G1jO+9KX4aw8euHYZR+Gu0rfjuyM6T9sn",
-	"uzbkisTUVPcr9XswVHJS3q00wpa7a6zAijEwqmL+8CiMrDWG5oKLxeRnmRjFaDhesy3BSrkNTCUvgC87",
-	"q2T20uWbyesXl9WCGaoJr/zg04uKnZg6hSFfZwL8hwRpjjvXqBOME6p1D8jG9UDOn9huiwvcSy7F+YSP",
-	"lCvIzL5tlSWGVAn4/OI3Ff4sMvHHjn365fLsrTr86UEowkzaPFI5i6soWVV2EqTsF4tCdM6q6aZl61Zp",
-	"StsaQ+ELMmvBWMSic/IWitcjSbAJRCzFCGKWgc+AE9IwwrgV4+fkjbD6hZq72pMC6zkvRjlzRS0PJ9il",
-	"Qc1VVSXVVSPF87TXuGYlc3tMxrUWM9o1k9mQG+wwUHsSPF+B4NnsVFUUhkgVHXckeUmWVdWGSGVtRC/Q",
-	"QFXPoNYAwmT7OPKi1bhRu+E14sZL7H47xfTEFk5sYSGEF6ZH6yCcQGtprC6yvaCzHlzpRj+jmH7WeQjK",
-	"skGbnDRUs7GWSlm3emNbRXNXBRywPTQmgxyBbmyN7aqE48RnT3z2wL3t66lTWRHHesy2rsq078jrzrJQ",
-	"mmKfe4qL/gDuEWh46RMWIno4CSgn/npA/NXFVOtx18UI6LYH7mtmwi7qucCBtw58yml1sPNHcH267QqI",
-	"YDOmDRbT1Y1ulsc23/16bAFNRILccSzTwU0GrbP0rzplcavihz4suWbMciWxvfv1A95xIB36P7z79dFD",
-	"K3K6KpxiqIioiog7+mKUAwTO0eorB3uVxEzvDi0Mm444tOKhkhPSH1ANQqQfYEdM+LYCt3jxEreM+iZt",
-	"QgzX9qcy5uE8NXXtr1zp808ixd7KXpuDyEqryeBB9uAoGvHQIEQZyIIV8ZB3v+41CIJzhnuoZrGkoM3G",
-	"wKm6nXbQmlElelOmQnjeC/sN46MxJpqM+WgMOkMsZ61u+/xZ0JqwiFtecAln2XBj39P68O5XYmVqqw5J",
-	"7Kd1tt2Rr7PDCZD8iuYmGxL9AzL6wtmvVaLaEjheknvbTYFQAzKh6o5FpK9lokLW978EeWk2oxofZAUM",
-	"mbOS/tUjZjANCsluO8afkQ6ijdMYnkO1ZlpP3DOyc+sQk5WMAfvYMkvfIatwHRY4+MsQ4lonU6s8WcEC",
-	"92HEuJfve17rAdOYigdG9yVoUWNoOJ54MOCYi7vehIvE2EssqQPD7rTblqap6N0xNu1FdK5b3ZftNDE8",
-	"9+1V+wtidmMjNZh8D5GrhzKO5axnzRIc/1jGUW9CP6e3WiajjVc1Aep6MrUju1r4ZcKFu8kaEorJKRM9",
-	"a/dy0ZtIYca61X3eDlqJiGQPvHb+14VRLnLDZ1txw2zbIDfLLavVGzI4iGEiAFOcxr0wMT05HPYiOaEc",
-	"rKKg7OeY3QOc+VUraE3oHwDG3RPSWK082wodKsYEF6OeHSNmNXWf57/HgbpfroC/ei3czcz9ZmWCjCOm",
-	"4HPPaia4mgD/7R9dXJiIazrgMXCk63bQGtIJj+ew6r1wzONIMYFbbFeFxj2PG87s0bxO34gWIl4JcrV3",
-	"n8SCqfThdnDT8VzzkMa9KbWqoh3KVLGRoJBPbEdKdWi/R7HisLIzozw7bzS08j1m0Yj1xjJBlp/2gG91",
-	"r4OWsAZl3Opev/Ar0Op2roFvh9zaHqU3dnJ3Xl09z279vvMlaEG3s3lvSENjFclODi3eH+svPkNYpSJl",
-	"QDUPe46g3cFySPRc9CAJBNgB/NWTCejfwySO8/e0BMXzxQ13Cp1iDlI+pR1UFXqumR4ssG9K2b20O5Af",
-	"Ws85nHpI9nbm2kg7FRkmjgZewHy4vsuIKM9G/RLae6nWfJQuqiUJa9L1PCPPX5pyFLdq3yPb8/v7xZFp",
-	"2Zsun79YfNVV1avg2sV32dOTexlsmGcFZS/8vrP2++yli69zDhP/uu9Bc0BRCYnpqEKsrXr9CoLtjfjJ",
-	"Ks9lutBvroGGV7APxh1RZdNAwA10dJhafuDNWzIP6UNrh9p9ouiYZnA9zqVRqto0odSUOCAvz9rPcuVc",
-	"azsF29etrP/EZXDSl0760klfOulLJ33ppC8dpL602HRoyXdVGiNako6bRODLXU4fx8zL++PQsB7da7xt",
-	"htOPNByD3zbteof6oXEKLiZfpqlP8LW9PJf4BG0wuSl6n0pqmZlY5SBet8Oby23axGncdELTInmQJ5qF",
-	"UkTEHg8uRk9b9cIfjeYybUV3BxlprfTdvhpTMWKEkpRvbeamhXQWf4L32o06UYTNme6S2Viye6bITEnD",
-	"iESjCINBrjeKHy/AAFx3Ok/PyW++Qa838uxOgj6vWWRJ00pWTayajc1nkMPav+eANPhJWA2YRSQREVPl",
-	"OY5C4jhc70gX8HcjmzDChZHu7dRkuY0TaaVYjjuUBYb8nLai8j00cTyZjifT8WQ6nkzHk+l4Mh2/UdMx",
-	"TdXeu+345hBd86l2uaDC/gqVbag+ZZrTlqpsxIfD6i5IVkm0VzDlM4royDJ/U0gomi0EOgJyT+OEkcEc",
-	"/1gAl67jr7cvL9XwKn0A0B1dTqZUYeldRS6cm0erJkjilrofGCEuIXkIUESWPQ3YUFqly8rzqeQCfmhd",
-	"eIl/geK+Rl+6D+9+fW33tcJbgjvKRMj0o+XLvXJbYmYS3Qd8r76OVbThNFMuxZllixyyrSvTcqRm6PHA",
-	"pvVxzBQZsxjwy42Ud+g44aIiQzZ72Qf/ruNKmLVz3T36j3tLK2j5F66fGOs3Eb1XXJMJsyaT/agNHQ4r",
-	"xmL3jYd8ShFCsg6jWBrHbawlskmEr8A67Xxad9kIOO5CD+2WwghSmnVmkhvBQMqYUdFsn2arW62NexZe",
-	"2o1Zx8j1+1i44PK6thXMnmXoclxE/J5HCbR1Ty1D0LgLu7nmZCiAuGWm6rpQovTSHgo55SG86Dep7mJE",
-	"rHtjmfs9ZzMuRiS1NH6vrfdsl0e9xHQePa06G0GptMiNMCXfvLQA22FHidTLrPycvMXuygAroFOM7a5z",
-	"koFckzGC+I0ZV4RH+jwt6LWWhxgxpQP4iPfIBLzp9ijg15QYPmFOe2HYMjItB/an2i8Gggpods8UjUnu",
-	"bOvzqgzqpT3fa0L1JkzlQYaxSyZQh5q3IMQ9JXMvH46vFV4kx3geQBZZZkElHKimHvlwVtMQyiSsUjkb",
-	"SxLxCHCsDL3DyonyjKYy2t7SUjkJ/cMT+kGj5HyQ8bsH9AIPCbIWbe4vYP7DHOyc7AyRJ9ftq6fnS6Fw",
-	"1OwfLD/PRccpGXJrXQ4Uo3dWFbEmc2UEvAGh33RAPCXQ62dbKaz7CIR/FXT1EALEzuTevlEgVlKlj1pn",
-	"VLk+OEQ5NESDtLcneIgfHTY5IAsdDjb+STU5qSYHyEI9fsO2/NNQfVftcH43ZYLAJQ/A02OnzYnUhmAw",
-	"F3Edus66GLpybOfm8N4GdF9A0sVNjlNquGBCBR0xpYlmLAdwlsLl3sLAiBQI3m8Uhwb2lmAhPGQ0MYxO",
-	"vtOExlKwc/IR5hFSpeaER/gSwydMB0RIMqQhNrzfGocC3nNcfvUoYbv3quNLWkHrLP2rCRyK5fPVJRhM",
-	"xmY0ZswmkBJmL7Izw3PkDx4cAwcCPWeGPLFi42nF3CZclELhZ57w8lHi+LiGV1Y82/20Lsy+ocNhD+6p",
-	"euli2wE5ZaKhpgP2Ua2gFUlYjojrCdea1Wg/4IMjILnKX+9+WnM9LC/owS0lr3ydMIJhTxeSgZS/ivfa",
-	"w+lipJUA/2eWb7TWnSwdWAUO3jz13ePK3rzQAm2rGFBhlSH5pPydTr953Mj07hqlv+x2vL7gmIz/3aoU",
-	"H9vt2grWINdOyCQKssUuX6DLy1dz5qaR+6HWjICSu0vZirk8FkdzlZ2EclNvKnRjJdljB2tA26gGwfHZ",
-	"H0aSASOOAXl9ByVv011Gf39IfdoaqDlrLZAKCpRkpQ5YO8vDa/V7orwNjRTYzorcGYNbfRAmSTVhOj+p",
-	"G+xuiXH7jJuMZC9QTdyjk+ijBI10IUUksNzN11mMKfhdZYyQzAMa3jmtFr7skn6imbXNu8Ty9n5JbcSM",
-	"auCU9v5UVytHgyb2YRgMkkxDNGgm1R30NLG3T+gcvrQ2GSrcem0/Fa62415H4ZtyK7teecSzVi2Sv4XV",
-	"mKS99A69ne6Jv9up1TwROYHQ2VogHKKfCoVCqYfqL/yeOalgGZaWE2aN7GUJ8WU9Zm2HGLO9lsFtxFnX",
-	"YY1+bsfEHIU0gJ3vOmVpmYzGhkCmcz1O+Aonzw+tsThWj+S4wbOzTrvgknaXrNsr/NnB8FffQbxs7x6f",
-	"/zorrpZ+/c2xU0clrFLRXpONOjZ1bFy0k2u3hOd3Xd7qnnhMrLXQw3nAlRkTSxqwUDMlxageg32NK0Dj",
-	"E399XP5auX174LGpj/7EaFczWkctqeo6pgbafYI1DHnZ5V7HVfwX2rlXh1nfIhQ+VYrf01hj7DSLuEpl",
-	"FuOtN9hRBBqHSxHPXVgnjc5CqNNFxSYOf8EoTkeMDGUiIux3SiMCI4PaOftHQ13G/47TPa7SIlj9x+gt",
-	"nr2oFbRyr10/eobHqRjgawaFH3YuxeFf+XYfXHrckNbCy/Nd+6viqnBJDy5pZgzw5hn2Dg/lxLIEXrUA",
-	"+a4yawczHefI37tyLFPFAfmgqrbM/dwb0Doh1RQCoVd8QFnFGR5ihIPZpLm7p4Lte7uvNZTVPd79YA6k",
-	"xTuNZ3Sue85LleMXReH9vNt+5oS3v2a5n0+levS8e9lxd7OYj7iHlHCfYpZvcgTQAytbHo1D1bt80Xv2",
-	"stBDaKM+Rs+tglM8gV2EScipNzPKDR5hlHKrZ1ipAOWuaSqGChz1sYOoyCWro6j3XkBXtKxtMnpaZQa+",
-	"G4Ip53uuOzkCQQ45JAgKA5EIqrJO7pisY6A0DvoJdEm/KGP69gH5Lpnn5I1ro6B9i8t/S1gCIFBShCyw",
-	"2s8spyC5XCI/NNC8bkgff+1DCGTgewALOUtZ2/kncbs8ITsZWpBTOBlN6ERayWHynecR4gCjLeL8kyhA",
-	"GbgHcozL5G6y198U+8dn18LDXHYxedJ3f/Xs1/2ngZsqlCH5PnVSEUirj4LFVvRpV1DHSq2I4PcQKMIu",
-	"+gLmg+3tca9In332cgQNI6fLzsZOejm118OHWVImT/rQksyjBUFrF5iWffLTm1z7F4HN9SE2Js0Yzw7M",
-	"3b4/PQdwimDPgnzP05gzXdH4NL9lAfFIOXA81YgKroGP53rOVDeUAR5wQH31SyQKjf2P7POUxTEYiuvI",
-	"Gn+5gz5qvf7HbasB4YDUBrOoEkfwQAT18QBHYITV4MuP1i2/yRXfkXR/YCMfX+YDUfXSXf49aMmBZspO",
-	"vWzrm1YS/DXrep869RWLWme1okjW8t+jLpJ1ukpVfSyDMKLwUmL7Nvv4vgvQAVZgEUkQRLoisR2EC8Lm",
-	"EZraX3At2haZO+ecfIQWaO6SUE6YziEZOaVD0xmmxac/pOYXaBx3oGkMC5rJTTHzXTAWkYnMxDGW+gsJ",
-	"nh6mzslv43kah/UqEbo6AGgTvqnyDFldpMI1tKZD6L/Dih++U+iA7OpcirvVhMc08ucF09TtyoO+ZPfF",
-	"qk0A0FKVve442uoE9uasWDg3a4nCkzn7mOZs4B/fQ3BoaEj8vN2AmQsUfkC2btpi5t8c63kEc/dhybNt",
-	"tnAZkx0x442MJrtgn9TWk9q6A7UVABTdcT2IcOBDPISmw909B9kWDiLv+8raJGQFlJNzcuuUuz8kF3rR",
-	"OyVFyMoB1u8lL08bzt7ovV1LXr1MgyeARYk6LiK5sohwE0A3ctesIO95KWqc4IdhIqxKrSvhjXi6N/TB",
-	"NA1IIRVnwqQmVxpTQH4UtMBFVcIjYypGCXhEWmPa+lLX/dwofsVJXJzExWOKi0NMIFnltcjgTVZIjS/r",
-	"KYoXNJqgFXUQ2XrGS+5cfQjlZkkq+GpbZ6y64InHWo/6TwP3vHxOSi5uYR/sqZY86Qtpev6jvddVc+cc",
-	"+Wl5L0vljDWJ85799SUGrPmWAuNxMwZlCPGSUpq8xpyuenT4i9xZacpKmWFX3qycx0mw7Emw+L05SZb9",
-	"SRarxqceXC7QXfyAh2NdScMjJgwfzvcobLxhIodQF+mEwQyc8TpNAhgwdKJDaqZvEle8NGeBaA7Wgsk7",
-	"4Q29w7jvzAPwFqL95+SNWDSLci/x8fv8axa6DrhpqJK4fUmwHq92FlZQJ36fBavLI/jlTe/wZZQAH/hO",
-	"OwErBXMtZvC5HngYEHT8690h4VaGry9Q/dE6Kpm6WWJ7Pab0xtPc12KcNV53epK9J6PuEETvBzoH6RLS",
-	"yZZyNmb0fp9VrLfgfxswLkY+gQsRSDwnH9N7+5s9c06wlcqrMdWEiYiBuFnlHlxppgX+OxwQ4J5EhGOq",
-	"2Yb2G6zwV2K/vfR1SSf7bbf2mz3JK5b/W5AyMcNmtScRsxcR47oBgFmTGnl+TzaXNxAyOZPJIXoR15Ih",
-	"6zgT0+JgIQ3LkppcrbB9dB+K5/rBYg5TIZu3KK1c2xSpospu4CXSB9YbDuW7xBwZmsNHesdEii/ERtAN",
-	"k4ylnnIDyXdpbeuERdBmNOvrWY9g39tVsgt0CktVS5+c0Dx+6SMTE8oJ66171Pz1K47cwyIN8/bthiUn",
-	"0bZH64mJKJNp2DfTt2i3h4aHWxpVWb3AniTce59pAS5FKnyNYSHE5dyQ9sJiLRImQmhfqb3okLQ7HUt5",
-	"xyKSTBGnZdd22RbmF874qOyvOkUmiz22fw+89HwLMAEzahzGOSXhmHJVUzJ+xKN8kosnz95JNj2i2YVk",
-	"t50USpQ4ozO6zxjaW1eKqYkdDYuIHQ9JhGZMdL00clUoXGmDzR/RYkolNKKOFupawLBylZs0B9pkRQij",
-	"EZTZAjBzHBGqSR/LRnAMPTuGfrXI2j6ZpGj/IZZpOvw0SAa2YGoIUl3MM3Fdut2LyrJMNjMI7RoAtdza",
-	"k3FcBuHfoLzXKgJyJm5wdzPrWsuQQ59Q0OAI13kLUSZG84j1JlQAYkJNKZgoAet1koPfpn1Y/+QtGYyL",
-	"J/BhaZxjVyeJvDeJbGk/k0V+MzYXy3tuBffGEIhI6Tz4hIgAKiEDKMhdkk88uSnLaZFDu6HaQK5KVar+",
-	"+i3lSmSWfcBRWXDlfeRck2wi+GhsiB7zoTmY1nInY+zgjDFgFIfC9wMYTm8XB/trERSuCx4aERMagVeN",
-	"KQXYl6sExpiKEasGZLzVpF8lWNy9/YDIe6agsMpdhpG7XJ87xej/z963LreRY2m+CoJ/qmcnRetmu039",
-	"2FXZrm5Ply9jq6dmY+QgwUyQxCgTyAaQotkdFTHvsO+wEftrHqLfZJ5kA+cASCSZyZtoWa7RL1vMG27n",
-	"fs530plrMQabxcxcqpsfADaQZFyx1Ei1AEtkQpX9x8zYtcDHf9D+AdeprKALKM2PUBo9JKFxbXGEFJbJ",
-	"nxyTEV4Zsi8lGEmh/ZkJHXQkkXnWVbL/Dj/90q3U/mX7S9VpUYnxKACz2UVEK++C0LFmwgzq1FaZZ0wb",
-	"gusehn/Dyi7EP1fAHFNDQb/8zMTUzHqDk+Pj4y1w5EZCzkcDIqT7sE4QaBPGi4vusBp4OiNGOhcu6YRC",
-	"hDzUVkBIS2xbYz+60bil06AsAGCsTohmdgcgRRaAJgqqgW07kfNvS1Cz0BbsM/D1HOQMoAd0oigiXm08",
-	"AW5YoZeW99nq4ib2+hu892l9mSpFMWpoFgBfO5Gq6MZjsHO1T24zT4/W1LcytjTYmW6bacIHNs7x5Piu",
-	"kzwgVmBHy9T+yenZ+dNnAKPsmdf2kgpf/7dfk95UimjJ7Ct+f/L0kADGx+c1lmL0pr4TlrFIPLPrNqNW",
-	"Z1L1oBqgBb3/fTqt3n46P3v36k31/tXrk5///fXZu39PT9++upy/fXW5vZBEznffaAaO4x85Mm8tSf4J",
-	"OQ1wogY3sKZCHsRM3AjWcXGoVfaXm0g5Dp+kWya+vmVqQew9/mteOnEBgoUKPWcK4PQsNa3BEr4gZz5Z",
-	"3mMq40Sy9o6qL8PgVsRQC6uAO2t4WqrCgO1oB9CzKHEyOyGp64HwX//xf7tgU2TJ0y5p0sLuDkjcdld0",
-	"b3DebNeouL4Z5uyWARoSN8BXXlIrC7i+IeEKjBufiamo94KepMfnY/b8eYY69/6wH35nusjkMs+J37lI",
-	"m3yJS3H0c6hqXq9ZuvvD7b8mO4Fc/QvQzfp74Z6DK6+BrLqxOIGMZcbCOgWirX/8vEKmT/5m/+nGEblq",
-	"qJv23gS5Q7NQxUOMRHRt/6YF24VGpyyQ6O6KIh2zXB9AIlp65gy/Oaaagz3HFNSqWCGIlrTzL8BPuf00",
-	"BIDq34JQKxUvmJIwsAn/4q3+GiS4LJW0JnpA2PaUeOmukPpKFyU+PUlPJ8f0BTsbn/d2JrouaA23D4/0",
-	"1oHlEaiti9h2Bu9wX31nj0aAAMq5uAE6FTfddPqhGuc8xbwQe6cHOlXWru8DDfrm1nZ1V0zMGdUXQNFo",
-	"DsIrYmMQE/sBQaygN2y1gx81hqazwopAKhakABvMGpDemwjpJGhEhlChWH50TtHn6JJOjCaOcEnGcmaw",
-	"EO2Zj8tZkVwP0iAjWmUraFFdhq/8zMXuLVw+Wp61lTNyssOt76RgMTLI1oyrzCb2pxZU8TEXqECv2IE9",
-	"WmVcPvkfuz/ICzpl+GDglNiVZGGW7JzNr2vlNX6aDXZzCVbX0cfgZFlWCuZ0oVvGsDoBz7hecV1KzT1s",
-	"Suv7RvV5HGFEmFAQZRu+sZtr6/T42UPc3jtvZE2UsG2hg0i7IEFSaYHN5OkMXwV+xLUrb8dxfrK8moZ9",
-	"MU/KnHLRnNY2kwjajK7cMA5hnjVEyPuSuaphx2xzRjNNoFWAlyU1x+rof2t/00YxWnShRbUIdapNw5ix",
-	"X/9Bkz9//NnbLSU1s9psyZFbNoMWHVbMaZtLzMuxgq3VMoOzkqYOaRtkBIoproiRN0wQCvmN3uwCvw38",
-	"r09+Qgvx8sMbkuYcIJ+s/LCzSJrJ+fbFOpUl060q6Ft2Z/Q7VlBuNULKtab/y76Kq76/vnVs4uS4bgxV",
-	"aWgzEcE3Tezf2PFXz3iJ++1cNE5JvfzDnm4b94g7ARjAJBkjRlGhuSGXU5qxv7qGUXBWrUpqjQSm7FHF",
-	"1YXf0aWNapQdb/S/yBXvvnT59//UmpK3stKa2iOIlsfQf+Zz/VP4xOekJwUbGl7gvLU/ofGebz37k6af",
-	"aFtV+i3rFGxwrB9KEMSv/5JC+8tMElqQN/8z4j6f+FQcceHU2FaIOKunAjX5Y9nfFCKOwAMomXCWZ2Ss",
-	"GL0B9Lgqb1He0H33ln17yLWI9ugOubhv2YFh0+5yIh9iYK7JCSKQEgzUSMFcoMsJhtYz6mQMvPWJYrfy",
-	"BpP423Psf3pJnh8fv+iT1yJDO0kzbWm+tosUmyimZ07sjFkuxdTK5z65rN2QeJFr57NkGTk9PiZGSnRa",
-	"jiqhq7KUykAXoBsmhlY4jrw3EyP3+JYLUmmG0UKYg7ZTk5UZ9VsKw+z0ruxTvW3P9pej+Xx+ZHW6o0rl",
-	"TFhOmS0dcBhHb9CbazVEN2Y95uGMCwSdhmXB2WxPBB/ZrQN+d06SHchhJQnGWXu3NOdYcC4ksdvDgCrP",
-	"8an1x/L9ZWVmryHAe2jNzvWrXjo/NL1pO7dWg5tWVGUsUulaHet4st0WrTvYz56fv+iTEepAw1QxgAah",
-	"uXahW6yVWWjDCp24sGOp5C2Y8YVm+S2zNhX549XVB/Ij1TyFniiL8EqejSzTvxb+B81SxczIl3mMZba4",
-	"ICMQ0NjmRlCl5DwocwtiaYVMFRUADDBqHCocpjZ0MhkQRtNZcymvhV0b7Vru+Ig40h8ZW5VTu6DCF9Mn",
-	"lx4L1BIXWyL2hIxZSu0VaBqL6rCZS3uz0ghtY2acTfrXAs6Khu4viKMuJ8Sv9gCJnQs4kUNHkKOk/gmm",
-	"Gv+Ai5M0OQTchRwiuRajStgtl4r/lWVDXOrRBTk/Pqlf437t7hhzeCYRDsFW+tTpMbRfjY4J8Bft+Es9",
-	"YzvilRPbc5ok2CTKCKYGPiKrd2hda9dgd7ZzECmM69+hGgYeugfLOsc+Mls88hKW9SvxOmbtV+MO2V24",
-	"W6SrbwodNgutGyHEXfuOtkYJ3zfG8l01H7Vm1FfuOuocYUfu3ygRMOkdRX993qkLpr0VKyLqte91p1Zs",
-	"3ySjYQTCnV3joKmxkhuym/IF4cL/IMC72N6U095xX30w3NccIYEqDET47vXH9ozMRh7HDg2pwQj2tr+S",
-	"XGsqDMl+eA1+jNoRKKayPRlx5cOHaoIYk+Z9Z1Q0WFR3GFYucQ/PFJtcBYzqDoSLqKrJbkJomre77Yxn",
-	"4n2Tpr5d87jlI+u9ZPYNNDWrfrItz+Bex+fQLdt2H0GrfZ5l33cXriaVtNr1l1lmxfMSq++ikzYF4e6t",
-	"T9r8vkt0ctek/N8Cs04OdKyttru03w/C9bSZp2Oof+vTujN7XduCY7XMdVkgbCjIISM8hyMCOY5EMcMV",
-	"6H5djta7CYtDu1xDHCVNK8bzZQmxp97wDbyxG/n+A/TLbsHKnYt2Z27urPknkNTBpThyp6Xb9Pvo7X6X",
-	"hOJxmrmZZYrNXYzQJWEexAx85cb20Q/tu7IEawnzle3BuxuAqRQTrgpM+QHbS5ZMrLO7whP3Y3rdyWRZ",
-	"Okb3bbWs+s3ajJYAX97wrcypJlTfsIwY6fKvItL+gG9eJer6U93hfkvCkC7tcLtW4vNwBIzEhk7g5LWP",
-	"QBoZQBJx0SfvJJlLlRE6tkKvRjsfQFKaPe6hfuMQDMFNOHCi74shHG3kCCNf1TgiZWU08fBo3CN83APT",
-	"aGioSe+o8VfURvUo/H9rNhOOJcYpuIa8WtY1dJ9zu3UzVny7T+PtGkUoJ9iuJeweAwiPbuwDqzFKQjJG",
-	"s5wLBimaJdXa4TiHOjWIGXUxY3nLVFZt8IJ1bQmiRpPfjWRlxrIS2Sgq2MPckX8IQwmkT3434gJv7+pR",
-	"i0WRqIysnj//NXgY//f5a9Zf0NSynJxlUzbMKrZUuHsG8MC+6HqfdB2MnLgib4zarKnRjrCI62UaxIsy",
-	"YSwb0/RmOIcQnTdjtw36gElaFWOmrOZ29Pynsz+9+Od/fWu5quJTzMjDaa7PLmqmMTVs6F+TcPB8/VY4",
-	"+IMettgOIDIgr2aM5mY2FJVR3DdctCKodX38ZjhckOgFfatjVrlrvfc5KvrW+MnO4uzotcHEPr2bP3RJ",
-	"JD1M5WJZvv+ga17cqk90uUav6kCvy27X1hyezxjEtGuWAV3Oddz/BJIEDLZQT/2BS3nGNMkpVJKtaCGa",
-	"ORQNEBN9MopcoUd/YosRdjhHC5L87vz4+B/6MSSiVzN8gVhcNo19Y6CjuluIKCV+S+eursaFg79VgHO6",
-	"NvXzLXyREsVKRg3RdMIuIFG/EvwvFSOGfTFx7Wvv6eSEPadPTz1/RVuzZrBLq7F1hujTp0mv4CKUwHaw",
-	"3X1dzG35j2gUgjZqNR0/vrYWmScOxYEB6v2gdzlVDPXfsdcm8c/osMmJ51i/ejgKaPvClZkNAS9o0Dt5",
-	"8eL34GqzH6ivDEvFUu6KeBaM2vWd0ILnC597+YrTPJehoafPkyy4sLIlgrzYyP/0jFl9F9lezdVomsqi",
-	"kJnjZ/uynm/jTl8aRBvv+6NXGr5nr/pGRgsrEDotASquO547WWzrHes/In4e1sJTkTJnN7I8B2bmPk7t",
-	"axOrpo1KxW45m48usFnvnCqXgTNR8q9MkJE7BaM+eY2ZPjTjYmo5K3MoJS6pKOM6zaWuFCOgRqlmw65+",
-	"VLvkZwPxZNBckblKO2KXchewbQdEQjPgStM8ISqkqSVYq7RIyITyvFIu10jLgpGMLrTrPmw3FO371pDC",
-	"8vm8e1ThUY+8Bz0SDi2sdyfskHvln57/8+nR2xf/+monVvxAVdHkcFz3alY7Xx6KP3sLJgplndG4Vzjn",
-	"QXq0Q9BnLQt+gjx2d6y5tfhx70smtKsTB47TJ5e5liTiKpARitiIDptVSAP4rBE+HBc15rrVlTbHoVY7",
-	"48L8upXXh4kNR8tScmGKVVI936fBkp8+ljm6SravFoLagmofYhRqI9Xi6m2g2183kVuggAPT3CcjS0dz",
-	"uUxvvNYSfbBwAatDEld4+TejsEct59Fb9rBVlO+U2QXSuBvHc4bLodndL5hkxYiniVChkdGFq71ApGWr",
-	"W/hQNNpkUJ5RG1jgl7sLY4walODXJcDVt6RJurX43tSRjOX8lqkVgNanEU+CnjlMINjnBTGWywHShv0M",
-	"FxXThBoykwXbXW956c/QPSfT/FaJ26/nXSkbkiOOfG7NgSn8EhICJoAG45LS1ubiXASEGD8g4pN9+uQj",
-	"eKPB42MCBp2DiQoAUxCpRuSokJHQRsQwbX8ofNrFYRKe76LNhGSVJRn3rKFatCsAIai7iy4RoKlWP/j7",
-	"nW2UpfSVblsfLhMa09390w+sdIRt5LCDoMcI4gftQVAZS3MuvoqkpK6XSEMGHtYYcKP/3mSba97wU5Xn",
-	"pBKG5+SyVLzROVLIYUpLmkKuw66y65Xb1EfRdRDSc8t5N8lVMK3pOjjtH5mZMyd0XPDNq5dx6DbBdCWr",
-	"8OVU18b1SgbYFtleb/2YHrM/75r9ebh0mjGwk94vjKRUBP3Ch/oFuaqYzuiiv8asPzneudLiKQSHeRaV",
-	"I98R9dSzAXfIHm76hqdMIif35iDvEpwfcsoF5CtcgNZIhZCGjD2GcRaFGoHyu8rimgT+TQvjtj7P+56s",
-	"bxOdXxpE29H+RXFjsAj+Xk+2/S5r5nHsIbCENEfBCP9anpSvriFOKM+/N/UwKIFIJMOMZ0MhzZDa05Tt",
-	"TifvpHkVNvJRJzyMOZZLHWuE4ShGbsA9iC4Cdzoctf1Y9y32DsoZ1WTMppU4LLXh8FcTQ74vsvujrDTL",
-	"CMs1A/1yd4r7iNv4SGsHobUresMI+ttregsx/FmUA7cruWlD1cETESYe/aw0WPbluhc3CnYOR3Mwh8dQ",
-	"6GMo9DEU+ttheT+yqcsN3V+XsGwH66cOyt8Oybv8EB/Z1yP7emRfvx329aEyDSWozlpHpuY1oqX+Iiuc",
-	"zW4D14an+klajdc4z3+x2mBKBRkzjKFCu0i3IywjGTU08Sg5jYT7UskJz1ncZRGB2quMM5FCauhZw7rD",
-	"riPtPbhgkIeqzN++1001Zj939Lq5zHOCa3fgQ2D3Zg1UWOqWIuAmhq3s3t4nf7P/dNdovOIFE3ZHddhK",
-	"iMX7rjQJKRi1u6oTv/f2JzOTmczldFFDqu54AM5Xgytj1t7iqRrfHWE/dF79tzpWCEEfN6n+CupcaNw0",
-	"5dqogM+WhQULndKAp31xfNiVV+MPDoyfGqP4uILicYfAb/fvuJf0rAiwoulFD4RnzqgOdu1nezcufvyt",
-	"5RFxkdmJQxfCj6//MHz3+hfLXgU3wd/Vw3eFXbP8BPsg+36+hRRmZvUP11c0oO7W3b/7UFIPOwsL7jbT",
-	"bpIVMaJAvs6KMVVTOczoQvcGZ8fQoHIYL9s5VPQNU5bnvcHT+o9hwYW0S3NyHP2omDaKpyBe7YWlRar7",
-	"X/kZ1SPeD5wKzlsXOj9cuy+q932jqjH7QZOMTbjgS4A5DR6wc/+oasxe2kMVygs62McT15dzTTcOKOqC",
-	"cI99AnsUI1sIDIb6VKALwhCZFTTdcIdDUJbG2vPQYkDf6FB3C2nQnoFci2vxydDJBErAMPyhGCCETPjU",
-	"UkxgPq5HcvNoz2SekVG98qMkdJUEJOkatJnm+QXO7lp4kUXFYiyzBaA752xiiKxMn3xCjGz7UE0Q2ITZ",
-	"SXeNo3XFbIaOc2zvy4AXAna1094QMDulORMZVWTBqEosWzUsBQ8IFNNBRkieO55dUDXlQg/Ao4PZNYCC",
-	"oFnOUqMDTEKROCQTjdcBIsxxpeRa2OEiiracN6K9bmR9cumZhZ0O0iIOyC63o3570a5BQij5S0WVYQoW",
-	"gsJUXGldnl8LN3b7QkDL7pM/8ixjwh2oGb1lREgyuqV5xUZB2KAySUa6Ku2+a5aN+uQtTgL9WELCFjmT",
-	"zw0epwdDmFFE5xbSgKRjGRyqkVXvRvb9C3tgASfe9ccOJyuTF2T0ZnL0TgqGZtjI1ZlrcnZ83icI/j0I",
-	"KQRexNW0UO8BbrTMGPRTO4P7Y5oRWbgV5uXHHJbeBaU8aVx0yVaAqwFiuLgW56enZGSkHBZULCLmPErI",
-	"SEgzlIINS6a4zEahwAcijFxmrteR3aAAgu6OMjzrRzZyrbVhk1cPxgjfNrSjsKuMOO4FutWpIIYJ2Cnd",
-	"hlbu1IJXWNS8xPWg58/rojSLf7GnxltlLeqtknM8BWMFsPuZXazx4oJQQwoJFARMAM5n0jjJdmh9MoIr",
-	"rUkTF4TZIWAbPcvTsFf05l7Qkajc1BD6bH0/6N8vtYMGreAvFXOXnfzc0AYb1SSY5wX5JyoqqhahFxTV",
-	"BsmpZQE6ckMsH+pt3QzFfrYND+Zn6geVEI55LpnrZkgNA4iqbQcEPbTuOJyoVziyGs623W5vr2/c691a",
-	"f++11/E0UG5eOHloRcW2E/Lh8Zb5hCZxVcWz3toZxc3O7zolrwRAnifX5AMgIS3NrRVXCXTuDmyK8+NN",
-	"0BTrz0lWaynQBhdthm2WGO/c0Cx+w+oe+LxA2XOYDwyNEaiBBigTJ4m2nF9dR71plqfH9zvNQN17zEqA",
-	"/KL5Mk5Xe6v/tfM6PTy9rxzHUpZVXgPh78EJlt6wcdLn97GZo1Tf1vraCPo+2p/AvZVJpskIS0QHJFzr",
-	"EmXIzdoSHcEFkfRSfbsV4lw9DHusRsvOjFEXqo4rBe5gUE+Pv3KX+CZKNYhjdOaeO2gcgDiAHnmoiZ2f",
-	"nNrJb/vki17sNw66vndn0HV+CDDVV70laHx5nRB1UJBMVi2JR2Ck//PEYTQ8PNdHCV2cfReUli3x0YUT",
-	"d6+eRR73p0fHp0fHJ1fHp3WgA0CFBnbaEK7a6pnIx7KTkwW0d/uIP/zNfsFuLglqeZp9SeAQJXggrsW7",
-	"1x8Tt13JSXJ+cpo0f3uRJPWRuRbre8K2OXucvfdQQgQb/ET1aL++byi4HPV6p5B3I5NReGKEfgvLOquc",
-	"Bhwzns6c8CnAILODqgzLiJDzneIFb+qhHZDRgeO1dq760QW8/g5eg5P0Z5lkdvlEalyqLjhfsfQgfpJw",
-	"4Sxte/K+5HaT6GQCnp9/5CL7x4aDM6djhtC50IvPO0EFmwNgZnTnRIXrAsrmqluW54AnQJhwI/j7/8Ow",
-	"xqr7OFB57yk9SY+zF+x0/HyyfSJX2Jh1YZXoYN1vbIXHx2bLAEuT+66hgxnXRqLV7Fi4Tgj7YmInj2K3",
-	"3LmGBJtbCxZOxgUR0pN27WLElG/noUQXWhxb6YAu7ihciWexARXwzaf35Ozk2bOjE0LzckaPznrbG7Vr",
-	"xYG7v0U1ehk7QTs+5y41lCBeWE3sFFpMF1zgnycvIpWIC8OgCeQWqQ6uPOfzvQcio+3pIpwraGgGZ6Zx",
-	"JO+XguY+ezAoDWtEUXs3yiZtZNrqwkAXzv0PbkaAaRMs9pSjC2riEDM9JQxgSOwW4T+zivXJu9jHfy2s",
-	"KZNAUqqVMH1oxhoC2j6eEC0pljD74uIZ1b6GBLN3Rp6GhzOWo+PUdeFgcxyuvhZjpnmG7lSZZ4BaT+ay",
-	"yjPAxbOT01xMc1/OoQfhVpw9eqaxxBGcpdEwEE+06YS9Fm7QzmvvLDxYMa6JlajuJ6e9ug6pOMfYx7/k",
-	"aG5zy7qtj3b7W5bJdFoGy9112qV3pArvQay7lNAcMF+5HkAbp3gX1cVnFUQyDwqvuf7rHyLGEGnU3x4u",
-	"EzmbO7yriTfwM6FIgPupB+uBMn8BGF+RkZmcE77ERZsaQHuzKqBZzGlCyY+R1UCqrViT0WbdOW/vbpS2",
-	"bQ5fWqdUgHK0j4Hr2dmwYd/HRuxdKb9LRJfxLfdqGoJo5pqgMghB+rKx+wexGGOYQuiI3Hne3zdD83WA",
-	"ETOFyA1jZcDSnkwuvISaz2QeerfCSYcyZDjZUumDdO34s8bWBY9dXL9WF9fXX2hqfCNXmmWK6a5eEdjP",
-	"qxMa/HzbiMtSr9aMwQ8UUynu1K61/XvOU+56d2zRpLbRdpY3+xRtiJl9vY6xWzQdDA3XuNZ0tSHnTBZs",
-	"uEei9pb3nhyDA0RMKzrF0LL9W6Y3VtVycQnvKP/7f2pNyVtZaU3tuiMTGSqZQ3bd56QnBRsaXiAavA4v",
-	"WN6arZssaj4VesjF0JoUmOOr9Vwq6B1yn11wLUu7b6wAEADdxiIQSCR4kOt+bvT77gXG3lvf4iFF7xrN",
-	"Le+zjA9bJfDpzFwQaBlPKLEbDfUVHgkEDL3RE5f5NOoTqKAeGWt/KKoWQ79do7i6HjaVcGGNxxThRIoK",
-	"UQ8ESWdSauYcMnIuLrzTMsGsM/swZiQpWU1n0AevMmAPcq0rhK+Lujc65ki4vhbLLX1hTG6E0N5CSjJn",
-	"9MYyOXvNkp6fKkdYXuhqukHWtll1yAjsFn1Tc24Dr1nmAx2Ev7q/EE+/ZYJkakEUt1TX24m2vg1aAuzH",
-	"b7ElMLKO7lbALlkRXCU7spFYO92+KfCCZBIICNTOjRTUZmw54jloj+BH8fxgxHNyR5p9Yx5KkLFbbrtk",
-	"9P2J79C9jjFXFlXt+UxirjBIfV0DDVi5OPAhkiBOA/aPq35w4/0hMiYTeCfNtUQV4lqMGodyRP7rP/6P",
-	"zzJG12ihWX7LdJ9c0RsupoTO6YLQYK+CBgJubfBlyxtE14cqK6UWhJstxH9cDhqa+xdUZBQiTEZRLpzj",
-	"tuBaczHtKBxtkfN46PeT84fu5NzGF8gbrWU1kVVvR9X3GzRw7pTOD7D2cI3A9Q2bDylzn9Tm94HrqF9b",
-	"4qJ5TjTTEEvFjGCgV6KsMBRkXBmMxQD3iLBjt2YnmLLgok2a5ZOo5zrubZpLDUGhk1OgvjaUTb8EdyO3",
-	"b1KjjVqIk7+Pasj9qiG+RvrkdP8a6d8Kc0LAKOE9AHdiSuprMaUdOMsKI5GlE/odbER9/2zk0Zh5WFzk",
-	"7L8bF3lfQvC1diNOaQP4ah9Wopk5qt1LX1fHAW0k5xOjCSX2QGLXWuevBOfksl+ydhw64HNo623P0BEX",
-	"d9aFkFttcFN2MjTNzAe/ct8Jyt2BXYp++h/tWjzaLXsR9SdmCCVhY8IRPABdG2nKA9P0T5bYZMHAl2Dp",
-	"LZfakIwBriQmh6YSKuZBXPTJChM4mAGDZUC+yJgLUmm2XgPRzFy9v/rwqHw8Kh+PJsyufApwOKVgR3Y/",
-	"PPHNobRtfz7lnYB6bXSDYq6YFdD22YtDJM9chS9/Vwk0R76jVzaU4mt3QIg+Bckz8d+fty8htrqUW+2u",
-	"uvb6cmv+zLOvXBwYzStiq+e97RjutpzRctEwUwT1G8rJMJUiq9IOnLmVj1kCGO7Ci29pzrMhZGHjW5/D",
-	"W88OmLXhaemBZW5A7MKTOeYS3n9IqFWLersSBdFo/owZgf1yeCQhGURjZAfy5p32JAX7QWPqBoJyxnaM",
-	"PUfax4In3HR1iriqCe/bZUuso7+19NJ5tHc+ud8mLyKs/n+z3IiPLAWLPhYLB9AhnvzN/3e4bb5EnZfe",
-	"mgsRkcddO+U9ipjkAFTxHWUf7HG295ExSVueYYitK6A0r3WV1MxWlS5M4m1yvR2TejckPqyIqpbUgDap",
-	"1WHI4xneX3QdOgFg5fg/Ozo5PTo76e2hQH2D+P9aKfSdhdmkUiw1e0qWXxEcur2e+MqaMXjZskhlt/oJ",
-	"nCH3/uUH/gjY0om129DxXTBDrc3RJz+GwspiAHm9RvEUAO2eyJIJWvL+ghZ54wfAVrE/ZDLVo35Nxlho",
-	"3cIIfplJSAPUHlnQzXpA/vwuiXAfE/LuD+8TkvJbnhMtU87MIiGlgmAd0Sw1UiUEMbItgSYEYbPJhKY8",
-	"54YzHQ3nfeSa0S2juiQFx0Rn9EENwDo1i1LmcgpgRTmfMJIu0pwlpKCCTrHuH5yLVd74GAKNt33mCnOW",
-	"ajdj8CMiZD1Wpyc1a/JBlSQ4KpMlb0e85hh/aDPV7ccG/mU6qRX8AD/MlUvziFK8o3fjMW0xpuOBYzJW",
-	"QReQ2TnwqJ2ETplIYRXr/SV1oV/0mcsPbwiCzOsOIYIuHvjQhLM808TQG+ZwtBHLwU7htZjmXM8S8pNi",
-	"Ip0l5FLRMU9htp9KexZmHjmDmjqnvaA3AcSpiLc04DmvkW35wMGypi7pR2TuByuQreCTExdWormD/9aM",
-	"5tApxo5hRrnokzcmgCshrIebp0u5S4hgDhuWKwKILo0VrDLnB2pDI/ev4IJIlTE1wNM3mUAzUXSY64QU",
-	"HAA4YQY6VSwk2t0wVkaZeiStlGLC9MmbDO92KFgiX8Sr57Cj2+jOLTzC3fKCDYDSjoDSSDnDcvb5TDqi",
-	"s5wfN84SqDbWZFWZyzq0S1wqmbIMaj2XKRIJtW0U2lJXjTbLIVsQ4EvtLg3IP316/458AsmUkJwuZGXI",
-	"jPvbDfti4NBpuzE0J97RXEN+WxP5qmZ2RM94ib33L+rDR7MseMWiwf8kVdF17EomyzzGmCbRaY4OOFZP",
-	"lCzlE25pc0EEQ0Bq95EfmWATnnIKwIvtbJsqBbUhuET4YjhF+HqqLF9mArjyrbTyZQJgn0QxnVZuOL7R",
-	"AboFQ1olBRjdaEAfWcpKV+q50pESZ42nYkHGjQWAxvsDuAjDwjuSGl4B8ZCzJASGVOZO95iltAB3cjSQ",
-	"VxWqMKxrD6DbBnhv4BNuS+hUMaj5T4hiE2jeBWdFyhvoG9UnP3PhIkVQUwdETa193eA70NO9a0eMoreW",
-	"4WEE2+6NkVNmWXL0DmgdNpN51vkWOOwpjATwp2c8zxLEO57PEPQYfySgbVit1fgFnMk5mVBlh5Ji3myD",
-	"8HmeKSa6+FGI2c2oHbpVsscL0Lyjl1xRfdM29A8zaeRU0XKmE6JTamWj5lNBDYAM17uLcg54L26NyOxf",
-	"qeUtA6KNYrSw02EiVYsyzMzqOFDfmLv8ZKnrM+d7hk54Hh+WS2NoOis6tuxjXLaN60vhDQ6Z2DMCKIgY",
-	"QF5yWdpF1XShXREyAEnnVSE0KRgVCaEYI68EUJB2EgcU2wT7nedw1ZOIdk0utYnG/aYopWod81tgu5lf",
-	"LZQ60FvHqhGMWnWFlqWStzTXCSlz2AchjduCicxzOT+qSt0nl6QGZIMX4nliwu46KFyMFliGltTYIwAv",
-	"4lyOUJwWHzA7qq7TVTNWfQNCHbWsOEynl1gk1Tf2Rmvk1fwC+zJYAh5bVmVJosGofMORFuhfFx/SNbK5",
-	"14kaoxhEqSWhgQmeQg8kYlch+qpvS9IGNzzFbhOoJuCZH5AJ/2IXvRrbSzUQuhX/85lE5qNvGupkXcv+",
-	"6+df/38AAAD//w==",
+	"7P3dktw2li+Kvwoi/x3hmT2UXCpJbkt1s2VZbmu2bWkkT+sf09ZkIUlkJrpIgAbASqW9FXGuzgOchzgP",
+	"tp/kBBYAEiTBz2SVVN2eix6rkgSBhYWF9flbv69inuWcEabk6unvqz3BCRHwn885U4SpHzDbFXhH9J8S",
+	"ImNBc0U5Wz1d/bwnKLW/Ir5FCv69IalcRSvyAWd5SlZPV1uxilaC/FpQQZLVUyUKEq1kvCcZ1mOqY66f",
+	"kkpQtlt9/BitXvyMd+GvXRMhKWcR2nKBXm7v/YhVvK997JfVg19WE7/3A4+x+Ujzm+/2RBBYFyMHJIjk",
+	"hYgJonLiF/6KxTE0OlaIpNJ8ATN5IAIlJCcskYiz2rqexTHJ1b1yM6Z8/2O0yrHAGVF2Z81g3Rv7g7ep",
+	"GZES74h8ioimu4gQFogLRDQNqH7asMwqWjGchadaTS3DH34gbKf2q6fnZ2dRgFTPCVOCvPw2zAAx/Oq+",
+	"nGO1r75rflvTpJc4Wy4yrFZPV0UBTwZmwBOSUql+gmGDTE+lihCWiDJ0+eFebF+4DM9L/9Q7JY8oX53p",
+	"vVKKCD3Of/8N3/vtvf6fs3tP1u//x5/C8y02RM+5g2LFhnwhkZ5jB9mKDZkyvdAEhOSi/flLRj6odQy/",
+	"XjoBkWu+2pAtr7bx14KIoz8hGK5jCg/OwnzTxTHu0IYXfzKzvExIlnNFWHz8XyRwxn/EV0QijATJCVZI",
+	"4i25QJgdUcHorwVBinxQXQfJG/ueHrzrID1+HK0yykoKBee5NbIySCMtcJHS0uiAJRIEJw2Z+hBkaniS",
+	"lRQexUIPOraPxWmRkJ+5wml7ks95wRTCaYoEP0ikOO/gHWqGWSsYx59CQra4SNXq6RankpRT2HCeEszM",
+	"PWDurjYf4zS9RDhJpHfF6bNProk4lldgx5TKG7GaC2FFtnr6txVO09X7EDV+oBlV7Ym80YvHcIS6PgYv",
+	"Btf9+CzS+0Az/W0Qvhll5l8Vx1CmyI4Ic2kIInPOJAGSvHpWqP3zlBKmXghhjntsNAT9nzjPU2qu0S//",
+	"Ls1dWnLQ7ytiXllRdo1TmqxjGEhzmf5hHRBb8ACiEjGu0BXjB4bgMuYCJTSBv+aCXxNElSTp9v7qo7/q",
+	"PwmyXT1d/f++rLSbL82v8ktYiVkDLLNB4++eo6/+/OgJkiTWf0KP75+vIl8vevfu3T09BGFKrzggd7/n",
+	"B7sAaSep9iSTJL0m0zQHPT1vuieRfCdwL8UF2Qoi90jxK8Ic4eHVm6Xtx2j1WvBNSrKe9eXmiX8LrBNu",
+	"tnKZK/1NhWlarurXgkiFNoLgK61VAQdlXBAkipTICyQJQUATed9RR66e/q0cuNyt2shUoi0laaIJ5Z7Q",
+	"7+dcHyFN9y/hSH58rw+qVJjFerBCsKf6Lnl69uDJ+dnZ2dk9+J8/6//52v3T/h/W51hhVcjV00fn59FK",
+	"UQXyOLAuDKupbihHMPmlo8voLXSbEdi/tzwjak/ZTq/6IDjbGfJpqRhzdq1PBGcStPMDKLc43iOzBpQR",
+	"zCRIN/sl0ERfvzQyRf8jFzwnQlEjcGJBsCLJGqvaTZxgRe4pmpH2ddyY7u/t32ky4laPVimWal3I8uMt",
+	"o4AhqpB+Cu24QticmQgpDqTIKCuUnt+4STOrZ7Z/IOrAxVXgRnr+8ts3SGC2I1LPJMNHFOvbUX/dnF/C",
+	"EmBFtBU8u0Aky9XxqVY89MWhSCaDX7R/wELgo/43FzvMqIQzuB5JvFyQa8oLuZYkFkStC6ZoGpaRKWc7",
+	"mLN51KqFCBZtDKBxFBTkml9NZBUZ89ww2nhymGm21/KKpUetD3hmHGhTO3ptNogX2l5g5tqirNIH+RbB",
+	"fd36dJEnk7nfWse1FyhTXz1aBe53/xr6m9GD3fuRf/ZqU2lzhGXfkp4e11aaDd/8ncRKT7E878/hCyDm",
+	"k4Tq0XD62jv/Vkuri4TG8a4bk2fR7PPuTmDTOu1Vquvns2Qib4zHoSll+MNL86z3s+GwaGWMAvu7Vg5m",
+	"nsEAc/dbcc15ZZTZfz0YMckGMw3xSC9jvLYeicbOY4Vry+m7wapLJXCGPZt0aJyfyAdlbVs9kDNN+l4x",
+	"9kuTIDD7+qcHaGBNtd6zkVHm//XB1NPCijTFG61RGDX0bh2L22fx9n4VCVXP4rDr8FKQBMfq8qnWoQsi",
+	"nf9DCUxTa7Sgg7ZoiMCSJOBP0v9ZCPC75URIvfFIMw9KSIZZAn5VaztSJomoxDNopylRxpUDBrwkWFjv",
+	"aM6FcUHpKQVMTruWb7QyGXYRbKmQCqWUXZmrLeHEWAh7nuqPNVnPKMqBOzWljFgxFnKsMVIjVPi2x84K",
+	"sLTIqJT6x2iFU0WMrm7oQ4x/h4vE/tmQQAumA1V7Xqi1IDEX+qd4T+IrUJrW1TDeHwsGZuj6ClwxjKu1",
+	"2pM14/pujPeYsiBhJfm1vdafimxDROkzp+zK13VG3tmWDqVZ8r6LRZ+Xa+jy4UuFJN0xrID5rkF/Icgs",
+	"qrm3eyz3wZ29Isfgxl5e0eQSXKVf3j+QNL0HZPzy74creV/bc5erbrIN0iRalRNvf/lFcv748YMnEdpg",
+	"Sb56VIg0qlaneU2iywM+agNFW6PmaD64jKybOUKS/BohvWBQ3vSXQA+KjGFDWEIStDkibBh3S0j4Nnbv",
+	"jVXlGhutaREZupdU9tftf6GTCV5cB60sXIqv3hvVk3QfI/0SF8G9/k9JIDrw7PVL6wG5QHgjiTZEuKG7",
+	"PEpFMp/fu7QY85krykJMVUgiLiN0ab5yqT96aYYO8tMUPTrea8sqWYOBH7C+fsKZlucsnWZMhejVEgRE",
+	"HxSqpGHGC7TDuURYEMT01IPyUG9nR/yq/OllEiFLf32r6w9i9He+CY7XVjjro34H5j3PjL2jN8mYbGP2",
+	"NC9EziUJWdXHCB3KeFs5c4TllfEohA0lI9D7THU9nL2DN2RPWVKSQfoX8ARrE1wvnZfYpfP3lDEPYxOW",
+	"O9BB9zJS0R5Vq2mVg/4gqFKE6eH0VV+OW9EMHrVqQFscFSAZ1jTE2+86PuJz+uAm1zk/ZGqCLemd78gJ",
+	"Io8M9Zm2jmW/pFvCjKjE5nJ2xEzLQE/lB60m9FzgBKckARnSurN7zwZIHW/LRx8Epwk0nITfP7t3/vir",
+	"+kUL96fTdZyfh6oI7ckHnJCYdsg2T1ucrSL03aZufODITsr/lQi6pVWSQJ24G8GvyLgr1CjY+i5gSmvi",
+	"1bLKOJSZU+Bkvq32V1pZoIUXKKh16dWtKzlhGXBhgaSSJLIfOOy5LMWmJyUvjOqzxxJuKWflOLYbo6/B",
+	"OkaRCzi+VKBGveLpuh+1HVd9rZHi4JER01I7oQLOUYQkz8AtySEXI01m6Od2j92GetT3JhbmObXngv4G",
+	"/PaWiGsifiQKO+FV5z4I66z1GHIti1xbema9ExQTKQsigo9qJX1dCBr80cUHT/u6INc2/2btnNYdX2s9",
+	"t8aF2q8zovY8mf1940iY/TYR1zQm64THRUaYwp2xB/DL9y+x/sgCq2typNno1lzCm+Dtftc6A9TrYYuo",
+	"g1nHLnwSD4QO1jeEkS2Nqc3GatyRoKQNagXeGM/sGx+j1QZLGtSmjnDrGR8DxGk2BF2RvK3KRqsqkWj1",
+	"VM8tJuDVWJux3UfWlfujtfkbKtR+nQRj0q+2KBckplLrhxlnaq9VuyPB5pI2/p0EHxGVboI1LSB0O1ff",
+	"W5djB0y1BB8vrWrPuLZwJERG2BANgsNr+4wXTInjmm/XXNAdHbx7n5sX4N05UUXL82sG1lqQ9OUz5pff",
+	"+1dWf/pjtCJJYfk6JdckHRyg+fzHaLXFGU2P685o4o6whGirnTBF1TH8jN6WcohmJhMwr/W1VUYHS4/I",
+	"+vfnxl/0DcoSkqwTIhVl3TIUYuu5IIoIiM+GFSh46pqSwzr1Uhz7GKTMVYTgr/lvOdpQ8N9u3g8ZFlTh",
+	"dO0C+QP72nhcD0CENnooU3wULTO6M0agFRR9Ic7mxxuvBtdTPjN2Rc0XILBggho0GKrw/M3UZFxlmDLE",
+	"QcEctSHeeW9FtNWeCODwwIe/K4T+GcmcpCllO2ncfvCEnOTryfd6uqEnc54XqSHIKFHRfB6u9JjAlNch",
+	"cftMCHqNU4SVceK6jNlBaS7IlgjCQg6It3suFBBjX2SYPfVGtrml8CNGVkIGR99RCV71dSNE3T0f/YaY",
+	"IhYDr8BAGbbxqFCkVHRkcB2IzagwoRiUYRXviUSXv15GqMiR4ujBBaIMmUBL5RKsVsaLjZ+VY6kDauOH",
+	"9kdfvn315csXz9Hj8wdfD92NegA9TofHCOc0QjTTupDx4GyJEGETuzrHZVpirOi1nraRPatodc1pEoxu",
+	"3HSagvl0t84zN42h4vUgnzXZtXHm6mLE7Gb7ZDflnH+1OI2x3MFyHwb01meVlhoODlfbaONVECCKtQ0a",
+	"3sI64/xHoa9gznwXA5ZXJIEDvuMKMW7cAhHaHK3qSNLkCwlKwFM/B8ZP3iz1BXuY3JT0KdJah/Hueml9",
+	"vi7rLcUK1mpJJq7rU+DRWT8JZ6We4FjPICWJvoyTwmQmhu6QF5ATHGOWUD15Q0aMHp09QZcpvSLpsXr9",
+	"EmiWRIizmIDLYcOTIzhXUs6vSPLUJxlkGjquNOlE4IvJMRXgxDBuckG06jPJX1sFxs/P2ndZsETkOdcb",
+	"pUgCJoRE4G+2RyRClElFcGLCDLCTSBPjAmGGNH9l+iR6P3hGR5mi/ODcT1E+C8mGk0w2LKWNiPW9+8YT",
+	"Ds+1VWscSx323mVsHnHmjv1nafG4HDDIoYTKHyqRxIFdmWEONnJtrVgEnjCJ6vAC2hTKzcuQeyCH6p/G",
+	"qGQn8MMpJmnAvBzKZPnsrM2Buq6g9TlQFHKyNTo4pxOt0+HxP3trtUfwh7OuTjdnlzVPqwU8eDhuAXfM",
+	"fvUWODJddBEDd2LKX78CURrD3qiPQgfmTtrGr0DHSXl85ZfQSSKu7eWrv5SQaxqTi7rdzMgHBRUp4Wus",
+	"Qa2BLWjZ1w2e5Ak+Ri5JvZyCttHQb5yRqGMSn8RKr608KFqXsZ9bCXVBQ7Bm+IVNvQGjzVUSN+LG1QNj",
+	"87rneK8H/cI9t+zP/pWqtfnDnoN5YoTZ3BvVpXT17pD+pEkO8a65KZcb44p0RBJjLvSFvjmGl5wRl5Ul",
+	"Fd6aVbuXjKE6IgNfDxnkUfTg8ZPzR0/RM4E3EXqh9jRCP2AF1q1X+v3s3n9B6ff73x9+/NPqM/S9mN+n",
+	"TsC8Yig/XF49y7nTOFiW30ac0Vmegcma8PzztpRGe7vnb9jEnHdY/Fti0tFp8NVY7lggpax5J9yt+pQW",
+	"PZaoUhk4PoNFKgsep8FvnXZumsM3OBb49Tx6+PFf7tl/nt17ov/y9cd//R/BC6DzgA0uZIkDN7CcgQPY",
+	"x1zLHrS7e8iWOWB4OGLQs5X/Yl3v/9s53P/1T4OF16sfIW6ENkcTG7hA+gNIGSgU5sIDGxxfrcZ572/Y",
+	"Bzl4Xk73SfZ/4pTEl6FzGDyCjQ/GU7yRg9RqeScnLX6Mt3LSgNO9l8OXzrA386SLa4Z3c/B7Y92YowZq",
+	"ujU7Xhp0cy5+J35yf+gk1rwb/tFpS/rDX3pT/tLBk3kD/tOR/r9PndfT8hgOq8BLeRDbGpwg+OovKZZy",
+	"oidhpPXeFfF9plBKsFRIEYbiPRY4BsDHqA2fV4nZX355e//3r6OPv/zydtBQth9+37vmNyb9oA3ngyUZ",
+	"7ebkWUY6cuTnuEBHfpbnhI31TUUrXqiYm8vbZdz8vZCKbimkTDGu1tW/3/fuY6jWQd+USUEmrdO8NpE4",
+	"5Usj1w14PsFqSyPHU9B7NS0RPKol+viass8V98axr88lUVWCXxKluXdjDovLpZkoLrxTMuxiO5Fbmwgv",
+	"drQxq1vCmm9Klztm0hcsSQM0IEwJOkFTNeO8CKc2N6bmxu6ezyxn9wlTtt9r6Gi9QCxjRffktRsatkuA",
+	"5EmocR6MdG9xd5jeRk9pXOmyWQxvnDmIKrQ5WhSZVWCZy4nEclXeGgYIOy/BssMw0Jt5tNmlNpzOJXGV",
+	"/BCM84zGX375Ux0z+fez6OGTcPxsw5PjidthXFpDmwGQw63FfUNSfqinIXhi/GFdTfvvf/myMoD/tL73",
+	"/t/+9d+GIxsW6xgWGtqz51iQZwJwBLMwOsgOUybVOsZaA9dMsT7QNA0nMuH6SP0OJyzI2n/hYzQnHr4B",
+	"HAamzQ+p1s4f3k7lpwpBQoa0uDYUEpb128i9LYOKqFt3EOzhmcvMrWwgwKgdEx+uRg57gCCrpHwIAhc2",
+	"nbr9sUV0ZOMbGmnCjcXV64rA5ymOP2FsngYTeW4sReaPQP3YQL0vEdw+RZ1SaIRIm3cV3a7UW1SEDadO",
+	"3Q2ZtlSqw/gkhFImDX76duVH43D57DPiACxgfTW1hLtlfD3HkoQ0fUmkhDDTVCcLlpLu2MzXOnCqfjbA",
+	"0bkgUC7CDwyKKMeNPCePMOVy4n2gXykE6aw3+U5YQDCHTM4HSzHAp9IYt6rEWHfU2Nify6CYqWrhW4gs",
+	"5wC3nwD4kKAJmVNX477vxui7WOdoWu6dkf62slpszbcdLV6wtHVmshDXVK8foihE7EbJ7S1PU34gybrI",
+	"O/16ADEVl0Vf5pV7RT6aS80bRe4dnMbNY2ACD3uaWkR5yKmWCrNEIqn0DTwamYqk0/Zkz9NeBcr+Dp69",
+	"ZXVkW98/ZbJVZL63SrvLxb121cC+t8NTJq2Dc8qMQGB1AuJp/jxwcWXvfOfDKDH9hkEDUzxd4OqXWB8u",
+	"IEb6EcjXxztBSIIOVO29issJiICGoKXICCPBOKR+LXwRTtWeF7t9WZttYB418cOfqG1LxwG1Exw7azsk",
+	"ZH+EecFg+SQ93zWBW61maYFcygUESpJesqav+dCEmVkEockBECqvRoYU4fLxnoeQIJNU0Wub0dFUjLWK",
+	"LWisxR9IXCqRJIRZ3w9SBGcIpyZs7XzsJWqnG9sUnLuBwojBPO88Sm9fvbbQbJoEwsSjdwUWiXRIzMPm",
+	"b+mIHCaQfdbABITqgL8lAi6crb7+oecHlCkbe3yUAmAGrgERjHrJ5hbIIsssntOdCSaVKBktA9iuy5G7",
+	"zpMeWEDj7DaVppag79KMK/TyU6K1OSXJWnNAmGklzgAnlnLmrCNLpaoR3I2Uvgy1g0k4I2Ovcy2KRj66",
+	"4zgdS7yxoekqfBe+HUfnDoBkpZuU9EH66d9H95qwyHCjMk5qDwfBR+y1DQju61zwnSBSM3RiBGsieJ6T",
+	"TwNGcnrs2G1VyU69sB/VAb2RbikDOUqfluFPYOqm4sUBacGH0oigiZ5QxsqemLvVPiINLRzc0hb5uV1h",
+	"egPHqBn1aTJZP299K/BWDbJWQxliTp6D2alFkzTas9aE9AQuwGGJjxKUAjDWD3sa75Gd+urTcesf7FL3",
+	"o41hkkXciKW6cfc8iI4Kn0Vfnh61ZfjdRaT64Gc8fWX6+hoHdHKC+rASMyI7tH68JqVA36CS87GLP8Hx",
+	"aQ5Co8o87EU1sRgLT3SKt3RM/OrV1jn0XHcjXEawtHIUDiZ9unzRhMST46XunVDcuubapAZxXNo70TW8",
+	"0JZ92eqCccjZGHEP6EMq1xlR65yImIRa/JitNrR/WrakAIw/uKq/kAhGGYdcOHJLbDJhV2N9f05GccAM",
+	"FWxLGZV7ksC8+iqX3UGyQ6zaXnurbQcNBXOtrynTy+hAwy+ntwpVs3jqaeBNO/vZmdzWWUilhd7bcnFh",
+	"T42ZUwR6lnN9dI68joNt4cOrmxSjGeHxbG8x5ARXPonu1ipDx8idGdPvxxBplNI0zsOErTD1vEyfv2lp",
+	"26gMmZN2abMMypu+SiaiF5QyYMrJX/jcTjNTQsADUV9Zhb9l33p1pwtliQ9Ntnc+S5kETnO5g0YBhPQn",
+	"7ocfKrstRiu/2bWS50ZM+1rkFLkwMoVJXwaU7abmMT0eY/8vzuaWJG/I30npI7+lY+dvnRvn/dA04eK8",
+	"gxs3oChaVQhiprJHU5zqLxpUAd/tCZR+egC8V4wfLC6ycmkXZmJBHbErnWAxDStAm5aKNZUuXjitozGc",
+	"IDjeg741bau7upe6L3ZyOGce9l4zTMVikvYm6MAT6dQUnUnGJ7ueUjc41yDVd3+4PmVytsv0oFOz330V",
+	"2tcfH2dElPu4dgNDbYRQNKY5ZiqgWr4mPE+JCS7zQkmakAub940FQZRdU9MYaLS6UXHT6+rLwQ4OVaPK",
+	"AHzOniTFVKb6/G2I2roqEjR2afigPodDN/EyCuo6gXLlU8qUG9OcYwSNjV81+Pp0Bu3pkF5n18kifwY3",
+	"N3sqhhlneAu+52kyOazpycIGq5z15wI2eu/yw5iM7O6kt66Y/FjpN6GotskZi5he3s1694yv8DmZxkpd",
+	"+D8DB8ZvkDyiYKCxRvjomFUtEWv6xxdDYTLOcm9Nz6Mfq0hNsvmXzGE8LQ9xVp5gZUCcZB+0U+O6a4/1",
+	"ln9n88sDtR5KkSyfwv8cOrc+M++FZOMk+2BWx0FGpr8wuqCA3IS1wAhJxjFLWQoArwxkt83ISBuVE1Gf",
+	"iQvV3sFSzdPVftutyvJFVB2YobNmgUume8c8/u7SyfDGdqgZWROxCPedJLFgvEGSzcrkmywOPucjPtVD",
+	"eJsSoLGlneD+/pYupI2XF9jd08UrSiySHzUZ9erkdJ9T+CVIkb/wUC7O8ln1O47Tzyun/gbye8sEqVE7",
+	"BGlr5Sve6+tOOAqFxY6osXlxdyrN3Nstj5Dve9j2U+Sa3wDTTNnT7gRqb1l9NJuVQ20Ob1cC9ardgVLR",
+	"Jh7suHxbM7s28FbzljlxE0+g+Fg6L3TVgnS+e9esocBtpCAPBU8XFsjTU4R7eW3g7a47e4Yvem5+RokS",
+	"OeewlJHTaowujnnJrqnCS5T4ld7rG/R6kM5CY6jXtgFHha8Ic80DRmIPCJ7dhD1k449zkFNvLmRYyI5S",
+	"/HeAlIUTafsipKN0xNvVXOqMVi2m2kOPjMNcP6+hU8UtywaMRnJVN8DuM4lSrAjCskoZ1+aIPGlaHsNM",
+	"w/lyLw7vw0L3tifO7t7tDU1Rbu1+MUgwfN7G+i8P5qf+ZC/xhrZaqD0fHfO4aX86SegNYYanwZ407wRV",
+	"ijCUcrYjAuGtsplkWxwrrfKzxgEOJpDxOC6EmDhvRT50g+tAn3njYf4DqHDWBVXxdX1/LCf0HZKbTDdp",
+	"sMpCTnXHSw3hM9EvDqP0EWah2wEE0d27FwwFlrDqTpIX0/e4czV/rURCI9+Cq9Fivgvk6mfP02lr2QB8",
+	"yOCfYZogyX0G75ZFJ5Gr9cPBiPz5gTtHHA8eBj7WlDPeh94Pb8KCZ8tt6907YgsR4U6ufAnBclpKCvyr",
+	"r9QRUCOpvELxHrMdSS6gT58La+ypVByqHFt5oUM68OecCzPTSfU6xQHBOt83HOJpqA2erAhWb410hxjQ",
+	"vQAw/rGOwRfAXIY3x8ZrJkbdjmtjPgdvHlsJsscSah7zY3B+t4AK2u0re1voSZKEJIiLCrJztNJnasGX",
+	"cKcvf9PXy8JrOIVToDn105LITpQ991XrcTShWKhCGFcdeg0Jyn12ThsSIoEgjT1GgPxW7iP4xdw2vu8v",
+	"2rmD0cpS3SnB76xkqB1Hx5hRKeze94jIebjvlRRtWM/mB6tjEnGtdU4kKdulJgQ/pQKlMyZ3HorJVULy",
+	"ZDFYE23t0ead+8A6QnnBo+tdpxzjU1JNOzlnIV0R7uk7qC8CBRZpOz2XcQdjf0OM3MtEw8g/y+tsb8p7",
+	"4BZcv9OKod4AjugJJeyBhvv6V5uE1IhLMJyNA+o4Ia56gqnSGWetnumi488EZz8Sp8ecEGg9MWy6qG9b",
+	"8LTWMNC1JTAteBaD4Bwff7ptzaSKPgIphjf/Jl28Nxamq6a/0N3nHYa7dwP+LDB4BUL+yylcvTmG++t0",
+	"YBgldGz3qiniBELZla3REROy+QBCqrGA3RYVaUb5Uyug7bI6Gk1ih2+G28e8ql0tAwuZ6iRTfD0P//ya",
+	"iE2gSQoIorJHCjQHyLFQzpAuWxh+IVGO1f7CoEhE1gV3D9xxmJmWCInAh3sO4CnmGUF4wwtoeqj2JJMk",
+	"vSZyXLCtkq0wb3/d0arHo12dyqVkVHXM756MeofT9JPoGX0ujZtTQzCV4x1jPTNcPJsqK0zrCyQJGSm9",
+	"P5kC028HaI66SeVlPrjDAorPqNW/YMlnClihZ7eQ1APBccfknYHEDoQ8YiLlOuNJox11/+UJo629l8Pl",
+	"vTmOg11gXoP/XwZ90GHF4xuyo0wick3E0SAzERaTOuD3U/TsL/917+zs7MH5w7DrrnANq/vrlgvXG3yO",
+	"fB+d8cR2Bd4R2dcPiJoMxYRscZGqse7RH+zQoT1JsaKqMBQeAVOb0mvKdmssCF5n5+HmRilnuyljZphh",
+	"0wMROCcdy22t9/SJwx31zj64RHcab8G0wnlhiIwV4G8qwdO03jews5CmQ0l+/v0z9BpWECGe41+LcGet",
+	"PZZk7OJTuiXxMU7J2rwG+f80w+K4Vsecp3x3HDtU+XwF0D3h6DdRuZsMJvf8QERHTzRJFelnJn2q1r9x",
+	"1lFhxmlKVMfgdl10hiDzSdJc0M1n8x2wImKdUiWIXOdErBN8DC1xtiLDAc0VzkolBX1a++KoRsiofkF4",
+	"DOP4N3Ceu++f5/a8tANG14Fz9J1WFzwb32wWkgeq4r3tzqjXhvh2Gw4g28+1lewPSuBuPeX3rtJWb0Ep",
+	"3oQs2Je2bS3WMuQLiRxdo3o3W35gdmFUQRjc7ELgltiQdATSRkJ+ME8azKwuFHdBYMCUdLUYNBQ2cXl4",
+	"VN+wVMGEAyRuoWwmhpc0abwYrPfZft5YKGZS8lObJaYS1MwoHJMop22ESZOt9c9NYdT70eqIBMTQln7o",
+	"igN1XoKGE9Zuem2mpirtErQ5jcOpxZVoC3YnYEQduLjSrE8DnrAgjJObifuuL9bMuqOSmu8Hd2IcEzVx",
+	"Zq3+2yUQxm2c5ZYoBPqpuPUKRWhzRPaoZPiD/53HNjTTYO/GggOnrpcu84L4y9kFfmy+wdjRqmD014LY",
+	"35UoSMNwyPAHmhWZBaYz5DF/OOuzHirT8b//9uzef73//Tx6/PFPy1gFczT8yYp7nWgZZa7keBQF+9X8",
+	"kqZPfHree3I2ygJo7MjwngwYCNV4X9emA/+8FeuhiTw36EsJWBfjjQXva4/O/mHtgr4i+TDPepZDncWG",
+	"+KtpVUxm0JrR0dDnnv30DNlLytu4r0Ib51kn0xawkOVSkfyr6RKjywiZSMywRjjP9JhhYCzh4DOesrvo",
+	"3ltKfb4LV39HEpF/7dzF+7djWSfcxyMIdcL9PDjf2Xds1305mHoWuv8mNZ67W/fh8P5OvB+HB6zdlwvd",
+	"iiO+endvyaHFdbsXXjtlsGGvzimNKIQIdrZ7ydCWi5ggxRMcLsUYW4PQBQ12qk4rFRZKrkN+B+dxc641",
+	"vXxkVYtPDkI2sVR7DFwLwhJhhogQXIysRpnrOHYKWEX9iove97PsTUbBO/GObpPtniFNKLQh6kAIQw+e",
+	"nJ1Bps/5gydPhjmvCZXWIvQAeRfTc1/v72BFJrjRTssrtHvek1u4tUlflUOTHxhKqCCxLaQchoi2+xE+",
+	"AuYqaIQ8CgHtkmgigZtiG3Zp0WAXtFZ/3hMkiKmcBLGRECh3iixaBeICZUTs9F+4gFxy7tA1zHqptLGL",
+	"pygRPLcxlrzvVmigJIDmVwbmzVaF4UY7ikG9H6cC1dancvlLcXb2MHaDwb/IfSvuLiN0ed9KO/hvSyr4",
+	"b0Mt+E9DrkvbZhYrtMd5ThhJXGHtlhJo4aWIyORTdOnaRt3XXHQ5cIEEXejlDlaAJyUdZ2U7WWTqkuR1",
+	"AkPGoOUoy7Pdp24JwWPWEpA5e6wtR9HB2FosoBzvTA0EV4hkuQozZkN4Nc53esBHiXJB9A5duAAjRzuO",
+	"OBsGWWwLKW/mQcpV4blQla6zU9tQlaIjQzD853DgchsapLEkkzOs14H1/3RFExpBsZP9DGJMW/JBO5Gw",
+	"ZYaRiwyzXWJRHzuov1Cc0Y70wsUzOkONdVZ9U6REIqn0vQRVvdJcTxcIu8BxjBmywV7IaUabwmZ2Qsze",
+	"/K0rWj82jNmWDPoXU1VqHpVoQ/SthhQP3hYu7DkudB8cYnp81Ig9wJhjCLOj2lO2c5cIrCDhI/K/lwmY",
+	"1lhgbLP7ayLollY3n7lCIiQI0MyUdiOq4K7UI3JJEqSlazjuFsqd+olcE2Gvu2Bv6+mpG2F+sfrc1ipc",
+	"MU+LjEmIzToSn5jysVQ+R7ih6Au2S6ncR1Zv45Apw1GG85KhOhqqBX0Az1wmDbr0jltQfan0tpa56hJ1",
+	"9FCV1Wor/oc6tNZyR0pNxfBiHxMvoZLYod7aqtVheyioUmgxf1GSX5oiD8oQZwRhJg+QVThc/TrHJGos",
+	"oO0wct78dlvaDDOTjyBtMlLQj9Epnf+xpWlPcoXFkmAWwfnkLljQC7gXL4VKEK0ZPqINiVDBEiLQg697",
+	"/HYO8CKEZmdJJlFGoYM8goa8VCJTTRUazj45+lz9aJ7/TptIoUNlx1tvuVhvizTt6JeLkf4RCbKjUpmC",
+	"K3TgRZogRkiCNkTSxFaOLDIt/0Mjq6ADrwy24gq847jA27mK6gF6hRkTSsyW4Un9tr7zp3may7c2x3Dm",
+	"dfkEwuiaiA1OkWtIqQ/xQVBlVrxo399hT6Ah3bp8ARSOOC0SkqxpEhCgr7xMEItsQiFv/0DVfk/SEu+m",
+	"ZMyRzoyKG2ECvUg4jVWYbtyGrWAaPE0011Q1mAD7MOhz1lRISHKB2ImIzfppMZr45mn32tpdPG0mkjnB",
+	"V7J01BkhGVUJw0eUcLA++sorJ6CUKyJyQRQR60J25WKW19yUUDNRe56Mpo99vC/cIkhMc6ofHsu0pszE",
+	"nUCJUppRRRKk+AVs+lOHli1jnhMk8VGexNSCxFwkHRJCX3kGHUErpKZR9QFg181LI4sEYaqjyWqetqBS",
+	"JtukU/v4ax1Pq4w9uerecojFYk44pckaIM0DqpaSpjTZaAGDQa/bKJ5s950E8nqy2ImFkv+bbNsQvZ7U",
+	"6rn1ZsWdPvktN9D69q7dYD0gVuGw+h9X3KJX3CA73f0rbzj2+/ndgZOPxedxgQ0l+Cx4N7X64Q/dGT03",
+	"wSJuIWNJ3bHwuOm7HPLxHfARKWhfE+8RtuLkPrqUeEsuNctfFuyK8QO7LIXhhidHhOUVSe6vFmj17Zg1",
+	"7NR8546hdXgYhLsON/4NFmdfUTZKOGk6r+Fhz0PWluLG9yejquTPRjBDAL1jsqlMjLlLIN+Gbi1IakTn",
+	"nubBQPahWrdmuZ6VNsi654Uk+j5f176h5RrehkLDHNmd8DkHHFkHkDkOd+0IdyPjIGyBy8MosHhL1od9",
+	"CLr4e14Il5fBjHYpF9Twi67AN6RURAgniSBSIi7QHrMk/edtJNKyLuAMOiJaTvHPSY+cdP3pl4EpG1YC",
+	"Ss3H8WW+N5kXGZHSOMivqTSnEGc01SycY6EMaCBX+w7MwA5p0SAxkK80uMy0h4kzr4RwyR4qN062k+BB",
+	"+7URTch5dunsy3JYPf6cb8JB+2VCBujQVfnHNeausUGqz7yimuNOOVg1ud5zvJZR9kFtvpPK/jIZWQvK",
+	"m8Eqnc9CsAzOcn5r3ZsUPJOqme6+IBqk9S0JpsDhK6EDGl6Pt6/QwwdffXXvAcJpvsf3HoI3G2e5XsXq",
+	"pxdvVlEbouBhAKCgdSBKFILnxSZUGGQzp0ZLvWJDuhNyOwF0EpoRJqc1yyk25Fv3WjAZgGBZiIlz/9G8",
+	"FB5PK2UdJfCmfzZ07x34yrdUWhDb1/aFXuSUTpfbM5vVps3uinwmI19PVAssjBg5uL4pEWKQDGf+mBHM",
+	"KNvptzFDPE3qkEEDBdiVUeVSXUpq1zazTrVoVSXiOWoFL6GKiYLN6oYINbCGavIwWNcMvrW3/Sk6QLEh",
+	"b/ihg5vwKBbHCv+on+240GGcviX8SELLwEVCCYtrQPLgnmfQNmXHr4lg1mFbmT15sUlpHBTLsRUfIbDr",
+	"30LC+jvBMwQDSgDf0hIZ7lsa70vWZukRbY6WZc3XTaPhUDZRTgQ1Nt0QUV+bJ088tN58pgmZt2UrsiZX",
+	"lPQIRppKSKQDkcpQzKWolemAk2sOhw683lf/wJecUxGv3OQGTTrZshTbwbzCIBvFXr56R8Y2VdK6Im2q",
+	"ZDhRtNIVHeNbKuUphmVhpQTdFDXR4HsO4As9+apHhAVBLm+6o7A4mMOQEixJEFySQFaxo71EvFCQpJZh",
+	"8KZDRI+q0ZBq1g4qv9i1Uz8EKwQmy8D2akPCrGsS7k4ezyyUJZoJuRgR+HVPQot3qoZdXpaE8LD/qa7p",
+	"vy7FUof9Y84uirXMlReoYG5bUMaZ2ktgp5Rsld71dtQEuHwoQ1EPZCzIkY82Fu2OEu9cpr7ngmfTU04g",
+	"7qN5NQIt3eR2FyywKLwj653gRT64g9WTZRnmyMjRVJwu2I3RlGbY2M1BwOK2Qg+ZuM7uCdl/PC+MubV2",
+	"1Ym9ZGk+/zFa/VpgoUxWQWU7nJ+dP7r3Hw+C+U7kwwhYig/hxnmyyHNtIXX0xuswsSyQ84V151rr2xtr",
+	"VAvhI8GBVY6si6ru54C8mcoyVRPF9iybd/24m9utbVBPd9BI8ILXzq/22dBh/pakRG/HG/JrQULiP+Zs",
+	"S0U2ceItUvjBP1Piuh4NWw8zmzSBFrh79UmPOLWRRxBnAT9hk9x3y19oFWOSmOT3gJW6xbGynUn8lCOu",
+	"DVFFPqjIJMvsuNFqPIeQSbmyJRUmCOP+BfEX+IcBEf6gbRbCEugsQJiiUMhbXQ3RakOF2q9du7lSNhtk",
+	"MHta1ny75oLuKGvAiGVYUIXTqicKSYq4nmef0Z3NvC8fchGlhMeFNaU2OL7SMwLty4EArXPBr2nSISkr",
+	"0yOIdFyTucR4tyk5gH8o50IFx8Sx4t2t4gpJBDSpTamRwXxCH6SOWr9L6wu+LJvfwIPO/XBNhKDJYAug",
+	"XPCYmJIF852P0SlJIzfYlQWq+PuAheY35h2Eov+Z6z0b2RR3iuQNtg7yg+qtOHpzrsB6q5I8feV4nsm9",
+	"gJCtDtGdlK+e46HHjrDWIRiFkpCAVr2014dkGyx2fJ3gY+DQf4uP0oJOaNucgMoP9VegSiMqUWmBhvS4",
+	"DH9Y1z3DjfErywLGNYVsKBZc64oX6AzMYsyO4dEpW8ckVCQGCpwp+j4gqsD+2tMkISxCvxHBJSIfYpKr",
+	"rmnbgdcZZVx0NOSQOCMwPbigZFl81z+i1w+/f9TqQVRzx4Z6dA96HcpyyGq/kOJhf0O0guvNimjSSVxN",
+	"06xIFc1TIg0q/LD32fM9eYxTbmSYUO0NaXFWg5GDB7HIwbEVvIW11ZaSZDe5N7/3YlfSv6nqI8I2KJAk",
+	"5ixBOFV7Xuz2VZNAyD+Xe2M+3sidZpPbZ70zsk3YVvOOfdgJKL+ssQwhmOqOPYmvVtGKZp2azlhs7XD/",
+	"wG+glR5Se0HknqeJtAnOzNNScy4lNciWKb0i6TE4D85Ip75lUiWhPsKUG/MDQDaN2UejCE9q99UlkJTg",
+	"bEekKntOjrtZ3bl4U5ZKtP2aXufncO0ElSjl/IokSF8PO0y1hbBFGOWYCpQXyqJ8DDcfj4N4P1UjSCjw",
+	"BkNEj6z/AjwXoSLXMu1B7SOdPYfa/o6cgNADw0GZwnyu1kkpNaKVQX5arD/vbVRdWa712MxR2B2Ziqm8",
+	"w1vSp1eQPscsoUlQos7Q6csTPO1cfrIjYTuOBQ2DDib+z/EcOlwq7r7fvaHjNk+eqpm32WF2sKAaCy6G",
+	"ofSlgBpNJQIPLOSy84xseHK8j37CGZEIp5zpu5YlrozB8JVB6Mi4gDIvxdPENOfRSrvwHPz3V2Pa8wc1",
+	"JlO6n6AjwZC+k+BjhCiTiuDEyElwbyArFSv02PNBrHjPLxLoy98278vH17nwiggb1n6Cj5cd9W+9Bn5w",
+	"+I+VC2VdeRGHyoh8h1EAQitYccfGP16lQXV0g8tMKDDWGrm+2sfc5nW/1PhMwypE4aFCjyoJ8x1p7RC9",
+	"BTOSOUlTynYmt8o8UStVm5T51Ivi/tG5zUY0thgdn/jYJyu+9bj4dFDkifquX4frLi7QE2C73H81NQmj",
+	"YYSus/Kpsdfm5EaxgZ887W5aPV7bgVSbv0ee92N2cFZOfGgHxtM72Gw2lO8/CPTXoyS/2qJLmMLlU6O+",
+	"BhXmydWQXhVkT6vbFpWX8Ma1zt6wU24wabP0xU3Vhsd64tyklyTAnVr4m5LZG/zJCCLXNAHf45ZD7ABY",
+	"UiqkDq4UUKINsQmHWiMok4+bCpAgplA4nDD2IDI9e41DCp6WEUq0yqY4ujfSfHOzrR16G0yqBYpMZMkP",
+	"5QfDOqUyEBQSB0J3e9WPRVWu2yREyBlKfrmoyKNi+fXQzr7Ybgn0NuyEeKpHSkJ5V4wY36u5+OQoGOsZ",
+	"fqSy+l520NG4ZxQ/YM1qUJDsBx+qSRp/sY0jjjqtTTL9bD4S7FY7v8K+CKzMAot5PUurFQCUgz5NeilJ",
+	"bbESEiebkVRj9hXGZ6o10kRgcBaSDzkV3XkafjH+nHr7MZy3QJ5Zi5lnm5Fd+z1wOuYE7oYxh1qOprl7",
+	"2Vh9OzJXxq29ZYXIA5H+F9AuYnxGXkIUpmk4b55DCKrN/f/+9tVPyP6KKLNVK9rytukDORY4IwrwIOsg",
+	"q119Eeynyh7GdlrBZXKRBaFsSRLU0qDLOhdZCXlzwBLFPKekRLy5Ea+8e2e0xeFNOogG3tU+5G2h72xi",
+	"Yf8FUUDVaFmkBMrW0DsmhOR7QFhKImUGkMzQ28JBBAcDUVfk2HFZSIWPFnpFm+f8mghXJSFnV63qtZWV",
+	"ZT6ITUubp0pC6ouM0DfPX6NHf65V8xA2ub+/YbgYM7QhJgaEKItco+W293IwFaFys7SZ/LqO9aKXHQws",
+	"2kwaX8UyrS9WZZ5m6MaZlxZXvTXyHJhrY1o3DRBIb+FFdH52fnbvwXlkNrJs3sBFFgSntXJFs8yO37N/",
+	"/Lvk7P4bfPjRlpwH5X0i8Fb5eXtaVJdHES4C1Xl993RkFpjJtCpe6IK/nt/RvE47h9aE/s///f8AzRCG",
+	"mAzgv9foZ56opheCzi7oes4G/oCPvFBoT7UA4VsArlH39DaY0e7VmXnspn2u4RstAL3kRpv0X2a4lRd+",
+	"KXSrci6Pg/1EOEt0fwMarNR1lc5yznTfts95fjRFpMAyUPNpaoYO1o8PepJDi596LU5DbxiPfjDrRrow",
+	"KgXfoktHkMtWXbJTCxtucb8oFN/77b3+n7N7T9bv/8efPsVFd4EIGzP1h49rJD+/OQHebpr+wEd+GCsC",
+	"SkE70RV+qhiu+ciDgYrG6s4Dq1tQWN9HbwjUUSXQVw4d9jwNNKY/P7t9oX76Nn/skG0LeAT1MOO7BXxO",
+	"GYqGAEvARQzJ4GUwIDql1x/i5w/xcyfFzxsofLB9FHqP1Il6y8IHbrhEyG86fNp5W80/Uu1srXmMUtB5",
+	"Uwlp/2HN3jc7rR4fUNi7hHhnr5eFmOgfzbUzsbrjzrlUbsoVEezr44jqSCAIToC1b9BwXsA87rB3CxYb",
+	"mfDMwDL0tMcq+wtty5fWCd1uaVyk6mjKy2yzUEhGFrZdJYQg3cY8WEUrrUo8XEWrRx5+EsTaUso6tsSb",
+	"Z3n6wgz6Dss9ZTvFGfqL4EWO5J4LhSRRiLNy6pTtnhr72+XOQbqcROWC7qOXpdmHUULxjnFJZaBSBQhH",
+	"mrngkqRb8+yHcD6nESMdHuyfTgRln1NqNquxulrz7Xad8AxT1tdlyz6B9jipcJiDhRTVqB2p7hDN1T8Z",
+	"uWtgWLD9gglKE+jTaAKpfn+oDpnZzc9TE/OHrafyWz+Y5/ubmeB4T+TaEqSrZ6DHnuEyl1tARf7M2sl/",
+	"xoC9lk+imuCoi4PmEWgftDZvDEj3UmrOA7T9HGXcrZ3LIazVBmsEN3js9izhoAndlXfMU9PcjWkJ8t+4",
+	"+yYCc5wNqS7m4VUbFDTLCgYYUcZiHUl1o0l9jFZ7gsXMVwUxQnnm65KQ2W+m23WMBZnz8gGnV7O+20zH",
+	"MdOvKFgNXSeNP9+osWEhxvqe4AQ0hIkc9ZrwPCWlcnGgas8LrRgynJHFMIFMpqFzV9nCiDMX1bH/Dt2N",
+	"U/LL63T+0ACfcFPoIF5qYIXqq22bX/xqOK2np/Dq+zJJcalM9xRrOSzpb+GKOy0fysxIaG8TlfhsAEcL",
+	"l5TyK1wpM62lgrrKnuCkMxPRgQgbGDj96EXZiPSwp2nZe8SV+IzRv0Zehj2qplfm1aDPX/7r3vf3NBs+",
+	"ehy0voNU/dGSTxuO9SatPt+2OAdDOtvK6GafpAJxSNOcqwjWCtk0yaJRR2BuqUCd42viZEiajO7n0AEv",
+	"qJlca3QH6M3tYy9Dox3N8ZdoQ2KeQeNlcwbGpriWhDEMZsnT32Nqmi7XvRfmk8u0l50hx5qFXEsJhb9z",
+	"ysrkhcG6upRs1dhn+7G+fzZpknb3Z0J5f64ZLbXNikJ1rd46/D14P8yB8zJUpjPpHP5pbnGCj2OsvE/C",
+	"PcO1x97TI/blhXHQT9gU7zAtRrgRImwBK7MpFO+WgVnOfklK3F0aLJMTMV7n6MiPGKNBP/O8lU6xbEqo",
+	"G2tuETpaLy2K37euyOpTqQemoEKOvZvH3gFSFuOVA/00Zbv1DPzRLsukKxpZrzgySeXaRtuYkFxHadaN",
+	"O8JHQd6WIAEO8HamFjO9dXP5UheIk8QHU75lp6gVdOPmHVz6P6c/H8Z9P0IwzNLa/jEO9XC3svmnfAhd",
+	"Y86BbDDH6C1eQJtoXSd3S6loU2QJ3aL/FAxe973sPurtBvs33zmxodH8XluLHZvh2v15x6jNIAYBL9Bz",
+	"lGc0thD0FVSZWAt+WEUrnKZrLtaMQzl9uK+LKUcfOl/wfQPteEuFjEQIC645UKLk3Y7tNAq+VYSZcnEY",
+	"sEKEC5UdbTFNi+EgjqHGS30+DBZwOvKV72xnmS1l0/O1xjoYcZ7rgzfxcQeM1H7AlvwOr+5H/aQ9mAEH",
+	"57MSI1zuCVFeAm+EZBHvEdTTpkXm4F6r+MF4R2dja1rYQ4LvBJH1/vsl/kJlewVRtTx4QGggsJZHqUgW",
+	"hnhTWKjZCXnDK3xrnr0Vz/4BC0bZbsmzaIfsO41zVc3MVH5XktHL9Kvvmz25pQz02KMUP97qHWO/75TP",
+	"z4F7J0cdtrhIA5kebwhOEGUI8t0tkDrJcnVEDgzXK2gIqoey7HPRNtr2kIB5gTSHYeFFZ2MsSYRwHEOq",
+	"LmYJygsWq8LVaja/OlSBgMWOqLHikRh/EHQPGVuYEF57B4a2ET0SHyWUFuBaniagln8hIekh0uS2vVvg",
+	"oRLYHgoWTDYe7A9VErnWUmOqIZoRXbNJJaX62KsI4qNc6s3KFUkukeAHia4IyU2SbZESqC7k0qK4HIiV",
+	"qQZSlyRoQ7ZcEJC1l/ZQXUamJ5sgOEWiCID42O+FD76p0+z60Xyio2OKgf/v+lkQTY/OX/lBdqYf24Me",
+	"iKVe0TwPgWO/2iLAzkMm7zqMrV2w3sXqI7X2pedAmASW4JMhqkhdkc7/bEXtaikeoZpT6OatjvYeFsLI",
+	"XMsAQLAzgeYymc1IVIP0ZjLUo1UV8F+DyOhp9GFyKWqYTKbAoY7J5FU+NOGZjNbchpD0UZuirmBGpFUD",
+	"eu0mCv/A6dreIYGeH9WfrBMGJI2izInH6yJlROAN9ZqPMNu63gGvlP30Y32mnGMJcnSwuIKU9B3jHcn+",
+	"niYZqORIaUZVRxsewmKe2ESjVjKHc0RflJ3ISiw6fUknRDmWClQP5aqCEGpUT7nBOItJeRQR1SMC5uno",
+	"xMVOBVXu8fnjr8I/BZMsvjmqOpDVyCimyz8w34s8anefK6OJBiHV4NqHhHmAJjOg1XDXu95pWn7DP0xj",
+	"V0FygpU0GfgYtAC4yQIpeEngm2+hoeQFILiBooMzGe6e4rSYLq1Ba+rVZXoQVEFKQmeflLBdYeufukR2",
+	"jNMUkH/aYBs+ROg1EcEObMba01ehmavQCmiholL1TDiBOgVPmME7lco3nI1lUYbKWVSr6uaIH43BFWz2",
+	"o2VrsP33vAQubWa6qq4R5puZ2LfVaxMypDoPZ9NS6uipaTSXsqvnBcqxUE4vuyJH/Z/acljdIXR1d8U1",
+	"jI4yWcvboEF2mZnQdPsc4CnmD0aYBy3+aABanN174jAt7q/vvf/9LHr8JOAlbO5RB+mnUPzbGvEmUF0L",
+	"LuP5THrAviUCRcY2nJcgRbV57MwwWwBWokb92/n5n+tN4H/55d/+9kCTR9Po97Mo5D0tW2aONabORxhT",
+	"PzvRb2HZDEK5+Q5YVdoiMnaVMA/YZHKnF95H7zyIEAPkYpKCLbiaKSCjDglXG75WNDcMrMfBanPrRRof",
+	"PfCt9wZ+tWFhB7odannPpMLWLlvIWgVlHCgJVz0AosIFZnJswXEGt/+BF2nSpsrDYAk+VmTNRRJyfH/P",
+	"D+js4Zdnj748Pzv/yvQBwskFSrJjJ5pLWTSawb2XQC/KLJx92gNuZnteAz9FXrebLTS6h8tU2vaCdHSH",
+	"BgcwMACZrmdGpVpLkmPh2gk3lRFow2zofYEuL0Yh8zwekHstNcLw66BMeslSysjELPxnyPp4DXYvI9b4",
+	"dyCiN3Bn3JBUP0WcLxFkrOlvdyzCWKfFEuHFPn11ES6apVJ0R89+tPdxVe1+XBvvVsyzjKoea/snrpZo",
+	"ld4bnBiLXmsGWYyd7yQfa77k0nzqBsRXGcBafler7wyHE2zH9dMTkvXUFlqPvjEZGTDk0IbsKKuAfLqc",
+	"rwNdkkrXYkeAbXSw7A0/uHhZs+qUMlKDgjCk6t2TxY6e3t+7ePoqcrbYwLmrnyKMEq20FswoqaXuj6i6",
+	"QNZmvkClJ/tpMyJxgbp+MY30jHPeBIoi0MP4NRHWirpA1hn+1MTNfE/+BfLc41UB1Slu9u6L422rVOvX",
+	"ghTm7YIxkwwSu/5PK5OBYD6ImVY5e0f/mWR5Gmywtuj921AnU2lqCMz5REYb03R2yJzlfsFGhfyCYWt9",
+	"lDrn1rzYdVwScf6NzDb8wzPgoImq+QsKjHmAblJVK1ADB8ONjbEaLklp56OCBVdWXeJUm3PHUf0mc8LW",
+	"cdnY1Yamg5P/VuAt+KGxJEhx3oGi4TX3HNoPTcc3/gthbU4/5nW0mEDvqpD0C4lsNKYivPlo5Lzb1qGh",
+	"OL8yTNxw85SxGxwM3hvGMR2K0TURG5yiKhQ0MmXKjw9N/saolmhidDcL87R7bXwnNR8SbrTRbiJkY6dm",
+	"H7dqAXRGWXse3v5GY41jbpZZTqHzwL90pm1Xr+B1UpD57YInvZhD4wNY9pT3Nji+2kE756CKNUbQqKo0",
+	"m0pAY74woT7vRh2u28BydEOzOOVyauJhyiWkuNmE0YazjZBEE8KCcGHbaBlTQEMyXV87gltxJYT6GPuN",
+	"bcLvNS6JOVM4nvImPH5CY2d9FiZzpEUX6yw4aBxHYae7brz30cRKr11GwJj0eZe8HBKu7xyQBEPemYG6",
+	"iw2AqIHj2I4wWtiSD3mKGe6EQdxaRplMxS1PU35YF/nC9QjQxq6k68g9Cr7UkxP9v5jtvbXhao+k7QE1",
+	"pvdNIGhgT1OOhWIgZIf1kWsikqIjh02bKyghOIE2VXssUY5t3kxbE7ENyUaeuNfmaUhKotyFmMdxf/lG",
+	"vf9wB5Rk1yiip7mwzDmb3mHrml/5R7nCo2KJ7ZljbtOq39D7YMh94i0jibimccj3/9b+grC8MmpMdxOT",
+	"Fi4LvFqWgrUaddmh17ng1zQhyQ1k6Y7bR3lrmbqz49QuYap0g5QcHAX6SFUNwcudLU+Xn+3kjm6vBrWE",
+	"M6XUxu6YM6Vl7sxoaI1rtgtihEAjRghaHVzSq5W30Lv6PnK356XdqsvSQbLBkpqUX6ogBBjs4OhrqWUX",
+	"1cDpfgFhy9i1/bY5/ejR2RN0aTprV69fmi53kdEdS3RRLdJNG1RfMIyoaejrPzyqBzdWSBCtwYJF6BAF",
+	"vDbcoCUq7sKvtm7g4XA/bk3jQelhU0C11mpecG+uezrSztVPawY1NGzLC5MjuR5Vv9R83tQMG9oFYRqe",
+	"mTRLZNmzzBud1n2w9o32rMNHLjGYXw08CcquTmyG1JkA5QnwUU6wSmCbWXUsQ5+aSQ369L4XigTNOAKn",
+	"H6O42Bg1iirEoIAskIlWbMIf0JtXpDj42/5DIDX0+///D/pje4V3IHOwUoJuChVWMFO86YU0/H0oqeKb",
+	"Y3fbLkjlpmp4k2zCn51MtWj7vkfm3n1bwnlZ8kDg1vOYriHmwI0tjWfW4TsOnrSKJzt9oP/+7n+9ba/o",
+	"ihzrqm/jKkl3YV4V1x3tCMJq3JUKty8oZJhVPwxv9BUoP3oi+nHzaTNgBNMO0aDXewykCFKOF4KR4w8k",
+	"lBJaJaeHEmdyYQ17lHGm9ogLuL28LJoEG0A8kqsx2EHue+XAgWKTBB8vOyB2em+JKsffG/72QLcTkhtd",
+	"/7ZoWX7wNom5FTybgTgAr+XhhMXX96zQa0t8eAsqn05oG5EFb6zGeqEFTM6FMqUZfcgnOZe04cOphZxv",
+	"AcyEz9gCxadvgH6nk/x/YIuPxSIpOaZfPM/DAP8nkOB/iNZTRWt/gKopaQcjbrcjeYftT18UT8JSvSkJ",
+	"OkRnX6AOUPljr6xYwK3l6YV3y6/lU2GRPNObFaGDGC4nitT+8T8TETtIhFNF7iJUaIrghQGF5ojqQcL1",
+	"i+7B152MnkS/CTJ7cAILyfCFt2q6rB+GauKztyl0F/zQ2TfZdEquFXdtRbs9coNC+N5v738/jx5+/Jd7",
+	"9p9Q9nUeff3xX8O9nn/EDJuo+I+ahst0BYgLIYJdxF4yBE3Umrj1nutwglqSDqf+gNN4nZWLXJv3+kzD",
+	"wSD1O23sFczP/7ow/82ZEjxNjWVIlUT2MhxcDYQYZVBuu0Jn+M4XEmmao99M4d+gDvyZmXctl3KJHKDw",
+	"FWFog+MrKFyrSvnGzPkUEKB05VO/Yt2QztI4K7NMvdtm72H9+zPj92cmcLYh6kAIQw+enJ2B4//8wZMn",
+	"k6M/bofb8elqBiN2egFFvSln75a2/mNg+STDISyPV1uEUSHDbTvHdhq27Vhd8okdLk5p/WiG00c75hOh",
+	"8k7t6rexp/n4Cpgfy3eCm9kV6rO9WteCp2RCxg/4GeGlMOuYQWXM81CU/XuSJogXypSpsiMUeJqj/BSp",
+	"veDFbo/sIAhmBomOAPBkqR5N6HLLGVlrUQ3V7bJnT54iSXcAtEEZwvJK2ixlzoysR3WnpqcmBKTWoiDK",
+	"A01jTZdYG431uae5wa29CR+vZYzgnkb2JyuKXZnck+ssuzq92MvsRluqdqilP0NFmkEc2uujAuppZPNE",
+	"K90rxilhCRZBjizlYQBSKTkJbz7QoxVL1351qTxR2yZrrQSmJRRZA/kWswQrLo6ofMjk63j53SmOr6QB",
+	"wcMK7fE1sSm2yQWUksMBP+w5yvDRgOOZCAqOS3zFCd20u4QsyMlpIrWmktyIYq0F3u2Lqm71tzpw1dxK",
+	"mWa42VJygoo8v4nOzcCxn8oJC/bcGb//jR2tNgem2E33JfTUu9hyxq3+M8BDnyJGum9H15YpeEN2Z29N",
+	"u0HN070ydDEFtUsxLSFXDZAb3AoJNy3uJ1wFzQQsT7L5RKsv2i2xnF2Qtcy1WCJf1ndkGwbEfGZAYh0y",
+	"mbkaq9IhqLu0yQI2C5eqpyjGgkBdWVR2CJERskVAMpytb9bcmadQai6QKpoUwir2Biwo3tM0sdnAVNXw",
+	"OnOoZqZpMgxvZ2hQn0yQkpyZDqdNWjmtykQlai7P87PzR/fOHtT9nn+ua7OguD76eO9fzgDo6n8/+NvZ",
+	"vfP3/xpUYj3B1M56g7+7PYOqkRzvyAXSZ970vDeK1xgx8OpZofYvwIfVNpzdnx25KbvGKbjRfi0IjO/+",
+	"Utle9g87gWv/Bs6FxEJcqD0X9DfivVUwWeSmzNq86WBQ/R8UvyKtbNgGwv66RqqhtDizwBAPvPKstonY",
+	"hpMjvfPyv/qW2afjnwqBaABruyXdgPStmcMndj6aAvpONpIG/egnwiFaPrUcMcRKs/TN6RzV4I5h12rJ",
+	"Lv6jjx/V5dd//89ffpHv/+1/uv/40ynFfnOMdI/5BlMfZvOixyk+BNpwy3+fIYb4YAH9tyah7pYWXKfE",
+	"TYN33VzYduiYDV6+nceub6KjjuHC52uZzkBTz9uMOPUroTWKOfVn0AnT9BgwNWPMCDHKmcX0VNz2HjDd",
+	"4CGNplVP5iTfICnKea7tKx8dsvzYHsyTgSgC0BC22sgrJbHfDZ3b16bwzhUVh/SimEjZBZ7+n/rPBoYd",
+	"oxIlCLnSUsDjr3pTTQaZ+PwBKiaavXvM2IjYalma61746AJQ61EpkdX73kufHzTFXIAJztQ0UAvlQC3+",
+	"SaApEipIrMIpcLxQG16w5PIpkhUeRRlbv6TM/bzHDEoKmHvGF/aexe5GBNPQ/Nf7zwIvYz4ehnvxgFm9",
+	"nYunhDRBMxonA369V+R61gDChjZLhkw+L2gNuqOjgStemaeXhc4Q5JqSwwyR8Ad4xp0Ez/gDFmPli/kB",
+	"iAzfJx0Ex2gKvH5sjIbSOMsDUkf28syErzuQAurxh5aZdx497usu0In4Y34G/cU1BRgFCPYJgLUa8E81",
+	"ey5Is8A1VgIm1syvnltt8L66u6hFdRCO7h4KUDr/a0Hsz5pyDbk3T6gt8/0aftAQTzQkjScixmHmjJAG",
+	"C/jBmkbp3XKFvcZSHrhIDJLBVMewyW9Y53aQNrr8sMeHkcMJ7zfDmc0JNcbvo8Brwfl2IgEWm/ioGb4h",
+	"kqiJM1Qky7nA4rgckQNDBmfNUxofX7LvuG2aGvCYTlZUxtobpYkQ6IoJ8xo6VG9fvTYL6Gv8emkvqEsE",
+	"Hqeqa49bnB9Odpnf/FBr92KvuAhCySEdV1GVjogblX1P7fqCWyL4JjUwq2EWMvdsAxb3u+foyaPHf9ZL",
+	"0W+jhChMU3kffVcIQLqxWZ0oITlhiQsAmyavrhP1pTuagCh7qTWYSwsCvoa4uLy8v3DjPTPPjhzGInUt",
+	"XLFEG8GvCIvKRoEHfES8UP1t1EddDpANYaLbgXuBQq+jrpbCNsj9hUQ0uUC/FlxBmxzFkQ1Jj7Ib/BIy",
+	"x0nzGwQ6N3tjhIQwAFY2lQ9XlEFGh2WYwawtG8I00/NsAqvellQKsnSxAcizcJi8SKjrh1ClEGhVHKer",
+	"aLXTZgPLTAZABaKZw5Dd3f2nxda78J0mJvg3ujF+UIRpi+spyrggJh9ERginqUHylxZ1+wgtii+QINfU",
+	"PB9zIYyHp0wjdaSBylbIKrGjg6ZlXgySo8sT853gGXpgSl/2dLcn0gDZ25q2YIAcqD65ib8gKcEScjMG",
+	"8/UgZ6YPzcn2zoItC03xSLAY0XbYJFOZQSrDuOTFiovsiJ45bLPl/VU1KDNwBuaBagSOyW2eDU8b+Spk",
+	"GTq6l/Wy5+f1etknZ2eDfgq7Id3bMEDZBTDGfFk1uzvCGxLrrTk+DxeM/FDrNoxtk1uIcsFtYvr/yQM0",
+	"Mtjqc5qRjIujFhGMHPQByMCF3b6Nhf1yV63KCxzv0YGLKwmwk1G92X6rUmVCxmKACLbTzTcpj6+WKcWt",
+	"e/wXVUcB3y6cOupO+jShp63esbg+VdvmQLv2UV1/6tR+W3kaWSFDCIg/mWaTKZUTqxRm1gosOgW9GSAZ",
+	"whS7DU+pYRdPEbKdsr25vR88FCdVFoSiXnCpQ3CLu/aj9nsSYQH/1BO8MN21ozG5/4udq7bynJBrqmUQ",
+	"lignPE+Nfmuiu1N76trjU14/j4fQGppdsdx+6oGGd24Bn1RDPt4tl1RQ3HiqCc9Nw1RTLOWpS0G1ZG6y",
+	"CNTce2jPX0hkXkCEJVC3BcVqn3miSNxZq+6UXSwh6z3FbEwk4dZaoyzb5OT0TJZOV4Rmhi0XXvnCBcoI",
+	"ZtDMdk/ZDpFUkoMt0whkrPzDJcpAUDYMj4CVg7GAbA7ORkavbrG5i3tnpG71eSTcEDjmMWdbKrLJKUP2",
+	"dWshTH/9RtJ9vJZhUO6OvTYnE3N5EirtETGextHX6LfuRVPUFLhG/5Ha6tyBNCJCkjVNQtkbOYnplsa2",
+	"Rgs8uzuuDeHI5syqQP2cJGRSI4S2EkUSvfeKsDBDvzE6cYRMH0otTgvmzG/jb2a8bM2QEJyqdpdHj/x3",
+	"rkXRJ2lNpEcSNCGjc7zc8y43ixeyc0VltrBlKCoBIkQQcHXIMSv9LLO4eFp0yhT4+Xq6l+JuZYYxNdqh",
+	"8kcLpn+QXLOR7ZicPRDKPWtpF949VUm19mXRafoKnI7sftuwZ2fZZh97puG6+EycyGSV0BE1mBQ0JTWh",
+	"HKihl77vXeSc1rdlOb5rwod3hMVHJPFR1qvZq9a47dbDs5sXGXda+Mo18DJ4JwhJ4Bp3l1bHdTmp6Kds",
+	"CNth3mnbDsBqoAUNzCFC1jw2/bAOVi3uaqw7ccudY7Ga2MBmO1tyYp9jc/98oY39GKcIjlprQ5crYx3d",
+	"Dnh0RWoDeXYqGHczG73DujdNvOon4D5yMA9lxgXjCsVaL4c+t3gTPB54R9Y7wYt88IhUT47wNZVoyKMY",
+	"PgiePDSfLsTlCV6kVXeIdc2363FVDH5JtgXKWLdyozxD2T0zqpqy/rQ2TZPCRDfXKbke4W5rPj/GusUZ",
+	"TY/dUCw7OKVrCgkpHW2MjLzrHMKlv/Rp2AH1LMOCqko5Glp743GAFduZroOjh2i+AGLDiDRaoqiO8XP4",
+	"qP8hE3da3EHg9CdCgu4SyE0B0k+kbjfow0i1mHwYoYB/GBB9s5Ir4inAi3XZ1YhpgmtD36vVUxdox4l0",
+	"AX9B0GX12yWIVlTqp8jhz4yoX5jnXC/z9Vc4p0N17DdWNjrbXRzyEzYclOVFcwkbcSnJhxpEPxakDHXO",
+	"dDH2dNsM59Y3ZGb4Vvbt0c+kFmOG029Oz9KH46g4Byb1j6qQT18V4kRVyJYfqhjxJUef1fCtiblMlPzj",
+	"gcVPjQG1OrnCn/tW9KNDPWkYpNPjsBPV6UEFrl85885MqHuztjen5fuUSSxhtSHmgnSkwpxp2/pBLbrB",
+	"i03qrdpq2hPVD38nW73VqumaQd0UK8oM7voCiYx1LjohldEOQ6QM5rwYpLagK/7t3gYpvDghZ+lxjP99",
+	"w5NjR6NUclMVKZKGLL93e44OwiT2e3HNsoOzC5+8H9XJoeYPhQ/atY4g/ryyWEvIaT67kTRrHoWRC1kq",
+	"e8rjyzuYPqVnz6/DZVdc3CR0ODRomh9RGAtWXN6YLYzMjuae7gB2nrFoJY9SkSxchMVnr2nwpFZj21kO",
+	"7eqSLK6Z5G7yN/gYpjRsT8ja7rDHBuBEYWp9XaSMCLyhqdEXpU0oWIP5UbB9LMJxRmp1h2ntVvzZWLdg",
+	"71q5+tbFMz61FhpOJ5iugr4qPZhhZztluyoByKWNYQW/tSsFzWnu2viOH6YWrHT0SHv1/PtnyDRKc0We",
+	"kAxgkpiwIHiYH5w0cujL9qO9BPTSHJpRaEM+zhBm4HOzsRe1x+wGolEJiSe3JnbvjAy59zTOmpe3Vr01",
+	"NujfSkQuh1hBYqzg1zYd+e+Q+zSstZVi31CyXGVjdo0ljuGJNxYgeSrMyVwOqLbnpGBegw59K13wEryj",
+	"F+ByyKWdHq9B2M0BYJzB9z85xuCizuJP5PFtmV/DXVTn5HpO7vDwh+f2n9xzOwM/twG9NC1P41mZ/OLl",
+	"iyPzzMaAE2TtLIMkEUTKEXjbi+UONJOEzRVgMn8xgrdQcMyx7a3bsf5mzdvSsf+GX3cwbaXu5x18PByU",
+	"H4c67PP6g3Ei5eQw+uQvdkXGJ+Jn93x3Sq7QXH+1/luvylIhXzbstwXu8on3cGNOnSUeW8F/C+XavawK",
+	"mS5QihURyADaNPL/UMIh3Unu+SGQf9fMYDRfq2s35dpG0Hao/0477z4nrF5fydbWxuZsjSETtQG/4iXz",
+	"4jSUsv9M2grhmNBrIiAjUELrHowU+aAQ9K6E/exqkmNGdtPrW/gbAtOdZuoMVi88s4azW4NBM5E4I0OV",
+	"zZ3u7L4V8PR6qve9nrR/kt3lDdVP6Wt+NX2ai5iGvSbhjkplcqHGZvM23UcC8IsmlgqWb4W6Sr3bc1Q+",
+	"gTC6JmKDU+QKBhFl6CCoMgJu8AJMPPWhxGixnGcr74MH1NyzQ03FrTPmAjF+OKlwH7pyDXfjtiUc5mn3",
+	"WqkNtOkoc4KvmhmSDmIAYI6skNUaniTpNUSBB4kKWFC5IIqItcORaNtB0/scRKuMqD1PRhPCPj6pG3mZ",
+	"8LzuBDT6q/nB3UdVd1bzWVTlTEeDIDymi1ZHsfxLJSd0Wm26PRxrO/YpyRc+7CkcdNf4r9lE44DUgTvM",
+	"B4NLoS/nBKAgJCHMoN5497O7rbHaP0WXV9Rmzh1chr+5ByCzuaz3aqPjzCphDyUXXNobxxXBms8rfEUk",
+	"NL4z86WyrDa/hCMKT5d/bT1vx/GCzO4zK1dN8H6hCKBp4rtsElgYBu1d5xZ15FC3NMmKl9bwCe8EhnwG",
+	"md7dsvtgUFaR6/puUaMK2Zer1oXBUgzX7LCzTaGBWtRbapoBH/a86pAIOQQjPOl60dfdINOGmCUFR6Q2",
+	"jAuBzS4Xm34zly+N9O1P6+V2zWl38a39feqE+fhgyNyiuEAyUcUJJfZcm8uHpPC8nnKfv+z7fEXTsHJw",
+	"K7LqE8mRlmHQ4uIhjn0x2Vz077TFGl1/HJjmIiEuT1u6a2EunxJLhLo+P5kzHELpOvGDb96CBOg8sLP8",
+	"/jIuyItra7ufDue4Jzgpcfzq635tAeH0rwQgjaCZHk4jQKoEmDiJoMxDBhWAcmzZkb6CM4I2RyTJB1sH",
+	"S8xwY6tCvi8nH0KNnnYvDVwzmuxrouk+rAHzGFC8k6A/wQKKmRFHOwwG/XDa/N8IXuz2ysVvhqN7KY67",
+	"8sd3VCqXRhVki+oR2LuUsitTR03VBcIoI2IHcKpa6bYYyhbvFCOtxgEcCGAgBnmnnUZie4caJTCcZFaI",
+	"PC1kKHRUznVDjtzCl5fsaQSatoetewQS5IPTUnztFh5o+G1PisGrUT6JjkQFx7v5jsrXVFIVRgPSZxB+",
+	"LkH3zWGOEMEipUQqd+KRw7yeDwLUbw3MVdatNu6fOA/BohJuNZaub2PFNzWJ5VPufb8knokhGpPcAoqF",
+	"k3Tf7Y82M87sQYyZ5qoDpgrhVO31Yffz+u3NKR1WEmUmx26PJbkAhrwiuSuApKp63niBJiMM3KKIHS7F",
+	"u3Myd9Drak7mBBVWL+4vrrq/inA+6s1baJ684IGyUxk4Bovo4ZV6c9fUcI8OS2jhN3BoBpXhxiGafUwm",
+	"58d1norTVOQqO+Z0J/TN1TwZ1Wl8hq+35SO/cAtaxtK+vrkKQZM8LX/e+zEsM6/MazpXzarwmrGeZUVz",
+	"1e/vzgnovzicnEmwRo1m8kjxHbFuiyBW9qj8HNvD0n/lY7Syyt64IWoPu5en93MgaUqS9VbwbELqVt24",
+	"n26uVwrKV/0KypTuySOVRSXoiED1X7XW87N5tMl0HqWj2q7XCBPmw2tu4Hy84oNGMzp+RUKZIMGl6Gch",
+	"vXC9p8aLM5DD2OwqBR8LzfTtq9dL9aOr3gpF7H4C9xpn1ifoTpup+LVdFBKBt6PidrPawevBx1/Bk7vr",
+	"BdwEsuyC94VE9mKTJub+INz4aUY/vlFtS96+el31KpFFToQkU+NyXc33Pl/oyxLustVOracx4NtXr59B",
+	"AZO5qyZld7k5hlJnBE+JDNuXGT4iWzQ1HiJV4e12rQedUTbRChvZ/3azHKCLnAwQSeM9wrGSgEmNMJIk",
+	"5iypMPEYckDFWjy4nBycHvBRooQT2U4ywVISKbMRvZz9HbV4/4UgU9+y6UljAZUbr0NTiSmvNIsi7aTt",
+	"SJG//MDkOjbwOZaTFV5B8NV6l2Ip13teCBlONEo529nekQgeRpCsCl23NAObLnvgpDoDEEyDc/gUnT8y",
+	"PinbQOarr712MmchGelPyKT5ds3rP6ERKbVIjAb7Uz9PkuYk/nzuT+LP52dDk7DbsTZAtmV1UKgIf0sZ",
+	"TtG2hIPPCqnMXEyqSjCcFHNmwU20wZWsE3zsI7y+2YS+bMrX7BVL2TU1Hc+w8Ydvadragj/7i38yuPY9",
+	"T5N1hj+Uk6oI93CgGVC0SrEi0Gmja9OeIf0rpIMqwmwyOdTqQojRrBRWgmPY2QyLq/aO2vCzv7Kv//zV",
+	"4NpSLtXaFsIBPnGWhwJb39qSDy3L7ENoQ7ZcEL0JWBIEZW3QeVIPiVxtXeR3ThqklT+ZjLIOLnhLzX4T",
+	"k3ZoJ1Rj6IeDCxdEn1cAEqdsbXpo1vb2Qb3PYHCQgiV8DUEhN9B0FmnIvTqzdcyza9+6SNg50+6D3SNQ",
+	"U46nplCkNKOhNGRCd3snKKVlpQMXV0TUhOTZ2SDvHLBg65yImJT2Qvny4LswjTE65Tv7ZKvLF6yvMYtq",
+	"4C5iln3XGzf9NhiJewZHvUp8RlAmATknnBHTSmkbxKyqvXmJd5gyqS6hlQLjpk2zKbkAlRwyo9uD/Pvb",
+	"Vz8h+yuizMIvWcVysMe5HbWLEuY+f+sDTE/EaIbSEmURD4345whXKUgNhpyR162/EDZgK4TnX355O6D8",
+	"N8qvBl5tkLEyAvxGzXpeXYSd5fODrpS8A5/DzgF6USssFNh3Y4zYseW502zC1yUOmTPXmu72aSQ2w3SQ",
+	"81u63QZSVEzp12iXUXX0h+DT3Mhd0ylyaCpL3lUSbCqOPUbbIk1NdgD0JypDxQ2m6Ch/dbh3lcAN3poV",
+	"Hp4rHz1xmD0vJNG35YnjlGWXJ43hSkaPJ45UVmmeMIYt4Jw9QoMHDYFq9c8Of9Bft5u7t8H+Jg1x8FTe",
+	"1aaAV+ix5QVLrDu7nsaT6rvgeB9Bh2JyTROwFmxRke23JJG5qW2dX8zLbDgqkCyyCGGFMq3XPrj/C7tM",
+	"6RVJj1AoAh3YQVu/zLmUdJOSy/u/tO+beE9Mi4tWHRZkHGI7ZVPHhlLObcVTUtEnZDYRqWimLYxue2mL",
+	"BcIMuScTr8Qc/DAbgvh263PHw69G2A1Ags5GsVRaKnLWXJtUPJcIaomQ5BkpO2DpRTd6avYz7v2HXccZ",
+	"X4U9TwTa5QviOEfuNbfoV1yqXgQd23bE9PJIiZQNRXRIl2QEi47d+KYkvDQk0s+6PZApzb3iYdbYkKH9",
+	"cMw3ckdyTAXk3Bgus5XZJ5J+vBrdurfa9x6BRi7lskqO8ync5H9/9weV7wWih29fvb5j8UJY9xKJHJ9A",
+	"SQsuxiR5Tb86DqWhYOun8IYXyskFa0G0fbDbgsXmK+u4UGu+3a4TnmlzKix8M8yOyD5hHGGC6HuI1twV",
+	"Xw0JlcBnyy4bgfbXdLulcZGqowm9HIw32s7D6nfmqnuH5Z6yneIMQRAZ6JFl0OX44VCZijer6pNVO48M",
+	"/x1Ac9aMKxqTIZeedSeVV4IqBJPowdcII4XllRHIkl+UsTN8LAHuEk7kRP+PjAUhjLLdek93+zJO3Kbm",
+	"BqdYawweKfUbSFB5pRlFFrudA4IrJ3A+fFFUE8hIQotsxBT4FklyTQQgk0QwA3NHoVxwRSCVGNyEXMjI",
+	"n7D5wolTbkic4Pb2sGrUd3i6yBHepy7JVsqkjnIsAK9LCkEkSrE+lwd2H724JuKIzC3mSiDKGKa2cYkK",
+	"xGL8wNDIEId0zTXGmIf6Mfu4c7eNeAUe9WI3ZY33NNu06YwJ9WQpBe+Q/DcPmvpWkjvEioG33pTPOph2",
+	"MXwzwnsVqp+vdY561XscXrfN+jzn8OAQrr+ffp/KqzHv6Mfa8UlvLiWx7ZiWiTzmiDx+9MjlkzzIE4FF",
+	"9h6tcapDuBEsnCXbKPUCmUvQFstpsy2FqvpBvMJ/tmPnQzqd/XEKb/4UBpnfov997wJ4E9j/myNy4IH3",
+	"0TNjfBZiR5iqmglDvZC1xrQqRMT9QHNBIqDJZC220YjwhQ1SbdKlk18zk5z4WkOMVZMuxyvn0yFo3vjs",
+	"OVGnN59Ij2DC2/ISanA/TDGUtQidlW3qgmzMQKEN0cQHOYWTBBV5exd6VMVnSBaZr3OZppcs0VPQ7zUD",
+	"WoM7wNOECPja2pqqbcmKdzXFtFSebWkalpoWMFAVCOnwZjw662aDOWsuN3zaqsc7EUpW6XIiuKHqq4i8",
+	"XWwReYgr5/nZvzkihw9eit8SU9S0FLtAZ08R48jrWtRwTFDpAOob0c1BU8fCMx6o2q/jPU0TUSZijh9E",
+	"30g4Xe8JTtUeosWThzC0zsvyhWkvA0ZiHal/6hj5/ihpjNN1jun0GeSC7BhuR5eHswSwjCe+1MTFC+2g",
+	"HdibWIPEkc80zdUHdzRM5s5DUSkEk3oiQl7xgDeghiAoCYEmACYXJjaNqSlv+EgfD24Ejq8YP6Qk2XnZ",
+	"OEOaU+3y98DY5o9APuRUHNfGUA9J1VIzcO2S9YXG5IEIBO+SKi0I8oHYESma6b+2FjjNeV1CQ4d355nJ",
+	"uqpQIaP5eS6hqTZI25xPk3JRjZc6ubSuf04Pj9aiF+DD2+Nr4mquS6SwZ69fIqokSbcISxO9idDmaJsf",
+	"Q4yBbxFGXqXL/WAbhnht6dQJBhvEaKvXRo5AnbUI5pStoZg2sN+v4e91BDmALoTL3hXkSlSrQh6XzWvr",
+	"RFK6JfExTomZwyz03KQWQhwbeZDGr5qmt0LtQKsDb5ubEwnsTSd3O1tnGmv/CMaUUX2NC1xC4PSK5Aq4",
+	"Nk6xbOcAQL9FM7cu6VDl7XZl0gUlT1xBd056zz+caysu187anzSSVFwLGhu7lhPfDzWmtITqm2S18PYE",
+	"urbcWrQTfTBxyuMraUQQJGxujsYfDN5ZbZtqtZgI88cxJikYNeNM659pRszdl/LD5HeMQ3jia820SmuB",
+	"maHMPHoIbEeZRmajwQOh76PvHNAkz8F9XUpRLElUZUfLCpESkllt6mZf9n+leEzK9MVS0h2b+TIgZawF",
+	"kblm17mDlD0lBrJkw+p3itmMF5tqh0+FjnVFbWL7n28tpIOP3rbAXly5Vwn6UhUmBaFfvITTGZoLZ8Sm",
+	"ZoMzIKqf+M7j3JcC0GG2VCkA9nifNEZ13E8YZu7xd9Gm70rlvBEALv8+0CIhu3ZqqiaLC9YOv1SGT7uh",
+	"SHmKXfuSEl/MBAaqMCDkAhRK1DxtPsY/hBH9Fij+VcgLEcRQamY9u8Ce08fLqXlfGEHmWUmq83ZiAori",
+	"wmQOJAcUkAlg3JLyAp2FkAQjyEzacoHch3yjdzDKXe5kuwiPC2O82MD6MGZ2yynR3PXgVpMcV9bXJ0Gs",
+	"uAlM4s7TeRsoviX2XgCNMtIGWj2GTTOCfuOMRPOQKv2S24GmIG6rvZ6uSuCYst3YDqqNx+8mzMcngvT1",
+	"GsnWW3aETuMsmTsfs6ALx/6fh5PD7R/7N2mJHMVK/t6xVEXTZex51aRvaVSSk5BFZwKEnIgCshC4lXup",
+	"q8SnPHEJPhoUxTGHy4QdZFin7IPlHNV6GDPOjhkvZFneWPXTq/W3m9oMbw4o56e+lObeGXUEPJ8PGkSs",
+	"drOBH9krt/wTO+uCOf1Qf74IPg14GI5cYc1kHMhx/DYelLEPq9N6+Q+44eb/FGe1wfUNfNQ6+w4AFtV5",
+	"dZF7tnZd3eW7dqnewrWj3I95+Lkd7VtGm5yLFOkf3UkEvrkDGuAtKYPWv9d7NVSnBRlZO8yW8gLAtoQQ",
+	"4V8ql/YtzVRL0H/IDDdQYsHiOxOLD4Lz/ieDvHyDxVJIwOiG2vxoWZhNPXRfhzfbmgsWAULcZNzyQo2e",
+	"SSGJWGOXDThCEamrH9L9l0euajfed3PMIkJZyjto+ewJUVpyGRSGCerTvnyprdNDqAMJfnCRKKk/4wfs",
+	"PeHz8OxsoMHs2SQAZjux4Grpjr1kUzsI2VulgYjNDBeX2XYANF6oPWGKxlhxgXCeG9gc8LnBAY8NwuFQ",
+	"W1ySYZo2ZfTjR4Nw4owc1jmW8sBFEgLxB9lvWlabh0xUHjOEk4wyEzjmAknS6NT3oMNv7X2r9fSUpptm",
+	"wd6Awd3LSUy3NP7JJgSe7uANqv72h7U8SkU6qqRg0/W1VIZazcY6qy6jO4GZaiS3RStplwApcOuC7WMR",
+	"bodXTaC766KeiJ5DhX+IDloSu/mADFb4yrUipCpMBLY1heq+WSpJul0LknNhSrf4Rt++8J8mYNkRRvxc",
+	"fOZ6RT09Uxdyjvd45gE7beSaJGGSKnrdiADZ7PXqd2LgmS3iWzgKdNM98m4cV7LlavYPoz2zdZLVeHhI",
+	"cMxrImcFxVCm1mcgN5Y8zIvDBk88FvP6tAX5ZQKHfMZN2/xpLqGy+hfqHdNba5RYpGnbokdnvlHfe0YG",
+	"316yVdrbItcWt5bY3YY1VFnLsBaFJQn3TYKcIa2dyByMRb6F9jp7ynaIpNLApEgfUW1+26R5kZf0RhpV",
+	"uJYkjrsoS+g1TQq45U3jthAzZZQVNuU4EOzAQtGY5piVTarmE0vaLedirA6teE7j+lcHv/JP1E3DdgOq",
+	"07W9aRXLVbtd0tY7Se9HHdOZ4ZDyJHtC63H4IveP9nhuq2z6x+PS7T/fc1glBz56NJjufdIRrROt2w0S",
+	"pmDgeDb9vgM+hR70847WV2OYexwjL6HjtC+xO6bpBKiyTMyk+7wPqhmTD+bco3Pj/Nui98+vfn79XOuC",
+	"elljql0GTcUH9Ul+NcaACbKCntoLJniaBYML33C1t14NU2GTkq1CvFDGLYSRIDncU0iYxinaGjG1fiQx",
+	"LqKMZFwcLxDRX0GYkYO2Ulm7RECSWJDQHLAkD8+D/gYRgJDiKseF2j/98ktkQzQR5J9i9B9vnG08QlPV",
+	"hHlDshltJQLb9Whouxb0e5YDRT27juVVhwpdwzRUHCX8PnqZyAhpSSwhm9cUa3KWHp+WyO6GOypsZ5pI",
+	"A7ZsiH+w7ZozfCyx7bNA/eAMh6tRGzp8I1gaCP0ASsKovjWmjm1SnM68MrJrzazGOAW5SQWmPysQy6uy",
+	"p2Ff3gU1xlhCZUa1RRuV+drwZ4O0Guqj15nxbfZPi5cNL1SEsMW6AohhtCUAw56mssMn7YYey1fQqaWN",
+	"RunxMhyQPZUIHo2mtH9p52xxg5lpCVOSbbHsLYiCho6JXpGpw677rsccj9vw3VoFsOSM+k6Wp6E3s0uL",
+	"u2dQOTUKnH1IzXGsMWHDPfJP7MP5sWM9zysYgWnXUzif613jaA7lPndN61vDuTN6MWHJWTDresrlZ4fp",
+	"YoIFlH+4Ou+Wuv8zzUhKGXkBbQLb/rbu9Au0x3lOGEkuTOWtSWtXEmU0YXS3V4gy9J8/Px+djDF8W0+/",
+	"o3nSh74d8NS0v+xEyhcSNEQZoYIlpm8NFQYCQX5RJjy2CDzySsl4WMmGs+co/dTLU4xQQmKa6P/I+LX+",
+	"f7bNTgTHFP2f/+v/hcQUnAGM2sr+Ou9mdRNAisPl6qoXqvu19i3YSZAlC1y2xncWzG0ymZsuhMoQEQKq",
+	"tpr5TKH7xTWfDd8cdjscB5Wz6DtCSwiQ2mm8Y5LENcFsZIF89xx99edHT5Ak4AFAj+8/6GrDqsJD/Pu7",
+	"n9G/6HGenH319b9eIJ7jXwuiDRAtbvYADNTRKdVLYhvdXRXeoYF5vIVGd3IVBmvYCiL36znfdO92LP+V",
+	"1bou0IGLK21cxQRQ+y+/vH7wJdcG7Zfw6mUwqhnznAQHjVOqd/9phfNiUulwmvKDDCcOgEMoKKRfTdAN",
+	"qx6ovpr7DcGChOLMLXgdj1lqg9W2r7b/nQzb2dPVUMcudaBDa+SertwUg4npJvDuaFCnpR0tFgTSSvD/",
+	"x96/9rhxZHni8FcJJBaw5MlisS6yLRYGu2VZtjXti1aqtnbapSWDmUEyXMkIdkZkUWxBwL6YAQbzdr/D",
+	"03he9YfYL2G/nU/yR5wTkRcyk5W8kxIbaKtI5iVu537O70SKAJJ9/pj4Dw9q5lw9OKiKw/J6RAN2YivH",
+	"jMCH2LKDAjIHBm1oSMI083Lwyw+pifltzS1I+W5ZBjaFzBJFJJZjdQU+B2x60eEiiJKQtYHp/bNRnTv5",
+	"Y1kdx7mJKRdmcLPHAVXq+olDG+w/r3OjnDo4MmRt2WsbPpUEGtMBxYQglLh2dC6YNqwk3UFv/Ybkw2Kd",
+	"RjxsQ6+MilQzqrRRKq9SqDAOo8f+JUISJsI6pVvbMETdxHN74xePTOmRttcumSO04IFc4nBN5R9lfQz+",
+	"96/05G9vzX+aJ0/bbz//bzV2eLGsmmXWcR0KmHvtgele6QqsJzVlwaP1wE4v4cX4s2JxRS9zVt6SealM",
+	"UJf3PBtwkkPWtqU6ZdrOG+jIWsxivmNshH5HGmBhzvoax+V7+k1FQJ69JJdflt4jg7syw+lGSgRW7FEe",
+	"sZAo3hcnXBgRim1++5QL0p1YyL/S+hBj7pYunBUt7YoO2d+zCC01TE+HBV6yTfY0eUrB2maj26nRP91a",
+	"tQ9gVVzkNBci83n1pVOVcZ8KrrBkvuZ2mSU1SiggohWYj1N2c5EYzYYjGdN40s59KROteMjaXKmElSdf",
+	"bjvNZVnh6JLt4cwUujvSDGgmf2qm129mb9Oz/baCdSwlUSurIPJy73//j9tb9faf/of7o1TyPcw9XCgs",
+	"oFHE8qzDWnq2c1Yxouo6gAL6FSJWGqUXYXS6k7xq9xn07Aa+pDbGhno0iczV09bIxZPiml2f/MWoC+/P",
+	"/YsPj07sx+bJU/PNVx8el2sPjsMsGH5fhlpLCHBdBSYwi6pTugZ9BeTkYekqOPN16CnrI9j8ud6Tgzwj",
+	"SJeRkQsDztYgnyW0uV+44huBOTEKmNYVZaLPDG8FbSPFofxrwpL6darp02sG7G1jhnoTKlzsbl5Qert7",
+	"6mKdgG6K761jOW8LwyzifZ7B3s9dtazHQP6utKhr8TKwmlvL3rn3zktsyK2vi00ws0GgcxKAO05xic0P",
+	"ykJQQDa6ucjMUlW4pZk5zWm3inns+ZkxPjB+kOIKlCBgYz/A8UCSgA5T3Ck9YBMyNn/BfSy8IlwbtWSi",
+	"UAsx2oe5yUzQXmKUkqwCrtSztiNwoTshxwLbUKiK/qFjtyEjREGnE2LucvTiIm7gS0sZSTadmb2rx6er",
+	"mmWUCvMKlJX5R8aVjlTO/jVjglBNdMxpn21hHjLmTOha7ZJ+zl36AayhwOjUS66EvbsmGtO9kVbtqZug",
+	"SYadYJeKEqX+60lZI56UBWcN+nykI5sFBW5O7A9MqH4oVahkuWE0uSZWlSH0tPUCsKBuLJP+wDYPdGUv",
+	"D2c+wTNY2Nay/CV5BaLeA1WQsDa7z4ItZZ6WlN6yzCrYJrPvXDfIdb4vNk7ns/QSRegQG29IlbI11z27",
+	"FihlmpI178yClvM6h6lnyGrJI4s3LybQ3D01Rdqh4nwVILtyWlNBHfILymUOP7JINm+rlNUdIXxtXYNc",
+	"QsVbXBUKqDCyZUy5JjTSA8N48m03prQhpGmF+hKKpTs20lY/4TntKW0euVhe2BrUqb1DYKsBtLa09J2S",
+	"LMvw9BphJ27t7wdZ7A1eOpMWUGAFObqqJPIXqLJOFiTzhWlmukNK8f7K4f0oa2WkFgc3hdE1LXXGdYrD",
+	"q2sSywe6Bj8WeggOy5Fl574BQLk1SI7FINPWIElmWOr0CKYcaW/fX3z4bw+pu8FOWO8KCHmb4rE1yvgX",
+	"5bnV5Jx2MZzRxIdES4hZeLMtC6CNX2VcEBhN9c8wfQeG8FAat7u0kij/Z8KSqozmrEfjg/zILoTRZJ0D",
+	"sxYPM4oOwGPbfMGSUKQIWJU3rmb4bfolbpDzF2VdrDq3wgfItKG948+JXrI6YmFQ23VK4eVCXCu5PurX",
+	"UeRN4Fyw255VL3Ope74XsZ72ch4FxG3USSzMuo0hRFEJUp1XBBeM8q7D25y51Fb3ks0pGC6P0ezFMZxJ",
+	"3oQFKTrzK0/ITRKLa7PDB0l/26IlycNX6auWKpcqN8uN/oio1+NYwriLBfl5Ve329rW3Ql3VL3lcsbQz",
+	"0uzQvmGaxUMuqEDPqcUlIwVcsha0+MIyY3Da215FNmNJgS9z6BMpSE8mMfYCU+spJMYC/XYlAJ+9YNF6",
+	"4PSuuiXB6Q312m5BIY5Ztaz31jIROmyHVF/xnm41tnz8xmg/8Sg2x6Od2NacsylacBXAWOUD+fNG+IO7",
+	"buf9jmCpNsSp1gn0mPT7TOlVTt6x21FdCEpHb8XjMY1COb0l9RmwxRtZXfxWtD7K7fvC52RauGQ/LTC/",
+	"5ZvuLc3k7Ds34uTdJhd8WLnaIMsqbcOnFtj5ddi35TrLIZm5wPqDJIYJDNjQuoZpogfns1vWuU70QMb8",
+	"b2BRtgjW4ZH/+j//v06DvAbB1meaUFseCDkQUHoIlYc2e7yTpkdQgOBXPGTk5xETL74hz6QQLAB97Z6H",
+	"LPZvBeKlqtzD8nWMDXI9I1sHFtMDStRceJ3HALChiu3UXOx9RPXgVjzqvDuBizoYbrUt3vG+gYxCQvGh",
+	"j6/MXzCw6bfxQm1b4xbOM1RJppWCz7JiPQAsghuBBSUh162Y0RAw0WkICuw9i3lvQmiuA1yMKaOZNOBM",
+	"tYYsNifa+waKvQ1pYSnXWBaam8se5OWgc+uKwF2gDsPLEhFK1EeKD88PqhA/t2G14tXjmBsW4b2yV9rr",
+	"4A22EtxuCQ7MPCBm9K7dj6gyLzO8yWt5/5KEfUwhklhUnqkeUOYPu0kFYTALEUwcImGPR1ODHkVUKJ8Y",
+	"3qVsM1HXfLp4kxv7G/Nv6fVXdtjmlPaheQc+QLXoyBzc3CbYPvDKJ/gTjfBhMN7svvxA03mZNfDtOg24",
+	"0jKe+EQzOsRHpA9Mn+JG/jXrc+G7hYbXyXvERVBXBNov43KYO+FMqVZPJiIEHJfE7BF+m/u9L+/RzHuF",
+	"U494j50EkyBiGHy106KC9tmQCU2GRnC7TuuueMM9rTDfmXe5eTyzEyhkxgAMk3lXnGABAE4zfea3sE35",
+	"m+wFvhlLWr9ss+kdkBQ8h0dhzERhcOboaXrHFAks7bjL8ExgVhhmek2AvNLS1/wjM3qAxYNnGdkgcLGU",
+	"T7Jei4iNhW0TPVcuXFyy65cvXEl27gr3kuswLGx+zO7lHZu+yepVU3vhQMCLl7gnvx5zHQwKaytDwPCC",
+	"F8lez7dvjGiXRcBVsub+xVchxDj8QCIW9qEuP71yasFCFgDMILzKXoT4Ro7ApnaNprhRCKSFaE952N4w",
+	"GUU8oDq79Qcp76DUZ5SlO9KY5dmdTQRys7TTgFRhczZGlKc1FKo1SroRVwOv5b3Ev+xdmseMwCXppdML",
+	"A98C7aQt2JHAuIDTmN7o1ukbIGr30IFMFDPyqvjk7OviNe4h38p4mGfRhev5cCRjPU1m9tvCenBDVqMR",
+	"F/38fe4lL+AzoKnhbXeMjQo3iK58NyVvMOClMB1tRGMtWKzIgApE80jvSpcDua8Ute4dssLrpDAnW45F",
+	"rjhvyKa5UvlVgHDonvaa2fRXwGKAxN6UE7pL3VO/AyeWWQ9mltJpKrk7BGNT+4nn9DNFHAY/gWt80ktE",
+	"gKYMCXmvx4MkMvotPF45NRXEWCpNpbBYfGbRcBMBR8fIm/TlU1S53GuzGq6TufoOoEwYRcfpaLl6pbEg",
+	"IY+ZUfknueeVi4IMfiZNtRwPZJQ+0CvGSYprXPhl5socy80TzvRN9tS10sOYny7CXMKw8vfZaWa3ZIHf",
+	"Ej1DCqKYCLnopyXwGZvM7iulqsIVBYbiw0PzQqR4UxZHnn60+YXgL9YJK+3aD42hV+ihWHxO7owxfg8y",
+	"4l5O8CkRF3ez2ifR0kka14fNtnMrjsr+6Jp/uXWixFYbztw8fdwful+OVAvqFMGj4L1MIBlehDQObYmd",
+	"2Z8su9dwc2mYdpDeXhjvvHvdDUUB8OAtmuoywdTj/cIV+WHkfsvwfisYZu4K10Zu+sbpRS2/Q1N1NyUW",
+	"zTfpLykztvXnvoOIRJICkL70lkTlmLJb2l7PMe7skgpynrka4jXFJ+JXqLvlqofsldOH2sbyLW3I+I7o",
+	"QZzmOuLNDvzmz3Hktbwpu7eQk4HGOnjLQL87cRblr6loK2VxM1pgGacqHIm35iVpmVmeff/qhSPp+fgd",
+	"ehpKrdNf0dTKUOdnr3QPREKPaWwNHLNOzH3IPwEyfiI9aKdXDAcjpdognyh4D30vYn0ataURS/gQzI1C",
+	"i6VkFHbLKofxttxk/bVkdGZl3pYYpr+ufVpvyyzZjb0mJ4fKpj27wnlj98FRTd2+yjDrLcTbGWv4V28U",
+	"UW206rYrkc5f5WziXz3NBBW6DSAPuRr1/EAKlu+vHqAaSMHyv6XDnHpcyUIWFJ2ppxXt2M3S0dtZI3ce",
+	"xRSN2arlLdqzVVdNGbBTizBtu04t6tsZq3Tz6zRl285bp1nD9kFysUxmxqxdYF5vZyzXGkcxb8AW96Bg",
+	"oT70pNLRzNix2xcKs2byvH0rGsmzVz7A4aaP6JTtPPW8B+/OGdIbP90F+3uxM5ea378CmAcL2zj+zOae",
+	"+SFvZhcP3ZRdPXPsSnlJ3rTe+EoVTOk5b3vw2W/LDelfUx2scrZl1vKvM1Kr4vYyW7m4B6U28oNCsuJ1",
+	"Jbbzr29LbeF6Osi0MfzrVtjIjIG9EaWszCLfPssstefncc0Kq33TIwdTnetJu0cDHnFNkWZC80reTSAH",
+	"s3KehtO0qaDRBCmxynmwCoGvNuS3Mx6JGtI854Qo0nTe2bCULJ9yPfyaX7/azCDvnfj14df681/ytsyl",
+	"sRHCLHGAlBrCebfHpo+/0jJmd4yN2JxTr7QM7tqWxc45ge74D+mozZz0ma+h+NZj0GMs7NLgrt2TAY3a",
+	"0O0lW4vFNYqPcjHyLqyHya/oiqlNXQUnWD3NqeAJ27jqVPSmraQ7ffjwAfKgehXgBANGw4gpBWHTXJqx",
+	"s9XTjIZCgNDPhU6UjYaHPnGFC0TLNAIFMcRb4SAGIO4oIx5MUscydIfpMi76RA3kWDRuxa34/PNveaw0",
+	"UZqNVOPzzzHrpkU6L39+fUNmUm1gQIJ0vnuOPw5ZB16VZcC48AymyghGBlRdod8/h/OtbsXc3J9rgbjB",
+	"mBOTH04+WQcxl7lWNhBNcrDVDYJIvl2XNRBFZnVCs9bp8FOz/vS9+efDf8fr/5lGUccuzzMpjOJhVM/P",
+	"PzdfnZDPb8xJDiaNzwl0KaBp8s9YKBJBfTg2aoD0Irsup+9TWL4PHRwdLoZCfBseDApLiDE7PWC3grj0",
+	"ggG18+IhzMmukn09Rn4UuWxe+rg0kEdEh4xAcTs1Dza3QugylFD2rgl7x5VuwMRehOpzOIJ//vOLb5Sf",
+	"Ntv/skGu3RoP6QS306y7HAvS4WEH4uiQhniVvdToLuYORPV0o7PpTT1z7MzUNB8y38JEuzvSNhf4IB7m",
+	"5vYUh/qD2bbPXbSr8z6kmvokl5z2oYO+e9L5gYu7FolZ9M+3kL1263WAHlncIB28uAPghgDubw4fSQTA",
+	"95AejzSLiYyJkjEM945NANaDXDab5n2GqHhfyBiSs07I568YNato06Jcbwc3ULNonec3tN8BotDEcGfC",
+	"Bem86J38JAU7+ZHqYNCxCSB400Xz0hyQiKWtg9HWCs22QBsQWEjs1wEA1fc0Shh2pTJvgTwlIpIowjFC",
+	"LpJqfE46L69vnn3fwRn9y+uffyI/Qv4W1BY3yDMb5rQpJJACLIWCAC2M2A42PWw4tQyS3TDylhkcjoNc",
+	"nn/lE6VpxMjl2Xl2H3ZBttFUbGxiTynv9VjsVnbEqDbDfg4YrsAUOjafhpolDNlwJDUTweTkT2zSaeHx",
+	"uYOVDIEIfAt1KSH9Apb3yh4+oJHL8/MrojQ33IKQOBEA3GpOHbl2BzhmiAphGN/5JRnIJFY4wudxLGNL",
+	"Qh06QtcZl+J0FMtuxIb/9JuSotMyZwd2BM650lKGPrlsntmdMxRqOIP57gKRoLCpjSJDrhQXfR9o3Izw",
+	"svnEfHjqEDw1JHt0eQiZg48QlB4qkoRuw++dxz65PDPvJ5EUfYAAHWnz3bn5z4X5j3nm+TmhkBRl3tuN",
+	"gVXZ50GzE9XxCaPBADYRthgPEOgYLDZvMZt9ef4UFv9J88JC5L9iOp6cXPc0iyHd8kmziTzQHe4uAK4r",
+	"wi1FuVxhc16vg4CN9In7qkMemXXqxT6hsU+YekwUi6Ayx7J+8267+kRzHTF1ZbOMkHaRksw4OiHTlEeG",
+	"GMx0uCDPRd9YF9grMGT3LDK6imqB/HQSeyKTGPigZu/wTACNm3d0cPzPzOsanztaJUMa3xn6ybLR00OM",
+	"GVNAB1RD5hR5VCmtOo+vzLF3vApuRdZ0fo6JohEPmFBYlQ/1z971iAYDdnLeaHq2UaU30HqkWqen4/G4",
+	"QeHnhoz7p/ZedfrDi2fPf3r9HO754HuwiF7Le0MnSjuwpbRYwms2zvA6OWKCjrjX8i4azcYFBAP1AAJ9",
+	"p+Y/faar4GnBUMSzwFWDQFQ5uLIb1qM8UpYdwqFnsfk6TgQUXNlItRQvQq9lXvJChOwdpgWMpJmQeet5",
+	"s2k74WsHdJGj1t9sFUfaVui9F3FxhwndMkiGWaW9dxrKQKUqovkC//qb53t3bKLMN40xi6IT2KXT38Z3",
+	"qvEb5owNmY6h56t36v6EGr+QC6bga0gPM49yuTHpa+3yNiZ0GGVYnw/uCqZ4P5QAjmsGKu2sKsvxRz+D",
+	"4S1/WLrgpy+R/grZ4eh2U8lwSOOJ1/J+AiBAp3C47AyM0Pch9vwadEGjavtVS1p1rPAENcirb5+RL5+c",
+	"gToj2NgJc0NNLCRd1pMI8wMg0KWn6V/e/On1yocJz8Wv7z0a9b2W9zz85vU1lOncw6fzJ0/OnkKPQfPS",
+	"u5fxn9p/Hb775Q3911+un47HX3/7xYtEXtz/8re/fXnz7vtnN+P/9fWkH7++vDP3mJX1fv7TS0xC8Fqe",
+	"4lD54rW8s7O//uv1v/7p3bO498vr9pc3kzf/8/uf+18OgvuXdMR/jOLxC0pfBt//+ZX0PrytfVhgSSrO",
+	"Csx03UfFPRh0rCRGYVk4KWitlBwVsB5OaN7yOEEGUuvsfHV5dll6LAq2zGt44I9MU1sysdppybrTKGPy",
+	"jmSsbffkmV493nTnnbe+Z2HcMz5vuIZ9vGH0nu8ZAmonMa++qJKFuamVjA9ct/cSJ9ZmIkTvQ/U7UusO",
+	"k8O80vvb5or2kOmBDKfWQzjfIhifxd8eTkRxXpZpBl81Wsv3sQfUIrMrdo+qMa9Ch6d2lyoeeFN9n9oj",
+	"iS5JWILapDvv2FZQ9DD9fc1U/b0cEy3z9T6VFO0k7EMk+40zcbVMAjQ0zNC7AO6mGCMdK2A7pUT9PYr0",
+	"VenXQTh68q6+BLbvLtmE64jfs7Wv/gu0yiG7TylCzUv+e5XwtVrJQ8sPKn+qp7mVzxwP1rq1GjPOHBss",
+	"aYuzidrAZ+Wi+FWqKO3ZDr0CcM9179AzKopbhKtnG9yrys26PzOs6MSValRt2teVTRwaYK5Cz5Jpx4gP",
+	"bhFQo2RM0JUyu1dGvbp++eJZWiwyojEdMs1i1ILK1ia75PQHPgRwowcvTKscH7zyBXZps3WO/gxIkp3U",
+	"FekYtbpTVlYKHjF4IQloHHMo1QOHGFQPeC3vrwnDbHLUzM1KefnDldbEY7rvif23UKx9kvtU1p1wphWi",
+	"iCauKgfNSK6mgXHLBjcN7JMf54Ol56WDQBkemnOBZQDgY5GCqYoh2BsKr57ppvp2VVLHetxf3xfAKLzz",
+	"5vkXJ82zk+aTm+ZXrWaz1Wz+xcMaaa959vS82Ww2T+A/X5r/fOU+4v/Om9ksnhkOZys5ZY88iyVXigpN",
+	"ws+eq5HkufAJkOrZ0/NGs3HeaJ6eX07nOrRrvr955vlelqM7q+q8LSIgVE03NRfPPrydKjEWSRTV1yoc",
+	"rb9EsMwZBvmzYGRki79X5ZFZcfGvxXTAtx8K7PMHrvRUzZpjl/lvISPZFXI42CNQrkrDOqh9AQi9QGKz",
+	"bNkYsOivAO93A/xpAL5tS36doDM8BZw9jmqHdAK1wT6habdEey0X5NmLb16Zv+GAADD8dKGHuxj5tIxR",
+	"1EK7o1nWjFSQbtjCvDnncf0Tm3hInyCQvpbhZDHS3GsKWvzwO1SGYhm9PVFTTOysxkot+PpS1TEMgcFi",
+	"8APe/fyG9queaS87hWs++N4PMpiLL+muT6+zQ1g/gWPEdorCscoiR+O1Sdx8ASHREwk4kL96tptumQZ1",
+	"+p6HHyrVqEsI1UDHrLRdqGDlPoMc1a0m1I6ybJ4s89dBOi/0snTzYYtCzhYBLkMDHxZm/d8Aux85FOIZ",
+	"R75IswBiJ8hc8bwPujLiCFv3nc186CWK2Tp46IQioAdMj+lgAPERwcyXrAExL9fMAioAQXu8grAiBBiv",
+	"MISl8qHpy/OvZkkRj9MKMrAHUdAFhB/ULp3Ayv1TmSAs0NRXjSdnjbNm05LVMloYjK6OHGpuSQ4pu2tC",
+	"jveNrEpFi0OOWI6yKmSIc3O23i9JeaVa6bWGLv0WYiQmfSnDKmpx+ANANRXUgZeugTr85ZTJo1zM5KLd",
+	"tvx8Lk6a5zfNp62zczufebJzpsqpXJjOPDMVpufrEaYHR/+vB4kuUj+xmMErcgBjyLETq22ulxHcgDcP",
+	"pOXD9ilmbckoxB5rIKoBzDQmFDK0zEHvxzTIS15I+sPVmJLAVbwEppsejdc47SNH2U9Nu4xbuJPqjZVq",
+	"//jtq++++8s33/74l5s3//P8hz/99NOb784vbl7+/PW//q/nlxd/9o7cpRZ3+Y7fM2KhH9jY+pTWabwm",
+	"IdcnWD9Tabj+xMZMaUzLbJDnNBiQiAvmslMlCbkFQtLS4dgB5IKfYg3gtynJW6AOJnz7l/nV5vbZ/EXy",
+	"X//n/yIbuhWY6QyJi5DkyjF7kIs+iRi9B+0fRoS94edEJbJYxBVk0JmLLEpuirERy4gReW+zTO2CYtLU",
+	"bPDiJ/z52qzj8/utBTFKvOoWb4wrkig7UWTAIbjmy/zqAGS5Hp++WX6blxmYwxZbmYIHoSrukQA05DpH",
+	"gOBb8GpNuxEDP6iFi3KwF1xlJ7Ey4oC5uYVxFXtv1x0XitZgzsvSH+tG5kOurwPrRpu3GGmUJzu2Zjl+",
+	"k92qWE9uWVaY909Su4wpeD8XSlMwEMpeCq15Svd/LibrTJSy9gu1XPx164su2d12zgWs7UEyrCWbL9I7",
+	"7jjgKBpyN99V6B2Ns/OLyydf/CXFLwzbyGlBtA9sYgy8/fLLs7M8l0sH+XWGBe2tZKSAC6T2PTZBCimx",
+	"VURNAawfxz5gLjUeeInydYX4Vcrntx3AKqm/LvPwFQP1Dr01VRfMzagooOTHaiqnK5RbJjkV4RQB06pz",
+	"dGl0pxwKGhezcGqIsgY+PK4V6bI+hzT6rI9xR3ERsLZif+34FhmJBXcKE39RyrvGCpAawmiEWHbwu+J9",
+	"QXUSs8atuHGlJC5FHTC9jPJHhyxskD8xNsJ2R2D3fKZIxzyNhVgdMqIKtEVzWMDOaRl7B8af1jAEiSay",
+	"1yMUB8NEaOWNUeY0E6Q7uRVKDhkUEADKY6QkxPAski/vQxXBHZv4ZmiABoNR8e6EFO6MmQUcaJAbzAhH",
+	"UccEsd2WrE025FFkdCyQAVdYJmRNu0AOzY3adtwIrTIFu2p51xyNyjbaBuA+sPpyewVLZj8PqBp00myI",
+	"BRWtq1txef7UJgdRqGyzGQIqhSfG6jGb3U2jSI5VmX6Gl+c1tBtLD1MK2rQg6XNBaE/DwCAHWNz5Vkml",
+	"xcXCdWUhYTSOuBlN7hTJ2KxIX7CwU6UAufUrF0iup8CQCz5Mhnmw9lwDrtKaQqoGuVoBcdcg1/nDm1V4",
+	"jAD3M9WOeO5g5w7y3PGblxUmkG+q1zx5Sk96b99/cVnSWG8NcpVDEbzjYXDmvZYRZObBIYXWEa2mYatm",
+	"U+CBDwtKmFHL+yI4633VbXaf9C6Dr+h5rxl+1bvsXYYXwXn3jDaf9r5iX4ZfBE+6l/Ti6flXZ182v2g+",
+	"aV42L5rnzbNms+nhgNp54Wo2G8ZnWD0cDjOm9b3wjmH/GO/Lf32Xfx2+DXij1/KC80h0h982w//1L9By",
+	"AzFPylfmrNlACf4X6Jch3Eo2F5Oav+TopkxwvnFMFRGxti4+f8mwQGsJ0FlLW8eMDqeFpx6cGhIbGyvI",
+	"kEapQ+654d40imwqlEMnzKWGgEzFWi3inmdYLDRLIo9sjSigBkIxJ9TCsJDY6tzHLh3Euf20lGTM6N0V",
+	"+Ow6QrbdUzvOcrYohMgwoOyBcEFYpBjkvJVkjIB6+dLNdpcJI66sLVt6L5BxzAJNBjJWjHSBRSGi6zh/",
+	"mTKaDgnjCYn5vRl57VPuJo4RoXpRtcvZs4C3r50AUoij8vhVBqw5yvZvJsXaHPN+QuMwnVH+nKegmlXq",
+	"4Q20uofzBBDnIyaw6DKiOudhKvHe1M0lfZ3heh5QJmkulXPDCaWLZJCu0eQNwxir1px3+stiNmulw9zS",
+	"sWOy7N2Ix0zlbzk/aV7eNJ+2Lhf0sYMwTlTZ+3MPM7Z1m/ZhCN6P8m88iujpk0bTW82MtMd02zakgz8r",
+	"y3/MIevmsXHLaiym6R0DVkyEaw5TvdAPZYA0yHNEouYOSsChb9uCYcNMLvPhbSwgcE0ZysoHmAjt9qxH",
+	"gj3E75+LcHvc/rkInfG2zIbbbyv1GDCdjPZhH9mA0vUOF1C6ni9H60xzeMsjfEKtTuPkUPYNVDEjcEMk",
+	"gzsW3gqno9CI3xkDHYw2I8JjGoEKlCBmRqrMGHMO7rXGMtiZvjOGoGjd2Pow8FvRkYK1zee2eXfbSfNO",
+	"ppPldTEsxXe4zOnQ1J2zzGECj+DPmAUSPBbmu8dGZRuzKDKvvbgVHffUNh7nuS82KrNimnQnMM/QGItK",
+	"Q31GKwNXsZqUpRKsy+/kVZ/OlLJpFMX85HIK4/lTBHaREq1zo0oNR9r2TTLHy25mmVFuztAL4a2i20Ez",
+	"eQ+tNc/32NDo6C2PcqXo/2AQFHXldUDCD6iA9bk2Dn3L6VI3FoR7Rkq8BqONcLH2eiLzZGKPySr6oLlM",
+	"YkPr6kSEfKofNh7RithSVfdtOff3zZm3fj/wBTXIGzNi1xMMYHDStl9Y7OrbG/AKUEW5Jn16z4iSpEdj",
+	"zFeAdzVKD+/Pid6OYLD7axZwi9IBPF4qFYA1BIJMwD0cT0BznWPkwsLb7cZGD/lNtr5iC2eU7UJxxzGe",
+	"ZXRj1K6rN+l5NqSPeLvAaeCEeW1BrqUeVW+UQ7PRWRWLcwkkemAEeGCkC6GjUYO8th5sLjJJ51o1gac4",
+	"YKRzalsEdwCESDHwI+fzhfAOQ+dckESxrP2RjIveiauimJrxhZQpdLGMbn6+eblTj8T6xJDzM7yMpext",
+	"XRr9fPPyuVnQYUWKTVb65COWHByBbZEE+u61hDMkBYZz8XTVkl+VGTOIiDNLRe5kV1PTy1jeM4WylNqA",
+	"FCiC2jWIo6MR5tX5uS49yqptOTVR5QjGASIZ7Q8OeIQFlVWEhGRjdd5Umy7x4eF0dk4uRSWvNm2Ycds+",
+	"wjlH8/bI45XdL8B1Ki0WgV25KtncXZDLTRKLKTIh5WK/BqW46bSR3EpoJeSKdqM5KgIGNgt8He29Ssup",
+	"VIbYgkhY6FRaMA6+9Wo5YUe3Z0d/nQaMmdorNpT30MJ3Off0T2nkEFd4W0f1tZYjkijD85bg67Nn0R2j",
+	"E3zIXBPFJj8roswgDKu2rqV6J6+mnhIzwcZFBnJUWDbPkW/2ghO/YqOIBi4OUxzPmvmx64JbHaXJAHtz",
+	"FplrLXnlbI5cpBQUC/c3pHmsBRnkWdqv9wgLsilYkBevfyYXZ198cXJGaDQa0JOLitGANxO+qEd4z+z1",
+	"lVAk9oi56hPo7VzxbvfbDPyHnRc0pLMVCWaoiKYc8R6DvtFtvP+hkbh0WT0ZyUj2J1Xpo9nPi40nvbFk",
+	"IC9prFOiArxDlycVsz6NAc8buqSCPhQE2MpZxqnbxCgN5eP969xk3iEX6efNxQBXipYhG9g6Yki+jVpZ",
+	"xCwfRsq1Fnes2jGvt5UoIfNwlV5oZW1FOLulLc8Np4010TKkE0NGhpuAXvS3onPFnQ9w49M7SMnLIEcQ",
+	"eBYaDCoL61sFBvLMNQjeuXJ8/R1Ehy2LaXk/PX/l+V5koX9h/XvY8SldszasmdfyuBzaBgZhrswKcdJD",
+	"5sCsyXWfhuxvZrLAPFq5R5ld5kPWNutsBtOLeUBPf+J0yCaY42bonOM41IAZqef53jCJNM86Fy9QsI2j",
+	"2w1siN30EsqDBv4HjhpS6MI4ReUwv3xf7BnSrkyaLgH2r4UL4pStFAjPdmwtzbfqM51S5GpcGp3yQCG2",
+	"6dVcOltjqWPzfLt06zor4ywXp+LNYYxU01mmkO9NzeIc2YhAI3OIZmE4EbxzPqjIS7PZ/qyINHKzAIFl",
+	"Gy27fOfOKRwTZRPYT7MHnMADVKdRxA35KlXMXI+DxaUpnqBlpem6MUUCOqIB7PFls7mwUrYDAJFqStnL",
+	"+t5Cy90K9BBLLp8pMoplj0flhFMtXD7hQt6qytxjSe6xJPdYknssyT2W5B5LcjfjIXqgFDcn1Beow11F",
+	"O66pHyxRxTs9l2MJ7ydVwrvumtxjMe6xGPdYjPvJFuM+WIRbT3QWCm43IzaL+k2VwLwGCHVrWCmSCGjn",
+	"28HeIR00r4FdjrliDewMO6QT0oUmoDrmhjDIo06fiZAZtZMJzfWk45MONAMGrc4+zb8VuS9jRpUUqvPY",
+	"4vhRMmKxksJW9uCIgOFDz9rOXztG3MaAmNud2EjjQI6xV6nG7BSUe9DYNIHCZBFCNcCAarhOxiGLUbJ3",
+	"J4S9o4HGvsNMBMwnrkvSrRCJkXZQeswiBoptg7zQhQzHLlNmMRDE1zX95IZZBzJmRoHQZCiVJp3IGOUd",
+	"n0hIWQONrpU2aTXLomSsrRSz2eFtLTWNOiSU4EzvS9cWuGH7hOJiTAtMdMXDycvisEY7GJv9hZWEQgPb",
+	"crIF/R1PA3WPYibPJN+diBA6e0LWRCzHCiS4eQfISzjCvu18OyHQ8NNM2fw4lENo0Ardm+30s8gAOOWv",
+	"CLXPQFFiHY9GoeHuMsOcNfauZe9GMtYkoEKAPWh+7XLBQtt/0yhsuRU1kymuJMx9ocwOVAulkW2O9lyT",
+	"YbcnWvaZoY6rfFsgV1yEQ1YkTkSVp+frKSPkWPm7SOWv72VNxdvgZjiZ/iIlbvwx+9CjQx5N2i4fJf+x",
+	"Tu7JtWVAJcyDlPCORfMbzqfyGy7q+4eYYraJq08UM1sLXSAnhmCGVLVsV2JbxYKDd8q7YUxG3cPO7KC4",
+	"WdxMR/UBjYxIY+9GEYTZejRSrHxyU344rtlQ1XDI+WYdXuDFbhnsx0xtpXFMzasSwf+aMPuzFaZKT6CV",
+	"q3lPyRF+lZ4Qw45BMQ8pUH1EMdhd7sJLz9V8D1Md51L1EKz6//Ag5nmd6g0hYPx+0TUwIsPI7nUsQfn7",
+	"H1oAN4JV5585UxX00S1lSPBLzUQpBa1l/dmOARIKh+BVgmL6BNcTQodS9FFhqOodlbt8balr4OWAwWRJ",
+	"cXNS5tqy15Yx73OxthFgxpwcJRGavrCqFblz6VVte1XNzZi+ce5YInbPorkUZzVWd2HNQZTcW91WDNVv",
+	"l1AILc2vSAcbHJWK16ozi03/ysQoPgwaNMeYiHAvebhh+AxUl8GYH2CyQsgCo6qCZdaliiss3VGY5NDl",
+	"sR60gYpb3tnTp0/BhDwr/NIexSzgtgf0hNG4PK9jBpI5L+Nb3jecRpHhIrCc7tsf6ZCGMlkQjKOYBdIz",
+	"74J8i4yCbS7Gdy9+AmRrozPCK+HbP/7997+b///+jz/+g/z+jz/+8/e///Fvf/yHB/ASxZPc8sCCsu11",
+	"HDeElUhnfVbQeyATxgz47PxiRmPKr1X6Y+HItjzXmtVwuJYHvgfnQ6cjbjvOQqPJ9IQtBJC9Yl+2XDTB",
+	"etF9r8yMKRxR7/2tx8Nbr3Vba4tvPf82W1K4LVvUW+/DbZE9zvrwc4O0plqZkPKcMVYcKw/9TM3MTuut",
+	"qDN0Pxuobw/3g6NFP7e1x0liLHtnYBrlUEbJUKAaeQVdxrGA5DcJ5lh3QjpX1nsuJAmYMR4T4bC9ZDxM",
+	"Iloy+8rYhz9jbKcd4sYDGTEYAj7dulXW7PMpeFIqk2p9Z5EbLQaNVaieAVWcZGSXcwgVrb9KbFN82urO",
+	"oqpk3p+k3WoaObcLV+SOjXQO8TK0LBcaDyG7JmBII+4bcPIGec1ESDr2945vV8C6dXKPuBV5VoOl0vCI",
+	"jjXn4YP1EXXAlBzwKPxMpe/GYAKoM9QYmMwQBhhdUFvCqfBTn4y7+VZ0qIKRmeMEyAo6PUvwRsgzzm7A",
+	"Uydjcs81jQgXZgeVbpCfwIayjrAhV4qL/hWhBCKSoNU4LyRVgPbiFrLPtOaiTyimkpC0dwXAYZCOFZjo",
+	"rbhJVw/BX2QK/mKVR6nyJ8v5YgoZOQELAUhG0Ql51MmveiNMkEsy1Xlsljjidyya3Ir0+9TbBUB7+HM7",
+	"/dVtVUBFyEN4jI8wNHYLM57X5mHHJ52Ui5kPzknWATnTuRXg/XJeQd+h5Ux7ta5IX5ozCO+wkSA9YEPY",
+	"R8CMoVFkHXEcVaoODe6EHEcs7LOwnZt1g7yUSvFuxHKTVs69AxVzlOSXrGUL4nhMxpRrZXlj5zT/UPQz",
+	"5RLYeejOWG4F0ox291u2aZA1ryHKJiQZypgVBqEwa0/QoTlIsOAQgm/dCkd5bQtA0SGPLEFTYUhVTIYy",
+	"UcRmkhpa0jTQkODAaPgYtghT4drdSVvJkdkHcs/iLo1SyrOBHwgNBizWvMdZ6N8KPhzZ1SRwGsyt+Qm7",
+	"gFFfypB0IxncYSiyzDeG6lwxUWB3mftGrWidf+k/pM46NRY4bKqhOnUdGBSE3EJ+z8OERjnNETJXQDfX",
+	"A2lWwAXMPiyqt+6jLlpDq1xG31t3VUF+yz9tw2UmTGN+Z4EUcsiDo2VT27JZ4lCX997PaY8HW7FS1KMr",
+	"aolxoqn1MV9b7iYiNPT6QP1KMRa6TKtbp0oaDTEkUNNCrgk6UkA/lDxkodOeIWqqJOgeNvZZJuT6TBcl",
+	"3IqVMEeWdWRZe8OyMttlX6oZHjbjbe5jarCm6eYLGOwrGOj+it2Jr61NidCACK2pM1gaBGno5ZIOya1n",
+	"o+C3nuFitynDuPUapDN7ADukL53VDSeRaEl6SRT5tyI1d2wNRYoRVWaNUoXACxRyrIGdXjYvr4qFv5kv",
+	"osho8+2Qb8X8CqbyuqcyblyWm7zr8qaZIEwLmJafMvh/Oj//kjxtkrNzcnFJFoGbKrhN11oJdRRJR5G0",
+	"lyJpH0vsaujEaaFdbbm0mCp8GtCYndA4Nq8Zzq3Cu8m18jBa8YCCi6rDRAjnpbMgds4VKVO3iUqCgXN8",
+	"ltePA8QOjdl1ftSHlT4FOc8bzpyCd3i+hy+rldiUa3QxNiOzls0jIw+gFYuQmjzCtB9XQjk9gccV48Rn",
+	"lUXQu1JGjIr1xp6xUKOdBgdUe8yjKM1Zyp14r+XdcaEGfARXG3FTcF7XFwXpy5xE+d4Ys4nQ5E805FSD",
+	"bJkjrc4XBCGgXyGjl3EITtt6pVBPIFcbuX9BLMxhzOfNNQdup+h36yA5Ax6FMRPVKDnjgbT6cwA9X6CW",
+	"yNzl29ZvtrjPFTvbB+7QLqju0KSnOLdEFTukE6eoW3BqKIpSGHFDuWPrnRDiw57uzxQxtISejoEcG8EK",
+	"BTQl4TMXNVONety+phWQBu54OIUOZHMZ8Ylm1/qMPOoIqdu0DSPrPPbtRWkJmIsx9RKdmL2Os5LTwsJ9",
+	"ptytWczRnBObspxpTzAV85x8RLEMOdHMbooUdhvsmMcWa7G3Es6yLFPYpIf/KB42LR6W3PRyDzjO4aAR",
+	"m5zEqXB9Y6AWhQ0tcINyEbO893tW5T99n/vUXouDvBT0aYbRrehgOBLxAREx9Ewp7P5+wNzM0wRdPXxd",
+	"oty63ldat1scKdhiI6oHOZSQArV709J1EQCVt+tmPaeQl7xwQ7bDW7gqjf17HoLNj452yLC8Ag1bG3Xb",
+	"nC3ajRjpTsAvwMNp5zl6ucwquh4KTleeciGZy4JIKlbwqZe7zGfr4SVfXXF1LnN/qzouumOhRj+Soq+I",
+	"lhncAYsQGr4e2/tF8vAVPm4jHvSjgDsgAbeXIG5ztc5fgEnMiDfidgP6JsexjEsF3qJapy3oFdBRtQrC",
+	"pVbcUOdqd4yNX0wnBvQyCpFJcGqMZRKFRDAW5hN/0XtJtUVvgYWCi1Qrb9+bx0GRL9Y5m5XK6iplTBJo",
+	"5TgcUcEhB3dmMRvkOksMTrN9qUod5DImLizmHAk2p7ixrIPc6Nr51V6VDy3NSsyiOtHo9j/lXnaWcGIh",
+	"eOu1gPm06ZSNkCalQq9u88gPb9Pb2z0Zt81eF56TBeWmH6DkyIqPymhWfaaQX+QqNAqu3H5uvzThDZJC",
+	"fq5EaR5FJKLBndq35IZFGQoEjucHrCDvOy50604rEarbdq8etKoo+X/mxnxY4SoMk2+81t+9xvO99JW1",
+	"4lZQR+n2VaVlxSqQleWl7re6rRBsbj3ets5I1dLMtUbWQ0kiOnuH/Sct1N1bP1v1mcc4fak0eb3mWM/P",
+	"6iS6gwbIRxwNKzswXOtiLe2W6wstvW49PGXZRHV4is5WVhWaODg+s2fhqOswdHA1V6h+janK9E0bdgFT",
+	"17CVlFVjmArDcbYSpUuDO/LIWKphTMfCd31XITQk2DiagBk7YBG2Yr0VVBQgtR8bYxrgewrGMcJfAP72",
+	"iIkiCAbg5tGhg7ipG9OaKgmak9qWBrBs2U1xAabrbsijTvp3uwu4S9lnqtNI161A9XYM4f3SerkMn8e8",
+	"MmQu0JUOoBAiKxNvNpiVZnPtsNdGbg1mWcQTyyLyK2dOZoP8KBOlaC22WYPxPX1qiA/uU1kWmOGAmLVW",
+	"zlSFZvEoNmvSNoc5haTLMdBenoHiOWmnk/EytqkGRpnOn3jlLcr4NhiCO8q9zcq9BXf6o427OVE6P+5W",
+	"UuFcKU5XCb3ZB52yXo9hQmSV9fItAOIEA9Ris5pi5M+h7So+a9W4VvRp8YlRz63MHFGLXRuZP6D9kiLs",
+	"3ciQdYO8McLqVmR6tFGVCyJTQZGoPbCqQzSLIoVy3ALLyjGNQwUDbxFqpCFKLiiZtlaDTHRk4X8QbJaS",
+	"CVO3Inclrytbqwyt5259qy2uGe+dwzhH4X4Fvdvrg69QvUsocGef1OVO55ZLhg9IyWy3l37NMhjfT5/m",
+	"U4etZgdawTzplrsFd+pD/VZV0wfGaNlVKr8hcXNqrTG4Rd3fOnRmdX9EZwRgrH2xAZbkjO+zM7aGPITy",
+	"yrtMS92RY/Sow2xLh7kZsJRK9iYqM4/EIefAHObcqPeEpEuD5rlhlkTMcwJjm2kGiG0xxzXssDmVT2gY",
+	"xkw5o99C9mhJdBILouVWqxrcuI9gsIuBwX5axQ1Lix1LjEJCid3rH1+nmR4yiclsW+aVY/sXnu/Z3jIO",
+	"CneEHrWMCywX+6c9BhWAyn5oG5LzWt4L9FMNZSzQjV8rIYBGSWlF5Vo9yYa0t+1JrgdfBln8adZ8QAVC",
+	"vNNgwPaxArrUtfza4cP3OIBHWSBmgHmPJhYPTMYFXHRbYwtpBqzH3zXItbpLI/6YzWEOVwvS/FkEiFvU",
+	"VlSk+M7/fZulDYKwkyHlkRNbwLhwqq7023As37a2fwfdue+4yKG5IXi1LZRw1JjiQWVP0TD3RrWnF5pm",
+	"7Larch2G9hADqs9LKvnEomxgH/2qR+GwinBY8AB8rO7WWjA/rtYh5SAbQflJrQBwKZi/NljakE5lRw6F",
+	"I/HumHihOj49BYeFeVOLEPfD25ANtdzZYMl85dT8cpCdmUz7MVXOjlwwyf4cW8/ZywBBtl7mvW3Cvaz2",
+	"tW6YmhzR27xOS8BCeosbR5vCojny1UPlq4eO2/Igb12HUrPLoqltceRDL5ZalWEfi6SOrP3I2veAtbuq",
+	"Kesvm1cstRqrD7kyLCeJWZ0ah5bNFmIihK7W8CmS8g49epSMaKwFi4mW8s7+jM0lrmxbYsRu9A2pjwdy",
+	"CB0rIbenH8tEZLxzgWhYeZjrm9zEjpGu9Ue6sL2VtLg+uRSZilFMZ+gsKJrXBdkVmNfcc2aYQQk65Ip8",
+	"vuY9Xz6Qn9F0mVFILdBbq8/ahkRG8LaQWTjEt7UlwxdnS6ZJZWiOMY3a9bM6VgtlZeS77WhWjiPOQ+5y",
+	"mZJ4NQttv/oSWPFXLrv/MJKkXJfROS2doygX4nayyXdJnkQKw5OQ4YXbTG14YZtDf5NO4cj5jzkOWy2L",
+	"SzVcJAZVxLi9OFtAlT831yqV5IByz06alwhBYH7got92TTYdbjOGaQ17JM2z8wtyCTr1Uhq/XfgRVWqE",
+	"B2mb4I3TtLynSQ25PFnXmp6EOfZzgGkNhqdMJzYU2+CPEhHoxByFBnntDHZn2Kazt+C9ggHHbjlI+E56",
+	"QccVfOHx3CZ6I+RWTEaMdMwAO2klGp0Q2SNAdbOAjVSgiJu4GkKuqxIXpk/vTjMY5rCi9bCXaU6xNJEf",
+	"VinYkdcv7qqZIYxjjoKYlRwbS1dIee/pe/fn5hIWSpjg3pVCHGl4MzQMWfvZvh9UrsLCBLknRRLZWEui",
+	"ZDly31DiQgroLXugW/lOizT2Kh57C68A0AO8ZykdUBZKgmar5D0YdQ56hKKdGlBhjNIuWywBYnUtbt2Z",
+	"EFNc6uLMcqkVzKq9S4c4MuttM+sDz39YiF+vR2E6BQY22VE6xPY4fam7ADIyaBSxGEx8xawp7l5MuFYs",
+	"6q2TpU/lUoD0YGk+Re0cCdi09XH1JdMljlx177hqOZQPFDhPX7TIeFJ+fX7k1y3vFyC/HfHr3SWv7Zhb",
+	"H0762s4Z8zGP7Sg9jjr5GhLXSjj8BnPYeokIsM3pSch7PR4kEbY7nZfPhohWm4TnLU1R+DYd67VSTKlD",
+	"TFOgMPJt5Cnk3uT5Xv7Fn1qrSQvqbvHFWdTz/MLqVLKnTbL8INFt2eu1QzmkXCivdZZ95+DOLxYQAIYJ",
+	"w30Kl2k4TASsjujbxr8DRuPsU8yGzHB//CZt/Gz4F8uuMquFDStanhExYxrd4a8XHkhUAGht24GvlCS9",
+	"zQSJMk6y7SQJ7GVQJzki49GEFhjfQSRIXEcRUfxd2mRBQZMGR5RXqdAwPCRttJBdoqDXfeGYdQiQvmtn",
+	"megT2evNb2mvmMY8BaWp5krzANGEtMSuFUlsxNF2e2AijOEUcG9FTkTZgd1tI8oyprpl/rMSuW+yeeVR",
+	"4HyEAmeVw/axZmqgDJuPIlEqvTaWpFFhz5y+z969uaSNCi69YpOxIzc5cpMHuQm0R8wfur1welTruBbZ",
+	"YgnmsCc9PPOjLetEmWc324TWrMkAd9rGc3trd/iO/fVo/kfn/lHIHoXsqkJ2H+MKc1RwWwhfKmM3GFL4",
+	"TSaxYJNKFduCHpi3x9jTgRF7zzajCf+Cr/yB9Q8shjCSiptvNxw/cK/xfO8k/ftY47gu3h6yEY11Llz7",
+	"5OTsDMO16U+jOOsxMJQCdCSjsMwEcuHLUUSh3fIzKegdLFpduXDp+d5QhrCMCVCD228jcZaLB8vcIH/8",
+	"4QV+NQrwLT/+0Hxqv7GD/poO6Z3cchggYwF7WiEJ/YNYH1rf5AICjsMeSAQgx7GA6at0XlfwF6Agl/Ky",
+	"7bjj4VbBOIBKUwJH0qw40mECwwJJZRjqPY1gHHTIQj+XK19w4/tOhrk7bNEjZHq6p1b5+rNTuVMP/zYY",
+	"VIHpLMkylqD2Ay2VPIqMtYiMxc/LsdCSGnY9paxvzIdvn3/6PmL9zTnrC2x2f1MDj0S/R0SPaG79gwOQ",
+	"XpR498PHjitd4iBGvvDRY0ivogiuu3gSFNlpLnTe9JaytQ6xbPLIh/eIDx866PQi/HhF5WmXgb5NM/AD",
+	"D+2tg78fA3pHUXAUBQcLUj0rCDYYmIPW7ZXG9OsRiyIu+son+DVmSGO/9y5TPET/JXhoi67WtGR9W7G7",
+	"bB0mP8GkjlilR6zS3cTxenTIo0nbzuv3f/zxn7///Y9/++M/PNf82/7yx7///nfz/9//Ab/V5e9nWU8C",
+	"QTW/Z23comLjbxovW7dpn9byrmPa3XL4bYqK9x+l1JaJIE88mPobQWjEqfKhs6g5QkRZVu/bZqMuPDU0",
+	"3Ib2oZ0q1QBammp3QzrBbgU9GTfINOopKtvacHMJ/Etx0Y8YPp0rQkkno4ZOY8sNWQE+K+2vKiYwrKrw",
+	"29Sp3GkMbknmUpNhFGl/WbI90GDap823l9zrYyCMFoTAxkJgIGFO35t/NhcBm+V0+2tzH8l1TeR6M2Du",
+	"6B5WDKs+3e1H9MqOs8T7aan6EOJXczWoxaJZK+tV6w5p2cZy12nu1uIY7DMWzCFGto6sdU2s9dCjUvU4",
+	"7GqazC7DUZvnyAcekFobiz5GpY5s/MjGdxJRyjPxTcaSGAurY0mvmGGLgWYhgQsBz8dwPhamLYRS5hVQ",
+	"xYhmdEikiCZXRMiUcEnEaCwUGcgxGRq1E81cGrMNRZtuRWm86fWIBbzHg59g1sdg06ZaomYRpwG9Z4QJ",
+	"CDhBiAkiTvAthJ0gCFUxQhoY/rT3wSWMpysdU4HuM/NNW02UZkOv5Q15P6ZCt++TSLCYdnlk2AL0S+3x",
+	"kAmIvUPtbcyM1YKPWF877Aus7RWKa34PHMkTRgWKzNccX49vOD85b245dJQnyP0FblN2lMgEDyVgZFTl",
+	"3L6TQA6Zci5FRswpbZA3AwnxoR4XoSLYvTUucn0IGaUpAleg6XLRN8K1S4O7tJ+JrbcSFVJhvcGiPACb",
+	"mUkGG2f4PAklU8BggNPYvnZ6qp9dmZTA9+WP5U4DRxthLiVUvxTB7mPE6BNnxsts46cMalbg7JuLApmR",
+	"nL43/6waBfIxYUfkGJ5tQ2K4tGKlTK3P9BRH25H5e6TOtVAnOMHY8tS5dXiwBchsT4I+OM4yFyMS8YaC",
+	"PjdWMUOnYstYTkj5oIhRETqFiAqZIt0WfYwDqtDgKg8ClehBFa7FEkaC53017Wjd4Z8Cc3BQT7A995yN",
+	"860YvjhpnnlLmiZ7FxA6stK1sNIDg4JKYzw1OepqisopEzuL8WycAZfazNXcNNdnrZyr5jqiK9JlfS6E",
+	"sZJlvCyzZSJcD6fdbhQHVivPdp8szXafi/DIdI9Md9dM97kIN8ZxYxbBMVUDPqqOw3yLWdlc5XySPGQ+",
+	"GVv3XRog0gM2bBAs+ZA9oqVhTImImFKkgw71fwY/fIdQdadsFCd11wPxbrMC6FVh/seIzEbLf+oEYxYu",
+	"AaoTpTnWJM3KEgRajVnA+P26BQH9Movyj2hsoYZjbhgaQLyaBYxXgnBFxnXPak/6fMuhpTxn2XZoaSAT",
+	"xQYyqhlfiqeYoBMt36eP2bfYklk4TCZVLL5ninSlHrSwrhTSFtK5QThGDeQYZH4afeLC7DMj5pDmIkOG",
+	"vm0drR5LlCSamPOqNItZOB0ismB/03lTfvoEGltnBy8uc5qC9ahj/2rDzyzsPHZpWWYwhlgw18FYApRY",
+	"IiIpEZFHnRnCakPtUudx3kCwktAtwFCx6J4p34WweBxEMHUk1/SHzJCo1V8of+h3G7iaYW8LsKOFOctS",
+	"TGEfw1dHobA2I6RACh9piCsnZ+bHueIiX6gSMCvEuAoy7PR9/uPmKp+m2N2OvAJHot0a0d5ASkhh0/fC",
+	"e/CAwmfDYDWpcD9CYFODLfHETtH4BkNiRpMbMTmKGHZ7HKDiCFEyDJLZtCBkGYaB1IqVLV1SVeYhTuvX",
+	"Z3VErtwg1gAnuJqOt/bw2wz3q+BOSxpuexd4O3L7rXH7ffQTP6RypRG6Gsx+vSrWDqN125cV9aJ3a+Xv",
+	"uQjg2sJ+ZUG/9fD3gwr65ae8d0G/I8M/Mvw5DB+jg9vn9vcs5r3Jp83wb7L0V8OmgwEL7lhIuG6RUAbJ",
+	"ED2pXakHEC9VhCrzOx3RWG/IHOCKwM7wosCoVboLO7pT9n9ksEcGu28M9hcgi93w2N2BHOwJhz0c0IND",
+	"VJs/AcSDI3M/Mvd5zB3RDgqh+XloByswexXEjBnjvDrPDpodUM2UJj0eK+0y6SAaVSiM7dFAy3gBPIRt",
+	"JtX9ks8/fZ1N+7DS63C/tpFfl3uT53v5Fx8BtteIa2MoBs8d/u21PC5Cfs/DhEaN0WCieECj9oDRCPQc",
+	"1xo9u8isC6K9vZEJ+OR6UgLTlxFF7uPFXN1BGrQxp8w352bH0jemDKmNQDsNi7cTTgQd8kDl3jt9afE9",
+	"o1hqluY+pm+DrLW68usL2HXN4lFsyKOdqEx5g++hhCmHy9PrrYDLkx7qyj0q5o67TzDBpN9nhs+lDesj",
+	"EDLbzOgrZ2v7CxtRKAMgKs+HD6Pf79Smd8iY8f5AEUNiitA+5UJpkhGClYrKmANQmQwj+UyZSwIWJjFT",
+	"DfJCI5C4fTiXwidyxAS2qQATALL+Bghsbr6TiTCMXQQs047B3yNFj8dDhh047llk5PVc0As7wK0ClxPH",
+	"HLD7s2CJjmlkh+KneoOiQzc+osc8sFqHERKO67ikwJweknKJ1EoyMtBxDCdtsCOyIDleA84uw2+qUgnL",
+	"qW3HMOqLipAtSIu6ImFBNr8iVzxYNPejkvDJKwmrnfxPGc6kQuPYGLBJptOcvk//3jzESVkqaKW42mek",
+	"zyOzOzK7tTM7UIFzBHAYEDFLsa79yJTND7YkTpNnjKsFadbEnE+t3bSjyNbWlqvKrn1jxEpakTUE+EJb",
+	"dJYZpRDlGkJ6l8vddTbm+vMGrPkKD8oZtYulD9gb12W37SYiZoWZOSdjI9DMynHRYwGCJRhRlvLbIQt5",
+	"MlzZUrLEsF9AEzCm9gOrkR6VGWFzZiSNFTbZVYtIx+yuqeU+6jZH3aaWbnO+Ad3m0OCakIgIBZcpMvm1",
+	"QYdUy/cdpq3sXLgfTsLKYQvqY7OOo5g7irkNmfAHJuZsEk+FCb/B7iWKGe4GiUNzc3qCJI6Z0BBMG1CI",
+	"9XVcyUpnm5k5r3MDPrBsHC4Ctuk8HMCo8z182TH3Zm1iqi7rfro0Iy6gC16cNAGJUFOdKKPDCRqYA0gF",
+	"R+i8mAZGB0wvkCMmtt15JKXEbSeQBAMehTET1TkkGVvDcndcLkwfgLt9Iu9ZTDQvNPh7Zh+8b3kkb2wC",
+	"AkRyzBgN5UHEB1UQJMyBHJMejdPZctUgz0Wo8DbLwBFzyvYYCenEhYhs0T/UX245u8M+0WxOn5FHHSF1",
+	"m7Zhnp3HD8A4mUfb8lFdFFOfpQhQbj1gpn3JADrAokbBYo4HcmpBq1I6sjO/0zSOdTCLJej8QFMiPk7e",
+	"vfj2faxx/VQczAvto9biKF5pKgp9qIqcf5WAfqafnr7PPmwOwanAkvbXzj8SYTURGgML5PK+WKpzFSwI",
+	"Ny9ETvsRZHYrXOZUzdPpViPM1dxilz7o7SzV4TugV1EHj07nozDaR2G0j57T+RoeOE/LBNJcv2kmohbU",
+	"8DQfsogLVqnO/SxsD00uiHl9DLkxfMh85GgxCxhca4gPGm5SpYmQmrXMlYwGAxIzJZM4YGRczOD8TBEV",
+	"yJGxYUdM+GA034pcOQPUTMoY211JEU3wCYZTQiXlkE7InZDjBrkWDoDasNUxwtuPRkzYPlm4oloCxyVS",
+	"+ISLWxHIkKkrvHxMFVGU26QK6wOw4+ZasajXIG/chdavCEzcJ0Ma37GQdPDbTuNW3Ipt9rG+cZt4WD7k",
+	"jRdyYv3mIq2qzRniaf6Xyo6A8p0bjoVGWAdyOKSqRQJD9kL75qRifo7vsXejCFrDoJ+5dMzuuYVxc82G",
+	"wJyG9N0PTPT1wGt90ZwZu29+f4HXPmn63pAL++ksvZbGMZ2A+NOTCKJqMh56FbOG89/NZCiYaWZGFQsO",
+	"k+VFV3gNBWlNnvGS5KaLNLnJjqyObAtcDx8Yj5YzEuuexd2cgwke+1X3rPdF0GQnT87Dy5ML2uyePA3O",
+	"wpMnvWbvvPdF90t61vR8byiHMCtvKO9dh03cb7t6OqYQeHSGLvxYd+ShGbkNR+AhMxs7I1gLSV92moid",
+	"b3VeF+bsUsUDs5tuiHTE0xmfB0162e2enzTDiycnF73L8xN6EbCTs16TPu016ZMANJV0xhk6f3HaORVo",
+	"iSmfzU55JX+/Y5nb9vYXRHCpRfr8nsUTKHd0XVqsGLOoAygP9q1odDGtYzvW4AM2Wc7Lv5JtVowPVDaG",
+	"Gw94xG5FZrnZFhKICwFqDba3QCMOICNBE6EkTdKo3y3ODOXrAsUdlkX3XGCDDyx9tQXEgvcHmqgB7+m9",
+	"seyoUGNrUowG0ijSXsgCw1pCM0bDWhVmYysEpOnyWA/axhbyWt7Z06dPT5pnaFJlv7RHMQs4mkLehNF4",
+	"vil4dp7mH0GejxXT33AaRdLzPVCr3Lc/0iENZVLfcATW6/JzgONAhk4vNrwGetyBMMGtg99ZIIUc8sBc",
+	"IOBXGnHN8ebvXvxkvocUehgTfPvHv//+d/P/3//xx3+Q3//xx3/+/vc//u2P//CAhkcJwsG0rVJhG+uh",
+	"PYvWRx5s1FqoMeux2HbZu/7uLycAx3MBPzgJNXXXefpjlYBk78ymTYvKnDWctr+aY+6m27WEuZun6QOx",
+	"d4sibz7sD3DjIQ3ZqslBMaN3J/2IKnWCnX+rM4LeDCTYn0bEDjiaqymuD4+grd4EjMhEaB4B6wfcAs2i",
+	"KMUmcCUj5o6coQjm5pBRAew/Z1vqmPKoRTqnKKvZvVnYjuF0HUjja/Owg+F+PqzIHvraTPI7M8dXdorH",
+	"hnnrb5iXWUi4n2al05QiyAaQhSsEJGuW23x474LN8bIBqIFMohA79HUZE9louhND8flB0ShCF2j5WOQ9",
+	"i8OEbSubaXG7bFbanZ00n9w0v8qMmprPY5dIPaK+25OiJHDe5VgmRvHggiTCCPKAy0RdARkPpBpxTaOs",
+	"feaAxWTIQrsqWefxMGFTs/mqMBtgLlNXfFG8YlakzKzJuvKhpnnL1u0k8/42MPAWLuC0zIDB2VQ/qkg3",
+	"lncsbxY9owqkxPKmz9vFBAyYNg+FxTG1J4uLl0bBpxd/5Vj4kfy2T37LUtrBqHUPUugrdLUzS5sErl0r",
+	"ha7BOVFBx/C4iGm2QzfF15NiNNMwOwH5fbCg5kg8umxePG4QyDL8LVEagMY7DjbL6aM2NDMkVANsVmOm",
+	"XDlVJMq9F/XqjXHBSpjXQbgeAjm0HsybPGPJ6q+50etkogMJGlS63N7SpP7MnbFNOCaOPP/I83fB8wF9",
+	"jj7E8+exZMhXVKsw3oewHkJ2zwNG+hR0sZBY4xx5oez1Ii5YK/W1Q/tgHmduWN+F/RCPkCpwV2B/4CiC",
+	"LwGvKKZC0cC8ukGe02BwKzBGDYCHnZc/v77pGNZMSWdE9aADIbhxDioRXf7G6O0YIdDxSSJClsMHtNFz",
+	"aG6XRNDQAjzKUWSd1izqtW5Fp+iD7/ikU+aVt5Oq/B1KvuDHDMa545vHZ5/xyiEbdlmM15rlwb/uueL2",
+	"6TFTQcKc12PmG3wKtviDXxWLzY6dGPZHA606uYi/sWhDdJyoDnnU+W9D8C12Hpt1xsh711YGmEtdnoIN",
+	"9d6KLhtwgV1CQEG/t+CILvHCRye82SIwrM0SjwfSiFX2TuOPZnsg7P+T9QZxRRS9ZyFJRMSUIiyL6nCF",
+	"uJToOYYiAjM26z/COaEjqkd5pHw8BSMJxZIKkwKoMstup3B6fmref5q5eTstctm8sGAidp1csgWELLhS",
+	"gKd52bw0/3nqY4giw8VMIg1RcHAj4Gs+uxVdGXJzypwaYaaB5PoZOGZIh4cdC6FCScxGjGqiaI/5Ztlg",
+	"DcZViQwofr7GZOVd1iPY6WKsWXktzx4oz/e69mFQqHpx5qdufWA0qcceNsL63ePp4t4h0wNpJjyOudYY",
+	"Wi446L+lQlNvFb/3gx5saJENqZAtr0jpoHW5aS49JSMH5SgNdg+poH0G2lXVe0/tIqdMqDAQy0/KC+Oy",
+	"7Sk0yWiByETt370y41P4fU1pDWdykXqR5tpO3EIxmrR4oSBba2T5nU1tRs0XZtH99wsNtCIy86Hovlpw",
+	"f8p0qFwsHbCUUMP1nQ8+y2fL5IG3/egHnizEBaYRgfGmTDaFP1wuEALSt9Ip9ToZGcGqZKzSTropSjNS",
+	"bUwUY8i6bTpeL3eZD9+NZXxnRJO21bdsAsJAxsT8QlzdYlabKyQYtXIsFJkw7RME1ILnxzJi7lFjvIXR",
+	"IT6VxoxICAxMJwlyZRsv5DCizQdjHqTpgjSSgi1Y310eekE19hhuWSzcUrCnfO+k8Ekkhsebr9O/ejKK",
+	"5DgZOUPO906mv6odwQFCQMI3uhnGaysm5n6cCY3Yd/jeu5NAhsycBCfj7E1Vr4e3Iqqb7BGL31EaJMog",
+	"zRYbQO7G+WsABMxhZ1HElIWHzG+LpvjVeWmavVT21inRvvq7oSw4QdnL0kwdLmrkOKa3tWVvbauQA68F",
+	"3jcdRESuJ3vID5EnW16JoAVV2ARDzP5dJKzoyrApCSIZ3EE2UpwIIhMNHLuYmAQs3pi1LUKV4n1htDkf",
+	"2+IQJxB9MoqoMEzXEOlJMnKlKugrwIp1o37tR1ByiaKMroXjMypqeza3p44LbZqDZReenS/jawPfnWWZ",
+	"qE49g18vn1gfXBvUrZhGyms1U7fcvCGm1F/LcYcanX0sCF54TwGbccD7gxnsHWEoKcon04xpdNfmAhNq",
+	"AAyIKsWUGuLy1igp2VhA1Ej8rUNDGKZRjQuB3MSKNetqn/KzrTkZtNKvdk3CmPZ0y7osbToNtOgA+ufq",
+	"LvXGGA0NhY9lJbZEw/nUXJ1Lg7wZSPDGII6De7ZIFbqGTay0kA02rdKmUWZZXlA7keI24JvtRZiuZdSB",
+	"Xi9t6yUj8OcB/8tM10aFx+IZypDd+SuWZWNl4KnltJgeu5uY3rNIoSINmxZJpcH/PqJm+b2F6GndEAz1",
+	"31xGxV+zfiIOGjoA2EWpifm1oSAr08u5RF2UAHhJrVQHCC6GEtv3EPbOsCxMagYVo1csBDP8C0yQVOsw",
+	"FrvV2GySLblofpU5Kcd04ny5aXcAlcT3/L6si02faUupW6/kPCoNB6w0+CtylXWF8S6aX81S2o85g8ah",
+	"klsSz71oXzjTHLj/ar60E9wqyD8oUXKCARV95ix4opi2UQ0SJoyYc0WoYGOQjEbdYSPtfI0DrrSMJw2S",
+	"GqZpBeuQ3jFnb2V+reliE6ftgaEGaIUlJSYAHh8nmGmMIdi6+RtIF8tpMy5jo7YaA3z9BNb5n8rKQErY",
+	"AHyXJgi8ocaaBs5p9EcsOub9gfYW1Ohh3Ovy6e8Hq9iSTvEMiaGKeOspEacYH692Uf/csxRmebJTHEYR",
+	"FYjsZrUJUCAqnbXXwQGibBphL8WGvbX4Es/3TtK/Vs+Xd+6+kk2rGJ/5aT1OP3uicohTi3p73dKYMQmG",
+	"3qr2KJb9mEEyS4jhmDCWoxELy1ZlzzPnp/jOCJILhpDQYt0KUqgkolDObo9FXuX0fK8vaVR3XOx8gdSx",
+	"C0Oj9jDUuqGARpJt2badQ8hhduEiavd4VKFeQZ6JpQfEC90vRavUmVRQecyGWjgMcDHN0XTmeWhwd3bq",
+	"p1kD0S1IF0uc3925ZOwOfaywjtV61HUYEiosmWI+IJx0Jy1X0qtO3+MfD0I2ztWirPMkJaI9zEw+irSV",
+	"XBfV1LevVskcqYdOBUdSeyLuSrEJ0xGWgBOmhLsyMGG5O+MNQmkhYhZX1rkRYkKrlbVcuHW8d6JYO33a",
+	"B4eH8l34l3cjjAnYGglC43ylSSrMwXfhojE9zhAAvMffbc6jsaz0X7dfwxgOU4znrFBU8pIqNTIGIFV3",
+	"0PklznMCsDuWUkp35OU4WK4y1+FRzVjqyubRKJb34FuvkMjPIqmS2BCXIRlMBIFcOnfqXbA0a3WRnhg/",
+	"C5G4BF61iKckHdwxvW1DaAI2uXFp/8TcZDB3uLKMtI+jjD80WtQdF2DXIXmYEwox/zYXRg5m8jH1E79i",
+	"ieDaoWcNWEwUZAUYyfYTp0M2ScvO2gGA9jkQndjc2ePMiV/sDFW3mq2gwaW378ItYY/D/uSugN4hGDNa",
+	"ACWKBVKEs6hme+mZ6LgorrxnccxD1mnlUpwx/gYBXizVdeCQePg68EunQTqGp3dazimKxl7HGggdYFR4",
+	"vqFQzLF10p0Qe5BO7O+NaSiy7OIprOiZwNFSPhR7lHab7WLj5/dcG2sNYMKUzrGGqR3KV5X+OV9KCtVs",
+	"UB11T4PEmv3LUNYOXSZuQ0oVrEyB/Ci9JurOJfHT7FyuqI+dvk+l51r8JdnADreW+9OUu/7ayHBfY7pz",
+	"umHsu3wud6VkxFbmTMnoemMtMR7mKPZ7tqNOGFtaosokYceqWZbs68Q0GGkq01WMbQaivkG+nqS6lc3w",
+	"BeXK5f2NB9LqPY8uz88f+4U0Xu0A51///BKqv5WDTJnSnIylHDLs7gbl+ZbVtdIKCHuF6zZnRtlYHCXF",
+	"LsBq6tSuAVKu+zFzrB00WBloKGEhYaIny2lR37ha4124qQ6SgTteMq0Y4dcZIGHelbhW/eg0Zr+xQH+i",
+	"zIyg9pLi5tuqMkYsnXxkjAv3+si3jnxrQ3zrFRyw9bMt5rwlO0Ry+zaWQ9IZMRFy0W/b8XR80t0Ih7jG",
+	"vkGfYX2rc3SQLlP6xDlMoEMPPhZZCkT6JrYQ31hQ7Gol7eZZZioeFpN4w6LIcIbEfF4E3S036yJhHjOL",
+	"l1ZiQGClJ2lJNgBFhjuk/jeALpaZNrlqaoRQEmxsyxJ/k1yotDrgKlewaPtCR4zeQ+hqqvZx2arGqzUS",
+	"P6zzagUE2yX6ZUqWrH/r9YjRO0W+p4miCyoOeByPnGE5r69ZPKPrmp2AhVyWLeSQX3fIG14gQBvkjYhg",
+	"0sowW+WICeUKHC1oRM+GcwYyiVVRA4AsnkfnDmTa5fXY7gSPfVtFAf0IproQ+ESV4ACFVNOTUSw1w8RE",
+	"2evxgMWGA8WQ0M91hlFkbipi1Q4TAIYA3AfgVmX41zMwPhaLz/aJxufipCU4hdKqql4shzPFUbBGimG/",
+	"1QzJ9vwpoT0NUBc9NiYA8zTLvropJudO41vrgUBdAol02wGsOhioH0/mb5m3HVYA9hO4ECboT1FEuce9",
+	"n1BYlgWqtU8DKSzqmlo+sOWShJ7lHnZYaULm+IVJtI1EofyrPN8rvHrfioakuF8IrXndgNHneIw0D/iI",
+	"Co0HyS7wdYP8SP/fP/rUHMe4TwVXDufwWSz5u5NXMulDd7D/9/+POROCocBN4pFUDKGOYkYUyAhBItCN",
+	"aY9FE7tt6abkpvH0pvl0N603ivS1ZwVFOcLPUKIOqqComArTIK/BSqJGJRH3XLPwiiDwMHYFlIlWPIRk",
+	"Zos0TBXJn9R5GTPZau1Up9hbwlqSJnaXcZPb0I9YXZmbBI2SwlB+/nAvZ4PldJLT99mHtSTfFGhv2+k3",
+	"R3G6TnHqr41CD7aYaS617U8STmGUJWHZAo1vrK7JNnPg4D4J5JC1wFMAcHS2ycOARVCDFFARsCgCuJX5",
+	"Ds9C0iyWLYHLQNkc2nn1R6voAeuuQaqg0LPm6nJ5Z3VGB030D4CrbFTKnuL531EKx3a5Rbn/VSvU+7Fx",
+	"gDEKXNeVxsNMY5k2WXDvupjCjrpzvx4wErGeBtejTeddVpfHA7gfHbCOattRbVsbB4eDvXkODnjanyz/",
+	"Xp1Fo14HpSTQa9vpjA3iejlBPAsROFWurxYkJkDn7xhbffVYbIZbiPRjsTCGy8CJPCsRzAYepjxIy4vt",
+	"eXjFQvIslkqRSEobmKIE6zrMwn0b85BOCgXvMRtSLtqAzbkkw/jeEMBRfhzlx8clP9CZiPmQeSHi8nk3",
+	"IkxyqvDqQcIXuYcdVJBwL6EEdhsdzMnx2pyoFrB1LIdrYX0XsPYQwFmI/Zb0gD37YmGulagFEsnO1xws",
+	"zOhsz4KFbwYSc41gWxDa7OjHrKnZ3gyYTddyKWF+PjmkRwNwXQBPC30MVnYsOXUIHGvScae7Y9uiUSGk",
+	"djDWzsXhQqOTfBR0BkEgE0BcQdkeKs62v2l6+wK5p34WlIWMt3xuF/Qrz/K/rGoeSdGH/rc2Sf71zy8J",
+	"Rb38USe3J2bk7ZBOVMdmfhVn8HhWZuGsb+QeRW0X5ClLsozdxVKzMXyqsVRYAQaJk9DBQm7eW5BT8E7f",
+	"Zx/WEnHNbeguTK+jirIxFcVfG1kfMJokzx/vo+ZS/vrCIpW8vsBytoHEsCQzPGXi4/eq7noH56i+qUYY",
+	"RFKh7WA0wqz1fL4MekwV0fSOCdKlwV0u83/R4BwT4Ywg264n9ig0j0Lzo3Bf3kBTo7zUBOJcWqlNe8pW",
+	"OybfWPrONRoHZNR7yUPbT6me4/Jb223tANvFbNxlmbXiTv9aFyAq1rNJeUdGEQ2Y7Y5MjPkfM6I0jyLo",
+	"szW/FbJtzrKVDsJUazYcQZzlrb8hXPv1NPzrnWcCeCCHrH3PFdc7qGxwtLWHjVIyFnM4vVK+SdhUaQNX",
+	"vnPKpRwBSkGhunvMFWuQN4BHCmjk5mcqQtIRjIUdK2dcC15CFTGDihjURSjG0o+ogWXevzTiLUdM+EQK",
+	"aPRtiHdMDavpyRhYjq3mXxKC1J2e3TZyeYAkZ8lsKQrZnWcuXeVP1C/3MqK2xhxCsDTjDGtQX07fp81c",
+	"1+F0y1HEakLt05Nl/ppI4nCLCuac6/3xaOUHWeKPyFHThgoK8jlmOfUURJuy1sUSzoasPGB5qbb2BiUz",
+	"FHqRo54lFb0dFQUcMMnOLwmwDaE2KJVOM2Hw/iMn+UoHJLvnIYS7LSZJiqwIqmwkFTRh0TTQDXJtlwur",
+	"hNMIezjV/iid1jw2UpqMugwcUxg+w/HZ0R1KVmmR/5zdnD3JpPeQ6YE0sxsN0MwXUjO7YdjO3hC1GnMd",
+	"DFhIZK+3ANMqrNYi2veRb9VIZKSCWK5iDnXMaIAgnFXI4quyMGeofqIs7DXTKuM8gr3TxDoEw4QB8qRN",
+	"oAGYSOR0Dl4q5uruCm9O4j4TmgBs5D0T4Mc1xw/g4dPH9HgMaE94ajCRYcD7A3hSMVazBc7ndn49qtWW",
+	"U+rRJ1PNAc3Key1Pir7kot8eSsG1tH2gsrT610zrCHv5jVkULemAwHXcEbjtR8oGNeZzl6kC6+eBhrQ+",
+	"YRUuiGRwR+JEKEIV4QBZN6AhaGhdxsRsFHlpY87ceIj8Ji3pfA7AwCHRYx4s2GTyFT7jyCNW5hG/SF5w",
+	"yxBmd4ULwuJ4BSzsvpzXbvLnnoWHtN4x15rMWJoLxE2/kwfXNvKAukbCnnBVtkcVg3E9pxdkqPvcLLK4",
+	"Lt9TZdTFmN6zDLN70Xq5RRtzj2LZj5lSXstYn22labyb1o6G3PYwjAqs5nAiqLMNqhGaFtoyzotFmuXf",
+	"bRyyFi0seL4XPoG7C1PCBnzUqLHlGNih0REMlaGhjf1DrRhYQTs4fW/+WUtQ0pLGHjY9/Ijkh78GUjnc",
+	"0GVfljX83J+opR1fielrqWxj6GdUp+jvXLlIBLR4QFZxhe0eXKUeijytiDuX+QSgqQAGXAu4qa4sEIHQ",
+	"uCI9/m7FKOhy8nTdEdAcdQ6ZzpFr24YaXlKlRsaAiFnA+P2iHWJQadtRSPRA2cD8cGg5J6gp+QZcaRlP",
+	"qnOKB5IMoWNlmuNmqMHW244xYxX+xWLV8WDSIK/k2IYCjVWdDwbWNKS/t6M6mtL7g5owTyp3Jwt1kVlY",
+	"s4FqirStMYDl1O/fbB6wQqebFyJrN4FV5YYSmAidA2IoBYi3mKu7dsTuWQS8M+TJ0JClzA1ctAGtCtSY",
+	"roU+8lY3hG9iKhTfFQBCuZryHPxpOh3Z/hnENRnkVuDFHuicZ058B3tlZb5R9O4rTUWobHVALh3ZnEbD",
+	"ewa8P5jqleW60igSUV0OJ7DGtlgO3uvgIgI5wgd+YBatDb84LnjeXEz3WS9S1yfV+OqlURswp35pXQc0",
+	"3/2gZWM+dLC0s9MgX0s9ANaIWpPsQaoCJoZAY1sjacYyV9IFUwkb5I3rFmoWTTNhSHOich1eEzw37Aqg",
+	"VLjom12PGA3T1loqie/5vYxzTIJrEkqGvfR6XPuYC95jcUwjO8QRE2vkETCdg2QSr1ifq1zkEJqCxDHH",
+	"/sBubWsrOwvCmPwIJ/rIUZZrsgmrR2hGJNjD2nWkLddVavIaYyxvoVLzJ3jNYXWgkkGQxPE2DKXcm4yl",
+	"VPy4UkDyOlKyYvf8lN/pAeMx0eydrhi4Ra9q442FKaREALWe/kaLOBM9kPFmDbg1gnz2zPOM4pquTX5f",
+	"K58O22BoXkOvQNs5MmYBgz29AmBPFbGRhoyxxg7imYaY9zCeCazscOKZP1LoLWxOSKrN8ExBshBqGSxa",
+	"jwa6zARqkDltsypBk+fES8327jReWk0nX7YulqaThY/47gKmsAOfaE3nG/MloUDNq2k1p+/NPwvFScm1",
+	"FY7Ydt9QikrFpBHu5tRVRlMt4axY3nmUcmuRcv4a6O1wo67l1LM/UVc7vpKoq6XZDUVdv4auAASJjDy6",
+	"bF48ts4JCMXy0PXvR/8EHUrwRKTJfKoqFTmFX50Wv8vHWZeTw+uOsy5AqRHXOmJLSNqdxVkPlPBLBefz",
+	"kOs1y81Td+qrE5IFI+ZJE9AxoVaMha6NfG3PwC/uNQflIMA6xg27BvAlxvK3f200duqYb23JbwfVOltK",
+	"7ptTYe2dOXetx2C1Z2zvkNepI9q8+PmERfeSjGp3BVSbV2VK3QdFTQYMfJWMWHzPVabZuM5IXJGQATjU",
+	"BkqpVtNTdhQP+ZpFUvQhuFTwox9IQdXHpLjYYirggc77tXIdFeTe7DqECmmcncZU/4U05eFOyLHw4SvI",
+	"+4E+ZIu0ZaAizJXmk8BsibAdPKYuJv/1f/4vcAl72O0tNuJk1j/kPQCZ1aRLFVfkUecUf6WR6vjkjovQ",
+	"vaEt71kc85A9bpBvEkaMxaJInAjMthNynFac2/m8/vmlT8YDbrEEYHB3jI2sPbWW4KzZ8p3EZldRvbpM",
+	"sB4POI1rp6Z1LSQw7ATsFYJNK8yJr4X666p614T0FeR1Qe/6u7+cPINfL5/gLol2Gpb3Wk386oEhLpMJ",
+	"Zx8byMSsfXMq1W3A+0Y4KwaZXvfAqDxh5C+EwGUSB0b0jml01+ZGUVfaKIQtjyrFlLIlB9PZfRt0S30E",
+	"6TA/j1iaz740Lx9FVMyPUdsQJla0Ga5o2I711tS0Q1/CSw4rQr03Fmh5IazzHrg0H66IpZ6KIbgfS9CM",
+	"7QFCcQIZK0aCMQyGpNCnG84sDmzDve0UzV6PRpILDdLbut0Ml0/A244gjYUsv7Nzz0+LVmqXRS2C775w",
+	"CVXKLC0U2lLBatqPAUvFxheWQM8fTdpAFNkzamyGrcQ/FkjX2aNFXpvzGc0mq56fNJ/kD44j/G3nOBhx",
+	"sIc5DilLLYIK7HWiw3fTUpkM6QRiq1kH/59d1gamKVl4akgpxWTanJ2QsxJcLQ+PWFpgy95xpdW8BIeX",
+	"uGi7S3DIWEtepKzM/c2Y6rAVHHsp5S1MI7tLkoBdLKHOb8wp+GiLymF2Flt0NYX69L0VGKuXkVuCWjHx",
+	"4ahdHbWro3Z1CNqVvwY2fai5NcbILkd22tuI3RwgqmLAKsOh2jQ8e+rpbkGVn7JNjpdPlllOp1t3soxj",
+	"prho+KkoRppfTPFMeywWtUx2lDBzaNT8ECbBGjB5ppSpUzjXdGd4xlsn9nKwrvPzfHmJDTd9pgjQBCpd",
+	"IgSXZIh2nKv2NR/RWIT6P4VwyEZdgPK+/ENdeMo2JLNZ8ca4pOqO9GSMlchuRWxmH1ckcx6Wm5XLoLjb",
+	"XV+dF+0gCHVUvY+q91H1Pqre+1tSn5fUAOQj47u1SewddyDYI4mNjlTrpUVgJA5iMTRCWMiYhLEcjdYo",
+	"N/M9AI5y8yg3j3LzKDePcnM9Rq5lrfk8vLVauui5+aSl5rVQYxYr27tnjFqKsWYNj8HwJrANP5OqmLPJ",
+	"4xTH8yq/QW5aWH+W4bih+uPcZjSXyT0b+1xCDONW7kwIr5rN/T0jYyo0pHP3JRnIISNcKM1oeCgZ3R8J",
+	"0/ma9QHB1hDDFImugwXF7DcW6BPb4W/nCd4jJkIu+m07ng7p0uDOHEJEz4Is6KmM6xTBwWjU44EkVN2x",
+	"kDy6PD9/7BcyvgteLcPMlCvrKKDkGVMIKk6FtJnbVEzIUMZsjbnVuO5mr57ZpT8QFhHIIWhOKDRcFrLZ",
+	"ooj1aUQoD5G4NOlxwdVgUZxgux6vYIF21ILro0C5whVEqyY9Y8tyib0o/7C4eUjVXOQa+Wk+ZOicts0w",
+	"QdxfuckHd4p0kZH2KRckESGLiZYhnXymzCMsC7Bkm2GEQ9K8UT+gtAQKTXxXtJGv/gA+cbVO9rCz4otV",
+	"VYdndMiQbbtpDrgiI2rYdQVY7oIaBZzFI1dYRpvAxbMtfVm4GtSdPSt7ozxYsNxZx1vOpAEnXCKcaCKP",
+	"bBnZb4nSvMdZ+NgvQbxML7N1WiETqWYB5/5x1hZA0CiH1csVGXKluOhfpe2T27Z9MqGRkjmTBFkZzbdU",
+	"do4KFqKdw4cIhjGiSiEMKItZhl+l7hS8Rch8LM+Wh8GWm+dD0sBadRk4BweozKAK2ebC2KuZHZvysh4d",
+	"8mjSjlki4HB4RVpKBDc7AycBFhAQQc2i/sTp0AxuKcUHJnNkcMv1CFJgLsBZX4GxqWS4B/wMUeMt/jei",
+	"fvclU0QKW6HENVFaynCtxGzmfiz7PJZ9Hss+90lvA460LENTQcyYOJGJ3pMS/itUlNbIt3CKPyf6II0m",
+	"KO/E3vIEtRGKvTPQyO0m4IldRqvYnQP2IyC7b1jAQ0CkMcsv11F7rRkdzm26NJbxnXIb3+NRWpMlMdk3",
+	"5IvghN+Y1x27KW2mMTHigIPPOWZuy8wGm+NNHhkie4xtHIpXR6ynCa8CBwfUL1Ec8wZRwHcJdhqeG31D",
+	"mhGholJTEUjUgjrNOitZDUn9yIyOtj9Nl27cwTsYtO6bAZsQxVjK5lKoGyKFT2JmaC8w5nWPBloRC5k/",
+	"1Zhx4iiP60rA0AJWEN6wAChQSWZyGBaPwU5LXxckhSVP+u6qUnPLXKZP/H/s/dtuG0mWL4y/SiDxB8oF",
+	"pGSSknygsLG3ynZ1ebps19iertnTMshgZpCMVjKCnREpml0wMO/wf4PvYgPf1X6IeZN5kg+xVkRkJplJ",
+	"JQ8SKTdvqizmKU7rvNZvxd93u2MlJ8xIP9uyR6M031zzePrHBNZyJ1WqJQo4wJbHByyEwt1RwMFq1CvQ",
+	"tKcJjUoK0wFX+/G0crgViVGetB4CsHORmp8ysSfAzgdfoNqM65JiAEo2TczpmeddOzw2YAia+GJWGAh/",
+	"rghVio8EAv/ZGC+aYe4diSukkgKCQF5bMW/YoPCSia2Vij16X4/s+/tj35U6yWd6w7xSIofD7bWSTMTy",
+	"5DAaNPp2cHUZJt0yj4BUkpntdTCjqtxIkSuipcR2RDL1SSNckZEUbIe5ImYF856Aj83z+dnZZHomC5Cp",
+	"tikmNGuiSXL0eT5g4ti/iVgSiq1GN6brGU0Stbq7fKa0bRRf9AMsuDvH1AjhU/LZec8mdjVv2FSjz2DI",
+	"RUyEJCqLxk7+NvWP/g7DPDpI79NBCnm30K66xieq6Q0TJK4f4j+RSxQKeFLKFYt7g/kGbeuvSCQzxfNC",
+	"DshxuQ+lqLNjx6qhxcNxqYJOAPyGepFveM6hO1bN/othwiPgflxoZqyTLigqwGyxWMZozCFaSnU8WEgy",
+	"SqhC6EAQYuiGmpySn+YFlPWaXgnFvgglfm1esWyZGa1yION50YzMbS6lUypGLK3AIQRicednr77YBjS4",
+	"Hn2tTT7789PC4n/HLRZrDKI/MzZ1DAIOtzWOttObnv5h/rcTJ60lisdr3z9egRjugHwepXt3hmfuYPHb",
+	"7PgqPJSW7B7CgbtA6Pvz3973cqxouLSWDjGjqmApFBSIDX2tm6kLh+AuEdJ1s8ZaRZay9VWFNyLenYfk",
+	"KCuOsmIjXzIKC2f7r6MyAeLgikaaScyUJkOeKh0S68o1mijUZ/jOSXMyYyk0pp5wrVncNcSF7zYriZbR",
+	"DZ9OWRySsZzBD4lrYmuMEoVVRkRLeXNKsFzb8KBr0VdcROx/CDnrh8QwK4wccWWeHFNNJlRrloIVJkhk",
+	"1gF9yoDWh95l24sF4039gn3dv3ROZnABSfMUYZOpnoOdDL5nKuJrMZG3rmSAJ5DLCB3sxnRqrLpT0h9T",
+	"1ZvIlPWJonOVV0mbj+G7IirIAF1xvnroyq2SZkmi0A2uJU4Txn5J+iMp7FuvhZYAdWRBdqbzUwIeopRh",
+	"wnjhu2YhWAqwg/i26ZTR1JmkOHo5LGUI8YSp02thhJmiE+aG5mHx9YxH1qhVZgdpYm9RmDCVgpEC9w+Y",
+	"rd5iMRnMIcRnRsHF6JS8ss/QlFlzVqbkZYvEMMMnxu7moyylg4T92CXn7Rbp42b12NepYbF9eIIKIhNz",
+	"EK2b7r//8/9fqk6FTS8cHiMGW/ike8SB+gsp2Om1qHZvWgrZ3LlZpqjS6XMMEk4tAkFeEjpQTOiut/Jh",
+	"mkr7k2IHbb0oNY4+BU3qcm44oV9/ZWKkx0G33Wq1Grge+2bRCoSsQudsZG79hujcASYg7YYTWeshNVtR",
+	"3ctHzpp7QwtHTo+ZYvnhD4liZgc0HjrDjajZOC9W/1oscLEd6s2H2ddpIuO8V3zV6N1XShPgmk3UwvI+",
+	"W17c0Fx/i/de5JdpmlLMQ9dzCLwaJTCodQKbuZonm8zTFbic0ihiU9uCqMk04QN3zrHd2naSO2x/VKNL",
+	"nLY7Z+cXz4xK4QVeI6WiZZQKfP0f38LAsN98ycwrXrQv0BfginTKp8pdaPy981zfL7zp1CpLRQ3nzKyb",
+	"kzR+UCV/cfC/O6Ps3afzs/ev32YfXr9p//q3N2fv/xZ13r2+mr17fbWGiguE9uCuZCTvamcychhKcEN/",
+	"UI4ZFJUe+8uXLYzilbanjBkoH0//MP+rdy0BjALTxrYwA5UxU7ki4idgbLCEDliiLkkfE2r7BPYVguPw",
+	"XEGow2NEzbiOxiwmcjjEKJ1L2EEgYWPZcKWRRZq/6YRdkjN3nxP/uHhxtdMLvvTKTnZ96QdTquNluBgw",
+	"K1qajlgIaRUnWiNV8tZr9xjTMovBWd4b55Y5Cz4ChhqwCeXGDIatDLrBmxP7Q8rgp8QDA5rBDPnXAlCg",
+	"FzDIsntmWwQD1w/XwDI/OnyYwiU55VHhqSKXCFrxy0G7E53Rc7ZO75zyllfQ/GereJfNole4jCe/UjHK",
+	"KGagrDKR7P3+9m/hWo7svwAvWH0v3LN7K8yR/iqvHRAsUB9AJVqKzRQEkIt8yt23HatqEDy3o35vjtmK",
+	"PghXBV7DVYn0zN8pG2bKWAlWKxVQYMAFGHdz6JDMvDqLk35y3umQPhdIMT3z+v6Pl2jkzKiy9oIr/Ycq",
+	"bDo3FsgVskTzOpEZzdhoGA7NznHUAY1umjO/O9xbeQCNCpIJwKm5FmbEIQbOYDXQZhpa/gU2Tx9ouQ+f",
+	"DNE+NIwL70izhCmM2RdicKVXeavUPFFlg9heEtux4513lID5wW/A57o5W0Qm921DrrOfDhJ3Mr56n9A/",
+	"IfOrdEN9glPtKAOdL3I4xGNvhSCErOtY4AqVy2cU1vupfqM8VejPMDxFWcg6YDVqyqhFdPEuIaUJo9HY",
+	"Qb8ISfpYSt/3GUBhMe9mRrnuEourR6QwRhhCZppbppm+FoaakfhjOofSqUhOwMUzpTzNgW7AR6IdD7yV",
+	"HDgg5RpYlwPIay0wIzLkCXi5lE1hgmxI0PnrPBev82V7XP2DVQR+tHvNyoJvBGFw4v6xfZrWFM4g+Eht",
+	"S2G2fkdhe8RAldSQhS2k7nkKCMIAOHO87rCcNET4iephuWsVo5JK8UFiPp/wG5bM1/08nn7XOgUXyC58",
+	"5QKZaz2jagSVQbJYZjiaCf3KJ2aM7TCYcIH/zp0PFgSkwdhgSEicNWNawEZZM3i3q5y65SjP2Umr87n1",
+	"stvueDiVTNjATcpGXGnkC2vUArTNPlucErvfYSBFY49G27wA0rEbP9Hx8SNrZbmGPEG3dfry+bMwYLc8",
+	"ZgL8LYA6GoTBjPHRGO64MDtceKZdun/AUz3uxUg/+UNnCw+1Ti9Kjyn2tXR/+477BawzTYzwLD9nRCUc",
+	"927r9MWLF0XAeU/vFbGxpa3dVZ6gFw0P7d3JRXltAfbfM5aBJTFlcppgqb8NKeBxZimLMRZR0CUKwm7X",
+	"KRJfGqkmT6Mxi262yT2oDfH/Do4SUiRmMpNZEpMJYzp0HaS8BQSFEc7J43IGB9CuJOGCuTCeTilPQmOm",
+	"GktGzIliNDU6kdmFATN8esaEnpOIipibw2lsM2cn8YkTCtAbS2HuAVAaNssaMMVjBiigo0rLBhZsCyVl",
+	"l5kBBQ7RDdovX74E9KnnhpsieJ0VAu/ohMZZEAagjrhf/4UmCRgGOQdAb1Hwp7fvzXk0nKQbrFE37pfl",
+	"FZyq+8gw8DJlA9CvdqWEeHj+DVsOtS5w39Wf/uMEhMlZUGa4QMPrrrw/9XWusJwuQhuTvmEJ9/HyB+ad",
+	"v48lanlSlTil5Z2g4PhEjCq22cwEg7SrlU5vWHjfR88eCgSMUIVkAY8UjuYRNRZaJhCVp9Il/bqgBG+Z",
+	"XHPUonZMhbvWbtam1joaNYfrULJ47iBgV9WPI34AxaZhiURztvA0BqSvPZag9kvWcr8L9ZCoSJ6SPpjU",
+	"/S6ZQsb3MLQl633f3qefI4IWXQ5mWtAyoiK1xda1XxKaJNb/PbkWStO507PMhv6gyJgrLdM58LfLEvyO",
+	"c1ohX0T7fsFjbX3T4Fryr1Uaw2UFXQtrYN14a1I5K3Qx3Lgih30UCZ1uorYzVFySEDYZ8acUFkVdkoHU",
+	"Y1xji/fMFZnIVNj0hTU5zmv77XWKRe5BTuHOLd/TbhV7eOE96yRz/nPKv3pRtni+6gRacd29QOvsRqAd",
+	"Ympqbj1wprpY7VyN/wgYHyuk27c1BY3CJoe1lT1ruNAvq5XOkhf9tf/ksc552zrn+3eIbsv+VkgW/+/e",
+	"OpxwLRyWNWXXbnyB7oAfmE/wdxcqs9uY8xEMwQ3mUF/8WFRmdmueWGlAp3IGPrm+S8/vG8tZsfSWpScA",
+	"f4IvCQkdQKMdolgkRWyBPrAyGXPxu6QP93Ztslc/JH1DO31QGzFXLiR9HveB7G1AkfyOKuO16P9KlT55",
+	"Y15x8vZ1nzyRqcvG7v9ohBFkXINAunRpHKHlMxDjhK87eP0rYf92KqkZik0gaV/YWShyw9hUuT6yAvtX",
+	"XQvboZDwmNCE39pGRUqnjE4IM895fVrLGyYIZouDYxJiO7fyhhXyMKDpCDQwMuOMJcN2W+bjJJt23bcX",
+	"SgiuBWRrAHpweyGdHNPRoZParJCkbbTwl3DnBN201IiiWzd22GqzG5ixX6Wd441v8OQsHd4FC8jspSwk",
+	"luCK60LSDeO3zEe5UDvI+Xtpw7dMIXeVBJhDEyWcCVe0EVFhVlsxTax+AnAWS9nxOQ3cZ677MbH8nyix",
+	"XLOvGtnwCRJWSbcIeNwld+RQX4sSU70Who91yR/XAY+vg+518KJ9cR2E1zBU+KEirxtucJu/eFPpYs++",
+	"tUkqOTxo7Y7roHsWXgdUw9MrUuThoZEUZhi4hdegYV0H3T++fbsWwJKW8ms9OVU63uzSHkJ2uPc7Y7VW",
+	"VbK4URPcYbjHcKE5ovWy/y0q3oXEokIVGaQ9EjXmUxUSSAxWzhOEcuwHRRKbVQZKfTHDvNDylMI7pgyE",
+	"4ARKgS1LlsLcDiCU62YgVVpOP8NkH5WxdMPm92wl3TBz1wn+b82cozumeQUcuZBZWMnu4Qj6dKAbLury",
+	"XeylOrI3FONyAi3z7cEj9ShWvo10/n3g2TXfhyWqlOrPGst0nG2e4eMzr9ZMy3LdKqbZIMFurIbzTFmq",
+	"GKKypEyD428NUK9CMnMRyqtcHFIzVJnyERfVxXT4Ul/2tN6Q/A4BSxBsRvJ+Q7B8KcIP1YyLi95QLioz",
+	"94gx1tCqHoIF7sZmSzfMAesGKmFsGoR43LvBgMupmkdjqWTEKZZ0IEGBwADpMUzNmroGU+3Q7UbXrXgx",
+	"AlY4MK6c45OcTBhPdpjPY1jtQ5vtQFq1WTxIeFji4+oBhlzExVItFBBbFWrVw3cBxZ6S/oAqFkNoJ5JT",
+	"w7hdkMSMMFyoKXDNDywBdomic6RLMOisPmEtT1h7IyL+5dOH9+QT/tlpdVon7Y6zwG7YfAahHYveJ6Mb",
+	"lLsJH6TgMiUpEzFLodC2///Dl/ZD85fMNER1jNDhaZQlNCU+2yEk0VjyCJWbvhTswxDtpUgKpfugQ/Th",
+	"wNlentipm9FoTOAMGAXfyLCpBHCzS3LePiN0IG8ZaZN3/KdlmY7y6Wfk2PtL1VmTbAGppMSOpqmZF2bo",
+	"/GFfZLiUpc5f5IzEPCZzmRG4iJJjxtjN/6zI7fS/yMHfWARJH57O7RgB3yCBCcEnh6n578rvdINX2CGc",
+	"0Fv2j5NbmSkSy3TCScS0ZkSxCeWCETMi/EzOVsyYMt7LJ+ynmPHujMege4IVRFNGA7i7C5gOkBgNN3/5",
+	"thbv2Q9gGhzFCo73Extl4jEjpSFrrayzQGQMarmX5VeAMVHQ8cvIaZbNGoUNdtlvzV2GyupUn59lSljM",
+	"tUzVpVEJhD4BL5yxKKxZYhgbQD4Uq7RK0sADzpoPVmb9WH6z80DqpuA4u1AlHE/aTLV4OEa2Wot5zNxt",
+	"zU6ZnbW4YZ1LxBo7BxG2rdfebBoSMhis20gSUBXy47pLHa55xk913Wrf60x9fy6c/lM4mn3IQEwZ+Ddi",
+	"LM6djWUCvo4z68gH1cyqblYrvMzzdQBJ20KoeYpYStRZVLQaA9DDgdxMvdp1eWeJxm0JHya0rmOP7KGU",
+	"s478DjFzYoWUR79kRZfM7WT5U3tq990jwpaPmy1B1GRrWF0WXRCurIErkntaXHMInpjVgZPOETUCzSGo",
+	"uxQSHaQh1iQYWUASGt2oHG0MmUJz0i8gMAuJu7IBZKJd/u1ofB+NaY7q01F92qv69FthBQ+IeTt+usC+",
+	"7Wjr+XdDdu0tqFojrF/Sdwr6z0haHMFInxiKxt9PvNnovGDohwJHecmPBaMIfeSMpjbfwtEcYiZS7Vim",
+	"uf8H5+Zi6S1TBOMRHhkBSsouXdykGGWJJVOb24i4SBvx1MWIydaMch0muD7TG0KaRs7cGrOy5uxiHe+W",
+	"92I/sLPpo6eKFXYW4QKSavzy/XOidtSbeVeVyxSiYbTkqJ7bQDHX+7D9mnJLzdN9Fp/4TEUq1Axq71DH",
+	"RVgjCzXCbTacL+PApo+LgfnQx+QNp+WCgMKEyWgbqa22y0Gm2BaY37jER/3V66824el7V2BddPuovm6m",
+	"vn7wxPco9FeLKY68pTj0NdTYscwUG8skrs93usL+8VIw5XrLexQmANEGFXXG1a4QkX7Jx/S4EJH2X8RR",
+	"LLQPg5P8jy8N84D9eTCnyQHH+5J0BDvFzsbWR7djDJ7qlJf8lJaBmwpgrBXrvX7+kEcpvZU83k9FTOtl",
+	"96xQEZPQlMU9xf/Bgu45MqW1CvMa3nveDpYxGn6BG84vzFLBADoFWeOXakXJ+Fl7mUdvlUDjOcNDZ9Hk",
+	"B7BSS/+VK104pAUWXOBlOwe8qVNwgY4Z9ZgSQkKruTnTp6SPxKv67iJQSt7pwJv3nsw5FlwUoCoMpRUU",
+	"11z5dd6KnIk86XPRsz/3/M/9H11InMfgoaA3TFzmDYURIsf1yTVTUZXINEBCfoX3mu6yTKp2obfCbkmZ",
+	"1dnGfGqLQEAEbfK+zvL7ZnzIgjVAV/xS7zqRpFkx9XfNF9fegyr2ZxS+x919sMBoK0NuZoaE5hxmBasd",
+	"ZCJO2N2Bt/yTqzNpqjCMBStkLXNkjVWsasR0kU/dG97AkUTuIpGSknsoZt4d6oXN9Why6PfSmrc646PK",
+	"vWX06qVUDB9OAKXF6htO/2gOjoKnaQt1YNfpGQs0eLGJmrvT5IwjD9kNDznENJW7BKfPVbmLi6whKp96",
+	"Hbe2TF4qbDcgYzr33iPcvP8BXtk+ocrCfmMx3WwsScKGek1n0mV1jwGISOb2SJ18Lrmd3tlZHQFEtgUQ",
+	"WRqwXdr8SDwx3AzMQbfv5Amcix/32Uhma9DNVezVcSV/KnvrcMmm9xpz72+SC6iqKQ2ixq5ck5W2d+TJ",
+	"wRNxiP6cAqv8QZGJZwoHpXpVOoBKORoFj25aaPPq9KwFZ075BqhhyF9gI5IrvTqMgwvINlDIVb6ybwf8",
+	"yKDu2XdWMWUaxwvHZL/gw7t0umxIJ/foeDmyunpWt+FuVeqOcfx9e2iu4tgbb7v3zjiV8+kf+I/eQ3hs",
+	"PPPZTqs4UtiDUNjnMXPS2ozoUbl4SuM+GEWjMlJcGipo6lOqx7mi7ukzWBRVa/Vk2Y41PGUivv9Us32u",
+	"T32WG4K7Wa9awuitA8AvmMPUskREWHbxO9uOL64CQbZRQfMkWGvVWWpFIOS874V7GFkJIL7hS4eZzlLW",
+	"3NXHxPaa4X6gkM2aFXnoxUmrvbE2+EbE9+IcPAqqh1EFH6Eb8crRMDKUHfgQIdVmf9nAb0SsLLZlzrHR",
+	"OXVK6kIYzXNzK5iXecEOohQPy7c81i2GmG1jp8bU8BfJ44/4imM04xjN2JoN/QWIsKDJTGgMHbNYmsp0",
+	"A67EJ1OZ6pMJnU65GK0G/nU3LTV8B0TcyyIoYCQnLG8nj9jAkNiUiZilpO++q9lkmlDNVH8nmH5v4a3v",
+	"3GQeVSDDaJ73HMKA62FwYv+/fU9RfyK4gNINBxNnE/Ihd/og4hkLXfEbFFzEbMgFdy6nSCbZxHZtsHi4",
+	"0L6TpRKILsXMfg+IClvtb7RNifxteU6h0dZKtyr2tXQrNnm8pUmGS/CzGXEQBr9gw7bSs1hH5h91KIv+",
+	"emQWUmjsOFG40f4OghLwuaiFALcXehOmx9LQmOFJmgmISlDNerZ0IYgn88V6ESwVMUTZs6i90tx5aZ5t",
+	"Knta+XH5iE0+GLka0Zj9w5wbXGs1V5pN8jYg7IS6O9aqotgyrlPiPA8d1UFmuiKkU4JtnOTs0UkLHP09",
+	"gd2VzGiznZWprzNJLJEB10O5YW4ecpbEIeCho+6Ev3gb3sIoAIlcC/PqLDVWNhdaEgotv1Em2cAPFL0p",
+	"aOx9SvqlU9QnIwm4tVo6eDwih1ZLTuXMveda4IqzOAeVVzIXizBuc79t2jsSXDFfUgdwWENuVGfukcYR",
+	"YoJAC6j6nN/SKds6KBRuVoG8cabwkaFuy1C/bcEPN2Nl+4HOK5/zCk76ZzbVjzmY5Dh2pZL/Z0A1cny6",
+	"kk031+ib5/aWtPnliFEl/N0iQ9pOXTtqaUct7S4tLdwVCylYtIdi/a/S41ygbAVT2F/K8xXJCRGVniUc",
+	"u0tiZ4dqUkoF9rIxjMewGsBxMb8annOa1zdCUpw1KI3hWxWbWVQqV/smUeukymiCyGPq0O62VLeaeyw3",
+	"1rPuyMSuJktiqCzY1LTZA2zenbR8iK68lSLeZyXvUMhv3+J/y5DCFeCKKAQjn8ksicmAkVkqxcgidYLZ",
+	"47sr4PqHnkDxsiPwxQIJlpJByuiN4ShpllQQLcz/MZtIttlV96+50mKVEqtwoO6woCFEMktYhtZBM3r6",
+	"NGZM/4If2wspv5ea/cqVrqLlN2BtDzm05r70rlBqfdy+e5uX3mTItXpIl8orOZlCv3g/Au/ptgfV4uUw",
+	"pjck7Gkqp1LRRG1DzneiXLreZiiSf06ZiMYA1fZGjAAhDqagSKYymiRzMqa30LxnXOhMZ70q6K/nNjlC",
+	"Zjq0mRA2qVZLYoabMM1OyXupx2bZAM5Apjlu5lrkjmvEvg+Cx3wYQ+0k/oEJpyZbEhfQ0WSa/tf/i/+y",
+	"7OC//p9lfvCIuMBv9pDXNse31+FIYstCTZTmSYJ4qQ9J8zjWIs3j8fb9CTehch/9qg+7Sas2WwGa4x2G",
+	"ZDAHxRdh9iVq09Q6EmMSyemcyOEpeQ8QtkPKE2XHbDMZLCwXDmtVPO2zH+bO4jFHu32XzkDBRyw96bQ6",
+	"5+ugGpQ3t04cXyWJPSmTvYQtykHnqrjyruMYd9Ltjrp6ryK5w4xdb9vh7bAwoxpHuZ3jogTB1Bxk6W4a",
+	"/IQP1X0/TuckzYQqhNdpAr/UDGIiY7bmEN6ZR3YacddywiMg+mDK0l4KlnkkM8v9fIPWbufieTu0rTPj",
+	"oNvynl/49zSVEVPK/PUMuuWm7G8sgqtnL5+HQSpnyl1SN4BQGXTPWmedMMhE8aWGa/RmFHqSmye+NfMw",
+	"g9GBIx4Zltwb8FSPexOuFCAft8/aXgPrpWyYwVDbreffwsCYs8gkEkOdDF2rYXDDproHqcf+u52T1nnp",
+	"u2pMOxfPgm7wcvjiWdx60X7x4jx6Hj+7eEk7Q0ZpK7q4oHGrfUHPBsPzYXvQGbQGLzqdKG5fxM+i9sWg",
+	"NWy1aOuFT7xqt88vWi9aMC4BaNV1Ez9fA3ESEsQsk+4ty6MQD2M3iNN5L4W+R0KCxvPXL7C5o5QphXjB",
+	"C67i0lugtV/9iNv/Uexq5yyN+G738nnJvXwWBvkJwST0LKE9zb5qc2J2kSJwcLkB3AucB8kG+MRso/RX",
+	"n/6C7iDqnHdP+tD7OFK3/R8xqo9t1qc01aRv7u2jZV1s/uL1cTn04N0YaL8W+KC9oY8I4eCMxg+Do5rG",
+	"xUR9hMbtOk+Vb0seAczkMAQvs5QkMdqdTeQvCHsmIhlzMQqxH3w+uHIT96GZr84dYOhMAK804pGFuY6D",
+	"3fBs6gD2YC+20r0WH+VMIWaYMZ8LcGX2mQGNbkapzAQ0zc7TE7LEduf77cOnz+S///P/PM3T3zlT/Usy",
+	"xI7FfRcG7Z9ei2txQuCLZiNs2YSNG5oxWA4c2sYZit5a3LQu6WPZLN5sXnVCrvKkCrPIPqnCbgiyZ1gy",
+	"cBc86XuObg8IhhrwoSd9fw0MRsj1uGWp1aoXP1hyLoDjwqxbjI/C4Mc0GeIM8OTAiUAwRnRq0IRgZ208",
+	"vjEDnuNg5JyQhub/0Nf/WhBCh5pBgQjKdLwZzvZpLhX6kNwypUbswZqft84X9Up7soqNEZ+dk3f8J/PL",
+	"hb0b9+eGC4C1xJwTX6QiSL/g/Tj5M5v3/V5cCyPHSm8xT8M04Nc+TRIjDe3e9PHATsy2GYlsXiSKuZ8W",
+	"nxtR8wCVl0bQ4+SOXJc9OHQqq5p4jKynwG0KIXPX6M4QFtzmLPtLOIZajhis4QLLclVA9V2G8/BAZadh",
+	"6Ec/4cL/3UClvfJnz5ztnLrMzkZUkAGDzvqGaGLMR2qqZXqxVRD2eYdi9wu+vJH23beKY98OdSERCxMV",
+	"oJefYWbh8qHEJAawLqxx4bXHmqxUr7VWTyzXZN3E8l/KH280wd9/ufr8+5+sGwcgW6giMy5iOVMn7c5F",
+	"55S8ZhoGbKfBvcd1FdSrk0N15+a8SYfqjb6cq7pVtphiEx7JRLpzQEHrGBgi59OGYL0yT6mDMSENGe5t",
+	"iK3MmmsGaVhZzyZBV65Pp9WqwcCtc/ROskRzo28A5P8JmkF/1KKh55bBIqNxalEQ5jWQAy4ojH9hSF7x",
+	"XiuA+lYkXLCg7PH9Kw7pyxLM+rcwcFpZydSz/rlLo11fKvaVXdIRuyw6wa5F+/ll6+Jpq/3U6N2XP192",
+	"zi9lxq/FAnEtNcjA6S+ufwMPdWfHHupKh5g1XLEb2EymN5g1KsWyxvXdpqjh8lg1ucp0CIOvJxP69WQA",
+	"pPLsebv14sWzc/Or0imjk7sBEOz3V+evvdXWHROCQo2dCRTIsrGckSFNkW9V9+/xZcAN89z238Hn6FU5",
+	"elW+O69KuDVPBg3dkejBp/L9jHY1FfmY95DM15D1Po2oiFhyCH2L0JugJLB16FqEMtg5c6wBfkreM4Z9",
+	"2VzKn+sU55t3TqSxJ7yTBSf8gyKOdC5JyqbAxoxgsW4h5b0np+X8QxuiNeKEiZjl4F7Lpi0s5t5M26P8",
+	"Ocqfxyt/gHaSQ5Q/n7SEI/oYUk/NWO+QPY1FA7py9icaPudFggnDGCm0oAuJMNq/TMlIyhi7eoJbEry7",
+	"1kgYsBF479nstKKJsqMm7y2TKbwGvmSkkZU21aje+JqyR4hgSCCVM3jecbymze1wsTcVHZujZxylzFHK",
+	"7FnKWD7zEELm7xnLDlHC/E65hkCiJChvD1/QfM5SAR6iBUZqC7NdfGwrCQRTqc/H+iAYSbiAEAthNBoT",
+	"rlQGMRr4K5WzEFOT05RFtnh7zJgmg3no3HmQhucbSUPEWsSeYQN1npL3khjlBCIoZpJQ+GTPwSrnE3r9",
+	"cU7LPJ99Nb/jsvyMU71/F1S1u9csY+gzMEMkmFCxW2bORRjJmIVYqo/ZnOGEKUVH7Fq0z8PzF61WuxM6",
+	"9hsCYwx9AiTyQ/d3WHQih6/gbaT4W9esm/2BxCziygcSl8BEit7j8tmACZF8RsROifg5AXZA6AAI7LSI",
+	"nddD5mnYkgjIBICDpemg3u26CJO55HQ9GNcCyt86124N9Z2St4aGEaqx0KOY2rwSiOfnUXy04zF9nCKN",
+	"Kuh3XJurWddbYR3CzTM5P5o5fufJnIaU7jmLE0JWYXAC/2+cuQk6f+7cl5mO5GSnqZsf5eyO7M2FMQAV",
+	"58HeBR5YM7RoMdReiFU+a91nu06Ql3hmI6eMLY4YOeNyCjwwzkIGfBg43tkNGrN1qHZBhmwEIsCcfYOa",
+	"dWH00vOwUBbQDVDQBKXe0Fbl30Xy3kc5O6T8PfCMDlhk006cStNUMOxVEEyooCPY9xOj5Seroec8eNGY",
+	"Ky3TeaEkSBn+LwQmnc2Y0mTIU6VPyRuhgeOUIPIwgRrIsc+RJfZuJY//h1mQ3YDQvfMze4cTe1zNnMFc",
+	"Uj0p7pmj++8Ytp7/0YS3V++slrJmDMWNrk7ssY3y7xGBrom/IMrSFF6LaltDK7p1Zi3lxExVTnpIWmam",
+	"Mh1RwRWMriniZ6vtbGZVxBI2g31gTLUFQnpozmu5Vn3mdM7CyMRRumO8yCoxMe1+EqmhiLefU2to1Fua",
+	"MBHTlEAhKRdl4DfNJ4z8AyDTULPODwf6TgtKruGv3P4ihU5lkqAabqjdHOqCz9QVHTq4szS2qaOY9WyG",
+	"kuMGF+t8SyPgynNcyKtGABCL7oaQb3fV/wOJLZyavbbOcVQ5krcsFRNQmzxxCqkZpNlFKWOAyXHSbp/v",
+	"kGqfA22uAbO+sHT7wf5a3L8Kiv9oD9ljTq9y3AWPxjLaD7SR8pQlhwVuU89m1tG31gcGKxq+5pd5ZarU",
+	"Mv3tHOP6n0BwhrujFqM/w3Yditd4lWD1MFdl0XofkvUebJiDQPb3+405Mg6iFIqdlBSY6A+xNEPNE5my",
+	"tQH/rQx3gU2WKJYD/nBhhH/EbDOByj4AWwvpPXcDeCOwxmpoKz8Q5AiPxn67A+yMbRwiptZqofmZ3mDy",
+	"dQUDMRThquIWsfLXEKJ39P01pgiSng84pTKxNUFYmbBBe98zrLjSKeWCi5HzvPV9DArCVpGcMtLPFEuR",
+	"s/ZrvBOPscnvY0ILAC8v7nXNx80e9RY8EXf1u1rxLXPCar5kL9VFxcLg60lkqIMrjQ7w4bAHz9Q7sxNm",
+	"oTio0QiNVQZsPvTgBFAtWIdM4BS1lbD/1Z+eMjlNbJtsT+MxBW+gIw3bT1mx/BdIyvw6NWz1stkYF+ns",
+	"oXoUeD7TTNvsBOEmujGbUEgdoVwp+r/MyHl66oYTBrhURQW23Tk5W6MJTPssX8mr//q/SlHyTmZKUWMI",
+	"SAglR1SxmUxvsEhsG4XZUVJjnNqduab20r3Zip96j5QhDrOytoOx1UdySfdvRjo8AMq/BX3DYmkIyhop",
+	"WO0EKrdlRnloOHzo/U9Q9E6eCDmQ8ZyMUiq0uhZ6zCaKJbcMHEIyYT+G+ae4goJPGzYWTJtV+UFZb1IF",
+	"4+CKWHKHZs7IMOqLkw+gLXM9pVaR2ZqUsiYh7MlT9P02G3aUXplY9SdDAfbQLxO3Eer2wAdde3hlCvHp",
+	"u/Ta5i6hvKtwtQ9oN42DjxLxQSViuDXdvT2Y+qtVotL6mBYts53KyW0R1Yu+GF9XVNlsVgr2A5g6IWq/",
+	"EJBZKeEg47wO83zbtrK7gi5fJrvWs5OztSXTXvDKH1fr05WyxgKVj+WMJFKMHNkAejd08dyx9HmYxtUr",
+	"facpH41hj0ZGhbSITF1Co4gpRbS8YUI5zdIqr8YWtvn7WHtObxnRkgzg55SpMTaVrqPpGopkYl9dng9Z",
+	"attcjbXFduvspHUgYtv1Nm13thbbnR2I7UfHld6IeKf6r2AsrvfqYjmx0RSSxLmhwAUGZI7N3uWQpOyW",
+	"s1lO/8acBRJHu3QilSZZOmLCZqhdkpQpnXLA2JGCKR9NQK7ygyLmgBHN6ATcVjvJToPJfJYfYbCPywuM",
+	"C3z/mWn+O0EYnOR/NPEAv84YkRYmFo5FShhNE14LomVfr2W1N9hhWzfyBkcyZsp31wCnbn06sSuWqlqA",
+	"CQcnS+82SwRL6YAnFhFryiI+5FHP0EsvE+MorVqV3blEN27Ij6nKSqdUoCegOOVu7QQjKYY8tt2rFUuG",
+	"PQcvuLrLf8cJqYaDBPNRMaG45reY2SzMlidQcIefd7V9ndZqGdLZddrdJ7vLhlM8tIcTGHG9fxMuWw+/",
+	"ZbeG0LKiGPipiGK588TnVekA0zFV7PvJY8ZJ/4aTOuYwH3OY7zsVC+gHQC8LmW4HkYlcIIWDy0JO+JCd",
+	"RPMoYWTqaPURZSHb3EKew+vDLAiUuOf9kg394lcuQePWjFBjgADMAnBOLAAEmFk2HLJIk8Hc0DVLhqVc",
+	"ZXw9vgt1tfok5bUSjwuHZK+BIZtX/AsV8Ym8ZSmho5S5VtVgiXDBFeYDOpKD//dkVk1xL9fKIi6sw37i",
+	"QsWN+OfOHl7kDRslPSFXua904TLVHHSq8L3Kp3A3h/sxJvvecTT3meFbOPvHtN6703q3EoHHlN77lHqP",
+	"O50Xlbad5PCmbMhSJiJ2MkhkdFNvr/8+5tGYxOyWR67vw1jOyISKeegRhs1frj8ahIEyhaGerc3vj26c",
+	"P+Ewjwm795Swi8fgPrp7lbfQ40Tcq0GObsHnBRAyGwgr3HN+0mp/hhvWc1t22tCHcAAFU5/pIGGanIXk",
+	"Sik6oTeUpJLGHjLsolVAYZBT6BhQ68Z8XspgiXsgyIJuu7M7G768GQ9txpd666zueGjPI0SU7JBVvX/z",
+	"Xox6yJK0nA9bwvAk8b2FXAxMDocJFwy74+Rjdc2IcpPfWfAWfxHzOEG7GDENSZ6T8FoIOTM8EVqO4Dvt",
+	"CBQTMeZzUkX6/kO25wxUWbgkUu0HqU7zTjfoc5BDzOucO5fElCpdn+JZPi8HkeppyeasioSbkmVnQ4LZ",
+	"tSm/2my7i4udPRQX61QwMYE4jX8Nrv70H+a97Y6xDv0f50b0NOV0CGZY5HmtjczChdNa6faAVkyP2u1R",
+	"5qKVqQF2moQiH23MRtfQGFe7Qq6SxJpl7qsh8YlBeHbKgIB5Lm2pDwUkwVe6TJY40869Jo+M/NaluCLh",
+	"LlBf+56o77MT7Idie92tkFjvzHpktE9nTSWdPk1ZwsBvtzfPTYU6RRVJpNJgA8oJU2jnOsDqU/K7DQkX",
+	"2jkWGh4gCSyqXIh3COYVkZlGJOwKHxCCT8Oi1DmCmuBR21dsqybtM1HxIBmf25qFYb0sDWuZO7rH1uaQ",
+	"L7fgkJ0dcshDdFA10DfAS1XJJYEI5dAI/y30jpQmJ1wM5NcVfiqqoUeuYKkiY8h4IlwUesi6LGUwteYE",
+	"Hx8wwEud7M5ZldLkLYz0O3NV9acpl+Z09Mk004owKF0QEWfK5ejcuzerRL1hcFL6y43PXPD/bg6Savdu",
+	"YxfYyqJy9/aeWg2T6tIWC3Op+nzh8roD8I/WV9NLxWx2GbgsYkZjgA/P2/Hmde4AYLaqjlzeshRT09au",
+	"dR+mcmKXA+m67hMLMEXrIArsygu5Hayq4RdvNZs8OKyq+XC9Hy6niZRFjN+yGPfEsdkCQ3es72FzDcuy",
+	"YZPCzbubHpaY+ltMFt5S47JIwGak0ETWRuHhj4pSDWBEEGjvBleYxeKralia4p/FPsxDcjWiMftH8G1l",
+	"vu7aqlvH0Bz0jTGG0Unnpxefz3//j3/dBinMsQeXt2eLEA3l0glP5q4hxmtOk0QGbpFcRcqEC2xwq9hX",
+	"Mz8zY8/hugEWGsCGUSUFnFQ1Zkaqm3OqWGqsEfiZRpGcTGSMPpsvBZ3SojavSD7eJpMhP1Y19rI74wfT",
+	"7aKWZ7iKUjvgBaZBC1z8/rnGjuzoMm95ii139mhEf3R+/YJGC8I44eIGcsIX7GVr2ZIn/XIVQf/HS9KX",
+	"UyZ6EVWsT2iiJIlTOtQKchcVOy0DVOA7kTWWMwFJqV4HRsLiApAp2t3QZAp76AM/28DWxtU3BJOJ+GNO",
+	"Fo8iw8KvteP2xQWtkAopZDvH/JbHGcxywvRYmmUwBphmAlidnGYJMl2r2NiaDmB5ZrXMpbJE6QTf1mNO",
+	"2APhoRM5VvLFQ7SSkS9WWse4ggXWWM0Cv63NjQx9JSwesT1nZFnOThRzuFjew0Ztye9O6N/Pd99M4Kj+",
+	"HdW/+1f/Hh2b8/S5c17n2m7vswOzcyQOGYsxI882W4opOkLsgQLOZ71mG7G+y0LSBrxbQnykshsmrMoj",
+	"1YlilhhNh8ULXO8iCAO3yEE3+EVCoMesh+JfieCjsVbBek73lCav3BE6ajIbk7hbw53Td8wi7GV0SHoM",
+	"Q3oNAcQAjSBqwWt3otDYST9S6vU540L2Ijql0Kp2bap8bTf+SJQbE6Vdwp3T5MScqhWl3D9LOPrDoRFQ",
+	"f8viEeuSwRw7ElJYQmXOtQoJdPy15YUiJop9DcmgUNxdpL2E0VQoX34BzVYgft8g5vbOjnjv0Avraa8F",
+	"9RSuoT4LtGnDqOb2YpqdimTKgm7r9GVB9/2yNvHBev3Kla5zPib8hiVzyFp9uNjDz1zELrsWfPWzsSQT",
+	"Ojc2D8SbRG77PGJnopD6xGtAh6DX7li6DSlPHrtoQ3u0F/O4J6TuUa2ZiNcXcu+lfu13+ijpNlc/E6mK",
+	"cq6M/Y/W125kHxS07pEoPwwJFcS1+AdMS9v73I12Z3QKUz061I4OtaND7cDY3U9sZIt0dsrbDCfBtKC9",
+	"sbcdsS43kyP3OnKvI/c6MO71W6ZLOoxX2iTyNKfQWIjGDRmbWp0RXCAE6KhORezzUkJCFRnS1KYEuxYb",
+	"xtK8gTLMof1ZMbXT/GB1zA0+5gYfc4O3yQ0GYnYf8olm4Keq/lbMUxbBG6pOlcw0aBDwMP6r8elw+xIh",
+	"3ksl1CxVbDe9zvJ01fvLia4lggy2d0h5giZpJqhQM8gzg7p2yPywhe3mQMSMJhqGvMahAHRT9LQsbde9",
+	"oTpuj6mQ0gdvze7ZUoMM7odJ1V6Jj0gtkLcXyyhusVOXFKfkvXX5J4zeslIf9gEbypRZ7ceQfgHWIBfH",
+	"5vUhoUDloWMKqTl55kyFNqCOWIb5KBLu2mOSWDLsv2W0y5k9s3bEjcAPNzdAdui8dMymMQQzLkFvgnDR",
+	"RjAYrhBzFSVSsbgHK4Zq8Yj1RqnMplbHDoOEilFGR4gxzL5OEypsRmPwSgqVJRozRo3eNZRmWU+yKfab",
+	"icapFDwiPEkEU2obu+EOJX9s+NC4JzKdcq/QF7R9vH4aFQYcrB9M2Q/Moz9yFYzndUqH+nFjHeQ8rjr0",
+	"aWa4k8DnRm2/lphZwXZYWUyydYRyY0z4tZnDmAoBxbp0ymuZRRO/Qq6BdYv6VhM+8yXPB+rNqNCOsNar",
+	"Oga8fg5f+BIu6RnO51BwaTz/+ezPL//139/t1KVxD6yq4J6AFP7780+s4jaHWKyyWkVaKFg5pFjyypZo",
+	"UkTMZVijNnRFImxRBSBRVBBz7FIeF5AWqLqxSXRGDZpOU3nL4q57DapS6I0tRJia5CmugxGNx3J7P+2u",
+	"+quhStLLpguO1pdlpcL5MzbIb9pL67VVZHqIXsQ7pLxtv0aJ425byfintuvECsehJBNDHWahoHZtBiCY",
+	"4PQhWuKfIXq2zN8JVdpDjCx5CZt4BH+xQ3pUfsGDRLc8KI/AO3nLDtArgI24brFN0mHKv+bUPGFKgQFa",
+	"R84/MT1jZVB2l7hvfWg7JeV3bjxHWj4UWv4jGICWEPxuDDVBFGPFilUpyOeMKYvnXWfKtNfHOrqAeC0H",
+	"S8m5a7/thrHgITtU3mJJ4HDZS52j8reEckE0+6ovjfCPqBBSkwGz6nVM6FCzdEbTWLl2KjxhRV7iGj74",
+	"Rqk2tdKr1LnGbJeJ0AEAlUHnOvCrUyHFfCIzlcdMDVkVi77v8kDaA7JXR6Qlus85pakpWAe/0EzRSzIF",
+	"rC5C0xTVO0G40CydpmYop8GmRLFfP5xb+Aqq/D0v3H5A5dl8lblzuBKCYQ0V2pmX+8yQzNOHBlRxiD4J",
+	"YrNpCrBfLqv5yt5sj2LMIh4zdUo+DJ1hAQGqS0KJYDNiTz1J2TShkaU9IxIxFrFVZZ8HVcCBc+WGXYUv",
+	"CMNwu/TBrfsjSaSGCQbd4JZrmvSAvJnKXV5BN/g3YeYeccPtoId0ym9pcmmbHHrDm6gsHRkNY22u4Jbs",
+	"I87haIpvxU2u1I3hJYqJ2B9ul8G2K6by1Hqn9shcfpoTJScsh2gH5jIbS3SjhUD52ATehwCmqYxYnKVM",
+	"YQmUsR24Jk/OW2c/IrvIRGJ0Atxz74/bBAkBF2jvXOEYwThGML6jCMZh82PHFRc5Mv4MLJmL0f1x5ZT9",
+	"jUX7TBq/UjZuwcVoZ9UvOKsjJz1y0iMn/SfnpB8hw/HeGOkUe7XXl9NjAHWOkdQuNkRHC9ZmsqWMQgsg",
+	"N8Qwb5wOuZXgnLIJ91REzBq33onkY8FoIgOWTSr/wQRRgk7VWOpT8pEpnfJIs9iaYGosZ76kBBL4GJ3A",
+	"92qq8u08d5bqUs1lPIP4A/9pmFKBU8gpE9AuQ/TMYpkTThNDekEmxlHaa7/oXbwEbu2exny2+uc6pbvz",
+	"vLfSM/na50/+NRimeNRwsS35rx9JtuenJvXC8s4sfWCv7yfGCPtKI53M8Sj6Xpmemz/OwFLK4ATsUd8B",
+	"RxS6prw7SxnT0hJP6MA2gTw5dAcLkcoZ4N9XlEd3iUWdiRHWxiMQhCRlt/IGPdDY8CFG6E5QsGZcsRqC",
+	"x4U6iNzXjUTz2fpOpY94Nr5ZZ9Ixt/PecjuL0RNs5rK1IE6Zksnt/nvhLMvlGtIEgF9muYC0ZXVQeQH5",
+	"WxraFYOwFpJ4LZZQMfcdkHdkK8HCPT40DyWTrAjzhSEAs+Ka3jDh1JuYo+5DxlJNuaYJ4UJpI5w2YRBw",
+	"xo7e5m1YwHupmVUqDHVA80sbLIVypO0Tvp+i0NsjLwBME1VS9H9QLnwMmr1R5N9L/FcJZ3JMFRmwUSZ2",
+	"SOFmNR4tXE+BuM3aAM8cypS853TC5ptQMRyOIxFvQ8S4iDss0ni6Z73855SxfzCFjImr3M4JCZiCdbQs",
+	"oH1dir1+femscnXmhfgRF+bYRrapMFjdk0xBIor5AhamQTd28uS89fLHsOwnoJHmtyzM09yQJOAVY3rL",
+	"nEsDLQd8PRV0BLAS+JQkakxT5wZB68K9/3LRNQL6iM0o95nnmOqCeStupSZcKfBbYFodj42mMpzDZ2Qa",
+	"u5bEGjolD1enxBied+bb+WmWJLCSQxppW4nq601zt8WEzoliu9OItjN8jj7jo8/46DN+xKLtExPxloJN",
+	"RRk7YbdmaPXNlIGfY429zSHo4471iaJzVfbQrANTUtH3HXOZzbDe4KgeF1aJjKIsTR8ik7nwpSAMih9u",
+	"jh2BG1+GFbkkfRTgleNvDjrixokvM/Qq+RqwFjCgG24xMZa/aC81xhgxJ6oH8+3Bo7tM764VH89ybmUY",
+	"hW3eet4p/IlnOpcY5QiBw6BSQfe85YCl2nAGGzzSKaLzNhY2zw3fhzXqmo1hqe7h8hlaLZyyIjDY53Zh",
+	"qpCxCBx1samu6wtV7prrT4jK0mlifmqFgZY9dz/OfUVr8faSSDgLg1uuuLbyssGsn3WQu26THO+51sMn",
+	"xufHeyUch7nNUn1JWtheTVv1Dl8JbQ/f9BYB7I1CcG1F4BSrkNAkAbQMxOHoQrorXAOJwmg0JrdszCPs",
+	"+WVTNUMCZMQgdKnYV/gGHdknT8lvCORMU1bqS+bz6OH+PI6BYN+2TzfYCIb1gZsOzAafO2tLeaxRohzu",
+	"DBcwpekYUstFTIQkffbV9cJCVcmKzdnYsjk7FZfvP6NcF2tbBfgBqdAk4Uw5K2WY6Sw1VpZdI+QmeZBm",
+	"aS2InvGIha5fWlElLLRLq5LJLrffn++9BlnugzXhgURWDOaysxBoMqNz1TNmbxAGdqPcRfx27C5UMaeL",
+	"7sWSBHgwlr8WJLvf3F0XMDRp9n4UlHWCsrWeoOysKSjbmwnKDY5VlTz8aJHTHncYsSh7a1yQME1wKIlb",
+	"Oa8WvUZlHWQiTmyPxsaG22roGMDXH8sZmVAxdyLXU9WCYAzzO80FpXmSGLHo7kCnnr9nItMl0Yqp6sZw",
+	"sIIZwvZ39j6uEDsAWFOUOVsm8hyZz/ehpe+I+Xi19HC8PXdp8R4xJtfjd67Gb4sQ87bEXqC4LE0ZZPRB",
+	"Y05ltX9f5v7Se9G5IreSxwuOcA+057TgkgJMys6molZb40Wv4DQOF2YLBXfX0DCOPP88Ie1OSMpUuplN",
+	"ulMkmCNjPTLWGsZ6mJ70O7W0V8inmvHXtXSzp9hNqlZF+5DETGnwQiAUyCXwQdtV3ehXkEogM13pYF92",
+	"rF9WqlxEZdHYemLMrw3c7+g9OWKJHBKWyKah0zouXWAgTVlkJwgD9Jn1BvNmwcQO6u+5F34ddryeSbs7",
+	"Ny5IkgN15mLKhTe7bMM6C3lyF/86LNiTd8aMtBNYMh9d6z08b12YN/IwSDxVYzlThJK+lZ79srlpb7U+",
+	"T5uJwhFm2fCGggJavsG6hGliFmhOnvTtv3p4oW+TXvD1VnH1vtWURZBPgj+bX0Hbi6s5rrhZOnP7BU7Z",
+	"iMNsTmD36HA8Mss7meXG21bFE3+FeX7n7jwzSeCyBeYLbEPLxsx3c0efVSaf/mGbQ24AG72e481zpD2l",
+	"fB1JcSNSxP654ubRebfADAI9Zn2yenCdJvyjftnBmJhSPS50x3E0GyyKunU6pHzZlmE8hVyce09h3s/i",
+	"rOywjydKSJJIMWKpi5rTiRSjRZXaJkbDUtZ7K52KeHf6bgWnNS/YgfK357qHV3RihYpLaLZxrsYc7S+w",
+	"DtSzsh17KI+yp0EYWPK4d/eW4o1V733hXKC7lWOP1Jv4F2ANKMwmNGaEC8LSVKY7cSg+DP+uZaVvfdbW",
+	"Dy6Xi6YM2SEcGr4+w+xYMNNlnwY4QAsZWuRJH694W3xjhvsoS8xcDf6tnENhIhO4XIM50TNJYqZu1MGw",
+	"3mNwaKvgEBD6/kNDi+Jh98fw+4wpWSlQNF62lQa2nObEkCCNDqls4xOO7JUb2LFy4/4qN9zuH27tRt4z",
+	"vvKjeLUHL2xcxlF6qvLr+O2Yzn37ZNuGPCUJ1fX9St0eDFM5qe5WGmPL3QYrsGIMjKYJv3sUWq41ht0F",
+	"F8vJzzLTKaPRuGFbgpVyG5hKUQC3O6tk9tLtm8nrF+16wQzVhGdu8P6mciemTmnI57kA/ylDmuPWNWoF",
+	"44Qq1QOysT2Qiye2G3CBe8mlOJ3wUWoLMvNfg6rEkDoBX1z8XYU/y0z8oWOfbrkce6sPfzoQiiiXNg9U",
+	"zmIrSlaVnYSe/WJRiCpYNV1ftm6UJt/WGApfkFkLxmIWn5L3ULweS4JNIBIpRhCzDF0GnJCaEcaNGD8l",
+	"b4XRL9K5rT0psZ7TcpSzUNRyd4KdD2quqiqprxopn6e9xjVrmdtDMq5GzOi+mcyG3OAeA7VHwfMdCJ7N",
+	"TlVNYYhM48cdSV6SZXW1ITI1NqITaKCq51BrAGGyfRx50WrcqN1wg7jxErvfTjE9soUjW1gI4UX+aB2E",
+	"E6iRxmoj2ws668GVbvRziunnnYegLBu0ycmOajYaqZTrVm9sq2jeVwEHbA9NyKBAoBtbY/dVwnHks0c+",
+	"e+De9mbqVF7E0YzZrqsy7Tvyem9ZKLtin3uKi/4E7hFoeOkSFmJ6OAkoR/56QPzVxlTX466LEdBtD9z3",
+	"zIRt1HOBA28d+JTT+mDnG3B92u0KiWAzpjQW060b3ayObX747bEFNBEJ8p5jmRZuMgxO/L/WKYtbFT90",
+	"YcmGMcuVxPbht0/4xIF06P/04bcHD63I6apwiqYipmlM7NEXowIgcIFWX1nYqyxh6v7QwrDpiEUrHqZy",
+	"QvoDqkCI9EPsiAm/1uAWL95il1Fd+ibEcG9/KhMezb2pa67yVJ1eC4+9lX+2AJHlq8ngRebgpDTmkUaI",
+	"MpAFK+IhH37baxAE5wzPUMUSSUGbTYBTdTutMJjRVPSmLI3gfS/ML4yPxphoMuajMegMiZwF3dbpRRhM",
+	"WMwNL2jDWdZcm+8Enz78RoxMDdYhif20zjY78n12OAGSX9HcZEOiv0NGP7X2a52oNgSOtxS+dlki1JBM",
+	"aHrDYtJXMksj1ndXwqI0m1GFLzIChsxZRf/qEdOYBoVktx3jz0kH0cZpAu+hSjGlJvYd+bm1iMmpTAD7",
+	"2DBL1yGrdB8WOLjbEOJaZVOjPBnBAs9hxLhX7Hu+1gumCRV3jO4bomtjyzMYZg8xpocySeSsZwwI/NJY",
+	"JnFvQr/2YjpXQfesZdiB0k4pBFDqydQwjLOFKxMu7ENG5U+ZnDLRMxYqF72JFHqsgu6zVhhkIpY98K+5",
+	"q+5TdpSLfOtiK76VLzBkUU0QDdlI+By4YZgJQP+mSS/KdE8Oh71YTigH+yWsupywWwAePwvCYEL/BrDZ",
+	"PSG10Z9xOi9bhjmmjAkuRj0zRsw/6j4r/o4DtVfOgBM6fdnOzF4z3FsmMUvh757RIXA1Aajbvbq8MDFX",
+	"dMAT4B3nrTAY0glP5rDqvWjMkzhlArfYrApNeg7hm5lDdO6/iLYc3gkSsHebJYKl/uVmcNPxXPGIJr0p",
+	"NUqdGco0ZSNBIfPXjJSqyPyOAsCiWufmc37eaGQkccLiEeuNZYbM2XdrD7rnYSCM6ZcE3fMXbgWCbucc",
+	"OGzEjZVQ+WCn8OTZ2bP80eedb2EAfcnmvSGNtFH5OgVcd3esv7lc3tQz/wFVPOpZ0rMHy2LGc9GDdA0g",
+	"XPhXT2agKQ+zJCk+EwiK54trblWvlFnwd087KNR7tu0dLLBrH9ltmx0oDq1nXUM9JHszc6WlmYqMMksD",
+	"L2A+XN3kRFRkeG4JzbNUKT7yi2pIwhhfPcdyi7d6jmJX7TkyKLe/3yyZVn2p/ezF4qfO6j4F9y5+y5ye",
+	"wsdgwxwrqPrg807j75lbFz9nXRvuc89BxqNQgxRyFPaNlaTfQAS9FT8bNbdKa/ndtrpwqvDBOA7qrA8I",
+	"jYE2DVMrDnz3NsddmkvjoLhL6RzTHFjHOh8qlZBdqB8VrsL2SeuiUHjV2H3XOg/yThHt8KjZHDWbo2Zz",
+	"1GyOms1Rs9lSs1ls5LPkD6qMuyzJsU2i2tVunM9j5iTz49CFHtwTu23W0BsajcEX6jvJoSanrSqKCY0+",
+	"nQh+NrcXkomgtSTXZY9ORX0wE6ucrk27ptl8oU0csbtOElokD/JEsUiKGHrtczH6MVgvpLDT/KCt6O4g",
+	"o5e1/tBXYypGjFDi+dZmrk9IEXEneK8dnrOUsDlTXTIbS3bLUjJLpWZEovmCARbbb8SNF0rrzzudH0/J",
+	"767prTPHzE6C5q1YbEjTSFZFbhibYkMX5LDm33NA77sWRgNmMclEzNLqvEEhcRy2H6MNotuRTRjhQkv7",
+	"darzfMGJNFKswB2qgi1uTltR+R4aIx6NvKORdzTyjkbe0cg7GnkHb+T5ROW9W3lvD9Hd7fXABWXzN6jr",
+	"QkUn13G2VDpjPhzW9wAy6py5g6Uun4aODPPXpXSa2ULwICS3NMkYGczxHwvQyuv4wM3HK3WxWmsdeoPL",
+	"yZSmWHhWkwlm5xGsCRG4pZYG5oJNxx0CEI9hTwM2lEY9MvJ8KrmAC8FTJ/Gforhfoyvbpw+/vTb7WuPX",
+	"wB1lImLqwbLFXtkt0TOJhj7fq1diFW1YHZJLcWLYIodc49qkFKkY+iawZXuSsJSMWQLo3VrKG3RxcFGT",
+	"H5p/7JP71uNKFzVzvX/sG/uVIAzcB5unhbpNRD8TV2TCjHFj/lSaDoc1YzH7xiM+pQiguA6jWBrHVaIk",
+	"skkEb8Aq5WJSc9UIOO5CD5ETSyPwNGsNGjuCgZQJo2K3XYqxd35D1K+obTamiTnq9rF0Q/t8bXuVXeTY",
+	"alzE/JbHGTQ1n3CRaWZtq/JuNpwMBQiz3KhsCqRJ2+ZQyCmP4EO/y/QmQby2t4a533I242JEvKXxZW29",
+	"Z7ss4iWm8+BJxfkIKqVFYYSefIvSAmyHe0ojXmblp+Q99haGonrlEaa71p0Fck0mCGE3ZjwlPFanvpzV",
+	"WB5ixFIVwp/4jMzA722OAv5MieYTZrUXhg0TfTGsO9VuMbCkXrFbltKEFM62Oq3LH17a872mE2/CVO5k",
+	"GPfJBNah5i0IcU+pzMuH43sF1ygwnjtwNZZZUAUHWlOPvDtTaAhFAkapnI0liXkMKE6a3mDdQHWWUBVt",
+	"b2mpHIX+4Qn9cKfkfJCRtjv0AgeI0Yg29xfa/mkOdk5+hsiT89bZj6dLQWvU7O8svi529SdDbqzLQcro",
+	"jVFFjMlcG6vegdDfdejaE+j5xVYK6z5C1t8FXd2Ff3Bvcm/fGAgrqdLFl3OqbA6NUA2MsEPa2xM4whuL",
+	"zA24OoeDDH9UTY6qyQGyUIdesC3/1FTd1DucP0yZIHDLHeDs2GdyIpUmGMxFVIOutS6GthjZujmctwHd",
+	"F5AecVnglApumFBBRyxVRDFWgPfyYLFXMDAiBULX65RD+3ZDsBAe0opoRic/KEITKdgp+QzziGiazgmP",
+	"8SOaT5gKiZBkSCNs9741CgN853H51eOM3b9XHT8ShMGJ/9cuUBiWz1eXYDAZW7HoMZtA8pa5ycwMz5E7",
+	"eHAMLATynGnyxIiNH2vmNuGiEgg+94RXjxLHxxV8subd9lJTkHlNh8MePFP30UXQfTllYkeQ++ZVQRjE",
+	"EpYj5mrClWJrgO+74AhIrurP20sN18Pwgh48UvHJ1xkjGPa0IRlIzqv5rjmcNkZaC29/YvhG0HSydGAU",
+	"OPjy1PVOq/ryQgOwrWJApVWG5JPqb1r95mEj0/fXJvxlt+P0Bctk3HWjUnxutdZWsAaFZjo6SyFbrP0C",
+	"XV6uQrIwjcKFtWYElNxdyiss5LFYmqvto1OY+q5CN0aSPXSwBrSNeggYl/2hJRkwYhmQ03dQ8u66x+aX",
+	"u9SnrWGKc2B9LyhQklU6YM0sD6/R7ZHyNjRSYDtrcmc0bvVBmCT1hGn9pHaw90uM22fc5CT7FNXEPTqJ",
+	"PkvQSBdSRELD3VxFxJiC31UmCEg8oNGN1Wrhxy7pZ4oZ27xLDG/vV1QxzKgCTmme97paNRYyMS/DYJBk",
+	"CqJBM5neQEcP8/iEzuFHY5Ohwq0a+6lwtS33ehS+KbuyzQoZLoK1SP4KVmPiO8kdejPZI383U1vzRBQE",
+	"QmdrgXCIfioUCpUeqj/xW2algmFYSk6YMbKXJcS3ZszaDDFhey1Y24izNmGNbm6PiTkKqQE53vaJUjIb",
+	"jTWBTOf1OOErnDw/tLbaWD1S4AYXJ51WySVtb2naKfviYPir659dtXcPz3+tFbeWfv1Px04tlbBaRbsh",
+	"G7Vs6rFx0U6h2RCe36a81b7xMbHWUgfjAU/1mBjSgIWapVKM1mOwr3EFaHLkrw/LX2u3bw881vvoj4x2",
+	"NaO11OJV1zHV0OwSrGHIy672Oq7iv9DMvD7M+h6B4Gma8luaKIyd5hFXmerFeOsl9tOAttlSJHMb1vHR",
+	"WQh12qjYxCIl6JTTESNDmYkYu33SmMDIoHbO/GNHPbb/gtN9XKVFsPoP0Vk7/1AQBoXPNo+e4XEqB/h2",
+	"g0EPO+dR6Fd+3QWXHjaktfDxYs/6urhqoQH+bsYAX55h5+xITgxL4HULUOyp0jiYaTlH8dmVY5mmHJAP",
+	"6mrL7OXegK4TUvUQCL3yC6oqzvAQI3DLJq3NHRVs39m80VBWdzh3gzmQBuc0mdG56lkvVYFflIX3s27r",
+	"wgpvd89yN5ta9ehZt92xT7OEj7iDlLB/JazY4gegB1Y2/BlHaa/9onfxstRBZ6MuPs+MglM+gV2ESSio",
+	"NzPKNR5hlHKrZ1irABXu2VUMFTjqQwdRkUvWR1FvnYCuadi6y+hpnRn4YQimnOs4buUIBDnkkCAoDEQi",
+	"aJr3McdkHQ2lcYCm3yX9sozpmxcUe0Sekre2iYByDR7/nrEM4JqkiFhotJ9ZQUGyuURuaKB5XZI+Xu1D",
+	"CGTgOuAKOfOs7fRaXC1PyEyGluQUTkYROpFGcuhi33WEOMBoizi9FiUoA/tCjnGZwkPm/sty9/T8XniZ",
+	"zS4mT/r2Xz3zc//H0E4VypBclzaZEkirj8PFRuy+J6ZlpUZE8FsIFGEPeQHzwebuuFekz746OYKGkdVl",
+	"Z2Mrvaza64C+DCmTJ31oyOXQgqCxCUzLvPnHy0LzE4Gt5SE2JvUYzw7M3XzfnwM4RbBnYbHjZ8KZqmn7",
+	"WdyykDikHDie6YgKroCPFzqu1LdTAR5wQF3lKyQKTdxF9nXKkgQMxSayxt1uoY+C1/9xFexAOCC1wSzq",
+	"xBG8EEF9HMARGGFr8OUH6xW/yxW/J+l+x0Y+vMwHour5Xf4SBnKgWGqmXrX1u1YS3D1NvU+d9RWLtc5q",
+	"TZGs4b+PukjW6ip19bEMwojCSYntm8zj956CDrACi0iCIFI1ie0gXBA2j1Bvf8G9aFvk7pxT8hkagNlb",
+	"IjlhqoBkZJUORWeYFu8vePMLNI4b0DSGJc3kspz5LhiLyUTm4hhL/YUETw9LT8nv47mPwzqVCF0dAIkJ",
+	"v9R5howuUuMaaugQ+ldY8cN3Ch2QXV1IcTea8JjG7rxgmrpZedCXzL4YtQkAWuqy1y1HW53AvjsrFs5N",
+	"I1F4NGcf0pwN3et7COMM7XiftXZg5gKFH5Ct69u2/N2yngcwd++WPNtmC1cx2RHTzsjYZQ/oo9p6VFvv",
+	"QW0FAEV7XA8iHHgXD6F+uPfPQbaFgyj6vvKGBnkB5eSUXFnl7m+SC7XonZIiYtVQ6LeSV6cN51903q4l",
+	"r16uwRPAokQdF5FcWUy4DqEXt20rUPS8lDVO8MMwEdWl1lXwRjzdG/pgdg1IIVPOhPYml48pID8KA3BR",
+	"VfDIhIpRBh6RYEyDb+u6n3eKX3EUF0dx8ZDi4hATSFZ5LXJ4kxVS41szRfEpjSdoRR1Etp52krtQH0K5",
+	"XpIKrtrWGqs2eOKw1uP+j6F9XzEnpRC3MC92VEue9IXUPfenedZWcxcc+b68l3k5Y0ziome/ucSANd9S",
+	"YDxsxqCMIF5SSZPnmNO1Hh2+k/dWmrJSZpiV1yvncRQsexIsbm+OkmV/ksWo8d6DywW6i+/wcDSVNDxm",
+	"QvPhfI/Cxhkmcgh1kVYYzMAZr3wSwIChEx1SM107t/KtBQtEcbAWdNEJr+kNxn1nDoC3FO0/JW/FollU",
+	"+IiL3xc/s9B1wE4jrYjbVwTr8W5rYYXrxO/zYHV1BL+6PR1+jBLgAz8oK2ClYLbFDL7XAQ8Dgo77vD0k",
+	"3Mjw5gLVHa1HJVM3S2xfjym9dTT3vRhnO687Pcreo1F3CKL3E52DdInoZEs5mzB6u88q1ivwvw0YFyOX",
+	"wIUIJI6Tj+mtuWbOnBVslfJqTBVhImYgbla5B1eaaaH7DQcEuCcx4ZhqtqH9Biv8ndhvL11d0tF+u1/7",
+	"zZzkFcv/zyBlEoZtZY8iZi8ixnYDALPGG3luTzaXNxAyOZHZIXoRG8mQJs5EXxwspGZ5UpOtFTav7kPx",
+	"XD9czGEqZfOWpZVtmyLTuLZvd4X0gfWGQ/kh048MzeEzvWHC4wuxEXTDJGOpplxD8p2vbZ2wGNqM5n09",
+	"1yPYj2aVzAIdw1L10qcgNB+/9JGZjuSE9ZoeNXf/iiN3t0jDvH2zYdlRtO3RemIizmUa9s10zdTNoeHR",
+	"lkZVXi+wJwn30WVagEuRCldjWApxWTekubFci4SJEMpVai86JM1OJ1LesJhkU8RpuW+7bAvzC2f8qOyv",
+	"dYpMFntsfwmd9HwPMAEzqi3GOSXRmPJ0Tcn4GY/yUS4ePXtH2fSAZheS3XZSKEvFCZ3RfcbQ3ttSTEXM",
+	"aFhMzHhIJhRjouukka1C4anS2PwRLSYvoRF1tFTXAoaVrdykBdAmI0IYjaHMFoCZk5hQRfpYNoJj6Jkx",
+	"9OtF1vbJJGX7D7FM/fB9kAxsQW8IUlXOM7Fduu2HqrJMNjMIzRoAtVyZk/G4DMJfobzXKAJyJi5xd3Pr",
+	"WsmIQ59Q0OAIV0ULUWZa8Zj1JlQAYsKaUjBLBazXUQ7+c9qH65+8JYNx8QTeLY0L7OookfcmkQ3t57LI",
+	"bcbmYnnPreDeagIRKVUEnxAxQCXkAAWFW4qJJ5dVOS1yaDZUachVqUvVb95SrkJmmRc8Kguuuo+cbZJN",
+	"BB+NNVFjPtQH01ruaIwdnDEGjOJQ+H4Iw+ndx8H+XgSF7YKHRsSExuBVY2kK2JerBMaYihGrB2S8UqRf",
+	"J1jss/2QyFuWQmGVvQ0jd4U+dymj0di2GIPNYnom05sfADaQxDxlkZbpHCyRIU3N//SYXQt8/AflHrCd",
+	"yiZ0DqX5BZRGB0mobVscIYVh8u0W6eOVHvs6BSPJtz/TvoOOJDKJ60r23+OnX9mV2rxsf6E6rVBi3PfA",
+	"bGYR0cq7JHSgmNDdPLVVJjFTmuC6++HfsGkd4p8tYC5Sw4R+/ZWJkR4H3Xar1WqAI9cXctbvEiHth1WI",
+	"QJswXlx0i9XAozHR0rpwSS0UIuShVgJCGmJrjP1oR2OXToGyAICxKiSKmR2AFFkAmphQBWzbipy/LkDN",
+	"QluwL8DXE5AzgB5Qi6KIeLXFCXDNJmpheZ8tL25orr/Fey/yyzRNKUYN9Rzga4cyndTjMZi5miebzNOh",
+	"NZ0aGTvV2JmuyTThA3fOsd3adpI7xAqsaZl62u6cnV88Axhlx7yaSyp8/R/fwmAkRWHJzCtetC92CWDc",
+	"Os+xFAtvOrXCsigSz8y6janRmdJ8UCXQguB/d0bZu0/nZ+9fv80+vH7T/vVvb87e/y3qvHt9NXv3+qq5",
+	"kETO99BoBpbjn1gyryxJ/hk5DXCiEjcwpkLixUyxEazl4lCr7C6XkXIsPkm9THxzy9I5Mfe4rznpxAUI",
+	"FirUjKUAp2eoaQWW8CU5c8nyDlMZJxJXd1R95Qe3JIYqWAXcmcPT0tQP2Iy2Cz2LQiuzQxLZHgj//Z//",
+	"pw42RU55VCdNKtjdDonb7IoKuufldo0pVze9hN0yQEPiGvjKK2pkAVc3xF+BceMzRSoKXtJ21DofsOfP",
+	"Y9S5N4f9cDtTRyZXSULczhW0yVe4FCe/+qrm1Zqlvd/f/i1cC+TqL0A3q++Fe3auvHqyqsfiBDKWMfPr",
+	"5Ik2//HLEpk+/cP8rx5H5HNJ3TT3hsgdyoUqDmKkQNfmbzph69DoiHkSXV9RpAOWqB1IREPPnOE3B1Rx",
+	"sOdYCrUqRgiiJW39C/BTYj4NAaD8Ny/UpimfsFTCwIb8q7P6c5Dg6TSVxkT3CNuOEq/sFZJfqaPEi3bU",
+	"GbboS3Y2OA/WJro6aA27D0d6q8Hy8NRWR2xrg3fYr743R8NDAE3YSur0Rh6NLEIphOHQguQp0fKGCWNe",
+	"yply4gr0Xdv//GeUrFe/vSVRwgEqg2uk3bCc1GherCI5ZaqSdN+xrVGD2IRyQ0mUK0X/l3kVT0/d9cY+",
+	"nXYrb6iRKYDnLsBeDM3f2ClRjfkUN8aqtpa4r/60obprH7GkjY5fEjOiUyoU1+RqRGP2D9toA86LIWXD",
+	"XFlqlCpcXfgdXQF4/Mx4C/8quDDsl67+6/8qRck7mSlFjcaBHLvnPvMl/8l/4ksYSMF6mk9w3soxpuKe",
+	"N559u6xfN2VB71gd88FjfSjOI7f+C4zg97EkdELe/s8CB/jER+KEC0v+ldA6hr6BmtyxPL3LtV4ouqRk",
+	"yFkSk0HK6A2g7mQJO61Bq3nH9g9VU6A9ukYO0zu2Y7iZbU7kITo0y5ygUNyNDi4pmHUQWsFQeUatjIG3",
+	"Pk3ZrbzB5Mfq3MSfX5HnrdbLU/JGxBhiUkwZms9dlikbpkyNrdgZsESKkSJanpKr3HzDi1xZW4/FpNNq",
+	"ES0lGnv9TKhsOpWphu4JN0z0jG3Ud1YgRjzwLZckUwy9rDAHZaYmM90/rUioN9P7bJ4Kmp7tryez2exk",
+	"KNPJSZYmTBhOGS8ccBhH0A1mKu2h+ZePuTfmAsE6YVlwNs2J4CO7tYC5VrlcgxyWgoe2cPyWJr5VODHb",
+	"w4Aqz/Gp1cfyw1Wmx2/AMb6D01zV53Ph/NDopurchsHXk1FG0zjXp2scEniy7RatOtjPnp+/PCV91IF6",
+	"UcqgpJomyrq8Mcd4rjSbqNC6a42CDnkEE8WSW6aMXvXL58+/kZ+o4hFgyc/9K3ncN0z/WrgfFItSpvsu",
+	"PXYg4/kl6YOAxvYAgqapnHllbk4MrZBRSgUUVPZLhwqHCY2fu4TRaFxeymth1kbZVgUukoD0RwYpByoF",
+	"Y++rPiVXDkPNEBdbIPaQDFhEzRVotoc+ET2T0PRZISSAHnM2PL0WcFYUoOYj/qwcErfaXSR2LuBE9ixB",
+	"9sP8J5hq8QdcnLDMIeAu5BDhtehnwmy5TPk/WNzDpe5fkvNWO3+N/bUeaX/3TMIfgkb6VKcFbesKxwT4",
+	"i7L8JZ+xGfHSiQ2sJmnMT5pqwdKu82SrNVr+mTVYn+3sRArj+td1s3c8dAOWdY74+w0eeQXLek+8jmlD",
+	"I/aQbcPdCrr6XS7XcoFayfW6br+2Su/qh9JYHlXTNmNG3XO3NoH1/if2/4UEijA4Kfz1Za3uYeZWzCTN",
+	"1z6oD0k1BxcvGYFwZ904aKSN5IaocDInXLgfBETAqpuZmTseCj/cfs0SEqjCQITv33yszmQpxb/WaOQJ",
+	"RrCz/VPJlaJCk/iHN+DHyKNTYiSrkziWPryr5lFF0nzoSFSJRdW7r+UC93BMscxVwKiuqQwuZIObTfDN",
+	"hta3nfFMfCjT1P6a7iweWeclM2+gkV72kzU8gxsdn123ull/BJX2eRw/7u4lZSqptOuv4tiI5wVWX0cn",
+	"VQrC9pDxVX7fBTrZNpnxe2DW4Y6OtdF2F/b7IFxPd/N0DJE0Pq1rs9eV0OXL5UGLAuGORGbSx3PYJ5Ab",
+	"QlKmeQq6X52jdTthsWuXq4+jRFHGeLIoITbUG/bgjb2T7x+gX7YBK7cu2rW5ubXmn8YsYebSiT0t9abf",
+	"R2f3kxm4Xxy+JdfjOGUzGyO0ySs7MQNf27F9dEN7VJZgLmHu2R7c3gCMpBjydIL1+WB7ySkTq+wu/8TD",
+	"mF5bmSwLx+ihrZZlv1mV0eJhX0u+lRlVhKobFhMtCZBqsRz4N3zzMlHnn6oP9xsShjQzi3eyFJ+HI6Al",
+	"NsIAJ695BNAcAMqBi1PyXpKZTGNCB0bo5SixXaIY+nR93usuGIKdsOdEj6yf/50coe+qQfpkmmlFHKwM",
+	"d5XRD8A0ShpqGJyU/iq0nzvx/27MZvyxxDgFV5CPxOqG7nKVGjexw7e79Ke6Ufg0zGat9DYYgH/0zv55",
+	"CqMkJGY0TrhgUOU+pUpZ/Euf3w8xozpmLG9ZGmd3eMHqtgTRNsmTvsz0QGYi7hcKHTB35Ec/FE/65Emf",
+	"C7y9rrcfFpOgMrJ8/tzX4GH815f7bWBvWE7C4hHrxRlbKHg6A1hFV6y2SboORk5scRxGbVbUthUwHPNl",
+	"6hYXZchYPKDRTW8GITpnxjYN+oBJmk0GLDWa28nzn8/+/PJf//2d4aopH3FYJpzm6uyichpTyYb+FvqD",
+	"5/Le/cHvBtia1Bffg7waM5rocU9kOuWuUZURQZXr4zbD1lMXXnBqdMwssS2LvhSK5RR+sraorfBab2J3",
+	"tvOHLoikw1QuFuX7DyrnxZX6RJ1r9HMe6LXtz5Uxh2djBjHtQh92Q22qiBsPSQIaW89G7sBFPGYKe9Vf",
+	"LmshitnqYxATp6RfcIWe/JnN+9gZFi1I8uS81frxtAgl5dQMl1hfLDdDvH3oRGsXwqOONHbuqmwwsbCB",
+	"KeDDrawEeAdfpCRlU0Y1UXTILgkVc5IJ/veMEc2+6mLNUHAxbLPn9KLj+CvamjmDXViNYNGarqkP6Fxc",
+	"hMGEC186VMN2N3UxV+U/olEI2qjRdNz4qlqLtW31KwO04G5wNUoZ6r8Dp03in4XDJoeOY31zZbwAl89T",
+	"Pe4BzkI3aL98+QJcbeYD+ZXeNGURt8nPc0bN+g7phCdzl3v5mtMkkb4RmsuTnHBhZEuhVPhO/qfGzOi7",
+	"yPZyrkajSE4mMrb8bFPWsx93+sIgqnjfL05peMxe9TsZLayA71ABaIL2eK5lsa12rP+EuENYQ0hFxKzd",
+	"yJIEmJn9ODWvDY2a1p+m7JazWf8SmxzOaGozcIap/AcTpG9PQf+UvMFMHxpzMTKcldnqbptUFHMVJVJl",
+	"KSOgRqXlRidYxYElwG42EE8GzRWZqzQjtil3HhOwSyQ0UcwUTUKS+jS1kECh8DwkQ8qTLLW5RkpOGInp",
+	"XNmujWZD0b6vDCksns/towpHPfIB9Eg4tLDetXAN9pV/fv6vnZN3L//99Vqs+EBV0XB3XPfzOHe+HIo/",
+	"uwEThXKYwriXOOdOetsW+2JXs+CnyGPXx+hZibvzYcqEsvV1wHFOyVWiJClwFcgIRUwpi2knpAZcuwKu",
+	"Dhc5Vq3Rle6OQy13FIT51Suvh4mpQ6dTyYWeLJPq+SaNKdz0r3Czv1nl6Z5CUA2o9hCjUHdSLa7eHXT7",
+	"7S5y8xSwY5r7pOXU0lwioxuntRQ+OLEBq10Sl3/53ijsqOUcvWWHraI8UmbnSWM7jmcNl12zu98xyYoR",
+	"RxO+QiOmc1t7gQiVRrdwoWi0yaA8IzewwC+3DWMsALvj1yXA/FakSdq1eGzqSMwSfsvSJWC7iwJPgl4D",
+	"TCBI2iXRhssZiQMqIBcZU4RqMpYTtr7e8sqdoQdOpvleidut57aUDckRJy63ZscUfgUJAYaqfFLaylyc",
+	"SwjGAwewAyIu2eeUfARvNHh8tMfusfAaHpgDItWIuOEzEqqIGKbtDoVLu9hNwvM22oxPVlmQcc9KqkW1",
+	"AuCDuuvoEh7SY/mDL9a2URbSV+ptfbhMaJHuHp5+YKULsIO4SYjNDvkr8QYEFbMo4eJeJCW1GOwlGbhb",
+	"Y8CO/rHJNgt6/XOWJCQTmifkapryUsctIXsRndIIch3WlV2v7aYeRddOSM8u53aSa8KUoqtgSH9iesas",
+	"0LHBN6deFkO3IaYrGYUvoSo3rpcywBpke71zYzpmf26b/bm7dJoBsJPgd0YiKrx+4UL9gnzOmIrp/HSF",
+	"Wd9urV1pcQHBYR4XypG3RItzbMAessNN33CUSeTwwRzkdYLzt4RyAfkKl6A1UiGkJgOH/RgXQo1A+XVl",
+	"cWUC32thXOPzvOnJ2k90fmEQVUf795RrjUXwD3qyzXdZOY9jA4ElpD7xRvh9eVLuXUMcUp48NvXQK4FI",
+	"JL2Yxz0hdY+a0xSvTyfvpX7tN/KoE+7GHEukKmqE/igW3IAbEF0B3Gl31PZT3u/ROSjHVJEBG2Vit9SG",
+	"w19ODHlcZPeLzBSLCUsUA/1yfYr7iNt4pLWd0NpnesMI+ttzevMx/HEhB25dclOapjtPRBg69LOpxrIv",
+	"2/WxVLCzO5qDORxDocdQ6DEU+v2wvJ/YyOaGbq5LGLaD9VM75W+75F1uiEf2dWRfR/b1/bCv3zJdUoLy",
+	"rHVkak4jWsBlX+JsZhu40jxST6NssMJ5Dp30IyrIgGEMFdps2R1hMYmppqFDySkl3E9TOeQJK3anQqD2",
+	"LOZMRJAaelay7lI+Guua3iUwyF1V5jfvEZAN2K81PQKukoTg2u34EJi9WQEVFtml8LiJfivrt/fpH+Z/",
+	"9TUar/mECbOjym8lxOIdmn9IJoyaXVWh23vzkx7LWCZyNM8hVdc8AOfLwZUBq26NkQ22R9j3Hev+mscK",
+	"IehjJ3W6hDrnG16MuNKpx2eL/YL5DjPA075aPmzLq/EHC8ZPtU75IIPicYvAb/avFYSBEQFGNL0MQHgm",
+	"jCpv134xd+PiF7+1OCIuYjNx6N708c2feu/f/G7Yq+Da+7sCfJffNcNPsH+k64M4kUKPjf5h+7F51N28",
+	"a+oplNTDzsKC2800m2REjJggX2eTAU1HshfTuQq6Zy1o7NUrLts5VPT1IpYkQfci/6M34UKapWm3Cj+m",
+	"TOmURyBezYWFRcr7hrgZ5SPeDJwKzlsdOj9ceyiqd/02sgH7QZGYDbngC4A5JR6wdt+NbMBemUPlywtq",
+	"2MdT289sRTcOKOqCcI95Ans7IlvwDIa6VKBLwhCZFTRdf4dFUJba2PPQYkDdKF93C2nQjoFci2vxSdPh",
+	"EErAMPyRMkAIGfKRoRjPfGxvyfLRHsskJv185fuh78YFSNI5aDNNkkuc3bXwXfLFHDsrQ3XZEPran5JP",
+	"iJFtHsoJAptXWumucLS2mE3TQYJtEbHhPmBXW+0NAbMjmjAR05TMGU1Dw1Y1i8ADAsV0kBGSJJZnT2g6",
+	"4kJ1waOD2TWAgqBYwiKtPEzCJLRIJgqvA0SY5UrhtTDDRRRtOStFe+3ITsmVYxZmOkiLOCCz3Jb6zUWz",
+	"BiGh5O8ZTTVLYSEoTMWW1iXJtbBjNy8EtOxT8guPYybsgRrTW0aEJP1bmmSs74UNKpOkr7Kp2XfF4v4p",
+	"eYeTQD+WkLBF1uSzg8fpwRDGFNG5hdQg6VgMh6pv1Ls+toY2+k4ixcj2FfUnK5aXpP92ePJeCoZmWN/W",
+	"mSty1jo/JQj+3fUpBE7E5bSQ7wFutIyZugS1yNxfpBkR+1thXm7MfultUMqRxmWdbAW4GiCGy2tx3umQ",
+	"vpayN6FiXmDO/ZD0hdQ9KVhvylIu436haTz+YjtemQ3yIOj2KMOzbmR925IUNnn5YPTxbT0zCrPKiOM+",
+	"Qbc6FUQzATulqtDKrVrwGouaF7ge9Px5M5nq+V/MqXFWWYV6m8oZnoJBCrD7sVmswfySUE0mEigImACc",
+	"z7B0ks3QTkkfrlQmTVwSZoYAswKehj027+6hWRCVdzXSPFvdR/PFQhtN0Ar+njF72crPO9qHopoE87wk",
+	"/0JFRtO52/eEKo3kVLEANbkh0Py6cTMU89kqPJhfqRtUSDjmucSXdkyaAURV0wFpuf1wCj1WkdVw1nS7",
+	"nb1+516v1zJ1o70uTgPl5qWVh0ZUNJ2QC49XzMd8Fwz+LMNO4fUzKjaJ3XZKTgmAPE+uyG+AhLQwt0pc",
+	"JdC5a7Apzlt3QVOsPidxrqVA+0C0GZosMd55R5PdO1Z3x+cFG8a7+cDQGIEaaIAysZKo4fzyOuq7Ztlp",
+	"Pew0PXVvMCsB8osmizhd1S2SV86rs3t6XzqOUznNkhwIfwNOsPCGOyd9/hCb2Y/Uba6v9TX7qp+an8C9",
+	"FUumSB9LRLvEX6sTZcjNqhIdwQURBpG6bYQ4lw/DHKv+ojOjX4eqY0uBaxjUReueu+uWUapBHKMz99xC",
+	"4wDEAfTIQ03svN0xk2/65Mug6Df2ur5zZ9BVfggw1Ze9JWh8OZ0QdVCQTEYtKY5AS/dn22I0HJ7rY5oN",
+	"3E6pyi1x0YW2vVeNCx73i5NW56TV/v/Yu7rdtnEs/CoHuZmLUdwmLTqoc9XZbXezmCZFm8HcpHAYibII",
+	"S6RASnGMRYF9h32KvdqHmDfZJ1nwHFKibMlxHOenM7lLbFmiyPP/852zl4dtogNBhcb2tTFdtdFvghjL",
+	"rYIsaL3bn3ji7xCaf5eIrDzDryMkoogI4lyevP8cueOKDqLXB4dR97O3UdSSzLlcA404EOxx/t5TSRHc",
+	"ECdqV3v/saEm5GjWB4V8GBkuml9cUNzCis46Zw2OmYgzp3wKdMjsouqKJyDV/Fb5guN2aTsdI94JrvrV",
+	"NXj9A7KGXtLTMiR2+2RcuVJdDL5S60H4SxDSedqW8q5ze0gsTTHy86OQyY+dAGdO859R9QRBUMnnCJgZ",
+	"XJnq5nuJbXP1Fc9zxBMALt0Kfv8PpTVWw8fB1GV2EL9M3vLDy5/SzQu5moNZl1YJCOthcysiJJsNEyxd",
+	"6buGDzJhKkVesxPhJgJ+XYVBHs2vhAsNST63HixSxhFI5Vm7DTFSybeLUFIILcytDEAXDzSuhG9xAyrg",
+	"8ZdTeHXw5s3+AbC8zNj+q73Nndr1I7np+h7T6C9hEHTgce6rjhEkCmuJHR6+JI1K/x68DUwiISuOQyA3",
+	"KHVw7TlfHzwRGRzPL2tmljua6ZDkw3LQ3FcPNkbDGlXUP42yyxuJsbYw8oUL/2OYEWHaJA8j5RSCSh1i",
+	"pueEMS6JXxH8Z1LzEZyEMf5zaV2ZCItSrYYZ4TDWJqHt8wnBlnbH+WfM+B4Sqt658Dw8yXhOgVM3hYPP",
+	"abnmXF5yIxIKp6o8QdR6mKs6TxAXz76cEXKa+3YOM24upbenyDS1OGKwNFgG4Yl2g7Dn0i3aRe2dh4c7",
+	"JgxYjeo+ctarm5BK7xjG+JcCzX1hWXf0wWk/ZpvMoGewPF2nX3sHpvAWzHqbFpod1iu3C+iTFCdBX3xS",
+	"YyZzp/Ca65/+KRAMgUX9+HCZJNkc8a4W3uDHwIgBtzMP1gNl/oYwvjKBTM1BLEnRrgXQP6wKeZZqmkjz",
+	"U2a1YdVerMngsO5ct3c3Ttu0hi9uSyrQONrGwfXibNLx70Mn9q6cP6Siy/CSB3UNUTULA2QMYpK+7Jz+",
+	"TjzGEKYQJyIP0vtpNzXfJhipUghmnJcNlnaaHnkNNc9U3sxuRUrHNmSkbKXNTqZ2/GpodMHzFNf7muL6",
+	"/prFlR/kypJEczM0K4LmeQ1Cg7/eNOOyNKs14fgBo1KKO41r7X+ei5S72R0bDKntjJ0V3TlFN+TM7m9i",
+	"7AZDB5uBa8IYtjqQM1MFn2xRqL3htQcvMQAipzWbUmrZ/q/imTW1XF7CB8p//68xDD6q2hhm952EyESr",
+	"HKvrvkZ7SvJJJQpCgzfNDZaPZuMhi0ZMpZkIObEuBdX4GjNXGmeHPOQUXCvSHhorABXAsLOIDBIoHpK6",
+	"Xzvzvvcawb63fsRDTNE1llvZZwUfjUoQ06w6AhwZDwzsQWN/hUcCQUfv4oWrfLoYAXZQX1TW/9BMLyb+",
+	"uC7C7no8VBDSOo8xwYkUNaEeSIgzpQx3ARk1l0c+aBlR1Zn9MVUkaVVPM5yDV1foDwpjaoKvC6Y3OuEI",
+	"wpzL5ZG+uCa3QhxvoRTMOZtZIWe/s6znX1UQLC9ONb1B1/Z5dSQI7BE9qjt3g6xZlgMDjL96vphPv+IS",
+	"Er0ALSzX7d2Ktx4HLQHP4484EphEx/AoYFesiKGSW4qR0DrdfCjwAhKFDIRm540c1OdsOebZ6YzgZ/X8",
+	"ZNRzdEeePa6eSpJxWG+7YvTtmW/Xs46pVpZM7XmmqFYYtb5pgQasXhz7FEmjThvsH9f94Nb7Q+BMRnhP",
+	"lhtFJsS5vOgQ5QX871//9lXGFBotDM+vuBnBGZsJOQU2Zwtgjb+KFgiGtTGWrWaEro9dVlovQFQbqP+w",
+	"HbQZ7l8wmTDMMFWaCekCt4UwRsjpQONoj54not9Oz+96knOfXIBjY1SdqnrvlqbvIwxwHtTOT7D3cI3C",
+	"9QObd6lzX7Tu9477qN9b5mJ5DoYbzKVSRTDyK2irDCVc1hXlYlB6BNixG4sTKllw2SbD8zSYuU5nG+fK",
+	"YFLo4BC5rw9l02/B3djtUXq0yQpx+vfZDHlYM8T3SB8cbt8j/UcRTgQYJX0E4E5CSd+XULqFZFkRJKp0",
+	"Sn9AjOjvX4w8OzNPS4q8+rNJkdMSk69tGHHKOsBX24gSw6v9Nrx0vzYOWiO5SCsDDCxB0tRaF6/E4ORy",
+	"XLINHDrgcxzrbWloX8g720IkrW4IUw4KNMOrT37nvhOUux2HFP3rf7Z78ey3bMXUX3gFDJqDaUhwB3xd",
+	"qarcMU9/sMymCo6xBMtvuTIVJBxxJak4NFbYMY/qYgQrQmBnDgy1AfkmYyGhNny9BWJ4dXZ69unZ+Hg2",
+	"Pp5dmNvKKcThVJLv2/PwzDfH1rbt5ZQPApq12Q1GtWJWQdvfHu2ieOasefJ3VUCz7yd6JRMl73sCQvAo",
+	"LJ4J//+6eQuxtaXcbg/1tbdf99bPvLnn5sDgvQKx+npvM4G7qWS0UrR5UwL1m6h0EiuZ1PEAztzKwywD",
+	"TG4ji69YLpIJVmHTXX/Cu77aYdWG56UnVrmBuQvP5lRL+PApoV4r6uNKFsSQ+3PJAc/L4ZE0xSCGMjtY",
+	"N++sJyX5D4ZKNwiUM/RjLB0ZnwtORTU0KeKsZbzHq5ZYx39r+WWQtG9NuY9TF9Hs/p+sNuIzj9GjD9XC",
+	"DmyIF//0f042rZdo69J7ayEC9rjrpLxnFRPtgCu+o+qDLWh7Gx0T9dUZNrl1jZzmra6SVdmq0UVFvF2p",
+	"d8ui3hsKH1ZUVU9pQJ/WGnDkiYa3V127LgBYIf83+weH+68O9rYwoB4h/79WC31naTalNY+rLTXLNwKH",
+	"7u8nPrNuDH1tRaS2R/0Cacjdf/kHf0ds6cj6bRT4LnjFrM8xgp+bxspijHW9lRYxAtq9UCWXrBSjBSvy",
+	"zgeIrWI/SFRsLkYtG1OjdY8g+C1TWAZoPLKge+sx/HoSBbiPEZz87TSCWFyJHIyKBa8WEZQak3VgeFwp",
+	"HQFhZFsGjYBgsyFlschFJbgJlnMahGZMz6reQSGo0JliUGP0TqtFqXI1RbCiXKQc4kWc8wgKJtmU+v4x",
+	"uFjnnYcR0HjfY86oZqkNMzZxRIKsp+70qBVNPqkSNYHKaCnaEe455R/6XHX7sLG/mYlaA7+BHxbalXkE",
+	"Jd7BvYlMe5zpcOFUjFWwBVZ2jj1qJ7AplzHuYnu+0Db6BY959+kYCGTeDCgRCvHgg1LB88RAxWbc4WgT",
+	"loN9hfdymguTRfBBcxlnEbzT7FLE+LZfSksLmUfOYFVb016wWQPiVIRH2uA5r9Ft+djBssau6Ecm7gOr",
+	"kK3iU6lLK7HcwX8bznKcFGPXkDEhR3BcNeBKBOvh3tOV3EUgucOGFRoQ0aWzg3Xi4kB9aOT+FkKC0gnX",
+	"Y6K+NMVhohQwNxEUAgE48Q1MrHlTaDfjvAwq9SCuteayGsFxQlc7FCyZL8Ldc9jRfXznNp7gbkXBx8hp",
+	"+8hpUGbUzj7PlGM6K/np4CyDmsq6rDpxVYd2i0utYp5gr+cyRxKj9q3CWO5q0WYFVgsifKk9pTH848vp",
+	"CXxBzRRBzhaqriAT/vKKX1dIdMYeDMvBB5pbyG/rIp+1wg5MJkqavX/UEh9LkiYqFiz+g9LFENmVXJV5",
+	"iDENATUHBE7dEyWPRSosby5AcgKkdg/5mUueilgwBF7sF9tMa+wNoS2iGyMV0e2ZtnKZS5TKV8rqlxTB",
+	"PkFzE9duOX7QAYUFm7JKhjC6wYI+85iXrtVzZSIlvTVRxQIuOxuAg/fH+CUui66IWngFwkNOoiYxpBNH",
+	"3Zc8ZgWGk4OF/LUmE4YPnQFO28DoDT7CHQmbao49/xFonuLwLqQVpWY4N2oEvwjpMkXYU4dMzax/3ZE7",
+	"ONN96EQqza6swKMMtj2bSk25FcnBPXB0WKbyZPAuSOwxrgTxpzORJxHhHc8zAj2mDwGtDWu1Vn4DMzWH",
+	"lGm7lJjqZjuML/JEczkkj5qcXcbs0q2RfblAyzu4yRkzs76lfw6boGm1DBA2v+rIdGwvGGOVb1naJRq2",
+	"MK6lF2GZ87qQBgrOZASMMs61RHo0Tn6jmRjR9PAcv/UEZ9zISFMFKz4uSqV7D+0jCrEEYivXfFk1Tqqx",
+	"Spkzq/xZWWp1xXITQZkzxLNRlWO7VOW5mu/XpRnBO2jhzfCGdDpc2j1E84Wzgpq6ohbJA8E6XAAPW73C",
+	"47KrGjqrVkyZGapIslnCpJdZEjjMzOyF1mVquY+mHFh2uLSMbwmsw/Z+fEcPkK7LtpgWJ9xbGJ1VjINC",
+	"jWYcCFGrh+WwuxA81Q/56APvndLsBlK6xNxjSMW13fT60n7VwopbZTrPFLGymXWMs7Yz/NvXb/8PAAD/",
+	"/w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
