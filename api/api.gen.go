@@ -26,6 +26,66 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AttachmentSensitivity.
+const (
+	AttachmentSensitivityNormal     AttachmentSensitivity = "normal"
+	AttachmentSensitivityRestricted AttachmentSensitivity = "restricted"
+	AttachmentSensitivitySensitive  AttachmentSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the AttachmentSensitivity enum.
+func (e AttachmentSensitivity) Valid() bool {
+	switch e {
+	case AttachmentSensitivityNormal:
+		return true
+	case AttachmentSensitivityRestricted:
+		return true
+	case AttachmentSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AttachmentLinkPurpose.
+const (
+	AttachmentLinkPurposeContent   AttachmentLinkPurpose = "content"
+	AttachmentLinkPurposeThumbnail AttachmentLinkPurpose = "thumbnail"
+)
+
+// Valid indicates whether the value is a known member of the AttachmentLinkPurpose enum.
+func (e AttachmentLinkPurpose) Valid() bool {
+	switch e {
+	case AttachmentLinkPurposeContent:
+		return true
+	case AttachmentLinkPurposeThumbnail:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AttachmentPatchSensitivity.
+const (
+	AttachmentPatchSensitivityNormal     AttachmentPatchSensitivity = "normal"
+	AttachmentPatchSensitivityRestricted AttachmentPatchSensitivity = "restricted"
+	AttachmentPatchSensitivitySensitive  AttachmentPatchSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the AttachmentPatchSensitivity enum.
+func (e AttachmentPatchSensitivity) Valid() bool {
+	switch e {
+	case AttachmentPatchSensitivityNormal:
+		return true
+	case AttachmentPatchSensitivityRestricted:
+		return true
+	case AttachmentPatchSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AuditAction.
 const (
 	AuditActionDelete AuditAction = "delete"
@@ -2180,6 +2240,45 @@ func (e ListBeneficiariesParamsStatus) Valid() bool {
 	}
 }
 
+// Defines values for ListAttachmentsParamsSort.
+const (
+	ListAttachmentsParamsSortCreatedAt      ListAttachmentsParamsSort = "created_at"
+	ListAttachmentsParamsSortMinusCreatedAt ListAttachmentsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListAttachmentsParamsSort enum.
+func (e ListAttachmentsParamsSort) Valid() bool {
+	switch e {
+	case ListAttachmentsParamsSortCreatedAt:
+		return true
+	case ListAttachmentsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UploadAttachmentMultipartBodySensitivity.
+const (
+	UploadAttachmentMultipartBodySensitivityNormal     UploadAttachmentMultipartBodySensitivity = "normal"
+	UploadAttachmentMultipartBodySensitivityRestricted UploadAttachmentMultipartBodySensitivity = "restricted"
+	UploadAttachmentMultipartBodySensitivitySensitive  UploadAttachmentMultipartBodySensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the UploadAttachmentMultipartBodySensitivity enum.
+func (e UploadAttachmentMultipartBodySensitivity) Valid() bool {
+	switch e {
+	case UploadAttachmentMultipartBodySensitivityNormal:
+		return true
+	case UploadAttachmentMultipartBodySensitivityRestricted:
+		return true
+	case UploadAttachmentMultipartBodySensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCareArrangementsParamsSort.
 const (
 	ListCareArrangementsParamsSortMinusSince ListCareArrangementsParamsSort = "-since"
@@ -2528,6 +2627,24 @@ func (e ListCaseApprovalsParamsSort) Valid() bool {
 	case ListCaseApprovalsParamsSortCreatedAt:
 		return true
 	case ListCaseApprovalsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseAttachmentsParamsSort.
+const (
+	ListCaseAttachmentsParamsSortCreatedAt      ListCaseAttachmentsParamsSort = "created_at"
+	ListCaseAttachmentsParamsSortMinusCreatedAt ListCaseAttachmentsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseAttachmentsParamsSort enum.
+func (e ListCaseAttachmentsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseAttachmentsParamsSortCreatedAt:
+		return true
+	case ListCaseAttachmentsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -3779,6 +3896,101 @@ type APIClientPatch struct {
 	Scopes      []string                  `json:"scopes,omitempty"`
 }
 
+// Attachment Of a person (`beneficiary_id`) or of a case (`case_id`).
+type Attachment struct {
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+
+	// ContentDeletedAt The content is not kept any more
+	ContentDeletedAt *time.Time `json:"content_deleted_at,omitempty"`
+	CreatedAt        time.Time  `json:"created_at"`
+
+	// FileName As it was sent, without what a name must not hold
+	FileName string             `json:"file_name"`
+	Height   *int               `json:"height,omitempty"`
+	ID       openapi_types.UUID `json:"id"`
+	Kind     string             `json:"kind"`
+	Label    *string            `json:"label,omitempty"`
+
+	// MediaType Of the content as it is kept
+	MediaType string `json:"media_type"`
+
+	// ReceivedSha256 Of the file as it was sent
+	ReceivedSha256 string `json:"received_sha256"`
+
+	// Sensitivity Of a case: that of the case counts
+	Sensitivity AttachmentSensitivity `json:"sensitivity"`
+
+	// Sha256 Of the content as it is kept, in hexadecimal
+	Sha256 string `json:"sha256"`
+
+	// Size Bytes of the content as it is kept
+	Size int64 `json:"size"`
+
+	// Thumbnail Whether there is one
+	Thumbnail  bool               `json:"thumbnail"`
+	UpdatedAt  time.Time          `json:"updated_at"`
+	UploadedBy openapi_types.UUID `json:"uploaded_by"`
+
+	// VerifiedAt When a scan was compared with the document
+	VerifiedAt *time.Time          `json:"verified_at,omitempty"`
+	VerifiedBy *openapi_types.UUID `json:"verified_by,omitempty"`
+	Version    int64               `json:"version"`
+	VoidReason *string             `json:"void_reason,omitempty"`
+	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+
+	// Width Pixels, of an image
+	Width *int `json:"width,omitempty"`
+}
+
+// AttachmentSensitivity Of a case: that of the case counts
+type AttachmentSensitivity string
+
+// AttachmentLink defines model for AttachmentLink.
+type AttachmentLink struct {
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Purpose What it opens
+	Purpose AttachmentLinkPurpose `json:"purpose"`
+	URL     string                `json:"url"`
+}
+
+// AttachmentLinkCreate defines model for AttachmentLinkCreate.
+type AttachmentLinkCreate struct {
+	// Purpose What it opens
+	Purpose AttachmentLinkPurpose `json:"purpose"`
+}
+
+// AttachmentLinkPurpose What it opens
+type AttachmentLinkPurpose string
+
+// AttachmentPage defines model for AttachmentPage.
+type AttachmentPage struct {
+	Data []Attachment `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// AttachmentPatch defines model for AttachmentPatch.
+type AttachmentPatch struct {
+	Kind        *string                     `json:"kind,omitempty"`
+	Label       nullable.Nullable[string]   `json:"label,omitempty"`
+	Sensitivity *AttachmentPatchSensitivity `json:"sensitivity,omitempty"`
+}
+
+// AttachmentPatchSensitivity defines model for AttachmentPatch.Sensitivity.
+type AttachmentPatchSensitivity string
+
+// AttachmentVoid defines model for AttachmentVoid.
+type AttachmentVoid struct {
+	Reason string `json:"reason"`
+}
+
 // AuditAction `redact`: values of the trail itself were erased, as erasure of personal data demands
 type AuditAction string
 
@@ -4577,6 +4789,12 @@ type CaseApprovalPage struct {
 type CaseAssign struct {
 	OwnerID openapi_types.UUID `json:"owner_id"`
 	Reason  *string            `json:"reason,omitempty"`
+}
+
+// CaseAttachmentPatch defines model for CaseAttachmentPatch.
+type CaseAttachmentPatch struct {
+	Kind  *string                   `json:"kind,omitempty"`
+	Label nullable.Nullable[string] `json:"label,omitempty"`
 }
 
 // CaseClosureApproval defines model for CaseClosureApproval.
@@ -5474,6 +5692,9 @@ type Consent struct {
 	CreatedAt   time.Time `json:"created_at"`
 	Decision    string    `json:"decision"`
 
+	// EvidenceID The attachment of the person that shows the decision: what was signed, or the recording
+	EvidenceID *openapi_types.UUID `json:"evidence_id,omitempty"`
+
 	// ExcludedIds Organisations that it is withheld from
 	ExcludedIds     []openapi_types.UUID `json:"excluded_ids"`
 	ExclusionReason *string              `json:"exclusion_reason,omitempty"`
@@ -5517,6 +5738,9 @@ type ConsentCreate struct {
 	// CertifiedBy Who certified a verbal decision in writing
 	CertifiedBy *string `json:"certified_by,omitempty"`
 	Decision    string  `json:"decision"`
+
+	// EvidenceID An attachment of the person: what was signed, or the recording
+	EvidenceID *openapi_types.UUID `json:"evidence_id,omitempty"`
 
 	// ExcludedIds Organisations that it is withheld from
 	ExcludedIds     []openapi_types.UUID `json:"excluded_ids,omitempty"`
@@ -8263,6 +8487,21 @@ type SOPApprovals struct {
 	Plan            SOPApproval `json:"plan"`
 }
 
+// SOPAttachments defines model for SOPAttachments.
+type SOPAttachments struct {
+	// LinkMinutes How long a link to an attachment works
+	LinkMinutes int `json:"link_minutes"`
+
+	// Most Attachments of one person or case
+	Most int `json:"most"`
+
+	// ScanKeepDays Days for which a scan is kept after it was compared with the document
+	ScanKeepDays int `json:"scan_keep_days"`
+
+	// VoidedKeepDays Days for which the content of a voided attachment is kept
+	VoidedKeepDays int `json:"voided_keep_days"`
+}
+
 // SOPCase defines model for SOPCase.
 type SOPCase struct {
 	// BreakGlassHours How long broken glass opens a restricted case; 0, or absent: 24
@@ -8414,6 +8653,7 @@ type SOPPeople struct {
 type SOPPolicy struct {
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         SOPApprovals          `json:"approvals"`
+	Attachments       SOPAttachments        `json:"attachments"`
 	Case              SOPCase               `json:"case"`
 	Caseload          SOPCaseload           `json:"caseload"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements"`
@@ -8439,6 +8679,7 @@ type SOPPolicy struct {
 type SOPPolicyPatch struct {
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
+	Attachments       *SOPAttachments       `json:"attachments,omitempty"`
 	Case              *SOPCase              `json:"case,omitempty"`
 	Caseload          *SOPCaseload          `json:"caseload,omitempty"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements,omitempty"`
@@ -9437,6 +9678,12 @@ type IdempotencyKey = string
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
+// IfNoneMatch defines model for IfNoneMatch.
+type IfNoneMatch = string
+
+// IfRange defines model for IfRange.
+type IfRange = string
+
 // IncludeTotal defines model for IncludeTotal.
 type IncludeTotal = bool
 
@@ -9445,6 +9692,9 @@ type Labels string
 
 // Limit defines model for Limit.
 type Limit = int
+
+// Range defines model for Range.
+type Range = string
 
 // OAuthClientError defines model for OAuthClientError.
 type OAuthClientError = OAuthError
@@ -9756,6 +10006,102 @@ type CreateBeneficiaryParams struct {
 type UpdateBeneficiaryParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListAttachmentsParams defines parameters for ListAttachments.
+type ListAttachmentsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListAttachmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Kind Only this kind
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// IncludeVoided Also those that were voided
+	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
+}
+
+// ListAttachmentsParamsSort defines parameters for ListAttachments.
+type ListAttachmentsParamsSort string
+
+// UploadAttachmentMultipartBody defines parameters for UploadAttachment.
+type UploadAttachmentMultipartBody struct {
+	// File The last part, with its Content-Type and name
+	File  openapi_types.File  `json:"file"`
+	ID    *openapi_types.UUID `json:"id,omitempty"`
+	Kind  string              `json:"kind"`
+	Label *string             `json:"label,omitempty"`
+
+	// Sensitivity `normal` where absent; what is restricted is seen by the person's case team alone
+	Sensitivity *UploadAttachmentMultipartBodySensitivity `json:"sensitivity,omitempty"`
+
+	// Sha256 Of the file as it is sent, in hexadecimal: the server compares it with what arrived
+	Sha256 *string `json:"sha256,omitempty"`
+}
+
+// UploadAttachmentParams defines parameters for UploadAttachment.
+type UploadAttachmentParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UploadAttachmentMultipartBodySensitivity defines parameters for UploadAttachment.
+type UploadAttachmentMultipartBodySensitivity string
+
+// UpdateAttachmentParams defines parameters for UpdateAttachment.
+type UpdateAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// DownloadAttachmentParams defines parameters for DownloadAttachment.
+type DownloadAttachmentParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetAttachmentThumbnailParams defines parameters for GetAttachmentThumbnail.
+type GetAttachmentThumbnailParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// VerifyAttachmentParams defines parameters for VerifyAttachment.
+type VerifyAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidAttachmentParams defines parameters for VoidAttachment.
+type VoidAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListCareArrangementsParams defines parameters for ListCareArrangements.
@@ -10465,6 +10811,96 @@ type ApproveCaseClosureParams struct {
 
 // AssignCaseParams defines parameters for AssignCase.
 type AssignCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseAttachmentsParams defines parameters for ListCaseAttachments.
+type ListCaseAttachmentsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListCaseAttachmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Kind Only this kind
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// IncludeVoided Also those that were voided
+	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
+}
+
+// ListCaseAttachmentsParamsSort defines parameters for ListCaseAttachments.
+type ListCaseAttachmentsParamsSort string
+
+// UploadCaseAttachmentMultipartBody defines parameters for UploadCaseAttachment.
+type UploadCaseAttachmentMultipartBody struct {
+	// File The last part, with its Content-Type and name
+	File  openapi_types.File  `json:"file"`
+	ID    *openapi_types.UUID `json:"id,omitempty"`
+	Kind  string              `json:"kind"`
+	Label *string             `json:"label,omitempty"`
+
+	// Sha256 Of the file as it is sent, in hexadecimal: the server compares it with what arrived
+	Sha256 *string `json:"sha256,omitempty"`
+}
+
+// UploadCaseAttachmentParams defines parameters for UploadCaseAttachment.
+type UploadCaseAttachmentParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseAttachmentParams defines parameters for UpdateCaseAttachment.
+type UpdateCaseAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// DownloadCaseAttachmentParams defines parameters for DownloadCaseAttachment.
+type DownloadCaseAttachmentParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetCaseAttachmentThumbnailParams defines parameters for GetCaseAttachmentThumbnail.
+type GetCaseAttachmentThumbnailParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// VerifyCaseAttachmentParams defines parameters for VerifyCaseAttachment.
+type VerifyCaseAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidCaseAttachmentParams defines parameters for VoidCaseAttachment.
+type VoidCaseAttachmentParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -12320,6 +12756,18 @@ type GetCodelistParams struct {
 // GetCodelistParamsLabels defines parameters for GetCodelist.
 type GetCodelistParamsLabels string
 
+// FollowAttachmentLinkParams defines parameters for FollowAttachmentLink.
+type FollowAttachmentLinkParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
 // UpdateMeParams defines parameters for UpdateMe.
 type UpdateMeParams struct {
 	// IfMatch The ETag that was read
@@ -12728,6 +13176,18 @@ type CreateBeneficiaryJSONRequestBody = BeneficiaryCreate
 // UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody defines body for UpdateBeneficiary for application/merge-patch+json ContentType.
 type UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody = BeneficiaryPatch
 
+// UploadAttachmentMultipartRequestBody defines body for UploadAttachment for multipart/form-data ContentType.
+type UploadAttachmentMultipartRequestBody UploadAttachmentMultipartBody
+
+// UpdateAttachmentApplicationMergePatchPlusJSONRequestBody defines body for UpdateAttachment for application/merge-patch+json ContentType.
+type UpdateAttachmentApplicationMergePatchPlusJSONRequestBody = AttachmentPatch
+
+// CreateAttachmentLinkJSONRequestBody defines body for CreateAttachmentLink for application/json ContentType.
+type CreateAttachmentLinkJSONRequestBody = AttachmentLinkCreate
+
+// VoidAttachmentJSONRequestBody defines body for VoidAttachment for application/json ContentType.
+type VoidAttachmentJSONRequestBody = AttachmentVoid
+
 // RecordCareArrangementJSONRequestBody defines body for RecordCareArrangement for application/json ContentType.
 type RecordCareArrangementJSONRequestBody = CareArrangementCreate
 
@@ -12850,6 +13310,18 @@ type ApproveCaseClosureJSONRequestBody = CaseClosureApproval
 
 // AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
 type AssignCaseJSONRequestBody = CaseAssign
+
+// UploadCaseAttachmentMultipartRequestBody defines body for UploadCaseAttachment for multipart/form-data ContentType.
+type UploadCaseAttachmentMultipartRequestBody UploadCaseAttachmentMultipartBody
+
+// UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseAttachment for application/merge-patch+json ContentType.
+type UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody = CaseAttachmentPatch
+
+// CreateCaseAttachmentLinkJSONRequestBody defines body for CreateCaseAttachmentLink for application/json ContentType.
+type CreateCaseAttachmentLinkJSONRequestBody = AttachmentLinkCreate
+
+// VoidCaseAttachmentJSONRequestBody defines body for VoidCaseAttachment for application/json ContentType.
+type VoidCaseAttachmentJSONRequestBody = AttachmentVoid
 
 // BreakGlassJSONRequestBody defines body for BreakGlass for application/json ContentType.
 type BreakGlassJSONRequestBody = BreakGlass
@@ -13415,6 +13887,33 @@ type ServerInterface interface {
 	// UpdateBeneficiary Change a person's record
 	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id})
 	UpdateBeneficiary(ctx echo.Context, centreID CentreID, id ID, params UpdateBeneficiaryParams) error
+	// ListAttachments What is attached to a person
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
+	ListAttachments(ctx echo.Context, centreID CentreID, id ID, params ListAttachmentsParams) error
+	// UploadAttachment Attach a file to a person
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
+	UploadAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadAttachmentParams) error
+	// GetAttachment Read what is known of an attachment
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
+	GetAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
+	// UpdateAttachment Correct the label, kind or sensitivity of an attachment
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
+	UpdateAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateAttachmentParams) error
+	// DownloadAttachment Download an attachment
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/content)
+	DownloadAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadAttachmentParams) error
+	// CreateAttachmentLink A link that needs no token
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/links)
+	CreateAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
+	// GetAttachmentThumbnail A small picture of an image
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/thumbnail)
+	GetAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetAttachmentThumbnailParams) error
+	// VerifyAttachment Confirm that a scan was compared with the document
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/verify)
+	VerifyAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyAttachmentParams) error
+	// VoidAttachment Void an attachment made in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/void)
+	VoidAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidAttachmentParams) error
 	// ListCareArrangements List who takes care of a child, over time
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
 	ListCareArrangements(ctx echo.Context, centreID CentreID, id ID, params ListCareArrangementsParams) error
@@ -13646,6 +14145,33 @@ type ServerInterface interface {
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
+	// ListCaseAttachments What is attached to a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments)
+	ListCaseAttachments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAttachmentsParams) error
+	// UploadCaseAttachment Attach a file to a case
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments)
+	UploadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadCaseAttachmentParams) error
+	// GetCaseAttachment Read what is known of an attachment
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
+	GetCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
+	// UpdateCaseAttachment Correct the label, kind or sensitivity of an attachment
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
+	UpdateCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateCaseAttachmentParams) error
+	// DownloadCaseAttachment Download an attachment
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/content)
+	DownloadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadCaseAttachmentParams) error
+	// CreateCaseAttachmentLink A link that needs no token
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/links)
+	CreateCaseAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
+	// GetCaseAttachmentThumbnail A small picture of an image
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/thumbnail)
+	GetCaseAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetCaseAttachmentThumbnailParams) error
+	// VerifyCaseAttachment Confirm that a scan was compared with the document
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/verify)
+	VerifyCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyCaseAttachmentParams) error
+	// VoidCaseAttachment Void an attachment made in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
+	VoidCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidCaseAttachmentParams) error
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error
@@ -14189,6 +14715,9 @@ type ServerInterface interface {
 	// GetCodelist Read a code list
 	// (GET /v1/codelists/{list})
 	GetCodelist(ctx echo.Context, list CodelistName, params GetCodelistParams) error
+	// FollowAttachmentLink Open what a link leads to
+	// (GET /v1/links/{link})
+	FollowAttachmentLink(ctx echo.Context, link string, params FollowAttachmentLinkParams) error
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx echo.Context) error
@@ -15491,6 +16020,538 @@ func (w *ServerInterfaceWrapper) UpdateBeneficiary(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateBeneficiary(ctx, centreID, id, params)
+	return err
+}
+
+// ListAttachments converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAttachments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAttachmentsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_voided", ctx.QueryParams(), &params.IncludeVoided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAttachments(ctx, centreID, id, params)
+	return err
+}
+
+// UploadAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UploadAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadAttachment(ctx, centreID, id, params)
+	return err
+}
+
+// GetAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAttachment(ctx, centreID, id, attachmentID)
+	return err
+}
+
+// UpdateAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// DownloadAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// CreateAttachmentLink converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateAttachmentLink(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateAttachmentLink(ctx, centreID, id, attachmentID)
+	return err
+}
+
+// GetAttachmentThumbnail converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAttachmentThumbnail(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAttachmentThumbnailParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAttachmentThumbnail(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// VerifyAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// VoidAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidAttachment(ctx, centreID, id, attachmentID, params)
 	return err
 }
 
@@ -19519,6 +20580,538 @@ func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.AssignCase(ctx, centreID, id, params)
+	return err
+}
+
+// ListCaseAttachments converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseAttachments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseAttachmentsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_voided", ctx.QueryParams(), &params.IncludeVoided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseAttachments(ctx, centreID, id, params)
+	return err
+}
+
+// UploadCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UploadCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadCaseAttachment(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseAttachment(ctx, centreID, id, attachmentID)
+	return err
+}
+
+// UpdateCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// DownloadCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadCaseAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// CreateCaseAttachmentLink converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseAttachmentLink(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseAttachmentLink(ctx, centreID, id, attachmentID)
+	return err
+}
+
+// GetCaseAttachmentThumbnail converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseAttachmentThumbnail(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCaseAttachmentThumbnailParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseAttachmentThumbnail(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// VerifyCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyCaseAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// VoidCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidCaseAttachment(ctx, centreID, id, attachmentID, params)
 	return err
 }
 
@@ -28876,6 +30469,72 @@ func (w *ServerInterfaceWrapper) GetCodelist(ctx echo.Context) error {
 	return err
 }
 
+// FollowAttachmentLink converts echo context to params.
+func (w *ServerInterfaceWrapper) FollowAttachmentLink(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "link" -------------
+	var link string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "link", ctx.Param("link"), &link, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter link: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FollowAttachmentLinkParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FollowAttachmentLink(ctx, link, params)
+	return err
+}
+
 // GetMe converts echo context to params.
 func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	var err error
@@ -30751,6 +32410,25 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments", wrapper.ListAttachments, options.OperationMiddlewares["listAttachments"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments", wrapper.UploadAttachment, options.OperationMiddlewares["uploadAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id", wrapper.UpdateAttachment, options.OperationMiddlewares["updateAttachment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/verify", wrapper.VerifyAttachment, options.OperationMiddlewares["verifyAttachment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/void", wrapper.VoidAttachment, options.OperationMiddlewares["voidAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/content", wrapper.DownloadAttachment, options.OperationMiddlewares["downloadAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/thumbnail", wrapper.GetAttachmentThumbnail, options.OperationMiddlewares["getAttachmentThumbnail"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/links", wrapper.CreateAttachmentLink, options.OperationMiddlewares["createAttachmentLink"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments", wrapper.ListCaseAttachments, options.OperationMiddlewares["listCaseAttachments"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments", wrapper.UploadCaseAttachment, options.OperationMiddlewares["uploadCaseAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id", wrapper.GetCaseAttachment, options.OperationMiddlewares["getCaseAttachment"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id", wrapper.UpdateCaseAttachment, options.OperationMiddlewares["updateCaseAttachment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/verify", wrapper.VerifyCaseAttachment, options.OperationMiddlewares["verifyCaseAttachment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/void", wrapper.VoidCaseAttachment, options.OperationMiddlewares["voidCaseAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/content", wrapper.DownloadCaseAttachment, options.OperationMiddlewares["downloadCaseAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/thumbnail", wrapper.GetCaseAttachmentThumbnail, options.OperationMiddlewares["getCaseAttachmentThumbnail"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/links", wrapper.CreateCaseAttachmentLink, options.OperationMiddlewares["createCaseAttachmentLink"]...)
+	router.GET(options.BaseURL+"/v1/links/:link", wrapper.FollowAttachmentLink, options.OperationMiddlewares["followAttachmentLink"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.ListImportMappings, options.OperationMiddlewares["listImportMappings"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.CreateImportMapping, options.OperationMiddlewares["createImportMapping"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings/:id", wrapper.GetImportMapping, options.OperationMiddlewares["getImportMapping"]...)
@@ -32326,6 +34004,760 @@ type UpdateBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitUpdateBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAttachmentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListAttachmentsParams
+}
+
+type ListAttachmentsResponseObject interface {
+	VisitListAttachmentsResponse(w http.ResponseWriter) error
+}
+
+type ListAttachments200JSONResponse AttachmentPage
+
+func (response ListAttachments200JSONResponse) VisitListAttachmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAttachmentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAttachmentsdefaultApplicationProblemPlusJSONResponse) VisitListAttachmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadAttachmentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UploadAttachmentParams
+	Body     *multipart.Reader
+}
+
+type UploadAttachmentResponseObject interface {
+	VisitUploadAttachmentResponse(w http.ResponseWriter) error
+}
+
+type UploadAttachment201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type UploadAttachment201JSONResponse struct {
+	Body    Attachment
+	Headers UploadAttachment201ResponseHeaders
+}
+
+func (response UploadAttachment201JSONResponse) VisitUploadAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UploadAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUploadAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+}
+
+type GetAttachmentResponseObject interface {
+	VisitGetAttachmentResponse(w http.ResponseWriter) error
+}
+
+type GetAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type GetAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers GetAttachment200ResponseHeaders
+}
+
+func (response GetAttachment200JSONResponse) VisitGetAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAttachmentdefaultApplicationProblemPlusJSONResponse) VisitGetAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       UpdateAttachmentParams
+	Body         *UpdateAttachmentApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateAttachmentResponseObject interface {
+	VisitUpdateAttachmentResponse(w http.ResponseWriter) error
+}
+
+type UpdateAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers UpdateAttachment200ResponseHeaders
+}
+
+func (response UpdateAttachment200JSONResponse) VisitUpdateAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUpdateAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       DownloadAttachmentParams
+}
+
+type DownloadAttachmentResponseObject interface {
+	VisitDownloadAttachmentResponse(w http.ResponseWriter) error
+}
+
+type DownloadAttachment200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type DownloadAttachment200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadAttachment200ApplicationPdfResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment200AudioResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadAttachment200AudioResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment200ImageResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadAttachment200ImageResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type DownloadAttachment206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment206ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadAttachment206ApplicationPdfResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment206AudioResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadAttachment206AudioResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment206ImageResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadAttachment206ImageResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment416TextResponse string
+
+func (response DownloadAttachment416TextResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type DownloadAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DownloadAttachmentdefaultApplicationProblemPlusJSONResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAttachmentLinkRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Body         *CreateAttachmentLinkJSONRequestBody
+}
+
+type CreateAttachmentLinkResponseObject interface {
+	VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error
+}
+
+type CreateAttachmentLink200JSONResponse AttachmentLink
+
+func (response CreateAttachmentLink200JSONResponse) VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAttachmentThumbnailRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       GetAttachmentThumbnailParams
+}
+
+type GetAttachmentThumbnailResponseObject interface {
+	VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error
+}
+
+type GetAttachmentThumbnail200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type GetAttachmentThumbnail200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail200ApplicationPdfResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail200AudioResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail200AudioResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail200ImageResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail200ImageResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type GetAttachmentThumbnail206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail206ApplicationPdfResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail206AudioResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail206AudioResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail206ImageResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail206ImageResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail416TextResponse string
+
+func (response GetAttachmentThumbnail416TextResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       VerifyAttachmentParams
+}
+
+type VerifyAttachmentResponseObject interface {
+	VisitVerifyAttachmentResponse(w http.ResponseWriter) error
+}
+
+type VerifyAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type VerifyAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers VerifyAttachment200ResponseHeaders
+}
+
+func (response VerifyAttachment200JSONResponse) VisitVerifyAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVerifyAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       VoidAttachmentParams
+	Body         *VoidAttachmentJSONRequestBody
+}
+
+type VoidAttachmentResponseObject interface {
+	VisitVoidAttachmentResponse(w http.ResponseWriter) error
+}
+
+type VoidAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers VoidAttachment200ResponseHeaders
+}
+
+func (response VoidAttachment200JSONResponse) VisitVoidAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVoidAttachmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -36038,6 +38470,760 @@ type AssignCasedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AssignCasedefaultApplicationProblemPlusJSONResponse) VisitAssignCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseAttachmentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseAttachmentsParams
+}
+
+type ListCaseAttachmentsResponseObject interface {
+	VisitListCaseAttachmentsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseAttachments200JSONResponse AttachmentPage
+
+func (response ListCaseAttachments200JSONResponse) VisitListCaseAttachmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseAttachmentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseAttachmentsdefaultApplicationProblemPlusJSONResponse) VisitListCaseAttachmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadCaseAttachmentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UploadCaseAttachmentParams
+	Body     *multipart.Reader
+}
+
+type UploadCaseAttachmentResponseObject interface {
+	VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type UploadCaseAttachment201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type UploadCaseAttachment201JSONResponse struct {
+	Body    Attachment
+	Headers UploadCaseAttachment201ResponseHeaders
+}
+
+func (response UploadCaseAttachment201JSONResponse) VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UploadCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+}
+
+type GetCaseAttachmentResponseObject interface {
+	VisitGetCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type GetCaseAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers GetCaseAttachment200ResponseHeaders
+}
+
+func (response GetCaseAttachment200JSONResponse) VisitGetCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitGetCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       UpdateCaseAttachmentParams
+	Body         *UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseAttachmentResponseObject interface {
+	VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers UpdateCaseAttachment200ResponseHeaders
+}
+
+func (response UpdateCaseAttachment200JSONResponse) VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       DownloadCaseAttachmentParams
+}
+
+type DownloadCaseAttachmentResponseObject interface {
+	VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type DownloadCaseAttachment200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type DownloadCaseAttachment200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment200ApplicationPdfResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment200AudioResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment200AudioResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment200ImageResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment200ImageResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type DownloadCaseAttachment206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment206ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment206ApplicationPdfResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment206AudioResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment206AudioResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment206ImageResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment206ImageResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment416TextResponse string
+
+func (response DownloadCaseAttachment416TextResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type DownloadCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DownloadCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseAttachmentLinkRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Body         *CreateCaseAttachmentLinkJSONRequestBody
+}
+
+type CreateCaseAttachmentLinkResponseObject interface {
+	VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseAttachmentLink200JSONResponse AttachmentLink
+
+func (response CreateCaseAttachmentLink200JSONResponse) VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAttachmentThumbnailRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       GetCaseAttachmentThumbnailParams
+}
+
+type GetCaseAttachmentThumbnailResponseObject interface {
+	VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error
+}
+
+type GetCaseAttachmentThumbnail200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type GetCaseAttachmentThumbnail200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail200ApplicationPdfResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail200AudioResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail200AudioResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail200ImageResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail200ImageResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type GetCaseAttachmentThumbnail206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail206ApplicationPdfResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail206AudioResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail206AudioResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail206ImageResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail206ImageResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail416TextResponse string
+
+func (response GetCaseAttachmentThumbnail416TextResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetCaseAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       VerifyCaseAttachmentParams
+}
+
+type VerifyCaseAttachmentResponseObject interface {
+	VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type VerifyCaseAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type VerifyCaseAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers VerifyCaseAttachment200ResponseHeaders
+}
+
+func (response VerifyCaseAttachment200JSONResponse) VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       VoidCaseAttachmentParams
+	Body         *VoidCaseAttachmentJSONRequestBody
+}
+
+type VoidCaseAttachmentResponseObject interface {
+	VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type VoidCaseAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidCaseAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers VoidCaseAttachment200ResponseHeaders
+}
+
+func (response VoidCaseAttachment200JSONResponse) VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -44697,6 +47883,213 @@ func (response GetCodelistdefaultApplicationProblemPlusJSONResponse) VisitGetCod
 	return err
 }
 
+type FollowAttachmentLinkRequestObject struct {
+	Link   string `json:"link"`
+	Params FollowAttachmentLinkParams
+}
+
+type FollowAttachmentLinkResponseObject interface {
+	VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error
+}
+
+type FollowAttachmentLink200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type FollowAttachmentLink200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink200ResponseHeaders
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink200ApplicationPdfResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink200AudioResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink200AudioResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink200ImageResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink200ImageResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type FollowAttachmentLink206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink206ResponseHeaders
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink206ApplicationPdfResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink206AudioResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink206AudioResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink206ImageResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink206ImageResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink416TextResponse string
+
+func (response FollowAttachmentLink416TextResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetMeRequestObject struct {
 }
 
@@ -46769,6 +50162,33 @@ type StrictServerInterface interface {
 	// UpdateBeneficiary Change a person's record
 	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id})
 	UpdateBeneficiary(ctx context.Context, request UpdateBeneficiaryRequestObject) (UpdateBeneficiaryResponseObject, error)
+	// ListAttachments What is attached to a person
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
+	ListAttachments(ctx context.Context, request ListAttachmentsRequestObject) (ListAttachmentsResponseObject, error)
+	// UploadAttachment Attach a file to a person
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
+	UploadAttachment(ctx context.Context, request UploadAttachmentRequestObject) (UploadAttachmentResponseObject, error)
+	// GetAttachment Read what is known of an attachment
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
+	GetAttachment(ctx context.Context, request GetAttachmentRequestObject) (GetAttachmentResponseObject, error)
+	// UpdateAttachment Correct the label, kind or sensitivity of an attachment
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
+	UpdateAttachment(ctx context.Context, request UpdateAttachmentRequestObject) (UpdateAttachmentResponseObject, error)
+	// DownloadAttachment Download an attachment
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/content)
+	DownloadAttachment(ctx context.Context, request DownloadAttachmentRequestObject) (DownloadAttachmentResponseObject, error)
+	// CreateAttachmentLink A link that needs no token
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/links)
+	CreateAttachmentLink(ctx context.Context, request CreateAttachmentLinkRequestObject) (CreateAttachmentLinkResponseObject, error)
+	// GetAttachmentThumbnail A small picture of an image
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/thumbnail)
+	GetAttachmentThumbnail(ctx context.Context, request GetAttachmentThumbnailRequestObject) (GetAttachmentThumbnailResponseObject, error)
+	// VerifyAttachment Confirm that a scan was compared with the document
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/verify)
+	VerifyAttachment(ctx context.Context, request VerifyAttachmentRequestObject) (VerifyAttachmentResponseObject, error)
+	// VoidAttachment Void an attachment made in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/void)
+	VoidAttachment(ctx context.Context, request VoidAttachmentRequestObject) (VoidAttachmentResponseObject, error)
 	// ListCareArrangements List who takes care of a child, over time
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
 	ListCareArrangements(ctx context.Context, request ListCareArrangementsRequestObject) (ListCareArrangementsResponseObject, error)
@@ -47000,6 +50420,33 @@ type StrictServerInterface interface {
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
+	// ListCaseAttachments What is attached to a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments)
+	ListCaseAttachments(ctx context.Context, request ListCaseAttachmentsRequestObject) (ListCaseAttachmentsResponseObject, error)
+	// UploadCaseAttachment Attach a file to a case
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments)
+	UploadCaseAttachment(ctx context.Context, request UploadCaseAttachmentRequestObject) (UploadCaseAttachmentResponseObject, error)
+	// GetCaseAttachment Read what is known of an attachment
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
+	GetCaseAttachment(ctx context.Context, request GetCaseAttachmentRequestObject) (GetCaseAttachmentResponseObject, error)
+	// UpdateCaseAttachment Correct the label, kind or sensitivity of an attachment
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
+	UpdateCaseAttachment(ctx context.Context, request UpdateCaseAttachmentRequestObject) (UpdateCaseAttachmentResponseObject, error)
+	// DownloadCaseAttachment Download an attachment
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/content)
+	DownloadCaseAttachment(ctx context.Context, request DownloadCaseAttachmentRequestObject) (DownloadCaseAttachmentResponseObject, error)
+	// CreateCaseAttachmentLink A link that needs no token
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/links)
+	CreateCaseAttachmentLink(ctx context.Context, request CreateCaseAttachmentLinkRequestObject) (CreateCaseAttachmentLinkResponseObject, error)
+	// GetCaseAttachmentThumbnail A small picture of an image
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/thumbnail)
+	GetCaseAttachmentThumbnail(ctx context.Context, request GetCaseAttachmentThumbnailRequestObject) (GetCaseAttachmentThumbnailResponseObject, error)
+	// VerifyCaseAttachment Confirm that a scan was compared with the document
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/verify)
+	VerifyCaseAttachment(ctx context.Context, request VerifyCaseAttachmentRequestObject) (VerifyCaseAttachmentResponseObject, error)
+	// VoidCaseAttachment Void an attachment made in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
+	VoidCaseAttachment(ctx context.Context, request VoidCaseAttachmentRequestObject) (VoidCaseAttachmentResponseObject, error)
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx context.Context, request BreakGlassRequestObject) (BreakGlassResponseObject, error)
@@ -47543,6 +50990,9 @@ type StrictServerInterface interface {
 	// GetCodelist Read a code list
 	// (GET /v1/codelists/{list})
 	GetCodelist(ctx context.Context, request GetCodelistRequestObject) (GetCodelistResponseObject, error)
+	// FollowAttachmentLink Open what a link leads to
+	// (GET /v1/links/{link})
+	FollowAttachmentLink(ctx context.Context, request FollowAttachmentLinkRequestObject) (FollowAttachmentLinkResponseObject, error)
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
@@ -48778,6 +52228,329 @@ func (sh *strictHandler) UpdateBeneficiary(ctx echo.Context, centreID CentreID, 
 		return err
 	} else if validResponse, ok := response.(UpdateBeneficiaryResponseObject); ok {
 		return validResponse.VisitUpdateBeneficiaryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAttachments operation middleware
+func (sh *strictHandler) ListAttachments(ctx echo.Context, centreID CentreID, id ID, params ListAttachmentsParams) error {
+	var request ListAttachmentsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAttachments(ctx.Request().Context(), request.(ListAttachmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAttachments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAttachmentsResponseObject); ok {
+		return validResponse.VisitListAttachmentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadAttachment operation middleware
+func (sh *strictHandler) UploadAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadAttachmentParams) error {
+	var request UploadAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadAttachment(ctx.Request().Context(), request.(UploadAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadAttachmentResponseObject); ok {
+		return validResponse.VisitUploadAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAttachment operation middleware
+func (sh *strictHandler) GetAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
+	var request GetAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAttachment(ctx.Request().Context(), request.(GetAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAttachmentResponseObject); ok {
+		return validResponse.VisitGetAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateAttachment operation middleware
+func (sh *strictHandler) UpdateAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateAttachmentParams) error {
+	var request UpdateAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	var body UpdateAttachmentApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateAttachment(ctx.Request().Context(), request.(UpdateAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateAttachmentResponseObject); ok {
+		return validResponse.VisitUpdateAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadAttachment operation middleware
+func (sh *strictHandler) DownloadAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadAttachmentParams) error {
+	var request DownloadAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadAttachment(ctx.Request().Context(), request.(DownloadAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadAttachmentResponseObject); ok {
+		return validResponse.VisitDownloadAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateAttachmentLink operation middleware
+func (sh *strictHandler) CreateAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
+	var request CreateAttachmentLinkRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+
+	var body CreateAttachmentLinkJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAttachmentLink(ctx.Request().Context(), request.(CreateAttachmentLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAttachmentLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateAttachmentLinkResponseObject); ok {
+		return validResponse.VisitCreateAttachmentLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAttachmentThumbnail operation middleware
+func (sh *strictHandler) GetAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetAttachmentThumbnailParams) error {
+	var request GetAttachmentThumbnailRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAttachmentThumbnail(ctx.Request().Context(), request.(GetAttachmentThumbnailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAttachmentThumbnail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAttachmentThumbnailResponseObject); ok {
+		return validResponse.VisitGetAttachmentThumbnailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyAttachment operation middleware
+func (sh *strictHandler) VerifyAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyAttachmentParams) error {
+	var request VerifyAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyAttachment(ctx.Request().Context(), request.(VerifyAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyAttachmentResponseObject); ok {
+		return validResponse.VisitVerifyAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidAttachment operation middleware
+func (sh *strictHandler) VoidAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidAttachmentParams) error {
+	var request VoidAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	var body VoidAttachmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidAttachment(ctx.Request().Context(), request.(VoidAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidAttachmentResponseObject); ok {
+		return validResponse.VisitVoidAttachmentResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -51816,6 +55589,329 @@ func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, 
 		return err
 	} else if validResponse, ok := response.(AssignCaseResponseObject); ok {
 		return validResponse.VisitAssignCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseAttachments operation middleware
+func (sh *strictHandler) ListCaseAttachments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAttachmentsParams) error {
+	var request ListCaseAttachmentsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseAttachments(ctx.Request().Context(), request.(ListCaseAttachmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseAttachments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseAttachmentsResponseObject); ok {
+		return validResponse.VisitListCaseAttachmentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadCaseAttachment operation middleware
+func (sh *strictHandler) UploadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadCaseAttachmentParams) error {
+	var request UploadCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadCaseAttachment(ctx.Request().Context(), request.(UploadCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadCaseAttachmentResponseObject); ok {
+		return validResponse.VisitUploadCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseAttachment operation middleware
+func (sh *strictHandler) GetCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
+	var request GetCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseAttachment(ctx.Request().Context(), request.(GetCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseAttachmentResponseObject); ok {
+		return validResponse.VisitGetCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseAttachment operation middleware
+func (sh *strictHandler) UpdateCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateCaseAttachmentParams) error {
+	var request UpdateCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	var body UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseAttachment(ctx.Request().Context(), request.(UpdateCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseAttachmentResponseObject); ok {
+		return validResponse.VisitUpdateCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadCaseAttachment operation middleware
+func (sh *strictHandler) DownloadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadCaseAttachmentParams) error {
+	var request DownloadCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadCaseAttachment(ctx.Request().Context(), request.(DownloadCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadCaseAttachmentResponseObject); ok {
+		return validResponse.VisitDownloadCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseAttachmentLink operation middleware
+func (sh *strictHandler) CreateCaseAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
+	var request CreateCaseAttachmentLinkRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+
+	var body CreateCaseAttachmentLinkJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseAttachmentLink(ctx.Request().Context(), request.(CreateCaseAttachmentLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseAttachmentLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseAttachmentLinkResponseObject); ok {
+		return validResponse.VisitCreateCaseAttachmentLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseAttachmentThumbnail operation middleware
+func (sh *strictHandler) GetCaseAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetCaseAttachmentThumbnailParams) error {
+	var request GetCaseAttachmentThumbnailRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseAttachmentThumbnail(ctx.Request().Context(), request.(GetCaseAttachmentThumbnailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseAttachmentThumbnail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseAttachmentThumbnailResponseObject); ok {
+		return validResponse.VisitGetCaseAttachmentThumbnailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyCaseAttachment operation middleware
+func (sh *strictHandler) VerifyCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyCaseAttachmentParams) error {
+	var request VerifyCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyCaseAttachment(ctx.Request().Context(), request.(VerifyCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyCaseAttachmentResponseObject); ok {
+		return validResponse.VisitVerifyCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidCaseAttachment operation middleware
+func (sh *strictHandler) VoidCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidCaseAttachmentParams) error {
+	var request VoidCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	var body VoidCaseAttachmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidCaseAttachment(ctx.Request().Context(), request.(VoidCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidCaseAttachmentResponseObject); ok {
+		return validResponse.VisitVoidCaseAttachmentResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -58660,6 +62756,32 @@ func (sh *strictHandler) GetCodelist(ctx echo.Context, list CodelistName, params
 	return nil
 }
 
+// FollowAttachmentLink operation middleware
+func (sh *strictHandler) FollowAttachmentLink(ctx echo.Context, link string, params FollowAttachmentLinkParams) error {
+	var request FollowAttachmentLinkRequestObject
+
+	request.Link = link
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FollowAttachmentLink(ctx.Request().Context(), request.(FollowAttachmentLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FollowAttachmentLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FollowAttachmentLinkResponseObject); ok {
+		return validResponse.VisitFollowAttachmentLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetMe operation middleware
 func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	var request GetMeRequestObject
@@ -60119,1373 +64241,1468 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3dktw2li+Kvwoi/x3hmT2UXCpJbkt1s2VZbmu2bWkkT+sf09ZkIUlkJrpIgAbASqW9FXGuzgOchzgP",
-	"tp/kBBYAEiTBz2SVVN2eix6rkgSBhYWF9flbv69inuWcEabk6unvqz3BCRHwn885U4SpHzDbFXhH9J8S",
-	"ImNBc0U5Wz1d/bwnKLW/Ir5FCv69IalcRSvyAWd5SlZPV1uxilaC/FpQQZLVUyUKEq1kvCcZ1mOqY66f",
-	"kkpQtlt9/BitXvyMd+GvXRMhKWcR2nKBXm7v/YhVvK997JfVg19WE7/3A4+x+Ujzm+/2RBBYFyMHJIjk",
-	"hYgJonLiF/6KxTE0OlaIpNJ8ATN5IAIlJCcskYiz2rqexTHJ1b1yM6Z8/2O0yrHAGVF2Z81g3Rv7g7ep",
-	"GZES74h8ioimu4gQFogLRDQNqH7asMwqWjGchadaTS3DH34gbKf2q6fnZ2dRgFTPCVOCvPw2zAAx/Oq+",
-	"nGO1r75rflvTpJc4Wy4yrFZPV0UBTwZmwBOSUql+gmGDTE+lihCWiDJ0+eFebF+4DM9L/9Q7JY8oX53p",
-	"vVKKCD3Of/8N3/vtvf6fs3tP1u//x5/C8y02RM+5g2LFhnwhkZ5jB9mKDZkyvdAEhOSi/flLRj6odQy/",
-	"XjoBkWu+2pAtr7bx14KIoz8hGK5jCg/OwnzTxTHu0IYXfzKzvExIlnNFWHz8XyRwxn/EV0QijATJCVZI",
-	"4i25QJgdUcHorwVBinxQXQfJG/ueHrzrID1+HK0yykoKBee5NbIySCMtcJHS0uiAJRIEJw2Z+hBkaniS",
-	"lRQexUIPOraPxWmRkJ+5wml7ks95wRTCaYoEP0ikOO/gHWqGWSsYx59CQra4SNXq6RankpRT2HCeEszM",
-	"PWDurjYf4zS9RDhJpHfF6bNProk4lldgx5TKG7GaC2FFtnr6txVO09X7EDV+oBlV7Ym80YvHcIS6PgYv",
-	"Btf9+CzS+0Az/W0Qvhll5l8Vx1CmyI4Ic2kIInPOJAGSvHpWqP3zlBKmXghhjntsNAT9nzjPU2qu0S//",
-	"Ls1dWnLQ7ytiXllRdo1TmqxjGEhzmf5hHRBb8ACiEjGu0BXjB4bgMuYCJTSBv+aCXxNElSTp9v7qo7/q",
-	"PwmyXT1d/f++rLSbL82v8ktYiVkDLLNB4++eo6/+/OgJkiTWf0KP75+vIl8vevfu3T09BGFKrzggd7/n",
-	"B7sAaSep9iSTJL0m0zQHPT1vuieRfCdwL8UF2Qoi90jxK8Ic4eHVm6Xtx2j1WvBNSrKe9eXmiX8LrBNu",
-	"tnKZK/1NhWlarurXgkiFNoLgK61VAQdlXBAkipTICyQJQUATed9RR66e/q0cuNyt2shUoi0laaIJ5Z7Q",
-	"7+dcHyFN9y/hSH58rw+qVJjFerBCsKf6Lnl69uDJ+dnZ2dk9+J8/6//52v3T/h/W51hhVcjV00fn59FK",
-	"UQXyOLAuDKupbihHMPmlo8voLXSbEdi/tzwjak/ZTq/6IDjbGfJpqRhzdq1PBGcStPMDKLc43iOzBpQR",
-	"zCRIN/sl0ERfvzQyRf8jFzwnQlEjcGJBsCLJGqvaTZxgRe4pmpH2ddyY7u/t32ky4laPVimWal3I8uMt",
-	"o4AhqpB+Cu24QticmQgpDqTIKCuUnt+4STOrZ7Z/IOrAxVXgRnr+8ts3SGC2I1LPJMNHFOvbUX/dnF/C",
-	"EmBFtBU8u0Aky9XxqVY89MWhSCaDX7R/wELgo/43FzvMqIQzuB5JvFyQa8oLuZYkFkStC6ZoGpaRKWc7",
-	"mLN51KqFCBZtDKBxFBTkml9NZBUZ89ww2nhymGm21/KKpUetD3hmHGhTO3ptNogX2l5g5tqirNIH+RbB",
-	"fd36dJEnk7nfWse1FyhTXz1aBe53/xr6m9GD3fuRf/ZqU2lzhGXfkp4e11aaDd/8ncRKT7E878/hCyDm",
-	"k4Tq0XD62jv/Vkuri4TG8a4bk2fR7PPuTmDTOu1Vquvns2Qib4zHoSll+MNL86z3s+GwaGWMAvu7Vg5m",
-	"nsEAc/dbcc15ZZTZfz0YMckGMw3xSC9jvLYeicbOY4Vry+m7wapLJXCGPZt0aJyfyAdlbVs9kDNN+l4x",
-	"9kuTIDD7+qcHaGBNtd6zkVHm//XB1NPCijTFG61RGDX0bh2L22fx9n4VCVXP4rDr8FKQBMfq8qnWoQsi",
-	"nf9DCUxTa7Sgg7ZoiMCSJOBP0v9ZCPC75URIvfFIMw9KSIZZAn5VaztSJomoxDNopylRxpUDBrwkWFjv",
-	"aM6FcUHpKQVMTruWb7QyGXYRbKmQCqWUXZmrLeHEWAh7nuqPNVnPKMqBOzWljFgxFnKsMVIjVPi2x84K",
-	"sLTIqJT6x2iFU0WMrm7oQ4x/h4vE/tmQQAumA1V7Xqi1IDEX+qd4T+IrUJrW1TDeHwsGZuj6ClwxjKu1",
-	"2pM14/pujPeYsiBhJfm1vdafimxDROkzp+zK13VG3tmWDqVZ8r6LRZ+Xa+jy4UuFJN0xrID5rkF/Icgs",
-	"qrm3eyz3wZ29Isfgxl5e0eQSXKVf3j+QNL0HZPzy74creV/bc5erbrIN0iRalRNvf/lFcv748YMnEdpg",
-	"Sb56VIg0qlaneU2iywM+agNFW6PmaD64jKybOUKS/BohvWBQ3vSXQA+KjGFDWEIStDkibBh3S0j4Nnbv",
-	"jVXlGhutaREZupdU9tftf6GTCV5cB60sXIqv3hvVk3QfI/0SF8G9/k9JIDrw7PVL6wG5QHgjiTZEuKG7",
-	"PEpFMp/fu7QY85krykJMVUgiLiN0ab5yqT96aYYO8tMUPTrea8sqWYOBH7C+fsKZlucsnWZMhejVEgRE",
-	"HxSqpGHGC7TDuURYEMT01IPyUG9nR/yq/OllEiFLf32r6w9i9He+CY7XVjjro34H5j3PjL2jN8mYbGP2",
-	"NC9EziUJWdXHCB3KeFs5c4TllfEohA0lI9D7THU9nL2DN2RPWVKSQfoX8ARrE1wvnZfYpfP3lDEPYxOW",
-	"O9BB9zJS0R5Vq2mVg/4gqFKE6eH0VV+OW9EMHrVqQFscFSAZ1jTE2+86PuJz+uAm1zk/ZGqCLemd78gJ",
-	"Io8M9Zm2jmW/pFvCjKjE5nJ2xEzLQE/lB60m9FzgBKckARnSurN7zwZIHW/LRx8Epwk0nITfP7t3/vir",
-	"+kUL96fTdZyfh6oI7ckHnJCYdsg2T1ucrSL03aZufODITsr/lQi6pVWSQJ24G8GvyLgr1CjY+i5gSmvi",
-	"1bLKOJSZU+Bkvq32V1pZoIUXKKh16dWtKzlhGXBhgaSSJLIfOOy5LMWmJyUvjOqzxxJuKWflOLYbo6/B",
-	"OkaRCzi+VKBGveLpuh+1HVd9rZHi4JER01I7oQLOUYQkz8AtySEXI01m6Od2j92GetT3JhbmObXngv4G",
-	"/PaWiGsifiQKO+FV5z4I66z1GHIti1xbema9ExQTKQsigo9qJX1dCBr80cUHT/u6INc2/2btnNYdX2s9",
-	"t8aF2q8zovY8mf1940iY/TYR1zQm64THRUaYwp2xB/DL9y+x/sgCq2typNno1lzCm+Dtftc6A9TrYYuo",
-	"g1nHLnwSD4QO1jeEkS2Nqc3GatyRoKQNagXeGM/sGx+j1QZLGtSmjnDrGR8DxGk2BF2RvK3KRqsqkWj1",
-	"VM8tJuDVWJux3UfWlfujtfkbKtR+nQRj0q+2KBckplLrhxlnaq9VuyPB5pI2/p0EHxGVboI1LSB0O1ff",
-	"W5djB0y1BB8vrWrPuLZwJERG2BANgsNr+4wXTInjmm/XXNAdHbx7n5sX4N05UUXL82sG1lqQ9OUz5pff",
-	"+1dWf/pjtCJJYfk6JdckHRyg+fzHaLXFGU2P685o4o6whGirnTBF1TH8jN6WcohmJhMwr/W1VUYHS4/I",
-	"+vfnxl/0DcoSkqwTIhVl3TIUYuu5IIoIiM+GFSh46pqSwzr1Uhz7GKTMVYTgr/lvOdpQ8N9u3g8ZFlTh",
-	"dO0C+QP72nhcD0CENnooU3wULTO6M0agFRR9Ic7mxxuvBtdTPjN2Rc0XILBggho0GKrw/M3UZFxlmDLE",
-	"QcEctSHeeW9FtNWeCODwwIe/K4T+GcmcpCllO2ncfvCEnOTryfd6uqEnc54XqSHIKFHRfB6u9JjAlNch",
-	"cftMCHqNU4SVceK6jNlBaS7IlgjCQg6It3suFBBjX2SYPfVGtrml8CNGVkIGR99RCV71dSNE3T0f/YaY",
-	"IhYDr8BAGbbxqFCkVHRkcB2IzagwoRiUYRXviUSXv15GqMiR4ujBBaIMmUBL5RKsVsaLjZ+VY6kDauOH",
-	"9kdfvn315csXz9Hj8wdfD92NegA9TofHCOc0QjTTupDx4GyJEGETuzrHZVpirOi1nraRPatodc1pEoxu",
-	"3HSagvl0t84zN42h4vUgnzXZtXHm6mLE7Gb7ZDflnH+1OI2x3MFyHwb01meVlhoODlfbaONVECCKtQ0a",
-	"3sI64/xHoa9gznwXA5ZXJIEDvuMKMW7cAhHaHK3qSNLkCwlKwFM/B8ZP3iz1BXuY3JT0KdJah/Hueml9",
-	"vi7rLcUK1mpJJq7rU+DRWT8JZ6We4FjPICWJvoyTwmQmhu6QF5ATHGOWUD15Q0aMHp09QZcpvSLpsXr9",
-	"EmiWRIizmIDLYcOTIzhXUs6vSPLUJxlkGjquNOlE4IvJMRXgxDBuckG06jPJX1sFxs/P2ndZsETkOdcb",
-	"pUgCJoRE4G+2RyRClElFcGLCDLCTSBPjAmGGNH9l+iR6P3hGR5mi/ODcT1E+C8mGk0w2LKWNiPW9+8YT",
-	"Ds+1VWscSx323mVsHnHmjv1nafG4HDDIoYTKHyqRxIFdmWEONnJtrVgEnjCJ6vAC2hTKzcuQeyCH6p/G",
-	"qGQn8MMpJmnAvBzKZPnsrM2Buq6g9TlQFHKyNTo4pxOt0+HxP3trtUfwh7OuTjdnlzVPqwU8eDhuAXfM",
-	"fvUWODJddBEDd2LKX78CURrD3qiPQgfmTtrGr0DHSXl85ZfQSSKu7eWrv5SQaxqTi7rdzMgHBRUp4Wus",
-	"Qa2BLWjZ1w2e5Ak+Ri5JvZyCttHQb5yRqGMSn8RKr608KFqXsZ9bCXVBQ7Bm+IVNvQGjzVUSN+LG1QNj",
-	"87rneK8H/cI9t+zP/pWqtfnDnoN5YoTZ3BvVpXT17pD+pEkO8a65KZcb44p0RBJjLvSFvjmGl5wRl5Ul",
-	"Fd6aVbuXjKE6IgNfDxnkUfTg8ZPzR0/RM4E3EXqh9jRCP2AF1q1X+v3s3n9B6ff73x9+/NPqM/S9mN+n",
-	"TsC8Yig/XF49y7nTOFiW30ac0Vmegcma8PzztpRGe7vnb9jEnHdY/Fti0tFp8NVY7lggpax5J9yt+pQW",
-	"PZaoUhk4PoNFKgsep8FvnXZumsM3OBb49Tx6+PFf7tl/nt17ov/y9cd//R/BC6DzgA0uZIkDN7CcgQPY",
-	"x1zLHrS7e8iWOWB4OGLQs5X/Yl3v/9s53P/1T4OF16sfIW6ENkcTG7hA+gNIGSgU5sIDGxxfrcZ572/Y",
-	"Bzl4Xk73SfZ/4pTEl6FzGDyCjQ/GU7yRg9RqeScnLX6Mt3LSgNO9l8OXzrA386SLa4Z3c/B7Y92YowZq",
-	"ujU7Xhp0cy5+J35yf+gk1rwb/tFpS/rDX3pT/tLBk3kD/tOR/r9PndfT8hgOq8BLeRDbGpwg+OovKZZy",
-	"oidhpPXeFfF9plBKsFRIEYbiPRY4BsDHqA2fV4nZX355e//3r6OPv/zydtBQth9+37vmNyb9oA3ngyUZ",
-	"7ebkWUY6cuTnuEBHfpbnhI31TUUrXqiYm8vbZdz8vZCKbimkTDGu1tW/3/fuY6jWQd+USUEmrdO8NpE4",
-	"5Usj1w14PsFqSyPHU9B7NS0RPKol+viass8V98axr88lUVWCXxKluXdjDovLpZkoLrxTMuxiO5Fbmwgv",
-	"drQxq1vCmm9Klztm0hcsSQM0IEwJOkFTNeO8CKc2N6bmxu6ezyxn9wlTtt9r6Gi9QCxjRffktRsatkuA",
-	"5EmocR6MdG9xd5jeRk9pXOmyWQxvnDmIKrQ5WhSZVWCZy4nEclXeGgYIOy/BssMw0Jt5tNmlNpzOJXGV",
-	"/BCM84zGX375Ux0z+fez6OGTcPxsw5PjidthXFpDmwGQw63FfUNSfqinIXhi/GFdTfvvf/myMoD/tL73",
-	"/t/+9d+GIxsW6xgWGtqz51iQZwJwBLMwOsgOUybVOsZaA9dMsT7QNA0nMuH6SP0OJyzI2n/hYzQnHr4B",
-	"HAamzQ+p1s4f3k7lpwpBQoa0uDYUEpb128i9LYOKqFt3EOzhmcvMrWwgwKgdEx+uRg57gCCrpHwIAhc2",
-	"nbr9sUV0ZOMbGmnCjcXV64rA5ymOP2FsngYTeW4sReaPQP3YQL0vEdw+RZ1SaIRIm3cV3a7UW1SEDadO",
-	"3Q2ZtlSqw/gkhFImDX76duVH43D57DPiACxgfTW1hLtlfD3HkoQ0fUmkhDDTVCcLlpLu2MzXOnCqfjbA",
-	"0bkgUC7CDwyKKMeNPCePMOVy4n2gXykE6aw3+U5YQDCHTM4HSzHAp9IYt6rEWHfU2Nify6CYqWrhW4gs",
-	"5wC3nwD4kKAJmVNX477vxui7WOdoWu6dkf62slpszbcdLV6wtHVmshDXVK8foihE7EbJ7S1PU34gybrI",
-	"O/16ADEVl0Vf5pV7RT6aS80bRe4dnMbNY2ACD3uaWkR5yKmWCrNEIqn0DTwamYqk0/Zkz9NeBcr+Dp69",
-	"ZXVkW98/ZbJVZL63SrvLxb121cC+t8NTJq2Dc8qMQGB1AuJp/jxwcWXvfOfDKDH9hkEDUzxd4OqXWB8u",
-	"IEb6EcjXxztBSIIOVO29issJiICGoKXICCPBOKR+LXwRTtWeF7t9WZttYB418cOfqG1LxwG1Exw7azsk",
-	"ZH+EecFg+SQ93zWBW61maYFcygUESpJesqav+dCEmVkEockBECqvRoYU4fLxnoeQIJNU0Wub0dFUjLWK",
-	"LWisxR9IXCqRJIRZ3w9SBGcIpyZs7XzsJWqnG9sUnLuBwojBPO88Sm9fvbbQbJoEwsSjdwUWiXRIzMPm",
-	"b+mIHCaQfdbABITqgL8lAi6crb7+oecHlCkbe3yUAmAGrgERjHrJ5hbIIsssntOdCSaVKBktA9iuy5G7",
-	"zpMeWEDj7DaVppag79KMK/TyU6K1OSXJWnNAmGklzgAnlnLmrCNLpaoR3I2Uvgy1g0k4I2Ovcy2KRj66",
-	"4zgdS7yxoekqfBe+HUfnDoBkpZuU9EH66d9H95qwyHCjMk5qDwfBR+y1DQju61zwnSBSM3RiBGsieJ6T",
-	"TwNGcnrs2G1VyU69sB/VAb2RbikDOUqfluFPYOqm4sUBacGH0oigiZ5QxsqemLvVPiINLRzc0hb5uV1h",
-	"egPHqBn1aTJZP299K/BWDbJWQxliTp6D2alFkzTas9aE9AQuwGGJjxKUAjDWD3sa75Gd+urTcesf7FL3",
-	"o41hkkXciKW6cfc8iI4Kn0Vfnh61ZfjdRaT64Gc8fWX6+hoHdHKC+rASMyI7tH68JqVA36CS87GLP8Hx",
-	"aQ5Co8o87EU1sRgLT3SKt3RM/OrV1jn0XHcjXEawtHIUDiZ9unzRhMST46XunVDcuubapAZxXNo70TW8",
-	"0JZ92eqCccjZGHEP6EMq1xlR65yImIRa/JitNrR/WrakAIw/uKq/kAhGGYdcOHJLbDJhV2N9f05GccAM",
-	"FWxLGZV7ksC8+iqX3UGyQ6zaXnurbQcNBXOtrynTy+hAwy+ntwpVs3jqaeBNO/vZmdzWWUilhd7bcnFh",
-	"T42ZUwR6lnN9dI68joNt4cOrmxSjGeHxbG8x5ARXPonu1ipDx8idGdPvxxBplNI0zsOErTD1vEyfv2lp",
-	"26gMmZN2abMMypu+SiaiF5QyYMrJX/jcTjNTQsADUV9Zhb9l33p1pwtliQ9Ntnc+S5kETnO5g0YBhPQn",
-	"7ocfKrstRiu/2bWS50ZM+1rkFLkwMoVJXwaU7abmMT0eY/8vzuaWJG/I30npI7+lY+dvnRvn/dA04eK8",
-	"gxs3oChaVQhiprJHU5zqLxpUAd/tCZR+egC8V4wfLC6ycmkXZmJBHbErnWAxDStAm5aKNZUuXjitozGc",
-	"IDjeg741bau7upe6L3ZyOGce9l4zTMVikvYm6MAT6dQUnUnGJ7ueUjc41yDVd3+4PmVytsv0oFOz330V",
-	"2tcfH2dElPu4dgNDbYRQNKY5ZiqgWr4mPE+JCS7zQkmakAub940FQZRdU9MYaLS6UXHT6+rLwQ4OVaPK",
-	"AHzOniTFVKb6/G2I2roqEjR2afigPodDN/EyCuo6gXLlU8qUG9OcYwSNjV81+Pp0Bu3pkF5n18kifwY3",
-	"N3sqhhlneAu+52kyOazpycIGq5z15wI2eu/yw5iM7O6kt66Y/FjpN6GotskZi5he3s1694yv8DmZxkpd",
-	"+D8DB8ZvkDyiYKCxRvjomFUtEWv6xxdDYTLOcm9Nz6Mfq0hNsvmXzGE8LQ9xVp5gZUCcZB+0U+O6a4/1",
-	"ln9n88sDtR5KkSyfwv8cOrc+M++FZOMk+2BWx0FGpr8wuqCA3IS1wAhJxjFLWQoArwxkt83ISBuVE1Gf",
-	"iQvV3sFSzdPVftutyvJFVB2YobNmgUume8c8/u7SyfDGdqgZWROxCPedJLFgvEGSzcrkmywOPucjPtVD",
-	"eJsSoLGlneD+/pYupI2XF9jd08UrSiySHzUZ9erkdJ9T+CVIkb/wUC7O8ln1O47Tzyun/gbye8sEqVE7",
-	"BGlr5Sve6+tOOAqFxY6osXlxdyrN3Nstj5Dve9j2U+Sa3wDTTNnT7gRqb1l9NJuVQ20Ob1cC9ardgVLR",
-	"Jh7suHxbM7s28FbzljlxE0+g+Fg6L3TVgnS+e9esocBtpCAPBU8XFsjTU4R7eW3g7a47e4Yvem5+RokS",
-	"OeewlJHTaowujnnJrqnCS5T4ld7rG/R6kM5CY6jXtgFHha8Ic80DRmIPCJ7dhD1k449zkFNvLmRYyI5S",
-	"/HeAlIUTafsipKN0xNvVXOqMVi2m2kOPjMNcP6+hU8UtywaMRnJVN8DuM4lSrAjCskoZ1+aIPGlaHsNM",
-	"w/lyLw7vw0L3tifO7t7tDU1Rbu1+MUgwfN7G+i8P5qf+ZC/xhrZaqD0fHfO4aX86SegNYYanwZ407wRV",
-	"ijCUcrYjAuGtsplkWxwrrfKzxgEOJpDxOC6EmDhvRT50g+tAn3njYf4DqHDWBVXxdX1/LCf0HZKbTDdp",
-	"sMpCTnXHSw3hM9EvDqP0EWah2wEE0d27FwwFlrDqTpIX0/e4czV/rURCI9+Cq9Fivgvk6mfP02lr2QB8",
-	"yOCfYZogyX0G75ZFJ5Gr9cPBiPz5gTtHHA8eBj7WlDPeh94Pb8KCZ8tt6907YgsR4U6ufAnBclpKCvyr",
-	"r9QRUCOpvELxHrMdSS6gT58La+ypVByqHFt5oUM68OecCzPTSfU6xQHBOt83HOJpqA2erAhWb410hxjQ",
-	"vQAw/rGOwRfAXIY3x8ZrJkbdjmtjPgdvHlsJsscSah7zY3B+t4AK2u0re1voSZKEJIiLCrJztNJnasGX",
-	"cKcvf9PXy8JrOIVToDn105LITpQ991XrcTShWKhCGFcdeg0Jyn12ThsSIoEgjT1GgPxW7iP4xdw2vu8v",
-	"2rmD0cpS3SnB76xkqB1Hx5hRKeze94jIebjvlRRtWM/mB6tjEnGtdU4kKdulJgQ/pQKlMyZ3HorJVULy",
-	"ZDFYE23t0ead+8A6QnnBo+tdpxzjU1JNOzlnIV0R7uk7qC8CBRZpOz2XcQdjf0OM3MtEw8g/y+tsb8p7",
-	"4BZcv9OKod4AjugJJeyBhvv6V5uE1IhLMJyNA+o4Ia56gqnSGWetnumi488EZz8Sp8ecEGg9MWy6qG9b",
-	"8LTWMNC1JTAteBaD4Bwff7ptzaSKPgIphjf/Jl28Nxamq6a/0N3nHYa7dwP+LDB4BUL+yylcvTmG++t0",
-	"YBgldGz3qiniBELZla3REROy+QBCqrGA3RYVaUb5Uyug7bI6Gk1ih2+G28e8ql0tAwuZ6iRTfD0P//ya",
-	"iE2gSQoIorJHCjQHyLFQzpAuWxh+IVGO1f7CoEhE1gV3D9xxmJmWCInAh3sO4CnmGUF4wwtoeqj2JJMk",
-	"vSZyXLCtkq0wb3/d0arHo12dyqVkVHXM756MeofT9JPoGX0ujZtTQzCV4x1jPTNcPJsqK0zrCyQJGSm9",
-	"P5kC028HaI66SeVlPrjDAorPqNW/YMlnClihZ7eQ1APBccfknYHEDoQ8YiLlOuNJox11/+UJo629l8Pl",
-	"vTmOg11gXoP/XwZ90GHF4xuyo0wick3E0SAzERaTOuD3U/TsL/917+zs7MH5w7DrrnANq/vrlgvXG3yO",
-	"fB+d8cR2Bd4R2dcPiJoMxYRscZGqse7RH+zQoT1JsaKqMBQeAVOb0mvKdmssCF5n5+HmRilnuyljZphh",
-	"0wMROCcdy22t9/SJwx31zj64RHcab8G0wnlhiIwV4G8qwdO03jews5CmQ0l+/v0z9BpWECGe41+LcGet",
-	"PZZk7OJTuiXxMU7J2rwG+f80w+K4Vsecp3x3HDtU+XwF0D3h6DdRuZsMJvf8QERHTzRJFelnJn2q1r9x",
-	"1lFhxmlKVMfgdl10hiDzSdJc0M1n8x2wImKdUiWIXOdErBN8DC1xtiLDAc0VzkolBX1a++KoRsiofkF4",
-	"DOP4N3Ceu++f5/a8tANG14Fz9J1WFzwb32wWkgeq4r3tzqjXhvh2Gw4g28+1lewPSuBuPeX3rtJWb0Ep",
-	"3oQs2Je2bS3WMuQLiRxdo3o3W35gdmFUQRjc7ELgltiQdATSRkJ+ME8azKwuFHdBYMCUdLUYNBQ2cXl4",
-	"VN+wVMGEAyRuoWwmhpc0abwYrPfZft5YKGZS8lObJaYS1MwoHJMop22ESZOt9c9NYdT70eqIBMTQln7o",
-	"igN1XoKGE9Zuem2mpirtErQ5jcOpxZVoC3YnYEQduLjSrE8DnrAgjJObifuuL9bMuqOSmu8Hd2IcEzVx",
-	"Zq3+2yUQxm2c5ZYoBPqpuPUKRWhzRPaoZPiD/53HNjTTYO/GggOnrpcu84L4y9kFfmy+wdjRqmD014LY",
-	"35UoSMNwyPAHmhWZBaYz5DF/OOuzHirT8b//9uzef73//Tx6/PFPy1gFczT8yYp7nWgZZa7keBQF+9X8",
-	"kqZPfHree3I2ygJo7MjwngwYCNV4X9emA/+8FeuhiTw36EsJWBfjjQXva4/O/mHtgr4i+TDPepZDncWG",
-	"+KtpVUxm0JrR0dDnnv30DNlLytu4r0Ib51kn0xawkOVSkfyr6RKjywiZSMywRjjP9JhhYCzh4DOesrvo",
-	"3ltKfb4LV39HEpF/7dzF+7djWSfcxyMIdcL9PDjf2Xds1305mHoWuv8mNZ67W/fh8P5OvB+HB6zdlwvd",
-	"iiO+endvyaHFdbsXXjtlsGGvzimNKIQIdrZ7ydCWi5ggxRMcLsUYW4PQBQ12qk4rFRZKrkN+B+dxc641",
-	"vXxkVYtPDkI2sVR7DFwLwhJhhogQXIysRpnrOHYKWEX9iove97PsTUbBO/GObpPtniFNKLQh6kAIQw+e",
-	"nJ1Bps/5gydPhjmvCZXWIvQAeRfTc1/v72BFJrjRTssrtHvek1u4tUlflUOTHxhKqCCxLaQchoi2+xE+",
-	"AuYqaIQ8CgHtkmgigZtiG3Zp0WAXtFZ/3hMkiKmcBLGRECh3iixaBeICZUTs9F+4gFxy7tA1zHqptLGL",
-	"pygRPLcxlrzvVmigJIDmVwbmzVaF4UY7ikG9H6cC1dancvlLcXb2MHaDwb/IfSvuLiN0ed9KO/hvSyr4",
-	"b0Mt+E9DrkvbZhYrtMd5ThhJXGHtlhJo4aWIyORTdOnaRt3XXHQ5cIEEXejlDlaAJyUdZ2U7WWTqkuR1",
-	"AkPGoOUoy7Pdp24JwWPWEpA5e6wtR9HB2FosoBzvTA0EV4hkuQozZkN4Nc53esBHiXJB9A5duAAjRzuO",
-	"OBsGWWwLKW/mQcpV4blQla6zU9tQlaIjQzD853DgchsapLEkkzOs14H1/3RFExpBsZP9DGJMW/JBO5Gw",
-	"ZYaRiwyzXWJRHzuov1Cc0Y70wsUzOkONdVZ9U6REIqn0vQRVvdJcTxcIu8BxjBmywV7IaUabwmZ2Qsze",
-	"/K0rWj82jNmWDPoXU1VqHpVoQ/SthhQP3hYu7DkudB8cYnp81Ig9wJhjCLOj2lO2c5cIrCDhI/K/lwmY",
-	"1lhgbLP7ayLollY3n7lCIiQI0MyUdiOq4K7UI3JJEqSlazjuFsqd+olcE2Gvu2Bv6+mpG2F+sfrc1ipc",
-	"MU+LjEmIzToSn5jysVQ+R7ih6Au2S6ncR1Zv45Apw1GG85KhOhqqBX0Az1wmDbr0jltQfan0tpa56hJ1",
-	"9FCV1Wor/oc6tNZyR0pNxfBiHxMvoZLYod7aqtVheyioUmgxf1GSX5oiD8oQZwRhJg+QVThc/TrHJGos",
-	"oO0wct78dlvaDDOTjyBtMlLQj9Epnf+xpWlPcoXFkmAWwfnkLljQC7gXL4VKEK0ZPqINiVDBEiLQg697",
-	"/HYO8CKEZmdJJlFGoYM8goa8VCJTTRUazj45+lz9aJ7/TptIoUNlx1tvuVhvizTt6JeLkf4RCbKjUpmC",
-	"K3TgRZogRkiCNkTSxFaOLDIt/0Mjq6ADrwy24gq847jA27mK6gF6hRkTSsyW4Un9tr7zp3may7c2x3Dm",
-	"dfkEwuiaiA1OkWtIqQ/xQVBlVrxo399hT6Ah3bp8ARSOOC0SkqxpEhCgr7xMEItsQiFv/0DVfk/SEu+m",
-	"ZMyRzoyKG2ECvUg4jVWYbtyGrWAaPE0011Q1mAD7MOhz1lRISHKB2ImIzfppMZr45mn32tpdPG0mkjnB",
-	"V7J01BkhGVUJw0eUcLA++sorJ6CUKyJyQRQR60J25WKW19yUUDNRe56Mpo99vC/cIkhMc6ofHsu0pszE",
-	"nUCJUppRRRKk+AVs+lOHli1jnhMk8VGexNSCxFwkHRJCX3kGHUErpKZR9QFg181LI4sEYaqjyWqetqBS",
-	"JtukU/v4ax1Pq4w9uerecojFYk44pckaIM0DqpaSpjTZaAGDQa/bKJ5s950E8nqy2ImFkv+bbNsQvZ7U",
-	"6rn1ZsWdPvktN9D69q7dYD0gVuGw+h9X3KJX3CA73f0rbzj2+/ndgZOPxedxgQ0l+Cx4N7X64Q/dGT03",
-	"wSJuIWNJ3bHwuOm7HPLxHfARKWhfE+8RtuLkPrqUeEsuNctfFuyK8QO7LIXhhidHhOUVSe6vFmj17Zg1",
-	"7NR8546hdXgYhLsON/4NFmdfUTZKOGk6r+Fhz0PWluLG9yejquTPRjBDAL1jsqlMjLlLIN+Gbi1IakTn",
-	"nubBQPahWrdmuZ6VNsi654Uk+j5f176h5RrehkLDHNmd8DkHHFkHkDkOd+0IdyPjIGyBy8MosHhL1od9",
-	"CLr4e14Il5fBjHYpF9Twi67AN6RURAgniSBSIi7QHrMk/edtJNKyLuAMOiJaTvHPSY+cdP3pl4EpG1YC",
-	"Ss3H8WW+N5kXGZHSOMivqTSnEGc01SycY6EMaCBX+w7MwA5p0SAxkK80uMy0h4kzr4RwyR4qN062k+BB",
-	"+7URTch5dunsy3JYPf6cb8JB+2VCBujQVfnHNeausUGqz7yimuNOOVg1ud5zvJZR9kFtvpPK/jIZWQvK",
-	"m8Eqnc9CsAzOcn5r3ZsUPJOqme6+IBqk9S0JpsDhK6EDGl6Pt6/QwwdffXXvAcJpvsf3HoI3G2e5XsXq",
-	"pxdvVlEbouBhAKCgdSBKFILnxSZUGGQzp0ZLvWJDuhNyOwF0EpoRJqc1yyk25Fv3WjAZgGBZiIlz/9G8",
-	"FB5PK2UdJfCmfzZ07x34yrdUWhDb1/aFXuSUTpfbM5vVps3uinwmI19PVAssjBg5uL4pEWKQDGf+mBHM",
-	"KNvptzFDPE3qkEEDBdiVUeVSXUpq1zazTrVoVSXiOWoFL6GKiYLN6oYINbCGavIwWNcMvrW3/Sk6QLEh",
-	"b/ihg5vwKBbHCv+on+240GGcviX8SELLwEVCCYtrQPLgnmfQNmXHr4lg1mFbmT15sUlpHBTLsRUfIbDr",
-	"30LC+jvBMwQDSgDf0hIZ7lsa70vWZukRbY6WZc3XTaPhUDZRTgQ1Nt0QUV+bJ088tN58pgmZt2UrsiZX",
-	"lPQIRppKSKQDkcpQzKWolemAk2sOhw683lf/wJecUxGv3OQGTTrZshTbwbzCIBvFXr56R8Y2VdK6Im2q",
-	"ZDhRtNIVHeNbKuUphmVhpQTdFDXR4HsO4As9+apHhAVBLm+6o7A4mMOQEixJEFySQFaxo71EvFCQpJZh",
-	"8KZDRI+q0ZBq1g4qv9i1Uz8EKwQmy8D2akPCrGsS7k4ezyyUJZoJuRgR+HVPQot3qoZdXpaE8LD/qa7p",
-	"vy7FUof9Y84uirXMlReoYG5bUMaZ2ktgp5Rsld71dtQEuHwoQ1EPZCzIkY82Fu2OEu9cpr7ngmfTU04g",
-	"7qN5NQIt3eR2FyywKLwj653gRT64g9WTZRnmyMjRVJwu2I3RlGbY2M1BwOK2Qg+ZuM7uCdl/PC+MubV2",
-	"1Ym9ZGk+/zFa/VpgoUxWQWU7nJ+dP7r3Hw+C+U7kwwhYig/hxnmyyHNtIXX0xuswsSyQ84V151rr2xtr",
-	"VAvhI8GBVY6si6ru54C8mcoyVRPF9iybd/24m9utbVBPd9BI8ILXzq/22dBh/pakRG/HG/JrQULiP+Zs",
-	"S0U2ceItUvjBP1Piuh4NWw8zmzSBFrh79UmPOLWRRxBnAT9hk9x3y19oFWOSmOT3gJW6xbGynUn8lCOu",
-	"DVFFPqjIJMvsuNFqPIeQSbmyJRUmCOP+BfEX+IcBEf6gbRbCEugsQJiiUMhbXQ3RakOF2q9du7lSNhtk",
-	"MHta1ny75oLuKGvAiGVYUIXTqicKSYq4nmef0Z3NvC8fchGlhMeFNaU2OL7SMwLty4EArXPBr2nSISkr",
-	"0yOIdFyTucR4tyk5gH8o50IFx8Sx4t2t4gpJBDSpTamRwXxCH6SOWr9L6wu+LJvfwIPO/XBNhKDJYAug",
-	"XPCYmJIF852P0SlJIzfYlQWq+PuAheY35h2Eov+Z6z0b2RR3iuQNtg7yg+qtOHpzrsB6q5I8feV4nsm9",
-	"gJCtDtGdlK+e46HHjrDWIRiFkpCAVr2014dkGyx2fJ3gY+DQf4uP0oJOaNucgMoP9VegSiMqUWmBhvS4",
-	"DH9Y1z3DjfErywLGNYVsKBZc64oX6AzMYsyO4dEpW8ckVCQGCpwp+j4gqsD+2tMkISxCvxHBJSIfYpKr",
-	"rmnbgdcZZVx0NOSQOCMwPbigZFl81z+i1w+/f9TqQVRzx4Z6dA96HcpyyGq/kOJhf0O0guvNimjSSVxN",
-	"06xIFc1TIg0q/LD32fM9eYxTbmSYUO0NaXFWg5GDB7HIwbEVvIW11ZaSZDe5N7/3YlfSv6nqI8I2KJAk",
-	"5ixBOFV7Xuz2VZNAyD+Xe2M+3sidZpPbZ70zsk3YVvOOfdgJKL+ssQwhmOqOPYmvVtGKZp2azlhs7XD/",
-	"wG+glR5Se0HknqeJtAnOzNNScy4lNciWKb0i6TE4D85Ip75lUiWhPsKUG/MDQDaN2UejCE9q99UlkJTg",
-	"bEekKntOjrtZ3bl4U5ZKtP2aXufncO0ElSjl/IokSF8PO0y1hbBFGOWYCpQXyqJ8DDcfj4N4P1UjSCjw",
-	"BkNEj6z/AjwXoSLXMu1B7SOdPYfa/o6cgNADw0GZwnyu1kkpNaKVQX5arD/vbVRdWa712MxR2B2Ziqm8",
-	"w1vSp1eQPscsoUlQos7Q6csTPO1cfrIjYTuOBQ2DDib+z/EcOlwq7r7fvaHjNk+eqpm32WF2sKAaCy6G",
-	"ofSlgBpNJQIPLOSy84xseHK8j37CGZEIp5zpu5YlrozB8JVB6Mi4gDIvxdPENOfRSrvwHPz3V2Pa8wc1",
-	"JlO6n6AjwZC+k+BjhCiTiuDEyElwbyArFSv02PNBrHjPLxLoy98278vH17nwiggb1n6Cj5cd9W+9Bn5w",
-	"+I+VC2VdeRGHyoh8h1EAQitYccfGP16lQXV0g8tMKDDWGrm+2sfc5nW/1PhMwypE4aFCjyoJ8x1p7RC9",
-	"BTOSOUlTynYmt8o8UStVm5T51Ivi/tG5zUY0thgdn/jYJyu+9bj4dFDkifquX4frLi7QE2C73H81NQmj",
-	"YYSus/Kpsdfm5EaxgZ887W5aPV7bgVSbv0ee92N2cFZOfGgHxtM72Gw2lO8/CPTXoyS/2qJLmMLlU6O+",
-	"BhXmydWQXhVkT6vbFpWX8Ma1zt6wU24wabP0xU3Vhsd64tyklyTAnVr4m5LZG/zJCCLXNAHf45ZD7ABY",
-	"UiqkDq4UUKINsQmHWiMok4+bCpAgplA4nDD2IDI9e41DCp6WEUq0yqY4ujfSfHOzrR16G0yqBYpMZMkP",
-	"5QfDOqUyEBQSB0J3e9WPRVWu2yREyBlKfrmoyKNi+fXQzr7Ybgn0NuyEeKpHSkJ5V4wY36u5+OQoGOsZ",
-	"fqSy+l520NG4ZxQ/YM1qUJDsBx+qSRp/sY0jjjqtTTL9bD4S7FY7v8K+CKzMAot5PUurFQCUgz5NeilJ",
-	"bbESEiebkVRj9hXGZ6o10kRgcBaSDzkV3XkafjH+nHr7MZy3QJ5Zi5lnm5Fd+z1wOuYE7oYxh1qOprl7",
-	"2Vh9OzJXxq29ZYXIA5H+F9AuYnxGXkIUpmk4b55DCKrN/f/+9tVPyP6KKLNVK9rytukDORY4IwrwIOsg",
-	"q119Eeynyh7GdlrBZXKRBaFsSRLU0qDLOhdZCXlzwBLFPKekRLy5Ea+8e2e0xeFNOogG3tU+5G2h72xi",
-	"Yf8FUUDVaFmkBMrW0DsmhOR7QFhKImUGkMzQ28JBBAcDUVfk2HFZSIWPFnpFm+f8mghXJSFnV63qtZWV",
-	"ZT6ITUubp0pC6ouM0DfPX6NHf65V8xA2ub+/YbgYM7QhJgaEKItco+W293IwFaFys7SZ/LqO9aKXHQws",
-	"2kwaX8UyrS9WZZ5m6MaZlxZXvTXyHJhrY1o3DRBIb+FFdH52fnbvwXlkNrJs3sBFFgSntXJFs8yO37N/",
-	"/Lvk7P4bfPjRlpwH5X0i8Fb5eXtaVJdHES4C1Xl993RkFpjJtCpe6IK/nt/RvE47h9aE/s///f8AzRCG",
-	"mAzgv9foZ56opheCzi7oes4G/oCPvFBoT7UA4VsArlH39DaY0e7VmXnspn2u4RstAL3kRpv0X2a4lRd+",
-	"KXSrci6Pg/1EOEt0fwMarNR1lc5yznTfts95fjRFpMAyUPNpaoYO1o8PepJDi596LU5DbxiPfjDrRrow",
-	"KgXfoktHkMtWXbJTCxtucb8oFN/77b3+n7N7T9bv/8efPsVFd4EIGzP1h49rJD+/OQHebpr+wEd+GCsC",
-	"SkE70RV+qhiu+ciDgYrG6s4Dq1tQWN9HbwjUUSXQVw4d9jwNNKY/P7t9oX76Nn/skG0LeAT1MOO7BXxO",
-	"GYqGAEvARQzJ4GUwIDql1x/i5w/xcyfFzxsofLB9FHqP1Il6y8IHbrhEyG86fNp5W80/Uu1srXmMUtB5",
-	"Uwlp/2HN3jc7rR4fUNi7hHhnr5eFmOgfzbUzsbrjzrlUbsoVEezr44jqSCAIToC1b9BwXsA87rB3CxYb",
-	"mfDMwDL0tMcq+wtty5fWCd1uaVyk6mjKy2yzUEhGFrZdJYQg3cY8WEUrrUo8XEWrRx5+EsTaUso6tsSb",
-	"Z3n6wgz6Dss9ZTvFGfqL4EWO5J4LhSRRiLNy6pTtnhr72+XOQbqcROWC7qOXpdmHUULxjnFJZaBSBQhH",
-	"mrngkqRb8+yHcD6nESMdHuyfTgRln1NqNquxulrz7Xad8AxT1tdlyz6B9jipcJiDhRTVqB2p7hDN1T8Z",
-	"uWtgWLD9gglKE+jTaAKpfn+oDpnZzc9TE/OHrafyWz+Y5/ubmeB4T+TaEqSrZ6DHnuEyl1tARf7M2sl/",
-	"xoC9lk+imuCoi4PmEWgftDZvDEj3UmrOA7T9HGXcrZ3LIazVBmsEN3js9izhoAndlXfMU9PcjWkJ8t+4",
-	"+yYCc5wNqS7m4VUbFDTLCgYYUcZiHUl1o0l9jFZ7gsXMVwUxQnnm65KQ2W+m23WMBZnz8gGnV7O+20zH",
-	"MdOvKFgNXSeNP9+osWEhxvqe4AQ0hIkc9ZrwPCWlcnGgas8LrRgynJHFMIFMpqFzV9nCiDMX1bH/Dt2N",
-	"U/LL63T+0ACfcFPoIF5qYIXqq22bX/xqOK2np/Dq+zJJcalM9xRrOSzpb+GKOy0fysxIaG8TlfhsAEcL",
-	"l5TyK1wpM62lgrrKnuCkMxPRgQgbGDj96EXZiPSwp2nZe8SV+IzRv0Zehj2qplfm1aDPX/7r3vf3NBs+",
-	"ehy0voNU/dGSTxuO9SatPt+2OAdDOtvK6GafpAJxSNOcqwjWCtk0yaJRR2BuqUCd42viZEiajO7n0AEv",
-	"qJlca3QH6M3tYy9Dox3N8ZdoQ2KeQeNlcwbGpriWhDEMZsnT32Nqmi7XvRfmk8u0l50hx5qFXEsJhb9z",
-	"ysrkhcG6upRs1dhn+7G+fzZpknb3Z0J5f64ZLbXNikJ1rd46/D14P8yB8zJUpjPpHP5pbnGCj2OsvE/C",
-	"PcO1x97TI/blhXHQT9gU7zAtRrgRImwBK7MpFO+WgVnOfklK3F0aLJMTMV7n6MiPGKNBP/O8lU6xbEqo",
-	"G2tuETpaLy2K37euyOpTqQemoEKOvZvH3gFSFuOVA/00Zbv1DPzRLsukKxpZrzgySeXaRtuYkFxHadaN",
-	"O8JHQd6WIAEO8HamFjO9dXP5UheIk8QHU75lp6gVdOPmHVz6P6c/H8Z9P0IwzNLa/jEO9XC3svmnfAhd",
-	"Y86BbDDH6C1eQJtoXSd3S6loU2QJ3aL/FAxe973sPurtBvs33zmxodH8XluLHZvh2v15x6jNIAYBL9Bz",
-	"lGc0thD0FVSZWAt+WEUrnKZrLtaMQzl9uK+LKUcfOl/wfQPteEuFjEQIC645UKLk3Y7tNAq+VYSZcnEY",
-	"sEKEC5UdbTFNi+EgjqHGS30+DBZwOvKV72xnmS1l0/O1xjoYcZ7rgzfxcQeM1H7AlvwOr+5H/aQ9mAEH",
-	"57MSI1zuCVFeAm+EZBHvEdTTpkXm4F6r+MF4R2dja1rYQ4LvBJH1/vsl/kJlewVRtTx4QGggsJZHqUgW",
-	"hnhTWKjZCXnDK3xrnr0Vz/4BC0bZbsmzaIfsO41zVc3MVH5XktHL9Kvvmz25pQz02KMUP97qHWO/75TP",
-	"z4F7J0cdtrhIA5kebwhOEGUI8t0tkDrJcnVEDgzXK2gIqoey7HPRNtr2kIB5gTSHYeFFZ2MsSYRwHEOq",
-	"LmYJygsWq8LVaja/OlSBgMWOqLHikRh/EHQPGVuYEF57B4a2ET0SHyWUFuBaniagln8hIekh0uS2vVvg",
-	"oRLYHgoWTDYe7A9VErnWUmOqIZoRXbNJJaX62KsI4qNc6s3KFUkukeAHia4IyU2SbZESqC7k0qK4HIiV",
-	"qQZSlyRoQ7ZcEJC1l/ZQXUamJ5sgOEWiCID42O+FD76p0+z60Xyio2OKgf/v+lkQTY/OX/lBdqYf24Me",
-	"iKVe0TwPgWO/2iLAzkMm7zqMrV2w3sXqI7X2pedAmASW4JMhqkhdkc7/bEXtaikeoZpT6OatjvYeFsLI",
-	"XMsAQLAzgeYymc1IVIP0ZjLUo1UV8F+DyOhp9GFyKWqYTKbAoY7J5FU+NOGZjNbchpD0UZuirmBGpFUD",
-	"eu0mCv/A6dreIYGeH9WfrBMGJI2izInH6yJlROAN9ZqPMNu63gGvlP30Y32mnGMJcnSwuIKU9B3jHcn+",
-	"niYZqORIaUZVRxsewmKe2ESjVjKHc0RflJ3ISiw6fUknRDmWClQP5aqCEGpUT7nBOItJeRQR1SMC5uno",
-	"xMVOBVXu8fnjr8I/BZMsvjmqOpDVyCimyz8w34s8anefK6OJBiHV4NqHhHmAJjOg1XDXu95pWn7DP0xj",
-	"V0FygpU0GfgYtAC4yQIpeEngm2+hoeQFILiBooMzGe6e4rSYLq1Ba+rVZXoQVEFKQmeflLBdYeufukR2",
-	"jNMUkH/aYBs+ROg1EcEObMba01ehmavQCmiholL1TDiBOgVPmME7lco3nI1lUYbKWVSr6uaIH43BFWz2",
-	"o2VrsP33vAQubWa6qq4R5puZ2LfVaxMypDoPZ9NS6uipaTSXsqvnBcqxUE4vuyJH/Z/acljdIXR1d8U1",
-	"jI4yWcvboEF2mZnQdPsc4CnmD0aYBy3+aABanN174jAt7q/vvf/9LHr8JOAlbO5RB+mnUPzbGvEmUF0L",
-	"LuP5THrAviUCRcY2nJcgRbV57MwwWwBWokb92/n5n+tN4H/55d/+9kCTR9Po97Mo5D0tW2aONabORxhT",
-	"PzvRb2HZDEK5+Q5YVdoiMnaVMA/YZHKnF95H7zyIEAPkYpKCLbiaKSCjDglXG75WNDcMrMfBanPrRRof",
-	"PfCt9wZ+tWFhB7odannPpMLWLlvIWgVlHCgJVz0AosIFZnJswXEGt/+BF2nSpsrDYAk+VmTNRRJyfH/P",
-	"D+js4Zdnj748Pzv/yvQBwskFSrJjJ5pLWTSawb2XQC/KLJx92gNuZnteAz9FXrebLTS6h8tU2vaCdHSH",
-	"BgcwMACZrmdGpVpLkmPh2gk3lRFow2zofYEuL0Yh8zwekHstNcLw66BMeslSysjELPxnyPp4DXYvI9b4",
-	"dyCiN3Bn3JBUP0WcLxFkrOlvdyzCWKfFEuHFPn11ES6apVJ0R89+tPdxVe1+XBvvVsyzjKoea/snrpZo",
-	"ld4bnBiLXmsGWYyd7yQfa77k0nzqBsRXGcBafler7wyHE2zH9dMTkvXUFlqPvjEZGTDk0IbsKKuAfLqc",
-	"rwNdkkrXYkeAbXSw7A0/uHhZs+qUMlKDgjCk6t2TxY6e3t+7ePoqcrbYwLmrnyKMEq20FswoqaXuj6i6",
-	"QNZmvkClJ/tpMyJxgbp+MY30jHPeBIoi0MP4NRHWirpA1hn+1MTNfE/+BfLc41UB1Slu9u6L422rVOvX",
-	"ghTm7YIxkwwSu/5PK5OBYD6ImVY5e0f/mWR5Gmywtuj921AnU2lqCMz5REYb03R2yJzlfsFGhfyCYWt9",
-	"lDrn1rzYdVwScf6NzDb8wzPgoImq+QsKjHmAblJVK1ADB8ONjbEaLklp56OCBVdWXeJUm3PHUf0mc8LW",
-	"cdnY1Yamg5P/VuAt+KGxJEhx3oGi4TX3HNoPTcc3/gthbU4/5nW0mEDvqpD0C4lsNKYivPlo5Lzb1qGh",
-	"OL8yTNxw85SxGxwM3hvGMR2K0TURG5yiKhQ0MmXKjw9N/saolmhidDcL87R7bXwnNR8SbrTRbiJkY6dm",
-	"H7dqAXRGWXse3v5GY41jbpZZTqHzwL90pm1Xr+B1UpD57YInvZhD4wNY9pT3Nji+2kE756CKNUbQqKo0",
-	"m0pAY74woT7vRh2u28BydEOzOOVyauJhyiWkuNmE0YazjZBEE8KCcGHbaBlTQEMyXV87gltxJYT6GPuN",
-	"bcLvNS6JOVM4nvImPH5CY2d9FiZzpEUX6yw4aBxHYae7brz30cRKr11GwJj0eZe8HBKu7xyQBEPemYG6",
-	"iw2AqIHj2I4wWtiSD3mKGe6EQdxaRplMxS1PU35YF/nC9QjQxq6k68g9Cr7UkxP9v5jtvbXhao+k7QE1",
-	"pvdNIGhgT1OOhWIgZIf1kWsikqIjh02bKyghOIE2VXssUY5t3kxbE7ENyUaeuNfmaUhKotyFmMdxf/lG",
-	"vf9wB5Rk1yiip7mwzDmb3mHrml/5R7nCo2KJ7ZljbtOq39D7YMh94i0jibimccj3/9b+grC8MmpMdxOT",
-	"Fi4LvFqWgrUaddmh17ng1zQhyQ1k6Y7bR3lrmbqz49QuYap0g5QcHAX6SFUNwcudLU+Xn+3kjm6vBrWE",
-	"M6XUxu6YM6Vl7sxoaI1rtgtihEAjRghaHVzSq5W30Lv6PnK356XdqsvSQbLBkpqUX6ogBBjs4OhrqWUX",
-	"1cDpfgFhy9i1/bY5/ejR2RN0aTprV69fmi53kdEdS3RRLdJNG1RfMIyoaejrPzyqBzdWSBCtwYJF6BAF",
-	"vDbcoCUq7sKvtm7g4XA/bk3jQelhU0C11mpecG+uezrSztVPawY1NGzLC5MjuR5Vv9R83tQMG9oFYRqe",
-	"mTRLZNmzzBud1n2w9o32rMNHLjGYXw08CcquTmyG1JkA5QnwUU6wSmCbWXUsQ5+aSQ369L4XigTNOAKn",
-	"H6O42Bg1iirEoIAskIlWbMIf0JtXpDj42/5DIDX0+///D/pje4V3IHOwUoJuChVWMFO86YU0/H0oqeKb",
-	"Y3fbLkjlpmp4k2zCn51MtWj7vkfm3n1bwnlZ8kDg1vOYriHmwI0tjWfW4TsOnrSKJzt9oP/+7n+9ba/o",
-	"ihzrqm/jKkl3YV4V1x3tCMJq3JUKty8oZJhVPwxv9BUoP3oi+nHzaTNgBNMO0aDXewykCFKOF4KR4w8k",
-	"lBJaJaeHEmdyYQ17lHGm9ogLuL28LJoEG0A8kqsx2EHue+XAgWKTBB8vOyB2em+JKsffG/72QLcTkhtd",
-	"/7ZoWX7wNom5FTybgTgAr+XhhMXX96zQa0t8eAsqn05oG5EFb6zGeqEFTM6FMqUZfcgnOZe04cOphZxv",
-	"AcyEz9gCxadvgH6nk/x/YIuPxSIpOaZfPM/DAP8nkOB/iNZTRWt/gKopaQcjbrcjeYftT18UT8JSvSkJ",
-	"OkRnX6AOUPljr6xYwK3l6YV3y6/lU2GRPNObFaGDGC4nitT+8T8TETtIhFNF7iJUaIrghQGF5ojqQcL1",
-	"i+7B152MnkS/CTJ7cAILyfCFt2q6rB+GauKztyl0F/zQ2TfZdEquFXdtRbs9coNC+N5v738/jx5+/Jd7",
-	"9p9Q9nUeff3xX8O9nn/EDJuo+I+ahst0BYgLIYJdxF4yBE3Umrj1nutwglqSDqf+gNN4nZWLXJv3+kzD",
-	"wSD1O23sFczP/7ow/82ZEjxNjWVIlUT2MhxcDYQYZVBuu0Jn+M4XEmmao99M4d+gDvyZmXctl3KJHKDw",
-	"FWFog+MrKFyrSvnGzPkUEKB05VO/Yt2QztI4K7NMvdtm72H9+zPj92cmcLYh6kAIQw+enJ2B4//8wZMn",
-	"k6M/bofb8elqBiN2egFFvSln75a2/mNg+STDISyPV1uEUSHDbTvHdhq27Vhd8okdLk5p/WiG00c75hOh",
-	"8k7t6rexp/n4Cpgfy3eCm9kV6rO9WteCp2RCxg/4GeGlMOuYQWXM81CU/XuSJogXypSpsiMUeJqj/BSp",
-	"veDFbo/sIAhmBomOAPBkqR5N6HLLGVlrUQ3V7bJnT54iSXcAtEEZwvJK2ixlzoysR3WnpqcmBKTWoiDK",
-	"A01jTZdYG431uae5wa29CR+vZYzgnkb2JyuKXZnck+ssuzq92MvsRluqdqilP0NFmkEc2uujAuppZPNE",
-	"K90rxilhCRZBjizlYQBSKTkJbz7QoxVL1351qTxR2yZrrQSmJRRZA/kWswQrLo6ofMjk63j53SmOr6QB",
-	"wcMK7fE1sSm2yQWUksMBP+w5yvDRgOOZCAqOS3zFCd20u4QsyMlpIrWmktyIYq0F3u2Lqm71tzpw1dxK",
-	"mWa42VJygoo8v4nOzcCxn8oJC/bcGb//jR2tNgem2E33JfTUu9hyxq3+M8BDnyJGum9H15YpeEN2Z29N",
-	"u0HN070ydDEFtUsxLSFXDZAb3AoJNy3uJ1wFzQQsT7L5RKsv2i2xnF2Qtcy1WCJf1ndkGwbEfGZAYh0y",
-	"mbkaq9IhqLu0yQI2C5eqpyjGgkBdWVR2CJERskVAMpytb9bcmadQai6QKpoUwir2Biwo3tM0sdnAVNXw",
-	"OnOoZqZpMgxvZ2hQn0yQkpyZDqdNWjmtykQlai7P87PzR/fOHtT9nn+ua7OguD76eO9fzgDo6n8/+NvZ",
-	"vfP3/xpUYj3B1M56g7+7PYOqkRzvyAXSZ970vDeK1xgx8OpZofYvwIfVNpzdnx25KbvGKbjRfi0IjO/+",
-	"Utle9g87gWv/Bs6FxEJcqD0X9DfivVUwWeSmzNq86WBQ/R8UvyKtbNgGwv66RqqhtDizwBAPvPKstonY",
-	"hpMjvfPyv/qW2afjnwqBaABruyXdgPStmcMndj6aAvpONpIG/egnwiFaPrUcMcRKs/TN6RzV4I5h12rJ",
-	"Lv6jjx/V5dd//89ffpHv/+1/uv/40ynFfnOMdI/5BlMfZvOixyk+BNpwy3+fIYb4YAH9tyah7pYWXKfE",
-	"TYN33VzYduiYDV6+nceub6KjjuHC52uZzkBTz9uMOPUroTWKOfVn0AnT9BgwNWPMCDHKmcX0VNz2HjDd",
-	"4CGNplVP5iTfICnKea7tKx8dsvzYHsyTgSgC0BC22sgrJbHfDZ3b16bwzhUVh/SimEjZBZ7+n/rPBoYd",
-	"oxIlCLnSUsDjr3pTTQaZ+PwBKiaavXvM2IjYalma61746AJQ61EpkdX73kufHzTFXIAJztQ0UAvlQC3+",
-	"SaApEipIrMIpcLxQG16w5PIpkhUeRRlbv6TM/bzHDEoKmHvGF/aexe5GBNPQ/Nf7zwIvYz4ehnvxgFm9",
-	"nYunhDRBMxonA369V+R61gDChjZLhkw+L2gNuqOjgStemaeXhc4Q5JqSwwyR8Ad4xp0Ez/gDFmPli/kB",
-	"iAzfJx0Ex2gKvH5sjIbSOMsDUkf28syErzuQAurxh5aZdx497usu0In4Y34G/cU1BRgFCPYJgLUa8E81",
-	"ey5Is8A1VgIm1syvnltt8L66u6hFdRCO7h4KUDr/a0Hsz5pyDbk3T6gt8/0aftAQTzQkjScixmHmjJAG",
-	"C/jBmkbp3XKFvcZSHrhIDJLBVMewyW9Y53aQNrr8sMeHkcMJ7zfDmc0JNcbvo8Brwfl2IgEWm/ioGb4h",
-	"kqiJM1Qky7nA4rgckQNDBmfNUxofX7LvuG2aGvCYTlZUxtobpYkQ6IoJ8xo6VG9fvTYL6Gv8emkvqEsE",
-	"Hqeqa49bnB9Odpnf/FBr92KvuAhCySEdV1GVjogblX1P7fqCWyL4JjUwq2EWMvdsAxb3u+foyaPHf9ZL",
-	"0W+jhChMU3kffVcIQLqxWZ0oITlhiQsAmyavrhP1pTuagCh7qTWYSwsCvoa4uLy8v3DjPTPPjhzGInUt",
-	"XLFEG8GvCIvKRoEHfES8UP1t1EddDpANYaLbgXuBQq+jrpbCNsj9hUQ0uUC/FlxBmxzFkQ1Jj7Ib/BIy",
-	"x0nzGwQ6N3tjhIQwAFY2lQ9XlEFGh2WYwawtG8I00/NsAqvellQKsnSxAcizcJi8SKjrh1ClEGhVHKer",
-	"aLXTZgPLTAZABaKZw5Dd3f2nxda78J0mJvg3ujF+UIRpi+spyrggJh9ERginqUHylxZ1+wgtii+QINfU",
-	"PB9zIYyHp0wjdaSBylbIKrGjg6ZlXgySo8sT853gGXpgSl/2dLcn0gDZ25q2YIAcqD65ib8gKcEScjMG",
-	"8/UgZ6YPzcn2zoItC03xSLAY0XbYJFOZQSrDuOTFiovsiJ45bLPl/VU1KDNwBuaBagSOyW2eDU8b+Spk",
-	"GTq6l/Wy5+f1etknZ2eDfgq7Id3bMEDZBTDGfFk1uzvCGxLrrTk+DxeM/FDrNoxtk1uIcsFtYvr/yQM0",
-	"Mtjqc5qRjIujFhGMHPQByMCF3b6Nhf1yV63KCxzv0YGLKwmwk1G92X6rUmVCxmKACLbTzTcpj6+WKcWt",
-	"e/wXVUcB3y6cOupO+jShp63esbg+VdvmQLv2UV1/6tR+W3kaWSFDCIg/mWaTKZUTqxRm1gosOgW9GSAZ",
-	"whS7DU+pYRdPEbKdsr25vR88FCdVFoSiXnCpQ3CLu/aj9nsSYQH/1BO8MN21ozG5/4udq7bynJBrqmUQ",
-	"lignPE+Nfmuiu1N76trjU14/j4fQGppdsdx+6oGGd24Bn1RDPt4tl1RQ3HiqCc9Nw1RTLOWpS0G1ZG6y",
-	"CNTce2jPX0hkXkCEJVC3BcVqn3miSNxZq+6UXSwh6z3FbEwk4dZaoyzb5OT0TJZOV4Rmhi0XXvnCBcoI",
-	"ZtDMdk/ZDpFUkoMt0whkrPzDJcpAUDYMj4CVg7GAbA7ORkavbrG5i3tnpG71eSTcEDjmMWdbKrLJKUP2",
-	"dWshTH/9RtJ9vJZhUO6OvTYnE3N5EirtETGextHX6LfuRVPUFLhG/5Ha6tyBNCJCkjVNQtkbOYnplsa2",
-	"Rgs8uzuuDeHI5syqQP2cJGRSI4S2EkUSvfeKsDBDvzE6cYRMH0otTgvmzG/jb2a8bM2QEJyqdpdHj/x3",
-	"rkXRJ2lNpEcSNCGjc7zc8y43ixeyc0VltrBlKCoBIkQQcHXIMSv9LLO4eFp0yhT4+Xq6l+JuZYYxNdqh",
-	"8kcLpn+QXLOR7ZicPRDKPWtpF949VUm19mXRafoKnI7sftuwZ2fZZh97puG6+EycyGSV0BE1mBQ0JTWh",
-	"HKihl77vXeSc1rdlOb5rwod3hMVHJPFR1qvZq9a47dbDs5sXGXda+Mo18DJ4JwhJ4Bp3l1bHdTmp6Kds",
-	"CNth3mnbDsBqoAUNzCFC1jw2/bAOVi3uaqw7ccudY7Ga2MBmO1tyYp9jc/98oY39GKcIjlprQ5crYx3d",
-	"Dnh0RWoDeXYqGHczG73DujdNvOon4D5yMA9lxgXjCsVaL4c+t3gTPB54R9Y7wYt88IhUT47wNZVoyKMY",
-	"PgiePDSfLsTlCV6kVXeIdc2363FVDH5JtgXKWLdyozxD2T0zqpqy/rQ2TZPCRDfXKbke4W5rPj/GusUZ",
-	"TY/dUCw7OKVrCgkpHW2MjLzrHMKlv/Rp2AH1LMOCqko5Glp743GAFduZroOjh2i+AGLDiDRaoqiO8XP4",
-	"qP8hE3da3EHg9CdCgu4SyE0B0k+kbjfow0i1mHwYoYB/GBB9s5Ir4inAi3XZ1YhpgmtD36vVUxdox4l0",
-	"AX9B0GX12yWIVlTqp8jhz4yoX5jnXC/z9Vc4p0N17DdWNjrbXRzyEzYclOVFcwkbcSnJhxpEPxakDHXO",
-	"dDH2dNsM59Y3ZGb4Vvbt0c+kFmOG029Oz9KH46g4Byb1j6qQT18V4kRVyJYfqhjxJUef1fCtiblMlPzj",
-	"gcVPjQG1OrnCn/tW9KNDPWkYpNPjsBPV6UEFrl85885MqHuztjen5fuUSSxhtSHmgnSkwpxp2/pBLbrB",
-	"i03qrdpq2hPVD38nW73VqumaQd0UK8oM7voCiYx1LjohldEOQ6QM5rwYpLagK/7t3gYpvDghZ+lxjP99",
-	"w5NjR6NUclMVKZKGLL93e44OwiT2e3HNsoOzC5+8H9XJoeYPhQ/atY4g/ryyWEvIaT67kTRrHoWRC1kq",
-	"e8rjyzuYPqVnz6/DZVdc3CR0ODRomh9RGAtWXN6YLYzMjuae7gB2nrFoJY9SkSxchMVnr2nwpFZj21kO",
-	"7eqSLK6Z5G7yN/gYpjRsT8ja7rDHBuBEYWp9XaSMCLyhqdEXpU0oWIP5UbB9LMJxRmp1h2ntVvzZWLdg",
-	"71q5+tbFMz61FhpOJ5iugr4qPZhhZztluyoByKWNYQW/tSsFzWnu2viOH6YWrHT0SHv1/PtnyDRKc0We",
-	"kAxgkpiwIHiYH5w0cujL9qO9BPTSHJpRaEM+zhBm4HOzsRe1x+wGolEJiSe3JnbvjAy59zTOmpe3Vr01",
-	"NujfSkQuh1hBYqzg1zYd+e+Q+zSstZVi31CyXGVjdo0ljuGJNxYgeSrMyVwOqLbnpGBegw59K13wEryj",
-	"F+ByyKWdHq9B2M0BYJzB9z85xuCizuJP5PFtmV/DXVTn5HpO7vDwh+f2n9xzOwM/twG9NC1P41mZ/OLl",
-	"iyPzzMaAE2TtLIMkEUTKEXjbi+UONJOEzRVgMn8xgrdQcMyx7a3bsf5mzdvSsf+GX3cwbaXu5x18PByU",
-	"H4c67PP6g3Ei5eQw+uQvdkXGJ+Jn93x3Sq7QXH+1/luvylIhXzbstwXu8on3cGNOnSUeW8F/C+XavawK",
-	"mS5QihURyADaNPL/UMIh3Unu+SGQf9fMYDRfq2s35dpG0Hao/0477z4nrF5fydbWxuZsjSETtQG/4iXz",
-	"4jSUsv9M2grhmNBrIiAjUELrHowU+aAQ9K6E/exqkmNGdtPrW/gbAtOdZuoMVi88s4azW4NBM5E4I0OV",
-	"zZ3u7L4V8PR6qve9nrR/kt3lDdVP6Wt+NX2ai5iGvSbhjkplcqHGZvM23UcC8IsmlgqWb4W6Sr3bc1Q+",
-	"gTC6JmKDU+QKBhFl6CCoMgJu8AJMPPWhxGixnGcr74MH1NyzQ03FrTPmAjF+OKlwH7pyDXfjtiUc5mn3",
-	"WqkNtOkoc4KvmhmSDmIAYI6skNUaniTpNUSBB4kKWFC5IIqItcORaNtB0/scRKuMqD1PRhPCPj6pG3mZ",
-	"8LzuBDT6q/nB3UdVd1bzWVTlTEeDIDymi1ZHsfxLJSd0Wm26PRxrO/YpyRc+7CkcdNf4r9lE44DUgTvM",
-	"B4NLoS/nBKAgJCHMoN5497O7rbHaP0WXV9Rmzh1chr+5ByCzuaz3aqPjzCphDyUXXNobxxXBms8rfEUk",
-	"NL4z86WyrDa/hCMKT5d/bT1vx/GCzO4zK1dN8H6hCKBp4rtsElgYBu1d5xZ15FC3NMmKl9bwCe8EhnwG",
-	"md7dsvtgUFaR6/puUaMK2Zer1oXBUgzX7LCzTaGBWtRbapoBH/a86pAIOQQjPOl60dfdINOGmCUFR6Q2",
-	"jAuBzS4Xm34zly+N9O1P6+V2zWl38a39feqE+fhgyNyiuEAyUcUJJfZcm8uHpPC8nnKfv+z7fEXTsHJw",
-	"K7LqE8mRlmHQ4uIhjn0x2Vz077TFGl1/HJjmIiEuT1u6a2EunxJLhLo+P5kzHELpOvGDb96CBOg8sLP8",
-	"/jIuyItra7ufDue4Jzgpcfzq635tAeH0rwQgjaCZHk4jQKoEmDiJoMxDBhWAcmzZkb6CM4I2RyTJB1sH",
-	"S8xwY6tCvi8nH0KNnnYvDVwzmuxrouk+rAHzGFC8k6A/wQKKmRFHOwwG/XDa/N8IXuz2ysVvhqN7KY67",
-	"8sd3VCqXRhVki+oR2LuUsitTR03VBcIoI2IHcKpa6bYYyhbvFCOtxgEcCGAgBnmnnUZie4caJTCcZFaI",
-	"PC1kKHRUznVDjtzCl5fsaQSatoetewQS5IPTUnztFh5o+G1PisGrUT6JjkQFx7v5jsrXVFIVRgPSZxB+",
-	"LkH3zWGOEMEipUQqd+KRw7yeDwLUbw3MVdatNu6fOA/BohJuNZaub2PFNzWJ5VPufb8knokhGpPcAoqF",
-	"k3Tf7Y82M87sQYyZ5qoDpgrhVO31Yffz+u3NKR1WEmUmx26PJbkAhrwiuSuApKp63niBJiMM3KKIHS7F",
-	"u3Myd9Drak7mBBVWL+4vrrq/inA+6s1baJ684IGyUxk4Bovo4ZV6c9fUcI8OS2jhN3BoBpXhxiGafUwm",
-	"58d1norTVOQqO+Z0J/TN1TwZ1Wl8hq+35SO/cAtaxtK+vrkKQZM8LX/e+zEsM6/MazpXzarwmrGeZUVz",
-	"1e/vzgnovzicnEmwRo1m8kjxHbFuiyBW9qj8HNvD0n/lY7Syyt64IWoPu5en93MgaUqS9VbwbELqVt24",
-	"n26uVwrKV/0KypTuySOVRSXoiED1X7XW87N5tMl0HqWj2q7XCBPmw2tu4Hy84oNGMzp+RUKZIMGl6Gch",
-	"vXC9p8aLM5DD2OwqBR8LzfTtq9dL9aOr3gpF7H4C9xpn1ifoTpup+LVdFBKBt6PidrPawevBx1/Bk7vr",
-	"BdwEsuyC94VE9mKTJub+INz4aUY/vlFtS96+el31KpFFToQkU+NyXc33Pl/oyxLustVOracx4NtXr59B",
-	"AZO5qyZld7k5hlJnBE+JDNuXGT4iWzQ1HiJV4e12rQedUTbRChvZ/3azHKCLnAwQSeM9wrGSgEmNMJIk",
-	"5iypMPEYckDFWjy4nBycHvBRooQT2U4ywVISKbMRvZz9HbV4/4UgU9+y6UljAZUbr0NTiSmvNIsi7aTt",
-	"SJG//MDkOjbwOZaTFV5B8NV6l2Ip13teCBlONEo529nekQgeRpCsCl23NAObLnvgpDoDEEyDc/gUnT8y",
-	"PinbQOarr712MmchGelPyKT5ds3rP6ERKbVIjAb7Uz9PkuYk/nzuT+LP52dDk7DbsTZAtmV1UKgIf0sZ",
-	"TtG2hIPPCqnMXEyqSjCcFHNmwU20wZWsE3zsI7y+2YS+bMrX7BVL2TU1Hc+w8Ydvadragj/7i38yuPY9",
-	"T5N1hj+Uk6oI93CgGVC0SrEi0Gmja9OeIf0rpIMqwmwyOdTqQojRrBRWgmPY2QyLq/aO2vCzv7Kv//zV",
-	"4NpSLtXaFsIBPnGWhwJb39qSDy3L7ENoQ7ZcEL0JWBIEZW3QeVIPiVxtXeR3ThqklT+ZjLIOLnhLzX4T",
-	"k3ZoJ1Rj6IeDCxdEn1cAEqdsbXpo1vb2Qb3PYHCQgiV8DUEhN9B0FmnIvTqzdcyza9+6SNg50+6D3SNQ",
-	"U46nplCkNKOhNGRCd3snKKVlpQMXV0TUhOTZ2SDvHLBg65yImJT2Qvny4LswjTE65Tv7ZKvLF6yvMYtq",
-	"4C5iln3XGzf9NhiJewZHvUp8RlAmATknnBHTSmkbxKyqvXmJd5gyqS6hlQLjpk2zKbkAlRwyo9uD/Pvb",
-	"Vz8h+yuizMIvWcVysMe5HbWLEuY+f+sDTE/EaIbSEmURD4345whXKUgNhpyR162/EDZgK4TnX355O6D8",
-	"N8qvBl5tkLEyAvxGzXpeXYSd5fODrpS8A5/DzgF6USssFNh3Y4zYseW502zC1yUOmTPXmu72aSQ2w3SQ",
-	"81u63QZSVEzp12iXUXX0h+DT3Mhd0ylyaCpL3lUSbCqOPUbbIk1NdgD0JypDxQ2m6Ch/dbh3lcAN3poV",
-	"Hp4rHz1xmD0vJNG35YnjlGWXJ43hSkaPJ45UVmmeMIYt4Jw9QoMHDYFq9c8Of9Bft5u7t8H+Jg1x8FTe",
-	"1aaAV+ix5QVLrDu7nsaT6rvgeB9Bh2JyTROwFmxRke23JJG5qW2dX8zLbDgqkCyyCGGFMq3XPrj/C7tM",
-	"6RVJj1AoAh3YQVu/zLmUdJOSy/u/tO+beE9Mi4tWHRZkHGI7ZVPHhlLObcVTUtEnZDYRqWimLYxue2mL",
-	"BcIMuScTr8Qc/DAbgvh263PHw69G2A1Ags5GsVRaKnLWXJtUPJcIaomQ5BkpO2DpRTd6avYz7v2HXccZ",
-	"X4U9TwTa5QviOEfuNbfoV1yqXgQd23bE9PJIiZQNRXRIl2QEi47d+KYkvDQk0s+6PZApzb3iYdbYkKH9",
-	"cMw3ckdyTAXk3Bgus5XZJ5J+vBrdurfa9x6BRi7lskqO8ync5H9/9weV7wWih29fvb5j8UJY9xKJHJ9A",
-	"SQsuxiR5Tb86DqWhYOun8IYXyskFa0G0fbDbgsXmK+u4UGu+3a4TnmlzKix8M8yOyD5hHGGC6HuI1twV",
-	"Xw0JlcBnyy4bgfbXdLulcZGqowm9HIw32s7D6nfmqnuH5Z6yneIMQRAZ6JFl0OX44VCZijer6pNVO48M",
-	"/x1Ac9aMKxqTIZeedSeVV4IqBJPowdcII4XllRHIkl+UsTN8LAHuEk7kRP+PjAUhjLLdek93+zJO3Kbm",
-	"BqdYawweKfUbSFB5pRlFFrudA4IrJ3A+fFFUE8hIQotsxBT4FklyTQQgk0QwA3NHoVxwRSCVGNyEXMjI",
-	"n7D5wolTbkic4Pb2sGrUd3i6yBHepy7JVsqkjnIsAK9LCkEkSrE+lwd2H724JuKIzC3mSiDKGKa2cYkK",
-	"xGL8wNDIEId0zTXGmIf6Mfu4c7eNeAUe9WI3ZY33NNu06YwJ9WQpBe+Q/DcPmvpWkjvEioG33pTPOph2",
-	"MXwzwnsVqp+vdY561XscXrfN+jzn8OAQrr+ffp/KqzHv6Mfa8UlvLiWx7ZiWiTzmiDx+9MjlkzzIE4FF",
-	"9h6tcapDuBEsnCXbKPUCmUvQFstpsy2FqvpBvMJ/tmPnQzqd/XEKb/4UBpnfov997wJ4E9j/myNy4IH3",
-	"0TNjfBZiR5iqmglDvZC1xrQqRMT9QHNBIqDJZC220YjwhQ1SbdKlk18zk5z4WkOMVZMuxyvn0yFo3vjs",
-	"OVGnN59Ij2DC2/ISanA/TDGUtQidlW3qgmzMQKEN0cQHOYWTBBV5exd6VMVnSBaZr3OZppcs0VPQ7zUD",
-	"WoM7wNOECPja2pqqbcmKdzXFtFSebWkalpoWMFAVCOnwZjw662aDOWsuN3zaqsc7EUpW6XIiuKHqq4i8",
-	"XWwReYgr5/nZvzkihw9eit8SU9S0FLtAZ08R48jrWtRwTFDpAOob0c1BU8fCMx6o2q/jPU0TUSZijh9E",
-	"30g4Xe8JTtUeosWThzC0zsvyhWkvA0ZiHal/6hj5/ihpjNN1jun0GeSC7BhuR5eHswSwjCe+1MTFC+2g",
-	"HdibWIPEkc80zdUHdzRM5s5DUSkEk3oiQl7xgDeghiAoCYEmACYXJjaNqSlv+EgfD24Ejq8YP6Qk2XnZ",
-	"OEOaU+3y98DY5o9APuRUHNfGUA9J1VIzcO2S9YXG5IEIBO+SKi0I8oHYESma6b+2FjjNeV1CQ4d355nJ",
-	"uqpQIaP5eS6hqTZI25xPk3JRjZc6ubSuf04Pj9aiF+DD2+Nr4mquS6SwZ69fIqokSbcISxO9idDmaJsf",
-	"Q4yBbxFGXqXL/WAbhnht6dQJBhvEaKvXRo5AnbUI5pStoZg2sN+v4e91BDmALoTL3hXkSlSrQh6XzWvr",
-	"RFK6JfExTomZwyz03KQWQhwbeZDGr5qmt0LtQKsDb5ubEwnsTSd3O1tnGmv/CMaUUX2NC1xC4PSK5Aq4",
-	"Nk6xbOcAQL9FM7cu6VDl7XZl0gUlT1xBd056zz+caysu187anzSSVFwLGhu7lhPfDzWmtITqm2S18PYE",
-	"urbcWrQTfTBxyuMraUQQJGxujsYfDN5ZbZtqtZgI88cxJikYNeNM659pRszdl/LD5HeMQ3jia820SmuB",
-	"maHMPHoIbEeZRmajwQOh76PvHNAkz8F9XUpRLElUZUfLCpESkllt6mZf9n+leEzK9MVS0h2b+TIgZawF",
-	"kblm17mDlD0lBrJkw+p3itmMF5tqh0+FjnVFbWL7n28tpIOP3rbAXly5Vwn6UhUmBaFfvITTGZoLZ8Sm",
-	"ZoMzIKqf+M7j3JcC0GG2VCkA9nifNEZ13E8YZu7xd9Gm70rlvBEALv8+0CIhu3ZqqiaLC9YOv1SGT7uh",
-	"SHmKXfuSEl/MBAaqMCDkAhRK1DxtPsY/hBH9Fij+VcgLEcRQamY9u8Ce08fLqXlfGEHmWUmq83ZiAori",
-	"wmQOJAcUkAlg3JLyAp2FkAQjyEzacoHch3yjdzDKXe5kuwiPC2O82MD6MGZ2yynR3PXgVpMcV9bXJ0Gs",
-	"uAlM4s7TeRsoviX2XgCNMtIGWj2GTTOCfuOMRPOQKv2S24GmIG6rvZ6uSuCYst3YDqqNx+8mzMcngvT1",
-	"GsnWW3aETuMsmTsfs6ALx/6fh5PD7R/7N2mJHMVK/t6xVEXTZex51aRvaVSSk5BFZwKEnIgCshC4lXup",
-	"q8SnPHEJPhoUxTGHy4QdZFin7IPlHNV6GDPOjhkvZFneWPXTq/W3m9oMbw4o56e+lObeGXUEPJ8PGkSs",
-	"drOBH9krt/wTO+uCOf1Qf74IPg14GI5cYc1kHMhx/DYelLEPq9N6+Q+44eb/FGe1wfUNfNQ6+w4AFtV5",
-	"dZF7tnZd3eW7dqnewrWj3I95+Lkd7VtGm5yLFOkf3UkEvrkDGuAtKYPWv9d7NVSnBRlZO8yW8gLAtoQQ",
-	"4V8ql/YtzVRL0H/IDDdQYsHiOxOLD4Lz/ieDvHyDxVJIwOiG2vxoWZhNPXRfhzfbmgsWAULcZNzyQo2e",
-	"SSGJWGOXDThCEamrH9L9l0euajfed3PMIkJZyjto+ewJUVpyGRSGCerTvnyprdNDqAMJfnCRKKk/4wfs",
-	"PeHz8OxsoMHs2SQAZjux4Grpjr1kUzsI2VulgYjNDBeX2XYANF6oPWGKxlhxgXCeG9gc8LnBAY8NwuFQ",
-	"W1ySYZo2ZfTjR4Nw4owc1jmW8sBFEgLxB9lvWlabh0xUHjOEk4wyEzjmAknS6NT3oMNv7X2r9fSUpptm",
-	"wd6Awd3LSUy3NP7JJgSe7uANqv72h7U8SkU6qqRg0/W1VIZazcY6qy6jO4GZaiS3RStplwApcOuC7WMR",
-	"bodXTaC766KeiJ5DhX+IDloSu/mADFb4yrUipCpMBLY1heq+WSpJul0LknNhSrf4Rt++8J8mYNkRRvxc",
-	"fOZ6RT09Uxdyjvd45gE7beSaJGGSKnrdiADZ7PXqd2LgmS3iWzgKdNM98m4cV7LlavYPoz2zdZLVeHhI",
-	"cMxrImcFxVCm1mcgN5Y8zIvDBk88FvP6tAX5ZQKHfMZN2/xpLqGy+hfqHdNba5RYpGnbokdnvlHfe0YG",
-	"316yVdrbItcWt5bY3YY1VFnLsBaFJQn3TYKcIa2dyByMRb6F9jp7ynaIpNLApEgfUW1+26R5kZf0RhpV",
-	"uJYkjrsoS+g1TQq45U3jthAzZZQVNuU4EOzAQtGY5piVTarmE0vaLedirA6teE7j+lcHv/JP1E3DdgOq",
-	"07W9aRXLVbtd0tY7Se9HHdOZ4ZDyJHtC63H4IveP9nhuq2z6x+PS7T/fc1glBz56NJjufdIRrROt2w0S",
-	"pmDgeDb9vgM+hR70847WV2OYexwjL6HjtC+xO6bpBKiyTMyk+7wPqhmTD+bco3Pj/Nui98+vfn79XOuC",
-	"elljql0GTcUH9Ul+NcaACbKCntoLJniaBYML33C1t14NU2GTkq1CvFDGLYSRIDncU0iYxinaGjG1fiQx",
-	"LqKMZFwcLxDRX0GYkYO2Ulm7RECSWJDQHLAkD8+D/gYRgJDiKseF2j/98ktkQzQR5J9i9B9vnG08QlPV",
-	"hHlDshltJQLb9Whouxb0e5YDRT27juVVhwpdwzRUHCX8PnqZyAhpSSwhm9cUa3KWHp+WyO6GOypsZ5pI",
-	"A7ZsiH+w7ZozfCyx7bNA/eAMh6tRGzp8I1gaCP0ASsKovjWmjm1SnM68MrJrzazGOAW5SQWmPysQy6uy",
-	"p2Ff3gU1xlhCZUa1RRuV+drwZ4O0Guqj15nxbfZPi5cNL1SEsMW6AohhtCUAw56mssMn7YYey1fQqaWN",
-	"RunxMhyQPZUIHo2mtH9p52xxg5lpCVOSbbHsLYiCho6JXpGpw677rsccj9vw3VoFsOSM+k6Wp6E3s0uL",
-	"u2dQOTUKnH1IzXGsMWHDPfJP7MP5sWM9zysYgWnXUzif613jaA7lPndN61vDuTN6MWHJWTDresrlZ4fp",
-	"YoIFlH+4Ou+Wuv8zzUhKGXkBbQLb/rbu9Au0x3lOGEkuTOWtSWtXEmU0YXS3V4gy9J8/Px+djDF8W0+/",
-	"o3nSh74d8NS0v+xEyhcSNEQZoYIlpm8NFQYCQX5RJjy2CDzySsl4WMmGs+co/dTLU4xQQmKa6P/I+LX+",
-	"f7bNTgTHFP2f/+v/hcQUnAGM2sr+Ou9mdRNAisPl6qoXqvu19i3YSZAlC1y2xncWzG0ymZsuhMoQEQKq",
-	"tpr5TKH7xTWfDd8cdjscB5Wz6DtCSwiQ2mm8Y5LENcFsZIF89xx99edHT5Ak4AFAj+8/6GrDqsJD/Pu7",
-	"n9G/6HGenH319b9eIJ7jXwuiDRAtbvYADNTRKdVLYhvdXRXeoYF5vIVGd3IVBmvYCiL36znfdO92LP+V",
-	"1bou0IGLK21cxQRQ+y+/vH7wJdcG7Zfw6mUwqhnznAQHjVOqd/9phfNiUulwmvKDDCcOgEMoKKRfTdAN",
-	"qx6ovpr7DcGChOLMLXgdj1lqg9W2r7b/nQzb2dPVUMcudaBDa+SertwUg4npJvDuaFCnpR0tFgTSSvD/",
-	"x96/9rhxZHni8FcJJBaw5MlisS6yLRYGu2VZtjXti1aqtnbapSWDmUEyXMkIdkZkUWxBwL6YAQbzdr/D",
-	"03he9YfYL2G/nU/yR5wTkRcyk5W8kxIbaKtI5iVu537O70SKAJJ9/pj4Dw9q5lw9OKiKw/J6RAN2YivH",
-	"jMCH2LKDAjIHBm1oSMI083Lwyw+pifltzS1I+W5ZBjaFzBJFJJZjdQU+B2x60eEiiJKQtYHp/bNRnTv5",
-	"Y1kdx7mJKRdmcLPHAVXq+olDG+w/r3OjnDo4MmRt2WsbPpUEGtMBxYQglLh2dC6YNqwk3UFv/Ybkw2Kd",
-	"RjxsQ6+MilQzqrRRKq9SqDAOo8f+JUISJsI6pVvbMETdxHN74xePTOmRttcumSO04IFc4nBN5R9lfQz+",
-	"96/05G9vzX+aJ0/bbz//bzV2eLGsmmXWcR0KmHvtgele6QqsJzVlwaP1wE4v4cX4s2JxRS9zVt6SealM",
-	"UJf3PBtwkkPWtqU6ZdrOG+jIWsxivmNshH5HGmBhzvoax+V7+k1FQJ69JJdflt4jg7syw+lGSgRW7FEe",
-	"sZAo3hcnXBgRim1++5QL0p1YyL/S+hBj7pYunBUt7YoO2d+zCC01TE+HBV6yTfY0eUrB2maj26nRP91a",
-	"tQ9gVVzkNBci83n1pVOVcZ8KrrBkvuZ2mSU1SiggohWYj1N2c5EYzYYjGdN40s59KROteMjaXKmElSdf",
-	"bjvNZVnh6JLt4cwUujvSDGgmf2qm129mb9Oz/baCdSwlUSurIPJy73//j9tb9faf/of7o1TyPcw9XCgs",
-	"oFHE8qzDWnq2c1Yxouo6gAL6FSJWGqUXYXS6k7xq9xn07Aa+pDbGhno0iczV09bIxZPiml2f/MWoC+/P",
-	"/YsPj07sx+bJU/PNVx8el2sPjsMsGH5fhlpLCHBdBSYwi6pTugZ9BeTkYekqOPN16CnrI9j8ud6Tgzwj",
-	"SJeRkQsDztYgnyW0uV+44huBOTEKmNYVZaLPDG8FbSPFofxrwpL6darp02sG7G1jhnoTKlzsbl5Qert7",
-	"6mKdgG6K761jOW8LwyzifZ7B3s9dtazHQP6utKhr8TKwmlvL3rn3zktsyK2vi00ws0GgcxKAO05xic0P",
-	"ykJQQDa6ucjMUlW4pZk5zWm3inns+ZkxPjB+kOIKlCBgYz/A8UCSgA5T3Ck9YBMyNn/BfSy8IlwbtWSi",
-	"UAsx2oe5yUzQXmKUkqwCrtSztiNwoTshxwLbUKiK/qFjtyEjREGnE2LucvTiIm7gS0sZSTadmb2rx6er",
-	"mmWUCvMKlJX5R8aVjlTO/jVjglBNdMxpn21hHjLmTOha7ZJ+zl36AayhwOjUS66EvbsmGtO9kVbtqZug",
-	"SYadYJeKEqX+60lZI56UBWcN+nykI5sFBW5O7A9MqH4oVahkuWE0uSZWlSH0tPUCsKBuLJP+wDYPdGUv",
-	"D2c+wTNY2Nay/CV5BaLeA1WQsDa7z4ItZZ6WlN6yzCrYJrPvXDfIdb4vNk7ns/QSRegQG29IlbI11z27",
-	"FihlmpI178yClvM6h6lnyGrJI4s3LybQ3D01Rdqh4nwVILtyWlNBHfILymUOP7JINm+rlNUdIXxtXYNc",
-	"QsVbXBUKqDCyZUy5JjTSA8N48m03prQhpGmF+hKKpTs20lY/4TntKW0euVhe2BrUqb1DYKsBtLa09J2S",
-	"LMvw9BphJ27t7wdZ7A1eOpMWUGAFObqqJPIXqLJOFiTzhWlmukNK8f7K4f0oa2WkFgc3hdE1LXXGdYrD",
-	"q2sSywe6Bj8WeggOy5Fl574BQLk1SI7FINPWIElmWOr0CKYcaW/fX3z4bw+pu8FOWO8KCHmb4rE1yvgX",
-	"5bnV5Jx2MZzRxIdES4hZeLMtC6CNX2VcEBhN9c8wfQeG8FAat7u0kij/Z8KSqozmrEfjg/zILoTRZJ0D",
-	"sxYPM4oOwGPbfMGSUKQIWJU3rmb4bfolbpDzF2VdrDq3wgfItKG948+JXrI6YmFQ23VK4eVCXCu5PurX",
-	"UeRN4Fyw255VL3Ope74XsZ72ch4FxG3USSzMuo0hRFEJUp1XBBeM8q7D25y51Fb3ks0pGC6P0ezFMZxJ",
-	"3oQFKTrzK0/ITRKLa7PDB0l/26IlycNX6auWKpcqN8uN/oio1+NYwriLBfl5Ve329rW3Ql3VL3lcsbQz",
-	"0uzQvmGaxUMuqEDPqcUlIwVcsha0+MIyY3Da215FNmNJgS9z6BMpSE8mMfYCU+spJMYC/XYlAJ+9YNF6",
-	"4PSuuiXB6Q312m5BIY5Ztaz31jIROmyHVF/xnm41tnz8xmg/8Sg2x6Od2NacsylacBXAWOUD+fNG+IO7",
-	"buf9jmCpNsSp1gn0mPT7TOlVTt6x21FdCEpHb8XjMY1COb0l9RmwxRtZXfxWtD7K7fvC52RauGQ/LTC/",
-	"5ZvuLc3k7Ds34uTdJhd8WLnaIMsqbcOnFtj5ddi35TrLIZm5wPqDJIYJDNjQuoZpogfns1vWuU70QMb8",
-	"b2BRtgjW4ZH/+j//v06DvAbB1meaUFseCDkQUHoIlYc2e7yTpkdQgOBXPGTk5xETL74hz6QQLAB97Z6H",
-	"LPZvBeKlqtzD8nWMDXI9I1sHFtMDStRceJ3HALChiu3UXOx9RPXgVjzqvDuBizoYbrUt3vG+gYxCQvGh",
-	"j6/MXzCw6bfxQm1b4xbOM1RJppWCz7JiPQAsghuBBSUh162Y0RAw0WkICuw9i3lvQmiuA1yMKaOZNOBM",
-	"tYYsNifa+waKvQ1pYSnXWBaam8se5OWgc+uKwF2gDsPLEhFK1EeKD88PqhA/t2G14tXjmBsW4b2yV9rr",
-	"4A22EtxuCQ7MPCBm9K7dj6gyLzO8yWt5/5KEfUwhklhUnqkeUOYPu0kFYTALEUwcImGPR1ODHkVUKJ8Y",
-	"3qVsM1HXfLp4kxv7G/Nv6fVXdtjmlPaheQc+QLXoyBzc3CbYPvDKJ/gTjfBhMN7svvxA03mZNfDtOg24",
-	"0jKe+EQzOsRHpA9Mn+JG/jXrc+G7hYbXyXvERVBXBNov43KYO+FMqVZPJiIEHJfE7BF+m/u9L+/RzHuF",
-	"U494j50EkyBiGHy106KC9tmQCU2GRnC7TuuueMM9rTDfmXe5eTyzEyhkxgAMk3lXnGABAE4zfea3sE35",
-	"m+wFvhlLWr9ss+kdkBQ8h0dhzERhcOboaXrHFAks7bjL8ExgVhhmek2AvNLS1/wjM3qAxYNnGdkgcLGU",
-	"T7Jei4iNhW0TPVcuXFyy65cvXEl27gr3kuswLGx+zO7lHZu+yepVU3vhQMCLl7gnvx5zHQwKaytDwPCC",
-	"F8lez7dvjGiXRcBVsub+xVchxDj8QCIW9qEuP71yasFCFgDMILzKXoT4Ro7ApnaNprhRCKSFaE952N4w",
-	"GUU8oDq79Qcp76DUZ5SlO9KY5dmdTQRys7TTgFRhczZGlKc1FKo1SroRVwOv5b3Ev+xdmseMwCXppdML",
-	"A98C7aQt2JHAuIDTmN7o1ukbIGr30IFMFDPyqvjk7OviNe4h38p4mGfRhev5cCRjPU1m9tvCenBDVqMR",
-	"F/38fe4lL+AzoKnhbXeMjQo3iK58NyVvMOClMB1tRGMtWKzIgApE80jvSpcDua8Ute4dssLrpDAnW45F",
-	"rjhvyKa5UvlVgHDonvaa2fRXwGKAxN6UE7pL3VO/AyeWWQ9mltJpKrk7BGNT+4nn9DNFHAY/gWt80ktE",
-	"gKYMCXmvx4MkMvotPF45NRXEWCpNpbBYfGbRcBMBR8fIm/TlU1S53GuzGq6TufoOoEwYRcfpaLl6pbEg",
-	"IY+ZUfknueeVi4IMfiZNtRwPZJQ+0CvGSYprXPhl5socy80TzvRN9tS10sOYny7CXMKw8vfZaWa3ZIHf",
-	"Ej1DCqKYCLnopyXwGZvM7iulqsIVBYbiw0PzQqR4UxZHnn60+YXgL9YJK+3aD42hV+ihWHxO7owxfg8y",
-	"4l5O8CkRF3ez2ifR0kka14fNtnMrjsr+6Jp/uXWixFYbztw8fdwful+OVAvqFMGj4L1MIBlehDQObYmd",
-	"2Z8su9dwc2mYdpDeXhjvvHvdDUUB8OAtmuoywdTj/cIV+WHkfsvwfisYZu4K10Zu+sbpRS2/Q1N1NyUW",
-	"zTfpLykztvXnvoOIRJICkL70lkTlmLJb2l7PMe7skgpynrka4jXFJ+JXqLvlqofsldOH2sbyLW3I+I7o",
-	"QZzmOuLNDvzmz3Hktbwpu7eQk4HGOnjLQL87cRblr6loK2VxM1pgGacqHIm35iVpmVmeff/qhSPp+fgd",
-	"ehpKrdNf0dTKUOdnr3QPREKPaWwNHLNOzH3IPwEyfiI9aKdXDAcjpdognyh4D30vYn0ataURS/gQzI1C",
-	"i6VkFHbLKofxttxk/bVkdGZl3pYYpr+ufVpvyyzZjb0mJ4fKpj27wnlj98FRTd2+yjDrLcTbGWv4V28U",
-	"UW206rYrkc5f5WziXz3NBBW6DSAPuRr1/EAKlu+vHqAaSMHyv6XDnHpcyUIWFJ2ppxXt2M3S0dtZI3ce",
-	"xRSN2arlLdqzVVdNGbBTizBtu04t6tsZq3Tz6zRl285bp1nD9kFysUxmxqxdYF5vZyzXGkcxb8AW96Bg",
-	"oT70pNLRzNix2xcKs2byvH0rGsmzVz7A4aaP6JTtPPW8B+/OGdIbP90F+3uxM5ea378CmAcL2zj+zOae",
-	"+SFvZhcP3ZRdPXPsSnlJ3rTe+EoVTOk5b3vw2W/LDelfUx2scrZl1vKvM1Kr4vYyW7m4B6U28oNCsuJ1",
-	"Jbbzr29LbeF6Osi0MfzrVtjIjIG9EaWszCLfPssstefncc0Kq33TIwdTnetJu0cDHnFNkWZC80reTSAH",
-	"s3KehtO0qaDRBCmxynmwCoGvNuS3Mx6JGtI854Qo0nTe2bCULJ9yPfyaX7/azCDvnfj14df681/ytsyl",
-	"sRHCLHGAlBrCebfHpo+/0jJmd4yN2JxTr7QM7tqWxc45ge74D+mozZz0ma+h+NZj0GMs7NLgrt2TAY3a",
-	"0O0lW4vFNYqPcjHyLqyHya/oiqlNXQUnWD3NqeAJ27jqVPSmraQ7ffjwAfKgehXgBANGw4gpBWHTXJqx",
-	"s9XTjIZCgNDPhU6UjYaHPnGFC0TLNAIFMcRb4SAGIO4oIx5MUscydIfpMi76RA3kWDRuxa34/PNveaw0",
-	"UZqNVOPzzzHrpkU6L39+fUNmUm1gQIJ0vnuOPw5ZB16VZcC48AymyghGBlRdod8/h/OtbsXc3J9rgbjB",
-	"mBOTH04+WQcxl7lWNhBNcrDVDYJIvl2XNRBFZnVCs9bp8FOz/vS9+efDf8fr/5lGUccuzzMpjOJhVM/P",
-	"PzdfnZDPb8xJDiaNzwl0KaBp8s9YKBJBfTg2aoD0Irsup+9TWL4PHRwdLoZCfBseDApLiDE7PWC3grj0",
-	"ggG18+IhzMmukn09Rn4UuWxe+rg0kEdEh4xAcTs1Dza3QugylFD2rgl7x5VuwMRehOpzOIJ//vOLb5Sf",
-	"Ntv/skGu3RoP6QS306y7HAvS4WEH4uiQhniVvdToLuYORPV0o7PpTT1z7MzUNB8y38JEuzvSNhf4IB7m",
-	"5vYUh/qD2bbPXbSr8z6kmvokl5z2oYO+e9L5gYu7FolZ9M+3kL1263WAHlncIB28uAPghgDubw4fSQTA",
-	"95AejzSLiYyJkjEM945NANaDXDab5n2GqHhfyBiSs07I568YNato06Jcbwc3ULNonec3tN8BotDEcGfC",
-	"Bem86J38JAU7+ZHqYNCxCSB400Xz0hyQiKWtg9HWCs22QBsQWEjs1wEA1fc0Shh2pTJvgTwlIpIowjFC",
-	"LpJqfE46L69vnn3fwRn9y+uffyI/Qv4W1BY3yDMb5rQpJJACLIWCAC2M2A42PWw4tQyS3TDylhkcjoNc",
-	"nn/lE6VpxMjl2Xl2H3ZBttFUbGxiTynv9VjsVnbEqDbDfg4YrsAUOjafhpolDNlwJDUTweTkT2zSaeHx",
-	"uYOVDIEIfAt1KSH9Apb3yh4+oJHL8/MrojQ33IKQOBEA3GpOHbl2BzhmiAphGN/5JRnIJFY4wudxLGNL",
-	"Qh06QtcZl+J0FMtuxIb/9JuSotMyZwd2BM650lKGPrlsntmdMxRqOIP57gKRoLCpjSJDrhQXfR9o3Izw",
-	"svnEfHjqEDw1JHt0eQiZg48QlB4qkoRuw++dxz65PDPvJ5EUfYAAHWnz3bn5z4X5j3nm+TmhkBRl3tuN",
-	"gVXZ50GzE9XxCaPBADYRthgPEOgYLDZvMZt9ef4UFv9J88JC5L9iOp6cXPc0iyHd8kmziTzQHe4uAK4r",
-	"wi1FuVxhc16vg4CN9In7qkMemXXqxT6hsU+YekwUi6Ayx7J+8267+kRzHTF1ZbOMkHaRksw4OiHTlEeG",
-	"GMx0uCDPRd9YF9grMGT3LDK6imqB/HQSeyKTGPigZu/wTACNm3d0cPzPzOsanztaJUMa3xn6ybLR00OM",
-	"GVNAB1RD5hR5VCmtOo+vzLF3vApuRdZ0fo6JohEPmFBYlQ/1z971iAYDdnLeaHq2UaU30HqkWqen4/G4",
-	"QeHnhoz7p/ZedfrDi2fPf3r9HO754HuwiF7Le0MnSjuwpbRYwms2zvA6OWKCjrjX8i4azcYFBAP1AAJ9",
-	"p+Y/faar4GnBUMSzwFWDQFQ5uLIb1qM8UpYdwqFnsfk6TgQUXNlItRQvQq9lXvJChOwdpgWMpJmQeet5",
-	"s2k74WsHdJGj1t9sFUfaVui9F3FxhwndMkiGWaW9dxrKQKUqovkC//qb53t3bKLMN40xi6IT2KXT38Z3",
-	"qvEb5owNmY6h56t36v6EGr+QC6bga0gPM49yuTHpa+3yNiZ0GGVYnw/uCqZ4P5QAjmsGKu2sKsvxRz+D",
-	"4S1/WLrgpy+R/grZ4eh2U8lwSOOJ1/J+AiBAp3C47AyM0Pch9vwadEGjavtVS1p1rPAENcirb5+RL5+c",
-	"gToj2NgJc0NNLCRd1pMI8wMg0KWn6V/e/On1yocJz8Wv7z0a9b2W9zz85vU1lOncw6fzJ0/OnkKPQfPS",
-	"u5fxn9p/Hb775Q3911+un47HX3/7xYtEXtz/8re/fXnz7vtnN+P/9fWkH7++vDP3mJX1fv7TS0xC8Fqe",
-	"4lD54rW8s7O//uv1v/7p3bO498vr9pc3kzf/8/uf+18OgvuXdMR/jOLxC0pfBt//+ZX0PrytfVhgSSrO",
-	"Csx03UfFPRh0rCRGYVk4KWitlBwVsB5OaN7yOEEGUuvsfHV5dll6LAq2zGt44I9MU1sysdppybrTKGPy",
-	"jmSsbffkmV493nTnnbe+Z2HcMz5vuIZ9vGH0nu8ZAmonMa++qJKFuamVjA9ct/cSJ9ZmIkTvQ/U7UusO",
-	"k8O80vvb5or2kOmBDKfWQzjfIhifxd8eTkRxXpZpBl81Wsv3sQfUIrMrdo+qMa9Ch6d2lyoeeFN9n9oj",
-	"iS5JWILapDvv2FZQ9DD9fc1U/b0cEy3z9T6VFO0k7EMk+40zcbVMAjQ0zNC7AO6mGCMdK2A7pUT9PYr0",
-	"VenXQTh68q6+BLbvLtmE64jfs7Wv/gu0yiG7TylCzUv+e5XwtVrJQ8sPKn+qp7mVzxwP1rq1GjPOHBss",
-	"aYuzidrAZ+Wi+FWqKO3ZDr0CcM9179AzKopbhKtnG9yrys26PzOs6MSValRt2teVTRwaYK5Cz5Jpx4gP",
-	"bhFQo2RM0JUyu1dGvbp++eJZWiwyojEdMs1i1ILK1ia75PQHPgRwowcvTKscH7zyBXZps3WO/gxIkp3U",
-	"FekYtbpTVlYKHjF4IQloHHMo1QOHGFQPeC3vrwnDbHLUzM1KefnDldbEY7rvif23UKx9kvtU1p1wphWi",
-	"iCauKgfNSK6mgXHLBjcN7JMf54Ol56WDQBkemnOBZQDgY5GCqYoh2BsKr57ppvp2VVLHetxf3xfAKLzz",
-	"5vkXJ82zk+aTm+ZXrWaz1Wz+xcMaaa959vS82Ww2T+A/X5r/fOU+4v/Om9ksnhkOZys5ZY88iyVXigpN",
-	"ws+eq5HkufAJkOrZ0/NGs3HeaJ6eX07nOrRrvr955vlelqM7q+q8LSIgVE03NRfPPrydKjEWSRTV1yoc",
-	"rb9EsMwZBvmzYGRki79X5ZFZcfGvxXTAtx8K7PMHrvRUzZpjl/lvISPZFXI42CNQrkrDOqh9AQi9QGKz",
-	"bNkYsOivAO93A/xpAL5tS36doDM8BZw9jmqHdAK1wT6habdEey0X5NmLb16Zv+GAADD8dKGHuxj5tIxR",
-	"1EK7o1nWjFSQbtjCvDnncf0Tm3hInyCQvpbhZDHS3GsKWvzwO1SGYhm9PVFTTOysxkot+PpS1TEMgcFi",
-	"8APe/fyG9queaS87hWs++N4PMpiLL+muT6+zQ1g/gWPEdorCscoiR+O1Sdx8ASHREwk4kL96tptumQZ1",
-	"+p6HHyrVqEsI1UDHrLRdqGDlPoMc1a0m1I6ybJ4s89dBOi/0snTzYYtCzhYBLkMDHxZm/d8Aux85FOIZ",
-	"R75IswBiJ8hc8bwPujLiCFv3nc186CWK2Tp46IQioAdMj+lgAPERwcyXrAExL9fMAioAQXu8grAiBBiv",
-	"MISl8qHpy/OvZkkRj9MKMrAHUdAFhB/ULp3Ayv1TmSAs0NRXjSdnjbNm05LVMloYjK6OHGpuSQ4pu2tC",
-	"jveNrEpFi0OOWI6yKmSIc3O23i9JeaVa6bWGLv0WYiQmfSnDKmpx+ANANRXUgZeugTr85ZTJo1zM5KLd",
-	"tvx8Lk6a5zfNp62zczufebJzpsqpXJjOPDMVpufrEaYHR/+vB4kuUj+xmMErcgBjyLETq22ulxHcgDcP",
-	"pOXD9ilmbckoxB5rIKoBzDQmFDK0zEHvxzTIS15I+sPVmJLAVbwEppsejdc47SNH2U9Nu4xbuJPqjZVq",
-	"//jtq++++8s33/74l5s3//P8hz/99NOb784vbl7+/PW//q/nlxd/9o7cpRZ3+Y7fM2KhH9jY+pTWabwm",
-	"IdcnWD9Tabj+xMZMaUzLbJDnNBiQiAvmslMlCbkFQtLS4dgB5IKfYg3gtynJW6AOJnz7l/nV5vbZ/EXy",
-	"X//n/yIbuhWY6QyJi5DkyjF7kIs+iRi9B+0fRoS94edEJbJYxBVk0JmLLEpuirERy4gReW+zTO2CYtLU",
-	"bPDiJ/z52qzj8/utBTFKvOoWb4wrkig7UWTAIbjmy/zqAGS5Hp++WX6blxmYwxZbmYIHoSrukQA05DpH",
-	"gOBb8GpNuxEDP6iFi3KwF1xlJ7Ey4oC5uYVxFXtv1x0XitZgzsvSH+tG5kOurwPrRpu3GGmUJzu2Zjl+",
-	"k92qWE9uWVaY909Su4wpeD8XSlMwEMpeCq15Svd/LibrTJSy9gu1XPx164su2d12zgWs7UEyrCWbL9I7",
-	"7jjgKBpyN99V6B2Ns/OLyydf/CXFLwzbyGlBtA9sYgy8/fLLs7M8l0sH+XWGBe2tZKSAC6T2PTZBCimx",
-	"VURNAawfxz5gLjUeeInydYX4Vcrntx3AKqm/LvPwFQP1Dr01VRfMzagooOTHaiqnK5RbJjkV4RQB06pz",
-	"dGl0pxwKGhezcGqIsgY+PK4V6bI+hzT6rI9xR3ERsLZif+34FhmJBXcKE39RyrvGCpAawmiEWHbwu+J9",
-	"QXUSs8atuHGlJC5FHTC9jPJHhyxskD8xNsJ2R2D3fKZIxzyNhVgdMqIKtEVzWMDOaRl7B8af1jAEiSay",
-	"1yMUB8NEaOWNUeY0E6Q7uRVKDhkUEADKY6QkxPAski/vQxXBHZv4ZmiABoNR8e6EFO6MmQUcaJAbzAhH",
-	"UccEsd2WrE025FFkdCyQAVdYJmRNu0AOzY3adtwIrTIFu2p51xyNyjbaBuA+sPpyewVLZj8PqBp00myI",
-	"BRWtq1txef7UJgdRqGyzGQIqhSfG6jGb3U2jSI5VmX6Gl+c1tBtLD1MK2rQg6XNBaE/DwCAHWNz5Vkml",
-	"xcXCdWUhYTSOuBlN7hTJ2KxIX7CwU6UAufUrF0iup8CQCz5Mhnmw9lwDrtKaQqoGuVoBcdcg1/nDm1V4",
-	"jAD3M9WOeO5g5w7y3PGblxUmkG+q1zx5Sk96b99/cVnSWG8NcpVDEbzjYXDmvZYRZObBIYXWEa2mYatm",
-	"U+CBDwtKmFHL+yI4633VbXaf9C6Dr+h5rxl+1bvsXYYXwXn3jDaf9r5iX4ZfBE+6l/Ti6flXZ182v2g+",
-	"aV42L5rnzbNms+nhgNp54Wo2G8ZnWD0cDjOm9b3wjmH/GO/Lf32Xfx2+DXij1/KC80h0h982w//1L9By",
-	"AzFPylfmrNlACf4X6Jch3Eo2F5Oav+TopkxwvnFMFRGxti4+f8mwQGsJ0FlLW8eMDqeFpx6cGhIbGyvI",
-	"kEapQ+654d40imwqlEMnzKWGgEzFWi3inmdYLDRLIo9sjSigBkIxJ9TCsJDY6tzHLh3Euf20lGTM6N0V",
-	"+Ow6QrbdUzvOcrYohMgwoOyBcEFYpBjkvJVkjIB6+dLNdpcJI66sLVt6L5BxzAJNBjJWjHSBRSGi6zh/",
-	"mTKaDgnjCYn5vRl57VPuJo4RoXpRtcvZs4C3r50AUoij8vhVBqw5yvZvJsXaHPN+QuMwnVH+nKegmlXq",
-	"4Q20uofzBBDnIyaw6DKiOudhKvHe1M0lfZ3heh5QJmkulXPDCaWLZJCu0eQNwxir1px3+stiNmulw9zS",
-	"sWOy7N2Ix0zlbzk/aV7eNJ+2Lhf0sYMwTlTZ+3MPM7Z1m/ZhCN6P8m88iujpk0bTW82MtMd02zakgz8r",
-	"y3/MIevmsXHLaiym6R0DVkyEaw5TvdAPZYA0yHNEouYOSsChb9uCYcNMLvPhbSwgcE0ZysoHmAjt9qxH",
-	"gj3E75+LcHvc/rkInfG2zIbbbyv1GDCdjPZhH9mA0vUOF1C6ni9H60xzeMsjfEKtTuPkUPYNVDEjcEMk",
-	"gzsW3gqno9CI3xkDHYw2I8JjGoEKlCBmRqrMGHMO7rXGMtiZvjOGoGjd2Pow8FvRkYK1zee2eXfbSfNO",
-	"ppPldTEsxXe4zOnQ1J2zzGECj+DPmAUSPBbmu8dGZRuzKDKvvbgVHffUNh7nuS82KrNimnQnMM/QGItK",
-	"Q31GKwNXsZqUpRKsy+/kVZ/OlLJpFMX85HIK4/lTBHaREq1zo0oNR9r2TTLHy25mmVFuztAL4a2i20Ez",
-	"eQ+tNc/32NDo6C2PcqXo/2AQFHXldUDCD6iA9bk2Dn3L6VI3FoR7Rkq8BqONcLH2eiLzZGKPySr6oLlM",
-	"YkPr6kSEfKofNh7RithSVfdtOff3zZm3fj/wBTXIGzNi1xMMYHDStl9Y7OrbG/AKUEW5Jn16z4iSpEdj",
-	"zFeAdzVKD+/Pid6OYLD7axZwi9IBPF4qFYA1BIJMwD0cT0BznWPkwsLb7cZGD/lNtr5iC2eU7UJxxzGe",
-	"ZXRj1K6rN+l5NqSPeLvAaeCEeW1BrqUeVW+UQ7PRWRWLcwkkemAEeGCkC6GjUYO8th5sLjJJ51o1gac4",
-	"YKRzalsEdwCESDHwI+fzhfAOQ+dckESxrP2RjIveiauimJrxhZQpdLGMbn6+eblTj8T6xJDzM7yMpext",
-	"XRr9fPPyuVnQYUWKTVb65COWHByBbZEE+u61hDMkBYZz8XTVkl+VGTOIiDNLRe5kV1PTy1jeM4WylNqA",
-	"FCiC2jWIo6MR5tX5uS49yqptOTVR5QjGASIZ7Q8OeIQFlVWEhGRjdd5Umy7x4eF0dk4uRSWvNm2Ycds+",
-	"wjlH8/bI45XdL8B1Ki0WgV25KtncXZDLTRKLKTIh5WK/BqW46bSR3EpoJeSKdqM5KgIGNgt8He29Ssup",
-	"VIbYgkhY6FRaMA6+9Wo5YUe3Z0d/nQaMmdorNpT30MJ3Off0T2nkEFd4W0f1tZYjkijD85bg67Nn0R2j",
-	"E3zIXBPFJj8roswgDKu2rqV6J6+mnhIzwcZFBnJUWDbPkW/2ghO/YqOIBi4OUxzPmvmx64JbHaXJAHtz",
-	"FplrLXnlbI5cpBQUC/c3pHmsBRnkWdqv9wgLsilYkBevfyYXZ198cXJGaDQa0JOLitGANxO+qEd4z+z1",
-	"lVAk9oi56hPo7VzxbvfbDPyHnRc0pLMVCWaoiKYc8R6DvtFtvP+hkbh0WT0ZyUj2J1Xpo9nPi40nvbFk",
-	"IC9prFOiArxDlycVsz6NAc8buqSCPhQE2MpZxqnbxCgN5eP969xk3iEX6efNxQBXipYhG9g6Yki+jVpZ",
-	"xCwfRsq1Fnes2jGvt5UoIfNwlV5oZW1FOLulLc8Np4010TKkE0NGhpuAXvS3onPFnQ9w49M7SMnLIEcQ",
-	"eBYaDCoL61sFBvLMNQjeuXJ8/R1Ehy2LaXk/PX/l+V5koX9h/XvY8SldszasmdfyuBzaBgZhrswKcdJD",
-	"5sCsyXWfhuxvZrLAPFq5R5ld5kPWNutsBtOLeUBPf+J0yCaY42bonOM41IAZqef53jCJNM86Fy9QsI2j",
-	"2w1siN30EsqDBv4HjhpS6MI4ReUwv3xf7BnSrkyaLgH2r4UL4pStFAjPdmwtzbfqM51S5GpcGp3yQCG2",
-	"6dVcOltjqWPzfLt06zor4ywXp+LNYYxU01mmkO9NzeIc2YhAI3OIZmE4EbxzPqjIS7PZ/qyINHKzAIFl",
-	"Gy27fOfOKRwTZRPYT7MHnMADVKdRxA35KlXMXI+DxaUpnqBlpem6MUUCOqIB7PFls7mwUrYDAJFqStnL",
-	"+t5Cy90K9BBLLp8pMoplj0flhFMtXD7hQt6qytxjSe6xJPdYknssyT2W5B5LcjfjIXqgFDcn1Beow11F",
-	"O66pHyxRxTs9l2MJ7ydVwrvumtxjMe6xGPdYjPvJFuM+WIRbT3QWCm43IzaL+k2VwLwGCHVrWCmSCGjn",
-	"28HeIR00r4FdjrliDewMO6QT0oUmoDrmhjDIo06fiZAZtZMJzfWk45MONAMGrc4+zb8VuS9jRpUUqvPY",
-	"4vhRMmKxksJW9uCIgOFDz9rOXztG3MaAmNud2EjjQI6xV6nG7BSUe9DYNIHCZBFCNcCAarhOxiGLUbJ3",
-	"J4S9o4HGvsNMBMwnrkvSrRCJkXZQeswiBoptg7zQhQzHLlNmMRDE1zX95IZZBzJmRoHQZCiVJp3IGOUd",
-	"n0hIWQONrpU2aTXLomSsrRSz2eFtLTWNOiSU4EzvS9cWuGH7hOJiTAtMdMXDycvisEY7GJv9hZWEQgPb",
-	"crIF/R1PA3WPYibPJN+diBA6e0LWRCzHCiS4eQfISzjCvu18OyHQ8NNM2fw4lENo0Ardm+30s8gAOOWv",
-	"CLXPQFFiHY9GoeHuMsOcNfauZe9GMtYkoEKAPWh+7XLBQtt/0yhsuRU1kymuJMx9ocwOVAulkW2O9lyT",
-	"YbcnWvaZoY6rfFsgV1yEQ1YkTkSVp+frKSPkWPm7SOWv72VNxdvgZjiZ/iIlbvwx+9CjQx5N2i4fJf+x",
-	"Tu7JtWVAJcyDlPCORfMbzqfyGy7q+4eYYraJq08UM1sLXSAnhmCGVLVsV2JbxYKDd8q7YUxG3cPO7KC4",
-	"WdxMR/UBjYxIY+9GEYTZejRSrHxyU344rtlQ1XDI+WYdXuDFbhnsx0xtpXFMzasSwf+aMPuzFaZKT6CV",
-	"q3lPyRF+lZ4Qw45BMQ8pUH1EMdhd7sJLz9V8D1Md51L1EKz6//Ag5nmd6g0hYPx+0TUwIsPI7nUsQfn7",
-	"H1oAN4JV5585UxX00S1lSPBLzUQpBa1l/dmOARIKh+BVgmL6BNcTQodS9FFhqOodlbt8balr4OWAwWRJ",
-	"cXNS5tqy15Yx73OxthFgxpwcJRGavrCqFblz6VVte1XNzZi+ce5YInbPorkUZzVWd2HNQZTcW91WDNVv",
-	"l1AILc2vSAcbHJWK16ozi03/ysQoPgwaNMeYiHAvebhh+AxUl8GYH2CyQsgCo6qCZdaliiss3VGY5NDl",
-	"sR60gYpb3tnTp0/BhDwr/NIexSzgtgf0hNG4PK9jBpI5L+Nb3jecRpHhIrCc7tsf6ZCGMlkQjKOYBdIz",
-	"74J8i4yCbS7Gdy9+AmRrozPCK+HbP/7997+b///+jz/+g/z+jz/+8/e///Fvf/yHB/ASxZPc8sCCsu11",
-	"HDeElUhnfVbQeyATxgz47PxiRmPKr1X6Y+HItjzXmtVwuJYHvgfnQ6cjbjvOQqPJ9IQtBJC9Yl+2XDTB",
-	"etF9r8yMKRxR7/2tx8Nbr3Vba4tvPf82W1K4LVvUW+/DbZE9zvrwc4O0plqZkPKcMVYcKw/9TM3MTuut",
-	"qDN0Pxuobw/3g6NFP7e1x0liLHtnYBrlUEbJUKAaeQVdxrGA5DcJ5lh3QjpX1nsuJAmYMR4T4bC9ZDxM",
-	"Iloy+8rYhz9jbKcd4sYDGTEYAj7dulXW7PMpeFIqk2p9Z5EbLQaNVaieAVWcZGSXcwgVrb9KbFN82urO",
-	"oqpk3p+k3WoaObcLV+SOjXQO8TK0LBcaDyG7JmBII+4bcPIGec1ESDr2945vV8C6dXKPuBV5VoOl0vCI",
-	"jjXn4YP1EXXAlBzwKPxMpe/GYAKoM9QYmMwQBhhdUFvCqfBTn4y7+VZ0qIKRmeMEyAo6PUvwRsgzzm7A",
-	"Uydjcs81jQgXZgeVbpCfwIayjrAhV4qL/hWhBCKSoNU4LyRVgPbiFrLPtOaiTyimkpC0dwXAYZCOFZjo",
-	"rbhJVw/BX2QK/mKVR6nyJ8v5YgoZOQELAUhG0Ql51MmveiNMkEsy1Xlsljjidyya3Ir0+9TbBUB7+HM7",
-	"/dVtVUBFyEN4jI8wNHYLM57X5mHHJ52Ui5kPzknWATnTuRXg/XJeQd+h5Ux7ta5IX5ozCO+wkSA9YEPY",
-	"R8CMoVFkHXEcVaoODe6EHEcs7LOwnZt1g7yUSvFuxHKTVs69AxVzlOSXrGUL4nhMxpRrZXlj5zT/UPQz",
-	"5RLYeejOWG4F0ox291u2aZA1ryHKJiQZypgVBqEwa0/QoTlIsOAQgm/dCkd5bQtA0SGPLEFTYUhVTIYy",
-	"UcRmkhpa0jTQkODAaPgYtghT4drdSVvJkdkHcs/iLo1SyrOBHwgNBizWvMdZ6N8KPhzZ1SRwGsyt+Qm7",
-	"gFFfypB0IxncYSiyzDeG6lwxUWB3mftGrWidf+k/pM46NRY4bKqhOnUdGBSE3EJ+z8OERjnNETJXQDfX",
-	"A2lWwAXMPiyqt+6jLlpDq1xG31t3VUF+yz9tw2UmTGN+Z4EUcsiDo2VT27JZ4lCX997PaY8HW7FS1KMr",
-	"aolxoqn1MV9b7iYiNPT6QP1KMRa6TKtbp0oaDTEkUNNCrgk6UkA/lDxkodOeIWqqJOgeNvZZJuT6TBcl",
-	"3IqVMEeWdWRZe8OyMttlX6oZHjbjbe5jarCm6eYLGOwrGOj+it2Jr61NidCACK2pM1gaBGno5ZIOya1n",
-	"o+C3nuFitynDuPUapDN7ADukL53VDSeRaEl6SRT5tyI1d2wNRYoRVWaNUoXACxRyrIGdXjYvr4qFv5kv",
-	"osho8+2Qb8X8CqbyuqcyblyWm7zr8qaZIEwLmJafMvh/Oj//kjxtkrNzcnFJFoGbKrhN11oJdRRJR5G0",
-	"lyJpH0vsaujEaaFdbbm0mCp8GtCYndA4Nq8Zzq3Cu8m18jBa8YCCi6rDRAjnpbMgds4VKVO3iUqCgXN8",
-	"ltePA8QOjdl1ftSHlT4FOc8bzpyCd3i+hy+rldiUa3QxNiOzls0jIw+gFYuQmjzCtB9XQjk9gccV48Rn",
-	"lUXQu1JGjIr1xp6xUKOdBgdUe8yjKM1Zyp14r+XdcaEGfARXG3FTcF7XFwXpy5xE+d4Ys4nQ5E805FSD",
-	"bJkjrc4XBCGgXyGjl3EITtt6pVBPIFcbuX9BLMxhzOfNNQdup+h36yA5Ax6FMRPVKDnjgbT6cwA9X6CW",
-	"yNzl29ZvtrjPFTvbB+7QLqju0KSnOLdEFTukE6eoW3BqKIpSGHFDuWPrnRDiw57uzxQxtISejoEcG8EK",
-	"BTQl4TMXNVONety+phWQBu54OIUOZHMZ8Ylm1/qMPOoIqdu0DSPrPPbtRWkJmIsx9RKdmL2Os5LTwsJ9",
-	"ptytWczRnBObspxpTzAV85x8RLEMOdHMbooUdhvsmMcWa7G3Es6yLFPYpIf/KB42LR6W3PRyDzjO4aAR",
-	"m5zEqXB9Y6AWhQ0tcINyEbO893tW5T99n/vUXouDvBT0aYbRrehgOBLxAREx9Ewp7P5+wNzM0wRdPXxd",
-	"oty63ldat1scKdhiI6oHOZSQArV709J1EQCVt+tmPaeQl7xwQ7bDW7gqjf17HoLNj452yLC8Ag1bG3Xb",
-	"nC3ajRjpTsAvwMNp5zl6ucwquh4KTleeciGZy4JIKlbwqZe7zGfr4SVfXXF1LnN/qzouumOhRj+Soq+I",
-	"lhncAYsQGr4e2/tF8vAVPm4jHvSjgDsgAbeXIG5ztc5fgEnMiDfidgP6JsexjEsF3qJapy3oFdBRtQrC",
-	"pVbcUOdqd4yNX0wnBvQyCpFJcGqMZRKFRDAW5hN/0XtJtUVvgYWCi1Qrb9+bx0GRL9Y5m5XK6iplTBJo",
-	"5TgcUcEhB3dmMRvkOksMTrN9qUod5DImLizmHAk2p7ixrIPc6Nr51V6VDy3NSsyiOtHo9j/lXnaWcGIh",
-	"eOu1gPm06ZSNkCalQq9u88gPb9Pb2z0Zt81eF56TBeWmH6DkyIqPymhWfaaQX+QqNAqu3H5uvzThDZJC",
-	"fq5EaR5FJKLBndq35IZFGQoEjucHrCDvOy50604rEarbdq8etKoo+X/mxnxY4SoMk2+81t+9xvO99JW1",
-	"4lZQR+n2VaVlxSqQleWl7re6rRBsbj3ets5I1dLMtUbWQ0kiOnuH/Sct1N1bP1v1mcc4fak0eb3mWM/P",
-	"6iS6gwbIRxwNKzswXOtiLe2W6wstvW49PGXZRHV4is5WVhWaODg+s2fhqOswdHA1V6h+janK9E0bdgFT",
-	"17CVlFVjmArDcbYSpUuDO/LIWKphTMfCd31XITQk2DiagBk7YBG2Yr0VVBQgtR8bYxrgewrGMcJfAP72",
-	"iIkiCAbg5tGhg7ipG9OaKgmak9qWBrBs2U1xAabrbsijTvp3uwu4S9lnqtNI161A9XYM4f3SerkMn8e8",
-	"MmQu0JUOoBAiKxNvNpiVZnPtsNdGbg1mWcQTyyLyK2dOZoP8KBOlaC22WYPxPX1qiA/uU1kWmOGAmLVW",
-	"zlSFZvEoNmvSNoc5haTLMdBenoHiOWmnk/EytqkGRpnOn3jlLcr4NhiCO8q9zcq9BXf6o427OVE6P+5W",
-	"UuFcKU5XCb3ZB52yXo9hQmSV9fItAOIEA9Ris5pi5M+h7So+a9W4VvRp8YlRz63MHFGLXRuZP6D9kiLs",
-	"3ciQdYO8McLqVmR6tFGVCyJTQZGoPbCqQzSLIoVy3ALLyjGNQwUDbxFqpCFKLiiZtlaDTHRk4X8QbJaS",
-	"CVO3Inclrytbqwyt5259qy2uGe+dwzhH4X4Fvdvrg69QvUsocGef1OVO55ZLhg9IyWy3l37NMhjfT5/m",
-	"U4etZgdawTzplrsFd+pD/VZV0wfGaNlVKr8hcXNqrTG4Rd3fOnRmdX9EZwRgrH2xAZbkjO+zM7aGPITy",
-	"yrtMS92RY/Sow2xLh7kZsJRK9iYqM4/EIefAHObcqPeEpEuD5rlhlkTMcwJjm2kGiG0xxzXssDmVT2gY",
-	"xkw5o99C9mhJdBILouVWqxrcuI9gsIuBwX5axQ1Lix1LjEJCid3rH1+nmR4yiclsW+aVY/sXnu/Z3jIO",
-	"CneEHrWMCywX+6c9BhWAyn5oG5LzWt4L9FMNZSzQjV8rIYBGSWlF5Vo9yYa0t+1JrgdfBln8adZ8QAVC",
-	"vNNgwPaxArrUtfza4cP3OIBHWSBmgHmPJhYPTMYFXHRbYwtpBqzH3zXItbpLI/6YzWEOVwvS/FkEiFvU",
-	"VlSk+M7/fZulDYKwkyHlkRNbwLhwqq7023As37a2fwfdue+4yKG5IXi1LZRw1JjiQWVP0TD3RrWnF5pm",
-	"7Larch2G9hADqs9LKvnEomxgH/2qR+GwinBY8AB8rO7WWjA/rtYh5SAbQflJrQBwKZi/NljakE5lRw6F",
-	"I/HumHihOj49BYeFeVOLEPfD25ANtdzZYMl85dT8cpCdmUz7MVXOjlwwyf4cW8/ZywBBtl7mvW3Cvaz2",
-	"tW6YmhzR27xOS8BCeosbR5vCojny1UPlq4eO2/Igb12HUrPLoqltceRDL5ZalWEfi6SOrP3I2veAtbuq",
-	"Kesvm1cstRqrD7kyLCeJWZ0ah5bNFmIihK7W8CmS8g49epSMaKwFi4mW8s7+jM0lrmxbYsRu9A2pjwdy",
-	"CB0rIbenH8tEZLxzgWhYeZjrm9zEjpGu9Ue6sL2VtLg+uRSZilFMZ+gsKJrXBdkVmNfcc2aYQQk65Ip8",
-	"vuY9Xz6Qn9F0mVFILdBbq8/ahkRG8LaQWTjEt7UlwxdnS6ZJZWiOMY3a9bM6VgtlZeS77WhWjiPOQ+5y",
-	"mZJ4NQttv/oSWPFXLrv/MJKkXJfROS2doygX4nayyXdJnkQKw5OQ4YXbTG14YZtDf5NO4cj5jzkOWy2L",
-	"SzVcJAZVxLi9OFtAlT831yqV5IByz06alwhBYH7got92TTYdbjOGaQ17JM2z8wtyCTr1Uhq/XfgRVWqE",
-	"B2mb4I3TtLynSQ25PFnXmp6EOfZzgGkNhqdMJzYU2+CPEhHoxByFBnntDHZn2Kazt+C9ggHHbjlI+E56",
-	"QccVfOHx3CZ6I+RWTEaMdMwAO2klGp0Q2SNAdbOAjVSgiJu4GkKuqxIXpk/vTjMY5rCi9bCXaU6xNJEf",
-	"VinYkdcv7qqZIYxjjoKYlRwbS1dIee/pe/fn5hIWSpjg3pVCHGl4MzQMWfvZvh9UrsLCBLknRRLZWEui",
-	"ZDly31DiQgroLXugW/lOizT2Kh57C68A0AO8ZykdUBZKgmar5D0YdQ56hKKdGlBhjNIuWywBYnUtbt2Z",
-	"EFNc6uLMcqkVzKq9S4c4MuttM+sDz39YiF+vR2E6BQY22VE6xPY4fam7ADIyaBSxGEx8xawp7l5MuFYs",
-	"6q2TpU/lUoD0YGk+Re0cCdi09XH1JdMljlx177hqOZQPFDhPX7TIeFJ+fX7k1y3vFyC/HfHr3SWv7Zhb",
-	"H0762s4Z8zGP7Sg9jjr5GhLXSjj8BnPYeokIsM3pSch7PR4kEbY7nZfPhohWm4TnLU1R+DYd67VSTKlD",
-	"TFOgMPJt5Cnk3uT5Xv7Fn1qrSQvqbvHFWdTz/MLqVLKnTbL8INFt2eu1QzmkXCivdZZ95+DOLxYQAIYJ",
-	"w30Kl2k4TASsjujbxr8DRuPsU8yGzHB//CZt/Gz4F8uuMquFDStanhExYxrd4a8XHkhUAGht24GvlCS9",
-	"zQSJMk6y7SQJ7GVQJzki49GEFhjfQSRIXEcRUfxd2mRBQZMGR5RXqdAwPCRttJBdoqDXfeGYdQiQvmtn",
-	"megT2evNb2mvmMY8BaWp5krzANGEtMSuFUlsxNF2e2AijOEUcG9FTkTZgd1tI8oyprpl/rMSuW+yeeVR",
-	"4HyEAmeVw/axZmqgDJuPIlEqvTaWpFFhz5y+z969uaSNCi69YpOxIzc5cpMHuQm0R8wfur1welTruBbZ",
-	"YgnmsCc9PPOjLetEmWc324TWrMkAd9rGc3trd/iO/fVo/kfn/lHIHoXsqkJ2H+MKc1RwWwhfKmM3GFL4",
-	"TSaxYJNKFduCHpi3x9jTgRF7zzajCf+Cr/yB9Q8shjCSiptvNxw/cK/xfO8k/ftY47gu3h6yEY11Llz7",
-	"5OTsDMO16U+jOOsxMJQCdCSjsMwEcuHLUUSh3fIzKegdLFpduXDp+d5QhrCMCVCD228jcZaLB8vcIH/8",
-	"4QV+NQrwLT/+0Hxqv7GD/poO6Z3cchggYwF7WiEJ/YNYH1rf5AICjsMeSAQgx7GA6at0XlfwF6Agl/Ky",
-	"7bjj4VbBOIBKUwJH0qw40mECwwJJZRjqPY1gHHTIQj+XK19w4/tOhrk7bNEjZHq6p1b5+rNTuVMP/zYY",
-	"VIHpLMkylqD2Ay2VPIqMtYiMxc/LsdCSGnY9paxvzIdvn3/6PmL9zTnrC2x2f1MDj0S/R0SPaG79gwOQ",
-	"XpR498PHjitd4iBGvvDRY0ivogiuu3gSFNlpLnTe9JaytQ6xbPLIh/eIDx866PQi/HhF5WmXgb5NM/AD",
-	"D+2tg78fA3pHUXAUBQcLUj0rCDYYmIPW7ZXG9OsRiyIu+son+DVmSGO/9y5TPET/JXhoi67WtGR9W7G7",
-	"bB0mP8GkjlilR6zS3cTxenTIo0nbzuv3f/zxn7///Y9/++M/PNf82/7yx7///nfz/9//Ab/V5e9nWU8C",
-	"QTW/Z23comLjbxovW7dpn9byrmPa3XL4bYqK9x+l1JaJIE88mPobQWjEqfKhs6g5QkRZVu/bZqMuPDU0",
-	"3Ib2oZ0q1QBammp3QzrBbgU9GTfINOopKtvacHMJ/Etx0Y8YPp0rQkkno4ZOY8sNWQE+K+2vKiYwrKrw",
-	"29Sp3GkMbknmUpNhFGl/WbI90GDap823l9zrYyCMFoTAxkJgIGFO35t/NhcBm+V0+2tzH8l1TeR6M2Du",
-	"6B5WDKs+3e1H9MqOs8T7aan6EOJXczWoxaJZK+tV6w5p2cZy12nu1uIY7DMWzCFGto6sdU2s9dCjUvU4",
-	"7GqazC7DUZvnyAcekFobiz5GpY5s/MjGdxJRyjPxTcaSGAurY0mvmGGLgWYhgQsBz8dwPhamLYRS5hVQ",
-	"xYhmdEikiCZXRMiUcEnEaCwUGcgxGRq1E81cGrMNRZtuRWm86fWIBbzHg59g1sdg06ZaomYRpwG9Z4QJ",
-	"CDhBiAkiTvAthJ0gCFUxQhoY/rT3wSWMpysdU4HuM/NNW02UZkOv5Q15P6ZCt++TSLCYdnlk2AL0S+3x",
-	"kAmIvUPtbcyM1YKPWF877Aus7RWKa34PHMkTRgWKzNccX49vOD85b245dJQnyP0FblN2lMgEDyVgZFTl",
-	"3L6TQA6Zci5FRswpbZA3AwnxoR4XoSLYvTUucn0IGaUpAleg6XLRN8K1S4O7tJ+JrbcSFVJhvcGiPACb",
-	"mUkGG2f4PAklU8BggNPYvnZ6qp9dmZTA9+WP5U4DRxthLiVUvxTB7mPE6BNnxsts46cMalbg7JuLApmR",
-	"nL43/6waBfIxYUfkGJ5tQ2K4tGKlTK3P9BRH25H5e6TOtVAnOMHY8tS5dXiwBchsT4I+OM4yFyMS8YaC",
-	"PjdWMUOnYstYTkj5oIhRETqFiAqZIt0WfYwDqtDgKg8ClehBFa7FEkaC53017Wjd4Z8Cc3BQT7A995yN",
-	"860YvjhpnnlLmiZ7FxA6stK1sNIDg4JKYzw1OepqisopEzuL8WycAZfazNXcNNdnrZyr5jqiK9JlfS6E",
-	"sZJlvCyzZSJcD6fdbhQHVivPdp8szXafi/DIdI9Md9dM97kIN8ZxYxbBMVUDPqqOw3yLWdlc5XySPGQ+",
-	"GVv3XRog0gM2bBAs+ZA9oqVhTImImFKkgw71fwY/fIdQdadsFCd11wPxbrMC6FVh/seIzEbLf+oEYxYu",
-	"AaoTpTnWJM3KEgRajVnA+P26BQH9Movyj2hsoYZjbhgaQLyaBYxXgnBFxnXPak/6fMuhpTxn2XZoaSAT",
-	"xQYyqhlfiqeYoBMt36eP2bfYklk4TCZVLL5ninSlHrSwrhTSFtK5QThGDeQYZH4afeLC7DMj5pDmIkOG",
-	"vm0drR5LlCSamPOqNItZOB0ismB/03lTfvoEGltnBy8uc5qC9ahj/2rDzyzsPHZpWWYwhlgw18FYApRY",
-	"IiIpEZFHnRnCakPtUudx3kCwktAtwFCx6J4p34WweBxEMHUk1/SHzJCo1V8of+h3G7iaYW8LsKOFOctS",
-	"TGEfw1dHobA2I6RACh9piCsnZ+bHueIiX6gSMCvEuAoy7PR9/uPmKp+m2N2OvAJHot0a0d5ASkhh0/fC",
-	"e/CAwmfDYDWpcD9CYFODLfHETtH4BkNiRpMbMTmKGHZ7HKDiCFEyDJLZtCBkGYaB1IqVLV1SVeYhTuvX",
-	"Z3VErtwg1gAnuJqOt/bw2wz3q+BOSxpuexd4O3L7rXH7ffQTP6RypRG6Gsx+vSrWDqN125cV9aJ3a+Xv",
-	"uQjg2sJ+ZUG/9fD3gwr65ae8d0G/I8M/Mvw5DB+jg9vn9vcs5r3Jp83wb7L0V8OmgwEL7lhIuG6RUAbJ",
-	"ED2pXakHEC9VhCrzOx3RWG/IHOCKwM7wosCoVboLO7pT9n9ksEcGu28M9hcgi93w2N2BHOwJhz0c0IND",
-	"VJs/AcSDI3M/Mvd5zB3RDgqh+XloByswexXEjBnjvDrPDpodUM2UJj0eK+0y6SAaVSiM7dFAy3gBPIRt",
-	"JtX9ks8/fZ1N+7DS63C/tpFfl3uT53v5Fx8BtteIa2MoBs8d/u21PC5Cfs/DhEaN0WCieECj9oDRCPQc",
-	"1xo9u8isC6K9vZEJ+OR6UgLTlxFF7uPFXN1BGrQxp8w352bH0jemDKmNQDsNi7cTTgQd8kDl3jt9afE9",
-	"o1hqluY+pm+DrLW68usL2HXN4lFsyKOdqEx5g++hhCmHy9PrrYDLkx7qyj0q5o67TzDBpN9nhs+lDesj",
-	"EDLbzOgrZ2v7CxtRKAMgKs+HD6Pf79Smd8iY8f5AEUNiitA+5UJpkhGClYrKmANQmQwj+UyZSwIWJjFT",
-	"DfJCI5C4fTiXwidyxAS2qQATALL+Bghsbr6TiTCMXQQs047B3yNFj8dDhh047llk5PVc0As7wK0ClxPH",
-	"HLD7s2CJjmlkh+KneoOiQzc+osc8sFqHERKO67ikwJweknKJ1EoyMtBxDCdtsCOyIDleA84uw2+qUgnL",
-	"qW3HMOqLipAtSIu6ImFBNr8iVzxYNPejkvDJKwmrnfxPGc6kQuPYGLBJptOcvk//3jzESVkqaKW42mek",
-	"zyOzOzK7tTM7UIFzBHAYEDFLsa79yJTND7YkTpNnjKsFadbEnE+t3bSjyNbWlqvKrn1jxEpakTUE+EJb",
-	"dJYZpRDlGkJ6l8vddTbm+vMGrPkKD8oZtYulD9gb12W37SYiZoWZOSdjI9DMynHRYwGCJRhRlvLbIQt5",
-	"MlzZUrLEsF9AEzCm9gOrkR6VGWFzZiSNFTbZVYtIx+yuqeU+6jZH3aaWbnO+Ad3m0OCakIgIBZcpMvm1",
-	"QYdUy/cdpq3sXLgfTsLKYQvqY7OOo5g7irkNmfAHJuZsEk+FCb/B7iWKGe4GiUNzc3qCJI6Z0BBMG1CI",
-	"9XVcyUpnm5k5r3MDPrBsHC4Ctuk8HMCo8z182TH3Zm1iqi7rfro0Iy6gC16cNAGJUFOdKKPDCRqYA0gF",
-	"R+i8mAZGB0wvkCMmtt15JKXEbSeQBAMehTET1TkkGVvDcndcLkwfgLt9Iu9ZTDQvNPh7Zh+8b3kkb2wC",
-	"AkRyzBgN5UHEB1UQJMyBHJMejdPZctUgz0Wo8DbLwBFzyvYYCenEhYhs0T/UX245u8M+0WxOn5FHHSF1",
-	"m7Zhnp3HD8A4mUfb8lFdFFOfpQhQbj1gpn3JADrAokbBYo4HcmpBq1I6sjO/0zSOdTCLJej8QFMiPk7e",
-	"vfj2faxx/VQczAvto9biKF5pKgp9qIqcf5WAfqafnr7PPmwOwanAkvbXzj8SYTURGgML5PK+WKpzFSwI",
-	"Ny9ETvsRZHYrXOZUzdPpViPM1dxilz7o7SzV4TugV1EHj07nozDaR2G0j57T+RoeOE/LBNJcv2kmohbU",
-	"8DQfsogLVqnO/SxsD00uiHl9DLkxfMh85GgxCxhca4gPGm5SpYmQmrXMlYwGAxIzJZM4YGRczOD8TBEV",
-	"yJGxYUdM+GA034pcOQPUTMoY211JEU3wCYZTQiXlkE7InZDjBrkWDoDasNUxwtuPRkzYPlm4oloCxyVS",
-	"+ISLWxHIkKkrvHxMFVGU26QK6wOw4+ZasajXIG/chdavCEzcJ0Ma37GQdPDbTuNW3Ipt9rG+cZt4WD7k",
-	"jRdyYv3mIq2qzRniaf6Xyo6A8p0bjoVGWAdyOKSqRQJD9kL75qRifo7vsXejCFrDoJ+5dMzuuYVxc82G",
-	"wJyG9N0PTPT1wGt90ZwZu29+f4HXPmn63pAL++ksvZbGMZ2A+NOTCKJqMh56FbOG89/NZCiYaWZGFQsO",
-	"k+VFV3gNBWlNnvGS5KaLNLnJjqyObAtcDx8Yj5YzEuuexd2cgwke+1X3rPdF0GQnT87Dy5ML2uyePA3O",
-	"wpMnvWbvvPdF90t61vR8byiHMCtvKO9dh03cb7t6OqYQeHSGLvxYd+ShGbkNR+AhMxs7I1gLSV92moid",
-	"b3VeF+bsUsUDs5tuiHTE0xmfB0162e2enzTDiycnF73L8xN6EbCTs16TPu016ZMANJV0xhk6f3HaORVo",
-	"iSmfzU55JX+/Y5nb9vYXRHCpRfr8nsUTKHd0XVqsGLOoAygP9q1odDGtYzvW4AM2Wc7Lv5JtVowPVDaG",
-	"Gw94xG5FZrnZFhKICwFqDba3QCMOICNBE6EkTdKo3y3ODOXrAsUdlkX3XGCDDyx9tQXEgvcHmqgB7+m9",
-	"seyoUGNrUowG0ijSXsgCw1pCM0bDWhVmYysEpOnyWA/axhbyWt7Z06dPT5pnaFJlv7RHMQs4mkLehNF4",
-	"vil4dp7mH0GejxXT33AaRdLzPVCr3Lc/0iENZVLfcATW6/JzgONAhk4vNrwGetyBMMGtg99ZIIUc8sBc",
-	"IOBXGnHN8ebvXvxkvocUehgTfPvHv//+d/P/3//xx3+Q3//xx3/+/vc//u2P//CAhkcJwsG0rVJhG+uh",
-	"PYvWRx5s1FqoMeux2HbZu/7uLycAx3MBPzgJNXXXefpjlYBk78ymTYvKnDWctr+aY+6m27WEuZun6QOx",
-	"d4sibz7sD3DjIQ3ZqslBMaN3J/2IKnWCnX+rM4LeDCTYn0bEDjiaqymuD4+grd4EjMhEaB4B6wfcAs2i",
-	"KMUmcCUj5o6coQjm5pBRAew/Z1vqmPKoRTqnKKvZvVnYjuF0HUjja/Owg+F+PqzIHvraTPI7M8dXdorH",
-	"hnnrb5iXWUi4n2al05QiyAaQhSsEJGuW23x474LN8bIBqIFMohA79HUZE9louhND8flB0ShCF2j5WOQ9",
-	"i8OEbSubaXG7bFbanZ00n9w0v8qMmprPY5dIPaK+25OiJHDe5VgmRvHggiTCCPKAy0RdARkPpBpxTaOs",
-	"feaAxWTIQrsqWefxMGFTs/mqMBtgLlNXfFG8YlakzKzJuvKhpnnL1u0k8/42MPAWLuC0zIDB2VQ/qkg3",
-	"lncsbxY9owqkxPKmz9vFBAyYNg+FxTG1J4uLl0bBpxd/5Vj4kfy2T37LUtrBqHUPUugrdLUzS5sErl0r",
-	"ha7BOVFBx/C4iGm2QzfF15NiNNMwOwH5fbCg5kg8umxePG4QyDL8LVEagMY7DjbL6aM2NDMkVANsVmOm",
-	"XDlVJMq9F/XqjXHBSpjXQbgeAjm0HsybPGPJ6q+50etkogMJGlS63N7SpP7MnbFNOCaOPP/I83fB8wF9",
-	"jj7E8+exZMhXVKsw3oewHkJ2zwNG+hR0sZBY4xx5oez1Ii5YK/W1Q/tgHmduWN+F/RCPkCpwV2B/4CiC",
-	"LwGvKKZC0cC8ukGe02BwKzBGDYCHnZc/v77pGNZMSWdE9aADIbhxDioRXf7G6O0YIdDxSSJClsMHtNFz",
-	"aG6XRNDQAjzKUWSd1izqtW5Fp+iD7/ikU+aVt5Oq/B1KvuDHDMa545vHZ5/xyiEbdlmM15rlwb/uueL2",
-	"6TFTQcKc12PmG3wKtviDXxWLzY6dGPZHA606uYi/sWhDdJyoDnnU+W9D8C12Hpt1xsh711YGmEtdnoIN",
-	"9d6KLhtwgV1CQEG/t+CILvHCRye82SIwrM0SjwfSiFX2TuOPZnsg7P+T9QZxRRS9ZyFJRMSUIiyL6nCF",
-	"uJToOYYiAjM26z/COaEjqkd5pHw8BSMJxZIKkwKoMstup3B6fmref5q5eTstctm8sGAidp1csgWELLhS",
-	"gKd52bw0/3nqY4giw8VMIg1RcHAj4Gs+uxVdGXJzypwaYaaB5PoZOGZIh4cdC6FCScxGjGqiaI/5Ztlg",
-	"DcZViQwofr7GZOVd1iPY6WKsWXktzx4oz/e69mFQqHpx5qdufWA0qcceNsL63ePp4t4h0wNpJjyOudYY",
-	"Wi446L+lQlNvFb/3gx5saJENqZAtr0jpoHW5aS49JSMH5SgNdg+poH0G2lXVe0/tIqdMqDAQy0/KC+Oy",
-	"7Sk0yWiByETt370y41P4fU1pDWdykXqR5tpO3EIxmrR4oSBba2T5nU1tRs0XZtH99wsNtCIy86Hovlpw",
-	"f8p0qFwsHbCUUMP1nQ8+y2fL5IG3/egHnizEBaYRgfGmTDaFP1wuEALSt9Ip9ToZGcGqZKzSTropSjNS",
-	"bUwUY8i6bTpeL3eZD9+NZXxnRJO21bdsAsJAxsT8QlzdYlabKyQYtXIsFJkw7RME1ILnxzJi7lFjvIXR",
-	"IT6VxoxICAxMJwlyZRsv5DCizQdjHqTpgjSSgi1Y310eekE19hhuWSzcUrCnfO+k8Ekkhsebr9O/ejKK",
-	"5DgZOUPO906mv6odwQFCQMI3uhnGaysm5n6cCY3Yd/jeu5NAhsycBCfj7E1Vr4e3Iqqb7BGL31EaJMog",
-	"zRYbQO7G+WsABMxhZ1HElIWHzG+LpvjVeWmavVT21inRvvq7oSw4QdnL0kwdLmrkOKa3tWVvbauQA68F",
-	"3jcdRESuJ3vID5EnW16JoAVV2ARDzP5dJKzoyrApCSIZ3EE2UpwIIhMNHLuYmAQs3pi1LUKV4n1htDkf",
-	"2+IQJxB9MoqoMEzXEOlJMnKlKugrwIp1o37tR1ByiaKMroXjMypqeza3p44LbZqDZReenS/jawPfnWWZ",
-	"qE49g18vn1gfXBvUrZhGyms1U7fcvCGm1F/LcYcanX0sCF54TwGbccD7gxnsHWEoKcon04xpdNfmAhNq",
-	"AAyIKsWUGuLy1igp2VhA1Ej8rUNDGKZRjQuB3MSKNetqn/KzrTkZtNKvdk3CmPZ0y7osbToNtOgA+ufq",
-	"LvXGGA0NhY9lJbZEw/nUXJ1Lg7wZSPDGII6De7ZIFbqGTay0kA02rdKmUWZZXlA7keI24JvtRZiuZdSB",
-	"Xi9t6yUj8OcB/8tM10aFx+IZypDd+SuWZWNl4KnltJgeu5uY3rNIoSINmxZJpcH/PqJm+b2F6GndEAz1",
-	"31xGxV+zfiIOGjoA2EWpifm1oSAr08u5RF2UAHhJrVQHCC6GEtv3EPbOsCxMagYVo1csBDP8C0yQVOsw",
-	"FrvV2GySLblofpU5Kcd04ny5aXcAlcT3/L6si02faUupW6/kPCoNB6w0+CtylXWF8S6aX81S2o85g8ah",
-	"klsSz71oXzjTHLj/ar60E9wqyD8oUXKCARV95ix4opi2UQ0SJoyYc0WoYGOQjEbdYSPtfI0DrrSMJw2S",
-	"GqZpBeuQ3jFnb2V+reliE6ftgaEGaIUlJSYAHh8nmGmMIdi6+RtIF8tpMy5jo7YaA3z9BNb5n8rKQErY",
-	"AHyXJgi8ocaaBs5p9EcsOub9gfYW1Ohh3Ovy6e8Hq9iSTvEMiaGKeOspEacYH692Uf/csxRmebJTHEYR",
-	"FYjsZrUJUCAqnbXXwQGibBphL8WGvbX4Es/3TtK/Vs+Xd+6+kk2rGJ/5aT1OP3uicohTi3p73dKYMQmG",
-	"3qr2KJb9mEEyS4jhmDCWoxELy1ZlzzPnp/jOCJILhpDQYt0KUqgkolDObo9FXuX0fK8vaVR3XOx8gdSx",
-	"C0Oj9jDUuqGARpJt2badQ8hhduEiavd4VKFeQZ6JpQfEC90vRavUmVRQecyGWjgMcDHN0XTmeWhwd3bq",
-	"p1kD0S1IF0uc3925ZOwOfaywjtV61HUYEiosmWI+IJx0Jy1X0qtO3+MfD0I2ztWirPMkJaI9zEw+irSV",
-	"XBfV1LevVskcqYdOBUdSeyLuSrEJ0xGWgBOmhLsyMGG5O+MNQmkhYhZX1rkRYkKrlbVcuHW8d6JYO33a",
-	"B4eH8l34l3cjjAnYGglC43ylSSrMwXfhojE9zhAAvMffbc6jsaz0X7dfwxgOU4znrFBU8pIqNTIGIFV3",
-	"0PklznMCsDuWUkp35OU4WK4y1+FRzVjqyubRKJb34FuvkMjPIqmS2BCXIRlMBIFcOnfqXbA0a3WRnhg/",
-	"C5G4BF61iKckHdwxvW1DaAI2uXFp/8TcZDB3uLKMtI+jjD80WtQdF2DXIXmYEwox/zYXRg5m8jH1E79i",
-	"ieDaoWcNWEwUZAUYyfYTp0M2ScvO2gGA9jkQndjc2ePMiV/sDFW3mq2gwaW378ItYY/D/uSugN4hGDNa",
-	"ACWKBVKEs6hme+mZ6LgorrxnccxD1mnlUpwx/gYBXizVdeCQePg68EunQTqGp3dazimKxl7HGggdYFR4",
-	"vqFQzLF10p0Qe5BO7O+NaSiy7OIprOiZwNFSPhR7lHab7WLj5/dcG2sNYMKUzrGGqR3KV5X+OV9KCtVs",
-	"UB11T4PEmv3LUNYOXSZuQ0oVrEyB/Ci9JurOJfHT7FyuqI+dvk+l51r8JdnADreW+9OUu/7ayHBfY7pz",
-	"umHsu3wud6VkxFbmTMnoemMtMR7mKPZ7tqNOGFtaosokYceqWZbs68Q0GGkq01WMbQaivkG+nqS6lc3w",
-	"BeXK5f2NB9LqPY8uz88f+4U0Xu0A51///BKqv5WDTJnSnIylHDLs7gbl+ZbVtdIKCHuF6zZnRtlYHCXF",
-	"LsBq6tSuAVKu+zFzrB00WBloKGEhYaIny2lR37ha4124qQ6SgTteMq0Y4dcZIGHelbhW/eg0Zr+xQH+i",
-	"zIyg9pLi5tuqMkYsnXxkjAv3+si3jnxrQ3zrFRyw9bMt5rwlO0Ry+zaWQ9IZMRFy0W/b8XR80t0Ih7jG",
-	"vkGfYX2rc3SQLlP6xDlMoEMPPhZZCkT6JrYQ31hQ7Gol7eZZZioeFpN4w6LIcIbEfF4E3S036yJhHjOL",
-	"l1ZiQGClJ2lJNgBFhjuk/jeALpaZNrlqaoRQEmxsyxJ/k1yotDrgKlewaPtCR4zeQ+hqqvZx2arGqzUS",
-	"P6zzagUE2yX6ZUqWrH/r9YjRO0W+p4miCyoOeByPnGE5r69ZPKPrmp2AhVyWLeSQX3fIG14gQBvkjYhg",
-	"0sowW+WICeUKHC1oRM+GcwYyiVVRA4AsnkfnDmTa5fXY7gSPfVtFAf0IproQ+ESV4ACFVNOTUSw1w8RE",
-	"2evxgMWGA8WQ0M91hlFkbipi1Q4TAIYA3AfgVmX41zMwPhaLz/aJxufipCU4hdKqql4shzPFUbBGimG/",
-	"1QzJ9vwpoT0NUBc9NiYA8zTLvropJudO41vrgUBdAol02wGsOhioH0/mb5m3HVYA9hO4ECboT1FEuce9",
-	"n1BYlgWqtU8DKSzqmlo+sOWShJ7lHnZYaULm+IVJtI1EofyrPN8rvHrfioakuF8IrXndgNHneIw0D/iI",
-	"Co0HyS7wdYP8SP/fP/rUHMe4TwVXDufwWSz5u5NXMulDd7D/9/+POROCocBN4pFUDKGOYkYUyAhBItCN",
-	"aY9FE7tt6abkpvH0pvl0N603ivS1ZwVFOcLPUKIOqqComArTIK/BSqJGJRH3XLPwiiDwMHYFlIlWPIRk",
-	"Zos0TBXJn9R5GTPZau1Up9hbwlqSJnaXcZPb0I9YXZmbBI2SwlB+/nAvZ4PldJLT99mHtSTfFGhv2+k3",
-	"R3G6TnHqr41CD7aYaS617U8STmGUJWHZAo1vrK7JNnPg4D4J5JC1wFMAcHS2ycOARVCDFFARsCgCuJX5",
-	"Ds9C0iyWLYHLQNkc2nn1R6voAeuuQaqg0LPm6nJ5Z3VGB030D4CrbFTKnuL531EKx3a5Rbn/VSvU+7Fx",
-	"gDEKXNeVxsNMY5k2WXDvupjCjrpzvx4wErGeBtejTeddVpfHA7gfHbCOattRbVsbB4eDvXkODnjanyz/",
-	"Xp1Fo14HpSTQa9vpjA3iejlBPAsROFWurxYkJkDn7xhbffVYbIZbiPRjsTCGy8CJPCsRzAYepjxIy4vt",
-	"eXjFQvIslkqRSEobmKIE6zrMwn0b85BOCgXvMRtSLtqAzbkkw/jeEMBRfhzlx8clP9CZiPmQeSHi8nk3",
-	"IkxyqvDqQcIXuYcdVJBwL6EEdhsdzMnx2pyoFrB1LIdrYX0XsPYQwFmI/Zb0gD37YmGulagFEsnO1xws",
-	"zOhsz4KFbwYSc41gWxDa7OjHrKnZ3gyYTddyKWF+PjmkRwNwXQBPC30MVnYsOXUIHGvScae7Y9uiUSGk",
-	"djDWzsXhQqOTfBR0BkEgE0BcQdkeKs62v2l6+wK5p34WlIWMt3xuF/Qrz/K/rGoeSdGH/rc2Sf71zy8J",
-	"Rb38USe3J2bk7ZBOVMdmfhVn8HhWZuGsb+QeRW0X5ClLsozdxVKzMXyqsVRYAQaJk9DBQm7eW5BT8E7f",
-	"Zx/WEnHNbeguTK+jirIxFcVfG1kfMJokzx/vo+ZS/vrCIpW8vsBytoHEsCQzPGXi4/eq7noH56i+qUYY",
-	"RFKh7WA0wqz1fL4MekwV0fSOCdKlwV0u83/R4BwT4Ywg264n9ig0j0Lzo3Bf3kBTo7zUBOJcWqlNe8pW",
-	"OybfWPrONRoHZNR7yUPbT6me4/Jb223tANvFbNxlmbXiTv9aFyAq1rNJeUdGEQ2Y7Y5MjPkfM6I0jyLo",
-	"szW/FbJtzrKVDsJUazYcQZzlrb8hXPv1NPzrnWcCeCCHrH3PFdc7qGxwtLWHjVIyFnM4vVK+SdhUaQNX",
-	"vnPKpRwBSkGhunvMFWuQN4BHCmjk5mcqQtIRjIUdK2dcC15CFTGDihjURSjG0o+ogWXevzTiLUdM+EQK",
-	"aPRtiHdMDavpyRhYjq3mXxKC1J2e3TZyeYAkZ8lsKQrZnWcuXeVP1C/3MqK2xhxCsDTjDGtQX07fp81c",
-	"1+F0y1HEakLt05Nl/ppI4nCLCuac6/3xaOUHWeKPyFHThgoK8jlmOfUURJuy1sUSzoasPGB5qbb2BiUz",
-	"FHqRo54lFb0dFQUcMMnOLwmwDaE2KJVOM2Hw/iMn+UoHJLvnIYS7LSZJiqwIqmwkFTRh0TTQDXJtlwur",
-	"hNMIezjV/iid1jw2UpqMugwcUxg+w/HZ0R1KVmmR/5zdnD3JpPeQ6YE0sxsN0MwXUjO7YdjO3hC1GnMd",
-	"DFhIZK+3ANMqrNYi2veRb9VIZKSCWK5iDnXMaIAgnFXI4quyMGeofqIs7DXTKuM8gr3TxDoEw4QB8qRN",
-	"oAGYSOR0Dl4q5uruCm9O4j4TmgBs5D0T4Mc1xw/g4dPH9HgMaE94ajCRYcD7A3hSMVazBc7ndn49qtWW",
-	"U+rRJ1PNAc3Key1Pir7kot8eSsG1tH2gsrT610zrCHv5jVkULemAwHXcEbjtR8oGNeZzl6kC6+eBhrQ+",
-	"YRUuiGRwR+JEKEIV4QBZN6AhaGhdxsRsFHlpY87ceIj8Ji3pfA7AwCHRYx4s2GTyFT7jyCNW5hG/SF5w",
-	"yxBmd4ULwuJ4BSzsvpzXbvLnnoWHtN4x15rMWJoLxE2/kwfXNvKAukbCnnBVtkcVg3E9pxdkqPvcLLK4",
-	"Lt9TZdTFmN6zDLN70Xq5RRtzj2LZj5lSXstYn22labyb1o6G3PYwjAqs5nAiqLMNqhGaFtoyzotFmuXf",
-	"bRyyFi0seL4XPoG7C1PCBnzUqLHlGNih0REMlaGhjf1DrRhYQTs4fW/+WUtQ0pLGHjY9/Ijkh78GUjnc",
-	"0GVfljX83J+opR1fielrqWxj6GdUp+jvXLlIBLR4QFZxhe0eXKUeijytiDuX+QSgqQAGXAu4qa4sEIHQ",
-	"uCI9/m7FKOhy8nTdEdAcdQ6ZzpFr24YaXlKlRsaAiFnA+P2iHWJQadtRSPRA2cD8cGg5J6gp+QZcaRlP",
-	"qnOKB5IMoWNlmuNmqMHW244xYxX+xWLV8WDSIK/k2IYCjVWdDwbWNKS/t6M6mtL7g5owTyp3Jwt1kVlY",
-	"s4FqirStMYDl1O/fbB6wQqebFyJrN4FV5YYSmAidA2IoBYi3mKu7dsTuWQS8M+TJ0JClzA1ctAGtCtSY",
-	"roU+8lY3hG9iKhTfFQBCuZryHPxpOh3Z/hnENRnkVuDFHuicZ058B3tlZb5R9O4rTUWobHVALh3ZnEbD",
-	"ewa8P5jqleW60igSUV0OJ7DGtlgO3uvgIgI5wgd+YBatDb84LnjeXEz3WS9S1yfV+OqlURswp35pXQc0",
-	"3/2gZWM+dLC0s9MgX0s9ANaIWpPsQaoCJoZAY1sjacYyV9IFUwkb5I3rFmoWTTNhSHOich1eEzw37Aqg",
-	"VLjom12PGA3T1loqie/5vYxzTIJrEkqGvfR6XPuYC95jcUwjO8QRE2vkETCdg2QSr1ifq1zkEJqCxDHH",
-	"/sBubWsrOwvCmPwIJ/rIUZZrsgmrR2hGJNjD2nWkLddVavIaYyxvoVLzJ3jNYXWgkkGQxPE2DKXcm4yl",
-	"VPy4UkDyOlKyYvf8lN/pAeMx0eydrhi4Ra9q442FKaREALWe/kaLOBM9kPFmDbg1gnz2zPOM4pquTX5f",
-	"K58O22BoXkOvQNs5MmYBgz29AmBPFbGRhoyxxg7imYaY9zCeCazscOKZP1LoLWxOSKrN8ExBshBqGSxa",
-	"jwa6zARqkDltsypBk+fES8327jReWk0nX7YulqaThY/47gKmsAOfaE3nG/MloUDNq2k1p+/NPwvFScm1",
-	"FY7Ydt9QikrFpBHu5tRVRlMt4axY3nmUcmuRcv4a6O1wo67l1LM/UVc7vpKoq6XZDUVdv4auAASJjDy6",
-	"bF48ts4JCMXy0PXvR/8EHUrwRKTJfKoqFTmFX50Wv8vHWZeTw+uOsy5AqRHXOmJLSNqdxVkPlPBLBefz",
-	"kOs1y81Td+qrE5IFI+ZJE9AxoVaMha6NfG3PwC/uNQflIMA6xg27BvAlxvK3f200duqYb23JbwfVOltK",
-	"7ptTYe2dOXetx2C1Z2zvkNepI9q8+PmERfeSjGp3BVSbV2VK3QdFTQYMfJWMWHzPVabZuM5IXJGQATjU",
-	"BkqpVtNTdhQP+ZpFUvQhuFTwox9IQdXHpLjYYirggc77tXIdFeTe7DqECmmcncZU/4U05eFOyLHw4SvI",
-	"+4E+ZIu0ZaAizJXmk8BsibAdPKYuJv/1f/4vcAl72O0tNuJk1j/kPQCZ1aRLFVfkUecUf6WR6vjkjovQ",
-	"vaEt71kc85A9bpBvEkaMxaJInAjMthNynFac2/m8/vmlT8YDbrEEYHB3jI2sPbWW4KzZ8p3EZldRvbpM",
-	"sB4POI1rp6Z1LSQw7ATsFYJNK8yJr4X666p614T0FeR1Qe/6u7+cPINfL5/gLol2Gpb3Wk386oEhLpMJ",
-	"Zx8byMSsfXMq1W3A+0Y4KwaZXvfAqDxh5C+EwGUSB0b0jml01+ZGUVfaKIQtjyrFlLIlB9PZfRt0S30E",
-	"6TA/j1iaz740Lx9FVMyPUdsQJla0Ga5o2I711tS0Q1/CSw4rQr03Fmh5IazzHrg0H66IpZ6KIbgfS9CM",
-	"7QFCcQIZK0aCMQyGpNCnG84sDmzDve0UzV6PRpILDdLbut0Ml0/A244gjYUsv7Nzz0+LVmqXRS2C775w",
-	"CVXKLC0U2lLBatqPAUvFxheWQM8fTdpAFNkzamyGrcQ/FkjX2aNFXpvzGc0mq56fNJ/kD44j/G3nOBhx",
-	"sIc5DilLLYIK7HWiw3fTUpkM6QRiq1kH/59d1gamKVl4akgpxWTanJ2QsxJcLQ+PWFpgy95xpdW8BIeX",
-	"uGi7S3DIWEtepKzM/c2Y6rAVHHsp5S1MI7tLkoBdLKHOb8wp+GiLymF2Flt0NYX69L0VGKuXkVuCWjHx",
-	"4ahdHbWro3Z1CNqVvwY2fai5NcbILkd22tuI3RwgqmLAKsOh2jQ8e+rpbkGVn7JNjpdPlllOp1t3soxj",
-	"prho+KkoRppfTPFMeywWtUx2lDBzaNT8ECbBGjB5ppSpUzjXdGd4xlsn9nKwrvPzfHmJDTd9pgjQBCpd",
-	"IgSXZIh2nKv2NR/RWIT6P4VwyEZdgPK+/ENdeMo2JLNZ8ca4pOqO9GSMlchuRWxmH1ckcx6Wm5XLoLjb",
-	"XV+dF+0gCHVUvY+q91H1Pqre+1tSn5fUAOQj47u1SewddyDYI4mNjlTrpUVgJA5iMTRCWMiYhLEcjdYo",
-	"N/M9AI5y8yg3j3LzKDePcnM9Rq5lrfk8vLVauui5+aSl5rVQYxYr27tnjFqKsWYNj8HwJrANP5OqmLPJ",
-	"4xTH8yq/QW5aWH+W4bih+uPcZjSXyT0b+1xCDONW7kwIr5rN/T0jYyo0pHP3JRnIISNcKM1oeCgZ3R8J",
-	"0/ma9QHB1hDDFImugwXF7DcW6BPb4W/nCd4jJkIu+m07ng7p0uDOHEJEz4Is6KmM6xTBwWjU44EkVN2x",
-	"kDy6PD9/7BcyvgteLcPMlCvrKKDkGVMIKk6FtJnbVEzIUMZsjbnVuO5mr57ZpT8QFhHIIWhOKDRcFrLZ",
-	"ooj1aUQoD5G4NOlxwdVgUZxgux6vYIF21ILro0C5whVEqyY9Y8tyib0o/7C4eUjVXOQa+Wk+ZOicts0w",
-	"QdxfuckHd4p0kZH2KRckESGLiZYhnXymzCMsC7Bkm2GEQ9K8UT+gtAQKTXxXtJGv/gA+cbVO9rCz4otV",
-	"VYdndMiQbbtpDrgiI2rYdQVY7oIaBZzFI1dYRpvAxbMtfVm4GtSdPSt7ozxYsNxZx1vOpAEnXCKcaCKP",
-	"bBnZb4nSvMdZ+NgvQbxML7N1WiETqWYB5/5x1hZA0CiH1csVGXKluOhfpe2T27Z9MqGRkjmTBFkZzbdU",
-	"do4KFqKdw4cIhjGiSiEMKItZhl+l7hS8Rch8LM+Wh8GWm+dD0sBadRk4BweozKAK2ebC2KuZHZvysh4d",
-	"8mjSjlki4HB4RVpKBDc7AycBFhAQQc2i/sTp0AxuKcUHJnNkcMv1CFJgLsBZX4GxqWS4B/wMUeMt/jei",
-	"fvclU0QKW6HENVFaynCtxGzmfiz7PJZ9Hss+90lvA460LENTQcyYOJGJ3pMS/itUlNbIt3CKPyf6II0m",
-	"KO/E3vIEtRGKvTPQyO0m4IldRqvYnQP2IyC7b1jAQ0CkMcsv11F7rRkdzm26NJbxnXIb3+NRWpMlMdk3",
-	"5IvghN+Y1x27KW2mMTHigIPPOWZuy8wGm+NNHhkie4xtHIpXR6ynCa8CBwfUL1Ec8wZRwHcJdhqeG31D",
-	"mhGholJTEUjUgjrNOitZDUn9yIyOtj9Nl27cwTsYtO6bAZsQxVjK5lKoGyKFT2JmaC8w5nWPBloRC5k/",
-	"1Zhx4iiP60rA0AJWEN6wAChQSWZyGBaPwU5LXxckhSVP+u6qUnPLXKZP/H/s/dtuG0mWL4y/SiDxB8oF",
-	"pGSSknygsLG3ynZ1ebps19iertnTMshgZpCMVjKCnREpml0wMO/wf4PvYgPf1X6IeZN5kg+xVkRkJplJ",
-	"JQ8SKTdvqizmKU7rvNZvxd93u2MlJ8xIP9uyR6M031zzePrHBNZyJ1WqJQo4wJbHByyEwt1RwMFq1CvQ",
-	"tKcJjUoK0wFX+/G0crgViVGetB4CsHORmp8ysSfAzgdfoNqM65JiAEo2TczpmeddOzw2YAia+GJWGAh/",
-	"rghVio8EAv/ZGC+aYe4diSukkgKCQF5bMW/YoPCSia2Vij16X4/s+/tj35U6yWd6w7xSIofD7bWSTMTy",
-	"5DAaNPp2cHUZJt0yj4BUkpntdTCjqtxIkSuipcR2RDL1SSNckZEUbIe5ImYF856Aj83z+dnZZHomC5Cp",
-	"tikmNGuiSXL0eT5g4ti/iVgSiq1GN6brGU0Stbq7fKa0bRRf9AMsuDvH1AjhU/LZec8mdjVv2FSjz2DI",
-	"RUyEJCqLxk7+NvWP/g7DPDpI79NBCnm30K66xieq6Q0TJK4f4j+RSxQKeFLKFYt7g/kGbeuvSCQzxfNC",
-	"DshxuQ+lqLNjx6qhxcNxqYJOAPyGepFveM6hO1bN/othwiPgflxoZqyTLigqwGyxWMZozCFaSnU8WEgy",
-	"SqhC6EAQYuiGmpySn+YFlPWaXgnFvgglfm1esWyZGa1yION50YzMbS6lUypGLK3AIQRicednr77YBjS4",
-	"Hn2tTT7789PC4n/HLRZrDKI/MzZ1DAIOtzWOttObnv5h/rcTJ60lisdr3z9egRjugHwepXt3hmfuYPHb",
-	"7PgqPJSW7B7CgbtA6Pvz3973cqxouLSWDjGjqmApFBSIDX2tm6kLh+AuEdJ1s8ZaRZay9VWFNyLenYfk",
-	"KCuOsmIjXzIKC2f7r6MyAeLgikaaScyUJkOeKh0S68o1mijUZ/jOSXMyYyk0pp5wrVncNcSF7zYriZbR",
-	"DZ9OWRySsZzBD4lrYmuMEoVVRkRLeXNKsFzb8KBr0VdcROx/CDnrh8QwK4wccWWeHFNNJlRrloIVJkhk",
-	"1gF9yoDWh95l24sF4039gn3dv3ROZnABSfMUYZOpnoOdDL5nKuJrMZG3rmSAJ5DLCB3sxnRqrLpT0h9T",
-	"1ZvIlPWJonOVV0mbj+G7IirIAF1xvnroyq2SZkmi0A2uJU4Txn5J+iMp7FuvhZYAdWRBdqbzUwIeopRh",
-	"wnjhu2YhWAqwg/i26ZTR1JmkOHo5LGUI8YSp02thhJmiE+aG5mHx9YxH1qhVZgdpYm9RmDCVgpEC9w+Y",
-	"rd5iMRnMIcRnRsHF6JS8ss/QlFlzVqbkZYvEMMMnxu7moyylg4T92CXn7Rbp42b12NepYbF9eIIKIhNz",
-	"EK2b7r//8/9fqk6FTS8cHiMGW/ike8SB+gsp2Om1qHZvWgrZ3LlZpqjS6XMMEk4tAkFeEjpQTOiut/Jh",
-	"mkr7k2IHbb0oNY4+BU3qcm44oV9/ZWKkx0G33Wq1Grge+2bRCoSsQudsZG79hujcASYg7YYTWeshNVtR",
-	"3ctHzpp7QwtHTo+ZYvnhD4liZgc0HjrDjajZOC9W/1oscLEd6s2H2ddpIuO8V3zV6N1XShPgmk3UwvI+",
-	"W17c0Fx/i/de5JdpmlLMQ9dzCLwaJTCodQKbuZonm8zTFbic0ihiU9uCqMk04QN3zrHd2naSO2x/VKNL",
-	"nLY7Z+cXz4xK4QVeI6WiZZQKfP0f38LAsN98ycwrXrQv0BfginTKp8pdaPy981zfL7zp1CpLRQ3nzKyb",
-	"kzR+UCV/cfC/O6Ps3afzs/ev32YfXr9p//q3N2fv/xZ13r2+mr17fbWGiguE9uCuZCTvamcychhKcEN/",
-	"UI4ZFJUe+8uXLYzilbanjBkoH0//MP+rdy0BjALTxrYwA5UxU7ki4idgbLCEDliiLkkfE2r7BPYVguPw",
-	"XEGow2NEzbiOxiwmcjjEKJ1L2EEgYWPZcKWRRZq/6YRdkjN3nxP/uHhxtdMLvvTKTnZ96QdTquNluBgw",
-	"K1qajlgIaRUnWiNV8tZr9xjTMovBWd4b55Y5Cz4ChhqwCeXGDIatDLrBmxP7Q8rgp8QDA5rBDPnXAlCg",
-	"FzDIsntmWwQD1w/XwDI/OnyYwiU55VHhqSKXCFrxy0G7E53Rc7ZO75zyllfQ/GereJfNole4jCe/UjHK",
-	"KGagrDKR7P3+9m/hWo7svwAvWH0v3LN7K8yR/iqvHRAsUB9AJVqKzRQEkIt8yt23HatqEDy3o35vjtmK",
-	"PghXBV7DVYn0zN8pG2bKWAlWKxVQYMAFGHdz6JDMvDqLk35y3umQPhdIMT3z+v6Pl2jkzKiy9oIr/Ycq",
-	"bDo3FsgVskTzOpEZzdhoGA7NznHUAY1umjO/O9xbeQCNCpIJwKm5FmbEIQbOYDXQZhpa/gU2Tx9ouQ+f",
-	"DNE+NIwL70izhCmM2RdicKVXeavUPFFlg9heEtux4513lID5wW/A57o5W0Qm921DrrOfDhJ3Mr56n9A/",
-	"IfOrdEN9glPtKAOdL3I4xGNvhSCErOtY4AqVy2cU1vupfqM8VejPMDxFWcg6YDVqyqhFdPEuIaUJo9HY",
-	"Qb8ISfpYSt/3GUBhMe9mRrnuEourR6QwRhhCZppbppm+FoaakfhjOofSqUhOwMUzpTzNgW7AR6IdD7yV",
-	"HDgg5RpYlwPIay0wIzLkCXi5lE1hgmxI0PnrPBev82V7XP2DVQR+tHvNyoJvBGFw4v6xfZrWFM4g+Eht",
-	"S2G2fkdhe8RAldSQhS2k7nkKCMIAOHO87rCcNET4iephuWsVo5JK8UFiPp/wG5bM1/08nn7XOgUXyC58",
-	"5QKZaz2jagSVQbJYZjiaCf3KJ2aM7TCYcIH/zp0PFgSkwdhgSEicNWNawEZZM3i3q5y65SjP2Umr87n1",
-	"stvueDiVTNjATcpGXGnkC2vUArTNPlucErvfYSBFY49G27wA0rEbP9Hx8SNrZbmGPEG3dfry+bMwYLc8",
-	"ZgL8LYA6GoTBjPHRGO64MDtceKZdun/AUz3uxUg/+UNnCw+1Ti9Kjyn2tXR/+477BawzTYzwLD9nRCUc",
-	"927r9MWLF0XAeU/vFbGxpa3dVZ6gFw0P7d3JRXltAfbfM5aBJTFlcppgqb8NKeBxZimLMRZR0CUKwm7X",
-	"KRJfGqkmT6Mxi262yT2oDfH/Do4SUiRmMpNZEpMJYzp0HaS8BQSFEc7J43IGB9CuJOGCuTCeTilPQmOm",
-	"GktGzIliNDU6kdmFATN8esaEnpOIipibw2lsM2cn8YkTCtAbS2HuAVAaNssaMMVjBiigo0rLBhZsCyVl",
-	"l5kBBQ7RDdovX74E9KnnhpsieJ0VAu/ohMZZEAagjrhf/4UmCRgGOQdAb1Hwp7fvzXk0nKQbrFE37pfl",
-	"FZyq+8gw8DJlA9CvdqWEeHj+DVsOtS5w39Wf/uMEhMlZUGa4QMPrrrw/9XWusJwuQhuTvmEJ9/HyB+ad",
-	"v48lanlSlTil5Z2g4PhEjCq22cwEg7SrlU5vWHjfR88eCgSMUIVkAY8UjuYRNRZaJhCVp9Il/bqgBG+Z",
-	"XHPUonZMhbvWbtam1joaNYfrULJ47iBgV9WPI34AxaZhiURztvA0BqSvPZag9kvWcr8L9ZCoSJ6SPpjU",
-	"/S6ZQsb3MLQl633f3qefI4IWXQ5mWtAyoiK1xda1XxKaJNb/PbkWStO507PMhv6gyJgrLdM58LfLEvyO",
-	"c1ohX0T7fsFjbX3T4Fryr1Uaw2UFXQtrYN14a1I5K3Qx3Lgih30UCZ1uorYzVFySEDYZ8acUFkVdkoHU",
-	"Y1xji/fMFZnIVNj0hTU5zmv77XWKRe5BTuHOLd/TbhV7eOE96yRz/nPKv3pRtni+6gRacd29QOvsRqAd",
-	"Ympqbj1wprpY7VyN/wgYHyuk27c1BY3CJoe1lT1ruNAvq5XOkhf9tf/ksc552zrn+3eIbsv+VkgW/+/e",
-	"OpxwLRyWNWXXbnyB7oAfmE/wdxcqs9uY8xEMwQ3mUF/8WFRmdmueWGlAp3IGPrm+S8/vG8tZsfSWpScA",
-	"f4IvCQkdQKMdolgkRWyBPrAyGXPxu6QP93Ztslc/JH1DO31QGzFXLiR9HveB7G1AkfyOKuO16P9KlT55",
-	"Y15x8vZ1nzyRqcvG7v9ohBFkXINAunRpHKHlMxDjhK87eP0rYf92KqkZik0gaV/YWShyw9hUuT6yAvtX",
-	"XQvboZDwmNCE39pGRUqnjE4IM895fVrLGyYIZouDYxJiO7fyhhXyMKDpCDQwMuOMJcN2W+bjJJt23bcX",
-	"SgiuBWRrAHpweyGdHNPRoZParJCkbbTwl3DnBN201IiiWzd22GqzG5ixX6Wd441v8OQsHd4FC8jspSwk",
-	"luCK60LSDeO3zEe5UDvI+Xtpw7dMIXeVBJhDEyWcCVe0EVFhVlsxTax+AnAWS9nxOQ3cZ677MbH8nyix",
-	"XLOvGtnwCRJWSbcIeNwld+RQX4sSU70Who91yR/XAY+vg+518KJ9cR2E1zBU+KEirxtucJu/eFPpYs++",
-	"tUkqOTxo7Y7roHsWXgdUw9MrUuThoZEUZhi4hdegYV0H3T++fbsWwJKW8ms9OVU63uzSHkJ2uPc7Y7VW",
-	"VbK4URPcYbjHcKE5ovWy/y0q3oXEokIVGaQ9EjXmUxUSSAxWzhOEcuwHRRKbVQZKfTHDvNDylMI7pgyE",
-	"4ARKgS1LlsLcDiCU62YgVVpOP8NkH5WxdMPm92wl3TBz1wn+b82cozumeQUcuZBZWMnu4Qj6dKAbLury",
-	"XeylOrI3FONyAi3z7cEj9ShWvo10/n3g2TXfhyWqlOrPGst0nG2e4eMzr9ZMy3LdKqbZIMFurIbzTFmq",
-	"GKKypEyD428NUK9CMnMRyqtcHFIzVJnyERfVxXT4Ul/2tN6Q/A4BSxBsRvJ+Q7B8KcIP1YyLi95QLioz",
-	"94gx1tCqHoIF7sZmSzfMAesGKmFsGoR43LvBgMupmkdjqWTEKZZ0IEGBwADpMUzNmroGU+3Q7UbXrXgx",
-	"AlY4MK6c45OcTBhPdpjPY1jtQ5vtQFq1WTxIeFji4+oBhlzExVItFBBbFWrVw3cBxZ6S/oAqFkNoJ5JT",
-	"w7hdkMSMMFyoKXDNDywBdomic6RLMOisPmEtT1h7IyL+5dOH9+QT/tlpdVon7Y6zwG7YfAahHYveJ6Mb",
-	"lLsJH6TgMiUpEzFLodC2///Dl/ZD85fMNER1jNDhaZQlNCU+2yEk0VjyCJWbvhTswxDtpUgKpfugQ/Th",
-	"wNlentipm9FoTOAMGAXfyLCpBHCzS3LePiN0IG8ZaZN3/KdlmY7y6Wfk2PtL1VmTbAGppMSOpqmZF2bo",
-	"/GFfZLiUpc5f5IzEPCZzmRG4iJJjxtjN/6zI7fS/yMHfWARJH57O7RgB3yCBCcEnh6n578rvdINX2CGc",
-	"0Fv2j5NbmSkSy3TCScS0ZkSxCeWCETMi/EzOVsyYMt7LJ+ynmPHujMege4IVRFNGA7i7C5gOkBgNN3/5",
-	"thbv2Q9gGhzFCo73Extl4jEjpSFrrayzQGQMarmX5VeAMVHQ8cvIaZbNGoUNdtlvzV2GyupUn59lSljM",
-	"tUzVpVEJhD4BL5yxKKxZYhgbQD4Uq7RK0sADzpoPVmb9WH6z80DqpuA4u1AlHE/aTLV4OEa2Wot5zNxt",
-	"zU6ZnbW4YZ1LxBo7BxG2rdfebBoSMhis20gSUBXy47pLHa55xk913Wrf60x9fy6c/lM4mn3IQEwZ+Ddi",
-	"LM6djWUCvo4z68gH1cyqblYrvMzzdQBJ20KoeYpYStRZVLQaA9DDgdxMvdp1eWeJxm0JHya0rmOP7KGU",
-	"s478DjFzYoWUR79kRZfM7WT5U3tq990jwpaPmy1B1GRrWF0WXRCurIErkntaXHMInpjVgZPOETUCzSGo",
-	"uxQSHaQh1iQYWUASGt2oHG0MmUJz0i8gMAuJu7IBZKJd/u1ofB+NaY7q01F92qv69FthBQ+IeTt+usC+",
-	"7Wjr+XdDdu0tqFojrF/Sdwr6z0haHMFInxiKxt9PvNnovGDohwJHecmPBaMIfeSMpjbfwtEcYiZS7Vim",
-	"uf8H5+Zi6S1TBOMRHhkBSsouXdykGGWJJVOb24i4SBvx1MWIydaMch0muD7TG0KaRs7cGrOy5uxiHe+W",
-	"92I/sLPpo6eKFXYW4QKSavzy/XOidtSbeVeVyxSiYbTkqJ7bQDHX+7D9mnJLzdN9Fp/4TEUq1Axq71DH",
-	"RVgjCzXCbTacL+PApo+LgfnQx+QNp+WCgMKEyWgbqa22y0Gm2BaY37jER/3V66824el7V2BddPuovm6m",
-	"vn7wxPco9FeLKY68pTj0NdTYscwUG8skrs93usL+8VIw5XrLexQmANEGFXXG1a4QkX7Jx/S4EJH2X8RR",
-	"LLQPg5P8jy8N84D9eTCnyQHH+5J0BDvFzsbWR7djDJ7qlJf8lJaBmwpgrBXrvX7+kEcpvZU83k9FTOtl",
-	"96xQEZPQlMU9xf/Bgu45MqW1CvMa3nveDpYxGn6BG84vzFLBADoFWeOXakXJ+Fl7mUdvlUDjOcNDZ9Hk",
-	"B7BSS/+VK104pAUWXOBlOwe8qVNwgY4Z9ZgSQkKruTnTp6SPxKv67iJQSt7pwJv3nsw5FlwUoCoMpRUU",
-	"11z5dd6KnIk86XPRsz/3/M/9H11InMfgoaA3TFzmDYURIsf1yTVTUZXINEBCfoX3mu6yTKp2obfCbkmZ",
-	"1dnGfGqLQEAEbfK+zvL7ZnzIgjVAV/xS7zqRpFkx9XfNF9fegyr2ZxS+x919sMBoK0NuZoaE5hxmBasd",
-	"ZCJO2N2Bt/yTqzNpqjCMBStkLXNkjVWsasR0kU/dG97AkUTuIpGSknsoZt4d6oXN9Why6PfSmrc646PK",
-	"vWX06qVUDB9OAKXF6htO/2gOjoKnaQt1YNfpGQs0eLGJmrvT5IwjD9kNDznENJW7BKfPVbmLi6whKp96",
-	"Hbe2TF4qbDcgYzr33iPcvP8BXtk+ocrCfmMx3WwsScKGek1n0mV1jwGISOb2SJ18Lrmd3tlZHQFEtgUQ",
-	"WRqwXdr8SDwx3AzMQbfv5Amcix/32Uhma9DNVezVcSV/KnvrcMmm9xpz72+SC6iqKQ2ixq5ck5W2d+TJ",
-	"wRNxiP6cAqv8QZGJZwoHpXpVOoBKORoFj25aaPPq9KwFZ075BqhhyF9gI5IrvTqMgwvINlDIVb6ybwf8",
-	"yKDu2XdWMWUaxwvHZL/gw7t0umxIJ/foeDmyunpWt+FuVeqOcfx9e2iu4tgbb7v3zjiV8+kf+I/eQ3hs",
-	"PPPZTqs4UtiDUNjnMXPS2ozoUbl4SuM+GEWjMlJcGipo6lOqx7mi7ukzWBRVa/Vk2Y41PGUivv9Us32u",
-	"T32WG4K7Wa9awuitA8AvmMPUskREWHbxO9uOL64CQbZRQfMkWGvVWWpFIOS874V7GFkJIL7hS4eZzlLW",
-	"3NXHxPaa4X6gkM2aFXnoxUmrvbE2+EbE9+IcPAqqh1EFH6Eb8crRMDKUHfgQIdVmf9nAb0SsLLZlzrHR",
-	"OXVK6kIYzXNzK5iXecEOohQPy7c81i2GmG1jp8bU8BfJ44/4imM04xjN2JoN/QWIsKDJTGgMHbNYmsp0",
-	"A67EJ1OZ6pMJnU65GK0G/nU3LTV8B0TcyyIoYCQnLG8nj9jAkNiUiZilpO++q9lkmlDNVH8nmH5v4a3v",
-	"3GQeVSDDaJ73HMKA62FwYv+/fU9RfyK4gNINBxNnE/Ihd/og4hkLXfEbFFzEbMgFdy6nSCbZxHZtsHi4",
-	"0L6TpRKILsXMfg+IClvtb7RNifxteU6h0dZKtyr2tXQrNnm8pUmGS/CzGXEQBr9gw7bSs1hH5h91KIv+",
-	"emQWUmjsOFG40f4OghLwuaiFALcXehOmx9LQmOFJmgmISlDNerZ0IYgn88V6ESwVMUTZs6i90tx5aZ5t",
-	"Knta+XH5iE0+GLka0Zj9w5wbXGs1V5pN8jYg7IS6O9aqotgyrlPiPA8d1UFmuiKkU4JtnOTs0UkLHP09",
-	"gd2VzGiznZWprzNJLJEB10O5YW4ecpbEIeCho+6Ev3gb3sIoAIlcC/PqLDVWNhdaEgotv1Em2cAPFL0p",
-	"aOx9SvqlU9QnIwm4tVo6eDwih1ZLTuXMveda4IqzOAeVVzIXizBuc79t2jsSXDFfUgdwWENuVGfukcYR",
-	"YoJAC6j6nN/SKds6KBRuVoG8cabwkaFuy1C/bcEPN2Nl+4HOK5/zCk76ZzbVjzmY5Dh2pZL/Z0A1cny6",
-	"kk031+ib5/aWtPnliFEl/N0iQ9pOXTtqaUct7S4tLdwVCylYtIdi/a/S41ygbAVT2F/K8xXJCRGVniUc",
-	"u0tiZ4dqUkoF9rIxjMewGsBxMb8annOa1zdCUpw1KI3hWxWbWVQqV/smUeukymiCyGPq0O62VLeaeyw3",
-	"1rPuyMSuJktiqCzY1LTZA2zenbR8iK68lSLeZyXvUMhv3+J/y5DCFeCKKAQjn8ksicmAkVkqxcgidYLZ",
-	"47sr4PqHnkDxsiPwxQIJlpJByuiN4ShpllQQLcz/MZtIttlV96+50mKVEqtwoO6woCFEMktYhtZBM3r6",
-	"NGZM/4If2wspv5ea/cqVrqLlN2BtDzm05r70rlBqfdy+e5uX3mTItXpIl8orOZlCv3g/Au/ptgfV4uUw",
-	"pjck7Gkqp1LRRG1DzneiXLreZiiSf06ZiMYA1fZGjAAhDqagSKYymiRzMqa30LxnXOhMZ70q6K/nNjlC",
-	"Zjq0mRA2qVZLYoabMM1OyXupx2bZAM5Apjlu5lrkjmvEvg+Cx3wYQ+0k/oEJpyZbEhfQ0WSa/tf/i/+y",
-	"7OC//p9lfvCIuMBv9pDXNse31+FIYstCTZTmSYJ4qQ9J8zjWIs3j8fb9CTehch/9qg+7Sas2WwGa4x2G",
-	"ZDAHxRdh9iVq09Q6EmMSyemcyOEpeQ8QtkPKE2XHbDMZLCwXDmtVPO2zH+bO4jFHu32XzkDBRyw96bQ6",
-	"5+ugGpQ3t04cXyWJPSmTvYQtykHnqrjyruMYd9Ltjrp6ryK5w4xdb9vh7bAwoxpHuZ3jogTB1Bxk6W4a",
-	"/IQP1X0/TuckzYQqhNdpAr/UDGIiY7bmEN6ZR3YacddywiMg+mDK0l4KlnkkM8v9fIPWbufieTu0rTPj",
-	"oNvynl/49zSVEVPK/PUMuuWm7G8sgqtnL5+HQSpnyl1SN4BQGXTPWmedMMhE8aWGa/RmFHqSmye+NfMw",
-	"g9GBIx4Zltwb8FSPexOuFCAft8/aXgPrpWyYwVDbreffwsCYs8gkEkOdDF2rYXDDproHqcf+u52T1nnp",
-	"u2pMOxfPgm7wcvjiWdx60X7x4jx6Hj+7eEk7Q0ZpK7q4oHGrfUHPBsPzYXvQGbQGLzqdKG5fxM+i9sWg",
-	"NWy1aOuFT7xqt88vWi9aMC4BaNV1Ez9fA3ESEsQsk+4ty6MQD2M3iNN5L4W+R0KCxvPXL7C5o5QphXjB",
-	"C67i0lugtV/9iNv/Uexq5yyN+G738nnJvXwWBvkJwST0LKE9zb5qc2J2kSJwcLkB3AucB8kG+MRso/RX",
-	"n/6C7iDqnHdP+tD7OFK3/R8xqo9t1qc01aRv7u2jZV1s/uL1cTn04N0YaL8W+KC9oY8I4eCMxg+Do5rG",
-	"xUR9hMbtOk+Vb0seAczkMAQvs5QkMdqdTeQvCHsmIhlzMQqxH3w+uHIT96GZr84dYOhMAK804pGFuY6D",
-	"3fBs6gD2YC+20r0WH+VMIWaYMZ8LcGX2mQGNbkapzAQ0zc7TE7LEduf77cOnz+S///P/PM3T3zlT/Usy",
-	"xI7FfRcG7Z9ei2txQuCLZiNs2YSNG5oxWA4c2sYZit5a3LQu6WPZLN5sXnVCrvKkCrPIPqnCbgiyZ1gy",
-	"cBc86XuObg8IhhrwoSd9fw0MRsj1uGWp1aoXP1hyLoDjwqxbjI/C4Mc0GeIM8OTAiUAwRnRq0IRgZ208",
-	"vjEDnuNg5JyQhub/0Nf/WhBCh5pBgQjKdLwZzvZpLhX6kNwypUbswZqft84X9Up7soqNEZ+dk3f8J/PL",
-	"hb0b9+eGC4C1xJwTX6QiSL/g/Tj5M5v3/V5cCyPHSm8xT8M04Nc+TRIjDe3e9PHATsy2GYlsXiSKuZ8W",
-	"nxtR8wCVl0bQ4+SOXJc9OHQqq5p4jKynwG0KIXPX6M4QFtzmLPtLOIZajhis4QLLclVA9V2G8/BAZadh",
-	"6Ec/4cL/3UClvfJnz5ztnLrMzkZUkAGDzvqGaGLMR2qqZXqxVRD2eYdi9wu+vJH23beKY98OdSERCxMV",
-	"oJefYWbh8qHEJAawLqxx4bXHmqxUr7VWTyzXZN3E8l/KH280wd9/ufr8+5+sGwcgW6giMy5iOVMn7c5F",
-	"55S8ZhoGbKfBvcd1FdSrk0N15+a8SYfqjb6cq7pVtphiEx7JRLpzQEHrGBgi59OGYL0yT6mDMSENGe5t",
-	"iK3MmmsGaVhZzyZBV65Pp9WqwcCtc/ROskRzo28A5P8JmkF/1KKh55bBIqNxalEQ5jWQAy4ojH9hSF7x",
-	"XiuA+lYkXLCg7PH9Kw7pyxLM+rcwcFpZydSz/rlLo11fKvaVXdIRuyw6wa5F+/ll6+Jpq/3U6N2XP192",
-	"zi9lxq/FAnEtNcjA6S+ufwMPdWfHHupKh5g1XLEb2EymN5g1KsWyxvXdpqjh8lg1ucp0CIOvJxP69WQA",
-	"pPLsebv14sWzc/Or0imjk7sBEOz3V+evvdXWHROCQo2dCRTIsrGckSFNkW9V9+/xZcAN89z238Hn6FU5",
-	"elW+O69KuDVPBg3dkejBp/L9jHY1FfmY95DM15D1Po2oiFhyCH2L0JugJLB16FqEMtg5c6wBfkreM4Z9",
-	"2VzKn+sU55t3TqSxJ7yTBSf8gyKOdC5JyqbAxoxgsW4h5b0np+X8QxuiNeKEiZjl4F7Lpi0s5t5M26P8",
-	"Ocqfxyt/gHaSQ5Q/n7SEI/oYUk/NWO+QPY1FA7py9icaPudFggnDGCm0oAuJMNq/TMlIyhi7eoJbEry7",
-	"1kgYsBF479nstKKJsqMm7y2TKbwGvmSkkZU21aje+JqyR4hgSCCVM3jecbymze1wsTcVHZujZxylzFHK",
-	"7FnKWD7zEELm7xnLDlHC/E65hkCiJChvD1/QfM5SAR6iBUZqC7NdfGwrCQRTqc/H+iAYSbiAEAthNBoT",
-	"rlQGMRr4K5WzEFOT05RFtnh7zJgmg3no3HmQhucbSUPEWsSeYQN1npL3khjlBCIoZpJQ+GTPwSrnE3r9",
-	"cU7LPJ99Nb/jsvyMU71/F1S1u9csY+gzMEMkmFCxW2bORRjJmIVYqo/ZnOGEKUVH7Fq0z8PzF61WuxM6",
-	"9hsCYwx9AiTyQ/d3WHQih6/gbaT4W9esm/2BxCziygcSl8BEit7j8tmACZF8RsROifg5AXZA6AAI7LSI",
-	"nddD5mnYkgjIBICDpemg3u26CJO55HQ9GNcCyt86124N9Z2St4aGEaqx0KOY2rwSiOfnUXy04zF9nCKN",
-	"Kuh3XJurWddbYR3CzTM5P5o5fufJnIaU7jmLE0JWYXAC/2+cuQk6f+7cl5mO5GSnqZsf5eyO7M2FMQAV",
-	"58HeBR5YM7RoMdReiFU+a91nu06Ql3hmI6eMLY4YOeNyCjwwzkIGfBg43tkNGrN1qHZBhmwEIsCcfYOa",
-	"dWH00vOwUBbQDVDQBKXe0Fbl30Xy3kc5O6T8PfCMDlhk006cStNUMOxVEEyooCPY9xOj5Seroec8eNGY",
-	"Ky3TeaEkSBn+LwQmnc2Y0mTIU6VPyRuhgeOUIPIwgRrIsc+RJfZuJY//h1mQ3YDQvfMze4cTe1zNnMFc",
-	"Uj0p7pmj++8Ytp7/0YS3V++slrJmDMWNrk7ssY3y7xGBrom/IMrSFF6LaltDK7p1Zi3lxExVTnpIWmam",
-	"Mh1RwRWMriniZ6vtbGZVxBI2g31gTLUFQnpozmu5Vn3mdM7CyMRRumO8yCoxMe1+EqmhiLefU2to1Fua",
-	"MBHTlEAhKRdl4DfNJ4z8AyDTULPODwf6TgtKruGv3P4ihU5lkqAabqjdHOqCz9QVHTq4szS2qaOY9WyG",
-	"kuMGF+t8SyPgynNcyKtGABCL7oaQb3fV/wOJLZyavbbOcVQ5krcsFRNQmzxxCqkZpNlFKWOAyXHSbp/v",
-	"kGqfA22uAbO+sHT7wf5a3L8Kiv9oD9ljTq9y3AWPxjLaD7SR8pQlhwVuU89m1tG31gcGKxq+5pd5ZarU",
-	"Mv3tHOP6n0BwhrujFqM/w3Yditd4lWD1MFdl0XofkvUebJiDQPb3+405Mg6iFIqdlBSY6A+xNEPNE5my",
-	"tQH/rQx3gU2WKJYD/nBhhH/EbDOByj4AWwvpPXcDeCOwxmpoKz8Q5AiPxn67A+yMbRwiptZqofmZ3mDy",
-	"dQUDMRThquIWsfLXEKJ39P01pgiSng84pTKxNUFYmbBBe98zrLjSKeWCi5HzvPV9DArCVpGcMtLPFEuR",
-	"s/ZrvBOPscnvY0ILAC8v7nXNx80e9RY8EXf1u1rxLXPCar5kL9VFxcLg60lkqIMrjQ7w4bAHz9Q7sxNm",
-	"oTio0QiNVQZsPvTgBFAtWIdM4BS1lbD/1Z+eMjlNbJtsT+MxBW+gIw3bT1mx/BdIyvw6NWz1stkYF+ns",
-	"oXoUeD7TTNvsBOEmujGbUEgdoVwp+r/MyHl66oYTBrhURQW23Tk5W6MJTPssX8mr//q/SlHyTmZKUWMI",
-	"SAglR1SxmUxvsEhsG4XZUVJjnNqduab20r3Zip96j5QhDrOytoOx1UdySfdvRjo8AMq/BX3DYmkIyhop",
-	"WO0EKrdlRnloOHzo/U9Q9E6eCDmQ8ZyMUiq0uhZ6zCaKJbcMHEIyYT+G+ae4goJPGzYWTJtV+UFZb1IF",
-	"4+CKWHKHZs7IMOqLkw+gLXM9pVaR2ZqUsiYh7MlT9P02G3aUXplY9SdDAfbQLxO3Eer2wAdde3hlCvHp",
-	"u/Ta5i6hvKtwtQ9oN42DjxLxQSViuDXdvT2Y+qtVotL6mBYts53KyW0R1Yu+GF9XVNlsVgr2A5g6IWq/",
-	"EJBZKeEg47wO83zbtrK7gi5fJrvWs5OztSXTXvDKH1fr05WyxgKVj+WMJFKMHNkAejd08dyx9HmYxtUr",
-	"facpH41hj0ZGhbSITF1Co4gpRbS8YUI5zdIqr8YWtvn7WHtObxnRkgzg55SpMTaVrqPpGopkYl9dng9Z",
-	"attcjbXFduvspHUgYtv1Nm13thbbnR2I7UfHld6IeKf6r2AsrvfqYjmx0RSSxLmhwAUGZI7N3uWQpOyW",
-	"s1lO/8acBRJHu3QilSZZOmLCZqhdkpQpnXLA2JGCKR9NQK7ygyLmgBHN6ATcVjvJToPJfJYfYbCPywuM",
-	"C3z/mWn+O0EYnOR/NPEAv84YkRYmFo5FShhNE14LomVfr2W1N9hhWzfyBkcyZsp31wCnbn06sSuWqlqA",
-	"CQcnS+82SwRL6YAnFhFryiI+5FHP0EsvE+MorVqV3blEN27Ij6nKSqdUoCegOOVu7QQjKYY8tt2rFUuG",
-	"PQcvuLrLf8cJqYaDBPNRMaG45reY2SzMlidQcIefd7V9ndZqGdLZddrdJ7vLhlM8tIcTGHG9fxMuWw+/",
-	"ZbeG0LKiGPipiGK588TnVekA0zFV7PvJY8ZJ/4aTOuYwH3OY7zsVC+gHQC8LmW4HkYlcIIWDy0JO+JCd",
-	"RPMoYWTqaPURZSHb3EKew+vDLAiUuOf9kg394lcuQePWjFBjgADMAnBOLAAEmFk2HLJIk8Hc0DVLhqVc",
-	"ZXw9vgt1tfok5bUSjwuHZK+BIZtX/AsV8Ym8ZSmho5S5VtVgiXDBFeYDOpKD//dkVk1xL9fKIi6sw37i",
-	"QsWN+OfOHl7kDRslPSFXua904TLVHHSq8L3Kp3A3h/sxJvvecTT3meFbOPvHtN6703q3EoHHlN77lHqP",
-	"O50Xlbad5PCmbMhSJiJ2MkhkdFNvr/8+5tGYxOyWR67vw1jOyISKeegRhs1frj8ahIEyhaGerc3vj26c",
-	"P+Ewjwm795Swi8fgPrp7lbfQ40Tcq0GObsHnBRAyGwgr3HN+0mp/hhvWc1t22tCHcAAFU5/pIGGanIXk",
-	"Sik6oTeUpJLGHjLsolVAYZBT6BhQ68Z8XspgiXsgyIJuu7M7G768GQ9txpd666zueGjPI0SU7JBVvX/z",
-	"Xox6yJK0nA9bwvAk8b2FXAxMDocJFwy74+Rjdc2IcpPfWfAWfxHzOEG7GDENSZ6T8FoIOTM8EVqO4Dvt",
-	"CBQTMeZzUkX6/kO25wxUWbgkUu0HqU7zTjfoc5BDzOucO5fElCpdn+JZPi8HkeppyeasioSbkmVnQ4LZ",
-	"tSm/2my7i4udPRQX61QwMYE4jX8Nrv70H+a97Y6xDv0f50b0NOV0CGZY5HmtjczChdNa6faAVkyP2u1R",
-	"5qKVqQF2moQiH23MRtfQGFe7Qq6SxJpl7qsh8YlBeHbKgIB5Lm2pDwUkwVe6TJY40869Jo+M/NaluCLh",
-	"LlBf+56o77MT7Idie92tkFjvzHpktE9nTSWdPk1ZwsBvtzfPTYU6RRVJpNJgA8oJU2jnOsDqU/K7DQkX",
-	"2jkWGh4gCSyqXIh3COYVkZlGJOwKHxCCT8Oi1DmCmuBR21dsqybtM1HxIBmf25qFYb0sDWuZO7rH1uaQ",
-	"L7fgkJ0dcshDdFA10DfAS1XJJYEI5dAI/y30jpQmJ1wM5NcVfiqqoUeuYKkiY8h4IlwUesi6LGUwteYE",
-	"Hx8wwEud7M5ZldLkLYz0O3NV9acpl+Z09Mk004owKF0QEWfK5ejcuzerRL1hcFL6y43PXPD/bg6Savdu",
-	"YxfYyqJy9/aeWg2T6tIWC3Op+nzh8roD8I/WV9NLxWx2GbgsYkZjgA/P2/Hmde4AYLaqjlzeshRT09au",
-	"dR+mcmKXA+m67hMLMEXrIArsygu5Hayq4RdvNZs8OKyq+XC9Hy6niZRFjN+yGPfEsdkCQ3es72FzDcuy",
-	"YZPCzbubHpaY+ltMFt5S47JIwGak0ETWRuHhj4pSDWBEEGjvBleYxeKralia4p/FPsxDcjWiMftH8G1l",
-	"vu7aqlvH0Bz0jTGG0Unnpxefz3//j3/dBinMsQeXt2eLEA3l0glP5q4hxmtOk0QGbpFcRcqEC2xwq9hX",
-	"Mz8zY8/hugEWGsCGUSUFnFQ1Zkaqm3OqWGqsEfiZRpGcTGSMPpsvBZ3SojavSD7eJpMhP1Y19rI74wfT",
-	"7aKWZ7iKUjvgBaZBC1z8/rnGjuzoMm95ii139mhEf3R+/YJGC8I44eIGcsIX7GVr2ZIn/XIVQf/HS9KX",
-	"UyZ6EVWsT2iiJIlTOtQKchcVOy0DVOA7kTWWMwFJqV4HRsLiApAp2t3QZAp76AM/28DWxtU3BJOJ+GNO",
-	"Fo8iw8KvteP2xQWtkAopZDvH/JbHGcxywvRYmmUwBphmAlidnGYJMl2r2NiaDmB5ZrXMpbJE6QTf1mNO",
-	"2APhoRM5VvLFQ7SSkS9WWse4ggXWWM0Cv63NjQx9JSwesT1nZFnOThRzuFjew0Ztye9O6N/Pd99M4Kj+",
-	"HdW/+1f/Hh2b8/S5c17n2m7vswOzcyQOGYsxI882W4opOkLsgQLOZ71mG7G+y0LSBrxbQnykshsmrMoj",
-	"1YlilhhNh8ULXO8iCAO3yEE3+EVCoMesh+JfieCjsVbBek73lCav3BE6ajIbk7hbw53Td8wi7GV0SHoM",
-	"Q3oNAcQAjSBqwWt3otDYST9S6vU540L2Ijql0Kp2bap8bTf+SJQbE6Vdwp3T5MScqhWl3D9LOPrDoRFQ",
-	"f8viEeuSwRw7ElJYQmXOtQoJdPy15YUiJop9DcmgUNxdpL2E0VQoX34BzVYgft8g5vbOjnjv0Avraa8F",
-	"9RSuoT4LtGnDqOb2YpqdimTKgm7r9GVB9/2yNvHBev3Kla5zPib8hiVzyFp9uNjDz1zELrsWfPWzsSQT",
-	"Ojc2D8SbRG77PGJnopD6xGtAh6DX7li6DSlPHrtoQ3u0F/O4J6TuUa2ZiNcXcu+lfu13+ijpNlc/E6mK",
-	"cq6M/Y/W125kHxS07pEoPwwJFcS1+AdMS9v73I12Z3QKUz061I4OtaND7cDY3U9sZIt0dsrbDCfBtKC9",
-	"sbcdsS43kyP3OnKvI/c6MO71W6ZLOoxX2iTyNKfQWIjGDRmbWp0RXCAE6KhORezzUkJCFRnS1KYEuxYb",
-	"xtK8gTLMof1ZMbXT/GB1zA0+5gYfc4O3yQ0GYnYf8olm4Keq/lbMUxbBG6pOlcw0aBDwMP6r8elw+xIh",
-	"3ksl1CxVbDe9zvJ01fvLia4lggy2d0h5giZpJqhQM8gzg7p2yPywhe3mQMSMJhqGvMahAHRT9LQsbde9",
-	"oTpuj6mQ0gdvze7ZUoMM7odJ1V6Jj0gtkLcXyyhusVOXFKfkvXX5J4zeslIf9gEbypRZ7ceQfgHWIBfH",
-	"5vUhoUDloWMKqTl55kyFNqCOWIb5KBLu2mOSWDLsv2W0y5k9s3bEjcAPNzdAdui8dMymMQQzLkFvgnDR",
-	"RjAYrhBzFSVSsbgHK4Zq8Yj1RqnMplbHDoOEilFGR4gxzL5OEypsRmPwSgqVJRozRo3eNZRmWU+yKfab",
-	"icapFDwiPEkEU2obu+EOJX9s+NC4JzKdcq/QF7R9vH4aFQYcrB9M2Q/Moz9yFYzndUqH+nFjHeQ8rjr0",
-	"aWa4k8DnRm2/lphZwXZYWUyydYRyY0z4tZnDmAoBxbp0ymuZRRO/Qq6BdYv6VhM+8yXPB+rNqNCOsNar",
-	"Oga8fg5f+BIu6RnO51BwaTz/+ezPL//139/t1KVxD6yq4J6AFP7780+s4jaHWKyyWkVaKFg5pFjyypZo",
-	"UkTMZVijNnRFImxRBSBRVBBz7FIeF5AWqLqxSXRGDZpOU3nL4q57DapS6I0tRJia5CmugxGNx3J7P+2u",
-	"+quhStLLpguO1pdlpcL5MzbIb9pL67VVZHqIXsQ7pLxtv0aJ425byfintuvECsehJBNDHWahoHZtBiCY",
-	"4PQhWuKfIXq2zN8JVdpDjCx5CZt4BH+xQ3pUfsGDRLc8KI/AO3nLDtArgI24brFN0mHKv+bUPGFKgQFa",
-	"R84/MT1jZVB2l7hvfWg7JeV3bjxHWj4UWv4jGICWEPxuDDVBFGPFilUpyOeMKYvnXWfKtNfHOrqAeC0H",
-	"S8m5a7/thrHgITtU3mJJ4HDZS52j8reEckE0+6ovjfCPqBBSkwGz6nVM6FCzdEbTWLl2KjxhRV7iGj74",
-	"Rqk2tdKr1LnGbJeJ0AEAlUHnOvCrUyHFfCIzlcdMDVkVi77v8kDaA7JXR6Qlus85pakpWAe/0EzRSzIF",
-	"rC5C0xTVO0G40CydpmYop8GmRLFfP5xb+Aqq/D0v3H5A5dl8lblzuBKCYQ0V2pmX+8yQzNOHBlRxiD4J",
-	"YrNpCrBfLqv5yt5sj2LMIh4zdUo+DJ1hAQGqS0KJYDNiTz1J2TShkaU9IxIxFrFVZZ8HVcCBc+WGXYUv",
-	"CMNwu/TBrfsjSaSGCQbd4JZrmvSAvJnKXV5BN/g3YeYeccPtoId0ym9pcmmbHHrDm6gsHRkNY22u4Jbs",
-	"I87haIpvxU2u1I3hJYqJ2B9ul8G2K6by1Hqn9shcfpoTJScsh2gH5jIbS3SjhUD52ATehwCmqYxYnKVM",
-	"YQmUsR24Jk/OW2c/IrvIRGJ0Atxz74/bBAkBF2jvXOEYwThGML6jCMZh82PHFRc5Mv4MLJmL0f1x5ZT9",
-	"jUX7TBq/UjZuwcVoZ9UvOKsjJz1y0iMn/SfnpB8hw/HeGOkUe7XXl9NjAHWOkdQuNkRHC9ZmsqWMQgsg",
-	"N8Qwb5wOuZXgnLIJ91REzBq33onkY8FoIgOWTSr/wQRRgk7VWOpT8pEpnfJIs9iaYGosZ76kBBL4GJ3A",
-	"92qq8u08d5bqUs1lPIP4A/9pmFKBU8gpE9AuQ/TMYpkTThNDekEmxlHaa7/oXbwEbu2exny2+uc6pbvz",
-	"vLfSM/na50/+NRimeNRwsS35rx9JtuenJvXC8s4sfWCv7yfGCPtKI53M8Sj6Xpmemz/OwFLK4ATsUd8B",
-	"RxS6prw7SxnT0hJP6MA2gTw5dAcLkcoZ4N9XlEd3iUWdiRHWxiMQhCRlt/IGPdDY8CFG6E5QsGZcsRqC",
-	"x4U6iNzXjUTz2fpOpY94Nr5ZZ9Ixt/PecjuL0RNs5rK1IE6Zksnt/nvhLMvlGtIEgF9muYC0ZXVQeQH5",
-	"WxraFYOwFpJ4LZZQMfcdkHdkK8HCPT40DyWTrAjzhSEAs+Ka3jDh1JuYo+5DxlJNuaYJ4UJpI5w2YRBw",
-	"xo7e5m1YwHupmVUqDHVA80sbLIVypO0Tvp+i0NsjLwBME1VS9H9QLnwMmr1R5N9L/FcJZ3JMFRmwUSZ2",
-	"SOFmNR4tXE+BuM3aAM8cypS853TC5ptQMRyOIxFvQ8S4iDss0ni6Z73855SxfzCFjImr3M4JCZiCdbQs",
-	"oH1dir1+femscnXmhfgRF+bYRrapMFjdk0xBIor5AhamQTd28uS89fLHsOwnoJHmtyzM09yQJOAVY3rL",
-	"nEsDLQd8PRV0BLAS+JQkakxT5wZB68K9/3LRNQL6iM0o95nnmOqCeStupSZcKfBbYFodj42mMpzDZ2Qa",
-	"u5bEGjolD1enxBied+bb+WmWJLCSQxppW4nq601zt8WEzoliu9OItjN8jj7jo8/46DN+xKLtExPxloJN",
-	"RRk7YbdmaPXNlIGfY429zSHo4471iaJzVfbQrANTUtH3HXOZzbDe4KgeF1aJjKIsTR8ik7nwpSAMih9u",
-	"jh2BG1+GFbkkfRTgleNvDjrixokvM/Qq+RqwFjCgG24xMZa/aC81xhgxJ6oH8+3Bo7tM764VH89ybmUY",
-	"hW3eet4p/IlnOpcY5QiBw6BSQfe85YCl2nAGGzzSKaLzNhY2zw3fhzXqmo1hqe7h8hlaLZyyIjDY53Zh",
-	"qpCxCBx1samu6wtV7prrT4jK0mlifmqFgZY9dz/OfUVr8faSSDgLg1uuuLbyssGsn3WQu26THO+51sMn",
-	"xufHeyUch7nNUn1JWtheTVv1Dl8JbQ/f9BYB7I1CcG1F4BSrkNAkAbQMxOHoQrorXAOJwmg0JrdszCPs",
-	"+WVTNUMCZMQgdKnYV/gGHdknT8lvCORMU1bqS+bz6OH+PI6BYN+2TzfYCIb1gZsOzAafO2tLeaxRohzu",
-	"DBcwpekYUstFTIQkffbV9cJCVcmKzdnYsjk7FZfvP6NcF2tbBfgBqdAk4Uw5K2WY6Sw1VpZdI+QmeZBm",
-	"aS2InvGIha5fWlElLLRLq5LJLrffn++9BlnugzXhgURWDOaysxBoMqNz1TNmbxAGdqPcRfx27C5UMaeL",
-	"7sWSBHgwlr8WJLvf3F0XMDRp9n4UlHWCsrWeoOysKSjbmwnKDY5VlTz8aJHTHncYsSh7a1yQME1wKIlb",
-	"Oa8WvUZlHWQiTmyPxsaG22roGMDXH8sZmVAxdyLXU9WCYAzzO80FpXmSGLHo7kCnnr9nItMl0Yqp6sZw",
-	"sIIZwvZ39j6uEDsAWFOUOVsm8hyZz/ehpe+I+Xi19HC8PXdp8R4xJtfjd67Gb4sQ87bEXqC4LE0ZZPRB",
-	"Y05ltX9f5v7Se9G5IreSxwuOcA+057TgkgJMys6molZb40Wv4DQOF2YLBXfX0DCOPP88Ie1OSMpUuplN",
-	"ulMkmCNjPTLWGsZ6mJ70O7W0V8inmvHXtXSzp9hNqlZF+5DETGnwQiAUyCXwQdtV3ehXkEogM13pYF92",
-	"rF9WqlxEZdHYemLMrw3c7+g9OWKJHBKWyKah0zouXWAgTVlkJwgD9Jn1BvNmwcQO6u+5F34ddryeSbs7",
-	"Ny5IkgN15mLKhTe7bMM6C3lyF/86LNiTd8aMtBNYMh9d6z08b12YN/IwSDxVYzlThJK+lZ79srlpb7U+",
-	"T5uJwhFm2fCGggJavsG6hGliFmhOnvTtv3p4oW+TXvD1VnH1vtWURZBPgj+bX0Hbi6s5rrhZOnP7BU7Z",
-	"iMNsTmD36HA8Mss7meXG21bFE3+FeX7n7jwzSeCyBeYLbEPLxsx3c0efVSaf/mGbQ24AG72e481zpD2l",
-	"fB1JcSNSxP654ubRebfADAI9Zn2yenCdJvyjftnBmJhSPS50x3E0GyyKunU6pHzZlmE8hVyce09h3s/i",
-	"rOywjydKSJJIMWKpi5rTiRSjRZXaJkbDUtZ7K52KeHf6bgWnNS/YgfK357qHV3RihYpLaLZxrsYc7S+w",
-	"DtSzsh17KI+yp0EYWPK4d/eW4o1V733hXKC7lWOP1Jv4F2ANKMwmNGaEC8LSVKY7cSg+DP+uZaVvfdbW",
-	"Dy6Xi6YM2SEcGr4+w+xYMNNlnwY4QAsZWuRJH694W3xjhvsoS8xcDf6tnENhIhO4XIM50TNJYqZu1MGw",
-	"3mNwaKvgEBD6/kNDi+Jh98fw+4wpWSlQNF62lQa2nObEkCCNDqls4xOO7JUb2LFy4/4qN9zuH27tRt4z",
-	"vvKjeLUHL2xcxlF6qvLr+O2Yzn37ZNuGPCUJ1fX9St0eDFM5qe5WGmPL3QYrsGIMjKYJv3sUWq41ht0F",
-	"F8vJzzLTKaPRuGFbgpVyG5hKUQC3O6tk9tLtm8nrF+16wQzVhGdu8P6mciemTmnI57kA/ylDmuPWNWoF",
-	"44Qq1QOysT2Qiye2G3CBe8mlOJ3wUWoLMvNfg6rEkDoBX1z8XYU/y0z8oWOfbrkce6sPfzoQiiiXNg9U",
-	"zmIrSlaVnYSe/WJRiCpYNV1ftm6UJt/WGApfkFkLxmIWn5L3ULweS4JNIBIpRhCzDF0GnJCaEcaNGD8l",
-	"b4XRL9K5rT0psZ7TcpSzUNRyd4KdD2quqiqprxopn6e9xjVrmdtDMq5GzOi+mcyG3OAeA7VHwfMdCJ7N",
-	"TlVNYYhM48cdSV6SZXW1ITI1NqITaKCq51BrAGGyfRx50WrcqN1wg7jxErvfTjE9soUjW1gI4UX+aB2E",
-	"E6iRxmoj2ws668GVbvRziunnnYegLBu0ycmOajYaqZTrVm9sq2jeVwEHbA9NyKBAoBtbY/dVwnHks0c+",
-	"e+De9mbqVF7E0YzZrqsy7Tvyem9ZKLtin3uKi/4E7hFoeOkSFmJ6OAkoR/56QPzVxlTX466LEdBtD9z3",
-	"zIRt1HOBA28d+JTT+mDnG3B92u0KiWAzpjQW060b3ayObX747bEFNBEJ8p5jmRZuMgxO/L/WKYtbFT90",
-	"YcmGMcuVxPbht0/4xIF06P/04bcHD63I6apwiqYipmlM7NEXowIgcIFWX1nYqyxh6v7QwrDpiEUrHqZy",
-	"QvoDqkCI9EPsiAm/1uAWL95il1Fd+ibEcG9/KhMezb2pa67yVJ1eC4+9lX+2AJHlq8ngRebgpDTmkUaI",
-	"MpAFK+IhH37baxAE5wzPUMUSSUGbTYBTdTutMJjRVPSmLI3gfS/ML4yPxphoMuajMegMiZwF3dbpRRhM",
-	"WMwNL2jDWdZcm+8Enz78RoxMDdYhif20zjY78n12OAGSX9HcZEOiv0NGP7X2a52oNgSOtxS+dlki1JBM",
-	"aHrDYtJXMksj1ndXwqI0m1GFLzIChsxZRf/qEdOYBoVktx3jz0kH0cZpAu+hSjGlJvYd+bm1iMmpTAD7",
-	"2DBL1yGrdB8WOLjbEOJaZVOjPBnBAs9hxLhX7Hu+1gumCRV3jO4bomtjyzMYZg8xpocySeSsZwwI/NJY",
-	"JnFvQr/2YjpXQfesZdiB0k4pBFDqydQwjLOFKxMu7ENG5U+ZnDLRMxYqF72JFHqsgu6zVhhkIpY98K+5",
-	"q+5TdpSLfOtiK76VLzBkUU0QDdlI+By4YZgJQP+mSS/KdE8Oh71YTigH+yWsupywWwAePwvCYEL/BrDZ",
-	"PSG10Z9xOi9bhjmmjAkuRj0zRsw/6j4r/o4DtVfOgBM6fdnOzF4z3FsmMUvh757RIXA1Aajbvbq8MDFX",
-	"dMAT4B3nrTAY0glP5rDqvWjMkzhlArfYrApNeg7hm5lDdO6/iLYc3gkSsHebJYKl/uVmcNPxXPGIJr0p",
-	"NUqdGco0ZSNBIfPXjJSqyPyOAsCiWufmc37eaGQkccLiEeuNZYbM2XdrD7rnYSCM6ZcE3fMXbgWCbucc",
-	"OGzEjZVQ+WCn8OTZ2bP80eedb2EAfcnmvSGNtFH5OgVcd3esv7lc3tQz/wFVPOpZ0rMHy2LGc9GDdA0g",
-	"XPhXT2agKQ+zJCk+EwiK54trblWvlFnwd087KNR7tu0dLLBrH9ltmx0oDq1nXUM9JHszc6WlmYqMMksD",
-	"L2A+XN3kRFRkeG4JzbNUKT7yi2pIwhhfPcdyi7d6jmJX7TkyKLe/3yyZVn2p/ezF4qfO6j4F9y5+y5ye",
-	"wsdgwxwrqPrg807j75lbFz9nXRvuc89BxqNQgxRyFPaNlaTfQAS9FT8bNbdKa/ndtrpwqvDBOA7qrA8I",
-	"jYE2DVMrDnz3NsddmkvjoLhL6RzTHFjHOh8qlZBdqB8VrsL2SeuiUHjV2H3XOg/yThHt8KjZHDWbo2Zz",
-	"1GyOms1Rs9lSs1ls5LPkD6qMuyzJsU2i2tVunM9j5iTz49CFHtwTu23W0BsajcEX6jvJoSanrSqKCY0+",
-	"nQh+NrcXkomgtSTXZY9ORX0wE6ucrk27ptl8oU0csbtOElokD/JEsUiKGHrtczH6MVgvpLDT/KCt6O4g",
-	"o5e1/tBXYypGjFDi+dZmrk9IEXEneK8dnrOUsDlTXTIbS3bLUjJLpWZEovmCARbbb8SNF0rrzzudH0/J",
-	"767prTPHzE6C5q1YbEjTSFZFbhibYkMX5LDm33NA77sWRgNmMclEzNLqvEEhcRy2H6MNotuRTRjhQkv7",
-	"darzfMGJNFKswB2qgi1uTltR+R4aIx6NvKORdzTyjkbe0cg7GnkHb+T5ROW9W3lvD9Hd7fXABWXzN6jr",
-	"QkUn13G2VDpjPhzW9wAy6py5g6Uun4aODPPXpXSa2ULwICS3NMkYGczxHwvQyuv4wM3HK3WxWmsdeoPL",
-	"yZSmWHhWkwlm5xGsCRG4pZYG5oJNxx0CEI9hTwM2lEY9MvJ8KrmAC8FTJ/Gforhfoyvbpw+/vTb7WuPX",
-	"wB1lImLqwbLFXtkt0TOJhj7fq1diFW1YHZJLcWLYIodc49qkFKkY+iawZXuSsJSMWQLo3VrKG3RxcFGT",
-	"H5p/7JP71uNKFzVzvX/sG/uVIAzcB5unhbpNRD8TV2TCjHFj/lSaDoc1YzH7xiM+pQiguA6jWBrHVaIk",
-	"skkEb8Aq5WJSc9UIOO5CD5ETSyPwNGsNGjuCgZQJo2K3XYqxd35D1K+obTamiTnq9rF0Q/t8bXuVXeTY",
-	"alzE/JbHGTQ1n3CRaWZtq/JuNpwMBQiz3KhsCqRJ2+ZQyCmP4EO/y/QmQby2t4a533I242JEvKXxZW29",
-	"Z7ss4iWm8+BJxfkIKqVFYYSefIvSAmyHe0ojXmblp+Q99haGonrlEaa71p0Fck0mCGE3ZjwlPFanvpzV",
-	"WB5ixFIVwp/4jMzA722OAv5MieYTZrUXhg0TfTGsO9VuMbCkXrFbltKEFM62Oq3LH17a872mE2/CVO5k",
-	"GPfJBNah5i0IcU+pzMuH43sF1ygwnjtwNZZZUAUHWlOPvDtTaAhFAkapnI0liXkMKE6a3mDdQHWWUBVt",
-	"b2mpHIX+4Qn9cKfkfJCRtjv0AgeI0Yg29xfa/mkOdk5+hsiT89bZj6dLQWvU7O8svi529SdDbqzLQcro",
-	"jVFFjMlcG6vegdDfdejaE+j5xVYK6z5C1t8FXd2Ff3Bvcm/fGAgrqdLFl3OqbA6NUA2MsEPa2xM4whuL",
-	"zA24OoeDDH9UTY6qyQGyUIdesC3/1FTd1DucP0yZIHDLHeDs2GdyIpUmGMxFVIOutS6GthjZujmctwHd",
-	"F5AecVnglApumFBBRyxVRDFWgPfyYLFXMDAiBULX65RD+3ZDsBAe0opoRic/KEITKdgp+QzziGiazgmP",
-	"8SOaT5gKiZBkSCNs9741CgN853H51eOM3b9XHT8ShMGJ/9cuUBiWz1eXYDAZW7HoMZtA8pa5ycwMz5E7",
-	"eHAMLATynGnyxIiNH2vmNuGiEgg+94RXjxLHxxV8subd9lJTkHlNh8MePFP30UXQfTllYkeQ++ZVQRjE",
-	"EpYj5mrClWJrgO+74AhIrurP20sN18Pwgh48UvHJ1xkjGPa0IRlIzqv5rjmcNkZaC29/YvhG0HSydGAU",
-	"OPjy1PVOq/ryQgOwrWJApVWG5JPqb1r95mEj0/fXJvxlt+P0Bctk3HWjUnxutdZWsAaFZjo6SyFbrP0C",
-	"XV6uQrIwjcKFtWYElNxdyiss5LFYmqvto1OY+q5CN0aSPXSwBrSNeggYl/2hJRkwYhmQ03dQ8u66x+aX",
-	"u9SnrWGKc2B9LyhQklU6YM0sD6/R7ZHyNjRSYDtrcmc0bvVBmCT1hGn9pHaw90uM22fc5CT7FNXEPTqJ",
-	"PkvQSBdSRELD3VxFxJiC31UmCEg8oNGN1Wrhxy7pZ4oZ27xLDG/vV1QxzKgCTmme97paNRYyMS/DYJBk",
-	"CqJBM5neQEcP8/iEzuFHY5Ohwq0a+6lwtS33ehS+KbuyzQoZLoK1SP4KVmPiO8kdejPZI383U1vzRBQE",
-	"QmdrgXCIfioUCpUeqj/xW2algmFYSk6YMbKXJcS3ZszaDDFhey1Y24izNmGNbm6PiTkKqQE53vaJUjIb",
-	"jTWBTOf1OOErnDw/tLbaWD1S4AYXJ51WySVtb2naKfviYPir659dtXcPz3+tFbeWfv1Px04tlbBaRbsh",
-	"G7Vs6rFx0U6h2RCe36a81b7xMbHWUgfjAU/1mBjSgIWapVKM1mOwr3EFaHLkrw/LX2u3bw881vvoj4x2",
-	"NaO11OJV1zHV0OwSrGHIy672Oq7iv9DMvD7M+h6B4Gma8luaKIyd5hFXmerFeOsl9tOAttlSJHMb1vHR",
-	"WQh12qjYxCIl6JTTESNDmYkYu33SmMDIoHbO/GNHPbb/gtN9XKVFsPoP0Vk7/1AQBoXPNo+e4XEqB/h2",
-	"g0EPO+dR6Fd+3QWXHjaktfDxYs/6urhqoQH+bsYAX55h5+xITgxL4HULUOyp0jiYaTlH8dmVY5mmHJAP",
-	"6mrL7OXegK4TUvUQCL3yC6oqzvAQI3DLJq3NHRVs39m80VBWdzh3gzmQBuc0mdG56lkvVYFflIX3s27r",
-	"wgpvd89yN5ta9ehZt92xT7OEj7iDlLB/JazY4gegB1Y2/BlHaa/9onfxstRBZ6MuPs+MglM+gV2ESSio",
-	"NzPKNR5hlHKrZ1irABXu2VUMFTjqQwdRkUvWR1FvnYCuadi6y+hpnRn4YQimnOs4buUIBDnkkCAoDEQi",
-	"aJr3McdkHQ2lcYCm3yX9sozpmxcUe0Sekre2iYByDR7/nrEM4JqkiFhotJ9ZQUGyuURuaKB5XZI+Xu1D",
-	"CGTgOuAKOfOs7fRaXC1PyEyGluQUTkYROpFGcuhi33WEOMBoizi9FiUoA/tCjnGZwkPm/sty9/T8XniZ",
-	"zS4mT/r2Xz3zc//H0E4VypBclzaZEkirj8PFRuy+J6ZlpUZE8FsIFGEPeQHzwebuuFekz746OYKGkdVl",
-	"Z2Mrvaza64C+DCmTJ31oyOXQgqCxCUzLvPnHy0LzE4Gt5SE2JvUYzw7M3XzfnwM4RbBnYbHjZ8KZqmn7",
-	"WdyykDikHDie6YgKroCPFzqu1LdTAR5wQF3lKyQKTdxF9nXKkgQMxSayxt1uoY+C1/9xFexAOCC1wSzq",
-	"xBG8EEF9HMARGGFr8OUH6xW/yxW/J+l+x0Y+vMwHour5Xf4SBnKgWGqmXrX1u1YS3D1NvU+d9RWLtc5q",
-	"TZGs4b+PukjW6ip19bEMwojCSYntm8zj956CDrACi0iCIFI1ie0gXBA2j1Bvf8G9aFvk7pxT8hkagNlb",
-	"IjlhqoBkZJUORWeYFu8vePMLNI4b0DSGJc3kspz5LhiLyUTm4hhL/YUETw9LT8nv47mPwzqVCF0dAIkJ",
-	"v9R5howuUuMaaugQ+ldY8cN3Ch2QXV1IcTea8JjG7rxgmrpZedCXzL4YtQkAWuqy1y1HW53AvjsrFs5N",
-	"I1F4NGcf0pwN3et7COMM7XiftXZg5gKFH5Ct69u2/N2yngcwd++WPNtmC1cx2RHTzsjYZQ/oo9p6VFvv",
-	"QW0FAEV7XA8iHHgXD6F+uPfPQbaFgyj6vvKGBnkB5eSUXFnl7m+SC7XonZIiYtVQ6LeSV6cN51903q4l",
-	"r16uwRPAokQdF5FcWUy4DqEXt20rUPS8lDVO8MMwEdWl1lXwRjzdG/pgdg1IIVPOhPYml48pID8KA3BR",
-	"VfDIhIpRBh6RYEyDb+u6n3eKX3EUF0dx8ZDi4hATSFZ5LXJ4kxVS41szRfEpjSdoRR1Etp52krtQH0K5",
-	"XpIKrtrWGqs2eOKw1uP+j6F9XzEnpRC3MC92VEue9IXUPfenedZWcxcc+b68l3k5Y0ziome/ucSANd9S",
-	"YDxsxqCMIF5SSZPnmNO1Hh2+k/dWmrJSZpiV1yvncRQsexIsbm+OkmV/ksWo8d6DywW6i+/wcDSVNDxm",
-	"QvPhfI/Cxhkmcgh1kVYYzMAZr3wSwIChEx1SM107t/KtBQtEcbAWdNEJr+kNxn1nDoC3FO0/JW/FollU",
-	"+IiL3xc/s9B1wE4jrYjbVwTr8W5rYYXrxO/zYHV1BL+6PR1+jBLgAz8oK2ClYLbFDL7XAQ8Dgo77vD0k",
-	"3Mjw5gLVHa1HJVM3S2xfjym9dTT3vRhnO687Pcreo1F3CKL3E52DdInoZEs5mzB6u88q1ivwvw0YFyOX",
-	"wIUIJI6Tj+mtuWbOnBVslfJqTBVhImYgbla5B1eaaaH7DQcEuCcx4ZhqtqH9Biv8ndhvL11d0tF+u1/7",
-	"zZzkFcv/zyBlEoZtZY8iZi8ixnYDALPGG3luTzaXNxAyOZHZIXoRG8mQJs5EXxwspGZ5UpOtFTav7kPx",
-	"XD9czGEqZfOWpZVtmyLTuLZvd4X0gfWGQ/kh048MzeEzvWHC4wuxEXTDJGOpplxD8p2vbZ2wGNqM5n09",
-	"1yPYj2aVzAIdw1L10qcgNB+/9JGZjuSE9ZoeNXf/iiN3t0jDvH2zYdlRtO3RemIizmUa9s10zdTNoeHR",
-	"lkZVXi+wJwn30WVagEuRCldjWApxWTekubFci4SJEMpVai86JM1OJ1LesJhkU8RpuW+7bAvzC2f8qOyv",
-	"dYpMFntsfwmd9HwPMAEzqi3GOSXRmPJ0Tcn4GY/yUS4ePXtH2fSAZheS3XZSKEvFCZ3RfcbQ3ttSTEXM",
-	"aFhMzHhIJhRjouukka1C4anS2PwRLSYvoRF1tFTXAoaVrdykBdAmI0IYjaHMFoCZk5hQRfpYNoJj6Jkx",
-	"9OtF1vbJJGX7D7FM/fB9kAxsQW8IUlXOM7Fduu2HqrJMNjMIzRoAtVyZk/G4DMJfobzXKAJyJi5xd3Pr",
-	"WsmIQ59Q0OAIV0ULUWZa8Zj1JlQAYsKaUjBLBazXUQ7+c9qH65+8JYNx8QTeLY0L7OookfcmkQ3t57LI",
-	"bcbmYnnPreDeagIRKVUEnxAxQCXkAAWFW4qJJ5dVOS1yaDZUachVqUvVb95SrkJmmRc8Kguuuo+cbZJN",
-	"BB+NNVFjPtQH01ruaIwdnDEGjOJQ+H4Iw+ndx8H+XgSF7YKHRsSExuBVY2kK2JerBMaYihGrB2S8UqRf",
-	"J1jss/2QyFuWQmGVvQ0jd4U+dymj0di2GIPNYnom05sfADaQxDxlkZbpHCyRIU3N//SYXQt8/AflHrCd",
-	"yiZ0DqX5BZRGB0mobVscIYVh8u0W6eOVHvs6BSPJtz/TvoOOJDKJ60r23+OnX9mV2rxsf6E6rVBi3PfA",
-	"bGYR0cq7JHSgmNDdPLVVJjFTmuC6++HfsGkd4p8tYC5Sw4R+/ZWJkR4H3Xar1WqAI9cXctbvEiHth1WI",
-	"QJswXlx0i9XAozHR0rpwSS0UIuShVgJCGmJrjP1oR2OXToGyAICxKiSKmR2AFFkAmphQBWzbipy/LkDN",
-	"QluwL8DXE5AzgB5Qi6KIeLXFCXDNJmpheZ8tL25orr/Fey/yyzRNKUYN9Rzga4cyndTjMZi5miebzNOh",
-	"NZ0aGTvV2JmuyTThA3fOsd3adpI7xAqsaZl62u6cnV88Axhlx7yaSyp8/R/fwmAkRWHJzCtetC92CWDc",
-	"Os+xFAtvOrXCsigSz8y6janRmdJ8UCXQguB/d0bZu0/nZ+9fv80+vH7T/vVvb87e/y3qvHt9NXv3+qq5",
-	"kETO99BoBpbjn1gyryxJ/hk5DXCiEjcwpkLixUyxEazl4lCr7C6XkXIsPkm9THxzy9I5Mfe4rznpxAUI",
-	"FirUjKUAp2eoaQWW8CU5c8nyDlMZJxJXd1R95Qe3JIYqWAXcmcPT0tQP2Iy2Cz2LQiuzQxLZHgj//Z//",
-	"pw42RU55VCdNKtjdDonb7IoKuufldo0pVze9hN0yQEPiGvjKK2pkAVc3xF+BceMzRSoKXtJ21DofsOfP",
-	"Y9S5N4f9cDtTRyZXSULczhW0yVe4FCe/+qrm1Zqlvd/f/i1cC+TqL0A3q++Fe3auvHqyqsfiBDKWMfPr",
-	"5Ik2//HLEpk+/cP8rx5H5HNJ3TT3hsgdyoUqDmKkQNfmbzph69DoiHkSXV9RpAOWqB1IREPPnOE3B1Rx",
-	"sOdYCrUqRgiiJW39C/BTYj4NAaD8Ny/UpimfsFTCwIb8q7P6c5Dg6TSVxkT3CNuOEq/sFZJfqaPEi3bU",
-	"GbboS3Y2OA/WJro6aA27D0d6q8Hy8NRWR2xrg3fYr743R8NDAE3YSur0Rh6NLEIphOHQguQp0fKGCWNe",
-	"yply4gr0Xdv//GeUrFe/vSVRwgEqg2uk3bCc1GherCI5ZaqSdN+xrVGD2IRyQ0mUK0X/l3kVT0/d9cY+",
-	"nXYrb6iRKYDnLsBeDM3f2ClRjfkUN8aqtpa4r/60obprH7GkjY5fEjOiUyoU1+RqRGP2D9toA86LIWXD",
-	"XFlqlCpcXfgdXQF4/Mx4C/8quDDsl67+6/8qRck7mSlFjcaBHLvnPvMl/8l/4ksYSMF6mk9w3soxpuKe",
-	"N559u6xfN2VB71gd88FjfSjOI7f+C4zg97EkdELe/s8CB/jER+KEC0v+ldA6hr6BmtyxPL3LtV4ouqRk",
-	"yFkSk0HK6A2g7mQJO61Bq3nH9g9VU6A9ukYO0zu2Y7iZbU7kITo0y5ygUNyNDi4pmHUQWsFQeUatjIG3",
-	"Pk3ZrbzB5Mfq3MSfX5HnrdbLU/JGxBhiUkwZms9dlikbpkyNrdgZsESKkSJanpKr3HzDi1xZW4/FpNNq",
-	"ES0lGnv9TKhsOpWphu4JN0z0jG3Ud1YgRjzwLZckUwy9rDAHZaYmM90/rUioN9P7bJ4Kmp7tryez2exk",
-	"KNPJSZYmTBhOGS8ccBhH0A1mKu2h+ZePuTfmAsE6YVlwNs2J4CO7tYC5VrlcgxyWgoe2cPyWJr5VODHb",
-	"w4Aqz/Gp1cfyw1Wmx2/AMb6D01zV53Ph/NDopurchsHXk1FG0zjXp2scEniy7RatOtjPnp+/PCV91IF6",
-	"UcqgpJomyrq8Mcd4rjSbqNC6a42CDnkEE8WSW6aMXvXL58+/kZ+o4hFgyc/9K3ncN0z/WrgfFItSpvsu",
-	"PXYg4/kl6YOAxvYAgqapnHllbk4MrZBRSgUUVPZLhwqHCY2fu4TRaFxeymth1kbZVgUukoD0RwYpByoF",
-	"Y++rPiVXDkPNEBdbIPaQDFhEzRVotoc+ET2T0PRZISSAHnM2PL0WcFYUoOYj/qwcErfaXSR2LuBE9ixB",
-	"9sP8J5hq8QdcnLDMIeAu5BDhtehnwmy5TPk/WNzDpe5fkvNWO3+N/bUeaX/3TMIfgkb6VKcFbesKxwT4",
-	"i7L8JZ+xGfHSiQ2sJmnMT5pqwdKu82SrNVr+mTVYn+3sRArj+td1s3c8dAOWdY74+w0eeQXLek+8jmlD",
-	"I/aQbcPdCrr6XS7XcoFayfW6br+2Su/qh9JYHlXTNmNG3XO3NoH1/if2/4UEijA4Kfz1Za3uYeZWzCTN",
-	"1z6oD0k1BxcvGYFwZ904aKSN5IaocDInXLgfBETAqpuZmTseCj/cfs0SEqjCQITv33yszmQpxb/WaOQJ",
-	"RrCz/VPJlaJCk/iHN+DHyKNTYiSrkziWPryr5lFF0nzoSFSJRdW7r+UC93BMscxVwKiuqQwuZIObTfDN",
-	"hta3nfFMfCjT1P6a7iweWeclM2+gkV72kzU8gxsdn123ull/BJX2eRw/7u4lZSqptOuv4tiI5wVWX0cn",
-	"VQrC9pDxVX7fBTrZNpnxe2DW4Y6OtdF2F/b7IFxPd/N0DJE0Pq1rs9eV0OXL5UGLAuGORGbSx3PYJ5Ab",
-	"QlKmeQq6X52jdTthsWuXq4+jRFHGeLIoITbUG/bgjb2T7x+gX7YBK7cu2rW5ubXmn8YsYebSiT0t9abf",
-	"R2f3kxm4Xxy+JdfjOGUzGyO0ySs7MQNf27F9dEN7VJZgLmHu2R7c3gCMpBjydIL1+WB7ySkTq+wu/8TD",
-	"mF5bmSwLx+ihrZZlv1mV0eJhX0u+lRlVhKobFhMtCZBqsRz4N3zzMlHnn6oP9xsShjQzi3eyFJ+HI6Al",
-	"NsIAJ695BNAcAMqBi1PyXpKZTGNCB0bo5SixXaIY+nR93usuGIKdsOdEj6yf/50coe+qQfpkmmlFHKwM",
-	"d5XRD8A0ShpqGJyU/iq0nzvx/27MZvyxxDgFV5CPxOqG7nKVGjexw7e79Ke6Ufg0zGat9DYYgH/0zv55",
-	"CqMkJGY0TrhgUOU+pUpZ/Euf3w8xozpmLG9ZGmd3eMHqtgTRNsmTvsz0QGYi7hcKHTB35Ec/FE/65Emf",
-	"C7y9rrcfFpOgMrJ8/tzX4GH815f7bWBvWE7C4hHrxRlbKHg6A1hFV6y2SboORk5scRxGbVbUthUwHPNl",
-	"6hYXZchYPKDRTW8GITpnxjYN+oBJmk0GLDWa28nzn8/+/PJf//2d4aopH3FYJpzm6uyichpTyYb+FvqD",
-	"5/Le/cHvBtia1Bffg7waM5rocU9kOuWuUZURQZXr4zbD1lMXXnBqdMwssS2LvhSK5RR+sraorfBab2J3",
-	"tvOHLoikw1QuFuX7DyrnxZX6RJ1r9HMe6LXtz5Uxh2djBjHtQh92Q22qiBsPSQIaW89G7sBFPGYKe9Vf",
-	"LmshitnqYxATp6RfcIWe/JnN+9gZFi1I8uS81frxtAgl5dQMl1hfLDdDvH3oRGsXwqOONHbuqmwwsbCB",
-	"KeDDrawEeAdfpCRlU0Y1UXTILgkVc5IJ/veMEc2+6mLNUHAxbLPn9KLj+CvamjmDXViNYNGarqkP6Fxc",
-	"hMGEC186VMN2N3UxV+U/olEI2qjRdNz4qlqLtW31KwO04G5wNUoZ6r8Dp03in4XDJoeOY31zZbwAl89T",
-	"Pe4BzkI3aL98+QJcbeYD+ZXeNGURt8nPc0bN+g7phCdzl3v5mtMkkb4RmsuTnHBhZEuhVPhO/qfGzOi7",
-	"yPZyrkajSE4mMrb8bFPWsx93+sIgqnjfL05peMxe9TsZLayA71ABaIL2eK5lsa12rP+EuENYQ0hFxKzd",
-	"yJIEmJn9ODWvDY2a1p+m7JazWf8SmxzOaGozcIap/AcTpG9PQf+UvMFMHxpzMTKcldnqbptUFHMVJVJl",
-	"KSOgRqXlRidYxYElwG42EE8GzRWZqzQjtil3HhOwSyQ0UcwUTUKS+jS1kECh8DwkQ8qTLLW5RkpOGInp",
-	"XNmujWZD0b6vDCksns/towpHPfIB9Eg4tLDetXAN9pV/fv6vnZN3L//99Vqs+EBV0XB3XPfzOHe+HIo/",
-	"uwEThXKYwriXOOdOetsW+2JXs+CnyGPXx+hZibvzYcqEsvV1wHFOyVWiJClwFcgIRUwpi2knpAZcuwKu",
-	"Dhc5Vq3Rle6OQy13FIT51Suvh4mpQ6dTyYWeLJPq+SaNKdz0r3Czv1nl6Z5CUA2o9hCjUHdSLa7eHXT7",
-	"7S5y8xSwY5r7pOXU0lwioxuntRQ+OLEBq10Sl3/53ijsqOUcvWWHraI8UmbnSWM7jmcNl12zu98xyYoR",
-	"RxO+QiOmc1t7gQiVRrdwoWi0yaA8IzewwC+3DWMsALvj1yXA/FakSdq1eGzqSMwSfsvSJWC7iwJPgl4D",
-	"TCBI2iXRhssZiQMqIBcZU4RqMpYTtr7e8sqdoQdOpvleidut57aUDckRJy63ZscUfgUJAYaqfFLaylyc",
-	"SwjGAwewAyIu2eeUfARvNHh8tMfusfAaHpgDItWIuOEzEqqIGKbtDoVLu9hNwvM22oxPVlmQcc9KqkW1",
-	"AuCDuuvoEh7SY/mDL9a2URbSV+ptfbhMaJHuHp5+YKULsIO4SYjNDvkr8QYEFbMo4eJeJCW1GOwlGbhb",
-	"Y8CO/rHJNgt6/XOWJCQTmifkapryUsctIXsRndIIch3WlV2v7aYeRddOSM8u53aSa8KUoqtgSH9iesas",
-	"0LHBN6deFkO3IaYrGYUvoSo3rpcywBpke71zYzpmf26b/bm7dJoBsJPgd0YiKrx+4UL9gnzOmIrp/HSF",
-	"Wd9urV1pcQHBYR4XypG3RItzbMAessNN33CUSeTwwRzkdYLzt4RyAfkKl6A1UiGkJgOH/RgXQo1A+XVl",
-	"cWUC32thXOPzvOnJ2k90fmEQVUf795RrjUXwD3qyzXdZOY9jA4ElpD7xRvh9eVLuXUMcUp48NvXQK4FI",
-	"JL2Yxz0hdY+a0xSvTyfvpX7tN/KoE+7GHEukKmqE/igW3IAbEF0B3Gl31PZT3u/ROSjHVJEBG2Vit9SG",
-	"w19ODHlcZPeLzBSLCUsUA/1yfYr7iNt4pLWd0NpnesMI+ttzevMx/HEhB25dclOapjtPRBg69LOpxrIv",
-	"2/WxVLCzO5qDORxDocdQ6DEU+v2wvJ/YyOaGbq5LGLaD9VM75W+75F1uiEf2dWRfR/b1/bCv3zJdUoLy",
-	"rHVkak4jWsBlX+JsZhu40jxST6NssMJ5Dp30IyrIgGEMFdps2R1hMYmppqFDySkl3E9TOeQJK3anQqD2",
-	"LOZMRJAaelay7lI+Guua3iUwyF1V5jfvEZAN2K81PQKukoTg2u34EJi9WQEVFtml8LiJfivrt/fpH+Z/",
-	"9TUar/mECbOjym8lxOIdmn9IJoyaXVWh23vzkx7LWCZyNM8hVdc8AOfLwZUBq26NkQ22R9j3Hev+mscK",
-	"IehjJ3W6hDrnG16MuNKpx2eL/YL5DjPA075aPmzLq/EHC8ZPtU75IIPicYvAb/avFYSBEQFGNL0MQHgm",
-	"jCpv134xd+PiF7+1OCIuYjNx6N708c2feu/f/G7Yq+Da+7sCfJffNcNPsH+k64M4kUKPjf5h+7F51N28",
-	"a+oplNTDzsKC2800m2REjJggX2eTAU1HshfTuQq6Zy1o7NUrLts5VPT1IpYkQfci/6M34UKapWm3Cj+m",
-	"TOmURyBezYWFRcr7hrgZ5SPeDJwKzlsdOj9ceyiqd/02sgH7QZGYDbngC4A5JR6wdt+NbMBemUPlywtq",
-	"2MdT289sRTcOKOqCcI95Ans7IlvwDIa6VKBLwhCZFTRdf4dFUJba2PPQYkDdKF93C2nQjoFci2vxSdPh",
-	"EErAMPyRMkAIGfKRoRjPfGxvyfLRHsskJv185fuh78YFSNI5aDNNkkuc3bXwXfLFHDsrQ3XZEPran5JP",
-	"iJFtHsoJAptXWumucLS2mE3TQYJtEbHhPmBXW+0NAbMjmjAR05TMGU1Dw1Y1i8ADAsV0kBGSJJZnT2g6",
-	"4kJ1waOD2TWAgqBYwiKtPEzCJLRIJgqvA0SY5UrhtTDDRRRtOStFe+3ITsmVYxZmOkiLOCCz3Jb6zUWz",
-	"BiGh5O8ZTTVLYSEoTMWW1iXJtbBjNy8EtOxT8guPYybsgRrTW0aEJP1bmmSs74UNKpOkr7Kp2XfF4v4p",
-	"eYeTQD+WkLBF1uSzg8fpwRDGFNG5hdQg6VgMh6pv1Ls+toY2+k4ixcj2FfUnK5aXpP92ePJeCoZmWN/W",
-	"mSty1jo/JQj+3fUpBE7E5bSQ7wFutIyZugS1yNxfpBkR+1thXm7MfultUMqRxmWdbAW4GiCGy2tx3umQ",
-	"vpayN6FiXmDO/ZD0hdQ9KVhvylIu436haTz+YjtemQ3yIOj2KMOzbmR925IUNnn5YPTxbT0zCrPKiOM+",
-	"Qbc6FUQzATulqtDKrVrwGouaF7ge9Px5M5nq+V/MqXFWWYV6m8oZnoJBCrD7sVmswfySUE0mEigImACc",
-	"z7B0ks3QTkkfrlQmTVwSZoYAswKehj027+6hWRCVdzXSPFvdR/PFQhtN0Ar+njF72crPO9qHopoE87wk",
-	"/0JFRtO52/eEKo3kVLEANbkh0Py6cTMU89kqPJhfqRtUSDjmucSXdkyaAURV0wFpuf1wCj1WkdVw1nS7",
-	"nb1+516v1zJ1o70uTgPl5qWVh0ZUNJ2QC49XzMd8Fwz+LMNO4fUzKjaJ3XZKTgmAPE+uyG+AhLQwt0pc",
-	"JdC5a7Apzlt3QVOsPidxrqVA+0C0GZosMd55R5PdO1Z3x+cFG8a7+cDQGIEaaIAysZKo4fzyOuq7Ztlp",
-	"Pew0PXVvMCsB8osmizhd1S2SV86rs3t6XzqOUznNkhwIfwNOsPCGOyd9/hCb2Y/Uba6v9TX7qp+an8C9",
-	"FUumSB9LRLvEX6sTZcjNqhIdwQURBpG6bYQ4lw/DHKv+ojOjX4eqY0uBaxjUReueu+uWUapBHKMz99xC",
-	"4wDEAfTIQ03svN0xk2/65Mug6Df2ur5zZ9BVfggw1Ze9JWh8OZ0QdVCQTEYtKY5AS/dn22I0HJ7rY5oN",
-	"3E6pyi1x0YW2vVeNCx73i5NW56TV/v/Yu7rdtnEs/CoHuZmLUdwmLTqoc9XZbXezmCZFm8HcpHAYibII",
-	"S6RASnGMRYF9h32KvdqHmDfZJ1nwHFKibMlxHOenM7lLbFmiyPP/852zl4dtogNBhcb2tTFdtdFvghjL",
-	"rYIsaL3bn3ji7xCaf5eIrDzDryMkoogI4lyevP8cueOKDqLXB4dR97O3UdSSzLlcA404EOxx/t5TSRHc",
-	"ECdqV3v/saEm5GjWB4V8GBkuml9cUNzCis46Zw2OmYgzp3wKdMjsouqKJyDV/Fb5guN2aTsdI94JrvrV",
-	"NXj9A7KGXtLTMiR2+2RcuVJdDL5S60H4SxDSedqW8q5ze0gsTTHy86OQyY+dAGdO859R9QRBUMnnCJgZ",
-	"XJnq5nuJbXP1Fc9zxBMALt0Kfv8PpTVWw8fB1GV2EL9M3vLDy5/SzQu5moNZl1YJCOthcysiJJsNEyxd",
-	"6buGDzJhKkVesxPhJgJ+XYVBHs2vhAsNST63HixSxhFI5Vm7DTFSybeLUFIILcytDEAXDzSuhG9xAyrg",
-	"8ZdTeHXw5s3+AbC8zNj+q73Nndr1I7np+h7T6C9hEHTgce6rjhEkCmuJHR6+JI1K/x68DUwiISuOQyA3",
-	"KHVw7TlfHzwRGRzPL2tmljua6ZDkw3LQ3FcPNkbDGlXUP42yyxuJsbYw8oUL/2OYEWHaJA8j5RSCSh1i",
-	"pueEMS6JXxH8Z1LzEZyEMf5zaV2ZCItSrYYZ4TDWJqHt8wnBlnbH+WfM+B4Sqt658Dw8yXhOgVM3hYPP",
-	"abnmXF5yIxIKp6o8QdR6mKs6TxAXz76cEXKa+3YOM24upbenyDS1OGKwNFgG4Yl2g7Dn0i3aRe2dh4c7",
-	"JgxYjeo+ctarm5BK7xjG+JcCzX1hWXf0wWk/ZpvMoGewPF2nX3sHpvAWzHqbFpod1iu3C+iTFCdBX3xS",
-	"YyZzp/Ca65/+KRAMgUX9+HCZJNkc8a4W3uDHwIgBtzMP1gNl/oYwvjKBTM1BLEnRrgXQP6wKeZZqmkjz",
-	"U2a1YdVerMngsO5ct3c3Ttu0hi9uSyrQONrGwfXibNLx70Mn9q6cP6Siy/CSB3UNUTULA2QMYpK+7Jz+",
-	"TjzGEKYQJyIP0vtpNzXfJhipUghmnJcNlnaaHnkNNc9U3sxuRUrHNmSkbKXNTqZ2/GpodMHzFNf7muL6",
-	"/prFlR/kypJEczM0K4LmeQ1Cg7/eNOOyNKs14fgBo1KKO41r7X+ei5S72R0bDKntjJ0V3TlFN+TM7m9i",
-	"7AZDB5uBa8IYtjqQM1MFn2xRqL3htQcvMQAipzWbUmrZ/q/imTW1XF7CB8p//68xDD6q2hhm952EyESr",
-	"HKvrvkZ7SvJJJQpCgzfNDZaPZuMhi0ZMpZkIObEuBdX4GjNXGmeHPOQUXCvSHhorABXAsLOIDBIoHpK6",
-	"Xzvzvvcawb63fsRDTNE1llvZZwUfjUoQ06w6AhwZDwzsQWN/hUcCQUfv4oWrfLoYAXZQX1TW/9BMLyb+",
-	"uC7C7no8VBDSOo8xwYkUNaEeSIgzpQx3ARk1l0c+aBlR1Zn9MVUkaVVPM5yDV1foDwpjaoKvC6Y3OuEI",
-	"wpzL5ZG+uCa3QhxvoRTMOZtZIWe/s6znX1UQLC9ONb1B1/Z5dSQI7BE9qjt3g6xZlgMDjL96vphPv+IS",
-	"Er0ALSzX7d2Ktx4HLQHP4484EphEx/AoYFesiKGSW4qR0DrdfCjwAhKFDIRm540c1OdsOebZ6YzgZ/X8",
-	"ZNRzdEeePa6eSpJxWG+7YvTtmW/Xs46pVpZM7XmmqFYYtb5pgQasXhz7FEmjThvsH9f94Nb7Q+BMRnhP",
-	"lhtFJsS5vOgQ5QX871//9lXGFBotDM+vuBnBGZsJOQU2Zwtgjb+KFgiGtTGWrWaEro9dVlovQFQbqP+w",
-	"HbQZ7l8wmTDMMFWaCekCt4UwRsjpQONoj54not9Oz+96knOfXIBjY1SdqnrvlqbvIwxwHtTOT7D3cI3C",
-	"9QObd6lzX7Tu9477qN9b5mJ5DoYbzKVSRTDyK2irDCVc1hXlYlB6BNixG4sTKllw2SbD8zSYuU5nG+fK",
-	"YFLo4BC5rw9l02/B3djtUXq0yQpx+vfZDHlYM8T3SB8cbt8j/UcRTgQYJX0E4E5CSd+XULqFZFkRJKp0",
-	"Sn9AjOjvX4w8OzNPS4q8+rNJkdMSk69tGHHKOsBX24gSw6v9Nrx0vzYOWiO5SCsDDCxB0tRaF6/E4ORy",
-	"XLINHDrgcxzrbWloX8g720IkrW4IUw4KNMOrT37nvhOUux2HFP3rf7Z78ey3bMXUX3gFDJqDaUhwB3xd",
-	"qarcMU9/sMymCo6xBMtvuTIVJBxxJak4NFbYMY/qYgQrQmBnDgy1AfkmYyGhNny9BWJ4dXZ69unZ+Hg2",
-	"Pp5dmNvKKcThVJLv2/PwzDfH1rbt5ZQPApq12Q1GtWJWQdvfHu2ieOasefJ3VUCz7yd6JRMl73sCQvAo",
-	"LJ4J//+6eQuxtaXcbg/1tbdf99bPvLnn5sDgvQKx+npvM4G7qWS0UrR5UwL1m6h0EiuZ1PEAztzKwywD",
-	"TG4ji69YLpIJVmHTXX/Cu77aYdWG56UnVrmBuQvP5lRL+PApoV4r6uNKFsSQ+3PJAc/L4ZE0xSCGMjtY",
-	"N++sJyX5D4ZKNwiUM/RjLB0ZnwtORTU0KeKsZbzHq5ZYx39r+WWQtG9NuY9TF9Hs/p+sNuIzj9GjD9XC",
-	"DmyIF//0f042rZdo69J7ayEC9rjrpLxnFRPtgCu+o+qDLWh7Gx0T9dUZNrl1jZzmra6SVdmq0UVFvF2p",
-	"d8ui3hsKH1ZUVU9pQJ/WGnDkiYa3V127LgBYIf83+weH+68O9rYwoB4h/79WC31naTalNY+rLTXLNwKH",
-	"7u8nPrNuDH1tRaS2R/0Cacjdf/kHf0ds6cj6bRT4LnjFrM8xgp+bxspijHW9lRYxAtq9UCWXrBSjBSvy",
-	"zgeIrWI/SFRsLkYtG1OjdY8g+C1TWAZoPLKge+sx/HoSBbiPEZz87TSCWFyJHIyKBa8WEZQak3VgeFwp",
-	"HQFhZFsGjYBgsyFlschFJbgJlnMahGZMz6reQSGo0JliUGP0TqtFqXI1RbCiXKQc4kWc8wgKJtmU+v4x",
-	"uFjnnYcR0HjfY86oZqkNMzZxRIKsp+70qBVNPqkSNYHKaCnaEe455R/6XHX7sLG/mYlaA7+BHxbalXkE",
-	"Jd7BvYlMe5zpcOFUjFWwBVZ2jj1qJ7AplzHuYnu+0Db6BY959+kYCGTeDCgRCvHgg1LB88RAxWbc4WgT",
-	"loN9hfdymguTRfBBcxlnEbzT7FLE+LZfSksLmUfOYFVb016wWQPiVIRH2uA5r9Ft+djBssau6Ecm7gOr",
-	"kK3iU6lLK7HcwX8bznKcFGPXkDEhR3BcNeBKBOvh3tOV3EUgucOGFRoQ0aWzg3Xi4kB9aOT+FkKC0gnX",
-	"Y6K+NMVhohQwNxEUAgE48Q1MrHlTaDfjvAwq9SCuteayGsFxQlc7FCyZL8Ldc9jRfXznNp7gbkXBx8hp",
-	"+8hpUGbUzj7PlGM6K/np4CyDmsq6rDpxVYd2i0utYp5gr+cyRxKj9q3CWO5q0WYFVgsifKk9pTH848vp",
-	"CXxBzRRBzhaqriAT/vKKX1dIdMYeDMvBB5pbyG/rIp+1wg5MJkqavX/UEh9LkiYqFiz+g9LFENmVXJV5",
-	"iDENATUHBE7dEyWPRSosby5AcgKkdg/5mUueilgwBF7sF9tMa+wNoS2iGyMV0e2ZtnKZS5TKV8rqlxTB",
-	"PkFzE9duOX7QAYUFm7JKhjC6wYI+85iXrtVzZSIlvTVRxQIuOxuAg/fH+CUui66IWngFwkNOoiYxpBNH",
-	"3Zc8ZgWGk4OF/LUmE4YPnQFO28DoDT7CHQmbao49/xFonuLwLqQVpWY4N2oEvwjpMkXYU4dMzax/3ZE7",
-	"ONN96EQqza6swKMMtj2bSk25FcnBPXB0WKbyZPAuSOwxrgTxpzORJxHhHc8zAj2mDwGtDWu1Vn4DMzWH",
-	"lGm7lJjqZjuML/JEczkkj5qcXcbs0q2RfblAyzu4yRkzs76lfw6boGm1DBA2v+rIdGwvGGOVb1naJRq2",
-	"MK6lF2GZ87qQBgrOZASMMs61RHo0Tn6jmRjR9PAcv/UEZ9zISFMFKz4uSqV7D+0jCrEEYivXfFk1Tqqx",
-	"Spkzq/xZWWp1xXITQZkzxLNRlWO7VOW5mu/XpRnBO2jhzfCGdDpc2j1E84Wzgpq6ohbJA8E6XAAPW73C",
-	"47KrGjqrVkyZGapIslnCpJdZEjjMzOyF1mVquY+mHFh2uLSMbwmsw/Z+fEcPkK7LtpgWJ9xbGJ1VjINC",
-	"jWYcCFGrh+WwuxA81Q/56APvndLsBlK6xNxjSMW13fT60n7VwopbZTrPFLGymXWMs7Yz/NvXb/8PAAD/",
-	"/w==",
+	"7P3tktw2li4K3woi347onj0pufTlbqvijdiybLe1t21pJE/7xLQ1WUgSmYkuEqABsFJpb/09F3Au8VzJ",
+	"CSwAJEiCJMhkSapuz48eq5IEgYWFhfX5rN9WCc8LzghTcvX0t9WB4JQI+M/nnCnC1HeY7Uu8J/pPKZGJ",
+	"oIWinK2ern48EJTZXxHfIQX/3pJMrtYr8g7nRUZWT1c7sVqvBPmlpIKkq6dKlGS9ksmB5FiPqU6Ffkoq",
+	"Qdl+9f79evX1j3gf/toNEZJytkY7LtCL3b3vsUoOjY/9vHrw82ri977jCTYfaX/zpwMRBNbFyBEJInkp",
+	"EoKonPiFv2FxCo2OFSKZNF/ATB6JQCkpCEsl4qyxrmdJQgp1r9qMKd9/v14VWOCcKLuzZrD+jf3O29Sc",
+	"SIn3RD5FRNNdrBEWiAtENA2oftqwzGq9YjgPT7WeWo7ffUfYXh1WTx9eXKwDpHpOmBLkxVdhBkjgV/fl",
+	"AqtD/V3z24amg8TZcZFjtXq6Kkt4MjADnpKMSvUDDBtkeirVGmGJKENX7+4l9oWr8Lz0T4NT8ojy+YXe",
+	"K6WI0OP899/xvV/f6v+5uPfF5u3/+EN4vuWW6Dn3UKzckj9KpOfYQ7ZyS6ZMLzQBIbnofv6KkXdqk8Cv",
+	"V05AFJqvtmTH6238pSTi5E8IhuuZwoOLMN/0cYw7tOHFn80sL1KSF1wRlpz+Nwmc8e/xNZEII0EKghWS",
+	"eEcuEWYnVDL6S0mQIu9U30Hyxr6nB+87SE+erFc5ZRWFgvPcGVkZpJEWuEhpaXTEEgmC05ZMfQQyNTzJ",
+	"WgpHsdCDnu3b/cAZiZqj5qIEZxkR6IDlwLz0iNXkpjHT7jVmfVdegYVCnGUndDzQzAjvxNyVekJIHaiE",
+	"6V4a4Y6zTDM/VQNTNZ+bSDKWZGVKfuQKZ92ZPuclU/BtwY8SKc57jhs1w2wUjONPISU7XGZq9XSHM0mq",
+	"KWw5zwhm5uo013336OMsu0I4TaWnFWhxSW6IOFVaQ8+UKiWingthZb56+vcVzrLV2xA1vqM5Vd2JvNaL",
+	"xyB1+j4GLwbX/eRirfeB5vrbcF/llJl/1YeMMkX2RMAkxrgG+JdKdMRMkXSNZJkc9D1ytT0pIv//F/c+",
+	"f/Lk0ZOrPkYZ5JLgffpen0pZcCYJ7NLLZ6U6PM8oYeprIYzQtryr/xMXRUaNMvTZP6TRiCo58NuKmFdW",
+	"lN3gjKabBAbSskL/sAlcPvCAXjHjCl0zfmQIVCouUEpT+Gsh+A1BVEmS7e6v3vur+4Mgu9XT1f/vs1pH",
+	"/cz8Kj+DlZg1wDJb2/7Nc/T5nx9/gSRJ9J/Qk/sPV2tfu/3pp5/u6SEIU3rFgV37lh/tAqSdpDqQXJLs",
+	"hkzT//T0vOmeRfK9wIMUF2QniDwgxa8Jc4SHV2+Xtu/Xq1eCbzOSD6yvME/8e2CdoJ9Uy1zpbypMs2pV",
+	"v5REKrQVBF9r3Rg4KOeCIFFmRF4iSQgCmsj7jjpy9fTv1cDVbjVGphLtKMlSTSj3hH6/4PpUa7p/Bkfv",
+	"/Vt9IqXCLNGDlYI91RrB04sHXzy8uLi4uAf/82f9P39x/7T/h/V5VViVcvX08cOH65WiCm7VwLowrKbW",
+	"MxzB5GeOLtFb6DYjsH9veE7UgbI9SCLB2d6Qz95jN/pEcCbBxjqCiYKTAzJrQDnBTIKss18Ce+LVCyNT",
+	"9D8KwQsiFDUCJxEEK5JusGroUylW5J6iOekqVa3p/tb9naYRutl6lWGpNqWsPt4x7RiiCumn0J4rhM2Z",
+	"WSPFgRQ5ZaXS84ubNLPWQvcHoo5cXAcuyecvvnqNhJbpUs8kxyfQa+Dr5vwSlgIrop3g+SUieaFOT7X6",
+	"qG8IRXIZ/KL9AxYCn/S/udhjRiWcwU0k8QpBbigv5UaSRBC1KZmiWVhGZpztYc7mUavcI1i0MWPjKCjI",
+	"Db+eyCoy4YVhtHhymGl21/JSq3SU+cY43Nd7emM2iJfa6mPm2qKs1uqddtf5dFmkk7nf+jgaL1CmPn+8",
+	"Cqoc9TX0d2PNuPfX/tlrTKXLEZZ9K3p6XFsrW3z7D5IoPcXqvD+HL4CYT1OqR8PZK+/8W8WxKRJax7up",
+	"wlysZ593dwLbOtGgadQ8nxUTeWM8CU0px+9emGe9nw2HrVfGtLO/a+Vg5hkMMPewLd6eV06Z/deDiEm2",
+	"mGmMRwYZ45X1K7V2HivcWM7QDVZfKoEz7HkWxsb5gbxT1kOhB3LW0tArxqRqEwRm3/z0CA2sMTt4NnLK",
+	"/L8+mHpaWJlleKs1CqOG3q1j8eFZvLtfSuHkkFvtpXUl7LTtSITkDP3paksY2dGEYnHa0PTq37QOyvUT",
+	"CZYE/elK/z/4AVTIxi42X406/Xa0uGeNvr1JSUZUj8Lzo+emcAYZKRQ4o3LjjYu7oOaodDuakQ0LOlSf",
+	"wd16xBJJwtQaHak68FIZ1RMj/RLKS6lgxgeeBQlwIHR/UN71X12R0dfHNWVpV39Yr2r/rmatilk28Dyo",
+	"mVuSBRWPnKQUb8yfA5zl+40wEIFK2JKwcpQQekPSjTzgh08+7x1QE9qO5kgavFoIk1TRG6pOPVyv2e+p",
+	"UYCs5xa4POElUxDfsQ4ZpukKfiM7pHEm608liqQBZ816NbKGIFHWWuM6kHc4JQk1X+yOS38NkPrLkyKy",
+	"WkQPwUdVrfVKHcp8y3BIDf7pQNQB9EUiiB6VM+8YVA6zeQphWWQcpyTdbE9RjHxDBN3RIbMHI5lgBgyi",
+	"bz8sSArHDiiU8qTMDdtEK6zme/Hzi1Zw16sbTtONIFj2GIP696katnklcrpHmqqAT/oVfUcyuYYLgCGa",
+	"GwfjUgo6CJfmMfWFaEO2WL6vjlVXWPi82+Snt4MX4neUXXe1OPKuoILISSQvSlFwSUZ1vsanX9mX9BkQ",
+	"WTiy6lNXP1R/au1PdHyds0yZ85bVmr4bbHyur+rPBiLK2lItCPOFtPPH+YwQEsz1Z5ZQ4GvF6o5p8B4V",
+	"llDhz9Ys2qr7qM7fut7n39XDCvPfuNGtJpyYWpI3bIlG2Pvnn98EY63+VtpxgttXplQ9S8IZHVeCpDhR",
+	"V0/RDc7KWi9QAtPMRiHQUd/iRGBJUgjz6/8sBaRDGGMAZ0jzEkpJjlnqnzTKJBG1OAd3s9bJgdDYyHQs",
+	"bNJKwYXJDNBTCh9IvZYvBcHXYYV+R4VUKKPs2qhqKSfSV5TbtqSy6kvXWUqZszZC+Q6MNAgV1lDdzjpa",
+	"5FRKw+k4U8Q43w19iAm7c5HaPxsSUM42Vv3fCJJwoX9KDiS5Bi/oph7G+2PJIK60uYYIOeNqow5kw7i+",
+	"S5MDpiysgpJfumv9ocy3RFSpTPr2W092wlk6VHGGXhZ9Xq2hL7VKKiTpnmEFzHdjFExkFtXe2wOWh+DO",
+	"XpNTcGOvrml6BRksn90/kiy7B2T87B/Ha3n/H5Kzq1U/2SL0tmri3S9/nT588uTBF2u0xZJ8/rgU2bpe",
+	"neY1ia6O+CQV+J7s0XxwtbbZP2skyS9rpBcM3lj9JdCb1iZSQVhKUrQ9IWwYd0dI2L3m3otVY1obrWmx",
+	"NnSvqOyv2/9CLxN8fRMMm+BKfA3esJ6ke7/WL3ER3Ov/lASStp69emFDmpcIb7VxCFEecN6fpCK5z+99",
+	"CrH5jLvUWkxVSiKu1ujKfOVKf/TKDB3kpyk6ZHLAbE/SDUTsAuGUH3Cu5TnLpkVHQvTqCAKiDwpV0jDj",
+	"JdrjQiIsCKqu1M539Hb2pBVWP71I18jSH/wc4E36B98Gx+t6kJujfgPxOp6bAIbeJBODidnTol+jPK3R",
+	"sUqDrGaOsLw2IULa46/QAn3ICNXD2Tt4Sw6UpRUZpH8BTwgfQSy19xK7cgHcKhXNBHmqHeihe5VA1h1V",
+	"62B13tRRUKUI08Ppq74at6YZPGrVgK44KkEybGiIt3/q+YjP6aOb3OT8kGkKtqd3vtdOEHlkaM60cyyH",
+	"Jd0SZkUtNpczK2YaCnoqzkjuu8AJzkgKMqRzZw+eDZA63pZHHwSnCbSi/t8+u/fwyefNixbuT6fruMAt",
+	"VesxR5unLc5WEYZuUzc+cGQv5f8Gjqc6d7vlchf8msRdoUbB1ncBU1oTr5flue5AMQnQtd5faWWBFl6g",
+	"oDalV7+u5IRln0dUkrX9wPHAZSU2PSl5aVSfA7g1JXJWjmO7GH0N1hFFLuD4SoGKesXTdd+vVyWrv9bK",
+	"PPfIiGmlnVAB52iNJM8hz4BDinyWztDP7R67DfWo700szHPqwAX9FfjtDRE3RHxPFHbCq8l9kKcF/jm5",
+	"kWWhLT2z3gmKiZQlEcFHtZK+KQUN/ugS/s77uiA3tixi47JQer7WeW6DS3XY5EQdeDr7+yYyOPttIm5o",
+	"QjbOmY17k4kg0WZ4ic1HFlhdmyPNRnfmEt4Eb/f71hmg3gBbrHuYNXbhk3ggdLC+rIOjAUsIlLRRrcAb",
+	"45l94/16tcWSBrWpE9x6xscAiVdbEg69tbx0heAJAa/GxoztPjIUothSoQ6bNJhk+nKHCkESKrV+mHOm",
+	"Dlq1OxEsbDhPSIVSfAqFqqyDaeB7m2rsgKmW4tOVVe0ZZxC22tMbUDQGaRAcHoLQJVPitOG7DRd0T0fv",
+	"3ufmhbkxZcfzGwbWWpD01TMuCju4subT79crkpaWrzNyE4rytgZoP/9+vdrhnGanTW964J6wlGirnTBl",
+	"3bXdZ/S29ITPvzfMa31ttdHBshOysaK5CVX6BmUpSTcpkYqyfhkKybKFIIoISLgMK1Dw1A0lx03mVZ4N",
+	"MUhVQgbOcPPfMtpQ8N9u3w85FlThbOMyc0f2tfU4xPaFNnooUzyKljndGyPQCoqhnMX2x1uvBtdTPRO7",
+	"ovYLkClknPg0mHvk+ZupqerIMWU20h21Id5576SoqgMRwOGBD39TCoiuy4JkGWV7adx+8ISc5OspDnq6",
+	"oScLXpSZIUiUqGg/b1M0YMqbkLh9JgS9wRlyBUyukHFUmguyI4KwkAPizYELBcQ4lDlmT72Rbckf/IiR",
+	"lZDB0fdUgld90wrJ989HvyGmiMXAKzBQjm2CWSj1UfSUZByJTZG2eVk5VsmBSHT1y9UalQVSHD24RJQh",
+	"E2ipXYL1yni59dPsLXVAbXzX/eiLNy8/e/H1c/Tk4YO/jN2NegA9To/HCBd0jWiudSHjwdkRIXpyWapz",
+	"XJU+JTZiZ2TPyiQyBKMbt513PJaWMTftoeb1IJ+12bV15ppixOxm92S35Zx/tTiNsdrBah9G9NZntZYa",
+	"DobW22jjVRAgSrQNGt7CJuP8R6mvYM58FwOW1ySFA77nCjFu3AJrtD1Z1ZFk6R8lKAFP/aR2vxqr0hfs",
+	"YXJT0qdIax3Gu+vV6fi6rLcUK1jrJZlETZ8Cjy+GSTgrAQMnegYZSfVlnJam1Ch0h3wNdYcJZinVkzdk",
+	"xOjxxRfoKqPXJDvVr18BzdI14iwh4HLY8vQEzpWM82uSPvVJBqVDjitNfQD4YgpMBTgxjJtcEK36TPLX",
+	"1pmuDy+6d1mwcv851xulSAomhETgb7ZHZI0ok4rg1IQZYCeRJsYlwgxp/sr1SfR+8IyOqgzywUO/DPIi",
+	"JBvOMtmwlDYiNvTua084PNdWrXEs9dh7V4l5xJk79p+VxeOKOqAoCmp2qUQSB3ZlhjnYKp6zYhF4whTD",
+	"wgtoWyo3L0PukaKIfxmjkp3BD+eYpAHzciw1/ZOzNkfKg4PW50jh+dnW6OiczrROx8f/5K3VAcEfLqM4",
+	"35xd1jytF/DgUdwC7pj96i0wsv5rEQN3Yg3PsAJRGcPeqI9DB+ZO2sZQxLDNeHLtI5tIIm7s5Qu57uSG",
+	"JuSyaTcz8k5BiXn4GmtRa2QLOvZ1iyd5ik9rV3VaTUHbaOhXzsi6ZxIfxUpvrDwoWpexnzsJdUFDsGH4",
+	"hU29EaPNATydX6o1pyJqzC88cMv+6F+pWps/HjiYJ42yk8k3alSesv6kl6E8/WpkXJGeSGLCRV2Y0V1y",
+	"TlxWllR4Z1btXjKGakRJrR4yyKPowZMvHj5+ip4JvF2jr9WBrtF3WIF16yFyPbv3X4DI9fa3R+//sPoE",
+	"fS+3XhIz17nTOliW3yLO6CzPwGRNeP55W0qj/bDnb9zEnHdY/Fti0tFp8VUsdyyQUta+E+5WuUqHHkvU",
+	"rIwcn9EKlAWP0+i3zjs37eFbHAv8+nD96P2f7tl/Xtz7Qv/lL+//7X8EL4DeAzZetrPAgRtZzsgBHGKu",
+	"ZQ/a3T1kyxwwPB4xGNjKP1nX+/9xDvd/+8MoktLqe4gboe3JxAYukf4AUgahkrnwwBYn16s47/0t+yBH",
+	"z8v5PsnhT5yT+DJ2DoNHsPXBZIo3cpRaHe/kpMXHeCsnDTjdezl+6Yx7M8+6uGZ4N0e/F+vGjBqo7dbs",
+	"eWnUzbn4nfjR/aGTWPNu+EenLel3f+lt+UtHT+Yt+E8j/X8fO6+n4zGMqFxfyIPY1eAEwdd/zbCUEz0J",
+	"kdZ7X8T3mUIZwVIhRRhKDljgBHD4110g6kYJ/P3f/rJ+f2YpfL3m1yb9oIvPOQllKncwWYu4QCM/ywvC",
+	"4uFaeKkSbi5vl3Hzj1IqQKix9eH1v98O7mOo1kHflGlJJq3TvDaRONVLkesGgM5e4C+AhaISgEEQPKol",
+	"enxN2acKZOnY1+eSdV2CXxGlvXcxh8Xl0kwUF94pGXexncmtbchGO1rM6paw5tvS5Y6Z9CVLswANCFOC",
+	"TtBUzThfh1ObW1NzY/fPZ5az+4wp2++1dLRBZMVY0T157YaG3RIgeRYMtNfdZ7C4O0xvo6d0IAtbxfDG",
+	"mYOoQtuTRZFZBZa5nEisVuWtYYSw8xIsewwDvZknm11qw+lcElfJD8E4z2j8+ec/NFvZ/HaxfvRFOH62",
+	"5enpzO0wLq2xzYBOMF20QJLxYzMNwRPjj5pq2n//6bPaAP7D5t7bf/+3fx+PbNgWNLDQ0J49x4I8EwAM",
+	"nofRQfaYMqk2CdYauGaKzZFmWTiRCTdHGnY4YUE2/gvv13Pi4VvAYWDa/JBq4/zh3VR+qhAkZEiLa0Mh",
+	"YVm/jdzbMgyNatcdBHt45jJzaxsImk7ExIfrkcMeIAuNaR+CwIVNp+5+bBEd2fiGIk24WKDsvgh8keHk",
+	"I8bmaTCR59ZSZH4P1McG6n2J4PZp3SuFIkTavKvow0q9RUXYeOrU3ZBpS6U6xCchVDJp9NMfVn60DpfP",
+	"PhEHYAHrq60l3C3j6zmWJKTpSyIlhJmmOlmwlHTPZr7WB5luOsEUgkC5CD8yKKKMG3lOHmHG5cT7QL9S",
+	"CtJbb/KNsIBgrtUQHy3FAJ9Ka9y6EmPTU2Njf66CYqaqxaAj4wL6Z6UAPiRoSubU1bjvuzGGLtY5mpZ7",
+	"J9LfVlWLbfiuB2wfS1tnJktxQ/X6IYpCxD5Kbu94lvEjSTdl0evXA4ippCr6Mq/cK4toLjVvlIV3cFo3",
+	"j4EJ9FodQk61VJilEkmlb+BoZCqSTduTA88GFSj7O3j2ltWRbX3/lMnWkfnBKu0+F/fGVQPLcBsD6+Cc",
+	"MiMQWL2AeJo/j1xc2zvf+TAqTL9x0MAMTxe4+iU2DE6vH4F8fbwXxIemNzrQBERAQ9BKZISRYFzrLS18",
+	"Ec7UgZf7Q1WbbWAeNfHDn2hsS88BtROMnbUdErI/wrxgsHzSge+awK1Ws7RAruQCAiXJdYcwH5owM4sg",
+	"NDkAQuV1ZEgRLh/v+bFeFc9QjV9tJC6VSBLCrO8HKYJzhDMTtj6raQUveo/Sm5evLDSbJoEw8eh9iUUq",
+	"HRLzuPlbOSLHCWSfNTABoTrgr4iAC2enr/+j7Trq7PEoBcAM3AAiiHrJ5hbIMs8tntOdCSZVKBkdA9iu",
+	"y5G73ZihAgtond220tQR9H2acY1efk60tqAk3WgOCDOtxDngxFLOnHVkqVT3576V0pex/o4pZyT2Otei",
+	"KPLRPcdZLPFiQ9N1+C58O0bnDoBkpduMDEH66d+jm8dZZLiojJPGw0HwEXttA4L7phB8L4jUDJ0awZoK",
+	"XhTk44CRnB87dltVsdMg7Ed9QG+l/eFIjtLHZfgzmLqteHFAWvChNNbQqFsoY2VPzN3qHpGWFg5uadcF",
+	"qlNhegvHqB31aTPZMG99JfBOjbJWSxliTp6D2alFkzTas9aE9AQuwWGJTxKUAjDWjweaHJCd+urjcevv",
+	"7NL0o8UwySJuxErduHseREeFT6LR5oDaMv7uIlJ99DOevjJ9fa0DOjlBfVyJicgObR6vSSnQt6jkvO/j",
+	"T3B8moPQqjIPe1FNLMbCE53jLY2JX7l2i8bVa1uZ2giWVo7O70q6bL5oSpLJ8VL3Tihu3XBtUoM4Lu2d",
+	"6BpeaMu+anXBOORsRNwD+pDKTU7UpiAi6e8ta2n/tGpJARh/cFX/USIYJQ65MHJLbDJh0tOYxJ+TURww",
+	"QyXbUUblgaQwr6HK5arfnBli1fXaW207aCiYa31DmV5GDxp+Nb1ge01PPQ018jWzn53JbZ2FVFrovR0X",
+	"l/bUmDmtQc9yro/ekTf67MaublKMJsLj2d1iyAmufRL9rVXGjpE7M6bfjyFSlNIU52HCVph6XqZP37R0",
+	"jTxHzEm7tFkG5W1fJRPRC7yek/Enf+FzO81MCQEPrIfKKvwt+8qrO10oS3xssoPzWcokcJrLHTQKIKQ/",
+	"cT/8UNmHYrTqm70rueONSPt49bm5fnzteIq8i0zN0pccZfup+VlPYvwaix9fS5LXRP/xw4oTnyXdOG/H",
+	"pgkKwR3cuBEF2Kp4EAuWAxrwVD/YqGrrdZB3qX7XjB8t3nPdfh8mFtR9+9IkFtMcA7TpqI5T6eKFCXsa",
+	"3gmCkwPokdO2uq8rq/tiL4dz5mEKtsNvLCHZYOIRPJFNTT2aZFSzmyn1kHMNba3ThOtuJmfxTA+mtZRA",
+	"L2VBfzzOOKr2ceMGhpoPoWhCC8xUQGV+RXiRERM056WSNCWXNp8dC4Iou6Gm4VG0GlVz06v6y8HOFHUD",
+	"zgAs0IGk5VSm+vRto8a6/Mb9jV0aP6jP4dAt0Yg8UIZ9Tvl1a5pzjLvYuFyLr89n0Loa8MnFILtOFvkz",
+	"uLndKzLMOONb8C3P0snhWk8WtljlYjjHsdVTmB9jMs37k/n6cg1ipd+EYuE2ZyxiUno3690zKsPnZBor",
+	"9eEajRwYv/FzRCFEa43w0ZhVLWFg/vOLoTAZZ7ntptcHxCpSk3wZS+ZmnpdfOSv/sTYgzrIPuil//TXV",
+	"esu/sXnzgRoWpUheTOF/Dh1pn5n3QrJxkn0wq5MiI9NfiC6UILdhLTBC0jhmqUoc4JWRrL0ZmXZRuR7N",
+	"mbgQ9B0sQT1f7bdduCxfrOsDM3bWLCDLdO+Yx999Ohne2s47kbUei3DfWRILxhsl2awMxcni4FM+4lM9",
+	"hB9SArS2tLdpgb+lC2nj1QV293TxmhKL5H1NRvM6O43pHH4JUuSvPJRjtHy1wJ7j7NOqFbiFvOUq8Stq",
+	"hyAdr3rFe33TC7OhsNgTFZvvd6fS573d8gj5doBtP0YO/S0wzZQ97U8M95Y1RLNZueHm8PYlhq+6nTUV",
+	"bePcxuURm9l1AcXat8yZm3gGxWPpvNBVC9L57l2zhgIfIrV6LHi6sECenvo8yGszkyBm+KLn5p1U6Jdz",
+	"DksVOa3H6OOYF+yGKrxE6WLlvb5FrwfpLaCGOnQbcFT4mjDXFCESU0Hw/DbsIRt/nIMIe3shw1L2QAz8",
+	"BAhgOJW230MWpSN+WM2lyWj1Yuo99Mg4zvXzGlXV3LJswCiSq/qBg59JlGFFEJZ1Krw2R+RZ0/IYZhp+",
+	"mXtxfB8Wurc9cXb3bm9o9vLB7heDcMPnbaz/8mje7Q/2Em9pq6U68OiYx23700lKbwkLPQv22vlJUKUI",
+	"QxlneyIQ3imbSbbDidIqP2sd4GACGU+SUoiJ81bkXT9oEPTPNx7m3wEYZ11QNV8398dywtAhuc10kxar",
+	"LORUd7zUEj4T/eIwyhBhFrodQBDdvXvBUGAJq+4seTF9j3tX87daJLTyLbiKFvN94F0/ep5OW6MHoEoG",
+	"1w3TFEnuM3i/LDqLXJ0fjkbkzw/cOeJ4sDfwsbac8T70dnwTFjxbblvv3hFbiAh3cuVLCJbzUlLgX0Ml",
+	"nICGSeU1Sg6Y7Ul6Cf0HXVjjQKXiUL3ZyQsd04E/5VyYmU6qVxkOCNb5vuEQT0PN82RFsH4r0h1iwAQD",
+	"gP+nJrZgAEsa3oyN10yMup02xnwO3jy2EuSAJdRyFqfg/D4A2mm/r+xNqSdJUpIiLmoo0milz9S4L+FO",
+	"X/6mb5a7N/AXp0CO6qclkb3oge6r1uNoQrFQhRBX9XoDCcpDdk4X6iKFII09RoBoV+0j+MXcNr4dLtq5",
+	"g9HKSt2pQP2sZGgcR8eY60rYvR0QkfPw7Gsp2rKezQ9WxyTiRuucSFK2z0wIfkoFSm9M7mEoJlcLybPF",
+	"YEO0dUebd+4D6wjlBUfX8U45xuekmvZyzkK6ItzTd1BfBAos0k57LuOOxv7GGHmQicYRjZbX2V5X98AH",
+	"cP1OK4Z6DfioZ5Tmdy9P+NUmIbXiEgzncQAkZ8RVzzBVeuOs9TN9dPyR4Px74vSYMwKtZ4ZNF/VtC541",
+	"GiG6dgumtdBi0KLx8acPrZnU0Ucgxfjm36aL99bCdPX0F7r7vMNw927AHwUGr0DIfzmFq7encN+gHmym",
+	"lMZ25ZoiTiCUXdsaPTEhmw8gpIoFIrdoTzPKnzoBbZfV0Wp+O34zfHgsr8bVMrKQqU4yxTfzcN1viNgG",
+	"mr+AIKp6v0DTgwIL5QzpqjXjHyUqsDpcGhSJtXXB3QN3HGam1UMq8PGeA65KeE4Q3vISmjmqA8klyW6I",
+	"jAu21bIV5u2ve70a8GjXp3IpGVUf87sno37CWfZR9Iwhl8btqSGYynjH2MAMF8+mykvT0gNJQiKl90dT",
+	"YIbtAM1Rt6m8zAd3WEDxiVr91yz9RAEr9OwWknogOO6YvDNQ34GQR0Kk3OQ8bbXZHr48YbSN93K4vLfA",
+	"SbC7zSvw/8ugDzqseHxJ9pRJRG6IOBlkJsIS0gQyf4qe/fW/7l1cXDx4+CjsuitdI+7huuXS9TyfI9+j",
+	"M57YvsR7Iof6HFGToZiSHS4zFese/c4OHdqTDCuqSkPhCPjdjN5Qtt9gQfAmfxhu2pRxtp8yZo4ZNr0d",
+	"gXOyWG7rvKdPHO6pd/bBJfrTeEumFc5LQ2SsAFdUCZ5lzX6IvYU0PUry82+foVewgjXiBf6lDHcMO2BJ",
+	"Yhef0R1JTklGNuY1yP+nORanjToVPOP7U+xQ1fM18PiEo99GG28zmDzwIxE9vd4kVWSYmfSp2vzKWU+F",
+	"GacZUT2D23XRGYLMJ0l7QbefzXfEiohNRpUgclMQsUnxKbTE2YoMB5RaOCu1FPRp7YujBiHXzQvCYxjH",
+	"v4Hz3H//PLfnpRswugmco2+0uuDZ+GazkDxSlRxs10m9NsR3u3AA2X6uq2S/UwL36ym/9ZW2eguqsEOb",
+	"c35h2/FiLUP+KJGj67rZpZcfmV0YVRAGN7sQuCW2JItA2kjJd+ZJg5nVh04vCAyYkb7WiYbCJi4Pj+ob",
+	"liqYcIDEHZTN1PCSJo0Xg/U+O8wbC8VMKn7qssRUgpoZhWMS1bSNMGmztf65LYwGP1ofkYAY2tF3fXGg",
+	"3kvQcMLGTa/L1FRlfYK2oEk4tbgWbcGuC4yoIxfXmvVpwBMWhHFyM3Hf9cWaWfe6oubb0Z2IY6I2zqzV",
+	"f/sEQtzGWW5Zh0A/FbdeoTXanpA9Kjl+53/niQ3NtNi7teDAqRuky7wg/nJ2gR+bbzH2elUy+ktJ7O9K",
+	"lKRlOOT4Hc3L3ALTGfKYP1wMWQ+16fjff39277/e/vZw/eT9H5axCuZo+JMV9ybRcspcyXEUBYfV/Iqm",
+	"X/j0vPfFRZQF0NqR8T0ZMRDq8f7SmA7884NYD23kuVFfSsC6iDcWvK89vvintQuGiuTDPOtZDk0WG+Ov",
+	"tlUxmUEbRkdLn3v2wzNkLylv4z4PbZxnnUxbwEKWS03yz6dLjD4jZCIxwxrhPNNjhoGxhIPPeMruontv",
+	"KfX5Llz9PUlE/rVzF+/fnmWdcR9HEOqM+3l0vrPv2L77cjT1LHT/TWqod7fuw/H9nXg/jg/YuC8XuhUj",
+	"vnp3b8mxxfW7F145ZbBlr84pjSiFCHbse8HQjouEIMVTHC7FiK1B6IMGO1enlQoLJTchv4PzuDnXml4+",
+	"sqrFRwchm1iqHQPXgrBEmCEiBBeR1ShzHcdOAaupX3PR22GWvc0oeC/e0Ydku2dIEwptiToSwtCDLy4u",
+	"INPn4YMvvhjnvDZUWofQI+RdTM99dbiDFZngRjsvr9Du+UBu4c4mfdUOTX5kKKWCJLaQchwi2u5H+AiY",
+	"q6AV8igFtEuiqQRuSmzYpUODfdBa/fFAkCCmchLERkqg3Glt0SoQFygnYq//wgXkknOHrmHWS6WNXTxF",
+	"qeCFjbEUQ7dCCyUBNL8qMG+2Kgw32lMM6v04Fai2OZWrn8uLi0eJGwz+Re5bcXe1Rlf3rbSD/7akgv82",
+	"1IL/NOS6su1zsUIHXBSEkdQV1u4ogRZeiohcPkVXrm3Ufc1FVyMXSNCFXu1gDXhS0XFWtpNFpq5I3iQw",
+	"ZAxajrI823/qlhA8Zi0BmXPA2nIUPYytxQIq8N7UQHCFSF6oMGO2hFfrfGdHfJKoEETv0KULMHK054iz",
+	"cZDFrpDyZh6kXB2eC1XpOju1C1UpejIEw38OBy53oUFaSzI5w3odWP9PXzShFRQ7288gYlovjtqJhC0z",
+	"jFxkmN0Si3rfQ/2F4ox2pK9dPKM31Nhk1ddlRiSSSt9LUNUrzfV0ibALHCeYIRvshZxmtC1tZifE7M3f",
+	"+qL1sWHMrmTQv5iqUvOoRFuibzWkePC2cGHPuNB9cIjp8VEj9gBjjiHMTupA2d5dIrCClEfkfy8TMG2w",
+	"QGwT/xsi6I7WN5+5QtZIEKCZKe1GVMFdqUfkkqRIS9dw3C2UO/UDuSHCXnfBnt3TUzfC/GL1uZ1VuBKe",
+	"lTmTEJt1JD4z5WOpfI5wQ9Gv2T6j8rC2ehuHTBmOclxUDNXTUC3oA3jmMmnQlXfcgupLrbd1zFWXqKOH",
+	"qq1WW/E/1qG1kTtSaSqGF4eYeAmVxA71xlatjttDQZVCi/nLivzSFHlQhjgjCDN5hKzC8erXOSZRawFd",
+	"h5Hz5nfb0uaYmXwEaZORgn6MXun8zy1NB5IrLJYEswjOZ3fBgl7Ag3gpVIJozfEJbckalSwlAj34y4Df",
+	"zgFehNDsLMkkyil0xkfQkJdKZKqpQsPZJ6PP1ffm+W+0iRQ6VHa8zY6Lza7Msp5+uRjpH5EgeyqVKbhC",
+	"R15mKWKEpGhLJE1t5cgi0/I/FFkFHXhltBVX4B3HBd7O1VQP0CvMmFBitgxP6rf1nT/N01y9tT2FM6+r",
+	"JxBGN0RscYZcQ0p9iI+CKrPiRfv+jnsCDek21Qta4bihqQfZ3T2cdWP5Cl/HHFeDc3Iw3a5JtcCnxo+g",
+	"70dJ98z6Yozhn3CRmnmNQxe9S7IyJemGpgHB/tLLULGIKxTqCY5UHQ4kq3B4qgMT6WSpTwlMYBChp0Vd",
+	"0yXcsDtMg2d6sV5tKMBRjPrCNSFTkl4idiaStH5aRDOFedq9tnEXYpe5ZUHwtawciIYb1nUi8wmlHKyi",
+	"obLPCejpiohCEEXEppR9OaLV9TslBE7UgafR9LGPD4WBBEloQfXDsUzrHxy9wRnNqSIpUvwSNv2pQ/GW",
+	"CS8Ikvgkz2JqcwR7JJc+7Qa1QZ9000D7CHDw5qXI4kWYajRZzdMW7MpkwfRqRX9r4nxVMTFXdVwNsVgs",
+	"DGc03QDUekAFVNKUTBvtZDQY9yGKOrv9MIG83h3hxELF/222bYleT2oN3Maz4mEf/fYdacl7mzfrM9Z7",
+	"sd7VC3QA2yucbfD7DbvoDTvKzXf/xh0PiX96V/DkY/Fp3J9jeU8LXo3tvhKjV9bARbSIt8wYmHcsa8C0",
+	"ow65Po/4hBR09UkOCFtxch9dSbwjV5rlr0p2zfiRXVXCcMvTE8LymqT3Vwt0QHfMGvb1/uSOoTUsDfBf",
+	"T3TjFmvWrymLEk6azht42HMcdqW4cYnKdV0JaQO7IdzimCQzE3rvE8gfQrUXJDOi80CLYHz/WK9bs9zA",
+	"SltkPfBSEn2fbxrf0HIN70IRc47sTjRdElqDAZnj4OhOcDcyDsIWuDwMjot3ZHM8hBCdv+WlcOkqzCi3",
+	"ckEDo+zLB4BMkzXCaSqIlFoHPGCWZv+6/VU6xg2cQUdEyyn+ORmQk65t/zLobeNKQKX5OL4sDiYhJSdS",
+	"mrjBDZXmFOKcZpqFCyyUwVLk6tADpdgjLVokBvJV9p6Z9jhx5lVWLtla5tbJdhZq6rA2ogk5zyyefVmO",
+	"q8ef8k04ar9MSIwduyp/v8bcNTZK9ZlXVHvcKQerIdcHjtcyyj6ozXdS2V8mUW1BeTNavPRJCJbRWc7v",
+	"OHybgmdSkdfdF0SjtP5Agilw+CpEhZbX481L9OjB55/fe4BwVhzwvUfgTMd5oVex+uHr16t1F7nhUQC3",
+	"oXMgKnCG5+U2VC9lE8qipV65Jf15yr24QinNCZPTegiVW/KVey2YI0GwLMXEuX9vXgqPp5WyHmQA01Yc",
+	"mhqPfOUrKi227yv7wiCgTK/L7ZlN9tNmd00+U6igJ6oFFkaMHF07mTVikCNo/pgTzCjb67cxQzxLm0hK",
+	"I3XptVHlMoAqajc2s0m19arOT3TUCl5CNRMFe/iNEWpkDfXkYbC+GXxlb/tzdIByS17zYw834SgWxwp/",
+	"r5/tudBhnKElfE9Cy8BlSglLGvj64J5n0E1mz2+IYNZhW5s9RbnNaBIUy4kVHyEM8F9DwvobwXMEA0rA",
+	"JNMSGe5bmhwq1mbZCW1PlmXN103/5VCSVUEENTbdGFFfmSfPPLTefKYJmTdVh7Y2V1T0CEaaKqSoI5HK",
+	"UMxl7lVZkpNLMccOvN5X/8BXnFMTr9rkFk162bIS28F0yyAbJV4af08iO1XSuiJtBmk4f7bWFR3jWyoV",
+	"GYZlYaUE3ZYN0eB7DuALA2m8J4QFQS6dvKfeOphCkREsSRBzk0CytaO9RLxUkLuXY/CmQ0SPqmikOWsH",
+	"VV/s26nvgoUTk2Vgd7UhYdY3CXcnxzMLZalmQi4iAr/uSeh8T9W4y8uSEB72P9U3/VeVWOqxf8zZRYmW",
+	"ufISlcxtC8o5UwcJ7JSRndK73o2aAJePJW7qgYwFGfloa9HuKPHeZep7Lng2PeUE4j6aV9egpZuU95IF",
+	"FoX3ZLMXvCxGd7B+sqpOjYwcTYUvg92IpjTDxm4O4jh3FXpIxXB2T8j+40VpzK2NK9ocJEv7+ffr1S8l",
+	"FspkFdS2w8OLh4/v/ceDYLoVeReB1vEu3E9QlkWhLaSeloE9JpbFt7607lxrfXtjRXVWPhEcWGVkuVh9",
+	"PwfkzVSWqXtLdmfZvuvjbm63tlE93SFGwQtel8PGZ0OH+SuSEb0dr8kvJQmJ/4SzHRX5xIl3SOEH/0zl",
+	"7yYazR9mNmkCHcz7+pMecRojRxBnAT9hm9x3y19oFWOSmpqAgJW6w4myDVv8lCOuDVFF3qm1SZbZc6PV",
+	"eA4hk3JlK01MEMb9C+Iv8A+DrfxO2yyEpdBwgTBFob65vhrWqy0V6rBxXfgq2WwA0+xp2fDdhgu6p6yF",
+	"rpZjQRXO6lYxJC2TZvlBTve2IKF6yEWUUp6U1pTa4uRazwi0L4eNtCkEv6Fpj6SsTY8gAHRD5hLj3abk",
+	"CP6hggsVHBMnivd30CslEdC7N6NGBvMJ7aF6SiCvrC/4qko5hAed++GGCEHT0c5IheAJMZUc5jvv1+ck",
+	"jdxisxoANxjCW5rfr3gUof9HrvcsslfwFMkb7KjkB9U7cfT2XIH1VhV5hqoUPZN7ASFbH6I7KV89x8OA",
+	"HWGtQzAKJSEBrXpprw/Jt1js+SbFp8Ch/wqfpMXi0LY5AZUfytJAlUZUosoCDelxOX63aXqGW+PXlgWM",
+	"a+r7UCK41hUv0QWYxZidwqNTtklIqHYOFDhTC39EVIH9daBpStga/UoEl4i8S0ih+qZtB97klHHR06dE",
+	"4pzA9OCCklVN4vCIgmjaJ6oPh74atX4QNdyxodblo16Hqkq03i+keNjfsF7B9WZFNOklrqZpXmaKFhmR",
+	"Bix/3Pvs+Z48xqk2Mkyo7oZ0OKvFyMGDWBbg2Arewtpqy0i6n3hJNF7sqzkwxY5E2L4NkiScpQhn6sDL",
+	"/aHunWjS+g/GfLyVO80mt896J7J72k7zjn3YCSi/2rMKIZjikgNJrlfrFc17NZ1YyPFwW8UvocMgUgdB",
+	"5IFnqbQJzszTUgsuJTWAnxm9JtkpOA/O+usgTaok1EeYKmx+BCSrmH00ivCkLmh9AkkJzvZEqqoVZ9zN",
+	"6s7F66pUouvX9Bpih2snqEQZ59ckRfp62GOqLYQdwqjAVKCiVBb8ZLwnexKEQar7Y0LdOxgiemT9F+C5",
+	"NSoLLdMeND7S24qp6+8oCLP1MxlWBq+Aq01aSY31ygBiLda2+EMUfVmu9djMUdgdmZqpvMNb0WdQkD7H",
+	"LKVpUKLO0OmrEzztXH60I2EbsQUNgx4m/s94Dh2voHff79/QuM2T52rmXXaYHSyox4KLYSx9KaBGU4nA",
+	"Awu57DwnW56e7qMfcE4kwhln+q5lqStjMHxlgEtyLqDMS/EsNT2LtNIuPAf//VUEtNc+qDEZRIMUnQiG",
+	"9J0Un9aIMqkITo2cBPcGslKxBtV9OAqh7/lF2qInaN5Xj28K4dUwtqz9FJ+ueurfBg384PDvaxfKpvYi",
+	"jpUR+Q6jALJYsOKOxT9ep0H1NMnLTSgw0Rq5vtpjbvOmXyo+07AOUXhg2VElYb4jrRuitxhPsiBZRtne",
+	"5FaZJxqlapMynwbB7d87t1lEv4/o+MT7IVnxlcfF52NFT9R3/TJgd3GBngDb5f6rrUkYDSN0nVVPxV6b",
+	"k/vnBn7ytLtp9XhdB1Jj/h553sbs4Kyc+NAOxNM72IM3lO8/in84oCS/3KErmMLVU6O+BhXmydWQXhXk",
+	"QAfgDpWX8MZ1zt64U240abPyxU3VhmM9cW7SSxLgTi38dcXsLf5kBDlIAnA+cWFYUiqkjq4UUKItsQmH",
+	"WiOoko/bCpAgplA4nDD2YG1aGRuHFDwt1yjVKpvi6F6k+eZm2zj0NpjUCBSZyJIfyg+GdSplICgkjoTu",
+	"D2oYoqtat0mIkDOU/GpRa4+K1ddDO/v1bkeg5WMv8lUzUhLKu2LE+F7NxSej0L1n+JGq6nvZQ0fjnlH8",
+	"iDWrQUGyH3yoJ2n8xTaOGHVa22T60Xwk2MR3foV9GViZxVvzWrnWKwAoB32a9FLSxmIlJE62I6nG7CuN",
+	"z1RrpKnA4Cwk7woq+vM0/GL8OfX2MZy3QJ5Zh5lnm5F9+z1yOuYE7sYhjzqOprl72Vp9NzJXxa29ZYXI",
+	"A5H+r6GLRnxGXkoUplk4b55DCKrL/f/rzcsfkP0VUWarVrTlbdMHCixwThTAZDaxZ/vaRdhPVa2d7bSC",
+	"y+QiDyL8kjSopUHzeS7yCvLmiCVKeEFJhXhzK1559060xeFNOgiS3tdV5U2p72xiuyEIooCq62WREijb",
+	"QEudEMDxEWEpiZQ5IFVDyw+HnBwMRF2TU89lIRU+WegVbZ7zGyJclYScXbWq11ZVlvkgNh1tnioJqS9y",
+	"jb58/go9/nOjmoew0aaobc4zDJdghrbExIAQZWvXf7rrvRxNRajdLF0mv2livehlBwOLNpPGV7FMR5BV",
+	"lacZunHmpcXVb0WeA3NtTGsyAgLpDbyIHl48vLj34OHabGTV04KLPIjZa+WKZpk9v2f/+A/J2f3X+Pi9",
+	"LTkPyvtU4J3y8/a0qK6OIlwEqvf6HmhULTCTWV280IcKPr/Re5N2Dq0J/b//9/8DNEMYYjIAi9+gn3mi",
+	"nl4IUbykmzkb+B0+8VKhA9UChO8AuEbd09tgRrvXZObYTftUwzdaAHrJjTbpv8pwqy78SujW5VweB/uJ",
+	"cJbo/ga0WKnvKp3lnOm/bZ/z4mSKSIFloObT1AwdrR8f9CQHoj/1WpyG3hCPfjDrRro0KgXfoStHkKtO",
+	"XbJTC1tucb8oFN/79a3+n4t7X2ze/o8/fIyL7hIRFjP1R08aJH94ewK820v+gY/8ECsCKkE70RV+rhhu",
+	"+MiDgYrW6h4GVregsL6PXhOoo0qh3R46HngW6Nf/8OLDC/Xzt/l9j2xbwCOoh4lvovApZSgaAiwBFzEm",
+	"g5fBgOiVXr+Ln9/Fz50UP6+h8MG2lxg8UmfqLQsfuPESIb8X83nnbTX/SHWzteYxSknnTSWk/Yc1e9/s",
+	"tHp8QGHvE+K9LXAWYqJ/NtfOxOqOO+dSuS1XRLDdkSOqI4EgOAXWvkXDeQHzuMfeLVliZMIzA8sw0DWs",
+	"aru0q17apHS3o0mZqZMpL7M9VCEZWdgunhCCdBvzYLVeaVXi0Wq9euzhJ0GsLaOsZ0u8eVanL8ygP2F5",
+	"oGyvOEN/FbwskDxwoZAkCnFWTZ2yvYWYd7lzkC4nUbWg++hFZfZhlFK8Z1xSGahUAcKRdi64JNnOPPsu",
+	"nM9pxEiPB/uHM0HZ55Sazeo3rzZ8t9ukPMeUDTUfs0+gA05rHOZgIUU9ak+qO0Rz9U9G7hoYFmy/YILS",
+	"BNpXmkCq3zarR2b28/PUxPxx66n61nfm+eFeKjg5ELmxBOlrpeixZ7jM5QOgIn9iXfY/YcBeyyfrhuBo",
+	"ioP2EegetC5vjEj3SmrOA7T9FGXcBzuXY1irLdYIbnDs9izhoAndlXfMU9PejWkJ8l+6+2YN5jgbU13M",
+	"w6suKGielwwwoozFGkl1o0m9X68OBIuZrwpihPLM1yUhs9/MdpsECzLn5SPOrmd9t52OY6ZfU7Aeukka",
+	"f77r1oaFGOtbglPQECZy1CvCi4xUysWRqgMvtWLIcE4WwwQymYbOXWULIy5cVMf+O3Q3Tskvb9L5XQt8",
+	"wk2hh3iZgRVqrrZrfvHr8bSegcKrb6skxaUy3TOs5bCkv4Yr7rR8qDIjob3NusJnAzhauKSUX+FKmWkt",
+	"FdRVDgSnvZmIDkTYwMDpRy+r/qzHA82q3iOuxCdG/4q8DAdUTa/Mq0Wfv/7XvW/vaTZ8/CRofQep+r0l",
+	"nzYcm71rfb7tcA6GdLaV0c0+SgXimKY5VxFsFLJpkq2jjsDcUoEmxzfEyZg0ie7n0AMvqJlca3RHaFnu",
+	"Yy9Dox3N8VdoSxKeQz9qcwZiU1wrwhgGs+QZ7jE1TZfr3wvzyWW67s6QY+1CrqWEwj84ZVXywmhdXUZ2",
+	"KvbZYazvH02apN39mVDen2pGS2Oz1qG6Vm8d/h68HefAeRkq05l0Dv+0tzjFpxgr76Nwz3jtsfd0xL58",
+	"bRz0EzbFO0yLES5ChC1gZbaF4t0yMKvZL0mJu0uDZXIi4nWOnvyIGA36meetdIplW0LdWnOL0NF6YVH8",
+	"vnJFVh9LPTAFFTL2bo69A6Qs45UD/TRl+80M/NE+y6QvGtmsODJJ5dpG25qQXE9p1q07wqMgbyuQAAd4",
+	"O1OLmd45unqpD8RJ4qMp37JT1Aq6cfOOLv1f058P476NEAyztLZ/jkM93q1s/ikfQ9eYcyBbzBG9xQto",
+	"E53r5G4pFV2KLKFbDJ+C0et+kN2j3m6xf/udMxsaze+1tdixGa/dn3eMugxiEPACPUd5ThMLQV9DlYmN",
+	"4MfVeoWzbMPFhnEopw/3dTHl6GPnC75voB0/UCEjEcKCa46UKHm3YzeNgu8UYaZcHAasEeFCZUc7TLNy",
+	"PIhjqPFCnw+DBZxFvvKN7Syzo2x6vlasgxEXhT54Ex93wEjdB2zJ7/jqvtdP2oMZcHA+qzDC5YEQ5SXw",
+	"rpEskwOCetqszB3cax0/iHd0tramgz0k+F4Q2ey/X+Ev1LZXEFXLgweEBgIbeZKK5GGIN4WFmp2QN77C",
+	"N+bZD+LZP2LBKNsveRbtkEOnca6qmZvK71oyepl+zX2zJ7eSgR57VOLHW71j7Le98vk5cO/kqMMOl1kg",
+	"0+M1wSmiDEG+uwVSJ3mhTsiB4XoFDUH1UFZ9LrpG2wESMC+R5jAsvOhsgiVZI5wkkKqLWYqKkiWqdLWa",
+	"7a+OVSBgsScqVjwS4w+C7iGxhQnhtfdgaBvRI/FJQmkBbuRpAmr5HyUkPaw1uW3vFnioAraHggWTjQf7",
+	"Q5VErrVUTDVEO6JrNqmi1BB7lUF8lCu9WYUi6RUS/CjRNSGFSbItMwLVhVxaFJcjsTLVQOqSFG3JjgsC",
+	"svbKHqqrtenJJgjOkCgDID72e+GDb+o0+340n+jpmGLg//t+FkTTo/dXfpS96cf2oAdiqde0KELg2C93",
+	"CLDzkMm7DmNrl2xwsfpIbXzpORImgSX4ZFjXpK5J53+2pna9FI9Q7Sn081ZPew8LYWSuZQAg2JtAc5XM",
+	"ZiSqQXozGerrVR3w34DIGGj0YXIpGphMpsChicnkVT604ZmM1tyFkPRRm9Z9wYy1Vg3ojZso/ANnG3uH",
+	"BHp+1H+yThiQNIoyJx5vyowRgbfUaz7CbOt6B7xS9dNP9JlyjiXI0cHiGlLS94z3JPt7mmSgkiOjOVU9",
+	"bXgIS3hqE406yRzOEX1ZdSKrsOj0JZ0S5VgqUD1UqBpCqFU95QbjLCHVUURUjwiYp9GJi70Kqjzgh08+",
+	"D/8UTLL48qSaQFaRUUyXf2C+t/ao3X+ujCYahFSDax8S5gGazIBWw13veqdp+Q3/MI1dBSkIVtJk4GPQ",
+	"AuAmC6TgpYFvvoGGkpeA4AaKDs5luHuK02L6tAatqdeX6VFQBSkJvX1SwnaFrX/qE9kJzjJA/umCbfgQ",
+	"oTdEBDuwGWtPX4VmrkIroKVaV6pnygnUKXjCDN6pVb7xbCyLMlTNol5VP0d8bwyuYLMfLVuD7b/nJXBp",
+	"M9NVdUWYb2ZiX9WvTciQ6j2cbUupp6em0Vyqrp6XqMBCOb3smpz0f2rLYXWH0NXdFdcyOqpkLW+DRtll",
+	"ZkLTh+cATzF/EGEedPijBWhxce8Lh2lxf3Pv7W8X6ydfBLyE7T3qIf0Uin/VIN4EqmvBZTyf6QDYt0Sg",
+	"yNiG8xKkqDaPnRlmC8Aq1Kh/f/jwz80m8D///O9/f6DJo2n028U65D2tWmbGGlMPI4ypH53ot7BsBqHc",
+	"fAesKm0RGbtKmAdsMrnTC++jnzyIEAPkYpKCLbiaKSCjDglXG75WNLcMrCfBanPrRYqPHvjWewu/2rCw",
+	"A90OtbxnUmFrly1krYIyDpSEqx4AUeECMzm24DiD2//IyyztUuVRsAQfK7LhIg05vr/lR3Tx6LOLx589",
+	"vHj4uekDhNNLlOanXjSXqmg0h3svhV6UeTj7dADczPa8Bn5ae91udtDoHi5TadsL0ugODQ5gYAQyXc+M",
+	"SrWRpMDCtRNuKyPQhtnQ+xJdXUYh8zwZkXsdNcLw66hMesEyysjELPxnyPp4DXYvI9b4dyCit3Bn3JJU",
+	"P0ecLxFkbOhvdyzC2KTFEuHFIX11ES6apVL0R8++t/dxXe1+2hjvVsLznKoBa/sHrpZolT4YnIhFrzWD",
+	"LMbOd5KPNV9yaT51C+KrCmAtv6v1d8bDCbbj+vkJyXpqC61H35iMjBhyaEv2lNVAPn3O15EuSZVrsSfA",
+	"Fh0se82PLl7WrjqljDSgIAypBvdksaOn9/cunr6anB02cO7qpwijVCutJTNKaqX7I6oukbWZL1HlyX7a",
+	"jkhcor5fTCM945w3gaI16GH8hghrRV0i6wx/auJmvif/Ennu8bqA6hw3e//F8aZTqvVLSUrzdsmYSQZJ",
+	"XP+nlclAMB/ETKucg6P/SPIiCzZYW/T+bamTmTQ1BOZ8IqONaTo7ZM5qv2CjQn7BsLUepc65NS92HVdE",
+	"nH8jsy1/9ww4aKJq/jUFxjxCN6m6FaiBg+HGxliNl6R081HBgquqLnGmzblTVL/JgrBNUjV2taHp4OS/",
+	"EngHfmgsCVKc96BoeM09x/ZD0/G1/0JYm9OPeR0tJtC7LiT9o0Q2GlMT3nx07bzb1qGhOL82TNxy81Sx",
+	"GxwM3hvGMR2K0Q0RW5yhOhQUmTLlx4cmfyOqJZqI7mZhnnavxXdS8yHhoo12EyGLnZp93KoF0Bll43l4",
+	"hxuNtY65WWY1hd4D/8KZtn29gjdpSea3C570YgGND2DZU97b4uR6D+2cgypWjKBRdWk2lYDGfGlCfd6N",
+	"Ol63gWV0Q7Mk43Jq4mHGJaS42YTRlrONkFQTwoJwYdtoGVNAQzJdX3uCW0kthIYY+7Vtwu81Lkk4UziZ",
+	"8iY8fkZjZ30WJnOkRRfrLThoHUdhp7tpvffexEpvXEZATPq8S14OCdefHJAEQ96ZgbqLLYCogePYjhAt",
+	"bMm7IsMM98Ig7iyjTKbijmcZP27KYuF6BGhjV9E1co+CLw3kRP9vZntvbbk6IGl7QMX0vgkEDexpKrBQ",
+	"DITsuD5yQ0Ra9uSwaXMFpQSn0KbqgCUqsM2b6WoitiFZ5Il7ZZ6GpCTKXYg5jvurN5r9h3ugJPtGEQPN",
+	"hWXB2fQOWzf82j/KNR4VS23PHHOb1v2G3gZD7hNvGUnEDU1Cvv839heE5bVRY/qbmHRwWeDVqhSs06jL",
+	"Dr0pBL+hKUlvIUs3bh/lB8vUnR2ndglTlRuk4uB1oI9U3RC82tnqdPnZTu7oDmpQSzhTKm3sjjlTOubO",
+	"jIbWuGG7IEYINGKEoNXRJb1aeQu9q+8jd3te2a26qhwkWyypSfmlCkKAwQ6OvpZadVENnO6vIWyZuLbf",
+	"NqcfPb74Al2Zztr161emy93a6I4VuqgW6aYNqi8YImoahvoPR/XgxgoJojVYsAgdooDXhhu0RMVd+NXW",
+	"DTwa78etaTwqPWwKqNZazQvuzc1AR9q5+mnDoIaGbUVpciQ3UfVL7edNzbChXRCm4ZlJs0SWPau80Wnd",
+	"Bxvf6M46fORSg/nVwpOg7PrMZki9CVCeAI9ygtUC28yqZxn61Exq0Kf3vVQkaMYROP0YJeXWqFFUIQYF",
+	"ZIFMtHIb/oDevDLDwd8O7wKpod/+X9/pjx0U3oPMwUoJui1VWMHM8HYQ0vC3saSKL0/9bbsglZuq8U2y",
+	"CX92MvWi7fsemQf3bQnnZcUDgVvPY7qWmAM3tjSeWYfvOHrSap7s9YH+r5/+95vuiq7Jqan6tq6SbB/m",
+	"VXHT044grMZdq3D7glKGWfXd+EZfg/KjJ6IfN582A65h2iEaDHqPgRRByvFSMHL6joRSQuvk9FDiTCGs",
+	"YY9yztQBcQG3l5dFk2IDiEcKFYMd5L5XDRwoNknx6aoHYmfwlqhz/L3hPxzodkoKo+t/KFpWH/yQxNwJ",
+	"ns9AHIDXinDC4qt7Vuh1JT68BZVPZ7SNyIM3Vmu90AKm4EKZ0owh5JOCS9ry4TRCzh8AzITP2ALFp2+A",
+	"fqeX/L9ji8dikVQcMyye52GA/wtI8N9F67midThA1Za0oxG3DyN5x+1PXxRPwlK9LQk6RmdfoI5Q+f2g",
+	"rFjAreXphXfLr+VTYZE809sVoaMYLmeK1OHxPxERO0qEc0XuIlRoi+CFAYXmiOpRwg2L7tHXnYyeRL8J",
+	"Mnt0AgvJ8IW3arqsH4dq4rO3KXQXfNfbN9l0Sm4Ud+1Etz1yi0L43q9vf3u4fvT+T/fsP6Hs6+H6L+//",
+	"Ldzr+XvMsImKf69puExXgKQUIthF7AVD0EStjVvvuQ4nqCXZeOoPOI03ebXIjXlvyDQcDVL/pI29kvn5",
+	"X5fmvzlTgmeZsQypkshehqOrgRCjDMptV+gM3/mjRJrm6FdT+DeqA39i5l3HpVwhByh8TRja4uQaCtfq",
+	"Ur6YOZ8DApStfOrXrBvSWVpnZZap96HZe1z//sT4/ZkJnG2JOhLC0IMvLi7A8f/wwRdfTI7+uB3uxqfr",
+	"GUTs9AKKelvO3i1t/fvA8kmOQ1geL3cIo1KG23bGdhq27Vhd8okdLslo82iG00d75rNG1Z3a12/jQIv4",
+	"Cpjvq3eCm9kX6rO9WjeCZ2RCxg/4GeGlMOuYQWXCi1CU/VuSpYiXypSpshMUeJqj/BSpg+Dl/oDsIAhm",
+	"BomOAPBkqb6e0OWWM7LRohqq2+XAnjxFku4BaIMyhOW1tFnKnBlZj5pOTU9NCEitRUGUR5rGmi6xNhrr",
+	"c097gzt7Ez5eyxjBA43sz1YU+zK5J9dZ9nV6sZfZrbZU7VFLf4SKNIM4dNBHBdTTtc0TrXWvBGeEpVgE",
+	"ObKShwFIpfQsvPlAj1YsXfvVpfJEbZusjRKYVlBkLeRbzFKsuDih6iGTr+Pld2c4uZYGBA8rdMA3xKbY",
+	"ppdQSg4H/HjgKMcnA45nIig4qfAVJ3TT7hOyICenidSGSnIrirUWeB9eVPWrv/WBq+dWyTTDzZaSE1Tk",
+	"+U10bgeO/VxOWLDnTvz+t3a03hyYYj/dl9BT72LLGbf6TwAPfYoY6b8dXVum4A3Zn7017QY1Tw/K0MUU",
+	"1D7FtIJcNUBucCuk3LS4n3AVtBOwPMnmE625aLfEanZB1jLXYoV82dyRXRgQ85kBiXXIZOZqrEuHoO7S",
+	"JgvYLFyqnqIECwJ1ZeuqQ4hcI1sEJMPZ+mbNvXkKleYCqaJpKaxib8CCkgPNUpsNTFUDr7OAamaapePw",
+	"doYGzckEKcmZ6XDappXTqkxUouHyfHjx8PG9iwdNv+efm9osKK6P39/70wUAXf2fB3+/uPfw7b8FlVhP",
+	"MHWz3uDvbs+gaqTAe3KJ9Jk3Pe+N4hUjBl4+K9Xha/BhdQ1n92dHbspucAZutF9KAuO7v9S2l/3DXuDG",
+	"v4FzIbEQl+rABf2VeG+VTJaFKbM2bzoYVP8Hxa9JJxu2hbC/aZBqLC3OLDDEAy89q20ituHkSO+8/K+h",
+	"ZQ7p+OdCIBrA2n5JNyJ9G+bwmZ2PpoC+k62kQT/6mXCIlk8tR4yx0ix9czpHtbhj3LVasYv/6JPHTfn1",
+	"3//z55/l23//n+4//nBOsd8cI91jvtHUh9m86HGKD4E23vLfZ4gxPlhA/21IqLulBTcpcdvgXbcXth07",
+	"ZqOXb++xG5po1DFc+Hwt0xlo6nmbEad+KbRGMaf+DDphmh4DpmaMGSFGObOYnorb3gOmGzyk0XTqyZzk",
+	"GyVFNc+NfeW9Q5aP7cE8GYgiAA1hq428UhL73dC5fWUK71xRcUgvSoiUfeDp/6n/bGDYMapQgpArLQU8",
+	"/ro31WSQiU8foGKi2XvAjEXEVqvSXPfCexeA2kSlRNbvey99etAUcwEmOFPTQC2UA7X4F4GmSKkgiQqn",
+	"wPFSbXnJ0qunSNZ4FFVs/Yoy9/MBMygpYO4ZX9h7FrsbEUxD819vPwm8jPl4GO7FI2bNdi6eEtIGzWid",
+	"DPj1XlnoWQMIG9ouGTL5tKA16J5GA1e8NE8vC50hyA0lxxki4XfwjDsJnvE7LMbKF/MjEBm+TzoIjtEW",
+	"eMPYGC2lcZYHpIns5ZkJf+lBCmjGHzpm3sP1k6HuAr2IP+Zn0F9cU4AoQLCPAKzVgn9q2HNBmgWusQow",
+	"sWF+Ddxqo/fV3UUtaoJw9PdQgNL5X0pif9aUa8m9eUJtme838IPGeKIlaTwREYeZEyENFvCDtY3Su+UK",
+	"e4WlPHKRGiSDqY5hk9+wKewgXXT5cY8PI8cz3m+HM9sTao0/RIFXgvPdRAIsNvGoGb4mkqiJM1QkL7jA",
+	"4rQckQNDBmfNM5qcXrBvuG2aGvCYTlZUYu2NykQIdMWEeY0dqjcvX5kFDDV+vbIX1BUCj1Pdtcctzg8n",
+	"u8xvfmy0e7FX3BpCySEdV1GVRcSNqr6ndn3BLRF8mxmY1TALmXu2BYv7zXP0xeMnf9ZL0W+jlChMM3kf",
+	"fVMKQLqxWZ0oJQVhqQsAmyavrhP1lTuagCh7pTWYKwsCvoG4uLy6v3DjPTPPnhzGMnMtXLFEW8GvCVtX",
+	"jQKP+IR4qYbbqEddDpANYaLbgXuBQq+jvpbCNsj9R4loeol+KbmCNjmKIxuSjrIb/BIyx0nzGwQ6N3tr",
+	"hJQwAFY2lQ/XlEFGh2WY0awtG8I00/NsAqveVlQKsnS5BcizcJi8TKnrh1CnEGhVHGer9WqvzQaWmwyA",
+	"GkSzgCH7u/tPi6334TtNTPBvdWN8pwjTFtdTlHNBTD6IXCOcZQbJX1rU7RO0KL5EgtxQ83zChTAeniqN",
+	"1JEGKlshq8SODpqWeTFIjj5PzDeC5+iBKX050P2BSANkb2vaggFyoPrkJv6CZARLyM0YzdeDnJkhNCfb",
+	"Owu2LDTFE8Eiou2wSaYyg9SGccWLNRfZET1z2GbL+6tqUWbkDMwD1Qgckw95Njxt5POQZejoXtXLPnzY",
+	"rJf94uJi1E9hN6R/G0YouwDGmC+rZndHeE0SvTWn5+GCke8a3YaxbXILUS64TUz/P3mERgY7fU5zknNx",
+	"0iKCkaM+ADm4sLu3sbBf7qtV+RonB3Tk4loC7OS62Wy/U6kyIWMxQATb6ebLjCfXy5TiNj3+i6qjgG8X",
+	"Th11J32a0NNWbyyuT922OdCuParrT5Pab2pPIytlCAHxB9NsMqNyYpXCzFqBRaegNwMkQ5hiH8JTatjF",
+	"U4Rsp2xvbm9HD8VZlQWhqBdc6hDc4q79qP2eRFjAP/UEL0137XVM7v9i56qrPKfkhmoZhCUqCC8yo9+a",
+	"6O7Unrr2+FTXz5MxtIZ2Vyy3n3qg8Z1bwCfVko93yyUVFDeeasIL0zDVFEt56lJQLZmbLAI19x7a8x8l",
+	"Mi8gwlKo24JitU88USTprVV3yi6WkPWeYRYTSfhgrVGWbXJyfiZLrytCM8OOC6984RLlBDNoZnugbI9I",
+	"JsnRlmkEMlb+6RJlICgbhkfAysFYQDYHZ5HRqw/Y3MW9E6lbfRoJNwSOecLZjop8csqQfd1aCNNfv5V0",
+	"H69lGJS7Y6/NycRcnpRKe0SMpzH6Gv3KvWiKmgLX6D9TW507kEZESLqhaSh7oyAJ3dHE1miBZ3fPtSG8",
+	"tjmzKlA/JwmZ1Aihq0SRVO+9IizM0K+NTrxGpg+lFqclc+a38TczXrVmSAnOVLfLo0f+O9ei6KO0JtIj",
+	"CZqS6Bwv97zLzeKl7F1RlS1sGYpKgAgRBFwdMmaln2QWF8/KXpkCP99M91LcrcwwpqIdKr+3YPonyTWL",
+	"bMfk7IFQ7llHu/DuqVqqdS+LXtNX4Cyy+23Lnp1lm70fmIbr4jNxIpNVQkfUYFLQlNSEaqCWXvp2cJFz",
+	"Wt9W5fiuCR/eE5ackMQn2axmr1vjdlsPz25eZNxp4SvXwMvgvSAkhWvcXVo91+Wkop+qIWyPeadtOwCr",
+	"gRY0MIc1suax6Yd1tGpxX2PdiVvuHIv1xEY229mSE/scm/vnj9rYT3CG4Kh1NnS5MtbodsDRFakt5Nmp",
+	"YNztbPQe69408WqegPvIwTxUGReMK5RovRz63OJt8HjgPdnsBS+L0SNSPxnha6rQkKMYPgiePDafPsTl",
+	"CV6kVX+IdcN3m7gqBr8k2wJlbDq5UZ6h7J6JqqZsPq1N07Q00c1NRm4i3G3t52OsW5zT7NQPxbKHU7qh",
+	"kJDS08bIyLveIVz6y5CGHVDPciyoqpWjsbW3HgdYsb3pOhg9RPsFEBtGpNEKRTXGz+Gj/odM3GlxB4Gz",
+	"HwgJuksgNwVIP5G6/aAPkWoxeRehgL8bEX2zkiuSKcCLTdnVimmCa0Pfq/VTl2jPiXQBf0HQVf3bFYhW",
+	"VOmnyOHPRNQvzHOuV/n6K1zQsTr2Wysbne0uDvkJWw7K6qK5go24kuRdA6IfC1KFOme6GAe6bYZz61sy",
+	"M3wr+/boJ1KLMcPpN6dn6aM4Ks6BSf29KuTjV4U4URWy5ccqRnzJMWQ1fGViLhMlfzyw+LkxoE4nV/jz",
+	"0Iq+d6gnLYN0ehx2ojo9qsANK2femQl1b9b25rR8nyqJJaw2JFyQnlSYC21bP2hEN3i5zbxVW017ovrh",
+	"72Snt1o9XTOom2JNmdFdXyCRsclFZ6Qy2mGIlMGcF4PUFnTFvznYIIUXJ+QsO8X437c8PfU0SiW3VZEi",
+	"acjy++nA0VGYxH4vrll1cHbhk7dRnRwa/lD4oF1rBPHnlcVaQk7z2UXSrH0UIheyVPaUx5d3MH1Kz57f",
+	"hMuuuLhN6HBo0DQ/ohALVlzdmB2MzJ7mnu4A9p6x9UqepCJ5uAiLz17T6Emtx7azHNvVJVlcM8nd5G/w",
+	"MUxp2J6Sjd1hjw3AicLU5qbMGBF4SzOjL0qbULAB86Nkh0SE44zU6g7T2q34s7FuwcG1cvWVi2d8bC00",
+	"nE4wXQV9WXkww852yvZ1ApBLG8MKfutWCprT3LfxPT9MLVjp6ZH28vm3z5BplOaKPCEZwCQxYUHwOD84",
+	"aeTQl+1HBwnopTm0o9CGfJwhzMDnZmMv6oDZLUSjUpJMbk3s3okMuQ80zpqXt1a/FRv07yQiV0OsIDFW",
+	"8BubjvwPyH0a19oqsW8oWa2yNbvWEmN44rUFSJ4KczKXA+rtOSuY16LD0EoXvATv6AW4HHJpr8drFHZz",
+	"BBhn9P2PjjG4qLP4I3l8O+bXeBfVObmekzs8/O65/Rf33M7Az21BL03L03hWJb94+eLIPLM14AR5N8sg",
+	"TQWRMgJve7HcgXaSsLkCTOYvRvAWCo4Z2966G+tv17wtHftv+XVH01aaft7Rx8NB+TjUYZ/XH8SJlLPD",
+	"6JO/2BcZn4ifPfDdKblCc/3V+m+DKkuNfNmy3xa4yyfew6059ZZ47AT/NZRr96IuZLpEGVZEIANo08r/",
+	"QymHdCd54MdA/l07g9F8randVGuLoO1Y/51u3n1BWLO+km2sjc3ZBkMmagt+xUvmxVkoZf+ZtBXCCaE3",
+	"REBGoITWPRgp8k4h6F0J+9nXJMeM7KY3tPDXBKY7zdQZrV54Zg1ntwaDZiJxTsYqm3vd2UMr4NnNVO97",
+	"M2n/LLvLG2qY0jf8evo0FzENB03CPZXK5ELFZvO23UcC8IsmlgpWb4W6Sv104Kh6AmF0Q8QWZ8gVDCLK",
+	"0FFQZQTc6AWYeupDhdFiOc9W3gcPqLlnx5qKW2fMJWL8eFbhPnTlGu/GbUs4zNPutUob6NJRFgRftzMk",
+	"HcQAwBxZIas1PEmyG4gCjxIVsKAKQRQRG4cj0bWDpvc5WK9yog48jSaEfXxSN/Iq4XnTC2j0N/ODu4/q",
+	"7qzms6jOmV6PgvCYLlo9xfIvlJzQabXt9nCs7dinIl/4sGdw0F3jv3YTjSNSR+4wHwwuhb6cU4CCkIQw",
+	"g3rj3c/utsbq8BRdXVObOXd0Gf7mHoDM5qreq4uOM6uEPZRccGVvHFcEaz6v8DWR0PjOzJfKqtr8Co4o",
+	"PF39tfO8HccLMrvPrFw1wduFIoCmie+ySWBhGLSfereoJ4e6o0nWvLSBT3gnMOQzyPXuVt0Hg7KK3DR3",
+	"ixpVyL5cty4MlmK4Zoe9bQoN1KLeUtMM+HjgdYdEyCGI8KTrRd/0g0wbYlYUjEhtiAuBzS4Xm34zVy9F",
+	"+van9XK74bS/+Nb+PnXCPD4YMrcoLpBMVHNChT3X5fIxKTyvp9ynL/s+XdE0rhx8EFn1keRIxzDocPEY",
+	"x3492Vz077TFGl2/H5nmIiEuT1u6a2EunxJLhLo+PZkzHkLpO/Gjb34ACdB7YGf5/WVSkq9vrO1+Ppzj",
+	"geC0wvFrrvuVBYTTvxKANIJmejhbA1IlwMRJBGUeMqgAVGPLnvQVnBO0PSFJ3tk6WGKGi60K+baafAg1",
+	"etq9NHLNaLJviKb7uAbME0DxToP+BAsoZkaMdhiM+uG0+b8VvNwflIvfjEf3Mpz05Y/vqVQujSrIFvUj",
+	"sHcZZdemjpqqS4RRTsQe4FS10m0xlC3eKUZajQM4EMBADPJON43E9g41SmA4yawURVbKUOiomuuWnLiF",
+	"L6/Y0wg0bQ9b9wgkyAenpfjGLTzQ8NueFINXo3wSnYgKjnf7HZVvqKQqjAakzyD8XIHum8O8RgSLjBKp",
+	"3IlHDvN6PgjQsDUwV1m32rh/4jwEi1q4NVi6uY013zQklk+5t8OSeCaGaEIKCygWTtL96XCymXFmDxLM",
+	"NFcdMVUIZ+qgD7uf129vTumwkigzOXYHLMklMOQ1KVwBJFX188YLNBlh4AOK2PFSvDsnc0e9ruZkTlBh",
+	"9eL+6qr76wjn48G8hfbJCx4oO5WRY7CIHl6rN3dNDffosIQWfguHZlQZbh2i2cdkcn5c76k4T0Wus2PO",
+	"d0LfXs2TUZ3iM3y9LY/8wgfQMpb29c1VCNrk6fjz3sawzLwyr+lcNavCa8Z6lhXNdb+/Oyeg/+pwcibB",
+	"GrWaySPF98S6LYJY2VH5ObaHpf/K+/XKKntxQzQedi9P7+dAsoykm53g+YTUraZxP91crxWUz4cVlCnd",
+	"kyOVRSVoRKD6b1rr+dE82mY6j9Lrxq43CBPmwxtu4Hy84oNWMzp+TUKZIMGl6GchvXBzoMaLM5LD2O4q",
+	"BR8LzfTNy1dL9aOr3wpF7H4A9xpn1ifoTpup+LVdFFKBd1Fxu1nt4PXg8Vfw5O56ATeBrLrg/VEie7FJ",
+	"E3N/EG78NKMfX1TbkjcvX9W9SmRZECHJ1LhcX/O9Txf6soK77LRTG2gM+Oblq2dQwGTuqknZXW6OodQZ",
+	"wTMiw/Zljk/IFk3FQ6QqvNtt9KAzyiY6YSP7326WI3SRkwEiaXJAOFESMKkRRpIknKU1Jh5DDqhYiweX",
+	"k4OzIz5JlHIiu0kmWEoiZR7Ry9nfUYv3Xwoy9S2bnhQLqNx6HZpKTHmlXRRpJ21HWvvLD0yubwOVwslB",
+	"vyQn8ra2XzY5ZaUKMfG3/IgyzvaQyMqukeKA9F59zbTCMs4n0ynm85G2MetVzmXAy+OtQHOKvk9c6pKA",
+	"Bh7+R6p+rgOfkQlmm2tCik2KT4GlfaU5cAe9H4CJkX4BUWn8bPpKES5zUG8prooX4EKzpQH+pB59/sSf",
+	"1EWfpUXSCdMyTUYBjdJ0GDMj+Ftgp9yayvBM2s17fCbokC4wbbuLPdz4XG/XRPNLEHy92WdYys2Bl2KI",
+	"F00nUwQPI0idhh5wWpyano/gMr0ASFaDuvkUPXzc4J/P/zK2U/6ETNJ537z+E9riUosLapBo9fMkbU/i",
+	"zw/9Sfz54Si7WOGwMbDKVa1aCBJiRxnO0K5qTpCXUpm5mMSpYHAz4cxC7WjzP+1hyVoIwKHAqH7NKnyU",
+	"3VDTfw+b6MyOZp0t+LO/+C9G137gWbrJ8btqUjXhHo0e/gwrAn1f+jbtGdK/QnKyIsyWNkDlOAS8zUph",
+	"JTiBnc2xuO7uqE2G8Ff2lz9/Prq2jEu1sWWZgJadF6Ew61dWypjzDg+hLdlxQfQmYEkQFFlCH1Q9JHKV",
+	"nmu/j9corfzJ5JT1cMEbavabmCRYO6EGQz8aXbgg+rwCrD1lG9PRtbG3D5pdL4ODlCzlGwhRuoGms0hL",
+	"ADaZrWeeffvWR8LemfYf7AGBmnGcTr7bcxpKiid0f3CCUlpW0hc5EVMv2SMWbFMQkZDKeq1eHn0XphFj",
+	"4fxkn+xeWzmkgzZmUQ/cR0woYAoYx7tgXPgZHPU6DR9B0Q5kQHFGTGOvXRBBrfHmFd5jyqS6gsYejJum",
+	"4aYACAxEyNPvDvK/3rz8AdlfEWUWDMyaOaMd9+2ofZQw2uUbH+58ImI4FDopi79pxD9HuE6IazHkjCoD",
+	"/YWwO6XGG//55zcjpmirGHDk1RYZa5PUbxuu59VH2FkeaOiRynvQYuwcoDO6wkKBtyHGpRJbLD7NQ/Gq",
+	"QsVzzoN28Gcaic0wPeT8iu52gYQpU4gY7cCsj/4YmJ8buW86ZQEtjslPtQSb2lUBo12ZZSZXBbT4KnGh",
+	"xRQ9xdgOhbEWuMFbs0ZnrCyW84Y58FISfVueOU5VBHzWGK6A+XTmSFXN8Blj2HLi2SO0eNAQqFGN79Aw",
+	"/XW7uXsb7G/SGAdP5V1tCnhlRztestQGV5pJZZm+C073EfTLJjc0BWvBlrjZ7l8SmZvaVp0mvMrNpALJ",
+	"Ml8jrJC2M9GD+z+zq4xek+wEZUs5h7sYM3RVcCnpNiNX93/u3jfJgZiGK52qQMh/xXbKpqoSZZzb+ru0",
+	"pk/IbCJS0VxbGP320g4LhBlyT6Ye4AF4BbcE8d2uabNH2A1Agt62xVRaKnLWXptUvJAIKtuQ5Dmp+rHp",
+	"Rbc6vA4z7v1HfccZX4f9oFr9gR2znCMPmlv0Ky5xdA1epT0xnWUyImVLER3TJRnBomc3vqwILw2J9LNu",
+	"D2RGC6+UnbU2ZGw/HPNF7kiBqYAMMMNlFifgTNLHq9Gde6t77xFoK1Qtq+I4n8Jt/vd3f1T5XiCW/ebl",
+	"qzsWvYZ1L5FW9BGUtOBiTMrh9KvjWBkKtpoPb3mpnFywFkQ3IrArWWK+sklKteG73SbluTanwsI3x+yE",
+	"7BPGESaIvodow13x+ZhQCXy26vkSaMZOdzualJk6mUCgcyubeVj9zlx1P2F5oGyvOEOQ0gD0yHPouf1o",
+	"rGjKm1X9ybq5TI7/ARBOG8YVTciYS8+6k6orQZWCSfTgLwgjheW1EciSX1aRXHyq4BZTTuRE/49MBCGM",
+	"sv3mQPeHKmuhS80tzrDWGDxS6jeQoPJaM4os93sHS1hN4GFMVMBNICcpLfOIKfAdkuSGCMDJWcMMzB2F",
+	"CsEVgcR2cBNyIdf+hM0XzpxyS+IEt3eAVddDh6ePHOF96pNslUzqKQ4EKMW0FESiDOtzeWT30dc3RJyQ",
+	"ucVcQU4VUdc2LlGByKAfpowMuEFgHDfDY2Ovek/bPjExtqV+zD7ufHURr8CjXhiygiuYZti2PTmh9kKV",
+	"1B67PMyDplSbFA58ZeSt19WzruOAGL9W4b0aoNJXWaNe9R6H123fSc+zPDqEa1Wp36fyOuYd/Vg31O7N",
+	"pSK2HdMykccca4+ZPXL5JA/yRGCRTfYePKVxWki4wzEcS9sB+BKZ+9RWgWoLMAO4iFEgzt9P8IQT7AOd",
+	"Xfx+oG//QAdPjsXE/NYFEiecnS9PyEFq3kfPjBFcij1hqm6xDVV01irUKhkR9wMtN4mA1quNGEsr0hg2",
+	"jLVpmU1+zUxy4mstiVhPuhqvmk+PlHrts+dE28J8IjuBK8EWXVGDhmNKBK1l6qx9Uy1nYxcKbYkmPgg5",
+	"nKaoLLq7MKCyPkOyzH3dz7SCZamegn6vHVgb3QGepUTA1zbWZO6KZbxvKMiVEm8LNrHUtICB6oBMj1fl",
+	"8UU/G8xZc7Xh01Yd78yoWKXPmeGGaq5i7e1ih8hjXDnP3//lCTnU/Er8Vki7ptHeJbp4ihhHXi+vloOE",
+	"Ste2oRVlHTW5LGjpkarDJjnQLBVVenL8IPpGwtnmQHCmDhC1njyEoXVRFfVMexmQQ5v9K6aOURxOkiY4",
+	"2xSYTp9BIcie4W6UezxbActk4ktttMjQDtqBvYm1SLz2maa9+uCOhsnceyhqhWBSp1DIth/xSjRwNSUh",
+	"0BrD5OQkpl075Wxq7h1Orhk/ZiTde1lBY5pT4/L3IArnj0DeFVScNsZhEJKqlWbgmojrC43JIxEI3iV1",
+	"ehLkJbETUjTXf+0scJoTvQJMD+/OM5P9VWOlrufn24Sm2iJtez5tyq0bvNTLpU39c3qYthFFAV/iAd8Q",
+	"h0RQ4ec9e/UCUSVJtkNYmijSGm1PtiU4xDogfdOr/7ofbE6SbCydeiGSg8iFzYrhCCxmi+tP2QZKzAP7",
+	"/Qr+3sRVBEBPuOxdmbpEjdr8uBx3Wz2V0R1JTklGzBxmYUqnjVBmbAREGv9uln0QagcagHjb3J5IYG96",
+	"udvZOtNY+3swpozqa1zxEgK416RQwLVJhmU3FwG6kJq59UmHOpu9L6MvKHmSGtB20nv+4dxYcblx1v6k",
+	"kaTiWtDYGLqc+H6oXasl1NAk64V3J9C35dainejASTKeXEsjgiBxdHsyfmnwEmvbVKvFRJg/xpikYNTE",
+	"mdY/0pyYuy/jx8nvGMf0xNfa6Z3WAjNDmXkMENiOMo3MRoMHQt9H3zj4VV6AG72SoliSdZ2lLWucVkiq",
+	"tSmkQzUxteIxKeMYS0n3bObLgB+zEUQWml3nDlJ1WhnJ1g2r3xlmM15sqx0+FXrWte4S2/98ZyE9fPSm",
+	"A4HkiiArKKS6XC8IiOQlvs7QXDgjNkUcnAHr5onvPc5DqQg9ZkudimCP91lj1Mf9jGHmHn8X9fqmUs5b",
+	"gejq7yONQ/Ibp6Zqsrig8fhLVRi3H6CXZ9g19alQ90yMoQ5HQk5CqUTD0+Z3voBwpt8YyL8KeSmCyGLt",
+	"7GsXYHT6eDU17wsRZJ6VLDtvJyZgiy5M5kCSQgkZCcYtKS/RRQhfcw0ZUjsukPuQb/SORturneyWpkKF",
+	"GVYuwD+OJN9xSrR3PbjVpMC19fVRcFxuA6m793R+CGzrCpEygNG61gZaM5ZOc4J+5Yys5+G3+oXoI61y",
+	"3FZ7nY6VwAll+9i+wq3H7yb4zUcCuvbaKzcb2YRO4yyZOx/Jo6+7w78OJ4ebog5v0hK5krX8vWMpk6b3",
+	"3vO6deXSWD1n4e3OhM05ExtnIcg391JfqVF14lJ8MtiiMYfLhB1kWKccAquNasiNGWennJeyKrOsu0w2",
+	"uj5ObRE5B6r2Y19Kc++MJi6kzwctIta72UJVHZRb/omddcGcf6g/XVyrFmgSR67AZzI6ahy/xUOVDiHY",
+	"Wi//Ebfc/B/jrLa4voUa3GTfERivJq8ucs82rqu7fNcu1XG7cZSHkUA/taP9gTFY5+Kn+kd3EoFv74AG",
+	"eEvKoPXvdSQO1YtBRtYes6W8ALAtoT4JL5RLP5dmqlUrDMhQNwB7wSJAE4sPQlb/J4P6AIMJU0pArgeM",
+	"gPWy4LN66KG+h7ZhHSwChLhJ1+Wlip5JKYnYYJcNGKGINNUP6f7LI1e9G2/7OWYRoSzlHbR8DoQoLbkM",
+	"GsQE9elQvdTV6SHUgQQ/ukiU1J/xA/ae8Hl0cTHSdvliEiy5nVhwtXTPXrCpfbXsrdLCiWeGi6tsO4Df",
+	"L9WBMEUTrLhAuCgMfA/43OCAJwb3c6xZNMkxzdoy+snjUZB9Ro6bAkt55CINtbYA2W8auZuHTFQeM4TT",
+	"nDITOOYCSdLqX/mgx2/tfavz9JRWtGbB3oDB3StIQnc0+cEmBJ7v4A2q/vaHjTxJRXqqtWDT9bVUhVrN",
+	"xjqrLqd7gZlqJbetV9IuAVLgNiU7JCLcJLKeQH8vUj0RPYcaFRQdtSR28wEZrPC1a9BJVZgIbGcK5n2z",
+	"VJJstxGk4MKUkPGtvn3hP03AsieM+Kn4zPWKBjoJL+QcH/DMA4Zb5JokYZIqetOKANns9fp3YkDLLfJc",
+	"OAp0250jbx1tteNq9g+jPbNNkjV4eExwzGutaAXFWKbWJyA3ljzMi4NpTzwW87oXBvllAod8wq0M/Wku",
+	"obL6F+od01sblFikleGiR2e+UT94RkbfXrKB4Juy0Ba3ltj9hjVUe8uwFoUlCXcTg5whrZ3IAoxFvoOm",
+	"UwfK9ohk0sC1SB/ZbX4zsXmRl+xW2re4Rj2OuyhL6Q1NS7jlTTvDEDN5gMmBYAcWiia0wKxq3TafWNJu",
+	"ORexOrTiBU2aXx39yr9QjxnbI6tJ1+6m1SxX73ZFW+8kvY06pjPDIdVJ9oTWk/BF7h/teG6rbfoncen2",
+	"n+45rJMDHz8eTfc+64g2idbvBglTMHA8237fEZ/CQE+AnoZwMcwdx8hL6DjdS+yOaToBqiwTM+k/76Nq",
+	"xuSDOffo3Dr/duj948sfXz3XuqBeVky1y6ip+KA5yc9jDJggK+ipfc0Ez/JgcOFLrg7Wq2EqbDKyU4iX",
+	"yriFMBKkgHsKCdNOSFsjptaPpMZFlJOci9MlIvorCDNy1FYq65YISJIIEpoDluTRw6C/QQSgrLgqcKkO",
+	"Tz/7DNkQzRryTzH6j9fONo7QVDVhXpP/j71/W24jye7F4VfJqPCOltoFEABJiQTDsc1Wq3s03TpY4rTs",
+	"EWUgUZUAslnIxFRWEcIoFOELO8Lh2+/qe4E9l/M63bd+kn/kWpl1AKrAwpFgNxzhHhF1ytM6r/VboxWa",
+	"rRRs18ld27VBv2fyInfBrlN1U6JC57AVI0l8WScvfOUSzYkVZPNisaYUwbSdIMzj6UgxprmvEPTZNb0g",
+	"sIn5iE4TjP1RQf3gCg5XVBtKfCNUIZR/AUpCpW5OWMe2VJwOH6nYy2mldlEx26YCszgrkKqbpNPnorwL",
+	"03jE52rEtUXrJvna8DMivhZ1lyzN+Mb90+ylJ+PIJdRgbgHUMekzgIMPAlXik7avrnquoH/RPCpm5iwD",
+	"gQy5InCru0xTpPmcLYnYnWZhkmXbWPYWREGLyETPCOuw877rKuSxC9+tUQCTk5HfyYQaFmZ2aXZ3CZVT",
+	"lUDi71Jz7NFYYsMzy79kd9ovJfN5lsIILCeeivO53s+Q5l25z2XD+hZP7godyqiSojDrehnhZ15Tdgg2",
+	"oPyD6HxY6v4VH7GAC/YcmmfO+9vK0y/IkI7HTDD/AitvMa09UmTEfcEHw4hwQf509axyMsbd0np5GS39",
+	"RSjgBZ6a+S9blvKVAg1RuSQWPvbP4SFCIKivkoTHuQWuKFJGsljJBtqzK93O5Cm6xGce9/U/RvJW/49p",
+	"9+MCmZL//Y//B4kpdAQwao65uppktQMgkQThaqsXUvma+xbsJPCSDQhb9J0V5jZh5qYNoQrCwhCqtmbz",
+	"mYrki23JXCw5zHbYE5SMYhEJbYKB5KjxgXES2xp2Jgvku2fkydOTc6IYeADIab1Z1pw4Kn7FH99fkUf6",
+	"PeeNJ2ePL4gc07/ETBsgmt0MARiopH9wJomtcs9heIYXjOMdtH9UTjFYQz9kathZ5Zv22ZLpvzZa1wX2",
+	"IyRSeAy6B3SPbptHUhu0R/BotzCq6ckxK3ypF3C9++0U5wVT6WgQyIkqThwAh1Ahk369hG6YdgbOqrnf",
+	"MBqyojjzHLxO5rDkXpbbvtz+lx7Y0k7HuDpmqnf0LXbt3amb4s7EdAy82zXIr6V5mxcySCuhgSKAqJ89",
+	"Ju7dg5o7V3cOquSwvBtTj9VM5ZgW+BBbtlBA+sCgDQ1JmHpeFgb6LjUxu62ZBSneLcPAZpBZgoCEcqIu",
+	"wOeAzTe6XHhB7LMOML1/0qpzN3ssy+M4VyHlQg9u/jigSl09cWgV671qDCwzypmDI33Wkf2O5lOxF2E6",
+	"oJgShDSPLJ0LFmlWkuygs3lD8m6xTgPud6BnR0mqGVWRViovEqgwDqPHPipCEib8KqVbuzBE7cQze+Pm",
+	"j0zhkTb3rpgjtOSBXOFwzeQfpf0U/v0Drf31o/5Po3be+fj1P1TY4eWyalZZx00oYPazD0z3SlZgM6kp",
+	"Sx6tO3Z6BS/GnxQLSzr8s+JG5Stlgtq85/mAkxyxjinVKdJ23kNn2HwW8w1jY/Q7Ug8LczbXwC7bW3Am",
+	"AvLsDTl5WviM9G6KDKcrKRFYsU95wHyi+EDUuNAiFNsNDygXpDc1kH+F9SHa3C1cOCNaOiV94//AArTU",
+	"MD0dFnjF5vGz5CkF6+iN7iRG/2yL1wGAVXGR0VyIzObVF05VhgMquMKS+YrbpZdUK6GAiJZjPlbZzURi",
+	"IjYay5CG007mRxlHivusw5WKWXHy5a7TXFYVjjbZHs5MrsskTYFmsqdmdv3m9jY52x9LWMdKErW0CiIr",
+	"9/79n6+v1cd//Gf7j0LJdzf3sKEwjwYBy7IOY+mZDl75iKrtRAroV4hYqZVehNHpTbOq3VfQOxz4ktoa",
+	"G+rTONB3z1ojx6f5Nbus/VmrC59b7vGXRzXzZ6N2rn85+/K4WHuwHGbJ8Psq1FpAgJsqMIFZlJ3SDegr",
+	"ICcflq6CM9+EnrI5gs2e6z05yHOCdBUZuTTgbAXyWUGb+4krvhWYE62ARVFJmegzzVtB20hwKP8Ss7h6",
+	"nWry9ooBe9OYodqEcjfbh5eU3vaZqlgnoJvid6tYzrvCMAv4gKew9wtXLe0xkH0qKepavgys4tayT/a7",
+	"ixIbMutrYxNMbxDonATgjhNcYn1BGQgKyEbXN+lZqhK3NNOnOelWsYg9P9PGB8YPElyBAgRs7Es4GUri",
+	"0VGCOxUN2ZRM9L/gOeZfEB5ptWSqUAvR2od+SE/Q3KKVkrQCrtCzdk/gQjdCTgS2oVAlfUwndkPGiIJO",
+	"p0Q/ZenFRtzAl5YwknQ6c3tXjU+XNcsoFOYlKCuLj4wtHSmd/TvGBKERiUJOB2wH85AhZyKq1C7pdebW",
+	"L2ANeVqnXnElzNMV0ZhutbTqzDwETTLMBHtUFCj130yLGvEkLDhtFOgiHZksKHBzYp9iQqO7UoUKlhtG",
+	"k2liVRpCT1ovAAvqhTIeDE0TQ1v2cnfmE7yD+Z1IFn8kq0BUe6HyYtZht2mwpcjTktBbmlkF26T3nUd1",
+	"cpntz43T+Sq5RRE6wsYbUiVszXbxrgRKmaRkLTqzoOW8y2DqabJa8cjiw8sJNPtMRZH2UHG+cpBdGa0p",
+	"pw65OeUygx+ZJ5uPZcrqPSF87VyDXEHFW14V8qjQsmVCeURoEA0148m23ZjRhpCmFepLKJZu2Dgy+gnP",
+	"aE9JH8rl8sI2oE7tHQJbBaC1laXvjGRZhadXCDtxY3/fyWKv8Na5tIAcK8jQVSmRv0CVdbokmS9NM7Md",
+	"UvLPlw7vpayUkZof3AxG16zUmVQpDi+vSSwe6Ab8WOgheFiOLDP3LQDKbUByLAeZtgFJMsdSZ0cw40j7",
+	"+Pn4yz/cpe5698J610DI2xaPrVDGvyzPLSfnpIvhnCY+IpGEmIUz37IA2viVxgWB0ZRfhulbMIS70rjt",
+	"raVE+S8xi8symtMejXfyI7MQWpO1DsxKPEwrOgCPbfIFC0KRwmNl3riK4bfZj9hBLl6UTbHqzAo/QKYN",
+	"7R1fx9GK1RFLg9puUgqvFuJay/VRvY4iawJngt3mrDqpS91xnYD1IyfjUUDcxigOhV63CYQoSkGqs4rg",
+	"klHeTXibU5fa+l6yBQXDxTGavTiGc8mbsCB5Z37pCbmKQ3Gpd/hB0t+uaEly/23yqZXKpYrNcq0/Iur1",
+	"JJQw7nxBflZVu75+56xRV/VTFlcs6Yw0P7RvWcTCERdUoOfU4JKRHC5ZG1p8YZkxOO1NryKTsaTAlzly",
+	"iRSkL+MQe4GpzRQSY4F+pxSAz9ywbD1w8lTVkuDkgWptt6AQR69a2ntrlQgdtkOqrnjPthpbPX6jtZ9w",
+	"HOrj0YlNa875FC24C2CssoH8RSP80d537/2OYKm2xKk2CfQYDwZMReucvEO3o6oQlJbe8sdjFoVydkuq",
+	"M2CDN7K++C1pfZTZ96XPyaxwSS8tMb/Vm+6tzOTMN7fi5N0lF7xbudoiyypsw6eW2PlN2LfFOstDMnOB",
+	"9XtxCBMYspFxDdM4Grbmt6x7GUdDGfK/gkXZJliHR/73P/5ft07egWAbsIhQUx4IORBQegiVhyZ7vJuk",
+	"R1CA4FfcZ+T1mIkX35JnUgjmgb52y30WutcC8VJV5mXZOsY6uZyTrUOD6QElaja8zkMA2FD5dmo29j6m",
+	"0fBaPOp+qsFNXQy3mhbv+NxQBj6h+NLHF/pfMLDZr/FcbVv9Gs4zVEkmlYLP0mI9ACyCB7GEPqLeEPpe",
+	"t0NGfUBGp0aF5YrgdaitTgNa2YcmIdek6VzCbwBZo/I3xz6Pcu/WKvItC3l/Smimx1yISampvOFMtUcs",
+	"1DTjfAvl5Jp4sVhsInPt02UfMn/QfXZB4ClQuOFjsfAlajz5l2cHlYvQm6Hn77YzfWvuNPfBF0ytudl0",
+	"HJh+QcjoTWcQUKU/prmf03b+GPsDTFKSWLaeKjcAJADnhQrCYBbCm1rMQ1jb3KDHARXKJZo7KtOu1La3",
+	"zj9kx/5e/2/h/Rdm2JoOBtAeBF+g2nSsSSOzCabTvHIJXqIBvgzGmz6XHWgyL70GrlmnIVeRDKcuiRgd",
+	"4SuSFyZvsSP/hg24cO1Cw+fkLSIvqAsCDZ5xOfSTcKZUuy9j4QNSTKz3CH/NXB/IWzQk3+LUA95nNW/q",
+	"BQzDu2ZaVNAB06edjLRqYHu52/IQ+7bcfOe+ZefxzEwgl3sDQE/6W2GMJQY4zeSd38E2ZR8yN7h6LEmF",
+	"tMnXt1BV8B4e+CETM7QtAQlfEc/Qjr0NzwTmnWEu2RTIKymuzb4ypQdYPHiXlj4CF0u5JO3miOhb2JjR",
+	"sQXJ+SW7fPPCFn1n7kjYi+/nNj9kt/KGzT5kNLeZvbAw4/lb7JvfTXjkDXNrK31ACYMPyX7fNV8MaI8F",
+	"wFUQQ1vNzQFBzOECCZg/gMr/5M6ZBfOZB0CG8ClzEyIoWQKb58gGmQqhuhBPKgsM7MfjgHs0Sh/9Ucob",
+	"KCYapwmVNGRZdmdSjewszTQgGVmfjTHlSZWGao/jXsDV0Gk7b/Bf5qmIh4zALcmtswsDvwLtJE3ekcC4",
+	"gNOYPGjX6VsgavvSoYwV0xIx/+b05/w99iXfyXCUZdG5+/loLMNolszMr7n14JqsxmMuBtnn7EdewN9G",
+	"+OnHbhgb5x4QPflpRt5gSE1hwtuYhpFgoSJDKhAvJHkqWQ7kvlJUenbEcp+TQp9sORGZ8r8Rm+VKxXcB",
+	"hqJ92ztmEmwB7QFShxNOaG+1b/0e3GR6PZheSqsLZZ4QjM3sJ57TrxSxKP8E7nFJPxYeGkvE5/0+9+JA",
+	"a9DwemUVYRBjiTSVwqD96UXDTQSkHi1vko/PUOVqn02rxGoL9R3AsdCKjtUCMxVRE0F8HjJtVEwz7ysW",
+	"BSnATZLMORnKIHmhk4/E5Nc4d2XuzgzLzRLO7EPm1LWTw5idLgJpwrCyz5lppo+koeUCPUMKopjwuRgk",
+	"RfYpm0yfK6Sq3B05huLCS7NCJP9QGqmefbW+QvCKcfNKs/YjrSrnujTm35M5Y4zfgoy4lVN8S8DFzbz2",
+	"qVVoI2lspzfTMC4/KnPRthez60SJqWece3j2uN/1vByrNlRCgs/CeRNDur3waeibIj69P2n+sObmUjNt",
+	"L3k8N95Fz9oH8gLgzkciGhUJpj4f5O7IDiNzLUUULmGYmTtso7rZB2cXtfiJiKqbGbGof0muJMzYVLi7",
+	"FoQSSQpgAJNHYpVhynZp+33LuNNbSsh57m6ICOXfiD+h7papTzJ3zh5qky1gaEOGNyQahkk2JT5s4XX+",
+	"FAZO25mxrHNZH+gOAH8c6Hc1a7N+SERbIYub0wKLOFXuSHzUH0kK2eYN4g8OUmdIQ2OV6Mkx+0cnhbPH",
+	"/N8gGnaSO0bDsVIdECoUnIquE7ABDTpSyxKsnS4wp7f/zYyU+uD4Y2ktdXTZFBrhH+a+/bHYot7u6K1N",
+	"1UHDrGAUdy3ix2LL/EPB6PTKfCywvz9sY1PmDfatfSYjboumPb/CWZv+zlHNPL7OMKstxMc5o/+DMw5o",
+	"pI2Hjq01z95lTf8PTsQEFVEH0DIyxf7ZgeQM/A8OwENIwbLXkmHOvK5gIXP63Mzb8ub61rnArC2/iGLy",
+	"NnvZ8ubN9rK7Zuz0mUWYNdFnFvXjnPG9/XWaMeEXrdO8/X4nuRgmM2e9LzGvj3MGeoWjmLXT83uQM8Tv",
+	"elPhaObM9d0LhXlvwKJ9y/sC5u+8g8PNHtEZF8HM++58OuMv2PrpzrkZljtziZfhA6CiML+D409dC3MX",
+	"st6E/KGbcR/MHbtCXpL1IGx9pXIegwVfu/PdH4v9BR8SHax0tkVOgQ9zUqvk8SKXQH4PCl0BdwrJks8V",
+	"uAg+fCw0+avpILM2/4edsJE5P8JWlLIix8PuWWah22IR1yxxTmx75OCR4NG006ceD3hEkWZ8/UneiyGZ",
+	"tXSemtN0qKDBFCmxzEeyDoGvN+SPc46XCtI842vJ03TWp7KSLJ/xsHzIrl9lZpB1wny4+7Pu4o98LPLc",
+	"bIUwC/w8hYZw1ruz7eOvIhmyG8bGbMGpV5H0bjqGxS44gfb4j+i4w6z0WayhuMZj0GfM71HvptOXHg06",
+	"0DYnXYud+DL2fzGynrq7yS/viqlMXTlfXzXNKefw27rqlHcarqU7ffnyBRLK+iUoD0NG/YApBdHhTL62",
+	"tdWTxI1cHNTNRIiUCfr7LrEVIJDTYgJtECq9FharAcKrMuDeNPGfQ5udHuNiQNRQTkT9WlyLr7/+jocq",
+	"IipiY1X/+mtMX2qT7pvX767IXM4SDEiQ7vfP8eKIdeFTaSqRjUJhzpFgZEjVBYY3MoDp6losTKK6FAjA",
+	"jMlF2eFks54QvJpHysTbSQb/u04QErlnkyOCQK+Or9c6GX5i1h991v/z5f/i/f9Eg6BrlueZFFrx0Krn",
+	"11/rn2rk6yt9kr1p/WsC7R5okkU1EYoEUGiPHS8gT8usy9HnBN/wSxdHh4uhECiIe8PcEmJoMhqya0Fs",
+	"FsWQmnlxH+ZkVsl8HgNcipw0TlxcGkjIoiNGACWA6hfrRyFC60vAD4gI+8RVVIeJvfDV13AE//SnF98q",
+	"l5hcXPK0Ti7tGo/oFLdTr7ucCNLlfhfSBSCf8yL9qNZd9BMIj2pHZ/LE+vrY6alFfMRcg7dtn0j6heCL",
+	"uJ+Z2zkO9Ue9bV/boF73s08j6pJMlt+XLoYoSPdHLm7aJGTBP11DGuC10wV6ZGGddPHmLqBEQpcEffhI",
+	"LAAHifR5ELGQyJAoGcJwb9gUctDISaOhv6eJig+EDCHLrUa+fsuoXkWT/WWbZNiB6kXrPr+igy4QRUQ0",
+	"dyZckO6Lfu2VFKz2kkbesGvyXPCh48aJPiABS3owo63l622BfiqwkNj4BJC+b2kQM2zvpb8C6VhExEGA",
+	"Y4SUK1X/mnTfXF49+0MXZ/THd69fkZeQpgZF2nXyzERzTaYM5FJLoSAODSM2g00OG04txbbXjLytB4fj",
+	"ICetM5eoiAaMnDRb6XPYTtoEjbFDjDmlvN9noV3ZMaORHvZzAMMFptA1aUNUL6HPRmMZMeFNaz+wabeN",
+	"x+cGVtIHInANZqiELBNY3gtz+IBGTlqtC6IirrkFIWEsAAFXnzpyaQ9wyBBeQzO+1gkZyjhUOMLnYShD",
+	"Q0JdOkbXGZfiaBzKXsBG//izkqLb1mcHdgTOuYqk9F1y0miandMUqjmD/u0YIbWwO5AiI64UFwMXaFyP",
+	"8KRxqv84t1CoEeS09LgPKZiPEN0fSrtE1IHr3ccuOWnq75NAigFgqY4j/VtL/+dY/0e/s9UiFHK/9Hd7",
+	"IbAq8z7oGqO6LmHUG8ImwhbjAQIdg4X6K3qzT1rnsPinjWPTa+Ati8Jp7bIfsRDyVk8bDeSB9nD3ALle",
+	"EW4oyiZd6/N66XlsHNXsT13ySK9TP3QJDV3C1GOiWAAlTob162+b1ScRjwKmLkwyFdIuUpIeR9dnEeWB",
+	"JgY9HS7IczHQ1gU2XfTZLQu0rqLaID+txJ7KOAQ+GLFPeCaAxvU3ujj+Z/pz9a8trZIRDW80/aRp/ckh",
+	"xsQwoAMaQYIYeVQqrbqPL/Sxt7wKHkXW1Gphxm3APSYUwhtAIblzOabekNVa9YZjOn46wygaq/bR0WQy",
+	"qVO4XJfh4Mg8q45+fPHs+at3z+GZL64Di+i0nfd0qiKLWpVUnTiNehPvk2Mm6Jg7bee43qgfQ8wzGkI8",
+	"80j/Z8CiMpxfMBTxLHBVJxA89y7MhvUpD5Rhh3DoWah/DmMBlWsmIC/FC99p64+8ED77hNkPY6knpL/a",
+	"ajQQtx3kDcRYM9T6symHSfozfXYCLm4wM1568SiFLHCOfOmpREXUP+C//uq4zg2bKv1LfcKCoAa7dPTz",
+	"5EbVf8bUuBGLQmie6xzZf0KxpM8FU/AzZMHpV9kUoOSzZnnrUzoKUtDUO3cFc+XvyqTHNQOVdl6V5XjR",
+	"TfGMi1+WLPjRG6S/XJo9ut1UPBrRcOq0nVeAqGgVDpuEgokIAwixvwNdUKvabtmSlh0rPEF18va7Z+Tp",
+	"aRPUGcEmVphramI+6bG+RLwkQNMuPE1/fP/Du7UPE56LD58dGgyctvPc//bdJdQ73cJfrdPT5jk0a9Qf",
+	"vXkT/tD5y+jTT+/pv/10eT6ZfPPdkxexPL796a9/fXr16Q/Prib/+s10EL47udHP6JV1Xv/wBnMtnLaj",
+	"OJQQOW2n2fzLv13+2w+fnoX9n951nl5N3//LH14Png692zd0zF8G4eQFpW+8P/zprXS+fKx8WGBJSs4K",
+	"zHTTR8W+GHSsOERhmTspaK0UHBWwHmo0a3nUkIFUOjtnJ82TwmORs2XewQtfsoia2pP1Tkva5kdpk3cs",
+	"w8i0oZ5reuTMtjD66DoGDz/l85prmNdrRu+4jiagThzy8ptKWZidWsH4wHV7K3FiHSZ89D6UfyOx7jAH",
+	"zil8vqPv6IxYNJT+zHoI61sE4zN/7e58G+tlmWXwZaM1fB+baS0zu3wbrgrzyrXK6vSo4p4z00CrM5bo",
+	"koQlqEy6i45tCUWPkusbpuo/yAmJZLZwqpSirYS9i2S/tSZuJGMPDQ099B6g5CnGSNcI2G4hUf8BRfq6",
+	"9GuxMB15U10Cm28XbMJlwG/Zxlf/BVrlkMSoFKH6I/+3TPgareSu5QeVP9HT7Mqnjgdj3RqNGWeOnaoi",
+	"A1iK2sBXxaL4baIo7dkOvQWU1E3v0DMq8luEqxdiOz5Vulm3Tc2KarYipWzTvinthlEHcxWav8w6Rlxw",
+	"i4AaJUOCrpT5vdLq1eWbF8+SmpgxDemIRSxELahobdJbjn7kI0CJuvPGpFz0zjtfYLs7UzDqzqFNmUld",
+	"kK5Wq7tF9bngEYMPEo+GIYeaR3CIQZGE03b+EjNMmkfNXK+Ukz1cCbgAZjXXzP/mqt5rmb+K2jzO9ZQU",
+	"wdQWH6EZydUswnDR4GYRkrLjvLOGv3AQKMN9fS6w2gF8LFIwVTIE80Du03NtaT+uS+pY2Pzhcw7Vw2k1",
+	"Wk9qjWatcXrVOGs3Gu1G488OFps7jeZ5q9FoNGrwn6f6P2f2T/y/ViOdxTPN4UxJrOyTZ6HkSlEREf+r",
+	"52oseSZ8AqTaPG/VG/VWvXHUOpnNdehU/H6j6bhOmoo8r+p8zENJlE03MRebXz7O1GqLOAiqaxWW1t8g",
+	"6ugcg3wtGBmbKvp1eWRapf0hnw748UuOff7IVTRTmmfZZfZXSLy29SoWPwqUq8KwDmpfgOYvkNgMW9YG",
+	"LPorwPtdB38aoJib2mkr6DRPAWePpdoRnUKRtUto0nbS3MsFefbi27f633BAAGF/tp7F3ox8WoYoaqFv",
+	"1DxrRipINmxp3pzxuP7Apg7SJwikb6Q/XY4095qClj/8Ft4ij0dgTtQME2tWWKklP1+oOvo+MFgMfsC3",
+	"n1/RQdk7zW1HcM8X1/lReguBOu39yX1mCJsncIzYzlA4FpNkaLwyiesfICRakwCo+cExbYmLNKijz9z/",
+	"UqpGnUCoBlqPJX1XBSv2GWSobj2hdpBli2SZuwnSeRGtSjdfdijkTK3jKjTwZWnW/y2w+7GFc55z5Isk",
+	"CyC0gsxiBLigKyMgs3HfmcyHfqyYKfeHljICmun0WeQNIT4imP6R1SHmZbuCQKEjaI8XEFaEAOMFhrBU",
+	"NjR90jqbJ0U8TmvIwD5EQZcQflC7VIOV+8ciQZijqbP6abPebDQMWa2ihcHoqsihxo7kkDK7JuRk38iq",
+	"ULRYgIzVKKtEhlg3Z/vzipRXqJVeapXSYwZJJSQDKf0yarEwC0A1JdSBt26AOtzVlMmDXEzlotm27HyO",
+	"a43WVeO83WyZ+SySnXNVTsXCdO6diTBtbUaYPjj6fzeMozz1EwO+vCYH0IYcqxltc7OM4Aq8eSAt77ZP",
+	"MWtLBj42qwNRDaiwIaGQoaUP+iCkXlbyQtIfrsaMBC7jJTDd5Gi8w2kfOMp+atpF3MKeVGeiVOfld2+/",
+	"//7P33738s9X7/+l9eMPr169/751fPXm9Tf/9q/PT47/5By4SyXu8j2/ZcQgXLCJ8Slt0niNfR7VsH6m",
+	"1HB9xSZMRZiWWSfPqTckARfMZqdK4nOD9xRJCwgIyBJuAqmAvyYkb/BImHDNvzhg8UFun8lfJP/7H/8/",
+	"ZEPXAjOdIXERklw5Zg9yMSABo7eg/cOIsMn+gqhEGou4gAw6fZOBG06gREIZMCJvTZapWVBMmpoPXrzC",
+	"y5d6HZ/f7iyIUeBVN7BqXJFYmYkiA/bBNV/kVwdE0M349PXym7xMTx+20MgUPAhlcY8YMDY3OQLEGINP",
+	"R7QXMPCDGlQsi+7BVXoSSyMOmJubG1e+iXnVcaFo9RZ8LLlYNTLv8+jSM260RYuRRHnSY6uX42fZK4v1",
+	"ZJZljXm/kpHNmILvc6EiCgZC0Uehx1Hh/i8Et52LUlb+YCSX/9zmoktmt61zAWt7kAwryebj5IkbDnCR",
+	"mtwB5bRY76g3W8cnp0/+nMA0+h3ktCDahyYxBr5+8rTZzHK5ZJDfpKDazlpGCrhAKj9jEqSQEtt51BSA",
+	"NLLsA+ZS4YUnKF/XiF8lfH7XAayC+usiD18+UG9BahN1QT+MigJKfqymsrpCsWWSURGOEBeuPEeXBjfK",
+	"gr1xMY8ah2By4MPjkSI9NuCQRp82hO4qLjzWUewvXdcAQDHvRmHiL0p526ECUkMYDRCyD64rPhA0ikNW",
+	"vxZXtpTEpqgDdJlW/uiI+XXyA2Nj7BsFds9XinT125iP1SFjqkBb1IcF7Jy2tndg/EkNgxdHRPb7hOJg",
+	"mPCNvNHKXMQE6U2vhZIjBgUEAGYZKAkxPAOJzAdQRXDDpq4eGqDBYFS8NyW5J0NmAAfq5AozwlHUMUFM",
+	"2ypjk414EGgdC2TABZYJGdPOkyP9YGRal/hGmYJdNbxrgUZlOpYDPiFYfZm9giUzfw+pGnaTbIglFa2L",
+	"a3HSOjfJQRQq20yGgEpQmLF6zGR30yCQE1Wkn+HtWQ3tytDDjII2K0gGXBDaj2BgkAMsblyjpNL8YuG6",
+	"Mp8wGgZcjyZzimSoV2QgmN8tU4Ds+hULJNucYcQFH8WjLOp9ppNZYU0hVcNMrYC4qZPL7OFNKzzGAG+a",
+	"aEc8c7AzB3nh+PXHchPIdids1M5prf/x85OTgg6FG5CrHIrgLQ+DM++0tSDTL/Yp9OBoNzRb1ZuCkGl3",
+	"CkqYUdt54jX7Z71G77R/4p3RVr/hn/VP+if+sdfqNWnjvH/GnvpPvNPeCT0+b501nzaeNE4bJ43jRqvR",
+	"bDQaDg6okxWuerNhfJrVw+HQY9rcB28YNuJxnv7bp+zn8GvAG52247UC0Rt91/D/9Y/QuwQxT4pXptmo",
+	"owT/MzQeEXYlG8tJzZ8ydFMkON9bpoqIWDsXnz+lkKeVBOi8pR2FjI5mhWc0PNIkNtFWkCaNQofcc829",
+	"aRCYVCgLwphJDQGZirVaxL5Ps1joOkUemRpRAEeEYk6ohWE+MdW5j206iHX7RVKSCaM3F+Cz6wrZsW/t",
+	"WsvZgC0iw4CyB8IFYYFikPNWkDEC6uUbO9v7TBixZW3p0jueDEPmRWQoQ8VID1gUAtdOsrcprekQP5yS",
+	"kN/qkVc+5XbiGBGqFlU7mT8L+PjGCSCBOCqOX6X4oeN0/+ZSrPUxH8Q09JMZZc95gh1aph5eDaUyKU2A",
+	"5D5mAosuAxplPEwF3puquaTvUvjSB5RJmknl3HJC6TIZpBs0eX0/xKo1651+ms9mLXWYGzq2TJZ9GvOQ",
+	"qewjrVrj5Kpx3j5Z0scOwjhWRd/PvEzb1h06gCE4L+VfeRDQo9N6w1nPjDTHdNc2pIU/K8p/zAAIZyGA",
+	"i2osZukdA1ZM+BsOU72I7soAqZPnCLjNLZSABRk3BcOamZxkw9tYQGB7TxSVDzDhm+3ZjAS7i98/F/7u",
+	"uP1z4VvjbZUNN7+W6jFgOmntw7yyDqXrXS6gdD1bjtad5fCGR7iEGp3GyqH0F6hiRuCGQHo3zL8WVkeh",
+	"Ab/RBjoYbVqEhzQAFShGzIxEmdHmHDxrjGWwM11rDEHRurb1YeDXoisF6+i/O/rbHSvNu6lOltXFsBTf",
+	"wk8nQ1M31jKHCTyCf4bMk+Cx0L891irbhAWB/uzxtejat3bwOC/8sFaZFYtIbwrz9LWxqCKoz2in4CpG",
+	"kzJUgnX53azq051RNrWimJ1cRmFsnSOwi5RonWtVajSOTAMqfbzMZhYZ5foMvRDOOroddOV30FpzXIeN",
+	"tI7edihXiv4zg6CoLa8DEr5DBazOtXHoO06XujJY43NS4h0YbYSLjdcT6TcTc0zW0Qf1bRI7g5cnImRT",
+	"/bC/SqSIKVW1vxZzf1efeeP3A19QnbzXI7bN1QAGJ+mfhsWurnkA7wBVlEdkQG8ZUZL0aYj5CvCteuHh",
+	"fR1HuxEMZn/1Au5QOoDHSyUCsIJAkDG4h8MpaK4LjFxYeLPd2M8iu8nGV2zgjNJdyO84xrO0bozadfkm",
+	"PU+H9BveLnAaWGFeWZBHMhqXb5RFs4nSKhbrEoijoRbgnpYuhI7HdfLOeLC5SCWd7UgFnmKPke6R6bXc",
+	"BRAixcCPnM0Xwic0nXNBYsXSLk8yzHsnLvJias4XUqTQhTK4en315l49EpsTQ9bP8CaUsr9zafT66s1z",
+	"vaCjkhSbtPTJRSw5OAK7Ign03UcSzpAUGM7F01VJfpVmzCAizjwV2ZNdTk1vQnnLFMpSagJSoAhGtg8e",
+	"HY8xr87NNCNSRm3LqIkqQzAWEElrf3DAAyyoLCMkJBuj8ybadIEPD6dz7+SSV/Iq04Yet2nInHE07448",
+	"3pr9AlynwmIR2JWLgs29D3K5ikMxQyakWOxXoBQ7nQ6SWwGt+FzRXrBARcDAZo6vo71XajkVyhBTEAkL",
+	"nUgLxsG3Xi4nzOj27Ohv0oDRU3vLRvIWeiGv5p5+lUQOcYV3dVTfRXJMYqV53gp8ff4s2mNUw5csNFFM",
+	"8rMiSg9Cs2rjWqp28irqKSETbJJnIAeFZfsc+WovOPFbNg6oZ+Mw+fFsmB/bZr/lUZoUsDdjkdkOmhfW",
+	"5shESkGxsP+GNI+NIIM8S9oSH2BBtgUL8uLda3LcfPKk1iQ0GA9p7bhkNODNhB+qEd4zc38pFIk5Yrb6",
+	"BFpYl3zbXpuD/zDzgr57piJBDxXRlAPeZ9Aeu4PP3zUSmy4bTccykINpWfpoenm58SQPFgzkDQ2jhKgA",
+	"79DmSYVsQEPA84ZmsKAPeR52rJZh4jbRSkPxeP+yMJl3xEXy9/ZigGtFy5AN7BwxJNtGrShilg0jZTqo",
+	"W1ZtmdfHUpSQRbhKLyJlbEU4u4Wd3TWnDSMSSZ9ONRlpbgJ60V/zzhV7PsCNT28gJS+FHEHgWWgwqAys",
+	"bxkYyDPbB/nelePL7yE6bFhM23n1/K3jOoGB/oX172PHp2TNOrBmTtvhcmQaGPiZMivESfeZBbMmlwPq",
+	"s7/qyQLzaGdepXeZj1hHr7MeTD/kHj16xemITTHHTdM5x3GoIdNSz3GdURxEPG3QvETBNo7ufmBDzKYX",
+	"UN53MhYPHTUk14Vxhsphftn233OkXZo0XQDsXwkXxCpbCRCeaUxbmG81YFFCketxaXTKA4WYplcL6WyD",
+	"pY6N1m7p1jaQxlkuT8Xbwxgpp7NUId+bmsUFshGBRhYQzdJwIvjkYlCRN3qz3XkRqeVmDgLL9JO2+c7d",
+	"IzgmyiSwH6UvqMELVLeexw05SxQz2+NgeWmKJ2hVabppTBGPjqkHe3zSaCytlN0DgEg5pexlfW+u5W4J",
+	"eoghl68UGYeyz4NiwikXLr/jQt6yytxDSe6hJPdQknsoyT2U5B5KcrfjIbqjFDcj1Jeow11HO66oH6xQ",
+	"xTs7l0MJ7++qhHfTNbmHYtxDMe6hGPd3W4x7ZxFuNdGZK7jdjtjM6zdlAvMSINSNYaVILKCdbxd7h3TR",
+	"vAZ2OeGK1bEz7IhOSQ+agEYh14RBHnUHTPhMq51MRDyadl3ShWbAoNWZt7nXIvNjyKiSQnUfGxw/SsYs",
+	"VFKYyh4cETB86Fnb/UtXi9sQEHN7UxNpHMoJ9iqNMDsF5R40No2hMFn4UA0wpBHcJ0OfhSjZe1PCPlEv",
+	"wr7DTHjMJbZL0rUQsZZ2UHrMAgaKbZ28iHIZjj2m9GIgiK9t+sk1s/ZkyLQCEZGRVBHpBtoo77pEQsoa",
+	"aHTtpEmrXhYlw8hIMZMd3olkRIMu8SU40wfStgWumz6huBizAhNd8XDy0jis1g4men9hJaHQwLScbEN/",
+	"xyNP3aKYyTLJTzXhQ2dPyJoI5USBBNffAHkJR9g1nW+nBBp+6inriyM5ggat0L3ZTD+NDIBT/oJQ8w4U",
+	"JcbxqBUabm/TzDnC3rXs01iGEfGoEGAP6qs9Lphv+m9qhS2zonoy+ZWEuS+V2YFqodSyzdKebTJs9ySS",
+	"A6ap4yLbFsgWF+GQFQljUebp+WbGCDlU/i5T+es6aVPxDrgZarM/JMSNF9M/+nTEg2nH5qNk/6ySe3Jp",
+	"GFAB8yAFvGPZ/IbWTH7DcXX/EFPMNHF1iWJ6a6EL5FQTzIiqtulKbKpYcPBWedeMSat72JkdFDeDm2mp",
+	"3qOBFmns0ziAMFufBooVT27GD8cjNlIVHHKuXocXeLNdBvNnqrbSMKT6U7Hgf4mZuWyEqYqm0MpVf6fg",
+	"CL9NTohmx6CY+xSoPqAY7C524SXnarGHqYpzqXwIRv2/exCLvE7VhuAxfrvsGmiRoWX3Jpag+Pt3LYAd",
+	"wbrzT52pCvroFjIkuFIxUUpBa1l3vmOAhMIh+JSgmD7BoymhIykGqDCU9Y7K3L6x1DXwcsBg0qS4BSlz",
+	"HdnvyJAPuNjYCDBjTo7jAE1fWNWS3Lnkro65q+JmzD64cCwBu2XBQoozGqu9seIgCp4tbyuG6rdNKISW",
+	"5hekiw2OCsVr2ZnFpn9FYhRfBg2aQ0xEuJXc3zJ8BqrLYMwPMVnBZ55WVcEy61HFFZbuKExy6PEwGnaA",
+	"ittO8/z8HEzIZu5KZxwyj5se0FNGw+K8jjlI5qyMbzvfchoEmovActpfX9IR9WW8JBhHPgukr78F+RYp",
+	"BZtcjO9fvAJka60zwifh11//65e/6f//5e+//jf55e+//s8vf/v1P3/9bwfgJfInue2ABWXa61huCCuR",
+	"zLqZ03sgE0YPuNk6ntOYsmuVXMwd2bZjW7NqDtd2wPdgfeh0zE3HWWg0mZywpQCy1+zLlokmGC+66xSZ",
+	"Mbkj6ny+drh/7bSvK23xteNep0sKj6WLeu18uc6zx3kffmaQxlQrElKONcbyY+W+m6qZ6Wm9FlWG7qYD",
+	"dc3hvnO06Oc29jiJtWVvDUytHMogHglUIy+gyzgWkPwswRzrTUn3wnjPhSQe08ZjLCy2lwxHcUALZl8a",
+	"+3DnjO2kQ9xkKAMGQ8C3G7fKhn0+OU9KaVKtay1yrcWgsQrVM6CKk5TsMg6hvPVXim2Kb1vfWVSWzPtK",
+	"mq2mgXW7cEVu2DjKIF76huVC4yFk1wQMacR9A05eJ++Y8EnXXO+6ZgWMWyfzimuRZTVYKg2v6BpzHv4w",
+	"PqIumJJDHvhfqeTbGEwAdYZqA5NpwgCjC2pLOBVu4pOxD1+LLlUwMn2cAFkhSs4SfBHyjNMH8NTJkNzy",
+	"iAaEC72DKqqTV2BDGUfYiCvFxeCCUAIRSdBqrBeSKkB7sQs5YFHExYBQTCUhSe8KgMMgXSMw0Vtxlawe",
+	"gr/IBPzFKI9SZU+W9cXkMnI85gOQjKJT8qibXfW6HyOXZKr7WC9xwG9YML0Wye+JtwuA9vByJ7lqt8qj",
+	"wuc+vMZFGBqzhSnP63C/65JuwsX0H9ZJ1gU5070W4P2yXkHXouXMerUuyEDqMwjfMJGgaMhGsI+AGUOD",
+	"wDjiOKpUXerdCDkJmD9gficz6zp5I5XivYBlJq2sewcq5ijJLlnbFMTxkEwoj5Thjd2j7EvRz5RJYOe+",
+	"PWOZFUgy2u21dNMgaz6CKJuQZCRDlhuEwqw9QUf6IMGCQwi+fS0s5XUMAEWXPDIETYUmVTEdyVgRk0mq",
+	"aSmiXgQJDoz6j2GLMBWu05t2lBzrfSC3LOzRIKE8E/iB0KDHwoj3OfPda8FHY7OaBE6DfjQ7YRswGkjp",
+	"k14gvRsMRRb5xlCdyycK3F/mvlYr2q2n7l3qrFVjgcMmGqpV14FBQcjN57fcj2mQ0RwhcwV082go9QrY",
+	"gNmXZfXWfdRFK2iVq+h7m64qyG7579twmQvT6OvMk0KOuHewbCpbNisc6uLe+xnt8cFWrOT16JJaYpxo",
+	"Yn0s1pZ7sfA1vd5Rv5KPha7S6taqklpD9AnUtJBLgo4U0A8l95lvtWeImioJuoeJfRYJuQGL8hJuzUqY",
+	"A8s6sKy9YVmp7bIv1Qx3m/Em9zExWJN08yUM9jUMdHfN7sSXxqZEaECE1oxSWBoEaehnkg7JtWOi4NeO",
+	"5mLXCcO4duqkO38Au2QgrdUNJ5FEkvTjIHCvRWLumBqKBCOqyBqlCoEXKORYAzs9aZxc5At/U19EntFm",
+	"2yFfi8UVTMV1T0XcuCg3+b7Lm+aCMG1gWm7C4P+x1XpKzhuk2SLHJ2QZuKmc23SjlVAHkXQQSXspkvax",
+	"xK6CTpwU2lWWS8upwkc0iqg3HC2sv3ubJvsBnJRm3IE+KOiQTP28//sf/3+FcB8RoyPM31sOUOeCFOng",
+	"RMXe0HpDi4vKoXQuM5dDOtXajRQWhM2hXqj40+ZSxTh5evywBqko2ypQ0ri70bGulwdtrpIh2Ny/5KZs",
+	"vMuQr8ldMoPrSRkwKjYa/s67wKsLlAXirGXr9Ps8YFZsjalSYxlG9Z/HA+BsfDCMnHazedyoLMmY/rAp",
+	"ArOpbB3lUQECrges/o35DjgqfU6tzOEjOmBHP4/ZwIgdfsv8jhrS1ukTp+08aRw3jilrtXrn52dnT5o9",
+	"jx33Wmf942PGvGaPPT09o63msXf2xDs/9hpPn/g9dt4/PT3zmk3v6WkLhItQPOK3wEEdIcMRuE+TT5z3",
+	"z574jbPm2dmJ99R/cnpOW31GacM7PaV+o3lKj3v9k36z1+o1emetluc3T/0nXvO01+g3GrRxBsnrf2VO",
+	"+wSy910nGsajngB4dozDLZBZyZ7E40BSH7znldacNnOCznUm3IfCyCeNxpqlZQlR7by0LOXAhUbWe2Od",
+	"4H0M4KEKvD1ZRn5/hlYxyDREsckE+FFAVUTGNIQ5dTVRdi8M/DTUE+kBg95B8b9hyG+ZMpn0aC4FwOV9",
+	"5nHfcHXDalwEZYywaKx9Lf745vn3Lnnz6nuIjr1nvTcESE+55M2332HM7OWbY5e8PLl0yevBwCXvL39y",
+	"9Z0v4eLly7eYGo+WF71hwsbsQOToAWkeYMqgID5qukJcCz3LrxR5hoOrXU3HjIxi6MwQMlYnL2Ao8GYI",
+	"HoesxoRm9BiZ1IPXUv7Nq+/bJB5DywlTe2/Ms8RMdYnPIEIF3+Yjdi2wGJyOWEgx0Z8RLiIJsb8La9b2",
+	"TZWXqT7CILWWWN0ZptS1Ee66nY7+gQkvnI61ToOrwSMScIZZ85ckZGNGozSorOiIkS43BVqZeFPtBzbt",
+	"Js004DazoUlA1QRqsUDQdu0wOhKeLjNfm+0ORecyzNb9VdSTLmaikWVWNW6F0dJgWjCEITUFIHYO2vo+",
+	"tiOFfHdD0JGUJKDhgJFHzUaDvOTfuOZ0ktYp/qknYM+9oQ/rp5CP9UCbp2YEU8SI7kHugV6QLAp07rNs",
+	"NI6mLnZMwIFqoeQm7XJgCEm7BHDNghXgZgbMBRnzTywwuHT4liFFXLKuOTLutZjtHWI5VH7t5o6CqW+Q",
+	"MTZZwffrSdiyAb019rUoQ6BqAKspPFbsrtC3pVxyuwFSwP/S9H+k96KGCk5O5wHkj7bzf958+12tCU2y",
+	"quoSOZk2DvU0I1OyhC8tKkxM2K5r62JmGBOkH2Fyf5Ic3OMC/TpzKefcr5SZjlNaVp9N5jyf4j/3hZye",
+	"MzvxLuo91j6gPQX0ODGUkCnI4qZVQW+aT8FJDTMaYFlCAsyZqFRmBAaay7yxwDhIta85I2GOG3Nkxq6m",
+	"tCH7RLWwG9GgneUE+phSgNU0THaC3fa0wMSWjJWrQbOOrA/WHIHDlE5DQrn/VoLHB7X/oPavrPYvr+EX",
+	"+rqMdv2Q48VZS6LQM4aTTBSCanbEiH6q9UDCNRun540nzadPylrgLu8/O/qc4f5rhplBF4Ff01AKQiyO",
+	"6FSz90JYxZxGsJ4b48DGDmzsntkYdFnLnui9cNrf5eKAOLLVytDdjQ3dclPZH09HIfRHbqzgYh3TaJjB",
+	"GcsyOmdWh1oGga08og3wocZ0VhGdqtkwsTH0TfqNCURUiRtnrEnwd5i6blOgHtEblgCqQ9AcrbXCWHJJ",
+	"JHkd02zTgeRZDuhipW/LWcmfeA+4mXcoO3sY2LtTeXlmOpNgE/EeC1w8iZjGbsVFZcaxOZ3lKLNjxZgh",
+	"aalNUj0BHlAgorcYrTQN9erkuHGShAj1Us9pM0Oqil1Zgt2pAmmSbpSwgowjFa74LGARAy7wJKl3t6NO",
+	"+ysXRRZ9ORFrulveYmf9Cgy5v8Str6RgWV5RmfzGfj9PfXc6Sb64AH4jj75e/kHUsL7Ol7Vp5t6bRkwV",
+	"V3KXvq4YZNpMM0f9iHFSg/VUBec4mNCpKhjD/ASsa+lbrsZS0yYyr8L3dVNy6rq2eZ5xRS36xnK8qtV4",
+	"so/bu/ZGljGS/M7a/UBSmYcBBIw1jMpo2l648nocJ83Z1YRSzHFA+YyUqjKJGV88DaNdB9m+NQxrdaVz",
+	"gyhVD0MJ3Zz8DLi4wZy337rWXhge/c5GeUz0CoryQJgDOZjQV1eFXtdoN8A/AF5LjpkwYBnpSI36wBUZ",
+	"x+FYKkZiEfFAkzb7NOYhFAQL0mNDGvT1KydDCWhfUHsJT9s4JoQ6Y8UWwGZdwHuFr9KQWWYofFbDGNEb",
+	"o47gXCFqSMUU6vYsVpdWWuBOlYR/TJ+bk9U0mMR4SQx9nLfVZMySltTVpcT/Ixc36zS0NxuCOZzwzAoW",
+	"hR7EMqVcS7qxzBkpdH2cGtfH/Dywa27bGUbRWLWPjuiY2878dRkONKsAOj+6/POLS/1/3uWzy/T/Vl2H",
+	"MrGov3VBbhgbm1wC092aKrPrhnZ2LWguEdcWazsZ8+HwQVf0RcIm3+0v1554A/w34/wqs2AMMN9xq2EC",
+	"v2TCfQwaDvlgCJQJFDZLUqYuWSUmTSYqviQZ3+G+vUpmcTA19srUiDIbczA2DsbG797YuCRqpBWcMfei",
+	"OGRZpe5gcezE4khR8X+nJgei2gFAPKaUeFR8lUpdC2cDOrMCyHJrh7x7/QaTwh6dN4iPLJoY6nmM0j5R",
+	"u+dCOvyOsARAVWcrhOdCEPZ2Q8IeNT0LbAyzaszBgNNvIObgrpY5dgg0HwLNDzlf5mGGkESf21xhitwD",
+	"EoQxk85Pc5XtSd1B9AhAJX+3kuhFxtYD8PkI+35YmC8LnNTPSKwLc/SMnAEpBSBJ2DvEdi0B4TQntY4b",
+	"WYG1MD5+cVc7yAKxIrl/j0JlRa8UVttCCxYt6hWJZNrNhgWKreKd+Umf60PYe12epZcxH5UgI+qDC5aF",
+	"IZhem+BQHg1ZjYahNtkWV7ZC9DAOQ6wVgZY3WhXrMuFDDXR3l+Wrz2jILrOjflg1rNDHZ8vlq/ANx3Xw",
+	"Y5WKVq8KK0fJI02+jzHFICKPsBzUtgWdncDjknEWFJhusaDUNB/rJICXqjPhQZDUsmZOPNbhqiEfw92O",
+	"u7qabT9m9eg/aKkUi4j8QH1OI8BLqKKLV/woPUP1WIZL6IiNU9BNEdEgB3VQRSPdFBjxDP3uuvYSYEtD",
+	"JkpBaqGXG2LC6F01/fH0Uy6RtywktmGlbeBrXrhvJZjPhWlhl+Xcxvb36dSmC3Fs7QaN/hSiyKKfz/Tw",
+	"w4Qic7q/UkTTEupVQzkB656Ft6wAEtYiwaLlX6EIj1SswTNRBe4n+KDZaJ95o961ASOPukJGHdqBkXUf",
+	"u+ampK2hDWv2Y3TLhWkb1dzCfaXsoymOrj4nJicqRQSBqUBEI7Mk84IMZzdDCvcL4LmILVZibwWcZVWm",
+	"sE3UyoN42LZ4WHHTi1EdcQ4PuUYnkTglcI4IPozChua4QbGIWR3RcV7lP/qc+auzEdDHopDtPKNbEzTr",
+	"QMQPiIjB75Tb/b2wwxdqgrbHc1Wi3JOClNxIi9x7OWrfZWzubtZzr27RXS5cmcb+BwNugp5P6BpykcTP",
+	"AN6C9gJGelPwC3C/wJNpcu8IDfTtU5LDHUtg0fRtXiDVyv7OtRXXB+/0/Ely/y2+biuokAcB94AE3D56",
+	"mRdrnehinhNvxO5Gka85FXjLap2mSa1gqtzH/L4SFm6U6Uenbfx8ixxEwwC0XXBqTGQc+JBzmW1mg95L",
+	"GhGGicd6WpiY2c7a9/p1zMDcsClANqW9QmVIYkE9iCIKDuhNc4tZJ5dps5ukgw1ViYNchsRCvVpHgumT",
+	"U1/VQa517exq31vagV5UKxrt/ifcy8wSTiwAEjttYD4dOmMjJI1W9A3wyi8fk8c7fRl29F7n3pMCzc6+",
+	"QMmxER+lCK3VmUJ2kcs6rHNl93P37bbeIylk50pUxIOABNS7UfsG2L0sQwEw5MUBK+hlFLqmeDRiKkq7",
+	"awGo2JaCViVtrJ/ZMT+scBVCP28dcNV+xnGd5JPVwVbtvqqkVa7yZGnLVHutIvaq7ReFj+059GkCDV3Q",
+	"XIl9gl33O9zXB++jm6763GusvlTYkKniWFvNKs2bQAPkY46GlRkYrnW+P+yOe2Yaet15eMqwifLwFJ3v",
+	"Fphl5wmf2TdEUN+3tWQmS3RCVapvmrCLSRW9TFk1hqkwHGe6q/Wod0MeaUvVD+lEQIf5WDGDBsQmwRTM",
+	"2CELfDClrwXVytaACq7gKD3WxrQ3tF0fsshv2PVdjpnIN3ZPYCpHEnW7jQJLZgNYppVcfgFme8mRR93k",
+	"353etOuSzN80SiJd1wLVWwRiLewBmUJ6ILyqDXQlA8iFyIrEmwlmJR0K7i+IlV2DeRZhK9myK6dPZp28",
+	"lLFStBLbrMD4zs818cFzKu1soDkgdmIoZqoiYuE41GvS0YfZKs9ZBtrPMlA8J51kMk7KNtVQK9PZE6+c",
+	"ZRnfFkNwB7m3Xbm35E7/ZuNuVpQujrsVdO0tFafrhN7Mi45Yv8+wyUeZ9fKdDLEKG45D2icX+bNPpCi2",
+	"amwybdJQTavnRmaOqUKYbECF9ekUcIGh7Nevk/daWF2LVI/WqnJOZCpofGoOrOqSiAWBqauFDqUkkhMa",
+	"+goG3iYUalxBckEbYGM1yDgK+C1MIZiS3pRQMmXKIFfjnbyqbC0ztJ7b9S23uOa8d4CNraWyxIISISdF",
+	"9k6JQUGj4ppJTbQ1my00HwTYkBVh7ZOq3KlluKR/h5RMd3vlz2QPUNUHz8+z7XCMZgdawSLplnkEdwpc",
+	"CtXY4OyB0Vp2mcqvSXwKdQRgDO5Q9zcOnXndH9p8k0jukQ2wImf8nJ6xDeQhFHeTTLXUvavHOugwm9Vh",
+	"roYsoZK9icosInHIOdCHOTPqPSHpwqB5ZpgFEfOMwNhlmgH2a1/gGmYBg0Z7yiXU90OmrNE/ZnKMGMlR",
+	"HAoSyZ1WNdhxHzpybb4j12+nuGFlsWOIUUhoG/nu5bsk00PGoUXD2GRs/zitAca+lq4zRo9aygVWi/3T",
+	"PoOulsr80dEk57SdF+inGslQoBu/UkIADeLCLqEb9SRr0t61J/nuGCG4k4dykmbNe1SYTjoGGH/fuvoW",
+	"upbfMRqCN7cPbZmIiEc9FhL2iXpRMDWQLzJMTjyCDUHfWEgzYH3+qU4u1U0S8TftOGiftSHNnwWKmTZV",
+	"AIJmZcj/3WVpgyCsNqI8sGILGBdONcVnFcZ/q4+rNmtvuEjmjag31r+bUCMxMjOH8qrnXi/39Or779fT",
+	"W4mh3cWAqvOSUj6xLBvYR7/qQTisIxyWPAC/VXdrhTa9aa1DwkEWCJj1nK2gTYNLQf9ri6UNyVTuyaFw",
+	"IN57Jl6LrY2nYA9bZi+qb6hCiPvhbUiHWuxsMGS+pTYbFXpqVE2ybxEKiUp4GxeD5ZpmrKx9bbpjRobo",
+	"TV6nIWAhneWNo412zDjw1d8AX93HrPoKSs4zUz9/N2/dhFJzn0VTu+LID71Yal2GfSiSOrD2A2vfA9Zu",
+	"q6aMv2xRsdR6rN7nSrOcOGRVahzaJluICa1Nmmb1gZQ3FvVwTMNIMOjLfWMus09jGUJjZO4NCRTPQLtv",
+	"MhnKEfSKgNyeQShjkfLOJaJhxWGubzMTO0S6Nh/pgnIIaPnPVS5/q2QUsxk6S4rmTUF2efozt5xpZtCj",
+	"iqs0frxOPetyKUtP78jPaJwmeLmaWgDKb8A6mkTG8DUfqkrYJ71TFb/5pLlimhRUvNoM9U71rI71Qlkp",
+	"+e46mpXhiIuQu2ymJN7NfEJ7GPmYa3r81mb3P4wkKYtOWy4PLoMgE+K2ssm1SZ5ECs2TkOH5u0xteOEz",
+	"EfFo+m0yhQPnP+Q47LQsLtFwbaMjWDJ7z3FzCVW+pe9VKgbgU3xJs9Y4QQgCfYGLQcdEl5228/2LV3od",
+	"IUyr2SNpNFvH5AR06pU0frPw4xQ/fZfgjbO0vKdJDZk8WW5GTPwM+3mAaQ2ap8wmNgzlBJq4oS01joUX",
+	"xfoo1Mk7a7BbwzaZvQHvFQw4dttibneTG7q24AuP5y7RGyG3YjpmpKsH2E0q0Sj0+AWqmwdspAJF3NTW",
+	"EPKoLHFh9vTeawbDAla0GfYyyylWJvKHVQp24PXLu2rmCOOQoyDmJcfW0hUS3nv0OemXsrWEhQImuL+t",
+	"aQ40vFEavsr3OXlQuQpLE+SeFEmkYy2IkmXIfUuJCwmgt+yDbuVaLVLbq3jsDbwCNc24kNIBZWFhr5Tl",
+	"8x60OqfPvkI71TQ/7rHlEiDW1+I2nQkxw6WOm4ZLrWFW7V06xIFZ75pZP/D8h6X49WYUpvtt8rg7Tl/o",
+	"LoCMDBoELAQTXzFjitsPEx4pFvQ3ydJncilsK0eTT7FcX8bNcfXfWHfG3zFXLYbygQLn2ZuWGU/Cr1sH",
+	"ft12fgLyuyd+fX/Ja/fMrR9O+tq9M+ZDHttBehx08g0krhVw+C3msPVj4elVo0HN5/0+9+Ig4nflsyGi",
+	"1TbheQtTFL5LxnqpFFPqIaYpUBj5LvIUMl9yXCf74d9bq0kD6m7wxVnQd9zc6pSyp22yfC+OOrLf7/hy",
+	"RLlQ0A3c/mbhzo+XEACaCcNzCpdpNIoFrI4YOG2niWwwTP8K2Yhp7o+/WIR7SI1j6V16tbBhRdvRImZC",
+	"gxu8euyARAWA1o4Z+FpJ0rtMkCjiJLtOksBeBlWSI1IeTWiO8T2IBInLICCKf0qaLCho0mCJ8iIRGpqH",
+	"JI0W0ltUnXRnjlmXAOnbdpZxVJP9vu2UWdyaQrEI8xRURCOuIu4hmlAksWtFHGpxtNsemAhjOAPcW5IT",
+	"UXRg77cRZRFT3TH/WYvct9m88iBwfoMCZ53D9lvN1EAZthhFolB6bS1Jo8SeOfqcfnt7SRslXHrNJmMH",
+	"bnLgJndyE2iPmD10e+H0KNdxDbLFCsxhT3p4Zkdb1Ikyy252Ca1ZkQHeaxvP3a3dw3fsb0bzPzj3D0L2",
+	"IGTXFbL7GFdYoIKbQvhCGbvFkMLPMg4Fm5aq2Ab0QH89xJ4OjJhndhlN+CN+8kc2eGAxhLFUXP+65fiB",
+	"/YzjOrXk34cax03xdp+NaRhlwrWntWYTw7XJpXGY9hgYSQE6klZY5gK58OM4oNBu+ZkU9AYWrapcOHFc",
+	"ZyR9WMYYqMHut5Y4q8WDZWaQL398gT+NPfzKyx8b5+YXM+hv6IjeyB2HAVIWsKcVktA/iA2g9U0mIGA5",
+	"7AOJAGQ4FjB9lczrAv4FKMiFvGw37nh4VDAOoNKUwJHUK450GMOwQFJphnpLAxgHHTHfzeTK59z4rpVh",
+	"9glT9AiZnvatZb7+9FTeq4d/Fwwqx3RWZBkrUPsDLZU8iIyNiIzlz8uh0JJqdj2jrG/Nh2/ef/Q5YIPt",
+	"OetzbHZ/UwMPRL9HRI9oboMHByC9LPHuh48dV7rAQYx84TePIb2OIrjp4klQZGe5UKvhrGRrPcSyyQMf",
+	"3iM+/NBBp5fhx2sqT/cZ6Ns2A3/gob1N8PdDQO8gCg6i4MGCVM8Lgi0G5qB1e6kx/W7MgoCLgXIJ/owZ",
+	"0tjvvccU99F/CR7avKs1KVnfVewuXYfpK5jUAav0gFV6P3G8Ph3xYNox8/rl77/+zy9/+/U/f/1vxzb/",
+	"Nld+/a9f/qb//5e/w7Wq/L2Z9iQQNOK3rINblG/8TcNV6zbN29rOZUh7Ow6/zVDx/qOUmjIR5IkPpv5G",
+	"EBpwqlzoLKqPEFGG1bum2agNT400t6EDaKdKIwAtTbS7EZ1it4K+DOtkFvUUle1Ic3MJ/EtxMQgYvp0r",
+	"Qkk3pYZufccNWQE+K+mvKqYwrLLw28ypvNcY3IrMpSLDyNP+qmT7QINpv2++veJeHwJhNCcEthYCAwlz",
+	"9Fn/z/YiYPOcbn9t7gO5bohcr4bMHt2HFcOqTnf7Eb0y4yzwfhqqfgjxq4Ua1HLRrLX1qk2HtExjucsk",
+	"d2t5DPY5C+YhRrYOrHVDrPWhR6Wqcdj1NJn7DEdtnyM/8IDUxlj0ISp1YOMHNn4vEaUsE99mLIkxvzyW",
+	"9JZptuhFzCdwI+D5aM7H/KSFUMK8PKoYiRgdESmC6QURMiFcEjAaCkWGckJGWu1EM5eGbEvRpmtRGG96",
+	"N2Ye73PvFcz6EGzaVkvUNOI0pLeMMAEBJwgxQcQJfoWwEwShSkZIPc2f9j64hPF0FYVUoPtM/9JRUxWx",
+	"kdN2RnwQUhF1buNAsJD2eKDZAvRL7XOfCYi9Q+1tyLTVgq/YXDvsY6ztFYpH/BY4kiO0ChTonzl+Hr/Q",
+	"qrUaOw4dZQlyf4HblBklMsGHEjDSqnJm34knR0xZlyIj+pTWyfuhhPhQnwtfEezeGua5PoSMkhSBC9B0",
+	"uRho4dqj3k3Sz8TUW4kSqbDZYFEWgE3PJIWN03ye+JIpYDDAaUxfu2imn12RlMDvZY/lvQaOtsJcCqh+",
+	"JYLdx4jR75wZr7KNv2dQsxxn314USI/k6LP+n3WjQC4m7IgMwzNtSDSXVqyQqQ1YNMPR7sn8PVDnRqgT",
+	"nGBsdercOTzYEmS2J0EfHGeRixGJeEtBnyujmKFTsa0tJ6R8UMSo8K1CRIVMkG7zPsYhVWhwFQeBCvSg",
+	"EtdiASPB876edrTp8E+OOVioJ9ieW84m2VYMT2qNprOiabJ3AaEDK90IK31gUFBJjKciR11PUTli4t5i",
+	"PFtnwIU2czk3zfRZK+aqmY7oivTYgAuhrWQZrspsmfA3w2l3G8WB1cqy3dOV2e5z4R+Y7oHp3jfTfS78",
+	"rXHckAVwTNWQj8vjMN9hVjZXGZ8k95lLJsZ9lwSIoiEb1QmWfMg+iaRmTLEImFKkiw71fwI/fJdQdaNM",
+	"FCdx1wPx7rIC6G1u/oeIzFbLf6oEY5YuAaoSpTnUJM3LEgRaDZnH+O2mBQF9mkb5xzQ0UMMh1wwNIF71",
+	"AoZrQbgi47pllSfd2nFoKctZdh1aGspYsaEMKsaXwhkmaEXLH5LX7FtsSS8cJpMqFt4yRXoyGraxrhTS",
+	"FpK5QThGDeUEZH4SfeJC7zMj+pBmIkOavk0dbTSRKEkios+riljI/NkQkQH7m82bcpM30NA4O3h+mZMU",
+	"rEdd868OXGZ+97FNy9KD0cSCuQ7aEqDEEBFJiIg86s4RVgdql7qPswaCkYR2AUaKBbdMuTaExUMvgKkj",
+	"uSYXUkOiUn+h7KG/38DVHHtbgh0tzVlWYgr7GL46CIWNGSE5UviNhrgycmZxnCvM84UyAbNGjCsnw44+",
+	"Z//cXuXTDLu7J6/AgWh3RrRXkBKS2/S98B7cofCZMFhFKtyPENjMYAs8sTM0vsWQmNbkxkyOA4bdHoeo",
+	"OEKUDINkJi0IWYZmIJViZSuXVBV5iJP69XkdkSs7iA3ACa6n4208/DbH/Uq404qG294F3g7cfmfcfh/9",
+	"xHepXEmErgKz36yKdY/Rut3LimrRu43y90wEcGNhv6Kg32b4+4MK+mWnvHdBvwPDPzD8BQwfo4O75/a3",
+	"LOT96e+b4V+l6a+aTXtD5t0wn/CoTXzpxSP0pPZkNIR4qSJU6et0TMNoS+YAVwR2hucFRqXSXdjRe2X/",
+	"BwZ7YLD7xmB/ArK4Hx57fyAHe8JhHw7owUNUm38HiAcH5n5g7ouYO6Id5ELzi9AO1mD2ygsZ08Z5eZ4d",
+	"NDugEVMR6fNQRTaTDqJRucLYPvUiGS6Bh7DLpLqfsvmn79JpP6z0OtyvXeTXZb7kuE72wweA7Q3i2miK",
+	"wXOH/3baDhc+v+V+TIP6eDhV3KNBZ8hoAHqObY2e3qTXBdHe3ssYfHJ9KYHpy4Ai93FCrm4gDVqbU/qX",
+	"lt6x5IsJQ+og0E7d4O34U0FH3FOZ787emv/OOJQRS3Ifk69B1lpV+fUEdj1i4TjU5NGJVaq8we9QwpTB",
+	"5en318DlSQ516R7lc8ftXzDBeDBgms8lDesDEDK7zOgrZmv7CxuRKwMgKsuHH0a/35lN75IJ44OhIprE",
+	"FKEDyoWKSEoIRioqbQ5AZTKM5Culb/GYH4dM1cmLCIHEzcu5FC6RYyawTQWYAJD1N0Rgc/2bjIVm7MJj",
+	"qXYM/h4p+jwcMezAccsCLa8Xgl6YAe4UuJxY5oDdnwWLo5AGZihuojcoOrLjI9GEe0br0ELCch2bFJjR",
+	"QxIukVhJWgZajmGlDXZEFiTDa8DZpflNWSphMbXdM4z6siJkB9KiqkhYks2vyRUfLJr7QUn43SsJ6538",
+	"3zOcSYnGsTVgk1SnOfqc/Hv7ECdFqaCl4mqfkT4PzO7A7DbO7EAFzhDAw4CIWYl17UembHawBXGaLGNc",
+	"L0izIeZ8ZOyme4ps7Wy5yuza91qsJBVZI4AvNEVnqVEKUa4RpHfZ3F1rY24+b8CYr/CijFG7XPqAeXBT",
+	"dtv9RMSMMNPnZKIFml45LvrMQ7AELcoSfjtiPo9Ha1tKhhj2C2gCxtS5YzWSozInbJpa0hhhk961jHRM",
+	"n5pZ7oNuc9BtKuk2rS3oNg8NrgmJiFBwmSKT3xh0SLl8v8e0lXsX7g8nYeVhC+pDs46DmDuIuS2Z8A9M",
+	"zJkknhITfovdSxTT3A0Shxbm9HhxGDIRQTBtSCHW17UlK91dZua8ywz4gWXjcOGxbefhAEad6+DHDrk3",
+	"GxNTVVn3+cqMOIcueFxrABJhRKNYaR1OUE8fQCo4QueF1NM6YHKDHDOx684jCSXuOoHEG/LAD5kozyFJ",
+	"2RqWu+NyYfoAPO0SectCEvFcg79n5sX7lkfy3iQgQCRHj1FTHkR8UAVBwhzKCenTMJktV3XyXPgKHzMM",
+	"HDGnTI8Rn05tiMgU/UP95Y6zO8wb9eYMGHnUFTLq0A7Ms/v4Dhgn/WpTPhrlxdRXCQKUXQ+Y6UAygA4w",
+	"qFGwmJOhnFnQspSO9MzfaxrHJpjFCnT+QFMifpu8e/nt+63G9RNxsCi0j1qLpXgVUZHrQ5Xn/OsE9FP9",
+	"9Ohz+sf2EJxyLGl/7fwDEZYToTawQC7vi6W6UMGCcPNS5LQfQWa7wkVO1Syd7jTCXM4t7tMHvZulevgO",
+	"6HXUwYPT+SCM9lEY7aPndLGGB87TIoG00G+aiqglNbyIj1jABStV514L00OTC6I/H0JuDB8xFzlayDwG",
+	"92rig4abVEVEyIi19Z2MekMSMiXj0GNkks/g/EoR5cmxtmHHTLhgNF+LTDkD1EzKENtdSRFM8Q2aU0Il",
+	"5YhOyY2Qkzq5FBaAWrPVCcLbj8dMmD5ZuKKRBI5LpHAJF9fCkz5TF3j7hCqiKDdJFcYHYMbNI8WCfp28",
+	"tzcavyIwcZeMaHjDfNLFX7v1a3EtdtnH+spu4sPyIW+9kBPrN5dpVa3PEE/yv1R6BJRr3XDM18Lak6MR",
+	"VW3iabIXkatPKubnuA77NA6gNQz6mQvHbN+bGzeP2AiY04h++pGJQTR02k8ac2N39fUXeO9pw3VGXJi/",
+	"msm9NAzpFMRfNA0gqibDkVMyazj/vVSGgpmmZ1Sy4DBZnneFV1CQNuQZL0huOk6Sm8zIqsg2z/bwgfFE",
+	"ck5i3bKwl3EwwWvPes3+E6/Baqct/6R2TBu92rnX9Gun/Ua/1X/Se0qbDcd1RnIEs3JG8tZ22MT9NqsX",
+	"hRQCj9bQhYtVR+7rkZtwBB4yvbFzgjWX9GWmidj5Rue1Yc4eVdzTu2mHSMc8mXHLa9CTXq9Va/jHp7Xj",
+	"/kmrRo89Vmv2G/S836CnHmgqyYxTdP78tDMq0ApTbs5PeS1/v2WZu/b250RwoUX6/JaFUyh3tF1ajBgz",
+	"qAMoD/ataHQ5rWM31uAdNlnGy7+WbZaPD5Q2hpsMecCuRWq5mRYSiAsBag22t0AjDiAjQROhJEnSqN4t",
+	"Tg/lmxzFPSyL7rnABh9Y+moKiAUfDCOihrwf7Y1lR4WaGJNiPJRakXZ85mnW4usxataqMBtbISBNj4fR",
+	"sKNtIaftNM/Pz2uNJppU6ZXOOGQeR1PImTIaLjYFm60k/wjyfIyY/pbTIJCO64BaZX99SUfUl3F1wxFY",
+	"r83PAY4DGTr9UPMa6HEHwgS3Dq4zTwo54p6+QcBVGvCI48Pfv3ilf4cUehgT/Prrf/3yN/3/v/z91/8m",
+	"v/z91//55W+//uev/+0ADY9jhIPpGKXCNNZDexatjyzYqLFQQ9Znoemyd/n9n2sAx3MMF6yEmnmqlVws",
+	"E5Dsk960WVGZsYaT9lcLzN1ku1Ywd7M0/UDs3bzIWwz7A9x4RH22bnJQyOhNbRBQpWrY+bc8I+j9UIL9",
+	"qUXskKO5muD68ADa6k3BiIxFxANg/YBbELEgSLAJbMmIfiJjKIK5OWJUAPvP2JZRSHnQJt0jlNXsVi9s",
+	"V3O6LqTxdbjfxXA/H5VkD32jJ/m9nuNbM8VDw7zNN8xLLSTcT73SSUoRZAPI3B0CkjWLbT58dsnmeOkA",
+	"1FDGgY8d+nqMiXQ0vamm+OygaBCgC7R4LPKWhX7MdpXNtLxdNi/tmrXG6VXjLDVqKr6PnSD1iOpuT4qS",
+	"wHqXQxlrxYMLEgstyD0uY3UBZDyUaswjGqTtM4csJCPmm1VJO4/7MZuZzVluNsBcZu54kr9jXqTMrcmm",
+	"8qFmecvO7ST9/Q4w8DYu4KzMgMGZVD+qSC+UNyxrFj2jCqTE6qbPx+UEDJg2d4XFMbUnjYsXRsFnF3/t",
+	"WPiB/HZPfqtS2oNR6+6k0LfoameGNgncu1EK3YBzooSO4XUBi9g9uim+meajmZrZCcjvgwXVR+LRSeP4",
+	"cZ1AluHPsYoAaLxrYbOsPmpCMyNCI4DNqs+VKyeKRLH3olq9MS5YAfN6EK4HT46MB/Mqy1jS+muu9ToZ",
+	"R54EDSpZbmdlUn9mz9g2HBMHnn/g+ffB8wF9jt7F8xexZMhXVOsw3ruwHnx2yz1GBhR0MZ8Y4xx5oez3",
+	"Ay5YO/G1Q/tgHqZuWNeG/RCPkCpwV2B/4CCAHwGvKKRCUU9/uk6eU294LTBGDYCH3Tev3111NWumpDum",
+	"0bALIbhJBioRXf7a6O1qIdB1SSx8lsEHNNFzaG4XB9DQAjzKQWCc1izot69FN++D77qkW+SVN5MqvQ4l",
+	"X3AxhXHuuvr16d9454iNeizEe/Xy4L9uueLm7SFTXsys12PuF3wLtviDq4qFesdqmv1RL1LdTMRfW7Q+",
+	"Ok5Ulzzq/sMIfIvdx3qdMfLeM5UB+labp2BCvdeix4ZcYJcQUNBvDTiiTbxw0QmvtwgMa73Ek6HUYpV9",
+	"ivCi3h4I+78y3iCuiKK3zCexCJhShKVRHa4QlxI9x1BEoMdm/Ec4J3RE9SkPlIunYCyhWFJhUgBVetnN",
+	"FI5aR/r7R6mbt9smJ41jAyZi1skmW0DIgisFeJonjRP9n3MXQxQpLmYcRBAFBzcCfuara9GTPtenzKoR",
+	"ehpIrl+BY4Z0ud81ECqUhGzMaEQU7TNXLxuswaQskQHFzzeYrHyf9QhmuhhrVk7bMQfKcZ2eeRkUqh43",
+	"3cStD4wm8djDRhi/ezhb3Dti0VDqCU9CHkUYWs456L+jIqLOOn7vOz3Y0CIbUiHbTp7SQeuy01x5SloO",
+	"ynES7B5RQQcMtKuy7x6ZRU6YUG4ghp8UF8al25NrktEGkYnav/1kyqfw94rSGs7kMvUijY2duKViNEnx",
+	"Qk62Vsjya85sRsUPptH9z0sNtCQy8yXvvlpyf4p0qEwsHbCUUMN1rQ8+zWdL5YGz++gHnizEBaYBgfEm",
+	"TDaBP1wtEALSt9Qp9S4ea8GqZKiSTroJSjNSbUgUY8i6TTpeP3ObC79NZHijRVNkqm/ZFISBDIm+Qmzd",
+	"YlqbKyQYtXIiFJmyyCUIqAXvD2XA7Ksm+AijI3wrDRmREBiYTRLkyjReyGBE6z+0eZCkC9JACrZkfXdx",
+	"6AXV2EO4ZblwS86ecp1a7i8Rax6vf07+1ZdBICfx2BpyrlOb/alyBAcIAQlf62YYry2ZmL04Fxox33Cd",
+	"TzVP+kyfBCvjzENln4evIqqb7BOD31EYJEohzZYbQObBxWsABMxhZ1HEFIWH9LVlU/yqfDTJXir66oxo",
+	"X//bUBYco+xlSaYOFxVyHJPHOrK/sVXIgNcC75sNIiLXk33kh8iTDa9E0IIybIIRZv8uE1a0ZdiUeIH0",
+	"biAbKYwFkXEEHDufmAQsXpu1bUKV4gOhtTkX2+IQKxBdMg6o0ExXE2ktHttSFfQVYMW6Vr/2Iyi5QlFG",
+	"z8DxaRW1M5/bU8WFNsvB0hubrVV8beC7MywT1alncPXk1PjgOqBuhTRQTruRuOUWDTGh/kqOO9TozGtB",
+	"8MJ3ctiMQz4YzmHvCE1JQTaZZkKDmw4XmFADYEBUKabUCJe3QknJ1gKiWuLvHBpCM41yXAjkJkasGVf7",
+	"jJ9tw8mgpX61S+KHtB+1jcvSpNNAiw6gf65uEm+M1tBQ+BhWYko0rE/N1rnUyfuhBG8M4jjYd4tEoaub",
+	"xEoD2WDSKk0aZZrlBbUTCW4DftnchOlaWh3o95O2XjIAfx7wv9R0rZd4LJ6hDLk/f8WqbKwIPLWYFpNj",
+	"dxXSWxYoVKRh0wKpIvC/j6lefmcpeto0BEP1LxdR8TdsEIsHDR0A7KLQxPxGU5CR6cVcoipKAHykUqoD",
+	"BBd9ie17CPukWRYmNYOK0c8Xgmn+BSZIonVoi91obCbJlhw3zlIn5YROrS836Q6g4vCW3xZ1sRmwyFDq",
+	"zis5D0rDA1Ya3DW5yqbCeMeNs3lKe5kxaCwquSHxzIf2hTMtgPsv50v3glsF+QcFSo43pGLArAVPFItM",
+	"VIP4MSP6XBEq2AQko1Z32DiyvsYhV5EMp3WSGKZJBeuI3jBrb6V+rdliE6vtgaEGaIUFJSYAHh/GmGmM",
+	"Idiq+RtIF6tpMzZjo7IaA3y9Buv8j0VlIAVsAH5LEgTeU21NA+fU+iMWHfPBMHKW1Ohh3Jvy6e8Hq9iR",
+	"TvEMiaGMeKspEUcYHy93Ub/uGwozPNkqDuOACkR2M9oEKBClztpL7wGibGphL8WWvbX4Ecd1asm/1s+X",
+	"t+6+gk0rGZ++tBmnnzlRGcSpZb29dmn0mARDb1VnHMpByCCZxcdwjB/K8Zj5Rauy55nzM3xnDMkFI0ho",
+	"MW4FKVQcUChnN8ciq3I6rjOQNKg6LtZaInXsWNOoOQyVHsihkaRbtmvnEHKY+3ARdfo8KFGvIM/E0APi",
+	"he6XolXoTMqpPHpDDRwGuJgWaDqLPDS4O/fqp9kA0S1JFyuc3/tzyZgd+q3COpbrUZe+T6gwZIr5gHDS",
+	"rbRcS686+oz/uBOycaEWZZwnCRHtYWbyQaSt5boop759tUoWSD10KliS2hNxV4hNmIywAJwwIdy1gQmL",
+	"3RnvEUoLEbO4Ms4NHxNajazlwq7jrRXFkdWnXXB4KNeGf3kvwJiAqZEgNMxWmiTCHHwXNhrT5wwBwPv8",
+	"0/Y8GqtK/037NbThMMN4mrmikjdUqbE2AKm6gc4vYZYTgN2xklJ6T16OB8tVFjo8yhlLVdk8HofyFnzr",
+	"JRL5WSBVHGri0iSDiSCQS2dPvQ2Wpq0ukhPjpiESm8CrlvGUJIM7pLdtCU3AJDeu7J9YmAxmD1eakfbb",
+	"KOP3tRZ1wwXYdUge+oRCzL/DhZaDqXxM/MRvWSx4ZNGzhiwkCrICtGR7xemITZOys44HoH0WRCfUT/Y5",
+	"s+IXO0NVrWbLaXDJ4/fhljDHYX9yV0DvEIxpLYASxTwp/HlUs730THRtFFfesjDkPuu2MynOGH+DAC+W",
+	"6lpwSDx8XbjSrZOu5undtnWKorHXNQZCFxgVnm8oFLNsnfSmxBykmrlen4UiS2+ewYqeCxyt5EMxR+l+",
+	"s11M/PyWR9paA5gwFWVYw8wOZatK/5QtJYVqNqiOuqVebMz+VSjrHl0mdkMKFaxUgfxNek3UjU3ip+m5",
+	"XFMfO/qcSM+N+EvSgT3cWu7fp9x1N0aG+xrTXdANY9/lc7ErJSW2ImdKStdba4lxN0cxv7N76oSxoyUq",
+	"TRK2rJqlyb5WTIORplJdRdtmIOrr5JtpoluZDF9Qrmze32Qojd7z6KTVeuzm0ngjCzj/7vUbqP5WFjJl",
+	"RnPSlrLPsLsblOcbVtdOKiDMHbbbnB5lfXmUFLMA66lT9w2QcjkImWXtoMFKL4ISFuLH0XQ1LepbW2t8",
+	"H26qB8nALS+ZVYzw5xSQMOtK3Kh+dBSyn5kX/U6ZGUHtJcHNN1VljBg6+Y0xLtzrA9868K0t8a23cMA2",
+	"z7aY9ZbcI5Lbd6Ecke6YCZ+LQceMp+uS3lY4xCX2DfoK61uto4P0mIpq1mECHXrwtchSINI3NYX42oJi",
+	"F2tpN89SU/FhMYn3LAg0Z4j138ugu2VmnSfMQ2bxykoMCKzkJK3IBqDI8B6p/z2gi6WmTaaaGiGUBJuY",
+	"ssSfJRcqqQ64yBQsmr7QAaO3ELqaqX1ctarxYoPED+u8XgHBbol+lZIl4996N2b0RpE/0FjRJRUHPI4H",
+	"zrCa11cvntZ19U7AQq7MFqKIesMRYE2VO3qXbuJWLcae+fYhyr61KDtXBBzXxZ82l6qG1ZMt68CDBV+9",
+	"DJTMohxBWobpWVU8BI4L30luSgeTEJRpIrfn4PxzrTz7PGAW0W5ssprqP48HwGSgUKvdbB43qidRNtMw",
+	"hNXOOsqDDNmA9qBSzGZPASSdz6nFzeMjOmBHP4/ZwEDn8Vvmd9SQtk6fOG3nSeO4cUxZq9U7Pz87e9Ls",
+	"eey41zrrHx8z5jV77OnpGW01j72zJ975sdd4+sTvsfP+6emZ12x6T09bC2pU7SfO+2dP/MZZ8+zsxHvq",
+	"Pzk9p60+o7ThnZ5Sv9E8pce9/km/2Wv1Gr2zVsvzm6f+E6952mv0Gw3aOIMurH9lTvuk2To+OXWdaBiP",
+	"eoLywLo0qrRXjceBpP6S0ZQ0KOI6E+5HQ6fdfNJorJeZkDLAPSuYeG+cJkjuzMd87JmqiSz73rMMhUst",
+	"r0YGOA2qIsc0hBl19aS7qFIqFt4ykKE+yH+K/w1DfsuU6V6TgIcnLiTk5YbBuKBp6h80kbevxR/fPP/e",
+	"JW9efQ/Jau9Z7w0BulMuefPtdwjL9vLNsUtenly65PVg4JL3lz+5+s6XcPHy5VuiZCx8gHmL6A0TLvaP",
+	"TfomADsnNAjkRA/GtaB110LP8itFnuHgalfTMSOjWEWEDkLG6uQFDAXeDFW5IasxaP/qAzSpHryW5G9e",
+	"fd8m8TjUDArfbvVek77qMdeiB9vmPNcCuL1HRyykioDekngDRxfZxkBmoaHVLEQ/tJzqznCkri0drtvp",
+	"6B+Y8MLpGCKq2D8iIgFnCkBnLy3UauLZAnRgAGOVIelmdObaD2zaTbD+4DazoQnIArXA8aGKsPtQipiH",
+	"p8vMV+gT0GOmpW6IEIug/vTndKGLa7GgkhmX2mhaMGzT+lBZZEAco7ZKju1IeJDCU0VSkoCGA0YeNRsN",
+	"8pJ/45rTR1qn+KceoD3X5vxzvQ0RieRjPbzmqRmBQYzsxZGZMObLFHyWjcbRFPsWGzeOljhIGvo7MARz",
+	"t0201g+6mQFzQcb8EwsUwoDhW4Ym07prjoR7LfTn9VMjballlNf82s1tNXy8Z+DU7Sj1JC7IqYUITl6L",
+	"AgJxwCzIbwFUL96WV2S3mxQ0ioOIaxo/0vtRQ9Ulp83oKTlt5/+8+fa7WrP+dAllISe0xqGeKvaqsy8t",
+	"ij4krNVNQbpzzAeg27T646Yxhh4X2ItxrqEvtsO8Ixhhp7SspprMOddYuNUo6ixsNZaCMuwZJsaRhwGY",
+	"6pB9olpGjGjQzhIY9IUPGTI9vUxAgShnfDgxUcRC/f5//9CondNa/+PnJydf/qGo1jdjLH+wujvsT2oQ",
+	"yB7EozaWibXhDJyDjvx705GXV4cLfTRGF33omXyLaitwjol8raJ0j+inGgKENxun540nzadP9M8qChkd",
+	"LQNklXUFHX3OsM9KIFe5dl6ZpH7uJ9DNaazGgH+O6JQoxsoTB7Ni9f5TBw+M68C4VmFckKaRPcoPpnh0",
+	"YhR89PmCfp+fyf64AoqTY7JjLUqPyTK5LdWXXg1T2xI6qhe0T9cmIzo/SysV8gWhaISBGwCYaoIvGNEb",
+	"hoxXj1BvGRo5S5eKrmHRbLpcdJb1ueARI60lA04ZX9s91IHeods8xDpQGYbMQ4EOW+TigZQhyYiKylxj",
+	"fSXlKLNRhcrKpSL/H3vvu6RGku0JvoobtmYljUVmkmRKJZE2tpslVXVpukuqkTRdu90qAyfCAa8M3Lnh",
+	"HonoMpndd5g32A9rNp/mIe6b3CdZ83PcPSIggiQgSECiPpQSiD/+7/w/53coQcXI4+CCXxBo6D2Wtdpu",
+	"aufkqn0NdGauMiu8pL6MqUIHz7IC9KDOYyi6XUH/Ofci/BKxmGlkAs8t5WejtrFuePsyQUdyJhpwUsDS",
+	"rMWJhzUufSsFy7OKtSlvGg2LhPega+FL0DISSV78l/o3omb1XwpMCbj6YK6ZKkfqqnxcqXLgplkg/Nsw",
+	"ZFN9BuupSs5yPKNzVTKG5Qk4h8xrrqbS0CXyrdLn9TOS6vtEK+vAWfWOemyq035+iNu79UZWMZPizrr9",
+	"QFIpy5MJxzZeYeh75cqbcVxfLq6mZp/1xTSmfEFArTMJx8Sww5oZxiPHnl5bnrW5srlk/37tyuf2ojPm",
+	"4k7tK4X9UbX08sxUFxax4RzFsHll4PoMggjvqyTsW4UG2MY5eaMB5V+hzp2N1GoOXJFpmkylYgS6rBqK",
+	"Zp+nHDAtIGt+TOOheeTMgvxntcsusAexv1T5pDdKYi6YA9TVCeXxDTxXRCqLLOWGwheViwm9s5oIzhXC",
+	"aFTMyUQm7Jz8aLtcxbHrYWjjJbZt1PVmyos3W7xdj/N2Soxd0lWV135Of+PirrVFypvdFCyU1rYjX11F",
+	"3gxil+3w8JyUejueWW/H8jyCVpoAXLDWU9W9uKBTfm4fei6TkWETQOsXt/94c2v+C29f3Wb/bboOVRLR",
+	"vOuG3DE2tQF2xcKEwV8zGw8E+nlkGXMLA7Nd2CAxXEii5R0Tq+SMGsuZOJPQse+fsM5NWC05N1eV3aLJ",
+	"RCpNrjptGyQlMx5hcG3MR2OEtRk6HpajJuQgVHlDJhdBrknBa3hpP/qZnAyMgzIwdG5jTibGycT41k2M",
+	"W6ImRr2Z8lCnCcurdCc7Y6d2xj1L+HD+DRsaiYQmrsLVoaqQiu8ygevaZQyxxXosxchZHx/e/Yq5U09e",
+	"tkmEnJlYonmKgt4r20uBG/5A8MFsC0f5j5pAOQalc1LDsBFK2wUq140x4AloKsawYaXMKZR8CiUfZQ7M",
+	"UcaJxJC7dFmKnANyZDErrliInu44RGSY27crfd7kTDtozqQVGMLKZj27LrvDnJS68QgLIFtAMo2kjAgd",
+	"avBXYc4sCKQlSXXVzguplZHvDUotzY17FiQb+p98AeUPFjZDS6LkhMHqs1ixTfwwfzdn+xTW3pJdmVUs",
+	"hh7IhEbgb2VJUsBh2IQ5DRJG785GMVVqj7XYbwDQnEHihQjn3Syr2XqzZT5m7ZxHY5kmqoi4gGTeuc7K",
+	"MeAbIaF44Glgu1ZBbQRXBad1QFQ6Zck9V9L2+AYZQDU9myZSM2wEIYdDHrKExIwmTpO1Ofmo8xbIBotd",
+	"bJ9tqA5vX2d1M97uzNrLYaLNgI0xlcYmLLpSAqxi5Dm1PJGTpWZ0sEaKYX63RRw1LOylY5FkyGZEJ5yp",
+	"ZR4G5+EvcBz2iSeaMSRbI8EFSfM4obj/aso1jb3TARANje4Y1gQO/SGb9SMDhmZvfg+n5OvutFLm/IAV",
+	"gP0ELoRW3AJFlCMcjlIKy1InqTiUYsgSJkKmNgcSdQXjr3IPO66CcXP8ojR+jJLx/KtaQavw6kNr0ibF",
+	"PbS+rWNhNQjqCu1rpjTRPORTChAI//zTLfDtOfmF/sf/HlFzHJMRFVxR15cgkfzz2XuZjhgRfPQf/yvh",
+	"TAiGAteH5H6DXVYgIwSJAYuEDlk8t9vmNyU3jZfGAm1nFujjoqRn9HVg9cg5wgeQ8eNr4FZM6D0nHwCV",
+	"hhqVRNxzcNpNmZzGDI0vmWoFIT7DJ+iEQRAvf1JXxcmz1dqrTnGwhLUhTewP4Ty3oV+xuvKAE8lICkP5",
+	"+cO9GeZNTie5+DP70AjYeYH2HtvRfBKnTYrToDEKPdrmcSup7XDqfAqjLHGtFmh8Z33kACXE4jCQUE5Y",
+	"FzwFUoTMuTrHLIYYW0hFyOIY2tuv9noWmpRgmzhwGSjbs2RVEc82ekDTRTwVFHrZ3l4u762v21ET/QPN",
+	"7HcqZS/w/O8pEPO43KIyEAN6P8Wm1MxC7Fif5QNMY4NQCd7bFFPYU7Dkw5iRmA0xO8K2T9lUl8cDuIu8",
+	"3ZPadlLb9sjB4WDvnoOPZRx9u/x7exZdKIjgE+Z0xnPyFmNnGM8aSkR5G8wJ14rFwy4AQZvfZUJ0QoUa",
+	"ssQMt4CsjM1ZMVwGTuRliWA28DjlgW/nas/DexaRV4lUisRS2sAUJdhHyyzcTwmP6LzQYDhhE8pFT06Z",
+	"2FSC/GwI4CQ/TvLj65If6Ey0CGU5Vuv6p+xEmORU4e2DhG9yDzuqIOFBgkrvNzqYk+Nrc6J1ONswkZNG",
+	"WN8VrD0EcGqxX6gGXXCFPK/NtVJVA7i/03CwMKOzgwMvlphrBNtiUdROfsz1NNuPY2bTtVxKWJBPDhnS",
+	"EFwXwNOiAIOVfUtOfVvk3Henu4+pVLaoOkTnknNxuNDoPB8FXerYnAkgrqBNIirOqYiZUtntNXp9BFlQ",
+	"1gE7+9wuwCrOQcmiah5LMXJwtC7xzaIvP+nn9sSMvBfRuerbzK/iDJ4uyyyc9Ud5QFHbmjxlQ5axv1hq",
+	"NoZvNZYKK8AgcRIQiuTuvQU5Be/iz+xDIxHX3Ibuw/Q6qSg7U1GCxsj6aAOwIhcmOGkupV1uzOsLi1Ty",
+	"+gLLeYwa2A2Z4QUTX79Xdd87uEL19RphGEuFtoPRCH0XgKXaJejPQQY0vMtl/tcNzjERLQmyr7ke9iQ0",
+	"T0JzR7rtR3rHilITiHNjpRbjL2fptNox+ZtvjVPW8ux8/XZ4P8G7zKuOym0ZpWz3Lkt8SStonfm/mmiN",
+	"53dMS3mHjY3IEyNQnhJj/ieMKM3jmEQpI0+gBd3TipFHUpQC2OyiUx3Vmk2mEGf5PWgEj2CJA9lVznGx",
+	"ziZ8dNjJBPBYTljvniuu91DZ4GjrwFyVoHJ4FoOlWMdQ2vA6ZQulDVwFzinnOQKUggJ04Iwrdk4MpyR9",
+	"QynwMxUR6QvGor6VM4l1vhCLDmDBTBRj/iNqYJn3z0e85ZQJgFQcy9i24TKsZugAzbB7ciGbMklR1xsk",
+	"8o6JVQUV7vTs1TH3EEkuk9lGFLI/z5xf5W/UL/drTG1PXwjB0owzNKC+XPw5tMvbiNMtRxHbCbVvT5YF",
+	"DZHE8RYVrDjXh+PRyg+yxB+Ro6YdFRTkc8xy6qntMLkxaEpWHrC5VGu6OGCZQq9y1LOhorenooAjJtnV",
+	"JQHTmAoBAEC7kkoXmTD48ysn+UoHJLvnEYS7LSYJdaorqLKxVBoQnGioz8mtXS6sEvYR9qgYX8+mtYqN",
+	"lCajbsBeaBS9wvHZ0R1LVmmR/1x+vHyWSe8J02NpZjcdo5kvpHYgvSKdDGwT3RnX0CxbDoc1mFZhtZrG",
+	"E/92+ZZNZEQkJ7O05lAnAKYPfX9YospCatuyMGeofqMs7APTuSYEgn3WxDoEo5QFZDB3CTTfKRJS5HQO",
+	"Xirh6u4Gb06TEaChCs2SeybAj2uOH2OQdWQfg7253anBRIYxH43hScVYzSNwPrfzzahWj5xSjz6Zag5o",
+	"Vr7VbUkxklyMehMpuJa27XKWVv+BaR2ziHBBZiyON3RA4Dp6E/zEBhtggxZ8s0wVaJ4H7hFk8xBUuDCW",
+	"4R1JUgGAmBwg68Y0Ag1twJg4bx4B89j4jS/p/NFweBYRPeMhq8cv3uMzTjyiIcjLHHNgdldKMC/rsYiR",
+	"pHF15PTd0MJDWu8Ykdhe31iaNeKmf4GXnEo9ti31KA+Swp5wVbZHFYMxPyGDrcVQ91Zmso4LubAuP1Nl",
+	"1MWE3rM4D1pdq17OLtLaYO7TRI4SphQApuue0jTREA957FCqIbcDDKMCqzmeCGrBQ2MOg4WmjRI61Kti",
+	"kWb59xuHXIsWap7v2idwf2FK2ICvGjW2VEm4jYyOYKgMDW04qE4MbKEdXPxp/mkkKGlJY//tPb5m+RE0",
+	"QCrHG7oc4RE72KilHV+J6WupbGfoZ9jMEVJ+uHKRCGNBWFZxA38LV6mHIk8r4s5lPgFoIYAB1wJuqisL",
+	"RCA0rsiQf94yCrqZPG06ApqjzgnTOXLt2VCDa9ZDXEOe1gZK255CokfKBlaHQ8s5wZqSb8yVlsm8Oqd4",
+	"LMlE3rMoy3Ez1GDrbWeYsQr/YrHqbDw/J+/lzIYCoZNwLhi4piH9sx3VyZQ+HNSEVVJ5MF+7SAAUlbqa",
+	"DVRTKE11avgSgOWsraRE5gFyJmoUMlyCbLKOwTciazeBVeWGEqAtNzogJlKAeEu4uuvF7B5amk1YxNOJ",
+	"IUuZG7joAVoVqDEDC33U2t4Q/phQgb1O92EOl6sp2Ltb+5EdnkG8JoN8FHix1W0a++bE989JIa5gvftK",
+	"UxEpWx2QS0c2p9HwHtuW2SUbw0+2K40iMdXlcALYWgb0pDkmTpsX6U2ikQ7e6+giAjnCB35gFq0Hvzgu",
+	"2GnX032aRepa/73HpPJUpSQbtQFz6jfWdUDzPQxaNuZDH0s7++fkB6nHwBpRa5JDSFXAxJDAXGokzUzm",
+	"SrpgKtE5AWtnRhUxi6aZwN6quUaGKZ4bdgNQKlyMzK7HjEa+tZZKk3t+L5PzQnPVSDJonkWGXAeYCz5k",
+	"SUJjO8QpEw3yCJjOUTKJ92zEVS5yCE1BkoTfYx9Ru7ZrKzs1YUx+gRN94igPcBQ6nSbyfomnwOoRmhEJ",
+	"4UJLQgUe5nJdZU1eY4zlR6jUfCv10XWgkmGYJsljGEq5NxlLqfhxq4Dkbaxkxe4Fnt/pMeMJ0eyzrhi4",
+	"Ra/q4Y2FKXgigFrPYKdFnKkey2S3BlyDIJ/DS+gcrZlfm/y+Vj4dtsHQvIZegbZzZMJCBnt6A8CeKmZT",
+	"DRlj53uIZxpiPsB4JrCy44ln/kKTOxaBaZNvFe8UJAuhlsGiDWmoy0ygc7KibVYlaPKKeKnZ3r3GS6vp",
+	"5Pvu1cZ0UvuI7y9gCjvwjdZ0/ma+JBSoeTut5uJP80+tOCm5tcIRXg+UoryYNMLdnLrKaKolnC3LO09S",
+	"rhEpFzRAb8cbdS2nnsOJutrxlURdLc3uKOr6A3QFIEhk5Ml1++qpdU5AKJZHZMCGElBMoD3/RIInwifz",
+	"qapUZA+/uih+N4+zbiaHm46z1qDUmGsdsw0k7d7irEdK+KWC88eI64bl5oU79dUJyYIR86Q56JhQK8Yi",
+	"10Z+bc/A391rjspBgHWMO3YN4EuM5W//2mns1DHftSW/HVT3ciO5b06FtXdW3NWMwWrP2MEhr1NHtHnx",
+	"8w2L7g0Z1f4KqHavypS6D4qaDBj4Kp2y5J6rTLNxnZG4IhEDcKgdlFJtp6fsKR7yA4ulGEFwqeBHP5KC",
+	"qq9JcbHFVMADnfdr6zoqyL3ZdwgV0jj75wv9F3zKw52QMxHAV5D3A33I6rRloCLKleaT0GyJsB08Fi4m",
+	"//nv/xO4hD3s9hYbcTLrH/EhgMxqMqCKK/Kkf4G/0lj1A3LHReTe0JP3LEl4xJ6ek9cpI8ZiUSRJBWbb",
+	"CTnzFed2Ph/e/RqQ2ZhbLAEY3B1jU2tPNRKcNVu+l9jsNqrXgAk25CGnydqpaQMLCQw7AXuFYNMKc+LX",
+	"Qv11Vb0NIX2FeV2wdfuXf5y9gl+vn+EuiZ4Py7e6bfzqgSFukglnHxvK1Kx9eyHVbcxHRjgrBple98Co",
+	"WsLIXwiByzQJjeid0fiux42irrRRCLstqhRTypYcLGb37dAt9RWkw7ybMp/PvjEvn8ZUrI5R2xAmVrQZ",
+	"rmjYjvXWrGmH/govOa4I9cFYoOWFsM574NJ8uCKWeiqG4H4sQTO2BwjFCWSsGAnGMBjioU93nFkc2oZ7",
+	"j1M0ezudSi40SG/rdjNcPgVvO4I0FrL8LjutwBetrF0WVQffvXYJlWeWFgpto2A1HSWApWLjCxug50/n",
+	"PSCK7BlrbIatxD8VSK+zR3Vem/MZLSerds7az/IHxxH+Y+c4GHFwgDkOnqUWQQUOOtHhL4tSmUzoHGKr",
+	"WQf/dy5rA9OULDw1pJRiMm3OTshZCa6Wh8fMF9iyz1xptSrB4VdctP0lOGSsJS9Stub+ZkzrsBUceynl",
+	"1aaR/SVJwC6WUOdrcwq+2qJymJ3FFt1Oob740wqM7cvILUFtmfhw0q5O2tVJuzoG7SpogE0fa26NMbLL",
+	"kZ0ONmK3AoiqGLDKcKh2Dc/uPd1dqPJTtsnx5skym+l0TSfLOGaKi4afimKk/XyBZ9pjUdcy2VPCzLFR",
+	"80OYBA1g8iwoUxdwrune8IwfndjLwbo6nXx5iQ03facI0AQqXSICl2SEdpyr9jUf0ViE+j+FcMhGXYDy",
+	"vvxDXXjKNiSzWfHGuKTqjgxlgpXIbkVsZh9XJHMelpuVm6C4213fnhftIQh1Ur1PqvdJ9T6p3odbUp+X",
+	"1ADkI5O7xiT2njsQHJDERkeq9dIiMBIHsRgZISxkQqJETqcNys18D4CT3DzJzZPcPMnNk9xsxsi1rDWf",
+	"h9eopYuem29aat4KNWOJsr17ZqilGGvW8BgMbwLbCDKpijmbPPE4njf5DXLTwvqzDMcN1R/nNqO5TO7l",
+	"2OcGYhi3cm9CeNts7p8ZmVGhIZ17JMlYThjhQmlGo2PJ6P5KmM4PbAQItoYYFki0CRaUsD9YqM9sh7+9",
+	"J3hPmYi4GPXsePpkQMM7cwgRPQuyoBcyrj2Cg9GoZ2NJqLpjEXly3ek8DQoZ3wWvlmFmypV1FFDyjCkE",
+	"FadC2sxtKuZkIhPWYG41rrvZq1d26Y+ERYRyApoTCg2XhWy2KGYjGhPKIyQuTYZccDWuixNs1+M9LNCe",
+	"WnB9FShXuIJo1fgztimXOIjyD4ubh1TNRa6Rn+YThs5p2wwTxP2Nm3x4p8gAGemIckFSEbGEaBnR+XfK",
+	"PMKyAEu2GUY4JM0b9QNKS6DQJHBFG/nqD+ATN02yh70VX2yrOryiE4Zs201zzBWZUsOuK8Bya2oUcBZP",
+	"XGETbQIXz7b0ZdF2UHf2rByM8mDBcpcdbzmTBpxwqXCiiTyxZWR/pErzIWfR06AE8dJfZuu0Iia8ZgHn",
+	"/mnWFkDQOIfVyxWZcKW4GN349sk92z6Z0FjJnEmCrIzmWyo7RwWL0M7hEwTDmFKlEAaUJSzDr1J3Ct4i",
+	"ZD6WZ8vDYMvN8yFpoFFdBs7BESozqEL2uDD2ambHel42pBMez3sJSwUcjlaRllLBzc7ASYAFBERQs6hv",
+	"OZ2YwW2k+MBkTgxusx5BCswFOOtbMDaVTg6AnyFqvMX/RtTvkWSKSGErlLgmSksZNUrMZu6nss9T2eep",
+	"7POQ9DbgSJsyNBUmjIkzmeoDKeG/QUWpQb6FU3yX6qM0mqC8E3vLE9RGKPbOQCN3kIIndhOtYn8O2K+A",
+	"7F6zkEeASGOWXzZRe60ZnaxsujSTyZ1yGz/ksa/JkpjsG/E6OOEfzetO3ZR205gYccDB55wwt2Vmg83x",
+	"Jk8MkT3FNg7Fq2M21IRXgYMD6pcojnmHKOD7BDuNOkbfkGZEqKisqQikqqZO02QlqyGpX5jR0Q6n6dJH",
+	"d/COBq3745jNiWLMszkPdUOkCEjCDO2Fxrwe0lArYiHzFxozzh3lcV0JGFrACsIbaoAClWQmR1HxGOy1",
+	"9LUmKWx40vdXlZpb5jJ9Ivq62x0rOWFG+tmWPRql+eaax8WfE1jLRqpUCxRwgC2PD1gIBc1RwMFq1CvQ",
+	"tKcxDQsK0wFX+/GkdLgliVGetB4DsHORmi+Y2BNg56MvUGXGdUExACWbxub0zLOuHR4bMABNfDErDIQ/",
+	"V4QqxUcCgf9sjBfNMPeM2BVSSQFBIK+tmCdsUHjJxNZKxR69ryf2/fWx71Kd5CO9Y14pkcPh9lpJKiJ5",
+	"dhgNGn07uKoMk26RR0Aqycz2OphRVWykyBXRUmI7Ipn4pBGuyEgK1mCuiFnBrCfgsXk+PzqbTM9kDjLV",
+	"NsWEZk00jk8+z0dMHPsfIpKEYqvRjel6RuNYre4unyptG8Xn/QAL7s4xNUL4nHx03rOJXc07NtXoMxhy",
+	"EREhiUrDsZO/6/pHf4Nhnhyku3SQQt4ttKuu8IlqescEiaqH+A25RKGAJ6Fcsag3mG/Qtv6WhDJVPCvk",
+	"gByXXShFnYYdq4YWD8elCjoB8BvqRb7hOYfuWDX7L4YxD4H7caGZsU66oKgAs8ViGaMxB2gpVfFgIcko",
+	"pgqhA0GIoRtqck5+mOdQ1it6JeT7IhT4tXnEsmVmtMqBjOZ5MzKzuZROqBixpASHEIjFnZ+9+mLXoMF6",
+	"9FWbfPbnp4XF/4pbLFYYRH9lbOoYBBxuaxxtpzdd/Gn+acRJa4nieO374xWIQQPkc5Tu3RmeuYPFb7Pj",
+	"K/FQWrJ7DAfuAqHvz3+76+VY0XCplg4xoypnKeQUiA19rZupC4fgLhHSdbPGWkWWsPqqwo8ias5DcpIV",
+	"J1mxkS8ZhYWz/euoTIA4uKKRZhwxpcmQJ0oHxLpyjSYK9Rm+c9KczFgCjaknXGsWdQ1x4bPNSqJldMen",
+	"UxYFZCxn8EXsmtgao0RhlRHRUt6dEyzXNjzok+grLkL2X4Wc9QNimBVGjrgyd46pJhOqNUvAChMkNOuA",
+	"PmVA60Pvsu3FgvGmfs6+7t84JzO4gKS5i7DJVM/BTgbfMxXRJzGR965kgMeQywgd7MZ0aqy6c9IfU9Wb",
+	"yIT1iaJzlVVJm5fhs0IqyABdcb566NatkmZxrNANriVOE8Z+Q/ojKexTPwktAerIguxM5+cEPEQJw4Tx",
+	"3HvNQrAEYAfxadMpo4kzSXH0cljIEOIxU+efhBFmik6YG5qHxdczHlqjVpkdpLG9RGHCVAJGClw/YLZ6",
+	"i0VkMIcQnxkFF6Nz8sreQxNmzVmZkJdtEsEMnxi7m4/ShA5i9rRLri/bpI+b1WOfp4bF9uEOKoiMzUG0",
+	"brr//Pf/WahOhU3PHR4jBtt4p7vFgfoLKdj5J1Hu3rQUsrlzs0hRhdPnGCScWgSCvCF0oJjQXW/lwzSV",
+	"9ifFDtp6USocfQqa1GXccEI//42JkR63upftdnsN12PfLFqOkFXgnI3Mrd8QnTvABKTdcCIrPaRmK8p7",
+	"+cjZ+t7Q3JHTY6ZYdvgDopjZAY2HznAjajbOi9V/5gtcbId682L2eRrLKOsVXzZ695bCBLhmE7WwvM+X",
+	"Fzcwv7/Ba59lP9MkoZiHrucQeDVKYKvSCWzmau5cZ56uwOWchiGb2hZE60wTXvDgHC/b206ywfZHFbrE",
+	"+WXn6vrZc6NSeIG3llLRNkoFPv7PL0HLsN9sycwjXlw+Q1+AK9Ipnir3w9rvu870/dyTzq2ylNdwrsy6",
+	"OUnjB1XwF7f+n84o/eXD9dXb12/Sd69/vPzbHz9evf0j7Pzy+nb2y+vbGiouENqju5KRvMudychhKMEN",
+	"/U45ZpBXeuw3v29hFK+0PWXEQPm4+NP8U+1aAhgFpo1tYQYqI6YyRcRPwNhgMR2wWN2QPibU9gnsKwTH",
+	"4b6cUIfbiJpxHY5ZRORwiFE6l7CDQMLGsuFKI4s0n+mE3ZArd50T/7h4UbnTC970yk62vvSDKVXxMlwM",
+	"mBUtTEcshLTyE62QKlnrtR3GtMxicJb1xrlnzoIPgaG22IRyYwbDVra6rR/P7BcJg69iDwxoBjPkn3NA",
+	"gV7AIMvumW0RDFw/XAPLfO/wYXI/ySkPc3fluUSrHb0cXHbCK3rN6vTOKW55Cc1/tIp30Sx6hct49jcq",
+	"RinFDJRVJpK93l/+JajlyP478ILV18I1zVthjvRXee2AYIH6ACrRUmyqIICc51Puuu1Y1RrBczvqt+aY",
+	"reiDcJvjNVwVSM98TtgwVcZKsFqpgAIDLsC4m0OHZObVWZz0k+tOh/S5QIrpmcf3n96gkTOjytoLrvQf",
+	"qrDp3Fggt8gSzeNEajRjo2E4NDvHUQc0vFuf+T3g3soCaFSQVABOzSdhRhxg4AxWA22moeVfYPP0gZb7",
+	"8MoA7UPDuPCKJI2Zwph9LgZXeJS3Ss0dZTaI7SWxHTtuvKMEzA++Az7XzdgiMrkvG3Kd/XSQeJDxVfuE",
+	"vkHmV+qG+gCn2lEGOl/kcIjH3gpBCFlXscAVKpfPKKz2U/1KeaLQn2F4irKQdcBq1JRRi+jiXUJKE0bD",
+	"sYN+EZL0sZS+7zOAgnzezYxy3SUWV49IYYwwhMw0l0xT/UkYakbij+gcSqdCOQEXz5TyJAO6AR+Jdjzw",
+	"XnLggJRrYF0OIK+9wIzIkMfg5VI2hQmyIUHnr/JcvM6W7bj6B6sQ/Gg7zcqCd7SC1pn7Y/s0rSmcQfCR",
+	"2pbCrH5HYXvEQJXUkIUtpO55CmgFLeDMUd1hOWmI8BPlw3K/lYxKKsUHsXl9zO9YPK/7ejz9rnUKLpBd",
+	"+NIFMr/1jKrRKg2SRTLF0UzoZz4xY7wMWhMu8O/M+WBBQNYYGwwJibNiTAvYKDWDd03l1C1Hea7O2p2P",
+	"7Zfdy46HU0mFDdwkbMSVRr5Qoxbg0uyzxSmx+x20pFjbo3FpHgDp2Gvf0fHxI2tluYY8rW77/OX3z4MW",
+	"u+cRE+BvAdTRVtCaMT4awxXPzA7n7rksXD/giR73IqSf7KarhZva588Ktyn2uXD95QPXC1hnGhvhWbzP",
+	"iEo47t32+YsXL/KA857eS2JjS1vbVJ6gFw2P7d3JRHllAfa/pSwFS2LK5DTGUn8bUsDjzBIWYSwip0vk",
+	"hF3TKRK/r6WaXIRjFt5tk3tQGeL/DRwlJE/MZCbTOCITxnTgOkh5CwgKI5yTx+UMDqBdScwFc2E8nVAe",
+	"B8ZMNZaMmBPFaGJ0IrMLA2b49IwJPSchFRE3h9PYZs5O4hMnFKA3lsLcA6A0bJY1YIpHDFBAR6WWDSzY",
+	"FkpKk5kBOQ7RbV2+fPkS0Ke+N9wUweusEPiFTmiUtoIWqCPu2/9G4xgMg4wDoLeo9Zc3b815NJyk26pR",
+	"N+6X5RWcql1kGHiZsgHo12WphHh8/g1bDrUucN3tX/5xBsLkqlVkuEDDdVfen/oqV1hGF4GNSd+xmPt4",
+	"+SPzzt/GErU8qQqc0vJOUHB8IkYZ21zPBIO0q5VOb1h430fPHgoEjFC5ZAGPFI7mETUWWioQlafUJf06",
+	"pwRvmVxz0qIapsKmtZva1FpFo+ZwHUoWzwME7Kr6ccSPoNisWSKxPlu4iADpa48lqP2CtdzvQj0kKpLn",
+	"pA8mdb9LppDxPQxsyXrft/fpZ4igeZeDmRa0jChJbbF17TeExrH1f08+CaXp3OlZZkO/U2TMlZbJHPjb",
+	"TQF+xzmtkC+ifb/gsba+aXAt+ccqjeGynK6FNbBuvBWpnCW6GG5cnsMeRUKnm6jtDBUVJIRNRvwhgUVR",
+	"N2Qg9RjX2OI9c0UmMhE2faEmx3lt312nWGQHcgp3bvmay3a+hxdeUyeZ89uUf9WibPF8VQm0/Lp7gdZp",
+	"RqAdYmpqZj1wprpY7VyO/wgYHyuk25eagkZhk8PKyp4aLvSbcqWz4EV/7V95qnPets559w7RbdnfCsni",
+	"/+7V4YS1cFhqyq5mfIHugB+YT/A3Fyqz25jxEQzBDeZQX3wsKjO7N3esNKATOQOfXN+l5/eN5axYcs+S",
+	"M4A/wYcEhA6g0Q5RLJQiskAfWJmMufhd0odruzbZqx+QvqGdPqiNmCsXkD6P+kD2NqBIfkOV8ZPo/40q",
+	"ffajecTZm9d98kQmLhu7/9QII8i4BoF049I4AstnIMYJb3fw+rfCfnYqqRmKTSC5fGZnocgdY1Pl+sgK",
+	"7F/1SdgOhYRHhMb83jYqUjphdEKYuc/r01reMUEwWxwckxDbuZd3LJeHAU1HoIGRGWckGbbbMi8n6bTr",
+	"3r1QQvBJQLYGoAdfLqSTYzo6dFKb5ZK0jRb+Eq6coJuWGlF078YOW212AzP2y7RzvPBHPDlLh3fBAjJ7",
+	"KXOJJbjiOpd0w/g981Eu1A4y/l7Y8C1TyF0lAebQhDFnwhVthFSY1VZME6ufAJzFUnZ8RgO7zHU/JZZ/",
+	"Q4nlmn3WyIbPkLAKukWLR13yQA71J1Fgqp+E4WNd8uenFo8+tbqfWi8un31qBZ9gqPBFSV43XOA2f/Gi",
+	"wo89+9R1UsnhRmt3fGp1r4JPLarh7hUp8nDTSAozDNzCT6BhfWp1//zy5ZMAlrSUX+vJqdTxZpf2ELLD",
+	"vd8Zq7XKksWNmuAOww7DheaIVsv+N6h45xKLclVkkPZI1JhPVUAgMVg5TxDKse8UiW1WGSj1+QzzXMtT",
+	"Cs+YMhCCEygFtixZCnM5gFDWzUAqtZx+gskelbF0x+Y7tpLumLnqDP+pmXP0wDRvgSPnMgtL2T0cQZ8O",
+	"dMdFVb6L/amK7A3FuJxAy3x7cEs1ipVvI529H3h2xfthiUql+vO1ZTrONsvw8ZlXNdOyXLeKaTqIsRur",
+	"4TxTliiGqCwJ0+D4qwHqlUtmzkN5FYtDKoYqEz7ioryYDh/qy57qDcnvELAEwWYk6zcEy5cg/FDFuLjo",
+	"DeWiMrNDjLE1reohWOBubLZ0wxywbkvFjE1bAR73bmvA5VTNw7FUMuQUSzqQoEBggPQYJmZNXYOpy8Dt",
+	"RteteD4Cljswrpzjg5xMGI8bzOcxrPaxzXYgrcosHiQ8LPFx9QBDLqJ8qRYKiK0Ktarhu4Biz0l/QBWL",
+	"ILQTyqlh3C5IYkYYLNQUuOYHlgC7RNE50iUYdFafsJYnrL0REf/tw7u35AN+7LQ77bPLjrPA7th8BqEd",
+	"i94nwzuUuzEfJOAyJQkTEUug0Lb/f+BD+4H5JFMNUR0jdHgSpjFNiM92CEg4ljxE5aYvBXs3RHsplELp",
+	"PugQfThwtpcndupmNBwTOANGwTcybCoB3OyGXF9eETqQ94xckl/4D8syHeXTT8ix95eqU5NsAamkwI6m",
+	"iZkXZuj8aR9kuJSlzp/ljEQ8InOZEvgRJceMsbv/syS3038jB3+wEJI+PJ3bMQK+QQwTglcOE/P/le/p",
+	"tl5hh3BC79m/zu5lqkgkkwknIdOaEcUmlAtGzIjwNRlbMWNKeS+bsJ9iyrszHoHuCVYQTRhtwdVdwHSA",
+	"xGi4+PcvtXjPfgDT4CiWcLwf2CgVx4yUhqy1tM4CkTGo5V6WXwHGRE7HLyKnWTZrFDbYZb81Dxkqq1N9",
+	"fpIJYRHXMlE3RiUQ+gy8cMaisGaJYWwA+ZCv0ipIAw84a15YmvVj+U3jgdRNwXGaUCUcT9pMtXg8RrZa",
+	"izlm7lazU2anFjescolYY+cgwrbV2ptNQ0IGg3UbcQyqQnZcm9Th1s/4Ka9b7Xudqe/PhdN/ckezDxmI",
+	"CQP/RoTFubOxjMHXcWUd+aCaWdXNaoU3Wb4OIGlbCDVPEUuJOouK1toA9HAgN1Ovmi7vLNC4LeHDhNY6",
+	"9sgeSjmryO8QMydWSHn0S5Z0ydxOll/YU7vvHhG2fNxsCaImW8PqJu+CcGUNXJHM0+KaQ/DYrA6cdI6o",
+	"EWgOQd2lkOggDbAmwcgCEtPwTmVoY8gU1if9HAKzkLgrG0Am2uXfjsb30ZjmpD6d1Ke9qk+/5lbwgJi3",
+	"46cL7NuOtpp/r8muvQVVaYT1C/pOTv8ZSYsjGOozQ9H4/Zk3G50XDP1Q4Cgv+LFgFIGPnNHE5ls4mkPM",
+	"RKodyzTXf+fcXCy5Z4pgPMIjI0BJ2Y2Lm+SjLJFkanMbERdpI566GDHZmlHWYYL1md4Q0jQy5rY2K1uf",
+	"XdTxbnkv9iM7m957qlhhZxEuIKnGL9+3idpRbebdli5TgIbRkqN6bgPFXO/D9luXW2qe7LP4xGcqUqFm",
+	"UHuHOi7CGlmoEW6z4XwZBzZ9XAzMBz4mbzgtFwQUJkxG20httV0OUsW2wPzGJT7pr15/tQlPX7sC66Lb",
+	"J/V1M/X1nSe+o9BfLaY48pb80GuosWOZKjaWcVSd73SL/eOlYMr1lvcoTACiDSrqjKumEJF+zsZ0XIhI",
+	"+y/iyBfaB62z7MPva+YB+/NgTpMDjvcl6Qh2ip2NrY+uYQye8pSX7JQWgZtyYKwl610/f8ijlN5LHu2n",
+	"Iqb9snuVq4iJacKinuL/Yq3uNTKlWoV5a157fdlaxmj4GS64fmaWCgbQyckav1QrSsavLpd59FYJNJ4z",
+	"PHYWTXYAS7X0v3Glc4c0x4JzvKxxwJsqBRfomFGPKSEktJqbM31O+ki8qu9+BErJOh14896TOceCixxU",
+	"haG0nOKaKb/OW5ExkSd9Lnr2657/uv/UhcR5BB4KesfETdZQGCFyXJ9cMxVVikwDJORXeK/pLsukahd6",
+	"K+yWhFmdbcyntggERNAmz+ssP2/Gh6xVA3TFL3XTiSTrFVN/1Xyx9h6UsT+j8B1398Ecoy0NuZkZEppx",
+	"mBWsdpCKKGYPB96yV67OpCnDMBYsl7XMkTWWsaoR03k+tTO8gROJPEQiBSX3UMy8B9QLm+uxzqHfS2ve",
+	"8oyPMveW0auXUjF8OAGUFqtvOP1jfXAUPE1bqANNp2cs0OCzTdTcRpMzTjykGR5yiGkqDwlOn6vyEBep",
+	"ISovvI5bWSYvFbYbkBGde+8Rbt5/Ba9sn1BlYb+xmG42liRmQ13TmXRT3mMAIpKZPVIlnwtup1/srE4A",
+	"ItsCiCwN2C5tdiSeGG4G5qDbd/IEzsXTfTaS2Rp0cxV7dVzJn8peHS657rXG3PtDcgFVNYVBVNiVNVnp",
+	"ZUOeHDwRh+jPybHK7xSZeKZwUKpXqQOokKOR8+gmuTavTs9acOYUL4AahuwBNiK50qvDOLiAbAOFTOUr",
+	"+nbAjwzqnn1mGVOmUbRwTPYLPtyk02VDOtmh4+XE6qpZ3Ya7Vao7RtHX7aG5jSJvvDXvnXEq58Wf+Efv",
+	"MTw2nvlsp1WcKOxRKOzjmDlpbUZ0VC6ewrgPRtEojRQXhgqa+pTqcaaoe/psLYqqWj1ZtmMNF0xEu081",
+	"2+f6VGe5Ibib9arFjN47APycOUwtS0SEZRe/s+34ojIQZBsVNHeCtVaepZYHQs76XribkZUA4hs+dJjq",
+	"NGHru/qY2F4z3A8UslmzPA99dta+3Fgb/FFEO3EOngTV46iCR+hGvHU0jAylAR8ipNrsLxv4RxEpi22Z",
+	"cWx0Tp2TqhDG+rm5JczLPKCBKMXj8i2PdYshZtvYaW1q+Lvk0Xt8xCmacYpmbM2G/g5EmNNkJjSCjlks",
+	"SWSyAVfik6lM9NmETqdcjFYD/7qLlhq+AyLuTR4UMJQTlrWTR2xgSGxKRcQS0nfv1Wwyjalmqt8Ipt8b",
+	"eOovbjJHFcgwmueOQxjwe9A6s/9u31PUnwguoHTDwcTZhHzInT6IeMZCV/w1Ci4iNuSCO5dTKON0Yrs2",
+	"WDxcaN/JEglEl2BmvwdEha32F9qmRP6yLKfQaGuFSxX7XLgUmzze0zjFJfjJjLgVtH7Ghm2Fe7GOzN/q",
+	"UBb976FZSKGx40TuQvs9CErA56IWAtz+0JswPZaGxgxP0kxAVIJq1rOlC61oMl+sF8FSEUOUPYvaK82V",
+	"N+bedWVPOzsu77HJByO3Ixqxf5lzg2ut5kqzSdYGhJ1Rd0WtKoot4zoFzvPYUR1kpitCOgXYxknGHp20",
+	"wNHvCOyuYEab7SxNfZ1JYokMuB7KDXPxkLM4CgAPHXUn/Mbb8BZGAUjkkzCPThNjZXOhJaHQ8htlkg38",
+	"QNGbgsbe56RfOEV9MpKAW6ulg8cjcmi15ETO3HM+CVxxFmWg8kpmYhHGba63TXtHgivmS+oADmvIjerM",
+	"PdI4QkwQaAFVnfNbOGVbB4WCzSqQN84UPjHUbRnqly344WasbD/QecVzXsJJ/8qm+piDSY5jlyr5fwVU",
+	"I8enS9n0+hr9+rm9BW1+OWJUCn+3yJC2U9dOWtpJS3tISwuaYiE5i/ZQrP9VepwLlK1gCvtLeb4lGSGi",
+	"0rOEY3dD7OxQTUqowF42hvEYVgM4LuZbw3POs/pGSIqzBqUxfMtiM4tK5WrfJGqdVBlNEHlMFdrdlurW",
+	"+h7LjfWsBzKxy8mSGCprbWra7AE270FaPkRX3koR77OSGxTy27f43zKkcAu4IgrByGcyjSMyYGSWSDGy",
+	"SJ1g9vjuCrj+gSdQ/NkR+GKBBEvIIGH0znCUJI1LiBbmf8wmkm121f1nprRYpcQqHKg7LGgIoUxjlqJ1",
+	"sB49fRgzpn/Gl+2FlN9Kzf7GlS6j5R/B2h5yaM19412h1Pq4ffc2L73JkGv1mC6VV3IyhX7xfgTe020P",
+	"qsXLYUxvSNjTRE6lorHahpwfRLl0vc1QJP+UMBGOAartRzEChDiYgiKpSmkcz8mY3kPznnGuM531qqC/",
+	"ntvkCJnqwGZC2KRaLYkZbsw0OydvpR6bZQM4A5lkuJm1yB3XiH0dBI/5MIbaSfQdE05NtiQuoKPJNPmP",
+	"/4V/WXbwH//vMj84Ii7wqz3klc3x7e9wJLFloSZK8zhGvNTHpHkca57m8Xj7/oSbULmPflWH3aRVm60A",
+	"zfAOAzKYg+KLMPsStWlqHYkRCeV0TuTwnLwFCNsh5bGyY7aZDBaWC4e1Kp720Q+zsXjMyW5v0hko+Igl",
+	"Z51257oOqkFxc6vE8W0c25My2UvYohh0LosrNx3HeJBuG+rqvYrkDjN2vW2Ht8PCjFo7yu0cFwUIpvVB",
+	"lh6mwQ94U9X7o2ROklSoXHidxvBNxSAmMmI1h/CLuaXRiLuWEx4C0bemLOklYJmHMrXczzdo7XaefX8Z",
+	"2NaZUavb9p5f+HuayJApZT49h265CfuDhfDr1cvvg1YiZ8r9pO4AobLVvWpfdYJWKvIPNVyjN6PQk9zc",
+	"8WU9DzMYHTjikWHJvQFP9Lg34UoB8vHl1aXXwHoJG6Yw1Mv291+CljFnkUnEhjoZulaD1h2b6h6kHvv3",
+	"ds7a14X3qjHtPHve6rZeDl88j9ovLl+8uA6/j54/e0k7Q0ZpO3z2jEbty2f0ajC8Hl4OOoP24EWnE0aX",
+	"z6Ln4eWzQXvYbtP2C594dXl5/az9og3jEoBWXTXx6xqIk5AgZpl0b1keBXgYu60omfcS6HskJGg8//wd",
+	"NneUMKUQL3jBVVx4CrT2qx7x5T/yXe2cpRE97F6+LriXr4JWdkIwCT2NaU+zz9qcmCZSBA4uN4B7gfMo",
+	"2QAfmG2U/urD39EdRJ3z7kkfeh+H6r7/FKP62GZ9ShNN+ubaPlrW+eYvXh+XQw/ejYH2TwJvtBf0ESEc",
+	"nNH4YnBU0yifqI/QuF3nqfJtyUOAmRwG4GWWksRGu7OJ/Dlhz0QoIy5GAfaDzwZXbOI+NPPVmQMMnQng",
+	"lUY8siDTcbAbnk0dwB7s+Va6n8R7OVOIGWbM5xxcmb1nQMO7USJTAU2zs/SENLbd+X599+Ej+c9///8u",
+	"svR3zlT/hgyxY3HfhUH755/EJ3FG4I1mI2zZhI0bmjFYDhzYxhmK3lvctC7pY9ksXmwedUZus6QKs8g+",
+	"qcJuCLJnWDJwFzzpe45uDwiGGvCmJ33/GxiMkOtxzxKrVS++sOBcAMeFWbcIb4XBj2k8xBngyYETgWCM",
+	"6NSgMcHO2nh8IwY8x8HIOSENzf+hr/8nQQgdagYFIijT8WI42+eZVOhDcsuUGrEHa37dvl7UK+3JyjdG",
+	"fH5NfuE/mG+e2atxf+64AFhLzDnxRSqC9HPej7O/snnf78UnYeRY4SnmbpgGfNuncWykod2bPh7Yidk2",
+	"I5HNg0Q+99PicyNqHqDy0hB6nDyQ67IHh05pVROPkPXkuE0uZO4a3RnCgsucZX8Dx1DLEYM1XGBZrgqo",
+	"ustwFh4o7TQM/egnXPjPa6i0t/7smbOdUZfZ2ZAKMmDQWd8QTYT5SOtqmV5s5YR91qHYfYMPX0v77lvF",
+	"sW+HupCIhYkK0MvPMLNg+VBiEgNYF9a48NpjRVaq11rLJ5Zpsm5i2TfFl681wd9+vv3421+sGwcgW6gi",
+	"My4iOVNnl51nnXPymmkYsJ0G9x7XVVCvTg5VnZvrdTpUb/TmTNUts8UUm/BQxtKdAwpax8AQOZ+uCdYr",
+	"s5Q6GBPSkOHehtiKrLlikIaV9WwSdOn6dNrtCgzcKkfvJI01N/oGQP6foRn0ZyUaemYZLDIapxa1gqwG",
+	"csAFhfEvDMkr3rUCqG9EzAVrFT2+/8Qh/b4Es/4laDmtrGDqWf/cjdGubxT7zG7oiN3knWCfxOX3N+1n",
+	"F+3LC6N33/x007m+kSn/JBaIa6lBBk5/cf3X8FB3GvZQlzrErOGK3cBmMrnDrFEpljWurzZFDZfHqsll",
+	"pkPQ+nw2oZ/PBkAqz7+/bL948fzafKt0wujkYQAE+/7V+WtvtHXHBKBQY2cCBbJsLGdkSBPkW+X9e3wZ",
+	"8Jp5bvvv4HPyqpy8Kl+dVyXYmieDhu5I9OBT+X5Cu5qKbMx7SOZbk/VehFSELD6EvkXoTVAS2Dp0LUIZ",
+	"7Jw51gA/J28Zw75sLuXPdYrzzTsn0tgT3smCE/5OEUc6NyRhU2BjRrBYt5Dy3pPzYv6hDdEaccJExDJw",
+	"r2XTFhZzb6btSf6c5M/xyh+gnfgQ5c8HLeGIHkPqqRnrA7JnbdGArpz9iYaPWZFgzDBGCi3oAiKM9i8T",
+	"MpIywq6e4JYE7641EgZsBN57NjsvaaLsqMl7y2QCj4E3GWlkpU05qjc+pugRIhgSSOQM7nccb93mdrjY",
+	"m4qOzdEzTlLmJGX2LGUsn3kMIfNvKUsPUcL8RrmGQKIkKG8PX9B8TBMBHqIFRmoLs118bCsJBFOpzsd6",
+	"JxiJuYAQC2E0HBOuVAoxGviUyFmAqclJwkJbvD1mTJPBPHDuPEjD842kIWItIs+wgTrPyVtJjHICERQz",
+	"SSh8sudglfMJvf44p2Wezz6b73FZfsKp7t4FVe7uNcsY+AzMAAkmUOyemXMRhDJiAZbqYzZnMGFK0RH7",
+	"JC6vg+sX7fZlJ3DsNwDGGPgESOSH7nOQdyIHr+BpJP9d16yb/YJELOTKBxKXwETy3uPi2YAJkWxGxE6J",
+	"+DkBdkDgAAjstIid12PmadiSCMgEgIOl6aDa7boIk7nkdD0Y1wLK3yrXbgX1nZM3hoYRqjHXo5javBKI",
+	"52dRfLTjMX2cIo0q6HdcmatZ1VuhDuFmmZzvzRy/8mROQ0o7zuKEkFXQOoN/187cBJ0/c+7LVIdy0mjq",
+	"5ns5eyB7c2EMQMVZsHeBB1YMLVwMtedilc/bu2zXCfISz2zolLHFESNnXE6BB8aZy4APWo53dltrs3Wo",
+	"dkGGbAQiwJx9gZp1YfTS6yBXFtBtoaBpFXpDW5W/ieS993J2SPl74BkdsNCmnTiVZl3BsFdBMKGCjmDf",
+	"z4yWH6+GnvPgRWOutEzmuZIgZfi/EJh0NmNKkyFPlD4nPwoNHKcAkYcJ1ECOfY4ssXcvefRfzYI0A0L3",
+	"i5/ZLzix42rmDOaS6kmxY47u32PYevZhHd5evrNayoox5De6PLHHNsrfIQLdOv6CME0SeCyqbWta0e0r",
+	"aynHZqpy0kPSMjOVyYgKrmB06yJ+ti+dzazyWMJmsI+MqbZASI/NeS3Xqs6czlgYmThKd4wXWSUmpu0m",
+	"kRqKePsZtQZGvaUxExFNCBSSclEEftN8wsi/ADINNevscKDvNKfkGv7K7TdS6ETGMarhhtrNoc75TF3R",
+	"oYM7SyKbOopZz2YoGW5wvs63MAKuPMeFvGoEALHobgj59lD9P5DYwqnZa+scR5Ujec8SMQG1yROnkJpB",
+	"ml2YMAaYHGeXl9cNUu33QJs1YNYXlm4/2F+L+1dC8e/tITvm9CrHXfBoLKP9QBspT1lymOM21Wymjr5V",
+	"Hxgsb/iab+alqVLL9Nc4xvU3IDiD5qjF6M+wXYfiNV4lWD3MVVG07kKy7sCGOQhkf7/fmCPjIEqh2ElJ",
+	"gYn+EEsz1DyRCasN+G9luAtsslixDPCHCyP8Q2abCZT2AdhaSO+5G8CPAmushrbyA0GO8GjstztAY2zj",
+	"EDG1VgvNj/QOk69LGIihCFcVt4iVX0OIPtD315giSHo+4JTI2NYEYWXCBu19r7DiSieUCy5GzvPW9zEo",
+	"CFuFcspIP1UsQc7ar/BOHGOT32NCCwAvL+51xcvNHvUWPBEP9bta8S5zwireZH+qiooFrc9noaEOrjQ6",
+	"wIfDHtxT7cyOmYXioEYjNFYZsPnAgxNAtWAVMoFT1FbC/pe/esrkNLZtsj2NRxS8gY40bD9lxbJvICnz",
+	"89Sw1Zv1xrhIZ4/Vo8DzmfW0zU4r2EQ3ZhMKqSOUK0X/LzNynpy74QQtXKq8AnvZObuq0QTm8ipbydv/",
+	"+N9KUfKLTJWixhCQEEoOqWIzmdxhkdg2CrOjpLVxahtzTe2le7MVP9UeKUMcZmVtB2Orj2SS7n8Y6fAI",
+	"KP8W9A2LpSEoa6RguROo2JYZ5aHh8IH3P0HRO3ki5EBGczJKqNDqk9BjNlEsvmfgEJIxexpkr+IKCj5t",
+	"2FgwbVblO2W9SSWMgytiyR2aOSPDqC5OPoC2zNWUWkZmNSmlJiHsyVP09TYbdpRemlj1F0MB9tAvE7cR",
+	"6vbAt7r28MoE4tMP6bXru4SyrsLlPqBmGgefJOKjSsRga7p7czD1V6tEpfUxLVpmjcrJbRHV874YX1dU",
+	"2mxWCvYdmDoBar8QkFkp4SDjvArzfNu2sk1Bly+TXfv52VVtybQXvPLjan26UtZYoPKxnJFYipEjG0Dv",
+	"hi6eDUufx2lcvdJ3mvDRGPZoZFRIi8jUJTQMmVJEyzsmlNMsrfJqbGGbv4+15/SeES3JAL5OmBpjU+kq",
+	"mq6gSCb21eX5kKW2zdWoLbbbV2ftAxHbrrfpZWdrsd1pQGwfHVf6UUSN6r+Csajaq4vlxEZTiGPnhgIX",
+	"GJA5NnuXQ5Kwe85mGf0bcxZIHO3SiVSapMmICZuhdkMSpnTCAWNHCqZ8NAG5yneKmANGNKMTcFs1kp0G",
+	"k/ko38Ngj8sLjAu8+8w0/55W0DrLPqzjAX6dMiItTCwci4QwmsS8EkTLPl7Lcm+ww7Zeyxscyogp310D",
+	"nLrV6cSuWKpsASYcnCy9+zQWLKEDHltErCkL+ZCHPUMvvVSMw6RsVZpziW7ckB9TlZVOqEBPQH7K3coJ",
+	"hlIMeWS7VysWD3sOXnB1l/+OE1JrDhLMR8WE4prfY2azMFseQ8Edvt7V9nXaq2VIp+m0uw92lw2neGwP",
+	"JzDiav8m/Gw9/JbdGkJL82LghzyKZeOJz6vSAaZjqtjXk8eMk/4VJ3XKYT7lMO86FQvoB0Avc5luB5GJ",
+	"nCOFg8tCjvmQnYXzMGZk6mj1iLKQbW4hz+D1YRYEStyzfsmGfvEtN6Bxa0aoMUAAZgE4JxYAAswsGw5Z",
+	"qMlgbuiaxcNCrjI+Hp+Fulp1knKtxOPcIdlrYMjmFf9MRXQm71lC6ChhrlU1WCJccIX5gI7k4N+eTMsp",
+	"7mWtLOLcOuwnLpTfiG87e3iRN2yU9IRcZVfpwkWqOehU4Z3Kp6CZw32Myb4PHM19Zvjmzv4prffhtN6t",
+	"ROAppXeXUu+403lRaWskhzdhQ5YwEbKzQSzDu2p7/bcxD8ckYvc8dH0fxnJGJlTMA48wbD65/mgQBkoV",
+	"hnq2Nr/fu3H+gMM8JezuKGEXj8EuunsVt9DjROzUIEe34Pc5EDIbCMtdc33WvvwIF9RzW3YuoQ/hAAqm",
+	"PtJBzDS5CsitUnRC7yhJJI08ZNizdg6FQU6hY0ClG/P7QgZL1ANB1upedpqz4Yub8dhmfKG3zuqOh/Y8",
+	"QkTJDllV+zd3YtRDlqTlfNgShsex7y3kYmByOIy5YNgdJxura0aUmfzOgrf4i5jHCdrFiGlI8pwEn4SQ",
+	"M8MToeUIPtOOQDERYT4nVaTvX2R7zkCVhUsi1X6Q6jzrdIM+BznEvM65c0lMqdLVKZ7F83IQqZ6WbK7K",
+	"SHhdsuxsSDBNm/KrzbaHuNjVY3GxTgkTE4jT+M/W7V/+YZ572THWof9wbUTPupwOwQzzPK+9kVm4cFpL",
+	"3R7Qiumo3R5FLlqaGmCnSSjy0bXZaA2NcbUr5DaOrVnm3hoQnxiEZ6cICJjl0hb6UEASfKnLZIkzNe41",
+	"OTLyq0txecJdoL7LHVHfRyfYD8X2elghsd6ZemS0T2dNKZ1eJCxm4Lfbm+emRJ2iisRSabAB5YQptHMd",
+	"YPU5+c2GhHPtHHMND5AEFlUuxDsE84rIVCMSdokPCMGnYVGqHEHr4FHbR2yrJu0zUfEgGZ/bmoVhvSwM",
+	"a5k7uttqc8iXW3DIToMc8hAdVGvoG+ClKuWSQIRyaIT/FnpHQuMzLgby8wo/FdXQI1ewRJExZDwRLnI9",
+	"ZF2WMphac4K3DxjgpU6ac1YlNH4DI/3KXFX9acKlOR19Mk21IgxKF0TImXI5Ojv3ZhWoN2idFT658Zkf",
+	"/N/rg6TavdvYBbayqNw9vadWw6S6tMXcXMpen/u57gD8rdXV9FIxm10GLouI0Qjgw7N2vFmdOwCYraoj",
+	"l/cswdS02rXuw0RO7HIgXVe9YgGmqA6iQFNeyO1gVQ2/eKPZ5NFhVc2Lq/1wGU0kLGT8nkW4J47N5hi6",
+	"Y32Pm2tYlA2bFG4+3PSwwNTfYLLwlhqXRQI2I4UmsjYKDx9KSjWAEUGgvdu6xSwWX1XDkgQ/5vswD8nt",
+	"iEbsX60vK/N1a6tuHUNz0DfGGEZnnR9efLz+7R//fRukMMceXN6eLUI0lEsnPJ67hhivOY1j2XKL5CpS",
+	"Jlxgg1vFPpv5mRl7DtdtYaEBbBhVUsBJVWNmpLo5p4olxhqBr2kYyslERuiz+T2nU1rU5hXJx9tkMmTH",
+	"qsJedmf8YLpdVPIMV1FqB7zANGiOi++eazRkRxd5ywW23NmjEf3e+fVzGi0I45iLO8gJX7CXrWVLnvSL",
+	"VQT9pzekL6dM9EKqWJ/QWEkSJXSoFeQuKnZeBKjAZyJrLGYCkkK9DoyERTkgU7S7ockU9tAHfraBrY2r",
+	"bwgmFdH7jCyOIsPCr7Xj9vkFLZEKCWQ7R/yeRynMcsL0WJplMAaYZgJYnZymMTJdq9jYmg5geWa1zE9F",
+	"idJpfanHnLAHwmMncqzki4doJSNfLLWOcQVzrLGcBX6pzY0MfcUsGrE9Z2RZzk4Uc7hY3sNGbclvI/Tv",
+	"57tvJnBS/07q3+7Vv6Njc54+G+d1ru32PjswO0fikLEIM/Jss6WIoiPEHijgfNZrthHru8klbcCzJcRH",
+	"SrthwqocqU4UsdhoOixa4HrPWkHLLXKr2/pZQqDHrIfin4ngo7FWrXpO94TGr9wROmkyG5O4W8PG6Tti",
+	"IfYyOiQ9hiG9BgBigEYQteC1jSg0dtJHSr0+Z1zIXkinFFrV1qbK13bjT0S5MVHaJWycJifmVK0o5f5J",
+	"wtEfDo2A+iONRqxLBnPsSEhhCZU51yog0PHXlheKiCj2OSCDXHF3nvZiRhOhfPkFNFuB+P0aMbdf7Ij3",
+	"Dr1QT3vNqafwG+qzQJs2jGouz6fZqVAmrNVtn7/M6b6/1yY+WK+/caWrnI8xv2PxHLJWHy/28BMXkcuu",
+	"BV/9bCzJhM6NzQPxJpHZPkfsTBRSn3kN6BD02oal25Dy+NhFG9qjvYhHPSF1j2rNRFRfyL2V+rXf6ZOk",
+	"21z9jKXKy7ki9j9aX83IPiho3SNRvhsSKohr8Q+Ylrb3uRttY3QKUz051E4OtZND7cDY3Q9sZIt0GuVt",
+	"hpNgWtDe2FtDrMvN5MS9TtzrxL0OjHv9muqCDuOVNok8zSk0FqJxQ8amVmcE5wgBOqpTEfm8lIBQRYY0",
+	"sSnBrsWGsTTvoAxzaL9WTDWaH6xOucGn3OBTbvA2ucFAzO5FPtEM/FTl74p4wkJ4QtmpkqkGDQJuxr/W",
+	"Ph1uX0LEeymFmqWKNdPrLEtX3V1OdCURpLC9Q8pjNElTQYWaQZ4Z1LVD5octbDcHImI01jDkGocC0E3R",
+	"07K0XTtDddweUyGhj96a3bOlNTK4HydVeyU+IrVA3l4so7jFTl1SnJO31uUfM3rPCn3YB2woE2a1H0P6",
+	"OViDTBybxweEApUHjikk5uSZMxXYgDpiGWajiLlrj0kiybD/ltEuZ/bM2hGvBX64uQHSoPPSMZu1IZhx",
+	"CXoThIs2gsFwhYirMJaKRT1YMVSLR6w3SmQ6tTp20IqpGKV0hBjD7PM0psJmNLZeSaHSWGPGqNG7htIs",
+	"61k6xX4z4TiRgoeEx7FgSm1jNzyg5I8NHxr3RKoT7hX6nLaPv5+HuQG36gdT9gPz6I9cCeN5ndChPm6s",
+	"g4zHlYc+zQwbCXxu1PZriZnlbIeVxSRbRyg3xoSvzRzGVAgo1qVTXsks1vErZBpYN69vrcNnfs/ygXoz",
+	"KrQjrHpVx4DXz+ENvwdLeobzOeRcGt//dPXXl//9//6lUZfGDlhVzj0BKfy780+s4jaHWKyyWkVaKFg5",
+	"pFjyypZoUoTMZVijNnRLQmxRBSBRVBBz7BIe5ZAWqLqzSXRGDZpOE3nPoq57DKpS6I3NRZjWyVOsgxGN",
+	"x3J7P21T/dVQJeml0wVH68uiUuH8GRvkN+2l9doqMj1EL+IDUt62X6PEcbetZPyF7TqxwnEoycRQh1ko",
+	"qF2bAQgmOH2IlvgxQM+W+RxTpT3EyJKXcB2P4M92SEflFzxIdMuD8gj8Iu/ZAXoFsBHXPbZJOkz5tz41",
+	"T5hSYIBWkfMPTM9YEZTdJe5bH1qjpPyLG8+Jlg+Flv9sDUBLaP1mDDVBFGP5ilUpyMeUKYvnXWXKXNbH",
+	"OnoG8VoOlpJz135phrHgITtU3mJJ4HDZS5Wj8teYckE0+6xvjPAPqRBSkwGz6nVE6FCzZEaTSLl2Kjxm",
+	"eV7iGj74Rqk2tdKr1JnGbJeJ0AEAlUHnOvCrUyHFfCJTlcVMDVnli74f8kDaA7JXR6Qluo8ZpakpWAc/",
+	"01TRGzIFrC5CkwTVO0G40CyZJmYo561NiWK/fji38CVU+VtWuP2IyrN5K3PncCUEQw0V2pmX+8yQzNKH",
+	"BlRxiD4JYrNpcrBfLqv51l5sj2LEQh4xdU7eDZ1hAQGqG0KJYDNiTz1J2DSmoaU9IxIxFrFVZZ8HVcCB",
+	"c+WGXYYvCMNwu/TOrfuRJFLDBFvd1j3XNO4BeTOVubxa3db/EGbuITfcDnpIJ/yexje2yaE3vIlKk5HR",
+	"MGpzBbdk73EOJ1N8K25yq+4ML1FMRP5wuwy2ppjKhfVO7ZG5/DAnSk5YBtEOzGU2luhGC4DysQm8DwFM",
+	"ExmyKE2YwhIoYztwTZ5ct6+eIrtIRWx0Atxz74/bBAkBF2jvXOEUwThFML6iCMZh82PHFRc5Mn4NLJmL",
+	"0e64csL+YOE+k8ZvlY1bcDFqrPoFZ3XipCdOeuKk3zgnfQ8ZjjtjpFPs1V5dTo8B1DlGUrvYEB0tWJvJ",
+	"ljAKLYDcEIOscTrkVoJzyibcUxEya9x6J5KPBaOJDFg2ifwXE0QJOlVjqc/Je6Z0wkPNImuCqbGc+ZIS",
+	"SOBjdALvq6jKt/NsLNWlnMt4BvEn/mmYUo5TyCkT0C5D9MximRNOY0N6rVSMw6R3+aL37CVwa3c35rNV",
+	"39cpXJ3lvRXuydY+u/OfrWGCRw0X25J//UiyPT8VqReWd6bJI3t9PzBG2Gca6niOR9H3yvTc/DgDSwmD",
+	"E7BHfQccUeia8u4sZUxLSzyBA9sE8uTQHSxAKmeAf19SHt0lFnUmQlgbj0AQkITdyzv0QGPDhwihO0HB",
+	"mnHFKggeF+ogcl83Es1X9Z1K7/FsfLHOpFNu585yO/PRE2zmsrUgTpiS8f3+e+Esy+UK0gSAX2a5gLRl",
+	"dVB5AflbGtoVg7AWkngtllAx9x2QG7KVYOGOD81DyTjNw3xhCMCsuKZ3TDj1JuKo+5CxVFOuaUy4UNoI",
+	"p00YBJyxk7d5GxbwVmpmlQpDHdD80gZLoRxp+4TvCxR6e+QFgGmiCor+d8qFj0GzN4r8W4l/FXAmx1SR",
+	"ARulokEKN6txtHA9OeI2awM8cygT8pbTCZtvQsVwOE5EvA0R4yI2WKRxsWe9/KeEsX8xhYyJq8zOCQiY",
+	"glW0LKB9XYK9fn3prHJ15rn4ERfm2Ia2qTBY3ZNUQSKKeQMWpkE3dvLkuv3yaVD0E9BQ83sWZGluSBLw",
+	"iDG9Z86lgZYDPp4KOgJYCbxLEjWmiXODoHXhnn+z6BoBfcRmlPvMc0x1wbwVt1ITrhT4LTCtjkdGUxnO",
+	"4TUyiVxLYg2dkoerU2IMz7vy7fw0i2NYySENta1E9fWmmdtiQudEseY0ou0Mn5PP+OQzPvmMj1i0fWAi",
+	"2lKwqTBlZ+zeDK26mTLwc6yxtzkEfdyxPlF0rooemjowJSV93zGX2QzrRxzVcWGVyDBMk+QxMplzb2oF",
+	"rfyL18eOwI0vworckD4K8NLxrw864saJDzP0KnkNWAsY0B23mBjLb7Q/rY0xYk5UD+bbg1ubTO+uFB/P",
+	"M25lGIVt3nrdyX3EM51JjGKEwGFQqVb3uu2ApS7hDK5xSyePzru2sPne8H1Yo67ZGJboHi6fodXcKcsD",
+	"g328zE0VMhaBoy421XV9oYpdc/0JUWkyjc1X7aClZc9dj3Nf0Vr8ckkkXAWte664tvJyjVk/7yB33SY5",
+	"3nOtx0+Mz473SjgOc5ml+oK0sL2atuodvhLaHt7pLQLYG4Xg2orAKVYBoXEMaBmIw9GFdFf4DSQKo+GY",
+	"3LMxD7Hnl03VDAiQEYPQpWKf4R10ZO88J78ikDNNWKEvmc+jh+uzOAaCfds+3WAjGNYHbjowG3zurC3l",
+	"sUaJcrgzXMCUpmNILRcREZL02WfXCwtVJSs2Z2PL5uxUXL7/jHKdr20V4AekQpOYM+WslGGq08RYWXaN",
+	"kJtkQZqltSB6xkMWuH5peZUw1y6tTCa73H5/vvcaZNkFa8IDiawYzGVnIdB4RueqZ8zeVtCyG+V+xHdH",
+	"7ocy5vSs+2xJAjway68Fye43t+kChnWavZ8EZZWgbNcTlJ2agvJyM0G5wbEqk4fvLXLacYcR87K3wgUJ",
+	"0wSHkriX83LRa1TWQSqi2PZoXNtwWw0dA/j6YzkjEyrmTuR6qloQjEF2pflBaR7HRiy6K9Cp56+ZyGRJ",
+	"tGKqujEcrGCGsP2DvY9LxA4A1uRlzpaJPCfm83Vo6Q0xH6+WHo635yEt3iPGZHp842r8tggxbwrsBYrL",
+	"koRBRh805lRW+/dl7i+9F50rci95tOAI90B7TgsuKMCk6GzKa7UVXvQSTuNwYbZQcJuGhnHk+dcJuewE",
+	"pEilm9mkjSLBnBjribFWMNbD9KQ/qKW9Qj61Hn+tpZtdYDepShXtXRwxpcELgVAgN8AHbVd1o19BKoFM",
+	"damDfdmxflOqchGVhmPriTHfruF+R+/JCUvkkLBENg2dVnHpHANZl0V2WkELfWa9wXy9YGIH9ffMC1+H",
+	"HdczaZtz44IkOVBnLqZceLPLNqyzkCcP8a/Dgj35xZiRdgJL5qNrvYfnrQvzRh4GiadqLGeKUNK30rNf",
+	"NDftpdbnaTNROMIsG96QU0CLF1iXMI3NAs3Jk779q4c/9G3SCz7eKq7et5qwEPJJ8GvzLWh7UTnHFXdL",
+	"Z26/wCkbcZjNCWyHDscTs3yQWW68bWU88W8wz6/cnWcmCVw2x3yBbWi5NvPd3NFnlcmLP21zyA1go+s5",
+	"3jxH2lPK14kUNyJF7J8r7o7OuwVmEOgx9cnq0XWa4M/qZQdjYkr1ONcdx9Fsa1HU1emQ8vu2DOMCcnF2",
+	"nsK8n8VZ2WEfT5SQJJZixBIXNacTKUaLKrVNjIalrPZWOhXx4fTdEk5rHtCA8rfnuodXdGKFiktotnGu",
+	"tTna32EdqGdlDXsoT7JnjTCw5FHv4S3FC8ue+8K5QJuVY0fqTfw7sAYUZhMaMcIFYUkik0Ycio/DvytZ",
+	"6RuftfWdy+WiCUN2CIeG12eYHQtmuuzTAAdoLkOLPOnjL94W35jhHmWJmavBv5dzKExkApdrMCd6JknE",
+	"1J06GNZ7Cg5tFRwCQt9/aGhRPDR/DL/OmJKVAnnjZVtpYMtpzgwJ0vCQyjY+4MheuYGdKjd2V7nhdv9w",
+	"azeynvGlL8Vfe/DAtcs4CneVvh3fHdG5b59s25AnJKa6ul+p24NhIifl3UojbLm7xgqsGAOjScwfHoWW",
+	"tcbQXHCxmPwsU50wGo7XbEuwUm4DU8kL4MvOKpm9dPlm8vrFZbVghmrCKzd4f1GxE1OnMOTrTID/kCLN",
+	"cesatYJxQpXqAdnYHsj5E9ttcYF7yaU4n/BRYgsys29bZYkhVQI+v/hNhT+LTPyxY59uuRx7qw5/OhCK",
+	"MJM2j1TOYitKVpWdBJ79YlGIylk1XV+2bpQm39YYCl+QWQvGIhadk7dQvB5Jgk0gYilGELMMXAackJoR",
+	"xo0YPydvhNEvkrmtPSmwnvNilDNX1PJwgp0Paq6qKqmuGimep73GNSuZ22MyrrWY0a6ZzIbcYIeB2pPg",
+	"+QoEz2anqqIwRCbRcUeSl2RZVW2ITIyN6AQaqOoZ1BpAmGwfR160GjdqN7xG3HiJ3W+nmJ7YwoktLITw",
+	"Qn+0DsIJtJbGaiPbCzrrwZVu9DOK6Wedh6AsG7TJSUM1G2uplHWrN7ZVNHdVwAHbQ2MyyBHoxtbYrko4",
+	"Tnz2xGcP3Nu+njqVFXGsx2zrqkz7jrzuLAulKfa5p7joD+AegYaXLmEhooeTgHLirwfEX21MtR53XYyA",
+	"bnvgvmYmbKOeCxx468CnnFYHO38E16fdroAINmNKYzFd3ehmeWzz3a/HFtBEJMgdxzIt3GTQOvN/1SmL",
+	"WxU/dGHJNWOWK4nt3a8f8I4D6dD/4d2vjx5akdNV4RRNRUSTiNijL0Y5QOAcrb6ysFdpzNTu0MKw6YhF",
+	"Kx4mckL6A6pAiPQD7IgJ31bgFi9eYpdR3fgmxHBtfypjHs69qWt+5Yk6/yQ89lb22hxElq8mgweZg5PQ",
+	"iIcaIcpAFqyIh7z7da9BEJwz3EMViyUFbTYGTtXttIPWjCaiN2VJCM97Yb5hfDTGRJMxH41BZ4jlrNVt",
+	"nz8LWhMWccMLLuEsa67Ne1of3v1KjExt1SGJ/bTONjvydXY4AZJf0dxkQ6J/QEZfWPu1SlQbAsdLcm+7",
+	"KRBqQCY0uWMR6SuZJiHru1+CvDSbUYUPMgKGzFlJ/+oR05gGhWS3HePPSAfRxmkMz6FKMaUm9hnZubWI",
+	"yYmMAfvYMEvXIatwHRY4uMsQ4lqlU6M8GcEC92HEuJfve17rAdOYigdG9yVoUa1pOJ44MOCYi7vehItU",
+	"m0sMqQPD7rTbhqap6N0xNu1FdK5a3Zdtnxie+/aq/QUxu7GRGky+h8jVQxnHctYzZgmOfyzjqDehn/2t",
+	"hsko7VRNgLqeTM3IrhZ+mXBhbzKGRMLklImesXu56E2k0GPV6j5vB61URLIHXjv368IoF7nhs624YbZt",
+	"kJtll9XoDRkcxDAVgClO416Y6p4cDnuRnFAOVlFQ9nPM7gHO/KoVtCb0DwDj7gmpjVaebYUKE8YEF6Oe",
+	"GSNmNXWf57/HgdpfroC/Oi3czsz+ZmSCjCOWwOee0UxwNQH+2z26uDARV3TAY+BI1+2gNaQTHs9h1Xvh",
+	"mMdRwgRusVkVGvccbjgzR/PavxEtRLwS5GrvPo0FS/zDzeCm47niIY17U2pURTOUacJGgkI+sRkpVaH5",
+	"HsWKxcrOjPLsvNHQyPeYRSPWG8sUWb7vAd/qXgctYQzKuNW9fuFWoNXtXAPfDrmxPUpv7OTuvLp6nt36",
+	"fedL0IJuZ/PekIbaKJKdHFq8O9ZfXIZw4kXKgCoe9ixB24Nlkei56EESCLAD+KsnU9C/h2kc5+9pCYrn",
+	"i2tuFbqEWUh5TzuoKvRsMz1YYNeUsntpdiA/tJ51OPWQ7M3MlZZmKjJMLQ28gPlwdZcRUZ6NuiU091Kl",
+	"+MgvqiEJY9L1HCPPX+o5il2175Htuf39Ysm07E2Xz18svuqq6lVw7eK7zOnJvQw2zLGCshd+31n7febS",
+	"xddZh4l73fegOaCohMR0VCHWVr1+BcH2RvxklOcyXeg320DDKdgH446osmkg4AY6OkwtP/DmLZmH9KG1",
+	"Q+0uUXRMM7ge69IoVW2aUGpKHJCXZ+1nuXKutZ2C7etW1n/iMjjpSyd96aQvnfSlk7500pcOUl9abDq0",
+	"5LsqjREtScdNIvDlLqePY+bk/XFoWI/uNd42w+lHGo7Bb+u73qF+qK2Ci8mXPvUJvjaX5xKfoA0m10Xv",
+	"U0ktMxOrHMTrdnizuU2bOI2bTmhaJA/yRLFQioiY48HF6GmrXvij0VymrejuICOtlb7bV2MqRoxQ4vnW",
+	"Zm5aSGdxJ3iv3ajThLA5U10yG0t2zxIyS6RmRKJRhMEg2xvFjRdgAK47nafn5DfXoNcZeWYnQZ9XLDKk",
+	"aSSrIkbNxuYzyGHN33NAGvwkjAbMIpKKiCXlOY5C4jhs70gb8LcjmzDChZb27VRnuY0TaaRYjjuUBYbc",
+	"nLai8j00cTyZjifT8WQ6nkzHk+l4Mh2/UdPRp2rv3XZ8c4iuea9dLqiwv0JlG6pPmea0pSob8eGwuguS",
+	"URLNFSxxGUV0ZJi/LiQUzRYCHQG5p3HKyGCOfyyAS9fx15uXl2p4lT4A6I4uJ1OaYOldRS6cnUerJkji",
+	"lrofGCE2IXkIUESGPQ3YUBqly8jzqeQCfmhdOIl/geK+Rl+6D+9+fW32tcJbgjvKRMjUo+XLvbJbomcS",
+	"3Qd8r76OVbRhNVMuxZlhixyyrSvTcqRi6PHApvVxzBIyZjHgl2sp79BxwkVFhmz2sg/uXceVMGvmunv0",
+	"H/uWVtByL1w/MdZtInqvuCITZkwm81FpOhxWjMXsGw/5lCKEZB1GsTSO21hJZJMIX4F12vm07rIRcNyF",
+	"HtothRF4mrVmkh3BQMqYUdFsn2ajW62NexZemo1Zx8h1+1i44PK6thXMnmXoclxE/J5HKbR195YhaNyF",
+	"3VxzMhRA3DJTdV0oUXppDoWc8hBe9JtM7mJErHtjmPs9ZzMuRsRbGr/X1nu2y6NeYjqPnladjaBUWuRG",
+	"6Mk3Ly3AdthRIvUyKz8nb7G7MsAKKI+x3bVOMpBrMkYQvzHjCeGROvcFvcbyECOWqAA+4j0yBW+6OQr4",
+	"NSWaT5jVXhi2jPTlwO5Uu8VAUAHF7llCY5I72+q8KoN6ac/3mlC9CVN5kGHskgnUoeYtCHFPydzLh+Nr",
+	"hRfJMZ4HkEWWWVAJB6qpRz6c1TSEMgmjVM7GkkQ8AhwrTe+wcqI8o6mMtre0VE5C//CEftAoOR9k/O4B",
+	"vcBBgqxFm/sLmP8wBzsnO0PkyXX76un5UigcNfsHy89z0XFKhtxYl4OE0TujihiTuTIC3oDQbzog7gn0",
+	"+tlWCus+AuFfBV09hACxM7m3bxSIlVTpotYZVa4PDlEODdEg7e0JHuJHi00OyEKHg41/Uk1OqskBslCH",
+	"37At/9RU3VU7nN9NmSBwyQPw9NhpcyKVJhjMRVyHrrUuhrYc27o5nLcB3ReQdHGT45QKLphQQUcsUUQx",
+	"lgM483C5tzAwIgWC9+uEQwN7Q7AQHtKKaEYn3ylCYynYOfkI8whpkswJj/Almk+YCoiQZEhDbHi/NQ4F",
+	"vOe4/OpRynbvVceXtILWmf+rCRyK5fPVJRhMxmY0eswmkBJmLjIzw3PkDh4cAwsCPWeaPDFi42nF3CZc",
+	"lELhZ57w8lHi+LiCV1Y82/60Lsy+psNhD+6peuli2wE5ZaKhpgPmUa2gFUlYjoirCVeK1Wg/4IIjILnK",
+	"X29/WnM9DC/owS0lr3ydMoJhTxuSgZS/iveaw2ljpJUA/2eGb7TWnSwdGAUO3jx13ePK3rzQAm2rGFBh",
+	"lSH5pPydVr953Mj07hqlv+x2nL5gmYz73agUH9vt2grWINdOSKcJZItdvkCXl6vmzE0j90OtGQEld5ey",
+	"FXN5LJbmKjsJ5abeVOjGSLLHDtaAtlENguOyP7QkA0YsA3L6DkrepruM/v6Q+rQ1UHPWWsALCpRkpQ5Y",
+	"M8vDa/V7orwNjRTYzorcGY1bfRAmSTVhWj+pHexuiXH7jJuMZC9QTdyjk+ijBI10IUUkMNzN1VmMKfhd",
+	"ZYyQzAMa3lmtFr7skn6qmLHNu8Tw9n5JbcSMKuCU5n6vq5WjQRPzMAwGSaYgGjSTyR30NDG3T+gcvjQ2",
+	"GSrcam0/Fa625V5H4ZuyK7teecSzVi2Sv4XVmPheeofeTvfE383Uap6InEDobC0QDtFPhUKh1EP1F37P",
+	"rFQwDEvJCTNG9rKE+LIeszZDjNley+A24qzrsEY3t2NijkJqwM63nbKUTEdjTSDTuR4nfIWT54fWWByr",
+	"R3Lc4NlZp11wSdtL1u0V/uxg+KvrIF62d4/Pf60VV0u//ubYqaUSVqlor8lGLZs6Ni7aybVbwvO7Lm+1",
+	"Tzwm1lro4TzgiR4TQxqwULNEilE9BvsaV4DGJ/76uPy1cvv2wGO9j/7EaFczWkstXnUdUw3tPsEahrzs",
+	"cq/jKv4L7dyrw6xvEQqfJgm/p7HC2GkWcZWJXoy33mBHEWgcLkU8t2EdH52FUKeNik0s/oJOOB0xMpSp",
+	"iLDfKY0IjAxq58wfDXUZ/ztO97hKi2D1H6O3ePaiVtDKvXb96Bkep2KArxkUftg5j8O/8u0uuPS4Ia2F",
+	"l+e79lfFVeGSHlzSzBjgzTPsHR7KiWEJvGoB8l1l1g5mWs6Rv3flWKYJB+SDqtoy+3NvQOuEVD0EQq/4",
+	"gLKKMzzECAezSXN3RwXb93Zfayire7y7wRxIi3caz+hc9ayXKscvisL7ebf9zApvd81yP59K9eh597Jj",
+	"72YxH3EHKWE/xSzf5AigB1a2PBqHSe/yRe/Zy0IPoY36GD03Ck7xBHYRJiGn3swo13iEUcqtnmGlApS7",
+	"pqkYKnDUxw6iIpesjqLeOwFd0bK2yehplRn4bgimnOu5buUIBDnkkCAoDEQiaJJ1csdkHQ2lcdBPoEv6",
+	"RRnTNw/Id8k8J29sGwXlWlz+W8pSAIGSImSB0X5mOQXJ5hK5oYHmdUP6+GsfQiAD1wNYyJlnbeefxO3y",
+	"hMxkaEFO4WQUoRNpJIfOd55HiAOMtojzT6IAZWAfyDEuk7vJXH9T7B+fXQsPs9nF5Enf/tUzX/efBnaq",
+	"UIbk+tTJhEBafRQstqL3XUEtKzUigt9DoAi76AuYD7a3x70iffbZyRE0jKwuOxtb6WXVXgcfZkiZPOlD",
+	"SzKHFgStXWBa5slPb3LtXwQ214fYmNRjPDswd/N+fw7gFMGeBfmepzFnqqLxaX7LAuKQcuB4JiMquAI+",
+	"nus5U91QBnjAAfXVL5EoNHY/ss9TFsdgKK4ja9zlFvqo9foft60GhANSG8yiShzBAxHUxwEcgRFWgy8/",
+	"Wrf8Jld8R9L9gY18fJkPRNXzu/x70JIDxRIz9bKtb1pJcNes633q1Fcsap3ViiJZw3+PukjW6ipV9bEM",
+	"wojCSYnt2+zj+y5AB1iBRSRBEKmKxHYQLgibR6i3v+BatC0yd845+Qgt0OwloZwwlUMyskqHojNMi/c/",
+	"ePMLNI470DSGBc3kppj5LhiLyERm4hhL/YUETw9Lzslv47mPwzqVCF0dALQJ31R5howuUuEaWtMh9N9h",
+	"xQ/fKXRAdnUuxd1owmMaufOCaepm5UFfMvti1CYAaKnKXrccbXUCe3NWLJybtUThyZx9THM2cI/vITg0",
+	"NCR+3m7AzAUKPyBb17eY+TfLeh7B3H1Y8mybLVzGZEdMOyOjyS7YJ7X1pLbuQG0FAEV7XA8iHPgQD6F+",
+	"uLvnINvCQeR9X1mbhKyAcnJObq1y94fkQi16p6QIWTnA+r3k5WnD2Rudt2vJq5dp8ASwKFHHRSRXFhGu",
+	"A+hGbpsV5D0vRY0T/DBMhFWpdSW8EU/3hj6YpgEpZMKZ0N7k8jEF5EdBC1xUJTwypmKUgkekNaatL3Xd",
+	"z43iV5zExUlcPKa4OMQEklVeiwzeZIXU+LKeonhBowlaUQeRraed5M7Vh1Cul6SCq7a1xqoNnjis9aj/",
+	"NLDPy+ek5OIW5sGOasmTvpC65z6ae201d86R78t7mZczxiTOe/bXlxiw5lsKjMfNGJQhxEtKafIac7rq",
+	"0eEvcmelKStlhll5vXIeJ8GyJ8Hi9uYkWfYnWYwa7z24XKC7+AEPx7qShkdMaD6c71HYOMNEDqEu0gqD",
+	"GTjjlU8CGDB0okNqpmsSV7w0Z4EoDtaCzjvhNb3DuO/MAfAWov3n5I1YNItyL3Hx+/xrFroO2GkkJXH7",
+	"kmA9Xm0trKBO/D4LVpdH8Mub3uHLKAE+8J2yAlYKZlvM4HMd8DAg6LjX20PCjQxfX6C6o3VUMnWzxPZ6",
+	"TOmNo7mvxThrvO70JHtPRt0hiN4PdA7SJaSTLeVszOj9PqtYb8H/NmBcjFwCFyKQOE4+pvfmN3PmrGAr",
+	"lVdjqggTEQNxs8o9uNJMC9x3OCDAPYkIx1SzDe03WOGvxH576eqSTvbbbu03c5JXLP+3IGVihs1qTyJm",
+	"LyLGdgMAs8YbeW5PNpc3EDI5k+khehHXkiHrOBN9cbCQmmVJTbZW2Dy6D8Vz/WAxh6mQzVuUVrZtikyi",
+	"ym7gJdIH1hsO5btUHxmaw0d6x4THF2Ij6IZJxlJNuYbkO1/bOmERtBnN+nrWI9j3ZpXMAp3CUtXSJyc0",
+	"j1/6yFSHcsJ66x41d/2KI/ewSMO8fbNh6Um07dF6YiLKZBr2zXQt2s2h4eGWRlVWL7AnCffeZVqAS5EK",
+	"V2NYCHFZN6S5sFiLhIkQylVqLzokzU7HUt6xiKRTxGnZtV22hfmFMz4q+6tOkclij+3fAyc93wJMwIxq",
+	"i3FOSTimPKkpGT/iUT7JxZNn7ySbHtHsQrLbTgqliTijM7rPGNpbW4qpiBkNi4gZD0mFYkx0nTSyVSg8",
+	"URqbP6LF5CU0oo4W6lrAsLKVmzQH2mRECKMRlNkCMHMcEapIH8tGcAw9M4Z+tcjaPpmkaP8hlqkfvg+S",
+	"gS3oDUGqinkmtku3fVFZlslmBqFZA6CWW3Myjssg/BuU9xpFQM7EDe5uZl0rGXLoEwoaHOEqbyHKVCse",
+	"sd6ECkBMqCkF00TAep3k4LdpH9Y/eUsG4+IJfFga59jVSSLvTSIb2s9kkduMzcXynlvBvdEEIlIqDz4h",
+	"IoBKyAAKcpfkE09uynJa5NBsqNKQq1KVqr9+S7kSmWUecFQWXHkfOdskmwg+GmuixnyoD6a13MkYOzhj",
+	"DBjFofD9AIbT28XB/loEhe2Ch0bEhEbgVWNJAtiXqwTGmIoRqwZkvFWkXyVY7L39gMh7lkBhlb3s/2fv",
+	"W5fbyLE0XwXBP9Wzk6J1s92mfuyqbFe3p8uXsdVTszFykGAmSGKUCWQDSNHsjoqYd9h32Ij9NQ/RbzJP",
+	"soFzACSSzORNtCzX6Jct5g23cz/nOxi5i/rcKUbTmWsxBpvFzFyqmx8ANpBkXLHUSLUAS2RClf3HzNi1",
+	"wMd/0P4B16msoAsozY9QGj0koXFtcYQUlsmfHJMRXhmyLyUYSaH9mQkddCSRedZVsv8OP/3SrdT+ZftL",
+	"1WlRifEoALPZRUQr74LQsWbCDOrUVplnTBuC6x6Gf8PKLsQ/V8AcU0NBv/zMxNTMeoOT4+PjLXDkRkLO",
+	"RwMipPuwThBoE8aLi+6wGng6I0Y6Fy7phEKEPNRWQEhLbFtjP7rRuKXToCwAYKxOiGZ2ByBFFoAmCqqB",
+	"bTuR829LULPQFuwz8PUc5AygB3SiKCJebTwBblihl5b32eriJvb6G7z3aX2ZKkUxamgWAF87karoxmOw",
+	"c7VPbjNPj9bUtzK2NNiZbptpwgc2zvHk+K6TPCBWYEfL1P7J6dn502cAo+yZ1/aSCl//t1+T3lSKaMns",
+	"K35/8vSQAMbH5zWWYvSmvhOWsUg8s+s2o1ZnUvWgGqAFvf99Oq3efjo/e/fqTfX+1euTn//99dm7f09P",
+	"3766nL99dbm9kETOd99oBo7jHzkyby1J/gk5DXCiBjewpkIexEzcCNZxcahV9pebSDkOn6RbJr6+ZWpB",
+	"7D3+a146cQGChQo9Zwrg9Cw1rcESviBnPlneYyrjRLL2jqovw+BWxFALq4A7a3haqsKA7WgH0LMocTI7",
+	"IanrgfBf//F/u2BTZMnTLmnSwu4OSNx2V3RvcN5s16i4vhnm7JYBGhI3wFdeUisLuL4h4QqMG5+Jqaj3",
+	"gp6kx+dj9vx5hjr3/rAffme6yOQyz4nfuUibfIlLcfRzqGper1m6+8PtvyY7gVz9C9DN+nvhnoMrr4Gs",
+	"urE4gYxlxsI6BaKtf/y8QqZP/mb/6cYRuWqom/beBLlDs1DFQ4xEdG3/pgXbhUanLJDo7ooiHbNcH0Ai",
+	"WnrmDL85ppqDPccU1KpYIYiWtPMvwE+5/TQEgOrfglArFS+YkjCwCf/irf4aJLgslbQmekDY9pR46a6Q",
+	"+koXJT49SU8nx/QFOxuf93Ymui5oDbcPj/TWgeURqK2L2HYG73BffWePRoAAyrm4AToVN910+qEa5zzF",
+	"vBB7pwc6Vdau7wMN+ubWdnVXTMwZ1RdA0WgOwitiYxAT+wFBrKA3bLWDHzWGprPCikAqFqQAG8wakN6b",
+	"COkkaESGUKFYfnRO0efokk6MJo5wScZyZrAQ7ZmPy1mRXA/SICNaZStoUV2Gr/zMxe4tXD5anrWVM3Ky",
+	"w63vpGAxMsjWjKvMJvanFlTxMReoQK/YgT1aZVw++R+7P8gLOmX4YOCU2JVkYZbsnM2va+U1fpoNdnMJ",
+	"VtfRx+BkWVYK5nShW8awOgHPuF5xXUrNPWxK6/tG9XkcYUSYUBBlG76xm2vr9PjZQ9zeO29kTZSwbaGD",
+	"SLsgQVJpgc3k6QxfBX7EtStvx3F+sryahn0xT8qcctGc1jaTCNqMrtwwDmGeNUTI+5K5qmHHbHNGM02g",
+	"VYCXJTXH6uh/a3/TRjFadKFFtQh1qk3DmLFf/0GTP3/82dstJTWz2mzJkVs2gxYdVsxpm0vMy7GCrdUy",
+	"g7OSpg5pG2QEiimuiJE3TBAK+Y3e7AK/DfyvT35CC/HywxuS5hwgn6z8sLNImsn59sU6lSXTrSroW3Zn",
+	"9DtWUG41Qsq1pv/Lvoqrvr++dWzi5LhuDFVpaDMRwTdN7N/Y8VfPeIn77Vw0Tkm9/MOebhv3iDsBGMAk",
+	"GSNGUaG5IZdTmrG/uoZRcFatSmqNBKbsUcXVhd/RpY1qlB1v9L/IFe++dPn3/9Sakrey0praI4iWx9B/",
+	"5nP9U/jE56QnBRsaXuC8tT+h8Z5vPfuTpp9oW1X6LesUbHCsH0oQxK//kkL7y0wSWpA3/zPiPp/4VBxx",
+	"4dTYVog4q6cCNflj2d8UIo7AAyiZcJZnZKwYvQH0uCpvUd7QffeWfXvItYj26A65uG/ZgWHT7nIiH2Jg",
+	"rskJIpASDNRIwVygywmG1jPqZAy89Ylit/IGk/jbc+x/ekmeHx+/6JPXIkM7STNtab62ixSbKKZnTuyM",
+	"WS7F1MrnPrms3ZB4kWvns2QZOT0+JkZKdFqOKqGrspTKQBegGyaGVjiOvDcTI/f4lgtSaYbRQpiDtlOT",
+	"lRn1WwrD7PSu7FO9bc/2l6P5fH5kdbqjSuVMWE6ZLR1wGEdv0JtrNUQ3Zj3m4YwLBJ2GZcHZbE8EH9mt",
+	"A353TpIdyGElCcZZe7c051hwLiSx28OAKs/xqfXH8v1lZWavIcB7aM3O9ateOj80vWk7t1aDm1ZUZSxS",
+	"6Vod63iy3RatO9jPnp+/6JMR6kDDVDGABqG5dqFbrJVZaMMKnbiwY6nkLZjxhWb5LbM2Ffnj1dUH8iPV",
+	"PIWeKIvwSp6NLNO/Fv4HzVLFzMiXeYxltrggIxDQ2OZGUKXkPChzC2JphUwVFQAMMGocKhymNnQyGRBG",
+	"01lzKa+FXRvtWu74iDjSHxlblVO7oMIX0yeXHgvUEhdbIvaEjFlK7RVoGovqsJlLe7PSCG1jZpxN+tcC",
+	"zoqG7i+Ioy4nxK/2AImdCziRQ0eQo6T+CaYa/4CLkzQ5BNyFHCK5FqNK2C2Xiv+VZUNc6tEFOT8+qV/j",
+	"fu3uGHN4JhEOwVb61OkxtF+NjgnwF+34Sz1jO+KVE9tzmiTYJMoIpgY+Iqt3aF1r12B3tnMQKYzr36Ea",
+	"Bh66B8s6xz4yWzzyEpb1K/E6Zu1X4w7ZXbhbpKtvCh02C60bIcRd+462RgnfN8byXTUftWbUV+466hxh",
+	"R+7fKBEw6R1Ff33eqQumvRUrIuq173WnVmzfJKNhBMKdXeOgqbGSG7Kb8gXhwv8gwLvY3pTT3nFffTDc",
+	"1xwhgSoMRPju9cf2jMxGHscODanBCPa2v5JcayoMyX54DX6M2hEoprI9GXHlw4dqghiT5n1nVDRYVHcY",
+	"Vi5xD88Um1wFjOoOhIuoqsluQmiat7vtjGfifZOmvl3zuOUj671k9g00Nat+si3P4F7H59At23YfQat9",
+	"nmXfdxeuJpW02vWXWWbF8xKr76KTNgXh7q1P2vy+S3Ry16T83wKzTg50rK22u7TfD8L1tJmnY6h/69O6",
+	"M3td24Jjtcx1WSBsKMghIzyHIwI5jkQxwxXofl2O1rsJi0O7XEMcJU0rxvNlCbGn3vANvLEb+f4D9Mtu",
+	"wcqdi3Znbu6s+SeQ1MGlOHKnpdv0++jtfpeE4nGauZllis1djNAlYR7EDHzlxvbRD+27sgRrCfOV7cG7",
+	"G4CpFBOuCkz5AdtLlkyss7vCE/djet3JZFk6Rvdttaz6zdqMlgBf3vCtzKkmVN+wjBjp8q8i0v6Ab14l",
+	"6vpT3eF+S8KQLu1wu1bi83AEjMSGTuDktY9AGhlAEnHRJ+8kmUuVETq2Qq9GOx9AUpo97qF+4xAMwU04",
+	"cKLviyEcbeQII1/VOCJlZTTx8GjcI3zcA9NoaKhJ76jxV9RG9Sj8f2s2E44lxim4hrxa1jV0n3O7dTNW",
+	"fLtP4+0aRSgn2K4l7B4DCI9u7AOrMUpCMkaznAsGKZol1drhOIc6NYgZdTFjectUVm3wgnVtCaJGk9+N",
+	"ZGXGshLZKCrYw9yRfwhDCaRPfjfiAm/v6lGLRZGojKyeP/81eBj/9/lr1l/Q1LKcnGVTNswqtlS4ewbw",
+	"wL7oep90HYycuCJvjNqsqdGOsIjrZRrEizJhLBvT9GY4hxCdN2O3DfqASVoVY6as5nb0/KezP7345399",
+	"a7mq4lPMyMNprs8uaqYxNWzoX5Nw8Hz9Vjj4gx622A4gMiCvZozmZjYUlVHcN1y0Iqh1ffxmOFyQ6AV9",
+	"q2NWuWu99zkq+tb4yc7i7Oi1wcQ+vZs/dEkkPUzlYlm+/6BrXtyqT3S5Rq/qQK/LbtfWHJ7PGMS0a5YB",
+	"Xc513P8EkgQMtlBP/YFLecY0ySlUkq1oIZo5FA0QE30yilyhR39iixF2OEcLkvzu/Pj4H/oxJKJXM3yB",
+	"WFw2jX1joKO6W4goJX5L566uxoWDv1WAc7o29fMtfJESxUpGDdF0wi4gUb8S/C8VI4Z9MXHta+/p5IQ9",
+	"p09PPX9FW7NmsEursXWG6NOnSa/gIpTAdrDdfV3MbfmPaBSCNmo1HT++thaZJw7FgQHq/aB3OVUM9d+x",
+	"1ybxz+iwyYnnWL96OApo+8KVmQ0BL2jQO3nx4vfgarMfqK8MS8VS7op4Foza9Z3QgucLn3v5itM8l6Gh",
+	"p8+TLLiwsiWCvNjI//SMWX0X2V7N1WiayqKQmeNn+7Keb+NOXxpEG+/7o1cavmev+kZGCysQOi0BKq47",
+	"njtZbOsd6z8ifh7WwlORMmc3sjwHZuY+Tu1rE6umjUrFbjmbjy6wWe+cKpeBM1Hyr0yQkTsFoz55jZk+",
+	"NONiajkrcyglLqko4zrNpa4UI6BGqWbDrn5Uu+RnA/Fk0FyRuUo7YpdyF7BtB0RCM+BK0zwhKqSpJVir",
+	"tEjIhPK8Ui7XSMuCkYwutOs+bDcU7fvWkMLy+bx7VOFRj7wHPRIOLax3J+yQe+Wfnv/z6dHbF//6aidW",
+	"/EBV0eRwXPdqVjtfHoo/ewsmCmWd0bhXOOdBerRD0GctC36CPHZ3rLm1+HHvSya0qxMHjtMnl7mWJOIq",
+	"kBGK2IgOm1VIA/isET4cFzXmutWVNsehVjvjwvy6ldeHiQ1Hy1JyYYpVUj3fp8GSnz6WObpKtq8WgtqC",
+	"ah9iFGoj1eLqbaDbXzeRW6CAA9PcJyNLR3O5TG+81hJ9sHABq0MSV3j5N6OwRy3n0Vv2sFWU75TZBdK4",
+	"G8dzhsuh2d0vmGTFiKeJUKGR0YWrvUCkZatb+FA02mRQnlEbWOCXuwtjjBqU4NclwNW3pEm6tfje1JGM",
+	"5fyWqRWA1qcRT4KeOUwg2OcFMZbLAdKG/QwXFdOEGjKTBdtdb3npz9A9J9P8Vonbr+ddKRuSI458bs2B",
+	"KfwSEgImgAbjktLW5uJcBIQYPyDik3365CN4o8HjYwIGnYOJCgBTEKlG5KiQkdBGxDBtfyh82sVhEp7v",
+	"os2EZJUlGfesoVq0KwAhqLuLLhGgqVY/+PudbZSl9JVuWx8uExrT3f3TD6x0hG3ksIOgxwjiB+1BUBlL",
+	"cy6+iqSkrpdIQwYe1hhwo//eZJtr3vBTleekEobn5LJUvNE5UshhSkuaQq7DrrLrldvUR9F1ENJzy3k3",
+	"yVUwrek6OO0fmZkzJ3Rc8M2rl3HoNsF0Javw5VTXxvVKBtgW2V5v/Zgesz/vmv15uHSaMbCT3i+MpFQE",
+	"/cKH+gW5qpjO6KK/xqw/Od650uIpBId5FpUj3xH11LMBd8gebvqGp0wiJ/fmIO8SnB9yygXkK1yA1kiF",
+	"kIaMPYZxFoUagfK7yuKaBP5NC+O2Ps/7nqxvE51fGkTb0f5FcWOwCP5eT7b9LmvmcewhsIQ0R8EI/1qe",
+	"lK+uIU4oz7839TAogUgkw4xnQyHNkNrTlO1OJ++keRU28lEnPIw5lksda4ThKEZuwD2ILgJ3Ohy1/Vj3",
+	"LfYOyhnVZMymlTgsteHwVxNDvi+y+6OsNMsIyzUD/XJ3ivuI2/hIawehtSt6wwj622t6CzH8WZQDtyu5",
+	"aUPVwRMRJh79rDRY9uW6FzcKdg5HczCHx1DoYyj0MRT622F5P7Kpyw3dX5ewbAfrpw7K3w7Ju/wQH9nX",
+	"I/t6ZF+/Hfb1oTINJajOWkem5jWipf4iK5zNbgPXhqf6SVqN1zjPf7HaYEoFGTOMoUK7SLcjLCMZNTTx",
+	"KDmNhPtSyQnPWdxlEYHaq4wzkUJq6FnDusOuI+09uGCQh6rM377XTTVmP3f0urnMc4Jrd+BDYPdmDVRY",
+	"6pYi4CaGreze3id/s/9012i84gUTdkd12EqIxfuuNAkpGLW7qhO/9/YnM5OZzOV0UUOq7ngAzleDK2PW",
+	"3uKpGt8dYT90Xv23OlYIQR83qf4K6lxo3DTl2qiAz5aFBQud0oCnfXF82JVX4w8OjJ8ao/i4guJxh8Bv",
+	"9++4l/SsCLCi6UUPhGfOqA527Wd7Ny5+/K3lEXGR2YlDF8KPr/8wfPf6F8teBTfB39XDd4Vds/wE+yD7",
+	"fr6FFGZm9Q/XVzSg7tbdv/tQUg87CwvuNtNukhUxokC+zooxVVM5zOhC9wZnx9Cgchgv2zlU9A1Tlue9",
+	"wdP6j2HBhbRLc3Ic/aiYNoqnIF7thaVFqvtf+RnVI94PnArOWxc6P1y7L6r3faOqMftBk4xNuOBLgDkN",
+	"HrBz/6hqzF7aQxXKCzrYxxPXl3NNNw4o6oJwj30CexQjWwgMhvpUoAvCEJkVNN1wh0NQlsba89BiQN/o",
+	"UHcLadCegVyLa/HJ0MkESsAw/KEYIIRM+NRSTGA+rkdy82jPZJ6RUb3yoyR0lQQk6Rq0meb5Bc7uWniR",
+	"RcViLLMFoDvnbGKIrEyffEKMbPtQTRDYhNlJd42jdcVsho5zbO/LgBcCdrXT3hAwO6U5ExlVZMGoSixb",
+	"NSwFDwgU00FGSJ47nl1QNeVCD8Cjg9k1gIKgWc5SowNMQpE4JBON1wEizHGl5FrY4SKKtpw3or1uZH1y",
+	"6ZmFnQ7SIg7ILrejfnvRrkFCKPlLRZVhChaCwlRcaV2eXws3dvtCQMvukz/yLGPCHagZvWVESDK6pXnF",
+	"RkHYoDJJRroq7b5rlo365C1OAv1YQsIWOZPPDR6nB0OYUUTnFtKApGMZHKqRVe9G9v0Le2ABJ971xw4n",
+	"K5MXZPRmcvROCoZm2MjVmWtydnzeJwj+PQgpBF7E1bRQ7wFutMwY9FM7g/tjmhFZuBXm5ccclt4FpTxp",
+	"XHTJVoCrAWK4uBbnp6dkZKQcFlQsIuY8SshISDOUgg1LprjMRqHAByKMXGau15HdoACC7o4yPOtHNnKt",
+	"tWGTVw/GCN82tKOwq4w47gW61akghgnYKd2GVu7UgldY1LzE9aDnz+uiNIt/safGW2Ut6q2SczwFYwWw",
+	"+5ldrPHiglBDCgkUBEwAzmfSOMl2aH0ygiutSRMXhNkhYBs9y9OwV/TmXtCRqNzUEPpsfT/o3y+1gwat",
+	"4C8Vc5ed/NzQBhvVJJjnBfknKiqqFqEXFNUGyallATpyQywf6m3dDMV+tg0P5mfqB5UQjnkumetmSA0D",
+	"iKptBwQ9tO44nKhXOLIazrbdbm+vb9zr3Vp/77XX8TRQbl44eWhFxbYT8uHxlvmEJnFVxbPe2hnFzc7v",
+	"OiWvBECeJ9fkAyAhLc2tFVcJdO4ObIrz403QFOvPSVZrKdAGF22GbZYY79zQLH7D6h74vEDZc5gPDI0R",
+	"qIEGKBMnibacX11HvWmWp8f3O81A3XvMSoD8ovkyTld7q/+18zo9PL2vHMdSllVeA+HvwQmW3rBx0uf3",
+	"sZmjVN/W+toI+j7an8C9lUmmyQhLRAckXOsSZcjN2hIdwQWR9FJ9uxXiXD0Me6xGy86MUReqjisF7mBQ",
+	"T4+/cpf4Jko1iGN05p47aByAOIAeeaiJnZ+c2slv++SLXuw3Drq+d2fQdX4IMNVXvSVofHmdEHVQkExW",
+	"LYlHYKT/88RhNDw810cJXZx9F5SWLfHRhRN3r55FHvenR8enR8cnV8endaADQIUGdtoQrtrqmcjHspOT",
+	"BbR3+4g//M1+wW4uCWp5mn1J4BAleCCuxbvXHxO3XclJcn5ymjR/e5Ek9ZG5Fut7wrY5e5y991BCBBv8",
+	"RPVov75vKLgc9XqnkHcjk1F4YoR+C8s6q5wGHDOezpzwKcAgs4OqDMuIkPOd4gVv6qEdkNGB47V2rvrR",
+	"Bbz+Dl6Dk/RnmWR2+URqXKouOF+x9CB+knDhLG178r7kdpPoZAKen3/kIvvHhoMzp2OG0LnQi887QQWb",
+	"A2BmdOdEhesCyuaqW5bngCdAmHAj+Pv/w7DGqvs4UHnvKT1Jj7MX7HT8fLJ9IlfYmHVhlehg3W9shcfH",
+	"ZssAS5P7rqGDGddGotXsWLhOCPtiYiePYrfcuYYEm1sLFk7GBRHSk3btYsSUb+ehRBdaHFvpgC7uKFyJ",
+	"Z7EBFfDNp/fk7OTZs6MTQvNyRo/OetsbtWvFgbu/RTV6GTtBOz7nLjWUIF5YTewUWkwXXOCfJy8ilYgL",
+	"w6AJ5BapDq485/O9ByKj7ekinCtoaAZnpnEk75eC5j57MCgNa0RRezfKJm1k2urCQBfO/Q9uRoBpEyz2",
+	"lKMLauIQMz0lDGBI7BbhP7OK9cm72Md/Lawpk0BSqpUwfWjGGgLaPp4QLSmWMPvi4hnVvoYEs3dGnoaH",
+	"M5aj49R14WBzHK6+FmOmeYbuVJlngFpP5rLKM8DFs5PTXExzX86hB+FWnD16prHEEZyl0TAQT7TphL0W",
+	"btDOa+8sPFgxromVqO4np726Dqk4x9jHv+RobnPLuq2Pdvtblsl0WgbL3XXapXekCu9BrLuU0BwwX7ke",
+	"QBuneBfVxWcVRDIPCq+5/usfIsYQadTfHi4TOZs7vKuJN/AzoUiA+6kH64EyfwEYX5GRmZwTvsRFmxpA",
+	"e7MqoFnMaULJj5HVQKqtWJPRZt05b+9ulLZtDl9ap1SAcrSPgevZ2bBh38dG7F0pv0tEl/Et92oagmjm",
+	"mqAyCEH6srH7B7EYY5hC6Ijced7fN0PzdYARM4XIDWNlwNKeTC68hJrPZB56t8JJhzJkONlS6YN07fiz",
+	"xtYFj11cv1YX19dfaGp8I1eaZYrprl4R2M+rExr8fNuIy1Kv1ozBDxRTKe7UrrX9e85T7np3bNGkttF2",
+	"ljf7FG2ImX29jrFbNB0MDde41nS1IedMFmy4R6L2lveeHIMDREwrOsXQsv1bpjdW1XJxCe8o//t/ak3J",
+	"W1lpTe26IxMZKplDdt3npCcFGxpeIBq8Di9Y3pqtmyxqPhV6yMXQmhSY46v1XCroHXKfXXAtS7tvrAAQ",
+	"AN3GIhBIJHiQ635u9PvuBcbeW9/iIUXvGs0t77OMD1sl8OnMXBBoGU8osRsN9RUeCQQMvdETl/k06hOo",
+	"oB4Za38oqhZDv12juLoeNpVwYY3HFOFEigpRDwRJZ1Jq5hwyci4uvNMywawz+zBmJClZTWfQB68yYA9y",
+	"rSuEr4u6NzrmSLi+FsstfWFMboTQ3kJKMmf0xjI5e82Snp8qR1he6Gq6Qda2WXXICOwWfVNzbgOvWeYD",
+	"HYS/ur8QT79lgmRqQRS3VNfbiba+DVoC7MdvsSUwso7uVsAuWRFcJTuykVg73b4p8IJkEggI1M6NFNRm",
+	"bDniOWiP4Efx/GDEc3JHmn1jHkqQsVtuu2T0/Ynv0L2OMVcWVe35TGKuMEh9XQMNWLk48CGSIE4D9o+r",
+	"fnDj/SEyJhN4J821RBXiWowah3JE/us//o/PMkbXaKFZfst0n1zRGy6mhM7pgtBgr4IGAm5t8GXLG0TX",
+	"hyorpRaEmy3Ef1wOGpr7F1RkFCJMRlEunOO24FpzMe0oHG2R83jo95Pzh+7k3MYXyButZTWRVW9H1fcb",
+	"NHDulM4PsPZwjcD1DZsPKXOf1Ob3geuoX1vionlONNMQS8WMYKBXoqwwFGRcGYzFAPeIsGO3ZieYsuCi",
+	"TZrlk6jnOu5tmksNQaGTU6C+NpRNvwR3I7dvUqONWoiTv49qyP2qIb5G+uR0/xrp3wpzQsAo4T0Ad2JK",
+	"6msxpR04ywojkaUT+h1sRH3/bOTRmHlYXOTsvxsXeV9C8LV2I05pA/hqH1aimTmq3UtfV8cBbSTnE6MJ",
+	"JfZAYtda568E5+SyX7J2HDrgc2jrbc/QERd31oWQW21wU3YyNM3MB79y3wnK3YFdin76H+1aPNotexH1",
+	"J2YIJWFjwhE8AF0bacoD0/RPlthkwcCXYOktl9qQjAGuJCaHphIq5kFc9MkKEziYAYNlQL7ImAtSabZe",
+	"A9HMXL2/+vCofDwqH48mzK58CnA4pWBHdj888c2htG1/PuWdgHptdINirpgV0PbZi0Mkz1yFL39XCTRH",
+	"vqNXNpTia3dAiD4FyTPx35+3LyG2upRb7a669vpya/7Ms69cHBjNK2Kr573tGO62nNFy0TBTBPUbyskw",
+	"lSKr0g6cuZWPWQIY7sKLb2nOsyFkYeNbn8Nbzw6YteFp6YFlbkDswpM55hLef0ioVYt6uxIF0Wj+jBmB",
+	"/XJ4JCEZRGNkB/LmnfYkBftBY+oGgnLGdow9R9rHgifcdHWKuKoJ79tlS6yjv7X00nm0dz653yYvIqz+",
+	"f7PciI8sBYs+FgsH0CGe/M3/d7htvkSdl96aCxGRx1075T2KmOQAVPEdZR/scbb3kTFJW55hiK0roDSv",
+	"dZXUzFaVLkzibXK9HZN6NyQ+rIiqltSANqnVYcjjGd5fdB06AWDl+D87Ojk9Ojvp7aFAfYP4/1op9J2F",
+	"2aRSLDV7SpZfERy6vZ74ypoxeNmySGW3+gmcIff+5Qf+CNjSibXb0PFdMEOtzdEnP4bCymIAeb1G8RQA",
+	"7Z7Ikgla8v6CFnnjB8BWsT9kMtWjfk3GWGjdwgh+mUlIA9QeWdDNekD+/C6JcB8T8u4P7xOS8lueEy1T",
+	"zswiIaWCYB3RLDVSJQQxsi2BJgRhs8mEpjznhjMdDed95JrRLaO6JAXHRGf0QQ3AOjWLUuZyCmBFOZ8w",
+	"ki7SnCWkoIJOse4fnItV3vgYAo23feYKc5ZqN2PwIyJkPVanJzVr8kGVJDgqkyVvR7zmGH9oM9Xtxwb+",
+	"ZTqpFfwAP8yVS/OIUryjd+MxbTGm44FjMlZBF5DZOfConYROmUhhFev9JXWhX/SZyw9vCILM6w4hgi4e",
+	"+NCEszzTxNAb5nC0EcvBTuG1mOZczxLyk2IinSXkUtExT2G2n0p7FmYeOYOaOqe9oDcBxKmItzTgOa+R",
+	"bfnAwbKmLulHZO4HK5Ct4JMTF1aiuYP/1ozm0CnGjmFGueiTNyaAKyGsh5unS7lLiGAOG5YrAogujRWs",
+	"MucHakMj96/ggkiVMTXA0zeZQDNRdJjrhBQcADhhBjpVLCTa3TBWRpl6JK2UYsL0yZsM73YoWCJfxKvn",
+	"sKPb6M4tPMLd8oINgNKOgNJIOcNy9vlMOqKznB83zhKoNtZkVZnLOrRLXCqZsgxqPZcpEgm1bRTaUleN",
+	"NsshWxDgS+0uDcg/fXr/jnwCyZSQnC5kZciM+9sN+2Lg0Gm7MTQn3tFcQ35bE/mqZnZEz3iJvfcv6sNH",
+	"syx4xaLB/yRV0XXsSibLPMaYJtFpjg44Vk+ULOUTbmlzQQRDQGr3kR+ZYBOecgrAi+1smyoFtSG4RPhi",
+	"OEX4eqosX2YCuPKttPJlAmCfRDGdVm44vtEBugVDWiUFGN1oQB9ZykpX6rnSkRJnjadiQcaNBYDG+wO4",
+	"CMPCO5IaXgHxkLMkBIZU5k73mKW0AHdyNJBXFaowrGsPoNsGeG/gE25L6FQxqPlPiGITaN4FZ0XKG+gb",
+	"1Sc/c+EiRVBTB0RNrX3d4DvQ071rR4yit5bhYQTb7o2RU2ZZcvQOaB02k3nW+RY47CmMBPCnZzzPEsQ7",
+	"ns8Q9Bh/JKBtWK3V+AWcyTmZUGWHkmLebIPweZ4pJrr4UYjZzagdulWyxwvQvKOXXFF90zb0DzNp5FTR",
+	"cqYTolNqZaPmU0ENgAzXu4tyDngvbo3I7F+p5S0Doo1itLDTYSJVizLMzOo4UN+Yu/xkqesz53uGTnge",
+	"H5ZLY2g6Kzq27GNcto3rS+ENDpnYMwIoiBhAXnJZ2kXVdKFdETIASedVITQpGBUJoRgjrwRQkHYSBxTb",
+	"BPud53DVk4h2TS61icb9piilah3zW2C7mV8tlDrQW8eqEYxadYWWpZK3NNcJKXPYByGN24KJzHM5P6pK",
+	"3SeXpAZkgxfieWLC7jooXIwWWIaW1NgjAC/iXI5QnBYfMDuqrtNVM1Z9A0Idtaw4TKeXWCTVN/ZGa+TV",
+	"/AL7MlgCHltWZUmiwah8w5EW6F8XH9I1srnXiRqjGESpJaGBCZ5CDyRiVyH6qm9L0gY3PMVuE6gm4Jkf",
+	"kAn/Yhe9GttLNRC6Ff/zmUTmo28a6mRdy/7r51//fwAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
