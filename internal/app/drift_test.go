@@ -31,13 +31,14 @@ var holds = map[string][]string{
 // readOnly are entities that only read a part of their table, or read it in another form; what
 // they do not name does not matter to them.
 var readOnly = map[string]string{
-	"account.person":           "what a member's list shows of a user",
-	"audit.Entry":              "a line of the trail as it is shown",
-	"beneficiary.Match":        "a search's row",
-	"beneficiary.countedBlock": "a block in a list",
-	"events.Change":            "a row of the feed as it is shown",
-	"referral.receiver":        "what a sender sees of an organisation",
-	"statistics.Profile":       "set by migrations",
+	"account.person":            "what a member's list shows of a user",
+	"audit.Entry":               "a line of the trail as it is shown",
+	"beneficiary.Match":         "a search's row",
+	"beneficiary.countedBlock":  "a block in a list",
+	"referral.exportedReferral": "a referral in an export",
+	"events.Change":             "a row of the feed as it is shown",
+	"referral.receiver":         "what a sender sees of an organisation",
+	"statistics.Profile":        "set by migrations",
 }
 
 // excused are single fields that differ from their column, each with its reason.

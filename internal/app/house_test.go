@@ -16,7 +16,7 @@ import (
 const module = "github.com/waystation/waystation/"
 
 // ground is what every domain may stand on.
-var ground = []string{"api", "internal/auth", "internal/codelist", "internal/db", "internal/events", "internal/fault",
+var ground = []string{"api", "internal/auth", "internal/codelist", "internal/db", "internal/events", "internal/export", "internal/fault",
 	"internal/files", "internal/fold", "internal/formula", "internal/jobs", "internal/memo", "internal/print", "internal/tenant", "internal/wire"}
 
 // domains lists each domain and the other domains whose functions it may call. No edge leads back:
@@ -37,7 +37,7 @@ var domains = map[string][]string{
 	"reception":   {"beneficiary", "centre"},
 	"referral":    {"beneficiary", "casework", "centre"},
 	"statistics":  {}, // reads figures by SQL, never persons
-	"timeline":    {"beneficiary"},
+	"timeline":    {"beneficiary", "casework"},
 	"task":        {}, // others raise tasks, and tasks call nobody
 }
 
@@ -61,6 +61,8 @@ var layers = map[string][]string{
 	"internal/wire":             {"internal/db"},
 	"internal/codelist":         {"api", "internal/fault"},
 	"internal/codelist/country": {"internal/fold"},
+	"internal/export":           {"internal/db", "internal/fault", "internal/formula", "internal/wire", "internal/xlsx"},
+	"internal/xlsx":             {},
 	"internal/events":           {"api", "internal/auth", "internal/db", "internal/fault", "internal/jobs", "internal/wire"},
 	"internal/httpd":            {"api", "api/docs", "internal/auth", "internal/codelist", "internal/db", "internal/fault", "internal/jobs", "internal/wire"},
 	"internal/files/s3test":     {},

@@ -1,6 +1,7 @@
 package beneficiary
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/export"
 	"github.com/waystation/waystation/internal/fault"
 	"github.com/waystation/waystation/internal/wire"
 )
@@ -25,7 +27,7 @@ func (Handlers) ListBeneficiaries(ctx context.Context, req api.ListBeneficiaries
 	}
 	switch {
 	case media != wire.JSON:
-		return export{ctx: ctx, media: media, filter: filterOf(p), sort: string(wire.Value(p.Sort))}, nil
+		return exportPeople(ctx, filterOf(p), cmp.Or(string(wire.Value(p.Sort)), "-created_at")), nil
 	case p.Q != nil:
 		return searchResult(ctx, p)
 	}
@@ -79,7 +81,7 @@ func filterOf(p api.ListBeneficiariesParams) Filter {
 	f := Filter{
 		IDs: p.ID, RegisteredFrom: wire.OptDate(p.RegisteredFrom), RegisteredTo: wire.OptDate(p.RegisteredTo), ReceptionFrom: wire.OptDate(p.ReceptionFrom),
 		ReceptionTo: wire.OptDate(p.ReceptionTo), Sex: p.Sex, Nationality: p.Nationality, CountryOfOrigin: p.CountryOfOrigin,
-		PopulationType: p.PopulationType, RegistrationLevel: p.RegistrationLevel, Status: Active,
+		PopulationType: p.PopulationType, RegistrationLevel: p.RegistrationLevel, UpdatedSince: p.UpdatedSince, Status: Active,
 	}
 	if p.Status != nil {
 		f.Status = string(*p.Status)
@@ -264,7 +266,11 @@ func (Handlers) ListHouseholds(ctx context.Context, req api.ListHouseholdsReques
 	if p.Status != nil {
 		status = string(*p.Status)
 	}
-	page, err := listHouseholds(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), status, p.BeneficiaryID)
+	f := householdFilter{status, p.BeneficiaryID}
+	if export.Wanted(ctx) {
+		return exportHouseholds(ctx, f, cmp.Or(string(wire.Value(p.Sort)), "-created_at")), export.Whole(p.Cursor, p.IncludeTotal)
+	}
+	page, err := listHouseholds(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), f)
 	if err != nil {
 		return nil, err
 	}

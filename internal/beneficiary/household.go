@@ -204,14 +204,22 @@ var householdSorts = db.Sorts[Household]{
 	"reference":  {SQL: "reference", Cast: "text", Value: func(h *Household) any { return h.Reference }},
 }
 
-func listHouseholds(ctx context.Context, l db.Listing, status string, beneficiaryID *uuid.UUID) (db.Paged[Household], error) {
-	return db.Page(ctx, l, householdSorts, func(h *Household) uuid.UUID { return h.ID }, func(q *gorm.DB) *gorm.DB {
-		q = q.Where("status = ?", status)
-		if beneficiaryID != nil {
-			q = q.Where("id in (select m.household_id from household_members m where m.centre_id = households.centre_id and m.beneficiary_id = ? and m.left_on is null)", *beneficiaryID)
-		}
-		return q
-	})
+// householdFilter narrows a list of households.
+type householdFilter struct {
+	status        string
+	beneficiaryID *uuid.UUID // a member of today
+}
+
+func (f householdFilter) where(q *gorm.DB) *gorm.DB {
+	q = q.Where("status = ?", f.status)
+	if f.beneficiaryID != nil {
+		q = q.Where("id in (select m.household_id from household_members m where m.centre_id = households.centre_id and m.beneficiary_id = ? and m.left_on is null)", *f.beneficiaryID)
+	}
+	return q
+}
+
+func listHouseholds(ctx context.Context, l db.Listing, f householdFilter) (db.Paged[Household], error) {
+	return db.Page(ctx, l, householdSorts, func(h *Household) uuid.UUID { return h.ID }, f.where)
 }
 
 var memberSorts = db.Sorts[HouseholdMember]{

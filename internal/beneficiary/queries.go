@@ -3,6 +3,7 @@ package beneficiary
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -27,6 +28,7 @@ type Filter struct {
 	RegisteredFrom, RegisteredTo, ReceptionFrom, ReceptionTo *db.Date
 	Sex, Nationality, CountryOfOrigin, PopulationType        *string
 	RegistrationLevel                                        *string
+	UpdatedSince                                             *time.Time
 	Status                                                   string
 }
 
@@ -42,6 +44,9 @@ func (f Filter) where(q *gorm.DB) *gorm.DB {
 		if c.date != nil {
 			q = q.Where(c.sql, *c.date)
 		}
+	}
+	if f.UpdatedSince != nil {
+		q = q.Where("beneficiaries.updated_at >= ?", *f.UpdatedSince)
 	}
 	for _, c := range []struct {
 		sql  string

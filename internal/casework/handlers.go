@@ -1,12 +1,14 @@
 package casework
 
 import (
+	"cmp"
 	"context"
 
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/export"
 	"github.com/waystation/waystation/internal/fault"
 	"github.com/waystation/waystation/internal/wire"
 )
@@ -17,9 +19,14 @@ type Handlers struct{}
 // ListCases returns one page of the cases in the caller's view.
 func (Handlers) ListCases(ctx context.Context, req api.ListCasesRequestObject) (api.ListCasesResponseObject, error) {
 	p := req.Params
-	page, err := listCases(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), Filter{
+	f := Filter{
 		Status: p.Status, RiskLevel: p.RiskLevel, OwnerID: p.OwnerID, BeneficiaryID: p.BeneficiaryID, DuplicateOf: p.DuplicateOf, Mine: p.Mine, Overdue: p.Overdue,
-	})
+		UpdatedSince: p.UpdatedSince,
+	}
+	if export.Wanted(ctx) {
+		return exportCases(ctx, f, cmp.Or(string(wire.Value(p.Sort)), "-created_at")), export.Whole(p.Cursor, p.IncludeTotal)
+	}
+	page, err := listCases(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), f)
 	if err != nil {
 		return nil, err
 	}

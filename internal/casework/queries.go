@@ -195,6 +195,7 @@ type Filter struct {
 	Status, RiskLevel                   *string
 	OwnerID, BeneficiaryID, DuplicateOf *uuid.UUID
 	Mine, Overdue                       *bool
+	UpdatedSince                        *time.Time
 }
 
 // never is where a case without a due date sorts: after all others.
@@ -231,6 +232,7 @@ func (f Filter) narrow(q *gorm.DB, by *uuid.UUID) *gorm.DB {
 	q = where(q, "beneficiary_id = ?", f.BeneficiaryID)
 	q = where(q, "duplicate_of = ?", f.DuplicateOf)
 	q = where(q, overdue+" = ?", f.Overdue)
+	q = where(q, "updated_at >= ?", f.UpdatedSince)
 	if f.Mine != nil {
 		q = q.Where("(owner_id is not distinct from ?) = ?", by, *f.Mine)
 	}

@@ -13,7 +13,7 @@ func negotiate(c echo.Context, o *Operation) bool {
 	st := stateOf(c)
 	st.stream = o.Stream
 	if o.Export {
-		media := wire.Negotiate(c.Request().Header.Values(echo.HeaderAccept), wire.JSON, wire.CSV, wire.NDJSON)
+		media := wire.Negotiate(c.Request().Header.Values(echo.HeaderAccept), wire.JSON, wire.CSV, wire.XLSX, wire.NDJSON)
 		c.SetRequest(c.Request().WithContext(wire.WithMedia(c.Request().Context(), media)))
 		st.stream = st.stream || media != wire.JSON
 	}

@@ -1,6 +1,7 @@
 package referral
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/waystation/waystation/api"
@@ -8,6 +9,7 @@ import (
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/export"
 	"github.com/waystation/waystation/internal/fault"
 	"github.com/waystation/waystation/internal/wire"
 )
@@ -19,10 +21,14 @@ type Handlers struct{}
 // ListReferrals returns one page of what the centre sent and received.
 func (Handlers) ListReferrals(ctx context.Context, req api.ListReferralsRequestObject) (api.ListReferralsResponseObject, error) {
 	p := req.Params
-	page, err := list(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), filter{
+	f := filter{
 		status: p.Status, priority: p.Priority, direction: (*string)(p.Direction), caseID: p.CaseID, organisationID: p.OrganisationID,
 		overdue: p.Overdue, needsAttention: p.NeedsAttention,
-	})
+	}
+	if export.Wanted(ctx) {
+		return exportReferrals(ctx, f, cmp.Or(string(wire.Value(p.Sort)), "-created_at")), export.Whole(p.Cursor, p.IncludeTotal)
+	}
+	page, err := list(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), f)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/internal/auth"
+	"github.com/waystation/waystation/internal/casework"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/events"
 	"github.com/waystation/waystation/internal/tenant"
@@ -65,9 +66,11 @@ var sorts = db.Sorts[Entry]{
 	"at": {SQL: "at", Cast: "timestamptz", Value: func(e *Entry) any { return e.At }},
 }
 
+// list keeps to the cases in the caller's view: what belongs to a case is seen by whoever sees the case.
 func list(ctx context.Context, l db.Listing, person uuid.UUID, resources db.Strings, kase *uuid.UUID) (db.Paged[Entry], error) {
 	return db.Page(ctx, l, sorts, func(e *Entry) uuid.UUID { return e.ID }, func(q *gorm.DB) *gorm.DB {
-		q = q.Where("beneficiary_id = ? and resource = any (?)", person, resources)
+		cases := casework.InView(ctx)(q.Session(&gorm.Session{NewDB: true, Context: ctx}).Model(&casework.Case{}).Select("id"))
+		q = q.Where("beneficiary_id = ? and resource = any (?) and (case_id is null or case_id in (?))", person, resources, cases)
 		if kase != nil {
 			q = q.Where("case_id = ?", *kase)
 		}

@@ -122,10 +122,11 @@ func TestTimeline_ShowsToEachWhatTheyMayRead(t *testing.T) {
 	kase := s.open("normal")
 	s.post("/cases/"+kase.String()+"/notes", map[string]any{"text": "Slept well", "occurred_at": "2026-03-01T07:30:00Z"})
 	for role, sees := range map[string]map[string]bool{
-		"caseworker":     {"case_note.written": true, "consent.decided": true, "case.begun": true},
-		"registrar":      {"case_note.written": false, "consent.decided": true, "case.begun": false},
-		"centre_manager": {"case_note.written": false, "consent.decided": false, "case.begun": true},
-		"legal_officer":  {"case_note.written": true, "consent.decided": true, "case.begun": true},
+		"caseworker":      {"case_note.written": false, "consent.decided": true, "case.begun": false}, // of other files
+		"registrar":       {"case_note.written": false, "consent.decided": true, "case.begun": false},
+		"centre_manager":  {"case_note.written": false, "consent.decided": false, "case.begun": true},
+		"legal_officer":   {"case_note.written": false, "consent.decided": true, "case.begun": false}, // not on the team
+		"case_supervisor": {"case_note.written": true, "consent.decided": true, "case.begun": true},
 	} {
 		got := told(s.timeline(s.Staff(s.CentreA, role), ""))
 		for what, may := range sees {
@@ -151,7 +152,7 @@ func TestTimeline_ARestrictedFileIsForItsTeam(t *testing.T) {
 	s.post("/cases/"+kase.String()+"/notes", map[string]any{"text": "Slept well", "occurred_at": "2026-03-01T07:30:00Z"})
 	s.Exec(`insert into specific_needs (centre_id, id, version, created_at, updated_at, beneficiary_id, code_system, code, sensitivity, confidence)
 		values ($1, gen_random_uuid(), 1, now(), now(), $2, 'migrant_vulnerability', 'victim', 'restricted', 'self_reported')`, s.CentreA, s.person)
-	mine, others := told(s.timeline(s.worker, "")), s.timeline(s.Staff(s.CentreA, "caseworker"), "?include_total=true")
+	mine, others := told(s.timeline(s.worker, "")), s.timeline(s.Staff(s.CentreA, "case_supervisor"), "?include_total=true")
 	for _, what := range []string{"case.begun", "case_transition.moved", "case_note.written", "specific_need.recorded"} {
 		if !slices.Contains(mine, what) {
 			t.Errorf("the team misses %s", what)
@@ -166,7 +167,7 @@ func TestTimeline_ARestrictedFileIsForItsTeam(t *testing.T) {
 	// The file is opened to all: so is what happened in it.
 	tag := s.Call(s.worker, "GET", s.centre+"/cases/"+kase.String(), nil).Want(200).ETag()
 	s.Call(s.worker, "PATCH", s.centre+"/cases/"+kase.String(), map[string]any{"sensitivity": "normal"}, apptest.IfMatch(tag)).Want(200)
-	if got := told(s.timeline(s.Staff(s.CentreA, "caseworker"), "")); !slices.Contains(got, "case_note.written") {
+	if got := told(s.timeline(s.Staff(s.CentreA, "case_supervisor"), "")); !slices.Contains(got, "case_note.written") {
 		t.Errorf("after it was opened: %v", got)
 	}
 }

@@ -11,6 +11,7 @@ const (
 	JSON   = "application/json"
 	CSV    = "text/csv"
 	NDJSON = "application/x-ndjson"
+	XLSX   = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 )
 
 type mediaKey struct{}
