@@ -179,6 +179,8 @@ end $$;
 revoke execute on function chronicle(regclass, text, jsonb, text[]), chronicle_past(regclass) from public;
 
 select chronicle('beneficiaries', 'beneficiary', '{"received": "reception_on", "registered": "registered_on"}', '{registration_level,source}');
+select chronicle('visits', 'visit', '{"arrived": "arrived_at", "triaged": "triaged_at", "admitted": "admitted_at", "ended": "ended_at"}', '{status}');
+select chronicle('rescue_event_people', 'rescue_event_person', '{"named": "created_at"}');
 select chronicle('household_members', 'household_member', '{"joined": "joined_on", "left": "left_on"}', '{relationship}');
 select chronicle('consents', 'consent', '{"decided": "given_at"}', '{scope,decision}');
 select chronicle('specific_needs', 'specific_need', '{"recorded": "created_at", "ended": "ended_on"}', '{code_system,code}');
