@@ -82,10 +82,11 @@ alter table timeline force row level security;
 create policy tenant on timeline using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
 create policy need_to_know on timeline as restrictive for select using ((select need_to_know_lifted()) or (
   (case_id is null or exists (select 1 from cases c where c.centre_id = timeline.centre_id and c.id = timeline.case_id))
-  and (not restricted or exists (
-    select 1 from case_team t join cases c on c.centre_id = t.centre_id and c.id = t.case_id
-    where t.user_id = (select scope_actor()) and t.ended_at is null
-      and c.centre_id = timeline.centre_id and c.beneficiary_id = timeline.beneficiary_id))));
+  and (not restricted or case resource
+    when 'specific_need' then exists (select 1 from specific_needs n where n.centre_id = timeline.centre_id and n.id = timeline.resource_id)
+    else exists (select 1 from case_team t join cases c on c.centre_id = t.centre_id and c.id = t.case_id
+      where t.user_id = (select scope_actor()) and t.ended_at is null
+        and c.centre_id = timeline.centre_id and c.beneficiary_id = timeline.beneficiary_id) end)));
 grant select, update (beneficiary_id), delete on timeline to waystation_app; -- a merge moves entries, an erasure ends them
 
 -- The entries of one row: none where the person is not known (yet). moments says which column holds

@@ -71,6 +71,7 @@ create table case_conferences (
 );
 create index case_conferences_case on case_conferences (centre_id, case_id, scheduled_at, id);
 select case_file('case_conferences', 'case_conference', array['purpose', 'participants', 'decisions', 'cancel_reason']);
+select chronicle('case_conferences', 'case_conference', '{"convened": "created_at", "held": "held_at", "cancelled": "cancelled_at"}', '{outcome}');
 
 -- Who reads the file for a conference, and from when until when.
 create table case_invitations (
