@@ -34,11 +34,8 @@ require (
 	github.com/riverqueue/river/rivertype v0.51.1
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/xuri/excelize/v2 v2.11.0
-<<<<<<< HEAD
 	gocloud.dev v0.47.0
 	golang.org/x/image v0.47.0
-=======
->>>>>>> a588fe6 (Visits and rescues are on the timeline)
 	golang.org/x/text v0.43.0
 	golang.org/x/time v0.16.0
 	gorm.io/driver/postgres v1.6.3

@@ -234,6 +234,7 @@ var unchronicled = map[string]string{
 	"beneficiary_keys":   "derived from the record",
 	"case_note_versions": "what a note said before; the note is told",
 	"case_team":          "who works on a file happens to the file, not to the person",
+	"duplicates":         "a question about two records; merging them is told by what it moves",
 	"households":         "that somebody is its head; joining is told",
 	"import_rows":        "how the record came; registering is told",
 	"import_sources":     "how the record came; registering is told",
