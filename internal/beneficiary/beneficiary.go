@@ -227,6 +227,8 @@ func (b *Beneficiary) checkDates(rules *fault.Error, latest db.Date) {
 	}
 	if b.RegisteredOn.After(latest.Time) {
 		rules.Add("/registered_on", "in_the_future", "The day of registration lies in the future.")
+	} else if b.RegisteredOn.Year() < firstYear && !b.RegisteredOn.IsZero() { // zero: today, as the database fills it in
+		rules.Add("/registered_on", "impossible_date", "The day of registration lies before 1900.")
 	}
 	switch {
 	case b.BirthDate == nil && b.BirthDatePrecision != nil:

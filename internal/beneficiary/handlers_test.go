@@ -70,6 +70,9 @@ func TestBeneficiary_Life(t *testing.T) {
 	if back.Value("answers") != nil {
 		t.Errorf("an answer taken back: %s", back.Raw)
 	}
+	if r := h.Call(p, "PATCH", at, body{"registered_on": "0001-01-01"}, apptest.IfMatch(`"3"`)).WantCode(422, "invalid"); found(r) != "impossible_date /registered_on" {
+		t.Errorf("registered in the year 1: %s", r.Raw)
+	}
 	void := h.Call(p, "POST", at+"/void", body{"reason": "twice"}, apptest.IfMatch(`"3"`)).Want(200)
 	if void.Text("status") != "void" || void.Text("void_reason") != "twice" {
 		t.Errorf("voided: %s", void.Raw)
@@ -139,25 +142,29 @@ func TestRegistration_RefusesWhatBreaksARule(t *testing.T) {
 		"assent that is none":          {child.with(body{"consent": written.with(body{"giver": "guardian"}), "assent": written.with(body{"giver": "caregiver"})}), "not_assent /assent/giver"},
 		"assent of an adult":           {body{"assent": written.with(body{"giver": "assent_child"})}, "not_a_child /assent/giver"},
 
-		"neither age nor birth date": {body{"age": nil}, "required /birth_date"},
-		"age and birth date":         {body{"birth_date": "1999-01-01"}, "age_and_birth_date /age"},
-		"precision without a date":   {body{"age": nil, "birth_date_precision": "year", "answers": body{"birth_date": "unknown"}}, "without_birth_date /birth_date_precision"},
-		"born after reception":       {body{"age": nil, "birth_date": "2026-03-02", "consent": written.with(body{"giver": "caregiver"})}, "in_the_future /birth_date"},
-		"130 years old":              {body{"age": nil, "birth_date": "1896-03-01"}, "impossible_date /birth_date"},
-		"a day that never was":       {body{"age": nil, "birth_date": "1999-02-30"}, "wrong_format /birth_date"},
-		"age of 121":                 {body{"age": 121}, "too_large /age"},
-		"received in the future":     {body{"reception_on": "2999-01-01"}, "in_the_future /reception_on"},
-		"received before 1900":       {body{"reception_on": "0001-01-01"}, "impossible_date /reception_on"},
-		"registered in the future":   {body{"registered_on": "2999-01-01"}, "in_the_future /registered_on"},
-		"no such question":           {body{"answers": body{"shoe_size": "unknown"}}, "unknown_field /answers/shoe_size"},
-		"value and answer":           {body{"phone": "1", "answers": body{"phone": "declined"}}, "answered_twice /answers/phone"},
-		"no such answer":             {body{"answers": body{"phone": "perhaps"}}, "unknown_value /answers/phone"},
-		"unknown code":               {body{"sex": "7"}, "unknown_code /sex"},
-		"NUL":                        {body{"family_name": "a\x00b"}, "invalid_text /family_name"},
-		"name too long":              {body{"family_name": strings.Repeat("x", 201)}, "too_long /family_name"},
-		"unknown country":            {body{"nationalities": []string{"GIN", "XQX"}}, "unknown_code /nationalities/1"},
-		"a country twice":            {body{"nationalities": []string{"GIN", "GIN"}}, "repeated /nationalities"},
-		"unknown field":              {body{"status": "merged"}, "unknown_field /status"},
+		"neither age nor birth date":  {body{"age": nil}, "required /birth_date"},
+		"age and birth date":          {body{"birth_date": "1999-01-01"}, "age_and_birth_date /age"},
+		"precision without a date":    {body{"age": nil, "birth_date_precision": "year", "answers": body{"birth_date": "unknown"}}, "without_birth_date /birth_date_precision"},
+		"born after reception":        {body{"age": nil, "birth_date": "2026-03-02", "consent": written.with(body{"giver": "caregiver"})}, "in_the_future /birth_date"},
+		"130 years old":               {body{"age": nil, "birth_date": "1896-03-01"}, "impossible_date /birth_date"},
+		"a day that never was":        {body{"age": nil, "birth_date": "1999-02-30"}, "wrong_format /birth_date"},
+		"age of 121":                  {body{"age": 121}, "too_large /age"},
+		"received in the future":      {body{"reception_on": "2999-01-01"}, "in_the_future /reception_on"},
+		"received before 1900":        {body{"reception_on": "0001-01-01"}, "impossible_date /reception_on"},
+		"registered in the future":    {body{"registered_on": "2999-01-01"}, "in_the_future /registered_on"},
+		"registered before 1900":      {body{"registered_on": "0001-01-02"}, "impossible_date /registered_on"},
+		"born in the year 1":          {body{"age": nil, "birth_date": "0001-01-01"}, "impossible_date /birth_date"},
+		"born in 9999":                {body{"age": nil, "birth_date": "9999-12-31", "consent": written.with(body{"giver": "caregiver"})}, "in_the_future /birth_date"},
+		"29 February of no leap year": {body{"age": nil, "birth_date": "1999-02-29"}, "wrong_format /birth_date"},
+		"no such question":            {body{"answers": body{"shoe_size": "unknown"}}, "unknown_field /answers/shoe_size"},
+		"value and answer":            {body{"phone": "1", "answers": body{"phone": "declined"}}, "answered_twice /answers/phone"},
+		"no such answer":              {body{"answers": body{"phone": "perhaps"}}, "unknown_value /answers/phone"},
+		"unknown code":                {body{"sex": "7"}, "unknown_code /sex"},
+		"NUL":                         {body{"family_name": "a\x00b"}, "invalid_text /family_name"},
+		"name too long":               {body{"family_name": strings.Repeat("x", 201)}, "too_long /family_name"},
+		"unknown country":             {body{"nationalities": []string{"GIN", "XQX"}}, "unknown_code /nationalities/1"},
+		"a country twice":             {body{"nationalities": []string{"GIN", "GIN"}}, "repeated /nationalities"},
+		"unknown field":               {body{"status": "merged"}, "unknown_field /status"},
 		"full with nothing": {body{"registration_level": "full"}, "required_by_sop /country_of_origin, required_by_sop /education_level, required_by_sop /languages, " +
 			"required_by_sop /marital_status, required_by_sop /migration_status, required_by_sop /nationalities"},
 	} {

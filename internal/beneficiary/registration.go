@@ -136,6 +136,9 @@ func (t Terms) Amend(b *Beneficiary, change func()) error {
 	if err := b.Validate(latest()); err != nil {
 		rules.Fields = append(rules.Fields, err.(*fault.Error).Fields...)
 	}
+	if b.RegisteredOn.IsZero() {
+		rules.Add("/registered_on", "impossible_date", "The day of registration lies before 1900.")
+	}
 	if before == "full" && b.RegistrationLevel != "full" {
 		rules.Add("/registration_level", "level_only_rises", "A full registration does not become a basic one.")
 	}

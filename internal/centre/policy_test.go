@@ -37,6 +37,7 @@ func TestPolicy_NamesEachBrokenRule(t *testing.T) {
 		"plan before assessment":    {timers("low", func(t *centre.RiskTimers) { t.PlanDays = 6 }), "/policy/risk/low/plan_days out_of_order"},
 		"high waits longer":         {timers("high", func(t *centre.RiskTimers) { t.FollowUpDays = 15 }), "/policy/risk/medium/follow_up_days out_of_order"},
 		"no clock is no order":      {timers("medium", func(t *centre.RiskTimers) { *t = centre.RiskTimers{} }), ""},
+		"high risk before medium":   {func(p *centre.Policy) { p.People.ScreeningHighFrom = 2 }, "/policy/people/screening_high_from out_of_order"},
 		"low weighs more":           {func(p *centre.Policy) { p.Caseload.Weights["low"] = 1.5 }, "/policy/caseload/weights/medium out_of_order"},
 		"weight missing":            {func(p *centre.Policy) { delete(p.Caseload.Weights, "high") }, "/policy/caseload/weights/high required"},
 		"nobody approves":           {func(p *centre.Policy) { p.Approvals["plan"] = centre.Approval{Required: true} }, "/policy/approvals/plan/roles nobody_may_approve"},
@@ -100,5 +101,21 @@ func TestPolicy_DiffNamesWhatChanged(t *testing.T) {
 		"{/retention_months/consent <nil> 120}]"
 	if got != want {
 		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
+func TestPolicy_AnOlderOneReadsPeopleByTheDefault(t *testing.T) {
+	var p centre.Policy
+	if err := json.Unmarshal([]byte(`{"caseload": {"limit": 12}}`), &p); err != nil {
+		t.Fatal(err)
+	}
+	if p.People != centre.DefaultPolicy().People || p.Caseload.Limit != 12 {
+		t.Errorf("read %+v", p)
+	}
+	if err := json.Unmarshal([]byte(`{"people": {"majority_notice_days": 0, "functional_cut_off_level": "2", "functional_cut_off_domains": 2, "screening_medium_from": 1, "screening_high_from": 2}}`), &p); err != nil {
+		t.Fatal(err)
+	}
+	if p.People.MajorityNoticeDays != 0 || p.People.FunctionalCutOffLevel != "2" {
+		t.Errorf("a section that is there: %+v", p.People)
 	}
 }
