@@ -26,6 +26,42 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for ApprovalDecisionsDecision.
+const (
+	ApprovalDecisionsDecisionApprove ApprovalDecisionsDecision = "approve"
+	ApprovalDecisionsDecisionReject  ApprovalDecisionsDecision = "reject"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalDecisionsDecision enum.
+func (e ApprovalDecisionsDecision) Valid() bool {
+	switch e {
+	case ApprovalDecisionsDecisionApprove:
+		return true
+	case ApprovalDecisionsDecisionReject:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ApprovalResultOutcome.
+const (
+	ApprovalResultOutcomeDecided ApprovalResultOutcome = "decided"
+	ApprovalResultOutcomeRefused ApprovalResultOutcome = "refused"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalResultOutcome enum.
+func (e ApprovalResultOutcome) Valid() bool {
+	switch e {
+	case ApprovalResultOutcomeDecided:
+		return true
+	case ApprovalResultOutcomeRefused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AttachmentSensitivity.
 const (
 	AttachmentSensitivityNormal     AttachmentSensitivity = "normal"
@@ -283,6 +319,7 @@ func (e CaseActionPatchStatus) Valid() bool {
 
 // Defines values for CaseApprovalKind.
 const (
+	CaseApprovalKindAssessment      CaseApprovalKind = "assessment"
 	CaseApprovalKindClosure         CaseApprovalKind = "closure"
 	CaseApprovalKindConsentOverride CaseApprovalKind = "consent_override"
 	CaseApprovalKindPlan            CaseApprovalKind = "plan"
@@ -291,6 +328,8 @@ const (
 // Valid indicates whether the value is a known member of the CaseApprovalKind enum.
 func (e CaseApprovalKind) Valid() bool {
 	switch e {
+	case CaseApprovalKindAssessment:
+		return true
 	case CaseApprovalKindClosure:
 		return true
 	case CaseApprovalKindConsentOverride:
@@ -304,6 +343,7 @@ func (e CaseApprovalKind) Valid() bool {
 
 // Defines values for CaseApprovalCreateKind.
 const (
+	CaseApprovalCreateKindAssessment      CaseApprovalCreateKind = "assessment"
 	CaseApprovalCreateKindConsentOverride CaseApprovalCreateKind = "consent_override"
 	CaseApprovalCreateKindPlan            CaseApprovalCreateKind = "plan"
 )
@@ -311,9 +351,50 @@ const (
 // Valid indicates whether the value is a known member of the CaseApprovalCreateKind enum.
 func (e CaseApprovalCreateKind) Valid() bool {
 	switch e {
+	case CaseApprovalCreateKindAssessment:
+		return true
 	case CaseApprovalCreateKindConsentOverride:
 		return true
 	case CaseApprovalCreateKindPlan:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseAssessmentFormOrigin.
+const (
+	CaseAssessmentFormOriginCentre  CaseAssessmentFormOrigin = "centre"
+	CaseAssessmentFormOriginNetwork CaseAssessmentFormOrigin = "network"
+)
+
+// Valid indicates whether the value is a known member of the CaseAssessmentFormOrigin enum.
+func (e CaseAssessmentFormOrigin) Valid() bool {
+	switch e {
+	case CaseAssessmentFormOriginCentre:
+		return true
+	case CaseAssessmentFormOriginNetwork:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseAssessmentStatus.
+const (
+	CaseAssessmentStatusCompleted  CaseAssessmentStatus = "completed"
+	CaseAssessmentStatusDraft      CaseAssessmentStatus = "draft"
+	CaseAssessmentStatusSuperseded CaseAssessmentStatus = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the CaseAssessmentStatus enum.
+func (e CaseAssessmentStatus) Valid() bool {
+	switch e {
+	case CaseAssessmentStatusCompleted:
+		return true
+	case CaseAssessmentStatusDraft:
+		return true
+	case CaseAssessmentStatusSuperseded:
 		return true
 	default:
 		return false
@@ -380,6 +461,87 @@ func (e CasePlanStatus) Valid() bool {
 	case CasePlanStatusDraft:
 		return true
 	case CasePlanStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseProblemSensitivity.
+const (
+	CaseProblemSensitivityNormal     CaseProblemSensitivity = "normal"
+	CaseProblemSensitivityRestricted CaseProblemSensitivity = "restricted"
+	CaseProblemSensitivitySensitive  CaseProblemSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the CaseProblemSensitivity enum.
+func (e CaseProblemSensitivity) Valid() bool {
+	switch e {
+	case CaseProblemSensitivityNormal:
+		return true
+	case CaseProblemSensitivityRestricted:
+		return true
+	case CaseProblemSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseProblemStatus.
+const (
+	CaseProblemStatusActive   CaseProblemStatus = "active"
+	CaseProblemStatusResolved CaseProblemStatus = "resolved"
+)
+
+// Valid indicates whether the value is a known member of the CaseProblemStatus enum.
+func (e CaseProblemStatus) Valid() bool {
+	switch e {
+	case CaseProblemStatusActive:
+		return true
+	case CaseProblemStatusResolved:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseProblemCreateSensitivity.
+const (
+	CaseProblemCreateSensitivityNormal     CaseProblemCreateSensitivity = "normal"
+	CaseProblemCreateSensitivityRestricted CaseProblemCreateSensitivity = "restricted"
+	CaseProblemCreateSensitivitySensitive  CaseProblemCreateSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the CaseProblemCreateSensitivity enum.
+func (e CaseProblemCreateSensitivity) Valid() bool {
+	switch e {
+	case CaseProblemCreateSensitivityNormal:
+		return true
+	case CaseProblemCreateSensitivityRestricted:
+		return true
+	case CaseProblemCreateSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseProblemPatchSensitivity.
+const (
+	CaseProblemPatchSensitivityNormal     CaseProblemPatchSensitivity = "normal"
+	CaseProblemPatchSensitivityRestricted CaseProblemPatchSensitivity = "restricted"
+	CaseProblemPatchSensitivitySensitive  CaseProblemPatchSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the CaseProblemPatchSensitivity enum.
+func (e CaseProblemPatchSensitivity) Valid() bool {
+	switch e {
+	case CaseProblemPatchSensitivityNormal:
+		return true
+	case CaseProblemPatchSensitivityRestricted:
+		return true
+	case CaseProblemPatchSensitivitySensitive:
 		return true
 	default:
 		return false
@@ -2183,6 +2345,48 @@ func (e ListCentresParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListApprovalsParamsSort.
+const (
+	ListApprovalsParamsSortCreatedAt      ListApprovalsParamsSort = "created_at"
+	ListApprovalsParamsSortMinusCreatedAt ListApprovalsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListApprovalsParamsSort enum.
+func (e ListApprovalsParamsSort) Valid() bool {
+	switch e {
+	case ListApprovalsParamsSortCreatedAt:
+		return true
+	case ListApprovalsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListApprovalsParamsKind.
+const (
+	ListApprovalsParamsKindAssessment      ListApprovalsParamsKind = "assessment"
+	ListApprovalsParamsKindClosure         ListApprovalsParamsKind = "closure"
+	ListApprovalsParamsKindConsentOverride ListApprovalsParamsKind = "consent_override"
+	ListApprovalsParamsKindPlan            ListApprovalsParamsKind = "plan"
+)
+
+// Valid indicates whether the value is a known member of the ListApprovalsParamsKind enum.
+func (e ListApprovalsParamsKind) Valid() bool {
+	switch e {
+	case ListApprovalsParamsKindAssessment:
+		return true
+	case ListApprovalsParamsKindClosure:
+		return true
+	case ListApprovalsParamsKindConsentOverride:
+		return true
+	case ListApprovalsParamsKindPlan:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListBeneficiariesParamsSort.
 const (
 	ListBeneficiariesParamsSortCreatedAt         ListBeneficiariesParamsSort = "created_at"
@@ -2633,6 +2837,45 @@ func (e ListCaseApprovalsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListCaseAssessmentsParamsSort.
+const (
+	ListCaseAssessmentsParamsSortMinusStartedAt ListCaseAssessmentsParamsSort = "-started_at"
+	ListCaseAssessmentsParamsSortStartedAt      ListCaseAssessmentsParamsSort = "started_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseAssessmentsParamsSort enum.
+func (e ListCaseAssessmentsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseAssessmentsParamsSortMinusStartedAt:
+		return true
+	case ListCaseAssessmentsParamsSortStartedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseAssessmentsParamsStatus.
+const (
+	ListCaseAssessmentsParamsStatusCompleted  ListCaseAssessmentsParamsStatus = "completed"
+	ListCaseAssessmentsParamsStatusDraft      ListCaseAssessmentsParamsStatus = "draft"
+	ListCaseAssessmentsParamsStatusSuperseded ListCaseAssessmentsParamsStatus = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseAssessmentsParamsStatus enum.
+func (e ListCaseAssessmentsParamsStatus) Valid() bool {
+	switch e {
+	case ListCaseAssessmentsParamsStatusCompleted:
+		return true
+	case ListCaseAssessmentsParamsStatusDraft:
+		return true
+	case ListCaseAssessmentsParamsStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCaseAttachmentsParamsSort.
 const (
 	ListCaseAttachmentsParamsSortCreatedAt      ListCaseAttachmentsParamsSort = "created_at"
@@ -2825,6 +3068,42 @@ func (e ListCasePlansParamsStatus) Valid() bool {
 	case ListCasePlansParamsStatusDraft:
 		return true
 	case ListCasePlansParamsStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseProblemsParamsSort.
+const (
+	ListCaseProblemsParamsSortCreatedAt      ListCaseProblemsParamsSort = "created_at"
+	ListCaseProblemsParamsSortMinusCreatedAt ListCaseProblemsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseProblemsParamsSort enum.
+func (e ListCaseProblemsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseProblemsParamsSortCreatedAt:
+		return true
+	case ListCaseProblemsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseProblemsParamsStatus.
+const (
+	ListCaseProblemsParamsStatusActive   ListCaseProblemsParamsStatus = "active"
+	ListCaseProblemsParamsStatusResolved ListCaseProblemsParamsStatus = "resolved"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseProblemsParamsStatus enum.
+func (e ListCaseProblemsParamsStatus) Valid() bool {
+	switch e {
+	case ListCaseProblemsParamsStatusActive:
+		return true
+	case ListCaseProblemsParamsStatusResolved:
 		return true
 	default:
 		return false
@@ -3896,6 +4175,47 @@ type APIClientPatch struct {
 	Scopes      []string                  `json:"scopes,omitempty"`
 }
 
+// ApprovalDecisions defines model for ApprovalDecisions.
+type ApprovalDecisions struct {
+	// BestInterestNote Of closures of children's cases
+	BestInterestNote *string                   `json:"best_interest_note,omitempty"`
+	Comment          *string                   `json:"comment,omitempty"`
+	Decision         ApprovalDecisionsDecision `json:"decision"`
+	Items            []ApprovalItem            `json:"items"`
+}
+
+// ApprovalDecisionsDecision defines model for ApprovalDecisions.Decision.
+type ApprovalDecisionsDecision string
+
+// ApprovalItem defines model for ApprovalItem.
+type ApprovalItem struct {
+	ID openapi_types.UUID `json:"id"`
+
+	// Version The version that was read
+	Version int64 `json:"version"`
+}
+
+// ApprovalResult defines model for ApprovalResult.
+type ApprovalResult struct {
+	Approval *CaseApproval `json:"approval,omitempty"`
+
+	// Code Of the problem; of its first error, where it names any
+	Code *string `json:"code,omitempty"`
+
+	// Detail Likewise
+	Detail  *string               `json:"detail,omitempty"`
+	ID      openapi_types.UUID    `json:"id"`
+	Outcome ApprovalResultOutcome `json:"outcome"`
+}
+
+// ApprovalResultOutcome defines model for ApprovalResult.Outcome.
+type ApprovalResultOutcome string
+
+// ApprovalResults defines model for ApprovalResults.
+type ApprovalResults struct {
+	Results []ApprovalResult `json:"results"`
+}
+
 // Attachment Of a person (`beneficiary_id`) or of a case (`case_id`).
 type Attachment struct {
 	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
@@ -4552,6 +4872,8 @@ type CareArrangementPage struct {
 
 // Case defines model for Case.
 type Case struct {
+	// AssessedAt The first assessment completed since it was opened
+	AssessedAt      *time.Time `json:"assessed_at,omitempty"`
 	AssessmentDueAt *time.Time `json:"assessment_due_at,omitempty"`
 	AssignDueAt     *time.Time `json:"assign_due_at,omitempty"`
 
@@ -4706,8 +5028,16 @@ type CaseActionPatch struct {
 // CaseActionPatchStatus defines model for CaseActionPatch.Status.
 type CaseActionPatchStatus string
 
+// CaseAmendment defines model for CaseAmendment.
+type CaseAmendment struct {
+	Reason string `json:"reason"`
+}
+
 // CaseApproval defines model for CaseApproval.
 type CaseApproval struct {
+	// AssessmentID Of an assessment
+	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
+
 	// Basis Of a consent override
 	Basis *string `json:"basis,omitempty"`
 
@@ -4756,6 +5086,9 @@ type CaseApprovalKind string
 
 // CaseApprovalCreate defines model for CaseApprovalCreate.
 type CaseApprovalCreate struct {
+	// AssessmentID Of an assessment
+	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
+
 	// Basis Of a consent override
 	Basis *string                `json:"basis,omitempty"`
 	ID    *openapi_types.UUID    `json:"id,omitempty"`
@@ -4783,6 +5116,90 @@ type CaseApprovalPage struct {
 
 	// Total All rows; only with `include_total=true`
 	Total *Total `json:"total,omitempty"`
+}
+
+// CaseAssessment defines model for CaseAssessment.
+type CaseAssessment struct {
+	AmendReason *string `json:"amend_reason,omitempty"`
+
+	// AmendsID The version that it corrects
+	AmendsID *openapi_types.UUID `json:"amends_id,omitempty"`
+
+	// Answers By the form
+	Answers     map[string]interface{} `json:"answers"`
+	AssessorID  openapi_types.UUID     `json:"assessor_id"`
+	CaseID      openapi_types.UUID     `json:"case_id"`
+	CompletedAt *time.Time             `json:"completed_at,omitempty"`
+	CompletedBy *openapi_types.UUID    `json:"completed_by,omitempty"`
+	CreatedAt   time.Time              `json:"created_at"`
+
+	// FormID The version of the form that asked
+	FormID            openapi_types.UUID       `json:"form_id"`
+	FormOrigin        CaseAssessmentFormOrigin `json:"form_origin"`
+	ID                openapi_types.UUID       `json:"id"`
+	InterpreterUsed   *bool                    `json:"interpreter_used,omitempty"`
+	InterviewLanguage *string                  `json:"interview_language,omitempty"`
+	Kind              string                   `json:"kind"`
+	Outcome           *string                  `json:"outcome,omitempty"`
+
+	// RiskLevel What the assessor decided
+	RiskLevel *string              `json:"risk_level,omitempty"`
+	StartedAt time.Time            `json:"started_at"`
+	Status    CaseAssessmentStatus `json:"status"`
+
+	// SuggestedRisk From the determinants of vulnerability; a person decides
+	SuggestedRisk *string   `json:"suggested_risk,omitempty"`
+	Summary       *string   `json:"summary,omitempty"`
+	UpdatedAt     time.Time `json:"updated_at"`
+	Version       int64     `json:"version"`
+}
+
+// CaseAssessmentFormOrigin defines model for CaseAssessment.FormOrigin.
+type CaseAssessmentFormOrigin string
+
+// CaseAssessmentStatus defines model for CaseAssessment.Status.
+type CaseAssessmentStatus string
+
+// CaseAssessmentCompletion defines model for CaseAssessmentCompletion.
+type CaseAssessmentCompletion struct {
+	Outcome *string `json:"outcome,omitempty"`
+
+	// RiskLevel The assessor's decision; absent, the case's stays
+	RiskLevel *string `json:"risk_level,omitempty"`
+	Summary   string  `json:"summary"`
+}
+
+// CaseAssessmentCreate defines model for CaseAssessmentCreate.
+type CaseAssessmentCreate struct {
+	Answers         map[string]interface{} `json:"answers,omitempty"`
+	FormID          openapi_types.UUID     `json:"form_id"`
+	ID              *openapi_types.UUID    `json:"id,omitempty"`
+	InterpreterUsed *bool                  `json:"interpreter_used,omitempty"`
+
+	// InterviewLanguage BCP 47
+	InterviewLanguage *string `json:"interview_language,omitempty"`
+
+	// StartedAt Now where it is not given
+	StartedAt *time.Time `json:"started_at,omitempty"`
+}
+
+// CaseAssessmentPage defines model for CaseAssessmentPage.
+type CaseAssessmentPage struct {
+	Data []CaseAssessment `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseAssessmentPatch defines model for CaseAssessmentPatch.
+type CaseAssessmentPatch struct {
+	// Answers Merged with those that are there; null takes an answer back
+	Answers           map[string]interface{}    `json:"answers,omitempty"`
+	InterpreterUsed   nullable.Nullable[bool]   `json:"interpreter_used,omitempty"`
+	InterviewLanguage nullable.Nullable[string] `json:"interview_language,omitempty"`
 }
 
 // CaseAssign defines model for CaseAssign.
@@ -4971,11 +5388,14 @@ type CaseGoal struct {
 	CaseID openapi_types.UUID `json:"case_id"`
 
 	// CopiedFrom The same goal in the version before
-	CopiedFrom   *openapi_types.UUID `json:"copied_from,omitempty"`
-	CreatedAt    time.Time           `json:"created_at"`
-	Description  string              `json:"description"`
-	ID           openapi_types.UUID  `json:"id"`
-	PlanID       openapi_types.UUID  `json:"plan_id"`
+	CopiedFrom  *openapi_types.UUID `json:"copied_from,omitempty"`
+	CreatedAt   time.Time           `json:"created_at"`
+	Description string              `json:"description"`
+	ID          openapi_types.UUID  `json:"id"`
+	PlanID      openapi_types.UUID  `json:"plan_id"`
+
+	// ProblemID The problem that it answers
+	ProblemID    *openapi_types.UUID `json:"problem_id,omitempty"`
 	Progress     string              `json:"progress"`
 	ProgressNote *string             `json:"progress_note,omitempty"`
 	TargetOn     *openapi_types.Date `json:"target_on,omitempty"`
@@ -4988,14 +5408,20 @@ type CaseGoalCreate struct {
 	Description string              `json:"description"`
 	ID          *openapi_types.UUID `json:"id,omitempty"`
 	PlanID      openapi_types.UUID  `json:"plan_id"`
-	TargetOn    *openapi_types.Date `json:"target_on,omitempty"`
+
+	// ProblemID The problem that it answers
+	ProblemID *openapi_types.UUID `json:"problem_id,omitempty"`
+	TargetOn  *openapi_types.Date `json:"target_on,omitempty"`
 }
 
 // CaseGoalDraft A goal that comes with its plan
 type CaseGoalDraft struct {
-	Actions     []CaseActionDraft   `json:"actions,omitempty"`
-	Description string              `json:"description"`
-	TargetOn    *openapi_types.Date `json:"target_on,omitempty"`
+	Actions     []CaseActionDraft `json:"actions,omitempty"`
+	Description string            `json:"description"`
+
+	// ProblemID The problem that it answers
+	ProblemID *openapi_types.UUID `json:"problem_id,omitempty"`
+	TargetOn  *openapi_types.Date `json:"target_on,omitempty"`
 }
 
 // CaseGoalPage defines model for CaseGoalPage.
@@ -5011,7 +5437,10 @@ type CaseGoalPage struct {
 
 // CaseGoalPatch defines model for CaseGoalPatch.
 type CaseGoalPatch struct {
-	Description  *string                               `json:"description,omitempty"`
+	Description *string `json:"description,omitempty"`
+
+	// ProblemID The problem that it answers
+	ProblemID    nullable.Nullable[openapi_types.UUID] `json:"problem_id,omitempty"`
 	Progress     *string                               `json:"progress,omitempty"`
 	ProgressNote nullable.Nullable[string]             `json:"progress_note,omitempty"`
 	TargetOn     nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
@@ -5232,6 +5661,76 @@ type CasePlanPatch struct {
 	CopyGiven *bool                                 `json:"copy_given,omitempty"`
 	ReviewOn  nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
 	Summary   nullable.Nullable[string]             `json:"summary,omitempty"`
+}
+
+// CaseProblem defines model for CaseProblem.
+type CaseProblem struct {
+	// AssessmentID That found it
+	AssessmentID *openapi_types.UUID    `json:"assessment_id,omitempty"`
+	CaseID       openapi_types.UUID     `json:"case_id"`
+	Code         string                 `json:"code"`
+	CreatedAt    time.Time              `json:"created_at"`
+	Description  *string                `json:"description,omitempty"`
+	ID           openapi_types.UUID     `json:"id"`
+	RecordedBy   *openapi_types.UUID    `json:"recorded_by,omitempty"`
+	Resolution   *string                `json:"resolution,omitempty"`
+	ResolvedOn   *openapi_types.Date    `json:"resolved_on,omitempty"`
+	Sensitivity  CaseProblemSensitivity `json:"sensitivity"`
+	Since        *openapi_types.Date    `json:"since,omitempty"`
+	Status       CaseProblemStatus      `json:"status"`
+	UpdatedAt    time.Time              `json:"updated_at"`
+	Version      int64                  `json:"version"`
+}
+
+// CaseProblemSensitivity defines model for CaseProblem.Sensitivity.
+type CaseProblemSensitivity string
+
+// CaseProblemStatus defines model for CaseProblem.Status.
+type CaseProblemStatus string
+
+// CaseProblemCreate defines model for CaseProblemCreate.
+type CaseProblemCreate struct {
+	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
+	Code         string              `json:"code"`
+	Description  *string             `json:"description,omitempty"`
+	ID           *openapi_types.UUID `json:"id,omitempty"`
+
+	// Sensitivity At least that of the code, which it is where it is not given
+	Sensitivity *CaseProblemCreateSensitivity `json:"sensitivity,omitempty"`
+	Since       *openapi_types.Date           `json:"since,omitempty"`
+}
+
+// CaseProblemCreateSensitivity At least that of the code, which it is where it is not given
+type CaseProblemCreateSensitivity string
+
+// CaseProblemPage defines model for CaseProblemPage.
+type CaseProblemPage struct {
+	Data []CaseProblem `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseProblemPatch defines model for CaseProblemPatch.
+type CaseProblemPatch struct {
+	Code        *string                               `json:"code,omitempty"`
+	Description nullable.Nullable[string]             `json:"description,omitempty"`
+	Sensitivity *CaseProblemPatchSensitivity          `json:"sensitivity,omitempty"`
+	Since       nullable.Nullable[openapi_types.Date] `json:"since,omitempty"`
+}
+
+// CaseProblemPatchSensitivity defines model for CaseProblemPatch.Sensitivity.
+type CaseProblemPatchSensitivity string
+
+// CaseProblemResolution defines model for CaseProblemResolution.
+type CaseProblemResolution struct {
+	Resolution *string `json:"resolution,omitempty"`
+
+	// ResolvedOn Today where it is not given
+	ResolvedOn *openapi_types.Date `json:"resolved_on,omitempty"`
 }
 
 // CaseReason defines model for CaseReason.
@@ -8504,6 +9003,9 @@ type SOPAttachments struct {
 
 // SOPCase defines model for SOPCase.
 type SOPCase struct {
+	// ActionNeedsAgreement What is planned is begun once the person agreed to the plan; absent: no
+	ActionNeedsAgreement *bool `json:"action_needs_agreement,omitempty"`
+
 	// BreakGlassHours How long broken glass opens a restricted case; 0, or absent: 24
 	BreakGlassHours *int `json:"break_glass_hours,omitempty"`
 
@@ -8515,7 +9017,10 @@ type SOPCase struct {
 
 	// ConferenceReadDays How long after a conference those invited read the file; 0, or absent: 7
 	ConferenceReadDays *int `json:"conference_read_days,omitempty"`
-	HoldMaxDays        int  `json:"hold_max_days"`
+
+	// HighRiskBalance Risks less protections, from which an assessment of vulnerability suggests a high risk; 0, or absent: never
+	HighRiskBalance *int `json:"high_risk_balance,omitempty"`
+	HoldMaxDays     int  `json:"hold_max_days"`
 
 	// LateNoteHours A note written later than this after the fact is marked; 0, or absent: none is
 	LateNoteHours *int `json:"late_note_hours,omitempty"`
@@ -8524,9 +9029,15 @@ type SOPCase struct {
 	LostContactAttempts int `json:"lost_contact_attempts"`
 
 	// LostContactMinDays Since the last attempt
-	LostContactMinDays  int `json:"lost_contact_min_days"`
-	ReopenWithinMonths  int `json:"reopen_within_months"`
-	UndoMergeWithinDays int `json:"undo_merge_within_days"`
+	LostContactMinDays int `json:"lost_contact_min_days"`
+
+	// MediumRiskBalance Likewise a medium risk
+	MediumRiskBalance *int `json:"medium_risk_balance,omitempty"`
+
+	// PlanNeedsAssessment Planning begins with a completed assessment; absent: no
+	PlanNeedsAssessment *bool `json:"plan_needs_assessment,omitempty"`
+	ReopenWithinMonths  int   `json:"reopen_within_months"`
+	UndoMergeWithinDays int   `json:"undo_merge_within_days"`
 }
 
 // SOPCaseload defines model for SOPCaseload.
@@ -9900,6 +10411,45 @@ type UpdateCentreParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListApprovalsParams defines parameters for ListApprovals.
+type ListApprovalsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListApprovalsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only those with this status
+	Status *string `form:"status,omitempty" json:"status,omitempty"`
+
+	// Kind Only approvals of this kind
+	Kind *ListApprovalsParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// RequestedBy Only what this person asked for
+	RequestedBy *openapi_types.UUID `form:"requested_by,omitempty" json:"requested_by,omitempty"`
+
+	// Decidable Only what the caller may decide (true), or may not (false)
+	Decidable *bool `form:"decidable,omitempty" json:"decidable,omitempty"`
+}
+
+// ListApprovalsParamsSort defines parameters for ListApprovals.
+type ListApprovalsParamsSort string
+
+// ListApprovalsParamsKind defines parameters for ListApprovals.
+type ListApprovalsParamsKind string
+
+// DecideApprovalsParams defines parameters for DecideApprovals.
+type DecideApprovalsParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListAuditEventsParams defines parameters for ListAuditEvents.
 type ListAuditEventsParams struct {
 	// Limit Rows a page
@@ -9985,9 +10535,6 @@ type ListBeneficiariesParams struct {
 
 	// RegistrationLevel Only this level
 	RegistrationLevel *string `form:"registration_level,omitempty" json:"registration_level,omitempty"`
-
-	// UpdatedSince Only what was recorded or changed at this moment or later
-	UpdatedSince *time.Time `form:"updated_since,omitempty" json:"updated_since,omitempty"`
 
 	// Status Only records in this state; `active` where none is given
 	Status *ListBeneficiariesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
@@ -10682,9 +11229,6 @@ type ListCasesParams struct {
 	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
 	Sort *ListCasesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
-	// UpdatedSince Only what was recorded or changed at this moment or later
-	UpdatedSince *time.Time `form:"updated_since,omitempty" json:"updated_since,omitempty"`
-
 	// Status Only cases in this status
 	Status *string `form:"status,omitempty" json:"status,omitempty"`
 
@@ -10808,6 +11352,63 @@ type RejectCaseApprovalParams struct {
 
 // ApproveCaseClosureParams defines parameters for ApproveCaseClosure.
 type ApproveCaseClosureParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseAssessmentsParams defines parameters for ListCaseAssessments.
+type ListCaseAssessmentsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-started_at` where none is given. A cursor carries its own
+	Sort *ListCaseAssessmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Kind Only assessments of this kind
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Status Only those with this status
+	Status *ListCaseAssessmentsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListCaseAssessmentsParamsSort defines parameters for ListCaseAssessments.
+type ListCaseAssessmentsParamsSort string
+
+// ListCaseAssessmentsParamsStatus defines parameters for ListCaseAssessments.
+type ListCaseAssessmentsParamsStatus string
+
+// StartCaseAssessmentParams defines parameters for StartCaseAssessment.
+type StartCaseAssessmentParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseAssessmentParams defines parameters for UpdateCaseAssessment.
+type UpdateCaseAssessmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// AmendCaseAssessmentParams defines parameters for AmendCaseAssessment.
+type AmendCaseAssessmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CompleteCaseAssessmentParams defines parameters for CompleteCaseAssessment.
+type CompleteCaseAssessmentParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -11255,6 +11856,63 @@ type CompleteCasePlanParams struct {
 
 // ReviseCasePlanParams defines parameters for ReviseCasePlan.
 type ReviseCasePlanParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseProblemsParams defines parameters for ListCaseProblems.
+type ListCaseProblemsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListCaseProblemsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only problems with this status
+	Status *ListCaseProblemsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// AssessmentID Only problems that this assessment found
+	AssessmentID *openapi_types.UUID `form:"assessment_id,omitempty" json:"assessment_id,omitempty"`
+}
+
+// ListCaseProblemsParamsSort defines parameters for ListCaseProblems.
+type ListCaseProblemsParamsSort string
+
+// ListCaseProblemsParamsStatus defines parameters for ListCaseProblems.
+type ListCaseProblemsParamsStatus string
+
+// CreateCaseProblemParams defines parameters for CreateCaseProblem.
+type CreateCaseProblemParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseProblemParams defines parameters for UpdateCaseProblem.
+type UpdateCaseProblemParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ReopenCaseProblemParams defines parameters for ReopenCaseProblem.
+type ReopenCaseProblemParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResolveCaseProblemParams defines parameters for ResolveCaseProblem.
+type ResolveCaseProblemParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -13176,6 +13834,9 @@ type CreateCentreJSONRequestBody = CentreCreate
 // UpdateCentreApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentre for application/merge-patch+json ContentType.
 type UpdateCentreApplicationMergePatchPlusJSONRequestBody = CentrePatch
 
+// DecideApprovalsJSONRequestBody defines body for DecideApprovals for application/json ContentType.
+type DecideApprovalsJSONRequestBody = ApprovalDecisions
+
 // CreateBeneficiaryJSONRequestBody defines body for CreateBeneficiary for application/json ContentType.
 type CreateBeneficiaryJSONRequestBody = BeneficiaryCreate
 
@@ -13314,6 +13975,18 @@ type RejectCaseApprovalJSONRequestBody = CaseApprovalDecision
 // ApproveCaseClosureJSONRequestBody defines body for ApproveCaseClosure for application/json ContentType.
 type ApproveCaseClosureJSONRequestBody = CaseClosureApproval
 
+// StartCaseAssessmentJSONRequestBody defines body for StartCaseAssessment for application/json ContentType.
+type StartCaseAssessmentJSONRequestBody = CaseAssessmentCreate
+
+// UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseAssessment for application/merge-patch+json ContentType.
+type UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody = CaseAssessmentPatch
+
+// AmendCaseAssessmentJSONRequestBody defines body for AmendCaseAssessment for application/json ContentType.
+type AmendCaseAssessmentJSONRequestBody = CaseAmendment
+
+// CompleteCaseAssessmentJSONRequestBody defines body for CompleteCaseAssessment for application/json ContentType.
+type CompleteCaseAssessmentJSONRequestBody = CaseAssessmentCompletion
+
 // AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
 type AssignCaseJSONRequestBody = CaseAssign
 
@@ -13391,6 +14064,15 @@ type UpdateCasePlanApplicationMergePatchPlusJSONRequestBody = CasePlanPatch
 
 // ReviseCasePlanJSONRequestBody defines body for ReviseCasePlan for application/json ContentType.
 type ReviseCasePlanJSONRequestBody = CaseReason
+
+// CreateCaseProblemJSONRequestBody defines body for CreateCaseProblem for application/json ContentType.
+type CreateCaseProblemJSONRequestBody = CaseProblemCreate
+
+// UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseProblem for application/merge-patch+json ContentType.
+type UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody = CaseProblemPatch
+
+// ResolveCaseProblemJSONRequestBody defines body for ResolveCaseProblem for application/json ContentType.
+type ResolveCaseProblemJSONRequestBody = CaseProblemResolution
 
 // RejectCaseClosureJSONRequestBody defines body for RejectCaseClosure for application/json ContentType.
 type RejectCaseClosureJSONRequestBody = CaseClosureRejection
@@ -13875,6 +14557,12 @@ type ServerInterface interface {
 	// UpdateCentre Change a centre's profile
 	// (PATCH /v1/centres/{centre_id})
 	UpdateCentre(ctx echo.Context, centreID CentreID, params UpdateCentreParams) error
+	// ListApprovals What waits for a second person, over all cases
+	// (GET /v1/centres/{centre_id}/approvals)
+	ListApprovals(ctx echo.Context, centreID CentreID, params ListApprovalsParams) error
+	// DecideApprovals Decide several approvals
+	// (POST /v1/centres/{centre_id}/approvals/decide)
+	DecideApprovals(ctx echo.Context, centreID CentreID, params DecideApprovalsParams) error
 	// ListAuditEvents Read a centre's trail
 	// (GET /v1/centres/{centre_id}/audit-events)
 	ListAuditEvents(ctx echo.Context, centreID CentreID, params ListAuditEventsParams) error
@@ -14148,6 +14836,24 @@ type ServerInterface interface {
 	// ApproveCaseClosure Approve the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/approve-closure)
 	ApproveCaseClosure(ctx echo.Context, centreID CentreID, id ID, params ApproveCaseClosureParams) error
+	// ListCaseAssessments The assessments of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/assessments)
+	ListCaseAssessments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAssessmentsParams) error
+	// StartCaseAssessment Begin an assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments)
+	StartCaseAssessment(ctx echo.Context, centreID CentreID, id ID, params StartCaseAssessmentParams) error
+	// GetCaseAssessment Read an assessment
+	// (GET /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
+	GetCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID) error
+	// UpdateCaseAssessment Save a draft
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
+	UpdateCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params UpdateCaseAssessmentParams) error
+	// AmendCaseAssessment Amend a completed assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/amend)
+	AmendCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params AmendCaseAssessmentParams) error
+	// CompleteCaseAssessment Complete an assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/complete)
+	CompleteCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params CompleteCaseAssessmentParams) error
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
@@ -14295,6 +15001,24 @@ type ServerInterface interface {
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params ReviseCasePlanParams) error
+	// ListCaseProblems What a case is about
+	// (GET /v1/centres/{centre_id}/cases/{id}/problems)
+	ListCaseProblems(ctx echo.Context, centreID CentreID, id ID, params ListCaseProblemsParams) error
+	// CreateCaseProblem Name a problem
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems)
+	CreateCaseProblem(ctx echo.Context, centreID CentreID, id ID, params CreateCaseProblemParams) error
+	// GetCaseProblem Read a problem
+	// (GET /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
+	GetCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID) error
+	// UpdateCaseProblem Change a problem
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
+	UpdateCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params UpdateCaseProblemParams) error
+	// ReopenCaseProblem Take a resolution back
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/reopen)
+	ReopenCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ReopenCaseProblemParams) error
+	// ResolveCaseProblem Resolve a problem
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/resolve)
+	ResolveCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ResolveCaseProblemParams) error
 	// RejectCaseClosure Reject the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/reject-closure)
 	RejectCaseClosure(ctx echo.Context, centreID CentreID, id ID, params RejectCaseClosureParams) error
@@ -15680,6 +16404,116 @@ func (w *ServerInterfaceWrapper) UpdateCentre(ctx echo.Context) error {
 	return err
 }
 
+// ListApprovals converts echo context to params.
+func (w *ServerInterfaceWrapper) ListApprovals(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListApprovalsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "requested_by" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "requested_by", ctx.QueryParams(), &params.RequestedBy, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter requested_by: %s", err))
+	}
+
+	// ------------- Optional query parameter "decidable" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "decidable", ctx.QueryParams(), &params.Decidable, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter decidable: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListApprovals(ctx, centreID, params)
+	return err
+}
+
+// DecideApprovals converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideApprovals(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DecideApprovalsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideApprovals(ctx, centreID, params)
+	return err
+}
+
 // ListAuditEvents converts echo context to params.
 func (w *ServerInterfaceWrapper) ListAuditEvents(ctx echo.Context) error {
 	var err error
@@ -15909,13 +16743,6 @@ func (w *ServerInterfaceWrapper) ListBeneficiaries(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "registration_level", ctx.QueryParams(), &params.RegistrationLevel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter registration_level: %s", err))
-	}
-
-	// ------------- Optional query parameter "updated_since" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "updated_since", ctx.QueryParams(), &params.UpdatedSince, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter updated_since: %s", err))
 	}
 
 	// ------------- Optional query parameter "status" -------------
@@ -19841,13 +20668,6 @@ func (w *ServerInterfaceWrapper) ListCases(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
 	}
 
-	// ------------- Optional query parameter "updated_since" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "updated_since", ctx.QueryParams(), &params.UpdatedSince, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter updated_since: %s", err))
-	}
-
 	// ------------- Optional query parameter "status" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -20539,6 +21359,342 @@ func (w *ServerInterfaceWrapper) ApproveCaseClosure(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ApproveCaseClosure(ctx, centreID, id, params)
+	return err
+}
+
+// ListCaseAssessments converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseAssessments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseAssessmentsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseAssessments(ctx, centreID, id, params)
+	return err
+}
+
+// StartCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) StartCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartCaseAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StartCaseAssessment(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseAssessment(ctx, centreID, id, assessmentID)
+	return err
+}
+
+// UpdateCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseAssessment(ctx, centreID, id, assessmentID, params)
+	return err
+}
+
+// AmendCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) AmendCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AmendCaseAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AmendCaseAssessment(ctx, centreID, id, assessmentID, params)
+	return err
+}
+
+// CompleteCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) CompleteCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompleteCaseAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompleteCaseAssessment(ctx, centreID, id, assessmentID, params)
 	return err
 }
 
@@ -23275,6 +24431,342 @@ func (w *ServerInterfaceWrapper) ReviseCasePlan(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ReviseCasePlan(ctx, centreID, id, planID, params)
+	return err
+}
+
+// ListCaseProblems converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseProblems(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseProblemsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "assessment_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "assessment_id", ctx.QueryParams(), &params.AssessmentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseProblems(ctx, centreID, id, params)
+	return err
+}
+
+// CreateCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCaseProblemParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseProblem(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "problem_id" -------------
+	var problemID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseProblem(ctx, centreID, id, problemID)
+	return err
+}
+
+// UpdateCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "problem_id" -------------
+	var problemID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseProblemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseProblem(ctx, centreID, id, problemID, params)
+	return err
+}
+
+// ReopenCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) ReopenCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "problem_id" -------------
+	var problemID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReopenCaseProblemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReopenCaseProblem(ctx, centreID, id, problemID, params)
+	return err
+}
+
+// ResolveCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) ResolveCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "problem_id" -------------
+	var problemID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResolveCaseProblemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResolveCaseProblem(ctx, centreID, id, problemID, params)
 	return err
 }
 
@@ -32539,6 +34031,20 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/complete", wrapper.CompleteCaseFollowup, options.OperationMiddlewares["completeCaseFollowup"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/attempts", wrapper.AddContactAttempt, options.OperationMiddlewares["addContactAttempt"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/void", wrapper.VoidCaseFollowup, options.OperationMiddlewares["voidCaseFollowup"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.ListCaseAssessments, options.OperationMiddlewares["listCaseAssessments"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.StartCaseAssessment, options.OperationMiddlewares["startCaseAssessment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.GetCaseAssessment, options.OperationMiddlewares["getCaseAssessment"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.UpdateCaseAssessment, options.OperationMiddlewares["updateCaseAssessment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/complete", wrapper.CompleteCaseAssessment, options.OperationMiddlewares["completeCaseAssessment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/amend", wrapper.AmendCaseAssessment, options.OperationMiddlewares["amendCaseAssessment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems", wrapper.ListCaseProblems, options.OperationMiddlewares["listCaseProblems"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems", wrapper.CreateCaseProblem, options.OperationMiddlewares["createCaseProblem"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.GetCaseProblem, options.OperationMiddlewares["getCaseProblem"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.UpdateCaseProblem, options.OperationMiddlewares["updateCaseProblem"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/approvals/decide", wrapper.DecideApprovals, options.OperationMiddlewares["decideApprovals"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.CreateReferral, options.OperationMiddlewares["createReferral"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals/:id", wrapper.GetReferral, options.OperationMiddlewares["getReferral"]...)
@@ -33703,6 +35209,87 @@ func (response UpdateCentredefaultApplicationProblemPlusJSONResponse) VisitUpdat
 	return err
 }
 
+type ListApprovalsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListApprovalsParams
+}
+
+type ListApprovalsResponseObject interface {
+	VisitListApprovalsResponse(w http.ResponseWriter) error
+}
+
+type ListApprovals200JSONResponse CaseApprovalPage
+
+func (response ListApprovals200JSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovalsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListApprovalsdefaultApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApprovalsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   DecideApprovalsParams
+	Body     *DecideApprovalsJSONRequestBody
+}
+
+type DecideApprovalsResponseObject interface {
+	VisitDecideApprovalsResponse(w http.ResponseWriter) error
+}
+
+type DecideApprovals200JSONResponse ApprovalResults
+
+func (response DecideApprovals200JSONResponse) VisitDecideApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApprovalsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideApprovalsdefaultApplicationProblemPlusJSONResponse) VisitDecideApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAuditEventsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListAuditEventsParams
@@ -33803,26 +35390,6 @@ func (response ListBeneficiaries200JSONResponse) VisitListBeneficiariesResponse(
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListBeneficiaries200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListBeneficiaries200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListBeneficiariesResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -37804,89 +39371,6 @@ func (response ListCases200JSONResponse) VisitListCasesResponse(w http.ResponseW
 	return err
 }
 
-type ListCases200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListCases200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListCasesResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type ListCases200ApplicationXNdjsonResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListCases200ApplicationXNdjsonResponse) VisitListCasesResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	flusher, ok := w.(http.Flusher)
-	if !ok {
-		// If w doesn't support flushing, fall back to io.Copy.
-		_, err := io.Copy(w, response.Body)
-		return err
-	}
-	// text/event-stream messages are typically small; use a
-	// modest buffer and flush after each chunk so clients see
-	// events immediately instead of waiting on OS buffering.
-	buf := make([]byte, 4096)
-	for {
-		n, err := response.Body.Read(buf)
-		if n > 0 {
-			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
-				return writeErr
-			}
-			flusher.Flush()
-		}
-		if err != nil {
-			if err == io.EOF {
-				return nil
-			}
-			return err
-		}
-	}
-}
-
-type ListCases200TextCsvResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListCases200TextCsvResponse) VisitListCasesResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/csv")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
 type ListCasesdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -38543,6 +40027,301 @@ type ApproveCaseClosuredefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ApproveCaseClosuredefaultApplicationProblemPlusJSONResponse) VisitApproveCaseClosureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseAssessmentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseAssessmentsParams
+}
+
+type ListCaseAssessmentsResponseObject interface {
+	VisitListCaseAssessmentsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseAssessments200JSONResponse CaseAssessmentPage
+
+func (response ListCaseAssessments200JSONResponse) VisitListCaseAssessmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseAssessmentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseAssessmentsdefaultApplicationProblemPlusJSONResponse) VisitListCaseAssessmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartCaseAssessmentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   StartCaseAssessmentParams
+	Body     *StartCaseAssessmentJSONRequestBody
+}
+
+type StartCaseAssessmentResponseObject interface {
+	VisitStartCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type StartCaseAssessment201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type StartCaseAssessment201JSONResponse struct {
+	Body    CaseAssessment
+	Headers StartCaseAssessment201ResponseHeaders
+}
+
+func (response StartCaseAssessment201JSONResponse) VisitStartCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitStartCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+}
+
+type GetCaseAssessmentResponseObject interface {
+	VisitGetCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type GetCaseAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseAssessment200JSONResponse struct {
+	Body    CaseAssessment
+	Headers GetCaseAssessment200ResponseHeaders
+}
+
+func (response GetCaseAssessment200JSONResponse) VisitGetCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitGetCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+	Params       UpdateCaseAssessmentParams
+	Body         *UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseAssessmentResponseObject interface {
+	VisitUpdateCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseAssessment200JSONResponse struct {
+	Body    CaseAssessment
+	Headers UpdateCaseAssessment200ResponseHeaders
+}
+
+func (response UpdateCaseAssessment200JSONResponse) VisitUpdateCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AmendCaseAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+	Params       AmendCaseAssessmentParams
+	Body         *AmendCaseAssessmentJSONRequestBody
+}
+
+type AmendCaseAssessmentResponseObject interface {
+	VisitAmendCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type AmendCaseAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type AmendCaseAssessment200JSONResponse struct {
+	Body    CaseAssessment
+	Headers AmendCaseAssessment200ResponseHeaders
+}
+
+func (response AmendCaseAssessment200JSONResponse) VisitAmendCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AmendCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AmendCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitAmendCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteCaseAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+	Params       CompleteCaseAssessmentParams
+	Body         *CompleteCaseAssessmentJSONRequestBody
+}
+
+type CompleteCaseAssessmentResponseObject interface {
+	VisitCompleteCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type CompleteCaseAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type CompleteCaseAssessment200JSONResponse struct {
+	Body    CaseAssessment
+	Headers CompleteCaseAssessment200ResponseHeaders
+}
+
+func (response CompleteCaseAssessment200JSONResponse) VisitCompleteCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CompleteCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitCompleteCaseAssessmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -41260,6 +43039,300 @@ func (response ReviseCasePlandefaultApplicationProblemPlusJSONResponse) VisitRev
 	return err
 }
 
+type ListCaseProblemsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseProblemsParams
+}
+
+type ListCaseProblemsResponseObject interface {
+	VisitListCaseProblemsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseProblems200JSONResponse CaseProblemPage
+
+func (response ListCaseProblems200JSONResponse) VisitListCaseProblemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseProblemsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseProblemsdefaultApplicationProblemPlusJSONResponse) VisitListCaseProblemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseProblemRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateCaseProblemParams
+	Body     *CreateCaseProblemJSONRequestBody
+}
+
+type CreateCaseProblemResponseObject interface {
+	VisitCreateCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseProblem201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCaseProblem201JSONResponse struct {
+	Body    CaseProblem
+	Headers CreateCaseProblem201ResponseHeaders
+}
+
+func (response CreateCaseProblem201JSONResponse) VisitCreateCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseProblemRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ProblemID openapi_types.UUID `json:"problem_id"`
+}
+
+type GetCaseProblemResponseObject interface {
+	VisitGetCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type GetCaseProblem200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseProblem200JSONResponse struct {
+	Body    CaseProblem
+	Headers GetCaseProblem200ResponseHeaders
+}
+
+func (response GetCaseProblem200JSONResponse) VisitGetCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitGetCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseProblemRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ProblemID openapi_types.UUID `json:"problem_id"`
+	Params    UpdateCaseProblemParams
+	Body      *UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseProblemResponseObject interface {
+	VisitUpdateCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseProblem200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseProblem200JSONResponse struct {
+	Body    CaseProblem
+	Headers UpdateCaseProblem200ResponseHeaders
+}
+
+func (response UpdateCaseProblem200JSONResponse) VisitUpdateCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReopenCaseProblemRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ProblemID openapi_types.UUID `json:"problem_id"`
+	Params    ReopenCaseProblemParams
+}
+
+type ReopenCaseProblemResponseObject interface {
+	VisitReopenCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type ReopenCaseProblem200ResponseHeaders struct {
+	ETag string
+}
+
+type ReopenCaseProblem200JSONResponse struct {
+	Body    CaseProblem
+	Headers ReopenCaseProblem200ResponseHeaders
+}
+
+func (response ReopenCaseProblem200JSONResponse) VisitReopenCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReopenCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReopenCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitReopenCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveCaseProblemRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ProblemID openapi_types.UUID `json:"problem_id"`
+	Params    ResolveCaseProblemParams
+	Body      *ResolveCaseProblemJSONRequestBody
+}
+
+type ResolveCaseProblemResponseObject interface {
+	VisitResolveCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type ResolveCaseProblem200ResponseHeaders struct {
+	ETag string
+}
+
+type ResolveCaseProblem200JSONResponse struct {
+	Body    CaseProblem
+	Headers ResolveCaseProblem200ResponseHeaders
+}
+
+func (response ResolveCaseProblem200JSONResponse) VisitResolveCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResolveCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitResolveCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RejectCaseClosureRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -42740,89 +44813,6 @@ func (response ListHouseholds200JSONResponse) VisitListHouseholdsResponse(w http
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListHouseholds200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListHouseholds200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListHouseholdsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type ListHouseholds200ApplicationXNdjsonResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListHouseholds200ApplicationXNdjsonResponse) VisitListHouseholdsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	flusher, ok := w.(http.Flusher)
-	if !ok {
-		// If w doesn't support flushing, fall back to io.Copy.
-		_, err := io.Copy(w, response.Body)
-		return err
-	}
-	// text/event-stream messages are typically small; use a
-	// modest buffer and flush after each chunk so clients see
-	// events immediately instead of waiting on OS buffering.
-	buf := make([]byte, 4096)
-	for {
-		n, err := response.Body.Read(buf)
-		if n > 0 {
-			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
-				return writeErr
-			}
-			flusher.Flush()
-		}
-		if err != nil {
-			if err == io.EOF {
-				return nil
-			}
-			return err
-		}
-	}
-}
-
-type ListHouseholds200TextCsvResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListHouseholds200TextCsvResponse) VisitListHouseholdsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/csv")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -45212,89 +47202,6 @@ func (response ListReferrals200JSONResponse) VisitListReferralsResponse(w http.R
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListReferrals200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListReferrals200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListReferralsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type ListReferrals200ApplicationXNdjsonResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListReferrals200ApplicationXNdjsonResponse) VisitListReferralsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	flusher, ok := w.(http.Flusher)
-	if !ok {
-		// If w doesn't support flushing, fall back to io.Copy.
-		_, err := io.Copy(w, response.Body)
-		return err
-	}
-	// text/event-stream messages are typically small; use a
-	// modest buffer and flush after each chunk so clients see
-	// events immediately instead of waiting on OS buffering.
-	buf := make([]byte, 4096)
-	for {
-		n, err := response.Body.Read(buf)
-		if n > 0 {
-			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
-				return writeErr
-			}
-			flusher.Flush()
-		}
-		if err != nil {
-			if err == io.EOF {
-				return nil
-			}
-			return err
-		}
-	}
-}
-
-type ListReferrals200TextCsvResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListReferrals200TextCsvResponse) VisitListReferralsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/csv")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -50433,6 +52340,12 @@ type StrictServerInterface interface {
 	// UpdateCentre Change a centre's profile
 	// (PATCH /v1/centres/{centre_id})
 	UpdateCentre(ctx context.Context, request UpdateCentreRequestObject) (UpdateCentreResponseObject, error)
+	// ListApprovals What waits for a second person, over all cases
+	// (GET /v1/centres/{centre_id}/approvals)
+	ListApprovals(ctx context.Context, request ListApprovalsRequestObject) (ListApprovalsResponseObject, error)
+	// DecideApprovals Decide several approvals
+	// (POST /v1/centres/{centre_id}/approvals/decide)
+	DecideApprovals(ctx context.Context, request DecideApprovalsRequestObject) (DecideApprovalsResponseObject, error)
 	// ListAuditEvents Read a centre's trail
 	// (GET /v1/centres/{centre_id}/audit-events)
 	ListAuditEvents(ctx context.Context, request ListAuditEventsRequestObject) (ListAuditEventsResponseObject, error)
@@ -50706,6 +52619,24 @@ type StrictServerInterface interface {
 	// ApproveCaseClosure Approve the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/approve-closure)
 	ApproveCaseClosure(ctx context.Context, request ApproveCaseClosureRequestObject) (ApproveCaseClosureResponseObject, error)
+	// ListCaseAssessments The assessments of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/assessments)
+	ListCaseAssessments(ctx context.Context, request ListCaseAssessmentsRequestObject) (ListCaseAssessmentsResponseObject, error)
+	// StartCaseAssessment Begin an assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments)
+	StartCaseAssessment(ctx context.Context, request StartCaseAssessmentRequestObject) (StartCaseAssessmentResponseObject, error)
+	// GetCaseAssessment Read an assessment
+	// (GET /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
+	GetCaseAssessment(ctx context.Context, request GetCaseAssessmentRequestObject) (GetCaseAssessmentResponseObject, error)
+	// UpdateCaseAssessment Save a draft
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
+	UpdateCaseAssessment(ctx context.Context, request UpdateCaseAssessmentRequestObject) (UpdateCaseAssessmentResponseObject, error)
+	// AmendCaseAssessment Amend a completed assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/amend)
+	AmendCaseAssessment(ctx context.Context, request AmendCaseAssessmentRequestObject) (AmendCaseAssessmentResponseObject, error)
+	// CompleteCaseAssessment Complete an assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/complete)
+	CompleteCaseAssessment(ctx context.Context, request CompleteCaseAssessmentRequestObject) (CompleteCaseAssessmentResponseObject, error)
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
@@ -50853,6 +52784,24 @@ type StrictServerInterface interface {
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx context.Context, request ReviseCasePlanRequestObject) (ReviseCasePlanResponseObject, error)
+	// ListCaseProblems What a case is about
+	// (GET /v1/centres/{centre_id}/cases/{id}/problems)
+	ListCaseProblems(ctx context.Context, request ListCaseProblemsRequestObject) (ListCaseProblemsResponseObject, error)
+	// CreateCaseProblem Name a problem
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems)
+	CreateCaseProblem(ctx context.Context, request CreateCaseProblemRequestObject) (CreateCaseProblemResponseObject, error)
+	// GetCaseProblem Read a problem
+	// (GET /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
+	GetCaseProblem(ctx context.Context, request GetCaseProblemRequestObject) (GetCaseProblemResponseObject, error)
+	// UpdateCaseProblem Change a problem
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
+	UpdateCaseProblem(ctx context.Context, request UpdateCaseProblemRequestObject) (UpdateCaseProblemResponseObject, error)
+	// ReopenCaseProblem Take a resolution back
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/reopen)
+	ReopenCaseProblem(ctx context.Context, request ReopenCaseProblemRequestObject) (ReopenCaseProblemResponseObject, error)
+	// ResolveCaseProblem Resolve a problem
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/resolve)
+	ResolveCaseProblem(ctx context.Context, request ResolveCaseProblemRequestObject) (ResolveCaseProblemResponseObject, error)
 	// RejectCaseClosure Reject the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/reject-closure)
 	RejectCaseClosure(ctx context.Context, request RejectCaseClosureRequestObject) (RejectCaseClosureResponseObject, error)
@@ -52314,6 +54263,81 @@ func (sh *strictHandler) UpdateCentre(ctx echo.Context, centreID CentreID, param
 		return err
 	} else if validResponse, ok := response.(UpdateCentreResponseObject); ok {
 		return validResponse.VisitUpdateCentreResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListApprovals operation middleware
+func (sh *strictHandler) ListApprovals(ctx echo.Context, centreID CentreID, params ListApprovalsParams) error {
+	var request ListApprovalsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListApprovals(ctx.Request().Context(), request.(ListApprovalsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListApprovals")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListApprovalsResponseObject); ok {
+		return validResponse.VisitListApprovalsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideApprovals operation middleware
+func (sh *strictHandler) DecideApprovals(ctx echo.Context, centreID CentreID, params DecideApprovalsParams) error {
+	var request DecideApprovalsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body DecideApprovalsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideApprovals(ctx.Request().Context(), request.(DecideApprovalsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideApprovals")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideApprovalsResponseObject); ok {
+		return validResponse.VisitDecideApprovalsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -55834,6 +57858,263 @@ func (sh *strictHandler) ApproveCaseClosure(ctx echo.Context, centreID CentreID,
 	return nil
 }
 
+// ListCaseAssessments operation middleware
+func (sh *strictHandler) ListCaseAssessments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAssessmentsParams) error {
+	var request ListCaseAssessmentsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseAssessments(ctx.Request().Context(), request.(ListCaseAssessmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseAssessments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseAssessmentsResponseObject); ok {
+		return validResponse.VisitListCaseAssessmentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StartCaseAssessment operation middleware
+func (sh *strictHandler) StartCaseAssessment(ctx echo.Context, centreID CentreID, id ID, params StartCaseAssessmentParams) error {
+	var request StartCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body StartCaseAssessmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartCaseAssessment(ctx.Request().Context(), request.(StartCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StartCaseAssessmentResponseObject); ok {
+		return validResponse.VisitStartCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseAssessment operation middleware
+func (sh *strictHandler) GetCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID) error {
+	var request GetCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseAssessment(ctx.Request().Context(), request.(GetCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseAssessmentResponseObject); ok {
+		return validResponse.VisitGetCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseAssessment operation middleware
+func (sh *strictHandler) UpdateCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params UpdateCaseAssessmentParams) error {
+	var request UpdateCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+	request.Params = params
+
+	var body UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseAssessment(ctx.Request().Context(), request.(UpdateCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseAssessmentResponseObject); ok {
+		return validResponse.VisitUpdateCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AmendCaseAssessment operation middleware
+func (sh *strictHandler) AmendCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params AmendCaseAssessmentParams) error {
+	var request AmendCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+	request.Params = params
+
+	var body AmendCaseAssessmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AmendCaseAssessment(ctx.Request().Context(), request.(AmendCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AmendCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AmendCaseAssessmentResponseObject); ok {
+		return validResponse.VisitAmendCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CompleteCaseAssessment operation middleware
+func (sh *strictHandler) CompleteCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params CompleteCaseAssessmentParams) error {
+	var request CompleteCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+	request.Params = params
+
+	var body CompleteCaseAssessmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompleteCaseAssessment(ctx.Request().Context(), request.(CompleteCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompleteCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompleteCaseAssessmentResponseObject); ok {
+		return validResponse.VisitCompleteCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // AssignCase operation middleware
 func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error {
 	var request AssignCaseRequestObject
@@ -57757,6 +60038,240 @@ func (sh *strictHandler) ReviseCasePlan(ctx echo.Context, centreID CentreID, id 
 		return err
 	} else if validResponse, ok := response.(ReviseCasePlanResponseObject); ok {
 		return validResponse.VisitReviseCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseProblems operation middleware
+func (sh *strictHandler) ListCaseProblems(ctx echo.Context, centreID CentreID, id ID, params ListCaseProblemsParams) error {
+	var request ListCaseProblemsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseProblems(ctx.Request().Context(), request.(ListCaseProblemsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseProblems")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseProblemsResponseObject); ok {
+		return validResponse.VisitListCaseProblemsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseProblem operation middleware
+func (sh *strictHandler) CreateCaseProblem(ctx echo.Context, centreID CentreID, id ID, params CreateCaseProblemParams) error {
+	var request CreateCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateCaseProblemJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseProblem(ctx.Request().Context(), request.(CreateCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseProblemResponseObject); ok {
+		return validResponse.VisitCreateCaseProblemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseProblem operation middleware
+func (sh *strictHandler) GetCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID) error {
+	var request GetCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProblemID = problemID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseProblem(ctx.Request().Context(), request.(GetCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseProblemResponseObject); ok {
+		return validResponse.VisitGetCaseProblemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseProblem operation middleware
+func (sh *strictHandler) UpdateCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params UpdateCaseProblemParams) error {
+	var request UpdateCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProblemID = problemID
+	request.Params = params
+
+	var body UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseProblem(ctx.Request().Context(), request.(UpdateCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseProblemResponseObject); ok {
+		return validResponse.VisitUpdateCaseProblemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReopenCaseProblem operation middleware
+func (sh *strictHandler) ReopenCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ReopenCaseProblemParams) error {
+	var request ReopenCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProblemID = problemID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReopenCaseProblem(ctx.Request().Context(), request.(ReopenCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReopenCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReopenCaseProblemResponseObject); ok {
+		return validResponse.VisitReopenCaseProblemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResolveCaseProblem operation middleware
+func (sh *strictHandler) ResolveCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ResolveCaseProblemParams) error {
+	var request ResolveCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProblemID = problemID
+	request.Params = params
+
+	var body ResolveCaseProblemJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolveCaseProblem(ctx.Request().Context(), request.(ResolveCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolveCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResolveCaseProblemResponseObject); ok {
+		return validResponse.VisitResolveCaseProblemResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -64530,1486 +67045,1514 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tktw2li4K3woi347onj0pufTlbqvijdiybLe1t21pJE/7xLQ1WUgSmYkuEqABsFJpb/09F3Au8VzJ",
-	"CSwAJEiCJMhkSapuz48eq5IEgYWFhfX5rN9WCc8LzghTcvX0t9WB4JQI+M/nnCnC1HeY7Uu8J/pPKZGJ",
-	"oIWinK2ern48EJTZXxHfIQX/3pJMrtYr8g7nRUZWT1c7sVqvBPmlpIKkq6dKlGS9ksmB5FiPqU6Ffkoq",
-	"Qdl+9f79evX1j3gf/toNEZJytkY7LtCL3b3vsUoOjY/9vHrw82ri977jCTYfaX/zpwMRBNbFyBEJInkp",
-	"EoKonPiFv2FxCo2OFSKZNF/ATB6JQCkpCEsl4qyxrmdJQgp1r9qMKd9/v14VWOCcKLuzZrD+jf3O29Sc",
-	"SIn3RD5FRNNdrBEWiAtENA2oftqwzGq9YjgPT7WeWo7ffUfYXh1WTx9eXKwDpHpOmBLkxVdhBkjgV/fl",
-	"AqtD/V3z24amg8TZcZFjtXq6Kkt4MjADnpKMSvUDDBtkeirVGmGJKENX7+4l9oWr8Lz0T4NT8ojy+YXe",
-	"K6WI0OP899/xvV/f6v+5uPfF5u3/+EN4vuWW6Dn3UKzckj9KpOfYQ7ZyS6ZMLzQBIbnofv6KkXdqk8Cv",
-	"V05AFJqvtmTH6238pSTi5E8IhuuZwoOLMN/0cYw7tOHFn80sL1KSF1wRlpz+Nwmc8e/xNZEII0EKghWS",
-	"eEcuEWYnVDL6S0mQIu9U30Hyxr6nB+87SE+erFc5ZRWFgvPcGVkZpJEWuEhpaXTEEgmC05ZMfQQyNTzJ",
-	"WgpHsdCDnu3b/cAZiZqj5qIEZxkR6IDlwLz0iNXkpjHT7jVmfVdegYVCnGUndDzQzAjvxNyVekJIHaiE",
-	"6V4a4Y6zTDM/VQNTNZ+bSDKWZGVKfuQKZ92ZPuclU/BtwY8SKc57jhs1w2wUjONPISU7XGZq9XSHM0mq",
-	"KWw5zwhm5uo013336OMsu0I4TaWnFWhxSW6IOFVaQ8+UKiWingthZb56+vcVzrLV2xA1vqM5Vd2JvNaL",
-	"xyB1+j4GLwbX/eRirfeB5vrbcF/llJl/1YeMMkX2RMAkxrgG+JdKdMRMkXSNZJkc9D1ytT0pIv//F/c+",
-	"f/Lk0ZOrPkYZ5JLgffpen0pZcCYJ7NLLZ6U6PM8oYeprIYzQtryr/xMXRUaNMvTZP6TRiCo58NuKmFdW",
-	"lN3gjKabBAbSskL/sAlcPvCAXjHjCl0zfmQIVCouUEpT+Gsh+A1BVEmS7e6v3vur+4Mgu9XT1f/vs1pH",
-	"/cz8Kj+DlZg1wDJb2/7Nc/T5nx9/gSRJ9J/Qk/sPV2tfu/3pp5/u6SEIU3rFgV37lh/tAqSdpDqQXJLs",
-	"hkzT//T0vOmeRfK9wIMUF2QniDwgxa8Jc4SHV2+Xtu/Xq1eCbzOSD6yvME/8e2CdoJ9Uy1zpbypMs2pV",
-	"v5REKrQVBF9r3Rg4KOeCIFFmRF4iSQgCmsj7jjpy9fTv1cDVbjVGphLtKMlSTSj3hH6/4PpUa7p/Bkfv",
-	"/Vt9IqXCLNGDlYI91RrB04sHXzy8uLi4uAf/82f9P39x/7T/h/V5VViVcvX08cOH65WiCm7VwLowrKbW",
-	"MxzB5GeOLtFb6DYjsH9veE7UgbI9SCLB2d6Qz95jN/pEcCbBxjqCiYKTAzJrQDnBTIKss18Ce+LVCyNT",
-	"9D8KwQsiFDUCJxEEK5JusGroUylW5J6iOekqVa3p/tb9naYRutl6lWGpNqWsPt4x7RiiCumn0J4rhM2Z",
-	"WSPFgRQ5ZaXS84ubNLPWQvcHoo5cXAcuyecvvnqNhJbpUs8kxyfQa+Dr5vwSlgIrop3g+SUieaFOT7X6",
-	"qG8IRXIZ/KL9AxYCn/S/udhjRiWcwU0k8QpBbigv5UaSRBC1KZmiWVhGZpztYc7mUavcI1i0MWPjKCjI",
-	"Db+eyCoy4YVhtHhymGl21/JSq3SU+cY43Nd7emM2iJfa6mPm2qKs1uqddtf5dFmkk7nf+jgaL1CmPn+8",
-	"Cqoc9TX0d2PNuPfX/tlrTKXLEZZ9K3p6XFsrW3z7D5IoPcXqvD+HL4CYT1OqR8PZK+/8W8WxKRJax7up",
-	"wlysZ593dwLbOtGgadQ8nxUTeWM8CU0px+9emGe9nw2HrVfGtLO/a+Vg5hkMMPewLd6eV06Z/deDiEm2",
-	"mGmMRwYZ45X1K7V2HivcWM7QDVZfKoEz7HkWxsb5gbxT1kOhB3LW0tArxqRqEwRm3/z0CA2sMTt4NnLK",
-	"/L8+mHpaWJlleKs1CqOG3q1j8eFZvLtfSuHkkFvtpXUl7LTtSITkDP3paksY2dGEYnHa0PTq37QOyvUT",
-	"CZYE/elK/z/4AVTIxi42X406/Xa0uGeNvr1JSUZUj8Lzo+emcAYZKRQ4o3LjjYu7oOaodDuakQ0LOlSf",
-	"wd16xBJJwtQaHak68FIZ1RMj/RLKS6lgxgeeBQlwIHR/UN71X12R0dfHNWVpV39Yr2r/rmatilk28Dyo",
-	"mVuSBRWPnKQUb8yfA5zl+40wEIFK2JKwcpQQekPSjTzgh08+7x1QE9qO5kgavFoIk1TRG6pOPVyv2e+p",
-	"UYCs5xa4POElUxDfsQ4ZpukKfiM7pHEm608liqQBZ816NbKGIFHWWuM6kHc4JQk1X+yOS38NkPrLkyKy",
-	"WkQPwUdVrfVKHcp8y3BIDf7pQNQB9EUiiB6VM+8YVA6zeQphWWQcpyTdbE9RjHxDBN3RIbMHI5lgBgyi",
-	"bz8sSArHDiiU8qTMDdtEK6zme/Hzi1Zw16sbTtONIFj2GIP696katnklcrpHmqqAT/oVfUcyuYYLgCGa",
-	"GwfjUgo6CJfmMfWFaEO2WL6vjlVXWPi82+Snt4MX4neUXXe1OPKuoILISSQvSlFwSUZ1vsanX9mX9BkQ",
-	"WTiy6lNXP1R/au1PdHyds0yZ85bVmr4bbHyur+rPBiLK2lItCPOFtPPH+YwQEsz1Z5ZQ4GvF6o5p8B4V",
-	"llDhz9Ys2qr7qM7fut7n39XDCvPfuNGtJpyYWpI3bIlG2Pvnn98EY63+VtpxgttXplQ9S8IZHVeCpDhR",
-	"V0/RDc7KWi9QAtPMRiHQUd/iRGBJUgjz6/8sBaRDGGMAZ0jzEkpJjlnqnzTKJBG1OAd3s9bJgdDYyHQs",
-	"bNJKwYXJDNBTCh9IvZYvBcHXYYV+R4VUKKPs2qhqKSfSV5TbtqSy6kvXWUqZszZC+Q6MNAgV1lDdzjpa",
-	"5FRKw+k4U8Q43w19iAm7c5HaPxsSUM42Vv3fCJJwoX9KDiS5Bi/oph7G+2PJIK60uYYIOeNqow5kw7i+",
-	"S5MDpiysgpJfumv9ocy3RFSpTPr2W092wlk6VHGGXhZ9Xq2hL7VKKiTpnmEFzHdjFExkFtXe2wOWh+DO",
-	"XpNTcGOvrml6BRksn90/kiy7B2T87B/Ha3n/H5Kzq1U/2SL0tmri3S9/nT588uTBF2u0xZJ8/rgU2bpe",
-	"neY1ia6O+CQV+J7s0XxwtbbZP2skyS9rpBcM3lj9JdCb1iZSQVhKUrQ9IWwYd0dI2L3m3otVY1obrWmx",
-	"NnSvqOyv2/9CLxN8fRMMm+BKfA3esJ6ke7/WL3ER3Ov/lASStp69emFDmpcIb7VxCFEecN6fpCK5z+99",
-	"CrH5jLvUWkxVSiKu1ujKfOVKf/TKDB3kpyk6ZHLAbE/SDUTsAuGUH3Cu5TnLpkVHQvTqCAKiDwpV0jDj",
-	"JdrjQiIsCKqu1M539Hb2pBVWP71I18jSH/wc4E36B98Gx+t6kJujfgPxOp6bAIbeJBODidnTol+jPK3R",
-	"sUqDrGaOsLw2IULa46/QAn3ICNXD2Tt4Sw6UpRUZpH8BTwgfQSy19xK7cgHcKhXNBHmqHeihe5VA1h1V",
-	"62B13tRRUKUI08Ppq74at6YZPGrVgK44KkEybGiIt3/q+YjP6aOb3OT8kGkKtqd3vtdOEHlkaM60cyyH",
-	"Jd0SZkUtNpczK2YaCnoqzkjuu8AJzkgKMqRzZw+eDZA63pZHHwSnCbSi/t8+u/fwyefNixbuT6fruMAt",
-	"VesxR5unLc5WEYZuUzc+cGQv5f8Gjqc6d7vlchf8msRdoUbB1ncBU1oTr5flue5AMQnQtd5faWWBFl6g",
-	"oDalV7+u5IRln0dUkrX9wPHAZSU2PSl5aVSfA7g1JXJWjmO7GH0N1hFFLuD4SoGKesXTdd+vVyWrv9bK",
-	"PPfIiGmlnVAB52iNJM8hz4BDinyWztDP7R67DfWo700szHPqwAX9FfjtDRE3RHxPFHbCq8l9kKcF/jm5",
-	"kWWhLT2z3gmKiZQlEcFHtZK+KQUN/ugS/s77uiA3tixi47JQer7WeW6DS3XY5EQdeDr7+yYyOPttIm5o",
-	"QjbOmY17k4kg0WZ4ic1HFlhdmyPNRnfmEt4Eb/f71hmg3gBbrHuYNXbhk3ggdLC+rIOjAUsIlLRRrcAb",
-	"45l94/16tcWSBrWpE9x6xscAiVdbEg69tbx0heAJAa/GxoztPjIUothSoQ6bNJhk+nKHCkESKrV+mHOm",
-	"Dlq1OxEsbDhPSIVSfAqFqqyDaeB7m2rsgKmW4tOVVe0ZZxC22tMbUDQGaRAcHoLQJVPitOG7DRd0T0fv",
-	"3ufmhbkxZcfzGwbWWpD01TMuCju4subT79crkpaWrzNyE4rytgZoP/9+vdrhnGanTW964J6wlGirnTBl",
-	"3bXdZ/S29ITPvzfMa31ttdHBshOysaK5CVX6BmUpSTcpkYqyfhkKybKFIIoISLgMK1Dw1A0lx03mVZ4N",
-	"MUhVQgbOcPPfMtpQ8N9u3w85FlThbOMyc0f2tfU4xPaFNnooUzyKljndGyPQCoqhnMX2x1uvBtdTPRO7",
-	"ovYLkClknPg0mHvk+ZupqerIMWU20h21Id5576SoqgMRwOGBD39TCoiuy4JkGWV7adx+8ISc5OspDnq6",
-	"oScLXpSZIUiUqGg/b1M0YMqbkLh9JgS9wRlyBUyukHFUmguyI4KwkAPizYELBcQ4lDlmT72Rbckf/IiR",
-	"lZDB0fdUgld90wrJ989HvyGmiMXAKzBQjm2CWSj1UfSUZByJTZG2eVk5VsmBSHT1y9UalQVSHD24RJQh",
-	"E2ipXYL1yni59dPsLXVAbXzX/eiLNy8/e/H1c/Tk4YO/jN2NegA9To/HCBd0jWiudSHjwdkRIXpyWapz",
-	"XJU+JTZiZ2TPyiQyBKMbt513PJaWMTftoeb1IJ+12bV15ppixOxm92S35Zx/tTiNsdrBah9G9NZntZYa",
-	"DobW22jjVRAgSrQNGt7CJuP8R6mvYM58FwOW1ySFA77nCjFu3AJrtD1Z1ZFk6R8lKAFP/aR2vxqr0hfs",
-	"YXJT0qdIax3Gu+vV6fi6rLcUK1jrJZlETZ8Cjy+GSTgrAQMnegYZSfVlnJam1Ch0h3wNdYcJZinVkzdk",
-	"xOjxxRfoKqPXJDvVr18BzdI14iwh4HLY8vQEzpWM82uSPvVJBqVDjitNfQD4YgpMBTgxjJtcEK36TPLX",
-	"1pmuDy+6d1mwcv851xulSAomhETgb7ZHZI0ok4rg1IQZYCeRJsYlwgxp/sr1SfR+8IyOqgzywUO/DPIi",
-	"JBvOMtmwlDYiNvTua084PNdWrXEs9dh7V4l5xJk79p+VxeOKOqAoCmp2qUQSB3ZlhjnYKp6zYhF4whTD",
-	"wgtoWyo3L0PukaKIfxmjkp3BD+eYpAHzciw1/ZOzNkfKg4PW50jh+dnW6OiczrROx8f/5K3VAcEfLqM4",
-	"35xd1jytF/DgUdwC7pj96i0wsv5rEQN3Yg3PsAJRGcPeqI9DB+ZO2sZQxLDNeHLtI5tIIm7s5Qu57uSG",
-	"JuSyaTcz8k5BiXn4GmtRa2QLOvZ1iyd5ik9rV3VaTUHbaOhXzsi6ZxIfxUpvrDwoWpexnzsJdUFDsGH4",
-	"hU29EaPNATydX6o1pyJqzC88cMv+6F+pWps/HjiYJ42yk8k3alSesv6kl6E8/WpkXJGeSGLCRV2Y0V1y",
-	"TlxWllR4Z1btXjKGakRJrR4yyKPowZMvHj5+ip4JvF2jr9WBrtF3WIF16yFyPbv3X4DI9fa3R+//sPoE",
-	"fS+3XhIz17nTOliW3yLO6CzPwGRNeP55W0qj/bDnb9zEnHdY/Fti0tFp8VUsdyyQUta+E+5WuUqHHkvU",
-	"rIwcn9EKlAWP0+i3zjs37eFbHAv8+nD96P2f7tl/Xtz7Qv/lL+//7X8EL4DeAzZetrPAgRtZzsgBHGKu",
-	"ZQ/a3T1kyxwwPB4xGNjKP1nX+/9xDvd/+8MoktLqe4gboe3JxAYukf4AUgahkrnwwBYn16s47/0t+yBH",
-	"z8v5PsnhT5yT+DJ2DoNHsPXBZIo3cpRaHe/kpMXHeCsnDTjdezl+6Yx7M8+6uGZ4N0e/F+vGjBqo7dbs",
-	"eWnUzbn4nfjR/aGTWPNu+EenLel3f+lt+UtHT+Yt+E8j/X8fO6+n4zGMqFxfyIPY1eAEwdd/zbCUEz0J",
-	"kdZ7X8T3mUIZwVIhRRhKDljgBHD4110g6kYJ/P3f/rJ+f2YpfL3m1yb9oIvPOQllKncwWYu4QCM/ywvC",
-	"4uFaeKkSbi5vl3Hzj1IqQKix9eH1v98O7mOo1kHflGlJJq3TvDaRONVLkesGgM5e4C+AhaISgEEQPKol",
-	"enxN2acKZOnY1+eSdV2CXxGlvXcxh8Xl0kwUF94pGXexncmtbchGO1rM6paw5tvS5Y6Z9CVLswANCFOC",
-	"TtBUzThfh1ObW1NzY/fPZ5az+4wp2++1dLRBZMVY0T157YaG3RIgeRYMtNfdZ7C4O0xvo6d0IAtbxfDG",
-	"mYOoQtuTRZFZBZa5nEisVuWtYYSw8xIsewwDvZknm11qw+lcElfJD8E4z2j8+ec/NFvZ/HaxfvRFOH62",
-	"5enpzO0wLq2xzYBOMF20QJLxYzMNwRPjj5pq2n//6bPaAP7D5t7bf/+3fx+PbNgWNLDQ0J49x4I8EwAM",
-	"nofRQfaYMqk2CdYauGaKzZFmWTiRCTdHGnY4YUE2/gvv13Pi4VvAYWDa/JBq4/zh3VR+qhAkZEiLa0Mh",
-	"YVm/jdzbMgyNatcdBHt45jJzaxsImk7ExIfrkcMeIAuNaR+CwIVNp+5+bBEd2fiGIk24WKDsvgh8keHk",
-	"I8bmaTCR59ZSZH4P1McG6n2J4PZp3SuFIkTavKvow0q9RUXYeOrU3ZBpS6U6xCchVDJp9NMfVn60DpfP",
-	"PhEHYAHrq60l3C3j6zmWJKTpSyIlhJmmOlmwlHTPZr7WB5luOsEUgkC5CD8yKKKMG3lOHmHG5cT7QL9S",
-	"CtJbb/KNsIBgrtUQHy3FAJ9Ka9y6EmPTU2Njf66CYqaqxaAj4wL6Z6UAPiRoSubU1bjvuzGGLtY5mpZ7",
-	"J9LfVlWLbfiuB2wfS1tnJktxQ/X6IYpCxD5Kbu94lvEjSTdl0evXA4ippCr6Mq/cK4toLjVvlIV3cFo3",
-	"j4EJ9FodQk61VJilEkmlb+BoZCqSTduTA88GFSj7O3j2ltWRbX3/lMnWkfnBKu0+F/fGVQPLcBsD6+Cc",
-	"MiMQWL2AeJo/j1xc2zvf+TAqTL9x0MAMTxe4+iU2DE6vH4F8fbwXxIemNzrQBERAQ9BKZISRYFzrLS18",
-	"Ec7UgZf7Q1WbbWAeNfHDn2hsS88BtROMnbUdErI/wrxgsHzSge+awK1Ws7RAruQCAiXJdYcwH5owM4sg",
-	"NDkAQuV1ZEgRLh/v+bFeFc9QjV9tJC6VSBLCrO8HKYJzhDMTtj6raQUveo/Sm5evLDSbJoEw8eh9iUUq",
-	"HRLzuPlbOSLHCWSfNTABoTrgr4iAC2enr/+j7Trq7PEoBcAM3AAiiHrJ5hbIMs8tntOdCSZVKBkdA9iu",
-	"y5G73ZihAgtond220tQR9H2acY1efk60tqAk3WgOCDOtxDngxFLOnHVkqVT3576V0pex/o4pZyT2Otei",
-	"KPLRPcdZLPFiQ9N1+C58O0bnDoBkpduMDEH66d+jm8dZZLiojJPGw0HwEXttA4L7phB8L4jUDJ0awZoK",
-	"XhTk44CRnB87dltVsdMg7Ed9QG+l/eFIjtLHZfgzmLqteHFAWvChNNbQqFsoY2VPzN3qHpGWFg5uadcF",
-	"qlNhegvHqB31aTPZMG99JfBOjbJWSxliTp6D2alFkzTas9aE9AQuwWGJTxKUAjDWjweaHJCd+urjcevv",
-	"7NL0o8UwySJuxErduHseREeFT6LR5oDaMv7uIlJ99DOevjJ9fa0DOjlBfVyJicgObR6vSSnQt6jkvO/j",
-	"T3B8moPQqjIPe1FNLMbCE53jLY2JX7l2i8bVa1uZ2giWVo7O70q6bL5oSpLJ8VL3Tihu3XBtUoM4Lu2d",
-	"6BpeaMu+anXBOORsRNwD+pDKTU7UpiAi6e8ta2n/tGpJARh/cFX/USIYJQ65MHJLbDJh0tOYxJ+TURww",
-	"QyXbUUblgaQwr6HK5arfnBli1fXaW207aCiYa31DmV5GDxp+Nb1ge01PPQ018jWzn53JbZ2FVFrovR0X",
-	"l/bUmDmtQc9yro/ekTf67MaublKMJsLj2d1iyAmufRL9rVXGjpE7M6bfjyFSlNIU52HCVph6XqZP37R0",
-	"jTxHzEm7tFkG5W1fJRPRC7yek/Enf+FzO81MCQEPrIfKKvwt+8qrO10oS3xssoPzWcokcJrLHTQKIKQ/",
-	"cT/8UNmHYrTqm70rueONSPt49bm5fnzteIq8i0zN0pccZfup+VlPYvwaix9fS5LXRP/xw4oTnyXdOG/H",
-	"pgkKwR3cuBEF2Kp4EAuWAxrwVD/YqGrrdZB3qX7XjB8t3nPdfh8mFtR9+9IkFtMcA7TpqI5T6eKFCXsa",
-	"3gmCkwPokdO2uq8rq/tiL4dz5mEKtsNvLCHZYOIRPJFNTT2aZFSzmyn1kHMNba3ThOtuJmfxTA+mtZRA",
-	"L2VBfzzOOKr2ceMGhpoPoWhCC8xUQGV+RXiRERM056WSNCWXNp8dC4Iou6Gm4VG0GlVz06v6y8HOFHUD",
-	"zgAs0IGk5VSm+vRto8a6/Mb9jV0aP6jP4dAt0Yg8UIZ9Tvl1a5pzjLvYuFyLr89n0Loa8MnFILtOFvkz",
-	"uLndKzLMOONb8C3P0snhWk8WtljlYjjHsdVTmB9jMs37k/n6cg1ipd+EYuE2ZyxiUno3690zKsPnZBor",
-	"9eEajRwYv/FzRCFEa43w0ZhVLWFg/vOLoTAZZ7ntptcHxCpSk3wZS+ZmnpdfOSv/sTYgzrIPuil//TXV",
-	"esu/sXnzgRoWpUheTOF/Dh1pn5n3QrJxkn0wq5MiI9NfiC6UILdhLTBC0jhmqUoc4JWRrL0ZmXZRuR7N",
-	"mbgQ9B0sQT1f7bdduCxfrOsDM3bWLCDLdO+Yx999Ohne2s47kbUei3DfWRILxhsl2awMxcni4FM+4lM9",
-	"hB9SArS2tLdpgb+lC2nj1QV293TxmhKL5H1NRvM6O43pHH4JUuSvPJRjtHy1wJ7j7NOqFbiFvOUq8Stq",
-	"hyAdr3rFe33TC7OhsNgTFZvvd6fS573d8gj5doBtP0YO/S0wzZQ97U8M95Y1RLNZueHm8PYlhq+6nTUV",
-	"bePcxuURm9l1AcXat8yZm3gGxWPpvNBVC9L57l2zhgIfIrV6LHi6sECenvo8yGszkyBm+KLn5p1U6Jdz",
-	"DksVOa3H6OOYF+yGKrxE6WLlvb5FrwfpLaCGOnQbcFT4mjDXFCESU0Hw/DbsIRt/nIMIe3shw1L2QAz8",
-	"BAhgOJW230MWpSN+WM2lyWj1Yuo99Mg4zvXzGlXV3LJswCiSq/qBg59JlGFFEJZ1Krw2R+RZ0/IYZhp+",
-	"mXtxfB8Wurc9cXb3bm9o9vLB7heDcMPnbaz/8mje7Q/2Em9pq6U68OiYx23700lKbwkLPQv22vlJUKUI",
-	"QxlneyIQ3imbSbbDidIqP2sd4GACGU+SUoiJ81bkXT9oEPTPNx7m3wEYZ11QNV8398dywtAhuc10kxar",
-	"LORUd7zUEj4T/eIwyhBhFrodQBDdvXvBUGAJq+4seTF9j3tX87daJLTyLbiKFvN94F0/ep5OW6MHoEoG",
-	"1w3TFEnuM3i/LDqLXJ0fjkbkzw/cOeJ4sDfwsbac8T70dnwTFjxbblvv3hFbiAh3cuVLCJbzUlLgX0Ml",
-	"nICGSeU1Sg6Y7Ul6Cf0HXVjjQKXiUL3ZyQsd04E/5VyYmU6qVxkOCNb5vuEQT0PN82RFsH4r0h1iwAQD",
-	"gP+nJrZgAEsa3oyN10yMup02xnwO3jy2EuSAJdRyFqfg/D4A2mm/r+xNqSdJUpIiLmoo0milz9S4L+FO",
-	"X/6mb5a7N/AXp0CO6qclkb3oge6r1uNoQrFQhRBX9XoDCcpDdk4X6iKFII09RoBoV+0j+MXcNr4dLtq5",
-	"g9HKSt2pQP2sZGgcR8eY60rYvR0QkfPw7Gsp2rKezQ9WxyTiRuucSFK2z0wIfkoFSm9M7mEoJlcLybPF",
-	"YEO0dUebd+4D6wjlBUfX8U45xuekmvZyzkK6ItzTd1BfBAos0k57LuOOxv7GGHmQicYRjZbX2V5X98AH",
-	"cP1OK4Z6DfioZ5Tmdy9P+NUmIbXiEgzncQAkZ8RVzzBVeuOs9TN9dPyR4Px74vSYMwKtZ4ZNF/VtC541",
-	"GiG6dgumtdBi0KLx8acPrZnU0Ucgxfjm36aL99bCdPX0F7r7vMNw927AHwUGr0DIfzmFq7encN+gHmym",
-	"lMZ25ZoiTiCUXdsaPTEhmw8gpIoFIrdoTzPKnzoBbZfV0Wp+O34zfHgsr8bVMrKQqU4yxTfzcN1viNgG",
-	"mr+AIKp6v0DTgwIL5QzpqjXjHyUqsDpcGhSJtXXB3QN3HGam1UMq8PGeA65KeE4Q3vISmjmqA8klyW6I",
-	"jAu21bIV5u2ve70a8GjXp3IpGVUf87sno37CWfZR9Iwhl8btqSGYynjH2MAMF8+mykvT0gNJQiKl90dT",
-	"YIbtAM1Rt6m8zAd3WEDxiVr91yz9RAEr9OwWknogOO6YvDNQ34GQR0Kk3OQ8bbXZHr48YbSN93K4vLfA",
-	"SbC7zSvw/8ugDzqseHxJ9pRJRG6IOBlkJsIS0gQyf4qe/fW/7l1cXDx4+CjsuitdI+7huuXS9TyfI9+j",
-	"M57YvsR7Iof6HFGToZiSHS4zFese/c4OHdqTDCuqSkPhCPjdjN5Qtt9gQfAmfxhu2pRxtp8yZo4ZNr0d",
-	"gXOyWG7rvKdPHO6pd/bBJfrTeEumFc5LQ2SsAFdUCZ5lzX6IvYU0PUry82+foVewgjXiBf6lDHcMO2BJ",
-	"Yhef0R1JTklGNuY1yP+nORanjToVPOP7U+xQ1fM18PiEo99GG28zmDzwIxE9vd4kVWSYmfSp2vzKWU+F",
-	"GacZUT2D23XRGYLMJ0l7QbefzXfEiohNRpUgclMQsUnxKbTE2YoMB5RaOCu1FPRp7YujBiHXzQvCYxjH",
-	"v4Hz3H//PLfnpRswugmco2+0uuDZ+GazkDxSlRxs10m9NsR3u3AA2X6uq2S/UwL36ym/9ZW2eguqsEOb",
-	"c35h2/FiLUP+KJGj67rZpZcfmV0YVRAGN7sQuCW2JItA2kjJd+ZJg5nVh04vCAyYkb7WiYbCJi4Pj+ob",
-	"liqYcIDEHZTN1PCSJo0Xg/U+O8wbC8VMKn7qssRUgpoZhWMS1bSNMGmztf65LYwGP1ofkYAY2tF3fXGg",
-	"3kvQcMLGTa/L1FRlfYK2oEk4tbgWbcGuC4yoIxfXmvVpwBMWhHFyM3Hf9cWaWfe6oubb0Z2IY6I2zqzV",
-	"f/sEQtzGWW5Zh0A/FbdeoTXanpA9Kjl+53/niQ3NtNi7teDAqRuky7wg/nJ2gR+bbzH2elUy+ktJ7O9K",
-	"lKRlOOT4Hc3L3ALTGfKYP1wMWQ+16fjff39277/e/vZw/eT9H5axCuZo+JMV9ybRcspcyXEUBYfV/Iqm",
-	"X/j0vPfFRZQF0NqR8T0ZMRDq8f7SmA7884NYD23kuVFfSsC6iDcWvK89vvintQuGiuTDPOtZDk0WG+Ov",
-	"tlUxmUEbRkdLn3v2wzNkLylv4z4PbZxnnUxbwEKWS03yz6dLjD4jZCIxwxrhPNNjhoGxhIPPeMruontv",
-	"KfX5Llz9PUlE/rVzF+/fnmWdcR9HEOqM+3l0vrPv2L77cjT1LHT/TWqod7fuw/H9nXg/jg/YuC8XuhUj",
-	"vnp3b8mxxfW7F145ZbBlr84pjSiFCHbse8HQjouEIMVTHC7FiK1B6IMGO1enlQoLJTchv4PzuDnXml4+",
-	"sqrFRwchm1iqHQPXgrBEmCEiBBeR1ShzHcdOAaupX3PR22GWvc0oeC/e0Ydku2dIEwptiToSwtCDLy4u",
-	"INPn4YMvvhjnvDZUWofQI+RdTM99dbiDFZngRjsvr9Du+UBu4c4mfdUOTX5kKKWCJLaQchwi2u5H+AiY",
-	"q6AV8igFtEuiqQRuSmzYpUODfdBa/fFAkCCmchLERkqg3Glt0SoQFygnYq//wgXkknOHrmHWS6WNXTxF",
-	"qeCFjbEUQ7dCCyUBNL8qMG+2Kgw32lMM6v04Fai2OZWrn8uLi0eJGwz+Re5bcXe1Rlf3rbSD/7akgv82",
-	"1IL/NOS6su1zsUIHXBSEkdQV1u4ogRZeiohcPkVXrm3Ufc1FVyMXSNCFXu1gDXhS0XFWtpNFpq5I3iQw",
-	"ZAxajrI823/qlhA8Zi0BmXPA2nIUPYytxQIq8N7UQHCFSF6oMGO2hFfrfGdHfJKoEETv0KULMHK054iz",
-	"cZDFrpDyZh6kXB2eC1XpOju1C1UpejIEw38OBy53oUFaSzI5w3odWP9PXzShFRQ7288gYlovjtqJhC0z",
-	"jFxkmN0Si3rfQ/2F4ox2pK9dPKM31Nhk1ddlRiSSSt9LUNUrzfV0ibALHCeYIRvshZxmtC1tZifE7M3f",
-	"+qL1sWHMrmTQv5iqUvOoRFuibzWkePC2cGHPuNB9cIjp8VEj9gBjjiHMTupA2d5dIrCClEfkfy8TMG2w",
-	"QGwT/xsi6I7WN5+5QtZIEKCZKe1GVMFdqUfkkqRIS9dw3C2UO/UDuSHCXnfBnt3TUzfC/GL1uZ1VuBKe",
-	"lTmTEJt1JD4z5WOpfI5wQ9Gv2T6j8rC2ehuHTBmOclxUDNXTUC3oA3jmMmnQlXfcgupLrbd1zFWXqKOH",
-	"qq1WW/E/1qG1kTtSaSqGF4eYeAmVxA71xlatjttDQZVCi/nLivzSFHlQhjgjCDN5hKzC8erXOSZRawFd",
-	"h5Hz5nfb0uaYmXwEaZORgn6MXun8zy1NB5IrLJYEswjOZ3fBgl7Ag3gpVIJozfEJbckalSwlAj34y4Df",
-	"zgFehNDsLMkkyil0xkfQkJdKZKqpQsPZJ6PP1ffm+W+0iRQ6VHa8zY6Lza7Msp5+uRjpH5EgeyqVKbhC",
-	"R15mKWKEpGhLJE1t5cgi0/I/FFkFHXhltBVX4B3HBd7O1VQP0CvMmFBitgxP6rf1nT/N01y9tT2FM6+r",
-	"JxBGN0RscYZcQ0p9iI+CKrPiRfv+jnsCDek21Qta4bihqQfZ3T2cdWP5Cl/HHFeDc3Iw3a5JtcCnxo+g",
-	"70dJ98z6Yozhn3CRmnmNQxe9S7IyJemGpgHB/tLLULGIKxTqCY5UHQ4kq3B4qgMT6WSpTwlMYBChp0Vd",
-	"0yXcsDtMg2d6sV5tKMBRjPrCNSFTkl4idiaStH5aRDOFedq9tnEXYpe5ZUHwtawciIYb1nUi8wmlHKyi",
-	"obLPCejpiohCEEXEppR9OaLV9TslBE7UgafR9LGPD4WBBEloQfXDsUzrHxy9wRnNqSIpUvwSNv2pQ/GW",
-	"CS8Ikvgkz2JqcwR7JJc+7Qa1QZ9000D7CHDw5qXI4kWYajRZzdMW7MpkwfRqRX9r4nxVMTFXdVwNsVgs",
-	"DGc03QDUekAFVNKUTBvtZDQY9yGKOrv9MIG83h3hxELF/222bYleT2oN3Maz4mEf/fYdacl7mzfrM9Z7",
-	"sd7VC3QA2yucbfD7DbvoDTvKzXf/xh0PiX96V/DkY/Fp3J9jeU8LXo3tvhKjV9bARbSIt8wYmHcsa8C0",
-	"ow65Po/4hBR09UkOCFtxch9dSbwjV5rlr0p2zfiRXVXCcMvTE8LymqT3Vwt0QHfMGvb1/uSOoTUsDfBf",
-	"T3TjFmvWrymLEk6azht42HMcdqW4cYnKdV0JaQO7IdzimCQzE3rvE8gfQrUXJDOi80CLYHz/WK9bs9zA",
-	"SltkPfBSEn2fbxrf0HIN70IRc47sTjRdElqDAZnj4OhOcDcyDsIWuDwMjot3ZHM8hBCdv+WlcOkqzCi3",
-	"ckEDo+zLB4BMkzXCaSqIlFoHPGCWZv+6/VU6xg2cQUdEyyn+ORmQk65t/zLobeNKQKX5OL4sDiYhJSdS",
-	"mrjBDZXmFOKcZpqFCyyUwVLk6tADpdgjLVokBvJV9p6Z9jhx5lVWLtla5tbJdhZq6rA2ogk5zyyefVmO",
-	"q8ef8k04ar9MSIwduyp/v8bcNTZK9ZlXVHvcKQerIdcHjtcyyj6ozXdS2V8mUW1BeTNavPRJCJbRWc7v",
-	"OHybgmdSkdfdF0SjtP5Agilw+CpEhZbX481L9OjB55/fe4BwVhzwvUfgTMd5oVex+uHr16t1F7nhUQC3",
-	"oXMgKnCG5+U2VC9lE8qipV65Jf15yr24QinNCZPTegiVW/KVey2YI0GwLMXEuX9vXgqPp5WyHmQA01Yc",
-	"mhqPfOUrKi227yv7wiCgTK/L7ZlN9tNmd00+U6igJ6oFFkaMHF07mTVikCNo/pgTzCjb67cxQzxLm0hK",
-	"I3XptVHlMoAqajc2s0m19arOT3TUCl5CNRMFe/iNEWpkDfXkYbC+GXxlb/tzdIByS17zYw834SgWxwp/",
-	"r5/tudBhnKElfE9Cy8BlSglLGvj64J5n0E1mz2+IYNZhW5s9RbnNaBIUy4kVHyEM8F9DwvobwXMEA0rA",
-	"JNMSGe5bmhwq1mbZCW1PlmXN103/5VCSVUEENTbdGFFfmSfPPLTefKYJmTdVh7Y2V1T0CEaaKqSoI5HK",
-	"UMxl7lVZkpNLMccOvN5X/8BXnFMTr9rkFk162bIS28F0yyAbJV4af08iO1XSuiJtBmk4f7bWFR3jWyoV",
-	"GYZlYaUE3ZYN0eB7DuALA2m8J4QFQS6dvKfeOphCkREsSRBzk0CytaO9RLxUkLuXY/CmQ0SPqmikOWsH",
-	"VV/s26nvgoUTk2Vgd7UhYdY3CXcnxzMLZalmQi4iAr/uSeh8T9W4y8uSEB72P9U3/VeVWOqxf8zZRYmW",
-	"ufISlcxtC8o5UwcJ7JSRndK73o2aAJePJW7qgYwFGfloa9HuKPHeZep7Lng2PeUE4j6aV9egpZuU95IF",
-	"FoX3ZLMXvCxGd7B+sqpOjYwcTYUvg92IpjTDxm4O4jh3FXpIxXB2T8j+40VpzK2NK9ocJEv7+ffr1S8l",
-	"FspkFdS2w8OLh4/v/ceDYLoVeReB1vEu3E9QlkWhLaSeloE9JpbFt7607lxrfXtjRXVWPhEcWGVkuVh9",
-	"PwfkzVSWqXtLdmfZvuvjbm63tlE93SFGwQtel8PGZ0OH+SuSEb0dr8kvJQmJ/4SzHRX5xIl3SOEH/0zl",
-	"7yYazR9mNmkCHcz7+pMecRojRxBnAT9hm9x3y19oFWOSmpqAgJW6w4myDVv8lCOuDVFF3qm1SZbZc6PV",
-	"eA4hk3JlK01MEMb9C+Iv8A+DrfxO2yyEpdBwgTBFob65vhrWqy0V6rBxXfgq2WwA0+xp2fDdhgu6p6yF",
-	"rpZjQRXO6lYxJC2TZvlBTve2IKF6yEWUUp6U1pTa4uRazwi0L4eNtCkEv6Fpj6SsTY8gAHRD5hLj3abk",
-	"CP6hggsVHBMnivd30CslEdC7N6NGBvMJ7aF6SiCvrC/4qko5hAed++GGCEHT0c5IheAJMZUc5jvv1+ck",
-	"jdxisxoANxjCW5rfr3gUof9HrvcsslfwFMkb7KjkB9U7cfT2XIH1VhV5hqoUPZN7ASFbH6I7KV89x8OA",
-	"HWGtQzAKJSEBrXpprw/Jt1js+SbFp8Ch/wqfpMXi0LY5AZUfytJAlUZUosoCDelxOX63aXqGW+PXlgWM",
-	"a+r7UCK41hUv0QWYxZidwqNTtklIqHYOFDhTC39EVIH9daBpStga/UoEl4i8S0ih+qZtB97klHHR06dE",
-	"4pzA9OCCklVN4vCIgmjaJ6oPh74atX4QNdyxodblo16Hqkq03i+keNjfsF7B9WZFNOklrqZpXmaKFhmR",
-	"Bix/3Pvs+Z48xqk2Mkyo7oZ0OKvFyMGDWBbg2Arewtpqy0i6n3hJNF7sqzkwxY5E2L4NkiScpQhn6sDL",
-	"/aHunWjS+g/GfLyVO80mt896J7J72k7zjn3YCSi/2rMKIZjikgNJrlfrFc17NZ1YyPFwW8UvocMgUgdB",
-	"5IFnqbQJzszTUgsuJTWAnxm9JtkpOA/O+usgTaok1EeYKmx+BCSrmH00ivCkLmh9AkkJzvZEqqoVZ9zN",
-	"6s7F66pUouvX9Bpih2snqEQZ59ckRfp62GOqLYQdwqjAVKCiVBb8ZLwnexKEQar7Y0LdOxgiemT9F+C5",
-	"NSoLLdMeND7S24qp6+8oCLP1MxlWBq+Aq01aSY31ygBiLda2+EMUfVmu9djMUdgdmZqpvMNb0WdQkD7H",
-	"LKVpUKLO0OmrEzztXH60I2EbsQUNgx4m/s94Dh2voHff79/QuM2T52rmXXaYHSyox4KLYSx9KaBGU4nA",
-	"Awu57DwnW56e7qMfcE4kwhln+q5lqStjMHxlgEtyLqDMS/EsNT2LtNIuPAf//VUEtNc+qDEZRIMUnQiG",
-	"9J0Un9aIMqkITo2cBPcGslKxBtV9OAqh7/lF2qInaN5Xj28K4dUwtqz9FJ+ueurfBg384PDvaxfKpvYi",
-	"jpUR+Q6jALJYsOKOxT9ep0H1NMnLTSgw0Rq5vtpjbvOmXyo+07AOUXhg2VElYb4jrRuitxhPsiBZRtne",
-	"5FaZJxqlapMynwbB7d87t1lEv4/o+MT7IVnxlcfF52NFT9R3/TJgd3GBngDb5f6rrUkYDSN0nVVPxV6b",
-	"k/vnBn7ytLtp9XhdB1Jj/h553sbs4Kyc+NAOxNM72IM3lO8/in84oCS/3KErmMLVU6O+BhXmydWQXhXk",
-	"QAfgDpWX8MZ1zt64U240abPyxU3VhmM9cW7SSxLgTi38dcXsLf5kBDlIAnA+cWFYUiqkjq4UUKItsQmH",
-	"WiOoko/bCpAgplA4nDD2YG1aGRuHFDwt1yjVKpvi6F6k+eZm2zj0NpjUCBSZyJIfyg+GdSplICgkjoTu",
-	"D2oYoqtat0mIkDOU/GpRa4+K1ddDO/v1bkeg5WMv8lUzUhLKu2LE+F7NxSej0L1n+JGq6nvZQ0fjnlH8",
-	"iDWrQUGyH3yoJ2n8xTaOGHVa22T60Xwk2MR3foV9GViZxVvzWrnWKwAoB32a9FLSxmIlJE62I6nG7CuN",
-	"z1RrpKnA4Cwk7woq+vM0/GL8OfX2MZy3QJ5Zh5lnm5F9+z1yOuYE7sYhjzqOprl72Vp9NzJXxa29ZYXI",
-	"A5H+r6GLRnxGXkoUplk4b55DCKrL/f/rzcsfkP0VUWarVrTlbdMHCixwThTAZDaxZ/vaRdhPVa2d7bSC",
-	"y+QiDyL8kjSopUHzeS7yCvLmiCVKeEFJhXhzK1559060xeFNOgiS3tdV5U2p72xiuyEIooCq62WREijb",
-	"QEudEMDxEWEpiZQ5IFVDyw+HnBwMRF2TU89lIRU+WegVbZ7zGyJclYScXbWq11ZVlvkgNh1tnioJqS9y",
-	"jb58/go9/nOjmoew0aaobc4zDJdghrbExIAQZWvXf7rrvRxNRajdLF0mv2livehlBwOLNpPGV7FMR5BV",
-	"lacZunHmpcXVb0WeA3NtTGsyAgLpDbyIHl48vLj34OHabGTV04KLPIjZa+WKZpk9v2f/+A/J2f3X+Pi9",
-	"LTkPyvtU4J3y8/a0qK6OIlwEqvf6HmhULTCTWV280IcKPr/Re5N2Dq0J/b//9/8DNEMYYjIAi9+gn3mi",
-	"nl4IUbykmzkb+B0+8VKhA9UChO8AuEbd09tgRrvXZObYTftUwzdaAHrJjTbpv8pwqy78SujW5VweB/uJ",
-	"cJbo/ga0WKnvKp3lnOm/bZ/z4mSKSIFloObT1AwdrR8f9CQHoj/1WpyG3hCPfjDrRro0KgXfoStHkKtO",
-	"XbJTC1tucb8oFN/79a3+n4t7X2ze/o8/fIyL7hIRFjP1R08aJH94ewK820v+gY/8ECsCKkE70RV+rhhu",
-	"+MiDgYrW6h4GVregsL6PXhOoo0qh3R46HngW6Nf/8OLDC/Xzt/l9j2xbwCOoh4lvovApZSgaAiwBFzEm",
-	"g5fBgOiVXr+Ln9/Fz50UP6+h8MG2lxg8UmfqLQsfuPESIb8X83nnbTX/SHWzteYxSknnTSWk/Yc1e9/s",
-	"tHp8QGHvE+K9LXAWYqJ/NtfOxOqOO+dSuS1XRLDdkSOqI4EgOAXWvkXDeQHzuMfeLVliZMIzA8sw0DWs",
-	"aru0q17apHS3o0mZqZMpL7M9VCEZWdgunhCCdBvzYLVeaVXi0Wq9euzhJ0GsLaOsZ0u8eVanL8ygP2F5",
-	"oGyvOEN/FbwskDxwoZAkCnFWTZ2yvYWYd7lzkC4nUbWg++hFZfZhlFK8Z1xSGahUAcKRdi64JNnOPPsu",
-	"nM9pxEiPB/uHM0HZ55Sazeo3rzZ8t9ukPMeUDTUfs0+gA05rHOZgIUU9ak+qO0Rz9U9G7hoYFmy/YILS",
-	"BNpXmkCq3zarR2b28/PUxPxx66n61nfm+eFeKjg5ELmxBOlrpeixZ7jM5QOgIn9iXfY/YcBeyyfrhuBo",
-	"ioP2EegetC5vjEj3SmrOA7T9FGXcBzuXY1irLdYIbnDs9izhoAndlXfMU9PejWkJ8l+6+2YN5jgbU13M",
-	"w6suKGielwwwoozFGkl1o0m9X68OBIuZrwpihPLM1yUhs9/MdpsECzLn5SPOrmd9t52OY6ZfU7Aeukka",
-	"f77r1oaFGOtbglPQECZy1CvCi4xUysWRqgMvtWLIcE4WwwQymYbOXWULIy5cVMf+O3Q3Tskvb9L5XQt8",
-	"wk2hh3iZgRVqrrZrfvHr8bSegcKrb6skxaUy3TOs5bCkv4Yr7rR8qDIjob3NusJnAzhauKSUX+FKmWkt",
-	"FdRVDgSnvZmIDkTYwMDpRy+r/qzHA82q3iOuxCdG/4q8DAdUTa/Mq0Wfv/7XvW/vaTZ8/CRofQep+r0l",
-	"nzYcm71rfb7tcA6GdLaV0c0+SgXimKY5VxFsFLJpkq2jjsDcUoEmxzfEyZg0ie7n0AMvqJlca3RHaFnu",
-	"Yy9Dox3N8VdoSxKeQz9qcwZiU1wrwhgGs+QZ7jE1TZfr3wvzyWW67s6QY+1CrqWEwj84ZVXywmhdXUZ2",
-	"KvbZYazvH02apN39mVDen2pGS2Oz1qG6Vm8d/h68HefAeRkq05l0Dv+0tzjFpxgr76Nwz3jtsfd0xL58",
-	"bRz0EzbFO0yLES5ChC1gZbaF4t0yMKvZL0mJu0uDZXIi4nWOnvyIGA36meetdIplW0LdWnOL0NF6YVH8",
-	"vnJFVh9LPTAFFTL2bo69A6Qs45UD/TRl+80M/NE+y6QvGtmsODJJ5dpG25qQXE9p1q07wqMgbyuQAAd4",
-	"O1OLmd45unqpD8RJ4qMp37JT1Aq6cfOOLv1f058P476NEAyztLZ/jkM93q1s/ikfQ9eYcyBbzBG9xQto",
-	"E53r5G4pFV2KLKFbDJ+C0et+kN2j3m6xf/udMxsaze+1tdixGa/dn3eMugxiEPACPUd5ThMLQV9DlYmN",
-	"4MfVeoWzbMPFhnEopw/3dTHl6GPnC75voB0/UCEjEcKCa46UKHm3YzeNgu8UYaZcHAasEeFCZUc7TLNy",
-	"PIhjqPFCnw+DBZxFvvKN7Syzo2x6vlasgxEXhT54Ex93wEjdB2zJ7/jqvtdP2oMZcHA+qzDC5YEQ5SXw",
-	"rpEskwOCetqszB3cax0/iHd0tramgz0k+F4Q2ey/X+Ev1LZXEFXLgweEBgIbeZKK5GGIN4WFmp2QN77C",
-	"N+bZD+LZP2LBKNsveRbtkEOnca6qmZvK71oyepl+zX2zJ7eSgR57VOLHW71j7Le98vk5cO/kqMMOl1kg",
-	"0+M1wSmiDEG+uwVSJ3mhTsiB4XoFDUH1UFZ9LrpG2wESMC+R5jAsvOhsgiVZI5wkkKqLWYqKkiWqdLWa",
-	"7a+OVSBgsScqVjwS4w+C7iGxhQnhtfdgaBvRI/FJQmkBbuRpAmr5HyUkPaw1uW3vFnioAraHggWTjQf7",
-	"Q5VErrVUTDVEO6JrNqmi1BB7lUF8lCu9WYUi6RUS/CjRNSGFSbItMwLVhVxaFJcjsTLVQOqSFG3JjgsC",
-	"svbKHqqrtenJJgjOkCgDID72e+GDb+o0+340n+jpmGLg//t+FkTTo/dXfpS96cf2oAdiqde0KELg2C93",
-	"CLDzkMm7DmNrl2xwsfpIbXzpORImgSX4ZFjXpK5J53+2pna9FI9Q7Sn081ZPew8LYWSuZQAg2JtAc5XM",
-	"ZiSqQXozGerrVR3w34DIGGj0YXIpGphMpsChicnkVT604ZmM1tyFkPRRm9Z9wYy1Vg3ojZso/ANnG3uH",
-	"BHp+1H+yThiQNIoyJx5vyowRgbfUaz7CbOt6B7xS9dNP9JlyjiXI0cHiGlLS94z3JPt7mmSgkiOjOVU9",
-	"bXgIS3hqE406yRzOEX1ZdSKrsOj0JZ0S5VgqUD1UqBpCqFU95QbjLCHVUURUjwiYp9GJi70Kqjzgh08+",
-	"D/8UTLL48qSaQFaRUUyXf2C+t/ao3X+ujCYahFSDax8S5gGazIBWw13veqdp+Q3/MI1dBSkIVtJk4GPQ",
-	"AuAmC6TgpYFvvoGGkpeA4AaKDs5luHuK02L6tAatqdeX6VFQBSkJvX1SwnaFrX/qE9kJzjJA/umCbfgQ",
-	"oTdEBDuwGWtPX4VmrkIroKVaV6pnygnUKXjCDN6pVb7xbCyLMlTNol5VP0d8bwyuYLMfLVuD7b/nJXBp",
-	"M9NVdUWYb2ZiX9WvTciQ6j2cbUupp6em0Vyqrp6XqMBCOb3smpz0f2rLYXWH0NXdFdcyOqpkLW+DRtll",
-	"ZkLTh+cATzF/EGEedPijBWhxce8Lh2lxf3Pv7W8X6ydfBLyE7T3qIf0Uin/VIN4EqmvBZTyf6QDYt0Sg",
-	"yNiG8xKkqDaPnRlmC8Aq1Kh/f/jwz80m8D///O9/f6DJo2n028U65D2tWmbGGlMPI4ypH53ot7BsBqHc",
-	"fAesKm0RGbtKmAdsMrnTC++jnzyIEAPkYpKCLbiaKSCjDglXG75WNLcMrCfBanPrRYqPHvjWewu/2rCw",
-	"A90OtbxnUmFrly1krYIyDpSEqx4AUeECMzm24DiD2//IyyztUuVRsAQfK7LhIg05vr/lR3Tx6LOLx589",
-	"vHj4uekDhNNLlOanXjSXqmg0h3svhV6UeTj7dADczPa8Bn5ae91udtDoHi5TadsL0ugODQ5gYAQyXc+M",
-	"SrWRpMDCtRNuKyPQhtnQ+xJdXUYh8zwZkXsdNcLw66hMesEyysjELPxnyPp4DXYvI9b4dyCit3Bn3JJU",
-	"P0ecLxFkbOhvdyzC2KTFEuHFIX11ES6apVL0R8++t/dxXe1+2hjvVsLznKoBa/sHrpZolT4YnIhFrzWD",
-	"LMbOd5KPNV9yaT51C+KrCmAtv6v1d8bDCbbj+vkJyXpqC61H35iMjBhyaEv2lNVAPn3O15EuSZVrsSfA",
-	"Fh0se82PLl7WrjqljDSgIAypBvdksaOn9/cunr6anB02cO7qpwijVCutJTNKaqX7I6oukbWZL1HlyX7a",
-	"jkhcor5fTCM945w3gaI16GH8hghrRV0i6wx/auJmvif/Ennu8bqA6hw3e//F8aZTqvVLSUrzdsmYSQZJ",
-	"XP+nlclAMB/ETKucg6P/SPIiCzZYW/T+bamTmTQ1BOZ8IqONaTo7ZM5qv2CjQn7BsLUepc65NS92HVdE",
-	"nH8jsy1/9ww4aKJq/jUFxjxCN6m6FaiBg+HGxliNl6R081HBgquqLnGmzblTVL/JgrBNUjV2taHp4OS/",
-	"EngHfmgsCVKc96BoeM09x/ZD0/G1/0JYm9OPeR0tJtC7LiT9o0Q2GlMT3nx07bzb1qGhOL82TNxy81Sx",
-	"GxwM3hvGMR2K0Q0RW5yhOhQUmTLlx4cmfyOqJZqI7mZhnnavxXdS8yHhoo12EyGLnZp93KoF0Bll43l4",
-	"hxuNtY65WWY1hd4D/8KZtn29gjdpSea3C570YgGND2DZU97b4uR6D+2cgypWjKBRdWk2lYDGfGlCfd6N",
-	"Ol63gWV0Q7Mk43Jq4mHGJaS42YTRlrONkFQTwoJwYdtoGVNAQzJdX3uCW0kthIYY+7Vtwu81Lkk4UziZ",
-	"8iY8fkZjZ30WJnOkRRfrLThoHUdhp7tpvffexEpvXEZATPq8S14OCdefHJAEQ96ZgbqLLYCogePYjhAt",
-	"bMm7IsMM98Ig7iyjTKbijmcZP27KYuF6BGhjV9E1co+CLw3kRP9vZntvbbk6IGl7QMX0vgkEDexpKrBQ",
-	"DITsuD5yQ0Ra9uSwaXMFpQSn0KbqgCUqsM2b6WoitiFZ5Il7ZZ6GpCTKXYg5jvurN5r9h3ugJPtGEQPN",
-	"hWXB2fQOWzf82j/KNR4VS23PHHOb1v2G3gZD7hNvGUnEDU1Cvv839heE5bVRY/qbmHRwWeDVqhSs06jL",
-	"Dr0pBL+hKUlvIUs3bh/lB8vUnR2ndglTlRuk4uB1oI9U3RC82tnqdPnZTu7oDmpQSzhTKm3sjjlTOubO",
-	"jIbWuGG7IEYINGKEoNXRJb1aeQu9q+8jd3te2a26qhwkWyypSfmlCkKAwQ6OvpZadVENnO6vIWyZuLbf",
-	"NqcfPb74Al2Zztr161emy93a6I4VuqgW6aYNqi8YImoahvoPR/XgxgoJojVYsAgdooDXhhu0RMVd+NXW",
-	"DTwa78etaTwqPWwKqNZazQvuzc1AR9q5+mnDoIaGbUVpciQ3UfVL7edNzbChXRCm4ZlJs0SWPau80Wnd",
-	"Bxvf6M46fORSg/nVwpOg7PrMZki9CVCeAI9ygtUC28yqZxn61Exq0Kf3vVQkaMYROP0YJeXWqFFUIQYF",
-	"ZIFMtHIb/oDevDLDwd8O7wKpod/+X9/pjx0U3oPMwUoJui1VWMHM8HYQ0vC3saSKL0/9bbsglZuq8U2y",
-	"CX92MvWi7fsemQf3bQnnZcUDgVvPY7qWmAM3tjSeWYfvOHrSap7s9YH+r5/+95vuiq7Jqan6tq6SbB/m",
-	"VXHT044grMZdq3D7glKGWfXd+EZfg/KjJ6IfN582A65h2iEaDHqPgRRByvFSMHL6joRSQuvk9FDiTCGs",
-	"YY9yztQBcQG3l5dFk2IDiEcKFYMd5L5XDRwoNknx6aoHYmfwlqhz/L3hPxzodkoKo+t/KFpWH/yQxNwJ",
-	"ns9AHIDXinDC4qt7Vuh1JT68BZVPZ7SNyIM3Vmu90AKm4EKZ0owh5JOCS9ry4TRCzh8AzITP2ALFp2+A",
-	"fqeX/L9ji8dikVQcMyye52GA/wtI8N9F67midThA1Za0oxG3DyN5x+1PXxRPwlK9LQk6RmdfoI5Q+f2g",
-	"rFjAreXphXfLr+VTYZE809sVoaMYLmeK1OHxPxERO0qEc0XuIlRoi+CFAYXmiOpRwg2L7tHXnYyeRL8J",
-	"Mnt0AgvJ8IW3arqsH4dq4rO3KXQXfNfbN9l0Sm4Ud+1Etz1yi0L43q9vf3u4fvT+T/fsP6Hs6+H6L+//",
-	"Ldzr+XvMsImKf69puExXgKQUIthF7AVD0EStjVvvuQ4nqCXZeOoPOI03ebXIjXlvyDQcDVL/pI29kvn5",
-	"X5fmvzlTgmeZsQypkshehqOrgRCjDMptV+gM3/mjRJrm6FdT+DeqA39i5l3HpVwhByh8TRja4uQaCtfq",
-	"Ur6YOZ8DApStfOrXrBvSWVpnZZap96HZe1z//sT4/ZkJnG2JOhLC0IMvLi7A8f/wwRdfTI7+uB3uxqfr",
-	"GUTs9AKKelvO3i1t/fvA8kmOQ1geL3cIo1KG23bGdhq27Vhd8okdLslo82iG00d75rNG1Z3a12/jQIv4",
-	"Cpjvq3eCm9kX6rO9WjeCZ2RCxg/4GeGlMOuYQWXCi1CU/VuSpYiXypSpshMUeJqj/BSpg+Dl/oDsIAhm",
-	"BomOAPBkqb6e0OWWM7LRohqq2+XAnjxFku4BaIMyhOW1tFnKnBlZj5pOTU9NCEitRUGUR5rGmi6xNhrr",
-	"c097gzt7Ez5eyxjBA43sz1YU+zK5J9dZ9nV6sZfZrbZU7VFLf4SKNIM4dNBHBdTTtc0TrXWvBGeEpVgE",
-	"ObKShwFIpfQsvPlAj1YsXfvVpfJEbZusjRKYVlBkLeRbzFKsuDih6iGTr+Pld2c4uZYGBA8rdMA3xKbY",
-	"ppdQSg4H/HjgKMcnA45nIig4qfAVJ3TT7hOyICenidSGSnIrirUWeB9eVPWrv/WBq+dWyTTDzZaSE1Tk",
-	"+U10bgeO/VxOWLDnTvz+t3a03hyYYj/dl9BT72LLGbf6TwAPfYoY6b8dXVum4A3Zn7017QY1Tw/K0MUU",
-	"1D7FtIJcNUBucCuk3LS4n3AVtBOwPMnmE625aLfEanZB1jLXYoV82dyRXRgQ85kBiXXIZOZqrEuHoO7S",
-	"JgvYLFyqnqIECwJ1ZeuqQ4hcI1sEJMPZ+mbNvXkKleYCqaJpKaxib8CCkgPNUpsNTFUDr7OAamaapePw",
-	"doYGzckEKcmZ6XDappXTqkxUouHyfHjx8PG9iwdNv+efm9osKK6P39/70wUAXf2fB3+/uPfw7b8FlVhP",
-	"MHWz3uDvbs+gaqTAe3KJ9Jk3Pe+N4hUjBl4+K9Xha/BhdQ1n92dHbspucAZutF9KAuO7v9S2l/3DXuDG",
-	"v4FzIbEQl+rABf2VeG+VTJaFKbM2bzoYVP8Hxa9JJxu2hbC/aZBqLC3OLDDEAy89q20ituHkSO+8/K+h",
-	"ZQ7p+OdCIBrA2n5JNyJ9G+bwmZ2PpoC+k62kQT/6mXCIlk8tR4yx0ix9czpHtbhj3LVasYv/6JPHTfn1",
-	"3//z55/l23//n+4//nBOsd8cI91jvtHUh9m86HGKD4E23vLfZ4gxPlhA/21IqLulBTcpcdvgXbcXth07",
-	"ZqOXb++xG5po1DFc+Hwt0xlo6nmbEad+KbRGMaf+DDphmh4DpmaMGSFGObOYnorb3gOmGzyk0XTqyZzk",
-	"GyVFNc+NfeW9Q5aP7cE8GYgiAA1hq428UhL73dC5fWUK71xRcUgvSoiUfeDp/6n/bGDYMapQgpArLQU8",
-	"/ro31WSQiU8foGKi2XvAjEXEVqvSXPfCexeA2kSlRNbvey99etAUcwEmOFPTQC2UA7X4F4GmSKkgiQqn",
-	"wPFSbXnJ0qunSNZ4FFVs/Yoy9/MBMygpYO4ZX9h7FrsbEUxD819vPwm8jPl4GO7FI2bNdi6eEtIGzWid",
-	"DPj1XlnoWQMIG9ouGTL5tKA16J5GA1e8NE8vC50hyA0lxxki4XfwjDsJnvE7LMbKF/MjEBm+TzoIjtEW",
-	"eMPYGC2lcZYHpIns5ZkJf+lBCmjGHzpm3sP1k6HuAr2IP+Zn0F9cU4AoQLCPAKzVgn9q2HNBmgWusQow",
-	"sWF+Ddxqo/fV3UUtaoJw9PdQgNL5X0pif9aUa8m9eUJtme838IPGeKIlaTwREYeZEyENFvCDtY3Su+UK",
-	"e4WlPHKRGiSDqY5hk9+wKewgXXT5cY8PI8cz3m+HM9sTao0/RIFXgvPdRAIsNvGoGb4mkqiJM1QkL7jA",
-	"4rQckQNDBmfNM5qcXrBvuG2aGvCYTlZUYu2NykQIdMWEeY0dqjcvX5kFDDV+vbIX1BUCj1Pdtcctzg8n",
-	"u8xvfmy0e7FX3BpCySEdV1GVRcSNqr6ndn3BLRF8mxmY1TALmXu2BYv7zXP0xeMnf9ZL0W+jlChMM3kf",
-	"fVMKQLqxWZ0oJQVhqQsAmyavrhP1lTuagCh7pTWYKwsCvoG4uLy6v3DjPTPPnhzGMnMtXLFEW8GvCVtX",
-	"jQKP+IR4qYbbqEddDpANYaLbgXuBQq+jvpbCNsj9R4loeol+KbmCNjmKIxuSjrIb/BIyx0nzGwQ6N3tr",
-	"hJQwAFY2lQ/XlEFGh2WY0awtG8I00/NsAqveVlQKsnS5BcizcJi8TKnrh1CnEGhVHGer9WqvzQaWmwyA",
-	"GkSzgCH7u/tPi6334TtNTPBvdWN8pwjTFtdTlHNBTD6IXCOcZQbJX1rU7RO0KL5EgtxQ83zChTAeniqN",
-	"1JEGKlshq8SODpqWeTFIjj5PzDeC5+iBKX050P2BSANkb2vaggFyoPrkJv6CZARLyM0YzdeDnJkhNCfb",
-	"Owu2LDTFE8Eiou2wSaYyg9SGccWLNRfZET1z2GbL+6tqUWbkDMwD1Qgckw95Njxt5POQZejoXtXLPnzY",
-	"rJf94uJi1E9hN6R/G0YouwDGmC+rZndHeE0SvTWn5+GCke8a3YaxbXILUS64TUz/P3mERgY7fU5zknNx",
-	"0iKCkaM+ADm4sLu3sbBf7qtV+RonB3Tk4loC7OS62Wy/U6kyIWMxQATb6ebLjCfXy5TiNj3+i6qjgG8X",
-	"Th11J32a0NNWbyyuT922OdCuParrT5Pab2pPIytlCAHxB9NsMqNyYpXCzFqBRaegNwMkQ5hiH8JTatjF",
-	"U4Rsp2xvbm9HD8VZlQWhqBdc6hDc4q79qP2eRFjAP/UEL0137XVM7v9i56qrPKfkhmoZhCUqCC8yo9+a",
-	"6O7Unrr2+FTXz5MxtIZ2Vyy3n3qg8Z1bwCfVko93yyUVFDeeasIL0zDVFEt56lJQLZmbLAI19x7a8x8l",
-	"Mi8gwlKo24JitU88USTprVV3yi6WkPWeYRYTSfhgrVGWbXJyfiZLrytCM8OOC6984RLlBDNoZnugbI9I",
-	"JsnRlmkEMlb+6RJlICgbhkfAysFYQDYHZ5HRqw/Y3MW9E6lbfRoJNwSOecLZjop8csqQfd1aCNNfv5V0",
-	"H69lGJS7Y6/NycRcnpRKe0SMpzH6Gv3KvWiKmgLX6D9TW507kEZESLqhaSh7oyAJ3dHE1miBZ3fPtSG8",
-	"tjmzKlA/JwmZ1Aihq0SRVO+9IizM0K+NTrxGpg+lFqclc+a38TczXrVmSAnOVLfLo0f+O9ei6KO0JtIj",
-	"CZqS6Bwv97zLzeKl7F1RlS1sGYpKgAgRBFwdMmaln2QWF8/KXpkCP99M91LcrcwwpqIdKr+3YPonyTWL",
-	"bMfk7IFQ7llHu/DuqVqqdS+LXtNX4Cyy+23Lnp1lm70fmIbr4jNxIpNVQkfUYFLQlNSEaqCWXvp2cJFz",
-	"Wt9W5fiuCR/eE5ackMQn2axmr1vjdlsPz25eZNxp4SvXwMvgvSAkhWvcXVo91+Wkop+qIWyPeadtOwCr",
-	"gRY0MIc1suax6Yd1tGpxX2PdiVvuHIv1xEY229mSE/scm/vnj9rYT3CG4Kh1NnS5MtbodsDRFakt5Nmp",
-	"YNztbPQe69408WqegPvIwTxUGReMK5RovRz63OJt8HjgPdnsBS+L0SNSPxnha6rQkKMYPgiePDafPsTl",
-	"CV6kVX+IdcN3m7gqBr8k2wJlbDq5UZ6h7J6JqqZsPq1N07Q00c1NRm4i3G3t52OsW5zT7NQPxbKHU7qh",
-	"kJDS08bIyLveIVz6y5CGHVDPciyoqpWjsbW3HgdYsb3pOhg9RPsFEBtGpNEKRTXGz+Gj/odM3GlxB4Gz",
-	"HwgJuksgNwVIP5G6/aAPkWoxeRehgL8bEX2zkiuSKcCLTdnVimmCa0Pfq/VTl2jPiXQBf0HQVf3bFYhW",
-	"VOmnyOHPRNQvzHOuV/n6K1zQsTr2Wysbne0uDvkJWw7K6qK5go24kuRdA6IfC1KFOme6GAe6bYZz61sy",
-	"M3wr+/boJ1KLMcPpN6dn6aM4Ks6BSf29KuTjV4U4URWy5ccqRnzJMWQ1fGViLhMlfzyw+LkxoE4nV/jz",
-	"0Iq+d6gnLYN0ehx2ojo9qsANK2femQl1b9b25rR8nyqJJaw2JFyQnlSYC21bP2hEN3i5zbxVW017ovrh",
-	"72Snt1o9XTOom2JNmdFdXyCRsclFZ6Qy2mGIlMGcF4PUFnTFvznYIIUXJ+QsO8X437c8PfU0SiW3VZEi",
-	"acjy++nA0VGYxH4vrll1cHbhk7dRnRwa/lD4oF1rBPHnlcVaQk7z2UXSrH0UIheyVPaUx5d3MH1Kz57f",
-	"hMuuuLhN6HBo0DQ/ohALVlzdmB2MzJ7mnu4A9p6x9UqepCJ5uAiLz17T6Emtx7azHNvVJVlcM8nd5G/w",
-	"MUxp2J6Sjd1hjw3AicLU5qbMGBF4SzOjL0qbULAB86Nkh0SE44zU6g7T2q34s7FuwcG1cvWVi2d8bC00",
-	"nE4wXQV9WXkww852yvZ1ApBLG8MKfutWCprT3LfxPT9MLVjp6ZH28vm3z5BplOaKPCEZwCQxYUHwOD84",
-	"aeTQl+1HBwnopTm0o9CGfJwhzMDnZmMv6oDZLUSjUpJMbk3s3okMuQ80zpqXt1a/FRv07yQiV0OsIDFW",
-	"8BubjvwPyH0a19oqsW8oWa2yNbvWEmN44rUFSJ4KczKXA+rtOSuY16LD0EoXvATv6AW4HHJpr8drFHZz",
-	"BBhn9P2PjjG4qLP4I3l8O+bXeBfVObmekzs8/O65/Rf33M7Az21BL03L03hWJb94+eLIPLM14AR5N8sg",
-	"TQWRMgJve7HcgXaSsLkCTOYvRvAWCo4Z2966G+tv17wtHftv+XVH01aaft7Rx8NB+TjUYZ/XH8SJlLPD",
-	"6JO/2BcZn4ifPfDdKblCc/3V+m+DKkuNfNmy3xa4yyfew6059ZZ47AT/NZRr96IuZLpEGVZEIANo08r/",
-	"QymHdCd54MdA/l07g9F8randVGuLoO1Y/51u3n1BWLO+km2sjc3ZBkMmagt+xUvmxVkoZf+ZtBXCCaE3",
-	"REBGoITWPRgp8k4h6F0J+9nXJMeM7KY3tPDXBKY7zdQZrV54Zg1ntwaDZiJxTsYqm3vd2UMr4NnNVO97",
-	"M2n/LLvLG2qY0jf8evo0FzENB03CPZXK5ELFZvO23UcC8IsmlgpWb4W6Sv104Kh6AmF0Q8QWZ8gVDCLK",
-	"0FFQZQTc6AWYeupDhdFiOc9W3gcPqLlnx5qKW2fMJWL8eFbhPnTlGu/GbUs4zNPutUob6NJRFgRftzMk",
-	"HcQAwBxZIas1PEmyG4gCjxIVsKAKQRQRG4cj0bWDpvc5WK9yog48jSaEfXxSN/Iq4XnTC2j0N/ODu4/q",
-	"7qzms6jOmV6PgvCYLlo9xfIvlJzQabXt9nCs7dinIl/4sGdw0F3jv3YTjSNSR+4wHwwuhb6cU4CCkIQw",
-	"g3rj3c/utsbq8BRdXVObOXd0Gf7mHoDM5qreq4uOM6uEPZRccGVvHFcEaz6v8DWR0PjOzJfKqtr8Co4o",
-	"PF39tfO8HccLMrvPrFw1wduFIoCmie+ySWBhGLSfereoJ4e6o0nWvLSBT3gnMOQzyPXuVt0Hg7KK3DR3",
-	"ixpVyL5cty4MlmK4Zoe9bQoN1KLeUtMM+HjgdYdEyCGI8KTrRd/0g0wbYlYUjEhtiAuBzS4Xm34zVy9F",
-	"+van9XK74bS/+Nb+PnXCPD4YMrcoLpBMVHNChT3X5fIxKTyvp9ynL/s+XdE0rhx8EFn1keRIxzDocPEY",
-	"x3492Vz077TFGl2/H5nmIiEuT1u6a2EunxJLhLo+PZkzHkLpO/Gjb34ACdB7YGf5/WVSkq9vrO1+Ppzj",
-	"geC0wvFrrvuVBYTTvxKANIJmejhbA1IlwMRJBGUeMqgAVGPLnvQVnBO0PSFJ3tk6WGKGi60K+baafAg1",
-	"etq9NHLNaLJviKb7uAbME0DxToP+BAsoZkaMdhiM+uG0+b8VvNwflIvfjEf3Mpz05Y/vqVQujSrIFvUj",
-	"sHcZZdemjpqqS4RRTsQe4FS10m0xlC3eKUZajQM4EMBADPJON43E9g41SmA4yawURVbKUOiomuuWnLiF",
-	"L6/Y0wg0bQ9b9wgkyAenpfjGLTzQ8NueFINXo3wSnYgKjnf7HZVvqKQqjAakzyD8XIHum8O8RgSLjBKp",
-	"3IlHDvN6PgjQsDUwV1m32rh/4jwEi1q4NVi6uY013zQklk+5t8OSeCaGaEIKCygWTtL96XCymXFmDxLM",
-	"NFcdMVUIZ+qgD7uf129vTumwkigzOXYHLMklMOQ1KVwBJFX188YLNBlh4AOK2PFSvDsnc0e9ruZkTlBh",
-	"9eL+6qr76wjn48G8hfbJCx4oO5WRY7CIHl6rN3dNDffosIQWfguHZlQZbh2i2cdkcn5c76k4T0Wus2PO",
-	"d0LfXs2TUZ3iM3y9LY/8wgfQMpb29c1VCNrk6fjz3sawzLwyr+lcNavCa8Z6lhXNdb+/Oyeg/+pwcibB",
-	"GrWaySPF98S6LYJY2VH5ObaHpf/K+/XKKntxQzQedi9P7+dAsoykm53g+YTUraZxP91crxWUz4cVlCnd",
-	"kyOVRSVoRKD6b1rr+dE82mY6j9Lrxq43CBPmwxtu4Hy84oNWMzp+TUKZIMGl6GchvXBzoMaLM5LD2O4q",
-	"BR8LzfTNy1dL9aOr3wpF7H4A9xpn1ifoTpup+LVdFFKBd1Fxu1nt4PXg8Vfw5O56ATeBrLrg/VEie7FJ",
-	"E3N/EG78NKMfX1TbkjcvX9W9SmRZECHJ1LhcX/O9Txf6soK77LRTG2gM+Oblq2dQwGTuqknZXW6OodQZ",
-	"wTMiw/Zljk/IFk3FQ6QqvNtt9KAzyiY6YSP7326WI3SRkwEiaXJAOFESMKkRRpIknKU1Jh5DDqhYiweX",
-	"k4OzIz5JlHIiu0kmWEoiZR7Ry9nfUYv3Xwoy9S2bnhQLqNx6HZpKTHmlXRRpJ21HWvvLD0yubwOVwslB",
-	"vyQn8ra2XzY5ZaUKMfG3/IgyzvaQyMqukeKA9F59zbTCMs4n0ynm85G2MetVzmXAy+OtQHOKvk9c6pKA",
-	"Bh7+R6p+rgOfkQlmm2tCik2KT4GlfaU5cAe9H4CJkX4BUWn8bPpKES5zUG8prooX4EKzpQH+pB59/sSf",
-	"1EWfpUXSCdMyTUYBjdJ0GDMj+Ftgp9yayvBM2s17fCbokC4wbbuLPdz4XG/XRPNLEHy92WdYys2Bl2KI",
-	"F00nUwQPI0idhh5wWpyano/gMr0ASFaDuvkUPXzc4J/P/zK2U/6ETNJ537z+E9riUosLapBo9fMkbU/i",
-	"zw/9Sfz54Si7WOGwMbDKVa1aCBJiRxnO0K5qTpCXUpm5mMSpYHAz4cxC7WjzP+1hyVoIwKHAqH7NKnyU",
-	"3VDTfw+b6MyOZp0t+LO/+C9G137gWbrJ8btqUjXhHo0e/gwrAn1f+jbtGdK/QnKyIsyWNkDlOAS8zUph",
-	"JTiBnc2xuO7uqE2G8Ff2lz9/Prq2jEu1sWWZgJadF6Ew61dWypjzDg+hLdlxQfQmYEkQFFlCH1Q9JHKV",
-	"nmu/j9corfzJ5JT1cMEbavabmCRYO6EGQz8aXbgg+rwCrD1lG9PRtbG3D5pdL4ODlCzlGwhRuoGms0hL",
-	"ADaZrWeeffvWR8LemfYf7AGBmnGcTr7bcxpKiid0f3CCUlpW0hc5EVMv2SMWbFMQkZDKeq1eHn0XphFj",
-	"4fxkn+xeWzmkgzZmUQ/cR0woYAoYx7tgXPgZHPU6DR9B0Q5kQHFGTGOvXRBBrfHmFd5jyqS6gsYejJum",
-	"4aYACAxEyNPvDvK/3rz8AdlfEWUWDMyaOaMd9+2ofZQw2uUbH+58ImI4FDopi79pxD9HuE6IazHkjCoD",
-	"/YWwO6XGG//55zcjpmirGHDk1RYZa5PUbxuu59VH2FkeaOiRynvQYuwcoDO6wkKBtyHGpRJbLD7NQ/Gq",
-	"QsVzzoN28Gcaic0wPeT8iu52gYQpU4gY7cCsj/4YmJ8buW86ZQEtjslPtQSb2lUBo12ZZSZXBbT4KnGh",
-	"xRQ9xdgOhbEWuMFbs0ZnrCyW84Y58FISfVueOU5VBHzWGK6A+XTmSFXN8Blj2HLi2SO0eNAQqFGN79Aw",
-	"/XW7uXsb7G/SGAdP5V1tCnhlRztestQGV5pJZZm+C073EfTLJjc0BWvBlrjZ7l8SmZvaVp0mvMrNpALJ",
-	"Ml8jrJC2M9GD+z+zq4xek+wEZUs5h7sYM3RVcCnpNiNX93/u3jfJgZiGK52qQMh/xXbKpqoSZZzb+ru0",
-	"pk/IbCJS0VxbGP320g4LhBlyT6Ye4AF4BbcE8d2uabNH2A1Agt62xVRaKnLWXptUvJAIKtuQ5Dmp+rHp",
-	"Rbc6vA4z7v1HfccZX4f9oFr9gR2znCMPmlv0Ky5xdA1epT0xnWUyImVLER3TJRnBomc3vqwILw2J9LNu",
-	"D2RGC6+UnbU2ZGw/HPNF7kiBqYAMMMNlFifgTNLHq9Gde6t77xFoK1Qtq+I4n8Jt/vd3f1T5XiCW/ebl",
-	"qzsWvYZ1L5FW9BGUtOBiTMrh9KvjWBkKtpoPb3mpnFywFkQ3IrArWWK+sklKteG73SbluTanwsI3x+yE",
-	"7BPGESaIvodow13x+ZhQCXy26vkSaMZOdzualJk6mUCgcyubeVj9zlx1P2F5oGyvOEOQ0gD0yHPouf1o",
-	"rGjKm1X9ybq5TI7/ARBOG8YVTciYS8+6k6orQZWCSfTgLwgjheW1EciSX1aRXHyq4BZTTuRE/49MBCGM",
-	"sv3mQPeHKmuhS80tzrDWGDxS6jeQoPJaM4os93sHS1hN4GFMVMBNICcpLfOIKfAdkuSGCMDJWcMMzB2F",
-	"CsEVgcR2cBNyIdf+hM0XzpxyS+IEt3eAVddDh6ePHOF96pNslUzqKQ4EKMW0FESiDOtzeWT30dc3RJyQ",
-	"ucVcQU4VUdc2LlGByKAfpowMuEFgHDfDY2Ovek/bPjExtqV+zD7ufHURr8CjXhiygiuYZti2PTmh9kKV",
-	"1B67PMyDplSbFA58ZeSt19WzruOAGL9W4b0aoNJXWaNe9R6H123fSc+zPDqEa1Wp36fyOuYd/Vg31O7N",
-	"pSK2HdMykccca4+ZPXL5JA/yRGCRTfYePKVxWki4wzEcS9sB+BKZ+9RWgWoLMAO4iFEgzt9P8IQT7AOd",
-	"Xfx+oG//QAdPjsXE/NYFEiecnS9PyEFq3kfPjBFcij1hqm6xDVV01irUKhkR9wMtN4mA1quNGEsr0hg2",
-	"jLVpmU1+zUxy4mstiVhPuhqvmk+PlHrts+dE28J8IjuBK8EWXVGDhmNKBK1l6qx9Uy1nYxcKbYkmPgg5",
-	"nKaoLLq7MKCyPkOyzH3dz7SCZamegn6vHVgb3QGepUTA1zbWZO6KZbxvKMiVEm8LNrHUtICB6oBMj1fl",
-	"8UU/G8xZc7Xh01Yd78yoWKXPmeGGaq5i7e1ih8hjXDnP3//lCTnU/Er8Vki7ptHeJbp4ihhHXi+vloOE",
-	"Ste2oRVlHTW5LGjpkarDJjnQLBVVenL8IPpGwtnmQHCmDhC1njyEoXVRFfVMexmQQ5v9K6aOURxOkiY4",
-	"2xSYTp9BIcie4W6UezxbActk4ktttMjQDtqBvYm1SLz2maa9+uCOhsnceyhqhWBSp1DIth/xSjRwNSUh",
-	"0BrD5OQkpl075Wxq7h1Orhk/ZiTde1lBY5pT4/L3IArnj0DeFVScNsZhEJKqlWbgmojrC43JIxEI3iV1",
-	"ehLkJbETUjTXf+0scJoTvQJMD+/OM5P9VWOlrufn24Sm2iJtez5tyq0bvNTLpU39c3qYthFFAV/iAd8Q",
-	"h0RQ4ec9e/UCUSVJtkNYmijSGm1PtiU4xDogfdOr/7ofbE6SbCydeiGSg8iFzYrhCCxmi+tP2QZKzAP7",
-	"/Qr+3sRVBEBPuOxdmbpEjdr8uBx3Wz2V0R1JTklGzBxmYUqnjVBmbAREGv9uln0QagcagHjb3J5IYG96",
-	"udvZOtNY+3swpozqa1zxEgK416RQwLVJhmU3FwG6kJq59UmHOpu9L6MvKHmSGtB20nv+4dxYcblx1v6k",
-	"kaTiWtDYGLqc+H6oXasl1NAk64V3J9C35dainejASTKeXEsjgiBxdHsyfmnwEmvbVKvFRJg/xpikYNTE",
-	"mdY/0pyYuy/jx8nvGMf0xNfa6Z3WAjNDmXkMENiOMo3MRoMHQt9H3zj4VV6AG72SoliSdZ2lLWucVkiq",
-	"tSmkQzUxteIxKeMYS0n3bObLgB+zEUQWml3nDlJ1WhnJ1g2r3xlmM15sqx0+FXrWte4S2/98ZyE9fPSm",
-	"A4HkiiArKKS6XC8IiOQlvs7QXDgjNkUcnAHr5onvPc5DqQg9ZkudimCP91lj1Mf9jGHmHn8X9fqmUs5b",
-	"gejq7yONQ/Ibp6Zqsrig8fhLVRi3H6CXZ9g19alQ90yMoQ5HQk5CqUTD0+Z3voBwpt8YyL8KeSmCyGLt",
-	"7GsXYHT6eDU17wsRZJ6VLDtvJyZgiy5M5kCSQgkZCcYtKS/RRQhfcw0ZUjsukPuQb/SORturneyWpkKF",
-	"GVYuwD+OJN9xSrR3PbjVpMC19fVRcFxuA6m793R+CGzrCpEygNG61gZaM5ZOc4J+5Yys5+G3+oXoI61y",
-	"3FZ7nY6VwAll+9i+wq3H7yb4zUcCuvbaKzcb2YRO4yyZOx/Jo6+7w78OJ4ebog5v0hK5krX8vWMpk6b3",
-	"3vO6deXSWD1n4e3OhM05ExtnIcg391JfqVF14lJ8MtiiMYfLhB1kWKccAquNasiNGWennJeyKrOsu0w2",
-	"uj5ObRE5B6r2Y19Kc++MJi6kzwctIta72UJVHZRb/omddcGcf6g/XVyrFmgSR67AZzI6ahy/xUOVDiHY",
-	"Wi//Ebfc/B/jrLa4voUa3GTfERivJq8ucs82rqu7fNcu1XG7cZSHkUA/taP9gTFY5+Kn+kd3EoFv74AG",
-	"eEvKoPXvdSQO1YtBRtYes6W8ALAtoT4JL5RLP5dmqlUrDMhQNwB7wSJAE4sPQlb/J4P6AIMJU0pArgeM",
-	"gPWy4LN66KG+h7ZhHSwChLhJ1+Wlip5JKYnYYJcNGKGINNUP6f7LI1e9G2/7OWYRoSzlHbR8DoQoLbkM",
-	"GsQE9elQvdTV6SHUgQQ/ukiU1J/xA/ae8Hl0cTHSdvliEiy5nVhwtXTPXrCpfbXsrdLCiWeGi6tsO4Df",
-	"L9WBMEUTrLhAuCgMfA/43OCAJwb3c6xZNMkxzdoy+snjUZB9Ro6bAkt55CINtbYA2W8auZuHTFQeM4TT",
-	"nDITOOYCSdLqX/mgx2/tfavz9JRWtGbB3oDB3StIQnc0+cEmBJ7v4A2q/vaHjTxJRXqqtWDT9bVUhVrN",
-	"xjqrLqd7gZlqJbetV9IuAVLgNiU7JCLcJLKeQH8vUj0RPYcaFRQdtSR28wEZrPC1a9BJVZgIbGcK5n2z",
-	"VJJstxGk4MKUkPGtvn3hP03AsieM+Kn4zPWKBjoJL+QcH/DMA4Zb5JokYZIqetOKANns9fp3YkDLLfJc",
-	"OAp0250jbx1tteNq9g+jPbNNkjV4eExwzGutaAXFWKbWJyA3ljzMi4NpTzwW87oXBvllAod8wq0M/Wku",
-	"obL6F+od01sblFikleGiR2e+UT94RkbfXrKB4Juy0Ba3ltj9hjVUe8uwFoUlCXcTg5whrZ3IAoxFvoOm",
-	"UwfK9ohk0sC1SB/ZbX4zsXmRl+xW2re4Rj2OuyhL6Q1NS7jlTTvDEDN5gMmBYAcWiia0wKxq3TafWNJu",
-	"ORexOrTiBU2aXx39yr9QjxnbI6tJ1+6m1SxX73ZFW+8kvY06pjPDIdVJ9oTWk/BF7h/teG6rbfoncen2",
-	"n+45rJMDHz8eTfc+64g2idbvBglTMHA8237fEZ/CQE+AnoZwMcwdx8hL6DjdS+yOaToBqiwTM+k/76Nq",
-	"xuSDOffo3Dr/duj948sfXz3XuqBeVky1y6ip+KA5yc9jDJggK+ipfc0Ez/JgcOFLrg7Wq2EqbDKyU4iX",
-	"yriFMBKkgHsKCdNOSFsjptaPpMZFlJOci9MlIvorCDNy1FYq65YISJIIEpoDluTRw6C/QQSgrLgqcKkO",
-	"Tz/7DNkQzRryTzH6j9fONo7QVDVhXpP/j713W24jyc5GXyWjwjtaahdAACQlEgyHzVarezTdOljitOwR",
-	"9QOJqgSQzUImprKKEEahCF/YEQ7f7qv9Av9czut03/pJduRamXUAqsDCkWA3HOEeEXXK0zqv9a3RCs1W",
-	"Crbr5K7t2qDfM3mRu2DXqbopUaFz2IqRJL6skxe+conmxAqyebFYU4pg2k4Q5vF0pBjT3FcI+uyaXhDY",
-	"xHxEpwnG/qigfnAFhyuqDSW+EaoQyr8AJaFSNyesY1sqToePVOzltFK7qJhtU4FZnBVI1U3S6XNR3oVp",
-	"POJzNeLaonWTfG34GRFfi7pLlmZ84/5p9tKTceQSajC3AOqY9BnAwQeBKvFJ21dXPVfQv2geFTNzloFA",
-	"hlwRuNVdpinSfM6WROxOszDJsm0sewuioEVkomeEddh533UV8tiF79YogMnJyO9kQg0LM7s0u7uEyqlK",
-	"IPF3qTn2aCyx4ZnlX7I77ZeS+TxLYQSWE0/F+VzvZ0jzrtznsmF9iyd3hQ5lVElRmHW9jPAzryk7BBtQ",
-	"/kF0Pix1/4qPWMAFew7NM+f9beXpF2RIx2MmmH+BlbeY1h4pMuK+4INhRLggf7p6VjkZ425pvbyMlv4i",
-	"FPACT838ly1L+UqBhqhcEgsf++fwECEQ1FdJwuPcAlcUKSNZrGQD7dmVbmfyFF3iM4/7+h8jeav/x7T7",
-	"cYFMyf/+x/+FxBQ6Ahg1x1xdTbLaAZBIgnC11QupfM19C3YSeMkGhC36zgpzmzBz04ZQBWFhCFVbs/lM",
-	"RfLFtmQulhxmO+wJSkaxiIQ2wUBy1PjAOIltDTuTBfLdM/Lk6ck5UQw8AOS03ixrThwVv+KP76/II/2e",
-	"88aTs8cXRI7pX2KmDRDNboYADFTSPziTxFa55zA8wwvG8Q7aPyqnGKyhHzI17KzyTftsyfRfG63rAvsR",
-	"Eik8Bt0Duke3zSOpDdojeLRbGNX05JgVvtQLuN79dorzgql0NAjkRBUnDoBDqJBJv15CN0w7A2fV3G8Y",
-	"DVlRnHkOXidzWHIvy21fbv9LD2xpp2NcHTPVO/oWu/bu1E1xZ2I6Bt7tGuTX0rzNCxmkldBAEUDUzx4T",
-	"9+5BzZ2rOwdVcljejanHaqZyTAt8iC1bKCB9YNCGhiRMPS8LA32Xmpjd1syCFO+WYWAzyCxBQEI5URfg",
-	"c8DmG10uvCD2WQeY3j9p1bmbPZblcZyrkHKhBzd/HFClrp44tIr1XjUGlhnlzMGRPuvIfkfzqdiLMB1Q",
-	"TAlCmkeWzgWLNCtJdtDZvCF5t1inAfc70LOjJNWMqkgrlRcJVBiH0WMfFSEJE36V0q1dGKJ24pm9cfNH",
-	"pvBIm3tXzBFa8kCucLhm8o/Sfgr/5wOt/fWj/k+jdt75+PU/VNjh5bJqVlnHTShg9rMPTPdKVmAzqSlL",
-	"Hq07dnoFL8afFAtLOvyz4kblK2WC2rzn+YCTHLGOKdUp0nbeQ2fYfBbzDWNj9DtSDwtzNtfALttbcCYC",
-	"8uwNOXla+Iz0booMpyspEVixT3nAfKL4QNS40CIU2w0PKBekNzWQf4X1IdrcLVw4I1o6JX3j/8ACtNQw",
-	"PR0WeMXm8bPkKQXr6I3uJEb/bIvXAYBVcZHRXIjM5tUXTlWGAyq4wpL5itull1QroYCIlmM+VtnNRGIi",
-	"NhrLkIbTTuZHGUeK+6zDlYpZcfLlrtNcVhWONtkezkyuyyRNgWayp2Z2/eb2NjnbH0tYx0oStbQKIiv3",
-	"/s+/XF+rj//4L/YfhZLvbu5hQ2EeDQKWZR3G0jMdvPIRVduJFNCvELFSK70Io9ObZlW7r6B3OPAltTU2",
-	"1KdxoO+etUaOT/Nrdln7s1YXPrfc4y+PaubPRu1c/3L25XGx9mA5zJLh91WotYAAN1VgArMoO6Ub0FdA",
-	"Tj4sXQVnvgk9ZXMEmz3Xe3KQ5wTpKjJyacDZCuSzgjb3E1d8KzAnWgGLopIy0Weat4K2keBQ/iVmcfU6",
-	"1eTtFQP2pjFDtQnlbrYPLym97TNVsU5AN8XvVrGcd4VhFvABT2HvF65a2mMg+1RS1LV8GVjFrWWf7HcX",
-	"JTZk1tfGJpjeINA5CcAdJ7jE+oIyEBSQja5v0rNUJW5ppk9z0q1iEXt+po0PjB8kuAIFCNjYl3AylMSj",
-	"owR3KhqyKZnof8FzzL8gPNJqyVShFqK1D/2QnqC5RSslaQVcoWftnsCFboScCGxDoUr6mE7showRBZ1O",
-	"iX7K0ouNuIEvLWEk6XTm9q4any5rllEozEtQVhYfGVs6Ujr7d4wJQiMShZwO2A7mIUPORFSpXdLrzK1f",
-	"wBrytE694kqYpyuiMd1qadWZeQiaZJgJ9qgoUOq/mRY14klYcNoo0EU6MllQ4ObEPsWERnelChUsN4wm",
-	"08SqNISetF4AFtQLZTwYmiaGtuzl7swneAfzO5Es/khWgaj2QuXFrMNu02BLkaclobc0swq2Se87j+rk",
-	"MtufG6fzVXKLInSEjTekStia7eJdCZQyScladGZBy3mXwdTTZLXikcWHlxNo9pmKIu2h4nzlILsyWlNO",
-	"HXJzymUGPzJPNh/LlNV7QvjauQa5goq3vCrkUaFly4TyiNAgGmrGk227MaMNIU0r1JdQLN2wcWT0E57R",
-	"npI+lMvlhW1Ando7BLYKQGsrS98ZybIKT68QduLG/r6TxV7hrXNpATlWkKGrUiJ/gSrrdEkyX5pmZjuk",
-	"5J8vHd5LWSkjNT+4GYyuWakzqVIcXl6TWDzQDfix0EPwsBxZZu5bAJTbgORYDjJtA5JkjqXOjmDGkfbx",
-	"8/GXf7hL3fXuhfWugZC3LR5boYx/WZ5bTs5JF8M5TXxEIgkxC2e+ZQG08SuNCwKjKb8M07dgCHelcdtb",
-	"S4nyX2MWl2U0pz0a7+RHZiG0JmsdmJV4mFZ0AB7b5AsWhCKFx8q8cRXDb7MfsYNcvCibYtWZFX6ATBva",
-	"O76OoxWrI5YGtd2kFF4txLWW66N6HUXWBM4Eu81ZdVKXuuM6AetHTsajgLiNURwKvW4TCFGUglRnFcEl",
-	"o7yb8DanLrX1vWQLCoaLYzR7cQznkjdhQfLO/NITchWH4lLv8IOkv13RkuT+2+RTK5VLFZvlWn9E1OtJ",
-	"KGHc+YL8rKp2ff3OWaOu6qcsrljSGWl+aN+yiIUjLqhAz6nBJSM5XLI2tPjCMmNw2pteRSZjSYEvc+QS",
-	"KUhfxiH2AlObKSTGAv1OKQCfuWHZeuDkqaolwckD1dpuQSGOXrW099YqETpsh1Rd8Z5tNbZ6/EZrP+E4",
-	"1MejE5vWnPMpWnAXwFhlA/mLRvijve/e+x3BUm2JU20S6DEeDJiK1jl5h25HVSEoLb3lj8csCuXsllRn",
-	"wAZvZH3xW9L6KLPvS5+TWeGSXlpifqs33VuZyZlvbsXJu0sueLdytUWWVdiGTy2x85uwb4t1lodk5gLr",
-	"9+IQJjBkI+MapnE0bM1vWfcyjoYy5H8Fi7JNsA6P/O9//N9unbwDwTZgEaGmPBByIKD0ECoPTfZ4N0mP",
-	"oADBr7jPyOsxEy++Jc+kEMwDfe2W+yx0rwXiparMy7J1jHVyOSdbhwbTA0rUbHidhwCwofLt1GzsfUyj",
-	"4bV41P1Ug5u6GG41Ld7xuaEMfELxpY8v9L9gYLNf47natvo1nGeokkwqBZ+lxXoAWAQPYgl9RL0h9L1u",
-	"h4z6gIxOjQrLFcHrUFudBrSyD01CrknTuYTfALJG5W+OfR7l3q1V5FsW8v6U0EyPuRCTUlN5w5lqj1io",
-	"acb5FsrJNfFisdhE5tqnyz5k/qD77ILAU6Bww8di4UvUePIvzw4qF6E3Q8/fbWf61txp7oMvmFpzs+k4",
-	"MP2CkNGbziCgSn9Mcz+n7fwx9geYpCSxbD1VbgBIAM4LFYTBLIQ3tZiHsLa5QY8DKpRLNHdUpl2pbW+d",
-	"f8iO/b3+38L7L8ywNR0MoD0IvkC16ViTRmYTTKd55RK8RAN8GYw3fS470GReeg1cs05DriIZTl0SMTrC",
-	"VyQvTN5iR/4NG3Dh2oWGz8lbRF5QFwQaPONy6CfhTKl2X8bCB6SYWO8R/pq5PpC3aEi+xakHvM9q3tQL",
-	"GIZ3zbSooAOmTzsZadXA9nK35SH2bbn5zn3LzuOZmUAu9waAnvS3whhLDHCayTu/g23KPmRucPVYkgpp",
-	"k69voargPTzwQyZmaFsCEr4inqEdexueCcw7w1yyKZBXUlybfWVKD7B48C4tfQQulnJJ2s0R0bewMaNj",
-	"C5LzS3b55oUt+s7ckbAX389tfshu5Q2bfchobjN7YWHG87fYN7+b8Mgb5tZW+oASBh+S/b5rvhjQHguA",
-	"qyCGtpqbA4KYwwUSMH8Alf/JnTML5jMPgAzhU+YmRFCyBDbPkQ0yFUJ1IZ5UFhjYj8cB92iUPvqjlDdQ",
-	"TDROEyppyLLszqQa2VmaaUAysj4bY8qTKg3VHse9gKuh03be4L/MUxEPGYFbkltnFwZ+BdpJmrwjgXEB",
-	"pzF50K7Tt0DU9qVDGSumJWL+zenP+XvsS76T4SjLonP389FYhtEsmZlfc+vBNVmNx1wMss/Zj7yAv43w",
-	"04/dMDbOPSB68tOMvMGQmsKEtzENI8FCRYZUIF5I8lSyHMh9paj07IjlPieFPtlyIjLlfyM2y5WK7wIM",
-	"Rfu2d8wk2ALaA6QOJ5zQ3mrf+j24yfR6ML2UVhfKPCEYm9lPPKdfKWJR/gnc45J+LDw0lojP+33uxYHW",
-	"oOH1yirCIMYSaSqFQfvTi4abCEg9Wt4kH5+hytU+m1aJ1RbqO4BjoRUdqwVmKqImgvg8ZNqomGbeVywK",
-	"UoCbJJlzMpRB8kInH4nJr3HuytydGZabJZzZh8ypayeHMTtdBNKEYWWfM9NMH0lDywV6hhREMeFzMUiK",
-	"7FM2mT5XSFW5O3IMxYWXZoVI/qE0Uj37an2F4BXj5pVm7UdaVc51acy/J3PGGL8FGXErp/iWgIubee1T",
-	"q9BG0thOb6ZhXH5U5qJtL2bXiRJTzzj38Oxxv+t5OVZtqIQEn4XzJoZ0e+HT0DdFfHp/0vxhzc2lZtpe",
-	"8nhuvIuetQ/kBcCdj0Q0KhJMfT7I3ZEdRuZaiihcwjAzd9hGdbMPzi5q8RMRVTczYlH/klxJmLGpcHct",
-	"CCWSFMAAJo/EKsOU7dL2+5Zxp7eUkPPc3RARyr8Rf0LdLVOfZO6cPdQmW8DQhgxvSDQMk2xKfNjC6/wp",
-	"DJy2M2NZ57I+0B0A/jjQ72rWZv2QiLZCFjenBRZxqtyR+Kg/khSyzRvEHxykzpCGxirRk2P2j04KZ4/5",
-	"v0E07CR3jIZjpTogVCg4FV0nYAMadKSWJVg7XWBOb/+bGSn1wfHH0lrq6LIpNMI/zH37Y7FFvd3RW5uq",
-	"g4ZZwSjuWsSPxZb5h4LR6ZX5WGB/f9jGpswb7Fv7TEbcFk17foWzNv2do5p5fJ1hVluIj3NG/wdnHNBI",
-	"Gw8dW2uevcua/h+ciAkqog6gZWSK/bMDyRn4HxyAh5CCZa8lw5x5XcFC5vS5mbflzfWtc4FZW34RxeRt",
-	"9rLlzZvtZXfN2OkzizBros8s6sc543v76zRjwi9ap3n7/U5yMUxmznpfYl4f5wz0Ckcxa6fn9yBniN/1",
-	"psLRzJnruxcK896ARfuW9wXM33kHh5s9ojMugpn33fl0xl+w9dOdczMsd+YSL8MHQEVhfgfHn7oW5i5k",
-	"vQn5QzfjPpg7doW8JOtB2PpK5TwGC75257s/FvsLPiQ6WOlsi5wCH+akVsnjRS6B/B4UugLuFJIlnytw",
-	"EXz4WGjyV9NBZm3+DzthI3N+hK0oZUWOh92zzEK3xSKuWeKc2PbIwSPBo2mnTz0e8Igizfj6k7wXQzJr",
-	"6Tw1p+lQQYMpUmKZj2QdAl9vyB/nHC8VpHnG15Kn6axPZSVZPuNh+ZBdv8rMIOuE+XD3Z93FH/lY5LnZ",
-	"CmEW+HkKDeGsd2fbx19FMmQ3jI3ZglOvIunddAyLXXAC7fEf0XGHWemzWENxjcegz5jfo95Npy89GnSg",
-	"bU66FjvxZez/YmQ9dXeTX94VU5m6cr6+appTzuG3ddUp7zRcS3f68uULJJT1S1Aehoz6AVMKosOZfG1r",
-	"qyeJG7k4qJuJECkT9PddYitAIKfFBNogVHotLFYDhFdlwL1p4j+HNjs9xsWAqKGciPq1uBZff/0dD1VE",
-	"VMTGqv7115i+1CbdN6/fXZG5nCUYkCDd75/jxRHrwqfSVCIbhcKcI8HIkKoLDG9kANPVtViYRHUpEIAZ",
-	"k4uyw8lmPSF4NY+UibeTDP53nSAkcs8mRwSBXh1fr3Uy/MSsP/qs/+fLP+P9/0SDoGuW55kUWvHQqufX",
-	"X+ufauTrK32SvWn9awLtHmiSRTURigRQaI8dLyBPy6zL0ecE3/BLF0eHi6EQKIh7w9wSYmgyGrJrQWwW",
-	"xZCaeXEf5mRWyXweA1yKnDROXFwaSMiiI0YAJYDqF+tHIULrS8APiAj7xFVUh4m98NXXcAT/9KcX3yqX",
-	"mFxc8rROLu0aj+gUt1Ovu5wI0uV+F9IFIJ/zIv2o1l30EwiPakdn8sT6+tjpqUV8xFyDt22fSPqF4Iu4",
-	"n5nbOQ71R71tX9ugXvezTyPqkkyW35cuhihI90cubtokZME/XUMa4LXTBXpkYZ108eYuoERClwR9+Egs",
-	"AAeJ9HkQsZDIkCgZwnBv2BRy0MhJo6G/p4mKD4QMIcutRr5+y6heRZP9ZZtk2IHqRes+v6KDLhBFRDR3",
-	"JlyQ7ot+7ZUUrPaSRt6wa/Jc8KHjxok+IAFLejCjreXrbYF+KrCQ2PgEkL5vaRAzbO+lvwLpWETEQYBj",
-	"hJQrVf+adN9cXj37Qxdn9Md3r1+Rl5CmBkXadfLMRHNNpgzkUkuhIA4NIzaDTQ4bTi3FtteMvK0Hh+Mg",
-	"J60zl6iIBoycNFvpc9hO2gSNsUOMOaW832ehXdkxo5Ee9nMAwwWm0DVpQ1Qvoc9GYxkx4U1rP7Bpt43H",
-	"5wZW0gcicA1mqIQsE1jeC3P4gEZOWq0LoiKuuQUhYSwAAVefOnJpD3DIEF5DM77WCRnKOFQ4wudhKEND",
-	"Ql06RtcZl+JoHMpewEb/+LOSotvWZwd2BM65iqT0XXLSaJqd0xSqOYP+7RghtbA7kCIjrhQXAxdoXI/w",
-	"pHGq/zi3UKgR5LT0uA8pmI8Q3R9Ku0TUgevdxy45aervk0CKAWCpjiP9W0v/51j/R7+z1SIUcr/0d3sh",
-	"sCrzPugao7ouYdQbwibCFuMBAh2DhforerNPWuew+KeNY9Nr4C2Lwmntsh+xEPJWTxsN5IH2cPcAuV4R",
-	"bijKJl3r83rpeWwc1exPXfJIr1M/dAkNXcLUY6JYACVOhvXrb5vVJxGPAqYuTDIV0i5Skh5H12cR5YEm",
-	"Bj0dLshzMdDWBTZd9NktC7SuotogP63Enso4BD4YsU94JoDG9Te6OP5n+nP1ry2tkhENbzT9pGn9ySHG",
-	"xDCgAxpBghh5VCqtuo8v9LG3vAoeRdbUamHGbcA9JhTCG0AhuXM5pt6Q1Vr1hmM6fjrDKBqr9tHRZDKp",
-	"U7hcl+HgyDyrjn588ez5q3fP4ZkvrgOL6LSd93SqIotalVSdOI16E++TYybomDtt57jeqB9DzDMaQjzz",
-	"SP9nwKIynF8wFPEscFUnEDz3LsyG9SkPlGGHcOhZqH8OYwGVayYgL8UL32nrj7wQPvuE2Q9jqSekv9pq",
-	"NBC3HeQNxFgz1PqzKYdJ+jN9dgIubjAzXnrxKIUscI586alERdQ/4L/+6rjODZsq/Ut9woKgBrt09PPk",
-	"RtV/xtS4EYtCaJ7rHNl/QrGkzwVT8DNkwelX2RSg5LNmeetTOgpS0NQ7dwVz5e/KpMc1A5V2XpXleNFN",
-	"8YyLX5Ys+NEbpL9cmj263VQ8GtFw6rSdV4CoaBUOm4SCiQgDCLG/A11Qq9pu2ZKWHSs8QXXy9rtn5Olp",
-	"E9QZwSZWmGtqYj7psb5EvCRA0y48TX98/8O7tQ8TnosPnx0aDJy289z/9t0l1Dvdwl+t09PmOTRr1B+9",
-	"eRP+0PnL6NNP7+m//3R5Ppl8892TF7E8vv3pr399evXpD8+uJv/2zXQQvju50c/olXVe//AGcy2ctqM4",
-	"lBA5bafZ/Mu/X/77D5+ehf2f3nWeXk3f/+sfXg+eDr3bN3TMXwbh5AWlb7w//OmtdL58rHxYYElKzgrM",
-	"dNNHxb4YdKw4RGGZOylorRQcFbAeajRredSQgVQ6O2cnzZPCY5GzZd7BC1+yiJrak/VOS9rmR2mTdyzD",
-	"yLShnmt65My2MProOgYPP+XzmmuY12tG77iOJqBOHPLym0pZmJ1awfjAdXsrcWIdJnz0PpR/I7HuMAfO",
-	"KXy+o+/ojFg0lP7MegjrWwTjM3/t7nwb62WZZfBlozV8H5tpLTO7fBuuCvPKtcrq9KjinjPTQKszluiS",
-	"hCWoTLqLjm0JRY+S6xum6j/ICYlktnCqlKKthL2LZL+1Jm4kYw8NDT30HqDkKcZI1wjYbiFR/wFF+rr0",
-	"a7EwHXlTXQKbbxdswmXAb9nGV/8FWuWQxKgUofoj/1wmfI1Wctfyg8qf6Gl25VPHg7FujcaMM8dOVZEB",
-	"LEVt4KtiUfw2UZT2bIfeAkrqpnfoGRX5LcLVC7EdnyrdrNumZkU1W5FStmnflHbDqIO5Cs1fZh0jLrhF",
-	"QI2SIUFXyvxeafXq8s2LZ0lNzJiGdMQiFqIWVLQ26S1HP/IRoETdeWNSLnrnnS+w3Z0pGHXn0KbMpC5I",
-	"V6vV3aL6XPCIwQeJR8OQQ80jOMSgSMJpO3+JGSbNo2auV8rJHq4EXACzmmvmf3NV77XMX0VtHud6Sopg",
-	"aouP0IzkahZhuGhwswhJ2XHeWcNfOAiU4b4+F1jtAD4WKZgqGYJ5IPfpuba0H9cldSxs/vA5h+rhtBqt",
-	"J7VGs9Y4vWqctRuNdqPxZweLzZ1G87zVaDQaNfjPU/2fM/sn/l+rkc7imeZwpiRW9smzUHKlqIiI/9Vz",
-	"NZY8Ez4BUm2et+qNeqveOGqdzOY6dCp+v9F0XCdNRZ5XdT7moSTKppuYi80vH2dqtUUcBNW1CkvrbxB1",
-	"dI5BvhaMjE0V/bo8Mq3S/pBPB/z4Jcc+f+QqminNs+wy+yskXtt6FYsfBcpVYVgHtS9A8xdIbIYtawMW",
-	"/RXg/a6DPw1QzE3ttBV0mqeAs8dS7YhOocjaJTRpO2nu5YI8e/HtW/1vOCCAsD9bz2JvRj4tQxS10Ddq",
-	"njUjFSQbtjRvznhcf2BTB+kTBNI30p8uR5p7TUHLH34Lb5HHIzAnaoaJNSus1JKfL1QdfR8YLAY/4NvP",
-	"r+ig7J3mtiO454vr/Ci9hUCd9v7kPjOEzRM4RmxnKByLSTI0XpnE9Q8QEq1JANT84Ji2xEUa1NFn7n8p",
-	"VaNOIFQDrceSvquCFfsMMlS3nlA7yLJFsszdBOm8iFalmy87FHKm1nEVGviyNOv/Ftj92MI5zznyRZIF",
-	"EFpBZjECXNCVEZDZuO9M5kM/VsyU+0NLGQHNdPos8oYQHxFM/8jqEPOyXUGg0BG0xwsIK0KA8QJDWCob",
-	"mj5pnc2TIh6nNWRgH6KgSwg/qF2qwcr9Y5EgzNHUWf20WW82GoasVtHCYHRV5FBjR3JImV0TcrJvZFUo",
-	"WixAxmqUVSJDrJuz/XlFyivUSi+1Sukxg6QSkoGUfhm1WJgFoJoS6sBbN0Ad7mrK5EEupnLRbFt2Pse1",
-	"Ruuqcd5utsx8FsnOuSqnYmE6985EmLY2I0wfHP2/G8ZRnvqJAV9ekwNoQ47VjLa5WUZwBd48kJZ326eY",
-	"tSUDH5vVgagGVNiQUMjQ0gd9EFIvK3kh6Q9XY0YCl/ESmG5yNN7htA8cZT817SJuYU+qM1Gq8/K7t99/",
-	"/+dvv3v556v3/9r68YdXr95/3zq+evP6m3//t+cnx39yDtylEnf5nt8yYhAu2MT4lDZpvMY+j2pYP1Nq",
-	"uL5iE6YiTMusk+fUG5KAC2azUyXxucF7iqQFBARkCTeBVMBfE5I3eCRMuOZfHLD4ILfP5C+S//2P/xfZ",
-	"0LXATGdIXIQkV47Zg1wMSMDoLWj/MCJssr8gKpHGIi4gg07fZOCGEyiRUAaMyFuTZWoWFJOm5oMXr/Dy",
-	"pV7H57c7C2IUeNUNrBpXJFZmosiAfXDNF/nVARF0Mz59vfwmL9PThy00MgUPQlncIwaMzU2OADHG4NMR",
-	"7QUM/KAGFcuie3CVnsTSiAPm5ubGlW9iXnVcKFq9BR9LLlaNzPs8uvSMG23RYiRRnvTY6uX4WfbKYj2Z",
-	"ZVlj3q9kZDOm4PtcqIiCgVD0UehxVLj/C8Ft56KUlT8YyeU/t7noktlt61zA2h4kw0qy+Th54oYDXKQm",
-	"d0A5LdY76s3W8cnpkz8nMI1+BzktiPahSYyBr588bTazXC4Z5DcpqLazlpECLpDKz5gEKaTEdh41BSCN",
-	"LPuAuVR44QnK1zXiVwmf33UAq6D+usjDlw/UW5DaRF3QD6OigJIfq6msrlBsmWRUhCPEhSvP0aXBjbJg",
-	"b1zMo8YhmBz48HikSI8NOKTRpw2hu4oLj3UU+0vXNQBQzLtRmPiLUt52qIDUEEYDhOyD64oPBI3ikNWv",
-	"xZUtJbEp6gBdppU/OmJ+nfzA2Bj7RoHd85UiXf025mN1yJgq0Bb1YQE7p63tHRh/UsPgxRGR/T6hOBgm",
-	"fCNvtDIXMUF602uh5IhBAQGAWQZKQgzPQCLzAVQR3LCpq4cGaDAYFe9NSe7JkBnAgTq5woxwFHVMENO2",
-	"ythkIx4EWscCGXCBZULGtPPkSD8YmdYlvlGmYFcN71qgUZmO5YBPCFZfZq9gyczfQ6qG3SQbYklF6+Ja",
-	"nLTOTXIQhco2kyGgEhRmrB4z2d00COREFelneHtWQ7sy9DCjoM0KkgEXhPYjGBjkAIsb1yipNL9YuK7M",
-	"J4yGAdejyZwiGeoVGQjmd8sUILt+xQLJNmcYccFH8SiLep/pZFZYU0jVMFMrIG7q5DJ7eNMKjzHAmyba",
-	"Ec8c7MxBXjh+/bHcBLLdCRu1c1rrf/z85KSgQ+EG5CqHInjLw+DMO20tyPSLfQo9ONoNzVb1piBk2p2C",
-	"EmbUdp54zf5Zr9E77Z94Z7TVb/hn/ZP+iX/stXpN2jjvn7Gn/hPvtHdCj89bZ82njSeN08ZJ47jRajQb",
-	"jYaDA+pkhavebBifZvVwOPSYNvfBG4aNeJyn//4p+zn8GvBGp+14rUD0Rt81/H/7I/QuQcyT4pVpNuoo",
-	"wf8MjUeEXcnGclLzpwzdFAnO95apIiLWzsXnTynkaSUBOm9pRyGjo1nhGQ2PNIlNtBWkSaPQIfdcc28a",
-	"BCYVyoIwZlJDQKZirRax79MsFrpOkUemRhTAEaGYE2phmE9Mde5jmw5i3X6RlGTC6M0F+Oy6QnbsW7vW",
-	"cjZgi8gwoOyBcEFYoBjkvBVkjIB6+cbO9j4TRmxZW7r0jifDkHkRGcpQMdIDFoXAtZPsbUprOsQPpyTk",
-	"t3rklU+5nThGhKpF1U7mzwI+vnECSCCOiuNXKX7oON2/uRRrfcwHMQ39ZEbZc55gh5aph1dDqUxKEyC5",
-	"j5nAosuARhkPU4H3pmou6bsUvvQBZZJmUjm3nFC6TAbpBk1e3w+xas16p5/ms1lLHeaGji2TZZ/GPGQq",
-	"+0ir1ji5apy3T5b0sYMwjlXR9zMv07Z1hw5gCM5L+VceBPTotN5w1jMjzTHdtQ1p4c+K8h8zAMJZCOCi",
-	"GotZeseAFRP+hsNUL6K7MkDq5DkCbnMLJWBBxk3BsGYmJ9nwNhYQ2N4TReUDTPhmezYjwe7i98+Fvztu",
-	"/1z41nhbZcPNr6V6DJhOWvswr6xD6XqXCyhdz5ajdWc5vOERLqFGp7FyKP0FqpgRuCGQ3g3zr4XVUWjA",
-	"b7SBDkabFuEhDUAFihEzI1FmtDkHzxpjGexM1xpDULSubX0Y+LXoSsE6+u+O/nbHSvNuqpNldTEsxbfw",
-	"08nQ1I21zGECj+CfIfMkeCz0b4+1yjZhQaA/e3wtuvatHTzOCz+sVWbFItKbwjx9bSyqCOoz2im4itGk",
-	"DJVgXX43q/p0Z5RNrShmJ5dRGFvnCOwiJVrnWpUajSPTgEofL7OZRUa5PkMvhLOObgdd+R201hzXYSOt",
-	"o7cdypWi/8IgKGrL64CE71ABq3NtHPqO06WuDNb4nJR4B0Yb4WLj9UT6zcQck3X0QX2bxM7g5YkI2VQ/",
-	"7K8SKWJKVe2vxdzf1Wfe+P3AF1Qn7/WIbXM1gMFJ+qdhsatrHsA7QBXlERnQW0aUJH0aYr4CfKteeHhf",
-	"x9FuBIPZX72AO5QO4PFSiQCsIBBkDO7hcAqa6wIjFxbebDf2s8husvEVGzijdBfyO47xLK0bo3ZdvknP",
-	"0yH9hrcLnAZWmFcW5JGMxuUbZdFsorSKxboE4mioBbinpQuh43GdvDMebC5SSWc7UoGn2GOke2R6LXcB",
-	"hEgx8CNn84XwCU3nXJBYsbTLkwzz3omLvJia84UUKXShDK5eX725V4/E5sSQ9TO8CaXs71wavb5681wv",
-	"6KgkxSYtfXIRSw6OwK5IAn33kYQzJAWGc/F0VZJfpRkziIgzT0X2ZJdT05tQ3jKFspSagBQogpHtg0fH",
-	"Y8yrczPNiJRR2zJqosoQjAVE0tofHPAACyrLCAnJxui8iTZd4MPD6dw7ueSVvMq0ocdtGjJnHM27I4+3",
-	"Zr8A16mwWAR25aJgc++DXK7iUMyQCSkW+xUoxU6ng+RWQCs+V7QXLFARMLCZ4+to75VaToUyxBREwkIn",
-	"0oJx8K2Xywkzuj07+ps0YPTU3rKRvIVeyKu5p18lkUNc4V0d1XeRHJNYaZ63Al+fP4v2GNXwJQtNFJP8",
-	"rIjSg9Cs2riWqp28inpKyASb5BnIQWHZPke+2gtO/JaNA+rZOEx+PBvmx7bZb3mUJgXszVhktoPmhbU5",
-	"MpFSUCzsvyHNYyPIIM+StsQHWJBtwYK8ePeaHDefPKk1CQ3GQ1o7LhkNeDPhh2qE98zcXwpFYo6YrT6B",
-	"FtYl37bX5uA/zLyg756pSNBDRTTlgPcZtMfu4PN3jcSmy0bTsQzkYFqWPppeXm48yYMFA3lDwyghKsA7",
-	"tHlSIRvQEPC8oRks6EOehx2rZZi4TbTSUDzevyxM5h1xkfy9vRjgWtEyZAM7RwzJtlEriphlw0iZDuqW",
-	"VVvm9bEUJWQRrtKLSBlbEc5uYWd3zWnDiETSp1NNRpqbgF7017xzxZ4PcOPTG0jJSyFHEHgWGgwqA+tb",
-	"BgbyzPZBvnfl+PJ7iA4bFtN2Xj1/67hOYKB/Yf372PEpWbMOrJnTdrgcmQYGfqbMCnHSfWbBrMnlgPrs",
-	"r3qywDzamVfpXeYj1tHrrAfTD7lHj15xOmJTzHHTdM5xHGrItNRzXGcUBxFPGzQvUbCNo7sf2BCz6QWU",
-	"952MxUNHDcl1YZyhcphftv33HGmXJk0XAPtXwgWxylYChGca0xbmWw1YlFDkelwanfJAIabp1UI622Cp",
-	"Y6O1W7q1DaRxlstT8fYwRsrpLFXI96ZmcYFsRKCRBUSzNJwIPrkYVOSN3mx3XkRquZmDwDL9pG2+c/cI",
-	"jokyCexH6Qtq8ALVredxQ84Sxcz2OFhemuIJWlWabhpTxKNj6sEenzQaSytl9wAgUk4pe1nfm2u5W4Ie",
-	"YsjlK0XGoezzoJhwyoXL77iQt6wy91CSeyjJPZTkHkpyDyW5h5Lc7XiI7ijFzQj1Jepw19GOK+oHK1Tx",
-	"zs7lUML7uyrh3XRN7qEY91CMeyjG/d0W495ZhFtNdOYKbrcjNvP6TZnAvAQIdWNYKRILaOfbxd4hXTSv",
-	"gV1OuGJ17Aw7olPSgyagUcg1YZBH3QETPtNqJxMRj6Zdl3ShGTBodeZt7rXI/BgyqqRQ3ccGx4+SMQuV",
-	"FKayB0cEDB961nb/0tXiNgTE3N7URBqHcoK9SiPMTkG5B41NYyhMFj5UAwxpBPfJ0GchSvbelLBP1Iuw",
-	"7zATHnOJ7ZJ0LUSspR2UHrOAgWJbJy+iXIZjjym9GAjia5t+cs2sPRkyrUBEZCRVRLqBNsq7LpGQsgYa",
-	"XTtp0qqXRckwMlLMZId3IhnRoEt8Cc70gbRtgeumTyguxqzARFc8nLw0Dqu1g4neX1hJKDQwLSfb0N/x",
-	"yFO3eseyLPJTTfjQ1xPLr2mEupQa67OvhoxFkEwRyokCwa4/DWIUTrZrGuJOCfQB1SuhL47kCPq2QlNn",
-	"syppwAB89Rf6I/AO/KrxR2o9h9vbNM+OsKUt+zSWYUQ8KgSYifpqjwvmm7acWo/LLLQWpfkFhiVZKuED",
-	"tUWpRZ4lSdt72G5VJAdME81FtluQrTnCISsSxqLMAfTNjG1yKAhepiDYddJe4x3wPtRmf0hoHi+mf/Tp",
-	"iAfTjk1Tyf5ZJSXl0vClAp5CCljKsmkPrZm0h+PqbiOmmOnt6hLF9NZCc8ipJpgRVW3TrNgUt+DgrU6v",
-	"+ZUmf2zYDvqcgdO0VO/RQEs69mkcQPStTwPFiic3457jERupCn46V6/DC7zZLoP5M9VmaRhS/alY8L/E",
-	"zFw2MlZFU+jwqr9TcITfJidEc2nQ130KVB9QjIEXe/aSc7XY8VTF51Q+BGMV3D2IRc6oakPwGL9ddg20",
-	"JNEifRNLUPz9uxbAjmDd+ac+VgXtdQsZElypmD+loOOsO99IQEI9EXxKUMyq4NGU0JEUA9QjylpKZW7f",
-	"WEYbOD9gMGmu3IJMuo7sd2TIB1xsbASYSCfHcYAWMaxqSUpdclfH3FVxM2YfXDiWgN2yYCHFGUXW3lhx",
-	"EAXPflkUhMGG81oZNmUyJjZl4zOoU91FpDbyD5b2BvzjphsaWg02DxI6sV+QLvZlKhT/ZTSFvQqLxDy+",
-	"DPpKh5g/cSu5v2XUD9TywQcxxBwLn3lawwaDskcVV1hxpDA3o8fDaNgBLtN2mufn52D5NnNXOuOQedy0",
-	"rp4yGhano8whSWd1kLbzLadBoLkcLKf99SUdUV/GS2KI5JNX+vpbkCaSchiTQvL9i1cAyK11Wvgk/Prr",
-	"f/3yN/3/v/z91/8mv/z91//55W+//uev/+0AKkae0toOGH6mK5Dl1rASyaybOb0MEnj0gJut4zmNLrtW",
-	"ycUcSbUd21FWc+C2Ay4T6/qnY24a5UJ/zOSELYXrvWY7uUwQxDj/3dzxvBV+XY6Z+DQKkEJVTfb73GNW",
-	"n6xnTLFRUIf/zSciFFQ30hGzoU2Vt+ZsdbnHggCMN/ZJb1bCHXpcYLxmjjU4RWZjjrKcz9cO96+d9nWl",
-	"k3ntuNfpSYDH0rNw7Xy5zkud+YhJZm2NYVw4bmv65sfKfTfV3lMiuxZVhu6mA3UNTd45WowqGO8HiYXP",
-	"QmvOa51bBvFIoHZ+AT3dsVznZwlWbm9KuhcmViEk7l4YC4ukJsNRHNCC2ZdGmtw510bSj28ylAGDIZjT",
-	"g06sDXvYcn6r0hRm1/o/tHKIPgCoVQILh6TcIuN+yxvVpUiy+Lb1XXNlqdOvpNlqGlgnF1fkho2jDL6o",
-	"byQFtHlCKUPAP4EoeyCA6uQdEz7pmutd16yAcaJlXnEtshwSC9PhFV3jJYE/jEeuCxb6kAf+Vyr5NoZu",
-	"QEuk2m5nmjDAloVKHk6Fm3jA7MPXoksVjEwfJ8CxiJKzBF+ErO70ATx1MiS3PKIB4ULvoIrq5BWYpsbt",
-	"OOJKcTG4IJRA/BeURasoUQXYOnYhByyKuBgQiok7JOkUAuAjpGvkPDqBrpLVQ6gdmUDtGJ1cquzJsi6u",
-	"XP6Tx3yA7VF0Sh51s6te92Pkkkx1H+slDvgNC6bXIvk98S0CrCFe7iRX7VZ5VPjch9e4CPpjtjDleR3u",
-	"d13STbiY/sO6JLsgHrvXAnyN1gfrWmyiWR/iBRlIfQbhGybuFg3ZCPYREHpoEBi3J0dNsEu9GyEnAfMH",
-	"zO9kZl0nb6RSvBewzKSV9ZpBfSIl2SVrm/JDHpIJ5ZEyvLF7lH0puu8y5QLct2csswJJ/YC9lm4a1ChE",
-	"ENMUkoxkyHKDUJgjKehIHyRYcEh4aF8LS3kdA/fRJY8MQVOhSVVMRzJWxOTtalqKqBdBOgmj/mPYIkw8",
-	"7PSmHSXHeh/ILQt7NEgoz4TZIBDrsTDifc5891rw0disJoHToB/NTtiG5wZS+qQXSO8GA79FLkfUQvNp",
-	"GfdXJ6G1oXbrqXuXFm61b+CwiWJtrQxgUBDg9Pkt92MaZBReyBMCkyIaSr0CNjz5ZVl1ex9V6ArK8Cpq",
-	"6qZrOLJb/vu2t+aCYvo686SQI+4dDLLKBtkKh7pIFX6b1R4fbH1QXo8uqdzGiSbWx2JtuRcLX9PrHdVC",
-	"+cjzKo2FrSqpNUSfQAURuSTo/wH9UHKf+VZ7hhi1kqB7mEhzkZAbsCgv4dasOzqwrAPL2huWldou+1I7",
-	"crcZbzJNE4M1Se5fwmBfw0B31+wFfWlsSgRiRCDTKAUBQkiMfibFk1w7Jrng2tFc7DphGNdOnXTnD2CX",
-	"DKS1uuEkkkiSfhwE7rVIzB1TsZIgchVZo1QhzAWFjHZgpyeNk4t8mXXqi8gz2mzz6WuxuF6suMqsiBsX",
-	"ZYLfdzHZXGyrDUzLTRj8P7ZaT8l5gzRb5PiELAPulfP2brTu7CCSDiJpL0XSPhY0VtCJk7LGynJpOVX4",
-	"iEYR9YajhdWOb9PUSgDv0ow70AcFHZKpn/d//+P/UwiuEjE6wmzJ5eCLLkiRDk5U7A2tN7S4hB8KFTNz",
-	"OWSprd22YkE2AlRnFX/aXKqYfpAeP6z4KkpiC5Q07m50rOvlQZurZAg2pTK5KRvvMuRrUsLM4HpSBoyK",
-	"jUbt8y7w6gJlgThrWVSEPg+YFVtjqtRYhlH95/EAOBsfDCOn3WweNypLMqY/bErubES3ozwqQMD1gNW/",
-	"Md8BR6XPqZU5fEQH7OjnMRsYscNvmd9RQ9o6feK0nSeN48YxZa1W7/z87OxJs+ex417rrH98zJjX7LGn",
-	"p2e01Tz2zp5458de4+kTv8fO+6enZ16z6T09bYFwEYpH/BY4qCNkOAL3afKJ8/7ZE79x1jw7O/Ge+k9O",
-	"z2mrzyhteKen1G80T+lxr3/Sb/ZavUbvrNXy/Oap/8RrnvYa/UaDNs6gVOCvzGmfQK2E60TDeNQTAIaP",
-	"cbgFMivZk3gcSOqD97zSmtNmTtC5zoT7UIb6pNFYs5AvIaqdF/KlHLjQyHpvrBO8jwEYV4G3J8vI78/Q",
-	"Kob0hig2mQA/CqiKyJiGMKeuJsruhQH7huotSGeAlir43zDkt0yZugU0lwLg8j7zuG+4umE1LkJgRlii",
-	"174Wf3zz/HuXvHn1PUTH3rPeGwKkp1zy5tvvMGb28s2xS16eXLrk9WDgkveXP7n6zpdw8fLlWyxEQMuL",
-	"3jBhY3YgcvSANA8wRWcQHzU9OK6FnuVXijzDwdWupmNGRjH0wQgZq5MXMBR4MwSPQ1ZjQjN6jEzqwWsp",
-	"/+bV920Sj6HBh0E6MOZZYqa6xGcQoYJv8xG7Flh6T0cspFhWwQgXkYTY34U1a/umps7UemGQWkus7gxT",
-	"6toId91OR//AhBdOx1qnwdXgEQk4wxqFSxKyMaNRGlSG1JUuN+VwmXhT7Qc27SatS+A2s6FJQNUEarEc",
-	"0/ZIMToSni4zX1tEACX+MsxWWVbUky5mopFlVjVuhdHSYFowhCE15TZ2Dtr6PrYjhTICQ9CRlCSg4YCR",
-	"R81Gg7zk37jmdJLWKf6pJ2DPvaEP66eQj/VAm6dmBFNE5O5B7oFekCzmdu6zbDSOpi72p8CBaqHkJs2J",
-	"YAhJcwpwzYIV4GYGzAUZ808sMCiA+JYhRRS4rjky7rWY7dRiOVR+7eaOgikbkTG2tMH360nYagy9Nfa1",
-	"KEOgGAOLVDxW7K7Qt6VccrsBUkBb0/R/pPeihgpOTucBnJW28/+8+fa7WhNaklXVJXIybRzqaUamQAxf",
-	"WpQ3lrBd11YhzTAmSD/Cmok7M8ZQR6qQ8I9TWlafTeY8Xzkx94WcnjM78S7qPdY+oD0F9DgxlJApf+Om",
-	"MURvmk/BSQ0zGmC1RwKDmqhUZgQGCM28scA4SLWvOSNhjhtzZMauprQh+0S1sBvRoJ3lBPqYUgAxNUx2",
-	"gr0NtcDEBpiVa2+zjqwP1hyBw5ROQwK4wlaCxwe1/6D2r6z2L6/hF/q6jHb9kOPFWUui0DOGk0wUgmp2",
-	"xIh+qvVAwjUbp+eNJ82nT8oaDi/vPzv6nOH+a4aZQReBX9NQCgJajuhUs/dCEMucRrCeG+PAxg5s7J7Z",
-	"GPS0y57ovXDa3+XigDiy1crQ3Y3t83JT2R9PRyHQSm6s4GId02iYQXXLMjpnVodaBu+uPKINYK3GdFYR",
-	"narZMLEx9E36jQlEVIkbZ6xJ8HeYcnlT9x/RG5bA10PQHK21wlhySSR5HdNs04HkWQ7oYgF1y1nJn3gP",
-	"KKV3KDt7GNi7U3l5ZvrAYMv2HgtcPImYxm7FRWXGsTmd5SizY8UILWmpTVI9AR5QIKK3GK007Qvr5Lhx",
-	"koQI9VLPaTNDqopdWYLdqQJpkm6UsIKMIxWu+CxgEQMu8CSBEbCjTrtZF0UWfTkRa7pbYFkqMeT+Ere+",
-	"koJleUVl8hv7/Tz1VSqri30uj75e/kHUsL7Ol7Vp5t6bRkwVF/+Wvq4Y0ttMM0f9iChTg/VUBec4mNCp",
-	"KhjD/ASsa+lbrsZS0yYyr8L3dVNy6rq2VaFxRS36xnK8qtV4so/bu/ZGljGS/M7a/UBSmQddBEQ7jMpo",
-	"2l648nocJ83Z1YRSzHFA+YyUqjKJGV88DaNdB9m+NQxrdaVzg5hgD0MJ3Zz8DLi4wZy337rWXhge/c5G",
-	"eUz0CoryQJgDOZjQV1eFXtdoN8A/AMxMjpkwGCTpSI36wBUZx+FYKkZiEfFAkzb7NOYhFAQL0mNDGvT1",
-	"KydDCdhqUHsJT9s4JoQ6Y8UWgJRdwHuFr9KQWWYofFbDGNEbo47gXCFqSMUU6vYsMppWWuBOlYR/TFeh",
-	"k9U0mMR4SQx9nLfVZMySltTVpcT/Ixc3zjp9DXFDMIcTnlnBotCDWKaUa0k3ljkjha6PU+P6mJ8H9ihu",
-	"O8MoGqv20REd87p5aV2GA80qgM6PLv/84lL/n3f57DL9v1XXoUws6m9dkBvGxiaXwPQSp8rsuqGdXQua",
-	"S0QRxtpOxnw4fNCDfpGwyfdWzDWD3gD/zTi/yiwYA4N43GqYwC+ZcB+DhkM+GAJlAoXNkpSpS1aJSZOJ",
-	"ii9Jxne4b6+SWRxMjb0yNaLMxhyMjYOx8bs3Ni6JGmkFZ8y9KA5ZVqk7WBw7sTjSHgS/U5MDwQIBjh9T",
-	"SjwqvkqlroWzAZ1ZAUC8tUPevX6DSWGPzhvERxZNDPU8RmmfqN1zIR1+R1gCgMGzFcJzIQh7uyFhj5oO",
-	"ETaGWTXmYFoBbCDm4K6WOXYINB8CzQ85X+ZhhpBEn9tcYYrcAxKEMZPOT3OV7UndQfQIsDB/t5LoRcbW",
-	"A6j/CLusWJgvC5zUz0isC3P0jJwBKQUgSdipxfaIAeE0J7WOG1mBtTA+fnFX880CsSK5f49CZUWvFFbb",
-	"QsMbLeoViWTaO4gFiq3inflJn+tD2HtdnqWXMR+VICPqgwuWhSGYXpvgUB4NWY2GoTbZFle2QvQwDkOs",
-	"FYEGQ1oV6zLhQw10d5flq89oyC6zo35YNayA5bzl8lWLF40fq1S0elVYOUoeafJ9jCkGEXmE5aC2Cevs",
-	"BB6XjLOgwHSLBaWm1VsnAbxUnQkPgqSWNXPisQ5XDfkY7nbc1dVs+zGrR/9BS6VYROQH6nMaAV5CFV28",
-	"4kfpGarHADBeVUdsnIJuiogGOaiDKhrppjCUZ+h317WXAFsaMlEKUgud8xATRu+q6Uaon3KJvGUhsWjr",
-	"tl2yeeG+lWA+F6ZhYJZzG9vfp1ObLsSxkR60VVSIIot+PtMxEROKzOn+ShFNS6hXDeUErHsW3rICSFiL",
-	"BIuWf4UiPFKxBs9EFbif4INmo33mjXrXBow86goZdWgHRtZ97JqbkiaSNqzZj9EtF6ZNa3ML95Wyj6Y4",
-	"uvqcmJyoFBEEpgIRjcySzAsynN0MKdwvgOcitliJvRVwllWZwjZRKw/iYdviYcVNL0Z1xDk85BqdROKU",
-	"wDki+DAKG5rjBsUiZnVEx3mV/+hz5q/ORkAfi0K284xuTdCsAxE/ICIGv1Nu9/fCDl+oCdqO2lWJck8K",
-	"UnIjLXLv5ah9l7G5u1nPvbpFd7lwZRr7Hwy4CXo+oWvIRRI/A3gL2gsY6U3BL8D9Ak+myb0jNNC3T0kO",
-	"dyyBRdO3eYFUK/s711ZcH7zT8yfJ/bf4uq2gQh4E3AMScPvoZV6sdaKLeU68pT3rCnzNqcBbVus0vX8F",
-	"U+U+5veVsHCjTJs/bePnW+QgGgag7YJTYyLjwIecy2wzG/Re0sj2ztLTwsTMdta+169jBuaGTQGyKW3B",
-	"KkMSC+pBFFFwQG+aW8w6uUyb3SQdbKhKHOQyJBbq1ToSTJ+c+qoOcq1rZ1f73tIO9KJa0Wj3P+FeZpZw",
-	"YgGQ2GkD8+nQGRshabSib4BXfvmYPN7py7Cj9zr3nhRodvYFSo6N+ChFaK3OFLKLXNbPniu7n7tvt/Ue",
-	"SSE7V6IiHgQkoN6N2jfA7mUZCoAhLw5YQS+j0DXFoxFTUdpdC0DFthS0KukO/syO+WGFqxD6eeuAq/Yz",
-	"juskn6wOtmr3VSUdiJUnSzvR2msVsVdtvyh8bM+hTxNo6ILmSuwT7Lrf4b4+eB/ddNXnXmP1pcKGTBXH",
-	"2mpWad4EGiAfczSszMBwrfNtd3fc6tPQ687DU4ZNlIen6Hy3wCw7T/jMviGC+r6tJbso6JFswi4mVfQy",
-	"ZdUYpsJwnOmu1qPeDXmkLVU/pBMBjftjxQwaEJsEUzBjhyzwwZS+FlQrWwMquIKj9Fgb097Qdn3IIr9h",
-	"M305ZiLfLz+BqcTOzfXNAktmA1imlVx+AWZ7yZFH3eTfnd6065LM3zRKIl3XAtVbBGIt7AGZQnogvKoN",
-	"dCUDyIXIisSbCWYlHQruL4iVXYN5FmEr2bIrp09mnbyUsVK0EtuswPjOzzXxwXMq7WygOSB2YihmqiJi",
-	"4TjUa9LRh9kqz1kG2s8yUDwnnWQyTso21VAr09kTr5xlGd8WQ3AHubddubfkTv9m425WlC6OuxV07S0V",
-	"p+uE3syLjli/z7DJR5n18p0MsQobjkPaJxf5s0+kKLZqbDJt0lBNq+dGZo6pQphsQIX16RRwgaHs16+T",
-	"91pYXYtUj9aqck5kKmh8ag6s6pKIBYGpq4UOpSSSExr6CgbeJhRqXEFyQRtgYzXIOAr4LUwhmJLelFAy",
-	"ZcogV+OdvKpsLTO0ntv1Lbe45rx3gI2tpbLEghIhJ0X2TolBQaPimklNtDWbLTQfBNiQFWHtk6rcqWW4",
-	"pH+HlEx3e+XPZA9Q1QfPz7PtcIxmB1rBIumWeQR3ClwK1djg7IHRWnaZyq9JfAp1BGAM7lD3Nw6ded0f",
-	"2nyTSO6RDbAiZ/ycnrEN5CEUd5NMtdS9q8c66DCb1WGuhiyhkr2Jyiwiccg50Ic5M+o9IenCoHlmmAUR",
-	"84zA2GWaAfZrX+AaZgGDRnvKJdT3Q6as0T9mcowYyVEcChLJnVY12HEfOnJtviPXb6e4YWWxY4hRSGgb",
-	"+e7luyTTQ8ahRcPYZGz/OK0Bxr6WrjNGj1rKBVaL/dM+g66WyvzR0STntJ0X6KcayVCgG79SQgAN4sIu",
-	"oRv1JGvS3rUn+e4YIbiTh3KSZs17VJhOOgYYf9+6+ha6lt8xGoI3tw9tmYiIRz0WEvaJelEwNZAvMkxO",
-	"PIINQd9YSDNgff6pTi7VTRLxN+04aJ+1Ic2fBYqZNlUAgmZlyD/vsrRBEFYbUR5YsQWMC6ea4rMK47/V",
-	"x1WbtTdcJPNG1Bvr302okRiZmUN51XOvl3t69f336+mtxNDuYkDVeUkpn1iWDeyjX/UgHNYRDksegN+q",
-	"u7VCm9601iHhIAsEzHrOVtCmwaWg/7XF0oZkKvfkUDgQ7z0Tr8XWxlOwhy2zF9U3VCHE/fA2pEMtdjYY",
-	"Mt9Sm40KPTWqJtm3CIVEJbyNi8FyTTNW1r423TEjQ/Qmr9MQsJDO8sbRRjtmHPjqb4Cv7mNWfQUl55mp",
-	"n7+bt25CqbnPoqldceSHXiy1LsM+FEkdWPuBte8Ba7dVU8ZftqhYaj1W73OlWU4csio1Dm2TLcSE1iZN",
-	"s/pAyhuLejimYSQY9OW+MZfZp7EMoTEy94YEimeg3TeZDOUIekVAbs8glLFIeecS0bDiMNe3mYkdIl2b",
-	"j3RBOQS0/Ocql79VMorZDJ0lRfOmILs8/ZlbzjQz6FHFVRo/XqeedbmUpad35Gc0ThO8XE0tAOU3YB1N",
-	"ImP4mg9VJeyT3qmK33zSXDFNCipebYZ6p3pWx3qhrJR8dx3NynDERchdNlMS72Y+oT2MfMw1PX5rs/sf",
-	"RpKURactlweXQZAJcVvZ5NokTyKF5knI8Pxdpja88JmIeDT9NpnCgfMfchx2WhaXaLi20REsmb3nuLmE",
-	"Kt/S9yoVA/ApvqRZa5wgBIG+wMWgY6LLTtv5/sUrvY4QptXskTSarWNyAjr1Shq/Wfhxip++S/DGWVre",
-	"06SGTJ4sNyMmfob9PMC0Bs1TZhMbhnICTdzQlhrHwotifRTq5J012K1hm8zegPcKBhy7bTG3u8kNXVvw",
-	"hcdzl+iNkFsxHTPS1QPsJpVoFHr8AtXNAzZSgSJuamsIeVSWuDB7eu81g2EBK9oMe5nlFCsT+cMqBTvw",
-	"+uVdNXOEcchREPOSY2vpCgnvPfqc9EvZWsJCARPc39Y0BxreKA1f5fucPKhchaUJck+KJNKxFkTJMuS+",
-	"pcSFBNBb9kG3cq0Wqe1VPPYGXoGaZlxI6YCysLBXyvJ5D1qd02dfoZ1qmh/32HIJEOtrcZvOhJjhUsdN",
-	"w6XWMKv2Lh3iwKx3zawfeP7DUvx6MwrT/TZ53B2nL3QXQEYGDQIWgomvmDHF7YcJjxQL+ptk6TO5FLaV",
-	"o8mnWK4v4+a4+m+sO+PvmKsWQ/lAgfPsTcuMJ+HXrQO/bjs/AfndE7++v+S1e+bWDyd97d4Z8yGP7SA9",
-	"Djr5BhLXCjj8FnPY+rHw9KrRoObzfp97cRDxu/LZENFqm/C8hSkK3yVjvVSKKfUQ0xQojHwXeQqZLzmu",
-	"k/3w763VpAF1N/jiLOg7bm51StnTNlm+F0cd2e93fDmiXCjoBm5/s3Dnx0sIAM2E4TmFyzQaxQJWRwyc",
-	"ttNENhimf4VsxDT3x18swj2kxrH0Lr1a2LCi7WgRM6HBDV49dkCiAkBrxwx8rSTpXSZIFHGSXSdJYC+D",
-	"KskRKY8mNMf4HkSCxGUQEMU/JU0WFDRpsER5kQgNzUOSRgvpLapOujPHrEuA9G07yziqyX7fdsosbk2h",
-	"WIR5CiqiEVcR9xBNKJLYtSIOtTjabQ9MhDGcAe4tyYkoOrD324iyiKnumP+sRe7bbF55EDi/QYGzzmH7",
-	"rWZqoAxbjCJRKL22lqRRYs8cfU6/vb2kjRIuvWaTsQM3OXCTO7kJtEfMHrq9cHqU67gG2WIF5rAnPTyz",
-	"oy3qRJllN7uE1qzIAO+1jefu1u7hO/Y3o/kfnPsHIXsQsusK2X2MKyxQwU0hfKGM3WJI4WcZh4JNS1Vs",
-	"A3qgvx5iTwdGzDO7jCb8ET/5Ixs8sBjCWCquf91y/MB+xnGdWvLvQ43jpni7z8Y0jDLh2tNas4nh2uTS",
-	"OEx7DIykAB1JKyxzgVz4cRxQaLf8TAp6A4tWVS6cOK4zkj4sYwzUYPdbS5zV4sEyM8iXP77An8YefuXl",
-	"j41z84sZ9Dd0RG/kjsMAKQvY0wpJ6B/EBtD6JhMQsBz2gUQAMhwLmL5K5nUB/wIU5EJetht3PDwqGAdQ",
-	"aUrgSOoVRzqMYVggqTRDvaUBjIOOmO9mcuVzbnzXyjD7hCl6hExP+9YyX396Ku/Vw78LBpVjOiuyjBWo",
-	"/YGWSh5ExkZExvLn5VBoSTW7nlHWt+bDN+8/+hywwfac9Tk2u7+pgQei3yOiRzS3wYMDkF6WePfDx44r",
-	"XeAgRr7wm8eQXkcR3HTxJCiys1yo1XBWsrUeYtnkgQ/vER9+6KDTy/DjNZWn+wz0bZuBP/DQ3ib4+yGg",
-	"dxAFB1HwYEGq5wXBFgNz0Lq91Jh+N2ZBwMVAuQR/xgxp7PfeY4r76L8ED23e1ZqUrO8qdpeuw/QVTOqA",
-	"VXrAKr2fOF6fjngw7Zh5/fL3X//nl7/9+p+//rdjm3+bK7/+1y9/0///y9/hWlX+3kx7Egga8VvWwS3K",
-	"N/6m4ap1m+ZtbecypL0dh99mqHj/UUpNmQjyxAdTfyMIDThVLnQW1UeIKMPqXdNs1IanRprb0AG0U6UR",
-	"gJYm2t2ITrFbQV+GdTKLeorKdqS5uQT+pbgYBAzfzhWhpJtSQ7e+44asAJ+V9FcVUxhWWfht5lTeawxu",
-	"ReZSkWHkaX9Vsn2gwbTfN99eca8PgTCaEwJbC4GBhDn6rP9nexGweU63vzb3gVw3RK5XQ2aP7sOKYVWn",
-	"u/2IXplxFng/DVU/hPjVQg1quWjW2nrVpkNaprHcZZK7tTwG+5wF8xAjWwfWuiHW+tCjUtU47HqazH2G",
-	"o7bPkR94QGpjLPoQlTqw8QMbv5eIUpaJbzOWxJhfHkt6yzRb9CLmE7gR8Hw052N+0kIoYV4eVYxEjI6I",
-	"FMH0ggiZEC4JGA2FIkM5ISOtdqKZS0O2pWjTtSiMN70bM4/3ufcKZn0INm2rJWoacRrSW0aYgIAThJgg",
-	"4gS/QtgJglAlI6Se5k97H1zCeLqKQirQfaZ/6aipitjIaTsjPgipiDq3cSBYSHs80GwB+qX2uc8ExN6h",
-	"9jZk2mrBV2yuHfYx1vYKxSN+CxzJEVoFCvTPHD+PX2jVWo0dh46yBLm/wG3KjBKZ4EMJGGlVObPvxJMj",
-	"pqxLkRF9Suvk/VBCfKjPha8Idm8N81wfQkZJisAFaLpcDLRw7VHvJulnYuqtRIlU2GywKAvApmeSwsZp",
-	"Pk98yRQwGOA0pq9dNNPPrkhK4Peyx/JeA0dbYS4FVL8Swe5jxOh3zoxX2cbfM6hZjrNvLwqkR3L0Wf/P",
-	"ulEgFxN2RIbhmTYkmksrVsjUBiya4Wj3ZP4eqHMj1AlOMLY6de4cHmwJMtuToA+Os8jFiES8paDPlVHM",
-	"0KnY1pYTUj4oYlT4ViGiQiZIt3kf45AqNLiKg0AFelCJa7GAkeB5X0872nT4J8ccLNQTbM8tZ5NsK4Yn",
-	"tUbTWdE02buA0IGVboSVPjAoqCTGU5GjrqeoHDFxbzGerTPgQpu5nJtm+qwVc9VMR3RFemzAhdBWsgxX",
-	"ZbZM+JvhtLuN4sBqZdnu6cps97nwD0z3wHTvm+k+F/7WOG7IAjimasjH5XGY7zArm6uMT5L7zCUT475L",
-	"AkTRkI3qBEs+ZJ9EUjOmWARMKdJFh/o/gR++S6i6USaKk7jrgXh3WQH0Njf/Q0Rmq+U/VYIxS5cAVYnS",
-	"HGqS5mUJAq2GzGP8dtOCgD5No/xjGhqo4ZBrhgYQr3oBw7UgXJFx3bLKk27tOLSU5Sy7Di0NZazYUAYV",
-	"40vhDBO0ouUPyWv2LbakFw6TSRULb5kiPRkN21hXCmkLydwgHKOGcgIyP4k+caH3mRF9SDORIU3fpo42",
-	"mkiUJBHR51VFLGT+bIjIgP3N5k25yRtoaJwdPL/MSQrWo675VwcuM7/72KZl6cFoYsFcB20JUGKIiCRE",
-	"RB515wirA7VL3cdZA8FIQrsAI8WCW6ZcG8LioRfA1JFckwupIVGpv1D20N9v4GqOvS3BjpbmLCsxhX0M",
-	"Xx2EwsaMkBwp/EZDXBk5szjOFeb5QpmAWSPGlZNhR5+zf26v8mmG3d2TV+BAtDsj2itICclt+l54D+5Q",
-	"+EwYrCIV7kcIbGawBZ7YGRrfYkhMa3JjJscBw26PQ1QcIUqGQTKTFoQsQzOQSrGylUuqijzESf36vI7I",
-	"lR3EBuAE19PxNh5+m+N+JdxpRcNt7wJvB26/M26/j37iu1SuJEJXgdlvVsW6x2jd7mVFtejdRvl7JgK4",
-	"sbBfUdBvM/z9QQX9slPeu6DfgeEfGP4Cho/Rwd1z+1sW8v70983wr9L0V82mvSHzbphPeNQmvvTiEXpS",
-	"ezIaQrxUEar0dTqmYbQlc4ArAjvD8wKjUuku7Oi9sv8Dgz0w2H1jsD8BWdwPj70/kIM94bAPB/TgIarN",
-	"vwPEgwNzPzD3Rcwd0Q5yoflFaAdrMHvlhYxp47w8zw6aHdCIqYj0eagim0kH0ahcYWyfepEMl8BD2GVS",
-	"3U/Z/NN36bQfVnod7tcu8usyX3JcJ/vhA8D2BnFtNMXgucN/O22HC5/fcj+mQX08nCru0aAzZDQAPce2",
-	"Rk9v0uuCaG/vZQw+ub6UwPRlQJH7OCFXN5AGrc0p/UtL71jyxYQhdRBop27wdvypoCPuqcx3Z2/Nf2cc",
-	"yogluY/J1yBrrar8egK7HrFwHGry6MQqVd7gdyhhyuDy9Ptr4PIkh7p0j/K54/YvmGA8GDDN55KG9QEI",
-	"mV1m9BWztf2FjciVARCV5cMPo9/vzKZ3yYTxwVARTWKK0AHlQkUkJQQjFZU2B6AyGUbyldK3eMyPQ6bq",
-	"5EWEQOLm5VwKl8gxE9imAkwAyPobIrC5/k3GQjN24bFUOwZ/jxR9Ho4YduC4ZYGW1wtBL8wAdwpcTixz",
-	"wO7PgsVRSAMzFDfRGxQd2fGRaMI9o3VoIWG5jk0KzOghCZdIrCQtAy3HsNIGOyILkuE14OzS/KYslbCY",
-	"2u4ZRn1ZEbIDaVFVJCzJ5tfkig8Wzf2gJPzulYT1Tv7vGc6kROPYGrBJqtMcfU7+vX2Ik6JU0FJxtc9I",
-	"nwdmd2B2G2d2oAJnCOBhQMSsxLr2I1M2O9iCOE2WMa4XpNkQcz4ydtM9RbZ2tlxldu17LVaSiqwRwBea",
-	"orPUKIUo1wjSu2zurrUxN583YMxXeFHGqF0ufcA8uCm77X4iYkaY6XMy0QJNrxwXfeYhWIIWZQm/HTGf",
-	"x6O1LSVDDPsFNAFj6tyxGslRmRM2TS1pjLBJ71pGOqZPzSz3Qbc56DaVdJvWFnSbhwbXhEREKLhMkclv",
-	"DDqkXL7fY9rKvQv3h5Ow8rAF9aFZx0HMHcTclkz4BybmTBJPiQm/xe4limnuBolDC3N6vDgMmYggmDak",
-	"EOvr2pKV7i4zc95lBvzAsnG48Ni283AAo8518GOH3JuNiamqrPt8ZUacQxc8rjUAiTCiUay0Dieopw8g",
-	"FRyh80LqaR0wuUGOmdh155GEEnedQOINeeCHTJTnkKRsDcvdcbkwfQCedom8ZSGJeK7B3zPz4n3LI3lv",
-	"EhAgkqPHqCkPIj6ogiBhDuWE9GmYzJarOnkufIWPGQaOmFOmx4hPpzZEZIr+of5yx9kd5o16cwaMPOoK",
-	"GXVoB+bZfXwHjJN+tSkfjfJi6qsEAcquB8x0IBlABxjUKFjMyVDOLGhZSkd65u81jWMTzGIFOn+gKRG/",
-	"Td69/Pb9VuP6iThYFNpHrcVSvIqoyPWhynP+dQL6qX569Dn9Y3sITjmWtL92/oEIy4lQG1ggl/fFUl2o",
-	"YEG4eSly2o8gs13hIqdqlk53GmEu5xb36YPezVI9fAf0Ourgwel8EEb7KIz20XO6WMMD52mRQFroN01F",
-	"1JIaXsRHLOCClapzr4XpockF0Z8PITeGj5iLHC1kHoN7NfFBw02qIiJkxNr6Tka9IQmZknHoMTLJZ3B+",
-	"pYjy5FjbsGMmXDCar0WmnAFqJmWI7a6kCKb4Bs0poZJyRKfkRshJnVwKC0Ct2eoE4e3HYyZMnyxc0UgC",
-	"xyVSuISLa+FJn6kLvH1CFVGUm6QK4wMw4+aRYkG/Tt7bG41fEZi4S0Y0vGE+6eKv3fq1uBa77GN9ZTfx",
-	"YfmQt17IifWby7Sq1meIJ/lfKj0CyrVuOOZrYe3J0YiqNvE02YvI1ScV83Nch30aB9AaBv3MhWO2782N",
-	"m0dsBMxpRD/9yMQgGjrtJ425sbv6+gu897ThOiMuzF/N5F4ahnQK4i+aBhBVk+HIKZk1nP9eKkPBTNMz",
-	"KllwmCzPu8IrKEgb8owXJDcdJ8lNZmRVZJtne/jAeCI5J7FuWdjLOJjgtWe9Zv+J12C105Z/UjumjV7t",
-	"3Gv6tdN+o9/qP+k9pc2G4zojOYJZOSN5azts4n6b1YtCCoFHa+jCxaoj9/XITTgCD5ne2DnBmkv6MtNE",
-	"7Hyj89owZ48q7undtEOkY57MuOU16Emv16o1/OPT2nH/pFWjxx6rNfsNet5v0FMPNJVkxik6f37aGRVo",
-	"hSk356e8lr/fssxde/tzIrjQIn1+y8IplDvaLi1GjBnUAZQH+1Y0upzWsRtr8A6bLOPlX8s2y8cHShvD",
-	"TYY8YNcitdxMCwnEhQC1BttboBEHkJGgiVCSJGlU7xanh/JNjuIelkX3XGCDDyx9NQXEgg+GEVFD3o/2",
-	"xrKjQk2MSTEeSq1IOz7zNGvx9Rg1a1WYja0QkKbHw2jY0baQ03aa5+fntUYTTar0SmccMo+jKeRMGQ0X",
-	"m4LNVpJ/BHk+Rkx/y2kQSMd1QK2yv76kI+rLuLrhCKzX5ucAx4EMnX6oeQ30uANhglsH15knhRxxT98g",
-	"4CoNeMTx4e9fvNK/Qwo9jAl+/fW/fvmb/v9f/v7rf5Nf/v7r//zyt1//89f/doCGxzHCwXSMUmEa66E9",
-	"i9ZHFmzUWKgh67PQdNm7/P7PNYDjOYYLVkLNPNVKLpYJSPZJb9qsqMxYw0n7qwXmbrJdK5i7WZp+IPZu",
-	"XuQthv0BbjyiPls3OShk9KY2CKhSNez8W54R9H4owf7UInbI0VxNcH14AG31pmBExiLiAbB+wC2IWBAk",
-	"2AS2ZEQ/kTEUwdwcMSqA/WdsyyikPGiT7hHKanarF7arOV0X0vg63O9iuJ+PSrKHvtGT/F7P8a2Z4qFh",
-	"3uYb5qUWEu6nXukkpQiyAWTuDgHJmsU2Hz67ZHO8dABqKOPAxw59PcZEOpreVFN8dlA0CNAFWjwWectC",
-	"P2a7ymZa3i6bl3bNWuP0qnGWGjUV38dOkHpEdbcnRUlgvcuhjLXiwQWJhRbkHpexugAyHko15hEN0vaZ",
-	"QxaSEfPNqqSdx/2YzczmLDcbYC4zdzzJ3zEvUubWZFP5ULO8Zed2kv5+Bxh4GxdwVmbA4EyqH1WkF8ob",
-	"ljWLnlEFUmJ10+fjcgIGTJu7wuKY2pPGxQuj4LOLv3Ys/EB+uye/VSntwah1d1LoW3S1M0ObBO7dKIVu",
-	"wDlRQsfwuoBF7B7dFN9M89FMzewE5PfBguoj8eikcfy4TiDL8OdYRQA03rWwWVYfNaGZEaERwGbV58qV",
-	"E0Wi2HtRrd4YF6yAeT0I14MnR8aDeZVlLGn9Ndd6nYwjT4IGlSy3szKpP7NnbBuOiQPPP/D8++D5gD5H",
-	"7+L5i1gy5CuqdRjvXVgPPrvlHiMDCrqYT4xxjrxQ9vsBF6yd+NqhfTAPUzesa8N+iEdIFbgrsD9wEMCP",
-	"gFcUUqGopz9dJ8+pN7wWGKMGwMPum9fvrrqaNVPSHdNo2IUQ3CQDlYguf230drUQ6LokFj7L4AOa6Dk0",
-	"t4sDaGgBHuUgME5rFvTb16Kb98F3XdIt8sqbSZVeh5IvuJjCOHdd/fr0b7xzxEY9FuK9ennwX7dccfP2",
-	"kCkvZtbrMfcLvgVb/MFVxUK9YzXN/qgXqW4m4q8tWh8dJ6pLHnX/YQS+xe5jvc4Yee+ZygB9q81TMKHe",
-	"a9FjQy6wSwgo6LcGHNEmXrjohNdbBIa1XuLJUGqxyj5FeFFvD4T9XxlvEFdE0Vvmk1gETCnC0qgOV4hL",
-	"iZ5jKCLQYzP+I5wTOqL6lAfKxVMwllAsqTApgCq97GYKR60j/f2j1M3bbZOTxrEBEzHrZJMtIGTBlQI8",
-	"zZPGif7PuYshihQXMw4iiIKDGwE/89W16Emf61Nm1Qg9DSTXr8AxQ7rc7xoIFUpCNmY0Ior2mauXDdZg",
-	"UpbIgOLnG0xWvs96BDNdjDUrp+2YA+W4Ts+8DApVj5tu4tYHRpN47GEjjN89nC3uHbFoKPWEJyGPIgwt",
-	"5xz031ERUWcdv/edHmxokQ2pkG0nT+mgddlprjwlLQflOAl2j6igAwbaVdl3j8wiJ0woNxDDT4oL49Lt",
-	"yTXJaIPIRO3ffjLlU/h7RWkNZ3KZepHGxk7cUjGapHghJ1srZPk1Zzaj4gfT6P7npQZaEpn5kndfLbk/",
-	"RTpUJpYOWEqo4brWB5/ms6XywNl99ANPFuIC04DAeBMmm8AfrhYIAelb6pR6F4+1YFUyVEkn3QSlGak2",
-	"JIoxZN0mHa+fuc2F3yYyvNGiKTLVt2wKwkCGRF8htm4xrc0VEoxaORGKTFnkEgTUgveHMmD2VRN8hNER",
-	"vpWGjEgIDMwmCXJlGi9kMKL1H9o8SNIFaSAFW7K+G6T6ey0Yu5eeZrptEPtHnrrVmkmWsj/VhK+pu4sZ",
-	"2ijTKVFjbVKrIWMRiNNQThQAUVulUUUhoyMQkTBLFUnp4/6za4GJNRf6RXAfvhk0cdBVk7QBY0yiZvRp",
-	"rGcC9YHWdO/ihDCq1OUYp+lEMqJBt05OQV9AZ4G8FiMqpuYtioSxKEs9RH3+EHdaLu6UMyxdp5b7S8Ra",
-	"2Omfk3/1ZRDISTy2Fq3r1GZ/WiWUZfKJ9UShTS0cOkj+w0OnrwQ0QkFUMHE7bFuoX5ANqG+o2cLkSuMD",
-	"joUcWivRGFgvWXh7cS6GZb7hOp9qnvSZPqlWGTEPlX0evorwe7JPDNBKYTQvxZ5bbgCZBxevAXBaDiev",
-	"dAvg2rK5mFU+mqSZFX11Rgdb/9tQvx0jK2VJShUXFZJRk8c6sr+xVcigDIOQmo32oniSfRRcKDyNUEN0",
-	"iTIQiRGmaS8T/7X18pR4gfRuIG0sjAXRPF2L1nwGGchin0jRJlQpPhCakF3sX0Ss5uKScUCFlo6aidTi",
-	"sa0pQqcOyi2tJ+9H9HiF6pmewU3UtkRnPgmriq9zlsOmNzZbqzhFwclqWDrqvc/g6smpcZZ2QC8OaaCc",
-	"diPxny4aYkL9lTysqHqb14KGBN/JgWgO+WA4B5IkNCUF2aynCQ1uOlxg5hOgNlGlmFIjXN4KtT9bi1xr",
-	"jcREq93cCbsVfl2P59MoQNagarLf5x6zvWHrGU1tFNThfwGgIPluAcAdHTEScGF9b5lXuFZrZkEAuh37",
-	"FMGxMmypxwVmZs4xJqdIq8wRh/P52uH+tdO+rrDxJ81r58u1yFHrfBRfrxuhxNSRzI/Jar35cXDfxSPt",
-	"4p5fiyqE4GZPv6s35c7h6XERqpVn4wTFoWpW5ckgHglw7qkLTOMFS+FnyYXxDF50XcOjcTvCWJgN09sR",
-	"B7RgyrtDgNEipxz+BWWRUYpMRG3GnV6U861/QwV+7RzwUnf6JfFD2o/aJlJhsuigMw9IE65uEies3gBU",
-	"ZYxgMpVZ1pVu1dE6eT+U4IRF+Bb7bpHYcXWTT22QWkw2tTGD0uROKJlK4Frwy+YmzNLUymW/n3TzkwFY",
-	"ZCBNU49VvcRR+Qw1kvtzU64qFIswk4s5e3IMr0J6ywKF9jNsWiBVBGG3MdXL7yzFnTeNvFL9y0VU/Q0b",
-	"xOJBI4YA+yj0LH2jKchoiMVcoyo4CHykUoYT5BT4Ert2EfZJszCsZQCFtZ+v/9T8DAzuRIfVpqnR/01u",
-	"PTlunKWxiQmd2hBO0hRExeEtvy1qXjVgkaHUnRdwH1TQB6yCumtylU1F748bZ/OU9jJjHttmBIbEMx/a",
-	"F860oMtHOV+6F7g6SDsqUHLQO2b9QUSxyAQziR8zos8VoYJNQDJqdYeNIxtiGHIVyXBaJ4mbIylcH9Eb",
-	"Zq331J09W2NmtT8w+wGktKCyDHpGhDEWGGDmRdW0LaSL1bQZm6hVWY0Bvl6Ddf7HouqvAjYAvyV5Qe/B",
-	"Rw6cU+uPiDXAB8PIWdI+hHFvKpS3H6xiRzrFMySGMuKtpkQcYVpMeWTqdd9QmOHJVnEYB1QgoKPRJkCB",
-	"KA1NXHoPEFxXC3spthybwI84rlNL/rV+mYx1HhdsWsn49KXNuJDNicoAzS0bO7BLo8ckGPo+O+NQDkIG",
-	"OWw+RmH9UI7HzC9alT0vmJnhO2PIKYJAj4VlkULFAQUUC3Mssiqn4zoDSYOq42KtJTJGjzWNmsNQ6YEc",
-	"CFG6Zbt2NSKH2TlosD4efR6UqFeQXmboAWGC90vRKnQm5VQevaEGBQdcTAs0nUUeGtyde/XTbIDolqSL",
-	"Fc7v/blkzA79VtFcy/WoS98nVBgyxTRgOOlWWq6lVx19xn/cidS6UIsyzpOEiPawIOEg0tZyXZRT375a",
-	"JQukHjoVLEntibgrhCRNRliASZoQ7tp4pMXujPeIoIdAeVwlqT/gKDaylgu7jrdWFEdWn3bB4aFcm0zA",
-	"ewHGBExpFKFhtsAsEebgu7DRmD5niPvf55+259FYVfpv2q+hDYcZxtPM1ZK9oUpBwh5VN9DwKcxyArA7",
-	"VlJK78nL8WC5ykKHRzljqSqbx+NQ3oJvvUQiPwukikNNXJpkMK0IUmjtqbfB0rTDTXJi3DREYvP21TKe",
-	"kmRwh2TOLYGImJzmlf0TC1ML7eFK8xt/G+gdvtaibrgAuw7JQ59QiPl3uNByMJWPiZ/4LYsFjyxo3pCF",
-	"REFWgJZsrzgdsWlSbdrxAKvTYmeF+sk+Z1b8YkO4qkWsOQ0uefw+3BLmONyHY6JYOwO9QzCmtQBKFPOk",
-	"8OfBDPfSM9G1UVx5y8KQ+6zbzlQ2YPwNArxYoW8xYfHwdeFKt066mqd329YpisZe1xgIXWBUeL6hPtSy",
-	"ddKbEnOQauZ6fRaBML15BiJ+LnC0kg/FHKX7zXYx8fNbHmlrDdABVZRhDTM7lC0m/1O2ghyKWKEo8pZ6",
-	"sTH7V6Gse3SZ2A0pVLBSBfI36TVRN7Z2h6bnck197OhzIj034i9JB/ZwIRx+n3LX3RgZ7mtMd0ETnH2X",
-	"z8WulJTYipwpKV1vrRPO3RzF/M7uqQHOjpaoNEnYsmqWJvtaMQ1Gmkp1FW2bgaivk2+miW5lMnxBubJ5",
-	"f5OhNHrPo5NW67GbS+ONbJ+Jd6/fYF64RUqa0Zy0pewzbOoIqByG1bWTehpzh20yqUdZXx4cySzAeurU",
-	"feMiXQ5CZlk7aLDSi6AgivhxNF1Ni/rWQgzch5vqQTJwy0tmFSP8OS3vzLoSN6ofHYXsZ+ZFv1NmRlB7",
-	"SdplmBpFRgyd/MYYF+71gW8d+NaW+NZbOGCbZ1vMekvuEcDxu1COSHfMhM/FoGPG03VJbysc4hLbhX2F",
-	"1dLW0UF6TEU16zCBxlz4WmQpEOmbGvwNbUGxi7W0m2epqfiwmMR7FgTEVoIuA+qYmXWeMA+ZxSsrMSCw",
-	"kpO0IhuAIsN7pP73iKaSmDaZ2nxEThNsYsoSf5ZcqKQ64CJTsGjawQeM3kLoaqb2cdWqxosNEj+s83oF",
-	"BLsl+lVKlox/690YYHf+QGNFl1Qc8DgeOMNqXl+9eFrX1TsBC7kyW4gi6g1HADFX7uhdundjtRh75tuH",
-	"KPvWouxcEXBcF3/aXKoaVk+2rAMPFnz1MlAyC24GaRmmVV3xECz2VnJTFvjAEJTpHbnnPTnmOvj2ecAs",
-	"kOXYZDXVfx4PgMlAoVa72TxuVE+ibKZhCKuddZQHGbIB7UGlmM2eAiRKn1MLl8lHdMCOfh6zgUHM5LfM",
-	"76ghbZ0+cdrOk8Zx45iyVqt3fn529qTZ89hxr3XWPz5mzGv22NPTM9pqHntnT7zzY6/x9InfY+f909Mz",
-	"r9n0np62FtSo2k+c98+e+I2z5tnZiffUf3J6Tlt9RmnDOz2lfqN5So97/ZN+s9fqNXpnrZbnN0/9J17z",
-	"tNfoNxq0cQbNl//KnPZJs3V8cuo60TAe9QTlgXVpVOmqHI8DSf0loylpUMR1JtyPhk67+aTRWC8zIWWA",
-	"e1Yw8d44TZDcmY/52DNVE1n2vWcZCpeAY2LwEqEqckxDmFFXT7qLKqVi4S0DGeqD/Kf43zDkt0yZplVJ",
-	"z4DEhYS83DAYFzRN/YMm8va1+OOb59+75M2r7yFZ7T3rvSFAd8olb779DlFXXr45dsnLk0uXvB4MXPL+",
-	"8idX3/kSLl6+fEuUjIUPmC0RvWHCxbbRSbsUYOeEBoGc6MG4FqvyWuhZfqXIMxxc7Wo6ZmQUq4jQQchY",
-	"nbyAocCboSo3ZDUGXZ99gFvUg9eS/M2r79skHoeaQeHbrd5r0lc95lrQcNuT61oAt/foiIVUEdBbEm/g",
-	"6CLbD8wsNHSYhuiHllPdGY7UtaXDdTsd/QMTXjgdQ0QV28ZEJOBMASrlpUVYTjxbgEYEGMwyJN2Mzlz7",
-	"gU27CcQn3GY2NAFZoLZfRKgibDqWAmXi6TLzFfoE9JjppB0isiqoP/05XejiWiyoZMalNpoWDNt0PFUW",
-	"EBTHqK2SYzsSHqRgZ5GUJKDhgJFHzUaDvOTfuOb0kdYp/qkHaM+1Of9cb0NEIvlYD695akbw/7P3r0tq",
-	"JNm+IP4qbtj5W0nHIjOBzFRJpG37T5ZU1aXTXaXaknbXTHfWgBPhgHdGuLPdIxLRMpntdzhvMB/G7Hw6",
-	"D7HfZD/JmK/lHheIIAkIEpCoD6UE4uK3dV/rtyxQ7DCJ7YQxX6bktSyaxnNsV27dOEbiIGmY98AQ7NUu",
-	"0drc6OUGzAWZ8k8s1Agqh0+Z2EzrgT0S3p0wrzd3ASBnTnktrt3SVluQUOyi4EZpJnFjkT7NhrjHooBA",
-	"VDmH7V2C94mXFRXZ3SYFRUkYc0PjF2Y/zlB1KWgzZkqtXuv/99ubn84659/XUBYKQmuqzFSxRaV7aFn0",
-	"IWWtXobNX2A+ADJFAe7yUaAvVIIeDUa4KdXVVNM5F/qJd9tlDcWdxlJShr3AxDjyMMBQnrBP1MiIiIa9",
-	"PIGZnaeKIdMzywQUiHImgBMTx0yZ5//ff2+fvaJnoz8+v7j68t9KcccyY/nvTneH/ckMAjmEeFRjmVgN",
-	"Z+CcdORvTUeurw6X+misLnrsmXyraitwjql8XUfpjuinM+wL0Glfv2q/6Hz/wnyN4Nh1gKzyrqCLzzn2",
-	"uRbIVaGLXy6pnwcpYnsWq7FQshGdE81YdeJgXqzuP3XwxLhOjGsTxgVpGvmjfDTFozOr4KPPF/T74kwO",
-	"xxVQnhyTH2tZekyeye2ovvTjJLMtdUznehHRylrC6PysrFQoFoSiEQZuAGCqKb5gTO8ZMl4zQrNlaOTU",
-	"LhXdwqJpulx0kfV54BEj3ZoBp5yvbQ91oI/oNsdYByqVYj4KdNgiDw+kVCQnKtbmGtsrKRe5jSpVVm51",
-	"2jUkxcEFvyDQ0Hssa7VNFM/JZfsK6MxcZVZ4SX2ZUI0OnmUF6FGdx1B0u4L+c+5F+CVgIYuRCbywlJ+N",
-	"2sa64e3LBB3ImWjASQFLsxYnHtW49FcpWJ5VrE1502BUJLy1MMSTgMuL/17/RtSs/nsR5xs6vc1jpsuR",
-	"uiofV6ocuGkWCB+765zBeuqSsxzO6FyXjGF5As4h84brqTR0iXyr9HmDjKQGaaKVdeCsekc9NtVtvzjE",
-	"7d16I6uYSXFn3X4gqZTlyfgTG68w9L1y5c04rjqLqwnY9NOQ8gUBtc4kHBPDxopmGE8ce3pjedbmyuaS",
-	"/fu1K5/bi86Qi3u9rxT2J9XSyzNTXVjEhnM0w561nmsvCiJ8oJU/sAoNsI1z8jYGlH+NOnc2Uqs5cE2m",
-	"iZpKzQg0VzYUzT5NOWBaQNb8hIYj88iZBfnPapddYA9if4lOk95sowcLqBsrysMbeK4IdBZZyg2FLyoX",
-	"Eb23mgjOFcJoVMxJJBU7Jz/a5nZh6FqX2niJ7RZ3tZnykpotqV2P83ZKjF3SVZXX6Zz+wsV9a4uUN7sp",
-	"WCgd20acdRV5M4hddsHEc1Lq7bi23o7leXitRAFccBxPde/igk75uX3ouVRjwyaA1i9u//b21vzn376+",
-	"zf7bdB2qJKJ51w25Z2xqA+ya+YrBXzMbDwT6eWIZcwsDs80XITFcSBLLeyZWyRk9kTNxJqFR599hnZuw",
-	"WnJuriq7JSaR1DG57LZtkJTMeIDBtQkfTxDWZuR4WI6akINQnRoyuQhyTQpew0v7MZ3JycA4KAMjzm3M",
-	"ycQ4mRjfuolxS3Rk1Jsp9+NEsbxKd7IzdmpnPDDFR/Nv2NBQEno3C1eHqn0qvssErmuXAZqyJqEUY2d9",
-	"fHj3G+ZOPXvVJgFyZmKJ5jkK+lTZXgrc8EeCD2ZbOMp/1ATKMSidkxqGjVDaLlC5bowBT0BTMYYNK2VO",
-	"oeRTKPkoc2COMk4kRtyly1LkHJAji1lxxUL0ZMchIsPcvl3p8zZn2kFzpliDIaxt1rPr2TzKSambFGEB",
-	"ZAtIpjE05B/F4K/CnFkQSEuS6rKdF1IrI98blFqaG/csSDb0P6UFlD9Y2IxYEi0jBqvPQs028cP81Zzt",
-	"U1h7S3ZlVrEYeiARDcDfypQq4DBswpyGitH7s3FItd5jLfZbADRnkHgh/Hkvy2q23myZj1k759FEJkoX",
-	"EReQzLtXWTkGfCMkFA88dz2foTaC64LT2iM6mTL1wLW0HeNBBtCYnk2VjBk2gsCW1IqEjCqnydqcfNR5",
-	"C2SDxS62aztUh7evsrqZ1O7M2sthos2QTTCVxiYsulICrGLkObVcyWipGR2skWaY320RRw0Le+VYJBmx",
-	"GYkVZ3qZh8F5+BMch33iiWYMydZIcEGSPE4o7r+e8piGqdMBEA2N7ujXBA79IZv1EwOGZm9+D6fk6+60",
-	"Uub8gBWA/QQuhFbcAkWUIxyOEwrLUiep2JdixBQTPtObA4m6gvHXuYcdV8G4OX5BEj5FyXj+VS2vVXj1",
-	"oTVpk+IBWt/WsbAaBHWF9jVTqmLu8ykFCIS/f3YLfHtOfqH/+b/H1BxHNaaCa+r6EijJP529l8mYEcHH",
-	"//m/FGdCMBS4aUjud9hlDTJCkBCwSOiIhXO7bemm5Kbxylig7cwCfVqU9Iy+DqweOUf4ADJ+fA3cigm9",
-	"5+QDoNJQo5KIBw5OuymT05Ch8SWTWEOIz/AJGjEI4uVP6qo4ebZae9UpDpawNqSJ/SGc5zb0K1ZXHnEi",
-	"GUlhKD9/uDfDvMnpJBefsw+NgJ0XaO+pHc0ncdqkOPUao9CjbR63ktoOp86nMMoS12qBxnfWRw5QQiwO",
-	"A/FlxHrgKZDCZ87VOWEhxNh8KnwWhtDefrXXs9CkBNvEgctA254lq4p4ttEDmi7iqaDQTnt7uby3vm5H",
-	"TfSPNLPfqZS9wPO/p0DM03KLykAM6P0Um1IzC7FjfZaPMI0NQiV4b1NMYU/Bkg8TRkI2wuwI2z5lU10e",
-	"D+Au8nZPattJbdsjB4eDvXsOPpFh8O3y7+1ZdKEggkfM6Yzn5FeMnWE8ayQR5W04JzzWLBz1AAja/C4V",
-	"iRUVesSUGW4BWRmbs2K4DJzIyxLBbOBxyoO0nas9D+9ZQF4rqTUJpbSBKUqwj5ZZuJ8UD+i80GBYsYhy",
-	"0ZdTJjaVID8bAjjJj5P8+LrkBzoTLUJZjtW6/ik7ESY5VXj7IOHb3MOOKkh4kKDS+40O5uT42pxoHc42",
-	"UjJqhPVdwtpDAKcW+4Vq0AVXyIvaXCvRNYD7uw0HCzM6OzjwYom5RrAtFkXt5MdcT7P9OGE2XculhHn5",
-	"5JAR9cF1ATwt8DBYObDkNLBFzgN3ugeYSmWLqn10LjkXhwuNzvNR0KWOzZkA4hraJKLinIiQaZ3dXqPX",
-	"h5cFZR2wc5rbBVjFOShZVM1DKcYOjtYlvln05WeD3J6YkfcDOtcDm/lVnMHzZZmFs/4oDyhqW5OnbMgy",
-	"9hdLzcbwrcZSYQUYJE4CQpHcvbcgp+BdfM4+NBJxzW3oPkyvk4qyMxXFa4ysjzYAK3JhgpPmUtrlxry+",
-	"sEglry+wnKeogd2QGV4w8fV7Vfe9gytU31Qj9EOp0XYwGmHaBWCpdgn6c5Ah9e9zmf91g3NMBEuC7Guu",
-	"hz0JzZPQ3JFu+5Hes6LUBOLcWKnF+MtZMq12TP6etsYpa3l2vn47vJ/gXeZVR+W2DBK2e5clvqTltc7S",
-	"v5pojZfuWCzlPTY2Is+MQHlOjPmvGNExD0MSJIw8gxZ0zytGHkhRCmCzi051NI5ZNIU4yx9eI3gESxzI",
-	"rnKOi3U34aOjbiaAJzJi/QeuebyHygZHWwfmqgSVI2UxWIp1DKUNbxK2UNrAteeccilHgFJQgA6ccc3O",
-	"ieGUZGAoBX6mIiADwVgwsHJGWecLsegAFsxEM5Z+RA0s8/6lEW85ZQIgFScytG24DKsZOUAz7J5cyKZU",
-	"Cep6QyXvmVhVUOFOz14dc4+R5DKZbUQh+/PMpav8jfrlfgup7ekLIViacYYG1JeLzyO7vI043XIUsZ1Q",
-	"+/ZkmdcQSRxvUcGKc304Hq38IEv8ETlq2lFBQT7HLKee2g6TG4OmZOUBm0u1posDlin0Mkc9Gyp6eyoK",
-	"OGKSXV0SMA2pEAAAtCupdJEJg89fOclXOiDZAw8g3G0xSahTXUGVDaWOAcGJ+vE5ubXLhVXCaYQ9KMbX",
-	"s2mtYiOlyagbsBcaBK9xfHZ0x5JVWuQ/nY+d60x6RyyeSDO76QTNfCFjB9Irkmhom+jOeAzNsuVoVINp",
-	"FVaraTzxb5dv2URGRHIyS2sOtQIwfej7w5QuC6lty8KcofqNsrAPLM41IRDsU0ysQzBImEeGc5dA850m",
-	"PkVO5+ClFNf3N3hzosaAhipiph6YAD+uOX6MQdaRfQz25nanBhMZJnw8gScVYzVPwPnczjejWj1xSj36",
-	"ZKo5oFn5Vq8lxVhyMe5HUvBY2rbLWVr9BxbHIQsIF2TGwnBDBwSuY2qCn9hgA2zQgm+WqQLN88A9gmwe",
-	"ggrnh9K/JyoRAIjJAbJuQgPQ0IaMifPmETCPjd+kJZ0/Gg7PAhLPuM/q8Yv3+IwTj2gI8jLHHJjdlRLM",
-	"y3osYixpWB05fTey8JDWO0Ykttc3lmaNuOmf4CWnUo9tSz3Kg6SwJ1yX7VHFYMxPyGBrMdS9lZms40Iu",
-	"rMvPVBt1UdEHFuZBq2vVy9lFWhvMfarkWDGtATA97uuYqhjiIU8dSjXkdoBhVGA1xxNBLXhozGGw0LSB",
-	"oqN4VSzSLP9+45Br0ULN8137BO4vTAkb8FWjxpYqCbeB0REMlaGhDQfViYEttIOLz+afRoKSljT2397j",
-	"a5YfXgOkcryhyzEesYONWtrxlZi+lsp2hn6GzRwh5YdrF4kwFoRlFTfwt3CVeijyYk3cucwnAC0EMOBa",
-	"wE11ZYEIhMY1GfFPW0ZBN5OnTUdAc9QZsThHrn0banDNeohryNPaQGnbU0j0SNnA6nBoOSdYU/JNuI6l",
-	"mlfnFE8kieQDC7IcN0MNtt52hhmr8C8Wq84m83PyXs5sKBA6CeeCgWsa0j/bUZ1M6cNBTVgllYfztYsE",
-	"QFGpq9lANYWOaZwYvgRgOWsrKYF5gJyJGoUMHZBN1jH4VmTtJrCq3FACtOVGB0QkBYg3xfV9P2QP0NIs",
-	"YgFPIkOWMjdw0Qe0KlBjhhb6qLW9IfxRUYG9TvdhDperKdi7O05HdngG8ZoM8kngxVa3aRyYEz84J4W4",
-	"gvXu65iKQNvqgFw6sjmNhvfYtswu2Rh+sl1pNAlpXA4ngK1lQE+aY+K0eVG8STTSwXsdXUQgR/jAD8yi",
-	"9eEXxwW77Xq6T7NIXeu/95hUnqqUZKM2YE79xroOaL6HQcvGfBhgaefgnPwg4wmwRtSa5AhSFTAxxDOX",
-	"Gkkzk7mSLphKcE7A2plRTcyixUxgb9VcI8MEzw27ASgVLsZm10NGg7S1lk7UA3+Q6rzQXDWQDJpnkRGP",
-	"PcwFHzGlaGiHOGWiQR4B0zlKJvGejbnORQ6hKYhS/AH7iNq1XVvZqQlj8guc6BNHeYSj0OlUyYclngKr",
-	"R2hGJISLWBIq8DCX6ypr8hpjLD9BpeavMj66DlTS9xOlnsJQyr3JWErFj1sFJG9DLSt2z0v5XTxhXJGY",
-	"fYorBm7Rq/p4Y2EKKRFArae30yLOJJ5ItVsDrkGQz1EHOkfHLF2b/L5WPh22wdB8DL0CbedIxXwGe3oD",
-	"wJ46ZNMYMsbO9xDPNMR8gPFMYGXHE8/8hap7FoBpk28V7xQkC6GWwaKNqB+XmUDnZEXbrErQ5BXxUrO9",
-	"e42XVtPJ973Ljemk9hHfX8AUduAbren83XxJKFDzdlrNxWfzT604Kbm1whFeD5SiUzFphLs5dZXRVEs4",
-	"W5Z3nqRcI1LOa4DejjfqWk49hxN1teMribpamt1R1PUH6ApAkMjIs6v25XPrnIBQLA/IkI0koJhAe/5I",
-	"giciTebTVanIKfzqovjdPM66mRxuOs5ag1JDHsch20DS7i3OeqSEXyo4fwx43LDcvHCnvjohWTBinjQH",
-	"HRNqxVjg2siv7Rn4q3vNUTkIsI5xx64BfImx/O1fO42dOua7tuS3g+p1NpL75lRYe2fFXc0YrPaMHRzy",
-	"OnVEmxc/37Do3pBR7a+AaveqTKn7oKjJgIGvkylTD1xnmo3rjMQ1CRiAQ+2glGo7PWVP8ZAfWCjFGIJL",
-	"BT/6kRRUfU2Kiy2mAh7ovF9b11FB7s2+Q6iQxjk4X+i/kKY83As5Ex58BXk/0IesTlsGKoJcaT7xzZYI",
-	"28Fj4WLyX//xP4FL2MNub7ERJ7P+AR8ByGxMhlRzTZ4NLvBXGuqBR+65CNwb+vKBKcUD9vycvEkYMRaL",
-	"JioRmG0n5CytOLfz+fDuN4/MJtxiCcDg7hmbWnuqkeCs2fK9xGa3Ub2GTLAR9zlVa6emDS0kMOwE7BWC",
-	"TWvMiV8L9ddV9TaE9OXndcHW7Z/+dvYafr26xl0S/TQs3+q18atHhrhJJpx9rC8Ts/bthVS3CR8b4awZ",
-	"ZHo9AKNqCSN/IQQuE+Ub0Tuj4X2fG0Vdx0Yh7LWo1kxrW3KwmN23Q7fUV5AO827K0nz2jXn5NKRidYza",
-	"hjCxos1wRcN2rLdmTTv0N3jJcUWoD8YCLS+Edd4Dl+bDNbHUUzEE92MJmrE9QChOIGPFSDCGwZAU+nTH",
-	"mcW+bbj3NEWzt9Op5CIG6W3dbobLJ+BtR5DGQpZfp9vy0qKVtcui6uC71y6hSpmlhULbKFhNxwqwVGx8",
-	"YQP0/Om8D0SRPWONzbCV+KcC6XX2qM5rcz6j5WTV7ln7On9wHOE/dY6DEQcHmOOQstQiqMBBJzr8aVEq",
-	"k4jOIbaadfB/57I2ME3JwlNDSikm0+bshJyV4Gp5eMjSAlv2ietYr0pw+A0XbX8JDhlryYuUrbm/GdM6",
-	"bAXHXkp5tWlkf0kSsIsl1PnGnIKvtqgcZmexRbdTqC8+W4GxfRm5JagtEx9O2tVJuzppV8egXXkNsOlj",
-	"za0xRnY5stPBRuxWAFEVA1YZDtWu4dlTT3cPqvy0bXK8ebLMZjpd08kyjpniouGnohhpv1jgmfZY1LVM",
-	"9pQwc2zU/BgmQQOYPAvK1AWca7o3POMnJ/ZysK5uN19eYsNN32kCNIFKlwjAJRmgHeeqfc1HNBah/k8j",
-	"HLJRF6C8L/9QF56yDclsVrwxLqm+JyOpsBLZrYjN7OOaZM7DcrNyExR3u+vb86I9BKFOqvdJ9T6p3ifV",
-	"+3BL6vOSGoB8pLpvTGLvuQPBAUlsdKRaLy0CI3EQi4ERwkIqEig5nTYoN/M9AE5y8yQ3T3LzJDdPcrMZ",
-	"I9ey1nweXqOWLnpuvmmpeSv0jClte/fMUEsx1qzhMRjeBLbhZVIVcza5SnE8b/Ib5KaF9WcZjhuqP85t",
-	"RnOZ3Muxzw3EMG7l3oTwttncPzMyoyKGdO6xJBMZMcKFjhkNjiWj+ythOj+wMSDYGmJYINEmWJBi/2B+",
-	"fGY7/O09wXvKRMDFuG/HMyBD6t+bQ4joWZAFvZBxnSI4GI16NpGE6nsWkGdX3e5zr5DxXfBqGWamXVlH",
-	"ASXPmEJQcSqkzdymYk4iqViDudW47mavXtulPxIW4csINCcUGi4L2WxRyMY0JJQHSFwxGXHB9aQuTrBd",
-	"j/ewQHtqwfVVoFzhCqJVk56xTbnEQZR/WNw8pGouco38Yh4xdE7bZpgg7m/c5P17TYbISMeUC5KIgCkS",
-	"y4DOv9PmEZYFWLLNMMIhad6oH1BaAoUmnivayFd/AJ+4aZI97K34YlvV4TWNGLJtN80J12RKDbuuAMut",
-	"qVHAWTxxhU20CVw829KXBdtB3dmzcjDKgwXLXXa85UwacMIlwokm8syWkf0j0TEfcRY890oQL9PLbJ1W",
-	"wESqWcC5f561BRA0zGH1ck0irjUX45u0fXLftk8mNNQyZ5IgK6P5lsrOUcECtHN4hGAYU6o1woAyxTL8",
-	"Kn2v4S1C5mN5tjwMttw8H5IGGtVl4BwcoTKDKmSfC2OvZnZsystGNOLhvK9YIuBwtIq0lAhudgZOAiwg",
-	"IIKaRf2V08gMbiPFByZzYnCb9QjSYC7AWd+CsekkOgB+hqjxFv8bUb/Hkmkiha1Q4jHRsZRBo8Rs5n4q",
-	"+zyVfZ7KPg9JbwOOtClD075iTJzJJD6QEv4bVJQa5Fs4xXdJfJRGE5R3Ym95gtoIxd4ZaOQOE/DEbqJV",
-	"7M8B+xWQ3Rvm8wAQaczyyyZqr2NGo5VNl2ZS3Wu38SMepjVZEpN9A14HJ/yjed2pm9JuGhMjDjj4nBVz",
-	"W2Y22Bxv8swQ2XNs41C8OmSjmPAqcHBA/RLFMe8QBXyfYKdB1+gb0owIFZU1FYFE19RpmqxkNST1CzM6",
-	"2uE0XfroDt7RoHV/nLA50YylbC6FuiFSeEQxQ3u+Ma9H1I81sZD5C40Z547yeFwJGFrACsIbaoAClWQm",
-	"B0HxGOy19LUmKWx40vdXlZpb5jJ9Ivi62x1rGTEj/WzLnhil+eaax8XnCNaykSrVAgUcYMvjAxZCXnMU",
-	"cLAa9Qo07WlI/YLCdMDVflyVDrckMSolracA7Fyk5gsm9gTY+eQLVJlxXVAMQMmmoTk986xrR4oN6IEm",
-	"vpgVBsKfa0K15mOBwH82xotmmHtG6AqppIAgUKqtmCdsUHjJxNZKxR69ryf2/fWx71Kd5CO9Z6lSIkej",
-	"7bWSRATy7DAaNKbt4KoyTHpFHgGpJDPb62BGdbGRItcklhLbEUmVJo1wTcZSsAZzRcwKZj0Bj83z+dHZ",
-	"ZPFM5iBTbVNMaNZEw/Dk83zCxLF/E4EkFFuNbkzXMxqGenV3+UTHtlF83g+w4O6cUCOEz8lH5z2L7Gre",
-	"s2mMPoMRFwERkujEnzj5u65/9HcY5slBuksHKeTdQrvqCp9oTO+ZIEH1EL8hlygU8CjKNQv6w/kGbetv",
-	"iS8TzbNCDshx2YVS1G3YsWpo8XBcqqATAL+hqcg3POfQHatm/8Uo5D5wPy5iZqyTHigqwGyxWMZozB5a",
-	"SlU8WEgyDqlG6EAQYuiGis7JD/McynpFr4R8X4QCvzaPWLbMjFY5lME8b0ZmNpeOFRVjpkpwCIFY3PnZ",
-	"qy92DRqsR1+1yWd/flpY/K+4xWKFQfRnxqaOQcDhtsbRdnrTxWfzTyNOWksUx2vfH69A9Bogn6N0787w",
-	"zB0sfpsdX4mH0pLdUzhwFwh9f/7bXS/HioZLtXSIGdU5SyGnQGzoa91MXTgEd4mQrps11ioyxeqrCj+K",
-	"oDkPyUlWnGTFRr5kFBbO9q+jMgHi4IpGmmHAdExGXOnYI9aVazRRqM9IOyfNyYwpaEwd8ThmQc8QFz7b",
-	"rCRaRvd8OmWBRyZyBl+EromtMUo0VhmRWMr7c4Ll2oYH3YmB5sJn/yLkbOARw6wwcsS1uXNCYxLROGYK",
-	"rDBBfLMO6FMGtD70LtteLBhvGuTs68GNczKDC0iauwiLpvEc7GTwPVMR3IlIPriSAR5CLiN0sJvQqbHq",
-	"zslgQnU/kooNiKZznVVJm5fhs3wqyBBdcWn10K1bpZiFoUY3eCxxmjD2GzIYS2GfeidiCVBHFmRnOj8n",
-	"4CFSDBPGc+81C8EUwA7i06ZTRpUzSXH0clTIEOIh0+d3wggzTSPmhpbC4scz7lujVpsdpKG9RGPClAIj",
-	"Ba4fMlu9xQIynEOIz4yCi/E5eW3voYpZc1Yq8qpNApjhM2N383Gi6DBkz3vkqtMmA9ysPvs0NSx2AHdQ",
-	"QWRoDqJ10/3Xf/zPQnUqbHru8Bgx2MY73S0O1F9Iwc7vRLl701LI5s7NIkUVTp9jkHBqEQjyhtChZiLu",
-	"pVY+TFPH6Umxg7ZelApHn4YmdRk3jOinvzAxjietXqfdbq/hehyYRcsRsvacs5G59RuhcweYgLQbTmSl",
-	"h9RsRXkvHzlb3xuaO3LxhGmWHX6PaGZ2IMZDZ7gRNRuXitW/5wtcbId682L2aRrKIOsVXzZ695bCBHjM",
-	"Ir2wvC+WF9czv7/Fa6+zn6lSFPPQ4zkEXo0S2Kp0Apu5mjvXmacrcDmnvs+mtgXROtOEFzw6x05720k2",
-	"2P6oQpc473Qvr65fGJUiFXhrKRVto1Tg4z9/8VqG/WZLZh7xsnONvgBXpFM8Ve6Htd93len7uSedW2Up",
-	"r+FcmnVzkiYdVMFf3Pq/uuPklw9Xl7++eZu8e/Nj5y//+PHy13/43V/e3M5+eXNbQ8UFQntyVzKSd7kz",
-	"GTkMJbih32nHDPJKj/3mjy2M4pW2pwwYKB8Xn80/1a4lgFFgsbEtzEBlwHSmiKQTMDZYSIcs1DdkgAm1",
-	"AwL7CsFxuC8n1OE2omc89icsIHI0wiidS9hBIGFj2XAdI4s0n2nEbsilu86Jf1y8oNzpBW96bSdbX/rB",
-	"lKp4GS4GzIoWpiMWQlr5iVZIlaz12g5jWmYxOMt64zwwZ8H7wFBbLKLcmMGwla1e68cz+4Vi8FWYAgOa",
-	"wYz4pxxQYCpgkGX3zbYIBq4fHgPLfO/wYXI/ySn3c3fluUSrHbwadrr+Jb1idXrnFLe8hOY/WsW7aBa9",
-	"xmU8+wsV44RiBsoqE8len17+xavlyP4r8ILV18I1zVthjvRXee2AYIH6ACrRUmyiIYCc51Puuu1Y1RrB",
-	"czvqX80xW9EH4TbHa7gukJ75rNgo0cZKsFqpgAIDLsC4m0OHZJaqszjpZ1fdLhlwgRTTN48fPL9BI2dG",
-	"tbUXXOk/VGHTubFAbpElmseJxGjGRsNwaHaOow6pf78+83vEvZUF0KggiQCcmjthRuxh4AxWA22mkeVf",
-	"YPMMgJYH8EoP7UPDuPAKlYRMY8w+F4MrPCq1Ss0dZTaI7SWxHTtuvKMEzA++Az7Xy9giMrkvG3Kd/XSQ",
-	"eJTxVfuEvkHmV+qG+gCn2lEGOl/kaITH3gpBCFlXscAVKleaUVjtp/qNcqXRn2F4iraQdcBq9JRRi+iS",
-	"uoR0TBj1Jw76RUgywFL6QZoB5OXzbmaUxz1icfWIFMYIQ8hMc8k0ie+EoWYk/oDOoXTKlxG4eKaUqwzo",
-	"BnwkseOBD5IDB6Q8BtblAPLaC8yIjHgIXi5tU5ggGxJ0/irPxZts2Y6rf7D2wY+206wseEfLa525P7ZP",
-	"05rCGQQfqW0pzOp3FLZHDFTJGLKwhYz7KQW0vBZw5qDusJw0RPiJ8mG530pGJbXmw9C8PuT3LJzXfT2e",
-	"ftc6BRfILnzpApnf+kbVaJUGyQKZ4Ggi+olHZowdrxVxgX9nzgcLArLG2GBISJwVY1rARqkZvGsqp245",
-	"ynN51u5+bL/qdbopnEoibOBGsTHXMfKFGrUAHbPPFqfE7rfXkmJtj0bHPADSsde+o5vGj6yV5RrytHrt",
-	"81ffv/Ba7IEHTIC/BVBHW15rxvh4Aldcmx3O3dMpXD/kKp70A6Sf7KbLhZva59eF2zT7VLi+88j1AtaZ",
-	"hkZ4Fu8zohKOe699/vLlyzzgfErvJbGxpa1tKk8wFQ1P7d3JRHllAfa/JywBS2LK5DTEUn8bUsDjzBQL",
-	"MBaR0yVywq7pFIk/1lJNLvwJ8++3yT2oDPH/Do4SkidmMpNJGJCIsdhzHaRSCwgKI5yTx+UMDqFdScgF",
-	"c2G8WFEeesZMNZaMmBPNqDI6kdmFITN8esZEPCc+FQE3h9PYZs5O4pETCtAbS2PuAVAaNssaMs0DBiig",
-	"41LLBhZsCyWlycyAHIfotTqvXr0C9KnvDTdF8DorBH6hEQ2SltcCdcR9+z9oGIJhkHEA9Ba1/vT2V3Me",
-	"DSfptWrUjafL8hpO1S4yDFKZsgHoV6dUQjw9/4Yth1oXuO72T387A2Fy2SoyXKDhuiufnvoqV1hGF56N",
-	"Sd+zkKfx8ifmnb9PJGp5Uhc4peWdoOCkiRhlbHM9EwzSrlY6vWHh0z569lAgYITOJQukSOFoHlFjoSUC",
-	"UXlKXdJvckrwlsk1Jy2qYSpsWrupTa1VNGoO16Fk8TxCwK6qH0f8BIrNmiUS67OFiwCQvvZYgjooWMuD",
-	"HtRDoiJ5TgZgUg96ZAoZ3yPPlqwP0vY+gwwRNO9yMNOClhElqS22rv2G0DC0/u/oTuiYzp2eZTb0O00m",
-	"XMdSzYG/3RTgd5zTCvki2vcLHmvrmwbXUvpYHWO4LKdrYQ2sG29FKmeJLoYbl+ewR5HQ6SZqO0MFBQlh",
-	"kxF/ULAo+oYMZTzBNbZ4z1yTSCph0xdqcpw39t11ikV2IKdw55av6bTzPbzwmjrJnN+m/KsWZYvnq0qg",
-	"5dc9FWjdZgTaIaamZtYDZ7qH1c7l+I+A8bFCun2pKWg0NjmsrOyp4UK/KVc6C170N+krT3XO29Y5794h",
-	"ui37WyFZ0r/7dThhLRyWmrKrGV+gO+AH5hP83YXK7DZmfARDcMM51Bcfi8rMHswdKw1oJWfgkxu49PyB",
-	"sZw1Uw9MnQH8CT7EI3QIjXaIZr4UgQX6wMpkzMXvkQFc27PJXgOPDAztDEBtxFw5jwx4MACytwFF8juq",
-	"jHdi8Beq47MfzSPO3r4ZkGdSuWzswXMjjCDjGgTSjUvj8CyfgRgnvN3B698K+9mppGYoNoGkc21nock9",
-	"Y1Pt+sgK7F91J2yHQsIDQkP+YBsV6VgxGhFm7kv16VjeM0EwWxwckxDbeZD3LJeHAU1HoIGRGWcgGbbb",
-	"Mi8nybTn3r1QQnAnIFsD0IM7C+nkmI4OndRmuSRto4W/gisjdNNSI4oe3Nhhq81uYMZ+mXaOF/6IJ2fp",
-	"8C5YQGYvZS6xBFc8ziXdMP7A0igXagcZfy9s+JYp5K6SAHNo/JAz4Yo2fCrMamsWE6ufAJzFUnZ8RgO7",
-	"zHU/JZZ/Q4nlMfsUIxs+Q8Iq6BYtHvTIIznUd6LAVO+E4WM98vmuxYO7Vu+u9bJzfdfy7mCo8EVJXjdc",
-	"4DZ/8aLCj3371HVSyeFGa3fctXqX3l2LxnD3ihR5uGkshRkGbuEdaFh3rd7nL1/uBLCkpfzalJxKHW92",
-	"aQ8hOzz1O2O1VlmyuFET3GHYYbjQHNFq2f8WFe9cYlGuigzSHome8Kn2CCQGa+cJQjn2nSahzSoDpT6f",
-	"YZ5reUrhGVMGQjCCUmDLkqUwlwMIZd0MpFLL6SeY7FEZS/dsvmMr6Z6Zq87wn5o5R49M8xY4ci6zsJTd",
-	"wxFM04HuuajKd7E/VZG9oRiXE2iZbx9uqUaxSttIZ+8Hnl3xfliiUqn+Ym2ZjrPNMnzSzKuaaVmuW8U0",
-	"GYbYjdVwnilTmiEqi2IxOP5qgHrlkpnzUF7F4pCKoUrFx1yUF9PhQ9Oyp3pDSncIWIJgM5L1G4LlUwg/",
-	"VDEuLvojuajM7BBjbE2regQWuBubLd0wB6zX0iFj05aHx73XGnI51XN/IrX0OcWSDiQoEBggPUbKrKlr",
-	"MNXx3G703IrnI2C5A+PKOT7IKGI8bDCfx7DapzbbgbQqs3iQ8LDEx9UDjLgI8qVaKCC2KtSqhu8Cij0n",
-	"gyHVLIDQji+nhnG7IIkZobdQU+CaH1gC7BFN50iXYNBZfcJanrD2RkT8jw/vfiUf8GO33W2fdbrOArtn",
-	"8xmEdix6n/TvUe6GfKjAZUoUEwFTUGg7+G/40IFnPskkhqiOETpc+UlIFUmzHTziTyT3UbkZSMHejdBe",
-	"8qXQ8QB0iAEcONvLEzt1M+pPCJwBo+AbGTaVAG52Q646l4QO5QMjHfIL/2FZpqN8+gk59v5SdWqSLSCV",
-	"FNjRVJl5YYbOZ/sgw6Usdf4sZyTgAZnLhMCPKDlmjN3//0tyO9Nv5PAfzIekj5TO7RgB3yCECcErR8r8",
-	"f+V7eq3X2CGc0Af2z7MHmWgSSBVx4rM4ZkSziHLBiBkRviZjK2ZMCe9nE06nmPDejAege4IVRBWjLbi6",
-	"B5gOkBgNF//xpRbv2Q9gGhzFEo73Axsn4piR0pC1ltZZIDIGtdzL8ivAmMjp+EXkNMtmjcIGu5xuzWOG",
-	"yupUn5+kIizgsVT6xqgEIj4DL5yxKKxZYhgbQD7kq7QK0iAFnDUvLM36sfym8UDqpuA4TagSjidtplo8",
-	"HSNbrcUcM3er2SmzW4sbVrlErLFzEGHbau3NpiEhg8G6jTAEVSE7rk3qcOtn/JTXrQ5SnWmQngun/+SO",
-	"5gAyEBUD/0aAxbmziQzB13FpHfmgmlnVzWqFN1m+DiBpWwi1lCKWEnUWFa21AejhQG6mXjVd3lmgcVvC",
-	"hwmtdeyRPZRyVpHfIWZOrJDy6Jcs6ZK5nSy/sKd23z0ibPm42RJETbaG1U3eBeHKGrgmmafFNYfgoVkd",
-	"OOkcUSPQHIK6SyHRQephTYKRBSSk/r3O0MaQKaxP+jkEZiFxVzaATLTLvx2N76MxzUl9OqlPe1Wffsut",
-	"4AExb8dPF9i3HW01/16TXacWVKURNijoOzn9ZywtjqAfnxmKxu/PUrPRecHQDwWO8oIfC0bhpZEzqmy+",
-	"haM5xEyksWOZ5vrvnJuLqQemCcYjUmQEKCm7cXGTfJQlkExvbiPiIm3EUxcjJlszyjpMsD7TG0GaRsbc",
-	"1mZl67OLOt6t1Iv9xM6m9ylVrLCzCBeQVJMu37eJ2lFt5t2WLpOHhtGSo3puA8U83oftty63jLnaZ/FJ",
-	"mqlIhZ5B7R3quAhrZKFGuM2GS8s4sOnjYmDeS2PyhtNyQUBhwmS0jdRW2+Ug0WwLzG9c4pP+muqvNuHp",
-	"a1dgXXT7pL5upr6+S4nvKPRXiymOvCU/9Bpq7EQmmk1kGFTnO91i/3gpmHa95VMUJgDRBhV1xvUGiEh3",
-	"4nfAf0YVrwdOgAtfPww8Mshzi09nIjAcY0AcHjSy4qlhkXrCWAzuT0jJBhBsKzAxWSxTkJGnI8e+E5E0",
-	"5/sGJCnkJ8OThwqAqCygnpCxeeI0ZDHD1OhPUzOTsbRAoWblXa416ve2e38/ljENB+fkun1pfSGxlHci",
-	"omJun6KJSkQVMNTP2dYcFzDU/mtZ8ngDXuss+/DHmunQKVmYc+bw89PKfMR8xQbP1lXZMBRReeZPRqxF",
-	"/KocJm3JetdPo0rBWh8kD/ZTGNR+1bvMFQaFVLGgr/k/Wat3hby5Vn3imtdedVrLUBU/wwVX12apYADd",
-	"nMhNl2pF5fxlZ1lUbZVHlHIGm0zkFZb7QQTncsrEpyjEY6bP5GjEfRZIPzEM7zzHNqPwHP4t+u7L6wMA",
-	"lkZb0yN7hGdLQ3wWhsBo2acYKlPtER9ygen2y6pMGYsvpnlnydrr7N5d68tCEvRyklW6eBZnp1zHsnJo",
-	"MefcyzJ7zFm4E+uMysufIq/76AgB/YcaYUYSY0M7QCA5Ir4Mk0hg8OrGdtegipF/SC6wGmBwM0gbGsKO",
-	"qETYPTM7koS0ZMJPlo2WcbBSa/cvXMc5LpdTZXLCsLRYzHyHMnX7zPAqwxEEA6MpVouQ0MJxzuJzMkBp",
-	"oAfuR2C9WQeR1G2Wyg2rW+QgYAzrzhmEmVHpvICZVHo24KJvv+6nXw+eu1QTHoDnj94zcZM16kboKdd/",
-	"2kxFlyI+AU9OV3yvaWTLvN8u9FaYSIpZW2jCp7a4CnSaTZ7XXX7ejI9YqwaYUbrUTSdorQdS8FUL2tp7",
-	"UMYOjSF13F09c4y3NJRtZkhoxmFWsN5hIoKQPR7Qzl65OkOtDBtcsFw1AEfWWMaqxizO86md4XicSOQx",
-	"EilYTYfiPnlE3bA5VOsc+r20vC7PpCpzGxtDbSnFKQ3TgdJi9Q2nf6wPOoSnaQt1oOm0pwUavN7Ebmo0",
-	"6enEQ5rhIYeY/vWY4ExzwB7jIjVE5UWq41bCT0iNbTxkQOepVxY3718g2jEgVFs4fSxSnU0kCdkorumk",
-	"vSnv3QGR/sweqZLPBT/mL3ZWJ2CebYF5lgZslzY7Es8MNwNz0O07eQbn4vk+GzRtDWa7ir06rpSeyn4d",
-	"LrnutcbcQ29LH1Y+G0SFXVmTlXYacg3iiXjqasN1/Ds5VvmdJlHKFA5K9Sp1ABVyn3IhApVrn+z0rAVn",
-	"TvECqA3KHmAj/Su9OoyDC8g2JslUvqJvBwIToO7ZZ5YxZRoEC8dkv6DeTTpdNqSTHTpeTqyumtVtuFul",
-	"umMQfN0emtsgSI235r0zTuW8+Ix/9J/CY5Myn+20ihOFPQmFfZwwJ63NiI7KxVMY98EoGqWpB4WhgqY+",
-	"pfEkU9RT+mwtiqpavY62Yw0XTAS7T+Hc5/pUZ48iaKL1qoWMPrjGEjlzmFqWiMjlLn5n21wGZeDiNipo",
-	"7gRrrTz7Mw8wnvWTcTfbKLBULmt1lMSJYuu7+pjYXjPcD8S4WbM8D70+a3c21gZ/FMFOnIMnQfU0quAR",
-	"uhFvHQ0jQ2nAhwi5W/vLsv9RBNomBmUcG51T56QqhLF+znsJ8zIPaCBK8bR8K8WQxhCzbZi2NjX8VfLg",
-	"PT7iFM04RTO2ZkN/BSLMaTIRDSCZmikl1QZciUdTqeKziE6nXIxXA2q7izI8TVtfCEjTN3mwTcjxdmDP",
-	"FnMbEpswYW7g3huzaBrSmOlBI1iZb+Gpv7jJHFUgw2ieOw5hwO9e68z+u32v3vREcAElUQ5+0Ra6QE3C",
-	"QcQzXFt1NDPWKWQK2IgL7lxOmNeJh8jiTENbXKYkEJ3CipkUaBi2Or3QNvtKL8tyCo22VrhUs0+FS7F5",
-	"6gMNE1yCn8yIW17rZ2yEWLgX6zPTWx16afq7bxZSxNjJJXeh/R4EJeDeUQutb3/oRyyeSENjhifFTEBU",
-	"gsasb0uCWkE0X6zDwhIsQ5R9i4YtzZU35t51ZU87Oy7vsXkOI7djGrB/mnODa63nOmZR1l6HnVF3Ra3q",
-	"pC3jOgXO89RRHWSmK0I6BTjUKGOPTlrg6HcEIlkwo812lqa+zqRNnkauh3LDXDziLAw86DOAuhN+k9rw",
-	"Fp4ESOROmEcnyljZXMSSUGiljzLJBn6gmFRDbvY5GRRO0QCrhuBOCztJ5MhqyUrO3HPuBK44C7JmDVpm",
-	"YhHGba63zbDHgmuWlqoCzNyIG9WZpwj+CN1CoLVadc5v4ZRtHRTyNqvs3zhT+MRQt2WoX7bgh5uxsv1A",
-	"UhbPeQkn/TObxsccTHIcu1TJ/zOghTk+Xcqm19fo18/tLWjzyxGjUljJRYa0nbp20tJOWtpjWprXFAvJ",
-	"WbSHYv2v0uNcoGwFU9hfyvMtyQgRlZ4lfMgbYmeHapKiAntEGcZjWA2Uf5tvDc85zwpmISnOGpTG8C2L",
-	"zSwqlat9k6h1Um00QeQxVSiSW6pb63ssN9azHsnELidLYqistalpswc4ykdp+RBdeStFfJqV3KCQv/An",
-	"zL/fY0jhFvB6NIL8z2QSBmTIyExJMbYIuGD2pF1LcP29lEDxZ0fgiwUSTDnkB0pUEpYQLcz/mE0k20Su",
-	"9/dMabFKiVU4UHdY0BB8mYQsQetgPXr6MGEs/hlfthdS/lXG7C9cx2W0/CNY2yMOLe9vUlcotT7utCti",
-	"Kr3JiMf6KV0qr2U0pSpHvZmn2x5Ui0PFWLwhYU+VnEpNQ70NOT+KHut6BqJI/kkx4U+gNv1HMQbkRZiC",
-	"JolOaBjOyYQ+QFOsSa7jo/WqoL+e2+QImcSezYSwSbWxzKG0/CrjiVk2wMeQKsOjrUXuuEbs6yB4zIcx",
-	"1E6C75hwarIlcQGdgqbqP/8X/mXZwX/+P8v84Ii4wG/2kFdp544I4EhiK9CY6JiHIeIQPyXN41jzNI/H",
-	"O+37uQmVp9Gv6rCbtGqzFaAZjqhHhnNQfLF9hURtmlpHYkB8OZ0TOTonvwI09IjyUNsx20wGC3eHw1oV",
-	"T/uYDrOxeMzJbm/SGSj4mKmzbrt7VQfVoLi5VeL4NgztSYn2ErYoBp3L4spNxzEepduGuuWvIrnDjF1v",
-	"2znxsEDI1o5yO8dFAdNrfdSux2nwA95U9f5AzRElKAuvU8QNqhhEJANWcwi/mFsajbjHMuI+EH1rylRf",
-	"gWXuy8Ryv7Txca97/X3Hsy1pg1avnXp+4e+pkj7T2nx6AV2oFfsH8+HXy1ffey0lZ9r9pO8B+bXVu2xf",
-	"dr1WIvIPNVyjP6PQ69/c8WU9DzMYHTjisWHJ/SFX8aQfca0BUbxz2Uk1sL5iowSG2ml//8VrGXMWmURo",
-	"qJOha9Vr3bNp3IfU4/S93bP2VeG9ekK71y9avdar0csXQftl5+XLK//74MX1K9odMUrb/vU1Ddqda3o5",
-	"HF2NOsPusD182e36Qec6eOF3roftUbtN2y/TxKtO5+q6/bIN4xKAAl818asaSK6QIGaZdH9ZHnl4GHut",
-	"QM37CvqJCQkaz9//gM0dK6Y14nAvuIoLT4GWmdUj7vwt3y3SWRrB4+7lq4J7+dJrZScEk9CTkPYBMa33",
-	"4ksTKQIHlxvAU4HzJNkAHxi0ZWbk9Ye/ojuIOufds0EKL/oco/oa6zKpisnAXDtAyzrfVCnVx+UoBcXH",
-	"QPudwBvtBQNE3gdnNL4YHNU0yCfqI+R0z3mq0nb/PsC3jjzwMktJQqPd2UT+nLBnwpcBF2PvThibJRsc",
-	"PCiQDI3lkZlvnDnA0JkAXmnEI/MyHQe7TNrUAZ+GYbFF9Z14L2eIMQftYHJwZfaeIfXvx0omAuDnsvSE",
-	"JLRdL3979+Ej+a//+H8vsvR3zvTghoywE/jAhUEHAAh7RuCNZiNs2YSNG5oxWA7s2YY0mj5Y3LQeGWDZ",
-	"LF5sHnVGbrOkCrPIaVKF3RBkz7Bk4C54Nkg5uj0gGGrAm54N0t8svl5M5ANTVqtefGHBuQCOC7NuAd4K",
-	"g5/QcIQzwJMDJwLRPdGpQUOCHevx+AYMeI6DkXNCmjARaID8uxOE0FEMgIFWpuPFcLbPM6kwgOSWKTVi",
-	"D9b8qn21qFfak5VvOPriivzCfzDfXNurcX/uuQCcVMw5SYtUBBnkvB9nf2bzQboXd8LIscJTzN2IXGi+",
-	"HdAwNNLQ7s0AD2xktg1AfuMJFfncT4t7j6h5gHZNfegd9Eiuyx4cOqVVTTxA1pPjNrmQuWsgaQgLLnOW",
-	"/Q0cw1iOGazhAstyVUDV3buz8EBpB++O0XoiLtLPa6i0t+nZM2c7oy6zsz4VZMiMlRUZogkwH2ldLTMV",
-	"Wzlhn3X+dt/gw9fSvgdWcRzYoS4kYmGiAvTINMzMWz6UmMQA1oU1LlLtsSIrNdVayyeWabJuYtk3xZev",
-	"NcHff779+PufrBsHIFuoJjMuAjnTZ53udfecvGExDNhOg6ce11XYwU4OVZ2bq3U6v2/05kzVLbPFNIu4",
-	"L0PpzgFgndKhIXI+XRP9WWYpdTAmpCHDvQ2xFVlzxSANK+vbJOjS9em22xWgylWO3igJY270DWilcYZm",
-	"0OfKLgOZZbDIaJxatA5Cb6p41wqgvhUAq1v0+P4dh/THUvuCSrBd9M/dGO36RrNP7IaO2U3eCXYnOt/f",
-	"tK8v2p0Lo3ff/HTTvbqRCV+Jr+sEbTkI7mMe6m7DHupSh5g1XLHL3kyqe8walWJZ4/pqU9RweayaXGY6",
-	"eK1PZxH9dDYEUnnxfaf98uWLK/MtQvk/DoBg3786f+1tbN0xHijU2PFDgyybyBkZUYV8q7wvVloGvGae",
-	"2/47Y528KievylfnVfG25smgoTsSPfhUvp/QrqYiG/MekvnWZL0XPhU+Cw+hHxh6E7QEtg7dwFAGO2eO",
-	"NcDPya+MYb9Dl/LnGsykTXEj+WDbwyAcO0z4O00c6dwQxabAxoxgsW4hnXpPzov5hzZEa8QJEwHLwL2W",
-	"TVtYzL2Ztif5c5I/xyt/gHbCQ5Q/H2IJR/QYUk/NWB+RPWuLBnTl7E80fMyKBENmO6mMKRceEUb7l4qM",
-	"pQywWy64JcG7a42EIRuD957NzkuakztqSr1lUsFj4E1GGllpU47qjY8peoQIhgSUnMH9juOt2zQSF3tT",
-	"0bE5esZJypykzJ6ljOUzTyFk/j1hySFKmN8pjyGQKAnK28MXNB8TJcBDtMBIbWG2i49tJYFgKtX5WGm3",
-	"LiMKGPUnhGudQIwGPik58zA1WSnm2+Jt6FY5nHvOnQdpeGmDdohYiyBl2ECd5+RX283LpwImmW/otcr5",
-	"hF5/nNMyz8eOWbgsP+FUd++CKnf3mmX00gxMDwnG0+yBmXPh+TJgHpbqYzanFzGt6Zjdic6Vd/Wy3e50",
-	"Pcd+PWCMXpoAifzQffbyTmTvNXZUy3/Xg95p+AUJmM91GkhcAhOpbqEGEyLZjIidEknnBNgBngMgsNMi",
-	"dl5PmadhSyIgEwAOVkyH1W7XstZrBafrwbgWUP5WuXYrqO+cvDU0jFCNud7f1OaVQDw/i+KjHY/p4xRp",
-	"VEMf8cpczareCnUIN8vkfG/m+JUncxpS2nEWp+0EeQb/rp25CTp/5tyXSezLqNHUzfdy9kj25sIYgIqz",
-	"YO8CD6wYmr8Yas/FKl+0d9n/FeQlnlnfKWOLI0bOuJwCD4wzlwHvtRzv7LXWZutQ7YIM2QhEgDn7AjXr",
-	"wuilV16uLKDXQkHTKvRctyp/E8l77+XskPL3wDM6ZL5NO3EqzbqCYa+CIKKCjmHfz4yWH66GnkvBiyZc",
-	"x1LNcyVB2vB/ITDpbMZ0TEZc6fic/Chi4DgFiDxMoAZyTPuAP0ge/ItZkGZA6H5JZ/YLTuy4uoODuaT7",
-	"UuyYo6fvMWw9+7AOby/f2VjKijHkN7o8sQdQBrxdItCt4y/wE6Xgsai2rWlFty+tpRyaqcqoj6RlZirV",
-	"mAquYXTrIn62O85m1nksYTPYJ8ZUWyCkp+a8lmtVZ05nLIxEjtId40VWiYlpu0mkhiLeQUatnlFvachE",
-	"QBWBQlIuisBvMY8Y+SdApqFmnR0O9J3mlFzDX7n9RopYyTBENdxQuznUOZ+pKzp0cGcqsKmjmPVshpLh",
-	"BufrfAsj4DrluJBXjQAgFt0NId8eq/8HEls4NXttneOociwfmBIRqE0pcQoZM0iz8xVjgMlx1ulcNUi1",
-	"3wNt1oBZX1i6/WB/Le5fCcW/t4fsmNOrHHfBo7GM9gNtpFLKkqMct6lmM3X0rfrAYHnD13wzL02VWqa/",
-	"xjGuvwHB6TVHLUZ/hu06FK/xKsGawlwVResuJOsObJiDQPZP9xtzZBxEKRQ7aSkw0R9iaYaaI6lYbcB/",
-	"K8NdYJOFmmWAP1wY4e8z20ygtA/A1kJ6z90AfhRYYzWylR8IcoRHY7/dARpjG4eIqbVaaH6k95h8XcJA",
-	"DEW4qrhFrPwaQvSRvr/GFEHSSwNOSoa2JggrEzZo73uJFVexolxwMXaet0Eag4KwlS+njAwSzRRy1kGF",
-	"d+IYm/weE1oAeHlxrytebvaov+CJeKzf1Yp3mRNW8Sb7U1VUzGt9OvMNdXAdowN8NOrDPdXO7JBZKA5q",
-	"NEJjlQGb91JwAqgWrEImcIraStj/8ldPmZyGtk12SuMBBW+gIw3bT1mz7BtIyvw0NWz1Zr0xLtLZU/Uo",
-	"SPnMetpmt+VtohuziELqCOVa0//DjJyrczccr4VLlVdgO92zyxpNYDqX2Ure/uf/1pqSX2SiNTWGgIRQ",
-	"sk81m0l1j0Vi2yjMjpLWxqltzDW1l+7NVvxUe6QMcZiVtR2MrT6SSbp/M9LhCVD+LegbFktDUNZIwXIn",
-	"ULEtM8pDw+G91P8ERe/kmZBDGczJWFER6zsRT1ikWfjAwCEkQ/bcy17FNRR82rCxYLFZle+09SaVMA6u",
-	"iSV3aOaMDKO6OPkA2jJXU2oZmdWklJqEsCdP0dfbbNhRemli1Z8MBdhDv0zcRqjbA9/q2cMrFcSnH9Nr",
-	"13cJZV2Fy31AzTQOPknEJ5WI3tZ09/Zg6q9WiUrrY1q0zBqVk9siqud9MWldUWmzWSnYd2DqeKj9QkBm",
-	"pYSDjPMqzPNt28o2BV2+THbtF2eXtSXTXvDKj6v16UpZY4HKJ3JGQinGjmwAvRu6eDYsfZ6mcfVK36ni",
-	"4wns0diokBaRqUeo7zOtSSzvmdBOs7TKq7GFbf4+1p7TB0ZiSYbwtWJ6gk2lq2i6giKZ2FeX50OW2jZX",
-	"o7bYbl+etQ9EbLvepp3u1mK724DYPjqu9KMIGtV/BWNBtVcXy4mNphCGzg0FLjAgc2z2LkdEsQfOZhn9",
-	"G3MWSBzt0kjqmCRqzITNULshiulYccDYkYLpNJqAXOU7TcwBIzGjEbitGslOg8l8lO9hsMflBcYF3n1m",
-	"Wvqeltc6yz6s4wF+kzAiLUwsHAtFGFUhrwTRso+PZbk32GFbr+UN9mXAdNpdA5y61enErliqbAEiDk6W",
-	"/kMSCqbokIcWEWvKfD7ift/QSz8RE1+VrUpzLtGNG/JjqrKOFRXoCchPuVc5QV+KEQ9s92rNwlHfwQuu",
-	"7vLfdUJqzUGC+aiZ0DzmD5jZLMyWh1Bwh693tX3d9moZ0m067e6D3WXDKZ7awwmMuNq/CT9bD79lt4bQ",
-	"krwY+CGPYtl44vOqdIDphGr29eQx46R/w0mdcphPOcy7TsUC+gHQy1ym20FkIudI4eCykEM+Ymf+3A8Z",
-	"mTpaPaIsZJtbyDN4fZgFgRL3rF+yoV98yw1o3DEj1BggALMAnBMLAAFmlo1GzI/JcG7omoWjQq4yPh6f",
-	"hbpadZJyrcTj3CHZa2DI5hX/TEVwJh+YInSsmGtVDZYIF1xjPqAjOfi3L5NyintVK4s4tw77iQvlN+Lb",
-	"zh5e5A0bJT0hV9lVunCRag46VXin8slr5nAfY7LvI0dznxm+ubN/Sut9PK13KxF4SundpdQ77nReVNoa",
-	"yeFVbMQUEz47G4bSv6+213+fcH9CAvbAfdf3YSJnJKJi7qUIw+aT648GYaBEY6hna/P7vRvnDzjMU8Lu",
-	"jhJ28RjsortXcQtTnIidGuToFvw+B0JmA2G5a67O2p2PcEE9t2W3A30Ih1Aw9ZEOQxaTS4/cak0jek+J",
-	"kjRIIcOu2zkUBjmFjgGVbszvCxksQR8EWavX6TZnwxc346nN+EJvndUdD+15hIiSHbKu9m/uxKiHLEnL",
-	"+bAlDA/DtLeQi4HJ0SjkgmF3nGysrhlRZvI7C97iL2IeJ2gXYxZDkmfk3QkhZ4YnQssRfKYdgWYiwHxO",
-	"qskgfZHtOQNVFi6JNE4Hqc+zTjfoc5AjzOucO5fElOq4OsWzeF4OItXTks1lGQmvS5bdDQmmaVN+tdn2",
-	"GBe7fCou1i1hYgJxGv/euv3T38xzO11jHaYfrozoWZfTIZhhnue1NzILF05rqdsDWjEdtdujyEVLUwPs",
-	"NAlFPro2G62hMa52hdyGoTXL3Fs9kiYG4dkpAgJmubSFPhSQBF/qMlniTI17TY6M/OpSXJ5wF6ivsyPq",
-	"++gE+6HYXo8rJNY7U4+M9umsKaXTC8VCBn67vXluStQpqkkodQw2oIyYRjvXAVafk99tSDjXzjHX8ABJ",
-	"YFHlQrxDMK+ITGJEwi7xASH4NCxKlSNoHTxq+4ht1aR9JioeJONzW7MwrFeFYS1zR3dbbQ75agsO2W2Q",
-	"Qx6ig2oNfQO8VKVcEohQjozw30LvUDQ842IoP63wU9EYeuQKpjSZQMYT4SLXQ9ZlKYOpNSd4+5ABXmrU",
-	"nLNK0fAtjPQrc1UNpopLczoGZJrEmjAoXRA+Z9rl6Ozcm1WgXq91Vvjkxmd+SP9eHyTV7t3GLrCVReXu",
-	"6X29GibVpS3m5lL2+tzPdQeQ3lpdTS81s9ll4LIIGA0APjxrx5vVuQOA2ao6cvnAFKam1a51HykZ2eVA",
-	"uq56xQJMUR1Egaa8kNvBqhp+8TZm0ZPDqpoXV/vhMppQzGf8gQW4J47N5hi6Y31Pm2tYlA2bFG4+3vSw",
-	"wNTfYrLwlhqXRQI2I4UmsjYKDx9KSjWAEUGgvde6xSyWtKqGKYUf832YR+R2TAP2z9aXlfm6tVW3rqE5",
-	"6BtjDKOz7g8vP179/rd/3QYpzLEHl7dnixAN5dKIh3PXEOMNp2EoW26RXEVKxAU2uNXsk5mfmXHK4Xot",
-	"LDSADaNaCjipesKMVDfnVDNlrBH4mvq+jCIZoM/mj5xOaVGbVyQfb5PJkB2rCnvZnfGD6XZRyTNcRakd",
-	"8ALToDkuvnuu0ZAdXeQtF9hyZ49G9Hvn189ptCCMQy7uISd8wV62li15NihWEQye35CBnDLR96lmA0JD",
-	"LUmg6CjWkLuo2XkRoAKfiayxmAlICvU6MBIW5IBM0e6GJlPYQx/42Qa2Nq6+IZhEBO8zsjiKDIt0rR23",
-	"zy9oiVRQkO0c8AceJDDLiMUTaZbBGGAxE8Dq5DQJkelaxcbWdADLM6tlfipKlG7rSz3mhD0QnjqRYyVf",
-	"PEQrGfliqXWMK5hjjeUs8EttbmToK2TBmO05I8tydqKZw8VKPWzUlvw2Qv/pfPfNBE7q30n92736d3Rs",
-	"LqXPxnmda7u9zw7MzpE4YizAjDzbbCmg6AixBwo4n/WabcT6bnJJG/BsCfGR0m6YsCpHqhMFLDSaDgsW",
-	"uN51y2u5RW71Wj9LCPSY9dD8ExF8PIl1q57TXdHwtTtCJ01mYxJ3a9g4fQfMx15Gh6THMKRXD0AM0Aii",
-	"Fry2EYXGTvpIqTfNGRey79MphVa1tanyjd34E1FuTJR2CRunycicqhWl3D9JOPqjkRFQ/0iCMeuR4Rw7",
-	"ElJYQm3OtfYIdPy15YUiIJp98sgwV9ydp72QUSV0Wn4BzVYgfr9GzO0XO+K9Qy/U015z6in8hvos0KYN",
-	"o5rL82l22peKtXrt81c53feP2sQH6/UXruMq52PI71k4h6zVp4s9/MRF4LJrwVc/m0gS0bmxeSDeJDLb",
-	"54idiULGZ6kGdAh6bcPSbUR5eOyiDe3RfsCDvpBxn8YxE0F9IferjN+kO32SdJurn6HUeTlXxP5H66sZ",
-	"2QcFrXskyncjQgVxLf4B09L2PnejbYxOYaonh9rJoXZyqB0Yu/uBjW2RTqO8zXASTAvaG3triHW5mZy4",
-	"14l7nbjXgXGv35K4oMOkSptEnuYUGgvRuCFj06szgnOEAB3VqQjSvBSPUE1GVNmUYNdiw1ia91CGObJf",
-	"a6br5gffiTsBhtUAg789ErNP8YWvHwYeGeRZwqczERi2MCCuVyygseupMV31hLEYEFehgb4vI4CgQBwo",
-	"xWjkpfnMOpYyQKBmdiciaVjEjXkQXIdPtnkbcjRynUZcBOGc3ArCPk3NTMaS6ZT5DnBCA1i5FGQvljEN",
-	"B+fkun1JZhMeMhJLeScABwCfoolKRFldad5po09J0qck6VOS9DZJ0sDV3IvSjDtw2JW/K+CK+fCEslMl",
-	"kxhUKbgZ/1r7dLh98RH4phRzl2rWTNO3LG93d8nhlUSQwPaOKA/RNk8EFXoGCXdQ4A/M1lb4mwMRMBrG",
-	"MOQahwJgXtHltLRdO4O33B5cQlHXo94rvPNBBOdyysSnKMR112dyNOI+C6SfGGF1nhN5UXgO/xbdXMv+",
-	"aU0jRgzdaSMHC1LTI+yBqTnxWRiCkGSfDANM93zIBYXlXtr1Vpl4LixX6/Ndiwd3rd7dGprtVeeu9eVO",
-	"LMCVLqb3u7UDvDpRCnfdcipEcSw88FAN95Bv3onHx8Q63vuz73+6/POrf/0/f/EMD3l0gC7EJGckEQFT",
-	"dqCG6n0ZJpGAwI++AX0OazH/IblgARnOyeBm4FnYC9wQ6LQPW2Y2JAlpyYSfrAwiFWtrlEKsH3Aw36Eu",
-	"tH0NxErgUWoR8lN9F/VYbIEnxTn51cbSQkYfbGDb6sRDNpKKWbPCHIMcXkim55rHe4SC1PCckFGGkxke",
-	"5dlMFQQJzUYRctd3lgRGozTqpjHbZpYHsoJOuhpVdHPLvsGogBNea2Ob4xL0I8RhN4qGkTIB134oNQv6",
-	"sGJob45Zf6xkMrXGq9cKqRgndIzg3ezTNKTCpgq3XkuhkzDGVGxDVCNplvUsmaLp4E+UFNwnPAwF03ob",
-	"g/wR63li5NqkL5JY8dRSzpnR+Pu5nxtwq36Ucj/4qemRK2FEbxQdxccNIpLxvPKcAjPDRjIKNuqnt8TM",
-	"ckb5yiqtrUP/GzdbqM0cJlQIqIKnU17JLNZx2GUafS+vv6/DZ/7IEu36MypiFtSEhIVyfmiEweENf3hL",
-	"eqtz5uV8hU7zaNRXuANWlfP7QW3M7hx/q7jNIVaBrVaZFirBDilJY2WvQSl85koXUBu6JT72fgP0NSqI",
-	"OXaKBzkIE6rvbXaqUYOmUyUfWNBzj0FVCsMcudDtOgnAdcDX8VhuHwBpqnEhqiT9ZLoQwXhVVCqcf2yD",
-	"xMG99DRcRaaH6J5/RMrbvoaUOO62lYy/sO1cVnjkJYkMdZiFgqLQGaDLghORxBI/eugpNZ9DquMUu2fJ",
-	"/b4OFMfPdkhH5Wc+SNjYg/Iw/SIfnrwHyRpeAuxw94D9xw5T/q1PzRHTGgzQKnL+gcUzVux24CpirE+2",
-	"UVL+xY3nRMuHQsufW0PQElq/G0NNEM1YvhRcCvIxYdoC5VeZMp36IGLXkAjBwVJy7v8vzTAWPGSHylss",
-	"CRwue6lyVP4WUi7AB39jhL9PhZAxGTKrXgeEjmKmZlQF2vUpgqhyrjDAdlJJOxDbnOVUpc40ZrtMhA4B",
-	"ARBaQkKchgop5pFMdJaMAE7r3KF9zANpD8heHZGW6D5mlKanYB38TBNNb8gUQPAIVQrVO0G4iJmaKjOU",
-	"89amRLFfP5xb+BKq/D1DRHhC5dm8lblzuBLbpIYK7czLfaYeZ3l5Q6o5RDMFsWlqOTw9Vy5way+2RzFg",
-	"Pg+YPifvRs6wgIDnDaFEsBmxp54oNg2pb2nPiESMRWxVMpuileDAuXbDLgPuhGG4XXrn1v1IKhRggq1e",
-	"64HHNOwDeTOdubxavda/CTN3nxtuB83ZFX+g4Y3tHpoa3kQnamw0jNpcwS3Ze5zDyRTfipvc6nvDSzQT",
-	"QXq4XWpoU0zlwnqn9shcfpgTLSOW9T4A5jKbSHSjeUD50NM8CwFMlfRZkCimsbbQ2A48Js+u2pfPkV0k",
-	"IjQ6Ae556o/bBGIEF2jvXOEUwThFML6iCMZh82PHFRc5Mn4NLJmL8e64smL/YP4+qzFutY1bcDFurKwM",
-	"Z3XipCdOeuKk3zgnfQ8ZsztjpFPFHjibVeNUYAB1jpHUHpk5xTLNZIOkUWMl2SFiriJcB7m64JyylSxU",
-	"+Mwat6kTKY0Fo4kMIFFK/pMJogWd6omMz8l7pmPF/ZgF1gTTEzlLa7UggY/RCN5XAXdh59lYqks5l0kZ",
-	"xGf80zClHKeQUyagD43om8UyJ5yGhvRaiZj4qt952b9+Bdza3Y35bNX3dQtXZ3lvhXuytc/u/HtrpPCo",
-	"4WJb8q8fSbbnpyL1wvLORD2x1/cDY4R9on4czvEopk1oU25+nIElxeAE7FHfAUcUuqZSdxakklvi8RyK",
-	"LZAnh7Z7HlI5g8YSJbgDPWLhnALEi0qhPTyi2IO8Rw80dlIJEBMXFKwZ16yC4HGhDiL3dSPRfFnfqfQe",
-	"z8YX60w65XbuLLczHz3BLklbC2LFtAwf9t9kalkuV5AmIGczywWkrVeFSh7I34qhDzgIayFJqsUSKuZp",
-	"a/GGbCVYuOODydEyTPL4eRgCMCse03smnHoTcNR9yETqKY9pSLjQsRFOmzAIOGMnb/M2LOBXGTOrVBjq",
-	"gK6yNlgK5W3bJ3xfoNDbIy8AsCBdUPS/0y58DJq9UeR/lfhXAcB1QjUZsnEiGqRwsxpHi4OVI26zNsAz",
-	"R1KRXzmN2HwTKobDcSLibYgYF7HBIo2LPevlPynG/sk0MiauMzvHI2AKVtGygL6QCptop6XY2gE45OJH",
-	"XJhj69tu3WB1R4mGRBTzBixMIxMZBuTZVfvVc6/oJ6B+zB+Yl6W5IUnAIyb0gTmXBloO+Hgq6BjwWvAu",
-	"SfSEKucGQevCPf9m0TUC+ojNKE8zzzHVBfNW3EpFXGvwW2BaHQ+MpjKaw2ukClyv7xhakI9Wp8QYnneZ",
-	"9smMWRjCSo6oH9vK5rR+OXNbRHRONGtOI9rO8Dn5jE8+45PP+IhF2wcmgi0Fm/YTdsYezNCqu5QDP0fM",
-	"BptDMMAdGxBN57rooamH/1ORy2yG9SOO6riwb6TvJ0o9RSZz7k0tr5V/8fpYJLjxRZiaGzJAAV46/vVB",
-	"bNw48WGGXiWvAZMCA7rnFmNl+Y32p7Uxa8yJ6sN8+3Brk+ndleLjRcatDKOwXZGvurmPeKYziVGMEDhw",
-	"N93qXbUdYlsHzuAat3TzsNdrC5vvDd+HNeqZjWEq7uPyGVrNnbI84t7HTm6qkLEIHHWxW7VruFZsR52e",
-	"EJ2oaWi+anutWPbd9Tj3FT37O0si4dJrPXDNYysv15j1iy5y122S41Ou9fSJ8dnxXgnPYS6zVF+QFrYJ",
-	"2lZN+Vf2jIB3phYB7I1G1HpN4BRrDwDcpHKY9j1Id4XfQKIw6k/IA5twH5vp2VRNjwAZIYCKZp/gHXRs",
-	"7zwnvyFCOlWs0PAvzaOH67M4BqLo2wb4YCMY1gduOjAb0txZW8pjjRLtcIy4gClNJ5BajlAuA/bJNZlD",
-	"VcmKzdnEsjk7FZfvP6M8zte2CvADUhGTkDPtrJRREifKWFl2jZCbZEGapbUg8Yz7zHONCPMqYa4PYZlM",
-	"drn96fnea5BlF6wJDySyYjCXnYVAwxmd674xe1tey26U+xHfHbgfypjTde96SQI8Gcuv1esg3dymCxjy",
-	"sfSToKwrKNv1BGW3pqDsbCYoNzhWZfLwvUXiO+4wYl72VrggYZrgUBIPcl4ueo3KOkxEENrmp2sbbquh",
-	"YwBfdSJnBGBHrchNqWpBMHrZleYHHfMwNGLRXYFOvfSaSKol0Yqp6sZwsIIZwvaPNhUvETsAWJOXOVsm",
-	"8pyYz9ehpTfEfFK19HC8PY9p8SliTKbHN67Gb4sQ87bAXqC4TCkGGX3Q8VZb7T8tc3+VetG5Jg+SBwuO",
-	"8BRoz2nBBQWYFJ1Nea22wotewmkcLswWCm7T0DCOPP8ckU7XI0Uq3cwmbRQJ5sRYT4y1grEepif9US3t",
-	"NfKp9fhrLd3sAtu0Vapo78KA6Ri8EAgFcgN8EL5AjFhIJZBJXOpgX3as35SqXEQn/sR6Ysy3a7jf0Xty",
-	"whI5JCyRTUOnVVw6x0DWZZHdltdCn1l/OF8vmNhF/T3zwtdhx/VM2ubcuCBJDtSZiykXqdllO0FayJPH",
-	"+NdhwZ78YsxIO4El89H1tMTz1oN5Iw+DxFM9kTNNKBlY6Tkompv2UuvztJkotquH4Q05BbR4gXUJ09As",
-	"0Jw8G9i/+vjDwCa94OOt4pr6VhXzIZ8EvzbfgrYXlHNccb905vYLnLIRh9mcwHbocDwxy0eZ5cbbVsYT",
-	"/wLz/MrdeWaSwGVzzBfYRizXZr6bO/qsMnnx2XZd3QA2up7jLeVIe0r5OpHiRqSIjanF/dF5t8AMAj2m",
-	"Plk9uU7jfa5edjAmpjSe5LotOZptLYq6Oh13/tiWYVxALs7OU5j3szir0hDsiRKShFKMmXJRcxpJMV5U",
-	"qW1iNCxltbfSqYiPp++WcFrzgAaUvz3XPbymkRUqLqHZxrnW5mh/hXWgKStr2EN5kj1rhIElD/qPbyle",
-	"WPbcl84F2qwcO1Jv4l+BNaAwi2gADSmZUlI14lB8Gv5dyUrfpllb37lcLqoYskM4NLw+w+xaMNNlnwY4",
-	"QHMZWuTZAH9JbfGNGe5Rlpi5GvwHOYfCRCZwuYZzEs8kCZi+1wfDek/Boa2CQ0Do+w8NLYqH5o/h1xlT",
-	"slIgb7xsKw1sOc2ZIUHqH1LZxgcc2Ws3sFPlxu4qN9zuH27thj2nVS/FX/vwwLXLOAp3lb4d3x3QedqX",
-	"3Pb3VySkcXX/W7cHIyWj8u63AbZwXmMFVoyBURXyx0cRy1pjaC64WEx+lkmsGPUna7YlWCm3gankBXCn",
-	"u0pmL12+mbx+2akWzFBNeOkGn15U7MTULQz5KhPgPyRIc9y6Rq1gjKjWfSAb21M7f2J7LS5wL7kU5xEf",
-	"K1uQmX3bKksMqRLw+cVvKvxZZOJPHft0y+XYW3X404FQ+Jm0eaJyFltRsqrsxEvZLxaF6JxV00vL1o3S",
-	"lLbJhsIXZNaCsYAF5+RXKF4PJMEmEKEUY4hZei4DTsiYEcaNGD8nb4Vt5Yy1JwXWc16McuaKWh5PsEuD",
-	"mquqSqqrRornaa9xzUrm9pSMay1mtGsmsyE32GGg9iR4vgLBs9mpqigMkSo47kjykiyrqg2RytiITqCB",
-	"qp5BrQGEyfZx5EWrcaN2w2vEjZfY/XaK6YktnNjCQgjPT4/WQTiB1tJYbWR7QWc9uNKNQUYxg6zzEJRl",
-	"gzYZNVSzsZZKWbd6Y1tFc1cFHLA9NCTDHIFubI3tqoTjxGdPfPbAve3rqVNZEcd6zLauyrTvyOvOslCa",
-	"Yp97iov+AO4RaHjpEhYCejgJKCf+ekD81cZU63HXxQjotgfua2bCNuq5wIG3DnzKaXWw80dwfdrt8ohg",
-	"M6ZjLKarG90sj22+++3YApqIBLnjWKaFm/RaZ+lfdcriVsUPXVhyzZjlSmJ799sHvONAOvR/ePfbk4dW",
-	"5HRVOCWmIqAqIPboi3EOEDhHq68t7FUSMr07tDBsOmLRikdKRmQwpBqEyMDDjpjwbQVu8eIldhn1TdqE",
-	"GK4dTGXI/Xlq6ppfudLndyLF3spem4PISqvJ4EHm4CgacD9GiDKQBSviIe9+22sQBOcM91DNQklBmw2B",
-	"U/W6ba81o0r0p0z58LyX5hvGxxNMNJnw8QR0hlDOWr32+bXXiljADS/owFmOeWze0/rw7jdiZGqrDkns",
-	"p3W22ZGvs8MJkPyK5iYbEv0jMvrC2q9VotoQOF6Se9tNgVA9ElF1zwIy0DJRPhu4X7y8NJtRjQ8yAobM",
-	"WUn/6jGLMQ0KyW47xp+RDqKN0xCeQ7VmWkf2Gdm5tYjJSoaAfWyYpeuQVbgOCxzcZQhxrZOpUZ6MYIH7",
-	"MGLcz/c9r/WAaUjFI6P74rVoHFN/Ejkw4JCL+37ERRKbSwypA8PuttuGpqno3zM27Qd0rlu9V+00MTz3",
-	"7WX7C2J2YyM1mHwfkatHMgzlrG/MEhz/RIZBP6Kf0lsNk9GxUzUB6jqampFdLvwScWFvMoaEYnLKRN/Y",
-	"vVz0IyniiW71XrS9ViIC2Qevnft1YZSL3PB6K26YbRvkZtllNXpDBgcxSgRgitOw7ydxX45G/UBGlINV",
-	"5JX9HLIHgDO/bHmtiP4DwLj7QsZGK8+2QvuKMcHFuG/GiFlNvRf573Gg9pdL4K9OC7czs78ZmSDDgCn4",
-	"3DeaCa4mwH+7RxcXJuCaDnkIHOmq7bVGNOLhHFa97094GCgmcIvNqtCw73DDmTmaV+kb0ULEK0Gu9h+S",
-	"UDCVPtwMbjqZa+7TsD+lRlU0Q5kqNhYU8onNSKn2zfcoVixWdmaUZ+eN+ka+hywYs/5EJsjy0x7wrd6V",
-	"1xLGoAxbvauXbgVave4V8G2fG9uj9MZu7s7LyxfZrd93v3gt6HY274+oHxtFsptDi3fH+ovLEFapSBlS",
-	"zf2+JWh7sCwSPRd9SAIBdgB/9WUC+vcoCcP8PS1B8XzxmFuFTjELKZ/SDqoKfdtMDxbYNaXsdcwO5IfW",
-	"tw6nPpK9mbmOpZmK9BNLAy9hPlzfZ0SUZ6NuCc29VGs+ThfVkIQx6fqOkecvTTmKXbXvke25/f1iybTs",
-	"TZ0XLxdfdVn1Krh28V3m9OReBhvmWEHZC7/vrv0+c+ni66zDxL3ue9AcUFRCYjqqEGurXr+BYHsrfjLK",
-	"c5ku9LttoOEU7INxR1TZNBBwAx0dppYfePOWzGP60NqhdpcoOqEZXI91aZSqNk0oNSUOyM5Z+zpXzrW2",
-	"U7B91cr6T3S8k7500pdO+tJJXzrpSyd96SD1pcWmQ0u+q9IY0ZJ03CQCX+5y+jhhTt4fh4b15F7jbTOc",
-	"fqT+BPy2adc71A9jq+Bi8mWa+gRfm8tziU/QBpPHRe9TSS0zE6scxOt2eLO5TZs4jZtOaFokD/JMM1+K",
-	"gJjjwcX4eate+KPRXKat6O4gI62VvtvXEyrGjFCS8q3N3LSQzuJO8F67USeKsDnTPTKbSPbAFJkpGTMi",
-	"0SjCYJDtjeLGCzAAV93u83Pyu2vQ64w8s5Ogz2sWGNI0klUTo2Zj8xnksObvOSAN3gmjAbOAJCJgqjzH",
-	"UUgch+0daQP+dmQRI1zE0r6dxlluYySNFMtxh7LAkJvTVlS+hyaOJ9PxZDqeTMeT6XgyHU+m4zdqOqap",
-	"2nu3Hd8eoms+1S4XVNjfoLIN1adMc9pSlQ34aFTdBckoieYKplxGER0b5h8XEopmC4EOjzzQMGFkOMc/",
-	"FsCl6/jrzctLNbxKHwB0R5fRlCosvavIhbPzaNUESdxS9wMjxCYkjwCKyLCnIRtJo3QZeT6VXMAPrQsn",
-	"8S9Q3NfoS/fh3W9vzL5WeEtwR5nwmX6yfLnXdkvimUT3Ad+rr2MVbVjNlEtxZtgih2zryrQcqRl6PLBp",
-	"fRgyRSYsBPzyWMp7dJxwUZEhm73sg3vXcSXMmrnuHv3HvqXltdwL10+MdZuI3iuuScSMyWQ+6piORhVj",
-	"MfvGfT6lCCFZh1EsjeM21BLZJMJXYJ12Pq27bAQcd6GPdkthBCnNWjPJjmAoZcioaLZPs9Gt1sY98ztm",
-	"Y9Yxct0+Fi7oXNW2gtl1hi7HRcAfeJBAW/fUMgSNu7Cba06GAohbZqquCyVKO+ZQyCn34UW/S3UfImLd",
-	"W8PcHzibcTEmqaXxR229Z7s86iWm8+Rp1dkISqVFboQp+ealBdgOO0qkXmbl5+RX7K4MsAI6xdjuWScZ",
-	"yDUZIojfhHFFeKDP04JeY3mIMVPag494j0zAm26OAn5NScwjZrUXhi0j03Jgd6rdYiCogGYPTNGQ5M62",
-	"Pq/KoF7a870mVG/CVB5lGLtkAnWoeQtC3FMy9/Lh+FrhRXKM5xFkkWUWVMKBauqRj2c1jaBMwiiVs4kk",
-	"AQ8Axyqm91g5UZ7RVEbbW1oqJ6F/eELfa5ScDzJ+94he4CBB1qLN/QXMf5iDnZOdIfLsqn35/HwpFI6a",
-	"/aPl57noOCUjbqzLoWL03qgixmSujIA3IPSbDoinBHp1vZXCuo9A+FdBV48hQOxM7u0bBWIlVbqodUaV",
-	"64NDlENDNEh7e4KH+NFikwOy0OFg459Uk5NqcoAs1OE3bMs/Y6rvqx3O76ZMELjkEXh67LQZSR0TDOYi",
-	"rkPPWhcjW45t3RzO24DuC0i6uMlxSg0XRFTQMVOaaMZyAGcpXO4tDIxIgeD9seLQwN4QLISHYk1iRqPv",
-	"NKGhFOycfIR5+FSpOeEBviTmEdMeEZKMqI8N77fGoYD3HJdfPUjY7r3q+JKW1zpL/2oCh2L5fPUIBpOx",
-	"GU08YRGkhJmLzMzwHLmDB8fAgkDPWUyeGbHxvGJuERelUPiZJ7x8lDg+ruGVFc+2P60Lsx/T0agP91S9",
-	"dLHtgJwy0VDTAfOoltcKJCxHwHXEtWY12g+44AhIrvLX25/WXA/DC/pwS8kr3ySMYNjThmQg5a/iveZw",
-	"2hhpJcD/meEbrXUnS4dGgYM3T133uLI3L7RA2yoGVFhlSD4pf6fVb542Mr27Rumvel2nL1gm4343KsXH",
-	"dru2gjXMtROKEwXZYp2X6PJy1Zy5aeR+qDUjoOTeUrZiLo/F0lxlJ6Hc1JsK3RhJ9tTBGtA2qkFwXPZH",
-	"LMmQEcuAnL6DkrfpLqN/PKY+bQ3UnLUWSAUFSrJSB6yZ5eG1+j1R3oZGCmxnRe5MjFt9ECZJNWFaP6kd",
-	"7G6JcfuMm4xkL1BN3KOT6KMEjXQhRcQz3M3VWUwo+F1liJDMQ+rfW60WvuyRQaKZsc17xPD2QUltxIxq",
-	"4JTm/lRXK0eDJuZhGAySTEM0aCbVPfQ0MbdHdA5fGpsMFW69tp8KV9tyr6PwTdmVXa884rpVi+RvYTWi",
-	"tJfeobfTPfF3M7WaJyInELpbC4RD9FOhUCj1UP2JPzArFQzD0jJixshelhBf1mPWZogh22sZ3EacdR3W",
-	"6OZ2TMxRyBiw822nLC2T8SQmkOlcjxO+xsnzQ2ssjtUjOW5wfdZtF1zS9pJ1e4VfHwx/dR3Ey/bu6fmv",
-	"teJq6dffHDu1VMIqFe012ahlU8fGRbu5dkt4ftflrfaJx8RaCz2ch1zFE2JIAxZqpqQY12Owb3AFaHji",
-	"r0/LXyu3bw88NvXRnxjtakZrqSVVXSc0hnafYA1DXna513EV/4V27tVh1l8RCp8qxR9oqDF2mkVcpYoX",
-	"46032FEEGodLEc5tWCeNzkKo00bFIou/ECtOx4yMZCIC7HdKAwIjg9o580dDXcb/itM9rtIiWP2n6C2e",
-	"vajltXKvXT96hsepGOBrBoUfdi7F4V/5dhdcetqQ1sLL8137q+KqcEkfLmlmDPDmGfYO92VkWAKvWoB8",
-	"V5m1g5mWc+TvXTmWqeKAfFBVW2Z/7g9pnZBqCoHQLz6grOIMDzHCwWzS3N1Rwfa93dcayuoe724wB9Li",
-	"nYYzOtd966XK8Yui8H7Ra19b4e2uWe7nU6keveh1uvZuFvIxd5AS9lPI8k2OAHpgZcujia/6nZf961eF",
-	"HkIb9TF6YRSc4gnsIUxCTr2ZUR7jEUYpt3qGlQpQ7pqmYqjAUZ86iIpcsjqK+uAEdEXL2iajp1Vm4LsR",
-	"mHKu57qVIxDkkCOCoDAQiaAq6+SOyToxlMZBP4EeGRRlzMA8IN8l85y8tW0UtGtx+e8JSwAESgqfeUb7",
-	"meUUJJtL5IYGmtcNGeCvAwiBDF0PYCFnKWs7vxO3yxMyk6EFOYWT0YRG0kiOON95HiEOMNoizu9EAcrA",
-	"PpBjXCZ3k7n+ptg/PrsWHmazi8mzgf2rb74ePPfsVKEMyfWpk4pAWn3gLbaiT7uCWlZqRAR/gEARdtEX",
-	"MB9sb497RQbsk5MjaBhZXXY2sdLLqr0OPsyQMnk2gJZkDi0IWrvAtMyTn9/k2r8IbK4PsTEZT/DswNzN",
-	"+9NzAKcI9szL9zwNOdMVjU/zW+YRh5QDx1ONqeAa+Hiu50x1QxngAQfUV79EotDQ/cg+TVkYgqG4jqxx",
-	"l1voo9abv922GhAOSG0wiypxBA9EUB8HcARGWA2+/GTd8ptc8R1J90c28ullPhBVP93lP7yWHGqmzNTL",
-	"tr5pJcFds673qVtfsah1ViuKZA3/PeoiWaurVNXHMggjCicltm+zj++7AB1gBRaRBEGkKxLbQbggbB6h",
-	"qf0F16JtkblzzslHaIFmL/FlxHQOycgqHZrOMC0+/SE1v0DjuAdNY1TQTG6Kme+CsYBEMhPHWOovJHh6",
-	"mDonv0/maRzWqUTo6gCgTfimyjNkdJEK19CaDqF/hRU/fKfQAdnVuRR3owlPaODOC6apm5UHfcnsi1Gb",
-	"AKClKnvdcrTVCezNWbH/H3vftuQ2jqb5KgjdVM8OU86TXW3lxW5W2dXl6XLaY2dPzcakQ4JISEQnCagJ",
-	"MGV1hyPmHfYdNmKv5iH6TeZJNvD/AAhKpM55qtaVnRJFgsB/Pnw/0M1aqvDgzj6kOxu52/cRHBoGEr86",
-	"3oObCxz+hHxdP2LmL1b0PIC7u1rz7Fot3CRkx0w7J2OfU7APZuvBbL0HsxUAFC25Pol04CoZQv1y71+C",
-	"7AoHEca+qjEJVQNl3iWX1rj7s+RCzUenpIhZM8D6neTNZcPVE120ayGqV1nwBLAo0cZFJFeWEK4jmEZu",
-	"hxWEkZe6xQlxGCbittK6BtmI1L1lDGbfgBSy4Exo73L5nALKo6gDIaoGGZlRMS4hItJJaefbpuHnveJX",
-	"HNTFQV08pLp4igUky6IWFbzJEq3xbT1D8QVNcvSinkS1nnaaO+gPoVwvaAXXbWudVZs8cVjryeCfInu/",
-	"sCYlyFuYGzuuJb8bCKn77k/zW9vNHQTyfXsv83rGuMRhZH99jQF7vqPCeNiKQRlDvqSRJ8+xpmszPnwv",
-	"7601ZanOMDuvl77HQbE8kmJxZ3PQLI+nWYwZ7yO4XGC4eEWEY11NwxMmNB/NHlHZOMdEjqAv0iqDKQTj",
-	"lS8CGDIMokNpphsSV7808EAUB29Bh0F4TW8x7zt1ALy1bH+XvBPzblHwEJe/Dx8zN3XAvkbRkLdvSNbj",
-	"1dbDijbJ31fJ6uYMfvPQO3wYJSAHvlNWwUrB7IgZvK8DHgYEHfd4SyTc6PD1FaojrWelU7crbN9MKL1z",
-	"PPdbcc723nd60L0Hp+4pqN7PdAbaJab5jno2Y/TuMbtYLyH+NmRcjF0BFyKQOEme0jvznaE5q9ga9VVK",
-	"FWEiYaBuloUHl7ppkfsMFwS4JwnhWGq2pf8GO/wb8d9eu76kg/92v/6boeQl2/+PoGUyhsNqDyrmUVSM",
-	"nQYAbo138tyZbK9vIGVyJMunGEVcS4esE0z0zcFCalYVNdleYXPrATTPDaL5GqZaNW9dW9mxKbJIWqeB",
-	"N2gf2G8gyg+lfmZoDtf0lgmPL8TGMA2TpFJNuIbiO9/bmrMExoxWcz03Y9hPZpfMBh3SUu3aJ1Caz1/7",
-	"yFLHMmf9dUnNXb+E5FarNKzbNwdWHlTbI3pPTCSVTsO5mW5EuyEaHu/oVFX9Ao+k4T65SgsIKVLhegxr",
-	"KS4bhjQX1nuRsBBCuU7t+YCkOelMyluWkHKCOC337Zft4H7hGz8r/2uTJpP5GdtfIqc9rwAmYEq1xTin",
-	"JE4pLzbUjNdIyge9eIjsHXTTA7pdyHa7aaGyEEd0Sh8zh3ZlWzEVMathCTHrIaVQjIme00a2C4UXSuPw",
-	"R/SYvIZG1NFaXws4VrZzkwagTUaFMJpAmy0AM2cJoYoMsG0E19A3axi0q6zdi0nq/h9imfrl+yQZ+ILe",
-	"EaSqXmdip3TbBzVVmWznEJo9AG65NJTxvBzCX6C91xgCciou8HQr71rJmMOcULDgCFehhyhLrXjC+jkV",
-	"gJiwoRYsCwH7ddCD/5j+4eaUt+AwzlPgam0ciKuDRn40jWx4v9JF7jC2V8uPPArunSaQkVIh+IRIACqh",
-	"AigILgkLTy6aalrkyByo0lCr0laqv/5IuQadZW7wrDy45jlydkg2EXycaqJSPtJPZrTcwRl7cs4YCIqn",
-	"IvcjWE7/Pgj7t6Io7BQ8dCJymkBUjRUFYF8uUxgpFWPWDsh4qcigTbHY3w4iIu9YAY1V9jLM3AVz7gpG",
-	"49SOGIPDYnoqi9vvADaQJLxgsZbFDDyRES3MPzplNwJ//p1yP7CTynI6g9b8AKXRQRJqOxZHSGGE/Mkx",
-	"GeA3ffZ1Ak6SH3+m/QQdSWSWtLXsX+Gjf7Q7tX3b/lx3WtBiPPDAbGYT0cu7IHSomNC9qrRVZglTmuC+",
-	"++Xfskkb4p9tYA65Iadff2FirNNO7+T4+HgNHLmBkNNBjwhpH6wiBNqE9eKmW6wGHqdESxvCJa1QiFCH",
-	"2ggIaZhtbexHuxq7dQqMBQCMVRFRzJwAlMgC0EROFYhtq3L+Yw5qFsaCfQG5noGeAfSAVhRFxKsNX4Br",
-	"lqu57X21uLmR+f4dXvuy+poWBcWsoZ4BfO1IFnk7HoN5V/PLdd7ToTV1jY6daJxMt85rwgNWvuPJ8a4v",
-	"uUeswJaRqd2T07Pzl68ARtkJr/U1Fd7+b9+izliKYMvMLX5/8nKfAMbH5xWWYnCnrlWWoUo8M/uWUmMz",
-	"FdWiaqAFnf99Oi7ffz4/u3rzrvzw5u3JL39+e3b15/j0/ZvL6fs3l+srSZR8D41mYCX+kWXzxpbkn1DS",
-	"gCSqSQPjKmRezYSDYK0Uh15l93UdKcfik7TrxLd3rJgRc417mtNOXIBioUJNWQFweoablmAJX5AzVyzv",
-	"MJXxRZLmiao/+sUtqKEGUQFXVvC0tPALNqvtwcyiyOrsiMR2BsJ//+f/bYNNkRMet2mTBnG3R+Y2p6I6",
-	"vfP6uMaCq9t+xu4YoCFxDXLlR2p0AVe3xH8D68bfhFzUeU1P4uPzIfv++wRt7u1hP9zJtLHJZZYRd3KB",
-	"NfkjbsXRL76rebllaa/3l3+LNgK5+jfgm+XXwjV7N149W7VjcQIby4T5ffJMW334ZYFNX/zN/NOOI3Jd",
-	"MzfNtRFKh3qjioMYCfja/E1ztgmPjpln0c0NRTpkmdqDRjT8zBk+c0gVB3+OFdCrYpQgetI2vgAfZebR",
-	"kACqPvNKbVLwnBUSFjbiX53XX4EETyaFNC66R9h2nHhpvyHVN22c+PIkPh0d09fsbHje2Zjp2qA17Dkc",
-	"+K0Fy8NzWxuzbQzeYZ96ZUjDQwBlXNwCn4rbdj79WA4zHmNdiLnSAZ0Wxq/vAg+64dZmdxdczJSqC+Bo",
-	"dAfhFqEziIX9gCCW01u2OMGPak3jNDcqkIoZycEHMw6kiyZCOQk6kT5VKOZ/OqUYc7RFJ1oRy7gkYRnT",
-	"2Ij2yuXljEquFqlREC2KFfSoLv1TfuFi8xEun4zMWisYOdrg0ispWIgMsrbgmiQj81EDqviQCzSgF/zA",
-	"Di0TLl/8j81/yHM6ZvhDLylxKslMz/k5q2/XKGvca9bEzSV4XUeffJBl3iiY0plqWMPiCzjB9YariVTc",
-	"waY03m9Q0eMAM8KEgipb8YzNQlunx6+e4vHufJAVU8Kx+QkizYoEWaUBNpPHKd4K4ohLd96s4/xkfjc1",
-	"+6pfTDLKRf211nkJb82o0i5jH+5ZTYV8mDDbNWyFbcZoogiMCnC6pJJYLfNvzWdKF4zmbWhRDUqdKl1z",
-	"ZszTv1PkT59+cX7LhOq0clsylJb1pEWLF3PaFBJzeixnS61MH6yksUXaBh2BaooXRMtbJgiF+kbndkHc",
-	"Bv7XJT+hh3j58R2JMw6QT0Z/mLeI6sX55sYqlhOmGk3Q92xn9DuWU24sQsqVov/L3IoXXff92rmJk+Nq",
-	"MFSpYMxEAN80Mn/jxF+V8gmetw3RWCP18g9bhm3sTywFYAKTJIzoggrFNbkc04T91Q6MAlo1JqlxElhh",
-	"SBV3Fz7HkDaaUWa9wf+CULx90uXf/0spSt7LUilqSBA9j757zJfqI/+IL1FHCtbXPMf3Vo5CwzNf++1P",
-	"6nGidU3p96xVsQFZP5UkiNv/OYP211QSmpN3/zOQPp/5WBxxYc3YRog4Y6cCNzmy7K5KEQfgAZSMOMsS",
-	"MiwYvQX0uDJrMN4wfPeePT7kWsB7dINa3Pdsz7Bpu1DkU0zM1SVBAFKCiRopmE10WcXQSKNWx8BdXxTs",
-	"Tt5iEX9zjf1PP5Lvj49fd8lbkaCfpJgyPF/5RQUbFUylVu0MWSbF2OjnLrmswpD4JVc2ZskScnp8TLSU",
-	"GLQclEKVk4ksNEwBumWib5TjwEUzMXOPd7kgpWKYLYR3UObVZKkH3YbGMPN61+ZXnXVp++vRdDo9Mjbd",
-	"UVlkTBhJmcwROKyj0+tMVdHHMGa15n7KBYJOw7bg26zPBJ/YnQV+t0GSDdhhoQjGent3NOPYcC4kMcfD",
-	"gCvP8VfLyfLDZanTt5Dg3bdlZ+dVz9EPjW+b6NZYcOOSFgkLTLrGwDpStj2iZYT96vvz110yQBuoHxcM",
-	"oEFopmzqFntlZkqzXEU27Tgp5B248bli2R0zPhX5+fr6I/mBKh7DTJSZvyVPBkbo3wj3gWJxwfTAtXkM",
-	"ZTK7IANQ0DjmRtCikFNvzM2I4RUyLqgAYIBBjahwmUrT0ahHGI3T+lbeCLM3yo7ccRlx5D8yNCanskmF",
-	"r7pLLh0WqGEuNsfsERmymJpvYGgsmsN6Ks3FhUJoG51yNureCKAVBdNfEEddjojb7R4yOxdAkX3LkIOo",
-	"+gheNfwANyeqSwi4CiVEdCMGpTBHLgv+V5b0casHF+T8+KS6jf20fWLM/oWEJ4K17KnTYxi/GpAJyBdl",
-	"5Uv1xmbFCxTbsZYk+CSFFqzouYys2mB0rdmDzcXOXrQw7n+Laehl6BYi6xznyKzxkx9hW+9J1jHjv2pL",
-	"ZLtIt8BWX5U6rDda11KIm84dbcwSfqit5VkNHzVu1D1PHbWBsCP7b1AIGHWOgr++bDQF01yKHRHV3nfa",
-	"SyvWH5JRcwLhyrZ10FgbzQ3VTdmMcOE+EBBdbB7Kaa54qDkY9mmWkcAUBia8evupuSKzVsexwUBqcIKd",
-	"719IrhQVmiTfvYU4RhUIFGPZXIy48OB9DUEMWfOhKypqIqo9DSvnpIcTinWpAk51C8JF0NVkDsEPzdvc",
-	"d0aa+FDnqccbHjdPsi5KZu5AY70YJ1uTBrcin32PbNt8BY3+eZI87ylcdS5p9Osvk8So5zlR38YnTQbC",
-	"7qNPmuK+c3yya1H+b0FYR3sia2Ptzp33kwg9rZbpmOpfm1o3Fq9LR3AstrnOK4QVDTlkgHQ4IFDjSAqm",
-	"eQG2X1ugdTdlse+Qq8+jxHHJeDavIba0Gx4hGrtS7j/BuOwaotyGaDeW5tabfwFFHVyKI0st7a7fJ+f3",
-	"2yIUh9PMdZoUbGpzhLYIcy9u4Bu7tk9uac/KE6w0zD37g7s7gLEUI17kWPIDvpecMLHM7/K/eBjXayeX",
-	"ZY6MHtprWYybNTktHr68FluZUkWoumUJ0dLWXwWs/RHvvMjU1aPa0/2GhaFc2uJ2LeTngQS0xIFOEOQ1",
-	"P4EyMoAk4qJLriSZyiIhdGiUXoV23oOiNEPuvn9jHwLBvrCXRM9LIBytlAgD19U4IJNSK+Lg0bhD+HgA",
-	"oVGzUKPOUe2vYIzqkf//2mLGkyXmKbiCulrWtnRXc7v2MFa8uyvjbVuFbydYbyTsFgvwP105B1ZhloQk",
-	"jCYZFwxKNCdUKYvj7PvUIGfUJozlHSuSckUUrO1IEDWa/G4gSz2UpUgGQcMe1o78k1+KZ33yuwEXeHnb",
-	"jFpsikRjZJH+3NPgx/i/L/fZf0FjI3IyloxZPynZXOPuGcADu6brbcp1MHNim7wxa7OkRzvAIq62qRdu",
-	"yoixZEjj2/4UUnTOjV036QMuaZkPWWEst6Pvfzr74+t//ff3RqoWfIwVefiay6uL6mVMNR/6W+QJz/Vv",
-	"ecLvdXDEtgeRAX2VMprptC9KXXA3cNGooMb9cYdhcUGCG3SNjVlmdvTel6DpW+EjW5uzg9t6F/t0t3jo",
-	"nEp6msbFvH7/TlWyuNGeaAuNXleJXlvdrow7PE0Z5LQrkQFTzlU4/wSKBDSOUI8dwcU8YYpkFDrJFqwQ",
-	"xSyKBqiJLhkEodCjP7LZACecowdJfnd+fPxP3RAS0ZkZrkEsbJvGuTEwUd1uRFASv2ZwV5XD3MLfFoBz",
-	"urT08z08kZKCTRjVRNERu4BC/VLwv5SMaPZVh72vnZejE/Y9fXnq5Cv6mpWAnduNtStEX76MOjkXvgW2",
-	"RexuG2Juqn9EpxCsUWPpuPU1jcg8sSgODFDve53LccHQ/h06axL/DIhNjpzE+ubgKGDsCy902ge8oF7n",
-	"5PXr30OozTyg+qY/KVjMbRPPjFGzvyOa82zmai/fcJpl0g/0dHWSORdGtwSQFyvln0qZsXdR7FVSjcax",
-	"zHOZWHm2reh5nHD63CKaZN/Pzmh4zlH1lYIWdsBPWgJUXEueG3lsywPrPyB+HvbCUxEz6zeyLANhZh9O",
-	"zW0jY6YNJgW742w6uMBhvVNa2AqcUSH/ygQZWCoYdMlbrPShCRdjI1mZRSmxRUUJV3EmVVkwAmZUUR/Y",
-	"1Q16l9zbQD4ZLFcUrtKs2JbceWzbHpEwDLhUNItI4cvUIuxVmkVkRHlWFrbWSMmckYTOlJ0+bA4U/fvG",
-	"lMI8fe6eVTjYkQ9gRwLRwn63wg7ZW/7x+389PXr/+t/fbCSKn6gpGu1P6l6nVfDlqcSz1xCi0NYZrHtB",
-	"cu5lRjskfZaK4BcoYzfHmluKH/dhwoSyfeIgcbrkMlOSBFIFKkIRG9FiswqpAZ81wIfjosJcN7bS6jzU",
-	"4mRceL924/VpYsPRyURyofNFVj3fZsCSe31sc7SdbPeWglqDa59iFmol1+LureDbb6vYzXPAnnnus5YT",
-	"y3OZjG+d1RI8MLcJq30yl7/5o3HYwco5RMuetonyTIWdZ43dJJ51XPYt7n7FIitGHE/4Do2EzmzvBSIt",
-	"G9vCpaLRJ4P2jMrBgrjcLoIxGFCCT5cAV99QJmn34rmZIwnL+B0rFgBaXwYyCWbmMIFgnxdEGykHSBvm",
-	"MVyUTBGqSSpztrnd8qOjoQcupvmtMrfbz105G4ojjlxtzZ45/BIKAkaABmOL0pbW4lx4hBi3IOKKfbrk",
-	"E0SjIeKjPQadhYnyAFOQqUbkKF+R0MTE8NqOKFzZxX4KnnexZnyxypyOe1UzLZoNAJ/U3cSW8NBUiw/8",
-	"/cY+ylz5SruvD18TGvLdw/MP7HSAbWSxg2DGCOIHbcFQCYszLu5FU1I7S6SmA/frDNjVPzfdZoc3/FRm",
-	"GSmF5hm5nBS8NjlSyH5MJzSGWodNddcbe6gH1bUX1rPbuZvmyplSdBmc9g9MT5lVOjb55szLMHUbYbmS",
-	"MfgyqirneqECbI1qr/duTYfqz12rP/dXTjMEcdL5lZGYCm9fuFS/INclUwmddZe49SfHG3davITkME+C",
-	"duQdUU+dGLBE9nTLNxxnEjl6sAB5m+L8mFEuoF7hAqxGKoTUZOgwjJMg1Qic39YWV2fwR22MW5uet6Ws",
-	"x8nOzy2iibR/LbjW2AT/oJRtnsvqdRxbKCwh9ZF3wu8rknLvFuKI8uy5mYfeCEQm6Sc86Qup+9RQU7I5",
-	"n1xJ/cYf5MEm3I87lkkVWoSeFIMw4BZMF4A77Y/bfqjmFrsAZUoVGbJxKfbLbbj8xcKQ58V2P8tSsYSw",
-	"TDGwLzfnuE94jAde2wuvXdNbRjDeXvGbz+GnQQ3cpuymNC32XogwcuhnE41tX3Z6ca1hZ388B+9wSIUe",
-	"UqGHVOhvR+T9wMa2NnR7W8KIHeyf2qt826fscks8iK+D+DqIr9+O+PpY6poRVFWto1BzFtHcfJEFyWaO",
-	"gSvNY/UiLodLgue/GmswpoIMGeZQYVykPRGWkIRqGjmUnFrB/aSQI56xcMoiArWXCWcihtLQs5p3h1NH",
-	"mmdwwSL31Zm//qybcsh+aZl1c5llBPduz0RgzmYJVFhst8LjJvqjbD/eF38z/7T3aLzhORPmRJU/SsjF",
-	"u6k0EckZNaeqInf25iOdykRmcjyrIFU3JIDzxeTKkDWPeCqHuyPs+8mr/1HlCiHpY1+qu4A65wc3jbnS",
-	"hcdnS/yG+UlpINO+Wjls26vxAwvGT7Uu+LCE5nGLwG/O77gTdYwKMKrpdQeUZ8ao8n7tF3M1bn74rPkV",
-	"cZGYF4cphJ/e/qF/9fZXI14F1z7e1cF7+VMz8gTnILt5vrkUOjX2h50r6lF3q+nfXWiph5OFDbeHaQ7J",
-	"qBiRo1xn+ZAWY9lP6Ex1emfHMKCyH27bOXT09WOWZZ3ey+qPfs6FNFtzchx8WDClCx6DejVfzG1SNf/K",
-	"vVG14u3AqYDe2tD54buH4no3N6ocsu8USdiICz4HmFOTARvPjyqH7EdDVL69oEV8vLBzOZdM44CmLkj3",
-	"mF/gjGIUC17AUFcKdEEYIrOCpeuvsAjKUht/HkYMqFvl+26hDNoJkBtxIz5rOhpBCximPwoGCCEjPjYc",
-	"44WPnZFcJ+1UZgkZVDs/iPxUSUCSrkCbaZZd4NvdCKeyqJgNZTIDdOeMjTSRpe6Sz4iRbX5UMQQOYbba",
-	"XeFqbTObpsMMx/sykIWAXW2tNwTMjmnGREILMmO0iIxY1SyGCAg000FFSJZZmZ3TYsyF6kFEB6trAAVB",
-	"sYzFWnmYhDyySCYKvweIMCuVohthloso2nJay/balXXJpRMW5nWQF3FBZrst95svzR5EhJK/lLTQrICN",
-	"oPAqtrUuy26EXbu5IaBld8nPPEmYsASV0jtGhCSDO5qVbOCVDRqTZKDKiTl3xZJBl7zHl8A4lpBwRNbl",
-	"s4vH14MlpBTRuYXUoOlYAkQ1MObdwNx/ZggWcOLtfGxPWYm8IIN3o6MrKRi6YQPbZ67I2fF5lyD4d8+X",
-	"EDgVV/FCdQZ40DJhME/tDK4PeUYk/lJ4L7dmv/U2KeVY46JNtwJcDTDDxY04Pz0lAy1lP6diFgjnQUQG",
-	"Quq+FKw/YQWXycA3+ECGkcvEzjoyB+RB0C0pw2/dygZ2tDYc8iJhDPBufbMKs8uI455jWJ0KopmAk1JN",
-	"aOXWLHiDTc1zUg9m/rzNJ3r2b4ZqnFfWYN4WcopUMCwAdj8xmzWcXRCqSS6Bg0AIAH1GNUo2S+uSAXzT",
-	"WDRxQZhZAo7RMzINZ0WvngUdqMpVA6HPls+D/v3cOGiwCv5SMvu11Z8rxmCjmQTveUH+hYqSFjM/C4oq",
-	"jezUsAEttSFGDnXWHoZiHtuEB/MLdYuKCMc6l8ROM6SaAUTVuguCGVo7LieYFY6ihrN1j9v56yvPerPR",
-	"31uddfgaqDcvrD40qmLdF3Lp8Yb38UPiypInnaVvFA473/WVnBEAdZ5ckY+AhDT3bo24SmBzt2BTnB+v",
-	"gqZYTidJZaXAGFz0GdbZYrxyxbD4Fbu7Z3qBtmf/PrA0RqAHGqBMrCZa8/2qPupVb3l6/LCv6bl7i7cS",
-	"oL9oNo/T1Tzqf+l7ne6f3xfIcSInZVYB4W8hCebusPKlzx/iMAexuqvstQHMfTQfQXgrkUyRAbaI9oj/",
-	"rk2VoTRrKnSEEETUidXdWohz1TIMWQ3mgxmDNlQd2wrcIqBeHt/zlPg6SjWoYwzmnltoHIA4gBl5aImd",
-	"n5yal1/3l687YdzY2/ounEGXxSHAVV+MlqDz5WxCtEFBMxmzJFyBlu7PE4vR8PRCHxOY4uymoDQcicsu",
-	"nNhrVRpE3F8eHZ8eHZ9cH59WiQ4AFeqZ14Z01Vq/CWIsGwVZwHo3P3HEX58XbN8lQitPsa8REFGEBHEj",
-	"rt5+iuxxRSfR+clpVP/sdRRVJHMjls+EbQr2WH/vqaQIVsSJqtXef2zIhxzV8qCQCyOTgf/FAOMWRnSW",
-	"GfU4ZjxOrfLJwSEziyo1S4iQ043yBe+qpe1R0EHgtQquutV5vP4WWYMv6WiZJGb7RKxtqS4EX7H1IPwl",
-	"4cJ62obyvmbmkOhoBJGff+Yi+edagDOjQ4bQuTCLzwVBBZsCYGZw5ajw3wtomyvvWJYBngBhwq7g7/8P",
-	"0xqL4WPP5Z2X9CQ+Tl6z0+H3o/ULufzBLEurBIT1sLkVHpLNmgmWuvRdwgcpV1qi12xFuIoI+6rDIE/B",
-	"7rgNDQk2NR4sUMYFEdKxdhVixJJvG6HEEFqYW2mBLm5pXAnfYgUq4LvPH8jZyatXRyeEZpOUHp111ndq",
-	"l6oDe32DafRjGARteZz9qmYE8dxYYqcwYjrnAv88eR2YRFxoBkMg1yh1sO05Xx48ERkcTxvjXMNAM6CZ",
-	"Gkk+LAdNXfWgNxqWqKLmaZR13kiUsYWBL2z4H8KMANMmWBgpxxDUyCJmOk7owZLYHcJ/JiXrkqswxn8j",
-	"jCsTQVGq0TBdGMbqE9ounxBsKbYwu+bilCrXQ4LVOwPHw/2UZRg4tVM42BSXq27EkCmeYDhVZgmg1pOp",
-	"LLMEcPHMyykuxplr51A9fym+PUamscURgqXBMhBPtB6EvRF20TZqbz082DGuiNGo9iNrvdoJqfiOYYx/",
-	"LtDcFJa1Rx+c9mO2ybR6BvPTdZq1d2AKb8Gsm7TQ7LFeuVpAk6S4CvrikxIymXuF11z+9I+BYAgs6seH",
-	"y0TJZol3sfAGPiYUGXA782A5UOavAOMrEpLKKeFzUrRuATQPqwKexZom1PyYWfWs2og1GRzWznV7u3Ha",
-	"ujV8cVVSAcbRNg6uE2f9mn8fOrG7cn6bip6ElzyoawiqmSuCxiAk6Se109+LxxjCFMJE5FZ6/1BPzVcJ",
-	"RqwUIreMTTyW9mh04TTUNJWZn90KlA5tyEDZslB7mdrxJ4WjCw5TXO9riuvbrzTWbpArTZKCqbZZETjP",
-	"qxUa/HzdjMvcrNaEwQcUSyl2Gtfa/DwbKbezO9YYUlsbO8vrc4pW5Mzub2LsGkMH/cA1rhRdHMiZypz1",
-	"tyjUXvPak2MIgIhxSceYWjZ/y/jWmFo2L+EC5X//L6UoeS9LpajZdxQi/UJmUF33JepIwfqa54gGr/wN",
-	"5o9m7SGLio+F6nPRNy4F1vgqNZUFzA55yCm4RqQ9NFYAKIB2ZxEYJFA8KHW/1OZ9d7xg7ywf8RBjdI1m",
-	"RvYZwYejEvg41RcERsYTSsxBQ3+FQwIBR2/wwlY+DboEOqgH2vgfBS1mfXdcg7C7Hg6VcGGcxxjhRPIS",
-	"UQ8EiVMpFbMBGTkVFy5oGWHVmfkxViQVshynMAev1OAPcqVKhK8Lpjda4Ui4uhHzI31hTXaFMN5CSjJl",
-	"9NYIOfOdYT33qhxheWGq6Qpd2+TVoSAwR/So7twKWTMvB1oYf/F8IZ9+xwRJihkpuOG6zka89ThoCXAe",
-	"v8WRwCg62kcB22JFCJVsKEZC63T9ocAzkkhgIDA7V3JQk7NlmWevM4IP6vnJqOdoR559p59KkrFdb9ti",
-	"9O2Zb9+zjrFWFk3taSqxVhi0vqqABoxe7LkUiVenHvvHdj/Y9X4XOJMR3JNmSqIJcSMGNaIckP/+z//j",
-	"qowxNJorlt0x1SXX9JaLMaFTOiPU+6tggUBYG2LZ8hbR9aHLqihmhOs11H/YDuqH++dUJBQyTLqgXNjA",
-	"bc6V4mLc0jjaoOeR6LfT8/ue5NwkF8g7pWQ5kmVnQ9P3EQY4t2rnJ9h7uEThuoHN+9S5Lyr3e8991G8N",
-	"c9EsI4opyKViRTDwKymMMhRkWGrMxYD0CLBj1xYnWLJgs02KZaNg5jqebZxJBUmhk1PgviaUTbcFu7Hb",
-	"o/RooxVi9e/BDHlYM8T1SJ+cbt8j/VsRTggYJVwEYCehVNyXUNpAsiwIEjmxSr9FjBTPX4wcnJmnJUXO",
-	"/tGkyIcJJF+rMOKY1oCvthEliumjKrx0vzYOWCMZH2lFKDEEiVNrbbwSgpPzcckqcGiBz2Gst6GhIy52",
-	"toVQWq0IU7YKNMX0R7dzzwTlbs8hRff6n8xeHPyWrZj6M9OEEn8wngT3wNda6smeefonw2wyZxBLMPyW",
-	"SaVJwgBXEotDYwkd86AuumRBCOzNgcE2INdkzAUpFVtugSimrz9cfzwYHwfj4+DCbCqnAIdTCnZkzsMx",
-	"3xRa27aXUy4IqJZmNyjWihkFbX57sY/imWv/5GdVQHPkJnolfSnuewJC8Cgongn//rJ+C7Gxpexut/W1",
-	"V1831s+8uufmwOC9ArF63llP4K4rGY0U9W+KoH59OerHUiRl3IIzt/AwwwD9TWTxHc140ocqbLzr93DX",
-	"sz1WbTheemKVG5C7cGyOtYQPnxJqtKLeL2RBFLo/Q0bgvCweiS8GUZjZgbp5az1Jwb5TWLqBoJyhH2Po",
-	"SLlc8IjrtkkR1xXjPV61xDL+W8ovraS9MeU+Tl2E3/1/sNqITywGjz5UC3uwIV78zf23v269RFWX3lgL",
-	"EbDHrpPyDiom2gNXPKPqgy1oexsdEzXVGfrcegGc5qyuCdXpotGFRbx1qbdhUe+KwocFVdVQGtCktVoc",
-	"eaTh7VXXvgsAFsj/1dHJ6dHZSWcLA+oR8v9LtdAzS7PJomCx3lKzfENw6OZ+4mvjxuDXRkQW5qhfAA3Z",
-	"+8//4GfAlo6M34aB75xpanyOLvnBN1bmPajr1QWPAdDuhZwwQSe8O6N5VvsAsFXMB4mM1aBbsTE2WjcI",
-	"gl9TCWWAyiEL2rfukT9dRQHuY0Su/vAhIjG/4xlRMuZMzyIyKSBZRxSLtSwighjZhkEjgrDZZERjnnHN",
-	"mQqW8yEIzaiGVV2SnGOhM8ageuCd6tlEZnIMYEUZHzESz+KMRSSngo6x7x+Ci2VWexgCjTc95hprlqow",
-	"o48jImQ9dqdHlWhySZXIByqjuWhHuOeYf2hy1c3Deu5mKqoMfA8/zAtb5hGUeAf3RjJtcKbDhWMxVk5n",
-	"UNnZc6idhI6ZiGEXq/MlVaNf8JjLj+8IgsyrFiWCIR540IizLFFE01tmcbQRy8G8wlsxzrhKI/JTwUSc",
-	"RuSyoEMew9t+nhhaSB1yBtVVTXtObz2IUx4eqcdzXqLbsp6FZY1t0Y9I7AdGIRvFJ0c2rUQzC/+tGM1g",
-	"UoxZQ0q56JJ32oMrIayHfU9bchcRwSw2LC8IILrUdrBMbByoCY3c3YILIouEFT2kvtEIholiwFxFJOcA",
-	"wAlvoOKC+UK7W8YmQaUeicuiYEJ3ybsEr7YoWCKbhbtnsaOb+M5uPMLd8pz1gNOOgNPIJMV29mkqLdMZ",
-	"yY8HZxhUaeOyFomtOjRbPClkzBLo9ZznSGTUplUow10V2iyHakGALzWn1CP/8vnDFfkMmikiGZ3JUpOU",
-	"u8s1+6qB6JQ5GJoRF2iuIL+Ni3xdCTuiUj7B2fsXFfHRJPFRsWDxP8kibyO7CZOTLMSYJgE1BwSO3RMT",
-	"FvMRN7w5I4IhILV9yA9MsBGPOQXgxWaxTYsCekNwi/DGQEV4e1oYucwESOU7afTLCMA+ScFUXNrluEEH",
-	"GBb0ZZUUYHSDBX1iMZvYVs+FiZT41kgVMzKsbQAM3u/Bl7AsvCKq4BUQDzmJfGKoSCx1D1lMcwgnBwt5",
-	"U6IJw9rOAKZtQPQGHmGPhI4LBj3/ESnYCIZ3Aa1IeQtzo7rkFy5spgh66oCpqfGva3IHZrq3nYgu6J0R",
-	"eJjBNmej5ZgZkRzcA0aHpTJLWu8CxB7DSgB/OuVZEiHe8TRF0GP8kIC1YaxW7TYwlVMyooVZSox1szXG",
-	"51lSMNEmj3zOLqVm6cbIHs7A8g5uck3VbdPSP6ZSy3FBJ6mKiIqp0Y2KjwXVADJcnS7qOZC9eDQiMX/F",
-	"Rrb0iNIFo7l5HSbiYjbxb2ZsHOhvzGx9slQVzbmZoSOehcRyqTWN07zlyD6Fbdu4vxTuYJGJnSCAhoge",
-	"1CVPJmZTFZ0p24QMQNJZmQtFckZFRCjmyEsBHKSsxgHDNsJ55xl861hE2SGXSgfrfpdPZNG45vcgdhO3",
-	"W6h1YLaOMSMYNeYKnUwKeUczFZFJBucgpLZHMJJZJqdH5UR1ySWpANnghkhPTJhTB4OL0Rzb0KIKewTg",
-	"RWzIEZrTQgIzq2qjrkqwqltQ6mhlhWk6NSciqbo1Fxonr5IXOJfBMPDQiCrDEjVB5QaONED/2vyQqpDN",
-	"nU1UW0UvKC3xA0yQCh2QiNmF4KluLEkT3PAYp02gmYA03yMj/tVsejk0X1VA6Eb9T1OJwkfd1szJqpf9",
-	"25dv/z8AAP//",
+	"7P3/kty2tS+Kvwqqv6lyctKSRyPLiTT1rTpj2Y51tm3pSN7RrR1r96BJdDcyJNAGwGm1ffTvfYD7iPdJ",
+	"bmEBIEESJEE2Z6RJvP/ItqZJEFhYWFg/P+u3RcLzPWeEKbl49ttiR3BKBPznc84UYep7zLYF3hL9p5TI",
+	"RNC9opwtni1+2hGU2V8R3yAF/16TTC6WC/Ie5/uMLJ4tNmKxXAjyS0EFSRfPlCjIciGTHcmxHlMd9/op",
+	"qQRl28WHD8vFNz/hbfhrN0RIytkSbbhALzYPfsAq2dU+9vPi0c+Lkd/7nifYfKT5zbc7Igisi5EDEkTy",
+	"QiQEUTnyC3/H4hgaHStEMmm+gJk8EIFSsicslYiz2rouk4Ts1YNyM8Z8/8NysccC50TZnTWDdW/s996m",
+	"5kRKvCXyGSKa7mKJsEBcIKJpQPXThmUWywXDeXiq1dRy/P57wrZqt3h2fna2DJDqOWFKkBdfhxkggV/d",
+	"l/dY7arvmt9WNO0lzoaLHKvFs0VRwJOBGfCUZFSqH2HYINNTqZYIS0QZunr/ILEvXIXnpX/qnZJHlC/P",
+	"9F4pRYQe57//gR/8+k7/z9mDp6t3/+MP4fkWa6Ln3EGxYk0+k0jPsYNsxZqMmV5oAkJy0f78FSPv1SqB",
+	"X6+cgNhrvlqTDa+28ZeCiKM/IRiuYwqPzsJ808Ux7tCGF38ys7xISb7nirDk+B8kcMZ/wNdEIowE2ROs",
+	"kMQbcoEwO6KC0V8KghR5r7oOkjf2Az1410F68mS5yCkrKRSc58bIyiCNtMBFSkujA5ZIEJw2ZOpjkKnh",
+	"SVZSOIqFHnVs3+ZHzkjUHDUXJTjLiEA7LHvmpUcsJzeOmTavMeu68vZYKMRZdkSHHc2M8E7MXaknhNSO",
+	"SpjuhRHuOMs081PVM1XzuZEkY0lWpOQnrnDWnulzXjAF3xb8IJHivOO4UTPMSsE4/hRSssFFphbPNjiT",
+	"pJzCmvOMYGauTnPdt48+zrIrhNNUelqBFpfkhohjqTV0TKlUIqq5EFbki2f/WOAsW7wLUeN7mlPVnshr",
+	"vXgMUqfrY/BicN1PzpZ6H2iuvw33VU6Z+Vd1yChTZEsETGKIa4B/qUQHzBRJl0gWyU7fI1froyLy/3/2",
+	"4MsnTx4/uepilF4uCd6nH/SplHvOJIFdenlZqN3zjBKmvhHCCG3Lu/o/8X6fUaMMff5PaTSiUg78tiDm",
+	"lQVlNzij6SqBgbSs0D+sApcPPKBXzLhC14wfGAKViguU0hT+uhf8hiCqJMk2Dxcf/NX9QZDN4tni//d5",
+	"paN+bn6Vn8NKzBpgmY1t//Y5+vIvXzxFkiT6T+jJw/PF0tdu3759+0APQZjSKw7s2nf8YBcg7STVjuSS",
+	"ZDdknP6np+dN9ySSbwXupbggG0HkDil+TZgjPLx6u7T9sFy8EnydkbxnfXvzxJ8D6wT9pFzmQn9TYZqV",
+	"q/qlIFKhtSD4WuvGwEE5FwSJIiPyAklCENBEPnTUkYtn/ygHLnerNjKVaENJlmpCuSf0+3uuT7Wm++dw",
+	"9D680ydSKswSPVgh2DOtETw7e/T0/Ozs7OwB/M9f9P/81f3T/h/W51VhVcjFsy/Oz5cLRRXcqoF1YVhN",
+	"pWc4gsnPHV2it9BtRmD/3vCcqB1lW5BEgrOtIZ+9x270ieBMgo11ABMFJztk1oBygpkEWWe/BPbEqxdG",
+	"puh/7AXfE6GoETiJIFiRdIVVTZ9KsSIPFM1JW6lqTPe39u80jdDNlosMS7UqZPnxlmnHEFVIP4W2XCFs",
+	"zswSKQ6kyCkrlJ5f3KSZtRbaPxB14OI6cEk+f/H1ayS0TJd6Jjk+gl4DXzfnl7AUWBFtBM8vEMn36vhM",
+	"q4/6hlAkl8Ev2j9gIfBR/5uLLWZUwhlcRRJvL8gN5YVcSZIIolYFUzQLy8iMsy3M2TxqlXsEizZmbBwF",
+	"Bbnh1yNZRSZ8bxgtnhxmmu21vNQqHWW+MQ739ZbemA3ihbb6mLm2KKu0eqfdtT5d7NPR3G99HLUXKFNf",
+	"frEIqhzVNfQPY82495f+2atNpc0Rln1LenpcWylbfP1Pkig9xfK8P4cvgJhPU6pHw9kr7/xbxbEuEhrH",
+	"u67CnC0nn3d3Aps6Ua9pVD+fJRN5YzwJTSnH71+YZ72fDYctF8a0s79r5WDiGQwwd78t3pxXTpn916OI",
+	"STaYaYhHehnjlfUrNXYeK1xbTt8NVl0qgTPseRaGxvmRvFfWQ6EHctZS3yvGpGoSBGZf//QADawx23s2",
+	"csr8vz4ae1pYkWV4rTUKo4ber2Nx9yze3q+9Vu5x9jVJqBaccqQ4WxOpVqAu6v9gPGRKvNygJOOyEETq",
+	"yyLZ0SwVhH0mUYIlyNvWvg5sT8Lz3CpcY19N7UJrZjUQwfgBgTDvQnLYbVHc+bV01fSv79ujs96Na507",
+	"N183g3c9uwhfG7eBkdLYu5c7AxMtJ1rrBh9wIHTe5n1rfk0kuCua4hbb34d26jmWxI1leCsN8zD4b41h",
+	"cWGUHm0/CamM6bVEBzDuqUJa6EirqAYY0BhgrbADvSYHKoNaUeQm8UIl3Mg7x9qafVJi/LwbbQ6E/Uct",
+	"yruhhikv26QX1Q+jDovdyg8DR8INH5ybUjjZOeHQ2kOM9kRIztAfr9aEkQ1NKBbHFU2v/qRtaq6f0EIJ",
+	"/fFK/z/4AUzihtDzX43aGjta3LPGf7BKSUZUhwH3k+d2dQ4mslfgXM9NdCFO4Z5iom5oRlYsGCC6BFtB",
+	"ywBJmFqiA1U7XihjSmM4GSgvpIIZ73gWJMCO0O1OeeZMKSSij8I1ZWnbHlouqniVZq+SWVbwPJjNa5IF",
+	"DamcpBSvzJ87pIPbEAxEoBK2JGzsJYTekHQld/j8yZedA2pC29EcSYOqMmGSKnpD1bGD6zX7PTPy2Uai",
+	"gMsTXjAF8WorLpimK/jB7ZDmUtSfSlRQeCwXA2sIEmWpLcgdeY+1fDJfbI9Lfw2Q+qujMmpEH8EHTcfl",
+	"Qu2KfM2Ckvjtjqgd2L8gz8HjtmgHAKYZuMU+4zgl6Wp9jL146Yb2uXEwkglmwCBatmJBUjh2QKGUJ0Vu",
+	"2CbaADffi59ftMG+XNxwmq4EwbLDuaV/H+sxMK9ETvdAUxWIsb2i70kml3ABMERzEzCZy+EAwqV+TH0h",
+	"WpMtlu/LY9UWFj7v1vmp/0L8nrLr9l1N3u+pIHIUyfeF2HNJBq/12qdf2Zf0GRBZOFPEp65+qPrU0p/o",
+	"8DonuWZOW1Zj+m6w4bm+qj4byJChCvE9Yb6QdvEFnxFCgrn6zBwOiUqxumceCY8Kc7gkTtYsmq6IQR9G",
+	"43qffld/6CXP37nRrUacmEqS13wjtTSen39+sxgyOew4we0rUqouk3CG2pUgKU7U1TN0g7Oi0guUwDSz",
+	"UVV00Lc4EViSFNKW9H8WAtK7jDGAM6R5CaUkxyz1TxplkohKnEP4TOvkQGhsZDoWNglvz4XJdNJTCh9I",
+	"vZavBMHXYYXeWJMZZddGVUs5kb6i3PSNOUOyHfyhzFkbofwtRmqECmuobmcdLXIqpeF0nCligomGPta8",
+	"5CK1fzYkoJytrPq/EiThQv+U7EhyDVGdVTWM98eCQZx8dQ0ZP4yrldoR8Culq2SHKQuroOSX9lp/LPI1",
+	"EWVqpr79lqODCpYOpdneyaLPyzV0pYpKhSTdMqyA+W6MgonMopp7u8NyF9zZa3IMbuzVNU2vICPv84cH",
+	"kmUPgIyf//NwLR/+U3J2tegmW4TeVk68/eVv0vMnTx49XaI1luTLLwqRLavVaV6T6OqAj1KBL90ezUdX",
+	"S5vNuESS/LJEesEQXdJfAr1paSKvhKUkResjwoZxN4SEwwXuvVg1prHRmhZLQ/eSyv66/S90MsE3N8Ew",
+	"MC7FV+8N60m6D0v9EhfBvf5PSSAJ9fLVC5uicYHwWhuHELWGYORRKpL7/N6lEJvPuEutwVSFJOJqia7M",
+	"V670R6/M0EF+GqNDJjvMtiRdQQZCIDz8I/jQOMvGRXtD9GoJAqIPClXSMOMF2uK9RFgQVF6pbdfanoiO",
+	"NOnypxfpEln6g58DvEn/5OvgeO2IWH3UbyH/gOcmIKs3ycSUY/Z0361RHp2bUg9bzhxheW1SHmiHv0IL",
+	"9D4jVA9n7+A12VGWlmSQ/gU8IhwOuSGdl9iVS0gpU2tN0LrcgQ66lwmx7VG1Dla5sA+CKkWYHk5f9eW4",
+	"Fc3gUasGtMVRAZJhRUO8/bbjIz6nD25yr4sUXgHb0zvfSyeIPDLUZ9o6lv2Sbg6zohKb85kVEw0FPRVn",
+	"JHdd4ARnJAUZ0rqze88GSB1vy6MPgtMEGllM310+OH/yZf2ihfvT6TouEYWq5ZCjzdMWJ6sIfbepGx84",
+	"spPyfwfHU1WL0nC5C35N4q5Qo2Dru4AprYlXy/Jcd6CYBOha7a+0skALL1BQSRrnWXTCsssjKsnSfuCw",
+	"47IUm56UvDCqzw7cmhI5K8exXYy+BuuIIhdwfKlARb3i6boflouCVV9rhrQqMmJaaidUwDlaIslzyJvi",
+	"UPKTpRP0c7vHbkM96nsTC/Oc2nFBfwV+e0PEDRE/EIWd8KpzH+Sdgn9OrmSx15aeWe8IxUTKgojgo1pJ",
+	"XxWCBn90CcynfV2QG1vmtXJZdR1faz23woXarXKidjyd/H2T6TD5bSJuaEJWzpmNO5MjIXGwf4n1R2ZY",
+	"XZMjzUa35hLeBG/3u9YZoF4PWyw7mDV24aN4IHSwvqqCowFLCJS0Qa3AG+PSvvFhuVhjSYPa1BFuPeNj",
+	"gETSNQmH3hpeur3gCQGvxsqM7T7SF6JYU6F2qxR3ZLrshU3YQDlnaqdVuyPBwobzhFQoxcdQqMo6mHq+",
+	"tyrHDphqKT5eWdWecQZhqy29AUWjlwbB4SEIXTAljiu+WXFBt3Tw7n1uXpgaU3Y8v2JgrQVJXz7jorC9",
+	"K6s//WG5IGlh+TojN6Eob2OA5vMflosNzml2XHWmO28JS4m22glT1l3bfkZvS0f4/AfDvNbXVhkdLDsi",
+	"Gyuamhyib1CWknSVEqko65ahkM21F0QRAQnkYQUKnrqh5LDKvEraPgYpS2LBGW7+Oz5HxH+7eT/kWFCF",
+	"s5WrNBjY18bjENsX2uihTPEoWuZ0a4xAKyj6crCbH2+8GlxP+UzsipovQOajceLTYC6l52+mpkotx5TZ",
+	"SHfUhnjnvZVyr3ZEAIcHPvxtISC6LvckyyjbSuP2gyfkKF/PfqenG3pyz/dFZggSJSqaz9sUDZjyKiRu",
+	"L4WgNzhDriDTFWYPSnNBNkQQFnJAvNlxoYAYuyLH7Jk3si1hhh8xshIyOPqWSvCqrxoh+e756DfEGLEY",
+	"eAUGyrFNmA2lcouOErMDsSUfNi8rxyrZEYmufrlaomKPFEePLhBlyARaKpdgtTJerP2yIUsdUBvftz/6",
+	"4s3Lz1988xw9OX/016G7UQ+gx+nwGOE9XSKaa13IeHA2RIiOXJbyHJc5p4mN2BnZszCJDMHoxm3XUQyl",
+	"ZUxNe6h4PchnTXZtnLm6GDG72T7ZTTnnXy1OYyx3sNyHAb31stJSw8HQahttvAoCRIm2QcNbWGec/13o",
+	"K5gz38WA5TVJ4YBvuUKMG7fAEq2PVnUkWfqZBCXgmV+k41eXlvqCPUxuSvoUaa3DeHe9ukNfl/WWYgVr",
+	"tSSTwOxT4IuzfhJOSsDAiZ5BRlJ9GaeFKZ0M3SHfQB11gllK9eQNGTH64uwpusroNcmO1etXQLN0iThL",
+	"CLgc1jw9gnMl4/yapM98kkEppONKU+8Evpg9pgKcGMZNLohWfUb5a6sM8POz9l0WRCJ5zvVGKZKCCSER",
+	"+JvtEVkiyqQiODVhBthJpIlxgTBDmr9yfRK9HzyjoyzrfnTul3WfhWTDSSYbltJGxPrefe0Jh+faqjWO",
+	"pQ577yoxjzhzx/6ztHhckRoUeQIGAZVI4sCuTDAHG8XAViwCT5jifngBrQvl5hUqb/j3NSrZCfxwikka",
+	"MC+HSm0+OWtzAO4gaH0OAGmcbI0OzulE63R4/E/eWu0R/OGysNPN2XnNU6926XHcAu6Z/eoXZ8XVs85i",
+	"4I6sSexXIEpj2Bv1i9CBuZe2MRQxrDOeXPtFZpKIG3v5Qq47uaEJuajbzYy8VwCZEb7GGtQa2IKWfd3g",
+	"SZ7i49JV0ZdT0DYa+pUzsuyYxEex0msrD4rWeeznVkJd0BCsGX5hU2/AaHOAdaeXak2piBryC/fcsj/5",
+	"V6rW5g87DuZJrexk9I0alaesP+llKI+/Gl3Fb6jEiYuqMKO95Jy4rCyp8Mas2r1kDNUIiAA9ZJBH0aMn",
+	"T8+/eIYuBV4v0TdqR5foe6zAuvUQBi8f/BcgDL777fGHPyw+Qd/LrZfETHXuNA6W5beIMzrJMzBaE55+",
+	"3ubSaO/2/A2bmNMOi39LjDo6Db6K5Y4ZUsqad8L9Kldp0WOOmpWB4zNYgTLjcRr81mnnpjl8g2OBX8+X",
+	"jz/88YH959mDp/ovf/3wp/8RvAA6D9hw2c4MB25gOQMHsI+55j1o9/eQzXPA8HDEoGcr/2hd7//HOdz/",
+	"9IdBZLjFDxA3QuujiQ1cIP0BpAziLnPhgTVOrhdx3vtb9kEOnpfTfZL9nzgl8WXoHAaPYOODyRhv5CC1",
+	"Wt7JUYuP8VaOGnC893L40hn2Zp50cU3wbg5+L9aNGTVQ063Z8dKgm3P2O/Gj+0NHseb98I+OW9Lv/tLb",
+	"8pcOnsxb8J9G+v8+dl5Py2MYUbk+kwexrcEJgq//lmEpbwfvrCvie6lQRrBUSBGGkh0WOIG+Iss2sH6t",
+	"BP7hb39dfjixFL5a82uTftDGGx6FMlVi6M3iAo3FKNsTFg/XEkA0+2chFSDU2Prw6t/vevcxVOugb8q0",
+	"IKPWaV4bSZzypch1A+BwJ/AXwEJRCcAgCB7VEj2+puxTBeZ17OtzybIqwS+J0ty7mMPicmlGios+pMm5",
+	"ubUJQdsDwddc3RzWfFO63DOTvmBpFqABYUrQEZqqGeebcGpzY2pu7O75THJ2nzBl+71RgKORonv02g0N",
+	"2yVA8iRYe69bWW9xd5jeRk9pQRY2iuGNMwdRhdZHiyKzCCxzPpFYrspbwwBhpyVYdhgGejOPNrvUhtO5",
+	"JK6SH4JxntH4889/qLfm+u1s+fhpOH625unxxO0wLq2hzYDOVm20QJLxQz0NwRPjj+tq2n//8fPKAP7D",
+	"6sG7P//pz8ORDdtSCxYa2rPnWJBLAY0O8jA6yBZTJtUqwVoD10yxOtAsCycy4fpI/Q4nLMjKf+HDcko8",
+	"PAbi+Tt+0DsECRnS4tpQSFjWbyP3tgxDo9p1B8EeLl1mbmUDQROdmPhwNXLYA2ShMe1DELiw6dTtj82i",
+	"IxvfUKQJFwv83xWB32c4+YixeRpM5Lm1FJnfA/WxgXpfIrh9WnZKoQiRNu0qulupN6sIG06duh8yba5U",
+	"h/gkhFImDX76buVH43D57BNxAGawvppawv0yvp5jSUKaviRS9gCYG3+0eUyvGvCLTcELbL/DvTbegGj3",
+	"RjXgaOcOlpJu2cTXulbKbesAAmUq/MCgeDNu5Cn5ixmXI+8h256js87lW2GByFzLNj5YAgK+nMa4VQXI",
+	"qqO2x/5cBuNMNY1BZbZdOlIAPRI0JVPqedz33Rh9F/oUDc+9E+nnK6vUVnzTAfKPpa1vk4W4oXr9EL0h",
+	"Yht1X2x4lvEDSVfFvvMcArRVdfbMKw+KfTSXmjeKvXdwGjeegSf0WsZCLrdUmKUSSaVv/mhELJKN25Md",
+	"z3oVN/s7eBTn1c0trsCYyVYZAb3V4V2u9ZWrQpbh9gnWsTpmRiCwOoH4NH8euLi2uobznZRYgsNghRke",
+	"L3D1S6wfFF8/ArcH3griQ+Ib3WsEEqEhaCkywgg0roWhFr4IZ2rHi+2urAk38JKa+OFP1Lal44DaCcbO",
+	"2g4JWSdhXjAYQungBa3VOy2QS7lw0u1cIheNDrxQeR0ZyoTLx3t+qEfGJapws43EpRJJQpj1OSFFcI5w",
+	"ZsLlJzXL4PvOo/Tm5SsLCadJIEwcfFtgkUqHAD1sdpcO0GEC2WcNPEGo/vhrIuDC2ejr/2C7Nzs/QJQC",
+	"YAauASBEvWRzGmSR5xZH6t4EsUp0jpbhbdflyN1sCFGCFDTOblNpagn6Lo28Qk0/JUq8pyRdaQ4IM63E",
+	"OeDTUs6cVebagRkEyiij9hb65KackdjrXIuiyEe3HGexxBvftit8O0bnLIBkpeuM9EEJ6t+jm3BaRLqo",
+	"TJfaw0HQE3ttA3L8ai/4VhCpGTo1gjUVfL8nHwcE5fSYtduqkp164UaqA3orbWSHuiB+VIY/gambihcH",
+	"hAcfwmOpdT8slLGyR+aMtY9IQwsHd7jrPtWqbL2FY9SMNjWZrJ+3vhZ4owZZq6EMMSfPwezUokka7Vlr",
+	"QnoCF+AoxUcJSgEY64cdTXbITn3x8bj1d3ap++9imGQW92Wpbtw/z6WjwifRsLhHbRl+dxapPvgZT18Z",
+	"v77GAR2dGD+sxERkpdaP16jU61tUcj508WdOWOpiX6d2Z4oQuPEZqbXeuR3+f/DD0zAaOmae9z9GMna4",
+	"jU3Qy+JAneIejmxnbT2Yro0ULkOFWhs8vf3rvIm5tgXwpHdCCQI1Xy410O7SKgGus8ibl6+qniKMQ3JM",
+	"xPZqqSRXOVGrPRFJdxNfS/tnZe8PAFME3eQziWCUOIjIyC2xWZtJRwcYf05GU8IMFWxDGZU7ksK8+krE",
+	"y8Z+ZohFO0xhzYuFH9wKmklGqVlRptfU0YOgnGuwqamnnIfaJ5tZTM6ft65SKi3g4YaLC3uEzJyWoGU6",
+	"x0/nyKvONt2B1Y2KUEX4e9v7DZnYlUemu6HN0JlyB8h0WTJEilIZ4/xrrim652P79A1r1z51wJi2S5uY",
+	"GHnvrqqRMBRe89CJkmVmuXCSTmJZIlI1+dqrJp4p939osr3zmcvgcprXPTS5Kl5rq41a3e2L18IDsjOM",
+	"4tzPyrbPTbgQJFFRndMG6/hDGctfWYheLvJQZrI5V2Uvv4gMr1G6ognaj0tSKN+KTFOYBInFRT64R1Z/",
+	"089aEN/YCw+Grwr0y5gcUQcurvX9Ydwt707DpJwKLTkN1gQW5WBN+sIC9VhooLscaMWW8ZDV5qMUokbU",
+	"VGExduPbFnEKXkiP76DtnFZVSdoVJy22W6Mu6Qn1ZCSlentyyjBTkCh0U2SMCLymGVXHC30zlVjYNCVy",
+	"Cg3uYRCypTy501g/OF5M0km+uryqccCwMLdFduOv2rBL6UmMc7jvKPzknYLPJPCAJp1rl7o0hjyW5DOJ",
+	"pMLHE9mjUQI8UqdxA0WQeZKKG3e1NZBiHvl5vNV8POE+V1DoFGnbuI+fv0Jf/KVR6vOkthnnYbklunqc",
+	"/sgP1jgzxivjKpxaHNds2JFveKvnUhUrfes+K4t3BNYUUvIs3JLNIuMuKRMbe12QUfhLHadqTtCXXt4f",
+	"cJF/6N4Iuh0t2r30wbsyD8tvdrKUUjjZzcdSUdodLj/qQdetzb01Mg7StUPPjVPK98mP2KrYMpkk45Ky",
+	"7dhamajrfHaj25LkNdF/vFsngM+Sbpx3Q9MEN+E93LgBH7l1/EJ+rOxxko/NDRh0eL/dEYAX8pq8XDN+",
+	"sL13nAJoJxb0iHe5ImbzJwdo03Ioj6WLp5Z2NB8XBCc7sMXGbXU4PLgc1F+fc+bhuzdTEllCst5iDHgi",
+	"G+vpGOVLYTdjsGmmxuK0BRLGQBhd2TA+wbDhuvXSuPXH40Im5T6u3MBQfy8UTehe2+HtD70ifJ8Rk0jM",
+	"CyVpSi5sbbHWoCi7ocYtEK3RVtz0qvpysEtgIfZcko7GdDuSFmOZ6tM3+mvrqkjQ2KXhg/ocDt0caQcB",
+	"SKzFiYkH3jSn2MOxuYoNvj6dQStklidnvew6WuRP4OamDyLMOMNb8B3P0tEprJ4sbLtO+qRjl3HeW/Xb",
+	"XeDU5WiNlX4jgJuanDGLde/drPfPug+fk3Gs1IUxO3BguNhiRmVss6nGGuGjMauaw8D81xdDYTJOkewT",
+	"aqZjFalRvow569VOqzmbVBMW9GuPtw/aZVDd+FZ6y7+1tcSBwLBSJN+P4X/OFE7UpXkvJBtH2QeTutoz",
+	"Mv6F6OJxchvWAiMkjWOWsuwbXhkKWY6vPorKf6/PxKXl3kM4oNPVftsR2fLFsjowQ2dtctzO4+8uncyE",
+	"2qKVsXm47ySJBeMNkmxS1dZocfApH/HRkdo7lACNLe1sIOdv6UzaeHmB3T9dvKLELLUwo5GVTy7tOIVf",
+	"ghT5Gw9VNsxfQb3lOPu06qdvoZZzL/g6I91ZYfb3MnOvykmJGdrU2URtPlQ/la94r6860RQVFluiYsur",
+	"7lW1srcPHiHf9ZyIj1GyfL/4cQy7dJf4ejPq245JVb5G5HSV+LZKeE1JsJxQEWpm14akbt6NJ/LHp7mZ",
+	"sVs4k+4B19X90zsMBe6i/vbOmGi4j8zMN9b4Utxetp6YgDIhDjA156fsAjHlXJZR62qMLuZ8wW6ownNA",
+	"6ZSRg1v0OJFOQC/ARbPBXoWvCXPJaZH5/ILnt2GL2tjvlM4otxeuLWQH5N1bQMLGqbR9D7Mo/fxuVbs6",
+	"o1WLqfbQI+Mw109r2Fxxy7zBukiu6m6gcylRhhVBWFaVytoUlCdNy2OYcTje7sXhfZhJRfDE2f1TFCAL",
+	"987uF4O4yqdtrP/yYKXij/YSb+jchdrdUt3YlJslpbfUEywL9px9K6hShKGMsy0RCG+UzeLb4ERpDYw1",
+	"DnAweY8nSSHEyHkr8r4bxJazhCDj3f+9EcGkC6ri6/r+WE7oOyS3merTYJWZAhqOlxrCZ2RMAkbpI8xM",
+	"twMIovt3LxgKzGFAniQvxu9x52r+XomERq4LV9FivgtMOlCCCyC/Bmcc0xRJ7jN4tyw6iVytHw5G5E8P",
+	"mjrieDCs8LGmnPE+9G54E2Y8W25b798Rm4kI93LlcwiW09KB4F99oDrQnYHKa5TsMNuS9AL68LuQ0o5K",
+	"xQFPp5WTO6QDf8p5SBOdVK8yHBCs0z3cIZ4GSKrRimD1VqQ7xIDbB2pgj3Ws+0BPJXgzNqA1MuJ5XBnz",
+	"OexENVU4OywBCmd/DM7vDrpvdPvK3pToBIgL5OMWxE3EQJDN4bmf/6avo5HV+gGMaYGhn5ZkGIbFehxN",
+	"GBwqQOJwgm4gObzPzukGmjB4cHWUCR9+4l1/wdQ9DOeW6k4F6GAkQ+04OsZclsLuXY+InAYzUEnRhvVs",
+	"frA6JhE3WudEkrJtZtIfxlT/dEYWz0ORxUpIniwGa6KtPdq0cx9YRygnO7qGeswxPiXNt5NzZtIV4Z6+",
+	"h/oiUGAWpIKpjDsY+xti5F4mGkbYvQWdzUReR6PM/qTFzYYXLLZx6ThNJ43UZ23g+CMnazUav8aA7/Os",
+	"6O23nd3ES885bQnXHnL4oy0todQO3PzvacMJ4L5WF5l+lEx7jOYBybyd83E3eWL9/aAUygj03NLSw+H3",
+	"8xTai9JkZ1GAuhCB7oKxW/ASKRna9Llu5Wqr7tvF7Ogwx918K7wdgV1/+yL0tBv6de3OGBWn9V8cnwtU",
+	"u4sCXYPjALziaxNfl5bpJ4fJ/xo6iJ0A1NQ25+FXm5LeyJRgOI/D7Dwh0+sE52ln5lf1TBcdfyI4/4E4",
+	"z8oJqV8nJnLNGm0X3LTecLLDNSQ2Tf9n04XiM2LuWm+q8qGAFMObf5tB51tLHKqmP9O97x2G+3f1/yQw",
+	"XIyhiOoYrl4fwx39O/D7U3obZick11V2TUeWis1QFFLFtuq0HQEmFMO3UuxcnumOjISFv/t+Dz34sa2F",
+	"jA3bKb6a1vn0hoh1oD06CKKyOzq0Bd5jUZoomqshte8zifZY7S4MptjSBgUfQIAQMwNjmQp8eOA6ESQ8",
+	"JwiveaHQGkJHuSTZTQAvOSh/K9kK8/bXvVz0xNirUzmXjKqO+f2TUW9xln0UPaMvyHJ7agimcownqnOG",
+	"s+d354Vpeo0kIZHS+6MpMP12gOao21RepkN9zaD4RK3+G5Z+ovBlenYzST0QHPdM3pnuDIEkjIRIucp5",
+	"SupxtP7LE0ZbeS+HwV72OAn6+15BRoIMRsXDisdXZEuZROSGiKPB6SQsIfVWn8/Q5d/+68HZ2dmj88dh",
+	"72jBlImS9KPYmMcmyvfoHGyDHS3D5j/okdrYNz0XNrjIVGzA9nsHSx3Ykwwrqoq04Yfq7NeW0RvKtiss",
+	"CF7l5x5feBuWcbYdM2aOGd4ScGtrzsliua31nj5xuAP9xoca6y4sKphWOC8MkbGCRlFK8CwDA324nrlD",
+	"SX7+3SV69cD4r/ke/1IEGWW/w5LELj6jG5Ick4yszGtQkUhzLI4rddzzjG+PsUOVz1etOUcc/WY/ziaD",
+	"yR13YO9tVpFUkX5m0qdq9StnHaAAnGZEdQxu10UnCDKfJM0F3X59wQErIlYZVYLI1Z6IVYqPoSVOVmRM",
+	"3ArOSiUFfVr74qhGyGX9gvAYxvFv4Dx33z/P7Xlpp7DcBM7Rt1pd8Gx8s1lIHqhKdiQtg0SIbzbhlLZg",
+	"yEAr2e+VwN16ym9dQCfegkok+fqcXzALca1lyGcSObouvRV8JhE/sMo9vsMSmV0I3BJrkkXgrqXke/Ok",
+	"QVDtamcqCAyYkQ6ns6WwyRSER/UNSxVMOEDiUFDMkWbpx33Lz/bzxkxZHCU/tVliLEHNjMIxiXLaRpg0",
+	"2Vr/3BRGvR+tjkhADG3o+67MlM5L0HDCyk2vzdRUZV2Cdk+TcLFTJdqCbXptQzDN+jTgCQuCerqZuO/6",
+	"Ys2se1lS893gTsQxUTu4KPsEQtzGWW5ZBjuEcesVWqL1Edmj0uhT8sSGZhrs3Vhw4NT10mVaWuF8doGf",
+	"Ldhg7OWiYPSXgtjflShIw3DI8XuaF7mFKTbkMX8467MeKtPxv/9x+eC/3v12vnzy4Q/zWAVTNPzRinud",
+	"aDllDsolioL9an5J06c+PR88PYuyABo7MrwnAwZCNd5fa9OBf96J9dDEIR70pQSsi3hjwfvaF2f/snZB",
+	"H/hQmGc9y6HOYkP81bQqRjNozeho6HOXP14ie0l5G/dlaOM862TcAmayXCqSfzleYnQZISOJGdYIp5ke",
+	"EwyMORx8xlN2H917c6nP9+Hq70ia8q+d+3j/dizrhPs4glAn3M+D8518x3bdlxFAX+37r/+le30fDu/v",
+	"yPtxeMDafTnTrRjx1ft7Sw4trtu98Mopgw17dUqxZiGcY6jls9pwkRCkeIrDxaGxVZFdaK6n6rTQK1YG",
+	"c02dx8251vTykVUtPjpu7EjwmBgAOYSh3ykRgotp3XCjHcdOAauoX3HRu36Wvc0oeCcC412y3SXShEJr",
+	"og6EMPTo6dkZZPqcP3r6NCrHuQZB2yL0AHln03Nf7e4hRgS40U7LK7R73pNbuLFJX5VDkx8YSqkgiYV2",
+	"GG4YYvcjvuvxt4WA5pk0lcBNCa/10K9osA1aqz/tCBLEYDmA2EgJFGAvLX4W4gLl0FgZctogL9/hfZn1",
+	"UmljF89QKvjexlj2fbdCA7cJNL8yMG+2qqN+IAxP4f04tm1BfSpXPxdnZ48TNxj8izy04u5qia4eWmkH",
+	"/21JBf9tqAX/ach1BfQ67LBCO7zfE0ZSB/WxoQQauioicvkMXbkmog81F10NXCBBF3q5gxUEW0nHSdlO",
+	"tk9JSfI6gSFj0HKU5dnuUzeH4DFrCcicHdaWo+hgbC0W0B5viasnIflehRmzIbwa5zs74KNEe0H0Dl24",
+	"ACNHW444G0aYbgspb+ZBylXhuRBuSNlFvGWIi44MwfCfw4HLTWiQxpJMzrBeB9b/0xVNaATFTvYziJhG",
+	"3IN2ImHzDCNnGWYzx6I+dFB/pjijHekbF8/oDDXWWfV1kRGJpNL3EuCMSHM9XSDsAscJZsgGeyGnGa0L",
+	"m9kJMXvzt65ofWwYsy0Z9C+mdNQ8KtGa6FsNKR68LVzYMy50HxxifHzUiD0oYmUIs6PaUbZ1lwisIOUR",
+	"+d/zBExrLNDiqDWWNCCrboigG1rdfOYKWSJBgGYGbAZRBXelHpFLkiItXftqlRvqA7khwl53MnhOR6du",
+	"hPnF6nMbq3AlPCtyJiE260h8YsrHXPkc4fby37BtRuVuafU2DpkyHOV4XzJUR3vdoA/g0mXSoCvvuAXV",
+	"l0pva5mrLlFHD1VZrRaDKKKgusodKTUVw4t9TDyHSmKHemNxNIbtoaBKocX8RUl+aYo8KEOcEdu5IKra",
+	"d4pJ1FhA22HkvPn1iX/HDyjHzOQjSJuMFPRjdErnf21p2pNcYdGtmO0pcXJP1GRHs7QXwY1KEK05PqI1",
+	"WaKCpUSgR3/t8ds5CK4Qvq4lmUQ5lVL/J1bGADTVVKHh7JPR5+oH8/y32kQKHSo73mrDxWpTZFlIqGCF",
+	"MNI/IkG2VCpTcIUOvMhSxAhJ0ZpImtrKkVmm5X8osgo68MpgY9bAO44LvJ2rqB6gV5gxocRsHp7Ub+s7",
+	"f5ynuXxrfQxnXpdPIIxuiFjjDLn25PoQHwRVZsUztV4zQw97Ag3pVuULWuG4oanXRKR9OLFSONnlUAS6",
+	"8VAgLfLajh9cFr8Z9JnxI+j7UdIts74YY/gnXKRmXsNgiu+TrEhJuqJpQLC/9DJUZNk+h5quUzuSlciA",
+	"5YGJdLJUpwQm0IsZ2KAuZeYb+hWYBs/0Yr3aUECIGPSFa0KmJL1A7MTeFvppEc0U5mn32spdiG3mlnuC",
+	"r2XpQDTcsKwSmY8o5WAV9ZV9jujnoojYC6KIWBWyK0e0vH7HhMCJ2vE0mj728b4wkCAJ3VMDaBTHtP7B",
+	"0Ruc0ZwqkiLFL2DTn7m+IjLhe4IkPsqTmLqB2NU+7Qa1QZ90qfBmA0q3eymyeBGmGk1W87QF1jJZMJ1a",
+	"0d/ryKNlTMxVHZdDzBYLwxlNV9D8JaACKmlKpo12MhiMu4uiznZ3dCCvd0c4sVDyf5NtG6LXk1o9t/Gk",
+	"eNhHv32bfqw7vFkvWefFel8v0B600XC2we837Kw37CA33/8bdzgk/uldwaOPxadxfw7lPc14NTY7XQ1e",
+	"WT0X0SzeMmNg3rOsAc4UToKuzwM+IgV9BpMdwlacPERXEm/IlWb5q4JdM35gV6UwXPP0iLC8JunDVtxu",
+	"ip1tmTXs633rjqE1LA0UcUd04xZr1q8pixJOms4reNhzHLaluG3mumwBBYY6KcQkmZnQe5dAvgvVXpDM",
+	"iM4d3Qfj+4dq3ZrlelbaIOuOF5Lo+3xV+4aWa3gTiphzZHei7pLQGgzIHAdHd4S7kXEQtsDlYfRKvCGr",
+	"wy7UY+I7XgiXrsKMcitnNDCKrnwAyDRZIpymgkipdcAdZmn279vxrWXcwBl0RLSc4p+THjl5qRTJ92om",
+	"9LZhJaDUfBxf7ncmISUnUpq4wQ2V5hTinGaahfdYKIOlyNWuA0qxQ1o0SAzkK+09M+1h4kyrrJyz2d2t",
+	"k+0k1NR+bUQTcppZPPmyHFaPP+WbcNB+GZEYO3RV/n6NuWtskOoTr6jmuGMOVk2u9xyveZR9UJvvpbI/",
+	"F/L4bPJmsHjpkxAsg7PsFDQRxVm3J3hGFXndf0E0SOs7EkyBw1ciKjS8Hm9eosePvvzywSOEs/0OP3gM",
+	"znSc7/UqFj9+83qxbCM3PA7gNrQORAnO8LxYh+qlbEJZtNQr1qQ7T7kTVyilOWFyXFfDYk2+dq8FcyQI",
+	"loUYOfcfzEvh8bRS1oEMACeUb2g26Lb8mkqL7fvKvtALKNPpcru0yX7a7K7IZwoV9ES1wMKIkYNrcLdE",
+	"DHIEzR9zghllW/02ZohnaR1JaaAuvTKqXAZQSe3aZtaptlxU+YmOWsFLqGKiYFfhIUINrKGaPAzWNYOv",
+	"7W1/ig5QrMlrfujgJhzF4ljhH/SzHRc6jNO3hB9IaBm4SCmxbTWcAAb3PIPuHFt+QwSzDtvK7NkX64wm",
+	"QbGcWPERwgD/NSSsvxU8RzCgBEwyLZGla1vjWJtlR7Q+WpY1X4crJ5hktSeCGptuiKivzJMnHlpvPuOE",
+	"zJuyZ2yTK0p6BCNNJVLUgUhlKOYy98osydGlmEMHXu+rf+BLzqmIV25ygyadbFmK7WC6ZZCNEi+NvyOR",
+	"nSppXZE2gzScP1vpio7xLZX2GYZlYaUEXRc10eB7DuALPWm8R4QFQS6dvKPeOphCkREsSRBzk0CytaO9",
+	"RLxQkLuXY/CmQ0SPqmikOWsHlV/s2qnvg4UTo2Vge7UhYdY1CXcnxzMLZalmQi4iAr/uyQ8QM1PDLi9L",
+	"QnjY/1TX9F+VYqnD/jFnFyVa5soLVDC3LSjnTO0ksFNGNkrvejtqAlw+lLipBzIWZOSjjUW7o8Q7l6nv",
+	"ueDZ9JQTiPtoXl2Clm5S3gsWWBTektVW8GI/uIPVk2V1amTkaCx8GexGNKUZNnZzEMe5rdBDKoaze0L2",
+	"H98XxtxauaLNXrI0n/+wXPxSYKFMVkFlO5yfnX/x4H8/Cneeex+B1vE+3LtQFvu9tpA6enp1mFgW3/rC",
+	"unOt9e2NtYyJQhwJDqwyslysup8D8mYsy1TdrtuzbN71cTe3W9ugnu4Qo+AFr+9y7bOhw/w1yYjejtfk",
+	"l4KExH/C2YaKfOTEW6Twg3+m8ncVjeYPMxs1gRbmffVJjzi1kSOIM4OfsEnu++UvtIoxSU1NQMBK3eBE",
+	"2YYtfsoR14aoIu/V0iTLbLnRajyHkEm5spUmJgjj/gXxF/iHwVZ+r20WwlJouECYMi1Gq6thuVhToXYr",
+	"1ziwlM0GMM2elhXfrLigW8oa6Go5FlThrGoVQ9IiqZcf5HRrCxLKh1xEKeVJYU2pNU6u9YxA+3LYSKu9",
+	"4Dc07ZCUlekRBICuyVxivNuUHMA/tOdCBcfEieLdHfQKSYTenySjRgbzEe2hOkogr6wv+KpMOYQHnfvh",
+	"hghB08HOSHvBE2IqOcx3PixPSRq5xWY1AG7Qh7f0YXLb9EGE/p+43rM8Lu1ijOQNdlTyg+qtOHpzrsB6",
+	"i5I8fVWKnsk9g5CtDtG9lK+e46HHjrDWIRiFkpCAVj2314fkayy2fJXiY+DQf42P0mJxaNucgMoPZWmg",
+	"SiMqUWmBhvS4HL9f1T3DjfErywLGNfV9KBFc64oX6AzMYsyO4dEpWyUkVDsHCpyphT8gqsD+2tE0JWyJ",
+	"fiWCS0TeJ2SvuqZtB17llHHR0adE4pzA9OCCkmVNYv+IXqfc/lGrB1HNHdseO8LrUFaJVvuFFA/7G5YL",
+	"uN6siCadxNU0zYtM0X1GpAHLH/Y+e74nj3HKjQwTqr0hLc5qMHLwIBZ7cGwFb2FttWUk3Y68JGovdtUc",
+	"mGJHImzfBkkSzlKEM7XjxXZX9U40af07Yz7eyp1mk9snvRPZPW2jecc+7ASUX+1ZhhBMccmOJNeL5YLm",
+	"nZpOLOR4uK3iV9BhEKmdIHLHs1TaBGe/d/qeS0kN4GdGr0l2DM6Ds+46SJMqCfURpgqbHwDJKmYfjSI8",
+	"qgtal0BSgrMtkapsxRl3s7pz8boslWj7NbVGGgSDc7UTVKKM82uSIn09bDHVFsIGYbTHVKB9oSz4yWAp",
+	"lEyCMEhVf0yoewdDRI+s/wI8t0TFXsu0R7WPdLZiavs79oTZ+pkMK4NXwNUqLaXGcmEAsWZrW3wXRV+W",
+	"az02cxR2R6ZiKu/wlvTpFaTPMUtpGpSoE3T68gSPO5cf7UjYRmxBw6CDif8znkOHK+jd97s3NG7z5Kma",
+	"eZsdJgcLqrHgYhhKXwqo0VQi8MBCLjvPyZqnx4foR5wTiXDGmb5rWerKGAxfGeCSnAso81I8S03PIq20",
+	"C8/B/3ARAe21DWpMBtEgRUeCIX0nxcclokwqglMjJ8G9gaxUrEB1zwch9D2/SFP0BM378vHVXng1jA1r",
+	"P8XHq476t14DPzj8h8qFsqq8iENlRL7DKIAsFqy4Y/GPV2lQHU3ychMKTLRGrq/2mNu87peKzzSsQhQe",
+	"WHZUSZjvSGuH6C3Gk9yTLKNsa3KrzBO1UrVRmU+94PYfnNssot9HdHziQ5+s+Nrj4tOxokfqu34ZsLu4",
+	"QE+A7XL/1dQkjIYRus7Kp2KvzdH9cwM/edrduHq8tgOpNn+PPO9idnBSTnxoB+LpHezBG8r3H8Q/7FGS",
+	"X27QFUzh6plRX4MK8+hqSK8KsqcDcIvKc3jjWmdv2Ck3mLRZ+uLGasOxnjg36TkJcK8W/rpk9gZ/MoIc",
+	"JAE4n7gwLCkVUgdXCijRmtiEQ60RlMnHTQVIEFMoHE4Ye7Q0rYyNQwqelkuUapVNcfQg0nxzs60dehtM",
+	"qgWKTGTJD+UHwzqlMhAUEgdCtzvVD9FVrtskRMgJSn65qKVHxfLroZ39ZrMh0PKxE/mqHikJ5V0xYnyv",
+	"5uKTUejeE/xIZfW97KCjcc8ofsCa1aAg2Q8+VJM0/mIbR4w6rU0y/WQ+EmziO73CvgiszOKtea1cqxUA",
+	"lIM+TXopaW2xEhInm5FUY/YVxmeqNdJUYHAWkvd7KrrzNPxi/Cn19jGcN0OeWYuZJ5uRXfs9cDqmBO6G",
+	"IY9ajqape9lYfTsyV8atvWWFyAOR/m+gi0Z8Rl5KFKZZOG+eQwiqzf3/683LH5H9FVFmq1a05W3TB/ZY",
+	"4JwogMmsY892tYuwnypbO9tpBZfJRR5E+CVpUEuD5vNc5CXkzQFLlPA9JSXiza145d070RaHN+kgSHpX",
+	"V5U3hb6zie2GIIgCqi7nRUqgbAUtdUIAxweEpSRS5oBUDS0/HHJyMBB1TY4dl4VU+GihV7R5zm+IcFUS",
+	"cnLVql5bWVnmg9i0tHmqJKS+yCX66vkr9MVfatU8hA02RW1ynmG4BDO0JiYGhChbuv7Tbe/lYCpC5WZp",
+	"M/lNHetFLzsYWLSZNL6KZTqCLMo8zdCNMy0trnor8hyYa2NckxEQSG/gRXR+dn724NH50mxk2dOCizyI",
+	"2WvlimaZLX9g//hPydnD1/jwgy05D8r7VOCN8vP2tKgujyJcBKrz+u5pVC0wk1lVvNCFCj690Xuddg6t",
+	"Cf2///f/AzRDGGIyAItfo595oppeCFG8oKspG/g9PvJCoR3VAoRvALhGPdDbYEZ7UGfm2E37VMM3WgB6",
+	"yY026b/McCsv/FLoVuVcHgf7iXCW6P4GNFip6yqd5Jzpvm2f8/3RFJECy0DNp6kZOlg/PuhJDkR/7LU4",
+	"Dr0hHv1g0o10YVQKvkFXjiBXrbpkpxY23OJ+USh+8Os7/T9nD56u3v2PP3yMi+4CERYz9cdPaiQ/vz0B",
+	"3u4l/8hHfogVAaWgHekKP1UM13zkwUBFY3XngdXNKKwfotcE6qhSaLeHDjueBfr1n5/dvVA/fZs/dMi2",
+	"GTyCepj4JgqfUoaiIcAccBFDMngeDIhO6fW7+Pld/NxL8fMaCh9se4neI3Wi3jLzgRsuEfJ7MZ923hbT",
+	"j1Q7W2saoxR02lRC2n9Ys/fNTqvHBxT2LiHe2QJnJib6V3PtjKzuuHculdtyRQTbHTmiOhIIglNg7Vs0",
+	"nGcwjzvs3YIlRiZcGliGnq5hZdulTfnSKqWbDU2KTB1NeZntoQrJyMJ28YQQpNuYR4vlQqsSjxfLxRce",
+	"fhLE2jLKOrbEm2d5+sIM+hbLHWVbxRn6m+DFHskdFwpJohBn5dQp21qIeZc7B+lyEpULeohelGYfRinF",
+	"W8YllYFKFSAcaeaCS5JtzLPvw/mcRox0eLB/PBGUfUqp2aR+82rFN5tVynNMWV/zMfsE2uG0wmEOFlJU",
+	"o3akukM0V/9k5K6BYcH2CyYoTaB9pQmk+m2zOmRmNz+PTcwftp7Kb31vnu/vpYKTHZErS5CuVooee4bL",
+	"XO4AFfkT67L/CQP2Wj5Z1gRHXRw0j0D7oLV5Y0C6l1JzGqDtpyjj7uxcDmGtNlgjuMGx2zOHgyZ0V94z",
+	"T01zN8YlyH/l7pslmONsSHUxDy/aoKB5XjDAiDIWayTVjSb1YbnYESwmviqIEcoTX5eETH4z26wSLMiU",
+	"lw84u5703WY6jpl+RcFq6Dpp/PkuGxsWYqzvCE5BQxjJUa8I32ekVC4OVO14oRVDhnMyGyaQyTR07ipb",
+	"GHHmojr236G7cUx+eZ3O7xvgE24KHcTLDKxQfbVt84tfD6f19BRefVcmKc6V6Z5hLYcl/TVccaflQ5kZ",
+	"Ce1tliU+G8DRwiWl/ApXykxrqaCusiM47cxEdCDCBgZOP3pR9mc97GhW9h5xJT4x+lfkZdijanplXg36",
+	"/O2/Hnz3QLPhF0+C1neQqj9Y8mnDsd671ufbFudgSGdbGN3so1QgDmmaUxXBWiGbJtky6ghMLRWoc3xN",
+	"nAxJk+h+Dh3wgprJtUZ3gJblPvYyNNrRHH+F1iThOfSjNmcgNsW1JIxhMEue/h5T43S57r0wn5yn6+4E",
+	"OdYs5JpLKPyTU1YmLwzW1WVko2Kf7cf6/smkSdrdnwjl/almtNQ2axmqa/XW4e/Bu2EOnJahMp5Jp/BP",
+	"c4tTfIyx8j4K9wzXHntPR+zLN8ZBP2JTvMM0G+EiRNgMVmZTKN4vA7Oc/ZyUuL80mCcnIl7n6MiPiNGg",
+	"Lz1vpVMsmxLq1ppbhI7WC4vi97UrsvpY6oEpqJCxd3PsHSBlEa8c6Kcp264m4I92WSZd0ch6xZFJKtc2",
+	"2tqE5DpKs27dER4FeVuCBDjA24lazPjO0eVLXSBOEh9M+ZadolbQjZt3cOn/nv58GPddhGCYpLX9axzq",
+	"4W5l00/5ELrGlAPZYI7oLZ5Bm2hdJ/dLqWhTZA7dov8UDF73vewe9XaD/ZvvnNjQaHqvrdmOzXDt/rRj",
+	"1GYQg4AX6DnKc5pYCPoKqkysBD8slgucZSsuVoxDOX24r4spRx86X/B9A+14R4WMRAgLrjlQouTdju00",
+	"Cr5RhJlycRiwQoQLlR1tMM2K4SCOocYLfT4MFnAW+cq3trPMhrLx+VqxDka83+uDN/JxB4zUfsCW/A6v",
+	"7gf9pD2YAQfnZYkRLneEKC+Bd4lkkewQ1NNmRe7gXqv4Qbyjs7E1LewhwbeCyHr//RJ/obK9gqhaHjwg",
+	"NBBYyaNUJA9DvCks1OSEvOEVvjHP3oln/4AFo2w751m0Q/adxqmqZm4qvyvJ6GX61ffNntxSBnrsUYof",
+	"b/WOsd91yufnwL2jow4bXGSBTI/XBKeIMgT57hZIneR7dUQODNcraAiqh7Lsc9E22naQgHmBNIdh4UVn",
+	"EyzJEuEkgVRdzFK0L1iiCler2fzqUAUCFluiYsUjMf4g6B4SW5gQXnsHhrYRPRIfJZQW4FqeJqCWfyYh",
+	"6WGpyW17t8BDJbA9FCyYbDzYH6okcq2lYqohmhFds0klpfrYqwjio1zpzdorkl4hwQ8SXROyN0m2RUag",
+	"upBLi+JyIFamGkhdkqI12XBBQNZe2UN1tTQ92QTBGRJFAMTHfi988E2dZteP5hMdHVMM/H/Xz4JoenT+",
+	"yg+yM/3YHvRALPWa7vchcOyXGwTYecjkXYextQvWu1h9pFa+9BwIk8ASfDIsK1JXpPM/W1G7WopHqOYU",
+	"unmro72HhTAy1zIAEGxNoLlMZjMS1SC9mQz15aIK+K9AZPQ0+jC5FDVMJlPgUMdk8iofmvBMRmtuQ0j6",
+	"qE3LrmDGUqsG9MZNFP6Bs5W9QwI9P6o/WScMSBpFmROPN0XGiMBr6jUfYbZ1vQNeKfvpJ/pMOccS5Ohg",
+	"cQ0p6VvGO5L9PU0yUMmR0ZyqjjY8hCU8tYlGrWQO54i+KDuRlVh0+pJOiXIsFage2qsKQqhRPeUG4ywh",
+	"5VFEVI8ImKfRiYudCqrc4fMnX4Z/CiZZfHVUdSCryCimyz8w31t61O4+V0YTDUKqwbUPCfMATWZAq+Gu",
+	"d73TtPyGf5jGroLsCVbSZOBj0ALgJguk4KWBb76BhpIXgOAGig7OZbh7itNiurQGralXl+lBUAUpCZ19",
+	"UsJ2ha1/6hLZCc4yQP5pg234EKE3RAQ7sBlrT1+FZq5CK6CFWpaqZ8oJ1Cl4wgzeqVS+4WwsizJUzqJa",
+	"VTdH/GAMrmCzHy1bg+2/pyVwaTPTVXVFmG9mYl9Xr43IkOo8nE1LqaOnptFcyq6eF2iPhXJ62TU56v/U",
+	"lsPiHqGruyuuYXSUyVreBg2yy8SEprvnAE8xfxRhHrT4owFocfbgqcO0eLh68O63s+WTpwEvYXOPOkg/",
+	"huJf14g3gupacBnPZ9oD9i0RKDK24bwEKarNY2eG2QKwEjXqz+fnf6k3gf/55z//45Emj6bRb2fLkPe0",
+	"bJkZa0ydRxhTPznRb2HZDEK5+Q5YVdoiMnaVMA/YZHKnFz5Ebz2IEAPkYpKCLbiaKSCjDglXG75WNDcM",
+	"rCfBanPrRYqPHvjWewO/2rCwA90OtbxnUmFrl81krYIyDpSEqx4AUeECMzm24DiD2//AiyxtU+VxsAQf",
+	"K7LiIg05vr/jB3T2+POzLz4/Pzv/0vQBwukFSvNjJ5pLWTSaw72XQi/KPJx92gNuZnteAz8tvW43G2h0",
+	"D5eptO0FaXSHBgcwMACZrmdGpVpJssfCtRNuKiPQhtnQ+wJdXUQh8zwZkHstNcLw66BMesEyysjILPxL",
+	"ZH28BruXEWv8OxDRW7gzbkmqnyLO5wgy1vS3exZhrNNijvBin746CxdNUim6o2c/2Pu4qnY/rox3K+F5",
+	"TlWPtf0jV3O0Su8NTsSi15pBZmPne8nHmi+5NJ+6BfFVBrDm39XqO8PhBNtx/fSEZD21mdajb0xGBgw5",
+	"tCZbyiogny7n60CXpNK12BFgiw6WveYHFy9rVp1SRmpQEIZUvXsy29HT+3sfT19FzhYbOHf1M4RRqpXW",
+	"ghkltdT9EVUXyNrMF6j0ZD9rRiQuUNcvppGecc6bQNES9DB+Q4S1oi6QdYY/M3Ez35N/gTz3eFVAdYqb",
+	"vfvieNMq1fqlIIV5u2DMJIMkrv/TwmQgmA9iplXO3tF/Ivk+CzZYm/X+baiTmTQ1BOZ8IqONaTo7ZM5y",
+	"v2CjQn7BsLUepc65Nc92HZdEnH4jszV/fwkcNFI1/4YCYx6gm1TVCtTAwXBjYyyGS1La+ahgwZVVlzjT",
+	"5twxqt/knrBVUjZ2taHp4OS/FngDfmgsCVKcd6BoeM09h/ZD0/G1/0JYm9OPeR0tRtC7KiT9TCIbjakI",
+	"bz66dN5t69BQnF8bJm64ecrYDQ4G7w3jmA7F6IaINc5QFQqKTJny40OjvxHVEk1Ed7MwT7vX4jup+ZBw",
+	"0Ua7iZDFTs0+btUC6Iyy8jy8/Y3GGsfcLLOcQueBf+FM265ewau0INPbBY96cQ+ND2DZY95b4+R6C+2c",
+	"gypWjKBRVWk2lYDGfGFCfd6NOly3gWV0Q7Mk43Js4mHGJaS42YTRhrONkFQTwoJwYdtoGVNAQzJdXzuC",
+	"W0klhPoY+7Vtwu81Lkk4UzgZ8yY8fkJjZ30WRnOkRRfrLDhoHEdhp7tqvPfBxEpvXEZATPq8S14OCde3",
+	"DkiCIe/MQN3FGkDUwHFsR4gWtuT9PsMMd8IgbiyjjKbihmcZP6yK/cz1CNDGrqRr5B4FX+rJif4PZntv",
+	"rbnaIWl7QMX0vgkEDexp2mOhGAjZYX3khoi06Mhh0+YKSglOoU3VDku0xzZvpq2J2IZkkSfulXkakpIo",
+	"dyHmOO4v36j3H+6AkuwaRfQ0F5Z7zsZ32Lrh1/5RrvCoWGp75pjbtOo39C4Ych95y0gibmgS8v2/sb8g",
+	"LK+NGtPdxKSFywKvlqVgrUZddujVXvAbmpL0FrJ04/ZR3lmm7uQ4tUuYKt0gJQcvA32kqobg5c6Wp8vP",
+	"dnJHt1eDmsOZUmpj98yZ0jJ3JjS0xjXbBTFCoBEjBK0OLunVylvoXf0Qudvzym7VVekgWWNJTcovVRAC",
+	"DHZw9LXUsotq4HR/A2HLxLX9tjn96Iuzp+jKdNauXr8yXe6WRncs0UW1SDdtUH3BEFHT0Nd/OKoHN1ZI",
+	"EK3BgkXoEAW8NtygJSruwq+2buDxcD9uTeNB6WFTQLXWal5wb656OtJO1U9rBjU0bNsXJkdyFVW/1Hze",
+	"1Awb2gVhGi5NmiWy7FnmjY7rPlj7RnvW4SOXGsyvBp4EZdcnNkPqTIDyBHiUE6wS2GZWHcvQp2ZUgz69",
+	"74UiQTOOwOnHKCnWRo2iCjEoIAtkohXr8Af05hUZDv62ex9IDf3u//pef2yn8BZkDlZK0HWhwgpmhte9",
+	"kIa/DSVVfHXsbtsFqdxUDW+STfizk6kWbd/3yNy7b3M4L0seCNx6HtM1xBy4saXxzDp8x8GTVvFkpw/0",
+	"f739jzftFV2TY131bVwl2TbMq+Kmox1BWI27VuH2BYUMs+r74Y2+BuVHT0Q/bj5tBlzCtEM06PUeAymC",
+	"lOOFYOT4PQmlhFbJ6aHEmb2whj3KOVM7xAXcXl4WTYoNIB7ZqxjsIPe9cuBAsUmKj1cdEDu9t0SV4+8N",
+	"f3eg2ynZG13/rmhZfvAuibkRPJ+AOACv7cMJi68eWKHXlvjwFlQ+ndA2Ig/eWI31QguYPRfKlGb0IZ/s",
+	"uaQNH04t5HwHYCZ8whYoPn4D9Dud5P8dWzwWi6TkmH7xPA0D/N9Agv8uWk8Vrf0BqqakHYy43Y3kHbY/",
+	"fVE8Ckv1tiToEJ19gTpA5Q+9smIGt5anF94vv5ZPhVnyTG9XhA5iuJwoUvvH/0RE7CARThW5s1ChKYJn",
+	"BhSaIqoHCdcvugdfdzJ6FP1GyOzBCcwkw2feqvGyfhiqiU/eptBd8H1n32TTKblW3LUR7fbIDQrhB7++",
+	"++18+fjDHx/Yf0LZ1/nyrx/+FO71/ANm2ETFf9A0nKcrQFIIEewi9oIhaKLWxK33XIcj1JJsOPUHnMar",
+	"vFzkyrzXZxoOBqnfamOvYH7+14X5b86U4FlmLEOqJLKX4eBqIMQog3LbFTrDdz6TSNMc/WoK/wZ14E/M",
+	"vGu5lEvkAIWvCUNrnFxD4VpVyhcz51NAgLKFT/2KdUM6S+OsTDL17pq9h/XvT4zfL03gbE3UgRCGHj09",
+	"OwPH//mjp09HR3/cDrfj09UMInZ6BkW9KWfvl7b+Q2D5JMchLI+XG4RRIcNtO2M7Ddt2rC75xA6XZLR+",
+	"NMPpox3zWaLyTu3qt7Gj+/gKmB/Kd4Kb2RXqs71aV4JnZETGD/gZ4aUw65hBZcL3oSj7dyRLES+UKVNl",
+	"RyjwNEf5GVI7wYvtDtlBEMwMEh0B4MlSfTmiyy1nZKVFNVS3y549eYYk3QLQBmUIy2tps5Q5M7Ie1Z2a",
+	"npoQkFqzgigPNI01XWJtNNbnnuYGt/YmfLzmMYJ7GtmfrCh2ZXKPrrPs6vRiL7NbbanaoZb+BBVpBnFo",
+	"p48KqKdLmyda6V4JzghLsQhyZCkPA5BK6Ul484EerVi69qtz5YnaNlkrJTAtocgayLeYpVhxcUTlQyZf",
+	"x8vvznByLQ0IHlZoh2+ITbFNL6CUHA74YcdRjo8GHM9EUHBS4iuO6KbdJWRBTo4TqTWV5FYUay3w7l5U",
+	"dau/1YGr5lbKNMPNlpIjVOTpTXRuB479VE6YsedO/P43drTaHJhiN93n0FPvY8sZt/pPAA99jBjpvh1d",
+	"W6bgDdmdvTXuBjVP98rQ2RTULsW0hFw1QG5wK6TctLgfcRU0E7A8yeYTrb5ot8RydkHWMtdiiXxZ35FN",
+	"GBDz0oDEOmQyczVWpUNQd2mTBWwWLlXPUIIFgbqyZdkhRC6RLQKS4Wx9s+bOPIVSc4FU0bQQVrE3YEHJ",
+	"jmapzQamqobXuYdqZpqlw/B2hgb1yQQpyZnpcNqkldOqTFSi5vI8Pzv/4sHZo7rf8y91bRYU1y8+PPjj",
+	"GQBd/Z9H/zh7cP7uT0El1hNM7aw3+LvbM6ga2eMtuUD6zJue90bxihEDLy8LtfsGfFhtw9n92ZGbshuc",
+	"gRvtl4LA+O4vle1l/7AVuPZv4FxILMSF2nFBfyXeWwWTxd6UWZs3HQyq/4Pi16SVDdtA2F/VSDWUFmcW",
+	"GOKBl57VNhLbcHSkd1r+V98y+3T8UyEQDWBtt6QbkL41c/jEzkdjQN/JWtKgH/1EOETLp5Yjhlhpkr45",
+	"nqMa3DHsWi3ZxX/0yRd1+fXf//Pnn+W7P/9P9x9/OKXYb4qR7jHfYOrDZF70OMWHQBtu+e8zxBAfzKD/",
+	"1iTU/dKC65S4bfCu2wvbDh2zwcu389j1TTTqGM58vubpDDT2vE2IU78UWqOYUn8GnTBNjwFTM8aMEKOc",
+	"WUxPxW3vAdMNHtJoWvVkTvINkqKc58q+8sEhy8f2YB4NRBGAhrDVRl4pif1u6Ny+MoV3rqg4pBclRMou",
+	"8PT/1H82MOwYlShByJWWAh5/1ZtqNMjEpw9QMdLs3WHGImKrZWmue+GDC0CtolIiq/e9lz49aIqpABOc",
+	"qXGgFsqBWvybQFOkVJBEhVPgeKHWvGDp1TMkKzyKMrZ+RZn7eYcZlBQw94wv7D2L3Y0IpqH5r3efBF7G",
+	"dDwM9+IBs3o7F08JaYJmNE4G/Pqg2OtZAwgbWs8ZMvm0oDXolkYDV7w0T88LnSHIDSWHCSLhd/CMewme",
+	"8TssxsIX8wMQGb5POgiO0RR4/dgYDaVxkgekjuzlmQl/7UAKqMcfWmbe+fJJX3eBTsQf8zPoL64pQBQg",
+	"2EcA1mrAP9XsuSDNAtdYCZhYM796brXB++r+ohbVQTi6eyhA6fwvBbE/a8o15N40oTbP92v4QUM80ZA0",
+	"noiIw8yJkAYz+MGaRun9coW9wlIeuEgNksFYx7DJb1jt7SBtdPlhjw8jhxPeb4YzmxNqjN9HgVeC881I",
+	"Asw28agZviaSqJEzVCTfc4HFcT4iB4YMzppnNDm+YN9y2zQ14DEdrajE2huliRDoignzGjpUb16+Mgvo",
+	"a/x6ZS+oKwQep6prj1ucH052md/8UGv3Yq+4JYSSQzquoiqLiBuVfU/t+oJbIvg6MzCrYRYy92wDFvfb",
+	"5+jpF0/+opei30YpUZhm8iH6thCAdGOzOlFK9oSlLgBsmry6TtRX7mgCouyV1mCuLAj4CuLi8urhzI33",
+	"zDw7chiLzLVwxRKtBb8mbFk2CjzgI+KF6m+jHnU5QDaEiW4H7gUKvY66WgrbIPdnEtH0Av1ScAVtchRH",
+	"NiQdZTf4JWSOk6Y3CHRu9sYIKWEArGwqH64pg4wOyzCDWVs2hGmm59kEVr0tqRRk6WINkGfhMHmRUtcP",
+	"oUoh0Ko4zhbLxVabDSw3GQAViOYehuzu7j8utt6F7zQywb/RjfG9IkxbXM9QzgUx+SByiXCWGSR/aVG3",
+	"j9Ci+AIJckPN8wkXwnh4yjRSRxqobIWsEjs6aFrmxSA5ujwx3wqeo0em9GVHtzsiDZC9rWkLBsiB6qOb",
+	"+AuSESwhN2MwXw9yZvrQnGzvLNiy0BSPBIuItsMmmcoMUhnGJS9WXGRH9Mxhmy3vr6pBmYEzMA1UI3BM",
+	"7vJseNrIlyHL0NG9rJc9P6/Xyz49Oxv0U9gN6d6GAcrOgDHmy6rJ3RFek0RvzfF5uGDk+1q3YWyb3EKU",
+	"C24T0/9PHqCRwUaf05zkXBy1iGDkoA9ADi7s9m0s7Je7alW+wckOHbi4lgA7uaw3229VqozIWAwQwXa6",
+	"+SrjyfU8pbh1j/+s6ijg24VTR91JHyf0tNUbi+tTtW0OtGuP6vpTp/abytPIChlCQPzRNJvMqBxZpTCx",
+	"VmDWKejNAMkQpthdeEoNu3iKkO2U7c3t3eChOKmyIBT1gksdglvctR+135MIC/innuCF6a69jMn9n+1c",
+	"tZXnlNxQLYOwRHvC95nRb010d2xPXXt8yuvnyRBaQ7MrlttPPdDwzs3gk2rIx/vlkgqKG0814XvTMNUU",
+	"S3nqUlAtmZosAjX3HtrzZxKZFxBhKdRtQbHaJ54oknTWqjtlF0vIes8wi4kk3FlrlHmbnJyeydLpitDM",
+	"sOHCK1+4QDnBDJrZ7ijbIpJJcrBlGoGMlX+5RBkIyobhEbByMBaQzcFZZPTqDpu7uHcidatPI+GGwDFP",
+	"ONtQkY9OGbKvWwth/Ou3ku7jtQyDcnfstTkZmcuTUmmPiPE0Rl+jX7sXTVFT4Br9V2qrcw/SiAhJVzQN",
+	"ZW/sSUI3NLE1WuDZ3XJtCC9tzqwK1M9JQkY1QmgrUSTVe68ICzP0a6MTL5HpQ6nFacGc+W38zYyXrRlS",
+	"gjPV7vLokf/etSj6KK2J9EiCpiQ6x8s973KzeCE7V1RmC1uGohIgQgQBV4eMWeknmcXFs6JTpsDPN+O9",
+	"FPcrM4ypaIfK7y2Y/kVyzSLbMTl7IJR71tIuvHuqkmrty6LT9BU4i+x+27BnJ9lmH3qm4br4jJzIaJXQ",
+	"ETWYFDQmNaEcqKGXvutd5JTWt2U5vmvCh7eEJUck8VHWq9mr1rjt1sOTmxcZd1r4yjXwMngrCEnhGneX",
+	"Vsd1Oarop2wI22HeadsOwGqgBQ3MYYmseWz6YR2sWtzVWHfkljvHYjWxgc12tuTIPsfm/vlMG/sJzhAc",
+	"tdaGzlfGGt0OOLoitYE8OxaMu5mN3mHdmyZe9RPwEDmYhzLjgnGFEq2XQ59bvA4eD7wlq63gxX7wiFRP",
+	"RviaSjTkKIYPgicPzacLcXmEF2nRHWJd8c0qrorBL8m2QBmrVm6UZyi7Z6KqKetPa9M0LUx0c5WRmwh3",
+	"W/P5GOsW5zQ7dkOxbOGUrigkpHS0MTLyrnMIl/7Sp2EH1LMcC6oq5Who7Y3HAVZsa7oORg/RfAHEhhFp",
+	"tERRjfFz+Kj/IRN3XNxB4OxHQoLuEshNAdKPpG436EOkWkzeRyjg7wdE36TkimQM8GJddjVimuDa0Pdq",
+	"9dQF2nIiXcBfEHRV/XYFohWV+ily+DMR9QvTnOtlvv4C7+lQHfutlY1OdheH/IQNB2V50VzBRlxJ8r4G",
+	"0Y8FKUOdE12MPd02w7n1DZkZvpV9e/QTqcWY4PSb0rP0cRwVp8Ck/l4V8vGrQpyoCtnyQxUjvuTosxq+",
+	"NjGXkZI/Hlj81BhQq5Mr/LlvRT841JOGQTo+DjtSnR5U4PqVM+/MhLo3a3tzXL5PmcQSVhsSLkhHKsyZ",
+	"tq0f1aIbvFhn3qqtpj1S/fB3stVbrZquGdRNsaLM4K7PkMhY56ITUhntMETKYM6LQWoLuuLf7GyQwosT",
+	"cpYdY/zva54eOxqlktuqSJE0ZPm93XF0ECax34trlh2cXfjkXVQnh5o/FD5o1xpB/GllsZaQ43x2kTRr",
+	"HoXIhcyVPeXx5T1Mn9Kz5zfhsisubhM6HBo0TY8oxIIVlzdmCyOzo7mnO4CdZ2y5kEepSB4uwuKT1zR4",
+	"Uqux7SyHdnVOFtdMcj/5G3wMYxq2p2Rld9hjA3CiMLW6KTJGBF7TzOiL0iYUrMD8KNguEeE4I7W6w7h2",
+	"K/5srFuwd61cfe3iGR9bCw2nE4xXQV+WHsyws52ybZUA5NLGsILf2pWC5jR3bXzHD2MLVjp6pL18/t0l",
+	"Mo3SXJEnJAOYJCYsCB7mByeNHPqy/WgvAb00h2YU2pCPM4QZ+Nxs7EXtMLuFaFRKktGtid07kSH3nsZZ",
+	"0/LWqrdig/6tRORyiAUkxgp+Y9OR/wm5T8NaWyn2DSXLVTZm11hiDE+8tgDJY2FOpnJAtT0nBfMadOhb",
+	"6YyX4D29AOdDLu30eA3Cbg4A4wy+/9ExBmd1Fn8kj2/L/Bruojol13N0h4ffPbf/5p7bCfi5DeilcXka",
+	"l2Xyi5cvjswzawNOkLezDNJUECkj8LZnyx1oJgmbK8Bk/mIEb6HgmLHtrdux/mbN29yx/4ZfdzBtpe7n",
+	"HXw8HJSPQx32ef1RnEg5OYw++otdkfGR+Nk93x2TKzTVX63/1quyVMiXDftthrt85D3cmFNnicdG8F9D",
+	"uXYvqkKmC5RhRQQygDaN/D+Uckh3kjt+COTfNTMYzdfq2k25tgjaDvXfaefd7wmr11eylbWxOVthyERt",
+	"wK94ybw4C6XsX0pbIZwQekMEZARKaN2DkSLvFYLelbCfXU1yzMhuen0Lf01guuNMncHqhUtrOLs1GDQT",
+	"iXMyVNnc6c7uWwHPbsZ63+tJ+yfZXd5Q/ZS+4dfjpzmLadhrEm6pVCYXKjabt+k+EoBfNLJUsHwr1FXq",
+	"7Y6j8gmE0Q0Ra5whVzCIKEMHQZURcIMXYOqpDyVGi+U8W3kfPKDmnh1qKm6dMReI8cNJhfvQlWu4G7ct",
+	"4TBPu9dKbaBNR7kn+LqZIekgBgDmyApZreFJkt1AFHiQqIAFtRdEEbFyOBJtO2h8n4PlIidqx9NoQtjH",
+	"R3UjLxOeV52ARn83P7j7qOrOaj6Lqpzp5SAIj+mi1VEs/0LJEZ1Wm24Px9qOfUryhQ97BgfdNf5rNtE4",
+	"IHXgDvPB4FLoyzkFKAhJCDOoN9797G5rrHbP0NU1tZlzB5fhb+4ByGwu673a6DiTSthDyQVX9sZxRbDm",
+	"8wpfEwmN78x8qSyrza/giMLT5V9bz9txvCCz+8zCVRO8mykCaJr4zpsEFoZBe9u5RR051C1NsuKlFXzC",
+	"O4Ehn0Gud7fsPhiUVeSmvlvUqEL25ap1YbAUwzU77GxTaKAW9ZaaZsCHHa86JEIOQYQnXS/6phtk2hCz",
+	"pGBEakNcCGxyudj4m7l8KdK3P66X2w2n3cW39vexE+bxwZCpRXGBZKKKE0rsuTaXD0nhaT3lPn3Z9+mK",
+	"pmHl4E5k1UeSIy3DoMXFQxz7zWhz0b/TZmt0/WFgmrOEuDxt6b6FuXxKzBHq+vRkznAIpevED755BxKg",
+	"88BO8vvLpCDf3Fjb/XQ4xx3BaYnjV1/3KwsIp38lAGkEzfRwtgSkSoCJkwjKPGRQASjHlh3pKzgnaH1E",
+	"kry3dbDEDBdbFfJdOfkQavS4e2ngmtFkXxFN92ENmCeA4p0G/QkWUMyMGO0wGPTDafN/LXix3SkXvxmO",
+	"7mU46cof31KpXBpVkC2qR2DvMsquTR01VRcIo5yILcCpaqXbYihbvFOMtBoHcCCAgRjknXYaie0dapTA",
+	"cJJZIfZZIUOho3Kua3LkFr68ZE8j0LQ9bN0jkCAfnJbiK7fwQMNve1IMXo3ySXQkKjje7XdUvqGSqjAa",
+	"kD6D8HMJum8O8xIRLDJKpHInHjnM6+kgQP3WwFRl3Wrj/onzECwq4VZj6fo2VnxTk1g+5d71S+KJGKIJ",
+	"2VtAsXCS7tvd0WbGmT1IMNNcdcBUIZypnT7sfl6/vTmlw0qizOTY7bAkF8CQ12TvCiCpqp43XqDRCAN3",
+	"KGKHS/Huncwd9LqakzlChdWL+5ur7q8inF/05i00T17wQNmpDByDWfTwSr25b2q4R4c5tPBbODSDynDj",
+	"EE0+JqPz4zpPxWkqcpUdc7oT+vZqnozqFJ/h62155BfuQMuY29c3VSFokqflz3sXwzLTyrzGc9WkCq8J",
+	"65lXNFf9/u6dgP6bw8kZBWvUaCaPFN8S67YIYmVH5efYHpb+Kx+WC6vsxQ1Re9i9PL6fA8kykq42gucj",
+	"Urfqxv14c71SUL7sV1DGdE+OVBaVoBGB6r9rrecn82iT6TxKL2u7XiNMmA9vuIHz8YoPGs3o+DUJZYIE",
+	"l6KfhfTC1Y4aL85ADmOzqxR8LDTTNy9fzdWPrnorFLH7EdxrnFmfoDttpuLXdlFIBd5Exe0mtYPXg8df",
+	"waO76wXcBLLsgveZRPZikybm/ijc+GlCP76otiVvXr6qepXIYk+EJGPjcl3N9z5d6MsS7rLVTq2nMeCb",
+	"l68uoYDJ3FWjsrvcHEOpM4JnRIbtyxwfkS2aiodIVXizWelBJ5RNtMJG9r/dLAfoIkcDRNJkh3CiJGBS",
+	"I4wkSThLK0w8hhxQsRYPLicHZwd8lCjlRLaTTLCURMo8opezv6MW778QZOxbNj0pFlC58To0lRjzSrMo",
+	"0k7ajrT0lx+YXNcGKoWTnX5JjuRtbb+scsoKFWLi7/gBZZxtIZGVXSPFAem9/JpphWWcT6ZTzJcDbWOW",
+	"i5zLgJfHW4HmFH2fuNQlAQ08/I+U/Vx7PiMTzFbXhOxXKT4Glva15sAN9H4AJkb6BUSl8bPpK0W4zEG9",
+	"pbgsXoALzZYG+JN6/OUTf1JnXZYWSUdMyzQZBTRK02HMjOBvgZ1yYyr9M2k27/GZoEW6wLTtLnZw43O9",
+	"XZMQ5Cx+8FaQPvxVanq5MJLq/1yTbcEgOuEnvFXQsPDHDLMLC8H5DDEeDPWtBcHXq22GpVzteCH6zoPp",
+	"porgYQTp29CHTot003cS3LZnAAvrPnv+RY2Hv/zrELf4EzKJ713z+k9ozUstNqlBw9XPk7Q5ib+c+5P4",
+	"y/kgy1oBZbemrJcLwVJsKMMZ2pQNEvJCKjMXk7wVpHrCmYX7WQmC045jUQkiOJgYVa9ZpZOyG2p6AGIT",
+	"IdrQrLUFf/EX/3Rw7Tu63a0ElderNc7CTWxfU3ktUUYktEFWBpFbLo0yaEULQ5VQ16e4hsOAZLHdEgk6",
+	"pf4e0t9rztuF2jrac4Unz7N0leP3JUWrXX88KD0zrAg0zuniuEukf4XsbkWYrQ2B0nvIGDDbBNuAE2DL",
+	"HIvrNjvabBJ/aX/9y5eDa8u4VCtb1wpw4/k+FKf+2oppIzDhIbQmGy6I5iAsCYIqVWgkq4dErlS2RulB",
+	"WvmTySnrYOE31IkoyCK2E6qdxseDC89JSot8gCe/p9fkQCWBSK5+HnhqJPtokenkcU0jawSUtSCmWiKS",
+	"LWXS1fclFlU99Vh/UAALoiUpND2gbGX6/dYY99H58LwLlvIVBLDdQOP5v3E91k9Sxzy7mLKLPzpn2i1y",
+	"e67bjON0tOaX09ANS+h2564wac+JVvPqAihGBTtgwVZ7IhJS+jbKlwffhWnE2L9v7ZNtpSaHZOHaLKqB",
+	"u4gJ5W0B18kmmDVwCRxdFWkgKOmC/DjOiGn7tgni69XevMJbTJlUV9D2hXHTUt6Uh4H7AKo42oP8rzcv",
+	"f0T2V0SZ03aMETzkPHKjdlHC2B5vfDD8kXjyUAanrMpmLmaOcJUu2WDICTUo+gthZ1uFRv/zz28GHBWN",
+	"UtGBVxtkrBwWflN5Pa8uwk6KT0AHXd6BJWTnAH3zFRYK1I8Yh1sslMA4/9WrEjPRuZaaocFxJDbDdJDz",
+	"a7rZBNLpTJlqtHu7OvpDUI9u5K7pFHtogE3eVhJsbM8NjDZFlqHSDqra2DeYoqNU32F0VgI3eGtW2J2l",
+	"PXvaMDteSKJvyxPHKUvETxrDlbcfTxyprCg/YQxbbD55hAYPGgLVsBocVqq/bjd3b4P9TRri4LG8q400",
+	"ryhtwwuW2tBbPeUw03fB8SGCburkhqZgx9kCSNsbTiJzU9ua5ISXmbtUIFnkS4QVyrXS/ujhz+wqo9ck",
+	"O0JRW87hLsYMXe25lHSdkauHP7fvm2RHTDueVs0oZEdjO2VTc4syzm11ZlrRJ6TFEqlors2nbkt2g4W2",
+	"Ct2TqQeHAT7jNUF8s6l7dCKMIiBBZ1NrKi0VOWuuTSq+lwjqHpHkOSm79elFN/r/9jPuw8ddxxlfh73k",
+	"Wv2BHbOcI3eaW/QrLq14CRb0lpi+Q9rUbiiiQ7okI1h07MZXJeGlIZF+1u2BzOjeAzpgjQ0ZtKAs80Xu",
+	"yB5TAfmBhsssisSJpI9Xo1v3VvveI9B0qlxWyXE+hZv87+/+oPI9Q6bDm5ev7lluA6x7jqSzj6CkBRdj",
+	"ElLHXx2H0lCwtZ54zQvl5IK1INrxok3BEvOVVVKoFd9sVinPtTkVFr45ZkdknzAuSkH0PURrvpgvh4RK",
+	"4LNlR6BAq3662dCkyNSx5hm087D6nbnq3mK5o2yrOEOQ8AL0yHPoyP54qKTOm1X1yar1UI7/CQBfK8YV",
+	"TciQs9X6ysorQRWCSfTorwgjheW1EciSX5RxfnwswThTTuRI55ZMBCGMsu0KHK8up6VNTev58klZuk41",
+	"o1iXKkn9CZzHxIzcBKyfbXgKfIMkuSECUJSWMIOGO/jG+EC5qHuFPc/c9Ck3JE5we3tYddl3eLrIEd6n",
+	"LslWyqSO0lEA2kwLQSTKsD6XB/YQfXNDxBGZW8yVa5X5FtrGJSoQN/aD2JHhWEibwPXg6dCr3tO2i1CM",
+	"bakfs487X13EK/CoF6QuwSzGGbZNT06o+VQptYcuD/OgKeQnewfNM/DW6/JZ149CDF+r8F4FX+qrrFGv",
+	"eo/D67YrqedZHhzCNTLV71N5HfOOfqydiOHNpSS2HdMykcccS4+ZPXL5JA/yRGCRdfbuPaVxWki4/zUc",
+	"S9sf+gKZ+9TWCGsLMAMwkUGY1t9P8IgT7MPgnf1+oG//QAdPjkVM/c5FSUecna+OyAGuPkSXxgguxJYw",
+	"VTVgh8CvtQq1SkbEw0BDViKgMW8txtIIo4YNY21aZqNfM5Mc+VpDIlaTLscr59MhpV777DnStjCfyI7g",
+	"SrAledRgJZkCUmuZOmvf1FLa2IVCa6KJD0IOpykq9u1d6FFZL5Escl/3M42CGaSv6PeagbXBHeBZSgR8",
+	"bWVN5rZYxtuaglwq8bacF0tNCxioCsh0eFW+OOtmgylrLjd83KrjnRklq3Q5M9xQ9VUsvV1sEXmIK6f5",
+	"+786ItdToRS/JQ6zacN4gc6eIcaR1+mt4SCh0jX1aERZB00uC2l7oGq3SnY0S0WZvB4/iL6RcLbaEZyp",
+	"HUStRw9haL0vS77GvQy4svXuJmPH2O+OkiY4W+0xHT+DvSBbhttR7uFsBSyTkS81sURDO2gH9ibWIPHS",
+	"Z5rm6oM7GiZz56GoFIJRWYBQizHglaihrkpCoHGKSTiyaSeUs7GZmTi5ZvyQkXTrpTwNaU61y98DsJw+",
+	"Anm/p+K4Mg6DkFQtNQPXYl5faEweiEDwLqlyryDpih2Rorn+a2uB45zoJZx+eHcuTV5ehaS7nJ5vE5pq",
+	"g7TN+TQpt6zxUieX1vXP8WHaWhQFfIk7fEMcTkWJrnj56gWiSpJsg7A0UaQlWh9tw3iIdUByr1cd+DDY",
+	"uiZZWTp1AmgHcS3r9eQRSN226wNlKwAgCOz3K/h7HXUT4F7hsncgBhLVkBviKiBsbV1GNyQ5Jhkxc5iE",
+	"OJ7WQpmxERBp/LtZdifUDrSH8ba5OZHA3nRyt7N1xrH2D2BMGdXXuOIlBHCvyV4B1yYZlu1cBOhRa+bW",
+	"JR2qWoeujL6g5EkquONR7/mHc2XF5cpZ+6NGkoprQWNj6HLk+6FmvpZQfZOsFt6eQNeWW4t2pAMnyXhy",
+	"LY0IgqzY9dH4pcFLrG1TrRYTYf4YY5KCURNnWv9Ec2LuvowfRr9jHNMjX2umd1oLzAxl5tFDYDvKODIb",
+	"DR4I/RB968B5+R7c6KUUxZIsq/x5WaH4QsawTSHtq5iqFI9R6dRYSrplE18GdKGVIHKv2XXqIGUfnoFs",
+	"3e5c5fEvNtUOnwod61q2ie1/vrWQDj560wLIciWyJVBWVcwZhMvyEl8naC6cEZv/Ds6AZf3Edx7nvlSE",
+	"DrOlSkWwx/ukMarjfsIwU4+/i3p9WyrnjUB0+feBtjL5jVNTNVlc0Hj4pTKM2w3fzDPsWj6VmIwmxlCF",
+	"IyEnoVCi5mnz+6JAONNvG+VfhbwQQdy5Zva1CzA6fbycmveFCDJPSpadthMjkGdnJnMgSaGAjATjlpQX",
+	"6CyEvrqEDKkNF8h9yDd6B6Pt5U62C5eh/hArF+Af7jPQcko0dz241WSPK+vro6D83AaOe+fpvAvk8xKv",
+	"NIDgu9QGWj2WTnOCfuWMLKeh+/owBQONlNxWe32wlcAJZdvYrtONx+8nNNJHgkH3mm/X2xyFTuMkmTsd",
+	"56Wr98e/DyeHW+b2b9IcuZKV/L1nKZOmM+PzqrHp3EhOJ6ExTwRVOhE5aSZAQPdSV6lReeJSfDTIszGH",
+	"y4QdZFin7IMyjmrXjhlnx5wXsiyzrHqQ1nqCjm0gOgXI+GNfSlPvjDpqqM8HDSJWu9nA3O2VW/6JnXTB",
+	"nH6oP13UswakFkeuwGc0dm4cv8UD2fbhG1sv/wE33Pwf46w2uL6BKV1n3wGQtzqvznLP1q6r+3zXztWP",
+	"vXaU+3FiP7WjfccIvVPRdf2jO4rAt3dAA7wlZdD69/pVh+rFICNri9lcXgDYlhC6xQvl0s+lmWrZKAUy",
+	"1A38YrAI0MTig4Dm/8mgPsCg9RQS+hoARsByXmhiPXRfV8z/j713W3LbyNKFXyUDsf+w5EGxWAedWDGx",
+	"d1mW3eq2JY1Ube1plTaZBJJkusBMNhIoiq1QxFzMREzM7X/1v8Duy34d+3ae5I9cKxNIkAAJHotlcyLG",
+	"rSJOeVrntb5l2hnCJICJY7quTJPaI0kVi9vUZgPWUESK6oey/3KWK9+Nj9UnZiNMWal7aPkMGEs050I0",
+	"iCXUp0H20KxOD6EOEsuxjUQp/Rk3YO8wn7Nmc0FT7uZSoPVmYKWz5X3xUizbdc1IlakuAgJPcZZtB80Z",
+	"0mTARMIDmsiY0NEIsYnA5wYEHiAq7KJW4mxIeTTNox+dL2zBINi4PaJKjWUcljU+Ad6Pbf7xJozKU0Fo",
+	"OOQCA8cyJopNdTc9qfBbO9+auXuZRsU4YeeFpbs3YgHv8eCVSQhc38FbqvqbC201UQmrqNaCTddiKQu1",
+	"4sZaq27I+zEVyVRym+8pMwVIgWunYhDE5S1E8wFUd6rVA9FjyDFjyVhzYjse4MEJvbHtW3lSvgiihwXz",
+	"rlmqWNRrx2wkYywhk10tfeGfGLCsCCPui89cz2hOn+kNOcfneOYBXa/mnBQTiif8dioCZLLX8+sMIe0N",
+	"JmB5FGjbfUW3jsU742p2idHQbHHJCmd4EeNYrfGmYRSLMrX2gG9skpg3DrW+JFms1tuy9LwscUL2uNGl",
+	"O8xNqKyuQL1nemthJTbS6HKjpLO6UT+XRhY+vcn2ku/Skba4NceuNqwRn7Rci6KKlfeag5whrZ2oERiL",
+	"sgctyQZc9AmLFMK1KBfZbfVWc6tFXqKtNPexbZzs6eIi5Lc8TEHKY7PLssPkwGmXBDtonPCAj6jIGvut",
+	"vljKbLmM6+rQiRzxoPjVhV/5HXUgMh3Uius6u2n5kct3O1tbh5I+1iLTFcMhGSU7TOtRuSB3Sbv+actt",
+	"+kf10u33lw7z5MDz84Xp3muRaHHRqt0g5StYQp7Tft8FPoU5HSMq2gXWOdz1DvImdJxZIXbPNJ2SVdlM",
+	"zKSa3heqGUsT5qqks/XzO7PeV6+v3jzXuqCeVp1ql4Wm4klxkI/rGDClR0EP7YWIZVQOnf2NTAbGq4EV",
+	"NhHrJUSmCbqFKInZCOQUibHZlLZGsNaPhegiGrKhjCcXhOmvECrYWFupYrZEQLEgZmVjoIqdnZb6G+IS",
+	"KCuZjGiaDFrHx8SEaHzIP6XkX95a27iGpqoX5i0brtCKp2S7zhdt1wb9ntmL/Dm7TtVNhQpdwFZMJAll",
+	"g7wMlU80J1aQzYvFmlJEk1YGn4+nI8eY5qFC0GffdArBFvdDOsm6HwxL6gdXcLii2lDhG6EKmyyUoCTU",
+	"6vWFdWxLxenwkZqdvlZqJpaybSow87MCqbrJ+sDOy7swbWlCroZcW7R+lq8NPyPia1nv0cqMb9w/zV66",
+	"Mk18Qg3mFkAdkx4DOPgoUhU+afvquucKulvNomI6ZxkIZMAVgVv9ZVpmzeZsScTuNAuTLdvGsrcgClpG",
+	"JnpGWIdd9F3XIY9d+G6NApidjOJOZtQwN7NLs7tLqJyqBRK/SM2xR2OJDXeWf8nexV8q5vM8hxFYTjyV",
+	"53O9nyLNRbnPVcP6Fk/uCv3rqJKiNOt6GeFnXlN1CDag/IPovF/q/hUfsogL9gJaq87626rTL8iAjkZM",
+	"sPACK28xrT1RZMhDwfuDhHBB/nz1vHYyxmJpvbyMluE8FPAST83sly1L+UqBhqh8kooQmwPxGCEQ1FdZ",
+	"wuPMAtcUKUM5p2GYXemWk6fok5AFPNT/GMpb/T+ml5EPZEr++9/+LySm0CHAqHnm6mqS1Q6AJBKEq61e",
+	"yOVr4Vuwk8BLNiBs0XdWmtuEmZs2hCoIi2Oo2prOZyqTL7Zhd7nkMNthT1A2inkktAkGUqDGe8ZJbOPg",
+	"qSyQ756Tx0/OnxGFvcXIo8ZJVevqpPwVf3x/RR7o9zxrPn768ILIEf1ryrQBotnNAICBKrpLO0lstTtS",
+	"wzO8ZBzvoDmo8srBGnoxU4P2Kt+0z1ZM/7XRui6wWyW0CoTuAZ3j25NjqQ3aY3i0UxrVDOSIlb40iLje",
+	"/VaO84KpdDSK5FiVJw6AQ6iUSb9eQjfM+0a7au43jMasLM48A6/jHJbCywrbV9j/ygNb2QcbV8dMdUFX",
+	"a9/enbspFiamY+DdrkFxLc3bgphBWgmNFAFEffeY+IsHNXOuFg6q4rC8G9GAHZnKMS3wIbZsoYD0gUEb",
+	"GpIw9bwsDPQiNdHdVmdBynfLMLApZJYoIrEcqwvwOWDzjQ4XQZSGrA1M75+16txxj2V1HOcqplzowc0e",
+	"B9sQrm42wSrWe90YmDPKqYMjQ9aWvbbmU2mQYDqgmBCENE8snQuWaFaS7aC3eUNysVinEQ/b0LOjItWM",
+	"qkQrlRcZVBiH0WMfFSEJE2Gd0q1dGKJ24s7e+MUjU3qkzb0r5ggteSBXOFxT+Ud5P4X/84Ee/e2j/k/z",
+	"6Fn749f/o8YOL5dVs8o6bkIBs5+9Z7pXtgKbSU1Z8mgt2OkVvBh/Viwuz/64ZeVt7FfKBLV5z7MBJzlk",
+	"bVOqU6btvIeevcUs5hvGRuh3pAEW5myugZ3bW3AqAvL8DTl/UvqMDG7KDKcrKRFYsUd5xEKieF8ccaFF",
+	"KDaC7lMuSHdiIP9K60O0uVu6cEa0tLFf/yw2CIvQUsP0dFjg2sB6RbfZNHlKwdp6o9uZ0T/dv7YPYFVc",
+	"OJoLkW5efelUZdyngissma+5XXpJtRIKiGgF5mOVXScSk7DhSMY0nrSdH2WaKB6yNlcqZeXJl7tOc1lV",
+	"ONpkezgzhS6TNAeacU/N9PrN7G12tj9WsI6VJGplFYQr9/7P/7q+Vh//6X/Zf5RKvsXcw4bCAhpFzGUd",
+	"xtIzHbyKEVXbiRTQrxCxUiu9CKPTnbiq3VfQ1R34ktoaG+rRNNJ3T1sjZ4+Ka3Z59BetLnw+9c++PDgy",
+	"fzaPnulfnn55WK49WA6zZPh9FWotIcBNFZjALKpO6Qb0FZCT90tXwZlvQk/ZHMG653pPDvKMIF1FRi4N",
+	"OFuDfFbQ5n7iim8F5kQrYElSUSb6XPNW0DYyHMq/piytX6eavb1mwN40Zqg3ocLN9uElpbd9pi7WCeim",
+	"+N06lvOuMMwi3uc57P3cVct7DLhPZUVdy5eB1dxa9sl+d15ig7O+NjbB9AaBzkkA7jjDJdYXlIGggGx0",
+	"fZOepapwSzN9mrNuFfPY83NtfGD8IMMVKEHAxr6E44EkAR1muFPJgE3IWP8LnmPhBeGJVksmCrUQrX3o",
+	"h/QEzS1aKckr4Eo9a3cELnQj5FhgGwpV0cd0bDdkhCjodEL0U5ZebMQNfGkZI8mnM7N39fh0VbOMUmFe",
+	"gbIy/8jY0pHK2b9jTBCakCTmtM92MA8ZcyaSWu2SXju3fgFrKNA69YorYZ6uicZ0q6VVe+ohaJJhJtil",
+	"okSp/2ZS1ognY8F5o0Af6chkQYGbE/sUE5osShUqWW4YjdPEqjKEnrVeABbUjWXaH5gmhrbsZXHmE7yD",
+	"he1Eln/EVSDqvVAFKWuz2zzYUuZpyegtz6yCbdL7zpMGuXT7c+N0vspuUYQOsfGGVBlbs128a4FSZilZ",
+	"884saDnvHEw9TVYrHll8eDmBZp+pKdLuK85XAbLL0ZoK6pBfUC4d/Mgi2XysUlbvCOFr5xrkCire8qpQ",
+	"QIWWLWPKE0KjZKAZj9t2Y0obQppWqC+hWLpho8ToJ9zRnrI+lMvlhW1Ando7BLYaQGsrS98pybIKT68R",
+	"duLG/l7IYq/w1pm0gAIrcOiqkshfoso6WZLMl6aZ6Q4pxecrh/ejrJWRWhzcFEbXtNQZ1ykOr65JLB/o",
+	"BvxY6CG4X44sM/ctAMptQHIsB5m2AUkyw1KnRzDlSPv4+ezL/1ik7gZ3wnrXQMjbFo+tUca/LM+tJues",
+	"i+GMJj4kiYSYhTfbsgDa+FXGBYHRVF+G6VswhEVp3PbWSqL8l5SlVRnNeY/GhfzILITWZK0DsxYP04oO",
+	"wGObfMGSUKQIWJU3rmb4bfojdpDzF2VTrNpZ4XvItKG94+s0WbE6YmlQ201K4dVCXGu5PurXUbgmsBPs",
+	"NmfVy13qnu9FrJd4jkcBcRuTNBZ63cYQoqgEqXYVwSWjvJvwNucutfW9ZHMKhstjNHtxDGeSN2FBis78",
+	"yhNylcbiUu/wvaS/XdGS5OHb7FMrlUuVm+Vaf0TU63EsYdzFgnxXVbu+fuetUVf1k4srlnVGmh3atyxh",
+	"8ZALKtBzanDJSAGXrAUtvrDMGJz2pleRyVhS4Msc+kQK0pNpjL3A1GYKibFAv10JwGduWLYeOHuqbklw",
+	"9kC9tltQiKNXLe+9tUqEDtsh1Ve8p1uNrR6/0dpPPIr18WinpjXnbIoW3AUwVm4gf94If7D33Xm/I1iq",
+	"LXGqTQI9pv0+U8k6J+/Q7aguBKWlt+LxmEahnN6S+gzY4I2sL34rWh85+770OZkWLvmlJea3etO9lZmc",
+	"+eZWnLy75IKLlastsqzSNnxqiZ3fhH1brrPcJzMXWH+QxjCBARsa1zBNk8Hp7JZ1LtNkIGP+N7AoWwTr",
+	"8Mh//9v/7TTIOxBsfZYQasoDIQcCSg+h8tBkj3ey9AgKEPyKh4y8HjHx8lvyXArBAtDXbnnIYv9aIF6q",
+	"cl7m1jE2yOWMbB0YTA8oUbPhdR4DwIYqtlOzsfcRTQbX4kHn0xHc1MFwq2nxjs8NZBQSii99eKH/BQOb",
+	"/hov1LY1ruE8Q5VkVin4PC/WA8AieBBL6BMaDKDvdStmNARkdGpUWK4IXofa6jyg5T40jrkmTe8SfgPI",
+	"GlW8OQ15Uni3VpFvWcx7E0KdHnMxJqXm8oYz1RqyWNOM9y2Uk2vixWKxsSy0T5c9yPxB99kFgadA4YaP",
+	"pSKUqPEUX+4OqhChN0Mv3m1n+tbcae6DL5hac7PpODD9gpjRm3Y/okp/THM/r+X9MQ37mKQksWw9V24A",
+	"SADOCxWEwSxEMLGYh7C2hUGPIiqUTzR3VKZdqW1vXXzIjv29/t/S+y/MsDUd9KE9CL5AtehIk4azCabT",
+	"vPIJXqIRvgzGmz/nDjSbl14D36zTgKtExhOfJIwO8RXZC7O32JF/w/pc+Hah4XPyFpEX1AWBBs+4HPpJ",
+	"OFOq1ZOpCAEpJtV7hL861/vyFg3Jtzj1iPfYUTAJIobhXTMtKmif6dNOhlo1sL3cbXmIfVthvjPfsvN4",
+	"biZQyL0BoCf9rTjFEgOcZvbO72Cb3IfMDb4eS1YhbfL1LVQVvIdHYczEFG1LQMJXJDC0Y2/DM4F5Z5hL",
+	"NgHyyopr3Vfm9ACLB+/S0kfgYimf5N0cEX0LGzN6tiC5uGSXb17aom/njoy9hGFh82N2K2/Y9ENGc5va",
+	"CwszXrzFvvndmCfBoLC2MgSUMPiQ7PV888WIdlkEXAUxtNXMHBDEHC6QiIV9qPzP7pxasJAFAGQInzI3",
+	"IYKSJbBZjmyQqRCqC/GkXGDgMB1FPKBJ/ugPUt5AMdEoT6ikMXPZnUk1srM004BkZH02RpRnVRqqNUq7",
+	"EVcDr+W9wX+ZpxIeMwK3ZLdOLwz8CrSTNXlHAuMCTmP2oF2nb4Go7UsHMlVMS8Tim/Ofi/fYl3wn46HL",
+	"ogv38+FIxsk0mZlfC+vBNVmNRlz03efsR17C30b46cduGBsVHhBd+WlK3mBITWHC24jGiWCxIgMqEC8k",
+	"eypbDuS+UtR6dsgKn5NCn2w5Fk7535BNc6XyuwBD0b7tHTMJtoD2AKnDGSe0t9q3fg9uMr0eTC+l1YWc",
+	"JwRjU/uJ5/QrRSzKP4F7fNJLRYDGEgl5r8eDNNIaNLxeWUUYxFgmTaUwaH960XATAalHy5vs41NUudpn",
+	"8yqxo7n6DuBYaEXHaoFORdRYkJDHTBsVE+d95aIgB7jJkjnHAxllL/SKkZjiGheuzNzpsFyXcKYfMqeu",
+	"lR1Gd7oIpAnDcp8z08wfyUPLJXqGFEQxEXLRz4rsczaZP1dKVYU7CgzFh5e6QqT4UB6pnn61vkLwinHz",
+	"SrP2Q60qF7o0Ft/jnDHGb0FG3MoJviXi4mZW+9QqtJE0ttObaRhXHJW5aNuL2XWixNQzzjw8fdwXPS9H",
+	"qgWVkOCz8N6kkG4vQhqHpohP70+eP6y5udRMO8geL4x33rP2gaIAWPhIQpMywdTj/cId7jCcazmicAXD",
+	"dO6wjeqmH5xe1PInEqpupsSi/iW7kjFjU+HuWxBKJCmAAcweSZXDlO3S9nqWcee3VJDzzN0QESq+EX9C",
+	"3c2pTzJ3Th9qky1gaEPGNyQZxFk2JT5s4XX+HEdey5uyrAtZH+gOAH8c6HdH1mb9kIm2UhY3owWWcarC",
+	"kfioP5IVss0axB88pM6YxsYq0ZNj9o92DmeP+b9RMmhndwwHI6XaIFQoOBV9L2J9GrWlliVYO11iTm//",
+	"m46U+uCFI2ktdXTZlBrhH2a+/bHcot7u6K1N1UbDrGQUixbxY7ll/qFkdHplPpbY3x+2sSmzBvvWPuOI",
+	"27Jpz66wa9MvHNXU4+sMs95CfJwx+j94o4gm2nho21pz9y5r+n/wEiaoSNqAluEU+7sDKRj4HzyAh5CC",
+	"udeyYU69rmQhC/rc1NuK5vrWucC0LT+PYoo2e9XyFs32qrum7PSpRZg20acW9eOM8b39dZoy4eet06z9",
+	"vpBcDJOZsd6XmNfHGQO9xlF07fTiHhQM8UVvKh3NjLm+e6Ew6w2Yt29FX8DsnQs43PQRnXIRTL1v4dOO",
+	"v2Drp7vgZljuzGVehg+AisLCNo4/dy3MXHC9CcVDN+U+mDl2pbzE9SBsfaUKHoM5X1v47o/l/oIPmQ5W",
+	"Odsyp8CHGalV8XiZS6C4B6WugIVCsuJzJS6CDx9LTf56Osi0zf9hJ2xkxo+wFaWszPGwe5ZZ6raYxzUr",
+	"nBPbHjl4JHgyafdowCOeUKSZUH+Sd1NIZq2cp+Y0bSpoNEFKrPKRrEPg6w3544zjpYY0d3wtRZp2fSor",
+	"yfIpD8sHd/1qMwPXCfNh8Wf9+R/5WOa52Qphlvh5Sg1h17uz7eOvEhmzG8ZGbM6pV4kMbtqGxc45gfb4",
+	"D+mozaz0ma+h+MZj0GMs7NLgpt2TAY3a0DYnX4ud+DL2fzFcT91i8iu6YmpTV8HXV09zKjj8tq46FZ2G",
+	"a+lOX758gYSyXgXKw4DRMGJKQXTYyde2tnqWuFGIg/pOhEiZoH/oE1sBAjktJtAGodJrYbEaILwqIx5M",
+	"Mv85tNnpMi76RA3kWDSuxbX4+uvveKwSohI2Uo2vv8b0pRbpvHn97orM5CzBgATpfP8CLw5ZBz6VpxLZ",
+	"KBTmHAlGBlRdYHjDAUxX12JuEtWlQABmTC5yh+NmPSF4NU+UibcTB/+7QRASuWuTI6JIr06o1zobfmbW",
+	"H3/W//Plf+L9/0yjqGOW57kUWvHQqufXX+ufjsjXV/okB5PG1wTaPdAsi2osFImg0B47XkCellmX488Z",
+	"vuGXDo4OF0MhUBAPBoUlxNBkMmDXgtgsigE18+IhzMmskvk8BrgUOW+e+7g0kJBFh4wASgDVL9aPQoQ2",
+	"lIAfkBD2iaukARN7Gaqv4Qj++c8vv1U+Mbm45EmDXNo1HtIJbqdedzkWpMPDDqQLQD7nRf5RrbvoJxAe",
+	"1Y7O5In19LHTU0v4kPkGb9s+kfULwRfx0JnbMxzqD3rbvrZBvc7nkCbUJ06W35cOhihI5wcublokZtE/",
+	"X0Ma4LXXAXpkcYN08OYOoERClwR9+EgqAAeJ9HiUsJjImCgZw3Bv2ARy0Mh5s6m/p4mK94WMIcvtiHz9",
+	"llG9iib7yzbJsAPVi9Z5cUX7HSCKhGjuTLggnZe9o1dSsKMfaRIMOibPBR86a57rAxKxrAcz2lqh3hbo",
+	"pwILiY1PAOn7lkYpw/Ze+iuQjkVEGkU4Rki5Uo2vSefN5dXzP3RwRn989/oV+RHS1KBIu0Gem2iuyZSB",
+	"XGopFMShYcRmsNlhw6nl2Paakbf04HAc5Pz0qU9UQiNGzk9O8+ewnbQJGmOHGHNKea/HYruyI0YTPewX",
+	"AIYLTKFj0oaoXsKQDUcyYSKYHP2JTTotPD43sJIhEIFvMEMlZJnA8l6Ywwc0cn56ekFUwjW3ICROBSDg",
+	"6lNHLu0BjhnCa2jGd3pOBjKNFY7wRRzL2JBQh47QdcalOB7Fshux4T/9rKTotPTZgR2Bc64SKUOfnDdP",
+	"zM5pCtWcQf92hpBa2B1IkSFXiou+DzSuR3jefKT/eGahUBPIaenyEFIwHyC6P5R2iaQN1zsPfXJ+or9P",
+	"Iin6gKU6SvRvp/o/Z/o/+p2np4RC7pf+bjcGVmXeB11jVMcnjAYD2ETYYjxAoGOwWH9Fb/b56TNY/EfN",
+	"M9Nr4C1L4snRZS9hMeStPmo2kQfaw90F5HpFuKEom3Stz+tlELBRcmR/6pAHep16sU9o7BOmHhLFIihx",
+	"Mqxff9usPkl4EjF1YZKpkHaRkvQ4OiFLKI80MejpcEFeiL62LrDpYshuWaR1FdUC+Wkl9kSmMfDBhH3C",
+	"MwE0rr/RwfE/159rfG1plQxpfKPpJ0/rzw4xJoYBHdAEEsTIg0pp1Xl4oY+95VXwKLKm01PMuI14wIRC",
+	"eAMoJPcuRzQYsKPTRtMzHT+9QZKMVOv4eDweNyhcbsi4f2yeVcc/vHz+4tW7F/DMF9+DRfRa3ns6UYlF",
+	"rcqqTrxm4wTvkyMm6Ih7Le+s0WycQcwzGUA881j/p8+SKpxfMBTxLHDVIBA8Dy7MhvUoj5Rhh3DoWax/",
+	"jlMBlWsmIC/Fy9Br6Y+8FCH7hNkPI6knpL962mwibjvIG4ixOtT6symHyfozffYiLm4wM14G6TCHLPCO",
+	"QxmoTEXUP+C//ub53g2bKP1LY8yi6Ah26fjn8Y1q/IypcUOWxNA81zu2/4RiyZALpuBnyILTr7IpQNln",
+	"zfI2JnQY5aCpC3cFc+UXZdLjmoFKO6vKcrzo53jG5S/LFvz4DdJfIc0e3W4qHQ5pPPFa3itAVLQKh01C",
+	"wUSEPoTY34EuqFVtv2pJq44VnqAGefvdc/Lk0QmoM4KNrTDX1MRC0mU9iXhJgKZdepr++P5P79Y+THgu",
+	"Pnz2aNT3Wt6L8Nt3l1DvdAt/nT56dPIMmjXqj968if/U/uvw00/v6b/+dPlsPP7mu8cvU3l2+9Pf/vbk",
+	"6tMfnl+N//c3k3787vxGP6NX1nv9pzeYa+G1PMWhhMhreScnf/3Xy3/906fnce+nd+0nV5P3//KH1/0n",
+	"g+D2DR3xH6N4/JLSN8Ef/vxWel8+1j4ssCQVZwVmuumjYl8MOlYao7AsnBS0VkqOClgPR9S1PI6QgdQ6",
+	"O0/PT85Lj0XBlnkHL/yRJdTUnqx3WvI2P0qbvCMZJ6YN9UzTI2+6hdFH3zN4+Dmf11zDvF4zes/3NAG1",
+	"05hX31TJwuzUSsYHrttbiRNrMxGi96H6G5l1hzlwXunzbX1He8iSgQyn1kNY3yIYn8Vri/NtrJdlmsFX",
+	"jdbwfWymtczsim24asyr0Cqr3aWKB95UA632SKJLEpagNunOO7YVFD3Mrm+Yqv8gxySRbuFUJUVbCbuI",
+	"ZL+1Jm4i0wANDT30LqDkKcZIxwjYTilR/wFF+rr0a7EwPXlTXwKbb5dswmXEb9nGV/8lWuWQxKgUofoj",
+	"/7NK+BqtZNHyg8qf6Wl25XPHg7FujcaMM8dOVYkBLEVt4KtyUfw2U5T2bIfeAkrqpnfoORXFLcLVi7Ed",
+	"n6rcrNsTzYqObEVK1aZ9U9kNowHmKjR/mXaM+OAWATVKxgRdKbN7pdWryzcvn2c1MSMa0yFLWIxaUNna",
+	"5Lcc/8CHgBK18MasXHThnS+x3Z0pGPVn0KbMpC5IR6vVnbL6XPCIwQdJQOOYQ80jOMSgSMJreX9NGSbN",
+	"o2auV8pzD1cGLoBZzUfmfwtV70fOX2VtHmd6SopoYouP0IzkahphuGxw0whJ7jgX1vCXDgJleKjPBVY7",
+	"gI9FCqYqhmAeKHx6pi3tx3VJHQubP3wuoHp4p83Tx0fNk6Pmo6vm01az2Wo2/+JhsbnXPHl22mw2m0fw",
+	"nyf6P0/tn/h/p818Fs81hzMlsbJHnseSK0VFQsKvXqiR5E74BEj15Nlpo9k4bTSPT8+ncx3aNb/fPPF8",
+	"L09FnlV1PhahJKqmm5mLJ18+TtVqizSK6msVltbfIOroDIN8LRgZmSr6dXlkXqX9oZgO+PFLgX3+wFUy",
+	"VZpn2aX7KyRe23oVix8FylVpWAe1L0DzF0hshi1rAxb9FeD9boA/DVDMTe20FXSap4Czx1LtkE6gyNon",
+	"NGs7ae7lgjx/+e1b/W84IICwP13PYm9GPi1jFLXQN2qWNSMVZBu2NG92PK5/YhMP6RME0jcynCxHmntN",
+	"QcsffgtvUcQjMCdqiomd1FipJT9fqjqGITBYDH7At19c0X7VO81tx3DPF9/7QQZzgTrt/dl9ZgibJ3CM",
+	"2E5ROBaTODRem8T1DxASPZIAqPnBM22JyzSo4888/FKpRp1DqAZaj2V9VwUr9xk4VLeeUDvIsnmyzN8E",
+	"6bxMVqWbLzsUcqbWcRUa+LI06/8W2P3IwjnPOPJFlgUQW0FmMQJ80JURkNm470zmQy9VzJT7Q0sZAc10",
+	"eiwJBhAfEUz/yBoQ87JdQaDQEbTHCwgrQoDxAkNYyg1Nn58+nSVFPE5ryMAeREGXEH5Qu3QEK/dPZYKw",
+	"QFNPG49OGifNpiGrVbQwGF0dOdTckRxSZteEHO8bWZWKFguQsRplVcgQ6+ZsfV6R8kq10kutUgbMIKnE",
+	"pC9lWEUtFmYBqKaCOvDWDVCHv5oyeZCLuVw02+bO5+yoeXrVfNY6OTXzmSc7Z6qcyoXpzDszYXq6GWF6",
+	"7+j/3SBNitRPDPjymhxAG3LsyGibm2UEV+DNA2m52D7FrC0ZhdisDkQ1oMLGhEKGlj7o/ZgGruSFpD9c",
+	"jSkJXMVLYLrZ0XiH0z5wlP3UtMu4hT2p3lip9o/fvf3++798+92Pf7l6/y+nP/zp1av335+eXb15/c2/",
+	"/u8X52d/9g7cpRZ3+Z7fMmIQLtjY+JQ2abymIU+OsH6m0nB9xcZMJZiW2SAvaDAgERfMZqdKEnKD95RI",
+	"CwgIyBJ+BqmAv2Ykb/BImPDNvzhg8UFun8lfJP/9b/8vsqFrgZnOkLgISa4cswe56JOI0VvQ/mFE2GR/",
+	"TlQij0VcQAadvsnADWdQIrGMGJG3JsvULCgmTc0GL17h5Uu9ji9udxbEKPGqG1g1rkiqzESRAYfgmi/z",
+	"qwMi6GZ8+nr5TV5moA9bbGQKHoSquEcKGJubHAFijMGnE9qNGPhBDSqWRffgKj+JlREHzM0tjKvYxLzu",
+	"uFC0BnM+ll2sG5kPeXIZGDfavMXIojz5sdXL8bPsVsV6nGVZY96vZGIzpuD7XKiEgoFQ9lHocVS6/3PB",
+	"bWeilLU/mMjlP7e56JLZbetcwNoeJMNasvkse+KGA1ykJndAOS3XOxonp2fnjx7/JYNpDNvIaUG0D0xi",
+	"DHz9/MnJicvlskF+k4Nqe2sZKeACqf2MSZBCSmwVUVMA0siyD5hLjReeo3xdI36V8fldB7BK6q/LPHzF",
+	"QL0Fqc3UBf0wKgoo+bGayuoK5ZaJoyIcIy5cdY4ujW6UBXvjYhY1DsHkwIfHE0W6rM8hjT5vCN1RXASs",
+	"rdhfO74BgGLBjcLEX5TytkMFpIYwGiFkH1xXvC9oksascS2ubCmJTVEH6DKt/NEhCxvkT4yNsG8U2D1f",
+	"KdLRb2MhVoeMqAJtUR8WsHNa2t6B8Wc1DEGaENnrEYqDYSI08kYrcwkTpDu5FkoOGRQQAJhlpCTE8Awk",
+	"Mu9DFcENm/h6aIAGg1Hx7oQUnoyZARxokCvMCEdRxwQxbauMTTbkUaR1LJABF1gmZEy7QA71g4lpXRIa",
+	"ZQp21fCuORqV6VgO+IRg9Tl7BUtm/h5QNehk2RBLKloX1+L89JlJDqJQ2WYyBFSGwozVYya7m0aRHKsy",
+	"/QxvdzW0K0MPUwratCDpc0FoL4GBQQ6wuPGNkkqLi4XrykLCaBxxPRrnFMlYr0hfsLBTpQDZ9SsXSLY5",
+	"w5ALPkyHLuq908mstKaQqoFTKyBuGuTSPbx5hccI4E0z7Yg7B9s5yHPHrz9WmIDbnbB59Iwe9T5+fnxe",
+	"0qFwA3KVQxG85WFw5r2WFmT6xSGFHhytpmarelMQMm2hoIQZtbzHwUnvabfZfdQ7D57S014zfNo7752H",
+	"Z8Fp94Q2n/Wesifh4+BR95yePTt9evKk+bj5qHnePGueNk+azaaHA2q7wlVvNoxPs3o4HHpMm/vgDcNG",
+	"PN6Tf/3kfg6/BrzRa3nBaSS6w++a4f/+I/QuQcyT8pU5aTZQgv8FGo8Iu5LN5aTmTw7dlAnO95apIiLW",
+	"zsXnTznkaS0BOmtpJzGjw2nhmQyONYmNtRWkSaPUIfdCc28aRSYVyoIwOqkhIFOxVovY92kWC12nyANT",
+	"IwrgiFDMCbUwLCSmOvehTQexbr9ESjJm9OYCfHYdIdv2rR1rORuwRWQYUPZAuCAsUgxy3koyRkC9fGNn",
+	"e5cJI7asLV96L5BxzIKEDGSsGOkCi0Lg2rF7m9KaDgnjCYn5rR557VNuJ44RoXpRtfPZs4CPb5wAMoij",
+	"8vhVjh86yvdvJsVaH/N+SuMwm5F7zjPs0Cr18GoglUlpAiT3ERNYdBnRxPEwlXhv6uaSvsvhS+9RJqmT",
+	"yrnlhNJlMkg3aPKGYYxVa9Y7/aSYzVrpMDd0bJks+zTiMVPuI6dHzfOr5rPW+ZI+dhDGqSr7vvMybVu3",
+	"aR+G4P0o/8ajiB4/ajS99cxIc0x3bUNa+LOy/EcHQNiFAC6rsZimdwxYMRFuOEz1MlmUAdIgLxBwm1so",
+	"AQsybgqGNTM5d8PbWEBge0+UlQ8wEZrt2YwEW8TvX4hwd9z+hQit8bbKhptfK/UYMJ209mFe2YDS9Q4X",
+	"ULrulqN1pjm84RE+oUansXIo/wWqmBG4IZLBDQuvhdVRaMRvtIEORpsW4TGNQAVKETMjU2a0OQfPGmMZ",
+	"7EzfGkNQtK5tfRj4tehIwdr677b+dttK806uk7m6GJbiW/jpbGjqxlrmMIEH8M+YBRI8Fvq3h1plG7Mo",
+	"0p89uxYd+9Y2Hue5H9Yqs2IJ6U5gnqE2FlUC9RmtHFzFaFKGSrAuv+OqPp0pZVMriu7kHIXx9BkCu0iJ",
+	"1rlWpYajxDSg0sfLbGaZUa7P0EvhraPbQVd+D601z/fYUOvoLY9ypej/YhAUteV1QMILVMD6XBuHvuN0",
+	"qSuDNT4jJd6B0Ua42Hg9kX4zMcdkHX1Q3yaxM3h1IoKb6of9VRJFTKmq/bWc+/v6zBu/H/iCGuS9HrFt",
+	"rgYwOFn/NCx29c0DeAeoojwhfXrLiJKkR2PMV4BvNUoP7+s02Y1gMPurF3CH0gE8XioTgDUEgkzBPRxP",
+	"QHOdY+TCwpvtxn4W7iYbX7GBM8p3objjGM/SujFq19Wb9CIf0m94u8BpYIV5bUGeyGRUvVEWzSbJq1is",
+	"SyBNBlqAB1q6EDoaNcg748HmIpd0tiMVeIoDRjrHptdyB0CIFAM/spsvhE9oOueCpIrlXZ5kXPROXBTF",
+	"1IwvpEyhi2V09frqzZ16JDYnhqyf4U0sZW/n0uj11ZsXekGHFSk2eemTj1hycAR2RRLou08knCEpMJyL",
+	"p6uW/KrMmEFEnFkqsie7mprexPKWKZSl1ASkQBFMbB88OhphXp3vNCNSRm1z1ETlEIwFRNLaHxzwCAsq",
+	"qwgJycbovJk2XeLDw+ncObkUlbzatKHHbRoyO47m3ZHHW7NfgOtUWiwCu3JRsrl3QS5XaSymyISUi/0a",
+	"lGKn00ZyK6GVkCvajeaoCBjYLPB1tPcqLadSGWIKImGhM2nBOPjWq+WEGd2eHf1NGjB6am/ZUN5CL+TV",
+	"3NOvssghrvCujuq7RI5IqjTPW4Gvz55Fe4yO8CVzTRST/KyI0oPQrNq4luqdvJp6SswEGxcZyEFh2T5H",
+	"vtoLTvyWjSIa2DhMcTwb5se22W91lCYH7HUsMttB88LaHE6kFBQL+29I89gIMsjzrC3xARZkW7AgL9+9",
+	"Jmcnjx8fnRAajQb06KxiNODNhB/qEd5zc38lFIk5Yrb6BFpYV3zbXpuB/zDzgr57piJBDxXRlCPeY9Ae",
+	"u43PLxqJTZdNJiMZyf6kKn00v7zceLIHSwbyhsZJRlSAd2jzpGLWpzHgeUMzWNCHggA7Vss4c5topaF8",
+	"vH+dm8w75CL7e3sxwLWiZcgGdo4Y4rZRK4uYuWEkp4O6ZdWWeX2sRAmZh6v0MlHGVoSzW9rZXXPaOCGJ",
+	"DOlEk5HmJqAX/a3oXLHnA9z49AZS8nLIEQSehQaDysD6VoGBPLd9kO9cOb78HqLDhsW0vFcv3nq+Fxno",
+	"X1j/HnZ8ytasDWvmtTwuh6aBQeiUWSFOesgsmDW57NOQ/U1PFphHy3mV3mU+ZG29znowvZgH9PgVp0M2",
+	"wRw3Teccx6EGTEs9z/eGaZTwvEHzEgXbOLq7gQ0xm15Ced/JVNx31JBCF8YpKof5ue2/Z0i7Mmm6BNi/",
+	"Fi6IVbYyIDzTmLY036rPkowi1+PS6JQHCjFNr+bS2QZLHZunu6Vb20AaZ7k8FW8PY6SaznKFfG9qFufI",
+	"RgQamUM0S8OJ4JPzQUXe6M32Z0WklpsFCCzTT9rmO3eO4Zgok8B+nL/gCF6gOo0ibsjTTDGzPQ6Wl6Z4",
+	"glaVppvGFAnoiAawx+fN5tJK2R0AiFRTyl7W9xZa7laghxhy+UqRUSx7PConnGrhcoytoqBnYYWYeW3j",
+	"qwqNrlvOxhem70LIAh7SbsQ6vq0jzUURDxEnTt0Yez4EIDp4hpHuBOo4NoMEmk3iXln8e5m9WVWMKhWz",
+	"vVW4IgbetmIc9mJNM9eewbZ5sGoQ2VnNLG6oZCwfhLlUshjYtdjL2h235S2LYw528CiienWhtkWB6K+9",
+	"RHkd9YjFSkJYG9PFKmuFgQmzsN2dbKCOeZr+HFp7oDnrQzD79a+aKh/0aKTYw4qhZXS9M+hUqljd8s7g",
+	"ZLOqZHgGjRGgJjY/HDGjykAvp4InLMTTD2UW0EpN88JM6cO720b77dEhjybtWD/Z46B2Fja7zqjoiYGT",
+	"BxTp7HFvt7irz6lilrvu3JGSt+Kfkn6m5EdzQ4xMYyGjITwfawNpFKHQckUi/F1ax7qOdllHvh4jLS6f",
+	"6lzUYsszpGgw0AIViy59dI0yIuOQxShLWg4oLBUC6uwNd8gTB/R62r5GdChFH98CNZRfkZipNEowAysV",
+	"xtAUprMQGzbIc9MOHgJapgVliNWAP7Mgo6C8/eBU5ihUrC7QgHHIq8v7zbqUhkNM8H/HmLCLnjA6JEPG",
+	"EhR0esCmYY7tAu17PGFDHO4yLMql6foldGapvjXjUJtTup2lMGcDizbMF9FE2AJbN8e2NiM9/W2JAktZ",
+	"y0qC0y/LLYNMk0Dm2gDUGmR+1J5M4zabAHPFHmfAliXCf1nFRxtVht0YTYQneSNOoyYNU5U0ltii88LY",
+	"TLKntwJJvDWHtqqmtMsCiihljAI22Bakm+UJUwLuW1wtW5BAHX43Jcrm2na/W5CmKtSlA9zSAW7pALd0",
+	"gFs6wC0d4Ja2Y7QugFlyHLZLYCxtyzZdD6Fpei4HeKbfFTzTpvGWDkBLB6ClA9DS7xZoaSHAUj3RWQBT",
+	"2o7YLOo3VQLzEtpjGcNKkVRETGnWA26cDprXwC7HXLEGgcUd0gnp6mc09YHH9EGnz0TItNrJRMKTSccn",
+	"nSHvI/c0AbOOfy2cH9EBpToPDUY7NZ4Wg9qAIwKG37gW16Lz144WtzF0Q+lOTBbpQI7Bl4NhcSv3ZEyU",
+	"3nz0AnMB1izcB75mlOzdCWGfaJAQwP1mImA+sR1wr4VItbQDWCkWMVBsG+RlUqhe6zKlFwMbtDhO444K",
+	"ZMy0ApGQoVQJ6UTaKO/4REI5Emh0LdJBnRGWRck4MVLMVP62E5nQqENCCYGwvsQv8KRBXpiacL0Y0wLT",
+	"eHf1yctzbLV2MNb7CysJReSdyyBgo6RFEvYpOQ7ULYoZl0l+OhKhZpQdiFHEcqxAgutvgLyEI+xrSZUM",
+	"2ISoRMpQT1lfHEq9jLDQ18JMP8/6goSrC0LNO1CUGJe6Vmi4vU0z54Q1yKUg7NNIxm5YIJDDLhfWy9nR",
+	"CpuzonoyxZWEuS8VxUe1UGrZZmkPh5rvSSL7TFPHhdvy1QJH4JAViVNR5en5ZsoIOaA6LZMXoEVzH1zb",
+	"LGyDm+Fo+oeMuPFi/ofxeNtaA/fPOrH0S8OASpgHKeEdy+aun07lrp/V9w8xxciIyVHEfKKY3lro8D/R",
+	"BDOkqgUDzxAKcPBWedeMSat7mEUDipvpiWCpPqCRFmns0ygCFzvE58snN+WHM9GkhQ45X6/DS7zZLoP5",
+	"M1dbaRxT/alU8L+mzFw2wlQlkwid//Gw5Ai/zU6IZsegmIcUqD6imMhc7sLLztV8D1Md51L1EIz6v3gQ",
+	"87xO9YYQMH677BpokaFl9yaWoPz7ixbAjmDd+efOVMU+VTEkuFIzO0jfXPKd9wMJoBDwKUExNZ4nkzxy",
+	"zeOqBCXn9o2VJYGXAwaTFzzNKYdqy15bxrzPxcZGgLlHcpRGaPrCqlbURWV3tc1dNTdj+sG5Y4nYLYvm",
+	"UpzRWO2NNQdR8mx1y2hUv22xmFaY2QXpYPPaUvFaP6nNilF8med7kDCrOe+t5OGWoRFRXQZjfoCJ6CEL",
+	"tKoKllmXKq4QlkFhAnuXx8mgDVTc8k6ePXsGJuRJ4Up7FOfpChNG4/KI/Ey7HVfGt7xvOY0izUVgOe2v",
+	"P9IhDWW6JNBiMcO/p78FufQ5BZs8++9fvoKuRVpnhE/Cr7/+xy9/1///yz9+/U/yyz9+/a9f/v7rv//6",
+	"nx5k0hRPcssDC8q0TrXcEFYim/VJQe+BKgc94JPTsxmNyV2r7GLhyLZgkwJwAXzSe6L/ZX3odMQLMX97",
+	"wpZqfrRm7pcTTTBedN8rM2MKR9T7fO3x8NprXdfa4mvPv86XFB7LF/Xa+3JdZI+zPnxnkMZUKxNSnjXG",
+	"imPloZ+rmflpvRZ1hu7nA/XN4V44WvRz28yHVFv21sDUyqGM0qFANfKCQJcsyKX6WYI51p2QzoXxngtJ",
+	"AqaNx1RY3GYZD9OIlsy+MvbhzxjbWffv8UBGDIaAbzdulQ37fAqelMqCSd9a5FqLQWMVkBFAFSc52TkO",
+	"oaL1V9m3At+2vrOoKi/vlTRbTSPrduGK3LBR4nQzsBli0FQW2TUBQxqzZICTN8g7JkLSMdc7vlkB49Zx",
+	"XnEtXFaDMFjwio4x5+EP4yPqgCk54FH4lcq+jcEEUGeoNjCZJgwwugA3gFPhZz4Z+/C16FAFI9PHCRN9",
+	"srMEX4Qa0vwBPHUyJrc8oRHhQu+gShrkFdhQxhE25Epx0b8glEBEErQa64WELKNrYReyz5KEiz6hmEpC",
+	"sr6EAHVIOkZgorfiKls9BPaUGbCnUR6lck+W9cUUqi0CFkK2o6IT8qDjrnojTJFLMtV5qJc44jcsmlyL",
+	"7PfM2wUg6ni5nV21WxVQEfIQXuMjxKjZwpzntXnY8Ukn42L6D+sk64Cc6VwL8H5Zr6BvkVCnvVoXpC/1",
+	"GYRvOImdsI+AB0qjyDjiOKpUHRrcCDmOWNhnYduZdYO8kUrxbsScSSvr3gE0FErcJWsZsBMem7xe5I2d",
+	"Y/el6GdyipN5aM+YswJZtbK9lm8aVEQnEGUTkgxlzAqDUFiRJehQHyRYcAjBt66Fpby2yTfrkAeGoKnQ",
+	"pComQ5kqYqoENS0lNEggwYHR8CFsEWZctruTtpIjvQ/klsVdGmWUZwI/EBoMWJxAwqB/LfhwZFaTwGnQ",
+	"j7oTtgGjvpQh6UYyuMFQZJlvDNW5YqLA3aXQarWidfrEX6TOWjUWOGymoVp1HRgUhNxCfsvDlEaO5giZ",
+	"K6CbJwOpV8AGzL4sq7fuoy5aQ6tcRd/bdMW4u+W/b8NlJkyjr7NACjnkwcGyqW3ZrHCoy1Tht672eG/R",
+	"CIp6dAVOFE40sz7ma8vdVISaXhdgExRjoYDnXwuuIGYYihJuTSEPCeAVkEuCjhTQDyWUqBhhC1FTJUH3",
+	"MLHPMiHXZ0lRwq2JcnBgWQeWtTcsK7dd9qVSfbEZb3IfM4M1SzdfwmBfw0D3a/cTKQeJuDQ2JcK+Y9uE",
+	"JIccRQC+npN0SK49EwW/9jQXu84YxrXXIJ3ZA9ghfWmtbjiJJJGkl0aRfy0yc8fUUGT4v2XWaFZtDznW",
+	"wE7Pm+cXRVCn3BdRZLQXDmTFtZiPTlGOaVHGjctyk+8aumImCNMCpuVnDP6fTk+fkGdNcnJKzs7JMlDC",
+	"BbfpRlEuDiLpIJL2UiTtI3xKDZ04A1GpLZeWU4WPaZLQYDCcW3/3Nk/2A6hgzbgjfVDQIZn7ef/73/4/",
+	"hVCOUGIM+XvLgadckDIdnKg0GFhvaDlgGJTOOXM5pFNtDWZlSVCT+bgq2ZZhDVJZtlWkpHF3o2NdLw/a",
+	"XBVDsLl/2U1uvMuQr8ld2iJeSNEFXl+gzBFnp7ZiuscjZsXWiCo1knHS+HnUB87G+4PEa52cnDVrSzJ2",
+	"kheV21S2tgoAaCaiXWD1b8x3wFEZcmplDh/SPjv+ecT6RuzwWxa21YCePnrstbzHzbPmGWWnp91nz54+",
+	"fXzSDdhZ9/Rp7+yMseCky548ekpPT86Cp4+DZ2dB88njsMue9R49ehqcnARPHp2CcBGKJ/wWOKgnZDwE",
+	"92n2iWe9p4/D5tOTp0/Pgyfh40fP6GmPUdoMHj2iYfPkET3r9s57J93TbrP79PQ0CE8ehY+Dk0fdZq/Z",
+	"pM2nkLz+N+a1ziF73/eSQTrsCqgYxzjcHJmV7Uk6iiQNlyyZzwWd7415CIWRj5vNNUvLMqLaeWlZzoGr",
+	"UVG4IngfA+jfEm+Py8jvztAqbyAEUWwyBn4UUZWQEY1hTh1NlJ0L01oI6on0gEHvoPjfOOa3TJlMejSX",
+	"IuDyCD2AXN2wGh8B9xMsGmtdiz++efG9T968+h6iY+9Z9w0B0lM+efPtdxgz+/HNmU9+PL/0yet+3yfv",
+	"L3/y9Z0/wsXLH99iajxaXvSGCRuzA5GjB6R5gCmDgvio6fh3LfQsv1LkOQ7u6GoyYgCLQGg/ZqxBXsJQ",
+	"4M0QPI7ZEROa0WNkUg9eS/k3r75vkXQE7QRN7b0xzzIz1SchgwgVfJsP2bUwoDBDFlNM9GeEi0RC7O/C",
+	"mrU9U+Vlqo8wSK0lVmeKKXVshLthp6N/YCKIJyNAzkDFIyERZ5g1f0liNmI0yYPKig4Z6XBToOXEm47+",
+	"xCadrFEi3GY2NAuomkAtFgjajoxGR8LTNQWCA0XnMnbr/mrqSRdT0cgqqxq3wmhpMC0YwoCaAhA7B219",
+	"n9mRQr67IehEShLRuM/Ig5Nmk/zIv/HN6SSnj/BPPQF77g19WD+FfKgHevLIjGCC/X+6kHugF8Tt8FP4",
+	"LBuOkomP3fBwoFoo+VkrVBhC1goPXLNgBfjOgLkgI/6JRQZzHN8yoIg53TFHxr8W030hLYcqrt3MUTD1",
+	"DTLFBpr4fj0JWzagt8a+FmUIVA1gNUXAyt0V+racS243QArYzpr+j/VeHKGCU9B5ANWx5f0/b7797ugE",
+	"GiDX1SUKMm0U62kmpmQJX1pWmJixXd/WxUwxJkg/wuT+LDm4ywX6dWZSznlYKzMdp7SsPpvNeTbFf+YL",
+	"BT1neuId1HusfUC7CuhxbCjBKcjipg1dd1JMwckNMxphWULWdCFTqcwIDOyyeWOJcZBrXxVYnA435siM",
+	"AfNrwD5RLeyGNGq5nEAfUwotEwyTHWMndS0wsd1+7WpQ15H1wZojcJjyaUgo999K8Pig9h/U/pXV/uU1",
+	"/FJfl9Gu73O82LUkSj1jOMlMIahnRwzpp6MuSLiT5qNnzccnTx7PVOSu7D87/uxw/zXDzKCLiAwQcQoz",
+	"VbFyyPyCRrCeG+PAxg5s7I7ZGHTQdk/0XjjtF7k4II5stTJ0d2Oz7sJU9sfTUQr9URgruFhHNBk4OGMu",
+	"o/OmdahlENiqI9rQGsKYziqhEzUdJjaGvkm/MYGIOnFjx5oEf4ep6zYF6gm9YVmzLAiao7VWGkuuiCSv",
+	"Y5ptOpA8zQF9rPQ99VbyJ95BT4QFys4eBvYWKi/PTdfJBKzZLot8PImYxm7FRW3GsTmd5djZsXLMkLzU",
+	"JqueAA8oENFbjFaaZukNctY8z0KEeqlntJkBVeWuLMEWqkCapJsVrMBxpMKVkEUsYcAFHmf17nbUBnKi",
+	"ohVRKMdiTXcLLEsthtxb4tZXUjCXV9Qmv1HYK1LfQifJFx/Ab+Tx18s/iBrW18WyNs3cu5OEqfJK7srX",
+	"lTcQMtMsUD9inBzBeqqScxyN6USVjGF2Ata19C1XI6lpE5lX6fs6OTl1fNsY3bii5n1jOV512ny8j9u7",
+	"9kZWMZLiztr9QFKZhQEEjDWMymjanrvyehznJ9OrCaWYo4jyKSlVZxJTvniKTs5daqDfGoa1utK5QZSq",
+	"+6GEbk5+RlzcqHU6KNwbrb00PPqdjfKY6BUU5YEwB3Iwoa+OioOO0W6AfwC8lhwxYcAy8pEa9YErMkrj",
+	"kVSMpCLhkSZt9mnEYygIFqTLBjTq6VeOSxDeMUQDoc5UsTmwWRfwXhGqPGTmDIVPaxhDesPyfjWKQdSQ",
+	"ignU7VmsLq20wJ0qC/+YHqbnq2kwmfGSGfo4b6vJmCWtqKvLif8HLm68dbqo44ZgDic8s4JFoQexTCnX",
+	"km4sc0ZKXR+PjOtjdh6+l8baZBokyUi1jo/piDfMSxsy7mtWAXR+fPmXl5f6/4LL55f5/626DlViUX/r",
+	"gtwwNjK5BIoFMYN/jU1oE2hn14LmEnFtsbaTsRAOXyJv2FwfbLGTu17oTdovjvOryoIxwHxnp00T+CVj",
+	"HmLQcMD7A6BMoLBpkjJ1ySozaZyo+JJkvMB9e5XN4mBq7JWpkTgbczA2DsbG797YuCRqqBWcEQ+SNGau",
+	"UnewOHZiceSo+L9TkwNR7QAgHlNKAiq+yqWuhbMBnVkBZLm1Q969foNJYQ+eNUmILJoY6nmI0j5Tu2dC",
+	"OnxBWAKgqt0K4ZkQhL3dkHBATc8CG8OsG3Mw4PQbiDn4q2WOHQLNh0Dzfc6XuZ8hJNHjNleYIveABGHM",
+	"pMs7WWbsZAfRIwCV/N1KopeOrQfg8wn2/bAwXxY4qedIrAtz9IycASkFIEnYO8R2LQHhNCO1zpquwJob",
+	"H79Y1Oq/RKxIHt6hUFnRK5V1wvyGaVGvSCLzbjYsUmwV78xP+lwfwt7r8iy9jMWoBBnSEFywLI7B9NoE",
+	"hwpozI5oHGuTbX5lK0QP0zjGWhFoeaNVsQ4TIdRAd3ZZvvqcxuzSHfX9qmGFPj5bLl+Fb3i+hx+rVbR6",
+	"VVo5avrNY4qBbTVvm4HOTKCqB31JgekWC0pN87F2Bnip2mMeRVktq3PisQ5XDfgI7vb81dVs+zGrR/9B",
+	"S6VUJORPNOQ0AbyEOrp4zY/Sp6gey3gJHbH5CHRTRDQoQB3U0Ug314i+QL8770U/4FEYM1EJUgu93BAT",
+	"Ru+q6Y+nnzLt6G3DStu+17xw30owXwjTws7l3Mb2D+nEpgtxbO0Gjf4Uosiin8/08MOEInO6v1JE0xLq",
+	"VQM5BuuexbesBBLWIsGi5V+jCI/UrMEzUQUeZvigbrTPvFHvWp+RBx0hkzZtw8g6D31zU9bW0IY1eym6",
+	"5eK8jWph4b5S9tEcR1efE5MTlSOCwFQgouEsyawgw9lNkcLdAnjOY4u12FsJZ1mVKWwTtfIgHrYtHlbc",
+	"9HJUR5zDfa7RySROBZwjgg+jsKEFbjArYtZV8Y8/O3+1NwLyWBainWVsa4JkHYj2HhEt+JkKu78Xdvdc",
+	"zc/2dK5DhHtUgFIYaZk7r0Dtu4zFLWY9d+oG3eXCVWnofzBgJujphC4hF1m8DOAsaDdipDsBPwAPSzyX",
+	"JteO0EjfPiEFnLEMBk3fFkRSrezfXFtRvfdOzp8kD9/i67aCAnkQcPdIwO2jV3m+loku5RnxRuxulPmW",
+	"V9c6TVNawVS1T/l9LezbxOk/p236YkscRL8AdF1wYoxlGoWQY+k2r0FvJU0Iw0RjPS1MxGy59rx+HTOw",
+	"NmwCEE15b1AZk1TQAKKGggNa08xiNshl3twm61hDVeYQlzGx0K7WcWD64jRWdYhrXdtd7TtLM9CLakWj",
+	"3f+Me5lZwokFAGKvBcynTadshKyxir4BXvnlY/Z4uyfjtt7rwntyYNnpFyg5MuKjEpG1PlNwF7mqozpX",
+	"dj93317rPZKCO1eiEh5FJKLBjdo3gO5lGQqAH88PUEHvotg3xaIJU0neTQtAxLYUpKpoW/3cjvl+hacQ",
+	"6nnrAKv2M57vZZ+sD65q91VlrXFVICtbpNprNbFWbX8ofGzPoU4zKOiSZkrsE+x62OahPngf/XzVZ15j",
+	"9aXSBkw1x3p6UqdZE2iAfMTRsDIDw7Uu9oPdcY9MQ687D0cZNlEdjqKz3QFddp7xmX1DAA1DWztmskLH",
+	"VOX6pgmzmNTQy5xVY1gKw2+mm1qXBjfkgbZUw5iOBXSUTxUz6D9sHE3AjB2wKART+lpQrWz1qeAKjtJD",
+	"bUwHA9vlwUV6wy7vcsREsZF7Bks5lKjbbRRI0g1YmdZxxQWY7h1HHnSyf7e7k45PnL9pkkW2rgWqtwi8",
+	"WtrzMYfwQDhVG9jKBlAIiZWJNxO8yjoS3F3Qyl2DWRZhK9fcldMns0F+lKlStBbbrMH4nj3TxAfPqbyT",
+	"geaA2HmhnKmKhMWjWK9JWx9mqzy7DLTnMlA8J+1sMl7ONtVAK9PuiVfesoxviyG3g9zbrtxbcqd/s3E2",
+	"K0rnx9lKuvRWitPVm6dlNssx6/UYNvWosl6+kzFWXcNxyPviIn8OiRTlVo1Nns0aqGn13MjMEVUIiw0o",
+	"sCGdAA4wlPmGDfJeC6trkevRWlUuiEwFjU7NgVUdkrAoMnW00JGUJHJM41DBwFuEQk0rSC5o+2usBpkm",
+	"Eb+FKUQT0p0QSiZMGaRqvJPXla1VhtYLu77VFteM9w6wsLVUllhAIuS4zN6pMChoUl4jqYn2yGYHzQYB",
+	"NmRFWPukLnc6NVwyXCAl891e+TPuAar74LNnbvsbo9mBVjBPujmP4E6BS6EeG5w+MFrLrlL5NYlPoG4A",
+	"jMEd6v7GoTOr+0Nbb5LIPbIBVuSMn/MztoE8hPLukbmWunf1VwcdZrM6zNWAZVSyN1GZeSQOOQf6MDuj",
+	"3hOSLg2aO8MsiZg7AmOXaQbYn32Oa5hFDBrrKZ/QMIyZskb/iMkRYiInaSxIIndaxWDHfejAtfkOXL+d",
+	"YoaVxY4hRiGhTeS7H99lmR4yjS36xSZj+2d5zS/2sfS9EXrUci6wWuyf9hh0sVTmj7YmOa/lvUQ/1VDG",
+	"At34tRICaJSWdgXdqCdZk/auPcmLY4TgTh7IcZ4lH1BhOucYIPx96+Jb6lp+x2gM3twetGEiIh12WUzY",
+	"Jxok0cRAvMg4O/EILgR9YiHNgPX4pwa5VDdZxN+036A91oK0fhYpZtpSAeiZlSH/c5elDIKwoyHlkRVb",
+	"wLhwqjkeqzD+W31ctVl7w0U2b0S5sf7djBqJkZkFVFc990a1p1fff7ee3loMbREDqs9LKvnEsmxgH/2q",
+	"B+GwjnBY8gD8Vt2tNdry5rUNGQfZTDteq/WDC0H/a4ulDNnQ78iBcCDWOyZWi52Np2APW2LPq2dYRHj7",
+	"413Ih1ruXDBkvqU2GjV6ZtRNqj8lFBKT8DYu+ss1xVhZ29p0RwyH6E0epyFgIb3ljaGNdsQ48NXfAF/d",
+	"xyz6GkrNc1Mfvxul5i6LpHbFke97cdS6DPtQFHVg7QfWvges3VZJGf/YvOKo9Vh9yJVmOWnM6tQ0tEx2",
+	"EBNamzTN6CMpbyyq4YjGiWDQd/vGXGafRjKGxsc8GBAoloF23mQ8kEPoBQG5PP1YpiLnnUtEv8rDWt86",
+	"EztEtjYf2YLyB2jpz1UhX6tiFNMZOUuK5k1BcgX6M7ecaWbQpYqrPF68Tv3qcilKTxbkYzQfZXi4mloA",
+	"qq/P2ppERvC1EKpI2Ce9UzW/+fhkxbQoqHC1Gent+lkc64WucvLddfTK4YjzkLlsZiTezUJCuxjpmGlq",
+	"/NZm89+PpCiLPlstDy6jyAlpW9nk26ROIoXmScjwwl2mMrwMmUh4Mvk2m8KB8x9yGnZaBpdpuLaRESyZ",
+	"vefsZAlV/lTfq1QKwKb4kpOj5jlCDugLXPTbJprstbzvX77S6whhWc0eSfPk9Iycg069ksZvFn6U46Pv",
+	"Epxxmpb3NInByYvlZsQkdNjPPUxj0DxlOpFhIMfQpA1tqVEqgiTVR6FB3lmD3Rq22ewNOK9gwLFbFlO7",
+	"k93QsQVeeDx3ic4IuRSTESMdPcBOVnlGoYcvUN0sICMVKOImtmaQJ1WJCtOn904zFuawos2wl2lOsTKR",
+	"36/SrwOvX95VM0MYh5wEMSs5Nufesbz2+HPW/2RrCQolTG9/W80caHajNHtV7Ftyr3ITliLAPSqCyMda",
+	"EhVzyH1LiQoZQLfsgS7lW61R26d47A18AjXNtZDSAUVhbu+T5fMctPqmz75Cu9Q0M+6y5RIe1tfaNp35",
+	"MMWlzk4Ml1rDjNq79IcDs941s77n+Q53oDDdbdPG3XH6UvcAZGDQKGIxmPSKGdPbfpjwRLGot0mWPpU7",
+	"YVszmvyJ5fosbo6r/8a6Lf6OuWo5VA8UME/ftMx4Mn59euDXLe8nIL874td3l6x2x9z6/qSr3TljPuSt",
+	"HaTHQSffQKJaCYffYs5aLxWBXjUaHYW81+NBGiV8Uf4aIlZtE363NCXhu2ysl0oxpe5jWgKFke8iL8H5",
+	"kud77od/b60jDWi7wQ9nUc/zC6tTyZ62yfKDNGnLXq8dyiHlQkF3b/ubhTM/W0IAaCYMzylcpuEwFbA6",
+	"ou+1vBNkg3H+V8yGTHN//MUi2EMqHMvv0quFDSlanhYxYxrd4NUzDyQqALC2zcDXSoreZUJEGSfZdVIE",
+	"9iqokwyR82hCC4zvXiREXEYRUfxT1kRBQRMGS5QXmdDQPCRrpJDfohqkM3XMOgRI37anTJMj2evZzpfl",
+	"rScUSzAvQSU04SrhAaIFJRK7UqSxFke77WmJMIVTwLwVORBlB/ZuG0uWMdUd85+1yH2bzSgPAuc3KHDW",
+	"OWy/1cwMlGHzUSJKpde27Zfjz/m3tpekUcGV12waduAeB+6xkHtAu0P30O2Fk6NapzXIFUsygz3qyemO",
+	"tqyzpMtudgmVWZMB3mlbzt2t3f135G9G0z848w9C9iBk1xWy+xhHmKNym0L3Uhm7xRDCzzKNBZtUqtgG",
+	"1EB/PcYeDYyYZ3YZPfgjfvIH1r9nMYORVFz/uuV4gf2M53tH2b8PNYyb4u0hG9E4ccKzj45OTjA8m10a",
+	"xXnPgKEUoCNphWUmcAs/jiIK7ZOfS0FvYNHqyoVzz/eGMoRlTIEa7H5ribNa/Fc6g/zxh5f40yjAr/z4",
+	"Q/OZ+cUM+hs6pDdyx27/nAXsaQUk9ANifWhl4wQALIe9Jx5/h2MB01fZvC7gX4BqXMrLduN+h0cF4wAS",
+	"TQkcSb3iSIcpDAsklWaotzSCcdAhC30nN77gtvetDLNPmKJGyOy0b63y7een8k49+rtgUAWmsyLLWIHa",
+	"72kp5EFkbERkLH9eDoWUVLPrKWV90wbD8eeI9bfnnC+w1f1N/TsQ+R4ROaKz9e8dIPQyxLo/PnVc6RKH",
+	"MPKF3zwm9DqK36aLI0FxneZCp01vJdvqPpZFHvjwHvHh+w4ivUPl6S4De9tm4Pc8lLcJ/n4I4B1EwUEU",
+	"3FvQ6VlBsMVAHLRerzSm341YFHHRVz7BnzEDGvu1d5niIforwSNbdK1mJem7itXl6zB5BZM6YI8esEfv",
+	"Jm7Xo0MeTdpmXr/849f/+uXvv/77r//p2ebd5sqv//HL3/X///IPuFaXv5/kPQYETfgta+MWFRt303jV",
+	"ukzztpZ3GdPujsNtU1S8/6ijpgwEeeK9qa8RhEacKh86g+ojRJRh9b5pFmrDUUPNbWgf2qHSBEBIM+1u",
+	"SCfYfaAn4waZRjFFZTvR3FwC/1Jc9COGb+eKUNLJqaHT2HFDVYDHyvqjigkMqyrcNnUq7zTmtiJzqckw",
+	"irS/Ktne0+DZ75tvr7jXh8AXLQiBzarmx5/1/2wv4jXL2fbXxj6Q54bI82rA7FG9XzGrenS2P9EqM84S",
+	"b6eh6vsQr5qrMS0XvVpbj9p0CMs0hrvMcrOWx1CfsVjuYyTrwFo3xFrvexRqF5rMXYafts+R73kAamMs",
+	"+hCFOrDxAxu/kwiSy8S3GTtiLKyOHb1lmi0GCQsJ3Aj4PJrzsTBrAZQxr4AqRhJGh0SKaHJBhMwIl0SM",
+	"xkKRgRyToVY70cylMdtSdOlalMaX3o1YwHs8eAWzPgSXttXSNI8wDegtI0xAgAlCShBhgl8hzARBp4oR",
+	"0kDzp70PJmH8XCUxFegu07+01UQlbOi1vCHvx1Qk7ds0EiymXR5ptgD9Tns8ZAJi7VBbGzNtteArNtfO",
+	"+gxrd4XiCb8FjuQJrQJF+meOn8cvnB6dNnccKnIJcn+B2JQZJTLB+xIg0qqys+8kkEOmrEuREX1KG+T9",
+	"QEI8qMdFqAh2X42LXB9CRFlKwAVoulz0tXDt0uAm609i6qlEhVTYbHDIBVTTM8lh4DSfJ6FkChgMcBrT",
+	"ly6Z6kdXJiXwe+6xvNNA0VaYSwnVr0Sw+xgh+p0z41W28fcMUlbg7PMZezcVoT6ccL5XULKPP+v/WTcK",
+	"5GOCjnAYnmkrorm0YqVMrc+SKY52R+bvgTo3Qp3gBGOrU+fO4b+WILM9CfrgOMtcjEjEWwr6XBnFDJ2K",
+	"LW05IeWDIkZFaBUiKmSGXFv0MQ6oQoOrPAhUogdVuBZLGAme9/W0o02HfwrMwUI5wfbccjZ2Wys8Pmqe",
+	"eCuaJnsXEDqw0o2w0nsG9ZTFeGpy1PUUlWMm7izGs3UGXGozV3NTp29aOVd1Opor0mV9LoS2kmW8KrNl",
+	"ItwMp91tFAdWy2W7j1Zmuy9EeGC6B6Z710z3hQi3xnFjFsExVQM+qo7DfIdZ2Fw5PkkeMp+MjfsuCxAl",
+	"AzZsECzxkD2SSM2YUhExpUgHHer/DH74DqHqRpkoTuauB+LdZcXP28L8DxGZrZb71AnGLF3yUydKc6hB",
+	"mpUlCKQas4Dx200LAvokj/KPaGyghGOuGRpAuOoFjNeCaEXGdctqT/p0x6Ell7PsOrQ0kKliAxnVjC/F",
+	"U0zQipY/ZK/Zt9iSXjhMJlUsvmWKdGUyaGEdKaQtZHODcIwayDHI/Cz6xIXeZ0b0IXUiQ5q+Td1sMpYo",
+	"SRKiz6tKWMzC6RCRAfObzpvyszfQ2Dg7eHGZsxSsBx3zrzZcZmHnoU3L0oPRxIK5DtoSoMQQEcmIiDzo",
+	"zBBWG2qVOg9dA8FIQrsAQ8WiW6Z8G8LicRDB1JFcswu5IVGrX5B76O82cDXD3pZgR0tzlpWYwj6Grw5C",
+	"YWNGSIEUfqMhLkfOzI9zxUW+UCZg1jFcjj+7f26v0mmKvd2RF+BApDsj0itIASls+l54CxYoeCbsVYPq",
+	"9ifkNTXYEs/rFI1vMQSmNbcRk6OIYbfGASqKEBXDoJhJA0KWoRlIrdjYyiVUZR7hrD59Vifkyg5iA3CB",
+	"6+l0Gw+3zXC/Cu60oqG2d4G2A7ffGbffR7/wIhUri8jtXMW6w+jc7mVFvWjdRvm7E/HbWJivLMi3Gf5+",
+	"r4J87pT3Lsh3YPgHhj+H4WM0cPfc/pbFvDf5fTP8qzzdVbPpYMCCGxYSnrRIKIN0iJ7TrkwGEB9VhCp9",
+	"nY5onGzJHOCKwM7wosCoVaoLO3qn7P/AYA8Mdt8Y7E9AFnfDY+8O1GBPOOz9ATm4j2rz7wDh4MDcD8x9",
+	"HnNHdINCKH4eusEazF4FMWPaOK/Oq4NmBjRhKiE9HqvEZs5BNKpQCNujQSLjJfAPdplE95Obb/oun/b9",
+	"SqfD/dpFPp3zJc/33A8fALQ3iGOjKQbPHf7ba3lchPyWhymNGqPBRPGARu0BoxHoObbVeX6TXhdEd3sv",
+	"U/DJ9aQEpi8jitzHi7m6gbRnbU7pX071jmVfzBhSG4F1GgZfJ5wIOuSBcr47fWvxO6NYJizLdcy+Bllq",
+	"deXXY9j1hMWjWJNHO1W58ga/Q8mSg8PT662Bw5Md6so9KuaK279ggmm/zzSfyxrQRyBkdpnBV87W9hcm",
+	"opD2T5TLh+9H/96pTe+QMeP9gSKaxBShfcqFSkhOCEYqKm0OQCUyjOQrpW8JWJjGTDXIywSBws3LuRQ+",
+	"kSMmsA0FmACQ5TdA4HL9m0yFZuwiYLl2DP4eKXo8HjLssHHLIi2v54JcmAHuFJicWOaA3ZwFS5OYRmYo",
+	"fqY3KDq04yPJmAdG69BCwnIdmwTo6CEZl8isJC0DLcew0gY7HAvi8Bpwdml+U5U6WE5tdwyTvqwI2YG0",
+	"qCsSlmTza3LFe4vWflASfvdKwnon//cMX1KhcWysOi3XYY4/Z//ePoRJWepnpXjaZyTPA3M7MLeNMzdQ",
+	"eR0CuB8QMEuzqv3JjHUHWxKXcRnjekGZDTHnY2Mn3VEka2fLVWXHvtdiJau4GgI8oSkqy41QiGoNIZ3L",
+	"5upam3LzeQLGXIUXOUbscukC5sFN2Wl3EwEzwkyfk7EWaHrluOixAMEQtCjL+O2QhTwdrm0ZGWLYLyAJ",
+	"GFN7wWpkR2VG2JxoSWOETX7XMtIxf2pquQ+6zUG3qaXbnG5Bt7lvcExIRISCixSZ/PaNr7tMU7lz4X5/",
+	"ElTut6A+NOM4iLmDmNuSCX/PxJxJ2qkw4bfYnUQxzd0gUWhuDk+QxjETCQTPBhRiex1botLZZSbOO2fA",
+	"9yz7houAbTvvBjDofA8/dsi12ZiYqsu6n63MiAvogWdHTUAaTGiSKq3DCRroA0gFR2i8mAZaB8xukCMm",
+	"dt1ZJKPEXSeMBAMehTET1TkjOVvD8nZcLkwXgKd9Im9ZTBJeaOD33Lx43/JG3puEA4jk6DFqyoOID6og",
+	"SJgDOSY9Gmez5apBXohQ4WOGgSOmlOkhEtKJDRGZIn+ot9xxNod5o96cPiMPOkImbdqGeXYeLoBp0q82",
+	"5aJJUUx9lSE82fWAmfYlA6gAgwoFizkeyKkFrUrhyM/8naZtbIJZrEDn9zQF4rfJu5ffvt9qHD8TB/NC",
+	"+ai1WIpXCRWFPlM5519dgT7+nP+xPYSmAgvaX7v+QHTVRKcNKpDD+2KZzlWoILxcm3z2J6hsV7jMierS",
+	"6U4jytXc4i59zrtZqvvvcF5H/Ts4mQ/CaB+F0T56SudrdOAsLRNIc/2kK2t4CR+yiAtWqc69FqYnJhdE",
+	"fz6GXBg+ZD5ytJgFDO7VxAcNNKlKiJAJa+k7GQ0GJGZKpnHAyLiYsfmVIiqQI22zjpjwwUi+Fk65AtRE",
+	"yhjbV0kRTfANmlNCpeSQTsiNkOMGuRQWUFqz1THC1Y9GTJi+V7iiiQSOS6TwCRfXIpAhUxd4+5gqoig3",
+	"SRTG5jfj5oliUa9B3tsbjR8RmLhPhjS+YSHp4K+dxrW4FrvsS31lN/F++Yy3XqiJ9ZnLtJ7WZ4hn+V4q",
+	"PwLKt243FmphHcjhkKoWCTTZi8TXJxXzcXyPfRpF0OoF/cqlY7bvLYybJ2wIzGlIP/3ARD8ZeK3HzZmx",
+	"+/r6S7z3UdP3hlyYv06ye2kc0wmIv2QSQRRNxkOvYtZw/ru5DAUzTc+oYsFhsrzo+q6hIG3IE16SzHSW",
+	"JTOZkdWRbYHtyQPjSeSMxLplcddxKMFrn3ZPeo+DJjt6dBqeH53RZvfoWXASHj3qNXunvcfdJ/Sk6fne",
+	"UA5hVt5Q3tqOmbjfZvWSmEKg0Rq6cLHuyEM9chN+wEOmN3ZGsBaSvMw0EQvf6Lw2rNmligd6N+0Q6Yhn",
+	"Mz4NmvS82z09aoZnj47OeuenR/QsYEcnvSZ91mvSRwFoKtmMc7T94rQdFWiFKZ/MTnkt/75lmbv27hdE",
+	"cKlF+uKWxRMoZ7RdV4wYM6gCKA/2rSh0Oa1jN9bgApvM8eqvZZsV4wGVjd7GAx6xa5FbbqYlBOI+gFqD",
+	"7SrQiANISNBEKMmSMup3f9ND+aZAcffLonshsGEHlraaAmHB+4OEqAHvJXtj2VGhxsakGA2kVqS9kAWa",
+	"tYR6jJq1Ksy+Vgg40+VxMmhrW8hreSfPnj07ap6gSZVfaY9iFnA0hbwJo/F8U/DkNMs3grweI6a/5TSK",
+	"pOd7oFbZX3+kQxrKtL7hCKzX5uMAx4GMnF6seQ30rANhglsH11kghRzyQN8g4CqNeMLx4e9fvtK/Q8o8",
+	"jAl+/fU/fvm7/v9f/vHrf5Jf/vHrf/3y91///df/9ICGRynCvbSNUmEa5aE9i9aHCyZqLNSY9VhsuuZd",
+	"fv+XI4DbOYMLVkJNPXWaXawSkOyT3rRpUelYw1k7qznmbrZdK5i7Lk3fE3u3KPLmw/oANx7SkK2bDBQz",
+	"enPUj6hSR9jJtzoD6P1Agv2pReyAo7ma4fbwCNrkTcCITEXCI2D9gEuQsCjKsAdsiYh+wjEUwdwcMiqA",
+	"/Tu2ZRJTHrVI5xhlNbvVC9vRnK4DaXttHnYwvM+HFdlC3+hJfq/n+NZM8dAAb/MN8HILCfdTr3SWQgTR",
+	"f1m4Q0ByZrnNh88u2ewuH4AayDQKseNelzGRj6Y70RTvDopGEbpAy8cib1kcpmxX2UvL22Wz0u7kqPno",
+	"qvk0N2pqvo+dI/WI+m5PipLAepdjmWrFgwuSCi3IAy5TdQFkPJBqxBMa5e0wBywmQxaaVck7iYcpm5rN",
+	"08JsgLlM3fG4eMesSJlZk03lP03zlp3bSfr7bWDgLVzAaZkBgzOpfVSRbixvmGsWPacKpMTqps/H5QQM",
+	"mDaLwuKYypPHxUuj4NOLv3Ys/EB+uye/VSnt3qh1Cyn0LbramaFNAvdulEI34JyooGN4XcQSdoduim8m",
+	"xWimZnYC8vlgQfWReHDePHvYIJBV+HOqEgAS71hYLKuPmtDMkNAEYLEaM+XJmSJR7r2oV1+MC1bCvO6F",
+	"6yGQQ+PBvHIZS15vzbVeJ9MkkKBBZcvtrUzqz+0Z24Zj4sDzDzz/Lng+oMvRRTx/HktORRjhoV9Zc1uA",
+	"7RCyWx4w0qegi4XEGOfIC2WvF3HBWpmvHdoB8zh3w/o27Id4g1SBuwL7/UYR/Aj4RDEVigb60w3yggaD",
+	"a4ExagA07Lx5/e6qo1kzJZ0RTQYdCMGNHShEdPlro7ejhUDHJ6kImYP/Z6Ln0LwujaBhBXiUo8g4rVnU",
+	"a12LTtEH3/FJp8wrbyZVeR1KvOBiDtPc8fXr87/xziEbdlmM9+rlwX/dcsXN22OmgpRZr8fML/gWbOEH",
+	"VxWL9Y4dafZHg0R1nIi/tmhDdJyoDnnQ+R9D8C12Hup1xsh711QC6FttnoIJ9V6LLhtwgV1AQEG/NeCH",
+	"NvHCRye83iIwrPUSjwdSi1X2KcGLensg7P/KeIO4IorespCkImJKEZZHdbhC3En0HEPRgB6b8R/hnNAR",
+	"1aM8Uj6egpGE4kiFSQFU6WU3Uzg+PdbfP87dvJ0WOW+eGfAQs0422QJCFlwpwMs8b57r/zzzMUSR416m",
+	"UQJRcHAj4Ge+uhZdGXJ9yqwaoaeB5PoVOGZIh4cdA5lCScxGjCZE0R7z9bLBGoyrEhlQ/HwDb7vT+gMz",
+	"XYw1K6/lmQPl+V7XvAwKU89O/MytD4wm89jDRhi/ezxdzDtkyUDqCY9jniQYWi446L+jIqHeOn7vhR5s",
+	"aHkNqZAtr0jpoHXZaa48JS0H5SgLdg+poH0G2lXVd4/NImdMqDAQw0/KC+Hy7Sk0wWiByETt334y51P4",
+	"e01pDWdymfqQ5sZO3FIxmqxYoSBba2T5nUxtRs0P5tH9z0sNtCIy86Xovlpyf8p0KCeWDthJqOH61gef",
+	"57Pl8sDbffQDTxbi/tKIwHgzJpvBHa4WCAHpW+mUepeOtGBVMlZZp9wMhRmpNiaKMWTdJh2v59zmw29j",
+	"Gd9o0ZSYals2AWEgY6KvEFunmNfiCglGrRwLRSYs8QkCaMH7Yxkx+6oxPsLoEN9KY0YkBAamkwS5Mo0V",
+	"HAxo/Yc2D7J0QRpJwZas5y4PvaAaewi3LBduKdhTvndU+Eukmsfrn7N/9WQUyXE6soac7x1N/1Q7ggOE",
+	"gISvdTOM11ZMzF6cCY2Yb/jep6NAhkyfBCvjzENVn4evIoqb7BGD11EaJMohzJYbgPPg/DUAAuawsyhi",
+	"ysJD+tqyKX51PpplL5V9dUq0r/9tKANOUfayLFOHixo5jtljbdnb2Co4YLXA+6aDiMj1ZA/5IfJkwysR",
+	"pKAKi2CI2b/LhBVt2TUlQSSDG8hGilNBZJoAxy4mJgGL12Zti1CleF9obc7HtjfECkSfjCIqNNPVRHqU",
+	"jmypCvoKsEJdq1/7EZRcoSija+D3tIrans3tqeNCm+Zg+Y0np6v42sB3Z1gmqlPP4er5I+ODa4O6FdNI",
+	"ea1m5pabN8SM+ms57lCjM68FwQvfKWAxDnh/MIO1IzQlRW4yzZhGN20uMKEGwH+oUkypIS5vjZKSrQVE",
+	"tcTfORSEZhrVOBDITYxYM672KT/bhpNBK/1qlySMaS9pGZelSaeBFhxA/1zdZN4YraGh8DGsxJRoWJ+a",
+	"rXNpkPcDCd4YxG2w7xaZQtcwiZUGosGkVZo0yjzLC2onMpwG/LK5CdO1tDrQ62Vtu2QE/jzgf7np2qjw",
+	"WDxHGXJ3/opV2VgZWGo5LWbH7iqmtyxSqEjDpkVSJeB/H1G9/N5S9LRpyIX6Xy6j4m9YPxX3GioA2EWp",
+	"ifmNpiAj08u5BLrxzOovMihrpTpAcDGU2J6HsE+aZWFSM6gYvWIhmOZfYIJkWoe22I3GZpJsyVnzae6k",
+	"HNOJ9eVm3QBUGt/y27IuNX2WGErdeSXnQWm4x0qDvyZX2VQY76z5dJbSfnQMGotCbkjc+dC+cKY58P7V",
+	"fOlOcKog/6BEyQkGVPSZteCJYomJapAwZUSfK0IFG4Nk1OoOGyXW1zjgKpHxpEEywzSrYB3SG2btrdyv",
+	"NV1sYrU9MNQAnbCkxATA4uMUM40xBFs3fwPpYjVtxmZs1FZjgK8fwTr/U1kZSAkbgN+yBIH3VFvTwDm1",
+	"/ohFx7w/SLwlNXoY96Z8+vvBKnakUzxHYqgi3npKxDHGx6td1K97hsIMT7aKwyiiApHcjDYBCkSls/Yy",
+	"uIeomlrYS7Flby1+xPO9o+xf6+fLW3dfyaZVjE9f2ozTz5woB3FqWW+vXRo9JsHQW9UexbIfM0hmCTEc",
+	"E8ZyNGJh2arseeb8FN8ZQXLBEBJajFtBCpVGFMrZzbFwVU7P9/qSRnXHxU6XSB070zRqDkOtBwpoJPmW",
+	"7do5hBzmLlxE7R6PKtQryDMx9ID4oPulaJU6kwoqj95QA4cBLqY5ms48Dw3uzp36aTZAdEvSxQrn9+5c",
+	"MmaHfqswjtV61GUYEioMmWI+IJx0Ky3X0quOP+M/FkI2ztWijPMkI6I9zEw+iLS1XBfV1LevVskcqYdO",
+	"BUtSeyLuSrEJsxGWgBNmhLs2MGG5O+M9QmkhYhZXxrkRYkKrkbVc2HW8taI4sfq0Dw4P5dvwL+9GGBMw",
+	"NRKExm6lSSbMwXdhozE9zhDwu8c/bc+jsar037RfQxsOU4znpFBU8oYqNdIGIFU30OkldjkB2B0rKaV3",
+	"5OW4t1xlrsOjmrHUlc2jUSxvwbdeIZGfR1KlsSYuTTKYCAK5dPbU22Bp3toiOzF+HiKxCbxqGU9JNrhD",
+	"etuW0ARMcuPK/om5yWD2cOUZab+NMv5Qa1E3XIBdh+ShTyjE/NtcaDmYy8fMT/yWpYInFj1rwGKiICtA",
+	"S7ZXnA7ZJCs7awcA2mdBdGL9ZI8zK36xE1TdaraCBpc9fhduCXMc9id3BfQOwZjWAihRLJAinEU120vP",
+	"RMdGceUti2Mesk7LSXHG+BsEeLFU14JD4uHrwJVOg3Q0T++0rFMUjb2OMRD09Tx+md9ly2tD9zLef0kM",
+	"PUBhmRUDpDsh5uAdmeuNaeiy/OYpbOmZQNNKPhdz9O42O8bE2295oq07gBVTicNKpnbUrUL9s1t6CtVv",
+	"UE11S4PUuAlWocQ7dLHYDSlVyHKF8zfpZVE3Numf5udyTf3t+HMmbTfiX8kHdn9rv3+fctrfGBnuawx4",
+	"TveMfZfn5a6XnNjKnC85XW+thcZijmJ+Z3fUOWNHS1SZVGxZNcuTg62YBqNO5bqKtuVA1DfIN5NMFzMZ",
+	"waCM2TzB8UAavefB+enpQ7+Q9ptYgPp3r99AtbiyECtTmpO2rEOG3d+gnN+wulZWMWHusN3o9Cgby6Oq",
+	"mAVYT526a0CVy37MLGsHjVcGCZS8kDBNJqtpUd/a2uS7cGvdSwZuecm0YoQ/5wCGrutxo/rRccx+ZkHy",
+	"O2VmBLWXDGffVKGBZQf1Bb8txoV7feBbB761Jb71Fg7Y5tkWs96SO0R++y6WQ9IZMRFy0W+b8XR80t0K",
+	"h7jEPkNfYT2sdXSQLlPJkXWYQEcffC2yFIgMTkzhvrag2MVa2s3z3FS8X0ziPYsizRlS/fcyaHDOrIuE",
+	"echEXlmJAYGVnaQV2UDmXq2Oz72YTklmNBj4OV6XKVhaJuzmfPWetf5PaLyTwFv+Ic/3nM/WD7w5W5ul",
+	"KIOrqnwk5lLNwJtWDdvwyLbiflnKdkx7UDlmYwJQpKklAgu3nY/s9LvInHfPqRAyISpibESgWyASYiwB",
+	"ZkyzRFx5uVyB2FbcmLBN9qVPz+h8YCT7gIx5H3ZJsGQs45v6/lCo/gMxOoo1bbVTlRsW8DtgVdoGG17L",
+	"G9Dcg/r/s/evy20jWZsofCsZjPmi7AlIIinJZVMx8W1VuarLb7cPY3u69u52bTIJLJJZAjM5SEA02+GI",
+	"uYe5g/1jR8yvuYj3Tt4r2ZFrZeJAAhQPoEja7B9dFk9IJHKdn/WsvlATPfNHSitfUN9bdu4r7zFDjNiT",
+	"8uhVx1TQDhEQXdQCxwGKfoschEk/FHpEfu64SMXkSnf2gJ6zW9s0O+Y4ri5lk+zYIYrOSkHAxomOWR9Y",
+	"hAN2nqRcgNzRDlpqyt6FFf+ecS7tr1gyQbzOlIt4wegtbWJbtIh4wIuHaK8VxA013tp6Zl0dsaFA7rH8",
+	"mD3Pb7X9fhl8zPbgS1ZoT97aR734UsAD1FCFzC+vtuFYB+gsOO9p0Sq+yE9OdJ9ap6R4ckTmHJGiq+pE",
+	"4oM5BJr1eRDObpiOIyWHbMBFPLop1IA1kzQEbS0/5nJDDfmtoeCXqJsDKsfmV1mWoM8ruR0h4nvOu0Gi",
+	"Scc9otm/fXj7hiHXAkMoNULm7ZCvSjdqmYN0S/wBxAdoXu4D08lwiOADmkZJ8N0YorGQ3Hqq90koIeJ9",
+	"EYp4Rmk4pFiik5mK2CKKvujLDVREc7mnKG+0/A1A9Vu4Z3UD63OGRscRjk7WVgQseNpYZKIMAJYNM/y6",
+	"cVSzL0T9MWupUrfoA78H13CyC3/ogo9BBvsqOj6qVqtAUVAYaJUA7rNngl41saz4MfK1i1izSch9IJ2S",
+	"0yY09jCm+A0Z2ABZHPVCcRHH16ZAVaow9sHoPnwIC6pppRqB+WZd+mZP02w/jIDFKgwo3WAhUultrhnJ",
+	"mf3IFMBJ/WynfnA7URzcsd1tePaIg6UOVSP9qiI2VCropJ6OJFZHJpHukRoRtXGTehkTUA9paF0R04WI",
+	"GZ7BvIVfn3KdOVNEB94HX41zcLEfylRXyi+wmvPkvDoVFfwouiD2UM7NkU11XRprpY6I/U4amq07c+tI",
+	"1WM5AeWm0eGm+TDaw31BMr45heqGmtWX6RJDuUcsxu84GyoDmua4sGkAjoSpJZX9UwmpU263mxzdbB8G",
+	"KgIWAr9HV2uOuXZTTtqbGqEYuM/b0b89rvrYhHDS+WMT4Hea/cYTvX4e3RzHE05jsx4cs3nGYpongRu5",
+	"sVqIY+6PloM01przcbMGVCN37VOP9M56pOvEZmTHpRKhcRtqlZ9Rg03190oEULUEQRvfTT+ULSYVKJza",
+	"4B36aPXLs2b7Y/NFp53WJkQIbh7ZxHJSnP85GaKSQZrNTqt12VydAqeVVRIcVq6rfeQ3CnkfPUDHfYED",
+	"xQLB3dQzMeZDuPhzAkM7+EzcQ9DVI96+ftboNJ41L5uXHNrt/osXz58/a/V9uOy3nw8uLwH8Vh9+vH7O",
+	"261L//kz/8Wl3/zxWdCHF4Pr6+d+q+X/eN1ewjDsLvFi8PxZ0Hzeev78yv8xeHb9grcHwHnTv77mQbN1",
+	"zS/7g6tBq9/uN/vP220/aF0Hz/zWdb85aDZ587n5LfEvaHSuWu3Lq2uvEY+ScV9yEbqoqqSusfBMkkmo",
+	"eLBmISoDdXiNqQjiUaPTetZsbofwyBTggaE70ow8LhACYtOag3fk1feBgTxuCddBY6+Q03bCI7yjnrnp",
+	"HrmUGiIT50aY3BYx4/T/USTuwZUl0tHPKaCfdLlVMB56muYFI+SdT/Lf3v3yF4+9e/MXDEV/h/47hnKn",
+	"Pfbu5a8U1L5+d+mx11e3Hns7HHrs99u/e+aTr/HN29fvmVaJDLB2EvM7kJ6tMrip96jOGQ9DNTWL8dzI",
+	"sU/S3OUPmv1Mizv7OJsAFVP4MAI4Z69wKfjLyKkcwRlIo94DHCxpFm8s+bs3f+mwZGLLL5j2t36vJR/y",
+	"wXOzX/HaYgyfJGp7n48h4prqBGlvxvjGYWxwL2mjMb+AvWjGTvXmNFLPET+fu9sxL4D0o9kE+1tp+n/M",
+	"QgEaR4beukGZaZ8BznbFUZoqYr2cz3z2V5j10klt+DH7QFOKfO7Gfkc6xhvMzTuj02XvF6vwfcBjhEkM",
+	"rpmP7s9gwRe6+SSXQHhoq62nhcvGS5j3LSU5rdFEJZduJSLMhgvFSrGQR0NgT1rNJnstfvLs6WPta/rT",
+	"LNCda3v+hXkMMYvVU7O81rVdgZ33109ie8OUxim5LIwn8czDnKwF1RuLQ6JhroNLsJ92NFnmi15uwUKy",
+	"ifgMoaYhTvQrI8uT1bNHwvskzeXNt8YmUss5r8W9W3jUePG+HYbtVmlu4oZduwGv6c+SgaApTm5Ea8mg",
+	"VfpY0ZHdLcBqnISxMDJ+YZ7HGbkuBW/G3FKj0/j/vXv561nr/Mc1nIWC0ZpE5lZjQT4V/WhZEjRVrTnI",
+	"dkH54OAt4/54WZqzLyRH92/OgSUn6MF8qLuldT3V9J6/NMb889+wttnotJvNkis4j6WERHtOiQnSYTgK",
+	"cwSfubERYx528gJmnjyPgJSe2SaUQLIzAZ6YOIbI/P7//c/m2Qt+Nvjjy7Orr/+pjKk5Fyz/0/nu+Hyy",
+	"gED1sTuwNmBazXwIJx/5e/OR13eHS3M01hf9lqGNdI+pfV3F6R7zz2c03rnVvH7RfNb68Zl5WccR8PE6",
+	"Y4jyqaCLLzn1udKIopjcMU2JkKw1QwTp4N2sc86ObhzzGdMA1QDKvFndP5HLSXGdFNcmigurxfmjfDSg",
+	"Rwe8o5wv+vfFOzmcVEB5jT6/1rIafV7J7QgL+XGUxZY6RrxjcR6RjYQp+VnJG1espVMQhmkAVKrpdLiY",
+	"3wEpXrNC88goyFkbk7hFRFM3JnFe9XmYEWPtNQtOuVzbHjCHD/g2R1mfjiLwyaDjI/LoQKqI5UzFylpj",
+	"eyflIvegSp2VW804I8conWKKeUGUofdESqzvtBGvc3bZvEI5M58yO7zgvoy4pgTPogP0oM9jJLpZIf+5",
+	"9CK+E0CKRn5mJT9bta1149UXBTpQU1lDkgK3ZiVNPFjjo2+UhLyqWFnyJsGgKHgPpha+eg1jkdTFf17/",
+	"i+RZ/eeCUkKt3p/FoMvnLFX+XKlz4G6zIPi3vg+T+Az3U5ec5XDKZ7pkDYs34BIyL4WeKCOXpLdKf6+X",
+	"iVQvpb2wCZxl11hPTbWbzw7x8W79IKuUSfHJuudBolKGk/FHtl5h5Hvpzpt1XLXmdzOGz/HFJORizkCt",
+	"chNOiTGd2GU8cu3ppdVZmzubC/Hvt+58bm86QyHv9L6QtI/qpVciaae5co4G48gYO45SYGtBPR35PevQ",
+	"oNo4Z69inNGuyefOVmo9B6HZJIkmSoMF/4uYweeJwIkEyGE24uHA/OTUjmjPmKRdYQ9rf4lOQW+chUKC",
+	"G4caR1yEN/i7MtBZZSm3FDHvXIz5nfVE6F6xjMbljI1VBOeMOFmMv4Kf1Gm9RElwwcsGzksatqRxPd23",
+	"c2Lsli7jwU7v6W9C3jW2gLzZh0K01fidDWJ9s4h1msDXTFnZc1Ka7bi22Y7F+/AaSYTDXuN4ojsXF3wi",
+	"zu2PnqtoaNQEyvrF7T9e3Zr/+bc/32b/23QfqiyiudYNuwOY2AK7Bj8C/NfU1gNRfh7ZxtziwshUE02X",
+	"VCxWdyCX2Rk9UlN5pqQP5m2zz3VELbk0V1XcErOx0jG7bDdtkZRNRUDFtZEYjogoYuB0WE6aSINwnQYy",
+	"uQrymhK8Qpb2Y3onpwDjoAKMOPdgTiHGKcT43kOMW6bHxr2ZCD9OIsi7dKc4Y6dxxj1EYjD7jgONfKMe",
+	"QkR8Ln/IDK7FvJGnrFmI/XA6pRtF7NSTF00WkGZmVmiekqFPne2Fwo14oPhgHosg+0+eQPkEwbTFzyyb",
+	"mnBdoXLVGgOdgLpqDBt2ypxKyadS8lFiYI6yTiQHwsFlOWkOxMgSKq5IC57suERklNv3a31e5UI77JSO",
+	"NQbCjnqHSdVXwazQTn6T8t1TV//ANp0zPogxX0WYWTRIC5bqspk3Uksr3xu0Wpov7tmQbEto8ZMdYhAr",
+	"ptUYcPch1LBJHubv5myfytpbqiuzi8XSAxvzAPOtEEUFVvxNlFM/An53Ngy51nvsxX6F/ImAwAvpzzoZ",
+	"qtlms1W+Zu2SRyOVRLrIf09i3r7K2jHwFamweeCpxwCTydgbIXQhae0xpFq+F1pFOu3FCHjMzyaRioHG",
+	"+KvBQPgQsRB45DxZi8knn7cgNtTsEgGSQjgG1bRvJo07c4QSCLTpw4igNBaw6FoJqItR5NzySI0XWFhx",
+	"jzQQvtvOfzQq7IVTkWwAUxZHAvSiDsPz8Bc8DvvkZs0Uku2REJIl+amN9Pz1RMQ8TJMOyB5hfEd/Tf6d",
+	"n7K7fmT+1OzK7/GUlKmt9+CrKDh+pHF58gN3AJ8naiGK4uYkopzgcJhw3JZ1QMW+kgOIQPqgNydUdQ3j",
+	"P+d+7Mi4/f0RBEn4KOz+uUshv3/+751S2m/AHCvvQe6AEnbVKLlNxygWvphwpED45xe3wbfn7DX/9/89",
+	"5OY4RkMuheZuqnykxOez9yoZApNi+O//KxIgJZDBTUtyv+NT1mgjJAuRi4QPIJzZx5Y+lNxtvChw5j42",
+	"23wmXwfWj5wTfBwRfRRM88vI2tkHZKXhxiWR9wKTdhNQkxAo+FJJrLHEZ/QEHxN9av6kLquTZ7u1V5/i",
+	"YAVrQ5nYH+F77oF+w+7KA0kkYymQXzB3uDfjvMn5JBdfsj9qIX0vyN5jJ5pP5rROc+rVJqFHS3q+VNoO",
+	"p8+nsMqS1GpBxnfU50P0dsLyMOCgmE6BWXzKNRtBiDU2n0sfwtA4Ag9kPXPFN84GwnwfUwbaBG1JCMua",
+	"eLbxA+pu4qmQ0FZze7u8Nw7xoxb6cjM7IlDJjq3sBZ3/PRViHldbVBZi0O/Ho4dBgSPQOH9YaWxQKqHv",
+	"1qUU9sj+HcKA0BFvBB/DbGNfng7gLnC7J7ft5LbtUYPjwd69Bh+pMPh+9ff2KrrQECHG4HzGc/aGamdU",
+	"zxooYnnrz5iINYSDDo7ltXzpccSlHkBklltgVuaScT+mchkmkRctgnmAx2kPAjv5Xdvz8B4C9nOktGah",
+	"UrYwxdmAj0U4Mxv3ayQCbtSNSmKzxThUf8yF7KoJyE0tyG9GAE7242Q/vi37QclEy1CWU7VuPsROjEnO",
+	"Fd6+SPgq92NHVSQ8SFLp/VYHc3Z8ZU200sjISI1rUX2XuPdYwFlL/WI36Fwq5NnaWivRaxD3t2suFmZy",
+	"dnDkxYqwRvhYLIvaKY+5mmf7cQQWruUgYV5h/g73MXWBOi3wqFjZs+LUs03OPXe6ewSlsk3VNI4oTXG4",
+	"0ugsXwV1+CmW9Ss6AyQ0U/c00qfNEhmC1tnX15j14WVFWUfsnGK7kKs4RyVLrnmo5NDR0Trgm2VfftLL",
+	"PROz8m7AZ7pnkV/FO3i6aLPorj+qA6rarqlTNlQZ+6ulZmv4XmupuAOAwElkKFK7zxbkHLyLL9kftVRc",
+	"cw90H6HXyUXZmYvi1SbWRzx1WuSP98lzKb98YZNKLl9QOY/RA7uhMrzY34Td7+cJLnF9U4/QD5Wm2MF4",
+	"hOkUgIXeJZzPwfrcv8sh/9ctztm5vAVD9i33w56M5slo7si3/cjvoGg1UTg3dmqp/nKWTKoTk7+no3HK",
+	"Rp6drz4O71e8lrnUUaUtgwR2n7KkizS8xln6rzpG46VPLFbqzk5tf2IMylNmwv8ImI5FGLIgAfYER9A9",
+	"rVh5oGQpgc0uJtXxOIbxBOssf3i18BEsaCC7yzkt1t5Ejw7amQEeqTF074UW8R46G5xsHViqEl2OVMVQ",
+	"K9YxtDa8TGCutUFozyXlUo2AraBIHTgVGs6Z0ZSsZyQF3+YyYD0JEPSsnYls8oVZdgBLZqIB0j/JA8uy",
+	"f2nFW01AIqXiSIV2DJdRNQNHaBYqnURQQFNGCfl6/UjdgVzWUOFOz14Tcw+J5KKYbSQh+8vMpbv8nebl",
+	"3oXczvTFEizPNEMN7svFl4Hd3lqSbjmJ2M6ofX+2zKtJJI63qWDJuT6cjFZ+kSX5iJw07aihII8xy7mn",
+	"dsLkxqQpWXvA5lat7uaARQm9zEnPho7enpoCjlhkl7cETEIuJRIA7coqXWTG4Ms3LvKVCUi4FwGWuy0n",
+	"CXeuK7qyodIxMjhxPz5nt3a7qEs4rbAHxfp6dlvL1EgpGHUD9cKD4Gdan13dsaBKi/qn9bF1nVnvMcQj",
+	"Ze5uMqIwX6rYkfTKZNy3Q3SnIsZh2WowWENpFXarbj7x71dvWSAjMTmZrTWHOkIyfZz7A5EuK6ltq8Jc",
+	"oPqdqrAPEOeGEEj4HDObEAwS8Fh/5gA0P2jmc9J0jl4qEvruhr6cRENkQ5UxRPcgMY9rjh8Aoo7sz9Bs",
+	"bndqCMgwEsMR/lKxVvMIms89+Xpcq0eG1FNOploDmp1vdBpKDpWQw+5YSRErO3Y5g9V/gDgOIWBCsimE",
+	"4YYJCNrHNAQ/qcEa1KAl3yxzBerXgXsk2TwEF84PlX/HokQiIaZAyroRD9BD6wPI8/oZMI9N36Qtnb8Y",
+	"DQ8Bi6fCh/X0xXv6jZOOqInyMqccwD6VEs7L9VTEUPGwunL6dmDpIW12jCkar28izTXqpn/Bi5xaPbZt",
+	"9SgvkuIzEbrsGVUsxrxFCnYthbq3NpNVUsiFffmNa+MuRvwewjxp9Vr9cnaTViZzn0RqGIHWSJged3XM",
+	"oxjrIY9dSjXidoBlVFQ1x1NBLWRozGGw1LRBxAfxslqk2f791iFXkoU1z/faJ3B/ZUp8AN80a2ypk3Ab",
+	"GB/BSBkF2nhQnRnYwju4+GL+U0tR0orG/sd7fMv2w6tBVI63dDmkI3awVUu7vpLQ10rZztjPaJgjQn6E",
+	"dpUIE0FYVXGD/5auU49MXqyZO5d5ANBcAQM/i7ypri2QiNCEZgPxecsq6Gb2tO4KaE46xxDnxLVrSw1u",
+	"WA9zA3kaGzhteyqJHqkaWF4OLdcEK1q+kdCximbVmOKRYmN1D0GGcTPSYPttp4RYxf9Ss+p0NDtn79XU",
+	"lgJxknCuGLhiIP2bXdUplD4c1oRlVrk/W7lJAB2VdT0b7KbQMY8To5eQLGdlJyUwP6Cmco1GhhbaJpsY",
+	"fCWzcRPUVW4kAcdyUwJirCSat0jou24I9zjSbAyBSMZGLFVu4bKLbFXoxvQt9VFj+0D4Y8QlzTrdRzhc",
+	"7qbQ7O44XdnhBcQrKshHoRdbPqaxZ05875wV6go2u69jLgNtuwNycGRzGo3usWOZHdgY37JTaTQLeVxO",
+	"J0CjZdBPmhFw2lwo3qQa6ei9jq4ikBN81Adm07r4jtOC7eZ6vk+9TF2rX/eYXJ4qSLJxGwhTv7Gvg57v",
+	"YciyCR961NrZO2c/qXiEqpG8JjVAqAIBQzzzUWNppirX0oW3EpwzjHamXDOzaTFImq2aG2SY0LmBG6RS",
+	"EXJonnoIPEhHa+kkuhf3KjovDFcNFODwLDYQsUdY8AFEEQ/tEicga9QReDtHqSTew1DoXOUQh4JEkbin",
+	"OaJ2b1d2dtakMXmNJ/qkUR7QKHwyidT9gk7B3WM8ExImZKwYl3SYy32VFXWNCZYfoVPzjYqPbgKV8v0k",
+	"ih4jUMpdyURKxT+3KkjehlpVPD0v1XfxCETEYvgcVyzcsld16YuFW0iFAHs9vZ02cSbxSEW7DeBqJPkc",
+	"tHBydAzp3uSfa+Wv42MwMh/jrEA7OTICH/CZ3iCxpw5hEiNi7HwP9UwjzAdYz0RVdjz1zNc8uoMAQ5v8",
+	"qHjnIFkKtYwWbcD9uCwEOmdLxmZVkiYvqZeax7vXemm1nPzYudxYTtY+4vsrmOIT+E57On83LzKO0ryd",
+	"V3PxxfxnrTopu7XGES+PkqJTM2mMuzl1ldVUKzhbtneerFwtVs6rQd6Ot+paLj2HU3W16yupulqZ3VHV",
+	"9SecCsBIyNiTq+blU5ucwFKsCFgfBgpZTHA8/1hhJiIF8+kqKHJKvzpvfjevs25mh+uus64hqaGI4xA2",
+	"sLR7q7MeqeCXGs5fAhHXbDcv3KmvBiRLYOaXZuhjYq8YBG6M/MqZgb+7yxxVgoD6GHecGqCLmMjf/mun",
+	"tVOnfFe2/HZRndZGdt+cChvvLPlWPQGrPWMHx7zOndDmzc93bLo3VFT7a6DavStTmj4oejIY4OtkAtG9",
+	"0Jln4yYjCc0CQHKoHbRSbeen7Kke8hOESg6xuFTIox9JQ9W35LjYZirUgS77tXUfFWJv9l1CRRhn73xu",
+	"/kIKebiTaio9fAlxPziHbJ2xDFwGudZ85ptHIu0Ej7kPs//4H/8TtYQ97PYrtuJk9j8QAySZjVmfa6HZ",
+	"k94FvctD3fPYnZCBu0JX3UMUiQCenrOXCTATsWgWJZLQdlJN045zez8f3r7z2HQkLJcALu4OYGLjqVqK",
+	"s+aR76U2u43r1QcJA+ELHq0MTetbSmB8EvisiGxaEyZ+JdZf19VbE9OXn/cFG7d/+cfZz/ju1TU9JdlN",
+	"y/KNTpNeemCJmyDh7M/6KjF735yDuo3E0BhnDYj0ukdF1ZDG/mIJXCWRb0zvlId3XWEcdR0bh7DT4FqD",
+	"1rblYB7dt8O01DcAh3k7gRTPvrEun4RcLq9R2xImdbQZrWjUjs3WrBiHvsOLHFeF+mAi0PJGWJc9cDAf",
+	"oZmVnooluDdL2IztASJzgogVY8GAiiEp9emOkcW+Hbj3OE2zt5OJEjJG623TbkbLJ5htJ5LGAsqv1W54",
+	"adPKym1R6/C7r91ClSpLS4W2UbGaDyPkUrH1hQ3Y8yezLgpF9hsrPAzbiX9qkF7lGa1z2VzOaBGs2j5r",
+	"XucPjhP8x8Y4GHNwgBiHVKUWSQUOGujwl3mrzMZ8hrXVbIL/W4faIJiSpadGSCmBaVPUZwQp/gH9AgQy",
+	"ZuTXLHPWXHgUAflLEnLBRi7UcA1BIoS0Sxc+Cx3rZSiJd7Tz+0NJZPopb5e2NiFmTavoJlp7qfiuLWj7",
+	"Q1rgUywR8ZfmFHyznel4d5agdDuv/OKLtTrb96JbgdoSPXFy0U4u2slFOwYXzatBTR8rQMdE6uX0UAdb",
+	"9lvCZlWsemVkVrvmeE/T5R1sFdR2UvLmiJvNfLq6ETdOmdKm0V9FM9J8Nqcz7bFYN7zZE+rm2KT5IWKD",
+	"Goh95pypCzzXfG+kyI8u7OWMXybiy3pUbM3qB81QJtIQT8QaK1Ae465l2PxJESc2EWriVDbuAvYI5n/U",
+	"1bjsVDMbWpoIles7NlARtTO7HbHwQKFZloEsDys3oYK3T317XbSHStbJ9T653ifX++R6H25fft5SIxuQ",
+	"iu5qs9h7HmNwQBabEqk21UvsSgLNYmCMsFQRCyI1mdRoN/ODBE5282Q3T3bzZDdPdrOeINeq1jyYr9ZI",
+	"lzI337XVvJV6CpG2A4Cm5KV4WNWczKhGimrDy6wqVTZFlJKB3uQfkLstamLLyODI/XFpM56Dgy/WPjcw",
+	"w/Qo92aEt4WE/wZsymWMmPChYiM1BiakjoEHxwIL/0aUzk8wRBpcIwxzIlqLCqLFVUMK34MRWj+GgLnP",
+	"pjO3CKQAfMx4qCR4SD4F9yAZGlsyQ+vgDt1iThyiuxnHkT7B7VGIKfowAq3C+3K84QOrsGlGo4QzpMpA",
+	"JTKoWE/2sWMaEaICnB7FxyKcdTWYQ4bbsZEbCxEbJbpvrJ4xaRCksz4pgOmrKECI6qoI+vYSHLjzEdOH",
+	"/ejQMzoqh9mpiOrPHN6+SuJDR57dauaeMuBksVgzczKxCDBWESzo6ZuHyXTwTc6iJMSN6EfqDuRSpJjd",
+	"+32CxZbI42aytsmJ3iPMKz3+C+L0ho+/bUIdc4OMOwO0tdN08cX+qx7QV7qqx55B8v0aKK8ewTlecpxK",
+	"UTgctE22xLJkRCqAjwOycd7uDjhuNraNdYNuqgVaaCYku41CjLY28eP2BbM5WtldDrfZiSW7oO7RPeUh",
+	"H0vclw/Wy0PqNkr/uQ7sraV6D2W4kwexqgdx+Z14EKVa6CO/A8SZaRUmOC+kz/272nURGtyTMkpdjzl1",
+	"5ChtAz5zjLarayn8xX2qqY0LFe7MUbEC6fuNVybZayUDPtvIPXmf/erJR9lWO7ynw1WDkxLBn+DHZ36o",
+	"dBLtfxjIBGQg5LBr19NDrWdEj8aEIN3LHLVMSlWtJLDpSDGu7yBgT67a7adegdqmgLw1ekY7/qrCOKCp",
+	"iu4w7JDKUtRwOUvTeDWRyNC+m2f1s936I9EOvhojuoN0uKNbMY8ohCEPGRcBCVPMBkIKPVp3IKLdj/e4",
+	"QXtSF9/EOA/aQYqk0zO2qZY4CJ4rOyCIpFqkBPU/aOScJwA9FUYJknDjbt6/06xPxd4hF5IlMoCIxSrg",
+	"sx+0+QmrAqzYZsNQkR3IY5w4tJBRy3PsVHmaK9QTN3Wqh72xTG0Lb/iZj4HUtrvNkdBswo26rpgKuCbq",
+	"Ac/iSStsgnigzWOckShtN9PHnpWDcR7sVMBFcHAOdoVA4UQ608SeWL68PxMdi4GA4KlXMtor/ZglpAtA",
+	"pp4Fnvun2fxjycPcUEKh2VhoLeTwBmOJUOm4a04k92PGQ61ysClSZTyOYTyJ6eIOTAkBYbHEmDKiE641",
+	"zTvLE1VwfUcAEqny/UY2k4qP3Pw+5lxr9WXwHByhM0MuZFdIE0dm8WWqy2zSJYJE4uFoFGUpkcI8GTwJ",
+	"uIE4+sxs6hvBxzDb0PHBmzkpuI0U3K3GcAHP+haKTSfjA9BnNB7XDjql8aZDBUhFQ2AoETMdKxXUKszm",
+	"3k/8lid+yxO/5SH5baiRNlVo2o8A5JlK4gPhKr4hR6lGvUW3+DaJjzJoQuymBAggYOSNcBoSTkFuP0G0",
+	"+CZexf5A4t+A2L0EXwRIvW+2X9VBMhsDH1dzzI6oW1S7Bz8QYcobpwgrEYh1BqJ+NJc7Qb53A/mmgaeY",
+	"c47APTLE7Es1ZU+MkD2ledXFT4cwiJmomoKK401kcc07HHe6z6luQdv4G8qsiByVFR2BRK/p09SJmzYi",
+	"9RqMj7YP6HQ1ZycevKMZS/pxBDOmAVI1l3L6MyU9FmWtMQPux5rZ2cBBcQzpzEmeiCtRY4WhCPSFNaYf",
+	"lLCnBEHxGOwVcb2mKGx40vcHqc5tc5k/EQTfLHvmbRAwrcZgrF+sUtuyledx8WWMe1kLqLogAY+Nijpu",
+	"I+TVJwEH61EvQ0aH3C84TAeMkRZR6XJLMEupaD3GZLJ5ab4AuafJZI++QQ9iutDOo5PNQ3N6ZhmWKx2C",
+	"5KEnPt+5nradaS2GkiYc2RovhWHuN0JH9oa04DlvxfzCBuSQILd2Ko4K1HpS30eZEEFYqnNK1GCwvVeS",
+	"yECdYdPE/lOTCR1yqEKYdIo6AqEkUzvUecp1DkdGzzRWioU8BhOaONCI0GyoJNSIFTE7aPb8NW7isWU+",
+	"P7qYLJ6q3Gw4PCGMD2KIGA/DU87zEYFj/00GinE2tudpM7me8jDUSxOd40THTMK9Ofq5PMBcunPEjRE+",
+	"Zx9d9mxsd/MOJjHlDAZCBkwqphN/5OzvqvnR33GZpwTpLhOkiLvVsXms5TnRmN+BZEH1Er+jlCiSjEVc",
+	"aAi6/dk6VVurUG+ZrxItMrIpxLjswilq15xYNbJ4OClV9AlQ32RsFEbnHDwZhXE1BqHwUfsJGYOJTjro",
+	"qKCyJUIv4zF7FClV6WCp2DDkmmYkoRGjNNT4nP00y42TrRgKPddik+lr8xOLkZnxKvsqmOXDyCzm0nHE",
+	"5RCikllJKCzu/Ow1F7uCDK4nX2uLz/7ytLj5JYL7HnwVfbtJ2r8CTJyCwMNtg6Pt/KaLL+Y/tSRprVAc",
+	"b3x/vAbRq0F8jjK9O6Uzd7CsF3Z9JRlKK3aPkcCdE/T95W93vR1Vjsq6PsSU61ykkHMgNsy1buYuHEK6",
+	"RCoWKuMN2V5FiGB9V+EXGdSXITnZipOt2CiXTMbCxf7ruExI01KdYXobBqBjNhCRjj1mU7lIbsEwayv8",
+	"EUU/U4iA+Wo8FnEMQccIF/222UmKjO7EZAKBx0Zqii8Y4cOkiglKNHUZsVipu3NGlLJGB32SPS2kD/9F",
+	"qmnPY0ZZUeVI6NjSc455HEOEUZhkvtkHyinjRCHKLtuh81Rv6uXi696NSzJjCkiZbzEYT+IZxsmYe+Yy",
+	"+CTH6t61DIgQsYwjIYdsxCcmqjtnvRHX3bGKoMc0n+msS9pcjH7L55L1KRWXdg/dul2KIQw1pcFjRbeJ",
+	"a79hvaGS9lc/yVjhOAY7CGAyO2eYIYqAAOO565qNgAhHI9GvTSbAIxeS0urVoIAQEiHo80/SGDPNx+CW",
+	"ls7/jafCt0GtNk+Qh/YjmgBTEQYp+Pk+2O4tCFh/hiU+swohh+fsZ/sdHoENZ1XEXjRZgHf4xMTdYphE",
+	"vB/C0w67ajVZjx5WFz5PjIrtEZ+EZCo0B9Gm6f7jf/zPQncqPvTc4TFmsGmZKOxX3PRinDb8SZanN62E",
+	"bJ7cLEpU4fQ5BYmnloZV3TDe1yDjThrl423qOD0pdtE2i1KR6NMqKuT5xvzz30AO41Gj02o2myukHntm",
+	"03KCrD2XbAS3fwNK7qASUPaBM1WZITWPojRFajTtytnQ3JGLR6AhO/wes7w+dOiMNuLmwaVm9Z/5BpcG",
+	"jZEwF4bPkxD5gexoiLLVu6sUbkDElpg6t73PFjfXM++/os9eZ2/zKLI0IPEMC6/GCWxUJoHNvZpvrnKf",
+	"rsHlnPs+TGLiPl7lNvECD95jq7ntTdaXZq7yJc5b7cur62fGpUgN3kpORdM4FfTzX756DaN+sy0zP/G8",
+	"dW1ZpW2TTvFUuTdWvt5V5u/nfuncOktFMqc/vIazNOmiCvnixv/VHiavP1xdvnn5Knn78pfW3/785fLN",
+	"n3779cvb6euXt2u4uChoj55KJvEuTyaThuGMHugP2imDvNNjX/lji6B4aeypAkDn4+KL+U91aglpFCA2",
+	"scUPRGSsM0ckvQETg4W8D6G+YT0C1PYYPlcsjuP3ckYdv8b0VMT+CAKmBgOq0jnAjpuej/4RqUjzNx/D",
+	"Dbt0n3PmnzYvKE964ZV+tje7vvXDW6rSZbQZeFe8cDtyrqSVv9EqwnXHirbLmpbZDAHZ/P57cBG85ZWD",
+	"MRcmDMZH2eg0fjmzL0SAL4Xp8CKzmIH4nBtmlBoYUtld81gkYOpHxKgy3zt+mNxbaiL83LfyWqLRDF70",
+	"W23/kl/BOvP9i4+8ROY/Wse7GBb9TNt49jcuhwknBMqyEMl+Pv34V2+tRPbfURcs/yx+pv4ozIn+sqwd",
+	"CixKH06YsBKbaCwg5/WU+9x2qmqF4rld9RtzzJbQyN7mdI3QBdEjbrdBok2UYL1SiQ0GQmJwN2MYm6bu",
+	"LN30k6t2m/WEJInpmp/vPb2hIGfKtY0XXOs/dmHzmYlAbkklmp+TifGMjYfhJu44jdrn/t3qyu+B9FaO",
+	"pk6yRCJPzSdJ7PNYOMPdoJhpYPUXxjw9lOUeXtKj+NAoLvpElISgqWafq8EVfiqNSs03ymIQy767nTqu",
+	"nYAX7w9fQz3XydQiKbmvG2qd/dDvPqj4qnNC36HyK01DfcBT7SSDki9qMKBjb40glqyrVOASlytFFFbn",
+	"qd5xEWnKZxidoi1lHaoaPQFuGV3SlJCOGXB/5KhfpGI9aqXvpQggL4+7mXIRd5jl1WNKmiCMxnqZj0yS",
+	"+JM00kzCH/AZtk75aowpngkXUUZ0gzmS2OnAeyVQA3IRo+pyBHnNOWXEBiLELJe2ECZEQ6LPX5W5eJlt",
+	"21Ehs860j3m0naKy8BoNr3Hm/lHD6CI8g5gjtVOLYP2hRfaIoSsZIwpbqribSkDDa6BmDtZdlrOGRD9R",
+	"viz3XsmqlNaiH5rLh+IOwtm6l6fT78a70wbZjS/dIPNe17ga5SOUApXQasb8sxibNba8xlhI+neWfLAk",
+	"ICusDZdEwlmxpjlulD2Ndlqs8lyeNdsfmy86rXZKp5JIW7iJYCh0nDJdr9oL0DLP2fKU2OftNZRcOaPR",
+	"Mj+AcOyVv9FO60c2yhpGAESR2Tx/8eMzrwH3IgCJ+RZkHW14jSmI4Qg/cW2ecO47rcLn+yKKR92A5Cf7",
+	"0uXcl5rn14Wvafhc+Hzrgc9L3GceGuNZ/J4xlXjcO83z58+f54fipvJeUhtbeLR14QRT0/DY2Z3MlFc2",
+	"YP/3BBKMJCagJiG1+tuSAh1niCCgWkTOl8gZu7ohEn+s5Jpc+CPw77bBHlSW+O0wr7wws6lKwoCNAWLP",
+	"Fg6yCAgbI1ySx2EG+zhSPRQSXBkvjrgIPROmmkhGzpgGHhmfyDyFPhg9PQUZz5jPZSDM4TSxmYuTxNgZ",
+	"BYZvEfYAJQ1fML8gAkAW0GFpZIMbtoWTUicyIKchOo3WixcvkH3qR6NNibzOGoHXfMyDpOE10B1xr/4b",
+	"D0MMDDINQNmixl9evTHn0WiSTmONvvF0W37GU7ULhEFqUzYg/WqVWojH19/4yLHXBT93+5d/nKExuWwU",
+	"FS7K8Lo7n576qlRYJheerUnfQSjSevkj687fR4q8PKULmtLqTnRwUiBGmdpcLQRD2NXSpDduPEZHxje3",
+	"h4III3QOLJAyhVN4xDXN1cSUTmlK+mXOCd4SXHPyomqWwrq9m7WltUpGzeE6FBTPAwLsuvppxY/g2KzY",
+	"IrG6WrgIkOlrjy2ovUK03OtgPyQ5kueshyF1r8MmiPgeeLZlvRfBvYBpV8lexgiaTzmY28Kx1iXQFtvX",
+	"fsN4GNr89/iT1DGfOT/LPNAfNBsJHatohvptbnCpTVqRXqT4fskIlfRndUzlspyvRT2wbr0VUM4SX4we",
+	"XF7DHgWg090oUmcW0yQpGPGnCDdF37C+ike0x5bvWWg2VpG08IU1Nc5Le+11mkV2YKfoyS1+ptXMT6+i",
+	"z6wD5vw+7V+1KZs/X1UGLb/vqUFr12PQDhGamkUPAnSHup3L+R+R42OJdfu6pqExW6uXdPaskUK/KXc6",
+	"C1n0l+klT33O2/Y57z4huq36W2JZ0n9319GEa/GwrGm76skFugN+YDnB312pzD7GTI9QCa4/w/7iY3GZ",
+	"4d58Y2kAHakp5uR6Dp7fM5GzhugeojOkP6Ef8WiuP+NMg69kYIk+qDOZsPgd1sPPdizYq+exnpGdHrqN",
+	"hJXzWE8EPRq3TwVF9ju5jJ9k729cx2e/mJ84e/Wyx56oyKGxe0+NMULENRqkGwfj8KyewRonXt3R699K",
+	"+7dzSc1SLICkdW3vQrM7gIm2EHcpaX7VJ0nlVmAiYDwU93ZQkY4j4GMG5nupPx2rO5CM0OKYmMTazr26",
+	"gxwOA4eO4AAjs85AAY3bMhdnyaTjrj3XQvBJIloD2YNbc3BygqPjJLVpDqRtvPAX+MkxpWm5MUX3bu34",
+	"qM3TIMR+mXdOH/yFTs7C4Z2LgMyzVDlgCe14nAPdgLiHtMpF3kGm3wsPfEsIueskIAyNHwpzA7QUn0uz",
+	"2xpiZv0TpLNYQMdnMrBLrPsJWP4dActj+ByTGj4jwSr4Fg0RdNgDGOpPsqBUP0mjxzrsy6eGCD41Op8a",
+	"z1vXnxreJ1wqvlCC68YPuIc//6HCm137q6tAyfGLNu741Ohcep8aPMZvL4HI45eGSppl0CP8hB7Wp0bn",
+	"y9evnySqpAV8bSpOpYk3u7WHgA5P887UrVUGFjdugjsMOywXmiNabftfkeOdAxblusgQ9sj0SEy0xxAY",
+	"rF0miOzYD5qFFlWGTn0eYW4PBEEWzW9MAI3gGFuBrUpW0nwcSSjXRSCVRk6/4s0eVbB0B7MdR0l3YD51",
+	"Rv9ZE3P0wG3eokbOIQtL1T0ewRQOdCdkFd7FvlUl9kZiHCbQKt8ufqWaxQrcOcyujzq74vq4RaVW/dnK",
+	"Np3uNkP4pMirNWFZblrFJOmHNI3VaJ4JRBqIlSWCGBN/a5B65cDMeSqvYnNIxVJVJIZCljfT0Y+mbU/r",
+	"LSl9QqgSJExZNm8Ity8i+qGKdQnZHah5Z2aHHGMrRtUDjMDd2mzrhjlgnYYOASYNj457p9EXaqJn/khp",
+	"5QtOLR0kUGgw0HoMIrOnbsBUy3NPo+N2PF8Byx0Y187xQY3HIMIa8TxG1T522I6iVYniIcGjFh/XDzAQ",
+	"Msi3apGB2KpRq5q+CyX2nPX6XEOApR1fTYzidkUSs0JvrqfADT+wAthhms9ILjGgs/6EjTxx742J+LcP",
+	"b9+wD/Rnu9lunrXaLgK7g9kUSzuWvU/5d2R3Q9GPMGXKIpABRNho2/tP9KM9z/ylkhirOsboiMhPQh6x",
+	"FO3gMX+khE/OTU9JeDugeMlXUsc99CF6eODsLE+a1A3cHzE8A8bBNzZsopDc7IZdtS4Z76t7YC32Wvy0",
+	"aNPJPv1KGnt/UJ01xRaZSgrqaBKZ+yKEzhf7Q0ZLWen8TU1ZIAI2UwnDN8lyTAHu/v8l2M70FdX/E3wE",
+	"faRybteI/AYh3hBechCZ/196nU7jZ5oQzvg9/OvsXiWaBSoaC+ZDHAPTMOZCAjMrostkasWsKRHd7IbT",
+	"W0xEZyoC9D0xCuIR8AZ+uoOcDgiMxg//8XUt3bMfwjQ8iiUa7ycYJvKYmdJItZb2WRAzBrfay+or5JjI",
+	"+fhF5jSrZo3Dhk85fTQPBSrLoT6/qohBIGIV6RvjEsj4DLNwJqKwYYlRbEj5kO/SKliDlHDWXLAU9WP1",
+	"Te2F1E3JcepwJZxO2sy1eDxFttyLOWbttuakzPZa2rAqJWKDnYMo21Z7bxaGRAqG+jbCEF2F7LjW6cOt",
+	"jvgp71vtpT5TLz0Xzv/JHc0eIhAjwPxGQM2505EKMddxaRP56JpZ1816hTcZXgeZtC2FWioRC0CdeUdr",
+	"ZQJ6PJCbuVd1t3cWZNy28BGgdZ14ZA+tnFXid4jIiSVWnvKSJVMyt7PlF/bU7ntGhG0fN4+EWJNtYHWT",
+	"T0G4tgahWZZpccMhRGh2B0+6INYICoew71IqSpB61JNgbAELuX+nM7YxUgqri36OgVkqeiobUCba7d9O",
+	"xvcxmObkPp3cp726T+9yO3hAytvp0zn1bVdbrb9XVNdpBFUZhPUK/k7O/xkqyyPox2dGoun1szRsdFkw",
+	"ykNhoryQx8JVeGnljEcWb+FkjjgTeexUpvn8Dy7NBdE9aEb1iJQZAVvKblzdJF9lCRTozWNE2qSNdOp8",
+	"xWRrRbmOElxf6Q0QppEpt5VV2erqYp3sVprFfuRk0/tUKpbEWUxIBNWk2/d9snZUh3m3pdvkUWC0kKie",
+	"2UKxiPcR+62qLWMR7bP5JEUqcqmn2HtHPi7RGlmqEWHRcGkbBw19nC/Me2lN3mhaIRk6TARG28httVMO",
+	"Eg1bcH7TFp/819R/tYCnb92BddXtk/u6mfv6NhW+o/BfLac46Zb80tdwY0cq0TBSYVCNd7ql+fFKgnaz",
+	"5VMWJiTRRhd1KnRdjEi/ZWs6Lkak/Tdx5BvtvcZZ9scfK+KA0/NgTpMjjk9b0onslCYb2xxdzRw85ZCX",
+	"7JQWiZtyZKwl+70+fihlKb1XIthPR0zzRecy1xET8giCrhb/gkbnipTSWo15K372qtVY5Gj4DT9wdW22",
+	"ChfQztmadKuWtIxfthZ19FYAmlQzPDaKJjuApV7634SOc4c0p4Jzuqx2wpsqBxflGHjKKSEVjpqbQXzO",
+	"eiS8uufeREnJJh2k4X0q5oIaLnJUFUbSco5r5vy6bEWmRJ70hOzal7vpy72nriQuAsxQ8DuQN9lAYaLI",
+	"cXNyza3oUmYaFKF0h/cKd1kUVbvRW3G3RGB9tpGY2CYQNEGb/F578femYgCNNUhX0q2uG0iyWjP1N60X",
+	"134GZerPOHzHPX0wp2hLS27mDhnPNMwSVdtPZBDCw4W37JLLkTRlHMYScqhlQaqxTFUNIc7rqZ3xDZxE",
+	"5CERKTi5hxLmPeBeWKzHKod+L6N5yxEfZekt41cvQDHScgI6LdbfcP7H6uQodJq2cAfqhmfMyeD1Jm5u",
+	"reCMkw6pR4ccIkzlIcOZYlUe0iJrmMqL1MetbJNXmsYNqIDP0uwRPbz/glnZHuPa0n5TM910pFgIg3jN",
+	"ZNJN+YwBrEhm8UiVfS6knV7buzoRiGxLILKwYLu12ZF4YrQZhoPuubMneC6e7nOQzNakm8vUq9NK6ans",
+	"rqMlV/2sCff+VEJiV01hERVx5ZqqtFVTJodOxCHmc3Kq8gfNxqlSOCjXqzQBVMBo5DK6UW7Mq/Oz5pI5",
+	"xQ9gD0P2A7YiuTSrAwJTQHaAQubyFXM7mEdGd8/+ZplS5kEwd0z2Sz5cZ9JlQznZYeLlpOqqVd2GT6vU",
+	"dwyCbztDcxsEafBWf3bGuZwXX+gf3cfI2KTKZzuv4iRhjyJhH0fgrLVZ0VGleArrPhhHo7RSXFgqeuoT",
+	"Ho8yRz2Vz8a8qVprJst2quECZLB7qNk+96ca5UbkbjarFgK/dwT4uXCYW5VIDMuufmfH8QVlJMi2Kmi+",
+	"idFaOUotT4Sczb1wXyZVgoxv9KODJE4iWD3VB3J7z3A/VMhmz/I69Pqs2drYG/xFBjtJDp4M1eO4gkeY",
+	"Rrx1MkwKpYYcIkJt9ocG/kUG2nJbZhqbklPnrKqEsTo2t0R5mR+ooUrxuHor5bqlErMd7LSyNPxdieA9",
+	"/cSpmnGqZmythv6OQpjzZMY8wIlZEEUq2kArifFERfHZmE8mQg6XE/+6Dy0MfEdG3Js8KaCvxpCNkydu",
+	"YAQ2JTKAiPXcdWMYT0Ieg+7Vwun3Cn/1tbuZoypkGM9zxyUMfN9rnNn/bj9TND0RQmLrhqOJs4B8xE4f",
+	"RD1jbir+Cg0XAQyEFC7l5KswGdupDZYPF8d3QqRQ6CJC9qeEqPio0w/aoUTpxzJMofHWCh/V8LnwURry",
+	"eM/DhLbgV7Pihtf4jQa2Fb5LfWTpVx3LYvq+bzZSxjRxIvdB+zoaSuTn4pYC3L7RHUM8UkbGjE6KQWJV",
+	"gsfQta0LjWA8m+8XoVYRI5Rdy9qrzCdvzHdXtT3N7Li8pyEfwG6HPIB/mXNDe61nOoZxNgYEzrj7xFpd",
+	"FFvWdQqa57GrOqRMl5R0CrSN40w9OmtBq98R2V0hjDaPsxT6OlXMChlqPbIb5sMDAWHgIR86+U70ShrD",
+	"WxoFFJFP0vx0EpkoW8hYMY4jv8km2cIPNr1pHOx9znqFU9RjQ4W8tbFy9HhMDayXHKmp+51PknYcgoxU",
+	"XqvMLOK6zeft0N6hFBrSljqkwxoI4zqLlGmcKCYYjoCqxvwWTtnWRSFvsw7kjZHCJ4W6rUL9uoU+3EyV",
+	"7Yc6r3jOSzTpX2ESH3MxyWnsUif/r8hq5PR0qZpe3aNfHdtb8OYXK0al9HfzCmk7d+3kpZ28tIe8NK8u",
+	"FZKLaA8l+l/mx7lC2RKlsD/I8y3LBJGcngUeuxtm747cpIhLmmVjFI9RNcjjYl41Ouc8629EUJwNKE3g",
+	"W1abmXcql+cmyevk2niCpGOq2O62dLdWz1hu7Gc9gMQuF0tmpKyxaWizB9q8B2X5EFN5S018ikqu0chv",
+	"P+J/y5LCLfKKaCIjn6okDFgf2DRScmiZOjHsSacr0P57qYDS207A5xskIGL9CPid0ShREpYILd7/MYdI",
+	"dthV55+Z02KdEutwkO8w5yH4KgkhoehgNXn6MAKIf6OL7UWU36gY/iZ0XCbLv2C0PRA4mvsmTYVym+NO",
+	"p7el1psNRKwfM6XysxpPcF58uoI0020PquXLAYg3FOxJpCZK81BvI84Psly62WZkkn+NQPojpGr7RQ6R",
+	"IQ5vQbNEJzwMZ2zE73F4zyg3mc5mVShfLyw4QiWxZ5EQFlQbK2aWG0IM5+yNikdm25DOQEUZb+Za4k57",
+	"BN+GwBMexkg7C34A6dxkK+ISJ5pMon//X/Qvqw7+/f9Z1AdHpAXe2UNeORzfvo9HkkYWxkzHIgyJL/Ux",
+	"ZZ7Wmpd5Ot7pfMJNpDytflWX3ZR1m60BzfgOPdafoeNLNPuKvGluE4kB89VkxtTgnL1BCtsBF6G2a7ZI",
+	"BkvLRctaVk/7mC6ztnrMKW6vMxkoxRCis3azfbUOq0Hx4VaZ49swtCdlvJeyRbHoXFZXrruO8aDc1jTV",
+	"e5nIHWbtetsJb4fFGbVyldslLgoUTKuTLD0sgx/oS1XXD6IZixKpc+V1HuIrFYsYqwDWXMJr85VaK+6x",
+	"Ggsfhb4xgagbYWTuq8Rqv3RAa6d9/WPLs6Mzg0anmWZ+8d+TSPmgtfnrGU7LjeBP8PHdyxc/eo1ITbV7",
+	"S98hQ2Wjc9m8bHuNROZ/1GiN7pTjTHLzja+rZZgx6KAVD41K7vZFFI+6Y6E1Mh+3LlupB9aNYJDgUlvN",
+	"H796DRPOkpIIjXQCpVa9xh1M4i5Cj9Prts+aV4Xr6hFvXz9rdBovBs+fBc3nrefPr/wfg2fXL3h7AJw3",
+	"/etrHjRb1/yyP7gatPrtfrP/vN32g9Z18MxvXfebg2aTN5+nwKtW6+q6+byJ65LIVl1141drME4iQMwq",
+	"6e6iPfLoMHYaQTTrRjj3SCr0eP75Bz7cYQRaE1/wXKq48Cs42q96xa1/5KfauUgjeDi9fFVIL196jeyE",
+	"EAg9CXk3hs+xOTF1QAQODhsgUoPzKGiAD2AHpf/84e+UDuIuefekh7OPfX3fe0pVfRqzPuFRzHrmsz2K",
+	"rPPDX1J/XA1S8m4qtH+S9EX7gR4xhGMymi6MiWoe5IH6RI3bcZmqdCy5jzSTAw+zzEqx0Hh3FsifM/Yg",
+	"fRUIOfRoHny2uOIQ94G53zhLgFEyAbPSxEfmZT4OTcOz0AGawZ4fpftJvldTTZxhJnzO0ZXZ7/S5fzeM",
+	"VCJxaHYGT0hCO53v3dsPH9l//I//9yKDvwvQvRs2oInFPVcG7Z1/kp/kGcMrmgdh2yZs3dCswWpgzw7O",
+	"0Pze8qZ1WI/aZunD5qfO2G0GqjCbnIIq7AMh9YxbhumCJ71Uo9sDQqUG+tKTXvoeBoyI9biHyHrV8xcs",
+	"JBcwcWH2LaCv4uJHPBzQHdDJwRNBZIyU1OAho8nadHwDQJ3jaOSckcbh/zjX/5NkjA9iwAYRsun0YTzb",
+	"55lV6CG4ZcKN2cM9v2pezfuV9mTlByM+u2KvxU/mlWv7aXo+d0IirSVhTtImFcl6uezH2V9h1kufxSdp",
+	"7FjhV8y38Tbw1R4PQ2MN7bPp0YEdm8dmLLL5IZnHflp+bmLNQ1Ze7uOMkwewLntI6JR2NYmAVE9O2+RK",
+	"5m7QnREs/JiL7G/wGMZqCLiHcyrLdQFVTxnOygOlk4ZxHv1YyPTvFVza2/TsmbOdSZd5sj6XrA84Wd8I",
+	"TUB4pFW9zNRs5Yx9NqHYvUI/vpL33bOOY88udQ6IRUAFnOVnlJm3eCgJxIDRhQ0uUu+xApWaeq3lN5Z5",
+	"su7GsleKF1/pBn//7fbj73+xaRykbOGaTYUM1FSftdrX7XP2EmJcsL0NkWZcl1G9OjtUdW6uVplQvdGV",
+	"M1e3LBbTMBa+CpU7Bxy9jr4RcjFZkaxXZZA6XBPJkNHeRtiKqrlikUaVdS0IunR/2s1mBQduVaJ3nISx",
+	"MP4GUv6fURj0pZINPYsM5hWNc4saXtYD2ReS4/rnlpQ63msVUF/JUEhoFDO+/6Ql/bFAs/7VazivrBDq",
+	"2fzcjfGubzR8hhs+hJt8EuyTbP1407y+aLYujN998+tN++pGJeKTnBOuhQEZdPvz+79Chrpdc4a6NCFm",
+	"A1eaBjZV0R2hRpVc9Li+WYgabY91k8tCB6/x+WzMP5/1UVSe/dhqPn/+7Mq8quMI+PhhAgR7/eX4tVex",
+	"Tcd46FDTZAKNtmykpmzAI9Jb5fN70jbgFXFu+5/gc8qqnLIq31xWxdtaJ6OH7kT04KF8v1JczWW25j2A",
+	"+VZUvRc+lz6EhzC3iLIJWqFax6lFZINdMscG4OfsDQDNZXOQPzcpLh3eOVYmnkiTLHTDP2jmROeGRTBB",
+	"NWYMi00L6TR7cl7EH9oSrTEnIAPIyL0WQ1vczL2Ftif7c7I/x2t/UHbCQ7Q/H2KFR/QYoKdmrQ/YnpVN",
+	"A6Vy9mcaPmZNgiFQjRRH0HlMGu9fRWyoVEBTPTEtidldGyT0YYjZe5ielwxRdtKUZstUhD+DVzLWyFqb",
+	"clZv+pliRohRSSBSU/y+03irDrejzd7UdGzOnnGyMicrs2crY/XMYxiZ/55AcogW5ncuYiwkKkb29vAN",
+	"zcckkpghmlOktjHb1ce2skB4K9V4rLcSWCgkllgYcH/EhNYJ1mjwr0hNPYImRxH4tnl7BBCz/sxz6TyE",
+	"4aWDpLFiLYNUYaN0nrM3ihnnBCso5iax8cmeg2XJJ8r60z0t6nz4bF6nbfmVbnX3KajydK/ZRi9FYHok",
+	"MJ6GezDnwvNVAB616hOa0xuD1nwIn2Tryrt63my22p5Tvx4qRi8FQJI+dH97+SSy9zP+Gsu/1jH7Zl9g",
+	"AfhCp4XEBTKRfPa4eDbwhlh2R8zeEkvvCbkDPEdAYG+L2ft6TJyGbYlAJAAerJj3q9Ou8zSZC0nXg0kt",
+	"kP2tSu1WSN85e2VkmKgaczOKucWVYD0/q+JTHE/wcU4yqnHecSVWs2q2wjqCmyE535t7/MbBnEaUdozi",
+	"xJKV1zjD/66M3ESfP0vuqyT21bhW6OZ7NX0AvTm3BpTirNg7pwMrlubPl9pztcpnzV2O60R7SWfWd87Y",
+	"/IpJMy5C4FFx5hDwXsPpzk5jZbWO3S6kkI1BRJqzr9izLo1feuXl2gI6DTI0jcJsaOvy1wHee6+mh4Tf",
+	"w8xoH3wLO3EuzaqGYa+GYMwlH+JzPzNefricei4lLxoJHatolmsJ0kb/S0mgsynomA1EpONz9ouMUeMU",
+	"KPIIQI3i2BOkErv3SgT/xWxIPSR0r9M7e003dlzDnDFc0l0ld6zR0+sYtZ79sYpuL3+ysVIVa8g/6HJg",
+	"jx2Uv0MGulXyBX4SRfiz5LatGEU3L22kHJpbVeMuiZa5UxUNuRQaV7cq42ez5WJmnecSNot9ZE61OUF6",
+	"bM1rtVY1cjpTYWzsJN0pXlKVBEzbDZAam3h7mbR6xr3lIciARwwbSYUsEr/FYgzsX0iZRp51djgod5pz",
+	"co1+FfYVJeNIhSG54UbazaHO5Uxd06GjO4sCCx0l1LNZSsYbnO/zLaxA6FTjIq6aCEAsuxtRvj3U/48i",
+	"Nndq9jo6x0nlUN1DJMfoNqXCKVUMCLPzIwDk5Dhrta5qlNofUTbXoFmf27r9cH/NP78SiX9vD9kxw6uc",
+	"dqGjscj2g2OkUslSg5y2qVYz6/hb6xOD5QNf88qsFCq1KH+1c1x/B4bTq09ajP+Mj+tQssbLDGtKc1U0",
+	"rbuwrDuIYQ6C2T993oSRcRSl2OyklSSgP9bSjDSPVQRrE/5bG+4KmxBqyAh/hDTG3wc7TKB0DsDWRnrP",
+	"0wB+kdRjNbCdH0RyREdjv9MBalMbh8iptdxofuR3BL4uUSBGIlxX3DxX/hpG9IG5vyYUIdFLC06RCm1P",
+	"EHUmbDDe95I6ruKICynk0GXeemkNCstWvpoA6yUaItKsvYrsxDEO+T0mtgDM8tKzrri4eUbduUzEQ/Ou",
+	"llzLnLCKK9m3qqpiXuPzmW+kQ+iYEuCDQRe/U53MDsFScXDjEZqoDNW8l5ITYLdgFTOBc9SW0v6XX3oC",
+	"ahLaMdmpjAccs4FONOw8ZQ3ZKwjK/DwxavVmtTXOy9ljzShI9cxq3ma74W3iG8OYI3SEC635/2FWLqJz",
+	"txyvQVuVd2Bb7bPLNYbAtC6znbz99/+tNWevVaI1N4GAwlKyzzVMVXRHTWLbOMxOklbmqa0tNbWX6c3W",
+	"/FRnpIxwmJ21E4ytP5JZuv9mrMMjsPxb0jdqlsairLGC5Umg4lhmsodGw3tp/gmb3tkTqfoqmLFhxGWs",
+	"P8l4BGMN4T1gQkiF8NTLLiU0NnzasrGE2OzKD9pmk0oUh9DMijsOcyaFUd2cfABjmasltUzM1pSUNQVh",
+	"T5mib3fYsJP0UmDVX4wE2EO/KNzGqNsD3+jYw6sirE8/5NeunhLKpgqX54DqGRx8soiPahG9reXu1cH0",
+	"Xy0zlTbHNB+Z1Wont2VUz+di0r6i0mGzSsIPGOp45P1iQWaphUPEeRXn+bZjZeuiLl8Uu+azs8u1LdNe",
+	"+MqPa/TpUltjicpHaspCJYdObJC9G6d41mx9Hmdw9dLcaSSGI3xGQ+NCWkamDuO+D1qzWN2B1M6ztM6r",
+	"iYUtfp96z/k9sFixPr4cgR7RUOkqma6QSJD7mvJ8yFbbYjXWNtvNy7PmgZhtN9u01d7abLdrMNtHp5V+",
+	"kUGt/q8ECKqzutRObDyFMHRpKEyBoZjTsHc1YBHcC5hm8m/CWRRxikvHSscsiYYgLULthkWg40ggx46S",
+	"oNNqAmmVHzQzB4zFwMeYtqoFnYY381G9x8UeVxaYNnj3yLT0Og2vcZb9sUoG+GUCTFmaWDwWEQMehaKS",
+	"RMv+fKzKs8GO23qlbLCvAtDpdA1M6lbDiV2zVNkGjAUmWbr3SSgh4n0RWkasCfhiIPyukZduIkd+VLYr",
+	"9aVENx7IT1BlHUdcUiYgf8udyhv0lRyIwE6v1hAOuo5ecPmU/7YzUisuEsNHDVKLWNwTslmaRx5iwx1d",
+	"3vX2tZvLbUi7btjdB/uUjaZ47AwnKuLq/Ca+bTP8Vt0aQUvyZuCnPItl7cDnZXCAyYhr+HZwzHTT7+im",
+	"ThjmE4Z511AslB8kvcwh3Q4CiZwThYNDIYdiAGf+zA+BTZysHhEK2WILRUavj3fBsMU9m5ds5JeucoMe",
+	"dwyMmwAEaRZQc1IDINLMwmAAfsz6MyPXEA4KWGX6efot8tWqQcprAY9zh2SvhSGLK/6Ny+BM3UPE+DAC",
+	"N6oaIxEhhSY8oBM5/G9XJeUS92ItFHFuH/ZTF8o/iO8bPTyvGzYCPZFW2RVcuCg1Bw0V3ql98uo53McI",
+	"9n3gaO4T4Zs7+ydY78Ow3q1M4AnSu0urd9xwXnLaasHwRjCACKQPZ/1Q+XfV8frvI+GPWAD3wndzH0Zq",
+	"ysZczryUYdj85eajYRko0VTq2Tr8fu/W+RMt8wTY3RFgl47BLqZ7FR9hyhOx04Cc0oI/5kjIbCEs95mr",
+	"s2brI35gvbRlu4VzCPvYMPWR90OI2aXHbrXmY37HWaR4kFKGXTdzLAxqghMDKtOYPxYQLEEXDVmj02rX",
+	"F8MXH8Zjh/GF2TrLJx7a84gVJbtkXZ3f3ElQjyhJq/loJIwIw3S2kKuBqcEgFBJoOk62VjeMKAv5XQRv",
+	"+RcJx4nexRBiBHmOvU9SqqnRiThyhH7TrkCDDAjPyTXrpReyM2ewy8KBSON0kfo8m3RDOQc1IFznzKUk",
+	"JlzH1RDP4nk5CKinFZvLMhFeVSzbGwpM3aH88rDtIS12+VharF2ixCTxNP6zcfuXf5jfbbVNdJj+cWVM",
+	"z6qajsgM8zqvuVFYOHdaS9MeOIrpqNMeRS1aCg2wt8k46dGV1egaHuPyVMhtGNqwzF3VYykwiM5OkRAw",
+	"w9IW5lAgCL40ZbKgmWrPmhyZ+K0rcXnBnZO+1o6k76Mz7IcSez3skNjszHpitM9kTamcXkQQAubt9pa5",
+	"KXGnuGah0jHGgGoMmuJcR1h9zn63JeHcOMfcwAMSgXmXi/gOMbxiKomJCbskB0Tk07gpVYmgVfio7U9s",
+	"6ybtE6h4kIrPPZq5Zb0oLGtRO7qvra0hX2yhIds1ashDTFCt4G9glqpUS6IQqoEx/lv4HREPz4Tsq89L",
+	"8lQ8xhm5EiLNRoh4YkLmZsg6lDKGWjNGX+8D8qWO60tWRTx8hSv9xlJVvUkklDkdPTZJYs0AWxekL0A7",
+	"jM7Os1kF6fUaZ4W/3PrMG+m/VydJtc9u4xTY0qZy9+tdvZwm1cEWc/dSdvnc2+suIP1qdTe90mDRZZiy",
+	"CIAHSB+ejePN+tyRwGxZH7m6h4igaWv3ug8iNbbbQXJddYk5mqJ1GAXqykJuR6tq9MWrGMaPTqtqLlyd",
+	"h8tkIgIfxD0E9Eycms0pdKf6HhdrWLQNmzRuPjz0sKDUXxFYeEuPyzIBm5XiEFlbhcc/Slo1UBFhob3T",
+	"uCUUS9pVA1FEf+bnMA/Y7ZAH8K/G16V43bVdt7aROZwbYwKjs/ZPzz9e/f6P/7oNU5hTDw63Z5sQjeTy",
+	"sQhnbiDGS8HDUDXcJrmOlLGQNOBWw2dzf+aOUw3XaVCjAT4wrpXEk6pHYKy6OacaIhON4Mvc99V4rALK",
+	"2fyR8ykta/MS8PE2SIbsWFXEy+6MH8y0i0qd4TpK7YLnlAbPafHda42a4uiibrmgkTt7DKLfu7x+zqNF",
+	"YxwKeYeY8Ll42Ua27Emv2EXQe3rDemoCsutzDT3GQ61YEPFBrBG7qOG8SFBBv0mqsYgEZIV+HVwJBDki",
+	"U4q7ccgUzdBHfbZBrE27bwQmkcH7TCyOAmGR7rXT9vkNLbEKEaKdA3EvggTvcgzxSJltMAFYDBJVnZok",
+	"ISld69jYng5UeWa3zFtFi9JufF1POdEMhMcGcizVi4cYJZNeLI2OaQdzqrFcBX5dWxsZ+QohGMKeEVlW",
+	"szMNjhcrzbBx2/Jbi/yn97tvJXBy/07u3+7dv6NTc6l81q7r3NjtfU5gdonEAUBAiDw7bCnglAixBwo1",
+	"n82abaT6bnKgDfxthfWR0mmYuCtH6hMFEBpPB4I5rXfd8Bpukxudxm8KCz1mP7T4zKQYjmLdWC/pHvHw",
+	"Z3eETp7MxiLu9rB2+Q7Ap1lGh+THAMmrhyQGFARxS15bi0Njb/pIpTfFjEvV9fmE46jataXypX3wJ6Hc",
+	"WCjtFtYuk2Nzqpa0cv+q8OgPBsZA/ZkEQ+iw/owmEnLcQm3OtfYYTvy17YUyYBo+e6yfa+7Oy14IPJI6",
+	"bb/AYStYv1+h5vbarnjv1Avrea859xTfI38WZdOWUc3H8zA77asIGp3m+Yuc7/vH2sKH+/U3oeOq5GMo",
+	"7iCcIWr18WoPvwoZOHQt5uqnI8XGfGZiHqw3ySz2OeJkolTxWeoBHYJfW7N1G3ARHrtpo3i0G4igK1Xc",
+	"5XEMMljfyL1R8cv0SZ8s3ebuZ6h03s4Vuf8p+qrH9mFD6x6F8u2AccnciH/ktLSzz91qa5NTvNVTQu2U",
+	"UDsl1A5M3f0EQ9ukU6tuM5qEYEF7U281qS53JyftddJeJ+11YNrrXRIXfJjUaVOk05xDYykaN1Rsejki",
+	"OCcIOFGdyyDFpXiMazbgkYUEuxEbJtK8wzbMgX1Zg64VH6xP2OATNviEDd4GG4zC7C6UAs0wT1V+rUBE",
+	"4OMvlJ0qlcToQeCX6V8rnw73XHzieymlmuUa6pl1lsFVd4eJrhSCBB/vgIuQQtJEcqmniDPDvnZEftjG",
+	"dnMgAuBhjEte41AguyllWhYe185YHbfnVIj4o49mT9XSCgjux4FqL+VH5JbIOzXLZG5pUpeS5+yNTfmH",
+	"wO+hMIe9DwMVgfV+jOjnaA0yc2x+3mMcpdxzSiEyJ8+cKc8W1InLMFtFKNx4TBYooPlbxruc2jNrV7wS",
+	"+eHmAUiNyUunbFamYKYt6I6JLtoYBqMVAqH9UGkIurhj5BYPoTuMVDKxPrbXCLkcJnxIHMPweRJyaRGN",
+	"jZ+V1EkYE2LU+F0DZbb1LJnQvBl/FCkpfCbCUILW28QNDzj5I6OHRl2ZxJFIHfqct0/vn/u5BTfWL6bs",
+	"h+YxPXIliudlxAfxcXMdZDquvPRp7rCWwudGY78WlFkudljaTLJ1hXJjTvi1lcOIS4nNunwiKpXFKnmF",
+	"zAPr5P2tVfTMHxkeqDvlMnaCtV7XMfL1C7zCH96Cn+FyDrmUxo+/Xv71xX/9P1/XmtLYgarKpScQwr+7",
+	"/MQybXOIzSrLXaS5hpVDqiUvHYmmpA8OYU3e0C3zaUQVkkRxycyxi0SQY1rg+s6C6IwbNJlE6h6CjvsZ",
+	"cqUoG5urMK2CU1yHI5qO5fZ52rrmq5FL0k0mc4nWF0WnwuUzNsA37WX02jIxPcQs4gNW3o5f48xpt61s",
+	"/IWdOrEkcajY2EiH2SjsXZsiCSYmfVis6E+PMlvm75DrOKUYWcgSrpIR/M0u6ajyggfJbnlQGYHX6h4O",
+	"MCtAg7juaUzSYdq/1aV5DFpjAFolzj9BPIUiKbsD7tscWq2i/Nqt5yTLhyLLXxp99BIav5tATTINkO9Y",
+	"VZJ9TEBbPu+qUKa1PtfRNdZrBUZKLl37tR7FQofsUHWLFYHDVS9Vicp3IReSxfA5vjHG3+dSqpj1wbrX",
+	"AeODGKIpjwLtxqmIEPK6xA18SAelWmhl6lJnHrPdJsb7SFSGk+swr86lkrOxSnRWMzVilW/6figDaQ/I",
+	"XhORVug+ZpKmJxgd/MYTzW/YBLm6GI8icu8kEzKGaBKZpZw3NhWK/ebh3MaXSOXvWeP2IzrP5qrgzuFS",
+	"CoY1XGgXXu4TIZnBh/pcC6w+SWbRNDnaL4dqvrUftkcxAF8EoM/Z24ELLLBAdcM4kzBl9tSzCCYh963s",
+	"GZNItYitOvtSUgVauNBu2WX8grgM95Teun0/EiA13mCj07gXMQ+7KN6gs5RXo9P4b9Lcuy+MtsMZ0pG4",
+	"5+GNHXKYBt5MJ9HQeBhrawW3Ze/pHk6h+Fba5FbfGV2iQQbp4XYItrqUyoXNTu1Rufw0Y1qNIaNoR+Uy",
+	"HSlKo3ko+TQEPi0BTCLlQ5BEoKkFysQOImZPrpqXT0ldJDI0PgE98zQftwkTAm3Q3rXCqYJxqmB8QxWM",
+	"w9bHTivOa2R6GVWykMPdaeUI/gR/n6DxW23rFkIOa+t+obs6adKTJj1p0u9ck75HhOPOFOmEZrVXt9NT",
+	"AXVGldQODUSnCNYi2SLgOALILdHLBqcjthKTUxZwz6UPNrhNk0hpLZhCZOSyidS/QDIt+USPVHzO3oOO",
+	"I+HHENgQTI/UNG0pQQAf8DFer6Ir395nbVCXci2TKogv9E+jlHKaQk1A4rgM2TWbZU44D43oNRI58qNu",
+	"63n3+gVqa/dtwrNVf69d+HSGeyt8J9v77Jv/bAwiOmq02Vb8168k2/NTAb2wujOJHjnr+wGAwWfux+GM",
+	"jmI6KzPV5sdZWIoAT8Ae/R1MRFFqKk1naRNaWuHxHNkmiqfA6WAeSTkg/31Je3SHWdaZgGhtUgYCj0Vw",
+	"r+4oA00DHwKi7kQHayo0VAg8bdRBYF83Ms2X6yeV3tPZ+GqTSSds586wnfnqCQ1z2doQR6BVeL//WTiL",
+	"drlCNJHgF6wWULatDjsvEL8V47hiNNZSsdSLZVzO0gnINcVKuHHHx+ahVZjkab6oBGB2POZ3IJ17Ewjy",
+	"fdhI6YmIeciE1LExTpsoCDxjp2zzNirgjYrBOhVGOnD4pS2WYjvS9oDvCzJ6e9QFyGmiC47+D9qVj9Gz",
+	"N478G0X/KvBMjrhmfRgmskYJN7txtHQ9OeE2e4M6c6Ai9kbwMcw2kWI8HCch3kaIaRNrbNK42LNf/msE",
+	"8C/QpJiEzuIcj2EoWCXLEsfXRTTrN22d1a7PPFc/EtIcW98OFcaoe5xoBKKYK1BjGk5jZ0+umi+eesU8",
+	"AfdjcQ9eBnMjkcCfGPF7cCkNihzo57nkQ6SVoG8ppkc8cmkQii7c79/Mp0bQH7GI8hR5TlAXwq24nRoL",
+	"rTFvQbA6ERhPZTDDy6gocCOJY5yUPFgOiTE67zId5xdDGOJODrgf207UtN80S1uM+YxpqM8j2i7wOeWM",
+	"TznjU874iE3bB5DBloZN+wmcwb1ZWvUwZdTn1GNvMQQ9emI9pvlMFzM069CUlMx9JyyzWdYvtKrj4ipR",
+	"vp9E0WMgmXNXaniN/IVX546gB1+kFblhPTLgpetfnXTErZN+zMirEmvQWuCC7oTlxFi8on1rZY4Rc6K6",
+	"eL9d/Gqd8O5K8/Es01ZGUdjhrVft3J90pjOLUawQOA4q3ehcNR2xVAvP4ApfaefZeVc2Nj8avY971DEP",
+	"BqK4S9tnZDV3yvLEYB9buVtFxCJq1Pmhum4uVHFqbnpCdBJNQvNS02vEqus+T/e+ZLR4a8EkXHqNe6FF",
+	"bO3lCnf9rE3adRtwfKq1Hh8Ynx3vpXQc5mNW6gvWws5q2mp2+FJqe7xmGhHgs9FErq0ZnmLtMR6GyJZB",
+	"PBwdhLvie2hRgPsjdg8j4dPMLwvV9BiKEWDpUsNnvAYf2m+es3dE5MwjKMwlS3H0+PmsjkFk33ZON8YI",
+	"RvVhmg7DhhQ7a1t5bFCiHe+MkHhLkxFCy2XApGI9+OxmYZGrZM3mdGTVnL0Vh/efchHne1sl5gG5jFko",
+	"QLsoZZDESWSiLLtHpE2yIs3CXrB4Knzw3Ly0vEuYG5dWZpMdtj8933stsuxCNdGBJFWM4bKLEHg45TPd",
+	"NWFvw2vYB+XepGsH7o0y5XTduV6wAI+m8teiZE8fbt0NDKsMez8ZyipD2VzPULbXNJStzQzlBseqzB6+",
+	"t8xpx11GzNveihQk3iYmlOS9mpWbXuOy9hMZhHZG48qB23LqGOTXH6kpG3M5cyY3lao5w+hlnzRv6FiE",
+	"oTGL7hOU1Es/M1bRgmklqLoJHKxhxrL9g7OPS8wOEtbkbc6WQJ6T8vk2vPSalE/qlh5OtuchLz5ljMn8",
+	"+Nrd+G0ZYl4V1As2l0URIKIPB3Nq6/2nbe4v0iy60OxeiWAuEZ4S7TkvuOAAs2KyKe/VVmTRSzSN44XZ",
+	"wsGtmxrGiedfx6zV9lhRSjeLSWtlgjkp1pNirVCsh5lJf9BL+5n01Gr6dS3f7IKmSVW6aG/DAHSMWQii",
+	"ArlBPWinqhv/CqEEKolLE+yLifWbUpeL6cQf2UyMeXWF9DtlT05cIofEJbJp6bRKS+cUyKoqst3wGpQz",
+	"6/ZnqxUT2+S/Z1n4ddTxeiFtfWlctCQHmswlyEUadtmBdZby5CH9dVi0J69NGGlvYCF8dKP36Lx18L5J",
+	"hyHwVI/UVDPOetZ69orhpv2ozXlaJIogmmWjG3IOaPEDNiXMQ7NBM/akZ//VpTd6FvRCP28d1zS3GoGP",
+	"eBJ62byK3l5QrnHl3cKZ2y9xykYaZnMB22HC8aQsH1SWGz+2Mp34N7zPbzydZ24StWxO+aLaiNXKynfz",
+	"RJ91Ji++2OGQG9BGr5d4SzXSniBfJ1HcSBRpfq68O7rsFoZB6MesL1aP7tN4X6q3HYOJCY9Huek4TmYb",
+	"86ZunQkpf2yrMC4Qi7NzCPN+NmfphH06UVKxUMkhRK5qzsdKDuddaguMxq2szlY6F/Fh+G6JpjU/UIPz",
+	"t+e+h5/52BoVB2i2da6VNdrfcR94qspqzlCebM8KZWAlgu7Dj5Q+WPa7z10KtF47dqTZxL+jaiBjNuYB",
+	"MCEZRJGKakkoPo7+rlSlr1LU1g8Oy8UjIHWIh0asrzDblsx0MaeBCdAcQos96dE7aSy+scI9yhYz14N/",
+	"r2bYmAiStqs/Y/FUsQD0nT4Y1XsqDm1VHEJB339paN481H8Mv82akrUC+eBlW2tg22nOjAhy/5DaNj7Q",
+	"yn52Czt1buyuc8M9/cPt3chmxpdelN7t4g+u3MZR+Fbp1enaAZ+l45PtGPKIhTyunlfqnsEgUuPyaaUB",
+	"jdxdYQeWrAF4FIqHVxGrtdZQX3GxCH5WSRwB90crjiVYardRqeQNcKu9zGYvfHwze/28VW2YsZvw0i0+",
+	"/VBxElO7sOSrzID/lJDMCZsatYZxzLXuotjYGcj5E9tpCEnPUih5PhbDyDZkZq82yoAhVQY+v/l1lT+L",
+	"Svyxa59uu5x6qy5/OhIKP7M2j9TOYjtKlrWdeKn6paYQnYtqOmnbunGa0rHG2PhCyloCBBCcszfYvB4o",
+	"RkMgQiWHWLP0HAJOqhgYCGPGz9krafyLaGZ7Twqq57xY5cw1tTwMsEuLmsu6Sqq7Rornaa91zUrl9piK",
+	"ayVltGsls6E22GGh9mR4vgHDs9mpqmgMUVFw3JXkBVtW1RuiIhMjOoOGrnpGtYYUJtvXkeejxo3GDa9Q",
+	"N15Q99s5pie1cFILcyU8Pz1aB5EEWsljtZXtOZ/14Fo3epnE9LLJQ9iWjd7kuKaejZVcynW7N7Z1NHfV",
+	"wIGPh4esnxPQjaOxXbVwnPTsSc8eeLZ9NXcqa+JYTdmu6zLtu/K6MxRKXepzT3XRnzA9ggMvHWAh4IcD",
+	"QDnp1wPSr7amup52na+AbnvgvmUlbKuecxp468KnmlQXO3/B1Kd9XB6TMAUdUzPdutXN8trm23fHVtAk",
+	"Jsgd1zIt3aTXOEv/tU5b3LL6oStLrlizXCpsb999oG8cyIT+D2/fPXppRU2WlVNiLgMeBcwefTnMEQLn",
+	"ZPVnS3uVhKB3xxZGQ0csW/EgUmPW63ONRqTn0URMfLWCt3j+I3Yb9U06hBg/25uoUPizNNQ174pIn3+S",
+	"KfdWdtkcRVbaTYY/ZA5OxAPhx0RRhrZgST3k7bu9FkHonvE7XEOoOHqzIWqqTrvpNaY8kt0JRD7+3nPz",
+	"CojhiIAmIzEcoc8Qqmmj0zy/9hpjCITRBS08y7GIzXUaH96+Y8amNtYRif2MzjZP5NuccIIiv2S4yYZC",
+	"/4CNvrDxa5WpNgJOH8ld7aYgqB4b8+gOAtbTKol86Ll3vLw1m3JNP2QMDJtByfzqIcQEgyKx207xZ6JD",
+	"bOM8xN/hWoPWY/sb2bm1jMmRCpH72ChLNyGr8DlqcHAfI4prnUyM82QMC36PKsbd/NzztX5gEnL5wOq+",
+	"eg0ex9wfjR0ZcCjkXXcsZBKbjxhRR4XdbjaNTHPZvQOYdAM+043Oi2YKDM+9etn8SpzdNEgNb75LzNUD",
+	"FYZq2jVhCa1/pMKgO+af068aJaNj52oi1fV4YlZ2OffOWEj7JRNIRKAmILsm7hWyO1YyHulG51nTayQy",
+	"UF3M2rl351Y5rw2vt9KG2WNDbJbdVuM3ZHQQg0QipzgPu34Sd9Vg0A3UmAuMiryyt0O4Rzrzy4bXGPM/",
+	"kYy7K1VsvPLsUWg/ApBCDrtmjYRq6jzLv04Lte9con51Xri9M/uesQkqDCDCv7vGM6HdRPpv99PFjQmE",
+	"5n0Roka6anqNAR+LcIa73vVHIgwikPSIza7wsOt4w8Eczav0ihQh0ifRrnbvk1BClP64WdxkNNPC52F3",
+	"wo2raJYyiWAoOeKJzUq59s3rZFYsV3YWlGfnjfvGvocQDKE7Ugmp/HQGfKNz5TWkCSjDRufquduBRqd9",
+	"hXrbFyb2KP1iO/fNy8tn2Vd/bH/1GjjtbNYdcD82jmQ7xxbvjvVXhxCOUpPS51r4XSvQ9mBZJnohuwgC",
+	"QXWA/+qqBP3vQRKG+e80JKfzJWJhHboILKV8KjvkKnTtMD3cYDeUstMyTyC/tK5NOHVJ7M2d61iZW1F+",
+	"YmXgOd6P0HeZEOXVqNtC812utRimm2pEwoR0XafI8x9NNYrdtR9J7bnn+9WKadmVWs+ez1/qsupS+Nn5",
+	"a5nTk7sYPjCnCsou+GN75euZj85fziZM3OV+RM+BTCUC08mFWNn1eoeG7ZX81TjPZb7Q73aAhnOwDyYd",
+	"URXTYMENfXS8tfzC649kHvKHVi61O6DoiGd0PTalUera1OHUlCQgW2fN61w718pJweZVI5s/0fJO/tLJ",
+	"Xzr5Syd/6eQvnfylg/SX5ocOLeSuSmtEC9Zxkwp8ecrp4wicvT8OD+vRs8bbIpx+4f4I87bp1DvyD2Pr",
+	"4BL4MoU+4cvm4zngE47BFHEx+1TSywxyWYJ41QlvFtu0SdK4bkDTvHiwJxp8JQNmjoeQw6eN9coftWKZ",
+	"tpK7g6y0VuZufx5xOQTGWaq3NkvTIpzFneC9TqNOIgYz0B02HSm4h4hNIxUDUxQUUTHIzkZx60UagKt2",
+	"++k5+90N6HVBnnmS6M9rCIxoGsuqmXGzafgMaVjz7xkyDX6SxgOGgCUygKgc4ygVrcPOjrQFf7uyMTAh",
+	"Y2WvzuMM2zhWxorltENZYcjd01ZSvochjqfQ8RQ6nkLHU+h4Ch1PoeN3GjqmUO29x46vDjE1n3qXcy7s",
+	"O+xsI/cp85y2dGUDMRhUT0EyTqL5BEQOUcSHRvnHBUDRdK7Q4bF7HibA+jP6xxy59Dr5enPxUg+vMgeA",
+	"09HVeMIjar2rwMLZ+2isSZK4pe+HQYgFJA+Qisiopz4MlHG6jD2fKCHxjcaFs/gXZO7XmEv34e27l+a5",
+	"VmRL6ImC9EE/Gl7uZ/tI4qmi9IHYa65jmWxYz1QoeWbUokC0dSUsR2mgjAcNrQ9DiNgIQuQvj5W6o8SJ",
+	"kBUI2exiH9y1jgswa+519+w/9ioNr+EuuDow1j1Eyl4JzcZgQibzp475YFCxFvPchC8mnCgk11EUC+u4",
+	"DbUiNUn0FdSnnYd1l61A0FPoUtxSWEEqszZMsivoKxUCl/XOaTa+1cq8Z37LPJhVglz3HAsfaF2tHQXD",
+	"dcYuJ2Qg7kWQ4Fj3NDJEj7vwNFe8GY4kblmouiqVKG+ZQ6EmwscL/a6iu5AY614Z5X4vYCrkkKWRxh9r",
+	"+z3b4agXlM6jw6qzFZRai9wKU/HNWwuMHXYEpF5U5efsDU1XRloBnXJsd2ySDO2aConEbwQiYiLQ52lD",
+	"r4k85BAi7eGf9B2VYDbdHAV6mbNYjMF6L0AjI9N2YHeq3WYQqYCGe4h4yHJnW59XIagXnvleAdWbKJUH",
+	"FcYulcA60ryFIO4JzL14OL5VepGc4nmAWWRRBZVooDX9yIdRTQNskzBO5XSkWCAC5LGK+R11TpQjmspk",
+	"e8tI5WT0D8/oe7WK80HW7x7wCxwlyEqyub+C+U8zjHOyM8SeXDUvn54vlMLJs3+w/TxXHedsIEx02Y+A",
+	"3xlXxITMlRXwGox+3QXxVECvrrdyWPdRCP8m5OohBoid2b19s0AslUpXtc6kcnVyiHJqiBplb0/0EL9Y",
+	"bnJkFjocbvyTa3JyTQ5QhTr+hm31Z8z1XXXC+e0EJMOPPEBPT5M2x0rHjIq5xOvQsdHFwLZj2zSHyzZQ",
+	"+gJBFzc5TanxA2Mu+RAi/f+x961LbuNYmq+C0J+q2mHKmem0q6z8sZtVdnV7unxpO7trdscOCSIhEZ0k",
+	"oCbAlNUdjph32HfYiP01D9FvMk8ygXMAEJRIJXXJW7V+2SnecDv3c75DFGMBwJmHy72AgREpELxfFxwa",
+	"2BuChfCQVkQzmn+jCM2kYH1yCfOIaVEsCE/wI5rnTEVESDKhMTa83xmHAr7zuPzqSclu36uOH+lFvSP/",
+	"v33gUKyerwHBYDI2o9EpyyElzNxkZobnyB08OAYWBHrBNPnWiI3vWuaWc9EIhV95wptHiePjCj7Z8m57",
+	"qSvMvqaTyRCeafvoctsBOWNiT00HzKt6US+RsBwJVzlXim3QfsAFR0ByNX/eXuq4HoYXDOGRhk++LBnB",
+	"sKcNyUDKX8t3zeG0MdJWgP8jwzd6XSdLx0aBgy/PXPe4pi8vtUDbKQZUW2VIPmn+ptVv7jYyfXuN0l8M",
+	"Tp2+YJmMu25Uisvj440VrHHQTkiXBWSLnfyALi9XzRlMI7iw0YyAkgcr2YpBHouludZOQsHU9xW6MZLs",
+	"roM1oG20g+C47A8tyZgRy4CcvoOSd99dRj/fpD7tDNRctRbwggIlWaMD1szy4bX6PVDelkYKbGdL7ozG",
+	"rX4QJkk7YVo/qR3s7RLj7hk3Fck+QTXxHp1ElxI00qUUkchwN1dnkVLwu8oMIZnHNL6yWi38OCCjUjFj",
+	"mw+I4e2jhtqIOVXAKc3zXldrRoMm5mUYDJJMQTRoLosr6GliHs/pAn40Nhkq3KqznwpX23KvR+Gbsivb",
+	"rTziWW8jkr+A1ch9L72H3k73wN/N1DY8EYFAON1ZIDxEPxUKhUYP1e/4NbNSwTAsJXNmjOxVCfG1G7M2",
+	"Q8zYvZbBbcVZu7BGN7fHxByF1ICdbztlKVlOU00g03kzTvgTTp4/tMbiWD0ScINnR6fHNZe0vaVrr/Bn",
+	"D4a/ug7iTXt39/zXWnEb6df/dOzUUglrVbQ7slHLph4bFz0N2i3h+e3KW+0bHxNrrfVwHvNCp8SQBizU",
+	"vJBiuhmDfYkrQLMDf71b/tq6fffAY72P/sBo1zNaSy1edU2phnafYA1DXnaz13Ed/4V27u1h1rcIhU+L",
+	"gl/TTGHstIq4ykIvx1vPsaMINA6XIlvYsI6PzkKo00bFcou/oAtOp4xMZCkS7HdKEwIjg9o58589dRn/",
+	"M073cZUWwerfRW/x6kO9qBd8tnv0DI9TPcC3HxR+2DmPw7/26y64dLchraWPh1372+KqcMsQbtnPGODL",
+	"c+wdHsvcsATetgBhV5nOwUzLOcJn145lVnBAPmirLbOXh2O6SUjVQyAM6y9oqjjDQ4xwMNs0d3dUsHtv",
+	"905DWd/j3Q3mgbR4p9mcLtTQeqkCflEX3s8Hx8+s8Hb3rPbzaVWPng9OTu3TLONT7iAl7F8ZC5scAfTA",
+	"2pZHaVwMT34YPntR6yG0VR+j50bBqZ/AAcIkBOrNnHKNRxil3PoZtipAwT37iqECR73rICpyyfYo6rUT",
+	"0C0ta/cZPW0zA99NwJRzPdetHIEgh5wQBIWBSAQtqk7umKyjoTQO+gkMyKguY0bmBWGXzD55bdsoKNfi",
+	"8q8lKwEESoqYRUb7mQcKks0lckMDzeucjPDqCEIgY9cDWMi5Z239T+JidUJmMrQmp3AyitBcGsmhw87z",
+	"CHGA0RbR/yRqUAb2hRzjMsFD5v7zev/46l54mc0uJt+O7P+G5ufRd5GdKpQhuT51siCQVp9Ey63ofVdQ",
+	"y0qNiODXECjCLvoC5oPt7XGvyIh9cXIEDSOry85TK72s2uvgwwwpk29H0JLMoQVBaxeYlnnzd+dB+xeB",
+	"zfUhNiZ1imcH5m6+788BnCLYsyjseZpxploan4ZbFhGHlAPHs5hSwRXw8aDnTHtDGeABD6ivfoNEoZm7",
+	"yL7MWJaBodhF1rjbLfRR7+X/uejtQTggtcEs2sQRvBBBfRzAERhhG/DlO+uWv88VvyXpfsNG3r3MB6Ia",
+	"+l3+HPXkWLHCTL1p6/etJLh7unqfTjdXLDY6qy1Fsob/PuoiWaurtNXHMggjCicldm+zj997AjrAGiwi",
+	"CYJItSS2g3BB2DxCvf0F96JtUblz+uQSWqDZW2KZMxUgGVmlQ9E5psX7C978Ao3jCjSNSU0zOa9nvgvG",
+	"EpLLShxjqb+Q4OlhRZ/8mi58HNapROjqAKBN+KXNM2R0kRbXUEeH0B9hxR++U+gB2dVBirvRhFOauPOC",
+	"aepm5UFfMvti1CYAaGnLXrccbX0C+/6sWDg3nUThwZy9S3M2cq8fIjg0NCR+frwHMxco/AHZur7FzF8t",
+	"67kDc/dmybNrtnATk50y7YyMfXbBPqitB7X1FtRWAFC0x/VBhANv4iHUD/f2OciucBCh76tqk1AVUOZ9",
+	"cmGVu79ILtSyd0qKmDUDrF9L3pw2XH3RebtWvHqVBk8AixJ1XERyZQnhOoJu5LZZQeh5qWuc4IdhIm5L",
+	"rWvgjXi6t/TB7BuQQhacCe1NLh9TQH4U9cBF1cAjMyqmJXhEeintfd3U/bxX/IqDuDiIi7sUFw8xgWSd",
+	"16KCN1kjNb52UxSf0CRHK+pBZOtpJ7mD+hDK9YpUcNW21li1wROHtZ6Mvovs+8KclCBuYV7sqJZ8OxJS",
+	"D92f5llbzR048n15L/NyxpjEoWe/u8SANd9RYNxtxqCMIV7SSJNnmNO1GR2+kbdWmrJWZpiV12vncRAs",
+	"9yRY3N4cJMv9SRajxnsPLhfoLr7Bw9FV0vCECc0ni3sUNs4wkROoi7TCYA7OeOWTAMYMneiQmumaxNVv",
+	"DSwQxcFa0KETXtMrjPvOHQBvLdrfJ6/FslkUfMTF78PPLHUdsNMoGuL2DcF6vNtaWNEm8fsqWN0cwW9u",
+	"eocfowT4wDfKClgpmG0xg+91wMOAoOM+bw8JNzK8u0B1R+tRydTtEts3Y0qvHc39VoyzvdedHmTvwah7",
+	"CKL3I12AdIlpvqOczRi9vs8q1gvwv40ZF1OXwIUIJI6Tp/TaXDNnzgq2RnmVUkWYSBiIm3XuwbVmWuR+",
+	"wwEB7klCOKaabWm/wQr/Ruy3F64u6WC/3a79Zk7ymuX/Z5AyGcNmtQcRcy8ixnYDALPGG3luT7aXNxAy",
+	"OZLlQ/QidpIhXZyJvjhYSM2qpCZbK2xePYLiuVG0nMNUy+atSyvbNkUWSWs38AbpA+sNh/JdqR8ZmsMl",
+	"vWLC4wuxKXTDJKlUM64h+c7XtuYsgTajVV/PzQj2g1kls0CHsFS79AmE5uOXPrLUsczZsOtRc/evOXI3",
+	"izTM2zcbVh5E2z1aT0wklUzDvpmuRbs5NDze0aiq6gXuScJ9cJkW4FKkwtUY1kJc1g1pbqzXImEihHKV",
+	"2ssOSbPTmZRXLCHlDHFabtsu28H8whk/KvtrkyKT5R7bnyMnPd8CTMCcaotxTkmcUl5sKBkv8Sgf5OLB",
+	"s3eQTXdodiHZ7SaFykIc0Tm9zxjaW1uKqYgZDUuIGQ8phWJMDJw0slUovFAamz+ixeQlNKKO1upawLCy",
+	"lZs0AG0yIoTRBMpsAZg5SwhVZIRlIziGoRnDqF1k7Z5MUrf/EMvUD98HycAW9IYgVfU8E9ul236oKctk",
+	"O4PQrAFQy4U5GY/LIPwFynuNIiDn4hx3t7KulYw59AkFDY5wFVqIstSKJ2yYUwGICRtKwbIQsF4HOfjP",
+	"aR9ufvJWDMblE3izNA7Y1UEi35tENrRfySK3GduL5XtuBfdaE4hIqRB8QiQAlVABFAS3hIkn5005LXJi",
+	"NlRpyFVpS9Xv3lKuQWaZFzwqC665j5xtkk0En6aaqJRP9INpLXcwxh6cMQaM4qHw/QiGM7yNg/1bERS2",
+	"Cx4aETlNwKvGigKwL9cJjJSKKWsHZLxQZNQmWOyzo4jIa1ZAYZW9DSN3QZ+7gtE4tS3GYLOYnsvi6huA",
+	"DSQJL1isZbEAS2RCC/OPTtkngY9/o9wDtlNZThdQmh+gNDpIQm3b4ggpDJM/OSYjvDJkX2ZgJPn2Z9p3",
+	"0JFEZklbyf5b/PRPdqW2L9tfqk4LSoxHHpjNLCJaeeeEjhUTelCltsosYUoTXHc//Cs2a0P8swXMITXk",
+	"9MsvTEx12hucHB8fd8CRGwk5Hw2IkPbDKkKgTRgvLrrFauBxSrS0LlzSCoUIeaiNgJCG2DpjP9rR2KVT",
+	"oCwAYKyKiGJmByBFFoAmcqqAbVuR8+9LULPQFuwz8PUM5AygB7SiKCJebTgBrlmulpb3+eriRub6a7z3",
+	"WXWZFgXFqKFeAHztRBZ5Ox6Dmat5sss8HVpT38jYmcbOdF2mCR+4cY4nx7tOco9YgS0tU/snp0/Pnj0H",
+	"GGXHvLpLKnz9379GvakUwZKZV/xw8myfAMbHZxWWYvCmvhWWoUh8atYtpUZnKqpB1UALev/7dFq++Xj2",
+	"9O3L1+W7l69OfvnLq6dv/xKfvnl5MX/z8qK7kETOd9doBpbjH1kybyxJ/hk5DXCiGjcwpkLmxUzYCNZy",
+	"cahVdpfrSDkWn6RdJr66ZsWCmHvc15x04gIECxVqzgqA0zPUtAZL+Jw8dcnyDlMZJ5I0d1T9yQ9uRQw1",
+	"sAq4s4KnpYUfsBntAHoWRVZmRyS2PRD+6z/+XxtsipzxuE2aNLC7PRK32RXVG5zV2zUWXF0NM3bNAA2J",
+	"a+ArP1EjC7i6Iv4KjBufCamo94KexMdnY/b99wnq3NvDfridaSOTiywjbucCbfInXIqjX3xV83rN0t7v",
+	"b/8abQRy9Wegm/X3wj17V149WbVjcQIZy4T5dfJEW/34eYVMn/zd/NOOI3JZUzfNvRFyh3qhioMYCeja",
+	"/E1ztgmNTpkn0c0VRTpmmdqDRDT0zBl+c0wVB3uOFVCrYoQgWtLWvwA/ZebTEACqfvNCbVbwnBUSBjbh",
+	"X5zVX4EEz2aFNCa6R9h2lHhhr5DqShslPjuJTyfH9AV7Oj7rbUx0bdAadh8O9NaC5eGprY3YNgbvsF99",
+	"a46GhwDKuLgCOhVX7XT6vhxnPMa8EHOnAzotjF3fBxp0za3N6q6YmClV50DRaA7CK0JjEBP7AUEsp1ds",
+	"tYMf1ZrGaW5EIBULkoMNZgxI502EdBI0In2oUCw/Oqfoc7RJJ1oRS7gkYRnTWIj23MXljEiuBqmREa2y",
+	"FbSoLvxXfuFi8xYuHwzP6uSMnGxw61spWIgM0plxzZKJ+akBVXzMBSrQK3Zgj5YJl0/+x+YP8pxOGT7o",
+	"OSV2JVnoJTvn5tc18ho3zRq7uQCr6+iDd7IsKwVzulANY1idgGNcL7maScUdbErj+0bVeRxhRJhQEGU3",
+	"fGMz19bp8fOHuL07b2RFlLBtvoNIsyBBUmmAzeRxiq8CP+LalTfjODtZXk3Nvugns4xyUZ9Wl0l4bUaV",
+	"dhj7MM9qIuTdjNmqYctsM0YTRaBVgJMlFcdq6X9rflO6YDRvQ4tqEOpU6ZoxY77+jSJ/+vCLs1tmVKeV",
+	"2ZIht6wHLVqsmNMml5iTYzlbq2V6ZyWNLdI2yAgUU7wgWl4xQSjkNzqzC/w28L8++RktxIv3r0mccYB8",
+	"MvLDzCKqJ+ebF6tYzphqVEHfsJ3R71hOudEIKVeK/i/zKl703fXOsYmT46oxVKmgzUQA3zQxf2PHX5Xy",
+	"Ge63ddFYJfXid1u6bewj9gRgAJMkjOiCCsU1uZjShP3NNoyCs2pUUmMksMIcVVxd+B1d2qhGmfEG/wtc",
+	"8fZLF//4T6UoeSNLpag5gmh5DN1nPlc/+U98jnpSsKHmOc5buRMa7nnn2Z/U/URdVek3rFWwwbF+KEEQ",
+	"t/5LCu2vqSQ0J6//Z8B9PvKpOOLCqrGNEHFGTwVqcseyf1OIOAAPoGTCWZaQccHoFaDHlVmD8obuuzfs",
+	"/iHXAtqjG+TivmF7hk3b5UQ+xMBcnRMEICUYqJGC2UCXFQyNZ9TKGHjrk4JdyytM4m/Osf/5J/L98fGL",
+	"PnklErSTFFOG5iu7qGCTgqnUip0xy6SYGvncJxeVGxIvcmV9liwhp8fHREuJTstRKVQ5m8lCQxegKyaG",
+	"RjiOnDcTI/f4lnNSKobRQpiDMlOTpR71GwrDzPQuzVO9rmf7y9F8Pj8yOt1RWWRMGE6ZLB1wGEdv0Jur",
+	"YohuzGrMw5QLBJ2GZcHZdCeCD+zaAr9bJ8kG5LCSBGOtvWuacSw4F5KY7WFAlWf41Ppj+e6i1OkrCPDu",
+	"W7Oz/aqXzg+Nr5rOrdHgpiUtEhaodI2OdTzZdovWHezn35+96JMR6kDDuGAADUIzZUO3WCuzUJrlKrJh",
+	"x1khr8GMzxXLrpmxqcjvLy/fkx+p4jH0RFn4V/JkZJj+J+F+UCwumB65Mo+xTBbnZAQCGtvcCFoUcu6V",
+	"uQUxtEKmBRUADDCqHSocptJ0MhkQRuO0vpSfhFkbZVvuuIg40h8ZG5VT2aDCF90nFw4L1BAXWyL2iIxZ",
+	"TM0VaBqL6rCeS3NzoRDaRqecTfqfBJwVBd1fEEddTohb7QESOxdwIoeWIEdR9RNMNfwBFyeqcwi4CzlE",
+	"9EmMSmG2XBb8bywZ4lKPzsnZ8Un1Gvtre8eY/TMJfwg66VOnx9B+NTgmwF+U5S/VjM2IV05sz2qSYJMU",
+	"WrBi4CKyaoPWtWYNNmc7e5HCuP4tqqHnoVuwrDPsI9PhkZ9gWW+J1zFjv2p7yHbhboGuflPosF5oXQsh",
+	"btp3tDFK+K42lkfVfNSYUbfcddQ6wo7sv0EiYNQ7Cv76vFEXTHMrVkRUa99rT63o3iSjZgTCnW3joLE2",
+	"khuym7IF4cL9IMC72NyU09xxV30w7NcsIYEqDET49tWH5ozMWh7HBg2pwQh2tn8huVJUaJJ88wr8GJUj",
+	"UExlczLiyof31QQxJM27zqiosaj2MKxc4h6OKda5ChjVLQgXQVWT2QTfNG9z2xnPxLs6Td1f87jlI+u8",
+	"ZOYNNNarfrKOZ3Cr47Pvlm2bj6DRPk+Sx92Fq04ljXb9RZIY8bzE6tvopElB2L31SZPfd4lOdk3K/y0w",
+	"62hPx9pou0v7/SBcTzfzdAz1dz6tG7PXtS04VstclwXCDQU5ZITncEQgx5EUTPMCdL82R+tuwmLfLlcf",
+	"R4njkvFsWUJsqTfcgzf2Rr7/AP2yHVi5ddFuzM2tNf8Ekjq4FEf2tLSbfh+c3W+TUBxOM9dpUrC5jRHa",
+	"JMy9mIEv7dg+uKE9KkuwkjC3bA/ubgDGUkx4kWPKD9hecsbEOrvLP3E3ptdOJsvSMbprq2XVb9ZktHj4",
+	"8ppvZU4VoeqKJURLm38VkPZ7fPMqUVefag/3GxKGdGmL27USn4cjoCU2dAInr3kE0sgAkoiLPnkryVwW",
+	"CaFjI/QqtPMBJKWZ4+7rN/bBEOyEPSd6XAzh6EaOMHJVjSMyK7UiDh6NO4SPO2AaNQ016h3V/graqB75",
+	"/3dmM/5YYpyCK8irZW1Ddzm3nZux4ttdGm/bKHw5QbeWsFsMwD96Yx9YhVESkjCaZFwwSNGcUaUsjrOv",
+	"U4OYURszltesSMobvGBtW4Ko0eTbkSz1WJYiGQUFe5g78p0fiid98u2IC7y9rUctFkWiMrJ6/tzX4GH8",
+	"3+fbrL+gsWE5GUumbJiUbKlw9ynAA7ui623SdTByYou8MWqzpkY7wCKulmkQLsqEsWRM46vhHEJ0zozt",
+	"GvQBk7TMx6wwmtvR9z8//cOLP/7bG8NVCz7FjDyc5vrsonoaU82G/hr5g+fqt/zBH/SwxbYHkQF5lTKa",
+	"6XQoSl1w13DRiKDG9XGbYXFBghf0jY5ZZrb13ueg6FvhJ1uLs4PXehP7dDd/6JJIepjKxbJ8/0ZVvLhR",
+	"n2hzjV5WgV6b3a6MOTxPGcS0K5YBXc5V2P8EkgQ0tlCP3YGLecIUyShUkq1oIYpZFA0QE30yClyhR39g",
+	"ixF2OEcLknx7dnz8XT+ERHRqhisQC8umsW8MdFS3CxGkxHd07qpynFv42wJwTtemfr6BL1JSsBmjmig6",
+	"YeeQqF8K/teSEc2+6LD2tfdscsK+p89OHX9FW7NisEur0TlD9NmzqJdz4UtgW9juti7mpvxHNApBGzWa",
+	"jhtfU4vME4viwAD1ftC7mBYM9d+x0ybxz+CwyYnjWF8dHAW0feGFToeAFzTonbx48QO42swHqivDWcFi",
+	"bot4Foya9Z3QnGcLl3v5ktMsk76hp8uTzLkwsiWAvLiR/6mUGX0X2V7F1WgcyzyXieVn27Ke+3GnLw2i",
+	"iff93ikNj9mrfiOjhRXwnZYAFdcez40stvWO9R8RPw9r4amImbUbWZYBM7Mfp+a1kVHTRrOCXXM2H51j",
+	"s945LWwGzqSQf2OCjOwpGPXJK8z0oQkXU8NZmUUpsUlFCVdxJlVZMAJqVFFv2NUPapfcbCCeDJorMldp",
+	"RmxT7jy27YBIaAZcKppFpPBpahHWKi0iMqE8Kwuba6RkzkhCF8p2HzYbivZ9Y0hh+XzuHlU46JF3oEfC",
+	"oYX1boUdsq/8w/d/PD168+LfXm7Eih+oKhrtj+teppXz5aH4szswUSjrDMa9wjn30qMdgj5rWfAT5LGb",
+	"Y82txY97N2NC2Tpx4Dh9cpEpSQKuAhmhiI1osVmF1IDPGuDDcVFhrhtd6eY41GpnXJhfu/L6MLHh6Gwm",
+	"udD5KqmebdNgyU0fyxxtJduthaA6UO1DjELdSLW4ejfQ7debyM1TwJ5p7qOWM0tzmYyvnNYSfDC3Aat9",
+	"Epd/+b1R2EHLOXjLHraK8kiZnSeN3TieNVz2ze5+xSQrRhxN+AqNhC5s7QUiLRvdwoWi0SaD8ozKwAK/",
+	"3C6MMWhQgl+XAFffkCZp1+KxqSMJy/g1K1YAWp8FPAl65jCBYJ/nRBsuB0gb5jNclEwRqkkqc7a53vKT",
+	"O0N3nEzzWyVut567UjYkRxy53Jo9U/gFJARMAA3GJqWtzcU59wgxbkDEJfv0yQfwRoPHR3sMOgsT5QGm",
+	"IFKNyFE+I6GJiGHa7lC4tIv9JDzvos34ZJUlGfe8plo0KwA+qLuJLuGhqVY/+MPGNspS+kq7rQ+XCQ3p",
+	"7u7pB1Y6wDay2EHQYwTxg7YgqITFGRe3Iimp7SVSk4H7NQbs6B+bbLPNG34us4yUQvOMXMwKXuscKeQw",
+	"pjMaQ67DprLrpd3Ug+jaC+nZ5dxNcuVMKboOTvtHpufMCh0bfHPqZRi6jTBdySh8GVWVcb2SAdYh2+uN",
+	"G9Mh+3PX7M/9pdOMgZ30fmUkpsLrFy7UL8hlyVRCF/01Zv3J8caVFs8gOMyToBx5R9RTxwbsIXu46RuO",
+	"Momc3JmDvE1wvs8oF5CvcA5aIxVCajJ2GMZJEGoEym8ri6sT+L0WxnU+z9uerPuJzi8Noulo/1pwrbEI",
+	"/k5Ptvkuq+dxbCGwhNRH3gi/LU/KrWuIE8qzx6YeeiUQiWSY8GQopB5Sc5qSzenkrdQv/UYedML9mGOZ",
+	"VKFG6I9i4AbcgugCcKf9UduPVd9i56BMqSJjNi3FfqkNh7+aGPK4yO73slQsISxTDPTLzSnuA27jgdb2",
+	"QmuX9IoR9LdX9OZj+GmQA7cpuSlNi70nIkwc+tlMY9mX7V5cK9jZH83BHA6h0EMo9BAK/e2wvB/Z1OaG",
+	"bq9LGLaD9VN75W/75F1uiAf2dWBfB/b122Ff70tdU4KqrHVkak4jWuovssLZzDZwpXmsnsTleI3z/Fej",
+	"DcZUkDHDGCq0i7Q7whKSUE0jh5JTS7ifFXLCMxZ2WUSg9jLhTMSQGvq0Zt1h15HmHlwwyH1V5nfvdVOO",
+	"2S8tvW4usozg2u35EJi9WQMVFtul8LiJfivbt/fJ380/7TUaL3nOhNlR5bcSYvGuK01EckbNrqrI7b35",
+	"SacykZmcLipI1Q0PwNlqcGXMmls8lePdEfZ959V/r2KFEPSxk+qvoM75xk1TrnTh8dkSv2C+UxrwtC+W",
+	"D9vyavzBgvFTrQs+LqF43CLwm/077kU9IwKMaHrRA+GZMaq8XfvZ3I2LH35reURcJGbi0IXww6vfDd++",
+	"+tWwV8G193f18F1+1ww/wT7Irp9vLoVOjf5h+4p61N2q+3cfSuphZ2HB7WaaTTIiRuTI11k+psVUDhO6",
+	"UL3B02NoUDkMl+0MKvqGMcuy3uBZ9ccw50KapTk5Dn4smNIFj0G8mgtLi1T1v3Izqka8HTgVnLc2dH64",
+	"dldU7/pGlWP2jSIJm3DBlwBzajxg4/5R5Zj9ZA6VLy9oYR9PbF/ONd04oKgLwj3mCexRjGzBMxjqUoHO",
+	"CUNkVtB0/R0WQVlqY89DiwF1pXzdLaRBOwbySXwSHzWdTKAEDMMfBQOEkAmfGorxzMf2SK4f7VRmCRlV",
+	"Kz+KfFdJQJKuQJtplp3j7D4JJ7KoWIxlsgB054xNNJGl7pOPiJFtHqoIApswW+mucLS2mE3TcYbtfRnw",
+	"QsCuttobAmbHNGMioQVZMFpEhq1qFoMHBIrpICMkyyzPzmkx5UINwKOD2TWAgqBYxmKtPExCHlkkE4XX",
+	"ASLMcqXokzDDRRRtOa9Fe+3I+uTCMQszHaRFHJBZbkv95qJZg4hQ8teSFpoVsBAUpmJL67Lsk7BjNy8E",
+	"tOw++T1PEibsgUrpNSNCktE1zUo28sIGlUkyUuXM7LtiyahP3uAk0I8lJGyRNfns4HF6MISUIjq3kBok",
+	"HUvgUI2Mejcy71+YAws48bY/tj9ZiTwno9eTo7dSMDTDRrbOXJGnx2d9guDfA59C4ERcRQvVHuBGy4RB",
+	"P7WncH9IMyLxt8K83Jj90tuglCON8zbZCnA1QAznn8TZ6SkZaSmHORWLgDmPIjISUg+lYMMZK7hMRr7A",
+	"ByKMXCa215HZIA+Cbo8yPOtGNrKttWGTVw/GCN82NKMwq4w47jm61akgmgnYKdWEVm7VgpdY1LzE9aDn",
+	"z6t8phd/NqfGWWUN6m0h53gKxgXA7idmscaLc0I1ySVQEDABOJ9R7SSbofXJCK40Jk2cE2aGgG30DE/D",
+	"XtE394IOROVNDaGfru8H/cNSO2jQCv5aMnvZys8b2mCjmgTzPCf/SkVJi4XvBUWVRnJqWICW3BDDh3qd",
+	"m6GYzzbhwfxC3aAiwjHPJbHdDKlmAFHVdUDQQ2vH4QS9wpHVcNZ1u529fuNeb9b6e6u9DqeBcvPcykMj",
+	"KrpOyIXHG+bjm8SVJU96a2cUNjvfdUpOCYA8T67Ie0BCWppbI64S6Nwt2BRnxzdBU6w/J0mlpUAbXLQZ",
+	"uiwx3nlDs/gbVnfP5wXKnv18YGiMQA00QJlYSdRxflUd9U2zPD2+22l66t5iVgLkF82WcbqaW/2vndfp",
+	"/ul95TjO5KzMKiD8LTjB0htunPTZXWzmKFbXlb42gr6P5idwbyWSKTLCEtEB8dfaRBlys6ZER3BBRL1Y",
+	"XXdCnKuGYY7VaNmZMWpD1bGlwC0M6tnxLXeJr6NUgzhGZ+6ZhcYBiAPokYea2NnJqZl81ydf9EK/sdf1",
+	"nTuDrvNDgKm+6i1B48vphKiDgmQyakk4Ai3dnycWo+HhuT5m0MXZdUFp2BIXXTix96o08Lg/Ozo+PTo+",
+	"uTw+rQIdACo0MNOGcFWnZwIfy0ZOFtDezSPu8Nf7Bdu5RKjlKfYlgkMU4YH4JN6++hDZ7YpOorOT06j+",
+	"24soqo7MJ7G+J2yTs8faew8lRHCDn6ga7e37hrzLUa13Cjk3Mhn5J0botzCss8yoxzHjcWqFTw4GmRlU",
+	"qVlChJxvFC94XQ1tj4wOHK+Vc9WNzuP1t/AanKQ7yyQxyydibVN1wfmKpQfhk4QLa2mbk/clM5tEJxPw",
+	"/PwLF8m/1BycGR0zhM6FXnzOCSrYHAAzgzsnhb8uoGyuvGZZBngChAk7gn/8fwxrrLqPPZX3ntGT+Dh5",
+	"wU7H30+6J3L5jVkXVgkO1t3GVnh4bDoGWOrcdw0dpFxpiVazZeEqIuyLDp08Bbvm1jUk2NxYsHAyzomQ",
+	"jrQrFyOmfFsPJbrQwthKC3RxS+FKOIsbUAFff3xHnp48f350Qmg2S+nR0153o3atOLD3N6hGP4VO0JbP",
+	"2Us1JYjnRhM7hRbTORf458mLQCXiQjNoAtkh1cGW53y+80BksD1thHMJDc3gzNSO5N1S0NxlD3qlYY0o",
+	"au5GWaeNRBldGOjCuv/BzQgwbYKFnnJ0QU0sYqajhAEMiV0j/GdSsj55G/r4PwljykSQlGokTB+asfqA",
+	"tosnBEuKJcyuuDilytWQYPbOyNHwMGUZOk5tFw42x+GqT2LMFE/QnSqzBFDryVyWWQK4eGZyiotp5so5",
+	"1MDfirNHzzSWOIKzNBgG4onWnbCfhB209dpbCw9WjCtiJKr9yWqvtkMqzjH08S85mpvcsnbrg92+zzKZ",
+	"VstgubtOs/QOVOEtiHWTEpo95itXA2jiFG+DuvikhEjmXuE113/9fcAYAo36/uEykbPZw7uaeAM/E4oE",
+	"uJ16sB4o81eA8RUJSeWc8CUuWtcAmptVAc1iThNKfoyselJtxJoMNmvnvL3dKK1rDl9cpVSAcrSNgevY",
+	"2bBm34dG7K6U3yaiZ+Etd2oagmjmiqAyCEH6WW3392IxhjCF0BG59by/q4fmqwAjZgqRK8ZmHkt7Mjl3",
+	"Emqeysz3boWTDmXIcLJlofbSteNPClsXHLq43lYX11dfaKxdI1eaJAVTbb0isJ9XKzT4WdeIy1Kv1oTB",
+	"DxRTKXZq19r8Pespt707OjSprbWd5fU+RTfEzG6vY2yHpoO+4RpXiq425ExlzoZbJGp3vPfkGBwgYlrS",
+	"KYaWzd8yvjKqlo1LOEf5P/5TKUreyFIpatYdmciwkBlk132OelKwoeY5osEr/4LlrencZFHxqVBDLobG",
+	"pMAcX6XmsoDeIXfZBdewtLvGCgAB0G4sAoEEgge57udav++eZ+y99S0eYvSu0czwPsP4sFUCn6b6nEDL",
+	"eEKJ2Wior3BIIGDojZ7YzKdRn0AF9Ugb+6OgxWLotmsUVtfDphIujPEYI5xIXiLqgSBxKqVi1iEj5+Lc",
+	"OS0jzDozD2NGUiHLaQp98EoN9iBXqkT4uqB7o2WOhKtPYrmlL4zJjhDaW0hJ5oxeGSZnrhnSc1PlCMsL",
+	"XU1vkLVNVh0yArNF92rO3cBrlvlAC+Gv7i/E06+ZIEmxIAU3VNfbiLbuBy0B9uO32BIYWUd7K2CbrAiu",
+	"kg3ZSKiddm8KvCCJBAICtfNGCmoytizx7LVH8EE8PxjxHO1Is6/1Qwkytsttm4y+PfHtu9cx5sqiqj1P",
+	"JeYKg9RXFdCAkYsDFyLx4tRj/9jqBzvebwJjMoJ30kxJVCE+iVHtUI7If/3H/3VZxugazRXLrpnqk0t6",
+	"xcWU0DldEOrtVdBAwK0Nvmx5hej6UGVVFAvCdQfxH5aD+ub+ORUJhQiTLigX1nGbc6W4mLYUjjbIeTz0",
+	"28n5fXdybuIL5LVSspzIsreh6nsPDZxbpfMDrD1cI3Bdw+Z9ytwnlfm95zrqV4a4aJYRxRTEUjEjGOiV",
+	"FEYYCjIuNcZigHsE2LGd2QmmLNhok2LZJOi5jnsbZ1JBUOjkFKivCWXTLcFu5HYvNdqohVj5e1BD7lYN",
+	"cTXSJ6fb10j/VpgTAkYJ5wHYiSkVt8WUNuAsK4xEzqzQb2EjxeNnIwdj5mFxkaf/bFzk3QyCr5UbcUpr",
+	"wFfbsBLF9FHlXrpdHQe0kYxPtCKUmAOJXWutvxKck8t+ycpxaIHPoa23OUNHXOysCyG3usFN2crQFNPv",
+	"3co9EpS7PbsU3fQ/mLU42C1bEfVHpgklfmP8EdwDXWupZ3um6Z8NscmcgS/B0FsmlSYJA1xJTA6NJVTM",
+	"g7jokxUmsDcDBsuAXJExF6RUbL0Gopi+fHf5/qB8HJSPgwmzKZ8CHE4p2JHZD0d8cyht255POSegWhvd",
+	"oJgrZgS0efZ8H8kzl/7LjyqB5sh19EqGUtx2B4TgU5A8E/79uXsJsdGl7Gq31bVXlxvzZ57fcnFgMK+A",
+	"rZ71ujHcrpzRcFE/UwT1G8rJMJYiKeMWnLmVjxkCGG7Ci69pxpMhZGHjW7+Htz7dY9aGo6UHlrkBsQtH",
+	"5phLePchoUYt6s1KFESh+TNmBPbL4pH4ZBCFkR3Im7fakxTsG4WpGwjKGdox5hwpFwuecN3WKeKyIrz7",
+	"y5ZYR39r6aX1aG98cu8nL8Kv/j9ZbsQHFoNFH4qFPegQT/7u/jvsmi9R5aU35kIE5LFrp7yDiIn2QBWP",
+	"KPtgi7O9jYyJmvIMfWy9AEpzWteM6nRV6cIk3jrX2zCp94bEhxVR1ZAa0CS1Wgx5PMPbi659JwCsHP/n",
+	"RyenR09PelsoUPcQ/18rhR5ZmE0WBYv1lpLlK4JDN9cTXxozBi8bFlmYrX4CZ8i+f/mB3wO2dGTsNnR8",
+	"50xTY3P0yY++sDIfQF6vLngMgHZP5IwJOuP9Bc2z2g+ArWJ+SGSsRv2KjLHQuoER/JpKSANUDlnQznpA",
+	"/vQ2CnAfI/L2d+8iEvNrnhElY870IiKzAoJ1RLFYyyIiiJFtCDQiCJtNJjTmGdecqWA47wLXjGoY1QXJ",
+	"OSY6ow9qANapXsxkJqcAVpTxCSPxIs5YRHIq6BTr/sG5WGa1jyHQeNNnLjFnqXIzej8iQtZjdXpUsSYX",
+	"VIm8ozJa8naEa47xhyZT3Xxs4F6mokrB9/DDvLBpHkGKd/BuPKYNxnQ4cEzGyukCMjsHDrWT0CkTMaxi",
+	"tb+kKvQLPnPx/jVBkHnVIkTQxQMfmnCWJYpoesUsjjZiOZgpvBLTjKs0Ij8XTMRpRC4KOuYxzPbjzJyF",
+	"1CFnUF3ltOf0yoM45eGWejznNbItG1hY1tgm/YjE/mAEshF8cmLDSjSz8N+K0Qw6xZgxpJSLPnmtPbgS",
+	"wnrYedqUu4gIZrFheUEA0aW2gmVi/UBNaOTuFVwQWSSsGODpm0ygmSg6zFVEcg4AnDADFRfMJ9pdMTYL",
+	"MvVIXBYFE7pPXid4t0XBEtkiXD2LHd1Ed3bhEe6W52wAlHYElEZmKZazz1Npic5wftw4Q6BKG5O1SGzW",
+	"oVniWSFjlkCt5zJFIqE2jUIZ6qrQZjlkCwJ8qdmlAfnXj+/eko8gmSKS0YUsNUm5u12zLxoOnTIbQzPi",
+	"HM0V5LcxkS8rZkdUymfYe/+8Onw0SbxXLBj8z7LI247djMlZFmJMk+A0BwccqydmLOYTbmhzQQRDQGr7",
+	"kR+ZYBMecwrAi81smxYF1IbgEuGL4RTh62lh+DITwJWvpZEvEwD7JAVTcWmH4xodoFvQp1VSgNENBvSB",
+	"xWxmSz1XOlLirPFULMi4tgDQeH8AF2FYeEdUwSsgHnIS+cBQkdjTPWYxzcGdHAzkZYkqDGvbA+i2Ad4b",
+	"+ITdEjotGNT8R6RgE2jeBWdFyivoG9Unv3BhI0VQUwdETY19XeM70NO9bUd0Qa8Nw8MIttkbLafMsOTg",
+	"HdA6LJVZ0voWOOwxjATwp1OeJRHiHc9TBD3GHwloG0Zr1W4BUzknE1qYocSYN1sjfJ4lBRNt/MjH7FJq",
+	"hm6U7PECNO/gJZdUXTUN/X0qtZwWdJaqiKiYGtmo+FRQDSDD1e6inAPei1sjEvNXbHjLgChdMJqb6TAR",
+	"F4uZn5nRcaC+MbP5yVJVZ871DJ3wLDwsF1rTOM1btuxDWLaN60vhDRaZ2DECKIgYQF7ybGYWVdGFskXI",
+	"ACSdlblQJGdURIRijLwUQEHKShxQbCPsd57BVUciyja5VDoY9+t8JovGMb8Btpu41UKpA711jBrBqFFX",
+	"6GxWyGuaqYjMMtgHIbXdgonMMjk/KmeqTy5IBcgGL8TzxITZdVC4GM2xDC2qsEcAXsS6HKE4LTxgZlRt",
+	"p6tirOoKhDpqWWGYTi2xSKquzI3GyKv4BfZlMAQ8NqzKkESNUbmGIw3QvzY+pCpkc6cT1UYxCFJLfAMT",
+	"PIUOSMSsQvBV15akCW54it0mUE3AMz8gE/7FLHo5NpcqIHQj/uepROajrmrqZFXL/vXz1/8OAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -62,10 +62,10 @@ begin
   if old.status <> tg_argv[0] and (to_jsonb(new) - free) <> (to_jsonb(old) - free) then
     raise exception '% that is % does not change', tg_table_name, old.status using errcode = 'restrict_violation';
   end if;
-  return new;
+  return null;
 end $$;
 -- +goose StatementEnd
-create trigger frozen before update or delete on forms for each row when (current_user = 'waystation_app')
+create trigger frozen after update or delete on forms for each row when (current_user = 'waystation_app')
   execute function frozen('draft', '{status,ended_at}');
 
 -- The forms that a centre finds. Its own version of a shipped form takes that one's place.
@@ -79,7 +79,112 @@ create view centre_forms with (security_invoker = true) as
   from shipped_forms s cross join unnest((select scope_centres())::uuid[]) c (centre_id);
 grant select on centre_forms to waystation_app;
 
+-- An entry of a case's file that is restricted by itself is silent in the change feed, as a restricted
+-- case is; one that becomes so is gone from it.
+-- +goose StatementBegin
+create or replace function case_file_event() returns trigger language plpgsql as $$
+declare
+  change text := '.created';
+  hidden boolean := coalesce(to_jsonb(new)->>'sensitivity' = 'restricted', false);
+begin
+  if tg_op = 'UPDATE' then
+    change := case when hidden and to_jsonb(old)->>'sensitivity' <> 'restricted' then '.deleted'
+      when to_jsonb(new)->>'voided_at' is distinct from to_jsonb(old)->>'voided_at' then '.voided' else '.updated' end;
+  end if;
+  if hidden and change <> '.deleted' then return null; end if;
+  insert into events (centre_id, type, resource, subject_id, version)
+    select new.centre_id, tg_argv[0] || change, tg_argv[0], new.id, new.version
+    from cases c where c.centre_id = new.centre_id and c.id = new.case_id and c.sensitivity <> 'restricted';
+  return null;
+end $$;
+-- +goose StatementEnd
+
+alter table cases add column assessed_at timestamptz; -- the first assessment completed since it was opened
+
+create table case_assessments (
+  centre_id    uuid not null,
+  id           uuid not null,
+  version      bigint not null,
+  created_at   timestamptz not null,
+  updated_at   timestamptz not null,
+  case_id      uuid not null,
+  kind         text not null,                -- code list form_kind, that of the form
+  form_id      uuid not null,                -- the version that asked
+  form_origin  text not null,                -- network | centre
+  own_form_id  uuid generated always as (case when form_origin = 'centre' then form_id end) stored,
+  shipped_form_id uuid generated always as (case when form_origin = 'network' then form_id end) stored,
+  status       text not null,
+  answers      jsonb not null,
+  assessor_id  uuid not null,
+  interview_language text not null default '',
+  interpreter_used boolean,
+  started_at   timestamptz not null,
+  completed_at timestamptz,
+  completed_by uuid,
+  summary      text not null default '',
+  outcome      text not null default '',
+  suggested_risk text not null default '',   -- code list case_risk_level; a suggestion and no more
+  risk_level   text not null default '',     -- what the person who completed it decided
+  amends_id    uuid,                         -- the version that it corrects
+  amend_reason text not null default '',
+  primary key (centre_id, id),
+  constraint case_assessments_case_fk foreign key (centre_id, case_id) references cases (centre_id, id),
+  constraint case_assessments_form_fk foreign key (centre_id, own_form_id) references forms (centre_id, id),
+  constraint case_assessments_shipped_form_fk foreign key (shipped_form_id) references shipped_forms (id),
+  constraint case_assessments_amends_fk foreign key (centre_id, amends_id) references case_assessments (centre_id, id),
+  constraint case_assessments_amends_key unique (centre_id, amends_id),
+  constraint case_assessments_status_check check (status in ('draft', 'completed', 'superseded')),
+  constraint case_assessments_form_check check (form_origin in ('network', 'centre')),
+  constraint case_assessments_completed_check check ((status = 'draft') = (completed_at is null))
+);
+create index case_assessments_case on case_assessments (centre_id, case_id, started_at, id);
+select case_file('case_assessments', 'case_assessment', array['answers', 'summary', 'outcome', 'amend_reason']);
+create trigger frozen after update or delete on case_assessments for each row when (current_user = 'waystation_app')
+  execute function frozen('draft', '{status}');
+
+select chronicle('case_assessments', 'case_assessment', '{"started": "started_at", "completed": "completed_at"}', '{kind}');
+
+-- What is wrong, as the person and the worker see it. A restricted problem is for the case team alone.
+create table case_problems (
+  centre_id     uuid not null,
+  id            uuid not null,
+  version       bigint not null,
+  created_at    timestamptz not null,
+  updated_at    timestamptz not null,
+  case_id       uuid not null,
+  code          text not null,               -- code list case_problem
+  description   text not null default '',
+  sensitivity   text not null,
+  status        text not null,
+  since         date,
+  assessment_id uuid,                        -- that found it
+  recorded_by   uuid,
+  resolved_on   date,
+  resolution    text not null default '',
+  primary key (centre_id, id),
+  constraint case_problems_case_fk foreign key (centre_id, case_id) references cases (centre_id, id),
+  constraint case_problems_assessment_fk foreign key (centre_id, assessment_id) references case_assessments (centre_id, id),
+  constraint case_problems_sensitivity_check check (sensitivity in ('normal', 'sensitive', 'restricted')),
+  constraint case_problems_status_check check (status in ('active', 'resolved')),
+  constraint case_problems_resolved_check check ((status = 'resolved') = (resolved_on is not null))
+);
+create index case_problems_case on case_problems (centre_id, case_id, id);
+select case_file('case_problems', 'case_problem', array['code', 'description', 'sensitivity', 'resolution']);
+create policy restricted_problem on case_problems as restrictive for select using (
+  sensitivity <> 'restricted' or (select need_to_know_lifted()) or case_id = any ((select cases_of_actor())::uuid[]));
+
+alter table case_goals add column problem_id uuid, -- that the goal answers
+  add constraint case_goals_problem_fk foreign key (centre_id, problem_id) references case_problems (centre_id, id);
+
+-- One waits for each thing that is asked for: two assessments may wait side by side.
+drop index case_approvals_open_key;
+create unique index case_approvals_open_key on case_approvals (centre_id, case_id, kind, coalesce(subject_id, case_id)) where status = 'requested';
+create index case_approvals_waiting on case_approvals (centre_id, created_at, id) where status = 'requested';
+
 -- +goose Down
+drop table case_problems, case_assessments cascade; -- and with them what a goal says of its problem
+alter table case_goals drop column problem_id;
+alter table cases drop column assessed_at;
 drop view centre_forms;
 drop table forms, shipped_forms;
 drop function frozen;

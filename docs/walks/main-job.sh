@@ -56,7 +56,11 @@ ME=$(call "$WORKER" GET /v1/me | jq -er .id)
 CASE=$C/cases/$(call "$WORKER" POST "$C/cases" "{\"beneficiary_id\":\"$PERSON_ID\",\"source\":\"walk_in\",\"risk_level\":\"medium\",\"owner_id\":\"$ME\",\"summary\":\"Travels alone and lost her papers\"}" | jq -er .id)
 change "$WORKER" "$CASE/open" | jq -c '{number, status, stage, risk_level, plan_due_at}'
 
-step "6. Agree a plan with her"
+step "6. Assess her situation on a form of the network, and agree a plan with her"
+FORM=$(call "$WORKER" GET "$C/forms?key=biopsychosocial&in_force=true" | jq -er '.data[0].id')
+ASSESSMENT=$CASE/assessments/$(call "$WORKER" POST "$CASE/assessments" "{\"form_id\":\"$FORM\",\"interview_language\":\"ha\",\"interpreter_used\":true,\"answers\":{\"reason\":\"Lost her papers on the way\"}}" | jq -er .id)
+change "$WORKER" "$ASSESSMENT" '{"answers":{"psychological":{"self_harm":"no"},"urgent_needs":["medical"],"synthesis":"Tired and worried; prays, and has a sister near"}}' PATCH > /dev/null
+change "$WORKER" "$ASSESSMENT/complete" '{"summary":"Needs a consultation and new papers"}' | jq -c '{kind, status}'
 PLAN=$CASE/plans/$(call "$WORKER" POST "$CASE/plans" "{\"review_on\":\"$(date -d '+30 days' +%F 2>/dev/null || date -v+30d +%F)\",\"goals\":[{\"description\":\"Is in good health\",\"actions\":[{\"description\":\"Consultation with the partner\",\"due_on\":\"$TODAY\"}]}]}" | jq -er .id)
 change "$WORKER" "$PLAN" "{\"agreed\":true,\"agreed_on\":\"$TODAY\",\"copy_given\":true}" PATCH > /dev/null
 change "$WORKER" "$PLAN/activate" | jq -c '{number, status, agreed}'

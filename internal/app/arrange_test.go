@@ -95,6 +95,11 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	colleague := h.Staff(centre, "caseworker")
 	post("cases/team", at+"/team", map[string]any{"user_id": colleague.ID})
 	post("cases/approvals", at+"/approvals", map[string]any{"kind": "consent_override", "basis": "vital_interest", "reason": "Needs an evacuation"})
+	answers := map[string]any{"achieved": "Papers", "safe_to_close": "yes", "knows_how_to_return": true}
+	shipped := h.Call(a.staff, "GET", c+"/forms?key=closing_evaluation", nil).Want(200).ID("data", 0, "id")
+	assessment := post("cases/assessments", at+"/assessments", map[string]any{"form_id": shipped, "answers": answers})
+	h.Call(a.staff, "POST", c+at+"/assessments/"+assessment.ID().String()+"/complete", map[string]any{"summary": "Well"}, apptest.IfMatch(`"1"`)).Want(200)
+	post("cases/problems", at+"/problems", map[string]any{"code": "documentation"})
 	plan := post("cases/plans", at+"/plans", map[string]any{"goals": []any{map[string]any{"description": "Has a document", "actions": []any{map[string]any{"description": "Consulate", "due_on": "2026-12-31"}}}}})
 	a.ids["cases/goals"] = h.Call(a.staff, "GET", c+at+"/goals?plan_id="+plan.ID().String(), nil).Want(200).ID("data", 0, "id")
 	a.ids["cases/actions"] = h.Call(a.staff, "GET", c+at+"/actions?plan_id="+plan.ID().String(), nil).Want(200).ID("data", 0, "id")

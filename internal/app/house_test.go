@@ -27,7 +27,7 @@ var domains = map[string][]string{
 	"audit":       {},
 	"bundle":      {},                 // knows operations, not what they make
 	"beneficiary": {"centre", "task"}, // a need to review is a task
-	"casework":    {"beneficiary", "centre"},
+	"casework":    {"beneficiary", "centre", "form"},
 	"centre":      {},
 	"form":        {},
 	"family":      {"beneficiary", "centre", "task"}, // who comes of age is a task

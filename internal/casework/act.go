@@ -48,26 +48,31 @@ func move(ctx context.Context, id uuid.UUID, ifMatch string, v Verb, say func(*A
 	if err != nil {
 		return nil, err
 	}
+	return c, carry(ctx, c, v, say)
+}
+
+// carry is move for a case that is locked already.
+func carry(ctx context.Context, c *Case, v Verb, say func(*Act)) error {
 	if err := c.can(v); err != nil {
-		return nil, err
+		return err
 	}
 	a, err := newAct(ctx, c)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	say(a)
 	for _, gather := range before[v] {
 		if err := gather(ctx, c, a); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := enact(ctx, c, v, a); err != nil {
-		return nil, err
+		return err
 	}
 	if follow := afterwards[v]; follow != nil {
-		return c, follow(ctx, c, a)
+		return follow(ctx, c, a)
 	}
-	return c, nil
+	return nil
 }
 
 // enact carries out a transition on a locked case, with its history and its event.

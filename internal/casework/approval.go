@@ -17,8 +17,8 @@ import (
 type Approval struct {
 	db.Record
 	CaseID      uuid.UUID
-	Kind        string     // closure | consent_override | plan
-	SubjectID   *uuid.UUID // the plan
+	Kind        string     // closure | consent_override | plan | assessment
+	SubjectID   *uuid.UUID // the plan or the assessment
 	Status      string     // code list approval_status
 	Reason      string
 	Details     db.JSON[ApprovalDetails]
@@ -47,6 +47,14 @@ func (Approval) Personal() {}
 
 // Restricted implements db.Restricted: the file may be, so its read line is on disk first.
 func (Approval) Restricted() {}
+
+// of returns what the approval is about, where it is of a kind.
+func (p *Approval) of(kind string) *uuid.UUID {
+	if p.Kind != kind {
+		return nil
+	}
+	return p.SubjectID
+}
 
 // The statuses of an approval that the product itself uses.
 const (
@@ -149,17 +157,36 @@ func decideApproval(ctx context.Context, at place, status, comment string) (*App
 }
 
 // validate checks what the spec cannot say of what is asked for.
-func (p *Approval) validate(plan *Plan) error {
+func (p *Approval) validate(ctx context.Context, c *Case) error {
 	rules := fault.Rules()
+	var err error
 	switch p.Kind {
 	case "consent_override":
 		if basis := p.Details.V.Basis; basis == "" || basis == "consent" {
 			rules.Add("/basis", "basis_required", "Name the basis, other than consent, on which the case is to be worked.")
 		}
 	case "plan":
-		if plan == nil || plan.Status != draft {
-			rules.Add("/plan_id", "draft_required", "Name the draft plan that is to be approved.")
-		}
+		err = subject(ctx, c, p.SubjectID, func(plan *Plan) bool { return plan.Status == draft }, rules, "/plan_id", "draft_required", "Name the draft plan that is to be approved.")
+	case "assessment":
+		err = subject(ctx, c, p.SubjectID, func(x *Assessment) bool { return x.Status == completed }, rules, "/assessment_id", "completed_required", "Name the completed assessment that is to be approved.")
+	}
+	if err != nil {
+		return err
 	}
 	return rules.Err()
+}
+
+// subject notes a broken rule unless what is asked about is of this case and fit for it.
+func subject[T any](ctx context.Context, c *Case, id *uuid.UUID, fit func(*T) bool, rules *fault.Error, pointer, code, detail string) error {
+	if id != nil {
+		row, err := one[T](ctx, c.ID, *id)
+		if err == nil && fit(row) {
+			return nil
+		}
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+	}
+	rules.Add(pointer, code, detail)
+	return nil
 }

@@ -37,13 +37,7 @@ func (Handlers) CreateCaseApproval(ctx context.Context, req api.CreateCaseApprov
 		return nil, fault.State(string(c.Status), "Nothing can be asked for about a case that has ended for good.")
 	}
 	p := fromApprovalCreate(*req.Body, c, caller(ctx))
-	var plan *Plan
-	if p.SubjectID != nil {
-		if plan, err = planOf(ctx, c, *p.SubjectID); err != nil {
-			return nil, err
-		}
-	}
-	if err := p.validate(plan); err != nil {
+	if err := p.validate(ctx, c); err != nil {
 		return nil, err
 	}
 	if err := db.Insert(ctx, p); err != nil {

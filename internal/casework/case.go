@@ -74,6 +74,7 @@ type Case struct {
 	PlanDueAt             *time.Time
 	FollowupDueAt         *time.Time
 	RespondedAt           *time.Time // the first note or follow-up since it was opened
+	AssessedAt            *time.Time // the first assessment completed since it was opened
 	PlanDraftedAt         *time.Time // a plan was begun …
 	PlannedAt             *time.Time // … and agreed with the person
 	FollowedUpAt          *time.Time // the last completed follow-up

@@ -32,7 +32,7 @@ func toCase(c *Case) api.Case {
 		ConsentBasis: c.ConsentBasis, ConsentOverrideReason: wire.Opt(c.ConsentOverrideReason),
 		DuplicateOf: c.DuplicateOf, MergedAt: c.MergedAt, OpenReferrals: c.OpenReferrals,
 		AssignDueAt: c.AssignDueAt, ResponseDueAt: c.ResponseDueAt, AssessmentDueAt: c.AssessmentDueAt, PlanDueAt: c.PlanDueAt,
-		FollowupDueAt: c.FollowupDueAt, RespondedAt: c.RespondedAt, PlannedAt: c.PlannedAt, FollowedUpAt: c.FollowedUpAt,
+		FollowupDueAt: c.FollowupDueAt, RespondedAt: c.RespondedAt, AssessedAt: c.AssessedAt, PlannedAt: c.PlannedAt, FollowedUpAt: c.FollowedUpAt,
 	}
 }
 
@@ -70,7 +70,7 @@ func toApproval(p *Approval) api.CaseApproval {
 	d := p.Details.V
 	return api.CaseApproval{
 		ID: p.ID, Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
-		CaseID: p.CaseID, Kind: api.CaseApprovalKind(p.Kind), PlanID: p.SubjectID, Status: p.Status, Reason: wire.Opt(p.Reason),
+		CaseID: p.CaseID, Kind: api.CaseApprovalKind(p.Kind), PlanID: p.of("plan"), AssessmentID: p.of("assessment"), Status: p.Status, Reason: wire.Opt(p.Reason),
 		Basis: wire.Opt(d.Basis), ReasonCode: wire.Opt(d.ReasonCode), PersonInformed: d.PersonInformed, Justification: wire.Opt(d.Justification),
 		ReferralOverride: wire.Opt(d.ReferralOverride), BestInterestNote: wire.Opt(d.BestInterestNote), GoalsMetPercent: d.GoalsMetPercent,
 		RequestedBy: p.RequestedBy, DecidedBy: p.DecidedBy, DecidedAt: p.DecidedAt, Comment: wire.Opt(p.Comment),
@@ -79,9 +79,12 @@ func toApproval(p *Approval) api.CaseApproval {
 
 func fromApprovalCreate(b api.CaseApprovalCreate, c *Case, by *uuid.UUID) *Approval {
 	p := &Approval{Record: db.NewRecord(b.ID), CaseID: c.ID, Kind: string(b.Kind), Status: requested, Reason: b.Reason, RequestedBy: by}
-	if b.Kind == api.CaseApprovalCreateKindPlan {
+	switch b.Kind {
+	case api.CaseApprovalCreateKindPlan:
 		p.SubjectID = b.PlanID
-	} else {
+	case api.CaseApprovalCreateKindAssessment:
+		p.SubjectID = b.AssessmentID
+	default:
 		p.Details.V.Basis = wire.Value(b.Basis)
 	}
 	return p
@@ -103,7 +106,7 @@ func fromPlanCreate(b api.CasePlanCreate, c *Case, by *uuid.UUID) *Plan {
 		Agreed: wire.Value(b.Agreed), AgreedOn: wire.OptDate(b.AgreedOn), CopyGiven: wire.Value(b.CopyGiven), CreatedBy: by,
 	}
 	for _, g := range b.Goals {
-		goal := Goal{Record: db.NewRecord(nil), CaseID: c.ID, PlanID: p.ID, Description: g.Description, Progress: "not_started", TargetOn: wire.OptDate(g.TargetOn)}
+		goal := Goal{Record: db.NewRecord(nil), CaseID: c.ID, PlanID: p.ID, ProblemID: g.ProblemID, Description: g.Description, Progress: "not_started", TargetOn: wire.OptDate(g.TargetOn)}
 		p.Goals = append(p.Goals, goal)
 		for _, x := range g.Actions {
 			p.Actions = append(p.Actions, fromActionDraft(x, p, &goal.ID))
@@ -132,17 +135,18 @@ func (p *Plan) patch(b api.CasePlanPatch) {
 
 func toGoal(g *Goal) api.CaseGoal {
 	return api.CaseGoal{
-		ID: g.ID, Version: g.Version, CreatedAt: g.CreatedAt, UpdatedAt: g.UpdatedAt, CaseID: g.CaseID, PlanID: g.PlanID, Description: g.Description,
+		ID: g.ID, Version: g.Version, CreatedAt: g.CreatedAt, UpdatedAt: g.UpdatedAt, CaseID: g.CaseID, PlanID: g.PlanID, ProblemID: g.ProblemID, Description: g.Description,
 		Progress: g.Progress, ProgressNote: wire.Opt(g.ProgressNote), TargetOn: wire.ToOptDate(g.TargetOn), CopiedFrom: g.CopiedFrom,
 	}
 }
 
 func fromGoalCreate(b api.CaseGoalCreate, c *Case) *Goal {
-	return &Goal{Record: db.NewRecord(b.ID), CaseID: c.ID, PlanID: b.PlanID, Description: b.Description, Progress: "not_started", TargetOn: wire.OptDate(b.TargetOn)}
+	return &Goal{Record: db.NewRecord(b.ID), CaseID: c.ID, PlanID: b.PlanID, ProblemID: b.ProblemID, Description: b.Description, Progress: "not_started", TargetOn: wire.OptDate(b.TargetOn)}
 }
 
 func (g *Goal) patch(b api.CaseGoalPatch) {
 	wire.Set(&g.Description, b.Description)
+	wire.SetNull(&g.ProblemID, b.ProblemID)
 	clearDate(&g.TargetOn, b.TargetOn)
 	wire.Set(&g.Progress, b.Progress)
 	wire.Clear(&g.ProgressNote, b.ProgressNote)

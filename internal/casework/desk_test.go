@@ -64,6 +64,25 @@ func (d *desk) open(more obj) uuid.UUID {
 	return id
 }
 
+// assessed has an assessment of the case completed, which planning begins with.
+func (d *desk) assessed(id uuid.UUID) *apptest.Response {
+	d.T.Helper()
+	x := d.start(id, "closing_evaluation", obj{"achieved": "Papers", "safe_to_close": "yes", "knows_how_to_return": true})
+	return d.Call(d.worker, "POST", x.Header.Get("Location")+"/complete", obj{"summary": "Well"}, match(1)).Want(200)
+}
+
+// start begins an assessment on a shipped form.
+func (d *desk) start(id uuid.UUID, key string, answers obj) *apptest.Response {
+	d.T.Helper()
+	return d.Call(d.worker, "POST", d.at(id, "assessments"), obj{"form_id": d.form(key), "answers": answers}).Want(201)
+}
+
+// form finds the shipped form of a key.
+func (d *desk) form(key string) (id uuid.UUID) {
+	d.Scan("select id from shipped_forms where key = $1", []any{key}, &id)
+	return id
+}
+
 // visited records a follow-up that took place.
 func (d *desk) visited(id uuid.UUID, need string) *apptest.Response {
 	d.T.Helper()

@@ -64,7 +64,7 @@ func reopen(c *Case, a *Act) {
 	c.SOPID, c.ReopenedAt, c.FollowupFromAt, c.RiskLevel = a.SOPID, a.now(), a.now(), a.RiskLevel
 	c.ReopenedCount++
 	c.ClosedAt, c.ClosureReason, c.ReferralOverride = nil, "", ""
-	c.RespondedAt, c.PlanDraftedAt, c.PlannedAt, c.FollowedUpAt, c.UrgentDueAt = nil, nil, nil, nil, nil
+	c.RespondedAt, c.AssessedAt, c.PlanDraftedAt, c.PlannedAt, c.FollowedUpAt, c.UrgentDueAt = nil, nil, nil, nil, nil, nil
 	c.reckon(a.Policy)
 }
 

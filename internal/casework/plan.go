@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 )
@@ -56,6 +57,7 @@ type Goal struct {
 	db.Record
 	CaseID       uuid.UUID
 	PlanID       uuid.UUID
+	ProblemID    *uuid.UUID // that it answers
 	Description  string
 	Progress     string // code list case_goal_progress
 	ProgressNote string
@@ -199,6 +201,19 @@ func validate(ctx context.Context, actions ...*Action) error {
 	return areStaff(ctx, "/responsible_id", staff...)
 }
 
+// mayBegin keeps what is planned from being begun before the person agreed to the plan, as far as the SOP
+// says (handbook 3.3).
+func (x *Action) mayBegin(ctx context.Context, status api.CaseActionPatchStatus, a *Act) error {
+	if !a.Policy.Case.ActionNeedsAgreement || status != "in_progress" && status != "done" {
+		return nil
+	}
+	p, err := one[Plan](ctx, x.CaseID, x.PlanID)
+	if err == nil && p.Status == draft {
+		return fault.InvalidField("/status", "agreement_required", "The plan is not agreed with the person yet. Record their agreement and activate it first.")
+	}
+	return err
+}
+
 // fits judges an action that is entered by itself.
 func (x *Action) fits(ctx context.Context) error {
 	if err := validate(ctx, x); err != nil {
@@ -222,11 +237,17 @@ func (x *Action) hasGoal(ctx context.Context) error {
 // unfinished tells that an action still has to be done or dropped.
 func (x Action) unfinished() bool { return x.Status == "planned" || x.Status == "in_progress" }
 
+// lockPlannable locks a case that may be planned.
+func lockPlannable(ctx context.Context, id uuid.UUID) (*Case, error) {
+	c, err := LockCase(ctx, id)
+	if err == nil && c.Status != Open && c.Status != OnHold {
+		return nil, fault.State(string(c.Status), "A case is planned while it is open or on hold.").With("allowed_states", of(Open, OnHold))
+	}
+	return c, err
+}
+
 // addPlan stores a new draft with all that comes with it.
 func addPlan(ctx context.Context, c *Case, p *Plan) error {
-	if c.Status != Open && c.Status != OnHold {
-		return fault.State(string(c.Status), "A case is planned while it is open or on hold.").With("allowed_states", of(Open, OnHold))
-	}
 	actions := make([]*Action, len(p.Actions))
 	for i := range p.Actions {
 		actions[i] = &p.Actions[i]
@@ -297,6 +318,9 @@ func withContents(ctx context.Context, plans []Plan) error {
 	byAge := func(q *gorm.DB) *gorm.DB { return q.Where("plan_id in ?", ids).Order("id") }
 	goals, err := db.Find[Goal](ctx, byAge)
 	if err != nil {
+		return err
+	}
+	if err := hideProblems(ctx, goals); err != nil {
 		return err
 	}
 	actions, err := db.Find[Action](ctx, byAge)

@@ -33,11 +33,23 @@ func (Handlers) ListCasePlans(ctx context.Context, req api.ListCasePlansRequestO
 
 // CreateCasePlan drafts a plan, with the goals and actions that come with it.
 func (Handlers) CreateCasePlan(ctx context.Context, req api.CreateCasePlanRequestObject) (api.CreateCasePlanResponseObject, error) {
-	c, err := LockCase(ctx, req.ID)
+	c, err := lockPlannable(ctx, req.ID)
 	if err != nil {
 		return nil, err
 	}
+	a, err := newAct(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := mayPlan(ctx, c, a); err != nil {
+		return nil, err
+	}
 	p := fromPlanCreate(*req.Body, c, caller(ctx))
+	for i := range p.Goals {
+		if err := p.Goals[i].answers(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := addPlan(ctx, c, p); err != nil {
 		return nil, err
 	}
@@ -111,7 +123,7 @@ func (Handlers) CompleteCasePlan(ctx context.Context, req api.CompleteCasePlanRe
 
 // ReviseCasePlan begins a new version of the active plan.
 func (Handlers) ReviseCasePlan(ctx context.Context, req api.ReviseCasePlanRequestObject) (api.ReviseCasePlanResponseObject, error) {
-	c, err := lockUnderWay(ctx, req.ID)
+	c, err := lockPlannable(ctx, req.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +157,9 @@ func (Handlers) ListCaseGoals(ctx context.Context, req api.ListCaseGoalsRequestO
 	if err != nil {
 		return nil, err
 	}
+	if err := hideProblems(ctx, page.Rows); err != nil {
+		return nil, err
+	}
 	return api.ListCaseGoals200JSONResponse{Data: list(page.Rows, toGoal), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
@@ -168,6 +183,9 @@ func (Handlers) CreateCaseGoal(ctx context.Context, req api.CreateCaseGoalReques
 		return nil, err
 	}
 	g := fromGoalCreate(*req.Body, c)
+	if err := g.answers(ctx); err != nil {
+		return nil, err
+	}
 	if err := db.Insert(ctx, g); err != nil {
 		return nil, err
 	}
@@ -180,18 +198,22 @@ func (Handlers) GetCaseGoal(ctx context.Context, req api.GetCaseGoalRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	return api.GetCaseGoal200JSONResponse{Body: toGoal(g), Headers: api.GetCaseGoal200ResponseHeaders{ETag: wire.ETag(g.Version)}}, nil
+	goals := []Goal{*g}
+	if err := hideProblems(ctx, goals); err != nil {
+		return nil, err
+	}
+	return api.GetCaseGoal200JSONResponse{Body: toGoal(&goals[0]), Headers: api.GetCaseGoal200ResponseHeaders{ETag: wire.ETag(g.Version)}}, nil
 }
 
 // UpdateCaseGoal changes a goal of a draft, or records progress in an active plan.
 func (Handlers) UpdateCaseGoal(ctx context.Context, req api.UpdateCaseGoalRequestObject) (api.UpdateCaseGoalResponseObject, error) {
 	b := req.Body
 	g, err := change(ctx, place{req.ID, req.GoalID, req.Params.IfMatch}, lockUnderWay, func(c *Case, g *Goal, _ *Act) error {
-		if err := changeable(ctx, c, g.PlanID, b.Description != nil || b.TargetOn.IsSpecified()); err != nil {
+		if err := changeable(ctx, c, g.PlanID, b.Description != nil || b.TargetOn.IsSpecified() || b.ProblemID.IsSpecified()); err != nil {
 			return err
 		}
 		g.patch(*b)
-		return nil
+		return g.answers(ctx)
 	})
 	if err != nil {
 		return nil, err
@@ -260,7 +282,10 @@ func (Handlers) GetCaseAction(ctx context.Context, req api.GetCaseActionRequestO
 // UpdateCaseAction changes an action of a draft, or records what became of it in an active plan.
 func (Handlers) UpdateCaseAction(ctx context.Context, req api.UpdateCaseActionRequestObject) (api.UpdateCaseActionResponseObject, error) {
 	b := req.Body
-	x, err := change(ctx, place{req.ID, req.ActionID, req.Params.IfMatch}, lockUnderWay, func(c *Case, x *Action, _ *Act) error {
+	x, err := change(ctx, place{req.ID, req.ActionID, req.Params.IfMatch}, lockUnderWay, func(c *Case, x *Action, a *Act) error {
+		if err := x.mayBegin(ctx, wire.Value(b.Status), a); err != nil {
+			return err
+		}
 		fixed := b.Description.IsSpecified() || b.ServiceType.IsSpecified() || b.GoalID.IsSpecified()
 		if err := changeable(ctx, c, x.PlanID, fixed); err != nil {
 			return err

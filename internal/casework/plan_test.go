@@ -13,6 +13,7 @@ import (
 // plan drafts a plan of one goal with one action, and one action beside.
 func (d *desk) plan(id uuid.UUID) *apptest.Response {
 	d.T.Helper()
+	d.Exec("update cases set assessed_at = coalesce(assessed_at, now()) where id = $1", id)
 	return d.Call(d.worker, "POST", d.at(id, "plans"), obj{"review_on": "2030-01-01", "goals": []obj{
 		{"description": "Has a travel document", "actions": []obj{{"description": "Appointment at the consulate", "due_on": "2029-06-01", "responsible_id": d.worker.ID}}},
 	}, "actions": []obj{{"service_type": "case_management.home_visit", "due_on": "2029-05-01"}}}).Want(201)
@@ -84,6 +85,7 @@ func TestPlan_Life(t *testing.T) {
 func TestPlan_OneIsActiveAtATime(t *testing.T) {
 	d := newDesk(t)
 	id := d.open(nil)
+	d.assessed(id)
 	statuses := make([]int, 6)
 	var wg sync.WaitGroup
 	for i := range statuses {

@@ -73,6 +73,8 @@ func TestRestrictedCase_RawSQLFindsNothing(t *testing.T) {
 	d.Call(d.worker, "POST", d.at(id, "walls"), obj{"user_id": d.second.ID, "reason": "A cousin"}).Want(201)
 	conference := d.Call(d.worker, "POST", d.at(id, "conferences"), obj{"scheduled_at": "2027-01-09T09:00:00Z", "purpose": "x"}).Want(201)
 	d.Call(d.worker, "POST", conference.Header.Get("Location")+"/invitations", obj{"user_id": d.Staff(d.CentreA, "caseworker").ID}).Want(201)
+	d.start(id, "biopsychosocial", obj{})
+	d.Call(d.worker, "POST", d.at(id, "problems"), obj{"code": "shelter"}).Want(201)
 	tables := tablesOf(d)
 	if len(tables) < 10 {
 		t.Fatalf("tables of a file: %v", tables)

@@ -8,5 +8,5 @@ import (
 // Whatever may belong to a restricted file leaves its read line on disk before it is answered.
 var _ = []db.Restricted{
 	casework.Case{}, casework.Transition{}, casework.Approval{}, casework.Followup{}, casework.ContactAttempt{},
-	casework.Note{}, casework.NoteVersion{}, casework.Plan{}, casework.Goal{}, casework.Action{},
+	casework.Note{}, casework.NoteVersion{}, casework.Plan{}, casework.Goal{}, casework.Action{}, casework.Assessment{}, casework.Problem{},
 }

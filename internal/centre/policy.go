@@ -98,6 +98,10 @@ type CasePolicy struct {
 	UndoMergeWithinDays  int  `json:"undo_merge_within_days"`
 	ClosureNeedsFollowUp bool `json:"closure_needs_follow_up"` // a final follow-up must be recorded
 	LateNoteHours        int  `json:"late_note_hours"`         // a note written later than this is marked; 0: none is
+	PlanNeedsAssessment  bool `json:"plan_needs_assessment"`   // planning begins with a completed assessment
+	ActionNeedsAgreement bool `json:"action_needs_agreement"`  // what is planned is begun once the person agreed to the plan
+	HighRiskBalance      int  `json:"high_risk_balance"`       // risks less protections, from which high is suggested; 0: never
+	MediumRiskBalance    int  `json:"medium_risk_balance"`     // likewise medium
 
 	BreakGlassHours       int `json:"break_glass_hours,omitempty"`        // how long broken glass opens a restricted file; 0: 24
 	BreakGlassReviewHours int `json:"break_glass_review_hours,omitempty"` // until it is to be reviewed; 0: 72
@@ -198,7 +202,8 @@ func DefaultPolicy() Policy {
 			"medium": {AssignHours: 3, FirstResponseHours: 72, AssessmentHours: 72, PlanDays: 7, FollowUpDays: 14},
 			"low":    {AssignHours: 3, FirstResponseHours: 168, AssessmentHours: 168, PlanDays: 14, FollowUpDays: 30},
 		},
-		Case:     CasePolicy{HoldMaxDays: 30, ReopenWithinMonths: 60, LostContactAttempts: 3, LostContactMinDays: 14, UndoMergeWithinDays: 30, ClosureNeedsFollowUp: true, LateNoteHours: 48},
+		Case: CasePolicy{HoldMaxDays: 30, ReopenWithinMonths: 60, LostContactAttempts: 3, LostContactMinDays: 14, UndoMergeWithinDays: 30, ClosureNeedsFollowUp: true, LateNoteHours: 48,
+			PlanNeedsAssessment: true, ActionNeedsAgreement: true, HighRiskBalance: 10, MediumRiskBalance: 4},
 		Caseload: CaseloadPolicy{Limit: 25, WarnPercent: 80, Weights: map[string]float64{"high": 2, "medium": 1, "low": 0.5}},
 		Approvals: map[string]Approval{
 			"closure": {Required: true, Roles: supervisors}, "consent_override": {Required: true, Roles: supervisors},

@@ -45,6 +45,8 @@ var readScopes = map[string]string{
 	"import":                  "imports:read",
 	"case":                    "cases:read",
 	"case_team_member":        "cases:read",
+	"case_assessment":         "case_files:read",
+	"case_problem":            "case_files:read",
 	"case_plan":               "case_files:read",
 	"case_goal":               "case_files:read",
 	"case_action":             "case_files:read",
