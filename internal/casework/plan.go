@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
-	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 )
@@ -203,7 +202,7 @@ func validate(ctx context.Context, actions ...*Action) error {
 
 // mayBegin keeps what is planned from being begun before the person agreed to the plan, as far as the SOP
 // says (handbook 3.3).
-func (x *Action) mayBegin(ctx context.Context, status api.CaseActionPatchStatus, a *Act) error {
+func (x *Action) mayBegin(ctx context.Context, status string, a *Act) error {
 	if !a.Policy.Case.ActionNeedsAgreement || status != "in_progress" && status != "done" {
 		return nil
 	}

@@ -283,7 +283,7 @@ func (Handlers) GetCaseAction(ctx context.Context, req api.GetCaseActionRequestO
 func (Handlers) UpdateCaseAction(ctx context.Context, req api.UpdateCaseActionRequestObject) (api.UpdateCaseActionResponseObject, error) {
 	b := req.Body
 	x, err := change(ctx, place{req.ID, req.ActionID, req.Params.IfMatch}, lockUnderWay, func(c *Case, x *Action, a *Act) error {
-		if err := x.mayBegin(ctx, wire.Value(b.Status), a); err != nil {
+		if err := x.mayBegin(ctx, string(wire.Value(b.Status)), a); err != nil {
 			return err
 		}
 		fixed := b.Description.IsSpecified() || b.ServiceType.IsSpecified() || b.GoalID.IsSpecified()
