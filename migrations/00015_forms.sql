@@ -79,26 +79,6 @@ create view centre_forms with (security_invoker = true) as
   from shipped_forms s cross join unnest((select scope_centres())::uuid[]) c (centre_id);
 grant select on centre_forms to waystation_app;
 
--- An entry of a case's file that is restricted by itself is silent in the change feed, as a restricted
--- case is; one that becomes so is gone from it.
--- +goose StatementBegin
-create or replace function case_file_event() returns trigger language plpgsql as $$
-declare
-  change text := '.created';
-  hidden boolean := coalesce(to_jsonb(new)->>'sensitivity' = 'restricted', false);
-begin
-  if tg_op = 'UPDATE' then
-    change := case when hidden and to_jsonb(old)->>'sensitivity' <> 'restricted' then '.deleted'
-      when to_jsonb(new)->>'voided_at' is distinct from to_jsonb(old)->>'voided_at' then '.voided' else '.updated' end;
-  end if;
-  if hidden and change <> '.deleted' then return null; end if;
-  insert into events (centre_id, type, resource, subject_id, version)
-    select new.centre_id, tg_argv[0] || change, tg_argv[0], new.id, new.version
-    from cases c where c.centre_id = new.centre_id and c.id = new.case_id and c.sensitivity <> 'restricted';
-  return null;
-end $$;
--- +goose StatementEnd
-
 alter table cases add column assessed_at timestamptz; -- the first assessment completed since it was opened
 
 create table case_assessments (
@@ -169,7 +149,22 @@ create table case_problems (
   constraint case_problems_resolved_check check ((status = 'resolved') = (resolved_on is not null))
 );
 create index case_problems_case on case_problems (centre_id, case_id, id);
-select case_file('case_problems', 'case_problem', array['code', 'description', 'sensitivity', 'resolution']);
+select case_file('case_problems', null, array['code', 'description', 'sensitivity', 'resolution']);
+
+-- A restricted problem is silent in the change feed; one that becomes restricted is gone from it.
+-- +goose StatementBegin
+create function case_problem_gone() returns trigger language plpgsql as $$
+begin
+  insert into events (centre_id, type, resource, subject_id, version)
+    select new.centre_id, 'case_problem.deleted', 'case_problem', new.id, new.version
+    from cases c where c.centre_id = new.centre_id and c.id = new.case_id and c.sensitivity <> 'restricted';
+  return null;
+end $$;
+-- +goose StatementEnd
+create trigger feed after insert or update on case_problems for each row when (new.sensitivity <> 'restricted')
+  execute function case_file_event('case_problem');
+create trigger feed_gone after update on case_problems for each row when (new.sensitivity = 'restricted' and old.sensitivity <> 'restricted')
+  execute function case_problem_gone();
 create policy restricted_problem on case_problems as restrictive for select using (
   sensitivity <> 'restricted' or (select need_to_know_lifted()) or case_id = any ((select cases_of_actor())::uuid[]));
 
@@ -187,4 +182,4 @@ alter table case_goals drop column problem_id;
 alter table cases drop column assessed_at;
 drop view centre_forms;
 drop table forms, shipped_forms;
-drop function frozen;
+drop function case_problem_gone, frozen;
