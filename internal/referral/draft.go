@@ -129,7 +129,7 @@ func (r *Referral) drafted() error {
 
 // resend drafts a referral again that ended without the service, and settles the one before.
 func resend(ctx context.Context, id uuid.UUID, receiver *uuid.UUID) (*Referral, error) {
-	old, err := find(ctx, id)
+	old, err := worked(ctx, id)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 
 // revokeReferral closes the receiver's access at once.
 func revokeReferral(ctx context.Context, id uuid.UUID, ifMatch, why string) (*Referral, error) {
-	r, err := find(ctx, id)
+	r, err := worked(ctx, id)
 	if err != nil {
 		return nil, err
 	}

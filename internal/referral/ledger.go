@@ -113,7 +113,7 @@ func post(ctx context.Context, id *uuid.UUID, side string, centre, referral, org
 
 // writeToPartner keeps what would name the person out of a coded or anonymous referral (rule 14).
 func writeToPartner(ctx context.Context, referral uuid.UUID, id *uuid.UUID, body string) (*Message, error) {
-	r, err := find(ctx, referral)
+	r, err := worked(ctx, referral)
 	if err != nil {
 		return nil, err
 	}

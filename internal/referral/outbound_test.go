@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -493,6 +494,22 @@ func TestReferral_OthersCaseworkersDoNotSeeIt(t *testing.T) {
 		t.Errorf("%s", page.Raw)
 	}
 	s.Call(s.Staff(s.CentreA, "storekeeper"), "GET", s.at("/referrals"), nil).WantCode(403, "forbidden")
+}
+
+// A guest of a case conference reads the file's referrals and changes none.
+func TestReferral_AGuestOfTheCaseReadsOnly(t *testing.T) {
+	s := begin(t)
+	id, guest := s.sent(nil), s.Staff(s.CentreA, "caseworker")
+	draft := s.draft(nil)
+	kase := s.Call(s.worker, "GET", s.at("/referrals/"+id.String()), nil).Want(200).Text("case_id")
+	conference := s.Call(s.worker, "POST", s.at("/cases/"+kase+"/conferences"), map[string]any{"scheduled_at": time.Now().Add(time.Hour), "purpose": "x"}).Want(201)
+	s.Call(s.worker, "POST", conference.Header.Get("Location")+"/invitations", map[string]any{"user_id": guest.ID}).Want(201)
+	s.Call(guest, "GET", s.at("/referrals/"+id.String()), nil).Want(200)
+	s.do(guest, id, "revoke", bodies["revoke"]).WantCode(403, "forbidden")
+	s.Call(guest, "POST", s.at("/referrals/"+id.String()+"/messages"), map[string]any{"body": "Please hurry"}).WantCode(403, "forbidden")
+	s.Call(guest, "PATCH", s.at("/referrals/"+draft.Text("id")), map[string]any{"priority": "urgent"}, apptest.IfMatch(draft.ETag())).WantCode(403, "forbidden")
+	s.do(s.worker, id, "revoke", bodies["revoke"]).Want(200)
+	s.Call(guest, "POST", s.at("/referrals/"+id.String()+"/resend"), map[string]any{}).WantCode(403, "forbidden")
 }
 
 // rule 25

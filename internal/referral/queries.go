@@ -16,8 +16,7 @@ import (
 
 // inView narrows a query on referrals to those whose case the caller may know of, and to those of no case.
 func inView(ctx context.Context, q *gorm.DB) *gorm.DB {
-	cases := casework.InView(ctx)(q.Session(&gorm.Session{NewDB: true, Context: ctx}).Model(&casework.Case{}).Select("id"))
-	return q.Where("(case_id is null or case_id in (?))", cases)
+	return q.Where("(case_id is null or case_id in (?))", casework.IDsInView(ctx, q))
 }
 
 // find returns a referral that the caller may know of, with its needs, or the 404.
@@ -29,9 +28,18 @@ func find(ctx context.Context, id uuid.UUID) (*Referral, error) {
 	return r, loadNeeds(ctx, []*Referral{r})
 }
 
-// lock is find for a change: 404 out of view, 412 when the caller has seen another version.
+// worked is find for whoever wants to change the referral: 403 for a guest of its case.
+func worked(ctx context.Context, id uuid.UUID) (*Referral, error) {
+	r, err := find(ctx, id)
+	if err == nil && r.CaseID != nil {
+		err = casework.MayWork(ctx, *r.CaseID)
+	}
+	return r, err
+}
+
+// lock is worked with the row held: 412 when the caller has seen another version.
 func lock(ctx context.Context, id uuid.UUID, ifMatch string) (*Referral, error) {
-	if _, err := find(ctx, id); err != nil {
+	if _, err := worked(ctx, id); err != nil {
 		return nil, err
 	}
 	r, err := db.Lock[Referral](ctx, id, ifMatch)

@@ -69,8 +69,7 @@ var sorts = db.Sorts[Entry]{
 // list keeps to the cases in the caller's view: what belongs to a case is seen by whoever sees the case.
 func list(ctx context.Context, l db.Listing, person uuid.UUID, resources db.Strings, kase *uuid.UUID) (db.Paged[Entry], error) {
 	return db.Page(ctx, l, sorts, func(e *Entry) uuid.UUID { return e.ID }, func(q *gorm.DB) *gorm.DB {
-		cases := casework.InView(ctx)(q.Session(&gorm.Session{NewDB: true, Context: ctx}).Model(&casework.Case{}).Select("id"))
-		q = q.Where("beneficiary_id = ? and resource = any (?) and (case_id is null or case_id in (?))", person, resources, cases)
+		q = q.Where("beneficiary_id = ? and resource = any (?) and (case_id is null or case_id in (?))", person, resources, casework.IDsInView(ctx, q))
 		if kase != nil {
 			q = q.Where("case_id = ?", *kase)
 		}
