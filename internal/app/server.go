@@ -86,6 +86,7 @@ func (a *App) server() server {
 		imports:   imports{KeepFiles: time.Duration(a.Config.ImportFileDays) * 24 * time.Hour},
 		feeds:     a.feeds,
 		timelines: timelines{Permissions: a.feeds.Permissions},
+		tasks:     tasks{CasesInView: casework.IDsInView},
 		attachments: attachments{Service: attachment.NewService(attachment.Settings{
 			PublicURL: a.Config.PublicURL, MaxSize: int64(a.Config.MaxAttachment), MaxImage: int64(a.Config.MaxImage), MaxPixels: a.Config.MaxImagePixels,
 		}, a.files, a.vault)},

@@ -3,22 +3,31 @@ package task
 import (
 	"context"
 
+	"gorm.io/gorm"
+
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/wire"
 )
 
 // Handlers answer the operations of this domain.
-type Handlers struct{}
+type Handlers struct {
+	// CasesInView is the subquery of the ids of the cases that the caller may know of; see casework.IDsInView.
+	CasesInView func(context.Context, *gorm.DB) *gorm.DB
+}
 
 // ListTasks returns one page of what is to be done.
-func (Handlers) ListTasks(ctx context.Context, req api.ListTasksRequestObject) (api.ListTasksResponseObject, error) {
+func (h Handlers) ListTasks(ctx context.Context, req api.ListTasksRequestObject) (api.ListTasksResponseObject, error) {
 	p := req.Params
 	f := filter{mine: wire.Value(p.Mine), status: Open, role: p.Role, kind: p.Kind, dueBefore: p.DueBefore, beneficiaryID: p.BeneficiaryID, caseID: p.CaseID}
 	if p.Status != nil {
 		f.status = string(*p.Status)
 	}
-	page, err := list(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "due_at"), f)
+	v, err := h.viewerOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page, err := list(ctx, v, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "due_at"), f)
 	if err != nil {
 		return nil, err
 	}
@@ -26,8 +35,12 @@ func (Handlers) ListTasks(ctx context.Context, req api.ListTasksRequestObject) (
 }
 
 // GetTask returns one task.
-func (Handlers) GetTask(ctx context.Context, req api.GetTaskRequestObject) (api.GetTaskResponseObject, error) {
-	t, err := find(ctx, req.ID)
+func (h Handlers) GetTask(ctx context.Context, req api.GetTaskRequestObject) (api.GetTaskResponseObject, error) {
+	v, err := h.viewerOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := find(ctx, v, req.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +48,12 @@ func (Handlers) GetTask(ctx context.Context, req api.GetTaskRequestObject) (api.
 }
 
 // CompleteTask records that a task was done.
-func (Handlers) CompleteTask(ctx context.Context, req api.CompleteTaskRequestObject) (api.CompleteTaskResponseObject, error) {
-	t, err := change(ctx, req.ID, req.Params.IfMatch, func(t *Task, v viewer) error {
+func (h Handlers) CompleteTask(ctx context.Context, req api.CompleteTaskRequestObject) (api.CompleteTaskResponseObject, error) {
+	v, err := h.viewerOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := change(ctx, v, req.ID, req.Params.IfMatch, func(t *Task) error {
 		return t.close(Done, wire.Value(req.Body.Note), v.id, db.Now())
 	})
 	if err != nil {
@@ -46,8 +63,12 @@ func (Handlers) CompleteTask(ctx context.Context, req api.CompleteTaskRequestObj
 }
 
 // DismissTask records that nothing needs to be done.
-func (Handlers) DismissTask(ctx context.Context, req api.DismissTaskRequestObject) (api.DismissTaskResponseObject, error) {
-	t, err := change(ctx, req.ID, req.Params.IfMatch, func(t *Task, v viewer) error {
+func (h Handlers) DismissTask(ctx context.Context, req api.DismissTaskRequestObject) (api.DismissTaskResponseObject, error) {
+	v, err := h.viewerOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := change(ctx, v, req.ID, req.Params.IfMatch, func(t *Task) error {
 		return t.close(Dismissed, req.Body.Reason, v.id, db.Now())
 	})
 	if err != nil {
@@ -57,8 +78,12 @@ func (Handlers) DismissTask(ctx context.Context, req api.DismissTaskRequestObjec
 }
 
 // AssignTask gives a task to a member of staff or a role.
-func (Handlers) AssignTask(ctx context.Context, req api.AssignTaskRequestObject) (api.AssignTaskResponseObject, error) {
-	t, err := change(ctx, req.ID, req.Params.IfMatch, func(t *Task, _ viewer) error {
+func (h Handlers) AssignTask(ctx context.Context, req api.AssignTaskRequestObject) (api.AssignTaskResponseObject, error) {
+	v, err := h.viewerOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := change(ctx, v, req.ID, req.Params.IfMatch, func(t *Task) error {
 		user := t.UserID
 		wire.SetNull(&user, req.Body.UserID)
 		return t.assign(ctx, user, wire.Value(req.Body.Role))

@@ -8,7 +8,6 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/internal/db"
-	"github.com/waystation/waystation/internal/fault"
 )
 
 var sorts = db.Sorts[Task]{
@@ -26,12 +25,9 @@ type filter struct {
 }
 
 func (f filter) where(q *gorm.DB, v viewer) *gorm.DB {
-	q = q.Where("status = ?", f.status)
-	switch {
-	case f.mine:
+	q = v.narrow(q).Where("status = ?", f.status)
+	if f.mine {
 		q = q.Where("(user_id = ? or user_id is null and role = any (?))", v.id, v.roles)
-	case !v.oversees():
-		q = q.Where("(user_id = ? or role = any (?))", v.id, v.roles)
 	}
 	if f.role != nil {
 		q = q.Where("role = ?", *f.role)
@@ -51,44 +47,25 @@ func (f filter) where(q *gorm.DB, v viewer) *gorm.DB {
 	return q
 }
 
-func list(ctx context.Context, l db.Listing, f filter) (db.Paged[Task], error) {
-	v, err := viewerOf(ctx)
-	if err != nil {
-		return db.Paged[Task]{}, err
-	}
+func list(ctx context.Context, v viewer, l db.Listing, f filter) (db.Paged[Task], error) {
 	return db.Page(ctx, l, sorts, func(t *Task) uuid.UUID { return t.ID }, func(q *gorm.DB) *gorm.DB { return f.where(q, v) })
 }
 
-// find returns a task that is the caller's to read, or the 404.
-func find(ctx context.Context, id uuid.UUID) (*Task, error) {
-	v, err := viewerOf(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t, err := db.Get[Task](ctx, id)
-	if err == nil && !v.sees(t) {
-		return nil, fault.Missing()
-	}
-	return t, err
+// find returns a task that is the viewer's to read, or the 404.
+func find(ctx context.Context, v viewer, id uuid.UUID) (*Task, error) {
+	return db.One[Task](ctx, func(q *gorm.DB) *gorm.DB { return v.narrow(q).Where("id = ?", id) })
 }
 
-// change holds a task that is the caller's to read, lets do change it and stores it.
-func change(ctx context.Context, id uuid.UUID, ifMatch string, do func(*Task, viewer) error) (*Task, error) {
-	v, err := viewerOf(ctx)
+// change holds a task that is the viewer's to read, lets do change it and stores it.
+func change(ctx context.Context, v viewer, id uuid.UUID, ifMatch string, do func(*Task) error) (*Task, error) {
+	if _, err := find(ctx, v, id); err != nil {
+		return nil, err
+	}
+	t, err := db.Lock[Task](ctx, id, ifMatch)
 	if err != nil {
 		return nil, err
 	}
-	t, err := db.LockAny[Task](ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if !v.sees(t) {
-		return nil, fault.Missing()
-	}
-	if err := db.Expect(ctx, t, id, ifMatch); err != nil {
-		return nil, err
-	}
-	if err := do(t, v); err != nil {
+	if err := do(t); err != nil {
 		return nil, err
 	}
 	return t, db.Save(ctx, t)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"github.com/waystation/waystation/internal/auth"
@@ -97,18 +98,21 @@ func (t *Task) assign(ctx context.Context, user *uuid.UUID, role string) error {
 
 // checkUser wants active staff of the centre, and for a restricted case somebody of its team.
 func (t *Task) checkUser(ctx context.Context) error {
-	var staff, sees bool
+	var staff, sees, walled bool
 	err := db.Tx(ctx).Raw(`select exists (select 1 from members m join users u on u.id = m.user_id and u.active
 			where m.centre_id in ? and m.user_id = ? and m.ended_at is null
 			and m.starts_on <= current_date and (m.expires_on is null or m.expires_on >= current_date)),
 		not exists (select 1 from cases c where c.centre_id in ? and c.id = ? and c.sensitivity = 'restricted'
-			and not exists (select 1 from case_team t where t.centre_id = c.centre_id and t.case_id = c.id and t.user_id = ? and t.ended_at is null))`,
-		tenant.Centres(ctx), t.UserID, tenant.Centres(ctx), t.CaseID, t.UserID).Row().Scan(&staff, &sees)
+			and not exists (select 1 from case_team t where t.centre_id = c.centre_id and t.case_id = c.id and t.user_id = ? and t.ended_at is null)),
+		exists (select 1 from case_walls w where w.centre_id in ? and w.case_id = ? and w.user_id = ? and w.ended_at is null)`,
+		tenant.Centres(ctx), t.UserID, tenant.Centres(ctx), t.CaseID, t.UserID, tenant.Centres(ctx), t.CaseID, t.UserID).Row().Scan(&staff, &sees, &walled)
 	switch {
 	case err != nil:
 		return err
 	case !staff:
 		return fault.InvalidField("/user_id", "unknown_staff", "There is no such member of staff here.")
+	case walled:
+		return fault.InvalidField("/user_id", "walled_off", "The case is kept from them. Choose another colleague.")
 	case !sees:
 		return fault.InvalidField("/user_id", "not_on_team", "The case is restricted to its team. Add the colleague to it first.")
 	}
@@ -121,23 +125,29 @@ var overseers = []string{"case_supervisor", "centre_manager"}
 // viewer is who looks at tasks.
 type viewer struct {
 	id    uuid.UUID
-	roles db.Strings // in the centre
+	roles db.Strings              // in the centre
+	cases func(*gorm.DB) *gorm.DB // a subquery: the ids of those that they may know of
 }
 
-func viewerOf(ctx context.Context) (viewer, error) {
+func (h Handlers) viewerOf(ctx context.Context) (viewer, error) {
 	centre, err := tenant.One(ctx)
 	if err != nil {
 		return viewer{}, err
 	}
 	caller := auth.From(ctx)
-	return viewer{caller.ID, caller.Centres[centre]}, nil
+	return viewer{caller.ID, caller.Centres[centre], func(q *gorm.DB) *gorm.DB { return h.CasesInView(ctx, q) }}, nil
 }
 
 func (v viewer) oversees() bool {
 	return slices.ContainsFunc(overseers, func(role string) bool { return slices.Contains(v.roles, role) })
 }
 
-// sees tells whether a task is the viewer's to read; the wall around restricted cases comes on top.
-func (v viewer) sees(t *Task) bool {
-	return v.oversees() || slices.Contains(v.roles, t.Role) || t.UserID != nil && *t.UserID == v.id
+// narrow leaves the tasks that are the viewer's to read: what is theirs by name, and by role what
+// belongs to no case or to one that they may know of. The wall around restricted cases comes on top.
+func (v viewer) narrow(q *gorm.DB) *gorm.DB {
+	q = q.Where("(user_id = ? or case_id is null or case_id in (?))", v.id, v.cases(q))
+	if v.oversees() {
+		return q
+	}
+	return q.Where("(user_id = ? or role = any (?))", v.id, v.roles)
 }

@@ -240,6 +240,24 @@ func TestTask_OnARestrictedCaseIsItsTeams(t *testing.T) {
 	}
 }
 
+// A task on a file of colleagues is no way around the list of cases.
+func TestTask_OnACaseIsForThoseWhoMayKnowOfIt(t *testing.T) {
+	h := apptest.New(t)
+	owner, colleague := h.Staff(h.CentreA, "caseworker"), h.Staff(h.CentreA, "caseworker")
+	_, kase := file(h, "normal")
+	at := tasks(h) + "/" + raise(h, task.Task{Key: "k", Role: "caseworker", CaseID: &kase}).String()
+	h.Call(colleague, "GET", at, nil).Want(200) // nobody owns the case yet
+	h.Exec("update cases set owner_id = $1", owner.ID)
+	if r := h.Call(colleague, "GET", tasks(h)+"?include_total=true", nil).Want(200); r.Len("data") != 0 || r.Text("total") != "0" {
+		t.Errorf("a colleague reads %s", r.Raw)
+	}
+	h.Call(colleague, "GET", at, nil).WantCode(404, "not_found")
+	h.Call(colleague, "POST", at+"/complete", body{}, apptest.IfMatch(`"1"`)).WantCode(404, "not_found")
+	h.Call(h.Staff(h.CentreA, "case_supervisor"), "GET", at, nil).Want(200)
+	h.Call(owner, "POST", at+"/assign", body{"user_id": colleague.ID}, apptest.IfMatch(`"1"`)).Want(200)
+	h.Call(colleague, "POST", at+"/complete", body{}, apptest.IfMatch(`"2"`)).Want(200) // by name
+}
+
 func TestTask_OneOfManyCompletesIt(t *testing.T) {
 	h := apptest.New(t)
 	p := h.Staff(h.CentreA, "caseworker")
