@@ -22,12 +22,12 @@ type step func(context.Context, *Case, *Act) error
 // before are the facts that have to be looked up before the guard of a transition can judge.
 var before = map[Verb][]step{
 	VerbOpen:           {consented, ownerFits},
-	VerbAssign:         {ownerFits},
+	VerbAssign:         {ownerMayStay, ownerFits},
 	VerbHold:           {today},
 	VerbRequestClosure: {progressed},
 	VerbApproveClosure: {request, minor},
 	VerbRejectClosure:  {request, consented},
-	VerbReopen:         {consented, ownerFits, todaysRules},
+	VerbReopen:         {ownerMayStay, consented, ownerFits, todaysRules},
 	VerbMerge:          {survivor},
 	VerbUndoMerge:      {consented},
 }

@@ -26,6 +26,12 @@ type Grant struct {
 	ReviewedAt  *time.Time
 }
 
+// Personal marks the reason as personal data.
+func (Grant) Personal() {}
+
+// Restricted implements db.Restricted: a grant tells that a file is.
+func (Grant) Restricted() {}
+
 // TableName implements schema.Tabler.
 func (Grant) TableName() string { return "break_glass_grants" }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
@@ -102,10 +103,13 @@ func (i *Invitation) invite(ctx context.Context, c *Case, m *Conference, a *Act)
 	if !fits {
 		return fault.InvalidField("/user_id", "unfit_member", "Active staff of this centre with roles in case management are invited; name others among the participants.")
 	}
+	if err := mayStay(ctx, c, i.UserID); err != nil {
+		return err
+	}
 	if err := letIn(ctx, c, i.UserID, "/user_id"); err != nil {
 		return err
 	}
-	last := m.ScheduledAt.Add(a.Policy.Case.ConferenceRead())
+	last := m.readUntil(a)
 	if i.UntilAt.IsZero() {
 		i.UntilAt = last
 	}
@@ -124,6 +128,33 @@ func (i *Invitation) end(at time.Time) error {
 		return fault.State("ended", "This invitation was taken back already.")
 	}
 	i.EndedAt = &at
+	return nil
+}
+
+// readUntil is how long the file may be read for a conference, as the SOP says.
+func (m *Conference) readUntil(a *Act) time.Time {
+	return m.ScheduledAt.Add(a.Policy.Case.ConferenceRead())
+}
+
+// shorten keeps invitations within what a conference that was moved allows.
+func (m *Conference) shorten(ctx context.Context, a *Act) error {
+	last := m.readUntil(a)
+	long, err := db.Find[Invitation](ctx, func(q *gorm.DB) *gorm.DB {
+		return inConference(m.CaseID, m.ID, true)(q).Where("until_at > ?", last)
+	})
+	if err != nil {
+		return err
+	}
+	for i := range long {
+		if invited := &long[i]; last.After(invited.FromAt) {
+			invited.UntilAt = last
+		} else {
+			invited.EndedAt = a.now()
+		}
+		if err := db.Save(ctx, &long[i]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

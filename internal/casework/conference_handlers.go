@@ -51,7 +51,7 @@ func (Handlers) GetCaseConference(ctx context.Context, req api.GetCaseConference
 
 // UpdateCaseConference changes a conference that is still to come.
 func (Handlers) UpdateCaseConference(ctx context.Context, req api.UpdateCaseConferenceRequestObject) (api.UpdateCaseConferenceResponseObject, error) {
-	m, err := changeConference(ctx, place{req.ID, req.ConferenceID, req.Params.IfMatch}, func(m *Conference, _ *Act) error {
+	m, err := changeConference(ctx, place{req.ID, req.ConferenceID, req.Params.IfMatch}, func(m *Conference, a *Act) error {
 		if err := m.ended(); err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (Handlers) UpdateCaseConference(ctx context.Context, req api.UpdateCaseConf
 		if req.Body.Participants != nil {
 			m.Participants = fromParticipants(req.Body.Participants)
 		}
-		return nil
+		return m.shorten(ctx, a)
 	})
 	if err != nil {
 		return nil, err

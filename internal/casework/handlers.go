@@ -77,8 +77,14 @@ func update(ctx context.Context, c *Case, b api.CasePatch) error {
 	}
 	before := c.Sensitivity
 	c.patch(b)
-	if c.Sensitivity == Restricted && before != Restricted {
+	switch {
+	case c.Sensitivity == before:
+	case c.Sensitivity == Restricted:
 		if err := restrict(ctx, c); err != nil {
+			return err
+		}
+	case before == Restricted:
+		if err := onlyTeam(ctx, c); err != nil {
 			return err
 		}
 	}

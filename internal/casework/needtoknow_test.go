@@ -1,6 +1,7 @@
 package casework_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -9,6 +10,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/waystation/waystation/internal/app/apptest"
+	"github.com/waystation/waystation/internal/codelist"
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/task"
 )
 
 // reviews is the path of the glass that was broken.
@@ -270,4 +274,123 @@ func asTime(t *testing.T, text string) time.Time {
 		t.Fatal(err)
 	}
 	return at
+}
+
+// Broken glass is for some hours: nobody makes a lasting place of it for themselves.
+func TestBreakGlass_LetsNobodyInForLonger(t *testing.T) {
+	d := newDesk(t)
+	id := d.open(obj{"sensitivity": "restricted"})
+	d.Call(d.supervisor, "POST", d.at(id, "break-glass"), emergency).Want(201)
+	var version int
+	d.Scan("select version from cases where id = $1", []any{id}, &version)
+	d.Call(d.supervisor, "POST", d.at(id, "team"), obj{"user_id": d.supervisor.ID}).WantCode(403, "forbidden")
+	d.Call(d.supervisor, "POST", d.at(id, "assign"), obj{"owner_id": d.supervisor.ID}, match(version)).WantCode(403, "forbidden")
+	d.Call(d.supervisor, "PATCH", d.at(id), obj{"sensitivity": "normal"}, match(version)).WantCode(403, "forbidden")
+	conference := d.Call(d.supervisor, "POST", d.at(id, "conferences"), obj{"scheduled_at": time.Now().Add(24 * time.Hour), "purpose": "What now"}).Want(201).Header.Get("Location")
+	d.Call(d.supervisor, "POST", conference+"/invitations", obj{"user_id": d.supervisor.ID}).WantCode(403, "forbidden")
+	d.Call(d.supervisor, "PATCH", d.at(id), obj{"summary": "Unconscious"}, match(version)).Want(200)
+	d.Call(d.supervisor, "POST", d.at(id, "team"), obj{"user_id": d.second.ID}).Want(201)
+	d.Call(d.second, "POST", d.at(id, "team"), obj{"user_id": d.supervisor.ID}).Want(201)
+}
+
+// Restricted facts beside the file open with it, for as long as it does.
+func TestBreakGlass_OpensWhatIsRestrictedAboutThePerson(t *testing.T) {
+	d := newDesk(t)
+	id := d.open(obj{"sensitivity": "restricted"})
+	about := "/v1/centres/" + d.CentreA.String() + "/beneficiaries/" + d.Call(d.worker, "GET", d.at(id), nil).Want(200).Text("beneficiary_id")
+	d.Call(d.worker, "POST", about+"/screenings", obj{"interview_language": "fr", "interpreter_used": false,
+		"factors": []obj{{"factor": restrictedFactor(t), "polarity": "risk", "severity": 3}}}).Want(201)
+	told := func() int {
+		return d.Call(d.supervisor, "GET", about+"/screenings?include_total=true", nil).Want(200).Len("data") +
+			d.Call(d.supervisor, "GET", about+"/timeline?resource=vulnerability_screening", nil).Want(200).Len("data")
+	}
+	if n := told(); n != 0 {
+		t.Fatalf("%d told of it before", n)
+	}
+	d.Call(d.supervisor, "POST", d.at(id, "break-glass"), emergency).Want(201)
+	if n := told(); n != 2 {
+		t.Errorf("%d tell of it", n)
+	}
+	d.Settle()
+	if r := d.Call(d.Staff(d.CentreA, "dpo"), "GET", "/v1/centres/"+d.CentreA.String()+"/audit-events?limit=200&resource=vulnerability_screenings", nil).Want(200); r.Len("data") == 0 || strings.Contains(string(r.Raw), "restricted") {
+		t.Errorf("the trail tells %s", r.Raw)
+	}
+}
+
+func restrictedFactor(t *testing.T) string {
+	t.Helper()
+	list, _ := codelist.Get("domv_factor")
+	for _, e := range list.Entries {
+		if e.Extra["sensitivity"] == "restricted" {
+			return e.Code
+		}
+	}
+	t.Fatal("no factor is restricted")
+	return ""
+}
+
+// The feed tells those behind a wall nothing of what follows from the file either.
+func TestWall_KeepsTasksAndGlassOutOfTheFeed(t *testing.T) {
+	d := newDesk(t)
+	id, hidden := d.open(nil), d.open(obj{"sensitivity": "restricted"})
+	for _, file := range []uuid.UUID{id, hidden} {
+		d.Call(d.worker, "POST", d.at(file, "walls"), obj{"user_id": d.second.ID, "reason": "A cousin"}).Want(201)
+	}
+	d.Call(d.supervisor, "POST", d.at(hidden, "break-glass"), emergency).Want(201)
+	raised := db.Scope{Centres: []uuid.UUID{d.CentreA}, ActorKind: "system"}
+	if err := d.App.DB.InTx(context.Background(), raised, func(ctx context.Context) error {
+		return task.Raise(ctx, task.Task{Key: "k", Kind: "turning_18", Resource: "case", ResourceID: id, CaseID: &id, Role: "case_supervisor", DueAt: db.Now()})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	d.Settle()
+	feed := "/v1/centres/" + d.CentreA.String() + "/changes?limit=200&resource=task,break_glass_grant"
+	if r := d.Call(d.supervisor, "GET", feed, nil).Want(200); r.Len("data") != 2 {
+		t.Errorf("a supervisor is told %s", r.Raw)
+	}
+	if r := d.Call(d.second, "GET", feed, nil).Want(200); r.Len("data") != 0 {
+		t.Errorf("behind the wall is told %s", r.Raw)
+	}
+	var task uuid.UUID
+	d.Scan("select id from tasks where case_id = $1", []any{id}, &task)
+	if r := d.Call(d.supervisor, "POST", "/v1/centres/"+d.CentreA.String()+"/tasks/"+task.String()+"/assign", obj{"user_id": d.second.ID}, match(1)).WantCode(422, "invalid"); r.Text("errors", 0, "code") != "walled_off" {
+		t.Errorf("assigned: %s", r.Raw)
+	}
+}
+
+func TestConference_ThatIsMovedTakesItsGuestsWithIt(t *testing.T) {
+	d := newDesk(t)
+	id := d.open(obj{"sensitivity": "restricted"})
+	guest, late := d.Staff(d.CentreA, "caseworker"), d.Staff(d.CentreA, "caseworker")
+	held := time.Now().Add(60 * 24 * time.Hour).UTC().Truncate(time.Second)
+	at := d.Call(d.worker, "POST", d.at(id, "conferences"), obj{"scheduled_at": held, "purpose": "x"}).Want(201).Header.Get("Location")
+	invited := d.Call(d.worker, "POST", at+"/invitations", obj{"user_id": guest.ID}).Want(201).Header.Get("Location")
+	over := d.Call(d.worker, "POST", at+"/invitations", obj{"user_id": late.ID, "from_at": held}).Want(201).Header.Get("Location")
+	sooner := held.Add(-50 * 24 * time.Hour)
+	d.Call(d.worker, "PATCH", at, obj{"scheduled_at": sooner}, match(1)).Want(200)
+	if got := asTime(t, d.Call(d.worker, "GET", invited, nil).Want(200).Text("until_at")); !got.Equal(sooner.Add(7 * 24 * time.Hour)) {
+		t.Errorf("the guest reads until %s", got)
+	}
+	if d.Call(d.worker, "GET", over, nil).Want(200).Text("ended_at") == "" {
+		t.Error("an invitation stands that begins when reading is over")
+	}
+}
+
+func TestSupervision_NamesToEachTheCasesTheyMayKnowOf(t *testing.T) {
+	d := newDesk(t)
+	theirs, walled := d.open(nil), d.open(nil)
+	cousin := d.Staff(d.CentreA, "case_supervisor")
+	at := d.Call(d.supervisor, "POST", "/v1/centres/"+d.CentreA.String()+"/supervision-sessions", obj{"kind": "group", "participant_ids": []uuid.UUID{d.worker.ID, cousin.ID},
+		"held_at": "2026-01-05T14:00:00Z", "minutes": 60, "case_ids": []uuid.UUID{theirs, walled}}).Want(201).Header.Get("Location")
+	d.Call(d.worker, "POST", d.at(walled, "walls"), obj{"user_id": cousin.ID, "reason": "A cousin"}).Want(201)
+	if r := d.Call(cousin, "GET", at, nil).Want(200); r.Len("case_ids") != 1 || r.ID("case_ids", 0) != theirs {
+		t.Errorf("behind the wall: %s", r.Raw)
+	}
+	if r := d.Call(cousin, "GET", "/v1/centres/"+d.CentreA.String()+"/supervision-sessions", nil).Want(200); r.Len("data", 0, "case_ids") != 1 {
+		t.Errorf("listed: %s", r.Raw)
+	}
+	d.Call(d.supervisor, "PATCH", at, obj{"minutes": 45}, match(1)).Want(200)
+	if r := d.Call(d.worker, "GET", at, nil).Want(200); r.Len("case_ids") != 2 {
+		t.Errorf("the worker reads %s", r.Raw)
+	}
 }

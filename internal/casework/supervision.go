@@ -52,6 +52,25 @@ func (s *Supervision) judge(ctx context.Context, now time.Time) error {
 	return err
 }
 
+// spoken leaves of the cases of sessions, for the answer, those that the caller may know of: a session
+// of many is no way around the wall of a file.
+func spoken(ctx context.Context, sessions ...*Supervision) error {
+	var asked, known db.UUIDs
+	for _, s := range sessions {
+		asked = append(asked, s.CaseIDs...)
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	if err := inView(ctx)(db.Tx(ctx).Model(&Case{})).Where("id = any (?)", asked).Pluck("id", &known).Error; err != nil {
+		return err
+	}
+	for _, s := range sessions {
+		s.CaseIDs = slices.DeleteFunc(s.CaseIDs, func(id uuid.UUID) bool { return !slices.Contains(known, id) })
+	}
+	return nil
+}
+
 // mayChange keeps a session to whoever held it.
 func (s *Supervision) mayChange(by *uuid.UUID) error {
 	if s.VoidedAt != nil {

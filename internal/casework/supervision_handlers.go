@@ -29,6 +29,13 @@ func (Handlers) ListSupervisionSessions(ctx context.Context, req api.ListSupervi
 	if err != nil {
 		return nil, err
 	}
+	sessions := make([]*Supervision, len(page.Rows))
+	for i := range page.Rows {
+		sessions[i] = &page.Rows[i]
+	}
+	if err := spoken(ctx, sessions...); err != nil {
+		return nil, err
+	}
 	return api.ListSupervisionSessions200JSONResponse{Data: list(page.Rows, toSupervision), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
@@ -51,6 +58,9 @@ func (Handlers) CreateSupervisionSession(ctx context.Context, req api.CreateSupe
 func (Handlers) GetSupervisionSession(ctx context.Context, req api.GetSupervisionSessionRequestObject) (api.GetSupervisionSessionResponseObject, error) {
 	s, err := db.Get[Supervision](ctx, req.ID)
 	if err != nil {
+		return nil, err
+	}
+	if err := spoken(ctx, s); err != nil {
 		return nil, err
 	}
 	return api.GetSupervisionSession200JSONResponse{Body: toSupervision(s), Headers: api.GetSupervisionSession200ResponseHeaders{ETag: wire.ETag(s.Version)}}, nil
@@ -95,7 +105,10 @@ func changeSupervision(ctx context.Context, id uuid.UUID, ifMatch string, fn fun
 	if err := fn(s); err != nil {
 		return nil, err
 	}
-	return s, db.Save(ctx, s)
+	if err := db.Save(ctx, s); err != nil {
+		return nil, err
+	}
+	return s, spoken(ctx, s)
 }
 
 func toSupervision(s *Supervision) api.SupervisionSession {

@@ -57,6 +57,9 @@ func (Handlers) AddCaseTeamMember(ctx context.Context, req api.AddCaseTeamMember
 	if !fits {
 		return nil, fault.InvalidField("/user_id", "unfit_member", "A team is active staff of this centre with roles in case management.")
 	}
+	if err := mayStay(ctx, c, req.Body.UserID); err != nil {
+		return nil, err
+	}
 	if err := letIn(ctx, c, req.Body.UserID, "/user_id"); err != nil {
 		return nil, err
 	}
