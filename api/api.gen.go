@@ -26,6 +26,42 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for ApprovalDecisionsDecision.
+const (
+	ApprovalDecisionsDecisionApprove ApprovalDecisionsDecision = "approve"
+	ApprovalDecisionsDecisionReject  ApprovalDecisionsDecision = "reject"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalDecisionsDecision enum.
+func (e ApprovalDecisionsDecision) Valid() bool {
+	switch e {
+	case ApprovalDecisionsDecisionApprove:
+		return true
+	case ApprovalDecisionsDecisionReject:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ApprovalResultOutcome.
+const (
+	ApprovalResultOutcomeDecided ApprovalResultOutcome = "decided"
+	ApprovalResultOutcomeRefused ApprovalResultOutcome = "refused"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalResultOutcome enum.
+func (e ApprovalResultOutcome) Valid() bool {
+	switch e {
+	case ApprovalResultOutcomeDecided:
+		return true
+	case ApprovalResultOutcomeRefused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AttachmentSensitivity.
 const (
 	AttachmentSensitivityNormal     AttachmentSensitivity = "normal"
@@ -283,6 +319,7 @@ func (e CaseActionPatchStatus) Valid() bool {
 
 // Defines values for CaseApprovalKind.
 const (
+	CaseApprovalKindAssessment      CaseApprovalKind = "assessment"
 	CaseApprovalKindClosure         CaseApprovalKind = "closure"
 	CaseApprovalKindConsentOverride CaseApprovalKind = "consent_override"
 	CaseApprovalKindPlan            CaseApprovalKind = "plan"
@@ -291,6 +328,8 @@ const (
 // Valid indicates whether the value is a known member of the CaseApprovalKind enum.
 func (e CaseApprovalKind) Valid() bool {
 	switch e {
+	case CaseApprovalKindAssessment:
+		return true
 	case CaseApprovalKindClosure:
 		return true
 	case CaseApprovalKindConsentOverride:
@@ -304,6 +343,7 @@ func (e CaseApprovalKind) Valid() bool {
 
 // Defines values for CaseApprovalCreateKind.
 const (
+	CaseApprovalCreateKindAssessment      CaseApprovalCreateKind = "assessment"
 	CaseApprovalCreateKindConsentOverride CaseApprovalCreateKind = "consent_override"
 	CaseApprovalCreateKindPlan            CaseApprovalCreateKind = "plan"
 )
@@ -311,9 +351,50 @@ const (
 // Valid indicates whether the value is a known member of the CaseApprovalCreateKind enum.
 func (e CaseApprovalCreateKind) Valid() bool {
 	switch e {
+	case CaseApprovalCreateKindAssessment:
+		return true
 	case CaseApprovalCreateKindConsentOverride:
 		return true
 	case CaseApprovalCreateKindPlan:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseAssessmentFormOrigin.
+const (
+	CaseAssessmentFormOriginCentre  CaseAssessmentFormOrigin = "centre"
+	CaseAssessmentFormOriginNetwork CaseAssessmentFormOrigin = "network"
+)
+
+// Valid indicates whether the value is a known member of the CaseAssessmentFormOrigin enum.
+func (e CaseAssessmentFormOrigin) Valid() bool {
+	switch e {
+	case CaseAssessmentFormOriginCentre:
+		return true
+	case CaseAssessmentFormOriginNetwork:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseAssessmentStatus.
+const (
+	CaseAssessmentStatusCompleted  CaseAssessmentStatus = "completed"
+	CaseAssessmentStatusDraft      CaseAssessmentStatus = "draft"
+	CaseAssessmentStatusSuperseded CaseAssessmentStatus = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the CaseAssessmentStatus enum.
+func (e CaseAssessmentStatus) Valid() bool {
+	switch e {
+	case CaseAssessmentStatusCompleted:
+		return true
+	case CaseAssessmentStatusDraft:
+		return true
+	case CaseAssessmentStatusSuperseded:
 		return true
 	default:
 		return false
@@ -380,6 +461,87 @@ func (e CasePlanStatus) Valid() bool {
 	case CasePlanStatusDraft:
 		return true
 	case CasePlanStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseProblemSensitivity.
+const (
+	CaseProblemSensitivityNormal     CaseProblemSensitivity = "normal"
+	CaseProblemSensitivityRestricted CaseProblemSensitivity = "restricted"
+	CaseProblemSensitivitySensitive  CaseProblemSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the CaseProblemSensitivity enum.
+func (e CaseProblemSensitivity) Valid() bool {
+	switch e {
+	case CaseProblemSensitivityNormal:
+		return true
+	case CaseProblemSensitivityRestricted:
+		return true
+	case CaseProblemSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseProblemStatus.
+const (
+	CaseProblemStatusActive   CaseProblemStatus = "active"
+	CaseProblemStatusResolved CaseProblemStatus = "resolved"
+)
+
+// Valid indicates whether the value is a known member of the CaseProblemStatus enum.
+func (e CaseProblemStatus) Valid() bool {
+	switch e {
+	case CaseProblemStatusActive:
+		return true
+	case CaseProblemStatusResolved:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseProblemCreateSensitivity.
+const (
+	CaseProblemCreateSensitivityNormal     CaseProblemCreateSensitivity = "normal"
+	CaseProblemCreateSensitivityRestricted CaseProblemCreateSensitivity = "restricted"
+	CaseProblemCreateSensitivitySensitive  CaseProblemCreateSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the CaseProblemCreateSensitivity enum.
+func (e CaseProblemCreateSensitivity) Valid() bool {
+	switch e {
+	case CaseProblemCreateSensitivityNormal:
+		return true
+	case CaseProblemCreateSensitivityRestricted:
+		return true
+	case CaseProblemCreateSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseProblemPatchSensitivity.
+const (
+	CaseProblemPatchSensitivityNormal     CaseProblemPatchSensitivity = "normal"
+	CaseProblemPatchSensitivityRestricted CaseProblemPatchSensitivity = "restricted"
+	CaseProblemPatchSensitivitySensitive  CaseProblemPatchSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the CaseProblemPatchSensitivity enum.
+func (e CaseProblemPatchSensitivity) Valid() bool {
+	switch e {
+	case CaseProblemPatchSensitivityNormal:
+		return true
+	case CaseProblemPatchSensitivityRestricted:
+		return true
+	case CaseProblemPatchSensitivitySensitive:
 		return true
 	default:
 		return false
@@ -2183,6 +2345,48 @@ func (e ListCentresParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListApprovalsParamsSort.
+const (
+	ListApprovalsParamsSortCreatedAt      ListApprovalsParamsSort = "created_at"
+	ListApprovalsParamsSortMinusCreatedAt ListApprovalsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListApprovalsParamsSort enum.
+func (e ListApprovalsParamsSort) Valid() bool {
+	switch e {
+	case ListApprovalsParamsSortCreatedAt:
+		return true
+	case ListApprovalsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListApprovalsParamsKind.
+const (
+	ListApprovalsParamsKindAssessment      ListApprovalsParamsKind = "assessment"
+	ListApprovalsParamsKindClosure         ListApprovalsParamsKind = "closure"
+	ListApprovalsParamsKindConsentOverride ListApprovalsParamsKind = "consent_override"
+	ListApprovalsParamsKindPlan            ListApprovalsParamsKind = "plan"
+)
+
+// Valid indicates whether the value is a known member of the ListApprovalsParamsKind enum.
+func (e ListApprovalsParamsKind) Valid() bool {
+	switch e {
+	case ListApprovalsParamsKindAssessment:
+		return true
+	case ListApprovalsParamsKindClosure:
+		return true
+	case ListApprovalsParamsKindConsentOverride:
+		return true
+	case ListApprovalsParamsKindPlan:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListBeneficiariesParamsSort.
 const (
 	ListBeneficiariesParamsSortCreatedAt         ListBeneficiariesParamsSort = "created_at"
@@ -2633,6 +2837,45 @@ func (e ListCaseApprovalsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListCaseAssessmentsParamsSort.
+const (
+	ListCaseAssessmentsParamsSortMinusStartedAt ListCaseAssessmentsParamsSort = "-started_at"
+	ListCaseAssessmentsParamsSortStartedAt      ListCaseAssessmentsParamsSort = "started_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseAssessmentsParamsSort enum.
+func (e ListCaseAssessmentsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseAssessmentsParamsSortMinusStartedAt:
+		return true
+	case ListCaseAssessmentsParamsSortStartedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseAssessmentsParamsStatus.
+const (
+	ListCaseAssessmentsParamsStatusCompleted  ListCaseAssessmentsParamsStatus = "completed"
+	ListCaseAssessmentsParamsStatusDraft      ListCaseAssessmentsParamsStatus = "draft"
+	ListCaseAssessmentsParamsStatusSuperseded ListCaseAssessmentsParamsStatus = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseAssessmentsParamsStatus enum.
+func (e ListCaseAssessmentsParamsStatus) Valid() bool {
+	switch e {
+	case ListCaseAssessmentsParamsStatusCompleted:
+		return true
+	case ListCaseAssessmentsParamsStatusDraft:
+		return true
+	case ListCaseAssessmentsParamsStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCaseAttachmentsParamsSort.
 const (
 	ListCaseAttachmentsParamsSortCreatedAt      ListCaseAttachmentsParamsSort = "created_at"
@@ -2825,6 +3068,42 @@ func (e ListCasePlansParamsStatus) Valid() bool {
 	case ListCasePlansParamsStatusDraft:
 		return true
 	case ListCasePlansParamsStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseProblemsParamsSort.
+const (
+	ListCaseProblemsParamsSortCreatedAt      ListCaseProblemsParamsSort = "created_at"
+	ListCaseProblemsParamsSortMinusCreatedAt ListCaseProblemsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseProblemsParamsSort enum.
+func (e ListCaseProblemsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseProblemsParamsSortCreatedAt:
+		return true
+	case ListCaseProblemsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseProblemsParamsStatus.
+const (
+	ListCaseProblemsParamsStatusActive   ListCaseProblemsParamsStatus = "active"
+	ListCaseProblemsParamsStatusResolved ListCaseProblemsParamsStatus = "resolved"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseProblemsParamsStatus enum.
+func (e ListCaseProblemsParamsStatus) Valid() bool {
+	switch e {
+	case ListCaseProblemsParamsStatusActive:
+		return true
+	case ListCaseProblemsParamsStatusResolved:
 		return true
 	default:
 		return false
@@ -3896,6 +4175,47 @@ type APIClientPatch struct {
 	Scopes      []string                  `json:"scopes,omitempty"`
 }
 
+// ApprovalDecisions defines model for ApprovalDecisions.
+type ApprovalDecisions struct {
+	// BestInterestNote Of closures of children's cases
+	BestInterestNote *string                   `json:"best_interest_note,omitempty"`
+	Comment          *string                   `json:"comment,omitempty"`
+	Decision         ApprovalDecisionsDecision `json:"decision"`
+	Items            []ApprovalItem            `json:"items"`
+}
+
+// ApprovalDecisionsDecision defines model for ApprovalDecisions.Decision.
+type ApprovalDecisionsDecision string
+
+// ApprovalItem defines model for ApprovalItem.
+type ApprovalItem struct {
+	ID openapi_types.UUID `json:"id"`
+
+	// Version The version that was read
+	Version int64 `json:"version"`
+}
+
+// ApprovalResult defines model for ApprovalResult.
+type ApprovalResult struct {
+	Approval *CaseApproval `json:"approval,omitempty"`
+
+	// Code Of the problem; of its first error, where it names any
+	Code *string `json:"code,omitempty"`
+
+	// Detail Likewise
+	Detail  *string               `json:"detail,omitempty"`
+	ID      openapi_types.UUID    `json:"id"`
+	Outcome ApprovalResultOutcome `json:"outcome"`
+}
+
+// ApprovalResultOutcome defines model for ApprovalResult.Outcome.
+type ApprovalResultOutcome string
+
+// ApprovalResults defines model for ApprovalResults.
+type ApprovalResults struct {
+	Results []ApprovalResult `json:"results"`
+}
+
 // Attachment Of a person (`beneficiary_id`) or of a case (`case_id`).
 type Attachment struct {
 	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
@@ -4552,6 +4872,8 @@ type CareArrangementPage struct {
 
 // Case defines model for Case.
 type Case struct {
+	// AssessedAt The first assessment completed since it was opened
+	AssessedAt      *time.Time `json:"assessed_at,omitempty"`
 	AssessmentDueAt *time.Time `json:"assessment_due_at,omitempty"`
 	AssignDueAt     *time.Time `json:"assign_due_at,omitempty"`
 
@@ -4706,8 +5028,16 @@ type CaseActionPatch struct {
 // CaseActionPatchStatus defines model for CaseActionPatch.Status.
 type CaseActionPatchStatus string
 
+// CaseAmendment defines model for CaseAmendment.
+type CaseAmendment struct {
+	Reason string `json:"reason"`
+}
+
 // CaseApproval defines model for CaseApproval.
 type CaseApproval struct {
+	// AssessmentID Of an assessment
+	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
+
 	// Basis Of a consent override
 	Basis *string `json:"basis,omitempty"`
 
@@ -4756,6 +5086,9 @@ type CaseApprovalKind string
 
 // CaseApprovalCreate defines model for CaseApprovalCreate.
 type CaseApprovalCreate struct {
+	// AssessmentID Of an assessment
+	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
+
 	// Basis Of a consent override
 	Basis *string                `json:"basis,omitempty"`
 	ID    *openapi_types.UUID    `json:"id,omitempty"`
@@ -4783,6 +5116,90 @@ type CaseApprovalPage struct {
 
 	// Total All rows; only with `include_total=true`
 	Total *Total `json:"total,omitempty"`
+}
+
+// CaseAssessment defines model for CaseAssessment.
+type CaseAssessment struct {
+	AmendReason *string `json:"amend_reason,omitempty"`
+
+	// AmendsID The version that it corrects
+	AmendsID *openapi_types.UUID `json:"amends_id,omitempty"`
+
+	// Answers By the form
+	Answers     map[string]interface{} `json:"answers"`
+	AssessorID  openapi_types.UUID     `json:"assessor_id"`
+	CaseID      openapi_types.UUID     `json:"case_id"`
+	CompletedAt *time.Time             `json:"completed_at,omitempty"`
+	CompletedBy *openapi_types.UUID    `json:"completed_by,omitempty"`
+	CreatedAt   time.Time              `json:"created_at"`
+
+	// FormID The version of the form that asked
+	FormID            openapi_types.UUID       `json:"form_id"`
+	FormOrigin        CaseAssessmentFormOrigin `json:"form_origin"`
+	ID                openapi_types.UUID       `json:"id"`
+	InterpreterUsed   *bool                    `json:"interpreter_used,omitempty"`
+	InterviewLanguage *string                  `json:"interview_language,omitempty"`
+	Kind              string                   `json:"kind"`
+	Outcome           *string                  `json:"outcome,omitempty"`
+
+	// RiskLevel What the assessor decided
+	RiskLevel *string              `json:"risk_level,omitempty"`
+	StartedAt time.Time            `json:"started_at"`
+	Status    CaseAssessmentStatus `json:"status"`
+
+	// SuggestedRisk From the determinants of vulnerability; a person decides
+	SuggestedRisk *string   `json:"suggested_risk,omitempty"`
+	Summary       *string   `json:"summary,omitempty"`
+	UpdatedAt     time.Time `json:"updated_at"`
+	Version       int64     `json:"version"`
+}
+
+// CaseAssessmentFormOrigin defines model for CaseAssessment.FormOrigin.
+type CaseAssessmentFormOrigin string
+
+// CaseAssessmentStatus defines model for CaseAssessment.Status.
+type CaseAssessmentStatus string
+
+// CaseAssessmentCompletion defines model for CaseAssessmentCompletion.
+type CaseAssessmentCompletion struct {
+	Outcome *string `json:"outcome,omitempty"`
+
+	// RiskLevel The assessor's decision; absent, the case's stays
+	RiskLevel *string `json:"risk_level,omitempty"`
+	Summary   string  `json:"summary"`
+}
+
+// CaseAssessmentCreate defines model for CaseAssessmentCreate.
+type CaseAssessmentCreate struct {
+	Answers         map[string]interface{} `json:"answers,omitempty"`
+	FormID          openapi_types.UUID     `json:"form_id"`
+	ID              *openapi_types.UUID    `json:"id,omitempty"`
+	InterpreterUsed *bool                  `json:"interpreter_used,omitempty"`
+
+	// InterviewLanguage BCP 47
+	InterviewLanguage *string `json:"interview_language,omitempty"`
+
+	// StartedAt Now where it is not given
+	StartedAt *time.Time `json:"started_at,omitempty"`
+}
+
+// CaseAssessmentPage defines model for CaseAssessmentPage.
+type CaseAssessmentPage struct {
+	Data []CaseAssessment `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseAssessmentPatch defines model for CaseAssessmentPatch.
+type CaseAssessmentPatch struct {
+	// Answers Merged with those that are there; null takes an answer back
+	Answers           map[string]interface{}    `json:"answers,omitempty"`
+	InterpreterUsed   nullable.Nullable[bool]   `json:"interpreter_used,omitempty"`
+	InterviewLanguage nullable.Nullable[string] `json:"interview_language,omitempty"`
 }
 
 // CaseAssign defines model for CaseAssign.
@@ -4971,11 +5388,14 @@ type CaseGoal struct {
 	CaseID openapi_types.UUID `json:"case_id"`
 
 	// CopiedFrom The same goal in the version before
-	CopiedFrom   *openapi_types.UUID `json:"copied_from,omitempty"`
-	CreatedAt    time.Time           `json:"created_at"`
-	Description  string              `json:"description"`
-	ID           openapi_types.UUID  `json:"id"`
-	PlanID       openapi_types.UUID  `json:"plan_id"`
+	CopiedFrom  *openapi_types.UUID `json:"copied_from,omitempty"`
+	CreatedAt   time.Time           `json:"created_at"`
+	Description string              `json:"description"`
+	ID          openapi_types.UUID  `json:"id"`
+	PlanID      openapi_types.UUID  `json:"plan_id"`
+
+	// ProblemID The problem that it answers
+	ProblemID    *openapi_types.UUID `json:"problem_id,omitempty"`
 	Progress     string              `json:"progress"`
 	ProgressNote *string             `json:"progress_note,omitempty"`
 	TargetOn     *openapi_types.Date `json:"target_on,omitempty"`
@@ -4988,14 +5408,20 @@ type CaseGoalCreate struct {
 	Description string              `json:"description"`
 	ID          *openapi_types.UUID `json:"id,omitempty"`
 	PlanID      openapi_types.UUID  `json:"plan_id"`
-	TargetOn    *openapi_types.Date `json:"target_on,omitempty"`
+
+	// ProblemID The problem that it answers
+	ProblemID *openapi_types.UUID `json:"problem_id,omitempty"`
+	TargetOn  *openapi_types.Date `json:"target_on,omitempty"`
 }
 
 // CaseGoalDraft A goal that comes with its plan
 type CaseGoalDraft struct {
-	Actions     []CaseActionDraft   `json:"actions,omitempty"`
-	Description string              `json:"description"`
-	TargetOn    *openapi_types.Date `json:"target_on,omitempty"`
+	Actions     []CaseActionDraft `json:"actions,omitempty"`
+	Description string            `json:"description"`
+
+	// ProblemID The problem that it answers
+	ProblemID *openapi_types.UUID `json:"problem_id,omitempty"`
+	TargetOn  *openapi_types.Date `json:"target_on,omitempty"`
 }
 
 // CaseGoalPage defines model for CaseGoalPage.
@@ -5011,7 +5437,10 @@ type CaseGoalPage struct {
 
 // CaseGoalPatch defines model for CaseGoalPatch.
 type CaseGoalPatch struct {
-	Description  *string                               `json:"description,omitempty"`
+	Description *string `json:"description,omitempty"`
+
+	// ProblemID The problem that it answers
+	ProblemID    nullable.Nullable[openapi_types.UUID] `json:"problem_id,omitempty"`
 	Progress     *string                               `json:"progress,omitempty"`
 	ProgressNote nullable.Nullable[string]             `json:"progress_note,omitempty"`
 	TargetOn     nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
@@ -5232,6 +5661,76 @@ type CasePlanPatch struct {
 	CopyGiven *bool                                 `json:"copy_given,omitempty"`
 	ReviewOn  nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
 	Summary   nullable.Nullable[string]             `json:"summary,omitempty"`
+}
+
+// CaseProblem defines model for CaseProblem.
+type CaseProblem struct {
+	// AssessmentID That found it
+	AssessmentID *openapi_types.UUID    `json:"assessment_id,omitempty"`
+	CaseID       openapi_types.UUID     `json:"case_id"`
+	Code         string                 `json:"code"`
+	CreatedAt    time.Time              `json:"created_at"`
+	Description  *string                `json:"description,omitempty"`
+	ID           openapi_types.UUID     `json:"id"`
+	RecordedBy   *openapi_types.UUID    `json:"recorded_by,omitempty"`
+	Resolution   *string                `json:"resolution,omitempty"`
+	ResolvedOn   *openapi_types.Date    `json:"resolved_on,omitempty"`
+	Sensitivity  CaseProblemSensitivity `json:"sensitivity"`
+	Since        *openapi_types.Date    `json:"since,omitempty"`
+	Status       CaseProblemStatus      `json:"status"`
+	UpdatedAt    time.Time              `json:"updated_at"`
+	Version      int64                  `json:"version"`
+}
+
+// CaseProblemSensitivity defines model for CaseProblem.Sensitivity.
+type CaseProblemSensitivity string
+
+// CaseProblemStatus defines model for CaseProblem.Status.
+type CaseProblemStatus string
+
+// CaseProblemCreate defines model for CaseProblemCreate.
+type CaseProblemCreate struct {
+	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
+	Code         string              `json:"code"`
+	Description  *string             `json:"description,omitempty"`
+	ID           *openapi_types.UUID `json:"id,omitempty"`
+
+	// Sensitivity At least that of the code, which it is where it is not given
+	Sensitivity *CaseProblemCreateSensitivity `json:"sensitivity,omitempty"`
+	Since       *openapi_types.Date           `json:"since,omitempty"`
+}
+
+// CaseProblemCreateSensitivity At least that of the code, which it is where it is not given
+type CaseProblemCreateSensitivity string
+
+// CaseProblemPage defines model for CaseProblemPage.
+type CaseProblemPage struct {
+	Data []CaseProblem `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseProblemPatch defines model for CaseProblemPatch.
+type CaseProblemPatch struct {
+	Code        *string                               `json:"code,omitempty"`
+	Description nullable.Nullable[string]             `json:"description,omitempty"`
+	Sensitivity *CaseProblemPatchSensitivity          `json:"sensitivity,omitempty"`
+	Since       nullable.Nullable[openapi_types.Date] `json:"since,omitempty"`
+}
+
+// CaseProblemPatchSensitivity defines model for CaseProblemPatch.Sensitivity.
+type CaseProblemPatchSensitivity string
+
+// CaseProblemResolution defines model for CaseProblemResolution.
+type CaseProblemResolution struct {
+	Resolution *string `json:"resolution,omitempty"`
+
+	// ResolvedOn Today where it is not given
+	ResolvedOn *openapi_types.Date `json:"resolved_on,omitempty"`
 }
 
 // CaseReason defines model for CaseReason.
@@ -8504,6 +9003,9 @@ type SOPAttachments struct {
 
 // SOPCase defines model for SOPCase.
 type SOPCase struct {
+	// ActionNeedsAgreement What is planned is begun once the person agreed to the plan; absent: no
+	ActionNeedsAgreement *bool `json:"action_needs_agreement,omitempty"`
+
 	// BreakGlassHours How long broken glass opens a restricted case; 0, or absent: 24
 	BreakGlassHours *int `json:"break_glass_hours,omitempty"`
 
@@ -8515,7 +9017,10 @@ type SOPCase struct {
 
 	// ConferenceReadDays How long after a conference those invited read the file; 0, or absent: 7
 	ConferenceReadDays *int `json:"conference_read_days,omitempty"`
-	HoldMaxDays        int  `json:"hold_max_days"`
+
+	// HighRiskBalance Risks less protections, from which an assessment of vulnerability suggests a high risk; 0, or absent: never
+	HighRiskBalance *int `json:"high_risk_balance,omitempty"`
+	HoldMaxDays     int  `json:"hold_max_days"`
 
 	// LateNoteHours A note written later than this after the fact is marked; 0, or absent: none is
 	LateNoteHours *int `json:"late_note_hours,omitempty"`
@@ -8524,9 +9029,15 @@ type SOPCase struct {
 	LostContactAttempts int `json:"lost_contact_attempts"`
 
 	// LostContactMinDays Since the last attempt
-	LostContactMinDays  int `json:"lost_contact_min_days"`
-	ReopenWithinMonths  int `json:"reopen_within_months"`
-	UndoMergeWithinDays int `json:"undo_merge_within_days"`
+	LostContactMinDays int `json:"lost_contact_min_days"`
+
+	// MediumRiskBalance Likewise a medium risk
+	MediumRiskBalance *int `json:"medium_risk_balance,omitempty"`
+
+	// PlanNeedsAssessment Planning begins with a completed assessment; absent: no
+	PlanNeedsAssessment *bool `json:"plan_needs_assessment,omitempty"`
+	ReopenWithinMonths  int   `json:"reopen_within_months"`
+	UndoMergeWithinDays int   `json:"undo_merge_within_days"`
 }
 
 // SOPCaseload defines model for SOPCaseload.
@@ -9900,6 +10411,45 @@ type UpdateCentreParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListApprovalsParams defines parameters for ListApprovals.
+type ListApprovalsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListApprovalsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only those with this status
+	Status *string `form:"status,omitempty" json:"status,omitempty"`
+
+	// Kind Only approvals of this kind
+	Kind *ListApprovalsParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// RequestedBy Only what this person asked for
+	RequestedBy *openapi_types.UUID `form:"requested_by,omitempty" json:"requested_by,omitempty"`
+
+	// Decidable Only what the caller may decide (true), or may not (false)
+	Decidable *bool `form:"decidable,omitempty" json:"decidable,omitempty"`
+}
+
+// ListApprovalsParamsSort defines parameters for ListApprovals.
+type ListApprovalsParamsSort string
+
+// ListApprovalsParamsKind defines parameters for ListApprovals.
+type ListApprovalsParamsKind string
+
+// DecideApprovalsParams defines parameters for DecideApprovals.
+type DecideApprovalsParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListAuditEventsParams defines parameters for ListAuditEvents.
 type ListAuditEventsParams struct {
 	// Limit Rows a page
@@ -10815,6 +11365,63 @@ type ApproveCaseClosureParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListCaseAssessmentsParams defines parameters for ListCaseAssessments.
+type ListCaseAssessmentsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-started_at` where none is given. A cursor carries its own
+	Sort *ListCaseAssessmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Kind Only assessments of this kind
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Status Only those with this status
+	Status *ListCaseAssessmentsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListCaseAssessmentsParamsSort defines parameters for ListCaseAssessments.
+type ListCaseAssessmentsParamsSort string
+
+// ListCaseAssessmentsParamsStatus defines parameters for ListCaseAssessments.
+type ListCaseAssessmentsParamsStatus string
+
+// StartCaseAssessmentParams defines parameters for StartCaseAssessment.
+type StartCaseAssessmentParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseAssessmentParams defines parameters for UpdateCaseAssessment.
+type UpdateCaseAssessmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// AmendCaseAssessmentParams defines parameters for AmendCaseAssessment.
+type AmendCaseAssessmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CompleteCaseAssessmentParams defines parameters for CompleteCaseAssessment.
+type CompleteCaseAssessmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // AssignCaseParams defines parameters for AssignCase.
 type AssignCaseParams struct {
 	// IfMatch The ETag that was read
@@ -11255,6 +11862,63 @@ type CompleteCasePlanParams struct {
 
 // ReviseCasePlanParams defines parameters for ReviseCasePlan.
 type ReviseCasePlanParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseProblemsParams defines parameters for ListCaseProblems.
+type ListCaseProblemsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListCaseProblemsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only problems with this status
+	Status *ListCaseProblemsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// AssessmentID Only problems that this assessment found
+	AssessmentID *openapi_types.UUID `form:"assessment_id,omitempty" json:"assessment_id,omitempty"`
+}
+
+// ListCaseProblemsParamsSort defines parameters for ListCaseProblems.
+type ListCaseProblemsParamsSort string
+
+// ListCaseProblemsParamsStatus defines parameters for ListCaseProblems.
+type ListCaseProblemsParamsStatus string
+
+// CreateCaseProblemParams defines parameters for CreateCaseProblem.
+type CreateCaseProblemParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseProblemParams defines parameters for UpdateCaseProblem.
+type UpdateCaseProblemParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ReopenCaseProblemParams defines parameters for ReopenCaseProblem.
+type ReopenCaseProblemParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResolveCaseProblemParams defines parameters for ResolveCaseProblem.
+type ResolveCaseProblemParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -13176,6 +13840,9 @@ type CreateCentreJSONRequestBody = CentreCreate
 // UpdateCentreApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentre for application/merge-patch+json ContentType.
 type UpdateCentreApplicationMergePatchPlusJSONRequestBody = CentrePatch
 
+// DecideApprovalsJSONRequestBody defines body for DecideApprovals for application/json ContentType.
+type DecideApprovalsJSONRequestBody = ApprovalDecisions
+
 // CreateBeneficiaryJSONRequestBody defines body for CreateBeneficiary for application/json ContentType.
 type CreateBeneficiaryJSONRequestBody = BeneficiaryCreate
 
@@ -13314,6 +13981,18 @@ type RejectCaseApprovalJSONRequestBody = CaseApprovalDecision
 // ApproveCaseClosureJSONRequestBody defines body for ApproveCaseClosure for application/json ContentType.
 type ApproveCaseClosureJSONRequestBody = CaseClosureApproval
 
+// StartCaseAssessmentJSONRequestBody defines body for StartCaseAssessment for application/json ContentType.
+type StartCaseAssessmentJSONRequestBody = CaseAssessmentCreate
+
+// UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseAssessment for application/merge-patch+json ContentType.
+type UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody = CaseAssessmentPatch
+
+// AmendCaseAssessmentJSONRequestBody defines body for AmendCaseAssessment for application/json ContentType.
+type AmendCaseAssessmentJSONRequestBody = CaseAmendment
+
+// CompleteCaseAssessmentJSONRequestBody defines body for CompleteCaseAssessment for application/json ContentType.
+type CompleteCaseAssessmentJSONRequestBody = CaseAssessmentCompletion
+
 // AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
 type AssignCaseJSONRequestBody = CaseAssign
 
@@ -13391,6 +14070,15 @@ type UpdateCasePlanApplicationMergePatchPlusJSONRequestBody = CasePlanPatch
 
 // ReviseCasePlanJSONRequestBody defines body for ReviseCasePlan for application/json ContentType.
 type ReviseCasePlanJSONRequestBody = CaseReason
+
+// CreateCaseProblemJSONRequestBody defines body for CreateCaseProblem for application/json ContentType.
+type CreateCaseProblemJSONRequestBody = CaseProblemCreate
+
+// UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseProblem for application/merge-patch+json ContentType.
+type UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody = CaseProblemPatch
+
+// ResolveCaseProblemJSONRequestBody defines body for ResolveCaseProblem for application/json ContentType.
+type ResolveCaseProblemJSONRequestBody = CaseProblemResolution
 
 // RejectCaseClosureJSONRequestBody defines body for RejectCaseClosure for application/json ContentType.
 type RejectCaseClosureJSONRequestBody = CaseClosureRejection
@@ -13875,6 +14563,12 @@ type ServerInterface interface {
 	// UpdateCentre Change a centre's profile
 	// (PATCH /v1/centres/{centre_id})
 	UpdateCentre(ctx echo.Context, centreID CentreID, params UpdateCentreParams) error
+	// ListApprovals What waits for a second person, over all cases
+	// (GET /v1/centres/{centre_id}/approvals)
+	ListApprovals(ctx echo.Context, centreID CentreID, params ListApprovalsParams) error
+	// DecideApprovals Decide several approvals
+	// (POST /v1/centres/{centre_id}/approvals/decide)
+	DecideApprovals(ctx echo.Context, centreID CentreID, params DecideApprovalsParams) error
 	// ListAuditEvents Read a centre's trail
 	// (GET /v1/centres/{centre_id}/audit-events)
 	ListAuditEvents(ctx echo.Context, centreID CentreID, params ListAuditEventsParams) error
@@ -14148,6 +14842,24 @@ type ServerInterface interface {
 	// ApproveCaseClosure Approve the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/approve-closure)
 	ApproveCaseClosure(ctx echo.Context, centreID CentreID, id ID, params ApproveCaseClosureParams) error
+	// ListCaseAssessments The assessments of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/assessments)
+	ListCaseAssessments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAssessmentsParams) error
+	// StartCaseAssessment Begin an assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments)
+	StartCaseAssessment(ctx echo.Context, centreID CentreID, id ID, params StartCaseAssessmentParams) error
+	// GetCaseAssessment Read an assessment
+	// (GET /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
+	GetCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID) error
+	// UpdateCaseAssessment Save a draft
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
+	UpdateCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params UpdateCaseAssessmentParams) error
+	// AmendCaseAssessment Amend a completed assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/amend)
+	AmendCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params AmendCaseAssessmentParams) error
+	// CompleteCaseAssessment Complete an assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/complete)
+	CompleteCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params CompleteCaseAssessmentParams) error
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
@@ -14295,6 +15007,24 @@ type ServerInterface interface {
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params ReviseCasePlanParams) error
+	// ListCaseProblems What a case is about
+	// (GET /v1/centres/{centre_id}/cases/{id}/problems)
+	ListCaseProblems(ctx echo.Context, centreID CentreID, id ID, params ListCaseProblemsParams) error
+	// CreateCaseProblem Name a problem
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems)
+	CreateCaseProblem(ctx echo.Context, centreID CentreID, id ID, params CreateCaseProblemParams) error
+	// GetCaseProblem Read a problem
+	// (GET /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
+	GetCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID) error
+	// UpdateCaseProblem Change a problem
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
+	UpdateCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params UpdateCaseProblemParams) error
+	// ReopenCaseProblem Take a resolution back
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/reopen)
+	ReopenCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ReopenCaseProblemParams) error
+	// ResolveCaseProblem Resolve a problem
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/resolve)
+	ResolveCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ResolveCaseProblemParams) error
 	// RejectCaseClosure Reject the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/reject-closure)
 	RejectCaseClosure(ctx echo.Context, centreID CentreID, id ID, params RejectCaseClosureParams) error
@@ -15677,6 +16407,116 @@ func (w *ServerInterfaceWrapper) UpdateCentre(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateCentre(ctx, centreID, params)
+	return err
+}
+
+// ListApprovals converts echo context to params.
+func (w *ServerInterfaceWrapper) ListApprovals(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListApprovalsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "requested_by" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "requested_by", ctx.QueryParams(), &params.RequestedBy, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter requested_by: %s", err))
+	}
+
+	// ------------- Optional query parameter "decidable" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "decidable", ctx.QueryParams(), &params.Decidable, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter decidable: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListApprovals(ctx, centreID, params)
+	return err
+}
+
+// DecideApprovals converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideApprovals(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DecideApprovalsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideApprovals(ctx, centreID, params)
 	return err
 }
 
@@ -20542,6 +21382,342 @@ func (w *ServerInterfaceWrapper) ApproveCaseClosure(ctx echo.Context) error {
 	return err
 }
 
+// ListCaseAssessments converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseAssessments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseAssessmentsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseAssessments(ctx, centreID, id, params)
+	return err
+}
+
+// StartCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) StartCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartCaseAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StartCaseAssessment(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseAssessment(ctx, centreID, id, assessmentID)
+	return err
+}
+
+// UpdateCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseAssessment(ctx, centreID, id, assessmentID, params)
+	return err
+}
+
+// AmendCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) AmendCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AmendCaseAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AmendCaseAssessment(ctx, centreID, id, assessmentID, params)
+	return err
+}
+
+// CompleteCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) CompleteCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompleteCaseAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompleteCaseAssessment(ctx, centreID, id, assessmentID, params)
+	return err
+}
+
 // AssignCase converts echo context to params.
 func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
 	var err error
@@ -23275,6 +24451,342 @@ func (w *ServerInterfaceWrapper) ReviseCasePlan(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ReviseCasePlan(ctx, centreID, id, planID, params)
+	return err
+}
+
+// ListCaseProblems converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseProblems(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseProblemsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "assessment_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "assessment_id", ctx.QueryParams(), &params.AssessmentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseProblems(ctx, centreID, id, params)
+	return err
+}
+
+// CreateCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCaseProblemParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseProblem(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "problem_id" -------------
+	var problemID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseProblem(ctx, centreID, id, problemID)
+	return err
+}
+
+// UpdateCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "problem_id" -------------
+	var problemID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseProblemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseProblem(ctx, centreID, id, problemID, params)
+	return err
+}
+
+// ReopenCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) ReopenCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "problem_id" -------------
+	var problemID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReopenCaseProblemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReopenCaseProblem(ctx, centreID, id, problemID, params)
+	return err
+}
+
+// ResolveCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) ResolveCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "problem_id" -------------
+	var problemID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResolveCaseProblemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResolveCaseProblem(ctx, centreID, id, problemID, params)
 	return err
 }
 
@@ -32539,6 +34051,20 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/complete", wrapper.CompleteCaseFollowup, options.OperationMiddlewares["completeCaseFollowup"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/attempts", wrapper.AddContactAttempt, options.OperationMiddlewares["addContactAttempt"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/void", wrapper.VoidCaseFollowup, options.OperationMiddlewares["voidCaseFollowup"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.ListCaseAssessments, options.OperationMiddlewares["listCaseAssessments"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.StartCaseAssessment, options.OperationMiddlewares["startCaseAssessment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.GetCaseAssessment, options.OperationMiddlewares["getCaseAssessment"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.UpdateCaseAssessment, options.OperationMiddlewares["updateCaseAssessment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/complete", wrapper.CompleteCaseAssessment, options.OperationMiddlewares["completeCaseAssessment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/amend", wrapper.AmendCaseAssessment, options.OperationMiddlewares["amendCaseAssessment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems", wrapper.ListCaseProblems, options.OperationMiddlewares["listCaseProblems"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems", wrapper.CreateCaseProblem, options.OperationMiddlewares["createCaseProblem"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.GetCaseProblem, options.OperationMiddlewares["getCaseProblem"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.UpdateCaseProblem, options.OperationMiddlewares["updateCaseProblem"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/approvals/decide", wrapper.DecideApprovals, options.OperationMiddlewares["decideApprovals"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.CreateReferral, options.OperationMiddlewares["createReferral"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals/:id", wrapper.GetReferral, options.OperationMiddlewares["getReferral"]...)
@@ -33692,6 +35218,87 @@ type UpdateCentredefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateCentredefaultApplicationProblemPlusJSONResponse) VisitUpdateCentreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovalsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListApprovalsParams
+}
+
+type ListApprovalsResponseObject interface {
+	VisitListApprovalsResponse(w http.ResponseWriter) error
+}
+
+type ListApprovals200JSONResponse CaseApprovalPage
+
+func (response ListApprovals200JSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovalsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListApprovalsdefaultApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApprovalsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   DecideApprovalsParams
+	Body     *DecideApprovalsJSONRequestBody
+}
+
+type DecideApprovalsResponseObject interface {
+	VisitDecideApprovalsResponse(w http.ResponseWriter) error
+}
+
+type DecideApprovals200JSONResponse ApprovalResults
+
+func (response DecideApprovals200JSONResponse) VisitDecideApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApprovalsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideApprovalsdefaultApplicationProblemPlusJSONResponse) VisitDecideApprovalsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -38554,6 +40161,301 @@ func (response ApproveCaseClosuredefaultApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type ListCaseAssessmentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseAssessmentsParams
+}
+
+type ListCaseAssessmentsResponseObject interface {
+	VisitListCaseAssessmentsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseAssessments200JSONResponse CaseAssessmentPage
+
+func (response ListCaseAssessments200JSONResponse) VisitListCaseAssessmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseAssessmentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseAssessmentsdefaultApplicationProblemPlusJSONResponse) VisitListCaseAssessmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartCaseAssessmentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   StartCaseAssessmentParams
+	Body     *StartCaseAssessmentJSONRequestBody
+}
+
+type StartCaseAssessmentResponseObject interface {
+	VisitStartCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type StartCaseAssessment201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type StartCaseAssessment201JSONResponse struct {
+	Body    CaseAssessment
+	Headers StartCaseAssessment201ResponseHeaders
+}
+
+func (response StartCaseAssessment201JSONResponse) VisitStartCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitStartCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+}
+
+type GetCaseAssessmentResponseObject interface {
+	VisitGetCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type GetCaseAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseAssessment200JSONResponse struct {
+	Body    CaseAssessment
+	Headers GetCaseAssessment200ResponseHeaders
+}
+
+func (response GetCaseAssessment200JSONResponse) VisitGetCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitGetCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+	Params       UpdateCaseAssessmentParams
+	Body         *UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseAssessmentResponseObject interface {
+	VisitUpdateCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseAssessment200JSONResponse struct {
+	Body    CaseAssessment
+	Headers UpdateCaseAssessment200ResponseHeaders
+}
+
+func (response UpdateCaseAssessment200JSONResponse) VisitUpdateCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AmendCaseAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+	Params       AmendCaseAssessmentParams
+	Body         *AmendCaseAssessmentJSONRequestBody
+}
+
+type AmendCaseAssessmentResponseObject interface {
+	VisitAmendCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type AmendCaseAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type AmendCaseAssessment200JSONResponse struct {
+	Body    CaseAssessment
+	Headers AmendCaseAssessment200ResponseHeaders
+}
+
+func (response AmendCaseAssessment200JSONResponse) VisitAmendCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AmendCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AmendCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitAmendCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteCaseAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+	Params       CompleteCaseAssessmentParams
+	Body         *CompleteCaseAssessmentJSONRequestBody
+}
+
+type CompleteCaseAssessmentResponseObject interface {
+	VisitCompleteCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type CompleteCaseAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type CompleteCaseAssessment200JSONResponse struct {
+	Body    CaseAssessment
+	Headers CompleteCaseAssessment200ResponseHeaders
+}
+
+func (response CompleteCaseAssessment200JSONResponse) VisitCompleteCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CompleteCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitCompleteCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AssignCaseRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -41249,6 +43151,300 @@ type ReviseCasePlandefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReviseCasePlandefaultApplicationProblemPlusJSONResponse) VisitReviseCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseProblemsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseProblemsParams
+}
+
+type ListCaseProblemsResponseObject interface {
+	VisitListCaseProblemsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseProblems200JSONResponse CaseProblemPage
+
+func (response ListCaseProblems200JSONResponse) VisitListCaseProblemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseProblemsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseProblemsdefaultApplicationProblemPlusJSONResponse) VisitListCaseProblemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseProblemRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateCaseProblemParams
+	Body     *CreateCaseProblemJSONRequestBody
+}
+
+type CreateCaseProblemResponseObject interface {
+	VisitCreateCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseProblem201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCaseProblem201JSONResponse struct {
+	Body    CaseProblem
+	Headers CreateCaseProblem201ResponseHeaders
+}
+
+func (response CreateCaseProblem201JSONResponse) VisitCreateCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseProblemRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ProblemID openapi_types.UUID `json:"problem_id"`
+}
+
+type GetCaseProblemResponseObject interface {
+	VisitGetCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type GetCaseProblem200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseProblem200JSONResponse struct {
+	Body    CaseProblem
+	Headers GetCaseProblem200ResponseHeaders
+}
+
+func (response GetCaseProblem200JSONResponse) VisitGetCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitGetCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseProblemRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ProblemID openapi_types.UUID `json:"problem_id"`
+	Params    UpdateCaseProblemParams
+	Body      *UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseProblemResponseObject interface {
+	VisitUpdateCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseProblem200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseProblem200JSONResponse struct {
+	Body    CaseProblem
+	Headers UpdateCaseProblem200ResponseHeaders
+}
+
+func (response UpdateCaseProblem200JSONResponse) VisitUpdateCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReopenCaseProblemRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ProblemID openapi_types.UUID `json:"problem_id"`
+	Params    ReopenCaseProblemParams
+}
+
+type ReopenCaseProblemResponseObject interface {
+	VisitReopenCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type ReopenCaseProblem200ResponseHeaders struct {
+	ETag string
+}
+
+type ReopenCaseProblem200JSONResponse struct {
+	Body    CaseProblem
+	Headers ReopenCaseProblem200ResponseHeaders
+}
+
+func (response ReopenCaseProblem200JSONResponse) VisitReopenCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReopenCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReopenCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitReopenCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveCaseProblemRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ProblemID openapi_types.UUID `json:"problem_id"`
+	Params    ResolveCaseProblemParams
+	Body      *ResolveCaseProblemJSONRequestBody
+}
+
+type ResolveCaseProblemResponseObject interface {
+	VisitResolveCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type ResolveCaseProblem200ResponseHeaders struct {
+	ETag string
+}
+
+type ResolveCaseProblem200JSONResponse struct {
+	Body    CaseProblem
+	Headers ResolveCaseProblem200ResponseHeaders
+}
+
+func (response ResolveCaseProblem200JSONResponse) VisitResolveCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResolveCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitResolveCaseProblemResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -50433,6 +52629,12 @@ type StrictServerInterface interface {
 	// UpdateCentre Change a centre's profile
 	// (PATCH /v1/centres/{centre_id})
 	UpdateCentre(ctx context.Context, request UpdateCentreRequestObject) (UpdateCentreResponseObject, error)
+	// ListApprovals What waits for a second person, over all cases
+	// (GET /v1/centres/{centre_id}/approvals)
+	ListApprovals(ctx context.Context, request ListApprovalsRequestObject) (ListApprovalsResponseObject, error)
+	// DecideApprovals Decide several approvals
+	// (POST /v1/centres/{centre_id}/approvals/decide)
+	DecideApprovals(ctx context.Context, request DecideApprovalsRequestObject) (DecideApprovalsResponseObject, error)
 	// ListAuditEvents Read a centre's trail
 	// (GET /v1/centres/{centre_id}/audit-events)
 	ListAuditEvents(ctx context.Context, request ListAuditEventsRequestObject) (ListAuditEventsResponseObject, error)
@@ -50706,6 +52908,24 @@ type StrictServerInterface interface {
 	// ApproveCaseClosure Approve the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/approve-closure)
 	ApproveCaseClosure(ctx context.Context, request ApproveCaseClosureRequestObject) (ApproveCaseClosureResponseObject, error)
+	// ListCaseAssessments The assessments of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/assessments)
+	ListCaseAssessments(ctx context.Context, request ListCaseAssessmentsRequestObject) (ListCaseAssessmentsResponseObject, error)
+	// StartCaseAssessment Begin an assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments)
+	StartCaseAssessment(ctx context.Context, request StartCaseAssessmentRequestObject) (StartCaseAssessmentResponseObject, error)
+	// GetCaseAssessment Read an assessment
+	// (GET /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
+	GetCaseAssessment(ctx context.Context, request GetCaseAssessmentRequestObject) (GetCaseAssessmentResponseObject, error)
+	// UpdateCaseAssessment Save a draft
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
+	UpdateCaseAssessment(ctx context.Context, request UpdateCaseAssessmentRequestObject) (UpdateCaseAssessmentResponseObject, error)
+	// AmendCaseAssessment Amend a completed assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/amend)
+	AmendCaseAssessment(ctx context.Context, request AmendCaseAssessmentRequestObject) (AmendCaseAssessmentResponseObject, error)
+	// CompleteCaseAssessment Complete an assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/complete)
+	CompleteCaseAssessment(ctx context.Context, request CompleteCaseAssessmentRequestObject) (CompleteCaseAssessmentResponseObject, error)
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
@@ -50853,6 +53073,24 @@ type StrictServerInterface interface {
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx context.Context, request ReviseCasePlanRequestObject) (ReviseCasePlanResponseObject, error)
+	// ListCaseProblems What a case is about
+	// (GET /v1/centres/{centre_id}/cases/{id}/problems)
+	ListCaseProblems(ctx context.Context, request ListCaseProblemsRequestObject) (ListCaseProblemsResponseObject, error)
+	// CreateCaseProblem Name a problem
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems)
+	CreateCaseProblem(ctx context.Context, request CreateCaseProblemRequestObject) (CreateCaseProblemResponseObject, error)
+	// GetCaseProblem Read a problem
+	// (GET /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
+	GetCaseProblem(ctx context.Context, request GetCaseProblemRequestObject) (GetCaseProblemResponseObject, error)
+	// UpdateCaseProblem Change a problem
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
+	UpdateCaseProblem(ctx context.Context, request UpdateCaseProblemRequestObject) (UpdateCaseProblemResponseObject, error)
+	// ReopenCaseProblem Take a resolution back
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/reopen)
+	ReopenCaseProblem(ctx context.Context, request ReopenCaseProblemRequestObject) (ReopenCaseProblemResponseObject, error)
+	// ResolveCaseProblem Resolve a problem
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/resolve)
+	ResolveCaseProblem(ctx context.Context, request ResolveCaseProblemRequestObject) (ResolveCaseProblemResponseObject, error)
 	// RejectCaseClosure Reject the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/reject-closure)
 	RejectCaseClosure(ctx context.Context, request RejectCaseClosureRequestObject) (RejectCaseClosureResponseObject, error)
@@ -52314,6 +54552,81 @@ func (sh *strictHandler) UpdateCentre(ctx echo.Context, centreID CentreID, param
 		return err
 	} else if validResponse, ok := response.(UpdateCentreResponseObject); ok {
 		return validResponse.VisitUpdateCentreResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListApprovals operation middleware
+func (sh *strictHandler) ListApprovals(ctx echo.Context, centreID CentreID, params ListApprovalsParams) error {
+	var request ListApprovalsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListApprovals(ctx.Request().Context(), request.(ListApprovalsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListApprovals")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListApprovalsResponseObject); ok {
+		return validResponse.VisitListApprovalsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideApprovals operation middleware
+func (sh *strictHandler) DecideApprovals(ctx echo.Context, centreID CentreID, params DecideApprovalsParams) error {
+	var request DecideApprovalsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body DecideApprovalsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideApprovals(ctx.Request().Context(), request.(DecideApprovalsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideApprovals")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideApprovalsResponseObject); ok {
+		return validResponse.VisitDecideApprovalsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -55834,6 +58147,263 @@ func (sh *strictHandler) ApproveCaseClosure(ctx echo.Context, centreID CentreID,
 	return nil
 }
 
+// ListCaseAssessments operation middleware
+func (sh *strictHandler) ListCaseAssessments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAssessmentsParams) error {
+	var request ListCaseAssessmentsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseAssessments(ctx.Request().Context(), request.(ListCaseAssessmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseAssessments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseAssessmentsResponseObject); ok {
+		return validResponse.VisitListCaseAssessmentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StartCaseAssessment operation middleware
+func (sh *strictHandler) StartCaseAssessment(ctx echo.Context, centreID CentreID, id ID, params StartCaseAssessmentParams) error {
+	var request StartCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body StartCaseAssessmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartCaseAssessment(ctx.Request().Context(), request.(StartCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StartCaseAssessmentResponseObject); ok {
+		return validResponse.VisitStartCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseAssessment operation middleware
+func (sh *strictHandler) GetCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID) error {
+	var request GetCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseAssessment(ctx.Request().Context(), request.(GetCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseAssessmentResponseObject); ok {
+		return validResponse.VisitGetCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseAssessment operation middleware
+func (sh *strictHandler) UpdateCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params UpdateCaseAssessmentParams) error {
+	var request UpdateCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+	request.Params = params
+
+	var body UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseAssessment(ctx.Request().Context(), request.(UpdateCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseAssessmentResponseObject); ok {
+		return validResponse.VisitUpdateCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AmendCaseAssessment operation middleware
+func (sh *strictHandler) AmendCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params AmendCaseAssessmentParams) error {
+	var request AmendCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+	request.Params = params
+
+	var body AmendCaseAssessmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AmendCaseAssessment(ctx.Request().Context(), request.(AmendCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AmendCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AmendCaseAssessmentResponseObject); ok {
+		return validResponse.VisitAmendCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CompleteCaseAssessment operation middleware
+func (sh *strictHandler) CompleteCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params CompleteCaseAssessmentParams) error {
+	var request CompleteCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+	request.Params = params
+
+	var body CompleteCaseAssessmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompleteCaseAssessment(ctx.Request().Context(), request.(CompleteCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompleteCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompleteCaseAssessmentResponseObject); ok {
+		return validResponse.VisitCompleteCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // AssignCase operation middleware
 func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error {
 	var request AssignCaseRequestObject
@@ -57757,6 +60327,240 @@ func (sh *strictHandler) ReviseCasePlan(ctx echo.Context, centreID CentreID, id 
 		return err
 	} else if validResponse, ok := response.(ReviseCasePlanResponseObject); ok {
 		return validResponse.VisitReviseCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseProblems operation middleware
+func (sh *strictHandler) ListCaseProblems(ctx echo.Context, centreID CentreID, id ID, params ListCaseProblemsParams) error {
+	var request ListCaseProblemsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseProblems(ctx.Request().Context(), request.(ListCaseProblemsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseProblems")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseProblemsResponseObject); ok {
+		return validResponse.VisitListCaseProblemsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseProblem operation middleware
+func (sh *strictHandler) CreateCaseProblem(ctx echo.Context, centreID CentreID, id ID, params CreateCaseProblemParams) error {
+	var request CreateCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateCaseProblemJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseProblem(ctx.Request().Context(), request.(CreateCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseProblemResponseObject); ok {
+		return validResponse.VisitCreateCaseProblemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseProblem operation middleware
+func (sh *strictHandler) GetCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID) error {
+	var request GetCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProblemID = problemID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseProblem(ctx.Request().Context(), request.(GetCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseProblemResponseObject); ok {
+		return validResponse.VisitGetCaseProblemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseProblem operation middleware
+func (sh *strictHandler) UpdateCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params UpdateCaseProblemParams) error {
+	var request UpdateCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProblemID = problemID
+	request.Params = params
+
+	var body UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseProblem(ctx.Request().Context(), request.(UpdateCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseProblemResponseObject); ok {
+		return validResponse.VisitUpdateCaseProblemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReopenCaseProblem operation middleware
+func (sh *strictHandler) ReopenCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ReopenCaseProblemParams) error {
+	var request ReopenCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProblemID = problemID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReopenCaseProblem(ctx.Request().Context(), request.(ReopenCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReopenCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReopenCaseProblemResponseObject); ok {
+		return validResponse.VisitReopenCaseProblemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResolveCaseProblem operation middleware
+func (sh *strictHandler) ResolveCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ResolveCaseProblemParams) error {
+	var request ResolveCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProblemID = problemID
+	request.Params = params
+
+	var body ResolveCaseProblemJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolveCaseProblem(ctx.Request().Context(), request.(ResolveCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolveCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResolveCaseProblemResponseObject); ok {
+		return validResponse.VisitResolveCaseProblemResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -64530,1486 +67334,1533 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tktw2li4K3woi347onj0pufTlbqvijdiybLe1x7a0JU/7xLQ1WUgSmYkuEqABsFJpb/09F3Au8VzJ",
-	"CSwAJEiCJMhkSapuz48eq5IEgYWFhfX5rN9WCc8LzghTcvX0t9WB4JQI+M/nnCnC1HeY7Uu8J/pPKZGJ",
-	"oIWinK2ern48EJTZXxHfIQX/3pJMrtYr8g7nRUZWT1c7sVqvBPmlpIKkq6dKlGS9ksmB5FiPqU6Ffkoq",
-	"Qdl+9f79evX1j3gf/toNEZJytkY7LtCL3b3vsUoOjY/9vHrw82ri977jCTYfaX/zpwMRBNbFyBEJInkp",
-	"EoKonPiFv2FxCo2OFSKZNF/ATB6JQCkpCEsl4qyxrmdJQgp1r9qMKd9/v14VWOCcKLuzZrD+jf3O29Sc",
-	"SIn3RD5FRNNdrBEWiAtENA2oftqwzGq9YjgPT7WeWo7ffUfYXh1WTx9eXKwDpHpOmBLkxVdhBkjgV/fl",
-	"AqtD/V3z24amg8TZcZFjtXq6Kkt4MjADnpKMSvUDDBtkeirVGmGJKENX7+4l9oWr8Lz0T4NT8ojy+YXe",
-	"K6WI0OP899/xvV/f6v+5uPfF5u3/+EN4vuWW6Dn3UKzckj9KpOfYQ7ZyS6ZMLzQBIbnofv6KkXdqk8Cv",
-	"V05AFJqvtmTH6238pSTi5E8IhuuZwoOLMN/0cYw7tOHFn80sL1KSF1wRlpz+gwTO+Pf4mkiEkSAFwQpJ",
-	"vCOXCLMTKhn9pSRIkXeq7yB5Y9/Tg/cdpCdP1qucsopCwXnujKwM0kgLXKS0NDpiiQTBaUumPgKZGp5k",
-	"LYWjWOhBz/btfuCMRM1Rc1GCs4wIdMByYF56xGpy05hp9xqzviuvwEIhzrITOh5oZoR3Yu5KPSGkDlTC",
-	"dC+NcMdZppmfqoGpms9NJBlLsjIlP3KFs+5Mn/OSKfi24EeJFOc9x42aYTYKxvGnkJIdLjO1errDmSTV",
-	"FLacZwQzc3Wa67579HGWXSGcptLTCrS4JDdEnCqtoWdKlRJRz4WwMl89/fsKZ9nqbYga39Gcqu5EXuvF",
-	"Y5A6fR+DF4PrfnKx1vtAc/1tuK9yysy/6kNGmSJ7ImASY1wD/EslOmKmSLpGskwO+h652p4Ukf//i3uf",
-	"P3ny6MlVH6MMcknwPn2vT6UsOJMEdunls1IdnmeUMPW1EEZoW97V/4mLIqNGGfrsH9JoRJUc+G1FzCsr",
-	"ym5wRtNNAgNpWaF/2AQuH3hAr5hxha4ZPzIEKhUXKKUp/LUQ/IYgqiTJdvdX7/3V/UGQ3erp6v/3Wa2j",
-	"fmZ+lZ/BSswaYJmtbf/mOfr8z4+/QJIk+k/oyf2Hq7Wv3f7000/39BCEKb3iwK59y492AdJOUh1ILkl2",
-	"Q6bpf3p63nTPIvle4EGKC7ITRB6Q4teEOcLDq7dL2/fr1SvBtxnJB9ZXmCf+PbBO0E+qZa70NxWmWbWq",
-	"X0oiFdoKgq+1bgwclHNBkCgzIi+RJAQBTeR9Rx25evr3auBqtxojU4l2lGSpJpR7Qr9fcH2qNd0/g6P3",
-	"/q0+kVJhlujBSsGeao3g6cWDLx5eXFxc3IP/+bP+n7+4f9r/w/q8KqxKuXr6+OHD9UpRBbdqYF0YVlPr",
-	"GY5g8jNHl+gtdJsR2L83PCfqQNkeJJHgbG/IZ++xG30iOJNgYx3BRMHJAZk1oJxgJkHW2S+BPfHqhZEp",
-	"+h+F4AURihqBkwiCFUk3WDX0qRQrck/RnHSVqtZ0f+v+TtMI3Wy9yrBUm1JWH++YdgxRhfRTaM8VwubM",
-	"rJHiQIqcslLp+cVNmllrofsDUUcurgOX5PMXX71GQst0qWeS4xPoNfB1c34JS4EV0U7w/BKRvFCnp1p9",
-	"1DeEIrkMftH+AQuBT/rfXOwxoxLO4CaSeIUgN5SXciNJIojalEzRLCwjM872MGfzqFXuESzamLFxFBTk",
-	"hl9PZBWZ8MIwWjw5zDS7a3mpVTrKfGMc7us9vTEbxEtt9TFzbVFWa/VOu+t8uizSydxvfRyNFyhTnz9e",
-	"BVWO+hr6u7Fm3Ptr/+w1ptLlCMu+FT09rq2VLb79B0mUnmJ13p/DF0DMpynVo+HslXf+reLYFAmt491U",
-	"YS7Ws8+7O4FtnWjQNGqez4qJvDGehKaU43cvzLPez4bD1itj2tnftXIw8wwGmHvYFm/PK6fM/utBxCRb",
-	"zDTGI4OM8cr6lVo7jxVuLGfoBqsvlcAZ9jwLY+P8QN4p66HQAzlraegVY1K1CQKzb356hAbWmB08Gzll",
-	"/l8fTD0trMwyvNUahVFD79ax+PAs3t0vpXByyK320roSdtp2JEJyhv50tSWM7GhCsThtaHr1b1oH5fqJ",
-	"BEuC/nSl/x/8ACpkYxebr0adfjta3LNG396kJCOqR+H50XNTOIOMFAqcUbnxxsVdUHNUuh3NyIYFHarP",
-	"4G49YokkYWqNjlQdeKmM6omRfgnlpVQw4wPPggQ4ELo/KO/6r67I6OvjmrK0qz+sV7V/V7NWxSwbeB7U",
-	"zC3JgopHTlKKN+bPAc7y/UYYiEAlbElYOUoIvSHpRh7wwyef9w6oCW1HcyQNXi2ESaroDVWnHq7X7PfU",
-	"KEDWcwtcnvCSKYjvWIcM03QFv5Ed0jiT9acSRdKAs2a9GllDkChrrXEdyDuckoSaL3bHpb8GSP3lSRFZ",
-	"LaKH4KOq1nqlDmW+ZTikBv90IOoA+iIRRI/KmXcMKofZPIWwLDKOU5JutqcoRr4hgu7okNmDkUwwAwbR",
-	"tx8WJIVjBxRKeVLmhm2iFVbzvfj5RSu469UNp+lGECx7jEH9+1QN27wSOd0jTVXAJ/2KviOZXMMFwBDN",
-	"jYNxKQUdhEvzmPpCtCFbLN9Xx6orLHzebfLT28EL8TvKrrtaHHlXUEHkJJIXpSi4JKM6X+PTr+xL+gyI",
-	"LBxZ9amrH6o/tfYnOr7OWabMectqTd8NNj7XV/VnAxFlbakWhPlC2vnjfEYICeb6M0so8LVidcc0eI8K",
-	"S6jwZ2sWbdV9VOdvXe/z7+phhflv3OhWE05MLckbtkQj7P3zz2+CsVZ/K+04we0rU6qeJeGMjitBUpyo",
-	"q6foBmdlrRcogWlmoxDoqG9xIrAkKYT59X+WAtIhjDGAM6R5CaUkxyz1TxplkohanIO7WevkQGhsZDoW",
-	"Nmml4MJkBugphQ+kXsuXguDrsEK/o0IqlFF2bVS1lBPpK8ptW1JZ9aXrLKXMWRuhfAdGGoQKa6huZx0t",
-	"ciql4XScKWKc74Y+xITduUjtnw0JKGcbq/5vBEm40D8lB5Jcgxd0Uw/j/bFkEFfaXEOEnHG1UQeyYVzf",
-	"pckBUxZWQckv3bX+UOZbIqpUJn37rSc74SwdqjhDL4s+r9bQl1olFZJ0z7AC5rsxCiYyi2rv7QHLQ3Bn",
-	"r8kpuLFX1zS9ggyWz+4fSZbdAzJ+9o/jtbz/D8nZ1aqfbBF6WzXx7pe/Th8+efLgizXaYkk+f1yKbF2v",
-	"TvOaRFdHfJIKfE/2aD64WtvsnzWS5Jc10gsGb6z+EuhNaxOpICwlKdqeEDaMuyMk7F5z78WqMa2N1rRY",
-	"G7pXVPbX7X+hlwm+vgmGTXAlvgZvWE/SvV/rl7gI7vV/SgJJW89evbAhzUuEt9o4hCgPOO9PUpHc5/c+",
-	"hdh8xl1qLaYqJRFXa3RlvnKlP3plhg7y0xQdMjlgtifpBiJ2gXDKDzjX8pxl06IjIXp1BAHRB4UqaZjx",
-	"Eu1xIREWBFVXauc7ejt70gqrn16ka2TpD34O8Cb9g2+D43U9yM1Rv4F4Hc9NAENvkonBxOxp0a9Rntbo",
-	"WKVBVjNHWF6bECHt8VdogT5khOrh7B28JQfK0ooM0r+AJ4SPIJbae4lduQBulYpmgjzVDvTQvUog646q",
-	"dbA6b+ooqFKE6eH0VV+NW9MMHrVqQFcclSAZNjTE2z/1fMTn9NFNbnJ+yDQF29M732sniDwyNGfaOZbD",
-	"km4Js6IWm8uZFTMNBT0VZyT3XeAEZyQFGdK5swfPBkgdb8ujD4LTBFpR/2+f3Xv45PPmRQv3p9N1XOCW",
-	"qvWYo83TFmerCEO3qRsfOLKX8n8Dx1Odu91yuQt+TeKuUKNg67uAKa2J18vyXHegmAToWu+vtLJACy9Q",
-	"UJvSq19XcsKyzyMqydp+4HjgshKbnpS8NKrPAdyaEjkrx7FdjL4G64giF3B8pUBFveLpuu/Xq5LVX2tl",
-	"nntkxLTSTqiAc7RGkueQZ8AhRT5LZ+jndo/dhnrU9yYW5jl14IL+Cvz2hogbIr4nCjvh1eQ+yNMC/5zc",
-	"yLLQlp5Z7wTFRMqSiOCjWknflIIGf3QJf+d9XZAbWxaxcVkoPV/rPLfBpTpscqIOPJ39fRMZnP02ETc0",
-	"IRvnzMa9yUSQaDO8xOYjC6yuzZFmoztzCW+Ct/t96wxQb4At1j3MGrvwSTwQOlhf1sHRgCUEStqoVuCN",
-	"8cy+8X692mJJg9rUCW4942OAxKstCYfeWl66QvCEgFdjY8Z2HxkKUWypUIdNGkwyfblDhSAJlVo/zDlT",
-	"B63anQgWNpwnpEIpPoVCVdbBNPC9TTV2wFRL8enKqvaMMwhb7ekNKBqDNAgOD0Hokilx2vDdhgu6p6N3",
-	"73PzwtyYsuP5DQNrLUj66hkXhR1cWfPp9+sVSUvL1xm5CUV5WwO0n3+/Xu1wTrPTpjc9cE9YSrTVTpiy",
-	"7truM3pbesLn3xvmtb622uhg2QnZWNHchCp9g7KUpJuUSEVZvwyFZNlCEEUEJFyGFSh46oaS4ybzKs+G",
-	"GKQqIQNnuPlvGW0o+G+374ccC6pwtnGZuSP72nocYvtCGz2UKR5Fy5zujRFoBcVQzmL7461Xg+upnold",
-	"UfsFyBQyTnwazD3y/M3UVHXkmDIb6Y7aEO+8d1JU1YEI4PDAh78pBUTXZUGyjLK9NG4/eEJO8vUUBz3d",
-	"0JMFL8rMECRKVLSftykaMOVNSNw+E4Le4Ay5AiZXyDgqzQXZEUFYyAHx5sCFAmIcyhyzp97ItuQPfsTI",
-	"Ssjg6Hsqwau+aYXk++ej3xBTxGLgFRgoxzbBLJT6KHpKMo7EpkjbvKwcq+RAJLr65WqNygIpjh5cIsqQ",
-	"CbTULsF6Zbzc+mn2ljqgNr7rfvTFm5efvfj6OXry8MFfxu5GPYAep8djhAu6RjTXupDx4OyIED25LNU5",
-	"rkqfEhuxM7JnZRIZgtGN2847HkvLmJv2UPN6kM/a7No6c00xYnaze7Lbcs6/WpzGWO1gtQ8jeuuzWksN",
-	"B0PrbbTxKggQJdoGDW9hk3H+d6mvYM58FwOW1ySFA77nCjFu3AJrtD1Z1ZFk6R8lKAFP/aR2vxqr0hfs",
-	"YXJT0qdIax3Gu+vV6fi6rLcUK1jrJZlETZ8Cjy+GSTgrAQMnegYZSfVlnJam1Ch0h3wNdYcJZinVkzdk",
-	"xOjxxRfoKqPXJDvVr18BzdI14iwh4HLY8vQEzpWM82uSPvVJBqVDjitNfQD4YgpMBTgxjJtcEK36TPLX",
-	"1pmuDy+6d1mwcv851xulSAomhETgb7ZHZI0ok4rg1IQZYCeRJsYlwgxp/sr1SfR+8IyOqgzywUO/DPIi",
-	"JBvOMtmwlDYiNvTua084PNdWrXEs9dh7V4l5xJk79p+VxeOKOqAoCmp2qUQSB3ZlhjnYKp6zYhF4whTD",
-	"wgtoWyo3L0PukaKIfxmjkp3BD+eYpAHzciw1/ZOzNkfKg4PW50jh+dnW6OiczrROx8f/5K3VAcEfLqM4",
-	"35xd1jytF/DgUdwC7pj96i0wsv5rEQN3Yg3PsAJRGcPeqI9DB+ZO2sZQxLDNeHLtI5tIIm7s5Qu57uSG",
-	"JuSyaTcz8k5BiXn4GmtRa2QLOvZ1iyd5ik9rV3VaTUHbaOhXzsi6ZxIfxUpvrDwoWpexnzsJdUFDsGH4",
-	"hU29EaPNATydX6o1pyJqzC88cMv+6F+pWps/HjiYJ42yk8k3alSesv6kl6E8/WpkXJGeSGLCRV2Y0V1y",
-	"TlxWllR4Z1btXjKGakRJrR4yyKPowZMvHj5+ip4JvF2jr9WBrtF3WIF16yFyPbv3X4DI9fa3R+//sPoE",
-	"fS+3XhIz17nTOliW3yLO6CzPwGRNeP55W0qj/bDnb9zEnHdY/Fti0tFp8VUsdyyQUta+E+5WuUqHHkvU",
-	"rIwcn9EKlAWP0+i3zjs37eFbHAv8+nD96P2f7tl/Xtz7Qv/lL+//7X8EL4DeAzZetrPAgRtZzsgBHGKu",
-	"ZQ/a3T1kyxwwPB4xGNjKP1nX+/9xDvd/+8MoktLqe4gboe3JxAYukf4AUgahkrnwwBYn16s47/0t+yBH",
-	"z8v5PsnhT5yT+DJ2DoNHsPXBZIo3cpRaHe/kpMXHeCsnDTjdezl+6Yx7M8+6uGZ4N0e/F+vGjBqo7dbs",
-	"eWnUzbn4nfjR/aGTWPNu+EenLel3f+lt+UtHT+Yt+E8j/X8fO6+n4zGMqFxfyIPY1eAEwdd/zbCUEz0J",
-	"kdZ7X8T3mUIZwVIhRRhKDljgBHD4110g6kYJ/P3f/rJ+f2YpfL3m1yb9oIvPOQllKncwWYu4QCM/ywvC",
-	"4uFaeKkSbi5vl3Hzj1IqQKix9eH1v98O7mOo1kHflGlJJq3TvDaRONVLkesGgM5e4C+AhaISgEEQPKol",
-	"enxN2acKZOnY1+eSdV2CXxGlvXcxh8Xl0kwUF94pGXexncmtbchGO1rM6paw5tvS5Y6Z9CVLswANCFOC",
-	"TtBUzThfh1ObW1NzY/fPZ5az+4wp2++1dLRBZMVY0T157YaG3RIgeRYMtNfdZ7C4O0xvo6d0IAtbxfDG",
-	"mYOoQtuTRZFZBZa5nEisVuWtYYSw8xIsewwDvZknm11qw+lcElfJD8E4z2j8+ec/NFvZ/HaxfvRFOH62",
-	"5enpzO0wLq2xzYBOMF20QJLxYzMNwRPjj5pq2n//6bPaAP7D5t7bf/+3fx+PbNgWNLDQ0J49x4I8EwAM",
-	"nofRQfaYMqk2CdYauGaKzZFmWTiRCTdHGnY4YUE2/gvv13Pi4VvAYWDa/JBq4/zh3VR+qhAkZEiLa0Mh",
-	"YVm/jdzbMgyNatcdBHt45jJzaxsImk7ExIfrkcMeIAuNaR+CwIVNp+5+bBEd2fiGIk24WKDsvgh8keHk",
-	"I8bmaTCR59ZSZH4P1McG6n2J4PZp3SuFIkTavKvow0q9RUXYeOrU3ZBpS6U6xCchVDJp9NMfVn60DpfP",
-	"PhEHYAHrq60l3C3j6zmWJKTpSyIlhJmmOlmwlHTPZr7WB5luOsEUgkC5CD8yKKKMG3lOHmHG5cT7QL9S",
-	"CtJbb/KNsIBgrtUQHy3FAJ9Ka9y6EmPTU2Njf66CYqaqxaAj4wL6Z6UAPiRoSubU1bjvuzGGLtY5mpZ7",
-	"J9LfVlWLbfiuB2wfS1tnJktxQ/X6IYpCxD5Kbu94lvEjSTdl0evXA4ippCr6Mq/cK4toLjVvlIV3cFo3",
-	"j4EJ9FodQk61VJilEkmlb+BoZCqSTduTA88GFSj7O3j2ltWRbX3/lMnWkfnBKu0+F/fGVQPLcBsD6+Cc",
-	"MiMQWL2AeJo/j1xc2zvf+TAqTL9x0MAMTxe4+iU2DE6vH4F8fbwXxIemNzrQBERAQ9BKZISRYFzrLS18",
-	"Ec7UgZf7Q1WbbWAeNfHDn2hsS88BtROMnbUdErI/wrxgsHzSge+awK1Ws7RAruQCAiXJdYcwH5owM4sg",
-	"NDkAQuV1ZEgRLh/v+bFeFc9QjV9tJC6VSBLCrO8HKYJzhDMTtj6raQUveo/Sm5evLDSbJoEw8eh9iUUq",
-	"HRLzuPlbOSLHCWSfNTABoTrgr4iAC2enr/+j7Trq7PEoBcAM3AAiiHrJ5hbIMs8tntOdCSZVKBkdA9iu",
-	"y5G73ZihAgtond220tQR9H2acY1efk60tqAk3WgOCDOtxDngxFLOnHVkqVT3576V0pex/o4pZyT2Otei",
-	"KPLRPcdZLPFiQ9N1+C58O0bnDoBkpduMDEH66d+jm8dZZLiojJPGw0HwEXttA4L7phB8L4jUDJ0awZoK",
-	"XhTk44CRnB87dltVsdMg7Ed9QG+l/eFIjtLHZfgzmLqteHFAWvChNNbQqFsoY2VPzN3qHpGWFg5uadcF",
-	"qlNhegvHqB31aTPZMG99JfBOjbJWSxliTp6D2alFkzTas9aE9AQuwWGJTxKUAjDWjweaHJCd+urjcevv",
-	"7NL0o8UwySJuxErduHseREeFT6LR5oDaMv7uIlJ99DOevjJ9fa0DOjlBfVyJicgObR6vSSnQt6jkvO/j",
-	"T3B8moPQqjIPe1FNLMbCE53jLY2JX7l2i8bVa1uZ2giWVo7O70q6bL5oSpLJ8VL3Tihu3XBtUoM4Lu2d",
-	"6BpeaMu+anXBOORsRNwD+pDKTU7UpiAi6e8ta2n/tGpJARh/cFX/USIYJQ65MHJLbDJh0tOYxJ+TURww",
-	"QyXbUUblgaQwr6HK5arfnBli1fXaW207aCiYa31DmV5GDxp+Nb1ge01PPQ018jWzn53JbZ2FVFrovR0X",
-	"l/bUmDmtQc9yro/ekTf67MaublKMJsLj2d1iyAmufRL9rVXGjpE7M6bfjyFSlNIU52HCVph6XqZP37R0",
-	"jTxHzEm7tFkG5W1fJRPRC7yek/Enf+FzO81MCQEPrIfKKvwt+8qrO10oS3xssoPzWcokcJrLHTQKIKQ/",
-	"cT/8UNmHYrTqm70rueONSPt49bm5fnzteIq8i0zN0pccZfup+VlPYvwaix9fS5LXRP/xw4oTnyXdOG/H",
-	"pgkKwR3cuBEF2Kp4EAuWAxrwVD/YqGrrdZB3qX7XjB8t3nPdfh8mFtR9+9IkFtMcA7TpqI5T6eKFCXsa",
-	"3gmCkwPokdO2uq8rq/tiL4dz5mEKtsNvLCHZYOIRPJFNTT2aZFSzmyn1kHMNba3ThOtuJmfxTA+mtZRA",
-	"L2VBfzzOOKr2ceMGhpoPoWhCC8xUQGV+RXiRERM056WSNCWXNp8dC4Iou6Gm4VG0GlVz06v6y8HOFHUD",
-	"zgAs0IGk5VSm+vRto8a6/Mb9jV0aP6jP4dAt0Yg8UIZ9Tvl1a5pzjLvYuFyLr89n0Loa8MnFILtOFvkz",
-	"uLndKzLMOONb8C3P0snhWk8WtljlYjjHsdVTmB9jMs37k/n6cg1ipd+EYuE2ZyxiUno3690zKsPnZBor",
-	"9eEajRwYv/FzRCFEa43w0ZhVLWFg/vOLoTAZZ7ntptcHxCpSk3wZS+ZmnpdfOSv/sTYgzrIPuil//TXV",
-	"esu/sXnzgRoWpUheTOF/Dh1pn5n3QrJxkn0wq5MiI9NfiC6UILdhLTBC0jhmqUoc4JWRrL0ZmXZRuR7N",
-	"mbgQ9B0sQT1f7bdduCxfrOsDM3bWLCDLdO+Yx999Ohne2s47kbUei3DfWRILxhsl2awMxcni4FM+4lM9",
-	"hB9SArS2tLdpgb+lC2nj1QV293TxmhKL5H1NRvM6O43pHH4JUuSvPJRjtHy1wJ7j7NOqFbiFvOUq8Stq",
-	"hyAdr3rFe33TC7OhsNgTFZvvd6fS573d8gj5doBtP0YO/S0wzZQ97U8M95Y1RLNZueHm8PYlhq+6nTUV",
-	"bePcxuURm9l1AcXat8yZm3gGxWPpvNBVC9L57l2zhgIfIrV6LHi6sECenvo8yGszkyBm+KLn5p1U6Jdz",
-	"DksVOa3H6OOYF+yGKrxE6WLlvb5FrwfpLaCGOnQbcFT4mjDXFCESU0Hw/DbsIRt/nIMIe3shw1L2QAz8",
-	"BAhgOJW230MWpSN+WM2lyWj1Yuo99Mg4zvXzGlXV3LJswCiSq/qBg59JlGFFEJZ1Krw2R+RZ0/IYZhp+",
-	"mXtxfB8Wurc9cXb3bm9o9vLB7heDcMPnbaz/8mje7Q/2Em9pq6U68OiYx23700lKbwkLPQv22vlJUKUI",
-	"QxlneyIQ3imbSbbDidIqP2sd4GACGU+SUoiJ81bkXT9oEPTPNx7m3wEYZ11QNV8398dywtAhuc10kxar",
-	"LORUd7zUEj4T/eIwyhBhFrodQBDdvXvBUGAJq+4seTF9j3tX87daJLTyLbiKFvN94F0/ep5OW6MHoEoG",
-	"1w3TFEnuM3i/LDqLXJ0fjkbkzw/cOeJ4sDfwsbac8T70dnwTFjxbblvv3hFbiAh3cuVLCJbzUlLgX0Ml",
-	"nICGSeU1Sg6Y7Ul6Cf0HXVjjQKXiUL3ZyQsd04E/5VyYmU6qVxkOCNb5vuEQT0PN82RFsH4r0h1iwAQD",
-	"gP+nJrZgAEsa3oyN10yMup02xnwO3jy2EuSAJdRyFqfg/D4A2mm/r+xNqSdJUpIiLmoo0milz9S4L+FO",
-	"X/6mb5a7N/AXp0CO6qclkb3oge6r1uNoQrFQhRBX9XoDCcpDdk4X6iKFII09RoBoV+0j+MXcNr4dLtq5",
-	"g9HKSt2pQP2sZGgcR8eY60rYvR0QkfPw7Gsp2rKezQ9WxyTiRuucSFK2z0wIfkoFSm9M7mEoJlcLybPF",
-	"YEO0dUebd+4D6wjlBUfX8U45xuekmvZyzkK6ItzTd1BfBAos0k57LuOOxv7GGHmQicYRjZbX2V5X98AH",
-	"cP1OK4Z6DfioZ5Tmdy9P+NUmIbXiEgzncQAkZ8RVzzBVeuOs9TN9dPyR4Px74vSYMwKtZ4ZNF/VtC541",
-	"GiG6dgumtdBi0KLx8acPrZnU0Ucgxfjm36aL99bCdPX0F7r7vMNw927AHwUGr0DIfzmFq7encN+gHmym",
-	"lMZ25ZoiTiCUXdsaPTEhmw8gpIoFIrdoTzPKnzoBbZfV0Wp+O34zfHgsr8bVMrKQqU4yxTfzcN1viNgG",
-	"mr+AIKp6v0DTgwIL5QzpqjXjHyUqsDpcGhSJtXXB3QN3HGam1UMq8PGeA65KeE4Q3vISmjmqA8klyW6I",
-	"jAu21bIV5u2ve70a8GjXp3IpGVUf87sno37CWfZR9Iwhl8btqSGYynjH2MAMF8+mykvT0gNJQiKl90dT",
-	"YIbtAM1Rt6m8zAd3WEDxiVr91yz9RAEr9OwWknogOO6YvDNQ34GQR0Kk3OQ8bbXZHr48YbSN93K4vLfA",
-	"SbC7zSvw/8ugDzqseHxJ9pRJRG6IOBlkJsIS0gQyf4qe/fW/7l1cXDx4+CjsuitdI+7huuXS9TyfI9+j",
-	"M57YvsR7Iof6HFGToZiSHS4zFese/c4OHdqTDCuqSkPhCPjdjN5Qtt9gQfAmfxhu2pRxtp8yZo4ZNr0d",
-	"gXOyWG7rvKdPHO6pd/bBJfrTeEumFc5LQ2SsAFdUCZ5lzX6IvYU0PUry82+foVewgjXiBf6lDHcMO2BJ",
-	"Yhef0R1JTklGNuY1yP+nORanjToVPOP7U+xQ1fM18PiEo99GG28zmDzwIxE9vd4kVWSYmfSp2vzKWU+F",
-	"GacZUT2D23XRGYLMJ0l7QbefzXfEiohNRpUgclMQsUnxKbTE2YoMB5RaOCu1FPRp7YujBiHXzQvCYxjH",
-	"v4Hz3H//PLfnpRswugmco2+0uuDZ+GazkDxSlRxs10m9NsR3u3AA2X6uq2S/UwL36ym/9ZW2eguqsEOb",
-	"c35h2/FiLUP+KJGj67rZpZcfmV0YVRAGN7sQuCW2JItA2kjJd+ZJg5nVh04vCAyYkb7WiYbCJi4Pj+ob",
-	"liqYcIDEHZTN1PCSJo0Xg/U+O8wbC8VMKn7qssRUgpoZhWMS1bSNMGmztf65LYwGP1ofkYAY2tF3fXGg",
-	"3kvQcMLGTa/L1FRlfYK2oEk4tbgWbcGuC4yoIxfXmvVpwBMWhHFyM3Hf9cWaWfe6oubb0Z2IY6I2zqzV",
-	"f/sEQtzGWW5Zh0A/FbdeoTXanpA9Kjl+53/niQ3NtNi7teDAqRuky7wg/nJ2gR+bbzH2elUy+ktJ7O9K",
-	"lKRlOOT4Hc3L3ALTGfKYP1wMWQ+16fjff39277/e/vZw/eT9H5axCuZo+JMV9ybRcspcyXEUBYfV/Iqm",
-	"X/j0vPfFRZQF0NqR8T0ZMRDq8f7SmA7884NYD23kuVFfSsC6iDcWvK89vvintQuGiuTDPOtZDk0WG+Ov",
-	"tlUxmUEbRkdLn3v2wzNkLylv4z4PbZxnnUxbwEKWS03yz6dLjD4jZCIxwxrhPNNjhoGxhIPPeMruontv",
-	"KfX5Llz9PUlE/rVzF+/fnmWdcR9HEOqM+3l0vrPv2L77cjT1LHT/TWqod7fuw/H9nXg/jg/YuC8XuhUj",
-	"vnp3b8mxxfW7F145ZbBlr84pjSiFCHbse8HQjouEIMVTHC7FiK1B6IMGO1enlQoLJTchv4PzuDnXml4+",
-	"sqrFRwchm1iqHQPXgrBEmCEiBBeR1ShzHcdOAaupX3PR22GWvc0oeC/e0Ydku2dIEwptiToSwtCDLy4u",
-	"INPn4YMvvhjnvDZUWofQI+RdTM99dbiDFZngRjsvr9Du+UBu4c4mfdUOTX5kKKWCJLaQchwi2u5H+AiY",
-	"q6AV8igFtEuiqQRuSmzYpUODfdBa/fFAkCCmchLERkqg3Glt0SoQFygnYq//wgXkknOHrmHWS6WNXTxF",
-	"qeCFjbEUQ7dCCyUBNL8qMG+2Kgw32lMM6v04Fai2OZWrn8uLi0eJGwz+Re5bcXe1Rlf3rbSD/7akgv82",
-	"1IL/NOS6su1zsUIHXBSEkdQV1u4ogRZeiohcPkVXrm3Ufc1FVyMXSNCFXu1gDXhS0XFWtpNFpq5I3iQw",
-	"ZAxajrI823/qlhA8Zi0BmXPA2nIUPYytxQIq8N7UQHCFSF6oMGO2hFfrfGdHfJKoEETv0KULMHK054iz",
-	"cZDFrpDyZh6kXB2eC1XpOju1C1UpejIEw38OBy53oUFaSzI5w3odWP9PXzShFRQ7288gYlovjtqJhC0z",
-	"jFxkmN0Si3rfQ/2F4ox2pK9dPKM31Nhk1ddlRiSSSt9LUNUrzfV0ibALHCeYIRvshZxmtC1tZifE7M3f",
-	"+qL1sWHMrmTQv5iqUvOoRFuibzWkePC2cGHPuNB9cIjp8VEj9gBjjiHMTupA2d5dIrCClEfkfy8TMG2w",
-	"QGwT/xsi6I7WN5+5QtZIEKCZKe1GVMFdqUfkkqRIS9dw3C2UO/UDuSHCXnfBnt3TUzfC/GL1uZ1VuBKe",
-	"lTmTEJt1JD4z5WOpfI5wQ9Gv2T6j8rC2ehuHTBmOclxUDNXTUC3oA3jmMmnQlXfcgupLrbd1zFWXqKOH",
-	"qq1WW/E/1qG1kTtSaSqGF4eYeAmVxA71xlatjttDQZVCi/nLivzSFHlQhjgjCDN5hKzC8erXOSZRawFd",
-	"h5Hz5nfb0uaYmXwEaZORgn6MXun8zy1NB5IrLJYEswjOZ3fBgl7Ag3gpVIJozfEJbckalSwlAj34y4Df",
-	"zgFehNDsLMkkyil0xkfQkJdKZKqpQsPZJ6PP1ffm+W+0iRQ6VHa8zY6Lza7Msp5+uRjpH5EgeyqVKbhC",
-	"R15mKWKEpGhLJE1t5cgi0/I/FFkFHXhltBVX4B3HBd7O1VQP0CvMmFBitgxP6rf1nT/N01y9tT2FM6+r",
-	"JxBGN0RscYZcQ0p9iI+CKrPiRfv+jnsCDek21Qta4bihqQfZ3T2cdWP5Cl/HHFeDc3Iw3a5JtcCnxo+g",
-	"70dJ98z6Yozhn3CRmnmNQxe9S7IyJemGpgHB/tLLULGIKxTqCY5UHQ4kq3B4qgMT6WSpTwlMYBChp0Vd",
-	"0yXcsDtMg2d6sV5tKMBRjPrCNSFTkl4idiaStH5aRDOFedq9tnEXYpe5ZUHwtawciIYb1nUi8wmlHKyi",
-	"obLPCejpiohCEEXEppR9OaLV9TslBE7UgafR9LGPD4WBBEloQfXDsUzrHxy9wRnNqSIpUvwSNv2pQ/GW",
-	"CS8Ikvgkz2JqcwR7JJc+7Qa1QZ9000D7CHDw5qXI4kWYajRZzdMW7MpkwfRqRX9r4nxVMTFXdVwNsVgs",
-	"DGc03QDUekAFVNKUTBvtZDQY9yGKOrv9MIG83h3hxELF/222bYleT2oN3Maz4mEf/fYdacl7mzfrM9Z7",
-	"sd7VC3QA2yucbfD7DbvoDTvKzXf/xh0PiX96V/DkY/Fp3J9jeU8LXo3tvhKjV9bARbSIt8wYmHcsa8C0",
-	"ow65Po/4hBR09UkOCFtxch9dSbwjV5rlr0p2zfiRXVXCcMvTE8LymqT3Vwt0QHfMGvb1/uSOoTUsDfBf",
-	"T3TjFmvWrymLEk6azht42HMcdqW4cYnKdV0JaQO7IdzimCQzE3rvE8gfQrUXJDOi80CLYHz/WK9bs9zA",
-	"SltkPfBSEn2fbxrf0HIN70IRc47sTjRdElqDAZnj4OhOcDcyDsIWuDwMjot3ZHM8hBCdv+WlcOkqzCi3",
-	"ckEDo+zLB4BMkzXCaSqIlFoHPGCWZv+6/VU6xg2cQUdEyyn+ORmQk65t/zLobeNKQKX5OL4sDiYhJSdS",
-	"mrjBDZXmFOKcZpqFCyyUwVLk6tADpdgjLVokBvJV9p6Z9jhx5lVWLtla5tbJdhZq6rA2ogk5zyyefVmO",
-	"q8ef8k04ar9MSIwduyp/v8bcNTZK9ZlXVHvcKQerIdcHjtcyyj6ozXdS2V8mUW1BeTNavPRJCJbRWc7v",
-	"OHybgmdSkdfdF0SjtP5Agilw+CpEhZbX481L9OjB55/fe4BwVhzwvUfgTMd5oVex+uHr16t1F7nhUQC3",
-	"oXMgKnCG5+U2VC9lE8qipV65Jf15yr24QinNCZPTegiVW/KVey2YI0GwLMXEuX9vXgqPp5WyHmQA01Yc",
-	"mhqPfOUrKi227yv7wiCgTK/L7ZlN9tNmd00+U6igJ6oFFkaMHF07mTVikCNo/pgTzCjb67cxQzxLm0hK",
-	"I3XptVHlMoAqajc2s0m19arOT3TUCl5CNRMFe/iNEWpkDfXkYbC+GXxlb/tzdIByS17zYw834SgWxwp/",
-	"r5/tudBhnKElfE9Cy8BlSglLGvj64J5n0E1mz2+IYNZhW5s9RbnNaBIUy4kVHyEM8F9DwvobwXMEA0rA",
-	"JNMSGe5bmhwq1mbZCW1PlmXN103/5VCSVUEENTbdGFFfmSfPPLTefKYJmTdVh7Y2V1T0CEaaKqSoI5HK",
-	"UMxl7lVZkpNLMccOvN5X/8BXnFMTr9rkFk162bIS28F0yyAbJV4af08iO1XSuiJtBmk4f7bWFR3jWyoV",
-	"GYZlYaUE3ZYN0eB7DuALA2m8J4QFQS6dvKfeOphCkREsSRBzk0CytaO9RLxUkLuXY/CmQ0SPqmikOWsH",
-	"VV/s26nvgoUTk2Vgd7UhYdY3CXcnxzMLZalmQi4iAr/uSeh8T9W4y8uSEB72P9U3/VeVWOqxf8zZRYmW",
-	"ufISlcxtC8o5UwcJ7JSRndK73o2aAJePJW7qgYwFGfloa9HuKPHeZep7Lng2PeUE4j6aV9egpZuU95IF",
-	"FoX3ZLMXvCxGd7B+sqpOjYwcTYUvg92IpjTDxm4O4jh3FXpIxXB2T8j+40VpzK2NK9ocJEv7+ffr1S8l",
-	"FspkFdS2w8OLh4/v/e8HwXQr8i4CreNduJ+gLItCW0g9LQN7TCyLb31p3bnW+vbGiuqsfCI4sMrIcrH6",
-	"fg7Im6ksU/eW7M6yfdfH3dxubaN6ukOMghe8LoeNz4YO81ckI3o7XpNfShIS/wlnOyryiRPvkMIP/pnK",
-	"3000mj/MbNIEOpj39Sc94jRGjiDOAn7CNrnvlr/QKsYkNTUBASt1hxNlG7b4KUdcG6KKvFNrkyyz50ar",
-	"8RxCJuXKVpqYIIz7F8Rf4B8GW/mdtlkIS6HhAmGKQn1zfTWsV1sq1GHjuvBVstkAptnTsuG7DRd0T1kL",
-	"XS3Hgiqc1a1iSFomzfKDnO5tQUL1kIsopTwprSm1xcm1nhFoXw4baVMIfkPTHklZmx5BAOiGzCXGu03J",
-	"EfxDBRcqOCZOFO/voFdKIqB3b0aNDOYT2kP1lEBeWV/wVZVyCA8698MNEYKmo52RCsETYio5zHfer89J",
-	"GrnFZjUAbjCEtzS/X/EoQv+PXO9ZZK/gKZI32FHJD6p34ujtuQLrrSryDFUpeib3AkK2PkR3Ur56jocB",
-	"O8Jah2AUSkICWvXSXh+Sb7HY802KT4FD/xU+SYvFoW1zAio/lKWBKo2oRJUFGtLjcvxu0/QMt8avLQsY",
-	"19T3oURwrSteogswizE7hUenbJOQUO0cKHCmFv6IqAL760DTlLA1+pUILhF5l5BC9U3bDrzJKeOip0+J",
-	"xDmB6cEFJauaxOERBdG0T1QfDn01av0garhjQ63LR70OVZVovV9I8bC/Yb2C682KaNJLXE3TvMwULTIi",
-	"DVj+uPfZ8z15jFNtZJhQ3Q3pcFaLkYMHsSzAsRW8hbXVlpF0P/GSaLzYV3Ngih2JsH0bJEk4SxHO1IGX",
-	"+0PdO9Gk9R+M+Xgrd5pNbp/1TmT3tJ3mHfuwE1B+tWcVQjDFJQeSXK/WK5r3ajqxkOPhtopfQodBpA6C",
-	"yAPPUmkTnJmnpRZcSmoAPzN6TbJTcB6c9ddBmlRJqI8wVdj8CEhWMftoFOFJXdD6BJISnO2JVFUrzrib",
-	"1Z2L11WpRNev6TXEDtdOUIkyzq9JivT1sMdUWwg7hFGBqUBFqSz4yXhP9iQIg1T3x4S6dzBE9Mj6L8Bz",
-	"a1QWWqY9aHyktxVT199REGbrZzKsDF4BV5u0khrrlQHEWqxt8Yco+rJc67GZo7A7MjVTeYe3os+gIH2O",
-	"WUrToESdodNXJ3jaufxoR8I2YgsaBj1M/J/xHDpeQe++37+hcZsnz9XMu+wwO1hQjwUXw1j6UkCNphKB",
-	"BxZy2XlOtjw93Uc/4JxIhDPO9F3LUlfGYPjKAJfkXECZl+JZanoWaaVdeA7++6sIaK99UGMyiAYpOhEM",
-	"6TspPq0RZVIRnBo5Ce4NZKViDar7cBRC3/OLtEVP0LyvHt8UwqthbFn7KT5d9dS/DRr4weHf1y6UTe1F",
-	"HCsj8h1GAWSxYMUdi3+8ToPqaZKXm1BgojVyfbXH3OZNv1R8pmEdovDAsqNKwnxHWjdEbzGeZEGyjLK9",
-	"ya0yTzRK1SZlPg2C2793brOIfh/R8Yn3Q7LiK4+Lz8eKnqjv+mXA7uICPQG2y/1XW5MwGkboOqueir02",
-	"J/fPDfzkaXfT6vG6DqTG/D3yvI3ZwVk58aEdiKd3sAdvKN9/FP9wQEl+uUNXMIWrp0Z9DSrMk6shvSrI",
-	"gQ7AHSov4Y3rnL1xp9xo0mbli5uqDcd64tyklyTAnVr464rZW/zJCHKQBOB84sKwpFRIHV0poERbYhMO",
-	"tUZQJR+3FSBBTKFwOGHswdq0MjYOKXharlGqVTbF0b1I883NtnHobTCpESgykSU/lB8M61TKQFBIHAnd",
-	"H9QwRFe1bpMQIWco+dWi1h4Vq6+Hdvbr3Y5Ay8de5KtmpCSUd8WI8b2ai09GoXvP8CNV1feyh47GPaP4",
-	"EWtWg4JkP/hQT9L4i20cMeq0tsn0o/lIsInv/Ar7MrAyi7fmtXKtVwBQDvo06aWkjcVKSJxsR1KN2Vca",
-	"n6nWSFOBwVlI3hVU9Odp+MX4c+rtYzhvgTyzDjPPNiP79nvkdMwJ3I1DHnUcTXP3srX6bmSuilt7ywqR",
-	"ByL9X0MXjfiMvJQoTLNw3jyHEFSX+//Xm5c/IPsrosxWrWjL26YPFFjgnCiAyWxiz/a1i7Cfqlo722kF",
-	"l8lFHkT4JWlQS4Pm81zkFeTNEUuU8IKSCvHmVrzy7p1oi8ObdBAkva+ryptS39nEdkMQRAFV18siJVC2",
-	"gZY6IYDjI8JSEilzQKqGlh8OOTkYiLomp57LQip8stAr2jznN0S4Kgk5u2pVr62qLPNBbDraPFUSUl/k",
-	"Gn35/BV6/OdGNQ9ho01R25xnGC7BDG2JiQEhytau/3TXezmailC7WbpMftPEetHLDgYWbSaNr2KZjiCr",
-	"Kk8zdOPMS4ur34o8B+bamNZkBATSG3gRPbx4eHHvwcO12ciqpwUXeRCz18oVzTJ7fs/+8R+Ss/uv8fF7",
-	"W3IelPepwDvl5+1pUV0dRbgIVO/1PdCoWmAms7p4oQ8VfH6j9ybtHFoT+n//7/8HaIYwxGQAFr9BP/NE",
-	"Pb0QonhJN3M28Dt84qVCB6oFCN8BcI26p7fBjHavycyxm/aphm+0APSSG23Sf5XhVl34ldCty7k8DvYT",
-	"4SzR/Q1osVLfVTrLOdN/2z7nxckUkQLLQM2nqRk6Wj8+6EkORH/qtTgNvSEe/WDWjXRpVAq+Q1eOIFed",
-	"umSnFrbc4n5RKL7361v9Pxf3vti8/R9/+BgX3SUiLGbqj540SP7w9gR4t5f8Ax/5IVYEVIJ2oiv8XDHc",
-	"8JEHAxWt1T0MrG5BYX0fvSZQR5VCuz10PPAs0K//4cWHF+rnb/P7Htm2gEdQDxPfROFTylA0BFgCLmJM",
-	"Bi+DAdErvX4XP7+Lnzspfl5D4YNtLzF4pM7UWxY+cOMlQn4v5vPO22r+kepma81jlJLOm0pI+w9r9r7Z",
-	"afX4gMLeJ8R7W+AsxET/bK6didUdd86lcluuiGC7I0dURwJBcAqsfYuG8wLmcY+9W7LEyIRnBpZhoGtY",
-	"1XZpV720SeluR5MyUydTXmZ7qEIysrBdPCEE6TbmwWq90qrEo9V69djDT4JYW0ZZz5Z486xOX5hBf8Ly",
-	"QNlecYb+KnhZIHngQiFJFOKsmjplewsx73LnIF1OompB99GLyuzDKKV4z7ikMlCpAoQj7VxwSbKdefZd",
-	"OJ/TiJEeD/YPZ4Kyzyk1m9VvXm34brdJeY4pG2o+Zp9AB5zWOMzBQop61J5Ud4jm6p+M3DUwLNh+wQSl",
-	"CbSvNIFUv21Wj8zs5+epifnj1lP1re/M88O9VHByIHJjCdLXStFjz3CZywdARf7Euux/woC9lk/WDcHR",
-	"FAftI9A9aF3eGJHuldScB2j7Kcq4D3Yux7BWW6wR3ODY7VnCQRO6K++Yp6a9G9MS5L90980azHE2prqY",
-	"h1ddUNA8LxlgRBmLNZLqRpN6v14dCBYzXxXECOWZr0tCZr+Z7TYJFmTOy0ecXc/6bjsdx0y/pmA9dJM0",
-	"/nzXrQ0LMda3BKegIUzkqFeEFxmplIsjVQdeasWQ4ZwshglkMg2du8oWRly4qI79d+hunJJf3qTzuxb4",
-	"hJtCD/EyAyvUXG3X/OLX42k9A4VX31ZJiktlumdYy2FJfw1X3Gn5UGVGQnubdYXPBnC0cEkpv8KVMtNa",
-	"KqirHAhOezMRHYiwgYHTj15W/VmPB5pVvUdciU+M/hV5GQ6oml6ZV4s+f/2ve9/e02z4+EnQ+g5S9XtL",
-	"Pm04NnvX+nzb4RwM6Wwro5t9lArEMU1zriLYKGTTJFtHHYG5pQJNjm+IkzFpEt3PoQdeUDO51uiO0LLc",
-	"x16GRjua46/QliQ8h37U5gzEprhWhDEMZskz3GNqmi7Xvxfmk8t03Z0hx9qFXEsJhX9wyqrkhdG6uozs",
-	"VOyzw1jfP5o0Sbv7M6G8P9WMlsZmrUN1rd46/D14O86B8zJUpjPpHP5pb3GKTzFW3kfhnvHaY+/piH35",
-	"2jjoJ2yKd5gWI1yECFvAymwLxbtlYFazX5ISd5cGy+RExOscPfkRMRr0M89b6RTLtoS6teYWoaP1wqL4",
-	"feWKrD6WemAKKmTs3Rx7B0hZxisH+mnK9psZ+KN9lklfNLJZcWSSyrWNtjUhuZ7SrFt3hEdB3lYgAQ7w",
-	"dqYWM71zdPVSH4iTxEdTvmWnqBV04+YdXfq/pj8fxn0bIRhmaW3/HId6vFvZ/FM+hq4x50C2mCN6ixfQ",
-	"JjrXyd1SKroUWUK3GD4Fo9f9ILtHvd1i//Y7ZzY0mt9ra7FjM167P+8YdRnEIOAFeo7ynCYWgr6GKhMb",
-	"wY+r9Qpn2YaLDeNQTh/u62LK0cfOF3zfQDt+oEJGIoQF1xwpUfJux24aBd8pwky5OAxYI8KFyo52mGbl",
-	"eBDHUOOFPh8GCziLfOUb21lmR9n0fK1YByMuCn3wJj7ugJG6D9iS3/HVfa+ftAcz4OB8VmGEywMhykvg",
-	"XSNZJgcE9bRZmTu41zp+EO/obG1NB3tI8L0gstl/v8JfqG2vIKqWBw8IDQQ28iQVycMQbwoLNTshb3yF",
-	"b8yzH8Szf8SCUbZf8izaIYdO41xVMzeV37Vk9DL9mvtmT24lAz32qMSPt3rH2G975fNz4N7JUYcdLrNA",
-	"psdrglNEGYJ8dwukTvJCnZADw/UKGoLqoaz6XHSNtgMkYF4izWFYeNHZBEuyRjhJIFUXsxQVJUtU6Wo1",
-	"218dq0DAYk9UrHgkxh8E3UNiCxPCa+/B0DaiR+KThNIC3MjTBNTyP0pIelhrctveLfBQBWwPBQsmGw/2",
-	"hyqJXGupmGqIdkTXbFJFqSH2KoP4KFd6swpF0isk+FGia0IKk2RbZgSqC7m0KC5HYmWqgdQlKdqSHRcE",
-	"ZO2VPVRXa9OTTRCcIVEGQHzs98IH39Rp9v1oPtHTMcXA//f9LIimR++v/Ch704/tQQ/EUq9pUYTAsV/u",
-	"EGDnIZN3HcbWLtngYvWR2vjScyRMAkvwybCuSV2Tzv9sTe16KR6h2lPo562e9h4WwshcywBAsDeB5iqZ",
-	"zUhUg/RmMtTXqzrgvwGRMdDow+RSNDCZTIFDE5PJq3xowzMZrbkLIemjNq37ghlrrRrQGzdR+AfONvYO",
-	"CfT8qP9knTAgaRRlTjzelBkjAm+p13yE2db1Dnil6qef6DPlHEuQo4PFNaSk7xnvSfb3NMlAJUdGc6p6",
-	"2vAQlvDUJhp1kjmcI/qy6kRWYdHpSzolyrFUoHqoUDWEUKt6yg3GWUKqo4ioHhEwT6MTF3sVVHnAD598",
-	"Hv4pmGTx5Uk1gawio5gu/8B8b+1Ru/9cGU00CKkG1z4kzAM0mQGthrve9U7T8hv+YRq7ClIQrKTJwMeg",
-	"BcBNFkjBSwPffAMNJS8BwQ0UHZzLcPcUp8X0aQ1aU68v06OgClISevukhO0KW//UJ7ITnGWA/NMF2/Ah",
-	"Qm+ICHZgM9aevgrNXIVWQEu1rlTPlBOoU/CEGbxTq3zj2VgWZaiaRb2qfo743hhcwWY/WrYG23/PS+DS",
-	"Zqar6oow38zEvqpfm5Ah1Xs425ZST09No7lUXT0vUYGFcnrZNTnp/9SWw+oOoau7K65ldFTJWt4GjbLL",
-	"zISmD88BnmL+IMI86PBHC9Di4t4XDtPi/ube298u1k++CHgJ23vUQ/opFP+qQbwJVNeCy3g+0wGwb4lA",
-	"kbEN5yVIUW0eOzPMFoBVqFH//vDhn5tN4H/++d///kCTR9Pot4t1yHtatcyMNaYeRhhTPzrRb2HZDEK5",
-	"+Q5YVdoiMnaVMA/YZHKnF95HP3kQIQbIxSQFW3A1U0BGHRKuNnytaG4ZWE+C1ebWixQfPfCt9xZ+tWFh",
-	"B7odannPpMLWLlvIWgVlHCgJVz0AosIFZnJswXEGt/+Rl1napcqjYAk+VmTDRRpyfH/Lj+ji0WcXjz97",
-	"ePHwc9MHCKeXKM1PvWguVdFoDvdeCr0o83D26QC4me15Dfy09rrd7KDRPVym0rYXpNEdGhzAwAhkup4Z",
-	"lWojSYGFayfcVkagDbOh9yW6uoxC5nkyIvc6aoTh11GZ9IJllJGJWfjPkPXxGuxeRqzx70BEb+HOuCWp",
-	"fo44XyLI2NDf7liEsUmLJcKLQ/rqIlw0S6Xoj559b+/jutr9tDHerYTnOVUD1vYPXC3RKn0wOBGLXmsG",
-	"WYyd7yQfa77k0nzqFsRXFcBaflfr74yHE2zH9fMTkvXUFlqPvjEZGTHk0JbsKauBfPqcryNdkirXYk+A",
-	"LTpY9pofXbysXXVKGWlAQRhSDe7JYkdP7+9dPH01OTts4NzVTxFGqVZaS2aU1Er3R1RdImszX6LKk/20",
-	"HZG4RH2/mEZ6xjlvAkVr0MP4DRHWirpE1hn+1MTNfE/+JfLc43UB1Tlu9v6L402nVOuXkpTm7ZIxkwyS",
-	"uP5PK5OBYD6ImVY5B0f/keRFFmywtuj921InM2lqCMz5REYb03R2yJzVfsFGhfyCYWs9Sp1za17sOq6I",
-	"OP9GZlv+7hlw0ETV/GsKjHmEblJ1K1ADB8ONjbEaL0np5qOCBVdVXeJMm3OnqH6TBWGbpGrsakPTwcl/",
-	"JfAO/NBYEqQ470HR8Jp7ju2HpuNr/4WwNqcf8zpaTKB3XUj6R4lsNKYmvPno2nm3rUNDcX5tmLjl5qli",
-	"NzgYvDeMYzoUoxsitjhDdSgoMmXKjw9N/kZUSzQR3c3CPO1ei++k5kPCRRvtJkIWOzX7uFULoDPKxvPw",
-	"Djcaax1zs8xqCr0H/oUzbft6BW/SksxvFzzpxQIaH8Cyp7y3xcn1Hto5B1WsGEGj6tJsKgGN+dKE+rwb",
-	"dbxuA8vohmZJxuXUxMOMS0hxswmjLWcbIakmhAXhwrbRMqaAhmS6vvYEt5JaCA0x9mvbhN9rXJJwpnAy",
-	"5U14/IzGzvosTOZIiy7WW3DQOo7CTnfTeu+9iZXeuIyAmPR5l7wcEq4/OSAJhrwzA3UXWwBRA8exHSFa",
-	"2JJ3RYYZ7oVB3FlGmUzFHc8yftyUxcL1CNDGrqJr5B4FXxrIif4PZntvbbk6IGl7QMX0vgkEDexpKrBQ",
-	"DITsuD5yQ0Ra9uSwaXMFpQSn0KbqgCUqsM2b6WoitiFZ5Il7ZZ6GpCTKXYg5jvurN5r9h3ugJPtGEQPN",
-	"hWXB2fQOWzf82j/KNR4VS23PHHOb1v2G3gZD7hNvGUnEDU1Cvv839heE5bVRY/qbmHRwWeDVqhSs06jL",
-	"Dr0pBL+hKUlvIUs3bh/lB8vUnR2ndglTlRuk4uB1oI9U3RC82tnqdPnZTu7oDmpQSzhTKm3sjjlTOubO",
-	"jIbWuGG7IEYINGKEoNXRJb1aeQu9q+8jd3te2a26qhwkWyypSfmlCkKAwQ6OvpZadVENnO6vIWyZuLbf",
-	"NqcfPb74Al2Zztr161emy93a6I4VuqgW6aYNqi8YImoahvoPR/XgxgoJojVYsAgdooDXhhu0RMVd+NXW",
-	"DTwa78etaTwqPWwKqNZazQvuzc1AR9q5+mnDoIaGbUVpciQ3UfVL7edNzbChXRCm4ZlJs0SWPau80Wnd",
-	"Bxvf6M46fORSg/nVwpOg7PrMZki9CVCeAI9ygtUC28yqZxn61Exq0Kf3vVQkaMYROP0YJeXWqFFUIQYF",
-	"ZIFMtHIb/oDevDLDwd8O7wKpod/+X9/pjx0U3oPMwUoJui1VWMHM8HYQ0vC3saSKL0/9bbsglZuq8U2y",
-	"CX92MvWi7fsemQf3bQnnZcUDgVvPY7qWmAM3tjSeWYfvOHrSap7s9YH+r5/+4013Rdfk1FR9W1dJtg/z",
-	"qrjpaUcQVuOuVbh9QSnDrPpufKOvQfnRE9GPm0+bAdcw7RANBr3HQIog5XgpGDl9R0IpoXVyeihxphDW",
-	"sEc5Z+qAuIDby8uiSbEBxCOFisEOct+rBg4Um6T4dNUDsTN4S9Q5/t7wHw50OyWF0fU/FC2rD35IYu4E",
-	"z2cgDsBrRThh8dU9K/S6Eh/egsqnM9pG5MEbq7VeaAFTcKFMacYQ8knBJW35cBoh5w8AZsJnbIHi0zdA",
-	"v9NL/t+xxWOxSCqOGRbP8zDA/wUk+O+i9VzROhygakva0Yjbh5G84/anL4onYanelgQdo7MvUEeo/H5Q",
-	"Vizg1vL0wrvl1/KpsEie6e2K0FEMlzNF6vD4n4iIHSXCuSJ3ESq0RfDCgEJzRPUo4YZF9+jrTkZPot8E",
-	"mT06gYVk+MJbNV3Wj0M18dnbFLoLvuvtm2w6JTeKu3ai2x65RSF879e3vz1cP3r/p3v2n1D29XD9l/f/",
-	"Fu71/D1m2ETFv9c0XKYrQFIKEewi9oIhaKLWxq33XIcT1JJsPPUHnMabvFrkxrw3ZBqOBql/0sZeyfz8",
-	"r0vz35wpwbPMWIZUSWQvw9HVQIhRBuW2K3SG7/xRIk1z9Ksp/BvVgT8x867jUq6QAxS+JgxtcXINhWt1",
-	"KV/MnM8BAcpWPvVr1g3pLK2zMsvU+9DsPa5/f2L8/swEzrZEHQlh6MEXFxfg+H/44IsvJkd/3A5349P1",
-	"DCJ2egFFvS1n75a2/n1g+STHISyPlzuEUSnDbTtjOw3bdqwu+cQOl2S0eTTD6aM981mj6k7t67dxoEV8",
-	"Bcz31TvBzewL9dlerRvBMzIh4wf8jPBSmHXMoDLhRSjK/i3JUsRLZcpU2QkKPM1RforUQfByf0B2EAQz",
-	"g0RHAHiyVF9P6HLLGdloUQ3V7XJgT54iSfcAtEEZwvJa2ixlzoysR02npqcmBKTWoiDKI01jTZdYG431",
-	"uae9wZ29CR+vZYzggUb2ZyuKfZnck+ss+zq92MvsVluq9qilP0JFmkEcOuijAurp2uaJ1rpXgjPCUiyC",
-	"HFnJwwCkUnoW3nygRyuWrv3qUnmitk3WRglMKyiyFvItZilWXJxQ9ZDJ1/HyuzOcXEsDgocVOuAbYlNs",
-	"00soJYcDfjxwlOOTAcczERScVPiKE7pp9wlZkJPTRGpDJbkVxVoLvA8vqvrV3/rA1XOrZJrhZkvJCSry",
-	"/CY6twPHfi4nLNhzJ37/Wztabw5MsZ/uS+ipd7HljFv9J4CHPkWM9N+Ori1T8Ibsz96adoOapwdl6GIK",
-	"ap9iWkGuGiA3uBVSblrcT7gK2glYnmTzidZctFtiNbsga5lrsUK+bO7ILgyI+cyAxDpkMnM11qVDUHdp",
-	"kwVsFi5VT1GCBYG6snXVIUSukS0CkuFsfbPm3jyFSnOBVNG0FFaxN2BByYFmqc0GpqqB11lANTPN0nF4",
-	"O0OD5mSClOTMdDht08ppVSYq0XB5Prx4+PjexYOm3/PPTW0WFNfH7+/96QKArv7Pg79f3Hv49t+CSqwn",
-	"mLpZb/B3t2dQNVLgPblE+sybnvdG8YoRAy+flerwNfiwuoaz+7MjN2U3OAM32i8lgfHdX2rby/5hL3Dj",
-	"38C5kFiIS3Xggv5KvLdKJsvClFmbNx0Mqv+D4tekkw3bQtjfNEg1lhZnFhjigZee1TYR23BypHde/tfQ",
-	"Mod0/HMhEA1gbb+kG5G+DXP4zM5HU0DfyVbSoB/9TDhEy6eWI8ZYaZa+OZ2jWtwx7lqt2MV/9Mnjpvz6",
-	"7//588/y7b//T/cffzin2G+Oke4x32jqw2xe9DjFh0Abb/nvM8QYHyyg/zYk1N3SgpuUuG3wrtsL244d",
-	"s9HLt/fYDU006hgufL6W6Qw09bzNiFO/FFqjmFN/Bp0wTY8BUzPGjBCjnFlMT8Vt7wHTDR7SaDr1ZE7y",
-	"jZKimufGvvLeIcvH9mCeDEQRgIaw1UZeKYn9bujcvjKFd66oOKQXJUTKPvD0/9R/NjDsGFUoQciVlgIe",
-	"f92bajLIxKcPUDHR7D1gxiJiq1VprnvhvQtAbaJSIuv3vZc+PWiKuQATnKlpoBbKgVr8i0BTpFSQRIVT",
-	"4Hiptrxk6dVTJGs8iiq2fkWZ+/mAGZQUMPeML+w9i92NCKah+a+3nwRexnw8DPfiEbNmOxdPCWmDZrRO",
-	"Bvx6ryz0rAGEDW2XDJl8WtAadE+jgStemqeXhc4Q5IaS4wyR8Dt4xp0Ez/gdFmPli/kRiAzfJx0Ex2gL",
-	"vGFsjJbSOMsD0kT28syEv/QgBTTjDx0z7+H6yVB3gV7EH/Mz6C+uKUAUINhHANZqwT817LkgzQLXWAWY",
-	"2DC/Bm610fvq7qIWNUE4+nsoQOn8LyWxP2vKteTePKG2zPcb+EFjPNGSNJ6IiMPMiZAGC/jB2kbp3XKF",
-	"vcJSHrlIDZLBVMewyW/YFHaQLrr8uMeHkeMZ77fDme0JtcYfosArwfluIgEWm3jUDF8TSdTEGSqSF1xg",
-	"cVqOyIEhg7PmGU1OL9g33DZNDXhMJysqsfZGZSIEumLCvMYO1ZuXr8wChhq/XtkL6gqBx6nu2uMW54eT",
-	"XeY3Pzbavdgrbg2h5JCOq6jKIuJGVd9Tu77glgi+zQzMapiFzD3bgsX95jn64vGTP+ul6LdRShSmmbyP",
-	"vikFIN3YrE6UkoKw1AWATZNX14n6yh1NQJS90hrMlQUB30BcXF7dX7jxnplnTw5jmbkWrliireDXhK2r",
-	"RoFHfEK8VMNt1KMuB8iGMNHtwL1AoddRX0thG+T+o0Q0vUS/lFxBmxzFkQ1JR9kNfgmZ46T5DQKdm701",
-	"QkoYACubyodryiCjwzLMaNaWDWGa6Xk2gVVvKyoFWbrcAuRZOExeptT1Q6hTCLQqjrPVerXXZgPLTQZA",
-	"DaJZwJD93f2nxdb78J0mJvi3ujG+U4Rpi+spyrkgJh9ErhHOMoPkLy3q9glaFF8iQW6oeT7hQhgPT5VG",
-	"6kgDla2QVWJHB03LvBgkR58n5hvBc/TAlL4c6P5ApAGytzVtwQA5UH1yE39BMoIl5GaM5utBzswQmpPt",
-	"nQVbFpriiWAR0XbYJFOZQWrDuOLFmovsiJ45bLPl/VW1KDNyBuaBagSOyYc8G5428nnIMnR0r+plHz5s",
-	"1st+cXEx6qewG9K/DSOUXQBjzJdVs7sjvCaJ3prT83DByHeNbsPYNrmFKBfcJqb/nzxCI4OdPqc5ybk4",
-	"aRHByFEfgBxc2N3bWNgv99WqfI2TAzpycS0BdnLdbLbfqVSZkLEYIILtdPNlxpPrZUpxmx7/RdVRwLcL",
-	"p466kz5N6GmrNxbXp27bHGjXHtX1p0ntN7WnkZUyhID4g2k2mVE5sUphZq3AolPQmwGSIUyxD+EpNezi",
-	"KUK2U7Y3t7ejh+KsyoJQ1AsudQhucdd+1H5PIizgn3qCl6a79jom93+xc9VVnlNyQ7UMwhIVhBeZ0W9N",
-	"dHdqT117fKrr58kYWkO7K5bbTz3Q+M4t4JNqyce75ZIKihtPNeGFaZhqiqU8dSmolsxNFoGaew/t+Y8S",
-	"mRcQYSnUbUGx2ieeKJL01qo7ZRdLyHrPMIuJJHyw1ijLNjk5P5Ol1xWhmWHHhVe+cIlyghk0sz1Qtkck",
-	"k+RoyzQCGSv/dIkyEJQNwyNg5WAsIJuDs8jo1Qds7uLeidStPo2EGwLHPOFsR0U+OWXIvm4thOmv30q6",
-	"j9cyDMrdsdfmZGIuT0qlPSLG0xh9jX7lXjRFTYFr9J+prc4dSCMiJN3QNJS9UZCE7mhia7TAs7vn2hBe",
-	"25xZFaifk4RMaoTQVaJIqvdeERZm6NdGJ14j04dSi9OSOfPb+JsZr1ozpARnqtvl0SP/nWtR9FFaE+mR",
-	"BE1JdI6Xe97lZvFS9q6oyha2DEUlQIQIAq4OGbPSTzKLi2dlr0yBn2+meynuVmYYU9EOld9bMP2T5JpF",
-	"tmNy9kAo96yjXXj3VC3VupdFr+krcBbZ/bZlz86yzd4PTMN18Zk4kckqoSNqMCloSmpCNVBLL307uMg5",
-	"rW+rcnzXhA/vCUtOSOKTbFaz161xu62HZzcvMu608JVr4GXwXhCSwjXuLq2e63JS0U/VELbHvNO2HYDV",
-	"QAsamMMaWfPY9MM6WrW4r7HuxC13jsV6YiOb7WzJiX2Ozf3zR23sJzhDcNQ6G7pcGWt0O+DoitQW8uxU",
-	"MO52NnqPdW+aeDVPwH3kYB6qjAvGFUq0Xg59bvE2eDzwnmz2gpfF6BGpn4zwNVVoyFEMHwRPHptPH+Ly",
-	"BC/Sqj/EuuG7TVwVg1+SbYEyNp3cKM9Qds9EVVM2n9amaVqa6OYmIzcR7rb28zHWLc5pduqHYtnDKd1Q",
-	"SEjpaWNk5F3vEC79ZUjDDqhnORZU1crR2NpbjwOs2N50HYweov0CiA0j0miFohrj5/BR/0Mm7rS4g8DZ",
-	"D4QE3SWQmwKkn0jdftCHSLWYvItQwN+NiL5ZyRXJFODFpuxqxTTBtaHv1fqpS7TnRLqAvyDoqv7tCkQr",
-	"qvRT5PBnIuoX5jnXq3z9FS7oWB37rZWNznYXh/yELQdlddFcwUZcSfKuAdGPBalCnTNdjAPdNsO59S2Z",
-	"Gb6VfXv0E6nFmOH0m9Oz9FEcFefApP5eFfLxq0KcqArZ8mMVI77kGLIavjIxl4mSPx5Y/NwYUKeTK/x5",
-	"aEXfO9STlkE6PQ47UZ0eVeCGlTPvzIS6N2t7c1q+T5XEElYbEi5ITyrMhbatHzSiG7zcZt6qraY9Uf3w",
-	"d7LTW62erhnUTbGmzOiuL5DI2OSiM1IZ7TBEymDOi0FqC7ri3xxskMKLE3KWnWL871uennoapZLbqkiR",
-	"NGT5/XTg6ChMYr8X16w6OLvwyduoTg4Nfyh80K41gvjzymItIaf57CJp1j4KkQtZKnvK48s7mD6lZ89v",
-	"wmVXXNwmdDg0aJofUYgFK65uzA5GZk9zT3cAe8/YeiVPUpE8XITFZ69p9KTWY9tZju3qkiyumeRu8jf4",
-	"GKY0bE/Jxu6wxwbgRGFqc1NmjAi8pZnRF6VNKNiA+VGyQyLCcUZqdYdp7Vb82Vi34OBaufrKxTM+thYa",
-	"TieYroK+rDyYYWc7Zfs6AciljWEFv3UrBc1p7tv4nh+mFqz09Eh7+fzbZ8g0SnNFnpAMYJKYsCB4nB+c",
-	"NHLoy/ajgwT00hzaUWhDPs4QZuBzs7EXdcDsFqJRKUkmtyZ270SG3AcaZ83LW6vfig36dxKRqyFWkBgr",
-	"+I1NR/4H5D6Na22V2DeUrFbZml1riTE88doCJE+FOZnLAfX2nBXMa9FhaKULXoJ39AJcDrm01+M1Crs5",
-	"Aowz+v5Hxxhc1Fn8kTy+HfNrvIvqnFzPyR0efvfc/ot7bmfg57agl6blaTyrkl+8fHFkntkacIK8m2WQ",
-	"poJIGYG3vVjuQDtJ2FwBJvMXI3gLBceMbW/djfW3a96Wjv23/LqjaStNP+/o4+GgfBzqsM/rD+JEytlh",
-	"9Mlf7IuMT8TPHvjulFyhuf5q/bdBlaVGvmzZbwvc5RPv4daceks8doL/Gsq1e1EXMl2iDCsikAG0aeX/",
-	"oZRDupM88GMg/66dwWi+1tRuqrVF0Has/043774grFlfyTbWxuZsgyETtQW/4iXz4iyUsv9M2grhhNAb",
-	"IiAjUELrHowUeacQ9K6E/exrkmNGdtMbWvhrAtOdZuqMVi88s4azW4NBM5E4J2OVzb3u7KEV8Oxmqve9",
-	"mbR/lt3lDTVM6Rt+PX2ai5iGgybhnkplcqFis3nb7iMB+EUTSwWrt0JdpX46cFQ9gTC6IWKLM+QKBhFl",
-	"6CioMgJu9AJMPfWhwmixnGcr74MH1NyzY03FrTPmEjF+PKtwH7pyjXfjtiUc5mn3WqUNdOkoC4Kv2xmS",
-	"DmIAYI6skNUaniTZDUSBR4kKWFCFIIqIjcOR6NpB0/scrFc5UQeeRhPCPj6pG3mV8LzpBTT6m/nB3Ud1",
-	"d1bzWVTnTK9HQXhMF62eYvkXSk7otNp2ezjWduxTkS982DM46K7xX7uJxhGpI3eYDwaXQl/OKUBBSEKY",
-	"Qb3x7md3W2N1eIqurqnNnDu6DH9zD0Bmc1Xv1UXHmVXCHkouuLI3jiuCNZ9X+JpIaHxn5ktlVW1+BUcU",
-	"nq7+2nnejuMFmd1nVq6a4O1CEUDTxHfZJLAwDNpPvVvUk0Pd0SRrXtrAJ7wTGPIZ5Hp3q+6DQVlFbpq7",
-	"RY0qZF+uWxcGSzFcs8PeNoUGalFvqWkGfDzwukMi5BBEeNL1om/6QaYNMSsKRqQ2xIXAZpeLTb+Zq5ci",
-	"ffvTerndcNpffGt/nzphHh8MmVsUF0gmqjmhwp7rcvmYFJ7XU+7Tl32frmgaVw4+iKz6SHKkYxh0uHiM",
-	"Y7+ebC76d9pija7fj0xzkRCXpy3dtTCXT4klQl2fnswZD6H0nfjRNz+ABOg9sLP8/jIpydc31nY/H87x",
-	"QHBa4fg11/3KAsLpXwlAGkEzPZytAakSYOIkgjIPGVQAqrFlT/oKzgnanpAk72wdLDHDxVaFfFtNPoQa",
-	"Pe1eGrlmNNk3RNN9XAPmCaB4p0F/ggUUMyNGOwxG/XDa/N8KXu4PysVvxqN7GU768sf3VCqXRhVki/oR",
-	"2LuMsmtTR03VJcIoJ2IPcKpa6bYYyhbvFCOtxgEcCGAgBnmnm0Zie4caJTCcZFaKIitlKHRUzXVLTtzC",
-	"l1fsaQSatoetewQS5IPTUnzjFh5o+G1PisGrUT6JTkQFx7v9jso3VFIVRgPSZxB+rkD3zWFeI4JFRolU",
-	"7sQjh3k9HwRo2BqYq6xbbdw/cR6CRS3cGizd3MaabxoSy6fc22FJPBNDNCGFBRQLJ+n+dDjZzDizBwlm",
-	"mquOmCqEM3XQh93P67c3p3RYSZSZHLsDluQSGPKaFK4Akqr6eeMFmoww8AFF7Hgp3p2TuaNeV3MyJ6iw",
-	"enF/ddX9dYTz8WDeQvvkBQ+UncrIMVhED6/Vm7umhnt0WEILv4VDM6oMtw7R7GMyOT+u91ScpyLX2THn",
-	"O6Fvr+bJqE7xGb7elkd+4QNoGUv7+uYqBG3ydPx5b2NYZl6Z13SumlXhNWM9y4rmut/fnRPQf3U4OZNg",
-	"jVrN5JHie2LdFkGs7Kj8HNvD0n/l/Xpllb24IRoPu5en93MgWUbSzU7wfELqVtO4n26u1wrK58MKypTu",
-	"yZHKohI0IlD9N631/GgebTOdR+l1Y9cbhAnz4Q03cD5e8UGrGR2/JqFMkOBS9LOQXrg5UOPFGclhbHeV",
-	"go+FZvrm5aul+tHVb4Uidj+Ae40z6xN0p81U/NouCqnAu6i43ax28Hrw+Ct4cne9gJtAVl3w/iiRvdik",
-	"ibk/CDd+mtGPL6ptyZuXr+peJbIsiJBkalyur/nepwt9WcFddtqpDTQGfPPy1TMoYDJ31aTsLjfHUOqM",
-	"4BmRYfsyxydki6biIVIV3u02etAZZROdsJH9bzfLEbrIyQCRNDkgnCgJmNQII0kSztIaE48hB1SsxYPL",
-	"ycHZEZ8kSjmR3SQTLCWRMo/o5ezvqMX7LwWZ+pZNT4oFVG69Dk0lprzSLoq0k7Yjrf3lBybXt4FK4eSg",
-	"X5ITeVvbL5ucslKFmPhbfkQZZ3tIZGXXSHFAeq++ZlphGeeT6RTz+UjbmPUq5zLg5fFWoDlF3ycudUlA",
-	"Aw//I1U/14HPyASzzTUhxSbFp8DSvtIcuIPeD8DESL+AqDR+Nn2lCJc5qLcUV8ULcKHZ0gB/Uo8+f+JP",
-	"6qLP0iLphGmZJqOARmk6jJkR/C2wU25NZXgm7eY9PhN0SBeYtt3FHm58rrdrovklCL7e7DMs5ebASzHE",
-	"i6aTKYKHEaROQw84LU5Nz0dwmV4AJKtB3XyKHj5u8M/nfxnbKX9CJum8b17/CW1xqcUFNUi0+nmStifx",
-	"54f+JP78cJRdrHDYGFjlqlYtBAmxowxnaFc1J8hLqcxcTOJUMLiZcGahdrT5n/awZC0E4FBgVL9mFT7K",
-	"bqjpv4dNdGZHs84W/Nlf/Bejaz/wLN3k+F01qZpwj0YPf4YVgb4vfZv2DOlfITlZEWZLG6ByHALeZqWw",
-	"EpzAzuZYXHd31CZD+Cv7y58/H11bxqXa2LJMQMvOi1CY9SsrZcx5h4fQluy4IHoTsCQIiiyhD6oeErlK",
-	"z7Xfx2uUVv5kcsp6uOANNftNTBKsnVCDoR+NLlwQfV4B1p6yjeno2tjbB82ul8FBSpbyDYQo3UDTWaQl",
-	"AJvM1jPPvn3rI2HvTPsP9oBAzThOJ9/tOQ0lxRO6PzhBKS0r6YuciKmX7BELtimISEhlvVYvj74L04ix",
-	"cH6yT3avrRzSQRuzqAfuIyYUMAWM410wLvwMjnqdho+gaAcyoDgjprHXLoig1njzCu8xZVJdQWMPxk3T",
-	"cFMABAYi5Ol3B/lfb17+gOyviDILBmbNnNGO+3bUPkoY7fKND3c+ETEcCp2Uxd804p8jXCfEtRhyRpWB",
-	"/kLYnVLjjf/885sRU7RVDDjyaouMtUnqtw3X8+oj7CwPNPRI5T1oMXYO0BldYaHA2xDjUoktFp/moXhV",
-	"oeI550E7+DONxGaYHnJ+RXe7QMKUKUSMdmDWR38MzM+N3DedsoAWx+SnWoJN7aqA0a7MMpOrAlp8lbjQ",
-	"YoqeYmyHwlgL3OCtWaMzVhbLecMceCmJvi3PHKcqAj5rDFfAfDpzpKpm+IwxbDnx7BFaPGgI1KjGd2iY",
-	"/rrd3L0N9jdpjIOn8q42Bbyyox0vWWqDK82kskzfBaf7CPplkxuagrVgS9xs9y+JzE1tq04TXuVmUoFk",
-	"ma8RVkjbmejB/Z/ZVUavSXaCsqWcw12MGboquJR0m5Gr+z9375vkQEzDlU5VIOS/YjtlU1WJMs5t/V1a",
-	"0ydkNhGpaK4tjH57aYcFwgy5J1MP8AC8gluC+G7XtNkj7AYgQW/bYiotFTlrr00qXkgElW1I8pxU/dj0",
-	"olsdXocZ9/6jvuOMr8N+UK3+wI5ZzpEHzS36FZc4ugav0p6YzjIZkbKliI7pkoxg0bMbX1aEl4ZE+lm3",
-	"BzKjhVfKzlobMrYfjvkid6TAVEAGmOEyixNwJunj1ejOvdW99wi0FaqWVXGcT+E2//u7P6p8LxDLfvPy",
-	"1R2LXsO6l0gr+ghKWnAxJuVw+tVxrAwFW82Ht7xUTi5YC6IbEdiVLDFf2SSl2vDdbpPyXJtTYeGbY3ZC",
-	"9gnjCBNE30O04a74fEyoBD5b9XwJNGOnux1NykydTCDQuZXNPKx+Z666n7A8ULZXnCFIaQB65Dn03H40",
-	"VjTlzar+ZN1cJsf/AAinDeOKJmTMpWfdSdWVoErBJHrwF4SRwvLaCGTJL6tILj5VcIspJ3Ki/0cmghBG",
-	"2X5zoPtDlbXQpeYWZ1hrDB4p9RtIUHmtGUWW+72DJawm8DAmKuAmkJOUlnnEFPgOSXJDBODkrGEG5o5C",
-	"heCKQGI7uAm5kGt/wuYLZ065JXGC2zvAquuhw9NHjvA+9Um2Sib1FAcClGJaCiJRhvW5PLL76OsbIk7I",
-	"3GKuIKeKqGsbl6hAZNAPU0YG3CAwjpvhsbFXvadtn5gY21I/Zh93vrqIV+BRLwxZwRVMM2zbnpxQe6FK",
-	"ao9dHuZBU6pNCge+MvLW6+pZ13FAjF+r8F4NUOmrrFGveo/D67bvpOdZHh3CtarU71N5HfOOfqwbavfm",
-	"UhHbjmmZyGOOtcfMHrl8kgd5IrDIJnsPntI4LSTc4RiOpe0AfInMfWqrQLUFmAFcxCgQ5+8neMIJ9oHO",
-	"Ln4/0Ld/oIMnx2JifusCiRPOzpcn5CA176NnxgguxZ4wVbfYhio6axVqlYyI+4GWm0RA69VGjKUVaQwb",
-	"xtq0zCa/ZiY58bWWRKwnXY1XzadHSr322XOibWE+kZ3AlWCLrqhBwzElgtYydda+qZazsQuFtkQTH4Qc",
-	"TlNUFt1dGFBZnyFZ5r7uZ1rBslRPQb/XDqyN7gDPUiLgaxtrMnfFMt43FORKibcFm1hqWsBAdUCmx6vy",
-	"+KKfDeasudrwaauOd2ZUrNLnzHBDNVex9naxQ+Qxrpzn7//yhBxqfiV+K6Rd02jvEl08RYwjr5dXy0FC",
-	"pWvb0IqyjppcFrT0SNVhkxxolooqPTl+EH0j4WxzIDhTB4haTx7C0LqoinqmvQzIoc3+FVPHKA4nSROc",
-	"bQpMp8+gEGTPcDfKPZ6tgGUy8aU2WmRoB+3A3sRaJF77TNNefXBHw2TuPRS1QjCpUyhk2494JRq4mpIQ",
-	"aI1hcnIS066dcjY19w4n14wfM5LuvaygMc2pcfl7EIXzRyDvCipOG+MwCEnVSjNwTcT1hcbkkQgE75I6",
-	"PQnyktgJKZrrv3YWOM2JXgGmh3fnmcn+qrFS1/PzbUJTbZG2PZ825dYNXurl0qb+OT1M24iigC/xgG+I",
-	"QyKo8POevXqBqJIk2yEsTRRpjbYn2xIcYh2QvunVf90PNidJNpZOvRDJQeTCZsVwBBazxfWnbAMl5oH9",
-	"fgV/b+IqAqAnXPauTF2iRm1+XI67rZ7K6I4kpyQjZg6zMKXTRigzNgIijX83yz4ItQMNQLxtbk8ksDe9",
-	"3O1snWms/T0YU0b1Na54CQHca1Io4Nokw7KbiwBdSM3c+qRDnc3el9EXlDxJDWg76T3/cG6suNw4a3/S",
-	"SFJxLWhsDF1OfD/UrtUSamiS9cK7E+jbcmvRTnTgJBlPrqURQZA4uj0ZvzR4ibVtqtViIswfY0xSMGri",
-	"TOsfaU7M3Zfx4+R3jGN64mvt9E5rgZmhzDwGCGxHmUZmo8EDoe+jbxz8Ki/AjV5JUSzJus7SljVOKyTV",
-	"2hTSoZqYWvGYlHGMpaR7NvNlwI/ZCCILza5zB6k6rYxk64bV7wyzGS+21Q6fCj3rWneJ7X++s5AePnrT",
-	"gUByRZAVFFJdrhcERPISX2doLpwRmyIOzoB188T3HuehVIQes6VORbDH+6wx6uN+xjBzj7+Len1TKeet",
-	"QHT195HGIfmNU1M1WVzQePylKozbD9DLM+ya+lSoeybGUIcjISehVKLhafM7X0A4028M5F+FvBRBZLF2",
-	"9rULMDp9vJqa94UIMs9Klp23ExOwRRcmcyBJoYSMBOOWlJfoIoSvuYYMqR0XyH3IN3pHo+3VTnZLU6HC",
-	"DCsX4B9Hku84Jdq7HtxqUuDa+vooOC63gdTdezo/BLZ1hUgZwGhdawOtGUunOUG/ckbW8/Bb/UL0kVY5",
-	"bqu9TsdK4ISyfWxf4dbjdxP85iMBXXvtlZuNbEKncZbMnY/k0dfd4V+Hk8NNUYc3aYlcyVr+3rGUSdN7",
-	"73ndunJprJ6z8HZnwuaciY2zEOSbe6mv1Kg6cSk+GWzRmMNlwg4yrFMOgdVGNeTGjLNTzktZlVnWXSYb",
-	"XR+ntoicA1X7sS+luXdGExfS54MWEevdbKGqDsot/8TOumDOP9SfLq5VCzSJI1fgMxkdNY7f4qFKhxBs",
-	"rZf/iFtu/o9xVltc30INbrLvCIxXk1cXuWcb19VdvmuX6rjdOMrDSKCf2tH+wBisc/FT/aM7icC3d0AD",
-	"vCVl0Pr3OhKH6sUgI2uP2VJeANiWUJ+EF8qln0sz1aoVBmSoG4C9YBGgicUHIav/k0F9gMGEKSUg1wNG",
-	"wHpZ8Fk99FDfQ9uwDhYBQtyk6/JSRc+klERssMsGjFBEmuqHdP/lkavejbf9HLOIUJbyDlo+B0KUllwG",
-	"DWKC+nSoXurq9BDqQIIfXSRK6s/4AXtP+Dy6uBhpu3wxCZbcTiy4WrpnL9jUvlr2VmnhxDPDxVW2HcDv",
-	"l+pAmKIJVlwgXBQGvgd8bnDAE4P7OdYsmuSYZm0Z/eTxKMg+I8dNgaU8cpGGWluA7DeN3M1DJiqPGcJp",
-	"TpkJHHOBJGn1r3zQ47f2vtV5ekorWrNgb8Dg7hUkoTua/GATAs938AZVf/vDRp6kIj3VWrDp+lqqQq1m",
-	"Y51Vl9O9wEy1ktvWK2mXAClwm5IdEhFuEllPoL8XqZ6InkONCoqOWhK7+YAMVvjaNeikKkwEtjMF875Z",
-	"Kkm22whScGFKyPhW377wnyZg2RNG/FR85npFA52EF3KOD3jmAcMtck2SMEkVvWlFgGz2ev07MaDlFnku",
-	"HAW67c6Rt4622nE1+4fRntkmyRo8PCY45rVWtIJiLFPrE5AbSx7mxcG0Jx6Led0Lg/wygUM+4VaG/jSX",
-	"UFn9C/WO6a0NSizSynDRozPfqB88I6NvL9lA8E1ZaItbS+x+wxqqvWVYi8KShLuJQc6Q1k5kAcYi30Ev",
-	"cYCxsdXZOMuIAU65ZsaOoAo6Ux0o2yOSSYPpIn34t/kdx+aFZ7Jb6fHiuvk4FqQspTc0LUEVMD0PQxzn",
-	"oSoHIiJYKJrQArOqv9t8YknLF1zEKtqKFzRpfnX0K/9CjWhsI60mXbubVrNcvdsVbb3j9jbqLM+MmVTH",
-	"3ZNsT8K3vX/+47mtNvyfxOXkf7rnsM4gfPx4NCf8rCPaJFq/ryRMwcDxbDuHRxwPA40DerrGxTB3HCMv",
-	"oQh1b7o7pg4FqLJMYKX/vI/qIpMP5tyjc+v826H3jy9/fPVcK4x6WTElMaP25IPmJD+PsXKCrKCn9jUT",
-	"PMuDEYgvuTpY14cpw8nITiFeKuM7wkiQAu4pJEzPIW2ymIJAkho/Uk5yLk6XiOivIMzIUatsrFtHIEki",
-	"SGgOWJJHD4NOCRHAu+KqwKU6PP3ss/+PvXdbbiPJzkZfJaPCO1pqF0AAJCUSDIfNVqt7NN06WOK07BH1",
-	"A4mqBJDNQiamsooQRqEIX9gRDt/uq/0C/1zO63Tf+kl25FqZdQCqwMKRYDcc4R4RdcrTOq/1LWLiOC4k",
-	"qVLyr2+tAV1BndUL85aNVujIUrBdJ3dt1wado8mL3AW7TtVNiZ6dA2CMJPFlnbzwlUs0J1aQ8osVnVIE",
-	"03YCQ4+nIwWi5r5CZGjXNIzATudaQ7dA/KOCIsMVvLKoNpQ4UKhCvP8CKIVKLZ+w2G2pYB4+UrHh00o9",
-	"pWK2TQVmceogVTdJO9BFyRmmO4nP1Yhrs9dNkrrhZ4SFLWpBWZoWjvun2UtPxpGbmH6Ah0z6DDDjg0CV",
-	"OK7tq6ueK2hyNA+dmTnLQCBDrgjc6i7TOWk+sUsiwKdZmGTZNpbiBaHSIjLRM8Ji7byDuwp57MLBaxTA",
-	"5GTkdzKhhoXpX5rdXUJ5VSUk+bvUHHs0ltjwzPIv2cL2S8l8nqVYA8uJp+Kkr/czpHlXgnTZsL7Fk7tC",
-	"GzOqpChMzV5G+JnXlB2CDSj/IDoflrp/xUcs4II9hw6b80658hwNMqTjMRPMv8DyXMx9jxQZcV/wwTAi",
-	"XJA/XT2rnLFxt7ReXkZLfxFUeIGnZv7LlqV8pUBDVC6JhY9NdniIOAnqqyQrcm6BK4qUkSxWsoH27Eq3",
-	"M8mMLvGZx339j5G81f9jegK5QKbkf//j/0L2Ch0B1ppjrq4mWe0ASCRBuNoSh1S+5r4FOwm8ZAPCFn1n",
-	"hQlQmN5p46yCsDCE0q7ZpKci+WL7NhdLDrMd9gQlo1hEQptgIDlqfGCcxPaPnUkV+e4ZefL05JwoBh4A",
-	"clpvlnUwjopf8cf3V+SRfs9548nZ4wsix/QvMdMGiGY3Q0APKmkynMl0q9yYGJ7hBeN4Bz0ilVOM6NAP",
-	"mRp2VvmmfbZk+q+N1nWBTQuJFB6DFgPdo9vmkdQG7RE82i0MfXpyzApf6gVc7347BYPBfDsaBHKiirML",
-	"wCFUyKRfL6Ebpu2Ds2ruN4yGrCgYPYfBkzksuZflti+3/6UHtrQdMq6OmeodzY1de3fqprgzex2j83YN",
-	"8mtp3uaFDHJPaKAIwO5nj4l796DmztWdgyo5LO/G1GM1U16mBT4EoC1ekD4waENDpqael8WKvktNzG5r",
-	"ZkGKd8swsBn4liAgoZyoC/A5YIeOLhdeEPusA0zvn7Tq3M0ey/I4zlVIudCDmz8OqFJXzy5axXqvGgPL",
-	"jHLm4EifdWS/o/lU7EWYMyimBHHPI0vngkWalSQ76GzekLxbrNOA+x1o7FGSj0ZVpJXKiwRPjMPosdmK",
-	"kIQJv0p91y4MUTvxzN64+SNTeKTNvSsmEi15IFc4XDNJSmnThf/zgdb++lH/p1E773z8+h8q7PByqTer",
-	"rOMmFDD72QemeyUrsJn8lSWP1h07vYIX40+KhcUpIresuJv5SumiNjl6PuAkR6xj6nmKtJ330D42n+p8",
-	"w9gY/Y7Uw+qdzXW5yzYgnImAPHtDTp4WPiO9myLD6UpKRF/sUx4wnyg+EDUutAjFnsQDygXpTQ0uYGER",
-	"iTZ3CxfOiJZOSXP5P7AALTXMYYcFXrHD/Cx5SsE6eqM7idE/2wd2AIhWXGQ0FyKzyfeFU5XhgAqusK6+",
-	"4nbpJdVKKMCm5ZiPVXYzkZiIjcYypOG0k/lRxpHiPutwpWJWnKG56zSXVYWjzciHM5NrRUlTNJrsqZld",
-	"v7m9Tc72xxLWsZJELS2VyMq9//Mv19fq4z/+i/1HoeS7m3vYUJhJTktZh7H0TJuvfETVtisFiCyEtdRK",
-	"L2Lt9KZZ1e4raDAOfEltjQ31aRzou2etkePT/Jpd1v6s1YXPLff4y6Oa+bNRO9e/nH15XKw9WA6zZPh9",
-	"FWotIMBNVaHALMpO6Qb0FZCTD0tXwZlvQk/ZHMFmz/WeHOQ5QbqKjFwalbYC+aygzf3EFd8KFopWwKKo",
-	"pJb0meatoG0kYJV/iVlcvZg1eXvFgL3p3lBtQrmb7cNLSm/7TFVAFNBN8btVLOddAZ0FfMBTbPyFq5Y2",
-	"Isg+lVR+LV8rVnFr2Sf73UWJDZn1tbEJpjcIdE4CmMgJeLG+oAxOBWSj65v0LFWJW5rp05y0tFjEnp9p",
-	"4wPjBwn4QAFMNjYvnAwl8egoAaeKhmxKJvpf8BzzLwiPtFoyVaiFaO1DP6QnaG7RSklaJlfoWbsnBKIb",
-	"IScCe1WokmanE7shY4RKz9QJIJw/RtzAl5YwknQ6c3tXjU+XddQoFOYlUCyLj4ytLymd/TvGBKERiUJO",
-	"B2wH85AhZyKq1FPpdebWL2ANeVqnXnElzNMVIZtutbTqzDwEnTTMBHtUFCj130yLuvUkLDjtJugiHZks",
-	"KHBzYjNjQqO7UoUKlhtGk+l0VRpCT/ozAAvqhTIeDE2nQ1v2cnfmE7yD+Z1IFn8kq0BUe6HyYtZht2mw",
-	"pcjTktBbmlkF26T3nUd1cplt4o3T+Sq5RRE6wu4cUiVszbb6roRcmaRkLTqzoOW8ywDvabJa8cjiw8sJ",
-	"NPtMRZH2UMHAcrheGa0ppw65OeUyAzKZJ5uPZcrqPcGA7VyDXEHFW14V8qjQsmVCeURoEA0148n25pjR",
-	"hpCmFepLKJZu2Dgy+gnPaE9Js8rl8sI2oE7tHUxbBTS2laXvjGRZhadXCDtxY3/fyWKv8Na5tIAcK8jQ",
-	"VSmRv0CVdbokmS9NM7NtVPLPlw7vpayUkZof3AyQ16zUmVSpIC+vSSwe6Ab8WOgheFiOLDP3LaDObUBy",
-	"LIertgFJMsdSZ0cw40j7+Pn4yz/cpe5698J614DR2xaPrVDrvyzPLSfnpNXhnCY+IpGEmIUz39cAev2V",
-	"xgWB0ZRfhulbxIS70rjtraVE+a8xi8symtNGjnfyI7MQWpO1DsxKPEwrOoChbfIFC0KRwmNl3riK4bfZ",
-	"j9hBLl6UTbHqzAo/QKYNPSBfx9GK1RFLI99uUgqvFuJay/VRvY4iawJngt3mrDqpS91xnYD1IyfjUUBw",
-	"xygOhV63CYQoSpGss4rgklHeTXibU5fa+l6yBQXDxTGavTiGc8mbsCB5Z37pCbmKQ3Gpd/hB0t+uaEly",
-	"/23yqZXKpYrNcq0/IjT2JJQw7nxBflZVu75+56xRV/VTFnwsaZ80P7RvWcTCERdUoOfUgJeRHHhZG/qA",
-	"YZkxOO1NQyOTsaTAlzlyiRSkL+MQG4apzRQSY4F+pxSlz9ywbD1w8lTVkuDkgWq9uaAQR69a2qBrlQgd",
-	"9kyqrnjP9iNbPX6jtZ9wHOrj0YlN/875FC24C7CusoH8RSP80d53702RYKm2xKk2iQYZDwZMReucvENL",
-	"pKo4lZbe8sdjFqpydkuqM2CDN7K++C3pj5TZ96XPyaxwSS8tMb/VO/OtzOTMN7fi5N0lF7xbudoiyyrs",
-	"1aeW2PlN2LfFOstDMnOB9XtxCBMYspFxDdM4Grbmt6x7GUdDGfK/gkXZJliHR/73P/5vt07egWAbsIhQ",
-	"Ux4IORBQegiVhyZ7vJukR1DA6VfcZ+T1mIkX35JnUgjmgb52y30WutcCQVVV5mXZOsY6uZyTrUOD6QEl",
-	"aja8zkMA2FD5nms29j6m0fBaPOp+qsFNXQy3mj7w+NxQBj6h+NLHF/pfMLDZr/FcbVv9Gs4zVEkmlYLP",
-	"0mI9ACyCB7GEPqLeEJpjt0NGfYBPp0aF5YrgdaitTgNa2YcmIdek6VzCbwBZo/I3xz6Pcu/WKvItC3l/",
-	"SmimEV2ISampvOFMtUcs1DTjfAvl5Jp4sVhsInM91mUfMn/QfXZB4ClQuOFjsfAlajz5l2cHlYvQm6Hn",
-	"77YzfWvuNPfBF0ytudl0HJh+QcjoTWcQUKU/prmf03b+GPsDTFKSWLaeKjcAJADnhQrCYBbCm1rMQ1jb",
-	"3KDHARXKJZo7KtPT1PbAzj9kx/5e/2/h/Rdm2JoOBtBDBF+g2nSsSSOzCaYdvXIJXqIBvgzGmz6XHWgy",
-	"L70GrlmnIVeRDKcuiRgd4SuSFyZvsSP/hg24cO1Cw+fkLSIvqAsCXaBxOfSTcKZUuy9j4QNSTKz3CH/N",
-	"XB/IWzQk3+LUA95nNW/qBQzDu2ZaVNAB06edjLRqYBu+2/IQ+7bcfOe+ZefxzEwgl3sDQE/6W2GMJQY4",
-	"zeSd38E2ZR8yN7h6LEmFdAZMFh7U7+GBHzIxQ9sS4PIV8Qzt2NvwTGDeGeaSTYG8kuLa7CtTeoDFg3dp",
-	"6SNwsZRL0paPiL6F3RsdW5CcX7LLNy9s0XfmjoS9+H5u80N2K2/Y7ENGc5vZC4tFnr/FvvndhEfeMLe2",
-	"0geUMPiQ7Pdd88WA9lgAXAWBttXcHBDpHC6QgPkDqPxP7pxZMJ95AGQInzI3IYKSJbB5jmyQqRCqC/Gk",
-	"ssDAfjwOuEej9NEfpbyBYqJxmlBJQ5ZldybVyM7STAOSkfXZGFOeVGmo9jjuBVwNnbbzBv9lnop4yAjc",
-	"ktw6uzDwK9BO0gkeCYwLOI3Jg3advgWiti8dylgxLRHzb05/zt9jX/KdDEdZFp27n4/GMoxmycz8mlsP",
-	"rslqPOZikH3OfuQF/G2En37shrFx7gHRk59m5A2G1BQmvI1pGAkWKjKkAvFCkqeS5UDuK0WlZ0cs9zkp",
-	"9MmWE5Ep/xuxWa5UfBdgKNq3vWMmwRbQHiB1OOGE9lb71u/BTabXg+mltLpQ5gnB2Mx+4jn9ShHbCoDA",
-	"PS7px8JDY4n4vN/nXhxoDRper6wiDGIskaZSGLQ/vWi4iYDUo+VN8vEZqlzts2mVWG2hvgM4FlrRsVpg",
-	"piJqIojPQ6aNimnmfcWiIAW4SZI5J0MZJC908pGY/BrnrszdmWG5WcKZfcicunZyGLPTRSBNGFb2OTPN",
-	"9JE0tFygZ0hBFBM+F4OkyD5lk+lzhVSVuyPHUFx4aVaI5B9KI9Wzr9ZXCF4xbl5p1n6kVeVcK8f8ezJn",
-	"jPFbkBG3copvCbi4mdc+tQptJI1tB2e6yuVHZS7aHmR2nSgx9YxzD88e97uel2PVhkpI8Fk4b2JItxc+",
-	"DX1TxKf3J80f1txcaqbtJY/nxrvoWftAXgDc+UhEoyLB1OeD3B3ZYWSupYjCJQwzc4ftZjf74OyiFj8R",
-	"UXUzIxb1L8mVhBmbCnfXglAiSQEMYPJIrDJM2S5tv28Zd3pLCTnP3Q0Rofwb8SfU3TL1SebO2UNtsgUM",
-	"bcjwhkTDMMmmxIctvM6fwsBpOzOWdS7rA90B4I8D/a5mbdYPiWgrZHFzWmARp8odiY/6I0kh27xB/MFB",
-	"6gxpaKwSPTlm/+ikcPaY/xtEw05yx2g4VqoDQoWCU9F1AjagQUdqWYK10wXm9Pa/mZFSHxx/LK2lji6b",
-	"QiP8w9y3PxZb1NsdvbWpOmiYFYzirkX8WGyZfygYnV6ZjwX294dtbMq8wb61z2TEbdG051c4a9PfOaqZ",
-	"x9cZZrWF+Dhn9H9wxgGNtPHQsbXm2bus6f/BiZigIuoAWkam2D87kJyB/8EBeAgpWPZaMsyZ1xUsZE6f",
-	"m3lb3lzfOheYteUXUUzeZi9b3rzZXnbXjJ0+swizJvrMon6cM763v04zJvyidZq33+8kF8Nk5qz3Jeb1",
-	"cc5Ar3AUs3Z6fg9yhvhdbyoczZy5vnuhMO8NWLRveV/A/J13cLjZIzrjIph5351PZ/wFWz/dOTfDcmcu",
-	"8TJ8AFQU5ndw/KlrYe5C1puQP3Qz7oO5Y1fIS7IehK2vVM5jsOBrd777Y7G/4EOig5XOtsgp8GFOapU8",
-	"XuQSyO9BoSvgTiFZ8rkCF8GHj4UmfzUdZNbm/7ATNjLnR9iKUlbkeNg9yyx0WyzimiXOiW2PHDwSPJp2",
-	"+tTjAY8o0oyvP8l7MSSzls5Tc5oOFTSYIiWW+UjWIfD1hvxxzvFSQZpnfC15ms76VFaS5TMelg/Z9avM",
-	"DLJOmA93f9Zd/JGPRZ6brRBmgZ+n0BDOene2ffxVJEN2w9iYLTj1KpLeTcew2AUn0B7/ER13mJU+izUU",
-	"13gM+oz5PerddPrSo0EH2uaka7ETX8b+L0bWU3c3+eVdMZWpK+frq6Y55Rx+W1ed8k7DtXSnL1++QEJZ",
-	"vwTlYcioHzClIDqcyde2tnqSuJGLg7qZCJEyQX/fJbYCBHJaTKANQqXXwmI1QHhVBtybJv5zaLPTY1wM",
-	"iBrKiahfi2vx9dff8VBFREVsrOpff43pS23SffP63RWZy1mCAQnS/f45XhyxLnwqTSWyUSjMORKMDKm6",
-	"wPBGBjBdXYuFSVSXAgGYMbkoO5xs1hOCV/NImXg7yeB/1wlCIvdsckQQ6NXx9Vonw0/M+qPP+n++/DPe",
-	"/080CLpmeZ5JoRUPrXp+/bX+qUa+vtIn2ZvWvybQ7oEmWVQToUgAhfbY8QLytMy6HH1O8A2/dHF0uBgK",
-	"gYK4N8wtIYYmoyG7FsRmUQypmRf3YU5mlcznMcClyEnjxMWlgYQsOmIEUAKofrF+FCK0vgT8gIiwT1xF",
-	"dZjYC199DUfwT3968a1yicnFJU/r5NKu8YhOcTv1usuJIF3udyFdAPI5L9KPat1FP4HwqHZ0Jk+sr4+d",
-	"nlrER8w1eNv2iaRfCL6I+5m5neNQf9Tb9rUN6nU/+zSiLslk+X3pYoiCdH/k4qZNQhb80zWkAV47XaBH",
-	"FtZJF2/uAkokdEnQh4/EAnCQSJ8HEQuJDImSIQz3hk0hB42cNBr6e5qo+EDIELLcauTrt4zqVTTZX7ZJ",
-	"hh2oXrTu8ys66AJRRERzZ8IF6b7o115JwWovaeQNuybPBR86bpzoAxKwpAcz2lq+3hbopwILiY1PAOn7",
-	"lgYxw/Ze+iuQjkVEHAQ4Rki5UvWvSffN5dWzP3RxRn989/oVeQlpalCkXSfPTDTXZMpALrUUCuLQMGIz",
-	"2OSw4dRSbHvNyNt6cDgOctI6c4mKaMDISbOVPoftpE3QGDvEmFPK+30W2pUdMxrpYT8HMFxgCl2TNkT1",
-	"EvpsNJYRE9609gObdtt4fG5gJX0gAtdghkrIMoHlvTCHD2jkpNW6ICrimlsQEsYCEHD1qSOX9gCHDOE1",
-	"NONrnZChjEOFI3wehjI0JNSlY3SdcSmOxqHsBWz0jz8rKbptfXZgR+Ccq0hK3yUnjabZOU2hmjPo344R",
-	"Ugu7Ayky4kpxMXCBxvUITxqn+o9zC4UaQU5Lj/uQgvkI0f2htEtEHbjefeySk6b+PgmkGACW6jjSv7X0",
-	"f471f/Q7Wy1CIfdLf7cXAqsy74OuMarrEka9IWwibDEeINAxWKi/ojf7pHUOi3/aODa9Bt6yKJzWLvsR",
-	"CyFv9bTRQB5oD3cPkOsV4YaibNK1Pq+XnsfGUc3+1CWP9Dr1Q5fQ0CVMPSaKBVDiZFi//rZZfRLxKGDq",
-	"wiRTIe0iJelxdH0WUR5oYtDT4YI8FwNtXWDTRZ/dskDrKqoN8tNK7KmMQ+CDEfuEZwJoXH+ji+N/pj9X",
-	"/9rSKhnR8EbTT5rWnxxiTAwDOqARJIiRR6XSqvv4Qh97y6vgUWRNrRZm3AbcY0IhvAEUkjuXY+oNWa1V",
-	"bzim46czjKKxah8dTSaTOoXLdRkOjsyz6ujHF8+ev3r3HJ754jqwiE7beU+nKrKoVUnVidOoN/E+OWaC",
-	"jrnTdo7rjfoxxDyjIcQzj/R/Biwqw/kFQxHPAld1AsFz78JsWJ/yQBl2CIeehfrnMBZQuWYC8lK88J22",
-	"/sgL4bNPmP0wlnpC+qutRgNx20HeQIw1Q60/m3KYpD/TZyfg4gYz46UXj1LIAufIl55KVET9A/7rr47r",
-	"3LCp0r/UJywIarBLRz9PblT9Z0yNG7EohOa5zpH9JxRL+lwwBT9DFpx+lU0BSj5rlrc+paMgBU29c1cw",
-	"V/6uTHpcM1Bp51VZjhfdFM+4+GXJgh+9QfrLpdmj203FoxENp07beQWIilbhsEkomIgwgBD7O9AFtart",
-	"li1p2bHCE1Qnb797Rp6eNkGdEWxihbmmJuaTHutLxEsCNO3C0/TH9z+8W/sw4bn48NmhwcBpO8/9b99d",
-	"Qr3TLfzVOj1tnkOzRv3RmzfhD52/jD799J7++0+X55PJN989eRHL49uf/vrXp1ef/vDsavJv30wH4buT",
-	"G/2MXlnn9Q9vMNfCaTuKQwmR03aazb/8++W///DpWdj/6V3n6dX0/b/+4fXg6dC7fUPH/GUQTl5Q+sb7",
-	"w5/eSufLx8qHBZak5KzATDd9VOyLQceKQxSWuZOC1krBUQHroUazlkcNGUils3N20jwpPBY5W+YdvPAl",
-	"i6ipPVnvtKRtfpQ2eccyjEwb6rmmR85sC6OPrmPw8FM+r7mGeb1m9I7raALqxCEvv6mUhdmpFYwPXLe3",
-	"EifWYcJH70P5NxLrDnPgnMLnO/qOzohFQ+nPrIewvkUwPvPX7s63sV6WWQZfNlrD97GZ1jKzy7fhqjCv",
-	"XKusTo8q7jkzDbQ6Y4kuSViCyqS76NiWUPQoub5hqv6DnJBIZgunSinaSti7SPZba+JGMvbQ0NBD7wFK",
-	"nmKMdI2A7RYS9R9QpK9LvxYL05E31SWw+XbBJlwG/JZtfPVfoFUOSYxKEao/8s9lwtdoJXctP6j8iZ5m",
-	"Vz51PBjr1mjMOHPsVBUZwFLUBr4qFsVvE0Vpz3boLaCkbnqHnlGR3yJcvRDb8anSzbptalZUsxUpZZv2",
-	"TWk3jDqYq9D8ZdYx4oJbBNQoGRJ0pczvlVavLt+8eJbUxIxpSEcsYiFqQUVrk95y9CMfAUrUnTcm5aJ3",
-	"3vkC292ZglF3Dm3KTOqCdLVa3S2qzwWPGHyQeDQMOdQ8gkMMiiSctvOXmGHSPGrmeqWc7OFKwAUwq7lm",
-	"/jdX9V7L/FXU5nGup6QIprb4CM1IrmYRhosGN4uQlB3nnTX8hYNAGe7rc4HVDuBjkYKpkiGYB3KfnmtL",
-	"+3FdUsfC5g+fc6geTqvRelJrNGuN06vGWbvRaDcaf3aw2NxpNM9bjUajUYP/PNX/ObN/4v+1GuksnmkO",
-	"Z0piZZ88CyVXioqI+F89V2PJM+ETINXmeaveqLfqjaPWyWyuQ6fi9xtNx3XSVOR5VedjHkqibLqJudj8",
-	"8nGmVlvEQVBdq7C0/gZRR+cY5GvByNhU0a/LI9Mq7Q/5dMCPX3Ls80euopnSPMsus79C4rWtV7H4UaBc",
-	"FYZ1UPsCNH+BxGbYsjZg0V8B3u86+NMAxdzUTltBp3kKOHss1Y7oFIqsXUKTtpPmXi7IsxffvtX/hgMC",
-	"CPuz9Sz2ZuTTMkRRC32j5lkzUkGyYUvz5ozH9Qc2dZA+QSB9I/3pcqS51xS0/OG38BZ5PAJzomaYWLPC",
-	"Si35+ULV0feBwWLwA779/IoOyt5pbjuCe764zo/SWwjUae9P7jND2DyBY8R2hsKxmCRD45VJXP8AIdGa",
-	"BEDND45pS1ykQR195v6XUjXqBEI10Hos6bsqWLHPIEN16wm1gyxbJMvcTZDOi2hVuvmyQyFnah1XoYEv",
-	"S7P+b4Hdjy2c85wjXyRZAKEVZBYjwAVdGQGZjfvOZD70Y8VMuT+0lBHQTKfPIm8I8RHB9I+sDjEv2xUE",
-	"Ch1Be7yAsCIEGC8whKWyoemT1tk8KeJxWkMG9iEKuoTwg9qlGqzcPxYJwhxNndVPm/Vmo2HIahUtDEZX",
-	"RQ41diSHlNk1ISf7RlaFosUCZKxGWSUyxLo5259XpLxCrfRSq5QeM0gqIRlI6ZdRi4VZAKopoQ68dQPU",
-	"4a6mTB7kYioXzbZl53Nca7SuGuftZsvMZ5HsnKtyKhamc+9MhGlrM8L0wdH/u2Ec5amfGPDlNTmANuRY",
-	"zWibm2UEV+DNA2l5t32KWVsy8LFZHYhqQIUNCYUMLX3QByH1spIXkv5wNWYkcBkvgekmR+MdTvvAUfZT",
-	"0y7iFvakOhOlOi+/e/v993/+9ruXf756/6+tH3949er9963jqzevv/n3f3t+cvwn58BdKnGX7/ktIwbh",
-	"gk2MT2mTxmvs86iG9TOlhusrNmEqwrTMOnlOvSEJuGA2O1USnxu8p0haQEBAlnATSAX8NSF5g0fChGv+",
-	"xQGLD3L7TP4i+d//+H+RDV0LzHSGxEVIcuWYPcjFgASM3oL2DyPCJvsLohJpLOICMuj0TQZuOIESCWXA",
-	"iLw1WaZmQTFpaj548QovX+p1fH67syBGgVfdwKpxRWJlJooM2AfXfJFfHRBBN+PT18tv8jI9fdhCI1Pw",
-	"IJTFPWLA2NzkCBBjDD4d0V7AwA9qULEsugdX6UksjThgbm5uXPkm5lXHhaLVW/Cx5GLVyLzPo0vPuNEW",
-	"LUYS5UmPrV6On2WvLNaTWZY15v1KRjZjCr7PhYooGAhFH4UeR4X7vxDcdi5KWfmDkVz+c5uLLpndts4F",
-	"rO1BMqwkm4+TJ244wEVqcgeU02K9o95sHZ+cPvlzAtPod5DTgmgfmsQY+PrJ02Yzy+WSQX6Tgmo7axkp",
-	"4AKp/IxJkEJKbOdRUwDSyLIPmEuFF56gfF0jfpXw+V0HsArqr4s8fPlAvQWpTdQF/TAqCij5sZrK6grF",
-	"lklGRThCXLjyHF0a3CgL9sbFPGocgsmBD49HivTYgEMafdoQuqu48FhHsb90XQMAxbwbhYm/KOVthwpI",
-	"DWE0QMg+uK74QNAoDln9WlzZUhKbog7QZVr5oyPm18kPjI2xbxTYPV8p0tVvYz5Wh4ypAm1RHxawc9ra",
-	"3oHxJzUMXhwR2e8TioNhwjfyRitzEROkN70WSo4YFBAAmGWgJMTwDCQyH0AVwQ2bunpogAaDUfHelOSe",
-	"DJkBHKiTK8wIR1HHBDFtq4xNNuJBoHUskAEXWCZkTDtPjvSDkWld4htlCnbV8K4FGpXpWA74hGD1ZfYK",
-	"lsz8PaRq2E2yIZZUtC6uxUnr3CQHUahsMxkCKkFhxuoxk91Ng0BOVJF+hrdnNbQrQw8zCtqsIBlwQWg/",
-	"goFBDrC4cY2SSvOLhevKfMJoGHA9mswpkqFekYFgfrdMAbLrVyyQbHOGERd8FI+yqPeZTmaFNYVUDTO1",
-	"AuKmTi6zhzet8BgDvGmiHfHMwc4c5IXj1x/LTSDbnbBRO6e1/sfPT04KOhRuQK5yKIK3PAzOvNPWgky/",
-	"2KfQg6Pd0GxVbwpCpt0pKGFGbeeJ1+yf9Rq90/6Jd0Zb/YZ/1j/pn/jHXqvXpI3z/hl76j/xTnsn9Pi8",
-	"ddZ82njSOG2cNI4brUaz0Wg4OKBOVrjqzYbxaVYPh0OPaXMfvGHYiMd5+u+fsp/DrwFvdNqO1wpEb/Rd",
-	"w/+3P0LvEsQ8KV6ZZqOOEvzP0HhE2JVsLCc1f8rQTZHgfG+ZKiJi7Vx8/pRCnlYSoPOWdhQyOpoVntHw",
-	"SJPYRFtBmjQKHXLPNfemQWBSoSwIYyY1BGQq1moR+z7NYqHrFHlkakQBHBGKOaEWhvnEVOc+tukg1u0X",
-	"SUkmjN5cgM+uK2THvrVrLWcDtogMA8oeCBeEBYpBzltBxgiol2/sbO8zYcSWtaVL73gyDJkXkaEMFSM9",
-	"YFEIXDvJ3qa0pkP8cEpCfqtHXvmU24ljRKhaVO1k/izg4xsngATiqDh+leKHjtP9m0ux1sd8ENPQT2aU",
-	"PecJdmiZeng1lMqkNAGS+5gJLLoMaJTxMBV4b6rmkr5L4UsfUCZpJpVzywmly2SQbtDk9f0Qq9asd/pp",
-	"Ppu11GFu6NgyWfZpzEOmso+0ao2Tq8Z5+2RJHzsI41gVfT/zMm1bd+gAhuC8lH/lQUCPTusNZz0z0hzT",
-	"XduQFv6sKP8xAyCchQAuqrGYpXcMWDHhbzhM9SK6KwOkTp4j4Da3UAIWZNwUDGtmcpINb2MBge09UVQ+",
-	"wIRvtmczEuwufv9c+Lvj9s+Fb423VTbc/Fqqx4DppLUP88o6lK53uYDS9Ww5WneWwxse4RJqdBorh9Jf",
-	"oIoZgRsC6d0w/1pYHYUG/EYb6GC0aREe0gBUoBgxMxJlRptz8KwxlsHOdK0xBEXr2taHgV+LrhSso//u",
-	"6G93rDTvpjpZVhfDUnwLP50MTd1Yyxwm8Aj+GTJPgsdC//ZYq2wTFgT6s8fXomvf2sHjvPDDWmVWLCK9",
-	"KczT18aiiqA+o52CqxhNylAJ1uV3s6pPd0bZ1IpidnIZhbF1jsAuUqJ1rlWp0TgyDaj08TKbWWSU6zP0",
-	"Qjjr6HbQld9Ba81xHTbSOnrboVwp+i8MgqK2vA5I+A4VsDrXxqHvOF3qymCNz0mJd2C0ES42Xk+k30zM",
-	"MVlHH9S3SewMXp6IkE31w/4qkSKmVNX+Wsz9XX3mjd8PfEF18l6P2DZXAxicpH8aFru65gG8A1RRHpEB",
-	"vWVESdKnIeYrwLfqhYf3dRztRjCY/dULuEPpAB4vlQjACgJBxuAeDqeguS4wcmHhzXZjP4vsJhtfsYEz",
-	"Snchv+MYz9K6MWrX5Zv0PB3Sb3i7wGlghXllQR7JaFy+URbNJkqrWKxLII6GWoB7WroQOh7XyTvjweYi",
-	"lXS2IxV4ij1Gukem13IXQIgUAz9yNl8In9B0zgWJFUu7PMkw7524yIupOV9IkUIXyuDq9dWbe/VIbE4M",
-	"WT/Dm1DK/s6l0eurN8/1go5KUmzS0icXseTgCOyKJNB3H0k4Q1JgOBdPVyX5VZoxg4g481RkT3Y5Nb0J",
-	"5S1TKEupCUiBIhjZPnh0PMa8OjfTjEgZtS2jJqoMwVhAJK39wQEPsKCyjJCQbIzOm2jTBT48nM69k0te",
-	"yatMG3rcpiFzxtG8O/J4a/YLcJ0Ki0VgVy4KNvc+yOUqDsUMmZBisV+BUux0OkhuBbTic0V7wQIVAQOb",
-	"Ob6O9l6p5VQoQ0xBJCx0Ii0YB996uZwwo9uzo79JA0ZP7S0byVvohbyae/pVEjnEFd7VUX0XyTGJleZ5",
-	"K/D1+bNoj1ENX7LQRDHJz4ooPQjNqo1rqdrJq6inhEywSZ6BHBSW7XPkq73gxG/ZOKCejcPkx7Nhfmyb",
-	"/ZZHaVLA3oxFZjtoXlibIxMpBcXC/hvSPDaCDPIsaUt8gAXZFizIi3evyXHzyZNak9BgPKS145LRgDcT",
-	"fqhGeM/M/aVQJOaI2eoTaGFd8m17bQ7+w8wL+u6ZigQ9VERTDnifQXvsDj5/10hsumw0HctADqZl6aPp",
-	"5eXGkzxYMJA3NIwSogK8Q5snFbIBDQHPG5rBgj7kedixWoaJ20QrDcXj/cvCZN4RF8nf24sBrhUtQzaw",
-	"c8SQbBu1oohZNoyU6aBuWbVlXh9LUUIW4Sq9iJSxFeHsFnZ215w2jEgkfTrVZKS5CehFf807V+z5ADc+",
-	"vYGUvBRyBIFnocGgMrC+ZWAgz2wf5HtXji+/h+iwYTFt59Xzt47rBAb6F9a/jx2fkjXrwJo5bYfLkWlg",
-	"4GfKrBAn3WcWzJpcDqjP/qonC8yjnXmV3mU+Yh29znow/ZB79OgVpyM2xRw3Teccx6GGTEs9x3VGcRDx",
-	"tEHzEgXbOLr7gQ0xm15Aed/JWDx01JBcF8YZKof5Zdt/z5F2adJ0AbB/JVwQq2wlQHimMW1hvtWARQlF",
-	"rsel0SkPFGKaXi2ksw2WOjZau6Vb20AaZ7k8FW8PY6SczlKFfG9qFhfIRgQaWUA0S8OJ4JOLQUXe6M12",
-	"50Wklps5CCzTT9rmO3eP4Jgok8B+lL6gBi9Q3XoeN+QsUcxsj4PlpSmeoFWl6aYxRTw6ph7s8UmjsbRS",
-	"dg8AIuWUspf1vbmWuyXoIYZcvlJkHMo+D4oJp1y4/I4Lecsqcw8luYeS3ENJ7qEk91CSeyjJ3Y6H6I5S",
-	"3IxQX6IOdx3tuKJ+sEIV7+xcDiW8v6sS3k3X5B6KcQ/FuIdi3N9tMe6dRbjVRGeu4HY7YjOv35QJzEuA",
-	"UDeGlSKxgHa+Xewd0kXzGtjlhCtWx86wIzolPWgCGoVcEwZ51B0w4TOtdjIR8WjadUkXmgGDVmfe5l6L",
-	"zI8ho0oK1X1scPwoGbNQSWEqe3BEwPChZ233L10tbkNAzO1NTaRxKCfYqzTC7BSUe9DYNIbCZOFDNcCQ",
-	"RnCfDH0WomTvTQn7RL0I+w4z4TGX2C5J10LEWtpB6TELGCi2dfIiymU49pjSi4EgvrbpJ9fM2pMh0wpE",
-	"REZSRaQbaKO86xIJKWug0bWTJq16WZQMIyPFTHZ4J5IRDbrEl+BMH0jbFrhu+oTiYswKTHTFw8lL47Ba",
-	"O5jo/YWVhEID03KyDf0djzx1q3csyyI/1YQPfT2x/JpGqEupsT77ashYBMkUoZwoEOz60yBG4WS7piHu",
-	"lEAfUL0S+uJIjqBvKzR1NquSBgzAV3+hPwLvwK8af6TWc7i9TfPsCFvask9jGUbEo0KAmaiv9rhgvmnL",
-	"qfW4zEJrUZpfYFiSpRI+UFuUWuRZkrS9h+1WRXLANNFcZLsF2ZojHLIiYSzKHEDfzNgmh4LgZQqCXSft",
-	"Nd4B70Nt9oeE5vFi+kefjngw7dg0leyfVVJSLg1fKuAppIClLJv20JpJeziu7jZiipneri5RTG8tNIec",
-	"aoIZUdU2zYpNcQsO3ur0ml9p8seG7aDPGThNS/UeDbSkY5/GAUTf+jRQrHhyM+45HrGRquCnc/U6vMCb",
-	"7TKYP1NtloYh1Z+KBf9LzMxlI2NVNIUOr/o7BUf4bXJCNJcGfd2nQPUBxRh4sWcvOVeLHU9VfE7lQzBW",
-	"wd2DWOSMqjYEj/HbZddASxIt0jexBMXfv2sB7AjWnX/qY1XQXreQIcGVivlTCjrOuvONBCTUE8GnBMWs",
-	"Ch5NCR1JMUA9oqylVOb2jWW0gfMDBpPmyi3IpOvIfkeGfMDFxkaAiXRyHAdoEcOqlqTUJXd1zF0VN2P2",
-	"wYVjCdgtCxZSnFFk7Y0VB1Hw7JdFQRhsOK+VYVMmY2JTNj6DOtVdRGoj/2Bpb8A/brqhodVg8yChE/sF",
-	"6WJfpkLxX0ZT2KuwSMzjy6CvdIj5E7eS+1tG/UAtH3wQQ8yx8JmnNWwwKHtUcYUVRwpzM3o8jIYd4DJt",
-	"p3l+fg6WbzN3pTMOmcdN6+opo2FxOsocknRWB2k733IaBJrLwXLaX1/SEfVlvCSGSD55pa+/BWkiKYcx",
-	"KSTfv3gFgNxap4VPwq+//tcvf9P//8vff/1v8svff/2fX/7263/++t8OoGLkKa3tgOFnugJZbg0rkcy6",
-	"mdPLIIFHD7jZOp7T6LJrlVzMkVTbsR1lNQduO+Aysa5/OuamUS70x0xO2FK43mu2k8sEQYzz380dz1vh",
-	"1+WYiU+jAClU1WS/zz1m9cl6xhQbBXX433wiQkF1Ix0xG9pUeWvOVpd7LAjAeGOf9GYl3KHHBcZr5liD",
-	"U2Q25ijL+XztcP/aaV9XOpnXjnudngR4LD0L186X67zUmY+YZNbWGMaF47amb36s3HdT7T0lsmtRZehu",
-	"OlDX0OSdo8WogvF+kFj4LLTmvNa5ZRCPBGrnF9DTHct1fpZg5fampHthYhVC4u6FsbBIajIcxQEtmH1p",
-	"pMmdc20k/fgmQxkwGII5PejE2rCHLee3Kk1hdq3/QyuH6AOAWiWwcEjKLTLut7xRXYoki29b3zVXljr9",
-	"SpqtpoF1cnFFbtg4yuCL+kZSQJsnlDIE/BOIsgcCqE7eMeGTrrnedc0KGCda5hXXIsshsTAdXtE1XhL4",
-	"w3jkumChD3ngf6WSb2PoBrREqu12pgkDbFmo5OFUuIkHzD58LbpUwcj0cQIciyg5S/BFyOpOH8BTJ0Ny",
-	"yyMaEC70DqqoTl6BaWrcjiOuFBeDC0IJxH9BWbSKElWArWMXcsCiiIsBoZi4Q5JOIQA+QrpGzqMT6CpZ",
-	"PYTakQnUjtHJpcqeLOviyuU/ecwH2B5Fp+RRN7vqdT9GLslU97Fe4oDfsGB6LZLfE98iwBri5U5y1W6V",
-	"R4XPfXiNi6A/ZgtTntfhftcl3YSL6T+sS7IL4rF7LcDXaH2wrsUmmvUhXpCB1GcQvmHibtGQjWAfAaGH",
-	"BoFxe3LUBLvUuxFyEjB/wPxOZtZ18kYqxXsBy0xaWa8Z1CdSkl2ytik/5CGZUB4pwxu7R9mXovsuUy7A",
-	"fXvGMiuQ1A/Ya+mmQY1CBDFNIclIhiw3CIU5koKO9EGCBYeEh/a1sJTXMXAfXfLIEDQVmlTFdCRjRUze",
-	"rqaliHoRpJMw6j+GLcLEw05v2lFyrPeB3LKwR4OE8kyYDQKxHgsj3ufMd68FH43NahI4DfrR7IRteG4g",
-	"pU96gfRuMPBb5HJELTSflnF/dRJaG2q3nrp3aeFW+wYOmyjW1soABgUBTp/fcj+mQUbhhTwhMCmiodQr",
-	"YMOTX5ZVt/dRha6gDK+ipm66hiO75b9ve2suKKavM08KOeLewSCrbJCtcKiLVOG3We3xwdYH5fXokspt",
-	"nGhifSzWlnux8DW93lEtlI88r9JY2KqSWkP0CVQQkUuC/h/QDyX3mW+1Z4hRKwm6h4k0Fwm5AYvyEm7N",
-	"uqMDyzqwrL1hWantsi+1I3eb8SbTNDFYk+T+JQz2NQx0d81e0JfGpkQgRgQyjVIQIITE6GdSPMm1Y5IL",
-	"rh3Nxa4ThnHt1El3/gB2yUBaqxtOIokk6cdB4F6LxNwxFSsJIleRNUoVwlxQyGgHdnrSOLnIl1mnvog8",
-	"o802n74Wi+vFiqvMirhxUSb4fReTzcW22sC03ITB/2Or9ZScN0izRY5PyDLgXjlv70brzg4i6SCS9lIk",
-	"7WNBYwWdOClrrCyXllOFj2gUUW84Wljt+DZNrQTwLs24A31Q0CGZ+nn/9z/+P4XgKhGjI8yWXA6+6IIU",
-	"6eBExd7QekOLS/ihUDEzl0OW2tptKxZkI0B1VvGnzaWK6Qfp8cOKr6IktkBJ4+5Gx7peHrS5SoZgUyqT",
-	"m7LxLkO+JiXMDK4nZcCo2GjUPu8Cry5QFoizlkVF6POAWbE1pkqNZRjVfx4PgLPxwTBy2s3mcaOyJGP6",
-	"w6bkzkZ0O8qjAgRcD1j9G/MdcFT6nFqZw0d0wI5+HrOBETv8lvkdNaSt0ydO23nSOG4cU9Zq9c7Pz86e",
-	"NHseO+61zvrHx4x5zR57enpGW81j7+yJd37sNZ4+8XvsvH96euY1m97T0xYIF6F4xG+BgzpChiNwnyaf",
-	"OO+fPfEbZ82zsxPvqf/k9Jy2+ozShnd6Sv1G85Qe9/on/Wav1Wv0zlotz2+e+k+85mmv0W80aOMMSgX+",
-	"ypz2CdRKuE40jEc9AWD4GIdbILOSPYnHgaQ+eM8rrTlt5gSd60y4D2WoTxqNNQv5EqLaeSFfyoELjaz3",
-	"xjrB+xiAcRV4e7KM/P4MrWJIb4hikwnwo4CqiIxpCHPqaqLsXhiwb6jegnQGaKmC/w1DfsuUqVtAcykA",
-	"Lu8zj/uGqxtW4yIEZoQleu1r8cc3z793yZtX30N07D3rvSFAesolb779DmNmL98cu+TlyaVLXg8GLnl/",
-	"+ZOr73wJFy9fvsVCBLS86A0TNmYHIkcPSPMAU3QG8VHTg+Na6Fl+pcgzHFztajpmZBRDH4yQsTp5AUOB",
-	"N0PwOGQ1JjSjx8ikHryW8m9efd8m8RgafBikA2OeJWaqS3wGESr4Nh+xa4Gl93TEQoplFYxwEUmI/V1Y",
-	"s7ZvaupMrRcGqbXE6s4wpa6NcNftdPQPTHjhdKx1GlwNHpGAM6xRuCQhGzMapUFlSF3pclMOl4k31X5g",
-	"027SugRuMxuaBFRNoBbLMW2PFKMj4eky87VFBFDiL8NslWVFPeliJhpZZlXjVhgtDaYFQxhSU25j56Ct",
-	"72M7UigjMAQdSUkCGg4YedRsNMhL/o1rTidpneKfegL23Bv6sH4K+VgPtHlqRjBFRO4e5B7oBclibuc+",
-	"y0bjaOpifwocqBZKbtKcCIaQNKcA1yxYAW5mwFyQMf/EAoMCiG8ZUkSB65oj416L2U4tlkPl127uKJiy",
-	"ERljSxt8v56ErcbQW2NfizIEijGwSMVjxe4KfVvKJbcbIAW0NU3/R3ovaqjg5HQewFlpO//Pm2+/qzWh",
-	"JVlVXSIn08ahnmZkCsTwpUV5YwnbdW0V0gxjgvQjrJm4M2MMdaQKCf84pWX12WTO85UTc1/I6TmzE++i",
-	"3mPtA9pTQI8TQwmZ8jduGkP0pvkUnNQwowFWeyQwqIlKZUZggNDMGwuMg1T7mjMS5rgxR2bsakobsk9U",
-	"C7sRDdpZTqCPKQUQU8NkJ9jbUAtMbIBZufY268j6YM0ROEzpNCSAK2wleHxQ+w9q/8pq//IafqGvy2jX",
-	"DzlenLUkCj1jOMlEIahmR4zop1oPJFyzcXreeNJ8+qSs4fDy/rOjzxnuv2aYGXQR+DUNpSCg5YhONXsv",
-	"BLHMaQTruTEObOzAxu6ZjUFPu+yJ3gun/V0uDogjW60M3d3YPi83lf3xdBQCreTGCi7WMY2GGVS3LKNz",
-	"ZnWoZfDuyiPaANZqTGcV0amaDRMbQ9+k35hARJW4ccaaBH+HKZc3df8RvWEJfD0EzdFaK4wll0SS1zHN",
-	"Nh1InuWALhZQt5yV/In3gFJ6h7Kzh4G9O5WXZ6YPDLZs77HAxZOIaexWXFRmHJvTWY4yO1aM0JKW2iTV",
-	"E+ABBSJ6i9FK076wTo4bJ0mIUC/1nDYzpKrYlSXYnSqQJulGCSvIOFLhis8CFjHgAk8SGAE76rSbdVFk",
-	"0ZcTsaa7BZalEkPuL3HrKylYlldUJr+x389TX6Wyutjn8ujr5R9EDevrfFmbZu69acRUcfFv6euKIb3N",
-	"NHPUj4gyNVhPVXCOgwmdqoIxzE/Aupa+5WosNW0i8yp8Xzclp65rWxUaV9SibyzHq1qNJ/u4vWtvZBkj",
-	"ye+s3Q8klXnQRUC0w6iMpu2FK6/HcdKcXU0oxRwHlM9IqSqTmPHF0zDadZDtW8OwVlc6N4gJ9jCU0M3J",
-	"z4CLG8x5+61r7YXh0e9slMdEr6AoD4Q5kIMJfXVV6HWNdgP8A8DM5JgJg0GSjtSoD1yRcRyOpWIkFhEP",
-	"NGmzT2MeQkGwID02pEFfv3IylICtBrWX8LSNY0KoM1ZsAUjZBbxX+CoNmWWGwmc1jBG9MeoIzhWihlRM",
-	"oW7PIqNppQXuVEn4x3QVOllNg0mMl8TQx3lbTcYsaUldXUr8P3Jx46zT1xA3BHM44ZkVLAo9iGVKuZZ0",
-	"Y5kzUuj6ODWuj/l5YI/itjOMorFqHx3RMa+bl9ZlONCsAuj86PLPLy71/3mXzy7T/1t1HcrEov7WBblh",
-	"bGxyCUwvcarMrhva2bWguUQUYaztZMyHwwc96BcJm3xvxVwz6A3w34zzq8yCMTCIx62GCfySCfcxaDjk",
-	"gyFQJlDYLEmZumSVmDSZqPiSZHyH+/YqmcXB1NgrUyPKbMzB2DgYG797Y+OSqJFWcMbci+KQZZW6g8Wx",
-	"E4sj7UHwOzU5ECwQ4PgxpcSj4qtU6lo4G9CZFQDEWzvk3es3mBT26LxBfGTRxFDPY5T2ido9F9Lhd4Ql",
-	"ABg8WyE8F4KwtxsS9qjpEGFjmFVjDqYVwAZiDu5qmWOHQPMh0PyQ82UeZghJ9LnNFabIPSBBGDPp/DRX",
-	"2Z7UHUSPAAvzdyuJXmRsPYD6j7DLioX5ssBJ/YzEujBHz8gZkFIAkoSdWmyPGBBOc1LruJEVWAvj4xd3",
-	"Nd8sECuS+/coVFb0SmG1LTS80aJekUimvYNYoNgq3pmf9Lk+hL3X5Vl6GfNRCTKiPrhgWRiC6bUJDuXR",
-	"kNVoGGqTbXFlK0QP4zDEWhFoMKRVsS4TPtRAd3dZvvqMhuwyO+qHVcMKWM5bLl+1eNH4sUpFq1eFlaPk",
-	"kSbfx5hiEJFHWA5qm7DOTuBxyTgLCky3WFBqWr11EsBL1ZnwIEhqWTMnHutw1ZCP4W7HXV3Nth+zevQf",
-	"tFSKRUR+oD6nEeAlVNHFK36UnqF6DADjVXXExinopohokIM6qKKRbgpDeYZ+d117CbClIROlILXQOQ8x",
-	"YfSumm6E+imXyFsWEou2btslmxfuWwnmc2EaBmY5t7H9fTq16UIcG+lBW0WFKLLo5zMdEzGhyJzurxTR",
-	"tIR61VBOwLpn4S0rgIS1SLBo+VcowiMVa/BMVIH7CT5oNtpn3qh3bcDIo66QUYd2YGTdx665KWkiacOa",
-	"/RjdcmHatDa3cF8p+2iKo6vPicmJShFBYCoQ0cgsybwgw9nNkML9AnguYouV2FsBZ1mVKWwTtfIgHrYt",
-	"Hlbc9GJUR5zDQ67RSSROCZwjgg+jsKE5blAsYlZHdJxX+Y8+Z/7qbAT0sShkO8/o1gTNOhDxAyJi8Dvl",
-	"dn8v7PCFmqDtqF2VKPekICU30iL3Xo7adxmbu5v13KtbdJcLV6ax/8GAm6DnE7qGXCTxM4C3oL2Akd4U",
-	"/ALcL/Bkmtw7QgN9+5TkcMcSWDR9mxdItbK/c23F9cE7PX+S3H+Lr9sKKuRBwD0gAbePXubFWie6mOfE",
-	"W9qzrsDXnAq8ZbVO0/tXMFXuY35fCQs3yrT50zZ+vkUOomEA2i44NSYyDnzIucw2s0HvJY1s7yw9LUzM",
-	"bGfte/06ZmBu2BQgm9IWrDIksaAeRBEFB/SmucWsk8u02U3SwYaqxEEuQ2KhXq0jwfTJqa/qINe6dna1",
-	"7y3tQC+qFY12/xPuZWYJJxYAiZ02MJ8OnbERkkYr+gZ45ZePyeOdvgw7eq9z70mBZmdfoOTYiI9ShNbq",
-	"TCG7yGX97Lmy+7n7dlvvkRSycyUq4kFAAurdqH0D7F6WoQAY8uKAFfQyCl1TPBoxFaXdtQBUbEtBq5Lu",
-	"4M/smB9WuAqhn7cOuGo/47hO8snqYKt2X1XSgVh5srQTrb1WEXvV9ovCx/Yc+jSBhi5orsQ+wa77He7r",
-	"g/fRTVd97jVWXypsyFRxrK1mleZNoAHyMUfDygwM1zrfdnfHrT4Nve48PGXYRHl4is53C8yy84TP7Bsi",
-	"qO/bWrKLgh7JJuxiUkUvU1aNYSoMx5nuaj3q3ZBH2lL1QzoR0Lg/VsygAbFJMAUzdsgCH0zpa0G1sjWg",
-	"gis4So+1Me0NbdeHLPIbNtOXYyby/fITmErs3FzfLLBkNoBlWsnlF2C2lxx51E3+3elNuy7J/E2jJNJ1",
-	"LVC9RSDWwh6QKaQHwqvaQFcygFyIrEi8mWBW0qHg/oJY2TWYZxG2ki27cvpk1slLGStFK7HNCozv/FwT",
-	"Hzyn0s4GmgNiJ4ZipioiFo5DvSYdfZit8pxloP0sA8Vz0kkm46RsUw21Mp098cpZlvFtMQR3kHvblXtL",
-	"7vRvNu5mReniuFtB195ScbpO6M286Ij1+wybfJRZL9/JEKuw4TikfXKRP/tEimKrxibTJg3VtHpuZOaY",
-	"KoTJBlRYn04BFxjKfv06ea+F1bVI9WitKudEpoLGp+bAqi6JWBCYulroUEoiOaGhr2DgbUKhxhUkF7QB",
-	"NlaDjKOA38IUginpTQklU6YMcjXeyavK1jJD67ld33KLa857B9jYWipLLCgRclJk75QYFDQqrpnURFuz",
-	"2ULzQYANWRHWPqnKnVqGS/p3SMl0t1f+TPYAVX3w/DzbDsdodqAVLJJumUdwp8ClUI0Nzh4YrWWXqfya",
-	"xKdQRwDG4A51f+PQmdf9oc03ieQe2QArcsbP6RnbQB5CcTfJVEvdu3qsgw6zWR3masgSKtmbqMwiEoec",
-	"A32YM6PeE5IuDJpnhlkQMc8IjF2mGWC/9gWuYRYwaLSnXEJ9P2TKGv1jJseIkRzFoSCR3GlVgx33oSPX",
-	"5jty/XaKG1YWO4YYhYS2ke9evksyPWQcWjSMTcb2j9MaYOxr6Tpj9KilXGC12D/tM+hqqcwfHU1yTtt5",
-	"gX6qkQwFuvErJQTQIC7sErpRT7Im7V17ku+OEYI7eSgnada8R4XppGOA8fetq2+ha/kdoyF4c/vQlomI",
-	"eNRjIWGfqBcFUwP5IsPkxCPYEPSNhTQD1uef6uRS3SQRf9OOg/ZZG9L8WaCYaVMFIGhWhvzzLksbBGG1",
-	"EeWBFVvAuHCqKT6rMP5bfVy1WXvDRTJvRL2x/t2EGomRmTmUVz33ermnV99/v57eSgztLgZUnZeU8oll",
-	"2cA++lUPwmEd4bDkAfitulsrtOlNax0SDrJAwKznbAVtGlwK+l9bLG1IpnJPDoUD8d4z8VpsbTwFe9gy",
-	"e1F9QxVC3A9vQzrUYmeDIfMttdmo0FOjapJ9i1BIVMLbuBgs1zRjZe1r0x0zMkRv8joNAQvpLG8cbbRj",
-	"xoGv/gb46j5m1VdQcp6Z+vm7eesmlJr7LJraFUd+6MVS6zLsQ5HUgbUfWPsesHZbNWX8ZYuKpdZj9T5X",
-	"muXEIatS49A22UJMaG3SNKsPpLyxqIdjGkaCQV/uG3OZfRrLEBojc29IoHgG2n2TyVCOoFcE5PYMQhmL",
-	"lHcuEQ0rDnN9m5nYIdK1+UgXlENAy3+ucvlbJaOYzdBZUjRvCrLL05+55Uwzgx5VXKXx43XqWZdLWXp6",
-	"R35G4zTBy9XUAlB+A9bRJDKGr/lQVcI+6Z2q+M0nzRXTpKDi1Waod6pndawXykrJd9fRrAxHXITcZTMl",
-	"8W7mE9rDyMdc0+O3Nrv/YSRJWXTacnlwGQSZELeVTa5N8iRSaJ6EDM/fZWrDC5+JiEfTb5MpHDj/Icdh",
-	"p2VxiYZrGx3Bktl7jptLqPItfa9SMQCf4kuatcYJQhDoC1wMOia67LSd71+80usIYVrNHkmj2TomJ6BT",
-	"r6Txm4Ufp/jpuwRvnKXlPU1qyOTJcjNi4mfYzwNMa9A8ZTaxYSgn0MQNbalxLLwo1kehTt5Zg90atsns",
-	"DXivYMCx2xZzu5vc0LUFX3g8d4neCLkV0zEjXT3AblKJRqHHL1DdPGAjFSjipraGkEdliQuzp/deMxgW",
-	"sKLNsJdZTrEykT+sUrADr1/eVTNHGIccBTEvObaWrpDw3qPPSb+UrSUsFDDB/W1Nc6DhjdLwVb7PyYPK",
-	"VViaIPekSCIda0GULEPuW0pcSAC9ZR90K9dqkdpexWNv4BWoacaFlA4oCwt7pSyf96DVOX32Fdqppvlx",
-	"jy2XALG+FrfpTIgZLnXcNFxqDbNq79IhDsx618z6gec/LMWvN6Mw3W+Tx91x+kJ3AWRk0CBgIZj4ihlT",
-	"3H6Y8EixoL9Jlj6TS2FbOZp8iuX6Mm6Oq//GujP+jrlqMZQPFDjP3rTMeBJ+3Trw67bzE5DfPfHr+0te",
-	"u2du/XDS1+6dMR/y2A7S46CTbyBxrYDDbzGHrR8LT68aDWo+7/e5FwcRvyufDRGttgnPW5ii8F0y1kul",
-	"mFIPMU2Bwsh3kaeQ+ZLjOtkP/95aTRpQd4MvzoK+4+ZWp5Q9bZPle3HUkf1+x5cjyoWCbuD2Nwt3fryE",
-	"ANBMGJ5TuEyjUSxgdcTAaTtNZINh+lfIRkxzf/zFItxDahxL79KrhQ0r2o4WMRMa3ODVYwckKgC0dszA",
-	"10qS3mWCRBEn2XWSBPYyqJIckfJoQnOM70EkSFwGAVH8U9JkQUGTBkuUF4nQ0DwkabSQ3qLqpDtzzLoE",
-	"SN+2s4yjmuz3bafM4tYUikWYp6AiGnEVcQ/RhCKJXSviUIuj3fbARBjDGeDekpyIogN7v40oi5jqjvnP",
-	"WuS+zeaVB4HzGxQ46xy232qmBsqwxSgShdJra0kaJfbM0ef029tL2ijh0ms2GTtwkwM3uZObQHvE7KHb",
-	"C6dHuY5rkC1WYA570sMzO9qiTpRZdrNLaM2KDPBe23jubu0evmN/M5r/wbl/ELIHIbuukN3HuMICFdwU",
-	"whfK2C2GFH6WcSjYtFTFNqAH+ush9nRgxDyzy2jCH/GTP7LBA4shjKXi+tctxw/sZxzXqSX/PtQ4boq3",
-	"+2xMwygTrj2tNZsYrk0ujcO0x8BICtCRtMIyF8iFH8cBhXbLz6SgN7BoVeXCieM6I+nDMsZADXa/tcRZ",
-	"LR4sM4N8+eML/Gns4Vde/tg4N7+YQX9DR/RG7jgMkLKAPa2QhP5BbACtbzIBActhH0gEIMOxgOmrZF4X",
-	"8C9AQS7kZbtxx8OjgnEAlaYEjqRecaTDGIYFkkoz1FsawDjoiPluJlc+58Z3rQyzT5iiR8j0tG8t8/Wn",
-	"p/JePfy7YFA5prMiy1iB2h9oqeRBZGxEZCx/Xg6FllSz6xllfWs+fPP+o88BG2zPWZ9js/ubGngg+j0i",
-	"ekRzGzw4AOlliXc/fOy40gUOYuQLv3kM6XUUwU0XT4IiO8uFWg1nJVvrIZZNHvjwHvHhhw46vQw/XlN5",
-	"us9A37YZ+AMP7W2Cvx8CegdRcBAFDxakel4QbDEwB63bS43pd2MWBFwMlEvwZ8yQxn7vPaa4j/5L8NDm",
-	"Xa1JyfquYnfpOkxfwaQOWKUHrNL7ieP16YgH046Z1y9///V/fvnbr//56387tvm3ufLrf/3yN/3/v/wd",
-	"rlXl7820J4GgEb9lHdyifONvGq5at2ne1nYuQ9rbcfhthor3H6XUlIkgT3ww9TeC0IBT5UJnUX2EiDKs",
-	"3jXNRm14aqS5DR1AO1UaAWhpot2N6BS7FfRlWCezqKeobEeam0vgX4qLQcDw7VwRSropNXTrO27ICvBZ",
-	"SX9VMYVhlYXfZk7lvcbgVmQuFRlGnvZXJdsHGkz7ffPtFff6EAijOSGwtRAYSJijz/p/thcBm+d0+2tz",
-	"H8h1Q+R6NWT26D6sGFZ1utuP6JUZZ4H301D1Q4hfLdSglotmra1XbTqkZRrLXSa5W8tjsM9ZMA8xsnVg",
-	"rRtirQ89KlWNw66nydxnOGr7HPmBB6Q2xqIPUakDGz+w8XuJKGWZ+DZjSYz55bGkt0yzRS9iPoEbAc9H",
-	"cz7mJy2EEublUcVIxOiISBFML4iQCeGSgNFQKDKUEzLSaieauTRkW4o2XYvCeNO7MfN4n3uvYNaHYNO2",
-	"WqKmEachvWWECQg4QYgJIk7wK4SdIAhVMkLqaf6098EljKerKKQC3Wf6l46aqoiNnLYz4oOQiqhzGweC",
-	"hbTHA80WoF9qn/tMQOwdam9Dpq0WfMXm2mEfY22vUDzit8CRHKFVoED/zPHz+IVWrdXYcegoS5D7C9ym",
-	"zCiRCT6UgJFWlTP7Tjw5Ysq6FBnRp7RO3g8lxIf6XPiKYPfWMM/1IWSUpAhcgKbLxUAL1x71bpJ+Jqbe",
-	"SpRIhc0Gi7IAbHomKWyc5vPEl0wBgwFOY/raRTP97IqkBH4veyzvNXC0FeZSQPUrEew+Rox+58x4lW38",
-	"PYOa5Tj79qJAeiRHn/X/rBsFcjFhR2QYnmlDorm0YoVMbcCiGY52T+bvgTo3Qp3gBGOrU+fO4cGWILM9",
-	"CfrgOItcjEjEWwr6XBnFDJ2KbW05IeWDIkaFbxUiKmSCdJv3MQ6pQoOrOAhUoAeVuBYLGAme9/W0o02H",
-	"f3LMwUI9wfbccjbJtmJ4Ums0nRVNk70LCB1Y6UZY6QODgkpiPBU56nqKyhET9xbj2ToDLrSZy7lpps9a",
-	"MVfNdERXpMcGXAhtJctwVWbLhL8ZTrvbKA6sVpbtnq7Mdp8L/8B0D0z3vpnuc+FvjeOGLIBjqoZ8XB6H",
-	"+Q6zsrnK+CS5z1wyMe67JEAUDdmoTrDkQ/ZJJDVjikXAlCJddKj/E/jhu4SqG2WiOIm7Hoh3lxVAb3Pz",
-	"P0Rktlr+UyUYs3QJUJUozaEmaV6WINBqyDzGbzctCOjTNMo/pqGBGg65ZmgA8aoXMFwLwhUZ1y2rPOnW",
-	"jkNLWc6y69DSUMaKDWVQMb4UzjBBK1r+kLxm32JLeuEwmVSx8JYp0pPRsI11pZC2kMwNwjFqKCcg85Po",
-	"Exd6nxnRhzQTGdL0bepoo4lESRIRfV5VxELmz4aIDNjfbN6Um7yBhsbZwfPLnKRgPeqaf3XgMvO7j21a",
-	"lh6MJhbMddCWACWGiEhCRORRd46wOlC71H2cNRCMJLQLMFIsuGXKtSEsHnoBTB3JNbmQGhKV+gtlD/39",
-	"Bq7m2NsS7GhpzrISU9jH8NVBKGzMCMmRwm80xJWRM4vjXGGeL5QJmDViXDkZdvQ5++f2Kp9m2N09eQUO",
-	"RLszor2ClJDcpu+F9+AOhc+EwSpS4X6EwGYGW+CJnaHxLYbEtCY3ZnIcMOz2OETFEaJkGCQzaUHIMjQD",
-	"qRQrW7mkqshDnNSvz+uIXNlBbABOcD0db+PhtznuV8KdVjTc9i7wduD2O+P2++gnvkvlSiJ0FZj9ZlWs",
-	"e4zW7V5WVIvebZS/ZyKAGwv7FQX9NsPfH1TQLzvlvQv6HRj+geEvYPgYHdw9t79lIe9Pf98M/ypNf9Vs",
-	"2hsy74b5hEdt4ksvHqEntSejIcRLFaFKX6djGkZbMge4IrAzPC8wKpXuwo7eK/s/MNgDg903BvsTkMX9",
-	"8Nj7AznYEw77cEAPHqLa/DtAPDgw9wNzX8TcEe0gF5pfhHawBrNXXsiYNs7L8+yg2QGNmIpIn4cqspl0",
-	"EI3KFcb2qRfJcAk8hF0m1f2UzT99l077YaXX4X7tIr8u8yXHdbIfPgBsbxDXRlMMnjv8t9N2uPD5Lfdj",
-	"GtTHw6niHg06Q0YD0HNsa/T0Jr0uiPb2Xsbgk+tLCUxfBhS5jxNydQNp0Nqc0r+09I4lX0wYUgeBduoG",
-	"b8efCjrinsp8d/bW/HfGoYxYkvuYfA2y1qrKryew6xELx6Emj06sUuUNfocSpgwuT7+/Bi5PcqhL9yif",
-	"O27/ggnGgwHTfC5pWB+AkNllRl8xW9tf2IhcGQBRWT78MPr9zmx6l0wYHwwV0SSmCB1QLlREUkIwUlFp",
-	"cwAqk2EkXyl9i8f8OGSqTl5ECCRuXs6lcIkcM4FtKsAEgKy/IQKb699kLDRjFx5LtWPw90jR5+GIYQeO",
-	"WxZoeb0Q9MIMcKfA5cQyB+z+LFgchTQwQ3ETvUHRkR0fiSbcM1qHFhKW69ikwIweknCJxErSMtByDCtt",
-	"sCOyIBleA84uzW/KUgmLqe2eYdSXFSE7kBZVRcKSbH5Nrvhg0dwPSsLvXklY7+T/nuFMSjSOrQGbpDrN",
-	"0efk39uHOClKBS0VV/uM9Hlgdgdmt3FmBypwhgAeBkTMSqxrPzJls4MtiNNkGeN6QZoNMecjYzfdU2Rr",
-	"Z8tVZte+12IlqcgaAXyhKTpLjVKIco0gvcvm7lobc/N5A8Z8hRdljNrl0gfMg5uy2+4nImaEmT4nEy3Q",
-	"9Mpx0WcegiVoUZbw2xHzeTxa21IyxLBfQBMwps4dq5EclTlh09SSxgib9K5lpGP61MxyH3Sbg25TSbdp",
-	"bUG3eWhwTUhEhILLFJn8xqBDyuX7Paat3LtwfzgJKw9bUB+adRzE3EHMbcmEf2BiziTxlJjwW+xeopjm",
-	"bpA4tDCnx4vDkIkIgmlDCrG+ri1Z6e4yM+ddZsAPLBuHC49tOw8HMOpcBz92yL3ZmJiqyrrPV2bEOXTB",
-	"41oDkAgjGsVK63CCevoAUsEROi+kntYBkxvkmIlddx5JKHHXCSTekAd+yER5DknK1rDcHZcL0wfgaZfI",
-	"WxaSiOca/D0zL963PJL3JgEBIjl6jJryIOKDKggS5lBOSJ+GyWy5qpPnwlf4mGHgiDlleoz4dGpDRKbo",
-	"H+ovd5zdYd6oN2fAyKOukFGHdmCe3cd3wDjpV5vy0Sgvpr5KEKDsesBMB5IBdIBBjYLFnAzlzIKWpXSk",
-	"Z/5e0zg2wSxWoPMHmhLx2+Tdy2/fbzWun4iDRaF91FosxauIilwfqjznXyegn+qnR5/TP7aH4JRjSftr",
-	"5x+IsJwItYEFcnlfLNWFChaEm5cip/0IMtsVLnKqZul0pxHmcm5xnz7o3SzVw3dAr6MOHpzOB2G0j8Jo",
-	"Hz2nizU8cJ4WCaSFftNURC2p4UV8xAIuWKk691qYHppcEP35EHJj+Ii5yNFC5jG4VxMfNNykKiJCRqyt",
-	"72TUG5KQKRmHHiOTfAbnV4ooT461DTtmwgWj+VpkyhmgZlKG2O5KimCKb9CcEiopR3RKboSc1MmlsADU",
-	"mq1OEN5+PGbC9MnCFY0kcFwihUu4uBae9Jm6wNsnVBFFuUmqMD4AM24eKRb06+S9vdH4FYGJu2REwxvm",
-	"ky7+2q1fi2uxyz7WV3YTH5YPeeuFnFi/uUyran2GeJL/pdIjoFzrhmO+FtaeHI2oahNPk72IXH1SMT/H",
-	"ddincQCtYdDPXDhm+97cuHnERsCcRvTTj0wMoqHTftKYG7urr7/Ae08brjPiwvzVTO6lYUinIP6iaQBR",
-	"NRmOnJJZw/nvpTIUzDQ9o5IFh8nyvCu8goK0Ic94QXLTcZLcZEZWRbZ5tocPjCeScxLrloW9jIMJXnvW",
-	"a/afeA1WO235J7Vj2ujVzr2mXzvtN/qt/pPeU9psOK4zkiOYlTOSt7bDJu63Wb0opBB4tIYuXKw6cl+P",
-	"3IQj8JDpjZ0TrLmkLzNNxM43Oq8Nc/ao4p7eTTtEOubJjFteg570eq1awz8+rR33T1o1euyxWrPfoOf9",
-	"Bj31QFNJZpyi8+ennVGBVphyc37Ka/n7Lcvctbc/J4ILLdLntyycQrmj7dJixJhBHUB5sG9Fo8tpHbux",
-	"Bu+wyTJe/rVss3x8oLQx3GTIA3YtUsvNtJBAXAhQa7C9BRpxABkJmgglSZJG9W5xeijf5CjuYVl0zwU2",
-	"+MDSV1NALPhgGBE15P1obyw7KtTEmBTjodSKtOMzT7MWX49Rs1aF2dgKAWl6PIyGHW0LOW2neX5+Xms0",
-	"0aRKr3TGIfM4mkLOlNFwsSnYbCX5R5DnY8T0t5wGgXRcB9Qq++tLOqK+jKsbjsB6bX4OcBzI0OmHmtdA",
-	"jzsQJrh1cJ15UsgR9/QNAq7SgEccH/7+xSv9O6TQw5jg11//65e/6f//5e+//jf55e+//s8vf/v1P3/9",
-	"bwdoeBwjHEzHKBWmsR7as2h9ZMFGjYUasj4LTZe9y+//XAM4nmO4YCXUzFOt5GKZgGSf9KbNisqMNZy0",
-	"v1pg7ibbtYK5m6XpB2Lv5kXeYtgf4MYj6rN1k4NCRm9qg4AqVcPOv+UZQe+HEuxPLWKHHM3VBNeHB9BW",
-	"bwpGZCwiHgDrB9yCiAVBgk1gS0b0ExlDEczNEaMC2H/GtoxCyoM26R6hrGa3emG7mtN1IY2vw/0uhvv5",
-	"qCR76Bs9ye/1HN+aKR4a5m2+YV5qIeF+6pVOUoogG0Dm7hCQrFls8+GzSzbHSweghjIOfOzQ12NMpKPp",
-	"TTXFZwdFgwBdoMVjkbcs9GO2q2ym5e2yeWnXrDVOrxpnqVFT8X3sBKlHVHd7UpQE1rscylgrHlyQWGhB",
-	"7nEZqwsg46FUYx7RIG2fOWQhGTHfrEraedyP2cxsznKzAeYyc8eT/B3zImVuTTaVDzXLW3ZuJ+nvd4CB",
-	"t3EBZ2UGDM6k+lFFeqG8YVmz6BlVWzCHPi4ndMDcuStUjuk+aay8MDI+uyFrx8cPJLl7klyV+h6Mqncn",
-	"1b5F9zsz9Erg3q1T7QacGCW0Da8LWMTu0Z3xzTQf9dRMUUAeICyyPiaPThrHj+sEshF/jlUEgORdC69l",
-	"9VYTwhkRGgG8Vn2urDlROIq9HNXqknHBChjag3BReHJkPJ1XWWaT1mlzrf/JOPIkaFrJcjsrk/8ze8a2",
-	"4cA4yIGDHLgPOQAodfQOObDQxoe8RrUO470LE8Jnt9xjZEBBP/OJMeKRF8p+P+CCtROfPLQZ5mHqrnVt",
-	"eBBxC6kCtwb2EQ4C+BFwjUIqFPX0p+vkOfWG1wJj2QCM2H3z+t1VV7NmSrpjGg27EKqbZCAVMTSgjeOu",
-	"FgJdl8TCZxkcQRNlhyZ4cQCNL8DzHATGuc2CfvtadPO++q5LukXeezOp0utQGgYXU7jnrqtfn/6Nd47Y",
-	"qMdCvFcvD/7rlitu3h4y5cXMekfmfsG3YCtAuKpYqHesptkf9SLVzWQGaMvXRweL6pJH3X8YgQ+y+1iv",
-	"M0boe6aCQN9q8xlMSPha9NiQC+wmAkr7rQFRtAkaLjrr9RaBAa6XeDKUWqyyTxFe1NsD6QGvjNeIK6Lo",
-	"LfNJLAKmFGFp9IcrxK9EDzMUG+ixGT8TzgkdVn3KA+XiKRhLKKpUmDxAlV52M4Wj1pH+/lHqDu62yUnj",
-	"2ICOmHWySRkQ2uBKAe7mSeNE/+fcxVBGip8ZBxFEy8HdgJ/56lr0pM/1KbNqhJ4GkutX4MAhXe53DdQK",
-	"JSEbMxoRRfvM1csGazApS3hA8fMNJjXfZ92CmS7GpJXTdsyBclynZ14GBa3HTTdx/wOjSTz7sBHGPx/O",
-	"FgGPWDSUesKTkEcRhqBzjvzvqIios45//E5PN7TShpTJtpOndNC67DRXnpKWg3KcBMVHVNABA+2q7LtH",
-	"ZpETJpQbiOEnxQV06fbkmmm0QWSi9m8/mfIp/L2itIYzuUxdSWNjJ26pWE5S5JCTrRWyAZszm1Hxg2kW",
-	"wOelBloSwfmSd3MtuT9FOlQm5g6YS6jhutZXn+a9pfLA2X2UBE8W4gfTgMB4EyabwCSuFjAB6VvqqHoX",
-	"j7VgVTJUScfdBM0ZqTYkijFk3SZtr5+5zYXfJjK80aIpMlW6bArCQIZEXyG2vjGt4RUSjFo5EYpMWeQS",
-	"BN6C94cyYPZVE3yE0RG+lYaMSAggzCYTcmUaNGSwpPUf2jxI0gppIAVbsg4cpPp7LRi7l55mum0Q+0ee",
-	"utWaSZayP9WEr6m7i5ncKNMpUWNtUqshYxGI01BOFABWW6VRRSGjIxCRMEsVSenj/rNrgQk4F/pFcB++",
-	"GTRx0FWT9AJjTKJm9GmsZwJ1hNZ07+KEMPrU5RjP6UQyokG3Tk5BX0BngbwWIyqm5i2KhLEoS1FEff4Q",
-	"n1ouPpUzLF2nlvtLxFrY6Z+Tf/VlEMhJPLYWrevUZn9aJeRl8o71RKGdLRw6SBLEQ6evBDRCQVQwcTts",
-	"W9BfkDWob6jZAuZK4wOOhRxaK9EYgC9ZeHtxLtZlvuE6n2qe9Jk+qVYZMQ+VfR6+ijB9sk8MIEth1C/F",
-	"qFtuAJkHF68BcFoOJ690C+DasjmbVT6apKMVfXVGB1v/21DnHSMrZUnqFRcVklaTxzqyv7FVyKARg5Ca",
-	"jQqjeJJ9FFwoPI1QQxSKMrCJEaZzLxMntnX1lHiB9G4gvSyMBdE8XYvWfKYZyGKfSNEmVCk+EJqQXexz",
-	"RKzm4pJxQIWWjpqJ1OKxrT1Cpw7KLa0n70eUeYUqm57BV9S2RGc+WauKr3OWw6Y3NlurOEXByWpYOuq9",
-	"z+DqyalxlnZALw5poJx2I/GfLhpiQv2VPKyoepvXgoYE38mBbQ75YDgHpiQ0JQXZ7KgJDW46XGCGFKA7",
-	"UaWYUiNc3go1QluLcGuNxES13dwJuxV+XY/n0yhA1qBqst/nHrM9ZOsZTW0U1OF/Acgg+W4BEB4dMRJw",
-	"YX1vmVe4VmtmQQC6HfsUwbEybKnHBWZwzjEmp0irzBGH8/na4f61076usPEnzWvny7XIUet8tF+vG6HE",
-	"1JvMj8lqvflxcN/FI+3inl+LKoTgZk+/qzflzuHpcRGqlWfjBMWhalblySAeCXDuqQtM9wVL4WfJhfEM",
-	"XnRdw6NxO8JYmA3T2xEHtGDKu0OK0SKnHCYGZZFRikxErUJYVf+GCvz6yRFl7vRL4oe0H7VNpMJk20EH",
-	"H5AmXN0kTli9AajKGMFkKrisK92qo3XyfijBCYswL/bdIrHj6ibv2iC6mKxrYwalSaBQWpXAuuCXzU2Y",
-	"zamVy34/6fonA7DIQJqmHqt6iaPyGWok9+emXFUoFmErF3P25BhehfSWBQrtZ9i0QKoIwm5jqpffWYo7",
-	"bxqhpfqXi6j6GzaIxYNGFgH2UehZ+kZTkNEQi7lGVRAR+EilrCfIKfAldvci7JNmYVjzAAprP18nqvkZ",
-	"GNyJDqtNU6P/mxx8ctw4S2MTEzq1IZykeYiKw1t+W9TkasAiQ6k7L/Q+qKAPWAV11+Qqm4reHzfO5int",
-	"ZcY8tk0LDIlnPrQvnGlBN5ByvnQvsHaQdlSg5KB3zPqDiGKRCWYSP2ZEnytCBZuAZNTqDhtHNsQw5CqS",
-	"4bROEjdHUuA+ojfMWu+pO3u2Fs1qf2D2A5hpQQUa9JYIYyxEwMyLqmlbSBeraTM2UauyGgN8vQbr/I9F",
-	"VWIFbAB+S/KC3oOPHDin1h8Rk4APhpGzpH0I495UKG8/WMWOdIpnSAxlxFtNiTjCtJjyyNTrvqEww5Ot",
-	"4jAOqEDgR6NNgAJRGpq49B4gCK8W9lJsOTaBH3Fcp5b8a/1yGus8Lti0kvHpS5txIZsTlQGkWzZ2YJdG",
-	"j0kw9H12xqEchAxy2HyMwvqhHI+ZX7Qqe15YM8N3xpBTBIEeC98ihYoDCmgX5lhkVU7HdQaSBlXHxVpL",
-	"ZIweaxo1h6HSAzmwonTLdu1qRA6zc3BhfTz6PChRryC9zNADwgnvl6JV6EzKqTx6Qw1aDriYFmg6izw0",
-	"uDv36qfZANEtSRcrnN/7c8mYHfqtor6W61GXvk+oMGSKacBw0q20XEuvOvqM/7gT0XWhFmWcJwkR7WFB",
-	"wkGkreW6KKe+fbVKFkg9dCpYktoTcVcIXZqMsAC7NCHctXFLi90Z7xFpDwH1uEpSf8BRbGQtF3Ydb60o",
-	"jqw+7YLDQ7k2mYD3AowJmNIoQsNsgVkizMF3YaMxfc6wP0Cff9qeR2NV6b9pv4Y2HGYYTzNXS/aGKgUJ",
-	"e1TdQGOoMMsJwO5YSSm9Jy/Hg+UqCx0e5Yylqmwej0N5C771Eon8LJAqDjVxaZLBtCJIobWn3gZL0044",
-	"yYlx0xCJzdtXy3hKksEdkjm3BDZicppX9k8sTC20hyvNb/xtoHz4Wou64QLsOiQPfUIh5t/hQsvBVD4m",
-	"fuK3LBY8suB6QxYSBVkBWrK94nTEpkm1accDTE+LsRXqJ/ucWfGLjeOqFrHmNLjk8ftwS5jjcB+OiWLt",
-	"DPQOwZjWAihRzJPCnwc93EvPRNdGceUtC0Pus247U9mA8TcI8GKFvsWOxcPXhSvdOulqnt5tW6coGntd",
-	"YyB0gVHh+Yb6UMvWSW9KzEGqmev1WaTC9OYZKPm5wNFKPhRzlO4328XEz295pK01QBFUUYY1zOxQtpj8",
-	"T9kKcihihaLIW+rFxuxfhbLu0WViN6RQwUoVyN+k10Td2Nodmp7LNfWxo8+J9NyIvyQd2MOFcPh9yl13",
-	"Y2S4rzHdBc1y9l0+F7tSUmIrcqakdL21jjl3cxTzO7unRjk7WqLSJGHLqlma7GvFNBhpKtVVtG0Gor5O",
-	"vpkmupXJ8AXlyub9TYbS6D2PTlqtx24ujTey/SjevX6DeeEWKWlGc9KWss+w+SOgchhW107qacwdthml",
-	"HmV9eXAkswDrqVP3jYt0OQiZZe2gwUovgoIo4sfRdDUt6lsLMXAfbqoHycAtL5lVjPDntLwz60rcqH50",
-	"FLKfmRf9TpkZQe0laathahQZMXTyG2NcuNcHvnXgW1viW2/hgG2ebTHrLblHAMfvQjki3TETPheDjhlP",
-	"1yW9rXCIS2wr9hVWS1tHB+kxFdWswwQaeOFrkaVApG9q8De0BcUu1tJunqWm4sNiEu9ZEBBbCboMqGNm",
-	"1nnCPGQWr6zEgMBKTtKKbACKDO+R+t8jmkpi2mRq8xE5TbCJKUv8WXKhkuqAi0zBomkbHzB6C6GrmdrH",
-	"VasaLzZI/LDO6xUQ7JboVylZMv6td2OA3fkDjRVdUnHA43jgDKt5ffXiaV1X7wQs5MpsIYqoNxwBxFy5",
-	"o3fpHo/VYuyZbx+i7FuLsnNFwHFd/GlzqWpYPdmyDjxY8NXLQMksuBmkZZiWdsVDsNhbyU1Z4ANDUKbH",
-	"5J737pjr9NvnAbNAlmOT1VT/eTwAJgOFWu1m87hRPYmymYYhrHbWUR5kyAa0B5ViNnsKkCh9Ti1cJh/R",
-	"ATv6ecwGBjGT3zK/o4a0dfrEaTtPGseNY8pard75+dnZk2bPY8e91ln/+Jgxr9ljT0/PaKt57J098c6P",
-	"vcbTJ36PnfdPT8+8ZtN7etpaUKNqP3HeP3viN86aZ2cn3lP/yek5bfUZpQ3v9JT6jeYpPe71T/rNXqvX",
-	"6J21Wp7fPPWfeM3TXqPfaNDGGTRp/itz2ifN1vHJqetEw3jUE5QH1qVRpftyPA4k9ZeMpqRBEdeZcD8a",
-	"Ou3mk0ZjvcyElAHuWcHEe+M0QXJnPuZjz1RNZNn3nmUoXAKOicFLhKrIMQ1hRl096S6qlIqFtwxkqA/y",
-	"n+J/w5DfMmWaWyU9AxIXEvJyw2Bc0DT1D5rI29fij2+ef++SN6++h2S196z3hgDdKZe8+fY7RF15+ebY",
-	"JS9PLl3yejBwyfvLn1x950u4ePnyLVEyFj5gtkT0hgkX20snLVSAnRMaBHKiB+NarMproWf5lSLPcHC1",
-	"q+mYkVGsIkIHIWN18gKGAm+GqtyQ1Rh0h/YBblEPXkvyN6++b5N4HGoGhW+3eq9JX/WYa0HDbe+uawHc",
-	"3qMjFlJFQG9JvIGji2zfMLPQ0Ikaoh9aTnVnOFLXlg7X7XT0D0x44XQMEVVsJRORgDMFqJSXFmE58WwB",
-	"GhFgMMuQdDM6c+0HNu0mEJ9wm9nQBGSB2n4RoYqwOVkKlImny8xX6BPQY6bjdojIqqD+9Od0oYtrsaCS",
-	"GZfaaFowbNMZVVlAUByjtkqO7Uh4kIKdRVKSgIYDRh41Gw3ykn/jmtNHWqf4px6gPdfm/HO9DRGJ5GM9",
-	"vObp/8/evy6pkWT7gviruGHnbyUdi8wEMlMlkbbtP1lSVZdOd5VqS9pdM91ZA06EA94Z4c52j0hEy2S2",
-	"3+G8wXwYs/PpPMR+k/0kY76We1wggiQgSECiPpQSiIvf1n2t37IjsECxwyS2E8Z8mZLXsmgaz7GtuXXj",
-	"GImDpGHeA0OwV7tEa3OjlxswF2TKP7FQI6gcPmViM60H9kh4d8K83twFgJw55bW4dktbbUFCsYuCG6WZ",
-	"xI1F+jQb4h6LAgJR5Ry2dwneJ15WVGR3mxQUJWHMDY1fmP04Q9WloM2YKbV6rf/fb29+Ouucf19DWSgI",
-	"rakyU8VWlu6hZdGHlLV6GTZ/gfkAyBQFuMtHgb5QCXo0GOGmVFdTTedc6DvebZc1HncaS0kZ9gIT48jD",
-	"AEN5wj5RIyMiGvbyBGZ2niqGTM8sE1AgypkATkwcM2We/3//vX32ip6N/vj84urLfyvFHcuM5b873R32",
-	"JzMI5BDiUY1lYjWcgXPSkb81Hbm+Olzqo7G66LFn8q2qrcA5pvJ1HaU7op/OsC9Ap339qv2i8/0L8zWC",
-	"Y9cBssq7gi4+59jnWiBXhc5+uaR+HqSI7VmsxkLJRnRONGPViYN5sbr/1MET4zoxrk0YF6Rp5I/y0RSP",
-	"zqyCjz5f0O+LMzkcV0B5ckx+rGXpMXkmt6P60o+TzLbUMZ3rRUQrawmj87OyUqFYEIpGGLgBgKmm+IIx",
-	"vWfIeM0IzZahkVO7VHQLi6bpctFF1ueBR4x0awaccr62PdSBPqLbHGMdqFSK+SjQYYs8PJBSkZyoWJtr",
-	"bK+kXOQ2qlRZudVp15AUBxf8gkBD77Gs1TZRPCeX7SugM3OVWeEl9WVCNTp4lhWgR3UeQ9HtCvrPuRfh",
-	"l4CFLEYm8MJSfjZqG+uGty8TdCBnogEnBSzNWpx4VOPSX6VgeVaxNuVNg1GR8NbCEE8CLi/+e/0bUbP6",
-	"70Wcb+j0No+ZLkfqqnxcqXLgplkgfOyucwbrqUvOcjijc10yhuUJOIfMG66n0tAl8q3S5w0ykhqkiVbW",
-	"gbPqHfXYVLf94hC3d+uNrGImxZ11+4GkUpYn409svMLQ98qVN+O46iyuJmDTT0PKFwTUOpNwTAwbK5ph",
-	"PHHs6Y3lWZsrm0v279eufG4vOkMu7vW+UtifVEsvz0x1YREbztEMe9Z6rr0oiPCBVv7AKjTANs7J2xhQ",
-	"/jXq3NlIrebANZkmaio1I9Bc2VA0+zTlgGkBWfMTGo7MI2cW5D+rXXaBPYj9JTpNerONHiygbqwoD2/g",
-	"uSLQWWQpNxS+qFxE9N5qIjhXCKNRMSeRVOyc/Gib24Wha11q4yW2W9zVZspLarakdj3O2ykxdklXVV6n",
-	"c/oLF/etLVLe7KZgoXRsG3HWVeTNIHbZBRPPSam349p6O5bn4bUSBXDBcTzVvYsLOuXn9qHnUo0NmwBa",
-	"v7j929tb859/+/o2+2/TdaiSiOZdN+SesakNsGvmKwZ/zWw8EOjniWXMLQzMNl+ExHAhSSzvmVglZ/RE",
-	"zsSZhEadf4d1bsJqybm5quyWmERSx+Sy27ZBUjLjAQbXJnw8QVibkeNhOWpCDkJ1asjkIsg1KXgNL+3H",
-	"dCYnA+OgDIw4tzEnE+NkYnzrJsYt0ZFRb6bcjxPF8irdyc7YqZ3xwBQfzb9hQ0NJ6N0sXB2q9qn4LhO4",
-	"rl0GaMqahFKMnfXx4d1vmDv17FWbBMiZiSWa5yjoU2V7KXDDHwk+mG3hKP9REyjHoHROahg2Qmm7QOW6",
-	"MQY8AU3FGDaslDmFkk+h5KPMgTnKOJEYcZcuS5FzQI4sZsUVC9GTHYeIDHP7dqXP25xpB82ZYg2GsLZZ",
-	"z65n8ygnpW5ShAWQLSCZxtCQfxSDvwpzZkEgLUmqy3ZeSK2MfG9Qamlu3LMg2dD/lBZQ/mBhM2JJtIwY",
-	"rD4LNdvED/NXc7ZPYe0t2ZVZxWLogUQ0AH8rU6qAw7AJcxoqRu/PxiHVeo+12G8B0JxB4oXw570sq9l6",
-	"s2U+Zu2cRxOZKF1EXEAy715l5RjwjZBQPPDc9XyG2giuC05rj+hkytQD19J2jAcZQGN6NlUyZtgIAltS",
-	"KxIyqpwma3PyUectkA0Wu9iu7VAd3r7K6mZSuzNrL4eJNkM2wVQam7DoSgmwipHn1HIlo6VmdLBGmmF+",
-	"t0UcNSzslWORZMRmJFac6WUeBufhT3Ac9oknmjEkWyPBBUnyOKG4/3rKYxqmTgdANDS6o18TOPSHbNZP",
-	"DBiavfk9nJKvu9NKmfMDVgD2E7gQWnELFFGOcDhOKCxLnaRiX4oRU0z4TG8OJOoKxl/nHnZcBePm+AVJ",
-	"+BQl4/lXtbxW4dWH1qRNigdofVvHwmoQ1BXa10ypirnPpxQgEP7+2S3w7Tn5hf7n/x5TcxzVmAquqetL",
-	"oCT/dPZeJmNGBB//5/9SnAnBUOCmIbnfYZc1yAhBQsAioSMWzu22pZuSm8YrY4G2Mwv0aVHSM/o6sHrk",
-	"HOEDyPjxNXArJvSekw+ASkONSiIeODjtpkxOQ4bGl0xiDSE+wydoxCCIlz+pq+Lk2WrtVac4WMLakCb2",
-	"h3Ce29CvWF15xIlkJIWh/Pzh3gzzJqeTXHzOPjQCdl6gvad2NJ/EaZPi1GuMQo+2edxKajucOp/CKEtc",
-	"qwUa31kfOUAJsTgMxJcR64GnQAqfOVfnhIUQY/Op8FkYQnv71V7PQpMSbBMHLgNte5asKuLZRg9ouoin",
-	"gkI77e3l8t76uh010T/SzH6nUvYCz/+eAjFPyy0qAzGg91NsSs0sxI71WT7CNDYIleC9TTGFPQVLPkwY",
-	"CdkIsyNs+5RNdXk8gLvI2z2pbSe1bY8cHA727jn4RIbBt8u/t2fRhYIIHjGnM56TXzF2hvGskUSUt+Gc",
-	"8FizcNQDIGjzu1QkVlToEVNmuAVkZWzOiuEycCIvSwSzgccpD9J2rvY8vGcBea2k1iSU0gamKME+Wmbh",
-	"flI8oPNCg2HFIspFX06Z2FSC/GwI4CQ/TvLj65If6Ey0CGU5Vuv6p+xEmORU4e2DhG9zDzuqIOFBgkrv",
-	"NzqYk+Nrc6J1ONtIyagR1ncJaw8BnFrsF6pBF1whL2pzrUTXAO7vNhwszOjs4MCLJeYawbZYFLWTH3M9",
-	"zfbjhNl0LZcS5uWTQ0bUB9cF8LTAw2DlwJLTwBY5D9zpHmAqlS2q9tG55FwcLjQ6z0dBlzo2ZwKIa2iT",
-	"iIpzIkKmdXZ7jV4fXhaUdcDOaW4XYBXnoGRRNQ+lGDs4Wpf4ZtGXnw1ye2JG3g/oXA9s5ldxBs+XZRbO",
-	"+qM8oKhtTZ6yIcvYXyw1G8O3GkuFFWCQOAkIRXL33oKcgnfxOfvQSMQ1t6H7ML1OKsrOVBSvMbI+2gCs",
-	"yIUJTppLaZcb8/rCIpW8vsBynqIGdkNmeMHE1+9V3fcOrlB9U43QD6VG28FohGkXgKXaJejPQYbUv89l",
-	"/tcNzjERLAmyr7ke9iQ0T0JzR7rtR3rPilITiHNjpRbjL2fJtNox+XvaGqes5dn5+u3wfoJ3mVcdldsy",
-	"SNjuXZb4kpbXOkv/aqI1XrpjsZT32NiIPDMC5Tkx5r9iRMc8DEmQMPIMWtA9rxh5IEUpgM0uOtXROGbR",
-	"FOIsf3iN4BEscSC7yjku1t2Ej466mQCeyIj1H7jm8R4qGxxtHZirElSOlMVgKdYxlDa8SdhCaQPXnnPK",
-	"pRwBSkEBOnDGNTsnhlOSgaEU+JmKgAwEY8HAyhllnS/EogNYMBPNWPoRNbDM+5dGvOWUCYBUnMjQtuEy",
-	"rGbkAM2we3Ihm1IlqOsNlbxnYlVBhTs9e3XMPUaSy2S2EYXszzOXrvI36pf7LaS2py+EYGnGGRpQXy4+",
-	"j+zyNuJ0y1HEdkLt25NlXkMkcbxFBSvO9eF4tPKDLPFH5KhpRwUF+RyznHpqO0xuDJqSlQdsLtWaLg5Y",
-	"ptDLHPVsqOjtqSjgiEl2dUnANKRCAADQrqTSRSYMPn/lJF/pgGQPPIBwt8UkoU51BVU2lDoGBCfqx+fk",
-	"1i4XVgmnEfagGF/PprWKjZQmo27AXmgQvMbx2dEdS1Zpkf90PnauM+kdsXgizeymEzTzhYwdSK9IoqFt",
-	"ojvjMTTLlqNRDaZVWK2m8cS/Xb5lExkRycksrTnUCsD0oe8PU7ospLYtC3OG6jfKwj6wONeEQLBPMbEO",
-	"wSBhHhnOXQLNd5r4FDmdg5dSXN/f4M2JGgMaqoiZemAC/Ljm+DEGWUf2Mdib250aTGSY8PEEnlSM1TwB",
-	"53M734xq9cQp9eiTqeaAZuVbvZYUY8nFuB9JwWNp2y5nafUfWByHLCBckBkLww0dELiOqQl+YoMNsEEL",
-	"vlmmCjTPA/cIsnkIKpwfSv+eqEQAICYHyLoJDUBDGzImzptHwDw2fpOWdP5oODwLSDzjPqvHL97jM048",
-	"oiHIyxxzYHZXSjAv67GIsaRhdeT03cjCQ1rvGJHYXt9YmjXipn+Cl5xKPbYt9SgPksKecF22RxWDMT8h",
-	"g63FUPdWZrKOC7mwLj9TbdRFRR9YmAetrlUvZxdpbTD3qZJjxbQGwPS4r2OqYoiHPHUo1ZDbAYZRgdUc",
-	"TwS14KExh8FC0waKjuJVsUiz/PuNQ65FCzXPd+0TuL8wJWzAV40aW6ok3AZGRzBUhoY2HFQnBrbQDi4+",
-	"m38aCUpa0th/e4+vWX54DZDK8YYux3jEDjZqacdXYvpaKtsZ+hk2c4SUH65dJMJYEJZV3MDfwlXqociL",
-	"NXHnMp8AtBDAgGsBN9WVBSIQGtdkxD9tGQXdTJ42HQHNUWfE4hy59m2owTXrIa4hT2sDpW1PIdEjZQOr",
-	"w6HlnGBNyTfhOpZqXp1TPJEkkg8syHLcDDXYetsZZqzCv1isOpvMz8l7ObOhQOgknAsGrmlI/2xHdTKl",
-	"Dwc1YZVUHs7XLhIARaWuZgPVFDqmcWL4EoDlrK2kBOYBciZqFDJ0QDZZx+BbkbWbwKpyQwnQlhsdEJEU",
-	"IN4U1/f9kD1AS7OIBTyJDFnK3MBFH9CqQI0ZWuij1vaG8EdFBfY63Yc5XK6mYO/uOB3Z4RnEazLIJ4EX",
-	"W92mcWBO/OCcFOIK1ruvYyoCbasDcunI5jQa3mPbMrtkY/jJdqXRJKRxOZwAtpYBPWmOidPmRfEm0UgH",
-	"73V0EYEc4QM/MIvWh18cF+y26+k+zSJ1rf/eY1J5qlKSjdqAOfUb6zqg+R4GLRvzYYClnYNz8oOMJ8Aa",
-	"UWuSI0hVwMQQz1xqJM1M5kq6YCrBOQFrZ0Y1MYsWM4G9VXONDBM8N+wGoFS4GJtdDxkN0tZaOlEP/EGq",
-	"80Jz1UAyaJ5FRjz2MBd8xJSioR3ilIkGeQRM5yiZxHs25joXOYSmIErxB+wjatd2bWWnJozJL3CiTxzl",
-	"EY5Cp1MlH5Z4CqweoRmREC5iSajAw1yuq6zJa4yx/ASVmr/K+Og6UEnfT5R6CkMp9yZjKRU/bhWQvA21",
-	"rNg9L+V38YRxRWL2Ka4YuEWv6uONhSmkRAC1nt5OiziTeCLVbg24BkE+Rx3oHB2zdG3y+1r5dNgGQ/Mx",
-	"9Aq0nSMV8xns6Q0Ae+qQTWPIGDvfQzzTEPMBxjOBlR1PPPMXqu5ZAKZNvlW8U5AshFoGizaiflxmAp2T",
-	"FW2zKkGTV8RLzfbuNV5aTSff9y43ppPaR3x/AVPYgW+0pvN38yWhQM3baTUXn80/teKk5NYKR3g9UIpO",
-	"xaQR7ubUVUZTLeFsWd55knKNSDmvAXo73qhrOfUcTtTVjq8k6mppdkdR1x+gKwBBIiPPrtqXz61zAkKx",
-	"PCBDNpKAYgLt+SMJnog0mU9XpSKn8KuL4nfzOOtmcrjpOGsNSg15HIdsA0m7tzjrkRJ+qeD8MeBxw3Lz",
-	"wp366oRkwYh50hx0TKgVY4FrI7+2Z+Cv7jVH5SDAOsYduwbwJcbyt3/tNHbqmO/akt8OqtfZSO6bU2Ht",
-	"nRV3NWOw2jN2cMjr1BFtXvx8w6J7Q0a1vwKq3asype6DoiYDBr5Opkw9cJ1pNq4zEtckYAAOtYNSqu30",
-	"lD3FQ35goRRjCC4V/OhHUlD1NSkutpgKeKDzfm1dRwW5N/sOoUIa5+B8of9CmvJwL+RMePAV5P1AH7I6",
-	"bRmoCHKl+cQ3WyJsB4+Fi8l//cf/BC5hD7u9xUaczPoHfAQgszEZUs01eTa4wF9pqAceuecicG/oywem",
-	"FA/Y83PyJmHEWCyaqERgtp2Qs7Ti3M7nw7vfPDKbcIslAIO7Z2xq7alGgrNmy/cSm91G9RoywUbc51St",
-	"nZo2tJDAsBOwVwg2rTEnfi3UX1fV2xDSl5/XBVu3f/rb2Wv49eoad0n007B8q9fGrx4Z4iaZcPaxvkzM",
-	"2rcXUt0mfGyEs2aQ6fUAjKoljPyFELhMlG9E74yG931uFHUdG4Ww16JaM61tycFidt8O3VJfQTrMuylL",
-	"89k35uXTkIrVMWobwsSKNsMVDdux3po17dDf4CXHFaE+GAu0vBDWeQ9cmg/XxFJPxRDcjyVoxvYAoTiB",
-	"jBUjwRgGQ1Lo0x1nFvu24d7TFM3eTqeSixikt3W7GS6fgLcdQRoLWX6dbstLi1bWLouqg+9eu4QqZZYW",
-	"Cm2jYDUdK8BSsfGFDdDzp/M+EEX2jDU2w1binwqk19mjOq/N+YyWk1W7Z+3r/MFxhP/UOQ5GHBxgjkPK",
-	"UougAged6PCnRalMIjqH2GrWwf+dy9rANCULTw0ppZhMm7MTclaCq+XhIUsLbNknrmO9KsHhN1y0/SU4",
-	"ZKwlL1K25v5mTOuwFRx7KeXVppH9JUnALpZQ5xtzCr7aonKYncUW3U6hvvhsBcb2ZeSWoLZMfDhpVyft",
-	"6qRdHYN25TXApo81t8YY2eXITgcbsVsBRFUMWGU4VLuGZ0893T2o8tO2yfHmyTKb6XRNJ8s4ZoqLhp+K",
-	"YqT9YoFn2mNR1zLZU8LMsVHzY5gEDWDyLChTF3Cu6d7wjJ+c2MvBurrdfHmJDTd9pwnQBCpdIgCXZIB2",
-	"nKv2NR/RWIT6P41wyEZdgPK+/ENdeMo2JLNZ8ca4pPqejKTCSmS3Ijazj2uSOQ/LzcpNUNztrm/Pi/YQ",
-	"hDqp3ifV+6R6n1Tvwy2pz0tqAPKR6r4xib3nDgQHJLHRkWq9tAiMxEEsBkYIC6lIoOR02qDczPcAOMnN",
-	"k9w8yc2T3DzJzWaMXMta83l4jVq66Ln5pqXmrdAzprTt3TNDLcVYs4bHYHgT2IaXSVXM2eQqxfG8yW+Q",
-	"mxbWn2U4bqj+OLcZzWVyL8c+NxDDuJV7E8LbZnP/zMiMihjSuceSTGTECBc6ZjQ4lozur4Tp/MDGgGBr",
-	"iGGBRJtgQYr9g/nxme3wt/cE7ykTARfjvh3PgAypf28OIaJnQRb0QsZ1iuBgNOrZRBKq71lAnl11u8+9",
-	"QsZ3watlmJl2ZR0FlDxjCkHFqZA2c5uKOYmkYg3mVuO6m716bZf+SFiELyPQnFBouCxks0UhG9OQUB4g",
-	"ccVkxAXXk7o4wXY93sMC7akF11eBcoUriFZNesY25RIHUf5hcfOQqrnINfKLecTQOW2bYYK4v3GT9+81",
-	"GSIjHVMuSCICpkgsAzr/TptHWBZgyTbDCIekeaN+QGkJFJp4rmgjX/0BfOKmSfawt+KLbVWH1zRiyLbd",
-	"NCdckyk17LoCLLemRgFn8cQVNtEmcPFsS18WbAd1Z8/KwSgPFix32fGWM2nACZcIJ5rIM1tG9o9Ex3zE",
-	"WfDcK0G8TC+zdVoBE6lmAef+edYWQNAwh9XLNYm41lyMb9L2yX3bPpnQUMucSYKsjOZbKjtHBQvQzuER",
-	"gmFMqdYIA8oUy/Cr9L2GtwiZj+XZ8jDYcvN8SBpoVJeBc3CEygyqkH0ujL2a2bEpLxvRiIfzvmKJgMPR",
-	"KtJSIrjZGTgJsICACGoW9VdOIzO4jRQfmMyJwW3WI0iDuQBnfQvGppPoAPgZosZb/G9E/R5LpokUtkKJ",
-	"x0THUgaNErOZ+6ns81T2eSr7PCS9DTjSpgxN+4oxcSaT+EBK+G9QUWqQb+EU3yXxURpNUN6JveUJaiMU",
-	"e2egkTtMwBO7iVaxPwfsV0B2b5jPA0CkMcsvm6i9jhmNVjZdmkl1r93Gj3iY1mRJTPYNeB2c8I/mdadu",
-	"SrtpTIw44OBzVsxtmdlgc7zJM0Nkz7GNQ/HqkI1iwqvAwQH1SxTHvEMU8H2CnQZdo29IMyJUVNZUBBJd",
-	"U6dpspLVkNQvzOhoh9N06aM7eEeD1v1xwuZEM5ayuRTqhkjhEcUM7fnGvB5RP9bEQuYvNGacO8rjcSVg",
-	"aAErCG+oAQpUkpkcBMVjsNfS15qksOFJ319Vam6Zy/SJ4Otud6xlxIz0sy17YpTmm2seF58jWMtGqlQL",
-	"FHCALY8PWAh5zVHAwWrUK9C0pyH1CwrTAVf7cVU63JLEqJS0ngKwc5GaL5jYE2Dnky9QZcZ1QTEAJZuG",
-	"5vTMs64dKTagB5r4YlYYCH+uCdWajwUC/9kYL5ph7hmhK6SSAoJAqbZinrBB4SUTWysVe/S+ntj318e+",
-	"S3WSj/SepUqJHI2210oSEcizw2jQmLaDq8ow6RV5BKSSzGyvgxnVxUaKXJNYSmxHJFWaNMI1GUvBGswV",
-	"MSuY9QQ8Ns/nR2eTxTOZg0y1TTGhWRMNw5PP8wkTx/5NBJJQbDW6MV3PaBjq1d3lEx3bRvF5P8CCu3NC",
-	"jRA+Jx+d9yyyq3nPpjH6DEZcBERIohN/4uTvuv7R32GYJwfpLh2kkHcL7aorfKIxvWeCBNVD/IZcolDA",
-	"oyjXLOgP5xu0rb8lvkw0zwo5IMdlF0pRt2HHqqHFw3Gpgk4A/IamIt/wnEN3rJr9F6OQ+8D9uIiZsU56",
-	"oKgAs8ViGaMxe2gpVfFgIck4pBqhA0GIoRsqOic/zHMo6xW9EvJ9EQr82jxi2TIzWuVQBvO8GZnZXDpW",
-	"VIyZKsEhBGJx52evvtg1aLAefdUmn/35aWHxv+IWixUG0Z8ZmzoGAYfbGkfb6U0Xn80/jThpLVEcr31/",
-	"vALRa4B8jtK9O8Mzd7D4bXZ8JR5KS3ZP4cBdIPT9+W93vRwrGi7V0iFmVOcshZwCsaGvdTN14RDcJUK6",
-	"btZYq8gUq68q/CiC5jwkJ1lxkhUb+ZJRWDjbv47KBIiDKxpphgHTMRlxpWOPWFeu0UShPiPtnDQnM6ag",
-	"MXXE45gFPUNc+GyzkmgZ3fPplAUemcgZfBG6JrbGKNFYZURiKe/PCZZrGx50JwaaC5/9i5CzgUcMs8LI",
-	"EdfmzgmNSUTjmCmwwgTxzTqgTxnQ+tC7bHuxYLxpkLOvBzfOyQwuIGnuIiyaxnOwk8H3TEVwJyL54EoG",
-	"eAi5jNDBbkKnxqo7J4MJ1f1IKjYgms51ViVtXobP8qkgQ3TFpdVDt26VYhaGGt3gscRpwthvyGAshX3q",
-	"nYglQB1ZkJ3p/JyAh0gxTBjPvdcsBFMAO4hPm04ZVc4kxdHLUSFDiIdMn98JI8w0jZgbWgqLH8+4b41a",
-	"bXaQhvYSjQlTCowUuH7IbPUWC8hwDiE+Mwouxufktb2HKmbNWanIqzYJYIbPjN3Nx4miw5A975GrTpsM",
-	"cLP67NPUsNgB3EEFkaE5iNZN91//8T8L1amw6bnDY8RgG+90tzhQfyEFO78T5e5NSyGbOzeLFFU4fY5B",
-	"wqlFIMgbQoeaibiXWvkwTR2nJ8UO2npRKhx9GprUZdwwop/+wsQ4nrR6nXa7vYbrcWAWLUfI2nPORubW",
-	"b4TOHWAC0m44kZUeUrMV5b185Gx9b2juyMUTpll2+D2imdmBGA+d4UbUbFwqVv+eL3CxHerNi9mnaSiD",
-	"rFd82ejdWwoT4DGL9MLyvlheXM/8/havvc5+pkpRzEOP5xB4NUpgq9IJbOZq7lxnnq7A5Zz6PpvaFkTr",
-	"TBNe8OgcO+1tJ9lg+6MKXeK80728un5hVIpU4K2lVLSNUoGP//zFaxn2my2ZecTLzjX6AlyRTvFUuR/W",
-	"ft9Vpu/nnnRulaW8hnNp1s1JmnRQBX9x6//qjpNfPlxd/vrmbfLuzY+dv/zjx8tf/+F3f3lzO/vlzW0N",
-	"FRcI7cldyUje5c5k5DCU4IZ+px0zyCs99ps/tjCKV9qeMmCgfFx8Nv9Uu5YARoHFxrYwA5UB05kikk7A",
-	"2GAhHbJQ35ABJtQOCOwrBMfhvpxQh9uInvHYn7CAyNEIo3QuYQeBhI1lw3WMLNJ8phG7IZfuOif+cfGC",
-	"cqcXvOm1nWx96QdTquJluBgwK1qYjlgIaeUnWiFVstZrO4xpmcXgLOuN88CcBe8DQ22xiHJjBsNWtnqt",
-	"H8/sF4rBV2EKDGgGM+KfckCBqYBBlt032yIYuH54DCzzvcOHyf0kp9zP3ZXnEq128GrY6fqX9IrV6Z1T",
-	"3PISmv9oFe+iWfQal/HsL1SME4oZKKtMJHt9evkXr5Yj+6/AC1ZfC9c0b4U50l/ltQOCBeoDqERLsYmG",
-	"AHKeT7nrtmNVawTP7ah/NcdsRR+E2xyv4bpAeuazYqNEGyvBaqUCCgy4AONuDh2SWarO4qSfXXW7ZMAF",
-	"UkzfPH7w/AaNnBnV1l5wpf9QhU3nxgK5RZZoHicSoxkbDcOh2TmOOqT+/frM7xH3VhZAo4IkAnBq7oQZ",
-	"sYeBM1gNtJlGln+BzTMAWh7AKz20Dw3jwitUEjKNMftcDK7wqNQqNXeU2SC2l8R27LjxjhIwP/gO+Fwv",
-	"Y4vI5L5syHX200HiUcZX7RP6BplfqRvqA5xqRxnofJGjER57KwQhZF3FAleoXGlGYbWf6jfKlUZ/huEp",
-	"2kLWAavRU0YtokvqEtIxYdSfOOgXIckAS+kHaQaQl8+7mVEe94jF1SNSGCMMITPNJdMkvhOGmpH4AzqH",
-	"0ilfRuDimVKuMqAb8JHEjgc+SA4ckPIYWJcDyGsvMCMy4iF4ubRNYYJsSND5qzwXb7JlO67+wdoHP9pO",
-	"s7LgHS2vdeb+2D5NawpnEHyktqUwq99R2B4xUCVjyMIWMu6nFNDyWsCZg7rDctIQ4SfKh+V+KxmV1JoP",
-	"Q/P6kN+zcF739Xj6XesUXCC78KULZH7rG1WjVRokC2SCo4noJx6ZMXa8VsQF/p05HywIyBpjgyEhcVaM",
-	"aQEbpWbwrqmcuuUoz+VZu/ux/arX6aZwKomwgRvFxlzHyBdq1AJ0zD5bnBK7315LirU9Gh3zAEjHXvuO",
-	"bho/slaWa8jT6rXPX33/wmuxBx4wAf4WQB1tea0Z4+MJXHFtdjh3T6dw/ZCreNIPkH6ymy4XbmqfXxdu",
-	"0+xT4frOI9cLWGcaGuFZvM+ISjjuvfb5y5cv84DzKb2XxMaWtrapPMFUNDy1dycT5ZUF2P+esAQsiSmT",
-	"0xBL/W1IAY8zUyzAWEROl8gJu6ZTJP5YSzW58CfMv98m96AyxP87OEpInpjJTCZhQCLGYs91kEotICiM",
-	"cE4elzM4hHYlIRfMhfFiRXnoGTPVWDJiTjSjyuhEZheGzPDpGRPxnPhUBNwcTmObOTuJR04oQG8sjbkH",
-	"QGnYLGvINA8YoICOSy0bWLAtlJQmMwNyHKLX6rx69QrQp7433BTB66wQ+IVGNEhaXgvUEfft/6BhCIZB",
-	"xgHQW9T609tfzXk0nKTXqlE3ni7LazhVu8gwSGXKBqBfnVIJ8fT8G7Ycal3guts//e0MhMllq8hwgYbr",
-	"rnx66qtcYRldeDYmfc9CnsbLn5h3/j6RqOVJXeCUlneCgpMmYpSxzfVMMEi7Wun0hoVP++jZQ4GAETqX",
-	"LJAihaN5RI2FlghE5Sl1Sb/JKcFbJtectKiGqbBp7aY2tVbRqDlch5LF8wgBu6p+HPETKDZrlkiszxYu",
-	"AkD62mMJ6qBgLQ96UA+JiuQ5GYBJPeiRKWR8jzxbsj5I2/sMMkTQvMvBTAtaRpSktti69htCw9D6v6M7",
-	"oWM6d3qW2dDvNJlwHUs1B/52U4DfcU4r5Ito3y94rK1vGlxL6WN1jOGynK6FNbBuvBWpnCW6GG5cnsMe",
-	"RUKnm6jtDBUUJIRNRvxBwaLoGzKU8QTX2OI9c00iqYRNX6jJcd7Yd9cpFtmBnMKdW76m08738MJr6iRz",
-	"fpvyr1qULZ6vKoGWX/dUoHWbEWiHmJqaWQ+c6R5WO5fjPwLGxwrp9qWmoNHY5LCysqeGC/2mXOkseNHf",
-	"pK881TlvW+e8e4fotuxvhWRJ/+7X4YS1cFhqyq5mfIHugB+YT/B3Fyqz25jxEQzBDedQX3wsKjN7MHes",
-	"NKCVnIFPbuDS8wfGctZMPTB1BvAn+BCP0CE02iGa+VIEFugDK5MxF79HBnBtzyZ7DTwyMLQzALURc+U8",
-	"MuDBAMjeBhTJ76gy3onBX6iOz340jzh7+2ZAnknlsrEHz40wgoxrEEg3Lo3Ds3wGYpzwdgevfyvsZ6eS",
-	"mqHYBJLOtZ2FJveMTbXrIyuwf9WdsB0KCQ8IDfmDbVSkY8VoRJi5L9WnY3nPBMFscXBMQmznQd6zXB4G",
-	"NB2BBkZmnIFk2G7LvJwk055790IJwZ2AbA1AD+4spJNjOjp0UpvlkrSNFv4KrozQTUuNKHpwY4etNruB",
-	"Gftl2jle+COenKXDu2ABmb2UucQSXPE4l3TD+ANLo1yoHWT8vbDhW6aQu0oCzKHxQ86EK9rwqTCrrVlM",
-	"rH4CcBZL2fEZDewy1/2UWP4NJZbH7FOMbPgMCaugW7R40COP5FDfiQJTvROGj/XI57sWD+5avbvWy871",
-	"Xcu7g6HCFyV53XCB2/zFiwo/9u1T10klhxut3XHX6l16dy0aw90rUuThprEUZhi4hXegYd21ep+/fLkT",
-	"wJKW8mtTcip1vNmlPYTs8NTvjNVaZcniRk1wh2GH4UJzRKtl/1tUvHOJRbkqMkh7JHrCp9ojkBisnScI",
-	"5dh3moQ2qwyU+nyGea7lKYVnTBkIwQhKgS1LlsJcDiCUdTOQSi2nn2CyR2Us3bP5jq2ke2auOsN/auYc",
-	"PTLNW+DIuczCUnYPRzBNB7rnoirfxf5URfaGYlxOoGW+fbilGsUqbSOdvR94dsX7YYlKpfqLtWU6zjbL",
-	"8Ekzr2qmZbluFdNkGGI3VsN5pkxphqgsisXg+KsB6pVLZs5DeRWLQyqGKhUfc1FeTIcPTcue6g0p3SFg",
-	"CYLNSNZvCJZPIfxQxbi46I/kojKzQ4yxNa3qEVjgbmy2dMMcsF5Lh4xNWx4e915ryOVUz/2J1NLnFEs6",
-	"kKBAYID0GCmzpq7BVMdzu9FzK56PgOUOjCvn+CCjiPGwwXwew2qf2mwH0qrM4kHCwxIfVw8w4iLIl2qh",
-	"gNiqUKsavgso9pwMhlSzAEI7vpwaxu2CJGaE3kJNgWt+YAmwRzSdI12CQWf1CWt5wtobEfE/Prz7lXzA",
-	"j912t33W6ToL7J7NZxDaseh90r9HuRvyoQKXKVFMBExBoe3gv+FDB575JJMYojpG6HDlJyFVJM128Ig/",
-	"kdxH5WYgBXs3QnvJl0LHA9AhBnDgbC9P7NTNqD8hcAaMgm9k2FQCuNkNuepcEjqUD4x0yC/8h2WZjvLp",
-	"J+TY+0vVqUm2gFRSYEdTZeaFGTqf7YMMl7LU+bOckYAHZC4TAj+i5Jgxdv//L8ntTL+Rw38wH5I+Ujq3",
-	"YwR8gxAmBK8cKfP/le/ptV5jh3BCH9g/zx5kokkgVcSJz+KYEc0iygUjZkT4moytmDElvJ9NOJ1iwnsz",
-	"HoDuCVYQVYy24OoeYDpAYjRc/MeXWrxnP4BpcBRLON4PbJyIY0ZKQ9ZaWmeByBjUci/LrwBjIqfjF5HT",
-	"LJs1Chvscro1jxkqq1N9fpKKsIDHUukboxKI+Ay8cMaisGaJYWwA+ZCv0ipIgxRw1rywNOvH8pvGA6mb",
-	"guM0oUo4nrSZavF0jGy1FnPM3K1mp8xuLW5Y5RKxxs5BhG2rtTebhoQMBus2whBUhey4NqnDrZ/xU163",
-	"Okh1pkF6Lpz+kzuaA8hAVAz8GwEW584mMgRfx6V15INqZlU3qxXeZPk6gKRtIdRSilhK1FlUtNYGoIcD",
-	"uZl61XR5Z4HGbQkfJrTWsUf2UMpZRX6HmDmxQsqjX7KkS+Z2svzCntp994iw5eNmSxA12RpWN3kXhCtr",
-	"4JpknhbXHIKHZnXgpHNEjUBzCOouhUQHqYc1CUYWkJD69zpDG0OmsD7p5xCYhcRd2QAy0S7/djS+j8Y0",
-	"J/XppD7tVX36LbeCB8S8HT9dYN92tNX8e012nVpQlUbYoKDv5PSfsbQ4gn58Zigavz9LzUbnBUM/FDjK",
-	"C34sGIWXRs6osvkWjuYQM5HGjmWa679zbi6mHpgmGI9IkRGgpOzGxU3yUZZAMr25jYiLtBFPXYyYbM0o",
-	"6zDB+kxvBGkaGXNbm5Wtzy7qeLdSL/YTO5vep1Sxws4iXEBSTbp83yZqR7WZd1u6TB4aRkuO6rkNFPN4",
-	"H7bfutwy5mqfxSdppiIVega1d6jjIqyRhRrhNhsuLePApo+LgXkvjckbTssFAYUJk9E2Ulttl4NEsy0w",
-	"v3GJT/prqr/ahKevXYF10e2T+rqZ+vouJb6j0F8tpjjylvzQa6ixE5loNpFhUJ3vdIv946Vg2vWWT1GY",
-	"AEQbVNQZ1xsgIt2J3wH/GVW8HjgBLnz9MPDIIM8tPp2JwHCMAXF40MiKp4ZF6gljMbg/ISUbQLCtwMRk",
-	"sUxBRp6OHPtORNKc7xuQpJCfDE8eKgCisoB6QsbmidOQxQxToz9NzUzG0gKFmpV3udao39vu/f1YxjQc",
-	"nJPr9qX1hcRS3omIirl9iiYqEVXAUD9nW3NcwFD7r2XJ4w14rbPswx9rpkOnZGHOmcPPTyvzEfMVGzxb",
-	"V2XDUETlmT8ZsRbxq3KYtCXrXT+NKgVrfZA82E9hUPtV7zJXGBRSxYK+5v9krd4V8uZa9YlrXnvVaS1D",
-	"VfwMF1xdm6WCAXRzIjddqhWV85edZVG1VR5RyhlsMpFXWO4HEZzLKROfohCPmT6ToxH3WSD9xDC88xzb",
-	"jMJz+Lfouy+vDwBYGm1Nj+wRni0N8VkYAqNln2KoTLVHfMgFptsvqzJlLL6Y5p0la6+ze3etLwtJ0MtJ",
-	"VuniWZydch3LyqHFnHMvy+wxZ+FOrDMqL3+KvO6jIwT0H2qEGUmMDe0AgeSI+DJMIoHBqxvbXYMqRv4h",
-	"ucBqgMHNIG1oCDuiEmH3zOxIEtKSCT9ZNlrGwUqt3b9wHee4XE6VyQnD0mIx8x3K1O0zw6sMRxAMjKZY",
-	"LUJCC8c5i8/JAKWBHrgfgfVmHURSt1kqN6xukYOAMaw7ZxBmRqXzAmZS6dmAi779up9+PXjuUk14AJ4/",
-	"es/ETdaoG6GnXP9pMxVdivgEPDld8b2mkS3zfrvQW2EiKWZtoQmf2uIq0Gk2eV53+XkzPmKtGmBG6VI3",
-	"naC1HkjBVy1oa+9BGTs0htRxd/XMMd7SULaZIaEZh1nBeoeJCEL2eEA7e+XqDLUybHDBctUAHFljGasa",
-	"szjPp3aG43EikcdIpGA1HYr75BF1w+ZQrXPo99LyujyTqsxtbAy1pRSnNEwHSovVN5z+sT7oEJ6mLdSB",
-	"ptOeFmjwehO7qdGkpxMPaYaHHGL612OCM80Be4yL1BCVF6mOWwk/ITW28ZABnadeWdy8f4Fox4BQbeH0",
-	"sUh1NpEkZKO4ppP2prx3B0T6M3ukSj4X/Ji/2FmdgHm2BeZZGrBd2uxIPDPcDMxBt+/kGZyL5/ts0LQ1",
-	"mO0q9uq4Unoq+3W45LrXGnMPvS19WPlsEBV2ZU1W2mnINYgn4qmrDdfx7+RY5XeaRClTOCjVq9QBVMh9",
-	"yoUIVK59stOzFpw5xQugNih7gI30r/TqMA4uINuYJFP5ir4dCEyAumefWcaUaRAsHJP9gno36XTZkE52",
-	"6Hg5sbpqVrfhbpXqjkHwdXtoboMgNd6a9844lfPiM/7RfwqPTcp8ttMqThT2JBT2ccKctDYjOioXT2Hc",
-	"B6NolKYeFIYKmvqUxpNMUU/ps7Uoqmr1OtqONVwwEew+hXOf61OdPYqgidarFjL64BpL5MxhalkiIpe7",
-	"+J1tcxmUgYvbqKC5E6y18uzPPMB41k/G3WyjwFK5rNVREieKre/qY2J7zXA/EONmzfI89Pqs3dlYG/xR",
-	"BDtxDp4E1dOogkfoRrx1NIwMpQEfIuRu7S/L/kcRaJsYlHFsdE6dk6oQxvo57yXMyzyggSjF0/KtFEMa",
-	"Q8y2Ydra1PBXyYP3+IhTNOMUzdiaDf0ViDCnyUQ0gGRqppRUG3AlHk2lis8iOp1yMV4NqO0uyvA0bX0h",
-	"IE3f5ME2IcfbgT1bzG1IbMKEuYF7b8yiaUhjpgeNYGW+haf+4iZzVIEMo3nuOIQBv3utM/vv9r160xPB",
-	"BZREOfhFW+gCNQkHEc9wbdXRzFinkClgIy64czlhXiceIoszDW1xmZJAdAorZlKgYdjq9ELb7Cu9LMsp",
-	"NNpa4VLNPhUuxeapDzRMcAl+MiNuea2fsRFi4V6sz0xvdeil6e++WUgRYyeX3IX2exCUgHtHLbS+/aEf",
-	"sXgiDY0ZnhQzAVEJGrO+LQlqBdF8sQ4LS7AMUfYtGrY0V96Ye9eVPe3suLzH5jmM3I5pwP5pzg2utZ7r",
-	"mEVZex12Rt0VtaqTtozrFDjPU0d1kJmuCOkU4FCjjD06aYGj3xGIZMGMNttZmvo6kzZ5Grkeyg1z8Yiz",
-	"MPCgzwDqTvhNasNbeBIgkTthHp0oY2VzEUtCoZU+yiQb+IFiUg252edkUDhFA6wagjst7CSRI6slKzlz",
-	"z7kTuOIsyJo1aJmJRRi3ud42wx4LrllaqgowcyNuVGeeIvgjdAuB1mrVOb+FU7Z1UMjbrLJ/40zhE0Pd",
-	"lqF+2YIfbsbK9gNJWTznJZz0z2waH3MwyXHsUiX/z4AW5vh0KZteX6NfP7e3oM0vR4xKYSUXGdJ26tpJ",
-	"SztpaY9paV5TLCRn0R6K9b9Kj3OBshVMYX8pz7ckI0RUepbwIW+InR2qSYoK7BFlGI9hNVD+bb41POc8",
-	"K5iFpDhrUBrDtyw2s6hUrvZNotZJtdEEkcdUoUhuqW6t77HcWM96JBO7nCyJobLWpqbNHuAoH6XlQ3Tl",
-	"rRTxaVZyg0L+wp8w/36PIYVbwOvRCPI/k0kYkCEjMyXF2CLggtmTdi3B9fdSAsWfHYEvFkgw5ZAfKFFJ",
-	"WEK0MP9jNpFsE7ne3zOlxSolVuFA3WFBQ/BlErIErYP16OnDhLH4Z3zZXkj5Vxmzv3Adl9Hyj2Btjzi0",
-	"vL9JXaHU+rjTroip9CYjHuundKm8ltGUqhz1Zp5ue1AtDhVj8YaEPVVyKjUN9Tbk/Ch6rOsZiCL5J8WE",
-	"P4Ha9B/FGJAXYQqaJDqhYTgnE/oATbEmuY6P1quC/npukyNkEns2E8Im1cYyh9Lyq4wnZtkAH0OqDI+2",
-	"FrnjGrGvg+AxH8ZQOwm+Y8KpyZbEBXQKmqr//F/4l2UH//n/LPODI+ICv9lDXqWdOyKAI4mtQGOiYx6G",
-	"iEP8lDSPY83TPB7vtO/nJlSeRr+qw27Sqs1WgGY4oh4ZzkHxxfYVErVpah2JAfHldE7k6Jz8CtDQI8pD",
-	"bcdsMxks3B0Oa1U87WM6zMbiMSe7vUlnoOBjps667e5VHVSD4uZWiePbMLQnJdpL2KIYdC6LKzcdx3iU",
-	"bhvqlr+K5A4zdr1t58TDAiFbO8rtHBcFTK/1Ubsep8EPeFPV+wM1R5SgLLxOETeoYhCRDFjNIfxibmk0",
-	"4h7LiPtA9K0pU30FlrkvE8v90sbHve719x3PtqQNWr126vmFv6dK+kxr8+kFdKFW7B/Mh18vX33vtZSc",
-	"afeTvgfk11bvsn3Z9VqJyD/UcI3+jEKvf3PHl/U8zGB04IjHhiX3h1zFk37EtQZE8c5lJ9XA+oqNEhhq",
-	"p/39F69lzFlkEqGhToauVa91z6ZxH1KP0/d2z9pXhffqCe1ev2j1Wq9GL18E7Zedly+v/O+DF9evaHfE",
-	"KG3719c0aHeu6eVwdDXqDLvD9vBlt+sHnevghd+5HrZH7TZtv0wTrzqdq+v2yzaMSwAKfNXEr2oguUKC",
-	"mGXS/WV55OFh7LUCNe8r6CcmJGg8f/8DNnesmNaIw73gKi48BVpmVo+487d8t0hnaQSPu5evCu7lS6+V",
-	"nRBMQk9C2gfEtN6LL02kCBxcbgBPBc6TZAN8YNCWmZHXH/6K7iDqnHfPBim86HOM6musy6QqJgNz7QAt",
-	"63xTpVQfl6MUFB8D7XcCb7QXDBB5H5zR+GJwVNMgn6iPkNM956lK2/37AN868sDLLCUJjXZnE/lzwp4J",
-	"XwZcjL07YWyWbHDwoEAyNJZHZr5x5gBDZwJ4pRGPzMt0HOwyaVMHfBqGxRbVd+K9nCHGHLSDycGV2XuG",
-	"1L8fK5kIgJ/L0hOS0Ha9/O3dh4/kv/7j/73I0t8504MbMsJO4AMXBh0AIOwZgTeajbBlEzZuaMZgObBn",
-	"G9Jo+mBx03pkgGWzeLF51Bm5zZIqzCKnSRV2Q5A9w5KBu+DZIOXo9oBgqAFvejZIf7P4ejGRD0xZrXrx",
-	"hQXnAjguzLoFeCsMfkLDEc4ATw6cCET3RKcGDQl2rMfjGzDgOQ5GzglpwkSgAfLvThBCRzEABlqZjhfD",
-	"2T7PpMIAklum1Ig9WPOr9tWiXmlPVr7h6Isr8gv/wXxzba/G/bnnAnBSMeckLVIRZJDzfpz9mc0H6V7c",
-	"CSPHCk8xdyNyofl2QMPQSEO7NwM8sJHZNgD5jSdU5HM/Le49ouYB2jX1oXfQI7kue3DolFY18QBZT47b",
-	"5ELmroGkISy4zFn2N3AMYzlmsIYLLMtVAVV3787CA6UdvDtG64m4SD+vodLepmfPnO2MuszO+lSQITNW",
-	"VmSIJsB8pHW1zFRs5YR91vnbfYMPX0v7HljFcWCHupCIhYkK0CPTMDNv+VBiEgNYF9a4SLXHiqzUVGst",
-	"n1imybqJZd8UX77WBH//+fbj73+ybhyAbKGazLgI5EyfdbrX3XPyhsUwYDsNnnpcV2EHOzlUdW6u1un8",
-	"vtGbM1W3zBbTLOK+DKU7B4B1SoeGyPl0TfRnmaXUwZiQhgz3NsRWZM0VgzSsrG+ToEvXp9tuV4AqVzl6",
-	"oySMudE3oJXGGZpBnyu7DGSWwSKjcWrROgi9qeJdK4D6VgCsbtHj+3cc0h9L7QsqwXbRP3djtOsbzT6x",
-	"GzpmN3kn2J3ofH/Tvr5ody6M3n3z00336kYmfCW+rhO05SC4j3mouw17qEsdYtZwxS57M6nuMWtUimWN",
-	"66tNUcPlsWpymengtT6dRfTT2RBI5cX3nfbLly+uzLcI5f84AIJ9/+r8tbexdcd4oFBjxw8NsmwiZ2RE",
-	"FfKt8r5YaRnwmnlu+++MdfKqnLwqX51XxduaJ4OG7kj04FP5fkK7mopszHtI5luT9V74VPgsPIR+YOhN",
-	"0BLYOnQDQxnsnDnWAD8nvzKG/Q5dyp9rMJM2xY3kg20Pg3DsMOHvNHGkc0MUmwIbM4LFuoV06j05L+Yf",
-	"2hCtESdMBCwD91o2bWEx92banuTPSf4cr/wB2gkPUf58iCUc0WNIPTVjfUT2rC0a0JWzP9HwMSsSDJnt",
-	"pDKmXHhEGO1fKjKWMsBuueCWBO+uNRKGbAzeezY7L2lO7qgp9ZZJBY+BNxlpZKVNOao3PqboESIYElBy",
-	"Bvc7jrdu00hc7E1Fx+boGScpc5Iye5Yyls88hZD594Qlhyhhfqc8hkCiJChvD1/QfEyUAA/RAiO1hdku",
-	"PraVBIKpVOdjpd26jChg1J8QrnUCMRr4pOTMw9RkpZhvi7ehW+Vw7jl3HqThpQ3aIWItgpRhA3Wek19t",
-	"Ny+fCphkvqHXKucTev1xTss8Hztm4bL8hFPdvQuq3N1rltFLMzA9JBhPswdmzoXny4B5WKqP2ZxexLSm",
-	"Y3YnOlfe1ct2u9P1HPv1gDF6aQIk8kP32cs7kb3X2FEt/10PeqfhFyRgPtdpIHEJTKS6hRpMiGQzInZK",
-	"JJ0TYAd4DoDATovYeT1lnoYtiYBMADhYMR1Wu13LWq8VnK4H41pA+Vvl2q2gvnPy1tAwQjXmen9Tm1cC",
-	"8fwsio92PKaPU6RRDX3EK3M1q3or1CHcLJPzvZnjV57MaUhpx1mcthPkGfy7duYm6PyZc18msS+jRlM3",
-	"38vZI9mbC2MAKs6CvQs8sGJo/mKoPRerfNHeZf9XkJd4Zn2njC2OGDnjcgo8MM5cBrzXcryz11qbrUO1",
-	"CzJkIxAB5uwL1KwLo5deebmygF4LBU2r0HPdqvxNJO+9l7NDyt8Dz+iQ+TbtxKk06wqGvQqCiAo6hn0/",
-	"M1p+uBp6LgUvmnAdSzXPlQRpw/+FwKSzGdMxGXGl43Pyo4iB4xQg8jCBGsgx7QP+IHnwL2ZBmgGh+yWd",
-	"2S84sePqDg7mku5LsWOOnr7HsPXswzq8vXxnYykrxpDf6PLEHkAZ8HaJQLeOv8BPlILHotq2phXdvrSW",
-	"cmimKqM+kpaZqVRjKriG0a2L+NnuOJtZ57GEzWCfGFNtgZCemvNarlWdOZ2xMBI5SneMF1klJqbtJpEa",
-	"ingHGbV6Rr2lIRMBVQQKSbkoAr/FPGLknwCZhpp1djjQd5pTcg1/5fYbKWIlwxDVcEPt5lDnfKau6NDB",
-	"nanApo5i1rMZSoYbnK/zLYyA65TjQl41AoBYdDeEfHus/h9IbOHU7LV1jqPKsXxgSkSgNqXEKWTMIM3O",
-	"V4wBJsdZp3PVINV+D7RZA2Z9Yen2g/21uH8lFP/eHrJjTq9y3AWPxjLaD7SRSilLjnLcpprN1NG36gOD",
-	"5Q1f8828NFVqmf4ax7j+BgSn1xy1GP0ZtutQvMarBGsKc1UUrbuQrDuwYQ4C2T/db8yRcRClUOykpcBE",
-	"f4ilGWqOpGK1Af+tDHeBTRZqlgH+cGGEv89sM4HSPgBbC+k9dwP4UWCN1chWfiDIER6N/XYHaIxtHCKm",
-	"1mqh+ZHeY/J1CQMxFOGq4hax8msI0Uf6/hpTBEkvDTgpGdqaIKxM2KC97yVWXMWKcsHF2HneBmkMCsJW",
-	"vpwyMkg0U8hZBxXeiWNs8ntMaAHg5cW9rni52aP+gifisX5XK95lTljFm+xPVVExr/XpzDfUwXWMDvDR",
-	"qA/3VDuzQ2ahOKjRCI1VBmzeS8EJoFqwCpnAKWorYf/LXz1lchraNtkpjQcUvIGONGw/Zc2ybyAp89PU",
-	"sNWb9ca4SGdP1aMg5TPraZvdlreJbswiCqkjlGtN/w8zcq7O3XC8Fi5VXoHtdM8uazSB6VxmK3n7n/9b",
-	"a0p+kYnW1BgCEkLJPtVsJtU9FoltozA7Slobp7Yx19Reujdb8VPtkTLEYVbWdjC2+kgm6f7NSIcnQPm3",
-	"oG9YLA1BWSMFy51AxbbMKA8Nh/dS/xMUvZNnQg5lMCdjRUWs70Q8YZFm4QMDh5AM2XMvexXXUPBpw8aC",
-	"xWZVvtPWm1TCOLgmltyhmTMyjOri5ANoy1xNqWVkVpNSahLCnjxFX2+zYUfppYlVfzIUYA/9MnEboW4P",
-	"fKtnD69UEJ9+TK9d3yWUdRUu9wE10zj4JBGfVCJ6W9Pd24Opv1olKq2PadEya1RObouonvfFpHVFpc1m",
-	"pWDfganjofYLAZmVEg4yzqswz7dtK9sUdPky2bVfnF3Wlkx7wSs/rtanK2WNBSqfyBkJpRg7sgH0buji",
-	"2bD0eZrG1St9p4qPJ7BHY6NCWkSmHqG+z7QmsbxnQjvN0iqvxha2+ftYe04fGIklGcLXiukJNpWuoukK",
-	"imRiX12eD1lq21yN2mK7fXnWPhCx7Xqbdrpbi+1uA2L76LjSjyJoVP8VjAXVXl0sJzaaQhg6NxS4wIDM",
-	"sdm7HBHFHjibZfRvzFkgcbRLI6ljkqgxEzZD7YYopmPFAWNHCqbTaAJyle80MQeMxIxG4LZqJDsNJvNR",
-	"vofBHpcXGBd495lp6XtaXuss+7COB/hNwoi0MLFwLBRhVIW8EkTLPj6W5d5gh229ljfYlwHTaXcNcOpW",
-	"pxO7YqmyBYg4OFn6D0komKJDHlpErCnz+Yj7fUMv/URMfFW2Ks25RDduyI+pyjpWVKAnID/lXuUEfSlG",
-	"PLDdqzULR30HL7i6y3/XCak1Bwnmo2ZC85g/YGazMFseQsEdvt7V9nXbq2VIt+m0uw92lw2neGoPJzDi",
-	"av8m/Gw9/JbdGkJL8mLghzyKZeOJz6vSAaYTqtnXk8eMk/4NJ3XKYT7lMO86FQvoB0Avc5luB5GJnCOF",
-	"g8tCDvmInflzP2Rk6mj1iLKQbW4hz+D1YRYEStyzfsmGfvEtN6Bxx4xQY4AAzAJwTiwABJhZNhoxPybD",
-	"uaFrFo4Kucr4eHwW6mrVScq1Eo9zh2SvgSGbV/wzFcGZfGCK0LFirlU1WCJccI35gI7k4N++TMop7lWt",
-	"LOLcOuwnLpTfiG87e3iRN2yU9IRcZVfpwkWqOehU4Z3KJ6+Zw32Myb6PHM19Zvjmzv4prffxtN6tROAp",
-	"pXeXUu+403lRaWskh1exEVNM+OxsGEr/vtpe/33C/QkJ2AP3Xd+HiZyRiIq5lyIMm0+uPxqEgRKNoZ6t",
-	"ze/3bpw/4DBPCbs7StjFY7CL7l7FLUxxInZqkKNb8PscCJkNhOWuuTprdz7CBfXclt0O9CEcQsHURzoM",
-	"WUwuPXKrNY3oPSVK0iCFDLtu51AY5BQ6BlS6Mb8vZLAEfRBkrV6n25wNX9yMpzbjC711Vnc8tOcRIkp2",
-	"yLrav7kTox6yJC3nw5YwPAzT3kIuBiZHo5ALht1xsrG6ZkSZye8seIu/iHmcoF2MWQxJnpF3J4ScGZ4I",
-	"LUfwmXYEmokA8zmpJoP0RbbnDFRZuCTSOB2kPs863aDPQY4wr3PuXBJTquPqFM/ieTmIVE9LNpdlJLwu",
-	"WXY3JJimTfnVZttjXOzyqbhYt4SJCcRp/Hvr9k9/M8/tdI11mH64MqJnXU6HYIZ5ntfeyCxcOK2lbg9o",
-	"xXTUbo8iFy1NDbDTJBT56NpstIbGuNoVchuG1ixzb/VImhiEZ6cICJjl0hb6UEASfKnLZIkzNe41OTLy",
-	"q0txecJdoL7OjqjvoxPsh2J7Pa6QWO9MPTLap7OmlE4vFAsZ+O325rkpUaeoJqHUMdiAMmIa7VwHWH1O",
-	"frch4Vw7x1zDAySBRZUL8Q7BvCIyiREJu8QHhODTsChVjqB18KjtI7ZVk/aZqHiQjM9tzcKwXhWGtcwd",
-	"3W21OeSrLThkt0EOeYgOqjX0DfBSlXJJIEI5MsJ/C71D0fCMi6H8tMJPRWPokSuY0mQCGU+Ei1wPWZel",
-	"DKbWnODtQwZ4qVFzzipFw7cw0q/MVTWYKi7N6RiQaRJrwqB0QficaZejs3NvVoF6vdZZ4ZMbn/kh/Xt9",
-	"kFS7dxu7wFYWlbun9/VqmFSXtpibS9nrcz/XHUB6a3U1vdTMZpeByyJgNAD48Kwdb1bnDgBmq+rI5QNT",
-	"mJpWu9Z9pGRklwPpuuoVCzBFdRAFmvJCbgeravjF25hFTw6ral5c7YfLaEIxn/EHFuCeODabY+iO9T1t",
-	"rmFRNmxSuPl408MCU3+LycJbalwWCdiMFJrI2ig8fCgp1QBGBIH2XusWs1jSqhqmFH7M92EekdsxDdg/",
-	"W19W5uvWVt26huagb4wxjM66P7z8ePX73/51G6Qwxx5c3p4tQjSUSyMezl1DjDechqFsuUVyFSkRF9jg",
-	"VrNPZn5mximH67Ww0AA2jGop4KTqCTNS3ZxTzZSxRuBr6vsyimSAPps/cjqlRW1ekXy8TSZDdqwq7GV3",
-	"xg+m20Ulz3AVpXbAC0yD5rj47rlGQ3Z0kbdcYMudPRrR751fP6fRgjAOubiHnPAFe9latuTZoFhFMHh+",
-	"QwZyykTfp5oNCA21JIGio1hD7qJm50WACnwmssZiJiAp1OvASFiQAzJFuxuaTGEPfeBnG9jauPqGYBIR",
-	"vM/I4igyLNK1dtw+v6AlUkFBtnPAH3iQwCwjFk+kWQZjgMVMAKuT0yREpmsVG1vTASzPrJb5qShRuq0v",
-	"9ZgT9kB46kSOlXzxEK1k5Iul1jGuYI41lrPAL7W5kaGvkAVjtueMLMvZiWYOFyv1sFFb8tsI/afz3TcT",
-	"OKl/J/Vv9+rf0bG5lD4b53Wu7fY+OzA7R+KIsQAz8myzpYCiI8QeKOB81mu2Eeu7ySVtwLMlxEdKu2HC",
-	"qhypThSw0Gg6LFjgetctr+UWudVr/Swh0GPWQ/NPRPDxJNatek53RcPX7gidNJmNSdytYeP0HTAfexkd",
-	"kh7DkF49ADFAI4ha8NpGFBo76SOl3jRnXMi+T6cUWtXWpso3duNPRLkxUdolbJwmI3OqVpRy/yTh6I9G",
-	"RkD9IwnGrEeGc+xISGEJtTnX2iPQ8deWF4qAaPbJI8NccXee9kJGldBp+QU0W4H4/Roxt1/siPcOvVBP",
-	"e82pp/Ab6rNAmzaMai7Pp9lpXyrW6rXPX+V03z9qEx+s11+4jqucjyG/Z+EcslafLvbwExeBy64FX/1s",
-	"IklE58bmgXiTyGyfI3YmChmfpRrQIei1DUu3EeXhsYs2tEf7AQ/6QsZ9GsdMBPWF3K8yfpPu9EnSba5+",
-	"hlLn5VwR+x+tr2ZkHxS07pEo340IFcS1+AdMS9v73I22MTqFqZ4caieH2smhdmDs7gc2tkU6jfI2w0kw",
-	"LWhv7K0h1uVmcuJeJ+514l4Hxr1+S+KCDpMqbRJ5mlNoLETjhoxNr84IzhECdFSnIkjzUjxCNRlRZVOC",
-	"XYsNY2neQxnmyH6tma6bH3wn7gQYVgMM/vZIzD7FF75+GHhkkGcJn85EYNjCgLhesYDGrqfGdNUTxmJA",
-	"XIUG+r6MAIICcaAUo5GX5jPrWMoAgZrZnYikYRE35kFwHT7Z5m3I0ch1GnERhHNyKwj7NDUzGUumU+Y7",
-	"wAkNYOVSkL1YxjQcnJPr9iWZTXjISCzlnQAcAHyKJioRZXWleaeNPiVJn5KkT0nS2yRJA1dzL0oz7sBh",
-	"V/6ugCvmwxPKTpVMYlCl4Gb8a+3T4fbFR+CbUsxdqlkzTd+yvN3dJYdXEkEC2zuiPETbPBFU6Bkk3EGB",
-	"PzBbW+FvDkTAaBjDkGscCoB5RZfT0nbtDN5ye3AJRV2Peq/wzgcRnMspE5+iENddn8nRiPsskH5ihNV5",
-	"TuRF4Tn8W3RzLfunNY0YMXSnjRwsSE2PsAem5sRnYQhCkn0yDDDd8yEXFJZ7addbZeK5sFytz3ctHty1",
-	"endraLZXnbvWlzuxAFe6mN7v1g7w6kQp3HXLqRDFsfDAQzXcQ755Jx4fE+t478++/+nyz6/+9f/8xTM8",
-	"5NEBuhCTnJFEBEzZgRqq92WYRAICP/oG9DmsxfyH5IIFZDgng5uBZ2EvcEOg0z5smdmQJKQlE36yMohU",
-	"rK1RCrF+wMF8h7rQ9jUQK4FHqUXIT/Vd1GOxBZ4U5+RXG0sLGX2wgW2rEw/ZSCpmzQpzDHJ4IZmeax7v",
-	"EQpSw3NCRhlOZniUZzNVECQ0G0XIXd9ZEhiN0qibxmybWR7ICjrpalTRzS37BqMCTnitjW2OS9CPEIfd",
-	"KBpGygRc+6HULOjDiqG9OWb9sZLJ1BqvXiukYpzQMYJ3s0/TkAqbKtx6LYVOwhhTsQ1RjaRZ1rNkiqaD",
-	"P1FScJ/wMBRM620M8kes54mRa5O+SGLFU0s5Z0bj7+d+bsCt+lHK/eCnpkeuhBG9UXQUHzeISMbzynMK",
-	"zAwbySjYqJ/eEjPLGeUrq7S2Dv1v3GyhNnOYUCGgCp5OeSWzWMdhl2n0vbz+vg6f+SNLtOvPqIhZUBMS",
-	"Fsr5oREGhzf84S3prc6Zl/MVOs2jUV/hDlhVzu8HtTG7c/yt4jaHWAW2WmVaqAQ7pCSNlb0GpfCZK11A",
-	"beiW+Nj7DdDXqCDm2Cke5CBMqL632alGDZpOlXxgQc89BlUpDHPkQrfrJADXAV/HY7l9AKSpxoWokvST",
-	"6UIE41VRqXD+sQ0SB/fS03AVmR6ie/4RKW/7GlLiuNtWMv7CtnNZ4ZGXJDLUYRYKikJngC4LTkQSS/zo",
-	"oafUfA6pjlPsniX3+zpQHD/bIR2Vn/kgYWMPysP0i3x48h4ka3gJsMPdA/YfO0z5tz41R0xrMECryPkH",
-	"Fs9YsduBq4ixPtlGSfkXN54TLR8KLX9uDUFLaP1uDDVBNGP5UnApyMeEaQuUX2XKdOqDiF1DIgQHS8m5",
-	"/780w1jwkB0qb7EkcLjspcpR+VtIuQAf/I0R/j4VQsZkyKx6HRA6ipmaURVo16cIosq5wgDbSSXtQGxz",
-	"llOVOtOY7TIROgQEQGgJCXEaKqSYRzLRWTICOK1zh/YxD6Q9IHt1RFqi+5hRmp6CdfAzTTS9IVMAwSNU",
-	"KVTvBOEiZmqqzFDOW5sSxX79cG7hS6jy9wwR4QmVZ/NW5s7hSmyTGiq0My/3mXqc5eUNqeYQzRTEpqnl",
-	"8PRcucCtvdgexYD5PGD6nLwbOcMCAp43hBLBZsSeeqLYNKS+pT0jEjEWsVXJbIpWggPn2g27DLgThuF2",
-	"6Z1b9yOpUIAJtnqtBx7TsA/kzXTm8mr1Wv8mzNx9brgdNGdX/IGGN7Z7aGp4E52osdEwanMFt2TvcQ4n",
-	"U3wrbnKr7w0v0UwE6eF2qaFNMZUL653aI3P5YU60jFjW+wCYy2wi0Y3mAeVDT/MsBDBV0mdBopjG2kJj",
-	"O/CYPLtqXz5HdpGI0OgEuOepP24TiBFcoL1zhVME4xTB+IoiGIfNjx1XXOTI+DWwZC7Gu+PKiv2D+fus",
-	"xrjVNm7BxbixsjKc1YmTnjjpiZN+45z0PWTM7oyRThV74GxWjVOBAdQ5RlJ7ZOYUyzSTDZJGjZVkh4i5",
-	"inAd5OqCc8pWslDhM2vcpk6kNBaMJjKARCn5TyaIFnSqJzI+J++ZjhX3YxZYE0xP5Cyt1YIEPkYjeF8F",
-	"3IWdZ2OpLuVcJmUQn/FPw5RynEJOmYA+NKJvFsuccBoa0mslYuKrfudl//oVcGt3N+azVd/XLVyd5b0V",
-	"7snWPrvz762RwqOGi23Jv34k2Z6fitQLyzsT9cRe3w+MEfaJ+nE4x6OYNqFNuflxBpYUgxOwR30HHFHo",
-	"mkrdWZBKbonHcyi2QJ4c2u55SOUMGkuU4A70iIVzChAvKoX28IhiD/IePdDYSSVATFxQsGZcswqCx4U6",
-	"iNzXjUTzZX2n0ns8G1+sM+mU27mz3M589AS7JG0tiBXTMnzYf5OpZblcQZqAnM0sF5C2XhUqeSB/K4Y+",
-	"4CCshSSpFkuomKetxRuylWDhjg8mR8swyePnYQjArHhM75lw6k3AUfchE6mnPKYh4ULHRjhtwiDgjJ28",
-	"zduwgF9lzKxSYagDusraYCmUt22f8H2BQm+PvADAgnRB0f9Ou/AxaPZGkf9V4l8FANcJ1WTIxolokMLN",
-	"ahwtDlaOuM3aAM8cSUV+5TRi802oGA7HiYi3IWJcxAaLNC72rJf/pBj7J9PImLjO7ByPgClYRcsC+kIq",
-	"bKKdlmJrB+CQix9xYY6tb7t1g9UdJRoSUcwbsDCNTGQYkGdX7VfPvaKfgPoxf2BeluaGJAGPmNAH5lwa",
-	"aDng46mgY8Brwbsk0ROqnBsErQv3/JtF1wjoIzajPM08x1QXzFtxKxVxrcFvgWl1PDCaymgOr5EqcL2+",
-	"Y2hBPlqdEmN43mXaJzNmYQgrOaJ+bCub0/rlzG0R0TnRrDmNaDvD5+QzPvmMTz7jIxZtH5gIthRs2k/Y",
-	"GXswQ6vuUg78HDEbbA7BAHdsQDSd66KHph7+T0UusxnWjziq48K+kb6fKPUUmcy5N7W8Vv7F62OR4MYX",
-	"YWpuyAAFeOn41wexcePEhxl6lbwGTAoM6J5bjJXlN9qf1sasMSeqD/Ptw61NpndXio8XGbcyjMJ2Rb7q",
-	"5j7imc4kRjFC4MDddKt31XaIbR04g2vc0s3DXq8tbL43fB/WqGc2hqm4j8tnaDV3yvKIex87ualCxiJw",
-	"1MVu1a7hWrEddXpCdKKmofmq7bVi2XfX49xX9OzvLImES6/1wDWPrbxcY9Yvushdt0mOT7nW0yfGZ8d7",
-	"JTyHucxSfUFa2CZoWzXlX9kzAt6ZWgSwNxpR6zWBU6w9AHCTymHa9yDdFX4DicKoPyEPbMJ9bKZnUzU9",
-	"AmSEACqafYJ30LG985z8hgjpVLFCw780jx6uz+IYiKJvG+CDjWBYH7jpwGxIc2dtKY81SrTDMeICpjSd",
-	"QGo5QrkM2CfXZA5VJSs2ZxPL5uxUXL7/jPI4X9sqwA9IRUxCzrSzUkZJnChjZdk1Qm6SBWmW1oLEM+4z",
-	"zzUizKuEuT6EZTLZ5fan53uvQZZdsCY8kMiKwVx2FgINZ3Su+8bsbXktu1HuR3x34H4oY07XveslCfBk",
-	"LL9Wr4N0c5suYMjH0k+Csq6gbNcTlN2agrKzmaDc4FiVycP3FonvuMOIedlb4YKEaYJDSTzIebnoNSrr",
-	"MBFBaJufrm24rYaOAXzViZwRgB21IjelqgXB6GVXmh90zMPQiEV3BTr10msiqZZEK6aqG8PBCmYI2z/a",
-	"VLxE7ABgTV7mbJnIc2I+X4eW3hDzSdXSw/H2PKbFp4gxmR7fuBq/LULM2wJ7geIypRhk9EHHW221/7TM",
-	"/VXqReeaPEgeLDjCU6A9pwUXFGBSdDbltdoKL3oJp3G4MFsouE1Dwzjy/HNEOl2PFKl0M5u0USSYE2M9",
-	"MdYKxnqYnvRHtbTXyKfW46+1dLMLbNNWqaK9CwOmY/BCIBTIDfBB+AIxYiGVQCZxqYN92bF+U6pyEZ34",
-	"E+uJMd+u4X5H78kJS+SQsEQ2DZ1WcekcA1mXRXZbXgt9Zv3hfL1gYhf198wLX4cd1zNpm3PjgiQ5UGcu",
-	"plykZpftBGkhTx7jX4cFe/KLMSPtBJbMR9fTEs9bD+aNPAwST/VEzjShZGCl56BobtpLrc/TZqLYrh6G",
-	"N+QU0OIF1iVMQ7NAc/JsYP/q4w8Dm/SCj7eKa+pbVcyHfBL82nwL2l5QznHF/dKZ2y9wykYcZnMC26HD",
-	"8cQsH2WWG29bGU/8C8zzK3fnmUkCl80xX2AbsVyb+W7u6LPK5MVn23V1A9joeo63lCPtKeXrRIobkSI2",
-	"phb3R+fdAjMI9Jj6ZPXkOo33uXrZwZiY0niS67bkaLa1KOrqdNz5Y1uGcQG5ODtPYd7P4qxKQ7AnSkgS",
-	"SjFmykXNaSTFeFGltonRsJTV3kqnIj6evlvCac0DGlD+9lz38JpGVqi4hGYb51qbo/0V1oGmrKxhD+VJ",
-	"9qwRBpY86D++pXhh2XNfOhdos3LsSL2JfwXWgMIsogE0pGRKSdWIQ/Fp+HclK32bZm1953K5qGLIDuHQ",
-	"8PoMs2vBTJd9GuAAzWVokWcD/CW1xTdmuEdZYuZq8B/kHAoTmcDlGs5JPJMkYPpeHwzrPQWHtgoOAaHv",
-	"PzS0KB6aP4ZfZ0zJSoG88bKtNLDlNGeGBKl/SGUbH3Bkr93ATpUbu6vccLt/uLUb9pxWvRR/7cMD1y7j",
-	"KNxV+nZ8d0DnaV9y299fkZDG1f1v3R6MlIzKu98G2MJ5jRVYMQZGVcgfH0Usa42hueBiMflZJrFi1J+s",
-	"2ZZgpdwGppIXwJ3uKpm9dPlm8vplp1owQzXhpRt8elGxE1O3MOSrTID/kCDNcesatYIxolr3gWxsT+38",
-	"ie21uMC95FKcR3ysbEFm9m2rLDGkSsDnF7+p8GeRiT917NMtl2Nv1eFPB0LhZ9LmicpZbEXJqrITL2W/",
-	"WBSic1ZNLy1bN0pT2iYbCl+QWQvGAhack1+heD2QBJtAhFKMIWbpuQw4IWNGGDdi/Jy8FbaVM9aeFFjP",
-	"eTHKmStqeTzBLg1qrqoqqa4aKZ6nvcY1K5nbUzKutZjRrpnMhtxgh4Hak+D5CgTPZqeqojBEquC4I8lL",
-	"sqyqNkQqYyM6gQaqega1BhAm28eRF63GjdoNrxE3XmL32ymmJ7ZwYgsLITw/PVoH4QRaS2O1ke0FnfXg",
-	"SjcGGcUMss5DUJYN2mTUUM3GWipl3eqNbRXNXRVwwPbQkAxzBLqxNbarEo4Tnz3x2QP3tq+nTmVFHOsx",
-	"27oq074jrzvLQmmKfe4pLvoDuEeg4aVLWAjo4SSgnPjrAfFXG1Otx10XI6DbHrivmQnbqOcCB9468Cmn",
-	"1cHOH8H1abfLI4LNmI6xmK5udLM8tvnut2MLaCIS5I5jmRZu0mudpX/VKYtbFT90Yck1Y5Yrie3dbx/w",
-	"jgPp0P/h3W9PHlqR01XhlJiKgKqA2KMvxjlA4BytvrawV0nI9O7QwrDpiEUrHikZkcGQahAiAw87YsK3",
-	"FbjFi5fYZdQ3aRNiuHYwlSH356mpa37lSp/fiRR7K3ttDiIrrSaDB5mDo2jA/RghykAWrIiHvPttr0EQ",
-	"nDPcQzULJQVtNgRO1eu2vdaMKtGfMuXD816abxgfTzDRZMLHE9AZQjlr9drn114rYgE3vKADZznmsXlP",
-	"68O734iRqa06JLGf1tlmR77ODidA8iuam2xI9I/I6Atrv1aJakPgeEnubTcFQvVIRNU9C8hAy0T5bOB+",
-	"8fLSbEY1PsgIGDJnJf2rxyzGNCgku+0Yf0Y6iDZOQ3gO1ZppHdlnZOfWIiYrGQL2sWGWrkNW4ToscHCX",
-	"IcS1TqZGeTKCBe7DiHE/3/e81gOmIRWPjO6L16JxTP1J5MCAQy7u+xEXSWwuMaQODLvbbhuapqJ/z9i0",
-	"H9C5bvVetdPE8Ny3l+0viNmNjdRg8n1Erh7JMJSzvjFLcPwTGQb9iH5KbzVMRsdO1QSo62hqRna58EvE",
-	"hb3JGBKKySkTfWP3ctGPpIgnutV70fZaiQhkH7x27teFUS5yw+utuGG2bZCbZZfV6A0ZHMQoEYApTsO+",
-	"n8R9ORr1AxlRDlaRV/ZzyB4Azvyy5bUi+g8A4+4LGRutPNsK7SvGBBfjvhkjZjX1XuS/x4HaXy6Bvzot",
-	"3M7M/mZkggwDpuBz32gmuJoA/+0eXVyYgGs65CFwpKu21xrRiIdzWPW+P+FhoJjALTarQsO+ww1n5mhe",
-	"pW9ECxGvBLnaf0hCwVT6cDO46WSuuU/D/pQaVdEMZarYWFDIJzYjpdo336NYsVjZmVGenTfqG/kesmDM",
-	"+hOZIMtPe8C3eldeSxiDMmz1rl66FWj1ulfAt31ubI/SG7u5Oy8vX2S3ft/94rWg29m8P6J+bBTJbg4t",
-	"3h3rLy5DWKUiZUg19/uWoO3Bskj0XPQhCQTYAfzVlwno36MkDPP3tATF88VjbhU6xSykfEo7qCr0bTM9",
-	"WGDXlLLXMTuQH1rfOpz6SPZm5jqWZirSTywNvIT5cH2fEVGejbolNPdSrfk4XVRDEsak6ztGnr805Sh2",
-	"1b5Htuf294sl07I3dV68XHzVZdWr4NrFd5nTk3sZbJhjBWUv/L679vvMpYuvsw4T97rvQXNAUQmJ6ahC",
-	"rK16/QaC7a34ySjPZbrQ77aBhlOwD8YdUWXTQMANdHSYWn7gzVsyj+lDa4faXaLohGZwPdalUaraNKHU",
-	"lDggO2ft61w519pOwfZVK+s/0fFO+tJJXzrpSyd96aQvnfSlg9SXFpsOLfmuSmNES9Jxkwh8ucvp44Q5",
-	"eX8cGtaTe423zXD6kfoT8NumXe9QP4ytgovJl2nqE3xtLs8lPkEbTB4XvU8ltcxMrHIQr9vhzeY2beI0",
-	"bjqhaZE8yDPNfCkCYo4HF+PnrXrhj0Zzmbaiu4OMtFb6bl9PqBgzQknKtzZz00I6izvBe+1GnSjC5kz3",
-	"yGwi2QNTZKZkzIhEowiDQbY3ihsvwABcdbvPz8nvrkGvM/LMToI+r1lgSNNIVk2Mmo3NZ5DDmr/ngDR4",
-	"J4wGzAKSiICp8hxHIXEctnekDfjbkUWMcBFL+3YaZ7mNkTRSLMcdygJDbk5bUfkemjieTMeT6XgyHU+m",
-	"48l0PJmO36jpmKZq7912fHuIrvlUu1xQYX+DyjZUnzLNaUtVNuCjUXUXJKMkmiuYchlFdGyYf1xIKJot",
-	"BDo88kDDhJHhHP9YAJeu4683Ly/V8Cp9ANAdXUZTqrD0riIXzs6jVRMkcUvdD4wQm5A8Aigiw56GbCSN",
-	"0mXk+VRyAT+0LpzEv0BxX6Mv3Yd3v70x+1rhLcEdZcJn+sny5V7bLYlnEt0HfK++jlW0YTVTLsWZYYsc",
-	"sq0r03KkZujxwKb1YcgUmbAQ8MtjKe/RccJFRYZs9rIP7l3HlTBr5rp79B/7lpbXci9cPzHWbSJ6r7gm",
-	"ETMmk/moYzoaVYzF7Bv3+ZQihGQdRrE0jttQS2STCF+Bddr5tO6yEXDchT7aLYURpDRrzSQ7gqGUIaOi",
-	"2T7NRrdaG/fM75iNWcfIdftYuKBzVdsKZtcZuhwXAX/gQQJt3VPLEDTuwm6uORkKIG6ZqboulCjtmEMh",
-	"p9yHF/0u1X2IiHVvDXN/4GzGxZiklsYftfWe7fKol5jOk6dVZyMolRa5Eabkm5cWYDvsKJF6mZWfk1+x",
-	"uzLACugUY7tnnWQg12SIIH4TxhXhgT5PC3qN5SHGTGkPPuI9MgFvujkK+DUlMY+Y1V4YtoxMy4HdqXaL",
-	"gaACmj0wRUOSO9v6vCqDemnP95pQvQlTeZRh7JIJ1KHmLQhxT8ncy4fja4UXyTGeR5BFlllQCQeqqUc+",
-	"ntU0gjIJo1TOJpIEPAAcq5jeY+VEeUZTGW1vaamchP7hCX2vUXI+yPjdI3qBgwRZizb3FzD/YQ52TnaG",
-	"yLOr9uXz86VQOGr2j5af56LjlIy4sS6HitF7o4oYk7kyAt6A0G86IJ4S6NX1VgrrPgLhXwVdPYYAsTO5",
-	"t28UiJVU6aLWGVWuDw5RDg3RIO3tCR7iR4tNDshCh4ONf1JNTqrJAbJQh9+wLf+Mqb6vdji/mzJB4JJH",
-	"4Omx02YkdUwwmIu4Dj1rXYxsObZ1czhvA7ovIOniJscpNVwQUUHHTGmiGcsBnKVwubcwMCIFgvfHikMD",
-	"e0OwEB6KNYkZjb7ThIZSsHPyEebhU6XmhAf4kphHTHtESDKiPja83xqHAt5zXH71IGG796rjS1pe6yz9",
-	"qwkciuXz1SMYTMZmNPGERZASZi4yM8Nz5A4eHAMLAj1nMXlmxMbzirlFXJRC4Wee8PJR4vi4hldWPNv+",
-	"tC7MfkxHoz7cU/XSxbYDcspEQ00HzKNaXiuQsBwB1xHXmtVoP+CCIyC5yl9vf1pzPQwv6MMtJa98kzCC",
-	"YU8bkoGUv4r3msNpY6SVAP9nhm+01p0sHRoFDt48dd3jyt680AJtqxhQYZUh+aT8nVa/edrI9O4apb/q",
-	"dZ2+YJmM+92oFB/b7doK1jDXTihOFGSLdV6iy8tVc+amkfuh1oyAkntL2Yq5PBZLc5WdhHJTbyp0YyTZ",
-	"UwdrQNuoBsFx2R+xJENGLANy+g5K3qa7jP7xmPq0NVBz1logFRQoyUodsGaWh9fq90R5GxopsJ0VuTMx",
-	"bvVBmCTVhGn9pHawuyXG7TNuMpK9QDVxj06ijxI00oUUEc9wN1dnMaHgd5UhQjIPqX9vtVr4skcGiWbG",
-	"Nu8Rw9sHJbURM6qBU5r7U12tHA2amIdhMEgyDdGgmVT30NPE3B7ROXxpbDJUuPXafipcbcu9jsI3ZVd2",
-	"vfKI61Ytkr+F1YjSXnqH3k73xN/N1GqeiJxA6G4tEA7RT4VCodRD9Sf+wKxUMAxLy4gZI3tZQnxZj1mb",
-	"IYZsr2VwG3HWdVijm9sxMUchY8DOt52ytEzGk5hApnM9TvgaJ88PrbE4Vo/kuMH1WbddcEnbS9btFX59",
-	"MPzVdRAv27un57/WiqulX39z7NRSCatUtNdko5ZNHRsX7ebaLeH5XZe32iceE2st9HAechVPiCENWKiZ",
-	"kmJcj8G+wRWg4Ym/Pi1/rdy+PfDY1Ed/YrSrGa2lllR1ndAY2n2CNQx52eVex1X8F9q5V4dZf0UofKoU",
-	"f6ChxthpFnGVKl6Mt95gRxFoHC5FOLdhnTQ6C6FOGxWLLP5CrDgdMzKSiQiw3ykNCIwMaufMHw11Gf8r",
-	"Tve4Sotg9Z+it3j2opbXyr12/egZHqdigK8ZFH7YuRSHf+XbXXDpaUNaCy/Pd+2viqvCJX24pJkxwJtn",
-	"2Dvcl5FhCbxqAfJdZdYOZlrOkb935VimigPyQVVtmf25P6R1QqopBEK/+ICyijM8xAgHs0lzd0cF2/d2",
-	"X2soq3u8u8EcSIt3Gs7oXPetlyrHL4rC+0WvfW2Ft7tmuZ9PpXr0otfp2rtZyMfcQUrYTyHLNzkC6IGV",
-	"LY8mvup3XvavXxV6CG3Ux+iFUXCKJ7CHMAk59WZGeYxHGKXc6hlWKkC5a5qKoQJHfeogKnLJ6ijqgxPQ",
-	"FS1rm4yeVpmB70Zgyrme61aOQJBDjgiCwkAkgqqskzsm68RQGgf9BHpkUJQxA/OAfJfMc/LWtlHQrsXl",
-	"vycsARAoKXzmGe1nllOQbC6RGxpoXjdkgL8OIAQydD2AhZylrO38TtwuT8hMhhbkFE5GExpJIznifOd5",
-	"hDjAaIs4vxMFKAP7QI5xmdxN5vqbYv/47Fp4mM0uJs8G9q+++Xrw3LNThTIk16dOKgJp9YG32Io+7Qpq",
-	"WakREfwBAkXYRV/AfLC9Pe4VGbBPTo6gYWR12dnESi+r9jr4MEPK5NkAWpI5tCBo7QLTMk9+fpNr/yKw",
-	"uT7ExmQ8wbMDczfvT88BnCLYMy/f8zTkTFc0Ps1vmUccUg4cTzWmgmvg47meM9UNZYAHHFBf/RKJQkP3",
-	"I/s0ZWEIhuI6ssZdbqGPWm/+dttqQDggtcEsqsQRPBBBfRzAERhhNfjyk3XLb3LFdyTdH9nIp5f5QFT9",
-	"dJf/8FpyqJkyUy/b+qaVBHfNut6nbn3FotZZrSiSNfz3qItkra5SVR/LIIwonJTYvs0+vu8CdIAVWEQS",
-	"BJGuSGwH4YKweYSm9hdci7ZF5s45Jx+hBZq9xJcR0zkkI6t0aDrDtPj0h9T8Ao3jHjSNUUEzuSlmvgvG",
-	"AhLJTBxjqb+Q4Olh6pz8PpmncVinEqGrA4A24Zsqz5DRRSpcQ2s6hP4VVvzwnUIHZFfnUtyNJjyhgTsv",
-	"mKZuVh70JbMvRm0CgJaq7HXL0VYnsP9/7H3bkts4muarIHRTPTtMOU92tZUXu1llV5eny2mPnT01G5MO",
-	"CSIhEZ0koCbAlNUdjph32HfYiL2ah+g3mSfZwP8DICiROuepWld2ShQJAv/58P3782KBbtZShQd39iHd",
-	"2cjdvo/g0DCQ+NXxHtxc4PAn5Ov6ETN/saLnAdzd1Zpn12rhJiE7Zto5Gfucgn0wWw9m6z2YrQCgaMn1",
-	"SaQDV8kQ6pd7/xJkVziIMPZVjUmoGijzLrm0xt2fJRdqPjolRcyaAdbvJG8uG66e6KJdC1G9yoIngEWJ",
-	"Ni4iubKEcB3BNHI7rCCMvNQtTojDMBG3ldY1yEak7i1jMPsGpJAFZ0J7l8vnFFAeRR0IUTXIyIyKcQkR",
-	"kU5KO982DT/vFb/ioC4O6uIh1cVTLCBZFrWo4E2WaI1v6xmKL2iSoxf1JKr1tNPcQX8I5XpBK7huW+us",
-	"2uSJw1pPBv8U2fuFNSlB3sLc2HEt+d1ASN13f5rf2m7uIJDv23uZ1zPGJQ4j++trDNjzHRXGw1YMyhjy",
-	"JY08eY41XZvx4Xt5b60pS3WG2Xm99D0OiuWRFIs7m4NmeTzNYsx4H8HlAsPFKyIc62oanjCh+Wj2iMrG",
-	"OSZyBH2RVhlMIRivfBHAkGEQHUoz3ZC4+qWBB6I4eAs6DMJreot536kD4K1l+7vknZh3i4KHuPx9+Ji5",
-	"qQP2NYqGvH1Dsh6vth5WtEn+vkpWN2fwm4fe4cMoATnwnbIKVgpmR8zgfR3wMCDouMdbIuFGh6+vUB1p",
-	"PSudul1h+2ZC6Z3jud+Kc7b3vtOD7j04dU9B9X6mM9AuMc131LMZo3eP2cV6CfG3IeNi7Aq4EIHESfKU",
-	"3pnvDM1Zxdaor1KqCBMJA3WzLDy41E2L3Ge4IMA9SQjHUrMt/TfY4d+I//ba9SUd/Lf79d8MJS/Z/n8E",
-	"LZMxHFZ7UDGPomLsNABwa7yT585ke30DKZMjWT7FKOJaOmSdYKJvDhZSs6qoyfYKm1sPoHluEM3XMNWq",
-	"eevayo5NkUXSOg28QfvAfgNRfij1M0NzuKa3THh8ITaGaZgklWrCNRTf+d7WnCUwZrSa67kZw34yu2Q2",
-	"6JCWatc+gdJ8/tpHljqWOeuvS2ru+iUkt1qlYd2+ObDyoNoe0XtiIql0Gs7NdCPaDdHweEenquoXeCQN",
-	"98lVWkBIkQrXY1hLcdkwpLmw3ouEhRDKdWrPByTNSWdS3rKElBPEablvv2wH9wvf+Fn5X5s0mczP2P4S",
-	"Oe15BTABU6otxjklcUp5saFmvEZSPujFQ2TvoJse0O1CtttNC5WFOKJT+pg5tCvbiqmIWQ1LiFkPKYVi",
-	"TPScNrJdKLxQGoc/osfkNTSijtb6WsCxsp2bNABtMiqE0QTabAGYOUsIVWSAbSO4hr5Zw6BdZe1eTFL3",
-	"/xDL1C/fJ8nAF/SOIFX1OhM7pds+qKnKZDuH0OwBcMuloYzn5RD+Au29xhCQU3GBp1t510rGHOaEggVH",
-	"uAo9RFlqxRPWz6kAxIQNtWBZCNivgx78x/QPN6e8BYdxngJXa+NAXB008qNpZMP7lS5yh7G9Wn7kUXDv",
-	"NIGMlArBJ0QCUAkVQEFwSVh4ctFU0yJH5kCVhlqVtlL99UfKNegsc4Nn5cE1z5GzQ7KJ4ONUE5XykX4y",
-	"o+UOztiTc8ZAUDwVuR/Bcvr3Qdi/FUVhp+ChE5HTBKJqrCgA+3KZwkipGLN2QMZLRQZtisX+dhAReccK",
-	"aKyyl2HmLphzVzAap3bEGBwW01NZ3H4HsIEk4QWLtSxm4ImMaGH+0Sm7Efjz75T7gZ1UltMZtOYHKI0O",
-	"klDbsThCCiPkT47JAL/ps68TcJL8+DPtJ+hIIrOkrWX/Ch/9o92p7dv257rTghbjgQdmM5uIXt4FoUPF",
-	"hO5Vpa0yS5jSBPfdL/+WTdoQ/2wDc8gNOf36CxNjnXZ6J8fHx2vgyA2EnA56REj7YBUh0CasFzfdYjXw",
-	"OCVa2hAuaYVChDrURkBIw2xrYz/a1ditU2AsAGCsiohi5gSgRBaAJnKqQGxblfMfc1CzMBbsC8j1DPQM",
-	"oAe0oigiXm34AlyzXM1t76vFzY3M9+/w2pfV17QoKGYN9Qzga0eyyNvxGMy7ml+u854OralrdOxE42S6",
-	"dV4THrDyHU+Od33JPWIFtoxM7Z6cnp2/fAUwyk54ra+p8PZ/+xZ1xlIEW2Zu8fuTl/sEMD4+r7AUgzt1",
-	"rbIMVeKZ2beUGpupqBZVAy3o/O/Tcfn+8/nZ1Zt35Yc3b09++fPbs6s/x6fv31xO37+5XF9JouR7aDQD",
-	"K/GPLJs3tiT/hJIGJFFNGhhXIfNqJhwEa6U49Cq7r+tIORafpF0nvr1jxYyYa9zTnHbiAhQLFWrKCoDT",
-	"M9y0BEv4gpy5YnmHqYwvkjRPVP3RL25BDTWICriygqelhV+wWW0PZhZFVmdHJLYzEP77P/9vG2yKnPC4",
-	"TZs0iLs9Mrc5FdXpndfHNRZc3fYzdscADYlrkCs/UqMLuLol/htYN/4m5KLOa3oSH58P2fffJ2hzbw/7",
-	"4U6mjU0us4y4kwusyR9xK45+8V3Nyy1Le72//Fu0EcjVvwHfLL8Wrtm78erZqh2LE9hYJszvk2fa6sMv",
-	"C2z64m/mn3YckeuauWmujVA61BtVHMRIwNfmb5qzTXh0zDyLbm4o0iHL1B40ouFnzvCZQ6o4+HOsgF4V",
-	"owTRk7bxBfgoM4+GBFD1mVdqk4LnrJCwsBH/6rz+CiR4MimkcdE9wrbjxEv7Dam+aePElyfx6eiYvmZn",
-	"w/POxkzXBq1hz+HAby1YHp7b2phtY/AO+9QrQxoeAijj4hb4VNy28+nHcpjxGOtCzJUO6LQwfn0XeNAN",
-	"tza7u+BiplRdAEejOwi3CJ1BLOwHBLGc3rLFCX5UaxqnuVGBVMxIDj6YcSBdNBHKSdCJ9KlCMf/TKcWY",
-	"oy060YpYxiUJy5jGRrRXLi9nVHK1SI2CaFGsoEd16Z/yCxebj3D5ZGTWWsHI0QaXXknBQmSQtQXXJBmZ",
-	"jxpQxYdcoAG94Ad2aJlw+eJ/bP5DntMxwx96SYlTSWZ6zs9ZfbtGWeNesyZuLsHrOvrkgyzzRsGUzlTD",
-	"GhZfwAmuN1xNpOIONqXxfoOKHgeYESYUVNmKZ2wW2jo9fvUUj3fng6yYEo7NTxBpViTIKg2wmTxO8VYQ",
-	"R1y682Yd5yfzu6nZV/1iklEu6q+1zkt4a0aVdhn7cM9qKuTDhNmuYStsM0YTRWBUgNMllcRqmX9rPlO6",
-	"YDRvQ4tqUOpU6ZozY57+nSJ/+vSL81smVKeV25KhtKwnLVq8mNOmkJjTYzlbamX6YCWNLdI26AhUU7wg",
-	"Wt4yQSjUNzq3C+I28L8u+Qk9xMuP70iccYB8MvrDvEVUL843N1axnDDVaIK+Zzuj37GccmMRUq4U/V/m",
-	"Vrzouu/Xzk2cHFeDoUoFYyYC+KaR+Rsn/qqUT/C8bYjGGqmXf9gybGN/YikAE5gkYUQXVCiuyeWYJuyv",
-	"dmAU0KoxSY2TwApDqri78DmGtNGMMusN/heE4u2TLv/+X0pR8l6WSlFDguh59N1jvlQf+Ud8iTpSsL7m",
-	"Ob63chQanvnab39SjxOta0q/Z62KDcj6qSRB3P7PGbS/ppLQnLz7n4H0+czH4ogLa8Y2QsQZOxW4yZFl",
-	"d1WKOAAPoGTEWZaQYcHoLaDHlVmD8Ybhu/fs8SHXAt6jG9Tivmd7hk3bhSKfYmKuLgkCkBJM1EjBbKLL",
-	"KoZGGrU6Bu76omB38haL+Jtr7H/6kXx/fPy6S96KBP0kxZTh+covKtioYCq1amfIMinGRj93yWUVhsQv",
-	"ubIxS5aQ0+NjoqXEoOWgFKqcTGShYQrQLRN9oxwHLpqJmXu8ywUpFcNsIbyDMq8mSz3oNjSGmde7Nr/q",
-	"rEvbX4+m0+mRsemOyiJjwkjKZI7AYR2dXmeqij6GMas191MuEHQatgXfZn0m+MTuLPC7DZJswA4LRTDW",
-	"27ujGceGcyGJOR4GXHmOv1pOlh8uS52+hQTvvi07O696jn5ofNtEt8aCG5e0SFhg0jUG1pGy7REtI+xX",
-	"35+/7pIB2kD9uGAADUIzZVO32CszU5rlKrJpx0kh78CNzxXL7pjxqcjP19cfyQ9U8Rhmosz8LXkyMEL/",
-	"RrgPFIsLpgeuzWMok9kFGYCCxjE3ghaFnHpjbkYMr5BxQQUAAwxqRIXLVJqORj3CaJzWt/JGmL1RduSO",
-	"y4gj/5GhMTmVTSp81V1y6bBADXOxOWaPyJDF1HwDQ2PRHNZTaS4uFELb6JSzUfdGAK0omP6COOpyRNxu",
-	"95DZuQCK7FuGHETVR/Cq4Qe4OVFdQsBVKCGiGzEohTlyWfC/sqSPWz24IOfHJ9Vt7KftE2P2LyQ8Eaxl",
-	"T50ew/jVgExAvigrX6o3NiteoNiOtSTBJym0YEXPZWTVBqNrzR5sLnb2ooVx/1tMQy9DtxBZ5zhHZo2f",
-	"/Ajbek+yjhn/VVsi20W6Bbb6qtRhvdG6lkLcdO5oY5bwQ20tz2r4qHGj7nnqqA2EHdl/g0LAqHMU/PVl",
-	"oymY5lLsiKj2vtNeWrH+kIyaEwhXtq2DxtpobqhuymaEC/eBgOhi81BOc8VDzcGwT7OMBKYwMOHV20/N",
-	"FZm1Oo4NBlKDE+x8/0JypajQJPnuLcQxqkCgGMvmYsSFB+9rCGLImg9dUVETUe1pWDknPZxQrEsVcKpb",
-	"EC6CriZzCH5o3ua+M9LEhzpPPd7wuHmSdVEycwca68U42Zo0uBX57Htk2+YraPTPk+R5T+Gqc0mjX3+Z",
-	"JEY9z4n6Nj5pMhB2H33SFPed45Ndi/J/C8I62hNZG2t37ryfROhptUzHVP/a1LqxeF06gmOxzXVeIaxo",
-	"yCEDpMMBgRpHUjDNC7D92gKtuymLfYdcfR4ljkvGs3kNsaXd8AjR2JVy/wnGZdcQ5TZEu7E0t978Cyjq",
-	"4FIcWWppd/0+Ob/fFqE4nGau06RgU5sjtEWYe3ED39i1fXJLe1aeYKVh7tkf3N0BjKUY8SLHkh/wveSE",
-	"iWV+l//Fw7heO7ksc2T00F7LYtysyWnx8OW12MqUKkLVLUuIlrb+KmDtj3jnRaauHtWe7jcsDOXSFrdr",
-	"IT8PJKAlDnSCIK/5CZSRASQRF11yJclUFgmhQ6P0KrTzHhSlGXL3/Rv7EAj2hb0kel4C4WilRBi4rsYB",
-	"mZRaEQePxh3CxwMIjZqFGnWOan8FY1SP/P/XFjOeLDFPwRXU1bK2pbua27WHseLdXRlv2yp8O8F6I2G3",
-	"WID/6co5sAqzJCRhNMm4YFCiOaFKWRxn36cGOaM2YSzvWJGUK6JgbUeCqNHkdwNZ6qEsRTIIGvawduSf",
-	"/FI865PfDbjAy9tm1GJTJBoji/TnngY/xv99uc/+CxobkZOxZMz6ScnmGnfPAB7YNV1vU66DmRPb5I1Z",
-	"myU92gEWcbVNvXBTRowlQxrf9qeQonNu7LpJH3BJy3zICmO5HX3/09kfX//rv783UrXgY6zIw9dcXl1U",
-	"L2Oq+dDfIk94rn/LE36vgyO2PYgM6KuU0UynfVHqgruBi0YFNe6POwyLCxLcoGtszDKzo/e+BE3fCh/Z",
-	"2pwd3Na72Ke7xUPnVNLTNC7m9ft3qpLFjfZEW2j0ukr02up2Zdzhacogp12JDJhyrsL5J1AkoHGEeuwI",
-	"LuYJUySj0Em2YIUoZlE0QE10ySAIhR79kc0GOOEcPUjyu/Pj43/qhpCIzsxwDWJh2zTOjYGJ6nYjgpL4",
-	"NYO7qhzmFv62AJzTpaWf7+GJlBRswqgmio7YBRTql4L/pWREs6867H3tvBydsO/py1MnX9HXrATs3G6s",
-	"XSH68mXUybnwLbAtYnfbEHNT/SM6hWCNGkvHra9pROaJRXFggHrf61yOC4b279BZk/hnQGxy5CTWNwdH",
-	"AWNfeKHTPuAF9Tonr1//HkJt5gHVN/1JwWJum3hmjJr9HdGcZzNXe/mG0yyTfqCnq5PMuTC6JYC8WCn/",
-	"VMqMvYtir5JqNI5lnsvEyrNtRc/jhNPnFtEk+352RsNzjqqvFLSwA37SEqDiWvLcyGNbHlj/AfHzsBee",
-	"iphZv5FlGQgz+3BqbhsZM20wKdgdZ9PBBQ7rndLCVuCMCvlXJsjAUsGgS95ipQ9NuBgbycosSoktKkq4",
-	"ijOpyoIRMKOK+sCubtC75N4G8slguaJwlWbFtuTOY9v2iIRhwKWiWUQKX6YWYa/SLCIjyrOysLVGSuaM",
-	"JHSm7PRhc6Do3zemFObpc/eswsGOfAA7EogW9rsVdsje8o/f/+vp0fvX//5mI1H8RE3RaH9S9zqtgi9P",
-	"JZ69hhCFts5g3QuScy8z2iHps1QEv0AZuznW3FL8uA8TJpTtEweJ0yWXmZIkkCpQEYrYiBabVUgN+KwB",
-	"PhwXFea6sZVW56EWJ+PC+7Ubr08TG45OJpILnS+y6vk2A5bc62Obo+1ku7cU1Bpc+xSzUCu5FndvBd9+",
-	"W8VungP2zHOftZxYnstkfOusluCBuU1Y7ZO5/M0fjcMOVs4hWva0TZRnKuw8a+wm8azjsm9x9ysWWTHi",
-	"eMJ3aCR0ZnsvEGnZ2BYuFY0+GbRnVA4WxOV2EYzBgBJ8ugS4+oYySbsXz80cSVjG71ixAND6MpBJMDOH",
-	"CQT7vCDaSDlA2jCP4aJkilBNUpmzze2WHx0NPXAxzW+Vud1+7srZUBxx5Gpr9szhl1AQMAI0GFuUtrQW",
-	"58IjxLgFEVfs0yWfIBoNER/tMegsTJQHmIJMNSJH+YqEJiaG13ZE4cou9lPwvIs144tV5nTcq5pp0WwA",
-	"+KTuJraEh6ZafODvN/ZR5spX2n19+JrQkO8enn9gpwNsI4sdBDNGED9oC4ZKWJxxcS+aktpZIjUduF9n",
-	"wK7+uek2O7zhpzLLSCk0z8jlpOC1yZFC9mM6oTHUOmyqu97YQz2orr2wnt3O3TRXzpSiy+C0f2B6yqzS",
-	"sck3Z16GqdsIy5WMwZdRVTnXCxVga1R7vXdrOlR/7lr9ub9ymiGIk86vjMRUePvCpfoFuS6ZSuisu8St",
-	"PzneuNPiJSSHeRK0I++IeurEgCWyp1u+4TiTyNGDBcjbFOfHjHIB9QoXYDVSIaQmQ4dhnASpRuD8tra4",
-	"OoM/amPc2vS8LWU9TnZ+bhFNpP1rwbXGJvgHpWzzXFav49hCYQmpj7wTfl+RlHu3EEeUZ8/NPPRGIDJJ",
-	"P+FJX0jdp4aaks355ErqN/4gDzbhftyxTKrQIvSkGIQBt2C6ANxpf9z2QzW32AUoU6rIkI1LsV9uw+Uv",
-	"FoY8L7b7WZaKJYRlioF9uTnHfcJjPPDaXnjtmt4ygvH2it98Dj8NauA2ZTelabH3QoSRQz+baGz7stOL",
-	"aw07++M5eIdDKvSQCj2kQn87Iu8HNra1odvbEkbsYP/UXuXbPmWXW+JBfB3E10F8/XbE18dS14ygqmod",
-	"hZqziObmiyxINnMMXGkeqxdxOVwSPP/VWIMxFWTIMIcK4yLtibCEJFTTyKHk1AruJ4Uc8YyFUxYRqL1M",
-	"OBMxlIae1bw7nDrSPIMLFrmvzvz1Z92UQ/ZLy6ybyywjuHd7JgJzNkugwmK7FR430R9l+/G++Jv5p71H",
-	"4w3PmTAnqvxRQi7eTaWJSM6oOVUVubM3H+lUJjKT41kFqbohAZwvJleGrHnEUzncHWHfT179jypXCEkf",
-	"+1LdBdQ5P7hpzJUuPD5b4jfMT0oDmfbVymHbXo0fWDB+qnXBhyU0j1sEfnN+x52oY1SAUU2vO6A8M0aV",
-	"92u/mKtx88Nnza+Ii8S8OEwh/PT2D/2rt78a8Sq49vGuDt7Ln5qRJzgH2c3zzaXQqbE/7FxRj7pbTf/u",
-	"Qks9nCxsuD1Mc0hGxYgc5TrLh7QYy35CZ6rTOzuGAZX9cNvOoaOvH7Ms6/ReVn/0cy6k2ZqT4+DDgild",
-	"8BjUq/libpOq+VfujaoVbwdOBfTWhs4P3z0U17u5UeWQfadIwkZc8DnAnJoM2Hh+VDlkPxqi8u0FLeLj",
-	"hZ3LuWQaBzR1QbrH/AJnFKNY8AKGulKgC8IQmRUsXX+FRVCW2vjzMGJA3Srfdwtl0E6A3Igb8VnT0Qha",
-	"wDD9UTBACBnxseEYL3zsjOQ6aacyS8ig2vlB5KdKApJ0BdpMs+wC3+5GOJVFxWwokxmgO2dspIksdZd8",
-	"Roxs86OKIXAIs9XuCldrm9k0HWY43peBLATsamu9IWB2TDMmElqQGaNFZMSqZjFEQKCZDipCsszK7JwW",
-	"Yy5UDyI6WF0DKAiKZSzWysMk5JFFMlH4PUCEWakU3QizXETRltNatteurEsunbAwr4O8iAsy222533xp",
-	"9iAilPylpIVmBWwEhVexrXVZdiPs2s0NAS27S37mScKEJaiU3jEiJBnc0axkA69s0JgkA1VOzLkrlgy6",
-	"5D2+BMaxhIQjsi6fXTy+HiwhpYjOLaQGTccSIKqBMe8G5v4zQ7CAE2/nY3vKSuQFGbwbHV1JwdANG9g+",
-	"c0XOjs+7BMG/e76EwKm4iheqM8CDlgmDeWpncH3IMyLxl8J7uTX7rbdJKccaF226FeBqgBkubsT56SkZ",
-	"aCn7ORWzQDgPIjIQUvelYP0JK7hMBr7BBzKMXCZ21pE5IA+CbkkZfutWNrCjteGQFwljgHfrm1WYXUYc",
-	"9xzD6lQQzQSclGpCK7dmwRtsap6TejDz520+0bN/M1TjvLIG87aQU6SCYQGw+4nZrOHsglBNcgkcBEIA",
-	"6DOqUbJZWpcM4JvGookLwswScIyekWk4K3r1LOhAVa4aCH22fB707+fGQYNV8JeS2a+t/lwxBhvNJHjP",
-	"C/IvVJS0mPlZUFRpZKeGDWipDTFyqLP2MBTz2CY8mF+oW1REONa5JHaaIdUMIKrWXRDM0NpxOcGscBQ1",
-	"nK173M5fX3nWm43+3uqsw9dAvXlh9aFRFeu+kEuPN7yPHxJXljzpLH2jcNj5rq/kjACo8+SKfAQkpLl3",
-	"a8RVApu7BZvi/HgVNMVyOkkqKwXG4KLPsM4W45UrhsWv2N090wu0Pfv3gaUxAj3QAGViNdGa71f1Ua96",
-	"y9Pjh31Nz91bvJUA/UWzeZyu5lH/S9/rdP/8vkCOEzkpswoIfwtJMHeHlS99/hCHOYjVXWWvDWDuo/kI",
-	"wluJZIoMsEW0R/x3baoMpVlToSOEIKJOrO7WQpyrlmHIajAfzBi0oerYVuAWAfXy+J6nxNdRqkEdYzD3",
-	"3ELjAMQBzMhDS+z85NS8/Lq/fN0J48be1nfhDLosDgGu+mK0BJ0vZxOiDQqayZgl4Qq0dH+eWIyGpxf6",
-	"mMAUZzcFpeFIXHbhxF6r0iDi/vLo+PTo+OT6+LRKdACoUM+8NqSr1vpNEGPZKMgC1rv5iSP++rxg+y4R",
-	"WnmKfY2AiCIkiBtx9fZTZI8rOonOT06j+mevo6gimRuxfCZsU7DH+ntPJUWwIk5Urfb+Y0M+5KiWB4Vc",
-	"GJkM/C8GGLcworPMqMcx43FqlU8ODplZVKlZQoScbpQveFctbY+CDgKvVXDVrc7j9bfIGnxJR8skMdsn",
-	"Ym1LdSH4iq0H4S8JF9bTNpT3NTOHREcjiPz8MxfJP9cCnBkdMoTOhVl8Lggq2BQAM4MrR4X/XkDbXHnH",
-	"sgzwBAgTdgV//3+Y1lgMH3su77ykJ/Fx8pqdDr8frV/I5Q9mWVolIKyHza3wkGzWTLDUpe8SPki50hK9",
-	"ZivCVUTYVx0GeQp2x21oSLCp8WCBMi6IkI61qxAjlnzbCCWG0MLcSgt0cUvjSvgWK1AB333+QM5OXr06",
-	"OiE0m6T06KyzvlO7VB3Y6xtMox/DIGjL4+xXNSOI58YSO4UR0zkX+OfJ68Ak4kIzGAK5RqmDbc/58uCJ",
-	"yOB42hjnGgaaAc3USPJhOWjqqge90bBEFTVPo6zzRqKMLQx8YcP/EGYEmDbBwkg5hqBGFjHTcUIPlsTu",
-	"EP4zKVmXXIUx/hthXJkIilKNhunCMFaf0Hb5hGBLsYXZNRenVLkeEqzeGTge7qcsw8CpncLBprhcdSOG",
-	"TPEEw6kySwC1nkxlmSWAi2deTnExzlw7h+r5S/HtMTKNLY4QLA2WgXii9SDsjbCLtlF76+HBjnFFjEa1",
-	"H1nr1U5IxXcMY/xzgeamsKw9+uC0H7NNptUzmJ+u06y9A1N4C2bdpIVmj/XK1QKaJMVV0BeflJDJ3Cu8",
-	"5vKnfwwEQ2BRPz5cJko2S7yLhTfwMaHIgNuZB8uBMn8FGF+RkFROCZ+TonULoHlYFfAs1jSh5sfMqmfV",
-	"RqzJ4LB2rtvbjdPWreGLq5IKMI62cXCdOOvX/PvQid2V89tU9CS85EFdQ1DNXBE0BiFJP6md/l48xhCm",
-	"ECYit9L7h3pqvkowYqUQuWVs4rG0R6MLp6Gmqcz87FagdGhDBsqWhdrL1I4/KRxdcJjiel9TXN9+pbF2",
-	"g1xpkhRMtc2KwHlerdDg5+tmXOZmtSYMPqBYSrHTuNbm59lIuZ3dscaQ2trYWV6fU7QiZ3Z/E2PXGDro",
-	"B65xpejiQM5U5qy/RaH2mteeHEMARIxLOsbUsvlbxrfG1LJ5CRco//t/KUXJe1kqRc2+oxDpFzKD6rov",
-	"UUcK1tc8RzR45W8wfzRrD1lUfCxUn4u+cSmwxlepqSxgdshDTsE1Iu2hsQJAAbQ7i8AggeJBqfulNu+7",
-	"4wV7Z/mIhxijazQzss8IPhyVwMepviAwMp5QYg4a+iscEgg4eoMXtvJp0CXQQT3Qxv8oaDHru+MahN31",
-	"cKiEC+M8xggnkpeIeiBInEqpmA3IyKm4cEHLCKvOzI+xIqmQ5TiFOXilBn+QK1UifF0wvdEKR8LVjZgf",
-	"6QtrsiuE8RZSkimjt0bIme8M67lX5QjLC1NNV+jaJq8OBYE5okd151bImnk50ML4i+cL+fQ7JkhSzEjB",
-	"Ddd1NuKtx0FLgPP4LY4ERtHRPgrYFitCqGRDMRJap+sPBZ6RRAIDgdm5koOanC3LPHudEXxQz09GPUc7",
-	"8uw7/VSSjO162xajb898+551jLWyaGpPU4m1wqD1VQU0YPRiz6VIvDr12D+2+8Gu97vAmYzgnjRTEk2I",
-	"GzGoEeWA/Pd//h9XZYyh0Vyx7I6pLrmmt1yMCZ3SGaHeXwULBMLaEMuWt4iuD11WRTEjXK+h/sN2UD/c",
-	"P6cioZBh0gXlwgZuc64UF+OWxtEGPY9Ev52e3/ck5ya5QN4pJcuRLDsbmr6PMMC5VTs/wd7DJQrXDWze",
-	"p859Ubnfe+6jfmuYi2YZUUxBLhUrgoFfSWGUoSDDUmMuBqRHgB27tjjBkgWbbVIsGwUz1/Fs40wqSAqd",
-	"nAL3NaFsui3Yjd0epUcbrRCrfw9myMOaIa5H+uR0+x7p34pwQsAo4SIAOwml4r6E0gaSZUGQyIlV+i1i",
-	"pHj+YuTgzDwtKXL2jyZFPkwg+VqFEce0Bny1jShRTB9V4aX7tXHAGsn4SCtCiSFInFpr45UQnJyPS1aB",
-	"Qwt8DmO9DQ0dcbGzLYTSakWYslWgKaY/up17Jih3ew4putf/ZPbi4LdsxdSfmSaU+IPxJLgHvtZST/bM",
-	"0z8ZZpM5g1iC4bdMKk0SBriSWBwaS+iYB3XRJQtCYG8ODLYBuSZjLkip2HILRDF9/eH648H4OBgfBxdm",
-	"UzkFOJxSsCNzHo75ptDatr2cckFAtTS7QbFWzCho89uLfRTPXPsnP6sCmiM30SvpS3HfExCCR0HxTPj3",
-	"l/VbiI0tZXe7ra+9+rqxfubVPTcHBu8ViNXzznoCd13JaKSof1ME9evLUT+WIinjFpy5hYcZBuhvIovv",
-	"aMaTPlRh412/h7ue7bFqw/HSE6vcgNyFY3OsJXz4lFCjFfV+IQui0P0ZMgLnZfFIfDGIwswO1M1b60kK",
-	"9p3C0g0E5Qz9GENHyuWCR1y3TYq4rhjv8aollvHfUn5pJe2NKfdx6iL87v+D1UZ8YjF49KFa2IMN8eJv",
-	"7r/9deslqrr0xlqIgD12nZR3UDHRHrjiGVUfbEHb2+iYqKnO0OfWC+A0Z3VNqE4XjS4s4q1LvQ2LelcU",
-	"PiyoqobSgCat1eLIIw1vr7r2XQCwQP6vjk5Oj85OOlsYUI+Q/1+qhZ5Zmk0WBYv1lprlG4JDN/cTXxs3",
-	"Br82IrIwR/0CaMjef/4HPwO2dGT8Ngx850xT43N0yQ++sTLvQV2vLngMgHYv5IQJOuHdGc2z2geArWI+",
-	"SGSsBt2KjbHRukEQ/JpKKANUDlnQvnWP/OkqCnAfI3L1hw8Rifkdz4iSMWd6FpFJAck6olisZRERxMg2",
-	"DBoRhM0mIxrzjGvOVLCcD0FoRjWs6pLkHAudMQbVA+9UzyYyk2MAK8r4iJF4FmcsIjkVdIx9/xBcLLPa",
-	"wxBovOkx11izVIUZfRwRIeuxOz2qRJNLqkQ+UBnNRTvCPcf8Q5Orbh7WczdTUWXge/hhXtgyj6DEO7g3",
-	"kmmDMx0uHIuxcjqDys6eQ+0kdMxEDLtYnS+pGv2Cx1x+fEcQZF61KBEM8cCDRpxliSKa3jKLo41YDuYV",
-	"3opxxlUakZ8KJuI0IpcFHfIY3vbzxNBC6pAzqK5q2nN660Gc8vBIPZ7zEt2W9Swsa2yLfkRiPzAK2Sg+",
-	"ObJpJZpZ+G/FaAaTYswaUspFl7zTHlwJYT3se9qSu4gIZrFheUEA0aW2g2Vi40BNaOTuFlwQWSSs6CH1",
-	"jUYwTBQD5ioiOQcATngDFRfMF9rdMjYJKvVIXBYFE7pL3iV4tUXBEtks3D2LHd3Ed3bjEe6W56wHnHYE",
-	"nEYmKbazT1Npmc5Ifjw4w6BKG5e1SGzVodniSSFjlkCv5zxHIqM2rUIZ7qrQZjlUCwJ8qTmlHvmXzx+u",
-	"yGfQTBHJ6EyWmqTcXa7ZVw1Ep8zB0Iy4QHMF+W1c5OtK2BGV8gnO3r+oiI8miY+KBYv/SRZ5G9lNmJxk",
-	"IcY0Cag5IHDsnpiwmI+44c0ZEQwBqe1DfmCCjXjMKQAvNottWhTQG4JbhDcGKsLb08LIZSZAKt9Jo19G",
-	"APZJCqbi0i7HDTrAsKAvq6QAoxss6BOL2cS2ei5MpMS3RqqYkWFtA2Dwfg++hGXhFVEFr4B4yEnkE0NF",
-	"Yql7yGKaQzg5WMibEk0Y1nYGMG0DojfwCHskdFww6PmPSMFGMLwLaEXKW5gb1SW/cGEzRdBTB0xNjX9d",
-	"kzsw073tRHRB74zAwwy2ORstx8yI5OAeMDoslVnSehcg9hhWAvjTKc+SCPGOpymCHuOHBKwNY7Vqt4Gp",
-	"nJIRLcxSYqybrTE+z5KCiTZ55HN2KTVLN0b2cAaWd3CTa6pum5b+MZVajgs6SVVEVEyNblR8LKgGkOHq",
-	"dFHPgezFoxGJ+Ss2sqVHlC4Yzc3rMBEXs4l/M2PjQH9jZuuTpapozs0MHfEsJJZLrWmc5i1H9ils28b9",
-	"pXAHi0zsBAE0RPSgLnkyMZuq6EzZJmQAks7KXCiSMyoiQjFHXgrgIGU1Dhi2Ec47z+BbxyLKDrlUOlj3",
-	"u3wii8Y1vwexm7jdQq0Ds3WMGcGoMVfoZFLIO5qpiEwyOAchtT2CkcwyOT0qJ6pLLkkFyAY3RHpiwpw6",
-	"GFyM5tiGFlXYIwAvYkOO0JwWEphZVRt1VYJV3YJSRysrTNOpORFJ1a250Dh5lbzAuQyGgYdGVBmWqAkq",
-	"N3CkAfrX5odUhWzubKLaKnpBaYkfYIJU6IBEzC4ET3VjSZrghsc4bQLNBKT5Hhnxr2bTy6H5qgJCN+p/",
-	"mkoUPuq2Zk5Wvezfvnz7/wEAAP//",
+	"7P3/kty2tS+Kvwqqv6lyctKSRyPLiTT1rTpj2Y51tm3pSN7RrR1r96BJdDcyJNAGwGm1ffTvfYD7iPdJ",
+	"bmEBIEESJEE2Z6RJvP/ItqZJEFhYWFg/P+u3RcLzPWeEKbl49ttiR3BKBPznc84UYep7zLYF3hL9p5TI",
+	"RNC9opwtni1+2hGU2V8R3yAF/16TTC6WC/Ie5/uMLJ4tNmKxXAjyS0EFSRfPlCjIciGTHcmxHlMd9/op",
+	"qQRl28WHD8vFNz/hbfhrN0RIytkSbbhALzYPfsAq2dU+9vPi0c+Lkd/7nifYfKT5zbc7Igisi5EDEkTy",
+	"QiQEUTnyC3/H4hgaHStEMmm+gJk8EIFSsicslYiz2rouk4Ts1YNyM8Z8/8NysccC50TZnTWDdW/s996m",
+	"5kRKvCXyGSKa7mKJsEBcIKJpQPXThmUWywXDeXiq1dRy/P57wrZqt3h2fna2DJDqOWFKkBdfhxkggV/d",
+	"l/dY7arvmt9WNO0lzoaLHKvFs0VRwJOBGfCUZFSqH2HYINNTqZYIS0QZunr/ILEvXIXnpX/qnZJHlC/P",
+	"9F4pRYQe57//gR/8+k7/z9mDp6t3/+MP4fkWa6Ln3EGxYk0+k0jPsYNsxZqMmV5oAkJy0f78FSPv1SqB",
+	"X6+cgNhrvlqTDa+28ZeCiKM/IRiuYwqPzsJ808Ux7tCGF38ys7xISb7nirDk+B8kcMZ/wNdEIowE2ROs",
+	"kMQbcoEwO6KC0V8KghR5r7oOkjf2Az1410F68mS5yCkrKRSc58bIyiCNtMBFSkujA5ZIEJw2ZOpjkKnh",
+	"SVZSOIqFHnVs3+ZHzkjUHDUXJTjLiEA7LHvmpUcsJzeOmTavMeu68vZYKMRZdkSHHc2M8E7MXaknhNSO",
+	"SpjuhRHuOMs081PVM1XzuZEkY0lWpOQnrnDWnulzXjAF3xb8IJHivOO4UTPMSsE4/hRSssFFphbPNjiT",
+	"pJzCmvOMYGauTnPdt48+zrIrhNNUelqBFpfkhohjqTV0TKlUIqq5EFbki2f/WOAsW7wLUeN7mlPVnshr",
+	"vXgMUqfrY/BicN1PzpZ6H2iuvw33VU6Z+Vd1yChTZEsETGKIa4B/qUQHzBRJl0gWyU7fI1froyLy/3/2",
+	"4MsnTx4/uepilF4uCd6nH/SplHvOJIFdenlZqN3zjBKmvhHCCG3Lu/o/8X6fUaMMff5PaTSiUg78tiDm",
+	"lQVlNzij6SqBgbSs0D+sApcPPKBXzLhC14wfGAKViguU0hT+uhf8hiCqJMk2Dxcf/NX9QZDN4tni//d5",
+	"paN+bn6Vn8NKzBpgmY1t//Y5+vIvXzxFkiT6T+jJw/PF0tdu3759+0APQZjSKw7s2nf8YBcg7STVjuSS",
+	"ZDdknP6np+dN9ySSbwXupbggG0HkDil+TZgjPLx6u7T9sFy8EnydkbxnfXvzxJ8D6wT9pFzmQn9TYZqV",
+	"q/qlIFKhtSD4WuvGwEE5FwSJIiPyAklCENBEPnTUkYtn/ygHLnerNjKVaENJlmpCuSf0+3uuT7Wm++dw",
+	"9D680ydSKswSPVgh2DOtETw7e/T0/Ozs7OwB/M9f9P/81f3T/h/W51VhVcjFsy/Oz5cLRRXcqoF1YVhN",
+	"pWc4gsnPHV2it9BtRmD/3vCcqB1lW5BEgrOtIZ+9x270ieBMgo11ABMFJztk1oBygpkEWWe/BPbEqxdG",
+	"puh/7AXfE6GoETiJIFiRdIVVTZ9KsSIPFM1JW6lqTPe39u80jdDNlosMS7UqZPnxlmnHEFVIP4W2XCFs",
+	"zswSKQ6kyCkrlJ5f3KSZtRbaPxB14OI6cEk+f/H1ayS0TJd6Jjk+gl4DXzfnl7AUWBFtBM8vEMn36vhM",
+	"q4/6hlAkl8Ev2j9gIfBR/5uLLWZUwhlcRRJvL8gN5YVcSZIIolYFUzQLy8iMsy3M2TxqlXsEizZmbBwF",
+	"Bbnh1yNZRSZ8bxgtnhxmmu21vNQqHWW+MQ739ZbemA3ihbb6mLm2KKu0eqfdtT5d7NPR3G99HLUXKFNf",
+	"frEIqhzVNfQPY82495f+2atNpc0Rln1LenpcWylbfP1Pkig9xfK8P4cvgJhPU6pHw9kr7/xbxbEuEhrH",
+	"u67CnC0nn3d3Aps6Ua9pVD+fJRN5YzwJTSnH71+YZ72fDYctF8a0s79r5WDiGQwwd78t3pxXTpn916OI",
+	"STaYaYhHehnjlfUrNXYeK1xbTt8NVl0qgTPseRaGxvmRvFfWQ6EHctZS3yvGpGoSBGZf//QADawx23s2",
+	"csr8vz4ae1pYkWV4rTUKo4ber2Nx9yze3q+9Vu5x9jVJqBaccqQ4WxOpVqAu6v9gPGRKvNygJOOyEETq",
+	"yyLZ0SwVhH0mUYIlyNvWvg5sT8Lz3CpcY19N7UJrZjUQwfgBgTDvQnLYbVHc+bV01fSv79ujs96Na507",
+	"N183g3c9uwhfG7eBkdLYu5c7AxMtJ1rrBh9wIHTe5n1rfk0kuCua4hbb34d26jmWxI1leCsN8zD4b41h",
+	"cWGUHm0/CamM6bVEBzDuqUJa6EirqAYY0BhgrbADvSYHKoNaUeQm8UIl3Mg7x9qafVJi/LwbbQ6E/Uct",
+	"yruhhikv26QX1Q+jDovdyg8DR8INH5ybUjjZOeHQ2kOM9kRIztAfr9aEkQ1NKBbHFU2v/qRtaq6f0EIJ",
+	"/fFK/z/4AUzihtDzX43aGjta3LPGf7BKSUZUhwH3k+d2dQ4mslfgXM9NdCFO4Z5iom5oRlYsGCC6BFtB",
+	"ywBJmFqiA1U7XihjSmM4GSgvpIIZ73gWJMCO0O1OeeZMKSSij8I1ZWnbHlouqniVZq+SWVbwPJjNa5IF",
+	"DamcpBSvzJ87pIPbEAxEoBK2JGzsJYTekHQld/j8yZedA2pC29EcSYOqMmGSKnpD1bGD6zX7PTPy2Uai",
+	"gMsTXjAF8WorLpimK/jB7ZDmUtSfSlRQeCwXA2sIEmWpLcgdeY+1fDJfbI9Lfw2Q+qujMmpEH8EHTcfl",
+	"Qu2KfM2Ckvjtjqgd2L8gz8HjtmgHAKYZuMU+4zgl6Wp9jL146Yb2uXEwkglmwCBatmJBUjh2QKGUJ0Vu",
+	"2CbaADffi59ftMG+XNxwmq4EwbLDuaV/H+sxMK9ETvdAUxWIsb2i70kml3ABMERzEzCZy+EAwqV+TH0h",
+	"WpMtlu/LY9UWFj7v1vmp/0L8nrLr9l1N3u+pIHIUyfeF2HNJBq/12qdf2Zf0GRBZOFPEp65+qPrU0p/o",
+	"8DonuWZOW1Zj+m6w4bm+qj4byJChCvE9Yb6QdvEFnxFCgrn6zBwOiUqxumceCY8Kc7gkTtYsmq6IQR9G",
+	"43qffld/6CXP37nRrUacmEqS13wjtTSen39+sxgyOew4we0rUqouk3CG2pUgKU7U1TN0g7Oi0guUwDSz",
+	"UVV00Lc4EViSFNKW9H8WAtK7jDGAM6R5CaUkxyz1TxplkohKnEP4TOvkQGhsZDoWNglvz4XJdNJTCh9I",
+	"vZavBMHXYYXeWJMZZddGVUs5kb6i3PSNOUOyHfyhzFkbofwtRmqECmuobmcdLXIqpeF0nCligomGPta8",
+	"5CK1fzYkoJytrPq/EiThQv+U7EhyDVGdVTWM98eCQZx8dQ0ZP4yrldoR8Culq2SHKQuroOSX9lp/LPI1",
+	"EWVqpr79lqODCpYOpdneyaLPyzV0pYpKhSTdMqyA+W6MgonMopp7u8NyF9zZa3IMbuzVNU2vICPv84cH",
+	"kmUPgIyf//NwLR/+U3J2tegmW4TeVk68/eVv0vMnTx49XaI1luTLLwqRLavVaV6T6OqAj1KBL90ezUdX",
+	"S5vNuESS/LJEesEQXdJfAr1paSKvhKUkResjwoZxN4SEwwXuvVg1prHRmhZLQ/eSyv66/S90MsE3N8Ew",
+	"MC7FV+8N60m6D0v9EhfBvf5PSSAJ9fLVC5uicYHwWhuHELWGYORRKpL7/N6lEJvPuEutwVSFJOJqia7M",
+	"V670R6/M0EF+GqNDJjvMtiRdQQZCIDz8I/jQOMvGRXtD9GoJAqIPClXSMOMF2uK9RFgQVF6pbdfanoiO",
+	"NOnypxfpEln6g58DvEn/5OvgeO2IWH3UbyH/gOcmIKs3ycSUY/Z0361RHp2bUg9bzhxheW1SHmiHv0IL",
+	"9D4jVA9n7+A12VGWlmSQ/gU8IhwOuSGdl9iVS0gpU2tN0LrcgQ66lwmx7VG1Dla5sA+CKkWYHk5f9eW4",
+	"Fc3gUasGtMVRAZJhRUO8/bbjIz6nD25yr4sUXgHb0zvfSyeIPDLUZ9o6lv2Sbg6zohKb85kVEw0FPRVn",
+	"JHdd4ARnJAUZ0rqze88GSB1vy6MPgtMEGllM310+OH/yZf2ihfvT6TouEYWq5ZCjzdMWJ6sIfbepGx84",
+	"spPyfwfHU1WL0nC5C35N4q5Qo2Dru4AprYlXy/Jcd6CYBOha7a+0skALL1BQSRrnWXTCsssjKsnSfuCw",
+	"47IUm56UvDCqzw7cmhI5K8exXYy+BuuIIhdwfKlARb3i6boflouCVV9rhrQqMmJaaidUwDlaIslzyJvi",
+	"UPKTpRP0c7vHbkM96nsTC/Oc2nFBfwV+e0PEDRE/EIWd8KpzH+Sdgn9OrmSx15aeWe8IxUTKgojgo1pJ",
+	"XxWCBn90CcynfV2QG1vmtXJZdR1faz23woXarXKidjyd/H2T6TD5bSJuaEJWzpmNO5MjIXGwf4n1R2ZY",
+	"XZMjzUa35hLeBG/3u9YZoF4PWyw7mDV24aN4IHSwvqqCowFLCJS0Qa3AG+PSvvFhuVhjSYPa1BFuPeNj",
+	"gETSNQmH3hpeur3gCQGvxsqM7T7SF6JYU6F2qxR3ZLrshU3YQDlnaqdVuyPBwobzhFQoxcdQqMo6mHq+",
+	"tyrHDphqKT5eWdWecQZhqy29AUWjlwbB4SEIXTAljiu+WXFBt3Tw7n1uXpgaU3Y8v2JgrQVJXz7jorC9",
+	"K6s//WG5IGlh+TojN6Eob2OA5vMflosNzml2XHWmO28JS4m22glT1l3bfkZvS0f4/AfDvNbXVhkdLDsi",
+	"Gyuamhyib1CWknSVEqko65ahkM21F0QRAQnkYQUKnrqh5LDKvEraPgYpS2LBGW7+Oz5HxH+7eT/kWFCF",
+	"s5WrNBjY18bjENsX2uihTPEoWuZ0a4xAKyj6crCbH2+8GlxP+UzsipovQOajceLTYC6l52+mpkotx5TZ",
+	"SHfUhnjnvZVyr3ZEAIcHPvxtISC6LvckyyjbSuP2gyfkKF/PfqenG3pyz/dFZggSJSqaz9sUDZjyKiRu",
+	"L4WgNzhDriDTFWYPSnNBNkQQFnJAvNlxoYAYuyLH7Jk3si1hhh8xshIyOPqWSvCqrxoh+e756DfEGLEY",
+	"eAUGyrFNmA2lcouOErMDsSUfNi8rxyrZEYmufrlaomKPFEePLhBlyARaKpdgtTJerP2yIUsdUBvftz/6",
+	"4s3Lz1988xw9OX/016G7UQ+gx+nwGOE9XSKaa13IeHA2RIiOXJbyHJc5p4mN2BnZszCJDMHoxm3XUQyl",
+	"ZUxNe6h4PchnTXZtnLm6GDG72T7ZTTnnXy1OYyx3sNyHAb31stJSw8HQahttvAoCRIm2QcNbWGec/13o",
+	"K5gz38WA5TVJ4YBvuUKMG7fAEq2PVnUkWfqZBCXgmV+k41eXlvqCPUxuSvoUaa3DeHe9ukNfl/WWYgVr",
+	"tSSTwOxT4IuzfhJOSsDAiZ5BRlJ9GaeFKZ0M3SHfQB11gllK9eQNGTH64uwpusroNcmO1etXQLN0iThL",
+	"CLgc1jw9gnMl4/yapM98kkEppONKU+8Evpg9pgKcGMZNLohWfUb5a6sM8POz9l0WRCJ5zvVGKZKCCSER",
+	"+JvtEVkiyqQiODVhBthJpIlxgTBDmr9yfRK9HzyjoyzrfnTul3WfhWTDSSYbltJGxPrefe0Jh+faqjWO",
+	"pQ577yoxjzhzx/6ztHhckRoUeQIGAZVI4sCuTDAHG8XAViwCT5jifngBrQvl5hUqb/j3NSrZCfxwikka",
+	"MC+HSm0+OWtzAO4gaH0OAGmcbI0OzulE63R4/E/eWu0R/OGysNPN2XnNU6926XHcAu6Z/eoXZ8XVs85i",
+	"4I6sSexXIEpj2Bv1i9CBuZe2MRQxrDOeXPtFZpKIG3v5Qq47uaEJuajbzYy8VwCZEb7GGtQa2IKWfd3g",
+	"SZ7i49JV0ZdT0DYa+pUzsuyYxEex0msrD4rWeeznVkJd0BCsGX5hU2/AaHOAdaeXak2piBryC/fcsj/5",
+	"V6rW5g87DuZJrexk9I0alaesP+llKI+/Gl3Fb6jEiYuqMKO95Jy4rCyp8Mas2r1kDNUIiAA9ZJBH0aMn",
+	"T8+/eIYuBV4v0TdqR5foe6zAuvUQBi8f/BcgDL777fGHPyw+Qd/LrZfETHXuNA6W5beIMzrJMzBaE55+",
+	"3ubSaO/2/A2bmNMOi39LjDo6Db6K5Y4ZUsqad8L9Kldp0WOOmpWB4zNYgTLjcRr81mnnpjl8g2OBX8+X",
+	"jz/88YH959mDp/ovf/3wp/8RvAA6D9hw2c4MB25gOQMHsI+55j1o9/eQzXPA8HDEoGcr/2hd7//HOdz/",
+	"9IdBZLjFDxA3QuujiQ1cIP0BpAziLnPhgTVOrhdx3vtb9kEOnpfTfZL9nzgl8WXoHAaPYOODyRhv5CC1",
+	"Wt7JUYuP8VaOGnC893L40hn2Zp50cU3wbg5+L9aNGTVQ063Z8dKgm3P2O/Gj+0NHseb98I+OW9Lv/tLb",
+	"8pcOnsxb8J9G+v8+dl5Py2MYUbk+kwexrcEJgq//lmEpbwfvrCvie6lQRrBUSBGGkh0WOIG+Iss2sH6t",
+	"BP7hb39dfjixFL5a82uTftDGGx6FMlVi6M3iAo3FKNsTFg/XEkA0+2chFSDU2Prw6t/vevcxVOugb8q0",
+	"IKPWaV4bSZzypch1A+BwJ/AXwEJRCcAgCB7VEj2+puxTBeZ17OtzybIqwS+J0ty7mMPicmlGios+pMm5",
+	"ubUJQdsDwddc3RzWfFO63DOTvmBpFqABYUrQEZqqGeebcGpzY2pu7O75THJ2nzBl+71RgKORonv02g0N",
+	"2yVA8iRYe69bWW9xd5jeRk9pQRY2iuGNMwdRhdZHiyKzCCxzPpFYrspbwwBhpyVYdhgGejOPNrvUhtO5",
+	"JK6SH4JxntH4889/qLfm+u1s+fhpOH625unxxO0wLq2hzYDOVm20QJLxQz0NwRPjj+tq2n//8fPKAP7D",
+	"6sG7P//pz8ORDdtSCxYa2rPnWJBLAY0O8jA6yBZTJtUqwVoD10yxOtAsCycy4fpI/Q4nLMjKf+HDcko8",
+	"PAbi+Tt+0DsECRnS4tpQSFjWbyP3tgxDo9p1B8EeLl1mbmUDQROdmPhwNXLYA2ShMe1DELiw6dTtj82i",
+	"IxvfUKQJFwv83xWB32c4+YixeRpM5Lm1FJnfA/WxgXpfIrh9WnZKoQiRNu0qulupN6sIG06duh8yba5U",
+	"h/gkhFImDX76buVH43D57BNxAGawvppawv0yvp5jSUKaviRS9gCYG3+0eUyvGvCLTcELbL/DvTbegGj3",
+	"RjXgaOcOlpJu2cTXulbKbesAAmUq/MCgeDNu5Cn5ixmXI+8h256js87lW2GByFzLNj5YAgK+nMa4VQXI",
+	"qqO2x/5cBuNMNY1BZbZdOlIAPRI0JVPqedz33Rh9F/oUDc+9E+nnK6vUVnzTAfKPpa1vk4W4oXr9EL0h",
+	"Yht1X2x4lvEDSVfFvvMcArRVdfbMKw+KfTSXmjeKvXdwGjeegSf0WsZCLrdUmKUSSaVv/mhELJKN25Md",
+	"z3oVN/s7eBTn1c0trsCYyVYZAb3V4V2u9ZWrQpbh9gnWsTpmRiCwOoH4NH8euLi2uobznZRYgsNghRke",
+	"L3D1S6wfFF8/ArcH3griQ+Ib3WsEEqEhaCkywgg0roWhFr4IZ2rHi+2urAk38JKa+OFP1Lal44DaCcbO",
+	"2g4JWSdhXjAYQungBa3VOy2QS7lw0u1cIheNDrxQeR0ZyoTLx3t+qEfGJapws43EpRJJQpj1OSFFcI5w",
+	"ZsLlJzXL4PvOo/Tm5SsLCadJIEwcfFtgkUqHAD1sdpcO0GEC2WcNPEGo/vhrIuDC2ejr/2C7Nzs/QJQC",
+	"YAauASBEvWRzGmSR5xZH6t4EsUp0jpbhbdflyN1sCFGCFDTOblNpagn6Lo28Qk0/JUq8pyRdaQ4IM63E",
+	"OeDTUs6cVebagRkEyiij9hb65KackdjrXIuiyEe3HGexxBvftit8O0bnLIBkpeuM9EEJ6t+jm3BaRLqo",
+	"TJfaw0HQE3ttA3L8ai/4VhCpGTo1gjUVfL8nHwcE5fSYtduqkp164UaqA3orbWSHuiB+VIY/gambihcH",
+	"hAcfwmOpdT8slLGyR+aMtY9IQwsHd7jrPtWqbL2FY9SMNjWZrJ+3vhZ4owZZq6EMMSfPwezUokka7Vlr",
+	"QnoCF+AoxUcJSgEY64cdTXbITn3x8bj1d3ap++9imGQW92Wpbtw/z6WjwifRsLhHbRl+dxapPvgZT18Z",
+	"v77GAR2dGD+sxERkpdaP16jU61tUcj508WdOWOpiX6d2Z4oQuPEZqbXeuR3+f/DD0zAaOmae9z9GMna4",
+	"jU3Qy+JAneIejmxnbT2Yro0ULkOFWhs8vf3rvIm5tgXwpHdCCQI1Xy410O7SKgGus8ibl6+qniKMQ3JM",
+	"xPZqqSRXOVGrPRFJdxNfS/tnZe8PAFME3eQziWCUOIjIyC2xWZtJRwcYf05GU8IMFWxDGZU7ksK8+krE",
+	"y8Z+ZohFO0xhzYuFH9wKmklGqVlRptfU0YOgnGuwqamnnIfaJ5tZTM6ft65SKi3g4YaLC3uEzJyWoGU6",
+	"x0/nyKvONt2B1Y2KUEX4e9v7DZnYlUemu6HN0JlyB8h0WTJEilIZ4/xrrim652P79A1r1z51wJi2S5uY",
+	"GHnvrqqRMBRe89CJkmVmuXCSTmJZIlI1+dqrJp4p939osr3zmcvgcprXPTS5Kl5rq41a3e2L18IDsjOM",
+	"4tzPyrbPTbgQJFFRndMG6/hDGctfWYheLvJQZrI5V2Uvv4gMr1G6ognaj0tSKN+KTFOYBInFRT64R1Z/",
+	"089aEN/YCw+Grwr0y5gcUQcurvX9Ydwt707DpJwKLTkN1gQW5WBN+sIC9VhooLscaMWW8ZDV5qMUokbU",
+	"VGExduPbFnEKXkiP76DtnFZVSdoVJy22W6Mu6Qn1ZCSlentyyjBTkCh0U2SMCLymGVXHC30zlVjYNCVy",
+	"Cg3uYRCypTy501g/OF5M0km+uryqccCwMLdFduOv2rBL6UmMc7jvKPzknYLPJPCAJp1rl7o0hjyW5DOJ",
+	"pMLHE9mjUQI8UqdxA0WQeZKKG3e1NZBiHvl5vNV8POE+V1DoFGnbuI+fv0Jf/KVR6vOkthnnYbklunqc",
+	"/sgP1jgzxivjKpxaHNds2JFveKvnUhUrfes+K4t3BNYUUvIs3JLNIuMuKRMbe12QUfhLHadqTtCXXt4f",
+	"cJF/6N4Iuh0t2r30wbsyD8tvdrKUUjjZzcdSUdodLj/qQdetzb01Mg7StUPPjVPK98mP2KrYMpkk45Ky",
+	"7dhamajrfHaj25LkNdF/vFsngM+Sbpx3Q9MEN+E93LgBH7l1/EJ+rOxxko/NDRh0eL/dEYAX8pq8XDN+",
+	"sL13nAJoJxb0iHe5ImbzJwdo03Ioj6WLp5Z2NB8XBCc7sMXGbXU4PLgc1F+fc+bhuzdTEllCst5iDHgi",
+	"G+vpGOVLYTdjsGmmxuK0BRLGQBhd2TA+wbDhuvXSuPXH40Im5T6u3MBQfy8UTehe2+HtD70ifJ8Rk0jM",
+	"CyVpSi5sbbHWoCi7ocYtEK3RVtz0qvpysEtgIfZcko7GdDuSFmOZ6tM3+mvrqkjQ2KXhg/ocDt0caQcB",
+	"SKzFiYkH3jSn2MOxuYoNvj6dQStklidnvew6WuRP4OamDyLMOMNb8B3P0tEprJ4sbLtO+qRjl3HeW/Xb",
+	"XeDU5WiNlX4jgJuanDGLde/drPfPug+fk3Gs1IUxO3BguNhiRmVss6nGGuGjMauaw8D81xdDYTJOkewT",
+	"aqZjFalRvow569VOqzmbVBMW9GuPtw/aZVDd+FZ6y7+1tcSBwLBSJN+P4X/OFE7UpXkvJBtH2QeTutoz",
+	"Mv6F6OJxchvWAiMkjWOWsuwbXhkKWY6vPorKf6/PxKXl3kM4oNPVftsR2fLFsjowQ2dtctzO4+8uncyE",
+	"2qKVsXm47ySJBeMNkmxS1dZocfApH/HRkdo7lACNLe1sIOdv6UzaeHmB3T9dvKLELLUwo5GVTy7tOIVf",
+	"ghT5Gw9VNsxfQb3lOPu06qdvoZZzL/g6I91ZYfb3MnOvykmJGdrU2URtPlQ/la94r6860RQVFluiYsur",
+	"7lW1srcPHiHf9ZyIj1GyfL/4cQy7dJf4ejPq245JVb5G5HSV+LZKeE1JsJxQEWpm14akbt6NJ/LHp7mZ",
+	"sVs4k+4B19X90zsMBe6i/vbOmGi4j8zMN9b4Utxetp6YgDIhDjA156fsAjHlXJZR62qMLuZ8wW6ownNA",
+	"6ZSRg1v0OJFOQC/ARbPBXoWvCXPJaZH5/ILnt2GL2tjvlM4otxeuLWQH5N1bQMLGqbR9D7Mo/fxuVbs6",
+	"o1WLqfbQI+Mw109r2Fxxy7zBukiu6m6gcylRhhVBWFaVytoUlCdNy2OYcTje7sXhfZhJRfDE2f1TFCAL",
+	"987uF4O4yqdtrP/yYKXij/YSb+jchdrdUt3YlJslpbfUEywL9px9K6hShKGMsy0RCG+UzeLb4ERpDYw1",
+	"DnAweY8nSSHEyHkr8r4bxJazhCDj3f+9EcGkC6ri6/r+WE7oOyS3merTYJWZAhqOlxrCZ2RMAkbpI8xM",
+	"twMIovt3LxgKzGFAniQvxu9x52r+XomERq4LV9FivgtMOlCCCyC/Bmcc0xRJ7jN4tyw6iVytHw5G5E8P",
+	"mjrieDCs8LGmnPE+9G54E2Y8W25b798Rm4kI93LlcwiW09KB4F99oDrQnYHKa5TsMNuS9AL68LuQ0o5K",
+	"xQFPp5WTO6QDf8p5SBOdVK8yHBCs0z3cIZ4GSKrRimD1VqQ7xIDbB2pgj3Ws+0BPJXgzNqA1MuJ5XBnz",
+	"OexENVU4OywBCmd/DM7vDrpvdPvK3pToBIgL5OMWxE3EQJDN4bmf/6avo5HV+gGMaYGhn5ZkGIbFehxN",
+	"GBwqQOJwgm4gObzPzukGmjB4cHWUCR9+4l1/wdQ9DOeW6k4F6GAkQ+04OsZclsLuXY+InAYzUEnRhvVs",
+	"frA6JhE3WudEkrJtZtIfxlT/dEYWz0ORxUpIniwGa6KtPdq0cx9YRygnO7qGeswxPiXNt5NzZtIV4Z6+",
+	"h/oiUGAWpIKpjDsY+xti5F4mGkbYvQWdzUReR6PM/qTFzYYXLLZx6ThNJ43UZ23g+CMnazUav8aA7/Os",
+	"6O23nd3ES885bQnXHnL4oy0todQO3PzvacMJ4L5WF5l+lEx7jOYBybyd83E3eWL9/aAUygj03NLSw+H3",
+	"8xTai9JkZ1GAuhCB7oKxW/ASKRna9Llu5Wqr7tvF7Ogwx918K7wdgV1/+yL0tBv6de3OGBWn9V8cnwtU",
+	"u4sCXYPjALziaxNfl5bpJ4fJ/xo6iJ0A1NQ25+FXm5LeyJRgOI/D7Dwh0+sE52ln5lf1TBcdfyI4/4E4",
+	"z8oJqV8nJnLNGm0X3LTecLLDNSQ2Tf9n04XiM2LuWm+q8qGAFMObf5tB51tLHKqmP9O97x2G+3f1/yQw",
+	"XIyhiOoYrl4fwx39O/D7U3obZick11V2TUeWis1QFFLFtuq0HQEmFMO3UuxcnumOjISFv/t+Dz34sa2F",
+	"jA3bKb6a1vn0hoh1oD06CKKyOzq0Bd5jUZoomqshte8zifZY7S4MptjSBgUfQIAQMwNjmQp8eOA6ESQ8",
+	"JwiveaHQGkJHuSTZTQAvOSh/K9kK8/bXvVz0xNirUzmXjKqO+f2TUW9xln0UPaMvyHJ7agimcownqnOG",
+	"s+d354Vpeo0kIZHS+6MpMP12gOao21RepkN9zaD4RK3+G5Z+ovBlenYzST0QHPdM3pnuDIEkjIRIucp5",
+	"SupxtP7LE0ZbeS+HwV72OAn6+15BRoIMRsXDisdXZEuZROSGiKPB6SQsIfVWn8/Q5d/+68HZ2dmj88dh",
+	"72jBlImS9KPYmMcmyvfoHGyDHS3D5j/okdrYNz0XNrjIVGzA9nsHSx3Ykwwrqoq04Yfq7NeW0RvKtiss",
+	"CF7l5x5feBuWcbYdM2aOGd4ScGtrzsliua31nj5xuAP9xoca6y4sKphWOC8MkbGCRlFK8CwDA324nrlD",
+	"SX7+3SV69cD4r/ke/1IEGWW/w5LELj6jG5Ick4yszGtQkUhzLI4rddzzjG+PsUOVz1etOUcc/WY/ziaD",
+	"yR13YO9tVpFUkX5m0qdq9StnHaAAnGZEdQxu10UnCDKfJM0F3X59wQErIlYZVYLI1Z6IVYqPoSVOVmRM",
+	"3ArOSiUFfVr74qhGyGX9gvAYxvFv4Dx33z/P7Xlpp7DcBM7Rt1pd8Gx8s1lIHqhKdiQtg0SIbzbhlLZg",
+	"yEAr2e+VwN16ym9dQCfegkok+fqcXzALca1lyGcSObouvRV8JhE/sMo9vsMSmV0I3BJrkkXgrqXke/Ok",
+	"QVDtamcqCAyYkQ6ns6WwyRSER/UNSxVMOEDiUFDMkWbpx33Lz/bzxkxZHCU/tVliLEHNjMIxiXLaRpg0",
+	"2Vr/3BRGvR+tjkhADG3o+67MlM5L0HDCyk2vzdRUZV2Cdk+TcLFTJdqCbXptQzDN+jTgCQuCerqZuO/6",
+	"Ys2se1lS893gTsQxUTu4KPsEQtzGWW5ZBjuEcesVWqL1Edmj0uhT8sSGZhrs3Vhw4NT10mVaWuF8doGf",
+	"Ldhg7OWiYPSXgtjflShIw3DI8XuaF7mFKTbkMX8467MeKtPxv/9x+eC/3v12vnzy4Q/zWAVTNPzRinud",
+	"aDllDsolioL9an5J06c+PR88PYuyABo7MrwnAwZCNd5fa9OBf96J9dDEIR70pQSsi3hjwfvaF2f/snZB",
+	"H/hQmGc9y6HOYkP81bQqRjNozeho6HOXP14ie0l5G/dlaOM862TcAmayXCqSfzleYnQZISOJGdYIp5ke",
+	"EwyMORx8xlN2H917c6nP9+Hq70ia8q+d+3j/dizrhPs4glAn3M+D8518x3bdlxFAX+37r/+le30fDu/v",
+	"yPtxeMDafTnTrRjx1ft7Sw4trtu98Mopgw17dUqxZiGcY6jls9pwkRCkeIrDxaGxVZFdaK6n6rTQK1YG",
+	"c02dx8251vTykVUtPjpu7EjwmBgAOYSh3ykRgotp3XCjHcdOAauoX3HRu36Wvc0oeCcC412y3SXShEJr",
+	"og6EMPTo6dkZZPqcP3r6NCrHuQZB2yL0AHln03Nf7e4hRgS40U7LK7R73pNbuLFJX5VDkx8YSqkgiYV2",
+	"GG4YYvcjvuvxt4WA5pk0lcBNCa/10K9osA1aqz/tCBLEYDmA2EgJFGAvLX4W4gLl0FgZctogL9/hfZn1",
+	"UmljF89QKvjexlj2fbdCA7cJNL8yMG+2qqN+IAxP4f04tm1BfSpXPxdnZ48TNxj8izy04u5qia4eWmkH",
+	"/21JBf9tqAX/ach1BfQ67LBCO7zfE0ZSB/WxoQQauioicvkMXbkmog81F10NXCBBF3q5gxUEW0nHSdlO",
+	"tk9JSfI6gSFj0HKU5dnuUzeH4DFrCcicHdaWo+hgbC0W0B5viasnIflehRmzIbwa5zs74KNEe0H0Dl24",
+	"ACNHW444G0aYbgspb+ZBylXhuRBuSNlFvGWIi44MwfCfw4HLTWiQxpJMzrBeB9b/0xVNaATFTvYziJhG",
+	"3IN2ImHzDCNnGWYzx6I+dFB/pjijHekbF8/oDDXWWfV1kRGJpNL3EuCMSHM9XSDsAscJZsgGeyGnGa0L",
+	"m9kJMXvzt65ofWwYsy0Z9C+mdNQ8KtGa6FsNKR68LVzYMy50HxxifHzUiD0oYmUIs6PaUbZ1lwisIOUR",
+	"+d/zBExrLNDiqDWWNCCrboigG1rdfOYKWSJBgGYGbAZRBXelHpFLkiItXftqlRvqA7khwl53MnhOR6du",
+	"hPnF6nMbq3AlPCtyJiE260h8YsrHXPkc4fby37BtRuVuafU2DpkyHOV4XzJUR3vdoA/g0mXSoCvvuAXV",
+	"l0pva5mrLlFHD1VZrRaDKKKgusodKTUVw4t9TDyHSmKHemNxNIbtoaBKocX8RUl+aYo8KEOcEdu5IKra",
+	"d4pJ1FhA22HkvPn1iX/HDyjHzOQjSJuMFPRjdErnf21p2pNcYdGtmO0pcXJP1GRHs7QXwY1KEK05PqI1",
+	"WaKCpUSgR3/t8ds5CK4Qvq4lmUQ5lVL/J1bGADTVVKHh7JPR5+oH8/y32kQKHSo73mrDxWpTZFlIqGCF",
+	"MNI/IkG2VCpTcIUOvMhSxAhJ0ZpImtrKkVmm5X8osgo68MpgY9bAO44LvJ2rqB6gV5gxocRsHp7Ub+s7",
+	"f5ynuXxrfQxnXpdPIIxuiFjjDLn25PoQHwRVZsUztV4zQw97Ag3pVuULWuG4oanXRKR9OLFSONnlUAS6",
+	"8VAgLfLajh9cFr8Z9JnxI+j7UdIts74YY/gnXKRmXsNgiu+TrEhJuqJpQLC/9DJUZNk+h5quUzuSlciA",
+	"5YGJdLJUpwQm0IsZ2KAuZeYb+hWYBs/0Yr3aUECIGPSFa0KmJL1A7MTeFvppEc0U5mn32spdiG3mlnuC",
+	"r2XpQDTcsKwSmY8o5WAV9ZV9jujnoojYC6KIWBWyK0e0vH7HhMCJ2vE0mj728b4wkCAJ3VMDaBTHtP7B",
+	"0Ruc0ZwqkiLFL2DTn7m+IjLhe4IkPsqTmLqB2NU+7Qa1QZ90qfBmA0q3eymyeBGmGk1W87QF1jJZMJ1a",
+	"0d/ryKNlTMxVHZdDzBYLwxlNV9D8JaACKmlKpo12MhiMu4uiznZ3dCCvd0c4sVDyf5NtG6LXk1o9t/Gk",
+	"eNhHv32bfqw7vFkvWefFel8v0B600XC2we837Kw37CA33/8bdzgk/uldwaOPxadxfw7lPc14NTY7XQ1e",
+	"WT0X0SzeMmNg3rOsAc4UToKuzwM+IgV9BpMdwlacPERXEm/IlWb5q4JdM35gV6UwXPP0iLC8JunDVtxu",
+	"ip1tmTXs633rjqE1LA0UcUd04xZr1q8pixJOms4reNhzHLaluG3mumwBBYY6KcQkmZnQe5dAvgvVXpDM",
+	"iM4d3Qfj+4dq3ZrlelbaIOuOF5Lo+3xV+4aWa3gTiphzZHei7pLQGgzIHAdHd4S7kXEQtsDlYfRKvCGr",
+	"wy7UY+I7XgiXrsKMcitnNDCKrnwAyDRZIpymgkipdcAdZmn279vxrWXcwBl0RLSc4p+THjl5qRTJ92om",
+	"9LZhJaDUfBxf7ncmISUnUpq4wQ2V5hTinGaahfdYKIOlyNWuA0qxQ1o0SAzkK+09M+1h4kyrrJyz2d2t",
+	"k+0k1NR+bUQTcppZPPmyHFaPP+WbcNB+GZEYO3RV/n6NuWtskOoTr6jmuGMOVk2u9xyveZR9UJvvpbI/",
+	"F/L4bPJmsHjpkxAsg7PsFDQRxVm3J3hGFXndf0E0SOs7EkyBw1ciKjS8Hm9eosePvvzywSOEs/0OP3gM",
+	"znSc7/UqFj9+83qxbCM3PA7gNrQORAnO8LxYh+qlbEJZtNQr1qQ7T7kTVyilOWFyXFfDYk2+dq8FcyQI",
+	"loUYOfcfzEvh8bRS1oEMACeUb2g26Lb8mkqL7fvKvtALKNPpcru0yX7a7K7IZwoV9ES1wMKIkYNrcLdE",
+	"DHIEzR9zghllW/02ZohnaR1JaaAuvTKqXAZQSe3aZtaptlxU+YmOWsFLqGKiYFfhIUINrKGaPAzWNYOv",
+	"7W1/ig5QrMlrfujgJhzF4ljhH/SzHRc6jNO3hB9IaBm4SCmxbTWcAAb3PIPuHFt+QwSzDtvK7NkX64wm",
+	"QbGcWPERwgD/NSSsvxU8RzCgBEwyLZGla1vjWJtlR7Q+WpY1X4crJ5hktSeCGptuiKivzJMnHlpvPuOE",
+	"zJuyZ2yTK0p6BCNNJVLUgUhlKOYy98osydGlmEMHXu+rf+BLzqmIV25ygyadbFmK7WC6ZZCNEi+NvyOR",
+	"nSppXZE2gzScP1vpio7xLZX2GYZlYaUEXRc10eB7DuALPWm8R4QFQS6dvKPeOphCkREsSRBzk0CytaO9",
+	"RLxQkLuXY/CmQ0SPqmikOWsHlV/s2qnvg4UTo2Vge7UhYdY1CXcnxzMLZalmQi4iAr/uyQ8QM1PDLi9L",
+	"QnjY/1TX9F+VYqnD/jFnFyVa5soLVDC3LSjnTO0ksFNGNkrvejtqAlw+lLipBzIWZOSjjUW7o8Q7l6nv",
+	"ueDZ9JQTiPtoXl2Clm5S3gsWWBTektVW8GI/uIPVk2V1amTkaCx8GexGNKUZNnZzEMe5rdBDKoaze0L2",
+	"H98XxtxauaLNXrI0n/+wXPxSYKFMVkFlO5yfnX/x4H8/Cneeex+B1vE+3LtQFvu9tpA6enp1mFgW3/rC",
+	"unOt9e2NtYyJQhwJDqwyslysup8D8mYsy1TdrtuzbN71cTe3W9ugnu4Qo+AFr+9y7bOhw/w1yYjejtfk",
+	"l4KExH/C2YaKfOTEW6Twg3+m8ncVjeYPMxs1gRbmffVJjzi1kSOIM4OfsEnu++UvtIoxSU1NQMBK3eBE",
+	"2YYtfsoR14aoIu/V0iTLbLnRajyHkEm5spUmJgjj/gXxF/iHwVZ+r20WwlJouECYMi1Gq6thuVhToXYr",
+	"1ziwlM0GMM2elhXfrLigW8oa6Go5FlThrGoVQ9IiqZcf5HRrCxLKh1xEKeVJYU2pNU6u9YxA+3LYSKu9",
+	"4Dc07ZCUlekRBICuyVxivNuUHMA/tOdCBcfEieLdHfQKSYTenySjRgbzEe2hOkogr6wv+KpMOYQHnfvh",
+	"hghB08HOSHvBE2IqOcx3PixPSRq5xWY1AG7Qh7f0YXLb9EGE/p+43rM8Lu1ijOQNdlTyg+qtOHpzrsB6",
+	"i5I8fVWKnsk9g5CtDtG9lK+e46HHjrDWIRiFkpCAVj2314fkayy2fJXiY+DQf42P0mJxaNucgMoPZWmg",
+	"SiMqUWmBhvS4HL9f1T3DjfErywLGNfV9KBFc64oX6AzMYsyO4dEpWyUkVDsHCpyphT8gqsD+2tE0JWyJ",
+	"fiWCS0TeJ2SvuqZtB17llHHR0adE4pzA9OCCkmVNYv+IXqfc/lGrB1HNHdseO8LrUFaJVvuFFA/7G5YL",
+	"uN6siCadxNU0zYtM0X1GpAHLH/Y+e74nj3HKjQwTqr0hLc5qMHLwIBZ7cGwFb2FttWUk3Y68JGovdtUc",
+	"mGJHImzfBkkSzlKEM7XjxXZX9U40af07Yz7eyp1mk9snvRPZPW2jecc+7ASUX+1ZhhBMccmOJNeL5YLm",
+	"nZpOLOR4uK3iV9BhEKmdIHLHs1TaBGe/d/qeS0kN4GdGr0l2DM6Ds+46SJMqCfURpgqbHwDJKmYfjSI8",
+	"qgtal0BSgrMtkapsxRl3s7pz8boslWj7NbVGGgSDc7UTVKKM82uSIn09bDHVFsIGYbTHVKB9oSz4yWAp",
+	"lEyCMEhVf0yoewdDRI+s/wI8t0TFXsu0R7WPdLZiavs79oTZ+pkMK4NXwNUqLaXGcmEAsWZrW3wXRV+W",
+	"az02cxR2R6ZiKu/wlvTpFaTPMUtpGpSoE3T68gSPO5cf7UjYRmxBw6CDif8znkOHK+jd97s3NG7z5Kma",
+	"eZsdJgcLqrHgYhhKXwqo0VQi8MBCLjvPyZqnx4foR5wTiXDGmb5rWerKGAxfGeCSnAso81I8S03PIq20",
+	"C8/B/3ARAe21DWpMBtEgRUeCIX0nxcclokwqglMjJ8G9gaxUrEB1zwch9D2/SFP0BM378vHVXng1jA1r",
+	"P8XHq476t14DPzj8h8qFsqq8iENlRL7DKIAsFqy4Y/GPV2lQHU3ychMKTLRGrq/2mNu87peKzzSsQhQe",
+	"WHZUSZjvSGuH6C3Gk9yTLKNsa3KrzBO1UrVRmU+94PYfnNssot9HdHziQ5+s+Nrj4tOxokfqu34ZsLu4",
+	"QE+A7XL/1dQkjIYRus7Kp2KvzdH9cwM/edrduHq8tgOpNn+PPO9idnBSTnxoB+LpHezBG8r3H8Q/7FGS",
+	"X27QFUzh6plRX4MK8+hqSK8KsqcDcIvKc3jjWmdv2Ck3mLRZ+uLGasOxnjg36TkJcK8W/rpk9gZ/MoIc",
+	"JAE4n7gwLCkVUgdXCijRmtiEQ60RlMnHTQVIEFMoHE4Ye7Q0rYyNQwqelkuUapVNcfQg0nxzs60dehtM",
+	"qgWKTGTJD+UHwzqlMhAUEgdCtzvVD9FVrtskRMgJSn65qKVHxfLroZ39ZrMh0PKxE/mqHikJ5V0xYnyv",
+	"5uKTUejeE/xIZfW97KCjcc8ofsCa1aAg2Q8+VJM0/mIbR4w6rU0y/WQ+EmziO73CvgiszOKtea1cqxUA",
+	"lIM+TXopaW2xEhInm5FUY/YVxmeqNdJUYHAWkvd7KrrzNPxi/Cn19jGcN0OeWYuZJ5uRXfs9cDqmBO6G",
+	"IY9ajqape9lYfTsyV8atvWWFyAOR/m+gi0Z8Rl5KFKZZOG+eQwiqzf3/683LH5H9FVFmq1a05W3TB/ZY",
+	"4JwogMmsY892tYuwnypbO9tpBZfJRR5E+CVpUEuD5vNc5CXkzQFLlPA9JSXiza145d070RaHN+kgSHpX",
+	"V5U3hb6zie2GIIgCqi7nRUqgbAUtdUIAxweEpSRS5oBUDS0/HHJyMBB1TY4dl4VU+GihV7R5zm+IcFUS",
+	"cnLVql5bWVnmg9i0tHmqJKS+yCX66vkr9MVfatU8hA02RW1ynmG4BDO0JiYGhChbuv7Tbe/lYCpC5WZp",
+	"M/lNHetFLzsYWLSZNL6KZTqCLMo8zdCNMy0trnor8hyYa2NckxEQSG/gRXR+dn724NH50mxk2dOCizyI",
+	"2WvlimaZLX9g//hPydnD1/jwgy05D8r7VOCN8vP2tKgujyJcBKrz+u5pVC0wk1lVvNCFCj690Xuddg6t",
+	"Cf2///f/AzRDGGIyAItfo595oppeCFG8oKspG/g9PvJCoR3VAoRvALhGPdDbYEZ7UGfm2E37VMM3WgB6",
+	"yY026b/McCsv/FLoVuVcHgf7iXCW6P4GNFip6yqd5Jzpvm2f8/3RFJECy0DNp6kZOlg/PuhJDkR/7LU4",
+	"Dr0hHv1g0o10YVQKvkFXjiBXrbpkpxY23OJ+USh+8Os7/T9nD56u3v2PP3yMi+4CERYz9cdPaiQ/vz0B",
+	"3u4l/8hHfogVAaWgHekKP1UM13zkwUBFY3XngdXNKKwfotcE6qhSaLeHDjueBfr1n5/dvVA/fZs/dMi2",
+	"GTyCepj4JgqfUoaiIcAccBFDMngeDIhO6fW7+Pld/NxL8fMaCh9se4neI3Wi3jLzgRsuEfJ7MZ923hbT",
+	"j1Q7W2saoxR02lRC2n9Ys/fNTqvHBxT2LiHe2QJnJib6V3PtjKzuuHculdtyRQTbHTmiOhIIglNg7Vs0",
+	"nGcwjzvs3YIlRiZcGliGnq5hZdulTfnSKqWbDU2KTB1NeZntoQrJyMJ28YQQpNuYR4vlQqsSjxfLxRce",
+	"fhLE2jLKOrbEm2d5+sIM+hbLHWVbxRn6m+DFHskdFwpJohBn5dQp21qIeZc7B+lyEpULeohelGYfRinF",
+	"W8YllYFKFSAcaeaCS5JtzLPvw/mcRox0eLB/PBGUfUqp2aR+82rFN5tVynNMWV/zMfsE2uG0wmEOFlJU",
+	"o3akukM0V/9k5K6BYcH2CyYoTaB9pQmk+m2zOmRmNz+PTcwftp7Kb31vnu/vpYKTHZErS5CuVooee4bL",
+	"XO4AFfkT67L/CQP2Wj5Z1gRHXRw0j0D7oLV5Y0C6l1JzGqDtpyjj7uxcDmGtNlgjuMGx2zOHgyZ0V94z",
+	"T01zN8YlyH/l7pslmONsSHUxDy/aoKB5XjDAiDIWayTVjSb1YbnYESwmviqIEcoTX5eETH4z26wSLMiU",
+	"lw84u5703WY6jpl+RcFq6Dpp/PkuGxsWYqzvCE5BQxjJUa8I32ekVC4OVO14oRVDhnMyGyaQyTR07ipb",
+	"GHHmojr236G7cUx+eZ3O7xvgE24KHcTLDKxQfbVt84tfD6f19BRefVcmKc6V6Z5hLYcl/TVccaflQ5kZ",
+	"Ce1tliU+G8DRwiWl/ApXykxrqaCusiM47cxEdCDCBgZOP3pR9mc97GhW9h5xJT4x+lfkZdijanplXg36",
+	"/O2/Hnz3QLPhF0+C1neQqj9Y8mnDsd671ufbFudgSGdbGN3so1QgDmmaUxXBWiGbJtky6ghMLRWoc3xN",
+	"nAxJk+h+Dh3wgprJtUZ3gJblPvYyNNrRHH+F1iThOfSjNmcgNsW1JIxhMEue/h5T43S57r0wn5yn6+4E",
+	"OdYs5JpLKPyTU1YmLwzW1WVko2Kf7cf6/smkSdrdnwjl/almtNQ2axmqa/XW4e/Bu2EOnJahMp5Jp/BP",
+	"c4tTfIyx8j4K9wzXHntPR+zLN8ZBP2JTvMM0G+EiRNgMVmZTKN4vA7Oc/ZyUuL80mCcnIl7n6MiPiNGg",
+	"Lz1vpVMsmxLq1ppbhI7WC4vi97UrsvpY6oEpqJCxd3PsHSBlEa8c6Kcp264m4I92WSZd0ch6xZFJKtc2",
+	"2tqE5DpKs27dER4FeVuCBDjA24lazPjO0eVLXSBOEh9M+ZadolbQjZt3cOn/nv58GPddhGCYpLX9axzq",
+	"4W5l00/5ELrGlAPZYI7oLZ5Bm2hdJ/dLqWhTZA7dov8UDF73vewe9XaD/ZvvnNjQaHqvrdmOzXDt/rRj",
+	"1GYQg4AX6DnKc5pYCPoKqkysBD8slgucZSsuVoxDOX24r4spRx86X/B9A+14R4WMRAgLrjlQouTdju00",
+	"Cr5RhJlycRiwQoQLlR1tMM2K4SCOocYLfT4MFnAW+cq3trPMhrLx+VqxDka83+uDN/JxB4zUfsCW/A6v",
+	"7gf9pD2YAQfnZYkRLneEKC+Bd4lkkewQ1NNmRe7gXqv4Qbyjs7E1LewhwbeCyHr//RJ/obK9gqhaHjwg",
+	"NBBYyaNUJA9DvCks1OSEvOEVvjHP3oln/4AFo2w751m0Q/adxqmqZm4qvyvJ6GX61ffNntxSBnrsUYof",
+	"b/WOsd91yufnwL2jow4bXGSBTI/XBKeIMgT57hZIneR7dUQODNcraAiqh7Lsc9E22naQgHmBNIdh4UVn",
+	"EyzJEuEkgVRdzFK0L1iiCler2fzqUAUCFluiYsUjMf4g6B4SW5gQXnsHhrYRPRIfJZQW4FqeJqCWfyYh",
+	"6WGpyW17t8BDJbA9FCyYbDzYH6okcq2lYqohmhFds0klpfrYqwjio1zpzdorkl4hwQ8SXROyN0m2RUag",
+	"upBLi+JyIFamGkhdkqI12XBBQNZe2UN1tTQ92QTBGRJFAMTHfi988E2dZteP5hMdHVMM/H/Xz4JoenT+",
+	"yg+yM/3YHvRALPWa7vchcOyXGwTYecjkXYextQvWu1h9pFa+9BwIk8ASfDIsK1JXpPM/W1G7WopHqOYU",
+	"unmro72HhTAy1zIAEGxNoLlMZjMS1SC9mQz15aIK+K9AZPQ0+jC5FDVMJlPgUMdk8iofmvBMRmtuQ0j6",
+	"qE3LrmDGUqsG9MZNFP6Bs5W9QwI9P6o/WScMSBpFmROPN0XGiMBr6jUfYbZ1vQNeKfvpJ/pMOccS5Ohg",
+	"cQ0p6VvGO5L9PU0yUMmR0ZyqjjY8hCU8tYlGrWQO54i+KDuRlVh0+pJOiXIsFage2qsKQqhRPeUG4ywh",
+	"5VFEVI8ImKfRiYudCqrc4fMnX4Z/CiZZfHVUdSCryCimyz8w31t61O4+V0YTDUKqwbUPCfMATWZAq+Gu",
+	"d73TtPyGf5jGroLsCVbSZOBj0ALgJguk4KWBb76BhpIXgOAGig7OZbh7itNiurQGralXl+lBUAUpCZ19",
+	"UsJ2ha1/6hLZCc4yQP5pg234EKE3RAQ7sBlrT1+FZq5CK6CFWpaqZ8oJ1Cl4wgzeqVS+4WwsizJUzqJa",
+	"VTdH/GAMrmCzHy1bg+2/pyVwaTPTVXVFmG9mYl9Xr43IkOo8nE1LqaOnptFcyq6eF2iPhXJ62TU56v/U",
+	"lsPiHqGruyuuYXSUyVreBg2yy8SEprvnAE8xfxRhHrT4owFocfbgqcO0eLh68O63s+WTpwEvYXOPOkg/",
+	"huJf14g3gupacBnPZ9oD9i0RKDK24bwEKarNY2eG2QKwEjXqz+fnf6k3gf/55z//45Emj6bRb2fLkPe0",
+	"bJkZa0ydRxhTPznRb2HZDEK5+Q5YVdoiMnaVMA/YZHKnFz5Ebz2IEAPkYpKCLbiaKSCjDglXG75WNDcM",
+	"rCfBanPrRYqPHvjWewO/2rCwA90OtbxnUmFrl81krYIyDpSEqx4AUeECMzm24DiD2//AiyxtU+VxsAQf",
+	"K7LiIg05vr/jB3T2+POzLz4/Pzv/0vQBwukFSvNjJ5pLWTSaw72XQi/KPJx92gNuZnteAz8tvW43G2h0",
+	"D5eptO0FaXSHBgcwMACZrmdGpVpJssfCtRNuKiPQhtnQ+wJdXUQh8zwZkHstNcLw66BMesEyysjILPxL",
+	"ZH28BruXEWv8OxDRW7gzbkmqnyLO5wgy1vS3exZhrNNijvBin746CxdNUim6o2c/2Pu4qnY/rox3K+F5",
+	"TlWPtf0jV3O0Su8NTsSi15pBZmPne8nHmi+5NJ+6BfFVBrDm39XqO8PhBNtx/fSEZD21mdajb0xGBgw5",
+	"tCZbyiogny7n60CXpNK12BFgiw6WveYHFy9rVp1SRmpQEIZUvXsy29HT+3sfT19FzhYbOHf1M4RRqpXW",
+	"ghkltdT9EVUXyNrMF6j0ZD9rRiQuUNcvppGecc6bQNES9DB+Q4S1oi6QdYY/M3Ez35N/gTz3eFVAdYqb",
+	"vfvieNMq1fqlIIV5u2DMJIMkrv/TwmQgmA9iplXO3tF/Ivk+CzZYm/X+baiTmTQ1BOZ8IqONaTo7ZM5y",
+	"v2CjQn7BsLUepc65Nc92HZdEnH4jszV/fwkcNFI1/4YCYx6gm1TVCtTAwXBjYyyGS1La+ahgwZVVlzjT",
+	"5twxqt/knrBVUjZ2taHp4OS/FngDfmgsCVKcd6BoeM09h/ZD0/G1/0JYm9OPeR0tRtC7KiT9TCIbjakI",
+	"bz66dN5t69BQnF8bJm64ecrYDQ4G7w3jmA7F6IaINc5QFQqKTJny40OjvxHVEk1Ed7MwT7vX4jup+ZBw",
+	"0Ua7iZDFTs0+btUC6Iyy8jy8/Y3GGsfcLLOcQueBf+FM265ewau0INPbBY96cQ+ND2DZY95b4+R6C+2c",
+	"gypWjKBRVWk2lYDGfGFCfd6NOly3gWV0Q7Mk43Js4mHGJaS42YTRhrONkFQTwoJwYdtoGVNAQzJdXzuC",
+	"W0klhPoY+7Vtwu81Lkk4UzgZ8yY8fkJjZ30WRnOkRRfrLDhoHEdhp7tqvPfBxEpvXEZATPq8S14OCde3",
+	"DkiCIe/MQN3FGkDUwHFsR4gWtuT9PsMMd8IgbiyjjKbihmcZP6yK/cz1CNDGrqRr5B4FX+rJif4PZntv",
+	"rbnaIWl7QMX0vgkEDexp2mOhGAjZYX3khoi06Mhh0+YKSglOoU3VDku0xzZvpq2J2IZkkSfulXkakpIo",
+	"dyHmOO4v36j3H+6AkuwaRfQ0F5Z7zsZ32Lrh1/5RrvCoWGp75pjbtOo39C4Ych95y0gibmgS8v2/sb8g",
+	"LK+NGtPdxKSFywKvlqVgrUZddujVXvAbmpL0FrJ04/ZR3lmm7uQ4tUuYKt0gJQcvA32kqobg5c6Wp8vP",
+	"dnJHt1eDmsOZUmpj98yZ0jJ3JjS0xjXbBTFCoBEjBK0OLunVylvoXf0Qudvzym7VVekgWWNJTcovVRAC",
+	"DHZw9LXUsotq4HR/A2HLxLX9tjn96Iuzp+jKdNauXr8yXe6WRncs0UW1SDdtUH3BEFHT0Nd/OKoHN1ZI",
+	"EK3BgkXoEAW8NtygJSruwq+2buDxcD9uTeNB6WFTQLXWal5wb656OtJO1U9rBjU0bNsXJkdyFVW/1Hze",
+	"1Awb2gVhGi5NmiWy7FnmjY7rPlj7RnvW4SOXGsyvBp4EZdcnNkPqTIDyBHiUE6wS2GZWHcvQp2ZUgz69",
+	"74UiQTOOwOnHKCnWRo2iCjEoIAtkohXr8Af05hUZDv62ex9IDf3u//pef2yn8BZkDlZK0HWhwgpmhte9",
+	"kIa/DSVVfHXsbtsFqdxUDW+STfizk6kWbd/3yNy7b3M4L0seCNx6HtM1xBy4saXxzDp8x8GTVvFkpw/0",
+	"f739jzftFV2TY131bVwl2TbMq+Kmox1BWI27VuH2BYUMs+r74Y2+BuVHT0Q/bj5tBlzCtEM06PUeAymC",
+	"lOOFYOT4PQmlhFbJ6aHEmb2whj3KOVM7xAXcXl4WTYoNIB7ZqxjsIPe9cuBAsUmKj1cdEDu9t0SV4+8N",
+	"f3eg2ynZG13/rmhZfvAuibkRPJ+AOACv7cMJi68eWKHXlvjwFlQ+ndA2Ig/eWI31QguYPRfKlGb0IZ/s",
+	"uaQNH04t5HwHYCZ8whYoPn4D9Dud5P8dWzwWi6TkmH7xPA0D/N9Agv8uWk8Vrf0BqqakHYy43Y3kHbY/",
+	"fVE8Ckv1tiToEJ19gTpA5Q+9smIGt5anF94vv5ZPhVnyTG9XhA5iuJwoUvvH/0RE7CARThW5s1ChKYJn",
+	"BhSaIqoHCdcvugdfdzJ6FP1GyOzBCcwkw2feqvGyfhiqiU/eptBd8H1n32TTKblW3LUR7fbIDQrhB7++",
+	"++18+fjDHx/Yf0LZ1/nyrx/+FO71/ANm2ETFf9A0nKcrQFIIEewi9oIhaKLWxK33XIcj1JJsOPUHnMar",
+	"vFzkyrzXZxoOBqnfamOvYH7+14X5b86U4FlmLEOqJLKX4eBqIMQog3LbFTrDdz6TSNMc/WoK/wZ14E/M",
+	"vGu5lEvkAIWvCUNrnFxD4VpVyhcz51NAgLKFT/2KdUM6S+OsTDL17pq9h/XvT4zfL03gbE3UgRCGHj09",
+	"OwPH//mjp09HR3/cDrfj09UMInZ6BkW9KWfvl7b+Q2D5JMchLI+XG4RRIcNtO2M7Ddt2rC75xA6XZLR+",
+	"NMPpox3zWaLyTu3qt7Gj+/gKmB/Kd4Kb2RXqs71aV4JnZETGD/gZ4aUw65hBZcL3oSj7dyRLES+UKVNl",
+	"RyjwNEf5GVI7wYvtDtlBEMwMEh0B4MlSfTmiyy1nZKVFNVS3y549eYYk3QLQBmUIy2tps5Q5M7Ie1Z2a",
+	"npoQkFqzgigPNI01XWJtNNbnnuYGt/YmfLzmMYJ7GtmfrCh2ZXKPrrPs6vRiL7NbbanaoZb+BBVpBnFo",
+	"p48KqKdLmyda6V4JzghLsQhyZCkPA5BK6Ul484EerVi69qtz5YnaNlkrJTAtocgayLeYpVhxcUTlQyZf",
+	"x8vvznByLQ0IHlZoh2+ITbFNL6CUHA74YcdRjo8GHM9EUHBS4iuO6KbdJWRBTo4TqTWV5FYUay3w7l5U",
+	"dau/1YGr5lbKNMPNlpIjVOTpTXRuB479VE6YsedO/P43drTaHJhiN93n0FPvY8sZt/pPAA99jBjpvh1d",
+	"W6bgDdmdvTXuBjVP98rQ2RTULsW0hFw1QG5wK6TctLgfcRU0E7A8yeYTrb5ot8RydkHWMtdiiXxZ35FN",
+	"GBDz0oDEOmQyczVWpUNQd2mTBWwWLlXPUIIFgbqyZdkhRC6RLQKS4Wx9s+bOPIVSc4FU0bQQVrE3YEHJ",
+	"jmapzQamqobXuYdqZpqlw/B2hgb1yQQpyZnpcNqkldOqTFSi5vI8Pzv/4sHZo7rf8y91bRYU1y8+PPjj",
+	"GQBd/Z9H/zh7cP7uT0El1hNM7aw3+LvbM6ga2eMtuUD6zJue90bxihEDLy8LtfsGfFhtw9n92ZGbshuc",
+	"gRvtl4LA+O4vle1l/7AVuPZv4FxILMSF2nFBfyXeWwWTxd6UWZs3HQyq/4Pi16SVDdtA2F/VSDWUFmcW",
+	"GOKBl57VNhLbcHSkd1r+V98y+3T8UyEQDWBtt6QbkL41c/jEzkdjQN/JWtKgH/1EOETLp5Yjhlhpkr45",
+	"nqMa3DHsWi3ZxX/0yRd1+fXf//Pnn+W7P/9P9x9/OKXYb4qR7jHfYOrDZF70OMWHQBtu+e8zxBAfzKD/",
+	"1iTU/dKC65S4bfCu2wvbDh2zwcu389j1TTTqGM58vubpDDT2vE2IU78UWqOYUn8GnTBNjwFTM8aMEKOc",
+	"WUxPxW3vAdMNHtJoWvVkTvINkqKc58q+8sEhy8f2YB4NRBGAhrDVRl4pif1u6Ny+MoV3rqg4pBclRMou",
+	"8PT/1H82MOwYlShByJWWAh5/1ZtqNMjEpw9QMdLs3WHGImKrZWmue+GDC0CtolIiq/e9lz49aIqpABOc",
+	"qXGgFsqBWvybQFOkVJBEhVPgeKHWvGDp1TMkKzyKMrZ+RZn7eYcZlBQw94wv7D2L3Y0IpqH5r3efBF7G",
+	"dDwM9+IBs3o7F08JaYJmNE4G/Pqg2OtZAwgbWs8ZMvm0oDXolkYDV7w0T88LnSHIDSWHCSLhd/CMewme",
+	"8TssxsIX8wMQGb5POgiO0RR4/dgYDaVxkgekjuzlmQl/7UAKqMcfWmbe+fJJX3eBTsQf8zPoL64pQBQg",
+	"2EcA1mrAP9XsuSDNAtdYCZhYM796brXB++r+ohbVQTi6eyhA6fwvBbE/a8o15N40oTbP92v4QUM80ZA0",
+	"noiIw8yJkAYz+MGaRun9coW9wlIeuEgNksFYx7DJb1jt7SBtdPlhjw8jhxPeb4YzmxNqjN9HgVeC881I",
+	"Asw28agZviaSqJEzVCTfc4HFcT4iB4YMzppnNDm+YN9y2zQ14DEdrajE2huliRDoignzGjpUb16+Mgvo",
+	"a/x6ZS+oKwQep6prj1ucH052md/8UGv3Yq+4JYSSQzquoiqLiBuVfU/t+oJbIvg6MzCrYRYy92wDFvfb",
+	"5+jpF0/+opei30YpUZhm8iH6thCAdGOzOlFK9oSlLgBsmry6TtRX7mgCouyV1mCuLAj4CuLi8urhzI33",
+	"zDw7chiLzLVwxRKtBb8mbFk2CjzgI+KF6m+jHnU5QDaEiW4H7gUKvY66WgrbIPdnEtH0Av1ScAVtchRH",
+	"NiQdZTf4JWSOk6Y3CHRu9sYIKWEArGwqH64pg4wOyzCDWVs2hGmm59kEVr0tqRRk6WINkGfhMHmRUtcP",
+	"oUoh0Ko4zhbLxVabDSw3GQAViOYehuzu7j8utt6F7zQywb/RjfG9IkxbXM9QzgUx+SByiXCWGSR/aVG3",
+	"j9Ci+AIJckPN8wkXwnh4yjRSRxqobIWsEjs6aFrmxSA5ujwx3wqeo0em9GVHtzsiDZC9rWkLBsiB6qOb",
+	"+AuSESwhN2MwXw9yZvrQnGzvLNiy0BSPBIuItsMmmcoMUhnGJS9WXGRH9Mxhmy3vr6pBmYEzMA1UI3BM",
+	"7vJseNrIlyHL0NG9rJc9P6/Xyz49Oxv0U9gN6d6GAcrOgDHmy6rJ3RFek0RvzfF5uGDk+1q3YWyb3EKU",
+	"C24T0/9PHqCRwUaf05zkXBy1iGDkoA9ADi7s9m0s7Je7alW+wckOHbi4lgA7uaw3229VqozIWAwQwXa6",
+	"+SrjyfU8pbh1j/+s6ijg24VTR91JHyf0tNUbi+tTtW0OtGuP6vpTp/abytPIChlCQPzRNJvMqBxZpTCx",
+	"VmDWKejNAMkQpthdeEoNu3iKkO2U7c3t3eChOKmyIBT1gksdglvctR+135MIC/innuCF6a69jMn9n+1c",
+	"tZXnlNxQLYOwRHvC95nRb010d2xPXXt8yuvnyRBaQ7MrlttPPdDwzs3gk2rIx/vlkgqKG0814XvTMNUU",
+	"S3nqUlAtmZosAjX3HtrzZxKZFxBhKdRtQbHaJ54oknTWqjtlF0vIes8wi4kk3FlrlHmbnJyeydLpitDM",
+	"sOHCK1+4QDnBDJrZ7ijbIpJJcrBlGoGMlX+5RBkIyobhEbByMBaQzcFZZPTqDpu7uHcidatPI+GGwDFP",
+	"ONtQkY9OGbKvWwth/Ou3ku7jtQyDcnfstTkZmcuTUmmPiPE0Rl+jX7sXTVFT4Br9V2qrcw/SiAhJVzQN",
+	"ZW/sSUI3NLE1WuDZ3XJtCC9tzqwK1M9JQkY1QmgrUSTVe68ICzP0a6MTL5HpQ6nFacGc+W38zYyXrRlS",
+	"gjPV7vLokf/etSj6KK2J9EiCpiQ6x8s973KzeCE7V1RmC1uGohIgQgQBV4eMWeknmcXFs6JTpsDPN+O9",
+	"FPcrM4ypaIfK7y2Y/kVyzSLbMTl7IJR71tIuvHuqkmrty6LT9BU4i+x+27BnJ9lmH3qm4br4jJzIaJXQ",
+	"ETWYFDQmNaEcqKGXvutd5JTWt2U5vmvCh7eEJUck8VHWq9mr1rjt1sOTmxcZd1r4yjXwMngrCEnhGneX",
+	"Vsd1Oarop2wI22HeadsOwGqgBQ3MYYmseWz6YR2sWtzVWHfkljvHYjWxgc12tuTIPsfm/vlMG/sJzhAc",
+	"tdaGzlfGGt0OOLoitYE8OxaMu5mN3mHdmyZe9RPwEDmYhzLjgnGFEq2XQ59bvA4eD7wlq63gxX7wiFRP",
+	"RviaSjTkKIYPgicPzacLcXmEF2nRHWJd8c0qrorBL8m2QBmrVm6UZyi7Z6KqKetPa9M0LUx0c5WRmwh3",
+	"W/P5GOsW5zQ7dkOxbOGUrigkpHS0MTLyrnMIl/7Sp2EH1LMcC6oq5Who7Y3HAVZsa7oORg/RfAHEhhFp",
+	"tERRjfFz+Kj/IRN3XNxB4OxHQoLuEshNAdKPpG436EOkWkzeRyjg7wdE36TkimQM8GJddjVimuDa0Pdq",
+	"9dQF2nIiXcBfEHRV/XYFohWV+ily+DMR9QvTnOtlvv4C7+lQHfutlY1OdheH/IQNB2V50VzBRlxJ8r4G",
+	"0Y8FKUOdE12MPd02w7n1DZkZvpV9e/QTqcWY4PSb0rP0cRwVp8Ck/l4V8vGrQpyoCtnyQxUjvuTosxq+",
+	"NjGXkZI/Hlj81BhQq5Mr/LlvRT841JOGQTo+DjtSnR5U4PqVM+/MhLo3a3tzXL5PmcQSVhsSLkhHKsyZ",
+	"tq0f1aIbvFhn3qqtpj1S/fB3stVbrZquGdRNsaLM4K7PkMhY56ITUhntMETKYM6LQWoLuuLf7GyQwosT",
+	"cpYdY/zva54eOxqlktuqSJE0ZPm93XF0ECax34trlh2cXfjkXVQnh5o/FD5o1xpB/GllsZaQ43x2kTRr",
+	"HoXIhcyVPeXx5T1Mn9Kz5zfhsisubhM6HBo0TY8oxIIVlzdmCyOzo7mnO4CdZ2y5kEepSB4uwuKT1zR4",
+	"Uqux7SyHdnVOFtdMcj/5G3wMYxq2p2Rld9hjA3CiMLW6KTJGBF7TzOiL0iYUrMD8KNguEeE4I7W6w7h2",
+	"K/5srFuwd61cfe3iGR9bCw2nE4xXQV+WHsyws52ybZUA5NLGsILf2pWC5jR3bXzHD2MLVjp6pL18/t0l",
+	"Mo3SXJEnJAOYJCYsCB7mByeNHPqy/WgvAb00h2YU2pCPM4QZ+Nxs7EXtMLuFaFRKktGtid07kSH3nsZZ",
+	"0/LWqrdig/6tRORyiAUkxgp+Y9OR/wm5T8NaWyn2DSXLVTZm11hiDE+8tgDJY2FOpnJAtT0nBfMadOhb",
+	"6YyX4D29AOdDLu30eA3Cbg4A4wy+/9ExBmd1Fn8kj2/L/Bruojol13N0h4ffPbf/5p7bCfi5DeilcXka",
+	"l2Xyi5cvjswzawNOkLezDNJUECkj8LZnyx1oJgmbK8Bk/mIEb6HgmLHtrdux/mbN29yx/4ZfdzBtpe7n",
+	"HXw8HJSPQx32ef1RnEg5OYw++otdkfGR+Nk93x2TKzTVX63/1quyVMiXDftthrt85D3cmFNnicdG8F9D",
+	"uXYvqkKmC5RhRQQygDaN/D+Uckh3kjt+COTfNTMYzdfq2k25tgjaDvXfaefd7wmr11eylbWxOVthyERt",
+	"wK94ybw4C6XsX0pbIZwQekMEZARKaN2DkSLvFYLelbCfXU1yzMhuen0Lf01guuNMncHqhUtrOLs1GDQT",
+	"iXMyVNnc6c7uWwHPbsZ63+tJ+yfZXd5Q/ZS+4dfjpzmLadhrEm6pVCYXKjabt+k+EoBfNLJUsHwr1FXq",
+	"7Y6j8gmE0Q0Ra5whVzCIKEMHQZURcIMXYOqpDyVGi+U8W3kfPKDmnh1qKm6dMReI8cNJhfvQlWu4G7ct",
+	"4TBPu9dKbaBNR7kn+LqZIekgBgDmyApZreFJkt1AFHiQqIAFtRdEEbFyOBJtO2h8n4PlIidqx9NoQtjH",
+	"R3UjLxOeV52ARn83P7j7qOrOaj6Lqpzp5SAIj+mi1VEs/0LJEZ1Wm24Px9qOfUryhQ97BgfdNf5rNtE4",
+	"IHXgDvPB4FLoyzkFKAhJCDOoN9797G5rrHbP0NU1tZlzB5fhb+4ByGwu673a6DiTSthDyQVX9sZxRbDm",
+	"8wpfEwmN78x8qSyrza/giMLT5V9bz9txvCCz+8zCVRO8mykCaJr4zpsEFoZBe9u5RR051C1NsuKlFXzC",
+	"O4Ehn0Gud7fsPhiUVeSmvlvUqEL25ap1YbAUwzU77GxTaKAW9ZaaZsCHHa86JEIOQYQnXS/6phtk2hCz",
+	"pGBEakNcCGxyudj4m7l8KdK3P66X2w2n3cW39vexE+bxwZCpRXGBZKKKE0rsuTaXD0nhaT3lPn3Z9+mK",
+	"pmHl4E5k1UeSIy3DoMXFQxz7zWhz0b/TZmt0/WFgmrOEuDxt6b6FuXxKzBHq+vRkznAIpevED755BxKg",
+	"88BO8vvLpCDf3Fjb/XQ4xx3BaYnjV1/3KwsIp38lAGkEzfRwtgSkSoCJkwjKPGRQASjHlh3pKzgnaH1E",
+	"kry3dbDEDBdbFfJdOfkQavS4e2ngmtFkXxFN92ENmCeA4p0G/QkWUMyMGO0wGPTDafN/LXix3SkXvxmO",
+	"7mU46cof31KpXBpVkC2qR2DvMsquTR01VRcIo5yILcCpaqXbYihbvFOMtBoHcCCAgRjknXYaie0dapTA",
+	"cJJZIfZZIUOho3Kua3LkFr68ZE8j0LQ9bN0jkCAfnJbiK7fwQMNve1IMXo3ySXQkKjje7XdUvqGSqjAa",
+	"kD6D8HMJum8O8xIRLDJKpHInHjnM6+kgQP3WwFRl3Wrj/onzECwq4VZj6fo2VnxTk1g+5d71S+KJGKIJ",
+	"2VtAsXCS7tvd0WbGmT1IMNNcdcBUIZypnT7sfl6/vTmlw0qizOTY7bAkF8CQ12TvCiCpqp43XqDRCAN3",
+	"KGKHS/Huncwd9LqakzlChdWL+5ur7q8inF/05i00T17wQNmpDByDWfTwSr25b2q4R4c5tPBbODSDynDj",
+	"EE0+JqPz4zpPxWkqcpUdc7oT+vZqnozqFJ/h62155BfuQMuY29c3VSFokqflz3sXwzLTyrzGc9WkCq8J",
+	"65lXNFf9/u6dgP6bw8kZBWvUaCaPFN8S67YIYmVH5efYHpb+Kx+WC6vsxQ1Re9i9PL6fA8kykq42gucj",
+	"Urfqxv14c71SUL7sV1DGdE+OVBaVoBGB6r9rrecn82iT6TxKL2u7XiNMmA9vuIHz8YoPGs3o+DUJZYIE",
+	"l6KfhfTC1Y4aL85ADmOzqxR8LDTTNy9fzdWPrnorFLH7EdxrnFmfoDttpuLXdlFIBd5Exe0mtYPXg8df",
+	"waO76wXcBLLsgveZRPZikybm/ijc+GlCP76otiVvXr6qepXIYk+EJGPjcl3N9z5d6MsS7rLVTq2nMeCb",
+	"l68uoYDJ3FWjsrvcHEOpM4JnRIbtyxwfkS2aiodIVXizWelBJ5RNtMJG9r/dLAfoIkcDRNJkh3CiJGBS",
+	"I4wkSThLK0w8hhxQsRYPLicHZwd8lCjlRLaTTLCURMo8opezv6MW778QZOxbNj0pFlC58To0lRjzSrMo",
+	"0k7ajrT0lx+YXNcGKoWTnX5JjuRtbb+scsoKFWLi7/gBZZxtIZGVXSPFAem9/JpphWWcT6ZTzJcDbWOW",
+	"i5zLgJfHW4HmFH2fuNQlAQ08/I+U/Vx7PiMTzFbXhOxXKT4Glva15sAN9H4AJkb6BUSl8bPpK0W4zEG9",
+	"pbgsXoALzZYG+JN6/OUTf1JnXZYWSUdMyzQZBTRK02HMjOBvgZ1yYyr9M2k27/GZoEW6wLTtLnZw43O9",
+	"XZMQ5Cx+8FaQPvxVanq5MJLq/1yTbcEgOuEnvFXQsPDHDLMLC8H5DDEeDPWtBcHXq22GpVzteCH6zoPp",
+	"porgYQTp29CHTot003cS3LZnAAvrPnv+RY2Hv/zrELf4EzKJ713z+k9ozUstNqlBw9XPk7Q5ib+c+5P4",
+	"y/kgy1oBZbemrJcLwVJsKMMZ2pQNEvJCKjMXk7wVpHrCmYX7WQmC045jUQkiOJgYVa9ZpZOyG2p6AGIT",
+	"IdrQrLUFf/EX/3Rw7Tu63a0ElderNc7CTWxfU3ktUUYktEFWBpFbLo0yaEULQ5VQ16e4hsOAZLHdEgk6",
+	"pf4e0t9rztuF2jrac4Unz7N0leP3JUWrXX88KD0zrAg0zuniuEukf4XsbkWYrQ2B0nvIGDDbBNuAE2DL",
+	"HIvrNjvabBJ/aX/9y5eDa8u4VCtb1wpw4/k+FKf+2oppIzDhIbQmGy6I5iAsCYIqVWgkq4dErlS2RulB",
+	"WvmTySnrYOE31IkoyCK2E6qdxseDC89JSot8gCe/p9fkQCWBSK5+HnhqJPtokenkcU0jawSUtSCmWiKS",
+	"LWXS1fclFlU99Vh/UAALoiUpND2gbGX6/dYY99H58LwLlvIVBLDdQOP5v3E91k9Sxzy7mLKLPzpn2i1y",
+	"e67bjON0tOaX09ANS+h2564wac+JVvPqAihGBTtgwVZ7IhJS+jbKlwffhWnE2L9v7ZNtpSaHZOHaLKqB",
+	"u4gJ5W0B18kmmDVwCRxdFWkgKOmC/DjOiGn7tgni69XevMJbTJlUV9D2hXHTUt6Uh4H7AKo42oP8rzcv",
+	"f0T2V0SZ03aMETzkPHKjdlHC2B5vfDD8kXjyUAanrMpmLmaOcJUu2WDICTUo+gthZ1uFRv/zz28GHBWN",
+	"UtGBVxtkrBwWflN5Pa8uwk6KT0AHXd6BJWTnAH3zFRYK1I8Yh1sslMA4/9WrEjPRuZaaocFxJDbDdJDz",
+	"a7rZBNLpTJlqtHu7OvpDUI9u5K7pFHtogE3eVhJsbM8NjDZFlqHSDqra2DeYoqNU32F0VgI3eGtW2J2l",
+	"PXvaMDteSKJvyxPHKUvETxrDlbcfTxyprCg/YQxbbD55hAYPGgLVsBocVqq/bjd3b4P9TRri4LG8q400",
+	"ryhtwwuW2tBbPeUw03fB8SGCburkhqZgx9kCSNsbTiJzU9ua5ISXmbtUIFnkS4QVyrXS/ujhz+wqo9ck",
+	"O0JRW87hLsYMXe25lHSdkauHP7fvm2RHTDueVs0oZEdjO2VTc4syzm11ZlrRJ6TFEqlors2nbkt2g4W2",
+	"Ct2TqQeHAT7jNUF8s6l7dCKMIiBBZ1NrKi0VOWuuTSq+lwjqHpHkOSm79elFN/r/9jPuw8ddxxlfh73k",
+	"Wv2BHbOcI3eaW/QrLq14CRb0lpi+Q9rUbiiiQ7okI1h07MZXJeGlIZF+1u2BzOjeAzpgjQ0ZtKAs80Xu",
+	"yB5TAfmBhsssisSJpI9Xo1v3VvveI9B0qlxWyXE+hZv87+/+oPI9Q6bDm5ev7lluA6x7jqSzj6CkBRdj",
+	"ElLHXx2H0lCwtZ54zQvl5IK1INrxok3BEvOVVVKoFd9sVinPtTkVFr45ZkdknzAuSkH0PURrvpgvh4RK",
+	"4LNlR6BAq3662dCkyNSx5hm087D6nbnq3mK5o2yrOEOQ8AL0yHPoyP54qKTOm1X1yar1UI7/CQBfK8YV",
+	"TciQs9X6ysorQRWCSfTorwgjheW1EciSX5RxfnwswThTTuRI55ZMBCGMsu0KHK8up6VNTev58klZuk41",
+	"o1iXKkn9CZzHxIzcBKyfbXgKfIMkuSECUJSWMIOGO/jG+EC5qHuFPc/c9Ck3JE5we3tYddl3eLrIEd6n",
+	"LslWyqSO0lEA2kwLQSTKsD6XB/YQfXNDxBGZW8yVa5X5FtrGJSoQN/aD2JHhWEibwPXg6dCr3tO2i1CM",
+	"bakfs487X13EK/CoF6QuwSzGGbZNT06o+VQptYcuD/OgKeQnewfNM/DW6/JZ149CDF+r8F4FX+qrrFGv",
+	"eo/D67YrqedZHhzCNTLV71N5HfOOfqydiOHNpSS2HdMykcccS4+ZPXL5JA/yRGCRdfbuPaVxWki4/zUc",
+	"S9sf+gKZ+9TWCGsLMAMwkUGY1t9P8IgT7MPgnf1+oG//QAdPjkVM/c5FSUecna+OyAGuPkSXxgguxJYw",
+	"VTVgh8CvtQq1SkbEw0BDViKgMW8txtIIo4YNY21aZqNfM5Mc+VpDIlaTLscr59MhpV777DnStjCfyI7g",
+	"SrAledRgJZkCUmuZOmvf1FLa2IVCa6KJD0IOpykq9u1d6FFZL5Escl/3M42CGaSv6PeagbXBHeBZSgR8",
+	"bWVN5rZYxtuaglwq8bacF0tNCxioCsh0eFW+OOtmgylrLjd83KrjnRklq3Q5M9xQ9VUsvV1sEXmIK6f5",
+	"+786ItdToRS/JQ6zacN4gc6eIcaR1+mt4SCh0jX1aERZB00uC2l7oGq3SnY0S0WZvB4/iL6RcLbaEZyp",
+	"HUStRw9haL0vS77GvQy4svXuJmPH2O+OkiY4W+0xHT+DvSBbhttR7uFsBSyTkS81sURDO2gH9ibWIPHS",
+	"Z5rm6oM7GiZz56GoFIJRWYBQizHglaihrkpCoHGKSTiyaSeUs7GZmTi5ZvyQkXTrpTwNaU61y98DsJw+",
+	"Anm/p+K4Mg6DkFQtNQPXYl5faEweiEDwLqlyryDpih2Rorn+a2uB45zoJZx+eHcuTV5ehaS7nJ5vE5pq",
+	"g7TN+TQpt6zxUieX1vXP8WHaWhQFfIk7fEMcTkWJrnj56gWiSpJsg7A0UaQlWh9tw3iIdUByr1cd+DDY",
+	"uiZZWTp1AmgHcS3r9eQRSN226wNlKwAgCOz3K/h7HXUT4F7hsncgBhLVkBviKiBsbV1GNyQ5Jhkxc5iE",
+	"OJ7WQpmxERBp/LtZdifUDrSH8ba5OZHA3nRyt7N1xrH2D2BMGdXXuOIlBHCvyV4B1yYZlu1cBOhRa+bW",
+	"JR2qWoeujL6g5EkquONR7/mHc2XF5cpZ+6NGkoprQWNj6HLk+6FmvpZQfZOsFt6eQNeWW4t2pAMnyXhy",
+	"LY0IgqzY9dH4pcFLrG1TrRYTYf4YY5KCURNnWv9Ec2LuvowfRr9jHNMjX2umd1oLzAxl5tFDYDvKODIb",
+	"DR4I/RB968B5+R7c6KUUxZIsq/x5WaH4QsawTSHtq5iqFI9R6dRYSrplE18GdKGVIHKv2XXqIGUfnoFs",
+	"3e5c5fEvNtUOnwod61q2ie1/vrWQDj560wLIciWyJVBWVcwZhMvyEl8naC6cEZv/Ds6AZf3Edx7nvlSE",
+	"DrOlSkWwx/ukMarjfsIwU4+/i3p9WyrnjUB0+feBtjL5jVNTNVlc0Hj4pTKM2w3fzDPsWj6VmIwmxlCF",
+	"IyEnoVCi5mnz+6JAONNvG+VfhbwQQdy5Zva1CzA6fbycmveFCDJPSpadthMjkGdnJnMgSaGAjATjlpQX",
+	"6CyEvrqEDKkNF8h9yDd6B6Pt5U62C5eh/hArF+Af7jPQcko0dz241WSPK+vro6D83AaOe+fpvAvk8xKv",
+	"NIDgu9QGWj2WTnOCfuWMLKeh+/owBQONlNxWe32wlcAJZdvYrtONx+8nNNJHgkH3mm/X2xyFTuMkmTsd",
+	"56Wr98e/DyeHW+b2b9IcuZKV/L1nKZOmM+PzqrHp3EhOJ6ExTwRVOhE5aSZAQPdSV6lReeJSfDTIszGH",
+	"y4QdZFin7IMyjmrXjhlnx5wXsiyzrHqQ1nqCjm0gOgXI+GNfSlPvjDpqqM8HDSJWu9nA3O2VW/6JnXTB",
+	"nH6oP13UswakFkeuwGc0dm4cv8UD2fbhG1sv/wE33Pwf46w2uL6BKV1n3wGQtzqvznLP1q6r+3zXztWP",
+	"vXaU+3FiP7WjfccIvVPRdf2jO4rAt3dAA7wlZdD69/pVh+rFICNri9lcXgDYlhC6xQvl0s+lmWrZKAUy",
+	"1A38YrAI0MTig4Dm/8mgPsCg9RQS+hoARsByXmhiPXRfV8z/j713W3LbyNKFXyUDsf+w7EGxWCcdWDGx",
+	"d1mW3eq2ZY1Ube1plTaZBJJkusBMNhIoiq1QxFzMREzM7X/1v8Duy34d+3ae5I9cKxNIkAAJHotlsyPa",
+	"KpI45Gmd1/qWaWcIkwAmjum6Mk1qjyRVLG5Tmw1YQxEpqh/K/uUsV74bH6pPzEaYslIP0PIZMJZozoVo",
+	"EEuoT4PsplmdHkIdJJZjG4lS+jVuwN5hPmfN5oKm3M2lQOvNwEpny/vipVi265qRKlNdBASe4izbDpoz",
+	"pMmAiYQHNJExoaMRYhOBzw0IPEBU2EWtxNmQ8miaR1+cL2zBINi4PaJKjWUcljU+Ad6Pbf7xIozKU0Fo",
+	"OOQCA8cyJopNdTc9qfBbO++auXqZRsU4YeeBpbs3YgHv8eCVSQhc38FbqvqbH9pqohJWUa0Fm67FUhZq",
+	"xY21Vt2Q92MqkqnkNt9TZgqQAtdOxSCIy1uI5gOo7lSrB6LHkGPGkrHmxHY8wIMTemvbt/KkfBFEDwvm",
+	"XbNUsajXjtlIxlhCJrta+sKfGLCsCCPui89cz2hOn+kNOcfneOYBXa/mnBQTiif8bioCZLLX898ZQtob",
+	"TMDyKNC2+4puHYt3xtXsEqOh2eKSFc7wIsaxWuNNwygWZWrtAd/YJDFvHGp9SbJYrbdl6XlZ4oTscaNL",
+	"d5ibUFldgfrA9NbCSmyk0eVGSWd1o34ujSy8e5PtJd+mI21xa45dbVgjPmm5FkUVK+81BzlDWjtRIzAW",
+	"ZQ86zQOMjanOplHEEDjlVqAdwRPoWzbgok9YpBDTRbnwb6v3o1stPBNtpQOQ7fVkjyAXIb/jYQqqAHbE",
+	"LDtxDuZ2SUSExgkP+IiKrPvf6oulzLmQcV1FO5EjHhTfuvAtv6M2RabNWnFdZzctP3L5bmdr65Dbh1q0",
+	"vGLMJCN3h7NdlEt7l/7rn7bc8L+ol5O/v3SYZxCeny/MCV+LRIuLVu0rKV/BEvKcdg4vcDzMaStR0VOw",
+	"zuGud5A3oQjNSroHpg6VrMpmAivV9L5QF1maMFclna2f35n1vv7x+vVzrTDqadUpiVloT54UB/m4jpVT",
+	"ehT00F6IWEbl+Npfy2RgXB9YhhOxXkJkmqDviJKYjUBOkRg7UmmTBQsCWYh+pCEbynhySZh+C6GCjbXK",
+	"JmbrCBQLYlY2BqrY2WmpUyIuwbuSyYimyaB1fExMHMeHJFVK/uWNNaBrqLN6Yd6w4Qr9ekq263zRdm3Q",
+	"OZo9yJ+z61TdVujZBQDGRJJQNsjLUPlEc2IFKb9Y0SlFNGllGPt4OnIgah4qRIb2TTsR7IOvNXTbImFY",
+	"UmS4glcW1YYKBwpV2ImhBEqhVkMwLHZbKpiHt9RsB7ZSx7GUbVOBmZ86SNVt1ix2XnKG6V0TcjXk2uz1",
+	"s6Ru+BphYcsalFamheP+afbSlWniZ6Yf4CGTHgPM+ChSFY5r++i65wpaYM1CZzpnGQhkwBWBS/1l+mrN",
+	"JnZJBPg0C5Mt28ZSvCBUWkYmekZYrF10cNchj104eI0CmJ2M4k5m1DA3/Uuzuysor6qFJL9IzbFHY4kN",
+	"d5Z/yQbHnyvm8zzHGlhOPJUnfb2bIs1FCdJVw/oGT+4KTe6okqI0NXsZ4WceU3UINqD8g+h8WOr+NR+y",
+	"iAv2AvqvzjrlqnM0yICORkyw8BLLczH3PVFkyEPB+4OEcEH+fP28dsbGYmm9vIyW4Tyo8BJPzeybLUv5",
+	"QoGGqHySihA7CPEYcRLUF1lW5MwC1xQpQzmnq5hd6ZaTzOiTkAU81H8M5Z3+xzQ88oFMyX//2/+F7BU6",
+	"BKw1z/y6mmS1AyCJBOFqSxxy+Vp4F+wk8JINCFv0nZUmQGF6p42zCsLiGEq7ppOeyuSL7epdLjnMdtgT",
+	"lI1iHgltgoEUqPGBcRLbXXgqVeTb5+Txk/NnRGEDMnLROKnqb52UP+KP767JI/2cZ83HT7+8JHJE/5oy",
+	"bYBodjMA9KCKFtROplvtttVwDy8Zx1voIKq8ckSHXszUoL3KO+29FdP/0Whdl9jSEvoJQouBzvHdybHU",
+	"Bu0x3NopDX0GcsRKHxpEXO9+KweDwXw7GkVyrMqzC8AhVMqkf1xCN8ybS7tq7teMxqwsGD2DweMclsLD",
+	"CttX2P/KA1vZLBtXx0x1Qetr316duykWZq9jdN6uQXEtzdOCmEHuCY0UAdh995j4iwc1c64WDqrisLwd",
+	"0YAdmfIyLfAhAG3xgvSBQRsaMjX1vCxW9CI10d1WZ0HKd8swsCn4ligisRyrS/A5YIeODhdBlIasDUzv",
+	"n7Xq3HGPZXUc5zqmXOjBzR4H2zWubsrBKtZ73RiYM8qpgyND1pa9tuZTaZBgzqCYEMQ9TyydC5ZoVpLt",
+	"oLd5Q3KxWKcRD9vQ2KMiH42qRCuVlxmeGIfRY7MVIQkTYZ36rl0Yonbizt74xSNTeqTNtSsmEi15IFc4",
+	"XFNJSnnThf/znh797YP+T/PoWfvDV/+jxg4vl3qzyjpuQgGzr31gule2ApvJX1nyaC3Y6RW8GH9WLC5P",
+	"Eblj5b3uV0oXtcnRswEnOWRtU89Tpu28g8a+xVTnW8ZG6HekAVbvbK7LnduAcCoC8vw1OX9Seo8MbssM",
+	"p2spEX2xR3nEQqJ4XxxxoUUodovuUy5Id2JwAUuLSLS5W7pwRrS0san/LIAIi9BSwxx2WODa6HtFt9k0",
+	"eUrB2nqj25nRP93ktg+IVlw4mguRbvJ96VRl3KeCK6yrr7ldekm1EgqwaQXmY5VdJxKTsOFIxjSetJ0v",
+	"ZZooHrI2Vypl5Rmau05zWVU42ox8ODOFVpQ0R6NxT830+s3sbXa2P1SwjpUkamWphCv3/s//urlRH/7p",
+	"f9k/SiXfYu5hQ2EmOS1nHcbSM22+ihFV264UILIQ1lIrvYi10524qt0X0Pod+JLaGhvq0TTSV09bI2cX",
+	"xTW7OvqLVhc+nfpnnx8dmY/No2f6m6efvyzXHiyHWTL8vgq1lhDgpqpQYBZVp3QD+grIyYelq+DMN6Gn",
+	"bI5g3XO9Jwd5RpCuIiOXRqWtQT4raHM/ccW3goWiFbAkqaglfa55K2gbGVjlX1OW1i9mzZ5eM2BvujfU",
+	"m1DhYnvzktLb3lMXEAV0U3xvHct5V0BnEe/zHBt/7qrljQjcu7LKr+VrxWpuLfto3zsvscFZXxubYHqD",
+	"QOckgImcgRfrH5TBqYBsdH2RnqWqcEszfZqzlhbz2PNzbXxg/CADHyiBycbmheOBJAEdZuBUyYBNyFj/",
+	"Bfex8JLwRKslE4VaiNY+9E16guYSrZTkZXKlnrV7QiC6FXIssFeFqmh2OrYbMkKodKdOAOH8MeIGvrSM",
+	"keTTmdm7eny6qqNGqTCvgGKZf2RsfUnl7N8yJghNSBJz2mc7mIeMORNJrZ5KPzqXfgZrKNA69YorYe6u",
+	"Cdl0p6VVe+om6KRhJtilokSp/3pS1q0nY8F5N0Ef6chkQYGbE5sZE5osShUqWW4YjdPpqjKEnvVnABbU",
+	"jWXaH5hOh7bsZXHmEzyDhe1Elr/EVSDqPVAFKWuzuzzYUuZpyegtz6yCbdL7zpMGuXKbeON0vsguUYQO",
+	"sTuHVBlbs62+ayFXZilZ884saDlvHeA9TVYrHlm8eTmBZu+pKdIeKhhYAdfL0ZoK6pBfUC4dkMki2Xyo",
+	"UlbvCQZs5xrkCire8qpQQIWWLWPKE0KjZKAZj9ubY0obQppWqC+hWLplo8ToJ9zRnrJmlcvlhW1Ando7",
+	"mLYaaGwrS98pybIKT68RduLG/l7IYq/x0pm0gAIrcOiqkshfoso6WZLMl6aZ6TYqxfsrh/eDrJWRWhzc",
+	"FJDXtNQZ16kgr65JLB/oBvxY6CF4WI4sM/ctoM5tQHIsh6u2AUkyw1KnRzDlSPvw6ezz/1ik7gb3wnrX",
+	"gNHbFo+tUeu/LM+tJues1eGMJj4kiYSYhTfb1wB6/VXGBYHRVP8M07eICYvSuO2llUT5LylLqzKa80aO",
+	"C/mRWQityVoHZi0ephUdwNA2+YIloUgRsCpvXM3w2/RL7CDnL8qmWLWzwg+QaUMPyB/TZMXqiKWRbzcp",
+	"hVcLca3l+qhfR+GawE6w25xVL3epe74XsV7iOR4FBHdM0ljodRtDiKISydpVBJeM8m7C25y71Nb3ks0p",
+	"GC6P0ezFMZxJ3oQFKTrzK0/IdRqLK73DD5L+dkVLkodvsletVC5VbpZr/RGhscexhHEXC/JdVe3m5q23",
+	"Rl3VTy74WNY+aXZo37CExUMuqEDPqQEvIwXwshb0AcMyY3Dam4ZGJmNJgS9z6BMpSE+mMTYMU5spJMYC",
+	"/XYlSp+5YNl64OyuuiXB2Q31enNBIY5etbxB1yoROuyZVF/xnu5Htnr8Rms/8SjWx6Odmv6dsylacBVg",
+	"XbmB/Hkj/N5ed+9NkWCptsSpNokGmfb7TCXrnLxDS6S6OJWW3orHYxqqcnpL6jNggzeyvvit6I/k7PvS",
+	"52RauOQ/LTG/1TvzrczkzDu34uTdJRdcrFxtkWWV9upTS+z8Juzbcp3lIZm5wPqDNIYJDNjQuIZpmgxO",
+	"Z7esc5UmAxnzv4FF2SJYh0f++9/+b6dB3oJg67OEUFMeCDkQUHoIlYcme7yTpUdQwOlXPGTkxxETL78h",
+	"z6UQLAB97Y6HLPZvBIKqKudhbh1jg1zNyNaBwfSAEjUbXucxAGyoYs81G3sf0WRwIx51Ph7BRR0Mt5o+",
+	"8HjfQEYhofjQLy/1XzCw6bfxQm1b4wbOM1RJZpWCz/NiPQAsghuxhD6hwQCaY7diRkOAT6dGheWK4O9Q",
+	"W50HtNybxjHXpOldwXcAWaOKF6chTwrP1iryHYt5b0Ko04guxqTUXN5wplpDFmua8b6BcnJNvFgsNpaF",
+	"HuuyB5k/6D67JHAXKNzwslSEEjWe4sPdQRUi9GboxavtTN+YK8118AZTa242HQemHxAzetvuR1Tpl2nu",
+	"57W8P6ZhH5OUJJat58oNAAnAeaGCMJiFCCYW8xDWtjDoUUSF8onmjsr0NLU9sIs32bG/0/+WXn9phq3p",
+	"oA89RPABqkVHmjScTTDt6JVP8Cca4cNgvPl97kCzeek18M06DbhKZDzxScLoEB+RPTB7ih3516zPhW8X",
+	"Gl4n7xB5QV0S6AKNy6HvhDOlWj2ZihCQYlK9R/it83tf3qEh+QanHvEeOwomQcQwvGumRQXtM33ayVCr",
+	"Brbhuy0PsU8rzHfmXXYez80ECrk3APSk3xWnWGKA08ye+S1sk3uTucDXY8kqpB0wWbhRP4dHYczEFG1L",
+	"gMtXJDC0Yy/DM4F5Z5hLNgHyyopr3Ufm9ACLB8/S0kfgYimf5C0fEX0Luzd6tiC5uGRXr1/aom/nioy9",
+	"hGFh82N2J2/Z9E1Gc5vaC4tFXrzEPvntmCfBoLC2MgSUMHiR7PV888aIdlkEXAWBttXMHBDpHH4gEQv7",
+	"UPmfXTm1YCELAMgQXmUuQgQlS2CzHNkgUyFUF+JJucDAYTqKeECT/NbvpbyFYqJRnlBJY+ayO5NqZGdp",
+	"pgHJyPpsjCjPqjRUa5R2I64GXst7jX+ZuxIeMwKXZJdOLwx8C7STdYJHAuMCTmN2o12nb4Co7UMHMlVM",
+	"S8Tik/Ovi9fYh3wr46HLogvX8+FIxsk0mZlvC+vBNVmNRlz03fvsS17CZyP89G23jI0KN4iu/DglbzCk",
+	"pjDhbUTjRLBYkQEViBeS3ZUtB3JfKWrdO2SF10mhT7YcC6f8b8imuVL5VYChaJ/2lpkEW0B7gNThjBPa",
+	"S+1TvwM3mV4PppfS6kLOHYKxqf3Ec/qFIrYVAIFrfNJLRYDGEgl5r8eDNNIaNDxeWUUYxFgmTaUwaH96",
+	"0XATAalHy5vs5VNUudpr8yqxo7n6DuBYaEXHaoFORdRYkJDHTBsVE+d55aIgB7jJkjnHAxllD/SKkZji",
+	"Ghd+mbnSYbku4UzfZE5dKzuM7nQRSBOG5d5nppnfkoeWS/QMKYhiIuSinxXZ52wyv6+UqgpXFBiKDw91",
+	"hUjxpjxSPf1o/QvBX4ybV5q1H2pVudDKsfgc54wxfgcy4k5O8CkRF7ez2qdWoY2kse3gTFe54qjMj7YH",
+	"mV0nSkw948zN08d90f1ypFpQCQk+C+91Cun2IqRxaIr49P7k+cOam0vNtIPs9sJ4591rbygKgIW3JDQp",
+	"E0w93i9c4Q7D+S1HFK5gmM4Vtpvd9I3Ti1p+R0LV7ZRY1N9kv2TM2FS4+xaEEkkKYACzW1LlMGW7tL2e",
+	"Zdz5JRXkPHM1RISKT8SvUHdz6pPMldOH2mQLGNqQ8S1JBnGWTYk3W3idP8eR1/KmLOtC1ge6A8AfB/rd",
+	"kbVZ32eirZTFzWiBZZyqcCQ+6JdkhWyzBvF7D6kzprGxSvTkmP3QzuHsMf83Sgbt7IrhYKRUG4QKBaei",
+	"70WsT6O21LIEa6dLzOntv9ORUu+9cCStpY4um1Ij/P3Muz+UW9TbHb21qdpomJWMYtEifii3zN+XjE6v",
+	"zIcS+/v9NjZl1mDf2msccVs27dkVdm36haOaun2dYdZbiA8zRv97bxTRRBsPbVtr7l5lTf/3XsIEFUkb",
+	"0DKcYn93IAUD/70H8BBSMPe3bJhTjytZyII+N/W0orm+dS4wbcvPo5iizV61vEWzveqqKTt9ahGmTfSp",
+	"Rf0wY3xvf52mTPh56zRrvy8kF8NkZqz3Jeb1YcZAr3EUXTu9uAcFQ3zRk0pHM2Ou714ozHoD5u1b0Rcw",
+	"e+UCDjd9RKdcBFPPW3i34y/Y+ukuuBmWO3OZl+E9oKKwsI3jz10LMz+43oTioZtyH8wcu1Je4noQtr5S",
+	"BY/BnLctfPaHcn/B+0wHq5xtmVPg/YzUqri9zCVQ3INSV8BCIVnxuhIXwfsPpSZ/PR1k2uZ/vxM2MuNH",
+	"2IpSVuZ42D3LLHVbzOOaFc6JbY8cPBI8mbR7NOARTyjSTKhfybspJLNWzlNzmjYVNJogJVb5SNYh8PWG",
+	"/GHG8VJDmju+liJNuz6VlWT5lIflvbt+tZmB64R5v/i1/vyXfCjz3GyFMEv8PKWGsOvd2fbxV4mM2S1j",
+	"Izbn1KtEBrdtw2LnnEB7/Id01GZW+szXUHzjMegxFnZpcNvuyYBGbWibk6/FTnwZ+78YrqduMfkVXTG1",
+	"qavg66unORUcfltXnYpOw7V0p8+fP0NCWa8C5WHAaBgxpSA67ORrW1s9S9woxEF9J0KkTNA/9ImtAIGc",
+	"FhNog1DpjbBYDRBelREPJpn/HNrsdBkXfaIGciwaN+JGfPXVtzxWCVEJG6nGV19h+lKLdF7/+PaazOQs",
+	"wYAE6Xz3An8csg68Kk8lslEozDkSjAyousTwhgOYrm7E3CSqK4EAzJhc5A7HzXpC8GqeKBNvJw7+d4Mg",
+	"JHLXJkdEkV6dUK91NvzMrD/+pP/5/D/x+n+mUdQxy/NcCq14aNXzq6/0V0fkq2t9koNJ4ysC7R5olkU1",
+	"FopEUGiPHS8gT8usy/GnDN/wcwdHh4uhECiIB4PCEmJoMhmwG0FsFsWAmnnxEOZkVsm8HgNcipw3z31c",
+	"GkjIokNGACWA6gfrWyFCG0rAD0gI+8hV0oCJvQzVV3AE//znl98on5hcXPKkQa7sGg/pBLdTr7scC9Lh",
+	"YQfSBSCf8zJ/qdZd9B0Ij2pHZ/LEevrY6aklfMh8g7dt78j6heCDeOjM7RkO9Xu9bV/ZoF7nU0gT6hMn",
+	"y+9zB0MUpPM9F7ctErPon28gDfDG6wA9srhBOnhxB1AioUuCPnwkFYCDRHo8SlhMZEyUjGG4t2wCOWjk",
+	"vNnU79NExftCxpDldkS+esOoXkWT/WWbZNiB6kXrvLim/Q4QRUI0dyZckM7L3tErKdjRDzQJBh2T54I3",
+	"nTXP9QGJWNaDGW2tUG8L9FOBhcTGJ4D0fUejlGF7L/0WSMciIo0iHCOkXKnGV6Tz+ur6+R86OKM/vv3x",
+	"FfkB0tSgSLtBnptorsmUgVxqKRTEoWHEZrDZYcOp5dj2mpG39OBwHOT89KlPVEIjRs5PTvP7sJ20CRpj",
+	"hxhzSnmvx2K7siNGEz3sFwCGC0yhY9KGqF7CkA1HMmEimBz9iU06LTw+t7CSIRCBbzBDJWSZwPJemsMH",
+	"NHJ+enpJVMI1tyAkTgUg4OpTR67sAY4Zwmtoxnd6TgYyjRWO8EUcy9iQUIeO0HXGpTgexbIbseE//ayk",
+	"6LT02YEdgXOuEilDn5w3T8zOaQrVnEF/d4aQWtgdSJEhV4qLvg80rkd43rzQH55ZKNQEclq6PIQUzEeI",
+	"7g+lXSJpw++dL31yfqLfTyIp+oClOkr0d6f6P2f6P/qZp6eEQu6Xfm83BlZlngddY1THJ4wGA9hE2GI8",
+	"QKBjsFi/RW/2+ekzWPyL5pnpNfCGJfHk6KqXsBjyVi+aTeSB9nB3AbleEW4oyiZd6/N6FQRslBzZrzrk",
+	"kV6nXuwTGvuEqS+JYhGUOBnWr99tVp8kPImYujTJVEi7SEl6HJ2QJZRHmhj0dLggL0RfWxfYdDFkdyzS",
+	"uopqgfy0Ensi0xj4YMI+4pkAGtfv6OD4n+vXNb6ytEqGNL7V9JOn9WeHGBPDgA5oAgli5FGltOp8eamP",
+	"veVVcCuyptNTzLiNeMCEQngDKCT3rkY0GLCj00bTMx0/vUGSjFTr+Hg8Hjco/NyQcf/Y3KuOv3/5/MWr",
+	"ty/gns++B4votbx3dKISi1qVVZ14zcYJXidHTNAR91reWaPZOIOYZzKAeOax/k+fJVU4v2Ao4lngqkEg",
+	"eB5cmg3rUR4pww7h0LNYfx2nAirXTEBeipeh19IveSlC9hGzH0ZST0i/9bTZRNx2kDcQY3Wo9WdTDpP1",
+	"Z/rkRVzcYma8DNJhDlngHYcyUJmKqL/Av/7m+d4tmyj9TWPMougIdun45/GtavyMqXFDlsTQPNc7tn9C",
+	"sWTIBVPwNWTB6UfZFKDstWZ5GxM6jHLQ1IW7grnyizLpcc1ApZ1VZTn+6Od4xuUPyxb8+DXSXyHNHt1u",
+	"Kh0OaTzxWt4rQFS0CodNQsFEhD6E2N+CLqhVbb9qSauOFZ6gBnnz7XPy5OIE1BnBxlaYa2piIemynkS8",
+	"JEDTLj1Nf3z3p7drHyY8F+8/eTTqey3vRfjN2yuod7qDT6cXFyfPoFmjfunt6/hP7b8OP/70jv7rT1fP",
+	"xuOvv338MpVndz/97W9Prj/+4fn1+H9/PenHb89v9T16Zb0f//Qacy28lqc4lBB5Le/k5K//evWvf/r4",
+	"PO799Lb95Hry7l/+8GP/ySC4e01H/IcoHr+k9HXwhz+/kd7nD7UPCyxJxVmBmW76qNgHg46VxigsCycF",
+	"rZWSowLWwxF1LY8jZCC1zs7T85Pz0mNRsGXewgN/YAk1tSfrnZa8zY/SJu9IxolpQz3T9MibbmH0wfcM",
+	"Hn7O5zXXMI/XjN7zPU1A7TTm1RdVsjA7tZLxgev2TuLE2kyE6H2ofkdm3WEOnFd6f1tf0R6yZCDDqfUQ",
+	"1rcIxmfxt8X5NtbLMs3gq0Zr+D4201pmdsU2XDXmVWiV1e5SxQNvqoFWeyTRJQlLUJt05x3bCooeZr9v",
+	"mKr/IMckkW7hVCVFWwm7iGS/sSZuItMADQ099C6g5CnGSMcI2E4pUf8BRfq69GuxMD15W18Cm3eXbMJV",
+	"xO/Yxlf/JVrlkMSoFKH6Jf+zSvgarWTR8oPKn+lpduVzx4Oxbo3GjDPHTlWJASxFbeCLclH8JlOU9myH",
+	"3gBK6qZ36DkVxS3C1YuxHZ+q3Ky7E82KjmxFStWmfV3ZDaMB5io0f5l2jPjgFgE1SsYEXSmze6XVq6vX",
+	"L59nNTEjGtMhS1iMWlDZ2uSXHH/Ph4AStfDCrFx04ZUvsd2dKRj1Z9CmzKQuSUer1Z2y+lzwiMELSUDj",
+	"mEPNIzjEoEjCa3l/TRkmzaNmrlfKcw9XBi6AWc1H5t9C1fuR86mszeNMT0kRTWzxEZqRXE0jDJcNbhoh",
+	"yR3nwhr+0kGgDA/1ucBqB/CxSMFUxRDMDYVXz7Sl/bAuqWNh8/tPBVQP77R5+vioeXLUvLhuPm01m61m",
+	"8y8eFpt7zZNnp81ms3kE/3mi//PUfsT/nTbzWTzXHM6UxMoeeR5LrhQVCQm/eKFGkjvhEyDVk2enjWbj",
+	"tNE8Pj2fznVo13x/88TzvTwVeVbV+VCEkqiabmYunnz+MFWrLdIoqq9VWFp/jaijMwzyR8HIyFTRr8sj",
+	"8yrt98V0wA+fC+zze66SqdI8yy7dbyHx2tarWPwoUK5KwzqofQGav0BiM2xZG7DorwDvdwP8aYBibmqn",
+	"raDTPAWcPZZqh3QCRdY+oVnbSXMtF+T5y2/e6L/hgADC/nQ9i70Y+bSMUdRC36hZ1oxUkG3Y0rzZ8bj+",
+	"iU08pE8QSF/LcLIcae41BS1/+C28RRGPwJyoKSZ2UmOllnx9qeoYhsBgMfgB735xTftVzzSXHcM1n33v",
+	"exnMBeq012fXmSFsnsAxYjtF4VhM4tB4bRLXX0BI9EgCoOZ7z7QlLtOgjj/x8HOlGnUOoRpoPZb1XRWs",
+	"3GfgUN16Qu0gy+bJMn8TpPMyWZVuPu9QyJlax1Vo4PPSrP8bYPcjC+c848gXWRZAbAWZxQjwQVdGQGbj",
+	"vjOZD71UMVPuDy1lBDTT6bEkGEB8RDD9JWtAzMt2BYFCR9AeLyGsCAHGSwxhKTc0fX76dJYU8TitIQN7",
+	"EAVdQvhB7dIRrNw/lQnCAk09bVycNE6aTUNWq2hhMLo6cqi5IzmkzK4JOd43sioVLRYgYzXKqpAh1s3Z",
+	"+rQi5ZVqpVdapQyYQVKJSV/KsIpaLMwCUE0FdeClG6AOfzVl8iAXc7lots2dz9lR8/S6+ax1cmrmM092",
+	"zlQ5lQvTmWdmwvR0M8L0wdH/20GaFKmfGPDlNTmANuTYkdE2N8sIrsGbB9JysX2KWVsyCrFZHYhqQIWN",
+	"CYUMLX3Q+zENXMkLSX+4GlMSuIqXwHSzo/EWp33gKPupaZdxC3tSvbFS7R++ffPdd3/55tsf/nL97l9O",
+	"v//Tq1fvvjs9u37949f/+r9fnJ/92Ttwl1rc5Tt+x4hBuGBj41PapPGahjw5wvqZSsP1FRszlWBaZoO8",
+	"oMGARFwwm50qScgN3lMiLSAgIEv4GaQCfpuRvMEjYcI3f3HA4oPcPpO/SP773/5fZEM3AjOdIXERklw5",
+	"Zg9y0ScRo3eg/cOIsMn+nKhEHou4hAw6fZGBG86gRGIZMSLvTJapWVBMmpoNXrzCn6/0Or6421kQo8Sr",
+	"bmDVuCKpMhNFBhyCa77Mrw6IoJvx6evlN3mZgT5ssZEpeBCq4h4pYGxucgSIMQavTmg3YuAHNahYFt2D",
+	"q/wkVkYcMDe3MK5iE/O640LRGsx5WfZj3ch8yJOrwLjR5i1GFuXJj61ejp9ltyrW4yzLGvN+JRObMQXv",
+	"50IlFAyEspdCj6PS/Z8LbjsTpaz9wkQu/7rNRZfMblvnAtb2IBnWks1n2R23HOAiNbkDymm53tE4OT07",
+	"v3j8lwymMWwjpwXRPjCJMfD28ycnJy6Xywb5dQ6q7a1lpIALpPY9JkEKKbFVRE0BSCPLPmAuNR54jvJ1",
+	"jfhVxud3HcAqqb8u8/AVA/UWpDZTF/TNqCig5MdqKqsrlFsmjopwjLhw1Tm6NLpVFuyNi1nUOASTAx8e",
+	"TxTpsj6HNPq8IXRHcRGwtmJ/7fgGAIoFtwoTf1HK2w4VkBrCaISQffC74n1BkzRmjRtxbUtJbIo6QJdp",
+	"5Y8OWdggf2JshH2jwO75QpGOfhoLsTpkRBVoi/qwgJ3T0vYOjD+rYQjShMhej1AcDBOhkTdamUuYIN3J",
+	"jVByyKCAAMAsIyUhhmcgkXkfqghu2cTXQwM0GIyKdyekcGfMDOBAg1xjRjiKOiaIaVtlbLIhjyKtY4EM",
+	"uMQyIWPaBXKob0xM65LQKFOwq4Z3zdGoTMdywCcEq8/ZK1gy83lA1aCTZUMsqWhd3ojz02cmOYhCZZvJ",
+	"EFAZCjNWj5nsbhpFcqzK9DO83NXQrg09TClo04KkzwWhvQQGBjnA4tY3SiotLhauKwsJo3HE9WicUyRj",
+	"vSJ9wcJOlQJk169cINnmDEMu+DAduqj3Tiez0ppCqgZOrYC4bZAr9/DmFR4jgDfNtCPuHGznIM8dv35Z",
+	"YQJud8Lm0TN61Pvw6fF5SYfCDchVDkXwlofBmfdaWpDpB4cUenC0mpqt6k1ByLSFghJm1PIeBye9p91m",
+	"96J3Hjylp71m+LR33jsPz4LT7gltPus9ZU/Cx8FF95yePTt9evKk+bh50TxvnjVPmyfNZtPDAbVd4ao3",
+	"G8anWT0cDj2mzb3wlmEjHu/Jv350X4dvA97otbzgNBLd4bfN8H//EXqXIOZJ+cqcNBsowf8CjUeEXcnm",
+	"clLzJ4duygTnO8tUERFr5+LzpxzytJYAnbW0k5jR4bTwTAbHmsTG2grSpFHqkHuhuTeNIpMKZUEYndQQ",
+	"kKlYq0Xs8zSLha5T5JGpEQVwRCjmhFoYFhJTnfulTQexbr9ESjJm9PYSfHYdIdv2qR1rORuwRWQYUPZA",
+	"uCAsUgxy3koyRkC9fG1ne58JI7asLV96L5BxzIKEDGSsGOkCi0Lg2rF7mdKaDgnjCYn5nR557VNuJ44R",
+	"oXpRtfPZs4C3b5wAMoij8vhVjh86yvdvJsVaH/N+SuMwm5F7zjPs0Cr18HoglUlpAiT3ERNYdBnRxPEw",
+	"lXhv6uaSvs3hSx9QJqmTyrnlhNJlMkg3aPKGYYxVa9Y7/aSYzVrpMDd0bJks+zjiMVPuLadHzfPr5rPW",
+	"+ZI+dhDGqSp7v/MwbVu3aR+G4P0g/8ajiB5fNJreemakOaa7tiEt/FlZ/qMDIOxCAJfVWEzTOwasmAg3",
+	"HKZ6mSzKAGmQFwi4zS2UgAUZNwXDmpmcu+FtLCCwvSfKygeYCM32bEaCLeL3L0S4O27/QoTWeFtlw823",
+	"lXoMmE5a+zCPbEDpeocLKF13y9E60xze8AifUKPTWDmUfwNVzAjcEMngloU3wuooNOK32kAHo02L8JhG",
+	"oAKliJmRKTPanIN7jbEMdqZvjSEoWte2Pgz8RnSkYG39ua3f3bbSvJPrZK4uhqX4Fn46G5q6tZY5TOAR",
+	"/BmzQILHQn/3pVbZxiyK9GvPbkTHPrWNx3nui7XKrFhCuhOYZ6iNRZVAfUYrB1cxmpShEqzL77iqT2dK",
+	"2dSKojs5R2E8fYbALlKida5VqeEoMQ2o9PEym1lmlOsz9FJ46+h20JXfQ2vN8z021Dp6y6NcKfq/GARF",
+	"bXkdkPACFbA+18ah7zhd6tpgjc9IibdgtBEuNl5PpJ9MzDFZRx/Ul0nsDF6diOCm+mF/lUQRU6pqvy3n",
+	"/r4+88bvB76gBnmnR2ybqwEMTtY/DYtdfXMDXgGqKE9In94xoiTp0RjzFeBdjdLD+2Oa7EYwmP3VC7hD",
+	"6QAeL5UJwBoCQabgHo4noLnOMXJh4c12Yz8Ld5ONr9jAGeW7UNxxjGdp3Ri16+pNepEP6Te8XeA0sMK8",
+	"tiBPZDKq3iiLZpPkVSzWJZAmAy3AAy1dCB2NGuSt8WBzkUs625EKPMUBI51j02u5AyBEioEf2c0Xwjs0",
+	"nXNBUsXyLk8yLnonLotiasYXUqbQxTK6/vH69b16JDYnhqyf4XUsZW/n0ujH69cv9IIOK1Js8tInH7Hk",
+	"4AjsiiTQd59IOENSYDgXT1ct+VWZMYOIOLNUZE92NTW9juUdUyhLqQlIgSKY2D54dDTCvDrfaUakjNrm",
+	"qInKIRgLiKS1PzjgERZUVhESko3ReTNtusSHh9O5d3IpKnm1aUOP2zRkdhzNuyOPN2a/ANeptFgEduWy",
+	"ZHPvg1yu01hMkQkpF/s1KMVOp43kVkIrIVe0G81RETCwWeDraO9VWk6lMsQURMJCZ9KCcfCtV8sJM7o9",
+	"O/qbNGD01N6wobyDXsiruadfZZFDXOFdHdW3iRyRVGmetwJfnz2L9hgd4UPmmigm+VkRpQehWbVxLdU7",
+	"eTX1lJgJNi4ykIPCsn2OfL0XnPgNG0U0sHGY4ng2zI9ts9/qKE0O2OtYZLaD5qW1OZxIKSgW9m9I89gI",
+	"MsjzrC3xARZkW7AgL9/+SM5OHj8+OiE0Gg3o0VnFaMCbCV/UI7zn5vpKKBJzxGz1CbSwrni3/W0G/sPM",
+	"C/rumYoEPVREU454j0F77Dbev2gkNl02mYxkJPuTqvTR/OflxpPdWDKQ1zROMqICvEObJxWzPo0Bzxua",
+	"wYI+FATYsVrGmdtEKw3l4/3r3GTeIRfZ5+3FANeKliEb2DliiNtGrSxi5oaRnA7qllVb5vWhEiVkHq7S",
+	"y0QZWxHObmlnd81p44QkMqQTTUaam4Be9Leic8WeD3Dj01tIycshRxB4FhoMKgPrWwUG8tz2Qb535fjq",
+	"O4gOGxbT8l69eOP5XmSgf2H9e9jxKVuzNqyZ1/K4HJoGBqFTZoU46SGzYNbkqk9D9jc9WWAeLedRepf5",
+	"kLX1OuvB9GIe0ONXnA7ZBHPcNJ1zHIcaMC31PN8bplHC8wbNSxRs4+juBzbEbHoJ5X0rU/HQUUMKXRin",
+	"qBzm57b/niHtyqTpEmD/WrggVtnKgPBMY9rSfKs+SzKKXI9Lo1MeKMQ0vZpLZxssdWye7pZubQNpnOXy",
+	"VLw9jJFqOssV8r2pWZwjGxFoZA7RLA0ngnfOBxV5rTfbnxWRWm4WILBMP2mb79w5hmOiTAL7cf6AI3iA",
+	"6jSKuCFPM8XM9jhYXpriCVpVmm4aUySgIxrAHp83m0srZfcAIFJNKXtZ31touVuBHmLI5QtFRrHs8aic",
+	"cKqFyzG2ioKehRVi5kcbX1VodN1xNr40fRdCFvCQdiPW8W0daS6KeIg4cerW2PMhANHBPYx0J1DHsRkk",
+	"0GwSD8ri38vszapiVKmY7a3CFTHwthXjsD/WNHPtGWybG6sGkZ3VzOKGSsbyQZifShYDuxZ7Wbvjtrxj",
+	"cczBDh5FVK8u1LYoEP21lyivox6xWEkIa2O6WGWtMDBhFra7kw3UMU/Tn0NrjzRn/RLMfv2tpspHPRop",
+	"9mXF0DK63hl0KlWsbnlncLJZVTI8g8YIUBObH46YUWWgl1PBExbi6YcyC2ilpnlhpvTh1W2j/fbokEeT",
+	"dqzv7HFQOwubXWdU9MTAyQOKdHa7t1vc1edUMctdd+5IyVvxT0k/U/KjuSFGprGQ0RCej7WBNIpQaLki",
+	"ET6X1rGuo13Wka/HSIvLpzoXtdjyDCkaDLRAxaJLH12jjMg4ZDHKkpYDCkuFgDp7wx3yxAG9nravER1K",
+	"0cenQA3lFyRmKo0SzMBKhTE0heksxIYN8ty0g4eAlmlBGWI14M8syCgobz84lTkKFasLNGAc8uryfrMu",
+	"peEQE/zfMibsoieMDsmQsQQFnR6waZhju0D7Hk/YEIe7DItyabp+CZ1Zqm/MONTmlG5nKczZwKIN80Y0",
+	"EbbA1s2xrc1IT39bosBS1rKS4PTzcssg0ySQuTYAtQaZH7Un07jNJsBcsccZsGWJ8F9W8dFGlWE3RhPh",
+	"Sd6I06hJw1QljSW26LwwNpPs6a1AEm/Moa2qKe2ygCJKGaOADbYF6WZ5wpSA+wZXyxYkUIffTYmyubbd",
+	"7xakqQp16QC3dIBbOsAtHeCWDnBLB7il7RitC2CWHIftEhhL27JN10Nomp7LAZ7pdwXPtGm8pQPQ0gFo",
+	"6QC09LsFWloIsFRPdBbAlLYjNov6TZXAvIL2WMawUiQVEVOa9YAbp4PmNbDLMVesQWBxh3RCuvoeTX3g",
+	"MX3U6TMRMq12MpHwZNLxSWfI+8g9TcCs498I50t0QKnOlwajnRpPi0FtwBEBw2/ciBvR+WtHi9sYuqF0",
+	"JyaLdCDH4MvBsLiVezImSm8+eoG5AGsWrgNfM0r27oSwjzRICOB+MxEwn9gOuDdCpFraAawUixgotg3y",
+	"MilUr3WZ0ouBDVocp3FHBTJmWoFIyFCqhHQibZR3fCKhHAk0uhbpoM4Iy6JknBgpZip/24lMaNQhoYRA",
+	"WF/iG3jSIC9MTbhejGmBaby7+uTlObZaOxjr/YWVhCLyzlUQsFHSIgn7mBwH6k7vmMsiPx6JULPJDkJr",
+	"0QR1KTXSZ18NGEsgdBHLsQLBrl8NYhROtq8FWDJgE6ISKUO9EvrHodSrC+t/I8yq5MlgkId1qV8Cz8C3",
+	"Gk+71nO4vUzz7IQ1yJUg7ONIxm60IJDDLhfW+dnRepyz0FqUFhcYlmSp4D5qi1KLPEuSONR8qxLZZ5po",
+	"Lt1OsBZPAoesSJyKKgfQ11O2yQHsaZl0AS2x++DxZmEbvA9H019kNI8/5h+MI9yWILgf64TYrwxfKuEp",
+	"pISlLJvSfjqV0n5W323EFCMjJkcR84liemuh8f9EE8yQqhYMPAMuwMFbnV7zK03+mFwD+pxplWCpPqCR",
+	"lnTs4ygCzzuE7csnN+WeM0GmhX46X6/DS7zYLoP5mGuzNI6pflUq+F9TZn42MlYlkwhjAvGw5Ai/yU6I",
+	"5tKgr4cUqD6imN9c7tnLztV8x1Mdn1P1EIxVsHgQ85xR9YYQMH637BpoSaJF+iaWoPz9ixbAjmDd+ec+",
+	"VsU+VjEk+KVm0pC+uOQ97wYSsCLgVYJixjxPJnlAm8dVeUvO5RurVgLnBwwmr4OaUyXVlr22jHmfi42N",
+	"AFOS5CiN0CKGVa0ol8quapuram7G9I1zxxKxOxbNpTijyNoLaw6i5N65uVLalEFl2EAgmNiUjc+gTrWI",
+	"SG0MFiztDfjHTadrtBpsjZvW89kl6WDP3VLxXz8Xz4p5fJjne5DnqyXDneThlhEdUcsHH8QA8+dDFmgN",
+	"GwzKLlVcIZqEwrz7Lo+TQRu4TMs7efbsGVi+J4Vf2qM4z7KYMBqXJxLMdAlydZCW9w2nUaS5HCyn/fYH",
+	"OqShTJfEhywWJvT0u6AEIOcwpjzgu5evoNmS1mnhlfDtr//xy9/1/3/5x6//SX75x6//9cvff/33X//T",
+	"gwSgIqW1PDD8TMdXy61hJbJZnxT0MijO0AM+OT2b0ejctcp+LJBUCzYpAM/FR70n+i/r+qcjXkhVsCds",
+	"qZ5Na6asOUEQ4/z3C8fzToQNOWLi4zBCClVHstfjAbP6ZMMxxYZRA/4tJpmXINfQIbOhTVW05ixyWMCi",
+	"CIw39lFvVsYdulxgvGaGNXhlZmOBsrxPNx4Pb7zWTa2TeeP5N/lJgNvys3Djfb4pSp3ZiImztsYwLh23",
+	"NX2LY+Whn2vvOZHdiDpD9/OB+oYmF44Wowo2zyQVIYutOa91bhmlQ4Ha+SWBnmSQufazBCu3OyGdSxOr",
+	"EBJ3L06FRcmW8TCNaMnsKyNN/oxrI+u1Ph7IiMEQzOlBJ9aGPWwFv1Vleapv/R9aOUQfAOBQgIVDcm7h",
+	"uN+KRnVllxB82vquuaosyFfSbDWNrJOLK3LLRonTO8Lm40ELX5QyBPwTmJMEAqhB3jIRko75veObFTBO",
+	"NOcRN8LlkAg6Bo/oGC8JfDAeuQ5Y6AMehV+o7N0YugEtkWq7nWnCAFsWUBo4FX7mAbM334gOVTAyfZww",
+	"rSo7S/BGqNjNb8BTJ2NyxxMaES70DqqkQV6BaWrcjkOuFBf9S0IJxH9BWbSKEuR03Qi7kH2WJFz0CcXE",
+	"HZJ1gQRgSdIxch6dQNfZ6iGMqsxgVI1OLpV7sqyLq1DbErAQcksVnZBHHXfVG2GKXJKpzpd6iSN+y6LJ",
+	"jci+z3yLAFmPP7ezX+1WBVSEPITH+AjoarYw53ltHnZ80sm4mP5gXZIdEI+dGwG+RuuD9S3u7LQP8ZL0",
+	"pT6D8A4njRb2EdBXaRQZtydHTbBDg1shxxEL+yxsO7NukNdSKd6NmDNpZb1mgD1DibtkLQMtw2OTRY28",
+	"sXPsPhTdd04pOA/tGXNWIKsNt7/lmwb15wnENIUkQxmzwiAU1r8JOtQHCRYcEh5aN8JSXttk93XII0PQ",
+	"VGhSFZOhTBUxNZmalhIaJJBOwmj4JWwR5re2u5O2kiO9D+SOxV0aZZRnwmwQiA1YnEB6pn8j+HBkVpPA",
+	"adC3uhO24bm+lCHpRjK4xcBvmcsRtdBiWsb9JSxrbah1+sRfpIVb7Rs4bKZYWysDGBQEOEN+x8OURo7C",
+	"C3lCYFIkA6lXwIYnPy+rbu+jCl1DGV5FTd10fb675b9ve2smKKZ/Z4EUcsiDg0FW2yBb4VCXqcJvXO3x",
+	"wWI/FPXoClQunGhmfczXlrupCDW9LkCCKEaeoXtCLXCImGGET7gVnDwkgA5Brgj6f0A/lFAQZIQtxKiV",
+	"BN3DRJrLhFyfJUUJtyamxIFlHVjW3rCs3HbZF1yAxWa8yTTNDNYsuX8Jg30NA92v3b2lHJLjytiUCLKP",
+	"TSqSHOAV4Q57ToonufFMcsGNp7nYTcYwbrwG6cwewA7pS2t1w0kkiSS9NIr8G5GZO6ZiJUNbLrNGM2wD",
+	"yGgHdnrePL8sQmjlvogio710AEJuxHwskHIEkTJuXJYJft9AITOxrRYwLT9j8P90evqEPGuSk1Nydk6W",
+	"AW4ueHs3iilyEEkHkbSXImkfwWpq6MQZZE1tubScKnxMk4QGg+Hcasc3eWolADNrxh3pg4IOydzP+9//",
+	"9v8pBM6Egm7IllwOquaSlOngRKXBwHpDy+HZoFDRmcshS21roDZLQsjMR7HJtgwrvsqS2CIljbsbHet6",
+	"edDmqhiCTanMLnLjXYZ8TUrYFtFZii7w+gJljjg7tfXpPR4xK7ZGVKmRjJPGz6M+cDbeHyRe6+TkrFlb",
+	"krGTvITfRnTbKgBYn4h2gdW/Nu8BR2XIqZU5fEj77PjnEesbscPvWNhWA3p68dhreY+bZ80zyk5Pu8+e",
+	"PX36+KQbsLPu6dPe2RljwUmXPbl4Sk9PzoKnj4NnZ0HzyeOwy571Li6eBicnwZOLUxAuQvGE3wEH9YSM",
+	"h+A+zV7xrPf0cdh8evL06XnwJHx88Yye9hilzeDigobNkwt61u2d9066p91m9+npaRCeXISPg5OLbrPX",
+	"bNLmUygV+BvzWudQK+F7ySAddgXU52Mcbo7MyvYkHUWShksCFOSCzvfGPIQy1MfN5pqFfBlR7byQL+fA",
+	"1Rg0XBG8jgHQcom3x2Xk92dolbdrgig2GQM/iqhKyIjGMKeOJsrOpWnkBNVbkM4A7TLxv3HM75gydQto",
+	"LkXA5RHoAbm6YTU+tjdIsESvdSP++PrFdz55/eo7iI69Y93XBEhP+eT1N99izOyH12c++eH8yic/9vs+",
+	"eXf1k6+v/AF+vPrhDRYioOVFb5mwMTsQOXpAmgeYojOIj5r+ijdCz/ILRZ7j4I6uJyMGIBSE9mPGGuQl",
+	"DAWeDMHjmB0xoRk9Rib14LWUf/3quxZJR9C80SAdGPMsM1N9EjKIUMG7+ZDdCAPBM2QxxbIKRrhIJMT+",
+	"Lq1Z2zM1dabWC4PUWmJ1pphSx0a4G3Y6+gsmgngyApwSVDwSEnGGNQpXJGYjRpM8qAypKx1uyuGceNPR",
+	"n9ikk7WlhMvMhmYBVROoxXJM2//S6Eh4uqYgh6DEX8ZulWVNPelyKhpZZVXjVhgtDaYFQxhQU25j56Ct",
+	"7zM7UigjMASdSEkiGvcZeXTSbJIf+Ne+OZ3k9AI/6gnYc2/ow/op5Jd6oCcXZgQT7LbUhdwDvSBuP6XC",
+	"a9lwlEx87D2IA9VCyc8az8IQssaD4JoFK8B3BswFGfGPLDII7/iUAUWE7445Mv6NmO7CaTlUce1mjoIp",
+	"G5EptivF5+tJ2GoMvTX2sShDoBgDi1QCVu6u0JflXHK7AVJA0tb0f6z34ggVnILOAxiaLe//ef3Nt0cn",
+	"0G66ri5RkGmjWE8zMQVi+NCyvLGM7fq2CmmKMUH6EdZMLMwYQx2pRsI/TmlZfTab82zlxMwbCnrO9MQ7",
+	"qPdY+4B2FdDj2FCCU/7GTdO/7qSYgpMbZjTCao+sxUWmUpkRGJBr88QS4yDXviqQTx1uzJEZA8LagH2k",
+	"WtgNadRyOYE+phQaVBgmO8a+9VpghnC8a9feuo6s99YcgcOUT0MCuMJWgscHtf+g9q+s9i+v4Zf6uox2",
+	"/ZDjxa4lUeoZw0lmCkE9O2JIPx51QcKdNC+eNR+fPHk8U/+8sv/s+JPD/dcMM4MuIjL4ySmEWsXKGxQU",
+	"NIL13BgHNnZgY/fMxqBfuXui98Jpv8jFAXFkq5Whuxtboxemsj+ejlKglcJYwcU6osnAQXVzGZ03rUMt",
+	"g3dXHdGGRhzGdFYJnajpMLEx9E36jQlE1IkbO9Yk+DtMubyp+0/oLctak0HQHK210lhyRSR5HdNs04Hk",
+	"aQ7oYwH1qbeSP/EeOlAsUHb2MLC3UHl5bnp8JmDNdlnk40nENHYrLmozjs3pLMfOjpUjtOSlNln1BHhA",
+	"gYjeYLTStKZvkLPmeRYi1Es9o80MqCp3ZQm2UAXSJN2sYAWOIxV+CVnEEgZc4HEGI2BHbZA8Kho/hXIs",
+	"1nS3wLLUYsi9JS59JQVzeUVt8huFvSL11SqrS0Muj79a/kbUsL4qlrVp5t6dJEyVF/9WPq68XZOZZoH6",
+	"EVHmCNZTlZzjaEwnqmQMsxOwrqVvuBpJTZvIvEqf18nJqePbNvTGFTXvHcvxqtPm433c3rU3soqRFHfW",
+	"7geSyizoIiDaYVRG0/bcldfjOD+ZXk0oxRxFlE9JqTqTmPLFU3Ry7lID/cYwrNWVzg1igj0MJXRz8jPi",
+	"4lat06/iwWjtpeHRb22Ux0SvoCgPhDmQgwl9dVQcdIx2A/wDwMzkiAmDQZKP1KgPXJFRGo+kYiQVCY80",
+	"abOPIx5DQbAgXTagUU8/clyCp48hGgh1porNASm7hOeKUOUhM2cofFrDGNJblncHUgyihlRMoG7PIqNp",
+	"pQWuVFn4x3SMPV9Ng8mMl8zQx3lbTcYsaUVdXU7833Nx663Tsx43BHM44Z4VLAo9iGVKuZZ0Y5kzUur6",
+	"uDCuj9l5+F4aa5NpkCQj1To+piPeMA9tyLivWQXQ+fHVX15e6f8FV8+v8v+tug5VYlG/65LcMjYyuQSK",
+	"BTGDv8YmtAm0s2tBc4UowljbyVgIhy+Rt2yuD7bYN18v9CbtF8f5VWXBGBjEs9OmCfySMQ8xaDjg/QFQ",
+	"JlDYNEmZumSVmTROVHxJMl7gvr3OZnEwNfbK1EicjTkYGwdj43dvbFwRNdQKzogHSRozV6k7WBw7sTjy",
+	"HgS/U5MDwQIBjh9TSgIqvsilroWzAZ1ZAUC8tUPe/vgak8IePWuSEFk0MdTzJUr7TO2eCenwBWEJAAZ3",
+	"K4RnQhD2ckPCATUdImwMs27MwbQC2EDMwV8tc+wQaD4Emh9yvszDDCGJHre5whS5ByQIYyZd3jc0Yyc7",
+	"iB4BFubvVhK9dGw9gPpPsMuKhfmywEk9R2JdmqNn5AxIKQBJwk4ttkcMCKcZqXXWdAXW3Pj4lPCpJVYk",
+	"D+9RqKzolcr6jn7NtKhXJJF57yAWKbaKd+Ynfa4PYe91eZZexmJUggxpCC5YFsdgem2CQwU0Zkc0jrXJ",
+	"Nr+yFaKHaRxjrQg0GNKqWIeJEGqgO7ssX31OY3bljvph1bAClvOWy1ctXjS+rFbR6nVp5ajp7o8pBrax",
+	"v229OjOBqo7/JQWmWywoNa3e2hngpWqPeRRltazOicc6XDXgI7ja81dXs+3LrB79By2VUpGQP9GQ0wTw",
+	"Euro4jVfSp+iegwA43V1xOYF6KaIaFCAOqijkW6u7X+Bfnfe+X/AozBmohKkFjrnISaM3lXTjVDfZZr/",
+	"W7R12yzZPHDfSjBfCNMw0OXcxvYP6cSmC3FspAdtFRWiyKKfz3RMxIQic7q/UETTEupVAzkG657Fd6wE",
+	"EtYiwaLlX6MIj9SswTNRBR5m+KButM88Ue9an5FHHSGTNm3DyDpf+uairImkDWv2UnTLxXnT2sLCfaHs",
+	"rTmOrj4nJicqRwSBqUBEw1mSWUGGs5sihfsF8JzHFmuxtxLOsipT2CZq5UE8bFs8rLjp5aiOOIeHXKOT",
+	"SZwKOEcEH0ZhQwvcoFzErI7oOKvyH39yPrU3AvpYFrKdZXRrgmYdiPgBETH4nQq7vxd2+FxN0HbUrkuU",
+	"e1KQUhhpmXuvQO27jM0tZj336hbd5cJVaex/MOAm6PmEriGXWfwM4C1oN2KkOwG/AA9LPJkm947QSF8+",
+	"IQXcsQwWTV8WRFKt7O9cW3F98E7PnyQP3+DjtoIKeRBwD0jA7aOXeb7WiS7mGfGW96wr8TXnAm9ZrdP0",
+	"/hVMVfuY39XCwk2cNn/axi+2yEE0DEDbBafGWKZRCDmXbjMb9F7SxPbO0tPCxMyWa9/rxzEDc8MmANmU",
+	"t2CVMUkFDSCKKDigN80sZoNc5c1usg42VGUOchkTC/VqHQmmT05jVQe51rXd1b63tAO9qFY02v3PuJeZ",
+	"JZxYACT2WsB82nTKRsgaregL4JGfP2S3t3sybuu9LjwnB5qdfoCSIyM+KhFa6zMFd5Gr+tlzZfdz9+22",
+	"3iEpuHMlKuFRRCIa3Kp9A+xelqEAGPL8gBX0Mop9UzyaMJXk3bUAVGxLQauK7uDP7ZgfVrgKoZ+3Drhq",
+	"X+P5XvbK+mCrdl9V1oFYBbKyE639rSb2qu0XhbftOfRpBg1d0lyJfYRdD9s81Afvg5+v+sxjrL5U2pCp",
+	"5lhPT+o0bwINkI84GlZmYLjWxba7O271aeh15+Epwyaqw1N0tlugy84zPrNviKBhaGvJLkt6JJuwi0kV",
+	"vcpZNYapMBxnuqt1aXBLHmlLNYzpWEDj/lQxgwbExtEEzNgBi0IwpW8E1cpWnwqu4Ch9qY3pYGC7PrjI",
+	"b9hMX46YKPbLz2AqsXNzY7PAkm4Ay7SSKy7AdC858qiT/d3uTjo+cT7TJIt03QhUbxGItbQHZA7pgfCq",
+	"NtCVDaAQIisTbyaYlXUouL8glrsGsyzCVrK5K6dPZoP8IFOlaC22WYPxPXumiQ/uU3lnA80BsRNDOVMV",
+	"CYtHsV6Ttj7MVnl2GWjPZaB4TtrZZLycbaqBVqbdE6+8ZRnfFkNwB7m3Xbm35E7/ZuNuVpTOj7uVdO2t",
+	"FKfrhN7Mg45Zr8ewyUeV9fKtjLEKG45D3icX+XNIpCi3amwybdZQTavnRmaOqEKYbECFDekEcIGh7Dds",
+	"kHdaWN2IXI/WqnJBZCpofGoOrOqQhEWRqauFDqUkkWMahwoG3iIUalxBckEbYGM1yDSJ+B1MIZqQ7oRQ",
+	"MmHKIFfjlbyubK0ytF7Y9a22uGa8d4CNraWyxIISIcdl9k6FQUGT8ppJTbRHNltoNgiwISvC2id1udOp",
+	"4ZLhAimZ7/bKr3EPUN0bnz1z2+EYzQ60gnnSzbkFdwpcCvXY4PSB0Vp2lcqvSXwCdQRgDO5Q9zcOnVnd",
+	"H9p8k0TukQ2wImf8lJ+xDeQhlHeTzLXUvavHOugwm9Vhrgcso5K9icrMI3HIOdCH2Rn1npB0adDcGWZJ",
+	"xNwRGLtMM8B+7XNcwyxi0GhP+YSGYcyUNfpHTI4QIzlJY0ESudOqBjvuQ0euzXfk+u0UN6wsdgwxCglt",
+	"I9/+8DbL9JBpbNEwNhnbP8trgLGvpe+N0KOWc4HVYv+0x6CrpTIf2prkvJb3Ev1UQxkLdOPXSgigUVra",
+	"JXSjnmRN2rv2JC+OEYI7eSDHedZ8QIXppGOA8fetq2+pa/ktozF4c3vQlomIdNhlMWEfaZBEEwP5IuPs",
+	"xCPYEPSNhTQD1uMfG+RK3WYRf9OOg/ZYC9L8WaSYaVMFIGhWhvzPXZY2CMKOhpRHVmwB48Kp5viswvhv",
+	"9XHVZu0tF9m8EfXG+nczaiRGZhZQXvXcG9WeXn39/Xp6azG0RQyoPi+p5BPLsoF99KsehMM6wmHJA/Bb",
+	"dbfWaNOb1zpkHGSOgFnP2QraNLgU9F9bLG3IpnJPDoUD8d4z8VpsbTwFe9gye159Qx1C3A9vQz7UcmeD",
+	"IfMttdmo0VOjbpL9KaGQqISXcdFfrmnGytrXpjtmOERv8joNAQvpLW8cbbRjxoGv/gb46j5m1ddQcp6b",
+	"+vnFvHUTSs19Fk3tiiM/9GKpdRn2oUjqwNoPrH0PWLutmjL+snnFUuux+pArzXLSmNWpcWiZbCEmtDZp",
+	"mtVHUt5a1MMRjRPBoC/3rfmZfRzJGBoj82BAoHgG2n2T8UAOoVcE5Pb0Y5mKnHcuEQ0rD3N940zsEOna",
+	"fKQLyiGg5T9XhfytilFMZ+gsKZo3BdkV6NfccaaZQZcqrvL48Tr1rMulLD1ZkJ/RvMjwcjW1AJRfn7U1",
+	"iYzgbSFUlbCPeqdqvvPxyYppUlDxajPU2/WzOtYLZeXku+tolsMR5yF32UxJvJqFhHYx8jHT9PiNze5/",
+	"GElSFp22Wh5cRZET4rayybdJnkQKzZOQ4YW7TG14GTKR8GTyTTaFA+c/5DjstCwu03BtoyNYMnvN2ckS",
+	"qvypvlapFIBP8SEnR81zhCDQP3DRb5vostfyvnv5Sq8jhGk1eyTNk9Mzcg469Uoav1n4UY6fvkvwxmla",
+	"3tOkBidPlpsRk9BhPw8wrUHzlOnEhoEcQxM3tKVGqQiSVB+FBnlrDXZr2GazN+C9ggHHblnM7U52QccW",
+	"fOHx3CV6I+RWTEaMdPQAO1klGoUev0B1s4CNVKCIm9gaQp5UJS5Mn957zWCYw4o2w16mOcXKRP6wSsEO",
+	"vH55V80MYRxyFMSs5NhaukLGe48/Zf1StpawUMIE97c1zYGGN0rD18U+Jw8qV2FpgtyTIol8rCVRMofc",
+	"t5S4kAF6yx7oVr7VIrW9isfewCtQ04wLKR1QFub2Slk+70Grc/rsK7RTTfPjLlsuAWJ9LW7TmRBTXOrs",
+	"xHCpNcyqvUuHODDrXTPrB57/sBS/3ozCdL9NHnfH6UvdBZCRQaOIxWDiK2ZMcftiwhPFot4mWfpULoVt",
+	"5WjyKZbry7g5rv4b6874O+aq5VA+UOA8fdEy48n49emBX7e8n4D87olf31/y2j1z64eTvnbvjPmQx3aQ",
+	"HgedfAOJayUcfos5bL1UBHrVaHQU8l6PB2mU8EX5bIhotU143tIUhW+zsV4pxZR6iGkKFEa+izwF502e",
+	"77kv/r21mjSg7gZfnEU9zy+sTiV72ibLD9KkLXu9diiHlAsF3cDtdxbu/GwJAaCZMNyncJmGw1TA6oi+",
+	"1/JOkA3G+aeYDZnm/viNRbiH1DiWX6VXCxtWtDwtYsY0usVfzzyQqADQ2jYDXytJepcJEmWcZNdJEtjL",
+	"oE5yRM6jCS0wvgeRIHEVRUTxj1mTBQVNGixRXmZCQ/OQrNFCfolqkM7UMesQIH3bzjJNjmSvZztllrem",
+	"UCzBPAWV0ISrhAeIJpRI7FqRxloc7bYHJsIYTgH3VuRElB3Y+21EWcZUd8x/1iL3bTavPAic36DAWeew",
+	"/VYzNVCGzUeRKJVeW0vSqLBnjj/l795e0kYFl16zydiBmxy4yUJuAu0R3UO3F06Pah3XIFuswBz2pIen",
+	"O9qyTpQuu9kltGZNBnivbTx3t3YP37G/Gc3/4Nw/CNmDkF1XyO5jXGGOCm4K4Utl7BZDCj/LNBZsUqli",
+	"G9AD/fYYezowYu7ZZTThj/jK71n/gcUQRlJx/e2W4wf2NZ7vHWV/H2ocN8XbQzaiceKEay+OTk4wXJv9",
+	"NIrzHgNDKUBH0grLTCAXvhxFFNotP5eC3sKi1ZUL557vDWUIy5gCNdj91hJntXiwdAb5w/cv8atRgG/5",
+	"4fvmM/ONGfTXdEhv5Y7DADkL2NMKSegfxPrQ+sYJCFgO+0AiAA7HAqavsnldwl+AglzKy3bjjodbBeMA",
+	"Kk0JHEm94kiHKQwLJJVmqHc0gnHQIQt9J1e+4Mb3rQyzd5iiR8j0tE+t8vXnp/JePfy7YFAFprMiy1iB",
+	"2h9oqeRBZGxEZCx/Xg6FllSz6yllfWs+fPP8408R62/PWV9gs/ubGngg+j0iekRz6z84AOlliXc/fOy4",
+	"0iUOYuQLv3kM6XUUwU0XT4IiO82FTpveSrbWQyybPPDhPeLDDx10ehl+vKbydJ+Bvm0z8Ace2tsEfz8E",
+	"9A6i4CAKHixI9awg2GJgDlq3VxrTb0csirjoK5/g15ghjf3eu0zxEP2X4KEtulqzkvVdxe7ydZi8gkkd",
+	"sEoPWKX3E8fr0SGPJm0zr1/+8et//fL3X//91//0bPNv88uv//HL3/X/f/kH/FaXv5/kPQkETfgda+MW",
+	"FRt/03jVuk3ztJZ3FdPujsNvU1S8/yilpkwEeeKDqb8RhEacKh86i+ojRJRh9b5pNmrDU0PNbWgf2qnS",
+	"BEBLM+1uSCfYraAn4waZRj1FZTvR3FwC/1Jc9COGT+eKUNLJqaHT2HFDVoDPyvqrigkMqyr8NnUq7zUG",
+	"tyJzqckwirS/Ktk+0GDa75tvr7jXh0AYLQiBrYXAQMIcf9L/bC8CNsvp9tfmPpDrhsj1esDs0X1YMaz6",
+	"dLcf0SszzhLvp6HqhxC/mqtBLRfNWluv2nRIyzSWu8pyt5bHYJ+xYB5iZOvAWjfEWh96VKoeh11Pk7nP",
+	"cNT2OfIDD0htjEUfolIHNn5g4/cSUXKZ+DZjSYyF1bGkN0yzxSBhIYELAc9Hcz4WZi2EMuYVUMVIwuiQ",
+	"SBFNLomQGeGSiNFYKDKQYzLUaieauTRmW4o23YjSeNPbEQt4jwevYNaHYNO2WqLmEacBvWOECQg4QYgJ",
+	"Ik7wLYSdIAhVMUIaaP6098EljKerJKYC3Wf6m7aaqIQNvZY35P2YiqR9l0aCxbTLI80WoF9qj4dMQOwd",
+	"am9jpq0WfMTm2mGfYW2vUDzhd8CRPKFVoEh/zfH1+IbTo9PmjkNHLkHuL3CbMqNEJvhQAkZaVXb2nQRy",
+	"yJR1KTKiT2mDvBtIiA/1uAgVwe6tcZHrQ8goSxG4BE2Xi74Wrl0a3Gb9TEy9laiQCpsNFrkAbHomOWyc",
+	"5vMklEwBgwFOY/raJVP97MqkBL7PPZb3GjjaCnMpofqVCHYfI0a/c2a8yjb+nkHNCpx9e1EgPZLjT/qf",
+	"daNAPibsCIfhmTYkmksrVsrU+iyZ4mj3ZP4eqHMj1AlOMLY6de4cHmwJMtuToA+Os8zFiES8paDPtVHM",
+	"0KnY0pYTUj4oYlSEViGiQmZIt0Uf44AqNLjKg0AlelCFa7GEkeB5X0872nT4p8AcLNQTbM8dZ2O3FcPj",
+	"o+aJt6JpsncBoQMr3QgrfWBQUFmMpyZHXU9ROWbi3mI8W2fApTZzNTd1+qyVc1WnI7oiXdbnQmgrWcar",
+	"Mlsmws1w2t1GcWC1XLZ7sTLbfSHCA9M9MN37ZrovRLg1jhuzCI6pGvBRdRzmW8zK5srxSfKQ+WRs3HdZ",
+	"gCgZsGGDYMmH7JFEasaUiogpRTroUP9n8MN3CFW3ykRxMnc9EO8uK4DeFOZ/iMhstfynTjBm6RKgOlGa",
+	"Q03SrCxBoNWYBYzfbVoQ0Cd5lH9EYwM1HHPN0ADiVS9gvBaEKzKuO1Z70qc7Di25nGXXoaWBTBUbyKhm",
+	"fCmeYoJWtPwhe8y+xZb0wmEyqWLxHVOkK5NBC+tKIW0hmxuEY9RAjkHmZ9EnLvQ+M6IPqRMZ0vRt6miT",
+	"sURJkhB9XlXCYhZOh4gM2N903pSfPYHGxtnBi8ucpWA96pi/2vAzCztf2rQsPRhNLJjroC0BSgwRkYyI",
+	"yKPODGG1oXap86VrIBhJaBdgqFh0x5RvQ1g8DiKYOpJr9kNuSNTqL+Qe+vsNXM2wtyXY0dKcZSWmsI/h",
+	"q4NQ2JgRUiCF32iIy5Ez8+NccZEvVAmYNWJcBRl2/Mn9uL3Kpyl2d09egQPR7oxoryElpLDpe+E9WKDw",
+	"mTBYTSrcjxDY1GBLPLFTNL7FkJjW5EZMjiKG3R4HqDhClAyDZCYtCFmGZiC1YmUrl1SVeYiz+vVZHZEr",
+	"O4gNwAmup+NtPPw2w/0quNOKhtveBd4O3H5n3H4f/cSLVK4sQleD2W9WxbrHaN3uZUW96N1G+bsTAdxY",
+	"2K8s6LcZ/v6ggn7ulPcu6Hdg+AeGP4fhY3Rw99z+jsW8N/l9M/zrPP1Vs+lgwIJbFhKetEgog3SIntSu",
+	"TAYQL1WEKv07HdE42ZI5wBWBneFFgVGrdBd29F7Z/4HBHhjsvjHYn4As7ofH3h/IwZ5w2IcDevAQ1ebf",
+	"AeLBgbkfmPs85o5oB4XQ/Dy0gzWYvQpixrRxXp1nB80OaMJUQno8VonNpINoVKEwtkeDRMZL4CHsMqnu",
+	"Jzf/9G0+7YeVXof7tYv8OudNnu+5Lz4AbG8Q10ZTDJ47/NtreVyE/I6HKY0ao8FE8YBG7QGjEeg5tjV6",
+	"fpFeF0R7eydT8Mn1pASmLyOK3MeLubqFNGhtTulvTvWOZW/MGFIbgXYaBm8nnAg65IFy3jt9afE9o1gm",
+	"LMt9zN4GWWt15ddj2PWExaNYk0c7VbnyBt9DCZODy9PrrYHLkx3qyj0q5o7bTzDBtN9nms9lDesjEDK7",
+	"zOgrZ2v7CxtRKAMgyuXDD6Pf79Smd8iY8f5AEU1iitA+5UIlJCcEIxWVNgegMhlG8oXSlwQsTGOmGuRl",
+	"gkDi5uFcCp/IERPYpgJMAMj6GyCwuf5OpkIzdhGwXDsGf48UPR4PGXbguGORltdzQS/MAHcKXE4sc8Du",
+	"z4KlSUwjMxQ/0xsUHdrxkWTMA6N1aCFhuY5NCnT0kIxLZFaSloGWY1hpgx2RBXF4DTi7NL+pSiUsp7Z7",
+	"hlFfVoTsQFrUFQlLsvk1ueKDRXM/KAm/eyVhvZP/e4YzqdA4tgZskus0x5+yv7cPcVKWCloprvYZ6fPA",
+	"7A7MbuPMDlRghwAeBkTMSqxrPzJl3cGWxGlcxrhekGZDzPnY2E33FNna2XJV2bXvtFjJKrKGAF9ois5y",
+	"oxSiXENI77K5u9bG3HzegDFf4UGOUbtc+oC5cVN22/1ExIww0+dkrAWaXjkueixAsAQtyjJ+O2QhT4dr",
+	"W0qGGPYLaALG1F6wGtlRmRE2J1rSGGGTX7WMdMzvmlrug25z0G1q6TanW9BtHhpcExIRoeAyRSa/MeiQ",
+	"avl+j2kr9y7cH07CysMW1IdmHQcxdxBzWzLhH5iYM0k8FSb8FruXKKa5GyQOzc3pCdI4ZiKBYNqAQqyv",
+	"Y0tWOrvMzHnrDPiBZeNwEbBt5+EARp3v4csOuTcbE1N1WfezlRlxAV3w7KgJSIQJTVKldThBA30AqeAI",
+	"nRfTQOuA2QVyxMSuO49klLjrBJJgwKMwZqI6hyRna1jujsuF6QNwt0/kHYtJwgsN/p6bB+9bHsk7k4AA",
+	"kRw9Rk15EPFBFQQJcyDHpEfjbLZcNcgLESq8zTBwxJwyPUZCOrEhIlP0D/WXO87uME/Um9Nn5FFHyKRN",
+	"2zDPzpcLYJz0o035aFIUU19kCFB2PWCmfckAOsCgRsFijgdyakGrUjryM3+vaRybYBYr0PkDTYn4bfLu",
+	"5bfvtxrXz8TBvNA+ai2W4lVCRaEPVZHzrxPQz/XT40/5h+0hOBVY0v7a+QcirCZCbWCBXN4XS3WuggXh",
+	"5qXIaT+CzHaFy5yqLp3uNMJczS3u0we9m6V6+A7oddTBg9P5IIz2URjto+d0voYHztMygTTXb5qLqCU1",
+	"vIQPWcQFq1TnfhSmhyYXRL8+htwYPmQ+crSYBQyu1cQHDTepSoiQCWvpKxkNBiRmSqZxwMi4mMH5hSIq",
+	"kCNtw46Y8MFovhFOOQPUTMoY211JEU3wCZpTQiXlkE7IrZDjBrkSFoBas9UxwtuPRkyYPlm4ookEjkuk",
+	"8AkXNyKQIVOXePmYKqIoN0kVxgdgxs0TxaJeg7yzFxq/IjBxnwxpfMtC0sFvO40bcSN22cf62m7iw/Ih",
+	"b72QE+s3l2lVrc8Qz/K/VH4ElG/dcCzUwjqQwyFVLRJosheJr08q5uf4Hvs4iqA1DPqZS8dsn1sYN0/Y",
+	"EJjTkH78nol+MvBaj5szY/f17y/x2oum7w25MJ9OsmtpHNMJiL9kEkFUTcZDr2LWcP67uQwFM03PqGLB",
+	"YbK86AqvoSBtyDNektx0liU3mZHVkW2B7eED40nkjMS6Y3HXcTDBY592T3qPgyY7ujgNz4/OaLN79Cw4",
+	"CY8ues3eae9x9wk9aXq+N5RDmJU3lHe2wybut1m9JKYQeLSGLvxYd+ShHrkJR+Ah0xs7I1gLSV9mmoid",
+	"b3ReG+bsUsUDvZt2iHTEsxmfBk163u2eHjXDs4ujs9756RE9C9jRSa9Jn/Wa9CIATSWbcY7OX5y2owKt",
+	"MOWT2Smv5e+3LHPX3v6CCC61SF/csXgC5Y62S4sRYwZ1AOXBvhWNLqd17MYaXGCTOV7+tWyzYnygsjHc",
+	"eMAjdiNyy820kEBcCFBrsL0FGnEAGQmaCCVZkkb9bnF6KF8XKO5hWXQvBDb4wNJXU0AseH+QEDXgvWRv",
+	"LDsq1NiYFKOB1Iq0F7JAs5ZQj1GzVoXZ2AoBabo8TgZtbQt5Le/k2bNnR80TNKnyX9qjmAUcTSFvwmg8",
+	"3xQ8Oc3yjyDPx4jpbziNIun5HqhV9tsf6JCGMq1vOALrtfk5wHEgQ6cXa14DPe5AmODWwe8skEIOeaAv",
+	"EPArjXjC8ebvXr7S30MKPYwJvv31P375u/7/L//49T/JL//49b9++fuv//7rf3pAw6MU4WDaRqkwjfXQ",
+	"nkXrwwUbNRZqzHosNl32rr77yxHA8ZzBD1ZCTd11mv1YJSDZR71p06LSsYaz9ldzzN1su1Ywd12afiD2",
+	"blHkzYf9AW48pCFbNzkoZvT2qB9RpY6w8291RtC7gQT7U4vYAUdzNcP14RG01ZuAEZmKhEfA+gG3IGFR",
+	"lGET2JIRfYdjKIK5OWRUAPt3bMskpjxqkc4xymp2pxe2ozldB9L42jzsYLifDyuyh77Wk/xOz/GNmeKh",
+	"Yd7mG+blFhLup17pLKUIsgFk4QoByZrlNh/eu2RzvHwAaiDTKMQOfV3GRD6a7kRTvDsoGkXoAi0fi7xj",
+	"cZiyXWUzLW+XzUq7k6PmxXXzaW7U1HweO0fqEfXdnhQlgfUuxzLVigcXJBVakAdcpuoSyHgg1YgnNMrb",
+	"Zw5YTIYsNKuSdx4PUzY1m6eF2QBzmbricfGKWZEysyabyoea5i07t5P0+9vAwFu4gNMyAwZnUv2oIt1Y",
+	"3jLXLHpO1RbMoQ/LCR0wdxaFyjHdJ4+Vl0bGpzdk7fj4gSR3T5KrUt+DUfUWUu0bdL8zQ68Ert061W7A",
+	"iVFB2/C4iCXsHt0ZX0+KUU/NFAXkAcIi62Py6Lx59mWDQDbiz6lKAJC8Y+G1rN5qQjhDQhOA12rMlDVn",
+	"Cke5l6NeXTIuWAlDexAuikAOjafz2mU2eZ021/qfTJNAgqaVLbe3Mvk/t2dsGw6Mgxw4yIH7kAOAUkcX",
+	"yIG5Nj7kNap1GO8iTIiQ3fGAkT4F/SwkxohHXih7vYgL1sp88tBmmMe5u9a34UHELaQK3BrYRziK4EvA",
+	"NYqpUDTQr26QFzQY3AiMZQMwYuf1j2+vO5o1U9IZ0WTQgVDd2IFUxNCANo47Wgh0fJKKkDk4gibKDk3w",
+	"0ggaX4DnOYqMc5tFvdaN6BR99R2fdMq892ZSlb9DaRj8mMM9d3z9+PwzXjlkwy6L8Vq9PPjXHVfcPD1m",
+	"KkiZ9Y7MfINPwVaA8Ktisd6xI83+aJCojpMZoC3fEB0sqkMedf7HEHyQnS/1OmOEvmsqCPSlNp/BhIRv",
+	"RJcNuMBuIqC03xkQRZug4aOzXm8RGOB6iccDqcUq+5jgj3p7ID3glfEacUUUvWMhSUXElCIsj/5whfiV",
+	"6GGGYgM9NuNnwjmhw6pHeaR8PAUjCUWVCpMHqNLLbqZwfHqs33+cu4M7LXLePDOgI2adbFIGhDa4UoC7",
+	"ed481/955mMoI8fPTKMEouXgbsDXfHEjujLk+pRZNUJPA8n1C3DgkA4POwZqhZKYjRhNiKI95utlgzUY",
+	"VyU8oPj5GpOa77NuwUwXY9LKa3nmQHm+1zUPg4LWsxM/c/8Do8k8+7ARxj8fTxcBD1kykHrC45gnCYag",
+	"C478b6lIqLeOf3yhpxtaaUPKZMsrUjpoXXaaK09Jy0E5yoLiQypon4F2VfXeY7PIGRMqDMTwk/ICunx7",
+	"Cs00WiAyUfu3r8z5FH5fU1rDmVymrqS5sRO3VCwnK3IoyNYa2YAnU5tR84V5FsCnpQZaEcH5XHRzLbk/",
+	"ZTqUE3MHzCXUcH3rq8/z3nJ54O0+SoInC/GDaURgvBmTzWASVwuYgPStdFS9TUdasCoZq6zjbobmjFQb",
+	"E8UYsm6TttdzLvPhu7GMb7VoSkyVLpuAMJAx0b8QW9+Y1/AKCUatHAtFJizxCQJvwfNjGTH7qDHewugQ",
+	"n0pjRiQEEKaTCbkyDRocLGn9QZsHWVohjaRgS9aBg1R/pwVj5yrQTLcFYv84UHdaM3Ep++ORCDV1dzCT",
+	"G2U6JWqkTWo1YCwBcRrLsQLAaqs0qiRmdAgiEmapEilD3H92IzAB51I/CK7DJ4MmDrpqll5gjEnUjD6O",
+	"9EygjtCa7h2cEEafOhzjOe1EJjTqNMgF6AvoLJA3YkjFxDxFkTgVVSmKqM8f4lPLxacKhqXvHRU+iVQL",
+	"O/119ldPRpEcpyNr0fre0fRXq4S8TN6xnii0s4VDB0mCeOj0LxFNUBCVTNwO2xb0l2QN6guObAFzrfEB",
+	"x0IOrZVoDMBXLLz9cSbWZd7hex+PAhkyfVKtMmJuqno9vBVh+mSPGECW0qhfjlG33ACcG+evAXBaDiev",
+	"cgvgt2VzNuu8NEtHK3vrlA62/ruhzjtFVsqy1CsuaiStZre1ZW9jq+CgEYOQmo4Ko3iSPRRcKDyNUEMU",
+	"iiqwiSGmcy8TJ7Z19ZQEkQxuIb0sTgXRPF2L1mKmGcjikEjRIlQp3heakH3sc0Ss5uKTUUSFlo6aiRyl",
+	"I1t7hE4dlFtaT96PKPMKVTZdg6+obYn2bLJWHV/nNIfNLzw5XcUpCk5Ww9JR730Ov55fGGdpG/TimEbK",
+	"azUz/+m8IWbUX8vDiqq3eSxoSPCeAtjmgPcHM2BKQlNS5GZHjWl02+YCM6QA3YkqxZQa4vLWqBHaWoRb",
+	"ayQmqu0XTtidCBt6PB+HEbIGdSR7PR4w20O24Whqw6gB/wKQQfbeEiA8OmQk4sL63pxH+FZrZlEEuh37",
+	"mMCxMmypywVmcM4wJq9MqywQh/fpxuPhjde6qbHx5yc33ucbUaDW2Wi/XjdCiak3mR2T1XqL4+Chj0fa",
+	"xz2/EXUIwXdPv683ZeHw9LgI1cqzcYLiUDWrCmSUDgU499QlpvuCpfCz5MJ4Bi87vuHRuB1xKsyG6e1I",
+	"I1oy5d0hxWiRUw0Tg7LIKEUmolYjrKq/QwV+/eSIKnf6FQlj2ktaJlJhsu2ggw9IE65uMyes3gBUZYxg",
+	"MhVc1pVu1dEGeTeQ4IRFmBf7bJHZcQ2Td20QXUzWtTGD8iRQKK3KYF3wzeYizObUymWvl3X9kxFYZCBN",
+	"c49Vo8JR+Rw1kvtzU64qFMuwlcs5e3YMr2N6xyKF9jNsWiRVAmG3EdXL7y3FnTeN0FL/zWVU/TXrp+JB",
+	"I4sA+yj1LH2tKchoiOVcoy6ICLykVtYT5BSEErt7EfZRszCseQCFtVesE9X8DAzuTIfVpqnR/00OPjlr",
+	"Ps1jE2M6sSGcrHmISuM7flfW5KrPEkOpOy/0PqigD1gF9dfkKpuK3p81n85S2g+OeWybFhgSd160L5xp",
+	"TjeQar50L7B2kHZUouSgd8z6g4hiiQlmkjBlRJ8rQgUbg2TU6g4bJTbEMOAqkfGkQTI3R1bgPqS3zFrv",
+	"uTt7uhbNan9g9gOYaUkFGvSWiFMsRMDMi7ppW0gXq2kzNlGrthoDfP0I1vmfyqrEStgAfJflBb0DHzlw",
+	"Tq0/IiYB7w8Sb0n7EMa9qVDefrCKHekUz5EYqoi3nhJxjGkx1ZGpH3uGwgxPtorDKKICgR+NNgEKRGVo",
+	"4ip4gCC8WthLseXYBL7E872j7K/1y2ms87hk0yrGp3/ajAvZnCgHkG7Z2IFdGj0mwdD32R7Fsh8zyGEL",
+	"MQobxnI0YmHZqux5Yc0U3xlBThEEeix8ixQqjSigXZhj4aqcnu/1JY3qjoudLpExeqZp1ByGWjcUwIry",
+	"Ldu1qxE5zM7BhfXx6PGoQr2C9DJDDwgnvF+KVqkzqaDy6A01aDngYpqj6czz0ODu3KufZgNEtyRdrHB+",
+	"788lY3bot4r6Wq1HXYUhocKQKaYBw0m30nItver4E/6xENF1rhZlnCcZEe1hQcJBpK3luqimvn21SuZI",
+	"PXQqWJLaE3FXCl2ajbAEuzQj3LVxS8vdGe8QaQ8B9bjKUn/AUWxkLRd2He+sKE6sPu2Dw0P5NpmAdyOM",
+	"CZjSKEJjt8AsE+bgu7DRmB5n2B+gxz9uz6OxqvTftF9DGw5TjOekUEv2mioFCXtU3UJjqNjlBGB3rKSU",
+	"3pOX48FylbkOj2rGUlc2j0axvAPfeoVEfh5JlcaauDTJYFoRpNDaU2+DpXknnOzE+HmIxObtq2U8Jdng",
+	"DsmcWwIbMTnNK/sn5qYW2sOV5zf+NlA+Qq1F3XIBdh2Shz6hEPNvc6HlYC4fMz/xG5YKnlhwvQGLiYKs",
+	"AC3ZXnE6ZJOs2rQdAKanxdiK9Z09zqz4xcZxdYtYCxpcdvt9uCXMcbgPx0S5dgZ6h2BMawGUKBZIEc6C",
+	"Hu6lZ6Jjo7jyjsUxD1mn5VQ2YPwNArxYoW+xY/HwdeCXToN0NE/vtKxTFI29jjEQ9O95/DK/ymb1h+7P",
+	"eP0VMfQA9aRWDJDuhJiDd2R+b0wjG+YXT0HPzwSaVvK5mKN3v9kxJt5+xxNt3QHqoEocVjK1o27x+Z/d",
+	"inMoeoUiyjv6/7P3rstt7Nia4KsgGD2x7Y6URFKSt03FiRlte198qnxp26f2TJX2kGAmSGIrCbABpGiW",
+	"wxHnHfoN5sdE9K9+iPMm50k6sBaQFyqT4iUpkjbrR22Lt0Qisb51/1aYuDDBOpK4wxCLfyClBllmcH6T",
+	"URZ963t9aHYuN7Tfzr6k2raW+Eq2sMOlfPg+9XRQmxjuaw54wXCdfdfn5aGXTNjKgi+ZXG9tws7DiOJe",
+	"ZzsarPNIW1RZVOyhmmXFwV5Ng1OnM1vF+nKg6k/JT7PUFnMVwWCM+TrB6Ug6u+fJRbv9NCiU/Ro/v+Lj",
+	"u/dYR+6ZleYsJ+tZRwyHRQKLh4O6Ttp/4z7hh1faVZ6uTqbkNmAzc2rXPErXQ8U8tIPFK0MDDVQkSsxs",
+	"PSvqlack2EVY6yAB3GPJvGGEL2ftoPnQY6320Zlif7LQfKdgRtB6ScdwuJ5G8Oygv+DbAi581kfcOuLW",
+	"lnDrAxyw+mGL+WjJDgkff1FyTHoTJiIuhl23nl5A+ltBiGscQ/YDdlf7QAfpM21OfMAEBn7hzyKkQGZw",
+	"5vg6rAfFrjaybl5mruJhgcTvLI6J7xxdhQQyd9dFwTxWIq9txIDCSk/SmjCQhler83M/z5ckMxqOgoym",
+	"zzUsrZJ2y131sBJv2lD1KIm37EKNoJG77PKJt9yjTUuUIVRVvhL31pKJN2saduEr28r7pSXbig6gc8zn",
+	"BKBJ02oEFm27Hjk3DicN3r2kQkhDdMzYhAAHDAqiksAuaCERd16u1iC2lTAmPCb/o8/P6WI+NP8FqfgQ",
+	"npJgZirV7fLxUOj+AzU6UVa2uonOHAt4HShq/fydRqcxolkEtc/lRM/CkdQy5Nj3lp37ynvMKkbcSXn0",
+	"rGMqaPtYEF1EgcMoin4H1KNJP+Z6hHbuuMjA5lN37oCekmvXNDumM2QZc9qp42asei3FIjJOtCF9RhTM",
+	"33qSUoBSzzbqGGl7Z078e9a4dL/iOEThOlPKzT2lt7CJ7b5GhANePEQ7zSCuiXgr48yqGLGmQO4w/Zg9",
+	"z2+1/X5R+ZjrwRek0J68sY169qVQD1BDFjK/vNpm5+2hseCtp/ta8UV+sKr/1CopxaMhMmeIFE1VLxIf",
+	"7SHQpE+jeHZFtFFSDMmAcjO6KuSANRE4I3ElO+Z8TYT81qrgF8DNHqVj86ssC9DnQW5LFfE9b90Aa5Tn",
+	"HtHkXz++e0uAa4FAKTWUzLsZgJVm1CID6Rr5A5Bd0r7cZ0QnwyEUH+CwWizfNUyNuaDOUr1LYsEU7fOY",
+	"mxmG4YBiCU9mKmL3q+iLttxAKhzbPwV5w+WvUVS/gXlWd2F9TtFoo2CyunYi4IqnrUZGygBGslmnX9f2",
+	"anZVUX/IKFVqFn2kd8w3nGzDHjqjYyaiXSUdHxXVKqoo0A10IAD7HFinV07cMAwDYxq40WQS05AhpuTQ",
+	"BKeiGvTfgIGNASeovpdczNNP+wHXfWaxDx7CPWhaKkdgv1kX3uxo2PXHESNGxpHjAccSqfQ2V/Tk7H5k",
+	"AHCEn83gB7YTxMEf2+26Z484T25fEekXqchQyqiTWjoCWR2JALpHbETU1kzqZUxAPSA19klM7yJm9Qz2",
+	"Lfj6lOrMmEK2zz4L5ThXLvZDGXSl/ALLGU/eqpOqYEfhBaGHcm7MdIp1qa+VGiLuO6lrtuqovQOFx3IC",
+	"ynW9w3XjYbiHuyrJ+OYA1c8yrC/SxYdih7UYv+MsjLTQNMesjnOvBJs6Utk/JRc65Xa7ytHN9tlAKkZi",
+	"Ru/A1Jpjrl2Xk/aqxlIM2OfN6N8eFz7WIZz09tgEhqb8RhO9ehzdHsdjncZ6PTh286zGtE8CNnJtWDCG",
+	"hqPFRRorjfe5WqFUI3ftY4/01nqk66zNyI5LZYXGdaxlfjQVNNXfSR6xqiX4yUnph/K09U6gYAZIsM2Z",
+	"GHUUSZyfNNufmi867TQ3wWPmxxBOHCfF6Z+TIYAM0Gx2Wq3z5vIUOK0sk+Br5bo6BH6jmPbBAvTcFzBH",
+	"MOLUDzvkYzpkZ39O2NDNO+R3LOrqEW1fPmt0Gs+a581zytrt/osXz58/a/VDdt5vPx+cnzMWtvrsx8vn",
+	"tN06D58/C1+ch80fn0V99mJwefk8bLXCHy/bCxiG/SVeDJ4/i5rPW8+fX4Q/Rs8uX9D2gFHaDC8vadRs",
+	"XdLz/uBi0Oq3+83+83Y7jFqX0bOwddlvDppN2nxuf4v/kzU6F632+cVl0DCjZNwXlMfeqyrJa9x7Jskk",
+	"ljRaMRGVFXUEjSmPzKjRaT1rNjer8MgAcM+qO9KIPCyQRcimNVfekYfvPSvyuMa6Dpx2B5y2E6rgjnr2",
+	"pntoUmqmrJ8L80Ws/qf4/0rxO+bTEunE97SgH7HcAUwAlqZ9wQp550b86/uffw3I+7e/giv6O+u/JyB3",
+	"OiDvX/2CTu2b9+cBeXNxHZB3w2FAfr/+W2A/+QbevH7zgWiZiAhyJ4beMhG4LAMoGrsgCwCExrGc2sUE",
+	"ftLgjbB3+YMmL3FxJ59mE4bJFDpUjJ2S17AU+GXgVFbshAkL7xEMy7OLt5r8/dtfOySZuPQLhP2d3evI",
+	"h0IW+JHPcG0+ZjcC0D6kY6aoxjxB2psxvvI1NrCXuNEQX4BeNKunenOI1PPEz6f+duwLTIRqNoH+VtgN",
+	"bkjMmYaZgtd+Pm7aZwCzZGCCrlSkl7OZT/7CZr10QCN8zD3QlCKf+mn/Shu4wdyYQzxd7n4hC99ncIwg",
+	"iEE1CcH8Gdyzha5uxIISHtxqZ2nBsuES9n1HSY5rtF7JuV8Jj7NRVUZKElM1ZORJq9kkb/hPgTt9pH2J",
+	"f9oF+nPtzj+3j8EQI5/a5bUu3QrcmM9+YtwNYxin5LJsPDGzAGKyrqjeahwUDXsdWIL7tKfJsl8Mcgvm",
+	"gkz4ZxZrHAmGvzJyPFk9dySCG2Evb78F4xRzxmtx7+49ajfiEWfg+1Xam7hycxrtA/E/iwoCZ4L5ycwl",
+	"0xrxY0VDdrsFVuMkNtzK+Jl9HidouhSsGXtLjU7j/3j/6peT1umPKxgLBaU1UfZWDUebCn+0LAiaQmuu",
+	"ZLsAPjAiiMKwwgfHNKER9GA81N/SqpZqes9fGmP6+a+Q22x02s1myRW8xVJCoj0HYhwxDCbgjthnanXE",
+	"mMadvIDZJ08VQ9Cz2wQSiHomghNjDFP29//ffzRPXtCTwR9fnl18/S+lU6MyZ/kf3naH55M5BLIP3YG1",
+	"FabVzIdwtJG/Nxt5dXO4NEbjbNFvubQR7zHVr8sY3WP6+QSnurealy+az1o/PrMv42jjVcYQ5UNBZ19y",
+	"8LnUiCKD5pjGQEjWmsGjdN521jnnBoGO6YxoxqoLKPNqdfdELkfgOgLXOsAF2eL8UT6YokdfeIcxX7Dv",
+	"i3eyP6GA8hx9fq1lOfo8yG2pFvLTKPMttYF6x+I8IucJY/CzkjeumEtHJwzCAACq6XQ4Q28ZAq9doX1k",
+	"6OSsXJO4gUdTd03iPPQFEBEj7RUTTrlY2w5qDh+wbQ4yP60UC1GhwyMK8EBKRXKqYmnU2NxIOcs9qFJj",
+	"5RrmCYNhlE4xhbggyNAHJCXWt9qK1yk5b16AnNlP2R2+Z76MqMYAz30D6EGbx0p0s0L+c+FFeCdiaTXy",
+	"Myf52apdrhuufl+gIzkVNQQpYGuWQuLBCh99KwXLQ8XSkjeJBkXBW2oCdBJxefZfV/8iWlb/tTil2aJ6",
+	"f2aYLp+zVPlzpcaBv82C4F+HIZuYE9hPXXKW4ymd6ZI13L8BH5B5xfVEWrlE3Cr9vV4mUr2U9sIFcBZd",
+	"YzWYajef7ePj3fhBVoFJ8cn654GiUlYnE45cvsLK98Kdt+u4aM3vJkwWn8SUzymoZW7CgxjRiVvGI+ee",
+	"XjnMWt/YvOf/fuvG5+aqM+biVu+qkvZRrfTKStppLp2jmTVkrB4HKXC5oJ5WYc8ZNAAbp+S1gRntGm3u",
+	"bKXOcuCaTBI1kZq54n9uCPs84TCRADjMRjQe2J+cuhHtGZO0T+xB7i/RadGbG9PvxqEaRXl8Bb8rIp1l",
+	"lnJL4fPGxZjeOksE7xXSaFTMyFgqdkqQk8XaK/BJneZLpGDeeVnDeEndltSvx/v2Rozb0kU82Ok9/ZWL",
+	"28YGJW/uoSBtNXxnDV/fLmKVJvAVQ1bunJRGOy5dtOP+fQSNRMGwV2MmunN2Rif81P3oqVRDCxMg62fX",
+	"f399bf8XXr+8zv637j5UaUR7rStyy9jEJdg1CxWDf01dPhDk55F1zDUsDFU10nQJSYy8ZWKRntEjORUn",
+	"UoTMvm33uQ6vJRfmqvJbDBlLbch5u+mSpGTKI0yujfhwhEQRA49hOWlCBKE6dWRyGeQVJXiJKO2n9E6O",
+	"DsZeORgm92COLsbRxfjeXYxrosfWvJnw0CSK5U26o5+xVT/jjik+mH3Hjka+UQ9KREIqfsgUrqt5Q0tZ",
+	"kxj64XRKNwq1U09eNEmEyEyc0DxFRZ8a2/cSN/yB5IN9LBz1P1oC5RME0xY/u2xswvWJymVzDHgC6sox",
+	"rNkpc0wlH1PJB1kDc5B5IjHgvlyWInJAjSxWxRVpwZMtp4gsuH2/2ud1zrWDTmmjwRH21DtEyL6MZoV2",
+	"8quU7x67+geu6ZzQgYF4FdbMgkK6p6nOm3kltTDzvUarpf3ijhXJpoQWP7khBkYSLccMdp/Fmq0Th/mb",
+	"PdvHtPaGcGV3sZh6IGMaQbyVKVVgxV8HnPqK0duTYUy13mEv9mvgT2RQeCHCWSeranbRbJnPWfvg0Ugm",
+	"Shf571HM2xdZOwa8IiQ0DzwNCINgMvRGcF0IWgcEqJbvuJZKp70YETX0ZKKkYTjGXw4GPGSKxIwqb8m6",
+	"mny0eQtig80uigEphGdQTftmUr8zRygBhTZ9NsJSGlew6FsJsIuR58xyJcf3WFhhjzTD+m43/9FC2AsP",
+	"kWTApsQozvR9DIPz8Csch11ys2aA5HokuCBJfmojPn894YbGadAB2COs7RiuyL/zU3bXj8yfml35A5yS",
+	"Mtj6wEKposOvNC4PfsAOwPMEFEIvbk4iygkOhwmFbVmlqDiUYsAUEyHT6xOq+obxl7kfOzBu/3DEoiR+",
+	"FHb/3KWA3z//91Yp7ddgjhV3TGyBEnZZL7mNx8jwkE8oUCD844vf4OtT8ob+x/8aUnsc1ZAKrqmfKq8k",
+	"/3zyQSZDRgQf/sf/VJwJwVDhpim53+Epa9ARgsTARUIHLJ65x5Y+lNxtvChw5j4223wmX3vWj5wTfBgR",
+	"fRBM84vI2slHYKWh1iQRdxyCdhMmJzFD50smRkOKz+IEHSN9av6kLsqTZ7u1U5tibwVrTZnYHeF77oF+",
+	"w+bKA0EkqymAXzB3uNfjvMnZJGdfsj9qIX0vyN5jB5qP6rROdRrUJqEHS3q+UNr2p8+nsMqS0GpBxrfU",
+	"54P0dtzxMMCgmE6BWXxKNRmxGHJsIRUhi2NrCDwQ9cwl3ygZcPt9CBlo67QlMVvUxLOJHVB3E0+FhLaa",
+	"m+vlnXGIH7TQl6vZERaVbFnLnuH531Ei5nHRojIRA3Y/HD1wCjyBxunDoLFGqgS/Wxco7JD9O2YDrI54",
+	"y+mYzda25fEAbqNu92i2Hc22HSI4HOztI/hIxtH3i9+bQ3ShIYKPmbcZT8lbzJ1hPmsgkeWtPyPcaBYP",
+	"OjCW1/GlG0WFHjBll1tgVqaC0NBgugyCyPc1gn2Ah6kPIjf5Xbvz8IFF5KWSWpNYSpeYomRAxzye2Y37",
+	"RfGIWriRibFbDEP1x5SLrpwwsa4G+c0KwFF/HPXHt6U/MJjoGMpyUOvnQ2xFmeRM4c2ThK9zP3ZQScK9",
+	"JJXebXYwp8eXRqKlRkYqOa4F+s5h7yGBsxL8QjfoXCjk2cqolegViPvbNScLMznbO/JiibVG8Fgci9ox",
+	"jrmcZftpxFy5li8JCwrzd2gIoQvAtCjAZGXPiVPPNTn3/OnuYSmVa6rGcURpiMOnRmf5LKivnyJZv6JX",
+	"QFwTeYcjfdokETHTOvv6CrM+giwp64md09ou4CrOUcmiaR5LMfR0tL7wzbEvP+nlnoldeTeiM91zlV/F",
+	"O3h6X2fhXX+Se5S1XRFT1oSM3eVSszV8r7lU2AEGhZPAUCS3Hy3IGXhnX7I/asm45h7oLlyvo4myNRMl",
+	"qE2sD3jqNM8f76PlUn75wiaVXL4AOY/RA7smGJ7tbsLu9/MEF5i+qUUYxlKj72AtwnQKwL3eJZjPQfo0",
+	"vM1V/q+anHNzeQuK7Fvuhz0qzaPS3JJt+4nesqLWBOFc26jF/MtJMqkOTP6ejsYpG3l2uvw4vF/gWvZS",
+	"BxW2jBK2/ZAlXqQRNE7Sf9UxGi99YkbKWze1/YlVKE+Jdf8VI9rwOCZRwsgTGEH3tGLlkRSlBDbbmFRH",
+	"jWHjCeRZ/ghq4SO4h0Bul3Mo1l4HRwftTAGP5Jh177jmZgedDV629ixUCSZHCjHYinUIrQ2vEjbX2sB1",
+	"4INyKSJAKyhQB065ZqfEIiXpWUmBt6mISE8wFvWcnlEu+EIcO4AjM9GMpX+iBZZF/9KMt5wwAZSKIxm7",
+	"MVwWagae0CyWOlGsUE2pErT1+kreMrGoocKfnp0G5h4SyftitpaE7C4yl+7ydxqXex9TN9MXUrA0Q4Ya",
+	"zJezLwO3vbUE3XISsZlS+/50WVCTSBxuU8GCc70/Ea38IkviETlp2lJDQb7GLGeeugmTa5OmZO0B62u1",
+	"upsD7kvoeU561jT0dtQUcMAiu7glYBJTIYAAaFta6SxTBl++cZGvDECyOx5ButtxklBvuoIpG0ttgMGJ",
+	"huaUXLvtwi7hNMMeFfPr2W0tgpHSYtQ14IVG0Utcn1vdoVSVFvGn9al1mWnvMTMjae9uMkI3X0jjSXpF",
+	"Mu67IbpTbmBYthwMVgCtwm7VzSf+/eKWK2REJie7tfZQKyDTh7k/TOmylNqmEOYd1e8Uwj4ykxtCINhn",
+	"Q1xAMEpYQPozX0DzgyYhRaTz9FKK69sr/HKihsCGKgxTd0xAHNceP8ag6sj9DM7m9qcGCxlGfDiCXyrm",
+	"ah4B+fyTr8e0euSSeozJVCOg3flGpyHFUHIx7I6l4Ea6sctZWf1HZkzMIsIFmbI4XjMAgfuYuuBHGKwB",
+	"Bh35ZpkpUD8G7pBkcx9MuDCW4S1RiQBCTA6UdSMagYXWZ0yc1s+AeWh4k7Z0/mwRnkXETHnIVsOLD/gb",
+	"R4yoifIyBw7MPZUSzsvVIGIoaVydOX03cPSQLjpGJI7Xt57mCnnTX+Eix1aPTVs9ypOk8Ey4LntGFYux",
+	"byHArgSoO2szWSaEXNiX36i25qKidyzOk1av1C/nNmlpMveJkkPFtAbCdNPVhioD+ZDHTqVacdvDNCpA",
+	"zeFkUAsRGnsYHDVtpOjALMpF2u3fbR5yKVlY8XyvfAJ3l6aEB/BNs8aWGgnXkbURrJShow0H1auBDayD",
+	"sy/2P7UkJZ1o7H68x7esP4IaROVwU5dDPGJ7m7V06ytxfZ2UbY39DIc5QskP1z4TYT0IBxVX8G/hO/VQ",
+	"5RlN/LnMFwDNJTDgs8Cb6tsCkQiNazLgnzfMgq6nT+vOgOakc8xMTly7LtXgh/UQP5CnsYbRtqOU6IHC",
+	"wOJ0aDkSLKn5RlwbqWbVNcUjScbyjkVZjZuVBtdvO8WKVfgvNqtOR7NT8kFOXSoQJgnnkoFLOtK/uVUd",
+	"Xen9YU1YpJX7s6WbBMBQWdWygW4KbahJLC4BWc7SRkpkf0BOxQqNDC3QTS4w+Fpk4yawq9xKAozlxgDE",
+	"WApQb4rr227M7mCk2ZhFPBlbsZS5hYsusFWBGdN31EeNzR3hT4oKnHW6C3e43EzB2d0mXdn+OcRLAuSj",
+	"0IstHtPYsye+d0oKeQUX3deGiki77oBcObI9jRZ73FhmX2wMb7mpNJrE1JTTCeBoGbCTZlg4bS9k1slG",
+	"enqvg8sI5AQf8MBuWhfe8SjYbq5m+9TL1LX8dQ/J5KkqSbZmA9bUr23rgOW7H7Js3Ycetnb2TslP0owA",
+	"GtFqkgMoVcDCkMB+1Gqaqcy1dMGtRKcEvJ0p1cRummECZ6vmBhkmeG7YFVCpcDG0Tz1mNEpHa+lE3fE7",
+	"qU4Lw1UjyWB4FhlwE2At+IApRWO3xAkTNWIE3M5BgsQHNuQ6lzmEoSBK8TucI+r2dmljZ0Uakzdwoo+I",
+	"8gCi0MlEybt7mAK7R2gmJIQLIwkVeJjLbZUlscY6y4/QqflWmoObQCXDMFHqMRyl3JWsp1T8c6OE5HWs",
+	"ZcXTC1K8MyPGFTHss6lYuGOv6uIXC7eQCgH0egZbbeJMzEiq7TpwNZJ8DlowOdqwdG/yz7Xy1+ExWJk3",
+	"MCvQTY5ULGTwTK+A2FPHbGKgYux0B/lMK8x7mM8EKDucfOYbqm5ZBK5NflS8N5AchVpGizagoSlzgU7J",
+	"grFZlaTJC/Kl9vHuNF9aLSc/ds7XlpOVj/juEqbwBL7Tns7f7YuEgjRvZtWcfbH/WSlPSq6dcoTLg6To",
+	"VE1a5W5PXWU21QnOhu2dRy1Xi5YLapC3w826lkvP/mRd3fpKsq5OZreUdf0JpgIQFDLy5KJ5/tQFJyAV",
+	"yyPSZwMJLCYwnn8sIRKRFvPpqlLklH51Xv2un2ddTw/XnWddQVJjbkzM1tC0O8uzHqjglyrOnyNuatab",
+	"Z/7UVxckC0bsL83AxoReMRb5MfJLRwb+5i9zUAEC7GPccmgAL2I9f/evreZOPfgurfndojqttfS+PRXO",
+	"31nwrXocVnfG9o55nXqhzauf71h1rwlUu2ug2r4pUxo+KFoy4ODrZMLUHdeZZeMnI3FNIgbkUFtopdrM",
+	"TtlRPuQnFksxhORSIY5+IA1V35Lh4pqpAAN99GvjPiqovdl1ChXKOHunc/MX0pKHWyGnIoCXoO4H5pCt",
+	"MpaBiijXmk9C+0iEm+Ax92Hyn//+PwAl3GF3X3EZJ7v/ER8Ayawhfaq5Jk96Z/gujXUvILdcRP4KXXnH",
+	"lOIRe3pKXiWMWI9FE5UIrLYTcpp2nLv7+fjufUCmI+64BGBxt4xNnD9VS3LWPvKd5GY3Mb36TLABDzlV",
+	"S5em9R0lMDwJeFZINq2xJn4p1l/f1VsT01eYtwUb17/+/eQlvHtxiU9JdNO0fKPTxJceWOI6lXDuZ0OZ",
+	"2L1vzpW6jfjQKmfNoNLrDoCqIaz+hRS4TFRoVe+Uxrddbg11baxB2GlQrZnWruVgvrpvi2Gpb6Ac5t2E",
+	"pfXsa2P5JKZicY7apTCxo82iooUdF61Z0g99Dxc5rAz13nig5Y2wPnrgy3y4Jk56Kpbg3yxhM3YHCNUJ",
+	"VKxYDcYwGZJSn265sjh0A/cep2n2ejKRXBjQ3i7sZlE+gWg7kjQWqvxa7UaQNq0s3Ra1Cr/7yi1UKVg6",
+	"KrS1ktV0qIBLxeUX1mDPn8y6IBTZbyzxMFwn/rFBeplntMplczGj+8Wq7ZPmZf7geMF/7BoHqw72sMYh",
+	"hdQiqcBeFzr8Oq+VyZjOILeaTfB/56s2sEzJ0VNDSSkW06ZVn4ql9Q9gF0AhY0Z+TTJjzbtHiqG9JFjO",
+	"2ci5Gr4hiMcs7dJln7k2elGVxHvc+d1VSWT4lNdLG6sQu6ZlsAnXXiq+Kwva7iot4CmWiPgrewq+2c50",
+	"uDtHULqZVX72xWmdzXvRnUBtWD1xNNGOJtrRRDsEEy2oAaYPtUDHeurl9FB7m/ZbwGZVzHplZFbb5nhP",
+	"w+UdaBXUblLy+hU369l0dVfceDDFTcO/imqk+WwOM92xWNW92VHVzaFJ80PEBjUQ+8wZU2dwrunOSJEf",
+	"XdjLGb+sx5f1qLic1Q+agEykLh43GjJQAaG+Zdj+iR4nNBFq5FS25gL0COZ/1Oe43FQz51paD5XqWzKQ",
+	"CtuZ/Y648kCuSRaBLHcr16GCd099cyzaQSbraHofTe+j6X00vfe3Lz+vqYENSKrb2jT2jscY7JHGxkCq",
+	"C/UiuxIHtRhZJSykIpGSk0mNejM/SOCoN49686g3j3rzqDfrcXIdtOaL+Wr1dDFy811rzWuhp0xpNwBo",
+	"ilZKAFnNyQxzpAAbQaZVMbPJVUoGepV/QP62sIktI4ND88eHzWiuHPx+7nMNNYyPcmdKeNOS8N8YmVJh",
+	"oCZ8KMlIjhnhQhtGo0MpC/9GQOcnNgQaXCsMcyJaCwTh4qpLCj8wK7ShYRHxn01nbmGRAqNjQmMpWADk",
+	"U+yOCQLKFtXQKnWHfjFHDtHtjONIn+DmVYhp9aFiWsZ35fWGD6zChRktCGeVKgOZiKhiPdnHDmlEiIxg",
+	"ehQd83jW1cweMtiOtcxYpsgo0X2r9axKY1E66xMdmL5UEZSoLltB315QB+5txPRhP3rpGR6V/exUBPiz",
+	"h7cvE7PvlWfXmvinzGCymNHEnkxIAoylYvdw+uphMh14kxKVxLARfSVvmVhYKeb2fpfFYgvkcT1ZW+dE",
+	"77DMKz3+98TpLR1/24Q69gYJ9QpoY6Pp7Iv7Vz1FX+mqHnsGyferoIJ6BOdwyXEqRWF/qm2yJZYFI1IB",
+	"fJwiG2/tboHjZm3dWHfRTbVAc024INcqBm9rHTtuV2U2Byu7i8tttqLJzrB7dEdxyMcS98WD9fIldWuF",
+	"/3wH9sZSvYM03NGCWNaCOP9OLIhSFPpEbxnUmWkZJzAvpE/D29qxCBTuEYxS02MOjjylbURnntF2eZSC",
+	"X9wlTK2dqPBnDpMVQN9vrTJB3kgR0dla5smH7FePNsqm6PABD1cNRopif7LQnISx1Ina/TCQCRMRF8Ou",
+	"W08PUM+KHo4JAbqXOWqZlKpaCkamI0movmUReXLRbj8NCtQ2hcpbizPa81cVxgFNpboFt0NIR1FDxSwN",
+	"49VEIoP7bp/VS7f1B4IOoRxDdQdiuKdbsY8oZkMaE8ojFCZDBlxwPVp1IKLbjw+wQTuCi29inAfuIHrS",
+	"6RlbFyX2gufKDQhCqeYpQf0PGjjnsYAeE6NYknDlbz681aSPyd4h5YIkImKKGBnR2Q/a/oSDACe22TBU",
+	"YAcKCEUOLWDUCjw7VZ7mCnDiqk542BnL1KblDS/pmCFs+9sccU0m1MJ1xVTAFase4CweUWGdigfcPEIJ",
+	"itJmM33cWdkb48FNBbxfHJwru4JC4UR41USeOL68PxNt+ICz6GlQMtor/ZgjpIuYSC0LOPdPs/nHgsa5",
+	"oYRckzHXmovhFfgSsdSma08kDQ2hsZa5simEMmoMG08MXtwXU7IIa7H4GCOiE6o1zjvLE1VQfYsFJELm",
+	"+41cJBUeuf19iLnWasvAOThAYwZNyC4X1o/M/MsUy1zQRbFEwOFoFGUpEdw+GTgJsIEw+sxu6ltOx2y2",
+	"puEDN3MEuLUA7lqDuwBnfQNg08l4D/AMx+O6Qac43nQoGVDRYDEUN0QbKaNahdne+5Hf8shveeS33Ce7",
+	"DRBpXUDToWJMnMjE7AlX8RUaSjXiFt7iu8QcpNMEtZuCsYhFBK0RikPC0cntJ1Atvo5Vsbsi8W9A7F6x",
+	"kEdAvW+3X9ZBMmsYHVdzzI6wW1T7Bz/gccobJ7FWIuKrDET9ZC93LPneTsk3DjyFmLNi/pFBzb6QU/LE",
+	"CtlTnFdd/HTMBobwqimoMN5EFNe8xXGnu5zqFrWtvSHtitBQWdIQSPSKNk2dddNWpN4wa6PtonS6mrMT",
+	"Dt7BjCX9NGIzohlLYS7l9CdSBERlrTEDGhpN3GzgqDiGdOYlj5vKqrHCUAT8wgrTD0rYU6KoeAx2WnG9",
+	"oiisedJ3V1Kd2+YyeyKKvln2zOsoIlqOmdV+Rqa6ZSPL4+zLGPaylqLqggQ8dlXUYSuhoD4J2FuLelFl",
+	"dEzDgsG0xzXSXJUut6RmKRWtx5hMNi/NZ0zsaDLZo2/QgzVdoOfByKaxPT2zrJYrHYIUgCU+37metp1p",
+	"zYcCJxy5HC+6Yf43Yk/2BrTgOWvF/sIa5JBMbGxUHFRR6xG+DzIgAmWp3iiRg8HmVkkiInkCTRO7D00m",
+	"eMhZVYVJp4gRUEoydUOdp1Tn6sjwmRopSUwNs66JLxrhmgylYDXWitgdtHv+Bjbx0CKfn7xPZqYyNxsO",
+	"TgihA8MUoXF8jHk+YuHYv4lIEkrG7jytJ9dTGsd6YaBznGhDBLuzRz8XB5gLd46oVcKn5JOPno3dbt6y",
+	"icGYwYCLiAhJdBKOvP5dNj76OyzzGCDdZoAU6m61sY+1PCZq6C0TJKpe4ncUEgWSMUW5ZlG3P1sla+sA",
+	"9ZqEMtE8I5uCGpdtGEXtmgOrVhb3J6QKNgHgTcZGYTFn78korKkxiHkI6MeFYdY76YChAmCLhF7WYg7Q",
+	"U6rCYCHJMKYaZySBEsMw1PiU/DTLjZOtGAo912KT4bX9ifuembUq+zKa5d3IzOfSRlExZKpkVhIIiz8/",
+	"O43FLiGDq8nXyuKzuzgtbH6J4H5goVTfbpD2L4xNPEDA4XbO0WZ209kX+59agrROKA7Xvz9chRjUID4H",
+	"Gd6d4pnbW9YLt76SCKUTu8cI4M4J+u7it9vejipDZVUbYkp1zlPIGRBrxlrXMxf2IVwiJImltYZcryJT",
+	"bHVT4WcR1RchOeqKo65YK5aMysL7/quYTEDTUh1hehdHTBsy4EqbgLhQLpBbEIja8nCE3s+UKUZCOR5z",
+	"Y1jUscKFv213Ej2jWz6ZsCggIzmFF6zwQVDFOiUau4yIkfL2lCClrMWgG9HTXITsX4Sc9gJiwQozR1wb",
+	"R885psYwBV6YIKHdB4wpw0QhjC67ofOYb+rl/OvelQ8yQwhI2m8RNp6YGfjJEHumIroRY3nnWwZ4DLWM",
+	"Iy6GZEQn1qs7Jb0R1d2xVKxHNJ3prEvaXgx/K6SC9DEUl3YPXftdMiyONYbBjcTbhLVfkd5QCverN8JI",
+	"GMfgBgFMZqcEIkSKYcF47rp2I5iC0Uj4a5MJo8q7pLh6OShUCPGY6dMbYZWZpmPml5bO/zVTHjqnVtsn",
+	"SGP3EY0FUwqcFPh8n7nuLRaR/gxSfHYVXAxPyUv3HaqYc2elIi+aJII7fGL9bj5MFO3H7GmHXLSapIcP",
+	"q8s+TyzE9pBPQhAZ24PownT/+e//o9CdCg89d3isGmw6Jgr3FT+9GKYN34jy8KaTkPWDm0WJKpw+D5Bw",
+	"anFY1RWhfc2E6aRePtymNulJcYt2UZSKQJ+WqhDnG9PPf2ViaEaNTqvZbC4ReuzZTcsJsg58sJH5/Rtg",
+	"cAdAQLoHTmRlhNQ+itIQqUXapaOhuSNnRkyz7PAHxPH64KGzaETtg0vV6j/yDS4NHCNhL8w+T2LgB3Kj",
+	"IcpW769SuAFuHDF1bnuf3d/cwL7/Gj97mb1NlXI0IGYGiVdrBDYqg8D2Xu03l7lP3+BySsOQTQxyHy9z",
+	"m3CBB++x1dz0JusLM1fZEqet9vnF5TNrUqQKbymjommNCvz5L1+DhoXfbMvsTzxvXTpWadekUzxV/o2l",
+	"r3eR2fu5Xzp1xlKRzOmPoOE1TbqoQry48f+0h8mbjxfnb1+9Tt69+rn11z9/Pn/7Z9h+8+p6+ubV9Qom",
+	"Lgjao4eSUbzLg8mIMJTgA/1BezDIGz3ulT82cIoX+p4yYmB8nH2x/6kOLQGNAjPWt/gBiYx1ZoikN2B9",
+	"sJj2WayvSA8LansEniskx+F7OaUOXyN6yk04YhGRgwFm6XzBjp+eD/YRQqT9m47ZFTn3n/PqHzcvKg96",
+	"wZVeuptdXfvBLVVhGW4G3BUt3I6YS2nlb7SKcN2zom0zp2U3g7Nsfv8d8x6845VjY8qtGwyPstFp/Hzi",
+	"XlAMXorT4UV2MQP+OTfMKFUwCNld+1gEg9APNwCZHzw/TO4tOeFh7lt5lGg0oxf9Vjs8pxdslfn+xUde",
+	"IvOfnOFddIte4jae/JWKYUKxAmWRi+Q+n378a7BSIPtvgAWLPwufqd8L86K/KGoHAgvSBxMmnMQmGhLI",
+	"eZzyn9sMqpZInrtVv7XHbAGN7HUOa7guiB5yuw0Sbb0EZ5UKaDDgApy7GQHfNDVn8aafXLTbpMcFSkzX",
+	"/nzv6RU6OVOqnb/gW/+hC5vOrAdyjZBof04k1jK2FoafuOMRtU/D2+XB74HwVo6mTpBEAE/NjUD2eUic",
+	"wW6gzzRw+AU+Tw9kuQeXDNA/tMCFn1BJzDTm7HM5uMJPpV6p/UaZD+LYdzeD49oJeOH+4DXAuU4Giwhy",
+	"X9dEnd3Q7z4IfNUxoe8Q/ErDUB/hVHvJwOCLHAzw2DslCCnrKghcYHKlFYXVcar3lCuN8QyLKdpR1gHU",
+	"6AmjjtElDQlpQxgNR576RUjSw1b6XloBFOTrbqaUmw5xvHpECuuE4Vgv+5FJYm6ElWYU/ojOoHUqlGMI",
+	"8UwoVxnRDcRIjMfAO8kBASk3AF2eIK85B0ZkwGOIcmlXwgTVkGDzV0UuXmXbdlCVWSc6hDjaVquy4BqN",
+	"oHHi/1HD6CI4gxAjdVOL2OpDi9wRA1PSQBW2kKabSkAjaAAyR6suy2tDpJ8oX5Z/r2RVUmvej+3lY37L",
+	"4tmql8fT78e74wa5jS/dIPte15oa5SOUIpngasb0Mx/bNbaCxpgL/HcWfHAkIEusDZaEwlmxpjlulB2N",
+	"drqf5Tk/abY/NV90Wu2UTiURLnGj2JBrkzJdL9sL0LLP2fGUuOcdNKRYOqLRsj8A5dhLf6Od5o+clzVU",
+	"jCFFZvP0xY/Pgga74xETEG8B1tFG0JgyPhzBJy7tE859p1X4fJ8rM+pGKD/Zl87nvtQ8vSx8TbPPhc+3",
+	"Hvi8gH2msVWexe9ZVQnHvdM8ff78eX4obirvJbmxe4+2rjrBVDU8dnQnU+WVDdj/PWEJeBITJicxtvq7",
+	"lAIeZ6ZYhLmInC2RU3Z1l0j8sZRpchaOWHi7Se1BZYrfDfPKCzOZyiSOyJgxE7jEQeYBQWOED/L4msE+",
+	"jFSPuWA+jWcU5XFg3VTryYgZ0YwqaxPZp9BnFqenTJgZCamIuD2c1jfzfhIfe6VA4C2sPQBJgxfsL/CI",
+	"AQvosNSzgQ3bwEipszIghxCdRuvFixfAPvWjRVMkr3NK4A0d0yhpBA0wR/yr/0rjGByDDAEwWtT49fVb",
+	"ex4tknQaK/SNp9vyEk7VNioMUp2yBulXq1RDPD5+wyOHXhf43PWvfz8BZXLeKAIuyPCqO5+e+qpQWCYX",
+	"gctJ37KYp/nyR8bO30cSrTypC0jpsBMMnLQQoww2l3PBoOxqYdAbNh68I2ubu0OBhBE6VyyQMoWje0Q1",
+	"ztWEkE5pSPpVzgjesLjmaEXVLIV1WzcrS2uVjNrDtS9VPA8IsO/qxxU/gmGzZIvE8rBwFgHT1w5bUHsF",
+	"b7nXgX5INCRPSQ9c6l6HTKDiexC4lvWeYnecTbtS9DJG0HzIwd4WjLUuKW1xfe1XhMaxi3+Pb4Q2dObt",
+	"LPtAf9BkxLWRagb4Nje41AWtEBfRv18wQiX9WW0wXZaztbAH1q+3opSzxBbDB5dH2IMo6PQ3CtSZxTBJ",
+	"Woz4k4JN0VekL80I99jxPXNNxlIJV76wIuK8ctdepVlkC3oKn9z9z7Sa+elV+JlVijm/T/1Xrcrmz1eV",
+	"Qsvve6rQ2vUotH0sTc28B850B7udy/kfgeNjgXb7uqKisVurF3T2rBBCvyo3OgtR9FfpJY99zpv2OW8/",
+	"ILop/C3QLOm/u6sg4Uo8LCvqrnpigf6A71lM8HefKnOPMcMRTMH1Z9BffCgmM7uz31joQCs5hZhcz5fn",
+	"96znrJm6Y+oE6E/wRwKc608o0SyUInJEH9iZjLX4HdKDz3ZcsVcvID0rOz0wG7FWLiA9HvVw3D4mFMnv",
+	"aDLeiN5fqTYnP9ufOHn9qkeeSOWrsXtPrTKCimtQSFe+jCNwOAM5Tri6p9e/Fu5vb5LapbgCktaluwtN",
+	"bhmbaFfiLgTOr7oRmG5lhEeExvzODSrSRjE6Jsx+L7WnjbxlgmC1OAQmIbdzJ29Zrg4Dho7AACO7zkgy",
+	"HLdlL06SScdfe66F4EZAtQawB7fmysmxHB0mqU1zRdrWCn8BnxxjmJZaVXTn1w6P2j4NrNgvs87xgz/j",
+	"ybl3eOc8IPssZa6wBHfc5IpuGL9jaZYLrYMM3wsPfMMSct9JgDU0YcztDeBSQirsbmtmiLNPgM7iXnV8",
+	"JgPbrHU/FpZ/R4Xlhn02CMMnKFgF26LBow55oIb6RhRA9UZYHOuQLzcNHt00OjeN563Lm0ZwA0uFF0rq",
+	"uuED/uHPf6jwZtf96jKl5PBF53fcNDrnwU2DGvj2ghJ5+NJQCrsMfIQ3YGHdNDpfvn69EQBJ9+prU3Eq",
+	"Dby5rd2H6vA07ozdWmXF4tZM8Idhi+lCe0Srdf9rNLxzhUW5LjIoeyR6xCc6IFAYrH0kCPXYD5rErqoM",
+	"jPp8hbk7EFiyaH9jwkAJjqEV2EGyFPbjQEK5agVSqef0C9zsQTlLt2y2ZS/pltlPneB/Vqw5euA2rwGR",
+	"c5WFpXAPRzAtB7rloqrexb1VJfZWYnxNoAPfLnylmsWK+XOYXR8wu+L6sEWlWv3Z0jod7zar8Ekrr1Ys",
+	"y/LTKiZJP8ZprBZ5JkxphqwsihkI/K1A6pUrZs5TeRWbQyqWKhUfclHeTIc/mrY9rbak9AkBJAg2Jdm8",
+	"Idg+hfRDFeviojuQ88bMFjnGlvSqB+CB+7W51g17wDoNHTM2aQR43DuNPpcTPQtHUsuQU2zpQIEChQHa",
+	"Y6DsnvoBU63AP42O3/F8Bix3YHw7x0c5HjMe11jPY6H2sd12EK3KKh4UPGzx8f0AAy6ifKsWKoiNGrWq",
+	"6btAYk9Jr081iyC1E8qJBW6fJLErDOZ6CvzwAyeAHaLpDOUSHDpnTzjPE/beqoh//fjuLfmIf7ab7eZJ",
+	"q+09sFs2m0Jqx7H3yfAW9W7M+wpCpkQxETEFjba9/4I/2gvsXzIxkNWxSoerMImpImm1Q0DCkeQhGjc9",
+	"Kdi7AfpLoRTa9MCG6MGBc7M8cVI3o+GIwBmwBr7VYRMJ5GZX5KJ1Tmhf3jHSIm/4T/d1OuqnXxCxd1eq",
+	"s6LYAlNJAY4myt4XVuh8cT9kUcpJ529ySiIekZlMCLyJmmPK2O3/WVLbmb4i+3+yEIo+Ujl3awR+gxhu",
+	"CC45UPb/F16n03iJE8IJvWP/PLmTiSaRVGNOQmYMI5qNKReM2BXhZTJYsWtKeDe74fQWE96Z8ghsT/CC",
+	"qGK0AZ/uAKcDFEbDh//4uhL27IYwDY5iCeL9xIaJOGSmNITW0j4LZMagDr0cXgHHRM7GLzKnOZi1Bhs8",
+	"5fTRPOSoLC71+UUqwiJupNJX1iQQ5gSicNajcG6JBTagfMh3aRW0QUo4ay9YWvXj8Kb2ROq65Dh1mBIe",
+	"k9YzLR4PyBZbMYeMbitOymyvhIZVIRHn7OxF2rbaenNlSAgw2LcRx2AqZMe1Thtu+Yqf8r7VXmoz9dJz",
+	"4e2f3NHsQQWiYhDfiLA5dzqSMcQ6zl0gH0wzZ7o5q/Aqq9cBJm1HoZZKxL1CnXlDa2kCejiQ65lXdbd3",
+	"FmTctfBhQesq/sgOWjmrxG8fKycWaHmMS5ZMydxMl5+5U7vrGRGufdw+EmRNdo7VVT4E4dsauCZZpMUP",
+	"h+Cx3R046RxZI9Adgr5LITFAGmBPgtUFJKbhrc7YxhAUlhf9HAOzkPhU1qBMdNu/mYzvYjDN0Xw6mk87",
+	"NZ/e53Zwj8Db4+kcfLvVVuP3knCdelCVTlivYO/k7J+hdDyCoTmxEo2vn6Ruo4+CYRwKAuWFOBasIkgz",
+	"Z1S5egsvc8iZSI2HTPv5H3yYi6k7pgnmI1JmBGgpu/J5k3yWJZJMr+8j4iathanzGZONgXIVEFwd9AZQ",
+	"ppGB29JQtjxcrBLdSqPYjxxs+pBKxQI/i3ABRTXp9n2frB3Vbt516TYF6BjdC1TPXKKYm134fsuipeFq",
+	"l80naaUiFXoKvXdo4yKtkaMa4a4aLm3jwKGP84n5IM3JW6TlgoDBhMVoa5mtbspBotkGnN+4xUf7NbVf",
+	"XcHTt27A+uz20Xxdz3x9lwrfQdivjlMcsSW/9BXM2JFMNBvJOKqud7rG+fFSMO1ny6csTECiDSbqlOs1",
+	"GJFuxO/A/4wmXgeCAGehvusFpJdHi88nIrKI0SOeDxqheGIhUo8YMxD+hJJsIMF2ChOLxTIDGTEdEftG",
+	"jKU931egSaE+GX65r4CIyhHqCWnsL05iZhiWRn+e2DsZSkcUanfe11qjfe+m93eNNDTunZLL5rmLhRgp",
+	"b8SYipn7FU1UIqqIoX7LHs1hEUPtvpclzzcQNE6yP/5Yshw6FQt7zjx/ftqZj5yvOODZhSprpiIqr/zJ",
+	"hLXIX5XjpC3Z79XLqFKy1jvJo900BjVfdM5zjUExVSzqav5P1uhcIDav1J+45GcvWo37VBW/wQcuLu1W",
+	"wQLaOZWbbtWCzvnz1n1VtVEdUYoMrpgoKGz3nYhO5YSJz+MYj5k+kYMBD1kkw8QC3mkONsfxKfy3GLsv",
+	"7w8AWhrtXI/sJwLXGhKyOAagZZ8NdKa6I97nAsvt75syZRBfLPPOirWXeXo3ja9zRdD3i6zSzXM8O+U2",
+	"ltND8zXnQVbZY8/CjVhmVUH+FAXtB1cI7D/UKjOSWB/aEwLJAQllnIwFJq+u3HQNqhj5U3KB3QC9q146",
+	"0BCeiEqEe2b2iSQxLbnhR6tGyxCs1Nv9K9cmh3I5UyanDEubxexrqFM3rwyvchxBMTCacrUICSMcZ8yc",
+	"kh5qA93zbwL0ZhNE0rBZqjecbZGjgLHQnXMIM6fSRwEzrfSkx0XXvdxNX+499aUmPILIH71l4iob1I3U",
+	"U37+tL0VXcr4BJic7vhOy8juY7/b6I04kRRzvtCIT1xzFdg06/xe+/7vTfmANVYgM0q3uu4CreVICr5p",
+	"RbvyMyiDQ+tIHfZUzxzwlqay7R0SmiHMAujtJyKK2cMJ7eySiyvUyrjBBct1A3CExjKoGjKTx6mt8Xgc",
+	"ReQhESl4TfsSPnnA3HA1VMsc+p2MvC6vpCoLG1tH7V6JU5qmA6PF2Rve/liedAhP0wbmQN1lT3MyeLmO",
+	"31Rr0dMRQ+rBkH0s/3pIcaY1YA+hyAqq8iy1cSvpJ6TGMR4yorM0KosP718g29EjVDs6fWxSnY4kidnA",
+	"rBikvSqf3QGZ/swfqdLPhTjmG3dXR2KeTYl57i3YbW12JJ5YNAN30D938gTOxdNdDmjamMx2Ebx6VEpP",
+	"ZXcVlFz2s9bdw2hLF3Y+W0SFX7kilLZqCg3iiXjsbsNl4js5qPxBk3EKCntlepUGgAq1T7kUgcqNT/Z2",
+	"1lwwp/gB6A3KfsBl+hdGdRiHEJAbTJKZfMXYDiQmwNxzv1kGyjSK5o7Jbkm96wy6rCknWwy8HKGuGurW",
+	"fFqltmMUfdsRmusoSp23+qMz3uQ8+4L/6D5GxCYFn82siqOEPYqEfRoxr63tig4qxFNY994YGqWlB4Wl",
+	"gqU+oWaUGeqpfDbmVdVKs442g4YzJqLtl3Ducn+qq0eRNNFF1WJG7/xgiZw7TB0kInO5z9+5MZdRGbm4",
+	"ywrab4K3Vl79mScYz+bJ+C+7LLBUvmp1kJhEseVDfUxsbhnuhmLc7lkeQy9Pmq21rcGfRbSV4OBRUT2O",
+	"KXiAYcRrL8MIKDXEEKF2a3dV9j+LSLvCoAyxMTh1SqpSGMvXvJeAl/2BGrIUj4tbKYc0ppjdwLSlpeFv",
+	"kkcf8CeO2YxjNmNjGPobCGHOkhnTCIqpmVJSrYFKfDyRypyM6WTCxXAxobb/UMan6foLgWn6Kk+2CTXe",
+	"nuzZcW5DYRMWzPX8dQ0bT2JqmO7VwpX5Gn71jb+Zg0pkWMtzyykMeD9onLj/bj6rNz0RXEBLlKdfdI0u",
+	"0JOwF/kMP1Yd3YxlGpkiNuCC+5AT1nXiIXI80zAWlykJQqewYyYlGoZHnX7QDftKP5bVFFprrfBRzT4X",
+	"PorDU+9onOAW/GJX3Agav+EgxMJ3sT8z/apnL03fD+1GCoOTXHIfdK+DogTeO+qo9d0b3TEzI2llzGKS",
+	"YQKyEtSwrmsJakTj2XwfFrZgWaHsOjZsaT95Zb+7rO5pZsflAw7PYeR6SCP2T3tucK/1TBs2zsbrsBPq",
+	"P7FSd9KGeZ0C8jx2VgfBdEFKp0CHOs7g0WsLXP2WSCQLbrR9nKWlr1PpiqcR9VBv2A8POIujAOYMoO2E",
+	"r6Q+vKMnARG5EfanE2W9bC6MJBRG6aNOcokfaCbVUJt9SnqFU9TDriH4pqOdJHLgrGQlp/53bgTuOIuy",
+	"YQ1aZmoR1m0/74ZhDwXXLG1VBZq5AbemM08Z/JG6hcBoteqa38Ip2zgpFKzX2b92pfARUDcF1K8b4OF6",
+	"ULYbSsriOS9B0r+wiTnkZJJH7FIj/y/AFuZxuhSml7fol6/tLVjz9zNGpbSS84C0mbl2tNKOVtpDVlpQ",
+	"F4TkPNp98f4X2XE+UbYAFHZX8nxNMkFEo+ceP+QVcXeHZpKiAmdEWeCxUAPt3/ZVizmnWcMsFMU5h9I6",
+	"vmW5mXmjcnFsEq1Oqq0liBhTxSK5obm1fMRybTvrgUrscrEkVsoa67o2O6CjfFCW9zGUt1DFp1XJNSr5",
+	"s3DEwtsdphSuga9HI8n/VCZxRPqMTJUUQ8eAC25POrUE9z9IBRTf9gI+3yDBlGd+oEQlcYnQwv0fsovk",
+	"hsh1/pEZLc4ocQYH2g5zFkIok5gl6B0sJ08fR4yZ3/BiOxHlt9Kwv3JtymT5Z/C2BxxG3l+loVDqYtzp",
+	"VMRUe5MBN/oxQyov5XhCVU56s0i3O6iOh4oxs6ZgT5ScSE1jvYk4P8ge62cGokr+RTERjqA3/WcxBOZF",
+	"uAVNEp3QOJ6REb2DoVij3MRHF1XBeD13xREyMYGrhHBFtUbmWFreSjOy2wb8GFJlfLQriTvuEfs2BB7r",
+	"Yay0k+gHJryZ7ERcwKSgifqP/4n/cnDwH//ffTw4IBR47w55lXXuhQCOJI4CNUQbHsfIQ/yYMo9rzcs8",
+	"Hu907uc6Up5mv6rTbtKZzU6BZjyiAenPwPDF8RUSrWnqAokRCeVkRuTglLwFaugB5bF2a3aVDI7uDpe1",
+	"KJ/2KV1mbfmYo99eZzBQ8CFTJ+1m+2IVVoPiw61Sx9dx7E7KeCdpi2LSuSyvXHce40G5rWla/iKR28/c",
+	"9aaTE/eLhGzpLLcPXBQ4vZZn7XpYBj/il6quH6kZsgRl6XWKvEEVixjLiK24hDf2K7Vm3I0c8xCEvjFh",
+	"qqvAMw9l4tAvHXzcaV/+2ArcSNqo0WmmkV/490TJkGlt/3oGU6gV+5OF8O75ix+DhpJT7d/St8D82uic",
+	"N8/bQSMR+R+1qNGdUpj1b7/xdbkIMzgduOKhheRunysz6o651sAo3jpvpRZYV7FBAkttNX/8GjSsO4sg",
+	"EVvpZBhaDRq3bGK6UHqcXrd90rwoXFePaPvyWaPTeDF4/ixqPm89f34R/hg9u3xB2wNGaTO8vKRRs3VJ",
+	"z/uDi0Gr3+43+8/b7TBqXUbPwtZlvzloNmnzeVp41WpdXDafN2FdAljgq278YgUmVygQcyDdva+PAjyM",
+	"nUakZl0F88SEBIvnH3/Awx0qpjXycM+Figu/AiMzq1fc+nt+WqT3NKKHw8sXhfDyedDITggWoScx7QJj",
+	"WufZ1zpKBPauNoCnCudRqgE+MhjLzMjLj3/DcBD1wbsnvZRe9Clm9TX2ZVJlSM9+toeedX6oUmqPy0FK",
+	"io+J9huBX3Qf6CHzPgSj8cIQqKZRvlAfKac7PlKVjvsPgb51EECUWUoSW+vOFfLnlD0ToYy4GAY3wvos",
+	"2eLghyLJ0Fke2Ps1WQAMgwkQlUY+siCzcXDKpCsdCGkcF0dU34gPcoocczAOJkdX5r7Tp+HtUMlEAP1c",
+	"Vp6QxG7q5ft3Hz+R//z3//8sK3/nTPeuyAAngfd8GrQHhLAnBK5oH4Rrm3B5Q7sGh8CBG0ij6Z3jTeuQ",
+	"HrbN4oftT52Q66yowm5yWlThHgjCM2wZhAue9FJEdwcEUw34pSe99D3Hr2eIvGPKWdXzFywEFyBwYfct",
+	"wq/C4kc0HuAd4MmBE4HsnhjUoDHBifV4fCMGmONp5LySJkxEGij/bgQhdGCAMNDpdPwwnO3TTCv0oLhl",
+	"Qq3agz2/aF7M25XuZOUHjj67IG/4T/aVS/dpfD63XABPKtacpE0qgvRy0Y+Tv7BZL30WN8LqscKv2G8j",
+	"c6F9tUfj2GpD92x6eGDH9rEBya8ZUZGv/XS898iaB2zXNITZQQ/UuuwgoFPa1cQjhJ4c2uRS5n6ApBUs",
+	"+Jj37K/gGBo5ZLCHc5Dlu4Cqp3dn6YHSCd4ta/WMuUj/XsKkvU7Pnj3bmXTZJxtSQfrMelljKzQR1iMt",
+	"a2Wmaiun7LPJ3/4V/PGlrO+eMxx7bqlzhVhYqAAzMi2YBfcPJRYxgHfhnIvUeqyoSk2t1vIbyyxZf2PZ",
+	"K8WLL3WDv/92/en3X10YByhbqCZTLiI51Set9mX7lLxiBhbsboOnEddF3MFeD1Wdm4tlJr+vdeXM1C3z",
+	"xTQb81DG0p8D4DqlfSvkfLIk+7PMSupgTShDFr2tsBWhuWKRFsq6rgi6dH/azWYFqXJVoHecxIZbewNG",
+	"aZygG/SlcspA5hnMA403i5Zh6E0N75USqK8F0OoWI77/wCX9cW98QSXZLsbnrqx1faXZZ3ZFh+wqHwS7",
+	"Ea0fr5qXZ83WmbW7r365al9cyYQv5Nf1iracBPehCHW75gh1aUDMOa44ZW8q1S1WjUpx3+L6ZkvUcHuc",
+	"mVzmOgSNzydj+vmkD6Ly7MdW8/nzZxf2VaTyf5gAwV1/cf3aa+PCMQEY1DjxQ4MuG8kpGVCFuFU+Fytt",
+	"A16yzm33k7GOUZVjVOWbi6oEG2MyWOheRPe+lO8X9KupyNa8g2K+JaH3LKQiZPE+zAPDaIKWAOswDQx1",
+	"sA/mOAf8lLxlDOcd+pI/P2AmHYo7lnduPAzSscMN/6CJF50rotgEYMwqFhcW0mn05LRYf+hStFadMBGx",
+	"jNzrvmsLm7kz1/aof47653D1D8hOvI/656ORcEQPofTUrvUB3bO0asBQzu5Uw6esSTBmbpLKkHIREGGt",
+	"f6nIUMoIp+VCWBKiu85J6LMhRO/Z9LRkOLmXpjRaJhX8DFzJaiOnbcpZvfFnihEhgikBJafwfY94yw6N",
+	"xM1eV3Wsz55x1DJHLbNjLeNw5jGUzH9PWLKPGuZ3yg0kEiVBfbv/iuZTogREiOaA1DVm+/zYRhoIbqW6",
+	"Hiud1mVVAaPhiHCtE8jRwF9KTgMsTVaKha55G6ZV9meBD+dBGV46oB0y1iJKARuk85S8ddO8QirgJvMD",
+	"vRYFnzDqj/d0H/NxYhZuyy94q9sPQZWHe+02BmkFZoACE2h2x+y5CEIZsQBb9bGaMxgzremQ3YjWRXDx",
+	"vNlstQMPvwEAY5AWQCIe+r+DfBA5eIkT1fKvdWB2Gr5AIhZynSYS75GJVI9Qgxsi2R0Rd0skvSfgDgg8",
+	"AYG7LeLu6zHrNFxLBFQCwMEytF8ddi0bvVYIuu5NaAH1b1Vot0L6TslrK8NI1Zib/U1dXQnk87MsPvrx",
+	"WD5OUUY1zBGvrNWsmq2wiuBmlZwf7D1+48WcVpS2XMXpJkGewH+XrtwEmz8L7svEhHJca+nmBzl9oHpz",
+	"bg0gxVmydw4DK5YWzqfac7nKZ81tzn8FfYlnNvTG2PyKERnvl8ADcOYq4IOGx85OY2lYh24XBGSrEIHm",
+	"7Cv0rAtrl14EubaATgMVTaMwc92Z/HUU732Q032q34PIaJ+FruzEmzTLKoadKoIxFXQIz/3EWvnxYuq5",
+	"lLxoxLWRapZrCdIW/4XAorMp04YMuNLmlPwsDCBOgSIPC6hBHNM54HeSR/9iN6QeEro36Z29wRs7rOng",
+	"4C7prhRbRvT0OhbWsz+WwfbyJ2ukrFhD/kGXF/YAy0CwTQa6ZeIFYaIU/CyabUt60c1z5ynH9lbluIui",
+	"Ze9UqiEVXMPqlmX8bLa8z6zzXMJ2sY/MqTYnSI+NvA61qiunMwgjYy/pHngRKrEwbTuF1NDE28ukNbDm",
+	"LY2ZiKgi0EjKRZH4zfAxI/8EyjS0rLPDgbHTnJFr8ZW7V6QwSsYxmuFW2u2hzsVMfdOhpztTkSsdxapn",
+	"u5SMNzjf51tYAdcp4kJdNRKAOHY3pHx7qP8fRGzu1Ox0dI6XyqG8Y0qMwWxKhVNIw6DMLlSMASfHSat1",
+	"UaPU/giyuQLN+tzW7Yb7a/75lUj8B3fIDrm8yqMLHo37bD8wRiqVLDnIoU01zKxib61ODJZ3fO0rs9JS",
+	"qfvyVzvH9XegOIP6pMXaz/C49iVqvEixpjRXRdW6Dc26BR9mL5j90+eNNTKeohSanbQUWOgPuTQrzWOp",
+	"2MqE/06H+8QmizXLCH+4sMo/ZG6YQOkcgI2V9I6nAfwssMdq4Do/kOQIj8ZupwPUBhv7yKm1WGl+ordY",
+	"fF0CIFYifFfcPFf+Ckr0gbm/1hVB0UsTTkrGricIOxPWGO97jh1XRlEuuBj6yFsvzUFB2iqUE0Z6iWYK",
+	"kbVXEZ04xCG/h8QWAFFefNYVF7fPqDsXiXho3tWCa9kTVnEl91ZVVixofD4JrXRwbTAAPhh04TvVweyY",
+	"OSoOai1C65UBzAcpOQF0C1YxE3hDbSHtf/mlJ0xOYjcmO5XxiEI00IuGm6esWfYKFGV+nlhYvVpujfNy",
+	"9lgzClKcWc7abDeCdWxjNqZQOkK51vT/sivn6tQvJ2jgVuUN2Fb75HyFITCt82wnr//jf2lNyRuZaE2t",
+	"IyAhlRxSzaZS3WKT2CYGs5ekpXlqawtN7WR6s1M/1REpKxx2Z90EY2ePZJru36x2eASWf0f6hs3SkJS1",
+	"WrA8CFQcy4z60CJ8kMafoOmdPBGyL6MZGSoqjL4RZsTGmsV3DAJCMmZPg+xSXEPDp0sbC2bsrvygXTSp",
+	"BDi4Jk7cYZgzAkZ1c/IejGWultQyMVtRUlYUhB1Fir7dYcNe0ksLq361EuAO/X3htkrdHfhGxx1eqSA/",
+	"/ZBdu3xIKJsqXB4Dqmdw8FEjPqpGDDaWu9d703+1SFW6GNO8Z1arntyUUT0fi0n7ikqHzUrBfgBXJ0Dr",
+	"FxIyCzUcVJxXcZ5vOla2Lury+2LXfHZyvrJm2glf+WGNPl2oaxxR+UhOSSzF0IsNsHfDFM+atc/jDK5e",
+	"GDtVfDiCZzS0JqRjZOoQGoZMa2LkLRPaW5bOeLW+sKvfx95zeseIkaQPLyumRzhUukqmKySSiV1Ned5n",
+	"re1qNVZW283zk+aeqG0/27TV3lhtt2tQ2weHSj+LqFb7VzAWVUd1sZ3YWgpx7MNQEAIDMcdh73JAFLvj",
+	"bJrJv3VnQcTRLx1LbUiihky4CrUropg2igPHjhRMp9kERJUfNLEHjBhGxxC2qqU6DW7mk/wAiz2sKDBu",
+	"8PYr09LrNILGSfbHMhHgVwkj0tHEwrFQhFEV80oSLffzRpZHgz239VLR4FBGTKfTNSCoW11O7JulyjZg",
+	"zCHI0r1LYsEU7fPYMWJNWMgHPOxaeekmYhSqsl2pLyS69kB+LFXWRlGBkYD8LXcqbzCUYsAjN71as3jQ",
+	"9fSCi6f8t72SWnKR4D5qJjQ3/A4rm4V95DE03OHlfW9fu7lYh7TrLrv76J6yRYrHjnACEFfHN+FtF+F3",
+	"cGsFLcmrgZ/yLJa1Fz4vKgeYjKhm304dM970e7ypYw3zsYZ526VYID9AepmrdNuLSuScKOxdFXLMB+wk",
+	"nIUxIxMvqwdUhexqC3lGrw93QaDFPZuXbOUXr3IFFrdhhFoHBGgWADmxARBoZtlgwEJD+jMr1yweFGqV",
+	"8efxt9BWqy5SXqnwOHdIdpoYcnXFv1ERncg7pggdKuZHVYMnwgXXWA/oRQ7+25VJucS9WKmKOLcPu8kL",
+	"5R/E9109PI8NaxU9Iapsq1y4KDV7XSq8Vf0U1HO4D7HY94GjucsK39zZP5b1PlzWu5EKPJb0blPrHXY5",
+	"LxpttdTwKjZgiomQnfRjGd5W++u/j3g4IhG746Gf+zCSUzKmYhakDMP2Lz8fDdJAicZUz8bu9we/zp9w",
+	"mceC3S0V7OIx2MZ0r+IjTHkituqQY1jwxxwJmUuE5T5zcdJsfYIPrBa2bLdgDmEfGqY+0X7MDDkPyLXW",
+	"dExvKVGSRill2GUzx8IgJzAxoDKM+WOhgiXqgiJrdFrt+nz44sN4bDe+MFtn8cRDdx4ho+SWrKvjm1tx",
+	"6qFK0iEfjoThcZzOFvI5MDkYxFwwnI6TrdUPI8pcfu/BO/5FrOME62LIDBR5joMbIeTUYiKMHMHfdCvQ",
+	"TERYz0k16aUXcjNnoMvCF5GadJH6NJt0gzEHOcC6zpkPSUyoNtUlnsXzshelnk5szstEeFmxbK8pMHW7",
+	"8ovdtodQ7PyxUKxdAmICeRr/0bj+9e/2d1tt6x2mf1xY1bMs0iGZYR7zmmu5hXOntTTsAaOYDjrsUUTR",
+	"0tIAd5uEIo4uDaMrWIyLQyHXcezcMn/VgKSFQXh2ioSAWS1tYQ4FFMGXhkzuIVPtUZMDE79VJS4vuHPS",
+	"19qS9H3yin1ffK+HDRIXnVlNjHYZrCmV0zPFYgZxu51FbkrMKapJLLUBH1COmUY/1xNWn5LfXUo4N84x",
+	"N/AARWDe5EK+Q3CviEwMMmGXxICQfBo2pSoQtAwftfuJTc2kXRYq7iXw+Uczt6wXhWXdR0f/tZUR8sUG",
+	"CNmuESH3MUC1hL0BUapSlAQhlAOr/DewOxSNT7joy88L4lTUwIxcwZQmI6h4IlzkZsj6KmVwtWYEv95n",
+	"wJc6ri9YpWj8Glb6jYWqehPFpT0dPTJJjCYMWhdEyJn2NTpbj2YVpDdonBT+8uuzb6T/Xp4k1T27tUNg",
+	"C5vK/a939WKaVF+2mLuXssvn3l51AelXq7vppWauugxCFhGjEdCHZ+N4sz53IDBb1Ecu75jC0rSVe90H",
+	"So7ddqBcV11ijqZoFUaBuqKQm9GqWrx4bdj40WlV7YWr43CZTCgWMn7HInwmHmZzgO6h73FrDYu6YZ3G",
+	"zYeHHhZA/TUWC29ocTkmYLtSGCLrsvDwR0mrBgARJNo7jWusYkm7aphS+Gd+DvOAXA9pxP7Z+LqwXndl",
+	"061tZQ7mxljH6KT90/NPF7///b9twhTm4cHX7bkmRCu5dMzjmR+I8YrTOJYNv0m+I2XMBQ641eyzvT97",
+	"xynCdRrYaAAPjGop4KTqEbNa3Z5TzZT1RuBlGoZyPJYRxmz+yNmUjrV5QfHxJpUM2bGq8Jf9Gd+baReV",
+	"mOE7St2C50CD5lB8+6hRkx9dxJYzHLmzQyf6g4/r5yxaUMYxF7dQEz7nLzvPljzpFbsIek+vSE9OmOiG",
+	"VLMeobGWJFJ0YDTULmp2WiSowN9EaCxWApJCvw6shEU5IlP0u2HIFM7QBzxbw9fG3bcCk4joQyYWB1Fh",
+	"ke61R/v8hpZoBQXVzhG/41ECdzlmZiTtNlgHzDABUCcnSYyg6wwb19MBkGd3y75V1CjtxtfVwAlnIDx2",
+	"IcdCXNxHLxlxsdQ7xh3MQWM5BH5dGY2sfMUsGrIdV2Q5ZCeaeV6sNMJGXctvLfKf3u+uQeBo/h3Nv+2b",
+	"fwcHc6l81o51fuz2Licw+0DigLEIK/LcsKWIYiDEHShAPhc1Wwv6rnJFG/DbEvIjpdMwYVcO1CaKWGwt",
+	"HRbNod5lI2j4TW50Gr9JSPTY/dD8MxF8ODK6sVrQXdH4pT9CR0tmbRH3e1i7fEcsxFlG+2THMJTXAEgM",
+	"0Amijry2FoPG3fSBSm9aMy5kN6QTCqNqV5bKV+7BH4VybaF0W1i7TI7tqVrQyv2LhKM/GFgF9WcSDVmH",
+	"9Gc4kZDCFmp7rnVAYOKvay8UEdHsc0D6uebuvOzFjCqh0/YLGLYC+fslcm5v3Ip3Tr2wmvWaM0/hPbRn",
+	"QTZdGtV+PF9mp0OpWKPTPH2Rs33/WFn4YL/+yrWpCj7G/JbFM6hafbzcwy9cRL66FmL105EkYzqzPg/k",
+	"m0Tm+xxwMFFIc5JaQPtg19as3QaUx4eu2tAf7UY86gpputQYJqLVldxbaV6lT/qo6dY3P2Op83quyP2P",
+	"3lc9ug8aWncolO8GhAriR/wDp6Wbfe5XW5ucwq0eA2rHgNoxoLZncPcTG7omnVqxzSIJlgXtDN5qgi5/",
+	"J0f0OqLXEb32DL3eJ6Zgw6RGm0RM8waNo2hcE9j04orgnCDARHUqorQuJSBUkwFVriTYj9iwnuYttGEO",
+	"3Mua6VXrg2/EjQDHqofJ3w4x7LM5C/VdLyC9PCR8PhGRhYUe8bNigY1dT6zrqkeMGWBchQH6oRwDBQXy",
+	"QClGx0Faz6yNlBESNbMbMZYWIq7sD8Hn8Jdd3YYcDPykEZ9BOCXXgrDPE3snQ8l0Cr49vKEe7FxKsmek",
+	"oXHvlFw2z8l0xGNGjJQ3AngA8Fc0UYko6yvNB230sUj6WCR9LJLepEgaUM1fKK24g4Bd+bUirlgIv1B2",
+	"qmRiwJSCL+O/lj4d/rmESHxTyrlLNatn6FtWt7u94vBKIUjg8Q4oj9E3TwQVegoFd9DgD2DrOvztgYgY",
+	"jQ0seYVDATSvGHK697i2Rm+5ObmEon5GfVC45p2ITuWEic/jGPddn8jBgIcskmFildVpTuWN41P4bzHM",
+	"dT8+remYESt32urBgtYMCLtjakZCFsegJNlnC4DpM+9zQWG77z31Rpl6LmxX48tNg0c3jc7NEpbtReum",
+	"8fVGzNGVzpf3+70DvjpRSnfd8CZEcS08CtAMDxA3b8TDa2Kt4MPJj7+c/+XFf/u/3wQWQx5coE8xySlJ",
+	"RMSUW6iV+lDGyVhA4kdfgT2HvZh/Si5YRPoz0rvqBY72Ah8ITNqHR2YfSBLTkht+tDaIVK0t0QqxfMLB",
+	"voa20OY9EAuJR6ljyE/tXbRjcQSeFKfkrculxYzeucS2s4n7bCAVc26FPQY5vpDMzrU/HxAKWiPwSkZZ",
+	"JLMYFbhKFSQJzVYRcz93lkTWorTmpnXbpg4DWcEmXcwqur5nX2NWwCuvpbnNcQu6Y+Rht4aG1TIR12Es",
+	"NYu6sGPobw5Zd6hkMnHOa9CIqRgmdIjk3ezzJKbClQo3Xkqhk9hgKbYVqoG023qSTNB1CEdKCh4SHseC",
+	"ab2JQ/6A9zyyem3UFYlRPPWUc240vn8a5hbcWD1LuRv+1PTIlQDRK0UH5rBJRDLMK68psHdYS0XBWvP0",
+	"7oFZzilf2KW1cep/7WELK4PDiAoBXfB0wivBYpmAXWbRd/L2+zI480dWaNedUmFYtCIlLLTzwyAMDlf4",
+	"I7hnt/pgXi5W6C2PWmOFW4CqXNwPemO2F/hbhDb72AW22GSa6wTbpyKNhbMGpQiZb11Aa+iahDj7DdjX",
+	"qCD22Cke5ShMqL511anWDJpMlLxjUcf/DJpSmObIpW6XKQBehXwdj+XmCZC6BheiSdJNJnMZjBdFo8LH",
+	"x9YoHNzJTMNFYrqP4fkHtLyba0iJR7eNdPyZG+eyICIvydhKh90oaAqdArssBBGJkfhngJFS+3dMtUm5",
+	"e+6F35eh4vjNLemg4sx7SRu7VxGmN/Lu0WeQLBElwAl3dzh/bD/13/LSPGZagwNaJc4/MTNlxWkHviPG",
+	"xWRrFeU3fj1HWd4XWf7S6IOV0PjdOmqCaMbyreBSkE8J044ov8qVaa1OInYJhRAcPCUf/v9aD7DgIdtX",
+	"bHEisL/wUhWofB9TLiAGf2WVf0iFkIb0mTOvI0IHhqkpVZH2c4ogq5xrDHCTVNIJxK5mOTWpM4vZbROh",
+	"fWAAhJGQkKehQorZWCY6K0aAoHXu0D4UgXQHZKeBSCd0nzJJ0xPwDn6jiaZXZAIkeIQqheadIFwYpibK",
+	"LuW0sa5Q7DYO5ze+RCp/zxgRHtF4tldl/hwu5DZZwYT27uUuS4+zurw+1RyymYK4MrUcn55vF7h2H3ZH",
+	"MWIhj5g+Je8G3rGAhOcVoUSwKXGnnig2iWnoZM+qRMxFbNQym7KV4MK59ssuI+6EZfin9M7v+4F0KMAN",
+	"NjqNO25o3AXxZjoLeTU6jX8T9t5DbtEOhrMrfkfjKzc9NHW8iU7U0FoYK6OC37IPeA9HV3wjNLnWtxZL",
+	"NBNRerh9aWhdoHLmolM7BJefZkTLMctmHwC4TEcSw2gBSD7MNM9SABMlQxYlimnsLbS+AzfkyUXz/CnC",
+	"RSJiaxPgM0/jcetQjOAG7RwVjhmMYwbjG8pg7Dcee1ScR2R8GSCZi+H2UFmxP1m4y26Ma+3yFlwMa2sr",
+	"w7s6IukRSY9I+p0j6QeomN0akE4Uu+NsWs1TgQnUGWZSO2TqDcu0kg2KRq2X5JaItYrwOajVheCU62Sh",
+	"ImTOuU2DSGkuGF1kIIlS8p9MEC3oRI+kOSUfmDaKh4ZFzgXTIzlNe7WggI/RMVyvgu7C3WdtpS7lKJMC",
+	"xBf8pwWlHFLICRMwh0Z07WbZE05jK3qNRIxC1W09716+ALT238Z6turvtQufzureCt/J9j775j8aA4VH",
+	"DTfbif/qmWR3fipKLxx2JuqRo74fGSPsMw1NPMOjmA6hTdH8MBNLisEJ2KG9A4EoDE2l4SwoJXfCE3gW",
+	"WxBPDmP3ApRyBoMlSngHOsTROUXIF5VSewREsTt5ixFonKQSIScuGFhTrlmFwONG7UXt61qq+Xz1oNIH",
+	"PBtfXTDpWNu5tdrOfPYEpyRtrIgV0zK+2/2Qqft6uUI0gTmbORSQrl8VOnmgfsvAHHBQ1kKS1IolVMzS",
+	"0eI1+UqwcYdHk6NlnOT58zAFYHfc0FsmvHkTcbR9yEjqCTc0JlxoY5XTOgABZ+wYbd4EAt5Kw5xRYaUD",
+	"psq6ZCm0t21e8H2GSm+HWABkQbpg6P+gffoYLHtryL+V+K8CgeuIatJnw0TUKOF2Nw6WBysn3HZvADMH",
+	"UpG3nI7ZbB0phsNxFOJNhBg3scYmjbMd2+W/KMb+yTQCE9eZnxMQcAWrZFnAXEiFQ7TTVmztCRxy+SMu",
+	"7LEN3bRu8LrHiYZCFHsFbEwjIxlH5MlF88XToBgnoKHhdyzIytxQJOAnRvSO+ZAGeg7481TQIfC14Lck",
+	"0SOqfBgEvQv/+1fzoRGwR1xFeVp5jqUuWLfid2rMtYa4BZbV8chaKoMZXEaqyM/6NjCCfLC4JMZi3nk6",
+	"J9OwOIadHNDQuM7mtH85C1uM6YxoVp9FtJnjc4wZH2PGx5jxAau2j0xEGyo2HSbshN3ZpVVPKQc8R84G",
+	"V0PQwyfWI5rOdDFCsxr/T0Uts13Wz7iqw+K+kWGYKPUYlcy5KzWCRv7Cy3OR4IMv0tRckR4q8NL1L09i",
+	"49eJP2blVfIVaFJgQbfccazcv6J7a2nOGnuiunC/XfhqneXdlerjWYZWFijcVOSLdu5PPNOZxihmCDy5",
+	"m250Lpqesa0FZ3CJr7TztNdLK5sfLe7DHnXsg2HKdHH7rKzmTlmece9TK3erULEIiDo/rdoPXCuOo05P",
+	"iE7UJLYvNYOGkV3/ebz3BTP7W/dUwnnQuOOaG6cvl7jrZ21E102K41PUevzC+Ox4L6TnsB9zUl/QFm4I",
+	"2kZD+RfOjIBrph4BPBuNrPWawCnWARC4SeU57TtQ7grvgUZhNByROzbiIQ7Tc6WaAQExQgIVzT7DNejQ",
+	"ffOUvEeGdKpYYeBfWkcPn8/yGMii7wbgg49goQ/CdOA2pLWzrpXHOSXa8xhxAbc0GUFpOVK59NhnP2QO",
+	"TSWnNqcjB3PuVny9/5Ryk+9tFRAHpMKQmDPtvZRBYhJlvSy3R4gmWZLm3l4QM+UhC/wgwrxJmJtDWKaT",
+	"fW1/er53mmTZBjThgUQoBnfZewg0ntKZ7lq3txE03IPyb+K1I/9GGThddi7vaYBHg/yVZh2kD7fuBoZ8",
+	"Lv2oKFdVlM3VFGV7RUXZWk9RrnGsyvThB8fEd9hpxLzurQhBwm1CQEncyVm56rUmaz8RUeyGny7tuC2m",
+	"jgF+1ZGcEqAddSo3lao5xRhkn7RvaMPj2KpF/wkM6qWfGUt1T7Viqbp1HJxihrT9g0PFS9QOENbkdc6G",
+	"hTxH8Pk2rPSawCc1S/cn2vOQFZ8yxmR2fO1m/KYMMa8L8ALNZUoxqOiDibfaWf9pm/uLNIrONbmTPJoL",
+	"hKdEe94KLhjApBhsylu1FVH0EqTxvDAbGLh1U8N48fzLmLTaASlK6Xo+aa1MMEdgPQJrBbDuZyT9QSvt",
+	"JeLUcvi6km12hmPaKk20d3HEtIEoBFKBXAEOwgvIEQulBDIxpQH2+4H1q1KTi+gkHLlIjH11ifA7Rk+O",
+	"XCL7xCWybuq0CqVzALIsRLYbQQNjZt3+bLlkYhvt9ywKvwocr+bS1hfGBU2yp8FcLLlI3S43CdJRnjyE",
+	"X/tFe/LGupHuBu65j36mJZ63Dtw3YhgUnuqRnGpCSc9pz17R3XQfdTFPV4nipnpYbMgZoMUPuJAwje0G",
+	"zciTnvtXF9/ouaIX/HlnuKaxVcVCqCfBl+2rYO1F5Ygrbu+dud0Sp6yFMOsL2BYDjkewfBAs135sZZj4",
+	"V7jPbzycZ28SUDYHvgAbRi4NvusH+pwxefbFTV1dgzZ6tcBbikg7Kvk6iuJaooiDqcXtwUW3wA0CO2Z1",
+	"sXp0myb4Ur3t4ExMqBnlpi15mW3Mq7pVJu78sSlgnEEtztZLmHezOYvKENyJEpLEUgyZ8llzOpZiOG9S",
+	"u8Jo2MrqaKU3ER8u3y1BWvsDNRh/O+57eEnHTqn4gmaX51oa0f4G+0BTKKs5QnnUPUukgSWPug8/Uvxg",
+	"2e8+9yHQevXYgUYT/wbQgMpsTCMYSMmUkqqWgOLj4HcllL5Oq7Z+8LVcVDGEQzg0fHXAbDsy0/sxDQiA",
+	"5iq0yJMevpP64msD7kG2mPke/Ds5g8ZEJnC7+jNippJETN/qvYHeY3Joo+QQCPruU0Pz6qH+Y/ht5pSc",
+	"Fsg7L5tqA9dOc2JFkIb71LbxEVf20i/s2Lmxvc4N//T3t3fDndOqi+K7XfjBpds4Ct8qvTpeO6KzdC65",
+	"m++vSExN9fxb/wwGSo7Lp99GOMJ5iR1YsAZGVcwfXoWRK62hvuRisfhZJkYxGo6WHEuwUG8DqOQVcKu9",
+	"SGff+/h6+vp5q1oxQzfhuV98+qHiJKZ2YckXmQL/KUGZ4y406hTjmGrdBbFxM7XzJ7bT4AKfJZfidMyH",
+	"yjVkZq82ygpDqhR8fvPrSn8WQfyxc59+uzy8Vac/PQlFmGmbR2pncR0li9pOghR+sSlE57yaTtq2bo2m",
+	"dEw2NL4gWAvGIhadkrfQvB5JgkMgYimGkLMMfAWckIYRxq0aPyWvhRvljL0nBeg5LWY5c00tDxfYpUnN",
+	"RV0l1V0jxfO007xmJbg9JnAtBUbbBpk10WCLidqj4vkGFM96p6qiMUSq6LAzyfd0WVVviFTWR/QKDUz1",
+	"jGoNKEw2zyPPe41rjRteIm98D+43M0yPsHCEhbkUXpgerb0IAi1lsbrM9pzNunetG71MYnrZ5CFoywZr",
+	"clxTz8ZSJuWq3RubGprbauCAx0Nj0s8J6Nre2LZaOI44e8TZPY+2L2dOZU0cy4HtqibTrjOvW6tCqQs+",
+	"d5QX/QnCIzDw0hcsRHR/ClCO+LpH+Opyqquh63wGdNMD9y2DsMt6ziHwxolPOalOdv4MoU/3uAIi2JRp",
+	"g810q2Y3y3Ob794fWkITmSC3nMt0dJNB4yT91yptcYvyhz4tuWTOcqGwvXv/Eb+xJxP6P757/+ipFTlZ",
+	"lE4xVERURcQdfTHMEQLnZPWlo71KYqa3xxaGQ0ccW/FAyTHp9akGJdILcCImvFrBWzz/EbeN+iodQgyf",
+	"7U1kzMNZ6urad7nSpzci5d7KLpujyEq7yeCH7MFRNOKhQYoy0AUL8iHv3u80CYL3DN+hmsWSgjUbA1J1",
+	"2s2gMaVKdCdMhfB7z+0rjA9HWGgy4sMR2AyxnDY6zdPLoDFmEbdY0IKzbLix12l8fPeeWJ3aWEUkdjM6",
+	"2z6Rb3PCCYj8guEmawr9Azr6zPmvVaraCjh+JHe1q4KgBmRM1S2LSE/LRIWs598J8tpsSjX+kFUwZMZK",
+	"5lcPmcEyKBS7zYA/Ex1kG6cx/A7Vmmk9dr+RnVvHmKxkDNzHFiz9hKzC57DBwX8MKa51MrHGk1Us8D3M",
+	"GHfzc89X+oFJTMUDq/saNKgxNByNPRlwzMVtd8xFYuxHrKgDYLebTSvTVHRvGZt0IzrTjc6LZloYnnv1",
+	"vPkVObtxkBrcfBeZqwcyjuW0a90SXP9IxlF3TD+nX7Ugo403NYHqejyxKzufe2fMhfuSdSQUkxMmutbv",
+	"5aI7lsKMdKPzrBk0EhHJLkTt/Ltzq5xHw8uN0DB7bFCb5bbV2g0ZHcQgEcApTuNumJiuHAy6kRxTDl5R",
+	"UPZ2zO6Azvy8ETTG9E8g4+4KaaxVnj0KHSrGBBfDrl0jVjV1nuVfx4W6d84BX70V7u7MvWd1gowjpuDv",
+	"rrVMcDeB/tv/dHFjIq5pn8eASBfNoDGgYx7PYNe74YjHkWICH7HdFRp3PW84s0fzIr0ieoj4SdCr3bsk",
+	"FkylP24XNxnNNA9p3J1QayrapUwUGwoK9cR2pVSH9nVUK44rO3PKs/NGQ6vfYxYNWXckE4T8dAZ8o3MR",
+	"NIR1KONG5+K534FGp30BuB1y63uUfrGd++b5+bPsqz+2vwYNmHY26w5oaKwh2c6xxftj/dVXCKtUpfSp",
+	"5mHXCbQ7WI6JnosuFIEAHMC/ujIB+3uQxHH+Ow1B8Xxxw51Bp5ijlE9lB02FrhumBxvsh1J2WvYJ5JfW",
+	"dQGnLoq9vXNtpL0VGSZOBp7D/XB9mwlRHkb9Ftrv0v/N3rsuuY1jeeKvgtCXqvoPU85Mp+2y8sN/s2xX",
+	"t2fKl7az27M7dkgQCUnoJAE1Aaas7nDEvMO+w0bsp3mIfpN5kg2cA4CgRErUJW8ufbJToojruZ/zO0rx",
+	"sd9UQxLGpOs7Rh4+6jmK3bVnyPbc+X6zZFo30snTnxeHetw0FDy7OJa5PcFgcGCOFdQN+Oy09Xjm0cXh",
+	"rMPEDfcMNAcUlZCYjipEa9XrPQi21+JXozzX6UKfbAMNp2DfG3dEk00DATfQ0WFp4cT3b8ms04dah9pd",
+	"ouiElnA91qVRq9rsQ6mpcUCeHB0/Ccq5WjsFj886Zf+Jk+igLx30pYO+dNCXDvrSQV+6l/rSYtOhJd9V",
+	"bYxoSTpuE4GvdzldTpiT9w9Dw7p1r/GuGU6vaDwBv63veof6obYKLiZf+tQn+Ng8HiQ+QRtMrqvep5pa",
+	"ZiZWOYjbdnizuU3bOI33ndC0SB7kR8ViKRJirgcX4586m4U/9prLtBPd3ctIa6Pv9sWEijEjlHi+tZ2b",
+	"FtJZ3A2+027URU7YnKkemU0ku2Y5meVSMyLRKMJgkO2N4uYLMABnp6c/dckn16DXGXnmJEGfVywxpGkk",
+	"qyJGzcbmM8hhzf/ngDT4WRgNmCWkEAnL63MchcR52N6RNuBvZ5YxwoWWdnSqy9zGTBopFnCHusCQW9NO",
+	"VH4HTRwPpuPBdDyYjgfT8WA6HkzH36np6FO179x2fH0fXfNeu1xQYd9DZRuqT6XmtKMqm/DRqLkLklES",
+	"zRMsdxlFdGyYv64kFM0WAh0RuaZpwchwjv9ZAJfexF9vBq/V8Bp9ANAdXWZTmmPpXUMunF1HZ0OQxB11",
+	"PzBCbELyCKCIDHsaspE0SpeR51PJBXzReeQk/iMU9xv0pfv47v1Lc64N3hI8USZipm4tX+6FPRI9k+g+",
+	"4Hfq61hFG1Yz5VIcGbbIIdu6MS1HKoYeD2xan6YsJxOWAn65lvIKHSdcNGTIloN9dGM9rIRZs9abR/+x",
+	"o3SijhuwfWKsO0T0XnFFMmZMJvOn0nQ0apiLOTce8ylFCMlNGMXSPC5SJZFNInwF1mmHad11M+B4Cn20",
+	"Wyoz8DRrzSQ7g6GUKaNiv32ajW7VGvcsPjEH08bIdedYeeDkbGMrmD0p0eW4SPg1Twpo6+4tQ9C4K6fZ",
+	"cjEUQNxKU7UtlCg9MZdCTnkMA32S+VWKiHWvDXO/5mzGxZh4S+PLxnrPbnnUS0zn1tOqyxnUSotghp58",
+	"Q2kBtsMNJVIvs/IueYvdlQFWQHmM7Z51koFckymC+E0YzwlPVNcX9BrLQ4xZriL4E38jC/Cmm6uAH1Oi",
+	"ecas9sKwZaQvB3a32m0Gggoods1ympLgbqtuUwb10pnfaUL1NkxlLcO4SSawCTXvQIh3lMy9fDm+V3iR",
+	"gPGsQRZZZkE1HGhDPXJ9VtMIyiSMUjmbSJLwBHCsNL3Cyon6jKY62t7RUjkI/fsn9KO9kvO9jN+t0Qsc",
+	"JEgr2ry7gPkvc7BzyjtEfjw7fvxTdykUjpr92vLzIDpOyYgb63KYM3plVBFjMjdGwPcg9PcdEPcEevZk",
+	"J4X1LgLh3wVdrUOAuDG5d9coECup0kWtS6psDw5RDw2xR9q7I3iIVxabHJCF7g82/kE1Oagm95CFOvyG",
+	"Xfmnpuqq2eH8bsoEgUfWwNNjp81MKk0wmIu4Dj1rXYxsObZ1czhvA7ovIOniPOCUCh7IqKBjliuiGAsA",
+	"zjxc7gVMjEiB4P0659DA3hAshIe0IprR7AdFaCoF65JLWEdM83xOeIKDaJ4xFREhyYjG2PB+ZxwKGOdh",
+	"+dWTgt28Vx0H6USdI/+/feBQLN+vHsFgMjaj0ROWQUqYecisDO+Ru3hwDSwI9Jxp8qMRGz81rC3johYK",
+	"v/SE188S58cVDNnwbvtVW5h9TUejPvymadDFtgNyysSemg6YV3WiTiJhOxKuMq4U26D9gAuOgOSqH95+",
+	"1XI/DC/ow09qhnxZMIJhTxuSgZS/hnHN5bQx0kaA/yPDNzptF0uHRoGDkaeue1zdyAst0HaKAVV2GZJP",
+	"6se0+s3tRqZvrlH6896p0xcsk3HfG5Xi8vh4YwVrGLQT0kUO2WInP6PLy1VzBssIvthoRUDJvaVsxSCP",
+	"xdJcYyehYOn7Ct0YSXbbwRrQNppBcFz2h5ZkyIhlQE7fQcm77y6jX9apTzsDNZetBbygQElW64A1q7x/",
+	"rX4PlLelkQLH2ZA7o/Go74VJ0kyY1k9qJ3uzxLh7xk1Jso9QTbxDJ9GlBI10IUUkMtzN1VlMKPhdZYqQ",
+	"zEMaX1mtFj7skUGhmLHNe8Tw9kFNbcSMKuCU5vdeV6tHgybmZRgMkkxBNGgm8yvoaWJ+ntE5fGhsMlS4",
+	"VWs/Fe625V4Pwjdld7ZdecSTzkYkfwG7kfleeve9ne6Bv5ulbXgjAoFwurNAuI9+KhQKtR6qP/BrZqWC",
+	"YVhKZswY2csS4ls7Zm2mmLI7LYPbirO2YY1ubQ+JOQqpATvfdspSshhPNIFM58044QtcPL9vjcWxeiTg",
+	"Bk+OTo8rLmn7SNte4U/uDX91HcTrzu72+a+14jbSr3937NRSCWtUtFuyUcumHhoXPQ3aLeH9bctb7Rsf",
+	"Emut9HAe8lxPiCEN2KhZLsV4Mwb7EneApgf+erv8tfH47oDHeh/9gdGuZrSWWrzqOqEa2n2CNQx52fVe",
+	"x1X8F9q5N4dZ3yIUPs1zfk1ThbHTMuIqc70Ybz3HjiLQOFyKdG7DOj46C6FOGxXLLP6CzjkdMzKShUiw",
+	"3ylNCMwMaufMf/bUZfwvuNyHVVoEu38bvcXLgTpRJxi2ffQMr1M1wLcfFH44OY/Dv3J0F1y63ZDWwuBh",
+	"1/6muCo80odH9jMHGHmGvcNjmRmWwJs2IOwq0zqYaTlH+NuVc5nmHJAPmmrL7Nf9Id0kpOohEPrVF9RV",
+	"nOElRjiYbZq7OyrYvbd7q6ms7vHuJnNPWrzTdEbnqm+9VAG/qArvp73jJ1Z4u2eW+/k0qkdPeyen9tcs",
+	"5WPuICXsXykLmxwB9MDKlkeTOO+f/Nx/8rzSQ2irPkZPjYJTvYE9hEkI1JsZ5RqvMEq51StsVICCZ/YV",
+	"QwWOettBVOSSzVHUayegG1rW7jN62mQGvhuBKed6rls5AkEOOSIICgORCJqXndwxWUdDaRz0E+iRQVXG",
+	"DMwLwi6ZXfLatlFQrsXl3wpWAAiUFDGLjPYzCxQkm0vkpgaa1zkZ4LcDCIEMXQ9gIWeetXU/i4vlBZnF",
+	"0IqcwsUoQjNpJIcOO88jxAFGW0T3s6hAGdgXcozLBD8yz59X+8eXz8LLbHYx+XFg/9c3Hw9+iuxSoQzJ",
+	"9amTOYG0+iRabEXvu4JaVmpEBL+GQBF20RewHmxvj2dFBuyrkyNoGFlddjax0suqvQ4+zJAy+XEALckc",
+	"WhC0doFlmTf/dB60fxHYXB9iY1JP8O7A2s34/h7ALYIzi8KepylnqqHxaXhkEXFIOXA98zEVXAEfD3rO",
+	"NDeUAR5wj/rq10gUmrov2dcpS1MwFNvIGve4hT7qvPxfF509CAekNlhFkziCFyKojwM4AiNsA758a93y",
+	"97njNyTd1xzk7ct8IKq+P+UvUUcOFcvN0uuOft9KgnumrffpdHPFYqO72lAka/jvgy6StbpKU30sgzCi",
+	"cFJi9zb7ON4j0AFWYBFJEESqIbEdhAvC5hHq7S94Fm2L0p3TJZfQAs0+EsuMqQDJyCodis4wLd5/4c0v",
+	"0DiuQNMYVTST82rmu2AsIZksxTGW+gsJnh6Wd8mnydzHYZ1KhK4OANqET5o8Q0YXaXANtXQI/Ql2/P47",
+	"he6RXR2kuBtNeEITd18wTd3sPOhL5lyM2gQALU3Z65ajrU5g358VC/emlSg8mLO3ac5G7vV9BIeGhsRP",
+	"j/dg5gKF3yNb17eY+ZtlPbdg7q6XPLtmC9cx2THTzsjYZxfsg9p6UFtvQG0FAEV7Xe9FOHAdD6F+ujfP",
+	"QXaFgwh9X2WbhLKAMuuSC6vc/VVyoRa9U1LErB5g/Vry+rThckTn7Vry6pUaPAEsStRxEcmVJYTrCLqR",
+	"22YFoeelqnGCH4aJuCm1roY34u3e0gezb0AKmXMmtDe5fEwB+VHUARdVDY9MqRgX4BHpTGjn26bu573i",
+	"VxzExUFc3Ka4uI8JJKu8FiW8yQqp8a2doviIJhlaUfciW087yR3Uh1Cul6SCq7a1xqoNnjis9WTwU2Tf",
+	"F+akBHEL82JHteTHgZC67/40v7XV3IEj35f3Mi9njEkcevbbSwzY8x0Fxu1mDMoY4iW1NHmGOV2b0eEb",
+	"eWOlKStlhtl5vXIdB8FyR4LFnc1BstydZDFqvPfgcoHu4jUejraShidMaD6a36GwcYaJHEFdpBUGM3DG",
+	"K58EMGToRIfUTNckrvpoYIEoDtaCDp3wml5h3HfmAHgr0f4ueS0WzaJgEBe/D4dZ6Dpgl5HXxO1rgvX4",
+	"tLWwok3i92Wwuj6CX9/0DgejBPjAD8oKWCmYbTGD73XAw4Cg44a3l4QbGd5eoLqr9aBk6naJ7ZsxpdeO",
+	"5r4X42zvdacH2Xsw6u6D6P1I5yBdYprtKGdTRq/vsor1AvxvQ8bF2CVwIQKJ4+QTem2+M3fOCrZaeTWh",
+	"ijCRMBA3q9yDK820yH2GEwLck4RwTDXb0n6DHf5O7Lfnri7pYL/drP1mbvKK7f89SJmUYbPag4i5ExFj",
+	"uwGAWeONPHcm28sbCJkcyeI+ehFbyZA2zkRfHCykZmVSk60VNq8eQPHcIFrMYapk81allW2bIvOksRt4",
+	"jfSB/YZL+a7QDwzN4ZJeMeHxhdgYumGSiVRTriH5zte2ZiyBNqNlX8/NCPaD2SWzQYewVLP0CYTmw5c+",
+	"stCxzFi/7VVzz6+4cutFGubtmwMrDqLtDq0nJpJSpmHfTNei3VwaHu9oVJX1Anck4T64TAtwKVLhagwr",
+	"IS7rhjQPVmuRMBFCuUrtRYekOelUyiuWkGKKOC03bZftYH7hih+U/bVJkclij+0vkZOebwEmYEa1xTin",
+	"JJ5Qnm8oGS/xKh/k4sGzd5BNt2h2IdntJoWKXBzRGb3LGNpbW4qpiJkNS4iZDymEYkz0nDSyVSg8Vxqb",
+	"P6LF5CU0oo5W6lrAsLKVmzQAbTIihNEEymwBmDlNCFVkgGUjOIe+mcOgWWTtnkxStf8Qy9RP3wfJwBb0",
+	"hiBV1TwT26XbDlSXZbKdQWj2AKjlwtyMh2UQ/gblvUYRkDNxjqdbWtdKxhz6hIIGR7gKLURZaMUT1s+o",
+	"AMSEDaVgkQvYr4Mc/H3ah5vfvCWDcfEGrpfGAbs6SOQ7k8iG9ktZ5A5je7F8x63gXmsCESkVgk+IBKAS",
+	"SoCC4JEw8eS8LqdFjsyBKg25Kk2p+u1bytXILPOCB2XB1feRs02yieDjiSZqwkf63rSWOxhj984YA0Zx",
+	"X/h+BNPp38TF/l4Ehe2Ch0ZERhPwqrE8B+zLVQJjQsWYNQMyXigyaBIs9reDiMhrlkNhlX0MI3dBn7uc",
+	"0XhiW4zBYTE9k/nVDwAbSBKes1jLfA6WyIjm5h89YZ8F/vwH5X5gO5VldA6l+QFKo4Mk1LYtjpDCMPmT",
+	"YzLAb/rs6xSMJN/+TPsOOpLINGkq2X+LQ7+wO7V92f5CdVpQYjzwwGxmE9HKOyd0qJjQvTK1VaYJU5rg",
+	"vvvpX7FpE+KfLWAOqSGjX39jYqwnnd7J8fFxCxy5gZCzQY8IaQdWEQJtwnxx0y1WA48nREvrwiWNUIiQ",
+	"h1oLCGmIrTX2o52N3ToFygIAxqqIKGZOAFJkAWgiowrYthU5/7EANQttwb4AX09BzgB6QCOKIuLVhgvg",
+	"mmVqYXufLm9uZL5/jc8+Kb+meU4xaqjnAF87knnWjMdg1mp+2WadDq2pa2TsVGNnujbLhAHWrvHkeNdF",
+	"7hErsKFlavfk9PHZk6cAo+yYV3tJha//x7eoM5Yi2DLzip9PnuwTwPj4rMRSDN7UtcIyFImPzb5NqNGZ",
+	"8nJSFdCCzv88HRdvPp49fvvydfHu5auT3/766vHbv8anb15ezN68vGgvJJHz3TaageX4R5bMa0uSf0VO",
+	"A5yowg2MqZB6MRM2grVcHGqV3ddVpByLT9IsE19ds3xOzDNuNCeduADBQoWasRzg9Aw1rcASPiePXbK8",
+	"w1TGhST1HVVf+MktiaEaVgFPlvC0NPcTNrPtQc+iyMrsiMS2B8J//+f/aYJNkVMeN0mTGna3R+I2p6I6",
+	"vbNqu8acq6t+yq4ZoCFxDXzlBTWygKsr4r+BeeNvQirqPKcn8fHZkD17lqDOvT3shzuZJjK5SFPiTi7Q",
+	"Jl/gVhz95quaV2uW9nn/+LdoI5CrvwDdrH4Wntm78urJqhmLE8hYJszvkyfa8sMvS2T66B/mn2YckcuK",
+	"ummejZA7VAtVHMRIQNfmb5qxTWh0zDyJbq4o0iFL1R4koqFnznDMIVUc7DmWQ62KEYJoSVv/AnyUmqEh",
+	"AFR+5oXaNOcZyyVMbMS/Oqu/BAmeTnNpTHSPsO0o8cJ+Q8pvmijxyUl8Ojqmz9nj4VlnY6Jrgtaw53Cg",
+	"twYsD09tTcS2MXiHHfWtuRoeAijl4groVFw10+n7YpjyGPNCzJMO6DQ3dn0XaNA1tza7u2RiTqg6B4pG",
+	"cxBeERqDmNgPCGIZvWLLHfyo1jSeZEYEUjEnGdhgxoB03kRIJ0Ej0ocKxeJPZxR9jjbpRCtiCZckLGUa",
+	"C9GeuricEcnlJDUyomW2ghbVhR/lNy42b+HywfCsVs7I0QaPvpWChcggrRnXNBmZj2pQxYdcoAK9ZAd2",
+	"aJFw+ej/2/yHPKNjhj/0nBK7ksz1gp2z/nW1vMYts8JuLsDqOvrgnSyLSsGMzlXNHJYX4BjXS66mUnEH",
+	"m1L7vkF5HwcYESYURNmaMTZzbZ0eP72Px7vzQZZECcfmO4jUCxIklRrYTB5P8FXgR1y582YeZyeLu6nZ",
+	"V/1omlIuqstqswivzajCTmMf5llFhLybMls1bJltymiiCLQKcLKk5FgN/W/NZ0rnjGZNaFE1Qp0qXTFm",
+	"zOg/KPLnD785u2VK9aQ0W1LkltWgRYMVc1rnEnNyLGMrtUzvrKSxRdoGGYFiiudEyysmCIX8Rmd2gd8G",
+	"/tclv6KFePH+NYlTDpBPRn6YVUTV5HzzYhXLKVO1KugbtjP6HcsoNxoh5UrR/2FexfOu+751bOLkuGwM",
+	"VShoMxHAN43M39jxV034FM/bumisknrxhy3dNvYn9gZgAJMkjOicCsU1uRjThP3dNoyCu2pUUmMksNxc",
+	"Vdxd+Bxd2qhGmfkG/wtc8Xaki3/+l1KUvJGFUtRcQbQ8+m6YL+VHfogvUUcK1tc8w3Urd0PDM2+9+pOq",
+	"n6itKv2GNQo2uNb3JQji9n9Bof00kYRm5PX/H3Cfj3wsjriwamwtRJzRU4Ga3LXsrgsRB+ABlIw4SxMy",
+	"zBm9AvS4Iq1R3tB994bdPeRaQHt0g1zcN2zPsGm73Mj7GJircoIApAQDNVIwG+iygqH2jloZA299lLNr",
+	"eYVJ/PU59r++IM+Oj593ySuRoJ2kmDI0X9pFORvlTE2s2BmyVIqxkc9dclG6IfFLrqzPkiXk9PiYaCnR",
+	"aTkohCqmU5lr6AJ0xUTfCMeB82Zi5B7fck4KxTBaCGtQZmmy0INuTWGYWd6l+VWn7d3+ejSbzY6MTndU",
+	"5CkThlMmCxcc5tHpdWYq76Mbs5xzf8IFgk7DtuBq2hPBB3Ztgd+tk2QDclhKgrHW3jVNORacC0nM8TCg",
+	"yjP81epr+e6i0JNXEODdt2Zn+1Uv3B8aX9XdW6PBjQuaJyxQ6Wod63iz7RGtuthPn50975IB6kD9OGcA",
+	"DUJTZUO3WCszV5plKrJhx2kur8GMzxRLr5mxqcgfLy/fk1+o4jH0RJn7V/JkYJj+Z+E+UCzOmR64Mo+h",
+	"TObnZAACGtvcCJrncuaVuTkxtELGORUADDCoXCqcptJ0NOoRRuNJdSs/C7M3yrbccRFxpD8yNCqnskGF",
+	"r7pLLhwWqCEutkDsERmymJpvoGksqsN6Js3DuUJoGz3hbNT9LOCuKOj+gjjqckTcbveQ2LmAG9m3BDmI",
+	"yo9gqeEHuDlRlUPAU8ghos9iUAhz5DLnf2dJH7d6cE7Ojk/K19hPmzvG7J9J+EvQSp86PYb2q8E1Af6i",
+	"LH8pV2xmvHRjO1aTBJsk14LlPReRVRu0rjV7sDnb2YsUxv1vUA09D92CZZ1hH5kWP3kB23pDvI4Z+1Xb",
+	"S7YLdwt09XWhw2qhdSWEuGnf0doo4bvKXB5U81FjRt1w11HrCDuy/waJgFHnKPjry0ZdMM2jWBFR7n2n",
+	"ObWifZOMihEITzbNg8baSG7IbkrnhAv3gQDvYn1TTvPEbfXBsKNZQgJVGIjw7asP9RmZlTyODRpSgxHs",
+	"bP9ccqWo0CT54RX4MUpHoBjL+mTEpYH31QQxJM3bzqiosKjmMKxc4B6OKVa5ChjVDQgXQVWTOQTfNG9z",
+	"2xnvxLsqTd1d87jFK+u8ZOYNNNbLfrKWd3Cr67Pvlm2bz6DWPk+Sh92Fq0oltXb9RZIY8bzA6pvopE5B",
+	"2L31SZ3fd4FOdk3K/x6YdbSna2203YXzvheup/U8HUP9rW/rxux1ZQuO5TLXRYGwpiCHDPAeDgjkOJKc",
+	"aZ6D7tfkaN1NWOzb5erjKHFcMJ4uSogt9YY78Mau5fv30C/bgpVbF+3G3Nxa848gqYNLcWRvS7Pp98HZ",
+	"/TYJxeE0cz1JcjazMUKbhLkXM/ClndsHN7UHZQmWEuaG7cHdDcBYihHPM0z5AdtLTplYZXf5X9yO6bWT",
+	"ybJwjW7baln2m9UZLR6+vOJbmVFFqLpiCdHS5l8FpP0e37xM1OVQzeF+Q8KQLm1xu5bi83AFtMSGTuDk",
+	"NT+BNDKAJOKiS95KMpN5QujQCL0S7bwHSWnmuvv6jX0wBLtgz4keFkM4WssRBq6qcUCmhVbEwaNxh/Bx",
+	"C0yjoqFGnaPKX0Eb1SP//9Zsxl9LjFNwBXm1rGnqLue2dTNWfLtL422ahS8naNcSdosJ+J+u7QOrMEpC",
+	"EkaTlAsGKZpTqpTFcfZ1ahAzamLG8prlSbHGC9Z0JIgaTX4cyEIPZSGSQVCwh7kjP/mpeNInPw64wMeb",
+	"etRiUSQqI8v3z40GP8b/fbnJ+gsaG5aTsmTM+knBFgp3HwM8sCu63iZdByMntsgbozYrarQDLOJym3rh",
+	"powYS4Y0vurPIETnzNi2QR8wSYtsyHKjuR09+/Xxvz3/07+/MVw152PMyMNlrs4uqqYxVWzob5G/eK5+",
+	"y1/8XgdbbHsQGZBXE0ZTPemLQufcNVw0Iqh2f9xhWFyQ4AVdo2MWqW299yUo+lY4ZGNxdvBab2Kf7uYP",
+	"XRBJ91O5WJTvP6iSF9fqE02u0csy0Guz25Uxh2cTBjHtkmVAl3MV9j+BJAGNLdRjd+FinjBFUgqVZEta",
+	"iGIWRQPERJcMAlfo0b+x+QA7nKMFSX48Oz7+qRtCIjo1wxWIhWXT2DcGOqrbjQhS4ls6d1UxzCz8bQ44",
+	"pytTP9/AiJTkbMqoJoqO2Dkk6heC/61gRLOvOqx97TwZnbBn9Mmp469oa5YMdmE3WmeIPnkSdTIufAls",
+	"A9vd1sVcl/+IRiFoo0bTcfOra5F5YlEcGKDe9zoX45yh/jt02iT+GVw2OXIc65uDo4C2LzzXkz7gBfU6",
+	"J8+f/wyuNjNA+U1/mrOY2yKeOaNmf0c04+nc5V6+5DRNpW/o6fIkMy6MbAkgL9byPzVhRt9FtldyNRrH",
+	"MstkYvnZtqznbtzpC5Oo431/dErDQ/aqr2W0sAO+0xKg4trruZHFttqx/gvi52EtPBUxs3YjS1NgZnZw",
+	"al4bGTVtMM3ZNWezwTk2653R3GbgjHL5dybIwN6CQZe8wkwfmnAxNpyVWZQSm1SUcBWnUhU5I6BG5dWG",
+	"Xd2gdsmtBuLJoLkic5VmxjblzmPb9oiEZsCFomlEcp+mFmGt0jwiI8rTIre5RkpmjCR0rmz3YXOgaN/X",
+	"hhQW7+fuUYWDHnkLeiRcWtjvRtgh+8p/e/an06M3z//95Uas+J6qotH+uO7lpHS+3Bd/dgsmCmWdwbyX",
+	"OOdeerRD0GclC36EPHZzrLmV+HHvpkwoWycOHKdLLlIlScBVICMUsREtNquQGvBZA3w4LkrMdaMrrY9D",
+	"LXfGhfU1K6/3ExuOTqeSC50tk+rZNg2W3PKxzNFWst1YCKoF1d7HKNRaqsXdW0O339aRm6eAPdPcRy2n",
+	"luZSGV85rSUYMLMBq30Sl3/5nVHYQcs5eMvut4ryQJmdJ43dOJ41XPbN7j5hkhUjjiZ8hUZC57b2ApGW",
+	"jW7hQtFok0F5RmlggV9uF8YYNCjB0SXA1dekSdq9eGjqSMJSfs3yJYDWJwFPgp45TCDY5znRhssB0oYZ",
+	"houCKUI1mciMba63vHB36JaTab5X4nb7uStlQ3LEkcut2TOFX0BCwAjQYGxS2spcnHOPEOMmRFyyT5d8",
+	"AG80eHy0x6CzMFEeYAoi1Ygc5TMS6ogYlu0uhUu72E/C8y7ajE9WWZBxTyuqRb0C4IO6m+gSHppqecCf",
+	"N7ZRFtJXmm19+JrQkO5un35gpwNsI4sdBD1GED9oC4JKWJxycSOSktpeIhUZuF9jwM7+ock227zh1yJN",
+	"SSE0T8nFNOeVzpFC9mM6pTHkOmwqu17aQz2Irr2Qnt3O3SRXxpSiq+C0f2F6xqzQscE3p16GodsI05WM",
+	"wpdSVRrXSxlgLbK93rg5HbI/d83+3F86zRDYSecTIzEVXr9woX5BLgumEjrvrjDrT443rrR4AsFhngTl",
+	"yDuinjo2YC/Z/U3fcJRJ5OjWHORNgvN9SrmAfIVz0BqpEFKTocMwToJQI1B+U1lclcDvtDCu9X3e9mbd",
+	"TXR+YRJ1V/tTzrXGIvhbvdlmXFbN49hCYAmpj7wRflOelBvXEEeUpw9NPfRKIBJJP+FJX0jdp+Y2JZvT",
+	"yVupX/qDPOiE+zHHUqlCjdBfxcANuAXRBeBO+6O2X8q+xc5BOaGKDNm4EPulNpz+cmLIwyK7P8pCsYSw",
+	"VDHQLzenuA94jAda2wutXdIrRtDfXtKbj+FPghy4TclNaZrvPRFh5NDPphrLvmz34krBzv5oDtZwCIUe",
+	"QqGHUOj3w/J+YWObG7q9LmHYDtZP7ZW/7ZN3uSke2NeBfR3Y1/fDvt4XuqIElVnryNScRrTQX2SJs5lj",
+	"4ErzWD2Ki+EK5/know3GVJAhwxgqtIu0J8ISklBNI4eSU0m4n+ZyxFMWdllEoPYi4UzEkBr6uGLdYdeR",
+	"+h5cMMl9Vea373VTDNlvDb1uLtKU4N7t+RKYs1kBFRbbrfC4if4om4/30T/MP801Gi95xoQ5UeWPEmLx",
+	"ritNRDJGzamqyJ29+UhPZCJTOZ6XkKobXoCz5eDKkNW3eCqGuyPs+86r/1HGCiHoYxfVXUKd842bxlzp",
+	"3OOzJX7DfKc04GlfLR+25dX4gQXjp1rnfFhA8bhF4Dfnd9yJOkYEGNH0vAPCM2VUebv2i3kaNz8ca3FG",
+	"XCRm4dCF8MOrP/Tfvvpk2Kvg2vu7Ovguf2qGn2AfZNfPN5NCT4z+YfuKetTdsvt3F0rq4WRhw+1hmkMy",
+	"IkZkyNdZNqT5WPYTOled3uNjaFDZD7ftDCr6+jFL007vSflHP+NCmq05OQ4+zJnSOY9BvJovFjap7H/l",
+	"VlTOeDtwKrhvTej88N1tUb3rG1UM2Q+KJGzEBV8AzKnwgI37RxVD9sJcKl9e0MA+Htm+nCu6cUBRF4R7",
+	"zC+wRzGyBc9gqEsFOicMkVlB0/VPWARlqY09Dy0G1JXydbeQBu0YyGfxWXzUdDSCEjAMf+QMEEJGfGwo",
+	"xjMf2yO5erUnMk3IoNz5QeS7SgKSdAnaTNP0HFf3WTiRRcV8KJM5oDunbKSJLHSXfESMbPOjkiCwCbOV",
+	"7gpna4vZNB2m2N6XAS8E7GqrvSFgdkxTJhKakzmjeWTYqmYxeECgmA4yQtLU8uyM5mMuVA88OphdAygI",
+	"iqUs1srDJGSRRTJR+D1AhFmuFH0WZrqIoi1nlWivnVmXXDhmYZaDtIgTMtttqd98afYgIpT8raC5Zjls",
+	"BIWl2NK6NP0s7NzNCwEtu0v+yJOECXuhJvSaESHJ4JqmBRt4YYPKJBmoYmrOXbFk0CVvcBHoxxISjsia",
+	"fHbyuDyYwoQiOreQGiQdS+BSDYx6NzDvn5sLCzjxtj+2v1mJPCeD16Ojt1IwNMMGts5ckcfHZ12C4N89",
+	"n0LgRFxJC+UZ4EHLhEE/tcfwfEgzIvGPwrrcnP3W26CUI43zJtkKcDVADOefxdnpKRloKfsZFfOAOQ8i",
+	"MhBS96Vg/SnLuUwGvsAHIoxcJrbXkTkgD4JurzL81s1sYFtrwyEvX4wBvq1vZmF2GXHcM3SrU0E0E3BS",
+	"qg6t3KoFL7GoeYHrQc+fV9lUz/9ibo2zymrU21zO8BYMc4DdT8xmDefnhGqSSaAgYAJwP6PKTTZT65IB",
+	"fFObNHFOmJkCttEzPA17Ra/vBR2IynUNoR+v7gf980I7aNAK/lYw+7WVn2vaYKOaBOs8J/9KRUHzue8F",
+	"RZVGcqrZgIbcEMOHOq2boZhh6/BgfqNuUhHhmOeS2G6GVDOAqGo7IeihteN0gl7hyGo4a3vczl5fe9ab",
+	"tf7e6qzDZaDcPLfy0IiKtgty4fGa9fgmcUXBk87KFYXNznddklMCIM+TK/IekJAW1laLqwQ6dwM2xdnx",
+	"OmiK1fckKbUUaIOLNkObLcYn1zSLX7O7e74vUPbs1wNTYwRqoAHKxEqilusr66jXrfL0+HaX6al7i1UJ",
+	"kF80XcTpqm/1v3Jdp/un96XrOJXTIi2B8LfgBAtvWLvos9s4zEGsrkt9bQB9H81H4N5KJFNkgCWiPeK/",
+	"axJlyM3qEh3BBRF1YnXdCnGunIa5VoNFZ8agCVXHlgI3MKgnxzfcJb6KUg3iGJ25ZxYaByAOoEceamJn",
+	"J6dm8W1/+bwT+o29ru/cGXSVHwJM9WVvCRpfTidEHRQkk1FLwhlo6f48sRgN98/1MYUuzq4LSs2RuOjC",
+	"iX1WTQKP+5Oj49Oj45PL49My0AGgQj2zbAhXtfpN4GPZyMkC2rv5ibv81X7Bdi0RanmKfY3gEkV4IT6L",
+	"t68+RPa4opPo7OQ0qn72PIrKK/NZrO4JW+fssfbefQkRrPETlbO9ed+Qdzmq1U4h50YmA/+LAfotDOss",
+	"UupxzHg8scInA4PMTKrQLCFCzjaKF7wup7ZHRgeO19K56mbn8fobeA0u0t1lkpjtE7G2qbrgfMXSg/CX",
+	"hAtraZub9zU1h0RHI/D8/AsXyb9UHJwpHTKEzoVefM4JKtgMADODJ0e5/15A2VxxzdIU8AQIE3YG//y/",
+	"GNZYdh97Ku88oSfxcfKcnQ6fjdoncvmDWRVWCS7W7cZWeHhtWgZYqtx3BR1MuNISrWbLwlVE2FcdOnly",
+	"ds2ta0iwmbFg4WacEyEdaZcuRkz5th5KdKGFsZUG6OKGwpVwFWtQAV9/fEcenzx9enRCaDqd0KPHnfZG",
+	"7UpxYJ+vUY1ehE7QhuHsVxUliGdGEzuFFtMZF/jnyfNAJeJCM2gC2SLVwZbnfLn1QGRwPE2EcwkNzeDO",
+	"VK7k7VLQzGUPeqVhhSiq70ZZpY1EGV0Y6MK6/8HNCDBtgoWecnRBjSxipqOEHkyJXSP8Z1KwLnkb+vg/",
+	"C2PKRJCUaiRMF5qx+oC2iycEW4olzK64eEKVqyHB7J2Bo+H+hKXoOLVdONgMp6s+iyFTPEF3qkwTQK0n",
+	"M1mkCeDimcUpLsapK+dQPf8orh4901jiCM7SYBqIJ1p1wn4WdtLWa28tPNgxroiRqPYjq73aDqm4xtDH",
+	"v+BornPL2qMPTvsuy2QaLYPF7jr10jtQhbcg1k1KaPaYr1xOoI5TvA3q4pMCIpl7hddcPfr7gDEEGvXd",
+	"w2UiZ7OXdznxBj4mFAlwO/VgNVDmJ4DxFQmZyBnhC1y0qgHUN6sCmsWcJpT8GFn1pFqLNRkc1s55e7tR",
+	"WtscvrhMqQDlaBsD17GzfsW+D43YXSm/SURPw0du1TQE0cwVQWUQgvTTyunvxWIMYQqhI3LjfX9XDc2X",
+	"AUbMFCJXjE09lvZodO4k1GwiU9+7FW46lCHDzZa52kvXjj8rbF1w6OJ6U11cX32lsXaNXGmS5Ew19YrA",
+	"fl6N0OBnbSMuC71aEwYfUEyl2Klda/141lNue3e0aFJbaTvLq32K1sTMbq5jbIumg77hGleKLjfknMiM",
+	"9bdI1G757MkxOEDEuKBjDC2bv2V8ZVQtG5dwjvJ//pdSlLyRhVLU7DsykX4uU8iu+xJ1pGB9zTNEg1f+",
+	"BYtH07rJouJjofpc9I1JgTm+Ss1kDr1DbrMLrmFpt40VAAKg2VgEAgkED3LdL5V+3x3P2DurWzzE6F2j",
+	"qeF9hvFhqwQ+nuhzAi3jCSXmoKG+wiGBgKE3eGQznwZdAhXUA23sj5zm8747rkFYXQ+HSrgwxmOMcCJZ",
+	"gagHgsQTKRWzDhk5E+fOaRlh1pn5MWYk5bIYT6APXqHBHuRKFQhfF3RvtMyRcPVZLLb0hTnZGUJ7CynJ",
+	"jNErw+TMd4b03FI5wvJCV9M1srbOqkNGYI7oTs25NbxmkQ80EP7y+UI8/ZoJkuRzknNDdZ2NaOtu0BLg",
+	"PL7HlsDIOppbAdtkRXCVbMhGQu20fVPgOUkkEBConWspqM7YssSz1x7BB/F8b8RztCPNvtb3JcjYLLdt",
+	"Mvr2xLfvXseYK4uq9mwiMVcYpL4qgQaMXOy5EIkXpx77x1Y/2Pn+EBiTEbyTpkqiCvFZDCqXckD++z//",
+	"t8syRtdoplh6zVSXXNIrLsaEzuicUG+vggYCbm3wZcsrRNeHKqs8nxOuW4j/sBzUN/fPqEgoRJh0Trmw",
+	"jtuMK8XFuKFwtEbO46XfTs7vu5NzHV8gr5WSxUgWnQ1V3zto4Nwone9h7eEKgesaNu9T5j4qze8911G/",
+	"MsRF05QopiCWihnBQK8kN8JQkGGhMRYD3CPAjm3NTjBlwUabFEtHQc91PNs4lQqCQienQH11KJtuC3Yj",
+	"tzup0UYtxMrfgxpyu2qIq5E+Od2+Rvp7YU4IGCWcB2AnppTfFFPagLMsMRI5tUK/gY3kD5+NHIyZ+8VF",
+	"Hv/euMi7KQRfSzfimFaAr7ZhJYrpo9K9dLM6DmgjKR9pRSgxFxK71lp/JTgnF/2SpePQAp9DW29zh464",
+	"2FkXQm61xk3ZyNAU0+/dzj0QlLs9uxTd8j+YvTjYLVsR9UemCSX+YPwV3ANda6mne6bpXw2xyYyBL8HQ",
+	"WyqVJgkDXElMDo0lVMyDuOiSJSawNwMGy4BckTEXpFBstQaimL58d/n+oHwclI+DCbMpnwIcTinYkTkP",
+	"R3wzKG3bnk85J6BaGd2gmCtmBLT57fk+kmcu/cgPKoHmyHX0SvpS3HQHhGAoSJ4J//7SvoTY6FJ2t5vq",
+	"2suva/Nnnt5wcWCwroCtnnXaMdy2nNFwUb9SBPXry1E/liIp4gacuaXBDAH0N+HF1zTlSR+ysPGtz+Ct",
+	"j/eYteFo6Z5lbkDswpE55hLefkioVot6sxQFUWj+DBmB87J4JD4ZRGFkB/LmrfYkBftBYeoGgnKGdoy5",
+	"R8rFgkdcN3WKuCwJ7+6yJVbR30p6abzaG9/cu8mL8Lv/O8uN+MBisOhDsbAHHeLRP9x/+23zJcq89Npc",
+	"iIA8du2UdxAx0R6o4gFlH2xxt7eRMVFdnqGPredAaU7rmlI9WVa6MIm3yvU2TOpdk/iwJKpqUgPqpFaD",
+	"IY93eHvRte8EgKXr//To5PTo8UlnCwXqDuL/K6XQAwuzyTxnsd5SsnxDcOj6euJLY8bg14ZF5uaoH8Ed",
+	"su9f/MEfAVs6MnYbOr4zpqmxObrkF19YmfUgr1fnPAZAu0dyygSd8u6cZmnlA8BWMR8kMlaDbknGWGhd",
+	"wwg+TSSkASqHLGhX3SN/fhsFuI8RefuHdxGJ+TVPiZIxZ3oekWkOwTqiWKxlHhHEyDYEGhGEzSYjGvOU",
+	"a85UMJ13gWtG1czqgmQcE53RB9UD61TPpzKVYwArSvmIkXgepywiGRV0jHX/4Fws0spgCDReN8wl5iyV",
+	"bkbvR0TIeqxOj0rW5IIqkXdURgvejnDPMf5QZ6qbwXruZSoqFXwPP8xzm+YRpHgH78ZrWmNMhxPHZKyM",
+	"ziGzs+dQOwkdMxHDLpbnS8pCv2CYi/evCYLMqwYhgi4eGGjEWZoooukVszjaiOVglvBKjFOuJhH5NWci",
+	"nkTkIqdDHsNqP07NXZg45Ayqy5z2jF55EKcsPFKP57xCtqU9C8sa26QfkdgPjEA2gk+ObFiJphb+WzGa",
+	"QqcYM4cJ5aJLXmsProSwHnadNuUuIoJZbFieE0B0qexgkVg/UB0auXsFF0TmCct7ePtGI2gmig5zFZGM",
+	"AwAnrEDFOfOJdleMTYNMPRIXec6E7pLXCT5tUbBEOg93z2JH19Gd3XiEu+UZ6wGlHQGlkekEy9lnE2mJ",
+	"znB+PDhDoEobkzVPbNah2eJpLmOWQK3nIkUiodbNQhnqKtFmOWQLAnypOaUe+deP796SjyCZIpLSuSw0",
+	"mXD3uGZfNVw6ZQ6GpsQ5mkvIb2MiX5bMjqgJn2Lv/fPy8tEk8V6xYPK/yjxrunZTJqdpiDFNgtscXHCs",
+	"npiymI+4oc05EQwBqe0gvzDBRjzmFIAX69k2zXOoDcEtwhfDLcLX09zwZSaAK19LI19GAPZJcqbiwk7H",
+	"NTpAt6BPq6QAoxtM6AOL2dSWei51pMRV462Yk2FlA6Dxfg++hGnhE1EJr4B4yEnkA0N5Ym/3kMU0A3dy",
+	"MJGXBaowrOkMoNsGeG9gCHskdJwzqPmPSM5G0LwL7oqUV9A3qkt+48JGiqCmDoiaGvu6wnegp3vTieic",
+	"XhuGhxFsczZajplhycE7oHXYRKZJ41vgsscwE8CfnvA0iRDveDZB0GP8kIC2YbRW7TZwImdkRHMzlRjz",
+	"ZiuEz9MkZ6KJH/mY3YSaqRslezgHzTt4ySVVV3VTfz+RWo5zOp2oiKiYGtmo+FhQDSDD5eminAPei0cj",
+	"EvNXbHhLjyidM5qZ5TAR5/OpX5nRcaC+MbX5yVKVd871DB3xNLwsF1rTeJI1HNmHsGwb95fCGywysWME",
+	"UBDRg7zk6dRsqqJzZYuQAUg6LTKhSMaoiAjFGHkhgIKUlTig2EbY7zyFbx2JKNvkUulg3q+zqcxr5/wG",
+	"2G7idgulDvTWMWoEo0ZdodNpLq9pqiIyTeEchNT2CEYyTeXsqJiqLrkgJSAbvBDvExPm1EHhYjTDMrSo",
+	"xB4BeBHrcoTitPCCmVk13a6SsaorEOqoZYVhOrXAIqm6Mg8aI6/kF9iXwRDw0LAqQxIVRuUajtRA/9r4",
+	"kCqRzZ1OVJlFL0gt8Q1M8BY6IBGzC8Gori1JHdzwGLtNoJqAd75HRvyr2fRiaL4qgdCN+J9NJDIfdVVR",
+	"J8ta9m9fvv2/AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
