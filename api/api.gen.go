@@ -26,102 +26,6 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
-// Defines values for ApprovalDecisionsDecision.
-const (
-	ApprovalDecisionsDecisionApprove ApprovalDecisionsDecision = "approve"
-	ApprovalDecisionsDecisionReject  ApprovalDecisionsDecision = "reject"
-)
-
-// Valid indicates whether the value is a known member of the ApprovalDecisionsDecision enum.
-func (e ApprovalDecisionsDecision) Valid() bool {
-	switch e {
-	case ApprovalDecisionsDecisionApprove:
-		return true
-	case ApprovalDecisionsDecisionReject:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ApprovalResultOutcome.
-const (
-	ApprovalResultOutcomeDecided ApprovalResultOutcome = "decided"
-	ApprovalResultOutcomeRefused ApprovalResultOutcome = "refused"
-)
-
-// Valid indicates whether the value is a known member of the ApprovalResultOutcome enum.
-func (e ApprovalResultOutcome) Valid() bool {
-	switch e {
-	case ApprovalResultOutcomeDecided:
-		return true
-	case ApprovalResultOutcomeRefused:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for AttachmentSensitivity.
-const (
-	AttachmentSensitivityNormal     AttachmentSensitivity = "normal"
-	AttachmentSensitivityRestricted AttachmentSensitivity = "restricted"
-	AttachmentSensitivitySensitive  AttachmentSensitivity = "sensitive"
-)
-
-// Valid indicates whether the value is a known member of the AttachmentSensitivity enum.
-func (e AttachmentSensitivity) Valid() bool {
-	switch e {
-	case AttachmentSensitivityNormal:
-		return true
-	case AttachmentSensitivityRestricted:
-		return true
-	case AttachmentSensitivitySensitive:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for AttachmentLinkPurpose.
-const (
-	AttachmentLinkPurposeContent   AttachmentLinkPurpose = "content"
-	AttachmentLinkPurposeThumbnail AttachmentLinkPurpose = "thumbnail"
-)
-
-// Valid indicates whether the value is a known member of the AttachmentLinkPurpose enum.
-func (e AttachmentLinkPurpose) Valid() bool {
-	switch e {
-	case AttachmentLinkPurposeContent:
-		return true
-	case AttachmentLinkPurposeThumbnail:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for AttachmentPatchSensitivity.
-const (
-	AttachmentPatchSensitivityNormal     AttachmentPatchSensitivity = "normal"
-	AttachmentPatchSensitivityRestricted AttachmentPatchSensitivity = "restricted"
-	AttachmentPatchSensitivitySensitive  AttachmentPatchSensitivity = "sensitive"
-)
-
-// Valid indicates whether the value is a known member of the AttachmentPatchSensitivity enum.
-func (e AttachmentPatchSensitivity) Valid() bool {
-	switch e {
-	case AttachmentPatchSensitivityNormal:
-		return true
-	case AttachmentPatchSensitivityRestricted:
-		return true
-	case AttachmentPatchSensitivitySensitive:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for AuditAction.
 const (
 	AuditActionDelete AuditAction = "delete"
@@ -319,7 +223,6 @@ func (e CaseActionPatchStatus) Valid() bool {
 
 // Defines values for CaseApprovalKind.
 const (
-	CaseApprovalKindAssessment      CaseApprovalKind = "assessment"
 	CaseApprovalKindClosure         CaseApprovalKind = "closure"
 	CaseApprovalKindConsentOverride CaseApprovalKind = "consent_override"
 	CaseApprovalKindPlan            CaseApprovalKind = "plan"
@@ -328,8 +231,6 @@ const (
 // Valid indicates whether the value is a known member of the CaseApprovalKind enum.
 func (e CaseApprovalKind) Valid() bool {
 	switch e {
-	case CaseApprovalKindAssessment:
-		return true
 	case CaseApprovalKindClosure:
 		return true
 	case CaseApprovalKindConsentOverride:
@@ -343,7 +244,6 @@ func (e CaseApprovalKind) Valid() bool {
 
 // Defines values for CaseApprovalCreateKind.
 const (
-	CaseApprovalCreateKindAssessment      CaseApprovalCreateKind = "assessment"
 	CaseApprovalCreateKindConsentOverride CaseApprovalCreateKind = "consent_override"
 	CaseApprovalCreateKindPlan            CaseApprovalCreateKind = "plan"
 )
@@ -351,50 +251,9 @@ const (
 // Valid indicates whether the value is a known member of the CaseApprovalCreateKind enum.
 func (e CaseApprovalCreateKind) Valid() bool {
 	switch e {
-	case CaseApprovalCreateKindAssessment:
-		return true
 	case CaseApprovalCreateKindConsentOverride:
 		return true
 	case CaseApprovalCreateKindPlan:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseAssessmentFormOrigin.
-const (
-	CaseAssessmentFormOriginCentre  CaseAssessmentFormOrigin = "centre"
-	CaseAssessmentFormOriginNetwork CaseAssessmentFormOrigin = "network"
-)
-
-// Valid indicates whether the value is a known member of the CaseAssessmentFormOrigin enum.
-func (e CaseAssessmentFormOrigin) Valid() bool {
-	switch e {
-	case CaseAssessmentFormOriginCentre:
-		return true
-	case CaseAssessmentFormOriginNetwork:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseAssessmentStatus.
-const (
-	CaseAssessmentStatusCompleted  CaseAssessmentStatus = "completed"
-	CaseAssessmentStatusDraft      CaseAssessmentStatus = "draft"
-	CaseAssessmentStatusSuperseded CaseAssessmentStatus = "superseded"
-)
-
-// Valid indicates whether the value is a known member of the CaseAssessmentStatus enum.
-func (e CaseAssessmentStatus) Valid() bool {
-	switch e {
-	case CaseAssessmentStatusCompleted:
-		return true
-	case CaseAssessmentStatusDraft:
-		return true
-	case CaseAssessmentStatusSuperseded:
 		return true
 	default:
 		return false
@@ -461,87 +320,6 @@ func (e CasePlanStatus) Valid() bool {
 	case CasePlanStatusDraft:
 		return true
 	case CasePlanStatusSuperseded:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseProblemSensitivity.
-const (
-	CaseProblemSensitivityNormal     CaseProblemSensitivity = "normal"
-	CaseProblemSensitivityRestricted CaseProblemSensitivity = "restricted"
-	CaseProblemSensitivitySensitive  CaseProblemSensitivity = "sensitive"
-)
-
-// Valid indicates whether the value is a known member of the CaseProblemSensitivity enum.
-func (e CaseProblemSensitivity) Valid() bool {
-	switch e {
-	case CaseProblemSensitivityNormal:
-		return true
-	case CaseProblemSensitivityRestricted:
-		return true
-	case CaseProblemSensitivitySensitive:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseProblemStatus.
-const (
-	CaseProblemStatusActive   CaseProblemStatus = "active"
-	CaseProblemStatusResolved CaseProblemStatus = "resolved"
-)
-
-// Valid indicates whether the value is a known member of the CaseProblemStatus enum.
-func (e CaseProblemStatus) Valid() bool {
-	switch e {
-	case CaseProblemStatusActive:
-		return true
-	case CaseProblemStatusResolved:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseProblemCreateSensitivity.
-const (
-	CaseProblemCreateSensitivityNormal     CaseProblemCreateSensitivity = "normal"
-	CaseProblemCreateSensitivityRestricted CaseProblemCreateSensitivity = "restricted"
-	CaseProblemCreateSensitivitySensitive  CaseProblemCreateSensitivity = "sensitive"
-)
-
-// Valid indicates whether the value is a known member of the CaseProblemCreateSensitivity enum.
-func (e CaseProblemCreateSensitivity) Valid() bool {
-	switch e {
-	case CaseProblemCreateSensitivityNormal:
-		return true
-	case CaseProblemCreateSensitivityRestricted:
-		return true
-	case CaseProblemCreateSensitivitySensitive:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseProblemPatchSensitivity.
-const (
-	CaseProblemPatchSensitivityNormal     CaseProblemPatchSensitivity = "normal"
-	CaseProblemPatchSensitivityRestricted CaseProblemPatchSensitivity = "restricted"
-	CaseProblemPatchSensitivitySensitive  CaseProblemPatchSensitivity = "sensitive"
-)
-
-// Valid indicates whether the value is a known member of the CaseProblemPatchSensitivity enum.
-func (e CaseProblemPatchSensitivity) Valid() bool {
-	switch e {
-	case CaseProblemPatchSensitivityNormal:
-		return true
-	case CaseProblemPatchSensitivityRestricted:
-		return true
-	case CaseProblemPatchSensitivitySensitive:
 		return true
 	default:
 		return false
@@ -968,6 +746,7 @@ func (e DuplicateDecisionDecision) Valid() bool {
 // Defines values for DuplicateDecisionCreateDecision.
 const (
 	DuplicateDecisionCreateDecisionLater        DuplicateDecisionCreateDecision = "later"
+	DuplicateDecisionCreateDecisionMerge        DuplicateDecisionCreateDecision = "merge"
 	DuplicateDecisionCreateDecisionNotDuplicate DuplicateDecisionCreateDecision = "not_duplicate"
 )
 
@@ -975,6 +754,8 @@ const (
 func (e DuplicateDecisionCreateDecision) Valid() bool {
 	switch e {
 	case DuplicateDecisionCreateDecisionLater:
+		return true
+	case DuplicateDecisionCreateDecisionMerge:
 		return true
 	case DuplicateDecisionCreateDecisionNotDuplicate:
 		return true
@@ -1499,6 +1280,33 @@ func (e MeKind) Valid() bool {
 	case MeKindClient:
 		return true
 	case MeKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MergeConflictKind.
+const (
+	MergeConflictKindConsent       MergeConflictKind = "consent"
+	MergeConflictKindOpenCases     MergeConflictKind = "open_cases"
+	MergeConflictKindRelationship  MergeConflictKind = "relationship"
+	MergeConflictKindSameHousehold MergeConflictKind = "same_household"
+	MergeConflictKindTwoHouseholds MergeConflictKind = "two_households"
+)
+
+// Valid indicates whether the value is a known member of the MergeConflictKind enum.
+func (e MergeConflictKind) Valid() bool {
+	switch e {
+	case MergeConflictKindConsent:
+		return true
+	case MergeConflictKindOpenCases:
+		return true
+	case MergeConflictKindRelationship:
+		return true
+	case MergeConflictKindSameHousehold:
+		return true
+	case MergeConflictKindTwoHouseholds:
 		return true
 	default:
 		return false
@@ -2345,48 +2153,6 @@ func (e ListCentresParamsSort) Valid() bool {
 	}
 }
 
-// Defines values for ListApprovalsParamsSort.
-const (
-	ListApprovalsParamsSortCreatedAt      ListApprovalsParamsSort = "created_at"
-	ListApprovalsParamsSortMinusCreatedAt ListApprovalsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListApprovalsParamsSort enum.
-func (e ListApprovalsParamsSort) Valid() bool {
-	switch e {
-	case ListApprovalsParamsSortCreatedAt:
-		return true
-	case ListApprovalsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListApprovalsParamsKind.
-const (
-	ListApprovalsParamsKindAssessment      ListApprovalsParamsKind = "assessment"
-	ListApprovalsParamsKindClosure         ListApprovalsParamsKind = "closure"
-	ListApprovalsParamsKindConsentOverride ListApprovalsParamsKind = "consent_override"
-	ListApprovalsParamsKindPlan            ListApprovalsParamsKind = "plan"
-)
-
-// Valid indicates whether the value is a known member of the ListApprovalsParamsKind enum.
-func (e ListApprovalsParamsKind) Valid() bool {
-	switch e {
-	case ListApprovalsParamsKindAssessment:
-		return true
-	case ListApprovalsParamsKindClosure:
-		return true
-	case ListApprovalsParamsKindConsentOverride:
-		return true
-	case ListApprovalsParamsKindPlan:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListBeneficiariesParamsSort.
 const (
 	ListBeneficiariesParamsSortCreatedAt         ListBeneficiariesParamsSort = "created_at"
@@ -2438,45 +2204,6 @@ func (e ListBeneficiariesParamsStatus) Valid() bool {
 	case ListBeneficiariesParamsStatusMerged:
 		return true
 	case ListBeneficiariesParamsStatusVoid:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListAttachmentsParamsSort.
-const (
-	ListAttachmentsParamsSortCreatedAt      ListAttachmentsParamsSort = "created_at"
-	ListAttachmentsParamsSortMinusCreatedAt ListAttachmentsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListAttachmentsParamsSort enum.
-func (e ListAttachmentsParamsSort) Valid() bool {
-	switch e {
-	case ListAttachmentsParamsSortCreatedAt:
-		return true
-	case ListAttachmentsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for UploadAttachmentMultipartBodySensitivity.
-const (
-	UploadAttachmentMultipartBodySensitivityNormal     UploadAttachmentMultipartBodySensitivity = "normal"
-	UploadAttachmentMultipartBodySensitivityRestricted UploadAttachmentMultipartBodySensitivity = "restricted"
-	UploadAttachmentMultipartBodySensitivitySensitive  UploadAttachmentMultipartBodySensitivity = "sensitive"
-)
-
-// Valid indicates whether the value is a known member of the UploadAttachmentMultipartBodySensitivity enum.
-func (e UploadAttachmentMultipartBodySensitivity) Valid() bool {
-	switch e {
-	case UploadAttachmentMultipartBodySensitivityNormal:
-		return true
-	case UploadAttachmentMultipartBodySensitivityRestricted:
-		return true
-	case UploadAttachmentMultipartBodySensitivitySensitive:
 		return true
 	default:
 		return false
@@ -2837,63 +2564,6 @@ func (e ListCaseApprovalsParamsSort) Valid() bool {
 	}
 }
 
-// Defines values for ListCaseAssessmentsParamsSort.
-const (
-	ListCaseAssessmentsParamsSortMinusStartedAt ListCaseAssessmentsParamsSort = "-started_at"
-	ListCaseAssessmentsParamsSortStartedAt      ListCaseAssessmentsParamsSort = "started_at"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseAssessmentsParamsSort enum.
-func (e ListCaseAssessmentsParamsSort) Valid() bool {
-	switch e {
-	case ListCaseAssessmentsParamsSortMinusStartedAt:
-		return true
-	case ListCaseAssessmentsParamsSortStartedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseAssessmentsParamsStatus.
-const (
-	ListCaseAssessmentsParamsStatusCompleted  ListCaseAssessmentsParamsStatus = "completed"
-	ListCaseAssessmentsParamsStatusDraft      ListCaseAssessmentsParamsStatus = "draft"
-	ListCaseAssessmentsParamsStatusSuperseded ListCaseAssessmentsParamsStatus = "superseded"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseAssessmentsParamsStatus enum.
-func (e ListCaseAssessmentsParamsStatus) Valid() bool {
-	switch e {
-	case ListCaseAssessmentsParamsStatusCompleted:
-		return true
-	case ListCaseAssessmentsParamsStatusDraft:
-		return true
-	case ListCaseAssessmentsParamsStatusSuperseded:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseAttachmentsParamsSort.
-const (
-	ListCaseAttachmentsParamsSortCreatedAt      ListCaseAttachmentsParamsSort = "created_at"
-	ListCaseAttachmentsParamsSortMinusCreatedAt ListCaseAttachmentsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseAttachmentsParamsSort enum.
-func (e ListCaseAttachmentsParamsSort) Valid() bool {
-	switch e {
-	case ListCaseAttachmentsParamsSortCreatedAt:
-		return true
-	case ListCaseAttachmentsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListCaseConferencesParamsSort.
 const (
 	ListCaseConferencesParamsSortMinusScheduledAt ListCaseConferencesParamsSort = "-scheduled_at"
@@ -3068,42 +2738,6 @@ func (e ListCasePlansParamsStatus) Valid() bool {
 	case ListCasePlansParamsStatusDraft:
 		return true
 	case ListCasePlansParamsStatusSuperseded:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseProblemsParamsSort.
-const (
-	ListCaseProblemsParamsSortCreatedAt      ListCaseProblemsParamsSort = "created_at"
-	ListCaseProblemsParamsSortMinusCreatedAt ListCaseProblemsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseProblemsParamsSort enum.
-func (e ListCaseProblemsParamsSort) Valid() bool {
-	switch e {
-	case ListCaseProblemsParamsSortCreatedAt:
-		return true
-	case ListCaseProblemsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseProblemsParamsStatus.
-const (
-	ListCaseProblemsParamsStatusActive   ListCaseProblemsParamsStatus = "active"
-	ListCaseProblemsParamsStatusResolved ListCaseProblemsParamsStatus = "resolved"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseProblemsParamsStatus enum.
-func (e ListCaseProblemsParamsStatus) Valid() bool {
-	switch e {
-	case ListCaseProblemsParamsStatusActive:
-		return true
-	case ListCaseProblemsParamsStatusResolved:
 		return true
 	default:
 		return false
@@ -4175,142 +3809,6 @@ type APIClientPatch struct {
 	Scopes      []string                  `json:"scopes,omitempty"`
 }
 
-// ApprovalDecisions defines model for ApprovalDecisions.
-type ApprovalDecisions struct {
-	// BestInterestNote Of closures of children's cases
-	BestInterestNote *string                   `json:"best_interest_note,omitempty"`
-	Comment          *string                   `json:"comment,omitempty"`
-	Decision         ApprovalDecisionsDecision `json:"decision"`
-	Items            []ApprovalItem            `json:"items"`
-}
-
-// ApprovalDecisionsDecision defines model for ApprovalDecisions.Decision.
-type ApprovalDecisionsDecision string
-
-// ApprovalItem defines model for ApprovalItem.
-type ApprovalItem struct {
-	ID openapi_types.UUID `json:"id"`
-
-	// Version The version that was read
-	Version int64 `json:"version"`
-}
-
-// ApprovalResult defines model for ApprovalResult.
-type ApprovalResult struct {
-	Approval *CaseApproval `json:"approval,omitempty"`
-
-	// Code Of the problem; of its first error, where it names any
-	Code *string `json:"code,omitempty"`
-
-	// Detail Likewise
-	Detail  *string               `json:"detail,omitempty"`
-	ID      openapi_types.UUID    `json:"id"`
-	Outcome ApprovalResultOutcome `json:"outcome"`
-}
-
-// ApprovalResultOutcome defines model for ApprovalResult.Outcome.
-type ApprovalResultOutcome string
-
-// ApprovalResults defines model for ApprovalResults.
-type ApprovalResults struct {
-	Results []ApprovalResult `json:"results"`
-}
-
-// Attachment Of a person (`beneficiary_id`) or of a case (`case_id`).
-type Attachment struct {
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
-
-	// ContentDeletedAt The content is not kept any more
-	ContentDeletedAt *time.Time `json:"content_deleted_at,omitempty"`
-	CreatedAt        time.Time  `json:"created_at"`
-
-	// FileName As it was sent, without what a name must not hold
-	FileName string             `json:"file_name"`
-	Height   *int               `json:"height,omitempty"`
-	ID       openapi_types.UUID `json:"id"`
-	Kind     string             `json:"kind"`
-	Label    *string            `json:"label,omitempty"`
-
-	// MediaType Of the content as it is kept
-	MediaType string `json:"media_type"`
-
-	// ReceivedSha256 Of the file as it was sent
-	ReceivedSha256 string `json:"received_sha256"`
-
-	// Sensitivity Of a case: that of the case counts
-	Sensitivity AttachmentSensitivity `json:"sensitivity"`
-
-	// Sha256 Of the content as it is kept, in hexadecimal
-	Sha256 string `json:"sha256"`
-
-	// Size Bytes of the content as it is kept
-	Size int64 `json:"size"`
-
-	// Thumbnail Whether there is one
-	Thumbnail  bool               `json:"thumbnail"`
-	UpdatedAt  time.Time          `json:"updated_at"`
-	UploadedBy openapi_types.UUID `json:"uploaded_by"`
-
-	// VerifiedAt When a scan was compared with the document
-	VerifiedAt *time.Time          `json:"verified_at,omitempty"`
-	VerifiedBy *openapi_types.UUID `json:"verified_by,omitempty"`
-	Version    int64               `json:"version"`
-	VoidReason *string             `json:"void_reason,omitempty"`
-	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
-	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
-
-	// Width Pixels, of an image
-	Width *int `json:"width,omitempty"`
-}
-
-// AttachmentSensitivity Of a case: that of the case counts
-type AttachmentSensitivity string
-
-// AttachmentLink defines model for AttachmentLink.
-type AttachmentLink struct {
-	ExpiresAt time.Time `json:"expires_at"`
-
-	// Purpose What it opens
-	Purpose AttachmentLinkPurpose `json:"purpose"`
-	URL     string                `json:"url"`
-}
-
-// AttachmentLinkCreate defines model for AttachmentLinkCreate.
-type AttachmentLinkCreate struct {
-	// Purpose What it opens
-	Purpose AttachmentLinkPurpose `json:"purpose"`
-}
-
-// AttachmentLinkPurpose What it opens
-type AttachmentLinkPurpose string
-
-// AttachmentPage defines model for AttachmentPage.
-type AttachmentPage struct {
-	Data []Attachment `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// AttachmentPatch defines model for AttachmentPatch.
-type AttachmentPatch struct {
-	Kind        *string                     `json:"kind,omitempty"`
-	Label       nullable.Nullable[string]   `json:"label,omitempty"`
-	Sensitivity *AttachmentPatchSensitivity `json:"sensitivity,omitempty"`
-}
-
-// AttachmentPatchSensitivity defines model for AttachmentPatch.Sensitivity.
-type AttachmentPatchSensitivity string
-
-// AttachmentVoid defines model for AttachmentVoid.
-type AttachmentVoid struct {
-	Reason string `json:"reason"`
-}
-
 // AuditAction `redact`: values of the trail itself were erased, as erasure of personal data demands
 type AuditAction string
 
@@ -4872,8 +4370,6 @@ type CareArrangementPage struct {
 
 // Case defines model for Case.
 type Case struct {
-	// AssessedAt The first assessment completed since it was opened
-	AssessedAt      *time.Time `json:"assessed_at,omitempty"`
 	AssessmentDueAt *time.Time `json:"assessment_due_at,omitempty"`
 	AssignDueAt     *time.Time `json:"assign_due_at,omitempty"`
 
@@ -5028,16 +4524,8 @@ type CaseActionPatch struct {
 // CaseActionPatchStatus defines model for CaseActionPatch.Status.
 type CaseActionPatchStatus string
 
-// CaseAmendment defines model for CaseAmendment.
-type CaseAmendment struct {
-	Reason string `json:"reason"`
-}
-
 // CaseApproval defines model for CaseApproval.
 type CaseApproval struct {
-	// AssessmentID Of an assessment
-	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
-
 	// Basis Of a consent override
 	Basis *string `json:"basis,omitempty"`
 
@@ -5086,9 +4574,6 @@ type CaseApprovalKind string
 
 // CaseApprovalCreate defines model for CaseApprovalCreate.
 type CaseApprovalCreate struct {
-	// AssessmentID Of an assessment
-	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
-
 	// Basis Of a consent override
 	Basis *string                `json:"basis,omitempty"`
 	ID    *openapi_types.UUID    `json:"id,omitempty"`
@@ -5118,100 +4603,10 @@ type CaseApprovalPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
-// CaseAssessment defines model for CaseAssessment.
-type CaseAssessment struct {
-	AmendReason *string `json:"amend_reason,omitempty"`
-
-	// AmendsID The version that it corrects
-	AmendsID *openapi_types.UUID `json:"amends_id,omitempty"`
-
-	// Answers By the form
-	Answers     map[string]interface{} `json:"answers"`
-	AssessorID  openapi_types.UUID     `json:"assessor_id"`
-	CaseID      openapi_types.UUID     `json:"case_id"`
-	CompletedAt *time.Time             `json:"completed_at,omitempty"`
-	CompletedBy *openapi_types.UUID    `json:"completed_by,omitempty"`
-	CreatedAt   time.Time              `json:"created_at"`
-
-	// FormID The version of the form that asked
-	FormID            openapi_types.UUID       `json:"form_id"`
-	FormOrigin        CaseAssessmentFormOrigin `json:"form_origin"`
-	ID                openapi_types.UUID       `json:"id"`
-	InterpreterUsed   *bool                    `json:"interpreter_used,omitempty"`
-	InterviewLanguage *string                  `json:"interview_language,omitempty"`
-	Kind              string                   `json:"kind"`
-	Outcome           *string                  `json:"outcome,omitempty"`
-
-	// RiskLevel What the assessor decided
-	RiskLevel *string              `json:"risk_level,omitempty"`
-	StartedAt time.Time            `json:"started_at"`
-	Status    CaseAssessmentStatus `json:"status"`
-
-	// SuggestedRisk From the determinants of vulnerability; a person decides
-	SuggestedRisk *string   `json:"suggested_risk,omitempty"`
-	Summary       *string   `json:"summary,omitempty"`
-	UpdatedAt     time.Time `json:"updated_at"`
-	Version       int64     `json:"version"`
-}
-
-// CaseAssessmentFormOrigin defines model for CaseAssessment.FormOrigin.
-type CaseAssessmentFormOrigin string
-
-// CaseAssessmentStatus defines model for CaseAssessment.Status.
-type CaseAssessmentStatus string
-
-// CaseAssessmentCompletion defines model for CaseAssessmentCompletion.
-type CaseAssessmentCompletion struct {
-	Outcome *string `json:"outcome,omitempty"`
-
-	// RiskLevel The assessor's decision; absent, the case's stays
-	RiskLevel *string `json:"risk_level,omitempty"`
-	Summary   string  `json:"summary"`
-}
-
-// CaseAssessmentCreate defines model for CaseAssessmentCreate.
-type CaseAssessmentCreate struct {
-	Answers         map[string]interface{} `json:"answers,omitempty"`
-	FormID          openapi_types.UUID     `json:"form_id"`
-	ID              *openapi_types.UUID    `json:"id,omitempty"`
-	InterpreterUsed *bool                  `json:"interpreter_used,omitempty"`
-
-	// InterviewLanguage BCP 47
-	InterviewLanguage *string `json:"interview_language,omitempty"`
-
-	// StartedAt Now where it is not given
-	StartedAt *time.Time `json:"started_at,omitempty"`
-}
-
-// CaseAssessmentPage defines model for CaseAssessmentPage.
-type CaseAssessmentPage struct {
-	Data []CaseAssessment `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// CaseAssessmentPatch defines model for CaseAssessmentPatch.
-type CaseAssessmentPatch struct {
-	// Answers Merged with those that are there; null takes an answer back
-	Answers           map[string]interface{}    `json:"answers,omitempty"`
-	InterpreterUsed   nullable.Nullable[bool]   `json:"interpreter_used,omitempty"`
-	InterviewLanguage nullable.Nullable[string] `json:"interview_language,omitempty"`
-}
-
 // CaseAssign defines model for CaseAssign.
 type CaseAssign struct {
 	OwnerID openapi_types.UUID `json:"owner_id"`
 	Reason  *string            `json:"reason,omitempty"`
-}
-
-// CaseAttachmentPatch defines model for CaseAttachmentPatch.
-type CaseAttachmentPatch struct {
-	Kind  *string                   `json:"kind,omitempty"`
-	Label nullable.Nullable[string] `json:"label,omitempty"`
 }
 
 // CaseClosureApproval defines model for CaseClosureApproval.
@@ -5388,14 +4783,11 @@ type CaseGoal struct {
 	CaseID openapi_types.UUID `json:"case_id"`
 
 	// CopiedFrom The same goal in the version before
-	CopiedFrom  *openapi_types.UUID `json:"copied_from,omitempty"`
-	CreatedAt   time.Time           `json:"created_at"`
-	Description string              `json:"description"`
-	ID          openapi_types.UUID  `json:"id"`
-	PlanID      openapi_types.UUID  `json:"plan_id"`
-
-	// ProblemID The problem that it answers
-	ProblemID    *openapi_types.UUID `json:"problem_id,omitempty"`
+	CopiedFrom   *openapi_types.UUID `json:"copied_from,omitempty"`
+	CreatedAt    time.Time           `json:"created_at"`
+	Description  string              `json:"description"`
+	ID           openapi_types.UUID  `json:"id"`
+	PlanID       openapi_types.UUID  `json:"plan_id"`
 	Progress     string              `json:"progress"`
 	ProgressNote *string             `json:"progress_note,omitempty"`
 	TargetOn     *openapi_types.Date `json:"target_on,omitempty"`
@@ -5408,20 +4800,14 @@ type CaseGoalCreate struct {
 	Description string              `json:"description"`
 	ID          *openapi_types.UUID `json:"id,omitempty"`
 	PlanID      openapi_types.UUID  `json:"plan_id"`
-
-	// ProblemID The problem that it answers
-	ProblemID *openapi_types.UUID `json:"problem_id,omitempty"`
-	TargetOn  *openapi_types.Date `json:"target_on,omitempty"`
+	TargetOn    *openapi_types.Date `json:"target_on,omitempty"`
 }
 
 // CaseGoalDraft A goal that comes with its plan
 type CaseGoalDraft struct {
-	Actions     []CaseActionDraft `json:"actions,omitempty"`
-	Description string            `json:"description"`
-
-	// ProblemID The problem that it answers
-	ProblemID *openapi_types.UUID `json:"problem_id,omitempty"`
-	TargetOn  *openapi_types.Date `json:"target_on,omitempty"`
+	Actions     []CaseActionDraft   `json:"actions,omitempty"`
+	Description string              `json:"description"`
+	TargetOn    *openapi_types.Date `json:"target_on,omitempty"`
 }
 
 // CaseGoalPage defines model for CaseGoalPage.
@@ -5437,10 +4823,7 @@ type CaseGoalPage struct {
 
 // CaseGoalPatch defines model for CaseGoalPatch.
 type CaseGoalPatch struct {
-	Description *string `json:"description,omitempty"`
-
-	// ProblemID The problem that it answers
-	ProblemID    nullable.Nullable[openapi_types.UUID] `json:"problem_id,omitempty"`
+	Description  *string                               `json:"description,omitempty"`
 	Progress     *string                               `json:"progress,omitempty"`
 	ProgressNote nullable.Nullable[string]             `json:"progress_note,omitempty"`
 	TargetOn     nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
@@ -5661,76 +5044,6 @@ type CasePlanPatch struct {
 	CopyGiven *bool                                 `json:"copy_given,omitempty"`
 	ReviewOn  nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
 	Summary   nullable.Nullable[string]             `json:"summary,omitempty"`
-}
-
-// CaseProblem defines model for CaseProblem.
-type CaseProblem struct {
-	// AssessmentID That found it
-	AssessmentID *openapi_types.UUID    `json:"assessment_id,omitempty"`
-	CaseID       openapi_types.UUID     `json:"case_id"`
-	Code         string                 `json:"code"`
-	CreatedAt    time.Time              `json:"created_at"`
-	Description  *string                `json:"description,omitempty"`
-	ID           openapi_types.UUID     `json:"id"`
-	RecordedBy   *openapi_types.UUID    `json:"recorded_by,omitempty"`
-	Resolution   *string                `json:"resolution,omitempty"`
-	ResolvedOn   *openapi_types.Date    `json:"resolved_on,omitempty"`
-	Sensitivity  CaseProblemSensitivity `json:"sensitivity"`
-	Since        *openapi_types.Date    `json:"since,omitempty"`
-	Status       CaseProblemStatus      `json:"status"`
-	UpdatedAt    time.Time              `json:"updated_at"`
-	Version      int64                  `json:"version"`
-}
-
-// CaseProblemSensitivity defines model for CaseProblem.Sensitivity.
-type CaseProblemSensitivity string
-
-// CaseProblemStatus defines model for CaseProblem.Status.
-type CaseProblemStatus string
-
-// CaseProblemCreate defines model for CaseProblemCreate.
-type CaseProblemCreate struct {
-	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
-	Code         string              `json:"code"`
-	Description  *string             `json:"description,omitempty"`
-	ID           *openapi_types.UUID `json:"id,omitempty"`
-
-	// Sensitivity At least that of the code, which it is where it is not given
-	Sensitivity *CaseProblemCreateSensitivity `json:"sensitivity,omitempty"`
-	Since       *openapi_types.Date           `json:"since,omitempty"`
-}
-
-// CaseProblemCreateSensitivity At least that of the code, which it is where it is not given
-type CaseProblemCreateSensitivity string
-
-// CaseProblemPage defines model for CaseProblemPage.
-type CaseProblemPage struct {
-	Data []CaseProblem `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// CaseProblemPatch defines model for CaseProblemPatch.
-type CaseProblemPatch struct {
-	Code        *string                               `json:"code,omitempty"`
-	Description nullable.Nullable[string]             `json:"description,omitempty"`
-	Sensitivity *CaseProblemPatchSensitivity          `json:"sensitivity,omitempty"`
-	Since       nullable.Nullable[openapi_types.Date] `json:"since,omitempty"`
-}
-
-// CaseProblemPatchSensitivity defines model for CaseProblemPatch.Sensitivity.
-type CaseProblemPatchSensitivity string
-
-// CaseProblemResolution defines model for CaseProblemResolution.
-type CaseProblemResolution struct {
-	Resolution *string `json:"resolution,omitempty"`
-
-	// ResolvedOn Today where it is not given
-	ResolvedOn *openapi_types.Date `json:"resolved_on,omitempty"`
 }
 
 // CaseReason defines model for CaseReason.
@@ -6191,9 +5504,6 @@ type Consent struct {
 	CreatedAt   time.Time `json:"created_at"`
 	Decision    string    `json:"decision"`
 
-	// EvidenceID The attachment of the person that shows the decision: what was signed, or the recording
-	EvidenceID *openapi_types.UUID `json:"evidence_id,omitempty"`
-
 	// ExcludedIds Organisations that it is withheld from
 	ExcludedIds     []openapi_types.UUID `json:"excluded_ids"`
 	ExclusionReason *string              `json:"exclusion_reason,omitempty"`
@@ -6237,9 +5547,6 @@ type ConsentCreate struct {
 	// CertifiedBy Who certified a verbal decision in writing
 	CertifiedBy *string `json:"certified_by,omitempty"`
 	Decision    string  `json:"decision"`
-
-	// EvidenceID An attachment of the person: what was signed, or the recording
-	EvidenceID *openapi_types.UUID `json:"evidence_id,omitempty"`
 
 	// ExcludedIds Organisations that it is withheld from
 	ExcludedIds     []openapi_types.UUID `json:"excluded_ids,omitempty"`
@@ -6740,10 +6047,19 @@ type DuplicateDecisionDecision string
 // DuplicateDecisionCreate defines model for DuplicateDecisionCreate.
 type DuplicateDecisionCreate struct {
 	Decision DuplicateDecisionCreateDecision `json:"decision"`
-	Reason   string                          `json:"reason"`
+
+	// DuplicateVersion Of `merge`: the other record's
+	DuplicateVersion *int64 `json:"duplicate_version,omitempty"`
+	Reason           string `json:"reason"`
 
 	// ReviewOn Of `later`: when it is looked at again
 	ReviewOn *openapi_types.Date `json:"review_on,omitempty"`
+
+	// SurvivorID Of `merge`: which of the two goes on
+	SurvivorID *openapi_types.UUID `json:"survivor_id,omitempty"`
+
+	// SurvivorVersion Of `merge`: that record's version, as it was read
+	SurvivorVersion *int64 `json:"survivor_version,omitempty"`
 }
 
 // DuplicateDecisionCreateDecision defines model for DuplicateDecisionCreate.Decision.
@@ -7926,6 +7242,70 @@ type Membership struct {
 	Scopes []string `json:"scopes"`
 }
 
+// Merge defines model for Merge.
+type Merge struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// DuplicateID The record that ended
+	DuplicateID openapi_types.UUID  `json:"duplicate_id"`
+	ID          openapi_types.UUID  `json:"id"`
+	MergedBy    *openapi_types.UUID `json:"merged_by,omitempty"`
+	Reason      string              `json:"reason"`
+	SurvivorID  openapi_types.UUID  `json:"survivor_id"`
+	UndoReason  *string             `json:"undo_reason,omitempty"`
+	UndoUntil   time.Time           `json:"undo_until"`
+	UndoneAt    *time.Time          `json:"undone_at,omitempty"`
+	UndoneBy    *openapi_types.UUID `json:"undone_by,omitempty"`
+}
+
+// MergeConflict defines model for MergeConflict.
+type MergeConflict struct {
+	Kind MergeConflictKind `json:"kind"`
+
+	// Rule What the merge does, in English
+	Rule string `json:"rule"`
+
+	// Scopes Of consent: where one side's no holds
+	Scopes []string `json:"scopes,omitempty"`
+}
+
+// MergeConflictKind defines model for MergeConflict.Kind.
+type MergeConflictKind string
+
+// MergeCreate defines model for MergeCreate.
+type MergeCreate struct {
+	Reason string `json:"reason"`
+
+	// SurvivorID The record that goes on
+	SurvivorID openapi_types.UUID `json:"survivor_id"`
+
+	// SurvivorVersion As it was read
+	SurvivorVersion int64 `json:"survivor_version"`
+}
+
+// MergePreview defines model for MergePreview.
+type MergePreview struct {
+	Conflicts []MergeConflict `json:"conflicts"`
+
+	// Differences Fields of the record that differ, by name
+	Differences      []string           `json:"differences"`
+	DuplicateID      openapi_types.UUID `json:"duplicate_id"`
+	DuplicateVersion int64              `json:"duplicate_version"`
+	SurvivorID       openapi_types.UUID `json:"survivor_id"`
+	SurvivorVersion  int64              `json:"survivor_version"`
+}
+
+// MergePreviewRequest defines model for MergePreviewRequest.
+type MergePreviewRequest struct {
+	// SurvivorID The record that goes on
+	SurvivorID openapi_types.UUID `json:"survivor_id"`
+}
+
+// MergeUndo defines model for MergeUndo.
+type MergeUndo struct {
+	Reason string `json:"reason"`
+}
+
 // MissingField defines model for MissingField.
 type MissingField struct {
 	// Field A field of the person, or what is recorded beside it: caregiver, documents, contacts
@@ -8986,26 +8366,8 @@ type SOPApprovals struct {
 	Plan            SOPApproval `json:"plan"`
 }
 
-// SOPAttachments defines model for SOPAttachments.
-type SOPAttachments struct {
-	// LinkMinutes How long a link to an attachment works
-	LinkMinutes int `json:"link_minutes"`
-
-	// Most Attachments of one person or case
-	Most int `json:"most"`
-
-	// ScanKeepDays Days for which a scan is kept after it was compared with the document
-	ScanKeepDays int `json:"scan_keep_days"`
-
-	// VoidedKeepDays Days for which the content of a voided attachment is kept
-	VoidedKeepDays int `json:"voided_keep_days"`
-}
-
 // SOPCase defines model for SOPCase.
 type SOPCase struct {
-	// ActionNeedsAgreement What is planned is begun once the person agreed to the plan; absent: no
-	ActionNeedsAgreement *bool `json:"action_needs_agreement,omitempty"`
-
 	// BreakGlassHours How long broken glass opens a restricted case; 0, or absent: 24
 	BreakGlassHours *int `json:"break_glass_hours,omitempty"`
 
@@ -9017,10 +8379,7 @@ type SOPCase struct {
 
 	// ConferenceReadDays How long after a conference those invited read the file; 0, or absent: 7
 	ConferenceReadDays *int `json:"conference_read_days,omitempty"`
-
-	// HighRiskBalance Risks less protections, from which an assessment of vulnerability suggests a high risk; 0, or absent: never
-	HighRiskBalance *int `json:"high_risk_balance,omitempty"`
-	HoldMaxDays     int  `json:"hold_max_days"`
+	HoldMaxDays        int  `json:"hold_max_days"`
 
 	// LateNoteHours A note written later than this after the fact is marked; 0, or absent: none is
 	LateNoteHours *int `json:"late_note_hours,omitempty"`
@@ -9029,15 +8388,9 @@ type SOPCase struct {
 	LostContactAttempts int `json:"lost_contact_attempts"`
 
 	// LostContactMinDays Since the last attempt
-	LostContactMinDays int `json:"lost_contact_min_days"`
-
-	// MediumRiskBalance Likewise a medium risk
-	MediumRiskBalance *int `json:"medium_risk_balance,omitempty"`
-
-	// PlanNeedsAssessment Planning begins with a completed assessment; absent: no
-	PlanNeedsAssessment *bool `json:"plan_needs_assessment,omitempty"`
-	ReopenWithinMonths  int   `json:"reopen_within_months"`
-	UndoMergeWithinDays int   `json:"undo_merge_within_days"`
+	LostContactMinDays  int `json:"lost_contact_min_days"`
+	ReopenWithinMonths  int `json:"reopen_within_months"`
+	UndoMergeWithinDays int `json:"undo_merge_within_days"`
 }
 
 // SOPCaseload defines model for SOPCaseload.
@@ -9164,7 +8517,6 @@ type SOPPeople struct {
 type SOPPolicy struct {
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         SOPApprovals          `json:"approvals"`
-	Attachments       SOPAttachments        `json:"attachments"`
 	Case              SOPCase               `json:"case"`
 	Caseload          SOPCaseload           `json:"caseload"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements"`
@@ -9190,7 +8542,6 @@ type SOPPolicy struct {
 type SOPPolicyPatch struct {
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
-	Attachments       *SOPAttachments       `json:"attachments,omitempty"`
 	Case              *SOPCase              `json:"case,omitempty"`
 	Caseload          *SOPCaseload          `json:"caseload,omitempty"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements,omitempty"`
@@ -9583,7 +8934,7 @@ type SpecificNeedPatchConfidence string
 type SupervisionSession struct {
 	Actions *string `json:"actions,omitempty"`
 
-	// CaseIds What was spoken of, as far as the caller may know of it; nothing else names a person
+	// CaseIds What was spoken of; nothing else names a person
 	CaseIds        []openapi_types.UUID   `json:"case_ids"`
 	CreatedAt      time.Time              `json:"created_at"`
 	HeldAt         time.Time              `json:"held_at"`
@@ -10189,12 +9540,6 @@ type IdempotencyKey = string
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
-// IfNoneMatch defines model for IfNoneMatch.
-type IfNoneMatch = string
-
-// IfRange defines model for IfRange.
-type IfRange = string
-
 // IncludeTotal defines model for IncludeTotal.
 type IncludeTotal = bool
 
@@ -10203,9 +9548,6 @@ type Labels string
 
 // Limit defines model for Limit.
 type Limit = int
-
-// Range defines model for Range.
-type Range = string
 
 // OAuthClientError defines model for OAuthClientError.
 type OAuthClientError = OAuthError
@@ -10411,45 +9753,6 @@ type UpdateCentreParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
-// ListApprovalsParams defines parameters for ListApprovals.
-type ListApprovalsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListApprovalsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only those with this status
-	Status *string `form:"status,omitempty" json:"status,omitempty"`
-
-	// Kind Only approvals of this kind
-	Kind *ListApprovalsParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// RequestedBy Only what this person asked for
-	RequestedBy *openapi_types.UUID `form:"requested_by,omitempty" json:"requested_by,omitempty"`
-
-	// Decidable Only what the caller may decide (true), or may not (false)
-	Decidable *bool `form:"decidable,omitempty" json:"decidable,omitempty"`
-}
-
-// ListApprovalsParamsSort defines parameters for ListApprovals.
-type ListApprovalsParamsSort string
-
-// ListApprovalsParamsKind defines parameters for ListApprovals.
-type ListApprovalsParamsKind string
-
-// DecideApprovalsParams defines parameters for DecideApprovals.
-type DecideApprovalsParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListAuditEventsParams defines parameters for ListAuditEvents.
 type ListAuditEventsParams struct {
 	// Limit Rows a page
@@ -10536,9 +9839,6 @@ type ListBeneficiariesParams struct {
 	// RegistrationLevel Only this level
 	RegistrationLevel *string `form:"registration_level,omitempty" json:"registration_level,omitempty"`
 
-	// UpdatedSince Only what was recorded or changed at this moment or later
-	UpdatedSince *time.Time `form:"updated_since,omitempty" json:"updated_since,omitempty"`
-
 	// Status Only records in this state; `active` where none is given
 	Status *ListBeneficiariesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
 }
@@ -10559,102 +9859,6 @@ type CreateBeneficiaryParams struct {
 type UpdateBeneficiaryParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
-}
-
-// ListAttachmentsParams defines parameters for ListAttachments.
-type ListAttachmentsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListAttachmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Kind Only this kind
-	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// IncludeVoided Also those that were voided
-	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
-}
-
-// ListAttachmentsParamsSort defines parameters for ListAttachments.
-type ListAttachmentsParamsSort string
-
-// UploadAttachmentMultipartBody defines parameters for UploadAttachment.
-type UploadAttachmentMultipartBody struct {
-	// File The last part, with its Content-Type and name
-	File  openapi_types.File  `json:"file"`
-	ID    *openapi_types.UUID `json:"id,omitempty"`
-	Kind  string              `json:"kind"`
-	Label *string             `json:"label,omitempty"`
-
-	// Sensitivity `normal` where absent; what is restricted is seen by the person's case team alone
-	Sensitivity *UploadAttachmentMultipartBodySensitivity `json:"sensitivity,omitempty"`
-
-	// Sha256 Of the file as it is sent, in hexadecimal: the server compares it with what arrived
-	Sha256 *string `json:"sha256,omitempty"`
-}
-
-// UploadAttachmentParams defines parameters for UploadAttachment.
-type UploadAttachmentParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UploadAttachmentMultipartBodySensitivity defines parameters for UploadAttachment.
-type UploadAttachmentMultipartBodySensitivity string
-
-// UpdateAttachmentParams defines parameters for UpdateAttachment.
-type UpdateAttachmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// DownloadAttachmentParams defines parameters for DownloadAttachment.
-type DownloadAttachmentParams struct {
-	// Range The part that is wanted, such as `bytes=0-65535`
-	Range *Range `json:"Range,omitempty"`
-
-	// IfRange The part only while the content has this ETag; else all of it
-	IfRange *IfRange `json:"If-Range,omitempty"`
-
-	// IfNoneMatch The ETag that the caller has
-	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
-}
-
-// GetAttachmentThumbnailParams defines parameters for GetAttachmentThumbnail.
-type GetAttachmentThumbnailParams struct {
-	// Range The part that is wanted, such as `bytes=0-65535`
-	Range *Range `json:"Range,omitempty"`
-
-	// IfRange The part only while the content has this ETag; else all of it
-	IfRange *IfRange `json:"If-Range,omitempty"`
-
-	// IfNoneMatch The ETag that the caller has
-	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
-}
-
-// VerifyAttachmentParams defines parameters for VerifyAttachment.
-type VerifyAttachmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// VoidAttachmentParams defines parameters for VoidAttachment.
-type VoidAttachmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListCareArrangementsParams defines parameters for ListCareArrangements.
@@ -10918,6 +10122,21 @@ type VoidJourneyLegParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// MergeBeneficiaryParams defines parameters for MergeBeneficiary.
+type MergeBeneficiaryParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// PreviewMergeParams defines parameters for PreviewMerge.
+type PreviewMergeParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListBeneficiaryNamesParams defines parameters for ListBeneficiaryNames.
 type ListBeneficiaryNamesParams struct {
 	// Limit Rows a page
@@ -11170,6 +10389,15 @@ type ListTimelineParams struct {
 // ListTimelineParamsSort defines parameters for ListTimeline.
 type ListTimelineParamsSort string
 
+// UnmergeBeneficiaryParams defines parameters for UnmergeBeneficiary.
+type UnmergeBeneficiaryParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // VoidBeneficiaryParams defines parameters for VoidBeneficiary.
 type VoidBeneficiaryParams struct {
 	// IfMatch The ETag that was read
@@ -11231,9 +10459,6 @@ type ListCasesParams struct {
 
 	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
 	Sort *ListCasesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// UpdatedSince Only what was recorded or changed at this moment or later
-	UpdatedSince *time.Time `form:"updated_since,omitempty" json:"updated_since,omitempty"`
 
 	// Status Only cases in this status
 	Status *string `form:"status,omitempty" json:"status,omitempty"`
@@ -11365,155 +10590,8 @@ type ApproveCaseClosureParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListCaseAssessmentsParams defines parameters for ListCaseAssessments.
-type ListCaseAssessmentsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-started_at` where none is given. A cursor carries its own
-	Sort *ListCaseAssessmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Kind Only assessments of this kind
-	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// Status Only those with this status
-	Status *ListCaseAssessmentsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
-}
-
-// ListCaseAssessmentsParamsSort defines parameters for ListCaseAssessments.
-type ListCaseAssessmentsParamsSort string
-
-// ListCaseAssessmentsParamsStatus defines parameters for ListCaseAssessments.
-type ListCaseAssessmentsParamsStatus string
-
-// StartCaseAssessmentParams defines parameters for StartCaseAssessment.
-type StartCaseAssessmentParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateCaseAssessmentParams defines parameters for UpdateCaseAssessment.
-type UpdateCaseAssessmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// AmendCaseAssessmentParams defines parameters for AmendCaseAssessment.
-type AmendCaseAssessmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// CompleteCaseAssessmentParams defines parameters for CompleteCaseAssessment.
-type CompleteCaseAssessmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // AssignCaseParams defines parameters for AssignCase.
 type AssignCaseParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListCaseAttachmentsParams defines parameters for ListCaseAttachments.
-type ListCaseAttachmentsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
-	Sort *ListCaseAttachmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Kind Only this kind
-	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
-
-	// IncludeVoided Also those that were voided
-	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
-}
-
-// ListCaseAttachmentsParamsSort defines parameters for ListCaseAttachments.
-type ListCaseAttachmentsParamsSort string
-
-// UploadCaseAttachmentMultipartBody defines parameters for UploadCaseAttachment.
-type UploadCaseAttachmentMultipartBody struct {
-	// File The last part, with its Content-Type and name
-	File  openapi_types.File  `json:"file"`
-	ID    *openapi_types.UUID `json:"id,omitempty"`
-	Kind  string              `json:"kind"`
-	Label *string             `json:"label,omitempty"`
-
-	// Sha256 Of the file as it is sent, in hexadecimal: the server compares it with what arrived
-	Sha256 *string `json:"sha256,omitempty"`
-}
-
-// UploadCaseAttachmentParams defines parameters for UploadCaseAttachment.
-type UploadCaseAttachmentParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateCaseAttachmentParams defines parameters for UpdateCaseAttachment.
-type UpdateCaseAttachmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// DownloadCaseAttachmentParams defines parameters for DownloadCaseAttachment.
-type DownloadCaseAttachmentParams struct {
-	// Range The part that is wanted, such as `bytes=0-65535`
-	Range *Range `json:"Range,omitempty"`
-
-	// IfRange The part only while the content has this ETag; else all of it
-	IfRange *IfRange `json:"If-Range,omitempty"`
-
-	// IfNoneMatch The ETag that the caller has
-	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
-}
-
-// GetCaseAttachmentThumbnailParams defines parameters for GetCaseAttachmentThumbnail.
-type GetCaseAttachmentThumbnailParams struct {
-	// Range The part that is wanted, such as `bytes=0-65535`
-	Range *Range `json:"Range,omitempty"`
-
-	// IfRange The part only while the content has this ETag; else all of it
-	IfRange *IfRange `json:"If-Range,omitempty"`
-
-	// IfNoneMatch The ETag that the caller has
-	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
-}
-
-// VerifyCaseAttachmentParams defines parameters for VerifyCaseAttachment.
-type VerifyCaseAttachmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// VoidCaseAttachmentParams defines parameters for VoidCaseAttachment.
-type VoidCaseAttachmentParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -11862,63 +10940,6 @@ type CompleteCasePlanParams struct {
 
 // ReviseCasePlanParams defines parameters for ReviseCasePlan.
 type ReviseCasePlanParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListCaseProblemsParams defines parameters for ListCaseProblems.
-type ListCaseProblemsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListCaseProblemsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only problems with this status
-	Status *ListCaseProblemsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// AssessmentID Only problems that this assessment found
-	AssessmentID *openapi_types.UUID `form:"assessment_id,omitempty" json:"assessment_id,omitempty"`
-}
-
-// ListCaseProblemsParamsSort defines parameters for ListCaseProblems.
-type ListCaseProblemsParamsSort string
-
-// ListCaseProblemsParamsStatus defines parameters for ListCaseProblems.
-type ListCaseProblemsParamsStatus string
-
-// CreateCaseProblemParams defines parameters for CreateCaseProblem.
-type CreateCaseProblemParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateCaseProblemParams defines parameters for UpdateCaseProblem.
-type UpdateCaseProblemParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// ReopenCaseProblemParams defines parameters for ReopenCaseProblem.
-type ReopenCaseProblemParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ResolveCaseProblemParams defines parameters for ResolveCaseProblem.
-type ResolveCaseProblemParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -13426,18 +12447,6 @@ type GetCodelistParams struct {
 // GetCodelistParamsLabels defines parameters for GetCodelist.
 type GetCodelistParamsLabels string
 
-// FollowAttachmentLinkParams defines parameters for FollowAttachmentLink.
-type FollowAttachmentLinkParams struct {
-	// Range The part that is wanted, such as `bytes=0-65535`
-	Range *Range `json:"Range,omitempty"`
-
-	// IfRange The part only while the content has this ETag; else all of it
-	IfRange *IfRange `json:"If-Range,omitempty"`
-
-	// IfNoneMatch The ETag that the caller has
-	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
-}
-
 // UpdateMeParams defines parameters for UpdateMe.
 type UpdateMeParams struct {
 	// IfMatch The ETag that was read
@@ -13840,26 +12849,11 @@ type CreateCentreJSONRequestBody = CentreCreate
 // UpdateCentreApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentre for application/merge-patch+json ContentType.
 type UpdateCentreApplicationMergePatchPlusJSONRequestBody = CentrePatch
 
-// DecideApprovalsJSONRequestBody defines body for DecideApprovals for application/json ContentType.
-type DecideApprovalsJSONRequestBody = ApprovalDecisions
-
 // CreateBeneficiaryJSONRequestBody defines body for CreateBeneficiary for application/json ContentType.
 type CreateBeneficiaryJSONRequestBody = BeneficiaryCreate
 
 // UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody defines body for UpdateBeneficiary for application/merge-patch+json ContentType.
 type UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody = BeneficiaryPatch
-
-// UploadAttachmentMultipartRequestBody defines body for UploadAttachment for multipart/form-data ContentType.
-type UploadAttachmentMultipartRequestBody UploadAttachmentMultipartBody
-
-// UpdateAttachmentApplicationMergePatchPlusJSONRequestBody defines body for UpdateAttachment for application/merge-patch+json ContentType.
-type UpdateAttachmentApplicationMergePatchPlusJSONRequestBody = AttachmentPatch
-
-// CreateAttachmentLinkJSONRequestBody defines body for CreateAttachmentLink for application/json ContentType.
-type CreateAttachmentLinkJSONRequestBody = AttachmentLinkCreate
-
-// VoidAttachmentJSONRequestBody defines body for VoidAttachment for application/json ContentType.
-type VoidAttachmentJSONRequestBody = AttachmentVoid
 
 // RecordCareArrangementJSONRequestBody defines body for RecordCareArrangement for application/json ContentType.
 type RecordCareArrangementJSONRequestBody = CareArrangementCreate
@@ -13902,6 +12896,12 @@ type UpdateJourneyLegApplicationMergePatchPlusJSONRequestBody = JourneyLegPatch
 
 // VoidJourneyLegJSONRequestBody defines body for VoidJourneyLeg for application/json ContentType.
 type VoidJourneyLegJSONRequestBody = VoidReason
+
+// MergeBeneficiaryJSONRequestBody defines body for MergeBeneficiary for application/json ContentType.
+type MergeBeneficiaryJSONRequestBody = MergeCreate
+
+// PreviewMergeJSONRequestBody defines body for PreviewMerge for application/json ContentType.
+type PreviewMergeJSONRequestBody = MergePreviewRequest
 
 // RecordBeneficiaryNameJSONRequestBody defines body for RecordBeneficiaryName for application/json ContentType.
 type RecordBeneficiaryNameJSONRequestBody = BeneficiaryNameCreate
@@ -13948,6 +12948,9 @@ type RecordSeparationJSONRequestBody = SeparationCreate
 // VoidSeparationJSONRequestBody defines body for VoidSeparation for application/json ContentType.
 type VoidSeparationJSONRequestBody = VoidReason
 
+// UnmergeBeneficiaryJSONRequestBody defines body for UnmergeBeneficiary for application/json ContentType.
+type UnmergeBeneficiaryJSONRequestBody = MergeUndo
+
 // VoidBeneficiaryJSONRequestBody defines body for VoidBeneficiary for application/json ContentType.
 type VoidBeneficiaryJSONRequestBody = VoidReason
 
@@ -13981,32 +12984,8 @@ type RejectCaseApprovalJSONRequestBody = CaseApprovalDecision
 // ApproveCaseClosureJSONRequestBody defines body for ApproveCaseClosure for application/json ContentType.
 type ApproveCaseClosureJSONRequestBody = CaseClosureApproval
 
-// StartCaseAssessmentJSONRequestBody defines body for StartCaseAssessment for application/json ContentType.
-type StartCaseAssessmentJSONRequestBody = CaseAssessmentCreate
-
-// UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseAssessment for application/merge-patch+json ContentType.
-type UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody = CaseAssessmentPatch
-
-// AmendCaseAssessmentJSONRequestBody defines body for AmendCaseAssessment for application/json ContentType.
-type AmendCaseAssessmentJSONRequestBody = CaseAmendment
-
-// CompleteCaseAssessmentJSONRequestBody defines body for CompleteCaseAssessment for application/json ContentType.
-type CompleteCaseAssessmentJSONRequestBody = CaseAssessmentCompletion
-
 // AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
 type AssignCaseJSONRequestBody = CaseAssign
-
-// UploadCaseAttachmentMultipartRequestBody defines body for UploadCaseAttachment for multipart/form-data ContentType.
-type UploadCaseAttachmentMultipartRequestBody UploadCaseAttachmentMultipartBody
-
-// UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseAttachment for application/merge-patch+json ContentType.
-type UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody = CaseAttachmentPatch
-
-// CreateCaseAttachmentLinkJSONRequestBody defines body for CreateCaseAttachmentLink for application/json ContentType.
-type CreateCaseAttachmentLinkJSONRequestBody = AttachmentLinkCreate
-
-// VoidCaseAttachmentJSONRequestBody defines body for VoidCaseAttachment for application/json ContentType.
-type VoidCaseAttachmentJSONRequestBody = AttachmentVoid
 
 // BreakGlassJSONRequestBody defines body for BreakGlass for application/json ContentType.
 type BreakGlassJSONRequestBody = BreakGlass
@@ -14070,15 +13049,6 @@ type UpdateCasePlanApplicationMergePatchPlusJSONRequestBody = CasePlanPatch
 
 // ReviseCasePlanJSONRequestBody defines body for ReviseCasePlan for application/json ContentType.
 type ReviseCasePlanJSONRequestBody = CaseReason
-
-// CreateCaseProblemJSONRequestBody defines body for CreateCaseProblem for application/json ContentType.
-type CreateCaseProblemJSONRequestBody = CaseProblemCreate
-
-// UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseProblem for application/merge-patch+json ContentType.
-type UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody = CaseProblemPatch
-
-// ResolveCaseProblemJSONRequestBody defines body for ResolveCaseProblem for application/json ContentType.
-type ResolveCaseProblemJSONRequestBody = CaseProblemResolution
 
 // RejectCaseClosureJSONRequestBody defines body for RejectCaseClosure for application/json ContentType.
 type RejectCaseClosureJSONRequestBody = CaseClosureRejection
@@ -14563,12 +13533,6 @@ type ServerInterface interface {
 	// UpdateCentre Change a centre's profile
 	// (PATCH /v1/centres/{centre_id})
 	UpdateCentre(ctx echo.Context, centreID CentreID, params UpdateCentreParams) error
-	// ListApprovals What waits for a second person, over all cases
-	// (GET /v1/centres/{centre_id}/approvals)
-	ListApprovals(ctx echo.Context, centreID CentreID, params ListApprovalsParams) error
-	// DecideApprovals Decide several approvals
-	// (POST /v1/centres/{centre_id}/approvals/decide)
-	DecideApprovals(ctx echo.Context, centreID CentreID, params DecideApprovalsParams) error
 	// ListAuditEvents Read a centre's trail
 	// (GET /v1/centres/{centre_id}/audit-events)
 	ListAuditEvents(ctx echo.Context, centreID CentreID, params ListAuditEventsParams) error
@@ -14587,33 +13551,6 @@ type ServerInterface interface {
 	// UpdateBeneficiary Change a person's record
 	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id})
 	UpdateBeneficiary(ctx echo.Context, centreID CentreID, id ID, params UpdateBeneficiaryParams) error
-	// ListAttachments What is attached to a person
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
-	ListAttachments(ctx echo.Context, centreID CentreID, id ID, params ListAttachmentsParams) error
-	// UploadAttachment Attach a file to a person
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
-	UploadAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadAttachmentParams) error
-	// GetAttachment Read what is known of an attachment
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
-	GetAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
-	// UpdateAttachment Correct the label, kind or sensitivity of an attachment
-	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
-	UpdateAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateAttachmentParams) error
-	// DownloadAttachment Download an attachment
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/content)
-	DownloadAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadAttachmentParams) error
-	// CreateAttachmentLink A link that needs no token
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/links)
-	CreateAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
-	// GetAttachmentThumbnail A small picture of an image
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/thumbnail)
-	GetAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetAttachmentThumbnailParams) error
-	// VerifyAttachment Confirm that a scan was compared with the document
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/verify)
-	VerifyAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyAttachmentParams) error
-	// VoidAttachment Void an attachment made in error
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/void)
-	VoidAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidAttachmentParams) error
 	// ListCareArrangements List who takes care of a child, over time
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
 	ListCareArrangements(ctx echo.Context, centreID CentreID, id ID, params ListCareArrangementsParams) error
@@ -14704,6 +13641,12 @@ type ServerInterface interface {
 	// VoidJourneyLeg Void a leg of the journey recorded in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/journey/{leg_id}/void)
 	VoidJourneyLeg(ctx echo.Context, centreID CentreID, id ID, legID openapi_types.UUID, params VoidJourneyLegParams) error
+	// MergeBeneficiary Merge a record into another of the same person
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge)
+	MergeBeneficiary(ctx echo.Context, centreID CentreID, id ID, params MergeBeneficiaryParams) error
+	// PreviewMerge What a merge would do
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
+	PreviewMerge(ctx echo.Context, centreID CentreID, id ID, params PreviewMergeParams) error
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error
@@ -14785,6 +13728,9 @@ type ServerInterface interface {
 	// ListTimeline Everything that happened with a person
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/timeline)
 	ListTimeline(ctx echo.Context, centreID CentreID, id ID, params ListTimelineParams) error
+	// UnmergeBeneficiary Undo a merge
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/unmerge)
+	UnmergeBeneficiary(ctx echo.Context, centreID CentreID, id ID, params UnmergeBeneficiaryParams) error
 	// VoidBeneficiary Void a record made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
 	VoidBeneficiary(ctx echo.Context, centreID CentreID, id ID, params VoidBeneficiaryParams) error
@@ -14842,54 +13788,9 @@ type ServerInterface interface {
 	// ApproveCaseClosure Approve the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/approve-closure)
 	ApproveCaseClosure(ctx echo.Context, centreID CentreID, id ID, params ApproveCaseClosureParams) error
-	// ListCaseAssessments The assessments of a case
-	// (GET /v1/centres/{centre_id}/cases/{id}/assessments)
-	ListCaseAssessments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAssessmentsParams) error
-	// StartCaseAssessment Begin an assessment
-	// (POST /v1/centres/{centre_id}/cases/{id}/assessments)
-	StartCaseAssessment(ctx echo.Context, centreID CentreID, id ID, params StartCaseAssessmentParams) error
-	// GetCaseAssessment Read an assessment
-	// (GET /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
-	GetCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID) error
-	// UpdateCaseAssessment Save a draft
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
-	UpdateCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params UpdateCaseAssessmentParams) error
-	// AmendCaseAssessment Amend a completed assessment
-	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/amend)
-	AmendCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params AmendCaseAssessmentParams) error
-	// CompleteCaseAssessment Complete an assessment
-	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/complete)
-	CompleteCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params CompleteCaseAssessmentParams) error
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
-	// ListCaseAttachments What is attached to a case
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments)
-	ListCaseAttachments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAttachmentsParams) error
-	// UploadCaseAttachment Attach a file to a case
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments)
-	UploadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadCaseAttachmentParams) error
-	// GetCaseAttachment Read what is known of an attachment
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
-	GetCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
-	// UpdateCaseAttachment Correct the label, kind or sensitivity of an attachment
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
-	UpdateCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateCaseAttachmentParams) error
-	// DownloadCaseAttachment Download an attachment
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/content)
-	DownloadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadCaseAttachmentParams) error
-	// CreateCaseAttachmentLink A link that needs no token
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/links)
-	CreateCaseAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
-	// GetCaseAttachmentThumbnail A small picture of an image
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/thumbnail)
-	GetCaseAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetCaseAttachmentThumbnailParams) error
-	// VerifyCaseAttachment Confirm that a scan was compared with the document
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/verify)
-	VerifyCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyCaseAttachmentParams) error
-	// VoidCaseAttachment Void an attachment made in error
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
-	VoidCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidCaseAttachmentParams) error
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error
@@ -15007,24 +13908,6 @@ type ServerInterface interface {
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params ReviseCasePlanParams) error
-	// ListCaseProblems What a case is about
-	// (GET /v1/centres/{centre_id}/cases/{id}/problems)
-	ListCaseProblems(ctx echo.Context, centreID CentreID, id ID, params ListCaseProblemsParams) error
-	// CreateCaseProblem Name a problem
-	// (POST /v1/centres/{centre_id}/cases/{id}/problems)
-	CreateCaseProblem(ctx echo.Context, centreID CentreID, id ID, params CreateCaseProblemParams) error
-	// GetCaseProblem Read a problem
-	// (GET /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
-	GetCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID) error
-	// UpdateCaseProblem Change a problem
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
-	UpdateCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params UpdateCaseProblemParams) error
-	// ReopenCaseProblem Take a resolution back
-	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/reopen)
-	ReopenCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ReopenCaseProblemParams) error
-	// ResolveCaseProblem Resolve a problem
-	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/resolve)
-	ResolveCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ResolveCaseProblemParams) error
 	// RejectCaseClosure Reject the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/reject-closure)
 	RejectCaseClosure(ctx echo.Context, centreID CentreID, id ID, params RejectCaseClosureParams) error
@@ -15451,9 +14334,6 @@ type ServerInterface interface {
 	// GetCodelist Read a code list
 	// (GET /v1/codelists/{list})
 	GetCodelist(ctx echo.Context, list CodelistName, params GetCodelistParams) error
-	// FollowAttachmentLink Open what a link leads to
-	// (GET /v1/links/{link})
-	FollowAttachmentLink(ctx echo.Context, link string, params FollowAttachmentLinkParams) error
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx echo.Context) error
@@ -16410,116 +15290,6 @@ func (w *ServerInterfaceWrapper) UpdateCentre(ctx echo.Context) error {
 	return err
 }
 
-// ListApprovals converts echo context to params.
-func (w *ServerInterfaceWrapper) ListApprovals(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListApprovalsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "requested_by" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "requested_by", ctx.QueryParams(), &params.RequestedBy, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter requested_by: %s", err))
-	}
-
-	// ------------- Optional query parameter "decidable" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "decidable", ctx.QueryParams(), &params.Decidable, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter decidable: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListApprovals(ctx, centreID, params)
-	return err
-}
-
-// DecideApprovals converts echo context to params.
-func (w *ServerInterfaceWrapper) DecideApprovals(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params DecideApprovalsParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DecideApprovals(ctx, centreID, params)
-	return err
-}
-
 // ListAuditEvents converts echo context to params.
 func (w *ServerInterfaceWrapper) ListAuditEvents(ctx echo.Context) error {
 	var err error
@@ -16751,13 +15521,6 @@ func (w *ServerInterfaceWrapper) ListBeneficiaries(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter registration_level: %s", err))
 	}
 
-	// ------------- Optional query parameter "updated_since" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "updated_since", ctx.QueryParams(), &params.UpdatedSince, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter updated_since: %s", err))
-	}
-
 	// ------------- Optional query parameter "status" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -16873,538 +15636,6 @@ func (w *ServerInterfaceWrapper) UpdateBeneficiary(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateBeneficiary(ctx, centreID, id, params)
-	return err
-}
-
-// ListAttachments converts echo context to params.
-func (w *ServerInterfaceWrapper) ListAttachments(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListAttachmentsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_voided" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_voided", ctx.QueryParams(), &params.IncludeVoided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_voided: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListAttachments(ctx, centreID, id, params)
-	return err
-}
-
-// UploadAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) UploadAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UploadAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UploadAttachment(ctx, centreID, id, params)
-	return err
-}
-
-// GetAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) GetAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetAttachment(ctx, centreID, id, attachmentID)
-	return err
-}
-
-// UpdateAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateAttachment(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// DownloadAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) DownloadAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params DownloadAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
-		var Range Range
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
-		}
-
-		params.Range = &Range
-	}
-	// ------------- Optional header parameter "If-Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
-		var IfRange IfRange
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
-		}
-
-		params.IfRange = &IfRange
-	}
-	// ------------- Optional header parameter "If-None-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
-		var IfNoneMatch IfNoneMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
-		}
-
-		params.IfNoneMatch = &IfNoneMatch
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DownloadAttachment(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// CreateAttachmentLink converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateAttachmentLink(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateAttachmentLink(ctx, centreID, id, attachmentID)
-	return err
-}
-
-// GetAttachmentThumbnail converts echo context to params.
-func (w *ServerInterfaceWrapper) GetAttachmentThumbnail(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params GetAttachmentThumbnailParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
-		var Range Range
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
-		}
-
-		params.Range = &Range
-	}
-	// ------------- Optional header parameter "If-Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
-		var IfRange IfRange
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
-		}
-
-		params.IfRange = &IfRange
-	}
-	// ------------- Optional header parameter "If-None-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
-		var IfNoneMatch IfNoneMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
-		}
-
-		params.IfNoneMatch = &IfNoneMatch
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetAttachmentThumbnail(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// VerifyAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) VerifyAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VerifyAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VerifyAttachment(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// VoidAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) VoidAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VoidAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VoidAttachment(ctx, centreID, id, attachmentID, params)
 	return err
 }
 
@@ -18924,6 +17155,111 @@ func (w *ServerInterfaceWrapper) VoidJourneyLeg(ctx echo.Context) error {
 	return err
 }
 
+// MergeBeneficiary converts echo context to params.
+func (w *ServerInterfaceWrapper) MergeBeneficiary(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params MergeBeneficiaryParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.MergeBeneficiary(ctx, centreID, id, params)
+	return err
+}
+
+// PreviewMerge converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewMerge(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PreviewMergeParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewMerge(ctx, centreID, id, params)
+	return err
+}
+
 // ListBeneficiaryNames converts echo context to params.
 func (w *ServerInterfaceWrapper) ListBeneficiaryNames(ctx echo.Context) error {
 	var err error
@@ -20398,6 +18734,67 @@ func (w *ServerInterfaceWrapper) ListTimeline(ctx echo.Context) error {
 	return err
 }
 
+// UnmergeBeneficiary converts echo context to params.
+func (w *ServerInterfaceWrapper) UnmergeBeneficiary(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UnmergeBeneficiaryParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UnmergeBeneficiary(ctx, centreID, id, params)
+	return err
+}
+
 // VoidBeneficiary converts echo context to params.
 func (w *ServerInterfaceWrapper) VoidBeneficiary(ctx echo.Context) error {
 	var err error
@@ -20679,13 +19076,6 @@ func (w *ServerInterfaceWrapper) ListCases(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "updated_since" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "updated_since", ctx.QueryParams(), &params.UpdatedSince, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter updated_since: %s", err))
 	}
 
 	// ------------- Optional query parameter "status" -------------
@@ -21382,342 +19772,6 @@ func (w *ServerInterfaceWrapper) ApproveCaseClosure(ctx echo.Context) error {
 	return err
 }
 
-// ListCaseAssessments converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCaseAssessments(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCaseAssessmentsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCaseAssessments(ctx, centreID, id, params)
-	return err
-}
-
-// StartCaseAssessment converts echo context to params.
-func (w *ServerInterfaceWrapper) StartCaseAssessment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params StartCaseAssessmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.StartCaseAssessment(ctx, centreID, id, params)
-	return err
-}
-
-// GetCaseAssessment converts echo context to params.
-func (w *ServerInterfaceWrapper) GetCaseAssessment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "assessment_id" -------------
-	var assessmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetCaseAssessment(ctx, centreID, id, assessmentID)
-	return err
-}
-
-// UpdateCaseAssessment converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateCaseAssessment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "assessment_id" -------------
-	var assessmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateCaseAssessmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateCaseAssessment(ctx, centreID, id, assessmentID, params)
-	return err
-}
-
-// AmendCaseAssessment converts echo context to params.
-func (w *ServerInterfaceWrapper) AmendCaseAssessment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "assessment_id" -------------
-	var assessmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params AmendCaseAssessmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.AmendCaseAssessment(ctx, centreID, id, assessmentID, params)
-	return err
-}
-
-// CompleteCaseAssessment converts echo context to params.
-func (w *ServerInterfaceWrapper) CompleteCaseAssessment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "assessment_id" -------------
-	var assessmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CompleteCaseAssessmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CompleteCaseAssessment(ctx, centreID, id, assessmentID, params)
-	return err
-}
-
 // AssignCase converts echo context to params.
 func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
 	var err error
@@ -21776,538 +19830,6 @@ func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.AssignCase(ctx, centreID, id, params)
-	return err
-}
-
-// ListCaseAttachments converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCaseAttachments(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCaseAttachmentsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "kind" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_voided" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_voided", ctx.QueryParams(), &params.IncludeVoided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_voided: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCaseAttachments(ctx, centreID, id, params)
-	return err
-}
-
-// UploadCaseAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) UploadCaseAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UploadCaseAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UploadCaseAttachment(ctx, centreID, id, params)
-	return err
-}
-
-// GetCaseAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) GetCaseAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetCaseAttachment(ctx, centreID, id, attachmentID)
-	return err
-}
-
-// UpdateCaseAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateCaseAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateCaseAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateCaseAttachment(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// DownloadCaseAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) DownloadCaseAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params DownloadCaseAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
-		var Range Range
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
-		}
-
-		params.Range = &Range
-	}
-	// ------------- Optional header parameter "If-Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
-		var IfRange IfRange
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
-		}
-
-		params.IfRange = &IfRange
-	}
-	// ------------- Optional header parameter "If-None-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
-		var IfNoneMatch IfNoneMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
-		}
-
-		params.IfNoneMatch = &IfNoneMatch
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DownloadCaseAttachment(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// CreateCaseAttachmentLink converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateCaseAttachmentLink(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateCaseAttachmentLink(ctx, centreID, id, attachmentID)
-	return err
-}
-
-// GetCaseAttachmentThumbnail converts echo context to params.
-func (w *ServerInterfaceWrapper) GetCaseAttachmentThumbnail(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params GetCaseAttachmentThumbnailParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
-		var Range Range
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
-		}
-
-		params.Range = &Range
-	}
-	// ------------- Optional header parameter "If-Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
-		var IfRange IfRange
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
-		}
-
-		params.IfRange = &IfRange
-	}
-	// ------------- Optional header parameter "If-None-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
-		var IfNoneMatch IfNoneMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
-		}
-
-		params.IfNoneMatch = &IfNoneMatch
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetCaseAttachmentThumbnail(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// VerifyCaseAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) VerifyCaseAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VerifyCaseAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VerifyCaseAttachment(ctx, centreID, id, attachmentID, params)
-	return err
-}
-
-// VoidCaseAttachment converts echo context to params.
-func (w *ServerInterfaceWrapper) VoidCaseAttachment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "attachment_id" -------------
-	var attachmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VoidCaseAttachmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VoidCaseAttachment(ctx, centreID, id, attachmentID, params)
 	return err
 }
 
@@ -24451,342 +21973,6 @@ func (w *ServerInterfaceWrapper) ReviseCasePlan(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ReviseCasePlan(ctx, centreID, id, planID, params)
-	return err
-}
-
-// ListCaseProblems converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCaseProblems(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCaseProblemsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "assessment_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "assessment_id", ctx.QueryParams(), &params.AssessmentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCaseProblems(ctx, centreID, id, params)
-	return err
-}
-
-// CreateCaseProblem converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateCaseProblem(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateCaseProblemParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateCaseProblem(ctx, centreID, id, params)
-	return err
-}
-
-// GetCaseProblem converts echo context to params.
-func (w *ServerInterfaceWrapper) GetCaseProblem(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "problem_id" -------------
-	var problemID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetCaseProblem(ctx, centreID, id, problemID)
-	return err
-}
-
-// UpdateCaseProblem converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateCaseProblem(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "problem_id" -------------
-	var problemID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateCaseProblemParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateCaseProblem(ctx, centreID, id, problemID, params)
-	return err
-}
-
-// ReopenCaseProblem converts echo context to params.
-func (w *ServerInterfaceWrapper) ReopenCaseProblem(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "problem_id" -------------
-	var problemID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ReopenCaseProblemParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ReopenCaseProblem(ctx, centreID, id, problemID, params)
-	return err
-}
-
-// ResolveCaseProblem converts echo context to params.
-func (w *ServerInterfaceWrapper) ResolveCaseProblem(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "problem_id" -------------
-	var problemID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ResolveCaseProblemParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ResolveCaseProblem(ctx, centreID, id, problemID, params)
 	return err
 }
 
@@ -32001,72 +29187,6 @@ func (w *ServerInterfaceWrapper) GetCodelist(ctx echo.Context) error {
 	return err
 }
 
-// FollowAttachmentLink converts echo context to params.
-func (w *ServerInterfaceWrapper) FollowAttachmentLink(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "link" -------------
-	var link string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "link", ctx.Param("link"), &link, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter link: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params FollowAttachmentLinkParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
-		var Range Range
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
-		}
-
-		params.Range = &Range
-	}
-	// ------------- Optional header parameter "If-Range" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
-		var IfRange IfRange
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
-		}
-
-		params.IfRange = &IfRange
-	}
-	// ------------- Optional header parameter "If-None-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
-		var IfNoneMatch IfNoneMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
-		}
-
-		params.IfNoneMatch = &IfNoneMatch
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.FollowAttachmentLink(ctx, link, params)
-	return err
-}
-
 // GetMe converts echo context to params.
 func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	var err error
@@ -33835,6 +30955,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.GetBeneficiary, options.OperationMiddlewares["getBeneficiary"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id", wrapper.UpdateBeneficiary, options.OperationMiddlewares["updateBeneficiary"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/void", wrapper.VoidBeneficiary, options.OperationMiddlewares["voidBeneficiary"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge/preview", wrapper.PreviewMerge, options.OperationMiddlewares["previewMerge"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/merge", wrapper.MergeBeneficiary, options.OperationMiddlewares["mergeBeneficiary"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/unmerge", wrapper.UnmergeBeneficiary, options.OperationMiddlewares["unmergeBeneficiary"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates", wrapper.ListDuplicates, options.OperationMiddlewares["listDuplicates"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/duplicates/check", wrapper.CheckDuplicates, options.OperationMiddlewares["checkDuplicates"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/duplicates/:id", wrapper.GetDuplicate, options.OperationMiddlewares["getDuplicate"]...)
@@ -33942,25 +31065,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments", wrapper.ListAttachments, options.OperationMiddlewares["listAttachments"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments", wrapper.UploadAttachment, options.OperationMiddlewares["uploadAttachment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id", wrapper.UpdateAttachment, options.OperationMiddlewares["updateAttachment"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/verify", wrapper.VerifyAttachment, options.OperationMiddlewares["verifyAttachment"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/void", wrapper.VoidAttachment, options.OperationMiddlewares["voidAttachment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/content", wrapper.DownloadAttachment, options.OperationMiddlewares["downloadAttachment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/thumbnail", wrapper.GetAttachmentThumbnail, options.OperationMiddlewares["getAttachmentThumbnail"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/links", wrapper.CreateAttachmentLink, options.OperationMiddlewares["createAttachmentLink"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments", wrapper.ListCaseAttachments, options.OperationMiddlewares["listCaseAttachments"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments", wrapper.UploadCaseAttachment, options.OperationMiddlewares["uploadCaseAttachment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id", wrapper.GetCaseAttachment, options.OperationMiddlewares["getCaseAttachment"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id", wrapper.UpdateCaseAttachment, options.OperationMiddlewares["updateCaseAttachment"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/verify", wrapper.VerifyCaseAttachment, options.OperationMiddlewares["verifyCaseAttachment"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/void", wrapper.VoidCaseAttachment, options.OperationMiddlewares["voidCaseAttachment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/content", wrapper.DownloadCaseAttachment, options.OperationMiddlewares["downloadCaseAttachment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/thumbnail", wrapper.GetCaseAttachmentThumbnail, options.OperationMiddlewares["getCaseAttachmentThumbnail"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/links", wrapper.CreateCaseAttachmentLink, options.OperationMiddlewares["createCaseAttachmentLink"]...)
-	router.GET(options.BaseURL+"/v1/links/:link", wrapper.FollowAttachmentLink, options.OperationMiddlewares["followAttachmentLink"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.ListImportMappings, options.OperationMiddlewares["listImportMappings"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.CreateImportMapping, options.OperationMiddlewares["createImportMapping"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings/:id", wrapper.GetImportMapping, options.OperationMiddlewares["getImportMapping"]...)
@@ -34051,20 +31155,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/complete", wrapper.CompleteCaseFollowup, options.OperationMiddlewares["completeCaseFollowup"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/attempts", wrapper.AddContactAttempt, options.OperationMiddlewares["addContactAttempt"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/void", wrapper.VoidCaseFollowup, options.OperationMiddlewares["voidCaseFollowup"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.ListCaseAssessments, options.OperationMiddlewares["listCaseAssessments"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.StartCaseAssessment, options.OperationMiddlewares["startCaseAssessment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.GetCaseAssessment, options.OperationMiddlewares["getCaseAssessment"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.UpdateCaseAssessment, options.OperationMiddlewares["updateCaseAssessment"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/complete", wrapper.CompleteCaseAssessment, options.OperationMiddlewares["completeCaseAssessment"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/amend", wrapper.AmendCaseAssessment, options.OperationMiddlewares["amendCaseAssessment"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems", wrapper.ListCaseProblems, options.OperationMiddlewares["listCaseProblems"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems", wrapper.CreateCaseProblem, options.OperationMiddlewares["createCaseProblem"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.GetCaseProblem, options.OperationMiddlewares["getCaseProblem"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.UpdateCaseProblem, options.OperationMiddlewares["updateCaseProblem"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/approvals/decide", wrapper.DecideApprovals, options.OperationMiddlewares["decideApprovals"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.CreateReferral, options.OperationMiddlewares["createReferral"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals/:id", wrapper.GetReferral, options.OperationMiddlewares["getReferral"]...)
@@ -35229,87 +32319,6 @@ func (response UpdateCentredefaultApplicationProblemPlusJSONResponse) VisitUpdat
 	return err
 }
 
-type ListApprovalsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListApprovalsParams
-}
-
-type ListApprovalsResponseObject interface {
-	VisitListApprovalsResponse(w http.ResponseWriter) error
-}
-
-type ListApprovals200JSONResponse CaseApprovalPage
-
-func (response ListApprovals200JSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListApprovalsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListApprovalsdefaultApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DecideApprovalsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   DecideApprovalsParams
-	Body     *DecideApprovalsJSONRequestBody
-}
-
-type DecideApprovalsResponseObject interface {
-	VisitDecideApprovalsResponse(w http.ResponseWriter) error
-}
-
-type DecideApprovals200JSONResponse ApprovalResults
-
-func (response DecideApprovals200JSONResponse) VisitDecideApprovalsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DecideApprovalsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response DecideApprovalsdefaultApplicationProblemPlusJSONResponse) VisitDecideApprovalsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListAuditEventsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListAuditEventsParams
@@ -35410,26 +32419,6 @@ func (response ListBeneficiaries200JSONResponse) VisitListBeneficiariesResponse(
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListBeneficiaries200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListBeneficiaries200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListBeneficiariesResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -35651,760 +32640,6 @@ type UpdateBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitUpdateBeneficiaryResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListAttachmentsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListAttachmentsParams
-}
-
-type ListAttachmentsResponseObject interface {
-	VisitListAttachmentsResponse(w http.ResponseWriter) error
-}
-
-type ListAttachments200JSONResponse AttachmentPage
-
-func (response ListAttachments200JSONResponse) VisitListAttachmentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListAttachmentsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListAttachmentsdefaultApplicationProblemPlusJSONResponse) VisitListAttachmentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UploadAttachmentRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   UploadAttachmentParams
-	Body     *multipart.Reader
-}
-
-type UploadAttachmentResponseObject interface {
-	VisitUploadAttachmentResponse(w http.ResponseWriter) error
-}
-
-type UploadAttachment201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type UploadAttachment201JSONResponse struct {
-	Body    Attachment
-	Headers UploadAttachment201ResponseHeaders
-}
-
-func (response UploadAttachment201JSONResponse) VisitUploadAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UploadAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UploadAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUploadAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-}
-
-type GetAttachmentResponseObject interface {
-	VisitGetAttachmentResponse(w http.ResponseWriter) error
-}
-
-type GetAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type GetAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers GetAttachment200ResponseHeaders
-}
-
-func (response GetAttachment200JSONResponse) VisitGetAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetAttachmentdefaultApplicationProblemPlusJSONResponse) VisitGetAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       UpdateAttachmentParams
-	Body         *UpdateAttachmentApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateAttachmentResponseObject interface {
-	VisitUpdateAttachmentResponse(w http.ResponseWriter) error
-}
-
-type UpdateAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers UpdateAttachment200ResponseHeaders
-}
-
-func (response UpdateAttachment200JSONResponse) VisitUpdateAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUpdateAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DownloadAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       DownloadAttachmentParams
-}
-
-type DownloadAttachmentResponseObject interface {
-	VisitDownloadAttachmentResponse(w http.ResponseWriter) error
-}
-
-type DownloadAttachment200ResponseHeaders struct {
-	AcceptRanges       *string
-	ContentDisposition *string
-	ETag               string
-}
-
-type DownloadAttachment200ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       DownloadAttachment200ResponseHeaders
-	ContentLength int64
-}
-
-func (response DownloadAttachment200ApplicationPdfResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadAttachment200AudioResponse struct {
-	Body          io.Reader
-	Headers       DownloadAttachment200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadAttachment200AudioResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadAttachment200ImageResponse struct {
-	Body          io.Reader
-	Headers       DownloadAttachment200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadAttachment200ImageResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadAttachment206ResponseHeaders struct {
-	ContentRange *string
-}
-
-type DownloadAttachment206ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       DownloadAttachment206ResponseHeaders
-	ContentLength int64
-}
-
-func (response DownloadAttachment206ApplicationPdfResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadAttachment206AudioResponse struct {
-	Body          io.Reader
-	Headers       DownloadAttachment206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadAttachment206AudioResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadAttachment206ImageResponse struct {
-	Body          io.Reader
-	Headers       DownloadAttachment206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadAttachment206ImageResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadAttachment416TextResponse string
-
-func (response DownloadAttachment416TextResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/plain")
-	w.WriteHeader(416)
-
-	_, err := w.Write([]byte(fmt.Sprint(response)))
-	return err
-}
-
-type DownloadAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response DownloadAttachmentdefaultApplicationProblemPlusJSONResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateAttachmentLinkRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Body         *CreateAttachmentLinkJSONRequestBody
-}
-
-type CreateAttachmentLinkResponseObject interface {
-	VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error
-}
-
-type CreateAttachmentLink200JSONResponse AttachmentLink
-
-func (response CreateAttachmentLink200JSONResponse) VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetAttachmentThumbnailRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       GetAttachmentThumbnailParams
-}
-
-type GetAttachmentThumbnailResponseObject interface {
-	VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error
-}
-
-type GetAttachmentThumbnail200ResponseHeaders struct {
-	AcceptRanges       *string
-	ContentDisposition *string
-	ETag               string
-}
-
-type GetAttachmentThumbnail200ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       GetAttachmentThumbnail200ResponseHeaders
-	ContentLength int64
-}
-
-func (response GetAttachmentThumbnail200ApplicationPdfResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetAttachmentThumbnail200AudioResponse struct {
-	Body          io.Reader
-	Headers       GetAttachmentThumbnail200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetAttachmentThumbnail200AudioResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetAttachmentThumbnail200ImageResponse struct {
-	Body          io.Reader
-	Headers       GetAttachmentThumbnail200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetAttachmentThumbnail200ImageResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetAttachmentThumbnail206ResponseHeaders struct {
-	ContentRange *string
-}
-
-type GetAttachmentThumbnail206ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       GetAttachmentThumbnail206ResponseHeaders
-	ContentLength int64
-}
-
-func (response GetAttachmentThumbnail206ApplicationPdfResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetAttachmentThumbnail206AudioResponse struct {
-	Body          io.Reader
-	Headers       GetAttachmentThumbnail206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetAttachmentThumbnail206AudioResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetAttachmentThumbnail206ImageResponse struct {
-	Body          io.Reader
-	Headers       GetAttachmentThumbnail206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetAttachmentThumbnail206ImageResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetAttachmentThumbnail416TextResponse string
-
-func (response GetAttachmentThumbnail416TextResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/plain")
-	w.WriteHeader(416)
-
-	_, err := w.Write([]byte(fmt.Sprint(response)))
-	return err
-}
-
-type GetAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VerifyAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       VerifyAttachmentParams
-}
-
-type VerifyAttachmentResponseObject interface {
-	VisitVerifyAttachmentResponse(w http.ResponseWriter) error
-}
-
-type VerifyAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type VerifyAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers VerifyAttachment200ResponseHeaders
-}
-
-func (response VerifyAttachment200JSONResponse) VisitVerifyAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VerifyAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VerifyAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVerifyAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       VoidAttachmentParams
-	Body         *VoidAttachmentJSONRequestBody
-}
-
-type VoidAttachmentResponseObject interface {
-	VisitVoidAttachmentResponse(w http.ResponseWriter) error
-}
-
-type VoidAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type VoidAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers VoidAttachment200ResponseHeaders
-}
-
-func (response VoidAttachment200JSONResponse) VisitVoidAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VoidAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVoidAttachmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -37848,6 +34083,98 @@ func (response VoidJourneyLegdefaultApplicationProblemPlusJSONResponse) VisitVoi
 	return err
 }
 
+type MergeBeneficiaryRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   MergeBeneficiaryParams
+	Body     *MergeBeneficiaryJSONRequestBody
+}
+
+type MergeBeneficiaryResponseObject interface {
+	VisitMergeBeneficiaryResponse(w http.ResponseWriter) error
+}
+
+type MergeBeneficiary200ResponseHeaders struct {
+	ETag string
+}
+
+type MergeBeneficiary200JSONResponse struct {
+	Body    Merge
+	Headers MergeBeneficiary200ResponseHeaders
+}
+
+func (response MergeBeneficiary200JSONResponse) VisitMergeBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MergeBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response MergeBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitMergeBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewMergeRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   PreviewMergeParams
+	Body     *PreviewMergeJSONRequestBody
+}
+
+type PreviewMergeResponseObject interface {
+	VisitPreviewMergeResponse(w http.ResponseWriter) error
+}
+
+type PreviewMerge200JSONResponse MergePreview
+
+func (response PreviewMerge200JSONResponse) VisitPreviewMergeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewMergedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PreviewMergedefaultApplicationProblemPlusJSONResponse) VisitPreviewMergeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListBeneficiaryNamesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -39159,6 +35486,56 @@ func (response ListTimelinedefaultApplicationProblemPlusJSONResponse) VisitListT
 	return err
 }
 
+type UnmergeBeneficiaryRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UnmergeBeneficiaryParams
+	Body     *UnmergeBeneficiaryJSONRequestBody
+}
+
+type UnmergeBeneficiaryResponseObject interface {
+	VisitUnmergeBeneficiaryResponse(w http.ResponseWriter) error
+}
+
+type UnmergeBeneficiary200ResponseHeaders struct {
+	ETag string
+}
+
+type UnmergeBeneficiary200JSONResponse struct {
+	Body    Merge
+	Headers UnmergeBeneficiary200ResponseHeaders
+}
+
+func (response UnmergeBeneficiary200JSONResponse) VisitUnmergeBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnmergeBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UnmergeBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitUnmergeBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type VoidBeneficiaryRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -39408,89 +35785,6 @@ func (response ListCases200JSONResponse) VisitListCasesResponse(w http.ResponseW
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCases200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListCases200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListCasesResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type ListCases200ApplicationXNdjsonResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListCases200ApplicationXNdjsonResponse) VisitListCasesResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	flusher, ok := w.(http.Flusher)
-	if !ok {
-		// If w doesn't support flushing, fall back to io.Copy.
-		_, err := io.Copy(w, response.Body)
-		return err
-	}
-	// text/event-stream messages are typically small; use a
-	// modest buffer and flush after each chunk so clients see
-	// events immediately instead of waiting on OS buffering.
-	buf := make([]byte, 4096)
-	for {
-		n, err := response.Body.Read(buf)
-		if n > 0 {
-			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
-				return writeErr
-			}
-			flusher.Flush()
-		}
-		if err != nil {
-			if err == io.EOF {
-				return nil
-			}
-			return err
-		}
-	}
-}
-
-type ListCases200TextCsvResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListCases200TextCsvResponse) VisitListCasesResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/csv")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -40161,301 +36455,6 @@ func (response ApproveCaseClosuredefaultApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
-type ListCaseAssessmentsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListCaseAssessmentsParams
-}
-
-type ListCaseAssessmentsResponseObject interface {
-	VisitListCaseAssessmentsResponse(w http.ResponseWriter) error
-}
-
-type ListCaseAssessments200JSONResponse CaseAssessmentPage
-
-func (response ListCaseAssessments200JSONResponse) VisitListCaseAssessmentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseAssessmentsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCaseAssessmentsdefaultApplicationProblemPlusJSONResponse) VisitListCaseAssessmentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type StartCaseAssessmentRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   StartCaseAssessmentParams
-	Body     *StartCaseAssessmentJSONRequestBody
-}
-
-type StartCaseAssessmentResponseObject interface {
-	VisitStartCaseAssessmentResponse(w http.ResponseWriter) error
-}
-
-type StartCaseAssessment201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type StartCaseAssessment201JSONResponse struct {
-	Body    CaseAssessment
-	Headers StartCaseAssessment201ResponseHeaders
-}
-
-func (response StartCaseAssessment201JSONResponse) VisitStartCaseAssessmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type StartCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response StartCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitStartCaseAssessmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseAssessmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AssessmentID openapi_types.UUID `json:"assessment_id"`
-}
-
-type GetCaseAssessmentResponseObject interface {
-	VisitGetCaseAssessmentResponse(w http.ResponseWriter) error
-}
-
-type GetCaseAssessment200ResponseHeaders struct {
-	ETag string
-}
-
-type GetCaseAssessment200JSONResponse struct {
-	Body    CaseAssessment
-	Headers GetCaseAssessment200ResponseHeaders
-}
-
-func (response GetCaseAssessment200JSONResponse) VisitGetCaseAssessmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitGetCaseAssessmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateCaseAssessmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AssessmentID openapi_types.UUID `json:"assessment_id"`
-	Params       UpdateCaseAssessmentParams
-	Body         *UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateCaseAssessmentResponseObject interface {
-	VisitUpdateCaseAssessmentResponse(w http.ResponseWriter) error
-}
-
-type UpdateCaseAssessment200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateCaseAssessment200JSONResponse struct {
-	Body    CaseAssessment
-	Headers UpdateCaseAssessment200ResponseHeaders
-}
-
-func (response UpdateCaseAssessment200JSONResponse) VisitUpdateCaseAssessmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseAssessmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AmendCaseAssessmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AssessmentID openapi_types.UUID `json:"assessment_id"`
-	Params       AmendCaseAssessmentParams
-	Body         *AmendCaseAssessmentJSONRequestBody
-}
-
-type AmendCaseAssessmentResponseObject interface {
-	VisitAmendCaseAssessmentResponse(w http.ResponseWriter) error
-}
-
-type AmendCaseAssessment200ResponseHeaders struct {
-	ETag string
-}
-
-type AmendCaseAssessment200JSONResponse struct {
-	Body    CaseAssessment
-	Headers AmendCaseAssessment200ResponseHeaders
-}
-
-func (response AmendCaseAssessment200JSONResponse) VisitAmendCaseAssessmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AmendCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response AmendCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitAmendCaseAssessmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CompleteCaseAssessmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AssessmentID openapi_types.UUID `json:"assessment_id"`
-	Params       CompleteCaseAssessmentParams
-	Body         *CompleteCaseAssessmentJSONRequestBody
-}
-
-type CompleteCaseAssessmentResponseObject interface {
-	VisitCompleteCaseAssessmentResponse(w http.ResponseWriter) error
-}
-
-type CompleteCaseAssessment200ResponseHeaders struct {
-	ETag string
-}
-
-type CompleteCaseAssessment200JSONResponse struct {
-	Body    CaseAssessment
-	Headers CompleteCaseAssessment200ResponseHeaders
-}
-
-func (response CompleteCaseAssessment200JSONResponse) VisitCompleteCaseAssessmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CompleteCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CompleteCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitCompleteCaseAssessmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type AssignCaseRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -40495,760 +36494,6 @@ type AssignCasedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AssignCasedefaultApplicationProblemPlusJSONResponse) VisitAssignCaseResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseAttachmentsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListCaseAttachmentsParams
-}
-
-type ListCaseAttachmentsResponseObject interface {
-	VisitListCaseAttachmentsResponse(w http.ResponseWriter) error
-}
-
-type ListCaseAttachments200JSONResponse AttachmentPage
-
-func (response ListCaseAttachments200JSONResponse) VisitListCaseAttachmentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseAttachmentsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCaseAttachmentsdefaultApplicationProblemPlusJSONResponse) VisitListCaseAttachmentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UploadCaseAttachmentRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   UploadCaseAttachmentParams
-	Body     *multipart.Reader
-}
-
-type UploadCaseAttachmentResponseObject interface {
-	VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error
-}
-
-type UploadCaseAttachment201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type UploadCaseAttachment201JSONResponse struct {
-	Body    Attachment
-	Headers UploadCaseAttachment201ResponseHeaders
-}
-
-func (response UploadCaseAttachment201JSONResponse) VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UploadCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UploadCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-}
-
-type GetCaseAttachmentResponseObject interface {
-	VisitGetCaseAttachmentResponse(w http.ResponseWriter) error
-}
-
-type GetCaseAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type GetCaseAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers GetCaseAttachment200ResponseHeaders
-}
-
-func (response GetCaseAttachment200JSONResponse) VisitGetCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitGetCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateCaseAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       UpdateCaseAttachmentParams
-	Body         *UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateCaseAttachmentResponseObject interface {
-	VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error
-}
-
-type UpdateCaseAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateCaseAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers UpdateCaseAttachment200ResponseHeaders
-}
-
-func (response UpdateCaseAttachment200JSONResponse) VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DownloadCaseAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       DownloadCaseAttachmentParams
-}
-
-type DownloadCaseAttachmentResponseObject interface {
-	VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error
-}
-
-type DownloadCaseAttachment200ResponseHeaders struct {
-	AcceptRanges       *string
-	ContentDisposition *string
-	ETag               string
-}
-
-type DownloadCaseAttachment200ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       DownloadCaseAttachment200ResponseHeaders
-	ContentLength int64
-}
-
-func (response DownloadCaseAttachment200ApplicationPdfResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadCaseAttachment200AudioResponse struct {
-	Body          io.Reader
-	Headers       DownloadCaseAttachment200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadCaseAttachment200AudioResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadCaseAttachment200ImageResponse struct {
-	Body          io.Reader
-	Headers       DownloadCaseAttachment200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadCaseAttachment200ImageResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadCaseAttachment206ResponseHeaders struct {
-	ContentRange *string
-}
-
-type DownloadCaseAttachment206ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       DownloadCaseAttachment206ResponseHeaders
-	ContentLength int64
-}
-
-func (response DownloadCaseAttachment206ApplicationPdfResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadCaseAttachment206AudioResponse struct {
-	Body          io.Reader
-	Headers       DownloadCaseAttachment206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadCaseAttachment206AudioResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadCaseAttachment206ImageResponse struct {
-	Body          io.Reader
-	Headers       DownloadCaseAttachment206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response DownloadCaseAttachment206ImageResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type DownloadCaseAttachment416TextResponse string
-
-func (response DownloadCaseAttachment416TextResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/plain")
-	w.WriteHeader(416)
-
-	_, err := w.Write([]byte(fmt.Sprint(response)))
-	return err
-}
-
-type DownloadCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response DownloadCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateCaseAttachmentLinkRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Body         *CreateCaseAttachmentLinkJSONRequestBody
-}
-
-type CreateCaseAttachmentLinkResponseObject interface {
-	VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error
-}
-
-type CreateCaseAttachmentLink200JSONResponse AttachmentLink
-
-func (response CreateCaseAttachmentLink200JSONResponse) VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateCaseAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateCaseAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseAttachmentThumbnailRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       GetCaseAttachmentThumbnailParams
-}
-
-type GetCaseAttachmentThumbnailResponseObject interface {
-	VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error
-}
-
-type GetCaseAttachmentThumbnail200ResponseHeaders struct {
-	AcceptRanges       *string
-	ContentDisposition *string
-	ETag               string
-}
-
-type GetCaseAttachmentThumbnail200ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
-	ContentLength int64
-}
-
-func (response GetCaseAttachmentThumbnail200ApplicationPdfResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetCaseAttachmentThumbnail200AudioResponse struct {
-	Body          io.Reader
-	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetCaseAttachmentThumbnail200AudioResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetCaseAttachmentThumbnail200ImageResponse struct {
-	Body          io.Reader
-	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetCaseAttachmentThumbnail200ImageResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetCaseAttachmentThumbnail206ResponseHeaders struct {
-	ContentRange *string
-}
-
-type GetCaseAttachmentThumbnail206ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
-	ContentLength int64
-}
-
-func (response GetCaseAttachmentThumbnail206ApplicationPdfResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetCaseAttachmentThumbnail206AudioResponse struct {
-	Body          io.Reader
-	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetCaseAttachmentThumbnail206AudioResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetCaseAttachmentThumbnail206ImageResponse struct {
-	Body          io.Reader
-	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response GetCaseAttachmentThumbnail206ImageResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type GetCaseAttachmentThumbnail416TextResponse string
-
-func (response GetCaseAttachmentThumbnail416TextResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/plain")
-	w.WriteHeader(416)
-
-	_, err := w.Write([]byte(fmt.Sprint(response)))
-	return err
-}
-
-type GetCaseAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetCaseAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VerifyCaseAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       VerifyCaseAttachmentParams
-}
-
-type VerifyCaseAttachmentResponseObject interface {
-	VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error
-}
-
-type VerifyCaseAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type VerifyCaseAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers VerifyCaseAttachment200ResponseHeaders
-}
-
-func (response VerifyCaseAttachment200JSONResponse) VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VerifyCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VerifyCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidCaseAttachmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AttachmentID openapi_types.UUID `json:"attachment_id"`
-	Params       VoidCaseAttachmentParams
-	Body         *VoidCaseAttachmentJSONRequestBody
-}
-
-type VoidCaseAttachmentResponseObject interface {
-	VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error
-}
-
-type VoidCaseAttachment200ResponseHeaders struct {
-	ETag string
-}
-
-type VoidCaseAttachment200JSONResponse struct {
-	Body    Attachment
-	Headers VoidCaseAttachment200ResponseHeaders
-}
-
-func (response VoidCaseAttachment200JSONResponse) VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VoidCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -43162,300 +38407,6 @@ func (response ReviseCasePlandefaultApplicationProblemPlusJSONResponse) VisitRev
 	return err
 }
 
-type ListCaseProblemsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListCaseProblemsParams
-}
-
-type ListCaseProblemsResponseObject interface {
-	VisitListCaseProblemsResponse(w http.ResponseWriter) error
-}
-
-type ListCaseProblems200JSONResponse CaseProblemPage
-
-func (response ListCaseProblems200JSONResponse) VisitListCaseProblemsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseProblemsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCaseProblemsdefaultApplicationProblemPlusJSONResponse) VisitListCaseProblemsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateCaseProblemRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CreateCaseProblemParams
-	Body     *CreateCaseProblemJSONRequestBody
-}
-
-type CreateCaseProblemResponseObject interface {
-	VisitCreateCaseProblemResponse(w http.ResponseWriter) error
-}
-
-type CreateCaseProblem201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateCaseProblem201JSONResponse struct {
-	Body    CaseProblem
-	Headers CreateCaseProblem201ResponseHeaders
-}
-
-func (response CreateCaseProblem201JSONResponse) VisitCreateCaseProblemResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseProblemResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseProblemRequestObject struct {
-	CentreID  CentreID           `json:"centre_id"`
-	ID        ID                 `json:"id"`
-	ProblemID openapi_types.UUID `json:"problem_id"`
-}
-
-type GetCaseProblemResponseObject interface {
-	VisitGetCaseProblemResponse(w http.ResponseWriter) error
-}
-
-type GetCaseProblem200ResponseHeaders struct {
-	ETag string
-}
-
-type GetCaseProblem200JSONResponse struct {
-	Body    CaseProblem
-	Headers GetCaseProblem200ResponseHeaders
-}
-
-func (response GetCaseProblem200JSONResponse) VisitGetCaseProblemResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitGetCaseProblemResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateCaseProblemRequestObject struct {
-	CentreID  CentreID           `json:"centre_id"`
-	ID        ID                 `json:"id"`
-	ProblemID openapi_types.UUID `json:"problem_id"`
-	Params    UpdateCaseProblemParams
-	Body      *UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateCaseProblemResponseObject interface {
-	VisitUpdateCaseProblemResponse(w http.ResponseWriter) error
-}
-
-type UpdateCaseProblem200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateCaseProblem200JSONResponse struct {
-	Body    CaseProblem
-	Headers UpdateCaseProblem200ResponseHeaders
-}
-
-func (response UpdateCaseProblem200JSONResponse) VisitUpdateCaseProblemResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseProblemResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReopenCaseProblemRequestObject struct {
-	CentreID  CentreID           `json:"centre_id"`
-	ID        ID                 `json:"id"`
-	ProblemID openapi_types.UUID `json:"problem_id"`
-	Params    ReopenCaseProblemParams
-}
-
-type ReopenCaseProblemResponseObject interface {
-	VisitReopenCaseProblemResponse(w http.ResponseWriter) error
-}
-
-type ReopenCaseProblem200ResponseHeaders struct {
-	ETag string
-}
-
-type ReopenCaseProblem200JSONResponse struct {
-	Body    CaseProblem
-	Headers ReopenCaseProblem200ResponseHeaders
-}
-
-func (response ReopenCaseProblem200JSONResponse) VisitReopenCaseProblemResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReopenCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ReopenCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitReopenCaseProblemResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ResolveCaseProblemRequestObject struct {
-	CentreID  CentreID           `json:"centre_id"`
-	ID        ID                 `json:"id"`
-	ProblemID openapi_types.UUID `json:"problem_id"`
-	Params    ResolveCaseProblemParams
-	Body      *ResolveCaseProblemJSONRequestBody
-}
-
-type ResolveCaseProblemResponseObject interface {
-	VisitResolveCaseProblemResponse(w http.ResponseWriter) error
-}
-
-type ResolveCaseProblem200ResponseHeaders struct {
-	ETag string
-}
-
-type ResolveCaseProblem200JSONResponse struct {
-	Body    CaseProblem
-	Headers ResolveCaseProblem200ResponseHeaders
-}
-
-func (response ResolveCaseProblem200JSONResponse) VisitResolveCaseProblemResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ResolveCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ResolveCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitResolveCaseProblemResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type RejectCaseClosureRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -44936,89 +39887,6 @@ func (response ListHouseholds200JSONResponse) VisitListHouseholdsResponse(w http
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListHouseholds200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListHouseholds200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListHouseholdsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type ListHouseholds200ApplicationXNdjsonResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListHouseholds200ApplicationXNdjsonResponse) VisitListHouseholdsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	flusher, ok := w.(http.Flusher)
-	if !ok {
-		// If w doesn't support flushing, fall back to io.Copy.
-		_, err := io.Copy(w, response.Body)
-		return err
-	}
-	// text/event-stream messages are typically small; use a
-	// modest buffer and flush after each chunk so clients see
-	// events immediately instead of waiting on OS buffering.
-	buf := make([]byte, 4096)
-	for {
-		n, err := response.Body.Read(buf)
-		if n > 0 {
-			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
-				return writeErr
-			}
-			flusher.Flush()
-		}
-		if err != nil {
-			if err == io.EOF {
-				return nil
-			}
-			return err
-		}
-	}
-}
-
-type ListHouseholds200TextCsvResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListHouseholds200TextCsvResponse) VisitListHouseholdsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/csv")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -47408,89 +42276,6 @@ func (response ListReferrals200JSONResponse) VisitListReferralsResponse(w http.R
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListReferrals200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListReferrals200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListReferralsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type ListReferrals200ApplicationXNdjsonResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListReferrals200ApplicationXNdjsonResponse) VisitListReferralsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	flusher, ok := w.(http.Flusher)
-	if !ok {
-		// If w doesn't support flushing, fall back to io.Copy.
-		_, err := io.Copy(w, response.Body)
-		return err
-	}
-	// text/event-stream messages are typically small; use a
-	// modest buffer and flush after each chunk so clients see
-	// events immediately instead of waiting on OS buffering.
-	buf := make([]byte, 4096)
-	for {
-		n, err := response.Body.Read(buf)
-		if n > 0 {
-			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
-				return writeErr
-			}
-			flusher.Flush()
-		}
-		if err != nil {
-			if err == io.EOF {
-				return nil
-			}
-			return err
-		}
-	}
-}
-
-type ListReferrals200TextCsvResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListReferrals200TextCsvResponse) VisitListReferralsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/csv")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -50368,213 +45153,6 @@ func (response GetCodelistdefaultApplicationProblemPlusJSONResponse) VisitGetCod
 	return err
 }
 
-type FollowAttachmentLinkRequestObject struct {
-	Link   string `json:"link"`
-	Params FollowAttachmentLinkParams
-}
-
-type FollowAttachmentLinkResponseObject interface {
-	VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error
-}
-
-type FollowAttachmentLink200ResponseHeaders struct {
-	AcceptRanges       *string
-	ContentDisposition *string
-	ETag               string
-}
-
-type FollowAttachmentLink200ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       FollowAttachmentLink200ResponseHeaders
-	ContentLength int64
-}
-
-func (response FollowAttachmentLink200ApplicationPdfResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type FollowAttachmentLink200AudioResponse struct {
-	Body          io.Reader
-	Headers       FollowAttachmentLink200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response FollowAttachmentLink200AudioResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type FollowAttachmentLink200ImageResponse struct {
-	Body          io.Reader
-	Headers       FollowAttachmentLink200ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response FollowAttachmentLink200ImageResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.AcceptRanges != nil {
-		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
-	}
-	if response.Headers.ContentDisposition != nil {
-		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
-	}
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type FollowAttachmentLink206ResponseHeaders struct {
-	ContentRange *string
-}
-
-type FollowAttachmentLink206ApplicationPdfResponse struct {
-	Body          io.Reader
-	Headers       FollowAttachmentLink206ResponseHeaders
-	ContentLength int64
-}
-
-func (response FollowAttachmentLink206ApplicationPdfResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/pdf")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type FollowAttachmentLink206AudioResponse struct {
-	Body          io.Reader
-	Headers       FollowAttachmentLink206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response FollowAttachmentLink206AudioResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type FollowAttachmentLink206ImageResponse struct {
-	Body          io.Reader
-	Headers       FollowAttachmentLink206ResponseHeaders
-	ContentType   string
-	ContentLength int64
-}
-
-func (response FollowAttachmentLink206ImageResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", response.ContentType)
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	if response.Headers.ContentRange != nil {
-		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
-	}
-	w.WriteHeader(206)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type FollowAttachmentLink416TextResponse string
-
-func (response FollowAttachmentLink416TextResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/plain")
-	w.WriteHeader(416)
-
-	_, err := w.Write([]byte(fmt.Sprint(response)))
-	return err
-}
-
-type FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type GetMeRequestObject struct {
 }
 
@@ -52629,12 +47207,6 @@ type StrictServerInterface interface {
 	// UpdateCentre Change a centre's profile
 	// (PATCH /v1/centres/{centre_id})
 	UpdateCentre(ctx context.Context, request UpdateCentreRequestObject) (UpdateCentreResponseObject, error)
-	// ListApprovals What waits for a second person, over all cases
-	// (GET /v1/centres/{centre_id}/approvals)
-	ListApprovals(ctx context.Context, request ListApprovalsRequestObject) (ListApprovalsResponseObject, error)
-	// DecideApprovals Decide several approvals
-	// (POST /v1/centres/{centre_id}/approvals/decide)
-	DecideApprovals(ctx context.Context, request DecideApprovalsRequestObject) (DecideApprovalsResponseObject, error)
 	// ListAuditEvents Read a centre's trail
 	// (GET /v1/centres/{centre_id}/audit-events)
 	ListAuditEvents(ctx context.Context, request ListAuditEventsRequestObject) (ListAuditEventsResponseObject, error)
@@ -52653,33 +47225,6 @@ type StrictServerInterface interface {
 	// UpdateBeneficiary Change a person's record
 	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id})
 	UpdateBeneficiary(ctx context.Context, request UpdateBeneficiaryRequestObject) (UpdateBeneficiaryResponseObject, error)
-	// ListAttachments What is attached to a person
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
-	ListAttachments(ctx context.Context, request ListAttachmentsRequestObject) (ListAttachmentsResponseObject, error)
-	// UploadAttachment Attach a file to a person
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
-	UploadAttachment(ctx context.Context, request UploadAttachmentRequestObject) (UploadAttachmentResponseObject, error)
-	// GetAttachment Read what is known of an attachment
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
-	GetAttachment(ctx context.Context, request GetAttachmentRequestObject) (GetAttachmentResponseObject, error)
-	// UpdateAttachment Correct the label, kind or sensitivity of an attachment
-	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
-	UpdateAttachment(ctx context.Context, request UpdateAttachmentRequestObject) (UpdateAttachmentResponseObject, error)
-	// DownloadAttachment Download an attachment
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/content)
-	DownloadAttachment(ctx context.Context, request DownloadAttachmentRequestObject) (DownloadAttachmentResponseObject, error)
-	// CreateAttachmentLink A link that needs no token
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/links)
-	CreateAttachmentLink(ctx context.Context, request CreateAttachmentLinkRequestObject) (CreateAttachmentLinkResponseObject, error)
-	// GetAttachmentThumbnail A small picture of an image
-	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/thumbnail)
-	GetAttachmentThumbnail(ctx context.Context, request GetAttachmentThumbnailRequestObject) (GetAttachmentThumbnailResponseObject, error)
-	// VerifyAttachment Confirm that a scan was compared with the document
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/verify)
-	VerifyAttachment(ctx context.Context, request VerifyAttachmentRequestObject) (VerifyAttachmentResponseObject, error)
-	// VoidAttachment Void an attachment made in error
-	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/void)
-	VoidAttachment(ctx context.Context, request VoidAttachmentRequestObject) (VoidAttachmentResponseObject, error)
 	// ListCareArrangements List who takes care of a child, over time
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
 	ListCareArrangements(ctx context.Context, request ListCareArrangementsRequestObject) (ListCareArrangementsResponseObject, error)
@@ -52770,6 +47315,12 @@ type StrictServerInterface interface {
 	// VoidJourneyLeg Void a leg of the journey recorded in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/journey/{leg_id}/void)
 	VoidJourneyLeg(ctx context.Context, request VoidJourneyLegRequestObject) (VoidJourneyLegResponseObject, error)
+	// MergeBeneficiary Merge a record into another of the same person
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge)
+	MergeBeneficiary(ctx context.Context, request MergeBeneficiaryRequestObject) (MergeBeneficiaryResponseObject, error)
+	// PreviewMerge What a merge would do
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/merge/preview)
+	PreviewMerge(ctx context.Context, request PreviewMergeRequestObject) (PreviewMergeResponseObject, error)
 	// ListBeneficiaryNames List a person's further names
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/names)
 	ListBeneficiaryNames(ctx context.Context, request ListBeneficiaryNamesRequestObject) (ListBeneficiaryNamesResponseObject, error)
@@ -52851,6 +47402,9 @@ type StrictServerInterface interface {
 	// ListTimeline Everything that happened with a person
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/timeline)
 	ListTimeline(ctx context.Context, request ListTimelineRequestObject) (ListTimelineResponseObject, error)
+	// UnmergeBeneficiary Undo a merge
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/unmerge)
+	UnmergeBeneficiary(ctx context.Context, request UnmergeBeneficiaryRequestObject) (UnmergeBeneficiaryResponseObject, error)
 	// VoidBeneficiary Void a record made in error
 	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/void)
 	VoidBeneficiary(ctx context.Context, request VoidBeneficiaryRequestObject) (VoidBeneficiaryResponseObject, error)
@@ -52908,54 +47462,9 @@ type StrictServerInterface interface {
 	// ApproveCaseClosure Approve the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/approve-closure)
 	ApproveCaseClosure(ctx context.Context, request ApproveCaseClosureRequestObject) (ApproveCaseClosureResponseObject, error)
-	// ListCaseAssessments The assessments of a case
-	// (GET /v1/centres/{centre_id}/cases/{id}/assessments)
-	ListCaseAssessments(ctx context.Context, request ListCaseAssessmentsRequestObject) (ListCaseAssessmentsResponseObject, error)
-	// StartCaseAssessment Begin an assessment
-	// (POST /v1/centres/{centre_id}/cases/{id}/assessments)
-	StartCaseAssessment(ctx context.Context, request StartCaseAssessmentRequestObject) (StartCaseAssessmentResponseObject, error)
-	// GetCaseAssessment Read an assessment
-	// (GET /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
-	GetCaseAssessment(ctx context.Context, request GetCaseAssessmentRequestObject) (GetCaseAssessmentResponseObject, error)
-	// UpdateCaseAssessment Save a draft
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
-	UpdateCaseAssessment(ctx context.Context, request UpdateCaseAssessmentRequestObject) (UpdateCaseAssessmentResponseObject, error)
-	// AmendCaseAssessment Amend a completed assessment
-	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/amend)
-	AmendCaseAssessment(ctx context.Context, request AmendCaseAssessmentRequestObject) (AmendCaseAssessmentResponseObject, error)
-	// CompleteCaseAssessment Complete an assessment
-	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/complete)
-	CompleteCaseAssessment(ctx context.Context, request CompleteCaseAssessmentRequestObject) (CompleteCaseAssessmentResponseObject, error)
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
-	// ListCaseAttachments What is attached to a case
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments)
-	ListCaseAttachments(ctx context.Context, request ListCaseAttachmentsRequestObject) (ListCaseAttachmentsResponseObject, error)
-	// UploadCaseAttachment Attach a file to a case
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments)
-	UploadCaseAttachment(ctx context.Context, request UploadCaseAttachmentRequestObject) (UploadCaseAttachmentResponseObject, error)
-	// GetCaseAttachment Read what is known of an attachment
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
-	GetCaseAttachment(ctx context.Context, request GetCaseAttachmentRequestObject) (GetCaseAttachmentResponseObject, error)
-	// UpdateCaseAttachment Correct the label, kind or sensitivity of an attachment
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
-	UpdateCaseAttachment(ctx context.Context, request UpdateCaseAttachmentRequestObject) (UpdateCaseAttachmentResponseObject, error)
-	// DownloadCaseAttachment Download an attachment
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/content)
-	DownloadCaseAttachment(ctx context.Context, request DownloadCaseAttachmentRequestObject) (DownloadCaseAttachmentResponseObject, error)
-	// CreateCaseAttachmentLink A link that needs no token
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/links)
-	CreateCaseAttachmentLink(ctx context.Context, request CreateCaseAttachmentLinkRequestObject) (CreateCaseAttachmentLinkResponseObject, error)
-	// GetCaseAttachmentThumbnail A small picture of an image
-	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/thumbnail)
-	GetCaseAttachmentThumbnail(ctx context.Context, request GetCaseAttachmentThumbnailRequestObject) (GetCaseAttachmentThumbnailResponseObject, error)
-	// VerifyCaseAttachment Confirm that a scan was compared with the document
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/verify)
-	VerifyCaseAttachment(ctx context.Context, request VerifyCaseAttachmentRequestObject) (VerifyCaseAttachmentResponseObject, error)
-	// VoidCaseAttachment Void an attachment made in error
-	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
-	VoidCaseAttachment(ctx context.Context, request VoidCaseAttachmentRequestObject) (VoidCaseAttachmentResponseObject, error)
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx context.Context, request BreakGlassRequestObject) (BreakGlassResponseObject, error)
@@ -53073,24 +47582,6 @@ type StrictServerInterface interface {
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx context.Context, request ReviseCasePlanRequestObject) (ReviseCasePlanResponseObject, error)
-	// ListCaseProblems What a case is about
-	// (GET /v1/centres/{centre_id}/cases/{id}/problems)
-	ListCaseProblems(ctx context.Context, request ListCaseProblemsRequestObject) (ListCaseProblemsResponseObject, error)
-	// CreateCaseProblem Name a problem
-	// (POST /v1/centres/{centre_id}/cases/{id}/problems)
-	CreateCaseProblem(ctx context.Context, request CreateCaseProblemRequestObject) (CreateCaseProblemResponseObject, error)
-	// GetCaseProblem Read a problem
-	// (GET /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
-	GetCaseProblem(ctx context.Context, request GetCaseProblemRequestObject) (GetCaseProblemResponseObject, error)
-	// UpdateCaseProblem Change a problem
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
-	UpdateCaseProblem(ctx context.Context, request UpdateCaseProblemRequestObject) (UpdateCaseProblemResponseObject, error)
-	// ReopenCaseProblem Take a resolution back
-	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/reopen)
-	ReopenCaseProblem(ctx context.Context, request ReopenCaseProblemRequestObject) (ReopenCaseProblemResponseObject, error)
-	// ResolveCaseProblem Resolve a problem
-	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/resolve)
-	ResolveCaseProblem(ctx context.Context, request ResolveCaseProblemRequestObject) (ResolveCaseProblemResponseObject, error)
 	// RejectCaseClosure Reject the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/reject-closure)
 	RejectCaseClosure(ctx context.Context, request RejectCaseClosureRequestObject) (RejectCaseClosureResponseObject, error)
@@ -53517,9 +48008,6 @@ type StrictServerInterface interface {
 	// GetCodelist Read a code list
 	// (GET /v1/codelists/{list})
 	GetCodelist(ctx context.Context, request GetCodelistRequestObject) (GetCodelistResponseObject, error)
-	// FollowAttachmentLink Open what a link leads to
-	// (GET /v1/links/{link})
-	FollowAttachmentLink(ctx context.Context, request FollowAttachmentLinkRequestObject) (FollowAttachmentLinkResponseObject, error)
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
@@ -54558,81 +49046,6 @@ func (sh *strictHandler) UpdateCentre(ctx echo.Context, centreID CentreID, param
 	return nil
 }
 
-// ListApprovals operation middleware
-func (sh *strictHandler) ListApprovals(ctx echo.Context, centreID CentreID, params ListApprovalsParams) error {
-	var request ListApprovalsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListApprovals(ctx.Request().Context(), request.(ListApprovalsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListApprovals")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListApprovalsResponseObject); ok {
-		return validResponse.VisitListApprovalsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// DecideApprovals operation middleware
-func (sh *strictHandler) DecideApprovals(ctx echo.Context, centreID CentreID, params DecideApprovalsParams) error {
-	var request DecideApprovalsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	var body DecideApprovalsJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.DecideApprovals(ctx.Request().Context(), request.(DecideApprovalsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "DecideApprovals")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(DecideApprovalsResponseObject); ok {
-		return validResponse.VisitDecideApprovalsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListAuditEvents operation middleware
 func (sh *strictHandler) ListAuditEvents(ctx echo.Context, centreID CentreID, params ListAuditEventsParams) error {
 	var request ListAuditEventsRequestObject
@@ -54830,329 +49243,6 @@ func (sh *strictHandler) UpdateBeneficiary(ctx echo.Context, centreID CentreID, 
 		return err
 	} else if validResponse, ok := response.(UpdateBeneficiaryResponseObject); ok {
 		return validResponse.VisitUpdateBeneficiaryResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListAttachments operation middleware
-func (sh *strictHandler) ListAttachments(ctx echo.Context, centreID CentreID, id ID, params ListAttachmentsParams) error {
-	var request ListAttachmentsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListAttachments(ctx.Request().Context(), request.(ListAttachmentsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListAttachments")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListAttachmentsResponseObject); ok {
-		return validResponse.VisitListAttachmentsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UploadAttachment operation middleware
-func (sh *strictHandler) UploadAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadAttachmentParams) error {
-	var request UploadAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	if reader, err := ctx.Request().MultipartReader(); err != nil {
-		return err
-	} else {
-		request.Body = reader
-	}
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UploadAttachment(ctx.Request().Context(), request.(UploadAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UploadAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UploadAttachmentResponseObject); ok {
-		return validResponse.VisitUploadAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetAttachment operation middleware
-func (sh *strictHandler) GetAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
-	var request GetAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetAttachment(ctx.Request().Context(), request.(GetAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetAttachmentResponseObject); ok {
-		return validResponse.VisitGetAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateAttachment operation middleware
-func (sh *strictHandler) UpdateAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateAttachmentParams) error {
-	var request UpdateAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	var body UpdateAttachmentApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateAttachment(ctx.Request().Context(), request.(UpdateAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateAttachmentResponseObject); ok {
-		return validResponse.VisitUpdateAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// DownloadAttachment operation middleware
-func (sh *strictHandler) DownloadAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadAttachmentParams) error {
-	var request DownloadAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.DownloadAttachment(ctx.Request().Context(), request.(DownloadAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "DownloadAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(DownloadAttachmentResponseObject); ok {
-		return validResponse.VisitDownloadAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateAttachmentLink operation middleware
-func (sh *strictHandler) CreateAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
-	var request CreateAttachmentLinkRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-
-	var body CreateAttachmentLinkJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateAttachmentLink(ctx.Request().Context(), request.(CreateAttachmentLinkRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateAttachmentLink")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateAttachmentLinkResponseObject); ok {
-		return validResponse.VisitCreateAttachmentLinkResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetAttachmentThumbnail operation middleware
-func (sh *strictHandler) GetAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetAttachmentThumbnailParams) error {
-	var request GetAttachmentThumbnailRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetAttachmentThumbnail(ctx.Request().Context(), request.(GetAttachmentThumbnailRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetAttachmentThumbnail")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetAttachmentThumbnailResponseObject); ok {
-		return validResponse.VisitGetAttachmentThumbnailResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VerifyAttachment operation middleware
-func (sh *strictHandler) VerifyAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyAttachmentParams) error {
-	var request VerifyAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VerifyAttachment(ctx.Request().Context(), request.(VerifyAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VerifyAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VerifyAttachmentResponseObject); ok {
-		return validResponse.VisitVerifyAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VoidAttachment operation middleware
-func (sh *strictHandler) VoidAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidAttachmentParams) error {
-	var request VoidAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	var body VoidAttachmentJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VoidAttachment(ctx.Request().Context(), request.(VoidAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VoidAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VoidAttachmentResponseObject); ok {
-		return validResponse.VisitVoidAttachmentResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -56299,6 +50389,106 @@ func (sh *strictHandler) VoidJourneyLeg(ctx echo.Context, centreID CentreID, id 
 	return nil
 }
 
+// MergeBeneficiary operation middleware
+func (sh *strictHandler) MergeBeneficiary(ctx echo.Context, centreID CentreID, id ID, params MergeBeneficiaryParams) error {
+	var request MergeBeneficiaryRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body MergeBeneficiaryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MergeBeneficiary(ctx.Request().Context(), request.(MergeBeneficiaryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MergeBeneficiary")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(MergeBeneficiaryResponseObject); ok {
+		return validResponse.VisitMergeBeneficiaryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewMerge operation middleware
+func (sh *strictHandler) PreviewMerge(ctx echo.Context, centreID CentreID, id ID, params PreviewMergeParams) error {
+	var request PreviewMergeRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body PreviewMergeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewMerge(ctx.Request().Context(), request.(PreviewMergeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewMerge")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewMergeResponseObject); ok {
+		return validResponse.VisitPreviewMergeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListBeneficiaryNames operation middleware
 func (sh *strictHandler) ListBeneficiaryNames(ctx echo.Context, centreID CentreID, id ID, params ListBeneficiaryNamesParams) error {
 	var request ListBeneficiaryNamesRequestObject
@@ -57384,6 +51574,56 @@ func (sh *strictHandler) ListTimeline(ctx echo.Context, centreID CentreID, id ID
 	return nil
 }
 
+// UnmergeBeneficiary operation middleware
+func (sh *strictHandler) UnmergeBeneficiary(ctx echo.Context, centreID CentreID, id ID, params UnmergeBeneficiaryParams) error {
+	var request UnmergeBeneficiaryRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UnmergeBeneficiaryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UnmergeBeneficiary(ctx.Request().Context(), request.(UnmergeBeneficiaryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnmergeBeneficiary")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UnmergeBeneficiaryResponseObject); ok {
+		return validResponse.VisitUnmergeBeneficiaryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // VoidBeneficiary operation middleware
 func (sh *strictHandler) VoidBeneficiary(ctx echo.Context, centreID CentreID, id ID, params VoidBeneficiaryParams) error {
 	var request VoidBeneficiaryRequestObject
@@ -58147,263 +52387,6 @@ func (sh *strictHandler) ApproveCaseClosure(ctx echo.Context, centreID CentreID,
 	return nil
 }
 
-// ListCaseAssessments operation middleware
-func (sh *strictHandler) ListCaseAssessments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAssessmentsParams) error {
-	var request ListCaseAssessmentsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCaseAssessments(ctx.Request().Context(), request.(ListCaseAssessmentsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCaseAssessments")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCaseAssessmentsResponseObject); ok {
-		return validResponse.VisitListCaseAssessmentsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// StartCaseAssessment operation middleware
-func (sh *strictHandler) StartCaseAssessment(ctx echo.Context, centreID CentreID, id ID, params StartCaseAssessmentParams) error {
-	var request StartCaseAssessmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body StartCaseAssessmentJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.StartCaseAssessment(ctx.Request().Context(), request.(StartCaseAssessmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "StartCaseAssessment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(StartCaseAssessmentResponseObject); ok {
-		return validResponse.VisitStartCaseAssessmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetCaseAssessment operation middleware
-func (sh *strictHandler) GetCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID) error {
-	var request GetCaseAssessmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AssessmentID = assessmentID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCaseAssessment(ctx.Request().Context(), request.(GetCaseAssessmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCaseAssessment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetCaseAssessmentResponseObject); ok {
-		return validResponse.VisitGetCaseAssessmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateCaseAssessment operation middleware
-func (sh *strictHandler) UpdateCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params UpdateCaseAssessmentParams) error {
-	var request UpdateCaseAssessmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AssessmentID = assessmentID
-	request.Params = params
-
-	var body UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateCaseAssessment(ctx.Request().Context(), request.(UpdateCaseAssessmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateCaseAssessment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateCaseAssessmentResponseObject); ok {
-		return validResponse.VisitUpdateCaseAssessmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// AmendCaseAssessment operation middleware
-func (sh *strictHandler) AmendCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params AmendCaseAssessmentParams) error {
-	var request AmendCaseAssessmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AssessmentID = assessmentID
-	request.Params = params
-
-	var body AmendCaseAssessmentJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.AmendCaseAssessment(ctx.Request().Context(), request.(AmendCaseAssessmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "AmendCaseAssessment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(AmendCaseAssessmentResponseObject); ok {
-		return validResponse.VisitAmendCaseAssessmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CompleteCaseAssessment operation middleware
-func (sh *strictHandler) CompleteCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params CompleteCaseAssessmentParams) error {
-	var request CompleteCaseAssessmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AssessmentID = assessmentID
-	request.Params = params
-
-	var body CompleteCaseAssessmentJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CompleteCaseAssessment(ctx.Request().Context(), request.(CompleteCaseAssessmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CompleteCaseAssessment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CompleteCaseAssessmentResponseObject); ok {
-		return validResponse.VisitCompleteCaseAssessmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // AssignCase operation middleware
 func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error {
 	var request AssignCaseRequestObject
@@ -58448,329 +52431,6 @@ func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, 
 		return err
 	} else if validResponse, ok := response.(AssignCaseResponseObject); ok {
 		return validResponse.VisitAssignCaseResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListCaseAttachments operation middleware
-func (sh *strictHandler) ListCaseAttachments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAttachmentsParams) error {
-	var request ListCaseAttachmentsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCaseAttachments(ctx.Request().Context(), request.(ListCaseAttachmentsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCaseAttachments")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCaseAttachmentsResponseObject); ok {
-		return validResponse.VisitListCaseAttachmentsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UploadCaseAttachment operation middleware
-func (sh *strictHandler) UploadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadCaseAttachmentParams) error {
-	var request UploadCaseAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	if reader, err := ctx.Request().MultipartReader(); err != nil {
-		return err
-	} else {
-		request.Body = reader
-	}
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UploadCaseAttachment(ctx.Request().Context(), request.(UploadCaseAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UploadCaseAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UploadCaseAttachmentResponseObject); ok {
-		return validResponse.VisitUploadCaseAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetCaseAttachment operation middleware
-func (sh *strictHandler) GetCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
-	var request GetCaseAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCaseAttachment(ctx.Request().Context(), request.(GetCaseAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCaseAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetCaseAttachmentResponseObject); ok {
-		return validResponse.VisitGetCaseAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateCaseAttachment operation middleware
-func (sh *strictHandler) UpdateCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateCaseAttachmentParams) error {
-	var request UpdateCaseAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	var body UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateCaseAttachment(ctx.Request().Context(), request.(UpdateCaseAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateCaseAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateCaseAttachmentResponseObject); ok {
-		return validResponse.VisitUpdateCaseAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// DownloadCaseAttachment operation middleware
-func (sh *strictHandler) DownloadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadCaseAttachmentParams) error {
-	var request DownloadCaseAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.DownloadCaseAttachment(ctx.Request().Context(), request.(DownloadCaseAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "DownloadCaseAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(DownloadCaseAttachmentResponseObject); ok {
-		return validResponse.VisitDownloadCaseAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateCaseAttachmentLink operation middleware
-func (sh *strictHandler) CreateCaseAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
-	var request CreateCaseAttachmentLinkRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-
-	var body CreateCaseAttachmentLinkJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateCaseAttachmentLink(ctx.Request().Context(), request.(CreateCaseAttachmentLinkRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateCaseAttachmentLink")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateCaseAttachmentLinkResponseObject); ok {
-		return validResponse.VisitCreateCaseAttachmentLinkResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetCaseAttachmentThumbnail operation middleware
-func (sh *strictHandler) GetCaseAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetCaseAttachmentThumbnailParams) error {
-	var request GetCaseAttachmentThumbnailRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCaseAttachmentThumbnail(ctx.Request().Context(), request.(GetCaseAttachmentThumbnailRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCaseAttachmentThumbnail")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetCaseAttachmentThumbnailResponseObject); ok {
-		return validResponse.VisitGetCaseAttachmentThumbnailResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VerifyCaseAttachment operation middleware
-func (sh *strictHandler) VerifyCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyCaseAttachmentParams) error {
-	var request VerifyCaseAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VerifyCaseAttachment(ctx.Request().Context(), request.(VerifyCaseAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VerifyCaseAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VerifyCaseAttachmentResponseObject); ok {
-		return validResponse.VisitVerifyCaseAttachmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VoidCaseAttachment operation middleware
-func (sh *strictHandler) VoidCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidCaseAttachmentParams) error {
-	var request VoidCaseAttachmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AttachmentID = attachmentID
-	request.Params = params
-
-	var body VoidCaseAttachmentJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VoidCaseAttachment(ctx.Request().Context(), request.(VoidCaseAttachmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VoidCaseAttachment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VoidCaseAttachmentResponseObject); ok {
-		return validResponse.VisitVoidCaseAttachmentResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -60327,240 +53987,6 @@ func (sh *strictHandler) ReviseCasePlan(ctx echo.Context, centreID CentreID, id 
 		return err
 	} else if validResponse, ok := response.(ReviseCasePlanResponseObject); ok {
 		return validResponse.VisitReviseCasePlanResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListCaseProblems operation middleware
-func (sh *strictHandler) ListCaseProblems(ctx echo.Context, centreID CentreID, id ID, params ListCaseProblemsParams) error {
-	var request ListCaseProblemsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCaseProblems(ctx.Request().Context(), request.(ListCaseProblemsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCaseProblems")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCaseProblemsResponseObject); ok {
-		return validResponse.VisitListCaseProblemsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateCaseProblem operation middleware
-func (sh *strictHandler) CreateCaseProblem(ctx echo.Context, centreID CentreID, id ID, params CreateCaseProblemParams) error {
-	var request CreateCaseProblemRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CreateCaseProblemJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateCaseProblem(ctx.Request().Context(), request.(CreateCaseProblemRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateCaseProblem")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateCaseProblemResponseObject); ok {
-		return validResponse.VisitCreateCaseProblemResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetCaseProblem operation middleware
-func (sh *strictHandler) GetCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID) error {
-	var request GetCaseProblemRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ProblemID = problemID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCaseProblem(ctx.Request().Context(), request.(GetCaseProblemRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCaseProblem")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetCaseProblemResponseObject); ok {
-		return validResponse.VisitGetCaseProblemResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateCaseProblem operation middleware
-func (sh *strictHandler) UpdateCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params UpdateCaseProblemParams) error {
-	var request UpdateCaseProblemRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ProblemID = problemID
-	request.Params = params
-
-	var body UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateCaseProblem(ctx.Request().Context(), request.(UpdateCaseProblemRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateCaseProblem")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateCaseProblemResponseObject); ok {
-		return validResponse.VisitUpdateCaseProblemResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ReopenCaseProblem operation middleware
-func (sh *strictHandler) ReopenCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ReopenCaseProblemParams) error {
-	var request ReopenCaseProblemRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ProblemID = problemID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ReopenCaseProblem(ctx.Request().Context(), request.(ReopenCaseProblemRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ReopenCaseProblem")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ReopenCaseProblemResponseObject); ok {
-		return validResponse.VisitReopenCaseProblemResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ResolveCaseProblem operation middleware
-func (sh *strictHandler) ResolveCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ResolveCaseProblemParams) error {
-	var request ResolveCaseProblemRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.ProblemID = problemID
-	request.Params = params
-
-	var body ResolveCaseProblemJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ResolveCaseProblem(ctx.Request().Context(), request.(ResolveCaseProblemRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ResolveCaseProblem")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ResolveCaseProblemResponseObject); ok {
-		return validResponse.VisitResolveCaseProblemResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -65849,32 +59275,6 @@ func (sh *strictHandler) GetCodelist(ctx echo.Context, list CodelistName, params
 	return nil
 }
 
-// FollowAttachmentLink operation middleware
-func (sh *strictHandler) FollowAttachmentLink(ctx echo.Context, link string, params FollowAttachmentLinkParams) error {
-	var request FollowAttachmentLinkRequestObject
-
-	request.Link = link
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.FollowAttachmentLink(ctx.Request().Context(), request.(FollowAttachmentLinkRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "FollowAttachmentLink")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(FollowAttachmentLinkResponseObject); ok {
-		return validResponse.VisitFollowAttachmentLinkResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // GetMe operation middleware
 func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	var request GetMeRequestObject
@@ -67334,1533 +60734,1396 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/kty2tS+Kvwqqv6lyctKSRyPLiTT1rTpj2Y51tm3pSN7RrR1r96BJdDcyJNAGwGm1ffTvfYD7iPdJ",
-	"bmEBIEESJEE2Z6RJvP/ItqZJEFhYWFg/P+u3RcLzPWeEKbl49ttiR3BKBPznc84UYep7zLYF3hL9p5TI",
-	"RNC9opwtni1+2hGU2V8R3yAF/16TTC6WC/Ie5/uMLJ4tNmKxXAjyS0EFSRfPlCjIciGTHcmxHlMd9/op",
-	"qQRl28WHD8vFNz/hbfhrN0RIytkSbbhALzYPfsAq2dU+9vPi0c+Lkd/7nifYfKT5zbc7Igisi5EDEkTy",
-	"QiQEUTnyC3/H4hgaHStEMmm+gJk8EIFSsicslYiz2rouk4Ts1YNyM8Z8/8NysccC50TZnTWDdW/s996m",
-	"5kRKvCXyGSKa7mKJsEBcIKJpQPXThmUWywXDeXiq1dRy/P57wrZqt3h2fna2DJDqOWFKkBdfhxkggV/d",
-	"l/dY7arvmt9WNO0lzoaLHKvFs0VRwJOBGfCUZFSqH2HYINNTqZYIS0QZunr/ILEvXIXnpX/qnZJHlC/P",
-	"9F4pRYQe57//gR/8+k7/z9mDp6t3/+MP4fkWa6Ln3EGxYk0+k0jPsYNsxZqMmV5oAkJy0f78FSPv1SqB",
-	"X6+cgNhrvlqTDa+28ZeCiKM/IRiuYwqPzsJ808Ux7tCGF38ys7xISb7nirDk+B8kcMZ/wNdEIowE2ROs",
-	"kMQbcoEwO6KC0V8KghR5r7oOkjf2Az1410F68mS5yCkrKRSc58bIyiCNtMBFSkujA5ZIEJw2ZOpjkKnh",
-	"SVZSOIqFHnVs3+ZHzkjUHDUXJTjLiEA7LHvmpUcsJzeOmTavMeu68vZYKMRZdkSHHc2M8E7MXaknhNSO",
-	"SpjuhRHuOMs081PVM1XzuZEkY0lWpOQnrnDWnulzXjAF3xb8IJHivOO4UTPMSsE4/hRSssFFphbPNjiT",
-	"pJzCmvOMYGauTnPdt48+zrIrhNNUelqBFpfkhohjqTV0TKlUIqq5EFbki2f/WOAsW7wLUeN7mlPVnshr",
-	"vXgMUqfrY/BicN1PzpZ6H2iuvw33VU6Z+Vd1yChTZEsETGKIa4B/qUQHzBRJl0gWyU7fI1froyLy/3/2",
-	"4MsnTx4/uepilF4uCd6nH/SplHvOJIFdenlZqN3zjBKmvhHCCG3Lu/o/8X6fUaMMff5PaTSiUg78tiDm",
-	"lQVlNzij6SqBgbSs0D+sApcPPKBXzLhC14wfGAKViguU0hT+uhf8hiCqJMk2Dxcf/NX9QZDN4tni//d5",
-	"paN+bn6Vn8NKzBpgmY1t//Y5+vIvXzxFkiT6T+jJw/PF0tdu3759+0APQZjSKw7s2nf8YBcg7STVjuSS",
-	"ZDdknP6np+dN9ySSbwXupbggG0HkDil+TZgjPLx6u7T9sFy8EnydkbxnfXvzxJ8D6wT9pFzmQn9TYZqV",
-	"q/qlIFKhtSD4WuvGwEE5FwSJIiPyAklCENBEPnTUkYtn/ygHLnerNjKVaENJlmpCuSf0+3uuT7Wm++dw",
-	"9D680ydSKswSPVgh2DOtETw7e/T0/Ozs7OwB/M9f9P/81f3T/h/W51VhVcjFsy/Oz5cLRRXcqoF1YVhN",
-	"pWc4gsnPHV2it9BtRmD/3vCcqB1lW5BEgrOtIZ+9x270ieBMgo11ABMFJztk1oBygpkEWWe/BPbEqxdG",
-	"puh/7AXfE6GoETiJIFiRdIVVTZ9KsSIPFM1JW6lqTPe39u80jdDNlosMS7UqZPnxlmnHEFVIP4W2XCFs",
-	"zswSKQ6kyCkrlJ5f3KSZtRbaPxB14OI6cEk+f/H1ayS0TJd6Jjk+gl4DXzfnl7AUWBFtBM8vEMn36vhM",
-	"q4/6hlAkl8Ev2j9gIfBR/5uLLWZUwhlcRRJvL8gN5YVcSZIIolYFUzQLy8iMsy3M2TxqlXsEizZmbBwF",
-	"Bbnh1yNZRSZ8bxgtnhxmmu21vNQqHWW+MQ739ZbemA3ihbb6mLm2KKu0eqfdtT5d7NPR3G99HLUXKFNf",
-	"frEIqhzVNfQPY82495f+2atNpc0Rln1LenpcWylbfP1Pkig9xfK8P4cvgJhPU6pHw9kr7/xbxbEuEhrH",
-	"u67CnC0nn3d3Aps6Ua9pVD+fJRN5YzwJTSnH71+YZ72fDYctF8a0s79r5WDiGQwwd78t3pxXTpn916OI",
-	"STaYaYhHehnjlfUrNXYeK1xbTt8NVl0qgTPseRaGxvmRvFfWQ6EHctZS3yvGpGoSBGZf//QADawx23s2",
-	"csr8vz4ae1pYkWV4rTUKo4ber2Nx9yze3q+9Vu5x9jVJqBaccqQ4WxOpVqAu6v9gPGRKvNygJOOyEETq",
-	"yyLZ0SwVhH0mUYIlyNvWvg5sT8Lz3CpcY19N7UJrZjUQwfgBgTDvQnLYbVHc+bV01fSv79ujs96Na507",
-	"N183g3c9uwhfG7eBkdLYu5c7AxMtJ1rrBh9wIHTe5n1rfk0kuCua4hbb34d26jmWxI1leCsN8zD4b41h",
-	"cWGUHm0/CamM6bVEBzDuqUJa6EirqAYY0BhgrbADvSYHKoNaUeQm8UIl3Mg7x9qafVJi/LwbbQ6E/Uct",
-	"yruhhikv26QX1Q+jDovdyg8DR8INH5ybUjjZOeHQ2kOM9kRIztAfr9aEkQ1NKBbHFU2v/qRtaq6f0EIJ",
-	"/fFK/z/4AUzihtDzX43aGjta3LPGf7BKSUZUhwH3k+d2dQ4mslfgXM9NdCFO4Z5iom5oRlYsGCC6BFtB",
-	"ywBJmFqiA1U7XihjSmM4GSgvpIIZ73gWJMCO0O1OeeZMKSSij8I1ZWnbHlouqniVZq+SWVbwPJjNa5IF",
-	"DamcpBSvzJ87pIPbEAxEoBK2JGzsJYTekHQld/j8yZedA2pC29EcSYOqMmGSKnpD1bGD6zX7PTPy2Uai",
-	"gMsTXjAF8WorLpimK/jB7ZDmUtSfSlRQeCwXA2sIEmWpLcgdeY+1fDJfbI9Lfw2Q+qujMmpEH8EHTcfl",
-	"Qu2KfM2Ckvjtjqgd2L8gz8HjtmgHAKYZuMU+4zgl6Wp9jL146Yb2uXEwkglmwCBatmJBUjh2QKGUJ0Vu",
-	"2CbaADffi59ftMG+XNxwmq4EwbLDuaV/H+sxMK9ETvdAUxWIsb2i70kml3ABMERzEzCZy+EAwqV+TH0h",
-	"WpMtlu/LY9UWFj7v1vmp/0L8nrLr9l1N3u+pIHIUyfeF2HNJBq/12qdf2Zf0GRBZOFPEp65+qPrU0p/o",
-	"8DonuWZOW1Zj+m6w4bm+qj4byJChCvE9Yb6QdvEFnxFCgrn6zBwOiUqxumceCY8Kc7gkTtYsmq6IQR9G",
-	"43qffld/6CXP37nRrUacmEqS13wjtTSen39+sxgyOew4we0rUqouk3CG2pUgKU7U1TN0g7Oi0guUwDSz",
-	"UVV00Lc4EViSFNKW9H8WAtK7jDGAM6R5CaUkxyz1TxplkohKnEP4TOvkQGhsZDoWNglvz4XJdNJTCh9I",
-	"vZavBMHXYYXeWJMZZddGVUs5kb6i3PSNOUOyHfyhzFkbofwtRmqECmuobmcdLXIqpeF0nCligomGPta8",
-	"5CK1fzYkoJytrPq/EiThQv+U7EhyDVGdVTWM98eCQZx8dQ0ZP4yrldoR8Culq2SHKQuroOSX9lp/LPI1",
-	"EWVqpr79lqODCpYOpdneyaLPyzV0pYpKhSTdMqyA+W6MgonMopp7u8NyF9zZa3IMbuzVNU2vICPv84cH",
-	"kmUPgIyf//NwLR/+U3J2tegmW4TeVk68/eVv0vMnTx49XaI1luTLLwqRLavVaV6T6OqAj1KBL90ezUdX",
-	"S5vNuESS/LJEesEQXdJfAr1paSKvhKUkResjwoZxN4SEwwXuvVg1prHRmhZLQ/eSyv66/S90MsE3N8Ew",
-	"MC7FV+8N60m6D0v9EhfBvf5PSSAJ9fLVC5uicYHwWhuHELWGYORRKpL7/N6lEJvPuEutwVSFJOJqia7M",
-	"V670R6/M0EF+GqNDJjvMtiRdQQZCIDz8I/jQOMvGRXtD9GoJAqIPClXSMOMF2uK9RFgQVF6pbdfanoiO",
-	"NOnypxfpEln6g58DvEn/5OvgeO2IWH3UbyH/gOcmIKs3ycSUY/Z0361RHp2bUg9bzhxheW1SHmiHv0IL",
-	"9D4jVA9n7+A12VGWlmSQ/gU8IhwOuSGdl9iVS0gpU2tN0LrcgQ66lwmx7VG1Dla5sA+CKkWYHk5f9eW4",
-	"Fc3gUasGtMVRAZJhRUO8/bbjIz6nD25yr4sUXgHb0zvfSyeIPDLUZ9o6lv2Sbg6zohKb85kVEw0FPRVn",
-	"JHdd4ARnJAUZ0rqze88GSB1vy6MPgtMEGllM310+OH/yZf2ihfvT6TouEYWq5ZCjzdMWJ6sIfbepGx84",
-	"spPyfwfHU1WL0nC5C35N4q5Qo2Dru4AprYlXy/Jcd6CYBOha7a+0skALL1BQSRrnWXTCsssjKsnSfuCw",
-	"47IUm56UvDCqzw7cmhI5K8exXYy+BuuIIhdwfKlARb3i6boflouCVV9rhrQqMmJaaidUwDlaIslzyJvi",
-	"UPKTpRP0c7vHbkM96nsTC/Oc2nFBfwV+e0PEDRE/EIWd8KpzH+Sdgn9OrmSx15aeWe8IxUTKgojgo1pJ",
-	"XxWCBn90CcynfV2QG1vmtXJZdR1faz23woXarXKidjyd/H2T6TD5bSJuaEJWzpmNO5MjIXGwf4n1R2ZY",
-	"XZMjzUa35hLeBG/3u9YZoF4PWyw7mDV24aN4IHSwvqqCowFLCJS0Qa3AG+PSvvFhuVhjSYPa1BFuPeNj",
-	"gETSNQmH3hpeur3gCQGvxsqM7T7SF6JYU6F2qxR3ZLrshU3YQDlnaqdVuyPBwobzhFQoxcdQqMo6mHq+",
-	"tyrHDphqKT5eWdWecQZhqy29AUWjlwbB4SEIXTAljiu+WXFBt3Tw7n1uXpgaU3Y8v2JgrQVJXz7jorC9",
-	"K6s//WG5IGlh+TojN6Eob2OA5vMflosNzml2XHWmO28JS4m22glT1l3bfkZvS0f4/AfDvNbXVhkdLDsi",
-	"Gyuamhyib1CWknSVEqko65ahkM21F0QRAQnkYQUKnrqh5LDKvEraPgYpS2LBGW7+Oz5HxH+7eT/kWFCF",
-	"s5WrNBjY18bjENsX2uihTPEoWuZ0a4xAKyj6crCbH2+8GlxP+UzsipovQOajceLTYC6l52+mpkotx5TZ",
-	"SHfUhnjnvZVyr3ZEAIcHPvxtISC6LvckyyjbSuP2gyfkKF/PfqenG3pyz/dFZggSJSqaz9sUDZjyKiRu",
-	"L4WgNzhDriDTFWYPSnNBNkQQFnJAvNlxoYAYuyLH7Jk3si1hhh8xshIyOPqWSvCqrxoh+e756DfEGLEY",
-	"eAUGyrFNmA2lcouOErMDsSUfNi8rxyrZEYmufrlaomKPFEePLhBlyARaKpdgtTJerP2yIUsdUBvftz/6",
-	"4s3Lz1988xw9OX/016G7UQ+gx+nwGOE9XSKaa13IeHA2RIiOXJbyHJc5p4mN2BnZszCJDMHoxm3XUQyl",
-	"ZUxNe6h4PchnTXZtnLm6GDG72T7ZTTnnXy1OYyx3sNyHAb31stJSw8HQahttvAoCRIm2QcNbWGec/13o",
-	"K5gz38WA5TVJ4YBvuUKMG7fAEq2PVnUkWfqZBCXgmV+k41eXlvqCPUxuSvoUaa3DeHe9ukNfl/WWYgVr",
-	"tSSTwOxT4IuzfhJOSsDAiZ5BRlJ9GaeFKZ0M3SHfQB11gllK9eQNGTH64uwpusroNcmO1etXQLN0iThL",
-	"CLgc1jw9gnMl4/yapM98kkEppONKU+8Evpg9pgKcGMZNLohWfUb5a6sM8POz9l0WRCJ5zvVGKZKCCSER",
-	"+JvtEVkiyqQiODVhBthJpIlxgTBDmr9yfRK9HzyjoyzrfnTul3WfhWTDSSYbltJGxPrefe0Jh+faqjWO",
-	"pQ577yoxjzhzx/6ztHhckRoUeQIGAZVI4sCuTDAHG8XAViwCT5jifngBrQvl5hUqb/j3NSrZCfxwikka",
-	"MC+HSm0+OWtzAO4gaH0OAGmcbI0OzulE63R4/E/eWu0R/OGysNPN2XnNU6926XHcAu6Z/eoXZ8XVs85i",
-	"4I6sSexXIEpj2Bv1i9CBuZe2MRQxrDOeXPtFZpKIG3v5Qq47uaEJuajbzYy8VwCZEb7GGtQa2IKWfd3g",
-	"SZ7i49JV0ZdT0DYa+pUzsuyYxEex0msrD4rWeeznVkJd0BCsGX5hU2/AaHOAdaeXak2piBryC/fcsj/5",
-	"V6rW5g87DuZJrexk9I0alaesP+llKI+/Gl3Fb6jEiYuqMKO95Jy4rCyp8Mas2r1kDNUIiAA9ZJBH0aMn",
-	"T8+/eIYuBV4v0TdqR5foe6zAuvUQBi8f/BcgDL777fGHPyw+Qd/LrZfETHXuNA6W5beIMzrJMzBaE55+",
-	"3ubSaO/2/A2bmNMOi39LjDo6Db6K5Y4ZUsqad8L9Kldp0WOOmpWB4zNYgTLjcRr81mnnpjl8g2OBX8+X",
-	"jz/88YH959mDp/ovf/3wp/8RvAA6D9hw2c4MB25gOQMHsI+55j1o9/eQzXPA8HDEoGcr/2hd7//HOdz/",
-	"9IdBZLjFDxA3QuujiQ1cIP0BpAziLnPhgTVOrhdx3vtb9kEOnpfTfZL9nzgl8WXoHAaPYOODyRhv5CC1",
-	"Wt7JUYuP8VaOGnC893L40hn2Zp50cU3wbg5+L9aNGTVQ063Z8dKgm3P2O/Gj+0NHseb98I+OW9Lv/tLb",
-	"8pcOnsxb8J9G+v8+dl5Py2MYUbk+kwexrcEJgq//lmEpbwfvrCvie6lQRrBUSBGGkh0WOIG+Iss2sH6t",
-	"BP7hb39dfjixFL5a82uTftDGGx6FMlVi6M3iAo3FKNsTFg/XEkA0+2chFSDU2Prw6t/vevcxVOugb8q0",
-	"IKPWaV4bSZzypch1A+BwJ/AXwEJRCcAgCB7VEj2+puxTBeZ17OtzybIqwS+J0ty7mMPicmlGios+pMm5",
-	"ubUJQdsDwddc3RzWfFO63DOTvmBpFqABYUrQEZqqGeebcGpzY2pu7O75THJ2nzBl+71RgKORonv02g0N",
-	"2yVA8iRYe69bWW9xd5jeRk9pQRY2iuGNMwdRhdZHiyKzCCxzPpFYrspbwwBhpyVYdhgGejOPNrvUhtO5",
-	"JK6SH4JxntH4889/qLfm+u1s+fhpOH625unxxO0wLq2hzYDOVm20QJLxQz0NwRPjj+tq2n//8fPKAP7D",
-	"6sG7P//pz8ORDdtSCxYa2rPnWJBLAY0O8jA6yBZTJtUqwVoD10yxOtAsCycy4fpI/Q4nLMjKf+HDcko8",
-	"PAbi+Tt+0DsECRnS4tpQSFjWbyP3tgxDo9p1B8EeLl1mbmUDQROdmPhwNXLYA2ShMe1DELiw6dTtj82i",
-	"IxvfUKQJFwv83xWB32c4+YixeRpM5Lm1FJnfA/WxgXpfIrh9WnZKoQiRNu0qulupN6sIG06duh8yba5U",
-	"h/gkhFImDX76buVH43D57BNxAGawvppawv0yvp5jSUKaviRS9gCYG3+0eUyvGvCLTcELbL/DvTbegGj3",
-	"RjXgaOcOlpJu2cTXulbKbesAAmUq/MCgeDNu5Cn5ixmXI+8h256js87lW2GByFzLNj5YAgK+nMa4VQXI",
-	"qqO2x/5cBuNMNY1BZbZdOlIAPRI0JVPqedz33Rh9F/oUDc+9E+nnK6vUVnzTAfKPpa1vk4W4oXr9EL0h",
-	"Yht1X2x4lvEDSVfFvvMcArRVdfbMKw+KfTSXmjeKvXdwGjeegSf0WsZCLrdUmKUSSaVv/mhELJKN25Md",
-	"z3oVN/s7eBTn1c0trsCYyVYZAb3V4V2u9ZWrQpbh9gnWsTpmRiCwOoH4NH8euLi2uobznZRYgsNghRke",
-	"L3D1S6wfFF8/ArcH3griQ+Ib3WsEEqEhaCkywgg0roWhFr4IZ2rHi+2urAk38JKa+OFP1Lal44DaCcbO",
-	"2g4JWSdhXjAYQungBa3VOy2QS7lw0u1cIheNDrxQeR0ZyoTLx3t+qEfGJapws43EpRJJQpj1OSFFcI5w",
-	"ZsLlJzXL4PvOo/Tm5SsLCadJIEwcfFtgkUqHAD1sdpcO0GEC2WcNPEGo/vhrIuDC2ejr/2C7Nzs/QJQC",
-	"YAauASBEvWRzGmSR5xZH6t4EsUp0jpbhbdflyN1sCFGCFDTOblNpagn6Lo28Qk0/JUq8pyRdaQ4IM63E",
-	"OeDTUs6cVebagRkEyiij9hb65KackdjrXIuiyEe3HGexxBvftit8O0bnLIBkpeuM9EEJ6t+jm3BaRLqo",
-	"TJfaw0HQE3ttA3L8ai/4VhCpGTo1gjUVfL8nHwcE5fSYtduqkp164UaqA3orbWSHuiB+VIY/gambihcH",
-	"hAcfwmOpdT8slLGyR+aMtY9IQwsHd7jrPtWqbL2FY9SMNjWZrJ+3vhZ4owZZq6EMMSfPwezUokka7Vlr",
-	"QnoCF+AoxUcJSgEY64cdTXbITn3x8bj1d3ap++9imGQW92Wpbtw/z6WjwifRsLhHbRl+dxapPvgZT18Z",
-	"v77GAR2dGD+sxERkpdaP16jU61tUcj508WdOWOpiX6d2Z4oQuPEZqbXeuR3+f/DD0zAaOmae9z9GMna4",
-	"jU3Qy+JAneIejmxnbT2Yro0ULkOFWhs8vf3rvIm5tgXwpHdCCQI1Xy410O7SKgGus8ibl6+qniKMQ3JM",
-	"xPZqqSRXOVGrPRFJdxNfS/tnZe8PAFME3eQziWCUOIjIyC2xWZtJRwcYf05GU8IMFWxDGZU7ksK8+krE",
-	"y8Z+ZohFO0xhzYuFH9wKmklGqVlRptfU0YOgnGuwqamnnIfaJ5tZTM6ft65SKi3g4YaLC3uEzJyWoGU6",
-	"x0/nyKvONt2B1Y2KUEX4e9v7DZnYlUemu6HN0JlyB8h0WTJEilIZ4/xrrim652P79A1r1z51wJi2S5uY",
-	"GHnvrqqRMBRe89CJkmVmuXCSTmJZIlI1+dqrJp4p939osr3zmcvgcprXPTS5Kl5rq41a3e2L18IDsjOM",
-	"4tzPyrbPTbgQJFFRndMG6/hDGctfWYheLvJQZrI5V2Uvv4gMr1G6ognaj0tSKN+KTFOYBInFRT64R1Z/",
-	"089aEN/YCw+Grwr0y5gcUQcurvX9Ydwt707DpJwKLTkN1gQW5WBN+sIC9VhooLscaMWW8ZDV5qMUokbU",
-	"VGExduPbFnEKXkiP76DtnFZVSdoVJy22W6Mu6Qn1ZCSlentyyjBTkCh0U2SMCLymGVXHC30zlVjYNCVy",
-	"Cg3uYRCypTy501g/OF5M0km+uryqccCwMLdFduOv2rBL6UmMc7jvKPzknYLPJPCAJp1rl7o0hjyW5DOJ",
-	"pMLHE9mjUQI8UqdxA0WQeZKKG3e1NZBiHvl5vNV8POE+V1DoFGnbuI+fv0Jf/KVR6vOkthnnYbklunqc",
-	"/sgP1jgzxivjKpxaHNds2JFveKvnUhUrfes+K4t3BNYUUvIs3JLNIuMuKRMbe12QUfhLHadqTtCXXt4f",
-	"cJF/6N4Iuh0t2r30wbsyD8tvdrKUUjjZzcdSUdodLj/qQdetzb01Mg7StUPPjVPK98mP2KrYMpkk45Ky",
-	"7dhamajrfHaj25LkNdF/vFsngM+Sbpx3Q9MEN+E93LgBH7l1/EJ+rOxxko/NDRh0eL/dEYAX8pq8XDN+",
-	"sL13nAJoJxb0iHe5ImbzJwdo03Ioj6WLp5Z2NB8XBCc7sMXGbXU4PLgc1F+fc+bhuzdTEllCst5iDHgi",
-	"G+vpGOVLYTdjsGmmxuK0BRLGQBhd2TA+wbDhuvXSuPXH40Im5T6u3MBQfy8UTehe2+HtD70ifJ8Rk0jM",
-	"CyVpSi5sbbHWoCi7ocYtEK3RVtz0qvpysEtgIfZcko7GdDuSFmOZ6tM3+mvrqkjQ2KXhg/ocDt0caQcB",
-	"SKzFiYkH3jSn2MOxuYoNvj6dQStklidnvew6WuRP4OamDyLMOMNb8B3P0tEprJ4sbLtO+qRjl3HeW/Xb",
-	"XeDU5WiNlX4jgJuanDGLde/drPfPug+fk3Gs1IUxO3BguNhiRmVss6nGGuGjMauaw8D81xdDYTJOkewT",
-	"aqZjFalRvow569VOqzmbVBMW9GuPtw/aZVDd+FZ6y7+1tcSBwLBSJN+P4X/OFE7UpXkvJBtH2QeTutoz",
-	"Mv6F6OJxchvWAiMkjWOWsuwbXhkKWY6vPorKf6/PxKXl3kM4oNPVftsR2fLFsjowQ2dtctzO4+8uncyE",
-	"2qKVsXm47ySJBeMNkmxS1dZocfApH/HRkdo7lACNLe1sIOdv6UzaeHmB3T9dvKLELLUwo5GVTy7tOIVf",
-	"ghT5Gw9VNsxfQb3lOPu06qdvoZZzL/g6I91ZYfb3MnOvykmJGdrU2URtPlQ/la94r6860RQVFluiYsur",
-	"7lW1srcPHiHf9ZyIj1GyfL/4cQy7dJf4ejPq245JVb5G5HSV+LZKeE1JsJxQEWpm14akbt6NJ/LHp7mZ",
-	"sVs4k+4B19X90zsMBe6i/vbOmGi4j8zMN9b4Utxetp6YgDIhDjA156fsAjHlXJZR62qMLuZ8wW6ownNA",
-	"6ZSRg1v0OJFOQC/ARbPBXoWvCXPJaZH5/ILnt2GL2tjvlM4otxeuLWQH5N1bQMLGqbR9D7Mo/fxuVbs6",
-	"o1WLqfbQI+Mw109r2Fxxy7zBukiu6m6gcylRhhVBWFaVytoUlCdNy2OYcTje7sXhfZhJRfDE2f1TFCAL",
-	"987uF4O4yqdtrP/yYKXij/YSb+jchdrdUt3YlJslpbfUEywL9px9K6hShKGMsy0RCG+UzeLb4ERpDYw1",
-	"DnAweY8nSSHEyHkr8r4bxJazhCDj3f+9EcGkC6ri6/r+WE7oOyS3merTYJWZAhqOlxrCZ2RMAkbpI8xM",
-	"twMIovt3LxgKzGFAniQvxu9x52r+XomERq4LV9FivgtMOlCCCyC/Bmcc0xRJ7jN4tyw6iVytHw5G5E8P",
-	"mjrieDCs8LGmnPE+9G54E2Y8W25b798Rm4kI93LlcwiW09KB4F99oDrQnYHKa5TsMNuS9AL68LuQ0o5K",
-	"xQFPp5WTO6QDf8p5SBOdVK8yHBCs0z3cIZ4GSKrRimD1VqQ7xIDbB2pgj3Ws+0BPJXgzNqA1MuJ5XBnz",
-	"OexENVU4OywBCmd/DM7vDrpvdPvK3pToBIgL5OMWxE3EQJDN4bmf/6avo5HV+gGMaYGhn5ZkGIbFehxN",
-	"GBwqQOJwgm4gObzPzukGmjB4cHWUCR9+4l1/wdQ9DOeW6k4F6GAkQ+04OsZclsLuXY+InAYzUEnRhvVs",
-	"frA6JhE3WudEkrJtZtIfxlT/dEYWz0ORxUpIniwGa6KtPdq0cx9YRygnO7qGeswxPiXNt5NzZtIV4Z6+",
-	"h/oiUGAWpIKpjDsY+xti5F4mGkbYvQWdzUReR6PM/qTFzYYXLLZx6ThNJ43UZ23g+CMnazUav8aA7/Os",
-	"6O23nd3ES885bQnXHnL4oy0todQO3PzvacMJ4L5WF5l+lEx7jOYBybyd83E3eWL9/aAUygj03NLSw+H3",
-	"8xTai9JkZ1GAuhCB7oKxW/ASKRna9Llu5Wqr7tvF7Ogwx918K7wdgV1/+yL0tBv6de3OGBWn9V8cnwtU",
-	"u4sCXYPjALziaxNfl5bpJ4fJ/xo6iJ0A1NQ25+FXm5LeyJRgOI/D7Dwh0+sE52ln5lf1TBcdfyI4/4E4",
-	"z8oJqV8nJnLNGm0X3LTecLLDNSQ2Tf9n04XiM2LuWm+q8qGAFMObf5tB51tLHKqmP9O97x2G+3f1/yQw",
-	"XIyhiOoYrl4fwx39O/D7U3obZick11V2TUeWis1QFFLFtuq0HQEmFMO3UuxcnumOjISFv/t+Dz34sa2F",
-	"jA3bKb6a1vn0hoh1oD06CKKyOzq0Bd5jUZoomqshte8zifZY7S4MptjSBgUfQIAQMwNjmQp8eOA6ESQ8",
-	"JwiveaHQGkJHuSTZTQAvOSh/K9kK8/bXvVz0xNirUzmXjKqO+f2TUW9xln0UPaMvyHJ7agimcownqnOG",
-	"s+d354Vpeo0kIZHS+6MpMP12gOao21RepkN9zaD4RK3+G5Z+ovBlenYzST0QHPdM3pnuDIEkjIRIucp5",
-	"SupxtP7LE0ZbeS+HwV72OAn6+15BRoIMRsXDisdXZEuZROSGiKPB6SQsIfVWn8/Q5d/+68HZ2dmj88dh",
-	"72jBlImS9KPYmMcmyvfoHGyDHS3D5j/okdrYNz0XNrjIVGzA9nsHSx3Ykwwrqoq04Yfq7NeW0RvKtiss",
-	"CF7l5x5feBuWcbYdM2aOGd4ScGtrzsliua31nj5xuAP9xoca6y4sKphWOC8MkbGCRlFK8CwDA324nrlD",
-	"SX7+3SV69cD4r/ke/1IEGWW/w5LELj6jG5Ick4yszGtQkUhzLI4rddzzjG+PsUOVz1etOUcc/WY/ziaD",
-	"yR13YO9tVpFUkX5m0qdq9StnHaAAnGZEdQxu10UnCDKfJM0F3X59wQErIlYZVYLI1Z6IVYqPoSVOVmRM",
-	"3ArOSiUFfVr74qhGyGX9gvAYxvFv4Dx33z/P7Xlpp7DcBM7Rt1pd8Gx8s1lIHqhKdiQtg0SIbzbhlLZg",
-	"yEAr2e+VwN16ym9dQCfegkok+fqcXzALca1lyGcSObouvRV8JhE/sMo9vsMSmV0I3BJrkkXgrqXke/Ok",
-	"QVDtamcqCAyYkQ6ns6WwyRSER/UNSxVMOEDiUFDMkWbpx33Lz/bzxkxZHCU/tVliLEHNjMIxiXLaRpg0",
-	"2Vr/3BRGvR+tjkhADG3o+67MlM5L0HDCyk2vzdRUZV2Cdk+TcLFTJdqCbXptQzDN+jTgCQuCerqZuO/6",
-	"Ys2se1lS893gTsQxUTu4KPsEQtzGWW5ZBjuEcesVWqL1Edmj0uhT8sSGZhrs3Vhw4NT10mVaWuF8doGf",
-	"Ldhg7OWiYPSXgtjflShIw3DI8XuaF7mFKTbkMX8467MeKtPxv/9x+eC/3v12vnzy4Q/zWAVTNPzRinud",
-	"aDllDsolioL9an5J06c+PR88PYuyABo7MrwnAwZCNd5fa9OBf96J9dDEIR70pQSsi3hjwfvaF2f/snZB",
-	"H/hQmGc9y6HOYkP81bQqRjNozeho6HOXP14ie0l5G/dlaOM862TcAmayXCqSfzleYnQZISOJGdYIp5ke",
-	"EwyMORx8xlN2H917c6nP9+Hq70ia8q+d+3j/dizrhPs4glAn3M+D8518x3bdlxFAX+37r/+le30fDu/v",
-	"yPtxeMDafTnTrRjx1ft7Sw4trtu98Mopgw17dUqxZiGcY6jls9pwkRCkeIrDxaGxVZFdaK6n6rTQK1YG",
-	"c02dx8251vTykVUtPjpu7EjwmBgAOYSh3ykRgotp3XCjHcdOAauoX3HRu36Wvc0oeCcC412y3SXShEJr",
-	"og6EMPTo6dkZZPqcP3r6NCrHuQZB2yL0AHln03Nf7e4hRgS40U7LK7R73pNbuLFJX5VDkx8YSqkgiYV2",
-	"GG4YYvcjvuvxt4WA5pk0lcBNCa/10K9osA1aqz/tCBLEYDmA2EgJFGAvLX4W4gLl0FgZctogL9/hfZn1",
-	"UmljF89QKvjexlj2fbdCA7cJNL8yMG+2qqN+IAxP4f04tm1BfSpXPxdnZ48TNxj8izy04u5qia4eWmkH",
-	"/21JBf9tqAX/ach1BfQ67LBCO7zfE0ZSB/WxoQQauioicvkMXbkmog81F10NXCBBF3q5gxUEW0nHSdlO",
-	"tk9JSfI6gSFj0HKU5dnuUzeH4DFrCcicHdaWo+hgbC0W0B5viasnIflehRmzIbwa5zs74KNEe0H0Dl24",
-	"ACNHW444G0aYbgspb+ZBylXhuRBuSNlFvGWIi44MwfCfw4HLTWiQxpJMzrBeB9b/0xVNaATFTvYziJhG",
-	"3IN2ImHzDCNnGWYzx6I+dFB/pjijHekbF8/oDDXWWfV1kRGJpNL3EuCMSHM9XSDsAscJZsgGeyGnGa0L",
-	"m9kJMXvzt65ofWwYsy0Z9C+mdNQ8KtGa6FsNKR68LVzYMy50HxxifHzUiD0oYmUIs6PaUbZ1lwisIOUR",
-	"+d/zBExrLNDiqDWWNCCrboigG1rdfOYKWSJBgGYGbAZRBXelHpFLkiItXftqlRvqA7khwl53MnhOR6du",
-	"hPnF6nMbq3AlPCtyJiE260h8YsrHXPkc4fby37BtRuVuafU2DpkyHOV4XzJUR3vdoA/g0mXSoCvvuAXV",
-	"l0pva5mrLlFHD1VZrRaDKKKgusodKTUVw4t9TDyHSmKHemNxNIbtoaBKocX8RUl+aYo8KEOcEdu5IKra",
-	"d4pJ1FhA22HkvPn1iX/HDyjHzOQjSJuMFPRjdErnf21p2pNcYdGtmO0pcXJP1GRHs7QXwY1KEK05PqI1",
-	"WaKCpUSgR3/t8ds5CK4Qvq4lmUQ5lVL/J1bGADTVVKHh7JPR5+oH8/y32kQKHSo73mrDxWpTZFlIqGCF",
-	"MNI/IkG2VCpTcIUOvMhSxAhJ0ZpImtrKkVmm5X8osgo68MpgY9bAO44LvJ2rqB6gV5gxocRsHp7Ub+s7",
-	"f5ynuXxrfQxnXpdPIIxuiFjjDLn25PoQHwRVZsUztV4zQw97Ag3pVuULWuG4oanXRKR9OLFSONnlUAS6",
-	"8VAgLfLajh9cFr8Z9JnxI+j7UdIts74YY/gnXKRmXsNgiu+TrEhJuqJpQLC/9DJUZNk+h5quUzuSlciA",
-	"5YGJdLJUpwQm0IsZ2KAuZeYb+hWYBs/0Yr3aUECIGPSFa0KmJL1A7MTeFvppEc0U5mn32spdiG3mlnuC",
-	"r2XpQDTcsKwSmY8o5WAV9ZV9jujnoojYC6KIWBWyK0e0vH7HhMCJ2vE0mj728b4wkCAJ3VMDaBTHtP7B",
-	"0Ruc0ZwqkiLFL2DTn7m+IjLhe4IkPsqTmLqB2NU+7Qa1QZ90qfBmA0q3eymyeBGmGk1W87QF1jJZMJ1a",
-	"0d/ryKNlTMxVHZdDzBYLwxlNV9D8JaACKmlKpo12MhiMu4uiznZ3dCCvd0c4sVDyf5NtG6LXk1o9t/Gk",
-	"eNhHv32bfqw7vFkvWefFel8v0B600XC2we837Kw37CA33/8bdzgk/uldwaOPxadxfw7lPc14NTY7XQ1e",
-	"WT0X0SzeMmNg3rOsAc4UToKuzwM+IgV9BpMdwlacPERXEm/IlWb5q4JdM35gV6UwXPP0iLC8JunDVtxu",
-	"ip1tmTXs633rjqE1LA0UcUd04xZr1q8pixJOms4reNhzHLaluG3mumwBBYY6KcQkmZnQe5dAvgvVXpDM",
-	"iM4d3Qfj+4dq3ZrlelbaIOuOF5Lo+3xV+4aWa3gTiphzZHei7pLQGgzIHAdHd4S7kXEQtsDlYfRKvCGr",
-	"wy7UY+I7XgiXrsKMcitnNDCKrnwAyDRZIpymgkipdcAdZmn279vxrWXcwBl0RLSc4p+THjl5qRTJ92om",
-	"9LZhJaDUfBxf7ncmISUnUpq4wQ2V5hTinGaahfdYKIOlyNWuA0qxQ1o0SAzkK+09M+1h4kyrrJyz2d2t",
-	"k+0k1NR+bUQTcppZPPmyHFaPP+WbcNB+GZEYO3RV/n6NuWtskOoTr6jmuGMOVk2u9xyveZR9UJvvpbI/",
-	"F/L4bPJmsHjpkxAsg7PsFDQRxVm3J3hGFXndf0E0SOs7EkyBw1ciKjS8Hm9eosePvvzywSOEs/0OP3gM",
-	"znSc7/UqFj9+83qxbCM3PA7gNrQORAnO8LxYh+qlbEJZtNQr1qQ7T7kTVyilOWFyXFfDYk2+dq8FcyQI",
-	"loUYOfcfzEvh8bRS1oEMACeUb2g26Lb8mkqL7fvKvtALKNPpcru0yX7a7K7IZwoV9ES1wMKIkYNrcLdE",
-	"DHIEzR9zghllW/02ZohnaR1JaaAuvTKqXAZQSe3aZtaptlxU+YmOWsFLqGKiYFfhIUINrKGaPAzWNYOv",
-	"7W1/ig5QrMlrfujgJhzF4ljhH/SzHRc6jNO3hB9IaBm4SCmxbTWcAAb3PIPuHFt+QwSzDtvK7NkX64wm",
-	"QbGcWPERwgD/NSSsvxU8RzCgBEwyLZGla1vjWJtlR7Q+WpY1X4crJ5hktSeCGptuiKivzJMnHlpvPuOE",
-	"zJuyZ2yTK0p6BCNNJVLUgUhlKOYy98osydGlmEMHXu+rf+BLzqmIV25ygyadbFmK7WC6ZZCNEi+NvyOR",
-	"nSppXZE2gzScP1vpio7xLZX2GYZlYaUEXRc10eB7DuALPWm8R4QFQS6dvKPeOphCkREsSRBzk0CytaO9",
-	"RLxQkLuXY/CmQ0SPqmikOWsHlV/s2qnvg4UTo2Vge7UhYdY1CXcnxzMLZalmQi4iAr/uyQ8QM1PDLi9L",
-	"QnjY/1TX9F+VYqnD/jFnFyVa5soLVDC3LSjnTO0ksFNGNkrvejtqAlw+lLipBzIWZOSjjUW7o8Q7l6nv",
-	"ueDZ9JQTiPtoXl2Clm5S3gsWWBTektVW8GI/uIPVk2V1amTkaCx8GexGNKUZNnZzEMe5rdBDKoaze0L2",
-	"H98XxtxauaLNXrI0n/+wXPxSYKFMVkFlO5yfnX/x4H8/Cneeex+B1vE+3LtQFvu9tpA6enp1mFgW3/rC",
-	"unOt9e2NtYyJQhwJDqwyslysup8D8mYsy1TdrtuzbN71cTe3W9ugnu4Qo+AFr+9y7bOhw/w1yYjejtfk",
-	"l4KExH/C2YaKfOTEW6Twg3+m8ncVjeYPMxs1gRbmffVJjzi1kSOIM4OfsEnu++UvtIoxSU1NQMBK3eBE",
-	"2YYtfsoR14aoIu/V0iTLbLnRajyHkEm5spUmJgjj/gXxF/iHwVZ+r20WwlJouECYMi1Gq6thuVhToXYr",
-	"1ziwlM0GMM2elhXfrLigW8oa6Go5FlThrGoVQ9IiqZcf5HRrCxLKh1xEKeVJYU2pNU6u9YxA+3LYSKu9",
-	"4Dc07ZCUlekRBICuyVxivNuUHMA/tOdCBcfEieLdHfQKSYTenySjRgbzEe2hOkogr6wv+KpMOYQHnfvh",
-	"hghB08HOSHvBE2IqOcx3PixPSRq5xWY1AG7Qh7f0YXLb9EGE/p+43rM8Lu1ijOQNdlTyg+qtOHpzrsB6",
-	"i5I8fVWKnsk9g5CtDtG9lK+e46HHjrDWIRiFkpCAVj2314fkayy2fJXiY+DQf42P0mJxaNucgMoPZWmg",
-	"SiMqUWmBhvS4HL9f1T3DjfErywLGNfV9KBFc64oX6AzMYsyO4dEpWyUkVDsHCpyphT8gqsD+2tE0JWyJ",
-	"fiWCS0TeJ2SvuqZtB17llHHR0adE4pzA9OCCkmVNYv+IXqfc/lGrB1HNHdseO8LrUFaJVvuFFA/7G5YL",
-	"uN6siCadxNU0zYtM0X1GpAHLH/Y+e74nj3HKjQwTqr0hLc5qMHLwIBZ7cGwFb2FttWUk3Y68JGovdtUc",
-	"mGJHImzfBkkSzlKEM7XjxXZX9U40af07Yz7eyp1mk9snvRPZPW2jecc+7ASUX+1ZhhBMccmOJNeL5YLm",
-	"nZpOLOR4uK3iV9BhEKmdIHLHs1TaBGe/d/qeS0kN4GdGr0l2DM6Ds+46SJMqCfURpgqbHwDJKmYfjSI8",
-	"qgtal0BSgrMtkapsxRl3s7pz8boslWj7NbVGGgSDc7UTVKKM82uSIn09bDHVFsIGYbTHVKB9oSz4yWAp",
-	"lEyCMEhVf0yoewdDRI+s/wI8t0TFXsu0R7WPdLZiavs79oTZ+pkMK4NXwNUqLaXGcmEAsWZrW3wXRV+W",
-	"az02cxR2R6ZiKu/wlvTpFaTPMUtpGpSoE3T68gSPO5cf7UjYRmxBw6CDif8znkOHK+jd97s3NG7z5Kma",
-	"eZsdJgcLqrHgYhhKXwqo0VQi8MBCLjvPyZqnx4foR5wTiXDGmb5rWerKGAxfGeCSnAso81I8S03PIq20",
-	"C8/B/3ARAe21DWpMBtEgRUeCIX0nxcclokwqglMjJ8G9gaxUrEB1zwch9D2/SFP0BM378vHVXng1jA1r",
-	"P8XHq476t14DPzj8h8qFsqq8iENlRL7DKIAsFqy4Y/GPV2lQHU3ychMKTLRGrq/2mNu87peKzzSsQhQe",
-	"WHZUSZjvSGuH6C3Gk9yTLKNsa3KrzBO1UrVRmU+94PYfnNssot9HdHziQ5+s+Nrj4tOxokfqu34ZsLu4",
-	"QE+A7XL/1dQkjIYRus7Kp2KvzdH9cwM/edrduHq8tgOpNn+PPO9idnBSTnxoB+LpHezBG8r3H8Q/7FGS",
-	"X27QFUzh6plRX4MK8+hqSK8KsqcDcIvKc3jjWmdv2Ck3mLRZ+uLGasOxnjg36TkJcK8W/rpk9gZ/MoIc",
-	"JAE4n7gwLCkVUgdXCijRmtiEQ60RlMnHTQVIEFMoHE4Ye7Q0rYyNQwqelkuUapVNcfQg0nxzs60dehtM",
-	"qgWKTGTJD+UHwzqlMhAUEgdCtzvVD9FVrtskRMgJSn65qKVHxfLroZ39ZrMh0PKxE/mqHikJ5V0xYnyv",
-	"5uKTUejeE/xIZfW97KCjcc8ofsCa1aAg2Q8+VJM0/mIbR4w6rU0y/WQ+EmziO73CvgiszOKtea1cqxUA",
-	"lIM+TXopaW2xEhInm5FUY/YVxmeqNdJUYHAWkvd7KrrzNPxi/Cn19jGcN0OeWYuZJ5uRXfs9cDqmBO6G",
-	"IY9ajqape9lYfTsyV8atvWWFyAOR/m+gi0Z8Rl5KFKZZOG+eQwiqzf3/683LH5H9FVFmq1a05W3TB/ZY",
-	"4JwogMmsY892tYuwnypbO9tpBZfJRR5E+CVpUEuD5vNc5CXkzQFLlPA9JSXiza145d070RaHN+kgSHpX",
-	"V5U3hb6zie2GIIgCqi7nRUqgbAUtdUIAxweEpSRS5oBUDS0/HHJyMBB1TY4dl4VU+GihV7R5zm+IcFUS",
-	"cnLVql5bWVnmg9i0tHmqJKS+yCX66vkr9MVfatU8hA02RW1ynmG4BDO0JiYGhChbuv7Tbe/lYCpC5WZp",
-	"M/lNHetFLzsYWLSZNL6KZTqCLMo8zdCNMy0trnor8hyYa2NckxEQSG/gRXR+dn724NH50mxk2dOCizyI",
-	"2WvlimaZLX9g//hPydnD1/jwgy05D8r7VOCN8vP2tKgujyJcBKrz+u5pVC0wk1lVvNCFCj690Xuddg6t",
-	"Cf2///f/AzRDGGIyAItfo595oppeCFG8oKspG/g9PvJCoR3VAoRvALhGPdDbYEZ7UGfm2E37VMM3WgB6",
-	"yY026b/McCsv/FLoVuVcHgf7iXCW6P4GNFip6yqd5Jzpvm2f8/3RFJECy0DNp6kZOlg/PuhJDkR/7LU4",
-	"Dr0hHv1g0o10YVQKvkFXjiBXrbpkpxY23OJ+USh+8Os7/T9nD56u3v2PP3yMi+4CERYz9cdPaiQ/vz0B",
-	"3u4l/8hHfogVAaWgHekKP1UM13zkwUBFY3XngdXNKKwfotcE6qhSaLeHDjueBfr1n5/dvVA/fZs/dMi2",
-	"GTyCepj4JgqfUoaiIcAccBFDMngeDIhO6fW7+Pld/NxL8fMaCh9se4neI3Wi3jLzgRsuEfJ7MZ923hbT",
-	"j1Q7W2saoxR02lRC2n9Ys/fNTqvHBxT2LiHe2QJnJib6V3PtjKzuuHculdtyRQTbHTmiOhIIglNg7Vs0",
-	"nGcwjzvs3YIlRiZcGliGnq5hZdulTfnSKqWbDU2KTB1NeZntoQrJyMJ28YQQpNuYR4vlQqsSjxfLxRce",
-	"fhLE2jLKOrbEm2d5+sIM+hbLHWVbxRn6m+DFHskdFwpJohBn5dQp21qIeZc7B+lyEpULeohelGYfRinF",
-	"W8YllYFKFSAcaeaCS5JtzLPvw/mcRox0eLB/PBGUfUqp2aR+82rFN5tVynNMWV/zMfsE2uG0wmEOFlJU",
-	"o3akukM0V/9k5K6BYcH2CyYoTaB9pQmk+m2zOmRmNz+PTcwftp7Kb31vnu/vpYKTHZErS5CuVooee4bL",
-	"XO4AFfkT67L/CQP2Wj5Z1gRHXRw0j0D7oLV5Y0C6l1JzGqDtpyjj7uxcDmGtNlgjuMGx2zOHgyZ0V94z",
-	"T01zN8YlyH/l7pslmONsSHUxDy/aoKB5XjDAiDIWayTVjSb1YbnYESwmviqIEcoTX5eETH4z26wSLMiU",
-	"lw84u5703WY6jpl+RcFq6Dpp/PkuGxsWYqzvCE5BQxjJUa8I32ekVC4OVO14oRVDhnMyGyaQyTR07ipb",
-	"GHHmojr236G7cUx+eZ3O7xvgE24KHcTLDKxQfbVt84tfD6f19BRefVcmKc6V6Z5hLYcl/TVccaflQ5kZ",
-	"Ce1tliU+G8DRwiWl/ApXykxrqaCusiM47cxEdCDCBgZOP3pR9mc97GhW9h5xJT4x+lfkZdijanplXg36",
-	"/O2/Hnz3QLPhF0+C1neQqj9Y8mnDsd671ufbFudgSGdbGN3so1QgDmmaUxXBWiGbJtky6ghMLRWoc3xN",
-	"nAxJk+h+Dh3wgprJtUZ3gJblPvYyNNrRHH+F1iThOfSjNmcgNsW1JIxhMEue/h5T43S57r0wn5yn6+4E",
-	"OdYs5JpLKPyTU1YmLwzW1WVko2Kf7cf6/smkSdrdnwjl/almtNQ2axmqa/XW4e/Bu2EOnJahMp5Jp/BP",
-	"c4tTfIyx8j4K9wzXHntPR+zLN8ZBP2JTvMM0G+EiRNgMVmZTKN4vA7Oc/ZyUuL80mCcnIl7n6MiPiNGg",
-	"Lz1vpVMsmxLq1ppbhI7WC4vi97UrsvpY6oEpqJCxd3PsHSBlEa8c6Kcp264m4I92WSZd0ch6xZFJKtc2",
-	"2tqE5DpKs27dER4FeVuCBDjA24lazPjO0eVLXSBOEh9M+ZadolbQjZt3cOn/nv58GPddhGCYpLX9axzq",
-	"4W5l00/5ELrGlAPZYI7oLZ5Bm2hdJ/dLqWhTZA7dov8UDF73vewe9XaD/ZvvnNjQaHqvrdmOzXDt/rRj",
-	"1GYQg4AX6DnKc5pYCPoKqkysBD8slgucZSsuVoxDOX24r4spRx86X/B9A+14R4WMRAgLrjlQouTdju00",
-	"Cr5RhJlycRiwQoQLlR1tMM2K4SCOocYLfT4MFnAW+cq3trPMhrLx+VqxDka83+uDN/JxB4zUfsCW/A6v",
-	"7gf9pD2YAQfnZYkRLneEKC+Bd4lkkewQ1NNmRe7gXqv4Qbyjs7E1LewhwbeCyHr//RJ/obK9gqhaHjwg",
-	"NBBYyaNUJA9DvCks1OSEvOEVvjHP3oln/4AFo2w751m0Q/adxqmqZm4qvyvJ6GX61ffNntxSBnrsUYof",
-	"b/WOsd91yufnwL2jow4bXGSBTI/XBKeIMgT57hZIneR7dUQODNcraAiqh7Lsc9E22naQgHmBNIdh4UVn",
-	"EyzJEuEkgVRdzFK0L1iiCler2fzqUAUCFluiYsUjMf4g6B4SW5gQXnsHhrYRPRIfJZQW4FqeJqCWfyYh",
-	"6WGpyW17t8BDJbA9FCyYbDzYH6okcq2lYqohmhFds0klpfrYqwjio1zpzdorkl4hwQ8SXROyN0m2RUag",
-	"upBLi+JyIFamGkhdkqI12XBBQNZe2UN1tTQ92QTBGRJFAMTHfi988E2dZteP5hMdHVMM/H/Xz4JoenT+",
-	"yg+yM/3YHvRALPWa7vchcOyXGwTYecjkXYextQvWu1h9pFa+9BwIk8ASfDIsK1JXpPM/W1G7WopHqOYU",
-	"unmro72HhTAy1zIAEGxNoLlMZjMS1SC9mQz15aIK+K9AZPQ0+jC5FDVMJlPgUMdk8iofmvBMRmtuQ0j6",
-	"qE3LrmDGUqsG9MZNFP6Bs5W9QwI9P6o/WScMSBpFmROPN0XGiMBr6jUfYbZ1vQNeKfvpJ/pMOccS5Ohg",
-	"cQ0p6VvGO5L9PU0yUMmR0ZyqjjY8hCU8tYlGrWQO54i+KDuRlVh0+pJOiXIsFage2qsKQqhRPeUG4ywh",
-	"5VFEVI8ImKfRiYudCqrc4fMnX4Z/CiZZfHVUdSCryCimyz8w31t61O4+V0YTDUKqwbUPCfMATWZAq+Gu",
-	"d73TtPyGf5jGroLsCVbSZOBj0ALgJguk4KWBb76BhpIXgOAGig7OZbh7itNiurQGralXl+lBUAUpCZ19",
-	"UsJ2ha1/6hLZCc4yQP5pg234EKE3RAQ7sBlrT1+FZq5CK6CFWpaqZ8oJ1Cl4wgzeqVS+4WwsizJUzqJa",
-	"VTdH/GAMrmCzHy1bg+2/pyVwaTPTVXVFmG9mYl9Xr43IkOo8nE1LqaOnptFcyq6eF2iPhXJ62TU56v/U",
-	"lsPiHqGruyuuYXSUyVreBg2yy8SEprvnAE8xfxRhHrT4owFocfbgqcO0eLh68O63s+WTpwEvYXOPOkg/",
-	"huJf14g3gupacBnPZ9oD9i0RKDK24bwEKarNY2eG2QKwEjXqz+fnf6k3gf/55z//45Emj6bRb2fLkPe0",
-	"bJkZa0ydRxhTPznRb2HZDEK5+Q5YVdoiMnaVMA/YZHKnFz5Ebz2IEAPkYpKCLbiaKSCjDglXG75WNDcM",
-	"rCfBanPrRYqPHvjWewO/2rCwA90OtbxnUmFrl81krYIyDpSEqx4AUeECMzm24DiD2//AiyxtU+VxsAQf",
-	"K7LiIg05vr/jB3T2+POzLz4/Pzv/0vQBwukFSvNjJ5pLWTSaw72XQi/KPJx92gNuZnteAz8tvW43G2h0",
-	"D5eptO0FaXSHBgcwMACZrmdGpVpJssfCtRNuKiPQhtnQ+wJdXUQh8zwZkHstNcLw66BMesEyysjILPxL",
-	"ZH28BruXEWv8OxDRW7gzbkmqnyLO5wgy1vS3exZhrNNijvBin746CxdNUim6o2c/2Pu4qnY/rox3K+F5",
-	"TlWPtf0jV3O0Su8NTsSi15pBZmPne8nHmi+5NJ+6BfFVBrDm39XqO8PhBNtx/fSEZD21mdajb0xGBgw5",
-	"tCZbyiogny7n60CXpNK12BFgiw6WveYHFy9rVp1SRmpQEIZUvXsy29HT+3sfT19FzhYbOHf1M4RRqpXW",
-	"ghkltdT9EVUXyNrMF6j0ZD9rRiQuUNcvppGecc6bQNES9DB+Q4S1oi6QdYY/M3Ez35N/gTz3eFVAdYqb",
-	"vfvieNMq1fqlIIV5u2DMJIMkrv/TwmQgmA9iplXO3tF/Ivk+CzZYm/X+baiTmTQ1BOZ8IqONaTo7ZM5y",
-	"v2CjQn7BsLUepc65Nc92HZdEnH4jszV/fwkcNFI1/4YCYx6gm1TVCtTAwXBjYyyGS1La+ahgwZVVlzjT",
-	"5twxqt/knrBVUjZ2taHp4OS/FngDfmgsCVKcd6BoeM09h/ZD0/G1/0JYm9OPeR0tRtC7KiT9TCIbjakI",
-	"bz66dN5t69BQnF8bJm64ecrYDQ4G7w3jmA7F6IaINc5QFQqKTJny40OjvxHVEk1Ed7MwT7vX4jup+ZBw",
-	"0Ua7iZDFTs0+btUC6Iyy8jy8/Y3GGsfcLLOcQueBf+FM265ewau0INPbBY96cQ+ND2DZY95b4+R6C+2c",
-	"gypWjKBRVWk2lYDGfGFCfd6NOly3gWV0Q7Mk43Js4mHGJaS42YTRhrONkFQTwoJwYdtoGVNAQzJdXzuC",
-	"W0klhPoY+7Vtwu81Lkk4UzgZ8yY8fkJjZ30WRnOkRRfrLDhoHEdhp7tqvPfBxEpvXEZATPq8S14OCde3",
-	"DkiCIe/MQN3FGkDUwHFsR4gWtuT9PsMMd8IgbiyjjKbihmcZP6yK/cz1CNDGrqRr5B4FX+rJif4PZntv",
-	"rbnaIWl7QMX0vgkEDexp2mOhGAjZYX3khoi06Mhh0+YKSglOoU3VDku0xzZvpq2J2IZkkSfulXkakpIo",
-	"dyHmOO4v36j3H+6AkuwaRfQ0F5Z7zsZ32Lrh1/5RrvCoWGp75pjbtOo39C4Ych95y0gibmgS8v2/sb8g",
-	"LK+NGtPdxKSFywKvlqVgrUZddujVXvAbmpL0FrJ04/ZR3lmm7uQ4tUuYKt0gJQcvA32kqobg5c6Wp8vP",
-	"dnJHt1eDmsOZUmpj98yZ0jJ3JjS0xjXbBTFCoBEjBK0OLunVylvoXf0Qudvzym7VVekgWWNJTcovVRAC",
-	"DHZw9LXUsotq4HR/A2HLxLX9tjn96Iuzp+jKdNauXr8yXe6WRncs0UW1SDdtUH3BEFHT0Nd/OKoHN1ZI",
-	"EK3BgkXoEAW8NtygJSruwq+2buDxcD9uTeNB6WFTQLXWal5wb656OtJO1U9rBjU0bNsXJkdyFVW/1Hze",
-	"1Awb2gVhGi5NmiWy7FnmjY7rPlj7RnvW4SOXGsyvBp4EZdcnNkPqTIDyBHiUE6wS2GZWHcvQp2ZUgz69",
-	"74UiQTOOwOnHKCnWRo2iCjEoIAtkohXr8Af05hUZDv62ex9IDf3u//pef2yn8BZkDlZK0HWhwgpmhte9",
-	"kIa/DSVVfHXsbtsFqdxUDW+STfizk6kWbd/3yNy7b3M4L0seCNx6HtM1xBy4saXxzDp8x8GTVvFkpw/0",
-	"f739jzftFV2TY131bVwl2TbMq+Kmox1BWI27VuH2BYUMs+r74Y2+BuVHT0Q/bj5tBlzCtEM06PUeAymC",
-	"lOOFYOT4PQmlhFbJ6aHEmb2whj3KOVM7xAXcXl4WTYoNIB7ZqxjsIPe9cuBAsUmKj1cdEDu9t0SV4+8N",
-	"f3eg2ynZG13/rmhZfvAuibkRPJ+AOACv7cMJi68eWKHXlvjwFlQ+ndA2Ig/eWI31QguYPRfKlGb0IZ/s",
-	"uaQNH04t5HwHYCZ8whYoPn4D9Dud5P8dWzwWi6TkmH7xPA0D/N9Agv8uWk8Vrf0BqqakHYy43Y3kHbY/",
-	"fVE8Ckv1tiToEJ19gTpA5Q+9smIGt5anF94vv5ZPhVnyTG9XhA5iuJwoUvvH/0RE7CARThW5s1ChKYJn",
-	"BhSaIqoHCdcvugdfdzJ6FP1GyOzBCcwkw2feqvGyfhiqiU/eptBd8H1n32TTKblW3LUR7fbIDQrhB7++",
-	"++18+fjDHx/Yf0LZ1/nyrx/+FO71/ANm2ETFf9A0nKcrQFIIEewi9oIhaKLWxK33XIcj1JJsOPUHnMar",
-	"vFzkyrzXZxoOBqnfamOvYH7+14X5b86U4FlmLEOqJLKX4eBqIMQog3LbFTrDdz6TSNMc/WoK/wZ14E/M",
-	"vGu5lEvkAIWvCUNrnFxD4VpVyhcz51NAgLKFT/2KdUM6S+OsTDL17pq9h/XvT4zfL03gbE3UgRCGHj09",
-	"OwPH//mjp09HR3/cDrfj09UMInZ6BkW9KWfvl7b+Q2D5JMchLI+XG4RRIcNtO2M7Ddt2rC75xA6XZLR+",
-	"NMPpox3zWaLyTu3qt7Gj+/gKmB/Kd4Kb2RXqs71aV4JnZETGD/gZ4aUw65hBZcL3oSj7dyRLES+UKVNl",
-	"RyjwNEf5GVI7wYvtDtlBEMwMEh0B4MlSfTmiyy1nZKVFNVS3y549eYYk3QLQBmUIy2tps5Q5M7Ie1Z2a",
-	"npoQkFqzgigPNI01XWJtNNbnnuYGt/YmfLzmMYJ7GtmfrCh2ZXKPrrPs6vRiL7NbbanaoZb+BBVpBnFo",
-	"p48KqKdLmyda6V4JzghLsQhyZCkPA5BK6Ul484EerVi69qtz5YnaNlkrJTAtocgayLeYpVhxcUTlQyZf",
-	"x8vvznByLQ0IHlZoh2+ITbFNL6CUHA74YcdRjo8GHM9EUHBS4iuO6KbdJWRBTo4TqTWV5FYUay3w7l5U",
-	"dau/1YGr5lbKNMPNlpIjVOTpTXRuB479VE6YsedO/P43drTaHJhiN93n0FPvY8sZt/pPAA99jBjpvh1d",
-	"W6bgDdmdvTXuBjVP98rQ2RTULsW0hFw1QG5wK6TctLgfcRU0E7A8yeYTrb5ot8RydkHWMtdiiXxZ35FN",
-	"GBDz0oDEOmQyczVWpUNQd2mTBWwWLlXPUIIFgbqyZdkhRC6RLQKS4Wx9s+bOPIVSc4FU0bQQVrE3YEHJ",
-	"jmapzQamqobXuYdqZpqlw/B2hgb1yQQpyZnpcNqkldOqTFSi5vI8Pzv/4sHZo7rf8y91bRYU1y8+PPjj",
-	"GQBd/Z9H/zh7cP7uT0El1hNM7aw3+LvbM6ga2eMtuUD6zJue90bxihEDLy8LtfsGfFhtw9n92ZGbshuc",
-	"gRvtl4LA+O4vle1l/7AVuPZv4FxILMSF2nFBfyXeWwWTxd6UWZs3HQyq/4Pi16SVDdtA2F/VSDWUFmcW",
-	"GOKBl57VNhLbcHSkd1r+V98y+3T8UyEQDWBtt6QbkL41c/jEzkdjQN/JWtKgH/1EOETLp5Yjhlhpkr45",
-	"nqMa3DHsWi3ZxX/0yRd1+fXf//Pnn+W7P/9P9x9/OKXYb4qR7jHfYOrDZF70OMWHQBtu+e8zxBAfzKD/",
-	"1iTU/dKC65S4bfCu2wvbDh2zwcu389j1TTTqGM58vubpDDT2vE2IU78UWqOYUn8GnTBNjwFTM8aMEKOc",
-	"WUxPxW3vAdMNHtJoWvVkTvINkqKc58q+8sEhy8f2YB4NRBGAhrDVRl4pif1u6Ny+MoV3rqg4pBclRMou",
-	"8PT/1H82MOwYlShByJWWAh5/1ZtqNMjEpw9QMdLs3WHGImKrZWmue+GDC0CtolIiq/e9lz49aIqpABOc",
-	"qXGgFsqBWvybQFOkVJBEhVPgeKHWvGDp1TMkKzyKMrZ+RZn7eYcZlBQw94wv7D2L3Y0IpqH5r3efBF7G",
-	"dDwM9+IBs3o7F08JaYJmNE4G/Pqg2OtZAwgbWs8ZMvm0oDXolkYDV7w0T88LnSHIDSWHCSLhd/CMewme",
-	"8TssxsIX8wMQGb5POgiO0RR4/dgYDaVxkgekjuzlmQl/7UAKqMcfWmbe+fJJX3eBTsQf8zPoL64pQBQg",
-	"2EcA1mrAP9XsuSDNAtdYCZhYM796brXB++r+ohbVQTi6eyhA6fwvBbE/a8o15N40oTbP92v4QUM80ZA0",
-	"noiIw8yJkAYz+MGaRun9coW9wlIeuEgNksFYx7DJb1jt7SBtdPlhjw8jhxPeb4YzmxNqjN9HgVeC881I",
-	"Asw28agZviaSqJEzVCTfc4HFcT4iB4YMzppnNDm+YN9y2zQ14DEdrajE2huliRDoignzGjpUb16+Mgvo",
-	"a/x6ZS+oKwQep6prj1ucH052md/8UGv3Yq+4JYSSQzquoiqLiBuVfU/t+oJbIvg6MzCrYRYy92wDFvfb",
-	"5+jpF0/+opei30YpUZhm8iH6thCAdGOzOlFK9oSlLgBsmry6TtRX7mgCouyV1mCuLAj4CuLi8urhzI33",
-	"zDw7chiLzLVwxRKtBb8mbFk2CjzgI+KF6m+jHnU5QDaEiW4H7gUKvY66WgrbIPdnEtH0Av1ScAVtchRH",
-	"NiQdZTf4JWSOk6Y3CHRu9sYIKWEArGwqH64pg4wOyzCDWVs2hGmm59kEVr0tqRRk6WINkGfhMHmRUtcP",
-	"oUoh0Ko4zhbLxVabDSw3GQAViOYehuzu7j8utt6F7zQywb/RjfG9IkxbXM9QzgUx+SByiXCWGSR/aVG3",
-	"j9Ci+AIJckPN8wkXwnh4yjRSRxqobIWsEjs6aFrmxSA5ujwx3wqeo0em9GVHtzsiDZC9rWkLBsiB6qOb",
-	"+AuSESwhN2MwXw9yZvrQnGzvLNiy0BSPBIuItsMmmcoMUhnGJS9WXGRH9Mxhmy3vr6pBmYEzMA1UI3BM",
-	"7vJseNrIlyHL0NG9rJc9P6/Xyz49Oxv0U9gN6d6GAcrOgDHmy6rJ3RFek0RvzfF5uGDk+1q3YWyb3EKU",
-	"C24T0/9PHqCRwUaf05zkXBy1iGDkoA9ADi7s9m0s7Je7alW+wckOHbi4lgA7uaw3229VqozIWAwQwXa6",
-	"+SrjyfU8pbh1j/+s6ijg24VTR91JHyf0tNUbi+tTtW0OtGuP6vpTp/abytPIChlCQPzRNJvMqBxZpTCx",
-	"VmDWKejNAMkQpthdeEoNu3iKkO2U7c3t3eChOKmyIBT1gksdglvctR+135MIC/innuCF6a69jMn9n+1c",
-	"tZXnlNxQLYOwRHvC95nRb010d2xPXXt8yuvnyRBaQ7MrlttPPdDwzs3gk2rIx/vlkgqKG0814XvTMNUU",
-	"S3nqUlAtmZosAjX3HtrzZxKZFxBhKdRtQbHaJ54oknTWqjtlF0vIes8wi4kk3FlrlHmbnJyeydLpitDM",
-	"sOHCK1+4QDnBDJrZ7ijbIpJJcrBlGoGMlX+5RBkIyobhEbByMBaQzcFZZPTqDpu7uHcidatPI+GGwDFP",
-	"ONtQkY9OGbKvWwth/Ou3ku7jtQyDcnfstTkZmcuTUmmPiPE0Rl+jX7sXTVFT4Br9V2qrcw/SiAhJVzQN",
-	"ZW/sSUI3NLE1WuDZ3XJtCC9tzqwK1M9JQkY1QmgrUSTVe68ICzP0a6MTL5HpQ6nFacGc+W38zYyXrRlS",
-	"gjPV7vLokf/etSj6KK2J9EiCpiQ6x8s973KzeCE7V1RmC1uGohIgQgQBV4eMWeknmcXFs6JTpsDPN+O9",
-	"FPcrM4ypaIfK7y2Y/kVyzSLbMTl7IJR71tIuvHuqkmrty6LT9BU4i+x+27BnJ9lmH3qm4br4jJzIaJXQ",
-	"ETWYFDQmNaEcqKGXvutd5JTWt2U5vmvCh7eEJUck8VHWq9mr1rjt1sOTmxcZd1r4yjXwMngrCEnhGneX",
-	"Vsd1Oarop2wI22HeadsOwGqgBQ3MYYmseWz6YR2sWtzVWHfkljvHYjWxgc12tuTIPsfm/vlMG/sJzhAc",
-	"tdaGzlfGGt0OOLoitYE8OxaMu5mN3mHdmyZe9RPwEDmYhzLjgnGFEq2XQ59bvA4eD7wlq63gxX7wiFRP",
-	"RviaSjTkKIYPgicPzacLcXmEF2nRHWJd8c0qrorBL8m2QBmrVm6UZyi7Z6KqKetPa9M0LUx0c5WRmwh3",
-	"W/P5GOsW5zQ7dkOxbOGUrigkpHS0MTLyrnMIl/7Sp2EH1LMcC6oq5Who7Y3HAVZsa7oORg/RfAHEhhFp",
-	"tERRjfFz+Kj/IRN3XNxB4OxHQoLuEshNAdKPpG436EOkWkzeRyjg7wdE36TkimQM8GJddjVimuDa0Pdq",
-	"9dQF2nIiXcBfEHRV/XYFohWV+ily+DMR9QvTnOtlvv4C7+lQHfutlY1OdheH/IQNB2V50VzBRlxJ8r4G",
-	"0Y8FKUOdE12MPd02w7n1DZkZvpV9e/QTqcWY4PSb0rP0cRwVp8Ck/l4V8vGrQpyoCtnyQxUjvuTosxq+",
-	"NjGXkZI/Hlj81BhQq5Mr/LlvRT841JOGQTo+DjtSnR5U4PqVM+/MhLo3a3tzXL5PmcQSVhsSLkhHKsyZ",
-	"tq0f1aIbvFhn3qqtpj1S/fB3stVbrZquGdRNsaLM4K7PkMhY56ITUhntMETKYM6LQWoLuuLf7GyQwosT",
-	"cpYdY/zva54eOxqlktuqSJE0ZPm93XF0ECax34trlh2cXfjkXVQnh5o/FD5o1xpB/GllsZaQ43x2kTRr",
-	"HoXIhcyVPeXx5T1Mn9Kz5zfhsisubhM6HBo0TY8oxIIVlzdmCyOzo7mnO4CdZ2y5kEepSB4uwuKT1zR4",
-	"Uqux7SyHdnVOFtdMcj/5G3wMYxq2p2Rld9hjA3CiMLW6KTJGBF7TzOiL0iYUrMD8KNguEeE4I7W6w7h2",
-	"K/5srFuwd61cfe3iGR9bCw2nE4xXQV+WHsyws52ybZUA5NLGsILf2pWC5jR3bXzHD2MLVjp6pL18/t0l",
-	"Mo3SXJEnJAOYJCYsCB7mByeNHPqy/WgvAb00h2YU2pCPM4QZ+Nxs7EXtMLuFaFRKktGtid07kSH3nsZZ",
-	"0/LWqrdig/6tRORyiAUkxgp+Y9OR/wm5T8NaWyn2DSXLVTZm11hiDE+8tgDJY2FOpnJAtT0nBfMadOhb",
-	"6YyX4D29AOdDLu30eA3Cbg4A4wy+/9ExBmd1Fn8kj2/L/Bruojol13N0h4ffPbf/5p7bCfi5DeilcXka",
-	"l2Xyi5cvjswzawNOkLezDNJUECkj8LZnyx1oJgmbK8Bk/mIEb6HgmLHtrdux/mbN29yx/4ZfdzBtpe7n",
-	"HXw8HJSPQx32ef1RnEg5OYw++otdkfGR+Nk93x2TKzTVX63/1quyVMiXDftthrt85D3cmFNnicdG8F9D",
-	"uXYvqkKmC5RhRQQygDaN/D+Uckh3kjt+COTfNTMYzdfq2k25tgjaDvXfaefd7wmr11eylbWxOVthyERt",
-	"wK94ybw4C6XsX0pbIZwQekMEZARKaN2DkSLvFYLelbCfXU1yzMhuen0Lf01guuNMncHqhUtrOLs1GDQT",
-	"iXMyVNnc6c7uWwHPbsZ63+tJ+yfZXd5Q/ZS+4dfjpzmLadhrEm6pVCYXKjabt+k+EoBfNLJUsHwr1FXq",
-	"7Y6j8gmE0Q0Ra5whVzCIKEMHQZURcIMXYOqpDyVGi+U8W3kfPKDmnh1qKm6dMReI8cNJhfvQlWu4G7ct",
-	"4TBPu9dKbaBNR7kn+LqZIekgBgDmyApZreFJkt1AFHiQqIAFtRdEEbFyOBJtO2h8n4PlIidqx9NoQtjH",
-	"R3UjLxOeV52ARn83P7j7qOrOaj6Lqpzp5SAIj+mi1VEs/0LJEZ1Wm24Px9qOfUryhQ97BgfdNf5rNtE4",
-	"IHXgDvPB4FLoyzkFKAhJCDOoN9797G5rrHbP0NU1tZlzB5fhb+4ByGwu673a6DiTSthDyQVX9sZxRbDm",
-	"8wpfEwmN78x8qSyrza/giMLT5V9bz9txvCCz+8zCVRO8mykCaJr4zpsEFoZBe9u5RR051C1NsuKlFXzC",
-	"O4Ehn0Gud7fsPhiUVeSmvlvUqEL25ap1YbAUwzU77GxTaKAW9ZaaZsCHHa86JEIOQYQnXS/6phtk2hCz",
-	"pGBEakNcCGxyudj4m7l8KdK3P66X2w2n3cW39vexE+bxwZCpRXGBZKKKE0rsuTaXD0nhaT3lPn3Z9+mK",
-	"pmHl4E5k1UeSIy3DoMXFQxz7zWhz0b/TZmt0/WFgmrOEuDxt6b6FuXxKzBHq+vRkznAIpevED755BxKg",
-	"88BO8vvLpCDf3Fjb/XQ4xx3BaYnjV1/3KwsIp38lAGkEzfRwtgSkSoCJkwjKPGRQASjHlh3pKzgnaH1E",
-	"kry3dbDEDBdbFfJdOfkQavS4e2ngmtFkXxFN92ENmCeA4p0G/QkWUMyMGO0wGPTDafN/LXix3SkXvxmO",
-	"7mU46cof31KpXBpVkC2qR2DvMsquTR01VRcIo5yILcCpaqXbYihbvFOMtBoHcCCAgRjknXYaie0dapTA",
-	"cJJZIfZZIUOho3Kua3LkFr68ZE8j0LQ9bN0jkCAfnJbiK7fwQMNve1IMXo3ySXQkKjje7XdUvqGSqjAa",
-	"kD6D8HMJum8O8xIRLDJKpHInHjnM6+kgQP3WwFRl3Wrj/onzECwq4VZj6fo2VnxTk1g+5d71S+KJGKIJ",
-	"2VtAsXCS7tvd0WbGmT1IMNNcdcBUIZypnT7sfl6/vTmlw0qizOTY7bAkF8CQ12TvCiCpqp43XqDRCAN3",
-	"KGKHS/Huncwd9LqakzlChdWL+5ur7q8inF/05i00T17wQNmpDByDWfTwSr25b2q4R4c5tPBbODSDynDj",
-	"EE0+JqPz4zpPxWkqcpUdc7oT+vZqnozqFJ/h62155BfuQMuY29c3VSFokqflz3sXwzLTyrzGc9WkCq8J",
-	"65lXNFf9/u6dgP6bw8kZBWvUaCaPFN8S67YIYmVH5efYHpb+Kx+WC6vsxQ1Re9i9PL6fA8kykq42gucj",
-	"Urfqxv14c71SUL7sV1DGdE+OVBaVoBGB6r9rrecn82iT6TxKL2u7XiNMmA9vuIHz8YoPGs3o+DUJZYIE",
-	"l6KfhfTC1Y4aL85ADmOzqxR8LDTTNy9fzdWPrnorFLH7EdxrnFmfoDttpuLXdlFIBd5Exe0mtYPXg8df",
-	"waO76wXcBLLsgveZRPZikybm/ijc+GlCP76otiVvXr6qepXIYk+EJGPjcl3N9z5d6MsS7rLVTq2nMeCb",
-	"l68uoYDJ3FWjsrvcHEOpM4JnRIbtyxwfkS2aiodIVXizWelBJ5RNtMJG9r/dLAfoIkcDRNJkh3CiJGBS",
-	"I4wkSThLK0w8hhxQsRYPLicHZwd8lCjlRLaTTLCURMo8opezv6MW778QZOxbNj0pFlC58To0lRjzSrMo",
-	"0k7ajrT0lx+YXNcGKoWTnX5JjuRtbb+scsoKFWLi7/gBZZxtIZGVXSPFAem9/JpphWWcT6ZTzJcDbWOW",
-	"i5zLgJfHW4HmFH2fuNQlAQ08/I+U/Vx7PiMTzFbXhOxXKT4Glva15sAN9H4AJkb6BUSl8bPpK0W4zEG9",
-	"pbgsXoALzZYG+JN6/OUTf1JnXZYWSUdMyzQZBTRK02HMjOBvgZ1yYyr9M2k27/GZoEW6wLTtLnZw43O9",
-	"XZMQ5Cx+8FaQPvxVanq5MJLq/1yTbcEgOuEnvFXQsPDHDLMLC8H5DDEeDPWtBcHXq22GpVzteCH6zoPp",
-	"porgYQTp29CHTot003cS3LZnAAvrPnv+RY2Hv/zrELf4EzKJ713z+k9ozUstNqlBw9XPk7Q5ib+c+5P4",
-	"y/kgy1oBZbemrJcLwVJsKMMZ2pQNEvJCKjMXk7wVpHrCmYX7WQmC045jUQkiOJgYVa9ZpZOyG2p6AGIT",
-	"IdrQrLUFf/EX/3Rw7Tu63a0ElderNc7CTWxfU3ktUUYktEFWBpFbLo0yaEULQ5VQ16e4hsOAZLHdEgk6",
-	"pf4e0t9rztuF2jrac4Unz7N0leP3JUWrXX88KD0zrAg0zuniuEukf4XsbkWYrQ2B0nvIGDDbBNuAE2DL",
-	"HIvrNjvabBJ/aX/9y5eDa8u4VCtb1wpw4/k+FKf+2oppIzDhIbQmGy6I5iAsCYIqVWgkq4dErlS2RulB",
-	"WvmTySnrYOE31IkoyCK2E6qdxseDC89JSot8gCe/p9fkQCWBSK5+HnhqJPtokenkcU0jawSUtSCmWiKS",
-	"LWXS1fclFlU99Vh/UAALoiUpND2gbGX6/dYY99H58LwLlvIVBLDdQOP5v3E91k9Sxzy7mLKLPzpn2i1y",
-	"e67bjON0tOaX09ANS+h2564wac+JVvPqAihGBTtgwVZ7IhJS+jbKlwffhWnE2L9v7ZNtpSaHZOHaLKqB",
-	"u4gJ5W0B18kmmDVwCRxdFWkgKOmC/DjOiGn7tgni69XevMJbTJlUV9D2hXHTUt6Uh4H7AKo42oP8rzcv",
-	"f0T2V0SZ03aMETzkPHKjdlHC2B5vfDD8kXjyUAanrMpmLmaOcJUu2WDICTUo+gthZ1uFRv/zz28GHBWN",
-	"UtGBVxtkrBwWflN5Pa8uwk6KT0AHXd6BJWTnAH3zFRYK1I8Yh1sslMA4/9WrEjPRuZaaocFxJDbDdJDz",
-	"a7rZBNLpTJlqtHu7OvpDUI9u5K7pFHtogE3eVhJsbM8NjDZFlqHSDqra2DeYoqNU32F0VgI3eGtW2J2l",
-	"PXvaMDteSKJvyxPHKUvETxrDlbcfTxyprCg/YQxbbD55hAYPGgLVsBocVqq/bjd3b4P9TRri4LG8q400",
-	"ryhtwwuW2tBbPeUw03fB8SGCburkhqZgx9kCSNsbTiJzU9ua5ISXmbtUIFnkS4QVyrXS/ujhz+wqo9ck",
-	"O0JRW87hLsYMXe25lHSdkauHP7fvm2RHTDueVs0oZEdjO2VTc4syzm11ZlrRJ6TFEqlors2nbkt2g4W2",
-	"Ct2TqQeHAT7jNUF8s6l7dCKMIiBBZ1NrKi0VOWuuTSq+lwjqHpHkOSm79elFN/r/9jPuw8ddxxlfh73k",
-	"Wv2BHbOcI3eaW/QrLq14CRb0lpi+Q9rUbiiiQ7okI1h07MZXJeGlIZF+1u2BzOjeAzpgjQ0ZtKAs80Xu",
-	"yB5TAfmBhsssisSJpI9Xo1v3VvveI9B0qlxWyXE+hZv87+/+oPI9Q6bDm5ev7lluA6x7jqSzj6CkBRdj",
-	"ElLHXx2H0lCwtZ54zQvl5IK1INrxok3BEvOVVVKoFd9sVinPtTkVFr45ZkdknzAuSkH0PURrvpgvh4RK",
-	"4LNlR6BAq3662dCkyNSx5hm087D6nbnq3mK5o2yrOEOQ8AL0yHPoyP54qKTOm1X1yar1UI7/CQBfK8YV",
-	"TciQs9X6ysorQRWCSfTorwgjheW1EciSX5RxfnwswThTTuRI55ZMBCGMsu0KHK8up6VNTev58klZuk41",
-	"o1iXKkn9CZzHxIzcBKyfbXgKfIMkuSECUJSWMIOGO/jG+EC5qHuFPc/c9Ck3JE5we3tYddl3eLrIEd6n",
-	"LslWyqSO0lEA2kwLQSTKsD6XB/YQfXNDxBGZW8yVa5X5FtrGJSoQN/aD2JHhWEibwPXg6dCr3tO2i1CM",
-	"bakfs487X13EK/CoF6QuwSzGGbZNT06o+VQptYcuD/OgKeQnewfNM/DW6/JZ149CDF+r8F4FX+qrrFGv",
-	"eo/D67YrqedZHhzCNTLV71N5HfOOfqydiOHNpSS2HdMykcccS4+ZPXL5JA/yRGCRdfbuPaVxWki4/zUc",
-	"S9sf+gKZ+9TWCGsLMAMwkUGY1t9P8IgT7MPgnf1+oG//QAdPjkVM/c5FSUecna+OyAGuPkSXxgguxJYw",
-	"VTVgh8CvtQq1SkbEw0BDViKgMW8txtIIo4YNY21aZqNfM5Mc+VpDIlaTLscr59MhpV777DnStjCfyI7g",
-	"SrAledRgJZkCUmuZOmvf1FLa2IVCa6KJD0IOpykq9u1d6FFZL5Escl/3M42CGaSv6PeagbXBHeBZSgR8",
-	"bWVN5rZYxtuaglwq8bacF0tNCxioCsh0eFW+OOtmgylrLjd83KrjnRklq3Q5M9xQ9VUsvV1sEXmIK6f5",
-	"+786ItdToRS/JQ6zacN4gc6eIcaR1+mt4SCh0jX1aERZB00uC2l7oGq3SnY0S0WZvB4/iL6RcLbaEZyp",
-	"HUStRw9haL0vS77GvQy4svXuJmPH2O+OkiY4W+0xHT+DvSBbhttR7uFsBSyTkS81sURDO2gH9ibWIPHS",
-	"Z5rm6oM7GiZz56GoFIJRWYBQizHglaihrkpCoHGKSTiyaSeUs7GZmTi5ZvyQkXTrpTwNaU61y98DsJw+",
-	"Anm/p+K4Mg6DkFQtNQPXYl5faEweiEDwLqlyryDpih2Rorn+a2uB45zoJZx+eHcuTV5ehaS7nJ5vE5pq",
-	"g7TN+TQpt6zxUieX1vXP8WHaWhQFfIk7fEMcTkWJrnj56gWiSpJsg7A0UaQlWh9tw3iIdUByr1cd+DDY",
-	"uiZZWTp1AmgHcS3r9eQRSN226wNlKwAgCOz3K/h7HXUT4F7hsncgBhLVkBviKiBsbV1GNyQ5Jhkxc5iE",
-	"OJ7WQpmxERBp/LtZdifUDrSH8ba5OZHA3nRyt7N1xrH2D2BMGdXXuOIlBHCvyV4B1yYZlu1cBOhRa+bW",
-	"JR2qWoeujL6g5EkquONR7/mHc2XF5cpZ+6NGkoprQWNj6HLk+6FmvpZQfZOsFt6eQNeWW4t2pAMnyXhy",
-	"LY0IgqzY9dH4pcFLrG1TrRYTYf4YY5KCURNnWv9Ec2LuvowfRr9jHNMjX2umd1oLzAxl5tFDYDvKODIb",
-	"DR4I/RB968B5+R7c6KUUxZIsq/x5WaH4QsawTSHtq5iqFI9R6dRYSrplE18GdKGVIHKv2XXqIGUfnoFs",
-	"3e5c5fEvNtUOnwod61q2ie1/vrWQDj560wLIciWyJVBWVcwZhMvyEl8naC6cEZv/Ds6AZf3Edx7nvlSE",
-	"DrOlSkWwx/ukMarjfsIwU4+/i3p9WyrnjUB0+feBtjL5jVNTNVlc0Hj4pTKM2w3fzDPsWj6VmIwmxlCF",
-	"IyEnoVCi5mnz+6JAONNvG+VfhbwQQdy5Zva1CzA6fbycmveFCDJPSpadthMjkGdnJnMgSaGAjATjlpQX",
-	"6CyEvrqEDKkNF8h9yDd6B6Pt5U62C5eh/hArF+Af7jPQcko0dz241WSPK+vro6D83AaOe+fpvAvk8xKv",
-	"NIDgu9QGWj2WTnOCfuWMLKeh+/owBQONlNxWe32wlcAJZdvYrtONx+8nNNJHgkH3mm/X2xyFTuMkmTsd",
-	"56Wr98e/DyeHW+b2b9IcuZKV/L1nKZOmM+PzqrHp3EhOJ6ExTwRVOhE5aSZAQPdSV6lReeJSfDTIszGH",
-	"y4QdZFin7IMyjmrXjhlnx5wXsiyzrHqQ1nqCjm0gOgXI+GNfSlPvjDpqqM8HDSJWu9nA3O2VW/6JnXTB",
-	"nH6oP13UswakFkeuwGc0dm4cv8UD2fbhG1sv/wE33Pwf46w2uL6BKV1n3wGQtzqvznLP1q6r+3zXztWP",
-	"vXaU+3FiP7WjfccIvVPRdf2jO4rAt3dAA7wlZdD69/pVh+rFICNri9lcXgDYlhC6xQvl0s+lmWrZKAUy",
-	"1A38YrAI0MTig4Dm/8mgPsCg9RQS+hoARsByXmhiPXRfV8z/j713W3LbyNKFXyUDsf+w7EGxWCcdWDGx",
-	"d1mW3eq2ZY1Ube1plTaZBJJkusBMNhIoiq1QxFzMREzM7X/1v8Duy34d+3ae5I9cKxNIkAAJHotlsyPa",
-	"KpI45Gmd1/qWaWcIkwAmjum6Mk1qjyRVLG5Tmw1YQxEpqh/K/uUsV74bH6pPzEaYslIP0PIZMJZozoVo",
-	"EEuoT4PsplmdHkIdJJZjG4lS+jVuwN5hPmfN5oKm3M2lQOvNwEpny/vipVi265qRKlNdBASe4izbDpoz",
-	"pMmAiYQHNJExoaMRYhOBzw0IPEBU2EWtxNmQ8miaR1+cL2zBINi4PaJKjWUcljU+Ad6Pbf7xIozKU0Fo",
-	"OOQCA8cyJopNdTc9qfBbO++auXqZRsU4YeeBpbs3YgHv8eCVSQhc38FbqvqbH9pqohJWUa0Fm67FUhZq",
-	"xY21Vt2Q92MqkqnkNt9TZgqQAtdOxSCIy1uI5gOo7lSrB6LHkGPGkrHmxHY8wIMTemvbt/KkfBFEDwvm",
-	"XbNUsajXjtlIxlhCJrta+sKfGLCsCCPui89cz2hOn+kNOcfneOYBXa/mnBQTiif8bioCZLLX898ZQtob",
-	"TMDyKNC2+4puHYt3xtXsEqOh2eKSFc7wIsaxWuNNwygWZWrtAd/YJDFvHGp9SbJYrbdl6XlZ4oTscaNL",
-	"d5ibUFldgfrA9NbCSmyk0eVGSWd1o34ujSy8e5PtJd+mI21xa45dbVgjPmm5FkUVK+81BzlDWjtRIzAW",
-	"ZQ86zQOMjanOplHEEDjlVqAdwRPoWzbgok9YpBDTRbnwb6v3o1stPBNtpQOQ7fVkjyAXIb/jYQqqAHbE",
-	"LDtxDuZ2SUSExgkP+IiKrPvf6oulzLmQcV1FO5EjHhTfuvAtv6M2RabNWnFdZzctP3L5bmdr65Dbh1q0",
-	"vGLMJCN3h7NdlEt7l/7rn7bc8L+ol5O/v3SYZxCeny/MCV+LRIuLVu0rKV/BEvKcdg4vcDzMaStR0VOw",
-	"zuGud5A3oQjNSroHpg6VrMpmAivV9L5QF1maMFclna2f35n1vv7x+vVzrTDqadUpiVloT54UB/m4jpVT",
-	"ehT00F6IWEbl+Npfy2RgXB9YhhOxXkJkmqDviJKYjUBOkRg7UmmTBQsCWYh+pCEbynhySZh+C6GCjbXK",
-	"JmbrCBQLYlY2BqrY2WmpUyIuwbuSyYimyaB1fExMHMeHJFVK/uWNNaBrqLN6Yd6w4Qr9ekq263zRdm3Q",
-	"OZo9yJ+z61TdVujZBQDGRJJQNsjLUPlEc2IFKb9Y0SlFNGllGPt4OnIgah4qRIb2TTsR7IOvNXTbImFY",
-	"UmS4glcW1YYKBwpV2ImhBEqhVkMwLHZbKpiHt9RsB7ZSx7GUbVOBmZ86SNVt1ix2XnKG6V0TcjXk2uz1",
-	"s6Ru+BphYcsalFamheP+afbSlWniZ6Yf4CGTHgPM+ChSFY5r++i65wpaYM1CZzpnGQhkwBWBS/1l+mrN",
-	"JnZJBPg0C5Mt28ZSvCBUWkYmekZYrF10cNchj104eI0CmJ2M4k5m1DA3/Uuzuysor6qFJL9IzbFHY4kN",
-	"d5Z/yQbHnyvm8zzHGlhOPJUnfb2bIs1FCdJVw/oGT+4KTe6okqI0NXsZ4WceU3UINqD8g+h8WOr+NR+y",
-	"iAv2AvqvzjrlqnM0yICORkyw8BLLczH3PVFkyEPB+4OEcEH+fP28dsbGYmm9vIyW4Tyo8BJPzeybLUv5",
-	"QoGGqHySihA7CPEYcRLUF1lW5MwC1xQpQzmnq5hd6ZaTzOiTkAU81H8M5Z3+xzQ88oFMyX//2/+F7BU6",
-	"BKw1z/y6mmS1AyCJBOFqSxxy+Vp4F+wk8JINCFv0nZUmQGF6p42zCsLiGEq7ppOeyuSL7epdLjnMdtgT",
-	"lI1iHgltgoEUqPGBcRLbXXgqVeTb5+Txk/NnRGEDMnLROKnqb52UP+KP767JI/2cZ83HT7+8JHJE/5oy",
-	"bYBodjMA9KCKFtROplvtttVwDy8Zx1voIKq8ckSHXszUoL3KO+29FdP/0Whdl9jSEvoJQouBzvHdybHU",
-	"Bu0x3NopDX0GcsRKHxpEXO9+KweDwXw7GkVyrMqzC8AhVMqkf1xCN8ybS7tq7teMxqwsGD2DweMclsLD",
-	"CttX2P/KA1vZLBtXx0x1Qetr316duykWZq9jdN6uQXEtzdOCmEHuCY0UAdh995j4iwc1c64WDqrisLwd",
-	"0YAdmfIyLfAhAG3xgvSBQRsaMjX1vCxW9CI10d1WZ0HKd8swsCn4ligisRyrS/A5YIeODhdBlIasDUzv",
-	"n7Xq3HGPZXUc5zqmXOjBzR4H2zWubsrBKtZ73RiYM8qpgyND1pa9tuZTaZBgzqCYEMQ9TyydC5ZoVpLt",
-	"oLd5Q3KxWKcRD9vQ2KMiH42qRCuVlxmeGIfRY7MVIQkTYZ36rl0Yonbizt74xSNTeqTNtSsmEi15IFc4",
-	"XFNJSnnThf/znh797YP+T/PoWfvDV/+jxg4vl3qzyjpuQgGzr31gule2ApvJX1nyaC3Y6RW8GH9WLC5P",
-	"Eblj5b3uV0oXtcnRswEnOWRtU89Tpu28g8a+xVTnW8ZG6HekAVbvbK7LnduAcCoC8vw1OX9Seo8MbssM",
-	"p2spEX2xR3nEQqJ4XxxxoUUodovuUy5Id2JwAUuLSLS5W7pwRrS0san/LIAIi9BSwxx2WODa6HtFt9k0",
-	"eUrB2nqj25nRP93ktg+IVlw4mguRbvJ96VRl3KeCK6yrr7ldekm1EgqwaQXmY5VdJxKTsOFIxjSetJ0v",
-	"ZZooHrI2Vypl5Rmau05zWVU42ox8ODOFVpQ0R6NxT830+s3sbXa2P1SwjpUkamWphCv3/s//urlRH/7p",
-	"f9k/SiXfYu5hQ2EmOS1nHcbSM22+ihFV264UILIQ1lIrvYi10524qt0X0Pod+JLaGhvq0TTSV09bI2cX",
-	"xTW7OvqLVhc+nfpnnx8dmY/No2f6m6efvyzXHiyHWTL8vgq1lhDgpqpQYBZVp3QD+grIyYelq+DMN6Gn",
-	"bI5g3XO9Jwd5RpCuIiOXRqWtQT4raHM/ccW3goWiFbAkqaglfa55K2gbGVjlX1OW1i9mzZ5eM2BvujfU",
-	"m1DhYnvzktLb3lMXEAV0U3xvHct5V0BnEe/zHBt/7qrljQjcu7LKr+VrxWpuLfto3zsvscFZXxubYHqD",
-	"QOckgImcgRfrH5TBqYBsdH2RnqWqcEszfZqzlhbz2PNzbXxg/CADHyiBycbmheOBJAEdZuBUyYBNyFj/",
-	"Bfex8JLwRKslE4VaiNY+9E16guYSrZTkZXKlnrV7QiC6FXIssFeFqmh2OrYbMkKodKdOAOH8MeIGvrSM",
-	"keTTmdm7eny6qqNGqTCvgGKZf2RsfUnl7N8yJghNSBJz2mc7mIeMORNJrZ5KPzqXfgZrKNA69YorYe6u",
-	"Cdl0p6VVe+om6KRhJtilokSp/3pS1q0nY8F5N0Ef6chkQYGbE5sZE5osShUqWW4YjdPpqjKEnvVnABbU",
-	"jWXaH5hOh7bsZXHmEzyDhe1Elr/EVSDqPVAFKWuzuzzYUuZpyegtz6yCbdL7zpMGuXKbeON0vsguUYQO",
-	"sTuHVBlbs62+ayFXZilZ884saDlvHeA9TVYrHlm8eTmBZu+pKdIeKhhYAdfL0ZoK6pBfUC4dkMki2Xyo",
-	"UlbvCQZs5xrkCire8qpQQIWWLWPKE0KjZKAZj9ubY0obQppWqC+hWLplo8ToJ9zRnrJmlcvlhW1Ando7",
-	"mLYaaGwrS98pybIKT68RduLG/l7IYq/x0pm0gAIrcOiqkshfoso6WZLMl6aZ6TYqxfsrh/eDrJWRWhzc",
-	"FJDXtNQZ16kgr65JLB/oBvxY6CF4WI4sM/ctoM5tQHIsh6u2AUkyw1KnRzDlSPvw6ezz/1ik7gb3wnrX",
-	"gNHbFo+tUeu/LM+tJues1eGMJj4kiYSYhTfb1wB6/VXGBYHRVP8M07eICYvSuO2llUT5LylLqzKa80aO",
-	"C/mRWQityVoHZi0ephUdwNA2+YIloUgRsCpvXM3w2/RL7CDnL8qmWLWzwg+QaUMPyB/TZMXqiKWRbzcp",
-	"hVcLca3l+qhfR+GawE6w25xVL3epe74XsV7iOR4FBHdM0ljodRtDiKISydpVBJeM8m7C25y71Nb3ks0p",
-	"GC6P0ezFMZxJ3oQFKTrzK0/IdRqLK73DD5L+dkVLkodvsletVC5VbpZr/RGhscexhHEXC/JdVe3m5q23",
-	"Rl3VTy74WNY+aXZo37CExUMuqEDPqQEvIwXwshb0AcMyY3Dam4ZGJmNJgS9z6BMpSE+mMTYMU5spJMYC",
-	"/XYlSp+5YNl64OyuuiXB2Q31enNBIY5etbxB1yoROuyZVF/xnu5Htnr8Rms/8SjWx6Odmv6dsylacBVg",
-	"XbmB/Hkj/N5ed+9NkWCptsSpNokGmfb7TCXrnLxDS6S6OJWW3orHYxqqcnpL6jNggzeyvvit6I/k7PvS",
-	"52RauOQ/LTG/1TvzrczkzDu34uTdJRdcrFxtkWWV9upTS+z8Juzbcp3lIZm5wPqDNIYJDNjQuIZpmgxO",
-	"Z7esc5UmAxnzv4FF2SJYh0f++9/+b6dB3oJg67OEUFMeCDkQUHoIlYcme7yTpUdQwOlXPGTkxxETL78h",
-	"z6UQLAB97Y6HLPZvBIKqKudhbh1jg1zNyNaBwfSAEjUbXucxAGyoYs81G3sf0WRwIx51Ph7BRR0Mt5o+",
-	"8HjfQEYhofjQLy/1XzCw6bfxQm1b4wbOM1RJZpWCz/NiPQAsghuxhD6hwQCaY7diRkOAT6dGheWK4O9Q",
-	"W50HtNybxjHXpOldwXcAWaOKF6chTwrP1iryHYt5b0Ko04guxqTUXN5wplpDFmua8b6BcnJNvFgsNpaF",
-	"HuuyB5k/6D67JHAXKNzwslSEEjWe4sPdQRUi9GboxavtTN+YK8118AZTa242HQemHxAzetvuR1Tpl2nu",
-	"57W8P6ZhH5OUJJat58oNAAnAeaGCMJiFCCYW8xDWtjDoUUSF8onmjsr0NLU9sIs32bG/0/+WXn9phq3p",
-	"oA89RPABqkVHmjScTTDt6JVP8Cca4cNgvPl97kCzeek18M06DbhKZDzxScLoEB+RPTB7ih3516zPhW8X",
-	"Gl4n7xB5QV0S6AKNy6HvhDOlWj2ZihCQYlK9R/it83tf3qEh+QanHvEeOwomQcQwvGumRQXtM33ayVCr",
-	"Brbhuy0PsU8rzHfmXXYez80ECrk3APSk3xWnWGKA08ye+S1sk3uTucDXY8kqpB0wWbhRP4dHYczEFG1L",
-	"gMtXJDC0Yy/DM4F5Z5hLNgHyyopr3Ufm9ACLB8/S0kfgYimf5C0fEX0Luzd6tiC5uGRXr1/aom/nioy9",
-	"hGFh82N2J2/Z9E1Gc5vaC4tFXrzEPvntmCfBoLC2MgSUMHiR7PV888aIdlkEXAWBttXMHBDpHH4gEQv7",
-	"UPmfXTm1YCELAMgQXmUuQgQlS2CzHNkgUyFUF+JJucDAYTqKeECT/NbvpbyFYqJRnlBJY+ayO5NqZGdp",
-	"pgHJyPpsjCjPqjRUa5R2I64GXst7jX+ZuxIeMwKXZJdOLwx8C7STdYJHAuMCTmN2o12nb4Co7UMHMlVM",
-	"S8Tik/Ovi9fYh3wr46HLogvX8+FIxsk0mZlvC+vBNVmNRlz03fvsS17CZyP89G23jI0KN4iu/DglbzCk",
-	"pjDhbUTjRLBYkQEViBeS3ZUtB3JfKWrdO2SF10mhT7YcC6f8b8imuVL5VYChaJ/2lpkEW0B7gNThjBPa",
-	"S+1TvwM3mV4PppfS6kLOHYKxqf3Ec/qFIrYVAIFrfNJLRYDGEgl5r8eDNNIaNDxeWUUYxFgmTaUwaH96",
-	"0XATAalHy5vs5VNUudpr8yqxo7n6DuBYaEXHaoFORdRYkJDHTBsVE+d55aIgB7jJkjnHAxllD/SKkZji",
-	"Ghd+mbnSYbku4UzfZE5dKzuM7nQRSBOG5d5nppnfkoeWS/QMKYhiIuSinxXZ52wyv6+UqgpXFBiKDw91",
-	"hUjxpjxSPf1o/QvBX4ybV5q1H2pVudDKsfgc54wxfgcy4k5O8CkRF7ez2qdWoY2kse3gTFe54qjMj7YH",
-	"mV0nSkw948zN08d90f1ypFpQCQk+C+91Cun2IqRxaIr49P7k+cOam0vNtIPs9sJ4591rbygKgIW3JDQp",
-	"E0w93i9c4Q7D+S1HFK5gmM4Vtpvd9I3Ti1p+R0LV7ZRY1N9kv2TM2FS4+xaEEkkKYACzW1LlMGW7tL2e",
-	"Zdz5JRXkPHM1RISKT8SvUHdz6pPMldOH2mQLGNqQ8S1JBnGWTYk3W3idP8eR1/KmLOtC1ge6A8AfB/rd",
-	"kbVZ32eirZTFzWiBZZyqcCQ+6JdkhWyzBvF7D6kzprGxSvTkmP3QzuHsMf83Sgbt7IrhYKRUG4QKBaei",
-	"70WsT6O21LIEa6dLzOntv9ORUu+9cCStpY4um1Ij/P3Muz+UW9TbHb21qdpomJWMYtEifii3zN+XjE6v",
-	"zIcS+/v9NjZl1mDf2msccVs27dkVdm36haOaun2dYdZbiA8zRv97bxTRRBsPbVtr7l5lTf/3XsIEFUkb",
-	"0DKcYn93IAUD/70H8BBSMPe3bJhTjytZyII+N/W0orm+dS4wbcvPo5iizV61vEWzveqqKTt9ahGmTfSp",
-	"Rf0wY3xvf52mTPh56zRrvy8kF8NkZqz3Jeb1YcZAr3EUXTu9uAcFQ3zRk0pHM2Ou714ozHoD5u1b0Rcw",
-	"e+UCDjd9RKdcBFPPW3i34y/Y+ukuuBmWO3OZl+E9oKKwsI3jz10LMz+43oTioZtyH8wcu1Je4noQtr5S",
-	"BY/BnLctfPaHcn/B+0wHq5xtmVPg/YzUqri9zCVQ3INSV8BCIVnxuhIXwfsPpSZ/PR1k2uZ/vxM2MuNH",
-	"2IpSVuZ42D3LLHVbzOOaFc6JbY8cPBI8mbR7NOARTyjSTKhfybspJLNWzlNzmjYVNJogJVb5SNYh8PWG",
-	"/GHG8VJDmju+liJNuz6VlWT5lIflvbt+tZmB64R5v/i1/vyXfCjz3GyFMEv8PKWGsOvd2fbxV4mM2S1j",
-	"Izbn1KtEBrdtw2LnnEB7/Id01GZW+szXUHzjMegxFnZpcNvuyYBGbWibk6/FTnwZ+78YrqduMfkVXTG1",
-	"qavg66unORUcfltXnYpOw7V0p8+fP0NCWa8C5WHAaBgxpSA67ORrW1s9S9woxEF9J0KkTNA/9ImtAIGc",
-	"FhNog1DpjbBYDRBelREPJpn/HNrsdBkXfaIGciwaN+JGfPXVtzxWCVEJG6nGV19h+lKLdF7/+PaazOQs",
-	"wYAE6Xz3An8csg68Kk8lslEozDkSjAyousTwhgOYrm7E3CSqK4EAzJhc5A7HzXpC8GqeKBNvJw7+d4Mg",
-	"JHLXJkdEkV6dUK91NvzMrD/+pP/5/D/x+n+mUdQxy/NcCq14aNXzq6/0V0fkq2t9koNJ4ysC7R5olkU1",
-	"FopEUGiPHS8gT8usy/GnDN/wcwdHh4uhECiIB4PCEmJoMhmwG0FsFsWAmnnxEOZkVsm8HgNcipw3z31c",
-	"GkjIokNGACWA6gfrWyFCG0rAD0gI+8hV0oCJvQzVV3AE//znl98on5hcXPKkQa7sGg/pBLdTr7scC9Lh",
-	"YQfSBSCf8zJ/qdZd9B0Ij2pHZ/LEevrY6aklfMh8g7dt78j6heCDeOjM7RkO9Xu9bV/ZoF7nU0gT6hMn",
-	"y+9zB0MUpPM9F7ctErPon28gDfDG6wA9srhBOnhxB1AioUuCPnwkFYCDRHo8SlhMZEyUjGG4t2wCOWjk",
-	"vNnU79NExftCxpDldkS+esOoXkWT/WWbZNiB6kXrvLim/Q4QRUI0dyZckM7L3tErKdjRDzQJBh2T54I3",
-	"nTXP9QGJWNaDGW2tUG8L9FOBhcTGJ4D0fUejlGF7L/0WSMciIo0iHCOkXKnGV6Tz+ur6+R86OKM/vv3x",
-	"FfkB0tSgSLtBnptorsmUgVxqKRTEoWHEZrDZYcOp5dj2mpG39OBwHOT89KlPVEIjRs5PTvP7sJ20CRpj",
-	"hxhzSnmvx2K7siNGEz3sFwCGC0yhY9KGqF7CkA1HMmEimBz9iU06LTw+t7CSIRCBbzBDJWSZwPJemsMH",
-	"NHJ+enpJVMI1tyAkTgUg4OpTR67sAY4Zwmtoxnd6TgYyjRWO8EUcy9iQUIeO0HXGpTgexbIbseE//ayk",
-	"6LT02YEdgXOuEilDn5w3T8zOaQrVnEF/d4aQWtgdSJEhV4qLvg80rkd43rzQH55ZKNQEclq6PIQUzEeI",
-	"7g+lXSJpw++dL31yfqLfTyIp+oClOkr0d6f6P2f6P/qZp6eEQu6Xfm83BlZlngddY1THJ4wGA9hE2GI8",
-	"QKBjsFi/RW/2+ekzWPyL5pnpNfCGJfHk6KqXsBjyVi+aTeSB9nB3AbleEW4oyiZd6/N6FQRslBzZrzrk",
-	"kV6nXuwTGvuEqS+JYhGUOBnWr99tVp8kPImYujTJVEi7SEl6HJ2QJZRHmhj0dLggL0RfWxfYdDFkdyzS",
-	"uopqgfy0Ensi0xj4YMI+4pkAGtfv6OD4n+vXNb6ytEqGNL7V9JOn9WeHGBPDgA5oAgli5FGltOp8eamP",
-	"veVVcCuyptNTzLiNeMCEQngDKCT3rkY0GLCj00bTMx0/vUGSjFTr+Hg8Hjco/NyQcf/Y3KuOv3/5/MWr",
-	"ty/gns++B4votbx3dKISi1qVVZ14zcYJXidHTNAR91reWaPZOIOYZzKAeOax/k+fJVU4v2Ao4lngqkEg",
-	"eB5cmg3rUR4pww7h0LNYfx2nAirXTEBeipeh19IveSlC9hGzH0ZST0i/9bTZRNx2kDcQY3Wo9WdTDpP1",
-	"Z/rkRVzcYma8DNJhDlngHYcyUJmKqL/Av/7m+d4tmyj9TWPMougIdun45/GtavyMqXFDlsTQPNc7tn9C",
-	"sWTIBVPwNWTB6UfZFKDstWZ5GxM6jHLQ1IW7grnyizLpcc1ApZ1VZTn+6Od4xuUPyxb8+DXSXyHNHt1u",
-	"Kh0OaTzxWt4rQFS0CodNQsFEhD6E2N+CLqhVbb9qSauOFZ6gBnnz7XPy5OIE1BnBxlaYa2piIemynkS8",
-	"JEDTLj1Nf3z3p7drHyY8F+8/eTTqey3vRfjN2yuod7qDT6cXFyfPoFmjfunt6/hP7b8OP/70jv7rT1fP",
-	"xuOvv338MpVndz/97W9Prj/+4fn1+H9/PenHb89v9T16Zb0f//Qacy28lqc4lBB5Le/k5K//evWvf/r4",
-	"PO799Lb95Hry7l/+8GP/ySC4e01H/IcoHr+k9HXwhz+/kd7nD7UPCyxJxVmBmW76qNgHg46VxigsCycF",
-	"rZWSowLWwxF1LY8jZCC1zs7T85Pz0mNRsGXewgN/YAk1tSfrnZa8zY/SJu9IxolpQz3T9MibbmH0wfcM",
-	"Hn7O5zXXMI/XjN7zPU1A7TTm1RdVsjA7tZLxgev2TuLE2kyE6H2ofkdm3WEOnFd6f1tf0R6yZCDDqfUQ",
-	"1rcIxmfxt8X5NtbLMs3gq0Zr+D4201pmdsU2XDXmVWiV1e5SxQNvqoFWeyTRJQlLUJt05x3bCooeZr9v",
-	"mKr/IMckkW7hVCVFWwm7iGS/sSZuItMADQ099C6g5CnGSMcI2E4pUf8BRfq69GuxMD15W18Cm3eXbMJV",
-	"xO/Yxlf/JVrlkMSoFKH6Jf+zSvgarWTR8oPKn+lpduVzx4Oxbo3GjDPHTlWJASxFbeCLclH8JlOU9myH",
-	"3gBK6qZ36DkVxS3C1YuxHZ+q3Ky7E82KjmxFStWmfV3ZDaMB5io0f5l2jPjgFgE1SsYEXSmze6XVq6vX",
-	"L59nNTEjGtMhS1iMWlDZ2uSXHH/Ph4AStfDCrFx04ZUvsd2dKRj1Z9CmzKQuSUer1Z2y+lzwiMELSUDj",
-	"mEPNIzjEoEjCa3l/TRkmzaNmrlfKcw9XBi6AWc1H5t9C1fuR86mszeNMT0kRTWzxEZqRXE0jDJcNbhoh",
-	"yR3nwhr+0kGgDA/1ucBqB/CxSMFUxRDMDYVXz7Sl/bAuqWNh8/tPBVQP77R5+vioeXLUvLhuPm01m61m",
-	"8y8eFpt7zZNnp81ms3kE/3mi//PUfsT/nTbzWTzXHM6UxMoeeR5LrhQVCQm/eKFGkjvhEyDVk2enjWbj",
-	"tNE8Pj2fznVo13x/88TzvTwVeVbV+VCEkqiabmYunnz+MFWrLdIoqq9VWFp/jaijMwzyR8HIyFTRr8sj",
-	"8yrt98V0wA+fC+zze66SqdI8yy7dbyHx2tarWPwoUK5KwzqofQGav0BiM2xZG7DorwDvdwP8aYBibmqn",
-	"raDTPAWcPZZqh3QCRdY+oVnbSXMtF+T5y2/e6L/hgADC/nQ9i70Y+bSMUdRC36hZ1oxUkG3Y0rzZ8bj+",
-	"iU08pE8QSF/LcLIcae41BS1/+C28RRGPwJyoKSZ2UmOllnx9qeoYhsBgMfgB735xTftVzzSXHcM1n33v",
-	"exnMBeq012fXmSFsnsAxYjtF4VhM4tB4bRLXX0BI9EgCoOZ7z7QlLtOgjj/x8HOlGnUOoRpoPZb1XRWs",
-	"3GfgUN16Qu0gy+bJMn8TpPMyWZVuPu9QyJlax1Vo4PPSrP8bYPcjC+c848gXWRZAbAWZxQjwQVdGQGbj",
-	"vjOZD71UMVPuDy1lBDTT6bEkGEB8RDD9JWtAzMt2BYFCR9AeLyGsCAHGSwxhKTc0fX76dJYU8TitIQN7",
-	"EAVdQvhB7dIRrNw/lQnCAk09bVycNE6aTUNWq2hhMLo6cqi5IzmkzK4JOd43sioVLRYgYzXKqpAh1s3Z",
-	"+rQi5ZVqpVdapQyYQVKJSV/KsIpaLMwCUE0FdeClG6AOfzVl8iAXc7lots2dz9lR8/S6+ax1cmrmM092",
-	"zlQ5lQvTmWdmwvR0M8L0wdH/20GaFKmfGPDlNTmANuTYkdE2N8sIrsGbB9JysX2KWVsyCrFZHYhqQIWN",
-	"CYUMLX3Q+zENXMkLSX+4GlMSuIqXwHSzo/EWp33gKPupaZdxC3tSvbFS7R++ffPdd3/55tsf/nL97l9O",
-	"v//Tq1fvvjs9u37949f/+r9fnJ/92Ttwl1rc5Tt+x4hBuGBj41PapPGahjw5wvqZSsP1FRszlWBaZoO8",
-	"oMGARFwwm50qScgN3lMiLSAgIEv4GaQCfpuRvMEjYcI3f3HA4oPcPpO/SP773/5fZEM3AjOdIXERklw5",
-	"Zg9y0ScRo3eg/cOIsMn+nKhEHou4hAw6fZGBG86gRGIZMSLvTJapWVBMmpoNXrzCn6/0Or6421kQo8Sr",
-	"bmDVuCKpMhNFBhyCa77Mrw6IoJvx6evlN3mZgT5ssZEpeBCq4h4pYGxucgSIMQavTmg3YuAHNahYFt2D",
-	"q/wkVkYcMDe3MK5iE/O640LRGsx5WfZj3ch8yJOrwLjR5i1GFuXJj61ejp9ltyrW4yzLGvN+JRObMQXv",
-	"50IlFAyEspdCj6PS/Z8LbjsTpaz9wkQu/7rNRZfMblvnAtb2IBnWks1n2R23HOAiNbkDymm53tE4OT07",
-	"v3j8lwymMWwjpwXRPjCJMfD28ycnJy6Xywb5dQ6q7a1lpIALpPY9JkEKKbFVRE0BSCPLPmAuNR54jvJ1",
-	"jfhVxud3HcAqqb8u8/AVA/UWpDZTF/TNqCig5MdqKqsrlFsmjopwjLhw1Tm6NLpVFuyNi1nUOASTAx8e",
-	"TxTpsj6HNPq8IXRHcRGwtmJ/7fgGAIoFtwoTf1HK2w4VkBrCaISQffC74n1BkzRmjRtxbUtJbIo6QJdp",
-	"5Y8OWdggf2JshH2jwO75QpGOfhoLsTpkRBVoi/qwgJ3T0vYOjD+rYQjShMhej1AcDBOhkTdamUuYIN3J",
-	"jVByyKCAAMAsIyUhhmcgkXkfqghu2cTXQwM0GIyKdyekcGfMDOBAg1xjRjiKOiaIaVtlbLIhjyKtY4EM",
-	"uMQyIWPaBXKob0xM65LQKFOwq4Z3zdGoTMdywCcEq8/ZK1gy83lA1aCTZUMsqWhd3ojz02cmOYhCZZvJ",
-	"EFAZCjNWj5nsbhpFcqzK9DO83NXQrg09TClo04KkzwWhvQQGBjnA4tY3SiotLhauKwsJo3HE9WicUyRj",
-	"vSJ9wcJOlQJk169cINnmDEMu+DAduqj3Tiez0ppCqgZOrYC4bZAr9/DmFR4jgDfNtCPuHGznIM8dv35Z",
-	"YQJud8Lm0TN61Pvw6fF5SYfCDchVDkXwlofBmfdaWpDpB4cUenC0mpqt6k1ByLSFghJm1PIeBye9p91m",
-	"96J3Hjylp71m+LR33jsPz4LT7gltPus9ZU/Cx8FF95yePTt9evKk+bh50TxvnjVPmyfNZtPDAbVd4ao3",
-	"G8anWT0cDj2mzb3wlmEjHu/Jv350X4dvA97otbzgNBLd4bfN8H//EXqXIOZJ+cqcNBsowf8CjUeEXcnm",
-	"clLzJ4duygTnO8tUERFr5+LzpxzytJYAnbW0k5jR4bTwTAbHmsTG2grSpFHqkHuhuTeNIpMKZUEYndQQ",
-	"kKlYq0Xs8zSLha5T5JGpEQVwRCjmhFoYFhJTnfulTQexbr9ESjJm9PYSfHYdIdv2qR1rORuwRWQYUPZA",
-	"uCAsUgxy3koyRkC9fG1ne58JI7asLV96L5BxzIKEDGSsGOkCi0Lg2rF7mdKaDgnjCYn5nR557VNuJ44R",
-	"oXpRtfPZs4C3b5wAMoij8vhVjh86yvdvJsVaH/N+SuMwm5F7zjPs0Cr18HoglUlpAiT3ERNYdBnRxPEw",
-	"lXhv6uaSvs3hSx9QJqmTyrnlhNJlMkg3aPKGYYxVa9Y7/aSYzVrpMDd0bJks+zjiMVPuLadHzfPr5rPW",
-	"+ZI+dhDGqSp7v/MwbVu3aR+G4P0g/8ajiB5fNJreemakOaa7tiEt/FlZ/qMDIOxCAJfVWEzTOwasmAg3",
-	"HKZ6mSzKAGmQFwi4zS2UgAUZNwXDmpmcu+FtLCCwvSfKygeYCM32bEaCLeL3L0S4O27/QoTWeFtlw823",
-	"lXoMmE5a+zCPbEDpeocLKF13y9E60xze8AifUKPTWDmUfwNVzAjcEMngloU3wuooNOK32kAHo02L8JhG",
-	"oAKliJmRKTPanIN7jbEMdqZvjSEoWte2Pgz8RnSkYG39ua3f3bbSvJPrZK4uhqX4Fn46G5q6tZY5TOAR",
-	"/BmzQILHQn/3pVbZxiyK9GvPbkTHPrWNx3nui7XKrFhCuhOYZ6iNRZVAfUYrB1cxmpShEqzL77iqT2dK",
-	"2dSKojs5R2E8fYbALlKida5VqeEoMQ2o9PEym1lmlOsz9FJ46+h20JXfQ2vN8z021Dp6y6NcKfq/GARF",
-	"bXkdkPACFbA+18ah7zhd6tpgjc9IibdgtBEuNl5PpJ9MzDFZRx/Ul0nsDF6diOCm+mF/lUQRU6pqvy3n",
-	"/r4+88bvB76gBnmnR2ybqwEMTtY/DYtdfXMDXgGqKE9In94xoiTp0RjzFeBdjdLD+2Oa7EYwmP3VC7hD",
-	"6QAeL5UJwBoCQabgHo4noLnOMXJh4c12Yz8Ld5ONr9jAGeW7UNxxjGdp3Ri16+pNepEP6Te8XeA0sMK8",
-	"tiBPZDKq3iiLZpPkVSzWJZAmAy3AAy1dCB2NGuSt8WBzkUs625EKPMUBI51j02u5AyBEioEf2c0Xwjs0",
-	"nXNBUsXyLk8yLnonLotiasYXUqbQxTK6/vH69b16JDYnhqyf4XUsZW/n0ujH69cv9IIOK1Js8tInH7Hk",
-	"4AjsiiTQd59IOENSYDgXT1ct+VWZMYOIOLNUZE92NTW9juUdUyhLqQlIgSKY2D54dDTCvDrfaUakjNrm",
-	"qInKIRgLiKS1PzjgERZUVhESko3ReTNtusSHh9O5d3IpKnm1aUOP2zRkdhzNuyOPN2a/ANeptFgEduWy",
-	"ZHPvg1yu01hMkQkpF/s1KMVOp43kVkIrIVe0G81RETCwWeDraO9VWk6lMsQURMJCZ9KCcfCtV8sJM7o9",
-	"O/qbNGD01N6wobyDXsiruadfZZFDXOFdHdW3iRyRVGmetwJfnz2L9hgd4UPmmigm+VkRpQehWbVxLdU7",
-	"eTX1lJgJNi4ykIPCsn2OfL0XnPgNG0U0sHGY4ng2zI9ts9/qKE0O2OtYZLaD5qW1OZxIKSgW9m9I89gI",
-	"MsjzrC3xARZkW7AgL9/+SM5OHj8+OiE0Gg3o0VnFaMCbCV/UI7zn5vpKKBJzxGz1CbSwrni3/W0G/sPM",
-	"C/rumYoEPVREU454j0F77Dbev2gkNl02mYxkJPuTqvTR/OflxpPdWDKQ1zROMqICvEObJxWzPo0Bzxua",
-	"wYI+FATYsVrGmdtEKw3l4/3r3GTeIRfZ5+3FANeKliEb2DliiNtGrSxi5oaRnA7qllVb5vWhEiVkHq7S",
-	"y0QZWxHObmlnd81p44QkMqQTTUaam4Be9Leic8WeD3Dj01tIycshRxB4FhoMKgPrWwUG8tz2Qb535fjq",
-	"O4gOGxbT8l69eOP5XmSgf2H9e9jxKVuzNqyZ1/K4HJoGBqFTZoU46SGzYNbkqk9D9jc9WWAeLedRepf5",
-	"kLX1OuvB9GIe0ONXnA7ZBHPcNJ1zHIcaMC31PN8bplHC8wbNSxRs4+juBzbEbHoJ5X0rU/HQUUMKXRin",
-	"qBzm57b/niHtyqTpEmD/WrggVtnKgPBMY9rSfKs+SzKKXI9Lo1MeKMQ0vZpLZxssdWye7pZubQNpnOXy",
-	"VLw9jJFqOssV8r2pWZwjGxFoZA7RLA0ngnfOBxV5rTfbnxWRWm4WILBMP2mb79w5hmOiTAL7cf6AI3iA",
-	"6jSKuCFPM8XM9jhYXpriCVpVmm4aUySgIxrAHp83m0srZfcAIFJNKXtZ31touVuBHmLI5QtFRrHs8aic",
-	"cKqFyzG2ioKehRVi5kcbX1VodN1xNr40fRdCFvCQdiPW8W0daS6KeIg4cerW2PMhANHBPYx0J1DHsRkk",
-	"0GwSD8ri38vszapiVKmY7a3CFTHwthXjsD/WNHPtGWybG6sGkZ3VzOKGSsbyQZifShYDuxZ7Wbvjtrxj",
-	"cczBDh5FVK8u1LYoEP21lyivox6xWEkIa2O6WGWtMDBhFra7kw3UMU/Tn0NrjzRn/RLMfv2tpspHPRop",
-	"9mXF0DK63hl0KlWsbnlncLJZVTI8g8YIUBObH46YUWWgl1PBExbi6YcyC2ilpnlhpvTh1W2j/fbokEeT",
-	"dqzv7HFQOwubXWdU9MTAyQOKdHa7t1vc1edUMctdd+5IyVvxT0k/U/KjuSFGprGQ0RCej7WBNIpQaLki",
-	"ET6X1rGuo13Wka/HSIvLpzoXtdjyDCkaDLRAxaJLH12jjMg4ZDHKkpYDCkuFgDp7wx3yxAG9nravER1K",
-	"0cenQA3lFyRmKo0SzMBKhTE0heksxIYN8ty0g4eAlmlBGWI14M8syCgobz84lTkKFasLNGAc8uryfrMu",
-	"peEQE/zfMibsoieMDsmQsQQFnR6waZhju0D7Hk/YEIe7DItyabp+CZ1Zqm/MONTmlG5nKczZwKIN80Y0",
-	"EbbA1s2xrc1IT39bosBS1rKS4PTzcssg0ySQuTYAtQaZH7Un07jNJsBcsccZsGWJ8F9W8dFGlWE3RhPh",
-	"Sd6I06hJw1QljSW26LwwNpPs6a1AEm/Moa2qKe2ygCJKGaOADbYF6WZ5wpSA+wZXyxYkUIffTYmyubbd",
-	"7xakqQp16QC3dIBbOsAtHeCWDnBLB7il7RitC2CWHIftEhhL27JN10Nomp7LAZ7pdwXPtGm8pQPQ0gFo",
-	"6QC09LsFWloIsFRPdBbAlLYjNov6TZXAvIL2WMawUiQVEVOa9YAbp4PmNbDLMVesQWBxh3RCuvoeTX3g",
-	"MX3U6TMRMq12MpHwZNLxSWfI+8g9TcCs498I50t0QKnOlwajnRpPi0FtwBEBw2/ciBvR+WtHi9sYuqF0",
-	"JyaLdCDH4MvBsLiVezImSm8+eoG5AGsWrgNfM0r27oSwjzRICOB+MxEwn9gOuDdCpFraAawUixgotg3y",
-	"MilUr3WZ0ouBDVocp3FHBTJmWoFIyFCqhHQibZR3fCKhHAk0uhbpoM4Iy6JknBgpZip/24lMaNQhoYRA",
-	"WF/iG3jSIC9MTbhejGmBaby7+uTlObZaOxjr/YWVhCLyzlUQsFHSIgn7mBwH6k7vmMsiPx6JULPJDkJr",
-	"0QR1KTXSZ18NGEsgdBHLsQLBrl8NYhROtq8FWDJgE6ISKUO9EvrHodSrC+t/I8yq5MlgkId1qV8Cz8C3",
-	"Gk+71nO4vUzz7IQ1yJUg7ONIxm60IJDDLhfW+dnRepyz0FqUFhcYlmSp4D5qi1KLPEuSONR8qxLZZ5po",
-	"Lt1OsBZPAoesSJyKKgfQ11O2yQHsaZl0AS2x++DxZmEbvA9H019kNI8/5h+MI9yWILgf64TYrwxfKuEp",
-	"pISlLJvSfjqV0n5W323EFCMjJkcR84liemuh8f9EE8yQqhYMPAMuwMFbnV7zK03+mFwD+pxplWCpPqCR",
-	"lnTs4ygCzzuE7csnN+WeM0GmhX46X6/DS7zYLoP5mGuzNI6pflUq+F9TZn42MlYlkwhjAvGw5Ai/yU6I",
-	"5tKgr4cUqD6imN9c7tnLztV8x1Mdn1P1EIxVsHgQ85xR9YYQMH637BpoSaJF+iaWoPz9ixbAjmDd+ec+",
-	"VsU+VjEk+KVm0pC+uOQ97wYSsCLgVYJixjxPJnlAm8dVeUvO5RurVgLnBwwmr4OaUyXVlr22jHmfi42N",
-	"AFOS5CiN0CKGVa0ol8quapuram7G9I1zxxKxOxbNpTijyNoLaw6i5N65uVLalEFl2EAgmNiUjc+gTrWI",
-	"SG0MFiztDfjHTadrtBpsjZvW89kl6WDP3VLxXz8Xz4p5fJjne5DnqyXDneThlhEdUcsHH8QA8+dDFmgN",
-	"GwzKLlVcIZqEwrz7Lo+TQRu4TMs7efbsGVi+J4Vf2qM4z7KYMBqXJxLMdAlydZCW9w2nUaS5HCyn/fYH",
-	"OqShTJfEhywWJvT0u6AEIOcwpjzgu5evoNmS1mnhlfDtr//xy9/1/3/5x6//SX75x6//9cvff/33X//T",
-	"gwSgIqW1PDD8TMdXy61hJbJZnxT0MijO0AM+OT2b0ejctcp+LJBUCzYpAM/FR70n+i/r+qcjXkhVsCds",
-	"qZ5Na6asOUEQ4/z3C8fzToQNOWLi4zBCClVHstfjAbP6ZMMxxYZRA/4tJpmXINfQIbOhTVW05ixyWMCi",
-	"CIw39lFvVsYdulxgvGaGNXhlZmOBsrxPNx4Pb7zWTa2TeeP5N/lJgNvys3Djfb4pSp3ZiImztsYwLh23",
-	"NX2LY+Whn2vvOZHdiDpD9/OB+oYmF44Wowo2zyQVIYutOa91bhmlQ4Ha+SWBnmSQufazBCu3OyGdSxOr",
-	"EBJ3L06FRcmW8TCNaMnsKyNN/oxrI+u1Ph7IiMEQzOlBJ9aGPWwFv1Vleapv/R9aOUQfAOBQgIVDcm7h",
-	"uN+KRnVllxB82vquuaosyFfSbDWNrJOLK3LLRonTO8Lm40ELX5QyBPwTmJMEAqhB3jIRko75veObFTBO",
-	"NOcRN8LlkAg6Bo/oGC8JfDAeuQ5Y6AMehV+o7N0YugEtkWq7nWnCAFsWUBo4FX7mAbM334gOVTAyfZww",
-	"rSo7S/BGqNjNb8BTJ2NyxxMaES70DqqkQV6BaWrcjkOuFBf9S0IJxH9BWbSKEuR03Qi7kH2WJFz0CcXE",
-	"HZJ1gQRgSdIxch6dQNfZ6iGMqsxgVI1OLpV7sqyLq1DbErAQcksVnZBHHXfVG2GKXJKpzpd6iSN+y6LJ",
-	"jci+z3yLAFmPP7ezX+1WBVSEPITH+AjoarYw53ltHnZ80sm4mP5gXZIdEI+dGwG+RuuD9S3u7LQP8ZL0",
-	"pT6D8A4njRb2EdBXaRQZtydHTbBDg1shxxEL+yxsO7NukNdSKd6NmDNpZb1mgD1DibtkLQMtw2OTRY28",
-	"sXPsPhTdd04pOA/tGXNWIKsNt7/lmwb15wnENIUkQxmzwiAU1r8JOtQHCRYcEh5aN8JSXttk93XII0PQ",
-	"VGhSFZOhTBUxNZmalhIaJJBOwmj4JWwR5re2u5O2kiO9D+SOxV0aZZRnwmwQiA1YnEB6pn8j+HBkVpPA",
-	"adC3uhO24bm+lCHpRjK4xcBvmcsRtdBiWsb9JSxrbah1+sRfpIVb7Rs4bKZYWysDGBQEOEN+x8OURo7C",
-	"C3lCYFIkA6lXwIYnPy+rbu+jCl1DGV5FTd10fb675b9ve2smKKZ/Z4EUcsiDg0FW2yBb4VCXqcJvXO3x",
-	"wWI/FPXoClQunGhmfczXlrupCDW9LkCCKEaeoXtCLXCImGGET7gVnDwkgA5Brgj6f0A/lFAQZIQtxKiV",
-	"BN3DRJrLhFyfJUUJtyamxIFlHVjW3rCs3HbZF1yAxWa8yTTNDNYsuX8Jg30NA92v3b2lHJLjytiUCLKP",
-	"TSqSHOAV4Q57ToonufFMcsGNp7nYTcYwbrwG6cwewA7pS2t1w0kkiSS9NIr8G5GZO6ZiJUNbLrNGM2wD",
-	"yGgHdnrePL8sQmjlvogio710AEJuxHwskHIEkTJuXJYJft9AITOxrRYwLT9j8P90evqEPGuSk1Nydk6W",
-	"AW4ueHs3iilyEEkHkbSXImkfwWpq6MQZZE1tubScKnxMk4QGg+Hcasc3eWolADNrxh3pg4IOydzP+9//",
-	"9v8pBM6Egm7IllwOquaSlOngRKXBwHpDy+HZoFDRmcshS21roDZLQsjMR7HJtgwrvsqS2CIljbsbHet6",
-	"edDmqhiCTanMLnLjXYZ8TUrYFtFZii7w+gJljjg7tfXpPR4xK7ZGVKmRjJPGz6M+cDbeHyRe6+TkrFlb",
-	"krGTvITfRnTbKgBYn4h2gdW/Nu8BR2XIqZU5fEj77PjnEesbscPvWNhWA3p68dhreY+bZ80zyk5Pu8+e",
-	"PX36+KQbsLPu6dPe2RljwUmXPbl4Sk9PzoKnj4NnZ0HzyeOwy571Li6eBicnwZOLUxAuQvGE3wEH9YSM",
-	"h+A+zV7xrPf0cdh8evL06XnwJHx88Yye9hilzeDigobNkwt61u2d9066p91m9+npaRCeXISPg5OLbrPX",
-	"bNLmUygV+BvzWudQK+F7ySAddgXU52Mcbo7MyvYkHUWShksCFOSCzvfGPIQy1MfN5pqFfBlR7byQL+fA",
-	"1Rg0XBG8jgHQcom3x2Xk92dolbdrgig2GQM/iqhKyIjGMKeOJsrOpWnkBNVbkM4A7TLxv3HM75gydQto",
-	"LkXA5RHoAbm6YTU+tjdIsESvdSP++PrFdz55/eo7iI69Y93XBEhP+eT1N99izOyH12c++eH8yic/9vs+",
-	"eXf1k6+v/AF+vPrhDRYioOVFb5mwMTsQOXpAmgeYojOIj5r+ijdCz/ILRZ7j4I6uJyMGIBSE9mPGGuQl",
-	"DAWeDMHjmB0xoRk9Rib14LWUf/3quxZJR9C80SAdGPMsM1N9EjKIUMG7+ZDdCAPBM2QxxbIKRrhIJMT+",
-	"Lq1Z2zM1dabWC4PUWmJ1pphSx0a4G3Y6+gsmgngyApwSVDwSEnGGNQpXJGYjRpM8qAypKx1uyuGceNPR",
-	"n9ikk7WlhMvMhmYBVROoxXJM2//S6Eh4uqYgh6DEX8ZulWVNPelyKhpZZVXjVhgtDaYFQxhQU25j56Ct",
-	"7zM7UigjMASdSEkiGvcZeXTSbJIf+Ne+OZ3k9AI/6gnYc2/ow/op5Jd6oCcXZgQT7LbUhdwDvSBuP6XC",
-	"a9lwlEx87D2IA9VCyc8az8IQssaD4JoFK8B3BswFGfGPLDII7/iUAUWE7445Mv6NmO7CaTlUce1mjoIp",
-	"G5EptivF5+tJ2GoMvTX2sShDoBgDi1QCVu6u0JflXHK7AVJA0tb0f6z34ggVnILOAxiaLe//ef3Nt0cn",
-	"0G66ri5RkGmjWE8zMQVi+NCyvLGM7fq2CmmKMUH6EdZMLMwYQx2pRsI/TmlZfTab82zlxMwbCnrO9MQ7",
-	"qPdY+4B2FdDj2FCCU/7GTdO/7qSYgpMbZjTCao+sxUWmUpkRGJBr88QS4yDXviqQTx1uzJEZA8LagH2k",
-	"WtgNadRyOYE+phQaVBgmO8a+9VpghnC8a9feuo6s99YcgcOUT0MCuMJWgscHtf+g9q+s9i+v4Zf6uox2",
-	"/ZDjxa4lUeoZw0lmCkE9O2JIPx51QcKdNC+eNR+fPHk8U/+8sv/s+JPD/dcMM4MuIjL4ySmEWsXKGxQU",
-	"NIL13BgHNnZgY/fMxqBfuXui98Jpv8jFAXFkq5Whuxtboxemsj+ejlKglcJYwcU6osnAQXVzGZ03rUMt",
-	"g3dXHdGGRhzGdFYJnajpMLEx9E36jQlE1IkbO9Yk+DtMubyp+0/oLctak0HQHK210lhyRSR5HdNs04Hk",
-	"aQ7oYwH1qbeSP/EeOlAsUHb2MLC3UHl5bnp8JmDNdlnk40nENHYrLmozjs3pLMfOjpUjtOSlNln1BHhA",
-	"gYjeYLTStKZvkLPmeRYi1Es9o80MqCp3ZQm2UAXSJN2sYAWOIxV+CVnEEgZc4HEGI2BHbZA8Kho/hXIs",
-	"1nS3wLLUYsi9JS59JQVzeUVt8huFvSL11SqrS0Muj79a/kbUsL4qlrVp5t6dJEyVF/9WPq68XZOZZoH6",
-	"EVHmCNZTlZzjaEwnqmQMsxOwrqVvuBpJTZvIvEqf18nJqePbNvTGFTXvHcvxqtPm433c3rU3soqRFHfW",
-	"7geSyizoIiDaYVRG0/bcldfjOD+ZXk0oxRxFlE9JqTqTmPLFU3Ry7lID/cYwrNWVzg1igj0MJXRz8jPi",
-	"4lat06/iwWjtpeHRb22Ux0SvoCgPhDmQgwl9dVQcdIx2A/wDwMzkiAmDQZKP1KgPXJFRGo+kYiQVCY80",
-	"abOPIx5DQbAgXTagUU8/clyCp48hGgh1porNASm7hOeKUOUhM2cofFrDGNJblncHUgyihlRMoG7PIqNp",
-	"pQWuVFn4x3SMPV9Ng8mMl8zQx3lbTcYsaUVdXU7833Nx663Tsx43BHM44Z4VLAo9iGVKuZZ0Y5kzUur6",
-	"uDCuj9l5+F4aa5NpkCQj1To+piPeMA9tyLivWQXQ+fHVX15e6f8FV8+v8v+tug5VYlG/65LcMjYyuQSK",
-	"BTGDv8YmtAm0s2tBc4UowljbyVgIhy+Rt2yuD7bYN18v9CbtF8f5VWXBGBjEs9OmCfySMQ8xaDjg/QFQ",
-	"JlDYNEmZumSVmTROVHxJMl7gvr3OZnEwNfbK1EicjTkYGwdj43dvbFwRNdQKzogHSRozV6k7WBw7sTjy",
-	"HgS/U5MDwQIBjh9TSgIqvsilroWzAZ1ZAUC8tUPe/vgak8IePWuSEFk0MdTzJUr7TO2eCenwBWEJAAZ3",
-	"K4RnQhD2ckPCATUdImwMs27MwbQC2EDMwV8tc+wQaD4Emh9yvszDDCGJHre5whS5ByQIYyZd3jc0Yyc7",
-	"iB4BFubvVhK9dGw9gPpPsMuKhfmywEk9R2JdmqNn5AxIKQBJwk4ttkcMCKcZqXXWdAXW3Pj4lPCpJVYk",
-	"D+9RqKzolcr6jn7NtKhXJJF57yAWKbaKd+Ynfa4PYe91eZZexmJUggxpCC5YFsdgem2CQwU0Zkc0jrXJ",
-	"Nr+yFaKHaRxjrQg0GNKqWIeJEGqgO7ssX31OY3bljvph1bAClvOWy1ctXjS+rFbR6nVp5ajp7o8pBrax",
-	"v229OjOBqo7/JQWmWywoNa3e2hngpWqPeRRltazOicc6XDXgI7ja81dXs+3LrB79By2VUpGQP9GQ0wTw",
-	"Euro4jVfSp+iegwA43V1xOYF6KaIaFCAOqijkW6u7X+Bfnfe+X/AozBmohKkFjrnISaM3lXTjVDfZZr/",
-	"W7R12yzZPHDfSjBfCNMw0OXcxvYP6cSmC3FspAdtFRWiyKKfz3RMxIQic7q/UETTEupVAzkG657Fd6wE",
-	"EtYiwaLlX6MIj9SswTNRBR5m+KButM88Ue9an5FHHSGTNm3DyDpf+uairImkDWv2UnTLxXnT2sLCfaHs",
-	"rTmOrj4nJicqRwSBqUBEw1mSWUGGs5sihfsF8JzHFmuxtxLOsipT2CZq5UE8bFs8rLjp5aiOOIeHXKOT",
-	"SZwKOEcEH0ZhQwvcoFzErI7oOKvyH39yPrU3AvpYFrKdZXRrgmYdiPgBETH4nQq7vxd2+FxN0HbUrkuU",
-	"e1KQUhhpmXuvQO27jM0tZj336hbd5cJVaex/MOAm6PmEriGXWfwM4C1oN2KkOwG/AA9LPJkm947QSF8+",
-	"IQXcsQwWTV8WRFKt7O9cW3F98E7PnyQP3+DjtoIKeRBwD0jA7aOXeb7WiS7mGfGW96wr8TXnAm9ZrdP0",
-	"/hVMVfuY39XCwk2cNn/axi+2yEE0DEDbBafGWKZRCDmXbjMb9F7SxPbO0tPCxMyWa9/rxzEDc8MmANmU",
-	"t2CVMUkFDSCKKDigN80sZoNc5c1usg42VGUOchkTC/VqHQmmT05jVQe51rXd1b63tAO9qFY02v3PuJeZ",
-	"JZxYACT2WsB82nTKRsgaregL4JGfP2S3t3sybuu9LjwnB5qdfoCSIyM+KhFa6zMFd5Gr+tlzZfdz9+22",
-	"3iEpuHMlKuFRRCIa3Kp9A+xelqEAGPL8gBX0Mop9UzyaMJXk3bUAVGxLQauK7uDP7ZgfVrgKoZ+3Drhq",
-	"X+P5XvbK+mCrdl9V1oFYBbKyE639rSb2qu0XhbftOfRpBg1d0lyJfYRdD9s81Afvg5+v+sxjrL5U2pCp",
-	"5lhPT+o0bwINkI84GlZmYLjWxba7O271aeh15+Epwyaqw1N0tlugy84zPrNviKBhaGvJLkt6JJuwi0kV",
-	"vcpZNYapMBxnuqt1aXBLHmlLNYzpWEDj/lQxgwbExtEEzNgBi0IwpW8E1cpWnwqu4Ch9qY3pYGC7PrjI",
-	"b9hMX46YKPbLz2AqsXNzY7PAkm4Ay7SSKy7AdC858qiT/d3uTjo+cT7TJIt03QhUbxGItbQHZA7pgfCq",
-	"NtCVDaAQIisTbyaYlXUouL8glrsGsyzCVrK5K6dPZoP8IFOlaC22WYPxPXumiQ/uU3lnA80BsRNDOVMV",
-	"CYtHsV6Ttj7MVnl2GWjPZaB4TtrZZLycbaqBVqbdE6+8ZRnfFkNwB7m3Xbm35E7/ZuNuVpTOj7uVdO2t",
-	"FKfrhN7Mg45Zr8ewyUeV9fKtjLEKG45D3icX+XNIpCi3amwybdZQTavnRmaOqEKYbECFDekEcIGh7Dds",
-	"kHdaWN2IXI/WqnJBZCpofGoOrOqQhEWRqauFDqUkkWMahwoG3iIUalxBckEbYGM1yDSJ+B1MIZqQ7oRQ",
-	"MmHKIFfjlbyubK0ytF7Y9a22uGa8d4CNraWyxIISIcdl9k6FQUGT8ppJTbRHNltoNgiwISvC2id1udOp",
-	"4ZLhAimZ7/bKr3EPUN0bnz1z2+EYzQ60gnnSzbkFdwpcCvXY4PSB0Vp2lcqvSXwCdQRgDO5Q9zcOnVnd",
-	"H9p8k0TukQ2wImf8lJ+xDeQhlHeTzLXUvavHOugwm9Vhrgcso5K9icrMI3HIOdCH2Rn1npB0adDcGWZJ",
-	"xNwRGLtMM8B+7XNcwyxi0GhP+YSGYcyUNfpHTI4QIzlJY0ESudOqBjvuQ0euzXfk+u0UN6wsdgwxCglt",
-	"I9/+8DbL9JBpbNEwNhnbP8trgLGvpe+N0KOWc4HVYv+0x6CrpTIf2prkvJb3Ev1UQxkLdOPXSgigUVra",
-	"JXSjnmRN2rv2JC+OEYI7eSDHedZ8QIXppGOA8fetq2+pa/ktozF4c3vQlomIdNhlMWEfaZBEEwP5IuPs",
-	"xCPYEPSNhTQD1uMfG+RK3WYRf9OOg/ZYC9L8WaSYaVMFIGhWhvzPXZY2CMKOhpRHVmwB48Kp5viswvhv",
-	"9XHVZu0tF9m8EfXG+nczaiRGZhZQXvXcG9WeXn39/Xp6azG0RQyoPi+p5BPLsoF99KsehMM6wmHJA/Bb",
-	"dbfWaNOb1zpkHGSOgFnP2QraNLgU9F9bLG3IpnJPDoUD8d4z8VpsbTwFe9gye159Qx1C3A9vQz7UcmeD",
-	"IfMttdmo0VOjbpL9KaGQqISXcdFfrmnGytrXpjtmOERv8joNAQvpLW8cbbRjxoGv/gb46j5m1ddQcp6b",
-	"+vnFvHUTSs19Fk3tiiM/9GKpdRn2oUjqwNoPrH0PWLutmjL+snnFUuux+pArzXLSmNWpcWiZbCEmtDZp",
-	"mtVHUt5a1MMRjRPBoC/3rfmZfRzJGBoj82BAoHgG2n2T8UAOoVcE5Pb0Y5mKnHcuEQ0rD3N940zsEOna",
-	"fKQLyiGg5T9XhfytilFMZ+gsKZo3BdkV6NfccaaZQZcqrvL48Tr1rMulLD1ZkJ/RvMjwcjW1AJRfn7U1",
-	"iYzgbSFUlbCPeqdqvvPxyYppUlDxajPU2/WzOtYLZeXku+tolsMR5yF32UxJvJqFhHYx8jHT9PiNze5/",
-	"GElSFp22Wh5cRZET4rayybdJnkQKzZOQ4YW7TG14GTKR8GTyTTaFA+c/5DjstCwu03BtoyNYMnvN2ckS",
-	"qvypvlapFIBP8SEnR81zhCDQP3DRb5vostfyvnv5Sq8jhGk1eyTNk9Mzcg469Uoav1n4UY6fvkvwxmla",
-	"3tOkBidPlpsRk9BhPw8wrUHzlOnEhoEcQxM3tKVGqQiSVB+FBnlrDXZr2GazN+C9ggHHblnM7U52QccW",
-	"fOHx3CV6I+RWTEaMdPQAO1klGoUev0B1s4CNVKCIm9gaQp5UJS5Mn957zWCYw4o2w16mOcXKRP6wSsEO",
-	"vH55V80MYRxyFMSs5NhaukLGe48/Zf1StpawUMIE97c1zYGGN0rD18U+Jw8qV2FpgtyTIol8rCVRMofc",
-	"t5S4kAF6yx7oVr7VIrW9isfewCtQ04wLKR1QFub2Slk+70Grc/rsK7RTTfPjLlsuAWJ9LW7TmRBTXOrs",
-	"xHCpNcyqvUuHODDrXTPrB57/sBS/3ozCdL9NHnfH6UvdBZCRQaOIxWDiK2ZMcftiwhPFot4mWfpULoVt",
-	"5WjyKZbry7g5rv4b6874O+aq5VA+UOA8fdEy48n49emBX7e8n4D87olf31/y2j1z64eTvnbvjPmQx3aQ",
-	"HgedfAOJayUcfos5bL1UBHrVaHQU8l6PB2mU8EX5bIhotU143tIUhW+zsV4pxZR6iGkKFEa+izwF502e",
-	"77kv/r21mjSg7gZfnEU9zy+sTiV72ibLD9KkLXu9diiHlAsF3cDtdxbu/GwJAaCZMNyncJmGw1TA6oi+",
-	"1/JOkA3G+aeYDZnm/viNRbiH1DiWX6VXCxtWtDwtYsY0usVfzzyQqADQ2jYDXytJepcJEmWcZNdJEtjL",
-	"oE5yRM6jCS0wvgeRIHEVRUTxj1mTBQVNGixRXmZCQ/OQrNFCfolqkM7UMesQIH3bzjJNjmSvZztllrem",
-	"UCzBPAWV0ISrhAeIJpRI7FqRxloc7bYHJsIYTgH3VuRElB3Y+21EWcZUd8x/1iL3bTavPAic36DAWeew",
-	"/VYzNVCGzUeRKJVeW0vSqLBnjj/l795e0kYFl16zydiBmxy4yUJuAu0R3UO3F06Pah3XIFuswBz2pIen",
-	"O9qyTpQuu9kltGZNBnivbTx3t3YP37G/Gc3/4Nw/CNmDkF1XyO5jXGGOCm4K4Utl7BZDCj/LNBZsUqli",
-	"G9AD/fYYezowYu7ZZTThj/jK71n/gcUQRlJx/e2W4wf2NZ7vHWV/H2ocN8XbQzaiceKEay+OTk4wXJv9",
-	"NIrzHgNDKUBH0grLTCAXvhxFFNotP5eC3sKi1ZUL557vDWUIy5gCNdj91hJntXiwdAb5w/cv8atRgG/5",
-	"4fvmM/ONGfTXdEhv5Y7DADkL2NMKSegfxPrQ+sYJCFgO+0AiAA7HAqavsnldwl+AglzKy3bjjodbBeMA",
-	"Kk0JHEm94kiHKQwLJJVmqHc0gnHQIQt9J1e+4Mb3rQyzd5iiR8j0tE+t8vXnp/JePfy7YFAFprMiy1iB",
-	"2h9oqeRBZGxEZCx/Xg6FllSz6yllfWs+fPP8408R62/PWV9gs/ubGngg+j0iekRz6z84AOlliXc/fOy4",
-	"0iUOYuQLv3kM6XUUwU0XT4IiO82FTpveSrbWQyybPPDhPeLDDx10ehl+vKbydJ+Bvm0z8Ace2tsEfz8E",
-	"9A6i4CAKHixI9awg2GJgDlq3VxrTb0csirjoK5/g15ghjf3eu0zxEP2X4KEtulqzkvVdxe7ydZi8gkkd",
-	"sEoPWKX3E8fr0SGPJm0zr1/+8et//fL3X//91//0bPNv88uv//HL3/X/f/kH/FaXv5/kPQkETfgda+MW",
-	"FRt/03jVuk3ztJZ3FdPujsNvU1S8/yilpkwEeeKDqb8RhEacKh86i+ojRJRh9b5pNmrDU0PNbWgf2qnS",
-	"BEBLM+1uSCfYraAn4waZRj1FZTvR3FwC/1Jc9COGT+eKUNLJqaHT2HFDVoDPyvqrigkMqyr8NnUq7zUG",
-	"tyJzqckwirS/Ktk+0GDa75tvr7jXh0AYLQiBrYXAQMIcf9L/bC8CNsvp9tfmPpDrhsj1esDs0X1YMaz6",
-	"dLcf0SszzhLvp6HqhxC/mqtBLRfNWluv2nRIyzSWu8pyt5bHYJ+xYB5iZOvAWjfEWh96VKoeh11Pk7nP",
-	"cNT2OfIDD0htjEUfolIHNn5g4/cSUXKZ+DZjSYyF1bGkN0yzxSBhIYELAc9Hcz4WZi2EMuYVUMVIwuiQ",
-	"SBFNLomQGeGSiNFYKDKQYzLUaieauTRmW4o23YjSeNPbEQt4jwevYNaHYNO2WqLmEacBvWOECQg4QYgJ",
-	"Ik7wLYSdIAhVMUIaaP6098EljKerJKYC3Wf6m7aaqIQNvZY35P2YiqR9l0aCxbTLI80WoF9qj4dMQOwd",
-	"am9jpq0WfMTm2mGfYW2vUDzhd8CRPKFVoEh/zfH1+IbTo9PmjkNHLkHuL3CbMqNEJvhQAkZaVXb2nQRy",
-	"yJR1KTKiT2mDvBtIiA/1uAgVwe6tcZHrQ8goSxG4BE2Xi74Wrl0a3Gb9TEy9laiQCpsNFrkAbHomOWyc",
-	"5vMklEwBgwFOY/raJVP97MqkBL7PPZb3GjjaCnMpofqVCHYfI0a/c2a8yjb+nkHNCpx9e1EgPZLjT/qf",
-	"daNAPibsCIfhmTYkmksrVsrU+iyZ4mj3ZP4eqHMj1AlOMLY6de4cHmwJMtuToA+Os8zFiES8paDPtVHM",
-	"0KnY0pYTUj4oYlSEViGiQmZIt0Uf44AqNLjKg0AlelCFa7GEkeB5X0872nT4p8AcLNQTbM8dZ2O3FcPj",
-	"o+aJt6JpsncBoQMr3QgrfWBQUFmMpyZHXU9ROWbi3mI8W2fApTZzNTd1+qyVc1WnI7oiXdbnQmgrWcar",
-	"Mlsmws1w2t1GcWC1XLZ7sTLbfSHCA9M9MN37ZrovRLg1jhuzCI6pGvBRdRzmW8zK5srxSfKQ+WRs3HdZ",
-	"gCgZsGGDYMmH7JFEasaUiogpRTroUP9n8MN3CFW3ykRxMnc9EO8uK4DeFOZ/iMhstfynTjBm6RKgOlGa",
-	"Q03SrCxBoNWYBYzfbVoQ0Cd5lH9EYwM1HHPN0ADiVS9gvBaEKzKuO1Z70qc7Di25nGXXoaWBTBUbyKhm",
-	"fCmeYoJWtPwhe8y+xZb0wmEyqWLxHVOkK5NBC+tKIW0hmxuEY9RAjkHmZ9EnLvQ+M6IPqRMZ0vRt6miT",
-	"sURJkhB9XlXCYhZOh4gM2N903pSfPYHGxtnBi8ucpWA96pi/2vAzCztf2rQsPRhNLJjroC0BSgwRkYyI",
-	"yKPODGG1oXap86VrIBhJaBdgqFh0x5RvQ1g8DiKYOpJr9kNuSNTqL+Qe+vsNXM2wtyXY0dKcZSWmsI/h",
-	"q4NQ2JgRUiCF32iIy5Ez8+NccZEvVAmYNWJcBRl2/Mn9uL3Kpyl2d09egQPR7oxoryElpLDpe+E9WKDw",
-	"mTBYTSrcjxDY1GBLPLFTNL7FkJjW5EZMjiKG3R4HqDhClAyDZCYtCFmGZiC1YmUrl1SVeYiz+vVZHZEr",
-	"O4gNwAmup+NtPPw2w/0quNOKhtveBd4O3H5n3H4f/cSLVK4sQleD2W9WxbrHaN3uZUW96N1G+bsTAdxY",
-	"2K8s6LcZ/v6ggn7ulPcu6Hdg+AeGP4fhY3Rw99z+jsW8N/l9M/zrPP1Vs+lgwIJbFhKetEgog3SIntSu",
-	"TAYQL1WEKv07HdE42ZI5wBWBneFFgVGrdBd29F7Z/4HBHhjsvjHYn4As7ofH3h/IwZ5w2IcDevAQ1ebf",
-	"AeLBgbkfmPs85o5oB4XQ/Dy0gzWYvQpixrRxXp1nB80OaMJUQno8VonNpINoVKEwtkeDRMZL4CHsMqnu",
-	"Jzf/9G0+7YeVXof7tYv8OudNnu+5Lz4AbG8Q10ZTDJ47/NtreVyE/I6HKY0ao8FE8YBG7QGjEeg5tjV6",
-	"fpFeF0R7eydT8Mn1pASmLyOK3MeLubqFNGhtTulvTvWOZW/MGFIbgXYaBm8nnAg65IFy3jt9afE9o1gm",
-	"LMt9zN4GWWt15ddj2PWExaNYk0c7VbnyBt9DCZODy9PrrYHLkx3qyj0q5o7bTzDBtN9nms9lDesjEDK7",
-	"zOgrZ2v7CxtRKAMgyuXDD6Pf79Smd8iY8f5AEU1iitA+5UIlJCcEIxWVNgegMhlG8oXSlwQsTGOmGuRl",
-	"gkDi5uFcCp/IERPYpgJMAMj6GyCwuf5OpkIzdhGwXDsGf48UPR4PGXbguGORltdzQS/MAHcKXE4sc8Du",
-	"z4KlSUwjMxQ/0xsUHdrxkWTMA6N1aCFhuY5NCnT0kIxLZFaSloGWY1hpgx2RBXF4DTi7NL+pSiUsp7Z7",
-	"hlFfVoTsQFrUFQlLsvk1ueKDRXM/KAm/eyVhvZP/e4YzqdA4tgZskus0x5+yv7cPcVKWCloprvYZ6fPA",
-	"7A7MbuPMDlRghwAeBkTMSqxrPzJl3cGWxGlcxrhekGZDzPnY2E33FNna2XJV2bXvtFjJKrKGAF9ois5y",
-	"oxSiXENI77K5u9bG3HzegDFf4UGOUbtc+oC5cVN22/1ExIww0+dkrAWaXjkueixAsAQtyjJ+O2QhT4dr",
-	"W0qGGPYLaALG1F6wGtlRmRE2J1rSGGGTX7WMdMzvmlrug25z0G1q6TanW9BtHhpcExIRoeAyRSa/MeiQ",
-	"avl+j2kr9y7cH07CysMW1IdmHQcxdxBzWzLhH5iYM0k8FSb8FruXKKa5GyQOzc3pCdI4ZiKBYNqAQqyv",
-	"Y0tWOrvMzHnrDPiBZeNwEbBt5+EARp3v4csOuTcbE1N1WfezlRlxAV3w7KgJSIQJTVKldThBA30AqeAI",
-	"nRfTQOuA2QVyxMSuO49klLjrBJJgwKMwZqI6hyRna1jujsuF6QNwt0/kHYtJwgsN/p6bB+9bHsk7k4AA",
-	"kRw9Rk15EPFBFQQJcyDHpEfjbLZcNcgLESq8zTBwxJwyPUZCOrEhIlP0D/WXO87uME/Um9Nn5FFHyKRN",
-	"2zDPzpcLYJz0o035aFIUU19kCFB2PWCmfckAOsCgRsFijgdyakGrUjryM3+vaRybYBYr0PkDTYn4bfLu",
-	"5bfvtxrXz8TBvNA+ai2W4lVCRaEPVZHzrxPQz/XT40/5h+0hOBVY0v7a+QcirCZCbWCBXN4XS3WuggXh",
-	"5qXIaT+CzHaFy5yqLp3uNMJczS3u0we9m6V6+A7oddTBg9P5IIz2URjto+d0voYHztMygTTXb5qLqCU1",
-	"vIQPWcQFq1TnfhSmhyYXRL8+htwYPmQ+crSYBQyu1cQHDTepSoiQCWvpKxkNBiRmSqZxwMi4mMH5hSIq",
-	"kCNtw46Y8MFovhFOOQPUTMoY211JEU3wCZpTQiXlkE7IrZDjBrkSFoBas9UxwtuPRkyYPlm4ookEjkuk",
-	"8AkXNyKQIVOXePmYKqIoN0kVxgdgxs0TxaJeg7yzFxq/IjBxnwxpfMtC0sFvO40bcSN22cf62m7iw/Ih",
-	"b72QE+s3l2lVrc8Qz/K/VH4ElG/dcCzUwjqQwyFVLRJosheJr08q5uf4Hvs4iqA1DPqZS8dsn1sYN0/Y",
-	"EJjTkH78nol+MvBaj5szY/f17y/x2oum7w25MJ9OsmtpHNMJiL9kEkFUTcZDr2LWcP67uQwFM03PqGLB",
-	"YbK86AqvoSBtyDNektx0liU3mZHVkW2B7eED40nkjMS6Y3HXcTDBY592T3qPgyY7ujgNz4/OaLN79Cw4",
-	"CY8ues3eae9x9wk9aXq+N5RDmJU3lHe2wybut1m9JKYQeLSGLvxYd+ShHrkJR+Ah0xs7I1gLSV9mmoid",
-	"b3ReG+bsUsUDvZt2iHTEsxmfBk163u2eHjXDs4ujs9756RE9C9jRSa9Jn/Wa9CIATSWbcY7OX5y2owKt",
-	"MOWT2Smv5e+3LHPX3v6CCC61SF/csXgC5Y62S4sRYwZ1AOXBvhWNLqd17MYaXGCTOV7+tWyzYnygsjHc",
-	"eMAjdiNyy820kEBcCFBrsL0FGnEAGQmaCCVZkkb9bnF6KF8XKO5hWXQvBDb4wNJXU0AseH+QEDXgvWRv",
-	"LDsq1NiYFKOB1Iq0F7JAs5ZQj1GzVoXZ2AoBabo8TgZtbQt5Le/k2bNnR80TNKnyX9qjmAUcTSFvwmg8",
-	"3xQ8Oc3yjyDPx4jpbziNIun5HqhV9tsf6JCGMq1vOALrtfk5wHEgQ6cXa14DPe5AmODWwe8skEIOeaAv",
-	"EPArjXjC8ebvXr7S30MKPYwJvv31P375u/7/L//49T/JL//49b9++fuv//7rf3pAw6MU4WDaRqkwjfXQ",
-	"nkXrwwUbNRZqzHosNl32rr77yxHA8ZzBD1ZCTd11mv1YJSDZR71p06LSsYaz9ldzzN1su1Ywd12afiD2",
-	"blHkzYf9AW48pCFbNzkoZvT2qB9RpY6w8291RtC7gQT7U4vYAUdzNcP14RG01ZuAEZmKhEfA+gG3IGFR",
-	"lGET2JIRfYdjKIK5OWRUAPt3bMskpjxqkc4xymp2pxe2ozldB9L42jzsYLifDyuyh77Wk/xOz/GNmeKh",
-	"Yd7mG+blFhLup17pLKUIsgFk4QoByZrlNh/eu2RzvHwAaiDTKMQOfV3GRD6a7kRTvDsoGkXoAi0fi7xj",
-	"cZiyXWUzLW+XzUq7k6PmxXXzaW7U1HweO0fqEfXdnhQlgfUuxzLVigcXJBVakAdcpuoSyHgg1YgnNMrb",
-	"Zw5YTIYsNKuSdx4PUzY1m6eF2QBzmbricfGKWZEysyabyoea5i07t5P0+9vAwFu4gNMyAwZnUv2oIt1Y",
-	"3jLXLHpO1RbMoQ/LCR0wdxaFyjHdJ4+Vl0bGpzdk7fj4gSR3T5KrUt+DUfUWUu0bdL8zQ68Ert061W7A",
-	"iVFB2/C4iCXsHt0ZX0+KUU/NFAXkAcIi62Py6Lx59mWDQDbiz6lKAJC8Y+G1rN5qQjhDQhOA12rMlDVn",
-	"Cke5l6NeXTIuWAlDexAuikAOjafz2mU2eZ021/qfTJNAgqaVLbe3Mvk/t2dsGw6Mgxw4yIH7kAOAUkcX",
-	"yIG5Nj7kNap1GO8iTIiQ3fGAkT4F/SwkxohHXih7vYgL1sp88tBmmMe5u9a34UHELaQK3BrYRziK4EvA",
-	"NYqpUDTQr26QFzQY3AiMZQMwYuf1j2+vO5o1U9IZ0WTQgVDd2IFUxNCANo47Wgh0fJKKkDk4gibKDk3w",
-	"0ggaX4DnOYqMc5tFvdaN6BR99R2fdMq892ZSlb9DaRj8mMM9d3z9+PwzXjlkwy6L8Vq9PPjXHVfcPD1m",
-	"KkiZ9Y7MfINPwVaA8Ktisd6xI83+aJCojpMZoC3fEB0sqkMedf7HEHyQnS/1OmOEvmsqCPSlNp/BhIRv",
-	"RJcNuMBuIqC03xkQRZug4aOzXm8RGOB6iccDqcUq+5jgj3p7ID3glfEacUUUvWMhSUXElCIsj/5whfiV",
-	"6GGGYgM9NuNnwjmhw6pHeaR8PAUjCUWVCpMHqNLLbqZwfHqs33+cu4M7LXLePDOgI2adbFIGhDa4UoC7",
-	"ed481/955mMoI8fPTKMEouXgbsDXfHEjujLk+pRZNUJPA8n1C3DgkA4POwZqhZKYjRhNiKI95utlgzUY",
-	"VyU8oPj5GpOa77NuwUwXY9LKa3nmQHm+1zUPg4LWsxM/c/8Do8k8+7ARxj8fTxcBD1kykHrC45gnCYag",
-	"C478b6lIqLeOf3yhpxtaaUPKZMsrUjpoXXaaK09Jy0E5yoLiQypon4F2VfXeY7PIGRMqDMTwk/ICunx7",
-	"Cs00WiAyUfu3r8z5FH5fU1rDmVymrqS5sRO3VCwnK3IoyNYa2YAnU5tR84V5FsCnpQZaEcH5XHRzLbk/",
-	"ZTqUE3MHzCXUcH3rq8/z3nJ54O0+SoInC/GDaURgvBmTzWASVwuYgPStdFS9TUdasCoZq6zjbobmjFQb",
-	"E8UYsm6TttdzLvPhu7GMb7VoSkyVLpuAMJAx0b8QW9+Y1/AKCUatHAtFJizxCQJvwfNjGTH7qDHewugQ",
-	"n0pjRiQEEKaTCbkyDRocLGn9QZsHWVohjaRgS9aBg1R/pwVj5yrQTLcFYv84UHdaM3Ep++ORCDV1dzCT",
-	"G2U6JWqkTWo1YCwBcRrLsQLAaqs0qiRmdAgiEmapEilD3H92IzAB51I/CK7DJ4MmDrpqll5gjEnUjD6O",
-	"9EygjtCa7h2cEEafOhzjOe1EJjTqNMgF6AvoLJA3YkjFxDxFkTgVVSmKqM8f4lPLxacKhqXvHRU+iVQL",
-	"O/119ldPRpEcpyNr0fre0fRXq4S8TN6xnii0s4VDB0mCeOj0LxFNUBCVTNwO2xb0l2QN6guObAFzrfEB",
-	"x0IOrZVoDMBXLLz9cSbWZd7hex+PAhkyfVKtMmJuqno9vBVh+mSPGECW0qhfjlG33ACcG+evAXBaDiev",
-	"cgvgt2VzNuu8NEtHK3vrlA62/ruhzjtFVsqy1CsuaiStZre1ZW9jq+CgEYOQmo4Ko3iSPRRcKDyNUEMU",
-	"iiqwiSGmcy8TJ7Z19ZQEkQxuIb0sTgXRPF2L1mKmGcjikEjRIlQp3heakH3sc0Ss5uKTUUSFlo6aiRyl",
-	"I1t7hE4dlFtaT96PKPMKVTZdg6+obYn2bLJWHV/nNIfNLzw5XcUpCk5Ww9JR730Ov55fGGdpG/TimEbK",
-	"azUz/+m8IWbUX8vDiqq3eSxoSPCeAtjmgPcHM2BKQlNS5GZHjWl02+YCM6QA3YkqxZQa4vLWqBHaWoRb",
-	"ayQmqu0XTtidCBt6PB+HEbIGdSR7PR4w20O24Whqw6gB/wKQQfbeEiA8OmQk4sL63pxH+FZrZlEEuh37",
-	"mMCxMmypywVmcM4wJq9MqywQh/fpxuPhjde6qbHx5yc33ucbUaDW2Wi/XjdCiak3mR2T1XqL4+Chj0fa",
-	"xz2/EXUIwXdPv683ZeHw9LgI1cqzcYLiUDWrCmSUDgU499QlpvuCpfCz5MJ4Bi87vuHRuB1xKsyG6e1I",
-	"I1oy5d0hxWiRUw0Tg7LIKEUmolYjrKq/QwV+/eSIKnf6FQlj2ktaJlJhsu2ggw9IE65uMyes3gBUZYxg",
-	"MhVc1pVu1dEGeTeQ4IRFmBf7bJHZcQ2Td20QXUzWtTGD8iRQKK3KYF3wzeYizObUymWvl3X9kxFYZCBN",
-	"c49Vo8JR+Rw1kvtzU64qFMuwlcs5e3YMr2N6xyKF9jNsWiRVAmG3EdXL7y3FnTeN0FL/zWVU/TXrp+JB",
-	"I4sA+yj1LH2tKchoiOVcoy6ICLykVtYT5BSEErt7EfZRszCseQCFtVesE9X8DAzuTIfVpqnR/00OPjlr",
-	"Ps1jE2M6sSGcrHmISuM7flfW5KrPEkOpOy/0PqigD1gF9dfkKpuK3p81n85S2g+OeWybFhgSd160L5xp",
-	"TjeQar50L7B2kHZUouSgd8z6g4hiiQlmkjBlRJ8rQgUbg2TU6g4bJTbEMOAqkfGkQTI3R1bgPqS3zFrv",
-	"uTt7uhbNan9g9gOYaUkFGvSWiFMsRMDMi7ppW0gXq2kzNlGrthoDfP0I1vmfyqrEStgAfJflBb0DHzlw",
-	"Tq0/IiYB7w8Sb0n7EMa9qVDefrCKHekUz5EYqoi3nhJxjGkx1ZGpH3uGwgxPtorDKKICgR+NNgEKRGVo",
-	"4ip4gCC8WthLseXYBL7E872j7K/1y2ms87hk0yrGp3/ajAvZnCgHkG7Z2IFdGj0mwdD32R7Fsh8zyGEL",
-	"MQobxnI0YmHZqux5Yc0U3xlBThEEeix8ixQqjSigXZhj4aqcnu/1JY3qjoudLpExeqZp1ByGWjcUwIry",
-	"Ldu1qxE5zM7BhfXx6PGoQr2C9DJDDwgnvF+KVqkzqaDy6A01aDngYpqj6czz0ODu3KufZgNEtyRdrHB+",
-	"788lY3bot4r6Wq1HXYUhocKQKaYBw0m30nItver4E/6xENF1rhZlnCcZEe1hQcJBpK3luqimvn21SuZI",
-	"PXQqWJLaE3FXCl2ajbAEuzQj3LVxS8vdGe8QaQ8B9bjKUn/AUWxkLRd2He+sKE6sPu2Dw0P5NpmAdyOM",
-	"CZjSKEJjt8AsE+bgu7DRmB5n2B+gxz9uz6OxqvTftF9DGw5TjOekUEv2mioFCXtU3UJjqNjlBGB3rKSU",
-	"3pOX48FylbkOj2rGUlc2j0axvAPfeoVEfh5JlcaauDTJYFoRpNDaU2+DpXknnOzE+HmIxObtq2U8Jdng",
-	"DsmcWwIbMTnNK/sn5qYW2sOV5zf+NlA+Qq1F3XIBdh2Shz6hEPNvc6HlYC4fMz/xG5YKnlhwvQGLiYKs",
-	"AC3ZXnE6ZJOs2rQdAKanxdiK9Z09zqz4xcZxdYtYCxpcdvt9uCXMcbgPx0S5dgZ6h2BMawGUKBZIEc6C",
-	"Hu6lZ6Jjo7jyjsUxD1mn5VQ2YPwNArxYoW+xY/HwdeCXToN0NE/vtKxTFI29jjEQ9O95/DK/ymb1h+7P",
-	"eP0VMfQA9aRWDJDuhJiDd2R+b0wjG+YXT0HPzwSaVvK5mKN3v9kxJt5+xxNt3QHqoEocVjK1o27x+Z/d",
-	"inMoeoUiyjv6/7P3rstt7Nia4KsgGD2x7Y6URFKSt03FiRlte198qnxp26f2TJX2kGAmSGIrCbABpGiW",
-	"wxHnHfoN5sdE9K9+iPMm50k6sBaQFyqT4iUpkjbrR22Lt0Qisb51/1aYuDDBOpK4wxCLfyClBllmcH6T",
-	"URZ963t9aHYuN7Tfzr6k2raW+Eq2sMOlfPg+9XRQmxjuaw54wXCdfdfn5aGXTNjKgi+ZXG9tws7DiOJe",
-	"ZzsarPNIW1RZVOyhmmXFwV5Ng1OnM1vF+nKg6k/JT7PUFnMVwWCM+TrB6Ug6u+fJRbv9NCiU/Ro/v+Lj",
-	"u/dYR+6ZleYsJ+tZRwyHRQKLh4O6Ttp/4z7hh1faVZ6uTqbkNmAzc2rXPErXQ8U8tIPFK0MDDVQkSsxs",
-	"PSvqlack2EVY6yAB3GPJvGGEL2ftoPnQY6320Zlif7LQfKdgRtB6ScdwuJ5G8Oygv+DbAi581kfcOuLW",
-	"lnDrAxyw+mGL+WjJDgkff1FyTHoTJiIuhl23nl5A+ltBiGscQ/YDdlf7QAfpM21OfMAEBn7hzyKkQGZw",
-	"5vg6rAfFrjaybl5mruJhgcTvLI6J7xxdhQQyd9dFwTxWIq9txIDCSk/SmjCQhler83M/z5ckMxqOgoym",
-	"zzUsrZJ2y131sBJv2lD1KIm37EKNoJG77PKJt9yjTUuUIVRVvhL31pKJN2saduEr28r7pSXbig6gc8zn",
-	"BKBJ02oEFm27Hjk3DicN3r2kQkhDdMzYhAAHDAqiksAuaCERd16u1iC2lTAmPCb/o8/P6WI+NP8FqfgQ",
-	"npJgZirV7fLxUOj+AzU6UVa2uonOHAt4HShq/fydRqcxolkEtc/lRM/CkdQy5Nj3lp37ynvMKkbcSXn0",
-	"rGMqaPtYEF1EgcMoin4H1KNJP+Z6hHbuuMjA5lN37oCekmvXNDumM2QZc9qp42asei3FIjJOtCF9RhTM",
-	"33qSUoBSzzbqGGl7Z078e9a4dL/iOEThOlPKzT2lt7CJ7b5GhANePEQ7zSCuiXgr48yqGLGmQO4w/Zg9",
-	"z2+1/X5R+ZjrwRek0J68sY169qVQD1BDFjK/vNpm5+2hseCtp/ta8UV+sKr/1CopxaMhMmeIFE1VLxIf",
-	"7SHQpE+jeHZFtFFSDMmAcjO6KuSANRE4I3ElO+Z8TYT81qrgF8DNHqVj86ssC9DnQW5LFfE9b90Aa5Tn",
-	"HtHkXz++e0uAa4FAKTWUzLsZgJVm1CID6Rr5A5Bd0r7cZ0QnwyEUH+CwWizfNUyNuaDOUr1LYsEU7fOY",
-	"mxmG4YBiCU9mKmL3q+iLttxAKhzbPwV5w+WvUVS/gXlWd2F9TtFoo2CyunYi4IqnrUZGygBGslmnX9f2",
-	"anZVUX/IKFVqFn2kd8w3nGzDHjqjYyaiXSUdHxXVKqoo0A10IAD7HFinV07cMAwDYxq40WQS05AhpuTQ",
-	"BKeiGvTfgIGNASeovpdczNNP+wHXfWaxDx7CPWhaKkdgv1kX3uxo2PXHESNGxpHjAccSqfQ2V/Tk7H5k",
-	"AHCEn83gB7YTxMEf2+26Z484T25fEekXqchQyqiTWjoCWR2JALpHbETU1kzqZUxAPSA19klM7yJm9Qz2",
-	"Lfj6lOrMmEK2zz4L5ThXLvZDGXSl/ALLGU/eqpOqYEfhBaGHcm7MdIp1qa+VGiLuO6lrtuqovQOFx3IC",
-	"ynW9w3XjYbiHuyrJ+OYA1c8yrC/SxYdih7UYv+MsjLTQNMesjnOvBJs6Utk/JRc65Xa7ytHN9tlAKkZi",
-	"Ru/A1Jpjrl2Xk/aqxlIM2OfN6N8eFz7WIZz09tgEhqb8RhO9ehzdHsdjncZ6PTh286zGtE8CNnJtWDCG",
-	"hqPFRRorjfe5WqFUI3ftY4/01nqk66zNyI5LZYXGdaxlfjQVNNXfSR6xqiX4yUnph/K09U6gYAZIsM2Z",
-	"GHUUSZyfNNufmi867TQ3wWPmxxBOHCfF6Z+TIYAM0Gx2Wq3z5vIUOK0sk+Br5bo6BH6jmPbBAvTcFzBH",
-	"MOLUDzvkYzpkZ39O2NDNO+R3LOrqEW1fPmt0Gs+a581zytrt/osXz58/a/VDdt5vPx+cnzMWtvrsx8vn",
-	"tN06D58/C1+ch80fn0V99mJwefk8bLXCHy/bCxiG/SVeDJ4/i5rPW8+fX4Q/Rs8uX9D2gFHaDC8vadRs",
-	"XdLz/uBi0Oq3+83+83Y7jFqX0bOwddlvDppN2nxuf4v/kzU6F632+cVl0DCjZNwXlMfeqyrJa9x7Jskk",
-	"ljRaMRGVFXUEjSmPzKjRaT1rNjer8MgAcM+qO9KIPCyQRcimNVfekYfvPSvyuMa6Dpx2B5y2E6rgjnr2",
-	"pntoUmqmrJ8L80Ws/qf4/0rxO+bTEunE97SgH7HcAUwAlqZ9wQp550b86/uffw3I+7e/giv6O+u/JyB3",
-	"OiDvX/2CTu2b9+cBeXNxHZB3w2FAfr/+W2A/+QbevH7zgWiZiAhyJ4beMhG4LAMoGrsgCwCExrGc2sUE",
-	"ftLgjbB3+YMmL3FxJ59mE4bJFDpUjJ2S17AU+GXgVFbshAkL7xEMy7OLt5r8/dtfOySZuPQLhP2d3evI",
-	"h0IW+JHPcG0+ZjcC0D6kY6aoxjxB2psxvvI1NrCXuNEQX4BeNKunenOI1PPEz6f+duwLTIRqNoH+VtgN",
-	"bkjMmYaZgtd+Pm7aZwCzZGCCrlSkl7OZT/7CZr10QCN8zD3QlCKf+mn/Shu4wdyYQzxd7n4hC99ncIwg",
-	"iEE1CcH8Gdyzha5uxIISHtxqZ2nBsuES9n1HSY5rtF7JuV8Jj7NRVUZKElM1ZORJq9kkb/hPgTt9pH2J",
-	"f9oF+nPtzj+3j8EQI5/a5bUu3QrcmM9+YtwNYxin5LJsPDGzAGKyrqjeahwUDXsdWIL7tKfJsl8Mcgvm",
-	"gkz4ZxZrHAmGvzJyPFk9dySCG2Evb78F4xRzxmtx7+49ajfiEWfg+1Xam7hycxrtA/E/iwoCZ4L5ycwl",
-	"0xrxY0VDdrsFVuMkNtzK+Jl9HidouhSsGXtLjU7j/3j/6peT1umPKxgLBaU1UfZWDUebCn+0LAiaQmuu",
-	"ZLsAPjAiiMKwwgfHNKER9GA81N/SqpZqes9fGmP6+a+Q22x02s1myRW8xVJCoj0HYhwxDCbgjthnanXE",
-	"mMadvIDZJ08VQ9Cz2wQSiHomghNjDFP29//ffzRPXtCTwR9fnl18/S+lU6MyZ/kf3naH55M5BLIP3YG1",
-	"FabVzIdwtJG/Nxt5dXO4NEbjbNFvubQR7zHVr8sY3WP6+QSnurealy+az1o/PrMv42jjVcYQ5UNBZ19y",
-	"8LnUiCKD5pjGQEjWmsGjdN521jnnBoGO6YxoxqoLKPNqdfdELkfgOgLXOsAF2eL8UT6YokdfeIcxX7Dv",
-	"i3eyP6GA8hx9fq1lOfo8yG2pFvLTKPMttYF6x+I8IucJY/CzkjeumEtHJwzCAACq6XQ4Q28ZAq9doX1k",
-	"6OSsXJO4gUdTd03iPPQFEBEj7RUTTrlY2w5qDh+wbQ4yP60UC1GhwyMK8EBKRXKqYmnU2NxIOcs9qFJj",
-	"5RrmCYNhlE4xhbggyNAHJCXWt9qK1yk5b16AnNlP2R2+Z76MqMYAz30D6EGbx0p0s0L+c+FFeCdiaTXy",
-	"Myf52apdrhuufl+gIzkVNQQpYGuWQuLBCh99KwXLQ8XSkjeJBkXBW2oCdBJxefZfV/8iWlb/tTil2aJ6",
-	"f2aYLp+zVPlzpcaBv82C4F+HIZuYE9hPXXKW4ymd6ZI13L8BH5B5xfVEWrlE3Cr9vV4mUr2U9sIFcBZd",
-	"YzWYajef7ePj3fhBVoFJ8cn654GiUlYnE45cvsLK98Kdt+u4aM3vJkwWn8SUzymoZW7CgxjRiVvGI+ee",
-	"XjnMWt/YvOf/fuvG5+aqM+biVu+qkvZRrfTKStppLp2jmTVkrB4HKXC5oJ5WYc8ZNAAbp+S1gRntGm3u",
-	"bKXOcuCaTBI1kZq54n9uCPs84TCRADjMRjQe2J+cuhHtGZO0T+xB7i/RadGbG9PvxqEaRXl8Bb8rIp1l",
-	"lnJL4fPGxZjeOksE7xXSaFTMyFgqdkqQk8XaK/BJneZLpGDeeVnDeEndltSvx/v2Rozb0kU82Ok9/ZWL",
-	"28YGJW/uoSBtNXxnDV/fLmKVJvAVQ1bunJRGOy5dtOP+fQSNRMGwV2MmunN2Rif81P3oqVRDCxMg62fX",
-	"f399bf8XXr+8zv637j5UaUR7rStyy9jEJdg1CxWDf01dPhDk55F1zDUsDFU10nQJSYy8ZWKRntEjORUn",
-	"UoTMvm33uQ6vJRfmqvJbDBlLbch5u+mSpGTKI0yujfhwhEQRA49hOWlCBKE6dWRyGeQVJXiJKO2n9E6O",
-	"DsZeORgm92COLsbRxfjeXYxrosfWvJnw0CSK5U26o5+xVT/jjik+mH3Hjka+UQ9KREIqfsgUrqt5Q0tZ",
-	"kxj64XRKNwq1U09eNEmEyEyc0DxFRZ8a2/cSN/yB5IN9LBz1P1oC5RME0xY/u2xswvWJymVzDHgC6sox",
-	"rNkpc0wlH1PJB1kDc5B5IjHgvlyWInJAjSxWxRVpwZMtp4gsuH2/2ud1zrWDTmmjwRH21DtEyL6MZoV2",
-	"8quU7x67+geu6ZzQgYF4FdbMgkK6p6nOm3kltTDzvUarpf3ijhXJpoQWP7khBkYSLccMdp/Fmq0Th/mb",
-	"PdvHtPaGcGV3sZh6IGMaQbyVKVVgxV8HnPqK0duTYUy13mEv9mvgT2RQeCHCWSeranbRbJnPWfvg0Ugm",
-	"Shf571HM2xdZOwa8IiQ0DzwNCINgMvRGcF0IWgcEqJbvuJZKp70YETX0ZKKkYTjGXw4GPGSKxIwqb8m6",
-	"mny0eQtig80uigEphGdQTftmUr8zRygBhTZ9NsJSGlew6FsJsIuR58xyJcf3WFhhjzTD+m43/9FC2AsP",
-	"kWTApsQozvR9DIPz8Csch11ys2aA5HokuCBJfmojPn894YbGadAB2COs7RiuyL/zU3bXj8yfml35A5yS",
-	"Mtj6wEKposOvNC4PfsAOwPMEFEIvbk4iygkOhwmFbVmlqDiUYsAUEyHT6xOq+obxl7kfOzBu/3DEoiR+",
-	"FHb/3KWA3z//91Yp7ddgjhV3TGyBEnZZL7mNx8jwkE8oUCD844vf4OtT8ob+x/8aUnsc1ZAKrqmfKq8k",
-	"/3zyQSZDRgQf/sf/VJwJwVDhpim53+Epa9ARgsTARUIHLJ65x5Y+lNxtvChw5j4223wmX3vWj5wTfBgR",
-	"fRBM84vI2slHYKWh1iQRdxyCdhMmJzFD50smRkOKz+IEHSN9av6kLsqTZ7u1U5tibwVrTZnYHeF77oF+",
-	"w+bKA0EkqymAXzB3uNfjvMnZJGdfsj9qIX0vyN5jB5qP6rROdRrUJqEHS3q+UNr2p8+nsMqS0GpBxrfU",
-	"54P0dtzxMMCgmE6BWXxKNRmxGHJsIRUhi2NrCDwQ9cwl3ygZcPt9CBlo67QlMVvUxLOJHVB3E0+FhLaa",
-	"m+vlnXGIH7TQl6vZERaVbFnLnuH531Ei5nHRojIRA3Y/HD1wCjyBxunDoLFGqgS/Wxco7JD9O2YDrI54",
-	"y+mYzda25fEAbqNu92i2Hc22HSI4HOztI/hIxtH3i9+bQ3ShIYKPmbcZT8lbzJ1hPmsgkeWtPyPcaBYP",
-	"OjCW1/GlG0WFHjBll1tgVqaC0NBgugyCyPc1gn2Ah6kPIjf5Xbvz8IFF5KWSWpNYSpeYomRAxzye2Y37",
-	"RfGIWriRibFbDEP1x5SLrpwwsa4G+c0KwFF/HPXHt6U/MJjoGMpyUOvnQ2xFmeRM4c2ThK9zP3ZQScK9",
-	"JJXebXYwp8eXRqKlRkYqOa4F+s5h7yGBsxL8QjfoXCjk2cqolegViPvbNScLMznbO/JiibVG8Fgci9ox",
-	"jrmcZftpxFy5li8JCwrzd2gIoQvAtCjAZGXPiVPPNTn3/OnuYSmVa6rGcURpiMOnRmf5LKivnyJZv6JX",
-	"QFwTeYcjfdokETHTOvv6CrM+giwp64md09ou4CrOUcmiaR5LMfR0tL7wzbEvP+nlnoldeTeiM91zlV/F",
-	"O3h6X2fhXX+Se5S1XRFT1oSM3eVSszV8r7lU2AEGhZPAUCS3Hy3IGXhnX7I/asm45h7oLlyvo4myNRMl",
-	"qE2sD3jqNM8f76PlUn75wiaVXL4AOY/RA7smGJ7tbsLu9/MEF5i+qUUYxlKj72AtwnQKwL3eJZjPQfo0",
-	"vM1V/q+anHNzeQuK7Fvuhz0qzaPS3JJt+4nesqLWBOFc26jF/MtJMqkOTP6ejsYpG3l2uvw4vF/gWvZS",
-	"BxW2jBK2/ZAlXqQRNE7Sf9UxGi99YkbKWze1/YlVKE+Jdf8VI9rwOCZRwsgTGEH3tGLlkRSlBDbbmFRH",
-	"jWHjCeRZ/ghq4SO4h0Bul3Mo1l4HRwftTAGP5Jh177jmZgedDV629ixUCSZHCjHYinUIrQ2vEjbX2sB1",
-	"4INyKSJAKyhQB065ZqfEIiXpWUmBt6mISE8wFvWcnlEu+EIcO4AjM9GMpX+iBZZF/9KMt5wwAZSKIxm7",
-	"MVwWagae0CyWOlGsUE2pErT1+kreMrGoocKfnp0G5h4SyftitpaE7C4yl+7ydxqXex9TN9MXUrA0Q4Ya",
-	"zJezLwO3vbUE3XISsZlS+/50WVCTSBxuU8GCc70/Ea38IkviETlp2lJDQb7GLGeeugmTa5OmZO0B62u1",
-	"upsD7kvoeU561jT0dtQUcMAiu7glYBJTIYAAaFta6SxTBl++cZGvDECyOx5ButtxklBvuoIpG0ttgMGJ",
-	"huaUXLvtwi7hNMMeFfPr2W0tgpHSYtQ14IVG0Utcn1vdoVSVFvGn9al1mWnvMTMjae9uMkI3X0jjSXpF",
-	"Mu67IbpTbmBYthwMVgCtwm7VzSf+/eKWK2REJie7tfZQKyDTh7k/TOmylNqmEOYd1e8Uwj4ykxtCINhn",
-	"Q1xAMEpYQPozX0DzgyYhRaTz9FKK69sr/HKihsCGKgxTd0xAHNceP8ag6sj9DM7m9qcGCxlGfDiCXyrm",
-	"ah4B+fyTr8e0euSSeozJVCOg3flGpyHFUHIx7I6l4Ea6sctZWf1HZkzMIsIFmbI4XjMAgfuYuuBHGKwB",
-	"Bh35ZpkpUD8G7pBkcx9MuDCW4S1RiQBCTA6UdSMagYXWZ0yc1s+AeWh4k7Z0/mwRnkXETHnIVsOLD/gb",
-	"R4yoifIyBw7MPZUSzsvVIGIoaVydOX03cPSQLjpGJI7Xt57mCnnTX+Eix1aPTVs9ypOk8Ey4LntGFYux",
-	"byHArgSoO2szWSaEXNiX36i25qKidyzOk1av1C/nNmlpMveJkkPFtAbCdNPVhioD+ZDHTqVacdvDNCpA",
-	"zeFkUAsRGnsYHDVtpOjALMpF2u3fbR5yKVlY8XyvfAJ3l6aEB/BNs8aWGgnXkbURrJShow0H1auBDayD",
-	"sy/2P7UkJZ1o7H68x7esP4IaROVwU5dDPGJ7m7V06ytxfZ2UbY39DIc5QskP1z4TYT0IBxVX8G/hO/VQ",
-	"5RlN/LnMFwDNJTDgs8Cb6tsCkQiNazLgnzfMgq6nT+vOgOakc8xMTly7LtXgh/UQP5CnsYbRtqOU6IHC",
-	"wOJ0aDkSLKn5RlwbqWbVNcUjScbyjkVZjZuVBtdvO8WKVfgvNqtOR7NT8kFOXSoQJgnnkoFLOtK/uVUd",
-	"Xen9YU1YpJX7s6WbBMBQWdWygW4KbahJLC4BWc7SRkpkf0BOxQqNDC3QTS4w+Fpk4yawq9xKAozlxgDE",
-	"WApQb4rr227M7mCk2ZhFPBlbsZS5hYsusFWBGdN31EeNzR3hT4oKnHW6C3e43EzB2d0mXdn+OcRLAuSj",
-	"0IstHtPYsye+d0oKeQUX3deGiki77oBcObI9jRZ73FhmX2wMb7mpNJrE1JTTCeBoGbCTZlg4bS9k1slG",
-	"enqvg8sI5AQf8MBuWhfe8SjYbq5m+9TL1LX8dQ/J5KkqSbZmA9bUr23rgOW7H7Js3Ycetnb2TslP0owA",
-	"GtFqkgMoVcDCkMB+1Gqaqcy1dMGtRKcEvJ0p1cRummECZ6vmBhkmeG7YFVCpcDG0Tz1mNEpHa+lE3fE7",
-	"qU4Lw1UjyWB4FhlwE2At+IApRWO3xAkTNWIE3M5BgsQHNuQ6lzmEoSBK8TucI+r2dmljZ0Uakzdwoo+I",
-	"8gCi0MlEybt7mAK7R2gmJIQLIwkVeJjLbZUlscY6y4/QqflWmoObQCXDMFHqMRyl3JWsp1T8c6OE5HWs",
-	"ZcXTC1K8MyPGFTHss6lYuGOv6uIXC7eQCgH0egZbbeJMzEiq7TpwNZJ8DlowOdqwdG/yz7Xy1+ExWJk3",
-	"MCvQTY5ULGTwTK+A2FPHbGKgYux0B/lMK8x7mM8EKDucfOYbqm5ZBK5NflS8N5AchVpGizagoSlzgU7J",
-	"grFZlaTJC/Kl9vHuNF9aLSc/ds7XlpOVj/juEqbwBL7Tns7f7YuEgjRvZtWcfbH/WSlPSq6dcoTLg6To",
-	"VE1a5W5PXWU21QnOhu2dRy1Xi5YLapC3w826lkvP/mRd3fpKsq5OZreUdf0JpgIQFDLy5KJ5/tQFJyAV",
-	"yyPSZwMJLCYwnn8sIRKRFvPpqlLklH51Xv2un2ddTw/XnWddQVJjbkzM1tC0O8uzHqjglyrOnyNuatab",
-	"Z/7UVxckC0bsL83AxoReMRb5MfJLRwb+5i9zUAEC7GPccmgAL2I9f/evreZOPfgurfndojqttfS+PRXO",
-	"31nwrXocVnfG9o55nXqhzauf71h1rwlUu2ug2r4pUxo+KFoy4ODrZMLUHdeZZeMnI3FNIgbkUFtopdrM",
-	"TtlRPuQnFksxhORSIY5+IA1V35Lh4pqpAAN99GvjPiqovdl1ChXKOHunc/MX0pKHWyGnIoCXoO4H5pCt",
-	"MpaBiijXmk9C+0iEm+Ax92Hyn//+PwAl3GF3X3EZJ7v/ER8Ayawhfaq5Jk96Z/gujXUvILdcRP4KXXnH",
-	"lOIRe3pKXiWMWI9FE5UIrLYTcpp2nLv7+fjufUCmI+64BGBxt4xNnD9VS3LWPvKd5GY3Mb36TLABDzlV",
-	"S5em9R0lMDwJeFZINq2xJn4p1l/f1VsT01eYtwUb17/+/eQlvHtxiU9JdNO0fKPTxJceWOI6lXDuZ0OZ",
-	"2L1vzpW6jfjQKmfNoNLrDoCqIaz+hRS4TFRoVe+Uxrddbg11baxB2GlQrZnWruVgvrpvi2Gpb6Ac5t2E",
-	"pfXsa2P5JKZicY7apTCxo82iooUdF61Z0g99Dxc5rAz13nig5Y2wPnrgy3y4Jk56Kpbg3yxhM3YHCNUJ",
-	"VKxYDcYwGZJSn265sjh0A/cep2n2ejKRXBjQ3i7sZlE+gWg7kjQWqvxa7UaQNq0s3Ra1Cr/7yi1UKVg6",
-	"KrS1ktV0qIBLxeUX1mDPn8y6IBTZbyzxMFwn/rFBeplntMplczGj+8Wq7ZPmZf7geMF/7BoHqw72sMYh",
-	"hdQiqcBeFzr8Oq+VyZjOILeaTfB/56s2sEzJ0VNDSSkW06ZVn4ql9Q9gF0AhY0Z+TTJjzbtHiqG9JFjO",
-	"2ci5Gr4hiMcs7dJln7k2elGVxHvc+d1VSWT4lNdLG6sQu6ZlsAnXXiq+Kwva7iot4CmWiPgrewq+2c50",
-	"uDtHULqZVX72xWmdzXvRnUBtWD1xNNGOJtrRRDsEEy2oAaYPtUDHeurl9FB7m/ZbwGZVzHplZFbb5nhP",
-	"w+UdaBXUblLy+hU369l0dVfceDDFTcO/imqk+WwOM92xWNW92VHVzaFJ80PEBjUQ+8wZU2dwrunOSJEf",
-	"XdjLGb+sx5f1qLic1Q+agEykLh43GjJQAaG+Zdj+iR4nNBFq5FS25gL0COZ/1Oe43FQz51paD5XqWzKQ",
-	"CtuZ/Y648kCuSRaBLHcr16GCd099cyzaQSbraHofTe+j6X00vfe3Lz+vqYENSKrb2jT2jscY7JHGxkCq",
-	"C/UiuxIHtRhZJSykIpGSk0mNejM/SOCoN49686g3j3rzqDfrcXIdtOaL+Wr1dDFy811rzWuhp0xpNwBo",
-	"ilZKAFnNyQxzpAAbQaZVMbPJVUoGepV/QP62sIktI4ND88eHzWiuHPx+7nMNNYyPcmdKeNOS8N8YmVJh",
-	"oCZ8KMlIjhnhQhtGo0MpC/9GQOcnNgQaXCsMcyJaCwTh4qpLCj8wK7ShYRHxn01nbmGRAqNjQmMpWADk",
-	"U+yOCQLKFtXQKnWHfjFHDtHtjONIn+DmVYhp9aFiWsZ35fWGD6zChRktCGeVKgOZiKhiPdnHDmlEiIxg",
-	"ehQd83jW1cweMtiOtcxYpsgo0X2r9axKY1E66xMdmL5UEZSoLltB315QB+5txPRhP3rpGR6V/exUBPiz",
-	"h7cvE7PvlWfXmvinzGCymNHEnkxIAoylYvdw+uphMh14kxKVxLARfSVvmVhYKeb2fpfFYgvkcT1ZW+dE",
-	"77DMKz3+98TpLR1/24Q69gYJ9QpoY6Pp7Iv7Vz1FX+mqHnsGyferoIJ6BOdwyXEqRWF/qm2yJZYFI1IB",
-	"fJwiG2/tboHjZm3dWHfRTbVAc024INcqBm9rHTtuV2U2Byu7i8tttqLJzrB7dEdxyMcS98WD9fIldWuF",
-	"/3wH9sZSvYM03NGCWNaCOP9OLIhSFPpEbxnUmWkZJzAvpE/D29qxCBTuEYxS02MOjjylbURnntF2eZSC",
-	"X9wlTK2dqPBnDpMVQN9vrTJB3kgR0dla5smH7FePNsqm6PABD1cNRopif7LQnISx1Ina/TCQCRMRF8Ou",
-	"W08PUM+KHo4JAbqXOWqZlKpaCkamI0movmUReXLRbj8NCtQ2hcpbizPa81cVxgFNpboFt0NIR1FDxSwN",
-	"49VEIoP7bp/VS7f1B4IOoRxDdQdiuKdbsY8oZkMaE8ojFCZDBlxwPVp1IKLbjw+wQTuCi29inAfuIHrS",
-	"6RlbFyX2gufKDQhCqeYpQf0PGjjnsYAeE6NYknDlbz681aSPyd4h5YIkImKKGBnR2Q/a/oSDACe22TBU",
-	"YAcKCEUOLWDUCjw7VZ7mCnDiqk542BnL1KblDS/pmCFs+9sccU0m1MJ1xVTAFase4CweUWGdigfcPEIJ",
-	"itJmM33cWdkb48FNBbxfHJwru4JC4UR41USeOL68PxNt+ICz6GlQMtor/ZgjpIuYSC0LOPdPs/nHgsa5",
-	"oYRckzHXmovhFfgSsdSma08kDQ2hsZa5simEMmoMG08MXtwXU7IIa7H4GCOiE6o1zjvLE1VQfYsFJELm",
-	"+41cJBUeuf19iLnWasvAOThAYwZNyC4X1o/M/MsUy1zQRbFEwOFoFGUpEdw+GTgJsIEw+sxu6ltOx2y2",
-	"puEDN3MEuLUA7lqDuwBnfQNg08l4D/AMx+O6Qac43nQoGVDRYDEUN0QbKaNahdne+5Hf8shveeS33Ce7",
-	"DRBpXUDToWJMnMjE7AlX8RUaSjXiFt7iu8QcpNMEtZuCsYhFBK0RikPC0cntJ1Atvo5Vsbsi8W9A7F6x",
-	"kEdAvW+3X9ZBMmsYHVdzzI6wW1T7Bz/gccobJ7FWIuKrDET9ZC93LPneTsk3DjyFmLNi/pFBzb6QU/LE",
-	"CtlTnFdd/HTMBobwqimoMN5EFNe8xXGnu5zqFrWtvSHtitBQWdIQSPSKNk2dddNWpN4wa6PtonS6mrMT",
-	"Dt7BjCX9NGIzohlLYS7l9CdSBERlrTEDGhpN3GzgqDiGdOYlj5vKqrHCUAT8wgrTD0rYU6KoeAx2WnG9",
-	"oiisedJ3V1Kd2+YyeyKKvln2zOsoIlqOmdV+Rqa6ZSPL4+zLGPaylqLqggQ8dlXUYSuhoD4J2FuLelFl",
-	"dEzDgsG0xzXSXJUut6RmKRWtx5hMNi/NZ0zsaDLZo2/QgzVdoOfByKaxPT2zrJYrHYIUgCU+37metp1p",
-	"zYcCJxy5HC+6Yf43Yk/2BrTgOWvF/sIa5JBMbGxUHFRR6xG+DzIgAmWp3iiRg8HmVkkiInkCTRO7D00m",
-	"eMhZVYVJp4gRUEoydUOdp1Tn6sjwmRopSUwNs66JLxrhmgylYDXWitgdtHv+Bjbx0CKfn7xPZqYyNxsO",
-	"TgihA8MUoXF8jHk+YuHYv4lIEkrG7jytJ9dTGsd6YaBznGhDBLuzRz8XB5gLd46oVcKn5JOPno3dbt6y",
-	"icGYwYCLiAhJdBKOvP5dNj76OyzzGCDdZoAU6m61sY+1PCZq6C0TJKpe4ncUEgWSMUW5ZlG3P1sla+sA",
-	"9ZqEMtE8I5uCGpdtGEXtmgOrVhb3J6QKNgHgTcZGYTFn78korKkxiHkI6MeFYdY76YChAmCLhF7WYg7Q",
-	"U6rCYCHJMKYaZySBEsMw1PiU/DTLjZOtGAo912KT4bX9ifuembUq+zKa5d3IzOfSRlExZKpkVhIIiz8/",
-	"O43FLiGDq8nXyuKzuzgtbH6J4H5goVTfbpD2L4xNPEDA4XbO0WZ209kX+59agrROKA7Xvz9chRjUID4H",
-	"Gd6d4pnbW9YLt76SCKUTu8cI4M4J+u7it9vejipDZVUbYkp1zlPIGRBrxlrXMxf2IVwiJImltYZcryJT",
-	"bHVT4WcR1RchOeqKo65YK5aMysL7/quYTEDTUh1hehdHTBsy4EqbgLhQLpBbEIja8nCE3s+UKUZCOR5z",
-	"Y1jUscKFv213Ej2jWz6ZsCggIzmFF6zwQVDFOiUau4yIkfL2lCClrMWgG9HTXITsX4Sc9gJiwQozR1wb",
-	"R885psYwBV6YIKHdB4wpw0QhjC67ofOYb+rl/OvelQ8yQwhI2m8RNp6YGfjJEHumIroRY3nnWwZ4DLWM",
-	"Iy6GZEQn1qs7Jb0R1d2xVKxHNJ3prEvaXgx/K6SC9DEUl3YPXftdMiyONYbBjcTbhLVfkd5QCverN8JI",
-	"GMfgBgFMZqcEIkSKYcF47rp2I5iC0Uj4a5MJo8q7pLh6OShUCPGY6dMbYZWZpmPml5bO/zVTHjqnVtsn",
-	"SGP3EY0FUwqcFPh8n7nuLRaR/gxSfHYVXAxPyUv3HaqYc2elIi+aJII7fGL9bj5MFO3H7GmHXLSapIcP",
-	"q8s+TyzE9pBPQhAZ24PownT/+e//o9CdCg89d3isGmw6Jgr3FT+9GKYN34jy8KaTkPWDm0WJKpw+D5Bw",
-	"anFY1RWhfc2E6aRePtymNulJcYt2UZSKQJ+WqhDnG9PPf2ViaEaNTqvZbC4ReuzZTcsJsg58sJH5/Rtg",
-	"cAdAQLoHTmRlhNQ+itIQqUXapaOhuSNnRkyz7PAHxPH64KGzaETtg0vV6j/yDS4NHCNhL8w+T2LgB3Kj",
-	"IcpW769SuAFuHDF1bnuf3d/cwL7/Gj97mb1NlXI0IGYGiVdrBDYqg8D2Xu03l7lP3+BySsOQTQxyHy9z",
-	"m3CBB++x1dz0JusLM1fZEqet9vnF5TNrUqQKbymjommNCvz5L1+DhoXfbMvsTzxvXTpWadekUzxV/o2l",
-	"r3eR2fu5Xzp1xlKRzOmPoOE1TbqoQry48f+0h8mbjxfnb1+9Tt69+rn11z9/Pn/7Z9h+8+p6+ubV9Qom",
-	"Lgjao4eSUbzLg8mIMJTgA/1BezDIGz3ulT82cIoX+p4yYmB8nH2x/6kOLQGNAjPWt/gBiYx1ZoikN2B9",
-	"sJj2WayvSA8LansEniskx+F7OaUOXyN6yk04YhGRgwFm6XzBjp+eD/YRQqT9m47ZFTn3n/PqHzcvKg96",
-	"wZVeuptdXfvBLVVhGW4G3BUt3I6YS2nlb7SKcN2zom0zp2U3g7Nsfv8d8x6845VjY8qtGwyPstFp/Hzi",
-	"XlAMXorT4UV2MQP+OTfMKFUwCNld+1gEg9APNwCZHzw/TO4tOeFh7lt5lGg0oxf9Vjs8pxdslfn+xUde",
-	"IvOfnOFddIte4jae/JWKYUKxAmWRi+Q+n378a7BSIPtvgAWLPwufqd8L86K/KGoHAgvSBxMmnMQmGhLI",
-	"eZzyn9sMqpZInrtVv7XHbAGN7HUOa7guiB5yuw0Sbb0EZ5UKaDDgApy7GQHfNDVn8aafXLTbpMcFSkzX",
-	"/nzv6RU6OVOqnb/gW/+hC5vOrAdyjZBof04k1jK2FoafuOMRtU/D2+XB74HwVo6mTpBEAE/NjUD2eUic",
-	"wW6gzzRw+AU+Tw9kuQeXDNA/tMCFn1BJzDTm7HM5uMJPpV6p/UaZD+LYdzeD49oJeOH+4DXAuU4Giwhy",
-	"X9dEnd3Q7z4IfNUxoe8Q/ErDUB/hVHvJwOCLHAzw2DslCCnrKghcYHKlFYXVcar3lCuN8QyLKdpR1gHU",
-	"6AmjjtElDQlpQxgNR576RUjSw1b6XloBFOTrbqaUmw5xvHpECuuE4Vgv+5FJYm6ElWYU/ojOoHUqlGMI",
-	"8UwoVxnRDcRIjMfAO8kBASk3AF2eIK85B0ZkwGOIcmlXwgTVkGDzV0UuXmXbdlCVWSc6hDjaVquy4BqN",
-	"oHHi/1HD6CI4gxAjdVOL2OpDi9wRA1PSQBW2kKabSkAjaAAyR6suy2tDpJ8oX5Z/r2RVUmvej+3lY37L",
-	"4tmql8fT78e74wa5jS/dIPte15oa5SOUIpngasb0Mx/bNbaCxpgL/HcWfHAkIEusDZaEwlmxpjlulB2N",
-	"drqf5Tk/abY/NV90Wu2UTiURLnGj2JBrkzJdL9sL0LLP2fGUuOcdNKRYOqLRsj8A5dhLf6Od5o+clzVU",
-	"jCFFZvP0xY/Pgga74xETEG8B1tFG0JgyPhzBJy7tE859p1X4fJ8rM+pGKD/Zl87nvtQ8vSx8TbPPhc+3",
-	"Hvi8gH2msVWexe9ZVQnHvdM8ff78eX4obirvJbmxe4+2rjrBVDU8dnQnU+WVDdj/PWEJeBITJicxtvq7",
-	"lAIeZ6ZYhLmInC2RU3Z1l0j8sZRpchaOWHi7Se1BZYrfDfPKCzOZyiSOyJgxE7jEQeYBQWOED/L4msE+",
-	"jFSPuWA+jWcU5XFg3VTryYgZ0YwqaxPZp9BnFqenTJgZCamIuD2c1jfzfhIfe6VA4C2sPQBJgxfsL/CI",
-	"AQvosNSzgQ3bwEipszIghxCdRuvFixfAPvWjRVMkr3NK4A0d0yhpBA0wR/yr/0rjGByDDAEwWtT49fVb",
-	"ex4tknQaK/SNp9vyEk7VNioMUp2yBulXq1RDPD5+wyOHXhf43PWvfz8BZXLeKAIuyPCqO5+e+qpQWCYX",
-	"gctJ37KYp/nyR8bO30cSrTypC0jpsBMMnLQQoww2l3PBoOxqYdAbNh68I2ubu0OBhBE6VyyQMoWje0Q1",
-	"ztWEkE5pSPpVzgjesLjmaEXVLIV1WzcrS2uVjNrDtS9VPA8IsO/qxxU/gmGzZIvE8rBwFgHT1w5bUHsF",
-	"b7nXgX5INCRPSQ9c6l6HTKDiexC4lvWeYnecTbtS9DJG0HzIwd4WjLUuKW1xfe1XhMaxi3+Pb4Q2dObt",
-	"LPtAf9BkxLWRagb4Nje41AWtEBfRv18wQiX9WW0wXZaztbAH1q+3opSzxBbDB5dH2IMo6PQ3CtSZxTBJ",
-	"Woz4k4JN0VekL80I99jxPXNNxlIJV76wIuK8ctdepVlkC3oKn9z9z7Sa+elV+JlVijm/T/1Xrcrmz1eV",
-	"Qsvve6rQ2vUotH0sTc28B850B7udy/kfgeNjgXb7uqKisVurF3T2rBBCvyo3OgtR9FfpJY99zpv2OW8/",
-	"ILop/C3QLOm/u6sg4Uo8LCvqrnpigf6A71lM8HefKnOPMcMRTMH1Z9BffCgmM7uz31joQCs5hZhcz5fn",
-	"96znrJm6Y+oE6E/wRwKc608o0SyUInJEH9iZjLX4HdKDz3ZcsVcvID0rOz0wG7FWLiA9HvVw3D4mFMnv",
-	"aDLeiN5fqTYnP9ufOHn9qkeeSOWrsXtPrTKCimtQSFe+jCNwOAM5Tri6p9e/Fu5vb5LapbgCktaluwtN",
-	"bhmbaFfiLgTOr7oRmG5lhEeExvzODSrSRjE6Jsx+L7WnjbxlgmC1OAQmIbdzJ29Zrg4Dho7AACO7zkgy",
-	"HLdlL06SScdfe66F4EZAtQawB7fmysmxHB0mqU1zRdrWCn8BnxxjmJZaVXTn1w6P2j4NrNgvs87xgz/j",
-	"ybl3eOc8IPssZa6wBHfc5IpuGL9jaZYLrYMM3wsPfMMSct9JgDU0YcztDeBSQirsbmtmiLNPgM7iXnV8",
-	"JgPbrHU/FpZ/R4Xlhn02CMMnKFgF26LBow55oIb6RhRA9UZYHOuQLzcNHt00OjeN563Lm0ZwA0uFF0rq",
-	"uuED/uHPf6jwZtf96jKl5PBF53fcNDrnwU2DGvj2ghJ5+NJQCrsMfIQ3YGHdNDpfvn69EQBJ9+prU3Eq",
-	"Dby5rd2H6vA07ozdWmXF4tZM8Idhi+lCe0Srdf9rNLxzhUW5LjIoeyR6xCc6IFAYrH0kCPXYD5rErqoM",
-	"jPp8hbk7EFiyaH9jwkAJjqEV2EGyFPbjQEK5agVSqef0C9zsQTlLt2y2ZS/pltlPneB/Vqw5euA2rwGR",
-	"c5WFpXAPRzAtB7rloqrexb1VJfZWYnxNoAPfLnylmsWK+XOYXR8wu+L6sEWlWv3Z0jod7zar8Ekrr1Ys",
-	"y/LTKiZJP8ZprBZ5JkxphqwsihkI/K1A6pUrZs5TeRWbQyqWKhUfclHeTIc/mrY9rbak9AkBJAg2Jdm8",
-	"Idg+hfRDFeviojuQ88bMFjnGlvSqB+CB+7W51g17wDoNHTM2aQR43DuNPpcTPQtHUsuQU2zpQIEChQHa",
-	"Y6DsnvoBU63AP42O3/F8Bix3YHw7x0c5HjMe11jPY6H2sd12EK3KKh4UPGzx8f0AAy6ifKsWKoiNGrWq",
-	"6btAYk9Jr081iyC1E8qJBW6fJLErDOZ6CvzwAyeAHaLpDOUSHDpnTzjPE/beqoh//fjuLfmIf7ab7eZJ",
-	"q+09sFs2m0Jqx7H3yfAW9W7M+wpCpkQxETEFjba9/4I/2gvsXzIxkNWxSoerMImpImm1Q0DCkeQhGjc9",
-	"Kdi7AfpLoRTa9MCG6MGBc7M8cVI3o+GIwBmwBr7VYRMJ5GZX5KJ1Tmhf3jHSIm/4T/d1OuqnXxCxd1eq",
-	"s6LYAlNJAY4myt4XVuh8cT9kUcpJ529ySiIekZlMCLyJmmPK2O3/WVLbmb4i+3+yEIo+Ujl3awR+gxhu",
-	"CC45UPb/F16n03iJE8IJvWP/PLmTiSaRVGNOQmYMI5qNKReM2BXhZTJYsWtKeDe74fQWE96Z8ghsT/CC",
-	"qGK0AZ/uAKcDFEbDh//4uhL27IYwDY5iCeL9xIaJOGSmNITW0j4LZMagDr0cXgHHRM7GLzKnOZi1Bhs8",
-	"5fTRPOSoLC71+UUqwiJupNJX1iQQ5gSicNajcG6JBTagfMh3aRW0QUo4ay9YWvXj8Kb2ROq65Dh1mBIe",
-	"k9YzLR4PyBZbMYeMbitOymyvhIZVIRHn7OxF2rbaenNlSAgw2LcRx2AqZMe1Thtu+Yqf8r7VXmoz9dJz",
-	"4e2f3NHsQQWiYhDfiLA5dzqSMcQ6zl0gH0wzZ7o5q/Aqq9cBJm1HoZZKxL1CnXlDa2kCejiQ65lXdbd3",
-	"FmTctfBhQesq/sgOWjmrxG8fKycWaHmMS5ZMydxMl5+5U7vrGRGufdw+EmRNdo7VVT4E4dsauCZZpMUP",
-	"h+Cx3R046RxZI9Adgr5LITFAGmBPgtUFJKbhrc7YxhAUlhf9HAOzkPhU1qBMdNu/mYzvYjDN0Xw6mk87",
-	"NZ/e53Zwj8Db4+kcfLvVVuP3knCdelCVTlivYO/k7J+hdDyCoTmxEo2vn6Ruo4+CYRwKAuWFOBasIkgz",
-	"Z1S5egsvc8iZSI2HTPv5H3yYi6k7pgnmI1JmBGgpu/J5k3yWJZJMr+8j4iathanzGZONgXIVEFwd9AZQ",
-	"ppGB29JQtjxcrBLdSqPYjxxs+pBKxQI/i3ABRTXp9n2frB3Vbt516TYF6BjdC1TPXKKYm134fsuipeFq",
-	"l80naaUiFXoKvXdo4yKtkaMa4a4aLm3jwKGP84n5IM3JW6TlgoDBhMVoa5mtbspBotkGnN+4xUf7NbVf",
-	"XcHTt27A+uz20Xxdz3x9lwrfQdivjlMcsSW/9BXM2JFMNBvJOKqud7rG+fFSMO1ny6csTECiDSbqlOs1",
-	"GJFuxO/A/4wmXgeCAGehvusFpJdHi88nIrKI0SOeDxqheGIhUo8YMxD+hJJsIMF2ChOLxTIDGTEdEftG",
-	"jKU931egSaE+GX65r4CIyhHqCWnsL05iZhiWRn+e2DsZSkcUanfe11qjfe+m93eNNDTunZLL5rmLhRgp",
-	"b8SYipn7FU1UIqqIoX7LHs1hEUPtvpclzzcQNE6yP/5Yshw6FQt7zjx/ftqZj5yvOODZhSprpiIqr/zJ",
-	"hLXIX5XjpC3Z79XLqFKy1jvJo900BjVfdM5zjUExVSzqav5P1uhcIDav1J+45GcvWo37VBW/wQcuLu1W",
-	"wQLaOZWbbtWCzvnz1n1VtVEdUYoMrpgoKGz3nYhO5YSJz+MYj5k+kYMBD1kkw8QC3mkONsfxKfy3GLsv",
-	"7w8AWhrtXI/sJwLXGhKyOAagZZ8NdKa6I97nAsvt75syZRBfLPPOirWXeXo3ja9zRdD3i6zSzXM8O+U2",
-	"ltND8zXnQVbZY8/CjVhmVUH+FAXtB1cI7D/UKjOSWB/aEwLJAQllnIwFJq+u3HQNqhj5U3KB3QC9q146",
-	"0BCeiEqEe2b2iSQxLbnhR6tGyxCs1Nv9K9cmh3I5UyanDEubxexrqFM3rwyvchxBMTCacrUICSMcZ8yc",
-	"kh5qA93zbwL0ZhNE0rBZqjecbZGjgLHQnXMIM6fSRwEzrfSkx0XXvdxNX+499aUmPILIH71l4iob1I3U",
-	"U37+tL0VXcr4BJic7vhOy8juY7/b6I04kRRzvtCIT1xzFdg06/xe+/7vTfmANVYgM0q3uu4CreVICr5p",
-	"RbvyMyiDQ+tIHfZUzxzwlqay7R0SmiHMAujtJyKK2cMJ7eySiyvUyrjBBct1A3CExjKoGjKTx6mt8Xgc",
-	"ReQhESl4TfsSPnnA3HA1VMsc+p2MvC6vpCoLG1tH7V6JU5qmA6PF2Rve/liedAhP0wbmQN1lT3MyeLmO",
-	"31Rr0dMRQ+rBkH0s/3pIcaY1YA+hyAqq8iy1cSvpJ6TGMR4yorM0KosP718g29EjVDs6fWxSnY4kidnA",
-	"rBikvSqf3QGZ/swfqdLPhTjmG3dXR2KeTYl57i3YbW12JJ5YNAN30D938gTOxdNdDmjamMx2Ebx6VEpP",
-	"ZXcVlFz2s9bdw2hLF3Y+W0SFX7kilLZqCg3iiXjsbsNl4js5qPxBk3EKCntlepUGgAq1T7kUgcqNT/Z2",
-	"1lwwp/gB6A3KfsBl+hdGdRiHEJAbTJKZfMXYDiQmwNxzv1kGyjSK5o7Jbkm96wy6rCknWwy8HKGuGurW",
-	"fFqltmMUfdsRmusoSp23+qMz3uQ8+4L/6D5GxCYFn82siqOEPYqEfRoxr63tig4qxFNY994YGqWlB4Wl",
-	"gqU+oWaUGeqpfDbmVdVKs442g4YzJqLtl3Ducn+qq0eRNNFF1WJG7/xgiZw7TB0kInO5z9+5MZdRGbm4",
-	"ywrab4K3Vl79mScYz+bJ+C+7LLBUvmp1kJhEseVDfUxsbhnuhmLc7lkeQy9Pmq21rcGfRbSV4OBRUT2O",
-	"KXiAYcRrL8MIKDXEEKF2a3dV9j+LSLvCoAyxMTh1SqpSGMvXvJeAl/2BGrIUj4tbKYc0ppjdwLSlpeFv",
-	"kkcf8CeO2YxjNmNjGPobCGHOkhnTCIqpmVJSrYFKfDyRypyM6WTCxXAxobb/UMan6foLgWn6Kk+2CTXe",
-	"nuzZcW5DYRMWzPX8dQ0bT2JqmO7VwpX5Gn71jb+Zg0pkWMtzyykMeD9onLj/bj6rNz0RXEBLlKdfdI0u",
-	"0JOwF/kMP1Yd3YxlGpkiNuCC+5AT1nXiIXI80zAWlykJQqewYyYlGoZHnX7QDftKP5bVFFprrfBRzT4X",
-	"PorDU+9onOAW/GJX3Agav+EgxMJ3sT8z/apnL03fD+1GCoOTXHIfdK+DogTeO+qo9d0b3TEzI2llzGKS",
-	"YQKyEtSwrmsJakTj2XwfFrZgWaHsOjZsaT95Zb+7rO5pZsflAw7PYeR6SCP2T3tucK/1TBs2zsbrsBPq",
-	"P7FSd9KGeZ0C8jx2VgfBdEFKp0CHOs7g0WsLXP2WSCQLbrR9nKWlr1PpiqcR9VBv2A8POIujAOYMoO2E",
-	"r6Q+vKMnARG5EfanE2W9bC6MJBRG6aNOcokfaCbVUJt9SnqFU9TDriH4pqOdJHLgrGQlp/53bgTuOIuy",
-	"YQ1aZmoR1m0/74ZhDwXXLG1VBZq5AbemM08Z/JG6hcBoteqa38Ip2zgpFKzX2b92pfARUDcF1K8b4OF6",
-	"ULYbSsriOS9B0r+wiTnkZJJH7FIj/y/AFuZxuhSml7fol6/tLVjz9zNGpbSS84C0mbl2tNKOVtpDVlpQ",
-	"F4TkPNp98f4X2XE+UbYAFHZX8nxNMkFEo+ceP+QVcXeHZpKiAmdEWeCxUAPt3/ZVizmnWcMsFMU5h9I6",
-	"vmW5mXmjcnFsEq1Oqq0liBhTxSK5obm1fMRybTvrgUrscrEkVsoa67o2O6CjfFCW9zGUt1DFp1XJNSr5",
-	"s3DEwtsdphSuga9HI8n/VCZxRPqMTJUUQ8eAC25POrUE9z9IBRTf9gI+3yDBlGd+oEQlcYnQwv0fsovk",
-	"hsh1/pEZLc4ocQYH2g5zFkIok5gl6B0sJ08fR4yZ3/BiOxHlt9Kwv3JtymT5Z/C2BxxG3l+loVDqYtzp",
-	"VMRUe5MBN/oxQyov5XhCVU56s0i3O6iOh4oxs6ZgT5ScSE1jvYk4P8ge62cGokr+RTERjqA3/WcxBOZF",
-	"uAVNEp3QOJ6REb2DoVij3MRHF1XBeD13xREyMYGrhHBFtUbmWFreSjOy2wb8GFJlfLQriTvuEfs2BB7r",
-	"Yay0k+gHJryZ7ERcwKSgifqP/4n/cnDwH//ffTw4IBR47w55lXXuhQCOJI4CNUQbHsfIQ/yYMo9rzcs8",
-	"Hu907uc6Up5mv6rTbtKZzU6BZjyiAenPwPDF8RUSrWnqAokRCeVkRuTglLwFaugB5bF2a3aVDI7uDpe1",
-	"KJ/2KV1mbfmYo99eZzBQ8CFTJ+1m+2IVVoPiw61Sx9dx7E7KeCdpi2LSuSyvXHce40G5rWla/iKR28/c",
-	"9aaTE/eLhGzpLLcPXBQ4vZZn7XpYBj/il6quH6kZsgRl6XWKvEEVixjLiK24hDf2K7Vm3I0c8xCEvjFh",
-	"qqvAMw9l4tAvHXzcaV/+2ArcSNqo0WmmkV/490TJkGlt/3oGU6gV+5OF8O75ix+DhpJT7d/St8D82uic",
-	"N8/bQSMR+R+1qNGdUpj1b7/xdbkIMzgduOKhheRunysz6o651sAo3jpvpRZYV7FBAkttNX/8GjSsO4sg",
-	"EVvpZBhaDRq3bGK6UHqcXrd90rwoXFePaPvyWaPTeDF4/ixqPm89f34R/hg9u3xB2wNGaTO8vKRRs3VJ",
-	"z/uDi0Gr3+43+8/b7TBqXUbPwtZlvzloNmnzeVp41WpdXDafN2FdAljgq278YgUmVygQcyDdva+PAjyM",
-	"nUakZl0F88SEBIvnH3/Awx0qpjXycM+Figu/AiMzq1fc+nt+WqT3NKKHw8sXhfDyedDITggWoScx7QJj",
-	"WufZ1zpKBPauNoCnCudRqgE+MhjLzMjLj3/DcBD1wbsnvZRe9Clm9TX2ZVJlSM9+toeedX6oUmqPy0FK",
-	"io+J9huBX3Qf6CHzPgSj8cIQqKZRvlAfKac7PlKVjvsPgb51EECUWUoSW+vOFfLnlD0ToYy4GAY3wvos",
-	"2eLghyLJ0Fke2Ps1WQAMgwkQlUY+siCzcXDKpCsdCGkcF0dU34gPcoocczAOJkdX5r7Tp+HtUMlEAP1c",
-	"Vp6QxG7q5ft3Hz+R//z3//8sK3/nTPeuyAAngfd8GrQHhLAnBK5oH4Rrm3B5Q7sGh8CBG0ij6Z3jTeuQ",
-	"HrbN4oftT52Q66yowm5yWlThHgjCM2wZhAue9FJEdwcEUw34pSe99D3Hr2eIvGPKWdXzFywEFyBwYfct",
-	"wq/C4kc0HuAd4MmBE4HsnhjUoDHBifV4fCMGmONp5LySJkxEGij/bgQhdGCAMNDpdPwwnO3TTCv0oLhl",
-	"Qq3agz2/aF7M25XuZOUHjj67IG/4T/aVS/dpfD63XABPKtacpE0qgvRy0Y+Tv7BZL30WN8LqscKv2G8j",
-	"c6F9tUfj2GpD92x6eGDH9rEBya8ZUZGv/XS898iaB2zXNITZQQ/UuuwgoFPa1cQjhJ4c2uRS5n6ApBUs",
-	"+Jj37K/gGBo5ZLCHc5Dlu4Cqp3dn6YHSCd4ta/WMuUj/XsKkvU7Pnj3bmXTZJxtSQfrMelljKzQR1iMt",
-	"a2Wmaiun7LPJ3/4V/PGlrO+eMxx7bqlzhVhYqAAzMi2YBfcPJRYxgHfhnIvUeqyoSk2t1vIbyyxZf2PZ",
-	"K8WLL3WDv/92/en3X10YByhbqCZTLiI51Set9mX7lLxiBhbsboOnEddF3MFeD1Wdm4tlJr+vdeXM1C3z",
-	"xTQb81DG0p8D4DqlfSvkfLIk+7PMSupgTShDFr2tsBWhuWKRFsq6rgi6dH/azWYFqXJVoHecxIZbewNG",
-	"aZygG/SlcspA5hnMA403i5Zh6E0N75USqK8F0OoWI77/wCX9cW98QSXZLsbnrqx1faXZZ3ZFh+wqHwS7",
-	"Ea0fr5qXZ83WmbW7r365al9cyYQv5Nf1iracBPehCHW75gh1aUDMOa44ZW8q1S1WjUpx3+L6ZkvUcHuc",
-	"mVzmOgSNzydj+vmkD6Ly7MdW8/nzZxf2VaTyf5gAwV1/cf3aa+PCMQEY1DjxQ4MuG8kpGVCFuFU+Fytt",
-	"A16yzm33k7GOUZVjVOWbi6oEG2MyWOheRPe+lO8X9KupyNa8g2K+JaH3LKQiZPE+zAPDaIKWAOswDQx1",
-	"sA/mOAf8lLxlDOcd+pI/P2AmHYo7lnduPAzSscMN/6CJF50rotgEYMwqFhcW0mn05LRYf+hStFadMBGx",
-	"jNzrvmsLm7kz1/aof47653D1D8hOvI/656ORcEQPofTUrvUB3bO0asBQzu5Uw6esSTBmbpLKkHIREGGt",
-	"f6nIUMoIp+VCWBKiu85J6LMhRO/Z9LRkOLmXpjRaJhX8DFzJaiOnbcpZvfFnihEhgikBJafwfY94yw6N",
-	"xM1eV3Wsz55x1DJHLbNjLeNw5jGUzH9PWLKPGuZ3yg0kEiVBfbv/iuZTogREiOaA1DVm+/zYRhoIbqW6",
-	"Hiud1mVVAaPhiHCtE8jRwF9KTgMsTVaKha55G6ZV9meBD+dBGV46oB0y1iJKARuk85S8ddO8QirgJvMD",
-	"vRYFnzDqj/d0H/NxYhZuyy94q9sPQZWHe+02BmkFZoACE2h2x+y5CEIZsQBb9bGaMxgzremQ3YjWRXDx",
-	"vNlstQMPvwEAY5AWQCIe+r+DfBA5eIkT1fKvdWB2Gr5AIhZynSYS75GJVI9Qgxsi2R0Rd0skvSfgDgg8",
-	"AYG7LeLu6zHrNFxLBFQCwMEytF8ddi0bvVYIuu5NaAH1b1Vot0L6TslrK8NI1Zib/U1dXQnk87MsPvrx",
-	"WD5OUUY1zBGvrNWsmq2wiuBmlZwf7D1+48WcVpS2XMXpJkGewH+XrtwEmz8L7svEhHJca+nmBzl9oHpz",
-	"bg0gxVmydw4DK5YWzqfac7nKZ81tzn8FfYlnNvTG2PyKERnvl8ADcOYq4IOGx85OY2lYh24XBGSrEIHm",
-	"7Cv0rAtrl14EubaATgMVTaMwc92Z/HUU732Q032q34PIaJ+FruzEmzTLKoadKoIxFXQIz/3EWvnxYuq5",
-	"lLxoxLWRapZrCdIW/4XAorMp04YMuNLmlPwsDCBOgSIPC6hBHNM54HeSR/9iN6QeEro36Z29wRs7rOng",
-	"4C7prhRbRvT0OhbWsz+WwfbyJ2ukrFhD/kGXF/YAy0CwTQa6ZeIFYaIU/CyabUt60c1z5ynH9lbluIui",
-	"Ze9UqiEVXMPqlmX8bLa8z6zzXMJ2sY/MqTYnSI+NvA61qiunMwgjYy/pHngRKrEwbTuF1NDE28ukNbDm",
-	"LY2ZiKgi0EjKRZH4zfAxI/8EyjS0rLPDgbHTnJFr8ZW7V6QwSsYxmuFW2u2hzsVMfdOhpztTkSsdxapn",
-	"u5SMNzjf51tYAdcp4kJdNRKAOHY3pHx7qP8fRGzu1Ox0dI6XyqG8Y0qMwWxKhVNIw6DMLlSMASfHSat1",
-	"UaPU/giyuQLN+tzW7Yb7a/75lUj8B3fIDrm8yqMLHo37bD8wRiqVLDnIoU01zKxib61ODJZ3fO0rs9JS",
-	"qfvyVzvH9XegOIP6pMXaz/C49iVqvEixpjRXRdW6Dc26BR9mL5j90+eNNTKeohSanbQUWOgPuTQrzWOp",
-	"2MqE/06H+8QmizXLCH+4sMo/ZG6YQOkcgI2V9I6nAfwssMdq4Do/kOQIj8ZupwPUBhv7yKm1WGl+ordY",
-	"fF0CIFYifFfcPFf+Ckr0gbm/1hVB0UsTTkrGricIOxPWGO97jh1XRlEuuBj6yFsvzUFB2iqUE0Z6iWYK",
-	"kbVXEZ04xCG/h8QWAFFefNYVF7fPqDsXiXho3tWCa9kTVnEl91ZVVixofD4JrXRwbTAAPhh04TvVweyY",
-	"OSoOai1C65UBzAcpOQF0C1YxE3hDbSHtf/mlJ0xOYjcmO5XxiEI00IuGm6esWfYKFGV+nlhYvVpujfNy",
-	"9lgzClKcWc7abDeCdWxjNqZQOkK51vT/sivn6tQvJ2jgVuUN2Fb75HyFITCt82wnr//jf2lNyRuZaE2t",
-	"IyAhlRxSzaZS3WKT2CYGs5ekpXlqawtN7WR6s1M/1REpKxx2Z90EY2ePZJru36x2eASWf0f6hs3SkJS1",
-	"WrA8CFQcy4z60CJ8kMafoOmdPBGyL6MZGSoqjL4RZsTGmsV3DAJCMmZPg+xSXEPDp0sbC2bsrvygXTSp",
-	"BDi4Jk7cYZgzAkZ1c/IejGWultQyMVtRUlYUhB1Fir7dYcNe0ksLq361EuAO/X3htkrdHfhGxx1eqSA/",
-	"/ZBdu3xIKJsqXB4Dqmdw8FEjPqpGDDaWu9d703+1SFW6GNO8Z1arntyUUT0fi0n7ikqHzUrBfgBXJ0Dr",
-	"FxIyCzUcVJxXcZ5vOla2Lury+2LXfHZyvrJm2glf+WGNPl2oaxxR+UhOSSzF0IsNsHfDFM+atc/jDK5e",
-	"GDtVfDiCZzS0JqRjZOoQGoZMa2LkLRPaW5bOeLW+sKvfx95zeseIkaQPLyumRzhUukqmKySSiV1Ned5n",
-	"re1qNVZW283zk+aeqG0/27TV3lhtt2tQ2weHSj+LqFb7VzAWVUd1sZ3YWgpx7MNQEAIDMcdh73JAFLvj",
-	"bJrJv3VnQcTRLx1LbUiihky4CrUropg2igPHjhRMp9kERJUfNLEHjBhGxxC2qqU6DW7mk/wAiz2sKDBu",
-	"8PYr09LrNILGSfbHMhHgVwkj0tHEwrFQhFEV80oSLffzRpZHgz239VLR4FBGTKfTNSCoW11O7JulyjZg",
-	"zCHI0r1LYsEU7fPYMWJNWMgHPOxaeekmYhSqsl2pLyS69kB+LFXWRlGBkYD8LXcqbzCUYsAjN71as3jQ",
-	"9fSCi6f8t72SWnKR4D5qJjQ3/A4rm4V95DE03OHlfW9fu7lYh7TrLrv76J6yRYrHjnACEFfHN+FtF+F3",
-	"cGsFLcmrgZ/yLJa1Fz4vKgeYjKhm304dM970e7ypYw3zsYZ526VYID9AepmrdNuLSuScKOxdFXLMB+wk",
-	"nIUxIxMvqwdUhexqC3lGrw93QaDFPZuXbOUXr3IFFrdhhFoHBGgWADmxARBoZtlgwEJD+jMr1yweFGqV",
-	"8efxt9BWqy5SXqnwOHdIdpoYcnXFv1ERncg7pggdKuZHVYMnwgXXWA/oRQ7+25VJucS9WKmKOLcPu8kL",
-	"5R/E9109PI8NaxU9Iapsq1y4KDV7XSq8Vf0U1HO4D7HY94GjucsK39zZP5b1PlzWu5EKPJb0blPrHXY5",
-	"LxpttdTwKjZgiomQnfRjGd5W++u/j3g4IhG746Gf+zCSUzKmYhakDMP2Lz8fDdJAicZUz8bu9we/zp9w",
-	"mceC3S0V7OIx2MZ0r+IjTHkituqQY1jwxxwJmUuE5T5zcdJsfYIPrBa2bLdgDmEfGqY+0X7MDDkPyLXW",
-	"dExvKVGSRill2GUzx8IgJzAxoDKM+WOhgiXqgiJrdFrt+nz44sN4bDe+MFtn8cRDdx4ho+SWrKvjm1tx",
-	"6qFK0iEfjoThcZzOFvI5MDkYxFwwnI6TrdUPI8pcfu/BO/5FrOME62LIDBR5joMbIeTUYiKMHMHfdCvQ",
-	"TERYz0k16aUXcjNnoMvCF5GadJH6NJt0gzEHOcC6zpkPSUyoNtUlnsXzshelnk5szstEeFmxbK8pMHW7",
-	"8ovdtodQ7PyxUKxdAmICeRr/0bj+9e/2d1tt6x2mf1xY1bMs0iGZYR7zmmu5hXOntTTsAaOYDjrsUUTR",
-	"0tIAd5uEIo4uDaMrWIyLQyHXcezcMn/VgKSFQXh2ioSAWS1tYQ4FFMGXhkzuIVPtUZMDE79VJS4vuHPS",
-	"19qS9H3yin1ffK+HDRIXnVlNjHYZrCmV0zPFYgZxu51FbkrMKapJLLUBH1COmUY/1xNWn5LfXUo4N84x",
-	"N/AARWDe5EK+Q3CviEwMMmGXxICQfBo2pSoQtAwftfuJTc2kXRYq7iXw+Uczt6wXhWXdR0f/tZUR8sUG",
-	"CNmuESH3MUC1hL0BUapSlAQhlAOr/DewOxSNT7joy88L4lTUwIxcwZQmI6h4IlzkZsj6KmVwtWYEv95n",
-	"wJc6ri9YpWj8Glb6jYWqehPFpT0dPTJJjCYMWhdEyJn2NTpbj2YVpDdonBT+8uuzb6T/Xp4k1T27tUNg",
-	"C5vK/a939WKaVF+2mLuXssvn3l51AelXq7vppWauugxCFhGjEdCHZ+N4sz53IDBb1Ecu75jC0rSVe90H",
-	"So7ddqBcV11ijqZoFUaBuqKQm9GqWrx4bdj40WlV7YWr43CZTCgWMn7HInwmHmZzgO6h73FrDYu6YZ3G",
-	"zYeHHhZA/TUWC29ocTkmYLtSGCLrsvDwR0mrBgARJNo7jWusYkm7aphS+Gd+DvOAXA9pxP7Z+LqwXndl",
-	"061tZQ7mxljH6KT90/NPF7///b9twhTm4cHX7bkmRCu5dMzjmR+I8YrTOJYNv0m+I2XMBQ641eyzvT97",
-	"xynCdRrYaAAPjGop4KTqEbNa3Z5TzZT1RuBlGoZyPJYRxmz+yNmUjrV5QfHxJpUM2bGq8Jf9Gd+baReV",
-	"mOE7St2C50CD5lB8+6hRkx9dxJYzHLmzQyf6g4/r5yxaUMYxF7dQEz7nLzvPljzpFbsIek+vSE9OmOiG",
-	"VLMeobGWJFJ0YDTULmp2WiSowN9EaCxWApJCvw6shEU5IlP0u2HIFM7QBzxbw9fG3bcCk4joQyYWB1Fh",
-	"ke61R/v8hpZoBQXVzhG/41ECdzlmZiTtNlgHzDABUCcnSYyg6wwb19MBkGd3y75V1CjtxtfVwAlnIDx2",
-	"IcdCXNxHLxlxsdQ7xh3MQWM5BH5dGY2sfMUsGrIdV2Q5ZCeaeV6sNMJGXctvLfKf3u+uQeBo/h3Nv+2b",
-	"fwcHc6l81o51fuz2Licw+0DigLEIK/LcsKWIYiDEHShAPhc1Wwv6rnJFG/DbEvIjpdMwYVcO1CaKWGwt",
-	"HRbNod5lI2j4TW50Gr9JSPTY/dD8MxF8ODK6sVrQXdH4pT9CR0tmbRH3e1i7fEcsxFlG+2THMJTXAEgM",
-	"0Amijry2FoPG3fSBSm9aMy5kN6QTCqNqV5bKV+7BH4VybaF0W1i7TI7tqVrQyv2LhKM/GFgF9WcSDVmH",
-	"9Gc4kZDCFmp7rnVAYOKvay8UEdHsc0D6uebuvOzFjCqh0/YLGLYC+fslcm5v3Ip3Tr2wmvWaM0/hPbRn",
-	"QTZdGtV+PF9mp0OpWKPTPH2Rs33/WFn4YL/+yrWpCj7G/JbFM6hafbzcwy9cRL66FmL105EkYzqzPg/k",
-	"m0Tm+xxwMFFIc5JaQPtg19as3QaUx4eu2tAf7UY86gpputQYJqLVldxbaV6lT/qo6dY3P2Op83quyP2P",
-	"3lc9ug8aWncolO8GhAriR/wDp6Wbfe5XW5ucwq0eA2rHgNoxoLZncPcTG7omnVqxzSIJlgXtDN5qgi5/",
-	"J0f0OqLXEb32DL3eJ6Zgw6RGm0RM8waNo2hcE9j04orgnCDARHUqorQuJSBUkwFVriTYj9iwnuYttGEO",
-	"3Mua6VXrg2/EjQDHqofJ3w4x7LM5C/VdLyC9PCR8PhGRhYUe8bNigY1dT6zrqkeMGWBchQH6oRwDBQXy",
-	"QClGx0Faz6yNlBESNbMbMZYWIq7sD8Hn8Jdd3YYcDPykEZ9BOCXXgrDPE3snQ8l0Cr49vKEe7FxKsmek",
-	"oXHvlFw2z8l0xGNGjJQ3AngA8Fc0UYko6yvNB230sUj6WCR9LJLepEgaUM1fKK24g4Bd+bUirlgIv1B2",
-	"qmRiwJSCL+O/lj4d/rmESHxTyrlLNatn6FtWt7u94vBKIUjg8Q4oj9E3TwQVegoFd9DgD2DrOvztgYgY",
-	"jQ0seYVDATSvGHK697i2Rm+5ObmEon5GfVC45p2ITuWEic/jGPddn8jBgIcskmFildVpTuWN41P4bzHM",
-	"dT8+remYESt32urBgtYMCLtjakZCFsegJNlnC4DpM+9zQWG77z31Rpl6LmxX48tNg0c3jc7NEpbtReum",
-	"8fVGzNGVzpf3+70DvjpRSnfd8CZEcS08CtAMDxA3b8TDa2Kt4MPJj7+c/+XFf/u/3wQWQx5coE8xySlJ",
-	"RMSUW6iV+lDGyVhA4kdfgT2HvZh/Si5YRPoz0rvqBY72Ah8ITNqHR2YfSBLTkht+tDaIVK0t0QqxfMLB",
-	"voa20OY9EAuJR6ljyE/tXbRjcQSeFKfkrculxYzeucS2s4n7bCAVc26FPQY5vpDMzrU/HxAKWiPwSkZZ",
-	"JLMYFbhKFSQJzVYRcz93lkTWorTmpnXbpg4DWcEmXcwqur5nX2NWwCuvpbnNcQu6Y+Rht4aG1TIR12Es",
-	"NYu6sGPobw5Zd6hkMnHOa9CIqRgmdIjk3ezzJKbClQo3Xkqhk9hgKbYVqoG023qSTNB1CEdKCh4SHseC",
-	"ab2JQ/6A9zyyem3UFYlRPPWUc240vn8a5hbcWD1LuRv+1PTIlQDRK0UH5rBJRDLMK68psHdYS0XBWvP0",
-	"7oFZzilf2KW1cep/7WELK4PDiAoBXfB0wivBYpmAXWbRd/L2+zI480dWaNedUmFYtCIlLLTzwyAMDlf4",
-	"I7hnt/pgXi5W6C2PWmOFW4CqXNwPemO2F/hbhDb72AW22GSa6wTbpyKNhbMGpQiZb11Aa+iahDj7DdjX",
-	"qCD22Cke5ShMqL511anWDJpMlLxjUcf/DJpSmObIpW6XKQBehXwdj+XmCZC6BheiSdJNJnMZjBdFo8LH",
-	"x9YoHNzJTMNFYrqP4fkHtLyba0iJR7eNdPyZG+eyICIvydhKh90oaAqdArssBBGJkfhngJFS+3dMtUm5",
-	"e+6F35eh4vjNLemg4sx7SRu7VxGmN/Lu0WeQLBElwAl3dzh/bD/13/LSPGZagwNaJc4/MTNlxWkHviPG",
-	"xWRrFeU3fj1HWd4XWf7S6IOV0PjdOmqCaMbyreBSkE8J044ov8qVaa1OInYJhRAcPCUf/v9aD7DgIdtX",
-	"bHEisL/wUhWofB9TLiAGf2WVf0iFkIb0mTOvI0IHhqkpVZH2c4ogq5xrDHCTVNIJxK5mOTWpM4vZbROh",
-	"fWAAhJGQkKehQorZWCY6K0aAoHXu0D4UgXQHZKeBSCd0nzJJ0xPwDn6jiaZXZAIkeIQqheadIFwYpibK",
-	"LuW0sa5Q7DYO5ze+RCp/zxgRHtF4tldl/hwu5DZZwYT27uUuS4+zurw+1RyymYK4MrUcn55vF7h2H3ZH",
-	"MWIhj5g+Je8G3rGAhOcVoUSwKXGnnig2iWnoZM+qRMxFbNQym7KV4MK59ssuI+6EZfin9M7v+4F0KMAN",
-	"NjqNO25o3AXxZjoLeTU6jX8T9t5DbtEOhrMrfkfjKzc9NHW8iU7U0FoYK6OC37IPeA9HV3wjNLnWtxZL",
-	"NBNRerh9aWhdoHLmolM7BJefZkTLMctmHwC4TEcSw2gBSD7MNM9SABMlQxYlimnsLbS+AzfkyUXz/CnC",
-	"RSJiaxPgM0/jcetQjOAG7RwVjhmMYwbjG8pg7Dcee1ScR2R8GSCZi+H2UFmxP1m4y26Ma+3yFlwMa2sr",
-	"w7s6IukRSY9I+p0j6QeomN0akE4Uu+NsWs1TgQnUGWZSO2TqDcu0kg2KRq2X5JaItYrwOajVheCU62Sh",
-	"ImTOuU2DSGkuGF1kIIlS8p9MEC3oRI+kOSUfmDaKh4ZFzgXTIzlNe7WggI/RMVyvgu7C3WdtpS7lKJMC",
-	"xBf8pwWlHFLICRMwh0Z07WbZE05jK3qNRIxC1W09716+ALT238Z6turvtQufzureCt/J9j775j8aA4VH",
-	"DTfbif/qmWR3fipKLxx2JuqRo74fGSPsMw1NPMOjmA6hTdH8MBNLisEJ2KG9A4EoDE2l4SwoJXfCE3gW",
-	"WxBPDmP3ApRyBoMlSngHOsTROUXIF5VSewREsTt5ixFonKQSIScuGFhTrlmFwONG7UXt61qq+Xz1oNIH",
-	"PBtfXTDpWNu5tdrOfPYEpyRtrIgV0zK+2/2Qqft6uUI0gTmbORSQrl8VOnmgfsvAHHBQ1kKS1IolVMzS",
-	"0eI1+UqwcYdHk6NlnOT58zAFYHfc0FsmvHkTcbR9yEjqCTc0JlxoY5XTOgABZ+wYbd4EAt5Kw5xRYaUD",
-	"psq6ZCm0t21e8H2GSm+HWABkQbpg6P+gffoYLHtryL+V+K8CgeuIatJnw0TUKOF2Nw6WBysn3HZvADMH",
-	"UpG3nI7ZbB0phsNxFOJNhBg3scYmjbMd2+W/KMb+yTQCE9eZnxMQcAWrZFnAXEiFQ7TTVmztCRxy+SMu",
-	"7LEN3bRu8LrHiYZCFHsFbEwjIxlH5MlF88XToBgnoKHhdyzIytxQJOAnRvSO+ZAGeg7481TQIfC14Lck",
-	"0SOqfBgEvQv/+1fzoRGwR1xFeVp5jqUuWLfid2rMtYa4BZbV8chaKoMZXEaqyM/6NjCCfLC4JMZi3nk6",
-	"J9OwOIadHNDQuM7mtH85C1uM6YxoVp9FtJnjc4wZH2PGx5jxAau2j0xEGyo2HSbshN3ZpVVPKQc8R84G",
-	"V0PQwyfWI5rOdDFCsxr/T0Uts13Wz7iqw+K+kWGYKPUYlcy5KzWCRv7Cy3OR4IMv0tRckR4q8NL1L09i",
-	"49eJP2blVfIVaFJgQbfccazcv6J7a2nOGnuiunC/XfhqneXdlerjWYZWFijcVOSLdu5PPNOZxihmCDy5",
-	"m250Lpqesa0FZ3CJr7TztNdLK5sfLe7DHnXsg2HKdHH7rKzmTlmece9TK3erULEIiDo/rdoPXCuOo05P",
-	"iE7UJLYvNYOGkV3/ebz3BTP7W/dUwnnQuOOaG6cvl7jrZ21E102K41PUevzC+Ox4L6TnsB9zUl/QFm4I",
-	"2kZD+RfOjIBrph4BPBuNrPWawCnWARC4SeU57TtQ7grvgUZhNByROzbiIQ7Tc6WaAQExQgIVzT7DNejQ",
-	"ffOUvEeGdKpYYeBfWkcPn8/yGMii7wbgg49goQ/CdOA2pLWzrpXHOSXa8xhxAbc0GUFpOVK59NhnP2QO",
-	"TSWnNqcjB3PuVny9/5Ryk+9tFRAHpMKQmDPtvZRBYhJlvSy3R4gmWZLm3l4QM+UhC/wgwrxJmJtDWKaT",
-	"fW1/er53mmTZBjThgUQoBnfZewg0ntKZ7lq3txE03IPyb+K1I/9GGThddi7vaYBHg/yVZh2kD7fuBoZ8",
-	"Lv2oKFdVlM3VFGV7RUXZWk9RrnGsyvThB8fEd9hpxLzurQhBwm1CQEncyVm56rUmaz8RUeyGny7tuC2m",
-	"jgF+1ZGcEqAddSo3lao5xRhkn7RvaMPj2KpF/wkM6qWfGUt1T7Viqbp1HJxihrT9g0PFS9QOENbkdc6G",
-	"hTxH8Pk2rPSawCc1S/cn2vOQFZ8yxmR2fO1m/KYMMa8L8ALNZUoxqOiDibfaWf9pm/uLNIrONbmTPJoL",
-	"hKdEe94KLhjApBhsylu1FVH0EqTxvDAbGLh1U8N48fzLmLTaASlK6Xo+aa1MMEdgPQJrBbDuZyT9QSvt",
-	"JeLUcvi6km12hmPaKk20d3HEtIEoBFKBXAEOwgvIEQulBDIxpQH2+4H1q1KTi+gkHLlIjH11ifA7Rk+O",
-	"XCL7xCWybuq0CqVzALIsRLYbQQNjZt3+bLlkYhvt9ywKvwocr+bS1hfGBU2yp8FcLLlI3S43CdJRnjyE",
-	"X/tFe/LGupHuBu65j36mJZ63Dtw3YhgUnuqRnGpCSc9pz17R3XQfdTFPV4nipnpYbMgZoMUPuJAwje0G",
-	"zciTnvtXF9/ouaIX/HlnuKaxVcVCqCfBl+2rYO1F5Ygrbu+dud0Sp6yFMOsL2BYDjkewfBAs135sZZj4",
-	"V7jPbzycZ28SUDYHvgAbRi4NvusH+pwxefbFTV1dgzZ6tcBbikg7Kvk6iuJaooiDqcXtwUW3wA0CO2Z1",
-	"sXp0myb4Ur3t4ExMqBnlpi15mW3Mq7pVJu78sSlgnEEtztZLmHezOYvKENyJEpLEUgyZ8llzOpZiOG9S",
-	"u8Jo2MrqaKU3ER8u3y1BWvsDNRh/O+57eEnHTqn4gmaX51oa0f4G+0BTKKs5QnnUPUukgSWPug8/Uvxg",
-	"2e8+9yHQevXYgUYT/wbQgMpsTCMYSMmUkqqWgOLj4HcllL5Oq7Z+8LVcVDGEQzg0fHXAbDsy0/sxDQiA",
-	"5iq0yJMevpP64msD7kG2mPke/Ds5g8ZEJnC7+jNippJETN/qvYHeY3Joo+QQCPruU0Pz6qH+Y/ht5pSc",
-	"Fsg7L5tqA9dOc2JFkIb71LbxEVf20i/s2Lmxvc4N//T3t3fDndOqi+K7XfjBpds4Ct8qvTpeO6KzdC65",
-	"m++vSExN9fxb/wwGSo7Lp99GOMJ5iR1YsAZGVcwfXoWRK62hvuRisfhZJkYxGo6WHEuwUG8DqOQVcKu9",
-	"SGff+/h6+vp5q1oxQzfhuV98+qHiJKZ2YckXmQL/KUGZ4y406hTjmGrdBbFxM7XzJ7bT4AKfJZfidMyH",
-	"yjVkZq82ygpDqhR8fvPrSn8WQfyxc59+uzy8Vac/PQlFmGmbR2pncR0li9pOghR+sSlE57yaTtq2bo2m",
-	"dEw2NL4gWAvGIhadkrfQvB5JgkMgYimGkLMMfAWckIYRxq0aPyWvhRvljL0nBeg5LWY5c00tDxfYpUnN",
-	"RV0l1V0jxfO007xmJbg9JnAtBUbbBpk10WCLidqj4vkGFM96p6qiMUSq6LAzyfd0WVVviFTWR/QKDUz1",
-	"jGoNKEw2zyPPe41rjRteIm98D+43M0yPsHCEhbkUXpgerb0IAi1lsbrM9pzNunetG71MYnrZ5CFoywZr",
-	"clxTz8ZSJuWq3RubGprbauCAx0Nj0s8J6Nre2LZaOI44e8TZPY+2L2dOZU0cy4HtqibTrjOvW6tCqQs+",
-	"d5QX/QnCIzDw0hcsRHR/ClCO+LpH+Opyqquh63wGdNMD9y2DsMt6ziHwxolPOalOdv4MoU/3uAIi2JRp",
-	"g810q2Y3y3Ob794fWkITmSC3nMt0dJNB4yT91yptcYvyhz4tuWTOcqGwvXv/Eb+xJxP6P757/+ipFTlZ",
-	"lE4xVERURcQdfTHMEQLnZPWlo71KYqa3xxaGQ0ccW/FAyTHp9akGJdILcCImvFrBWzz/EbeN+iodQgyf",
-	"7U1kzMNZ6urad7nSpzci5d7KLpujyEq7yeCH7MFRNOKhQYoy0AUL8iHv3u80CYL3DN+hmsWSgjUbA1J1",
-	"2s2gMaVKdCdMhfB7z+0rjA9HWGgy4sMR2AyxnDY6zdPLoDFmEbdY0IKzbLix12l8fPeeWJ3aWEUkdjM6",
-	"2z6Rb3PCCYj8guEmawr9Azr6zPmvVaraCjh+JHe1q4KgBmRM1S2LSE/LRIWs598J8tpsSjX+kFUwZMZK",
-	"5lcPmcEyKBS7zYA/Ex1kG6cx/A7Vmmk9dr+RnVvHmKxkDNzHFiz9hKzC57DBwX8MKa51MrHGk1Us8D3M",
-	"GHfzc89X+oFJTMUDq/saNKgxNByNPRlwzMVtd8xFYuxHrKgDYLebTSvTVHRvGZt0IzrTjc6LZloYnnv1",
-	"vPkVObtxkBrcfBeZqwcyjuW0a90SXP9IxlF3TD+nX7Ugo403NYHqejyxKzufe2fMhfuSdSQUkxMmutbv",
-	"5aI7lsKMdKPzrBk0EhHJLkTt/Ltzq5xHw8uN0DB7bFCb5bbV2g0ZHcQgEcApTuNumJiuHAy6kRxTDl5R",
-	"UPZ2zO6Azvy8ETTG9E8g4+4KaaxVnj0KHSrGBBfDrl0jVjV1nuVfx4W6d84BX70V7u7MvWd1gowjpuDv",
-	"rrVMcDeB/tv/dHFjIq5pn8eASBfNoDGgYx7PYNe74YjHkWICH7HdFRp3PW84s0fzIr0ieoj4SdCr3bsk",
-	"FkylP24XNxnNNA9p3J1QayrapUwUGwoK9cR2pVSH9nVUK44rO3PKs/NGQ6vfYxYNWXckE4T8dAZ8o3MR",
-	"NIR1KONG5+K534FGp30BuB1y63uUfrGd++b5+bPsqz+2vwYNmHY26w5oaKwh2c6xxftj/dVXCKtUpfSp",
-	"5mHXCbQ7WI6JnosuFIEAHMC/ujIB+3uQxHH+Ow1B8Xxxw51Bp5ijlE9lB02FrhumBxvsh1J2WvYJ5JfW",
-	"dQGnLoq9vXNtpL0VGSZOBp7D/XB9mwlRHkb9Ftrv0v/N3rsuuY1jeeKvgtCXqvoPU85Mp+2y8sN/s2xX",
-	"t2fKl7az27M7dkgQCUnoJAE1Aaas7nDEvMO+w0bsp3mIfpN5kg2cA4CgRErUJW8ufbJToojruZ/zO0rx",
-	"sd9UQxLGpOs7Rh4+6jmK3bVnyPbc+X6zZFo30snTnxeHetw0FDy7OJa5PcFgcGCOFdQN+Oy09Xjm0cXh",
-	"rMPEDfcMNAcUlZCYjipEa9XrPQi21+JXozzX6UKfbAMNp2DfG3dEk00DATfQ0WFp4cT3b8ms04dah9pd",
-	"ouiElnA91qVRq9rsQ6mpcUCeHB0/Ccq5WjsFj886Zf+Jk+igLx30pYO+dNCXDvrSQV+6l/rSYtOhJd9V",
-	"bYxoSTpuE4GvdzldTpiT9w9Dw7p1r/GuGU6vaDwBv63veof6obYKLiZf+tQn+Ng8HiQ+QRtMrqvep5pa",
-	"ZiZWOYjbdnizuU3bOI33ndC0SB7kR8ViKRJirgcX4586m4U/9prLtBPd3ctIa6Pv9sWEijEjlHi+tZ2b",
-	"FtJZ3A2+027URU7YnKkemU0ku2Y5meVSMyLRKMJgkO2N4uYLMABnp6c/dckn16DXGXnmJEGfVywxpGkk",
-	"qyJGzcbmM8hhzf/ngDT4WRgNmCWkEAnL63MchcR52N6RNuBvZ5YxwoWWdnSqy9zGTBopFnCHusCQW9NO",
-	"VH4HTRwPpuPBdDyYjgfT8WA6HkzH36np6FO179x2fH0fXfNeu1xQYd9DZRuqT6XmtKMqm/DRqLkLklES",
-	"zRMsdxlFdGyYv64kFM0WAh0RuaZpwchwjv9ZAJfexF9vBq/V8Bp9ANAdXWZTmmPpXUMunF1HZ0OQxB11",
-	"PzBCbELyCKCIDHsaspE0SpeR51PJBXzReeQk/iMU9xv0pfv47v1Lc64N3hI8USZipm4tX+6FPRI9k+g+",
-	"4Hfq61hFG1Yz5VIcGbbIIdu6MS1HKoYeD2xan6YsJxOWAn65lvIKHSdcNGTIloN9dGM9rIRZs9abR/+x",
-	"o3SijhuwfWKsO0T0XnFFMmZMJvOn0nQ0apiLOTce8ylFCMlNGMXSPC5SJZFNInwF1mmHad11M+B4Cn20",
-	"Wyoz8DRrzSQ7g6GUKaNiv32ajW7VGvcsPjEH08bIdedYeeDkbGMrmD0p0eW4SPg1Twpo6+4tQ9C4K6fZ",
-	"cjEUQNxKU7UtlCg9MZdCTnkMA32S+VWKiHWvDXO/5mzGxZh4S+PLxnrPbnnUS0zn1tOqyxnUSotghp58",
-	"Q2kBtsMNJVIvs/IueYvdlQFWQHmM7Z51koFckymC+E0YzwlPVNcX9BrLQ4xZriL4E38jC/Cmm6uAH1Oi",
-	"ecas9sKwZaQvB3a32m0Gggoods1ympLgbqtuUwb10pnfaUL1NkxlLcO4SSawCTXvQIh3lMy9fDm+V3iR",
-	"gPGsQRZZZkE1HGhDPXJ9VtMIyiSMUjmbSJLwBHCsNL3Cyon6jKY62t7RUjkI/fsn9KO9kvO9jN+t0Qsc",
-	"JEgr2ry7gPkvc7BzyjtEfjw7fvxTdykUjpr92vLzIDpOyYgb63KYM3plVBFjMjdGwPcg9PcdEPcEevZk",
-	"J4X1LgLh3wVdrUOAuDG5d9coECup0kWtS6psDw5RDw2xR9q7I3iIVxabHJCF7g82/kE1Oagm95CFOvyG",
-	"Xfmnpuqq2eH8bsoEgUfWwNNjp81MKk0wmIu4Dj1rXYxsObZ1czhvA7ovIOniPOCUCh7IqKBjliuiGAsA",
-	"zjxc7gVMjEiB4P0659DA3hAshIe0IprR7AdFaCoF65JLWEdM83xOeIKDaJ4xFREhyYjG2PB+ZxwKGOdh",
-	"+dWTgt28Vx0H6USdI/+/feBQLN+vHsFgMjaj0ROWQUqYecisDO+Ru3hwDSwI9Jxp8qMRGz81rC3johYK",
-	"v/SE188S58cVDNnwbvtVW5h9TUejPvymadDFtgNyysSemg6YV3WiTiJhOxKuMq4U26D9gAuOgOSqH95+",
-	"1XI/DC/ow09qhnxZMIJhTxuSgZS/hnHN5bQx0kaA/yPDNzptF0uHRoGDkaeue1zdyAst0HaKAVV2GZJP",
-	"6se0+s3tRqZvrlH6896p0xcsk3HfG5Xi8vh4YwVrGLQT0kUO2WInP6PLy1VzBssIvthoRUDJvaVsxSCP",
-	"xdJcYyehYOn7Ct0YSXbbwRrQNppBcFz2h5ZkyIhlQE7fQcm77y6jX9apTzsDNZetBbygQElW64A1q7x/",
-	"rX4PlLelkQLH2ZA7o/Go74VJ0kyY1k9qJ3uzxLh7xk1Jso9QTbxDJ9GlBI10IUUkMtzN1VlMKPhdZYqQ",
-	"zEMaX1mtFj7skUGhmLHNe8Tw9kFNbcSMKuCU5vdeV6tHgybmZRgMkkxBNGgm8yvoaWJ+ntE5fGhsMlS4",
-	"VWs/Fe625V4Pwjdld7ZdecSTzkYkfwG7kfleeve9ne6Bv5ulbXgjAoFwurNAuI9+KhQKtR6qP/BrZqWC",
-	"YVhKZswY2csS4ls7Zm2mmLI7LYPbirO2YY1ubQ+JOQqpATvfdspSshhPNIFM58044QtcPL9vjcWxeiTg",
-	"Bk+OTo8rLmn7SNte4U/uDX91HcTrzu72+a+14jbSr3937NRSCWtUtFuyUcumHhoXPQ3aLeH9bctb7Rsf",
-	"Emut9HAe8lxPiCEN2KhZLsV4Mwb7EneApgf+erv8tfH47oDHeh/9gdGuZrSWWrzqOqEa2n2CNQx52fVe",
-	"x1X8F9q5N4dZ3yIUPs1zfk1ThbHTMuIqc70Ybz3HjiLQOFyKdG7DOj46C6FOGxXLLP6CzjkdMzKShUiw",
-	"3ylNCMwMaufMf/bUZfwvuNyHVVoEu38bvcXLgTpRJxi2ffQMr1M1wLcfFH44OY/Dv3J0F1y63ZDWwuBh",
-	"1/6muCo80odH9jMHGHmGvcNjmRmWwJs2IOwq0zqYaTlH+NuVc5nmHJAPmmrL7Nf9Id0kpOohEPrVF9RV",
-	"nOElRjiYbZq7OyrYvbd7q6ms7vHuJnNPWrzTdEbnqm+9VAG/qArvp73jJ1Z4u2eW+/k0qkdPeyen9tcs",
-	"5WPuICXsXykLmxwB9MDKlkeTOO+f/Nx/8rzSQ2irPkZPjYJTvYE9hEkI1JsZ5RqvMEq51StsVICCZ/YV",
-	"QwWOettBVOSSzVHUayegG1rW7jN62mQGvhuBKed6rls5AkEOOSIICgORCJqXndwxWUdDaRz0E+iRQVXG",
-	"DMwLwi6ZXfLatlFQrsXl3wpWAAiUFDGLjPYzCxQkm0vkpgaa1zkZ4LcDCIEMXQ9gIWeetXU/i4vlBZnF",
-	"0IqcwsUoQjNpJIcOO88jxAFGW0T3s6hAGdgXcozLBD8yz59X+8eXz8LLbHYx+XFg/9c3Hw9+iuxSoQzJ",
-	"9amTOYG0+iRabEXvu4JaVmpEBL+GQBF20RewHmxvj2dFBuyrkyNoGFlddjax0suqvQ4+zJAy+XEALckc",
-	"WhC0doFlmTf/dB60fxHYXB9iY1JP8O7A2s34/h7ALYIzi8KepylnqqHxaXhkEXFIOXA98zEVXAEfD3rO",
-	"NDeUAR5wj/rq10gUmrov2dcpS1MwFNvIGve4hT7qvPxfF509CAekNlhFkziCFyKojwM4AiNsA758a93y",
-	"97njNyTd1xzk7ct8IKq+P+UvUUcOFcvN0uuOft9KgnumrffpdHPFYqO72lAka/jvgy6StbpKU30sgzCi",
-	"cFJi9zb7ON4j0AFWYBFJEESqIbEdhAvC5hHq7S94Fm2L0p3TJZfQAs0+EsuMqQDJyCodis4wLd5/4c0v",
-	"0DiuQNMYVTST82rmu2AsIZksxTGW+gsJnh6Wd8mnydzHYZ1KhK4OANqET5o8Q0YXaXANtXQI/Ql2/P47",
-	"he6RXR2kuBtNeEITd18wTd3sPOhL5lyM2gQALU3Z65ajrU5g358VC/emlSg8mLO3ac5G7vV9BIeGhsRP",
-	"j/dg5gKF3yNb17eY+ZtlPbdg7q6XPLtmC9cx2THTzsjYZxfsg9p6UFtvQG0FAEV7Xe9FOHAdD6F+ujfP",
-	"QXaFgwh9X2WbhLKAMuuSC6vc/VVyoRa9U1LErB5g/Vry+rThckTn7Vry6pUaPAEsStRxEcmVJYTrCLqR",
-	"22YFoeelqnGCH4aJuCm1roY34u3e0gezb0AKmXMmtDe5fEwB+VHUARdVDY9MqRgX4BHpTGjn26bu573i",
-	"VxzExUFc3Ka4uI8JJKu8FiW8yQqp8a2doviIJhlaUfciW087yR3Uh1Cul6SCq7a1xqoNnjis9WTwU2Tf",
-	"F+akBHEL82JHteTHgZC67/40v7XV3IEj35f3Mi9njEkcevbbSwzY8x0Fxu1mDMoY4iW1NHmGOV2b0eEb",
-	"eWOlKStlhtl5vXIdB8FyR4LFnc1BstydZDFqvPfgcoHu4jUejraShidMaD6a36GwcYaJHEFdpBUGM3DG",
-	"K58EMGToRIfUTNckrvpoYIEoDtaCDp3wml5h3HfmAHgr0f4ueS0WzaJgEBe/D4dZ6Dpgl5HXxO1rgvX4",
-	"tLWwok3i92Wwuj6CX9/0DgejBPjAD8oKWCmYbTGD73XAw4Cg44a3l4QbGd5eoLqr9aBk6naJ7ZsxpdeO",
-	"5r4X42zvdacH2Xsw6u6D6P1I5yBdYprtKGdTRq/vsor1AvxvQ8bF2CVwIQKJ4+QTem2+M3fOCrZaeTWh",
-	"ijCRMBA3q9yDK820yH2GEwLck4RwTDXb0n6DHf5O7Lfnri7pYL/drP1mbvKK7f89SJmUYbPag4i5ExFj",
-	"uwGAWeONPHcm28sbCJkcyeI+ehFbyZA2zkRfHCykZmVSk60VNq8eQPHcIFrMYapk81allW2bIvOksRt4",
-	"jfSB/YZL+a7QDwzN4ZJeMeHxhdgYumGSiVRTriH5zte2ZiyBNqNlX8/NCPaD2SWzQYewVLP0CYTmw5c+",
-	"stCxzFi/7VVzz6+4cutFGubtmwMrDqLtDq0nJpJSpmHfTNei3VwaHu9oVJX1Anck4T64TAtwKVLhagwr",
-	"IS7rhjQPVmuRMBFCuUrtRYekOelUyiuWkGKKOC03bZftYH7hih+U/bVJkclij+0vkZOebwEmYEa1xTin",
-	"JJ5Qnm8oGS/xKh/k4sGzd5BNt2h2IdntJoWKXBzRGb3LGNpbW4qpiJkNS4iZDymEYkz0nDSyVSg8Vxqb",
-	"P6LF5CU0oo5W6lrAsLKVmzQAbTIihNEEymwBmDlNCFVkgGUjOIe+mcOgWWTtnkxStf8Qy9RP3wfJwBb0",
-	"hiBV1TwT26XbDlSXZbKdQWj2AKjlwtyMh2UQ/gblvUYRkDNxjqdbWtdKxhz6hIIGR7gKLURZaMUT1s+o",
-	"AMSEDaVgkQvYr4Mc/H3ah5vfvCWDcfEGrpfGAbs6SOQ7k8iG9ktZ5A5je7F8x63gXmsCESkVgk+IBKAS",
-	"SoCC4JEw8eS8LqdFjsyBKg25Kk2p+u1bytXILPOCB2XB1feRs02yieDjiSZqwkf63rSWOxhj984YA0Zx",
-	"X/h+BNPp38TF/l4Ehe2Ch0ZERhPwqrE8B+zLVQJjQsWYNQMyXigyaBIs9reDiMhrlkNhlX0MI3dBn7uc",
-	"0XhiW4zBYTE9k/nVDwAbSBKes1jLfA6WyIjm5h89YZ8F/vwH5X5gO5VldA6l+QFKo4Mk1LYtjpDCMPmT",
-	"YzLAb/rs6xSMJN/+TPsOOpLINGkq2X+LQ7+wO7V92f5CdVpQYjzwwGxmE9HKOyd0qJjQvTK1VaYJU5rg",
-	"vvvpX7FpE+KfLWAOqSGjX39jYqwnnd7J8fFxCxy5gZCzQY8IaQdWEQJtwnxx0y1WA48nREvrwiWNUIiQ",
-	"h1oLCGmIrTX2o52N3ToFygIAxqqIKGZOAFJkAWgiowrYthU5/7EANQttwb4AX09BzgB6QCOKIuLVhgvg",
-	"mmVqYXufLm9uZL5/jc8+Kb+meU4xaqjnAF87knnWjMdg1mp+2WadDq2pa2TsVGNnujbLhAHWrvHkeNdF",
-	"7hErsKFlavfk9PHZk6cAo+yYV3tJha//x7eoM5Yi2DLzip9PnuwTwPj4rMRSDN7UtcIyFImPzb5NqNGZ",
-	"8nJSFdCCzv88HRdvPp49fvvydfHu5auT3/766vHbv8anb15ezN68vGgvJJHz3TaageX4R5bMa0uSf0VO",
-	"A5yowg2MqZB6MRM2grVcHGqV3ddVpByLT9IsE19ds3xOzDNuNCeduADBQoWasRzg9Aw1rcASPiePXbK8",
-	"w1TGhST1HVVf+MktiaEaVgFPlvC0NPcTNrPtQc+iyMrsiMS2B8J//+f/aYJNkVMeN0mTGna3R+I2p6I6",
-	"vbNqu8acq6t+yq4ZoCFxDXzlBTWygKsr4r+BeeNvQirqPKcn8fHZkD17lqDOvT3shzuZJjK5SFPiTi7Q",
-	"Jl/gVhz95quaV2uW9nn/+LdoI5CrvwDdrH4Wntm78urJqhmLE8hYJszvkyfa8sMvS2T66B/mn2YckcuK",
-	"ummejZA7VAtVHMRIQNfmb5qxTWh0zDyJbq4o0iFL1R4koqFnznDMIVUc7DmWQ62KEYJoSVv/AnyUmqEh",
-	"AFR+5oXaNOcZyyVMbMS/Oqu/BAmeTnNpTHSPsO0o8cJ+Q8pvmijxyUl8Ojqmz9nj4VlnY6Jrgtaw53Cg",
-	"twYsD09tTcS2MXiHHfWtuRoeAijl4groVFw10+n7YpjyGPNCzJMO6DQ3dn0XaNA1tza7u2RiTqg6B4pG",
-	"cxBeERqDmNgPCGIZvWLLHfyo1jSeZEYEUjEnGdhgxoB03kRIJ0Ej0ocKxeJPZxR9jjbpRCtiCZckLGUa",
-	"C9GeuricEcnlJDUyomW2ghbVhR/lNy42b+HywfCsVs7I0QaPvpWChcggrRnXNBmZj2pQxYdcoAK9ZAd2",
-	"aJFw+ej/2/yHPKNjhj/0nBK7ksz1gp2z/nW1vMYts8JuLsDqOvrgnSyLSsGMzlXNHJYX4BjXS66mUnEH",
-	"m1L7vkF5HwcYESYURNmaMTZzbZ0eP72Px7vzQZZECcfmO4jUCxIklRrYTB5P8FXgR1y582YeZyeLu6nZ",
-	"V/1omlIuqstqswivzajCTmMf5llFhLybMls1bJltymiiCLQKcLKk5FgN/W/NZ0rnjGZNaFE1Qp0qXTFm",
-	"zOg/KPLnD785u2VK9aQ0W1LkltWgRYMVc1rnEnNyLGMrtUzvrKSxRdoGGYFiiudEyysmCIX8Rmd2gd8G",
-	"/tclv6KFePH+NYlTDpBPRn6YVUTV5HzzYhXLKVO1KugbtjP6HcsoNxoh5UrR/2FexfOu+751bOLkuGwM",
-	"VShoMxHAN43M39jxV034FM/bumisknrxhy3dNvYn9gZgAJMkjOicCsU1uRjThP3dNoyCu2pUUmMksNxc",
-	"Vdxd+Bxd2qhGmfkG/wtc8Xaki3/+l1KUvJGFUtRcQbQ8+m6YL+VHfogvUUcK1tc8w3Urd0PDM2+9+pOq",
-	"n6itKv2GNQo2uNb3JQji9n9Bof00kYRm5PX/H3Cfj3wsjriwamwtRJzRU4Ga3LXsrgsRB+ABlIw4SxMy",
-	"zBm9AvS4Iq1R3tB994bdPeRaQHt0g1zcN2zPsGm73Mj7GJircoIApAQDNVIwG+iygqH2jloZA299lLNr",
-	"eYVJ/PU59r++IM+Oj593ySuRoJ2kmDI0X9pFORvlTE2s2BmyVIqxkc9dclG6IfFLrqzPkiXk9PiYaCnR",
-	"aTkohCqmU5lr6AJ0xUTfCMeB82Zi5B7fck4KxTBaCGtQZmmy0INuTWGYWd6l+VWn7d3+ejSbzY6MTndU",
-	"5CkThlMmCxcc5tHpdWYq76Mbs5xzf8IFgk7DtuBq2hPBB3Ztgd+tk2QDclhKgrHW3jVNORacC0nM8TCg",
-	"yjP81epr+e6i0JNXEODdt2Zn+1Uv3B8aX9XdW6PBjQuaJyxQ6Wod63iz7RGtuthPn50975IB6kD9OGcA",
-	"DUJTZUO3WCszV5plKrJhx2kur8GMzxRLr5mxqcgfLy/fk1+o4jH0RJn7V/JkYJj+Z+E+UCzOmR64Mo+h",
-	"TObnZAACGtvcCJrncuaVuTkxtELGORUADDCoXCqcptJ0NOoRRuNJdSs/C7M3yrbccRFxpD8yNCqnskGF",
-	"r7pLLhwWqCEutkDsERmymJpvoGksqsN6Js3DuUJoGz3hbNT9LOCuKOj+gjjqckTcbveQ2LmAG9m3BDmI",
-	"yo9gqeEHuDlRlUPAU8ghos9iUAhz5DLnf2dJH7d6cE7Ojk/K19hPmzvG7J9J+EvQSp86PYb2q8E1Af6i",
-	"LH8pV2xmvHRjO1aTBJsk14LlPReRVRu0rjV7sDnb2YsUxv1vUA09D92CZZ1hH5kWP3kB23pDvI4Z+1Xb",
-	"S7YLdwt09XWhw2qhdSWEuGnf0doo4bvKXB5U81FjRt1w11HrCDuy/waJgFHnKPjry0ZdMM2jWBFR7n2n",
-	"ObWifZOMihEITzbNg8baSG7IbkrnhAv3gQDvYn1TTvPEbfXBsKNZQgJVGIjw7asP9RmZlTyODRpSgxHs",
-	"bP9ccqWo0CT54RX4MUpHoBjL+mTEpYH31QQxJM3bzqiosKjmMKxc4B6OKVa5ChjVDQgXQVWTOQTfNG9z",
-	"2xnvxLsqTd1d87jFK+u8ZOYNNNbLfrKWd3Cr67Pvlm2bz6DWPk+Sh92Fq0oltXb9RZIY8bzA6pvopE5B",
-	"2L31SZ3fd4FOdk3K/x6YdbSna2203YXzvheup/U8HUP9rW/rxux1ZQuO5TLXRYGwpiCHDPAeDgjkOJKc",
-	"aZ6D7tfkaN1NWOzb5erjKHFcMJ4uSogt9YY78Mau5fv30C/bgpVbF+3G3Nxa848gqYNLcWRvS7Pp98HZ",
-	"/TYJxeE0cz1JcjazMUKbhLkXM/ClndsHN7UHZQmWEuaG7cHdDcBYihHPM0z5AdtLTplYZXf5X9yO6bWT",
-	"ybJwjW7baln2m9UZLR6+vOJbmVFFqLpiCdHS5l8FpP0e37xM1OVQzeF+Q8KQLm1xu5bi83AFtMSGTuDk",
-	"NT+BNDKAJOKiS95KMpN5QujQCL0S7bwHSWnmuvv6jX0wBLtgz4keFkM4WssRBq6qcUCmhVbEwaNxh/Bx",
-	"C0yjoqFGnaPKX0Eb1SP//9Zsxl9LjFNwBXm1rGnqLue2dTNWfLtL422ahS8naNcSdosJ+J+u7QOrMEpC",
-	"EkaTlAsGKZpTqpTFcfZ1ahAzamLG8prlSbHGC9Z0JIgaTX4cyEIPZSGSQVCwh7kjP/mpeNInPw64wMeb",
-	"etRiUSQqI8v3z40GP8b/fbnJ+gsaG5aTsmTM+knBFgp3HwM8sCu63iZdByMntsgbozYrarQDLOJym3rh",
-	"powYS4Y0vurPIETnzNi2QR8wSYtsyHKjuR09+/Xxvz3/07+/MVw152PMyMNlrs4uqqYxVWzob5G/eK5+",
-	"y1/8XgdbbHsQGZBXE0ZTPemLQufcNVw0Iqh2f9xhWFyQ4AVdo2MWqW299yUo+lY4ZGNxdvBab2Kf7uYP",
-	"XRBJ91O5WJTvP6iSF9fqE02u0csy0Guz25Uxh2cTBjHtkmVAl3MV9j+BJAGNLdRjd+FinjBFUgqVZEta",
-	"iGIWRQPERJcMAlfo0b+x+QA7nKMFSX48Oz7+qRtCIjo1wxWIhWXT2DcGOqrbjQhS4ls6d1UxzCz8bQ44",
-	"pytTP9/AiJTkbMqoJoqO2Dkk6heC/61gRLOvOqx97TwZnbBn9Mmp469oa5YMdmE3WmeIPnkSdTIufAls",
-	"A9vd1sVcl/+IRiFoo0bTcfOra5F5YlEcGKDe9zoX45yh/jt02iT+GVw2OXIc65uDo4C2LzzXkz7gBfU6",
-	"J8+f/wyuNjNA+U1/mrOY2yKeOaNmf0c04+nc5V6+5DRNpW/o6fIkMy6MbAkgL9byPzVhRt9FtldyNRrH",
-	"MstkYvnZtqznbtzpC5Oo431/dErDQ/aqr2W0sAO+0xKg4trruZHFttqx/gvi52EtPBUxs3YjS1NgZnZw",
-	"al4bGTVtMM3ZNWezwTk2653R3GbgjHL5dybIwN6CQZe8wkwfmnAxNpyVWZQSm1SUcBWnUhU5I6BG5dWG",
-	"Xd2gdsmtBuLJoLkic5VmxjblzmPb9oiEZsCFomlEcp+mFmGt0jwiI8rTIre5RkpmjCR0rmz3YXOgaN/X",
-	"hhQW7+fuUYWDHnkLeiRcWtjvRtgh+8p/e/an06M3z//95Uas+J6qotH+uO7lpHS+3Bd/dgsmCmWdwbyX",
-	"OOdeerRD0GclC36EPHZzrLmV+HHvpkwoWycOHKdLLlIlScBVICMUsREtNquQGvBZA3w4LkrMdaMrrY9D",
-	"LXfGhfU1K6/3ExuOTqeSC50tk+rZNg2W3PKxzNFWst1YCKoF1d7HKNRaqsXdW0O339aRm6eAPdPcRy2n",
-	"luZSGV85rSUYMLMBq30Sl3/5nVHYQcs5eMvut4ryQJmdJ43dOJ41XPbN7j5hkhUjjiZ8hUZC57b2ApGW",
-	"jW7hQtFok0F5RmlggV9uF8YYNCjB0SXA1dekSdq9eGjqSMJSfs3yJYDWJwFPgp45TCDY5znRhssB0oYZ",
-	"houCKUI1mciMba63vHB36JaTab5X4nb7uStlQ3LEkcut2TOFX0BCwAjQYGxS2spcnHOPEOMmRFyyT5d8",
-	"AG80eHy0x6CzMFEeYAoi1Ygc5TMS6ogYlu0uhUu72E/C8y7ajE9WWZBxTyuqRb0C4IO6m+gSHppqecCf",
-	"N7ZRFtJXmm19+JrQkO5un35gpwNsI4sdBD1GED9oC4JKWJxycSOSktpeIhUZuF9jwM7+ock227zh1yJN",
-	"SSE0T8nFNOeVzpFC9mM6pTHkOmwqu17aQz2Irr2Qnt3O3SRXxpSiq+C0f2F6xqzQscE3p16GodsI05WM",
-	"wpdSVRrXSxlgLbK93rg5HbI/d83+3F86zRDYSecTIzEVXr9woX5BLgumEjrvrjDrT443rrR4AsFhngTl",
-	"yDuinjo2YC/Z/U3fcJRJ5OjWHORNgvN9SrmAfIVz0BqpEFKTocMwToJQI1B+U1lclcDvtDCu9X3e9mbd",
-	"TXR+YRJ1V/tTzrXGIvhbvdlmXFbN49hCYAmpj7wRflOelBvXEEeUpw9NPfRKIBJJP+FJX0jdp+Y2JZvT",
-	"yVupX/qDPOiE+zHHUqlCjdBfxcANuAXRBeBO+6O2X8q+xc5BOaGKDNm4EPulNpz+cmLIwyK7P8pCsYSw",
-	"VDHQLzenuA94jAda2wutXdIrRtDfXtKbj+FPghy4TclNaZrvPRFh5NDPphrLvmz34krBzv5oDtZwCIUe",
-	"QqGHUOj3w/J+YWObG7q9LmHYDtZP7ZW/7ZN3uSke2NeBfR3Y1/fDvt4XuqIElVnryNScRrTQX2SJs5lj",
-	"4ErzWD2Ki+EK5/know3GVJAhwxgqtIu0J8ISklBNI4eSU0m4n+ZyxFMWdllEoPYi4UzEkBr6uGLdYdeR",
-	"+h5cMMl9Vea373VTDNlvDb1uLtKU4N7t+RKYs1kBFRbbrfC4if4om4/30T/MP801Gi95xoQ5UeWPEmLx",
-	"ritNRDJGzamqyJ29+UhPZCJTOZ6XkKobXoCz5eDKkNW3eCqGuyPs+86r/1HGCiHoYxfVXUKd842bxlzp",
-	"3OOzJX7DfKc04GlfLR+25dX4gQXjp1rnfFhA8bhF4Dfnd9yJOkYEGNH0vAPCM2VUebv2i3kaNz8ca3FG",
-	"XCRm4dCF8MOrP/Tfvvpk2Kvg2vu7Ovguf2qGn2AfZNfPN5NCT4z+YfuKetTdsvt3F0rq4WRhw+1hmkMy",
-	"IkZkyNdZNqT5WPYTOled3uNjaFDZD7ftDCr6+jFL007vSflHP+NCmq05OQ4+zJnSOY9BvJovFjap7H/l",
-	"VlTOeDtwKrhvTej88N1tUb3rG1UM2Q+KJGzEBV8AzKnwgI37RxVD9sJcKl9e0MA+Htm+nCu6cUBRF4R7",
-	"zC+wRzGyBc9gqEsFOicMkVlB0/VPWARlqY09Dy0G1JXydbeQBu0YyGfxWXzUdDSCEjAMf+QMEEJGfGwo",
-	"xjMf2yO5erUnMk3IoNz5QeS7SgKSdAnaTNP0HFf3WTiRRcV8KJM5oDunbKSJLHSXfESMbPOjkiCwCbOV",
-	"7gpna4vZNB2m2N6XAS8E7GqrvSFgdkxTJhKakzmjeWTYqmYxeECgmA4yQtLU8uyM5mMuVA88OphdAygI",
-	"iqUs1srDJGSRRTJR+D1AhFmuFH0WZrqIoi1nlWivnVmXXDhmYZaDtIgTMtttqd98afYgIpT8raC5Zjls",
-	"BIWl2NK6NP0s7NzNCwEtu0v+yJOECXuhJvSaESHJ4JqmBRt4YYPKJBmoYmrOXbFk0CVvcBHoxxISjsia",
-	"fHbyuDyYwoQiOreQGiQdS+BSDYx6NzDvn5sLCzjxtj+2v1mJPCeD16Ojt1IwNMMGts5ckcfHZ12C4N89",
-	"n0LgRFxJC+UZ4EHLhEE/tcfwfEgzIvGPwrrcnP3W26CUI43zJtkKcDVADOefxdnpKRloKfsZFfOAOQ8i",
-	"MhBS96Vg/SnLuUwGvsAHIoxcJrbXkTkgD4JurzL81s1sYFtrwyEvX4wBvq1vZmF2GXHcM3SrU0E0E3BS",
-	"qg6t3KoFL7GoeYHrQc+fV9lUz/9ibo2zymrU21zO8BYMc4DdT8xmDefnhGqSSaAgYAJwP6PKTTZT65IB",
-	"fFObNHFOmJkCttEzPA17Ra/vBR2IynUNoR+v7gf980I7aNAK/lYw+7WVn2vaYKOaBOs8J/9KRUHzue8F",
-	"RZVGcqrZgIbcEMOHOq2boZhh6/BgfqNuUhHhmOeS2G6GVDOAqGo7IeihteN0gl7hyGo4a3vczl5fe9ab",
-	"tf7e6qzDZaDcPLfy0IiKtgty4fGa9fgmcUXBk87KFYXNznddklMCIM+TK/IekJAW1laLqwQ6dwM2xdnx",
-	"OmiK1fckKbUUaIOLNkObLcYn1zSLX7O7e74vUPbs1wNTYwRqoAHKxEqilusr66jXrfL0+HaX6al7i1UJ",
-	"kF80XcTpqm/1v3Jdp/un96XrOJXTIi2B8LfgBAtvWLvos9s4zEGsrkt9bQB9H81H4N5KJFNkgCWiPeK/",
-	"axJlyM3qEh3BBRF1YnXdCnGunIa5VoNFZ8agCVXHlgI3MKgnxzfcJb6KUg3iGJ25ZxYaByAOoEceamJn",
-	"J6dm8W1/+bwT+o29ru/cGXSVHwJM9WVvCRpfTidEHRQkk1FLwhlo6f48sRgN98/1MYUuzq4LSs2RuOjC",
-	"iX1WTQKP+5Oj49Oj45PL49My0AGgQj2zbAhXtfpN4GPZyMkC2rv5ibv81X7Bdi0RanmKfY3gEkV4IT6L",
-	"t68+RPa4opPo7OQ0qn72PIrKK/NZrO4JW+fssfbefQkRrPETlbO9ed+Qdzmq1U4h50YmA/+LAfotDOss",
-	"UupxzHg8scInA4PMTKrQLCFCzjaKF7wup7ZHRgeO19K56mbn8fobeA0u0t1lkpjtE7G2qbrgfMXSg/CX",
-	"hAtraZub9zU1h0RHI/D8/AsXyb9UHJwpHTKEzoVefM4JKtgMADODJ0e5/15A2VxxzdIU8AQIE3YG//y/",
-	"GNZYdh97Ku88oSfxcfKcnQ6fjdoncvmDWRVWCS7W7cZWeHhtWgZYqtx3BR1MuNISrWbLwlVE2FcdOnly",
-	"ds2ta0iwmbFg4WacEyEdaZcuRkz5th5KdKGFsZUG6OKGwpVwFWtQAV9/fEcenzx9enRCaDqd0KPHnfZG",
-	"7UpxYJ+vUY1ehE7QhuHsVxUliGdGEzuFFtMZF/jnyfNAJeJCM2gC2SLVwZbnfLn1QGRwPE2EcwkNzeDO",
-	"VK7k7VLQzGUPeqVhhSiq70ZZpY1EGV0Y6MK6/8HNCDBtgoWecnRBjSxipqOEHkyJXSP8Z1KwLnkb+vg/",
-	"C2PKRJCUaiRMF5qx+oC2iycEW4olzK64eEKVqyHB7J2Bo+H+hKXoOLVdONgMp6s+iyFTPEF3qkwTQK0n",
-	"M1mkCeDimcUpLsapK+dQPf8orh4901jiCM7SYBqIJ1p1wn4WdtLWa28tPNgxroiRqPYjq73aDqm4xtDH",
-	"v+BornPL2qMPTvsuy2QaLYPF7jr10jtQhbcg1k1KaPaYr1xOoI5TvA3q4pMCIpl7hddcPfr7gDEEGvXd",
-	"w2UiZ7OXdznxBj4mFAlwO/VgNVDmJ4DxFQmZyBnhC1y0qgHUN6sCmsWcJpT8GFn1pFqLNRkc1s55e7tR",
-	"WtscvrhMqQDlaBsD17GzfsW+D43YXSm/SURPw0du1TQE0cwVQWUQgvTTyunvxWIMYQqhI3LjfX9XDc2X",
-	"AUbMFCJXjE09lvZodO4k1GwiU9+7FW46lCHDzZa52kvXjj8rbF1w6OJ6U11cX32lsXaNXGmS5Ew19YrA",
-	"fl6N0OBnbSMuC71aEwYfUEyl2Klda/141lNue3e0aFJbaTvLq32K1sTMbq5jbIumg77hGleKLjfknMiM",
-	"9bdI1G757MkxOEDEuKBjDC2bv2V8ZVQtG5dwjvJ//pdSlLyRhVLU7DsykX4uU8iu+xJ1pGB9zTNEg1f+",
-	"BYtH07rJouJjofpc9I1JgTm+Ss1kDr1DbrMLrmFpt40VAAKg2VgEAgkED3LdL5V+3x3P2DurWzzE6F2j",
-	"qeF9hvFhqwQ+nuhzAi3jCSXmoKG+wiGBgKE3eGQznwZdAhXUA23sj5zm8747rkFYXQ+HSrgwxmOMcCJZ",
-	"gagHgsQTKRWzDhk5E+fOaRlh1pn5MWYk5bIYT6APXqHBHuRKFQhfF3RvtMyRcPVZLLb0hTnZGUJ7CynJ",
-	"jNErw+TMd4b03FI5wvJCV9M1srbOqkNGYI7oTs25NbxmkQ80EP7y+UI8/ZoJkuRzknNDdZ2NaOtu0BLg",
-	"PL7HlsDIOppbAdtkRXCVbMhGQu20fVPgOUkkEBConWspqM7YssSz1x7BB/F8b8RztCPNvtb3JcjYLLdt",
-	"Mvr2xLfvXseYK4uq9mwiMVcYpL4qgQaMXOy5EIkXpx77x1Y/2Pn+EBiTEbyTpkqiCvFZDCqXckD++z//",
-	"t8syRtdoplh6zVSXXNIrLsaEzuicUG+vggYCbm3wZcsrRNeHKqs8nxOuW4j/sBzUN/fPqEgoRJh0Trmw",
-	"jtuMK8XFuKFwtEbO46XfTs7vu5NzHV8gr5WSxUgWnQ1V3zto4Nwone9h7eEKgesaNu9T5j4qze8911G/",
-	"MsRF05QopiCWihnBQK8kN8JQkGGhMRYD3CPAjm3NTjBlwUabFEtHQc91PNs4lQqCQienQH11KJtuC3Yj",
-	"tzup0UYtxMrfgxpyu2qIq5E+Od2+Rvp7YU4IGCWcB2AnppTfFFPagLMsMRI5tUK/gY3kD5+NHIyZ+8VF",
-	"Hv/euMi7KQRfSzfimFaAr7ZhJYrpo9K9dLM6DmgjKR9pRSgxFxK71lp/JTgnF/2SpePQAp9DW29zh464",
-	"2FkXQm61xk3ZyNAU0+/dzj0QlLs9uxTd8j+YvTjYLVsR9UemCSX+YPwV3ANda6mne6bpXw2xyYyBL8HQ",
-	"WyqVJgkDXElMDo0lVMyDuOiSJSawNwMGy4BckTEXpFBstQaimL58d/n+oHwclI+DCbMpnwIcTinYkTkP",
-	"R3wzKG3bnk85J6BaGd2gmCtmBLT57fk+kmcu/cgPKoHmyHX0SvpS3HQHhGAoSJ4J//7SvoTY6FJ2t5vq",
-	"2suva/Nnnt5wcWCwroCtnnXaMdy2nNFwUb9SBPXry1E/liIp4gacuaXBDAH0N+HF1zTlSR+ysPGtz+Ct",
-	"j/eYteFo6Z5lbkDswpE55hLefkioVot6sxQFUWj+DBmB87J4JD4ZRGFkB/LmrfYkBftBYeoGgnKGdoy5",
-	"R8rFgkdcN3WKuCwJ7+6yJVbR30p6abzaG9/cu8mL8Lv/O8uN+MBisOhDsbAHHeLRP9x/+23zJcq89Npc",
-	"iIA8du2UdxAx0R6o4gFlH2xxt7eRMVFdnqGPredAaU7rmlI9WVa6MIm3yvU2TOpdk/iwJKpqUgPqpFaD",
-	"IY93eHvRte8EgKXr//To5PTo8UlnCwXqDuL/K6XQAwuzyTxnsd5SsnxDcOj6euJLY8bg14ZF5uaoH8Ed",
-	"su9f/MEfAVs6MnYbOr4zpqmxObrkF19YmfUgr1fnPAZAu0dyygSd8u6cZmnlA8BWMR8kMlaDbknGWGhd",
-	"wwg+TSSkASqHLGhX3SN/fhsFuI8RefuHdxGJ+TVPiZIxZ3oekWkOwTqiWKxlHhHEyDYEGhGEzSYjGvOU",
-	"a85UMJ13gWtG1czqgmQcE53RB9UD61TPpzKVYwArSvmIkXgepywiGRV0jHX/4Fws0spgCDReN8wl5iyV",
-	"bkbvR0TIeqxOj0rW5IIqkXdURgvejnDPMf5QZ6qbwXruZSoqFXwPP8xzm+YRpHgH78ZrWmNMhxPHZKyM",
-	"ziGzs+dQOwkdMxHDLpbnS8pCv2CYi/evCYLMqwYhgi4eGGjEWZoooukVszjaiOVglvBKjFOuJhH5NWci",
-	"nkTkIqdDHsNqP07NXZg45Ayqy5z2jF55EKcsPFKP57xCtqU9C8sa26QfkdgPjEA2gk+ObFiJphb+WzGa",
-	"QqcYM4cJ5aJLXmsProSwHnadNuUuIoJZbFieE0B0qexgkVg/UB0auXsFF0TmCct7ePtGI2gmig5zFZGM",
-	"AwAnrEDFOfOJdleMTYNMPRIXec6E7pLXCT5tUbBEOg93z2JH19Gd3XiEu+UZ6wGlHQGlkekEy9lnE2mJ",
-	"znB+PDhDoEobkzVPbNah2eJpLmOWQK3nIkUiodbNQhnqKtFmOWQLAnypOaUe+deP796SjyCZIpLSuSw0",
-	"mXD3uGZfNVw6ZQ6GpsQ5mkvIb2MiX5bMjqgJn2Lv/fPy8tEk8V6xYPK/yjxrunZTJqdpiDFNgtscXHCs",
-	"npiymI+4oc05EQwBqe0gvzDBRjzmFIAX69k2zXOoDcEtwhfDLcLX09zwZSaAK19LI19GAPZJcqbiwk7H",
-	"NTpAt6BPq6QAoxtM6AOL2dSWei51pMRV462Yk2FlA6Dxfg++hGnhE1EJr4B4yEnkA0N5Ym/3kMU0A3dy",
-	"MJGXBaowrOkMoNsGeG9gCHskdJwzqPmPSM5G0LwL7oqUV9A3qkt+48JGiqCmDoiaGvu6wnegp3vTieic",
-	"XhuGhxFsczZajplhycE7oHXYRKZJ41vgsscwE8CfnvA0iRDveDZB0GP8kIC2YbRW7TZwImdkRHMzlRjz",
-	"ZiuEz9MkZ6KJH/mY3YSaqRslezgHzTt4ySVVV3VTfz+RWo5zOp2oiKiYGtmo+FhQDSDD5eminAPei0cj",
-	"EvNXbHhLjyidM5qZ5TAR5/OpX5nRcaC+MbX5yVKVd871DB3xNLwsF1rTeJI1HNmHsGwb95fCGywysWME",
-	"UBDRg7zk6dRsqqJzZYuQAUg6LTKhSMaoiAjFGHkhgIKUlTig2EbY7zyFbx2JKNvkUulg3q+zqcxr5/wG",
-	"2G7idgulDvTWMWoEo0ZdodNpLq9pqiIyTeEchNT2CEYyTeXsqJiqLrkgJSAbvBDvExPm1EHhYjTDMrSo",
-	"xB4BeBHrcoTitPCCmVk13a6SsaorEOqoZYVhOrXAIqm6Mg8aI6/kF9iXwRDw0LAqQxIVRuUajtRA/9r4",
-	"kCqRzZ1OVJlFL0gt8Q1M8BY6IBGzC8Gori1JHdzwGLtNoJqAd75HRvyr2fRiaL4qgdCN+J9NJDIfdVVR",
-	"J8ta9m9fvv2/AAAA//8=",
+	"7L3vltw2ki/4Kji5fY5n7qTkkiy526ovV5bltu61LY3kGe+ZtiYLSSIz0UUCNABWKu2rr/sA+4j7JHsQ",
+	"AEiQBEmQyZJU3e4PfaxKEgQCgUD8/cXvq4TnBWeEKbl68vvqQHBKBPznM84UYep7zPYl3hP9p5TIRNBC",
+	"Uc5WT1Y/HQjK7K+I75CCf29JJlfrFXmH8yIjqyernVitV4L8WlJB0tUTJUqyXsnkQHKsx1SnQj8llaBs",
+	"v3r/fr16/hPeh792Q4SknK3Rjgv0YnfvB6ySQ+Njv6we/LKa+L3veYLNR9rf/PlABIF1MXJEgkheioQg",
+	"Kid+4T+xOIVGxwqRTJovYCaPRKCUFISlEnHWWNfTJCGFuldtxpTvv1+vCixwTpTdWTNY/8Z+721qTqTE",
+	"eyKfIKLpLtYIC8QFIpoGVD9tWGa1XjGch6daTy3H774nbK8OqycPLy7WAVI9I0wJ8uKbMAMk8Kv7coHV",
+	"of6u+W1D00Hi7LjIsVo9WZUlPBmYAU9JRqX6EYYNMj2Vao2wRJShq3f3EvvCVXhe+qfBKXlE+fJC75VS",
+	"ROhx/vtv+N5vb/X/Xdz7avP2f/wpPN9yS/SceyhWbslnEuk59pCt3JIp0wtNQEguup+/YuSd2iTw65UT",
+	"EIXmqy3Z8Xobfy2JOPkTguF6pvDgIsw3fRzjDm148Wczy4uU5AVXhCWn/00CZ/wHfE0kwkiQgmCFJN6R",
+	"S4TZCZWM/loSpMg71XeQvLHv6cH7DtLjx+tVTllFoeA8d0ZWBmmkBS5SWhodsUSC4LQlU78AmRqeZC2F",
+	"o1joQc/2sSQrU/ITVzjrTvIZL5lCOMuQ4EeJFOc9vEPNMBsF4/hTSMkOl5laPdnhTJJqClvOM4KZuQfM",
+	"3dXlY5xlVwinqfSuOH32yQ0Rp+oK7JlSdSPWcyGszFdP/rbCWbZ6G6LG9zSnqjuR13rxGI5Q38fgxeC6",
+	"H1+s9T7QXH8bhG9OmflXzTGUKbInwlwagsiCM0mAJC+flurwLKOEqedCmOOeGA1B/ycuioyaa/Tzv0tz",
+	"l1Yc9PuKmFdWlN3gjKabBAbSXKZ/2ATEFjyAqESMK3TN+JEhuIy5QClN4a+F4DcEUSVJtru/eu+v+k+C",
+	"7FZPVv/X57V287n5VX4OKzFrgGW2aPztM/Tlnx99hSRJ9J/Q4/sPV2tfL/r555/v6SEIU3rFAbn7HT/a",
+	"BUg7SXUguSTZDZmmOejpedM9i+R7gQcpLshOEHlAil8T5ggPr94ubd+vV68E32YkH1hfYZ74t8A64War",
+	"lrnS31SYZtWqfi2JVGgrCL7WWhVwUM4FQaLMiLxEkhAENJH3HXXk6snfqoGr3WqMTCXaUZKlmlDuCf1+",
+	"wfUR0nT/HI7k+7f6oEqFWaIHKwV7ou+SJxcPvnp4cXFxcQ/+78/6//7i/mn/h/U5VliVcvXk0cOH65Wi",
+	"CuRxYF0YVlPfUI5g8nNHl+gtdJsR2L83PCfqQNler/ooONsb8mmpmHB2o08EZxK08yMotzg5ILMGlBPM",
+	"JEg3+yXQRF+9MDJF/6MQvCBCUSNwEkGwIukGq8ZNnGJF7imak+513Jru793faRpxq69XGZZqU8rq4x2j",
+	"gCGqkH4K7blC2JyZNVIcSJFTVio9v7hJM6tndn8g6sjFdeBGevbim9dIYLYnUs8kxyeU6NtRf92cX8JS",
+	"YEW0Ezy/RCQv1OmJVjz0xaFILoNftH/AQuCT/jcXe8yohDO4iSReIcgN5aXcSJIIojYlUzQLy8iMsz3M",
+	"2Txq1UIEizYGUBwFBbnh1xNZRSa8MIwWTw4zze5aXrLspPUBz4wDbWpPb8wG8VLbC8xcW5TV+iDfIbiv",
+	"O58ui3Qy91vruPECZerLR6vA/e5fQ38zerB7f+2fvcZUuhxh2beip8e1tWbDt38nidJTrM77M/gCiPk0",
+	"pXo0nL3yzr/V0poioXW8m8bkxXr2eXcnsG2dDirVzfNZMZE3xuPQlHL87oV51vvZcNh6ZYwC+7tWDmae",
+	"wQBzD1tx7XnllNl/PYiYZIuZxnhkkDFeWY9Ea+exwo3lDN1g9aUSOMOeTTo2zo/knbK2rR7ImSZDrxj7",
+	"pU0QmH3z0yM0sKba4NnIKfP/+mDqaWFlluGt1iiMGnq3jsWHZ/HufpUpVU+TsOvwSpAUJ+rqidahSyKd",
+	"/0MJTDNrtKCjtmiIwJKk4E/S/1kK8LsVREi98UgzD0pJjlkKflVrO1ImiajFM2inGVHGlQMGvCRYWO9o",
+	"wYVxQekpBUxOu5avtTIZdhHsqJAKZZRdm6st5cRYCAee6Y+1Wc8oyoE7NaOMWDEWcqwx0iBU+LbHzgqw",
+	"tMiplPrH9Qpnihhd3dCHGP8OF6n9syGBFkxHqg68VBtBEi70T8mBJNegNG3qYbw/lgzM0M01uGIYVxt1",
+	"IBvG9d2YHDBlQcJK8mt3rT+W+ZaIymdO2bWv60Te2ZYOlVnyto9Fn1Vr6PPhS4Uk3TOsgPluQH8hyCyq",
+	"vbcHLA/Bnb0mp+DGXl3T9ApcpZ/fP5Isuwdk/Pzvx2t5X9tzV6t+so3SZL2qJt798vP04ePHD75aoy2W",
+	"5MtHpcjW9eo0r0l0dcQnbaBoa9QczQdXa+tmXiNJfl0jvWBQ3vSXQA9aG8OGsJSkaHtC2DDujpDwbeze",
+	"i1XlWhutabE2dK+o7K/b/0IvEzy/CVpZuBJfgzeqJ+ner/VLXAT3+j8kgejA01cvrAfkEuGtJNoQ4Ybu",
+	"8iQVyX1+79NizGeuKQsxVSmJuFqjK/OVK/3RKzN0kJ+m6NHJQVtW6QYM/ID19SPOtTxn2TRjKkSvjiAg",
+	"+qBQJQ0zXqI9LiTCgiCmpx6Uh3o7e+JX1U8v0jWy9Ne3uv4gRn/n2+B4XYWzOeq3YN7z3Ng7epOMyRaz",
+	"p0UpCi5JyKo+rdGxirdVM0dYXhuPQthQMgJ9yFTXw9k7eEsOlKUVGaR/AU+wNsH10nuJXTl/TxXzMDZh",
+	"tQM9dK8iFd1RtZpWO+iPgipFmB5OX/XVuDXN4FGrBnTFUQmSYUNDvP1zz0d8Th/d5Cbnh0xNsCW98712",
+	"gsgjQ3OmnWM5LOmWMCNqsbmcHTHTMtBT+V6rCQMXOMEZSUGGdO7swbMBUsfb8uiD4DSBlpPwu6f3Hj7+",
+	"snnRwv3pdB3n56FqjQ7kHU5JQntkm6ctzlYRhm5TNz5wZC/l/5MIuqN1kkCTuFvBr0ncFWoUbH0XMKU1",
+	"8XpZVRzKzClwMt/U+yutLNDCCxTUpvTq15WcsAy4sEBSSbK2HzgeuKzEpiclL43qc8ASbiln5Ti2i9HX",
+	"YB1R5AKOrxSoqFc8Xfe9tuPqr7VSHDwyYlppJ1TAOVojyXNwS3LIxcjSGfq53WO3oR71vYmFeU4duKC/",
+	"Ab+9IeKGiB+Iwk54NbkPwjobPYbcyLLQlp5Z7wTFRMqSiOCjWknflIIGf3TxwfO+LsiNzb/ZOKd1z9c6",
+	"z21wqQ6bnKgDT2d/3zgSZr9NxA1NyCblSZkTpnBv7AH88sNLbD6ywOraHGk2ujOX8CZ4u9+3zgD1Bthi",
+	"3cOssQufxAOhg/U1YWRHE2qzsVp3JChpo1qBN8ZT+8b79WqLJQ1qUye49YyPAeI0W4KuSdFVZderOpFo",
+	"9UTPLSHg1diYsd1HNrX7o7P5WyrUYZMGY9Ivd6gQJKFS64c5Z+qgVbsTweaSNv6dFJ8QlW6CDS0gdDvX",
+	"39tUYwdMtRSfrqxqz7i2cCRERtgYDYLDa/uMl0yJ04bvNlzQPR29e5+ZF+DdOVFFy/MbBtZakPTVM+aX",
+	"34dX1nz6/XpF0tLydUZuSDY6QPv59+vVDuc0O216o4l7wlKirXbCFFWn8DN6W6oh2plMwLzW11YbHSw7",
+	"Ievfnxt/0TcoS0m6SYlUlPXLUIitF4IoIiA+G1ag4KkbSo6bzEtxHGKQKlcRgr/mv2W0oeC/3b4fciyo",
+	"wtnGBfJH9rX1uB6ACG30UKZ4FC1zujdGoBUUQyHO9sdbrwbXUz0Tu6L2CxBYMEENGgxVeP5majKuckwZ",
+	"4qBgRm2Id947EW11IAI4PPDhb0uhf0ayIFlG2V4atx88ISf5eoqDnm7oyYIXZWYIEiUq2s/DlZ4QmPIm",
+	"JG6fCkFvcIawMk5clzE7Ks0F2RFBWMgB8ebAhQJiHMocsyfeyDa3FH7EyErI4Oh7KsGrvmmFqPvno98Q",
+	"U8Ri4BUYKMc2HhWKlIqeDK4jsRkVJhSDcqySA5Ho6terNSoLpDh6cIkoQybQUrsE65Xxcutn5VjqgNr4",
+	"rvvRF29efv7i+TP0+OGDv4zdjXoAPU6PxwgXdI1ornUh48HZESHCJnZ9jqu0xETRGz1tI3tW69UNp2kw",
+	"unHbaQrm0/06z9w0hprXg3zWZtfWmWuKEbOb3ZPdlnP+1eI0xmoHq30Y0Vuf1lpqODhcb6ONV0GAKNE2",
+	"aHgLm4zz76W+gjnzXQxYXpMUDvieK8S4cQus0fZkVUeSpZ9JUAKe+DkwfvJmpS/Yw+SmpE+R1jqMd9dL",
+	"6/N1WW8pVrDWSzJxXZ8Cjy6GSTgr9QQnegYZSfVlnJYmMzF0hzyHnOAEs5TqyRsyYvTo4it0ldFrkp3q",
+	"16+AZukacZYQcDlseXoC50rG+TVJn/gkg0xDx5UmnQh8MQWmApwYxk0uiFZ9Jvlr68D4w4vuXRYsEXnG",
+	"9UYpkoIJIRH4m+0RWSPKpCI4NWEG2EmkiXGJMEOav3J9Er0fPKOjSlF+8NBPUb4IyYazTDYspY2IDb37",
+	"2hMOz7RVaxxLPfbeVWIeceaO/Wdl8bgcMMihhMofKpHEgV2ZYQ62cm2tWASeMInq8ALalsrNy5B7JIfq",
+	"n8aoZGfwwzkmacC8HMtk+eSszZG6rqD1OVIUcrY1OjqnM63T8fE/eWt1QPCHs67ON2eXNU/rBTz4Im4B",
+	"d8x+9RYYmS66iIE7MeVvWIGojGFv1EehA3MnbeOXoONkPLn2S+gkETf28tVfSskNTchl025m5J2CipTw",
+	"Ndai1sgWdOzrFk/yFJ/WLkm9moK20dBvnJF1zyQ+ipXeWHlQtC5jP3cS6oKGYMPwC5t6I0abqyRuxY3r",
+	"B2Lzuud4r0f9wgO37E/+laq1+eOBg3lihNncG9WldA3ukP6kSQ7xrrkplxvjivREEhMu9IW+PYWXnBOX",
+	"lSUV3plVu5eMoRqRga+HDPIoevD4q4ePnqCnAm/X6Lk60DX6Hiuwbr3S76f3/gtKv9/+/sX7P60+Qd+L",
+	"+X3qBMwrhvLj5dWznDutg2X5LeKMzvIMTNaE55+3pTTaD3v+xk3MeYfFvyUmHZ0WX8VyxwIpZe074W7V",
+	"p3TosUSVysjxGS1SWfA4jX7rvHPTHr7FscCvD9dfvP+Xe/afF/e+0n/5y/t//R/BC6D3gI0uZIkDN7Kc",
+	"kQM4xFzLHrS7e8iWOWB4PGIwsJX/Yl3v/8c53P/1T6OF16sfIG6EticTG7hE+gNIGSgU5sIDW5xcr+K8",
+	"97fsgxw9L+f7JIc/cU7iy9g5DB7B1geTKd7IUWp1vJOTFh/jrZw04HTv5filM+7NPOvimuHdHP1erBsz",
+	"aqC2W7PnpVE35+J34kf3h05izbvhH522pD/8pbflLx09mbfgP430/33svJ6Ox3BcBV7Kg9jV4ATB13/N",
+	"sJQTPQmR1ntfxPepQhnBUiFFGEoOWOAEAB/XXfi8Wsz+8sub+7//Zf3+l1/ejBrK9sNvB9f82qQfdOF8",
+	"sCTRbk6e56QnR36OCzTys7wgLNY3tV7xUiXcXN4u4+bvpVR0RyFlinG1qf/9dnAfQ7UO+qZMSzJpnea1",
+	"icSpXopcN+D5BKstjRzPQO/VtETwqJbo8TVlnyrujWNfn0vWdQl+RZT23sUcFpdLM1FceKdk3MV2Jre2",
+	"EV7saDGrW8Kab0uXO2bSlyzNAjQgTAk6QVM14zwPpza3pubG7p/PLGf3GVO232vpaINALLGie/LaDQ27",
+	"JUDyLNQ4D0Z6sLg7TG+jp7SudNkuhjfOHEQV2p4siswqsMzlRGK1Km8NI4Sdl2DZYxjozTzZ7FIbTueS",
+	"uEp+CMZ5RuMvv/ypiZn8+8X6i6/C8bMtT09nbodxaY1tBkAOdxb3Ncn4sZmG4InxL5pq2n//y+e1Afyn",
+	"zb23//av/zYe2bBYx7DQ0J49w4I8FYAjmIfRQfaYMqk2CdYauGaKzZFmWTiRCTdHGnY4YUE2/gvv13Pi",
+	"4VvAYWDa/JBq4/zh3VR+qhAkZEiLa0MhYVm/jdzbMqiIunUHwR6euszc2gYCjNqY+HA9ctgDBFkl1UMQ",
+	"uLDp1N2PLaIjG99QpAkXi6vXF4EvMpx8xNg8DSby3FqKzB+B+thAvS8R3D6te6VQhEibdxV9WKm3qAgb",
+	"T526GzJtqVSH+CSESiaNfvrDyo/W4fLZJ+IALGB9tbWEu2V8PcOShDR9SaSEMNNUJwuWku7ZzNd6cKp+",
+	"MsDRhSBQLsKPDIoo40aek0eYcTnxPtCvlIL01pt8KywgmEMm56OlGOBTaY1bV2Jsemps7M9VUMxUtfAd",
+	"RJYLgNtPAXxI0JTMqatx33djDF2sczQt906kv62qFtvwXU+LFyxtnZksxQ3V64coChH7KLm941nGjyTd",
+	"lEWvXw8gppKq6Mu8cq8sornUvFEW3sFp3TwGJvB4oJlFlIecaqkwSyWSSt/A0chUJJu2JweeDSpQ9nfw",
+	"7C2rI9v6/imTrSPzg1XafS7ujasG9r0dnjJpHZxTZgQCqxcQT/PnkYtre+c7H0aF6TcOGpjh6QJXv8SG",
+	"cAEx0o9Avj7eC0JSdKTq4FVcTkAENAStREYYCcYh9Wvhi3CmDrzcH6rabAPzqIkf/kRjW3oOqJ1g7Kzt",
+	"kJD9EeYFg+WTDnzXBG61mqUFciUXEChJesmavuZDE2ZmEYQmB0CovI4MKcLl4z0PIUEmqaI3NqOjrRhr",
+	"FVvQRIs/kLhUIkkIs74fpAjOEc5M2Nr52CvUTje2KTh3A4URg3nRe5TevHxlodk0CYSJR+9LLFLpkJjH",
+	"zd/KETlOIPusgQkI1QF/QwRcODt9/UPPDyhTNvZ4lAJgBm4AEUS9ZHMLZJnnFs/pzgSTKpSMjgFs1+XI",
+	"3eRJDyygdXbbSlNH0PdpxjV6+TnR2oKSdKM5IMy0EueAE0s5c9aRpVLdCO5WSl/G2sGknJHY61yLoshH",
+	"9xxnscSLDU3X4bvw7RidOwCSlW4zMgTpp3+P7jVhkeGiMk4aDwfBR+y1DQjum0LwvSBSM3RqBGsqeFGQ",
+	"jwNGcn7s2G1VxU6DsB/1Ab2VbikjOUofl+HPYOq24sUBacGH0lhDEz2hjJU9MXere0RaWji4pS3yc7fC",
+	"9BaOUTvq02ayYd76RuCdGmWtljLEnDwHs1OLJmm0Z60J6QlcgsMSnyQoBWCsHw80OSA79dXH49Y/2KXp",
+	"R4thkkXciJW6cfc8iI4Kn0RfngG1ZfzdRaT66Gc8fWX6+loHdHKC+rgSE5Ed2jxek1Kgb1HJed/Hn+D4",
+	"NAehVWUe9qKaWIyFJzrHWxoTv3q5cw49190IVxEsrRyFg0kfL180JcnkeKl7JxS3brg2qUEcl/ZOdA0v",
+	"tGVftbpgHHI2Iu4BfUjlJidqUxCRkFCLH7PVhvZPqpYUgPEHV/VnEsEocciFkVtikwn7Guv7czKKA2ao",
+	"ZDvKqDyQFOY1VLnsDpIdYtX12lttO2gomGt9Q5leRg8afjW9VaiaxVNPA2/a2c/O5LbOQiot9N6Oi0t7",
+	"asyc1qBnOddH78ibJNgWPry6STGaCI9nd4shJ7j2SfS3Vhk7Ru7MmH4/hkhRSlOchwlbYep5mT5909K2",
+	"URkzJ+3SZhmUt32VTEQvqGTAlJO/8LmdZqaEgAfWQ2UV/pZ949WdLpQlPjbZwfksZRI4zeUOGgUQ0p+4",
+	"H36o7EMxWvXNvpU8M2La1yKnyIXIFCZ9GVC2n5rH9DjG/l+czS1JXpO/k8pH/oGOnb91bpy3Y9OEi/MO",
+	"btyIomhVIYiZygFNcaq/aFQF/PlAoPTTA+C9ZvxocZGVS7swEwvqiH3pBItpWAHadFSsqXTxwmk9jeEE",
+	"wckB9K1pW93XvdR9sZfDOfOw99phKpaQbDBBB57IpqboTDI+2c2UusG5Bqm++8P1KZOzXaYHndr97uvQ",
+	"vv54nBFR7ePGDQy1EULRhBaYqYBq+YrwIiMmuMxLJWlKLm3eNxYEUXZDTWOgaHWj5qZX9ZeDHRzqRpUB",
+	"+JwDScupTPXp2xCNddUkaO3S+EF9Bodu4mUU1HUC5crnlCm3pjnHCIqNX7X4+nwGHeiQ3mTXySJ/Bje3",
+	"eyqGGWd8C77jWTo5rOnJwharXAznArZ67/JjTEZ2f9JbX0w+VvpNKKptc8Yippd3s9494yt8TqaxUh/+",
+	"z8iB8RskRxQMtNYIH41Z1RKxpn98MRQm4yz31vQ8+lhFapLNv2QO43l5iLPyBGsD4iz7oJsa1197rLf8",
+	"W5tfHqj1UIrkxRT+59C59al5LyQbJ9kHszoOMjL9heiCAnIb1gIjJI1jlqoUAF4ZyW6bkZEWlRPRnIkL",
+	"1d7BUs3z1X7brcryxbo+MGNnzQKXTPeOefzdp5Phre1QE1kTsQj3nSWxYLxRks3K5JssDj7lIz7VQ/gh",
+	"JUBrS3vB/f0tXUgbry6wu6eL15RYJD9qMurV2ek+5/BLkCJ/5aFcnOWz6vccZ59WTv0t5PdWCVJROwRp",
+	"a9Ur3uubXjgKhcWeqNi8uDuVZu7tlkfItwNs+zFyzW+BaabsaX8CtbesIZrNyqE2h7cvgXrV7UCpaBsP",
+	"Ni7f1syuC7zVvmXO3MQzKB5L54WuWpDOd++aNRT4ECnIY8HThQXy9BThQV4bebvvzp7hi56bn1GhRM45",
+	"LFXktB6jj2NesBuq8BIlfpX3+ha9HqS30BjqtW3AUeFrwlzzgEjsAcHz27CHbPxxDnLq7YUMS9lTiv8z",
+	"IGXhVNq+CFmUjvhhNZcmo9WLqffQI+M4189r6FRzy7IBo0iu6gfYfSpRhhVBWNYp49ockWdNy2OYaThf",
+	"7sXxfVjo3vbE2d27vaEpyge7XwwSDJ+3sf7Lo/mpP9pLvKWtlurAo2Met+1PJym9JczwLNiT5mdBlSIM",
+	"ZZztiUB4p2wm2Q4nSqv8rHWAgwlkPElKISbOW5F3/eA60GfeeJj/ACqcdUHVfN3cH8sJQ4fkNtNNWqyy",
+	"kFPd8VJL+Ez0i8MoQ4RZ6HYAQXT37gVDgSWsurPkxfQ97l3Nf9YioZVvwVW0mO8DufrJ83TaWjYAHzL4",
+	"Z5imSHKfwftl0Vnk6vxwNCJ/fuDOEceDh4GPteWM96G345uw4Nly23r3jthCRLiTK19CsJyXkgL/Gip1",
+	"BNRIKq9RcsBsT9JL6NPnwhoHKhWHKsdOXuiYDvwp58LMdFK9ynBAsM73DYd4GmqDJyuC9VuR7hADuhcA",
+	"xj81MfgCmMvwZmy8ZmLU7bQx5nPw5rGVIAcsoeaxOAXn9wFQQft9ZW9KPUmSkhRxUUN2Rit9phZ8CXf6",
+	"8jd9syy8gVM4BZpTPy2J7EXZc1+1HkcTioUqhLjq0BtIUB6yc7qQECkEaewxAuS3ah/BL+a28e1w0c4d",
+	"jFZW6k4FfmclQ+M4OsZcV8Lu7YCInIf7XkvRlvVsfrA6JhE3WudEkrJ9ZkLwUypQemNyD0MxuVpIni0G",
+	"G6KtO9q8cx9YRygvOLredcoxPifVtJdzFtIV4Z6+g/oiUGCRttNzGXc09jfGyINMNI78s7zO9rq6Bz6A",
+	"63daMdRrwBE9o4Q90HBf/2qTkFpxCYbzOKCOM+KqZ5gqvXHW+pk+Ov5EcP4DcXrMGYHWM8Omi/q2Bc8a",
+	"DQNdWwLTgmcxCM74+NOH1kzq6COQYnzzb9PFe2thunr6C9193mG4ezfgTwKDVyDkv5zC1dtTuL9OD4ZR",
+	"SmO7V00RJxDKrm2NnpiQzQcQUsUCdltUpBnlT52AtsvqaDWJHb8ZPjzmVeNqGVnIVCeZ4pt5+Oc3RGwD",
+	"TVJAEFU9UqA5QIGFcoZ01cLwM4kKrA6XBkVibV1w98Adh5lpiZAKfLznAJ4SnhOEt7yEpofqQHJJshsi",
+	"44JttWyFefvrXq8GPNr1qVxKRtXH/O7JqJ9xln0UPWPIpXF7agimMt4xNjDDxbOp8tK0vkCSkEjp/dEU",
+	"mGE7QHPUbSov88EdFlB8olb/nKWfKGCFnt1CUg8Exx2TdwYSOxDySIiUm5ynrXbUw5cnjLbxXg6X9xY4",
+	"CXaBeQX+fxn0QYcVj6/JnjKJyA0RJ4PMRFhCmoDfT9DTv/7XvYuLiwcPvwi77krXsHq4brl0vcHnyPfo",
+	"jCe2L/GeyKF+QNRkKKZkh8tMxbpHv7dDh/Ykw4qq0lA4AqY2ozeU7TdYELzJH4abG2Wc7aeMmWOGTQ9E",
+	"4Jwslts67+kTh3vqnX1wif403pJphfPSEBkrwN9UgmdZs29gbyFNj5L87Lun6BWsYI14gX8tw521DliS",
+	"2MVndEeSU5KRjXkN8v9pjsVpo04Fz/j+FDtU9XwN0D3h6LdRudsMJg/8SERPTzRJFRlmJn2qNr9x1lNh",
+	"xmlGVM/gdl10hiDzSdJe0O1n8x2xImKTUSWI3BREbFJ8Ci1xtiLDAc0VzkotBX1a++KoQch184LwGMbx",
+	"b+A8998/z+x56QaMbgLn6FutLng2vtksJI9UJQfbnVGvDfHdLhxAtp/rKtnvlMD9esrvfaWt3oIyvA1Z",
+	"sC9s21qsZchnEjm6rpvdbPmR2YVRBWFwswuBW2JLsgikjZR8b540mFl9KO6CwIAZ6WsxaChs4vLwqL5h",
+	"qYIJB0jcQdlMDS9p0ngxWO+zw7yxUMyk4qcuS0wlqJlROCZRTdsIkzZb65/bwmjwo/URCYihHX3XFwfq",
+	"vQQNJ2zc9LpMTVXWJ2gLmoRTi2vRFuxOwIg6cnGtWZ8GPGFBGCc3E/ddX6yZda8rar4d3Yk4JmrjzFr9",
+	"t08gxG2c5ZZ1CPRTcesVWqPtCdmjkuN3/nce29BMi71bCw6cukG6zAviL2cX+LH5FmOvVyWjv5bE/q5E",
+	"SVqGQ47f0bzMLTCdIY/5w8WQ9VCbjv/9t6f3/uvt7w/Xj9//aRmrYI6GP1lxbxItp8yVHEdRcFjNr2j6",
+	"lU/Pe19dRFkArR0Z35MRA6Ee7y+N6cA/P4j10EaeG/WlBKyLeGPB+9qji39Yu2CoSD7Ms57l0GSxMf5q",
+	"WxWTGbRhdLT0uac/PkX2kvI27svQxnnWybQFLGS51CT/crrE6DNCJhIzrBHOMz1mGBhLOPiMp+wuuveW",
+	"Up/vwtXfk0TkXzt38f7tWdYZ93EEoc64n0fnO/uO7bsvR1PPQvffpMZzd+s+HN/fiffj+ICN+3KhWzHi",
+	"q3f3lhxbXL974ZVTBlv26pzSiFKIYGe7FwztuEgIUjzF4VKM2BqEPmiwc3VaqbBQchPyOziPm3Ot6eUj",
+	"q1p8dBCyiaXaMXAtCEuEGSJCcBFZjTLXcewUsJr6NRe9HWbZ24yC9+IdfUi2e4o0odCWqCMhDD346uIC",
+	"Mn0ePvjqq3HOa0OldQg9Qt7F9NxXhztYkQlutPPyCu2eD+QW7mzSV+3Q5EeGUipIYgspxyGi7X6Ej4C5",
+	"Clohj1JAuySaSuCmxIZdOjTYB63Vnw4ECWIqJ0FspATKndYWrQJxgXIi9vovXEAuOXfoGma9VNrYxROU",
+	"Cl7YGEsxdCu0UBJA86sC82arwnCjPcWg3o9TgWqbU7n6pby4+CJxg8G/yH0r7q7W6Oq+lXbw35ZU8N+G",
+	"WvCfhlxXts0sVuiAi4IwkrrC2h0l0MJLEZHLJ+jKtY26r7noauQCCbrQqx2sAU8qOs7KdrLI1BXJmwSG",
+	"jEHLUZZn+0/dEoLHrCUgcw5YW46ih7G1WEAF3psaCK4QyQsVZsyW8Gqd7+yITxIVgugdunQBRo72HHE2",
+	"DrLYFVLezIOUq8NzoSpdZ6d2oSpFT4Zg+M/hwOUuNEhrSSZnWK8D6//riya0gmJn+xlETFvyUTuRsGWG",
+	"kYsMs1tiUe97qL9QnNGO9NzFM3pDjU1WfV1mRCKp9L0EVb3SXE+XCLvAcYIZssFeyGlG29JmdkLM3vyt",
+	"L1ofG8bsSgb9i6kqNY9KtCX6VkOKB28LF/aMC90Hh5geHzViDzDmGMLspA6U7d0lAitIeUT+9zIB0wYL",
+	"xDa7vyGC7mh985krZI0EAZqZ0m5EFdyVekQuSYq0dA3H3UK5Uz+SGyLsdRfsbT09dSPML1af21mFK+FZ",
+	"mTMJsVlH4jNTPpbK5wg3FH3O9hmVh7XV2zhkynCU46JiqJ6GakEfwFOXSYOuvOMWVF9qva1jrrpEHT1U",
+	"bbXaiv+xDq2N3JFKUzG8OMTES6gkdqg3tmp13B4KqhRazF9W5JemyIMyxBlBmMkjZBWOV7/OMYlaC+g6",
+	"jJw3v9uWNsfM5CNIm4wU9GP0Sud/bGk6kFxhsSSYRXA+uwsW9AIexEuhEkRrjk9oS9aoZCkR6MFfBvx2",
+	"DvAihGZnSSZRTqGDPIKGvFQiU00VGs4+GX2ufjDPf6tNpNChsuNtdlxsdmWW9fTLxUj/iATZU6lMwRU6",
+	"8jJLESMkRVsiaWorRxaZlv+hyCrowCujrbgC7zgu8HaupnqAXmHGhBKzZXhSv63v/Gme5uqt7SmceV09",
+	"gTC6IWKLM+QaUupDfBRUmRUv2vd33BNoSLepXgCFI8nKlKQbmgYE6EsvE8Qim1DI2z9SdTiQrMK7qRgz",
+	"0plRcyNMYBAJp7UK043bsBVMg2ep5pq6BhNgH0Z9zpoKKUkvETsTsVk/LaKJb552r23cxdNlIlkQfC0r",
+	"R50Rkus6YfiEUg7Wx1B55QSUckVEIYgiYlPKvlzM6pqbEmom6sDTaPrYx4fCLYIktKD64VimNWUm7gRK",
+	"lNGcKpIixS9h0584tGyZ8IIgiU/yLKYWJOEi7ZEQ+soz6AhaITWNqo8Au25eiiwShKlGk9U8bUGlTLZJ",
+	"r/bxn008rSr25Kp7qyEWiznhjKYbgDQPqFpKmtJkowWMBr0+RPFkt+8kkNeTxU4sVPzfZtuW6PWk1sCt",
+	"Nyvu9NFvuZHWt3ftBhsAsQqH1f+44ha94kbZ6e5feeOx30/vDpx8LD6NC2wswWfBu6nTD3/szhi4CRZx",
+	"CxlL6o6Fx03f5ZCP74hPSEH7muSAsBUn99GVxDtypVn+qmTXjB/ZVSUMtzw9ISyvSXp/tUCrb8esYafm",
+	"z+4YWoeHQbjrcePfYnH2NWVRwknTeQMPex6yrhQ3vj+5rkv+bAQzBNAbk01lYsx9AvlD6NaCZEZ0HmgR",
+	"DGQf63VrlhtYaYusB15Kou/zTeMbWq7hXSg0zJHdCZ9zwJF1BJnjcNdOcDcyDsIWuDyMAot3ZHM8hKCL",
+	"v+OlcHkZzGiXckENv+wLfENKxRrhNBVESsQFOmCWZv+8jUQ61gWcQUdEyyn+ORmQk64//TIwZeNKQKX5",
+	"OL4sDibzIidSGgf5DZXmFOKcZpqFCyyUAQ3k6tCDGdgjLVokBvJVBpeZ9jhx5pUQLtlD5dbJdhY86LA2",
+	"ogk5zy6dfVmOq8ef8k04ar9MyAAduyr/uMbcNTZK9ZlXVHvcKQerIdcHjtcyyj6ozXdS2V8mI2tBeTNa",
+	"pfNJCJbRWc5vrXubgmdSNdPdF0SjtP5Agilw+CrogJbX481L9MWDL7+89wDhrDjge1+ANxvnhV7F6sfn",
+	"r1frLkTBFwGAgs6BqFAInpXbUGGQzZyKlnrllvQn5PYC6KQ0J0xOa5ZTbsk37rVgMgDBshQT5/6DeSk8",
+	"nlbKekrgTf9s6N478pVvqLQgtq/sC4PIKb0ut6c2q02b3TX5TEa+nqgWWBgxcnR9U9aIQTKc+WNOMKNs",
+	"r9/GDPEsbUIGjRRg10aVS3WpqN3YzCbV1qs6Ec9RK3gJ1UwUbFY3RqiRNdSTh8H6ZvCNve3P0QHKLXnN",
+	"jz3chKNYHCv8g36250KHcYaW8AMJLQOXKSUsaQDJg3ueQduUPb8hglmHbW32FOU2o0lQLCdWfITArn8L",
+	"CetvBc8RDCgBfEtLZLhvaXKoWJtlJ7Q9WZY1XzeNhkPZRAUR1Nh0Y0R9ZZ4889B685kmZN5UrcjaXFHR",
+	"IxhpqiCRjkQqQzGXolalA06uORw78Hpf/QNfcU5NvGqTWzTpZctKbAfzCoNslHj56j0Z21RJ64q0qZLh",
+	"RNFaV3SMb6lUZBiWhZUSdFs2RIPvOYAvDOSrnhAWBLm86Z7C4mAOQ0awJEFwSQJZxY72EvFSQZJajsGb",
+	"DhE9qqIh1awdVH2xb6e+D1YITJaB3dWGhFnfJNydHM8slKWaCbmICPy6J6HFO1XjLi9LQnjY/1Tf9F9V",
+	"YqnH/jFnFyVa5spLVDK3LSjnTB0ksFNGdkrvejdqAlw+lqGoBzIWZOSjrUW7o8R7l6nvueDZ9JQTiPto",
+	"Xl2Dlm5yu0sWWBTek81e8LIY3cH6yaoMMzJyNBWnC3YjmtIMG7s5CFjcVeghE9fZPSH7jxelMbc2rjpx",
+	"kCzt59+vV7+WWCiTVVDbDg8vHj669+8PgvlO5F0ELMW7cOM8WRaFtpB6euP1mFgWyPnSunOt9e2NFdVC",
+	"+ERwYJWRdVH1/RyQN1NZpm6i2J1l+66Pu7nd2kb1dAeNBC947fwanw0d5m9IRvR2vCa/liQk/hPOdlTk",
+	"EyfeIYUf/DMlrpto2HqY2aQJdMDd6096xGmMHEGcBfyEbXLfLX+hVYxJapLfA1bqDifKdibxU464NkQV",
+	"eafWJllmz41W4zmETMqVLakwQRj3L4i/wD8MiPA7bbMQlkJnAcIUhULe+mpYr7ZUqMPGtZurZLNBBrOn",
+	"ZcN3Gy7onrIWjFiOBVU4q3uikLRMmnn2Od3bzPvqIRdRSnlSWlNqi5NrPSPQvhwI0KYQ/IamPZKyNj2C",
+	"SMcNmUuMd5uSI/iHCi5UcEycKN7fKq6URECT2owaGcwn9EHqqfW7sr7gq6r5DTzo3A83RAiajrYAKgRP",
+	"iClZMN95vz4naeQWu7JAFf8QsND8xryjUPQ/cb1nkU1xp0jeYOsgP6jeiaO35wqst6rIM1SO55ncCwjZ",
+	"+hDdSfnqOR4G7AhrHYJRKAkJaNVLe31IvsVizzcpPgUO/Tf4JC3ohLbNCaj8UH8FqjSiElUWaEiPy/G7",
+	"TdMz3Bq/tixgXFPIhhLBta54iS7ALMbsFB6dsk1CQkVioMCZou8jogrsrwNNU8LW6DciuETkXUIK1Tdt",
+	"O/Amp4yLnoYcEucEpgcXlKyK74ZH9PrhD49aP4ga7thQj+5Rr0NVDlnvF1I87G9Yr+B6syKa9BJX0zQv",
+	"M0WLjEiDCj/uffZ8Tx7jVBsZJlR3Qzqc1WLk4EEsC3BsBW9hbbVlJN1P7s3vvdiX9G+q+oiwDQokSThL",
+	"Ec7UgZf7Q90kEPLP5cGYj7dyp9nk9lnvRLYJ22nesQ87AeWXNVYhBFPdcSDJ9Wq9onmvphOLrR3uH/g1",
+	"tNJD6iCIPPAslTbBmXlaasGlpAbZMqPXJDsF58EZ6dW3TKok1EeYcmN+BMimmH00ivCkdl99AkkJzvZE",
+	"qqrnZNzN6s7F66pUouvX9Do/h2snqEQZ59ckRfp62GOqLYQdwqjAVKCiVBblY7z5eBLE+6kbQUKBNxgi",
+	"emT9F+C5NSoLLdMeND7S23Oo6+8oCAg9MByUKcznapNWUmO9MshPi/Xn/RBVV5ZrPTZzFHZHpmYq7/BW",
+	"9BkUpM8wS2kalKgzdPrqBE87lx/tSNiOY0HDoIeJ/yOeQ8dLxd33+zc0bvPkuZp5lx1mBwvqseBiGEtf",
+	"CqjRVCLwwEIuO8/Jlqen++hHnBOJcMaZvmtZ6soYDF8ZhI6cCyjzUjxLTXMerbQLz8F/fxXTnj+oMZnS",
+	"/RSdCIb0nRSf1ogyqQhOjZwE9wayUrFGj304ihXv+UUCffm75n31+KYQXhFhy9pP8emqp/5t0MAPDv++",
+	"dqFsai/iWBmR7zAKQGgFK+5Y/ON1GlRPN7jchAITrZHrqz3mNm/6peIzDesQhYcKHVUS5jvSuiF6C2Yk",
+	"C5JllO1NbpV5olGqNinzaRDF/b1zm0U0toiOT7wfkhXfeFx8PijyRH3Xr8N1FxfoCbBd7r/amoTRMELX",
+	"WfVU7LU5uVFs4CdPu5tWj9d1IDXm75HnbcwOzsqJH9qBOXQfAuO8goGvnphe33C0jO7/mQwFtirB/SBs",
+	"twf63IZKDUYxBgf0cz1pWPXVE6M5B3X1KMW8FDf0psfr7NPGJADZQlJ15DYyEGXVVh+J3AWsqg2os+Rw",
+	"ZSsIgtOpG9PWVepS04F+wh1WXsLl2RFw457P0czYyuE51eSIdXe6SS9JgDu18NfVsW4xLiOI3NAUHLw7",
+	"DgEaOHxSwSkxfCzRltisTq12VRnebS1TEFONHc7Ke7A2jZGN1w+elmuUar1YcXQv0kZ2s/Ulq4vYNaJx",
+	"Jnzn50sEY2eVxhWUwEdC9wc1DPhVrdtkncgZllS1qLVHxerroZ19vtsRaCDZi6PVDEeFktsYMcLKaBcy",
+	"Cit8hrOugjiQPXQ0PjDFj1izGlR9+xGeepLGKW+DtVGntU2mn8xHgi2B58MYlIGVWfQ2rzFsvQLAy9Cn",
+	"SS8lbSxWQnZqO1xtbOvSOKa12p8KDB5Z8q6goj8Zxkc8mANqEMN5CyTzdZh5tq3et98jp2NOdHRcbeh4",
+	"8+buZWv13fBnlRzgLStEHkineA49OeLTHlOiMM3CxQkc4nxd7v9fb17+iOyviDJbGrTl6cnmaBRY4Jwo",
+	"AN1sItn2NZ+wn6oaRdtpBZfJRR7ECyZpUB+FVvZc5BWukFbTEl5QUsEK3Urow70TbdZ5kw5Crvf1aHlT",
+	"6jub2N4Kgiig6npZOArKNtCgJwSXfERYSiJlDrjX0EDE4TAHo33X5NRzWUiFTxbfBucEcjycki1nlwbr",
+	"tVXlez5SUEfNp0pCfpFco6+fvUKP/twomSJstMVqm/MMwyWYoS0xgTZE2dp1s+66iEfzPWpfVpfJb5qA",
+	"OnrZweitTVfyVSzTX2RVJcOGbpx5uYf1W5HnwFwb01qWgEB6Ay+ihxcPL+49eLg2G1l1yOAiDyIAW7mi",
+	"WWbP79k//l1ydv81Pv5g6/qD8j4VeKf85EgtqqujCBeB6r2+B9peC8xkVleI9GGMz28b36Sdg8RC/9//",
+	"8/8CzawxCyD7DfqZJ+rphfDJS7qZs4Hf4xMvFTpQLUD4DtCB1D29DWa0e01mjt20TzVGpgWgl0FqKyuq",
+	"NMLqwq+Ebl0z53Gwn21oie5vQIuV+q7SWR6w/tv2GS9OplIXWAYKa01h1tEGS0BPcpD8U6/FaRAZ8RAT",
+	"s26kS6NS8B26cgS56hR/O7WwFXvwK2/xvd/e6v+7uPfV5u3/+NPHuOguEWExU//icYPkD29PgHc70z/w",
+	"4TViRUAlaCfGG84Vw41ARDAa1Frdw8DqFhTW99FrAsVqKTTvQ8cDzwLd/x9efHihfv42v++RbQt4BPUw",
+	"8S0ZPqU0UEOAJTA5xmTwMkAbvdLrD/Hzh/i5k+LnNVSX2GYVg0fqTL1l4QM3Xofld3Y+77yt5h+pbkrc",
+	"PEYp6byphLT/sGbvm51Wjw8o7H1CvLehzkJM9I/m2plYQnPnXCq35YoINk9yRHUkEASnwNq3aDgvYB73",
+	"2LslS4xMeGqwLwZ6kFVNnHbVS5uU7nY0KTN1MjV8tiMrZHwL2xMUQpBuYx6s1iutSnyxWq8eeSBVEGvL",
+	"KOvZEm+e1ekLM+jPWB4o2yvO0F8FLwskD1woJIlCnFVTp2z/xNjfLkERchIlqhZ0H72ozD6MUor3jEsq",
+	"A+VAQDjSTriXJNuZZ9+Fk2aNGOnxYP94JvL9nHq+Wd3r1YbvdpuU55iyoVZm9gl0wGkNdh2sVqlH7akn",
+	"gGiu/snIXZPqgu0XTFCaQDNME0j1m3D1yMx+fp5a/TBuPVXf+t48P9wxBicHIjeWIH2NGT32DNcSfQDo",
+	"6U+sZ/8njIps+WTdEBxNcdA+At2D1uWNEeleSc15qMGfooz7YOdyDNC2xRrBDY7dniUcNKG78o55atq7",
+	"Ma0K4Wt335g8RDamupiHV13k1TwvGQBxGYs1kupGk3q/Xh0IFjNfFcQI5ZmvS0Jmv5ntNgkWZM7LR5xd",
+	"z/puOx3HTL+mYD10kzT+fNetDQsx1ncEp6AhTOSoV4QXGamUiyNVB15qxZDhnCwGvGQyDZ27ymbHXrio",
+	"zkAa85Qk/iad37UQPtwUeoiXGeym5mq75he/Hk/rGahu+65KUlyqnCDDWg5L+lu4rFHLhyozEnoIrSsQ",
+	"PMD8hUtK+WXElJn+XUFd5UBw2puJ6JCaDdaefvSy6vZ6PNCsavDi6qhi9K/Iy3BA1fRq6Vr0+et/3fvu",
+	"nmbDR4+D1neQqj9Y8mnDsdkJ1+fbDudgSGdbGd3so5R5jmmacxXBRrWgJtk66gjMrcdocnxDnIxJk+im",
+	"GT0YjprJtUZ3hAboPsA1dDPSHH+FtiThOXS3NmcgNsW1IoxhMEue4UZe03S5/r0wn1ymh+8MOdaulltK",
+	"KPydU1YlL4zWoGRkp2KfHQZU/8mkSdrdn4mX/qlmtDQ2ax0qHvbW4e/B23EOnJehMp1J5/BPe4tTfIqx",
+	"8j4K94wXeHtPR+zLc+Ogn7Ap3mFajHARImwBK7MtFO+WgVnNfklK3F0aLJMTEa9z9ORHxGjQTz1vpVMs",
+	"2xLq1jqIhI7WCwuV+I0rsvpY6oEpqJCxd3PsHSBlGa8c6Kcp229mgLz2WSZ90chmxZFJKtc22pa4ktNQ",
+	"adatO8KjcIUrJAaHKjxTi5neH7t6qQ8pS+KjKd+yU9QKunHzji79n9OfD+O+jRAMs7S2f4xDPd4Sbv4p",
+	"H4MwmXMgW8wRvcULaBOd6+RuKRVdiiyhWwyfgtHrfpDdo95usX/7nTO7Rs1vaLbYsRmv3Z93jLoMYmAG",
+	"A41deU4Ti/Nf48GJjeDH1XqFs2zDxYZxKKcPN88x5ehj5wu+b/AzP1AhIxHCIpiOlCh5t2M3jYLvFGGm",
+	"XBwGrGH3QmVHO0yzcjyIY6jxQp8PA7icRb7yrW3fs6Nser5WrIMRF4U+eBMfd+hT3Qdsye/46n7QT9qD",
+	"GXBwPq2A2OWBEOUl8K6RLJMDgnrarMwdpm4dP4h3dLa2pgPwJPheECmbVHf4C7XtFYQu8zAYoUvDRp6k",
+	"InkYR09hoWYn5I2v8I159oN49o9YMMr2S55FO+TQaZyrauam8ruWjF6mX3Pf7MmtZKDHHpX48VbvGPtt",
+	"r3x+Btw7Oeqww2UWyPR4TXCKKEOQ727R6kleqBNyiMNeQUNQPZRVM5Gu0XaABMxLpDkMCy86m2BJ1ggn",
+	"CaTqYpaiomSJKl2tZvurYxUIWOyJihWPxPiDoEVLbGFCeO09QOVG9Eh8klBagBt5mgAN/5mEpIe1Jrdt",
+	"kAMPVd0DoGDBZOPB/lAlkevfFVMN0Y7omk2qKDXEXmUQH+VKb1ahSHqFBD9KdE1IYZJsy4xAdSGXFsXl",
+	"SKxMNbjFJEVbsuOCgKy9sofqam0a3wmCMyTKAIiP/V744Js6zb4fzSd62tKYHgt9Pwui6dH7Kz/K3vRj",
+	"e9ADsdRrWhQkjAtmYNJM3nUYwLxkg4vVR2rjS8+RMAkswSfDuiZ1TTr/szW166V4hGpPoZ+3enqoWAgj",
+	"cy0DAMHeBJqrZDYjUQ2cnslQX6/qgP8GRMZANxWTS9HAZDIFDk1MJq/yoQ3PZLTmLk6nj9q07gtmrLVq",
+	"QG/cROEfONvYOyTQWKX+k3XCgKRRlDnxeFNmjAi8pV6HF4NXUwOv2B77mmJCVY4lyNHB4hpS0veM9yT7",
+	"e5pkoJIjozlVPb2OCEt4ahONOskczhF9WbV7q1D39CWdEuVYKlA9VKgaQqhVPeUG4ywh1VFEVI8IwLLR",
+	"iYu9Cqo84IePvwz/FEyy+PqkiIxp59WW1Db/wHxv7VG7/1wZTTQIqQbXPiTMAzSZQQaHu941qNPyG/5h",
+	"uucKUhCspMnAx6AFwE0WSMFLA998A107LwHBDRQdnMtwixqnxfRpDVpTry/To6AKUhJ6m9GE7Qpb/9Qn",
+	"shOcZYD80wXb8HFYb4gItrkz1p6+Cs1chVZAS7WuVM+UE6hT8IQZvFOrfOPZWBZlqJpFvap+jvjBGFzB",
+	"jkpatgZ7rM9L4NJmpqvqijDfzMS+qV+bkCHVezjbllJP41KjuVStUy9RgYVyetk1Oen/1JbD6g5B2Lsr",
+	"rmV0VMla3gaNssvMhKYPzwGeYv4gwjzo8EcL0OLi3lcO0+L+5t7b3y/Wj78KeAnbe9RD+ikU/6ZBvAlU",
+	"14LLeD7TAUR1iUCRsV39JUhRbR47M8wWgFWoUf/28OGfm532f/nl3/72QJNH0+j3i3XIe1r1JY01ph5G",
+	"GFM/OdFvYdkMDLz5DlhV2iIydpUwD9hkcqcX3kc/exAhBsjFJAVbcDVTQEYd5q82fK1obhlYj4PV5taL",
+	"FB898K33Fki4YWGHbN71KGmdTmFrly1krYIyDpSEqx4AUeECMzm24DiD2//IyyztUuWLYAk+VmTDRRpy",
+	"fH/Hj+jii88vHn3+8OLhl6bZEk4vUZqfetFcqqLRHO69FBp+5uHs0wFwM9tYHPhp7bUU0lqKvUyl7eFI",
+	"o9tgOICBEVx6PTMq1UaSAgvXs7mtjECva0PvS3R1GYXM83hE7nXUCMOvozLpBcsoIxOz8J8i6+M12L2M",
+	"WOPfgYjewp1xS1L9HHG+RJCxob/dsQhjkxZLhBeH9NVFuGiWStEfPfvB3sd1tftpY7xbCc9zqgas7R+5",
+	"WqIf/WBwIha91gyyGDvfST7WfMml+dQtiK8qgLX8rtbfGQ8n2Lb25yck66kttB59YzIyYsihLdlTVgP5",
+	"9DlfR1pRVa7FngBbdLDsNT+6eFm76pQy0oCCMKQa3JPFjp7e37t4+mpydtjAuaufIIxSrbSWzCiple6P",
+	"qLpE1ma+RJUn+0k7InGJ+n4x3QqNc94Eitagh/EbIqwVdYmsM/yJiZv5nvxL5LnH6wKqc9zs/RfHm06p",
+	"1q8lKc3bJWMmGSRxTbZWJgPBfBAzrXIOjv4TyYss2MVu0fu3pU5m0tQQmPOJjDam6eyQOav9go0K+QXD",
+	"1nqUOufWvNh1XBFx/o3MtvzdU+Cgiar5cwqMeYSWXXW/VQMHw42NsRovSenmo4IFV1Vd4kybc6eopp4F",
+	"YZuk6p5rQ9PByX8j8A780FgSpDjvQdHwOqiO7Yem42v/hbA2px/zOlpMoHddSPqZRDYaUxPefHTtvNvW",
+	"oaE4vzZM3HLzVLEbHAzeG8YxbaDRDRFbnKE6FBSZMuXHhyZ/I6rvnIjuZmGedq/Ft6vzIeGijXYTIYud",
+	"mn3cqgXQGcXvwzTcza11zM0yqyn0HvgXzrTta8i8SUsyvyfzpBcLaHwAy57y3hYn13vomR1UsWIEjapL",
+	"s6kENOZLE+rzbtTxug0so7vGJRmXUxMPMy4hxc0mjLacbYSkmhAWhAvbbtaYAhqSaa3bE9xKaiE0xNiv",
+	"tZorcOY1Lkk4UziZ8iY8fkb3bH0WJnOkRRfrLThoHUdhp7tpvffexEpvXEZATPq8S14OCdefHZAEQ96Z",
+	"gbqLLYCogePYjhAtbMm7IsMM98Ig7iyjTKbijmcZP27KYuF6BOgRWNE1co+CLw3kRP9vZntvbbk6IGl7",
+	"QMX0vgkEDexpKrBQDITsuD5yQ0Ra9uSwaXMFpQSn0KbqgCUqsM2b6WoitiFZ5Il7ZZ6GpCTKXYg5jvur",
+	"N5pNnnugJPtGEQMdnGXB2fQOWzf82j/KNR4VS23PHHOb1v2G3gZD7hNvGUnEDU1Cvv839heE5bVRY/qb",
+	"mHRwWeDVqhSs06jLDr0pBL+hKUlvIUs3bh/lB8vUnR2ndglTlRuk4uB1oI9U3XW92tnqdPnZTu7oDmpQ",
+	"SzhTKm3sjjlTOubOjK7huGG7IEYINGKEoNXRJb1aeQsNwu8jd3te2a26qhwkWyypSfmlCkKAwQ6OvpZa",
+	"NZ8NnO7nELZMXG91m9OPHl18ha5M+/L69SvT5W5tdMcKXVSLdNPw1RcMETUNQ02eoxqdm/aspDAWoUMU",
+	"8Hqdg5aouAu/2rqBL8abnmsaj0oPmwKqtVbzgntzM9B7d65+2jCooWFbUZocyU1U/VL7eVMzbGgXhGl4",
+	"atIskWXPKm90WvfBxje6sw4fudRgfrXwJCi7PrMZUm8ClCfAo5xgtcA2s+pZhj41kxr06X0vFQmacQRO",
+	"P0ZJuTVqFFWIQQFZIBOt3IY/oDevzHDwt8O7QGrod//39/pjB4X3IHOwUoJuSxVWMDO8HYQ0/H0sqeLr",
+	"U3/bLkjlpmp8k2zCn51MvWj7vkfmwX1bwnlZ8UDg1uvtQf0M3NjSeGYdvuPoSat5stcH+r9+/t9vuiu6",
+	"Jqem6tu6SrJ9mFfFTU87grAad63C7QtKGWbVd+MbfQ3Kj56Iftx82gy4hmmHaDDoPQZSBCnHS8HI6XsS",
+	"Sgmtk9NDiTOFsIY9yjlTB8QF3F5eFk2KDSAeKVQMdpD7XjVwoNgkxaerHoidwVuizvH3hv9woNspKYyu",
+	"/6FoWX3wQxJzJ3g+A3EAXivCCYuv7lmh15X48BZUPp3RNiIP3lit9UILmIILZUozhpBPCi5py4fTCDl/",
+	"ADATPmMLFJ++AfqdXvL/gS0ei0VSccyweJ6HAf5PIMH/EK3nitbhAFVb0o5G3D6M5B23P31RPAlL9bYk",
+	"6BidfYE6QuX3g7JiAbeWpxfeLb+WT4VF8kxvV4SOYricKVKHx/9EROwoEc4VuYtQoS2CFwYUmiOqRwk3",
+	"LLpHX3cyehL9Jsjs0QksJMMX3qrpsn4cqonP3qbQXfB9b99k0ym5Udy1E932yC0K4Xu/vf394fqL9/9y",
+	"z/4Tyr4erv/y/l/DvZ5/wAybqPgPmobLdAVISiGCXcReMARN1Nq49Z7rcIJako2n/oDTeJNXi9yY94ZM",
+	"w9Eg9c/a2CuZn/91af6bMyV4lhnLkCqJ7GU4uhoIMcqg3HaFzvCdzyTSNEe/mcK/UR34EzPvOi7lCjlA",
+	"4WvC0BYn11C4Vpfyxcz5HBCgbOVTv2bdkM7SOiuzTL0Pzd7j+vcnxu9PTeBsS9SREIYefHVxAY7/hw++",
+	"+mpy9MftcDc+Xc8gYqcXUNTbcvZuaes/BJZPchzC8ni5QxiVMty2M7bTsG3H6pJP7HBJRptHM5w+2jOf",
+	"Naru1L5+GwdaxFfA/FC9E9zMvlCf7dW6ETwjEzJ+wM8IL4VZxwwqE16EouzfkSxFvFSmTJWdoMDTHOUn",
+	"SB0EL/cHZAdBMDNIdASAJ0v19YQut5yRjRbVUN0uB/bkCZJ0D0AblCEsr6XNUubMyHrUdGp6akJAai0K",
+	"ojzSNNZ0ibXRWJ972hvc2Zvw8VrGCB5oZH+2otiXyT25zrKv04u9zG61pWqPWvoTVKQZxKGDPiqgnq5t",
+	"nmiteyU4IyzFIsiRlTwMQCqlZ+HNB3q0Yunary6VJ2rbZG2UwLSCImsh32KWYsXFCVUPmXwdL787w8m1",
+	"NCB4WKEDviE2xTa9hFJyOODHA0c5PhlwPBNBwUmFrzihm3afkAU5OU2kNlSSW1GstcD78KKqX/2tD1w9",
+	"t0qmGW62lJygIs9vonM7cOzncsKCPXfi97+1o/XmwBT76b6EnnoXW8641X8CeOhTxEj/7ejaMgVvyP7s",
+	"rWk3qHl6UIYupqD2KaYV5KoBcoNbIeWmxf2Eq6CdgOVJNp9ozUW7JVazC7OWCJ2pWcklLo+1t/TBpBCY",
+	"qxOUhgXbU+Z6IdG46gMeHVmKG3rDo6+ykqV8yEMEv1fAkJFXKUu1jTHp9jWvzE4aaNyjja1skqSiXWNl",
+	"vaz1jLNdRpNAol/bCFZHvqkASoFrcU42PnxpVZYru03wXJZvyHgWZUYGjiZwDiAhrrWZ9pztMyqDGHt9",
+	"p/zlzhWcPrGXp747tTH6mUSMI7eiOEnjKlDga+MpdcZUgzX278IchWUgybppFNW21y+/vAnSrXmkhgXD",
+	"nhOJeFTn2mrc3lTPp9J5YC1+fkfbHIrftJGXGseg8/HqZPRuwytBbig5hhKWzSmZ4p3xD1fgRkrpzuKK",
+	"BBgWsNWkQ5b0qW9eA9PQXiLx5kr7Ahjdv/qFaU75qSI6xCdTzY5BkdhdSJA//D1Ze5s+xjCvya8lkWri",
+	"+b2dUzdwJnqX8R8s5R9J+HTKJfpPqHEQVBjgzfnswtDgTw1cvjtJxklQF1EDAoVNm7T1SFQ9QQkWBCrs",
+	"11WvNLlGthxahvUVs4bejM3KhwNFM2kprIvTwCYmB5qlti6KqgZyOVye+udxoF9Dg+ZkgpTkzPR6b9PK",
+	"+ZdMfkYj+Pvw4uGjexcPmhHgPzf9euDCe/T+3r9cAOTn/3nwt4t7D9/+a9Cd55lo3fx/+LvbM6ifLfCe",
+	"XCJt/SBuApIZlirGIHr5tFSH5xDN64YQ3J8duSm7wRkEFM2BXld/qb3Q9g97gRv/NtqAVrpwqQ5c0N+I",
+	"91bJZFkYwBnzpgOE939Q/Jp06oJavYY2DVKNFQiYBYZ44KXnv56I8jw5521eJvzQMoe8neeCQRvo/v77",
+	"dEQ7bAQGzuwBOaX9DdlKGswoOBMY2vKp5YgxVpqlyE7nqBZ3jAeZK3bxH338qCm//vt//vKLfPtv/9P9",
+	"x5/OgT2YE67wmG80CXQ2L3qc4oPBXlxEAmD11i36fLCAJ7Ahoe6WP7BJiduGMb29BLaxYzZ6+fYeu6GJ",
+	"Rh3Dhc/XMj0Sp563GRl7L4XWKOZU4kNPcNNtyVTPMyPEKGcW3Vxx24XpeODIJhR3Kuud5BslRTXPjX3l",
+	"veuxExlhmQ7JFQDJsnXXXlGt/W7o3L4yEAQOXiWkFyVEyr42Mv+h/2wa0mBU4SUiB7IBnYnqLp2T4bY+",
+	"faiuiQGAA2YsIsusAilxL7x3qTibqOKQ+n3vpU8PpGsu1BZnahq8l3LwXv8kIF0pFSRR4WIAXqotL1l6",
+	"9QTJGpmryjK8osz9fMAMiiuZe8YX9p7F7kYE09D819tPAjlsPjKYe/GIWbOxnaeEtOHDWicDfr1XFnrW",
+	"AEeLtksmj3xaIGN0T6MhvF6ap5cFEavd2BNFwh8wYncSRuwPgLCVL+ZHwML86HwQJqwt8IZRwlpK4ywP",
+	"SBPj1DMT/tKDmdTMxOiYeQ/Xj4f6LPVGHMzPoL+49khR0KgfAWK0BYTZsOeCNAtcYxV0dMP8GrjVRu+r",
+	"u4vf2IQj6+8mBSBCv5bE/qwp15J784TaMt9vICmO8URL0ngiIg49MEIaLOAHaxuld8sV9gpLeeQiNZhO",
+	"Ux3DJtNzU9hBun12xj0+jBzPeL+d2NWeUGv8IQq8EpzvJhJgsYlHzfA1kWRqEFuRvOACi9NyRA4MGZw1",
+	"z2hyesG+5bZ9fMBjOllRibU3KhMh0B8c5jV2qN68fGUWMNQC/8peUFcIPE51/0K3OD+c7Grg+LHR+M5e",
+	"cWsIJYd0XEVVFhE3qjrA2/UFt0TwbWYA58MsZO7ZVoOAb5+hrx49/rNein4bpURhmsn76NtSAOafrW9B",
+	"KSkIS10A2LS7l2VyQFiiK3c0AVv/SmswV7Ydygbi4vLq/sItiM08e1I3ysw1s8cSbQW/JmxdtUw+4hPi",
+	"ZdARBBHb+DQjyIYw0e3AvUCh62NC+tJLIMj9mUQ0vUS/llxBw0DFkQ1JR9kNfjG946T5rZKdm701QkoY",
+	"tJgwNaDXlEFGh2WY0aQSG8I00/NsAqveVlQKsnS5hcyhcJi8TKnrDFWnEGhVHGer9WqvzQaWmwyAGk68",
+	"gCGDZ3FGbL0P6XJiqWOrL/U7RZi2uJ6gnAti8kHkGuEsMz2NpO0/ckJHYroV3VDzfMKFMB6eqqDGkQYw",
+	"PiCrxI4OmpZ5MUiOPk/Mt4Ln6IEpAj7Q/YFI09LHVvcHA+RAdXmY7EjICJaQmzGa8Qc5M0O4lraLKGxZ",
+	"aIongoN3SjAd2AxSG8YVL9ZcZEf0zGGXjOqtqkWZkTMwD14scEw+5NnwtJEvQ5aho3uFHPLwYRM55KuL",
+	"i1E/hd2Q/m0YoewCaKu+rJrdJ+o1SfTWnJ6FS2e/Jzul7y4X5jLt/iHKBbeJ6YQsj9DSaafPaU5yLk5a",
+	"RDBy1AcgBxd29zYW9st9VbvPcXJARy6uJQBwQzI4gKGY1s7tmt0JtRsBItg80K8znlwvU37R9Pgvqo4C",
+	"0m+4iMad9GlCT1u98cUakv5GwhpBXP/DJrXf1J5GVsoQFvSPpu12RuXEes2ZVZOLTkFvBkiGMMU+hKfU",
+	"sIunCMEGNub2dvRQnFVjGYp6waUOwS3uGrG7ZGyEBfxTT/ASMQKZuRFVkIudq67ynJIbqmUQlqggvMiM",
+	"fmuiu5NaAdfHp7p+Ho/hVrX7g7r91AON79wCPqmWfLxbLqmguPFUE16Y1vGmbNxTl4JqydxkEUAf8vpe",
+	"fCaReQERlkIFe6cC7xNMFEl6UXucsoslZL1nOKpi6IM1iVu23dv5mSy9rgjNDDsuvPKFS5QTzKCt/4Gy",
+	"PSKZJEdbsBrIWPmHS5SBoGwYKAorV04G2RxxVWofts2deydSt/o0Em4IHPOEsx0V+eSUIfu6tRCmv34r",
+	"6T5e81QA/sFew7eJuTwplfaIGE9j9DX6jXvRFDUFrtF/pAaDdyCNiJB0Q9NQ9kZBErqjia3RsiV52hBe",
+	"25xZFUASkIRMagnVVaJIqvdeERZm6NdGJ14j05Fbi9OSOfPb+JsZr5pUpQRnqtvv2iP/nWvW+FGaNOqR",
+	"BE1JdI6Xe97lZvFSDhR92mxhy1BUQrG6IODqkDEr/SSzuHhW9soU+PlmupfibmWGMRXtUPmjGeU/SK5Z",
+	"ZGNKZw+Ecs862oV3T9VSrXtZ9Jq+AmdPoe/1VDf+LNvs/cA0XD/DiROZrBI6ogaTgqakJlQDtfTSt4OL",
+	"rJLjpvbNVF47YrwnLDkhiU+yWc3+mfS66bfTCue2cTTutPCVa4D28F4QksI17i6tnutyUtFP1Rq/x7xz",
+	"UCGmGR/MYY2seWw6gx6tWlwTZQShYLzTPlv5ExvZbGdLTths13YavEA7nuAMwVHrbOhyZax99XPzK1Jb",
+	"GPxT25K0s9F7rHvTzrR5Au4jB/NQZVwwrlCi9XLo+I+3weOB92SzF7wsRo9I/WSEr6nqCxHF8ME2EmPz",
+	"6es9McGLtOoPsW74bhNXxeCXZFugjE0nN8ozlN0zUdWUzae1aZqWJrq5ychNhLut/XyMdYtzmp36Qen2",
+	"cEo3FBJSeho6GnnXO4RLfxnSsAPqWY4FVbVyNLb21uMAsLo3/Zejh2i/AGLDiDRa4cnH+Dn8/kchE3da",
+	"3EHg7EdCgu4SyE0B0k+kbj/oQ6RaTN5FKODvRkTfrOSKZAoEdVN2tWKa4NrQ92r91KUFHjIBf0HQVf3b",
+	"FYhWVOmnyOHPRNQvzHOuV/n6K1zQsTr2Wysbne0uDvkJWw7K6qK5go24kuRdo1kRFqQKdc50MQ70HQ/n",
+	"1rdkZvhW9u3RT6QWY4bTb0739i/iqDgHMP6PqpCPXxXiRFXIlh+rGPElx5DV8I2JuUyU/PEtVs6NAcWD",
+	"tLkV/eBQT1oG6fQ47ER1elSBG1bOvDMTkHNgb07L96mSWMJqQ8IF6UmFudC29YNGdIOX28xbtdW0J6of",
+	"/k52uszW0zWDuinWlBnd9QUSGZtcdEYqox2GSBnMeTFIbUFX/JuDDVJ4cULOslOM/33L01NPy3hyWxUp",
+	"kqYk3DrpKExivxfXNOvxEm/fTocghg/atUYQf15ZrCXkNJ9dJM3aRyFyIUtlT3l8eQfTp/Ts+U247Coe",
+	"93XOeYBWlfMjCrFtG6obs4OR2dPm3B3A3jO2XsmTVCQPF2Hx2WsaPan12HaWY7u6JItrJrmb/A0+hgAS",
+	"dF/zA56Sjd1hjw3AicLU5qbMGBF4SzOjL0qbULAB86Nkh0SE44zU6g7TGs/5s7FuwcG1cvWNi2d8bC00",
+	"nE4wXQV9WXkww852yvZ1ApBLG8MKfutWCprT3LfxPT9MLVjp6Rb78tl3T5FpGeuKPCEZwCQxYUHwOD84",
+	"aeT6UNiPDhLQS3NoR6EN+ThDmIHPzcZe1AGzW4hGpSSh6QykqnSRhhPz8tbqt2KD/p1E5GqIFSTGCn5j",
+	"05H/DrlP41pbJfYNJb3WEI3ZtZYYwxPzEM/nc0A03PiIktekw9BKF7wE7+gFuBxyaa/HaxR2cwQYZ/T9",
+	"j44xuKiz+CN5fDvm13g/+Tm5npN7Xf3huf0n99zOwM9tQS9Ny9N4WiW/ePniyDyzNeAEeTfLIE0FkTIC",
+	"b3ux3IF2krC5AkzmL0bwFgqOGZlmEIj1t2velo79t/y6o2krTT/v6OPhoHwc6rDP6w/iRMrZYfTJX+yL",
+	"jE/Ezx747pRcobn+av23QZWlt4HTAnf5xHu4NafeEo+d4L+Fcu1e1IVMlyjDighkAG1a+X8o5ZDuJA/8",
+	"GMi/a2cwmq81tZtqbRG0Heu/0827Lwhr1leyjbWxOdtgyERtwa94ybw4C6XsP5WuMRahN0RARqCE1j0Y",
+	"KfJOIejiDfvZ1yTHjOymN7Tw1wSmO83UGa1eeGoNZ7cGg2YicU7GKpt73dlDK+DZzfT+cn7S/ll2lzfU",
+	"MKVv+PWttcGb3XnqNdlTqUwuVGw2b9t9JAC/aGKpYPVWqKvUzweOqicQRjdEbHGGXMEgogwdBVVGwI1e",
+	"gKmnPlQYLZbzbOV98ICaezZYnmYL0I5QeQTOmEvE+PGswn3oyhXdodE87V6rtIEuHWVB8HU7Q9JBDADM",
+	"kRWyWsOTJLuBKPAoUQELqhBEEbFxOBJdO2h6n4P1KifqwNNoQtjHTYVXpLu2Snju7974n+YHdx/VferN",
+	"Z1GdM70eBeExXbR6iuVfKDmh53zb7eFY27FPRb7wYff6lnYm8h0/InXkDvPB4FLoyzkFKAhJCDOoN979",
+	"7G5rrA5P0NU1tZlzR5fhb+4ByGyu6r266DizSthDyQVX9sZxRbDm8wpfEwmN78x8qayqza/giMLT1V87",
+	"z9txvCCz+8zKVRO8XSgCCLgICyeBhWHQfu7dop4c6o4mWfPSBj7hncCQzyDXu1t1HwzKKnLT3C1qVCH7",
+	"ct26MFiK4Zod9rYpNFCLekuhnzZ0gqk6JEIOQYQnXS/6ph9k2hCzomBEakNcCGx2udj0m7l6KdK3P62X",
+	"2w2n6VDHav371Anz+GDI3KK4QDJRzQkV9lyXy8ek8Lyecp++7Pt0RdO4cvBBZNVHkiMdw6DDxWMc+3yy",
+	"uejfaa2V8hSfYnTmWJOwnuYiIS5PW7prYS6fEkuEuj49mTMeQuk78aNvfgAJ0HtgZ/n9ZVKS5zfWdj8f",
+	"zvFAcFrh+DXX/coCwulfCUAaQTM9nK0BqRJg4iSCMg8ZVACqsWVP+grOCdqekCTvbB0sMcPFVoV8V00+",
+	"hBo97V4auWY02TdE031cA+YJoHinQX/CS9cMX48Y7TAY9cNp838reLk/KBe/GY/uZTjpyx/fU6lcGlWQ",
+	"LepHYO8yyq5NHTVVlwijnIg9wKlC73fDBRbvFCOtxgEcCGAghnvvd9JIbO9QowSGk8xKUWSlDIWOqrlu",
+	"yYlb+PKKPY1A0/awdY9AgnxwWopv3MIDDb/tSTF4Ncon0Ymo4Hi331H5hkqqwmhA+gzCzxXovjnMa0Sw",
+	"yCiRyp145DCv54MADVsDc5V1q437J85DsKiFW4Olm9tY801DYvmUezssiWdiiCaksIBi4STdnw8nmxln",
+	"9iDBTHPVEVOFcKYO+rD7ef325pQOK4kyk2N3wJJcAkNek8IVQFJVP2+8QJMRBj6giB0vxbtzMnfU62pO",
+	"5gQVVi/ur666v45wPhrMW2ifvOCBslMZOQaL6OG1enPX1HCPDkto4bdwaEaV4dYhmn1MJufH9Z6K81Tk",
+	"OjvmfCf07dU8GdUpPsPX2/LIL3wALWNpX99chaBNno4/720My8wr85rOVbMqvGasZ1nRXPf7u3MC+q8O",
+	"J2cSrFGrmTxSfE+s2yKIlR2Vn2N7WPqvvF+vrLIXN0TjYffy9H4OJMtIutkJnk9I3Woa99PN9VpB+XJY",
+	"QZnSPTlSWVSCRgSq/1NrPT+ZR9tM51F63dj1BmHCfHjDDZyPV3zQakbHr0koEyS4FP0spBduDtR4cUZy",
+	"GNtdpeBjoZm+eflqqX509VuhiN2P4F7jzPoE3WkzFb+2i0Iq8C4qbjerHbwePP4KntxdL+AmkFUXvM8k",
+	"shebNDH3B+HGTzP68UW1LXnz8lXdq0SWBRGSTI3L9TXf+3ShLyu4y047tYHGgG9evnoKBUzmrpqU3eXm",
+	"GEqdETwjMmxf5viEbNFUPESqwrvdRg86o2yiEzay/+1mOUIXORkgkiYHhBMlAZMaYSRJwllaY+Ix5ICK",
+	"tXhwOTk4O+KTRCknsptkgqUkUuYRvZz9HbV4/6UgU9+y6UmxgMqt16GpxJRX2kWRdtJ2pLW//MDkejbw",
+	"GZaTFV5B8PVmn2EpNwdeChlONMo429vekQgeRpCsCl23NAObLnvgpLoAEEyDc/gEPXxkfFK2gcyXf/Ha",
+	"yVyEZKQ/IZPm2zev/4BGpNQiMRrsT/08SduT+PNDfxJ/fngxNgm7HRsDZFtVB4WK8HeU4QztKjj4vJTK",
+	"zMWkqgTDSQlnFtxEG1zpJsWnIcLrm03oy6Z6zV6xlN1Q0/EMG3/4jmadLfizv/ivRtd+4Fm6yfG7alI1",
+	"4b4YaQa0XmVYEei00bdpT5H+FdJBFWE2mRxqdSHEaFYKK8EJ7GyOxXV3R2342V/ZX/785ejaMi7VxhbC",
+	"AT5xXoQCW9/Ykg8ty+xDaEt2XBC9CVgSBGVt0HlSD4lcbd3a75w0Sit/MjllPVzwhpr9Jibt0E6owdBf",
+	"jC5cEH1eAUicso3podnY2wfNPoPBQUqW8g0EhdxA01mkJfeazNYzz7596yNh70z7D/aAQM04nppCkdGc",
+	"htKQCd0fnKCUlpWOXFwT0RCSFxejvHPEgm0KIhJS2QvVy6PvwjRidMqf7ZOdLl+wvtYs6oH7iFn1XW/d",
+	"9LtgJO4pHPU68RlBmQTknHBGTCulXRCzqvHmFd5jyqS6glYKjJs2zabkAlRyyIzuDvK/3rz8EdlfEWUW",
+	"fskqlqM9zu2ofZQw9/kbH2B6IkYzlJYoi3hoxD9HuE5BajHkjLxu/YWwAVsjPP/yy5sR5b9VfjXyaouM",
+	"tRHgN2rW8+oj7CyfH3Sl5D34HHYO0ItaYaHAvosxYmPLc6fZhK8qHDJnrrXd7dNIbIbpIec3dLcLpKiY",
+	"0q9ol1F99Mfg09zIfdMpC2gqS36uJdhUHHuMdmWWmewA6E9UhYpbTNFT/upw72qBG7w1azw8Vz565jAH",
+	"Xkqib8szx6nKLs8aw5WMns4cqarSPGMMW8A5e4QWDxoCNeqfHf6gv243d2+D/U0a4+CpvKtNAa/QY8dL",
+	"llp3djONJ9N3wek+gg7F5IamYC3YoiLbb0kic1PbOr+EV9lwVCBZ5muEFcq1Xvvg/i/sKqPXJDtBoQh0",
+	"YAdt/argUtJtRq7u/9K9b5IDMS0uOnVYkHGI7ZRNHRvKOLcVT2lNn5DZRKSiubYw+u2lHRYIM+SeTL0S",
+	"c/DDbAniu53PHV98GWE3AAl6G8VSaanIWXttUvFCIqglQpLnpOqApRfd6qk5zLj3v+g7zvg67Hki0C5f",
+	"EMc58qC5Rb/iUvXW0LFtT0wvj4xI2VJEx3RJRrDo2Y2vK8JLQyL9rNsDmdHCKx5mrQ0Z2w/HfJE7UmAq",
+	"IOfGcJmtzD6T9PFqdOfe6t57BBq5VMuqOM6ncJv//d0fVb4XiB6+efnqjsULYd1LJHJ8BCUtuBiT5DX9",
+	"6jhWhoKtn8JbXionF6wF0fXB7kqWmK9sklJt+G63SXmuzamw8M0xOyH7hHGECaLvIdpwV3w5JlQCn626",
+	"bATaX9PdjiZlpk4m9HI03mg7D6vfmavuZywPlO0VZwiCyECPPIcux1+Mlal4s6o/WbfzyPHfATRnw7ii",
+	"CRlz6Vl3UnUlqFIwiR78BWGksLw2Alnyyyp2hk8VwF3KiZzo/5GJIIRRtt8c6P5QxYm71NziDGuNwSOl",
+	"fgMJKq81o8hyv3dAcNUEHo5fFPUEcpLSMo+YAt8hSW6IAGSSNczA3FGoEFwRSCUGNyEXcu1P2HzhzCm3",
+	"JE5wewdYdT10ePrIEd6nPslWyaSeciwAr0tLQSTKsD6XR3YfPb8h4oTMLeZKIKoYprZxiQrEYvzAUGSI",
+	"Q7rmGjHmoX7MPu7cbRGvwKNe7Kaq8Z5mm7adMaGeLJXgHZP/5kFT30oKh1gx8tbr6lkH0y7Gb0Z4r0b1",
+	"87XOqFe9x+F126zPcw6PDuH6++n3qbyOeUc/1o1PenOpiG3HtEzkMcfa40ePXD7JgzwRWOTg0YpTHcKN",
+	"YOEs2Uapl8hcgrZYTpttGVTVj+IV/rMdOx/S6eKPU3j7pzDI/Bb97zsXwJvA/l+fkAMPvI+eGuOzFHvC",
+	"VN1MGOqFrDWmVSEi7geaCxIBTSYbsY1WhC9skGqTLpv8mpnkxNdaYqyedDVeNZ8eQfPaZ8+JOr35RHYC",
+	"E96Wl1CD+2GKoaxF6KxsUxdkYwYKbYkmPsgpnKaoLLq7MKAqPkWyzH2dyzS9ZKmegn6vHdAa3QGepUTA",
+	"1zbWVO1KVrxvKKaV8mxL07DUtICB6kBIjzfj0UU/G8xZc7Xh01Yd70SoWKXPieCGaq5i7e1ih8hjXDnP",
+	"z/71CTl88Er8VpiipqXYJbp4ghhHXteilmOCSgdQ34pujpo6Fp7xSNVhkxxolooqETN+EH0j4WxzIDhT",
+	"B4gWTx7C0LqoyhemvQwYiU2k/qljFIeTpAnONgWm02dQCLJnuBtdHs8SwDKZ+FIbFy+0g3Zgb2ItEq99",
+	"pmmvPrijYTL3HopaIZjUExHyike8AQ0EQUkINAEwuTCJaUxNectH+nh0I3ByzfgxI+ney8YZ05wal78H",
+	"xjZ/BPKuoOK0MYZ6SKpWmoFrl6wvNCaPRCB4l9RpQZAPxE5I0Vz/tbPAac7rCho6vDtPTdZVjQq5np/n",
+	"Eppqi7Tt+bQpt27wUi+XNvXP6eHRRvQCfHgHfENczXWFFPb01QtElSTZDmFpojdrtD3Z5scQY+A7hJFX",
+	"6XI/2IYh2Vg69YLBBjHamrWREaizFsGcsg0U0wb2+xX8vYkgB9CFcNm7glyJGlXIcdm8tk4kozuSnJKM",
+	"mDnMQs9NGyHE2MiDNH7VLPsg1A60OvC2uT2RwN70crezdaax9g9gTBnV17jAJQROr0mhgGuTDMtuDgD0",
+	"WzRz65MOdd5uXyZdUPIkNXTnpPf8w7mx4nLjrP1JI0nFtaCxsWs58f1QY0pLqKFJ1gvvTqBvy61FO9EH",
+	"k2Q8uZZGBEHC5vZk/MHgndW2qVaLiTB/jDFJwaiJM61/ojkxd1/Gj5PfMQ7hia+10yqtBWaGMvMYILAd",
+	"ZRqZjQYPhL6PvnVAk7wA93UlRbEk6zo7WtaIlJDMalM3h7L/a8VjUqYvlpLu2cyXASljI4gsNLvOHaTq",
+	"KTGSJRtWvzPMZrzYVjt8KvSsa90ltv/5zkJ6+OhNB+zFlXtVoC91YVIQ+sVLOJ2huXBGbGo2OAPWzRPf",
+	"e5yHUgB6zJY6BcAe77PGqI/7GcPMPf4u2vRtpZy3AsDV30daJOQ3Tk3VZHHB2vGXqvBpPxQpz7BrX1Lh",
+	"i5nAQB0GhFyAUomGp83H+Icwot8Cxb8KeSmCGErtrGcX2HP6eDU17wsRZJ6VpDpvJyagKC5M5kByQAmZ",
+	"AMYtKS/RRQhJcA2ZSTsukPuQb/SORrmrnewW4XFhjBcbWB/HzO44Jdq7HtxqUuDa+vooiBW3gUncezo/",
+	"BIpvhb0XQKNcawOtGcOmOUG/cUbW85Aq/ZLbkaYgbqu9nq5K4ISyfWwH1dbjdxPm4yNB+nqNZJstO0Kn",
+	"cZbMnY9Z0Idj/8/DyeH2j8ObtESOYi1/71iqouky9qxu0rc0KslZyKIzAULORAFZCNzKvdRX4lOduBSf",
+	"DIpizOEyYQcZ1imHYDmjWg9jxtkp56WsyhvrfnqN/nZTm+HNAeX82JfS3DujiYDn80GLiPVutvAjB+WW",
+	"f2JnXTDnH+pPF8GnBQ/DkSusmYwDGcdv8aCMQ1id1st/xC03/8c4qy2ub+GjNtl3BLCoyauL3LON6+ou",
+	"37VL9RZuHOVhzMNP7Wh/YLTJuUiR/tGdRODbO6AB3pIyaP17vVdDdVqQkbXHbCkvAGxLCBH+hXJp39JM",
+	"tQL9h8xwAyUWLL4zsfggOO9/MMjLN1gspQSMbqjNXy8Ls6mHHurwZltzwSJAiJuMW16q6JmUkogNdtmA",
+	"EYpIU/2Q7r88ctW78bafYxYRylLeQcvnQIjSksugMExQnw7VS12dHkIdSPCji0RJ/Rk/YO8Jny8uLkYa",
+	"zF5MAmC2Ewuulu7ZCza1g5C9VVqI2MxwcZVtB0DjpToQpmiCFRcIF4WBzQGfGxzwxCAcjrXFJTmmWVtG",
+	"P340CifOyHFTYCmPXKQhEH+Q/aZltXnIROUxQzjNKTOBYy6QJK1OfQ96/NbetzpPT2m6aRbsDRjcvYIk",
+	"dEeTH21C4PkO3qDqb3/YyJNUpKdKCjZdX0tVqNVsrLPqcroXmKlWctt6Je0SIAVuU7JDIsLt8OoJ9Hdd",
+	"1BPRc6jxD9FRS2I3H5DBCl+7VoRUhYnAdqZQ3TdLJcl2G0EKLkzpFt/q2xf+0wQse8KIn4rPXK9ooGfq",
+	"Qs7xAc88YKdFrkkSJqmiN60IkM1er38nBp7ZIr6Fo0C33SPv1nElO65m/zDaM9skWYOHxwTHvCZyVlCM",
+	"ZWp9AnJjycO8OGzwxGMxr09bkF8mcMgn3LTNn+YSKqt/od4xvbVBiUWati16dOYb9YNnZPTtJVulvSkL",
+	"bXFrid1vWEOVtQxrUViScN8kyBnS2okswFjkO2ivc6Bsj0gmDUyK9BHV5rdNmhd5yW6lUYVrSeK4i7KU",
+	"3tC0hFveNG4LMVNOWWlTjgPBDiwUTWiBWdWkaj6xpN1yLmJ1aMULmjS/OvqVf6JuGrYbUJOu3U2rWa7e",
+	"7Yq23kl6G3VMZ4ZDqpPsCa3H4YvcP9rx3Fbb9I/j0u0/3XNYJwc+ejSa7n3WEW0Srd8NEqZg4Hi2/b4j",
+	"PoUB9POe1lcxzB3HyEvoON1L7I5pOgGqLBMz6T/vo2rG5IM59+jcOv926P3Ty59ePdO6oF5WTLXLqKn4",
+	"oDnJL2MMmCAr6Kk9Z4JneTC48DVXB+vVMBU2GdkpxEtl3EIYCVLAPYWEaZyirRFT60dS4yLKSc7F6RIR",
+	"/RWEGTlqK5V1SwQkSQQJzQFL8sXDoL9BBCCkuCpwqQ5PPv8c2RDNGvJPMfr31842jtBUNWFek3xGW4nA",
+	"dj0a264F/Z7VQOuBXcfyukeFbmAaKo5Sfh+9SOUaaUksIZvXFGtylp2eVMjuhjtqbGeaSgO2bIh/tO2a",
+	"c3yqsO3zQP3gDIerURt6fCNYGgj9AEpCVN8aU8c2KU5nXonsWjOrMU5JblOBGc4KxPK66mk4lHdBjTGW",
+	"UplTbdGuq3xt+LNBWg310evN+Db7p8XLlpdqjbDFugKIYbQjAMOeZbLHJ+2GjuUr6NTSRaP0eBkOyIFK",
+	"BI+up7R/6eZscYOZaQlTkW2x7C2IgoaOiV6RqcNu+q5jjseH8N1aBbDijOZOVqdhMLNLi7unUDkVBc4+",
+	"puY41piw4R75J/bhfN+znmc1jMC06ymcz/Vz62iO5T73Tesbw7kzejFhyVkw63rK5WeH6WOCBZR/uDrv",
+	"lrr/E81JRhl5Dm0Cu/62/vQLdMBFQRhJL03lrUlrVxLlNGV0f1CIMvT/s/euO24cWZ74qwQSC1jyZLFY",
+	"F9kWC4Pdsizb6vZFK1VbO+3SklGZQTK6khHsjEhSbEHAfJgBBvN132Eb/0/9EPsS9td5kj/inIi8kJms",
+	"5J2U2EBbRTIvcTv3c37nTzfPaidjPCytF5fRMpyHvl3iqZl9s2MpnynQEJVPEhFi3xoeIwSC+ixNeJxZ",
+	"4JoiZSDLlWygPbfSrVyeok9CFvDQ/DGQI/OPbbPjA5mS//rX/wuJKXQAMGqe/XU5yeoGQLQE4eqqFzL5",
+	"WngX7CTwkjUIW/SdleY2YeamC6EKwuIYqram85nK5ItrPlsuOex2uBOUjmIeCa2DgRSo8cA4iWuCOZUF",
+	"8u0z8sWXl0+JYuABIE8aZ1VtWHX5I/7w5oY8Ms952vziq8dXRA7pXxNmDBDDbvoADFTRKTWXxFa7uyrc",
+	"w0vG8Roa3SmvHKyhGzPVby/zTndvxfR/tlrXFRnL+N4YVwED1P7O6ejsVBqD9hRu7ZRGNQM5ZKUPDSJu",
+	"dr+V4bxgKh2NIjlW5YkD4BAqZdI/L6AbZj1Q82ru14zGrCzOPAOvkzsshYcVtq+w/5UHtrKnK66OneoD",
+	"HVp9d3XmpngwMR0D724NimtpnxbEDNJKaKQIINnnj4n/8KBmztWDg6o4LK+HNGAntnLMCHyILTsoIHNg",
+	"0IaGJEwzLwe//JCamN/W3IKU75ZlYFPILFFEYjlWV+BzwKYXHS6CKAlZG5jePxvVuZM/ltVxnJuYcmEG",
+	"N3scUKWunzi0wf7zOjfKqYMjQ9aW3bbhU0mgMR1QTAhCiWtH54Jpw0rSHfTWb0g+LNZpxMM29MqoSDWj",
+	"Shul8iqFCuMweuxfIiRhIqxTurUNQ9RNPLc3fvHIlB5pe+2SOUILHsglDtdU/lHWx+B//0pP/vbW/Kd5",
+	"8rT99vP/VmOHF8uqWWYd16GAudcemO6VrsB6UlMWPFoP7PQSXow/KRZX9DJn5S2Zl8oEdXnPswEnOWBt",
+	"W6pTpu28gY6sxSzme8aG6HekARbmrK9xXL6n31QE5NlLcvll6T0yuC8znG6kRGDFLuURC4niPXHChRGh",
+	"2Oa3R7kgdxML+VdaH2LM3dKFs6KlXdEh+3sWoaWG6emwwEu2yZ4mTylY22x0OzX6p1ur9gCsiouc5kJk",
+	"Pq++dKoy7lHBFZbM19wus6RGCQVEtALzccpuLhKj2WAoYxpP2rkvZaIVD1mbK5Ww8uTLbae5LCscXbI9",
+	"nJlCd0eaAc3kT830+s3sbXq231awjqUkamUVRF7u/e//cXur3v7T/3B/lEq+h7mHC4UFNIpYnnVYS892",
+	"zipGVF0HUEC/QsRKo/QijM7dJK/afQY9u4EvqY2xoS5NInP1tDVy8aS4Ztcnfzbqwvtz/+LDoxP7sXny",
+	"1Hzz1YfH5dqD4zALht+XodYSAlxXgQnMouqUrkFfATl5WLoKznwdesr6CDZ/rvfkIM8I0mVk5MKAszXI",
+	"Zwlt7heu+EZgTowCpnVFmegzw1tB20hxKP+asKR+nWr69JoBe9uYod6EChe7mxeU3u6eulgnoJvie+tY",
+	"ztvCMIt4j2ew93NXLesxkL8rLepavAys5tayd+698xIbcuvrYhPMbBDonATgjlNcYvODshAUkI1uLjKz",
+	"VBVuaWZOc9qtYh57fmaMD4wfpLgCJQjY2A9w3JckoIMUd0r32YSMzV9wHwuvCNdGLZko1EKM9mFuMhO0",
+	"lxilJKuAK/Ws7Qhc6F7IscA2FKqif+jYbcgQUdDphJi7HL24iBv40lJGkk1nZu/q8emqZhmlwrwCZWX+",
+	"kXGlI5Wzf82YIFQTHXPaY1uYh4w5E7pWu6Sfc5d+AGsoMDr1kith766JxjQy0qo9dRM0ybATvKOiRKn/",
+	"elLWiCdlwVmDPh/pyGZBgZsT+wMTqh9KFSpZbhhNrolVZQg9bb0ALOgulkmvb5sHurKXhzOf4BksbGtZ",
+	"/pK8AlHvgSpIWJuNsmBLmaclpbcsswq2yew71w1yne+LjdP5LL1EETrAxhtSpWzNdc+uBUqZpmTNO7Og",
+	"5bzOYeoZslryyOLNiwk0d09NkXaoOF8FyK6c1lRQh/yCcpnDjyySzdsqZXVHCF9b1yCXUPEWV4UCKoxs",
+	"GVOuCY103zCefNuNKW0IaVqhvoRi6Z4NtdVPeE57SptHLpYXtgZ1au8Q2GoArS0tfackyzI8vUbYiVv7",
+	"+0EWe4OXzqQFFFhBjq4qifwFqqyTBcl8YZqZ7pBSvL9yeD/KWhmpxcFNYXRNS51xneLw6prE8oGuwY+F",
+	"HoLDcmTZuW8AUG4NkmMxyLQ1SJIZljo9gilH2tv3Fx/+20PqbrAT1rsCQt6meGyNMv5FeW41OaddDGc0",
+	"8QHREmIW3mzLAmjjVxkXBEZT/TNM34EhPJTG7S6tJMr/mbCkKqM569H4ID+yC2E0WefArMXDjKID8Ng2",
+	"X7AkFCkCVuWNqxl+m36JG+T8RVkXq86t8AEybWjv+HOil6yOWBjUdp1SeLkQ10quj/p1FHkTOBfstmfV",
+	"y1zqnu9FrKu9nEcBcRt1EguzbmMIUVSCVOcVwQWjvOvwNmcutdW9ZHMKhstjNHtxDGeSN2FBis78yhNy",
+	"k8Ti2uzwQdLftmhJ8vBV+qqlyqXKzXKjPyLq9TiWMO5iQX5eVbu9fe2tUFf1Sx5XLO2MNDu0b5hm8YAL",
+	"KtBzanHJSAGXrAUtvrDMGJz2tleRzVhS4Msc+EQK0pVJjL3A1HoKibFAv10JwGcvWLQeOL2rbklwekO9",
+	"tltQiGNWLeu9tUyEDtsh1Ve8p1uNLR+/MdpPPIzN8WgntjXnbIoWXAUwVvlA/rwR/uCu23m/I1iqDXGq",
+	"dQI9Jr0eU3qVk3fsdlQXgtLRW/F4TKNQTm9JfQZs8UZWF78VrY9y+77wOZkWLtlPC8xv+aZ7SzM5+86N",
+	"OHm3yQUfVq42yLJK2/CpBXZ+HfZtuc5ySGYusP4giWECfTawrmGa6P757JZ1rhPdlzH/G1iULYJ1eOS/",
+	"/vX/dhrkNQi2HtOE2vJAyIGA0kOoPLTZ4500PYICBL/iISM/D5l48Q15JoVgAehrIx6y2L8ViJeqcg/L",
+	"1zE2yPWMbO1bTA8oUXPhdR4DwIYqtlNzsfch1f1b8ajz7gQu6mC41bZ4x/v6MgoJxYc+vjJ/wcCm38YL",
+	"tW2NWzjPUCWZVgo+y4r1ALAIbgQWlIRct2JGQ8BEpyEosCMW8+6E0FwHuBhTRjNpwJlqDVhsTrT3DRR7",
+	"G9LCUq6xLDQ3l13Iy0Hn1hWBu0AdhpclIpSojxQfnh9UIX5uw2rFq8cxNyzCe2WvtNfBG2wluN0SHJh5",
+	"QMzofbsXUWVeZniT1/L+kIQ9TCGSWFSeqR5Q5g+7SQVhMAsRTBwiYZdHU4MeRlQonxjepWwzUdd8uniT",
+	"G/sb82/p9Vd22OaU9qB5Bz5AtejQHNzcJtg+8Mon+BON8GEw3uy+/EDTeZk18O069bnSMp74RDM6wEek",
+	"D0yf4kb+Netx4buFhtfJEeIiqCsC7ZdxOcydcKZUqysTEQKOS2L2CL/N/d6TIzTzXuHUI95lJ8EkiBgG",
+	"X+20qKA9NmBCk4ER3K7TuivecE8rzHfmXW4ez+wECpkxAMNk3hUnWACA00yf+S1sU/4me4FvxpLWL9ts",
+	"egckBc/hURgzURicOXqa3jNFAks77jI8E5gVhpleEyCvtPQ1/8iMHmDx4FlGNghcLOWTrNciYmNh20TP",
+	"lQsXl+z65QtXkp27wr3kOgwLmx+zkbxn0zdZvWpqLxwIePES9+TXY66DfmFtZQgYXvAi2e369o0RvWMR",
+	"cJWsuX/xVQgxDj+QiIU9qMtPr5xasJAFADMIr7IXIb6RI7CpXaMpbhQCaSHaUx62N0yGEQ+ozm79Qcp7",
+	"KPUZZumONGZ5dmcTgdws7TQgVdicjSHlaQ2Fag2Tu4irvtfyXuJf9i7NY0bgkvTS6YWBb4F20hbsSGBc",
+	"wGlMb3Tr9A0QtXtoXyaKGXlVfHL2dfEa95BvZTzIs+jC9XwwlLGeJjP7bWE9uCGr4ZCLXv4+95IX8BnQ",
+	"1PC2e8aGhRvEnXw3JW8w4KUwHW1IYy1YrEifCkTzSO9KlwO5rxS17h2wwuukMCdbjkWuOG/AprlS+VWA",
+	"cOie9prZ9FfAYoDE3pQTukvdU78DJ5ZZD2aW0mkquTsEY1P7ief0M0UcBj+Ba3zSTUSApgwJebfLgyQy",
+	"+i08Xjk1FcRYKk2lsFh8ZtFwEwFHx8ib9OVTVLnca7MarpO5+g6gTBhFx+louXqlsSAhj5lR+Se555WL",
+	"ggx+Jk21HPdllD7QK8ZJimtc+GXmyhzLzRPO9E321LXSw5ifLsJcwrDy99lpZrdkgd8SPUMKopgIueil",
+	"JfAZm8zuK6WqwhUFhuLDQ/NCpHhTFkeefrT5heAv1gkr7doPjKFX6KFYfE7ujDE+AhkxkhN8SsTF/az2",
+	"SbR0ksb1YbPt3Iqjsj+65l9unSix1YYzN08f94ful0PVgjpF8Ch4LxNIhhchjUNbYmf2J8vuNdxcGqYd",
+	"pLcXxjvvXndDUQA8eIumukwwdXmvcEV+GLnfMrzfCoaZu8K1kZu+cXpRy+/QVN1PiUXzTfpLyoxt/bnv",
+	"ICKRpACkL70lUTmm7Ja223WMO7ukgpxnroZ4TfGJ+BXqbrnqIXvl9KG2sXxLGzK+J7ofp7mOeLMDv/lT",
+	"HHktb8ruLeRkoLEO3jLQ706cRflrKtpKWdyMFljGqQpH4q15SVpmlmffv3rhUHo+foeehlLr9Fc0tTLU",
+	"+dkr3QOR0GMaWwPHrBNzH/JPgIyfSPfb6RWD/lCpNsgnCt5D34tYj0ZtacQSPgRzo9BiKRmF3bLKYbwt",
+	"N1l/LRmdWZm3JYbpr2uf1tsyS3Zjr8nJobJpz65w3th9cFRTt68yzHoL8XbGGv7VG0ZUG6267Uqk81c5",
+	"m/hXTzNBhW4DyEOuRj0/kILl+6sHqAZSsPxv6TCnHleykAVFZ+ppRTt2s3T0dtbInUcxRWO2anmL9mzV",
+	"VVMG7NQiTNuuU4v6dsYq3fw6Tdm289Zp1rB9kFwsk5kxaxeY19sZy7XGUcwbsMU9KFioDz2pdDQzduz2",
+	"hcKsmTxv34pG8uyVD3C46SM6ZTtPPe/Bu3OG9MZPd8H+XuzMpeb3rwDmwcI2jj+zuWd+yJvZxUM3ZVfP",
+	"HLtSXpI3rTe+UgVTes7bHnz223JD+tdUB6ucbZm1/OuM1Kq4vcxWLu5BqY38oJCseF2J7fzr21JbuJ4O",
+	"Mm0M/7oVNjJjYG9EKSuzyLfPMkvt+Xlcs8Jq3/TIwVTnetLu0oBHXFOkmdC8kt8lkINZOU/DadpU0GiC",
+	"lFjlPFiFwFcb8tsZj0QNaZ5zQhRpOu9sWEqWT7kefs2vX21mkPdO/Prwa/35L3lb5tLYCGGWOEBKDeG8",
+	"22PTx19pGbN7xoZszqlXWgb3bcti55xAd/wHdNhmTvrM11B86zHoMhbe0eC+3ZUBjdrQ7SVbi8U1io9y",
+	"MfIurIfJr+iKqU1dBSdYPc2p4AnbuOpU9KatpDt9+PAB8qC6FeAEfUbDiCkFYdNcmrGz1dOMhkKA0M+F",
+	"TpSNhoc+cYULRMs0AgUxxFvhIAYg7igjHkxSxzJ0h7ljXPSI6suxaNyKW/H559/yWGmiNBuqxuefY9ZN",
+	"i3Re/vz6hsyk2sCABOl89xx/HLAOvCrLgHHhGUyVEYz0qbpCv38O51vdirm5P9cCcYMxJyY/nHyyDmIu",
+	"c61sIJrkYKsbBJF871zWQBSZ1QnNWqfDT8360/fmnw//Ha//ZxpFHbs8z6QwiodRPT//3Hx1Qj6/MSc5",
+	"mDQ+J9ClgKbJP2OhSAT14dioAdKL7Lqcvk9h+T50cHS4GArxbXjQLywhxux0n90K4tIL+tTOi4cwJ7tK",
+	"9vUY+VHksnnp49JAHhEdMALF7dQ82NwKoctQQtm7JuwdV7oBE3sRqs/hCP7pTy++UX7abP/LBrl2azyg",
+	"E9xOs+5yLEiHhx2Io0Ma4lX2UqO7mDsQ1dONzqY3dc2xM1PTfMB8CxPt7kjbXOCDeJib21Mc6g9m2z53",
+	"0a7O+5Bq6pNcctqHDvruSecHLu5bJGbRP99C9tqt1wF6ZHGDdPDiDoAbAri/OXwkEQDfQ7o80iwmMiZK",
+	"xjDcezYBWA9y2Wya9xmi4j0hY0jOOiGfv2LUrKJNi3K9HdxAzaJ1nt/QXgeIQhPDnQkXpPOie/KTFOzk",
+	"R6qDfscmgOBNF81Lc0AilrYORlsrNNsCbUBgIbFfBwBUj2iUMOxKZd4CeUpEJFGEY4RcJNX4nHReXt88",
+	"+76DM/rD659/Ij9C/hbUFjfIMxvmtCkkkAIshYIALYzYDjY9bDi1DJLdMPKWGRyOg1yef+UTpWnEyOXZ",
+	"eXYfdkG20VRsbGJPKe92WexWdsioNsN+DhiuwBQ6Np+GmiUM2WAoNRPB5OSPbNJp4fG5h5UMgQh8C3Up",
+	"If0ClvfKHj6gkcvz8yuiNDfcgpA4EQDcak4duXYHOGaICmEY3/kl6cskVjjC53EsY0tCHTpE1xmX4nQY",
+	"y7uIDf7pL0qKTsucHdgROOdKSxn65LJ5ZnfOUKjhDOa7C0SCwqY2igy4Ulz0fKBxM8LL5hPz4alD8NSQ",
+	"7HHHQ8gcfISg9FCRJHQbfu889snlmXk/iaToAQToUJvvzs1/Lsx/zDPPzwmFpCjz3rsYWJV9HjQ7UR2f",
+	"MBr0YRNhi/EAgY7BYvMWs9mX509h8Z80LyxE/ium48nJdVezGNItnzSbyAPd4b4DwHVFuKUolytszut1",
+	"ELChPnFfdcgjs07d2Cc09glTj4liEVTmWNZv3m1Xn2iuI6aubJYR0i5SkhlHJ2Sa8sgQg5kOF+S56Bnr",
+	"AnsFhmzEIqOrqBbITyexJzKJgQ9q9g7PBNC4eUcHx//MvK7xuaNVMqDxvaGfLBs9PcSYMQV0QDVkTpFH",
+	"ldKq8/jKHHvHq+BWZE3n55goGvGACYVV+VD/7F0PadBnJ+eNpmcbVXp9rYeqdXo6Ho8bFH5uyLh3au9V",
+	"pz+8ePb8p9fP4Z4PvgeL6LW8N3SitANbSoslvGbjDK+TQybokHst76LRbFxAMFD3IdB3av7TY7oKnhYM",
+	"RTwLXDUIRJWDK7thXcojZdkhHHoWm6/jREDBlY1US/Ei9FrmJS9EyN5hWsBQmgmZt543m7YTvnZAFzlq",
+	"/Yut4kjbCr33Ii7uMaFbBskgq7T3TkMZqFRFNF/gX3/zfO+eTZT5pjFmUXQCu3T6l/G9avwFc8YGTMfQ",
+	"89U7dX9CjV/IBVPwNaSHmUe53Jj0tXZ5GxM6iDKszwd3BVO8H0oAxzUDlXZWleX4o5/B8JY/LF3w05dI",
+	"f4XscHS7qWQwoPHEa3k/ARCgUzhcdgZG6HsQe34NuqBRtf2qJa06VniCGuTVt8/Il0/OQJ0RbOyEuaEm",
+	"FpI71pUI8wMg0KWn6Q9v/vh65cOE5+LX9x6Nel7Lex5+8/oaynRG8On8yZOzp9Bj0Lz0/mX8x/ZfB+9+",
+	"eUP/5Zfrp+Px199+8SKRF6Nf/va3L2/eff/sZvy/vp704teX9+Yes7Lez398iUkIXstTHCpfvJZ3dvbX",
+	"f7n+lz++exZ3f3nd/vJm8uZ/fv9z78t+MHpJh/zHKB6/oPRl8P2fXknvw9vahwWWpOKswEzXfVTcg0HH",
+	"SmIUloWTgtZKyVEB6+GE5i2PE2Qgtc7OV5dnl6XHomDLvIYH/sg0tSUTq52WrDuNMibvUMbadk+e6dXj",
+	"TXfeeet7FsY94/OGa9jHG0bv+Z4hoHYS8+qLKlmYm1rJ+MB1O5I4sTYTIXofqt+RWneYHOaV3t82V7QH",
+	"TPdlOLUewvkWwfgs/vZwIorzskwz+KrRWr6PPaAWmV2xe1SNeRU6PLXvqOKBN9X3qT2U6JKEJahNuvOO",
+	"bQVFD9Lf10zV38sx0TJf71NJ0U7CPkSy3zgTV8skQEPDDP0OwN0UY6RjBWynlKi/R5G+Kv06CEdP3teX",
+	"wPbdJZtwHfERW/vqv0CrHLL7lCLUvOS/Vwlfq5U8tPyg8qd6mlv5zPFgrVurMePMscGStjibqA18Vi6K",
+	"X6WK0p7t0CsA91z3Dj2jorhFuHq2wb2q3KzRmWFFJ65Uo2rTvq5s4tAAcxV6lkw7Rnxwi4AaJWOCrpTZ",
+	"vTLq1fXLF8/SYpEhjemAaRajFlS2Ntklpz/wAYAbPXhhWuX44JUvsEubrXP0Z0CS7KSuSMeo1Z2yslLw",
+	"iMELSUDjmEOpHjjEoHrAa3l/TRhmk6NmblbKyx+utCYe031P7L+FYu2T3Key7oQzrRBFNHFVOWhGcjUN",
+	"jFs2uGlgn/w4Hyw9Lx0EyvDQnAssAwAfixRMVQzB3lB49Uw31berkjrW4/76vgBG4Z03z784aZ6dNJ/c",
+	"NL9qNZutZvPPHtZIe82zp+fNZrN5Av/50vznK/cR/3fezGbxzHA4W8kpu+RZLLlSVGgSfvZcDSXPhU+A",
+	"VM+enjeajfNG8/T8cjrXoV3z/c0zz/eyHN1ZVedtEQGharqpuXj24e1UibFIoqi+VuFo/SWCZc4wyJ8F",
+	"I0Nb/L0qj8yKi38tpgO+/VBgnz9wpadq1hy7zH8LGcmukMPBHoFyVRrWQe0LQOgFEptly8aARX8FeL8b",
+	"4E8D8G1b8usEneEp4OxxVDugE6gN9glNuyXaa7kgz15888r8DQcEgOGnCz3cxcinZYyiFtodzbJmpIJ0",
+	"wxbmzTmP6x/ZxEP6BIH0tQwni5HmXlPQ4offoTIUy+jtiZpiYmc1VmrB15eqjmEIDBaDH/Du5ze0V/VM",
+	"e9kpXPPB936QwVx8SXd9ep0dwvoJHCO2UxSOVRY5Gq9N4uYLCImeSMCB/NWz3XTLNKjT9zz8UKlGXUKo",
+	"Bjpmpe1CBSv3GeSobjWhdpRl82SZvw7SeaGXpZsPWxRytghwGRr4sDDr/wbY/dChEM848kWaBRA7QeaK",
+	"533QlRFH2LrvbOZDN1HM1sFDJxQBPWC6TAd9iI8IZr5kDYh5uWYWUAEI2uMVhBUhwHiFISyVD01fnn81",
+	"S4p4nFaQgV2Igi4g/KB26QRW7p/KBGGBpr5qPDlrnDWblqyW0cJgdHXkUHNLckjZXRNyvG9kVSpaHHLE",
+	"cpRVIUOcm7P1fknKK9VKrzV06bcQIzHpSRlWUYvDHwCqqaAOvHQN1OEvp0we5WImF+225edzcdI8v2k+",
+	"bZ2d2/nMk50zVU7lwnTmmakwPV+PMD04+n/dT3SR+onFDF6RAxhDjp1YbXO9jOAGvHkgLR+2TzFrS0Yh",
+	"9lgDUQ1gpjGhkKFlDnovpkFe8kLSH67GlASu4iUw3fRovMZpHznKfmraZdzCnVRvrFT7x29ffffdn7/5",
+	"9sc/37z5n+c//PGnn958d35x8/Lnr//lfz2/vPiTd+QutbjLd3zEiIV+YGPrU1qn8ZqEXJ9g/Uyl4foT",
+	"GzOlMS2zQZ7ToE8iLpjLTpUk5BYISUuHYweQC36KNYDfpiRvgTqY8O1f5leb22fzF8l//ev/QTZ0KzDT",
+	"GRIXIcmVY/YgFz0SMToC7R9GhL3h50QlsljEFWTQmYssSm6KsRHLiBE5slmmdkExaWo2ePET/nxt1vH5",
+	"aGtBjBKvusUb44okyk4UGXAIrvkyvzoAWa7Hp2+W3+ZlBuawxVam4EGoinskAA25zhEg+Ba8WtO7iIEf",
+	"1MJFOdgLrrKTWBlxwNzcwriKvbfrjgtFazDnZemPdSPzIdfXgXWjzVuMNMqTHVuzHH+Rd1WxntyyrDDv",
+	"n6R2GVPwfi6UpmAglL0UWvOU7v9cTNaZKGXtF2q5+OvWF12yu+2cC1jbg2RYSzZfpHfcc8BRNORuvqvQ",
+	"Oxpn5xeXT774c4pfGLaR04Jo79vEGHj75ZdnZ3kulw7y6wwL2lvJSAEXSO17bIIUUmKriJoCWD+OfcBc",
+	"ajzwEuXrCvGrlM9vO4BVUn9d5uErBuodemuqLpibUVFAyY/VVE5XKLdMcirCKQKmVefo0uheORQ0Lmbh",
+	"1BBlDXx4XCtyx3oc0uizPsYdxUXA2or9teNbZCQW3CtM/EUp7xorQGoIoxFi2cHvivcE1UnMGrfixpWS",
+	"uBR1wPQyyh8dsLBB/sjYENsdgd3zmSId8zQWYnXIkCrQFs1hATunZewdGH9awxAkmshul1AcDBOhlTdG",
+	"mdNMkLvJrVBywKCAAFAeIyUhhmeRfHkPqgju2cQ3QwM0GIyK301I4c6YWcCBBrnBjHAUdUwQ223J2mQD",
+	"HkVGxwIZcIVlQta0C+TA3Khtx43QKlOwq5Z3zdGobKNtAO4Dqy+3V7Bk9nOfqn4nzYZYUNG6uhWX509t",
+	"chCFyjabIaBSeGKsHrPZ3TSK5FiV6Wd4eV5Du7H0MKWgTQuSHheEdjUMDHKAxb1vlVRaXCxcVxYSRuOI",
+	"m9HkTpGMzYr0BAs7VQqQW79ygeR6Cgy44INkkAdrzzXgKq0ppKqfqxUQ9w1ynT+8WYXHEHA/U+2I5w52",
+	"7iDPHb95WWEC+aZ6zZOn9KT79v0XlyWN9dYgVzkUwTseBmfeaxlBZh4cUmgd0Woatmo2BR74sKCEGbW8",
+	"L4Kz7ld3zbsn3cvgK3rebYZfdS+7l+FFcH53RptPu1+xL8Mvgid3l/Ti6flXZ182v2g+aV42L5rnzbNm",
+	"s+nhgNp54Wo2G8ZnWD0cDjOm9b3wnmH/GO/Lf3mXfx2+DXij1/KC80jcDb5thv/rD9ByAzFPylfmrNlA",
+	"Cf5n6Jch3Eo2F5Oav+TopkxwvnFMFRGxti4+f8mwQGsJ0FlLW8eMDqaFp+6fGhIbGyvIkEapQ+654d40",
+	"imwqlEMnzKWGgEzFWi3inmdYLDRLIo9sjSigBkIxJ9TCsJDY6tzHLh3Euf20lGTM6P0V+Ow6QrbdUzvO",
+	"crYohMgwoOyBcEFYpBjkvJVkjIB6+dLNdpcJI66sLVt6L5BxzAJN+jJWjNwBi0JE13H+MmU0HRLGExLz",
+	"kRl57VPuJo4RoXpRtcvZs4C3r50AUoij8vhVBqw5zPZvJsXaHPNeQuMwnVH+nKegmlXq4Q20uofzBBDn",
+	"Qyaw6DKiOudhKvHe1M0lfZ3heh5QJmkulXPDCaWLZJCu0eQNwxir1px3+stiNmulw9zSsWOy7N2Qx0zl",
+	"bzk/aV7eNJ+2Lhf0sYMwTlTZ+3MPM7Z1m/ZgCN6P8m88iujpk0bTW82MtMd02zakgz8ry3/MIevmsXHL",
+	"aiym6R0DVkyEaw5TvdAPZYA0yHNEouYOSsChb9uCYcNMLvPhbSwgcE0ZysoHmAjt9qxHgj3E75+LcHvc",
+	"/rkInfG2zIbbbyv1GDCdjPZhH9mA0vUOF1C6ni9H60xzeMsjfEKtTuPkUPYNVDEjcEMkg3sW3gqno9CI",
+	"3xsDHYw2I8JjGoEKlCBmRqrMGHMO7rXGMtiZvjOGoGjd2Pow8FvRkYK1zee2eXfbSfNOppPldTEsxXe4",
+	"zOnQ1L2zzGECj+DPmAUSPBbmu8dGZRuzKDKvvbgVHffUNh7nuS82KrNimtxNYJ6hMRaVhvqMVgauYjUp",
+	"SyVYl9/Jqz6dKWXTKIr5yeUUxvOnCOwiJVrnRpUaDLXtm2SOl93MMqPcnKEXwltFt4Nm8h5aa57vsYHR",
+	"0Vse5UrR/8EgKOrK64CEH1AB63NtHPqW06VuLAj3jJR4DUYb4WLt9UTmycQek1X0QXOZxIbW1YkI+VQ/",
+	"bDyiFbGlqu7bcu7vmzNv/X7gC2qQN2bEricYwOCkbb+w2NW3N+AVoIpyTXp0xIiSpEtjzFeAdzVKD+/P",
+	"id6OYLD7axZwi9IBPF4qFYA1BIJMwD0cT0BznWPkwsLb7cZGD/lNtr5iC2eU7UJxxzGeZXRj1K6rN+l5",
+	"NqSPeLvAaeCEeW1BrqUeVm+UQ7PRWRWLcwkkum8EeGCkC6HDYYO8th5sLjJJ51o1gac4YKRzalsEdwCE",
+	"SDHwI+fzhfAOQ+dckESxrP2RjIveiauimJrxhZQpdLGMbn6+eblTj8T6xJDzM7yMpexuXRr9fPPyuVnQ",
+	"QUWKTVb65COWHByBbZEE+u61hDMkBYZz8XTVkl+VGTOIiDNLRe5kV1PTy1iOmEJZSm1AChRB7RrE0eEQ",
+	"8+r8XJceZdW2nJqocgTjAJGM9gcHPMKCyipCQrKxOm+qTZf48HA6OyeXopJXmzbMuG0f4ZyjeXvk8cru",
+	"F+A6lRaLwK5clWzuLsjlJonFFJmQcrFfg1LcdNpIbiW0EnJF76I5KgIGNgt8He29SsupVIbYgkhY6FRa",
+	"MA6+9Wo5YUe3Z0d/nQaMmdorNpAjaOG7nHv6pzRyiCu8raP6WsshSZTheUvw9dmz6I7RCT5krolik58V",
+	"UWYQhlVb11K9k1dTT4mZYOMiAzkqLJvnyDd7wYlfsWFEAxeHKY5nzfzYdcGtjtJkgL05i8y1lrxyNkcu",
+	"UgqKhfsb0jzWggzyLO3Xe4QF2RQsyIvXP5OLsy++ODkjNBr26clFxWjAmwlf1CO8Z/b6SigSe8Rc9Qn0",
+	"dq54t/ttBv7Dzgsa0tmKBDNURFOOeJdB3+g23v/QSFy6rJ4MZSR7k6r00eznxcaT3lgykJc01ilRAd6h",
+	"y5OKWY/GgOcNXVJBHwoCbOUs49RtYpSG8vH+dW4y74CL9PPmYoArRcuQDWwdMSTfRq0sYpYPI+VaiztW",
+	"7ZjX20qUkHm4Si+0srYinN3SlueG08aaaBnSiSEjw01AL/pb0bnizge48ek9pORlkCMIPAsNBpWF9a0C",
+	"A3nmGgTvXDm+/g6iw5bFtLyfnr/yfC+y0L+w/l3s+JSuWRvWzGt5XA5sA4MwV2aFOOkhc2DW5LpHQ/Y3",
+	"M1lgHq3co8wu8wFrm3U2g+nGPKCnP3E6YBPMcTN0znEcqs+M1PN8b5BEmmedixco2MbR7QY2xG56CeVB",
+	"A/8DRw0pdGGconKYX74v9gxpVyZNlwD718IFccpWCoRnO7aW5lv1mE4pcjUujU55oBDb9Gouna2x1LF5",
+	"vl26dZ2VcZaLU/HmMEaq6SxTyPemZnGObESgkTlEszCcCN45H1Tkpdlsf1ZEGrlZgMCyjZZdvnPnFI6J",
+	"sgnsp9kDTuABqtMo4oZ8lSpmrsfB4tIUT9Cy0nTdmCIBHdIA9viy2VxYKdsBgEg1pexlfW+h5W4Feogl",
+	"l88UGcayy6NywqkWLp9wIW9VZe6xJPdYknssyT2W5B5Lco8luZvxED1QipsT6gvU4a6iHdfUD5ao4p2e",
+	"y7GE95Mq4V13Te6xGPdYjHssxv1ki3EfLMKtJzoLBbebEZtF/aZKYF4DhLo1rBRJBLTz7WDvkA6a18Au",
+	"x1yxBnaGHdAJuYMmoDrmhjDIo06PiZAZtZMJzfWk45MONAMGrc4+zb8VuS9jRpUUqvPY4vhRMmSxksJW",
+	"9uCIgOFDz9rOXztG3MaAmHs3sZHGvhxjr1KN2Sko96CxaQKFySKEaoA+1XCdjEMWo2S/mxD2jgYa+w4z",
+	"ETCfuC5Jt0IkRtpB6TGLGCi2DfJCFzIc75gyi4Egvq7pJzfMOpAxMwqEJgOpNOlExijv+ERCyhpodK20",
+	"SatZFiVjbaWYzQ5va6lp1CGhBGd6T7q2wA3bJxQXY1pgoiseTl4WhzXawdjsL6wkFBrYlpMt6O94GqgR",
+	"ipk8k3x3IkLo7AlZE7EcK5Dg5h0gL+EI+7bz7YRAw08zZfPjQA6gQSt0b7bTzyID4JS/ItQ+A0WJdTwa",
+	"hYa7ywxz1ti7lr0byliTgAoB9qD59Y4LFtr+m0Zhy62omUxxJWHuC2V2oFoojWxztOeaDLs90bLHDHVc",
+	"5dsCueIiHLIicSKqPD1fTxkhx8rfRSp/fS9rKt4GN8PJ9BcpceOP2YcuHfBo0nb5KPmPdXJPri0DKmEe",
+	"pIR3LJrfcD6V33BR3z/EFLNNXH2imNla6AI5MQQzoKpluxLbKhYcvFPeDWMy6h52ZgfFzeJmOqoPaGRE",
+	"Gns3jCDM1qWRYuWTm/LDcc0GqoZDzjfr8AIvdstgP2ZqK41jal6VCP7XhNmfrTBVegKtXM17So7wq/SE",
+	"GHYMinlIgeojisHuchdeeq7me5jqOJeqh2DV/4cHMc/rVG8IAeOjRdfAiAwju9exBOXvf2gB3AhWnX/m",
+	"TFXQR7eUIcEvNROlFLSW9Wc7BkgoHIJXCYrpE1xPCB1I0UOFoap3VO7ytaWugZcDBpMlxc1JmWvLblvG",
+	"vMfF2kaAGXNymERo+sKqVuTOpVe17VU1N2P6xrljidiIRXMpzmqs7sKagyi5t7qtGKrfLqEQWppfkQ42",
+	"OCoVr1VnFpv+lYlRfBg0aI4xEWEkebhh+AxUl8GY72OyQsgCo6qCZXZHFVdYuqMwyeGOx7rfBipueWdP",
+	"nz4FE/Ks8Et7GLOA2x7QE0bj8ryOGUjmvIxved9wGkWGi8Byum9/pAMaymRBMI5iFkjXvAvyLTIKtrkY",
+	"3734CZCtjc4Ir4Rvf//33/5u/v/bP37/D/LbP37/z9/+/vu//f4fHsBLFE9yywMLyrbXcdwQViKd9VlB",
+	"74FMGDPgs/OLGY0pv1bpj4Uj2/Jca1bD4Voe+B6cD50Oue04C40m0xO2EED2in3ZctEE60X3vTIzpnBE",
+	"vfe3Hg9vvdZtrS2+9fzbbEnhtmxRb70Pt0X2OOvDzw3SmmplQspzxlhxrDz0MzUzO623os7Q/Wygvj3c",
+	"D44W/dzWHieJseydgWmUQxklA4Fq5BV0GccCkr9IMMfuJqRzZb3nQpKAGeMxEQ7bS8aDJKIls6+Mffgz",
+	"xnbaIW7clxGDIeDTrVtlzT6fgielMqnWdxa50WLQWIXqGVDFSUZ2OYdQ0fqrxDbFp63uLKpK5v1J2q2m",
+	"kXO7cEXu2VDnEC9Dy3Kh8RCyawKGNOK+ASdvkNdMhKRjf+/4dgWsWyf3iFuRZzVYKg2P6FhzHj5YH1EH",
+	"TMk+j8LPVPpuDCaAOkONgckMYYDRBbUlnAo/9cm4m29FhyoYmTlOgKyg07MEb4Q84+wGPHUyJiOuaUS4",
+	"MDuodIP8BDaUdYQNuFJc9K4IJRCRBK3GeSGpArQXt5A9pjUXPUIxlYSkvSsADoN0rMBEb8VNunoI/iJT",
+	"8BerPEqVP1nOF1PIyAlYCEAyik7Io05+1RthglySqc5js8QRv2fR5Fak36feLgDaw5/b6a9uqwIqQh7C",
+	"Y3yEobFbmPG8Ng87PumkXMx8cE6yDsiZzq0A75fzCvoOLWfaq3VFetKcQXiHjQTpPhvAPgJmDI0i64jj",
+	"qFJ1aHAv5DhiYY+F7dysG+SlVIrfRSw3aeXcO1AxR0l+yVq2II7HZEy5VpY3dk7zD0U/Uy6BnYfujOVW",
+	"IM1od79lmwZZ8xqibEKSgYxZYRAKs/YEHZiDBAsOIfjWrXCU17YAFB3yyBI0FYZUxWQgE0VsJqmhJU0D",
+	"DQkOjIaPYYswFa59N2krOTT7QEYsvqNRSnk28AOhwYDFmnc5C/1bwQdDu5oEToO5NT9hFzDqSRmSu0gG",
+	"9xiKLPONoTpXTBTYXea+USta51/6D6mzTo0FDptqqE5dBwYFIbeQj3iY0CinOULmCujmui/NCriA2YdF",
+	"9dZ91EVraJXL6HvrrirIb/mnbbjMhGnM7yyQQg54cLRsals2Sxzq8t77Oe3xYCtWinp0RS0xTjS1PuZr",
+	"y3eJCA29PlC/UoyFLtPq1qmSRkMMCdS0kGsykjxkodOZIVaqJGgcNuJ5lcr/LqEE/S6IMmcVq4vmV5mW",
+	"OqYToiVm5iTxiI9k7MO7XBgTs4yGVPfJHYvkuExy9pguis0Vy2uOfPDIB/eGD2YG0b6USDzsG7AJlakV",
+	"nOawL+AFWMHq91dseXxtDVXEG0S8Tp1h3SDyQzeXyUhuPRtav/WMbXObMoxbr0E6swewQ3rSmfJwEg0T",
+	"7CZR5N+K1IayhRkp8FSZiUsVojlQSNwGHn3ZvLwqVhNnDg7HjmPg4/key7difllUeTFVGTcuS3jedc3U",
+	"TGSnBUzLTxn8P52ff0meNsnZObm4JItgWBV8sWstrzqKpKNI2kuRtI91ezUU7bR6r7ZcWky/Pg1ozE5o",
+	"HJvXDOaW9t3k+oMY3bhPwe/VYSKE89JZEJDnipTp8EQlQd95U8uL0gG3h8bsOj/qw8rJgkTqDadjwTs8",
+	"38OX1cqWynXPGJuRWcPpkZEH0N9FSE0eYS6Rq8ucnsDjinHis8rC8ndSRoyK9Qa0sfqjnUYcVHvMoyhN",
+	"hMqdeK/l3XOh+nwIVxtxU/CI1xcF6cucRPneWMiJ0OSPNORUg2yZI63OF0Q2oF8ho5dxCJ7gevVVTyAB",
+	"HLl/QSzMYcznzTVHg6fod+vIO30ehTET1dA74760+nMAjWSgQMnc5dt+crZi0FVQ2wfu0C6obvukpzi3",
+	"RBU7pBOnqFvEa6i0UhjGQ7lji6gQN8Se7s8UMbSEjpS+HBvBClU5JTE5F4pTjXrcvqYVkEYDeTgFOWQT",
+	"JPGJZtd6jDzqCKnbtA0j6zz27UVpXZkLXHUTnZi9jrM61sLCfabcrVkg05wTmwedaU/oDZJxIUxZBsdo",
+	"ZjdFCruNoMxji7XYWwlnWZYpbDJscBQPmxYPS256uVsd53DQMFBO4lT40zH6i8KGFrjBrIhZVcU/fZ/7",
+	"1F6Ll70UOWqGsa3oUDgS7QERLTReKez+fmDlzNP8XFF9HSLciZ5XWvxbHCnYXkOq+zmokQK1e9PSdBEU",
+	"lrfrZj2nkNy8cFe3w1u4Kg39ex6CjY+OdUjTvAKNWhv12pwtehcxcjcBPwAPp53l6NUyq+gaMTjdeMpl",
+	"ZC4LIqlYwYde7iKfLaqXfHVF1bnI/a3qtOh+hUL/SIqeIlpmmAksQnz5emzvF8nDV/i4jXjMjwLugATc",
+	"XiLBzdUyfwEmMSPeiNsNyF2IYxmvReu0VcEC2rJW4cDUihPqXAGQsemLOckAgUYhEglOjLFMopAIxsJ8",
+	"9jB6K6m2yRmwUHCRauXtefM4qBTGYmmzUllxpoxJAv0gB0MqOCTyzixmg1xn2cVpyjBVqUNcxsSFwZzj",
+	"wCYmN5Z1iBtdO7/aq/KhpVmJWVQnGt3+p9zLzhJOLARrvRYwnzadshHSzFZo+G0e+eFtenu7K+O22evC",
+	"c7Ig3PQDlBxa8VEZvarPFPKLXAVpwZXbz+3XN7xBUsjPlSjNo4hENLhX+5bMsChDgUDx/AAVJI/HhZbf",
+	"aTlDde/v1YNUFbgBz9yYDys8hWHxjQMGuNd4vpe+slacCoox3b6qtDZZBbKyRtX9Vrefgk3Qx9vWGZla",
+	"mrnWyHIoyWZn77CJpcXLe+tnqz7zGKcvlWbA1xzr+VmdbHnQAPmQo2FlB4ZrXSzI3XKRoqXXrYejLJuo",
+	"DkfR2fKsQicIx2f2LPx0HYYO8+YK1a8xVZm+acMsYOoatpKyagxLYfjNlrPc0eCePDKWahjTsfBd81YI",
+	"BQk2jiZgxvZZhP1cbwUVBVzux8aYBgyggnGMGBoA4j1kooikASm+dOBwcurGsKbqiuaksqUBK1u7U1yA",
+	"6eId8qiT/t2+A/Cm7DPVaWTrVqB6O4ZwfmnRXQbyY14ZMhfYSgdQCImViTcbvEqzt3bYsCO3BrMs4oll",
+	"EfmVMyezQX6UiVK0FtuswfiePjXEB/epLOvLcEDMUitnqkKzeBibNWmbw5zi2uUYaDfPQPGctNPJeBnb",
+	"VH2jTOdPvPIWZXwbDLkd5d5m5d6CO/3RxtmcKJ0fZyspk64Up8tXr6Q2yynrdhkmQFZZL98Cqk7QRy02",
+	"K0xG/hza1uSzVo3rZ+9qWUA9tzJzSC0AbmT+gB5OirB3Q0PWDfLGCKtbkenRRlUuiEwFlab2wKoO0SyK",
+	"FMpxi04rxzQOFQy8RaiRhii5oO7aWg0y0ZHFEELEWkomTN2K3JW8rmytMrSeu/WttrhmvHcOKB2F+xU0",
+	"gK+P4EL1LvHEnX1SlzudWy4ZPiAls91e+jXLAIU/fZpPFbaaHWgF86Rb7hbcqQ/1+11NHxijZVep/IbE",
+	"zam1xuAWdX/r0JnV/RHiEdC19sUGWJIzvs/O2BryEMor7TItdUeO0aMOsy0d5qbPUirZm6jMPBKHnANz",
+	"mHOj3hOSLg2a54ZZEjHPCYxtphkgQMYc17AD+FQ+oWEYM+WMfov7oyXRSSyIllutYnDjPiLKLoYo+2kV",
+	"MywtdiwxCgklda9/fJ1mesgkJrO9nVeO7V94vmcb1Dg83SF61DIusFzsn3YZVPwp+6FtSM5reS/QTzWQ",
+	"sUA3fq2EABolpRWUa/UkG9Letie5HgYaZO2nWfIBFYgTT4M+28eK51LX8msHMt/lgEBl0ZwBKz6aWFAx",
+	"GRfA1W1NLaQZsC5/1yDX6j6N+GM2hzlcLUjrZxHAdlFbQZGCRP/3bZYyCMJOBpRHTmwB48KpulJvw7F8",
+	"2x//HbT4vuciBwmHCNi2MMJRYwoqlT1Fw9wb1Z5e6Lyx29bMdRjaQwyoPi+p5BOLsoF99KsehcMqwmHB",
+	"A/CxultrYQW52oaUg6ypdNlqz+BCMH9tsJQhHfqOHAhHYt0xsUL1e3oKDgvT5kHC2x/vQjbUcueCJfOV",
+	"U/HLQXRmMuvHVDm7ccGk+nPsV2cvA9jZepn2tnP3strWumFockRv8zgtAQvpLW4MbQpr5shXD5WvHjou",
+	"y1aUml0WSW2LIx96cdSqDPtYFHVk7UfWvges3VVJWf/YvOKo1Vh9yJVhOUnM6tQ0tGx2EBMhtMKGT5GU",
+	"9+jBo2RIYy1YTLSU9/Zn7EhxZXsZIzajb0h93JcDaHMJuTy9WCYi450LRL/Kw1rf5CZ2jGytP7KFPbGk",
+	"xe3JpcRUjGI6I2dB0bwuSK7AvGbEmWEGJeiPK/L5mvd8+UA+RtNlQiG1QEOuHmsbEhnC20Jm4Q7f1pYM",
+	"X5wtmRaVoTXGNGrXz+JYLXSVke+2o1c5jjgPmctlRuLVLLRN7kuwyF+5bP7DSIpyrUnn9IGOolxI28km",
+	"3yV1EikMT0KGF24zleGF7Sj9TTqFI+c/5jRstQwu1XCRGFQRw/bibAFV/txcq1SSA8I9O2leIuSA+YGL",
+	"Xtt15nS4zBiWNeyRNM/OL8gl6NRLafx24YdUqSEepG2CM07T8p4mMeTyYl0/exLm2M8BpjEYnjKdyFDs",
+	"nT9MRKATcxQa5LUz2J1hm87egvMKBhy75SDfO+kFHVfghcdzm+iMkEsxGTLSMQPspJVndEJklwDVzQIy",
+	"UoEibuJqBrmuSlSYPr07zViYw4rWw16mOcXSRH5YpV9HXr+4q2aGMI45CWJWcqzPveN47el79+fmEhRK",
+	"mN7elTocaXYzNAtZ+dm+H1RuwkIEuEdFENlYS6JiOXLfUKJCCtAtu6BL+U5rNPYpHnsLnwDQArxrKR1Q",
+	"FEqCZKvkORj1DRqJol0aUGGM0Du2WMLD6lrbujMfprjUxZnlUiuYUXuX/nBk1ttm1gee77ADhekUGNhk",
+	"R+kP2+P0pe4ByMCgUcRiMOkVs6a3ezHhWrGou06WPpU7AdKDpfkTtXMiYNPWx9WXTI84ctW946rlUD1Q",
+	"wDx90SLjSfn1+ZFft7xfgPx2xK93l6y2Y259OOlqO2fMx7y1o/Q46uRrSFQr4fAbzFnrJiLAtqUnIe92",
+	"eZBE2L50Xv4aIlZtEn63NCXh23Ss10oxpQ4xLYHCyLeRl5B7k+d7+Rd/aq0jLWi7xQ9nUdfzC6tTyZ42",
+	"yfKDRLdlt9sO5YByobzWWfadgzO/WEAAGCYM9ylcpsEgEbA6omcb+fYZjbNPMRsww/3xm7SRs+FfLLvK",
+	"rBY2pGh5RsSMaXSPv154IFEBgLVtB75SUvQ2EyLKOMm2kyKwV0GdZIiMRxNaYHwHkRBxHUVE8XdpEwUF",
+	"TRgcUV6lQsPwkLSRQnaJgt71hWPWIUD6rj1lok9ktzu/Rb1iGvMSlKaaK80DRAvSErtSJLERR9vtaYkw",
+	"hVPAvBU5EGUHdreNJcuY6pb5z0rkvslmlEeB8xEKnFUO28eamYEybD5KRKn02rT9cvo+e9fmkjQquPKK",
+	"TcOO3OPIPR7kHtDuMH/o9sLJUa3TWuSKBZnBHvXkzI+2rLNknt1sEyqzJgPcaVvO7a3d4Tvy16PpH535",
+	"RyF7FLKrCtl9jCPMUbltoXupjN1gCOEvMokFm1Sq2BbUwLw9xh4NjNh7thk9+AO+8gfWO7CYwVAqbr7d",
+	"cLzAvcbzvZP072MN47p4e8iGNNa58OyTk7MzDM+mPw3jrGfAQArQkYzCMhO4hS+HEYX2yc+koPewaHXl",
+	"wqXnewMZwjImQA1uv43EWS7+K3OD/PGHF/jVMMC3/PhD86n9xg76azqg93LLbv+MBexpBST0A2I9aGWT",
+	"CwA4DnsgHv8cxwKmr9J5XcFfgGpcysu2436HWwXjABJNCRxJs+JIhwkMCySVYagjGsE46ICFfi43vuC2",
+	"950Mc3fYokbI7HRPrfLtZ6dypx79bTCoAtNZkmUsQe0HWgp5FBlrERmLn5djISU17HpKWV+3wXD6PmK9",
+	"zTnnC2x1f1P/jkS+R0SO6Gy9gwOEXoRY98enjitd4hBGvvDRY0KvovituzgSFNdpLnTe9JayrQ6xLPLI",
+	"h/eIDx86iPQWladdBvY2zcAPPJS3Dv5+DOAdRcFRFBws6PSsINhgIA5UvM2Lgrm17ZZ12jkbqUCYCNUV",
+	"YSMWT3Sfix6GioyoBOWZazKQI6YQAJkRlcQjPpKxT2I5Nmzc/AMmPwS2Yt7jAuNIts+huTtEIJRb8a0R",
+	"CtrweXg0uAhsIjm5aH41+xKzC2ZoONY7FskxdK+/JtC1nEau52AY07H51E278UtBrBNZ8ZDdCmyh3zXX",
+	"mxnesR4XitCuZjF01W+QjhMYHXBJ9xmx9OIWzC4frJBZN5903FDb9tIORlPNez9TDQIJNjDBz9StMOfd",
+	"PZoJc8rwiZ8p9yZ0VXcSAaelMy0d7YSqnOqlYDHUXU5FeCsQwAC87zRdZ+i/aJsSYktpFrPQufPLJGpJ",
+	"428YSkYik4OTqq+ymesxD5g5QTZi4BnmYTd6EXk2fTq81kVtxvujWc9FfOMLyugqWZuHBggTfASrPevz",
+	"+tKTnUG/c3OA60pIinkwm9uwRISynQjNo3RRLk+aZ7lFWWz/ymQm/BDup7REITUlLWHAGR/hQktCBfA4",
+	"xxkVHbBZPPBv3PFZUlqeDmMGCPa7k5o/SZSKxtoA+zFskE7Iu10WMxEw1YFiKIg1AoK9kVjY/yETGIrg",
+	"Da2CcPtMgVHUIJ1Aim7EA20fNs7heik+GEaTW6G0EalGkBmZa/61PSest52ROIlY2l32ng11g7xJa64Q",
+	"0mZAJ9h3ljEr1Cngm9vtM28wwklGoVHnwHWfyp9bUVMAlUgdsqjQKRMv9iggVe0yErsEX1mMZ7zEmb7C",
+	"AW6G97sTB4tnu+josWz3ZaIYaEqG0SbmalAcbYAfrXgbXM8d5PS2q0z9IZitqPp8CMoS0TKkkwYsfo6A",
+	"DJ+A/IK27RGEzXzeLit8srsyY2dX0tvuZJkQANocyyQKjZIcmilvn7G/wVY28JsdTCjXw7/NZlbjFLwe",
+	"sijioqd8gl9jvSfcRO4Y8Dk4SIIVkbNzAFzbykzMqbQ/waSOnRaOnRZ2k6XYpQMeTdp2Xr/94/f//O3v",
+	"v//b7//h+XkW2vJ+//ff/m7+/9s/4Le63qyzrKOaoJqPWBu3yPO9iIpeQntQDxIvi0Jjn9byrmN6t+Xk",
+	"wikq3v8eC7boHXniwaAJCEIjTpVPKMEjRJRl9fjVgLnku4HhNrTHWqDvQsuF1JdtFFXotdaVcYNM92zA",
+	"0IL1Ihn+pbjoRQyfzhWhpJNRQ2erqAGCMAADdv4SKiYwrKrkwqlTuVO9dknmUpNhFGl/WbI90FTBT5tv",
+	"L7nXxzQ/WhACawtEgEQ5fW/+2Vx+3yxn29+I4pE810SeN33mjuphZejVo7P9yc2z4yzJ7bBUfQjZeXM1",
+	"psVy9VbWo9adsGfbYF+nzrLFO0bNWCyHmLd3ZK1rYq2HnnO3DU1ml8l2m+fIB55utzYWfcy5O7LxIxvf",
+	"Sb5cnolvMFMOQDQqzdJXzLDFQLOQwIUQMzecj4Vpw9OUeQVUMaIZHRAposkVETIlXBIxGgtF+nJMBkbt",
+	"RDOXYtR7A9GlkqC2GfbrIQt4lwc/wayPwaX1B5d+FpHZ3TTC1Kcjl3+HISWIMMG3EGaCoFPFCGlg+NPe",
+	"B5MwW1jpmAp0l5lv2mqiNBt4LW/AezEVuj1KIsFiescjwxZ8yAvgIROQWQxIQjEzVgs+ooagqDnIC0Qq",
+	"EoprPgKO5AmjAkHeFsfX4xvOT86bWw4V5Qlyf2GnlR0lMsFDCRAZVTm37ySQA6ayJCZzShvkTV9CPKjL",
+	"RagIeAVIXOT6ECJKUwKuQNOFNC0NqcZpN0aLHiEqpMJ6g0P57Cczkwz02vB5EkqG2U7AaWwXbj3VfbtM",
+	"SuD78sdyp4GijTCXEqpfimD3MUL0iTPjZbbxU4ZkLnD2+Yz9LhGhOZxwvpdQsk/fm39WjQL5mKAjcgwv",
+	"l3GqWClT6zE9xdF2ZP4eqXMt1AlOMLY/ee0Pgh0vQGZ7EvTBcZa5GJGINxT0ubGKGToVW8ZyQsoHRYyK",
+	"MEv1lmmfjqKPsU8VGlwVFUqzelD9uiM876tpR+sO/xSYgwOuhe0ZcTbON5L74qR55i1pmuxdQOjIStfC",
+	"Sg8M2DaN8dTkqKspKqdM7CzGs3EGXGozV3PTXJfocq46cdmWXCuseBXGSpbxssyWiXA9nHa7URxYrTzb",
+	"fbI0230uwiPTPTLdXTPd5yLcGMeNWQTHVPX5sDoOY2v5ucr5JKEucWzdd2mASPfZoEGwxEN2sQ6MJCJi",
+	"SpEOOtT/GfzwHULVvbJRnNRdD8S7zYqfV4X5HyMyGy33qROMWbjkp06U5liDNCtLsG1EzALGR+sWBPTL",
+	"LMo/pLFtnBJzw9CgYYVZwHilhhTIuEaLFYxuM7SU5yzbDi1lpb214kvxFBN0ouX7rEJ4z2JLZuEwmVSx",
+	"eMQUuZO638oVJKdzg3CM6ssxyPw0+sSF2WdGzCHNRYYMfVuYAz2eg5NSCdKCeVN++gQaW2cHLy5zmoL1",
+	"qGP/asPPLOw8dmlZZjCGWDDXwVgClFgiIikRkUedGcJqQ61S53HeQLCS0C3AQLFoxJTvQlg8DiKYOpJr",
+	"+kNmSNTqjpo/9LsNXM2wtwXY0cKcZSmmsI/hq6NQWJsRUiCFjzTElZMz8+NccZEvlAmYVQyX0/f5j5ur",
+	"dJpibzvyAhyJdGtEikB6hU3fC2/BAwqeDXvVoLr9CXlNDbbE8zpF4xsMgRnNbcjkMEKkJKP3GJqAqBgG",
+	"xWwaELIMw0BqxcaWLqEq8win9emzOiFXbhBrAEdfTadbe7hthvtVcKclDbW9C7Qduf3WuP0++oUfUrHS",
+	"iNzWVawdRue2LyvqRevWyt9zEb+1hfnKgnzr4e8HFeTLT3nvgnxHhn9k+HMYPkYDt8/tRyzm3cmnzfBv",
+	"snRXw6aDPgvuWUi4bpFQBskAPad3UvchPqoIVeZ3OqSx3pA5wAFPnHd5UWDUKtWFHd0p+z8y2COD3TcG",
+	"+wuQxW547O5ADfaEwx4OyMEhqs2fAMLBkbkfmfs85o7oBoVQ/Dx0gxWYvQpixoxxXp1XB63bqGZKky6P",
+	"lXaZcxCNKhTCdmmgZbwA/sE2k+h+yeebvs6mfVjpdLhf28iny73J8738i48A2mvEsTEUg+cO//ZaHhch",
+	"H/EwoVFj2J8oHtCo3Wc0Aj0nYiMWFS4y64Lobm9kAj65rpTA9GVEkft4MVf3kPZszCnzzbnZsfSNKUNq",
+	"I7BOw+LrhBNBBzxQufdOX1p8zzCWmqW5junbIEutrvz6AnZds3gYG/JoJypT3uB7KFnK4fB0uyvg8KSH",
+	"unKPirni7hNMMOn1mOFzbbc6EQiZbWbwlbO1/YWJKKT9E5XnwwcBGNGZ2vQOGTPe6ytiSEwR2qNcKE0y",
+	"QrBSURlzACqRYSSfKXNJwMIkZqpBXmgECrcPh8ZrcsgEtqEAEwCy/PoIXG6+k4kwjF0ELNOOwd8jRZfH",
+	"A4b9BEcswqZvc0Au7AC3CkxOHHMgsksoESzRMY3sUPxUb4A+QFatwJZaMGojJBzX8dP2PqkeknKJ1Eoy",
+	"MtBxDCdtICmSCpLjNeDsMvymKnWwnNp2DJO+qAjZgrSoKxIWZPMrcsWDRWs/KgmfvJKw2sn/lOFLKjSO",
+	"tVWnZTrM6fv0781DmJSlflaKp31G8jwytyNzWztzA5U3RwCHAQGzMKvan8zY/GBL4jJ5xrhaUGZNzPnU",
+	"2kk7imRtbbmq7FjbatEadgOAJ3S9c1MjFKJaA0jnShvsWpty/XkC1lyFB+WM2MXSBeyN67LTdhMBs8LM",
+	"nJOxEWhm5bjosgDBEIwoS/ntgIU8GaxsGVli2C8gCRhT+4HVSI/K3Mbh2VWLSMfsrqnlPuo2R92mlm5z",
+	"vgHd5tDgmJCICAUXKTL5zRtfu0xT2blwP5wElcMW1MdmHEcxdxRzGzLhD0zM2aSdChN+g91JFDPcDRKF",
+	"5ubwBEkcM6EheNanENvruBKVzjYzcV7nBnxg2TdcBGzTeTeAQed7+LJjrs3axFRd1v10aUZcQA+8OGkC",
+	"0qCmOlFGhxM0MAeQCo7QeDENjA6YXiCHTGy7s0hKidtOGAn6PApjJqpzRjK2huXtuFyYLgB3+0SOWEw0",
+	"LzTwe2YfvG95I29swgFEcswYDeVBxAdVECTMvhyTLo3T2XLVIM9FqPA2y8ARU8r2EAnpxIWIbJE/1Ftu",
+	"OZvDPtFsTo+RRx0hdZu2YZ6dxw/ANJlH23JRXRRTn6UIT249YKY9yQAqwKJCwWKO+3JqQatSOLIzv9O0",
+	"jXUwiyXo/EBTID5O3r349n2scfxUHMwL5aPW4iheaSoKfaYyzr+8An36PvuwOYSmAgvaX7v+SHTVRGcM",
+	"KpDD+2KZzlWoILxcm3z2J6jsVrjMiZqn061GlKu5xS59zttZqsN3OK+i/h2dzEdhtI/CaB89pfM1OnCW",
+	"lgmkuX7SpTU8zQcs4oJVqnM/C9sTkwtiXh9DLgwfMB85WswCBtca4oMGmlRpIqRmLXMlo0GfxEzJJA4Y",
+	"GRczNj9TRAVyaGzWIRM+GMm3IleuADWRMsb2VVJEE3yC4ZRQKTmgE3Iv5LhBroUDlDZsdYxw9cMhE7bv",
+	"Fa6olsBxiRQ+4eJWBDJk6govH1NFFOU2icLa/HbcXCsWdRvkjbvQ+hGBiftkQON7FpIOfttp3Ipbsc2+",
+	"1DduEw/LZ7zxQk2sz1yk9bQ5QzzN91LZEVC+c7ux0AjrQA4GVLVIYMheaN+cVMzH8T32bhhBqxf0K5eO",
+	"2T23MG6u2QCY04C++4GJnu57rS+aM2P3ze8v8NonTd8bcGE/naXX0jimExB/ehJBFE3GA69i1nD+7zIZ",
+	"CmaamVHFgsNkedH1XUNBWpMnvCSZ6SJNZrIjqyPbAteTB8aj5YzEGrH4LudQgsd+dXfW/SJospMn5+Hl",
+	"yQVt3p08Dc7CkyfdZve8+8Xdl/Ss6fneQA5gVt5AjlzHTNxvu3o6phBodIYu/Fh35KEZuQ0/4CEzGzsj",
+	"WAtJXnaaiIVvdV4X1ryjigdmN90Q6ZCnMz4PmvTy7u78pBlePDm56F6en9CLgJ2cdZv0abdJnwSgqaQz",
+	"ztD2i9POqUBLTPlsdsor+fcdy9y2d78ggkst0ucjFk+gnNF1XbFizKIKoDzYt6LQxbSORIATffMGYXXQ",
+	"gZslxj4PfJCvJZktQgWxRB51DOE2EhHKNoy+PYZntEM6UZ3HDTK9ceZpcCEBJoDOeWh5To1EuxVjmtc9",
+	"UvXOyD1ABQ0JaN7WVEyLUlUSj/hIzgAUF6MUQmobqUgjFO5GeJ2LYgh8SetWmJnhyAHMYqZTXc4c1VIC",
+	"8MUCrT9xx78uMIHDMjJv+mwCCB6BTBQXqr5x+aOZ+p9EKDdiW1bZiPkk3zDBRywGTFPzWnYGDN0u06us",
+	"2wrWJUtBjBo3wj5y9gwuxPeB5qr3wV6QCM2jdAkuT5pnhSUw1wg2tUpPbppfuUsW284q1yccc5/g266A",
+	"7owZCVSTEuhngPqnUPrvhVFalEvInacEkznAhOIEc+LnG3e0rOxBxrJUo/PtOAkfcNXl2OhKLrtimLiy",
+	"/+e4zyN2KzKHnu0UhHBAYO0iM0ffHiAFg4FKSZqrV58Nm6EcMg9+LvKcxeJGCN7ra6L6vKv3xuFHhRpb",
+	"oh72pTAKcMgCo3GGZoxG41ZYlKMQh+yOx7rfDilkep49ffr0pHmGnrbsl/YwZgFHD5k3YTSe7yE8O0/T",
+	"UCHd01pv33AaRdLzPbC23bc/0gENZVKf6wNndmmawAkgUbMbGzYArUzBxsCtg99ZIIUc8MBcIOBXGnHN",
+	"8ebvXvxkvodKKhgTfPv7v//2d/P/3/7x+3+Q3/7x+3/+9vff/+33//CAhocJooC1ra1p+6eimxOdUnmM",
+	"aeu4jFmXxbaZ6vV3fz4BYXcBPzjBNXXXefpjld3E3plNm7agck7StMvhHC9oul1LeEHzNH0gbtCixJmP",
+	"9gbceEBDtmqOaMzo/UkvokqdYIP36sTQN30JbkljefU5ejFTODceQffUCfgWQfEA1g9wNZpFUQpJ4yoH",
+	"zR05/yF4IQeMCmD/OZejjimPWqRziiYcG5mF7RhO14Fs7jYPO5j1xQcVSaRfm0l+Z+b4yk7x2Bd1/X1R",
+	"M8cZ7qdZ6TSzFEwuWbhCQM5+uSsQ712wB2o2ANWXSRRiI9Y7xkQ2mruJofj8oGgUYWSsfCxyxOIwYdtK",
+	"al3cXTcr7c6KWnx9q+USqUfUj4bR87yh83UsE6N4cEESYQR5wGWiUOXvSzXkmkZZl+Q+i8mAhXZV4DlQ",
+	"6BAmbGo2XxVmA8xl6oovilfMipSZNVlXWuw0b9m6+8y8vw0MvIULOC0zYHA245sqchfLe5b3lj2jCqTE",
+	"8h6xt4sJGDBtHsqWwgzPLF2qNDlqevFXTpE6kt/2yW9ZSjsYte5BCn2FEVhmaZPAtWul0DX4rCvoGB4X",
+	"Mb1L1/XXk2KSi2F2AtK8YUHNkXh02bx43CCQbP6XRGnoL9FxaIlOH7UR+wGhGtASGzOoFakiUe69qAc7",
+	"gQtWwrwOwvUQyIENbN3kGUsGw8GNXicTHUjQoNLl9pYm9WfujG3EW3zk+UeevwOeD6Cj9CGeP48lJyKM",
+	"8NAvrbk9APkTshEPGOlR0MVCYo1z5IWy2424YK00BAtd4nmcuWF9lw2CMLRUgbsC28BHEXwJsHUxFYoG",
+	"5tUN8pwG/VuBqUuAc9t5+fPrm45hzZR0hlT3O5CZMc4FJzEUaIzejhECHYg2sBwsrE2qgp6mSQR9jMCj",
+	"HEXWac2ibutWdIo++I5POmVeeTupyt+h8hd+zND7O755fPYZrxywwR2L8VqzPPjXiCtunx4zFSTMeT1m",
+	"vsGnYGdX+FWx2OzYiWF/NNCqk0sEMxZtiI4T1SGPOv9tAL7FzmOzzpiQdWcLxMylLn3NZgDdijvW5wKb",
+	"Q4GCPrKYuC4fz0cnvNkiMKzNEo/70ohV9k7jj2Z7IBvsJ+sN4oooOmIhSUTElCIsixlzhXDE6DnGeJER",
+	"zN10WBPriOpSHikfT8FQQs28wlwxqsyy2ymcnp+a959mbt5Oi1w2LyymlF0nl4MHIQuuFMAoXzYvzX+e",
+	"+hiiyOCQk0hDchS4EfA1n92KOxlyc8qcGmGmgeT6GThmSIeHHYukRUnMhoxqomiX+WbZYA3GVfltKH6+",
+	"hqfttCzNThdTkJTX8uyB8nzvzj4M8AouzvzUrQ+MJvXYw0ZYv3s8jfEwYLovzYTHMdcaM44KDvpvqdDU",
+	"W8Xv/aAH+9wDpVv3vZZXpHTQutw0l56SkYNymOZADaigPQbaVdV7T+0ip0yoMBDLT8rro7PtKfRGaoHI",
+	"RO3fvTLjU/h9TWkNZ3KRssHm2k7cQjGatIatIFtrJH+fTW1GzRdmSV/vFxpoRWTmQ9F9teD+lOlQuUwd",
+	"gNRDDdd3PvgszTmTB972ox94shAOnkYExpsy2RQFd7lACEjfSqfU62RoBKuSsUobqKd5UUi1MVGMIeu2",
+	"Wdrd3GU+fDeW8b0RTdqCMLAJCAMZE/MLceXrGUSDkGDUyrFQZMK0TxBXEZ4fy4i5R43xFkYH+FQaMyIh",
+	"MDCdO86V7beTaw1gPhjzIM0ip5EUbEGYj/LQC6qxx3DLYuGWgj3leyeFTyIxPN58nf7VlVEkx8nQGXK+",
+	"dzL9Ve0IDhACEr7RzTBeWzEx9+NMaMS+w/fenQQyZOYkOBlnb6p6PbwVwT1ll1gYp9IgUYZsudgAcjfO",
+	"XwMgYA47iyKmLDxkfls087vOS9Ok1rK3Ton21d8N6BBp2pLL1OGiRup7lkgnu2tbhRyGOfC+6SAicj3Z",
+	"RX6IPNnySsSuqYKoGWBRyCJhRYfGQUkQyeAespHiRBCZaODYxcQkYPHGrG0RqhTvCaPN+ZhASpxA9Mkw",
+	"osIwXUOkJ8nQJaSirwCBS4z6tR9BySVq9e4sKqtRUduzuT11XGjTHCy78Ox8GV8b+O4sy0R16hn8evnE",
+	"+uDaoG7FNFJeq5m65eYNMaX+Wo471OjsY0HwwnsKEL193uvPQLAJQ0lRPplmTKP7NheYUAOYcFQpptQA",
+	"l7dGpeHGAqJG4m8dIcgwjWp4IOQmVqxZV/uUn23NNQKVfrVrEsa0q1vWZWnTaaAzE9A/V/epN8ZoaCh8",
+	"LCuxlXvOp+by4xvkTV+CNwbhfNyzRarQNbJ09VxapU2jzLK8oKQuTY7HN9uLMF3LqAPdbtrNUUbgzwP+",
+	"l5mujQqPxTOUIbvzVyzLxsowtMtpMT12NzEdsUihIg2bFkmlwf8+pGb5vYXoad1IPPXfXEbFX7NeIg4a",
+	"QQbYRamJ+bWhICvTy7kEuvEezuaGl9RKdYDgYiixaxth7wzLwqRmUDG6xfpgw7/ABEm1jlzxik2yJRfN",
+	"rzIn5ZhOnC83bRKDVQdlzct6TFtK3XqB/1FpOGClwV+Rq6wrjHfR/GqW0n7MGTSuOYUl8dyL9oUzzen6",
+	"Us2XdgJfCPkHJUoOlus5C54opm1Ug4QJI+ZcESrYGCSjUXfYUDtfY58rLeNJg6SGaQpsMKD3zNlbmV+r",
+	"rOoPLjGGGoDWlhfuUQgFmtdjCLZu/gbSxXLajMvYqK3GAF8/gXX+p7IykBI2AN+lCQJvqLGmgXMa/RGx",
+	"KHivr70FNXoY97p8+vvBKrakUzxDYqgi3npKxCnGx6td1D93LYVZnuwUh2FEBQJ8Wm0CFIhKZ+11cIBg",
+	"y0bYS7Fhby2+xPO9k/Sv1fPlnbuvZNMqxmd+Wo/Tz56oHBDhot5etzRmTIKht6o9jGUvZpDMEmI4Jozl",
+	"cMjCslXZ88z5Kb4zhOSCASS0WLeCFCqJKKCc2GORVzk93+tJGtUdF1ukxvjC0Kg9DLWLklMlL9uybTuH",
+	"kMPswkXU7vKoQr2CPBNLDwgbvV+KVqkzqaDymA21KEngYpqj6czz0ODu7NRPswaiW5Aulji/u3PJ2B36",
+	"WNF9q/Wo6zAkVFgyxXxAOOlOWq6kV52+xz8eRPKdq0VZ50lKRHuYmXwUaSu5Lqqpb1+tkjlSD50KjqT2",
+	"RNyVQtamIyzBrE0Jd2W82nJ3xhtEWEQgRa5SLCJwFFtZy4Vbx5ETxdrp0z44PJTvwr/8LsKYgK2RIDTO",
+	"V5qkwhx8Fy4a0+UM+0B0+bvNeTSWlf7r9msAME2R8ZwVikpeUqWGxgCk6h4agMV5TgB2x1JK6Y68HAfL",
+	"VeY6PKoZS13ZPBzGcgS+9QqJ/CySKokNcRmSwUQQyKVzp94FS7OOR+mJ8bMQiUvgVYt4StLBHdPbNoQm",
+	"YJMbl/ZPzE0Gc4cry0j7OMr4Q6NF3XMBdh2ShzmhEPNvc2HkYCYfcyBlieDagSr2WUwUZAUYyfYTpwM2",
+	"ScvO2gFguToQndjc2eXMiV9sEFi3mq2gwaW378ItYY/D/uSugN4hGDNaACWKBVKEs2CXe+mZ6Lgorhyx",
+	"OOYh67RyKc4Yf4MAL5bqOsxgPHwd+KXTIB3D0zst5xRFY69jDYQOMCo831Ao5tg6uZsQe5BO7O+NaSiy",
+	"7OKpFgIzgaOlfCj2KO0228XGz0dcG2sNYMKUzrGGqR3KV5X+KV9KCtVsUB01okFizf5lKGuHLhO3IaUK",
+	"VqZAfpReE3Xvkvhpdi5X1MdO36fScy3+kmxgh1vL/WnKXX9tZLivMd05TZL2XT6Xu1IyYitzpmR0vbFO",
+	"SQ9zFPs921GDpC0tUWWSsGPVLEv2dWIajDSV6SrGNgNR3yBfT1Ldymb4gnLl8v7GfWn1nkeX5+eP/UIa",
+	"b4rP/frnl1D9rRxkypTmZCzl0EJoQ3m+ZXWttALCXuGajgJG+OIoKXYBVlOndg2Qct2LmWPtoMHKQEMJ",
+	"CwkTPVlOi/rG1Rrvwk11kAzc8ZJpxQi/zgAJ867EtepHpzH7Cwv0J8rMCGovaTsVW1XGiKWTj4xx4V4f",
+	"+daRb22Ib72CA7Z+tsWct2SHSG7fxnJAOkMmQi56bTuejk/uNsIhrrGd3GdY3+ocHeSOKX3iHCbQuA0f",
+	"iywFIn0TW4hvLCh2tZJ28ywzFQ+LSbxhUWQ4Q2I+L4Lulpt1kTCPmcVLKzEgsNKTtCQbgCLDXbYgAnSx",
+	"zLTJVVMjhJJgY1uW+BfJhUqrA65yBYt3rCtjRiJGRxC6mqp9XLaq8WqNxA/rvFoBwXaJfpmSJevfej1k",
+	"9F6R72mi6IKKAx7HI2dYzutrFs/oumYnYCGXZQs55Ncd8oYXCNAGeSMimLQyzFY5ZEK5AkcLGtG14Zy+",
+	"TGJV1AAgi+fRuQOZdnk9tjvBY99WUUA/gqkuBD5RJThAIdX0ZBhLzTAxUXa7PGCx4UAxJPRznWEUmZuK",
+	"WLWDBIAhAPcBuFUZ/vUMjI/F4oOoOLdYPjhpCU6htKqqG8vBTHEUrJFi2IY7Q7I9f0poVwPURZeNCcA8",
+	"zbKvuxSTc6fxrfVAoC6BRLrtAFYdDNSPJ/O3zNsOKwD7CVwIE/SnKKLc495LKCzLAtXap4EUFnVNLR/Y",
+	"cklCz3IPO6w0IXP8wiTaRqJQ/lWe7xVevW9FQ1KMFkJrXjdg9DkeI80DPqRC40GyC3zdID/S//ePHjXH",
+	"Me5RwZXDOXwWS/7u5JVMetAd7P/9fzFnQjAUuEk8lIoh1FHMiAIZIUgEujHtsmhity3dlNw0nt40n+6m",
+	"9UaRvvasoChH+BlK1EEVFBVTYRrkNVhJ1KgkYsQ1C68IAg9jV0CZaMVDSGa2SMNUkfxJnZcxk63WTnWK",
+	"vSWsJWlidxk3uQ39iNWVuUnQKCkM5ecP93I2WE4nOX2ffVhL8k2B9radfnMUp+sUp/7aKPRgi5nmUtv+",
+	"JOEURlkSli3Q+MbqmmwzB+hfTgI5YC3wFAAcnW3y0GcRNmCnImBRBHAr8x2ehaRZLFsCl4GyObTz6o9W",
+	"0QPWXYNUQaFnzdXl8s7qjA6a6B8AV9molD3F87+jFI7tcoty/6tWqPdj4wBjFLiuK42HmcYybbLg3nUx",
+	"hR11537dZyRiXQ2uR5vOu6wujwdwPzpgHdW2o9q2Ng4OB3vzHBzwtD9Z/r06i0a9DkpJoNe20xkbxPVy",
+	"gngWInCqXF8tSEyAzt8xtvrqstgMtxDpx2JhDJeBE3lWIpgNPEx5kJYX2/PwioXkWSyVIpGUNjBFCdZ1",
+	"mIX7NuYhnRQK3mM2oFy0AZtzSYbxvSGAo/w4yo+PS36gMxHzIfNCxOXzbkSY5FTh1YOEL3IPO6gg4V5C",
+	"Cew2OpiT47U5US1g61gO1sL6LmDtIYCzEPst6QF79sXCXCtRCySSna85WJjR2Z4FC9/0JeYawbYgtNnR",
+	"j1lTs73pM5uu5VLC/HxySJcG4LoAnhb6GKzsWHLqEDjWpONOd8e2RaNCSO1grJ2Lw4VGJ/ko6AyCQCaA",
+	"uIKyPVScbX/T9PYFck/9LCgLGW/53C7oV57lf1nVPJKiB/1vbZL8659fEop6+aNObk/MyNshnaiOzfwq",
+	"zuDxrMzCWd/IPYraLshTlmQZu4ulZmP4VGOpsAIMEiehg4XcvLcgp+Cdvs8+rCXimtvQXZheRxVlYyqK",
+	"vzayPmA0SZ4/3kfNpfz1hUUqeX2B5WwDiWFJZnjKxMfvVd31Ds5RfVONMIikQtvBaIRZ6/l8GfSYKqLp",
+	"PRPkjgb3ucz/RYNzTIQzgmy7ntij0DwKzY/CfXkDTY3yUhOIc2mlNu0pW+2YfGPpO9doHJBRR5KHtp9S",
+	"Pcflt7bb2gG2i9m4yzJrxZ3+tS5AVKxnk/KeDCMaMNsdmRjzP2ZEaR5F0Gdrfitk25xlKx2EqdZsMIQ4",
+	"y1t/Q7j262n41z3PBHBfDlh7xBXXO6hscLS1h41SMhZzOL1SvknYVGkDV75zyqUcAUpBobp7zBVrkDeA",
+	"Rwpo5OZnKkLSEYyFHStnXAteQhUxg4oY1EUoxtKPqIFl3r804i2HTPhECmj0bYh3TA2r6coYWI6t5l8S",
+	"gtSdnt02cnmAJGfJbCkK2Z1nLl3lT9Qv9zKitsYcQrA04wxrUF9O36fNXNfhdMtRxGpC7dOTZf6aSOJw",
+	"iwrmnOv98WjlB1nij8hR04YKCvI5Zjn1FESbstbFEs6GrDxgeam29gYlMxR6kaOeJRW9HRUFHDDJzi8J",
+	"sA2hNiiVTjNh8P4jJ/lKByQb8RDC3RaTJEVWBFU2kgqasGga6Aa5tsuFVcJphD2can+UTmseGylNRl0G",
+	"jikMn+H47OgOJau0yH/Obs6eZNJ7wHRfmtkN+2jmC6mZ3TBsZ2+IWo25DvosJLLbXYBpFVZrEe37yLdq",
+	"JDJSQSxXMYc6ZjRAEM4qZPFVWZgzVD9RFvaaaZVxHsHeaWIdgmHCAHnSJtAATCRyOgcvFXN1f4U3J3GP",
+	"CU0ANnLEBPhxzfEDePj0MV0eA9oTnhpMZOjzXh+eVIzVbIHzuZ1fj2q15ZR69MlUc0Cz8l7Lk6Inuei1",
+	"B1JwLW0fqCyt/jXTOsJefmMWRUs6IHAddwRu+5GyQY353GWqwPp5oCGtT1iFCyIZ3JM4EYpQRThA1vVp",
+	"CBraHWNiNoq8tDFnbjxEfpOWdD4HYOCQ6DEPFmwy+QqfceQRK/OIXyQvuGUIs7vCBWFxvAIWdk/Oazf5",
+	"c9fCQ1rvmGtNZizNBeKm38mDaxt5QF0jYU+4KtujisG4ntMLMtR9bhZZXJfvqTLqYkxHLMPsXrRebtHG",
+	"3MNY9mKmlNcy1mdbaRrvprWjIbc9DKMCqzmcCOpsg2qEpoW2jPNikWb5dxuHrEULC57vhU/g7sKUsAEf",
+	"NWpsOQZ2aHQEQ2VoaGP/UCsGVtAOTt+bf9YSlLSksYdNDz8i+eGvgVQON3TZk2UNP/cnamnHV2L6Wirb",
+	"GPoZ1Sn6O1cuEgEtHpBVXGG7B1ephyJPK+LOZT4BaCqAAdcCbqorC0QgNK5Il79bMQq6nDxddwQ0R50D",
+	"pnPk2rahhpdUqaExIGIWMD5atEMMKm07CokeKBuYHw4t5wQ1JV+fKy3jSXVOcV+SAXSsTHPcDDXYetsx",
+	"ZqzCv1isOu5PGuSVHNtQoLGq88HAmob093ZUR1N6f1AT5knlu8lCXWQW1mygmiJtawxgOfX7N5sHrNDp",
+	"5oXI2k1gVbmhBCZC54AYSAHiLebqvh2xEYuAd4Y8GRiylLmBizagVYEac2ehj7zVDeGbmArFdwWAUK6m",
+	"PAd/mk5Htn8GcU0GuRV4sQc655kT38FeWZlvFL37SlMRKlsdkEtHNqfR8J4+7/WnemW5rjSKRFSXwwms",
+	"sS2Wg/c6uIhAjvCBH5hFa8MvjgueNxfTfdaL1PVJNb56adQGzKlfWtcBzXc/aNmYDx0s7ew0yNdS94E1",
+	"otYku5CqgIkh0NjWSJqxzJV0wVTCBnnjuoWaRdNMGNKcqFyH1wTPDbsCKBUuembXI0bDtLWWSuIRH8k4",
+	"xyS4JqFk2Euvy7WPueBdFsc0skMcMrFGHgHTOUgm8Yr1uMpFDqEpSBxz7A/s1ra2srMgjMmPcKKPHGW5",
+	"JpuweoRmRII9rF1H2nJdpSavMcbyFio1f4LXHFYHKhkESRxvw1DKvclYSsWPKwUkryMlK3bPT/md7jMe",
+	"E83e6YqBW/SqNt5YmEJKBFDr6W+0iDPRfRlv1oBbI8hn1zzPKK7p2uT3tfLpsA2G5jX0CrSdI2MWMNjT",
+	"KwD2VBEbasgYa+wgnmmIeQ/jmcDKDiee+SOF3sLmhKTaDM8UJAuhlsGidWmgy0ygBpnTNqsSNHlOvNRs",
+	"707jpdV08mXrYmk6WfiI7y5gCjvwidZ0vjFfEgrUvJpWc/re/LNQnJRcW+GIbfcNpahUTBrhbk5dZTTV",
+	"Es6K5Z1HKbcWKeevgd4ON+paTj37E3W14yuJulqa3VDU9WvoCkCQyMijy+bFY+ucgFAsD13/fvRP0IEE",
+	"T0SazKeqUpFT+NVp8bt8nHU5ObzuOOsClBpxrSO2hKTdWZz1QAm/VHA+D7les9w8dae+OiFZMGKeNAEd",
+	"E2rFWOjayNf2DPziXnNQDgKsY9ywawBfYix/+9dGY6eO+daW/HZQrbOl5L45FdbemXPXegxWe8b2Dnmd",
+	"OqLNi59PWHQvyah2V0C1eVWm1H1Q1GTAwFfJkMUjrjLNxnVG4oqEDMChNlBKtZqesqN4yNcskqIHwaWC",
+	"H/1ACqo+JsXFFlMBD3Ter5XrqCD3ZtchVEjj7DSm+i+kKQ/3Qo6FD19B3g/0IVukLQMVYa40nwRmS4Tt",
+	"4DF1Mfmvf/0/wCXsYbe32IiTWf+QdwFkVpM7qrgijzqn+CuNVMcn91yE7g1tOWJxzEP2uEG+SRgxFosi",
+	"cSIw207IcVpxbufz+ueXPhn3ucUSgMHdMza09tRagrNmy3cSm11F9bpjgnV5wGlcOzXtzkICw07AXiHY",
+	"tMKc+Fqov66qd01IX0FeF/Suv/vzyTP49fIJ7pJop2F5r9XErx4Y4jKZcPaxgUzM2jenUt36vGeEs2KQ",
+	"6TUCRuUJI38hBC6TODCid0z/f/b+drdtZNsTxm+lIPyBTgO0I8l2XmQMZtxJendm77ycJLP7zNluSCWy",
+	"JFWbrNJhkVa0GwHOPfzv4PkwwPNpLuLcybmSB7VWVZGUSJmUaEtO60t3LL7V23pf67fCmyHXirpKtEI4",
+	"6FClmFKm5GA1u+8e3VLfQTrMhzlz+exb8/J5SMXmGLUJYWJFm+aKmu0Yb01NO/QjfORxRagPxgItL4S1",
+	"3gOb5sMVMdRTMQR7sQTN2BwgFCeQsaIlGMNgiIM+vefMYt803HuYotmr+VxykYD0Nm43zeVT8LYjSGMh",
+	"y6/X73iuaKV2WVQTfPfGJVSOWRootK2C1XQaA5aKiS9sgZ4/Xw6BKLJ31NgMU4l/LJCus0dNPpvzGa0n",
+	"q/ZPuhf5g2MJ/6FzHLQ4OMAcB8dSi6ACB53o8JdVqUwiuoTYatbB/4PN2sA0JQNPDSmlmEybsxNyVoKt",
+	"5eEhcwW27CtXidqU4PARF21/CQ4Za8mLlJ25vx5THbaCYy+lvMY0sr8kCdjFEup8rU/Bd1tUDrMz2KK7",
+	"KdRP/zACY/cyckNQOyY+HLWro3Z11K4eg3bltcCmH2tujTayy5GdDjZitwGIqhiwynCo7hue3Xm6B1Dl",
+	"p0yT4+2TZbbT6dpOlrHMFBcN/yqKke6zFZ5pjkVTy2RPCTOPjZrvwiRoAZNnRZl6Cuea7g3P+MGJvRys",
+	"q9/Pl5eYcNMPigBNoNIlAnBJBmjH2Wpf/Scai1D/pxAOWasLUN6Xf6kNT5mGZCYrXhuXVN2QiYyxEtmu",
+	"iMns44pkzsNys3IbFHez67vzoj0EoY6q91H1PqreR9X7cEvq85IagHxkfNOaxN5zB4IDktjoSDVeWgRG",
+	"4iAWAy2EhYxJEMv5vEW5me8BcJSbR7l5lJtHuXmUm+0YuYa15vPwWrV00XPzp5aaV0ItWKxM754Faina",
+	"mtU8BsObwDa8TKpiziaPHY7nZX6D7LSw/izDcUP1x7rNaC6Tez32uYUYxq3cmxDeNZv7F0YWVCSQzj2V",
+	"ZCYjRrhQCaPBY8no/k6Yzk9sCgi2mhhWSLQNFhSz35mfnJgOf3tP8J4zEXAxHZrxjMiY+jf6ECJ6FmRB",
+	"r2RcOwQHrVEvZpJQdcMC8uS83//RK2R8F7xampkpW9ZRQMnTphBUnAppMrepWJJIxqzF3Gpcd71Xr8zS",
+	"PxIW4csINCcUGjYLWW9RyKY0JJQHSFwJmXDB1awpTrBZj0+wQHtqwfVdoFzhCqJV487YtlziIMo/DG4e",
+	"UjUXuUZ+CY8YOqdNM0wQ95d28v6NImNkpFPKBUlFwGKSyIAuf1D6FYYFGLLNMMIhaV6rH1BaAoUmni3a",
+	"yFd/AJ+4bJM97K34YlfV4RWNGLJtO80ZV2RONbuuAMttqFHAWTxyhW20CVw809KXBbtB3ZmzcjDKgwHL",
+	"XXe85UwacMKlwoom8sSUkf2eqoRPOAt+9EoQL91tpk4rYMJpFnDuf8zaAgga5rB6uSIRV4qL6aVrnzw0",
+	"7ZMJDZXMmSTIymi+pbJ1VLAA7RweIRjGnCqFMKAsZhl+lbpR8BUh87E8Ux4GW67fD0kDreoycA4eoTKD",
+	"KuSQC22vZnas42UTGvFwOYxZKuBwdIq0lAqudwZOAiwgIILqRX3PaaQHt5XiA5M5MrjtegQpMBfgrO/A",
+	"2FQaHQA/Q9R4g/+NqN9TyRSRwlQo8YSoRMqgVWLWcz+WfR7LPo9ln4ektwFH2pahKT9mTJzINDmQEv5L",
+	"VJRa5Fs4xQ9p8iiNJijvxN7yBLURir0z0Mgdp+CJ3Uar2J8D9jsgu9fM5wEg0ujll23UXieMRhubLi1k",
+	"fKPsxk946GqyJCb7BrwJTvgX/bljN6X7aUyMOODgc46Z3TK9wfp4kyeayH7ENg7Fu0M2SQivAgcH1C9R",
+	"HPM9ooDvE+w06Gt9Q+oRoaJSUxFIVUOdps1KVk1S75jW0Q6n6dIXe/AeDVr3lxlbEsWYY3MO6oZI4ZGY",
+	"adrztXk9oX6iiIHMX2nMuLSUx5NKwNACVhA+0AAUqCQzOQiKx2Cvpa8NSWHLk76/qtTcMpfpE8H33e5Y",
+	"yYhp6Wda9iQozbfXPJ7+EcFatlKlWqCAA2x5fMBCyGuPAg5Wo96Apj0PqV9QmA642o/HpcMtSYxypPUQ",
+	"gJ2r1PyUiT0Bdj74AlVmXBcUA1CyaahPzzLr2uGwAT3QxFezwkD4c0WoUnwqEPjPxHjRDLPvCG0hlRQQ",
+	"BHLain7DFoWXTOysVOzR+3pk398f+y7VSb7QG+aUEjmZ7K6VpCKQJ4fRoNG1g6vKMBkUeQSkkixMr4MF",
+	"VcVGilyRREpsRyRjlzTCFZlKwVrMFdErmPUEfGyezy/WJksWMgeZappiQrMmGoZHn+cDJo79LxFIQrHV",
+	"6NZ0vaBhqDZ3l09VYhrF5/0AK+7OGdVC+JR8sd6zyKzmDZsn6DOYcBEQIYlK/ZmVv3X9o7/CMI8O0vt0",
+	"kELeLbSrrvCJJvSGCRJUD/FP5BKFAp6YcsWC4Xi5Rdv6K+LLVPGskANyXO5DKeq37FjVtHg4LlXQCYDf",
+	"UCfyNc85dMeq3n8xCbkP3I+LhGnrZACKCjBbLJbRGrOHllIVDxaSTEOqEDoQhBi6oaJT8tMyh7Je0Ssh",
+	"3xehwK/1K9YtM61VjmWwzJuRmc2lkpiKKYtLcAiBWOz52asvtgYNNqOvxuSzPz8tLP533GKxwiD6K2Nz",
+	"yyDgcBvjaDe96ekf+n+tOGkNUTxe+/7xCkSvBfJ5lO7dBZ65g8VvM+Mr8VAasnsIB+4Koe/Pf3vfy7Gh",
+	"4VIjHWJBVc5SyCkQW/pat1MXDsFdIqTtZo21iixmzVWFNyJoz0NylBVHWbGVLxmFhbX9m6hMgDi4oZFm",
+	"GDCVkAmPVeIR48rVmijUZ7jOSUuyYDE0po54krBgoIkL361XEi2jGz6fs8AjM7mAH0LbxFYbJQqrjEgi",
+	"5c0pwXJtzYOuxUhx4bP/JuRi5BHNrDByxJV+ckYTEtEkYTFYYYL4eh3QpwxofehdNr1YMN40ytnXo0vr",
+	"ZAYXkNRPERbNkyXYyeB7piK4FpG8tSUDPIRcRuhgN6NzbdWdktGMqmEkYzYiii5VViWtP4bv8qkgY3TF",
+	"ueqhK7tKCQtDhW7wROI0YeyXZDSVwrz1WiQSoI4MyM58eUrAQxQzTBjPfVcvBIsBdhDfNp8zGluTFEcv",
+	"J4UMIR4ydXottDBTNGJ2aA4WP1lw3xi1Su8gDc0tChOmYjBS4P4xM9VbLCDjJYT49Ci4mJ6SV+YZGjNj",
+	"zsqYvOySAGb4RNvdfJrGdByyHwfkvNclI9ysIfs61yx2BE9QQWSoD6Jx0/3Xf/z/C9WpsOm5w6PFYBef",
+	"tI9YUH8hBTu9FuXuTUMh2zs3ixRVOH2WQcKpRSDIS0LHiolk4Kx8mKZK3EkxgzZelApHn4ImdRk3jOjX",
+	"vzExTWadQa/b7dZwPY70ouUIWXnW2cjs+k3QuQNMQJoNJ7LSQ6q3oryXj1zU94bmjlwyY4plh98jiukd",
+	"SPDQaW5E9cY5sfqPfIGL6VCvP8y+zkMZZL3iy0Zvv1KYAE9YpFaW99n64nr6+lu89yK7TOOYYh56soTA",
+	"q1YCO5VOYD1X/WSdedoCl1Pq+2xuWhDVmSZ84M459rq7TrLF9kcVusRpr392fvFMqxRO4NVSKrpaqcDX",
+	"//HN62j2my2ZfsWL3gX6AmyRTvFU2Qu1v3ee6fu5N50aZSmv4ZzpdbOSxg2q4C/u/O/+NH33+fzs/eu3",
+	"6YfXb3p/+/3N2fvf/f6711eLd6+vGqi4QGgP7kpG8i53JiOHoQQ39AdlmUFe6TG//LaDUbzR9pQBA+Xj",
+	"6R/6f9WuJYBRYIm2LfRAZcBUpoi4CWgbLKRjFqpLMsKE2hGBfYXgODyXE+rwGFELnvgzFhA5mWCUzibs",
+	"IJCwtmy4SpBF6r9pxC7Jmb3Pin9cvKDc6QVfemUm21z6wZSqeBkuBsyKFqYjVkJa+YlWSJWs9do9xrT0",
+	"YnCW9ca5ZdaC94GhdlhEuTaDYSs7g86bE/NDzOCn0AED6sFM+NccUKATMMiyh3pbBAPXD0+AZX6y+DC5",
+	"S3LO/dxTeS7R6QYvx72+f0bPWZPeOcUtL6H5L0bxLppFr3AZT/5GxTSlmIGyyUQy97vbv3mNHNl/B16w",
+	"+V64p30rzJL+Jq8dECxQH0AlGopNFQSQ83zK3rcbq6oRPDejfq+P2YY+CFc5XsNVgfT03zGbpEpbCUYr",
+	"FVBgwAUYd0vokMycOouTfnLe75MRF0gxQ/360Y+XaOQsqDL2gi39hypsutQWyBWyRP06kWrNWGsYFs3O",
+	"ctQx9W/qM7873FtZAI0KkgrAqbkWesQeBs5gNdBmmhj+BTbPCGh5BJ/00D7UjAvviNOQKYzZ52JwhVc5",
+	"q1Q/UWaDmF4Su7Hj1jtKwPzgN+Bzg4wtIpP7tiXX2U8HiTsZX7VP6E/I/ErdUJ/hVFvKQOeLnEzw2Bsh",
+	"CCHrKha4QeVyGYXVfqqPlMcK/RmapygDWQesRs0ZNYguziWkEsKoP7PQL0KSEZbSj1wGkJfPu1lQngyI",
+	"wdUjUmgjDCEz9S3zNLkWmpqR+AO6hNIpX0bg4plTHmdAN+AjSSwPvJUcOCDlCbAuC5DXXWFGZMJD8HIp",
+	"k8IE2ZCg81d5Ll5ny/a4+gcrH/xo95qVBd/oeJ0T+4/d07TmcAbBR2paCrPmHYXNEQNVMoEsbCGToaOA",
+	"jtcBzhw0HZaVhgg/UT4se61kVFIpPg7150N+w8Jl08/j6betU3CBzMKXLpC+NtSqRqc0SBbIFEcT0a88",
+	"0mPseZ2IC/x35nwwICA1xgZDQuKsGNMKNkrD4F1bOXXrUZ6zk27/S/floNd3cCqpMIGbmE25SpAvNKgF",
+	"6Ol9NjglZr+9jhS1PRo9/QJIx679RN/Fj4yVZRvydAbd05fPn3kddssDJsDfAqijHa+zYHw6gzsu9A7n",
+	"nukV7h/zOJkNA6Sf7KGzlYe6pxeFxxT7Wri/d8f9AtaZhlp4Fp/TohKO+6B7+uLFizzgvKP3ktjY2ta2",
+	"lSfoRMNDe3cyUV5ZgP3vKUvBkpgzOQ+x1N+EFPA4s5gFGIvI6RI5Ydd2isRvtVSTp/6M+Te75B5Uhvh/",
+	"BUcJyRMzWcg0DEjEWOLZDlLOAoLCCOvksTmDY2hXEnLBbBgviSkPPW2maktGLIliNNY6kd6FMdN8esFE",
+	"siQ+FQHXh1PbZtZO4pEVCtAbS2HuAVAaNssaM8UDBiig01LLBhZsByWlzcyAHIcYdHovX74E9Knnmpsi",
+	"eJ0RAu9oRIO043VAHbG//k8ahmAYZBwAvUWdv7x9r8+j5iSDToO6cbcsr+BU3UeGgZMpW4B+9UolxMPz",
+	"b9hyqHWB+67+8m8nIEzOOkWGCzTcdOXdqa9yhWV04ZmY9A0LuYuXPzDv/HUmUcuTqsApDe8EBcclYpSx",
+	"zXomGKRdbXR6w8K7PnrmUCBghMolCzikcDSPqLbQUoGoPKUu6dc5JXjH5JqjFtUyFbat3TSm1ioa1Yfr",
+	"ULJ47iBgW9WPI34AxaZmiUR9tvA0AKSvPZagjsA6Hg0g4wS53SUJJDOpNaOnmbDjdtD4CN4FPh16wxQZ",
+	"qTS+5bdSE9/ItkexvSNAZRrLZGb9TafXYlQw1EcDKMVEHfaUjMCaHw3IHJLNJ56plh+5zkKjDIw07+3Q",
+	"KwrdKkqyakxJ/SWhYWhc79G1UAldWhVPn6UfFJlxlch4Caz1MssGdd4ozXzRraC1OHRJ5VzmHkIs53J8",
+	"cu5y8Ha5z4ETXP864SwMULHEulw7kYr00hL9EA9Tnus/iiRTO1HTrSooSC2TIPlTDIuiLvEQgTw0GNRc",
+	"kUjGwqRUNOSCr823mxSw3IPsxJ1bv6fXzfcVw3uaJJj+OWVytXhdPV9VQja/7k7I9tsRsoeYLltg8gOs",
+	"wC7HpATckQ0S91tD4aew8WJltVEDt/5luSJc8Oy/dp881l7vWnt9/07aXdnfBsni/j1swgkbYcM0lF3t",
+	"+CftAT8wP+WvNnxntjHjIxgWHC+h5vmxqPHsVj+x0aiP5QKU3pEtGRhpa16x+JbFJwDJgi/xCB1D8x+i",
+	"mC9FYMBHsFoa6wMGZAT3DkwC2sgjI007I1DaMX/PIyOtdmuyN0FO8iuqjNdi9DeqkpM3+hUnb1+PyBMZ",
+	"2wzx0Y9aGEEWOAikS5ta4hk+A3FX+LqF/L8S5m+rkuqhmKSW3oWZhSI3jM2V7W0rsKfWtbBmAQ8IDfmt",
+	"aZ6kkpjRiDD9nPNyJPKGCYIZ7OAshXjTrbxhudwQaIQCTZX0OMEiETKBj5N0PrDfXilruBaQQQKIxr2V",
+	"FHdMkYfubotc4rjWwl/CnRG6jqkWRbd27LDVejewiqBMO8cb3+DJWTu8K1aZ3kuZS3bBFU9yiUCM3zIX",
+	"eUPtIOPvhQ3fMa3dVjdgXo8fciZsIYlPhV5txRJi9BMwZtYy9jMauM/8+2Oy+58o2T1hXxNkwydIWAXd",
+	"osODAbkjr/taFJjqtdB8bED+uO7w4LozuO686F1cd7xrGCr8UJJrDjfYzV+9qXBxaN5aJ70dHjR2x3Vn",
+	"cOZdd2gCT29I24eHplLoYeAWXoOGdd0Z/PHt27UAlrSW8+vIqdQZaJb2EDLWnS8cK8jKEti1mmAPwz2G",
+	"MPURrZb9b1HxziU75SrbIBWTqBmfK49AsrKyriCUYz8oEppMN1Dq81nvuTasFN4xZyAEI+OAg+9IoW8H",
+	"YMymWVGlltPPMNlHZSzdsOU9W0k3TN91gv9rmAd1xzSvgCPnsh1L2T0cQZeidMNFVQ6OuVRF9ppibJ6i",
+	"Yb5DeKQaWavo0oXvA8+u+D4sUalUf1ZbpuNss6wjlw3WMFXMdtCYp+MQO8RqzjNnsWKIFBOzBBx/DYDG",
+	"cgnWeXixYsFKxVBlzKdclBf44UtdKVazIbkdApYg2IJkPZBg+WKERKoYFxfDiVxVZu4R96ymVT0BC9yO",
+	"zZST6AM26KiQsXnHw+M+6Iy5nKulP5NK+pximQkSFAgMkB6TWK+pbXrV8+xuDOyK56NyuQNjS0w+yyhi",
+	"PGwxx0iz2oc224G0KjOLkPCw7MjWKEy4CPLlYyggdioeq4YUA4o9JaMxVSyAmI8v5xzCThgk0SP0Vuoc",
+	"bEMGQ4ADougS6RIMOqNPGMsT1l6LiP/5+cN78hn/7Hf73ZNe31pgN2y5kHGgLKKg9G9Q7oZ8HIPLlMRM",
+	"BCyG4t/R/w9fOvL0XzJNIKtHCx0e+2lIY+IyMDzizyT3UbkZScE+TNBe8qVQCQbRRnDgTH9R7B7OqD8j",
+	"cAa0gq9l2FwC4NolOe+dETqWt4z0yDv+07pMR/n0M3Ls/aUPNSRbQE8psKN5rOeFWUN/mBdpLmWo8xe5",
+	"IAEPyFKmBC6i5FgwdvPfS/JN3S9y/DvzIRHF0bkZI2AuhDAh+OQk1v/d+J1B5xV2LSf0lv3z5FamigQy",
+	"jjjxWZIwolhEuWBEjwg/k7EVPaaUD7MJuymmfLDgAeieYAXRmNEO3D0AnAlI1oabf/vWiPfsB8QNjmIJ",
+	"x/uJTVPxmNHbkLWW1n4gWgc13MvwK8C9yOn4RTQ3w2a1wga77LbmLkNlc/rRzzImLOCJjNWlVglEcgJe",
+	"OG1RGLNEMzaAochXjhWkgQPB1R8szUQy/Kb1QOq2gD1tqBKWJ22nWjwcI9usxTxm7tawe2e/ETescokY",
+	"Y+cgwrbV2ptJjUIGg7UkYQiqQnZc29Th6mchldfSjpzONHLnwuo/uaM5gqzImIF/I8CC4cVMhuDrODOO",
+	"fFDNjOpmtMLLLJEH0L0NrJujiJVy13VFqzYoPhzI7dSrtktOCzRuygoxybaJPbKH8tIq8jvEzIkNUh79",
+	"kiWdO3eT5U/Nqd133wpT0q63BJGcjWF1mXdB2FILrkjmabENK3ioVwdOOkckCzSHoBZUSHSQmvQ4LQtI",
+	"SP0blSGgIVOoT/o5VGghcVe2gHE0y78bje+jWc5RfTqqT3tVnz7mVvCAmLflpyvs24y2mn/XZNfOgqo0",
+	"wkYFfSen/0ylwTb0kxNN0fj7iTMbrRcM/VDgKC/4sWAUnouc0djkW1iaQxxHmliWqe//wbq5WHzLFMF4",
+	"hENrgDK3Sxs3yUdZAsnU9jYiLtJWPHU1YrIzo2zCBJszvQmkaWTMrTYrq88umni3nBf7gZ1NnxxVbLCz",
+	"CBeQVOOW78+JJFJt5l2VLpOHhtGao3ppAsU82YftV5dbJjzeZ0GMy1SkQi2gHhB1XIRaMvAn3GTDuToO",
+	"bES5Gpj3XExec1ouCChMmIy2ldpqOi+kiu2AQ45LfNRfnf5qEp6+dwXWRreP6ut26usHR3yPQn81OOfI",
+	"W/JDb6DGzmSq2EyGQXW+0xX2tJeCKdvv3iFDAbA3qKgLrtpCafolG9PjQmnafxFHvvjf65xkf/xWMw/Y",
+	"nQd9miyYvSuTRwBW7LZsfHQt4wKVp7xkp7QIJpUDiC1Z7+b5Qw459VbyYD8VMd2Xg7NcRUxIYxYMFf8n",
+	"6wzOkSk1Ksyree95r7OOG/EL3HB+oZcKBtDPyRq3VBvK2M966zx6pwQaxxkeOosmO4ClWvrfuEpyhzTH",
+	"gnO8rHUQnioFF+iYUYdzISS0v1uy5JSMkHjVyF4ESsm6Lzjz3pE5x4KLHHyGprSc4popv9ZbkTGRJyMu",
+	"hubnoft59KMNifMAPBT0honLrMkxwvbY3r16KqoULQdIyK3wXtNd1knVLPROeDIxMzrbjM9NEQiIoG3e",
+	"119/34JPWKcBEIxb6rYTSeoVU3/XfLHxHpSxP63wPe6OiDlGWxpy0zMkNOMwG1jtOBVByO4OvGWf3JxJ",
+	"U4arLFgua5kjayxjVVOW5PnUveENHEnkLhIpKLmHYubdoV6YXI86h34v7YLLMz7K3Ftar15LxXDhBFBa",
+	"jL5h9Y/64Ch4mnZQB9pOz1ihwYtt1NxWkzOOPKQdHnKIaSp3CU6Xq3IXF2kgKp86HbeyTF4qbIEgA7p0",
+	"3iPcvP8GXtkRocpAkWMx3WImScgmSUNn0mV53wOISGb2SJV8Lrid3plZHQFEdgUQWRuwWdrsSDzR3AzM",
+	"Qbvv5Amcix/32dxmZyDQTezVciV3KodNuGTde7W597vkAqpqCoOosCsbstJeS54cPBGH6M/JscofFIkc",
+	"Uzgo1avUAVTI0ch5dONc61mrZ604c4o3QA1D9gITkdzo1WEcXEAGRi9T+Yq+HfAjg7pn3lnGlGkQrByT",
+	"/QIit+l02ZJO7tHxcmR11axuy90q1R2D4Pv20FwFgTPe2vfOWJXz6R/4j+FDeGwc89lNqzhS2INQ2JcZ",
+	"s9Jaj+hRuXgK4z4YRaM0UlwYKmjqc5rMMkXd0WdnVVQ16hOzG2t4ykRw/6lm+1yf6iw3BHczXrWQ0VsL",
+	"yp8zh6lhiQi9bON3pkVgsIqOnLhpwZNgrZVnqeWRkLNeHPZhZCWA+IYvnaRJGrP6rj4mdtcM9wOFrNcs",
+	"z0MvTrq9rbXBNyK4F+fgUVA9jCr4CN2IV5aGkaG04EOEVJv9ZQO/EYEy2JYZx0bn1CmpCmHUz80tYV76",
+	"BS1EKR6WbzmsWwwxm2ZTtanh75IHn/AVx2jGMZqxMxv6OxBhTpOJaABdvFgcy3gLrsSjuYyTk4jO51xM",
+	"NwP/2pvWmtADIu5lHhTQlxHLWtwjNjAkNqUiYDEZ2e8mLJqHNGFq1Aqm31t46zs7mUcVyNCa5z2HMOC6",
+	"1zkx/9+9z6k7EVxA6YaFiTMJ+ZA7fRDxjJVO/TUKLgI24YJbl5MvwzQyXRsMHi60FGWxBKKLMbPfAaLC",
+	"VrsbTaMkd1uWU6i1tcKtin0t3IqNJ29pmOIS/KxH3PE6v2ATucKzWEfmHrUoi+66rxdSJNhxInej+R0E",
+	"JeBzUQMBbi4MI5bMpKYxzZMSJiAqQRM2NKULnSBartaLYKmIJsqhQe2V+s5L/Wxd2dPNjssnbPLByNWU",
+	"Buyf+tzgWqulSliUtQFhJ9Te0aiKYse4ToHzPHRUB5nphpBOAbYxytijlRY4+nsCuyuY0Xo7S1NfF5IY",
+	"IgOuh3JD3wztgzzAQ0fdyTQUsja8gVEAErkW+tVprK1sLhJJKLQhR5lkAj9Q9Kag2fgpGRVO0YhMJeDW",
+	"JtLC4xE5MVpyLBf2PdcCV5wFGai8kplYhHHr+00j4angirmSOoDDmnCtOnOHNI4QEwR6Q1Xn/BZO2c5B",
+	"IW+7CuStM4WPDHVXhvptB364HSvbD3Re8ZyXcNK/snnymINJlmOXKvl/BVQjy6dL2XR9jb5+bm9Bm1+P",
+	"GJXC360ypN3UtaOWdtTS7tLSvLZYSM6iPRTrf5MeZwNlG5jC/lKer0hGiKj0rOHYXRIzO1STYiqwl41m",
+	"PJrVAI6L/lXznNOsvhGS4oxBqQ3fstjMqlK52TeJWidVWhNEHlOFdrejulXfY7m1nnVHJnY5WRJNZZ1t",
+	"TZs9wObdScuH6MrbKOJdVnKLQv4pdNHfY0jhCnBFTH/dhUzDgIwZWcRSTA1SJ5g9rrsCrr/nCBQvWwJf",
+	"LZBgMRnHjN5ojhKnYQnRwvwfs4lkml0N/pEpLUYpMQoH6g4rGoIv05ClaB3Uo6fPM8aSX/BjeyHl9zJh",
+	"f+MqKaPlN2BtTzi0C790rlBqfNyue5uT3mTCE/WQLpVXMppDD3s3AufpNgfV4OUwlmxJ2PNYzqWiodqF",
+	"nO9EubS9zVAk/xwz4c8Aqu2NmAJCHExBkVSlNAyXZEZvoXnPLNeZznhV0F/PTXKETBPPZEKYpNpEEj3c",
+	"kCXslLyXyUwvG8AZyDjDzWxE7rhG7PsgeMyH0dROgh+YsGqyIXEBHU3m8X/+v/gvww7+8/9Z5wePiAt8",
+	"NIe8smG/uQ5HElsWJkQlPAwRL/UhaR7Hmqd5PN6uP+E2VO6iX9VhN2nUZiNAM7xDj4yXoPgizL5EbZoa",
+	"R2JAfDlfEjk5Je8BwnZCeajMmE0mg4HlwmFtiqd9ccNsLR5ztNvbdAYKPmXxSb/bP2+CalDc3CpxfBWG",
+	"5qREewlbFIPOZXHltuMYd9JtS129N5HcYcaud+3wdliYUbWj3NZxUYBgqg+ydDcNfsaHqr4fxEsSp0Ll",
+	"wus0hF8qBhHJgDUcwjv9SKsR90RG3Aei78xZPIzBMvdlarifa9A66F8873mmdWbQGXSd5xf+PY+lz5TS",
+	"fz2Dbrkx+535cPXs5XOvE8uFspfUDSBUdgZn3bO+10lF/qWaawwXFHqS6ye+1fMwg9GBI55qljwc8ziZ",
+	"DSOuFCAf9856TgMbxmySwlB73effvI42Z5FJhJo6GbpWvc4NmydDSD123+2fdM8L31Uz2r941hl0Xk5e",
+	"PAu6L3ovXpz7z4NnFy9pf8Io7foXFzTo9i7o2XhyPumN++Pu+EW/7we9i+CZ37sYdyfdLu2+cIlXvd75",
+	"RfdFF8YlAK26auLnDRAnIUHMMOnhujzy8DAOOkG8HMbQ90hI0Hj+8Rts7jRmSiFe8IqruPAWaO1XPeLe",
+	"v+W72llLI7jbvXxecC+feZ3shGASehrSYcK+JvrEtJEicHC5AdwJnAfJBvjMTKP0V5//ju4gap13T0bQ",
+	"+9hXt6MfMaqPbdbnNE7ISN87Qss63/zF6eNy4sC7MdB+LfBBc8MIEcLBGY0fBkc1DfKJ+giNO7CeKteW",
+	"3AeYyYkHXmYpSai1O5PInxP2TPgy4GLqYT/4bHDFJu4TPd8kc4ChMwG80ohH5mU6DnbDM6kD2IM930r3",
+	"WnySC4WYYdp8zsGVmWfG1L+ZxjIV0DQ7S09IQ9Od7+OHz1/If/3H/3mapb9zpkaXZIIdi0c2DDo6vRbX",
+	"4oTAF/VGmLIJEzfUYzAc2DONMxS9NbhpAzLCslm8Wb/qhFxlSRV6kV1ShdkQZM+wZOAueDJyHN0cEAw1",
+	"4ENPRu4aGIyQ63HLYqNVr36w4FwAx4VetwAfhcHPaDjBGeDJgROBYIzo1KAhwc7aeHwDBjzHwshZIQ3N",
+	"/6Gv/7UghE4SBgUiKNPxZjjbp5lUGEFyy5xqsQdrft49X9UrzcnKN0Z8dk7e8Z/0LxfmbtyfGy4A1hJz",
+	"TlyRiiCjnPfj5K9sOXJ7cS20HCu8RT8N04BfRzQMtTQ0ezPCAxvpbdMSWb9I5HM/DT43ouYBKi/1ocfJ",
+	"Hbkue3DolFY18QBZT47b5ELmttGdJiy4zVr2l3AMEzllsIYrLMtWAVV3Gc7CA6WdhqEffcSF+7uGSnvl",
+	"zp4+2xl16Z31qSBjBp31NdEEmI9UV8t0Yisn7LMOxfYXfHkt7XtkFMeRGepKIhYmKkAvP83MvPVDiUkM",
+	"YF0Y48JpjxVZqU5rLZ9YpsnaiWW/FD9ea4K//nL15de/GDcOQLZQRRZcBHKhTnr9i/4pec0SGLCZBnce",
+	"101Qr1YOVZ2b8zodqrf6cqbqltliikXcl6G054CC1jHWRM7nNcF6ZZZSB2NCGtLcWxNbkTVXDFKzsqFJ",
+	"gi5dn363W4GBW+XojdIw4VrfAMj/EzSD/qhEQ88sg1VGY9WijpfVQI65oDD+lSE5xbtRAPWtCLlgnaLH",
+	"9x84pN/WYNa/eR2rlRVMPeOfu9Ta9aViX9klnbLLvBPsWvSeX3YvnnZ7T7XeffnzZf/8Uqb8WqwQ11qD",
+	"DJz+6vrX8FD3W/ZQlzrEjOGK3cAWMr7BrFEp1jWu7zZFDZfHqMllpoPX+XoS0a8nYyCVZ8973Rcvnp3r",
+	"X1USMxrdDYBgvr85f+1tYtwxHijU2JlAgSybyQWZ0Bj5Vnn/HlcGXDPPbf8dfI5elaNX5bvzqng782TQ",
+	"0C2JHnwq389oV1ORjXkPyXw1We9TnwqfhYfQtwi9CUoCW4euRSiDrTPHGOCn5D1j2JfNpvzZTnGueWck",
+	"tT3hnCw44R8UsaRzSWI2BzamBYtxCynnPTkt5h+aEK0WJ0wELAP3WjdtYTH3Ztoe5c9R/jxe+QO0Ex6i",
+	"/PmcSDiijyH1VI/1DtlTWzSgK2d/ouFLViQYMoyRQgs6jwit/cuYTKUMsKsnuCXBu2uMhDGbgveeLU5L",
+	"mihbanLeMhnDa+BLWhoZaVOO6o2vKXqECIYEYrmA5y3Hq9vcDhd7W9GxPXrGUcocpcyepYzhMw8hZP49",
+	"ZekhSphfKU8gkCgJytvDFzRf0liAh2iFkZrCbBsf20kCwVSq87E+CEZCLiDEQhj1Z4QrlUKMBv6K5cLD",
+	"1OQ4Zr4p3p4xlpDx0rPuPEjDc42kIWItAsewgTpPyXtJtHICERQ9SSh8Mudgk/MJvf44p3Wez77q33FZ",
+	"fsap3r8Lqtzdq5fRcxmYHhKMp9gt0+fC82XAPCzVx2xOL2JK0Sm7Fr1z7/xFt9vre5b9esAYPZcAifzQ",
+	"/u3lncjeK3gbyf820OtmfiAB87lygcQ1MJG897h4NmBCJJsRMVMibk6AHeBZAAIzLWLm9ZB5GqYkAjIB",
+	"4GAldFztdl2FyVxzuh6MawHlb5Vrt4L6TslbTcMI1ZjrUUxNXgnE87MoPtrxmD5OkUYV9DuuzNWs6q3Q",
+	"hHCzTM5Peo7feTKnJqV7zuKEkJXXOYH/187cBJ0/c+7LNPFl1Grq5ie5uCN7c2UMQMVZsHeFB1YMzV8N",
+	"tedilc+699muE+QlnlnfKmOrI0bOuJ4CD4wzlwHvdSzvHHRqs3WodkGGrAUiwJx9g5p1ofXScy9XFjDo",
+	"oKDpFHpDG5W/jeS9T3JxSPl74BkdM9+knViVpq5g2KsgiKigU9j3E63lh5uh5xx40YyrRMbLXEmQ0vxf",
+	"CEw6WzCVkAmPVXJK3ogEOE4BIg8TqIEcRxxZ4vBW8uC/6QVpB4TunZvZO5zY42rmDOaSGkpxzxzdfUez",
+	"9eyPOry9fGcTKSvGkN/o8sQe0yj/HhHo6vgL/DSO4bWottW0ortnxlIO9VRlNETS0jOV8ZQKrmB0dRE/",
+	"uz1rM6s8lrAe7ANjqq0Q0kNzXsO1qjOnMxZGIkvplvEiq8TEtPtJpIYi3lFGrZ5Wb2nIREBjAoWkXBSB",
+	"3xIeMfJPgExDzTo7HOg7zSm5mr9y84sUSSzDENVwTe36UOd8prbo0MKdxYFJHcWsZz2UDDc4X+dbGAFX",
+	"juNCXjUCgBh0N4R8u6v+H0hs5dTstXWOpcqpvGWxiEBtcsQpZMIgzc6PGQNMjpNe77xFqn0OtNkAZn1l",
+	"6faD/bW6fyUU/8kcssecXmW5Cx6NdbQfaCPlKEtOctymms000beaA4PlDV/9y7I0VWqd/lrHuP4TCE6v",
+	"PWrR+jNs16F4jTcJVgdzVRSt9yFZ78GGOQhkf7ffmCNjIUqh2ElJgYn+EEvT1BzJmDUG/Dcy3AY2WahY",
+	"BvjDhRb+PjPNBEr7AOwspPfcDeCNwBqrian8QJAjPBr77Q7QGts4REytzULzC73B5OsSBqIpwlbFrWLl",
+	"NxCid/T91aYIkp4LOMUyNDVBWJmwRXvfM6y4SmLKBRdT63kbuRgUhK18OWdklCoWI2cdVXgnHmOT38eE",
+	"FgBeXtzrio/rPRqueCLu6ne14Vv6hFV8yVyqiop5na8nvqYOrhJ0gE8mQ3im2pkdMgPFQbVGqK0yYPOe",
+	"AyeAasEqZAKrqG2E/S//9JzJeWjaZDsaDyh4Ay1pmH7KimW/QFLm17lmq5f1xrhKZw/Vo8DxmXraZr/j",
+	"baMbs4hC6gjlStH/oUfO41M7HK+DS5VXYHv9k7MGTWB6Z9lKXv3n/1WKkncyVYpqQ0BCKNmnii1kfINF",
+	"YrsozJaSauPUtuaa2kv3ZiN+qj1Smjj0ypoOxkYfySTd/9LS4QFQ/g3oGxZLQ1BWS8FyJ1CxLTPKQ83h",
+	"Ped/gqJ38kTIsQyWZBpTkahrkcxYpFh4y8AhJEP2o5d9iiso+DRhY8ESvSo/KONNKmEcXBFD7tDMGRlG",
+	"dXHyAbRlrqbUMjJrSCkNCWFPnqLvt9mwpfTSxKq/aAowh36duLVQNwe+MzCHV8YQn75Lr63vEsq6Cpf7",
+	"gNppHHyUiA8qEb2d6e7twdRfbRKVxse0apm1Kid3RVTP+2JcXVFps1kp2A9g6nio/UJAZqOEg4zzKszz",
+	"XdvKtgVdvk523WcnZ40l017wyh9X69ONssYAlc/kgoRSTC3ZAHo3dPFsWfo8TOPqjb7TmE9nsEdTrUIa",
+	"RKYBob7PlCKJvGFCWc3SKK/aFjb5+1h7Tm8ZSSQZw88xUzNsKl1F0xUUycS+ujwfstQ2uRqNxXb37KR7",
+	"IGLb9jbt9XcW2/0WxPaj40pvRNCq/isYC6q9ulhOrDWFMLRuKHCBAZljs3c5ITG75WyR0b82Z4HE0S6N",
+	"pEpIGk+ZMBlqlyRmKok5YOxIwZSLJiBX+UERfcBIwmgEbqtWstNgMl/kJxjs4/IC4wLff2aa+07H65xk",
+	"f9TxAL9OGZEGJhaORUwYjUNeCaJlXp/Icm+wxbau5Q32ZcCU664BTt3qdGJbLFW2ABEHJ8vwNg0Fi+mY",
+	"hwYRa858PuH+UNPLMBUzPy5blfZcols35MdUZZXEVKAnID/lQeUEfSkmPDDdqxULJ0MLL7i5y3/fCqma",
+	"gwTzUTGheMJvMbNZ6C0PoeAOP29r+/rdzTKk33ba3Wezy5pTPLSHExhxtX8TLhsPv2G3mtDSvBj4KY9i",
+	"2Xri86Z0gPmMKvb95DHjpD/ipI45zMcc5vtOxQL6AdDLXKbbQWQi50jh4LKQQz5hJ/7SDxmZW1p9RFnI",
+	"JreQZ/D6MAsCJe5Zv2RNv/iVS9C4E0aoNkAAZgE4JxYAAswsm0yYn5DxUtM1CyeFXGV8Pb4LdbXqJOVG",
+	"ice5Q7LXwJDJK/6FiuBE3rKY0GnMbKtqsES44ArzAS3Jwf+HMi2nuJeNsohz67CfuFB+I/7c2cOrvGGr",
+	"pCfkKveVLlykmoNOFb5X+eS1c7gfY7LvHUdznxm+ubN/TOu9O613JxF4TOm9T6n3uNN5UWlrJYc3ZhMW",
+	"M+Gzk3Eo/Ztqe/3XGfdnJGC33Ld9H2ZyQSIqlp5DGNZ/2f5oEAZKFYZ6dja/P9lx/oTDPCbs3lPCLh6D",
+	"++juVdxChxNxrwY5ugWf50DITCAsd8/5Sbf3BW5o5rbs96AP4RgKpr7QccgScuaRK6VoRG8oiSUNHGTY",
+	"RTeHwiDn0DGg0o35vJDBEgxBkHUGvX57NnxxMx7ajC/01tnc8dCcR4gomSGrav/mvRj1kCVpOB+2hOFh",
+	"6HoL2RiYnExCLhh2x8nGapsRZSa/teAN/iLmcYJ2MWUJJHlG3rUQcqF5IrQcwXeaESgmAsznpIqM3IdM",
+	"zxmosrBJpIkbpDrNOt2gz0FOMK9zaV0Sc6qS6hTP4nk5iFRPQzZnZSRclyz7WxJM26b8ZrPtLi529lBc",
+	"rF/CxATiNP6jc/WXf9Pv7fW1dej+ONeipy6nQzDDPM/rbmUWrpzWUrcHtGJ61G6PIhctTQ0w0yQU+Wht",
+	"NtpAY9zsCrkKQ2OW2a96xCUG4dkpAgJmubSFPhSQBF/qMlnjTK17TR4Z+TWluDzhrlBf756o74sV7Idi",
+	"e92tkBjvTDMy2qezppROn8YsZOC325vnpkSdooqEUiVgA8qIKbRzLWD1KfnVhIRz7RxzDQ+QBFZVLsQ7",
+	"BPOKyDRBJOwSHxCCT8OiVDmC6uBRm1fsqibtM1HxIBmf3ZqVYb0sDGudO9rHGnPIlztwyH6LHPIQHVQ1",
+	"9A3wUpVySSBCOdHCfwe9I6bhCRdj+XWDn4om0CNXsFiRGWQ8ES5yPWRtljKYWkuCj48Z4KVG7TmrYhq+",
+	"hZF+Z66q0TzmUp+OEZmniSIMSheEz5myOTr37s0qUK/XOSn8ZcenL7h/1wdJNXu3tQtsY1G5fftQbYZJ",
+	"tWmLubmUfT53uekA3KPV1fRSMZNdBi6LgNEA4MOzdrxZnTsAmG2qI5e3LMbUtMa17pNYRmY5kK6rPrEC",
+	"U9QEUaAtL+RusKqaX7xNWPTgsKr6w9V+uIwmYuYzfssC3BPLZnMM3bK+h801LMqGbQo37256WGDqbzFZ",
+	"eEeNyyAB65FCE1kThYc/Sko1gBFBoH3QucIsFldVw+IY/8z3YZ6QqykN2D873zbm6zZW3fqa5qBvjDaM",
+	"Tvo/vfhy/uu//csuSGGWPdi8PVOEqCmXRjxc2oYYrzkNQ9mxi2QrUiIusMGtYl/1/PSMHYcbdLDQADaM",
+	"KingpKoZ01Jdn1PFYm2NwM/U92UUyQB9Nr/ldEqD2rwh+XiXTIbsWFXYy/aMH0y3i0qeYStKzYBXmAbN",
+	"cfH75xot2dFF3vIUW+7s0Yj+ZP36OY0WhHHIxQ3khK/Yy8ayJU9GxSqC0Y+XZCTnTAx9qtiI0FBJEsR0",
+	"kijIXVTstAhQge9E1ljMBCSFeh0YCQtyQKZod0OTKeyhD/xsC1sbV18TTCqCTxlZPIoMC7fWltvnF7RE",
+	"KsSQ7RzwWx6kMMuIJTOpl0EbYAkTwOrkPA2R6RrFxtR0AMvTq6UvFSVKv/OtGXPCHggPncixkS8eopWM",
+	"fLHUOsYVzLHGchb4rTE30vQVsmDK9pyRZTg7UcziYjkPGzUlv63Qv5vvvpnAUf07qn/3r/49Ojbn6LN1",
+	"Xmfbbu+zA7N1JE4YCzAjzzRbCig6QsyBAs5nvGZbsb7LXNIGvFtCfKS0GyasyiPViQIWak2HBStc76Lj",
+	"dewidwadXyQEevR6KP6VCD6dJarTzOke0/CVPUJHTWZrErdr2Dp9B8zHXkaHpMcwpFcPQAzQCKIGvLYV",
+	"hcZM+pFSr8sZF3Lo0zmFVrWNqfK12fgjUW5NlGYJW6fJSJ+qDaXcP0s4+pOJFlC/p8GUDch4iR0JKSyh",
+	"0udaeQQ6/pryQhEQxb56ZJwr7s7TXshoLJQrv4BmKxC/rxFze2dGvHfohWbaa049hWuozwJtmjCqvj2f",
+	"Zqd8GbPOoHv6Mqf7/taY+GC9/sZVUuV8DPkNC5eQtfpwsYefuQhsdi346hczSSK61DYPxJtEZvs8Ymei",
+	"kMmJ04AOQa9tWbpNKA8fu2hDe3QY8GAoZDKkScJE0FzIvZfJa7fTR0m3vfoZSpWXc0Xsf7S+2pF9UNC6",
+	"R6L8MCFUENviHzAtTe9zO9rW6BSmenSoHR1qR4fagbG7n9jUFOm0yts0J8G0oL2xt5ZYl53JkXsdudeR",
+	"ex0Y9/qYJgUdxiltEnmaVWgMROOWjE1tzgjOEQJ0VKcicHkpHqGKTGhsUoJtiw1tad5AGebE/KyYajU/",
+	"WB1zg4+5wcfc4F1yg4GY7Ydcohn4qcq/FfCY+fCGslMl0wQ0CHgY/1X7dNh98RHvpRRqlirWTq+zLF31",
+	"/nKiK4kghe2dUB6iSZoKKtQC8sygrh0yP0xhuz4QAaNhAkNucCgA3RQ9LWvbdW+ojrtjKsT0wVuzO7ZU",
+	"I4P7YVK1N+IjUgPk7cQyilvs1CXFKXlvXP4ho7es0Id9zCYyZkb70aSfgzXIxLF+vUcoULlnmUKsT54+",
+	"U54JqCOWYTaKkNv2mCSQDPtvae1yYc6sGXEt8MPtDZAWnZeW2dSGYMYlGEYIF60Fg+YKAVd+KBULhrBi",
+	"qBZP2XAay3RudGyvE1IxTekUMYbZ13lIhclo7LySQqVhghmjWu+aSL2sJ+kc+834s1gK7hMehoIptYvd",
+	"cIeSP9N8aDYUaRJzp9DntH28furnBtxpHkzZD8yjO3IljOd1TCfJ48Y6yHhceehTz7CVwOdWbb/WmFnO",
+	"dthYTLJzhHJrTPjGzGFGhYBiXTrnlcyijl8h08AGeX2rDp/5LcsHGi6oSCxhNas6Brx+Dl/4zVvTM6zP",
+	"IefSeP7z2V9f/su/vmvVpXEPrCrnnoAU/vvzT2ziNodYrLJZRVopWDmkWPLGlmhS+MxmWKM2dEV8bFEF",
+	"IFFUEH3sYh7kkBaoujFJdFoNms9jecuCgX0NqlLojc1FmOrkKTbBiMZjubuftq3+aqiSDNP5iqP1ZVGp",
+	"sP6MLfKb9tJ6bROZHqIX8Q4pb9qvUWK5204y/qnpOrHBcShJpKlDLxTUri0ABBOcPiSR+KeHni39d0hV",
+	"4iBG1ryEdTyCv5ghPSq/4EGiWx6UR+CdvGUH6BXARly32CbpMOVffWqOmFJggFaR808sWbAiKLtN3Dc+",
+	"tFZJ+Z0dz5GWD4WW/+iMQUvo/KoNNUEUY/mKVSnIl5Qpg+ddZcr0mmMdXUC8loOlZN2139phLHjIDpW3",
+	"GBI4XPZS5aj8GFIuSMK+Jpda+PtUCJmQMTPqdUDoJGHxgsaBsu1UeMjyvMQ2fHCNUk1qpVOpM43ZLBOh",
+	"YwAqg8514FenQoplJFOVxUw1WeWLvu/yQJoDsldHpCG6LxmlqTlYB7/QVNFLMgesLkLjGNU7QbhIWDyP",
+	"9VBOO9sSxX79cHbhS6jy16xw+wGVZ/1VZs/hRgiGBiq0NS/3mSGZpQ+NqeIQfRLEZNPkYL9sVvOVudkc",
+	"xYD5PGDqlHyYWMMCAlSXhBLBFsScehKzeUh9Q3taJGIsYqfKPgeqgAPnyg67DF8QhmF36YNd90eSSA0T",
+	"7Aw6tzyh4RDIm6nM5dUZdP6X0HP3ueZ20EM65rc0vDRNDp3hTVQaT7WG0Zgr2CX7hHM4muI7cZMrdaN5",
+	"iWIicIfbZrC1xVSeGu/UHpnLT0uiZMQyiHZgLouZRDeaB5SPTeBdCGAeS58FacwUlkBp24En5Ml59+xH",
+	"ZBepCLVOgHvu/HHbICHgAu2dKxwjGMcIxncUwThsfmy54ipHxp+BJXMxvT+uHLPfmb/PpPErZeIWXExb",
+	"q37BWR056ZGTHjnpn5yTfoIMx3tjpHPs1V5dTo8B1CVGUgfYEB0tWJPJFjMKLYDsEL2scTrkVoJzyiTc",
+	"U+EzY9w6J5KLBaOJDFg2sfwnE0QJOlczmZyST0wlMfcTFhgTTM3kwpWUQAIfoxF8r6Iq38yztVSXci7j",
+	"GMQf+E/NlHKcQs6ZgHYZYqgXS59wGmrS66Ri5sfD3ovhxUvg1vZpzGerfq5fuDvLeys8k6199uQ/OpMY",
+	"jxoutiH/5pFkc34qUi8M70zjB/b6fmaMsK/UT8IlHkXXK9Nx88cZWIoZnIA96jvgiELXlHNnKW1aGuLx",
+	"LNgmkCeH7mAeUjkD/PuS8ugBMagzAcLaOAQCj8TsVt6gBxobPgQI3QkK1oIrVkHwuFAHkfu6lWg+a+5U",
+	"+oRn45txJh1zO+8ttzMfPcFmLjsL4pgpGd7uvxfOulyuIE0A+GWGC0hTVgeVF5C/lUC7YhDWQhKnxRIq",
+	"lq4Dcku2Eizc40PzUDJM8zBfGALQK57QGyasehNw1H3ITKo5T2hIuFCJFk7bMAg4Y0dv8y4s4L1MmFEq",
+	"NHVA80sTLIVypN0Tvp+i0NsjLwBME1VQ9H9QNnwMmr1W5N9L/FcBZ3JGFRmzaSpapHC9Go8WridH3Hpt",
+	"gGdOZEzecxqx5TZUDIfjSMS7EDEuYotFGk/3rJf/HDP2T6aQMXGV2TkeAVOwipYFtK+LsdevK51Vts48",
+	"Fz/iQh9b3zQVBqs7ShUkougvYGEadGMnT867L3/0in4C6if8lnlZmhuSBLxiRm+ZdWmg5YCvp4JOAVYC",
+	"n5JEzWhs3SBoXdj3X666RkAfMRnlLvMcU10wb8WuVMSVAr8FptXxQGsqkyV8RsaBbUmcQKfkyeaUGM3z",
+	"zlw7v4SFIazkhPqJqUR19aaZ2yKiS6JYexrRbobP0Wd89BkffcaPWLR9ZiLYUbApP2Un7FYPrbqZMvBz",
+	"rLE3OQQj3LERUXSpih6aJjAlJX3fMZdZD+sNjupxYZVI30/j+CEymXNf6nid/IfrY0fgxhdhRS7JCAV4",
+	"6fjrg47YceLLNL1K3gDWAgZ0ww0mxvoXzaXaGCP6RA1hvkN4tM307krx8SzjVppRmOat5/3cn3imM4lR",
+	"jBBYDCrVGZx3LbBUD85gjUf6eXTe2sLmueb7sEYDvTEsToa4fJpWc6csDwz2pZebKmQsAkddbapr+0IV",
+	"u+a6E6LSeB7qn7peJ5FDez/OfUNr8d6aSDjzOrdc8cTIyxqzftZH7rpLcrzjWg+fGJ8d741wHPo2Q/UF",
+	"aWF6Ne3UO3wjtD1801kEsDcKwbUVgVOsPELDENAyEIdjAOmucA0kCqP+jNyyGfex55dJ1fQIkBGD0KVi",
+	"X+EbdGqePCUfEciZxqzQl8zl0cP9WRwDwb5Nn26wETTrAzcdmA0ud9aU8hijRFncGS5gSvMZpJaLgAhJ",
+	"Ruyr7YWFqpIRm4uZYXNmKjbff0F5kq9tFeAHpCIhIWfKWimTNEljbWWZNUJukgVp1taCJAvuM8/2S8ur",
+	"hLl2aWUy2eb2u/O91yDLfbAmPJDIisFcthYCDRd0qYba7O14HbNR9iJ+O7AXypjTxeBiTQI8GMtvBMnu",
+	"NrftAoY6zd6PgrJKUHabCcp+Q0HZ205QbnGsyuThJ4Oc9rjDiHnZW+GChGmCQ0ncymW56NUq6zgVQWh6",
+	"NNY23DZDxwC+/kwuSETF0opcR1UrgtHL7tQXVMLDUItFewc69dw9kYzXRCumqmvDwQhmCNvf2fu4ROwA",
+	"YE1e5uyYyHNkPt+Hlt4S83Fq6eF4e+7S4h1iTKbHt67G74oQ87bAXqC4LI4ZZPRBY05ltH9X5v7SedG5",
+	"IreSByuOcAe0Z7XgggJMis6mvFZb4UUv4TQWF2YHBbdtaBhLnn+NSK/vkSKVbmeTtooEc2SsR8ZawVgP",
+	"05N+p5b2CvlUPf7aSDd7it2kKlW0D2HAVAJeCIQCuQQ+aLqqa/0KUglkmpQ62Ncd65elKhdRqT8znhj9",
+	"aw33O3pPjlgih4Qlsm3otIpL5xhIXRbZ73gd9JkNx8t6wcQ+6u+ZF74JO25m0rbnxgVJcqDOXEy5cGaX",
+	"aVhnIE/u4l+HBXvyTpuRZgJr5qNtvYfnbQDzRh4GiadqJheKUDIy0nNUNDfNrcbnaTJROMIsa96QU0CL",
+	"NxiXMA31Ai3Jk5H51xAvjEzSC77eKK7OtxozH/JJ8Gf9K2h7QTnHFTdrZ26/wClbcZjtCeweHY5HZnkn",
+	"s9x628p44t9gnt+5O09PErhsjvkC20hkbea7vaPPKJNP/zDNIbeAjW7meHMcaU8pX0dS3IoUsX+uuHl0",
+	"3i0wg0CPaU5WD67TeH9ULzsYE3OazHLdcSzNdlZFXZMOKb/tyjCeQi7Ovacw72dxNnbYxxMlJAmlmLLY",
+	"Rs1pJMV0VaU2idGwlNXeSqsi3p2+W8Jp9QtaUP72XPfwikZGqNiEZhPnqs3R/g7rQB0ra9lDeZQ9NcLA",
+	"kgfDu7cUbyx77wvrAm1Xjj1Sb+LfgTWgMItowAgXhMWxjFtxKD4M/65kpW9d1tYPNpeLxgzZIRwa3pxh",
+	"9g2Y6bpPAxyguQwt8mSEV5wtvjXDfZQlZrYG/1YuoTCRCVyu8ZIkC0kCpm7UwbDeY3Bop+AQEPr+Q0Or",
+	"4qH9Y/h9xpSMFMgbL7tKA1NOc6JJkPqHVLbxGUf2yg7sWLlxf5UbdvcPt3Yj6xlf+lG8OoQX1i7jKDxV",
+	"+nX8dkCXrn2yaUMek5Am1f1K7R5MYhmVdysNsOVujRXYMAZG45DfPYpENhpDe8HFYvKzTJOYUX9Wsy3B",
+	"RrkNTCUvgHv9TTJ77fbt5PWLXrVghmrCMzt4d1OxE1O/MOTzTID/lCLNceMaNYIxokoNgWxMD+T8iR10",
+	"uMC95FKcRnwam4LM7NdOWWJIlYDPL35b4c8iE3/o2KddLsveqsOfFoTCz6TNA5WzmIqSTWUnnmO/WBSi",
+	"clbNwJWta6XJtTWGwhdk1oKxgAWn5D0UrweSYBOIUIopxCw9mwEnZMII41qMn5K3QusX8dLUnhRYz2kx",
+	"ypkrark7wc4FNTdVlVRXjRTP017jmpXM7SEZVy1mdN9MZktucI+B2qPg+Q4Ez3anqqIwRMbB444kr8my",
+	"qtoQGWsb0Qo0UNUzqDWAMNk9jrxqNW7VbrhG3HiN3e+mmB7ZwpEtrITwfHe0DsIJVEtjNZHtFZ314Eo3",
+	"RhnFjLLOQ1CWDdpk1FLNRi2Vsmn1xq6K5n0VcMD20JCMcwS6tTV2XyUcRz575LMH7m2vp05lRRz1mG1T",
+	"lWnfkdd7y0Jpi33uKS76E7hHoOGlTVgI6OEkoBz56wHxVxNTbcZdVyOgux6475kJm6jnCgfeOfAp59XB",
+	"zjfg+jTb5RHBFkwlWEzXNLpZHtv88PGxBTQRCfKeY5kGbtLrnLh/NSmL2xQ/tGHJmjHLjcT24eNnfOJA",
+	"OvR//vDxwUMrcr4pnJJQEdA4IOboi2kOEDhHq68M7FUaMnV/aGHYdMSgFU9iGZHRmCoQIiMPO2LCrxW4",
+	"xau3mGVUl64JMdw7msuQ+0tn6uqrPFan18Jhb2WfzUFkuWoyeJE+ODENuJ8gRBnIgg3xkA8f9xoEwTnD",
+	"M1SxUFLQZkPgVIN+1+ssaCyGcxb78L4X+hfGpzNMNJnx6Qx0hlAuOoPu6YXXiVjANS/owVlOeKK/0/n8",
+	"4SPRMrXThCT20zpb78j32eEESH5Dc5Mtif4OGf3U2K9VoloTON6S+9plgVA9EtH4hgVkpGQa+2xkr3h5",
+	"abagCl+kBQxZspL+1VOWYBoUkt1ujD8jHUQbpyG8hyrFlIrMO7JzaxCTYxkC9rFmlrZDVuE+LHCwtyHE",
+	"tUrnWnnSggWew4jxMN/3vNEL5iEVd4zuG6JrY8szGOYQMaYnMgzlYqgNCPzSTIbBMKJfhwFdqs7grKvZ",
+	"gUqsUgig1NFcM4yzlSsRF+YhrfLHTM6ZGGoLlYthJEUyU53Bs67XSUUgh+Bfs1ftp8woV/nWxU58K1tg",
+	"yKKKEA1ZS/gMuGGSCkD/puHQT5OhnEyGgYwoB/vFK7scslsAHj/reJ2I/g6w2UMhE60/43RedjVzjBkT",
+	"XEyHeoyYfzR4lv8dB2qunAEntPqymZm5prm3DAMWw99DrUPgagJQt311cWECruiYh8A7zrteZ0IjHi5h",
+	"1Yf+jIdBzARusV4VGg4twjfTh+jcfRFtObwTJODwNg0Fi93L9eDms6XiPg2Hc6qVOj2UecymgkLmrx4p",
+	"Vb7+HQWAQbXOzOfsvFFfS+KQBVM2nMkUmbPr1t4ZnHsdoU2/sDM4f2FXoDPonwOH9bm2Ekof7OeePDt7",
+	"lj36vP/N60BfsuVwQv1Eq3z9HK67PdbfbC5v7Jj/mCruDw3pmYNlMOO5GEK6BhAu/GsoU9CUJ2kY5p/p",
+	"CIrniyfcqF4xM+DvjnZQqA9N2ztYYNs+ctDTO5Af2tC4hoZI9nrmKpF6KtJPDQ28gPlwdZMRUZ7h2SXU",
+	"z1Kl+NQtqiYJbXwNLcvN3+o4ilm158ig7P5+M2Ra9qXesxernzqr+hTcu/otfXpyH4MNs6yg7IPP+7W/",
+	"p29d/ZxxbdjPPQcZj0INUshR2NdWkj6CCHorftZqbpnW8qtpdWFV4YNxHFRZHxAaA20appYfePs2x12a",
+	"S+2guE3pnNEMWMc4H0qVkDbUjxJXYe+ke5ErvKrtvuued7JOET3vqNkcNZujZnPUbI6azVGz2VGzWW3k",
+	"s+YPKo27rMmxbaLa5W6cLzNmJfPj0IUe3BO7a9bQG+rPwBfqOsmhJpcYVRQTGl06Efysb88lE0FrSZ4U",
+	"PTol9cFMbHK61u2aZvKFtnHEtp0ktEoe5IlivhQB9NrnYvpjp1lIodX8oJ3o7iCjl5X+0FczKqaMUOL4",
+	"1nauT0gRsSd4rx2e05iwJVMDsphJdstisohlwohE8wUDLKbfiB0vlNaf9/s/npJfbdNba47pnQTNW7FA",
+	"k6aWrIrcMDbHhi7IYfW/l4Dedy20BswCkoqAxeV5g0LiOEw/RhNENyOLGOEikebrNMnyBSOppViOO5QF",
+	"W+ycdqLyPTRGPBp5RyPvaOQdjbyjkXc08g7eyHOJynu38t4eorvb6YEryuZHqOtCRSfTcXZUOgM+mVT3",
+	"ANLqnL6DxTafhk41808K6TSLleCBR25pmDIyXuI/VqCVm/jA9cdLdbFKax16g8toTmMsPKvIBDPz6DSE",
+	"CNxRSwNzwaTjTgCIR7OnMZtIrR5peT6XXMCFzlMr8Z+iuG/Qle3zh4+v9b5W+DVwR5nwmXqwbLFXZkuS",
+	"hURDn+/VK7GJNowOyaU40WyRQ65xZVKKVAx9E9iyPQxZTGYsBPTuRMobdHFwUZEfmn3ss/3W40oX1XO9",
+	"f+wb85WO17EfrJ8WajcR/UxckYhp40b/qRI6mVSMRe8b9/mcIoBiE0axNo6rUElkkwjegFXK+aTmshFw",
+	"3IUhIicWRuBo1hg0ZgRjKUNGRbtdirF3fk3UL7+nN6aOOWr3sXBD77yxvcouMmw1LgJ+y4MUmppHXKQJ",
+	"M7ZVcTdrToYChFlmVNYF0qQ9fSjknPvwoV9lfBMiXttbzdxvOVtwMSXO0vitsd6zWxbxGtN58KTibASl",
+	"0iI3Qke+eWkBtsM9pRGvs/JT8h57C0NRvXII0wPjzgK5JkOEsJsxHhMeqFNXzqotDzFlsfLgT3xGpuD3",
+	"1kcBf6Yk4REz2gvDhomuGNaearsYWFKv2C2LaUhyZ1udVuUPr+35XtOJt2EqdzKM+2QCTah5B0LcUyrz",
+	"+uH4XsE1coznDlyNdRZUwoEa6pF3ZwpNoEhAK5WLmSQBDwDFKaE3WDdQniVURts7WipHoX94Qt9rlZwP",
+	"MtJ2h15gATFq0eb+Qts/LcHOyc4QeXLePfvxdC1ojZr9ncXX+a7+ZMK1dTmOGb3Rqog2mStj1S0I/bZD",
+	"145Azy92Ulj3EbL+LujqLvyDe5N7+8ZA2EiVNr6cUWV9aIRyYIQWaW9P4AhvDDI34OocDjL8UTU5qiYH",
+	"yEItesGu/DOh6qba4fxhzgSBW+4AZ8c+k5FUCcFgLqIaDIx1MTHFyMbNYb0N6L6A9IjLHKdUcENEBZ2y",
+	"WBHFWA7ey4HFXsHAiBQIXZ/EHNq3a4KF8FCiSMJo9IMiNJSCnZIvMA+fxvGS8AA/kvCIKY8ISSbUx3bv",
+	"O6MwwHcel189SNn9e9XxIx2vc+L+1QYKw/r5GhAMJmMrlmTGIkje0jfpmeE5sgcPjoGBQF6yhDzRYuPH",
+	"irlFXJQCwWee8PJR4vi4gk9WvNtcqgsyn9DJZAjPVH10FXRfzploCXJfv6rjdQIJyxFwFXGlWAPwfRsc",
+	"AclV/nlzqeZ6aF4whEdKPvk6ZQTDniYkA8l5Fd/Vh9PESCvh7U803+jUnSwdawUOvjy3vdPKvrzSAGyn",
+	"GFBhlSH5pPybRr952Mj0/bUJfznoW33BMBl7XasUX7rdxgrWONdMJ0ljyBbrvUCXl62QzE0jd6HRjICS",
+	"B2t5hbk8FkNzlX10clNvK3SjJdlDB2tA26iGgLHZH4kkY0YMA7L6Dkretnts/naX+rQzTHEGrO8EBUqy",
+	"UgesnuXhNbo9Ut6WRgpsZ0XuTIJbfRAmSTVhGj+pGez9EuPuGTcZyT5FNXGPTqIvEjTSlRQRT3M3WxEx",
+	"o+B3lSECEo+pf2O0WvhxQEapYto2HxDN20clVQwLqoBT6uedrlaOhUz0yzAYJJmCaNBCxjfQ0UM/HtEl",
+	"/KhtMlS4VW0/Fa624V6PwjdlVrZeIcNFpxHJX8FqRK6T3KE3kz3ydz21hiciJxD6OwuEQ/RToVAo9VD9",
+	"hd8yIxU0w1IyYtrIXpcQ3+oxaz3EkO21YG0rzlqHNdq5PSbmKGQCyPGmT5SS6XSWEMh0bsYJX+Hk+aG1",
+	"1cbqkRw3uDjpdwsuaXNL3U7ZFwfDX23/7LK9e3j+a6y4Rvr1n46dGiphlYp2TTZq2NRj46L9XLMhPL91",
+	"eat542NirYUOxmMeJzOiSQMWahFLMW3GYF/jCtDwyF8flr9Wbt8eeKzz0R8Z7WZGa6jFqa4zmkCzS7CG",
+	"IS+73Ou4if9CM/PqMOt7BIKnccxvaagwdppFXGWcrMZbL7GfBrTNliJcmrCOi85CqNNExSKDlJDEnE4Z",
+	"mchUBNjtkwYERga1c/ofLfXY/jtO93GVFsHqP0Rn7exDHa+T+2z96Bkep2KArx0Metg5h0K/8es2uPSw",
+	"Ia2Vj+d71lfFVXMN8NsZA3x5gZ2zfRlplsCrFiDfU6V2MNNwjvyzG8cyjzkgH1TVlpnLwzFtElJ1EAjD",
+	"4gvKKs7wECNwyzatzS0V7N7ZvNZQNnc4t4M5kAbnNFzQpRoaL1WOXxSF97NB98IIb3vPejebSvXo2aDX",
+	"N0+zkE+5hZQwf4Us3+IHoAc2NvyZ+fGw92J48bLQQWerLj7PtIJTPIEDhEnIqTcLyhM8wijlNs+wUgHK",
+	"3dNWDBU46kMHUZFLVkdRb62ArmjY2mb0tMoM/DABU852HDdyBIIcckIQFAYiETTO+phjsk4CpXGApj8g",
+	"o6KMGekX5HtEnpK3pomAsg0e/z1lKcA1SeEzT2s/i5yCZHKJ7NBA87okI7w6ghDI2HbAFXLhWNvptbha",
+	"n5CeDC3IKZyMIjSSWnIk+b7rCHGA0RZxei0KUAbmhRzjMrmH9P2Xxe7p2b3wMpNdTJ6MzL+G+ufRj56Z",
+	"KpQh2S5tMiaQVh94q43YXU9Mw0q1iOC3ECjCHvIC5oPN3XGvyIh9tXIEDSOjyy5mRnoZtdcCfWlSJk9G",
+	"0JDLogVBYxOYln7zj5e55icCW8tDbEwmMzw7MHf9fXcO4BTBnnn5jp8hZ6qi7Wd+yzxikXLgeMZTKrgC",
+	"Pp7ruFLdTgV4wAF1lS+RKDS0F9nXOQtDMBTryBp7u4E+6rz+t6tOC8IBqQ1mUSWO4IUI6mMBjsAIa8CX",
+	"H6xXfJsrfk/S/Y6NfHiZD0Q1dLv8m9eRY8ViPfWyrW9bSbD31PU+9ZsrFo3OakWRrOa/j7pI1ugqVfWx",
+	"DMKIwkqJ3ZvM4/eegg6wAYtIgiBSFYntIFwQNo9QZ3/BvWhbZO6cU/IFGoCZW3wZMZVDMjJKh6ILTIt3",
+	"F5z5BRrHDWgak4JmclnMfBeMBSSSmTjGUn8hwdPD4lPy62zp4rBWJUJXB0Biwi9VniGti1S4hmo6hP4F",
+	"VvzwnUIHZFfnUty1JjyjgT0vmKauVx70Jb0vWm0CgJaq7HXD0TYnsLdnxcK5qSUKj+bsQ5qznn39EGGc",
+	"oR3vs24LZi5Q+AHZuq5ty78b1vMA5u7dkmfXbOEyJjtliTUy2uwBfVRbj2rrPaitAKBojutBhAPv4iHU",
+	"Dff+OciucBB531fW0CAroIxOyZVR7n6XXKhV75QUPiuHQr+VvDxtOPui9XatefUyDZ4AFiXquIjkygLC",
+	"Ew96cZu2AnnPS1HjBD8ME35Val0Jb8TTvaUPpm1AChlzJhJncrmYAvIjrwMuqhIeGVIxTcEj0pnRzrem",
+	"7udW8SuO4uIoLh5SXBxiAskmr0UGb7JBanyrpyg+pUGEVtRBZOslVnLn6kMoT9akgq22NcaqCZ5YrPVg",
+	"9KNn3pfPScnFLfSLLdWSJyMhk6H9Uz9rqrlzjnxX3sucnNEmcd6zX19iwJrvKDAeNmNQ+hAvKaXJc8zp",
+	"akaH7+S9laZslBl65ZON8zgKlj0JFrs3R8myP8mi1XjnweUC3cV3eDjqShoeMJHwyXKPwsYaJnICdZFG",
+	"GCzAGa9cEsCYoRMdUjNtO7firTkLRHGwFpK8Ez6hNxj3XVgA3kK0/5S8FatmUe4jNn6f/8xK1wEzjbgk",
+	"bl8SrMe7jYXlNYnfZ8Hq8gh+eXs6/BglwAd+UEbASsFMixl8rwUeBgQd+3lzSLiW4fUFqj1aj0qmbpfY",
+	"3owpvbU0970YZ63XnR5l79GoOwTR+5kuQbr4NNpRzoaM3u6zivUK/G9jxsXUJnAhAonl5DN6q6/pM2cE",
+	"W6m8mlFFmAgYiJtN7sGNZppnf8MBAe5JQDimmm1pv8EKfyf220tbl3S03+7XftMnecPy/xmkTMiwrexR",
+	"xOxFxJhuAGDWOCPP7sn28gZCJicyPUQvYi0ZUseZ6IqDhUxYltRkaoX1q0dQPDfyVnOYCtm8RWll2qbI",
+	"OKjs210ifWC94VB+SJNHhubwhd4w4fCF2BS6YZKZVHOeQPKdq22NWABtRrO+ns0I9pNeJb1Ax7BUtfTJ",
+	"Cc3HL31kmvgyYsO6R83ev+HI3S3SMG9fb1h6FG17tJ6YCDKZhn0zbTN1fWi4v6NRldUL7EnCfbKZFuBS",
+	"pMLWGBZCXMYNqW8s1iJhIoSyldqrDkm906GUNywg6RxxWu7bLtvB/MIZPyr7q0mRyWqP7d88Kz3fA0zA",
+	"giYG45wSf0Z53FAyfsGjfJSLR8/eUTY9oNmFZLebFEpjcUIXdJ8xtPemFFMRPRoWED0ekgrFmBhYaWSq",
+	"UHisEmz+iBaTk9CIOlqoawHDylRu0hxokxYhjAZQZgvAzGFAqCIjLBvBMQz1GEbVImv3ZJKi/YdYpm74",
+	"LkgGtqAzBKkq5pmYLt3mQ2VZJtsZhHoNgFqu9Ml4XAbh36C8VysCciEucXcz61pJn0OfUNDgCFd5C1Gm",
+	"ieIBG0ZUAGJCQymYxgLW6ygH/5z2YfOTt2Ywrp7Au6Vxjl0dJfLeJLKm/UwW2c3YXizvuRXc24RARErl",
+	"wSdEAFAJGUBB7pZ84sllWU6LnOgNVQnkqlSl6tdvKVcis/QLHpUFV95HzjTJJoJPZwlRMz5JDqa13NEY",
+	"OzhjDBjFofB9D4YzvI+D/b0ICtMFD42IiAbgVWNxDNiXmwTGjIopqwZkvFJkVCVYzLMjj8hbFkNhlbkN",
+	"I3e5Pncxo/7MtBiDzWLJQsY3PwBsIAl4zPxExkuwRCY01v9LZuxa4OM/KPuA6VQW0SWU5udQGi0kYWLa",
+	"4ggpNJPvdckIrwzZ1zkYSa79WeI66Egiw6CqZP89fvqVWanty/ZXqtNyJcYjB8ymFxGtvEtCx4qJZJCl",
+	"tsowYCohuO5u+DdsXoX4ZwqY89QQ0a9/Y2KazDqDXrfbrYEjNxJyMRoQIc2HlYdAmzBeXHSD1cD9GUmk",
+	"ceGSSihEyEMtBYTUxFYb+9GMxiydAmUBAGOVRxTTOwApsgA0EVEFbNuInH+sQM1CW7DfgK+HIGcAPaAS",
+	"RRHxavMT4AmL1MryPltfXE9ff4v3XmSXaRxTjBomS4Cvncg4qsZj0HPVT9aZp0VrOtUydp5gZ7o604QP",
+	"3DnHXnfXSbaIFVjRMvW01z87v3gGMMqWedWXVPj6P755nakUuSXTr3jRu2gTwLh7nmEp5t50aoRlXiSe",
+	"6XWbUa0zxdmgCqAFnf/dn6bvPp+fvX/9Nv3w+k3vb7+/OXv/u99/9/pq8e71VX0hiZzvodEMDMc/MWRe",
+	"WpL8M3Ia4EQFbqBNhdCJmXwjWMPFoVbZXi4i5Rh8kmqZ+OaWxUui77Ffs9KJCxAsVKgFiwFOT1PTBizh",
+	"S3Jmk+UtpjJOJCjvqPrKDW5NDJWwCrgzg6elsRuwHu0AehZ5RmZ7xDc9EP7rP/5PFWyKnHO/SpqUsLsW",
+	"iVvviuoMzovtGmOuboYhu2WAhsQT4CuvqJYFXN0QdwXGjc/kqajzkvb87vmYPX8eoM69PeyH3ZkqMrkK",
+	"Q2J3LqdNvsKlOPmbq2rerFma+93t37xGIFd/B7rZfC/c07ry6siqGosTyFgGzK2TI9rsx9/WyPTpH/p/",
+	"1TgiXwrqpr7XQ+5QLFSxECM5utZ/04g1odEpcyTaXFGkYxaqFiSipmfO8JtjqjjYcyyGWhUtBNGSNv4F",
+	"+CnUn4YAUPabE2rzmEcsljCwCf9qrf4MJHg+j6U20R3CtqXEK3OFZFeqKPGi5/cnXfqSnY3PO42Jrgpa",
+	"w+zDkd4qsDwctVURW2PwDvPV9/poOAigiG2kTmfkUd8glEIYDi1IHpNE3jChzUu5UFZcgb5r+p//jJL1",
+	"6uNb4occoDJ4grTrFZMa9YuVL+dMlZLuO7YzahCLKNeURLlS9H/oV/H41F6v7dPpdbOGGqkCeO4c7MVE",
+	"/42dEtWMz3FjjGpriPvqL1uqu+YRQ9ro+CUBI0lMheIJuZrSgP3TNNqA86JJWTNXFmulClcXfkdXAB4/",
+	"Pd7cv3IuDPOlq//8v0pR8k6mSlGtcSDHHtrP/Jb95D7xm9eRgg0THuG8lWVM+T2vPfteUb+uy4LesSrm",
+	"g8f6UJxHdv1XGMGvM0loRN7+9xwH+Myn4oQLQ/6l0DqavoGa7LE8vcu1niu6pGTCWRiQcczoDaDupCE7",
+	"rUCrecf2D1WToz3aIIfpHWsZbmaXE3mIDs0iJ8gVd6ODSwpmHIRGMJSeUSNj4K1PY3YrbzD5sTw38edX",
+	"5Hm3+/KUvBEBhpgUU5rmM5dlzCYxUzMjdsYslGKqSCJPyVVmvuFFroytxwLS73ZJIiUae6NUqHQ+l3EC",
+	"3RNumBhq22hkrUCMeOBbLkmqGHpZYQ5KT02myei0JKFeT++LfqpT92x/PVksFicTGUcnaRwyoTllsHLA",
+	"YRydQWeh4iGaf9mYhzMuEKwTlgVnU58IPrFbA5hrlMsG5LAWPDSF47c0dK3Cid4eBlR5jk9tPpYfrtJk",
+	"9gYc4y2c5rI+nyvnh/o3ZefW63w9maY0DjJ9usIhgSfbbNGmg/3s+fnLUzJCHWjoxwxKqmmojMsbc4yX",
+	"KmGR8oy7VivokEcQKRbeMqX1ql++fPlIfqKK+4Alv3Sv5MFIM/1rYX9QzI9ZMrLpsWMZLC/JCAQ0tgcQ",
+	"NI7lwilzS6JphUxjKqCgclQ4VDhMaPw8IIz6s+JSXgu9Nsq0KrCRBKQ/Mo45UCkYe1+TU3JlMdQ0cbEV",
+	"YvfImPlUX4Fme+gTSRYSmj4rhARIZpxNTq8FnBUFqPmIPysnxK72AImdCziRQ0OQIy/7Caaa/wEXxyty",
+	"CLgLOYR3LUap0FsuY/5PFgxxqUeX5Lzby15jfq1G2m+fSbhDUEuf6nehbV3umAB/UYa/ZDPWI147sR2j",
+	"SWrzk8aJYPHAerJVg5Z/eg2as51WpDCuf1U3e8tDt2BZ54i/X+ORV7Cs98TrWKJpxByyXbhbTle/y+Va",
+	"LFAruF6b9msr9a5+KIzlUTVt02bUPXdrE1jvf2L+n0ug8Donub9+a9Q9TN+KmaTZ2neqQ1L1wcULRiDc",
+	"WTUO6idackNUOFwSLuwPAiJg5c3M9B0PhR9uvmYICVRhIML3bz6VZ7IU4l8NGnmCEWxt/1hypahISPDD",
+	"G/BjZNEpMZXlSRxrH26reVSeNB86ElVgUdXua7nCPSxTLHIVMKorKoNz2eB6E1yzoea2M56JD0Wa2l/T",
+	"ndUja71k+g3UT9b9ZDXP4FbHp+1WN81HUGqfB8Hj7l5SpJJSu/4qCLR4XmH1VXRSpiDsDhlf5vddoZNd",
+	"kxm/B2bttXSstba7st8H4Xq6m6djiKT2aW3MXjdCl6+XB60KhDsSmckIz+GIQG4IiVnCY9D9qhytuwmL",
+	"tl2uLo7i+ynj4aqE2FJv2IM39k6+f4B+2Rqs3LhoG3NzY80/DVjI9KUTc1qqTb9P1u4nC3C/WHxLnsyC",
+	"mC1MjNAkr7RiBr42Y/tkh/aoLMFMwtyzPbi7AehLMeFxhPX5YHvJOROb7C73xMOYXjuZLCvH6KGtlnW/",
+	"WZnR4mBfC76VBVWEqhsWkEQSINV8OfBHfPM6UWefqg73axKGNDODd7IWn4cjkEhshAFOXv0IoDkAlAMX",
+	"p+S9JAsZB4SOtdDLUGIHRDH06bq81zYYgpmw40SPrJ//nRxhZKtBRmSeJopYWBluK6MfgGkUNFSvc1L4",
+	"K9d+7sT9uzabcccS4xRcQT4Sqxq6zVWq3cQO327Tn6pG4dIw67XS22IA7tE7++cpjJKQgNEg5IJBlfuc",
+	"KmXwL11+P8SMqpixvGVxkN7hBavaEkTbJE9GMk3GMhXBKFfogLkjP7qhONInT0Zc4O1Vvf2wmASVkfXz",
+	"Z78GD+O/frvfBvaa5YQsmLJhkLKVgqczgFW0xWrbpOtg5MQUx2HUZkNtWw7DMVumQX5RJowFY+rfDBcQ",
+	"orNmbN2gD5ikaTRmsdbcTp7/fPbXl//yr+80V435lMMy4TQ3ZxcV05gKNvQ3zx08m/fuDv6gg61JXfE9",
+	"yKsZo2EyG4o0ibltVKVFUOn62M0w9dS5F5xqHTMNTcui33LFcgo/WVnUlnutM7H7u/lDV0TSYSoXq/L9",
+	"B5Xx4lJ9oso1+iUL9Jr250qbw4sZg5h2rg+7pjaVx42HJIEEW8/69sD5PGAKe9VfrmshipnqYxATp2SU",
+	"c4We/JUtR9gZFi1I8uS82/3xNA8lZdUMm1ifLzdDvH3oRGsWwqGO1HbuqnQcGdjAGPDhNlYCvIMvUhKz",
+	"OaMJUXTCLgkVS5IK/u8pIwn7muRrhjoXkx57Ti/6lr+irZkx2JXV6Kxa0xX1Af2LC68TceFKhyrY7rYu",
+	"5rL8RzQKQRvVmo4dX1lrsZ6pfmWAFjzoXE1jhvrv2GqT+GfusMmJ5VjfbBkvwOXzOJkNAWdh0Om9fPkC",
+	"XG36A9mV4TxmPjfJz0tG9fpOaMTDpc29fM1pGErXCM3mSUZcaNmSKxW+k/+pGdP6LrK9jKtR35dRJAPD",
+	"z7ZlPftxp68Mooz3/WKVhsfsVb+T0cIKuA4VgCZojmcji22zY/0nxB3CGkIqfGbsRhaGwMzMx6l+rafV",
+	"tNE8ZrecLUaX2ORwQWOTgTOJ5T+ZICNzCkan5A1m+tCAi6nmrMxUd5ukooArP5QqjRkBNSouNjrBKg4s",
+	"AbazgXgyaK7IXKUesUm5c5iAAyKhiWKqaOiR2KWpeQQKhZcemVAeprHJNVIyYiSgS2W6NuoNRfu+NKSw",
+	"ej53jyoc9cgH0CPh0MJ6V8I1mFf+9fm/9E/evfzX141Y8YGqol57XPfLLHO+HIo/uwYThXKY3LjXOGcr",
+	"vW3zfbHLWfBT5LHNMXo24u58mDOhTH0dcJxTchUqSXJcBTJCEVPKYNoJmQCuXQ5Xh4sMq1brSnfHodY7",
+	"CsL8qpXXw8TUofO55CKJ1kn1fJvGFHb6V7jZ34zydE8hqBpUe4hRqDupFlfvDrr9dhe5OQpomeY+J3Ju",
+	"aC6U/o3VWnIfjEzAqk3ici/fG4UdtZyjt+ywVZRHyuwcaezG8Yzh0ja7+xWTrBixNOEqNAK6NLUXiFCp",
+	"dQsbikabDMozMgML/HK7MMYcsDt+XQLMb0mapFmLx6aOBCzktyxeA7a7yPEk6DXABIKkXZJEczktcUAF",
+	"5CJlitCEzGTEmustr+wZeuBkmu+VuO167krZkBxxYnNrWqbwK0gI0FTlktI25uJcQjAeOIAZELHJPqfk",
+	"E3ijweOTOOweA6/hgDkgUo2IGy4joYyIYdr2UNi0i3YSnnfRZlyyyoqMe1ZQLcoVABfUbaJLOEiP9Q++",
+	"aGyjrKSvVNv6cJnQPN09PP3ASudgB3GTEJsd8leCLQgqYH7Ixb1ISmow2AsysF1jwIz+sck2A3r9cxqG",
+	"JBUJD8nVPOaFjltCDn06pz7kOjSVXa/Nph5FVyukZ5ZzN8kVMaXoJhjSn1iyYEbomOCbVS/zoVsP05W0",
+	"whdSlRnXaxlgNbK93tkxHbM/d83+bC+dZgzspPMrIz4VTr+woX5BvqRMBXR5usGs73UbV1pcQHCYB7ly",
+	"5B3R4iwbMIfscNM3LGUSOXkwB3mV4PwYUi4gX+EStEYqhEzI2GI/BrlQI1B+VVlckcD3WhhX+zxve7L2",
+	"E51fGUTZ0f415kmCRfAPerL1d1kxj2MLgSVkcuKM8PvypNy7hjihPHxs6qFTApFIhgEPhkImQ6pPU9Cc",
+	"Tt7L5LXbyKNO2I45FkqV1wjdUcy5Abcguhy4U3vU9lPW79E6KGdUkTGbpqJdasPhryeGPC6y+0WmigWE",
+	"hYqBftmc4j7hNh5prRVa+0JvGEF/e0ZvLoY/y+XANSU3ldC49USEiUU/mydY9mW6PhYKdtqjOZjDMRR6",
+	"DIUeQ6HfD8v7iU1Nbuj2uoRmO1g/1Sp/a5N32SEe2deRfR3Z1/fDvj6mSUEJyrLWkalZjWgFl32Ns+lt",
+	"4Crhvnrqp+MNznPopO9TQcYMY6jQZsvsCAtIQBPqWZScQsL9PJYTHrL/j72rW24jt9KvgtLNXKRFS7Jm",
+	"sqaunIwnUWrGdtnKzsXKRYLdIBulbqDTQItmpaZq32GfYq/2IfIm+ySpcw6ARlPdJEXRkp3oyhZ/mvg5",
+	"fzg45/tidioCam8yKVSKpaEvO6e7Wi5yO8BdgoM8VGf+7hwBzUz8PMAR8LooGK3dgYUA9mYDVFjqliLg",
+	"JoatHN7eF3+Hf4Z7NH6UpVCwoyZsJd7FezT/hJWCw66axO89vGRznelCL1YtpOo9BeD87uXKTPRTYzSz",
+	"hyPsB8a6/2rvCvHSx01qdAd1LhBeLKSxdcBny8KCBYYZtGmfnR127dX0ggPj59bWctZg87hD4If9OzlK",
+	"jsAFgGt6dYTOsxDchHPtJ/g0LX78W+sjkiqDiSN704c3f5q8ffMrmFclbch3HdGzwq6BPSH+SM+DWGpl",
+	"c4g/HB9bQN1tWVNH2FKPO4sL7jYTNglcjCrJrotyxuuFnmR8ZY7GL0+Q2GsSL9s5dvRNUlEUR+Pv2z8m",
+	"pVQalub0JHqxFsbWMkX3Cm+sLVLLG+Jn1I54P3AqlLchdH5877G03vNtNDPxnWGZmEsl1wBzOjbg3rwb",
+	"zUz8EYQqtBcMmI8Xjs9sAxsHNnXhdQ98g7gdySwEA8N9KdAFE4TMipFu+IRDUNYWzvNIMWBuTOi7xTJo",
+	"b0Cu1bX6aPl8ji1gdP1RC0QImcsFaEwwPo5bsivauS4yNm1XfpoENi5Ekm5Bm3lRXNDsrlVgyVcrYlbG",
+	"7rI58tqP2EfCyIYvtQpB5JXOuxsarWtms3xWEC0iEe4jdrWL3ggwO+WFUBmv2UrwOgGzakWKGRBspsOK",
+	"kKJwNrvk9UIqM8aMDlXXIAqCEYVIrQkwCWXikEwMvY8QYc4qJdcKhkso2nrZue11Ixux195YwHRIF2lA",
+	"sNxO++FNWIOEcfa3htdW1LgQHKfiWuuK4lq5scMDES17xP4ss0woJ1A5vxVMaTa95UUjpsHZUDDJpqap",
+	"YN+NyKYj9gtNgvJYSuMWuSOfGzxND4eQc0LnVtqipxMZCtUUwrspUUNDvFNotXC8okGyMn3Bppfz47da",
+	"CTqGTV2fuWEvT85HjMC/x6GEwLu4VhfaPaCN1pkwFxgWwedjnVFZ+CjOy485LL27lPKqcTHkWxGuBpXh",
+	"4lqdn52xqdV6UnK1iozzNGFTpe1EKzGpRC11No1I4+kVx3gFGxRA0J0o43f9yKaOkhQ3+a5gTOlpExgF",
+	"rDLhuJeUVueKWaFwp0wfWrkLC36kpuY1q4ecP2/Kyq7+E6TGn8p6wttaL0kKZjXC7mewWLPVBeOWlRo1",
+	"CI0AymfSkWQY2ohN8Z3eookLJmAIOCu0acSxuZ1DM3KV24g0X27m0fyPNRpNjAr+1gj3tvOfW+hDKUzC",
+	"eV6wv3DV8Hrl973gxpI69SzAQG0Ikl/vTIYCP9uHB/Mz94NKmKQ6l+zCjckKhKjadUBWP3w4EccqmRop",
+	"dt1uf17futf3o0zda6/jaZDfvHD+EFzFrhPy1+M984HfxQN/0xBT+PCMYpLYh07JBwFY5ykNe49ISGtz",
+	"68VVwph7AJvi/GQbNMVmOcnaKAXpA+nMsMsS0ye3kOxuWd0DywsRxvv54NAEwx5ohDJxnmjH+bV91Ntm",
+	"eXbyuNMM2r3HrBT6L16s43T1UyRvnNfZ4fX9jjhWumqKFgh/D0uw9oStkz5/jM2cpua2jdemVny2L+Al",
+	"TG9lWhg2pRbRMQvvDbkysmZ9hY6YgkiOUnO7E+JcOwwQq+l6MmM6hKrjWoEHDNT3J1+YXbeLUo3umJK5",
+	"5w4aByEOkCOPIrHz0zOY/K7ffHUU541DrO/TGXxTHgKP6nezJXT48jEhxaDomSAsiUdgtf/z1GE0fH2p",
+	"j6qZ+Z0yvVvibxdO3WdNHmXcvz8+OTs+Ob06OWsvOhBUaAzTxuuqnb4T5VjulWTB6B2+4oW/I2h+LglF",
+	"eUZ8TlCIEhKIa/X2zYfEbVdympyfniXd114lSSsy12oDNOJAssed976WK4IteaJ2tF8+NxRSjmZzUsin",
+	"kdk0fGNKeQswnU3BA46ZTHPnfEo8kMGgGisypvTyXvcFl+3QDkoj3kmu+tEFvP4BW0OT9LLMMlg+lVpX",
+	"qovJV2o9iL/JpHInbZC8zwVsEp/PMfPzO6my33USnAXxP6PriZKgSiwRMDP65LwO7ytsm2tuRVEgngAT",
+	"yo3gH/9L1xp308cR6zI/TU+yV+Js9vv57oVcYWM2XatEgvW4dysyFpsdL1i61neDHuTSWE2nZmfCTcLE",
+	"ZxsneWpxK11qSIklnGBRMi6Y0l612xQjlXy7DCWl0OK7lQHo4oHGlXgWW1ABLz++Yy9Pf/jh+JTxosr5",
+	"8cuj3Q+1mym56fM9odEf4yTowM+5tzpBkCwhEjs7OyGPSn+evopCIqmsQBLIHUodXHvOp0e/iIy25+cN",
+	"nOVOZjoi+bgatPTVgyFo2OCK+tkou7qRGYiFUS9c+h/TjAjTpkScKacU1NwhZnpNGOOQxC3Bf2aNGLG3",
+	"cY7/WsFRJsGiVPAwIyRjDRfa/j4hWtIunX/Oje8hoeqdqdfhSS4KSpw6Fg6xpOGaazUTRmaUTtVFhqj1",
+	"bKmbIkNcPJickWpR+HYOMw4fpdlTZppaHDFZGg2D8ES7Sdhr5QbtsvbuhIcrJg0Dj+pectGrY0ilOcY5",
+	"/rVEc19a1m19tNtP2SYzeDJYZ9fp995RKLyHst6nheaA9crtAPosxduoLz5r8CbzoPCam3/9fWQYooj6",
+	"6eEyybI54b1beIMvM04KuF94sBko81eE8VUZy/WSyTUr2o0A+smqUGeppok8P92sBlXtxZqMNuvBdXsP",
+	"07Rda/jStqQCg6N9DrjenE065/v4EPtQzR9y0VX8kUc9GqJrloZRMIiX9FVn9w9yYoxhCpEReVDe33Wv",
+	"5tsLRqoUYjdCVAFLez6/8B5qmesicLeipGMbMkq2rs1BWDv+aoi64JnF9UuxuL75zFPriVx5ltXCDHFF",
+	"EJ/XIDT4+a43LmtcrZnAFziVUjyIrrX/91ym3HF37EBS26GdlV2eoi13Zl+OMXYH0sFAuCaN4XcJOXNd",
+	"iskehdo7fvb0BBMgatHwBV0tw986vYFQy91L+ET5P/7PGM5+0Y0xHNadjMik1gVW131KjrQSEytLQoM3",
+	"4QHrW7MzyaKRC2UmUk3gSEE1vsYsdY3cIY/Jggsm7bGxAtABDB8WUUEix0NW91OH7/soGPajzRQPKWXX",
+	"eAG2DwwfUSXIRW4vGFLGM85go7G/wiOB4EFv+sJVPk1HDDuopxbOHzWvVxO/XdO4ux43lUkFh8eU4ETK",
+	"hlAPFEtzrY1wCRm9VBc+aZlQ1Rl8mSqSat0scuTBayyeB6UxDcHXReyNzjgyaa7VOqUvjsmNEOkttGZL",
+	"wW/AyMF7oHp+qpJgeZHVdIuv7TvVkSGALXrS49wWW7NuBwYU/+7+4n36rVAsq1eslqB1R/fSradBS8D9",
+	"+FekBCbTMUwF7IoVMVVyTzMSR6e7kwKvWKZRgTDs3KpBfYctpzwH5Qh+ds9fjXtOHqizl/ZruWQc9tuu",
+	"GH1/5Ts01zHVylKovcw11Qqj1zct0AD4xbG/IgnuNGD/uO4HN97vosNkgs/khdEUQlyraUcop+z///t/",
+	"fJUxpUZLI4pbYUbsit9ItWB8yVeMh/MqRiCY1sZctr4hdH3ssqrrFZN2B/cft4MGcv+Sq4zjDZOtuVQu",
+	"cVtKY6RaDDSO9vh5Evr9/PyhmZz77AK7NEY3c90c3TP0fQIC50Hv/BX2Hm5wuJ6w+ZA+90V7/D5wH/Ub",
+	"UC5eFMwIg3epVBGM+spqcIaKzRpLdzFoPSLs2J3NCZUsuNsmI4p5xLlOe5sW2uCl0OkZal8fyqZfgoep",
+	"25P0aFMU4vzvcxjyuGGI75E+Pdu/R/pfxTgRYJTyGYAHGaX6Sxmle1iWO4ZEV87pD5iR+ts3I8+Hma/L",
+	"irz8d7Mi7yq8fG3TiAveAb7ax5QYYY/b9NKXjXEwGink3BrGGQgksda6fCUmJ9fzkm3i0AGfI603yNCx",
+	"VA+OhchabUlTDho0I+x7v3LfCMrdgVOKfvofYC2ezy17KfVHYRlnYWOCCB5Ar6221YF1+idQNl0KzCWA",
+	"vhXaWJYJxJWk4tBUY8c8uosRu2MEDnaAoTYg32QsFWuM2ByBGGGv3l29fw4+noOP5yPMfe0U4nBqJY5h",
+	"P7zyLbG1bX875ZOAZuPtBqdaMXDQ8N2LQxTPXIVf/qYKaI49o1c20epLMyBEP4XFM/Hfn3ZvIYZYyq32",
+	"UF97+3Zv/cwPX7g5MJpXZFbPj3YzuLtaRrCiYaYE6jfR80mqVdakAzhzd34MFGByH1t8ywuZTbAKm576",
+	"e3zqywNWbXhd+soqN/Duwqs51RI+/pVQbxT1y51bEEPHn5lguF8OjyQUgxi62cG6eRc9aSW+M1S6QaCc",
+	"8TkG5Mj4u+C5tENMEVet4j1dtcQm/duoL4OifW/JfZq6iLD6/2a1ER9Eiif62C0cIIZ48Xf/38mu9RJt",
+	"XXpvLUSkHg9lynt2MckBtOIbqj7YQ7b38TFJX51huFuvUdN81FVxm98NuqiIt2v17lnUu6Xw4Y6r6ikN",
+	"6PNaAwd5kuH9XdehCwDuiP8Px6dnxy9Pj/YIoJ7g/n+jF/rGrtl0XYvU7ulZfiNw6P5+4is4xtDbYCJr",
+	"2OoXKEPu+etf+DNiSydwbqPEdykshzPHiP0hNFaWY6zrtbVMEdDuha6E4pUcrXhZdF5AbBV4IdOpmY5a",
+	"NaZG6x5D8GuusQzQeGRBN+sx++vbJMJ9TNjbP71LWCpvZcGMTqWwq4RVNV7WMSNSq+uEEUY2KGjCCDab",
+	"zXkqC2mlMNFw3kWpGdMzqteslFToTDmoMZ5O7arShV4gWFEh54Klq7QQCSu54gvq+8fkYlN0foyAxvt+",
+	"5opqlto0Y8gjEmQ9dacnrWnylypJSFQma9mOeM3p/qHvqA4/NvYPM0kb4Af4YVm7Mo+oxDt6Nolpz2E6",
+	"HjgVY5V8hZWdY4/ayfhCqBRXsd1f1jb6RT/z+v0lI5B5M+BEKMWDPzSXosgMs/xGOBxtwnKAKbxRi0Ka",
+	"PGE/1UKlecJe13wmU5ztxwpkIffIGdy2Ne0lvwkgTmW8pQHPeYNvK8YOljV1RT8qcy+AQwbHp+fuWokX",
+	"Dv7bCF4gUwyMIedSjdilDeBKBOvh5ulK7hKmhMOGlTVDRJfOCjaZywP1oZH7R0jFdJ2JekzSN58jmSgl",
+	"zE3CSokAnDgDk9YiFNrdCFFFlXosbepaKDtilxl92qFgqWIVr57Dju7TO7fwBHcrSzFGTTtGTWNVTu3s",
+	"y1w7pQPLTxsHCmosHFnrzFUdwhJXtU5Fhr2e6xpJito3CgPa1aLNSqwWRPhS2KUx+8vHd2/ZR/RMCSv4",
+	"SjeW5dJ/3IrPFoXOwMbwgvlEcwv5DUfkq9bYMZPLirj3L1rh41kWsmLR4H/SdTkkdpXQVRFjTLNImiMB",
+	"p+6JSqRyLkE3V0wJAqR2P/IHocRcppIj8GK/2eZ1jb0htET0YJQiejyvwS4LhVb5VoN/mSPYJ6uFSRs3",
+	"HE90QGnBUFbJEUY3GtAHkYrKtXreYaSkWZNUrNisswBIvD/GN3FY9ImkhVcgPOQsCRdDdeakeyZSXmI6",
+	"ORrIjw2FMGJoD5BtA7M3+BNuS/iiFtjzn7BazJG8C2VF6xvkjRqxn6VyN0XYU4dKzeF83bE7yOk+tCO2",
+	"5rdg8OgGG/bG6oUAkxw9A6nDcl1kg09BYU9xJIg/ncsiSwjveJkT6DG9yDDagKjV+gXM9ZLNeQ1DSalu",
+	"tqP4sshqoYbsUbizyzkMHYLs2Qoj7+ghV9zc9A39Q9wETaPlDGHzbcemY3vBGKt8qwqGaPjKuJZehGUu",
+	"mlIZVgquEsbpxrlRKI/G2W8MExNiDy/wXS9wxlFGGhuN+LKsdN27ab+gEctYCnbNl1UjUw04ZcHB+fOq",
+	"qvUtL0zCqoIjno22Tu3muij08ripzIi9Zi28GT6QdkcoWEMMXwQvqakraZE8EKzDJfCw1SveLhjV0F61",
+	"ZsrcoIukmCW+9DJrBoebG/ggHJla7SOWA1CHGSg+CFhH7T19Rw+QrrttMS1OuI8wOqMYR4UagQ6EpNXD",
+	"csAqRL/qST76wHsXxN1ATpeUe8zm8jMsejODt1pYcXCmy1yTKpubTnDWdob/9um3fwYAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

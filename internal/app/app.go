@@ -22,6 +22,7 @@ import (
 	"github.com/waystation/waystation/internal/events"
 	"github.com/waystation/waystation/internal/files"
 	"github.com/waystation/waystation/internal/httpd"
+	"github.com/waystation/waystation/internal/identity"
 	"github.com/waystation/waystation/internal/statistics"
 )
 
@@ -189,7 +190,7 @@ func (a *App) serve(verifier *auth.Verifier) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.HTTP, err = httpd.New(httpd.Options{
-		Spec: spec, DB: a.DB, Verifier: verifier, Permissions: permissions, Centres: a.centres.all, Codes: a.codes.Check,
+		Spec: spec, DB: a.DB, Verifier: verifier, Permissions: permissions, Centres: a.centres.all, Codes: a.codes.Check, Survivor: identity.SurvivorOf,
 		MaxBody: int64(a.Config.MaxBody), MaxUploads: a.Config.MaxUploads, RateLimit: a.Config.RateLimit, GuardedLimit: a.Config.SignInRateLimit,
 		HashKey: a.vault.DeriveKey("stored answers"), Origins: a.Config.CORSOrigins,
 		TrustedProxies: a.Config.TrustedProxies, Registry: registry,

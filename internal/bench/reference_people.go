@@ -62,7 +62,7 @@ const (
 )
 
 var (
-	readPerson = `with page as (SELECT ` + selected(wholeColumns) + ` FROM "beneficiaries" WHERE id = $1 AND "beneficiaries"."centre_id" = $2 LIMIT $3` + seen
+	readPerson = `with page as (SELECT ` + selected(wholeColumns) + ` FROM "beneficiaries" WHERE id = $1 AND status <> 'merged' AND "beneficiaries"."centre_id" = $2 LIMIT $3` + seen
 	pagePeople = `with page as (SELECT ` + selected(listedColumns) + ` FROM "beneficiaries" WHERE (beneficiaries.status = $1 AND registered_on >= $2 AND sex = $3) ` +
 		`AND "beneficiaries"."centre_id" = $4 ORDER BY created_at desc, id desc LIMIT $5` + seen
 )

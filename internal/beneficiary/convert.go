@@ -13,7 +13,7 @@ import (
 
 // How people answer: one by one all that is kept, in a list less. Score is of searches only.
 var (
-	shown  = db.NewShape[Beneficiary, api.Beneficiary]("score")
+	shown  = db.NewShape[Beneficiary, api.Beneficiary]("score").Where("status <> 'merged'") // whose id leads to the survivor
 	listed = db.NewShape[Beneficiary, api.Beneficiary](append([]string{"score"}, unlisted...)...)
 )
 

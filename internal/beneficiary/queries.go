@@ -111,9 +111,18 @@ func hasOpenCase(ctx context.Context, id uuid.UUID) (open bool, err error) {
 	return open, err
 }
 
-// Here answers the 404 of a person who is not registered here. It reads nothing about them.
+// Here answers the 404 of a person who is not registered here, or is somebody else now. It reads nothing about them.
 func Here(ctx context.Context, id uuid.UUID) error {
-	return present(ctx, "beneficiaries", id)
+	tx, err := db.Pgx(ctx)
+	if err != nil {
+		return err
+	}
+	var here bool
+	err = tx.QueryRow(ctx, "select exists (select 1 from beneficiaries where centre_id = any (scope_centres()) and id = $1 and status <> 'merged')", id).Scan(&here)
+	if err == nil && !here {
+		return fault.Missing()
+	}
+	return err
 }
 
 // LockActive holds a person's record until the transaction ends: 404 where there is none, 409 when it

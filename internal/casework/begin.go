@@ -49,8 +49,9 @@ func (c *Case) prepare(ctx context.Context, a *Act) error {
 	return err
 }
 
+// registered wants a person who is registered here, and holds them: they are not merged or voided meanwhile.
 func registered(ctx context.Context, id uuid.UUID) error {
-	b, err := beneficiary.Find(ctx, id)
+	b, err := db.LockAny[beneficiary.Beneficiary](ctx, id)
 	if fault.Is(err, fault.NotFound) {
 		return unknownBeneficiary()
 	}

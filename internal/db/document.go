@@ -34,6 +34,7 @@ type Shape[T any] struct {
 	meta    *schema.Schema
 	columns columnList // centre_id, then those of the members
 	members []member
+	where   string                 // which rows GetJSON answers; empty: any
 	byID    atomic.Pointer[string] // the statement of GetJSON in one centre, as GORM wrote it the first time
 }
 
@@ -64,6 +65,16 @@ func NewShape[T, R any](leave ...string) *Shape[T] {
 	}
 	s.columns = columnList(strings.Join(columns, ","))
 	return s
+}
+
+// Where keeps GetJSON from rows for which a condition in SQL does not hold.
+func (s *Shape[T]) Where(condition string) *Shape[T] { s.where = condition; return s }
+
+func (s *Shape[T]) narrow(q *gorm.DB) *gorm.DB {
+	if s.where == "" {
+		return q
+	}
+	return q.Where(s.where)
 }
 
 func (s *Shape[T]) selects(q *gorm.DB) *gorm.DB {
@@ -169,7 +180,7 @@ func documentRow[T any](ctx context.Context, shape *Shape[T], id uuid.UUID, each
 	if known := shape.byID.Load(); known != nil && len(s.scope.Centres) == 1 {
 		return render(ctx, s, query{sql: *known, args: []any{id, s.scope.Centres[0], 1}}, shape, each)
 	}
-	q, _, err := statement[T](ctx, s, func(q *gorm.DB) *gorm.DB { return shape.selects(q).Where("id = ?", id).Limit(1) })
+	q, _, err := statement[T](ctx, s, func(q *gorm.DB) *gorm.DB { return shape.narrow(shape.selects(q).Where("id = ?", id)).Limit(1) })
 	if err != nil {
 		return err
 	}

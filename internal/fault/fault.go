@@ -29,6 +29,7 @@ const (
 	Precondition                // 428: If-Match is missing
 	TooMany                     // 429: wait RetryAfter
 	Unavailable                 // 503: wait RetryAfter
+	Moved                       // 308: Location has the way
 )
 
 // Field is one thing that is wrong, named by a JSON pointer into the body or by a parameter's name.
@@ -46,7 +47,8 @@ type Error struct {
 	Fields     []Field        // what is wrong, field by field
 	Extra      map[string]any // further members of the problem, such as the current state
 	RetryAfter time.Duration
-	Told       *Told // people that the problem tells about
+	Location   string        // of what moved
+	Told       *Told         // people that the problem tells about
 	cause      error
 }
 
@@ -77,6 +79,9 @@ func (e *Error) With(name string, value any) *Error {
 	e.Extra[name] = value
 	return e
 }
+
+// At names where to go instead.
+func (e *Error) At(location string) *Error { e.Location = location; return e }
 
 // Telling marks a problem that tells about people by the ids of their rows.
 func (e *Error) Telling(resource string, ids ...uuid.UUID) *Error {

@@ -27,6 +27,7 @@ type Operation struct {
 	Keyed   bool       // takes an Idempotency-Key: a repeat gets the stored answer
 	Guarded bool       // x-guarded: takes a secret that somebody may guess; few tries a minute
 	Ordered bool       // x-ordered: the order of the body's keys says something; handlers get its bytes
+	Person  bool       // works on the person of its path; a merged one leads to the survivor. Not where x-merged says so
 	Once    []string   // x-shown-once: members of the answer that a repeat of the request does not get again
 
 	// Operators (x-network: operators) is Network only for callers whose network role gives the
@@ -60,6 +61,9 @@ func NewOperations(doc *openapi3.T) (Operations, error) {
 	return table, nil
 }
 
+// personPath is where everything of one person is.
+const personPath = "/v1/centres/{centre_id}/beneficiaries/{id}"
+
 func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method string, op *openapi3.Operation) (*Operation, error) {
 	if op.Security == nil {
 		return nil, fmt.Errorf("httpd: %s declares no security", op.OperationID)
@@ -70,7 +74,8 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 		ID: op.OperationID, Method: method, Path: path,
 		Centre:  strings.Contains(path, "{centre_id}"),
 		Network: flag(op, "x-network"), Audit: flag(op, "x-audit-read"), Stream: flag(op, "x-stream"), Guarded: flag(op, "x-guarded"),
-		Export: flag(op, "x-export"), Bundled: flag(op, "x-bundle"), Ordered: flag(op, "x-ordered"),
+		Export: flag(op, "x-export"),
+		Person: strings.HasPrefix(path, personPath) && !flag(op, "x-merged"), Bundled: flag(op, "x-bundle"), Ordered: flag(op, "x-ordered"),
 		Operators: op.Extensions["x-network"] == "operators", Once: names(op, "x-shown-once"),
 		route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: &checked},
 		query: map[string]bool{},

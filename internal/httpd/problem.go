@@ -20,11 +20,12 @@ import (
 var statuses = map[fault.Kind]int{
 	fault.Internal: 500, fault.Malformed: 400, fault.Unauthenticated: 401, fault.Forbidden: 403, fault.NotFound: 404,
 	fault.Conflict: 409, fault.Gone: 410, fault.Stale: 412, fault.TooLarge: 413, fault.Unsupported: 415, fault.Invalid: 422,
-	fault.Precondition: 428, fault.TooMany: 429, fault.Unavailable: 503,
+	fault.Precondition: 428, fault.TooMany: 429, fault.Unavailable: 503, fault.Moved: 308,
 }
 
 // titles are the problem titles in the languages of the API, by status.
 var titles = map[int]map[string]string{
+	308: {"en": "Merged into another record", "fr": "Fusionné avec un autre dossier", "ar": "تم الدمج في سجل آخر", "es": "Fusionado con otro registro"},
 	400: {"en": "The request is not understood", "fr": "La requête n’est pas comprise", "ar": "الطلب غير مفهوم", "es": "No se entiende la solicitud"},
 	401: {"en": "Sign in first", "fr": "Connectez-vous d’abord", "ar": "يرجى تسجيل الدخول أولاً", "es": "Inicie sesión primero"},
 	403: {"en": "The right to do this is missing", "fr": "Le droit nécessaire fait défaut", "ar": "لا تملك الصلاحية اللازمة", "es": "Falta el permiso necesario"},
@@ -122,6 +123,9 @@ func writeProblem(c echo.Context, f *fault.Error, status int) {
 	h.Set("Content-Language", lang)
 	h.Add(echo.HeaderVary, "Accept-Language")
 	h.Set(echo.HeaderCacheControl, "no-store")
+	if f.Location != "" {
+		h.Set(echo.HeaderLocation, f.Location)
+	}
 	if f.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
 	}

@@ -40,6 +40,10 @@ type Verifier interface {
 // off. It is asked inside the session of the write that submits them.
 type CodeGate func(ctx context.Context, centre uuid.UUID, submitted []codelist.Use) error
 
+// Survivor answers into whom a person of the session's centre was merged, at the end of the chain; the zero id
+// for one who was not. It is asked inside a session.
+type Survivor func(ctx context.Context, id uuid.UUID) (uuid.UUID, error)
+
 // Options configure a server. Spec, DB, Verifier and Permissions are required.
 type Options struct {
 	Spec           *openapi3.T
@@ -48,6 +52,7 @@ type Options struct {
 	Permissions    *auth.Permissions
 	Centres        func(context.Context) ([]uuid.UUID, error) // every centre there is
 	Codes          CodeGate                                   // which codes a centre uses; nil: all
+	Survivor       Survivor                                   // who a merged person is now; nil: nobody is merged
 	MaxBody        int64                                      // bytes; 0: 1 MiB
 	MaxUploads     int                                        // files taken in at a time; 0: any number
 	Timeout        time.Duration                              // of one request; 0: 4.5 s
@@ -69,6 +74,7 @@ type Server struct {
 	may      *auth.Permissions
 	centres  func(context.Context) ([]uuid.UUID, error)
 	codes    CodeGate
+	survivor Survivor
 	maxBody  int64
 	timeout  time.Duration
 	perMin   int
@@ -87,7 +93,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Echo: echo.New(), Operations: operations, db: o.DB, verifier: o.Verifier, may: o.Permissions, centres: o.Centres,
-		codes: o.Codes, maxBody: o.MaxBody, timeout: o.Timeout, perMin: o.RateLimit, guarded: o.GuardedLimit, grace: paceGrace, hashKey: o.HashKey}
+		codes: o.Codes, survivor: o.Survivor, maxBody: o.MaxBody, timeout: o.Timeout, perMin: o.RateLimit, guarded: o.GuardedLimit, grace: paceGrace, hashKey: o.HashKey}
 	if s.maxBody == 0 {
 		s.maxBody = 1 << 20
 	}

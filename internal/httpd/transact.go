@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -12,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,7 +45,7 @@ func (s *Server) transact(c echo.Context, r *request, next echo.HandlerFunc) err
 			return err
 		}
 		c.SetRequest(c.Request().WithContext(ctx))
-		return next(c)
+		return s.moved(c, r, next(c))
 	}
 	out := buffers.Get().(*answer)
 	defer out.free()
@@ -54,9 +56,31 @@ func (s *Server) transact(c echo.Context, r *request, next echo.HandlerFunc) err
 		}
 		again := db.Retryable(err) || (r.scope.ReadOnly && db.Broken(err))
 		if !again || attempt == 4 || c.Request().Context().Err() != nil {
-			return s.told(c.Request().Context(), r, err)
+			return s.moved(c, r, s.told(c.Request().Context(), r, err))
 		}
 	}
+}
+
+// moved turns the refusal of an operation on a person who was merged into the way to the survivor: the same path
+// and query with the other id. A person who is in use costs nothing.
+func (s *Server) moved(c echo.Context, r *request, refusal error) error {
+	var f *fault.Error
+	if refusal == nil || s.survivor == nil || !r.op.Person || r.subject == uuid.Nil || !errors.As(db.Fault(refusal), &f) ||
+		!slices.Contains([]fault.Kind{fault.NotFound, fault.Conflict, fault.Stale, fault.Invalid}, f.Kind) {
+		return refusal
+	}
+	ctx, scope := c.Request().Context(), r.scope
+	scope.AuditReads = false // ids of records, nothing of a person
+	var survivor uuid.UUID
+	err := s.db.InTx(ctx, scope, func(ctx context.Context) (err error) {
+		survivor, err = s.survivor(ctx, r.subject)
+		return err
+	})
+	if err != nil || survivor == uuid.Nil {
+		return cmp.Or(err, refusal)
+	}
+	return fault.New(fault.Moved, "moved", "The record was merged into another. Repeat the request there; Location has the way.").
+		At(strings.Replace(r.path, "/beneficiaries/"+c.Param("id"), "/beneficiaries/"+survivor.String(), 1)).With("survivor_id", survivor)
 }
 
 // told writes the line of a refusal that tells about people, in a transaction of its own: the

@@ -1,6 +1,8 @@
 package identity
 
 import (
+	"time"
+
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/wire"
@@ -41,4 +43,18 @@ func toDecision(d *DuplicateDecision) api.DuplicateDecision {
 		ID: d.ID, CreatedAt: d.CreatedAt, DuplicateID: d.DuplicateID, Decision: api.DuplicateDecisionDecision(d.Decision), Reason: wire.Opt(d.Reason),
 		ReviewOn: wire.ToOptDate(d.ReviewOn), DecidedBy: d.DecidedBy,
 	}
+}
+
+func toPreview(p preview) api.MergePreview {
+	out := api.MergePreview{DuplicateID: p.duplicate.ID, SurvivorID: p.survivor.ID, DuplicateVersion: p.duplicate.Version, SurvivorVersion: p.survivor.Version,
+		Differences: p.differences, Conflicts: make([]api.MergeConflict, len(p.conflicts))}
+	for i, c := range p.conflicts {
+		out.Conflicts[i] = api.MergeConflict{Kind: api.MergeConflictKind(c.kind), Rule: c.rule, Scopes: c.scopes}
+	}
+	return out
+}
+
+func toMerge(m *Merge, undoUntil time.Time) api.Merge {
+	return api.Merge{ID: m.ID, CreatedAt: m.CreatedAt, DuplicateID: m.DuplicateID, SurvivorID: m.SurvivorID, Reason: m.Reason, MergedBy: m.MergedBy,
+		UndoUntil: undoUntil, UndoneAt: m.UndoneAt, UndoneBy: m.UndoneBy, UndoReason: wire.Opt(m.UndoReason)}
 }

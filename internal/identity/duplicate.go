@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -65,6 +66,30 @@ func decide(ctx context.Context, id uuid.UUID, ifMatch string, d decision) (*ben
 		return nil, err
 	}
 	return pair, settle(ctx, pair, d.verdict, d)
+}
+
+// decideMerge merges the records of a pair: what merge answers, 412 of the pair too.
+func decideMerge(ctx context.Context, id uuid.UUID, ifMatch string, r request, duplicateVersion int64) (*beneficiary.Duplicate, error) {
+	pair, err := db.Get[beneficiary.Duplicate](ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Expect(ctx, pair, id, ifMatch); err != nil {
+		return nil, err
+	}
+	switch r.survivorID {
+	case pair.OneID:
+		r.duplicateID = pair.OtherID
+	case pair.OtherID:
+		r.duplicateID = pair.OneID
+	default:
+		return nil, fault.InvalidField("/survivor_id", "not_of_the_pair", "The survivor is one of the two records.")
+	}
+	r.duplicateTag = fmt.Sprintf(`"%d"`, duplicateVersion)
+	if _, _, err := merge(ctx, r); err != nil {
+		return nil, err
+	}
+	return db.Get[beneficiary.Duplicate](ctx, id)
 }
 
 // settle writes a pair's new state and the line of its history.

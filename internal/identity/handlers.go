@@ -53,7 +53,19 @@ func (Handlers) GetDuplicate(ctx context.Context, req api.GetDuplicateRequestObj
 // DecideDuplicate records a decision on a pair.
 func (Handlers) DecideDuplicate(ctx context.Context, req api.DecideDuplicateRequestObject) (api.DecideDuplicateResponseObject, error) {
 	b := req.Body
+	if b.Decision == api.DuplicateDecisionCreateDecisionMerge {
+		return decidedMerge(ctx, req)
+	}
 	d, err := decide(ctx, req.ID, req.Params.IfMatch, decision{verdict: string(b.Decision), reason: b.Reason, reviewOn: wire.OptDate(b.ReviewOn)})
+	if err != nil {
+		return nil, err
+	}
+	return api.DecideDuplicate200JSONResponse{Body: toDuplicate(d), Headers: api.DecideDuplicate200ResponseHeaders{ETag: wire.ETag(d.Version)}}, nil
+}
+
+func decidedMerge(ctx context.Context, req api.DecideDuplicateRequestObject) (api.DecideDuplicateResponseObject, error) {
+	b := req.Body
+	d, err := decideMerge(ctx, req.ID, req.Params.IfMatch, request{survivorID: wire.Value(b.SurvivorID), survivorVersion: wire.Value(b.SurvivorVersion), reason: b.Reason}, wire.Value(b.DuplicateVersion))
 	if err != nil {
 		return nil, err
 	}

@@ -22,9 +22,11 @@ var duplicateSorts = db.Sorts[beneficiary.Duplicate]{
 	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(d *beneficiary.Duplicate) any { return d.CreatedAt }},
 }
 
-// waits is true of a pair that somebody has to look at: its day has come and neither record was voided.
+// waits is true of a pair that somebody has to look at: its day has come, neither record was voided, and the two are not one already.
 const waits = `(status = 'pending' or status = 'later' and coalesce(review_on, current_date) <= current_date)
-	and not exists (select 1 from beneficiaries b where b.centre_id = duplicates.centre_id and b.id in (duplicates.one_id, duplicates.other_id) and b.status = 'void')`
+	and not exists (select 1 from beneficiaries b where b.centre_id = duplicates.centre_id and b.id in (duplicates.one_id, duplicates.other_id) and b.status = 'void')
+	and not exists (select 1 from beneficiaries a join beneficiaries b on b.centre_id = a.centre_id where a.centre_id = duplicates.centre_id
+		and a.id = one_id and b.id = other_id and coalesce(a.merged_into, a.id) = coalesce(b.merged_into, b.id))`
 
 func (f filter) narrow(q *gorm.DB) *gorm.DB {
 	if f.status == nil {
