@@ -47,8 +47,8 @@ type Error struct {
 	Fields     []Field        // what is wrong, field by field
 	Extra      map[string]any // further members of the problem, such as the current state
 	RetryAfter time.Duration
-	Location   string        // of what moved
-	Told       *Told         // people that the problem tells about
+	Location   string // of what moved
+	Told       *Told  // people that the problem tells about
 	cause      error
 }
 

@@ -45,15 +45,8 @@ type request struct {
 type two struct{ duplicate, survivor *beneficiary.Beneficiary }
 
 // lockTwo holds both records in the order of their ids, so that two merges cannot wait for each
-// other: 404 for the duplicate, 422 for a survivor who is not here or the same.
+// other: 404 for the duplicate; the survivor is nil where nobody is registered under the id.
 func lockTwo(ctx context.Context, duplicate, survivor uuid.UUID) (two, error) {
-	unfit := func(code, detail string) error { return fault.InvalidField("/survivor_id", code, detail) }
-	if duplicate == survivor {
-		if _, err := beneficiary.Find(ctx, duplicate); err != nil {
-			return two{}, err
-		}
-		return two{}, unfit("same_record", "A record cannot be merged into itself.")
-	}
 	order := []uuid.UUID{duplicate, survivor}
 	if bytes.Compare(duplicate[:], survivor[:]) > 0 {
 		order = []uuid.UUID{survivor, duplicate}
@@ -66,17 +59,21 @@ func lockTwo(ctx context.Context, duplicate, survivor uuid.UUID) (two, error) {
 		}
 		held[id] = b
 	}
-	switch {
-	case held[duplicate] == nil:
+	if held[duplicate] == nil {
 		return two{}, fault.Missing()
-	case held[survivor] == nil:
-		return two{}, unfit("unknown_beneficiary", "Nobody is registered here under this id.")
 	}
 	return two{held[duplicate], held[survivor]}, nil
 }
 
-// open answers the 409 of a record that is in use no more.
-func (t two) open() error {
+// fit answers the 422 of a survivor who is not here, or the same, and the 409 of a record that is in
+// use no more.
+func (t two) fit() error {
+	switch {
+	case t.survivor == nil:
+		return fault.InvalidField("/survivor_id", "unknown_beneficiary", "Nobody is registered here under this id.")
+	case t.survivor.ID == t.duplicate.ID:
+		return fault.InvalidField("/survivor_id", "same_record", "A record cannot be merged into itself.")
+	}
 	for _, b := range []*beneficiary.Beneficiary{t.duplicate, t.survivor} {
 		if b.Status != beneficiary.Active {
 			f := fault.State(b.Status, "Only records in use are merged. Merge into the record that survived, or leave the voided one as it is.").With("beneficiary_id", b.ID)
@@ -98,7 +95,7 @@ func merge(ctx context.Context, r request) (*Merge, two, error) {
 	if err := db.Expect(ctx, t.duplicate, t.duplicate.ID, r.duplicateTag); err != nil {
 		return nil, t, err
 	}
-	if err := t.open(); err != nil {
+	if err := t.fit(); err != nil {
 		return nil, t, err
 	}
 	if err := db.Expect(ctx, t.survivor, t.survivor.ID, fmt.Sprintf("%q", fmt.Sprint(r.survivorVersion))); err != nil {

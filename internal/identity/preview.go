@@ -27,7 +27,7 @@ func previewOf(ctx context.Context, duplicate, survivor uuid.UUID) (preview, err
 	if err != nil {
 		return preview{}, err
 	}
-	if err := t.open(); err != nil {
+	if err := t.fit(); err != nil {
 		return preview{}, err
 	}
 	p := preview{two: t, differences: differences(t.duplicate, t.survivor)}
