@@ -26,6 +26,66 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AttachmentSensitivity.
+const (
+	AttachmentSensitivityNormal     AttachmentSensitivity = "normal"
+	AttachmentSensitivityRestricted AttachmentSensitivity = "restricted"
+	AttachmentSensitivitySensitive  AttachmentSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the AttachmentSensitivity enum.
+func (e AttachmentSensitivity) Valid() bool {
+	switch e {
+	case AttachmentSensitivityNormal:
+		return true
+	case AttachmentSensitivityRestricted:
+		return true
+	case AttachmentSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AttachmentLinkPurpose.
+const (
+	AttachmentLinkPurposeContent   AttachmentLinkPurpose = "content"
+	AttachmentLinkPurposeThumbnail AttachmentLinkPurpose = "thumbnail"
+)
+
+// Valid indicates whether the value is a known member of the AttachmentLinkPurpose enum.
+func (e AttachmentLinkPurpose) Valid() bool {
+	switch e {
+	case AttachmentLinkPurposeContent:
+		return true
+	case AttachmentLinkPurposeThumbnail:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AttachmentPatchSensitivity.
+const (
+	AttachmentPatchSensitivityNormal     AttachmentPatchSensitivity = "normal"
+	AttachmentPatchSensitivityRestricted AttachmentPatchSensitivity = "restricted"
+	AttachmentPatchSensitivitySensitive  AttachmentPatchSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the AttachmentPatchSensitivity enum.
+func (e AttachmentPatchSensitivity) Valid() bool {
+	switch e {
+	case AttachmentPatchSensitivityNormal:
+		return true
+	case AttachmentPatchSensitivityRestricted:
+		return true
+	case AttachmentPatchSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AuditAction.
 const (
 	AuditActionDelete AuditAction = "delete"
@@ -2210,6 +2270,45 @@ func (e ListBeneficiariesParamsStatus) Valid() bool {
 	}
 }
 
+// Defines values for ListAttachmentsParamsSort.
+const (
+	ListAttachmentsParamsSortCreatedAt      ListAttachmentsParamsSort = "created_at"
+	ListAttachmentsParamsSortMinusCreatedAt ListAttachmentsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListAttachmentsParamsSort enum.
+func (e ListAttachmentsParamsSort) Valid() bool {
+	switch e {
+	case ListAttachmentsParamsSortCreatedAt:
+		return true
+	case ListAttachmentsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UploadAttachmentMultipartBodySensitivity.
+const (
+	UploadAttachmentMultipartBodySensitivityNormal     UploadAttachmentMultipartBodySensitivity = "normal"
+	UploadAttachmentMultipartBodySensitivityRestricted UploadAttachmentMultipartBodySensitivity = "restricted"
+	UploadAttachmentMultipartBodySensitivitySensitive  UploadAttachmentMultipartBodySensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the UploadAttachmentMultipartBodySensitivity enum.
+func (e UploadAttachmentMultipartBodySensitivity) Valid() bool {
+	switch e {
+	case UploadAttachmentMultipartBodySensitivityNormal:
+		return true
+	case UploadAttachmentMultipartBodySensitivityRestricted:
+		return true
+	case UploadAttachmentMultipartBodySensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCareArrangementsParamsSort.
 const (
 	ListCareArrangementsParamsSortMinusSince ListCareArrangementsParamsSort = "-since"
@@ -2558,6 +2657,24 @@ func (e ListCaseApprovalsParamsSort) Valid() bool {
 	case ListCaseApprovalsParamsSortCreatedAt:
 		return true
 	case ListCaseApprovalsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseAttachmentsParamsSort.
+const (
+	ListCaseAttachmentsParamsSortCreatedAt      ListCaseAttachmentsParamsSort = "created_at"
+	ListCaseAttachmentsParamsSortMinusCreatedAt ListCaseAttachmentsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseAttachmentsParamsSort enum.
+func (e ListCaseAttachmentsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseAttachmentsParamsSortCreatedAt:
+		return true
+	case ListCaseAttachmentsParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -3809,6 +3926,101 @@ type APIClientPatch struct {
 	Scopes      []string                  `json:"scopes,omitempty"`
 }
 
+// Attachment Of a person (`beneficiary_id`) or of a case (`case_id`).
+type Attachment struct {
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
+
+	// ContentDeletedAt The content is not kept any more
+	ContentDeletedAt *time.Time `json:"content_deleted_at,omitempty"`
+	CreatedAt        time.Time  `json:"created_at"`
+
+	// FileName As it was sent, without what a name must not hold
+	FileName string             `json:"file_name"`
+	Height   *int               `json:"height,omitempty"`
+	ID       openapi_types.UUID `json:"id"`
+	Kind     string             `json:"kind"`
+	Label    *string            `json:"label,omitempty"`
+
+	// MediaType Of the content as it is kept
+	MediaType string `json:"media_type"`
+
+	// ReceivedSha256 Of the file as it was sent
+	ReceivedSha256 string `json:"received_sha256"`
+
+	// Sensitivity Of a case: that of the case counts
+	Sensitivity AttachmentSensitivity `json:"sensitivity"`
+
+	// Sha256 Of the content as it is kept, in hexadecimal
+	Sha256 string `json:"sha256"`
+
+	// Size Bytes of the content as it is kept
+	Size int64 `json:"size"`
+
+	// Thumbnail Whether there is one
+	Thumbnail  bool               `json:"thumbnail"`
+	UpdatedAt  time.Time          `json:"updated_at"`
+	UploadedBy openapi_types.UUID `json:"uploaded_by"`
+
+	// VerifiedAt When a scan was compared with the document
+	VerifiedAt *time.Time          `json:"verified_at,omitempty"`
+	VerifiedBy *openapi_types.UUID `json:"verified_by,omitempty"`
+	Version    int64               `json:"version"`
+	VoidReason *string             `json:"void_reason,omitempty"`
+	VoidedAt   *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy   *openapi_types.UUID `json:"voided_by,omitempty"`
+
+	// Width Pixels, of an image
+	Width *int `json:"width,omitempty"`
+}
+
+// AttachmentSensitivity Of a case: that of the case counts
+type AttachmentSensitivity string
+
+// AttachmentLink defines model for AttachmentLink.
+type AttachmentLink struct {
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Purpose What it opens
+	Purpose AttachmentLinkPurpose `json:"purpose"`
+	URL     string                `json:"url"`
+}
+
+// AttachmentLinkCreate defines model for AttachmentLinkCreate.
+type AttachmentLinkCreate struct {
+	// Purpose What it opens
+	Purpose AttachmentLinkPurpose `json:"purpose"`
+}
+
+// AttachmentLinkPurpose What it opens
+type AttachmentLinkPurpose string
+
+// AttachmentPage defines model for AttachmentPage.
+type AttachmentPage struct {
+	Data []Attachment `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// AttachmentPatch defines model for AttachmentPatch.
+type AttachmentPatch struct {
+	Kind        *string                     `json:"kind,omitempty"`
+	Label       nullable.Nullable[string]   `json:"label,omitempty"`
+	Sensitivity *AttachmentPatchSensitivity `json:"sensitivity,omitempty"`
+}
+
+// AttachmentPatchSensitivity defines model for AttachmentPatch.Sensitivity.
+type AttachmentPatchSensitivity string
+
+// AttachmentVoid defines model for AttachmentVoid.
+type AttachmentVoid struct {
+	Reason string `json:"reason"`
+}
+
 // AuditAction `redact`: values of the trail itself were erased, as erasure of personal data demands
 type AuditAction string
 
@@ -4607,6 +4819,12 @@ type CaseApprovalPage struct {
 type CaseAssign struct {
 	OwnerID openapi_types.UUID `json:"owner_id"`
 	Reason  *string            `json:"reason,omitempty"`
+}
+
+// CaseAttachmentPatch defines model for CaseAttachmentPatch.
+type CaseAttachmentPatch struct {
+	Kind  *string                   `json:"kind,omitempty"`
+	Label nullable.Nullable[string] `json:"label,omitempty"`
 }
 
 // CaseClosureApproval defines model for CaseClosureApproval.
@@ -5504,6 +5722,9 @@ type Consent struct {
 	CreatedAt   time.Time `json:"created_at"`
 	Decision    string    `json:"decision"`
 
+	// EvidenceID The attachment of the person that shows the decision: what was signed, or the recording
+	EvidenceID *openapi_types.UUID `json:"evidence_id,omitempty"`
+
 	// ExcludedIds Organisations that it is withheld from
 	ExcludedIds     []openapi_types.UUID `json:"excluded_ids"`
 	ExclusionReason *string              `json:"exclusion_reason,omitempty"`
@@ -5547,6 +5768,9 @@ type ConsentCreate struct {
 	// CertifiedBy Who certified a verbal decision in writing
 	CertifiedBy *string `json:"certified_by,omitempty"`
 	Decision    string  `json:"decision"`
+
+	// EvidenceID An attachment of the person: what was signed, or the recording
+	EvidenceID *openapi_types.UUID `json:"evidence_id,omitempty"`
 
 	// ExcludedIds Organisations that it is withheld from
 	ExcludedIds     []openapi_types.UUID `json:"excluded_ids,omitempty"`
@@ -8366,6 +8590,21 @@ type SOPApprovals struct {
 	Plan            SOPApproval `json:"plan"`
 }
 
+// SOPAttachments defines model for SOPAttachments.
+type SOPAttachments struct {
+	// LinkMinutes How long a link to an attachment works
+	LinkMinutes int `json:"link_minutes"`
+
+	// Most Attachments of one person or case
+	Most int `json:"most"`
+
+	// ScanKeepDays Days for which a scan is kept after it was compared with the document
+	ScanKeepDays int `json:"scan_keep_days"`
+
+	// VoidedKeepDays Days for which the content of a voided attachment is kept
+	VoidedKeepDays int `json:"voided_keep_days"`
+}
+
 // SOPCase defines model for SOPCase.
 type SOPCase struct {
 	// BreakGlassHours How long broken glass opens a restricted case; 0, or absent: 24
@@ -8517,6 +8756,7 @@ type SOPPeople struct {
 type SOPPolicy struct {
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         SOPApprovals          `json:"approvals"`
+	Attachments       SOPAttachments        `json:"attachments"`
 	Case              SOPCase               `json:"case"`
 	Caseload          SOPCaseload           `json:"caseload"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements"`
@@ -8542,6 +8782,7 @@ type SOPPolicy struct {
 type SOPPolicyPatch struct {
 	// Approvals Which acts need a second person. An override of consent always does.
 	Approvals         *SOPApprovals         `json:"approvals,omitempty"`
+	Attachments       *SOPAttachments       `json:"attachments,omitempty"`
 	Case              *SOPCase              `json:"case,omitempty"`
 	Caseload          *SOPCaseload          `json:"caseload,omitempty"`
 	ConsentStatements []SOPConsentStatement `json:"consent_statements,omitempty"`
@@ -9540,6 +9781,12 @@ type IdempotencyKey = string
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
+// IfNoneMatch defines model for IfNoneMatch.
+type IfNoneMatch = string
+
+// IfRange defines model for IfRange.
+type IfRange = string
+
 // IncludeTotal defines model for IncludeTotal.
 type IncludeTotal = bool
 
@@ -9548,6 +9795,9 @@ type Labels string
 
 // Limit defines model for Limit.
 type Limit = int
+
+// Range defines model for Range.
+type Range = string
 
 // OAuthClientError defines model for OAuthClientError.
 type OAuthClientError = OAuthError
@@ -9839,6 +10089,9 @@ type ListBeneficiariesParams struct {
 	// RegistrationLevel Only this level
 	RegistrationLevel *string `form:"registration_level,omitempty" json:"registration_level,omitempty"`
 
+	// UpdatedSince Only what was recorded or changed at this moment or later
+	UpdatedSince *time.Time `form:"updated_since,omitempty" json:"updated_since,omitempty"`
+
 	// Status Only records in this state; `active` where none is given
 	Status *ListBeneficiariesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
 }
@@ -9859,6 +10112,102 @@ type CreateBeneficiaryParams struct {
 type UpdateBeneficiaryParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListAttachmentsParams defines parameters for ListAttachments.
+type ListAttachmentsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListAttachmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Kind Only this kind
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// IncludeVoided Also those that were voided
+	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
+}
+
+// ListAttachmentsParamsSort defines parameters for ListAttachments.
+type ListAttachmentsParamsSort string
+
+// UploadAttachmentMultipartBody defines parameters for UploadAttachment.
+type UploadAttachmentMultipartBody struct {
+	// File The last part, with its Content-Type and name
+	File  openapi_types.File  `json:"file"`
+	ID    *openapi_types.UUID `json:"id,omitempty"`
+	Kind  string              `json:"kind"`
+	Label *string             `json:"label,omitempty"`
+
+	// Sensitivity `normal` where absent; what is restricted is seen by the person's case team alone
+	Sensitivity *UploadAttachmentMultipartBodySensitivity `json:"sensitivity,omitempty"`
+
+	// Sha256 Of the file as it is sent, in hexadecimal: the server compares it with what arrived
+	Sha256 *string `json:"sha256,omitempty"`
+}
+
+// UploadAttachmentParams defines parameters for UploadAttachment.
+type UploadAttachmentParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UploadAttachmentMultipartBodySensitivity defines parameters for UploadAttachment.
+type UploadAttachmentMultipartBodySensitivity string
+
+// UpdateAttachmentParams defines parameters for UpdateAttachment.
+type UpdateAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// DownloadAttachmentParams defines parameters for DownloadAttachment.
+type DownloadAttachmentParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetAttachmentThumbnailParams defines parameters for GetAttachmentThumbnail.
+type GetAttachmentThumbnailParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// VerifyAttachmentParams defines parameters for VerifyAttachment.
+type VerifyAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidAttachmentParams defines parameters for VoidAttachment.
+type VoidAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListCareArrangementsParams defines parameters for ListCareArrangements.
@@ -10460,6 +10809,9 @@ type ListCasesParams struct {
 	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
 	Sort *ListCasesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
+	// UpdatedSince Only what was recorded or changed at this moment or later
+	UpdatedSince *time.Time `form:"updated_since,omitempty" json:"updated_since,omitempty"`
+
 	// Status Only cases in this status
 	Status *string `form:"status,omitempty" json:"status,omitempty"`
 
@@ -10592,6 +10944,96 @@ type ApproveCaseClosureParams struct {
 
 // AssignCaseParams defines parameters for AssignCase.
 type AssignCaseParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseAttachmentsParams defines parameters for ListCaseAttachments.
+type ListCaseAttachmentsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListCaseAttachmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Kind Only this kind
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// IncludeVoided Also those that were voided
+	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
+}
+
+// ListCaseAttachmentsParamsSort defines parameters for ListCaseAttachments.
+type ListCaseAttachmentsParamsSort string
+
+// UploadCaseAttachmentMultipartBody defines parameters for UploadCaseAttachment.
+type UploadCaseAttachmentMultipartBody struct {
+	// File The last part, with its Content-Type and name
+	File  openapi_types.File  `json:"file"`
+	ID    *openapi_types.UUID `json:"id,omitempty"`
+	Kind  string              `json:"kind"`
+	Label *string             `json:"label,omitempty"`
+
+	// Sha256 Of the file as it is sent, in hexadecimal: the server compares it with what arrived
+	Sha256 *string `json:"sha256,omitempty"`
+}
+
+// UploadCaseAttachmentParams defines parameters for UploadCaseAttachment.
+type UploadCaseAttachmentParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseAttachmentParams defines parameters for UpdateCaseAttachment.
+type UpdateCaseAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// DownloadCaseAttachmentParams defines parameters for DownloadCaseAttachment.
+type DownloadCaseAttachmentParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetCaseAttachmentThumbnailParams defines parameters for GetCaseAttachmentThumbnail.
+type GetCaseAttachmentThumbnailParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// VerifyCaseAttachmentParams defines parameters for VerifyCaseAttachment.
+type VerifyCaseAttachmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidCaseAttachmentParams defines parameters for VoidCaseAttachment.
+type VoidCaseAttachmentParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -12447,6 +12889,18 @@ type GetCodelistParams struct {
 // GetCodelistParamsLabels defines parameters for GetCodelist.
 type GetCodelistParamsLabels string
 
+// FollowAttachmentLinkParams defines parameters for FollowAttachmentLink.
+type FollowAttachmentLinkParams struct {
+	// Range The part that is wanted, such as `bytes=0-65535`
+	Range *Range `json:"Range,omitempty"`
+
+	// IfRange The part only while the content has this ETag; else all of it
+	IfRange *IfRange `json:"If-Range,omitempty"`
+
+	// IfNoneMatch The ETag that the caller has
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
 // UpdateMeParams defines parameters for UpdateMe.
 type UpdateMeParams struct {
 	// IfMatch The ETag that was read
@@ -12855,6 +13309,18 @@ type CreateBeneficiaryJSONRequestBody = BeneficiaryCreate
 // UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody defines body for UpdateBeneficiary for application/merge-patch+json ContentType.
 type UpdateBeneficiaryApplicationMergePatchPlusJSONRequestBody = BeneficiaryPatch
 
+// UploadAttachmentMultipartRequestBody defines body for UploadAttachment for multipart/form-data ContentType.
+type UploadAttachmentMultipartRequestBody UploadAttachmentMultipartBody
+
+// UpdateAttachmentApplicationMergePatchPlusJSONRequestBody defines body for UpdateAttachment for application/merge-patch+json ContentType.
+type UpdateAttachmentApplicationMergePatchPlusJSONRequestBody = AttachmentPatch
+
+// CreateAttachmentLinkJSONRequestBody defines body for CreateAttachmentLink for application/json ContentType.
+type CreateAttachmentLinkJSONRequestBody = AttachmentLinkCreate
+
+// VoidAttachmentJSONRequestBody defines body for VoidAttachment for application/json ContentType.
+type VoidAttachmentJSONRequestBody = AttachmentVoid
+
 // RecordCareArrangementJSONRequestBody defines body for RecordCareArrangement for application/json ContentType.
 type RecordCareArrangementJSONRequestBody = CareArrangementCreate
 
@@ -12986,6 +13452,18 @@ type ApproveCaseClosureJSONRequestBody = CaseClosureApproval
 
 // AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
 type AssignCaseJSONRequestBody = CaseAssign
+
+// UploadCaseAttachmentMultipartRequestBody defines body for UploadCaseAttachment for multipart/form-data ContentType.
+type UploadCaseAttachmentMultipartRequestBody UploadCaseAttachmentMultipartBody
+
+// UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseAttachment for application/merge-patch+json ContentType.
+type UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody = CaseAttachmentPatch
+
+// CreateCaseAttachmentLinkJSONRequestBody defines body for CreateCaseAttachmentLink for application/json ContentType.
+type CreateCaseAttachmentLinkJSONRequestBody = AttachmentLinkCreate
+
+// VoidCaseAttachmentJSONRequestBody defines body for VoidCaseAttachment for application/json ContentType.
+type VoidCaseAttachmentJSONRequestBody = AttachmentVoid
 
 // BreakGlassJSONRequestBody defines body for BreakGlass for application/json ContentType.
 type BreakGlassJSONRequestBody = BreakGlass
@@ -13551,6 +14029,33 @@ type ServerInterface interface {
 	// UpdateBeneficiary Change a person's record
 	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id})
 	UpdateBeneficiary(ctx echo.Context, centreID CentreID, id ID, params UpdateBeneficiaryParams) error
+	// ListAttachments What is attached to a person
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
+	ListAttachments(ctx echo.Context, centreID CentreID, id ID, params ListAttachmentsParams) error
+	// UploadAttachment Attach a file to a person
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
+	UploadAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadAttachmentParams) error
+	// GetAttachment Read what is known of an attachment
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
+	GetAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
+	// UpdateAttachment Correct the label, kind or sensitivity of an attachment
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
+	UpdateAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateAttachmentParams) error
+	// DownloadAttachment Download an attachment
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/content)
+	DownloadAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadAttachmentParams) error
+	// CreateAttachmentLink A link that needs no token
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/links)
+	CreateAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
+	// GetAttachmentThumbnail A small picture of an image
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/thumbnail)
+	GetAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetAttachmentThumbnailParams) error
+	// VerifyAttachment Confirm that a scan was compared with the document
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/verify)
+	VerifyAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyAttachmentParams) error
+	// VoidAttachment Void an attachment made in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/void)
+	VoidAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidAttachmentParams) error
 	// ListCareArrangements List who takes care of a child, over time
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
 	ListCareArrangements(ctx echo.Context, centreID CentreID, id ID, params ListCareArrangementsParams) error
@@ -13791,6 +14296,33 @@ type ServerInterface interface {
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
+	// ListCaseAttachments What is attached to a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments)
+	ListCaseAttachments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAttachmentsParams) error
+	// UploadCaseAttachment Attach a file to a case
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments)
+	UploadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadCaseAttachmentParams) error
+	// GetCaseAttachment Read what is known of an attachment
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
+	GetCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
+	// UpdateCaseAttachment Correct the label, kind or sensitivity of an attachment
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
+	UpdateCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateCaseAttachmentParams) error
+	// DownloadCaseAttachment Download an attachment
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/content)
+	DownloadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadCaseAttachmentParams) error
+	// CreateCaseAttachmentLink A link that needs no token
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/links)
+	CreateCaseAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error
+	// GetCaseAttachmentThumbnail A small picture of an image
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/thumbnail)
+	GetCaseAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetCaseAttachmentThumbnailParams) error
+	// VerifyCaseAttachment Confirm that a scan was compared with the document
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/verify)
+	VerifyCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyCaseAttachmentParams) error
+	// VoidCaseAttachment Void an attachment made in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
+	VoidCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidCaseAttachmentParams) error
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx echo.Context, centreID CentreID, id ID, params BreakGlassParams) error
@@ -14334,6 +14866,9 @@ type ServerInterface interface {
 	// GetCodelist Read a code list
 	// (GET /v1/codelists/{list})
 	GetCodelist(ctx echo.Context, list CodelistName, params GetCodelistParams) error
+	// FollowAttachmentLink Open what a link leads to
+	// (GET /v1/links/{link})
+	FollowAttachmentLink(ctx echo.Context, link string, params FollowAttachmentLinkParams) error
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx echo.Context) error
@@ -15521,6 +16056,13 @@ func (w *ServerInterfaceWrapper) ListBeneficiaries(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter registration_level: %s", err))
 	}
 
+	// ------------- Optional query parameter "updated_since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "updated_since", ctx.QueryParams(), &params.UpdatedSince, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter updated_since: %s", err))
+	}
+
 	// ------------- Optional query parameter "status" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -15636,6 +16178,538 @@ func (w *ServerInterfaceWrapper) UpdateBeneficiary(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateBeneficiary(ctx, centreID, id, params)
+	return err
+}
+
+// ListAttachments converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAttachments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAttachmentsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_voided", ctx.QueryParams(), &params.IncludeVoided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAttachments(ctx, centreID, id, params)
+	return err
+}
+
+// UploadAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UploadAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadAttachment(ctx, centreID, id, params)
+	return err
+}
+
+// GetAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAttachment(ctx, centreID, id, attachmentID)
+	return err
+}
+
+// UpdateAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// DownloadAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// CreateAttachmentLink converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateAttachmentLink(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateAttachmentLink(ctx, centreID, id, attachmentID)
+	return err
+}
+
+// GetAttachmentThumbnail converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAttachmentThumbnail(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAttachmentThumbnailParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAttachmentThumbnail(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// VerifyAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// VoidAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidAttachment(ctx, centreID, id, attachmentID, params)
 	return err
 }
 
@@ -19078,6 +20152,13 @@ func (w *ServerInterfaceWrapper) ListCases(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
 	}
 
+	// ------------- Optional query parameter "updated_since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "updated_since", ctx.QueryParams(), &params.UpdatedSince, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter updated_since: %s", err))
+	}
+
 	// ------------- Optional query parameter "status" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -19830,6 +20911,538 @@ func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.AssignCase(ctx, centreID, id, params)
+	return err
+}
+
+// ListCaseAttachments converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseAttachments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseAttachmentsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_voided" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_voided", ctx.QueryParams(), &params.IncludeVoided, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_voided: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseAttachments(ctx, centreID, id, params)
+	return err
+}
+
+// UploadCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UploadCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadCaseAttachment(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseAttachment(ctx, centreID, id, attachmentID)
+	return err
+}
+
+// UpdateCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// DownloadCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadCaseAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// CreateCaseAttachmentLink converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseAttachmentLink(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseAttachmentLink(ctx, centreID, id, attachmentID)
+	return err
+}
+
+// GetCaseAttachmentThumbnail converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseAttachmentThumbnail(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCaseAttachmentThumbnailParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseAttachmentThumbnail(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// VerifyCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyCaseAttachment(ctx, centreID, id, attachmentID, params)
+	return err
+}
+
+// VoidCaseAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidCaseAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "attachment_id" -------------
+	var attachmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "attachment_id", ctx.Param("attachment_id"), &attachmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attachment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidCaseAttachmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidCaseAttachment(ctx, centreID, id, attachmentID, params)
 	return err
 }
 
@@ -29187,6 +30800,72 @@ func (w *ServerInterfaceWrapper) GetCodelist(ctx echo.Context) error {
 	return err
 }
 
+// FollowAttachmentLink converts echo context to params.
+func (w *ServerInterfaceWrapper) FollowAttachmentLink(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "link" -------------
+	var link string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "link", ctx.Param("link"), &link, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter link: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FollowAttachmentLinkParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range Range
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange IfRange
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Range: %s", err))
+		}
+
+		params.IfRange = &IfRange
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FollowAttachmentLink(ctx, link, params)
+	return err
+}
+
 // GetMe converts echo context to params.
 func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	var err error
@@ -31065,6 +32744,25 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/complete", wrapper.CompleteTask, options.OperationMiddlewares["completeTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/dismiss", wrapper.DismissTask, options.OperationMiddlewares["dismissTask"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/tasks/:id/assign", wrapper.AssignTask, options.OperationMiddlewares["assignTask"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments", wrapper.ListAttachments, options.OperationMiddlewares["listAttachments"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments", wrapper.UploadAttachment, options.OperationMiddlewares["uploadAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id", wrapper.UpdateAttachment, options.OperationMiddlewares["updateAttachment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/verify", wrapper.VerifyAttachment, options.OperationMiddlewares["verifyAttachment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/void", wrapper.VoidAttachment, options.OperationMiddlewares["voidAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/content", wrapper.DownloadAttachment, options.OperationMiddlewares["downloadAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/thumbnail", wrapper.GetAttachmentThumbnail, options.OperationMiddlewares["getAttachmentThumbnail"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/beneficiaries/:id/attachments/:attachment_id/links", wrapper.CreateAttachmentLink, options.OperationMiddlewares["createAttachmentLink"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments", wrapper.ListCaseAttachments, options.OperationMiddlewares["listCaseAttachments"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments", wrapper.UploadCaseAttachment, options.OperationMiddlewares["uploadCaseAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id", wrapper.GetCaseAttachment, options.OperationMiddlewares["getCaseAttachment"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id", wrapper.UpdateCaseAttachment, options.OperationMiddlewares["updateCaseAttachment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/verify", wrapper.VerifyCaseAttachment, options.OperationMiddlewares["verifyCaseAttachment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/void", wrapper.VoidCaseAttachment, options.OperationMiddlewares["voidCaseAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/content", wrapper.DownloadCaseAttachment, options.OperationMiddlewares["downloadCaseAttachment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/thumbnail", wrapper.GetCaseAttachmentThumbnail, options.OperationMiddlewares["getCaseAttachmentThumbnail"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/attachments/:attachment_id/links", wrapper.CreateCaseAttachmentLink, options.OperationMiddlewares["createCaseAttachmentLink"]...)
+	router.GET(options.BaseURL+"/v1/links/:link", wrapper.FollowAttachmentLink, options.OperationMiddlewares["followAttachmentLink"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.ListImportMappings, options.OperationMiddlewares["listImportMappings"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/import-mappings", wrapper.CreateImportMapping, options.OperationMiddlewares["createImportMapping"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/import-mappings/:id", wrapper.GetImportMapping, options.OperationMiddlewares["getImportMapping"]...)
@@ -32422,6 +34120,26 @@ func (response ListBeneficiaries200JSONResponse) VisitListBeneficiariesResponse(
 	return err
 }
 
+type ListBeneficiaries200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListBeneficiaries200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListBeneficiariesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type ListBeneficiaries200ApplicationXNdjsonResponse struct {
 	Body          io.Reader
 	ContentLength int64
@@ -32640,6 +34358,760 @@ type UpdateBeneficiarydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateBeneficiarydefaultApplicationProblemPlusJSONResponse) VisitUpdateBeneficiaryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAttachmentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListAttachmentsParams
+}
+
+type ListAttachmentsResponseObject interface {
+	VisitListAttachmentsResponse(w http.ResponseWriter) error
+}
+
+type ListAttachments200JSONResponse AttachmentPage
+
+func (response ListAttachments200JSONResponse) VisitListAttachmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAttachmentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAttachmentsdefaultApplicationProblemPlusJSONResponse) VisitListAttachmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadAttachmentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UploadAttachmentParams
+	Body     *multipart.Reader
+}
+
+type UploadAttachmentResponseObject interface {
+	VisitUploadAttachmentResponse(w http.ResponseWriter) error
+}
+
+type UploadAttachment201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type UploadAttachment201JSONResponse struct {
+	Body    Attachment
+	Headers UploadAttachment201ResponseHeaders
+}
+
+func (response UploadAttachment201JSONResponse) VisitUploadAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UploadAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUploadAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+}
+
+type GetAttachmentResponseObject interface {
+	VisitGetAttachmentResponse(w http.ResponseWriter) error
+}
+
+type GetAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type GetAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers GetAttachment200ResponseHeaders
+}
+
+func (response GetAttachment200JSONResponse) VisitGetAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAttachmentdefaultApplicationProblemPlusJSONResponse) VisitGetAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       UpdateAttachmentParams
+	Body         *UpdateAttachmentApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateAttachmentResponseObject interface {
+	VisitUpdateAttachmentResponse(w http.ResponseWriter) error
+}
+
+type UpdateAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers UpdateAttachment200ResponseHeaders
+}
+
+func (response UpdateAttachment200JSONResponse) VisitUpdateAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUpdateAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       DownloadAttachmentParams
+}
+
+type DownloadAttachmentResponseObject interface {
+	VisitDownloadAttachmentResponse(w http.ResponseWriter) error
+}
+
+type DownloadAttachment200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type DownloadAttachment200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadAttachment200ApplicationPdfResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment200AudioResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadAttachment200AudioResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment200ImageResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadAttachment200ImageResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type DownloadAttachment206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment206ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadAttachment206ApplicationPdfResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment206AudioResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadAttachment206AudioResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment206ImageResponse struct {
+	Body          io.Reader
+	Headers       DownloadAttachment206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadAttachment206ImageResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadAttachment416TextResponse string
+
+func (response DownloadAttachment416TextResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type DownloadAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DownloadAttachmentdefaultApplicationProblemPlusJSONResponse) VisitDownloadAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAttachmentLinkRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Body         *CreateAttachmentLinkJSONRequestBody
+}
+
+type CreateAttachmentLinkResponseObject interface {
+	VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error
+}
+
+type CreateAttachmentLink200JSONResponse AttachmentLink
+
+func (response CreateAttachmentLink200JSONResponse) VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitCreateAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAttachmentThumbnailRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       GetAttachmentThumbnailParams
+}
+
+type GetAttachmentThumbnailResponseObject interface {
+	VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error
+}
+
+type GetAttachmentThumbnail200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type GetAttachmentThumbnail200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail200ApplicationPdfResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail200AudioResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail200AudioResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail200ImageResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail200ImageResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type GetAttachmentThumbnail206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail206ApplicationPdfResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail206AudioResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail206AudioResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail206ImageResponse struct {
+	Body          io.Reader
+	Headers       GetAttachmentThumbnail206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetAttachmentThumbnail206ImageResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetAttachmentThumbnail416TextResponse string
+
+func (response GetAttachmentThumbnail416TextResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse) VisitGetAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       VerifyAttachmentParams
+}
+
+type VerifyAttachmentResponseObject interface {
+	VisitVerifyAttachmentResponse(w http.ResponseWriter) error
+}
+
+type VerifyAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type VerifyAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers VerifyAttachment200ResponseHeaders
+}
+
+func (response VerifyAttachment200JSONResponse) VisitVerifyAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVerifyAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       VoidAttachmentParams
+	Body         *VoidAttachmentJSONRequestBody
+}
+
+type VoidAttachmentResponseObject interface {
+	VisitVoidAttachmentResponse(w http.ResponseWriter) error
+}
+
+type VoidAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers VoidAttachment200ResponseHeaders
+}
+
+func (response VoidAttachment200JSONResponse) VisitVoidAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVoidAttachmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -35788,6 +38260,89 @@ func (response ListCases200JSONResponse) VisitListCasesResponse(w http.ResponseW
 	return err
 }
 
+type ListCases200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListCases200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListCasesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ListCases200ApplicationXNdjsonResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListCases200ApplicationXNdjsonResponse) VisitListCasesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ListCases200TextCsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListCases200TextCsvResponse) VisitListCasesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type ListCasesdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -36494,6 +39049,760 @@ type AssignCasedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AssignCasedefaultApplicationProblemPlusJSONResponse) VisitAssignCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseAttachmentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseAttachmentsParams
+}
+
+type ListCaseAttachmentsResponseObject interface {
+	VisitListCaseAttachmentsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseAttachments200JSONResponse AttachmentPage
+
+func (response ListCaseAttachments200JSONResponse) VisitListCaseAttachmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseAttachmentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseAttachmentsdefaultApplicationProblemPlusJSONResponse) VisitListCaseAttachmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadCaseAttachmentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UploadCaseAttachmentParams
+	Body     *multipart.Reader
+}
+
+type UploadCaseAttachmentResponseObject interface {
+	VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type UploadCaseAttachment201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type UploadCaseAttachment201JSONResponse struct {
+	Body    Attachment
+	Headers UploadCaseAttachment201ResponseHeaders
+}
+
+func (response UploadCaseAttachment201JSONResponse) VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UploadCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUploadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+}
+
+type GetCaseAttachmentResponseObject interface {
+	VisitGetCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type GetCaseAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers GetCaseAttachment200ResponseHeaders
+}
+
+func (response GetCaseAttachment200JSONResponse) VisitGetCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitGetCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       UpdateCaseAttachmentParams
+	Body         *UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseAttachmentResponseObject interface {
+	VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers UpdateCaseAttachment200ResponseHeaders
+}
+
+func (response UpdateCaseAttachment200JSONResponse) VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       DownloadCaseAttachmentParams
+}
+
+type DownloadCaseAttachmentResponseObject interface {
+	VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type DownloadCaseAttachment200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type DownloadCaseAttachment200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment200ApplicationPdfResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment200AudioResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment200AudioResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment200ImageResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment200ImageResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type DownloadCaseAttachment206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment206ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment206ApplicationPdfResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment206AudioResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment206AudioResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment206ImageResponse struct {
+	Body          io.Reader
+	Headers       DownloadCaseAttachment206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response DownloadCaseAttachment206ImageResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadCaseAttachment416TextResponse string
+
+func (response DownloadCaseAttachment416TextResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type DownloadCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DownloadCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitDownloadCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseAttachmentLinkRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Body         *CreateCaseAttachmentLinkJSONRequestBody
+}
+
+type CreateCaseAttachmentLinkResponseObject interface {
+	VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseAttachmentLink200JSONResponse AttachmentLink
+
+func (response CreateCaseAttachmentLink200JSONResponse) VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAttachmentThumbnailRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       GetCaseAttachmentThumbnailParams
+}
+
+type GetCaseAttachmentThumbnailResponseObject interface {
+	VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error
+}
+
+type GetCaseAttachmentThumbnail200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type GetCaseAttachmentThumbnail200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail200ApplicationPdfResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail200AudioResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail200AudioResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail200ImageResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail200ImageResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type GetCaseAttachmentThumbnail206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail206ApplicationPdfResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail206AudioResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail206AudioResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail206ImageResponse struct {
+	Body          io.Reader
+	Headers       GetCaseAttachmentThumbnail206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetCaseAttachmentThumbnail206ImageResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseAttachmentThumbnail416TextResponse string
+
+func (response GetCaseAttachmentThumbnail416TextResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetCaseAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseAttachmentThumbnaildefaultApplicationProblemPlusJSONResponse) VisitGetCaseAttachmentThumbnailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       VerifyCaseAttachmentParams
+}
+
+type VerifyCaseAttachmentResponseObject interface {
+	VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type VerifyCaseAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type VerifyCaseAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers VerifyCaseAttachment200ResponseHeaders
+}
+
+func (response VerifyCaseAttachment200JSONResponse) VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVerifyCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseAttachmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AttachmentID openapi_types.UUID `json:"attachment_id"`
+	Params       VoidCaseAttachmentParams
+	Body         *VoidCaseAttachmentJSONRequestBody
+}
+
+type VoidCaseAttachmentResponseObject interface {
+	VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error
+}
+
+type VoidCaseAttachment200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidCaseAttachment200JSONResponse struct {
+	Body    Attachment
+	Headers VoidCaseAttachment200ResponseHeaders
+}
+
+func (response VoidCaseAttachment200JSONResponse) VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidCaseAttachmentdefaultApplicationProblemPlusJSONResponse) VisitVoidCaseAttachmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -39890,6 +43199,89 @@ func (response ListHouseholds200JSONResponse) VisitListHouseholdsResponse(w http
 	return err
 }
 
+type ListHouseholds200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListHouseholds200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListHouseholdsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ListHouseholds200ApplicationXNdjsonResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListHouseholds200ApplicationXNdjsonResponse) VisitListHouseholdsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ListHouseholds200TextCsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListHouseholds200TextCsvResponse) VisitListHouseholdsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type ListHouseholdsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -42276,6 +45668,89 @@ func (response ListReferrals200JSONResponse) VisitListReferralsResponse(w http.R
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReferrals200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListReferrals200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListReferralsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ListReferrals200ApplicationXNdjsonResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListReferrals200ApplicationXNdjsonResponse) VisitListReferralsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ListReferrals200TextCsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListReferrals200TextCsvResponse) VisitListReferralsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -45153,6 +48628,213 @@ func (response GetCodelistdefaultApplicationProblemPlusJSONResponse) VisitGetCod
 	return err
 }
 
+type FollowAttachmentLinkRequestObject struct {
+	Link   string `json:"link"`
+	Params FollowAttachmentLinkParams
+}
+
+type FollowAttachmentLinkResponseObject interface {
+	VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error
+}
+
+type FollowAttachmentLink200ResponseHeaders struct {
+	AcceptRanges       *string
+	ContentDisposition *string
+	ETag               string
+}
+
+type FollowAttachmentLink200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink200ResponseHeaders
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink200ApplicationPdfResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink200AudioResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink200AudioResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink200ImageResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink200ImageResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink206ResponseHeaders struct {
+	ContentRange *string
+}
+
+type FollowAttachmentLink206ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink206ResponseHeaders
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink206ApplicationPdfResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink206AudioResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink206AudioResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink206ImageResponse struct {
+	Body          io.Reader
+	Headers       FollowAttachmentLink206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response FollowAttachmentLink206ImageResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type FollowAttachmentLink416TextResponse string
+
+func (response FollowAttachmentLink416TextResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetMeRequestObject struct {
 }
 
@@ -47225,6 +50907,33 @@ type StrictServerInterface interface {
 	// UpdateBeneficiary Change a person's record
 	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id})
 	UpdateBeneficiary(ctx context.Context, request UpdateBeneficiaryRequestObject) (UpdateBeneficiaryResponseObject, error)
+	// ListAttachments What is attached to a person
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
+	ListAttachments(ctx context.Context, request ListAttachmentsRequestObject) (ListAttachmentsResponseObject, error)
+	// UploadAttachment Attach a file to a person
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments)
+	UploadAttachment(ctx context.Context, request UploadAttachmentRequestObject) (UploadAttachmentResponseObject, error)
+	// GetAttachment Read what is known of an attachment
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
+	GetAttachment(ctx context.Context, request GetAttachmentRequestObject) (GetAttachmentResponseObject, error)
+	// UpdateAttachment Correct the label, kind or sensitivity of an attachment
+	// (PATCH /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id})
+	UpdateAttachment(ctx context.Context, request UpdateAttachmentRequestObject) (UpdateAttachmentResponseObject, error)
+	// DownloadAttachment Download an attachment
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/content)
+	DownloadAttachment(ctx context.Context, request DownloadAttachmentRequestObject) (DownloadAttachmentResponseObject, error)
+	// CreateAttachmentLink A link that needs no token
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/links)
+	CreateAttachmentLink(ctx context.Context, request CreateAttachmentLinkRequestObject) (CreateAttachmentLinkResponseObject, error)
+	// GetAttachmentThumbnail A small picture of an image
+	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/thumbnail)
+	GetAttachmentThumbnail(ctx context.Context, request GetAttachmentThumbnailRequestObject) (GetAttachmentThumbnailResponseObject, error)
+	// VerifyAttachment Confirm that a scan was compared with the document
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/verify)
+	VerifyAttachment(ctx context.Context, request VerifyAttachmentRequestObject) (VerifyAttachmentResponseObject, error)
+	// VoidAttachment Void an attachment made in error
+	// (POST /v1/centres/{centre_id}/beneficiaries/{id}/attachments/{attachment_id}/void)
+	VoidAttachment(ctx context.Context, request VoidAttachmentRequestObject) (VoidAttachmentResponseObject, error)
 	// ListCareArrangements List who takes care of a child, over time
 	// (GET /v1/centres/{centre_id}/beneficiaries/{id}/care-arrangements)
 	ListCareArrangements(ctx context.Context, request ListCareArrangementsRequestObject) (ListCareArrangementsResponseObject, error)
@@ -47465,6 +51174,33 @@ type StrictServerInterface interface {
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
+	// ListCaseAttachments What is attached to a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments)
+	ListCaseAttachments(ctx context.Context, request ListCaseAttachmentsRequestObject) (ListCaseAttachmentsResponseObject, error)
+	// UploadCaseAttachment Attach a file to a case
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments)
+	UploadCaseAttachment(ctx context.Context, request UploadCaseAttachmentRequestObject) (UploadCaseAttachmentResponseObject, error)
+	// GetCaseAttachment Read what is known of an attachment
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
+	GetCaseAttachment(ctx context.Context, request GetCaseAttachmentRequestObject) (GetCaseAttachmentResponseObject, error)
+	// UpdateCaseAttachment Correct the label, kind or sensitivity of an attachment
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id})
+	UpdateCaseAttachment(ctx context.Context, request UpdateCaseAttachmentRequestObject) (UpdateCaseAttachmentResponseObject, error)
+	// DownloadCaseAttachment Download an attachment
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/content)
+	DownloadCaseAttachment(ctx context.Context, request DownloadCaseAttachmentRequestObject) (DownloadCaseAttachmentResponseObject, error)
+	// CreateCaseAttachmentLink A link that needs no token
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/links)
+	CreateCaseAttachmentLink(ctx context.Context, request CreateCaseAttachmentLinkRequestObject) (CreateCaseAttachmentLinkResponseObject, error)
+	// GetCaseAttachmentThumbnail A small picture of an image
+	// (GET /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/thumbnail)
+	GetCaseAttachmentThumbnail(ctx context.Context, request GetCaseAttachmentThumbnailRequestObject) (GetCaseAttachmentThumbnailResponseObject, error)
+	// VerifyCaseAttachment Confirm that a scan was compared with the document
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/verify)
+	VerifyCaseAttachment(ctx context.Context, request VerifyCaseAttachmentRequestObject) (VerifyCaseAttachmentResponseObject, error)
+	// VoidCaseAttachment Void an attachment made in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/attachments/{attachment_id}/void)
+	VoidCaseAttachment(ctx context.Context, request VoidCaseAttachmentRequestObject) (VoidCaseAttachmentResponseObject, error)
 	// BreakGlass Break the glass of a restricted case
 	// (POST /v1/centres/{centre_id}/cases/{id}/break-glass)
 	BreakGlass(ctx context.Context, request BreakGlassRequestObject) (BreakGlassResponseObject, error)
@@ -48008,6 +51744,9 @@ type StrictServerInterface interface {
 	// GetCodelist Read a code list
 	// (GET /v1/codelists/{list})
 	GetCodelist(ctx context.Context, request GetCodelistRequestObject) (GetCodelistResponseObject, error)
+	// FollowAttachmentLink Open what a link leads to
+	// (GET /v1/links/{link})
+	FollowAttachmentLink(ctx context.Context, request FollowAttachmentLinkRequestObject) (FollowAttachmentLinkResponseObject, error)
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
@@ -49243,6 +52982,329 @@ func (sh *strictHandler) UpdateBeneficiary(ctx echo.Context, centreID CentreID, 
 		return err
 	} else if validResponse, ok := response.(UpdateBeneficiaryResponseObject); ok {
 		return validResponse.VisitUpdateBeneficiaryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAttachments operation middleware
+func (sh *strictHandler) ListAttachments(ctx echo.Context, centreID CentreID, id ID, params ListAttachmentsParams) error {
+	var request ListAttachmentsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAttachments(ctx.Request().Context(), request.(ListAttachmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAttachments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAttachmentsResponseObject); ok {
+		return validResponse.VisitListAttachmentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadAttachment operation middleware
+func (sh *strictHandler) UploadAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadAttachmentParams) error {
+	var request UploadAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadAttachment(ctx.Request().Context(), request.(UploadAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadAttachmentResponseObject); ok {
+		return validResponse.VisitUploadAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAttachment operation middleware
+func (sh *strictHandler) GetAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
+	var request GetAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAttachment(ctx.Request().Context(), request.(GetAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAttachmentResponseObject); ok {
+		return validResponse.VisitGetAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateAttachment operation middleware
+func (sh *strictHandler) UpdateAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateAttachmentParams) error {
+	var request UpdateAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	var body UpdateAttachmentApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateAttachment(ctx.Request().Context(), request.(UpdateAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateAttachmentResponseObject); ok {
+		return validResponse.VisitUpdateAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadAttachment operation middleware
+func (sh *strictHandler) DownloadAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadAttachmentParams) error {
+	var request DownloadAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadAttachment(ctx.Request().Context(), request.(DownloadAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadAttachmentResponseObject); ok {
+		return validResponse.VisitDownloadAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateAttachmentLink operation middleware
+func (sh *strictHandler) CreateAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
+	var request CreateAttachmentLinkRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+
+	var body CreateAttachmentLinkJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAttachmentLink(ctx.Request().Context(), request.(CreateAttachmentLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAttachmentLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateAttachmentLinkResponseObject); ok {
+		return validResponse.VisitCreateAttachmentLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAttachmentThumbnail operation middleware
+func (sh *strictHandler) GetAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetAttachmentThumbnailParams) error {
+	var request GetAttachmentThumbnailRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAttachmentThumbnail(ctx.Request().Context(), request.(GetAttachmentThumbnailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAttachmentThumbnail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAttachmentThumbnailResponseObject); ok {
+		return validResponse.VisitGetAttachmentThumbnailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyAttachment operation middleware
+func (sh *strictHandler) VerifyAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyAttachmentParams) error {
+	var request VerifyAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyAttachment(ctx.Request().Context(), request.(VerifyAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyAttachmentResponseObject); ok {
+		return validResponse.VisitVerifyAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidAttachment operation middleware
+func (sh *strictHandler) VoidAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidAttachmentParams) error {
+	var request VoidAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	var body VoidAttachmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidAttachment(ctx.Request().Context(), request.(VoidAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidAttachmentResponseObject); ok {
+		return validResponse.VisitVoidAttachmentResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -52431,6 +56493,329 @@ func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, 
 		return err
 	} else if validResponse, ok := response.(AssignCaseResponseObject); ok {
 		return validResponse.VisitAssignCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseAttachments operation middleware
+func (sh *strictHandler) ListCaseAttachments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAttachmentsParams) error {
+	var request ListCaseAttachmentsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseAttachments(ctx.Request().Context(), request.(ListCaseAttachmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseAttachments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseAttachmentsResponseObject); ok {
+		return validResponse.VisitListCaseAttachmentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadCaseAttachment operation middleware
+func (sh *strictHandler) UploadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, params UploadCaseAttachmentParams) error {
+	var request UploadCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadCaseAttachment(ctx.Request().Context(), request.(UploadCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadCaseAttachmentResponseObject); ok {
+		return validResponse.VisitUploadCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseAttachment operation middleware
+func (sh *strictHandler) GetCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
+	var request GetCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseAttachment(ctx.Request().Context(), request.(GetCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseAttachmentResponseObject); ok {
+		return validResponse.VisitGetCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseAttachment operation middleware
+func (sh *strictHandler) UpdateCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params UpdateCaseAttachmentParams) error {
+	var request UpdateCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	var body UpdateCaseAttachmentApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseAttachment(ctx.Request().Context(), request.(UpdateCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseAttachmentResponseObject); ok {
+		return validResponse.VisitUpdateCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadCaseAttachment operation middleware
+func (sh *strictHandler) DownloadCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params DownloadCaseAttachmentParams) error {
+	var request DownloadCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadCaseAttachment(ctx.Request().Context(), request.(DownloadCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadCaseAttachmentResponseObject); ok {
+		return validResponse.VisitDownloadCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseAttachmentLink operation middleware
+func (sh *strictHandler) CreateCaseAttachmentLink(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID) error {
+	var request CreateCaseAttachmentLinkRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+
+	var body CreateCaseAttachmentLinkJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseAttachmentLink(ctx.Request().Context(), request.(CreateCaseAttachmentLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseAttachmentLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseAttachmentLinkResponseObject); ok {
+		return validResponse.VisitCreateCaseAttachmentLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseAttachmentThumbnail operation middleware
+func (sh *strictHandler) GetCaseAttachmentThumbnail(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params GetCaseAttachmentThumbnailParams) error {
+	var request GetCaseAttachmentThumbnailRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseAttachmentThumbnail(ctx.Request().Context(), request.(GetCaseAttachmentThumbnailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseAttachmentThumbnail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseAttachmentThumbnailResponseObject); ok {
+		return validResponse.VisitGetCaseAttachmentThumbnailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyCaseAttachment operation middleware
+func (sh *strictHandler) VerifyCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VerifyCaseAttachmentParams) error {
+	var request VerifyCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyCaseAttachment(ctx.Request().Context(), request.(VerifyCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyCaseAttachmentResponseObject); ok {
+		return validResponse.VisitVerifyCaseAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidCaseAttachment operation middleware
+func (sh *strictHandler) VoidCaseAttachment(ctx echo.Context, centreID CentreID, id ID, attachmentID openapi_types.UUID, params VoidCaseAttachmentParams) error {
+	var request VoidCaseAttachmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AttachmentID = attachmentID
+	request.Params = params
+
+	var body VoidCaseAttachmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidCaseAttachment(ctx.Request().Context(), request.(VoidCaseAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidCaseAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidCaseAttachmentResponseObject); ok {
+		return validResponse.VisitVoidCaseAttachmentResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -59275,6 +63660,32 @@ func (sh *strictHandler) GetCodelist(ctx echo.Context, list CodelistName, params
 	return nil
 }
 
+// FollowAttachmentLink operation middleware
+func (sh *strictHandler) FollowAttachmentLink(ctx echo.Context, link string, params FollowAttachmentLinkParams) error {
+	var request FollowAttachmentLinkRequestObject
+
+	request.Link = link
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FollowAttachmentLink(ctx.Request().Context(), request.(FollowAttachmentLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FollowAttachmentLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FollowAttachmentLinkResponseObject); ok {
+		return validResponse.VisitFollowAttachmentLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetMe operation middleware
 func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	var request GetMeRequestObject
@@ -60734,1396 +65145,1510 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3vltw2ki/4Kji5fY5n7qTkkiy526ovV5bltu61LY3kGe+ZtiYLSSIz0UUCNABWKu2rr/sA+4j7JHsQ",
-	"AEiQBEmQyZJU3e4PfaxKEgQCgUD8/cXvq4TnBWeEKbl68vvqQHBKBPznM84UYep7zPYl3hP9p5TIRNBC",
-	"Uc5WT1Y/HQjK7K+I75CCf29JJlfrFXmH8yIjqyernVitV4L8WlJB0tUTJUqyXsnkQHKsx1SnQj8llaBs",
-	"v3r/fr16/hPeh792Q4SknK3Rjgv0YnfvB6ySQ+Njv6we/LKa+L3veYLNR9rf/PlABIF1MXJEgkheioQg",
-	"Kid+4T+xOIVGxwqRTJovYCaPRKCUFISlEnHWWNfTJCGFuldtxpTvv1+vCixwTpTdWTNY/8Z+721qTqTE",
-	"eyKfIKLpLtYIC8QFIpoGVD9tWGa1XjGch6daTy3H774nbK8OqycPLy7WAVI9I0wJ8uKbMAMk8Kv7coHV",
-	"of6u+W1D00Hi7LjIsVo9WZUlPBmYAU9JRqX6EYYNMj2Vao2wRJShq3f3EvvCVXhe+qfBKXlE+fJC75VS",
-	"ROhx/vtv+N5vb/X/Xdz7avP2f/wpPN9yS/SceyhWbslnEuk59pCt3JIp0wtNQEguup+/YuSd2iTw65UT",
-	"EIXmqy3Z8Xobfy2JOPkTguF6pvDgIsw3fRzjDm148Wczy4uU5AVXhCWn/00CZ/wHfE0kwkiQgmCFJN6R",
-	"S4TZCZWM/loSpMg71XeQvLHv6cH7DtLjx+tVTllFoeA8d0ZWBmmkBS5SWhodsUSC4LQlU78AmRqeZC2F",
-	"o1joQc/2sSQrU/ITVzjrTvIZL5lCOMuQ4EeJFOc9vEPNMBsF4/hTSMkOl5laPdnhTJJqClvOM4KZuQfM",
-	"3dXlY5xlVwinqfSuOH32yQ0Rp+oK7JlSdSPWcyGszFdP/rbCWbZ6G6LG9zSnqjuR13rxGI5Q38fgxeC6",
-	"H1+s9T7QXH8bhG9OmflXzTGUKbInwlwagsiCM0mAJC+flurwLKOEqedCmOOeGA1B/ycuioyaa/Tzv0tz",
-	"l1Yc9PuKmFdWlN3gjKabBAbSXKZ/2ATEFjyAqESMK3TN+JEhuIy5QClN4a+F4DcEUSVJtru/eu+v+k+C",
-	"7FZPVv/X57V287n5VX4OKzFrgGW2aPztM/Tlnx99hSRJ9J/Q4/sPV2tfL/r555/v6SEIU3rFAbn7HT/a",
-	"BUg7SXUguSTZDZmmOejpedM9i+R7gQcpLshOEHlAil8T5ggPr94ubd+vV68E32YkH1hfYZ74t8A64War",
-	"lrnS31SYZtWqfi2JVGgrCL7WWhVwUM4FQaLMiLxEkhAENJH3HXXk6snfqoGr3WqMTCXaUZKlmlDuCf1+",
-	"wfUR0nT/HI7k+7f6oEqFWaIHKwV7ou+SJxcPvnp4cXFxcQ/+78/6//7i/mn/h/U5VliVcvXk0cOH65Wi",
-	"CuRxYF0YVlPfUI5g8nNHl+gtdJsR2L83PCfqQNler/ooONsb8mmpmHB2o08EZxK08yMotzg5ILMGlBPM",
-	"JEg3+yXQRF+9MDJF/6MQvCBCUSNwEkGwIukGq8ZNnGJF7imak+513Jru793faRpxq69XGZZqU8rq4x2j",
-	"gCGqkH4K7blC2JyZNVIcSJFTVio9v7hJM6tndn8g6sjFdeBGevbim9dIYLYnUs8kxyeU6NtRf92cX8JS",
-	"YEW0Ezy/RCQv1OmJVjz0xaFILoNftH/AQuCT/jcXe8yohDO4iSReIcgN5aXcSJIIojYlUzQLy8iMsz3M",
-	"2Txq1UIEizYGUBwFBbnh1xNZRSa8MIwWTw4zze5aXrLspPUBz4wDbWpPb8wG8VLbC8xcW5TV+iDfIbiv",
-	"O58ui3Qy91vruPECZerLR6vA/e5fQ38zerB7f+2fvcZUuhxh2beip8e1tWbDt38nidJTrM77M/gCiPk0",
-	"pXo0nL3yzr/V0poioXW8m8bkxXr2eXcnsG2dDirVzfNZMZE3xuPQlHL87oV51vvZcNh6ZYwC+7tWDmae",
-	"wQBzD1tx7XnllNl/PYiYZIuZxnhkkDFeWY9Ea+exwo3lDN1g9aUSOMOeTTo2zo/knbK2rR7ImSZDrxj7",
-	"pU0QmH3z0yM0sKba4NnIKfP/+mDqaWFlluGt1iiMGnq3jsWHZ/HufpUpVU+TsOvwSpAUJ+rqidahSyKd",
-	"/0MJTDNrtKCjtmiIwJKk4E/S/1kK8LsVREi98UgzD0pJjlkKflVrO1ImiajFM2inGVHGlQMGvCRYWO9o",
-	"wYVxQekpBUxOu5avtTIZdhHsqJAKZZRdm6st5cRYCAee6Y+1Wc8oyoE7NaOMWDEWcqwx0iBU+LbHzgqw",
-	"tMiplPrH9Qpnihhd3dCHGP8OF6n9syGBFkxHqg68VBtBEi70T8mBJNegNG3qYbw/lgzM0M01uGIYVxt1",
-	"IBvG9d2YHDBlQcJK8mt3rT+W+ZaIymdO2bWv60Te2ZYOlVnyto9Fn1Vr6PPhS4Uk3TOsgPluQH8hyCyq",
-	"vbcHLA/Bnb0mp+DGXl3T9ApcpZ/fP5Isuwdk/Pzvx2t5X9tzV6t+so3SZL2qJt798vP04ePHD75aoy2W",
-	"5MtHpcjW9eo0r0l0dcQnbaBoa9QczQdXa+tmXiNJfl0jvWBQ3vSXQA9aG8OGsJSkaHtC2DDujpDwbeze",
-	"i1XlWhutabE2dK+o7K/b/0IvEzy/CVpZuBJfgzeqJ+ner/VLXAT3+j8kgejA01cvrAfkEuGtJNoQ4Ybu",
-	"8iQVyX1+79NizGeuKQsxVSmJuFqjK/OVK/3RKzN0kJ+m6NHJQVtW6QYM/ID19SPOtTxn2TRjKkSvjiAg",
-	"+qBQJQ0zXqI9LiTCgiCmpx6Uh3o7e+JX1U8v0jWy9Ne3uv4gRn/n2+B4XYWzOeq3YN7z3Ng7epOMyRaz",
-	"p0UpCi5JyKo+rdGxirdVM0dYXhuPQthQMgJ9yFTXw9k7eEsOlKUVGaR/AU+wNsH10nuJXTl/TxXzMDZh",
-	"tQM9dK8iFd1RtZpWO+iPgipFmB5OX/XVuDXN4FGrBnTFUQmSYUNDvP1zz0d8Th/d5Cbnh0xNsCW98712",
-	"gsgjQ3OmnWM5LOmWMCNqsbmcHTHTMtBT+V6rCQMXOMEZSUGGdO7swbMBUsfb8uiD4DSBlpPwu6f3Hj7+",
-	"snnRwv3pdB3n56FqjQ7kHU5JQntkm6ctzlYRhm5TNz5wZC/l/5MIuqN1kkCTuFvBr0ncFWoUbH0XMKU1",
-	"8XpZVRzKzClwMt/U+yutLNDCCxTUpvTq15WcsAy4sEBSSbK2HzgeuKzEpiclL43qc8ASbiln5Ti2i9HX",
-	"YB1R5AKOrxSoqFc8Xfe9tuPqr7VSHDwyYlppJ1TAOVojyXNwS3LIxcjSGfq53WO3oR71vYmFeU4duKC/",
-	"Ab+9IeKGiB+Iwk54NbkPwjobPYbcyLLQlp5Z7wTFRMqSiOCjWknflIIGf3TxwfO+LsiNzb/ZOKd1z9c6",
-	"z21wqQ6bnKgDT2d/3zgSZr9NxA1NyCblSZkTpnBv7AH88sNLbD6ywOraHGk2ujOX8CZ4u9+3zgD1Bthi",
-	"3cOssQufxAOhg/U1YWRHE2qzsVp3JChpo1qBN8ZT+8b79WqLJQ1qUye49YyPAeI0W4KuSdFVZderOpFo",
-	"9UTPLSHg1diYsd1HNrX7o7P5WyrUYZMGY9Ivd6gQJKFS64c5Z+qgVbsTweaSNv6dFJ8QlW6CDS0gdDvX",
-	"39tUYwdMtRSfrqxqz7i2cCRERtgYDYLDa/uMl0yJ04bvNlzQPR29e5+ZF+DdOVFFy/MbBtZakPTVM+aX",
-	"34dX1nz6/XpF0tLydUZuSDY6QPv59+vVDuc0O216o4l7wlKirXbCFFWn8DN6W6oh2plMwLzW11YbHSw7",
-	"Ievfnxt/0TcoS0m6SYlUlPXLUIitF4IoIiA+G1ag4KkbSo6bzEtxHGKQKlcRgr/mv2W0oeC/3b4fciyo",
-	"wtnGBfJH9rX1uB6ACG30UKZ4FC1zujdGoBUUQyHO9sdbrwbXUz0Tu6L2CxBYMEENGgxVeP5majKuckwZ",
-	"4qBgRm2Id947EW11IAI4PPDhb0uhf0ayIFlG2V4atx88ISf5eoqDnm7oyYIXZWYIEiUq2s/DlZ4QmPIm",
-	"JG6fCkFvcIawMk5clzE7Ks0F2RFBWMgB8ebAhQJiHMocsyfeyDa3FH7EyErI4Oh7KsGrvmmFqPvno98Q",
-	"U8Ri4BUYKMc2HhWKlIqeDK4jsRkVJhSDcqySA5Ho6terNSoLpDh6cIkoQybQUrsE65Xxcutn5VjqgNr4",
-	"rvvRF29efv7i+TP0+OGDv4zdjXoAPU6PxwgXdI1ornUh48HZESHCJnZ9jqu0xETRGz1tI3tW69UNp2kw",
-	"unHbaQrm0/06z9w0hprXg3zWZtfWmWuKEbOb3ZPdlnP+1eI0xmoHq30Y0Vuf1lpqODhcb6ONV0GAKNE2",
-	"aHgLm4zz76W+gjnzXQxYXpMUDvieK8S4cQus0fZkVUeSpZ9JUAKe+DkwfvJmpS/Yw+SmpE+R1jqMd9dL",
-	"6/N1WW8pVrDWSzJxXZ8Cjy6GSTgr9QQnegYZSfVlnJYmMzF0hzyHnOAEs5TqyRsyYvTo4it0ldFrkp3q",
-	"16+AZukacZYQcDlseXoC50rG+TVJn/gkg0xDx5UmnQh8MQWmApwYxk0uiFZ9Jvlr68D4w4vuXRYsEXnG",
-	"9UYpkoIJIRH4m+0RWSPKpCI4NWEG2EmkiXGJMEOav3J9Er0fPKOjSlF+8NBPUb4IyYazTDYspY2IDb37",
-	"2hMOz7RVaxxLPfbeVWIeceaO/Wdl8bgcMMihhMofKpHEgV2ZYQ62cm2tWASeMInq8ALalsrNy5B7JIfq",
-	"n8aoZGfwwzkmacC8HMtk+eSszZG6rqD1OVIUcrY1OjqnM63T8fE/eWt1QPCHs67ON2eXNU/rBTz4Im4B",
-	"d8x+9RYYmS66iIE7MeVvWIGojGFv1EehA3MnbeOXoONkPLn2S+gkETf28tVfSskNTchl025m5J2CipTw",
-	"Ndai1sgWdOzrFk/yFJ/WLkm9moK20dBvnJF1zyQ+ipXeWHlQtC5jP3cS6oKGYMPwC5t6I0abqyRuxY3r",
-	"B2Lzuud4r0f9wgO37E/+laq1+eOBg3lihNncG9WldA3ukP6kSQ7xrrkplxvjivREEhMu9IW+PYWXnBOX",
-	"lSUV3plVu5eMoRqRga+HDPIoevD4q4ePnqCnAm/X6Lk60DX6Hiuwbr3S76f3/gtKv9/+/sX7P60+Qd+L",
-	"+X3qBMwrhvLj5dWznDutg2X5LeKMzvIMTNaE55+3pTTaD3v+xk3MeYfFvyUmHZ0WX8VyxwIpZe074W7V",
-	"p3TosUSVysjxGS1SWfA4jX7rvHPTHr7FscCvD9dfvP+Xe/afF/e+0n/5y/t//R/BC6D3gI0uZIkDN7Kc",
-	"kQM4xFzLHrS7e8iWOWB4PGIwsJX/Yl3v/8c53P/1T6OF16sfIG6EticTG7hE+gNIGSgU5sIDW5xcr+K8",
-	"97fsgxw9L+f7JIc/cU7iy9g5DB7B1geTKd7IUWp1vJOTFh/jrZw04HTv5filM+7NPOvimuHdHP1erBsz",
-	"aqC2W7PnpVE35+J34kf3h05izbvhH522pD/8pbflLx09mbfgP430/33svJ6Ox3BcBV7Kg9jV4ATB13/N",
-	"sJQTPQmR1ntfxPepQhnBUiFFGEoOWOAEAB/XXfi8Wsz+8sub+7//Zf3+l1/ejBrK9sNvB9f82qQfdOF8",
-	"sCTRbk6e56QnR36OCzTys7wgLNY3tV7xUiXcXN4u4+bvpVR0RyFlinG1qf/9dnAfQ7UO+qZMSzJpnea1",
-	"icSpXopcN+D5BKstjRzPQO/VtETwqJbo8TVlnyrujWNfn0vWdQl+RZT23sUcFpdLM1FceKdk3MV2Jre2",
-	"EV7saDGrW8Kab0uXO2bSlyzNAjQgTAk6QVM14zwPpza3pubG7p/PLGf3GVO232vpaINALLGie/LaDQ27",
-	"JUDyLNQ4D0Z6sLg7TG+jp7SudNkuhjfOHEQV2p4siswqsMzlRGK1Km8NI4Sdl2DZYxjozTzZ7FIbTueS",
-	"uEp+CMZ5RuMvv/ypiZn8+8X6i6/C8bMtT09nbodxaY1tBkAOdxb3Ncn4sZmG4InxL5pq2n//y+e1Afyn",
-	"zb23//av/zYe2bBYx7DQ0J49w4I8FYAjmIfRQfaYMqk2CdYauGaKzZFmWTiRCTdHGnY4YUE2/gvv13Pi",
-	"4VvAYWDa/JBq4/zh3VR+qhAkZEiLa0MhYVm/jdzbMqiIunUHwR6euszc2gYCjNqY+HA9ctgDBFkl1UMQ",
-	"uLDp1N2PLaIjG99QpAkXi6vXF4EvMpx8xNg8DSby3FqKzB+B+thAvS8R3D6te6VQhEibdxV9WKm3qAgb",
-	"T526GzJtqVSH+CSESiaNfvrDyo/W4fLZJ+IALGB9tbWEu2V8PcOShDR9SaSEMNNUJwuWku7ZzNd6cKp+",
-	"MsDRhSBQLsKPDIoo40aek0eYcTnxPtCvlIL01pt8KywgmEMm56OlGOBTaY1bV2Jsemps7M9VUMxUtfAd",
-	"RJYLgNtPAXxI0JTMqatx33djDF2sczQt906kv62qFtvwXU+LFyxtnZksxQ3V64coChH7KLm941nGjyTd",
-	"lEWvXw8gppKq6Mu8cq8sornUvFEW3sFp3TwGJvB4oJlFlIecaqkwSyWSSt/A0chUJJu2JweeDSpQ9nfw",
-	"7C2rI9v6/imTrSPzg1XafS7ujasG9r0dnjJpHZxTZgQCqxcQT/PnkYtre+c7H0aF6TcOGpjh6QJXv8SG",
-	"cAEx0o9Avj7eC0JSdKTq4FVcTkAENAStREYYCcYh9Wvhi3CmDrzcH6rabAPzqIkf/kRjW3oOqJ1g7Kzt",
-	"kJD9EeYFg+WTDnzXBG61mqUFciUXEChJesmavuZDE2ZmEYQmB0CovI4MKcLl4z0PIUEmqaI3NqOjrRhr",
-	"FVvQRIs/kLhUIkkIs74fpAjOEc5M2Nr52CvUTje2KTh3A4URg3nRe5TevHxlodk0CYSJR+9LLFLpkJjH",
-	"zd/KETlOIPusgQkI1QF/QwRcODt9/UPPDyhTNvZ4lAJgBm4AEUS9ZHMLZJnnFs/pzgSTKpSMjgFs1+XI",
-	"3eRJDyygdXbbSlNH0PdpxjV6+TnR2oKSdKM5IMy0EueAE0s5c9aRpVLdCO5WSl/G2sGknJHY61yLoshH",
-	"9xxnscSLDU3X4bvw7RidOwCSlW4zMgTpp3+P7jVhkeGiMk4aDwfBR+y1DQjum0LwvSBSM3RqBGsqeFGQ",
-	"jwNGcn7s2G1VxU6DsB/1Ab2VbikjOUofl+HPYOq24sUBacGH0lhDEz2hjJU9MXere0RaWji4pS3yc7fC",
-	"9BaOUTvq02ayYd76RuCdGmWtljLEnDwHs1OLJmm0Z60J6QlcgsMSnyQoBWCsHw80OSA79dXH49Y/2KXp",
-	"R4thkkXciJW6cfc8iI4Kn0RfngG1ZfzdRaT66Gc8fWX6+loHdHKC+rgSE5Ed2jxek1Kgb1HJed/Hn+D4",
-	"NAehVWUe9qKaWIyFJzrHWxoTv3q5cw49190IVxEsrRyFg0kfL180JcnkeKl7JxS3brg2qUEcl/ZOdA0v",
-	"tGVftbpgHHI2Iu4BfUjlJidqUxCRkFCLH7PVhvZPqpYUgPEHV/VnEsEocciFkVtikwn7Guv7czKKA2ao",
-	"ZDvKqDyQFOY1VLnsDpIdYtX12lttO2gomGt9Q5leRg8afjW9VaiaxVNPA2/a2c/O5LbOQiot9N6Oi0t7",
-	"asyc1qBnOddH78ibJNgWPry6STGaCI9nd4shJ7j2SfS3Vhk7Ru7MmH4/hkhRSlOchwlbYep5mT5909K2",
-	"URkzJ+3SZhmUt32VTEQvqGTAlJO/8LmdZqaEgAfWQ2UV/pZ949WdLpQlPjbZwfksZRI4zeUOGgUQ0p+4",
-	"H36o7EMxWvXNvpU8M2La1yKnyIXIFCZ9GVC2n5rH9DjG/l+czS1JXpO/k8pH/oGOnb91bpy3Y9OEi/MO",
-	"btyIomhVIYiZygFNcaq/aFQF/PlAoPTTA+C9ZvxocZGVS7swEwvqiH3pBItpWAHadFSsqXTxwmk9jeEE",
-	"wckB9K1pW93XvdR9sZfDOfOw99phKpaQbDBBB57IpqboTDI+2c2UusG5Bqm++8P1KZOzXaYHndr97uvQ",
-	"vv54nBFR7ePGDQy1EULRhBaYqYBq+YrwIiMmuMxLJWlKLm3eNxYEUXZDTWOgaHWj5qZX9ZeDHRzqRpUB",
-	"+JwDScupTPXp2xCNddUkaO3S+EF9Bodu4mUU1HUC5crnlCm3pjnHCIqNX7X4+nwGHeiQ3mTXySJ/Bje3",
-	"eyqGGWd8C77jWTo5rOnJwharXAznArZ67/JjTEZ2f9JbX0w+VvpNKKptc8Yippd3s9494yt8TqaxUh/+",
-	"z8iB8RskRxQMtNYIH41Z1RKxpn98MRQm4yz31vQ8+lhFapLNv2QO43l5iLPyBGsD4iz7oJsa1197rLf8",
-	"W5tfHqj1UIrkxRT+59C59al5LyQbJ9kHszoOMjL9heiCAnIb1gIjJI1jlqoUAF4ZyW6bkZEWlRPRnIkL",
-	"1d7BUs3z1X7brcryxbo+MGNnzQKXTPeOefzdp5Phre1QE1kTsQj3nSWxYLxRks3K5JssDj7lIz7VQ/gh",
-	"JUBrS3vB/f0tXUgbry6wu6eL15RYJD9qMurV2ek+5/BLkCJ/5aFcnOWz6vccZ59WTv0t5PdWCVJROwRp",
-	"a9Ur3uubXjgKhcWeqNi8uDuVZu7tlkfItwNs+zFyzW+BaabsaX8CtbesIZrNyqE2h7cvgXrV7UCpaBsP",
-	"Ni7f1syuC7zVvmXO3MQzKB5L54WuWpDOd++aNRT4ECnIY8HThQXy9BThQV4bebvvzp7hi56bn1GhRM45",
-	"LFXktB6jj2NesBuq8BIlfpX3+ha9HqS30BjqtW3AUeFrwlzzgEjsAcHz27CHbPxxDnLq7YUMS9lTiv8z",
-	"IGXhVNq+CFmUjvhhNZcmo9WLqffQI+M4189r6FRzy7IBo0iu6gfYfSpRhhVBWNYp49ockWdNy2OYaThf",
-	"7sXxfVjo3vbE2d27vaEpyge7XwwSDJ+3sf7Lo/mpP9pLvKWtlurAo2Met+1PJym9JczwLNiT5mdBlSIM",
-	"ZZztiUB4p2wm2Q4nSqv8rHWAgwlkPElKISbOW5F3/eA60GfeeJj/ACqcdUHVfN3cH8sJQ4fkNtNNWqyy",
-	"kFPd8VJL+Ez0i8MoQ4RZ6HYAQXT37gVDgSWsurPkxfQ97l3Nf9YioZVvwVW0mO8DufrJ83TaWjYAHzL4",
-	"Z5imSHKfwftl0Vnk6vxwNCJ/fuDOEceDh4GPteWM96G345uw4Nly23r3jthCRLiTK19CsJyXkgL/Gip1",
-	"BNRIKq9RcsBsT9JL6NPnwhoHKhWHKsdOXuiYDvwp58LMdFK9ynBAsM73DYd4GmqDJyuC9VuR7hADuhcA",
-	"xj81MfgCmMvwZmy8ZmLU7bQx5nPw5rGVIAcsoeaxOAXn9wFQQft9ZW9KPUmSkhRxUUN2Rit9phZ8CXf6",
-	"8jd9syy8gVM4BZpTPy2J7EXZc1+1HkcTioUqhLjq0BtIUB6yc7qQECkEaewxAuS3ah/BL+a28e1w0c4d",
-	"jFZW6k4FfmclQ+M4OsZcV8Lu7YCInIf7XkvRlvVsfrA6JhE3WudEkrJ9ZkLwUypQemNyD0MxuVpIni0G",
-	"G6KtO9q8cx9YRygvOLredcoxPifVtJdzFtIV4Z6+g/oiUGCRttNzGXc09jfGyINMNI78s7zO9rq6Bz6A",
-	"63daMdRrwBE9o4Q90HBf/2qTkFpxCYbzOKCOM+KqZ5gqvXHW+pk+Ov5EcP4DcXrMGYHWM8Omi/q2Bc8a",
-	"DQNdWwLTgmcxCM74+NOH1kzq6COQYnzzb9PFe2thunr6C9193mG4ezfgTwKDVyDkv5zC1dtTuL9OD4ZR",
-	"SmO7V00RJxDKrm2NnpiQzQcQUsUCdltUpBnlT52AtsvqaDWJHb8ZPjzmVeNqGVnIVCeZ4pt5+Oc3RGwD",
-	"TVJAEFU9UqA5QIGFcoZ01cLwM4kKrA6XBkVibV1w98Adh5lpiZAKfLznAJ4SnhOEt7yEpofqQHJJshsi",
-	"44JttWyFefvrXq8GPNr1qVxKRtXH/O7JqJ9xln0UPWPIpXF7agimMt4xNjDDxbOp8tK0vkCSkEjp/dEU",
-	"mGE7QHPUbSov88EdFlB8olb/nKWfKGCFnt1CUg8Exx2TdwYSOxDySIiUm5ynrXbUw5cnjLbxXg6X9xY4",
-	"CXaBeQX+fxn0QYcVj6/JnjKJyA0RJ4PMRFhCmoDfT9DTv/7XvYuLiwcPvwi77krXsHq4brl0vcHnyPfo",
-	"jCe2L/GeyKF+QNRkKKZkh8tMxbpHv7dDh/Ykw4qq0lA4AqY2ozeU7TdYELzJH4abG2Wc7aeMmWOGTQ9E",
-	"4Jwslts67+kTh3vqnX1wif403pJphfPSEBkrwN9UgmdZs29gbyFNj5L87Lun6BWsYI14gX8tw521DliS",
-	"2MVndEeSU5KRjXkN8v9pjsVpo04Fz/j+FDtU9XwN0D3h6LdRudsMJg/8SERPTzRJFRlmJn2qNr9x1lNh",
-	"xmlGVM/gdl10hiDzSdJe0O1n8x2xImKTUSWI3BREbFJ8Ci1xtiLDAc0VzkotBX1a++KoQch184LwGMbx",
-	"b+A8998/z+x56QaMbgLn6FutLng2vtksJI9UJQfbnVGvDfHdLhxAtp/rKtnvlMD9esrvfaWt3oIyvA1Z",
-	"sC9s21qsZchnEjm6rpvdbPmR2YVRBWFwswuBW2JLsgikjZR8b540mFl9KO6CwIAZ6WsxaChs4vLwqL5h",
-	"qYIJB0jcQdlMDS9p0ngxWO+zw7yxUMyk4qcuS0wlqJlROCZRTdsIkzZb65/bwmjwo/URCYihHX3XFwfq",
-	"vQQNJ2zc9LpMTVXWJ2gLmoRTi2vRFuxOwIg6cnGtWZ8GPGFBGCc3E/ddX6yZda8rar4d3Yk4JmrjzFr9",
-	"t08gxG2c5ZZ1CPRTcesVWqPtCdmjkuN3/nce29BMi71bCw6cukG6zAviL2cX+LH5FmOvVyWjv5bE/q5E",
-	"SVqGQ47f0bzMLTCdIY/5w8WQ9VCbjv/9t6f3/uvt7w/Xj9//aRmrYI6GP1lxbxItp8yVHEdRcFjNr2j6",
-	"lU/Pe19dRFkArR0Z35MRA6Ee7y+N6cA/P4j10EaeG/WlBKyLeGPB+9qji39Yu2CoSD7Ms57l0GSxMf5q",
-	"WxWTGbRhdLT0uac/PkX2kvI27svQxnnWybQFLGS51CT/crrE6DNCJhIzrBHOMz1mGBhLOPiMp+wuuveW",
-	"Up/vwtXfk0TkXzt38f7tWdYZ93EEoc64n0fnO/uO7bsvR1PPQvffpMZzd+s+HN/fiffj+ICN+3KhWzHi",
-	"q3f3lhxbXL974ZVTBlv26pzSiFKIYGe7FwztuEgIUjzF4VKM2BqEPmiwc3VaqbBQchPyOziPm3Ot6eUj",
-	"q1p8dBCyiaXaMXAtCEuEGSJCcBFZjTLXcewUsJr6NRe9HWbZ24yC9+IdfUi2e4o0odCWqCMhDD346uIC",
-	"Mn0ePvjqq3HOa0OldQg9Qt7F9NxXhztYkQlutPPyCu2eD+QW7mzSV+3Q5EeGUipIYgspxyGi7X6Ej4C5",
-	"Clohj1JAuySaSuCmxIZdOjTYB63Vnw4ECWIqJ0FspATKndYWrQJxgXIi9vovXEAuOXfoGma9VNrYxROU",
-	"Cl7YGEsxdCu0UBJA86sC82arwnCjPcWg3o9TgWqbU7n6pby4+CJxg8G/yH0r7q7W6Oq+lXbw35ZU8N+G",
-	"WvCfhlxXts0sVuiAi4IwkrrC2h0l0MJLEZHLJ+jKtY26r7noauQCCbrQqx2sAU8qOs7KdrLI1BXJmwSG",
-	"jEHLUZZn+0/dEoLHrCUgcw5YW46ih7G1WEAF3psaCK4QyQsVZsyW8Gqd7+yITxIVgugdunQBRo72HHE2",
-	"DrLYFVLezIOUq8NzoSpdZ6d2oSpFT4Zg+M/hwOUuNEhrSSZnWK8D6//riya0gmJn+xlETFvyUTuRsGWG",
-	"kYsMs1tiUe97qL9QnNGO9NzFM3pDjU1WfV1mRCKp9L0EVb3SXE+XCLvAcYIZssFeyGlG29JmdkLM3vyt",
-	"L1ofG8bsSgb9i6kqNY9KtCX6VkOKB28LF/aMC90Hh5geHzViDzDmGMLspA6U7d0lAitIeUT+9zIB0wYL",
-	"xDa7vyGC7mh985krZI0EAZqZ0m5EFdyVekQuSYq0dA3H3UK5Uz+SGyLsdRfsbT09dSPML1af21mFK+FZ",
-	"mTMJsVlH4jNTPpbK5wg3FH3O9hmVh7XV2zhkynCU46JiqJ6GakEfwFOXSYOuvOMWVF9qva1jrrpEHT1U",
-	"bbXaiv+xDq2N3JFKUzG8OMTES6gkdqg3tmp13B4KqhRazF9W5JemyIMyxBlBmMkjZBWOV7/OMYlaC+g6",
-	"jJw3v9uWNsfM5CNIm4wU9GP0Sud/bGk6kFxhsSSYRXA+uwsW9AIexEuhEkRrjk9oS9aoZCkR6MFfBvx2",
-	"DvAihGZnSSZRTqGDPIKGvFQiU00VGs4+GX2ufjDPf6tNpNChsuNtdlxsdmWW9fTLxUj/iATZU6lMwRU6",
-	"8jJLESMkRVsiaWorRxaZlv+hyCrowCujrbgC7zgu8HaupnqAXmHGhBKzZXhSv63v/Gme5uqt7SmceV09",
-	"gTC6IWKLM+QaUupDfBRUmRUv2vd33BNoSLepXgCFI8nKlKQbmgYE6EsvE8Qim1DI2z9SdTiQrMK7qRgz",
-	"0plRcyNMYBAJp7UK043bsBVMg2ep5pq6BhNgH0Z9zpoKKUkvETsTsVk/LaKJb552r23cxdNlIlkQfC0r",
-	"R50Rkus6YfiEUg7Wx1B55QSUckVEIYgiYlPKvlzM6pqbEmom6sDTaPrYx4fCLYIktKD64VimNWUm7gRK",
-	"lNGcKpIixS9h0584tGyZ8IIgiU/yLKYWJOEi7ZEQ+soz6AhaITWNqo8Au25eiiwShKlGk9U8bUGlTLZJ",
-	"r/bxn008rSr25Kp7qyEWiznhjKYbgDQPqFpKmtJkowWMBr0+RPFkt+8kkNeTxU4sVPzfZtuW6PWk1sCt",
-	"Nyvu9NFvuZHWt3ftBhsAsQqH1f+44ha94kbZ6e5feeOx30/vDpx8LD6NC2wswWfBu6nTD3/szhi4CRZx",
-	"CxlL6o6Fx03f5ZCP74hPSEH7muSAsBUn99GVxDtypVn+qmTXjB/ZVSUMtzw9ISyvSXp/tUCrb8esYafm",
-	"z+4YWoeHQbjrcePfYnH2NWVRwknTeQMPex6yrhQ3vj+5rkv+bAQzBNAbk01lYsx9AvlD6NaCZEZ0HmgR",
-	"DGQf63VrlhtYaYusB15Kou/zTeMbWq7hXSg0zJHdCZ9zwJF1BJnjcNdOcDcyDsIWuDyMAot3ZHM8hKCL",
-	"v+OlcHkZzGiXckENv+wLfENKxRrhNBVESsQFOmCWZv+8jUQ61gWcQUdEyyn+ORmQk64//TIwZeNKQKX5",
-	"OL4sDibzIidSGgf5DZXmFOKcZpqFCyyUAQ3k6tCDGdgjLVokBvJVBpeZ9jhx5pUQLtlD5dbJdhY86LA2",
-	"ogk5zy6dfVmOq8ef8k04ar9MyAAduyr/uMbcNTZK9ZlXVHvcKQerIdcHjtcyyj6ozXdS2V8mI2tBeTNa",
-	"pfNJCJbRWc5vrXubgmdSNdPdF0SjtP5Agilw+CrogJbX481L9MWDL7+89wDhrDjge1+ANxvnhV7F6sfn",
-	"r1frLkTBFwGAgs6BqFAInpXbUGGQzZyKlnrllvQn5PYC6KQ0J0xOa5ZTbsk37rVgMgDBshQT5/6DeSk8",
-	"nlbKekrgTf9s6N478pVvqLQgtq/sC4PIKb0ut6c2q02b3TX5TEa+nqgWWBgxcnR9U9aIQTKc+WNOMKNs",
-	"r9/GDPEsbUIGjRRg10aVS3WpqN3YzCbV1qs6Ec9RK3gJ1UwUbFY3RqiRNdSTh8H6ZvCNve3P0QHKLXnN",
-	"jz3chKNYHCv8g36250KHcYaW8AMJLQOXKSUsaQDJg3ueQduUPb8hglmHbW32FOU2o0lQLCdWfITArn8L",
-	"CetvBc8RDCgBfEtLZLhvaXKoWJtlJ7Q9WZY1XzeNhkPZRAUR1Nh0Y0R9ZZ4889B685kmZN5UrcjaXFHR",
-	"IxhpqiCRjkQqQzGXolalA06uORw78Hpf/QNfcU5NvGqTWzTpZctKbAfzCoNslHj56j0Z21RJ64q0qZLh",
-	"RNFaV3SMb6lUZBiWhZUSdFs2RIPvOYAvDOSrnhAWBLm86Z7C4mAOQ0awJEFwSQJZxY72EvFSQZJajsGb",
-	"DhE9qqIh1awdVH2xb6e+D1YITJaB3dWGhFnfJNydHM8slKWaCbmICPy6J6HFO1XjLi9LQnjY/1Tf9F9V",
-	"YqnH/jFnFyVa5spLVDK3LSjnTB0ksFNGdkrvejdqAlw+lqGoBzIWZOSjrUW7o8R7l6nvueDZ9JQTiPto",
-	"Xl2Dlm5yu0sWWBTek81e8LIY3cH6yaoMMzJyNBWnC3YjmtIMG7s5CFjcVeghE9fZPSH7jxelMbc2rjpx",
-	"kCzt59+vV7+WWCiTVVDbDg8vHj669+8PgvlO5F0ELMW7cOM8WRaFtpB6euP1mFgWyPnSunOt9e2NFdVC",
-	"+ERwYJWRdVH1/RyQN1NZpm6i2J1l+66Pu7nd2kb1dAeNBC947fwanw0d5m9IRvR2vCa/liQk/hPOdlTk",
-	"EyfeIYUf/DMlrpto2HqY2aQJdMDd6096xGmMHEGcBfyEbXLfLX+hVYxJapLfA1bqDifKdibxU464NkQV",
-	"eafWJllmz41W4zmETMqVLakwQRj3L4i/wD8MiPA7bbMQlkJnAcIUhULe+mpYr7ZUqMPGtZurZLNBBrOn",
-	"ZcN3Gy7onrIWjFiOBVU4q3uikLRMmnn2Od3bzPvqIRdRSnlSWlNqi5NrPSPQvhwI0KYQ/IamPZKyNj2C",
-	"SMcNmUuMd5uSI/iHCi5UcEycKN7fKq6URECT2owaGcwn9EHqqfW7sr7gq6r5DTzo3A83RAiajrYAKgRP",
-	"iClZMN95vz4naeQWu7JAFf8QsND8xryjUPQ/cb1nkU1xp0jeYOsgP6jeiaO35wqst6rIM1SO55ncCwjZ",
-	"+hDdSfnqOR4G7AhrHYJRKAkJaNVLe31IvsVizzcpPgUO/Tf4JC3ohLbNCaj8UH8FqjSiElUWaEiPy/G7",
-	"TdMz3Bq/tixgXFPIhhLBta54iS7ALMbsFB6dsk1CQkVioMCZou8jogrsrwNNU8LW6DciuETkXUIK1Tdt",
-	"O/Amp4yLnoYcEucEpgcXlKyK74ZH9PrhD49aP4ga7thQj+5Rr0NVDlnvF1I87G9Yr+B6syKa9BJX0zQv",
-	"M0WLjEiDCj/uffZ8Tx7jVBsZJlR3Qzqc1WLk4EEsC3BsBW9hbbVlJN1P7s3vvdiX9G+q+oiwDQokSThL",
-	"Ec7UgZf7Q90kEPLP5cGYj7dyp9nk9lnvRLYJ22nesQ87AeWXNVYhBFPdcSDJ9Wq9onmvphOLrR3uH/g1",
-	"tNJD6iCIPPAslTbBmXlaasGlpAbZMqPXJDsF58EZ6dW3TKok1EeYcmN+BMimmH00ivCkdl99AkkJzvZE",
-	"qqrnZNzN6s7F66pUouvX9Do/h2snqEQZ59ckRfp62GOqLYQdwqjAVKCiVBblY7z5eBLE+6kbQUKBNxgi",
-	"emT9F+C5NSoLLdMeND7S23Oo6+8oCAg9MByUKcznapNWUmO9MshPi/Xn/RBVV5ZrPTZzFHZHpmYq7/BW",
-	"9BkUpM8wS2kalKgzdPrqBE87lx/tSNiOY0HDoIeJ/yOeQ8dLxd33+zc0bvPkuZp5lx1mBwvqseBiGEtf",
-	"CqjRVCLwwEIuO8/Jlqen++hHnBOJcMaZvmtZ6soYDF8ZhI6cCyjzUjxLTXMerbQLz8F/fxXTnj+oMZnS",
-	"/RSdCIb0nRSf1ogyqQhOjZwE9wayUrFGj304ihXv+UUCffm75n31+KYQXhFhy9pP8emqp/5t0MAPDv++",
-	"dqFsai/iWBmR7zAKQGgFK+5Y/ON1GlRPN7jchAITrZHrqz3mNm/6peIzDesQhYcKHVUS5jvSuiF6C2Yk",
-	"C5JllO1NbpV5olGqNinzaRDF/b1zm0U0toiOT7wfkhXfeFx8PijyRH3Xr8N1FxfoCbBd7r/amoTRMELX",
-	"WfVU7LU5uVFs4CdPu5tWj9d1IDXm75HnbcwOzsqJH9qBOXQfAuO8goGvnphe33C0jO7/mQwFtirB/SBs",
-	"twf63IZKDUYxBgf0cz1pWPXVE6M5B3X1KMW8FDf0psfr7NPGJADZQlJ15DYyEGXVVh+J3AWsqg2os+Rw",
-	"ZSsIgtOpG9PWVepS04F+wh1WXsLl2RFw457P0czYyuE51eSIdXe6SS9JgDu18NfVsW4xLiOI3NAUHLw7",
-	"DgEaOHxSwSkxfCzRltisTq12VRnebS1TEFONHc7Ke7A2jZGN1w+elmuUar1YcXQv0kZ2s/Ulq4vYNaJx",
-	"Jnzn50sEY2eVxhWUwEdC9wc1DPhVrdtkncgZllS1qLVHxerroZ19vtsRaCDZi6PVDEeFktsYMcLKaBcy",
-	"Cit8hrOugjiQPXQ0PjDFj1izGlR9+xGeepLGKW+DtVGntU2mn8xHgi2B58MYlIGVWfQ2rzFsvQLAy9Cn",
-	"SS8lbSxWQnZqO1xtbOvSOKa12p8KDB5Z8q6goj8Zxkc8mANqEMN5CyTzdZh5tq3et98jp2NOdHRcbeh4",
-	"8+buZWv13fBnlRzgLStEHkineA49OeLTHlOiMM3CxQkc4nxd7v9fb17+iOyviDJbGrTl6cnmaBRY4Jwo",
-	"AN1sItn2NZ+wn6oaRdtpBZfJRR7ECyZpUB+FVvZc5BWukFbTEl5QUsEK3Urow70TbdZ5kw5Crvf1aHlT",
-	"6jub2N4Kgiig6npZOArKNtCgJwSXfERYSiJlDrjX0EDE4TAHo33X5NRzWUiFTxbfBucEcjycki1nlwbr",
-	"tVXlez5SUEfNp0pCfpFco6+fvUKP/twomSJstMVqm/MMwyWYoS0xgTZE2dp1s+66iEfzPWpfVpfJb5qA",
-	"OnrZweitTVfyVSzTX2RVJcOGbpx5uYf1W5HnwFwb01qWgEB6Ay+ihxcPL+49eLg2G1l1yOAiDyIAW7mi",
-	"WWbP79k//l1ydv81Pv5g6/qD8j4VeKf85EgtqqujCBeB6r2+B9peC8xkVleI9GGMz28b36Sdg8RC/9//",
-	"8/8CzawxCyD7DfqZJ+rphfDJS7qZs4Hf4xMvFTpQLUD4DtCB1D29DWa0e01mjt20TzVGpgWgl0FqKyuq",
-	"NMLqwq+Ebl0z53Gwn21oie5vQIuV+q7SWR6w/tv2GS9OplIXWAYKa01h1tEGS0BPcpD8U6/FaRAZ8RAT",
-	"s26kS6NS8B26cgS56hR/O7WwFXvwK2/xvd/e6v+7uPfV5u3/+NPHuOguEWExU//icYPkD29PgHc70z/w",
-	"4TViRUAlaCfGG84Vw41ARDAa1Frdw8DqFhTW99FrAsVqKTTvQ8cDzwLd/x9efHihfv42v++RbQt4BPUw",
-	"8S0ZPqU0UEOAJTA5xmTwMkAbvdLrD/Hzh/i5k+LnNVSX2GYVg0fqTL1l4QM3Xofld3Y+77yt5h+pbkrc",
-	"PEYp6byphLT/sGbvm51Wjw8o7H1CvLehzkJM9I/m2plYQnPnXCq35YoINk9yRHUkEASnwNq3aDgvYB73",
-	"2LslS4xMeGqwLwZ6kFVNnHbVS5uU7nY0KTN1MjV8tiMrZHwL2xMUQpBuYx6s1iutSnyxWq8eeSBVEGvL",
-	"KOvZEm+e1ekLM+jPWB4o2yvO0F8FLwskD1woJIlCnFVTp2z/xNjfLkERchIlqhZ0H72ozD6MUor3jEsq",
-	"A+VAQDjSTriXJNuZZ9+Fk2aNGOnxYP94JvL9nHq+Wd3r1YbvdpuU55iyoVZm9gl0wGkNdh2sVqlH7akn",
-	"gGiu/snIXZPqgu0XTFCaQDNME0j1m3D1yMx+fp5a/TBuPVXf+t48P9wxBicHIjeWIH2NGT32DNcSfQDo",
-	"6U+sZ/8njIps+WTdEBxNcdA+At2D1uWNEeleSc15qMGfooz7YOdyDNC2xRrBDY7dniUcNKG78o55atq7",
-	"Ma0K4Wt335g8RDamupiHV13k1TwvGQBxGYs1kupGk3q/Xh0IFjNfFcQI5ZmvS0Jmv5ntNgkWZM7LR5xd",
-	"z/puOx3HTL+mYD10kzT+fNetDQsx1ncEp6AhTOSoV4QXGamUiyNVB15qxZDhnCwGvGQyDZ27ymbHXrio",
-	"zkAa85Qk/iad37UQPtwUeoiXGeym5mq75he/Hk/rGahu+65KUlyqnCDDWg5L+lu4rFHLhyozEnoIrSsQ",
-	"PMD8hUtK+WXElJn+XUFd5UBw2puJ6JCaDdaefvSy6vZ6PNCsavDi6qhi9K/Iy3BA1fRq6Vr0+et/3fvu",
-	"nmbDR4+D1neQqj9Y8mnDsdkJ1+fbDudgSGdbGd3so5R5jmmacxXBRrWgJtk66gjMrcdocnxDnIxJk+im",
-	"GT0YjprJtUZ3hAboPsA1dDPSHH+FtiThOXS3NmcgNsW1IoxhMEue4UZe03S5/r0wn1ymh+8MOdaulltK",
-	"KPydU1YlL4zWoGRkp2KfHQZU/8mkSdrdn4mX/qlmtDQ2ax0qHvbW4e/B23EOnJehMp1J5/BPe4tTfIqx",
-	"8j4K94wXeHtPR+zLc+Ogn7Ap3mFajHARImwBK7MtFO+WgVnNfklK3F0aLJMTEa9z9ORHxGjQTz1vpVMs",
-	"2xLq1jqIhI7WCwuV+I0rsvpY6oEpqJCxd3PsHSBlGa8c6Kcp229mgLz2WSZ90chmxZFJKtc22pa4ktNQ",
-	"adatO8KjcIUrJAaHKjxTi5neH7t6qQ8pS+KjKd+yU9QKunHzji79n9OfD+O+jRAMs7S2f4xDPd4Sbv4p",
-	"H4MwmXMgW8wRvcULaBOd6+RuKRVdiiyhWwyfgtHrfpDdo95usX/7nTO7Rs1vaLbYsRmv3Z93jLoMYmAG",
-	"A41deU4Ti/Nf48GJjeDH1XqFs2zDxYZxKKcPN88x5ehj5wu+b/AzP1AhIxHCIpiOlCh5t2M3jYLvFGGm",
-	"XBwGrGH3QmVHO0yzcjyIY6jxQp8PA7icRb7yrW3fs6Nser5WrIMRF4U+eBMfd+hT3Qdsye/46n7QT9qD",
-	"GXBwPq2A2OWBEOUl8K6RLJMDgnrarMwdpm4dP4h3dLa2pgPwJPheECmbVHf4C7XtFYQu8zAYoUvDRp6k",
-	"InkYR09hoWYn5I2v8I159oN49o9YMMr2S55FO+TQaZyrauam8ruWjF6mX3Pf7MmtZKDHHpX48VbvGPtt",
-	"r3x+Btw7Oeqww2UWyPR4TXCKKEOQ727R6kleqBNyiMNeQUNQPZRVM5Gu0XaABMxLpDkMCy86m2BJ1ggn",
-	"CaTqYpaiomSJKl2tZvurYxUIWOyJihWPxPiDoEVLbGFCeO09QOVG9Eh8klBagBt5mgAN/5mEpIe1Jrdt",
-	"kAMPVd0DoGDBZOPB/lAlkevfFVMN0Y7omk2qKDXEXmUQH+VKb1ahSHqFBD9KdE1IYZJsy4xAdSGXFsXl",
-	"SKxMNbjFJEVbsuOCgKy9sofqam0a3wmCMyTKAIiP/V744Js6zb4fzSd62tKYHgt9Pwui6dH7Kz/K3vRj",
-	"e9ADsdRrWhQkjAtmYNJM3nUYwLxkg4vVR2rjS8+RMAkswSfDuiZ1TTr/szW166V4hGpPoZ+3enqoWAgj",
-	"cy0DAMHeBJqrZDYjUQ2cnslQX6/qgP8GRMZANxWTS9HAZDIFDk1MJq/yoQ3PZLTmLk6nj9q07gtmrLVq",
-	"QG/cROEfONvYOyTQWKX+k3XCgKRRlDnxeFNmjAi8pV6HF4NXUwOv2B77mmJCVY4lyNHB4hpS0veM9yT7",
-	"e5pkoJIjozlVPb2OCEt4ahONOskczhF9WbV7q1D39CWdEuVYKlA9VKgaQqhVPeUG4ywh1VFEVI8IwLLR",
-	"iYu9Cqo84IePvwz/FEyy+PqkiIxp59WW1Db/wHxv7VG7/1wZTTQIqQbXPiTMAzSZQQaHu941qNPyG/5h",
-	"uucKUhCspMnAx6AFwE0WSMFLA998A107LwHBDRQdnMtwixqnxfRpDVpTry/To6AKUhJ6m9GE7Qpb/9Qn",
-	"shOcZYD80wXb8HFYb4gItrkz1p6+Cs1chVZAS7WuVM+UE6hT8IQZvFOrfOPZWBZlqJpFvap+jvjBGFzB",
-	"jkpatgZ7rM9L4NJmpqvqijDfzMS+qV+bkCHVezjbllJP41KjuVStUy9RgYVyetk1Oen/1JbD6g5B2Lsr",
-	"rmV0VMla3gaNssvMhKYPzwGeYv4gwjzo8EcL0OLi3lcO0+L+5t7b3y/Wj78KeAnbe9RD+ikU/6ZBvAlU",
-	"14LLeD7TAUR1iUCRsV39JUhRbR47M8wWgFWoUf/28OGfm532f/nl3/72QJNH0+j3i3XIe1r1JY01ph5G",
-	"GFM/OdFvYdkMDLz5DlhV2iIydpUwD9hkcqcX3kc/exAhBsjFJAVbcDVTQEYd5q82fK1obhlYj4PV5taL",
-	"FB898K33Fki4YWGHbN71KGmdTmFrly1krYIyDpSEqx4AUeECMzm24DiD2//IyyztUuWLYAk+VmTDRRpy",
-	"fH/Hj+jii88vHn3+8OLhl6bZEk4vUZqfetFcqqLRHO69FBp+5uHs0wFwM9tYHPhp7bUU0lqKvUyl7eFI",
-	"o9tgOICBEVx6PTMq1UaSAgvXs7mtjECva0PvS3R1GYXM83hE7nXUCMOvozLpBcsoIxOz8J8i6+M12L2M",
-	"WOPfgYjewp1xS1L9HHG+RJCxob/dsQhjkxZLhBeH9NVFuGiWStEfPfvB3sd1tftpY7xbCc9zqgas7R+5",
-	"WqIf/WBwIha91gyyGDvfST7WfMml+dQtiK8qgLX8rtbfGQ8n2Lb25yck66kttB59YzIyYsihLdlTVgP5",
-	"9DlfR1pRVa7FngBbdLDsNT+6eFm76pQy0oCCMKQa3JPFjp7e37t4+mpydtjAuaufIIxSrbSWzCiple6P",
-	"qLpE1ma+RJUn+0k7InGJ+n4x3QqNc94Eitagh/EbIqwVdYmsM/yJiZv5nvxL5LnH6wKqc9zs/RfHm06p",
-	"1q8lKc3bJWMmGSRxTbZWJgPBfBAzrXIOjv4TyYss2MVu0fu3pU5m0tQQmPOJjDam6eyQOav9go0K+QXD",
-	"1nqUOufWvNh1XBFx/o3MtvzdU+Cgiar5cwqMeYSWXXW/VQMHw42NsRovSenmo4IFV1Vd4kybc6eopp4F",
-	"YZuk6p5rQ9PByX8j8A780FgSpDjvQdHwOqiO7Yem42v/hbA2px/zOlpMoHddSPqZRDYaUxPefHTtvNvW",
-	"oaE4vzZM3HLzVLEbHAzeG8YxbaDRDRFbnKE6FBSZMuXHhyZ/I6rvnIjuZmGedq/Ft6vzIeGijXYTIYud",
-	"mn3cqgXQGcXvwzTcza11zM0yqyn0HvgXzrTta8i8SUsyvyfzpBcLaHwAy57y3hYn13vomR1UsWIEjapL",
-	"s6kENOZLE+rzbtTxug0so7vGJRmXUxMPMy4hxc0mjLacbYSkmhAWhAvbbtaYAhqSaa3bE9xKaiE0xNiv",
-	"tZorcOY1Lkk4UziZ8iY8fkb3bH0WJnOkRRfrLThoHUdhp7tpvffexEpvXEZATPq8S14OCdefHZAEQ96Z",
-	"gbqLLYCogePYjhAtbMm7IsMM98Ig7iyjTKbijmcZP27KYuF6BOgRWNE1co+CLw3kRP9vZntvbbk6IGl7",
-	"QMX0vgkEDexpKrBQDITsuD5yQ0Ra9uSwaXMFpQSn0KbqgCUqsM2b6WoitiFZ5Il7ZZ6GpCTKXYg5jvur",
-	"N5pNnnugJPtGEQMdnGXB2fQOWzf82j/KNR4VS23PHHOb1v2G3gZD7hNvGUnEDU1Cvv839heE5bVRY/qb",
-	"mHRwWeDVqhSs06jLDr0pBL+hKUlvIUs3bh/lB8vUnR2ndglTlRuk4uB1oI9U3XW92tnqdPnZTu7oDmpQ",
-	"SzhTKm3sjjlTOubOjK7huGG7IEYINGKEoNXRJb1aeQsNwu8jd3te2a26qhwkWyypSfmlCkKAwQ6OvpZa",
-	"NZ8NnO7nELZMXG91m9OPHl18ha5M+/L69SvT5W5tdMcKXVSLdNPw1RcMETUNQ02eoxqdm/aspDAWoUMU",
-	"8Hqdg5aouAu/2rqBL8abnmsaj0oPmwKqtVbzgntzM9B7d65+2jCooWFbUZocyU1U/VL7eVMzbGgXhGl4",
-	"atIskWXPKm90WvfBxje6sw4fudRgfrXwJCi7PrMZUm8ClCfAo5xgtcA2s+pZhj41kxr06X0vFQmacQRO",
-	"P0ZJuTVqFFWIQQFZIBOt3IY/oDevzHDwt8O7QGrod//39/pjB4X3IHOwUoJuSxVWMDO8HYQ0/H0sqeLr",
-	"U3/bLkjlpmp8k2zCn51MvWj7vkfmwX1bwnlZ8UDg1uvtQf0M3NjSeGYdvuPoSat5stcH+r9+/t9vuiu6",
-	"Jqem6tu6SrJ9mFfFTU87grAad63C7QtKGWbVd+MbfQ3Kj56Iftx82gy4hmmHaDDoPQZSBCnHS8HI6XsS",
-	"Sgmtk9NDiTOFsIY9yjlTB8QF3F5eFk2KDSAeKVQMdpD7XjVwoNgkxaerHoidwVuizvH3hv9woNspKYyu",
-	"/6FoWX3wQxJzJ3g+A3EAXivCCYuv7lmh15X48BZUPp3RNiIP3lit9UILmIILZUozhpBPCi5py4fTCDl/",
-	"ADATPmMLFJ++AfqdXvL/gS0ei0VSccyweJ6HAf5PIMH/EK3nitbhAFVb0o5G3D6M5B23P31RPAlL9bYk",
-	"6BidfYE6QuX3g7JiAbeWpxfeLb+WT4VF8kxvV4SOYricKVKHx/9EROwoEc4VuYtQoS2CFwYUmiOqRwk3",
-	"LLpHX3cyehL9Jsjs0QksJMMX3qrpsn4cqonP3qbQXfB9b99k0ym5Udy1E932yC0K4Xu/vf394fqL9/9y",
-	"z/4Tyr4erv/y/l/DvZ5/wAybqPgPmobLdAVISiGCXcReMARN1Nq49Z7rcIJako2n/oDTeJNXi9yY94ZM",
-	"w9Eg9c/a2CuZn/91af6bMyV4lhnLkCqJ7GU4uhoIMcqg3HaFzvCdzyTSNEe/mcK/UR34EzPvOi7lCjlA",
-	"4WvC0BYn11C4Vpfyxcz5HBCgbOVTv2bdkM7SOiuzTL0Pzd7j+vcnxu9PTeBsS9SREIYefHVxAY7/hw++",
-	"+mpy9MftcDc+Xc8gYqcXUNTbcvZuaes/BJZPchzC8ni5QxiVMty2M7bTsG3H6pJP7HBJRptHM5w+2jOf",
-	"Naru1L5+GwdaxFfA/FC9E9zMvlCf7dW6ETwjEzJ+wM8IL4VZxwwqE16EouzfkSxFvFSmTJWdoMDTHOUn",
-	"SB0EL/cHZAdBMDNIdASAJ0v19YQut5yRjRbVUN0uB/bkCZJ0D0AblCEsr6XNUubMyHrUdGp6akJAai0K",
-	"ojzSNNZ0ibXRWJ972hvc2Zvw8VrGCB5oZH+2otiXyT25zrKv04u9zG61pWqPWvoTVKQZxKGDPiqgnq5t",
-	"nmiteyU4IyzFIsiRlTwMQCqlZ+HNB3q0Yunary6VJ2rbZG2UwLSCImsh32KWYsXFCVUPmXwdL787w8m1",
-	"NCB4WKEDviE2xTa9hFJyOODHA0c5PhlwPBNBwUmFrzihm3afkAU5OU2kNlSSW1GstcD78KKqX/2tD1w9",
-	"t0qmGW62lJygIs9vonM7cOzncsKCPXfi97+1o/XmwBT76b6EnnoXW8641X8CeOhTxEj/7ejaMgVvyP7s",
-	"rWk3qHl6UIYupqD2KaYV5KoBcoNbIeWmxf2Eq6CdgOVJNp9ozUW7JVazC7OWCJ2pWcklLo+1t/TBpBCY",
-	"qxOUhgXbU+Z6IdG46gMeHVmKG3rDo6+ykqV8yEMEv1fAkJFXKUu1jTHp9jWvzE4aaNyjja1skqSiXWNl",
-	"vaz1jLNdRpNAol/bCFZHvqkASoFrcU42PnxpVZYru03wXJZvyHgWZUYGjiZwDiAhrrWZ9pztMyqDGHt9",
-	"p/zlzhWcPrGXp747tTH6mUSMI7eiOEnjKlDga+MpdcZUgzX278IchWUgybppFNW21y+/vAnSrXmkhgXD",
-	"nhOJeFTn2mrc3lTPp9J5YC1+fkfbHIrftJGXGseg8/HqZPRuwytBbig5hhKWzSmZ4p3xD1fgRkrpzuKK",
-	"BBgWsNWkQ5b0qW9eA9PQXiLx5kr7Ahjdv/qFaU75qSI6xCdTzY5BkdhdSJA//D1Ze5s+xjCvya8lkWri",
-	"+b2dUzdwJnqX8R8s5R9J+HTKJfpPqHEQVBjgzfnswtDgTw1cvjtJxklQF1EDAoVNm7T1SFQ9QQkWBCrs",
-	"11WvNLlGthxahvUVs4bejM3KhwNFM2kprIvTwCYmB5qlti6KqgZyOVye+udxoF9Dg+ZkgpTkzPR6b9PK",
-	"+ZdMfkYj+Pvw4uGjexcPmhHgPzf9euDCe/T+3r9cAOTn/3nwt4t7D9/+a9Cd55lo3fx/+LvbM6ifLfCe",
-	"XCJt/SBuApIZlirGIHr5tFSH5xDN64YQ3J8duSm7wRkEFM2BXld/qb3Q9g97gRv/NtqAVrpwqQ5c0N+I",
-	"91bJZFkYwBnzpgOE939Q/Jp06oJavYY2DVKNFQiYBYZ44KXnv56I8jw5521eJvzQMoe8neeCQRvo/v77",
-	"dEQ7bAQGzuwBOaX9DdlKGswoOBMY2vKp5YgxVpqlyE7nqBZ3jAeZK3bxH338qCm//vt//vKLfPtv/9P9",
-	"x5/OgT2YE67wmG80CXQ2L3qc4oPBXlxEAmD11i36fLCAJ7Ahoe6WP7BJiduGMb29BLaxYzZ6+fYeu6GJ",
-	"Rh3Dhc/XMj0Sp563GRl7L4XWKOZU4kNPcNNtyVTPMyPEKGcW3Vxx24XpeODIJhR3Kuud5BslRTXPjX3l",
-	"veuxExlhmQ7JFQDJsnXXXlGt/W7o3L4yEAQOXiWkFyVEyr42Mv+h/2wa0mBU4SUiB7IBnYnqLp2T4bY+",
-	"faiuiQGAA2YsIsusAilxL7x3qTibqOKQ+n3vpU8PpGsu1BZnahq8l3LwXv8kIF0pFSRR4WIAXqotL1l6",
-	"9QTJGpmryjK8osz9fMAMiiuZe8YX9p7F7kYE09D819tPAjlsPjKYe/GIWbOxnaeEtOHDWicDfr1XFnrW",
-	"AEeLtksmj3xaIGN0T6MhvF6ap5cFEavd2BNFwh8wYncSRuwPgLCVL+ZHwML86HwQJqwt8IZRwlpK4ywP",
-	"SBPj1DMT/tKDmdTMxOiYeQ/Xj4f6LPVGHMzPoL+49khR0KgfAWK0BYTZsOeCNAtcYxV0dMP8GrjVRu+r",
-	"u4vf2IQj6+8mBSBCv5bE/qwp15J784TaMt9vICmO8URL0ngiIg49MEIaLOAHaxuld8sV9gpLeeQiNZhO",
-	"Ux3DJtNzU9hBun12xj0+jBzPeL+d2NWeUGv8IQq8EpzvJhJgsYlHzfA1kWRqEFuRvOACi9NyRA4MGZw1",
-	"z2hyesG+5bZ9fMBjOllRibU3KhMh0B8c5jV2qN68fGUWMNQC/8peUFcIPE51/0K3OD+c7Grg+LHR+M5e",
-	"cWsIJYd0XEVVFhE3qjrA2/UFt0TwbWYA58MsZO7ZVoOAb5+hrx49/rNein4bpURhmsn76NtSAOafrW9B",
-	"KSkIS10A2LS7l2VyQFiiK3c0AVv/SmswV7Ydygbi4vLq/sItiM08e1I3ysw1s8cSbQW/JmxdtUw+4hPi",
-	"ZdARBBHb+DQjyIYw0e3AvUCh62NC+tJLIMj9mUQ0vUS/llxBw0DFkQ1JR9kNfjG946T5rZKdm701QkoY",
-	"tJgwNaDXlEFGh2WY0aQSG8I00/NsAqveVlQKsnS5hcyhcJi8TKnrDFWnEGhVHGer9WqvzQaWmwyAGk68",
-	"gCGDZ3FGbL0P6XJiqWOrL/U7RZi2uJ6gnAti8kHkGuEsMz2NpO0/ckJHYroV3VDzfMKFMB6eqqDGkQYw",
-	"PiCrxI4OmpZ5MUiOPk/Mt4Ln6IEpAj7Q/YFI09LHVvcHA+RAdXmY7EjICJaQmzGa8Qc5M0O4lraLKGxZ",
-	"aIongoN3SjAd2AxSG8YVL9ZcZEf0zGGXjOqtqkWZkTMwD14scEw+5NnwtJEvQ5aho3uFHPLwYRM55KuL",
-	"i1E/hd2Q/m0YoewCaKu+rJrdJ+o1SfTWnJ6FS2e/Jzul7y4X5jLt/iHKBbeJ6YQsj9DSaafPaU5yLk5a",
-	"RDBy1AcgBxd29zYW9st9VbvPcXJARy6uJQBwQzI4gKGY1s7tmt0JtRsBItg80K8znlwvU37R9Pgvqo4C",
-	"0m+4iMad9GlCT1u98cUakv5GwhpBXP/DJrXf1J5GVsoQFvSPpu12RuXEes2ZVZOLTkFvBkiGMMU+hKfU",
-	"sIunCMEGNub2dvRQnFVjGYp6waUOwS3uGrG7ZGyEBfxTT/ASMQKZuRFVkIudq67ynJIbqmUQlqggvMiM",
-	"fmuiu5NaAdfHp7p+Ho/hVrX7g7r91AON79wCPqmWfLxbLqmguPFUE16Y1vGmbNxTl4JqydxkEUAf8vpe",
-	"fCaReQERlkIFe6cC7xNMFEl6UXucsoslZL1nOKpi6IM1iVu23dv5mSy9rgjNDDsuvPKFS5QTzKCt/4Gy",
-	"PSKZJEdbsBrIWPmHS5SBoGwYKAorV04G2RxxVWofts2deydSt/o0Em4IHPOEsx0V+eSUIfu6tRCmv34r",
-	"6T5e81QA/sFew7eJuTwplfaIGE9j9DX6jXvRFDUFrtF/pAaDdyCNiJB0Q9NQ9kZBErqjia3RsiV52hBe",
-	"25xZFUASkIRMagnVVaJIqvdeERZm6NdGJ14j05Fbi9OSOfPb+JsZr5pUpQRnqtvv2iP/nWvW+FGaNOqR",
-	"BE1JdI6Xe97lZvFSDhR92mxhy1BUQrG6IODqkDEr/SSzuHhW9soU+PlmupfibmWGMRXtUPmjGeU/SK5Z",
-	"ZGNKZw+Ecs862oV3T9VSrXtZ9Jq+AmdPoe/1VDf+LNvs/cA0XD/DiROZrBI6ogaTgqakJlQDtfTSt4OL",
-	"rJLjpvbNVF47YrwnLDkhiU+yWc3+mfS66bfTCue2cTTutPCVa4D28F4QksI17i6tnutyUtFP1Rq/x7xz",
-	"UCGmGR/MYY2seWw6gx6tWlwTZQShYLzTPlv5ExvZbGdLTths13YavEA7nuAMwVHrbOhyZax99XPzK1Jb",
-	"GPxT25K0s9F7rHvTzrR5Au4jB/NQZVwwrlCi9XLo+I+3weOB92SzF7wsRo9I/WSEr6nqCxHF8ME2EmPz",
-	"6es9McGLtOoPsW74bhNXxeCXZFugjE0nN8ozlN0zUdWUzae1aZqWJrq5ychNhLut/XyMdYtzmp36Qen2",
-	"cEo3FBJSeho6GnnXO4RLfxnSsAPqWY4FVbVyNLb21uMAsLo3/Zejh2i/AGLDiDRa4cnH+Dn8/kchE3da",
-	"3EHg7EdCgu4SyE0B0k+kbj/oQ6RaTN5FKODvRkTfrOSKZAoEdVN2tWKa4NrQ92r91KUFHjIBf0HQVf3b",
-	"FYhWVOmnyOHPRNQvzHOuV/n6K1zQsTr2Wysbne0uDvkJWw7K6qK5go24kuRdo1kRFqQKdc50MQ70HQ/n",
-	"1rdkZvhW9u3RT6QWY4bTb0739i/iqDgHMP6PqpCPXxXiRFXIlh+rGPElx5DV8I2JuUyU/PEtVs6NAcWD",
-	"tLkV/eBQT1oG6fQ47ER1elSBG1bOvDMTkHNgb07L96mSWMJqQ8IF6UmFudC29YNGdIOX28xbtdW0J6of",
-	"/k52uszW0zWDuinWlBnd9QUSGZtcdEYqox2GSBnMeTFIbUFX/JuDDVJ4cULOslOM/33L01NPy3hyWxUp",
-	"kqYk3DrpKExivxfXNOvxEm/fTocghg/atUYQf15ZrCXkNJ9dJM3aRyFyIUtlT3l8eQfTp/Ts+U247Coe",
-	"93XOeYBWlfMjCrFtG6obs4OR2dPm3B3A3jO2XsmTVCQPF2Hx2WsaPan12HaWY7u6JItrJrmb/A0+hgAS",
-	"dF/zA56Sjd1hjw3AicLU5qbMGBF4SzOjL0qbULAB86Nkh0SE44zU6g7TGs/5s7FuwcG1cvWNi2d8bC00",
-	"nE4wXQV9WXkww852yvZ1ApBLG8MKfutWCprT3LfxPT9MLVjp6Rb78tl3T5FpGeuKPCEZwCQxYUHwOD84",
-	"aeT6UNiPDhLQS3NoR6EN+ThDmIHPzcZe1AGzW4hGpSSh6QykqnSRhhPz8tbqt2KD/p1E5GqIFSTGCn5j",
-	"05H/DrlP41pbJfYNJb3WEI3ZtZYYwxPzEM/nc0A03PiIktekw9BKF7wE7+gFuBxyaa/HaxR2cwQYZ/T9",
-	"j44xuKiz+CN5fDvm13g/+Tm5npN7Xf3huf0n99zOwM9tQS9Ny9N4WiW/ePniyDyzNeAEeTfLIE0FkTIC",
-	"b3ux3IF2krC5AkzmL0bwFgqOGZlmEIj1t2velo79t/y6o2krTT/v6OPhoHwc6rDP6w/iRMrZYfTJX+yL",
-	"jE/Ezx747pRcobn+av23QZWlt4HTAnf5xHu4NafeEo+d4L+Fcu1e1IVMlyjDighkAG1a+X8o5ZDuJA/8",
-	"GMi/a2cwmq81tZtqbRG0Heu/0827Lwhr1leyjbWxOdtgyERtwa94ybw4C6XsP5WuMRahN0RARqCE1j0Y",
-	"KfJOIejiDfvZ1yTHjOymN7Tw1wSmO83UGa1eeGoNZ7cGg2YicU7GKpt73dlDK+DZzfT+cn7S/ll2lzfU",
-	"MKVv+PWttcGb3XnqNdlTqUwuVGw2b9t9JAC/aGKpYPVWqKvUzweOqicQRjdEbHGGXMEgogwdBVVGwI1e",
-	"gKmnPlQYLZbzbOV98ICaezZYnmYL0I5QeQTOmEvE+PGswn3oyhXdodE87V6rtIEuHWVB8HU7Q9JBDADM",
-	"kRWyWsOTJLuBKPAoUQELqhBEEbFxOBJdO2h6n4P1KifqwNNoQtjHTYVXpLu2Snju7974n+YHdx/VferN",
-	"Z1GdM70eBeExXbR6iuVfKDmh53zb7eFY27FPRb7wYff6lnYm8h0/InXkDvPB4FLoyzkFKAhJCDOoN979",
-	"7G5rrA5P0NU1tZlzR5fhb+4ByGyu6r266DizSthDyQVX9sZxRbDm8wpfEwmN78x8qayqza/giMLT1V87",
-	"z9txvCCz+8zKVRO8XSgCCLgICyeBhWHQfu7dop4c6o4mWfPSBj7hncCQzyDXu1t1HwzKKnLT3C1qVCH7",
-	"ct26MFiK4Zod9rYpNFCLekuhnzZ0gqk6JEIOQYQnXS/6ph9k2hCzomBEakNcCGx2udj0m7l6KdK3P62X",
-	"2w2n6VDHav371Anz+GDI3KK4QDJRzQkV9lyXy8ek8Lyecp++7Pt0RdO4cvBBZNVHkiMdw6DDxWMc+3yy",
-	"uejfaa2V8hSfYnTmWJOwnuYiIS5PW7prYS6fEkuEuj49mTMeQuk78aNvfgAJ0HtgZ/n9ZVKS5zfWdj8f",
-	"zvFAcFrh+DXX/coCwulfCUAaQTM9nK0BqRJg4iSCMg8ZVACqsWVP+grOCdqekCTvbB0sMcPFVoV8V00+",
-	"hBo97V4auWY02TdE031cA+YJoHinQX/CS9cMX48Y7TAY9cNp838reLk/KBe/GY/uZTjpyx/fU6lcGlWQ",
-	"LepHYO8yyq5NHTVVlwijnIg9wKlC73fDBRbvFCOtxgEcCGAghnvvd9JIbO9QowSGk8xKUWSlDIWOqrlu",
-	"yYlb+PKKPY1A0/awdY9AgnxwWopv3MIDDb/tSTF4Ncon0Ymo4Hi331H5hkqqwmhA+gzCzxXovjnMa0Sw",
-	"yCiRyp145DCv54MADVsDc5V1q437J85DsKiFW4Olm9tY801DYvmUezssiWdiiCaksIBi4STdnw8nmxln",
-	"9iDBTHPVEVOFcKYO+rD7ef325pQOK4kyk2N3wJJcAkNek8IVQFJVP2+8QJMRBj6giB0vxbtzMnfU62pO",
-	"5gQVVi/ur666v45wPhrMW2ifvOCBslMZOQaL6OG1enPX1HCPDkto4bdwaEaV4dYhmn1MJufH9Z6K81Tk",
-	"OjvmfCf07dU8GdUpPsPX2/LIL3wALWNpX99chaBNno4/720My8wr85rOVbMqvGasZ1nRXPf7u3MC+q8O",
-	"J2cSrFGrmTxSfE+s2yKIlR2Vn2N7WPqvvF+vrLIXN0TjYffy9H4OJMtIutkJnk9I3Woa99PN9VpB+XJY",
-	"QZnSPTlSWVSCRgSq/1NrPT+ZR9tM51F63dj1BmHCfHjDDZyPV3zQakbHr0koEyS4FP0spBduDtR4cUZy",
-	"GNtdpeBjoZm+eflqqX509VuhiN2P4F7jzPoE3WkzFb+2i0Iq8C4qbjerHbwePP4KntxdL+AmkFUXvM8k",
-	"shebNDH3B+HGTzP68UW1LXnz8lXdq0SWBRGSTI3L9TXf+3ShLyu4y047tYHGgG9evnoKBUzmrpqU3eXm",
-	"GEqdETwjMmxf5viEbNFUPESqwrvdRg86o2yiEzay/+1mOUIXORkgkiYHhBMlAZMaYSRJwllaY+Ix5ICK",
-	"tXhwOTk4O+KTRCknsptkgqUkUuYRvZz9HbV4/6UgU9+y6UmxgMqt16GpxJRX2kWRdtJ2pLW//MDkejbw",
-	"GZaTFV5B8PVmn2EpNwdeChlONMo429vekQgeRpCsCl23NAObLnvgpLoAEEyDc/gEPXxkfFK2gcyXf/Ha",
-	"yVyEZKQ/IZPm2zev/4BGpNQiMRrsT/08SduT+PNDfxJ/fngxNgm7HRsDZFtVB4WK8HeU4QztKjj4vJTK",
-	"zMWkqgTDSQlnFtxEG1zpJsWnIcLrm03oy6Z6zV6xlN1Q0/EMG3/4jmadLfizv/ivRtd+4Fm6yfG7alI1",
-	"4b4YaQa0XmVYEei00bdpT5H+FdJBFWE2mRxqdSHEaFYKK8EJ7GyOxXV3R2342V/ZX/785ejaMi7VxhbC",
-	"AT5xXoQCW9/Ykg8ty+xDaEt2XBC9CVgSBGVt0HlSD4lcbd3a75w0Sit/MjllPVzwhpr9Jibt0E6owdBf",
-	"jC5cEH1eAUicso3podnY2wfNPoPBQUqW8g0EhdxA01mkJfeazNYzz7596yNh70z7D/aAQM04nppCkdGc",
-	"htKQCd0fnKCUlpWOXFwT0RCSFxejvHPEgm0KIhJS2QvVy6PvwjRidMqf7ZOdLl+wvtYs6oH7iFn1XW/d",
-	"9LtgJO4pHPU68RlBmQTknHBGTCulXRCzqvHmFd5jyqS6glYKjJs2zabkAlRyyIzuDvK/3rz8EdlfEWUW",
-	"fskqlqM9zu2ofZQw9/kbH2B6IkYzlJYoi3hoxD9HuE5BajHkjLxu/YWwAVsjPP/yy5sR5b9VfjXyaouM",
-	"tRHgN2rW8+oj7CyfH3Sl5D34HHYO0ItaYaHAvosxYmPLc6fZhK8qHDJnrrXd7dNIbIbpIec3dLcLpKiY",
-	"0q9ol1F99Mfg09zIfdMpC2gqS36uJdhUHHuMdmWWmewA6E9UhYpbTNFT/upw72qBG7w1azw8Vz565jAH",
-	"Xkqib8szx6nKLs8aw5WMns4cqarSPGMMW8A5e4QWDxoCNeqfHf6gv243d2+D/U0a4+CpvKtNAa/QY8dL",
-	"llp3djONJ9N3wek+gg7F5IamYC3YoiLbb0kic1PbOr+EV9lwVCBZ5muEFcq1Xvvg/i/sKqPXJDtBoQh0",
-	"YAdt/argUtJtRq7u/9K9b5IDMS0uOnVYkHGI7ZRNHRvKOLcVT2lNn5DZRKSiubYw+u2lHRYIM+SeTL0S",
-	"c/DDbAniu53PHV98GWE3AAl6G8VSaanIWXttUvFCIqglQpLnpOqApRfd6qk5zLj3v+g7zvg67Hki0C5f",
-	"EMc58qC5Rb/iUvXW0LFtT0wvj4xI2VJEx3RJRrDo2Y2vK8JLQyL9rNsDmdHCKx5mrQ0Z2w/HfJE7UmAq",
-	"IOfGcJmtzD6T9PFqdOfe6t57BBq5VMuqOM6ncJv//d0fVb4XiB6+efnqjsULYd1LJHJ8BCUtuBiT5DX9",
-	"6jhWhoKtn8JbXionF6wF0fXB7kqWmK9sklJt+G63SXmuzamw8M0xOyH7hHGECaLvIdpwV3w5JlQCn626",
-	"bATaX9PdjiZlpk4m9HI03mg7D6vfmavuZywPlO0VZwiCyECPPIcux1+Mlal4s6o/WbfzyPHfATRnw7ii",
-	"CRlz6Vl3UnUlqFIwiR78BWGksLw2Alnyyyp2hk8VwF3KiZzo/5GJIIRRtt8c6P5QxYm71NziDGuNwSOl",
-	"fgMJKq81o8hyv3dAcNUEHo5fFPUEcpLSMo+YAt8hSW6IAGSSNczA3FGoEFwRSCUGNyEXcu1P2HzhzCm3",
-	"JE5wewdYdT10ePrIEd6nPslWyaSeciwAr0tLQSTKsD6XR3YfPb8h4oTMLeZKIKoYprZxiQrEYvzAUGSI",
-	"Q7rmGjHmoX7MPu7cbRGvwKNe7Kaq8Z5mm7adMaGeLJXgHZP/5kFT30oKh1gx8tbr6lkH0y7Gb0Z4r0b1",
-	"87XOqFe9x+F126zPcw6PDuH6++n3qbyOeUc/1o1PenOpiG3HtEzkMcfa40ePXD7JgzwRWOTg0YpTHcKN",
-	"YOEs2Uapl8hcgrZYTpttGVTVj+IV/rMdOx/S6eKPU3j7pzDI/Bb97zsXwJvA/l+fkAMPvI+eGuOzFHvC",
-	"VN1MGOqFrDWmVSEi7geaCxIBTSYbsY1WhC9skGqTLpv8mpnkxNdaYqyedDVeNZ8eQfPaZ8+JOr35RHYC",
-	"E96Wl1CD+2GKoaxF6KxsUxdkYwYKbYkmPsgpnKaoLLq7MKAqPkWyzH2dyzS9ZKmegn6vHdAa3QGepUTA",
-	"1zbWVO1KVrxvKKaV8mxL07DUtICB6kBIjzfj0UU/G8xZc7Xh01Yd70SoWKXPieCGaq5i7e1ih8hjXDnP",
-	"z/71CTl88Er8VpiipqXYJbp4ghhHXteilmOCSgdQ34pujpo6Fp7xSNVhkxxolooqETN+EH0j4WxzIDhT",
-	"B4gWTx7C0LqoyhemvQwYiU2k/qljFIeTpAnONgWm02dQCLJnuBtdHs8SwDKZ+FIbFy+0g3Zgb2ItEq99",
-	"pmmvPrijYTL3HopaIZjUExHyike8AQ0EQUkINAEwuTCJaUxNectH+nh0I3ByzfgxI+ney8YZ05wal78H",
-	"xjZ/BPKuoOK0MYZ6SKpWmoFrl6wvNCaPRCB4l9RpQZAPxE5I0Vz/tbPAac7rCho6vDtPTdZVjQq5np/n",
-	"Eppqi7Tt+bQpt27wUi+XNvXP6eHRRvQCfHgHfENczXWFFPb01QtElSTZDmFpojdrtD3Z5scQY+A7hJFX",
-	"6XI/2IYh2Vg69YLBBjHamrWREaizFsGcsg0U0wb2+xX8vYkgB9CFcNm7glyJGlXIcdm8tk4kozuSnJKM",
-	"mDnMQs9NGyHE2MiDNH7VLPsg1A60OvC2uT2RwN70crezdaax9g9gTBnV17jAJQROr0mhgGuTDMtuDgD0",
-	"WzRz65MOdd5uXyZdUPIkNXTnpPf8w7mx4nLjrP1JI0nFtaCxsWs58f1QY0pLqKFJ1gvvTqBvy61FO9EH",
-	"k2Q8uZZGBEHC5vZk/MHgndW2qVaLiTB/jDFJwaiJM61/ojkxd1/Gj5PfMQ7hia+10yqtBWaGMvMYILAd",
-	"ZRqZjQYPhL6PvnVAk7wA93UlRbEk6zo7WtaIlJDMalM3h7L/a8VjUqYvlpLu2cyXASljI4gsNLvOHaTq",
-	"KTGSJRtWvzPMZrzYVjt8KvSsa90ltv/5zkJ6+OhNB+zFlXtVoC91YVIQ+sVLOJ2huXBGbGo2OAPWzRPf",
-	"e5yHUgB6zJY6BcAe77PGqI/7GcPMPf4u2vRtpZy3AsDV30daJOQ3Tk3VZHHB2vGXqvBpPxQpz7BrX1Lh",
-	"i5nAQB0GhFyAUomGp83H+Icwot8Cxb8KeSmCGErtrGcX2HP6eDU17wsRZJ6VpDpvJyagKC5M5kByQAmZ",
-	"AMYtKS/RRQhJcA2ZSTsukPuQb/SORrmrnewW4XFhjBcbWB/HzO44Jdq7HtxqUuDa+vooiBW3gUncezo/",
-	"BIpvhb0XQKNcawOtGcOmOUG/cUbW85Aq/ZLbkaYgbqu9nq5K4ISyfWwH1dbjdxPm4yNB+nqNZJstO0Kn",
-	"cZbMnY9Z0Idj/8/DyeH2j8ObtESOYi1/71iqouky9qxu0rc0KslZyKIzAULORAFZCNzKvdRX4lOduBSf",
-	"DIpizOEyYQcZ1imHYDmjWg9jxtkp56WsyhvrfnqN/nZTm+HNAeX82JfS3DujiYDn80GLiPVutvAjB+WW",
-	"f2JnXTDnH+pPF8GnBQ/DkSusmYwDGcdv8aCMQ1id1st/xC03/8c4qy2ub+GjNtl3BLCoyauL3LON6+ou",
-	"37VL9RZuHOVhzMNP7Wh/YLTJuUiR/tGdRODbO6AB3pIyaP17vVdDdVqQkbXHbCkvAGxLCBH+hXJp39JM",
-	"tQL9h8xwAyUWLL4zsfggOO9/MMjLN1gspQSMbqjNXy8Ls6mHHurwZltzwSJAiJuMW16q6JmUkogNdtmA",
-	"EYpIU/2Q7r88ctW78bafYxYRylLeQcvnQIjSksugMExQnw7VS12dHkIdSPCji0RJ/Rk/YO8Jny8uLkYa",
-	"zF5MAmC2Ewuulu7ZCza1g5C9VVqI2MxwcZVtB0DjpToQpmiCFRcIF4WBzQGfGxzwxCAcjrXFJTmmWVtG",
-	"P340CifOyHFTYCmPXKQhEH+Q/aZltXnIROUxQzjNKTOBYy6QJK1OfQ96/NbetzpPT2m6aRbsDRjcvYIk",
-	"dEeTH21C4PkO3qDqb3/YyJNUpKdKCjZdX0tVqNVsrLPqcroXmKlWctt6Je0SIAVuU7JDIsLt8OoJ9Hdd",
-	"1BPRc6jxD9FRS2I3H5DBCl+7VoRUhYnAdqZQ3TdLJcl2G0EKLkzpFt/q2xf+0wQse8KIn4rPXK9ooGfq",
-	"Qs7xAc88YKdFrkkSJqmiN60IkM1er38nBp7ZIr6Fo0C33SPv1nElO65m/zDaM9skWYOHxwTHvCZyVlCM",
-	"ZWp9AnJjycO8OGzwxGMxr09bkF8mcMgn3LTNn+YSKqt/od4xvbVBiUWati16dOYb9YNnZPTtJVulvSkL",
-	"bXFrid1vWEOVtQxrUViScN8kyBnS2okswFjkO2ivc6Bsj0gmDUyK9BHV5rdNmhd5yW6lUYVrSeK4i7KU",
-	"3tC0hFveNG4LMVNOWWlTjgPBDiwUTWiBWdWkaj6xpN1yLmJ1aMULmjS/OvqVf6JuGrYbUJOu3U2rWa7e",
-	"7Yq23kl6G3VMZ4ZDqpPsCa3H4YvcP9rx3Fbb9I/j0u0/3XNYJwc+ejSa7n3WEW0Srd8NEqZg4Hi2/b4j",
-	"PoUB9POe1lcxzB3HyEvoON1L7I5pOgGqLBMz6T/vo2rG5IM59+jcOv926P3Ty59ePdO6oF5WTLXLqKn4",
-	"oDnJL2MMmCAr6Kk9Z4JneTC48DVXB+vVMBU2GdkpxEtl3EIYCVLAPYWEaZyirRFT60dS4yLKSc7F6RIR",
-	"/RWEGTlqK5V1SwQkSQQJzQFL8sXDoL9BBCCkuCpwqQ5PPv8c2RDNGvJPMfr31842jtBUNWFek3xGW4nA",
-	"dj0a264F/Z7VQOuBXcfyukeFbmAaKo5Sfh+9SOUaaUksIZvXFGtylp2eVMjuhjtqbGeaSgO2bIh/tO2a",
-	"c3yqsO3zQP3gDIerURt6fCNYGgj9AEpCVN8aU8c2KU5nXonsWjOrMU5JblOBGc4KxPK66mk4lHdBjTGW",
-	"UplTbdGuq3xt+LNBWg310evN+Db7p8XLlpdqjbDFugKIYbQjAMOeZbLHJ+2GjuUr6NTSRaP0eBkOyIFK",
-	"BI+up7R/6eZscYOZaQlTkW2x7C2IgoaOiV6RqcNu+q5jjseH8N1aBbDijOZOVqdhMLNLi7unUDkVBc4+",
-	"puY41piw4R75J/bhfN+znmc1jMC06ymcz/Vz62iO5T73Tesbw7kzejFhyVkw63rK5WeH6WOCBZR/uDrv",
-	"lrr/E81JRhl5Dm0Cu/62/vQLdMBFQRhJL03lrUlrVxLlNGV0f1CIMvT/s/euO24cWZ74qwQSC1jyZLFY",
-	"F9kWC4Pdsizb6vZFK1VbO+3SklGZQTK6khHsjEhSbEHAfJgBBvN132Eb/0/9EPsS9td5kj/inIi8kJms",
-	"5J2U2EBbRTIvcTv3c37nTzfPaidjPCytF5fRMpyHvl3iqZl9s2MpnynQEJVPEhFi3xoeIwSC+ixNeJxZ",
-	"4JoiZSDLlWygPbfSrVyeok9CFvDQ/DGQI/OPbbPjA5mS//rX/wuJKXQAMGqe/XU5yeoGQLQE4eqqFzL5",
-	"WngX7CTwkjUIW/SdleY2YeamC6EKwuIYqram85nK5ItrPlsuOex2uBOUjmIeCa2DgRSo8cA4iWuCOZUF",
-	"8u0z8sWXl0+JYuABIE8aZ1VtWHX5I/7w5oY8Ms952vziq8dXRA7pXxNmDBDDbvoADFTRKTWXxFa7uyrc",
-	"w0vG8Roa3SmvHKyhGzPVby/zTndvxfR/tlrXFRnL+N4YVwED1P7O6ejsVBqD9hRu7ZRGNQM5ZKUPDSJu",
-	"dr+V4bxgKh2NIjlW5YkD4BAqZdI/L6AbZj1Q82ru14zGrCzOPAOvkzsshYcVtq+w/5UHtrKnK66OneoD",
-	"HVp9d3XmpngwMR0D724NimtpnxbEDNJKaKQIINnnj4n/8KBmztWDg6o4LK+HNGAntnLMCHyILTsoIHNg",
-	"0IaGJEwzLwe//JCamN/W3IKU75ZlYFPILFFEYjlWV+BzwKYXHS6CKAlZG5jePxvVuZM/ltVxnJuYcmEG",
-	"N3scUKWunzi0wf7zOjfKqYMjQ9aW3bbhU0mgMR1QTAhCiWtH54Jpw0rSHfTWb0g+LNZpxMM29MqoSDWj",
-	"Shul8iqFCuMweuxfIiRhIqxTurUNQ9RNPLc3fvHIlB5pe+2SOUILHsglDtdU/lHWx+B//0pP/vbW/Kd5",
-	"8rT99vP/VmOHF8uqWWYd16GAudcemO6VrsB6UlMWPFoP7PQSXow/KRZX9DJn5S2Zl8oEdXnPswEnOWBt",
-	"W6pTpu28gY6sxSzme8aG6HekARbmrK9xXL6n31QE5NlLcvll6T0yuC8znG6kRGDFLuURC4niPXHChRGh",
-	"2Oa3R7kgdxML+VdaH2LM3dKFs6KlXdEh+3sWoaWG6emwwEu2yZ4mTylY22x0OzX6p1ur9gCsiouc5kJk",
-	"Pq++dKoy7lHBFZbM19wus6RGCQVEtALzccpuLhKj2WAoYxpP2rkvZaIVD1mbK5Ww8uTLbae5LCscXbI9",
-	"nJlCd0eaAc3kT830+s3sbXq231awjqUkamUVRF7u/e//cXur3v7T/3B/lEq+h7mHC4UFNIpYnnVYS892",
-	"zipGVF0HUEC/QsRKo/QijM7dJK/afQY9u4EvqY2xoS5NInP1tDVy8aS4Ztcnfzbqwvtz/+LDoxP7sXny",
-	"1Hzz1YfH5dqD4zALht+XodYSAlxXgQnMouqUrkFfATl5WLoKznwdesr6CDZ/rvfkIM8I0mVk5MKAszXI",
-	"Zwlt7heu+EZgTowCpnVFmegzw1tB20hxKP+asKR+nWr69JoBe9uYod6EChe7mxeU3u6eulgnoJvie+tY",
-	"ztvCMIt4j2ew93NXLesxkL8rLepavAys5tayd+698xIbcuvrYhPMbBDonATgjlNcYvODshAUkI1uLjKz",
-	"VBVuaWZOc9qtYh57fmaMD4wfpLgCJQjY2A9w3JckoIMUd0r32YSMzV9wHwuvCNdGLZko1EKM9mFuMhO0",
-	"lxilJKuAK/Ws7Qhc6F7IscA2FKqif+jYbcgQUdDphJi7HL24iBv40lJGkk1nZu/q8emqZhmlwrwCZWX+",
-	"kXGlI5Wzf82YIFQTHXPaY1uYh4w5E7pWu6Sfc5d+AGsoMDr1kith766JxjQy0qo9dRM0ybATvKOiRKn/",
-	"elLWiCdlwVmDPh/pyGZBgZsT+wMTqh9KFSpZbhhNrolVZQg9bb0ALOgulkmvb5sHurKXhzOf4BksbGtZ",
-	"/pK8AlHvgSpIWJuNsmBLmaclpbcsswq2yew71w1yne+LjdP5LL1EETrAxhtSpWzNdc+uBUqZpmTNO7Og",
-	"5bzOYeoZslryyOLNiwk0d09NkXaoOF8FyK6c1lRQh/yCcpnDjyySzdsqZXVHCF9b1yCXUPEWV4UCKoxs",
-	"GVOuCY103zCefNuNKW0IaVqhvoRi6Z4NtdVPeE57SptHLpYXtgZ1au8Q2GoArS0tfackyzI8vUbYiVv7",
-	"+0EWe4OXzqQFFFhBjq4qifwFqqyTBcl8YZqZ7pBSvL9yeD/KWhmpxcFNYXRNS51xneLw6prE8oGuwY+F",
-	"HoLDcmTZuW8AUG4NkmMxyLQ1SJIZljo9gilH2tv3Fx/+20PqbrAT1rsCQt6meGyNMv5FeW41OaddDGc0",
-	"8QHREmIW3mzLAmjjVxkXBEZT/TNM34EhPJTG7S6tJMr/mbCkKqM569H4ID+yC2E0WefArMXDjKID8Ng2",
-	"X7AkFCkCVuWNqxl+m36JG+T8RVkXq86t8AEybWjv+HOil6yOWBjUdp1SeLkQ10quj/p1FHkTOBfstmfV",
-	"y1zqnu9FrKu9nEcBcRt1EguzbmMIUVSCVOcVwQWjvOvwNmcutdW9ZHMKhstjNHtxDGeSN2FBis78yhNy",
-	"k8Ti2uzwQdLftmhJ8vBV+qqlyqXKzXKjPyLq9TiWMO5iQX5eVbu9fe2tUFf1Sx5XLO2MNDu0b5hm8YAL",
-	"KtBzanHJSAGXrAUtvrDMGJz2tleRzVhS4Msc+EQK0pVJjL3A1HoKibFAv10JwGcvWLQeOL2rbklwekO9",
-	"tltQiGNWLeu9tUyEDtsh1Ve8p1uNLR+/MdpPPIzN8WgntjXnbIoWXAUwVvlA/rwR/uCu23m/I1iqDXGq",
-	"dQI9Jr0eU3qVk3fsdlQXgtLRW/F4TKNQTm9JfQZs8UZWF78VrY9y+77wOZkWLtlPC8xv+aZ7SzM5+86N",
-	"OHm3yQUfVq42yLJK2/CpBXZ+HfZtuc5ySGYusP4giWECfTawrmGa6P757JZ1rhPdlzH/G1iULYJ1eOS/",
-	"/vX/dhrkNQi2HtOE2vJAyIGA0kOoPLTZ4500PYICBL/iISM/D5l48Q15JoVgAehrIx6y2L8ViJeqcg/L",
-	"1zE2yPWMbO1bTA8oUXPhdR4DwIYqtlNzsfch1f1b8ajz7gQu6mC41bZ4x/v6MgoJxYc+vjJ/wcCm38YL",
-	"tW2NWzjPUCWZVgo+y4r1ALAIbgQWlIRct2JGQ8BEpyEosCMW8+6E0FwHuBhTRjNpwJlqDVhsTrT3DRR7",
-	"G9LCUq6xLDQ3l13Iy0Hn1hWBu0AdhpclIpSojxQfnh9UIX5uw2rFq8cxNyzCe2WvtNfBG2wluN0SHJh5",
-	"QMzofbsXUWVeZniT1/L+kIQ9TCGSWFSeqR5Q5g+7SQVhMAsRTBwiYZdHU4MeRlQonxjepWwzUdd8uniT",
-	"G/sb82/p9Vd22OaU9qB5Bz5AtejQHNzcJtg+8Mon+BON8GEw3uy+/EDTeZk18O069bnSMp74RDM6wEek",
-	"D0yf4kb+Netx4buFhtfJEeIiqCsC7ZdxOcydcKZUqysTEQKOS2L2CL/N/d6TIzTzXuHUI95lJ8EkiBgG",
-	"X+20qKA9NmBCk4ER3K7TuivecE8rzHfmXW4ez+wECpkxAMNk3hUnWACA00yf+S1sU/4me4FvxpLWL9ts",
-	"egckBc/hURgzURicOXqa3jNFAks77jI8E5gVhpleEyCvtPQ1/8iMHmDx4FlGNghcLOWTrNciYmNh20TP",
-	"lQsXl+z65QtXkp27wr3kOgwLmx+zkbxn0zdZvWpqLxwIePES9+TXY66DfmFtZQgYXvAi2e369o0RvWMR",
-	"cJWsuX/xVQgxDj+QiIU9qMtPr5xasJAFADMIr7IXIb6RI7CpXaMpbhQCaSHaUx62N0yGEQ+ozm79Qcp7",
-	"KPUZZumONGZ5dmcTgdws7TQgVdicjSHlaQ2Fag2Tu4irvtfyXuJf9i7NY0bgkvTS6YWBb4F20hbsSGBc",
-	"wGlMb3Tr9A0QtXtoXyaKGXlVfHL2dfEa95BvZTzIs+jC9XwwlLGeJjP7bWE9uCGr4ZCLXv4+95IX8BnQ",
-	"1PC2e8aGhRvEnXw3JW8w4KUwHW1IYy1YrEifCkTzSO9KlwO5rxS17h2wwuukMCdbjkWuOG/AprlS+VWA",
-	"cOie9prZ9FfAYoDE3pQTukvdU78DJ5ZZD2aW0mkquTsEY1P7ief0M0UcBj+Ba3zSTUSApgwJebfLgyQy",
-	"+i08Xjk1FcRYKk2lsFh8ZtFwEwFHx8ib9OVTVLnca7MarpO5+g6gTBhFx+louXqlsSAhj5lR+Se555WL",
-	"ggx+Jk21HPdllD7QK8ZJimtc+GXmyhzLzRPO9E321LXSw5ifLsJcwrDy99lpZrdkgd8SPUMKopgIueil",
-	"JfAZm8zuK6WqwhUFhuLDQ/NCpHhTFkeefrT5heAv1gkr7doPjKFX6KFYfE7ujDE+AhkxkhN8SsTF/az2",
-	"SbR0ksb1YbPt3Iqjsj+65l9unSix1YYzN08f94ful0PVgjpF8Ch4LxNIhhchjUNbYmf2J8vuNdxcGqYd",
-	"pLcXxjvvXndDUQA8eIumukwwdXmvcEV+GLnfMrzfCoaZu8K1kZu+cXpRy+/QVN1PiUXzTfpLyoxt/bnv",
-	"ICKRpACkL70lUTmm7Ja223WMO7ukgpxnroZ4TfGJ+BXqbrnqIXvl9KG2sXxLGzK+J7ofp7mOeLMDv/lT",
-	"HHktb8ruLeRkoLEO3jLQ706cRflrKtpKWdyMFljGqQpH4q15SVpmlmffv3rhUHo+foeehlLr9Fc0tTLU",
-	"+dkr3QOR0GMaWwPHrBNzH/JPgIyfSPfb6RWD/lCpNsgnCt5D34tYj0ZtacQSPgRzo9BiKRmF3bLKYbwt",
-	"N1l/LRmdWZm3JYbpr2uf1tsyS3Zjr8nJobJpz65w3th9cFRTt68yzHoL8XbGGv7VG0ZUG6267Uqk81c5",
-	"m/hXTzNBhW4DyEOuRj0/kILl+6sHqAZSsPxv6TCnHleykAVFZ+ppRTt2s3T0dtbInUcxRWO2anmL9mzV",
-	"VVMG7NQiTNuuU4v6dsYq3fw6Tdm289Zp1rB9kFwsk5kxaxeY19sZy7XGUcwbsMU9KFioDz2pdDQzduz2",
-	"hcKsmTxv34pG8uyVD3C46SM6ZTtPPe/Bu3OG9MZPd8H+XuzMpeb3rwDmwcI2jj+zuWd+yJvZxUM3ZVfP",
-	"HLtSXpI3rTe+UgVTes7bHnz223JD+tdUB6ucbZm1/OuM1Kq4vcxWLu5BqY38oJCseF2J7fzr21JbuJ4O",
-	"Mm0M/7oVNjJjYG9EKSuzyLfPMkvt+Xlcs8Jq3/TIwVTnetLu0oBHXFOkmdC8kt8lkINZOU/DadpU0GiC",
-	"lFjlPFiFwFcb8tsZj0QNaZ5zQhRpOu9sWEqWT7kefs2vX21mkPdO/Prwa/35L3lb5tLYCGGWOEBKDeG8",
-	"22PTx19pGbN7xoZszqlXWgb3bcti55xAd/wHdNhmTvrM11B86zHoMhbe0eC+3ZUBjdrQ7SVbi8U1io9y",
-	"MfIurIfJr+iKqU1dBSdYPc2p4AnbuOpU9KatpDt9+PAB8qC6FeAEfUbDiCkFYdNcmrGz1dOMhkKA0M+F",
-	"TpSNhoc+cYULRMs0AgUxxFvhIAYg7igjHkxSxzJ0h7ljXPSI6suxaNyKW/H559/yWGmiNBuqxuefY9ZN",
-	"i3Re/vz6hsyk2sCABOl89xx/HLAOvCrLgHHhGUyVEYz0qbpCv38O51vdirm5P9cCcYMxJyY/nHyyDmIu",
-	"c61sIJrkYKsbBJF871zWQBSZ1QnNWqfDT8360/fmnw//Ha//ZxpFHbs8z6QwiodRPT//3Hx1Qj6/MSc5",
-	"mDQ+J9ClgKbJP2OhSAT14dioAdKL7Lqcvk9h+T50cHS4GArxbXjQLywhxux0n90K4tIL+tTOi4cwJ7tK",
-	"9vUY+VHksnnp49JAHhEdMALF7dQ82NwKoctQQtm7JuwdV7oBE3sRqs/hCP7pTy++UX7abP/LBrl2azyg",
-	"E9xOs+5yLEiHhx2Io0Ma4lX2UqO7mDsQ1dONzqY3dc2xM1PTfMB8CxPt7kjbXOCDeJib21Mc6g9m2z53",
-	"0a7O+5Bq6pNcctqHDvruSecHLu5bJGbRP99C9tqt1wF6ZHGDdPDiDoAbAri/OXwkEQDfQ7o80iwmMiZK",
-	"xjDcezYBWA9y2Wya9xmi4j0hY0jOOiGfv2LUrKJNi3K9HdxAzaJ1nt/QXgeIQhPDnQkXpPOie/KTFOzk",
-	"R6qDfscmgOBNF81Lc0AilrYORlsrNNsCbUBgIbFfBwBUj2iUMOxKZd4CeUpEJFGEY4RcJNX4nHReXt88",
-	"+76DM/rD659/Ij9C/hbUFjfIMxvmtCkkkAIshYIALYzYDjY9bDi1DJLdMPKWGRyOg1yef+UTpWnEyOXZ",
-	"eXYfdkG20VRsbGJPKe92WexWdsioNsN+DhiuwBQ6Np+GmiUM2WAoNRPB5OSPbNJp4fG5h5UMgQh8C3Up",
-	"If0ClvfKHj6gkcvz8yuiNDfcgpA4EQDcak4duXYHOGaICmEY3/kl6cskVjjC53EsY0tCHTpE1xmX4nQY",
-	"y7uIDf7pL0qKTsucHdgROOdKSxn65LJ5ZnfOUKjhDOa7C0SCwqY2igy4Ulz0fKBxM8LL5hPz4alD8NSQ",
-	"7HHHQ8gcfISg9FCRJHQbfu889snlmXk/iaToAQToUJvvzs1/Lsx/zDPPzwmFpCjz3rsYWJV9HjQ7UR2f",
-	"MBr0YRNhi/EAgY7BYvMWs9mX509h8Z80LyxE/ium48nJdVezGNItnzSbyAPd4b4DwHVFuKUolytszut1",
-	"ELChPnFfdcgjs07d2Cc09glTj4liEVTmWNZv3m1Xn2iuI6aubJYR0i5SkhlHJ2Sa8sgQg5kOF+S56Bnr",
-	"AnsFhmzEIqOrqBbITyexJzKJgQ9q9g7PBNC4eUcHx//MvK7xuaNVMqDxvaGfLBs9PcSYMQV0QDVkTpFH",
-	"ldKq8/jKHHvHq+BWZE3n55goGvGACYVV+VD/7F0PadBnJ+eNpmcbVXp9rYeqdXo6Ho8bFH5uyLh3au9V",
-	"pz+8ePb8p9fP4Z4PvgeL6LW8N3SitANbSoslvGbjDK+TQybokHst76LRbFxAMFD3IdB3av7TY7oKnhYM",
-	"RTwLXDUIRJWDK7thXcojZdkhHHoWm6/jREDBlY1US/Ei9FrmJS9EyN5hWsBQmgmZt543m7YTvnZAFzlq",
-	"/Yut4kjbCr33Ii7uMaFbBskgq7T3TkMZqFRFNF/gX3/zfO+eTZT5pjFmUXQCu3T6l/G9avwFc8YGTMfQ",
-	"89U7dX9CjV/IBVPwNaSHmUe53Jj0tXZ5GxM6iDKszwd3BVO8H0oAxzUDlXZWleX4o5/B8JY/LF3w05dI",
-	"f4XscHS7qWQwoPHEa3k/ARCgUzhcdgZG6HsQe34NuqBRtf2qJa06VniCGuTVt8/Il0/OQJ0RbOyEuaEm",
-	"FpI71pUI8wMg0KWn6Q9v/vh65cOE5+LX9x6Nel7Lex5+8/oaynRG8On8yZOzp9Bj0Lz0/mX8x/ZfB+9+",
-	"eUP/5Zfrp+Px199+8SKRF6Nf/va3L2/eff/sZvy/vp704teX9+Yes7Lez398iUkIXstTHCpfvJZ3dvbX",
-	"f7n+lz++exZ3f3nd/vJm8uZ/fv9z78t+MHpJh/zHKB6/oPRl8P2fXknvw9vahwWWpOKswEzXfVTcg0HH",
-	"SmIUloWTgtZKyVEB6+GE5i2PE2Qgtc7OV5dnl6XHomDLvIYH/sg0tSUTq52WrDuNMibvUMbadk+e6dXj",
-	"TXfeeet7FsY94/OGa9jHG0bv+Z4hoHYS8+qLKlmYm1rJ+MB1O5I4sTYTIXofqt+RWneYHOaV3t82V7QH",
-	"TPdlOLUewvkWwfgs/vZwIorzskwz+KrRWr6PPaAWmV2xe1SNeRU6PLXvqOKBN9X3qT2U6JKEJahNuvOO",
-	"bQVFD9Lf10zV38sx0TJf71NJ0U7CPkSy3zgTV8skQEPDDP0OwN0UY6RjBWynlKi/R5G+Kv06CEdP3teX",
-	"wPbdJZtwHfERW/vqv0CrHLL7lCLUvOS/Vwlfq5U8tPyg8qd6mlv5zPFgrVurMePMscGStjibqA18Vi6K",
-	"X6WK0p7t0CsA91z3Dj2jorhFuHq2wb2q3KzRmWFFJ65Uo2rTvq5s4tAAcxV6lkw7Rnxwi4AaJWOCrpTZ",
-	"vTLq1fXLF8/SYpEhjemAaRajFlS2Ntklpz/wAYAbPXhhWuX44JUvsEubrXP0Z0CS7KSuSMeo1Z2yslLw",
-	"iMELSUDjmEOpHjjEoHrAa3l/TRhmk6NmblbKyx+utCYe031P7L+FYu2T3Key7oQzrRBFNHFVOWhGcjUN",
-	"jFs2uGlgn/w4Hyw9Lx0EyvDQnAssAwAfixRMVQzB3lB49Uw31berkjrW4/76vgBG4Z03z784aZ6dNJ/c",
-	"NL9qNZutZvPPHtZIe82zp+fNZrN5Av/50vznK/cR/3fezGbxzHA4W8kpu+RZLLlSVGgSfvZcDSXPhU+A",
-	"VM+enjeajfNG8/T8cjrXoV3z/c0zz/eyHN1ZVedtEQGharqpuXj24e1UibFIoqi+VuFo/SWCZc4wyJ8F",
-	"I0Nb/L0qj8yKi38tpgO+/VBgnz9wpadq1hy7zH8LGcmukMPBHoFyVRrWQe0LQOgFEptly8aARX8FeL8b",
-	"4E8D8G1b8usEneEp4OxxVDugE6gN9glNuyXaa7kgz15888r8DQcEgOGnCz3cxcinZYyiFtodzbJmpIJ0",
-	"wxbmzTmP6x/ZxEP6BIH0tQwni5HmXlPQ4offoTIUy+jtiZpiYmc1VmrB15eqjmEIDBaDH/Du5ze0V/VM",
-	"e9kpXPPB936QwVx8SXd9ep0dwvoJHCO2UxSOVRY5Gq9N4uYLCImeSMCB/NWz3XTLNKjT9zz8UKlGXUKo",
-	"Bjpmpe1CBSv3GeSobjWhdpRl82SZvw7SeaGXpZsPWxRytghwGRr4sDDr/wbY/dChEM848kWaBRA7QeaK",
-	"533QlRFH2LrvbOZDN1HM1sFDJxQBPWC6TAd9iI8IZr5kDYh5uWYWUAEI2uMVhBUhwHiFISyVD01fnn81",
-	"S4p4nFaQgV2Igi4g/KB26QRW7p/KBGGBpr5qPDlrnDWblqyW0cJgdHXkUHNLckjZXRNyvG9kVSpaHHLE",
-	"cpRVIUOcm7P1fknKK9VKrzV06bcQIzHpSRlWUYvDHwCqqaAOvHQN1OEvp0we5WImF+225edzcdI8v2k+",
-	"bZ2d2/nMk50zVU7lwnTmmakwPV+PMD04+n/dT3SR+onFDF6RAxhDjp1YbXO9jOAGvHkgLR+2TzFrS0Yh",
-	"9lgDUQ1gpjGhkKFlDnovpkFe8kLSH67GlASu4iUw3fRovMZpHznKfmraZdzCnVRvrFT7x29ffffdn7/5",
-	"9sc/37z5n+c//PGnn958d35x8/Lnr//lfz2/vPiTd+QutbjLd3zEiIV+YGPrU1qn8ZqEXJ9g/Uyl4foT",
-	"GzOlMS2zQZ7ToE8iLpjLTpUk5BYISUuHYweQC36KNYDfpiRvgTqY8O1f5leb22fzF8l//ev/QTZ0KzDT",
-	"GRIXIcmVY/YgFz0SMToC7R9GhL3h50QlsljEFWTQmYssSm6KsRHLiBE5slmmdkExaWo2ePET/nxt1vH5",
-	"aGtBjBKvusUb44okyk4UGXAIrvkyvzoAWa7Hp2+W3+ZlBuawxVam4EGoinskAA25zhEg+Ba8WtO7iIEf",
-	"1MJFOdgLrrKTWBlxwNzcwriKvbfrjgtFazDnZemPdSPzIdfXgXWjzVuMNMqTHVuzHH+Rd1WxntyyrDDv",
-	"n6R2GVPwfi6UpmAglL0UWvOU7v9cTNaZKGXtF2q5+OvWF12yu+2cC1jbg2RYSzZfpHfcc8BRNORuvqvQ",
-	"Oxpn5xeXT774c4pfGLaR04Jo79vEGHj75ZdnZ3kulw7y6wwL2lvJSAEXSO17bIIUUmKriJoCWD+OfcBc",
-	"ajzwEuXrCvGrlM9vO4BVUn9d5uErBuodemuqLpibUVFAyY/VVE5XKLdMcirCKQKmVefo0uheORQ0Lmbh",
-	"1BBlDXx4XCtyx3oc0uizPsYdxUXA2or9teNbZCQW3CtM/EUp7xorQGoIoxFi2cHvivcE1UnMGrfixpWS",
-	"uBR1wPQyyh8dsLBB/sjYENsdgd3zmSId8zQWYnXIkCrQFs1hATunZewdGH9awxAkmshul1AcDBOhlTdG",
-	"mdNMkLvJrVBywKCAAFAeIyUhhmeRfHkPqgju2cQ3QwM0GIyK301I4c6YWcCBBrnBjHAUdUwQ223J2mQD",
-	"HkVGxwIZcIVlQta0C+TA3Khtx43QKlOwq5Z3zdGobKNtAO4Dqy+3V7Bk9nOfqn4nzYZYUNG6uhWX509t",
-	"chCFyjabIaBSeGKsHrPZ3TSK5FiV6Wd4eV5Du7H0MKWgTQuSHheEdjUMDHKAxb1vlVRaXCxcVxYSRuOI",
-	"m9HkTpGMzYr0BAs7VQqQW79ygeR6Cgy44INkkAdrzzXgKq0ppKqfqxUQ9w1ynT+8WYXHEHA/U+2I5w52",
-	"7iDPHb95WWEC+aZ6zZOn9KT79v0XlyWN9dYgVzkUwTseBmfeaxlBZh4cUmgd0Woatmo2BR74sKCEGbW8",
-	"L4Kz7ld3zbsn3cvgK3rebYZfdS+7l+FFcH53RptPu1+xL8Mvgid3l/Ti6flXZ182v2g+aV42L5rnzbNm",
-	"s+nhgNp54Wo2G8ZnWD0cDjOm9b3wnmH/GO/Lf3mXfx2+DXij1/KC80jcDb5thv/rD9ByAzFPylfmrNlA",
-	"Cf5n6Jch3Eo2F5Oav+TopkxwvnFMFRGxti4+f8mwQGsJ0FlLW8eMDqaFp+6fGhIbGyvIkEapQ+654d40",
-	"imwqlEMnzKWGgEzFWi3inmdYLDRLIo9sjSigBkIxJ9TCsJDY6tzHLh3Euf20lGTM6P0V+Ow6QrbdUzvO",
-	"crYohMgwoOyBcEFYpBjkvJVkjIB6+dLNdpcJI66sLVt6L5BxzAJN+jJWjNwBi0JE13H+MmU0HRLGExLz",
-	"kRl57VPuJo4RoXpRtcvZs4C3r50AUoij8vhVBqw5zPZvJsXaHPNeQuMwnVH+nKegmlXq4Q20uofzBBDn",
-	"Qyaw6DKiOudhKvHe1M0lfZ3heh5QJmkulXPDCaWLZJCu0eQNwxir1px3+stiNmulw9zSsWOy7N2Qx0zl",
-	"bzk/aV7eNJ+2Lhf0sYMwTlTZ+3MPM7Z1m/ZgCN6P8m88iujpk0bTW82MtMd02zakgz8ry3/MIevmsXHL",
-	"aiym6R0DVkyEaw5TvdAPZYA0yHNEouYOSsChb9uCYcNMLvPhbSwgcE0ZysoHmAjt9qxHgj3E75+LcHvc",
-	"/rkInfG2zIbbbyv1GDCdjPZhH9mA0vUOF1C6ni9H60xzeMsjfEKtTuPkUPYNVDEjcEMkg3sW3gqno9CI",
-	"3xsDHYw2I8JjGoEKlCBmRqrMGHMO7rXGMtiZvjOGoGjd2Pow8FvRkYK1zee2eXfbSfNOppPldTEsxXe4",
-	"zOnQ1L2zzGECj+DPmAUSPBbmu8dGZRuzKDKvvbgVHffUNh7nuS82KrNimtxNYJ6hMRaVhvqMVgauYjUp",
-	"SyVYl9/Jqz6dKWXTKIr5yeUUxvOnCOwiJVrnRpUaDLXtm2SOl93MMqPcnKEXwltFt4Nm8h5aa57vsYHR",
-	"0Vse5UrR/8EgKOrK64CEH1AB63NtHPqW06VuLAj3jJR4DUYb4WLt9UTmycQek1X0QXOZxIbW1YkI+VQ/",
-	"bDyiFbGlqu7bcu7vmzNv/X7gC2qQN2bEricYwOCkbb+w2NW3N+AVoIpyTXp0xIiSpEtjzFeAdzVKD+/P",
-	"id6OYLD7axZwi9IBPF4qFYA1BIJMwD0cT0BznWPkwsLb7cZGD/lNtr5iC2eU7UJxxzGeZXRj1K6rN+l5",
-	"NqSPeLvAaeCEeW1BrqUeVm+UQ7PRWRWLcwkkum8EeGCkC6HDYYO8th5sLjJJ51o1gac4YKRzalsEdwCE",
-	"SDHwI+fzhfAOQ+dckESxrP2RjIveiauimJrxhZQpdLGMbn6+eblTj8T6xJDzM7yMpexuXRr9fPPyuVnQ",
-	"QUWKTVb65COWHByBbZEE+u61hDMkBYZz8XTVkl+VGTOIiDNLRe5kV1PTy1iOmEJZSm1AChRB7RrE0eEQ",
-	"8+r8XJceZdW2nJqocgTjAJGM9gcHPMKCyipCQrKxOm+qTZf48HA6OyeXopJXmzbMuG0f4ZyjeXvk8cru",
-	"F+A6lRaLwK5clWzuLsjlJonFFJmQcrFfg1LcdNpIbiW0EnJF76I5KgIGNgt8He29SsupVIbYgkhY6FRa",
-	"MA6+9Wo5YUe3Z0d/nQaMmdorNpAjaOG7nHv6pzRyiCu8raP6WsshSZTheUvw9dmz6I7RCT5krolik58V",
-	"UWYQhlVb11K9k1dTT4mZYOMiAzkqLJvnyDd7wYlfsWFEAxeHKY5nzfzYdcGtjtJkgL05i8y1lrxyNkcu",
-	"UgqKhfsb0jzWggzyLO3Xe4QF2RQsyIvXP5OLsy++ODkjNBr26clFxWjAmwlf1CO8Z/b6SigSe8Rc9Qn0",
-	"dq54t/ttBv7Dzgsa0tmKBDNURFOOeJdB3+g23v/QSFy6rJ4MZSR7k6r00eznxcaT3lgykJc01ilRAd6h",
-	"y5OKWY/GgOcNXVJBHwoCbOUs49RtYpSG8vH+dW4y74CL9PPmYoArRcuQDWwdMSTfRq0sYpYPI+VaiztW",
-	"7ZjX20qUkHm4Si+0srYinN3SlueG08aaaBnSiSEjw01AL/pb0bnizge48ek9pORlkCMIPAsNBpWF9a0C",
-	"A3nmGgTvXDm+/g6iw5bFtLyfnr/yfC+y0L+w/l3s+JSuWRvWzGt5XA5sA4MwV2aFOOkhc2DW5LpHQ/Y3",
-	"M1lgHq3co8wu8wFrm3U2g+nGPKCnP3E6YBPMcTN0znEcqs+M1PN8b5BEmmedixco2MbR7QY2xG56CeVB",
-	"A/8DRw0pdGGconKYX74v9gxpVyZNlwD718IFccpWCoRnO7aW5lv1mE4pcjUujU55oBDb9Gouna2x1LF5",
-	"vl26dZ2VcZaLU/HmMEaq6SxTyPemZnGObESgkTlEszCcCN45H1Tkpdlsf1ZEGrlZgMCyjZZdvnPnFI6J",
-	"sgnsp9kDTuABqtMo4oZ8lSpmrsfB4tIUT9Cy0nTdmCIBHdIA9viy2VxYKdsBgEg1pexlfW+h5W4Feogl",
-	"l88UGcayy6NywqkWLp9wIW9VZe6xJPdYknssyT2W5B5Lco8luZvxED1QipsT6gvU4a6iHdfUD5ao4p2e",
-	"y7GE95Mq4V13Te6xGPdYjHssxv1ki3EfLMKtJzoLBbebEZtF/aZKYF4DhLo1rBRJBLTz7WDvkA6a18Au",
-	"x1yxBnaGHdAJuYMmoDrmhjDIo06PiZAZtZMJzfWk45MONAMGrc4+zb8VuS9jRpUUqvPY4vhRMmSxksJW",
-	"9uCIgOFDz9rOXztG3MaAmHs3sZHGvhxjr1KN2Sko96CxaQKFySKEaoA+1XCdjEMWo2S/mxD2jgYa+w4z",
-	"ETCfuC5Jt0IkRtpB6TGLGCi2DfJCFzIc75gyi4Egvq7pJzfMOpAxMwqEJgOpNOlExijv+ERCyhpodK20",
-	"SatZFiVjbaWYzQ5va6lp1CGhBGd6T7q2wA3bJxQXY1pgoiseTl4WhzXawdjsL6wkFBrYlpMt6O94GqgR",
-	"ipk8k3x3IkLo7AlZE7EcK5Dg5h0gL+EI+7bz7YRAw08zZfPjQA6gQSt0b7bTzyID4JS/ItQ+A0WJdTwa",
-	"hYa7ywxz1ti7lr0byliTgAoB9qD59Y4LFtr+m0Zhy62omUxxJWHuC2V2oFoojWxztOeaDLs90bLHDHVc",
-	"5dsCueIiHLIicSKqPD1fTxkhx8rfRSp/fS9rKt4GN8PJ9BcpceOP2YcuHfBo0nb5KPmPdXJPri0DKmEe",
-	"pIR3LJrfcD6V33BR3z/EFLNNXH2imNla6AI5MQQzoKpluxLbKhYcvFPeDWMy6h52ZgfFzeJmOqoPaGRE",
-	"Gns3jCDM1qWRYuWTm/LDcc0GqoZDzjfr8AIvdstgP2ZqK41jal6VCP7XhNmfrTBVegKtXM17So7wq/SE",
-	"GHYMinlIgeojisHuchdeeq7me5jqOJeqh2DV/4cHMc/rVG8IAeOjRdfAiAwju9exBOXvf2gB3AhWnX/m",
-	"TFXQR7eUIcEvNROlFLSW9Wc7BkgoHIJXCYrpE1xPCB1I0UOFoap3VO7ytaWugZcDBpMlxc1JmWvLblvG",
-	"vMfF2kaAGXNymERo+sKqVuTOpVe17VU1N2P6xrljidiIRXMpzmqs7sKagyi5t7qtGKrfLqEQWppfkQ42",
-	"OCoVr1VnFpv+lYlRfBg0aI4xEWEkebhh+AxUl8GY72OyQsgCo6qCZXZHFVdYuqMwyeGOx7rfBipueWdP",
-	"nz4FE/Ks8Et7GLOA2x7QE0bj8ryOGUjmvIxved9wGkWGi8Byum9/pAMaymRBMI5iFkjXvAvyLTIKtrkY",
-	"3734CZCtjc4Ir4Rvf//33/5u/v/bP37/D/LbP37/z9/+/vu//f4fHsBLFE9yywMLyrbXcdwQViKd9VlB",
-	"74FMGDPgs/OLGY0pv1bpj4Uj2/Jca1bD4Voe+B6cD50Oue04C40m0xO2EED2in3ZctEE60X3vTIzpnBE",
-	"vfe3Hg9vvdZtrS2+9fzbbEnhtmxRb70Pt0X2OOvDzw3SmmplQspzxlhxrDz0MzUzO623os7Q/Wygvj3c",
-	"D44W/dzWHieJseydgWmUQxklA4Fq5BV0GccCkr9IMMfuJqRzZb3nQpKAGeMxEQ7bS8aDJKIls6+Mffgz",
-	"xnbaIW7clxGDIeDTrVtlzT6fgielMqnWdxa50WLQWIXqGVDFSUZ2OYdQ0fqrxDbFp63uLKpK5v1J2q2m",
-	"kXO7cEXu2VDnEC9Dy3Kh8RCyawKGNOK+ASdvkNdMhKRjf+/4dgWsWyf3iFuRZzVYKg2P6FhzHj5YH1EH",
-	"TMk+j8LPVPpuDCaAOkONgckMYYDRBbUlnAo/9cm4m29FhyoYmTlOgKyg07MEb4Q84+wGPHUyJiOuaUS4",
-	"MDuodIP8BDaUdYQNuFJc9K4IJRCRBK3GeSGpArQXt5A9pjUXPUIxlYSkvSsADoN0rMBEb8VNunoI/iJT",
-	"8BerPEqVP1nOF1PIyAlYCEAyik7Io05+1RthglySqc5js8QRv2fR5Fak36feLgDaw5/b6a9uqwIqQh7C",
-	"Y3yEobFbmPG8Ng87PumkXMx8cE6yDsiZzq0A75fzCvoOLWfaq3VFetKcQXiHjQTpPhvAPgJmDI0i64jj",
-	"qFJ1aHAv5DhiYY+F7dysG+SlVIrfRSw3aeXcO1AxR0l+yVq2II7HZEy5VpY3dk7zD0U/Uy6BnYfujOVW",
-	"IM1od79lmwZZ8xqibEKSgYxZYRAKs/YEHZiDBAsOIfjWrXCU17YAFB3yyBI0FYZUxWQgE0VsJqmhJU0D",
-	"DQkOjIaPYYswFa59N2krOTT7QEYsvqNRSnk28AOhwYDFmnc5C/1bwQdDu5oEToO5NT9hFzDqSRmSu0gG",
-	"9xiKLPONoTpXTBTYXea+USta51/6D6mzTo0FDptqqE5dBwYFIbeQj3iY0CinOULmCujmui/NCriA2YdF",
-	"9dZ91EVraJXL6HvrrirIb/mnbbjMhGnM7yyQQg54cLRsals2Sxzq8t77Oe3xYCtWinp0RS0xTjS1PuZr",
-	"y3eJCA29PlC/UoyFLtPq1qmSRkMMCdS0kGsykjxkodOZIVaqJGgcNuJ5lcr/LqEE/S6IMmcVq4vmV5mW",
-	"OqYToiVm5iTxiI9k7MO7XBgTs4yGVPfJHYvkuExy9pguis0Vy2uOfPDIB/eGD2YG0b6USDzsG7AJlakV",
-	"nOawL+AFWMHq91dseXxtDVXEG0S8Tp1h3SDyQzeXyUhuPRtav/WMbXObMoxbr0E6swewQ3rSmfJwEg0T",
-	"7CZR5N+K1IayhRkp8FSZiUsVojlQSNwGHn3ZvLwqVhNnDg7HjmPg4/key7difllUeTFVGTcuS3jedc3U",
-	"TGSnBUzLTxn8P52ff0meNsnZObm4JItgWBV8sWstrzqKpKNI2kuRtI91ezUU7bR6r7ZcWky/Pg1ozE5o",
-	"HJvXDOaW9t3k+oMY3bhPwe/VYSKE89JZEJDnipTp8EQlQd95U8uL0gG3h8bsOj/qw8rJgkTqDadjwTs8",
-	"38OX1cqWynXPGJuRWcPpkZEH0N9FSE0eYS6Rq8ucnsDjinHis8rC8ndSRoyK9Qa0sfqjnUYcVHvMoyhN",
-	"hMqdeK/l3XOh+nwIVxtxU/CI1xcF6cucRPneWMiJ0OSPNORUg2yZI63OF0Q2oF8ho5dxCJ7gevVVTyAB",
-	"HLl/QSzMYcznzTVHg6fod+vIO30ehTET1dA74760+nMAjWSgQMnc5dt+crZi0FVQ2wfu0C6obvukpzi3",
-	"RBU7pBOnqFvEa6i0UhjGQ7lji6gQN8Se7s8UMbSEjpS+HBvBClU5JTE5F4pTjXrcvqYVkEYDeTgFOWQT",
-	"JPGJZtd6jDzqCKnbtA0j6zz27UVpXZkLXHUTnZi9jrM61sLCfabcrVkg05wTmwedaU/oDZJxIUxZBsdo",
-	"ZjdFCruNoMxji7XYWwlnWZYpbDJscBQPmxYPS256uVsd53DQMFBO4lT40zH6i8KGFrjBrIhZVcU/fZ/7",
-	"1F6Ll70UOWqGsa3oUDgS7QERLTReKez+fmDlzNP8XFF9HSLciZ5XWvxbHCnYXkOq+zmokQK1e9PSdBEU",
-	"lrfrZj2nkNy8cFe3w1u4Kg39ex6CjY+OdUjTvAKNWhv12pwtehcxcjcBPwAPp53l6NUyq+gaMTjdeMpl",
-	"ZC4LIqlYwYde7iKfLaqXfHVF1bnI/a3qtOh+hUL/SIqeIlpmmAksQnz5emzvF8nDV/i4jXjMjwLugATc",
-	"XiLBzdUyfwEmMSPeiNsNyF2IYxmvReu0VcEC2rJW4cDUihPqXAGQsemLOckAgUYhEglOjLFMopAIxsJ8",
-	"9jB6K6m2yRmwUHCRauXtefM4qBTGYmmzUllxpoxJAv0gB0MqOCTyzixmg1xn2cVpyjBVqUNcxsSFwZzj",
-	"wCYmN5Z1iBtdO7/aq/KhpVmJWVQnGt3+p9zLzhJOLARrvRYwnzadshHSzFZo+G0e+eFtenu7K+O22evC",
-	"c7Ig3PQDlBxa8VEZvarPFPKLXAVpwZXbz+3XN7xBUsjPlSjNo4hENLhX+5bMsChDgUDx/AAVJI/HhZbf",
-	"aTlDde/v1YNUFbgBz9yYDys8hWHxjQMGuNd4vpe+slacCoox3b6qtDZZBbKyRtX9Vrefgk3Qx9vWGZla",
-	"mrnWyHIoyWZn77CJpcXLe+tnqz7zGKcvlWbA1xzr+VmdbHnQAPmQo2FlB4ZrXSzI3XKRoqXXrYejLJuo",
-	"DkfR2fKsQicIx2f2LPx0HYYO8+YK1a8xVZm+acMsYOoatpKyagxLYfjNlrPc0eCePDKWahjTsfBd81YI",
-	"BQk2jiZgxvZZhP1cbwUVBVzux8aYBgyggnGMGBoA4j1kooikASm+dOBwcurGsKbqiuaksqUBK1u7U1yA",
-	"6eId8qiT/t2+A/Cm7DPVaWTrVqB6O4ZwfmnRXQbyY14ZMhfYSgdQCImViTcbvEqzt3bYsCO3BrMs4oll",
-	"EfmVMyezQX6UiVK0FtuswfiePjXEB/epLOvLcEDMUitnqkKzeBibNWmbw5zi2uUYaDfPQPGctNPJeBnb",
-	"VH2jTOdPvPIWZXwbDLkd5d5m5d6CO/3RxtmcKJ0fZyspk64Up8tXr6Q2yynrdhkmQFZZL98Cqk7QRy02",
-	"K0xG/hza1uSzVo3rZ+9qWUA9tzJzSC0AbmT+gB5OirB3Q0PWDfLGCKtbkenRRlUuiEwFlab2wKoO0SyK",
-	"FMpxi04rxzQOFQy8RaiRhii5oO7aWg0y0ZHFEELEWkomTN2K3JW8rmytMrSeu/WttrhmvHcOKB2F+xU0",
-	"gK+P4EL1LvHEnX1SlzudWy4ZPiAls91e+jXLAIU/fZpPFbaaHWgF86Rb7hbcqQ/1+11NHxijZVep/IbE",
-	"zam1xuAWdX/r0JnV/RHiEdC19sUGWJIzvs/O2BryEMor7TItdUeO0aMOsy0d5qbPUirZm6jMPBKHnANz",
-	"mHOj3hOSLg2a54ZZEjHPCYxtphkgQMYc17AD+FQ+oWEYM+WMfov7oyXRSSyIllutYnDjPiLKLoYo+2kV",
-	"MywtdiwxCgklda9/fJ1mesgkJrO9nVeO7V94vmcb1Dg83SF61DIusFzsn3YZVPwp+6FtSM5reS/QTzWQ",
-	"sUA3fq2EABolpRWUa/UkG9Letie5HgYaZO2nWfIBFYgTT4M+28eK51LX8msHMt/lgEBl0ZwBKz6aWFAx",
-	"GRfA1W1NLaQZsC5/1yDX6j6N+GM2hzlcLUjrZxHAdlFbQZGCRP/3bZYyCMJOBpRHTmwB48KpulJvw7F8",
-	"2x//HbT4vuciBwmHCNi2MMJRYwoqlT1Fw9wb1Z5e6Lyx29bMdRjaQwyoPi+p5BOLsoF99KsehcMqwmHB",
-	"A/CxultrYQW52oaUg6ypdNlqz+BCMH9tsJQhHfqOHAhHYt0xsUL1e3oKDgvT5kHC2x/vQjbUcueCJfOV",
-	"U/HLQXRmMuvHVDm7ccGk+nPsV2cvA9jZepn2tnP3strWumFockRv8zgtAQvpLW4MbQpr5shXD5WvHjou",
-	"y1aUml0WSW2LIx96cdSqDPtYFHVk7UfWvges3VVJWf/YvOKo1Vh9yJVhOUnM6tQ0tGx2EBMhtMKGT5GU",
-	"9+jBo2RIYy1YTLSU9/Zn7EhxZXsZIzajb0h93JcDaHMJuTy9WCYi450LRL/Kw1rf5CZ2jGytP7KFPbGk",
-	"xe3JpcRUjGI6I2dB0bwuSK7AvGbEmWEGJeiPK/L5mvd8+UA+RtNlQiG1QEOuHmsbEhnC20Jm4Q7f1pYM",
-	"X5wtmRaVoTXGNGrXz+JYLXSVke+2o1c5jjgPmctlRuLVLLRN7kuwyF+5bP7DSIpyrUnn9IGOolxI28km",
-	"3yV1EikMT0KGF24zleGF7Sj9TTqFI+c/5jRstQwu1XCRGFQRw/bibAFV/txcq1SSA8I9O2leIuSA+YGL",
-	"Xtt15nS4zBiWNeyRNM/OL8gl6NRLafx24YdUqSEepG2CM07T8p4mMeTyYl0/exLm2M8BpjEYnjKdyFDs",
-	"nT9MRKATcxQa5LUz2J1hm87egvMKBhy75SDfO+kFHVfghcdzm+iMkEsxGTLSMQPspJVndEJklwDVzQIy",
-	"UoEibuJqBrmuSlSYPr07zViYw4rWw16mOcXSRH5YpV9HXr+4q2aGMI45CWJWcqzPveN47el79+fmEhRK",
-	"mN7elTocaXYzNAtZ+dm+H1RuwkIEuEdFENlYS6JiOXLfUKJCCtAtu6BL+U5rNPYpHnsLnwDQArxrKR1Q",
-	"FEqCZKvkORj1DRqJol0aUGGM0Du2WMLD6lrbujMfprjUxZnlUiuYUXuX/nBk1ttm1gee77ADhekUGNhk",
-	"R+kP2+P0pe4ByMCgUcRiMOkVs6a3ezHhWrGou06WPpU7AdKDpfkTtXMiYNPWx9WXTI84ctW946rlUD1Q",
-	"wDx90SLjSfn1+ZFft7xfgPx2xK93l6y2Y259OOlqO2fMx7y1o/Q46uRrSFQr4fAbzFnrJiLAtqUnIe92",
-	"eZBE2L50Xv4aIlZtEn63NCXh23Ss10oxpQ4xLYHCyLeRl5B7k+d7+Rd/aq0jLWi7xQ9nUdfzC6tTyZ42",
-	"yfKDRLdlt9sO5YByobzWWfadgzO/WEAAGCYM9ylcpsEgEbA6omcb+fYZjbNPMRsww/3xm7SRs+FfLLvK",
-	"rBY2pGh5RsSMaXSPv154IFEBgLVtB75SUvQ2EyLKOMm2kyKwV0GdZIiMRxNaYHwHkRBxHUVE8XdpEwUF",
-	"TRgcUV6lQsPwkLSRQnaJgt71hWPWIUD6rj1lok9ktzu/Rb1iGvMSlKaaK80DRAvSErtSJLERR9vtaYkw",
-	"hVPAvBU5EGUHdreNJcuY6pb5z0rkvslmlEeB8xEKnFUO28eamYEybD5KRKn02rT9cvo+e9fmkjQquPKK",
-	"TcOO3OPIPR7kHtDuMH/o9sLJUa3TWuSKBZnBHvXkzI+2rLNknt1sEyqzJgPcaVvO7a3d4Tvy16PpH535",
-	"RyF7FLKrCtl9jCPMUbltoXupjN1gCOEvMokFm1Sq2BbUwLw9xh4NjNh7thk9+AO+8gfWO7CYwVAqbr7d",
-	"cLzAvcbzvZP072MN47p4e8iGNNa58OyTk7MzDM+mPw3jrGfAQArQkYzCMhO4hS+HEYX2yc+koPewaHXl",
-	"wqXnewMZwjImQA1uv43EWS7+K3OD/PGHF/jVMMC3/PhD86n9xg76azqg93LLbv+MBexpBST0A2I9aGWT",
-	"CwA4DnsgHv8cxwKmr9J5XcFfgGpcysu2436HWwXjABJNCRxJs+JIhwkMCySVYagjGsE46ICFfi43vuC2",
-	"950Mc3fYokbI7HRPrfLtZ6dypx79bTCoAtNZkmUsQe0HWgp5FBlrERmLn5djISU17HpKWV+3wXD6PmK9",
-	"zTnnC2x1f1P/jkS+R0SO6Gy9gwOEXoRY98enjitd4hBGvvDRY0KvovituzgSFNdpLnTe9JayrQ6xLPLI",
-	"h/eIDx86iPQWladdBvY2zcAPPJS3Dv5+DOAdRcFRFBws6PSsINhgIA5UvM2Lgrm17ZZ12jkbqUCYCNUV",
-	"YSMWT3Sfix6GioyoBOWZazKQI6YQAJkRlcQjPpKxT2I5Nmzc/AMmPwS2Yt7jAuNIts+huTtEIJRb8a0R",
-	"CtrweXg0uAhsIjm5aH41+xKzC2ZoONY7FskxdK+/JtC1nEau52AY07H51E278UtBrBNZ8ZDdCmyh3zXX",
-	"mxnesR4XitCuZjF01W+QjhMYHXBJ9xmx9OIWzC4frJBZN5903FDb9tIORlPNez9TDQIJNjDBz9StMOfd",
-	"PZoJc8rwiZ8p9yZ0VXcSAaelMy0d7YSqnOqlYDHUXU5FeCsQwAC87zRdZ+i/aJsSYktpFrPQufPLJGpJ",
-	"428YSkYik4OTqq+ymesxD5g5QTZi4BnmYTd6EXk2fTq81kVtxvujWc9FfOMLyugqWZuHBggTfASrPevz",
-	"+tKTnUG/c3OA60pIinkwm9uwRISynQjNo3RRLk+aZ7lFWWz/ymQm/BDup7REITUlLWHAGR/hQktCBfA4",
-	"xxkVHbBZPPBv3PFZUlqeDmMGCPa7k5o/SZSKxtoA+zFskE7Iu10WMxEw1YFiKIg1AoK9kVjY/yETGIrg",
-	"Da2CcPtMgVHUIJ1Aim7EA20fNs7heik+GEaTW6G0EalGkBmZa/61PSest52ROIlY2l32ng11g7xJa64Q",
-	"0mZAJ9h3ljEr1Cngm9vtM28wwklGoVHnwHWfyp9bUVMAlUgdsqjQKRMv9iggVe0yErsEX1mMZ7zEmb7C",
-	"AW6G97sTB4tnu+josWz3ZaIYaEqG0SbmalAcbYAfrXgbXM8d5PS2q0z9IZitqPp8CMoS0TKkkwYsfo6A",
-	"DJ+A/IK27RGEzXzeLit8srsyY2dX0tvuZJkQANocyyQKjZIcmilvn7G/wVY28JsdTCjXw7/NZlbjFLwe",
-	"sijioqd8gl9jvSfcRO4Y8Dk4SIIVkbNzAFzbykzMqbQ/waSOnRaOnRZ2k6XYpQMeTdp2Xr/94/f//O3v",
-	"v//b7//h+XkW2vJ+//ff/m7+/9s/4Le63qyzrKOaoJqPWBu3yPO9iIpeQntQDxIvi0Jjn9byrmN6t+Xk",
-	"wikq3v8eC7boHXniwaAJCEIjTpVPKMEjRJRl9fjVgLnku4HhNrTHWqDvQsuF1JdtFFXotdaVcYNM92zA",
-	"0IL1Ihn+pbjoRQyfzhWhpJNRQ2erqAGCMAADdv4SKiYwrKrkwqlTuVO9dknmUpNhFGl/WbI90FTBT5tv",
-	"L7nXxzQ/WhACawtEgEQ5fW/+2Vx+3yxn29+I4pE810SeN33mjuphZejVo7P9yc2z4yzJ7bBUfQjZeXM1",
-	"psVy9VbWo9adsGfbYF+nzrLFO0bNWCyHmLd3ZK1rYq2HnnO3DU1ml8l2m+fIB55utzYWfcy5O7LxIxvf",
-	"Sb5cnolvMFMOQDQqzdJXzLDFQLOQwIUQMzecj4Vpw9OUeQVUMaIZHRAposkVETIlXBIxGgtF+nJMBkbt",
-	"RDOXYtR7A9GlkqC2GfbrIQt4lwc/wayPwaX1B5d+FpHZ3TTC1Kcjl3+HISWIMMG3EGaCoFPFCGlg+NPe",
-	"B5MwW1jpmAp0l5lv2mqiNBt4LW/AezEVuj1KIsFiescjwxZ8yAvgIROQWQxIQjEzVgs+ooagqDnIC0Qq",
-	"EoprPgKO5AmjAkHeFsfX4xvOT86bWw4V5Qlyf2GnlR0lMsFDCRAZVTm37ySQA6ayJCZzShvkTV9CPKjL",
-	"RagIeAVIXOT6ECJKUwKuQNOFNC0NqcZpN0aLHiEqpMJ6g0P57Cczkwz02vB5EkqG2U7AaWwXbj3VfbtM",
-	"SuD78sdyp4GijTCXEqpfimD3MUL0iTPjZbbxU4ZkLnD2+Yz9LhGhOZxwvpdQsk/fm39WjQL5mKAjcgwv",
-	"l3GqWClT6zE9xdF2ZP4eqXMt1AlOMLY/ee0Pgh0vQGZ7EvTBcZa5GJGINxT0ubGKGToVW8ZyQsoHRYyK",
-	"MEv1lmmfjqKPsU8VGlwVFUqzelD9uiM876tpR+sO/xSYgwOuhe0ZcTbON5L74qR55i1pmuxdQOjIStfC",
-	"Sg8M2DaN8dTkqKspKqdM7CzGs3EGXGozV3PTXJfocq46cdmWXCuseBXGSpbxssyWiXA9nHa7URxYrTzb",
-	"fbI0230uwiPTPTLdXTPd5yLcGMeNWQTHVPX5sDoOY2v5ucr5JKEucWzdd2mASPfZoEGwxEN2sQ6MJCJi",
-	"SpEOOtT/GfzwHULVvbJRnNRdD8S7zYqfV4X5HyMyGy33qROMWbjkp06U5liDNCtLsG1EzALGR+sWBPTL",
-	"LMo/pLFtnBJzw9CgYYVZwHilhhTIuEaLFYxuM7SU5yzbDi1lpb214kvxFBN0ouX7rEJ4z2JLZuEwmVSx",
-	"eMQUuZO638oVJKdzg3CM6ssxyPw0+sSF2WdGzCHNRYYMfVuYAz2eg5NSCdKCeVN++gQaW2cHLy5zmoL1",
-	"qGP/asPPLOw8dmlZZjCGWDDXwVgClFgiIikRkUedGcJqQ61S53HeQLCS0C3AQLFoxJTvQlg8DiKYOpJr",
-	"+kNmSNTqjpo/9LsNXM2wtwXY0cKcZSmmsI/hq6NQWJsRUiCFjzTElZMz8+NccZEvlAmYVQyX0/f5j5ur",
-	"dJpibzvyAhyJdGtEikB6hU3fC2/BAwqeDXvVoLr9CXlNDbbE8zpF4xsMgRnNbcjkMEKkJKP3GJqAqBgG",
-	"xWwaELIMw0BqxcaWLqEq8win9emzOiFXbhBrAEdfTadbe7hthvtVcKclDbW9C7Qduf3WuP0++oUfUrHS",
-	"iNzWVawdRue2LyvqRevWyt9zEb+1hfnKgnzr4e8HFeTLT3nvgnxHhn9k+HMYPkYDt8/tRyzm3cmnzfBv",
-	"snRXw6aDPgvuWUi4bpFQBskAPad3UvchPqoIVeZ3OqSx3pA5wAFPnHd5UWDUKtWFHd0p+z8y2COD3TcG",
-	"+wuQxW547O5ADfaEwx4OyMEhqs2fAMLBkbkfmfs85o7oBoVQ/Dx0gxWYvQpixoxxXp1XB63bqGZKky6P",
-	"lXaZcxCNKhTCdmmgZbwA/sE2k+h+yeebvs6mfVjpdLhf28iny73J8738i48A2mvEsTEUg+cO//ZaHhch",
-	"H/EwoVFj2J8oHtCo3Wc0Aj0nYiMWFS4y64Lobm9kAj65rpTA9GVEkft4MVf3kPZszCnzzbnZsfSNKUNq",
-	"I7BOw+LrhBNBBzxQufdOX1p8zzCWmqW5junbIEutrvz6AnZds3gYG/JoJypT3uB7KFnK4fB0uyvg8KSH",
-	"unKPirni7hNMMOn1mOFzbbc6EQiZbWbwlbO1/YWJKKT9E5XnwwcBGNGZ2vQOGTPe6ytiSEwR2qNcKE0y",
-	"QrBSURlzACqRYSSfKXNJwMIkZqpBXmgECrcPh8ZrcsgEtqEAEwCy/PoIXG6+k4kwjF0ELNOOwd8jRZfH",
-	"A4b9BEcswqZvc0Au7AC3CkxOHHMgsksoESzRMY3sUPxUb4A+QFatwJZaMGojJBzX8dP2PqkeknKJ1Eoy",
-	"MtBxDCdtICmSCpLjNeDsMvymKnWwnNp2DJO+qAjZgrSoKxIWZPMrcsWDRWs/KgmfvJKw2sn/lOFLKjSO",
-	"tVWnZTrM6fv0781DmJSlflaKp31G8jwytyNzWztzA5U3RwCHAQGzMKvan8zY/GBL4jJ5xrhaUGZNzPnU",
-	"2kk7imRtbbmq7FjbatEadgOAJ3S9c1MjFKJaA0jnShvsWpty/XkC1lyFB+WM2MXSBeyN67LTdhMBs8LM",
-	"nJOxEWhm5bjosgDBEIwoS/ntgIU8GaxsGVli2C8gCRhT+4HVSI/K3Mbh2VWLSMfsrqnlPuo2R92mlm5z",
-	"vgHd5tDgmJCICAUXKTL5zRtfu0xT2blwP5wElcMW1MdmHEcxdxRzGzLhD0zM2aSdChN+g91JFDPcDRKF",
-	"5ubwBEkcM6EheNanENvruBKVzjYzcV7nBnxg2TdcBGzTeTeAQed7+LJjrs3axFRd1v10aUZcQA+8OGkC",
-	"0qCmOlFGhxM0MAeQCo7QeDENjA6YXiCHTGy7s0hKidtOGAn6PApjJqpzRjK2huXtuFyYLgB3+0SOWEw0",
-	"LzTwe2YfvG95I29swgFEcswYDeVBxAdVECTMvhyTLo3T2XLVIM9FqPA2y8ARU8r2EAnpxIWIbJE/1Ftu",
-	"OZvDPtFsTo+RRx0hdZu2YZ6dxw/ANJlH23JRXRRTn6UIT249YKY9yQAqwKJCwWKO+3JqQatSOLIzv9O0",
-	"jXUwiyXo/EBTID5O3r349n2scfxUHMwL5aPW4iheaSoKfaYyzr+8An36PvuwOYSmAgvaX7v+SHTVRGcM",
-	"KpDD+2KZzlWoILxcm3z2J6jsVrjMiZqn061GlKu5xS59zttZqsN3OK+i/h2dzEdhtI/CaB89pfM1OnCW",
-	"lgmkuX7SpTU8zQcs4oJVqnM/C9sTkwtiXh9DLgwfMB85WswCBtca4oMGmlRpIqRmLXMlo0GfxEzJJA4Y",
-	"GRczNj9TRAVyaGzWIRM+GMm3IleuADWRMsb2VVJEE3yC4ZRQKTmgE3Iv5LhBroUDlDZsdYxw9cMhE7bv",
-	"Fa6olsBxiRQ+4eJWBDJk6govH1NFFOU2icLa/HbcXCsWdRvkjbvQ+hGBiftkQON7FpIOfttp3Ipbsc2+",
-	"1DduEw/LZ7zxQk2sz1yk9bQ5QzzN91LZEVC+c7ux0AjrQA4GVLVIYMheaN+cVMzH8T32bhhBqxf0K5eO",
-	"2T23MG6u2QCY04C++4GJnu57rS+aM2P3ze8v8NonTd8bcGE/naXX0jimExB/ehJBFE3GA69i1nD+7zIZ",
-	"CmaamVHFgsNkedH1XUNBWpMnvCSZ6SJNZrIjqyPbAteTB8aj5YzEGrH4LudQgsd+dXfW/SJospMn5+Hl",
-	"yQVt3p08Dc7CkyfdZve8+8Xdl/Ss6fneQA5gVt5AjlzHTNxvu3o6phBodIYu/Fh35KEZuQ0/4CEzGzsj",
-	"WAtJXnaaiIVvdV4X1ryjigdmN90Q6ZCnMz4PmvTy7u78pBlePDm56F6en9CLgJ2cdZv0abdJnwSgqaQz",
-	"ztD2i9POqUBLTPlsdsor+fcdy9y2d78ggkst0ucjFk+gnNF1XbFizKIKoDzYt6LQxbSORIATffMGYXXQ",
-	"gZslxj4PfJCvJZktQgWxRB51DOE2EhHKNoy+PYZntEM6UZ3HDTK9ceZpcCEBJoDOeWh5To1EuxVjmtc9",
-	"UvXOyD1ABQ0JaN7WVEyLUlUSj/hIzgAUF6MUQmobqUgjFO5GeJ2LYgh8SetWmJnhyAHMYqZTXc4c1VIC",
-	"8MUCrT9xx78uMIHDMjJv+mwCCB6BTBQXqr5x+aOZ+p9EKDdiW1bZiPkk3zDBRywGTFPzWnYGDN0u06us",
-	"2wrWJUtBjBo3wj5y9gwuxPeB5qr3wV6QCM2jdAkuT5pnhSUw1wg2tUpPbppfuUsW284q1yccc5/g266A",
-	"7owZCVSTEuhngPqnUPrvhVFalEvInacEkznAhOIEc+LnG3e0rOxBxrJUo/PtOAkfcNXl2OhKLrtimLiy",
-	"/+e4zyN2KzKHnu0UhHBAYO0iM0ffHiAFg4FKSZqrV58Nm6EcMg9+LvKcxeJGCN7ra6L6vKv3xuFHhRpb",
-	"oh72pTAKcMgCo3GGZoxG41ZYlKMQh+yOx7rfDilkep49ffr0pHmGnrbsl/YwZgFHD5k3YTSe7yE8O0/T",
-	"UCHd01pv33AaRdLzPbC23bc/0gENZVKf6wNndmmawAkgUbMbGzYArUzBxsCtg99ZIIUc8MBcIOBXGnHN",
-	"8ebvXvxkvodKKhgTfPv7v//2d/P/3/7x+3+Q3/7x+3/+9vff/+33//CAhocJooC1ra1p+6eimxOdUnmM",
-	"aeu4jFmXxbaZ6vV3fz4BYXcBPzjBNXXXefpjld3E3plNm7agck7StMvhHC9oul1LeEHzNH0gbtCixJmP",
-	"9gbceEBDtmqOaMzo/UkvokqdYIP36sTQN30JbkljefU5ejFTODceQffUCfgWQfEA1g9wNZpFUQpJ4yoH",
-	"zR05/yF4IQeMCmD/OZejjimPWqRziiYcG5mF7RhO14Fs7jYPO5j1xQcVSaRfm0l+Z+b4yk7x2Bd1/X1R",
-	"M8cZ7qdZ6TSzFEwuWbhCQM5+uSsQ712wB2o2ANWXSRRiI9Y7xkQ2mruJofj8oGgUYWSsfCxyxOIwYdtK",
-	"al3cXTcr7c6KWnx9q+USqUfUj4bR87yh83UsE6N4cEESYQR5wGWiUOXvSzXkmkZZl+Q+i8mAhXZV4DlQ",
-	"6BAmbGo2XxVmA8xl6oovilfMipSZNVlXWuw0b9m6+8y8vw0MvIULOC0zYHA245sqchfLe5b3lj2jCqTE",
-	"8h6xt4sJGDBtHsqWwgzPLF2qNDlqevFXTpE6kt/2yW9ZSjsYte5BCn2FEVhmaZPAtWul0DX4rCvoGB4X",
-	"Mb1L1/XXk2KSi2F2AtK8YUHNkXh02bx43CCQbP6XRGnoL9FxaIlOH7UR+wGhGtASGzOoFakiUe69qAc7",
-	"gQtWwrwOwvUQyIENbN3kGUsGw8GNXicTHUjQoNLl9pYm9WfujG3EW3zk+UeevwOeD6Cj9CGeP48lJyKM",
-	"8NAvrbk9APkTshEPGOlR0MVCYo1z5IWy2424YK00BAtd4nmcuWF9lw2CMLRUgbsC28BHEXwJsHUxFYoG",
-	"5tUN8pwG/VuBqUuAc9t5+fPrm45hzZR0hlT3O5CZMc4FJzEUaIzejhECHYg2sBwsrE2qgp6mSQR9jMCj",
-	"HEXWac2ibutWdIo++I5POmVeeTupyt+h8hd+zND7O755fPYZrxywwR2L8VqzPPjXiCtunx4zFSTMeT1m",
-	"vsGnYGdX+FWx2OzYiWF/NNCqk0sEMxZtiI4T1SGPOv9tAL7FzmOzzpiQdWcLxMylLn3NZgDdijvW5wKb",
-	"Q4GCPrKYuC4fz0cnvNkiMKzNEo/70ohV9k7jj2Z7IBvsJ+sN4oooOmIhSUTElCIsixlzhXDE6DnGeJER",
-	"zN10WBPriOpSHikfT8FQQs28wlwxqsyy2ymcnp+a959mbt5Oi1w2LyymlF0nl4MHIQuuFMAoXzYvzX+e",
-	"+hiiyOCQk0hDchS4EfA1n92KOxlyc8qcGmGmgeT6GThmSIeHHYukRUnMhoxqomiX+WbZYA3GVfltKH6+",
-	"hqfttCzNThdTkJTX8uyB8nzvzj4M8AouzvzUrQ+MJvXYw0ZYv3s8jfEwYLovzYTHMdcaM44KDvpvqdDU",
-	"W8Xv/aAH+9wDpVv3vZZXpHTQutw0l56SkYNymOZADaigPQbaVdV7T+0ip0yoMBDLT8rro7PtKfRGaoHI",
-	"RO3fvTLjU/h9TWkNZ3KRssHm2k7cQjGatIatIFtrJH+fTW1GzRdmSV/vFxpoRWTmQ9F9teD+lOlQuUwd",
-	"gNRDDdd3PvgszTmTB972ox94shAOnkYExpsy2RQFd7lACEjfSqfU62RoBKuSsUobqKd5UUi1MVGMIeu2",
-	"Wdrd3GU+fDeW8b0RTdqCMLAJCAMZE/MLceXrGUSDkGDUyrFQZMK0TxBXEZ4fy4i5R43xFkYH+FQaMyIh",
-	"MDCdO86V7beTaw1gPhjzIM0ip5EUbEGYj/LQC6qxx3DLYuGWgj3leyeFTyIxPN58nf7VlVEkx8nQGXK+",
-	"dzL9Ve0IDhACEr7RzTBeWzEx9+NMaMS+w/fenQQyZOYkOBlnb6p6PbwVwT1ll1gYp9IgUYZsudgAcjfO",
-	"XwMgYA47iyKmLDxkfls087vOS9Ok1rK3Ton21d8N6BBp2pLL1OGiRup7lkgnu2tbhRyGOfC+6SAicj3Z",
-	"RX6IPNnySsSuqYKoGWBRyCJhRYfGQUkQyeAespHiRBCZaODYxcQkYPHGrG0RqhTvCaPN+ZhASpxA9Mkw",
-	"osIwXUOkJ8nQJaSirwCBS4z6tR9BySVq9e4sKqtRUduzuT11XGjTHCy78Ox8GV8b+O4sy0R16hn8evnE",
-	"+uDaoG7FNFJeq5m65eYNMaX+Wo471OjsY0HwwnsKEL193uvPQLAJQ0lRPplmTKP7NheYUAOYcFQpptQA",
-	"l7dGpeHGAqJG4m8dIcgwjWp4IOQmVqxZV/uUn23NNQKVfrVrEsa0q1vWZWnTaaAzE9A/V/epN8ZoaCh8",
-	"LCuxlXvOp+by4xvkTV+CNwbhfNyzRarQNbJ09VxapU2jzLK8oKQuTY7HN9uLMF3LqAPdbtrNUUbgzwP+",
-	"l5mujQqPxTOUIbvzVyzLxsowtMtpMT12NzEdsUihIg2bFkmlwf8+pGb5vYXoad1IPPXfXEbFX7NeIg4a",
-	"QQbYRamJ+bWhICvTy7kEuvEezuaGl9RKdYDgYiixaxth7wzLwqRmUDG6xfpgw7/ABEm1jlzxik2yJRfN",
-	"rzIn5ZhOnC83bRKDVQdlzct6TFtK3XqB/1FpOGClwV+Rq6wrjHfR/GqW0n7MGTSuOYUl8dyL9oUzzen6",
-	"Us2XdgJfCPkHJUoOlus5C54opm1Ug4QJI+ZcESrYGCSjUXfYUDtfY58rLeNJg6SGaQpsMKD3zNlbmV+r",
-	"rOoPLjGGGoDWlhfuUQgFmtdjCLZu/gbSxXLajMvYqK3GAF8/gXX+p7IykBI2AN+lCQJvqLGmgXMa/RGx",
-	"KHivr70FNXoY97p8+vvBKrakUzxDYqgi3npKxCnGx6td1D93LYVZnuwUh2FEBQJ8Wm0CFIhKZ+11cIBg",
-	"y0bYS7Fhby2+xPO9k/Sv1fPlnbuvZNMqxmd+Wo/Tz56oHBDhot5etzRmTIKht6o9jGUvZpDMEmI4Jozl",
-	"cMjCslXZ88z5Kb4zhOSCASS0WLeCFCqJKKCc2GORVzk93+tJGtUdF1ukxvjC0Kg9DLWLklMlL9uybTuH",
-	"kMPswkXU7vKoQr2CPBNLDwgbvV+KVqkzqaDymA21KEngYpqj6czz0ODu7NRPswaiW5Aulji/u3PJ2B36",
-	"WNF9q/Wo6zAkVFgyxXxAOOlOWq6kV52+xz8eRPKdq0VZ50lKRHuYmXwUaSu5Lqqpb1+tkjlSD50KjqT2",
-	"RNyVQtamIyzBrE0Jd2W82nJ3xhtEWEQgRa5SLCJwFFtZy4Vbx5ETxdrp0z44PJTvwr/8LsKYgK2RIDTO",
-	"V5qkwhx8Fy4a0+UM+0B0+bvNeTSWlf7r9msAME2R8ZwVikpeUqWGxgCk6h4agMV5TgB2x1JK6Y68HAfL",
-	"VeY6PKoZS13ZPBzGcgS+9QqJ/CySKokNcRmSwUQQyKVzp94FS7OOR+mJ8bMQiUvgVYt4StLBHdPbNoQm",
-	"YJMbl/ZPzE0Gc4cry0j7OMr4Q6NF3XMBdh2ShzmhEPNvc2HkYCYfcyBlieDagSr2WUwUZAUYyfYTpwM2",
-	"ScvO2gFguToQndjc2eXMiV9sEFi3mq2gwaW378ItYY/D/uSugN4hGDNaACWKBVKEs2CXe+mZ6Lgorhyx",
-	"OOYh67RyKc4Yf4MAL5bqOsxgPHwd+KXTIB3D0zst5xRFY69jDYQOMCo831Ao5tg6uZsQe5BO7O+NaSiy",
-	"7OKpFgIzgaOlfCj2KO0228XGz0dcG2sNYMKUzrGGqR3KV5X+KV9KCtVsUB01okFizf5lKGuHLhO3IaUK",
-	"VqZAfpReE3Xvkvhpdi5X1MdO36fScy3+kmxgh1vL/WnKXX9tZLivMd05TZL2XT6Xu1IyYitzpmR0vbFO",
-	"SQ9zFPs921GDpC0tUWWSsGPVLEv2dWIajDSV6SrGNgNR3yBfT1Ldymb4gnLl8v7GfWn1nkeX5+eP/UIa",
-	"b4rP/frnl1D9rRxkypTmZCzl0EJoQ3m+ZXWttALCXuGajgJG+OIoKXYBVlOndg2Qct2LmWPtoMHKQEMJ",
-	"CwkTPVlOi/rG1Rrvwk11kAzc8ZJpxQi/zgAJ867EtepHpzH7Cwv0J8rMCGovaTsVW1XGiKWTj4xx4V4f",
-	"+daRb22Ib72CA7Z+tsWct2SHSG7fxnJAOkMmQi56bTuejk/uNsIhrrGd3GdY3+ocHeSOKX3iHCbQuA0f",
-	"iywFIn0TW4hvLCh2tZJ28ywzFQ+LSbxhUWQ4Q2I+L4Lulpt1kTCPmcVLKzEgsNKTtCQbgCLDXbYgAnSx",
-	"zLTJVVMjhJJgY1uW+BfJhUqrA65yBYt3rCtjRiJGRxC6mqp9XLaq8WqNxA/rvFoBwXaJfpmSJevfej1k",
-	"9F6R72mi6IKKAx7HI2dYzutrFs/oumYnYCGXZQs55Ncd8oYXCNAGeSMimLQyzFY5ZEK5AkcLGtG14Zy+",
-	"TGJV1AAgi+fRuQOZdnk9tjvBY99WUUA/gqkuBD5RJThAIdX0ZBhLzTAxUXa7PGCx4UAxJPRznWEUmZuK",
-	"WLWDBIAhAPcBuFUZ/vUMjI/F4oOoOLdYPjhpCU6htKqqG8vBTHEUrJFi2IY7Q7I9f0poVwPURZeNCcA8",
-	"zbKvuxSTc6fxrfVAoC6BRLrtAFYdDNSPJ/O3zNsOKwD7CVwIE/SnKKLc495LKCzLAtXap4EUFnVNLR/Y",
-	"cklCz3IPO6w0IXP8wiTaRqJQ/lWe7xVevW9FQ1KMFkJrXjdg9DkeI80DPqRC40GyC3zdID/S//ePHjXH",
-	"Me5RwZXDOXwWS/7u5JVMetAd7P/9fzFnQjAUuEk8lIoh1FHMiAIZIUgEujHtsmhity3dlNw0nt40n+6m",
-	"9UaRvvasoChH+BlK1EEVFBVTYRrkNVhJ1KgkYsQ1C68IAg9jV0CZaMVDSGa2SMNUkfxJnZcxk63WTnWK",
-	"vSWsJWlidxk3uQ39iNWVuUnQKCkM5ecP93I2WE4nOX2ffVhL8k2B9radfnMUp+sUp/7aKPRgi5nmUtv+",
-	"JOEURlkSli3Q+MbqmmwzB+hfTgI5YC3wFAAcnW3y0GcRNmCnImBRBHAr8x2ehaRZLFsCl4GyObTz6o9W",
-	"0QPWXYNUQaFnzdXl8s7qjA6a6B8AV9molD3F87+jFI7tcoty/6tWqPdj4wBjFLiuK42HmcYybbLg3nUx",
-	"hR11537dZyRiXQ2uR5vOu6wujwdwPzpgHdW2o9q2Ng4OB3vzHBzwtD9Z/r06i0a9DkpJoNe20xkbxPVy",
-	"gngWInCqXF8tSEyAzt8xtvrqstgMtxDpx2JhDJeBE3lWIpgNPEx5kJYX2/PwioXkWSyVIpGUNjBFCdZ1",
-	"mIX7NuYhnRQK3mM2oFy0AZtzSYbxvSGAo/w4yo+PS36gMxHzIfNCxOXzbkSY5FTh1YOEL3IPO6gg4V5C",
-	"Cew2OpiT47U5US1g61gO1sL6LmDtIYCzEPst6QF79sXCXCtRCySSna85WJjR2Z4FC9/0JeYawbYgtNnR",
-	"j1lTs73pM5uu5VLC/HxySJcG4LoAnhb6GKzsWHLqEDjWpONOd8e2RaNCSO1grJ2Lw4VGJ/ko6AyCQCaA",
-	"uIKyPVScbX/T9PYFck/9LCgLGW/53C7oV57lf1nVPJKiB/1vbZL8659fEop6+aNObk/MyNshnaiOzfwq",
-	"zuDxrMzCWd/IPYraLshTlmQZu4ulZmP4VGOpsAIMEiehg4XcvLcgp+Cdvs8+rCXimtvQXZheRxVlYyqK",
-	"vzayPmA0SZ4/3kfNpfz1hUUqeX2B5WwDiWFJZnjKxMfvVd31Ds5RfVONMIikQtvBaIRZ6/l8GfSYKqLp",
-	"PRPkjgb3ucz/RYNzTIQzgmy7ntij0DwKzY/CfXkDTY3yUhOIc2mlNu0pW+2YfGPpO9doHJBRR5KHtp9S",
-	"Pcflt7bb2gG2i9m4yzJrxZ3+tS5AVKxnk/KeDCMaMNsdmRjzP2ZEaR5F0Gdrfitk25xlKx2EqdZsMIQ4",
-	"y1t/Q7j262n41z3PBHBfDlh7xBXXO6hscLS1h41SMhZzOL1SvknYVGkDV75zyqUcAUpBobp7zBVrkDeA",
-	"Rwpo5OZnKkLSEYyFHStnXAteQhUxg4oY1EUoxtKPqIFl3r804i2HTPhECmj0bYh3TA2r6coYWI6t5l8S",
-	"gtSdnt02cnmAJGfJbCkK2Z1nLl3lT9Qv9zKitsYcQrA04wxrUF9O36fNXNfhdMtRxGpC7dOTZf6aSOJw",
-	"iwrmnOv98WjlB1nij8hR04YKCvI5Zjn1FESbstbFEs6GrDxgeam29gYlMxR6kaOeJRW9HRUFHDDJzi8J",
-	"sA2hNiiVTjNh8P4jJ/lKByQb8RDC3RaTJEVWBFU2kgqasGga6Aa5tsuFVcJphD2can+UTmseGylNRl0G",
-	"jikMn+H47OgOJau0yH/Obs6eZNJ7wHRfmtkN+2jmC6mZ3TBsZ2+IWo25DvosJLLbXYBpFVZrEe37yLdq",
-	"JDJSQSxXMYc6ZjRAEM4qZPFVWZgzVD9RFvaaaZVxHsHeaWIdgmHCAHnSJtAATCRyOgcvFXN1f4U3J3GP",
-	"CU0ANnLEBPhxzfEDePj0MV0eA9oTnhpMZOjzXh+eVIzVbIHzuZ1fj2q15ZR69MlUc0Cz8l7Lk6Inuei1",
-	"B1JwLW0fqCyt/jXTOsJefmMWRUs6IHAddwRu+5GyQY353GWqwPp5oCGtT1iFCyIZ3JM4EYpQRThA1vVp",
-	"CBraHWNiNoq8tDFnbjxEfpOWdD4HYOCQ6DEPFmwy+QqfceQRK/OIXyQvuGUIs7vCBWFxvAIWdk/Oazf5",
-	"c9fCQ1rvmGtNZizNBeKm38mDaxt5QF0jYU+4KtujisG4ntMLMtR9bhZZXJfvqTLqYkxHLMPsXrRebtHG",
-	"3MNY9mKmlNcy1mdbaRrvprWjIbc9DKMCqzmcCOpsg2qEpoW2jPNikWb5dxuHrEULC57vhU/g7sKUsAEf",
-	"NWpsOQZ2aHQEQ2VoaGP/UCsGVtAOTt+bf9YSlLSksYdNDz8i+eGvgVQON3TZk2UNP/cnamnHV2L6Wirb",
-	"GPoZ1Sn6O1cuEgEtHpBVXGG7B1ephyJPK+LOZT4BaCqAAdcCbqorC0QgNK5Il79bMQq6nDxddwQ0R50D",
-	"pnPk2rahhpdUqaExIGIWMD5atEMMKm07CokeKBuYHw4t5wQ1JV+fKy3jSXVOcV+SAXSsTHPcDDXYetsx",
-	"ZqzCv1isOu5PGuSVHNtQoLGq88HAmob093ZUR1N6f1AT5knlu8lCXWQW1mygmiJtawxgOfX7N5sHrNDp",
-	"5oXI2k1gVbmhBCZC54AYSAHiLebqvh2xEYuAd4Y8GRiylLmBizagVYEac2ehj7zVDeGbmArFdwWAUK6m",
-	"PAd/mk5Htn8GcU0GuRV4sQc655kT38FeWZlvFL37SlMRKlsdkEtHNqfR8J4+7/WnemW5rjSKRFSXwwms",
-	"sS2Wg/c6uIhAjvCBH5hFa8MvjgueNxfTfdaL1PVJNb56adQGzKlfWtcBzXc/aNmYDx0s7ew0yNdS94E1",
-	"otYku5CqgIkh0NjWSJqxzJV0wVTCBnnjuoWaRdNMGNKcqFyH1wTPDbsCKBUuembXI0bDtLWWSuIRH8k4",
-	"xyS4JqFk2Euvy7WPueBdFsc0skMcMrFGHgHTOUgm8Yr1uMpFDqEpSBxz7A/s1ra2srMgjMmPcKKPHGW5",
-	"JpuweoRmRII9rF1H2nJdpSavMcbyFio1f4LXHFYHKhkESRxvw1DKvclYSsWPKwUkryMlK3bPT/md7jMe",
-	"E83e6YqBW/SqNt5YmEJKBFDr6W+0iDPRfRlv1oBbI8hn1zzPKK7p2uT3tfLpsA2G5jX0CrSdI2MWMNjT",
-	"KwD2VBEbasgYa+wgnmmIeQ/jmcDKDiee+SOF3sLmhKTaDM8UJAuhlsGidWmgy0ygBpnTNqsSNHlOvNRs",
-	"707jpdV08mXrYmk6WfiI7y5gCjvwidZ0vjFfEgrUvJpWc/re/LNQnJRcW+GIbfcNpahUTBrhbk5dZTTV",
-	"Es6K5Z1HKbcWKeevgd4ON+paTj37E3W14yuJulqa3VDU9WvoCkCQyMijy+bFY+ucgFAsD13/fvRP0IEE",
-	"T0SazKeqUpFT+NVp8bt8nHU5ObzuOOsClBpxrSO2hKTdWZz1QAm/VHA+D7les9w8dae+OiFZMGKeNAEd",
-	"E2rFWOjayNf2DPziXnNQDgKsY9ywawBfYix/+9dGY6eO+daW/HZQrbOl5L45FdbemXPXegxWe8b2Dnmd",
-	"OqLNi59PWHQvyah2V0C1eVWm1H1Q1GTAwFfJkMUjrjLNxnVG4oqEDMChNlBKtZqesqN4yNcskqIHwaWC",
-	"H/1ACqo+JsXFFlMBD3Ter5XrqCD3ZtchVEjj7DSm+i+kKQ/3Qo6FD19B3g/0IVukLQMVYa40nwRmS4Tt",
-	"4DF1Mfmvf/0/wCXsYbe32IiTWf+QdwFkVpM7qrgijzqn+CuNVMcn91yE7g1tOWJxzEP2uEG+SRgxFosi",
-	"cSIw207IcVpxbufz+ueXPhn3ucUSgMHdMza09tRagrNmy3cSm11F9bpjgnV5wGlcOzXtzkICw07AXiHY",
-	"tMKc+Fqov66qd01IX0FeF/Suv/vzyTP49fIJ7pJop2F5r9XErx4Y4jKZcPaxgUzM2jenUt36vGeEs2KQ",
-	"6TUCRuUJI38hBC6TODCid0z/f/b+drdtZNsTxm+lIPyBTgO0I8l2XmQMZtxJendm77ycJLP7zNluSCWy",
-	"JFWbrNJhkVa0GwHOPfzv4PkwwPNpLuLcybmSB7VWVZGUSJmUaEtO60t3LL7V23pf67fCmyHXirpKtEI4",
-	"6FClmFKm5GA1u+8e3VLfQTrMhzlz+exb8/J5SMXmGLUJYWJFm+aKmu0Yb01NO/QjfORxRagPxgItL4S1",
-	"3gOb5sMVMdRTMQR7sQTN2BwgFCeQsaIlGMNgiIM+vefMYt803HuYotmr+VxykYD0Nm43zeVT8LYjSGMh",
-	"y6/X73iuaKV2WVQTfPfGJVSOWRootK2C1XQaA5aKiS9sgZ4/Xw6BKLJ31NgMU4l/LJCus0dNPpvzGa0n",
-	"q/ZPuhf5g2MJ/6FzHLQ4OMAcB8dSi6ACB53o8JdVqUwiuoTYatbB/4PN2sA0JQNPDSmlmEybsxNyVoKt",
-	"5eEhcwW27CtXidqU4PARF21/CQ4Za8mLlJ25vx5THbaCYy+lvMY0sr8kCdjFEup8rU/Bd1tUDrMz2KK7",
-	"KdRP/zACY/cyckNQOyY+HLWro3Z11K4eg3bltcCmH2tujTayy5GdDjZitwGIqhiwynCo7hue3Xm6B1Dl",
-	"p0yT4+2TZbbT6dpOlrHMFBcN/yqKke6zFZ5pjkVTy2RPCTOPjZrvwiRoAZNnRZl6Cuea7g3P+MGJvRys",
-	"q9/Pl5eYcNMPigBNoNIlAnBJBmjH2Wpf/Scai1D/pxAOWasLUN6Xf6kNT5mGZCYrXhuXVN2QiYyxEtmu",
-	"iMns44pkzsNys3IbFHez67vzoj0EoY6q91H1PqreR9X7cEvq85IagHxkfNOaxN5zB4IDktjoSDVeWgRG",
-	"4iAWAy2EhYxJEMv5vEW5me8BcJSbR7l5lJtHuXmUm+0YuYa15vPwWrV00XPzp5aaV0ItWKxM754Faina",
-	"mtU8BsObwDa8TKpiziaPHY7nZX6D7LSw/izDcUP1x7rNaC6Tez32uYUYxq3cmxDeNZv7F0YWVCSQzj2V",
-	"ZCYjRrhQCaPBY8no/k6Yzk9sCgi2mhhWSLQNFhSz35mfnJgOf3tP8J4zEXAxHZrxjMiY+jf6ECJ6FmRB",
-	"r2RcOwQHrVEvZpJQdcMC8uS83//RK2R8F7xampkpW9ZRQMnTphBUnAppMrepWJJIxqzF3Gpcd71Xr8zS",
-	"PxIW4csINCcUGjYLWW9RyKY0JJQHSFwJmXDB1awpTrBZj0+wQHtqwfVdoFzhCqJV487YtlziIMo/DG4e",
-	"UjUXuUZ+CY8YOqdNM0wQ95d28v6NImNkpFPKBUlFwGKSyIAuf1D6FYYFGLLNMMIhaV6rH1BaAoUmni3a",
-	"yFd/AJ+4bJM97K34YlfV4RWNGLJtO80ZV2RONbuuAMttqFHAWTxyhW20CVw809KXBbtB3ZmzcjDKgwHL",
-	"XXe85UwacMKlwoom8sSUkf2eqoRPOAt+9EoQL91tpk4rYMJpFnDuf8zaAgga5rB6uSIRV4qL6aVrnzw0",
-	"7ZMJDZXMmSTIymi+pbJ1VLAA7RweIRjGnCqFMKAsZhl+lbpR8BUh87E8Ux4GW67fD0kDreoycA4eoTKD",
-	"KuSQC22vZnas42UTGvFwOYxZKuBwdIq0lAqudwZOAiwgIILqRX3PaaQHt5XiA5M5MrjtegQpMBfgrO/A",
-	"2FQaHQA/Q9R4g/+NqN9TyRSRwlQo8YSoRMqgVWLWcz+WfR7LPo9ln4ektwFH2pahKT9mTJzINDmQEv5L",
-	"VJRa5Fs4xQ9p8iiNJijvxN7yBLURir0z0Mgdp+CJ3Uar2J8D9jsgu9fM5wEg0ujll23UXieMRhubLi1k",
-	"fKPsxk946GqyJCb7BrwJTvgX/bljN6X7aUyMOODgc46Z3TK9wfp4kyeayH7ENg7Fu0M2SQivAgcH1C9R",
-	"HPM9ooDvE+w06Gt9Q+oRoaJSUxFIVUOdps1KVk1S75jW0Q6n6dIXe/AeDVr3lxlbEsWYY3MO6oZI4ZGY",
-	"adrztXk9oX6iiIHMX2nMuLSUx5NKwNACVhA+0AAUqCQzOQiKx2Cvpa8NSWHLk76/qtTcMpfpE8H33e5Y",
-	"yYhp6Wda9iQozbfXPJ7+EcFatlKlWqCAA2x5fMBCyGuPAg5Wo96Apj0PqV9QmA642o/HpcMtSYxypPUQ",
-	"gJ2r1PyUiT0Bdj74AlVmXBcUA1CyaahPzzLr2uGwAT3QxFezwkD4c0WoUnwqEPjPxHjRDLPvCG0hlRQQ",
-	"BHLain7DFoWXTOysVOzR+3pk398f+y7VSb7QG+aUEjmZ7K6VpCKQJ4fRoNG1g6vKMBkUeQSkkixMr4MF",
-	"VcVGilyRREpsRyRjlzTCFZlKwVrMFdErmPUEfGyezy/WJksWMgeZappiQrMmGoZHn+cDJo79LxFIQrHV",
-	"6NZ0vaBhqDZ3l09VYhrF5/0AK+7OGdVC+JR8sd6zyKzmDZsn6DOYcBEQIYlK/ZmVv3X9o7/CMI8O0vt0",
-	"kELeLbSrrvCJJvSGCRJUD/FP5BKFAp6YcsWC4Xi5Rdv6K+LLVPGskANyXO5DKeq37FjVtHg4LlXQCYDf",
-	"UCfyNc85dMeq3n8xCbkP3I+LhGnrZACKCjBbLJbRGrOHllIVDxaSTEOqEDoQhBi6oaJT8tMyh7Je0Ssh",
-	"3xehwK/1K9YtM61VjmWwzJuRmc2lkpiKKYtLcAiBWOz52asvtgYNNqOvxuSzPz8tLP533GKxwiD6K2Nz",
-	"yyDgcBvjaDe96ekf+n+tOGkNUTxe+/7xCkSvBfJ5lO7dBZ65g8VvM+Mr8VAasnsIB+4Koe/Pf3vfy7Gh",
-	"4VIjHWJBVc5SyCkQW/pat1MXDsFdIqTtZo21iixmzVWFNyJoz0NylBVHWbGVLxmFhbX9m6hMgDi4oZFm",
-	"GDCVkAmPVeIR48rVmijUZ7jOSUuyYDE0po54krBgoIkL361XEi2jGz6fs8AjM7mAH0LbxFYbJQqrjEgi",
-	"5c0pwXJtzYOuxUhx4bP/JuRi5BHNrDByxJV+ckYTEtEkYTFYYYL4eh3QpwxofehdNr1YMN40ytnXo0vr",
-	"ZAYXkNRPERbNkyXYyeB7piK4FpG8tSUDPIRcRuhgN6NzbdWdktGMqmEkYzYiii5VViWtP4bv8qkgY3TF",
-	"ueqhK7tKCQtDhW7wROI0YeyXZDSVwrz1WiQSoI4MyM58eUrAQxQzTBjPfVcvBIsBdhDfNp8zGluTFEcv",
-	"J4UMIR4ydXottDBTNGJ2aA4WP1lw3xi1Su8gDc0tChOmYjBS4P4xM9VbLCDjJYT49Ci4mJ6SV+YZGjNj",
-	"zsqYvOySAGb4RNvdfJrGdByyHwfkvNclI9ysIfs61yx2BE9QQWSoD6Jx0/3Xf/z/C9WpsOm5w6PFYBef",
-	"tI9YUH8hBTu9FuXuTUMh2zs3ixRVOH2WQcKpRSDIS0LHiolk4Kx8mKZK3EkxgzZelApHn4ImdRk3jOjX",
-	"vzExTWadQa/b7dZwPY70ouUIWXnW2cjs+k3QuQNMQJoNJ7LSQ6q3oryXj1zU94bmjlwyY4plh98jiukd",
-	"SPDQaW5E9cY5sfqPfIGL6VCvP8y+zkMZZL3iy0Zvv1KYAE9YpFaW99n64nr6+lu89yK7TOOYYh56soTA",
-	"q1YCO5VOYD1X/WSdedoCl1Pq+2xuWhDVmSZ84M459rq7TrLF9kcVusRpr392fvFMqxRO4NVSKrpaqcDX",
-	"//HN62j2my2ZfsWL3gX6AmyRTvFU2Qu1v3ee6fu5N50aZSmv4ZzpdbOSxg2q4C/u/O/+NH33+fzs/eu3",
-	"6YfXb3p/+/3N2fvf/f6711eLd6+vGqi4QGgP7kpG8i53JiOHoQQ39AdlmUFe6TG//LaDUbzR9pQBA+Xj",
-	"6R/6f9WuJYBRYIm2LfRAZcBUpoi4CWgbLKRjFqpLMsKE2hGBfYXgODyXE+rwGFELnvgzFhA5mWCUzibs",
-	"IJCwtmy4SpBF6r9pxC7Jmb3Pin9cvKDc6QVfemUm21z6wZSqeBkuBsyKFqYjVkJa+YlWSJWs9do9xrT0",
-	"YnCW9ca5ZdaC94GhdlhEuTaDYSs7g86bE/NDzOCn0AED6sFM+NccUKATMMiyh3pbBAPXD0+AZX6y+DC5",
-	"S3LO/dxTeS7R6QYvx72+f0bPWZPeOcUtL6H5L0bxLppFr3AZT/5GxTSlmIGyyUQy97vbv3mNHNl/B16w",
-	"+V64p30rzJL+Jq8dECxQH0AlGopNFQSQ83zK3rcbq6oRPDejfq+P2YY+CFc5XsNVgfT03zGbpEpbCUYr",
-	"FVBgwAUYd0vokMycOouTfnLe75MRF0gxQ/360Y+XaOQsqDL2gi39hypsutQWyBWyRP06kWrNWGsYFs3O",
-	"ctQx9W/qM7873FtZAI0KkgrAqbkWesQeBs5gNdBmmhj+BTbPCGh5BJ/00D7UjAvviNOQKYzZ52JwhVc5",
-	"q1Q/UWaDmF4Su7Hj1jtKwPzgN+Bzg4wtIpP7tiXX2U8HiTsZX7VP6E/I/ErdUJ/hVFvKQOeLnEzw2Bsh",
-	"CCHrKha4QeVyGYXVfqqPlMcK/RmapygDWQesRs0ZNYguziWkEsKoP7PQL0KSEZbSj1wGkJfPu1lQngyI",
-	"wdUjUmgjDCEz9S3zNLkWmpqR+AO6hNIpX0bg4plTHmdAN+AjSSwPvJUcOCDlCbAuC5DXXWFGZMJD8HIp",
-	"k8IE2ZCg81d5Ll5ny/a4+gcrH/xo95qVBd/oeJ0T+4/d07TmcAbBR2paCrPmHYXNEQNVMoEsbCGToaOA",
-	"jtcBzhw0HZaVhgg/UT4se61kVFIpPg7150N+w8Jl08/j6betU3CBzMKXLpC+NtSqRqc0SBbIFEcT0a88",
-	"0mPseZ2IC/x35nwwICA1xgZDQuKsGNMKNkrD4F1bOXXrUZ6zk27/S/floNd3cCqpMIGbmE25SpAvNKgF",
-	"6Ol9NjglZr+9jhS1PRo9/QJIx679RN/Fj4yVZRvydAbd05fPn3kddssDJsDfAqijHa+zYHw6gzsu9A7n",
-	"nukV7h/zOJkNA6Sf7KGzlYe6pxeFxxT7Wri/d8f9AtaZhlp4Fp/TohKO+6B7+uLFizzgvKP3ktjY2ta2",
-	"lSfoRMNDe3cyUV5ZgP3vKUvBkpgzOQ+x1N+EFPA4s5gFGIvI6RI5Ydd2isRvtVSTp/6M+Te75B5Uhvh/",
-	"BUcJyRMzWcg0DEjEWOLZDlLOAoLCCOvksTmDY2hXEnLBbBgviSkPPW2maktGLIliNNY6kd6FMdN8esFE",
-	"siQ+FQHXh1PbZtZO4pEVCtAbS2HuAVAaNssaM8UDBiig01LLBhZsByWlzcyAHIcYdHovX74E9Knnmpsi",
-	"eJ0RAu9oRIO043VAHbG//k8ahmAYZBwAvUWdv7x9r8+j5iSDToO6cbcsr+BU3UeGgZMpW4B+9UolxMPz",
-	"b9hyqHWB+67+8m8nIEzOOkWGCzTcdOXdqa9yhWV04ZmY9A0LuYuXPzDv/HUmUcuTqsApDe8EBcclYpSx",
-	"zXomGKRdbXR6w8K7PnrmUCBghMolCzikcDSPqLbQUoGoPKUu6dc5JXjH5JqjFtUyFbat3TSm1ioa1Yfr",
-	"ULJ47iBgW9WPI34AxaZmiUR9tvA0AKSvPZagjsA6Hg0g4wS53SUJJDOpNaOnmbDjdtD4CN4FPh16wxQZ",
-	"qTS+5bdSE9/ItkexvSNAZRrLZGb9TafXYlQw1EcDKMVEHfaUjMCaHw3IHJLNJ56plh+5zkKjDIw07+3Q",
-	"KwrdKkqyakxJ/SWhYWhc79G1UAldWhVPn6UfFJlxlch4Caz1MssGdd4ozXzRraC1OHRJ5VzmHkIs53J8",
-	"cu5y8Ha5z4ETXP864SwMULHEulw7kYr00hL9EA9Tnus/iiRTO1HTrSooSC2TIPlTDIuiLvEQgTw0GNRc",
-	"kUjGwqRUNOSCr823mxSw3IPsxJ1bv6fXzfcVw3uaJJj+OWVytXhdPV9VQja/7k7I9tsRsoeYLltg8gOs",
-	"wC7HpATckQ0S91tD4aew8WJltVEDt/5luSJc8Oy/dp881l7vWnt9/07aXdnfBsni/j1swgkbYcM0lF3t",
-	"+CftAT8wP+WvNnxntjHjIxgWHC+h5vmxqPHsVj+x0aiP5QKU3pEtGRhpa16x+JbFJwDJgi/xCB1D8x+i",
-	"mC9FYMBHsFoa6wMGZAT3DkwC2sgjI007I1DaMX/PIyOtdmuyN0FO8iuqjNdi9DeqkpM3+hUnb1+PyBMZ",
-	"2wzx0Y9aGEEWOAikS5ta4hk+A3FX+LqF/L8S5m+rkuqhmKSW3oWZhSI3jM2V7W0rsKfWtbBmAQ8IDfmt",
-	"aZ6kkpjRiDD9nPNyJPKGCYIZ7OAshXjTrbxhudwQaIQCTZX0OMEiETKBj5N0PrDfXilruBaQQQKIxr2V",
-	"FHdMkYfubotc4rjWwl/CnRG6jqkWRbd27LDVejewiqBMO8cb3+DJWTu8K1aZ3kuZS3bBFU9yiUCM3zIX",
-	"eUPtIOPvhQ3fMa3dVjdgXo8fciZsIYlPhV5txRJi9BMwZtYy9jMauM/8+2Oy+58o2T1hXxNkwydIWAXd",
-	"osODAbkjr/taFJjqtdB8bED+uO7w4LozuO686F1cd7xrGCr8UJJrDjfYzV+9qXBxaN5aJ70dHjR2x3Vn",
-	"cOZdd2gCT29I24eHplLoYeAWXoOGdd0Z/PHt27UAlrSW8+vIqdQZaJb2EDLWnS8cK8jKEti1mmAPwz2G",
-	"MPURrZb9b1HxziU75SrbIBWTqBmfK49AsrKyriCUYz8oEppMN1Dq81nvuTasFN4xZyAEI+OAg+9IoW8H",
-	"YMymWVGlltPPMNlHZSzdsOU9W0k3TN91gv9rmAd1xzSvgCPnsh1L2T0cQZeidMNFVQ6OuVRF9ppibJ6i",
-	"Yb5DeKQaWavo0oXvA8+u+D4sUalUf1ZbpuNss6wjlw3WMFXMdtCYp+MQO8RqzjNnsWKIFBOzBBx/DYDG",
-	"cgnWeXixYsFKxVBlzKdclBf44UtdKVazIbkdApYg2IJkPZBg+WKERKoYFxfDiVxVZu4R96ymVT0BC9yO",
-	"zZST6AM26KiQsXnHw+M+6Iy5nKulP5NK+pximQkSFAgMkB6TWK+pbXrV8+xuDOyK56NyuQNjS0w+yyhi",
-	"PGwxx0iz2oc224G0KjOLkPCw7MjWKEy4CPLlYyggdioeq4YUA4o9JaMxVSyAmI8v5xzCThgk0SP0Vuoc",
-	"bEMGQ4ADougS6RIMOqNPGMsT1l6LiP/5+cN78hn/7Hf73ZNe31pgN2y5kHGgLKKg9G9Q7oZ8HIPLlMRM",
-	"BCyG4t/R/w9fOvL0XzJNIKtHCx0e+2lIY+IyMDzizyT3UbkZScE+TNBe8qVQCQbRRnDgTH9R7B7OqD8j",
-	"cAa0gq9l2FwC4NolOe+dETqWt4z0yDv+07pMR/n0M3Ls/aUPNSRbQE8psKN5rOeFWUN/mBdpLmWo8xe5",
-	"IAEPyFKmBC6i5FgwdvPfS/JN3S9y/DvzIRHF0bkZI2AuhDAh+OQk1v/d+J1B5xV2LSf0lv3z5FamigQy",
-	"jjjxWZIwolhEuWBEjwg/k7EVPaaUD7MJuymmfLDgAeieYAXRmNEO3D0AnAlI1oabf/vWiPfsB8QNjmIJ",
-	"x/uJTVPxmNHbkLWW1n4gWgc13MvwK8C9yOn4RTQ3w2a1wga77LbmLkNlc/rRzzImLOCJjNWlVglEcgJe",
-	"OG1RGLNEMzaAochXjhWkgQPB1R8szUQy/Kb1QOq2gD1tqBKWJ22nWjwcI9usxTxm7tawe2e/ETescokY",
-	"Y+cgwrbV2ptJjUIGg7UkYQiqQnZc29Th6mchldfSjpzONHLnwuo/uaM5gqzImIF/I8CC4cVMhuDrODOO",
-	"fFDNjOpmtMLLLJEH0L0NrJujiJVy13VFqzYoPhzI7dSrtktOCzRuygoxybaJPbKH8tIq8jvEzIkNUh79",
-	"kiWdO3eT5U/Nqd133wpT0q63BJGcjWF1mXdB2FILrkjmabENK3ioVwdOOkckCzSHoBZUSHSQmvQ4LQtI",
-	"SP0blSGgIVOoT/o5VGghcVe2gHE0y78bje+jWc5RfTqqT3tVnz7mVvCAmLflpyvs24y2mn/XZNfOgqo0",
-	"wkYFfSen/0ylwTb0kxNN0fj7iTMbrRcM/VDgKC/4sWAUnouc0djkW1iaQxxHmliWqe//wbq5WHzLFMF4",
-	"hENrgDK3Sxs3yUdZAsnU9jYiLtJWPHU1YrIzo2zCBJszvQmkaWTMrTYrq88umni3nBf7gZ1NnxxVbLCz",
-	"CBeQVOOW78+JJFJt5l2VLpOHhtGao3ppAsU82YftV5dbJjzeZ0GMy1SkQi2gHhB1XIRaMvAn3GTDuToO",
-	"bES5Gpj3XExec1ouCChMmIy2ldpqOi+kiu2AQ45LfNRfnf5qEp6+dwXWRreP6ut26usHR3yPQn81OOfI",
-	"W/JDb6DGzmSq2EyGQXW+0xX2tJeCKdvv3iFDAbA3qKgLrtpCafolG9PjQmnafxFHvvjf65xkf/xWMw/Y",
-	"nQd9miyYvSuTRwBW7LZsfHQt4wKVp7xkp7QIJpUDiC1Z7+b5Qw459VbyYD8VMd2Xg7NcRUxIYxYMFf8n",
-	"6wzOkSk1Ksyree95r7OOG/EL3HB+oZcKBtDPyRq3VBvK2M966zx6pwQaxxkeOosmO4ClWvrfuEpyhzTH",
-	"gnO8rHUQnioFF+iYUYdzISS0v1uy5JSMkHjVyF4ESsm6Lzjz3pE5x4KLHHyGprSc4popv9ZbkTGRJyMu",
-	"hubnoft59KMNifMAPBT0honLrMkxwvbY3r16KqoULQdIyK3wXtNd1knVLPROeDIxMzrbjM9NEQiIoG3e",
-	"119/34JPWKcBEIxb6rYTSeoVU3/XfLHxHpSxP63wPe6OiDlGWxpy0zMkNOMwG1jtOBVByO4OvGWf3JxJ",
-	"U4arLFgua5kjayxjVVOW5PnUveENHEnkLhIpKLmHYubdoV6YXI86h34v7YLLMz7K3Ftar15LxXDhBFBa",
-	"jL5h9Y/64Ch4mnZQB9pOz1ihwYtt1NxWkzOOPKQdHnKIaSp3CU6Xq3IXF2kgKp86HbeyTF4qbIEgA7p0",
-	"3iPcvP8GXtkRocpAkWMx3WImScgmSUNn0mV53wOISGb2SJV8Lrid3plZHQFEdgUQWRuwWdrsSDzR3AzM",
-	"Qbvv5Amcix/32dxmZyDQTezVciV3KodNuGTde7W597vkAqpqCoOosCsbstJeS54cPBGH6M/JscofFIkc",
-	"Uzgo1avUAVTI0ch5dONc61mrZ604c4o3QA1D9gITkdzo1WEcXEAGRi9T+Yq+HfAjg7pn3lnGlGkQrByT",
-	"/QIit+l02ZJO7tHxcmR11axuy90q1R2D4Pv20FwFgTPe2vfOWJXz6R/4j+FDeGwc89lNqzhS2INQ2JcZ",
-	"s9Jaj+hRuXgK4z4YRaM0UlwYKmjqc5rMMkXd0WdnVVQ16hOzG2t4ykRw/6lm+1yf6iw3BHczXrWQ0VsL",
-	"yp8zh6lhiQi9bON3pkVgsIqOnLhpwZNgrZVnqeWRkLNeHPZhZCWA+IYvnaRJGrP6rj4mdtcM9wOFrNcs",
-	"z0MvTrq9rbXBNyK4F+fgUVA9jCr4CN2IV5aGkaG04EOEVJv9ZQO/EYEy2JYZx0bn1CmpCmHUz80tYV76",
-	"BS1EKR6WbzmsWwwxm2ZTtanh75IHn/AVx2jGMZqxMxv6OxBhTpOJaABdvFgcy3gLrsSjuYyTk4jO51xM",
-	"NwP/2pvWmtADIu5lHhTQlxHLWtwjNjAkNqUiYDEZ2e8mLJqHNGFq1Aqm31t46zs7mUcVyNCa5z2HMOC6",
-	"1zkx/9+9z6k7EVxA6YaFiTMJ+ZA7fRDxjJVO/TUKLgI24YJbl5MvwzQyXRsMHi60FGWxBKKLMbPfAaLC",
-	"VrsbTaMkd1uWU6i1tcKtin0t3IqNJ29pmOIS/KxH3PE6v2ATucKzWEfmHrUoi+66rxdSJNhxInej+R0E",
-	"JeBzUQMBbi4MI5bMpKYxzZMSJiAqQRM2NKULnSBartaLYKmIJsqhQe2V+s5L/Wxd2dPNjssnbPLByNWU",
-	"Buyf+tzgWqulSliUtQFhJ9Te0aiKYse4ToHzPHRUB5nphpBOAbYxytijlRY4+nsCuyuY0Xo7S1NfF5IY",
-	"IgOuh3JD3wztgzzAQ0fdyTQUsja8gVEAErkW+tVprK1sLhJJKLQhR5lkAj9Q9Kag2fgpGRVO0YhMJeDW",
-	"JtLC4xE5MVpyLBf2PdcCV5wFGai8kplYhHHr+00j4angirmSOoDDmnCtOnOHNI4QEwR6Q1Xn/BZO2c5B",
-	"IW+7CuStM4WPDHVXhvptB364HSvbD3Re8ZyXcNK/snnymINJlmOXKvl/BVQjy6dL2XR9jb5+bm9Bm1+P",
-	"GJXC360ypN3UtaOWdtTS7tLSvLZYSM6iPRTrf5MeZwNlG5jC/lKer0hGiKj0rOHYXRIzO1STYiqwl41m",
-	"PJrVAI6L/lXznNOsvhGS4oxBqQ3fstjMqlK52TeJWidVWhNEHlOFdrejulXfY7m1nnVHJnY5WRJNZZ1t",
-	"TZs9wObdScuH6MrbKOJdVnKLQv4pdNHfY0jhCnBFTH/dhUzDgIwZWcRSTA1SJ5g9rrsCrr/nCBQvWwJf",
-	"LZBgMRnHjN5ojhKnYQnRwvwfs4lkml0N/pEpLUYpMQoH6g4rGoIv05ClaB3Uo6fPM8aSX/BjeyHl9zJh",
-	"f+MqKaPlN2BtTzi0C790rlBqfNyue5uT3mTCE/WQLpVXMppDD3s3AufpNgfV4OUwlmxJ2PNYzqWiodqF",
-	"nO9EubS9zVAk/xwz4c8Aqu2NmAJCHExBkVSlNAyXZEZvoXnPLNeZznhV0F/PTXKETBPPZEKYpNpEEj3c",
-	"kCXslLyXyUwvG8AZyDjDzWxE7rhG7PsgeMyH0dROgh+YsGqyIXEBHU3m8X/+v/gvww7+8/9Z5wePiAt8",
-	"NIe8smG/uQ5HElsWJkQlPAwRL/UhaR7Hmqd5PN6uP+E2VO6iX9VhN2nUZiNAM7xDj4yXoPgizL5EbZoa",
-	"R2JAfDlfEjk5Je8BwnZCeajMmE0mg4HlwmFtiqd9ccNsLR5ztNvbdAYKPmXxSb/bP2+CalDc3CpxfBWG",
-	"5qREewlbFIPOZXHltuMYd9JtS129N5HcYcaud+3wdliYUbWj3NZxUYBgqg+ydDcNfsaHqr4fxEsSp0Ll",
-	"wus0hF8qBhHJgDUcwjv9SKsR90RG3Aei78xZPIzBMvdlarifa9A66F8873mmdWbQGXSd5xf+PY+lz5TS",
-	"fz2Dbrkx+535cPXs5XOvE8uFspfUDSBUdgZn3bO+10lF/qWaawwXFHqS6ye+1fMwg9GBI55qljwc8ziZ",
-	"DSOuFCAf9856TgMbxmySwlB73effvI42Z5FJhJo6GbpWvc4NmydDSD123+2fdM8L31Uz2r941hl0Xk5e",
-	"PAu6L3ovXpz7z4NnFy9pf8Io7foXFzTo9i7o2XhyPumN++Pu+EW/7we9i+CZ37sYdyfdLu2+cIlXvd75",
-	"RfdFF8YlAK26auLnDRAnIUHMMOnhujzy8DAOOkG8HMbQ90hI0Hj+8Rts7jRmSiFe8IqruPAWaO1XPeLe",
-	"v+W72llLI7jbvXxecC+feZ3shGASehrSYcK+JvrEtJEicHC5AdwJnAfJBvjMTKP0V5//ju4gap13T0bQ",
-	"+9hXt6MfMaqPbdbnNE7ISN87Qss63/zF6eNy4sC7MdB+LfBBc8MIEcLBGY0fBkc1DfKJ+giNO7CeKteW",
-	"3AeYyYkHXmYpSai1O5PInxP2TPgy4GLqYT/4bHDFJu4TPd8kc4ChMwG80ohH5mU6DnbDM6kD2IM930r3",
-	"WnySC4WYYdp8zsGVmWfG1L+ZxjIV0DQ7S09IQ9Od7+OHz1/If/3H/3mapb9zpkaXZIIdi0c2DDo6vRbX",
-	"4oTAF/VGmLIJEzfUYzAc2DONMxS9NbhpAzLCslm8Wb/qhFxlSRV6kV1ShdkQZM+wZOAueDJyHN0cEAw1",
-	"4ENPRu4aGIyQ63HLYqNVr36w4FwAx4VetwAfhcHPaDjBGeDJgROBYIzo1KAhwc7aeHwDBjzHwshZIQ3N",
-	"/6Gv/7UghE4SBgUiKNPxZjjbp5lUGEFyy5xqsQdrft49X9UrzcnKN0Z8dk7e8Z/0LxfmbtyfGy4A1hJz",
-	"TlyRiiCjnPfj5K9sOXJ7cS20HCu8RT8N04BfRzQMtTQ0ezPCAxvpbdMSWb9I5HM/DT43ouYBKi/1ocfJ",
-	"Hbkue3DolFY18QBZT47b5ELmttGdJiy4zVr2l3AMEzllsIYrLMtWAVV3Gc7CA6WdhqEffcSF+7uGSnvl",
-	"zp4+2xl16Z31qSBjBp31NdEEmI9UV8t0Yisn7LMOxfYXfHkt7XtkFMeRGepKIhYmKkAvP83MvPVDiUkM",
-	"YF0Y48JpjxVZqU5rLZ9YpsnaiWW/FD9ea4K//nL15de/GDcOQLZQRRZcBHKhTnr9i/4pec0SGLCZBnce",
-	"101Qr1YOVZ2b8zodqrf6cqbqltliikXcl6G054CC1jHWRM7nNcF6ZZZSB2NCGtLcWxNbkTVXDFKzsqFJ",
-	"gi5dn363W4GBW+XojdIw4VrfAMj/EzSD/qhEQ88sg1VGY9WijpfVQI65oDD+lSE5xbtRAPWtCLlgnaLH",
-	"9x84pN/WYNa/eR2rlRVMPeOfu9Ta9aViX9klnbLLvBPsWvSeX3YvnnZ7T7XeffnzZf/8Uqb8WqwQ11qD",
-	"DJz+6vrX8FD3W/ZQlzrEjOGK3cAWMr7BrFEp1jWu7zZFDZfHqMllpoPX+XoS0a8nYyCVZ8973Rcvnp3r",
-	"X1USMxrdDYBgvr85f+1tYtwxHijU2JlAgSybyQWZ0Bj5Vnn/HlcGXDPPbf8dfI5elaNX5bvzqng782TQ",
-	"0C2JHnwq389oV1ORjXkPyXw1We9TnwqfhYfQtwi9CUoCW4euRSiDrTPHGOCn5D1j2JfNpvzZTnGueWck",
-	"tT3hnCw44R8UsaRzSWI2BzamBYtxCynnPTkt5h+aEK0WJ0wELAP3WjdtYTH3Ztoe5c9R/jxe+QO0Ex6i",
-	"/PmcSDiijyH1VI/1DtlTWzSgK2d/ouFLViQYMoyRQgs6jwit/cuYTKUMsKsnuCXBu2uMhDGbgveeLU5L",
-	"mihbanLeMhnDa+BLWhoZaVOO6o2vKXqECIYEYrmA5y3Hq9vcDhd7W9GxPXrGUcocpcyepYzhMw8hZP49",
-	"ZekhSphfKU8gkCgJytvDFzRf0liAh2iFkZrCbBsf20kCwVSq87E+CEZCLiDEQhj1Z4QrlUKMBv6K5cLD",
-	"1OQ4Zr4p3p4xlpDx0rPuPEjDc42kIWItAsewgTpPyXtJtHICERQ9SSh8Mudgk/MJvf44p3Wez77q33FZ",
-	"fsap3r8Lqtzdq5fRcxmYHhKMp9gt0+fC82XAPCzVx2xOL2JK0Sm7Fr1z7/xFt9vre5b9esAYPZcAifzQ",
-	"/u3lncjeK3gbyf820OtmfiAB87lygcQ1MJG897h4NmBCJJsRMVMibk6AHeBZAAIzLWLm9ZB5GqYkAjIB",
-	"4GAldFztdl2FyVxzuh6MawHlb5Vrt4L6TslbTcMI1ZjrUUxNXgnE87MoPtrxmD5OkUYV9DuuzNWs6q3Q",
-	"hHCzTM5Peo7feTKnJqV7zuKEkJXXOYH/187cBJ0/c+7LNPFl1Grq5ie5uCN7c2UMQMVZsHeFB1YMzV8N",
-	"tedilc+699muE+QlnlnfKmOrI0bOuJ4CD4wzlwHvdSzvHHRqs3WodkGGrAUiwJx9g5p1ofXScy9XFjDo",
-	"oKDpFHpDG5W/jeS9T3JxSPl74BkdM9+knViVpq5g2KsgiKigU9j3E63lh5uh5xx40YyrRMbLXEmQ0vxf",
-	"CEw6WzCVkAmPVXJK3ogEOE4BIg8TqIEcRxxZ4vBW8uC/6QVpB4TunZvZO5zY42rmDOaSGkpxzxzdfUez",
-	"9eyPOry9fGcTKSvGkN/o8sQe0yj/HhHo6vgL/DSO4bWottW0ortnxlIO9VRlNETS0jOV8ZQKrmB0dRE/",
-	"uz1rM6s8lrAe7ANjqq0Q0kNzXsO1qjOnMxZGIkvplvEiq8TEtPtJpIYi3lFGrZ5Wb2nIREBjAoWkXBSB",
-	"3xIeMfJPgExDzTo7HOg7zSm5mr9y84sUSSzDENVwTe36UOd8prbo0MKdxYFJHcWsZz2UDDc4X+dbGAFX",
-	"juNCXjUCgBh0N4R8u6v+H0hs5dTstXWOpcqpvGWxiEBtcsQpZMIgzc6PGQNMjpNe77xFqn0OtNkAZn1l",
-	"6faD/bW6fyUU/8kcssecXmW5Cx6NdbQfaCPlKEtOctymms000beaA4PlDV/9y7I0VWqd/lrHuP4TCE6v",
-	"PWrR+jNs16F4jTcJVgdzVRSt9yFZ78GGOQhkf7ffmCNjIUqh2ElJgYn+EEvT1BzJmDUG/Dcy3AY2WahY",
-	"BvjDhRb+PjPNBEr7AOwspPfcDeCNwBqrian8QJAjPBr77Q7QGts4REytzULzC73B5OsSBqIpwlbFrWLl",
-	"NxCid/T91aYIkp4LOMUyNDVBWJmwRXvfM6y4SmLKBRdT63kbuRgUhK18OWdklCoWI2cdVXgnHmOT38eE",
-	"FgBeXtzrio/rPRqueCLu6ne14Vv6hFV8yVyqiop5na8nvqYOrhJ0gE8mQ3im2pkdMgPFQbVGqK0yYPOe",
-	"AyeAasEqZAKrqG2E/S//9JzJeWjaZDsaDyh4Ay1pmH7KimW/QFLm17lmq5f1xrhKZw/Vo8DxmXraZr/j",
-	"baMbs4hC6gjlStH/oUfO41M7HK+DS5VXYHv9k7MGTWB6Z9lKXv3n/1WKkncyVYpqQ0BCKNmnii1kfINF",
-	"YrsozJaSauPUtuaa2kv3ZiN+qj1Smjj0ypoOxkYfySTd/9LS4QFQ/g3oGxZLQ1BWS8FyJ1CxLTPKQ83h",
-	"Ped/gqJ38kTIsQyWZBpTkahrkcxYpFh4y8AhJEP2o5d9iiso+DRhY8ESvSo/KONNKmEcXBFD7tDMGRlG",
-	"dXHyAbRlrqbUMjJrSCkNCWFPnqLvt9mwpfTSxKq/aAowh36duLVQNwe+MzCHV8YQn75Lr63vEsq6Cpf7",
-	"gNppHHyUiA8qEb2d6e7twdRfbRKVxse0apm1Kid3RVTP+2JcXVFps1kp2A9g6nio/UJAZqOEg4zzKszz",
-	"XdvKtgVdvk523WcnZ40l017wyh9X69ONssYAlc/kgoRSTC3ZAHo3dPFsWfo8TOPqjb7TmE9nsEdTrUIa",
-	"RKYBob7PlCKJvGFCWc3SKK/aFjb5+1h7Tm8ZSSQZw88xUzNsKl1F0xUUycS+ujwfstQ2uRqNxXb37KR7",
-	"IGLb9jbt9XcW2/0WxPaj40pvRNCq/isYC6q9ulhOrDWFMLRuKHCBAZljs3c5ITG75WyR0b82Z4HE0S6N",
-	"pEpIGk+ZMBlqlyRmKok5YOxIwZSLJiBX+UERfcBIwmgEbqtWstNgMl/kJxjs4/IC4wLff2aa+07H65xk",
-	"f9TxAL9OGZEGJhaORUwYjUNeCaJlXp/Icm+wxbau5Q32ZcCU664BTt3qdGJbLFW2ABEHJ8vwNg0Fi+mY",
-	"hwYRa858PuH+UNPLMBUzPy5blfZcols35MdUZZXEVKAnID/lQeUEfSkmPDDdqxULJ0MLL7i5y3/fCqma",
-	"gwTzUTGheMJvMbNZ6C0PoeAOP29r+/rdzTKk33ba3Wezy5pTPLSHExhxtX8TLhsPv2G3mtDSvBj4KY9i",
-	"2Xri86Z0gPmMKvb95DHjpD/ipI45zMcc5vtOxQL6AdDLXKbbQWQi50jh4LKQQz5hJ/7SDxmZW1p9RFnI",
-	"JreQZ/D6MAsCJe5Zv2RNv/iVS9C4E0aoNkAAZgE4JxYAAswsm0yYn5DxUtM1CyeFXGV8Pb4LdbXqJOVG",
-	"ice5Q7LXwJDJK/6FiuBE3rKY0GnMbKtqsES44ArzAS3Jwf+HMi2nuJeNsohz67CfuFB+I/7c2cOrvGGr",
-	"pCfkKveVLlykmoNOFb5X+eS1c7gfY7LvHUdznxm+ubN/TOu9O613JxF4TOm9T6n3uNN5UWlrJYc3ZhMW",
-	"M+Gzk3Eo/Ztqe/3XGfdnJGC33Ld9H2ZyQSIqlp5DGNZ/2f5oEAZKFYZ6dja/P9lx/oTDPCbs3lPCLh6D",
-	"++juVdxChxNxrwY5ugWf50DITCAsd8/5Sbf3BW5o5rbs96AP4RgKpr7QccgScuaRK6VoRG8oiSUNHGTY",
-	"RTeHwiDn0DGg0o35vJDBEgxBkHUGvX57NnxxMx7ajC/01tnc8dCcR4gomSGrav/mvRj1kCVpOB+2hOFh",
-	"6HoL2RiYnExCLhh2x8nGapsRZSa/teAN/iLmcYJ2MWUJJHlG3rUQcqF5IrQcwXeaESgmAsznpIqM3IdM",
-	"zxmosrBJpIkbpDrNOt2gz0FOMK9zaV0Sc6qS6hTP4nk5iFRPQzZnZSRclyz7WxJM26b8ZrPtLi529lBc",
-	"rF/CxATiNP6jc/WXf9Pv7fW1dej+ONeipy6nQzDDPM/rbmUWrpzWUrcHtGJ61G6PIhctTQ0w0yQU+Wht",
-	"NtpAY9zsCrkKQ2OW2a96xCUG4dkpAgJmubSFPhSQBF/qMlnjTK17TR4Z+TWluDzhrlBf756o74sV7Idi",
-	"e92tkBjvTDMy2qezppROn8YsZOC325vnpkSdooqEUiVgA8qIKbRzLWD1KfnVhIRz7RxzDQ+QBFZVLsQ7",
-	"BPOKyDRBJOwSHxCCT8OiVDmC6uBRm1fsqibtM1HxIBmf3ZqVYb0sDGudO9rHGnPIlztwyH6LHPIQHVQ1",
-	"9A3wUpVySSBCOdHCfwe9I6bhCRdj+XWDn4om0CNXsFiRGWQ8ES5yPWRtljKYWkuCj48Z4KVG7TmrYhq+",
-	"hZF+Z66q0TzmUp+OEZmniSIMSheEz5myOTr37s0qUK/XOSn8ZcenL7h/1wdJNXu3tQtsY1G5fftQbYZJ",
-	"tWmLubmUfT53uekA3KPV1fRSMZNdBi6LgNEA4MOzdrxZnTsAmG2qI5e3LMbUtMa17pNYRmY5kK6rPrEC",
-	"U9QEUaAtL+RusKqaX7xNWPTgsKr6w9V+uIwmYuYzfssC3BPLZnMM3bK+h801LMqGbQo37256WGDqbzFZ",
-	"eEeNyyAB65FCE1kThYc/Sko1gBFBoH3QucIsFldVw+IY/8z3YZ6QqykN2D873zbm6zZW3fqa5qBvjDaM",
-	"Tvo/vfhy/uu//csuSGGWPdi8PVOEqCmXRjxc2oYYrzkNQ9mxi2QrUiIusMGtYl/1/PSMHYcbdLDQADaM",
-	"KingpKoZ01Jdn1PFYm2NwM/U92UUyQB9Nr/ldEqD2rwh+XiXTIbsWFXYy/aMH0y3i0qeYStKzYBXmAbN",
-	"cfH75xot2dFF3vIUW+7s0Yj+ZP36OY0WhHHIxQ3khK/Yy8ayJU9GxSqC0Y+XZCTnTAx9qtiI0FBJEsR0",
-	"kijIXVTstAhQge9E1ljMBCSFeh0YCQtyQKZod0OTKeyhD/xsC1sbV18TTCqCTxlZPIoMC7fWltvnF7RE",
-	"KsSQ7RzwWx6kMMuIJTOpl0EbYAkTwOrkPA2R6RrFxtR0AMvTq6UvFSVKv/OtGXPCHggPncixkS8eopWM",
-	"fLHUOsYVzLHGchb4rTE30vQVsmDK9pyRZTg7UcziYjkPGzUlv63Qv5vvvpnAUf07qn/3r/49Ojbn6LN1",
-	"Xmfbbu+zA7N1JE4YCzAjzzRbCig6QsyBAs5nvGZbsb7LXNIGvFtCfKS0GyasyiPViQIWak2HBStc76Lj",
-	"dewidwadXyQEevR6KP6VCD6dJarTzOke0/CVPUJHTWZrErdr2Dp9B8zHXkaHpMcwpFcPQAzQCKIGvLYV",
-	"hcZM+pFSr8sZF3Lo0zmFVrWNqfK12fgjUW5NlGYJW6fJSJ+qDaXcP0s4+pOJFlC/p8GUDch4iR0JKSyh",
-	"0udaeQQ6/pryQhEQxb56ZJwr7s7TXshoLJQrv4BmKxC/rxFze2dGvHfohWbaa049hWuozwJtmjCqvj2f",
-	"Zqd8GbPOoHv6Mqf7/taY+GC9/sZVUuV8DPkNC5eQtfpwsYefuQhsdi346hczSSK61DYPxJtEZvs8Ymei",
-	"kMmJ04AOQa9tWbpNKA8fu2hDe3QY8GAoZDKkScJE0FzIvZfJa7fTR0m3vfoZSpWXc0Xsf7S+2pF9UNC6",
-	"R6L8MCFUENviHzAtTe9zO9rW6BSmenSoHR1qR4fagbG7n9jUFOm0yts0J8G0oL2xt5ZYl53JkXsdudeR",
-	"ex0Y9/qYJgUdxiltEnmaVWgMROOWjE1tzgjOEQJ0VKcicHkpHqGKTGhsUoJtiw1tad5AGebE/KyYajU/",
-	"WB1zg4+5wcfc4F1yg4GY7Ydcohn4qcq/FfCY+fCGslMl0wQ0CHgY/1X7dNh98RHvpRRqlirWTq+zLF31",
-	"/nKiK4kghe2dUB6iSZoKKtQC8sygrh0yP0xhuz4QAaNhAkNucCgA3RQ9LWvbdW+ojrtjKsT0wVuzO7ZU",
-	"I4P7YVK1N+IjUgPk7cQyilvs1CXFKXlvXP4ho7es0Id9zCYyZkb70aSfgzXIxLF+vUcoULlnmUKsT54+",
-	"U54JqCOWYTaKkNv2mCSQDPtvae1yYc6sGXEt8MPtDZAWnZeW2dSGYMYlGEYIF60Fg+YKAVd+KBULhrBi",
-	"qBZP2XAay3RudGyvE1IxTekUMYbZ13lIhclo7LySQqVhghmjWu+aSL2sJ+kc+834s1gK7hMehoIptYvd",
-	"cIeSP9N8aDYUaRJzp9DntH28furnBtxpHkzZD8yjO3IljOd1TCfJ48Y6yHhceehTz7CVwOdWbb/WmFnO",
-	"dthYTLJzhHJrTPjGzGFGhYBiXTrnlcyijl8h08AGeX2rDp/5LcsHGi6oSCxhNas6Brx+Dl/4zVvTM6zP",
-	"IefSeP7z2V9f/su/vmvVpXEPrCrnnoAU/vvzT2ziNodYrLJZRVopWDmkWPLGlmhS+MxmWKM2dEV8bFEF",
-	"IFFUEH3sYh7kkBaoujFJdFoNms9jecuCgX0NqlLojc1FmOrkKTbBiMZjubuftq3+aqiSDNP5iqP1ZVGp",
-	"sP6MLfKb9tJ6bROZHqIX8Q4pb9qvUWK5204y/qnpOrHBcShJpKlDLxTUri0ABBOcPiSR+KeHni39d0hV",
-	"4iBG1ryEdTyCv5ghPSq/4EGiWx6UR+CdvGUH6BXARly32CbpMOVffWqOmFJggFaR808sWbAiKLtN3Dc+",
-	"tFZJ+Z0dz5GWD4WW/+iMQUvo/KoNNUEUY/mKVSnIl5Qpg+ddZcr0mmMdXUC8loOlZN2139phLHjIDpW3",
-	"GBI4XPZS5aj8GFIuSMK+Jpda+PtUCJmQMTPqdUDoJGHxgsaBsu1UeMjyvMQ2fHCNUk1qpVOpM43ZLBOh",
-	"YwAqg8514FenQoplJFOVxUw1WeWLvu/yQJoDsldHpCG6LxmlqTlYB7/QVNFLMgesLkLjGNU7QbhIWDyP",
-	"9VBOO9sSxX79cHbhS6jy16xw+wGVZ/1VZs/hRgiGBiq0NS/3mSGZpQ+NqeIQfRLEZNPkYL9sVvOVudkc",
-	"xYD5PGDqlHyYWMMCAlSXhBLBFsScehKzeUh9Q3taJGIsYqfKPgeqgAPnyg67DF8QhmF36YNd90eSSA0T",
-	"7Aw6tzyh4RDIm6nM5dUZdP6X0HP3ueZ20EM65rc0vDRNDp3hTVQaT7WG0Zgr2CX7hHM4muI7cZMrdaN5",
-	"iWIicIfbZrC1xVSeGu/UHpnLT0uiZMQyiHZgLouZRDeaB5SPTeBdCGAeS58FacwUlkBp24En5Ml59+xH",
-	"ZBepCLVOgHvu/HHbICHgAu2dKxwjGMcIxncUwThsfmy54ipHxp+BJXMxvT+uHLPfmb/PpPErZeIWXExb",
-	"q37BWR056ZGTHjnpn5yTfoIMx3tjpHPs1V5dTo8B1CVGUgfYEB0tWJPJFjMKLYDsEL2scTrkVoJzyiTc",
-	"U+EzY9w6J5KLBaOJDFg2sfwnE0QJOlczmZyST0wlMfcTFhgTTM3kwpWUQAIfoxF8r6Iq38yztVSXci7j",
-	"GMQf+E/NlHKcQs6ZgHYZYqgXS59wGmrS66Ri5sfD3ovhxUvg1vZpzGerfq5fuDvLeys8k6199uQ/OpMY",
-	"jxoutiH/5pFkc34qUi8M70zjB/b6fmaMsK/UT8IlHkXXK9Nx88cZWIoZnIA96jvgiELXlHNnKW1aGuLx",
-	"LNgmkCeH7mAeUjkD/PuS8ugBMagzAcLaOAQCj8TsVt6gBxobPgQI3QkK1oIrVkHwuFAHkfu6lWg+a+5U",
-	"+oRn45txJh1zO+8ttzMfPcFmLjsL4pgpGd7uvxfOulyuIE0A+GWGC0hTVgeVF5C/lUC7YhDWQhKnxRIq",
-	"lq4Dcku2Eizc40PzUDJM8zBfGALQK57QGyasehNw1H3ITKo5T2hIuFCJFk7bMAg4Y0dv8y4s4L1MmFEq",
-	"NHVA80sTLIVypN0Tvp+i0NsjLwBME1VQ9H9QNnwMmr1W5N9L/FcBZ3JGFRmzaSpapHC9Go8WridH3Hpt",
-	"gGdOZEzecxqx5TZUDIfjSMS7EDEuYotFGk/3rJf/HDP2T6aQMXGV2TkeAVOwipYFtK+LsdevK51Vts48",
-	"Fz/iQh9b3zQVBqs7ShUkougvYGEadGMnT867L3/0in4C6if8lnlZmhuSBLxiRm+ZdWmg5YCvp4JOAVYC",
-	"n5JEzWhs3SBoXdj3X666RkAfMRnlLvMcU10wb8WuVMSVAr8FptXxQGsqkyV8RsaBbUmcQKfkyeaUGM3z",
-	"zlw7v4SFIazkhPqJqUR19aaZ2yKiS6JYexrRbobP0Wd89BkffcaPWLR9ZiLYUbApP2Un7FYPrbqZMvBz",
-	"rLE3OQQj3LERUXSpih6aJjAlJX3fMZdZD+sNjupxYZVI30/j+CEymXNf6nid/IfrY0fgxhdhRS7JCAV4",
-	"6fjrg47YceLLNL1K3gDWAgZ0ww0mxvoXzaXaGCP6RA1hvkN4tM307krx8SzjVppRmOat5/3cn3imM4lR",
-	"jBBYDCrVGZx3LbBUD85gjUf6eXTe2sLmueb7sEYDvTEsToa4fJpWc6csDwz2pZebKmQsAkddbapr+0IV",
-	"u+a6E6LSeB7qn7peJ5FDez/OfUNr8d6aSDjzOrdc8cTIyxqzftZH7rpLcrzjWg+fGJ8d741wHPo2Q/UF",
-	"aWF6Ne3UO3wjtD1801kEsDcKwbUVgVOsPELDENAyEIdjAOmucA0kCqP+jNyyGfex55dJ1fQIkBGD0KVi",
-	"X+EbdGqePCUfEciZxqzQl8zl0cP9WRwDwb5Nn26wETTrAzcdmA0ud9aU8hijRFncGS5gSvMZpJaLgAhJ",
-	"Ruyr7YWFqpIRm4uZYXNmKjbff0F5kq9tFeAHpCIhIWfKWimTNEljbWWZNUJukgVp1taCJAvuM8/2S8ur",
-	"hLl2aWUy2eb2u/O91yDLfbAmPJDIisFcthYCDRd0qYba7O14HbNR9iJ+O7AXypjTxeBiTQI8GMtvBMnu",
-	"NrftAoY6zd6PgrJKUHabCcp+Q0HZ205QbnGsyuThJ4Oc9rjDiHnZW+GChGmCQ0ncymW56NUq6zgVQWh6",
-	"NNY23DZDxwC+/kwuSETF0opcR1UrgtHL7tQXVMLDUItFewc69dw9kYzXRCumqmvDwQhmCNvf2fu4ROwA",
-	"YE1e5uyYyHNkPt+Hlt4S83Fq6eF4e+7S4h1iTKbHt67G74oQ87bAXqC4LI4ZZPRBY05ltH9X5v7SedG5",
-	"IreSByuOcAe0Z7XgggJMis6mvFZb4UUv4TQWF2YHBbdtaBhLnn+NSK/vkSKVbmeTtooEc2SsR8ZawVgP",
-	"05N+p5b2CvlUPf7aSDd7it2kKlW0D2HAVAJeCIQCuQQ+aLqqa/0KUglkmpQ62Ncd65elKhdRqT8znhj9",
-	"aw33O3pPjlgih4Qlsm3otIpL5xhIXRbZ73gd9JkNx8t6wcQ+6u+ZF74JO25m0rbnxgVJcqDOXEy5cGaX",
-	"aVhnIE/u4l+HBXvyTpuRZgJr5qNtvYfnbQDzRh4GiadqJheKUDIy0nNUNDfNrcbnaTJROMIsa96QU0CL",
-	"NxiXMA31Ai3Jk5H51xAvjEzSC77eKK7OtxozH/JJ8Gf9K2h7QTnHFTdrZ26/wClbcZjtCeweHY5HZnkn",
-	"s9x628p44t9gnt+5O09PErhsjvkC20hkbea7vaPPKJNP/zDNIbeAjW7meHMcaU8pX0dS3IoUsX+uuHl0",
-	"3i0wg0CPaU5WD67TeH9ULzsYE3OazHLdcSzNdlZFXZMOKb/tyjCeQi7Ovacw72dxNnbYxxMlJAmlmLLY",
-	"Rs1pJMV0VaU2idGwlNXeSqsi3p2+W8Jp9QtaUP72XPfwikZGqNiEZhPnqs3R/g7rQB0ra9lDeZQ9NcLA",
-	"kgfDu7cUbyx77wvrAm1Xjj1Sb+LfgTWgMItowAgXhMWxjFtxKD4M/65kpW9d1tYPNpeLxgzZIRwa3pxh",
-	"9g2Y6bpPAxyguQwt8mSEV5wtvjXDfZQlZrYG/1YuoTCRCVyu8ZIkC0kCpm7UwbDeY3Bop+AQEPr+Q0Or",
-	"4qH9Y/h9xpSMFMgbL7tKA1NOc6JJkPqHVLbxGUf2yg7sWLlxf5UbdvcPt3Yj6xlf+lG8OoQX1i7jKDxV",
-	"+nX8dkCXrn2yaUMek5Am1f1K7R5MYhmVdysNsOVujRXYMAZG45DfPYpENhpDe8HFYvKzTJOYUX9Wsy3B",
-	"RrkNTCUvgHv9TTJ77fbt5PWLXrVghmrCMzt4d1OxE1O/MOTzTID/lCLNceMaNYIxokoNgWxMD+T8iR10",
-	"uMC95FKcRnwam4LM7NdOWWJIlYDPL35b4c8iE3/o2KddLsveqsOfFoTCz6TNA5WzmIqSTWUnnmO/WBSi",
-	"clbNwJWta6XJtTWGwhdk1oKxgAWn5D0UrweSYBOIUIopxCw9mwEnZMII41qMn5K3QusX8dLUnhRYz2kx",
-	"ypkrark7wc4FNTdVlVRXjRTP017jmpXM7SEZVy1mdN9MZktucI+B2qPg+Q4Ez3anqqIwRMbB444kr8my",
-	"qtoQGWsb0Qo0UNUzqDWAMNk9jrxqNW7VbrhG3HiN3e+mmB7ZwpEtrITwfHe0DsIJVEtjNZHtFZ314Eo3",
-	"RhnFjLLOQ1CWDdpk1FLNRi2Vsmn1xq6K5n0VcMD20JCMcwS6tTV2XyUcRz575LMH7m2vp05lRRz1mG1T",
-	"lWnfkdd7y0Jpi33uKS76E7hHoOGlTVgI6OEkoBz56wHxVxNTbcZdVyOgux6475kJm6jnCgfeOfAp59XB",
-	"zjfg+jTb5RHBFkwlWEzXNLpZHtv88PGxBTQRCfKeY5kGbtLrnLh/NSmL2xQ/tGHJmjHLjcT24eNnfOJA",
-	"OvR//vDxwUMrcr4pnJJQEdA4IOboi2kOEDhHq68M7FUaMnV/aGHYdMSgFU9iGZHRmCoQIiMPO2LCrxW4",
-	"xau3mGVUl64JMdw7msuQ+0tn6uqrPFan18Jhb2WfzUFkuWoyeJE+ODENuJ8gRBnIgg3xkA8f9xoEwTnD",
-	"M1SxUFLQZkPgVIN+1+ssaCyGcxb78L4X+hfGpzNMNJnx6Qx0hlAuOoPu6YXXiVjANS/owVlOeKK/0/n8",
-	"4SPRMrXThCT20zpb78j32eEESH5Dc5Mtif4OGf3U2K9VoloTON6S+9plgVA9EtH4hgVkpGQa+2xkr3h5",
-	"abagCl+kBQxZspL+1VOWYBoUkt1ujD8jHUQbpyG8hyrFlIrMO7JzaxCTYxkC9rFmlrZDVuE+LHCwtyHE",
-	"tUrnWnnSggWew4jxMN/3vNEL5iEVd4zuG6JrY8szGOYQMaYnMgzlYqgNCPzSTIbBMKJfhwFdqs7grKvZ",
-	"gUqsUgig1NFcM4yzlSsRF+YhrfLHTM6ZGGoLlYthJEUyU53Bs67XSUUgh+Bfs1ftp8woV/nWxU58K1tg",
-	"yKKKEA1ZS/gMuGGSCkD/puHQT5OhnEyGgYwoB/vFK7scslsAHj/reJ2I/g6w2UMhE60/43RedjVzjBkT",
-	"XEyHeoyYfzR4lv8dB2qunAEntPqymZm5prm3DAMWw99DrUPgagJQt311cWECruiYh8A7zrteZ0IjHi5h",
-	"1Yf+jIdBzARusV4VGg4twjfTh+jcfRFtObwTJODwNg0Fi93L9eDms6XiPg2Hc6qVOj2UecymgkLmrx4p",
-	"Vb7+HQWAQbXOzOfsvFFfS+KQBVM2nMkUmbPr1t4ZnHsdoU2/sDM4f2FXoDPonwOH9bm2Ekof7OeePDt7",
-	"lj36vP/N60BfsuVwQv1Eq3z9HK67PdbfbC5v7Jj/mCruDw3pmYNlMOO5GEK6BhAu/GsoU9CUJ2kY5p/p",
-	"CIrniyfcqF4xM+DvjnZQqA9N2ztYYNs+ctDTO5Af2tC4hoZI9nrmKpF6KtJPDQ28gPlwdZMRUZ7h2SXU",
-	"z1Kl+NQtqiYJbXwNLcvN3+o4ilm158ig7P5+M2Ra9qXesxernzqr+hTcu/otfXpyH4MNs6yg7IPP+7W/",
-	"p29d/ZxxbdjPPQcZj0INUshR2NdWkj6CCHorftZqbpnW8qtpdWFV4YNxHFRZHxAaA20appYfePs2x12a",
-	"S+2guE3pnNEMWMc4H0qVkDbUjxJXYe+ke5ErvKrtvuued7JOET3vqNkcNZujZnPUbI6azVGz2VGzWW3k",
-	"s+YPKo27rMmxbaLa5W6cLzNmJfPj0IUe3BO7a9bQG+rPwBfqOsmhJpcYVRQTGl06Efysb88lE0FrSZ4U",
-	"PTol9cFMbHK61u2aZvKFtnHEtp0ktEoe5IlivhQB9NrnYvpjp1lIodX8oJ3o7iCjl5X+0FczKqaMUOL4",
-	"1nauT0gRsSd4rx2e05iwJVMDsphJdstisohlwohE8wUDLKbfiB0vlNaf9/s/npJfbdNba47pnQTNW7FA",
-	"k6aWrIrcMDbHhi7IYfW/l4Dedy20BswCkoqAxeV5g0LiOEw/RhNENyOLGOEikebrNMnyBSOppViOO5QF",
-	"W+ycdqLyPTRGPBp5RyPvaOQdjbyjkXc08g7eyHOJynu38t4eorvb6YEryuZHqOtCRSfTcXZUOgM+mVT3",
-	"ANLqnL6DxTafhk41808K6TSLleCBR25pmDIyXuI/VqCVm/jA9cdLdbFKax16g8toTmMsPKvIBDPz6DSE",
-	"CNxRSwNzwaTjTgCIR7OnMZtIrR5peT6XXMCFzlMr8Z+iuG/Qle3zh4+v9b5W+DVwR5nwmXqwbLFXZkuS",
-	"hURDn+/VK7GJNowOyaU40WyRQ65xZVKKVAx9E9iyPQxZTGYsBPTuRMobdHFwUZEfmn3ss/3W40oX1XO9",
-	"f+wb85WO17EfrJ8WajcR/UxckYhp40b/qRI6mVSMRe8b9/mcIoBiE0axNo6rUElkkwjegFXK+aTmshFw",
-	"3IUhIicWRuBo1hg0ZgRjKUNGRbtdirF3fk3UL7+nN6aOOWr3sXBD77yxvcouMmw1LgJ+y4MUmppHXKQJ",
-	"M7ZVcTdrToYChFlmVNYF0qQ9fSjknPvwoV9lfBMiXttbzdxvOVtwMSXO0vitsd6zWxbxGtN58KTibASl",
-	"0iI3Qke+eWkBtsM9pRGvs/JT8h57C0NRvXII0wPjzgK5JkOEsJsxHhMeqFNXzqotDzFlsfLgT3xGpuD3",
-	"1kcBf6Yk4REz2gvDhomuGNaearsYWFKv2C2LaUhyZ1udVuUPr+35XtOJt2EqdzKM+2QCTah5B0LcUyrz",
-	"+uH4XsE1coznDlyNdRZUwoEa6pF3ZwpNoEhAK5WLmSQBDwDFKaE3WDdQniVURts7WipHoX94Qt9rlZwP",
-	"MtJ2h15gATFq0eb+Qts/LcHOyc4QeXLePfvxdC1ojZr9ncXX+a7+ZMK1dTmOGb3Rqog2mStj1S0I/bZD",
-	"145Azy92Ulj3EbL+LujqLvyDe5N7+8ZA2EiVNr6cUWV9aIRyYIQWaW9P4AhvDDI34OocDjL8UTU5qiYH",
-	"yEItesGu/DOh6qba4fxhzgSBW+4AZ8c+k5FUCcFgLqIaDIx1MTHFyMbNYb0N6L6A9IjLHKdUcENEBZ2y",
-	"WBHFWA7ey4HFXsHAiBQIXZ/EHNq3a4KF8FCiSMJo9IMiNJSCnZIvMA+fxvGS8AA/kvCIKY8ISSbUx3bv",
-	"O6MwwHcel189SNn9e9XxIx2vc+L+1QYKw/r5GhAMJmMrlmTGIkje0jfpmeE5sgcPjoGBQF6yhDzRYuPH",
-	"irlFXJQCwWee8PJR4vi4gk9WvNtcqgsyn9DJZAjPVH10FXRfzploCXJfv6rjdQIJyxFwFXGlWAPwfRsc",
-	"AclV/nlzqeZ6aF4whEdKPvk6ZQTDniYkA8l5Fd/Vh9PESCvh7U803+jUnSwdawUOvjy3vdPKvrzSAGyn",
-	"GFBhlSH5pPybRr952Mj0/bUJfznoW33BMBl7XasUX7rdxgrWONdMJ0ljyBbrvUCXl62QzE0jd6HRjICS",
-	"B2t5hbk8FkNzlX10clNvK3SjJdlDB2tA26iGgLHZH4kkY0YMA7L6Dkretnts/naX+rQzTHEGrO8EBUqy",
-	"UgesnuXhNbo9Ut6WRgpsZ0XuTIJbfRAmSTVhGj+pGez9EuPuGTcZyT5FNXGPTqIvEjTSlRQRT3M3WxEx",
-	"o+B3lSECEo+pf2O0WvhxQEapYto2HxDN20clVQwLqoBT6uedrlaOhUz0yzAYJJmCaNBCxjfQ0UM/HtEl",
-	"/KhtMlS4VW0/Fa624V6PwjdlVrZeIcNFpxHJX8FqRK6T3KE3kz3ydz21hiciJxD6OwuEQ/RToVAo9VD9",
-	"hd8yIxU0w1IyYtrIXpcQ3+oxaz3EkO21YG0rzlqHNdq5PSbmKGQCyPGmT5SS6XSWEMh0bsYJX+Hk+aG1",
-	"1cbqkRw3uDjpdwsuaXNL3U7ZFwfDX23/7LK9e3j+a6y4Rvr1n46dGiphlYp2TTZq2NRj46L9XLMhPL91",
-	"eat542NirYUOxmMeJzOiSQMWahFLMW3GYF/jCtDwyF8flr9Wbt8eeKzz0R8Z7WZGa6jFqa4zmkCzS7CG",
-	"IS+73Ou4if9CM/PqMOt7BIKnccxvaagwdppFXGWcrMZbL7GfBrTNliJcmrCOi85CqNNExSKDlJDEnE4Z",
-	"mchUBNjtkwYERga1c/ofLfXY/jtO93GVFsHqP0Rn7exDHa+T+2z96Bkep2KArx0Metg5h0K/8es2uPSw",
-	"Ia2Vj+d71lfFVXMN8NsZA3x5gZ2zfRlplsCrFiDfU6V2MNNwjvyzG8cyjzkgH1TVlpnLwzFtElJ1EAjD",
-	"4gvKKs7wECNwyzatzS0V7N7ZvNZQNnc4t4M5kAbnNFzQpRoaL1WOXxSF97NB98IIb3vPejebSvXo2aDX",
-	"N0+zkE+5hZQwf4Us3+IHoAc2NvyZ+fGw92J48bLQQWerLj7PtIJTPIEDhEnIqTcLyhM8wijlNs+wUgHK",
-	"3dNWDBU46kMHUZFLVkdRb62ArmjY2mb0tMoM/DABU852HDdyBIIcckIQFAYiETTO+phjsk4CpXGApj8g",
-	"o6KMGekX5HtEnpK3pomAsg0e/z1lKcA1SeEzT2s/i5yCZHKJ7NBA87okI7w6ghDI2HbAFXLhWNvptbha",
-	"n5CeDC3IKZyMIjSSWnIk+b7rCHGA0RZxei0KUAbmhRzjMrmH9P2Xxe7p2b3wMpNdTJ6MzL+G+ufRj56Z",
-	"KpQh2S5tMiaQVh94q43YXU9Mw0q1iOC3ECjCHvIC5oPN3XGvyIh9tXIEDSOjyy5mRnoZtdcCfWlSJk9G",
-	"0JDLogVBYxOYln7zj5e55icCW8tDbEwmMzw7MHf9fXcO4BTBnnn5jp8hZ6qi7Wd+yzxikXLgeMZTKrgC",
-	"Pp7ruFLdTgV4wAF1lS+RKDS0F9nXOQtDMBTryBp7u4E+6rz+t6tOC8IBqQ1mUSWO4IUI6mMBjsAIa8CX",
-	"H6xXfJsrfk/S/Y6NfHiZD0Q1dLv8m9eRY8ViPfWyrW9bSbD31PU+9ZsrFo3OakWRrOa/j7pI1ugqVfWx",
-	"DMKIwkqJ3ZvM4/eegg6wAYtIgiBSFYntIFwQNo9QZ3/BvWhbZO6cU/IFGoCZW3wZMZVDMjJKh6ILTIt3",
-	"F5z5BRrHDWgak4JmclnMfBeMBSSSmTjGUn8hwdPD4lPy62zp4rBWJUJXB0Biwi9VniGti1S4hmo6hP4F",
-	"VvzwnUIHZFfnUty1JjyjgT0vmKauVx70Jb0vWm0CgJaq7HXD0TYnsLdnxcK5qSUKj+bsQ5qznn39EGGc",
-	"oR3vs24LZi5Q+AHZuq5ty78b1vMA5u7dkmfXbOEyJjtliTUy2uwBfVRbj2rrPaitAKBojutBhAPv4iHU",
-	"Dff+OciucBB531fW0CAroIxOyZVR7n6XXKhV75QUPiuHQr+VvDxtOPui9XatefUyDZ4AFiXquIjkygLC",
-	"Ew96cZu2AnnPS1HjBD8ME35Val0Jb8TTvaUPpm1AChlzJhJncrmYAvIjrwMuqhIeGVIxTcEj0pnRzrem",
-	"7udW8SuO4uIoLh5SXBxiAskmr0UGb7JBanyrpyg+pUGEVtRBZOslVnLn6kMoT9akgq22NcaqCZ5YrPVg",
-	"9KNn3pfPScnFLfSLLdWSJyMhk6H9Uz9rqrlzjnxX3sucnNEmcd6zX19iwJrvKDAeNmNQ+hAvKaXJc8zp",
-	"akaH7+S9laZslBl65ZON8zgKlj0JFrs3R8myP8mi1XjnweUC3cV3eDjqShoeMJHwyXKPwsYaJnICdZFG",
-	"GCzAGa9cEsCYoRMdUjNtO7firTkLRHGwFpK8Ez6hNxj3XVgA3kK0/5S8FatmUe4jNn6f/8xK1wEzjbgk",
-	"bl8SrMe7jYXlNYnfZ8Hq8gh+eXs6/BglwAd+UEbASsFMixl8rwUeBgQd+3lzSLiW4fUFqj1aj0qmbpfY",
-	"3owpvbU0970YZ63XnR5l79GoOwTR+5kuQbr4NNpRzoaM3u6zivUK/G9jxsXUJnAhAonl5DN6q6/pM2cE",
-	"W6m8mlFFmAgYiJtN7sGNZppnf8MBAe5JQDimmm1pv8EKfyf220tbl3S03+7XftMnecPy/xmkTMiwrexR",
-	"xOxFxJhuAGDWOCPP7sn28gZCJicyPUQvYi0ZUseZ6IqDhUxYltRkaoX1q0dQPDfyVnOYCtm8RWll2qbI",
-	"OKjs210ifWC94VB+SJNHhubwhd4w4fCF2BS6YZKZVHOeQPKdq22NWABtRrO+ns0I9pNeJb1Ax7BUtfTJ",
-	"Cc3HL31kmvgyYsO6R83ev+HI3S3SMG9fb1h6FG17tJ6YCDKZhn0zbTN1fWi4v6NRldUL7EnCfbKZFuBS",
-	"pMLWGBZCXMYNqW8s1iJhIoSyldqrDkm906GUNywg6RxxWu7bLtvB/MIZPyr7q0mRyWqP7d88Kz3fA0zA",
-	"giYG45wSf0Z53FAyfsGjfJSLR8/eUTY9oNmFZLebFEpjcUIXdJ8xtPemFFMRPRoWED0ekgrFmBhYaWSq",
-	"UHisEmz+iBaTk9CIOlqoawHDylRu0hxokxYhjAZQZgvAzGFAqCIjLBvBMQz1GEbVImv3ZJKi/YdYpm74",
-	"LkgGtqAzBKkq5pmYLt3mQ2VZJtsZhHoNgFqu9Ml4XAbh36C8VysCciEucXcz61pJn0OfUNDgCFd5C1Gm",
-	"ieIBG0ZUAGJCQymYxgLW6ygH/5z2YfOTt2Ywrp7Au6Vxjl0dJfLeJLKm/UwW2c3YXizvuRXc24RARErl",
-	"wSdEAFAJGUBB7pZ84sllWU6LnOgNVQnkqlSl6tdvKVcis/QLHpUFV95HzjTJJoJPZwlRMz5JDqa13NEY",
-	"OzhjDBjFofB9D4YzvI+D/b0ICtMFD42IiAbgVWNxDNiXmwTGjIopqwZkvFJkVCVYzLMjj8hbFkNhlbkN",
-	"I3e5Pncxo/7MtBiDzWLJQsY3PwBsIAl4zPxExkuwRCY01v9LZuxa4OM/KPuA6VQW0SWU5udQGi0kYWLa",
-	"4ggpNJPvdckIrwzZ1zkYSa79WeI66Egiw6CqZP89fvqVWanty/ZXqtNyJcYjB8ymFxGtvEtCx4qJZJCl",
-	"tsowYCohuO5u+DdsXoX4ZwqY89QQ0a9/Y2KazDqDXrfbrYEjNxJyMRoQIc2HlYdAmzBeXHSD1cD9GUmk",
-	"ceGSSihEyEMtBYTUxFYb+9GMxiydAmUBAGOVRxTTOwApsgA0EVEFbNuInH+sQM1CW7DfgK+HIGcAPaAS",
-	"RRHxavMT4AmL1MryPltfXE9ff4v3XmSXaRxTjBomS4Cvncg4qsZj0HPVT9aZp0VrOtUydp5gZ7o604QP",
-	"3DnHXnfXSbaIFVjRMvW01z87v3gGMMqWedWXVPj6P755nakUuSXTr3jRu2gTwLh7nmEp5t50aoRlXiSe",
-	"6XWbUa0zxdmgCqAFnf/dn6bvPp+fvX/9Nv3w+k3vb7+/OXv/u99/9/pq8e71VX0hiZzvodEMDMc/MWRe",
-	"WpL8M3Ia4EQFbqBNhdCJmXwjWMPFoVbZXi4i5Rh8kmqZ+OaWxUui77Ffs9KJCxAsVKgFiwFOT1PTBizh",
-	"S3Jmk+UtpjJOJCjvqPrKDW5NDJWwCrgzg6elsRuwHu0AehZ5RmZ7xDc9EP7rP/5PFWyKnHO/SpqUsLsW",
-	"iVvviuoMzovtGmOuboYhu2WAhsQT4CuvqJYFXN0QdwXGjc/kqajzkvb87vmYPX8eoM69PeyH3ZkqMrkK",
-	"Q2J3LqdNvsKlOPmbq2rerFma+93t37xGIFd/B7rZfC/c07ry6siqGosTyFgGzK2TI9rsx9/WyPTpH/p/",
-	"1TgiXwrqpr7XQ+5QLFSxECM5utZ/04g1odEpcyTaXFGkYxaqFiSipmfO8JtjqjjYcyyGWhUtBNGSNv4F",
-	"+CnUn4YAUPabE2rzmEcsljCwCf9qrf4MJHg+j6U20R3CtqXEK3OFZFeqKPGi5/cnXfqSnY3PO42Jrgpa",
-	"w+zDkd4qsDwctVURW2PwDvPV9/poOAigiG2kTmfkUd8glEIYDi1IHpNE3jChzUu5UFZcgb5r+p//jJL1",
-	"6uNb4occoDJ4grTrFZMa9YuVL+dMlZLuO7YzahCLKNeURLlS9H/oV/H41F6v7dPpdbOGGqkCeO4c7MVE",
-	"/42dEtWMz3FjjGpriPvqL1uqu+YRQ9ro+CUBI0lMheIJuZrSgP3TNNqA86JJWTNXFmulClcXfkdXAB4/",
-	"Pd7cv3IuDPOlq//8v0pR8k6mSlGtcSDHHtrP/Jb95D7xm9eRgg0THuG8lWVM+T2vPfteUb+uy4LesSrm",
-	"g8f6UJxHdv1XGMGvM0loRN7+9xwH+Myn4oQLQ/6l0DqavoGa7LE8vcu1niu6pGTCWRiQcczoDaDupCE7",
-	"rUCrecf2D1WToz3aIIfpHWsZbmaXE3mIDs0iJ8gVd6ODSwpmHIRGMJSeUSNj4K1PY3YrbzD5sTw38edX",
-	"5Hm3+/KUvBEBhpgUU5rmM5dlzCYxUzMjdsYslGKqSCJPyVVmvuFFroytxwLS73ZJIiUae6NUqHQ+l3EC",
-	"3RNumBhq22hkrUCMeOBbLkmqGHpZYQ5KT02myei0JKFeT++LfqpT92x/PVksFicTGUcnaRwyoTllsHLA",
-	"YRydQWeh4iGaf9mYhzMuEKwTlgVnU58IPrFbA5hrlMsG5LAWPDSF47c0dK3Cid4eBlR5jk9tPpYfrtJk",
-	"9gYc4y2c5rI+nyvnh/o3ZefW63w9maY0DjJ9usIhgSfbbNGmg/3s+fnLUzJCHWjoxwxKqmmojMsbc4yX",
-	"KmGR8oy7VivokEcQKRbeMqX1ql++fPlIfqKK+4Alv3Sv5MFIM/1rYX9QzI9ZMrLpsWMZLC/JCAQ0tgcQ",
-	"NI7lwilzS6JphUxjKqCgclQ4VDhMaPw8IIz6s+JSXgu9Nsq0KrCRBKQ/Mo45UCkYe1+TU3JlMdQ0cbEV",
-	"YvfImPlUX4Fme+gTSRYSmj4rhARIZpxNTq8FnBUFqPmIPysnxK72AImdCziRQ0OQIy/7Caaa/wEXxyty",
-	"CLgLOYR3LUap0FsuY/5PFgxxqUeX5Lzby15jfq1G2m+fSbhDUEuf6nehbV3umAB/UYa/ZDPWI147sR2j",
-	"SWrzk8aJYPHAerJVg5Z/eg2as51WpDCuf1U3e8tDt2BZ54i/X+ORV7Cs98TrWKJpxByyXbhbTle/y+Va",
-	"LFAruF6b9msr9a5+KIzlUTVt02bUPXdrE1jvf2L+n0ug8Donub9+a9Q9TN+KmaTZ2neqQ1L1wcULRiDc",
-	"WTUO6idackNUOFwSLuwPAiJg5c3M9B0PhR9uvmYICVRhIML3bz6VZ7IU4l8NGnmCEWxt/1hypahISPDD",
-	"G/BjZNEpMZXlSRxrH26reVSeNB86ElVgUdXua7nCPSxTLHIVMKorKoNz2eB6E1yzoea2M56JD0Wa2l/T",
-	"ndUja71k+g3UT9b9ZDXP4FbHp+1WN81HUGqfB8Hj7l5SpJJSu/4qCLR4XmH1VXRSpiDsDhlf5vddoZNd",
-	"kxm/B2bttXSstba7st8H4Xq6m6djiKT2aW3MXjdCl6+XB60KhDsSmckIz+GIQG4IiVnCY9D9qhytuwmL",
-	"tl2uLo7i+ynj4aqE2FJv2IM39k6+f4B+2Rqs3LhoG3NzY80/DVjI9KUTc1qqTb9P1u4nC3C/WHxLnsyC",
-	"mC1MjNAkr7RiBr42Y/tkh/aoLMFMwtyzPbi7AehLMeFxhPX5YHvJOROb7C73xMOYXjuZLCvH6KGtlnW/",
-	"WZnR4mBfC76VBVWEqhsWkEQSINV8OfBHfPM6UWefqg73axKGNDODd7IWn4cjkEhshAFOXv0IoDkAlAMX",
-	"p+S9JAsZB4SOtdDLUGIHRDH06bq81zYYgpmw40SPrJ//nRxhZKtBRmSeJopYWBluK6MfgGkUNFSvc1L4",
-	"K9d+7sT9uzabcccS4xRcQT4Sqxq6zVWq3cQO327Tn6pG4dIw67XS22IA7tE7++cpjJKQgNEg5IJBlfuc",
-	"KmXwL11+P8SMqpixvGVxkN7hBavaEkTbJE9GMk3GMhXBKFfogLkjP7qhONInT0Zc4O1Vvf2wmASVkfXz",
-	"Z78GD+O/frvfBvaa5YQsmLJhkLKVgqczgFW0xWrbpOtg5MQUx2HUZkNtWw7DMVumQX5RJowFY+rfDBcQ",
-	"orNmbN2gD5ikaTRmsdbcTp7/fPbXl//yr+80V435lMMy4TQ3ZxcV05gKNvQ3zx08m/fuDv6gg61JXfE9",
-	"yKsZo2EyG4o0ibltVKVFUOn62M0w9dS5F5xqHTMNTcui33LFcgo/WVnUlnutM7H7u/lDV0TSYSoXq/L9",
-	"B5Xx4lJ9oso1+iUL9Jr250qbw4sZg5h2rg+7pjaVx42HJIEEW8/69sD5PGAKe9VfrmshipnqYxATp2SU",
-	"c4We/JUtR9gZFi1I8uS82/3xNA8lZdUMm1ifLzdDvH3oRGsWwqGO1HbuqnQcGdjAGPDhNlYCvIMvUhKz",
-	"OaMJUXTCLgkVS5IK/u8pIwn7muRrhjoXkx57Ti/6lr+irZkx2JXV6Kxa0xX1Af2LC68TceFKhyrY7rYu",
-	"5rL8RzQKQRvVmo4dX1lrsZ6pfmWAFjzoXE1jhvrv2GqT+GfusMmJ5VjfbBkvwOXzOJkNAWdh0Om9fPkC",
-	"XG36A9mV4TxmPjfJz0tG9fpOaMTDpc29fM1pGErXCM3mSUZcaNmSKxW+k/+pGdP6LrK9jKtR35dRJAPD",
-	"z7ZlPftxp68Mooz3/WKVhsfsVb+T0cIKuA4VgCZojmcji22zY/0nxB3CGkIqfGbsRhaGwMzMx6l+rafV",
-	"tNE8ZrecLUaX2ORwQWOTgTOJ5T+ZICNzCkan5A1m+tCAi6nmrMxUd5ukooArP5QqjRkBNSouNjrBKg4s",
-	"AbazgXgyaK7IXKUesUm5c5iAAyKhiWKqaOiR2KWpeQQKhZcemVAeprHJNVIyYiSgS2W6NuoNRfu+NKSw",
-	"ej53jyoc9cgH0CPh0MJ6V8I1mFf+9fm/9E/evfzX141Y8YGqol57XPfLLHO+HIo/uwYThXKY3LjXOGcr",
-	"vW3zfbHLWfBT5LHNMXo24u58mDOhTH0dcJxTchUqSXJcBTJCEVPKYNoJmQCuXQ5Xh4sMq1brSnfHodY7",
-	"CsL8qpXXw8TUofO55CKJ1kn1fJvGFHb6V7jZ34zydE8hqBpUe4hRqDupFlfvDrr9dhe5OQpomeY+J3Ju",
-	"aC6U/o3VWnIfjEzAqk3ici/fG4UdtZyjt+ywVZRHyuwcaezG8Yzh0ja7+xWTrBixNOEqNAK6NLUXiFCp",
-	"dQsbikabDMozMgML/HK7MMYcsDt+XQLMb0mapFmLx6aOBCzktyxeA7a7yPEk6DXABIKkXZJEczktcUAF",
-	"5CJlitCEzGTEmustr+wZeuBkmu+VuO167krZkBxxYnNrWqbwK0gI0FTlktI25uJcQjAeOIAZELHJPqfk",
-	"E3ijweOTOOweA6/hgDkgUo2IGy4joYyIYdr2UNi0i3YSnnfRZlyyyoqMe1ZQLcoVABfUbaJLOEiP9Q++",
-	"aGyjrKSvVNv6cJnQPN09PP3ASudgB3GTEJsd8leCLQgqYH7Ixb1ISmow2AsysF1jwIz+sck2A3r9cxqG",
-	"JBUJD8nVPOaFjltCDn06pz7kOjSVXa/Nph5FVyukZ5ZzN8kVMaXoJhjSn1iyYEbomOCbVS/zoVsP05W0",
-	"whdSlRnXaxlgNbK93tkxHbM/d83+bC+dZgzspPMrIz4VTr+woX5BvqRMBXR5usGs73UbV1pcQHCYB7ly",
-	"5B3R4iwbMIfscNM3LGUSOXkwB3mV4PwYUi4gX+EStEYqhEzI2GI/BrlQI1B+VVlckcD3WhhX+zxve7L2",
-	"E51fGUTZ0f415kmCRfAPerL1d1kxj2MLgSVkcuKM8PvypNy7hjihPHxs6qFTApFIhgEPhkImQ6pPU9Cc",
-	"Tt7L5LXbyKNO2I45FkqV1wjdUcy5Abcguhy4U3vU9lPW79E6KGdUkTGbpqJdasPhryeGPC6y+0WmigWE",
-	"hYqBftmc4j7hNh5prRVa+0JvGEF/e0ZvLoY/y+XANSU3ldC49USEiUU/mydY9mW6PhYKdtqjOZjDMRR6",
-	"DIUeQ6HfD8v7iU1Nbuj2uoRmO1g/1Sp/a5N32SEe2deRfR3Z1/fDvj6mSUEJyrLWkalZjWgFl32Ns+lt",
-	"4Crhvnrqp+MNznPopO9TQcYMY6jQZsvsCAtIQBPqWZScQsL9PJYTHrL/j72rW24jt9KvgtLNXKRFS7Jm",
-	"sqaunIwnUWrGdtnKzsXKRYLdIBulbqDTQItmpaZq32GfYq/2IfIm+ySpcw6ARlPdJEXRkp3oyhZ/mvg5",
-	"fzg45/tidioCam8yKVSKpaEvO6e7Wi5yO8BdgoM8VGf+7hwBzUz8PMAR8LooGK3dgYUA9mYDVFjqliLg",
-	"JoatHN7eF3+Hf4Z7NH6UpVCwoyZsJd7FezT/hJWCw66axO89vGRznelCL1YtpOo9BeD87uXKTPRTYzSz",
-	"hyPsB8a6/2rvCvHSx01qdAd1LhBeLKSxdcBny8KCBYYZtGmfnR127dX0ggPj59bWctZg87hD4If9OzlK",
-	"jsAFgGt6dYTOsxDchHPtJ/g0LX78W+sjkiqDiSN704c3f5q8ffMrmFclbch3HdGzwq6BPSH+SM+DWGpl",
-	"c4g/HB9bQN1tWVNH2FKPO4sL7jYTNglcjCrJrotyxuuFnmR8ZY7GL0+Q2GsSL9s5dvRNUlEUR+Pv2z8m",
-	"pVQalub0JHqxFsbWMkX3Cm+sLVLLG+Jn1I54P3AqlLchdH5877G03vNtNDPxnWGZmEsl1wBzOjbg3rwb",
-	"zUz8EYQqtBcMmI8Xjs9sAxsHNnXhdQ98g7gdySwEA8N9KdAFE4TMipFu+IRDUNYWzvNIMWBuTOi7xTJo",
-	"b0Cu1bX6aPl8ji1gdP1RC0QImcsFaEwwPo5bsivauS4yNm1XfpoENi5Ekm5Bm3lRXNDsrlVgyVcrYlbG",
-	"7rI58tqP2EfCyIYvtQpB5JXOuxsarWtms3xWEC0iEe4jdrWL3ggwO+WFUBmv2UrwOgGzakWKGRBspsOK",
-	"kKJwNrvk9UIqM8aMDlXXIAqCEYVIrQkwCWXikEwMvY8QYc4qJdcKhkso2nrZue11Ixux195YwHRIF2lA",
-	"sNxO++FNWIOEcfa3htdW1LgQHKfiWuuK4lq5scMDES17xP4ss0woJ1A5vxVMaTa95UUjpsHZUDDJpqap",
-	"YN+NyKYj9gtNgvJYSuMWuSOfGzxND4eQc0LnVtqipxMZCtUUwrspUUNDvFNotXC8okGyMn3Bppfz47da",
-	"CTqGTV2fuWEvT85HjMC/x6GEwLu4VhfaPaCN1pkwFxgWwedjnVFZ+CjOy485LL27lPKqcTHkWxGuBpXh",
-	"4lqdn52xqdV6UnK1iozzNGFTpe1EKzGpRC11No1I4+kVx3gFGxRA0J0o43f9yKaOkhQ3+a5gTOlpExgF",
-	"rDLhuJeUVueKWaFwp0wfWrkLC36kpuY1q4ecP2/Kyq7+E6TGn8p6wttaL0kKZjXC7mewWLPVBeOWlRo1",
-	"CI0AymfSkWQY2ohN8Z3eookLJmAIOCu0acSxuZ1DM3KV24g0X27m0fyPNRpNjAr+1gj3tvOfW+hDKUzC",
-	"eV6wv3DV8Hrl973gxpI69SzAQG0Ikl/vTIYCP9uHB/Mz94NKmKQ6l+zCjckKhKjadUBWP3w4EccqmRop",
-	"dt1uf17futf3o0zda6/jaZDfvHD+EFzFrhPy1+M984HfxQN/0xBT+PCMYpLYh07JBwFY5ykNe49ISGtz",
-	"68VVwph7AJvi/GQbNMVmOcnaKAXpA+nMsMsS0ye3kOxuWd0DywsRxvv54NAEwx5ohDJxnmjH+bV91Ntm",
-	"eXbyuNMM2r3HrBT6L16s43T1UyRvnNfZ4fX9jjhWumqKFgh/D0uw9oStkz5/jM2cpua2jdemVny2L+Al",
-	"TG9lWhg2pRbRMQvvDbkysmZ9hY6YgkiOUnO7E+JcOwwQq+l6MmM6hKrjWoEHDNT3J1+YXbeLUo3umJK5",
-	"5w4aByEOkCOPIrHz0zOY/K7ffHUU541DrO/TGXxTHgKP6nezJXT48jEhxaDomSAsiUdgtf/z1GE0fH2p",
-	"j6qZ+Z0yvVvibxdO3WdNHmXcvz8+OTs+Ob06OWsvOhBUaAzTxuuqnb4T5VjulWTB6B2+4oW/I2h+LglF",
-	"eUZ8TlCIEhKIa/X2zYfEbVdympyfniXd114lSSsy12oDNOJAssed976WK4IteaJ2tF8+NxRSjmZzUsin",
-	"kdk0fGNKeQswnU3BA46ZTHPnfEo8kMGgGisypvTyXvcFl+3QDkoj3kmu+tEFvP4BW0OT9LLMMlg+lVpX",
-	"qovJV2o9iL/JpHInbZC8zwVsEp/PMfPzO6my33USnAXxP6PriZKgSiwRMDP65LwO7ytsm2tuRVEgngAT",
-	"yo3gH/9L1xp308cR6zI/TU+yV+Js9vv57oVcYWM2XatEgvW4dysyFpsdL1i61neDHuTSWE2nZmfCTcLE",
-	"ZxsneWpxK11qSIklnGBRMi6Y0l612xQjlXy7DCWl0OK7lQHo4oHGlXgWW1ABLz++Yy9Pf/jh+JTxosr5",
-	"8cuj3Q+1mym56fM9odEf4yTowM+5tzpBkCwhEjs7OyGPSn+evopCIqmsQBLIHUodXHvOp0e/iIy25+cN",
-	"nOVOZjoi+bgatPTVgyFo2OCK+tkou7qRGYiFUS9c+h/TjAjTpkScKacU1NwhZnpNGOOQxC3Bf2aNGLG3",
-	"cY7/WsFRJsGiVPAwIyRjDRfa/j4hWtIunX/Oje8hoeqdqdfhSS4KSpw6Fg6xpOGaazUTRmaUTtVFhqj1",
-	"bKmbIkNcPJickWpR+HYOMw4fpdlTZppaHDFZGg2D8ES7Sdhr5QbtsvbuhIcrJg0Dj+pectGrY0ilOcY5",
-	"/rVEc19a1m19tNtP2SYzeDJYZ9fp995RKLyHst6nheaA9crtAPosxduoLz5r8CbzoPCam3/9fWQYooj6",
-	"6eEyybI54b1beIMvM04KuF94sBko81eE8VUZy/WSyTUr2o0A+smqUGeppok8P92sBlXtxZqMNuvBdXsP",
-	"07Rda/jStqQCg6N9DrjenE065/v4EPtQzR9y0VX8kUc9GqJrloZRMIiX9FVn9w9yYoxhCpEReVDe33Wv",
-	"5tsLRqoUYjdCVAFLez6/8B5qmesicLeipGMbMkq2rs1BWDv+aoi64JnF9UuxuL75zFPriVx5ltXCDHFF",
-	"EJ/XIDT4+a43LmtcrZnAFziVUjyIrrX/91ym3HF37EBS26GdlV2eoi13Zl+OMXYH0sFAuCaN4XcJOXNd",
-	"iskehdo7fvb0BBMgatHwBV0tw986vYFQy91L+ET5P/7PGM5+0Y0xHNadjMik1gVW131KjrQSEytLQoM3",
-	"4QHrW7MzyaKRC2UmUk3gSEE1vsYsdY3cIY/Jggsm7bGxAtABDB8WUUEix0NW91OH7/soGPajzRQPKWXX",
-	"eAG2DwwfUSXIRW4vGFLGM85go7G/wiOB4EFv+sJVPk1HDDuopxbOHzWvVxO/XdO4ux43lUkFh8eU4ETK",
-	"hlAPFEtzrY1wCRm9VBc+aZlQ1Rl8mSqSat0scuTBayyeB6UxDcHXReyNzjgyaa7VOqUvjsmNEOkttGZL",
-	"wW/AyMF7oHp+qpJgeZHVdIuv7TvVkSGALXrS49wWW7NuBwYU/+7+4n36rVAsq1eslqB1R/fSradBS8D9",
-	"+FekBCbTMUwF7IoVMVVyTzMSR6e7kwKvWKZRgTDs3KpBfYctpzwH5Qh+ds9fjXtOHqizl/ZruWQc9tuu",
-	"GH1/5Ts01zHVylKovcw11Qqj1zct0AD4xbG/IgnuNGD/uO4HN97vosNkgs/khdEUQlyraUcop+z///t/",
-	"fJUxpUZLI4pbYUbsit9ItWB8yVeMh/MqRiCY1sZctr4hdH3ssqrrFZN2B/cft4MGcv+Sq4zjDZOtuVQu",
-	"cVtKY6RaDDSO9vh5Evr9/PyhmZz77AK7NEY3c90c3TP0fQIC50Hv/BX2Hm5wuJ6w+ZA+90V7/D5wH/Ub",
-	"UC5eFMwIg3epVBGM+spqcIaKzRpLdzFoPSLs2J3NCZUsuNsmI4p5xLlOe5sW2uCl0OkZal8fyqZfgoep",
-	"25P0aFMU4vzvcxjyuGGI75E+Pdu/R/pfxTgRYJTyGYAHGaX6Sxmle1iWO4ZEV87pD5iR+ts3I8+Hma/L",
-	"irz8d7Mi7yq8fG3TiAveAb7ax5QYYY/b9NKXjXEwGink3BrGGQgksda6fCUmJ9fzkm3i0AGfI603yNCx",
-	"VA+OhchabUlTDho0I+x7v3LfCMrdgVOKfvofYC2ezy17KfVHYRlnYWOCCB5Ar6221YF1+idQNl0KzCWA",
-	"vhXaWJYJxJWk4tBUY8c8uosRu2MEDnaAoTYg32QsFWuM2ByBGGGv3l29fw4+noOP5yPMfe0U4nBqJY5h",
-	"P7zyLbG1bX875ZOAZuPtBqdaMXDQ8N2LQxTPXIVf/qYKaI49o1c20epLMyBEP4XFM/Hfn3ZvIYZYyq32",
-	"UF97+3Zv/cwPX7g5MJpXZFbPj3YzuLtaRrCiYaYE6jfR80mqVdakAzhzd34MFGByH1t8ywuZTbAKm576",
-	"e3zqywNWbXhd+soqN/Duwqs51RI+/pVQbxT1y51bEEPHn5lguF8OjyQUgxi62cG6eRc9aSW+M1S6QaCc",
-	"8TkG5Mj4u+C5tENMEVet4j1dtcQm/duoL4OifW/JfZq6iLD6/2a1ER9Eiif62C0cIIZ48Xf/38mu9RJt",
-	"XXpvLUSkHg9lynt2MckBtOIbqj7YQ7b38TFJX51huFuvUdN81FVxm98NuqiIt2v17lnUu6Xw4Y6r6ikN",
-	"6PNaAwd5kuH9XdehCwDuiP8Px6dnxy9Pj/YIoJ7g/n+jF/rGrtl0XYvU7ulZfiNw6P5+4is4xtDbYCJr",
-	"2OoXKEPu+etf+DNiSydwbqPEdykshzPHiP0hNFaWY6zrtbVMEdDuha6E4pUcrXhZdF5AbBV4IdOpmY5a",
-	"NaZG6x5D8GuusQzQeGRBN+sx++vbJMJ9TNjbP71LWCpvZcGMTqWwq4RVNV7WMSNSq+uEEUY2KGjCCDab",
-	"zXkqC2mlMNFw3kWpGdMzqteslFToTDmoMZ5O7arShV4gWFEh54Klq7QQCSu54gvq+8fkYlN0foyAxvt+",
-	"5opqlto0Y8gjEmQ9dacnrWnylypJSFQma9mOeM3p/qHvqA4/NvYPM0kb4Af4YVm7Mo+oxDt6Nolpz2E6",
-	"HjgVY5V8hZWdY4/ayfhCqBRXsd1f1jb6RT/z+v0lI5B5M+BEKMWDPzSXosgMs/xGOBxtwnKAKbxRi0Ka",
-	"PGE/1UKlecJe13wmU5ztxwpkIffIGdy2Ne0lvwkgTmW8pQHPeYNvK8YOljV1RT8qcy+AQwbHp+fuWokX",
-	"Dv7bCF4gUwyMIedSjdilDeBKBOvh5ulK7hKmhMOGlTVDRJfOCjaZywP1oZH7R0jFdJ2JekzSN58jmSgl",
-	"zE3CSokAnDgDk9YiFNrdCFFFlXosbepaKDtilxl92qFgqWIVr57Dju7TO7fwBHcrSzFGTTtGTWNVTu3s",
-	"y1w7pQPLTxsHCmosHFnrzFUdwhJXtU5Fhr2e6xpJito3CgPa1aLNSqwWRPhS2KUx+8vHd2/ZR/RMCSv4",
-	"SjeW5dJ/3IrPFoXOwMbwgvlEcwv5DUfkq9bYMZPLirj3L1rh41kWsmLR4H/SdTkkdpXQVRFjTLNImiMB",
-	"p+6JSqRyLkE3V0wJAqR2P/IHocRcppIj8GK/2eZ1jb0htET0YJQiejyvwS4LhVb5VoN/mSPYJ6uFSRs3",
-	"HE90QGnBUFbJEUY3GtAHkYrKtXreYaSkWZNUrNisswBIvD/GN3FY9ImkhVcgPOQsCRdDdeakeyZSXmI6",
-	"ORrIjw2FMGJoD5BtA7M3+BNuS/iiFtjzn7BazJG8C2VF6xvkjRqxn6VyN0XYU4dKzeF83bE7yOk+tCO2",
-	"5rdg8OgGG/bG6oUAkxw9A6nDcl1kg09BYU9xJIg/ncsiSwjveJkT6DG9yDDagKjV+gXM9ZLNeQ1DSalu",
-	"tqP4sshqoYbsUbizyzkMHYLs2Qoj7+ghV9zc9A39Q9wETaPlDGHzbcemY3vBGKt8qwqGaPjKuJZehGUu",
-	"mlIZVgquEsbpxrlRKI/G2W8MExNiDy/wXS9wxlFGGhuN+LKsdN27ab+gEctYCnbNl1UjUw04ZcHB+fOq",
-	"qvUtL0zCqoIjno22Tu3muij08ripzIi9Zi28GT6QdkcoWEMMXwQvqakraZE8EKzDJfCw1SveLhjV0F61",
-	"ZsrcoIukmCW+9DJrBoebG/ggHJla7SOWA1CHGSg+CFhH7T19Rw+QrrttMS1OuI8wOqMYR4UagQ6EpNXD",
-	"csAqRL/qST76wHsXxN1ATpeUe8zm8jMsejODt1pYcXCmy1yTKpubTnDWdob/9um3fwYAAP//",
+	"7P3tktw2li4K3woi345wz56UuiRZ7rYq3ohdlu229vhDW/K0T0xbk4UkkZnoYgJpAKxU2lt/zwWcSzxX",
+	"cgILAAmSAAkyWZKq2/Ojx6okQWBhYWF9Puu3Rcb3B84IU3Lx7LfFjuCcCPjP55wpwtS3mG1LvCX6TzmR",
+	"maAHRTlbPFv8uCOosL8ivkEK/r0mhVwsF+Qt3h8Ksni22IjFciHILyUVJF88U6Iky4XMdmSP9ZjqdNBP",
+	"SSUo2y7evVsuvvoRb8NfuyVCUs6WaMMFerF58B1W2a7xsZ8Xj35ejPzetzzD5iPtb/60I4LAuhg5IkEk",
+	"L0VGEJUjv/A3LE6h0bFCpJDmC5jJIxEoJwfCcok4a6zrKsvIQT2oNmPM998tFwcs8J4ou7NmsPjGfutt",
+	"6p5IibdEPkNE010sERaIC0Q0Dah+2rDMYrlgeB+eaj21PX77LWFbtVs8e3xxsQyQ6jlhSpAXX4YZIINf",
+	"3ZcPWO3q75rfVjTvJc6Giz1Wi2eLsoQnAzPgOSmoVN/DsEGmp1ItEZaIMnT99kFmX7gOz0v/1Dsljyif",
+	"Xei9UooIPc5//x0/+PWN/p+LB5+v3vyPP4TnW66JnnOEYuWafCKRnmOEbOWajJleaAJCctH9/DUjb9Uq",
+	"g1+vnYA4aL5akw2vt/GXkoiTPyEYLjKFRxdhvolxjDu04cWfzSwvcrI/cEVYdvoPEjjj3+EbIhFGghwI",
+	"VkjiDblEmJ1QyegvJUGKvFWxg+SN/UAPHjtIT58uF3vKKgoF57kxsjJIIy1wkdLS6IglEgTnLZn6BGRq",
+	"eJK1FE5ioUeR7dt8zxlJmqPmogwXBRFoh2XPvPSI1eTGMdPmFWaxK++AhUKcFSd03NHCCO/M3JV6Qkjt",
+	"qITpXhrhjotCMz9VPVM1nxtJMpYVZU5+5AoX3Zk+5yVT8G3BjxIpziPHjZphVgrG8aeQkw0uC7V4tsGF",
+	"JNUU1pwXBDNzdZrrvnv0cVFcI5zn0tMKtLgkt0ScKq0hMqVKiajnQli5Xzz7+wIXxeJNiBrf0j1V3Ym8",
+	"0ovHIHViH4MXg+t+erHU+0D3+ttwX+0pM/+qDxllimyJgEkMcQ3wL5XoiJki+RLJMtvpe+R6fVJE/v8v",
+	"Hnz29OmTp9cxRunlkuB9+k6fSnngTBLYpR+uSrV7XlDC1FdCGKFteVf/Jz4cCmqUoT/9QxqNqJIDvy2I",
+	"eWVB2S0uaL7KYCAtK/QPq8DlAw/oFTOu0A3jR4ZApeIC5TSHvx4EvyWIKkmKzcPFO391fxBks3i2+P/9",
+	"qdZR/2R+lX+ClZg1wDJb2/71c/TZnz/9HEmS6T+hpw8fL5a+dvvTTz890EMQpvSKA7v2DT/aBUg7SbUj",
+	"e0mKWzJO/9PT86Z7Fsm3AvdSXJCNIHKHFL8hzBEeXr1b2r5bLl4Kvi7Ivmd9B/PEvwfWCfpJtcyF/qbC",
+	"tKhW9UtJpEJrQfCN1o2Bg/ZcECTKgshLJAlBQBP50FFHLp79vRq42q3GyFSiDSVFrgnlntDvH7g+1Zru",
+	"f4Kj9+6NPpFSYZbpwUrBnmmN4NnFo88fX1xcXDyA//mz/p+/uH/a/8P6vCqsSrl49unjx8uFogpu1cC6",
+	"MKym1jMcweSfHF2St9BtRmD/XvM9UTvKtiCJBGdbQz57j93qE8GZBBvrCCYKznbIrAHtCWYSZJ39EtgT",
+	"L18YmaL/cRD8QISiRuBkgmBF8hVWDX0qx4o8UHRPukpVa7q/dX+neYJutlwUWKpVKauPd0w7hqhC+im0",
+	"5Qphc2aWSHEgxZ6yUun5pU2aWWuh+wNRRy5uApfk8xdfvkJCy3SpZ7LHJ9Br4Ovm/BKWAyuijeD7S0T2",
+	"B3V6ptVHfUMospfBL9o/YCHwSf+biy1mVMIZXCUS7yDILeWlXEmSCaJWJVO0CMvIgrMtzNk8apV7BIs2",
+	"ZmwaBQW55TcjWUVm/GAYLZ0cZprdtfygVTrKfGMc7ustvTUbxEtt9TFzbVFWa/VOu+t8ujzko7nf+jga",
+	"L1CmPvt0EVQ56mvo78aace8v/bPXmEqXIyz7VvT0uLZWtvj6HyRTeorVeX8OXwAxn+dUj4aLl975t4pj",
+	"UyS0jndThblYTj7v7gS2daJe06h5Pism8sZ4GprSHr99YZ71fjYctlwY087+rpWDiWcwwNz9tnh7XnvK",
+	"7L8eJUyyxUxDPNLLGC+tX6m181jhxnL6brD6UgmcYc+zMDTO9+Stsh4KPZCzlvpeMSZVmyAw++anB2hg",
+	"jdnes7GnzP/ro7GnhZVFgddaozBq6P06Fu+fxbv7pRTOdnurvbSuhI22HYmQnKE/Xq8JIxuaUSxOK5pf",
+	"/5vWQbl+IsOSoD9e6/8HP4AK2djF5qtJp9+Olvas0bdXOSmIiig8P3puCmeQkYMCZ9TeeOPSLqgpKt2G",
+	"FmTFgg7VK7hbj1giSZhaoiNVO14qo3pipF9C+1IqmPGOF0EC7Ajd7pR3/VdXZPL1cUNZ3tUflovav6tZ",
+	"q2KWFTwPauaaFEHFY09yilfmzwHO8v1GGIhAJWxJWDnKCL0l+Uru8OOnn0UH1IS2ozmSBq8WwiRV9Jaq",
+	"U4TrNfs9MwqQ9dwCl2e8ZAriO9YhwzRdwW9khzTOZP2pTJE84KxZLgbWECTKUmtcO/IW5ySj5ovdcemv",
+	"AVJ/cVJEVouIEHxQ1Vou1K7crxkOqcE/7Yjagb5IBNGjcuYdg8phNk0hLA8FxznJV+tTEiPfEkE3tM/s",
+	"wUhmmAGD6NsPC5LDsQMK5Twr94ZtkhVW8730+SUruMvFLaf5ShAsI8ag/n2shm1eSZzukeYq4JN+Sd+S",
+	"Qi7hAmCI7o2DcS4FHYRL85j6QrQhWyzfV8eqKyx83m3y05veC/Fbym66Whx5e6CCyFEkP5TiwCUZ1Pka",
+	"n35pX9JnQBThyKpPXf1Q/amlP9HhdU4yZc5bVmv6brDhub6sPxuIKGtL9UCYL6SdP85nhJBgrj8zhwJf",
+	"K1b3TIP3qDCHCn+2ZtFW3Qd1/tb1Pv2u7leY/8aNbjXixNSSvGFLNMLeP//8Ohhr9bfSjhPcvjKn6ioL",
+	"Z3RcC5LjTF0/Q7e4KGu9QAlMCxuFQEd9ixOBJckhzK//sxSQDmGMAVwgzUsoJ3vMcv+kUSaJqMU5uJu1",
+	"Tg6ExkamY2GTVg5cmMwAPaXwgdRr+UIQfBNW6DdUSIUKym6MqpZzIn1FuW1LKqu+dJ2llDlrI5TvwEiD",
+	"UGEN1e2so8WeSmk4HReKGOe7oQ8xYXcucvtnQwLK2cqq/ytBMi70T9mOZDfgBV3Vw3h/LBnElVY3ECFn",
+	"XK3UjqwY13dptsOUhVVQ8kt3rd+X+zURVSqTvv2Wo51wlg5VnCHKos+rNcRSq6RCkm4ZVsB8t0bBRGZR",
+	"7b3dYbkL7uwNOQU39vqG5teQwfKnh0dSFA+AjH/6x/FGPvyH5Ox6ESdbgt5WTbz75a/yx0+fPvp8idZY",
+	"ks8+LUWxrFeneU2i6yM+SQW+J3s0H10vbfbPEknyyxLpBYM3Vn8J9KaliVQQlpMcrU8IG8bdEBJ2r7n3",
+	"UtWY1kZrWiwN3Ssq++v2vxBlgq9ug2ETXImv3hvWk3TvlvolLoJ7/Z+SQNLW1csXNqR5ifBaG4cQ5QHn",
+	"/Ukqsvf5PaYQm8+4S63FVKUk4nqJrs1XrvVHr83QQX4ao0NmO8y2JF9BxC4QTvke77U8Z8W46EiIXh1B",
+	"QPRBoUoaZrxEW3yQCAuCqiu18x29nZG0wuqnF/kSWfqDnwO8Sf/g6+B4XQ9yc9SvIV7H9yaAoTfJxGBS",
+	"9vQQ1yhPS3Ss0iCrmSMsb0yIkEb8FVqg9xmhejh7B6/JjrK8IoP0L+AR4SOIpUYvsWsXwK1S0UyQp9qB",
+	"CN2rBLLuqFoHq/OmjoIqRZgeTl/11bg1zeBRqwZ0xVEJkmFFQ7z9U+QjPqcPbnKT80OmKdie3vleOkHk",
+	"kaE5086x7Jd0c5gVtdicz6yYaCjoqTgjOXaBE1yQHGRI587uPRsgdbwtTz4IThNoRf2/uXrw+OlnzYsW",
+	"7k+n67jALVXLIUebpy1OVhH6blM3PnBklPJ/A8dTnbvdcrkLfkPSrlCjYOu7gCmtidfL8lx3oJgE6Frv",
+	"r7SyQAsvUFCb0iuuKzlhGfOISrK0HzjuuKzEpiclL43qswO3pkTOynFsl6KvwTqSyAUcXylQSa94uu67",
+	"5aJk9ddameceGTGttBMq4BwtkeR7yDPgkCJf5BP0c7vHbkM96nsTC/Oc2nFBfwV+e03ELRHfEYWd8Gpy",
+	"H+RpgX9OrmR50JaeWe8IxUTKkojgo1pJX5WCBn90CX/nfV2QW1sWsXJZKJGvdZ5b4VLtVnuidjyf/H0T",
+	"GZz8NhG3NCMr58zG0WQiSLTpX2LzkRlW1+ZIs9GduYQ3wdv92DoD1Othi2WEWVMXPooHQgfrizo4GrCE",
+	"QEkb1Aq8Ma7sG++WizWWNKhNneDWMz4GSLxak3DoreWlOwieEfBqrMzY7iN9IYo1FWq3yoNJpj9s0EGQ",
+	"jEqtH+45Uzut2p0IFjacJ6RCOT6FQlXWwdTzvVU1dsBUy/Hp2qr2jDMIW23pLSgavTQIDg9B6JIpcVrx",
+	"zYoLuqWDd+9z88LUmLLj+RUDay1I+uoZF4XtXVnz6XfLBclLy9cFuQ1FeVsDtJ9/t1xs8J4Wp1U0PXBL",
+	"WE601U6Ysu7a7jN6WyLh8+8M81pfW210sOKEbKxoakKVvkFZTvJVTqSiLC5DIVn2IIgiAhIuwwoUPHVL",
+	"yXFVeJVnfQxSlZCBM9z8t0w2FPy32/fDHguqcLFymbkD+9p6HGL7Qhs9lCmeRMs93Roj0AqKvpzF9sdb",
+	"rwbXUz2TuqL2C5ApZJz4NJh75Pmbqanq2GPKbKQ7aUO8895JUVU7IoDDAx/+uhQQXZcHUhSUbaVx+8ET",
+	"cpSv57DT0w09eeCHsjAESRIV7edtigZMeRUSt1dC0FtcIFfA5AoZB6W5IBsiCAs5IF7vuFBAjF25x+yZ",
+	"N7It+YMfMbISMjj6lkrwqq9aIfn4fPQbYoxYDLwCA+2xTTALpT6KSEnGkdgUaZuXtccq2xGJrn+5XqLy",
+	"gBRHjy4RZcgEWmqXYL0yXq79NHtLHVAb33Y/+uL1D3968dVz9PTxo78M3Y16AD1OxGOED3SJ6F7rQsaD",
+	"syFCRHJZqnNclT5lNmJnZM/CJDIEoxt3nXc8lJYxNe2h5vUgn7XZtXXmmmLE7Gb3ZLflnH+1OI2x2sFq",
+	"Hwb01qtaSw0HQ+tttPEqCBBl2gYNb2GTcf53qa9gznwXA5Y3JIcDvuUKMW7cAku0PlnVkRT5JxKUgGd+",
+	"UrtfjVXpC/YwuSnpU6S1DuPd9ep0fF3WW4oVrPWSTKKmT4FPL/pJOCkBA2d6BgXJ9WWcl6bUKHSHfAV1",
+	"hxlmOdWTN2TE6NOLz9F1QW9Icapfvwaa5UvEWUbA5bDm+QmcKwXnNyR/5pMMSoccV5r6APDFHDAV4MQw",
+	"bnJBtOozyl9bZ7o+vujeZcHK/edcb5QiOZgQEoG/2R6RJaJMKoJzE2aAnUSaGJcIM6T5a69PoveDZ3RU",
+	"ZZCPHvtlkBch2XCWyYaltBGxvndfecLhubZqjWMpYu9dZ+YRZ+7Yf1YWjyvqgKIoqNmlEkkc2JUJ5mCr",
+	"eM6KReAJUwwLL6B1qdy8DLkHiiL+ZYxKdgY/nGOSBszLodT0j87aHCgPDlqfA4XnZ1ujg3M60zodHv+j",
+	"t1Z7BH+4jOJ8c3Ze87RewKMnaQu4Z/art8DE+q9ZDNyRNTz9CkRlDHujfho6MPfSNoYihnXBsxsf2UQS",
+	"cWsvX8h1J7c0I5dNu5mRtwpKzMPXWItaA1vQsa9bPMlzfFq6qtNqCtpGQ79yRpaRSXwQK72x8qBoncd+",
+	"7iTUBQ3BhuEXNvUGjDYH8HR+qdaUiqghv3DPLfujf6Vqbf6442CeNMpORt+oSXnK+pNehvL4q5FxRSKR",
+	"xIyLujCju+Q9cVlZUuGNWbV7yRiqCSW1esggj6JHTz9//OkzdCXweom+Uju6RN9iBdath8h19eC/AJHr",
+	"zW9P3v1h8RH6Xu68JGaqc6d1sCy/JZzRSZ6B0Zrw9PM2l0b7fs/fsIk57bD4t8Soo9Piq1TumCGlrH0n",
+	"3K9ylQ495qhZGTg+gxUoMx6nwW+dd27aw7c4Fvj18fLJuz8+sP+8ePC5/stf3v3b/wheANEDNly2M8OB",
+	"G1jOwAHsY655D9r9PWTzHDA8HDHo2co/Wtf7/3EO93/7wyCS0uI7iBuh9cnEBi6R/gBSBqGSufDAGmc3",
+	"izTv/R37IAfPy/k+yf5PnJP4MnQOg0ew9cFsjDdykFod7+Soxad4K0cNON57OXzpDHszz7q4Jng3B7+X",
+	"6sZMGqjt1oy8NOjmnP1O/OD+0FGseT/8o+OW9Lu/9K78pYMn8w78p4n+vw+d19PxGCZUrs/kQexqcILg",
+	"m78WWMqRnoRE6z0W8b1SqCBYKqQIQ9kOC5wBDv+yC0TdKIF/+Ntflu/OLIWv1/zKpB908TlHoUztHUzW",
+	"LC7QxM/yA2HpcC28VBk3l7fLuPlHKRUg1Nj68Prfb3r3MVTroG/KvCSj1mleG0mc6qXEdQNAZxT4C2Ch",
+	"qARgEASPaomeXlP2sQJZOvb1uWRZl+BXRGnvXcphcbk0I8WFd0qGXWxncmsbstGOlrK6Oaz5tnS5ZyZ9",
+	"yfIiQAPClKAjNFUzzlfh1ObW1NzY8flMcnafMWX7vZaO1ousmCq6R6/d0LBbAiTPgoH2uvv0FneH6W30",
+	"lA5kYasY3jhzEFVofbIoMovAMucTidWqvDUMEHZagmXEMNCbebLZpTacziVxlfwQjPOMxp9//kOzlc1v",
+	"F8snn4fjZ2uen87cDuPSGtoM6ATTRQskBT820xA8Mf6kqab99x//VBvAf1g9ePPv//bvw5EN24IGFhra",
+	"s+dYkCsBwOD7MDrIFlMm1SrDWgPXTLE60qIIJzLh5kj9DicsyMp/4d1ySjx8DTgMTJsfUq2cP7ybyk8V",
+	"goQMaXFtKCQs67eRe1uGoVHtuoNgD1cuM7e2gaDpREp8uB457AGy0Jj2IQhc2HTq7sdm0ZGNbyjRhEsF",
+	"yo5F4A8Fzj5gbJ4GE3nuLEXm90B9aqDelwhun5ZRKZQg0qZdRe9X6s0qwoZTp+6HTJsr1SE9CaGSSYOf",
+	"fr/yo3W4fPZJOAAzWF9tLeF+GV/PsSQhTV8SKSHMNNbJgqWkWzbxtRhkuukEcxAEykX4kUERZdrIU/II",
+	"Cy5H3gf6lVKQaL3J18ICgrlWQ3ywFAN8Kq1x60qMVaTGxv5cBcVMVYtBR8YH6J+VA/iQoDmZUlfjvu/G",
+	"6LtYp2ha7p1Ef1tVLbbimwjYPpa2zkyW4pbq9UMUhYhtktze8KLgR5KvykPUrwcQU1lV9GVeeVAekrnU",
+	"vFEevIPTunkMTKDX6hByqqXCLJdIKn0DJyNTkWLcnux40atA2d/Bszevjmzr+8dMto7M91Zpx1zcK1cN",
+	"LMNtDKyDc8yMQGBFAfE0fx65uLF3vvNhVJh+w6CBBR4vcPVLrB+cXj8C+fp4K4gPTW90oBGIgIaglcgI",
+	"I8G41lta+CJcqB0vt7uqNtvAPGrihz/R2JbIAbUTTJ21HRKyP8K8YLB88p7vmsCtVrO0QK7kAgIlyXWH",
+	"MB8aMTOLIDQ6AELlTWJIES4f7/mhXhVXqMavNhKXSiQJYdb3gxTBe4QLE7Y+q2kFP0SP0usfXlpoNk0C",
+	"YeLR2xKLXDok5mHzt3JEDhPIPmtgAkJ1wF8SARfORl//R9t11NnjSQqAGbgBRJD0ks0tkOV+b/Gc7k0w",
+	"qULJ6BjAdl2O3O3GDBVYQOvstpWmjqCPacY1evk50doDJflKc0CYaSXeA04s5cxZR5ZKdX/uOyl9Gerv",
+	"mHNGUq9zLYoSH91yXKQSLzU0XYfvwrdjcu4ASFa6LkgfpJ/+Pbl5nEWGS8o4aTwcBB+x1zYguK8Ogm8F",
+	"kZqhcyNYc8EPB/JhwEjOjx27rarYqRf2oz6gd9L+cCBH6cMy/BlM3Va8OCAt+FAaS2jULZSxskfmbnWP",
+	"SEsLB7e06wLVqTC9g2PUjvq0mayft74UeKMGWaulDDEnz8Hs1KJJGu1Za0J6ApfgsMQnCUoBGOvHHc12",
+	"yE598eG49Xd2afrRUphkFjdipW7cPw+io8JH0WizR20ZfncWqT74GU9fGb++1gEdnaA+rMQkZIc2j9eo",
+	"FOg7VHLexfgTHJ/mILSqzMNeVBOLsfBE53hLU+JXrt2icfXaVqY2gqWVo/O7ks6bL5qTbHS81L0Tils3",
+	"XJvUII5Leye6hhfasq9aXTAOORsJ94A+pHK1J2p1ICKL95a1tH9WtaQAjD+4qj+RCEZJQy5M3BKbTJhF",
+	"GpP4czKKA2aoZBvKqNyRHObVV7lc9ZszQyy6XnurbQcNBXOtryjTy4ig4VfTC7bX9NTTUCNfM/vJmdzW",
+	"WUilhd7bcHFpT42Z0xL0LOf6iI680mc3dXWjYjQJHs/uFkNOcO2TiLdWGTpG7syYfj+GSElKU5qHCVth",
+	"6nmZPn7T0jXyHDAn7dImGZR3fZWMRC/wek6mn/yZz+04MyUEPLDsK6vwt+xLr+50pizxocn2zmcuk8Bp",
+	"LvfQKICQ/sj98ENl74vRqm9GV3LPG5HGePW5uX587XiMvEtMzdKXHGXbsflZT1P8GrMfX0uSV0T/8f2K",
+	"E58l3ThvhqYJCsE93LgBBdiqeBALlj0a8Fg/2KBq63WQd6l+N4wfLd5z3X4fJhbUfWNpErNpjgHadFTH",
+	"sXTxwoSRhneC4GwHeuS4rY51ZXVfjHI4Zx6mYDv8xjJS9CYewRPF2NSjUUY1ux1TDznV0NY6TbjuZnQW",
+	"z/hgWksJ9FIW9MfTjKNqH1duYKj5EIpm9ICZCqjMLwk/FMQEzXmpJM3Jpc1nx4Igym6paXiUrEbV3PSy",
+	"/nKwM0XdgDMAC7QjeTmWqT5+26ixLr9xf2OXhg/qczh0czQiD5Rhn1N+3ZrmFOMuNS7X4uvzGbSuBnx6",
+	"0cuuo0X+BG5u94oMM87wFnzDi3x0uNaThS1WuejPcWz1FObHlEzzeDJfLNcgVfqNKBZuc8YsJqV3s94/",
+	"ozJ8TsaxUgzXaODA+I2fEwohWmuEj6asag4D859fDIXJOMltN74+IFWRGuXLmDM387z8ykn5j7UBcZZ9",
+	"0E35i9dU6y3/2ubNB2pYlCL7wxj+59CR9sq8F5KNo+yDSZ0UGRn/QnKhBLkLa4ERkqcxS1XiAK8MZO1N",
+	"yLRLyvVozsSFoO9hCer5ar/twmX5YlkfmKGzZgFZxnvHPP6O6WR4bTvvJNZ6zMJ9Z0ksGG+QZJMyFEeL",
+	"g4/5iI/1EL5PCdDa0mjTAn9LZ9LGqwvs/uniNSVmyfsajeZ1dhrTOfwSpMhfeSjHaP5qgS3HxcdVK3AH",
+	"ectV4lfSDkE6XvWK9/oqCrOhsNgSlZrvd6/S573d8gj5podtP0QO/R0wzZg9jSeGe8vqo9mk3HBzeGOJ",
+	"4YtuZ01F2zi3aXnEZnZdQLH2LXPmJp5B8VQ6z3TVgnS+f9esocD7SK0eCp7OLJDHpz738trEJIgJvuip",
+	"eScV+uWUw1JFTusxYhzzgt1ShecoXay813fo9SDRAmqoQ7cBR4VvCHNNERIxFQTf34U9ZOOPUxBh7y5k",
+	"WMoIxMBPgACGc2n7PRRJOuL71VyajFYvpt5Dj4zDXD+tUVXNLfMGjBK5Kg4cfCVRgRVBWNap8NockWdN",
+	"y2OYcfhl7sXhfZjp3vbE2f27vaHZy3u7XwzCDZ+2sf7Lg3m339tLvKWtlmrHk2Med+1PJzm9Iyz0Ithr",
+	"5ydBlSIMFZxtiUB4o2wm2QZnSqv8rHWAgwlkPMtKIUbOW5G3cdAg6J9vPMy/AzBOuqBqvm7uj+WEvkNy",
+	"l+kmLVaZyanueKklfEb6xWGUPsLMdDuAILp/94KhwBxW3VnyYvweR1fzt1oktPItuEoW8zHwrh89T6et",
+	"0QNQJYPrhmmOJPcZPC6LziJX54ejEfnTA3eOOB7sDXysLWe8D70Z3oQZz5bb1vt3xGYiwr1c+RyC5byU",
+	"FPhXXwknoGFSeYOyHWZbkl9C/0EX1thRqThUb3byQod04I85F2aik+plgQOCdbpvOMTTUPM8WhGs30p0",
+	"hxgwwQDg/6mJLRjAkoY3U+M1I6Nup5Uxn4M3j60E2WEJtZyHU3B+7wHtNO4re13qSZKc5IiLGoo0Wekz",
+	"Ne5zuNPnv+mb5e4N/MUxkKP6aUlkFD3QfdV6HE0oFqoQ0qpebyFBuc/O6UJd5BCksccIEO2qfQS/mNvG",
+	"N/1FO/cwWlmpOxWon5UMjePoGHNZCbs3PSJyGp59LUVb1rP5weqYRNxqnRNJyraFCcGPqUCJxuQeh2Jy",
+	"tZA8Www2RFt3tGnnPrCOUF5wch3vmGN8TqpplHNm0hXhnr6H+iJQYJZ22lMZdzD2N8TIvUw0jGg0v872",
+	"qroH3oPrd1wx1CvARz2jNL97ecKvNgmpFZdgeJ8GQHJGXPUMUyUaZ62fidHxR4L33xGnx5wRaD0zbDqr",
+	"b1vwotEI0bVbMK2FZoMWTY8/vW/NpI4+AimGN/8uXbx3Fqarpz/T3ecdhvt3A/4oMHgFQv7LMVy9PoX7",
+	"BkWwmXKa2pVrjDiBUHZta0RiQjYfQEiVCkRu0Z4mlD91Atouq6PV/Hb4Znj/WF6Nq2VgIWOdZIqvpuG6",
+	"3xKxDjR/AUFU9X6BpgcHLJQzpKvWjJ9IdMBqd2lQJJbWBfcA3HGYmVYPucDHBw64KuN7gvCal9DMUe3I",
+	"XpLilsi0YFstW2He/rqXix6Pdn0q55JR9TG/fzLqJ1wUH0TP6HNp3J0agqlMd4z1zHD2bKp9aVp6IElI",
+	"ovT+YApMvx2gOeoulZfp4A4zKD5Jq/+K5R8pYIWe3UxSDwTHPZN3Buo7EPLIiJSrPc9bbbb7L08YbeW9",
+	"HC7vPeAs2N3mJfj/ZdAHHVY8viBbyiQit0ScDDITYRlpApk/Q1d//a8HFxcXjx4/CbvuSteIu79uuXQ9",
+	"z6fI9+SMJ7Yt8ZbIvj5H1GQo5mSDy0Kluke/tUOH9qTAiqrSUDgBfregt5RtV1gQvNo/DjdtKjjbjhlz",
+	"jxk2vR2Bc4pUbuu8p08cjtQ7++AS8TTekmmF89IQGSvAFVWCF0WzH2K0kCaiJD//5gq9hBUsET/gX8pw",
+	"x7AdliR18QXdkOyUFWRlXoP8f7rH4rRSpwMv+PaUOlT1fA08PuLot9HG2wwmd/xIRKTXm6SK9DOTPlWr",
+	"XzmLVJhxWhAVGdyui04QZD5J2gu6+2y+I1ZErAqqBJGrAxGrHJ9CS5ysyHBAqYWzUktBn9a+OGoQctm8",
+	"IDyGcfwbOM/x++e5PS/dgNFt4Bx9rdUFz8Y3m4XkkapsZ7tO6rUhvtmEA8j2c10l+60SOK6n/BYrbfUW",
+	"VGGHNuf8wrbjxVqGfCKRo+uy2aWXH5ldGFUQBje7ELgl1qRIQNrIybfmSYOZFUOnFwQGLEisdaKhsInL",
+	"w6P6hqUKJhwgcQdlMze8pEnjxWC9z/bzxkwxk4qfuiwxlqBmRuGYRDVtI0zabK1/bguj3o/WRyQghjb0",
+	"bSwOFL0EDSes3PS6TE1VERO0B5qFU4tr0RbsusCIOnJxo1mfBjxhQRgnNxP3XV+smXUvK2q+GdyJNCZq",
+	"48xa/TcmENI2znLLMgT6qbj1Ci3R+oTsUdnjt/53ntrQTIu9WwsOnLpeukwL4s9nF/ix+RZjLxclo7+U",
+	"xP6uRElahsMev6X7cm+B6Qx5zB8u+qyH2nT8779fPfivN789Xj5994d5rIIpGv5oxb1JtD1lruQ4iYL9",
+	"an5F0899ej74/CLJAmjtyPCeDBgI9Xh/aUwH/vlerIc28tygLyVgXaQbC97XPr34p7UL+orkwzzrWQ5N",
+	"Fhvir7ZVMZpBG0ZHS5+7+v4K2UvK27jPQhvnWSfjFjCT5VKT/LPxEiNmhIwkZlgjnGZ6TDAw5nDwGU/Z",
+	"fXTvzaU+34erP5JE5F879/H+jSzrjPs4gVBn3M+D8518x8buy8HUs9D9N6qh3v26D4f3d+T9ODxg476c",
+	"6VZM+Or9vSWHFhd3L7x0ymDLXp1SGlEKEezY94KhDRcZQYrnOFyKkVqDEIMGO1enlQoLJVchv4PzuDnX",
+	"ml4+sqrFBwchG1mqnQLXgrBEmCEiBBeJ1ShTHcdOAaupX3PRm36WvcsoeBTv6H2y3RXShEJroo6EMPTo",
+	"84sLyPR5/Ojzz4c5rw2V1iH0AHln03Nf7u5hRSa40c7LK7R73pNbuLFJX7VDkx8ZyqkgmS2kHIaItvsR",
+	"PgLmKmiFPEoB7ZJoLoGbMht26dBgG7RWf9wRJIipnASxkRMod1patArEBdoTsdV/4QJyyblD1zDrpdLG",
+	"Lp6hXPCDjbEc+m6FFkoCaH5VYN5sVRhuNFIM6v04Fqi2OZXrn8uLiyeZGwz+RR5acXe9RNcPrbSD/7ak",
+	"gv821IL/NOS6tu1zsUI7fDgQRnJXWLuhBFp4KSL28hm6dm2jHmouuh64QIIu9GoHa8CTio6Tsp0sMnVF",
+	"8iaBIWPQcpTl2fipm0PwmLUEZM4Oa8tRRBhbiwV0wFtTA8EVIvuDCjNmS3i1zndxxCeJDoLoHbp0AUaO",
+	"thxxNgyy2BVS3syDlKvDc6EqXWendqEqRSRDMPzncOByExqktSSTM6zXgfX/xKIJraDY2X4GkdJ6cdBO",
+	"JGyeYeQsw2zmWNS7CPVnijPakb5y8YxoqLHJqq/Kgkgklb6XoKpXmuvpEmEXOM4wQzbYCznNaF3azE6I",
+	"2Zu/xaL1qWHMrmTQv5iqUvOoRGuibzWkePC2cGHPtNB9cIjx8VEj9gBjjiHMTmpH2dZdIrCCnCfkf88T",
+	"MG2wQGoT/1si6IbWN5+5QpZIEKCZKe1GVMFdqUfkkuRIS9dw3C2UO/U9uSXCXnfBnt3jUzfC/GL1uY1V",
+	"uDJelHsmITbrSHxmysdc+RzhhqJfsW1B5W5p9TYOmTIc7fGhYqhIQ7WgD+DKZdKga++4BdWXWm/rmKsu",
+	"UUcPVVuttuJ/qENrI3ek0lQML/Yx8RwqiR3qta1aHbaHgiqFFvOXFfmlKfKgDHFGEGbyCFmFw9WvU0yi",
+	"1gK6DiPnze+2pd1jZvIRpE1GCvoxotL5n1ua9iRXWCwJZhGcz+6CBb2Ae/FSqATRuscntCZLVLKcCPTo",
+	"Lz1+Owd4EUKzsySTaE+hMz6ChrxUIlNNFRrOPpl8rr4zz3+tTaTQobLjrTZcrDZlUUT65WKkf0SCbKlU",
+	"puAKHXlZ5IgRkqM1kTS3lSOzTMv/UGIVdOCVwVZcgXccF3g7V1M9QK8wY0KJ2Tw8qd/Wd/44T3P11voU",
+	"zryunkAY3RKxxgVyDSn1IT4KqsyKZ+37O+wJNKRbVS9oheOW5h5kd/dw1o3lK3wdc1wNzsnOdLsm1QKf",
+	"GT+Cvh8l3TLrizGGf8ZFbuY1DF30NivKnOQrmgcE+w9ehopFXKFQT3CkarcjRYXDUx2YRCdLfUpgAr0I",
+	"PS3qmi7hht1hGrzQi/VqQwGOYtAXrgmZk/wSsTORpPXTIpkpzNPutZW7ELvMLQ8E38jKgWi4YVknMp9Q",
+	"zsEq6iv7HIGerog4CKKIWJUyliNaXb9jQuBE7XieTB/7eF8YSJCMHqh+OJVp/YOjN7ige6pIjhS/hE1/",
+	"5lC8ZcYPBEl8kmcxtTmCEcmlT7tBbdAn3TTQPgIcvHkpsXgRpppMVvO0BbsyWTBRrehvTZyvKibmqo6r",
+	"IWaLheGC5iuAWg+ogEqakmmjnQwG495HUWe3HyaQ17sjnFio+L/Nti3R60mtntt4Ujzsg9++Ay157/Jm",
+	"vWLRi/W+XqA92F7hbIPfb9hZb9hBbr7/N+5wSPzju4JHH4uP4/4cynua8Wps95UYvLJ6LqJZvGXGwLxn",
+	"WQOmHXXI9XnEJ6Sgq0+2Q9iKk4foWuINudYsf12yG8aP7LoShmuenxCWNyR/uJihA7pj1rCv9yd3DK1h",
+	"aYD/ItGNO6xZv6EsSThpOq/gYc9x2JXixiUql3UlpA3shnCLU5LMTOg9JpDfh2ovSGFE544egvH9Y71u",
+	"zXI9K22RdcdLSfR9vmp8Q8s1vAlFzDmyO9F0SWgNBmSOg6M7wd3IOAhb4PIwOC7ekNVxF0J0/oaXwqWr",
+	"MKPcyhkNjDKWDwCZJkuE81wQKbUOuMMsL/51+6t0jBs4g46IllP8c9IjJ13b/nnQ24aVgErzcXx52JmE",
+	"lD2R0sQNbqk0pxDvaaFZ+ICFMliKXO0iUIoRadEiMZCvsvfMtIeJM62ycs7WMndOtrNQU/u1EU3IaWbx",
+	"5MtyWD3+mG/CQftlRGLs0FX5+zXmrrFBqk+8otrjjjlYDbnec7zmUfZBbb6Xyv48iWozypvB4qWPQrAM",
+	"znJ6x+G7FDyjirzuvyAapPV7EkyBw1chKrS8Hq9/QE8effbZg0cIF4cdfvAEnOl4f9CrWHz/1avFsovc",
+	"8CSA29A5EBU4w/NyHaqXsgllyVKvXJN4nnIUVyine8LkuB5C5Zp86V4L5kgQLEsxcu7fmZfC42mlLIIM",
+	"YNqKQ1Pjga98SaXF9n1pX+gFlIm63K5ssp82u2vymUIFPVEtsDBi5OjaySwRgxxB88c9wYyyrX4bM8SL",
+	"vImkNFCXXhtVLgOoonZjM5tUWy7q/ERHreAlVDNRsIffEKEG1lBPHgaLzeBLe9ufowOUa/KKHyPchJNY",
+	"HCv8nX42cqHDOH1L+I6EloHLnBKWNfD1wT3PoJvMlt8SwazDtjZ7DuW6oFlQLGdWfIQwwH8NCeuvBd8j",
+	"GFACJpmWyHDf0mxXsTYrTmh9sixrvm76L4eSrA5EUGPTDRH1pXnyzEPrzWeckHlddWhrc0VFj2CkqUKK",
+	"OhKpDMVc5l6VJTm6FHPowOt99Q98xTk18apNbtEkypaV2A6mWwbZKPPS+COJ7FRJ64q0GaTh/NlaV3SM",
+	"b6l0KDAsCysl6LpsiAbfcwBf6EnjPSEsCHLp5JF662AKRUGwJEHMTQLJ1o72EvFSQe7eHoM3HSJ6VCUj",
+	"zVk7qPpibKe+DRZOjJaB3dWGhFlsEu5OTmcWynLNhFwkBH7dk9D5nqphl5clITzsfyo2/ZeVWIrYP+bs",
+	"okzLXHmJSua2Be05UzsJ7FSQjdK73o2aAJcPJW7qgYwFmfhoa9HuKPHoMvU9FzybnnICcR/Nq0vQ0k3K",
+	"e8kCi8JbstoKXh4Gd7B+sqpOTYwcjYUvg91IpjTDxm4O4jh3FXpIxXB2T8j+44fSmFsrV7TZS5b28++W",
+	"i19KLJTJKqhth8cXjz998L8fBdOtyNsEtI634X6CsjwctIUUaRkYMbEsvvWldeda69sbK6mz8ongwCoT",
+	"y8Xq+zkgb8ayTN1bsjvL9l2fdnO7tQ3q6Q4xCl7wuhw2Phs6zF+SgujteEV+KUlI/GecbajYj5x4hxR+",
+	"8M9U/q6S0fxhZqMm0MG8rz/pEacxcgJxZvATtsl9v/yFVjEmuakJCFipG5wp27DFTzni2hBV5K1ammSZ",
+	"LTdajecQMilXttLEBGHcvyD+Av8w2Mpvtc1CWA4NFwhTFOqb66thuVhToXYr14Wvks0GMM2elhXfrLig",
+	"W8pa6Gp7LKjCRd0qhuRl1iw/2NOtLUioHnIRpZxnpTWl1ji70TMC7cthI60Ogt/SPCIpa9MjCADdkLnE",
+	"eLcpOYJ/6MCFCo6JM8XjHfRKSQT07i2okcF8RHuoSAnktfUFX1cph/Cgcz/cEiFoPtgZ6SB4Rkwlh/nO",
+	"u+U5SSN32KwGwA368Jam9yseROj/kes9S+wVPEbyBjsq+UH1Thy9PVdgvUVFnr4qRc/knkHI1ofoXspX",
+	"z/HQY0dY6xCMQklIQKue2+tD9msstnyV41Pg0H+JT9JicWjbnIDKD2VpoEojKlFlgYb0uD1+u2p6hlvj",
+	"15YFjGvq+1AmuNYVL9EFmMWYncKjU7bKSKh2DhQ4Uwt/RFSB/bWjeU7YEv1KBJeIvM3IQcWmbQde7Snj",
+	"ItKnROI9genBBSWrmsT+EQXRtM9UDIe+GrV+EDXcsaHW5YNeh6pKtN4vpHjY37BcwPVmRTSJElfTdF8W",
+	"ih4KIg1Y/rD32fM9eYxTbWSYUN0N6XBWi5GDB7E8gGMreAtrq60g+XbkJdF4MVZzYIodibB9GyTJOMsR",
+	"LtSOl9td3TvRpPXvjPl4J3eaTW6f9E5i97SN5h37sBNQfrVnFUIwxSU7kt0slgu6j2o6qZDj4baKX0CH",
+	"QaR2gsgdL3JpE5yZp6UeuJTUAH4W9IYUp+A8OIvXQZpUSaiPMFXY/AhIVin7aBThUV3QYgJJCc62RKqq",
+	"FWfazerOxauqVKLr1/QaYodrJ6hEBec3JEf6ethiqi2EDcLogKlAh1JZ8JPhnuxZEAap7o8Jde9giOiR",
+	"9V+A55aoPGiZ9qjxkWgrpq6/40CYrZ8psDJ4BVyt8kpqLBcGEGu2tsXvo+jLcq3HZo7C7sjUTOUd3oo+",
+	"vYL0OWY5zYMSdYJOX53gcefygx0J24gtaBhEmPg/0zl0uILefT++oWmbJ8/VzLvsMDlYUI8FF8NQ+lJA",
+	"jaYSgQcWctn5nqx5fnqIvsd7IhEuONN3LctdGYPhKwNcsucCyrwUL3LTs0gr7cJz8D9cJEB7bYMak0E0",
+	"yNGJYEjfyfFpiSiTiuDcyElwbyArFWtQ3ceDEPqeX6QteoLmffX46iC8GsaWtZ/j03Wk/q3XwA8O/652",
+	"oaxqL+JQGZHvMAogiwUr7lj643UaVKRJ3t6EAjOtkeurPeU2b/ql0jMN6xCFB5adVBLmO9K6IXqL8SQP",
+	"pCgo25rcKvNEo1RtVOZTL7j9O+c2S+j3kRyfeNcnK770uPh8rOiR+q5fBuwuLtATYLvcf7U1CaNhhK6z",
+	"6qnUa3N0/9zAT552N64er+tAaszfI8+blB2clBPftwNT6N6HUXoNA18/My3Q4WgZ3f8TGQpsVYL7Udhu",
+	"D7T/DZUaDEIv9ujnetKw6utnRnMO6upJinkpbultxOvs08YkANlCUnXkNjKQZNVWH0ncBayqDaiz5HBl",
+	"KwiC87Eb09ZV6lLTnjbLHVaew+XZEXDDns/BzNjK4TnW5Eh1d7pJz0mAe7XwV9WxbjEuI8jhPoCHjwtz",
+	"+KSCU2L4WKI1sVmdWu2qMrzbWqYgpho7nJX3aGn6RRuvHzwtlyjXerHi6EGijexm60tWF7FrRONM+M7P",
+	"lwjGziqNKyiBj4Rud6ofB61at8k6kRMsqWpRS4+K1ddDO/vVZkOgr2YUXqwZjgoltzFihJXRLmQShPoE",
+	"Z10FcSAjdDQ+MMWPWLMaVH37EZ56ksYpb4O1Sae1TaYfzUeCnZKnwxiUgZVZUDuvX269AsDL0KdJLyVv",
+	"LFZCdmo7XG1s69I4prXanwsMHlny9kBFPBnGRzyYAmqQwnkzJPN1mHmyrR7b74HTMSU6Oqw2dLx5U/ey",
+	"tfpu+LNKDvCWFSIPpFN8Ba1K0tMec6IwLcLFCRzifF3u/1+vf/ge2V8RZbY0aM3zk83ROGCB90QBFmkT",
+	"4DfWk8N+quqfbacVXCYX+yCMMsmD+ih0+OdiX+EKaTUt4wdKKlihOwl9uHeSzTpv0kEk+ljrmtelvrOJ",
+	"bTkhiAKqLueFo6BsBX2LQijSR4SlJFLuAQ4c+qo4eOpgtO+GnCKXhVT4ZPFt8J5AjodTsuXk0mC9tqp8",
+	"z0cK6qj5VEnIL5JL9MXzl+jTPzdKpggb7Dzb5jzDcBlmaE1MoA1RtnRNvrsu4sF8j9qX1WXy2yagjl52",
+	"MHpr05V8Fcu0XVlUybChG2da7mH9VuI5MNfGuE4uIJBew4vo8cXjiwePHi/NRlaNQ7jYB4GRrVzRLLPl",
+	"D+wf/yE5e/gKH7+zdf1BeZ8LvFF+cqQW1dVRhItARa/vnm7gAjNZ1BUiMej16d30m7RzkFjo//2//x+g",
+	"mTVmofdAg37miXp6Idj2kq6mbOC3+MRLhXZUCxC+AXQg9UBvgxntQZOZUzftY42RaQHoZZDayooqjbC6",
+	"8CuhW9fMeRzsZxtaovsb0GKl2FU6yQMWv22f88PJVOoCy0BhrSnMOtpgCehJrlPB2GtxHERGOsTEpBvp",
+	"0qgUfIOuHUGuO8XfTi1sxR78ylv84Nc3+n8uHny+evM//vAhLrpLRFjK1J88bZD88d0J8G7D/kc+vEaq",
+	"CKgE7ch4w7liuBGICEaDWqt7HFjdjML6IXpFoFgth56G6LjjrgC9OYv3L9TP3+Z3Edk2g0dQD5PeqeJj",
+	"SgM1BJgDk2NIBs8DtBGVXr+Ln9/Fz70UP6+gusT28Og9UmfqLTMfuOE6LL/h9XnnbTH9SHVT4qYxSkmn",
+	"TSWk/Yc1e9/stHp8QGGPCfFon6GZmOifzbUzsoTm3rlU7soVEewp5YjqSCAIzoG179BwnsE8jti7JcuM",
+	"TLgy2Bc9rdmq3lab6qVVTjcbmpWFOpkaPtuoFjK+hW2VCiFItzGPFsuFViWeLJaLTz2QKoi1FZRFtsSb",
+	"Z3X6wgz6E5Y7yraKM/RXwcsDkjsuFJJEIc6qqVO2tTj+LkERchIlqhb0EL2ozD6Mcoq3jEsqA+VAQDjS",
+	"TriXpNiYZ9+Gk2aNGIl4sL8/E/l+Sj3fpKb+asU3m1XO95iyvg5v9gm0w3kNdh2sVqlHjdQTQDRX/2Tk",
+	"rkl1wfYLJihNoEeoCaT6vckiMjPOz2OrH4atp+pb35rn+xvW4GxH5MoSJNav0mPPcC3Re4CevmvH4j8P",
+	"KrLlk2VDcDTFQfsIdA9alzcGpHslNaehBn+MMu69ncshQNsWawQ3OHV75nDQhO7Ke+apae/GuCqEL9x9",
+	"Y/IQ2ZDqYh5edJFX9/uSARCXsVgTqW40qXfLxY5gMfFVQYxQnvi6JGTym8VmlWFBprx8xMXNpO+203HM",
+	"9GsK1kM3SePPd9nasBBjfUNwDhrCSI56SfihIJVycaRqx0utGDK8J7MBL5lMQ+eustmxFy6q05PGPCaJ",
+	"v0nnty2EDzeFCPEKg93UXG3X/OI3w2k9PdVt31RJinOVExRYy2FJfw2XNWr5UGVGQg+hZQWCB5i/cEkp",
+	"v4yYMtO/K6ir7AjOo5mIDqnZYO3pRy+rJrjHHS2qBi+ujipF/0q8DHtUTa+WrkWfv/7Xg28eaDb89GnQ",
+	"+g5S9TtLPm04NhsE+3zb4RwM6WwLo5t9kDLPIU1zqiLYqBbUJFsmHYGp9RhNjm+IkyFpktw0I4LhqJlc",
+	"a3RH6AvvA1xDNyPN8ddoTTK+h6bf5gykprhWhDEMZsnT38hrnC4X3wvzyXlaG0+QY+1qubmEwj84ZVXy",
+	"wmANSkE2KvXZfkD1H02apN39iXjpH2tGS2OzlqHiYW8d/h68GebAaRkq45l0Cv+0tzjHpxQr74Nwz3CB",
+	"t/d0wr58ZRz0IzbFO0yzES5BhM1gZbaF4v0yMKvZz0mJ+0uDeXIi0nWOSH5EigZ95XkrnWLZllB31kEk",
+	"dLReWKjEL12R1YdSD0xBhUy9m1PvACnLdOVAP03ZdjUB5DVmmcSikc2KI5NUrm20NXElp6HSrDt3hCfh",
+	"CldIDA5VeKIWM749d/VSDClL4qMp37JT1Aq6cfMOLv1f058P475JEAyTtLZ/jkM93BJu+ikfgjCZciBb",
+	"zJG8xTNoE53r5H4pFV2KzKFb9J+Cweu+l92T3m6xf/udM7tGTW9oNtuxGa7dn3aMugxiYAYDjV35nmYW",
+	"57/GgxMrwY+L5QIXxYqLFeNQTh9unmPK0YfOF3zf4Ge+p0JGIoRFMB0oUfJux24aBd8owky5OAxYw+6F",
+	"yo42mBblcBDHUOOFPh8GcLlIfOVr275nQ9n4fK1UByM+HPTBG/m4Q5/qPmBLfodX951+0h7MgIPzqgJi",
+	"lztClJfAu0SyzHYI6mmLcu8wdev4Qbqjs7U1HYAnwbeCSNmkusNfqG2vIHSZh8EIXRpW8iQV2Ydx9BQW",
+	"anJC3vAKX5tn34tn/4gFo2w751m0Q/adxqmq5t5UfteS0cv0a+6bPbmVDPTYoxI/3uodY7+JyufnwL2j",
+	"ow4bXBaBTI9XBOeIMgT57hatnuwP6oQc4rBX0BBUD2XVTKRrtO0gAfMSaQ7DwovOZliSJcJZBqm6mOXo",
+	"ULJMla5Ws/3VoQoELLZEpYpHYvxB0KIltTAhvPYIULkRPRKfJJQW4EaeJkDDfyIh6WGpyW0b5MBDVfcA",
+	"KFgw2XiwP1RJ5Pp3pVRDtCO6ZpMqSvWxVxnER7nWm3VQJL9Ggh8luiHkYJJsy4JAdSGXFsXlSKxMNbjF",
+	"JEdrsuGCgKy9tofqemka3wmCCyTKAIiP/V744Js6zdiP5hORtjSmx0LsZ0E0PaK/8qOMph/bgx6Ipd7Q",
+	"w4GEccEMTJrJuw4DmJesd7H6SK186TkQJoEl+GRY1qSuSed/tqZ2vRSPUO0pxHkr0kPFQhiZaxkACLYm",
+	"0FwlsxmJauD0TIb6clEH/FcgMnq6qZhcigYmkylwaGIyeZUPbXgmozV3cTp91KZlLJix1KoBvXUThX/g",
+	"YmXvkEBjlfpP1gkDkkZR5sTjbVkwIvCaeh1eDF5NDbxie+xriglVOZYgRweLG0hJ3zIeSfb3NMlAJUdB",
+	"91RFeh0RlvHcJhp1kjmcI/qyavdWoe7pSzonyrFUoHrooGoIoVb1lBuMs4xURxFRPSIAyyYnLkYVVLnD",
+	"j59+Fv4pmGTxxUkRmdLOqy2pbf6B+d7So3b8XBlNNAipBtc+JMwDNJlBBoe73jWo0/Ib/mG65wpyIFhJ",
+	"k4GPQQuAmyyQgpcHvvkaunZeAoIbKDp4L8MtapwWE9MatKZeX6ZHQRWkJESb0YTtClv/FBPZGS4KQP7p",
+	"gm34OKy3RATb3BlrT1+FZq5CK6ClWlaqZ84J1Cl4wgzeqVW+4WwsizJUzaJeVZwjvjMGV7CjkpatwR7r",
+	"0xK4tJnpqroSzDczsS/r10ZkSEUPZ9tSijQuNZpL1Tr1Eh2wUE4vuyEn/Z/acljcIwh7d8W1jI4qWcvb",
+	"oEF2mZjQ9P45wFPMHyWYBx3+aAFaXDz43GFaPFw9ePPbxfLp5wEvYXuPIqQfQ/EvG8QbQXUtuIznM+9B",
+	"VJcIFBnb1V+CFNXmsTPDbAFYhRr1748f/7nZaf/nn//97480eTSNfrtYhrynVV/SVGPqcYIx9aMT/RaW",
+	"zcDAm++AVaUtImNXCfOATSZ3euFD9JMHEWKAXExSsAVXMwVk1GH+asPXiuaWgfU0WG1uvUjp0QPfem+B",
+	"hBsWdsjmXY+S1ukUtnbZTNYqKONASbjqARAVLjCTYwuOM7j9j7ws8i5VngRL8LEiKy7ykOP7G35EF0/+",
+	"dPHpnx5fPP7MNFvC+SXK96comktVNLqHey+Hhp/7cPZpD7iZbSwO/LT0WgppLcVeptL2cKTJbTAcwMAA",
+	"Lr2eGZVqJckBC9ezua2MQK9rQ+9LdH2ZhMzzdEDuddQIw6+DMukFKygjI7Pwr5D18RrsXkas8e9ARO/g",
+	"zrgjqX6OOJ8jyNjQ3+5ZhLFJiznCi3366ixcNEmliEfPvrP3cV3tfloZ71bG93uqeqzt77maox99b3Ai",
+	"Fb3WDDIbO99LPtZ8yaX51B2IryqANf+u1t8ZDifYtvbnJyTrqc20Hn1jMjJgyKE12VJWA/nEnK8Dragq",
+	"12IkwJYcLHvFjy5e1q46pYw0oCAMqXr3ZLajp/f3Pp6+mpwdNnDu6mcIo1wrrSUzSmql+yOqLpG1mS9R",
+	"5cl+1o5IXKLYL6ZboXHOm0DREvQwfkuEtaIukXWGPzNxM9+Tf4k893hdQHWOmz1+cbzulGr9UpLSvF0y",
+	"ZpJBMtdka2EyEMwHMdMqZ+/oP5L9oQh2sZv1/m2pk4U0NQTmfCKjjWk6O2TOar9go0J+wbC1nqTOuTXP",
+	"dh1XRJx+I7M1f3sFHDRSNf+KAmMeoWVX3W/VwMFwY2MshktSuvmoYMFVVZe40ObcKamp54GwVVZ1z7Wh",
+	"6eDkvxR4A35oLAlSnEdQNLwOqkP7oen4yn8hrM3px7yOFiPoXReSfiKRjcbUhDcfXTrvtnVoKM5vDBO3",
+	"3DxV7AYHg/eGcUwbaHRLxBoXqA4FJaZM+fGh0d9I6jsnkrtZmKfda+nt6nxIuGSj3UTIUqdmH7dqAXRG",
+	"8fsw9Xdzax1zs8xqCtED/8KZtrGGzKu8JNN7Mo968QCND2DZY95b4+xmCz2zgypWiqBRdWk2lYDGfGlC",
+	"fd6NOly3gWVy17is4HJs4mHBJaS42YTRlrONkFwTwoJwYdvNGlNAQzKtdSPBrawWQn2M/UqruQIXXuOS",
+	"jDOFszFvwuNndM/WZ2E0R1p0sWjBQes4CjvdVeu9dyZWeusyAlLS513ycki4/uSAJBjyzgzUXawBRA0c",
+	"x3aEZGFL3h4KzHAUBnFjGWU0FTe8KPhxVR5mrkeAHoEVXRP3KPhST070fzDbe2vN1Q5J2wMqpfdNIGhg",
+	"T9MBC8VAyA7rI7dE5GUkh02bKygnOIc2VTss0QHbvJmuJmIbkiWeuJfmaUhKotyFmNO4v3qj2eQ5AiUZ",
+	"G0X0dHCWB87Gd9i65Tf+Ua7xqFhue+aY27TuN/QmGHIfectIIm5pFvL9v7a/ICxvjBoTb2LSwWWBV6tS",
+	"sE6jLjv06iD4Lc1JfgdZumn7KN9bpu7kOLVLmKrcIBUHLwN9pOqu69XOVqfLz3ZyR7dXg5rDmVJpY/fM",
+	"mdIxdyZ0DccN2wUxQqARIwStji7p1cpbaBD+ELnb89pu1XXlIFljSU3KL1UQAgx2cPS11Kr5bOB0fwVh",
+	"y8z1Vrc5/ejTi8/RtWlfXr9+bbrcLY3uWKGLapFuGr76giGhpqGvyXNSo3PTnpUcjEXoEAW8XuegJSru",
+	"wq+2buDJcNNzTeNB6WFTQLXWal5wb656eu9O1U8bBjU0bDuUJkdylVS/1H7e1Awb2gVhGq5MmiWy7Fnl",
+	"jY7rPtj4RnfW4SOXG8yvFp4EZTdnNkOKJkB5AjzJCVYLbDOryDL0qRnVoE/ve6lI0IwjcPoxysq1UaOo",
+	"QgwKyAKZaOU6/AG9eWWBg7/t3gZSQ7/5v77VH9spvAWZg5USdF2qsIJZ4HUvpOFvQ0kVX5zibbsglZuq",
+	"4U2yCX92MvWi7fsemXv3bQ7nZcUDgVsv2oP6ObixpfHMOnzHwZNW82TUB/q/fvqP190V3ZBTU/VtXSXF",
+	"Nsyr4jbSjiCsxt2ocPuCUoZZ9e3wRt+A8qMnoh83nzYDLmHaIRr0eo+BFEHK8VIwcvqWhFJC6+T0UOLM",
+	"QVjDHu05UzvEBdxeXhZNjg0gHjmoFOwg971q4ECxSY5P1xGInd5bos7x94Z/f6DbOTkYXf990bL64Psk",
+	"5kbw/QTEAXjtEE5YfPnACr2uxIe3oPLpjLYR++CN1VovtIA5cKFMaUYf8smBS9ry4TRCzu8BzIRP2ALF",
+	"x2+AfidK/t+xxVOxSCqO6RfP0zDA/wUk+O+i9VzR2h+gakvawYjb+5G8w/anL4pHYanelQQdorMvUAeo",
+	"/K5XVszg1vL0wvvl1/KpMEue6d2K0EEMlzNFav/4H4mIHSTCuSJ3Fiq0RfDMgEJTRPUg4fpF9+DrTkaP",
+	"ot8ImT04gZlk+MxbNV7WD0M18cnbFLoLvo32TTadkhvFXRvRbY/cohB+8Oub3x4vn7z74wP7Tyj7erz8",
+	"y7t/C/d6/g4zbKLi32kaztMVICuFCHYRe8EQNFFr49Z7rsMRakkxnPoDTuPVvlrkyrzXZxoOBql/0sZe",
+	"yfz8r0vz35wpwYvCWIZUSWQvw8HVQIhRBuW2K3SG73wikaY5+tUU/g3qwB+ZeddxKVfIAQrfEIbWOLuB",
+	"wrW6lC9lzueAABULn/o164Z0ltZZmWTqvW/2Hta/PzJ+vzKBszVRR0IYevT5xQU4/h8/+vzz0dEft8Pd",
+	"+HQ9g4SdnkFRb8vZ+6WtfxdYPtnjEJbHDxuEUSnDbTtTOw3bdqwu+cQOlxW0eTTD6aOR+SxRdafG+m3s",
+	"6CG9Aua76p3gZsZCfbZX60rwgozI+AE/I7wUZh0zqMz4IRRl/4YUOeKlMmWq7AQFnuYoP0NqJ3i53SE7",
+	"CIKZQaIjADxZqi9HdLnljKy0qIbqdtmzJ8+QpFsA2qAMYXkjbZYyZ0bWo6ZT01MTAlJrVhDlgaaxpkus",
+	"jcb63NPe4M7ehI/XPEZwTyP7sxXFWCb36DrLWKcXe5ndaUvViFr6I1SkGcShnT4qoJ4ubZ5orXtluCAs",
+	"xyLIkZU8DEAq5WfhzQd6tGLp2q/OlSdq22StlMC0giJrId9ilmPFxQlVD5l8HS+/u8DZjTQgeFihHb4l",
+	"NsU2v4RScjjgxx1He3wy4HgmgoKzCl9xRDftmJAFOTlOpDZUkjtRrLXAe/+iKq7+1geunlsl0ww3W0qO",
+	"UJGnN9G5Gzj2czlhxp476fvf2tF6c2CKcbrPoafex5YzbvUfAR76GDESvx1dW6bgDRnP3hp3g5qne2Xo",
+	"bApqTDGtIFcNkBvcCjk3Le5HXAXtBCxPsvlEay7aLbGaXZi1ROhMTUoucXms0dIHk0Jgrk5QGmZsT7nX",
+	"C0nGVe/x6MhS3NJbnnyVlSznfR4i+L0Chky8SlmubYxRt695ZXLSQOMebWxlkyQV7Rori7LWc842Bc0C",
+	"iX5tI1gd+aoCKAWuxXuy8uFLq7Jc2W2C57J8Q8azKAvSczSBcwAJcanNtK/YtqAyiLEXO+U/bFzB6TN7",
+	"eeq7Uxujn0jEOHIrSpM0rgIFvjacUmdMNVhjfBemKCw9SdZNo6i2vX7++XWQbs0j1S8YtpxIxJM611bj",
+	"RlM9r6TzwFr8/I622Re/aSMvNY5B5+PVyYhuw0tBbik5hhKWzSkZ453xD1fgRsrpxuKKBBgWsNWkQ5b0",
+	"qW9eA9PQXiLp5kr7Ahjcv/qFcU75sSI6xCdjzY5ekdhdSJA//D1Zeps+xDCvyC8lkWrk+b2bU9dzJqLL",
+	"+E+W8w8kfDrlEvETahwEFQZ4cz6bMDT4lYHLdyfJOAnqImpAoLBpk7YeiapnKMOCQIX9suqVJpfIlkPL",
+	"sL5i1hDN2Kx8OFA0k5fCujgNbGK2o0Vu66KoaiCXw+Wpfx4G+jU0aE4mSEnOTK/3Nq2cf8nkZzSCv48v",
+	"Hn/64OJRMwL856ZfD1x4n7578McLgPz8P4/+fvHg8Zt/C7rzPBOtm/8Pf3d7BvWzB7wll0hbP4ibgGSB",
+	"pUoxiH64KtXuK4jmdUMI7s+O3JTd4gICiuZAL6u/1F5o+4etwI1/G21AK124VDsu6K/Ee6tksjwYwBnz",
+	"pgOE939Q/IZ06oJavYZWDVINFQiYBYZ44AfPfz0S5Xl0ztu0TPi+ZfZ5O88FgzbQ/fH7dEA7bAQGzuwB",
+	"Oab9DVlLGswoOBMY2vKp5YghVpqkyI7nqBZ3DAeZK3bxH336aVN+/ff//Pln+ebf/6f7jz+cA3swJVzh",
+	"Md9gEuhkXvQ4xQeDvbhIBMCK1i36fDCDJ7Ahoe6XP7BJibuGMb27BLahYzZ4+UaPXd9Ek47hzOdrnh6J",
+	"Y8/bhIy9H4TWKKZU4kNPcNNtyVTPMyPEKGcW3Vxx24XpuOPIJhR3Kuud5BskRTXPlX3lneuxkxhhGQ/J",
+	"FQDJsnXXXlGt/W7o3L40EAQOXiWkF2VEylgbmf/UfzYNaTCq8BKRA9mAzkR1l87RcFsfP1TXyADADjOW",
+	"kGVWgZS4F965VJxVUnFI/b730scH0jUVaoszNQ7eSzl4r38RkK6cCpKpcDEAL9Walyy/foZkjcxVZRle",
+	"U+Z+3mEGxZXMPeMLe89idyOCaWj+681HgRw2HRnMvXjErNnYzlNC2vBhrZMBvz4oD3rWAEeL1nMmj3xc",
+	"IGN0S5MhvH4wT88LIla7sUeKhN9hxO4ljNjvAGELX8wPgIX50fkgTFhb4PWjhLWUxkkekCbGqWcm/CWC",
+	"mdTMxOiYeY+XT/v6LEUjDuZn0F9ce6QkaNQPADHaAsJs2HNBmgWusQo6umF+9dxqg/fV/cVvbMKRxbtJ",
+	"AYjQLyWxP2vKteTeNKE2z/cbSIpDPNGSNJ6ISEMPTJAGM/jB2kbp/XKFvcRSHrnIDabTWMewyfRcHewg",
+	"3T47wx4fRo5nvN9O7GpPqDV+HwVeCs43Iwkw28STZviKSDI2iK3I/sAFFqf5iBwYMjhrXtDs9IJ9zW37",
+	"+IDHdLSikmpvVCZCoD84zGvoUL3+4aVZQF8L/Gt7QV0j8DjV/Qvd4vxwsquB48dG4zt7xS0hlBzScRVV",
+	"RULcqOoAb9cX3BLB14UBnA+zkLlnWw0Cvn6OPv/06Z/1UvTbKCcK00I+RF+XAjD/bH0LysmBsNwFgE27",
+	"e1lmO4QlunZHE7D1r7UGc23boawgLi6vH87cgtjMM5K6URaumT2WaC34DWHLqmXyEZ8QL4OOIIjYpqcZ",
+	"QTaEiW4H7gUKXR8zEksvgSD3JxLR/BL9UnIFDQMVRzYknWQ3+MX0jpOmt0p2bvbWCDlh0GLC1IDeUAYZ",
+	"HZZhBpNKbAjTTM+zCax6W1EpyNLlGjKHwmHyMqeuM1SdQqBVcVwsloutNhvY3mQA1HDiBxgyeBYnxNZj",
+	"SJcjSx1bfanfKsK0xfUM7bkgJh9ELhEuCtPTSNr+Iyd0JKZb0S01z2dcCOPhqQpqHGkA4wOySuzooGmZ",
+	"F4PkiHlivhZ8jx6ZIuAd3e6INC19bHV/MEAOVJe70Y6EgmAJuRmDGX+QM9OHa2m7iMKWhaZ4Ijh4pwTT",
+	"gc0gtWFc8WLNRXZEzxx2yajeqlqUGTgD0+DFAsfkfZ4NTxv5LGQZOrpXyCGPHzeRQz6/uBj0U9gNiW/D",
+	"AGVnQFv1ZdXkPlGvSKa35vQ8XDr7LdkofXe5MJdp9w9RLrhNTCdkeYSWTht9Tvdkz8VJiwhGjvoA7MGF",
+	"3b2Nhf1yrGr3K5zt0JGLGwkA3JAMDmAoprVzu2Z3RO1GgAg2D/SLgmc385RfND3+s6qjgPQbLqJxJ32c",
+	"0NNWb3qxhqS/krBGkNb/sEnt17WnkZUyhAX9vWm7XVA5sl5zYtXkrFPQmwGSIUyx9+EpNeziKUKwgY25",
+	"vRk8FGfVWIaiXnCpQ3CLu0bsLhkbYQH/1BO8RIxAZm5CFeRs56qrPOfklmoZhCU6EH4ojH5rorujWgHX",
+	"x6e6fp4O4Va1+4O6/dQDDe/cDD6plny8Xy6poLjxVBN+MK3jTdm4py4F1ZKpySKAPuT1vfhEIvMCIiyH",
+	"CvZOBd5HmCiSRVF7nLKLJWS9FzipYui9NYmbt93b+ZksUVeEZoYNF175wiXaE8ygrf+Osi0ihSRHW7Aa",
+	"yFj5p0uUgaBsGCgKK1dOBtkcaVVq77fNnXsnUbf6OBJuCBzzjLMNFfvRKUP2dWshjH/9TtJ9vOapAPyD",
+	"vYZvI3N5cirtETGexuRr9Ev3oilqClyj/0wNBu9BGhEh+YrmoeyNA8nohma2RsuW5GlDeGlzZlUASUAS",
+	"MqolVFeJIrnee0VYmKFfGZ14iUxHbi1OS+bMb+NvZrxqUpUTXKhuv2uP/PeuWeMHadKoRxI0J8k5Xu55",
+	"l5vFS9lT9GmzhS1DUQnF6oKAq0OmrPSjzOLiRRmVKfDz7Xgvxf3KDGMq2aHyezPKf5Jcs8TGlM4eCOWe",
+	"dbQL756qpVr3soiavgIXV9D3eqwbf5Jt9q5nGq6f4ciJjFYJHVGDSUFjUhOqgVp66ZveRVbJcWP7Ziqv",
+	"HTHeEpadkMQn2axm/0R63fTbaYVT2zgad1r4yjVAe3grCMnhGneXVuS6HFX0U7XGj5h3DirENOODOSyR",
+	"NY9NZ9CjVYtrogwgFAx32mcLf2IDm+1syRGb7dpOgxdowzNcIDhqnQ2dr4w1Vj83vSK1hcE/ti1JOxs9",
+	"Yt2bdqbNE/AQOZiHKuOCcYUyrZdDx3+8Dh4PvCWrreDlYfCI1E8m+JqqvhBJDB9sIzE0n1jviRFepEU8",
+	"xLrim1VaFYNfkm2BMlad3CjPUHbPJFVTNp/WpmlemujmqiC3Ce629vMp1i3e0+IUB6XbwildUUhIiTR0",
+	"NPIuOoRLf+nTsAPq2R4LqmrlaGjtrccBYHVr+i8nD9F+AcSGEWm0wpNP8XP4/Y9CJu64uIPAxfeEBN0l",
+	"kJsCpB9J3TjoQ6JaTN4mKOBvB0TfpOSKbAwEdVN2tWKa4NrQ92r91KUFHjIBf0HQdf3bNYhWVOmnyOHP",
+	"JNQvTHOuV/n6C3ygQ3Xsd1Y2OtldHPITthyU1UVzDRtxLcnbRrMiLEgV6pzoYuzpOx7OrW/JzPCt7Nuj",
+	"H0ktxgSn35Tu7U/SqDgFMP73qpAPXxXiRFXIlh+qGPElR5/V8KWJuYyU/OktVs6NAaWDtLkVfedQT1oG",
+	"6fg47Eh1elCB61fOvDMTkHNgb47L96mSWMJqQ8YFiaTCXGjb+lEjusHLdeGt2mraI9UPfyc7XWbr6ZpB",
+	"3RRrygzu+gyJjE0uOiOV0Q5DpAzmvBiktqAr/vXOBim8OCFnxSnF/77m+SnSMp7cVUWKpDkJt046CpPY",
+	"78U1zXq8xNs34yGI4YN2rQnEn1YWawk5zmeXSLP2UUhcyFzZUx5f3sP0KT17fhsuu0rHfZ1yHqBV5fSI",
+	"QmrbhurG7GBkRtqcuwMYPWPLhTxJRfbhIiw+eU2DJ7Ue285yaFfnZHHNJPeTv8HHEECCjjU/4DlZ2R32",
+	"2ACcKEytbsuCEYHXtDD6orQJBSswP0q2y0Q4zkit7jCu8Zw/G+sW7F0rV1+6eMaH1kLD6QTjVdAfKg9m",
+	"2NlO2bZOAHJpY1jBb91KQXOaYxsf+WFswUqkW+wPz7+5QqZlrCvyhGQAk8SEBcHD/OCkketDYT/aS0Av",
+	"zaEdhTbk4wxhBj43G3tRO8zuIBqVk4zmE5Cq8lkaTkzLW6vfSg36dxKRqyEWkBgr+K1NR/4H5D4Na22V",
+	"2DeU9FpDNGbXWmIKT0xDPJ/OAclw4wNKXpMOfSud8RK8pxfgfMilUY/XIOzmADDO4PsfHGNwVmfxB/L4",
+	"dsyv4X7yU3I9R/e6+t1z+y/uuZ2An9uCXhqXp3FVJb94+eLIPLM24AT7bpZBngsiZQLe9my5A+0kYXMF",
+	"mMxfjOAtFBwzMc0gEOtv17zNHftv+XUH01aaft7Bx8NB+TTUYZ/XH6WJlLPD6KO/GIuMj8TP7vnumFyh",
+	"qf5q/bdelSXawGmGu3zkPdyaU7TEYyP4r6Fcuxd1IdMlKrAiAhlAm1b+H8o5pDvJHT8G8u/aGYzma03t",
+	"plpbAm2H+u908+4PhDXrK9nK2ticrTBkorbgV7xkXlyEUvavpGuMRegtEZARKKF1D0aKvFUIunjDfsaa",
+	"5JiR3fT6Fv6KwHTHmTqD1QtX1nB2azBoJhLvyVBlc9Sd3bcCXtyO7y/nJ+2fZXd5Q/VT+pbf3FkbvMmd",
+	"p16RLZXK5EKlZvO23UcC8ItGlgpWb4W6Sv2046h6AmF0S8QaF8gVDCLK0FFQZQTc4AWYe+pDhdFiOc9W",
+	"3gcPqLlng+VptgDtCJVH4Iy5RIwfzyrch65cyR0azdPutUob6NJRHgi+aWdIOogBgDmyQlZreJIUtxAF",
+	"HiQqYEEdBFFErByORNcOGt/nYLnYE7XjeTIh7OOmwivRXVslPMe7N/7N/ODuo7pPvfksqnOml4MgPKaL",
+	"VqRY/oWSI3rOt90ejrUd+1TkCx92r29pZyLf8CNSR+4wHwwuhb6cc4CCkIQwg3rj3c/utsZq9wxd31Cb",
+	"OXd0Gf7mHoDM5qreq4uOM6mEPZRccG1vHFcEaz6v8A2R0PjOzJfKqtr8Go4oPF39tfO8HccLMrvPLFw1",
+	"wZuZIoCAizBzElgYBu2n6BZFcqg7mmTNSyv4hHcCQz6Dvd7dqvtgUFaR2+ZuUaMK2Zfr1oXBUgzX7DDa",
+	"ptBALeothX7a0Amm6pAIOQQJnnS96Ns4yLQhZkXBhNSGtBDY5HKx8Tdz9VKib39cL7dbTvO+jtX697ET",
+	"5unBkKlFcYFkopoTKuy5LpcPSeFpPeU+ftn38YqmYeXgvciqDyRHOoZBh4uHOPar0eaif6e1VspzfErR",
+	"mVNNwnqas4S4PG3pvoW5fErMEer6+GTOcAglduIH33wPEiB6YCf5/WVWkq9ure1+PpzjjuC8wvFrrvul",
+	"BYTTvxKANIJmerhYAlIlwMRJBGUeMqgAVGPLSPoK3hO0PiFJ3to6WGKGS60K+aaafAg1ety9NHDNaLKv",
+	"iKb7sAbMM0DxzoP+hB9cM3w9YrLDYNAPp83/teDldqdc/GY4ulfgLJY/vqVSuTSqIFvUj8DeFZTdmDpq",
+	"qi4RRnsitgCnCr3fDRdYvFOMtBoHcCCAgRjuvd9JI7G9Q40SGE4yK8WhKGUodFTNdU1O3MKXV+xpBJq2",
+	"h617BBLkg9NSfOUWHmj4bU+KwatRPolORAXHu/uOyrdUUhVGA9JnEH6uQPfNYV4igkVBiVTuxCOHeT0d",
+	"BKjfGpiqrFtt3D9xHoJFLdwaLN3cxppvGhLLp9ybfkk8EUM0IwcLKBZO0v1pd7KZcWYPMsw0Vx0xVQgX",
+	"aqcPu5/Xb29O6bCSKDM5djssySUw5A05uAJIqurnjRdoNMLAexSxw6V4907mDnpdzckcocLqxf3VVffX",
+	"Ec5Pe/MW2icveKDsVAaOwSx6eK3e3Dc13KPDHFr4HRyaQWW4dYgmH5PR+XHRU3Geilxnx5zvhL67miej",
+	"OqVn+HpbnviF96BlzO3rm6oQtMnT8ee9SWGZaWVe47lqUoXXhPXMK5rrfn/3TkD/1eHkjII1ajWTR4pv",
+	"iXVbBLGyk/JzbA9L/5V3y4VV9tKGaDzsXh7fz4EUBclXG8H3I1K3msb9eHO9VlA+61dQxnRPTlQWlaAJ",
+	"geq/aa3nR/Nom+k8Si8bu94gTJgPb7mB8/GKD1rN6PgNCWWCBJein4X0wtWOGi/OQA5ju6sUfCw009c/",
+	"vJyrH139Vihi9z241zizPkF32kzFr+2ikAu8SYrbTWoHrwdPv4JHd9cLuAlk1QXvE4nsxSZNzP1RuPHT",
+	"hH58SW1LXv/wsu5VIssDEZKMjcvFmu99vNCXFdxlp51aT2PA1z+8vIICJnNXjcrucnMMpc4IXhAZti/3",
+	"+IRs0VQ6RKrCm81KDzqhbKITNrL/7WY5QBc5GiCSZjuEMyUBkxphJEnGWV5j4jHkgIq1eHA5Obg44pNE",
+	"OSeym2SCpSRS7hN6Ofs7avH+S0HGvmXTk1IBlVuvQ1OJMa+0iyLtpO1IS3/5gcnFNlApnO30S3Ikb2v7",
+	"ZbWnrFQhJv6GH1HB2RYSWdkNUhyQ3quvmVZYxvlkOsV8NtA2ZrnYcxnw8ngr0Jyi7xOXuiSggYf/kaqf",
+	"a89nZIbZ6oaQwyrHp8DSvtQcuIHeD8DESL+AqDR+Nn2lCJc5qLcUV8ULcKHZ0gB/Uk8+e+pP6iJmaZF8",
+	"xLRMk1FAozQdxswI/hbYKbem0j+TdvMenwk6pAtM2+5ihBuf6+0aaX4Jgm9W2wJLudrxUvTxoulkiuBh",
+	"BKnT0ANOi1PT8xFcphcAyWpQN5+hx582+OezvwztlD8hk3Qem9d/QltcanFBDRKtfp7k7Un8+bE/iT8/",
+	"HmQXKxxWBla5qlULQUJsKMMF2lTNCfalVGYuJnEqGNzMOLNQO9r8zyMsWQsBOBQY1a9ZhY+yW2r672ET",
+	"ndnQorMFf/YX//ng2ne8yFd7/LaaVE24J4OHv8CKQN+X2KZdIf0rJCcrwmxpA1SOQ8DbrBRWgjPY2T0W",
+	"N90dtckQ/sr+8ufPBtdWcKlWtiwT0LL3h1CY9UsrZcx5h4fQmmy4IHoTsCQIiiyhD6oeErlKz6Xfx2uQ",
+	"Vv5k9pRFuOA1NftNTBKsnVCDoZ8MLlwQfV4B1p6yleno2tjbR82ul8FBSpbzFYQo3UDjWaQlAJvMFpln",
+	"bN9iJIzONH6wewRqwXE++m7f01BSPKHbnROU0rKSvsiJGHvJHrFgqwMRGams1+rlwXdhGikWzk/2ye61",
+	"tYd00MYs6oFjxIQCpoBxvAnGha/gqNdp+AiKdiADijNiGnttgghqjTev8RZTJtU1NPZg3DQNNwVAYCBC",
+	"nn53kP/1+ofvkf0VUWbBwKyZM9hx344ao4TRLl/7cOcjEcOh0ElZ/E0j/jnCdUJciyEnVBnoL4TdKTXe",
+	"+M8/vx4wRVvFgAOvtshYm6R+23A9rxhhJ3mgoUcqj6DF2DlAZ3SFhQJvQ4pLJbVYfJyH4mWFiuecB+3g",
+	"zzgSm2Ei5PySbjaBhClTiJjswKyP/hCYnxs5Np3yAC2OyU+1BBvbVQGjTVkUJlcFtPgqcaHFFJFibIfC",
+	"WAvc4K1ZozNWFst5w+x4KYm+Lc8cpyoCPmsMV8B8OnOkqmb4jDFsOfHkEVo8aAjUqMZ3aJj+ut3cvQ32",
+	"N2mIg8fyrjYFvLKjDS9ZboMrzaSyQt8Fp4cI+mWTW5qDtWBL3Gz3L4nMTW2rTjNe5WZSgWS5XyKskLYz",
+	"0aOHP7Prgt6Q4gRlS3sOdzFm6PrApaTrglw//Ll732Q7YhqudKoCIf8V2ymbqkpUcG7r7/KaPiGziUhF",
+	"99rCiNtLGywQZsg9mXuAB+AVXBPEN5umzZ5gNwAJom2LqbRU5Ky9Nqn4QSKobEOS70nVj00vutXhtZ9x",
+	"Hz6JHWd8E/aDavUHdsxyjtxpbtGvuMTRJXiVtsR0limIlC1FdEiXZASLyG58URFeGhLpZ90eyIIevFJ2",
+	"1tqQof1wzJe4IwdMBWSAGS6zOAFnkj5dje7cW917j0BboWpZFcf5FG7zv7/7g8r3DLHs1z+8vGfRa1j3",
+	"HGlFH0BJCy7GpByOvzqOlaFgq/nwmpfKyQVrQXQjApuSZeYrq6xUK77ZrHK+1+ZUWPjuMTsh+4RxhAmi",
+	"7yHacFd8NiRUAp+ter4EmrHTzYZmZaFOJhDo3MpmHla/M1fdT1juKNsqzhCkNAA99nvouf1kqGjKm1X9",
+	"ybq5zB7/AyCcVowrmpEhl551J1VXgioFk+jRXxBGCssbI5Alv6wiufhUwS3mnMiR/h+ZCUIYZdvVjm53",
+	"VdZCl5prXGCtMXik1G8gQeWNZhRZbrcOlrCawOOUqICbwJ7ktNwnTIFvkCS3RABOzhJmYO4odBBcEUhs",
+	"BzchF3LpT9h84cwptyROcHt7WHXZd3hi5AjvU0yyVTIpUhwIUIp5KYhEBdbn8sgeoq9uiTghc4u5gpwq",
+	"oq5tXKICkUE/TJkYcIPAOG6Gx4Ze9Z62fWJSbEv9mH3c+eoSXoFHvTBkBVcwzrBte3JC7YUqqT10eZgH",
+	"Tak2OTjwlYG3XlXPuo4DYvhahfdqgEpfZU161XscXrd9Jz3P8uAQrlWlfp/Km5R39GPdULs3l4rYdkzL",
+	"RB5zLD1m9sjlkzzIE4FFNtm795SmaSHhDsdwLG0H4Etk7lNbBaotwALgIgaBOH8/wSNOsA90dvH7gb77",
+	"Ax08ORYT8xsXSBxxdr44IQep+RBdGSO4FFvCVN1iG6rorFWoVTIiHgZabhIBrVcbMZZWpDFsGGvTshj9",
+	"mpnkyNdaErGedDVeNZ+IlHrls+dI28J8ojiBK8EWXVGDhmNKBK1l6qx9Uy1nYxcKrYkmPgg5nOeoPHR3",
+	"oUdlvUKy3Pu6n2kFy3I9Bf1eO7A2uAO8yImAr62sydwVy3jbUJArJd4WbGKpaQED1QGZiFfl04s4G0xZ",
+	"c7Xh41ad7syoWCXmzHBDNVex9HaxQ+Qhrpzm7//ihBxqfiV+K6Rd02jvEl08Q4wjr5dXy0FCpWvb0Iqy",
+	"DppcFrT0SNVule1okYsqPTl9EH0j4WK1I7hQO4hajx7C0PpQFfWMexmQQ5v9K8aOcdidJM1wsTpgOn4G",
+	"B0G2DHej3MPZClhmI19qo0WGdtAO7E2sReKlzzTt1Qd3NEzm6KGoFYJRnUIh237AK9HA1ZSEQGsMk5OT",
+	"mXbtlLOxuXc4u2H8WJB862UFDWlOjcvfgyicPgJ5e6DitDIOg5BUrTQD10RcX2hMHolA8C6p05MgL4md",
+	"kKJ7/dfOAsc50SvA9PDuXJnsrxordTk93yY01RZp2/NpU27Z4KUolzb1z/Fh2kYUBXyJO3xLHBJBhZ93",
+	"9fIFokqSYoOwNFGkJVqfbEtwiHVA+qZX//Uw2JwkW1k6RSGSg8iFzYrhBCxmi+tP2QpKzAP7/RL+3sRV",
+	"BEBPuOxdmbpEjdr8tBx3Wz1V0A3JTllBzBwmYUrnjVBmagREGv9uUbwXagcagHjb3J5IYG+i3O1snXGs",
+	"/R0YU0b1Na54CQHcG3JQwLVZgWU3FwG6kJq5xaRDnc0ey+gLSp6sBrQd9Z5/OFdWXK6ctT9qJKm4FjQ2",
+	"hi5Hvh9q12oJ1TfJeuHdCcS23Fq0Ix04WcGzG2lEECSOrk/GLw1eYm2barWYCPPHFJMUjJo00/pHuifm",
+	"7iv4cfQ7xjE98rV2eqe1wMxQZh49BLajjCOz0eCB0A/R1w5+lR/AjV5JUSzJss7SljVOKyTV2hTSvpqY",
+	"WvEYlXGMpaRbNvFlwI9ZCSIPml2nDlJ1WhnI1g2r3wVmE15sqx0+FSLrWnaJ7X++s5AIH73uQCC5IsgK",
+	"Cqku1wsCInmJrxM0F86ITREHZ8CyeeKjx7kvFSFittSpCPZ4nzVGfdzPGGbq8XdRr68r5bwViK7+PtA4",
+	"ZH/r1FRNFhc0Hn6pCuPGAXp5gV1Tnwp1z8QY6nAk5CSUSjQ8bX7nCwhn+o2B/KuQlyKILNbOvnYBRqeP",
+	"V1PzvpBA5knJstN2YgS26MxkDiQplJCRYNyS8hJdhPA1l5AhteECuQ/5Ru9gtL3ayW5pKlSYYeUC/MNI",
+	"8h2nRHvXg1tNDri2vj4IjstdIHVHT+f7wLauECkDGK1LbaA1Y+l0T9CvnJHlNPxWvxB9oFWO22qv07ES",
+	"OKNsm9pXuPX4/QS/+UBA11575WYjm9BpnCRzpyN5xLo7/Otwcrgpav8mzZErWcvfe5YyaXrvPa9bV86N",
+	"1XMW3u5E2JwzsXFmgnxzL8VKjaoTl+OTwRZNOVwm7CDDOmUfWG1SQ27MODvteSmrMsu6y2Sj6+PYFpFT",
+	"oGo/9KU09c5o4kL6fNAiYr2bLVTVXrnln9hJF8z5h/rjxbVqgSZx5Ap8RqOjpvFbOlRpH4Kt9fIfccvN",
+	"/yHOaovrW6jBTfYdgPFq8uos92zjurrPd+1cHbcbR7kfCfRjO9rvGYN1Kn6qf3RHEfjuDmiAt6QMWv9e",
+	"R+JQvRhkZG0xm8sLANsS6pPwQrn0c2mmWrXCgAx1A7AXLAI0sfggZPV/MqgPMJgwpQTkesAIWM4LPquH",
+	"7ut7aBvWwSJAiJt0XV6q5JmUkogVdtmACYpIU/2Q7r88ctW78SbOMbMIZSnvoeWzI0RpyWXQIEaoT7vq",
+	"pa5OD6EOJPjRRaKk/owfsPeEz5OLi4G2yxejYMntxIKrpVv2go3tq2VvlRZOPDNcXGXbAfx+qXaEKZph",
+	"xQXCh4OB7wGfGxzwzOB+DjWLJntMi7aMfvrpIMg+I8fVAUt55CIPtbYA2W8auZuHTFQeM4TzPWUmcMwF",
+	"kqTVv/JRxG/tfavz9JhWtGbB3oDB3TuQjG5o9r1NCDzfwRtU/e0PK3mSikSqtWDT9bVUhVrNxjqrbk+3",
+	"AjPVSm5bLqRdAqTArUq2y0S4SWQ9gXgvUj0RPYcaFRQdtSR28wEZrPCNa9BJVZgIbGMK5n2zVJJisxLk",
+	"wIUpIeNrffvCf5qAZSSM+LH4zPWKejoJz+Qc7/HMA4Zb4pokYZIqetuKANns9fp3YkDLLfJcOAp0150j",
+	"7xxtteNq9g+jPbNNkjV4eEhwTGutaAXFUKbWRyA35jzMs4NpjzwW07oXBvllBId8xK0M/WnOobL6F+o9",
+	"01sblJilleH/x96bLbmNZPfDr5KB8BeS2igWa9HGCoddrVb3aKZbLUs1LXtU+hNJIEnmFJDJQQJFcRSK",
+	"8IUd4fDtd/W9wH8u53W6b/0kX+Q5mVhIgATXYnVzIqZVJLHkdvZzfmejpLO6UT+XRhbevckGgu/Skba4",
+	"NceuN6yh2ltVa1FUsepuYpAzpLUTNQJjUfah6dSQiwFhoUK4FlVEdlu9mdhqkZdwK+1bbKMee7q4CPgt",
+	"D1KQ8tjOsOowFQCTK4IdNE64z0dUZK3bVl8sZbZcxk116ESOuF9+68K3/IZ6zJgeWeV1nd20/Mjlu52t",
+	"bYGSPjYi0xXDIRklF5jW42pBXiTt5qctt+kfN0u33186zJMDz88XpnuvRaLlRat3g1SvYAV5Tvt9F/gU",
+	"5vQEqGkI1+RwNzvIm9BxZoXYPdN0KlZlMzGTenpfqGYsTZirks7Wz+/Mel/9ePXmhdYF9bSaVLssNBVP",
+	"yoN80sSAqTwKemgvRSzDqDK48LVMhsargRU2IesnRKYJuoUoidkI5BSJsZ2Qtkaw1o8F6CKKWCTjyQVh",
+	"+i2ECjbWVqqYLRFQzI9Z1RioYmenlf6GuALKSiYjmibDzvExMSEaF/JPKfnXt9Y2bqCp6oV5y6IVmq1U",
+	"bNf5ou3aoN8ze5A7Z9epuqlRoUvYiokkgWyRV4FyiebECrJ5sVhTinDSyRDm8XTkGNM8UAj67JpeENjE",
+	"PKKTDGM/qqgfXMHhimpDjW+EKoTyr0BJaNTNCevYlorT4S0Nezmt1C4qZdtUYOZnBVJ1k3X6nJd3YRqP",
+	"BFxFXFu0bpavDV8j4mtVd8najG/cP81eejJNXEIN5hZAHZM+Azj4MFQ1Pmn76KbnCvoXzaJiFs4yEMiQ",
+	"KwKXuss0RZrN2ZKI3WkWJlu2jWVvQRS0ikz0jLAOu+y7bkIeu/DdGgUwOxnlncyoYW5ml2Z3l1A51Qgk",
+	"fpGaY4/GEhteWP4lu9N+qZnPixxGYDnxVJ3P9X6KNBflPtcN6xs8uSt0KKNKisqs62WEn3lM3SHYgPIP",
+	"ovN+qftXPGIhF+wlNM+c9bfVp1+QIR2NmGDBBVbeYlp7okjEA8EHw4RwQf549aJxMsZiab28jJbBPBTw",
+	"Ck/N7JstS3mgQENULklFgP1zeIwQCOpBlvA4s8ANRUokq5VsoD270p1CnqJLAubzQP8RyVv9j2n34wKZ",
+	"kv/9j/8LiSk0Ahg1x/y6mmS1AyCJBOFqqxdy+Vp6F+wk8JINCFv0nVXmNmHmpg2hCsLiGKq2pvOZquSL",
+	"bclcLTnMdtgTlI1iHgltgoGUqPGecRLbGnYqC+TbF+TJ0/PnRDHwAJDHrZO65sRJ9SN+//6KPNTPed5+",
+	"8uzRBZEj+peUaQNEs5shAAPV9A8uJLE17jkM9/CKcbyD9o/KqQZr6MdMDburvNPeWzP9H43WdYH9CIkU",
+	"PoPuAd7x7cmx1AbtMdzqVUY1fTlilQ/1Q653v5PjvGAqHQ1DOVbViQPgEKpk0j8uoRvmnYGLau7XjMas",
+	"Ks48A69TOCylh5W2r7T/tQe2ttMxro6Z6oK+xa69OndTLExMx8C7XYPyWpqn+TGDtBIaKgKI+sVj4i4e",
+	"1My5WjiomsPybkR9dmQqx7TAh9iyhQLSBwZtaEjC1POyMNCL1MTithYWpHq3DAObQmYJQxLLsboAnwM2",
+	"3/C48MM0YF1gev+kVWeveCzr4zhXMeVCD272OKBK3TxxaBXrvWkMrDDKqYMjA9aV/a7mU6mfYDqgmBCE",
+	"NE8snQuWaFaS7aCzeUNysVinIQ+60LOjJtWMqkQrlRcZVBiH0WMfFSEJE0GT0q1dGKJ24oW9cctHpvJI",
+	"m2tXzBFa8kCucLim8o/yfgr/5wM9+utH/Z/20fPux6/+ocEOL5dVs8o6bkIBs6+9Z7pXtgKbSU1Z8mgt",
+	"2OkVvBh/VCyu6fDPqhuVr5QJavOeZwNOMmJdU6pTpe28h86w5SzmG8ZG6HekPhbmbK6BXbG34FQE5MUb",
+	"cv608h7p31QZTldSIrBin/KQBUTxgTjiQotQbDc8oFyQ3sRA/lXWh2hzt3LhjGjp1vSN/x0L0VLD9HRY",
+	"4BWbx0+TpxSsqze6mxn90y1eBwBWxUVBcyGymFdfOVUZD6jgCkvmG26XXlKthAIiWon5WGW3EIlJWDSS",
+	"MY0n3cKXMk0UD1iXK5Wy6uTLXae5rCocbbI9nJlSl0maA80UT830+s3sbXa2P9awjpUkam0VRFHu/Z9/",
+	"ub5WH//xX+wflZJvMfewoTCfhiErsg5j6ZkOXuWIqu1ECuhXiFiplV6E0elNiqrdA+gdDnxJbY0N9Wka",
+	"6qunrZGzx+U1uzz6k1YXPp+6Z18eHpmP7aPn+ptnXx5Vaw+WwywZfl+FWisIcFMFJjCLulO6AX0F5OT9",
+	"0lVw5pvQUzZHsMVzvScHeUaQriIjlwacbUA+K2hzP3HFtwJzohWwJKkpE32heStoGxkO5V9SljavU82e",
+	"3jBgbxozNJtQ6WJ785LS297TFOsEdFN8bxPLeVcYZiEf8Bz2fu6q5T0GindlRV3Ll4E13Fr2yb53XmJD",
+	"YX1tbILpDQKdkwDccYZLrH9QBoICstH1RXqWqsYtzfRpzrpVzGPPL7TxgfGDDFegAgEb+xKOh5L4NMpw",
+	"p5Ihm5Cx/gvuY8EF4YlWSyYKtRCtfeib9ATNJVopySvgKj1rdwQudCPkWGAbClXTx3RsN2SEKOh0QvRd",
+	"ll5sxA18aRkjyaczs3fN+HRds4xKYV6DsjL/yNjSkdrZv2NMEJqQJOZ0wHYwDxlzJpJG7ZJ+LFz6Bawh",
+	"X+vUK66EubshGtOtllbdqZugSYaZYI+KCqX+60lVI56MBeeNAl2kI5MFBW5O7FNMaLIoVahiuWE0hSZW",
+	"tSH0rPUCsKBeLNPB0DQxtGUvizOf4Bks6Cay+iVFBaLZA5Wfsi67zYMtVZ6WjN7yzCrYJr3vPGmRy2J/",
+	"bpzOg+wSRWiEjTekytia7eLdCJQyS8mad2ZBy3lXwNTTZLXikcWblxNo9p6GIu2+4nyVILsKWlNJHXJL",
+	"ymUBP7JMNh/rlNU7QvjauQa5goq3vCrkU6Fly5jyhNAwGWrGU2y7MaUNIU0r1JdQLN2wUWL0E17QnrI+",
+	"lMvlhW1Ando7BLYGQGsrS98pybIKT28QduLG/l7IYq/w0pm0gBIrKNBVLZG/QpV1siSZL00z0x1SyvfX",
+	"Du8H2SgjtTy4KYyuaakzblIcXl+TWD3QDfix0ENwvxxZZu5bAJTbgORYDjJtA5JkhqVOj2DKkfbx89mX",
+	"f1ik7vp3wnrXQMjbFo9tUMa/LM+tJ+esi+GMJh6RRELMwpltWQBt/GrjgsBo6n+G6VswhEVp3PbSWqL8",
+	"15SldRnNeY/GhfzILITWZK0DsxEP04oOwGObfMGKUKTwWZ03rmH4bfoldpDzF2VTrLqwwveQaUN7xx/T",
+	"ZMXqiKVBbTcphVcLca3l+mheR1E0gQvBbnNWndyl7rhOyPqJU/AoIG5jksZCr9sYQhS1INVFRXDJKO8m",
+	"vM25S219L9mcguHqGM1eHMOZ5E1YkLIzv/aEXKWxuNQ7fC/pb1e0JHnwNnvVSuVS1Wa51h8R9XocSxh3",
+	"uSC/qKpdX79z1qir+qmIK5Z1Rpod2jcsYXHEBRXoOTW4ZKSES9aBFl9YZgxOe9OryGQsKfBlRi6RgvRl",
+	"GmMvMLWZQmIs0O/WAvCZC5atB87ualoSnN3QrO0WFOLoVct7b60SocN2SM0V7+lWY6vHb7T2E49ifTy6",
+	"qWnNOZuiBVcBjFUxkD9vhN/b6+683xEs1ZY41SaBHtPBgKlknZN36HbUFILS0lv5eEyjUE5vSXMGbPBG",
+	"1he/Na2PCvu+9DmZFi75T0vMb/WmeyszOfPOrTh5d8kFFytXW2RZlW341BI7vwn7tlpnuU9mLrB+P41h",
+	"AkMWGdcwTZPh6eyWeZdpMpQx/ytYlB2CdXjkf//j/3ot8g4E24AlhJryQMiBgNJDqDw02eNelh5BAYJf",
+	"8YCRH0dMvPqGvJBCMB/0tVsesNi9FoiXqgoPK9YxtsjljGwdGkwPKFGz4XUeA8CGKrdTs7H3EU2G1+Kh",
+	"9+kILvIw3GpavON9QxkGhOJDH13ov2Bg02/jpdq21jWcZ6iSzCoFX+TFegBYBDdiCX1C/SH0ve7EjAaA",
+	"jE6NCssVwd+htjoPaBVvGsdck6ZzCd8BZI0qX5wGPCk9W6vItyzm/QmhhR5zMSal5vKGM9WJWKxpxvkG",
+	"ysk18WKx2FiW2qfLPmT+oPvsgsBdoHDDy1IRSNR4yg8vDqoUoTdDL19tZ/rWXGmugzeYWnOz6Tgw/YCY",
+	"0ZvuIKRKv0xzP6fj/D4NBpikJLFsPVduAEgAzgsVhMEshD+xmIewtqVBj0IqlEs0d1SmXaltb12+yY79",
+	"vf638voLM2xNBwNoD4IPUB060qRR2ATTaV65BH+iIT4MxpvfVxxoNi+9Bq5ZpyFXiYwnLkkYjfAR2QOz",
+	"p9iRf80GXLh2oeF18haRF9QFgQbPuBz6TjhTqtOXqQgAKSbVe4TfFn4fyFs0JN/i1EPeZ0f+xA8ZhnfN",
+	"tKigA6ZPO4m0amB7udvyEPu00nxn3mXn8cJMoJR7A0BP+l1xiiUGOM3smd/CNhVvMhe4eixZhbTJ17dQ",
+	"VfAcHgYxE1O0LQEJXxHf0I69DM8E5p1hLtkEyCsrri0+MqcHWDx4lpY+AhdLuSTv5ojoW9iY0bEFyeUl",
+	"u3zzyhZ9F67I2EsQlDY/Zrfyhk3fZDS3qb2wMOPlS+yT34154g9LaysDQAmDF8l+3zVvDGmPhcBVEENb",
+	"zcwBQczhBxKyYACV/9mVUwsWMB+ADOFV5iJEULIENsuRDTIVQnUhnlQRGDhIRyH3aZLf+r2UN1BMNMoT",
+	"KmnMiuzOpBrZWZppQDKyPhsjyrMqDdUZpb2Qq6HTcd7gX+auhMeMwCXZpdMLA98C7WRN3pHAuIDTmN1o",
+	"1+kbIGr70KFMFdMSsfzk/OvyNfYh38o4KrLo0vU8Gsk4mSYz821pPbgmq9GIi0HxPvuSV/DZCD992w1j",
+	"o9INoic/TckbDKkpTHgb0TgRLFZkSAXihWR3ZcuB3FeKRvdGrPQ6KfTJlmNRKP+L2DRXqr4KMBTt094x",
+	"k2ALaA+QOpxxQnupfep34CbT68H0UlpdqHCHYGxqP/GcPlDEovwTuMYl/VT4aCyRgPf73E9DrUHD45VV",
+	"hEGMZdJUCoP2pxcNNxGQerS8yV4+RZWrvTavEjuaq+8AjoVWdKwWWKiIGgsS8Jhpo2JSeF61KMgBbrJk",
+	"zvFQhtkDnXIkprzGpV9mriyw3CLhTN9kTl0nO4zF6SKQJgyreJ+ZZn5LHlqu0DOkIIqJgItBVmSfs8n8",
+	"vkqqKl1RYiguPLQoRMo35ZHq6UfrXwj+Yty80qx9pFXlUpfG8nMKZ4zxW5ARt3KCTwm5uJnVPrUKbSSN",
+	"7fRmGsaVR2V+tO3F7DpRYuoZZ26ePu6L7pcj1YFKSPBZOG9SSLcXAY0DU8Sn9yfPH9bcXGqm7We3l8Y7",
+	"7157Q1kALLwloUmVYOrzQemK4jAKv+WIwjUMs3CFbVQ3feP0olbfkVB1MyUW9TfZLxkzNhXurgWhRJIC",
+	"GMDsllQVmLJd2n7fMu78khpynrkaIkLlJ+JXqLsV6pPMldOH2mQLGNqQ8Q1JhnGWTYk3W3idP8ah03Gm",
+	"LOtS1ge6A8AfB/rdkbVZP2SirZLFzWiBVZyqdCQ+6pdkhWyzBvEHB6kzprGxSvTkmP3QzeHsMf83TIbd",
+	"7IpoOFKqC0KFglPRdUI2oGFXalmCtdMV5vT231mQUh+cYCStpY4um0oj/MPMuz9WW9TbHb21qbpomFWM",
+	"YtEifqy2zD9UjE6vzMcK+/vDNjZl1mDf2msK4rZq2rMrXLTpF45q6vZ1htlsIT7OGP0fnFFIE208dG2t",
+	"efEqa/p/cBImqEi6gJZRKPYvDqRk4H9wAB5CClb8LRvm1OMqFrKkz009rWyub50LTNvy8yimbLPXLW/Z",
+	"bK+7aspOn1qEaRN9alE/zhjf21+nKRN+3jrN2u8LycUwmRnrfYl5fZwx0BscxaKdXt6DkiG+6EmVo5kx",
+	"13cvFGa9AfP2rewLmL1yAYebPqJTLoKp5y28u+Av2PrpLrkZljtzmZfhA6CisKCL489dCzM/FL0J5UM3",
+	"5T6YOXaVvKToQdj6SpU8BnPetvDZH6v9BR8yHax2tlVOgQ8zUqvm9iqXQHkPKl0BC4VkzesqXAQfPlaa",
+	"/M10kGmb/8NO2MiMH2ErSlmV42H3LLPSbTGPa9Y4J7Y9cvBI8GTS7VOfhzyhSDOBfiXvpZDMWjtPzWm6",
+	"VNBwgpRY5yNZh8DXG/LHGcdLA2le8LWUabroU1lJlk95WD4U168xMyg6YT4sfq07/yUfqzw3WyHMCj9P",
+	"pSFc9O5s+/irRMbshrERm3PqVSL9m65hsXNOoD3+ER11mZU+8zUU13gM+owFPerfdPvSp2EX2ubka7ET",
+	"X8b+L0bRU7eY/MqumMbUVfL1NdOcSg6/ratOZafhWrrTly9fIKGsX4PyMGQ0CJlSEB0u5GtbWz1L3CjF",
+	"Qd1ChEiZoH/gElsBAjktJtAGodJrYbEaILwqQ+5PMv85tNnpMS4GRA3lWLSuxbX46qtveawSohI2Uq2v",
+	"vsL0pQ7x3vz47orM5CzBgATxvnuJP0bMg1flqUQ2CoU5R4KRIVUXGN4oAKarazE3iepSIAAzJhcVh1PM",
+	"ekLwap4oE28nBfzvFkFI5J5NjghDvTqBXuts+JlZf/xZ//Pln/H6f6Jh6JnleSGFVjy06vnVV/qrI/LV",
+	"lT7J/qT1FYF2DzTLohoLRUIotMeOF5CnZdbl+HOGb/jFw9HhYigECuL+sLSEGJpMhuxaEJtFMaRmXjyA",
+	"OZlVMq/HAJci5+1zF5cGErJoxAigBFD9YH0rRGgDCfgBCWGfuEpaMLFXgfoKjuAf//jqG+USk4tLnrbI",
+	"pV3jiE5wO/W6y7EgHg88SBeAfM6L/KVad9F3IDyqHZ3JE+vrY6enlvCIuQZv296R9QvBB/GgMLfnONTv",
+	"9bZ9ZYN63ueAJtQlhSy/Lx6GKIj3PRc3HRKz8J+uIQ3w2vGAHlncIh5e7AFKJHRJ0IePpAJwkEifhwmL",
+	"iYyJkjEM94ZNIAeNnLfb+n2aqPhAyBiy3I7IV28Z1atosr9skww7UL1o3ssrOvCAKBKiuTPhgniv+kev",
+	"pWBHP9DEH3omzwVvOmuf6wMSsqwHM9pagd4W6KcCC4mNTwDp+5aGKcP2XvotkI5FRBqGOEZIuVKtr4j3",
+	"5vLqxe88nNHv3/34mvwAaWpQpN0iL0w012TKQC61FAri0DBiM9jssOHUcmx7zcg7enA4DnJ++swlKqEh",
+	"I+cnp/l92E7aBI2xQ4w5pbzfZ7Fd2RGjiR72SwDDBabgmbQhqpcwYNFIJkz4k6M/sInXweNzAysZABG4",
+	"BjNUQpYJLO+FOXxAI+enpxdEJVxzC0LiVAACrj515NIe4JghvIZmfKfnZCjTWOEIX8axjA0JeXSErjMu",
+	"xfEolr2QRf/4ZyWF19FnB3YEzrlKpAxcct4+MTunKVRzBv3dGUJqYXcgRSKuFBcDF2hcj/C8/Vh/eG6h",
+	"UBPIaenxAFIwHyK6P5R2iaQLv3uPXHJ+ot9PQikGgKU6SvR3p/o/Z/o/+pmnp4RC7pd+by8GVmWeB11j",
+	"lOcSRv0hbCJsMR4g0DFYrN+iN/v89Dks/uP2mek18JYl8eTosp+wGPJWH7fbyAPt4e4Bcr0i3FCUTbrW",
+	"5/XS99koObJfeeShXqd+7BIau4SpR0SxEEqcDOvX7zarTxKehExdmGQqpF2kJD0OL2AJ5aEmBj0dLshL",
+	"MdDWBTZdDNgtC7WuojogP63Ensg0Bj6YsE94JoDG9Ts8HP8L/brWV5ZWSUTjG00/eVp/dogxMQzogCaQ",
+	"IEYe1kor79GFPvaWV8GtyJpOTzHjNuQ+EwrhDaCQ3LkcUX/Ijk5bbcd0/HSGSTJSnePj8XjcovBzS8aD",
+	"Y3OvOv7+1YuXr9+9hHu+uA4sotNx3tOJSixqVVZ14rRbJ3idHDFBR9zpOGetdusMYp7JEOKZx/o/A5bU",
+	"4fyCoYhngasWgeC5f2E2rE95qAw7hEPPYv11nAqoXDMBeSleBU5Hv+SVCNgnzH4YST0h/dbTdhtx20He",
+	"QIy1QK1/NuUwWX+mz07IxQ1mxks/jXLIAuc4kL7KVET9Bf71V8d1bthE6W9aYxaGR7BLx38e36jWnzE1",
+	"LmJJDM1znWP7JxRLBlwwBV9DFpx+lE0Byl5rlrc1oVGYg6Yu3BXMlV+USY9rBirtrCrL8Uc3xzOufli2",
+	"4MdvkP5KafbodlNpFNF44nSc14CoaBUOm4SCiQgDCLG/A11Qq9pu3ZLWHSs8QS3y9tsX5OnjE1BnBBtb",
+	"Ya6piQWkx/oS8ZIATbvyNP3+/R/erX2Y8Fx8+OzQcOB0nJfBN+8uod7pFj6dPn588hyaNeqX3ryJ/9D9",
+	"S/Tpp/f033+6fD4ef/3tk1epPLv96a9/fXr16Xcvrsb/9vVkEL87v9H36JV1fvzDG8y1cDqO4lBC5HSc",
+	"k5O//Pvlv//h04u4/9O77tOryft//d2Pg6dD//YNHfEfwnj8itI3/u/++FY6Xz42PiywJDVnBWa66aNi",
+	"Hww6VhqjsCydFLRWKo4KWA9HtGh5HCEDaXR2np2fnFcei5It8w4e+ANLqKk9We+05G1+lDZ5RzJOTBvq",
+	"maZHznQLo4+uY/Dwcz6vuYZ5vGb0jutoAuqmMa+/qJaF2alVjA9ct7cSJ9ZlIkDvQ/07MusOc+Ccyvu7",
+	"+opuxJKhDKbWQ1jfIhif5d8W59tYL8s0g68breH72ExrmdmV23A1mFepVVa3RxX3nakGWt2RRJckLEFj",
+	"0p13bGsoOsp+3zBV/06OSSKLhVO1FG0l7CKS/caauIlMfTQ09NB7gJKnGCOeEbBeJVH/DkX6uvRrsTAd",
+	"edNcApt3V2zCZchv2cZX/xVa5ZDEqBSh+iX/XCd8jVayaPlB5c/0NLvyuePBWLdGY8aZY6eqxACWojbw",
+	"oFoUv80UpT3bobeAkrrpHXpBRXmLcPVibMenajfr9kSzoiNbkVK3aV/XdsNogbkKzV+mHSMuuEVAjZIx",
+	"QVfK7F5p9eryzasXWU3MiMY0YgmLUQuqWpv8kuPveQQoUQsvzMpFF175CtvdmYJRdwZtykzqgnharfaq",
+	"6nPBIwYvJD6NYw41j+AQgyIJp+P8JWWYNI+auV4pp3i4MnABzGo+Mv+Wqt6PCp+q2jzO9JQU4cQWH6EZ",
+	"ydU0wnDV4KYRkorjXFjDXzkIlOGBPhdY7QA+FimYqhmCuaH06pm2tB/XJXUsbP7wuYTq4Zy2T58ctU+O",
+	"2o+v2s867Xan3f6Tg8XmTvvk+Wm73W4fwX+e6v88sx/xf6ftfBYvNIczJbGyT17EkitFRUKCBy/VSPJC",
+	"+ARI9eT5aavdOm21j0/Pp3Mdug3f3z5xXCdPRZ5VdT6WoSTqppuZiydfPk7Vaos0DJtrFZbW3yDq6AyD",
+	"/FEwMjJV9OvyyLxK+0M5HfDjlxL7/J6rZKo0z7LL4reQeG3rVSx+FChXlWEd1L4AzV8gsRm2rA1Y9FeA",
+	"97sF/jRAMTe101bQaZ4Czh5LtRGdQJG1S2jWdtJcywV58eqbt/pvOCCAsD9dz2IvRj4tYxS10DdqljUj",
+	"FWQbtjRvLnhc/8AmDtInCKSvZTBZjjT3moKWP/wW3qKMR2BO1BQTO2mwUku+vlJ1DAJgsBj8gHe/vKKD",
+	"umeay47hmi+u87305wJ12uuz68wQNk/gGLGdonAsJinQeGMS119ASPRIAqDmB8e0Ja7SoI4/8+BLrRp1",
+	"DqEaaD2W9V0VrNpnUKC69YTaQZbNk2XuJkjnVbIq3XzZoZAztY6r0MCXpVn/N8DuRxbOecaRL7IsgNgK",
+	"MosR4IKujIDMxn1nMh/6qWKm3B9ayghoptNniT+E+Ihg+kvWgpiX7QoChY6gPV5AWBECjBcYwlLF0PT5",
+	"6bNZUsTjtIYM7EMUdAnhB7VLR7By/1glCEs09az1+KR10m4bslpFC4PRNZFD7R3JIWV2TcjxvpFVpWix",
+	"ABmrUVaNDLFuzs7nFSmvUiu91CqlzwySSkwGUgZ11GJhFoBqaqgDL90AdbirKZMHuZjLRbNtxfmcHbVP",
+	"r9rPOyenZj7zZOdMlVO1MJ15ZiZMTzcjTO8d/b8bpkmZ+okBX16TA2hDjh0ZbXOzjOAKvHkgLRfbp5i1",
+	"JcMAm9WBqAZU2JhQyNDSB30QU78oeSHpD1djSgLX8RKYbnY03uG0DxxlPzXtKm5hT6ozVqr7w7dvv/vu",
+	"T998+8Ofrt7/6+n3f3j9+v13p2dXb378+t//7eX52R+dA3dpxF2+47eMGIQLNjY+pU0ar2nAkyOsn6k1",
+	"XF+zMVMJpmW2yEvqD0nIBbPZqZIE3OA9JdICAgKyhJtBKuC3GckbPBImXPMXByw+yO0z+Yvkf//j/0U2",
+	"dC0w0xkSFyHJlWP2IBcDEjJ6C9o/jAib7M+JSuSxiAvIoNMXGbjhDEokliEj8tZkmZoFxaSp2eDFa/z5",
+	"Uq/jy9udBTEqvOoGVo0rkiozUWTAAbjmq/zqgAi6GZ++Xn6Tl+nrwxYbmYIHoS7ukQLG5iZHgBhj8OqE",
+	"9kIGflCDimXRPbjKT2JtxAFzc0vjKjcxbzouFK3+nJdlPzaNzAc8ufSNG23eYmRRnvzY6uX4s+zVxXoK",
+	"y7LGvF/LxGZMwfu5UAkFA6HqpdDjqHL/54LbzkQpG78wkcu/bnPRJbPb1rmAtT1Iho1k81l2xw0HuEhN",
+	"7oByWq13tE5Oz84fP/lTBtMYdJHTgmgfmsQYePv505OTIpfLBvl1DqrtrGWkgAuk8T0mQQopsVNGTQFI",
+	"I8s+YC4NHniO8nWN+FXG53cdwKqov67y8JUD9RakNlMX9M2oKKDkx2oqqytUWyYFFeEYceHqc3RpeKMs",
+	"2BsXs6hxCCYHPjyeKNJjAw5p9HlDaE9x4bOuYn/xXAMAxfwbhYm/KOVthwpIDWE0RMg++F3xgaBJGrPW",
+	"tbiypSQ2RR2gy7TyRyMWtMgfGBth3yiwex4o4umnsQCrQ0ZUgbaoDwvYOR1t78D4sxoGP02I7PcJxcEw",
+	"ERh5o5W5hAnSm1wLJSMGBQQAZhkqCTE8A4nMB1BFcMMmrh4aoMFgVLw3IaU7Y2YAB1rkCjPCUdQxQUzb",
+	"KmOTRTwMtY4FMuACy4SMaefLSN+YmNYlgVGmYFcN75qjUZmO5YBPCFZfYa9gycznIVVDL8uGWFLRurgW",
+	"56fPTXIQhco2kyGgMhRmrB4z2d00DOVYVelneHlRQ7sy9DCloE0LkgEXhPYTGBjkAIsb1yiptLxYuK4s",
+	"IIzGIdejKZwiGesVGQgWeHUKkF2/aoFkmzNEXPAojYqo94VOZpU1hVQNC7UC4qZFLouHN6/wGAG8aaYd",
+	"8cLBLhzkuePXLytNoNidsH30nB71P35+cl7RoXADcpVDEbzlYXDmnY4WZPrBAYUeHJ22Zqt6UxAybaGg",
+	"hBl1nCf+Sf9Zr9173D/3n9HTfjt41j/vnwdn/mnvhLaf95+xp8ET/3HvnJ49P3128rT9pP24fd4+a5+2",
+	"T9rttoMD6haFq95sGJ9m9XA49Jg298Ibho14nKf//qn4Onwb8Ean4/inoehF37aDf/s99C5BzJPqlTlp",
+	"t1CC/wkajwi7ku3lpOZPBbqpEpzvLVNFRKydi8+fcsjTRgJ01tJOYkajaeGZDI81iY21FaRJo9Ih91Jz",
+	"bxqGJhXKgjAWUkNApmKtFrHP0ywWuk6Rh6ZGFMARoZgTamFYQEx17iObDmLdfomUZMzozQX47Dwhu/ap",
+	"nrWcDdgiMgwoeyBcEBYqBjlvFRkjoF6+sbO9y4QRW9aWL73jyzhmfkKGMlaM9IBFIXDtuHiZ0poOCeIJ",
+	"ifmtHnnjU24njhGhZlG189mzgLdvnAAyiKPq+FWOHzrK928mxVof80FK4yCbUfGcZ9ihderh1VAqk9IE",
+	"SO4jJrDoMqRJwcNU4b1pmkv6LocvvUeZpIVUzi0nlC6TQbpBkzcIYqxas97pp+Vs1lqHuaFjy2TZpxGP",
+	"mSrecnrUPr9qP++cL+ljB2Gcqqr3Fx6mbesuHcAQnB/kX3kY0uPHrbaznhlpjumubUgLf1aV/1gAEC5C",
+	"AFfVWEzTOwasmAg2HKZ6lSzKAGmRlwi4zS2UgAUZNwXDmpmcF8PbWEBge09UlQ8wEZjt2YwEW8TvX4pg",
+	"d9z+pQis8bbKhptva/UYMJ209mEe2YLSdY8LKF0vlqN50xze8AiXUKPTWDmUfwNVzAjcEEr/hgXXwuoo",
+	"NOQ32kAHo02L8JiGoAKliJmRKTPanIN7jbEMdqZrjSEoWte2Pgz8WnhSsK7+3NXv7lpp7uU6WVEXw1J8",
+	"Cz+dDU3dWMscJvAQ/oyZL8Fjob97pFW2MQtD/dqza+HZp3bxOM99sVaZFUtIbwLzDLSxqBKoz+jk4CpG",
+	"kzJUgnX5XlH18aaUTa0oFidXUBhPnyOwi5RonWtVKholpgGVPl5mM6uMcn2GXglnHd0OuvI7aK05rsMi",
+	"raN3HMqVov/CIChqy+uAhBeogM25Ng59x+lSVwZrfEZKvAOjjXCx8Xoi/WRijsk6+qC+TGJn8PpEhGKq",
+	"H/ZXSRQxpar222ru7+ozb/x+4Atqkfd6xLa5GsDgZP3TsNjVNTfgFaCK8oQM6C0jSpI+jTFfAd7Vqjy8",
+	"P6bJbgSD2V+9gDuUDuDxUpkAbCAQZAru4XgCmuscIxcW3mw39rMobrLxFRs4o3wXyjuO8SytG6N2Xb9J",
+	"L/Mh/Yq3C5wGVpg3FuSJTEb1G2XRbJK8isW6BNJkqAW4r6ULoaNRi7wzHmwucklnO1KBp9hnxDs2vZY9",
+	"ACFSDPzIxXwhvEPTORckVSzv8iTjsnfioiymZnwhVQpdLMOrH6/e3KlHYnNiyPoZ3sRS9ncujX68evNS",
+	"L2hUk2KTlz65iCUHR2BXJIG++0TCGZICw7l4uhrJr9qMGUTEmaUie7LrqelNLG+ZQllKTUAKFMHE9sGj",
+	"oxHm1bmFZkTKqG0FNVEVCMYCImntDw54iAWVdYSEZGN03kybrvDh4XTunFzKSl5j2tDjNg2ZC47m3ZHH",
+	"W7NfgOtUWSwCu3JRsbl3QS5XaSymyIRUi/0GlGKn00Vyq6CVgCvaC+eoCBjYLPF1tPdqLadKGWIKImGh",
+	"M2nBOPjW6+WEGd2eHf1NGjB6am9ZJG+hF/Jq7unXWeQQV3hXR/VdIkckVZrnrcDXZ8+iPUZH+JC5JopJ",
+	"flZE6UFoVm1cS81OXkM9JWaCjcsM5KCwbJ8jX+0FJ37LRiH1bRymPJ4N82Pb7Lc+SpMD9hYsMttB88La",
+	"HIVIKSgW9m9I89gIMsiLrC3xARZkW7Agr979SM5Onjw5OiE0HA3p0VnNaMCbCV80I7wX5vpaKBJzxGz1",
+	"CbSwrnm3/W0G/sPMC/rumYoEPVREUw55n0F77C7ev2gkNl02mYxkKAeTuvTR/OflxpPdWDGQNzROMqIC",
+	"vEObJxWzAY0BzxuawYI+5PvYsVrGmdtEKw3V4/3L3GTeiIvs8/ZigGtFy5AN7BwxpNhGrSpiVgwjFTqo",
+	"W1ZtmdfHWpSQebhKrxJlbEU4u5Wd3TWnjROSyIBONBlpbgJ60V/LzhV7PsCNT28gJS+HHEHgWWgwqAys",
+	"bx0YyAvbB/nOlePL7yA6bFhMx3n98q3jOqGB/oX172PHp2zNurBmTsfhMjINDIJCmRXipAfMglmTywEN",
+	"2F/1ZIF5dAqP0rvMI9bV66wH04+5T49fcxqxCea4aTrnOA41ZFrqOa4TpWHC8wbNSxRs4+juBjbEbHoF",
+	"5X0rU3HfUUNKXRinqBzmV2z/PUPatUnTFcD+jXBBrLKVAeGZxrSV+VYDlmQUuR6XRqc8UIhpejWXzjZY",
+	"6tg+3S3d2gbSOMvlqXh7GCP1dJYr5HtTszhHNiLQyByiWRpOBO+cDyryRm+2OysitdwsQWCZftI239k7",
+	"hmOiTAL7cf6AI3iA8lpl3JBnmWJmexwsL03xBK0qTTeNKeLTEfVhj8/b7aWVsjsAEKmnlL2s7y213K1B",
+	"DzHk8kCRUSz7PKwmnHrh8hsu5K2rzD2U5B5Kcg8luYeS3ENJ7qEkdzseogWluAWhvkQd7jracUP9YIUq",
+	"3um5HEp4f1MlvJuuyT0U4x6KcQ/FuL/ZYtyFRbjNRGep4HY7YrOs39QJzEuAUDeGlSKpgHa+HvYO8dC8",
+	"BnY55oq1sDNsRCekB01Ak5hrwiAPvQETAdNqJxMJTyaeSzxoBgxanXmaey0KX8aMKimU98jg+FEyYrGS",
+	"wlT24IiA4UPPWu8vnha3MSDm9iYm0jiUY+xVmmB2Cso9aGyaQmGyCKAaYEgTuE7GAYtRsvcmhH2ifoJ9",
+	"h5nwmUtsl6RrIVIt7aD0mIUMFNsWeZWUMhx7TOnFQBBf2/STa2bty5hpBSIhkVQJ8UJtlHsukZCyBhpd",
+	"J2vSqpdFyTgxUsxkh3cTmdDQI4EEZ/pA2rbALdMnFBdjWmCiKx5OXh6H1drBWO8vrCQUGpiWkx3o73js",
+	"q1u9Y0UW+elIBNDXE8uvaYK6lBrps6+GjCWQTBHLsQLBrl8NYhROtmsa4k4I9AHVK6F/jGQEfVuhqbNZ",
+	"lTxgAL76C/0SeAa+1fgjtZ7D7WWaZyfY0pZ9Gsk4IT4VAsxE/WuPCxaYtpxajysstBal5QWGJVkq4QO1",
+	"RalFniVJ23vYblUiB0wTzUWxW5CtOcIhKxKnos4B9PWUbXIoCF6mINh18l7jXfA+HE1/kdE8/ph/6NOI",
+	"h5OuTVMpfmySknJp+FIFTyEVLGXZtIfTqbSHs+ZuI6aY6e3qEsX01kJzyIkmmIiqjmlWbIpbcPBWp9f8",
+	"SpM/NmwHfc7AaVqq92moJR37NAoh+tanoWLVk5tyz/GERaqBn87V6/AKL7bLYD7m2iyNY6pflQr+l5SZ",
+	"n42MVckEOrzq91Qc4bfZCdFcGvT1gALVhxRj4NWevexczXc8NfE51Q/BWAWLBzHPGdVsCD7jt8uugZYk",
+	"WqRvYgmq379oAewI1p1/7mNV0F63kiHBLw3zpxR0nHVnGwlIqCeCVwmKWRU8mRAaSTFAPaKupVTh8o1l",
+	"tIHzAwaT58rNyaTryn5XxnzAxcZGgIl0cpSGaBHDqtak1GVXdc1VDTdj+sa5YwnZLQvnUpxRZO2FDQdR",
+	"ce+XeUEYbDivlWFTJmNiUzY+gzrVIiK1kX+wtDfgHzfd0NBqsHmQ0In9gnjYl6lS/NfRFPYqrBLz+DDo",
+	"Kx1j/sSt5MGWUT9QywcfxBBzLALmaw0bDMoeVVxhxZHC3Iwej5NhF7hMxzl5/vw5WL4npV+6o5j53LSu",
+	"njAaV6ejzCBJF3WQjvMNp2GouRwsp/32BxrRQKZLYoiUk1f6+l2QJpJzGJNC8t2r1wDIrXVaeCV8+8t/",
+	"/fw3/f+f//7Lf5Of//7L//z8t1/+85f/dgAVo0xpHQcMP9MVyHJrWIls1iclvQwSePSAT07PZjS64lpl",
+	"P5ZIquPYjrKaA3cccJlY1z8dcdMoF/pjZidsKVzvNdvJFYIgxvnvlo7nrQhacsTEpyhEClVHst/nPrP6",
+	"ZKtgikVhC/4tJyJUVDfSiNnQpipbc7a63GdhCMYb+6Q3K+MOPS4wXjPDGpwqs7FEWc7na4cH107nutHJ",
+	"vHbc6/wkwG35Wbh2vlyXpc5sxKSwtsYwrhy3NX3LY+WBm2vvOZFdiyZDd/OBuoYmF44WowrG+0FSEbDY",
+	"mvNa55ZhGgnUzi+gpzuW6/xZgpXbmxDvwsQqhMTdi1NhkdRkHKUhrZh9baTJnXFtZP34xkMZMhiCOT3o",
+	"xNqwh63kt6pNYXat/0Mrh+gDgFolsHBIzi0K7reyUV2LJItPW981V5c6/VqaraahdXJxRW7YKCngiwZG",
+	"UkCbJ5QyBPwTiLIHAqhF3jEREM/87rlmBYwTrfCIa1HkkFiYDo/wjJcEPhiPnAcW+pCHwQOVvRtDN6Al",
+	"Um23M00YYMtCJQ+nws08YPbma+FRBSPTxwlwLJLsLMEbIas7vwFPnYzJLU9oSLjQO6iSFnkNpqlxO0Zc",
+	"KS4GF4QSiP+CsmgVJaoAW8cu5IAlCRcDQjFxh2SdQgB8hHhGzqMT6CpbPYTakRnUjtHJpSqeLOviKuU/",
+	"+SwA2B5FJ+ShV1z1VpAil2TKe6SXOOQ3LJxci+z7zLcIsIb4czf71W6VT0XAA3iMi6A/ZgtzntflgecS",
+	"L+Ni+oN1SXogHr1rAb5G64N1LTbRtA/xggykPoPwDhN3S4Ysgn0EhB4ahsbtyVET9Kh/I+Q4ZMGABd3C",
+	"rFvkjVSK90JWmLSyXjOoT6SkuGQdU37IYzKmPFGGN3rHxYei+65QLsADe8YKK5DVD9jf8k2DGoUEYppC",
+	"kkjGrDQIhTmSgkb6IMGCQ8JD51pYyusauA+PPDQETYUmVTGJZKqIydvVtJRQP4F0EkaDR7BFmHjY7U26",
+	"So70PpBbFvdomFGeCbNBINZnccL7nAXuteDRyKwmgdOgby1O2IbnBlIGpBdK/wYDv1UuR9RCy2kZd1cn",
+	"obWhzulTd5EWbrVv4LCZYm2tDGBQEOAM+C0PUhoWFF7IEwKTIhlKvQI2PPllWXV7H1XoBsrwKmrqpms4",
+	"ilv+27a3ZoJi+nfmSyEj7h8MssYG2QqHukoVflvUHu9tfVBZj66p3MaJZtbHfG25l4pA0+uCaqFy5HmV",
+	"xsJWldQaYkCggohcklvJAxZYnRki00qCxmHiyxeZ/O8TStBdhJh+RrE6az/LtdQxnZBEYh5UGt/yWxm7",
+	"8C4bNEZ7eESTIemxUI6rJOeAJWWxuWYx04EPHvjg3vDB3CDal4KUxb4Bk76aWcFZxcASXoA1rH53zQbT",
+	"l8ZQRXRHREdNcmQhxNnoF/JGybVjMhauHW3bXGcM49ppEW/2AHpkIK0pDydRM8F+GobutchsKFMGk8F8",
+	"VZm4VCF2BoU0eeDR5+3zi3Ltdu7gsOw4Bj5e7Gh9LeYXoVWXrlVx46r08ruuUJsJmHWAabkZg//H09On",
+	"5HmbnJySs3OyDGJYyYW80WK2g0g6iKS9FEn7WCXZQNHOaiUby6Xl9OtjmiTUH0ZzSyjf5vmagAimGXeo",
+	"Dwp6OXPn8f/+x/+nELElYTTCFMzlMJEuSJViT1TqD62LtRoXAKofC3M5pL6t3QtjTooDlHxVv9r81DCn",
+	"IT9+WEZWlRkXKml86Oit18uDJl3NEGyeZnZRMYhmyNfkmZnB9aQMGRUbTQUo+9WbC5Q54uzUQi30ecis",
+	"2BpRpUYyTlp/Hg2As/HBMHE6Jydn7caSjOkXmzo+GybuKp8KEHA9YPVvzHvA+xlwamUOj+iAHf95xAZG",
+	"7PBbFnTVkJ4+fuJ0nCfts/YZZaenvefPnz17ctLz2Vnv9Fn/7Iwx/6THnj5+Rk9PzvxnT/znZ3776ZOg",
+	"x573Hz9+5p+c+E8fn4JwEYon/BY4qCNkHIFPNnvF8/6zJ0H72cmzZ+f+0+DJ4+f0tM8obfuPH9OgffKY",
+	"nvX65/2T3mmv3Xt2euoHJ4+DJ/7J4167327T9jOoP/grczrnUIDhOskwjXoCEPYxuDdHZmV7ko5CSQNw",
+	"yTdac3pSEnSuM+YB1LY+abfXrA7MiGrn1YE5B640st4b6wSvY4DwVeFCKjLyuzO0qnHCITROxsCPQqoS",
+	"MqIxzMnTRGlcSaYkDHIkoE8L/jeO+S1TphgCzaUQuHzAfB4Yrm5YjYu4mgnW/XWuxe/fvPzOJW9efwdu",
+	"pves94YA6SmXvPnmWwzE/fDmzCU/nF+65MfBwCXvL39y9ZU/wI+XP7zF6ga0vOgNEzYQCCJHD0jzAFPJ",
+	"BkFX09jjWuhZPlDkBQ7u6GoyYiRKoblGzFiLvIKhwJMhIh2zIyY0o8dwpx68lvJvXn/XIekIuoYY+ARj",
+	"nmVmqksCBmEveDeP2LXAen4asZhirQYjXKALLrqwZm3fFOqZAjKMfGuJ5U0xJc+GzVt2OvoLJvx4MtI6",
+	"Da4GT0jIGRY+XJKYjRhNch8g5MN43NTYFYJYR39gEy/rhwKXmQ3NnIkm+os1nrbxitGR8HSZ+drKBMAN",
+	"kHGxdLOhnnQxFeKss6pxK4yWBtOCIQypqeGxc9DW95kdKdQmGIJOpCQhjQeMPDxpt8kP/GvXnE5y+hg/",
+	"6gnYc2/ow/op5CM90JPHZgQThPnuQUKDXpAikHfptSwaJRMXm17gQLVQcrOORzCErOMFeH7BCnALA+aC",
+	"jPgnFhpoQXzKkCK0nGeOjHstptu/WA5VXruZo2BqUWSKfXLw+XoStsRDb419LMoQqPDAyhefVbsr9GU5",
+	"l9xu1BUg3DT9H+u9OEIFp6TzAHhLx/l/3nzz7dEJ9DlrqkuUZNoo1tNMTNUZPrQqGS1ju64tbZpiTJDT",
+	"hIUYC9PQUEdqUEWAU1pWn83mPFuOMfOGkp4zPXEP9R5rH9CeAnocG0oo1NRx022iNynn9eSGGQ2xhCTD",
+	"Vs1UKjMCg65mnlhhHOTa14yRMMONOTJjV1PakH2iWthFNOwUOYE+phSQUQ2THWPDRC0wsatm44LeoiPr",
+	"gzVH4DDl05CA2LCViPRB7T+o/Sur/ctr+JW+LqNd3+cgdNGSqPSM4SQzhaCZHRHRT0c9kHAn7cfP209O",
+	"nj6p62K8vP/s+HOB+68ZuwZdBL7NQymIkhnRiWbvlciYJY1gPTfGgY0d2NgdszFolFc80XvhtF/k4oA4",
+	"stXK0N2NPflKU9kfT0clektprOBiHdFkWICKKzI6Z1qHWgZErz6iDQiwxnRWCZ2o6TCxMfRNdo8JRDSJ",
+	"GxesSfB3mBp8AyaQ0BuWYeJD0ByttcpYck0keR3TbNOB5GkO6GJV9qmzkj/xDqBPFyg7exjYW6i8vDDN",
+	"ZbAPfI+FLp5EzI234qIx49icznJc2LFq2Je8ficryQAPKBDRW4xWmp6ILXLWPs9ChHqpZ7SZIVXVrizB",
+	"FqpAmqTbNayg4EiFXwIWsoQBF3iSYRPYUectsqsii4EcizXdLbAsjRhyf4lLX0vBiryiMfmNgn6Z+hrV",
+	"6qUBl8dfLX8jalhflWvlNHPvTRKmqiuKax9XjRNuplmifoSpOYL1VBXnOBzTiaoYw+wErGvpG65GUtMm",
+	"Mq/K53k5OXmu7X9oXFHz3rEcrzptP9nH7V17I+sYSXln7X4gqcwiOQJMHkZlNG3PXXk9jvOT6dWE+s5R",
+	"SPmUlGoyiSlfPI2TXQfZvjEMa3Wlc4NAY/dDCd2c/Ay5uMGct1+71l4ZHv3WRnlM9Aoq/UCYAzmY0Jen",
+	"Yt8z2g3wD0BIkyMmDLBJPlKjPnBFRmk8koqRVCQ81KTNPo14DFXGgvTYkIZ9/cjxUAJgGxR0wt02jgmh",
+	"zlSxOchnF/BcEag8ZFYYCp/WMCJ6Y9QRnCtEDamYQDGghVvTSgtcqbLwj2lVdL6aBpMZL5mhj/O2moxZ",
+	"0ppivZz4v+fixlmnWSJuCOZwwj0rWBR6EMvUhy3pxjJnpNL18di4PmbngY2PO84wSUaqc3xMR7xlHtqS",
+	"8UCzCqDz48s/vbrU//MvX1zm/1t1HerEon7XBblhbGRyCUyDcqrMrhva2bWguURoYiwYZSyAwweN7ecJ",
+	"m3LDxlKH6Q3w34Lzq86CMdiKZ6dtE/glYx5g0HDIB0OgTKCwaZIyxc4qM2kKUfElyXiB+/Yqm8XB1Ngr",
+	"UyMpbMzB2DgYG795Y+OSqEgrOCPuJ2nMikrdweLYicWRNzb4jZociEAIGP+YUuJT8SCXuhYjB3RmBajz",
+	"1g559+MbTAp7+LxNAmTRxFDPI5T2mdo9E9LhC8ISgDaeByDYbAjCXm5I2Kem7YSNYTaNOZj+AhuIObir",
+	"ZY4dAs2HQPN9zpe5nyEk0ec2V5gi94AEYcykC/JcZXtSdxA9AoDN36wkelWw9QAKIsHWLRY7zKIx9QsS",
+	"68IcPSNnQEoB8hK2f7GNZ0A4zUits3ZRYM2Nj18s6uhZIVYkD+5QqKzolcJqW+iio0W9IonMGxKxULFV",
+	"vDM/6XN9CHuvy7P0MpajEiSiAbhgWRyD6bUJDuXTmB3RONYm2/zKVogepnGMtSLQtUirYh4TAdRAe7ss",
+	"X31BY3ZZHPX9qmEFgOgtl69aEGp8WaOi1avKylHyUJPvI0wxSMhDLAe1nV2nJ/CoZpwVBaZbLCg1/eO6",
+	"GYqm6o55GGa1rIUTj3W4ashHcLXjrq5m25dZPfp3WiqlIiF/oAGnCeAlNNHFG76UPkP1GFDLm+qI7ceg",
+	"myKiQQnqoIlGuilg5in63XXtJWChxkzUIt9COz7EhNG7aloc6rtcIm9ZTCyEu+3BbB64byWYL4XpQljk",
+	"3Mb2D+jEpgtx7M4HvRoVQtOin8+0YcSEInO6HyiiaQn1qqEcg3XP4ltWgTNr4WXR8m9QhEca1uCZqAIP",
+	"MtDRYrTPPFHv2oCRh56QSZd2YWTeI9dclHWmtGHNfopuuTjvhFtauAfK3pqD8+pzYnKickQQRDiTcQl6",
+	"d1aQ4eymSOFuUUHnscVG7K2Cs6zKFLYJhXkQD9sWDytuejVUJM7hPtfoZBKnBiMSEY1R2NASN6gWMavD",
+	"RM6q/MefC5+6G0GSrArZzjK6NUGzDkR8j4gY/E6l3d8LO3yuJmjbdDclyj0pSCmNtMq9V6L2XcbmFrOe",
+	"O3WL7nLh6jT23xlwE/R8QiuSiyx+BvAWtBcy0puAX4AHFZ5Mk3tHaKgvn5AS7lgGi6Yv80OpVvZ3rq24",
+	"3nun50+SB2/xcVtBhTwIuHsk4PbRyzxf60QX84x4yxvhVfiac4G3rNZpGgoLpup9zO8bYeEmhd6B2sYv",
+	"991BNAxA2wWnxlimYQA5l8UOOei9pIltyKWnhYmZnaJ9rx/HDMwNmwBkU97XVcYkFdSHKKLggN40s5gt",
+	"cpl30Mna4lCVOchlTCzUq3UkmOY7rVUd5FrXLq72naUd6EW1otHuf8a9zCzhxAIgsdMB5tOlUzZC1r1F",
+	"XwCP/PIxu73bl3FX73XpOTnQ7PQDlBwZ8VGL0NqcKRQXua5JPld2P3ffw+s9kkJxrkQlPAxJSP0btW+A",
+	"3csyFABDnh+wggZJsWuKRxOmkrxlF4CKbSloVdNy/IUd8/0KVyH089YBV+1rHNfJXtkcbNXuq8raGitf",
+	"1ra3tb81xF61Tajwtj2HPs2goSs6NrFPsOtBlwf64H1081WfeYzVlyq7PDUc6+lJk45QoAHyEUfDygwM",
+	"17rcy3fH/UMNve48PGXYRH14is62ICyy84zP7BsiaBDYWrKLisbLJuxiUkUvc1aNYSoMx5mWbT3q35CH",
+	"2lINYjoWLjH94bAUno3DCZixQxYGYEpfC6qVrQEVXMFReqSNaX9ouz4Ukd+wQ78cMVFuwp/BVGI76NZm",
+	"gSWLASzTn668ANMN6shDL/u725t4Lil8pkkW6boWqN4iEGtlY8kc0gPhVW2gKxtAKURWJd5MMCvrUHB3",
+	"QaziGsyyCFvJVlw5fTJb5AeZKkUbsc0GjO/5c018cJ/KOxtoDoidGKqZqkhYPIr1mnT1YbbKc5GB9osM",
+	"FM9JN5uMk7NNNdTKdPHEK2dZxrfFENxB7m1X7i2507/auJsVpfPjbhWtgGvF6TqhN/OgY9bvM2zyUWe9",
+	"fCtjrMKG45A330X+HBApqq0am0xr+7WBem5k5ogqhMkGVNiATgAXGMp+gxZ5r4XVtcj1aK0ql0Smgm6q",
+	"5sAqjyQsDE1dLbQ9JYkc0zhQMPAOoVDjCpILegsbq0GmSchvYQrhhPQmhJIJUwa5Gq/kTWVrnaH10q5v",
+	"vcU1470DbGwtlSUWlAg5rrJ3agwKmlTXTGqiPbLZQrNBgA1ZEdY+acqdTg2XDBZIyXy3V35N8QA1vfH5",
+	"82I7HKPZgVYwT7oVbsGdApdCMzY4fWC0ll2n8msSn0AdARiDO9T9jUNnVveH3uEkkXtkA6zIGT/nZ2wD",
+	"eQjV3SRzLXXv6rEOOsxmdZirIcuoZG+iMvNIHHIO9GEujHpPSLoyaF4YZkXEvCAwdplmgE3g57iGWcig",
+	"0Z5yCQ2CmClr9I+YHCFGcpLGgiRyp1UNdtyHjlyb78j16yluWFnsGGIUEtpGvvvhXZbpIdPYomFsMrZ/",
+	"ltcAY19L1xmhRy3nAqvF/mmfQVdLZT50Nck5HecV+qkiGQt04zdKCKBhWtkldKOeZE3au/YkL44Rgjt5",
+	"KMd51rxPhemkY4Dx962rb6Vr+R2jMXhz+9CWiYg06rGYsE/UT8KJgXyRcXbiEWwI+sZCmgHr808tcqlu",
+	"soi/acdB+6wDaf4sVMy0qQIQNCtD/nmXpQ2CsKOI8tCKLWBcONUcn1UY/60+rtqsveEimzei3lj/bkaN",
+	"xMjMEsqrnnur3tOrr79bT28jhraIATXnJbV8Ylk2sI9+1YNwWEc4LHkAfq3u1gZtevNah4yDzBEw6zlb",
+	"QZsGl4L+a4ulDdlU7sihcCDeOyZei62Np2APW2bPq29oQoj74W3Ih1rtbDBkvqU2Gw16ajRNsj8lFBKV",
+	"8DIuBss1zVhZ+9p0x4wC0Zu8TkPAQjrLG0cb7Zhx4Ku/Ar66j1n1DZScF6Z+fjFv3YRSc5dFU7viyPe9",
+	"WGpdhn0okjqw9gNr3wPWbqumjL9sXrHUeqw+4EqznDRmTWocOiZbiAmtTZpm9aGUNxb1cETjRDDoy31j",
+	"fmafRjKGxsjcHxIonoF232Q8lBH0ioDcnkEsU5HzziWiYdVhrm8KEztEujYf6YJyCGj5z1Upf6tmFNMZ",
+	"OkuK5k1Bdvn6NbecaWbQo4qrPH68Tj3rcilLTxfkZ7QfZ3i5mloAym/AuppERvC2AKpK2Ce9Uw3f+eRk",
+	"xTQpqHi1Gerd5lkd64WycvLddTSrwBHnIXfZTEm8mgWE9jDyMdP0+K3N7r8fSVIWnbZeHlyGYSHEbWWT",
+	"a5M8iRSaJyHDC3aZ2vAqYCLhyeSbbAoHzn/IcdhpWVym4dpGR7Bk9pqzkyVU+VN9rVIpAJ/iQ06O2ucI",
+	"QaB/4GLQNdFlp+N89+q1XkcI02r2SNonp2fkHHTqlTR+s/CjHD99l+CN07S8p0kNhTxZbkZMggL7uYdp",
+	"DZqnTCc2DOUYmrihLTVKhZ+k+ii0yDtrsFvDNpu9Ae8VDDh2x2Jue9kFni34wuO5S/RGyK2YjBjx9AC9",
+	"rBKNQo9foLpZwEYqUMRNbA0hT+oSF6ZP751mMMxhRZthL9OcYmUiv1+lYAdev7yrZoYwDjkKYlZybC1d",
+	"IeO9x5+zfilbS1ioYIL725rmQMMbpeGrcp+Te5WrsDRB7kmRRD7WiihZgdy3lLiQAXrLPuhWrtUitb2K",
+	"x97AK1DTjAspHVAW5vZKWT7vQatz+uwrtFNN8+MeWy4BYn0tbtOZEFNc6uzEcKk1zKq9S4c4MOtdM+t7",
+	"nv+wFL/ejMJ0t00ed8fpK90FkJFBw5DFYOIrZkxx+2LCE8XC/iZZ+lQuhW3laPIpluvLuDmu/ivrzvgb",
+	"5qrVUD5Q4Dx90TLjyfj16YFfd5yfgPzuiF/fXfLaHXPr+5O+dueM+ZDHdpAeB518A4lrFRx+izls/VT4",
+	"etVoeBTwfp/7aZjwRflsiGi1TXjeyhSFb7OxXirFlLqPaQoURr6LPIXCmxzXKb74t9Zq0oC6G3xxFvYd",
+	"t7Q6texpmyzfT5Ou7Pe7gYwoFwq6gdvvLNz52RICQDNhuE/hMkVRKmB1xMDpOCfIBuP8U8wiprk/fmMR",
+	"7iE1juVX6dXChhUdR4uYMQ1v8NczByQqALR2zcDXSpLeZYJEFSfZdZIE9jJokhyR82hCS4zvXiRIXIYh",
+	"UfxT1mRBQZMGS5QXmdDQPCRrtJBfolrEmzpmHgHSt+0s0+RI9vu2U2Z1awrFEsxTUAlNuEq4j2hCicSu",
+	"FWmsxdFue2AijOEUcG9NTkTVgb3bRpRVTHXH/Gctct9m88qDwPkVCpx1DtuvNVMDZdh8FIlK6bW1JI0a",
+	"e+b4c/7u7SVt1HDpNZuMHbjJgZss5CbQHrF46PbC6VGv4xpkixWYw5708CyOtqoTZZHd7BJasyEDvNM2",
+	"nrtbu/vv2N+M5n9w7h+E7EHIritk9zGuMEcFN4XwlTJ2iyGFP8s0FmxSq2Ib0AP99hh7OjBi7tllNOH3",
+	"+Mrv2eCexRBGUnH97ZbjB/Y1juscZX8fahw3xdsDNqJxUgjXPj46OcFwbfbTKM57DERSgI6kFZaZQC58",
+	"OQoptFt+IQW9gUVrKhfOHdeJZADLmAI12P3WEme1eLAsDPKH71/hVyMf3/LD9+3n5hsz6K9pRG/kjsMA",
+	"OQvY0wpJ6B/EBtD6phAQsBz2nkQAChwLmL7K5nUBfwEKciUv2407Hm4VjAOoNCVwJPWKIx2mMCyQVJqh",
+	"3tIQxkEjFriFXPmSG9+1MszeYYoeIdPTPrXO15+fyjv18O+CQZWYzoosYwVqv6elkgeRsRGRsfx5ORRa",
+	"Us2up5T1rfnwzfOPP4dssD1nfYnN7m9q4IHo94joEc1tcO8ApJcl3v3wseNKVziIkS/86jGk11EEN108",
+	"CYrsNBc6bTsr2Vr3sWzywIf3iA/fd9DpZfjxmsrTXQb6ts3A73lobxP8/RDQO4iCgyi4tyDVs4Jgi4E5",
+	"UPG2Lwrm1r4b1mnmrKUCYSJQF4TdsniSDLkYYOhIi0pQnnlCInnLFAImM6LS+JbfytglsRxrNq7/AZMf",
+	"Al0xH3CBcSXTJ1HfHSBQyrX4VguFRPN5eDS4CEyiOTlrP5t9id4FPTQca4+Fcgzd7y8JdD2noe1ZGMR0",
+	"rD/1s27+UhDjVFY8YNcCW/D39fV6hj024EIR2k9YDF35W8SzAsMDF/WQEUMvdsHM8sEK6XVziWeH2jWX",
+	"ehhd1e99oFoEEm5ggg/UtdDn3T6aCX3K8IkPlH0Tuq69VMBp8aalo5lQnZO9EkyG2supCK4FAhyAN55m",
+	"6wz9G01TQ2xJzWIWWPd+lUStaBwOQ8lJZHLvpOrbfObJmPtMnyATQXA08zAbvYw8mz4dTuesMeP9Qa/n",
+	"Mr7yJWV0nawtQgcEKT6CNZ71aXPpyU6gX7o+wE0lJMW8mO1tWCoC2U1FwsNsUc6P2ieFRVlu/6pkJvwQ",
+	"7Ke0RCE1JS1hwDkf4SKRhArgcZYzKhqxWfzwb+zxWVFaHo9iBoj3dyc1X0uUitraAPsxaBEv4P0+i5nw",
+	"mfKgWApij4B4ryUW9ovIBYYieEOnJNweKDCKWsTzpeiH3E/Mw8YF3C/Fo1E4uRYq0SJVCzItc/W/pkeF",
+	"8bYzEqchy7rT3rBR0iLvs5oshLyJ6AT71jJmhDoFPHSzffoNWjjJMNDqHLjuM/lzLRoKoAqpQ5YVOlXi",
+	"xRwFpKq7jMyuwFeW4xlvcKZvcYDb4f32xMHima47yVh2hzJVDDQlzWhTfTUojibgj1a8CbYXDnJ220Wu",
+	"/hDMXlRDPgJliSQyoJMWLH6BgDSfgHyDrukphM1/Pq4qfPK7cmPnrqS32ckqIQC0OZZpGGglOdBT3j1j",
+	"f4+tb+A3M5hAboZ/682sxzF4N2JhyMVAuQS/xnpQuIn0GPA5OEiClZG2CwBdu8pULKi0r2FSh84Mh84M",
+	"d5O12KcRDyddM6+f//7L//z8t1/+85f/dtwiC+04v/zXz3/T///57/BbU2/WSd6BTdCE37IubpHjOiEV",
+	"g5QOoD4kXhWlxjyt41zGtLfjZMMpKt7/ngymKB554r1BGxCEhpwql1CCR4gow+rxq4jZZLxIcxs6YB3Q",
+	"d6FFQ+bL1ooq9Gbry7hFpns8YGjBeJE0/1JcDEKGT+eKUOLl1ODtFFVAEAZgwdZfQsUEhlWXbDh1Ku9U",
+	"r12RuTRkGGXaX5Vs72nq4G+bb6+414e0P1oSAltL+AMJc/xZ/7O9fL9ZTre/EcYDuW6IXK+GzB7d+5Wx",
+	"15zu9iNXz4yzItfDUPV9yNabq0Etl7u3tl616QQ+00b7MnOeLd9xasaCuY95fAfWuiHWet9z8Jpx2PU0",
+	"mbtMvts+R77n6XcbY9GHHLwDGz+w8TvJnysy8S1mzgHIRq1Z+pZptugnLCBwIcTQNedjQdYwNWNePlWM",
+	"JIxGRIpwckGEzAiXhIzGQpGhHJNIq51o5lKMgm8h2lQR5NbDfjdiPu9z/zXM+hBs2nyw6UcR6t3NIk5D",
+	"emvz8TDEBBEn+BbCThCEqhkh9TV/2vvgEmYPqySmAt1n+puumqiERU7HifggpiLp3qahYDHt8VCzBRfy",
+	"BHjABGQaA9JQzLTVgo9oICgaDvIMkYyE4gm/BY7kCK0CQR4Xx9fjG06PTts7Dh0VCXJ/YaqVGSUywfsS",
+	"MNKqcmHfiS8jpvKkJn1KW+T9UEJ8qM9FoAh4BUhc5voQMspSBC5A04W0rQRSj7PujQZdQtRIhc0Gi4rZ",
+	"UHomOUi25vMkkAyzn4DTmC7eyVT37iopge8rHss7DRxthblUUP1KBLuPEaPfODNeZRt/yxDOJc6+vSiQ",
+	"HsnxZ/3PulEgFxN2RIHhFTJQFatkagOWTHG0OzJ/D9S5EeoEJxjbnzz3hWDIS5DZngR9cJxVLkYk4i0F",
+	"fa6MYoZOxY62nJDyQRGjIshTv2XW16PsYxxShQZXTcXSrB7UvA4Jz/t62tGmwz8l5mCBbWF7bjkbFxvP",
+	"PTlqnzgrmiZ7FxA6sNKNsNJ7BnybxXgactT1FJVjJu4sxrN1BlxpM9dz00JX6WquOrHZlzxRWAErtJUs",
+	"41WZLRPBZjjtbqM4sFpFtvt4Zbb7UgQHpntgunfNdF+KYGscN2YhHFM15KP6OIyp7eeq4JOEOsWxcd9l",
+	"AaJkyKIWwZIP2ce6MJKKkClFPHSo/xP44T1C1Y0yUZzMXQ/Eu8sKoLel+R8iMlst/2kSjFm6BKhJlOZQ",
+	"kzQrS7CtRMx8xm83LQjo0zzKP6KxaawSc83QoKGFXsB4rYYVyLhulysg3WVoqchZdh1aykt9G8WX4ikm",
+	"aEXL7/KK4T2LLemFw2RSxeJbpkhPJsNOoUA5mxuEY9RQjkHmZ9EnLvQ+M6IPaSEypOnbwB4k4zm4KbWg",
+	"LZg35WZPoLFxdvDyMmcpWA8981cXfmaB98imZenBaGLBXAdtCVBiiIhkREQeejOE1YXaJe9R0UAwktAu",
+	"QKRYeMuUa0NYPPZDmDqSa/ZDbkg06qZaPPR3G7iaYW9LsKOlOctKTGEfw1cHobAxI6RECr/SEFdBzsyP",
+	"c8VlvlAnYNaIcZVk2PHn4sftVT5Nsbs78gociHZnRItAe6VN3wvvwQKFz4TBGlLhfoTApgZb4YmdovEt",
+	"hsS0JjdichQikpLWgzRNQJQMg2QmLQhZhmYgjWJlK5dUVXmIs/r1WR2RKzuIDYCnr6fjbTz8NsP9arjT",
+	"iobb3gXeDtx+Z9x+H/3Ei1SuLELXgNlvVsW6w2jd7mVFs+jdRvl7IQK4sbBfVdBvM/z9XgX9ilPeu6Df",
+	"geEfGP4cho/Rwd1z+1sW8/7kt83wr/L0V82m/SHzb1hAeNIhgfTTCD2pPZkMIV6qCFX6dzqicbIlc4AD",
+	"3jjv87LAaFS6Czt6p+z/wGAPDHbfGOxPQBZ3w2PvDuRgTzjs/QE9uI9q828A8eDA3A/MfR5zR7SDUmh+",
+	"HtrBGsxe+TFj2jivz7OD1m40YSohfR6rxGbSQTSqVBjbp34i4yXwEHaZVPdTMf/0XT7t+5Veh/u1i/y6",
+	"wpsc1ym++ACwvUFcG00xeO7wb6fjcBHwWx6kNGyNhhPFfRp2h4yGoOeE7JaFpYv0uiDa23uZgk+uLyUw",
+	"fRlS5D5OzNUNpEFrc0p/c6p3LHtjxpC6CLTTMng7wUTQiPuq8N7pS8vvGcUyYVnuY/Y2yFprKr+ewK4n",
+	"LB7Fmjy6qcqVN/geSpgKuDz9/hq4PNmhrt2jcu64/QQTTAcDpvlc165OCEJmlxl91Wxtf2EjSmUARBX5",
+	"8L0AkPCmNt0jY8YHQ0U0iSlCB5QLlZCcEIxUVNocgMpkGMkDpS/xWZDGTLXIqwSBxM3DoTGbHDGBbSrA",
+	"BICsvyECm+vvZCo0Yxc+y7Vj8PdI0edxxLDf4C0LsSncHNALM8CdApcTyxyI7BNKBEuTmIZmKG6mN0Cf",
+	"IKNWYMstGLUWEpbruFn7n0wPybhEZiVpGWg5hpU2kCRJBSnwGnB2aX5Tl0pYTW13DKO+rAjZgbRoKhKW",
+	"ZPNrcsV7i+Z+UBJ+80rCeif/twxnUqNxbA3YJNdpjj9nf28f4qQqFbRWXO0z0ueB2R2Y3caZHajABQK4",
+	"HxAxK7Gu/ciULQ62Ik5TZIzrBWk2xJyPjd10R5GtnS1XnV1rWjMaQy8C+ELbazczSiHKFUF6V9aQ19iY",
+	"m88bMOYrPKhg1C6XPmBu3JTddjcRMSPM9DkZa4GmV46LPvMRLEGLsozfRizgabS2pWSIYb+AJmBM3QWr",
+	"kR2VuY3G86uWkY75XVPLfdBtDrpNI93mdAu6zX2Da0IiIhRcpsjkNwYdUi/f7zBt5c6F+/1JWLnfgvrQ",
+	"rOMg5g5ibksm/D0TcyaJp8aE32L3EsU0d4PEobk5PX4ax0wkEEwbUoj1ebZkxdtlZs67woDvWTYOFz7b",
+	"dh4OYNS5Dr7skHuzMTHVlHU/X5kRl9AFz47agESY0CRVWocT1NcHkAqO0Hkx9bUOmF0gR0zsuvNIRom7",
+	"TiDxhzwMYibqc0hytobl7rhcmD4Ad7tE3rKYJLzU4O+FefC+5ZG8NwkIEMnRY9SUBxEfVEGQMIdyTPo0",
+	"zmbLVYu8FIHC2wwDR8wp02MkoBMbIjJF/1B/uePsDvNEvTkDRh56QiZd2oV5eo8WwDjpR5vy0aQsph5k",
+	"CFB2PWCmA8kAOsCgRsFijodyakHrUjryM3+naRybYBYr0Pk9TYn4dfLu5bfv1xrXz8TBvNA+ai2W4lVC",
+	"RakPVZnzrxPQz/XT48/5h+0hOJVY0v7a+QcirCdCbWCBXN4XS3WuggXh5qXIaT+CzHaFq5yqRTrdaYS5",
+	"nlvcpQ96N0t1/x3Q66iDB6fzQRjtozDaR8/pfA0PnKdVAmmu3zQXUUtqeAmPWMgFq1XnfhSmhyYXRL8+",
+	"htwYHjEXOVrMfAbXauKDhptUJUTIhHX0lYz6QxIzJdPYZ2RczuB8oIjy5UjbsCMmXDCar0WhnAFqJmWM",
+	"7a6kCCf4BM0poZIyohNyI+S4RS6FBaDWbHWM8PajEROmTxauaCKB4xIpXMLFtfBlwNQFXj6miijKTVKF",
+	"8QGYcfNEsbDfIu/thcavCEzcJRGNb1hAPPzWa12La7HLPtZXdhPvlw9564WcWL+5TKtqfYZ4lv+l8iOg",
+	"XOuGY4EW1r6MIqo6xNdkLxJXn1TMz3Ed9mkUQmsY9DNXjtk+tzRunrAImFNEP33PxCAZOp0n7Zmxu/r3",
+	"V3jt47brRFyYTyfZtTSO6QTEXzIJIaom48ipmTWc/14uQ8FM0zOqWXCYLC+7whsoSBvyjFckN51lyU1m",
+	"ZE1km297+MB4EjkjsW5Z3Cs4mOCxz3on/Sd+mx09Pg3Oj85ou3f03D8Jjh732/3T/pPeU3rSdlwnkhHM",
+	"yonkre2wifttVi+JKQQeraELPzYdeaBHbsIReMj0xs4I1lLSl5kmYucbndeGOXtUcV/vph0iHfFsxqd+",
+	"m573eqdH7eDs8dFZ//z0iJ757Oik36bP+2362AdNJZtxjs5fnnZBBVphyiezU17L329Z5q69/SURXGmR",
+	"vrxl8QTKHW2XFiPGDOoAyoN9KxpdTutIBTjVt28Q1gchuF5i7AvBo2JtyWyRKogl8tDThNtKRSC7MPru",
+	"GJ7RDehEeY9aZHrj9NPgQgJMAJ310CKdaol2Lca0qHtk6p2We4AaGhDQvI2pmBWtqjS+5bdyBsC4HLUQ",
+	"MjGRiyxiYW+E19mohsCXdK6FnhmOHMAuZjrbFczRREoAxliiVSju+NclJnC/jMyrIZsAwocvU8WFam5c",
+	"/qCn/kcRyK3YlnU2YjHpN0jxEcsB1zS8lp0AQzfL9DbvzoJ1y1IQrcbdYt85cwaX4vtAc/X7YC5IRcLD",
+	"bAnOj9onpSXQ1wg2tUqPr9rP7CXLbWed6xOOuUvwbRdAd9qMBKrJCPQBoAIqlP57YZSW5RJy5ynBpA8w",
+	"oTjBgvj5xh4tI3uQsawUbtiNk3CBq67ARtdy2ZXDxrX9QsdDHrJrkTv0TGchhAsCaxeZOfr2AEkYDFRK",
+	"sty95mxYD+U+8+CXoshZDK6E4INhQtSQ95O9cfhRocaGqEdDKbQCHDBfa5yBHqPWuBUW6SjEKevxOBl2",
+	"AwqZnyfPnz8/ap+gpy3/pTuKmc/RQ+ZMGI3newhPTrO0VEj/NNbbN5yGoXRcB6xt++0PNKKBTJtzfeDM",
+	"Nm0TOAEkbvZjzQag9SnYGLh18DvzpZAR9/UFAn6lIU843vzdq9f6e6isgjHBt7/8189/0///+e+//Df5",
+	"+e+//M/Pf/vlP3/5bwdoeJQiSljX2Jqm3yq6OdEpVcSgNo7LmPVZbJqvXn73pyMQdmfwgxVcU3edZj/W",
+	"2U3sk960aQuq4CTNuiLO8YJm27WCF7RI0/fEDVqWOPPR4IAbRzRg6+aMxozeHA1CqtQRNoSvTxR9P5Tg",
+	"ltSW15CjFzODe+MhdFudgG8RFA9g/QBnk7AwzCBrbCWhvqPgPwQvZMSoAPZfcDkmMeVhh3jHaMKxW72w",
+	"nuZ0HmR3d3ngYRYYj2qSSr/Wk/xOz/GtmeKhj+rm+6jmjjPcT73SWaYpmFyydIWAHP5qVyDeu2TP1HwA",
+	"aijTMMDGrT3GRD6a3kRTfHFQNAwxMlY9FnnL4iBlu0pyXd5dNyvtTspafHOr5RypRzSPhtHToqHzdSxT",
+	"rXhwQVKhBbnPZapQ5R9KNeIJDfOuykMWk4gFZlXgOVD4EKRsajbPSrMB5jJ1xZPyFbMiZWZNNpUmO81b",
+	"du4+0+/vAgPv4AJOywwYnMkAp4r0YnnDit6yF1SBlFjdI/ZxOQEDps2ibCnM+MzTpSqTo6YXf+0UqQP5",
+	"7Z78VqW0e6PWLaTQtxiBZYY2CVy7UQrdgM+6ho7hcSFL7tJ1/fWknOSimZ2AtG9YUH0kHp63zx61CCSf",
+	"/zlVCfSf8CyaotVHTcQ+IjQBNMXWDIpFpkhUey+awVDgglUwr3vhevBlZAJbV0XGksNycK3XyTTxJWhQ",
+	"2XI7K5P6C3vGtuItPvD8A8+/A54PoKR0Ec+fx5IhjV2tw3gXQQAF7Jb7jAwo6GIBMcY58kLZ74dcsE4W",
+	"goWu8jzO3bCuzQZBmFqqwF2BbePDEL4EGLuYCkV9/eoWeUn94bXA1CXAwfXe/PjuytOsmRJvRJOhB5kZ",
+	"40JwEkOB2uj1tBDwINrACrCxJqkKep6mIfQ5Ao9yGBqnNQv7nWvhlX3wnku8Kq+8mVTt71AJDD/m6P6e",
+	"qx+ff8YrIxb1WIzX6uXBv2654ubpMVN+yqzXY+YbfAp2foVfFYv1jh1p9kf9RHmFRDBt0QboOFEeeej9",
+	"QwS+Re+RXmdMyOqZgjF9qU1fMxlA16LHhlxg8yhQ0G8NZq7Nx3PRCa+3CAxrvcTjodRilX1K8Ee9PZAN",
+	"9tp4g7giit6ygKQiZEoRlseMuUK4YvQcY7xIC+Z+NqyJcUT1KQ+Vi6dgJKGGXmGuGFV62c0Ujk+P9fuP",
+	"czev1yHn7TODMWXWyebgQciCKwUwy+ftc/2f5y6GKHK45DRMIDkK3Aj4mgfXoicDrk+ZVSP0NJBcH4Bj",
+	"hng88AyyFiUxGzGaEEX7zNXLBmswrstvQ/HzNdaw3GWZmpkupiApp+OYA+W4Ts88DPALzk7czK0PjCbz",
+	"2MNGGL97PI35ELFkKPWExzFPEsw4Kjnov6Uioc46fu+FHuxTB5TuZOh0nDKlg9Zlp7nylLQclKMsByqi",
+	"gg4YaFd17z02i5wxodJADD+prpfOt6fUO6kDIhO1f/vKnE/h9w2lNZzJZcoI2xs7cUvFaLKatpJsbZD8",
+	"fTK1GQ1fmCd9fV5qoDWRmS9l99WS+1OlQxUydQBiDzVc1/rg8zTnXB44u49+4MlCuHgaEhhvxmQzVNzV",
+	"AiEgfWudUu/SkRasSsYqa7Ce5UUh1cZEMYas22Rp9wuXufDdWMY3WjQlBpSBTUAYyJjoX4gtZ88hG4QE",
+	"o1aOhSITlrgEcRbh+bEMmX3UGG9hNMKn0pgRCYGB6dxxrkw/nkLrAP1BmwdZFjkNpWBLwn6AVH+vBaN3",
+	"6Wum2wGxf+yrW62ZFCn705EINHV7mIeFMp0SNdImtRoyloA4jeVYQX8CqzSqJGY0AhEJs1SJlAHuP7sW",
+	"mG95oR8E1+GTQRMHXTVLGzDGJGpGn0Z6JpCJZk13DyeEUSWPY5ymm8iEhl6LPAZ9AZ0F8lpEVEzMUxSJ",
+	"U1GXkY76/CHutFzcqWRYus5R6ZNItbDTX2d/9WUYynE6shat6xxNf7VKKGs2D9GCKuCh07+ENEFBVDFx",
+	"O2yL31KRJK4vOLJ4FY3GBxwLObRWojGwXrPw9seZGJZ5h+t8OvJlwPRJtcqIuanu9fBWRGWVfWLwtyqj",
+	"eTkk6XIDKNw4fw2A03I4ebVbAL8tm6Lf5KVZ9nHVW6d0sPXfDbAeWX6ZTaniokGNQp7xKPsbW4UC+DwI",
+	"qeloL4on2UfBhcLTCDUEHarDFoqwemeZ+K+FUaHED6V/A2ljcSqI5ulatJYzyEAWB0SKDqFK8YHQhOxi",
+	"pi+xmotLRiEVWjpqJnKUjmzmMDp1UG5pPXk/oscrFFX2DJyutiW6s0lYTXyd0xw2v/DkdBWnKDhZDUtH",
+	"vfcF/Hr+2DhLu6AXxzRUTqed+U/nDTGj/kYeVlS9zWNBQ4L3lLCVh3wwnMHOE5qSwmLW05iGN10uMPMJ",
+	"wPyoUkypCJe3QUno1iLXWiMx0Wq3dMJuRdDS4/kUhcga1JHs97nPbMvwVkFTi8IW/Au4Ndl7K3BPacRI",
+	"yIX1vRUe4VqtmYUh6HbsUwLHyrClHheYmTnDmJwqrbJEHM7na4cH107nusHGn59cO1+uRYlaZ6P4et0I",
+	"Jaa8cHZMVustj4MHLh5pF/f8WjQhBLd4+l29KQuHp8dFqFaejRMUh6pZlS/DNBLg3FMXmMYLlsKfJRfG",
+	"M3jhuYZH43bEqTAbprcjDWnFlHcHDKZFTj0qGMoioxSZiNqUO72qFEh/hwr82qVBte70SxLEtJ90TKTC",
+	"ZNFBwzaQJlzdZE5YvQGoyhjBZAp2rSvdqqMt8n4owQmLqF722SKz41p5lUohm9qYQXlyJ1TSZjUx+GZz",
+	"EWZpauWy38+avMoQLDKQprnHqlXjqHyBGsnduSlXFYpVUPrVnD07hlcxvWWhQvsZNi2UKoGw24jq5XeW",
+	"4s6bBuRq/uYqqv6aDVJxr4GkgH1Uepa+1hRkNMRqrtEUMwpe0ijDCXIKAonNHAn7pFkY1jKAwtovwwJo",
+	"fgYGd6bDFmrWTG49OWs/y2MTYzqxIZysVxQWG1X1NBywxFDqznE9DiroPVZB3TW5yqai92ftZ7OU9kPB",
+	"PLY9agyJF160L5xpTvOner50JyimkHZUoeSgd8z6g4hiiQlmkiBlRJ8rQgUbg2TU6g4bJTbEMOQqkfGk",
+	"RTI3R4ZnEtEbZq333J1dVewLl2izH7Crq+t1KWQA6Ndj5kXTtC2ki9W0GZuo1ViNAb5+BOv8j1XVXxVs",
+	"AL7L8oLeg48cOKfWHxGChg+GibOkfQjj3lQobz9YxY50ihdIDHXE20yJOMa0mPrI1I99Q2GGJ1vFYRRS",
+	"gTi/RpsABaI2NHHp30PMdS3spdhybAJf4rjOUfbX+mUy1nlcsWk149M/bcaFbE5UAX902diBXRo9JsHQ",
+	"99kdxXIQM8hhCzAKG8RyNGJB1arsecHMFN8ZQU4RBHosJoYUKg0pgBuZY1FUOR3XGUgaNh0XWwZa4EzT",
+	"qDkMjbEIMiUv37JduxqRw+wcS14fjz4Pa9QrSC8z9IDo8fulaFU6k0oqj95QA44GLqY5ms48Dw3uzp36",
+	"aTZAdEvSxQrn9+5cMmaHfq0g3/V61GUQECoMmWIaMJx0Ky3X0quOP+MfCwG852pRxnmSEdEeFiQcRNpa",
+	"rot66ttXq2SO1EOngiWpPRF3lUjV2QgroKozwl0bprranfEegVURP5WrLPUHHMVG1nJh1/HWiuLE6tMu",
+	"ODyUa5MJeC/EmIApjSI0LhaYZcIcfBc2GtPnDNvB9Pmn7Xk0VpX+m/ZrAB5VmfGclGrJ3lClIGGPqhvo",
+	"AxgXOQHYHSsppXfk5bi3XGWuw6OesTSVzaNRLG/Bt14jkV+EUqWxJi5NMphWBCm09tTbYGne+Cw7MW4e",
+	"IrF5+2oZT0k2uEMy55ZARExO88r+ibmphfZw5fmNvw70jkBrUTdcgF2H5KFPKMT8u1xoOZjLxwI2YSp4",
+	"YrFUhywmCrICtGR7zWnEJlm1adcHCGeLnRXrO/ucWfGLfUKbFrGWNLjs9rtwS5jjcBeOiWrtDPQOwZjW",
+	"AihRzJcimMW43UvPhGejuPKWxTEPmNcpVDZg/A0CvFihb6HC8fB58IvXIp7m6V7HOkXR2POMgeABo8Lz",
+	"DfWhlq2T3oSYg3Rkfm9NIxD+/+z963LbSNYmCt9KBmO+KHsCkkhK8oGKiW+r7KouT7fLHttve+9u1SaT",
+	"wCKZJTCTgwREsx2OmHuYO9g/dsT8mot47+S9kh25ViYOFEDxAIqkzf7RZfGERCLXs87Pyj48NznkXuJo",
+	"rRiKPUq7rXax+fM7ERtvDdkBdZyDhrknlG8m/7d8Bzk2sWJT5B33E+v2ryNZOwyZuAdSamBlBuR3GTXR",
+	"t653h2fnckN77Oxrqj1riZdkCztcCocfU+96tYnhvuZ0F8xG23f9XB5KyYStLJiSyfXWBqQ9jCj2ddjR",
+	"XLRH2qLKImEH1ZAV+zo1jU6azmwV45uhqj9lP89S28pW+KJx5er+piNl7Z4nF+32U69QxpvS8n98957q",
+	"wh1T0pzlZDzlwDLnIyuHhbpO2k9jP+FmD+NogNXJkewGbGZO7ZoX6XoYgYN2tGCVH2NDFAuSeLaeFfXa",
+	"UQzsIkx1kADusGTeMKKXs/bOfCixVvvoLII/wY9/UDBjZL2kU5RsjyIwKyffGXDRsz7i1hG3toRbH/CA",
+	"1Q9b4KIlOyRw/DVSY9abgAyEHHbtenoe628FIa5piuRP1C3tAh2sDzo+cQETnNdIP0uQgpm+meXfMB4U",
+	"XG1k3bzKXMXDAonPEIbMdYKuQuqYu+uiYB4ri9c2YlBhpSdpTRjAJsNdTh4jNpXUtcn15hNzmoSpbUv8",
+	"Uwmp0+6Aq1zDYh8GKgIWAr/D1NVc7+O6XY1XNQo/7vNmDQSPK/TrtCzZ+NbHCdLu/MYTzVc0HOg4HpFh",
+	"vaiv2Txj65ongRu5NizEMfdHY6SYqw70rjzSd7kce+7axyz71rLsQjMMXJdf2r61bFo9fWRd/GLJVa9D",
+	"rfLkZliWYSeYli/BcW+lH8oTH1iBsiOF93wmx73B7gMRgiOynNiqptM/J0MEGWzU6rRa583VRg7aNISz",
+	"zrraxwrZkPexU8xVTyETZSC4o8sUYz6Esz8nMLSMmeIOgq4e8fbls0an8ax53jzn0G73X7588eJZq+/D",
+	"eb/9YnB+DuC3+vD88gVvt879F8/8l+d+8/mzoA8vB5eXL/xWy39+2V7Qo+ou8XLw4lnQfNF68eLCfx48",
+	"u3zJ2wPgvOlfXvKg2brk5/3BxaDVb/eb/Rftth+0LoNnfuuy3xw0m7z5Amfy/wsanYtW+/zi0mvEo2Tc",
+	"l1yELqSxzLD9ZBIqHqyYTcmSIl5jKoJ41Oi0njWbm1UmZAC4Zw0Tn23QhMQdAqrHnuuayMP3nlUoXCOP",
+	"ieVLxK7ICY/wjnrmpntkUmqI7gB1aID6n9P/R5G4A22HVqUzA9IQEmG5BRgPLU3zghHyzo38r+9/+YvH",
+	"3v/+FyxW+wz99wzlTnvs/etfiXXl7ftzj729uPbYu+HQY5+v/+6ZT77FN6/ffmBaJTJAzpaY34L0GHB/",
+	"lI1LQThnPAzV1CzGc1yVN9Lc5U+avaLFnXyaTYCNEx0zPowATtkbXAr+MnblRnAC0sB7gHSLZvFGk7//",
+	"/S8dlkwiA1D0687uteWrPniONNzN5LqRiPY+H0PENUO7JY0Gjq/y88DsRk+5ZpT9MHqqN4dIPdc6fOpu",
+	"x7wA0o9mE8yo0tiYmIUCNLJSXjuG5WxiMB8DcTCriPVyNvPJX2HWSyk+8WP2gaYkC9zNi4h0TEPHMqJM",
+	"Ol32fqU5AX2g0WZ2yLCP5s/gni10dSMXdDLTVltLC5dtB2FrRwhKazReyblbiQgzsjMaTxwNgT1pNZvs",
+	"rfjZs6ePtS/pT7NAd67t+RfmMcQsVk/N8lqXdgWWKLafxPaGqV6m5LIwnsQzDzurbBjHaBwSDXMdXIL9",
+	"tCu0Nl/0cgsWkk3EFwg1kcrRr4xspXXPHgnvRprLm28hIWfOeC3u3b1HbUlCaYqCW6W5iSvL9GkeiPtZ",
+	"UhDEKue4vctGO+PHiobsdouCxkkYCyPjZ+Z5nJDpUrBmzC01Oo3/3/vXv560Tp+vYCwUlNYkMrdKIyrd",
+	"j5ZlH1Jo9TJu/gL4IMkUR7rLB4m+yAh6MBnhbmlVSzW956+NMf/yN5BDo8TbzWbJFZzFUtKGPQdigjAM",
+	"OZRH8IUbHTHmYScvYObJ8wgI9Mw2oQSSngnwxMQxROb3/+9/Nk9e8pPBH1+fXXz7T6W8Y5mz/E9nu+Pz",
+	"yRwC1cd8VG2VWDVX4Bxt5B/NRl7dHC6N0Vhb9NAr+Rb1VtA9pvp1GaN7zL+c0FyAVvPyZfNZ6/kz8zKR",
+	"Y69CZJUPBZ19zcHnUiRXhSl+uaJ+EaSM7VmuxlLJjvmMaYDqwsG8Wt196eARuI7AtQ5wYZlG/igfTPPo",
+	"1Br4FPNF+754J/sTCigvjsmvtaw8Jg9yW+ov/TTKfEsd85meZ7SynjAFPys7FYoNoeSEYRgAQTXlF4z5",
+	"LRDwmhWaR0ZOzsqtoht4NHW3i85Dn4cRMdZeMeGUi7XtoA/0AdvmEPtAVRSBTwodH5FHB1JFLKcqlkaN",
+	"zY2Us9yDKjVWrnU6NSTlwcW4IMrQB2prtUMUT9l58wLlzHzK7PA982XENQV47htAD9o8RqKbFfKfCy/i",
+	"OwGEEBMIPLOSn63a5rrx6vcFOlBTWUOQArdmKSQerPDR35WEPFQsLXmTYFAUvKU4xJNAqLP/vPoXybL6",
+	"z0Web5z0NotBlzN1Vf5cqXHgbrMg+DRd5wT3U5ec5XDKZ7pkDfdvwAVkXgs9UUYuCbdKf6+XiVQvLbSy",
+	"AZxF11gNptrNZ/v4eDd+kFVgUnyy7nmQqJTVyfgjm68w8r1w5806Llrzu4nc9JOQizkFtcxNOBCjwYpm",
+	"GY+ce3ptMWt9Y/Oe//u9G5+bq85QyFu9qxL2R7XSyytTXVrEpnM00Mxaz40XRRXe05HfswYNwsYpexMj",
+	"y78mmztbqbUchGaTJJooDQyHKxuJhi8TgZwWWDU/4uHA/OTUkvxnvcsusYe5v0SnRW920IMl1I0jLsIr",
+	"/F0Z6CyzlFuKmDcuxvzWWiJ0r5hG43LGxiqCU/aLHW4Xhm50qc2X2GlxF+sZL6nbkvr1dN/OiLFbuqjz",
+	"Or2nvwl529ig5M0+FGqUju0gzlUNebOIbU7BpHNSGu24tNGO+/fhNZII6YLjeKI7Z2d8Ik7tj56qaGhg",
+	"AmX97Pofb67N//zrV9fZ/9bdhyqNaK51xW4BJjbBrsGPAP81tflAlJ9H1jHXuDA7fBELw6VisboFuUjP",
+	"6JGayhOFgzr/iftch9eSC3NV+S0xGysds/N20yZJ2VQElFwbieGIaG0GDsNy0kQIwnXqyOQyyCtK8BJR",
+	"2k/pnRwdjL1yMOLcgzm6GEcX40d3Ma6ZHhvzZiL8OIkgb9Id/Yyt+hl3EInB7Ad2NCKFs5ul60PVPpc/",
+	"ZQrXjctAS1mzUMmh8z4+vntPtVNPXjZZQMjMrNA8JUWfGtv3EjfigeSDeSyC9D9ZAuUclC5IjcsmKm2X",
+	"qFw2x0AnoK4cw5qdMsdU8jGVfJA1MAeZJ5ID4cplOSEH1shSVVyxET3ZcorIgNuPq33e5Fw7HM4Ua3SE",
+	"ta16djObBzktdZUyLKBuQc00xIH8gxjjVVQziwrpnqY6b+aV1MLM9xqtluaLO1Yka8af0gbKny1tRqyY",
+	"VmPA3YdQwzpxmL+bs31Ma28IV2YXi6kHNuYBxlshigo8DOuAUz8CfnsyDLnWO+zFfoOE5oCFF9KfdbKq",
+	"ZhvNVvmctQsejVQS6SLjAol5+yJrx8BXpMLmgadu5jP2RghdCFp7TCcTiO6EVnZiPOoAHvOTSaRioEEQ",
+	"NJI6YiHwyFmytiafbN6C2FCzi53ajt3hzYusbyb1O7PxclRo04cRldLYgkXXSkBdjCJnlkdqfG8YHe6R",
+	"BqrvtoyjBsJeOohkA5iyOBKg72MYnoe/4HHYJZ9oBki2R0JIluR5Qun564mIeZgGHZDR0NiO/orEoT9n",
+	"d/3IhKHZlT/gKfm+J62UBT9wB/B5IgqRFzcnEeUMh8OE47asUlTsKzmACKQPen0iUdcw/ir3Y4fVMG6O",
+	"X5CEj9Eynr9Uw2sULr1vQ9qUvMPRt6t4WDWSuuL4mgmPYuGLCUcKhH9+dRt8fcre8n//30NujmM05FJo",
+	"7uYSREp8OfmgkiEwKYb//r8iAVICKdw0JfcZn7JGHSFZiFwkfADhzD629KHkbuOl8UCbmQf6uCzpmXzt",
+	"WT9yTvCRZPzwBrgVC3pP2UdkpeHGJJF3AoN2E1CTEMj5UkmsMcVncIKPAZN4+ZO6KE+e7dZObYq9Faw1",
+	"ZWJ3DOe5B/odmysPBJGMpjCSnz/c63He5GySs6/ZH7WQnRdk77EDzUd1Wqc69WqT0IMdHrdQ2vanz6ew",
+	"ypLQakHGtzZHDllCLA8D89UYOhgpUNIHF+ocQYg5Np9LH8IQx9svjnoWhpTQmDgMGWg7s2RRE88mdkDd",
+	"TTwVEtpqbq6XdzbX7aCF/oFh9lvVsmd0/neUiHlctKhMxKDdz2koNViKHRuzfAA01kiV0HfrAoUdJUs+",
+	"joCFMKDqCDs+ZV1bng7gNup2j2bb0WzbIYLjwd4+go9UGPy4+L05RBcaIsQYnM14yn6n3BnlswaKWN76",
+	"MyZiDeGgg0TQ5n0VsTjiUg8gMsstMCvTcFZKl2EQ+b5GMA/wMPVBOs7VnocPELBXkdKahUrZxBRnNEfL",
+	"bNyvkQj4rDBgOIIxF7KrJiDX1SC/GQE46o+j/vi+9AcFEy1DWQ5q3fyUrSiTnCm8eZLwTe7HDipJuJek",
+	"0rvNDub0+NJItAyyDSI1rgX6znHvMYGzEvxiN+hcKOTZyqiV6BWI+9s1JwszOds78mJFtUb4WCyL2jGO",
+	"uZxl+2kEtlzLlYR5+eKQAfcxdIGYFniUrOxZcerZJueeO909KqWyTdU+BZdciMOlRmf5LOi9ic2ZAhIa",
+	"xySS4ZzIELTOvr7CrA8vS8o6Yue0tgu5inNUsmSah0oOHR2tK3yz7MtPerlnYlbeDfhM92zlV/EOnt7X",
+	"WXTXn9QeZW1XxJQ1IWN3udRsDT9qLhV3ALBwEhmK1PajBTkD7+xr9kctGdfcA92F63U0UbZmoni1ifXB",
+	"JmBlLk1wtFxKp9yYyxc2qeTyBch5jB7YNcHwDOT3H1Xd9RNcYPqmFqEfKk2+g7EI0ykA93qXcD4H63P/",
+	"Nlf5v2pyDmRwT5F9z/2wR6V5VJpbsm0/8Vsoak0UzrWNWsq/nCST6sDk53Q0TtnIs9Plx+H9itcylzqo",
+	"sGWQwPZDlnSRhtc4Sf9Vx2i89InFSt3SYCP2xCiUp8y4/xEwHYswZEEC7AmOoHtasfJAyVICm21MquNx",
+	"DOMJ5ln+8GrhI7iHQHaXcyjWXgdHB+1MAY/UGLp3Qot4B50NTrb2LFSJJkcKMdSKdQitDa8TmGttENpz",
+	"QbkUEbAVFKkDp0LDKTNIyXpGUvBtLgPWkwBBz+qZyAZfmGUHsGQmGiD9kyywLPqXZrzVBCRSKo5UaMdw",
+	"GagZOEIzmp5cqKaMErL1+pG6BbmoocKdnp0G5h4SyftitpaE7C4yl+7yDxqXex9yO9MXU7A8Q4YazJez",
+	"rwO7vbUE3XISsZlS+/F0mVeTSBxuU8GCc70/Ea38IkviETlp2lJDQb7GLGee2gmTa5OmZO0B62u1upsD",
+	"7kvoeU561jT0dtQUcMAiu7glYBJyKZEAaFta6SxTBl+/c5GvDEDCnQgw3W05SbgzXdGUDZWOkcGJ+/Ep",
+	"u7bbRV3CaYY9KObXs9taBCOlxahrwAsPgle0Pru6Q6kqLeJP61PrMtPeY4hHytzdZERuvlSxI+mVybhv",
+	"h+hORYzDstVgsAJoFXarbj7xHxe3bCEjMTmZrTWHOkIyfZz7A5EuS6ltCmHOUf1BIewjxLkhBBK+xMwG",
+	"BIMEPNafuQKanzTzOSGdo5eKhL69oi8n0RDZUGUM0R1IjOOa4weAVUf2Z2g2tzs1VMgwEsMR/lIxV/MI",
+	"yOeefD2m1SOX1FNMphoBzc43Og0lh0rIYXespIiVHbucldV/hDgOIWBCsimE4ZoBCNrH1AU/wmANMGjJ",
+	"N8tMgfoxcIckm/tgwvmh8m9ZlEgkxBRIWTfiAVpofQB5Wj8D5qHhTdrS+YtBeAhYPBU+rIYXH+g3jhhR",
+	"E+VlDhzAPpUSzsvVIGKoeFidOX03sPSQNjrGFI3XN57mCnnTv+BFjq0em7Z6lCdJ8ZkIXfaMKhZj3iKA",
+	"XQlQd9ZmskwIubAvv3FtzMWI30GYJ61eqV/ObtLSZO6TSA0j0BoJ0+OujnkUYz7ksVOpRtz2MI2KUHM4",
+	"GdRChMYcBktNG0R8EC/KRZrt320ecilZWPF8r3wCd5emxAfwXbPGlhoJ14GxEYyUkaONB9WpgQ2sg7Ov",
+	"5j+1JCWtaOx+vMf3rD+8GkTlcFOXQzpie5u1tOsrcX2tlG2N/YyGOWLJj9AuE2E8CAsVV/hv6Tr1SOXF",
+	"mrlzmS8Amktg4GeRN9W1BRIRmtBsIL5smAVdT5/WnQHNSecY4py4dm2qwQ3rYW4gT2MNo21HKdEDhYHF",
+	"6dByJFhS842EjlU0q64pHik2VncQZDVuRhpsv+2UKlbxv9SsOh3NTtkHNbWpQJwknEsGLulI/2ZXdXSl",
+	"94c1YZFW7s+WbhJAQ2VVywa7KXTM48TgEpLlLG2kBOYH1FSu0MjQQt1kA4NvZDZugrrKjSTgWG4KQIyV",
+	"RPUWCX3bDeEOR5qNIRDJ2Iilyi1cdpGtCs2YvqU+amzuCH+KuKRZp7twh8vNFJrdHacr2z+HeEmAfBR6",
+	"scVjGnvmxPdOWSGvYKP7OuYy0LY7IFeObE6jwR47ltkVG+NbdiqNZiGPy+kEaLQM2kkzKpw2F4rXyUY6",
+	"eq+DywjkBB/xwGxaF99xKNhurmb71MvUtfx1D8nkqSpJNmYD1dSvbeug5bsfsmzchx61dvZO2c8qHiE0",
+	"ktWkBliqQIUhnvmo0TRTlWvpwlsJThl6O1Oumdm0GCTNVs0NMkzo3MAVUqkIOTRPPQQepKO1dBLdiTsV",
+	"nRaGqwYKcHgWG4jYo1rwAUQRD+0SJyBrxAi8nYMEiQ8wFDqXOcShIFEk7miOqN3bpY2dFWlM3uKJPiLK",
+	"A4jCJ5NI3d3DFNw9xjMhYULGinFJh7ncVlkSa4yz/Aidmr+r+OAmUCnfT6LoMRyl3JWMp1T8c6OE5HWo",
+	"VcXT81K8i0cgIhbDl7hi4Za9qktfLNxCKgTY6+lttYkziUcq2q4DVyPJ56CFk6NjSPcm/1wrfx0fg5H5",
+	"GGcF2smREfiAz/QKiT11CJMYK8ZOd5DPNMK8h/lMhLLDyWe+5dEtBOja5EfFOwPJUqhltGgD7sdlLtAp",
+	"WzA2q5I0eUG+1DzeneZLq+Xkeed8bTlZ+YjvLmGKT+AH7en8bF5kHKV5M6vm7Kv5z0p5UnZtlSNeHiVF",
+	"p2rSKHdz6iqzqVZwNmzvPGq5WrScV4O8HW7WtVx69ifratdXknW1MrulrOvPOBWAkZCxJxfN86c2OIGp",
+	"WBGwPgwUspjgeP6xwkhEWsynq0qRU/rVefW7fp51PT1cd551BUkNRRyHsIam3Vme9UAFv1Rx/hKIuGa9",
+	"eeZOfXVBsgRmfmmGNib2ikHgxsgvHRn4u7vMQQUIqI9xy6EBuojx/O2/tpo7deC7tOa3i+q01tL75lRY",
+	"f2fBt+pxWO0Z2zvmde6ENq9+fmDVvSZQ7a6BavumTGn4oGjJoIOvkwlEd0Jnlo2bjCQ0CwDJobbQSrWZ",
+	"nbKjfMjPECo5xORSIY5+IA1V35PhYpupEANd9GvjPiqsvdl1ChXLOHunc/MX0pKHW6mm0sOXsO4H55Ct",
+	"MpaByyDXms9880ikneAx92H2H//jfyJK2MNuv2IzTmb/AzFAktmY9bkWmj3pndG7PNQ9j90KGbgrdNUd",
+	"RJEI4Okpe50AMx6LZlEiqdpOqmnacW7v5+O79x6bjoTlEsDF3QJMrD9VS3LWPPKd5GY3Mb36IGEgfMGj",
+	"pUvT+pYSGJ8EPisim9ZUE78U66/r6q2J6cvP24KN67/84+QVvntxSU9JdtO0fKPTpJceWOI6lXD2Z32V",
+	"mL1vzpW6jcTQKGcNWOl1h0DVkEb/YgpcJZFvVO+Uh7ddYQx1HRuDsNPgWoPWtuVgvrpvi2Gp76Ac5t0E",
+	"0nr2tbF8EnK5OEdtU5jU0WZQ0cCOjdYs6Ye+x4scVoZ6bzzQ8kZYFz1wZT5CMys9FUtwb5awGdsDROoE",
+	"K1aMBgNKhqTUp1uuLPbtwL3HaZq9nkyUkDFqbxt2MyifYLSdSBoLVX6tdsNLm1aWbotahd995RaqFCwt",
+	"FdpayWo+jJBLxeYX1mDPn8y6KBTZbyzxMGwn/rFBeplntMplczGj+8Wq7ZPmZf7gOMF/7BoHow72sMYh",
+	"hdQiqcBeFzr8ZV4rszGfYW41m+D/zlVtUJmSpafGklIqps35CTkvwfXyiBDSBlv4InSsFxU4vKdN212B",
+	"QwYteZWyMfqbNS0DK7T2UslbWUZ2VySBT7FEOl+bU/DdNpXj3Vlu0c0M6rOvVmFs3kZuBWrDwoejdXW0",
+	"ro7W1SFYV14NMH2otTXGyS5ndtrbjN0CIqpiwirjodo2PXsa6e5gl5+2Q47XL5ZZz6aru1jGgSltGv1V",
+	"VCPNZ3OYaY/Fqp7JjgpmDk2aH+IkqIGTZ86YOsNzzXfGZ/zowl5O1tVu59tLbLrpJ81QJsjokgGGJAPy",
+	"41y3r/mTnEXs/9NEh2zMBWzvy/+oS0/ZgWS2Kt44l1zfsoGKqBPZ7Yit7BOaZcHDcrdyHRZ3+9Q3x6Id",
+	"JKGOpvfR9D6a3kfTe39b6vOaGol8VHRbm8be8QSCPdLYFEi1UVoiRhKoFgOjhKWKWBCpyaRGvZmfAXDU",
+	"m0e9edSbR7151Jv1OLkWWvN1eLV6uhS5+aG15rXUU4i0nd0zJSvFeLMGYyi9ibDhZVqVajZFlPJ4XuUf",
+	"kLst6j/LeNzI/HFhM56r5L6f+1xDDdOj3JkS3rSa+zdgUy5jLOceKjZSY2BC6hh4cCgV3d8J6PwMQ2Sw",
+	"NcIwJ6J1QFAEf4Ifn9gJfzsv8J6ADIQcdu16eqzP/VtzCIk9C6ug5yquUwYHY1FPR4pxfQsBe3LRbj/1",
+	"ChXfhaiWATPt2joKLHnGFcKOU6ls5TaXMzZWEdRYW037bp7VK7v1BwIRvhqj5URKw1Uhm0cUwpCHjIuA",
+	"hCtmAyGFHq3KE2z34wNu0I5GcH0XLFe0g+TVpGdsXZTYi/YPy5tHUi1kbpBfLMZAwWk7DBPV/ZW7ef9W",
+	"sz4B6ZALyRIZQMRiFfDZT9r8hIUAK7YZRzgWzRvzA1tLsNHEc00b+e4PxImrOuFhZ80Xm5oOr/gYCLbd",
+	"bY6EZhNu4LqCLHdFiwLP4hEV1rEmaPPsSF8INqO6s2dlb4wHS5Z7P/CWc2kwCJdIp5rYE9tG9meiYzEQ",
+	"EDz1Shgv04/ZPq0AZGpZ4Ll/mo0FkDzMcfUKzcZCayGHV+n45K4dn8x4qFXOJSEo4/mRyi5QAQH5OWJM",
+	"ZBgTrjXRgEIEGX+VvtV4FanyuTzbHoaP3Pw+Fg3UasvgOThAY4ZMyK6Qxl/N/NgUywZ8LMJZN4JE4uFo",
+	"FGUpkcI8GTwJuIHICGo29XfBx2Zxaxk+eDNHgFtvRpBGdwHP+gbAppPxHuAZscZb/m9i/R4q0ExJ26Ek",
+	"YqZjpYJahdnc+7Ht89j2eWz73Ce7DRFpXUDTfgQgT1QS70kL/xUZSjXiFt3iuyQ+SKcJ2ztptjwja4TT",
+	"7AxycvsJRmLXsSp2F4D9DsTuNfgiQEYas/2qjt7rGPh44dClqYputXvwAxGmPVmKin0DsQpP+CdzueM0",
+	"pe0MJiYecIw5R+AemXnA5nizJ0bIntIYh+KnQxjETFSRgyPrlyyueYss4LskOw3axt5QZkVkqCxpCCR6",
+	"RZumzk5WI1Jvwdho+zN06ZM7eAfD1v1pBDOmAVKYS6lumJIei8DInm/c6wH3Y80sZf7cYMaZkzwRVxKG",
+	"FriC6AsrkAKVVCYHQfEY7LT1dUVRWPOk764rNbfNZfZE8H2PO9ZqDEb72ZE9MWnz9S2Ps69j3MtaulQL",
+	"ErCHI4/3WAl59UnA3lrUC9i0JyH3CwbTHnf7iah0uSWFUaloPQZh57w0n4HcEWHno29QZcV1wTBAI5uH",
+	"5vTMsqkdKTegh5b4fFUYKn+hGddaDCUR/9kcL7lh7jdC10ilJCaBUmvF/MIajZcgNzYqdhh9PcL39wff",
+	"pTbJJ34LqVGiBoPNrZJEBupkPwY0puPgqipMOkWMwFKSqZ11MOW6OEhRaBYrReOIVJQWjQjNhkpCjbUi",
+	"ZgezmYCHFvn85HyyeKpylKl2KCYOa+JheIx5PmLh2L/JQDFOo0bXluspD0O9eLp8omM7KD4fB5gLd464",
+	"UcKn7JOLno3tbt7CJKaYwUDIgEnFdOKPnP5dNj76GZd5DJBuM0CKdbc4rroiJhrzW5AsqF7iDxQSxQae",
+	"iAsNQbc/W2Ns/TXzVaJF1siBNS7bMIraNQdWjSzuT0gVbQLEG56qfIM5+x5YNc9fDkLhI/oJGYPxTjpo",
+	"qCDYUrOMsZg98pSqMFgqNgy5JupAVGIUhhqfsp9nOZb1ilkJ+bkIBbw2P3HfMzNWZV8Fs7wbmflcOo64",
+	"HEJUwkOIwuLOz05jsUvI4GrytbL47C5Oi5v/HY9YrHCI/gowcQCBh9s6R5vZTWdfzX9qCdJaoThc//5w",
+	"FaJXg/gcZHh3Smdub/nb7PpKIpRW7B4jgDsn6LuL3257OxYMXFrJhphynfMUcgbEmrHW9cyFfQiXSOWm",
+	"WVOvIkSwuqnwiwzqi5AcdcVRV6wVSyZl4Xz/VUwmZBxcMEgzDEDHbCAiHXvMhnKNJYr9GenkpBmbQoSD",
+	"qccijiHoGOGi3zY7SZ7RrZhMIPDYSE3xhdANsTVOiaYuIxYrdXvKqF3bYNCN7GkhffgvUk17HjNgRZkj",
+	"oc03RzxmYx7HEKEXJplv9oFiysjWR9FlO4uF8k29nH/du3JBZgwBKfMtBuNJPEM/GWPPXAY3cqzuXMuA",
+	"CLGWESfYjfjEeHWnrDfiujtWEfSY5jOddUmbi9Fv+VyyPoXi0u6ha7dLMYShpjB4rOg2ce1XrDdU0v7q",
+	"jYwVUh1Zkp3J7JRhhCgCKhjPXddsBERIO0i/NpkAj5xLSqtXg0KFkAhBn95Io8w0H4NbWkqLH0+Fb51a",
+	"bZ4gD+1HNBVMReik4Of7YLu3IGD9Gab4zCqEHJ6yV/Y7PALrzqqIvWyyAO/wifG7xTCJeD+Epx120Wqy",
+	"Hj2sLnyZGIjt4Te4ZCo0B9GG6f7jf/zPQncqPvTc4TFqsEnfdF9xpP5SSTi9keXhTSsh6wc3ixJVOH0O",
+	"IPHUEhHkFeN9DTLupF4+3qaO05NiF22jKBWBPo1D6jI0HPMvfwM5jEeNTqvZbC4ReuyZTcsJsvZcsBHc",
+	"/g0ouIMgoOwDZ6oyQmoeRfksHzVdPhqaO3LxCDRkh99jGswTiOnQGTTi5sGlavWf+QYXO6HeXBi+TEIV",
+	"ZLPiy1bvrlK4ARHDWM9t77P7m+uZ99/QZy+zt3kUcapDj2eYeDVGYKMyCGzu1Xxzmft0DS6n3PdhYkcQ",
+	"LXObeIEH77HV3PQmaxx/VGFLnLba5xeXz4xJkSq8pYyKpjEq6Oe/fvMaBn6zLTM/8aJ1SbEA16RTPFXu",
+	"jaWvd5HZ+7lfOrXGUt7COTf75jRNuqhCvLjxf7WHyduPF+e/v36TvHv9S+tvf/5y/vuffvvt6+vp29fX",
+	"K5i4KGiPHkom8S4PJhPCcEYP9CftwCBv9NhX/tjAKV7oe6oA0Pg4+2r+Ux1aQhoFiI1vYRaqAtCZIZLe",
+	"gPHBQt6HUF+xHhXU9hg+V0yO4/dySh2/xvRUxP4IAqYGA8rSuYIdIhI2no3QMUGk+ZuP4Yqdu8859U+b",
+	"F5QHvfBKr+zNrq798JaqsIw2A++KF25HzqW08jdaoVWy0WtbzGmZzRCQzca5A+fB+wioDRhzYdxgfJSN",
+	"TuOXE/tCBPhSmBIDmsUMxJccUWCqYAiyu+axSMDQj4gRMj84fpjcW2oi/Ny38ijRaAYv+622f84vYJXZ",
+	"OcVHXiLzn6zhXXSLXtE2nvyNy2HCqQJlkYtkP59+/Ju3UiD774gFiz+Ln6nfC3OivyhqhwKL0odUiVZi",
+	"E40J5DxOuc9tBlVLJM/tqn83x2zBHITrHNYIXRA983cEg0QbL8FapRIbDIRE526GE5IhNWfppp9ctNus",
+	"JyRJTNf8fO/pFTk5U66tv+Ba/7ELm8+MB3JNkGh+TibGMjYWhmOzc4ja5/7t8uD3QHgrS6BxyRKJPDU3",
+	"0qzYo8QZ7gb5TAOLX+jz9FCWe3hJj/xDA1z0iSgJQVPOPpeDK/xU6pWab5T5IHaWxGZwXPtECbw/fA1x",
+	"rpPBIoHctzVRZzcTJB4EvuqY0A8IfqVhqI94qp1kUPBFDQZ07K0SxJR1FQQuMLnSisLqONV7LiJN8QyD",
+	"KdpS1iHU6Alwy+iShoR0zID7I0f9IhXrUSt9L60A8vJ1N1Mu4g6zvHpMSeOEEWWm+cgkiW+kkWYS/oDP",
+	"sHXKV2MM8Uy4iDKiG4yRxA4D75RABOQiRuhyBHnNOTBiAxFilEvbEiashkSbvypy8TrbtsOaH6x9jKNt",
+	"tSoLr9HwGifuH5uXaU3wDGKM1I4UhtUnCtsjhqZkjFXYUsXdVAIaXgOROVh1WU4bEv1E+bLceyWrUlqL",
+	"fmguH4pbCGerXp5OvxudQhtkN750g8x7XWNqNEqTZIFKaDVj/kWMzRpbXmMsJP07Cz5YEpAl1oZLIuGs",
+	"WNMcN8qKybu6auruZ3nOT5rtT82XnVY7pVNJpE3cRDAUOiZcWKEXoGWes+Upsc/bayi5dESjZX4Ay7GX",
+	"/kY7zR9ZL8sN5Gl0mqcvnz/zGnAnApAYb0HW0YbXmIIYjvATl+YJ577TKny+L6J41A1IfrIvnc99qXl6",
+	"Wfiahi+Fz7ce+LzEfeahUZ7F7xlVice90zx98eJFnnA+lfeS3Ni9R1tXnWCqGh47upOp8soG7P+eQIKe",
+	"xATUJKRWf5tSoOMMEQSUi8jZEjllV3eJxB9LmSZn/gj8201qDypT/J8xUMLywsymKgkDNgaIPTdBKvWA",
+	"sDHCBXlczWAfx5WEQoJL48URF6Fn3FTjycgZ08AjYxOZp9AHg9NTkPGM+VwGwhxO45s5P0mMnVLA2Via",
+	"ag9Q0mhYVh+0CABZQIelng1u2AZGSp2VATmE6DRaL1++RPap5wZNibzOKoG3fMyDpOE10Bxxr/5XHobo",
+	"GGQIQNGixl/e/G7Oo0GSTmOFvvF0W17hqdpGhUGqU9Yg/WqVaojHx2985Njrgp+7/ss/TlCZnDeKgIsy",
+	"vOrOp6e+KhSWyYVnc9K3EIo0X/7I2Pl5pMjKU7qAlBY70cBJCzHKYHM5FwzLrhYGvXHj0zl69lAQYYTO",
+	"FQukTOHkHnHjoSWSWHlKQ9Kvc0bwhsU1RyuqZims27pZWVqrZNQcrn2p4nlAgF1XP634EQybJVskloeF",
+	"swCZvnbYgtpD77jXwYoTQrsrFiiwpTW9s0zZCbdo+gp9CmM6/BY06+kkuhN3yghfz41HcbMj0GTqq3jk",
+	"4k2nN7JXcNR7HWzFJBv2lPXQm+912ASLzQee7ZbvpZOFehkZaT7aYXYUp1WUVNXYlvorxsPQht7HN1LH",
+	"fOZMPHOWftJsJHSsohlC61VWDZpGowz4UljBWHEUksqFzD2iWM7V+OTC5RjtSi+HQXDz6kBAGJBhSX25",
+	"7kYqyktL7EM6THnUP4giU3ejdlpVUNBatkDy5wg3RV/RIUJ9aDmohWZjFUlbUrEiCr62116lgWULupOe",
+	"3P3PtJr5uWL0mVUKTH9MnVytXufPV5WSze97qmTb9SjZfSyXLYB8hzqwyzkpkXdkgcb9tqLy0zR4sbLb",
+	"aIWw/lW5IVyI7L9OL3nsvd6093r7QdpN4W+BZkn/3V0FCVfihllRd9UTn3QHfM/ilJ9d+s4+xgxHKC3Y",
+	"n2HP86GY8XBnvrHQqY/UFI3enmsZ6BlvXkN0B9EJUrLQj3iM93H4D9PgKxlY8hHqlqb+gA7r4Wc7tgCt",
+	"57GekZ0eGu1Uv+exnjG7jdjbJCf7TCbjjez9jev45BfzEydvXvfYExW5CvHeU6OMsAocFdKVKy3xLM5g",
+	"3hWv7ij/r6X925mkZim2qKV1ae9Cs1uAiXazbSXN1LqRzi0QAeOhuLPDk3QcAR8zMN9LoxyxugXJqIId",
+	"g6WYb7pTt5CrDcFBKDhUyawTPRKpYrw4SyYdd+25toYbiRUkyGjcmitxpxJ5nO42zRWOGyv8JX5yTKFj",
+	"blTRnVs7PmrzNKiLoMw6pw/+Qifn3uGd88rMs1S5Yhfa8ThXCATiDtLMG1kHGb4XHviGZe2uu4HqevxQ",
+	"gHSNJD6XZrc1xMzaJ+jM3KvYz2Rgm/X3x2L3H6jYPYYvMcHwCQlWwbZoiKDDHqjrvpEFUL2RBsc67OtN",
+	"QwQ3jc5N40Xr8qbh3eBS8YWSWnP8gHv48x8qvNm1v7pMeTt+0fodN43OuXfT4DF+e0HZPn5pqKRZBj3C",
+	"G7Swbhqdr9++3UiEpHs1v6k4lQYD7dbuQ8V6GgunDrKyAnZjJrjDsMUUpjmi1br/DRneuWKnXGcblmIy",
+	"PRIT7TEsVtYuFER67CfNQlvphkZ9vuo9N4aV429MAJXg2Abg8DpKmo8jMeaqVVGlntOveLMH5SzdwmzL",
+	"XtItmE+d0H9WrIN64DavEZFz1Y6lcI9HMC1RuhWyqgbHvlUl9kZiXJ2iBd8ufqWaWasY0sXrI2ZXXB+3",
+	"qFSrP1tap9PdZlVHaTXYiqViboLGJOmHNCHWIM8EIg3EFBNBjIG/FYjGcgXWeXqxYsNKxVJVJIZCljf4",
+	"0Y+mrVirLSl9QggJEqYsm4GE2xcRJVLFuoTsDtS8MbNF3rMlveoBeuBubbadxBywTkOHAJOGR8e90+gL",
+	"NdEzf6S08gWnNhMSKFQYqD0GkdlTN/Sq5bmn0XE7ns/K5Q6MazH5qMZjEGGNNUYGah/bbUfRqqwsIsGj",
+	"tiPXozAQMsi3j5GC2Kh5rJpSDCX2lPX6XEOAOR9fTQSmnShJYlbozfU5uIEMVgA7TPMZySU6dNaesJ4n",
+	"7r1REf/147vf2Uf6s91sN09abeeB3cJsqqJAO0ZB5d+S3g1FP8KQKYtABhBh82/vP9GP9jzzl0pirOox",
+	"SkdEfhLyiKUVGB7zR0r4ZNz0lIR3A/KXfCV1TEm0Hh44O1+UpocD90cMz4Ax8I0OmygkXLtiF61zxvvq",
+	"DliLvRU/39fppJ9+JcTeXfnQimKL7CkFOJpE5r6oauir/SGDUlY6f1NTFoiAzVTC8E3SHFOA2/9/Sb1p",
+	"+orq/wk+FqKkcm7XiJwLId4QXnIQmf9feJ1O4xVNLWf8Dv51cqcSzQIVjQXzIY6BaRhzIYGZFdFlMlgx",
+	"a0pEN7vh9BYT0ZmKAG1P9IJ4BLyBn+4gzwQWa+OH//i2EvbshsQNj2IJ4v0Mw0QeMnsbQWtp7wexdXCL",
+	"XhavkPciZ+MX2dwszBqDDZ9y+mgeclQWlx/9qiIGgYhVpK+MSSDjE4zCGY/CuiUG2JCGIt85VtAGKQmu",
+	"uWBpJZLFm9oTqesS9tRhSjhMWs+0eDwgW2zFHDK6rTi9s70SGlaFRKyzsxdp22rrzZZGEcBQL0kYoqmQ",
+	"Hdc6bbjlq5DKe2l7qc3US8+Fs39yR7OHVZERYHwjoIbh6UiFGOs4t4F8NM2s6WatwquskAfZvS2tWyoR",
+	"c+2u9w2tpUnx8UCuZ17V3XJakHHbVkhFtqv4IztoL60Sv32snFig5SkuWTK5czNdfmZP7a7nVtiWdvNI",
+	"iMnZOlZX+RCEa7UQmmWRFjewQoRmd/CkC2KyIHcIe0GlogCpLY8zuoCF3L/VGQMagcLyop9jhZaKnsoa",
+	"NI52+zeT8V0MyzmaT0fzaafm0/vcDu4ReDs8nYNvu9pq/F4SrlMPqtIJ6xXsnZz9M1SW29CPT4xE0+sn",
+	"qdvoomAUh8JAeSGOhavw0swZj2y9hZM54nHksYNM8/mfXJgLojvQjPIRKVsDtrldubxJPssSKNDr+4i0",
+	"SWth6nzGZGOgXAUEVwe9AZZpZOC2NJQtDxerRLfSKPYjB5s+pFKxwM9iQmJRTbp9PyaTSLWbd126TR45",
+	"RvcC1TObKBbxLny/ZdEyFtEuG2LSSkUu9RT7AcnGJaolS38ibDVc2sdBgyjnE/NempM3SCskQ4OJitHW",
+	"Mlvt5IVEwwY85LTFR/s1tV9twdP3bsC67PbRfF3PfH2XCt9B2K+W55ywJb/0FczYkUo0jFQYVNc7XdNM",
+	"eyVBu3n3KTMUEnujiToVeg2Wphv5GTmpycTrYBDgzNd3PY/18mjx5UQGBjF6zHFUExRPDETqEUCM4U8s",
+	"yUZibqswqVgsM5AJ0wmxb+RYmfN9hZoU65Pxl/sRkmNZkj+pYvOLkxBioNLoLxNzJ0NlyUvNzrtaa7Lv",
+	"BRUydWMV87B3yi6b5zYWEit1I8dczuyvaBYlsoqs6rfs0RwWWdXue1nyHAhe4yT7448ly6FTsTDnzHH6",
+	"p2wBxENLQ6dtqLJmeqTyyp9MWIucWjme3JL9Xr2MKiWQvVMi2E1jUPNl5zzXGBTyCIKuFv+CRueCsHml",
+	"/sQlP3vRatynz/gNP3BxabYKF9DOqdx0qxZ085+37quqjeqIUmSwxUReYbvvZHCqJiC/jEM6ZvpEDQbC",
+	"h0D5iQG80xxsjsNT/G8xdl/eH4BUOdq6HtlPeLY1xIcwRKCFLzF2ptoj3heSyu3vmzJlEF8s886KtZd5",
+	"ejeNb3NF0PeLrNLNs9w/5TaW1UPzNedeVtljzsKNXGZVXv4Uee0HV4iMRNwoM5YYH9qRFKkB81WYjCUl",
+	"r67sxA8eAftTCUndAL2rXjpkEZ9IlEj7zMwTSUJecsOPVo2WIVipt/s3oeMcyuVMmZwyLG0WM6+RTt28",
+	"MrzKcUTFADzlj5EKx0rOID5lPdIGuufeROjNppqkYbNUb1jbIkdLY6A75xBmTqWLAmZa6UlPyK59uZu+",
+	"3HvqSk1EgJE/fgvyKhseTnRYbia2uRVdykKFmJzu+E7LyO5jv93ojXiaIrC+0EhMbHMV2jTr/F77/u9N",
+	"xQAaKxAspVtdd4HWciQF37WiXfkZlMGhcaQOe9JoDnhLU9nmDhnPEGYB9PYTGYTwcEI7u+TiCrUyvnIJ",
+	"uW4AQdBYBlVDiPM4tTUej6OIPCQiBa9pX8InD5gbtoZqmUO/kzHc5ZVUZWFj46jdK3FK03RotFh7w9kf",
+	"y5MO0WnawByou+xpTgYv1/Gbai16OmJIPRiyj+VfDynOtAbsIRRZQVWepTZuJf2E0jRaRAV8lkZl6eH9",
+	"F8x29BjXluKfmlSnI8VCGMQrBmmvyueJYKY/80eq9HMhjvnW3tWRmGdTYp57C7Zbmx2JJwbN0B10z509",
+	"wXPxdJdDozYm2F0Erw6V0lPZXQUll/2scfco2tLFnc8WUeFXrgilrZpCg3QiHrvbcJn4Tg4qf9JsnILC",
+	"XplepQGgQu1TLkUQ5UY6OztrLphT/AD2BmU/YDP9C6M6IDAEZOkpM5OvGNvBxASae/Y3y0CZB8HcMdkt",
+	"0XidQZc15WSLgZcj1FVD3ZpPq9R2DILvO0JzHQSp81Z/dMaZnGdf6R/dx4jYpOCzmVVxlLBHkbBPI3Da",
+	"2qzooEI8hXXvjaFRWnpQWCpa6hMejzJDPZXPxryqWmn+0mbQcAYy2H4J5y73p7p6lEgTbVQtBH7nhl3k",
+	"3GFuIZEozV3+zo7eDOZZx+P0tvCb6K2VV3/mGcazGTfuyzYLrCJXtTpI4iSC5UN9IDe3DHdDMW72LI+h",
+	"lyfN1trW4C8y2Epw8KioHscUPMAw4rWTYQKUGmKIWLu1uyr7X2SgbWFQhtgUnDplVSmM5WveS8DL/EAN",
+	"WYrHxa2UQ5pSzHaI29LS8Hclgg/0E8dsxjGbsTEM/R2FMGfJjHmAxdQQRSpaA5XEeKKi+GTMJxMhh4sJ",
+	"td2HMj5N21+ITNNXebJNrPF2ZM+WcxsLm6hgrueuG8N4EvIYdK8Wrsw3+Ktv3c0cVCLDWJ5bTmHg+17j",
+	"xP538/nB6YkQEluiHP2ibXTBnoS9yGe4Ue/kZizTyBTAQEjhQk5U10mHyPJM46heiBQKXUQdMynRMD7q",
+	"9IN2AFn6saym0FhrhY9q+FL4KA10veNhQlvwq1lxw2v8RsMZC9+l/sz0q469NH3fNxspY5rkkvugfR0V",
+	"JfLecUutb9/ojiEeKSNjBpNikJiV4DF0bUtQIxjP5vuwqAXLCGXXsmEr88kr891ldU8zOy4faHgOsOsh",
+	"D+Bf5tzQXuuZjmGcjdeBE+4+sVJ30oZ5nQLyPHZWh8B0QUqnQIc6zuDRaQta/ZZIJAtutHmcpaWvU2WL",
+	"pwn1SG+YD+NYLg/nDJDtZAd1OR/e0pOgiNxI89NJZLxsIWPFOI73J51kEz/YTKqxNvuU9QqnqEddQ/hN",
+	"SzvJ1MBayZGaut+5kbTjEGTDGrTK1CKu23zeDugeSqEhbVVFmrmBMKazSBn8ibqF4cy16prfwinbOCnk",
+	"rdfZv3al8BFQNwXUbxvg4XpQthtKyuI5L0HSv8IkPuRkkkPsUiP/r8gW5nC6FKaXt+iXr+0tWPP3M0al",
+	"tJLzgLSZuXa00o5W2kNWmlcXhOQ82n3x/hfZcS5RtgAUdlfyfM0yQSSj5x4/5BWzd0dmUsQlzYgywGOg",
+	"Btu/zasGc06zhlksirMOpXF8y3Iz80bl4tgkWZ1cG0uQMKaKRXJDc2v5iOXadtYDldjlYsmMlDXWdW12",
+	"QEf5oCzvYyhvoYpPq5JrVPJn/gj82x2mFK6Rr8fOrZ6qJAxYH9g0UnJoGXDR7UmnltD+e6mA0ttOwOcb",
+	"JCByzA+cRUlYIrR4/4fsItkhcp1/ZkaLNUqswUG2w5yF4KskhIS8g+Xk6eMIIP6NLrYTUf5dxfA3oeMy",
+	"Wf4Fve2BwDH8V2kolNsYdzoVMdXebCBi/ZghlVdqPOFRTnqzSLc9qJaHCiBeU7AnkZoozUO9iTg/yB7r",
+	"ZgaSSv41AumPsDf9FzlE5kW8Bc0SnfAwnLERv8OhWKPcxEcbVaF4vbDFESqJPVsJYYtqY5VjafldxSOz",
+	"bciPoaKMj3Ylcac9gu9D4Kkexkg7C34C6cxkK+ISJwVNon//X/QvCwf//v/cx4MDQoH39pBXWedOCPBI",
+	"0ijQmOlYhCHxED+mzNNa8zJPxzud+7mOlKfZr+q0m7Jms1WgGY+ox/ozNHxpfIUia5rbQGLAfDWZMTU4",
+	"Zb8jNfSAi1DbNdtKBkt3R8talE/7lC6ztnzM0W+vMxgoxRCik3azfbEKq0Hx4Vap4+swtCdlvJO0RTHp",
+	"XJZXrjuP8aDc1jQtf5HI7WfuetPJiftFQrZ0ltsFLgqcXsuzdj0sgx/pS1XXD6IZsQRl6XVOvEEVixir",
+	"AFZcwlvzlVoz7rEaCx+FvjGBqBuhZ+6rxKJfOvi407583vLsSNqg0WmmkV/89yRSPmht/nqGU6gj+BN8",
+	"fPf85XOvEampdm/pW2R+bXTOm+dtr5HI/I8a1OhOOc76N9/4tlyEGZ0OWvHQQHK3L6J41B0LrZFRvHXe",
+	"Si2wbgSDBJfaaj7/5jWMO0sgERrpBAqteo1bmMRdLD1Or9s+aV4UrqtHvH35rNFpvBy8eBY0X7RevLjw",
+	"nwfPLl/y9gA4b/qXlzxoti75eX9wMWj12/1m/0W77Qety+CZ37rsNwfNJm++SAuvWq2Ly+aLJq5LIgt8",
+	"1Y1frMDkigViFqS79/WRR4ex0wiiWTfCeWJSocXzzz/w4Q4j0Jp4uOdCxYVfwZGZ1Stu/SM/LdJ5GsHD",
+	"4eWLQnj53GtkJ4SK0JOQd5ExrfPsWx0lAntXGyBShfMo1QAfAccyA3v18e8UDuIuePekl9KLPqWsvqa+",
+	"TB7FrGc+2yPPOj9UKbXH1SAlxadE+42kL9oP9Ih5H4PRdGEMVPMgX6hPlNMdF6lKx/37SN868DDKrBQL",
+	"jXVnC/lzyh6krwIhh96NND5Ltjj8oUABOcsDc79xFgCjYAJGpYmPzMtsHJoyaUsHfB6GxRHVN/KDmhLH",
+	"HI6DydGV2e/0uX87jFQikX4uK09IQjv18v27j5/Yf/yP//csK38XoHtXbECTwHsuDdpDQtgThlc0D8K2",
+	"Tdi8oVmDRWDPDqTR/M7ypnVYj9pm6cPmp07YdVZUYTY5LaqwD4TgGbcMwwVPeimi2wNCqQb60pNe+p7l",
+	"14uZuoPIWtXzFywEFzBwYfYtoK/i4kc8HNAd0MnBE0HsnhTU4CGjifV0fANAzHE0ck5JM5CBRsq/G8kY",
+	"H8RIGGh1On0Yz/ZpphV6WNwy4Ubt4Z5fNC/m7Up7svIDR59dsLfiZ/PKpf00PZ9bIZEnlWpO0iYVyXq5",
+	"6MfJX2HWS5/FjTR6rPAr5tvEXGhe7fEwNNrQPpseHdixeWxI8huPuMzXflree2LNQ7Zr7uPsoAdqXXYQ",
+	"0CntahIBQU8ObXIpczdA0ggWfsx59ld4DGM1BNzDOchyXUDV07uz9EDpBO+WsXrGQqZ/L2HSXqdnz5zt",
+	"TLrMk/W5ZH0wXtbYCE1A9UjLWpmp2sop+2zyt3uFfnwp67tnDceeXepcIRYVKuCMTANm3v1DSUUM6F1Y",
+	"5yK1HiuqUlOrtfzGMkvW3Vj2SvHiS93g59+uP33+iw3jIGUL12wqZKCm+qTVvmyfstcQ44LtbYg04rqI",
+	"O9jpoapzc7HM5Pe1rpyZumW+mIax8FWo3DlArlPeN0IuJkuyP6uspA7XRDJk0NsIWxGaKxZpoKxri6BL",
+	"96fdbFaQKlcFesdJGAtjb+AojRNyg75WThnIPIN5oHFm0TIMvanhvVIC9Y1EWt1ixPeftKQ/7o0vqCTb",
+	"pfjclbGurzR8gSs+hKt8EOxGtp5fNS/Pmq0zY3df/XrVvrhSiVjIr+sUbTkJ7kMR6nbNEerSgJh1XGnK",
+	"3lRFt1Q1quR9i+u7LVGj7bFmcpnr4DW+nIz5l5M+isqz563mixfPLsyrROX/MAGCvf7i+rU3sQ3HeGhQ",
+	"08QPjbpspKZswCPCrfK5WGkb8JJ1brufjHWMqhyjKt9dVMXbGJPRQnciuvelfL+SX81ltuYdFPMtCb1n",
+	"Ppc+hPswD4yiCVohrOM0MNLBLphjHfBT9jsAzTt0JX9uwEw6FHes7ux4GKJjxxv+STMnOlcsggnCmFEs",
+	"Niyk0+jJabH+0KZojToBGUBG7nXftcXN3Jlre9Q/R/1zuPoHZSfcR/3zMVZ4RA+h9NSs9QHds7RqoFDO",
+	"7lTDp6xJMAQ7SWXIhfSYNNa/ithQqYCm5WJYEqO71knowxCj9zA9LRlO7qQpjZapCH8Gr2S0kdU25aze",
+	"9DPFiBCjlECkpvh9h3jLDo2kzV5XdazPnnHUMkcts2MtY3HmMZTMf08g2UcN85mLGBOJipG+3X9F8ymJ",
+	"JEaI5oDUNma7/NhGGghvpboeK53WZVQBcH/EhNYJ5mjwr0hNPSpNjiLwbfM2TqvszzwXzsMyvHRAO2as",
+	"ZZACNkrnKfvdTvPyucSbzA/0WhR8oqg/3dN9zKeJWbQtv9Ktbj8EVR7uNdvopRWYHgmMp+EOzLnwfBWA",
+	"R636VM3pjUFrPoQb2brwLl40m6225+DXQ2D00gJIwkP3t5cPInuvaKJa/rUOzk6jF1gAvtBpIvEemUj1",
+	"CDW8IZbdEbO3xNJ7Qu4AzxEQ2Nti9r4es07DtkRgJQAerJj3q8OuZaPXCkHXvQktkP6tCu1WSN8pe2Nk",
+	"mKgac7O/ua0rwXx+lsUnP57KxznJqMY54pW1mlWzFVYR3KyS84O5x++8mNOI0parOO0kyBP879KVm2jz",
+	"Z8F9lcS+GtdauvlBTR+o3pxbA0pxluydw8CKpfnzqfZcrvJZc5vzX1Ff0pn1nTE2v2JCxvsl8AicuQp4",
+	"r+Gws9NYGtax24UA2ShEpDn7hj3r0tilF16uLaDTIEXTKMxctyZ/HcV7H9R0n+r3MDLaB9+WnTiTZlnF",
+	"sFNFMOaSD/G5nxgrP1xMPZeSF42EjlU0y7UEaYP/UlLR2RR0zAYi0vEp+0XGiDgFijwqoEZxTOeA3ykR",
+	"/BezIfWQ0L1N7+wt3dhhTQdHd0l3ldwyoqfXMbCe/bEMtpc/2VipijXkH3R5YQ+yDHjbZKBbJl7gJ1GE",
+	"P0tm25JedPPcesqhuVU17pJomTtV0ZBLoXF1yzJ+NlvOZ9Z5LmGz2EfmVJsTpMdGXota1ZXTGYSxsZN0",
+	"B7wElVSYtp1Camzi7WXS6hnzlocgAx4xbCQVskj8FosxsH8hZRpZ1tnhoNhpzsg1+CrsK0rGkQpDMsON",
+	"tJtDnYuZuqZDR3cWBbZ0lKqezVIy3uB8n29hBUKniIt11UQAYtndiPLtof5/FLG5U7PT0TlOKofqDiI5",
+	"RrMpFU6pYsAyOz8CQE6Ok1brokapfY6yuQLN+tzW7Yb7a/75lUj8B3vIDrm8yqELHY37bD84RiqVLDXI",
+	"oU01zKxib61ODJZ3fM0rs9JSqfvyVzvH9Q+gOL36pMXYz/i49iVqvEixpjRXRdW6Dc26BR9mL5j90+dN",
+	"NTKOohSbnbSSVOiPuTQjzWMVwcqE/1aHu8QmhBoywh8hjfL3wQ4TKJ0DsLGS3vE0gF8k9VgNbOcHkRzR",
+	"0djtdIDaYGMfObUWK81P/JaKr0sAxEiE64qb58pfQYk+MPfXuCIkemnCKVKh7QmizoQ1xvueU8dVHHEh",
+	"hRy6yFsvzUFh2spXE2C9RENEyNqriE4c4pDfQ2ILwCgvPeuKi5tn1J2LRDw072rBtcwJq7iSfasqK+Y1",
+	"vpz4RjqEjikAPhh08TvVwewQLBUHNxah8coQ5r2UnAC7BauYCZyhtpD2v/zSE1CT0I7JTmU84BgNdKJh",
+	"5ylryF7BoswvEwOrV8utcV7OHmtGQYozy1mb7Ya3jm0MY46lI1xozf8Ps3IRnbrleA3aqrwB22qfnK8w",
+	"BKZ1nu3k9b//b605e6sSrblxBBSmkn2uYaqiW2oS28RgdpK0NE9tbaGpnUxvtuqnOiJlhMPsrJ1gbO2R",
+	"TNP9m9EOj8Dyb0nfqFkak7JGC5YHgYpjmUkfGoT30vgTNr2zJ1L1VTBjw4jLWN/IeARjDeEdYEBIhfDU",
+	"yy4lNDZ82rSxhNjsyk/aRpNKgENoZsUdhzkTYFQ3J+/BWOZqSS0TsxUlZUVB2FGk6PsdNuwkvbSw6i9G",
+	"Auyhvy/cRqnbA9/o2MOrIsxPP2TXLh8SyqYKl8eA6hkcfNSIj6oRvY3l7s3e9F8tUpU2xjTvmdWqJzdl",
+	"VM/HYtK+otJhs0rCT+jqeGT9YkJmoYbDivMqzvNNx8rWRV1+X+yaz07OV9ZMO+ErP6zRpwt1jSUqH6kp",
+	"C5UcOrFB9m6c4lmz9nmcwdULY6eRGI7wGQ2NCWkZmTqM+z5ozWJ1C1I7y9Iar8YXtvX71HvO74DFivXx",
+	"5Qj0iIZKV8l0hUSC3NWU533W2rZWY2W13Tw/ae6J2nazTVvtjdV2uwa1fXCo9IsMarV/JUBQHdWldmJj",
+	"KYShC0NhCAzFnIa9qwGL4E7ANJN/486iiJNfOlY6Zkk0BGkr1K5YBDqOBHLsKAk6zSYQqvykmTlgLAY+",
+	"xrBVLdVpeDOf1Adc7GFFgWmDt1+Zll6n4TVOsj+WiQC/ToApSxOLxyJiwKNQVJJo2Z+PVXk02HFbLxUN",
+	"9lUAOp2ugUHd6nJi1yxVtgFjgUGW7l0SSoh4X4SWEWsCvhgIv2vkpZvIkR+V7Up9IdG1B/JTqbKOIy4p",
+	"EpC/5U7lDfpKDkRgp1drCAddRy+4eMp/2ympJReJ7qMGqUUs7qiyWZpHHmLDHV3e9fa1m4t1SLvusruP",
+	"9ikbpHjsCCcCcXV8E9+2EX4Lt0bQkrwa+DnPYll74fOicoDJiGv4fuqY6abf000da5iPNczbLsVC+UHS",
+	"y1yl215UIudEYe+qkEMxgBN/5ofAJk5WD6gK2dYWioxeH++CYYt7Ni/ZyC9d5Qot7hgYNw4I0iwgclID",
+	"INLMwmAAfsz6MyPXEA4Ktcr08/RbZKtVFymvVHicOyQ7TQzZuuLfuAxO1B1EjA8jcKOq0RMRUmiqB3Qi",
+	"h//tqqRc4l6uVEWc24fd5IXyD+LHrh6ex4a1ip4IVbZVLlyUmr0uFd6qfvLqOdyHWOz7wNHcZYVv7uwf",
+	"y3ofLuvdSAUeS3q3qfUOu5yXjLZaangjGEAE0oeTfqj822p//fNI+CMWwJ3w3dyHkZqyMZczL2UYNn+5",
+	"+WiYBko0pXo2dr8/uHX+TMs8FuxuqWCXjsE2pnsVH2HKE7FVh5zCgs9zJGQ2EZb7zMVJs/UJP7Ba2LLd",
+	"wjmEfWyY+sT7IcTs3GPXWvMxv+UsUjxIKcMumzkWBjXBiQGVYcznhQqWoIuKrNFptevz4YsP47Hd+MJs",
+	"ncUTD+15xIySXbKujm9uxanHKkmLfDQSRoRhOlvI5cDUYBAKCTQdJ1urG0aUufzOg7f8i1THidbFEGIs",
+	"8hx7N1KqqcFEHDlCv2lXoEEGVM/JNeulF7IzZ7DLwhWRxuki9Wk26YZiDmpAdZ0zF5KYcB1Xl3gWz8te",
+	"lHpasTkvE+FlxbK9psDU7covdtseQrHzx0KxdgmISeJp/Gfj+i//ML/bahvvMP3jwqieZZGOyAzzmNdc",
+	"yy2cO62lYQ8cxXTQYY8iipaWBtjbZJxwdGkYXcFiXBwKuQ5D65a5q3osLQyis1MkBMxqaQtzKLAIvjRk",
+	"cg+Zao+aHJj4rSpxecGdk77WlqTvk1Ps++J7PWyQ2OjMamK0y2BNqZyeRRACxu12FrkpMae4ZqHSMfqA",
+	"agya/FxHWH3KPtuUcG6cY27gAYnAvMlFfIfoXjGVxMSEXRIDIvJp3JSqQNAyfNT2JzY1k3ZZqLiXwOce",
+	"zdyyXhaWdR8d3ddWRsiXGyBku0aE3McA1RL2BkapSlEShVANjPLfwO6IeHgiZF99WRCn4jHOyJUQaTbC",
+	"iicmZG6GrKtSRldrxujrfUC+1HF9waqIh29wpd9ZqKo3iYQyp6PHJkmsGWDrgvQFaFejs/VoVkF6vcZJ",
+	"4S+3PvNG+u/lSVLts1s7BLawqdz9elcvpkl1ZYu5eym7fO7tVReQfrW6m15psNVlGLIIgAdIH56N4836",
+	"3JHAbFEfubqDiErTVu51H0RqbLeD5LrqEnM0RaswCtQVhdyMVtXgxZsYxo9Oq2ouXB2Hy2QiAh/EHQT0",
+	"TBzM5gDdQd/j1hoWdcM6jZsPDz0sgPobKhbe0OKyTMBmpThE1mbh8Y+SVg0EIky0dxrXVMWSdtVAFNGf",
+	"+TnMA3Y95AH8q/FtYb3uyqZb28gczo0xjtFJ++cXny4+/+O/bcIU5uDB1e3ZJkQjuXwswpkbiPFa8DBU",
+	"DbdJriNlLCQNuNXwxdyfueMU4ToNajTAB8a1knhS9QiMVjfnVENkvBF8mfu+Go9VQDGbP3I2pWVtXlB8",
+	"vEklQ3asKvxld8b3ZtpFJWa4jlK74DnQ4DkU3z5q1ORHF7HljEbu7NCJ/uDi+jmLFpVxKOQt1oTP+cvW",
+	"s2VPesUugt7TK9ZTE5Bdn2voMR5qxYKID2KNtYsaTosEFfSbBI3FSkBW6NfBlUCQIzIlvxuHTNEMfcSz",
+	"NXxt2n0jMIkMPmRicRAVFuleO7TPb2iJVoiw2jkQdyJI8C7HEI+U2QbjgMUgEerUJAkJdK1hY3s6EPLM",
+	"bpm3ihql3fi2GjjRDITHLuRYiIv76CUTLpZ6x7SDOWgsh8BvK6ORka8QgiHsuCLLIjvT4Hix0ggbty2/",
+	"tch/er+7BoGj+Xc0/7Zv/h0czKXyWTvWubHbu5zA7AKJA4CAKvLssKWAUyDEHihEPhs1Wwv6rnJFG/jb",
+	"CvMjpdMwcVcO1CYKIDSWDgRzqHfZ8Bpukxudxm8KEz1mP7T4wqQYjmLdWC3oHvHwlTtCR0tmbRF3e1i7",
+	"fAfg0yyjfbJjgOTVQxIDcoK4Ja+txaCxN32g0pvWjEvV9fmE46jalaXytX3wR6FcWyjtFtYuk2Nzqha0",
+	"cv+q8OgPBkZB/ZkEQ+iw/owmEnLcQm3OtfYYTvy17YUyYBq+eKyfa+7Oy14IPJI6bb/AYSuYv18i5/bW",
+	"rnjn1AurWa858xTfI3sWZdOmUc3H82V22lcRNDrN05c52/ePlYUP9+tvQsdVwcdQ3EI4w6rVx8s9/Cpk",
+	"4KprMVY/HSk25jPj82C+SWa+zwEHE6WKT1ILaB/s2pq124CL8NBVG/mj3UAEXaniLo9jkMHqSu53Fb9O",
+	"n/RR061vfoZK5/VckfufvK96dB82tO5QKN8NGJfMjfhHTks7+9yttjY5xVs9BtSOAbVjQG3P4O5nGNom",
+	"nVqxzSAJlQXtDN5qgi53J0f0OqLXEb32DL3eJ3HBhkmNNkWY5gwaS9G4JrDpxRXBOUHAiepcBmldise4",
+	"ZgMe2ZJgN2LDeJq32IY5sC9r0KvWB9/IG4mOVY+Svx0Ww5f4zNd3PY/18pDw5UQGBhZ6zM2KRTZ2PTGu",
+	"qx4BxMi4igP0fTVGCgrigYqAj720nlnHSgVE1Aw3cqwMRFyZH8LP0S/bug01GLhJIy6DcMquJYMvE3Mn",
+	"QwU6Bd8e3VAPdy4l2YtVzMPeKbtsnrPpSITAYqVuJPIA0K9oFiWyrK80H7TRxyLpY5H0sUh6kyJpRDV3",
+	"obTiDgN25dcKRAQ+/kLZqVJJjKYUfpn+tfTpcM/FJ+KbUs5drqGeoW9Z3e72isMrhSDBxzvgIiTfPJFc",
+	"6ikW3GGDP4Kt7fA3ByIAHsa45BUOBdK8Usjp3uPaGr3l5uQSEXcz6r3CNe9kcKomIL+MQ9p3faIGA+FD",
+	"oPzEKKvTnMobh6f432KY6358WvMxMCN32ujBgtb0GNxBNGM+hCEqSfhiADB95n0hOW73vafeKFPPhe1q",
+	"fL1piOCm0blZwrK9aN00vt3IObrS+fJ+t3fIVydL6a4bzoQorkUEHpnhHuHmjXx4TdDyPpw8//X8ry//",
+	"2//51jMY8uACXYpJTVkiA4jsQo3U+ypMxhITP/oK7TnqxfxTCQkB689Y76rnWdoLeiA4aR8fmXkgSchL",
+	"bvjR2iBStbZEK8TyCQfzGtlCm/dALCQe5ZYhP7V3yY6lEXhKnrLfbS4tBH5nE9vWJu7DQEVg3QpzDHJ8",
+	"IZmda37eYxy1hueUTGSQzGCUZytViCQ0W0Uo3NxZFhiL0pibxm2bWgyEgk26mFV0fc++xqyAU15Lc5vT",
+	"FnTHxMNuDA2jZQKh/VBpCLq4Y+RvDqE7jFQysc6r1wi5HCZ8SOTd8GUScmlLhRuvlNRJGFMpthGqgTLb",
+	"epJMyHXwR5GSwmciDCVovYlD/oD3PDJ6bdSVSRyJ1FPOudH0/qmfW3Bj9SzlbvhT0yNXAkSvIz6ID5tE",
+	"JMO88poCc4e1VBSsNU/vHpjlnPKFXVobp/7XHrawMjiMuJTYBc8nohIslgnYZRZ9J2+/L4Mzf2SFdt0p",
+	"lzEEK1LCYjs/DsIQeIU/vHt2qwvm5WKFzvKoNVa4BajKxf2wN2Z7gb9FaLOPXWCLTaa5TrB9KtJYOGtQ",
+	"SR9c6wJZQ9fMp9lvyL7GJTPHLhJBjsKE61tbnWrMoMkkUncQdNzPkClFaY5c6naZAuBVyNfpWG6eAKlr",
+	"cCGZJN1kMpfBeFk0Klx8bI3CwZ3MNFwkpvsYnn9Ay9u5hpw5dNtIx5/ZcS4LIvKKjY10mI3CptApssti",
+	"EJHFiv70KFJq/g65jlPunnvh92WoOH6zSzqoOPNe0sbuVYTprbp79BkkS0QJaMLdHc0f20/9t7w0j0Fr",
+	"dECrxPlniKdQnHbgOmJsTLZWUX7r1nOU5X2R5a+NPloJjc/GUZNMA+RbwZVknxLQlii/ypVprU4idomF",
+	"EAI9JRf+/1YPsNAh21dssSKwv/BSFah8H3IhMQZ/ZZS/z6VUMeuDNa8DxgcxRFMeBdrNKcKscq4xwE5S",
+	"SScQ25rl1KTOLGa7TYz3kQEQR0JinoZLJWdjleisGAGD1rlD+1AE0h6QnQYirdB9yiRNT9A7+I0nml+x",
+	"CZLgMR5FZN5JJmQM0SQySzltrCsUu43DuY0vkcrPGSPCIxrP5qrgzuFCbpMVTGjnXu6y9Diry+tzLTCb",
+	"KZktU8vx6bl2gWv7YXsUA/BFAPqUvRs4xwITnleMMwlTZk89i2ASct/KnlGJlIvYqGU2ZSuhhQvtll1G",
+	"3InLcE/pndv3A+lQwBtsdBp3IuZhF8UbdBbyanQa/ybNvfvCoB0OZ4/EHQ+v7PTQ1PFmOomGxsJYGRXc",
+	"ln2gezi64huhybW+NViiQQbp4XaloXWBypmNTu0QXH6eMa3GkM0+QHCZjhSF0TyUfJxpnqUAJpHyIUgi",
+	"0NRbaHwHEbMnF83zpwQXiQyNTUDPPI3HrUMxQhu0c1Q4ZjCOGYzvKIOx33jsUHEekellhGQhh9tD5Qj+",
+	"BH+X3RjX2uYthBzW1lZGd3VE0iOSHpH0B0fSD1gxuzUgnURwJ2BazVNBCdQZZVI7bOoMy7SSDYtGjZdk",
+	"l0i1ivg5rNXF4JTtZOHSB+vcpkGkNBdMLjKSREXqXyCZlnyiRyo+ZR9Ax5HwYwisC6ZHapr2amEBH/Ax",
+	"Xq+C7sLeZ22lLuUokwLEV/qnAaUcUqgJSJxDI7tms8wJ56ERvUYiR37Ubb3oXr5EtHbfpnq26u+1C5/O",
+	"6t4K38n2PvvmPxuDiI4abbYV/9Uzyfb8VJReWOxMokeO+n4EYPCF+3E4o6OYDqFN0fwwE0sR4AnYob2D",
+	"gSgKTaXhLCwlt8LjORZbFE+BY/c8knLAwRIlvAMdZumcAuKLSqk9PBbBnbqlCDRNUgmIExcNrKnQUCHw",
+	"tFF7Ufu6lmo+Xz2o9IHOxjcbTDrWdm6ttjOfPaEpSRsr4gi0Cu92P2Tqvl6uEE1kzgaLAsr2q2InD9Zv",
+	"xTgHHJW1VCy1YhmXs3S0eE2+Em7c4dHkaBUmef48SgGYHY/5LUhn3gSCbB82UnoiYh4yIXVslNM6AIFn",
+	"7Bht3gQCflcxWKPCSAdOlbXJUmxv27zg+4yU3g6xAMmCdMHQ/0m79DFa9saQ/13RvwoEriOuWR+GiaxR",
+	"ws1uHCwPVk64zd4gZg5UxH4XfAyzdaQYD8dRiDcRYtrEGps0znZsl/8aAfwLNAGT0Jmf4zF0BatkWeJc",
+	"yIiGaKet2NoROOTyR0KaY+vbad3odY8TjYUo5grUmMZGKgzYk4vmy6deMU7A/VjcgZeVuZFI4E+M+B24",
+	"kAZ5DvTzXPIh8rXQtxTTIx65MAh5F+73r+ZDI2iP2IrytPKcSl2obsXt1FhojXELKqsTgbFUBjO8jIoC",
+	"N+s7xhHkg8UlMQbzztM5mTGEIe7kgPux7WxO+5ezsMWYz5iG+iyizRyfY8z4GDM+xowPWLV9BBlsqNi0",
+	"n8AJ3JmlVU8pRzwnzgZbQ9CjJ9Zjms90MUKzGv9PRS2zWdYvtKrD4r5Rvp9E0WNUMueu1PAa+Qsvz0VC",
+	"D75IU3PFeqTAS9e/PImNWyf9mJFXJVagScEF3QrLsXL/ivatpTlrzInq4v128at1lndXqo9nGVoZoLBT",
+	"kS/auT/pTGcao5ghcORuutG5aDrGthaewSW+0s7TXi+tbJ4b3Mc96pgHA1Hcpe0zspo7ZXnGvU+t3K1i",
+	"xSIi6vy0ajdwrTiOOj0hOokmoXmp6TVi1XWfp3tfMLO/dU8lnHuNO6FFbPXlEnf9rE3ouklxfIpaj18Y",
+	"nx3vhfQc5mNW6gvawg5B22go/8KZEXjN1CPAZ6OJtV4zPMXaQwI3FTlO+w6Wu+J7qFGA+yN2ByPh0zA9",
+	"W6rpMRQjIlDR8AWvwYf2m6fsPTGk8wgKA//SOnr8fJbHIBZ9OwAffQQDfRimQ7chrZ21rTzWKdGOx0hI",
+	"vKXJCEvLicqlB1/ckDkylazanI4szNlbcfX+Uy7ifG+rxDgglzELBWjnpQySOImMl2X3iNAkS9Lc2wsW",
+	"T4UPnhtEmDcJc3MIy3Syq+1Pz/dOkyzbgCY6kATF6C47D4GHUz7TXeP2NryGfVDuTbp24N4oA6fLzuU9",
+	"DfBokL/SrIP04dbdwJDPpR8V5aqKsrmaomyvqChb6ynKNY5VmT78YJn4DjuNmNe9FSFIvE0MKMk7NStX",
+	"vcZk7ScyCO3w06Udt8XUMcivOlJThrSjVuWmUjWnGL3sk+YNHYswNGrRfYKCeulnxiq6p1qpVN04DlYx",
+	"Y9r+waHiJWoHCWvyOmfDQp4j+HwfVnpN4JOapfsT7XnIik8ZYzI7vnYzflOGmDcFeMHmsigCrOjDibfa",
+	"Wv9pm/vLNIouNLtTIpgLhKdEe84KLhjArBhsylu1FVH0EqRxvDAbGLh1U8M48fzrmLXaHitK6Xo+aa1M",
+	"MEdgPQJrBbDuZyT9QSvtFeHUcvi6km12RmPaKk20d2EAOsYoBFGBXCEO4gvEEYulBCqJSwPs9wPrV6Um",
+	"F9OJP7KRGPPqEuF3ip4cuUT2iUtk3dRpFUrnAGRZiGw3vAbFzLr92XLJxDbZ71kUfhU4Xs2lrS+Mi5pk",
+	"T4O5VHKRul12EqSlPHkIv/aL9uStcSPtDdxzH91MSzpvHbxvwjAsPNUjNdWMs57Vnr2iu2k/amOethLF",
+	"TvUw2JAzQIsfsCFhHpoNmrEnPfuvLr3Rs0Uv9PPWcE1jqxH4WE9CL5tX0doLyhFX3t47c7slTlkLYdYX",
+	"sC0GHI9g+SBYrv3YyjDxb3if33k4z9wkomwOfBE2YrU0+K4f6LPG5NlXO3V1Ddro1QJvKSLtqOTrKIpr",
+	"iSINppa3BxfdQjcI7ZjVxerRbRrva/W2ozMx4fEoN23JyWxjXtWtMnHnj00B4wxrcbZewrybzVlUhmBP",
+	"lFQsVHIIkcua87GSw3mT2hZG41ZWRyudifhw+W4J0pofqMH423Hfwys+tkrFFTTbPNfSiPZ33AeeQlnN",
+	"Ecqj7lkiDaxE0H34kdIHy373hQuB1qvHDjSa+HeEBlJmYx7gQEqIIhXVElB8HPyuhNI3adXWT66Wi0dA",
+	"cIiHRqwOmG1LZno/poEB0FyFFnvSo3dSX3xtwD3IFjPXg3+nZtiYCJK2qz9j8VSxAPSt3hvoPSaHNkoO",
+	"oaDvPjU0rx7qP4bfZ07JaoG887KpNrDtNCdGBLm/T20bH2llr9zCjp0b2+vccE9/f3s37Dmtuii928Uf",
+	"XLqNo/Ct0qvTtQM+S+eS2/n+EQt5XD3/1j2DQaTG5dNvAxrhvMQOLFgD8CgUD68iViutob7kYrH4WSVx",
+	"BNwfLTmWYKHeRlDJK+BWe5HOvvfx9fT1i1a1YsZuwnO3+PRDxUlM7cKSLzIF/nNCMidsaNQqxjHXuoti",
+	"Y2dq509spyEkPUuh5OlYDCPbkJm92igrDKlS8PnNryv9WQTxx859uu1y8Fad/nQkFH6mbR6pncV2lCxq",
+	"O/FS+KWmEJ3zajpp27oxmtIx2dj4QmAtAQIITtnv2LweKEZDIEIlh5iz9FwFnFQxMBBGjZ+yN9KOcqbe",
+	"kwL0nBaznLmmlocL7NKk5qKukuqukeJ52mlesxLcHhO4lgKjbYPMmmiwxUTtUfF8B4pnvVNV0RiiouCw",
+	"M8n3dFlVb4iKjI/oFBqa6hnVGlKYbJ5Hnvca1xo3vETe+B7cb2aYHmHhCAtzKTw/PVp7EQRaymK1me05",
+	"m3XvWjd6mcT0sslD2JaN1uS4pp6NpUzKVbs3NjU0t9XAgY+Hh6yfE9C1vbFttXAccfaIs3sebV/OnMqa",
+	"OJYD21VNpl1nXrdWhVIXfO4oL/ozhkdw4KUrWAj4/hSgHPF1j/DV5lRXQ9f5DOimB+57BmGb9ZxD4I0T",
+	"n2pSnez8BUOf9nF5TMIUdEzNdKtmN8tzm+/eH1pCk5ggt5zLtHSTXuMk/dcqbXGL8ocuLblkznKhsL17",
+	"/5G+sScT+j++e//oqRU1WZROibkMeBQwe/TlMEcInJPVV5b2KglBb48tjIaOWLbiQaTGrNfnGpVIz6OJ",
+	"mPhqBW/x/EfsNuqrdAgxfrY3UaHwZ6mra94VkT69kSn3VnbZHEVW2k2GP2QOTsQD4cdEUYa6YEE+5N37",
+	"nSZB6J7xO1xDqDhasyEiVafd9BpTHsnuBCIff++FeQXEcESFJiMxHKHNEKppo9M8vfQaYwiEwYIWnuVY",
+	"xOY6jY/v3jOjUxuriMRuRmebJ/J9TjhBkV8w3GRNoX9AR59Z/7VKVRsBp4/krnZVEFSPjXl0CwHraZVE",
+	"PvTcO15em025ph8yCobNoGR+9RBiKoMisdsM+DPRIbZxHuLvcK1B67H9jezcWsbkSIXIfWzA0k3IKnyO",
+	"Ghzcx4jiWicTYzwZxYLfo4xxNz/3fKUfmIRcPrC6b16DxzH3R2NHBhwKedsdC5nE5iNG1BGw282mkWku",
+	"u7cAk27AZ7rRedlMC8Nzr543vxFnNw1Sw5vvEnP1QIWhmnaNW0LrH6kw6I75l/SrBmR07ExNpLoeT8zK",
+	"zufeGQtpv2QciQjUBGTX+L1CdsdKxiPd6Dxreo1EBqqLUTv37twq59HwciM0zB4b1mbZbTV2Q0YHMUgk",
+	"corzsOsncVcNBt1AjblAr8grezuEO6QzP294jTH/E8m4u1LFxirPHoX2IwAp5LBr1khVTZ1n+ddpofad",
+	"c8RXZ4XbO7PvGZ2gwgAi/LtrLBPaTaT/dj9d3JhAaN4XISLSRdNrDPhYhDPc9a4/EmEQgaRHbHaFh13H",
+	"Gw7maF6kVyQPkT6JerV7l4QSovTHzeImo5kWPg+7E25MRbOUSQRDybGe2KyUa9+8TmrFcmVnTnl23rhv",
+	"9HsIwRC6I5UQ5Kcz4BudC68hjUMZNjoXL9wONDrtC8RtXxjfo/SL7dw3z8+fZV993v7mNXDa2aw74H5s",
+	"DMl2ji3eHetvrkI4SlVKn2vhd61A24NlmeiF7GIRCMIB/qurErS/B0kY5r/TkJzOl4iFNegisJTyqeyQ",
+	"qdC1w/Rwg91Qyk7LPIH80ro24NQlsTd3rmNlbkX5iZWBF3g/Qt9mQpSHUbeF5rtcazFMN9WIhHHpug7I",
+	"8x9NEcXu2nOCPfd8v1kxLbtS69mL+UudV10KPzt/LXN6chfDB+agoOyCz9tLX898dP5yNmDiLvccLQdS",
+	"lViYTibE0qbXe1Rsb+Svxngus4U+2wEazsDem3BElU+DCTe00fHW8guv35N5yB5aOtXuCkVHPKPrsSGN",
+	"UtOmDqOmJADZOmle5tq5lg4KNi8a2fyJlne0l4720tFeOtpLR3vpaC/tpb00P3ToXuyqNEd0Tzuuk4Ev",
+	"Dzl9GoHT94dhYT161HjTCqdfuD/CuG069Y7sw9gauFR8mZY+4cvm47nCJxyDKeJi9KmklxnkogDxshPe",
+	"bG3TOkHjugua5sWDPdHgKxkwczyEHD5trJb+qLWWaSO528tMa2Xs9tWIyyEwzlLcWi9Mi+Us7gTvdBp1",
+	"EjGYge6w6UjBHURsGqkYmCKniJJBdjaKWy/SAFy0209P2Wc3oNc5eeZJoj2vITCiaTSrZsbMpuEzhLDm",
+	"3zNkGryRxgKGgCUygKi8xlEqWoedHWkT/nZlY2BCxspencdZbeNYGS2WQ4eyxJC7p42kfAdDHI+u49F1",
+	"PLqOR9fx6DoeXccf1HVMS7V37ju+2cfQfGpdzpmw77GzjcynzHLa0JQNxGBQPQXJGInmExC5iiI+NOAf",
+	"FwqKpnOJDo/d8TAB1p/RP+bIpVeJ15uLl1p4lTEAnI6uxhMeUetdRS2cvY/GiiSJG9p+6ITYguQBUhEZ",
+	"eOrDQBmjy+jziRIS32icOY1/Rup+hbl0H9+9f22ea0W0hJ4oSB/0o9XLvbKPJJ4qCh+IncY6FsmGtUyF",
+	"kicGFgVWW1eW5SgNFPGgofVhCBEbQYj85bFStxQ4EbKiQja72Ed3rcMqmDX3un32H3uVhtdwF1y+MNY9",
+	"RIpeCc3GYFwm86eO+WBQsRbz3IQvJpwoJFcBinvruA61Ipgk+grq086XdZetQNBT6JLfUlhBKrPWTbIr",
+	"6CsVApf1zmk2ttXSvGd+yzyYZZxc9xwLH2hdrOwFw2XGLidkIO5EkOBY99QzRIu78DSXvBmOJG6Zq7os",
+	"lShvmUOhJsLHC31W0W1IjHVvDLjfCZgKOWSpp/HHynbPZnXU90Dn0cuqsxWUaovcClPxzWsL9B22VEh9",
+	"H8pP2e80XRlpBXTKsd2xQTLUayokEr8RiIiJQJ+mDb3G85BDiLSHf9J3VILRdHMU6GXOYjEGa70AjYxM",
+	"24HdqXabQaQCGu4g4iHLnW19WlVBfe+Z77Sgeh1QeRAwtgkCq0jzBoK4o2Lu+4fje6UXyQHPA8wi9yGo",
+	"BIFWtCMfrmoaYJuEMSqnI8UCESCPVcxvqXOivKKpTLY39FSOSn//lL5XqzjvZf7uAbvAUYIsJZu7S5j/",
+	"PEM/JztD7MlF8/zp6b1UOFn2D7af57LjnA2E8S77EfBbY4oYl7kyA16D0q87IZ4K6MXlRgbrLhLh34Vc",
+	"PcQAsTW9t2sWiIVS6bLWmVQuTw5RTg1Ro+ztiB7iF8tNjsxC+8ONfzRNjqbJHkKo42/YFD9jrm+rA87v",
+	"JiAZfuQBenqatDlWOmaUzCVeh471Lga2HduGOVy0gcIXWHRxlUNKjR8Yc8mHEGmmAXIEZyld7jUujClJ",
+	"5P1xJHCAvRFYTA/FmsXAxz9p9v+x961LbuNYmq+C0J+q2mHKmem0q6z8sZtVdnV7unxpO7trdscOCSIh",
+	"EZ0koCbAlNUdjph32HfYiP01D9FvMk8ygXMAEJRIJXXJW7V+2SnecDv3c75DMylYn1zCPGJaFAvCE/yI",
+	"5jlTERGSTGiMDe93xqGA7zwuv3pSstv3quNHelHvyP9vHzgUq+drQDCYjM1odMpySAkzN5mZ4TlyBw+O",
+	"gQWBXjBNvjVi47uWueVcNELhV57w5lHi+LiCT7a8217qCrOv6WQyhGfaPrrcdkDOmNhT0wHzql7USyQs",
+	"R8JVzpViG7QfcMERkFzNn7eXOq6H4QVDeKThky9LRjDsaUMykPLX8l1zOG2MtBXg/8jwjV7XydKxUeDg",
+	"yzPXPa7py0st0HaKAdVWGZJPmr9p9Zu7jUzfXqP0F4NTpy9YJuOuG5Xi8vh4YwVrHLQT0mUB2WInP6DL",
+	"y1VzBtMILmw0I6DkwUq2YpDHYmmutZNQMPV9hW6MJLvrYA1oG+0gOC77Q0syZsQyIKfvoOTdd5fRzzep",
+	"TzsDNVetBbygQEnW6IA1s3x4rX4PlLelkQLb2ZI7o3GrH4RJ0k6Y1k9qB3u7xLh7xk1Fsk9QTbxHJ9Gl",
+	"BI10KUUkMtzN1VmkFPyuMkNI5jGNr6xWCz8OyKhUzNjmA2J4+6ihNmJOFXBK87zX1ZrRoIl5GQaDJFMQ",
+	"DZrL4gp6mpjHc7qAH41Nhgq36uynwtW23OtR+KbsynYrj3jW24jkL2A1ct9L76G30z3wdzO1DU9EIBBO",
+	"dxYID9FPhUKh0UP1O37NrFQwDEvJnBkje1VCfO3GrM0QM3avZXBbcdYurNHN7TExRyE1YOfbTllKltNU",
+	"E8h03owT/oST5w+tsThWjwTc4NnR6XHNJW1v6dor/NmD4a+ug3jT3t09/7VW3Eb69T8dO7VUwloV7Y5s",
+	"1LKpx8ZFT4N2S3h+u/JW+8bHxFprPZzHvNApMaQBCzUvpJhuxmBf4grQ7MBf75a/tm7fPfBY76M/MNr1",
+	"jNZSi1ddU6qh3SdYw5CX3ex1XMd/oZ17e5j1LULh06Lg1zRTGDutIq6y0Mvx1nPsKAKNw6XIFjas46Oz",
+	"EOq0UbHc4i/ogtMpIxNZigT7ndKEwMigds78Z09dxv+M031cpUWw+nfRW7z6UC/qBZ/tHj3D41QP8O0H",
+	"hR92zuPwr/26Cy7dbUhr6eNh1/62uCrcMoRb9jMG+PIce4fHMjcsgbctQNhVpnMw03KO8Nm1Y5kVHJAP",
+	"2mrL7OXhmG4SUvUQCMP6C5oqzvAQIxzMNs3dHRXs3tu901DW93h3g3kgLd5pNqcLNbReqoBf1IX388Hx",
+	"Myu83T2r/Xxa1aPng5NT+zTL+JQ7SAn7V8bCJkcAPbC25VEaF8OTH4bPXtR6CG3Vx+i5UXDqJ3CAMAmB",
+	"ejOnXOMRRim3foatClBwz75iqMBR7zqIilyyPYp67QR0S8vafUZP28zAdxMw5VzPdStHIMghJwRBYSAS",
+	"QYuqkzsm62gojYN+AgMyqsuYkXlB2CWzT17bNgrKtbj8a8lKAIGSImaR0X7mgYJkc4nc0EDzOicjvDqC",
+	"EMjY9QAWcu5ZW/+TuFidkJkMrckpnIwiNJdGcuiw8zxCHGC0RfQ/iRqUgX0hx7hM8JC5/7zeP766F15m",
+	"s4vJtyP7v6H5efRdZKcKZUiuT50sCKTVJ9FyK3rfFdSyUiMi+DUEirCLvoD5YHt73CsyYl+cHEHDyOqy",
+	"89RKL6v2OvgwQ8rk2xG0JHNoQdDaBaZl3vzdedD+RWBzfYiNSZ3i2YG5m+/7cwCnCPYsCnueZpyplsan",
+	"4ZZFxCHlwPEsplRwBXw86DnT3lAGeMAD6qvfIFFo5i6yLzOWZWAodpE17nYLfdR7+X8uensQDkhtMIs2",
+	"cQQvRFAfB3AERtgGfPnOuuXvc8VvSbrfsJF3L/OBqIZ+lz9HPTlWrDBTb9r6fSsJ7p6u3qfTzRWLjc5q",
+	"S5Gs4b+PukjW6ipt9bEMwojCSYnd2+zj956ADrAGi0iCIFItie0gXBA2j1Bvf8G9aFtU7pw+uYQWaPaW",
+	"WOZMBUhGVulQdI5p8f6CN79A47gCTWNS00zO65nvgrGE5LISx1jqLyR4eljRJ7+mCx+HdSoRujoAaBN+",
+	"afMMGV2kxTXU0SH0R1jxh+8UekB2dZDibjThlCbuvGCaull50JfMvhi1CQBa2rLXLUdbn8C+PysWzk0n",
+	"UXgwZ+/SnI3c64cIDg0NiZ8f78HMBQp/QLaubzHzV8t67sDcvVny7Jot3MRkp0w7I2OfXbAPautBbb0F",
+	"tRUAFO1xfRDhwJt4CPXDvX0OsiscROj7qtokVAWUeZ9cWOXuL5ILteydkiJmzQDr15I3pw1XX3TerhWv",
+	"XqXBE8CiRB0XkVxZQriOoBu5bVYQel7qGif4YZiI21LrGngjnu4tfTD7BqSQBWdCe5PLxxSQH0U9cFE1",
+	"8MiMimkJHpFeSntfN3U/7xW/4iAuDuLiLsXFQ0wgWee1qOBN1kiNr90UxSc0ydGKehDZetpJ7qA+hHK9",
+	"IhVcta01Vm3wxGGtJ6PvIvu+MCcliFuYFzuqJd+OhNRD96d51lZzB458X97LvJwxJnHo2e8uMWDNdxQY",
+	"d5sxKGOIlzTS5BnmdG1Gh2/krZWmrJUZZuX12nkcBMs9CRa3NwfJcn+Sxajx3oPLBbqLb/BwdJU0PGFC",
+	"88niHoWNM0zkBOoirTCYgzNe+SSAMUMnOqRmuiZx9VsDC0RxsBZ06ITX9ArjvnMHwFuL9vfJa7FsFgUf",
+	"cfH78DNLXQfsNIqGuH1DsB7vthZWtEn8vgpWN0fwm5ve4ccoAT7wjbICVgpmW8zgex3wMCDouM/bQ8KN",
+	"DO8uUN3RelQydbvE9s2Y0mtHc78V42zvdacH2Xsw6h6C6P1IFyBdYprvKGczRq/vs4r1AvxvY8bF1CVw",
+	"IQKJ4+QpvTbXzJmzgq1RXqVUESYSBuJmnXtwrZkWud9wQIB7khCOqWZb2m+wwr8R++2Fq0s62G+3a7+Z",
+	"k7xm+f8ZpEzGsFntQcTci4ix3QDArPFGntuT7eUNhEyOZPkQvYidZEgXZ6IvDhZSsyqpydYKm1ePoHhu",
+	"FC3nMNWyeevSyrZNkUXS2g28QfrAesOhfFfqR4bmcEmvmPD4QmwK3TBJKtWMa0i+87WtOUugzWjV13Mz",
+	"gv1gVsks0CEs1S59AqH5+KWPLHUsczbsetTc/WuO3M0iDfP2zYaVB9F2j9YTE0kl07BvpmvRbg4Nj3c0",
+	"qqp6gXuScB9cpgW4FKlwNYa1EJd1Q5ob67VImAihXKX2skPS7HQm5RVLSDlDnJbbtst2ML9wxo/K/tqk",
+	"yGS5x/bnyEnPtwATMKfaYpxTEqeUFxtKxks8yge5ePDsHWTTHZpdSHa7SaGyEEd0Tu8zhvbWlmIqYkbD",
+	"EmLGQ0qhGBMDJ41sFQovlMbmj2gxeQmNqKO1uhYwrGzlJg1Am4wIYTSBMlsAZs4SQhUZYdkIjmFoxjBq",
+	"F1m7J5PU7T/EMvXD90EysAW9IUhVPc/Edum2H2rKMtnOIDRrANRyYU7G4zIIf4HyXqMIyLk4x92trGsl",
+	"Yw59QkGDI1yFFqIsteIJG+ZUAGLChlKwLASs10EO/nPah5ufvBWDcfkE3iyNA3Z1kMj3JpEN7VeyyG3G",
+	"9mL5nlvBvdYEIlIqBJ8QCUAlVAAFwS1h4sl5U06LnJgNVRpyVdpS9bu3lGuQWeYFj8qCa+4jZ5tkE8Gn",
+	"qSYq5RP9YFrLHYyxB2eMAaN4KHw/guEMb+Ng/1YEhe2Ch0ZEThPwqrGiAOzLdQIjpWLK2gEZLxQZtQkW",
+	"++woIvKaFVBYZW/DyF3Q565gNE5tizHYLKbnsrj6BmADScILFmtZLMASmdDC/KNT9kng498o94DtVJbT",
+	"BZTmByiNDpJQ27Y4QgrD5E+OyQivDNmXGRhJvv2Z9h10JJFZ0lay/xY//ZNdqe3L9peq04IS45EHZjOL",
+	"iFbeOaFjxYQeVKmtMkuY0gTX3Q//is3aEP9sAXNIDTn98gsTU532BifHx8cdcORGQs5HAyKk/bCKEGgT",
+	"xouLbrEaeJwSLa0Ll7RCIUIeaiMgpCG2ztiPdjR26RQoCwAYqyKimNkBSJEFoImcKmDbVuT8+xLULLQF",
+	"+wx8PQM5A+gBrSiKiFcbToBrlqul5X2+uriRuf4a731WXaZFQTFqqBcAXzuRRd6Ox2Dmap7sMk+H1tQ3",
+	"MnamsTNdl2nCB26c48nxrpPcI1ZgS8vU/snp07NnzwFG2TGv7pIKX//3r1FvKkWwZOYVP5w82yeA8fFZ",
+	"haUYvKlvhWUoEp+adUup0ZmKalA10ILe/z6dlm8+nj19+/J1+e7lq5Nf/vLq6du/xKdvXl7M37y86C4k",
+	"kfPdNZqB5fhHlswbS5J/Rk4DnKjGDYypkHkxEzaCtVwcapXd5TpSjsUnaZeJr65ZsSDmHvc1J524AMFC",
+	"hZqzAuD0DDWtwRI+J09dsrzDVMaJJM0dVX/yg1sRQw2sAu6s4Glp4QdsRjuAnkWRldkRiW0PhP/6j//X",
+	"BpsiZzxukyYN7G6PxG12RfUGZ/V2jQVXV8OMXTNAQ+Ia+MpP1MgCrq6IvwLjxmdCKuq9oCfx8dmYff99",
+	"gjr39rAfbmfayOQiy4jbuUCb/AmX4ugXX9W8XrO09/vbv0YbgVz9Gehm/b1wz96VV09W7VicQMYyYX6d",
+	"PNFWP35eIdMnfzf/tOOIXNbUTXNvhNyhXqjiIEYCujZ/05xtQqNT5kl0c0WRjlmm9iARDT1zht8cU8XB",
+	"nmMF1KoYIYiWtPUvwE+Z+TQEgKrfvFCbFTxnhYSBTfgXZ/VXIMGzWSGNie4Rth0lXtgrpLrSRonPTuLT",
+	"yTF9wZ6Oz3obE10btIbdhwO9tWB5eGprI7aNwTvsV9+ao+EhgDIuroBOxVU7nb4vxxmPMS/E3OmATgtj",
+	"1/eBBl1za7O6KyZmStU5UDSag/CK0BjExH5AEMvpFVvt4Ee1pnGaGxFIxYLkYIMZA9J5EyGdBI1IHyoU",
+	"y4/OKfocbdKJVsQSLklYxjQWoj13cTkjkqtBamREq2wFLaoL/5VfuNi8hcsHw7M6OSMnG9z6VgoWIoN0",
+	"ZlyzZGJ+akAVH3OBCvSKHdijZcLlk/+x+YM8p1OGD3pOiV1JFnrJzrn5dY28xk2zxm4uwOo6+uCdLMtK",
+	"wZwuVMMYVifgGNdLrmZScQeb0vi+UXUeRxgRJhRE2Q3f2My1dXr8/CFu784bWRElbJvvINIsSJBUGmAz",
+	"eZziq8CPuHblzTjOTpZXU7Mv+skso1zUp9VlEl6bUaUdxj7Ms5oIeTdjtmrYMtuM0UQRaBXgZEnFsVr6",
+	"35rflC4YzdvQohqEOlW6ZsyYr3+jyJ8+/OLslhnVaWW2ZMgt60GLFivmtMkl5uRYztZqmd5ZSWOLtA0y",
+	"AsUUL4iWV0wQCvmNzuwCvw38r09+Rgvx4v1rEmccIJ+M/DCziOrJ+ebFKpYzphpV0DdsZ/Q7llNuNELK",
+	"laL/y7yKF313vXNs4uS4agxVKmgzEcA3Tczf2PFXpXyG+21dNFZJvfjdlm4b+4g9ARjAJAkjuqBCcU0u",
+	"pjRhf7MNo+CsGpXUGAmsMEcVVxd+R5c2qlFmvMH/Ale8/dLFP/5TKUreyFIpao4gWh5D95nP1U/+E5+j",
+	"nhRsqHmO81buhIZ73nn2J3U/UVdV+g1rFWxwrB9KEMSt/5JC+2sqCc3J6/8ZcJ+PfCqOuLBqbCNEnNFT",
+	"gZrcsezfFCIOwAMomXCWJWRcMHoF6HFl1qC8ofvuDbt/yLWA9ugGubhv2J5h03Y5kQ8xMFfnBAFICQZq",
+	"pGA20GUFQ+MZtTIG3vqkYNfyCpP4m3Psf/6JfH98/KJPXokE7STFlKH5yi4q2KRgKrViZ8wyKaZGPvfJ",
+	"ReWGxItcWZ8lS8jp8THRUqLTclQKVc5mstDQBeiKiaERjiPnzcTIPb7lnJSKYbQQ5qDM1GSpR/2GwjAz",
+	"vUvzVK/r2f5yNJ/Pj4xOd1QWGROGUyZLBxzG0Rv05qoYohuzGvMw5QJBp2FZcDbdieADu7bA79ZJsgE5",
+	"rCTBWGvvmmYcC86FJGZ7GFDlGT61/li+uyh1+goCvPvW7Gy/6qXzQ+OrpnNrNLhpSYuEBSpdo2MdT7bd",
+	"onUH+/n3Zy/6ZIQ60DAuGECD0EzZ0C3WyiyUZrmKbNhxVshrMONzxbJrZmwq8vvLy/fkR6p4DD1RFv6V",
+	"PBkZpv9JuB8UiwumR67MYyyTxTkZgYDGNjeCFoWce2VuQQytkGlBBQADjGqHCoepNJ1MBoTROK0v5Sdh",
+	"1kbZljsuIo70R8ZG5VQ2qPBF98mFwwI1xMWWiD0iYxZTcwWaxqI6rOfS3FwohLbRKWeT/icBZ0VB9xfE",
+	"UZcT4lZ7gMTOBZzIoSXIUVT9BFMNf8DFieocAu5CDhF9EqNSmC2XBf8bS4a41KNzcnZ8Ur3G/treMWb/",
+	"TMIfgk761OkxtF8NjgnwF2X5SzVjM+KVE9uzmiTYJIUWrBi4iKzaoHWtWYPN2c5epDCuf4tq6HnoFizr",
+	"DPvIdHjkJ1jWW+J1zNiv2h6yXbhboKvfFDqsF1rXQoib9h1tjBK+q43lUTUfNWbULXcdtY6wI/tvkAgY",
+	"9Y6Cvz5v1AXT3IoVEdXa99pTK7o3yagZgXBn2zhorI3khuymbEG4cD8I8C42N+U0d9xVHwz7NUtIoAoD",
+	"Eb599aE5I7OWx7FBQ2owgp3tX0iuFBWaJN+8Aj9G5QgUU9mcjLjy4X01QQxJ864zKmosqj0MK5e4h2OK",
+	"da4CRnULwkVQ1WQ2wTfN29x2xjPxrk5T99c8bvnIOi+ZeQON9aqfrOMZ3Or47Ltl2+YjaLTPk+Rxd+Gq",
+	"U0mjXX+RJEY8L7H6NjppUhB2b33S5PddopNdk/J/C8w62tOxNtru0n4/CNfTzTwdQ/2dT+vG7HVtC47V",
+	"MtdlgXBDQQ4Z4TkcEchxJAXTvADdr83Rupuw2LfL1cdR4rhkPFuWEFvqDffgjb2R7z9Av2wHVm5dtBtz",
+	"c2vNP4GkDi7FkT0t7abfB2f32yQUh9PMdZoUbG5jhDYJcy9m4Es7tg9uaI/KEqwkzC3bg7sbgLEUE17k",
+	"mPIDtpecMbHO7vJP3I3ptZPJsnSM7tpqWfWbNRktHr685luZU0WoumIJ0dLmXwWk/R7fvErU1afaw/2G",
+	"hCFd2uJ2rcTn4QhoiQ2dwMlrHoE0MoAk4qJP3koyl0VC6NgIvQrtfABJaea4+/qNfTAEO2HPiR4XQzi6",
+	"kSOMXFXjiMxKrYiDR+MO4eMOmEZNQ416R7W/gjaqR/7/ndmMP5YYp+AK8mpZ29Bdzm3nZqz4dpfG2zYK",
+	"X07QrSXsFgPwj97YB1ZhlIQkjCYZFwxSNGdUKYvj7OvUIGbUxozlNSuS8gYvWNuWIGo0+XYkSz2WpUhG",
+	"QcEe5o5854fiSZ98O+ICb2/rUYtFkaiMrJ4/9zV4GP/3+TbrL2hsWE7GkikbJiVbKtx9CvDAruh6m3Qd",
+	"jJzYIm+M2qyp0Q6wiKtlGoSLMmEsGdP4ajiHEJ0zY7sGfcAkLfMxK4zmdvT9z0//8OKP//bGcNWCTzEj",
+	"D6e5PruonsZUs6G/Rv7gufotf/AHPWyx7UFkQF6ljGY6HYpSF9w1XDQiqHF93GZYXJDgBX2jY5aZbb33",
+	"OSj6VvjJ1uLs4LXexD7dzR+6JJIepnKxLN+/URUvbtQn2lyjl1Wg12a3K2MOz1MGMe2KZUCXcxX2P4Ek",
+	"AY0t1GN34GKeMEUyCpVkK1qIYhZFA8REn4wCV+jRH9hihB3O0YIk354dH3/XDyERnZrhCsTCsmnsGwMd",
+	"1e1CBCnxHZ27qhznFv62AJzTtamfb+CLlBRsxqgmik7YOSTql4L/tWREsy86rH3tPZucsO/ps1PHX9HW",
+	"rBjs0mp0zhB99izq5Vz4EtgWtruti7kp/xGNQtBGjabjxtfUIvPEojgwQL0f9C6mBUP9d+y0SfwzOGxy",
+	"4jjWVwdHAW1feKHTIeAFDXonL178AK4284HqynBWsJjbIp4Fo2Z9JzTn2cLlXr7kNMukb+jp8iRzLoxs",
+	"CSAvbuR/KmVG30W2V3E1Gscyz2Vi+dm2rOd+3OlLg2jifb93SsNj9qrfyGhhBXynJUDFtcdzI4ttvWP9",
+	"R8TPw1p4KmJm7UaWZcDM7MepeW1k1LTRrGDXnM1H59isd04Lm4EzKeTfmCAjewpGffIKM31owsXUcFZm",
+	"UUpsUlHCVZxJVRaMgBpV1Bt29YPaJTcbiCeD5orMVZoR25Q7j207IBKaAZeKZhEpfJpahLVKi4hMKM/K",
+	"wuYaKZkzktCFst2HzYaifd8YUlg+n7tHFQ565B3okXBoYb1bYYfsK//w/R9Pj968+LeXG7HiB6qKRvvj",
+	"updp5Xx5KP7sDkwUyjqDca9wzr30aIegz1oW/AR57OZYc2vx497NmFC2Thw4Tp9cZEqSgKtARihiI1ps",
+	"ViE14LMG+HBcVJjrRle6OQ612hkX5teuvD5MbDg6m0kudL5KqmfbNFhy08cyR1vJdmshqA5U+xCjUDdS",
+	"La7eDXT79SZy8xSwZ5r7qOXM0lwm4yuntQQfzG3Aap/E5V9+bxR20HIO3rKHraI8UmbnSWM3jmcNl32z",
+	"u18xyYoRRxO+QiOhC1t7gUjLRrdwoWi0yaA8ozKwwC+3C2MMGpTg1yXA1TekSdq1eGzqSMIyfs2KFYDW",
+	"ZwFPgp45TCDY5znRhssB0ob5DBclU4Rqksqcba63/OTO0B0n0/xWidut566UDckRRy63Zs8UfgEJARNA",
+	"g7FJaWtzcc49QowbEHHJPn3yAbzR4PHRHoPOwkR5gCmIVCNylM9IaCJimLY7FC7tYj8Jz7toMz5ZZUnG",
+	"Pa+pFs0KgA/qbqJLeGiq1Q/+sLGNspS+0m7rw2VCQ7q7e/qBlQ6wjSx2EPQYQfygLQgqYXHGxa1ISmp7",
+	"idRk4H6NATv6xybbbPOGn8ssI6XQPCMXs4LXOkcKOYzpjMaQ67Cp7HppN/UguvZCenY5d5NcOVOKroPT",
+	"/pHpObNCxwbfnHoZhm4jTFcyCl9GVWVcr2SAdcj2euPGdMj+3DX7c3/pNGNgJ71fGYmp8PqFC/ULclky",
+	"ldBFf41Zf3K8caXFMwgO8yQoR94R9dSxAXvIHm76hqNMIid35iBvE5zvM8oF5Cucg9ZIhZCajB2GcRKE",
+	"GoHy28ri6gR+r4Vxnc/ztifrfqLzS4NoOtq/FlxrLIK/05NtvsvqeRxbCCwh9ZE3wm/Lk3LrGuKE8uyx",
+	"qYdeCUQiGSY8GQqph9ScpmRzOnkr9Uu/kQedcD/mWCZVqBH6oxi4AbcgugDcaX/U9mPVt9g5KFOqyJhN",
+	"S7FfasPhryaGPC6y+70sFUsIyxQD/XJzivuA23igtb3Q2iW9YgT97RW9+Rh+GuTAbUpuStNi74kIE4d+",
+	"NtNY9mW7F9cKdvZHczCHQyj0EAo9hEJ/OyzvRza1uaHb6xKG7WD91F752z55lxvigX0d2NeBff122Nf7",
+	"UteUoCprHZma04iW+ouscDazDVxpHqsncTle4zz/1WiDMRVkzDCGCu0i7Y6whCRU08ih5NQS7meFnPCM",
+	"hV0WEai9TDgTMaSGPq1Zd9h1pLkHFwxyX5X53XvdlGP2S0uvm4ssI7h2ez4EZm/WQIXFdik8bqLfyvbt",
+	"ffJ38097jcZLnjNhdlT5rYRYvOtKE5GcUbOrKnJ7b37SqUxkJqeLClJ1wwNwthpcGbPmFk/leHeEfd95",
+	"9d+rWCEEfeyk+iuoc75x05QrXXh8tsQvmO+UBjzti+XDtrwaf7Bg/FTrgo9LKB63CPxm/457Uc+IACOa",
+	"XvRAeGaMKm/XfjZ34+KH31oeEReJmTh0Ifzw6nfDt69+NexVcO39XT18l981w0+wD7Lr55tLoVOjf9i+",
+	"oh51t+r+3YeSethZWHC7mWaTjIgROfJ1lo9pMZXDhC5Ub/D0GBpUDsNlO4OKvmHMsqw3eFb9Mcy5kGZp",
+	"To6DHwumdMFjEK/mwtIiVf2v3IyqEW8HTgXnrQ2dH67dFdW7vlHlmH2jSMImXPAlwJwaD9i4f1Q5Zj+Z",
+	"Q+XLC1rYxxPbl3NNNw4o6oJwj3kCexQjW/AMhrpUoHPCEJkVNF1/h0VQltrY89BiQF0pX3cLadCOgXwS",
+	"n8RHTScTKAHD8EfBACFkwqeGYjzzsT2S60c7lVlCRtXKjyLfVRKQpCvQZppl5zi7T8KJLCoWY5ksAN05",
+	"YxNNZKn75CNiZJuHKoLAJsxWuiscrS1m03ScYXtfBrwQsKut9oaA2THNmEhoQRaMFpFhq5rF4AGBYjrI",
+	"CMkyy7NzWky5UAPw6GB2DaAgKJaxWCsPk5BHFslE4XWACLNcKfokzHARRVvOa9FeO7I+uXDMwkwHaREH",
+	"ZJbbUr+5aNYgIpT8taSFZgUsBIWp2NK6LPsk7NjNCwEtu09+z5OECXugUnrNiJBkdE2zko28sEFlkoxU",
+	"OTP7rlgy6pM3OAn0YwkJW2RNPjt4nB4MIaWIzi2kBknHEjhUI6Pejcz7F+bAAk687Y/tT1Yiz8no9eTo",
+	"rRQMzbCRrTNX5OnxWZ8g+PfApxA4EVfRQrUHuNEyYdBP7SncH9KMSPytMC83Zr/0NijlSOO8TbYCXA0Q",
+	"w/kncXZ6SkZaymFOxSJgzqOIjITUQynYcMYKLpORL/CBCCOXie11ZDbIg6DbowzPupGNbGtt2OTVgzHC",
+	"tw3NKMwqI457jm51KohmAnZKNaGVW7XgJRY1L3E96PnzKp/pxZ/NqXFWWYN6W8g5noJxAbD7iVms8eKc",
+	"UE1yCRQETADOZ1Q7yWZofTKCK41JE+eEmSFgGz3D07BX9M29oANReVND6Kfr+0H/sNQOGrSCv5bMXrby",
+	"84Y22KgmwTzPyb9SUdJi4XtBUaWRnBoWoCU3xPChXudmKOazTXgwv1A3qIhwzHNJbDdDqhlAVHUdEPTQ",
+	"2nE4Qa9wZDWcdd1uZ6/fuNebtf7eaq/DaaDcPLfy0IiKrhNy4fGG+fgmcWXJk97aGYXNznedklMCIM+T",
+	"K/IekJCW5taIqwQ6dws2xdnxTdAU689JUmkp0AYXbYYuS4x33tAs/obV3fN5gbJnPx8YGiNQAw1QJlYS",
+	"dZxfVUd90yxPj+92mp66t5iVAPlFs2WcruZW/2vndbp/el85jjM5K7MKCH8LTrD0hhsnfXYXmzmK1XWl",
+	"r42g76P5CdxbiWSKjLBEdED8tTZRhtysKdERXBBRL1bXnRDnqmGYYzVadmaM2lB1bClwC4N6dnzLXeLr",
+	"KNUgjtGZe2ahcQDiAHrkoSZ2dnJqJt/1yRe90G/sdX3nzqDr/BBgqq96S9D4cjoh6qAgmYxaEo5AS/fn",
+	"icVoeHiujxl0cXZdUBq2xEUXTuy9Kg087s+Ojk+Pjk8uj0+rQAeACg3MtCFc1emZwMeykZMFtHfziDv8",
+	"9X7Bdi4RanmKfYngEEV4ID6Jt68+RHa7opPo7OQ0qv/2IoqqI/NJrO8J2+TssfbeQwkR3OAnqkZ7+74h",
+	"73JU651Czo1MRv6JEfotDOssM+pxzHicWuGTg0FmBlVqlhAh5xvFC15XQ9sjowPHa+VcdaPzeP0tvAYn",
+	"6c4ySczyiVjbVF1wvmLpQfgk4cJa2ubkfcnMJtHJBDw//8JF8i81B2dGxwyhc6EXn3OCCjYHwMzgzknh",
+	"rwsomyuvWZYBngBhwo7gH/8fwxqr7mNP5b1n9CQ+Tl6w0/H3k+6JXH5j1oVVgoN1t7EVHh6bjgGWOvdd",
+	"QwcpV1qi1WxZuIoI+6JDJ0/Brrl1DQk2NxYsnIxzIqQj7crFiCnf1kOJLrQwttICXdxSuBLO4gZUwNcf",
+	"35GnJ8+fH50Qms1SevS0192oXSsO7P0NqtFPoRO05XP2Uk0J4rnRxE6hxXTOBf558iJQibjQDJpAdkh1",
+	"sOU5n+88EBlsTxvhXEJDMzgztSN5txQ0d9mDXmlYI4qau1HWaSNRRhcGurDuf3AzAkybYKGnHF1QE4uY",
+	"6ShhAENi1wj/mZSsT96GPv5PwpgyESSlGgnTh2asPqDt4gnBkmIJsysuTqlyNSSYvTNyNDxMWYaOU9uF",
+	"g81xuOqTGDPFE3SnyiwB1Hoyl2WWAC6emZziYpq5cg418Lfi7NEzjSWO4CwNhoF4onUn7CdhB2299tbC",
+	"gxXjihiJan+y2qvtkIpzDH38S47mJres3fpgt++zTKbVMljurtMsvQNVeAti3aSEZo/5ytUAmjjF26Au",
+	"PikhkrlXeM31X38fMIZAo75/uEzkbPbwribewM+EIgFupx6sB8r8FWB8RUJSOSd8iYvWNYDmZlVAs5jT",
+	"hJIfI6ueVBuxJoPN2jlvbzdK65rDF1cpFaAcbWPgOnY2rNn3oRG7K+W3iehZeMudmoYgmrkiqAxCkH5W",
+	"2/29WIwhTCF0RG497+/qofkqwIiZQuSKsZnH0p5Mzp2Emqcy871b4aRDGTKcbFmovXTt+JPC1gWHLq63",
+	"1cX11Rcaa9fIlSZJwVRbrwjs59UKDX7WNeKy1Ks1YfADxVSKndq1Nn/Pespt744OTWprbWd5vU/RDTGz",
+	"2+sY26HpoG+4xpWiqw05U5mz4RaJ2h3vPTkGB4iYlnSKoWXzt4yvjKpl4xLOUf6P/1SKkjeyVIqadUcm",
+	"MixkBtl1n6OeFGyoeY5o8Mq/YHlrOjdZVHwq1JCLoTEpMMdXqbksoHfIXXbBNSztrrECQAC0G4tAIIHg",
+	"Qa77udbvu+cZe299i4cYvWs0M7zPMD5slcCnqT4n0DKeUGI2GuorHBIIGHqjJzbzadQnUEE90sb+KGix",
+	"GLrtGoXV9bCphAtjPMYIJ5KXiHogSJxKqZh1yMi5OHdOywizzszDmJFUyHKaQh+8UoM9yJUqEb4u6N5o",
+	"mSPh6pNYbukLY7IjhPYWUpI5o1eGyZlrhvTcVDnC8kJX0xtkbZNVh4zAbNG9mnM38JplPtBC+Kv7C/H0",
+	"ayZIUixIwQ3V9TairftBS4D9+C22BEbW0d4K2CYrgqtkQzYSaqfdmwIvSCKBgEDtvJGCmowtSzx77RF8",
+	"EM8PRjxHO9Lsa/1Qgoztctsmo29PfPvudYy5sqhqz1OJucIg9VUFNGDk4sCFSLw49dg/tvrBjvebwJiM",
+	"4J00UxJViE9iVDuUI/Jf//F/XZYxukZzxbJrpvrkkl5xMSV0TheEensVNBBwa4MvW14huj5UWRXFgnDd",
+	"QfyH5aC+uX9ORUIhwqQLyoV13OZcKS6mLYWjDXIeD/12cn7fnZyb+AJ5rZQsJ7Lsbaj63kMD51bp/ABr",
+	"D9cIXNeweZ8y90llfu+5jvqVIS6aZUQxBbFUzAgGeiWFEYaCjEuNsRjgHgF2bGd2gikLNtqkWDYJeq7j",
+	"3saZVBAUOjkF6mtC2XRLsBu53UuNNmohVv4e1JC7VUNcjfTJ6fY10r8V5oSAUcJ5AHZiSsVtMaUNOMsK",
+	"I5EzK/Rb2Ejx+NnIwZh5WFzk6T8bF3k3g+Br5Uac0hrw1TasRDF9VLmXblfHAW0k4xOtCCXmQGLXWuuv",
+	"BOfksl+ychxa4HNo623O0BEXO+tCyK1ucFO2MjTF9Hu3co8E5W7PLkU3/Q9mLQ52y1ZE/ZFpQonfGH8E",
+	"90DXWurZnmn6Z0NsMmfgSzD0lkmlScIAVxKTQ2MJFfMgLvpkhQnszYDBMiBXZMwFKRVbr4Eopi/fXb4/",
+	"KB8H5eNgwmzKpwCHUwp2ZPbDEd8cStu251POCajWRjco5ooZAW2ePd9H8syl//KjSqA5ch29kqEUt90B",
+	"IfgUJM+Ef3/uXkJsdCm72m117dXlxvyZ57dcHBjMK2CrZ71uDLcrZzRc1M8UQf2GcjKMpUjKuAVnbuVj",
+	"hgCGm/Dia5rxZAhZ2PjW7+GtT/eYteFo6YFlbkDswpE55hLefUioUYt6sxIFUWj+jBmB/bJ4JD4ZRGFk",
+	"B/LmrfYkBftGYeoGgnKGdow5R8rFgidct3WKuKwI7/6yJdbR31p6aT3aG5/c+8mL8Kv/T5Yb8YHFYNGH",
+	"YmEPOsSTv7v/DrvmS1R56Y25EAF57Nop7yBioj1QxSPKPtjibG8jY6KmPEMfWy+A0pzWNaM6XVW6MIm3",
+	"zvU2TOq9IfFhRVQ1pAY0Sa0WQx7P8Paia98JACvH//nRyenR05PeFgrUPcT/10qhRxZmk0XBYr2lZPmK",
+	"4NDN9cSXxozBy4ZFFmarn8AZsu9ffuD3gC0dGbsNHd8509TYHH3yoy+szAeQ16sLHgOg3RM5Y4LOeH9B",
+	"86z2A2CrmB8SGatRvyJjLLRuYAS/phLSAJVDFrSzHpA/vY0C3MeIvP3du4jE/JpnRMmYM72IyKyAYB1R",
+	"LNayiAhiZBsCjQjCZpMJjXnGNWcqGM67wDWjGkZ1QXKOic7ogxqAdaoXM5nJKYAVZXzCSLyIMxaRnAo6",
+	"xbp/cC6WWe1jCDTe9JlLzFmq3Izej4iQ9VidHlWsyQVVIu+ojJa8HeGaY/yhyVQ3Hxu4l6moUvA9/DAv",
+	"bJpHkOIdvBuPaYMxHQ4ck7FyuoDMzoFD7SR0ykQMq1jtL6kK/YLPXLx/TRBkXrUIEXTxwIcmnGWJIppe",
+	"MYujjVgOZgqvxDTjKo3IzwUTcRqRi4KOeQyz/TgzZyF1yBlUVzntOb3yIE55uKUez3mNbMsGFpY1tkk/",
+	"IrE/GIFsBJ+c2LASzSz8t2I0g04xZgwp5aJPXmsProSwHnaeNuUuIoJZbFheEEB0qa1gmVg/UBMauXsF",
+	"F0QWCSsGePomE2gmig5zFZGcAwAnzEDFBfOJdleMzYJMPRKXRcGE7pPXCd5tUbBEtghXz2JHN9GdXXiE",
+	"u+U5GwClHQGlkVmK5ezzVFqiM5wfN84QqNLGZC0Sm3VolnhWyJglUOu5TJFIqE2jUIa6KrRZDtmCAF9q",
+	"dmlA/vXju7fkI0imiGR0IUtNUu5u1+yLhkOnzMbQjDhHcwX5bUzky4rZEZXyGfbeP68OH00S7xULBv+z",
+	"LPK2YzdjcpaFGNMkOM3BAcfqiRmL+YQb2lwQwRCQ2n7kRybYhMecAvBiM9umRQG1IbhE+GI4Rfh6Whi+",
+	"zARw5Wtp5MsEwD5JwVRc2uG4RgfoFvRplRRgdIMBfWAxm9lSz5WOlDhrPBULMq4tADTeH8BFGBbeEVXw",
+	"CoiHnEQ+MFQk9nSPWUxzcCcHA3lZogrD2vYAum2A9wY+YbeETgsGNf8RKdgEmnfBWZHyCvpG9ckvXNhI",
+	"EdTUAVFTY1/X+A70dG/bEV3Qa8PwMIJt9kbLKTMsOXgHtA5LZZa0vgUOewwjAfzplGdJhHjH8xRBj/FH",
+	"AtqG0Vq1W8BUzsmEFmYoMebN1gifZ0nBRBs/8jG7lJqhGyV7vADNO3jJJVVXTUN/n0otpwWdpSoiKqZG",
+	"Nio+FVQDyHC1uyjngPfi1ojE/BUb3jIgSheM5mY6TMTFYuZnZnQcqG/MbH6yVNWZcz1DJzwLD8uF1jRO",
+	"85Yt+xCWbeP6UniDRSZ2jAAKIgaQlzybmUVVdKFsETIASWdlLhTJGRURoRgjLwVQkLISBxTbCPudZ3DV",
+	"kYiyTS6VDsb9Op/JonHMb4DtJm61UOpAbx2jRjBq1BU6mxXymmYqIrMM9kFIbbdgIrNMzo/KmeqTC1IB",
+	"ssEL8TwxYXYdFC5GcyxDiyrsEYAXsS5HKE4LD5gZVdvpqhirugKhjlpWGKZTSyySqitzozHyKn6BfRkM",
+	"AY8NqzIkUWNUruFIA/SvjQ+pCtnc6US1UQyC1BLfwARPoQMSMasQfNW1JWmCG55itwlUE/DMD8iEfzGL",
+	"Xo7NpQoI3Yj/eSqR+airmjpZ1bJ//fz1vwMAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -143,10 +143,10 @@ begin
     from weighed x
     where coalesce(birth * w_birth, 0) + coalesce(sex * w_sex, 0) + coalesce(nationality * w_nationality, 0) + coalesce(phone * w_phone, 0) + coalesce(document * w_document, 0)
       + coalesce(home * w_home, 0) + w_names >= enough
-  ), crowded as ( -- where many share name and age, these tell nobody apart
+  ), crowded as ( -- where many share name and age, an age tells nobody apart; a known day does
     select n.id, n.reference, n.names, n.sex, n.nationality, n.phone, n.document, n.home, n.others,
-      case when birth > 0 and phone is distinct from 1 and document is distinct from 1 and home is null
-        then birth * least(1, few / greatest(1, count(*) filter (where names > 0.8 and birth > 0) over (partition by birth = 1))) else birth end as birth
+      case when birth > 0 and birth < 1 and phone is distinct from 1 and document is distinct from 1 and home is null
+        then birth * least(1, few / greatest(1, count(*) filter (where names > 0.8 and birth > 0 and birth < 1) over ())) else birth end as birth
     from named n
   ), scored as (
     select c.*, least(1, round((c.others + coalesce(c.birth * w_birth, 0) + coalesce(c.names * w_names, 0))::numeric, 3)::float8) as score from crowded c
