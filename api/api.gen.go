@@ -26,6 +26,42 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for ApprovalDecisionsDecision.
+const (
+	ApprovalDecisionsDecisionApprove ApprovalDecisionsDecision = "approve"
+	ApprovalDecisionsDecisionReject  ApprovalDecisionsDecision = "reject"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalDecisionsDecision enum.
+func (e ApprovalDecisionsDecision) Valid() bool {
+	switch e {
+	case ApprovalDecisionsDecisionApprove:
+		return true
+	case ApprovalDecisionsDecisionReject:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ApprovalResultOutcome.
+const (
+	ApprovalResultOutcomeDecided ApprovalResultOutcome = "decided"
+	ApprovalResultOutcomeRefused ApprovalResultOutcome = "refused"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalResultOutcome enum.
+func (e ApprovalResultOutcome) Valid() bool {
+	switch e {
+	case ApprovalResultOutcomeDecided:
+		return true
+	case ApprovalResultOutcomeRefused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AttachmentSensitivity.
 const (
 	AttachmentSensitivityNormal     AttachmentSensitivity = "normal"
@@ -283,6 +319,7 @@ func (e CaseActionPatchStatus) Valid() bool {
 
 // Defines values for CaseApprovalKind.
 const (
+	CaseApprovalKindAssessment      CaseApprovalKind = "assessment"
 	CaseApprovalKindClosure         CaseApprovalKind = "closure"
 	CaseApprovalKindConsentOverride CaseApprovalKind = "consent_override"
 	CaseApprovalKindPlan            CaseApprovalKind = "plan"
@@ -291,6 +328,8 @@ const (
 // Valid indicates whether the value is a known member of the CaseApprovalKind enum.
 func (e CaseApprovalKind) Valid() bool {
 	switch e {
+	case CaseApprovalKindAssessment:
+		return true
 	case CaseApprovalKindClosure:
 		return true
 	case CaseApprovalKindConsentOverride:
@@ -304,6 +343,7 @@ func (e CaseApprovalKind) Valid() bool {
 
 // Defines values for CaseApprovalCreateKind.
 const (
+	CaseApprovalCreateKindAssessment      CaseApprovalCreateKind = "assessment"
 	CaseApprovalCreateKindConsentOverride CaseApprovalCreateKind = "consent_override"
 	CaseApprovalCreateKindPlan            CaseApprovalCreateKind = "plan"
 )
@@ -311,9 +351,50 @@ const (
 // Valid indicates whether the value is a known member of the CaseApprovalCreateKind enum.
 func (e CaseApprovalCreateKind) Valid() bool {
 	switch e {
+	case CaseApprovalCreateKindAssessment:
+		return true
 	case CaseApprovalCreateKindConsentOverride:
 		return true
 	case CaseApprovalCreateKindPlan:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseAssessmentFormOrigin.
+const (
+	CaseAssessmentFormOriginCentre  CaseAssessmentFormOrigin = "centre"
+	CaseAssessmentFormOriginNetwork CaseAssessmentFormOrigin = "network"
+)
+
+// Valid indicates whether the value is a known member of the CaseAssessmentFormOrigin enum.
+func (e CaseAssessmentFormOrigin) Valid() bool {
+	switch e {
+	case CaseAssessmentFormOriginCentre:
+		return true
+	case CaseAssessmentFormOriginNetwork:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseAssessmentStatus.
+const (
+	CaseAssessmentStatusCompleted  CaseAssessmentStatus = "completed"
+	CaseAssessmentStatusDraft      CaseAssessmentStatus = "draft"
+	CaseAssessmentStatusSuperseded CaseAssessmentStatus = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the CaseAssessmentStatus enum.
+func (e CaseAssessmentStatus) Valid() bool {
+	switch e {
+	case CaseAssessmentStatusCompleted:
+		return true
+	case CaseAssessmentStatusDraft:
+		return true
+	case CaseAssessmentStatusSuperseded:
 		return true
 	default:
 		return false
@@ -380,6 +461,87 @@ func (e CasePlanStatus) Valid() bool {
 	case CasePlanStatusDraft:
 		return true
 	case CasePlanStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseProblemSensitivity.
+const (
+	CaseProblemSensitivityNormal     CaseProblemSensitivity = "normal"
+	CaseProblemSensitivityRestricted CaseProblemSensitivity = "restricted"
+	CaseProblemSensitivitySensitive  CaseProblemSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the CaseProblemSensitivity enum.
+func (e CaseProblemSensitivity) Valid() bool {
+	switch e {
+	case CaseProblemSensitivityNormal:
+		return true
+	case CaseProblemSensitivityRestricted:
+		return true
+	case CaseProblemSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseProblemStatus.
+const (
+	CaseProblemStatusActive   CaseProblemStatus = "active"
+	CaseProblemStatusResolved CaseProblemStatus = "resolved"
+)
+
+// Valid indicates whether the value is a known member of the CaseProblemStatus enum.
+func (e CaseProblemStatus) Valid() bool {
+	switch e {
+	case CaseProblemStatusActive:
+		return true
+	case CaseProblemStatusResolved:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseProblemCreateSensitivity.
+const (
+	CaseProblemCreateSensitivityNormal     CaseProblemCreateSensitivity = "normal"
+	CaseProblemCreateSensitivityRestricted CaseProblemCreateSensitivity = "restricted"
+	CaseProblemCreateSensitivitySensitive  CaseProblemCreateSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the CaseProblemCreateSensitivity enum.
+func (e CaseProblemCreateSensitivity) Valid() bool {
+	switch e {
+	case CaseProblemCreateSensitivityNormal:
+		return true
+	case CaseProblemCreateSensitivityRestricted:
+		return true
+	case CaseProblemCreateSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseProblemPatchSensitivity.
+const (
+	CaseProblemPatchSensitivityNormal     CaseProblemPatchSensitivity = "normal"
+	CaseProblemPatchSensitivityRestricted CaseProblemPatchSensitivity = "restricted"
+	CaseProblemPatchSensitivitySensitive  CaseProblemPatchSensitivity = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the CaseProblemPatchSensitivity enum.
+func (e CaseProblemPatchSensitivity) Valid() bool {
+	switch e {
+	case CaseProblemPatchSensitivityNormal:
+		return true
+	case CaseProblemPatchSensitivityRestricted:
+		return true
+	case CaseProblemPatchSensitivitySensitive:
 		return true
 	default:
 		return false
@@ -2213,6 +2375,48 @@ func (e ListCentresParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListApprovalsParamsSort.
+const (
+	ListApprovalsParamsSortCreatedAt      ListApprovalsParamsSort = "created_at"
+	ListApprovalsParamsSortMinusCreatedAt ListApprovalsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListApprovalsParamsSort enum.
+func (e ListApprovalsParamsSort) Valid() bool {
+	switch e {
+	case ListApprovalsParamsSortCreatedAt:
+		return true
+	case ListApprovalsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListApprovalsParamsKind.
+const (
+	ListApprovalsParamsKindAssessment      ListApprovalsParamsKind = "assessment"
+	ListApprovalsParamsKindClosure         ListApprovalsParamsKind = "closure"
+	ListApprovalsParamsKindConsentOverride ListApprovalsParamsKind = "consent_override"
+	ListApprovalsParamsKindPlan            ListApprovalsParamsKind = "plan"
+)
+
+// Valid indicates whether the value is a known member of the ListApprovalsParamsKind enum.
+func (e ListApprovalsParamsKind) Valid() bool {
+	switch e {
+	case ListApprovalsParamsKindAssessment:
+		return true
+	case ListApprovalsParamsKindClosure:
+		return true
+	case ListApprovalsParamsKindConsentOverride:
+		return true
+	case ListApprovalsParamsKindPlan:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListBeneficiariesParamsSort.
 const (
 	ListBeneficiariesParamsSortCreatedAt         ListBeneficiariesParamsSort = "created_at"
@@ -2663,6 +2867,45 @@ func (e ListCaseApprovalsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListCaseAssessmentsParamsSort.
+const (
+	ListCaseAssessmentsParamsSortMinusStartedAt ListCaseAssessmentsParamsSort = "-started_at"
+	ListCaseAssessmentsParamsSortStartedAt      ListCaseAssessmentsParamsSort = "started_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseAssessmentsParamsSort enum.
+func (e ListCaseAssessmentsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseAssessmentsParamsSortMinusStartedAt:
+		return true
+	case ListCaseAssessmentsParamsSortStartedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseAssessmentsParamsStatus.
+const (
+	ListCaseAssessmentsParamsStatusCompleted  ListCaseAssessmentsParamsStatus = "completed"
+	ListCaseAssessmentsParamsStatusDraft      ListCaseAssessmentsParamsStatus = "draft"
+	ListCaseAssessmentsParamsStatusSuperseded ListCaseAssessmentsParamsStatus = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseAssessmentsParamsStatus enum.
+func (e ListCaseAssessmentsParamsStatus) Valid() bool {
+	switch e {
+	case ListCaseAssessmentsParamsStatusCompleted:
+		return true
+	case ListCaseAssessmentsParamsStatusDraft:
+		return true
+	case ListCaseAssessmentsParamsStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCaseAttachmentsParamsSort.
 const (
 	ListCaseAttachmentsParamsSortCreatedAt      ListCaseAttachmentsParamsSort = "created_at"
@@ -2855,6 +3098,42 @@ func (e ListCasePlansParamsStatus) Valid() bool {
 	case ListCasePlansParamsStatusDraft:
 		return true
 	case ListCasePlansParamsStatusSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseProblemsParamsSort.
+const (
+	ListCaseProblemsParamsSortCreatedAt      ListCaseProblemsParamsSort = "created_at"
+	ListCaseProblemsParamsSortMinusCreatedAt ListCaseProblemsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseProblemsParamsSort enum.
+func (e ListCaseProblemsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseProblemsParamsSortCreatedAt:
+		return true
+	case ListCaseProblemsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseProblemsParamsStatus.
+const (
+	ListCaseProblemsParamsStatusActive   ListCaseProblemsParamsStatus = "active"
+	ListCaseProblemsParamsStatusResolved ListCaseProblemsParamsStatus = "resolved"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseProblemsParamsStatus enum.
+func (e ListCaseProblemsParamsStatus) Valid() bool {
+	switch e {
+	case ListCaseProblemsParamsStatusActive:
+		return true
+	case ListCaseProblemsParamsStatusResolved:
 		return true
 	default:
 		return false
@@ -3926,6 +4205,47 @@ type APIClientPatch struct {
 	Scopes      []string                  `json:"scopes,omitempty"`
 }
 
+// ApprovalDecisions defines model for ApprovalDecisions.
+type ApprovalDecisions struct {
+	// BestInterestNote Of closures of children's cases
+	BestInterestNote *string                   `json:"best_interest_note,omitempty"`
+	Comment          *string                   `json:"comment,omitempty"`
+	Decision         ApprovalDecisionsDecision `json:"decision"`
+	Items            []ApprovalItem            `json:"items"`
+}
+
+// ApprovalDecisionsDecision defines model for ApprovalDecisions.Decision.
+type ApprovalDecisionsDecision string
+
+// ApprovalItem defines model for ApprovalItem.
+type ApprovalItem struct {
+	ID openapi_types.UUID `json:"id"`
+
+	// Version The version that was read
+	Version int64 `json:"version"`
+}
+
+// ApprovalResult defines model for ApprovalResult.
+type ApprovalResult struct {
+	Approval *CaseApproval `json:"approval,omitempty"`
+
+	// Code Of the problem; of its first error, where it names any
+	Code *string `json:"code,omitempty"`
+
+	// Detail Likewise
+	Detail  *string               `json:"detail,omitempty"`
+	ID      openapi_types.UUID    `json:"id"`
+	Outcome ApprovalResultOutcome `json:"outcome"`
+}
+
+// ApprovalResultOutcome defines model for ApprovalResult.Outcome.
+type ApprovalResultOutcome string
+
+// ApprovalResults defines model for ApprovalResults.
+type ApprovalResults struct {
+	Results []ApprovalResult `json:"results"`
+}
+
 // Attachment Of a person (`beneficiary_id`) or of a case (`case_id`).
 type Attachment struct {
 	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
@@ -4582,6 +4902,8 @@ type CareArrangementPage struct {
 
 // Case defines model for Case.
 type Case struct {
+	// AssessedAt The first assessment completed since it was opened
+	AssessedAt      *time.Time `json:"assessed_at,omitempty"`
 	AssessmentDueAt *time.Time `json:"assessment_due_at,omitempty"`
 	AssignDueAt     *time.Time `json:"assign_due_at,omitempty"`
 
@@ -4736,8 +5058,16 @@ type CaseActionPatch struct {
 // CaseActionPatchStatus defines model for CaseActionPatch.Status.
 type CaseActionPatchStatus string
 
+// CaseAmendment defines model for CaseAmendment.
+type CaseAmendment struct {
+	Reason string `json:"reason"`
+}
+
 // CaseApproval defines model for CaseApproval.
 type CaseApproval struct {
+	// AssessmentID Of an assessment
+	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
+
 	// Basis Of a consent override
 	Basis *string `json:"basis,omitempty"`
 
@@ -4786,6 +5116,9 @@ type CaseApprovalKind string
 
 // CaseApprovalCreate defines model for CaseApprovalCreate.
 type CaseApprovalCreate struct {
+	// AssessmentID Of an assessment
+	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
+
 	// Basis Of a consent override
 	Basis *string                `json:"basis,omitempty"`
 	ID    *openapi_types.UUID    `json:"id,omitempty"`
@@ -4813,6 +5146,90 @@ type CaseApprovalPage struct {
 
 	// Total All rows; only with `include_total=true`
 	Total *Total `json:"total,omitempty"`
+}
+
+// CaseAssessment defines model for CaseAssessment.
+type CaseAssessment struct {
+	AmendReason *string `json:"amend_reason,omitempty"`
+
+	// AmendsID The version that it corrects
+	AmendsID *openapi_types.UUID `json:"amends_id,omitempty"`
+
+	// Answers By the form
+	Answers     map[string]interface{} `json:"answers"`
+	AssessorID  openapi_types.UUID     `json:"assessor_id"`
+	CaseID      openapi_types.UUID     `json:"case_id"`
+	CompletedAt *time.Time             `json:"completed_at,omitempty"`
+	CompletedBy *openapi_types.UUID    `json:"completed_by,omitempty"`
+	CreatedAt   time.Time              `json:"created_at"`
+
+	// FormID The version of the form that asked
+	FormID            openapi_types.UUID       `json:"form_id"`
+	FormOrigin        CaseAssessmentFormOrigin `json:"form_origin"`
+	ID                openapi_types.UUID       `json:"id"`
+	InterpreterUsed   *bool                    `json:"interpreter_used,omitempty"`
+	InterviewLanguage *string                  `json:"interview_language,omitempty"`
+	Kind              string                   `json:"kind"`
+	Outcome           *string                  `json:"outcome,omitempty"`
+
+	// RiskLevel What the assessor decided
+	RiskLevel *string              `json:"risk_level,omitempty"`
+	StartedAt time.Time            `json:"started_at"`
+	Status    CaseAssessmentStatus `json:"status"`
+
+	// SuggestedRisk From the determinants of vulnerability; a person decides
+	SuggestedRisk *string   `json:"suggested_risk,omitempty"`
+	Summary       *string   `json:"summary,omitempty"`
+	UpdatedAt     time.Time `json:"updated_at"`
+	Version       int64     `json:"version"`
+}
+
+// CaseAssessmentFormOrigin defines model for CaseAssessment.FormOrigin.
+type CaseAssessmentFormOrigin string
+
+// CaseAssessmentStatus defines model for CaseAssessment.Status.
+type CaseAssessmentStatus string
+
+// CaseAssessmentCompletion defines model for CaseAssessmentCompletion.
+type CaseAssessmentCompletion struct {
+	Outcome *string `json:"outcome,omitempty"`
+
+	// RiskLevel The assessor's decision; absent, the case's stays
+	RiskLevel *string `json:"risk_level,omitempty"`
+	Summary   string  `json:"summary"`
+}
+
+// CaseAssessmentCreate defines model for CaseAssessmentCreate.
+type CaseAssessmentCreate struct {
+	Answers         map[string]interface{} `json:"answers,omitempty"`
+	FormID          openapi_types.UUID     `json:"form_id"`
+	ID              *openapi_types.UUID    `json:"id,omitempty"`
+	InterpreterUsed *bool                  `json:"interpreter_used,omitempty"`
+
+	// InterviewLanguage BCP 47
+	InterviewLanguage *string `json:"interview_language,omitempty"`
+
+	// StartedAt Now where it is not given
+	StartedAt *time.Time `json:"started_at,omitempty"`
+}
+
+// CaseAssessmentPage defines model for CaseAssessmentPage.
+type CaseAssessmentPage struct {
+	Data []CaseAssessment `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseAssessmentPatch defines model for CaseAssessmentPatch.
+type CaseAssessmentPatch struct {
+	// Answers Merged with those that are there; null takes an answer back
+	Answers           map[string]interface{}    `json:"answers,omitempty"`
+	InterpreterUsed   nullable.Nullable[bool]   `json:"interpreter_used,omitempty"`
+	InterviewLanguage nullable.Nullable[string] `json:"interview_language,omitempty"`
 }
 
 // CaseAssign defines model for CaseAssign.
@@ -5001,11 +5418,14 @@ type CaseGoal struct {
 	CaseID openapi_types.UUID `json:"case_id"`
 
 	// CopiedFrom The same goal in the version before
-	CopiedFrom   *openapi_types.UUID `json:"copied_from,omitempty"`
-	CreatedAt    time.Time           `json:"created_at"`
-	Description  string              `json:"description"`
-	ID           openapi_types.UUID  `json:"id"`
-	PlanID       openapi_types.UUID  `json:"plan_id"`
+	CopiedFrom  *openapi_types.UUID `json:"copied_from,omitempty"`
+	CreatedAt   time.Time           `json:"created_at"`
+	Description string              `json:"description"`
+	ID          openapi_types.UUID  `json:"id"`
+	PlanID      openapi_types.UUID  `json:"plan_id"`
+
+	// ProblemID The problem that it answers
+	ProblemID    *openapi_types.UUID `json:"problem_id,omitempty"`
 	Progress     string              `json:"progress"`
 	ProgressNote *string             `json:"progress_note,omitempty"`
 	TargetOn     *openapi_types.Date `json:"target_on,omitempty"`
@@ -5018,14 +5438,20 @@ type CaseGoalCreate struct {
 	Description string              `json:"description"`
 	ID          *openapi_types.UUID `json:"id,omitempty"`
 	PlanID      openapi_types.UUID  `json:"plan_id"`
-	TargetOn    *openapi_types.Date `json:"target_on,omitempty"`
+
+	// ProblemID The problem that it answers
+	ProblemID *openapi_types.UUID `json:"problem_id,omitempty"`
+	TargetOn  *openapi_types.Date `json:"target_on,omitempty"`
 }
 
 // CaseGoalDraft A goal that comes with its plan
 type CaseGoalDraft struct {
-	Actions     []CaseActionDraft   `json:"actions,omitempty"`
-	Description string              `json:"description"`
-	TargetOn    *openapi_types.Date `json:"target_on,omitempty"`
+	Actions     []CaseActionDraft `json:"actions,omitempty"`
+	Description string            `json:"description"`
+
+	// ProblemID The problem that it answers
+	ProblemID *openapi_types.UUID `json:"problem_id,omitempty"`
+	TargetOn  *openapi_types.Date `json:"target_on,omitempty"`
 }
 
 // CaseGoalPage defines model for CaseGoalPage.
@@ -5041,7 +5467,10 @@ type CaseGoalPage struct {
 
 // CaseGoalPatch defines model for CaseGoalPatch.
 type CaseGoalPatch struct {
-	Description  *string                               `json:"description,omitempty"`
+	Description *string `json:"description,omitempty"`
+
+	// ProblemID The problem that it answers
+	ProblemID    nullable.Nullable[openapi_types.UUID] `json:"problem_id,omitempty"`
 	Progress     *string                               `json:"progress,omitempty"`
 	ProgressNote nullable.Nullable[string]             `json:"progress_note,omitempty"`
 	TargetOn     nullable.Nullable[openapi_types.Date] `json:"target_on,omitempty"`
@@ -5262,6 +5691,76 @@ type CasePlanPatch struct {
 	CopyGiven *bool                                 `json:"copy_given,omitempty"`
 	ReviewOn  nullable.Nullable[openapi_types.Date] `json:"review_on,omitempty"`
 	Summary   nullable.Nullable[string]             `json:"summary,omitempty"`
+}
+
+// CaseProblem defines model for CaseProblem.
+type CaseProblem struct {
+	// AssessmentID That found it
+	AssessmentID *openapi_types.UUID    `json:"assessment_id,omitempty"`
+	CaseID       openapi_types.UUID     `json:"case_id"`
+	Code         string                 `json:"code"`
+	CreatedAt    time.Time              `json:"created_at"`
+	Description  *string                `json:"description,omitempty"`
+	ID           openapi_types.UUID     `json:"id"`
+	RecordedBy   *openapi_types.UUID    `json:"recorded_by,omitempty"`
+	Resolution   *string                `json:"resolution,omitempty"`
+	ResolvedOn   *openapi_types.Date    `json:"resolved_on,omitempty"`
+	Sensitivity  CaseProblemSensitivity `json:"sensitivity"`
+	Since        *openapi_types.Date    `json:"since,omitempty"`
+	Status       CaseProblemStatus      `json:"status"`
+	UpdatedAt    time.Time              `json:"updated_at"`
+	Version      int64                  `json:"version"`
+}
+
+// CaseProblemSensitivity defines model for CaseProblem.Sensitivity.
+type CaseProblemSensitivity string
+
+// CaseProblemStatus defines model for CaseProblem.Status.
+type CaseProblemStatus string
+
+// CaseProblemCreate defines model for CaseProblemCreate.
+type CaseProblemCreate struct {
+	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
+	Code         string              `json:"code"`
+	Description  *string             `json:"description,omitempty"`
+	ID           *openapi_types.UUID `json:"id,omitempty"`
+
+	// Sensitivity At least that of the code, which it is where it is not given
+	Sensitivity *CaseProblemCreateSensitivity `json:"sensitivity,omitempty"`
+	Since       *openapi_types.Date           `json:"since,omitempty"`
+}
+
+// CaseProblemCreateSensitivity At least that of the code, which it is where it is not given
+type CaseProblemCreateSensitivity string
+
+// CaseProblemPage defines model for CaseProblemPage.
+type CaseProblemPage struct {
+	Data []CaseProblem `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseProblemPatch defines model for CaseProblemPatch.
+type CaseProblemPatch struct {
+	Code        *string                               `json:"code,omitempty"`
+	Description nullable.Nullable[string]             `json:"description,omitempty"`
+	Sensitivity *CaseProblemPatchSensitivity          `json:"sensitivity,omitempty"`
+	Since       nullable.Nullable[openapi_types.Date] `json:"since,omitempty"`
+}
+
+// CaseProblemPatchSensitivity defines model for CaseProblemPatch.Sensitivity.
+type CaseProblemPatchSensitivity string
+
+// CaseProblemResolution defines model for CaseProblemResolution.
+type CaseProblemResolution struct {
+	Resolution *string `json:"resolution,omitempty"`
+
+	// ResolvedOn Today where it is not given
+	ResolvedOn *openapi_types.Date `json:"resolved_on,omitempty"`
 }
 
 // CaseReason defines model for CaseReason.
@@ -8607,6 +9106,9 @@ type SOPAttachments struct {
 
 // SOPCase defines model for SOPCase.
 type SOPCase struct {
+	// ActionNeedsAgreement What is planned is begun once the person agreed to the plan; absent: no
+	ActionNeedsAgreement *bool `json:"action_needs_agreement,omitempty"`
+
 	// BreakGlassHours How long broken glass opens a restricted case; 0, or absent: 24
 	BreakGlassHours *int `json:"break_glass_hours,omitempty"`
 
@@ -8618,7 +9120,10 @@ type SOPCase struct {
 
 	// ConferenceReadDays How long after a conference those invited read the file; 0, or absent: 7
 	ConferenceReadDays *int `json:"conference_read_days,omitempty"`
-	HoldMaxDays        int  `json:"hold_max_days"`
+
+	// HighRiskBalance Risks less protections, from which an assessment of vulnerability suggests a high risk; 0, or absent: never
+	HighRiskBalance *int `json:"high_risk_balance,omitempty"`
+	HoldMaxDays     int  `json:"hold_max_days"`
 
 	// LateNoteHours A note written later than this after the fact is marked; 0, or absent: none is
 	LateNoteHours *int `json:"late_note_hours,omitempty"`
@@ -8627,9 +9132,15 @@ type SOPCase struct {
 	LostContactAttempts int `json:"lost_contact_attempts"`
 
 	// LostContactMinDays Since the last attempt
-	LostContactMinDays  int `json:"lost_contact_min_days"`
-	ReopenWithinMonths  int `json:"reopen_within_months"`
-	UndoMergeWithinDays int `json:"undo_merge_within_days"`
+	LostContactMinDays int `json:"lost_contact_min_days"`
+
+	// MediumRiskBalance Likewise a medium risk
+	MediumRiskBalance *int `json:"medium_risk_balance,omitempty"`
+
+	// PlanNeedsAssessment Planning begins with a completed assessment; absent: no
+	PlanNeedsAssessment *bool `json:"plan_needs_assessment,omitempty"`
+	ReopenWithinMonths  int   `json:"reopen_within_months"`
+	UndoMergeWithinDays int   `json:"undo_merge_within_days"`
 }
 
 // SOPCaseload defines model for SOPCaseload.
@@ -9175,7 +9686,7 @@ type SpecificNeedPatchConfidence string
 type SupervisionSession struct {
 	Actions *string `json:"actions,omitempty"`
 
-	// CaseIds What was spoken of; nothing else names a person
+	// CaseIds What was spoken of, as far as the caller may know of it; nothing else names a person
 	CaseIds        []openapi_types.UUID   `json:"case_ids"`
 	CreatedAt      time.Time              `json:"created_at"`
 	HeldAt         time.Time              `json:"held_at"`
@@ -10001,6 +10512,45 @@ type CreateCentreParams struct {
 type UpdateCentreParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListApprovalsParams defines parameters for ListApprovals.
+type ListApprovalsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListApprovalsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only those with this status
+	Status *string `form:"status,omitempty" json:"status,omitempty"`
+
+	// Kind Only approvals of this kind
+	Kind *ListApprovalsParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// RequestedBy Only what this person asked for
+	RequestedBy *openapi_types.UUID `form:"requested_by,omitempty" json:"requested_by,omitempty"`
+
+	// Decidable Only what the caller may decide (true), or may not (false)
+	Decidable *bool `form:"decidable,omitempty" json:"decidable,omitempty"`
+}
+
+// ListApprovalsParamsSort defines parameters for ListApprovals.
+type ListApprovalsParamsSort string
+
+// ListApprovalsParamsKind defines parameters for ListApprovals.
+type ListApprovalsParamsKind string
+
+// DecideApprovalsParams defines parameters for DecideApprovals.
+type DecideApprovalsParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListAuditEventsParams defines parameters for ListAuditEvents.
@@ -10942,6 +11492,63 @@ type ApproveCaseClosureParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListCaseAssessmentsParams defines parameters for ListCaseAssessments.
+type ListCaseAssessmentsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-started_at` where none is given. A cursor carries its own
+	Sort *ListCaseAssessmentsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Kind Only assessments of this kind
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Status Only those with this status
+	Status *ListCaseAssessmentsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListCaseAssessmentsParamsSort defines parameters for ListCaseAssessments.
+type ListCaseAssessmentsParamsSort string
+
+// ListCaseAssessmentsParamsStatus defines parameters for ListCaseAssessments.
+type ListCaseAssessmentsParamsStatus string
+
+// StartCaseAssessmentParams defines parameters for StartCaseAssessment.
+type StartCaseAssessmentParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseAssessmentParams defines parameters for UpdateCaseAssessment.
+type UpdateCaseAssessmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// AmendCaseAssessmentParams defines parameters for AmendCaseAssessment.
+type AmendCaseAssessmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CompleteCaseAssessmentParams defines parameters for CompleteCaseAssessment.
+type CompleteCaseAssessmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // AssignCaseParams defines parameters for AssignCase.
 type AssignCaseParams struct {
 	// IfMatch The ETag that was read
@@ -11382,6 +11989,63 @@ type CompleteCasePlanParams struct {
 
 // ReviseCasePlanParams defines parameters for ReviseCasePlan.
 type ReviseCasePlanParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseProblemsParams defines parameters for ListCaseProblems.
+type ListCaseProblemsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListCaseProblemsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only problems with this status
+	Status *ListCaseProblemsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// AssessmentID Only problems that this assessment found
+	AssessmentID *openapi_types.UUID `form:"assessment_id,omitempty" json:"assessment_id,omitempty"`
+}
+
+// ListCaseProblemsParamsSort defines parameters for ListCaseProblems.
+type ListCaseProblemsParamsSort string
+
+// ListCaseProblemsParamsStatus defines parameters for ListCaseProblems.
+type ListCaseProblemsParamsStatus string
+
+// CreateCaseProblemParams defines parameters for CreateCaseProblem.
+type CreateCaseProblemParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseProblemParams defines parameters for UpdateCaseProblem.
+type UpdateCaseProblemParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ReopenCaseProblemParams defines parameters for ReopenCaseProblem.
+type ReopenCaseProblemParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResolveCaseProblemParams defines parameters for ResolveCaseProblem.
+type ResolveCaseProblemParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -13303,6 +13967,9 @@ type CreateCentreJSONRequestBody = CentreCreate
 // UpdateCentreApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentre for application/merge-patch+json ContentType.
 type UpdateCentreApplicationMergePatchPlusJSONRequestBody = CentrePatch
 
+// DecideApprovalsJSONRequestBody defines body for DecideApprovals for application/json ContentType.
+type DecideApprovalsJSONRequestBody = ApprovalDecisions
+
 // CreateBeneficiaryJSONRequestBody defines body for CreateBeneficiary for application/json ContentType.
 type CreateBeneficiaryJSONRequestBody = BeneficiaryCreate
 
@@ -13450,6 +14117,18 @@ type RejectCaseApprovalJSONRequestBody = CaseApprovalDecision
 // ApproveCaseClosureJSONRequestBody defines body for ApproveCaseClosure for application/json ContentType.
 type ApproveCaseClosureJSONRequestBody = CaseClosureApproval
 
+// StartCaseAssessmentJSONRequestBody defines body for StartCaseAssessment for application/json ContentType.
+type StartCaseAssessmentJSONRequestBody = CaseAssessmentCreate
+
+// UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseAssessment for application/merge-patch+json ContentType.
+type UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody = CaseAssessmentPatch
+
+// AmendCaseAssessmentJSONRequestBody defines body for AmendCaseAssessment for application/json ContentType.
+type AmendCaseAssessmentJSONRequestBody = CaseAmendment
+
+// CompleteCaseAssessmentJSONRequestBody defines body for CompleteCaseAssessment for application/json ContentType.
+type CompleteCaseAssessmentJSONRequestBody = CaseAssessmentCompletion
+
 // AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
 type AssignCaseJSONRequestBody = CaseAssign
 
@@ -13527,6 +14206,15 @@ type UpdateCasePlanApplicationMergePatchPlusJSONRequestBody = CasePlanPatch
 
 // ReviseCasePlanJSONRequestBody defines body for ReviseCasePlan for application/json ContentType.
 type ReviseCasePlanJSONRequestBody = CaseReason
+
+// CreateCaseProblemJSONRequestBody defines body for CreateCaseProblem for application/json ContentType.
+type CreateCaseProblemJSONRequestBody = CaseProblemCreate
+
+// UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseProblem for application/merge-patch+json ContentType.
+type UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody = CaseProblemPatch
+
+// ResolveCaseProblemJSONRequestBody defines body for ResolveCaseProblem for application/json ContentType.
+type ResolveCaseProblemJSONRequestBody = CaseProblemResolution
 
 // RejectCaseClosureJSONRequestBody defines body for RejectCaseClosure for application/json ContentType.
 type RejectCaseClosureJSONRequestBody = CaseClosureRejection
@@ -14011,6 +14699,12 @@ type ServerInterface interface {
 	// UpdateCentre Change a centre's profile
 	// (PATCH /v1/centres/{centre_id})
 	UpdateCentre(ctx echo.Context, centreID CentreID, params UpdateCentreParams) error
+	// ListApprovals What waits for a second person, over all cases
+	// (GET /v1/centres/{centre_id}/approvals)
+	ListApprovals(ctx echo.Context, centreID CentreID, params ListApprovalsParams) error
+	// DecideApprovals Decide several approvals
+	// (POST /v1/centres/{centre_id}/approvals/decide)
+	DecideApprovals(ctx echo.Context, centreID CentreID, params DecideApprovalsParams) error
 	// ListAuditEvents Read a centre's trail
 	// (GET /v1/centres/{centre_id}/audit-events)
 	ListAuditEvents(ctx echo.Context, centreID CentreID, params ListAuditEventsParams) error
@@ -14293,6 +14987,24 @@ type ServerInterface interface {
 	// ApproveCaseClosure Approve the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/approve-closure)
 	ApproveCaseClosure(ctx echo.Context, centreID CentreID, id ID, params ApproveCaseClosureParams) error
+	// ListCaseAssessments The assessments of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/assessments)
+	ListCaseAssessments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAssessmentsParams) error
+	// StartCaseAssessment Begin an assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments)
+	StartCaseAssessment(ctx echo.Context, centreID CentreID, id ID, params StartCaseAssessmentParams) error
+	// GetCaseAssessment Read an assessment
+	// (GET /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
+	GetCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID) error
+	// UpdateCaseAssessment Save a draft
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
+	UpdateCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params UpdateCaseAssessmentParams) error
+	// AmendCaseAssessment Amend a completed assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/amend)
+	AmendCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params AmendCaseAssessmentParams) error
+	// CompleteCaseAssessment Complete an assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/complete)
+	CompleteCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params CompleteCaseAssessmentParams) error
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
@@ -14440,6 +15152,24 @@ type ServerInterface interface {
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx echo.Context, centreID CentreID, id ID, planID openapi_types.UUID, params ReviseCasePlanParams) error
+	// ListCaseProblems What a case is about
+	// (GET /v1/centres/{centre_id}/cases/{id}/problems)
+	ListCaseProblems(ctx echo.Context, centreID CentreID, id ID, params ListCaseProblemsParams) error
+	// CreateCaseProblem Name a problem
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems)
+	CreateCaseProblem(ctx echo.Context, centreID CentreID, id ID, params CreateCaseProblemParams) error
+	// GetCaseProblem Read a problem
+	// (GET /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
+	GetCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID) error
+	// UpdateCaseProblem Change a problem
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
+	UpdateCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params UpdateCaseProblemParams) error
+	// ReopenCaseProblem Take a resolution back
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/reopen)
+	ReopenCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ReopenCaseProblemParams) error
+	// ResolveCaseProblem Resolve a problem
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/resolve)
+	ResolveCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ResolveCaseProblemParams) error
 	// RejectCaseClosure Reject the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/reject-closure)
 	RejectCaseClosure(ctx echo.Context, centreID CentreID, id ID, params RejectCaseClosureParams) error
@@ -15822,6 +16552,116 @@ func (w *ServerInterfaceWrapper) UpdateCentre(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateCentre(ctx, centreID, params)
+	return err
+}
+
+// ListApprovals converts echo context to params.
+func (w *ServerInterfaceWrapper) ListApprovals(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListApprovalsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "requested_by" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "requested_by", ctx.QueryParams(), &params.RequestedBy, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter requested_by: %s", err))
+	}
+
+	// ------------- Optional query parameter "decidable" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "decidable", ctx.QueryParams(), &params.Decidable, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter decidable: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListApprovals(ctx, centreID, params)
+	return err
+}
+
+// DecideApprovals converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideApprovals(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DecideApprovalsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideApprovals(ctx, centreID, params)
 	return err
 }
 
@@ -20853,6 +21693,342 @@ func (w *ServerInterfaceWrapper) ApproveCaseClosure(ctx echo.Context) error {
 	return err
 }
 
+// ListCaseAssessments converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseAssessments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseAssessmentsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseAssessments(ctx, centreID, id, params)
+	return err
+}
+
+// StartCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) StartCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartCaseAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StartCaseAssessment(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseAssessment(ctx, centreID, id, assessmentID)
+	return err
+}
+
+// UpdateCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseAssessment(ctx, centreID, id, assessmentID, params)
+	return err
+}
+
+// AmendCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) AmendCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AmendCaseAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AmendCaseAssessment(ctx, centreID, id, assessmentID, params)
+	return err
+}
+
+// CompleteCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) CompleteCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompleteCaseAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompleteCaseAssessment(ctx, centreID, id, assessmentID, params)
+	return err
+}
+
 // AssignCase converts echo context to params.
 func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
 	var err error
@@ -23586,6 +24762,342 @@ func (w *ServerInterfaceWrapper) ReviseCasePlan(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ReviseCasePlan(ctx, centreID, id, planID, params)
+	return err
+}
+
+// ListCaseProblems converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseProblems(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseProblemsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "assessment_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "assessment_id", ctx.QueryParams(), &params.AssessmentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseProblems(ctx, centreID, id, params)
+	return err
+}
+
+// CreateCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCaseProblemParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCaseProblem(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "problem_id" -------------
+	var problemID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseProblem(ctx, centreID, id, problemID)
+	return err
+}
+
+// UpdateCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "problem_id" -------------
+	var problemID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseProblemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseProblem(ctx, centreID, id, problemID, params)
+	return err
+}
+
+// ReopenCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) ReopenCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "problem_id" -------------
+	var problemID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReopenCaseProblemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReopenCaseProblem(ctx, centreID, id, problemID, params)
+	return err
+}
+
+// ResolveCaseProblem converts echo context to params.
+func (w *ServerInterfaceWrapper) ResolveCaseProblem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "problem_id" -------------
+	var problemID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "problem_id", ctx.Param("problem_id"), &problemID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter problem_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResolveCaseProblemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResolveCaseProblem(ctx, centreID, id, problemID, params)
 	return err
 }
 
@@ -32853,6 +34365,20 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/complete", wrapper.CompleteCaseFollowup, options.OperationMiddlewares["completeCaseFollowup"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/attempts", wrapper.AddContactAttempt, options.OperationMiddlewares["addContactAttempt"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/void", wrapper.VoidCaseFollowup, options.OperationMiddlewares["voidCaseFollowup"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.ListCaseAssessments, options.OperationMiddlewares["listCaseAssessments"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.StartCaseAssessment, options.OperationMiddlewares["startCaseAssessment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.GetCaseAssessment, options.OperationMiddlewares["getCaseAssessment"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.UpdateCaseAssessment, options.OperationMiddlewares["updateCaseAssessment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/complete", wrapper.CompleteCaseAssessment, options.OperationMiddlewares["completeCaseAssessment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/amend", wrapper.AmendCaseAssessment, options.OperationMiddlewares["amendCaseAssessment"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems", wrapper.ListCaseProblems, options.OperationMiddlewares["listCaseProblems"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems", wrapper.CreateCaseProblem, options.OperationMiddlewares["createCaseProblem"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.GetCaseProblem, options.OperationMiddlewares["getCaseProblem"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id", wrapper.UpdateCaseProblem, options.OperationMiddlewares["updateCaseProblem"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/approvals/decide", wrapper.DecideApprovals, options.OperationMiddlewares["decideApprovals"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/referrals", wrapper.CreateReferral, options.OperationMiddlewares["createReferral"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/referrals/:id", wrapper.GetReferral, options.OperationMiddlewares["getReferral"]...)
@@ -34006,6 +35532,87 @@ type UpdateCentredefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateCentredefaultApplicationProblemPlusJSONResponse) VisitUpdateCentreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovalsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListApprovalsParams
+}
+
+type ListApprovalsResponseObject interface {
+	VisitListApprovalsResponse(w http.ResponseWriter) error
+}
+
+type ListApprovals200JSONResponse CaseApprovalPage
+
+func (response ListApprovals200JSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovalsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListApprovalsdefaultApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApprovalsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   DecideApprovalsParams
+	Body     *DecideApprovalsJSONRequestBody
+}
+
+type DecideApprovalsResponseObject interface {
+	VisitDecideApprovalsResponse(w http.ResponseWriter) error
+}
+
+type DecideApprovals200JSONResponse ApprovalResults
+
+func (response DecideApprovals200JSONResponse) VisitDecideApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApprovalsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideApprovalsdefaultApplicationProblemPlusJSONResponse) VisitDecideApprovalsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -39010,6 +40617,301 @@ func (response ApproveCaseClosuredefaultApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type ListCaseAssessmentsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseAssessmentsParams
+}
+
+type ListCaseAssessmentsResponseObject interface {
+	VisitListCaseAssessmentsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseAssessments200JSONResponse CaseAssessmentPage
+
+func (response ListCaseAssessments200JSONResponse) VisitListCaseAssessmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseAssessmentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseAssessmentsdefaultApplicationProblemPlusJSONResponse) VisitListCaseAssessmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartCaseAssessmentRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   StartCaseAssessmentParams
+	Body     *StartCaseAssessmentJSONRequestBody
+}
+
+type StartCaseAssessmentResponseObject interface {
+	VisitStartCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type StartCaseAssessment201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type StartCaseAssessment201JSONResponse struct {
+	Body    CaseAssessment
+	Headers StartCaseAssessment201ResponseHeaders
+}
+
+func (response StartCaseAssessment201JSONResponse) VisitStartCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitStartCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+}
+
+type GetCaseAssessmentResponseObject interface {
+	VisitGetCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type GetCaseAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseAssessment200JSONResponse struct {
+	Body    CaseAssessment
+	Headers GetCaseAssessment200ResponseHeaders
+}
+
+func (response GetCaseAssessment200JSONResponse) VisitGetCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitGetCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+	Params       UpdateCaseAssessmentParams
+	Body         *UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseAssessmentResponseObject interface {
+	VisitUpdateCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseAssessment200JSONResponse struct {
+	Body    CaseAssessment
+	Headers UpdateCaseAssessment200ResponseHeaders
+}
+
+func (response UpdateCaseAssessment200JSONResponse) VisitUpdateCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AmendCaseAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+	Params       AmendCaseAssessmentParams
+	Body         *AmendCaseAssessmentJSONRequestBody
+}
+
+type AmendCaseAssessmentResponseObject interface {
+	VisitAmendCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type AmendCaseAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type AmendCaseAssessment200JSONResponse struct {
+	Body    CaseAssessment
+	Headers AmendCaseAssessment200ResponseHeaders
+}
+
+func (response AmendCaseAssessment200JSONResponse) VisitAmendCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AmendCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AmendCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitAmendCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteCaseAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+	Params       CompleteCaseAssessmentParams
+	Body         *CompleteCaseAssessmentJSONRequestBody
+}
+
+type CompleteCaseAssessmentResponseObject interface {
+	VisitCompleteCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type CompleteCaseAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type CompleteCaseAssessment200JSONResponse struct {
+	Body    CaseAssessment
+	Headers CompleteCaseAssessment200ResponseHeaders
+}
+
+func (response CompleteCaseAssessment200JSONResponse) VisitCompleteCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CompleteCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitCompleteCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AssignCaseRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -41705,6 +43607,300 @@ type ReviseCasePlandefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReviseCasePlandefaultApplicationProblemPlusJSONResponse) VisitReviseCasePlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseProblemsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseProblemsParams
+}
+
+type ListCaseProblemsResponseObject interface {
+	VisitListCaseProblemsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseProblems200JSONResponse CaseProblemPage
+
+func (response ListCaseProblems200JSONResponse) VisitListCaseProblemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseProblemsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseProblemsdefaultApplicationProblemPlusJSONResponse) VisitListCaseProblemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseProblemRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CreateCaseProblemParams
+	Body     *CreateCaseProblemJSONRequestBody
+}
+
+type CreateCaseProblemResponseObject interface {
+	VisitCreateCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type CreateCaseProblem201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateCaseProblem201JSONResponse struct {
+	Body    CaseProblem
+	Headers CreateCaseProblem201ResponseHeaders
+}
+
+func (response CreateCaseProblem201JSONResponse) VisitCreateCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitCreateCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseProblemRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ProblemID openapi_types.UUID `json:"problem_id"`
+}
+
+type GetCaseProblemResponseObject interface {
+	VisitGetCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type GetCaseProblem200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseProblem200JSONResponse struct {
+	Body    CaseProblem
+	Headers GetCaseProblem200ResponseHeaders
+}
+
+func (response GetCaseProblem200JSONResponse) VisitGetCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitGetCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseProblemRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ProblemID openapi_types.UUID `json:"problem_id"`
+	Params    UpdateCaseProblemParams
+	Body      *UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseProblemResponseObject interface {
+	VisitUpdateCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseProblem200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseProblem200JSONResponse struct {
+	Body    CaseProblem
+	Headers UpdateCaseProblem200ResponseHeaders
+}
+
+func (response UpdateCaseProblem200JSONResponse) VisitUpdateCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReopenCaseProblemRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ProblemID openapi_types.UUID `json:"problem_id"`
+	Params    ReopenCaseProblemParams
+}
+
+type ReopenCaseProblemResponseObject interface {
+	VisitReopenCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type ReopenCaseProblem200ResponseHeaders struct {
+	ETag string
+}
+
+type ReopenCaseProblem200JSONResponse struct {
+	Body    CaseProblem
+	Headers ReopenCaseProblem200ResponseHeaders
+}
+
+func (response ReopenCaseProblem200JSONResponse) VisitReopenCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReopenCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReopenCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitReopenCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveCaseProblemRequestObject struct {
+	CentreID  CentreID           `json:"centre_id"`
+	ID        ID                 `json:"id"`
+	ProblemID openapi_types.UUID `json:"problem_id"`
+	Params    ResolveCaseProblemParams
+	Body      *ResolveCaseProblemJSONRequestBody
+}
+
+type ResolveCaseProblemResponseObject interface {
+	VisitResolveCaseProblemResponse(w http.ResponseWriter) error
+}
+
+type ResolveCaseProblem200ResponseHeaders struct {
+	ETag string
+}
+
+type ResolveCaseProblem200JSONResponse struct {
+	Body    CaseProblem
+	Headers ResolveCaseProblem200ResponseHeaders
+}
+
+func (response ResolveCaseProblem200JSONResponse) VisitResolveCaseProblemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveCaseProblemdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResolveCaseProblemdefaultApplicationProblemPlusJSONResponse) VisitResolveCaseProblemResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -50889,6 +53085,12 @@ type StrictServerInterface interface {
 	// UpdateCentre Change a centre's profile
 	// (PATCH /v1/centres/{centre_id})
 	UpdateCentre(ctx context.Context, request UpdateCentreRequestObject) (UpdateCentreResponseObject, error)
+	// ListApprovals What waits for a second person, over all cases
+	// (GET /v1/centres/{centre_id}/approvals)
+	ListApprovals(ctx context.Context, request ListApprovalsRequestObject) (ListApprovalsResponseObject, error)
+	// DecideApprovals Decide several approvals
+	// (POST /v1/centres/{centre_id}/approvals/decide)
+	DecideApprovals(ctx context.Context, request DecideApprovalsRequestObject) (DecideApprovalsResponseObject, error)
 	// ListAuditEvents Read a centre's trail
 	// (GET /v1/centres/{centre_id}/audit-events)
 	ListAuditEvents(ctx context.Context, request ListAuditEventsRequestObject) (ListAuditEventsResponseObject, error)
@@ -51171,6 +53373,24 @@ type StrictServerInterface interface {
 	// ApproveCaseClosure Approve the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/approve-closure)
 	ApproveCaseClosure(ctx context.Context, request ApproveCaseClosureRequestObject) (ApproveCaseClosureResponseObject, error)
+	// ListCaseAssessments The assessments of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/assessments)
+	ListCaseAssessments(ctx context.Context, request ListCaseAssessmentsRequestObject) (ListCaseAssessmentsResponseObject, error)
+	// StartCaseAssessment Begin an assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments)
+	StartCaseAssessment(ctx context.Context, request StartCaseAssessmentRequestObject) (StartCaseAssessmentResponseObject, error)
+	// GetCaseAssessment Read an assessment
+	// (GET /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
+	GetCaseAssessment(ctx context.Context, request GetCaseAssessmentRequestObject) (GetCaseAssessmentResponseObject, error)
+	// UpdateCaseAssessment Save a draft
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id})
+	UpdateCaseAssessment(ctx context.Context, request UpdateCaseAssessmentRequestObject) (UpdateCaseAssessmentResponseObject, error)
+	// AmendCaseAssessment Amend a completed assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/amend)
+	AmendCaseAssessment(ctx context.Context, request AmendCaseAssessmentRequestObject) (AmendCaseAssessmentResponseObject, error)
+	// CompleteCaseAssessment Complete an assessment
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/complete)
+	CompleteCaseAssessment(ctx context.Context, request CompleteCaseAssessmentRequestObject) (CompleteCaseAssessmentResponseObject, error)
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
@@ -51318,6 +53538,24 @@ type StrictServerInterface interface {
 	// ReviseCasePlan Begin a new version of the active plan
 	// (POST /v1/centres/{centre_id}/cases/{id}/plans/{plan_id}/revise)
 	ReviseCasePlan(ctx context.Context, request ReviseCasePlanRequestObject) (ReviseCasePlanResponseObject, error)
+	// ListCaseProblems What a case is about
+	// (GET /v1/centres/{centre_id}/cases/{id}/problems)
+	ListCaseProblems(ctx context.Context, request ListCaseProblemsRequestObject) (ListCaseProblemsResponseObject, error)
+	// CreateCaseProblem Name a problem
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems)
+	CreateCaseProblem(ctx context.Context, request CreateCaseProblemRequestObject) (CreateCaseProblemResponseObject, error)
+	// GetCaseProblem Read a problem
+	// (GET /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
+	GetCaseProblem(ctx context.Context, request GetCaseProblemRequestObject) (GetCaseProblemResponseObject, error)
+	// UpdateCaseProblem Change a problem
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/problems/{problem_id})
+	UpdateCaseProblem(ctx context.Context, request UpdateCaseProblemRequestObject) (UpdateCaseProblemResponseObject, error)
+	// ReopenCaseProblem Take a resolution back
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/reopen)
+	ReopenCaseProblem(ctx context.Context, request ReopenCaseProblemRequestObject) (ReopenCaseProblemResponseObject, error)
+	// ResolveCaseProblem Resolve a problem
+	// (POST /v1/centres/{centre_id}/cases/{id}/problems/{problem_id}/resolve)
+	ResolveCaseProblem(ctx context.Context, request ResolveCaseProblemRequestObject) (ResolveCaseProblemResponseObject, error)
 	// RejectCaseClosure Reject the closure
 	// (POST /v1/centres/{centre_id}/cases/{id}/reject-closure)
 	RejectCaseClosure(ctx context.Context, request RejectCaseClosureRequestObject) (RejectCaseClosureResponseObject, error)
@@ -52779,6 +55017,81 @@ func (sh *strictHandler) UpdateCentre(ctx echo.Context, centreID CentreID, param
 		return err
 	} else if validResponse, ok := response.(UpdateCentreResponseObject); ok {
 		return validResponse.VisitUpdateCentreResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListApprovals operation middleware
+func (sh *strictHandler) ListApprovals(ctx echo.Context, centreID CentreID, params ListApprovalsParams) error {
+	var request ListApprovalsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListApprovals(ctx.Request().Context(), request.(ListApprovalsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListApprovals")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListApprovalsResponseObject); ok {
+		return validResponse.VisitListApprovalsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideApprovals operation middleware
+func (sh *strictHandler) DecideApprovals(ctx echo.Context, centreID CentreID, params DecideApprovalsParams) error {
+	var request DecideApprovalsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body DecideApprovalsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideApprovals(ctx.Request().Context(), request.(DecideApprovalsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideApprovals")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideApprovalsResponseObject); ok {
+		return validResponse.VisitDecideApprovalsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -56449,6 +58762,263 @@ func (sh *strictHandler) ApproveCaseClosure(ctx echo.Context, centreID CentreID,
 	return nil
 }
 
+// ListCaseAssessments operation middleware
+func (sh *strictHandler) ListCaseAssessments(ctx echo.Context, centreID CentreID, id ID, params ListCaseAssessmentsParams) error {
+	var request ListCaseAssessmentsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseAssessments(ctx.Request().Context(), request.(ListCaseAssessmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseAssessments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseAssessmentsResponseObject); ok {
+		return validResponse.VisitListCaseAssessmentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StartCaseAssessment operation middleware
+func (sh *strictHandler) StartCaseAssessment(ctx echo.Context, centreID CentreID, id ID, params StartCaseAssessmentParams) error {
+	var request StartCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body StartCaseAssessmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartCaseAssessment(ctx.Request().Context(), request.(StartCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StartCaseAssessmentResponseObject); ok {
+		return validResponse.VisitStartCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseAssessment operation middleware
+func (sh *strictHandler) GetCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID) error {
+	var request GetCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseAssessment(ctx.Request().Context(), request.(GetCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseAssessmentResponseObject); ok {
+		return validResponse.VisitGetCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseAssessment operation middleware
+func (sh *strictHandler) UpdateCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params UpdateCaseAssessmentParams) error {
+	var request UpdateCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+	request.Params = params
+
+	var body UpdateCaseAssessmentApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseAssessment(ctx.Request().Context(), request.(UpdateCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseAssessmentResponseObject); ok {
+		return validResponse.VisitUpdateCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AmendCaseAssessment operation middleware
+func (sh *strictHandler) AmendCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params AmendCaseAssessmentParams) error {
+	var request AmendCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+	request.Params = params
+
+	var body AmendCaseAssessmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AmendCaseAssessment(ctx.Request().Context(), request.(AmendCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AmendCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AmendCaseAssessmentResponseObject); ok {
+		return validResponse.VisitAmendCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CompleteCaseAssessment operation middleware
+func (sh *strictHandler) CompleteCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params CompleteCaseAssessmentParams) error {
+	var request CompleteCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+	request.Params = params
+
+	var body CompleteCaseAssessmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompleteCaseAssessment(ctx.Request().Context(), request.(CompleteCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompleteCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompleteCaseAssessmentResponseObject); ok {
+		return validResponse.VisitCompleteCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // AssignCase operation middleware
 func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error {
 	var request AssignCaseRequestObject
@@ -58372,6 +60942,240 @@ func (sh *strictHandler) ReviseCasePlan(ctx echo.Context, centreID CentreID, id 
 		return err
 	} else if validResponse, ok := response.(ReviseCasePlanResponseObject); ok {
 		return validResponse.VisitReviseCasePlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseProblems operation middleware
+func (sh *strictHandler) ListCaseProblems(ctx echo.Context, centreID CentreID, id ID, params ListCaseProblemsParams) error {
+	var request ListCaseProblemsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseProblems(ctx.Request().Context(), request.(ListCaseProblemsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseProblems")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseProblemsResponseObject); ok {
+		return validResponse.VisitListCaseProblemsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCaseProblem operation middleware
+func (sh *strictHandler) CreateCaseProblem(ctx echo.Context, centreID CentreID, id ID, params CreateCaseProblemParams) error {
+	var request CreateCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CreateCaseProblemJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCaseProblem(ctx.Request().Context(), request.(CreateCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCaseProblemResponseObject); ok {
+		return validResponse.VisitCreateCaseProblemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseProblem operation middleware
+func (sh *strictHandler) GetCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID) error {
+	var request GetCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProblemID = problemID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseProblem(ctx.Request().Context(), request.(GetCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseProblemResponseObject); ok {
+		return validResponse.VisitGetCaseProblemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseProblem operation middleware
+func (sh *strictHandler) UpdateCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params UpdateCaseProblemParams) error {
+	var request UpdateCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProblemID = problemID
+	request.Params = params
+
+	var body UpdateCaseProblemApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseProblem(ctx.Request().Context(), request.(UpdateCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseProblemResponseObject); ok {
+		return validResponse.VisitUpdateCaseProblemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReopenCaseProblem operation middleware
+func (sh *strictHandler) ReopenCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ReopenCaseProblemParams) error {
+	var request ReopenCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProblemID = problemID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReopenCaseProblem(ctx.Request().Context(), request.(ReopenCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReopenCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReopenCaseProblemResponseObject); ok {
+		return validResponse.VisitReopenCaseProblemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResolveCaseProblem operation middleware
+func (sh *strictHandler) ResolveCaseProblem(ctx echo.Context, centreID CentreID, id ID, problemID openapi_types.UUID, params ResolveCaseProblemParams) error {
+	var request ResolveCaseProblemRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.ProblemID = problemID
+	request.Params = params
+
+	var body ResolveCaseProblemJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolveCaseProblem(ctx.Request().Context(), request.(ResolveCaseProblemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolveCaseProblem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResolveCaseProblemResponseObject); ok {
+		return validResponse.VisitResolveCaseProblemResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -65145,1510 +67949,1557 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tktw2li4K3woi345wz56UuiRZ7rYq3ohdlu229vhDW/K0T0xbk4UkkZnoYgJpAKxU2lt/zwWcSzxX",
-	"cgILAAmSAAkyWZKq2/Ojx6okQWBhYWF9Puu3Rcb3B84IU3Lx7LfFjuCcCPjP55wpwtS3mG1LvCX6TzmR",
-	"maAHRTlbPFv8uCOosL8ivkEK/r0mhVwsF+Qt3h8Ksni22IjFciHILyUVJF88U6Iky4XMdmSP9ZjqdNBP",
-	"SSUo2y7evVsuvvoRb8NfuyVCUs6WaMMFerF58B1W2a7xsZ8Xj35ejPzetzzD5iPtb/60I4LAuhg5IkEk",
-	"L0VGEJUjv/A3LE6h0bFCpJDmC5jJIxEoJwfCcok4a6zrKsvIQT2oNmPM998tFwcs8J4ou7NmsPjGfutt",
-	"6p5IibdEPkNE010sERaIC0Q0Dah+2rDMYrlgeB+eaj21PX77LWFbtVs8e3xxsQyQ6jlhSpAXX4YZIINf",
-	"3ZcPWO3q75rfVjTvJc6Giz1Wi2eLsoQnAzPgOSmoVN/DsEGmp1ItEZaIMnT99kFmX7gOz0v/1Dsljyif",
-	"Xei9UooIPc5//x0/+PWN/p+LB5+v3vyPP4TnW66JnnOEYuWafCKRnmOEbOWajJleaAJCctH9/DUjb9Uq",
-	"g1+vnYA4aL5akw2vt/GXkoiTPyEYLjKFRxdhvolxjDu04cWfzSwvcrI/cEVYdvoPEjjj3+EbIhFGghwI",
-	"VkjiDblEmJ1QyegvJUGKvFWxg+SN/UAPHjtIT58uF3vKKgoF57kxsjJIIy1wkdLS6IglEgTnLZn6BGRq",
-	"eJK1FE5ioUeR7dt8zxlJmqPmogwXBRFoh2XPvPSI1eTGMdPmFWaxK++AhUKcFSd03NHCCO/M3JV6Qkjt",
-	"qITpXhrhjotCMz9VPVM1nxtJMpYVZU5+5AoX3Zk+5yVT8G3BjxIpziPHjZphVgrG8aeQkw0uC7V4tsGF",
-	"JNUU1pwXBDNzdZrrvnv0cVFcI5zn0tMKtLgkt0ScKq0hMqVKiajnQli5Xzz7+wIXxeJNiBrf0j1V3Ym8",
-	"0ovHIHViH4MXg+t+erHU+0D3+ttwX+0pM/+qDxllimyJgEkMcQ3wL5XoiJki+RLJMtvpe+R6fVJE/v8v",
-	"Hnz29OmTp9cxRunlkuB9+k6fSnngTBLYpR+uSrV7XlDC1FdCGKFteVf/Jz4cCmqUoT/9QxqNqJIDvy2I",
-	"eWVB2S0uaL7KYCAtK/QPq8DlAw/oFTOu0A3jR4ZApeIC5TSHvx4EvyWIKkmKzcPFO391fxBks3i2+P/9",
-	"qdZR/2R+lX+ClZg1wDJb2/71c/TZnz/9HEmS6T+hpw8fL5a+dvvTTz890EMQpvSKA7v2DT/aBUg7SbUj",
-	"e0mKWzJO/9PT86Z7Fsm3AvdSXJCNIHKHFL8hzBEeXr1b2r5bLl4Kvi7Ivmd9B/PEvwfWCfpJtcyF/qbC",
-	"tKhW9UtJpEJrQfCN1o2Bg/ZcECTKgshLJAlBQBP50FFHLp79vRq42q3GyFSiDSVFrgnlntDvH7g+1Zru",
-	"f4Kj9+6NPpFSYZbpwUrBnmmN4NnFo88fX1xcXDyA//mz/p+/uH/a/8P6vCqsSrl49unjx8uFogpu1cC6",
-	"MKym1jMcweSfHF2St9BtRmD/XvM9UTvKtiCJBGdbQz57j93qE8GZBBvrCCYKznbIrAHtCWYSZJ39EtgT",
-	"L18YmaL/cRD8QISiRuBkgmBF8hVWDX0qx4o8UHRPukpVa7q/dX+neYJutlwUWKpVKauPd0w7hqhC+im0",
-	"5Qphc2aWSHEgxZ6yUun5pU2aWWuh+wNRRy5uApfk8xdfvkJCy3SpZ7LHJ9Br4Ovm/BKWAyuijeD7S0T2",
-	"B3V6ptVHfUMospfBL9o/YCHwSf+biy1mVMIZXCUS7yDILeWlXEmSCaJWJVO0CMvIgrMtzNk8apV7BIs2",
-	"ZmwaBQW55TcjWUVm/GAYLZ0cZprdtfygVTrKfGMc7ustvTUbxEtt9TFzbVFWa/VOu+t8ujzko7nf+jga",
-	"L1CmPvt0EVQ56mvo78aace8v/bPXmEqXIyz7VvT0uLZWtvj6HyRTeorVeX8OXwAxn+dUj4aLl975t4pj",
-	"UyS0jndThblYTj7v7gS2daJe06h5Pism8sZ4GprSHr99YZ71fjYctlwY087+rpWDiWcwwNz9tnh7XnvK",
-	"7L8eJUyyxUxDPNLLGC+tX6m181jhxnL6brD6UgmcYc+zMDTO9+Stsh4KPZCzlvpeMSZVmyAw++anB2hg",
-	"jdnes7GnzP/ro7GnhZVFgddaozBq6P06Fu+fxbv7pRTOdnurvbSuhI22HYmQnKE/Xq8JIxuaUSxOK5pf",
-	"/5vWQbl+IsOSoD9e6/8HP4AK2djF5qtJp9+Olvas0bdXOSmIiig8P3puCmeQkYMCZ9TeeOPSLqgpKt2G",
-	"FmTFgg7VK7hbj1giSZhaoiNVO14qo3pipF9C+1IqmPGOF0EC7Ajd7pR3/VdXZPL1cUNZ3tUflovav6tZ",
-	"q2KWFTwPauaaFEHFY09yilfmzwHO8v1GGIhAJWxJWDnKCL0l+Uru8OOnn0UH1IS2ozmSBq8WwiRV9Jaq",
-	"U4TrNfs9MwqQ9dwCl2e8ZAriO9YhwzRdwW9khzTOZP2pTJE84KxZLgbWECTKUmtcO/IW5ySj5ovdcemv",
-	"AVJ/cVJEVouIEHxQ1Vou1K7crxkOqcE/7Yjagb5IBNGjcuYdg8phNk0hLA8FxznJV+tTEiPfEkE3tM/s",
-	"wUhmmAGD6NsPC5LDsQMK5Twr94ZtkhVW8730+SUruMvFLaf5ShAsI8ag/n2shm1eSZzukeYq4JN+Sd+S",
-	"Qi7hAmCI7o2DcS4FHYRL85j6QrQhWyzfV8eqKyx83m3y05veC/Fbym66Whx5e6CCyFEkP5TiwCUZ1Pka",
-	"n35pX9JnQBThyKpPXf1Q/amlP9HhdU4yZc5bVmv6brDhub6sPxuIKGtL9UCYL6SdP85nhJBgrj8zhwJf",
-	"K1b3TIP3qDCHCn+2ZtFW3Qd1/tb1Pv2u7leY/8aNbjXixNSSvGFLNMLeP//8Ohhr9bfSjhPcvjKn6ioL",
-	"Z3RcC5LjTF0/Q7e4KGu9QAlMCxuFQEd9ixOBJckhzK//sxSQDmGMAVwgzUsoJ3vMcv+kUSaJqMU5uJu1",
-	"Tg6ExkamY2GTVg5cmMwAPaXwgdRr+UIQfBNW6DdUSIUKym6MqpZzIn1FuW1LKqu+dJ2llDlrI5TvwEiD",
-	"UGEN1e2so8WeSmk4HReKGOe7oQ8xYXcucvtnQwLK2cqq/ytBMi70T9mOZDfgBV3Vw3h/LBnElVY3ECFn",
-	"XK3UjqwY13dptsOUhVVQ8kt3rd+X+zURVSqTvv2Wo51wlg5VnCHKos+rNcRSq6RCkm4ZVsB8t0bBRGZR",
-	"7b3dYbkL7uwNOQU39vqG5teQwfKnh0dSFA+AjH/6x/FGPvyH5Ox6ESdbgt5WTbz75a/yx0+fPvp8idZY",
-	"ks8+LUWxrFeneU2i6yM+SQW+J3s0H10vbfbPEknyyxLpBYM3Vn8J9KaliVQQlpMcrU8IG8bdEBJ2r7n3",
-	"UtWY1kZrWiwN3Ssq++v2vxBlgq9ug2ETXImv3hvWk3TvlvolLoJ7/Z+SQNLW1csXNqR5ifBaG4cQ5QHn",
-	"/Ukqsvf5PaYQm8+4S63FVKUk4nqJrs1XrvVHr83QQX4ao0NmO8y2JF9BxC4QTvke77U8Z8W46EiIXh1B",
-	"QPRBoUoaZrxEW3yQCAuCqiu18x29nZG0wuqnF/kSWfqDnwO8Sf/g6+B4XQ9yc9SvIV7H9yaAoTfJxGBS",
-	"9vQQ1yhPS3Ss0iCrmSMsb0yIkEb8FVqg9xmhejh7B6/JjrK8IoP0L+AR4SOIpUYvsWsXwK1S0UyQp9qB",
-	"CN2rBLLuqFoHq/OmjoIqRZgeTl/11bg1zeBRqwZ0xVEJkmFFQ7z9U+QjPqcPbnKT80OmKdie3vleOkHk",
-	"kaE5086x7Jd0c5gVtdicz6yYaCjoqTgjOXaBE1yQHGRI587uPRsgdbwtTz4IThNoRf2/uXrw+OlnzYsW",
-	"7k+n67jALVXLIUebpy1OVhH6blM3PnBklPJ/A8dTnbvdcrkLfkPSrlCjYOu7gCmtidfL8lx3oJgE6Frv",
-	"r7SyQAsvUFCb0iuuKzlhGfOISrK0HzjuuKzEpiclL43qswO3pkTOynFsl6KvwTqSyAUcXylQSa94uu67",
-	"5aJk9ddameceGTGttBMq4BwtkeR7yDPgkCJf5BP0c7vHbkM96nsTC/Oc2nFBfwV+e03ELRHfEYWd8Gpy",
-	"H+RpgX9OrmR50JaeWe8IxUTKkojgo1pJX5WCBn90CX/nfV2QW1sWsXJZKJGvdZ5b4VLtVnuidjyf/H0T",
-	"GZz8NhG3NCMr58zG0WQiSLTpX2LzkRlW1+ZIs9GduYQ3wdv92DoD1Othi2WEWVMXPooHQgfrizo4GrCE",
-	"QEkb1Aq8Ma7sG++WizWWNKhNneDWMz4GSLxak3DoreWlOwieEfBqrMzY7iN9IYo1FWq3yoNJpj9s0EGQ",
-	"jEqtH+45Uzut2p0IFjacJ6RCOT6FQlXWwdTzvVU1dsBUy/Hp2qr2jDMIW23pLSgavTQIDg9B6JIpcVrx",
-	"zYoLuqWDd+9z88LUmLLj+RUDay1I+uoZF4XtXVnz6XfLBclLy9cFuQ1FeVsDtJ9/t1xs8J4Wp1U0PXBL",
-	"WE601U6Ysu7a7jN6WyLh8+8M81pfW210sOKEbKxoakKVvkFZTvJVTqSiLC5DIVn2IIgiAhIuwwoUPHVL",
-	"yXFVeJVnfQxSlZCBM9z8t0w2FPy32/fDHguqcLFymbkD+9p6HGL7Qhs9lCmeRMs93Roj0AqKvpzF9sdb",
-	"rwbXUz2TuqL2C5ApZJz4NJh75Pmbqanq2GPKbKQ7aUO8895JUVU7IoDDAx/+uhQQXZcHUhSUbaVx+8ET",
-	"cpSv57DT0w09eeCHsjAESRIV7edtigZMeRUSt1dC0FtcIFfA5AoZB6W5IBsiCAs5IF7vuFBAjF25x+yZ",
-	"N7It+YMfMbISMjj6lkrwqq9aIfn4fPQbYoxYDLwCA+2xTTALpT6KSEnGkdgUaZuXtccq2xGJrn+5XqLy",
-	"gBRHjy4RZcgEWmqXYL0yXq79NHtLHVAb33Y/+uL1D3968dVz9PTxo78M3Y16AD1OxGOED3SJ6F7rQsaD",
-	"syFCRHJZqnNclT5lNmJnZM/CJDIEoxt3nXc8lJYxNe2h5vUgn7XZtXXmmmLE7Gb3ZLflnH+1OI2x2sFq",
-	"Hwb01qtaSw0HQ+tttPEqCBBl2gYNb2GTcf53qa9gznwXA5Y3JIcDvuUKMW7cAku0PlnVkRT5JxKUgGd+",
-	"UrtfjVXpC/YwuSnpU6S1DuPd9ep0fF3WW4oVrPWSTKKmT4FPL/pJOCkBA2d6BgXJ9WWcl6bUKHSHfAV1",
-	"hxlmOdWTN2TE6NOLz9F1QW9Icapfvwaa5UvEWUbA5bDm+QmcKwXnNyR/5pMMSoccV5r6APDFHDAV4MQw",
-	"bnJBtOozyl9bZ7o+vujeZcHK/edcb5QiOZgQEoG/2R6RJaJMKoJzE2aAnUSaGJcIM6T5a69PoveDZ3RU",
-	"ZZCPHvtlkBch2XCWyYaltBGxvndfecLhubZqjWMpYu9dZ+YRZ+7Yf1YWjyvqgKIoqNmlEkkc2JUJ5mCr",
-	"eM6KReAJUwwLL6B1qdy8DLkHiiL+ZYxKdgY/nGOSBszLodT0j87aHCgPDlqfA4XnZ1ujg3M60zodHv+j",
-	"t1Z7BH+4jOJ8c3Ze87RewKMnaQu4Z/art8DE+q9ZDNyRNTz9CkRlDHujfho6MPfSNoYihnXBsxsf2UQS",
-	"cWsvX8h1J7c0I5dNu5mRtwpKzMPXWItaA1vQsa9bPMlzfFq6qtNqCtpGQ79yRpaRSXwQK72x8qBoncd+",
-	"7iTUBQ3BhuEXNvUGjDYH8HR+qdaUiqghv3DPLfujf6Vqbf6442CeNMpORt+oSXnK+pNehvL4q5FxRSKR",
-	"xIyLujCju+Q9cVlZUuGNWbV7yRiqCSW1esggj6JHTz9//OkzdCXweom+Uju6RN9iBdath8h19eC/AJHr",
-	"zW9P3v1h8RH6Xu68JGaqc6d1sCy/JZzRSZ6B0Zrw9PM2l0b7fs/fsIk57bD4t8Soo9Piq1TumCGlrH0n",
-	"3K9ylQ495qhZGTg+gxUoMx6nwW+dd27aw7c4Fvj18fLJuz8+sP+8ePC5/stf3v3b/wheANEDNly2M8OB",
-	"G1jOwAHsY655D9r9PWTzHDA8HDHo2co/Wtf7/3EO93/7wyCS0uI7iBuh9cnEBi6R/gBSBqGSufDAGmc3",
-	"izTv/R37IAfPy/k+yf5PnJP4MnQOg0ew9cFsjDdykFod7+Soxad4K0cNON57OXzpDHszz7q4Jng3B7+X",
-	"6sZMGqjt1oy8NOjmnP1O/OD+0FGseT/8o+OW9Lu/9K78pYMn8w78p4n+vw+d19PxGCZUrs/kQexqcILg",
-	"m78WWMqRnoRE6z0W8b1SqCBYKqQIQ9kOC5wBDv+yC0TdKIF/+Ntflu/OLIWv1/zKpB908TlHoUztHUzW",
-	"LC7QxM/yA2HpcC28VBk3l7fLuPlHKRUg1Nj68Prfb3r3MVTroG/KvCSj1mleG0mc6qXEdQNAZxT4C2Ch",
-	"qARgEASPaomeXlP2sQJZOvb1uWRZl+BXRGnvXcphcbk0I8WFd0qGXWxncmsbstGOlrK6Oaz5tnS5ZyZ9",
-	"yfIiQAPClKAjNFUzzlfh1ObW1NzY8flMcnafMWX7vZaO1ousmCq6R6/d0LBbAiTPgoH2uvv0FneH6W30",
-	"lA5kYasY3jhzEFVofbIoMovAMucTidWqvDUMEHZagmXEMNCbebLZpTacziVxlfwQjPOMxp9//kOzlc1v",
-	"F8snn4fjZ2uen87cDuPSGtoM6ATTRQskBT820xA8Mf6kqab99x//VBvAf1g9ePPv//bvw5EN24IGFhra",
-	"s+dYkCsBwOD7MDrIFlMm1SrDWgPXTLE60qIIJzLh5kj9DicsyMp/4d1ySjx8DTgMTJsfUq2cP7ybyk8V",
-	"goQMaXFtKCQs67eRe1uGoVHtuoNgD1cuM7e2gaDpREp8uB457AGy0Jj2IQhc2HTq7sdm0ZGNbyjRhEsF",
-	"yo5F4A8Fzj5gbJ4GE3nuLEXm90B9aqDelwhun5ZRKZQg0qZdRe9X6s0qwoZTp+6HTJsr1SE9CaGSSYOf",
-	"fr/yo3W4fPZJOAAzWF9tLeF+GV/PsSQhTV8SKSHMNNbJgqWkWzbxtRhkuukEcxAEykX4kUERZdrIU/II",
-	"Cy5H3gf6lVKQaL3J18ICgrlWQ3ywFAN8Kq1x60qMVaTGxv5cBcVMVYtBR8YH6J+VA/iQoDmZUlfjvu/G",
-	"6LtYp2ha7p1Ef1tVLbbimwjYPpa2zkyW4pbq9UMUhYhtktze8KLgR5KvykPUrwcQU1lV9GVeeVAekrnU",
-	"vFEevIPTunkMTKDX6hByqqXCLJdIKn0DJyNTkWLcnux40atA2d/Bszevjmzr+8dMto7M91Zpx1zcK1cN",
-	"LMNtDKyDc8yMQGBFAfE0fx65uLF3vvNhVJh+w6CBBR4vcPVLrB+cXj8C+fp4K4gPTW90oBGIgIaglcgI",
-	"I8G41lta+CJcqB0vt7uqNtvAPGrihz/R2JbIAbUTTJ21HRKyP8K8YLB88p7vmsCtVrO0QK7kAgIlyXWH",
-	"MB8aMTOLIDQ6AELlTWJIES4f7/mhXhVXqMavNhKXSiQJYdb3gxTBe4QLE7Y+q2kFP0SP0usfXlpoNk0C",
-	"YeLR2xKLXDok5mHzt3JEDhPIPmtgAkJ1wF8SARfORl//R9t11NnjSQqAGbgBRJD0ks0tkOV+b/Gc7k0w",
-	"qULJ6BjAdl2O3O3GDBVYQOvstpWmjqCPacY1evk50doDJflKc0CYaSXeA04s5cxZR5ZKdX/uOyl9Gerv",
-	"mHNGUq9zLYoSH91yXKQSLzU0XYfvwrdjcu4ASFa6LkgfpJ/+Pbl5nEWGS8o4aTwcBB+x1zYguK8Ogm8F",
-	"kZqhcyNYc8EPB/JhwEjOjx27rarYqRf2oz6gd9L+cCBH6cMy/BlM3Va8OCAt+FAaS2jULZSxskfmbnWP",
-	"SEsLB7e06wLVqTC9g2PUjvq0mayft74UeKMGWaulDDEnz8Hs1KJJGu1Za0J6ApfgsMQnCUoBGOvHHc12",
-	"yE598eG49Xd2afrRUphkFjdipW7cPw+io8JH0WizR20ZfncWqT74GU9fGb++1gEdnaA+rMQkZIc2j9eo",
-	"FOg7VHLexfgTHJ/mILSqzMNeVBOLsfBE53hLU+JXrt2icfXaVqY2gqWVo/O7ks6bL5qTbHS81L0Tils3",
-	"XJvUII5Leye6hhfasq9aXTAOORsJ94A+pHK1J2p1ICKL95a1tH9WtaQAjD+4qj+RCEZJQy5M3BKbTJhF",
-	"GpP4czKKA2aoZBvKqNyRHObVV7lc9ZszQyy6XnurbQcNBXOtryjTy4ig4VfTC7bX9NTTUCNfM/vJmdzW",
-	"WUilhd7bcHFpT42Z0xL0LOf6iI680mc3dXWjYjQJHs/uFkNOcO2TiLdWGTpG7syYfj+GSElKU5qHCVth",
-	"6nmZPn7T0jXyHDAn7dImGZR3fZWMRC/wek6mn/yZz+04MyUEPLDsK6vwt+xLr+50pizxocn2zmcuk8Bp",
-	"LvfQKICQ/sj98ENl74vRqm9GV3LPG5HGePW5uX587XiMvEtMzdKXHGXbsflZT1P8GrMfX0uSV0T/8f2K",
-	"E58l3ThvhqYJCsE93LgBBdiqeBALlj0a8Fg/2KBq63WQd6l+N4wfLd5z3X4fJhbUfWNpErNpjgHadFTH",
-	"sXTxwoSRhneC4GwHeuS4rY51ZXVfjHI4Zx6mYDv8xjJS9CYewRPF2NSjUUY1ux1TDznV0NY6TbjuZnQW",
-	"z/hgWksJ9FIW9MfTjKNqH1duYKj5EIpm9ICZCqjMLwk/FMQEzXmpJM3Jpc1nx4Igym6paXiUrEbV3PSy",
-	"/nKwM0XdgDMAC7QjeTmWqT5+26ixLr9xf2OXhg/qczh0czQiD5Rhn1N+3ZrmFOMuNS7X4uvzGbSuBnx6",
-	"0cuuo0X+BG5u94oMM87wFnzDi3x0uNaThS1WuejPcWz1FObHlEzzeDJfLNcgVfqNKBZuc8YsJqV3s94/",
-	"ozJ8TsaxUgzXaODA+I2fEwohWmuEj6asag4D859fDIXJOMltN74+IFWRGuXLmDM387z8ykn5j7UBcZZ9",
-	"0E35i9dU6y3/2ubNB2pYlCL7wxj+59CR9sq8F5KNo+yDSZ0UGRn/QnKhBLkLa4ERkqcxS1XiAK8MZO1N",
-	"yLRLyvVozsSFoO9hCer5ar/twmX5YlkfmKGzZgFZxnvHPP6O6WR4bTvvJNZ6zMJ9Z0ksGG+QZJMyFEeL",
-	"g4/5iI/1EL5PCdDa0mjTAn9LZ9LGqwvs/uniNSVmyfsajeZ1dhrTOfwSpMhfeSjHaP5qgS3HxcdVK3AH",
-	"ectV4lfSDkE6XvWK9/oqCrOhsNgSlZrvd6/S573d8gj5podtP0QO/R0wzZg9jSeGe8vqo9mk3HBzeGOJ",
-	"4YtuZ01F2zi3aXnEZnZdQLH2LXPmJp5B8VQ6z3TVgnS+f9esocD7SK0eCp7OLJDHpz738trEJIgJvuip",
-	"eScV+uWUw1JFTusxYhzzgt1ShecoXay813fo9SDRAmqoQ7cBR4VvCHNNERIxFQTf34U9ZOOPUxBh7y5k",
-	"WMoIxMBPgACGc2n7PRRJOuL71VyajFYvpt5Dj4zDXD+tUVXNLfMGjBK5Kg4cfCVRgRVBWNap8NockWdN",
-	"y2OYcfhl7sXhfZjp3vbE2f27vaHZy3u7XwzCDZ+2sf7Lg3m339tLvKWtlmrHk2Med+1PJzm9Iyz0Ithr",
-	"5ydBlSIMFZxtiUB4o2wm2QZnSqv8rHWAgwlkPMtKIUbOW5G3cdAg6J9vPMy/AzBOuqBqvm7uj+WEvkNy",
-	"l+kmLVaZyanueKklfEb6xWGUPsLMdDuAILp/94KhwBxW3VnyYvweR1fzt1oktPItuEoW8zHwrh89T6et",
-	"0QNQJYPrhmmOJPcZPC6LziJX54ejEfnTA3eOOB7sDXysLWe8D70Z3oQZz5bb1vt3xGYiwr1c+RyC5byU",
-	"FPhXXwknoGFSeYOyHWZbkl9C/0EX1thRqThUb3byQod04I85F2aik+plgQOCdbpvOMTTUPM8WhGs30p0",
-	"hxgwwQDg/6mJLRjAkoY3U+M1I6Nup5Uxn4M3j60E2WEJtZyHU3B+7wHtNO4re13qSZKc5IiLGoo0Wekz",
-	"Ne5zuNPnv+mb5e4N/MUxkKP6aUlkFD3QfdV6HE0oFqoQ0qpebyFBuc/O6UJd5BCksccIEO2qfQS/mNvG",
-	"N/1FO/cwWlmpOxWon5UMjePoGHNZCbs3PSJyGp59LUVb1rP5weqYRNxqnRNJyraFCcGPqUCJxuQeh2Jy",
-	"tZA8Www2RFt3tGnnPrCOUF5wch3vmGN8TqpplHNm0hXhnr6H+iJQYJZ22lMZdzD2N8TIvUw0jGg0v872",
-	"qroH3oPrd1wx1CvARz2jNL97ecKvNgmpFZdgeJ8GQHJGXPUMUyUaZ62fidHxR4L33xGnx5wRaD0zbDqr",
-	"b1vwotEI0bVbMK2FZoMWTY8/vW/NpI4+AimGN/8uXbx3Fqarpz/T3ecdhvt3A/4oMHgFQv7LMVy9PoX7",
-	"BkWwmXKa2pVrjDiBUHZta0RiQjYfQEiVCkRu0Z4mlD91Atouq6PV/Hb4Znj/WF6Nq2VgIWOdZIqvpuG6",
-	"3xKxDjR/AUFU9X6BpgcHLJQzpKvWjJ9IdMBqd2lQJJbWBfcA3HGYmVYPucDHBw64KuN7gvCal9DMUe3I",
-	"XpLilsi0YFstW2He/rqXix6Pdn0q55JR9TG/fzLqJ1wUH0TP6HNp3J0agqlMd4z1zHD2bKp9aVp6IElI",
-	"ovT+YApMvx2gOeoulZfp4A4zKD5Jq/+K5R8pYIWe3UxSDwTHPZN3Buo7EPLIiJSrPc9bbbb7L08YbeW9",
-	"HC7vPeAs2N3mJfj/ZdAHHVY8viBbyiQit0ScDDITYRlpApk/Q1d//a8HFxcXjx4/CbvuSteIu79uuXQ9",
-	"z6fI9+SMJ7Yt8ZbIvj5H1GQo5mSDy0Kluke/tUOH9qTAiqrSUDgBfregt5RtV1gQvNo/DjdtKjjbjhlz",
-	"jxk2vR2Bc4pUbuu8p08cjtQ7++AS8TTekmmF89IQGSvAFVWCF0WzH2K0kCaiJD//5gq9hBUsET/gX8pw",
-	"x7AdliR18QXdkOyUFWRlXoP8f7rH4rRSpwMv+PaUOlT1fA08PuLot9HG2wwmd/xIRKTXm6SK9DOTPlWr",
-	"XzmLVJhxWhAVGdyui04QZD5J2gu6+2y+I1ZErAqqBJGrAxGrHJ9CS5ysyHBAqYWzUktBn9a+OGoQctm8",
-	"IDyGcfwbOM/x++e5PS/dgNFt4Bx9rdUFz8Y3m4XkkapsZ7tO6rUhvtmEA8j2c10l+60SOK6n/BYrbfUW",
-	"VGGHNuf8wrbjxVqGfCKRo+uy2aWXH5ldGFUQBje7ELgl1qRIQNrIybfmSYOZFUOnFwQGLEisdaKhsInL",
-	"w6P6hqUKJhwgcQdlMze8pEnjxWC9z/bzxkwxk4qfuiwxlqBmRuGYRDVtI0zabK1/bguj3o/WRyQghjb0",
-	"bSwOFL0EDSes3PS6TE1VERO0B5qFU4tr0RbsusCIOnJxo1mfBjxhQRgnNxP3XV+smXUvK2q+GdyJNCZq",
-	"48xa/TcmENI2znLLMgT6qbj1Ci3R+oTsUdnjt/53ntrQTIu9WwsOnLpeukwL4s9nF/ix+RZjLxclo7+U",
-	"xP6uRElahsMev6X7cm+B6Qx5zB8u+qyH2nT8779fPfivN789Xj5994d5rIIpGv5oxb1JtD1lruQ4iYL9",
-	"an5F0899ej74/CLJAmjtyPCeDBgI9Xh/aUwH/vlerIc28tygLyVgXaQbC97XPr34p7UL+orkwzzrWQ5N",
-	"Fhvir7ZVMZpBG0ZHS5+7+v4K2UvK27jPQhvnWSfjFjCT5VKT/LPxEiNmhIwkZlgjnGZ6TDAw5nDwGU/Z",
-	"fXTvzaU+34erP5JE5F879/H+jSzrjPs4gVBn3M+D8518x8buy8HUs9D9N6qh3v26D4f3d+T9ODxg476c",
-	"6VZM+Or9vSWHFhd3L7x0ymDLXp1SGlEKEezY94KhDRcZQYrnOFyKkVqDEIMGO1enlQoLJVchv4PzuDnX",
-	"ml4+sqrFBwchG1mqnQLXgrBEmCEiBBeJ1ShTHcdOAaupX3PRm36WvcsoeBTv6H2y3RXShEJroo6EMPTo",
-	"84sLyPR5/Ojzz4c5rw2V1iH0AHln03Nf7u5hRSa40c7LK7R73pNbuLFJX7VDkx8ZyqkgmS2kHIaItvsR",
-	"PgLmKmiFPEoB7ZJoLoGbMht26dBgG7RWf9wRJIipnASxkRMod1patArEBdoTsdV/4QJyyblD1zDrpdLG",
-	"Lp6hXPCDjbEc+m6FFkoCaH5VYN5sVRhuNFIM6v04Fqi2OZXrn8uLiyeZGwz+RR5acXe9RNcPrbSD/7ak",
-	"gv821IL/NOS6tu1zsUI7fDgQRnJXWLuhBFp4KSL28hm6dm2jHmouuh64QIIu9GoHa8CTio6Tsp0sMnVF",
-	"8iaBIWPQcpTl2fipm0PwmLUEZM4Oa8tRRBhbiwV0wFtTA8EVIvuDCjNmS3i1zndxxCeJDoLoHbp0AUaO",
-	"thxxNgyy2BVS3syDlKvDc6EqXWendqEqRSRDMPzncOByExqktSSTM6zXgfX/xKIJraDY2X4GkdJ6cdBO",
-	"JGyeYeQsw2zmWNS7CPVnijPakb5y8YxoqLHJqq/Kgkgklb6XoKpXmuvpEmEXOM4wQzbYCznNaF3azE6I",
-	"2Zu/xaL1qWHMrmTQv5iqUvOoRGuibzWkePC2cGHPtNB9cIjx8VEj9gBjjiHMTmpH2dZdIrCCnCfkf88T",
-	"MG2wQGoT/1si6IbWN5+5QpZIEKCZKe1GVMFdqUfkkuRIS9dw3C2UO/U9uSXCXnfBnt3jUzfC/GL1uY1V",
-	"uDJelHsmITbrSHxmysdc+RzhhqJfsW1B5W5p9TYOmTIc7fGhYqhIQ7WgD+DKZdKga++4BdWXWm/rmKsu",
-	"UUcPVVuttuJ/qENrI3ek0lQML/Yx8RwqiR3qta1aHbaHgiqFFvOXFfmlKfKgDHFGEGbyCFmFw9WvU0yi",
-	"1gK6DiPnze+2pd1jZvIRpE1GCvoxotL5n1ua9iRXWCwJZhGcz+6CBb2Ae/FSqATRuscntCZLVLKcCPTo",
-	"Lz1+Owd4EUKzsySTaE+hMz6ChrxUIlNNFRrOPpl8rr4zz3+tTaTQobLjrTZcrDZlUUT65WKkf0SCbKlU",
-	"puAKHXlZ5IgRkqM1kTS3lSOzTMv/UGIVdOCVwVZcgXccF3g7V1M9QK8wY0KJ2Tw8qd/Wd/44T3P11voU",
-	"zryunkAY3RKxxgVyDSn1IT4KqsyKZ+37O+wJNKRbVS9oheOW5h5kd/dw1o3lK3wdc1wNzsnOdLsm1QKf",
-	"GT+Cvh8l3TLrizGGf8ZFbuY1DF30NivKnOQrmgcE+w9ehopFXKFQT3CkarcjRYXDUx2YRCdLfUpgAr0I",
-	"PS3qmi7hht1hGrzQi/VqQwGOYtAXrgmZk/wSsTORpPXTIpkpzNPutZW7ELvMLQ8E38jKgWi4YVknMp9Q",
-	"zsEq6iv7HIGerog4CKKIWJUyliNaXb9jQuBE7XieTB/7eF8YSJCMHqh+OJVp/YOjN7ige6pIjhS/hE1/",
-	"5lC8ZcYPBEl8kmcxtTmCEcmlT7tBbdAn3TTQPgIcvHkpsXgRpppMVvO0BbsyWTBRrehvTZyvKibmqo6r",
-	"IWaLheGC5iuAWg+ogEqakmmjnQwG495HUWe3HyaQ17sjnFio+L/Nti3R60mtntt4Ujzsg9++Ay157/Jm",
-	"vWLRi/W+XqA92F7hbIPfb9hZb9hBbr7/N+5wSPzju4JHH4uP4/4cynua8Wps95UYvLJ6LqJZvGXGwLxn",
-	"WQOmHXXI9XnEJ6Sgq0+2Q9iKk4foWuINudYsf12yG8aP7LoShmuenxCWNyR/uJihA7pj1rCv9yd3DK1h",
-	"aYD/ItGNO6xZv6EsSThpOq/gYc9x2JXixiUql3UlpA3shnCLU5LMTOg9JpDfh2ovSGFE544egvH9Y71u",
-	"zXI9K22RdcdLSfR9vmp8Q8s1vAlFzDmyO9F0SWgNBmSOg6M7wd3IOAhb4PIwOC7ekNVxF0J0/oaXwqWr",
-	"MKPcyhkNjDKWDwCZJkuE81wQKbUOuMMsL/51+6t0jBs4g46IllP8c9IjJ13b/nnQ24aVgErzcXx52JmE",
-	"lD2R0sQNbqk0pxDvaaFZ+ICFMliKXO0iUIoRadEiMZCvsvfMtIeJM62ycs7WMndOtrNQU/u1EU3IaWbx",
-	"5MtyWD3+mG/CQftlRGLs0FX5+zXmrrFBqk+8otrjjjlYDbnec7zmUfZBbb6Xyv48iWozypvB4qWPQrAM",
-	"znJ6x+G7FDyjirzuvyAapPV7EkyBw1chKrS8Hq9/QE8effbZg0cIF4cdfvAEnOl4f9CrWHz/1avFsovc",
-	"8CSA29A5EBU4w/NyHaqXsgllyVKvXJN4nnIUVyine8LkuB5C5Zp86V4L5kgQLEsxcu7fmZfC42mlLIIM",
-	"YNqKQ1Pjga98SaXF9n1pX+gFlIm63K5ssp82u2vymUIFPVEtsDBi5OjaySwRgxxB88c9wYyyrX4bM8SL",
-	"vImkNFCXXhtVLgOoonZjM5tUWy7q/ERHreAlVDNRsIffEKEG1lBPHgaLzeBLe9ufowOUa/KKHyPchJNY",
-	"HCv8nX42cqHDOH1L+I6EloHLnBKWNfD1wT3PoJvMlt8SwazDtjZ7DuW6oFlQLGdWfIQwwH8NCeuvBd8j",
-	"GFACJpmWyHDf0mxXsTYrTmh9sixrvm76L4eSrA5EUGPTDRH1pXnyzEPrzWeckHlddWhrc0VFj2CkqUKK",
-	"OhKpDMVc5l6VJTm6FHPowOt99Q98xTk18apNbtEkypaV2A6mWwbZKPPS+COJ7FRJ64q0GaTh/NlaV3SM",
-	"b6l0KDAsCysl6LpsiAbfcwBf6EnjPSEsCHLp5JF662AKRUGwJEHMTQLJ1o72EvFSQe7eHoM3HSJ6VCUj",
-	"zVk7qPpibKe+DRZOjJaB3dWGhFlsEu5OTmcWynLNhFwkBH7dk9D5nqphl5clITzsfyo2/ZeVWIrYP+bs",
-	"okzLXHmJSua2Be05UzsJ7FSQjdK73o2aAJcPJW7qgYwFmfhoa9HuKPHoMvU9FzybnnICcR/Nq0vQ0k3K",
-	"e8kCi8JbstoKXh4Gd7B+sqpOTYwcjYUvg91IpjTDxm4O4jh3FXpIxXB2T8j+44fSmFsrV7TZS5b28++W",
-	"i19KLJTJKqhth8cXjz998L8fBdOtyNsEtI634X6CsjwctIUUaRkYMbEsvvWldeda69sbK6mz8ongwCoT",
-	"y8Xq+zkgb8ayTN1bsjvL9l2fdnO7tQ3q6Q4xCl7wuhw2Phs6zF+SgujteEV+KUlI/GecbajYj5x4hxR+",
-	"8M9U/q6S0fxhZqMm0MG8rz/pEacxcgJxZvATtsl9v/yFVjEmuakJCFipG5wp27DFTzni2hBV5K1ammSZ",
-	"LTdajecQMilXttLEBGHcvyD+Av8w2Mpvtc1CWA4NFwhTFOqb66thuVhToXYr14Wvks0GMM2elhXfrLig",
-	"W8pa6Gp7LKjCRd0qhuRl1iw/2NOtLUioHnIRpZxnpTWl1ji70TMC7cthI60Ogt/SPCIpa9MjCADdkLnE",
-	"eLcpOYJ/6MCFCo6JM8XjHfRKSQT07i2okcF8RHuoSAnktfUFX1cph/Cgcz/cEiFoPtgZ6SB4Rkwlh/nO",
-	"u+U5SSN32KwGwA368Jam9yseROj/kes9S+wVPEbyBjsq+UH1Thy9PVdgvUVFnr4qRc/knkHI1ofoXspX",
-	"z/HQY0dY6xCMQklIQKue2+tD9msstnyV41Pg0H+JT9JicWjbnIDKD2VpoEojKlFlgYb0uD1+u2p6hlvj",
-	"15YFjGvq+1AmuNYVL9EFmMWYncKjU7bKSKh2DhQ4Uwt/RFSB/bWjeU7YEv1KBJeIvM3IQcWmbQde7Snj",
-	"ItKnROI9genBBSWrmsT+EQXRtM9UDIe+GrV+EDXcsaHW5YNeh6pKtN4vpHjY37BcwPVmRTSJElfTdF8W",
-	"ih4KIg1Y/rD32fM9eYxTbWSYUN0N6XBWi5GDB7E8gGMreAtrq60g+XbkJdF4MVZzYIodibB9GyTJOMsR",
-	"LtSOl9td3TvRpPXvjPl4J3eaTW6f9E5i97SN5h37sBNQfrVnFUIwxSU7kt0slgu6j2o6qZDj4baKX0CH",
-	"QaR2gsgdL3JpE5yZp6UeuJTUAH4W9IYUp+A8OIvXQZpUSaiPMFXY/AhIVin7aBThUV3QYgJJCc62RKqq",
-	"FWfazerOxauqVKLr1/QaYodrJ6hEBec3JEf6ethiqi2EDcLogKlAh1JZ8JPhnuxZEAap7o8Jde9giOiR",
-	"9V+A55aoPGiZ9qjxkWgrpq6/40CYrZ8psDJ4BVyt8kpqLBcGEGu2tsXvo+jLcq3HZo7C7sjUTOUd3oo+",
-	"vYL0OWY5zYMSdYJOX53gcefygx0J24gtaBhEmPg/0zl0uILefT++oWmbJ8/VzLvsMDlYUI8FF8NQ+lJA",
-	"jaYSgQcWctn5nqx5fnqIvsd7IhEuONN3LctdGYPhKwNcsucCyrwUL3LTs0gr7cJz8D9cJEB7bYMak0E0",
-	"yNGJYEjfyfFpiSiTiuDcyElwbyArFWtQ3ceDEPqeX6QteoLmffX46iC8GsaWtZ/j03Wk/q3XwA8O/652",
-	"oaxqL+JQGZHvMAogiwUr7lj643UaVKRJ3t6EAjOtkeurPeU2b/ql0jMN6xCFB5adVBLmO9K6IXqL8SQP",
-	"pCgo25rcKvNEo1RtVOZTL7j9O+c2S+j3kRyfeNcnK770uPh8rOiR+q5fBuwuLtATYLvcf7U1CaNhhK6z",
-	"6qnUa3N0/9zAT552N64er+tAaszfI8+blB2clBPftwNT6N6HUXoNA18/My3Q4WgZ3f8TGQpsVYL7Udhu",
-	"D7T/DZUaDEIv9ujnetKw6utnRnMO6upJinkpbultxOvs08YkANlCUnXkNjKQZNVWH0ncBayqDaiz5HBl",
-	"KwiC87Eb09ZV6lLTnjbLHVaew+XZEXDDns/BzNjK4TnW5Eh1d7pJz0mAe7XwV9WxbjEuI8jhPoCHjwtz",
-	"+KSCU2L4WKI1sVmdWu2qMrzbWqYgpho7nJX3aGn6RRuvHzwtlyjXerHi6EGijexm60tWF7FrRONM+M7P",
-	"lwjGziqNKyiBj4Rud6ofB61at8k6kRMsqWpRS4+K1ddDO/vVZkOgr2YUXqwZjgoltzFihJXRLmQShPoE",
-	"Z10FcSAjdDQ+MMWPWLMaVH37EZ56ksYpb4O1Sae1TaYfzUeCnZKnwxiUgZVZUDuvX269AsDL0KdJLyVv",
-	"LFZCdmo7XG1s69I4prXanwsMHlny9kBFPBnGRzyYAmqQwnkzJPN1mHmyrR7b74HTMSU6Oqw2dLx5U/ey",
-	"tfpu+LNKDvCWFSIPpFN8Ba1K0tMec6IwLcLFCRzifF3u/1+vf/ge2V8RZbY0aM3zk83ROGCB90QBFmkT",
-	"4DfWk8N+quqfbacVXCYX+yCMMsmD+ih0+OdiX+EKaTUt4wdKKlihOwl9uHeSzTpv0kEk+ljrmtelvrOJ",
-	"bTkhiAKqLueFo6BsBX2LQijSR4SlJFLuAQ4c+qo4eOpgtO+GnCKXhVT4ZPFt8J5AjodTsuXk0mC9tqp8",
-	"z0cK6qj5VEnIL5JL9MXzl+jTPzdKpggb7Dzb5jzDcBlmaE1MoA1RtnRNvrsu4sF8j9qX1WXy2yagjl52",
-	"MHpr05V8Fcu0XVlUybChG2da7mH9VuI5MNfGuE4uIJBew4vo8cXjiwePHi/NRlaNQ7jYB4GRrVzRLLPl",
-	"D+wf/yE5e/gKH7+zdf1BeZ8LvFF+cqQW1dVRhItARa/vnm7gAjNZ1BUiMej16d30m7RzkFjo//2//x+g",
-	"mTVmofdAg37miXp6Idj2kq6mbOC3+MRLhXZUCxC+AXQg9UBvgxntQZOZUzftY42RaQHoZZDayooqjbC6",
-	"8CuhW9fMeRzsZxtaovsb0GKl2FU6yQMWv22f88PJVOoCy0BhrSnMOtpgCehJrlPB2GtxHERGOsTEpBvp",
-	"0qgUfIOuHUGuO8XfTi1sxR78ylv84Nc3+n8uHny+evM//vAhLrpLRFjK1J88bZD88d0J8G7D/kc+vEaq",
-	"CKgE7ch4w7liuBGICEaDWqt7HFjdjML6IXpFoFgth56G6LjjrgC9OYv3L9TP3+Z3Edk2g0dQD5PeqeJj",
-	"SgM1BJgDk2NIBs8DtBGVXr+Ln9/Fz70UP6+gusT28Og9UmfqLTMfuOE6LL/h9XnnbTH9SHVT4qYxSkmn",
-	"TSWk/Yc1e9/stHp8QGGPCfFon6GZmOifzbUzsoTm3rlU7soVEewp5YjqSCAIzoG179BwnsE8jti7JcuM",
-	"TLgy2Bc9rdmq3lab6qVVTjcbmpWFOpkaPtuoFjK+hW2VCiFItzGPFsuFViWeLJaLTz2QKoi1FZRFtsSb",
-	"Z3X6wgz6E5Y7yraKM/RXwcsDkjsuFJJEIc6qqVO2tTj+LkERchIlqhb0EL2ozD6Mcoq3jEsqA+VAQDjS",
-	"TriXpNiYZ9+Gk2aNGIl4sL8/E/l+Sj3fpKb+asU3m1XO95iyvg5v9gm0w3kNdh2sVqlHjdQTQDRX/2Tk",
-	"rkl1wfYLJihNoEeoCaT6vckiMjPOz2OrH4atp+pb35rn+xvW4GxH5MoSJNav0mPPcC3Re4CevmvH4j8P",
-	"KrLlk2VDcDTFQfsIdA9alzcGpHslNaehBn+MMu69ncshQNsWawQ3OHV75nDQhO7Ke+apae/GuCqEL9x9",
-	"Y/IQ2ZDqYh5edJFX9/uSARCXsVgTqW40qXfLxY5gMfFVQYxQnvi6JGTym8VmlWFBprx8xMXNpO+203HM",
-	"9GsK1kM3SePPd9nasBBjfUNwDhrCSI56SfihIJVycaRqx0utGDK8J7MBL5lMQ+eustmxFy6q05PGPCaJ",
-	"v0nnty2EDzeFCPEKg93UXG3X/OI3w2k9PdVt31RJinOVExRYy2FJfw2XNWr5UGVGQg+hZQWCB5i/cEkp",
-	"v4yYMtO/K6ir7AjOo5mIDqnZYO3pRy+rJrjHHS2qBi+ujipF/0q8DHtUTa+WrkWfv/7Xg28eaDb89GnQ",
-	"+g5S9TtLPm04NhsE+3zb4RwM6WwLo5t9kDLPIU1zqiLYqBbUJFsmHYGp9RhNjm+IkyFpktw0I4LhqJlc",
-	"a3RH6AvvA1xDNyPN8ddoTTK+h6bf5gykprhWhDEMZsnT38hrnC4X3wvzyXlaG0+QY+1qubmEwj84ZVXy",
-	"wmANSkE2KvXZfkD1H02apN39iXjpH2tGS2OzlqHiYW8d/h68GebAaRkq45l0Cv+0tzjHpxQr74Nwz3CB",
-	"t/d0wr58ZRz0IzbFO0yzES5BhM1gZbaF4v0yMKvZz0mJ+0uDeXIi0nWOSH5EigZ95XkrnWLZllB31kEk",
-	"dLReWKjEL12R1YdSD0xBhUy9m1PvACnLdOVAP03ZdjUB5DVmmcSikc2KI5NUrm20NXElp6HSrDt3hCfh",
-	"CldIDA5VeKIWM749d/VSDClL4qMp37JT1Aq6cfMOLv1f058P475JEAyTtLZ/jkM93BJu+ikfgjCZciBb",
-	"zJG8xTNoE53r5H4pFV2KzKFb9J+Cweu+l92T3m6xf/udM7tGTW9oNtuxGa7dn3aMugxiYAYDjV35nmYW",
-	"57/GgxMrwY+L5QIXxYqLFeNQTh9unmPK0YfOF3zf4Ge+p0JGIoRFMB0oUfJux24aBd8owky5OAxYw+6F",
-	"yo42mBblcBDHUOOFPh8GcLlIfOVr275nQ9n4fK1UByM+HPTBG/m4Q5/qPmBLfodX951+0h7MgIPzqgJi",
-	"lztClJfAu0SyzHYI6mmLcu8wdev4Qbqjs7U1HYAnwbeCSNmkusNfqG2vIHSZh8EIXRpW8iQV2Ydx9BQW",
-	"anJC3vAKX5tn34tn/4gFo2w751m0Q/adxqmq5t5UfteS0cv0a+6bPbmVDPTYoxI/3uodY7+JyufnwL2j",
-	"ow4bXBaBTI9XBOeIMgT57hatnuwP6oQc4rBX0BBUD2XVTKRrtO0gAfMSaQ7DwovOZliSJcJZBqm6mOXo",
-	"ULJMla5Ws/3VoQoELLZEpYpHYvxB0KIltTAhvPYIULkRPRKfJJQW4EaeJkDDfyIh6WGpyW0b5MBDVfcA",
-	"KFgw2XiwP1RJ5Pp3pVRDtCO6ZpMqSvWxVxnER7nWm3VQJL9Ggh8luiHkYJJsy4JAdSGXFsXlSKxMNbjF",
-	"JEdrsuGCgKy9tofqemka3wmCCyTKAIiP/V744Js6zdiP5hORtjSmx0LsZ0E0PaK/8qOMph/bgx6Ipd7Q",
-	"w4GEccEMTJrJuw4DmJesd7H6SK186TkQJoEl+GRY1qSuSed/tqZ2vRSPUO0pxHkr0kPFQhiZaxkACLYm",
-	"0FwlsxmJauD0TIb6clEH/FcgMnq6qZhcigYmkylwaGIyeZUPbXgmozV3cTp91KZlLJix1KoBvXUThX/g",
-	"YmXvkEBjlfpP1gkDkkZR5sTjbVkwIvCaeh1eDF5NDbxie+xriglVOZYgRweLG0hJ3zIeSfb3NMlAJUdB",
-	"91RFeh0RlvHcJhp1kjmcI/qyavdWoe7pSzonyrFUoHrooGoIoVb1lBuMs4xURxFRPSIAyyYnLkYVVLnD",
-	"j59+Fv4pmGTxxUkRmdLOqy2pbf6B+d7So3b8XBlNNAipBtc+JMwDNJlBBoe73jWo0/Ib/mG65wpyIFhJ",
-	"k4GPQQuAmyyQgpcHvvkaunZeAoIbKDp4L8MtapwWE9MatKZeX6ZHQRWkJESb0YTtClv/FBPZGS4KQP7p",
-	"gm34OKy3RATb3BlrT1+FZq5CK6ClWlaqZ84J1Cl4wgzeqVW+4WwsizJUzaJeVZwjvjMGV7CjkpatwR7r",
-	"0xK4tJnpqroSzDczsS/r10ZkSEUPZ9tSijQuNZpL1Tr1Eh2wUE4vuyEn/Z/acljcIwh7d8W1jI4qWcvb",
-	"oEF2mZjQ9P45wFPMHyWYBx3+aAFaXDz43GFaPFw9ePPbxfLp5wEvYXuPIqQfQ/EvG8QbQXUtuIznM+9B",
-	"VJcIFBnb1V+CFNXmsTPDbAFYhRr1748f/7nZaf/nn//97480eTSNfrtYhrynVV/SVGPqcYIx9aMT/RaW",
-	"zcDAm++AVaUtImNXCfOATSZ3euFD9JMHEWKAXExSsAVXMwVk1GH+asPXiuaWgfU0WG1uvUjp0QPfem+B",
-	"hBsWdsjmXY+S1ukUtnbZTNYqKONASbjqARAVLjCTYwuOM7j9j7ws8i5VngRL8LEiKy7ykOP7G35EF0/+",
-	"dPHpnx5fPP7MNFvC+SXK96comktVNLqHey+Hhp/7cPZpD7iZbSwO/LT0WgppLcVeptL2cKTJbTAcwMAA",
-	"Lr2eGZVqJckBC9ezua2MQK9rQ+9LdH2ZhMzzdEDuddQIw6+DMukFKygjI7Pwr5D18RrsXkas8e9ARO/g",
-	"zrgjqX6OOJ8jyNjQ3+5ZhLFJiznCi3366ixcNEmliEfPvrP3cV3tfloZ71bG93uqeqzt77maox99b3Ai",
-	"Fb3WDDIbO99LPtZ8yaX51B2IryqANf+u1t8ZDifYtvbnJyTrqc20Hn1jMjJgyKE12VJWA/nEnK8Dragq",
-	"12IkwJYcLHvFjy5e1q46pYw0oCAMqXr3ZLajp/f3Pp6+mpwdNnDu6mcIo1wrrSUzSmql+yOqLpG1mS9R",
-	"5cl+1o5IXKLYL6ZboXHOm0DREvQwfkuEtaIukXWGPzNxM9+Tf4k893hdQHWOmz1+cbzulGr9UpLSvF0y",
-	"ZpJBMtdka2EyEMwHMdMqZ+/oP5L9oQh2sZv1/m2pk4U0NQTmfCKjjWk6O2TOar9go0J+wbC1nqTOuTXP",
-	"dh1XRJx+I7M1f3sFHDRSNf+KAmMeoWVX3W/VwMFwY2MshktSuvmoYMFVVZe40ObcKamp54GwVVZ1z7Wh",
-	"6eDkvxR4A35oLAlSnEdQNLwOqkP7oen4yn8hrM3px7yOFiPoXReSfiKRjcbUhDcfXTrvtnVoKM5vDBO3",
-	"3DxV7AYHg/eGcUwbaHRLxBoXqA4FJaZM+fGh0d9I6jsnkrtZmKfda+nt6nxIuGSj3UTIUqdmH7dqAXRG",
-	"8fsw9Xdzax1zs8xqCtED/8KZtrGGzKu8JNN7Mo968QCND2DZY95b4+xmCz2zgypWiqBRdWk2lYDGfGlC",
-	"fd6NOly3gWVy17is4HJs4mHBJaS42YTRlrONkFwTwoJwYdvNGlNAQzKtdSPBrawWQn2M/UqruQIXXuOS",
-	"jDOFszFvwuNndM/WZ2E0R1p0sWjBQes4CjvdVeu9dyZWeusyAlLS513ycki4/uSAJBjyzgzUXawBRA0c",
-	"x3aEZGFL3h4KzHAUBnFjGWU0FTe8KPhxVR5mrkeAHoEVXRP3KPhST070fzDbe2vN1Q5J2wMqpfdNIGhg",
-	"T9MBC8VAyA7rI7dE5GUkh02bKygnOIc2VTss0QHbvJmuJmIbkiWeuJfmaUhKotyFmNO4v3qj2eQ5AiUZ",
-	"G0X0dHCWB87Gd9i65Tf+Ua7xqFhue+aY27TuN/QmGHIfectIIm5pFvL9v7a/ICxvjBoTb2LSwWWBV6tS",
-	"sE6jLjv06iD4Lc1JfgdZumn7KN9bpu7kOLVLmKrcIBUHLwN9pOqu69XOVqfLz3ZyR7dXg5rDmVJpY/fM",
-	"mdIxdyZ0DccN2wUxQqARIwStji7p1cpbaBD+ELnb89pu1XXlIFljSU3KL1UQAgx2cPS11Kr5bOB0fwVh",
-	"y8z1Vrc5/ejTi8/RtWlfXr9+bbrcLY3uWKGLapFuGr76giGhpqGvyXNSo3PTnpUcjEXoEAW8XuegJSru",
-	"wq+2buDJcNNzTeNB6WFTQLXWal5wb656eu9O1U8bBjU0bDuUJkdylVS/1H7e1Awb2gVhGq5MmiWy7Fnl",
-	"jY7rPtj4RnfW4SOXG8yvFp4EZTdnNkOKJkB5AjzJCVYLbDOryDL0qRnVoE/ve6lI0IwjcPoxysq1UaOo",
-	"QgwKyAKZaOU6/AG9eWWBg7/t3gZSQ7/5v77VH9spvAWZg5USdF2qsIJZ4HUvpOFvQ0kVX5zibbsglZuq",
-	"4U2yCX92MvWi7fsemXv3bQ7nZcUDgVsv2oP6ObixpfHMOnzHwZNW82TUB/q/fvqP190V3ZBTU/VtXSXF",
-	"Nsyr4jbSjiCsxt2ocPuCUoZZ9e3wRt+A8qMnoh83nzYDLmHaIRr0eo+BFEHK8VIwcvqWhFJC6+T0UOLM",
-	"QVjDHu05UzvEBdxeXhZNjg0gHjmoFOwg971q4ECxSY5P1xGInd5bos7x94Z/f6DbOTkYXf990bL64Psk",
-	"5kbw/QTEAXjtEE5YfPnACr2uxIe3oPLpjLYR++CN1VovtIA5cKFMaUYf8smBS9ry4TRCzu8BzIRP2ALF",
-	"x2+AfidK/t+xxVOxSCqO6RfP0zDA/wUk+O+i9VzR2h+gakvawYjb+5G8w/anL4pHYanelQQdorMvUAeo",
-	"/K5XVszg1vL0wvvl1/KpMEue6d2K0EEMlzNFav/4H4mIHSTCuSJ3Fiq0RfDMgEJTRPUg4fpF9+DrTkaP",
-	"ot8ImT04gZlk+MxbNV7WD0M18cnbFLoLvo32TTadkhvFXRvRbY/cohB+8Oub3x4vn7z74wP7Tyj7erz8",
-	"y7t/C/d6/g4zbKLi32kaztMVICuFCHYRe8EQNFFr49Z7rsMRakkxnPoDTuPVvlrkyrzXZxoOBql/0sZe",
-	"yfz8r0vz35wpwYvCWIZUSWQvw8HVQIhRBuW2K3SG73wikaY5+tUU/g3qwB+ZeddxKVfIAQrfEIbWOLuB",
-	"wrW6lC9lzueAABULn/o164Z0ltZZmWTqvW/2Hta/PzJ+vzKBszVRR0IYevT5xQU4/h8/+vzz0dEft8Pd",
-	"+HQ9g4SdnkFRb8vZ+6WtfxdYPtnjEJbHDxuEUSnDbTtTOw3bdqwu+cQOlxW0eTTD6aOR+SxRdafG+m3s",
-	"6CG9Aua76p3gZsZCfbZX60rwgozI+AE/I7wUZh0zqMz4IRRl/4YUOeKlMmWq7AQFnuYoP0NqJ3i53SE7",
-	"CIKZQaIjADxZqi9HdLnljKy0qIbqdtmzJ8+QpFsA2qAMYXkjbZYyZ0bWo6ZT01MTAlJrVhDlgaaxpkus",
-	"jcb63NPe4M7ehI/XPEZwTyP7sxXFWCb36DrLWKcXe5ndaUvViFr6I1SkGcShnT4qoJ4ubZ5orXtluCAs",
-	"xyLIkZU8DEAq5WfhzQd6tGLp2q/OlSdq22StlMC0giJrId9ilmPFxQlVD5l8HS+/u8DZjTQgeFihHb4l",
-	"NsU2v4RScjjgxx1He3wy4HgmgoKzCl9xRDftmJAFOTlOpDZUkjtRrLXAe/+iKq7+1geunlsl0ww3W0qO",
-	"UJGnN9G5Gzj2czlhxp476fvf2tF6c2CKcbrPoafex5YzbvUfAR76GDESvx1dW6bgDRnP3hp3g5qne2Xo",
-	"bApqTDGtIFcNkBvcCjk3Le5HXAXtBCxPsvlEay7aLbGaXZi1ROhMTUoucXms0dIHk0Jgrk5QGmZsT7nX",
-	"C0nGVe/x6MhS3NJbnnyVlSznfR4i+L0Chky8SlmubYxRt695ZXLSQOMebWxlkyQV7Rori7LWc842Bc0C",
-	"iX5tI1gd+aoCKAWuxXuy8uFLq7Jc2W2C57J8Q8azKAvSczSBcwAJcanNtK/YtqAyiLEXO+U/bFzB6TN7",
-	"eeq7Uxujn0jEOHIrSpM0rgIFvjacUmdMNVhjfBemKCw9SdZNo6i2vX7++XWQbs0j1S8YtpxIxJM611bj",
-	"RlM9r6TzwFr8/I622Re/aSMvNY5B5+PVyYhuw0tBbik5hhKWzSkZ453xD1fgRsrpxuKKBBgWsNWkQ5b0",
-	"qW9eA9PQXiLp5kr7Ahjcv/qFcU75sSI6xCdjzY5ekdhdSJA//D1Zeps+xDCvyC8lkWrk+b2bU9dzJqLL",
-	"+E+W8w8kfDrlEvETahwEFQZ4cz6bMDT4lYHLdyfJOAnqImpAoLBpk7YeiapnKMOCQIX9suqVJpfIlkPL",
-	"sL5i1hDN2Kx8OFA0k5fCujgNbGK2o0Vu66KoaiCXw+Wpfx4G+jU0aE4mSEnOTK/3Nq2cf8nkZzSCv48v",
-	"Hn/64OJRMwL856ZfD1x4n7578McLgPz8P4/+fvHg8Zt/C7rzPBOtm/8Pf3d7BvWzB7wll0hbP4ibgGSB",
-	"pUoxiH64KtXuK4jmdUMI7s+O3JTd4gICiuZAL6u/1F5o+4etwI1/G21AK124VDsu6K/Ee6tksjwYwBnz",
-	"pgOE939Q/IZ06oJavYZWDVINFQiYBYZ44AfPfz0S5Xl0ztu0TPi+ZfZ5O88FgzbQ/fH7dEA7bAQGzuwB",
-	"Oab9DVlLGswoOBMY2vKp5YghVpqkyI7nqBZ3DAeZK3bxH336aVN+/ff//Pln+ebf/6f7jz+cA3swJVzh",
-	"Md9gEuhkXvQ4xQeDvbhIBMCK1i36fDCDJ7Ahoe6XP7BJibuGMb27BLahYzZ4+UaPXd9Ek47hzOdrnh6J",
-	"Y8/bhIy9H4TWKKZU4kNPcNNtyVTPMyPEKGcW3Vxx24XpuOPIJhR3Kuud5BskRTXPlX3lneuxkxhhGQ/J",
-	"FQDJsnXXXlGt/W7o3L40EAQOXiWkF2VEylgbmf/UfzYNaTCq8BKRA9mAzkR1l87RcFsfP1TXyADADjOW",
-	"kGVWgZS4F965VJxVUnFI/b730scH0jUVaoszNQ7eSzl4r38RkK6cCpKpcDEAL9Walyy/foZkjcxVZRle",
-	"U+Z+3mEGxZXMPeMLe89idyOCaWj+681HgRw2HRnMvXjErNnYzlNC2vBhrZMBvz4oD3rWAEeL1nMmj3xc",
-	"IGN0S5MhvH4wT88LIla7sUeKhN9hxO4ljNjvAGELX8wPgIX50fkgTFhb4PWjhLWUxkkekCbGqWcm/CWC",
-	"mdTMxOiYeY+XT/v6LEUjDuZn0F9ce6QkaNQPADHaAsJs2HNBmgWusQo6umF+9dxqg/fV/cVvbMKRxbtJ",
-	"AYjQLyWxP2vKteTeNKE2z/cbSIpDPNGSNJ6ISEMPTJAGM/jB2kbp/XKFvcRSHrnIDabTWMewyfRcHewg",
-	"3T47wx4fRo5nvN9O7GpPqDV+HwVeCs43Iwkw28STZviKSDI2iK3I/sAFFqf5iBwYMjhrXtDs9IJ9zW37",
-	"+IDHdLSikmpvVCZCoD84zGvoUL3+4aVZQF8L/Gt7QV0j8DjV/Qvd4vxwsquB48dG4zt7xS0hlBzScRVV",
-	"RULcqOoAb9cX3BLB14UBnA+zkLlnWw0Cvn6OPv/06Z/1UvTbKCcK00I+RF+XAjD/bH0LysmBsNwFgE27",
-	"e1lmO4QlunZHE7D1r7UGc23boawgLi6vH87cgtjMM5K6URaumT2WaC34DWHLqmXyEZ8QL4OOIIjYpqcZ",
-	"QTaEiW4H7gUKXR8zEksvgSD3JxLR/BL9UnIFDQMVRzYknWQ3+MX0jpOmt0p2bvbWCDlh0GLC1IDeUAYZ",
-	"HZZhBpNKbAjTTM+zCax6W1EpyNLlGjKHwmHyMqeuM1SdQqBVcVwsloutNhvY3mQA1HDiBxgyeBYnxNZj",
-	"SJcjSx1bfanfKsK0xfUM7bkgJh9ELhEuCtPTSNr+Iyd0JKZb0S01z2dcCOPhqQpqHGkA4wOySuzooGmZ",
-	"F4PkiHlivhZ8jx6ZIuAd3e6INC19bHV/MEAOVJe70Y6EgmAJuRmDGX+QM9OHa2m7iMKWhaZ4Ijh4pwTT",
-	"gc0gtWFc8WLNRXZEzxx2yajeqlqUGTgD0+DFAsfkfZ4NTxv5LGQZOrpXyCGPHzeRQz6/uBj0U9gNiW/D",
-	"AGVnQFv1ZdXkPlGvSKa35vQ8XDr7LdkofXe5MJdp9w9RLrhNTCdkeYSWTht9Tvdkz8VJiwhGjvoA7MGF",
-	"3b2Nhf1yrGr3K5zt0JGLGwkA3JAMDmAoprVzu2Z3RO1GgAg2D/SLgmc385RfND3+s6qjgPQbLqJxJ32c",
-	"0NNWb3qxhqS/krBGkNb/sEnt17WnkZUyhAX9vWm7XVA5sl5zYtXkrFPQmwGSIUyx9+EpNeziKUKwgY25",
-	"vRk8FGfVWIaiXnCpQ3CLu0bsLhkbYQH/1BO8RIxAZm5CFeRs56qrPOfklmoZhCU6EH4ojH5rorujWgHX",
-	"x6e6fp4O4Va1+4O6/dQDDe/cDD6plny8Xy6poLjxVBN+MK3jTdm4py4F1ZKpySKAPuT1vfhEIvMCIiyH",
-	"CvZOBd5HmCiSRVF7nLKLJWS9FzipYui9NYmbt93b+ZksUVeEZoYNF175wiXaE8ygrf+Osi0ihSRHW7Aa",
-	"yFj5p0uUgaBsGCgKK1dOBtkcaVVq77fNnXsnUbf6OBJuCBzzjLMNFfvRKUP2dWshjH/9TtJ9vOapAPyD",
-	"vYZvI3N5cirtETGexuRr9Ev3oilqClyj/0wNBu9BGhEh+YrmoeyNA8nohma2RsuW5GlDeGlzZlUASUAS",
-	"MqolVFeJIrnee0VYmKFfGZ14iUxHbi1OS+bMb+NvZrxqUpUTXKhuv2uP/PeuWeMHadKoRxI0J8k5Xu55",
-	"l5vFS9lT9GmzhS1DUQnF6oKAq0OmrPSjzOLiRRmVKfDz7Xgvxf3KDGMq2aHyezPKf5Jcs8TGlM4eCOWe",
-	"dbQL756qpVr3soiavgIXV9D3eqwbf5Jt9q5nGq6f4ciJjFYJHVGDSUFjUhOqgVp66ZveRVbJcWP7Ziqv",
-	"HTHeEpadkMQn2axm/0R63fTbaYVT2zgad1r4yjVAe3grCMnhGneXVuS6HFX0U7XGj5h3DirENOODOSyR",
-	"NY9NZ9CjVYtrogwgFAx32mcLf2IDm+1syRGb7dpOgxdowzNcIDhqnQ2dr4w1Vj83vSK1hcE/ti1JOxs9",
-	"Yt2bdqbNE/AQOZiHKuOCcYUyrZdDx3+8Dh4PvCWrreDlYfCI1E8m+JqqvhBJDB9sIzE0n1jviRFepEU8",
-	"xLrim1VaFYNfkm2BMlad3CjPUHbPJFVTNp/WpmlemujmqiC3Ce629vMp1i3e0+IUB6XbwildUUhIiTR0",
-	"NPIuOoRLf+nTsAPq2R4LqmrlaGjtrccBYHVr+i8nD9F+AcSGEWm0wpNP8XP4/Y9CJu64uIPAxfeEBN0l",
-	"kJsCpB9J3TjoQ6JaTN4mKOBvB0TfpOSKbAwEdVN2tWKa4NrQ92r91KUFHjIBf0HQdf3bNYhWVOmnyOHP",
-	"JNQvTHOuV/n6C3ygQ3Xsd1Y2OtldHPITthyU1UVzDRtxLcnbRrMiLEgV6pzoYuzpOx7OrW/JzPCt7Nuj",
-	"H0ktxgSn35Tu7U/SqDgFMP73qpAPXxXiRFXIlh+qGPElR5/V8KWJuYyU/OktVs6NAaWDtLkVfedQT1oG",
-	"6fg47Eh1elCB61fOvDMTkHNgb47L96mSWMJqQ8YFiaTCXGjb+lEjusHLdeGt2mraI9UPfyc7XWbr6ZpB",
-	"3RRrygzu+gyJjE0uOiOV0Q5DpAzmvBiktqAr/vXOBim8OCFnxSnF/77m+SnSMp7cVUWKpDkJt046CpPY",
-	"78U1zXq8xNs34yGI4YN2rQnEn1YWawk5zmeXSLP2UUhcyFzZUx5f3sP0KT17fhsuu0rHfZ1yHqBV5fSI",
-	"QmrbhurG7GBkRtqcuwMYPWPLhTxJRfbhIiw+eU2DJ7Ue285yaFfnZHHNJPeTv8HHEECCjjU/4DlZ2R32",
-	"2ACcKEytbsuCEYHXtDD6orQJBSswP0q2y0Q4zkit7jCu8Zw/G+sW7F0rV1+6eMaH1kLD6QTjVdAfKg9m",
-	"2NlO2bZOAHJpY1jBb91KQXOaYxsf+WFswUqkW+wPz7+5QqZlrCvyhGQAk8SEBcHD/OCkketDYT/aS0Av",
-	"zaEdhTbk4wxhBj43G3tRO8zuIBqVk4zmE5Cq8lkaTkzLW6vfSg36dxKRqyEWkBgr+K1NR/4H5D4Na22V",
-	"2DeU9FpDNGbXWmIKT0xDPJ/OAclw4wNKXpMOfSud8RK8pxfgfMilUY/XIOzmADDO4PsfHGNwVmfxB/L4",
-	"dsyv4X7yU3I9R/e6+t1z+y/uuZ2An9uCXhqXp3FVJb94+eLIPLM24AT7bpZBngsiZQLe9my5A+0kYXMF",
-	"mMxfjOAtFBwzMc0gEOtv17zNHftv+XUH01aaft7Bx8NB+TTUYZ/XH6WJlLPD6KO/GIuMj8TP7vnumFyh",
-	"qf5q/bdelSXawGmGu3zkPdyaU7TEYyP4r6Fcuxd1IdMlKrAiAhlAm1b+H8o5pDvJHT8G8u/aGYzma03t",
-	"plpbAm2H+u908+4PhDXrK9nK2ticrTBkorbgV7xkXlyEUvavpGuMRegtEZARKKF1D0aKvFUIunjDfsaa",
-	"5JiR3fT6Fv6KwHTHmTqD1QtX1nB2azBoJhLvyVBlc9Sd3bcCXtyO7y/nJ+2fZXd5Q/VT+pbf3FkbvMmd",
-	"p16RLZXK5EKlZvO23UcC8ItGlgpWb4W6Sv2046h6AmF0S8QaF8gVDCLK0FFQZQTc4AWYe+pDhdFiOc9W",
-	"3gcPqLlng+VptgDtCJVH4Iy5RIwfzyrch65cyR0azdPutUob6NJRHgi+aWdIOogBgDmyQlZreJIUtxAF",
-	"HiQqYEEdBFFErByORNcOGt/nYLnYE7XjeTIh7OOmwivRXVslPMe7N/7N/ODuo7pPvfksqnOml4MgPKaL",
-	"VqRY/oWSI3rOt90ejrUd+1TkCx92r29pZyLf8CNSR+4wHwwuhb6cc4CCkIQwg3rj3c/utsZq9wxd31Cb",
-	"OXd0Gf7mHoDM5qreq4uOM6mEPZRccG1vHFcEaz6v8A2R0PjOzJfKqtr8Go4oPF39tfO8HccLMrvPLFw1",
-	"wZuZIoCAizBzElgYBu2n6BZFcqg7mmTNSyv4hHcCQz6Dvd7dqvtgUFaR2+ZuUaMK2Zfr1oXBUgzX7DDa",
-	"ptBALeothX7a0Amm6pAIOQQJnnS96Ns4yLQhZkXBhNSGtBDY5HKx8Tdz9VKib39cL7dbTvO+jtX697ET",
-	"5unBkKlFcYFkopoTKuy5LpcPSeFpPeU+ftn38YqmYeXgvciqDyRHOoZBh4uHOPar0eaif6e1VspzfErR",
-	"mVNNwnqas4S4PG3pvoW5fErMEer6+GTOcAglduIH33wPEiB6YCf5/WVWkq9ure1+PpzjjuC8wvFrrvul",
-	"BYTTvxKANIJmerhYAlIlwMRJBGUeMqgAVGPLSPoK3hO0PiFJ3to6WGKGS60K+aaafAg1ety9NHDNaLKv",
-	"iKb7sAbMM0DxzoP+hB9cM3w9YrLDYNAPp83/teDldqdc/GY4ulfgLJY/vqVSuTSqIFvUj8DeFZTdmDpq",
-	"qi4RRnsitgCnCr3fDRdYvFOMtBoHcCCAgRjuvd9JI7G9Q40SGE4yK8WhKGUodFTNdU1O3MKXV+xpBJq2",
-	"h617BBLkg9NSfOUWHmj4bU+KwatRPolORAXHu/uOyrdUUhVGA9JnEH6uQPfNYV4igkVBiVTuxCOHeT0d",
-	"BKjfGpiqrFtt3D9xHoJFLdwaLN3cxppvGhLLp9ybfkk8EUM0IwcLKBZO0v1pd7KZcWYPMsw0Vx0xVQgX",
-	"aqcPu5/Xb29O6bCSKDM5djssySUw5A05uAJIqurnjRdoNMLAexSxw6V4907mDnpdzckcocLqxf3VVffX",
-	"Ec5Pe/MW2icveKDsVAaOwSx6eK3e3Dc13KPDHFr4HRyaQWW4dYgmH5PR+XHRU3Geilxnx5zvhL67miej",
-	"OqVn+HpbnviF96BlzO3rm6oQtMnT8ee9SWGZaWVe47lqUoXXhPXMK5rrfn/3TkD/1eHkjII1ajWTR4pv",
-	"iXVbBLGyk/JzbA9L/5V3y4VV9tKGaDzsXh7fz4EUBclXG8H3I1K3msb9eHO9VlA+61dQxnRPTlQWlaAJ",
-	"geq/aa3nR/Nom+k8Si8bu94gTJgPb7mB8/GKD1rN6PgNCWWCBJein4X0wtWOGi/OQA5ju6sUfCw009c/",
-	"vJyrH139Vihi9z241zizPkF32kzFr+2ikAu8SYrbTWoHrwdPv4JHd9cLuAlk1QXvE4nsxSZNzP1RuPHT",
-	"hH58SW1LXv/wsu5VIssDEZKMjcvFmu99vNCXFdxlp51aT2PA1z+8vIICJnNXjcrucnMMpc4IXhAZti/3",
-	"+IRs0VQ6RKrCm81KDzqhbKITNrL/7WY5QBc5GiCSZjuEMyUBkxphJEnGWV5j4jHkgIq1eHA5Obg44pNE",
-	"OSeym2SCpSRS7hN6Ofs7avH+S0HGvmXTk1IBlVuvQ1OJMa+0iyLtpO1IS3/5gcnFNlApnO30S3Ikb2v7",
-	"ZbWnrFQhJv6GH1HB2RYSWdkNUhyQ3quvmVZYxvlkOsV8NtA2ZrnYcxnw8ngr0Jyi7xOXuiSggYf/kaqf",
-	"a89nZIbZ6oaQwyrHp8DSvtQcuIHeD8DESL+AqDR+Nn2lCJc5qLcUV8ULcKHZ0gB/Uk8+e+pP6iJmaZF8",
-	"xLRMk1FAozQdxswI/hbYKbem0j+TdvMenwk6pAtM2+5ihBuf6+0aaX4Jgm9W2wJLudrxUvTxoulkiuBh",
-	"BKnT0ANOi1PT8xFcphcAyWpQN5+hx582+OezvwztlD8hk3Qem9d/QltcanFBDRKtfp7k7Un8+bE/iT8/",
-	"HmQXKxxWBla5qlULQUJsKMMF2lTNCfalVGYuJnEqGNzMOLNQO9r8zyMsWQsBOBQY1a9ZhY+yW2r672ET",
-	"ndnQorMFf/YX//ng2ne8yFd7/LaaVE24J4OHv8CKQN+X2KZdIf0rJCcrwmxpA1SOQ8DbrBRWgjPY2T0W",
-	"N90dtckQ/sr+8ufPBtdWcKlWtiwT0LL3h1CY9UsrZcx5h4fQmmy4IHoTsCQIiiyhD6oeErlKz6Xfx2uQ",
-	"Vv5k9pRFuOA1NftNTBKsnVCDoZ8MLlwQfV4B1p6yleno2tjbR82ul8FBSpbzFYQo3UDjWaQlAJvMFpln",
-	"bN9iJIzONH6wewRqwXE++m7f01BSPKHbnROU0rKSvsiJGHvJHrFgqwMRGams1+rlwXdhGikWzk/2ye61",
-	"tYd00MYs6oFjxIQCpoBxvAnGha/gqNdp+AiKdiADijNiGnttgghqjTev8RZTJtU1NPZg3DQNNwVAYCBC",
-	"nn53kP/1+ofvkf0VUWbBwKyZM9hx344ao4TRLl/7cOcjEcOh0ElZ/E0j/jnCdUJciyEnVBnoL4TdKTXe",
-	"+M8/vx4wRVvFgAOvtshYm6R+23A9rxhhJ3mgoUcqj6DF2DlAZ3SFhQJvQ4pLJbVYfJyH4mWFiuecB+3g",
-	"zzgSm2Ei5PySbjaBhClTiJjswKyP/hCYnxs5Np3yAC2OyU+1BBvbVQGjTVkUJlcFtPgqcaHFFJFibIfC",
-	"WAvc4K1ZozNWFst5w+x4KYm+Lc8cpyoCPmsMV8B8OnOkqmb4jDFsOfHkEVo8aAjUqMZ3aJj+ut3cvQ32",
-	"N2mIg8fyrjYFvLKjDS9ZboMrzaSyQt8Fp4cI+mWTW5qDtWBL3Gz3L4nMTW2rTjNe5WZSgWS5XyKskLYz",
-	"0aOHP7Prgt6Q4gRlS3sOdzFm6PrApaTrglw//Ll732Q7YhqudKoCIf8V2ymbqkpUcG7r7/KaPiGziUhF",
-	"99rCiNtLGywQZsg9mXuAB+AVXBPEN5umzZ5gNwAJom2LqbRU5Ky9Nqn4QSKobEOS70nVj00vutXhtZ9x",
-	"Hz6JHWd8E/aDavUHdsxyjtxpbtGvuMTRJXiVtsR0limIlC1FdEiXZASLyG58URFeGhLpZ90eyIIevFJ2",
-	"1tqQof1wzJe4IwdMBWSAGS6zOAFnkj5dje7cW917j0BboWpZFcf5FG7zv7/7g8r3DLHs1z+8vGfRa1j3",
-	"HGlFH0BJCy7GpByOvzqOlaFgq/nwmpfKyQVrQXQjApuSZeYrq6xUK77ZrHK+1+ZUWPjuMTsh+4RxhAmi",
-	"7yHacFd8NiRUAp+ter4EmrHTzYZmZaFOJhDo3MpmHla/M1fdT1juKNsqzhCkNAA99nvouf1kqGjKm1X9",
-	"ybq5zB7/AyCcVowrmpEhl551J1VXgioFk+jRXxBGCssbI5Alv6wiufhUwS3mnMiR/h+ZCUIYZdvVjm53",
-	"VdZCl5prXGCtMXik1G8gQeWNZhRZbrcOlrCawOOUqICbwJ7ktNwnTIFvkCS3RABOzhJmYO4odBBcEUhs",
-	"BzchF3LpT9h84cwptyROcHt7WHXZd3hi5AjvU0yyVTIpUhwIUIp5KYhEBdbn8sgeoq9uiTghc4u5gpwq",
-	"oq5tXKICkUE/TJkYcIPAOG6Gx4Ze9Z62fWJSbEv9mH3c+eoSXoFHvTBkBVcwzrBte3JC7YUqqT10eZgH",
-	"Tak2OTjwlYG3XlXPuo4DYvhahfdqgEpfZU161XscXrd9Jz3P8uAQrlWlfp/Km5R39GPdULs3l4rYdkzL",
-	"RB5zLD1m9sjlkzzIE4FFNtm795SmaSHhDsdwLG0H4Etk7lNbBaotwALgIgaBOH8/wSNOsA90dvH7gb77",
-	"Ax08ORYT8xsXSBxxdr44IQep+RBdGSO4FFvCVN1iG6rorFWoVTIiHgZabhIBrVcbMZZWpDFsGGvTshj9",
-	"mpnkyNdaErGedDVeNZ+IlHrls+dI28J8ojiBK8EWXVGDhmNKBK1l6qx9Uy1nYxcKrYkmPgg5nOeoPHR3",
-	"oUdlvUKy3Pu6n2kFy3I9Bf1eO7A2uAO8yImAr62sydwVy3jbUJArJd4WbGKpaQED1QGZiFfl04s4G0xZ",
-	"c7Xh41ad7syoWCXmzHBDNVex9HaxQ+Qhrpzm7//ihBxqfiV+K6Rd02jvEl08Q4wjr5dXy0FCpWvb0Iqy",
-	"DppcFrT0SNVule1okYsqPTl9EH0j4WK1I7hQO4hajx7C0PpQFfWMexmQQ5v9K8aOcdidJM1wsTpgOn4G",
-	"B0G2DHej3MPZClhmI19qo0WGdtAO7E2sReKlzzTt1Qd3NEzm6KGoFYJRnUIh237AK9HA1ZSEQGsMk5OT",
-	"mXbtlLOxuXc4u2H8WJB862UFDWlOjcvfgyicPgJ5e6DitDIOg5BUrTQD10RcX2hMHolA8C6p05MgL4md",
-	"kKJ7/dfOAsc50SvA9PDuXJnsrxordTk93yY01RZp2/NpU27Z4KUolzb1z/Fh2kYUBXyJO3xLHBJBhZ93",
-	"9fIFokqSYoOwNFGkJVqfbEtwiHVA+qZX//Uw2JwkW1k6RSGSg8iFzYrhBCxmi+tP2QpKzAP7/RL+3sRV",
-	"BEBPuOxdmbpEjdr8tBx3Wz1V0A3JTllBzBwmYUrnjVBmagREGv9uUbwXagcagHjb3J5IYG+i3O1snXGs",
-	"/R0YU0b1Na54CQHcG3JQwLVZgWU3FwG6kJq5xaRDnc0ey+gLSp6sBrQd9Z5/OFdWXK6ctT9qJKm4FjQ2",
-	"hi5Hvh9q12oJ1TfJeuHdCcS23Fq0Ix04WcGzG2lEECSOrk/GLw1eYm2barWYCPPHFJMUjJo00/pHuifm",
-	"7iv4cfQ7xjE98rV2eqe1wMxQZh49BLajjCOz0eCB0A/R1w5+lR/AjV5JUSzJss7SljVOKyTV2hTSvpqY",
-	"WvEYlXGMpaRbNvFlwI9ZCSIPml2nDlJ1WhnI1g2r3wVmE15sqx0+FSLrWnaJ7X++s5AIH73uQCC5IsgK",
-	"Cqku1wsCInmJrxM0F86ITREHZ8CyeeKjx7kvFSFittSpCPZ4nzVGfdzPGGbq8XdRr68r5bwViK7+PtA4",
-	"ZH/r1FRNFhc0Hn6pCuPGAXp5gV1Tnwp1z8QY6nAk5CSUSjQ8bX7nCwhn+o2B/KuQlyKILNbOvnYBRqeP",
-	"V1PzvpBA5knJstN2YgS26MxkDiQplJCRYNyS8hJdhPA1l5AhteECuQ/5Ru9gtL3ayW5pKlSYYeUC/MNI",
-	"8h2nRHvXg1tNDri2vj4IjstdIHVHT+f7wLauECkDGK1LbaA1Y+l0T9CvnJHlNPxWvxB9oFWO22qv07ES",
-	"OKNsm9pXuPX4/QS/+UBA11575WYjm9BpnCRzpyN5xLo7/Otwcrgpav8mzZErWcvfe5YyaXrvPa9bV86N",
-	"1XMW3u5E2JwzsXFmgnxzL8VKjaoTl+OTwRZNOVwm7CDDOmUfWG1SQ27MODvteSmrMsu6y2Sj6+PYFpFT",
-	"oGo/9KU09c5o4kL6fNAiYr2bLVTVXrnln9hJF8z5h/rjxbVqgSZx5Ap8RqOjpvFbOlRpH4Kt9fIfccvN",
-	"/yHOaovrW6jBTfYdgPFq8uos92zjurrPd+1cHbcbR7kfCfRjO9rvGYN1Kn6qf3RHEfjuDmiAt6QMWv9e",
-	"R+JQvRhkZG0xm8sLANsS6pPwQrn0c2mmWrXCgAx1A7AXLAI0sfggZPV/MqgPMJgwpQTkesAIWM4LPquH",
-	"7ut7aBvWwSJAiJt0XV6q5JmUkogVdtmACYpIU/2Q7r88ctW78SbOMbMIZSnvoeWzI0RpyWXQIEaoT7vq",
-	"pa5OD6EOJPjRRaKk/owfsPeEz5OLi4G2yxejYMntxIKrpVv2go3tq2VvlRZOPDNcXGXbAfx+qXaEKZph",
-	"xQXCh4OB7wGfGxzwzOB+DjWLJntMi7aMfvrpIMg+I8fVAUt55CIPtbYA2W8auZuHTFQeM4TzPWUmcMwF",
-	"kqTVv/JRxG/tfavz9JhWtGbB3oDB3TuQjG5o9r1NCDzfwRtU/e0PK3mSikSqtWDT9bVUhVrNxjqrbk+3",
-	"AjPVSm5bLqRdAqTArUq2y0S4SWQ9gXgvUj0RPYcaFRQdtSR28wEZrPCNa9BJVZgIbGMK5n2zVJJisxLk",
-	"wIUpIeNrffvCf5qAZSSM+LH4zPWKejoJz+Qc7/HMA4Zb4pokYZIqetuKANns9fp3YkDLLfJcOAp0150j",
-	"7xxtteNq9g+jPbNNkjV4eEhwTGutaAXFUKbWRyA35jzMs4NpjzwW07oXBvllBId8xK0M/WnOobL6F+o9",
-	"01sblJilleH/x96bLbmNZPfDr5KB8BeS2igWa9HGCoddrVb3aKZbLUs1LXtU+hNJIEnmFJDJQQJFcRSK",
-	"8IUd4fDtd/W9wH8u53W6b/0kX+Q5mVhIgATXYnVzIqZVJLHkdvZzfmejpLO6UT+XRhbevckGgu/Skba4",
-	"NceuN6yh2ltVa1FUsepuYpAzpLUTNQJjUfah6dSQiwFhoUK4FlVEdlu9mdhqkZdwK+1bbKMee7q4CPgt",
-	"D1KQ8tjOsOowFQCTK4IdNE64z0dUZK3bVl8sZbZcxk116ESOuF9+68K3/IZ6zJgeWeV1nd20/Mjlu52t",
-	"bYGSPjYi0xXDIRklF5jW42pBXiTt5qctt+kfN0u33186zJMDz88XpnuvRaLlRat3g1SvYAV5Tvt9F/gU",
-	"5vQEqGkI1+RwNzvIm9BxZoXYPdN0KlZlMzGTenpfqGYsTZirks7Wz+/Mel/9ePXmhdYF9bSaVLssNBVP",
-	"yoN80sSAqTwKemgvRSzDqDK48LVMhsargRU2IesnRKYJuoUoidkI5BSJsZ2Qtkaw1o8F6CKKWCTjyQVh",
-	"+i2ECjbWVqqYLRFQzI9Z1RioYmenlf6GuALKSiYjmibDzvExMSEaF/JPKfnXt9Y2bqCp6oV5y6IVmq1U",
-	"bNf5ou3aoN8ze5A7Z9epuqlRoUvYiokkgWyRV4FyiebECrJ5sVhTinDSyRDm8XTkGNM8UAj67JpeENjE",
-	"PKKTDGM/qqgfXMHhimpDjW+EKoTyr0BJaNTNCevYlorT4S0Nezmt1C4qZdtUYOZnBVJ1k3X6nJd3YRqP",
-	"BFxFXFu0bpavDV8j4mtVd8najG/cP81eejJNXEIN5hZAHZM+Azj4MFQ1Pmn76KbnCvoXzaJiFs4yEMiQ",
-	"KwKXuss0RZrN2ZKI3WkWJlu2jWVvQRS0ikz0jLAOu+y7bkIeu/DdGgUwOxnlncyoYW5ml2Z3l1A51Qgk",
-	"fpGaY4/GEhteWP4lu9N+qZnPixxGYDnxVJ3P9X6KNBflPtcN6xs8uSt0KKNKisqs62WEn3lM3SHYgPIP",
-	"ovN+qftXPGIhF+wlNM+c9bfVp1+QIR2NmGDBBVbeYlp7okjEA8EHw4RwQf549aJxMsZiab28jJbBPBTw",
-	"Ck/N7JstS3mgQENULklFgP1zeIwQCOpBlvA4s8ANRUokq5VsoD270p1CnqJLAubzQP8RyVv9j2n34wKZ",
-	"kv/9j/8LiSk0Ahg1x/y6mmS1AyCJBOFqqxdy+Vp6F+wk8JINCFv0nVXmNmHmpg2hCsLiGKq2pvOZquSL",
-	"bclcLTnMdtgTlI1iHgltgoGUqPGecRLbGnYqC+TbF+TJ0/PnRDHwAJDHrZO65sRJ9SN+//6KPNTPed5+",
-	"8uzRBZEj+peUaQNEs5shAAPV9A8uJLE17jkM9/CKcbyD9o/KqQZr6MdMDburvNPeWzP9H43WdYH9CIkU",
-	"PoPuAd7x7cmx1AbtMdzqVUY1fTlilQ/1Q653v5PjvGAqHQ1DOVbViQPgEKpk0j8uoRvmnYGLau7XjMas",
-	"Ks48A69TOCylh5W2r7T/tQe2ttMxro6Z6oK+xa69OndTLExMx8C7XYPyWpqn+TGDtBIaKgKI+sVj4i4e",
-	"1My5WjiomsPybkR9dmQqx7TAh9iyhQLSBwZtaEjC1POyMNCL1MTithYWpHq3DAObQmYJQxLLsboAnwM2",
-	"3/C48MM0YF1gev+kVWeveCzr4zhXMeVCD272OKBK3TxxaBXrvWkMrDDKqYMjA9aV/a7mU6mfYDqgmBCE",
-	"NE8snQuWaFaS7aCzeUNysVinIQ+60LOjJtWMqkQrlRcZVBiH0WMfFSEJE0GT0q1dGKJ24oW9cctHpvJI",
-	"m2tXzBFa8kCucLim8o/yfgr/5wM9+utH/Z/20fPux6/+ocEOL5dVs8o6bkIBs6+9Z7pXtgKbSU1Z8mgt",
-	"2OkVvBh/VCyu6fDPqhuVr5QJavOeZwNOMmJdU6pTpe28h86w5SzmG8ZG6HekPhbmbK6BXbG34FQE5MUb",
-	"cv608h7p31QZTldSIrBin/KQBUTxgTjiQotQbDc8oFyQ3sRA/lXWh2hzt3LhjGjp1vSN/x0L0VLD9HRY",
-	"4BWbx0+TpxSsqze6mxn90y1eBwBWxUVBcyGymFdfOVUZD6jgCkvmG26XXlKthAIiWon5WGW3EIlJWDSS",
-	"MY0n3cKXMk0UD1iXK5Wy6uTLXae5rCocbbI9nJlSl0maA80UT830+s3sbXa2P9awjpUkam0VRFHu/Z9/",
-	"ub5WH//xX+wflZJvMfewoTCfhiErsg5j6ZkOXuWIqu1ECuhXiFiplV6E0elNiqrdA+gdDnxJbY0N9Wka",
-	"6qunrZGzx+U1uzz6k1YXPp+6Z18eHpmP7aPn+ptnXx5Vaw+WwywZfl+FWisIcFMFJjCLulO6AX0F5OT9",
-	"0lVw5pvQUzZHsMVzvScHeUaQriIjlwacbUA+K2hzP3HFtwJzohWwJKkpE32heStoGxkO5V9SljavU82e",
-	"3jBgbxozNJtQ6WJ785LS297TFOsEdFN8bxPLeVcYZiEf8Bz2fu6q5T0GindlRV3Ll4E13Fr2yb53XmJD",
-	"YX1tbILpDQKdkwDccYZLrH9QBoICstH1RXqWqsYtzfRpzrpVzGPPL7TxgfGDDFegAgEb+xKOh5L4NMpw",
-	"p5Ihm5Cx/gvuY8EF4YlWSyYKtRCtfeib9ATNJVopySvgKj1rdwQudCPkWGAbClXTx3RsN2SEKOh0QvRd",
-	"ll5sxA18aRkjyaczs3fN+HRds4xKYV6DsjL/yNjSkdrZv2NMEJqQJOZ0wHYwDxlzJpJG7ZJ+LFz6Bawh",
-	"X+vUK66EubshGtOtllbdqZugSYaZYI+KCqX+60lVI56MBeeNAl2kI5MFBW5O7FNMaLIoVahiuWE0hSZW",
-	"tSH0rPUCsKBeLNPB0DQxtGUvizOf4Bks6Cay+iVFBaLZA5Wfsi67zYMtVZ6WjN7yzCrYJr3vPGmRy2J/",
-	"bpzOg+wSRWiEjTekytia7eLdCJQyS8mad2ZBy3lXwNTTZLXikcWblxNo9p6GIu2+4nyVILsKWlNJHXJL",
-	"ymUBP7JMNh/rlNU7QvjauQa5goq3vCrkU6Fly5jyhNAwGWrGU2y7MaUNIU0r1JdQLN2wUWL0E17QnrI+",
-	"lMvlhW1Ando7BLYGQGsrS98pybIKT28QduLG/l7IYq/w0pm0gBIrKNBVLZG/QpV1siSZL00z0x1SyvfX",
-	"Du8H2SgjtTy4KYyuaakzblIcXl+TWD3QDfix0ENwvxxZZu5bAJTbgORYDjJtA5JkhqVOj2DKkfbx89mX",
-	"f1ik7vp3wnrXQMjbFo9tUMa/LM+tJ+esi+GMJh6RRELMwpltWQBt/GrjgsBo6n+G6VswhEVp3PbSWqL8",
-	"15SldRnNeY/GhfzILITWZK0DsxEP04oOwGObfMGKUKTwWZ03rmH4bfoldpDzF2VTrLqwwveQaUN7xx/T",
-	"ZMXqiKVBbTcphVcLca3l+mheR1E0gQvBbnNWndyl7rhOyPqJU/AoIG5jksZCr9sYQhS1INVFRXDJKO8m",
-	"vM25S219L9mcguHqGM1eHMOZ5E1YkLIzv/aEXKWxuNQ7fC/pb1e0JHnwNnvVSuVS1Wa51h8R9XocSxh3",
-	"uSC/qKpdX79z1qir+qmIK5Z1Rpod2jcsYXHEBRXoOTW4ZKSES9aBFl9YZgxOe9OryGQsKfBlRi6RgvRl",
-	"GmMvMLWZQmIs0O/WAvCZC5atB87ualoSnN3QrO0WFOLoVct7b60SocN2SM0V7+lWY6vHb7T2E49ifTy6",
-	"qWnNOZuiBVcBjFUxkD9vhN/b6+683xEs1ZY41SaBHtPBgKlknZN36HbUFILS0lv5eEyjUE5vSXMGbPBG",
-	"1he/Na2PCvu+9DmZFi75T0vMb/WmeyszOfPOrTh5d8kFFytXW2RZlW341BI7vwn7tlpnuU9mLrB+P41h",
-	"AkMWGdcwTZPh6eyWeZdpMpQx/ytYlB2CdXjkf//j/3ot8g4E24AlhJryQMiBgNJDqDw02eNelh5BAYJf",
-	"8YCRH0dMvPqGvJBCMB/0tVsesNi9FoiXqgoPK9YxtsjljGwdGkwPKFGz4XUeA8CGKrdTs7H3EU2G1+Kh",
-	"9+kILvIw3GpavON9QxkGhOJDH13ov2Bg02/jpdq21jWcZ6iSzCoFX+TFegBYBDdiCX1C/SH0ve7EjAaA",
-	"jE6NCssVwd+htjoPaBVvGsdck6ZzCd8BZI0qX5wGPCk9W6vItyzm/QmhhR5zMSal5vKGM9WJWKxpxvkG",
-	"ysk18WKx2FiW2qfLPmT+oPvsgsBdoHDDy1IRSNR4yg8vDqoUoTdDL19tZ/rWXGmugzeYWnOz6Tgw/YCY",
-	"0ZvuIKRKv0xzP6fj/D4NBpikJLFsPVduAEgAzgsVhMEshD+xmIewtqVBj0IqlEs0d1SmXaltb12+yY79",
-	"vf638voLM2xNBwNoD4IPUB060qRR2ATTaV65BH+iIT4MxpvfVxxoNi+9Bq5ZpyFXiYwnLkkYjfAR2QOz",
-	"p9iRf80GXLh2oeF18haRF9QFgQbPuBz6TjhTqtOXqQgAKSbVe4TfFn4fyFs0JN/i1EPeZ0f+xA8ZhnfN",
-	"tKigA6ZPO4m0amB7udvyEPu00nxn3mXn8cJMoJR7A0BP+l1xiiUGOM3smd/CNhVvMhe4eixZhbTJ17dQ",
-	"VfAcHgYxE1O0LQEJXxHf0I69DM8E5p1hLtkEyCsrri0+MqcHWDx4lpY+AhdLuSTv5ojoW9iY0bEFyeUl",
-	"u3zzyhZ9F67I2EsQlDY/Zrfyhk3fZDS3qb2wMOPlS+yT34154g9LaysDQAmDF8l+3zVvDGmPhcBVEENb",
-	"zcwBQczhBxKyYACV/9mVUwsWMB+ADOFV5iJEULIENsuRDTIVQnUhnlQRGDhIRyH3aZLf+r2UN1BMNMoT",
-	"KmnMiuzOpBrZWZppQDKyPhsjyrMqDdUZpb2Qq6HTcd7gX+auhMeMwCXZpdMLA98C7WRN3pHAuIDTmN1o",
-	"1+kbIGr70KFMFdMSsfzk/OvyNfYh38o4KrLo0vU8Gsk4mSYz821pPbgmq9GIi0HxPvuSV/DZCD992w1j",
-	"o9INoic/TckbDKkpTHgb0TgRLFZkSAXihWR3ZcuB3FeKRvdGrPQ6KfTJlmNRKP+L2DRXqr4KMBTt094x",
-	"k2ALaA+QOpxxQnupfep34CbT68H0UlpdqHCHYGxqP/GcPlDEovwTuMYl/VT4aCyRgPf73E9DrUHD45VV",
-	"hEGMZdJUCoP2pxcNNxGQerS8yV4+RZWrvTavEjuaq+8AjoVWdKwWWKiIGgsS8Jhpo2JSeF61KMgBbrJk",
-	"zvFQhtkDnXIkprzGpV9mriyw3CLhTN9kTl0nO4zF6SKQJgyreJ+ZZn5LHlqu0DOkIIqJgItBVmSfs8n8",
-	"vkqqKl1RYiguPLQoRMo35ZHq6UfrXwj+Yty80qx9pFXlUpfG8nMKZ4zxW5ARt3KCTwm5uJnVPrUKbSSN",
-	"7fRmGsaVR2V+tO3F7DpRYuoZZ26ePu6L7pcj1YFKSPBZOG9SSLcXAY0DU8Sn9yfPH9bcXGqm7We3l8Y7",
-	"7157Q1kALLwloUmVYOrzQemK4jAKv+WIwjUMs3CFbVQ3feP0olbfkVB1MyUW9TfZLxkzNhXurgWhRJIC",
-	"GMDsllQVmLJd2n7fMu78khpynrkaIkLlJ+JXqLsV6pPMldOH2mQLGNqQ8Q1JhnGWTYk3W3idP8ah03Gm",
-	"LOtS1ge6A8AfB/rdkbVZP2SirZLFzWiBVZyqdCQ+6pdkhWyzBvEHB6kzprGxSvTkmP3QzeHsMf83TIbd",
-	"7IpoOFKqC0KFglPRdUI2oGFXalmCtdMV5vT231mQUh+cYCStpY4um0oj/MPMuz9WW9TbHb21qbpomFWM",
-	"YtEifqy2zD9UjE6vzMcK+/vDNjZl1mDf2msK4rZq2rMrXLTpF45q6vZ1htlsIT7OGP0fnFFIE208dG2t",
-	"efEqa/p/cBImqEi6gJZRKPYvDqRk4H9wAB5CClb8LRvm1OMqFrKkz009rWyub50LTNvy8yimbLPXLW/Z",
-	"bK+7aspOn1qEaRN9alE/zhjf21+nKRN+3jrN2u8LycUwmRnrfYl5fZwx0BscxaKdXt6DkiG+6EmVo5kx",
-	"13cvFGa9AfP2rewLmL1yAYebPqJTLoKp5y28u+Av2PrpLrkZljtzmZfhA6CisKCL489dCzM/FL0J5UM3",
-	"5T6YOXaVvKToQdj6SpU8BnPetvDZH6v9BR8yHax2tlVOgQ8zUqvm9iqXQHkPKl0BC4VkzesqXAQfPlaa",
-	"/M10kGmb/8NO2MiMH2ErSlmV42H3LLPSbTGPa9Y4J7Y9cvBI8GTS7VOfhzyhSDOBfiXvpZDMWjtPzWm6",
-	"VNBwgpRY5yNZh8DXG/LHGcdLA2le8LWUabroU1lJlk95WD4U168xMyg6YT4sfq07/yUfqzw3WyHMCj9P",
-	"pSFc9O5s+/irRMbshrERm3PqVSL9m65hsXNOoD3+ER11mZU+8zUU13gM+owFPerfdPvSp2EX2ubka7ET",
-	"X8b+L0bRU7eY/MqumMbUVfL1NdOcSg6/ratOZafhWrrTly9fIKGsX4PyMGQ0CJlSEB0u5GtbWz1L3CjF",
-	"Qd1ChEiZoH/gElsBAjktJtAGodJrYbEaILwqQ+5PMv85tNnpMS4GRA3lWLSuxbX46qtveawSohI2Uq2v",
-	"vsL0pQ7x3vz47orM5CzBgATxvnuJP0bMg1flqUQ2CoU5R4KRIVUXGN4oAKarazE3iepSIAAzJhcVh1PM",
-	"ekLwap4oE28nBfzvFkFI5J5NjghDvTqBXuts+JlZf/xZ//Pln/H6f6Jh6JnleSGFVjy06vnVV/qrI/LV",
-	"lT7J/qT1FYF2DzTLohoLRUIotMeOF5CnZdbl+HOGb/jFw9HhYigECuL+sLSEGJpMhuxaEJtFMaRmXjyA",
-	"OZlVMq/HAJci5+1zF5cGErJoxAigBFD9YH0rRGgDCfgBCWGfuEpaMLFXgfoKjuAf//jqG+USk4tLnrbI",
-	"pV3jiE5wO/W6y7EgHg88SBeAfM6L/KVad9F3IDyqHZ3JE+vrY6enlvCIuQZv296R9QvBB/GgMLfnONTv",
-	"9bZ9ZYN63ueAJtQlhSy/Lx6GKIj3PRc3HRKz8J+uIQ3w2vGAHlncIh5e7AFKJHRJ0IePpAJwkEifhwmL",
-	"iYyJkjEM94ZNIAeNnLfb+n2aqPhAyBiy3I7IV28Z1atosr9skww7UL1o3ssrOvCAKBKiuTPhgniv+kev",
-	"pWBHP9DEH3omzwVvOmuf6wMSsqwHM9pagd4W6KcCC4mNTwDp+5aGKcP2XvotkI5FRBqGOEZIuVKtr4j3",
-	"5vLqxe88nNHv3/34mvwAaWpQpN0iL0w012TKQC61FAri0DBiM9jssOHUcmx7zcg7enA4DnJ++swlKqEh",
-	"I+cnp/l92E7aBI2xQ4w5pbzfZ7Fd2RGjiR72SwDDBabgmbQhqpcwYNFIJkz4k6M/sInXweNzAysZABG4",
-	"BjNUQpYJLO+FOXxAI+enpxdEJVxzC0LiVAACrj515NIe4JghvIZmfKfnZCjTWOEIX8axjA0JeXSErjMu",
-	"xfEolr2QRf/4ZyWF19FnB3YEzrlKpAxcct4+MTunKVRzBv3dGUJqYXcgRSKuFBcDF2hcj/C8/Vh/eG6h",
-	"UBPIaenxAFIwHyK6P5R2iaQLv3uPXHJ+ot9PQikGgKU6SvR3p/o/Z/o/+pmnp4RC7pd+by8GVmWeB11j",
-	"lOcSRv0hbCJsMR4g0DFYrN+iN/v89Dks/uP2mek18JYl8eTosp+wGPJWH7fbyAPt4e4Bcr0i3FCUTbrW",
-	"5/XS99koObJfeeShXqd+7BIau4SpR0SxEEqcDOvX7zarTxKehExdmGQqpF2kJD0OL2AJ5aEmBj0dLshL",
-	"MdDWBTZdDNgtC7WuojogP63Ensg0Bj6YsE94JoDG9Ts8HP8L/brWV5ZWSUTjG00/eVp/dogxMQzogCaQ",
-	"IEYe1kor79GFPvaWV8GtyJpOTzHjNuQ+EwrhDaCQ3LkcUX/Ijk5bbcd0/HSGSTJSnePj8XjcovBzS8aD",
-	"Y3OvOv7+1YuXr9+9hHu+uA4sotNx3tOJSixqVVZ14rRbJ3idHDFBR9zpOGetdusMYp7JEOKZx/o/A5bU",
-	"4fyCoYhngasWgeC5f2E2rE95qAw7hEPPYv11nAqoXDMBeSleBU5Hv+SVCNgnzH4YST0h/dbTdhtx20He",
-	"QIy1QK1/NuUwWX+mz07IxQ1mxks/jXLIAuc4kL7KVET9Bf71V8d1bthE6W9aYxaGR7BLx38e36jWnzE1",
-	"LmJJDM1znWP7JxRLBlwwBV9DFpx+lE0Byl5rlrc1oVGYg6Yu3BXMlV+USY9rBirtrCrL8Uc3xzOufli2",
-	"4MdvkP5KafbodlNpFNF44nSc14CoaBUOm4SCiQgDCLG/A11Qq9pu3ZLWHSs8QS3y9tsX5OnjE1BnBBtb",
-	"Ya6piQWkx/oS8ZIATbvyNP3+/R/erX2Y8Fx8+OzQcOB0nJfBN+8uod7pFj6dPn588hyaNeqX3ryJ/9D9",
-	"S/Tpp/f033+6fD4ef/3tk1epPLv96a9/fXr16Xcvrsb/9vVkEL87v9H36JV1fvzDG8y1cDqO4lBC5HSc",
-	"k5O//Pvlv//h04u4/9O77tOryft//d2Pg6dD//YNHfEfwnj8itI3/u/++FY6Xz42PiywJDVnBWa66aNi",
-	"Hww6VhqjsCydFLRWKo4KWA9HtGh5HCEDaXR2np2fnFcei5It8w4e+ANLqKk9We+05G1+lDZ5RzJOTBvq",
-	"maZHznQLo4+uY/Dwcz6vuYZ5vGb0jutoAuqmMa+/qJaF2alVjA9ct7cSJ9ZlIkDvQ/07MusOc+Ccyvu7",
-	"+opuxJKhDKbWQ1jfIhif5d8W59tYL8s0g68breH72ExrmdmV23A1mFepVVa3RxX3nakGWt2RRJckLEFj",
-	"0p13bGsoOsp+3zBV/06OSSKLhVO1FG0l7CKS/caauIlMfTQ09NB7gJKnGCOeEbBeJVH/DkX6uvRrsTAd",
-	"edNcApt3V2zCZchv2cZX/xVa5ZDEqBSh+iX/XCd8jVayaPlB5c/0NLvyuePBWLdGY8aZY6eqxACWojbw",
-	"oFoUv80UpT3bobeAkrrpHXpBRXmLcPVibMenajfr9kSzoiNbkVK3aV/XdsNogbkKzV+mHSMuuEVAjZIx",
-	"QVfK7F5p9eryzasXWU3MiMY0YgmLUQuqWpv8kuPveQQoUQsvzMpFF175CtvdmYJRdwZtykzqgnharfaq",
-	"6nPBIwYvJD6NYw41j+AQgyIJp+P8JWWYNI+auV4pp3i4MnABzGo+Mv+Wqt6PCp+q2jzO9JQU4cQWH6EZ",
-	"ydU0wnDV4KYRkorjXFjDXzkIlOGBPhdY7QA+FimYqhmCuaH06pm2tB/XJXUsbP7wuYTq4Zy2T58ctU+O",
-	"2o+v2s867Xan3f6Tg8XmTvvk+Wm73W4fwX+e6v88sx/xf6ftfBYvNIczJbGyT17EkitFRUKCBy/VSPJC",
-	"+ARI9eT5aavdOm21j0/Pp3Mdug3f3z5xXCdPRZ5VdT6WoSTqppuZiydfPk7Vaos0DJtrFZbW3yDq6AyD",
-	"/FEwMjJV9OvyyLxK+0M5HfDjlxL7/J6rZKo0z7LL4reQeG3rVSx+FChXlWEd1L4AzV8gsRm2rA1Y9FeA",
-	"97sF/jRAMTe101bQaZ4Czh5LtRGdQJG1S2jWdtJcywV58eqbt/pvOCCAsD9dz2IvRj4tYxS10DdqljUj",
-	"FWQbtjRvLnhc/8AmDtInCKSvZTBZjjT3moKWP/wW3qKMR2BO1BQTO2mwUku+vlJ1DAJgsBj8gHe/vKKD",
-	"umeay47hmi+u87305wJ12uuz68wQNk/gGLGdonAsJinQeGMS119ASPRIAqDmB8e0Ja7SoI4/8+BLrRp1",
-	"DqEaaD2W9V0VrNpnUKC69YTaQZbNk2XuJkjnVbIq3XzZoZAztY6r0MCXpVn/N8DuRxbOecaRL7IsgNgK",
-	"MosR4IKujIDMxn1nMh/6qWKm3B9ayghoptNniT+E+Ihg+kvWgpiX7QoChY6gPV5AWBECjBcYwlLF0PT5",
-	"6bNZUsTjtIYM7EMUdAnhB7VLR7By/1glCEs09az1+KR10m4bslpFC4PRNZFD7R3JIWV2TcjxvpFVpWix",
-	"ABmrUVaNDLFuzs7nFSmvUiu91CqlzwySSkwGUgZ11GJhFoBqaqgDL90AdbirKZMHuZjLRbNtxfmcHbVP",
-	"r9rPOyenZj7zZOdMlVO1MJ15ZiZMTzcjTO8d/b8bpkmZ+okBX16TA2hDjh0ZbXOzjOAKvHkgLRfbp5i1",
-	"JcMAm9WBqAZU2JhQyNDSB30QU78oeSHpD1djSgLX8RKYbnY03uG0DxxlPzXtKm5hT6ozVqr7w7dvv/vu",
-	"T998+8Ofrt7/6+n3f3j9+v13p2dXb378+t//7eX52R+dA3dpxF2+47eMGIQLNjY+pU0ar2nAkyOsn6k1",
-	"XF+zMVMJpmW2yEvqD0nIBbPZqZIE3OA9JdICAgKyhJtBKuC3GckbPBImXPMXByw+yO0z+Yvkf//j/0U2",
-	"dC0w0xkSFyHJlWP2IBcDEjJ6C9o/jAib7M+JSuSxiAvIoNMXGbjhDEokliEj8tZkmZoFxaSp2eDFa/z5",
-	"Uq/jy9udBTEqvOoGVo0rkiozUWTAAbjmq/zqgAi6GZ++Xn6Tl+nrwxYbmYIHoS7ukQLG5iZHgBhj8OqE",
-	"9kIGflCDimXRPbjKT2JtxAFzc0vjKjcxbzouFK3+nJdlPzaNzAc8ufSNG23eYmRRnvzY6uX4s+zVxXoK",
-	"y7LGvF/LxGZMwfu5UAkFA6HqpdDjqHL/54LbzkQpG78wkcu/bnPRJbPb1rmAtT1Iho1k81l2xw0HuEhN",
-	"7oByWq13tE5Oz84fP/lTBtMYdJHTgmgfmsQYePv505OTIpfLBvl1DqrtrGWkgAuk8T0mQQopsVNGTQFI",
-	"I8s+YC4NHniO8nWN+FXG53cdwKqov67y8JUD9RakNlMX9M2oKKDkx2oqqytUWyYFFeEYceHqc3RpeKMs",
-	"2BsXs6hxCCYHPjyeKNJjAw5p9HlDaE9x4bOuYn/xXAMAxfwbhYm/KOVthwpIDWE0RMg++F3xgaBJGrPW",
-	"tbiypSQ2RR2gy7TyRyMWtMgfGBth3yiwex4o4umnsQCrQ0ZUgbaoDwvYOR1t78D4sxoGP02I7PcJxcEw",
-	"ERh5o5W5hAnSm1wLJSMGBQQAZhkqCTE8A4nMB1BFcMMmrh4aoMFgVLw3IaU7Y2YAB1rkCjPCUdQxQUzb",
-	"KmOTRTwMtY4FMuACy4SMaefLSN+YmNYlgVGmYFcN75qjUZmO5YBPCFZfYa9gycznIVVDL8uGWFLRurgW",
-	"56fPTXIQhco2kyGgMhRmrB4z2d00DOVYVelneHlRQ7sy9DCloE0LkgEXhPYTGBjkAIsb1yiptLxYuK4s",
-	"IIzGIdejKZwiGesVGQgWeHUKkF2/aoFkmzNEXPAojYqo94VOZpU1hVQNC7UC4qZFLouHN6/wGAG8aaYd",
-	"8cLBLhzkuePXLytNoNidsH30nB71P35+cl7RoXADcpVDEbzlYXDmnY4WZPrBAYUeHJ22Zqt6UxAybaGg",
-	"hBl1nCf+Sf9Zr9173D/3n9HTfjt41j/vnwdn/mnvhLaf95+xp8ET/3HvnJ49P3128rT9pP24fd4+a5+2",
-	"T9rttoMD6haFq95sGJ9m9XA49Jg298Ibho14nKf//qn4Onwb8Ean4/inoehF37aDf/s99C5BzJPqlTlp",
-	"t1CC/wkajwi7ku3lpOZPBbqpEpzvLVNFRKydi8+fcsjTRgJ01tJOYkajaeGZDI81iY21FaRJo9Ih91Jz",
-	"bxqGJhXKgjAWUkNApmKtFrHP0ywWuk6Rh6ZGFMARoZgTamFYQEx17iObDmLdfomUZMzozQX47Dwhu/ap",
-	"nrWcDdgiMgwoeyBcEBYqBjlvFRkjoF6+sbO9y4QRW9aWL73jyzhmfkKGMlaM9IBFIXDtuHiZ0poOCeIJ",
-	"ifmtHnnjU24njhGhZlG189mzgLdvnAAyiKPq+FWOHzrK928mxVof80FK4yCbUfGcZ9ihderh1VAqk9IE",
-	"SO4jJrDoMqRJwcNU4b1pmkv6LocvvUeZpIVUzi0nlC6TQbpBkzcIYqxas97pp+Vs1lqHuaFjy2TZpxGP",
-	"mSrecnrUPr9qP++cL+ljB2Gcqqr3Fx6mbesuHcAQnB/kX3kY0uPHrbaznhlpjumubUgLf1aV/1gAEC5C",
-	"AFfVWEzTOwasmAg2HKZ6lSzKAGmRlwi4zS2UgAUZNwXDmpmcF8PbWEBge09UlQ8wEZjt2YwEW8TvX4pg",
-	"d9z+pQis8bbKhptva/UYMJ209mEe2YLSdY8LKF0vlqN50xze8AiXUKPTWDmUfwNVzAjcEEr/hgXXwuoo",
-	"NOQ32kAHo02L8JiGoAKliJmRKTPanIN7jbEMdqZrjSEoWte2Pgz8WnhSsK7+3NXv7lpp7uU6WVEXw1J8",
-	"Cz+dDU3dWMscJvAQ/oyZL8Fjob97pFW2MQtD/dqza+HZp3bxOM99sVaZFUtIbwLzDLSxqBKoz+jk4CpG",
-	"kzJUgnX5XlH18aaUTa0oFidXUBhPnyOwi5RonWtVKholpgGVPl5mM6uMcn2GXglnHd0OuvI7aK05rsMi",
-	"raN3HMqVov/CIChqy+uAhBeogM25Ng59x+lSVwZrfEZKvAOjjXCx8Xoi/WRijsk6+qC+TGJn8PpEhGKq",
-	"H/ZXSRQxpar222ru7+ozb/x+4Atqkfd6xLa5GsDgZP3TsNjVNTfgFaCK8oQM6C0jSpI+jTFfAd7Vqjy8",
-	"P6bJbgSD2V+9gDuUDuDxUpkAbCAQZAru4XgCmuscIxcW3mw39rMobrLxFRs4o3wXyjuO8SytG6N2Xb9J",
-	"L/Mh/Yq3C5wGVpg3FuSJTEb1G2XRbJK8isW6BNJkqAW4r6ULoaNRi7wzHmwucklnO1KBp9hnxDs2vZY9",
-	"ACFSDPzIxXwhvEPTORckVSzv8iTjsnfioiymZnwhVQpdLMOrH6/e3KlHYnNiyPoZ3sRS9ncujX68evNS",
-	"L2hUk2KTlz65iCUHR2BXJIG++0TCGZICw7l4uhrJr9qMGUTEmaUie7LrqelNLG+ZQllKTUAKFMHE9sGj",
-	"oxHm1bmFZkTKqG0FNVEVCMYCImntDw54iAWVdYSEZGN03kybrvDh4XTunFzKSl5j2tDjNg2ZC47m3ZHH",
-	"W7NfgOtUWSwCu3JRsbl3QS5XaSymyIRUi/0GlGKn00Vyq6CVgCvaC+eoCBjYLPF1tPdqLadKGWIKImGh",
-	"M2nBOPjW6+WEGd2eHf1NGjB6am9ZJG+hF/Jq7unXWeQQV3hXR/VdIkckVZrnrcDXZ8+iPUZH+JC5JopJ",
-	"flZE6UFoVm1cS81OXkM9JWaCjcsM5KCwbJ8jX+0FJ37LRiH1bRymPJ4N82Pb7Lc+SpMD9hYsMttB88La",
-	"HIVIKSgW9m9I89gIMsiLrC3xARZkW7Agr979SM5Onjw5OiE0HA3p0VnNaMCbCV80I7wX5vpaKBJzxGz1",
-	"CbSwrnm3/W0G/sPMC/rumYoEPVREUw55n0F77C7ev2gkNl02mYxkKAeTuvTR/OflxpPdWDGQNzROMqIC",
-	"vEObJxWzAY0BzxuawYI+5PvYsVrGmdtEKw3V4/3L3GTeiIvs8/ZigGtFy5AN7BwxpNhGrSpiVgwjFTqo",
-	"W1ZtmdfHWpSQebhKrxJlbEU4u5Wd3TWnjROSyIBONBlpbgJ60V/LzhV7PsCNT28gJS+HHEHgWWgwqAys",
-	"bx0YyAvbB/nOlePL7yA6bFhMx3n98q3jOqGB/oX172PHp2zNurBmTsfhMjINDIJCmRXipAfMglmTywEN",
-	"2F/1ZIF5dAqP0rvMI9bV66wH04+5T49fcxqxCea4aTrnOA41ZFrqOa4TpWHC8wbNSxRs4+juBjbEbHoF",
-	"5X0rU3HfUUNKXRinqBzmV2z/PUPatUnTFcD+jXBBrLKVAeGZxrSV+VYDlmQUuR6XRqc8UIhpejWXzjZY",
-	"6tg+3S3d2gbSOMvlqXh7GCP1dJYr5HtTszhHNiLQyByiWRpOBO+cDyryRm+2OysitdwsQWCZftI239k7",
-	"hmOiTAL7cf6AI3iA8lpl3JBnmWJmexwsL03xBK0qTTeNKeLTEfVhj8/b7aWVsjsAEKmnlL2s7y213K1B",
-	"DzHk8kCRUSz7PKwmnHrh8hsu5K2rzD2U5B5Kcg8luYeS3ENJ7qEkdzseogWluAWhvkQd7jracUP9YIUq",
-	"3um5HEp4f1MlvJuuyT0U4x6KcQ/FuL/ZYtyFRbjNRGep4HY7YrOs39QJzEuAUDeGlSKpgHa+HvYO8dC8",
-	"BnY55oq1sDNsRCekB01Ak5hrwiAPvQETAdNqJxMJTyaeSzxoBgxanXmaey0KX8aMKimU98jg+FEyYrGS",
-	"wlT24IiA4UPPWu8vnha3MSDm9iYm0jiUY+xVmmB2Cso9aGyaQmGyCKAaYEgTuE7GAYtRsvcmhH2ifoJ9",
-	"h5nwmUtsl6RrIVIt7aD0mIUMFNsWeZWUMhx7TOnFQBBf2/STa2bty5hpBSIhkVQJ8UJtlHsukZCyBhpd",
-	"J2vSqpdFyTgxUsxkh3cTmdDQI4EEZ/pA2rbALdMnFBdjWmCiKx5OXh6H1drBWO8vrCQUGpiWkx3o73js",
-	"q1u9Y0UW+elIBNDXE8uvaYK6lBrps6+GjCWQTBHLsQLBrl8NYhROtmsa4k4I9AHVK6F/jGQEfVuhqbNZ",
-	"lTxgAL76C/0SeAa+1fgjtZ7D7WWaZyfY0pZ9Gsk4IT4VAsxE/WuPCxaYtpxajysstBal5QWGJVkq4QO1",
-	"RalFniVJ23vYblUiB0wTzUWxW5CtOcIhKxKnos4B9PWUbXIoCF6mINh18l7jXfA+HE1/kdE8/ph/6NOI",
-	"h5OuTVMpfmySknJp+FIFTyEVLGXZtIfTqbSHs+ZuI6aY6e3qEsX01kJzyIkmmIiqjmlWbIpbcPBWp9f8",
-	"SpM/NmwHfc7AaVqq92moJR37NAoh+tanoWLVk5tyz/GERaqBn87V6/AKL7bLYD7m2iyNY6pflQr+l5SZ",
-	"n42MVckEOrzq91Qc4bfZCdFcGvT1gALVhxRj4NWevexczXc8NfE51Q/BWAWLBzHPGdVsCD7jt8uugZYk",
-	"WqRvYgmq379oAewI1p1/7mNV0F63kiHBLw3zpxR0nHVnGwlIqCeCVwmKWRU8mRAaSTFAPaKupVTh8o1l",
-	"tIHzAwaT58rNyaTryn5XxnzAxcZGgIl0cpSGaBHDqtak1GVXdc1VDTdj+sa5YwnZLQvnUpxRZO2FDQdR",
-	"ce+XeUEYbDivlWFTJmNiUzY+gzrVIiK1kX+wtDfgHzfd0NBqsHmQ0In9gnjYl6lS/NfRFPYqrBLz+DDo",
-	"Kx1j/sSt5MGWUT9QywcfxBBzLALmaw0bDMoeVVxhxZHC3Iwej5NhF7hMxzl5/vw5WL4npV+6o5j53LSu",
-	"njAaV6ejzCBJF3WQjvMNp2GouRwsp/32BxrRQKZLYoiUk1f6+l2QJpJzGJNC8t2r1wDIrXVaeCV8+8t/",
-	"/fw3/f+f//7Lf5Of//7L//z8t1/+85f/dgAVo0xpHQcMP9MVyHJrWIls1iclvQwSePSAT07PZjS64lpl",
-	"P5ZIquPYjrKaA3cccJlY1z8dcdMoF/pjZidsKVzvNdvJFYIgxvnvlo7nrQhacsTEpyhEClVHst/nPrP6",
-	"ZKtgikVhC/4tJyJUVDfSiNnQpipbc7a63GdhCMYb+6Q3K+MOPS4wXjPDGpwqs7FEWc7na4cH107nutHJ",
-	"vHbc6/wkwG35Wbh2vlyXpc5sxKSwtsYwrhy3NX3LY+WBm2vvOZFdiyZDd/OBuoYmF44WowrG+0FSEbDY",
-	"mvNa55ZhGgnUzi+gpzuW6/xZgpXbmxDvwsQqhMTdi1NhkdRkHKUhrZh9baTJnXFtZP34xkMZMhiCOT3o",
-	"xNqwh63kt6pNYXat/0Mrh+gDgFolsHBIzi0K7reyUV2LJItPW981V5c6/VqaraahdXJxRW7YKCngiwZG",
-	"UkCbJ5QyBPwTiLIHAqhF3jEREM/87rlmBYwTrfCIa1HkkFiYDo/wjJcEPhiPnAcW+pCHwQOVvRtDN6Al",
-	"Um23M00YYMtCJQ+nws08YPbma+FRBSPTxwlwLJLsLMEbIas7vwFPnYzJLU9oSLjQO6iSFnkNpqlxO0Zc",
-	"KS4GF4QSiP+CsmgVJaoAW8cu5IAlCRcDQjFxh2SdQgB8hHhGzqMT6CpbPYTakRnUjtHJpSqeLOviKuU/",
-	"+SwA2B5FJ+ShV1z1VpAil2TKe6SXOOQ3LJxci+z7zLcIsIb4czf71W6VT0XAA3iMi6A/ZgtzntflgecS",
-	"L+Ni+oN1SXogHr1rAb5G64N1LTbRtA/xggykPoPwDhN3S4Ysgn0EhB4ahsbtyVET9Kh/I+Q4ZMGABd3C",
-	"rFvkjVSK90JWmLSyXjOoT6SkuGQdU37IYzKmPFGGN3rHxYei+65QLsADe8YKK5DVD9jf8k2DGoUEYppC",
-	"kkjGrDQIhTmSgkb6IMGCQ8JD51pYyusauA+PPDQETYUmVTGJZKqIydvVtJRQP4F0EkaDR7BFmHjY7U26",
-	"So70PpBbFvdomFGeCbNBINZnccL7nAXuteDRyKwmgdOgby1O2IbnBlIGpBdK/wYDv1UuR9RCy2kZd1cn",
-	"obWhzulTd5EWbrVv4LCZYm2tDGBQEOAM+C0PUhoWFF7IEwKTIhlKvQI2PPllWXV7H1XoBsrwKmrqpms4",
-	"ilv+27a3ZoJi+nfmSyEj7h8MssYG2QqHukoVflvUHu9tfVBZj66p3MaJZtbHfG25l4pA0+uCaqFy5HmV",
-	"xsJWldQaYkCggohcklvJAxZYnRki00qCxmHiyxeZ/O8TStBdhJh+RrE6az/LtdQxnZBEYh5UGt/yWxm7",
-	"8C4bNEZ7eESTIemxUI6rJOeAJWWxuWYx04EPHvjg3vDB3CDal4KUxb4Bk76aWcFZxcASXoA1rH53zQbT",
-	"l8ZQRXRHREdNcmQhxNnoF/JGybVjMhauHW3bXGcM49ppEW/2AHpkIK0pDydRM8F+GobutchsKFMGk8F8",
-	"VZm4VCF2BoU0eeDR5+3zi3Ltdu7gsOw4Bj5e7Gh9LeYXoVWXrlVx46r08ruuUJsJmHWAabkZg//H09On",
-	"5HmbnJySs3OyDGJYyYW80WK2g0g6iKS9FEn7WCXZQNHOaiUby6Xl9OtjmiTUH0ZzSyjf5vmagAimGXeo",
-	"Dwp6OXPn8f/+x/+nELElYTTCFMzlMJEuSJViT1TqD62LtRoXAKofC3M5pL6t3QtjTooDlHxVv9r81DCn",
-	"IT9+WEZWlRkXKml86Oit18uDJl3NEGyeZnZRMYhmyNfkmZnB9aQMGRUbTQUo+9WbC5Q54uzUQi30ecis",
-	"2BpRpUYyTlp/Hg2As/HBMHE6Jydn7caSjOkXmzo+GybuKp8KEHA9YPVvzHvA+xlwamUOj+iAHf95xAZG",
-	"7PBbFnTVkJ4+fuJ0nCfts/YZZaenvefPnz17ctLz2Vnv9Fn/7Iwx/6THnj5+Rk9PzvxnT/znZ3776ZOg",
-	"x573Hz9+5p+c+E8fn4JwEYon/BY4qCNkHIFPNnvF8/6zJ0H72cmzZ+f+0+DJ4+f0tM8obfuPH9OgffKY",
-	"nvX65/2T3mmv3Xt2euoHJ4+DJ/7J4167327T9jOoP/grczrnUIDhOskwjXoCEPYxuDdHZmV7ko5CSQNw",
-	"yTdac3pSEnSuM+YB1LY+abfXrA7MiGrn1YE5B640st4b6wSvY4DwVeFCKjLyuzO0qnHCITROxsCPQqoS",
-	"MqIxzMnTRGlcSaYkDHIkoE8L/jeO+S1TphgCzaUQuHzAfB4Yrm5YjYu4mgnW/XWuxe/fvPzOJW9efwdu",
-	"pves94YA6SmXvPnmWwzE/fDmzCU/nF+65MfBwCXvL39y9ZU/wI+XP7zF6ga0vOgNEzYQCCJHD0jzAFPJ",
-	"BkFX09jjWuhZPlDkBQ7u6GoyYiRKoblGzFiLvIKhwJMhIh2zIyY0o8dwpx68lvJvXn/XIekIuoYY+ARj",
-	"nmVmqksCBmEveDeP2LXAen4asZhirQYjXKALLrqwZm3fFOqZAjKMfGuJ5U0xJc+GzVt2OvoLJvx4MtI6",
-	"Da4GT0jIGRY+XJKYjRhNch8g5MN43NTYFYJYR39gEy/rhwKXmQ3NnIkm+os1nrbxitGR8HSZ+drKBMAN",
-	"kHGxdLOhnnQxFeKss6pxK4yWBtOCIQypqeGxc9DW95kdKdQmGIJOpCQhjQeMPDxpt8kP/GvXnE5y+hg/",
-	"6gnYc2/ow/op5CM90JPHZgQThPnuQUKDXpAikHfptSwaJRMXm17gQLVQcrOORzCErOMFeH7BCnALA+aC",
-	"jPgnFhpoQXzKkCK0nGeOjHstptu/WA5VXruZo2BqUWSKfXLw+XoStsRDb419LMoQqPDAyhefVbsr9GU5",
-	"l9xu1BUg3DT9H+u9OEIFp6TzAHhLx/l/3nzz7dEJ9DlrqkuUZNoo1tNMTNUZPrQqGS1ju64tbZpiTJDT",
-	"hIUYC9PQUEdqUEWAU1pWn83mPFuOMfOGkp4zPXEP9R5rH9CeAnocG0oo1NRx022iNynn9eSGGQ2xhCTD",
-	"Vs1UKjMCg65mnlhhHOTa14yRMMONOTJjV1PakH2iWthFNOwUOYE+phSQUQ2THWPDRC0wsatm44LeoiPr",
-	"gzVH4DDl05CA2LCViPRB7T+o/Sur/ctr+JW+LqNd3+cgdNGSqPSM4SQzhaCZHRHRT0c9kHAn7cfP209O",
-	"nj6p62K8vP/s+HOB+68ZuwZdBL7NQymIkhnRiWbvlciYJY1gPTfGgY0d2NgdszFolFc80XvhtF/k4oA4",
-	"stXK0N2NPflKU9kfT0clektprOBiHdFkWICKKzI6Z1qHWgZErz6iDQiwxnRWCZ2o6TCxMfRNdo8JRDSJ",
-	"GxesSfB3mBp8AyaQ0BuWYeJD0ByttcpYck0keR3TbNOB5GkO6GJV9qmzkj/xDqBPFyg7exjYW6i8vDDN",
-	"ZbAPfI+FLp5EzI234qIx49icznJc2LFq2Je8ficryQAPKBDRW4xWmp6ILXLWPs9ChHqpZ7SZIVXVrizB",
-	"FqpAmqTbNayg4EiFXwIWsoQBF3iSYRPYUectsqsii4EcizXdLbAsjRhyf4lLX0vBiryiMfmNgn6Z+hrV",
-	"6qUBl8dfLX8jalhflWvlNHPvTRKmqiuKax9XjRNuplmifoSpOYL1VBXnOBzTiaoYw+wErGvpG65GUtMm",
-	"Mq/K53k5OXmu7X9oXFHz3rEcrzptP9nH7V17I+sYSXln7X4gqcwiOQJMHkZlNG3PXXk9jvOT6dWE+s5R",
-	"SPmUlGoyiSlfPI2TXQfZvjEMa3Wlc4NAY/dDCd2c/Ay5uMGct1+71l4ZHv3WRnlM9Aoq/UCYAzmY0Jen",
-	"Yt8z2g3wD0BIkyMmDLBJPlKjPnBFRmk8koqRVCQ81KTNPo14DFXGgvTYkIZ9/cjxUAJgGxR0wt02jgmh",
-	"zlSxOchnF/BcEag8ZFYYCp/WMCJ6Y9QRnCtEDamYQDGghVvTSgtcqbLwj2lVdL6aBpMZL5mhj/O2moxZ",
-	"0ppivZz4v+fixlmnWSJuCOZwwj0rWBR6EMvUhy3pxjJnpNL18di4PmbngY2PO84wSUaqc3xMR7xlHtqS",
-	"8UCzCqDz48s/vbrU//MvX1zm/1t1HerEon7XBblhbGRyCUyDcqrMrhva2bWguURoYiwYZSyAwweN7ecJ",
-	"m3LDxlKH6Q3w34Lzq86CMdiKZ6dtE/glYx5g0HDIB0OgTKCwaZIyxc4qM2kKUfElyXiB+/Yqm8XB1Ngr",
-	"UyMpbMzB2DgYG795Y+OSqEgrOCPuJ2nMikrdweLYicWRNzb4jZociEAIGP+YUuJT8SCXuhYjB3RmBajz",
-	"1g559+MbTAp7+LxNAmTRxFDPI5T2mdo9E9LhC8ISgDaeByDYbAjCXm5I2Kem7YSNYTaNOZj+AhuIObir",
-	"ZY4dAs2HQPN9zpe5nyEk0ec2V5gi94AEYcykC/JcZXtSdxA9AoDN36wkelWw9QAKIsHWLRY7zKIx9QsS",
-	"68IcPSNnQEoB8hK2f7GNZ0A4zUits3ZRYM2Nj18s6uhZIVYkD+5QqKzolcJqW+iio0W9IonMGxKxULFV",
-	"vDM/6XN9CHuvy7P0MpajEiSiAbhgWRyD6bUJDuXTmB3RONYm2/zKVogepnGMtSLQtUirYh4TAdRAe7ss",
-	"X31BY3ZZHPX9qmEFgOgtl69aEGp8WaOi1avKylHyUJPvI0wxSMhDLAe1nV2nJ/CoZpwVBaZbLCg1/eO6",
-	"GYqm6o55GGa1rIUTj3W4ashHcLXjrq5m25dZPfp3WiqlIiF/oAGnCeAlNNHFG76UPkP1GFDLm+qI7ceg",
-	"myKiQQnqoIlGuilg5in63XXtJWChxkzUIt9COz7EhNG7aloc6rtcIm9ZTCyEu+3BbB64byWYL4XpQljk",
-	"3Mb2D+jEpgtx7M4HvRoVQtOin8+0YcSEInO6HyiiaQn1qqEcg3XP4ltWgTNr4WXR8m9QhEca1uCZqAIP",
-	"MtDRYrTPPFHv2oCRh56QSZd2YWTeI9dclHWmtGHNfopuuTjvhFtauAfK3pqD8+pzYnKickQQRDiTcQl6",
-	"d1aQ4eymSOFuUUHnscVG7K2Cs6zKFLYJhXkQD9sWDytuejVUJM7hPtfoZBKnBiMSEY1R2NASN6gWMavD",
-	"RM6q/MefC5+6G0GSrArZzjK6NUGzDkR8j4gY/E6l3d8LO3yuJmjbdDclyj0pSCmNtMq9V6L2XcbmFrOe",
-	"O3WL7nLh6jT23xlwE/R8QiuSiyx+BvAWtBcy0puAX4AHFZ5Mk3tHaKgvn5AS7lgGi6Yv80OpVvZ3rq24",
-	"3nun50+SB2/xcVtBhTwIuHsk4PbRyzxf60QX84x4yxvhVfiac4G3rNZpGgoLpup9zO8bYeEmhd6B2sYv",
-	"991BNAxA2wWnxlimYQA5l8UOOei9pIltyKWnhYmZnaJ9rx/HDMwNmwBkU97XVcYkFdSHKKLggN40s5gt",
-	"cpl30Mna4lCVOchlTCzUq3UkmOY7rVUd5FrXLq72naUd6EW1otHuf8a9zCzhxAIgsdMB5tOlUzZC1r1F",
-	"XwCP/PIxu73bl3FX73XpOTnQ7PQDlBwZ8VGL0NqcKRQXua5JPld2P3ffw+s9kkJxrkQlPAxJSP0btW+A",
-	"3csyFABDnh+wggZJsWuKRxOmkrxlF4CKbSloVdNy/IUd8/0KVyH089YBV+1rHNfJXtkcbNXuq8raGitf",
-	"1ra3tb81xF61Tajwtj2HPs2goSs6NrFPsOtBlwf64H1081WfeYzVlyq7PDUc6+lJk45QoAHyEUfDygwM",
-	"17rcy3fH/UMNve48PGXYRH14is62ICyy84zP7BsiaBDYWrKLisbLJuxiUkUvc1aNYSoMx5mWbT3q35CH",
-	"2lINYjoWLjH94bAUno3DCZixQxYGYEpfC6qVrQEVXMFReqSNaX9ouz4Ukd+wQ78cMVFuwp/BVGI76NZm",
-	"gSWLASzTn668ANMN6shDL/u725t4Lil8pkkW6boWqN4iEGtlY8kc0gPhVW2gKxtAKURWJd5MMCvrUHB3",
-	"QaziGsyyCFvJVlw5fTJb5AeZKkUbsc0GjO/5c018cJ/KOxtoDoidGKqZqkhYPIr1mnT1YbbKc5GB9osM",
-	"FM9JN5uMk7NNNdTKdPHEK2dZxrfFENxB7m1X7i2507/auJsVpfPjbhWtgGvF6TqhN/OgY9bvM2zyUWe9",
-	"fCtjrMKG45A330X+HBApqq0am0xr+7WBem5k5ogqhMkGVNiATgAXGMp+gxZ5r4XVtcj1aK0ql0Smgm6q",
-	"5sAqjyQsDE1dLbQ9JYkc0zhQMPAOoVDjCpILegsbq0GmSchvYQrhhPQmhJIJUwa5Gq/kTWVrnaH10q5v",
-	"vcU1470DbGwtlSUWlAg5rrJ3agwKmlTXTGqiPbLZQrNBgA1ZEdY+acqdTg2XDBZIyXy3V35N8QA1vfH5",
-	"82I7HKPZgVYwT7oVbsGdApdCMzY4fWC0ll2n8msSn0AdARiDO9T9jUNnVveH3uEkkXtkA6zIGT/nZ2wD",
-	"eQjV3SRzLXXv6rEOOsxmdZirIcuoZG+iMvNIHHIO9GEujHpPSLoyaF4YZkXEvCAwdplmgE3g57iGWcig",
-	"0Z5yCQ2CmClr9I+YHCFGcpLGgiRyp1UNdtyHjlyb78j16yluWFnsGGIUEtpGvvvhXZbpIdPYomFsMrZ/",
-	"ltcAY19L1xmhRy3nAqvF/mmfQVdLZT50Nck5HecV+qkiGQt04zdKCKBhWtkldKOeZE3au/YkL44Rgjt5",
-	"KMd51rxPhemkY4Dx962rb6Vr+R2jMXhz+9CWiYg06rGYsE/UT8KJgXyRcXbiEWwI+sZCmgHr808tcqlu",
-	"soi/acdB+6wDaf4sVMy0qQIQNCtD/nmXpQ2CsKOI8tCKLWBcONUcn1UY/60+rtqsveEimzei3lj/bkaN",
-	"xMjMEsqrnnur3tOrr79bT28jhraIATXnJbV8Ylk2sI9+1YNwWEc4LHkAfq3u1gZtevNah4yDzBEw6zlb",
-	"QZsGl4L+a4ulDdlU7sihcCDeOyZei62Np2APW2bPq29oQoj74W3Ih1rtbDBkvqU2Gw16ajRNsj8lFBKV",
-	"8DIuBss1zVhZ+9p0x4wC0Zu8TkPAQjrLG0cb7Zhx4Ku/Ar66j1n1DZScF6Z+fjFv3YRSc5dFU7viyPe9",
-	"WGpdhn0okjqw9gNr3wPWbqumjL9sXrHUeqw+4EqznDRmTWocOiZbiAmtTZpm9aGUNxb1cETjRDDoy31j",
-	"fmafRjKGxsjcHxIonoF232Q8lBH0ioDcnkEsU5HzziWiYdVhrm8KEztEujYf6YJyCGj5z1Upf6tmFNMZ",
-	"OkuK5k1Bdvn6NbecaWbQo4qrPH68Tj3rcilLTxfkZ7QfZ3i5mloAym/AuppERvC2AKpK2Ce9Uw3f+eRk",
-	"xTQpqHi1Gerd5lkd64WycvLddTSrwBHnIXfZTEm8mgWE9jDyMdP0+K3N7r8fSVIWnbZeHlyGYSHEbWWT",
-	"a5M8iRSaJyHDC3aZ2vAqYCLhyeSbbAoHzn/IcdhpWVym4dpGR7Bk9pqzkyVU+VN9rVIpAJ/iQ06O2ucI",
-	"QaB/4GLQNdFlp+N89+q1XkcI02r2SNonp2fkHHTqlTR+s/CjHD99l+CN07S8p0kNhTxZbkZMggL7uYdp",
-	"DZqnTCc2DOUYmrihLTVKhZ+k+ii0yDtrsFvDNpu9Ae8VDDh2x2Jue9kFni34wuO5S/RGyK2YjBjx9AC9",
-	"rBKNQo9foLpZwEYqUMRNbA0hT+oSF6ZP751mMMxhRZthL9OcYmUiv1+lYAdev7yrZoYwDjkKYlZybC1d",
-	"IeO9x5+zfilbS1ioYIL725rmQMMbpeGrcp+Te5WrsDRB7kmRRD7WiihZgdy3lLiQAXrLPuhWrtUitb2K",
-	"x97AK1DTjAspHVAW5vZKWT7vQatz+uwrtFNN8+MeWy4BYn0tbtOZEFNc6uzEcKk1zKq9S4c4MOtdM+t7",
-	"nv+wFL/ejMJ0t00ed8fpK90FkJFBw5DFYOIrZkxx+2LCE8XC/iZZ+lQuhW3laPIpluvLuDmu/ivrzvgb",
-	"5qrVUD5Q4Dx90TLjyfj16YFfd5yfgPzuiF/fXfLaHXPr+5O+dueM+ZDHdpAeB518A4lrFRx+izls/VT4",
-	"etVoeBTwfp/7aZjwRflsiGi1TXjeyhSFb7OxXirFlLqPaQoURr6LPIXCmxzXKb74t9Zq0oC6G3xxFvYd",
-	"t7Q6texpmyzfT5Ou7Pe7gYwoFwq6gdvvLNz52RICQDNhuE/hMkVRKmB1xMDpOCfIBuP8U8wiprk/fmMR",
-	"7iE1juVX6dXChhUdR4uYMQ1v8NczByQqALR2zcDXSpLeZYJEFSfZdZIE9jJokhyR82hCS4zvXiRIXIYh",
-	"UfxT1mRBQZMGS5QXmdDQPCRrtJBfolrEmzpmHgHSt+0s0+RI9vu2U2Z1awrFEsxTUAlNuEq4j2hCicSu",
-	"FWmsxdFue2AijOEUcG9NTkTVgb3bRpRVTHXH/Gctct9m88qDwPkVCpx1DtuvNVMDZdh8FIlK6bW1JI0a",
-	"e+b4c/7u7SVt1HDpNZuMHbjJgZss5CbQHrF46PbC6VGv4xpkixWYw5708CyOtqoTZZHd7BJasyEDvNM2",
-	"nrtbu/vv2N+M5n9w7h+E7EHIritk9zGuMEcFN4XwlTJ2iyGFP8s0FmxSq2Ib0AP99hh7OjBi7tllNOH3",
-	"+Mrv2eCexRBGUnH97ZbjB/Y1juscZX8fahw3xdsDNqJxUgjXPj46OcFwbfbTKM57DERSgI6kFZaZQC58",
-	"OQoptFt+IQW9gUVrKhfOHdeJZADLmAI12P3WEme1eLAsDPKH71/hVyMf3/LD9+3n5hsz6K9pRG/kjsMA",
-	"OQvY0wpJ6B/EBtD6phAQsBz2nkQAChwLmL7K5nUBfwEKciUv2407Hm4VjAOoNCVwJPWKIx2mMCyQVJqh",
-	"3tIQxkEjFriFXPmSG9+1MszeYYoeIdPTPrXO15+fyjv18O+CQZWYzoosYwVqv6elkgeRsRGRsfx5ORRa",
-	"Us2up5T1rfnwzfOPP4dssD1nfYnN7m9q4IHo94joEc1tcO8ApJcl3v3wseNKVziIkS/86jGk11EEN108",
-	"CYrsNBc6bTsr2Vr3sWzywIf3iA/fd9DpZfjxmsrTXQb6ts3A73lobxP8/RDQO4iCgyi4tyDVs4Jgi4E5",
-	"UPG2Lwrm1r4b1mnmrKUCYSJQF4TdsniSDLkYYOhIi0pQnnlCInnLFAImM6LS+JbfytglsRxrNq7/AZMf",
-	"Al0xH3CBcSXTJ1HfHSBQyrX4VguFRPN5eDS4CEyiOTlrP5t9id4FPTQca4+Fcgzd7y8JdD2noe1ZGMR0",
-	"rD/1s27+UhDjVFY8YNcCW/D39fV6hj024EIR2k9YDF35W8SzAsMDF/WQEUMvdsHM8sEK6XVziWeH2jWX",
-	"ehhd1e99oFoEEm5ggg/UtdDn3T6aCX3K8IkPlH0Tuq69VMBp8aalo5lQnZO9EkyG2supCK4FAhyAN55m",
-	"6wz9G01TQ2xJzWIWWPd+lUStaBwOQ8lJZHLvpOrbfObJmPtMnyATQXA08zAbvYw8mz4dTuesMeP9Qa/n",
-	"Mr7yJWV0nawtQgcEKT6CNZ71aXPpyU6gX7o+wE0lJMW8mO1tWCoC2U1FwsNsUc6P2ieFRVlu/6pkJvwQ",
-	"7Ke0RCE1JS1hwDkf4SKRhArgcZYzKhqxWfzwb+zxWVFaHo9iBoj3dyc1X0uUitraAPsxaBEv4P0+i5nw",
-	"mfKgWApij4B4ryUW9ovIBYYieEOnJNweKDCKWsTzpeiH3E/Mw8YF3C/Fo1E4uRYq0SJVCzItc/W/pkeF",
-	"8bYzEqchy7rT3rBR0iLvs5oshLyJ6AT71jJmhDoFPHSzffoNWjjJMNDqHLjuM/lzLRoKoAqpQ5YVOlXi",
-	"xRwFpKq7jMyuwFeW4xlvcKZvcYDb4f32xMHima47yVh2hzJVDDQlzWhTfTUojibgj1a8CbYXDnJ220Wu",
-	"/hDMXlRDPgJliSQyoJMWLH6BgDSfgHyDrukphM1/Pq4qfPK7cmPnrqS32ckqIQC0OZZpGGglOdBT3j1j",
-	"f4+tb+A3M5hAboZ/682sxzF4N2JhyMVAuQS/xnpQuIn0GPA5OEiClZG2CwBdu8pULKi0r2FSh84Mh84M",
-	"d5O12KcRDyddM6+f//7L//z8t1/+85f/dtwiC+04v/zXz3/T///57/BbU2/WSd6BTdCE37IubpHjOiEV",
-	"g5QOoD4kXhWlxjyt41zGtLfjZMMpKt7/ngymKB554r1BGxCEhpwql1CCR4gow+rxq4jZZLxIcxs6YB3Q",
-	"d6FFQ+bL1ooq9Gbry7hFpns8YGjBeJE0/1JcDEKGT+eKUOLl1ODtFFVAEAZgwdZfQsUEhlWXbDh1Ku9U",
-	"r12RuTRkGGXaX5Vs72nq4G+bb6+414e0P1oSAltL+AMJc/xZ/7O9fL9ZTre/EcYDuW6IXK+GzB7d+5Wx",
-	"15zu9iNXz4yzItfDUPV9yNabq0Etl7u3tl616QQ+00b7MnOeLd9xasaCuY95fAfWuiHWet9z8Jpx2PU0",
-	"mbtMvts+R77n6XcbY9GHHLwDGz+w8TvJnysy8S1mzgHIRq1Z+pZptugnLCBwIcTQNedjQdYwNWNePlWM",
-	"JIxGRIpwckGEzAiXhIzGQpGhHJNIq51o5lKMgm8h2lQR5NbDfjdiPu9z/zXM+hBs2nyw6UcR6t3NIk5D",
-	"emvz8TDEBBEn+BbCThCEqhkh9TV/2vvgEmYPqySmAt1n+puumqiERU7HifggpiLp3qahYDHt8VCzBRfy",
-	"BHjABGQaA9JQzLTVgo9oICgaDvIMkYyE4gm/BY7kCK0CQR4Xx9fjG06PTts7Dh0VCXJ/YaqVGSUywfsS",
-	"MNKqcmHfiS8jpvKkJn1KW+T9UEJ8qM9FoAh4BUhc5voQMspSBC5A04W0rQRSj7PujQZdQtRIhc0Gi4rZ",
-	"UHomOUi25vMkkAyzn4DTmC7eyVT37iopge8rHss7DRxthblUUP1KBLuPEaPfODNeZRt/yxDOJc6+vSiQ",
-	"HsnxZ/3PulEgFxN2RIHhFTJQFatkagOWTHG0OzJ/D9S5EeoEJxjbnzz3hWDIS5DZngR9cJxVLkYk4i0F",
-	"fa6MYoZOxY62nJDyQRGjIshTv2XW16PsYxxShQZXTcXSrB7UvA4Jz/t62tGmwz8l5mCBbWF7bjkbFxvP",
-	"PTlqnzgrmiZ7FxA6sNKNsNJ7BnybxXgactT1FJVjJu4sxrN1BlxpM9dz00JX6WquOrHZlzxRWAErtJUs",
-	"41WZLRPBZjjtbqM4sFpFtvt4Zbb7UgQHpntgunfNdF+KYGscN2YhHFM15KP6OIyp7eeq4JOEOsWxcd9l",
-	"AaJkyKIWwZIP2ce6MJKKkClFPHSo/xP44T1C1Y0yUZzMXQ/Eu8sKoLel+R8iMlst/2kSjFm6BKhJlOZQ",
-	"kzQrS7CtRMx8xm83LQjo0zzKP6KxaawSc83QoKGFXsB4rYYVyLhulysg3WVoqchZdh1aykt9G8WX4ikm",
-	"aEXL7/KK4T2LLemFw2RSxeJbpkhPJsNOoUA5mxuEY9RQjkHmZ9EnLvQ+M6IPaSEypOnbwB4k4zm4KbWg",
-	"LZg35WZPoLFxdvDyMmcpWA8981cXfmaB98imZenBaGLBXAdtCVBiiIhkREQeejOE1YXaJe9R0UAwktAu",
-	"QKRYeMuUa0NYPPZDmDqSa/ZDbkg06qZaPPR3G7iaYW9LsKOlOctKTGEfw1cHobAxI6RECr/SEFdBzsyP",
-	"c8VlvlAnYNaIcZVk2PHn4sftVT5Nsbs78gociHZnRItAe6VN3wvvwQKFz4TBGlLhfoTApgZb4YmdovEt",
-	"hsS0JjdichQikpLWgzRNQJQMg2QmLQhZhmYgjWJlK5dUVXmIs/r1WR2RKzuIDYCnr6fjbTz8NsP9arjT",
-	"iobb3gXeDtx+Z9x+H/3Ei1SuLELXgNlvVsW6w2jd7mVFs+jdRvl7IQK4sbBfVdBvM/z9XgX9ilPeu6Df",
-	"geEfGP4cho/Rwd1z+1sW8/7kt83wr/L0V82m/SHzb1hAeNIhgfTTCD2pPZkMIV6qCFX6dzqicbIlc4AD",
-	"3jjv87LAaFS6Czt6p+z/wGAPDHbfGOxPQBZ3w2PvDuRgTzjs/QE9uI9q828A8eDA3A/MfR5zR7SDUmh+",
-	"HtrBGsxe+TFj2jivz7OD1m40YSohfR6rxGbSQTSqVBjbp34i4yXwEHaZVPdTMf/0XT7t+5Veh/u1i/y6",
-	"wpsc1ym++ACwvUFcG00xeO7wb6fjcBHwWx6kNGyNhhPFfRp2h4yGoOeE7JaFpYv0uiDa23uZgk+uLyUw",
-	"fRlS5D5OzNUNpEFrc0p/c6p3LHtjxpC6CLTTMng7wUTQiPuq8N7pS8vvGcUyYVnuY/Y2yFprKr+ewK4n",
-	"LB7Fmjy6qcqVN/geSpgKuDz9/hq4PNmhrt2jcu64/QQTTAcDpvlc165OCEJmlxl91Wxtf2EjSmUARBX5",
-	"8L0AkPCmNt0jY8YHQ0U0iSlCB5QLlZCcEIxUVNocgMpkGMkDpS/xWZDGTLXIqwSBxM3DoTGbHDGBbSrA",
-	"BICsvyECm+vvZCo0Yxc+y7Vj8PdI0edxxLDf4C0LsSncHNALM8CdApcTyxyI7BNKBEuTmIZmKG6mN0Cf",
-	"IKNWYMstGLUWEpbruFn7n0wPybhEZiVpGWg5hpU2kCRJBSnwGnB2aX5Tl0pYTW13DKO+rAjZgbRoKhKW",
-	"ZPNrcsV7i+Z+UBJ+80rCeif/twxnUqNxbA3YJNdpjj9nf28f4qQqFbRWXO0z0ueB2R2Y3caZHajABQK4",
-	"HxAxK7Gu/ciULQ62Ik5TZIzrBWk2xJyPjd10R5GtnS1XnV1rWjMaQy8C+ELbazczSiHKFUF6V9aQ19iY",
-	"m88bMOYrPKhg1C6XPmBu3JTddjcRMSPM9DkZa4GmV46LPvMRLEGLsozfRizgabS2pWSIYb+AJmBM3QWr",
-	"kR2VuY3G86uWkY75XVPLfdBtDrpNI93mdAu6zX2Da0IiIhRcpsjkNwYdUi/f7zBt5c6F+/1JWLnfgvrQ",
-	"rOMg5g5ibksm/D0TcyaJp8aE32L3EsU0d4PEobk5PX4ax0wkEEwbUoj1ebZkxdtlZs67woDvWTYOFz7b",
-	"dh4OYNS5Dr7skHuzMTHVlHU/X5kRl9AFz47agESY0CRVWocT1NcHkAqO0Hkx9bUOmF0gR0zsuvNIRom7",
-	"TiDxhzwMYibqc0hytobl7rhcmD4Ad7tE3rKYJLzU4O+FefC+5ZG8NwkIEMnRY9SUBxEfVEGQMIdyTPo0",
-	"zmbLVYu8FIHC2wwDR8wp02MkoBMbIjJF/1B/uePsDvNEvTkDRh56QiZd2oV5eo8WwDjpR5vy0aQsph5k",
-	"CFB2PWCmA8kAOsCgRsFijodyakHrUjryM3+naRybYBYr0Pk9TYn4dfLu5bfv1xrXz8TBvNA+ai2W4lVC",
-	"RakPVZnzrxPQz/XT48/5h+0hOJVY0v7a+QcirCdCbWCBXN4XS3WuggXh5qXIaT+CzHaFq5yqRTrdaYS5",
-	"nlvcpQ96N0t1/x3Q66iDB6fzQRjtozDaR8/pfA0PnKdVAmmu3zQXUUtqeAmPWMgFq1XnfhSmhyYXRL8+",
-	"htwYHjEXOVrMfAbXauKDhptUJUTIhHX0lYz6QxIzJdPYZ2RczuB8oIjy5UjbsCMmXDCar0WhnAFqJmWM",
-	"7a6kCCf4BM0poZIyohNyI+S4RS6FBaDWbHWM8PajEROmTxauaCKB4xIpXMLFtfBlwNQFXj6miijKTVKF",
-	"8QGYcfNEsbDfIu/thcavCEzcJRGNb1hAPPzWa12La7HLPtZXdhPvlw9564WcWL+5TKtqfYZ4lv+l8iOg",
-	"XOuGY4EW1r6MIqo6xNdkLxJXn1TMz3Ed9mkUQmsY9DNXjtk+tzRunrAImFNEP33PxCAZOp0n7Zmxu/r3",
-	"V3jt47brRFyYTyfZtTSO6QTEXzIJIaom48ipmTWc/14uQ8FM0zOqWXCYLC+7whsoSBvyjFckN51lyU1m",
-	"ZE1km297+MB4EjkjsW5Z3Cs4mOCxz3on/Sd+mx09Pg3Oj85ou3f03D8Jjh732/3T/pPeU3rSdlwnkhHM",
-	"yonkre2wifttVi+JKQQeraELPzYdeaBHbsIReMj0xs4I1lLSl5kmYucbndeGOXtUcV/vph0iHfFsxqd+",
-	"m573eqdH7eDs8dFZ//z0iJ757Oik36bP+2362AdNJZtxjs5fnnZBBVphyiezU17L329Z5q69/SURXGmR",
-	"vrxl8QTKHW2XFiPGDOoAyoN9KxpdTutIBTjVt28Q1gchuF5i7AvBo2JtyWyRKogl8tDThNtKRSC7MPru",
-	"GJ7RDehEeY9aZHrj9NPgQgJMAJ310CKdaol2Lca0qHtk6p2We4AaGhDQvI2pmBWtqjS+5bdyBsC4HLUQ",
-	"MjGRiyxiYW+E19mohsCXdK6FnhmOHMAuZjrbFczRREoAxliiVSju+NclJnC/jMyrIZsAwocvU8WFam5c",
-	"/qCn/kcRyK3YlnU2YjHpN0jxEcsB1zS8lp0AQzfL9DbvzoJ1y1IQrcbdYt85cwaX4vtAc/X7YC5IRcLD",
-	"bAnOj9onpSXQ1wg2tUqPr9rP7CXLbWed6xOOuUvwbRdAd9qMBKrJCPQBoAIqlP57YZSW5RJy5ynBpA8w",
-	"oTjBgvj5xh4tI3uQsawUbtiNk3CBq67ARtdy2ZXDxrX9QsdDHrJrkTv0TGchhAsCaxeZOfr2AEkYDFRK",
-	"sty95mxYD+U+8+CXoshZDK6E4INhQtSQ95O9cfhRocaGqEdDKbQCHDBfa5yBHqPWuBUW6SjEKevxOBl2",
-	"AwqZnyfPnz8/ap+gpy3/pTuKmc/RQ+ZMGI3newhPTrO0VEj/NNbbN5yGoXRcB6xt++0PNKKBTJtzfeDM",
-	"Nm0TOAEkbvZjzQag9SnYGLh18DvzpZAR9/UFAn6lIU843vzdq9f6e6isgjHBt7/8189/0///+e+//Df5",
-	"+e+//M/Pf/vlP3/5bwdoeJQiSljX2Jqm3yq6OdEpVcSgNo7LmPVZbJqvXn73pyMQdmfwgxVcU3edZj/W",
-	"2U3sk960aQuq4CTNuiLO8YJm27WCF7RI0/fEDVqWOPPR4IAbRzRg6+aMxozeHA1CqtQRNoSvTxR9P5Tg",
-	"ltSW15CjFzODe+MhdFudgG8RFA9g/QBnk7AwzCBrbCWhvqPgPwQvZMSoAPZfcDkmMeVhh3jHaMKxW72w",
-	"nuZ0HmR3d3ngYRYYj2qSSr/Wk/xOz/GtmeKhj+rm+6jmjjPcT73SWaYpmFyydIWAHP5qVyDeu2TP1HwA",
-	"aijTMMDGrT3GRD6a3kRTfHFQNAwxMlY9FnnL4iBlu0pyXd5dNyvtTspafHOr5RypRzSPhtHToqHzdSxT",
-	"rXhwQVKhBbnPZapQ5R9KNeIJDfOuykMWk4gFZlXgOVD4EKRsajbPSrMB5jJ1xZPyFbMiZWZNNpUmO81b",
-	"du4+0+/vAgPv4AJOywwYnMkAp4r0YnnDit6yF1SBlFjdI/ZxOQEDps2ibCnM+MzTpSqTo6YXf+0UqQP5",
-	"7Z78VqW0e6PWLaTQtxiBZYY2CVy7UQrdgM+6ho7hcSFL7tJ1/fWknOSimZ2AtG9YUH0kHp63zx61CCSf",
-	"/zlVCfSf8CyaotVHTcQ+IjQBNMXWDIpFpkhUey+awVDgglUwr3vhevBlZAJbV0XGksNycK3XyTTxJWhQ",
-	"2XI7K5P6C3vGtuItPvD8A8+/A54PoKR0Ec+fx5IhjV2tw3gXQQAF7Jb7jAwo6GIBMcY58kLZ74dcsE4W",
-	"goWu8jzO3bCuzQZBmFqqwF2BbePDEL4EGLuYCkV9/eoWeUn94bXA1CXAwfXe/PjuytOsmRJvRJOhB5kZ",
-	"40JwEkOB2uj1tBDwINrACrCxJqkKep6mIfQ5Ao9yGBqnNQv7nWvhlX3wnku8Kq+8mVTt71AJDD/m6P6e",
-	"qx+ff8YrIxb1WIzX6uXBv2654ubpMVN+yqzXY+YbfAp2foVfFYv1jh1p9kf9RHmFRDBt0QboOFEeeej9",
-	"QwS+Re+RXmdMyOqZgjF9qU1fMxlA16LHhlxg8yhQ0G8NZq7Nx3PRCa+3CAxrvcTjodRilX1K8Ee9PZAN",
-	"9tp4g7giit6ygKQiZEoRlseMuUK4YvQcY7xIC+Z+NqyJcUT1KQ+Vi6dgJKGGXmGuGFV62c0Ujk+P9fuP",
-	"czev1yHn7TODMWXWyebgQciCKwUwy+ftc/2f5y6GKHK45DRMIDkK3Aj4mgfXoicDrk+ZVSP0NJBcH4Bj",
-	"hng88AyyFiUxGzGaEEX7zNXLBmswrstvQ/HzNdaw3GWZmpkupiApp+OYA+W4Ts88DPALzk7czK0PjCbz",
-	"2MNGGL97PI35ELFkKPWExzFPEsw4Kjnov6Uioc46fu+FHuxTB5TuZOh0nDKlg9Zlp7nylLQclKMsByqi",
-	"gg4YaFd17z02i5wxodJADD+prpfOt6fUO6kDIhO1f/vKnE/h9w2lNZzJZcoI2xs7cUvFaLKatpJsbZD8",
-	"fTK1GQ1fmCd9fV5qoDWRmS9l99WS+1OlQxUydQBiDzVc1/rg8zTnXB44u49+4MlCuHgaEhhvxmQzVNzV",
-	"AiEgfWudUu/SkRasSsYqa7Ce5UUh1cZEMYas22Rp9wuXufDdWMY3WjQlBpSBTUAYyJjoX4gtZ88hG4QE",
-	"o1aOhSITlrgEcRbh+bEMmX3UGG9hNMKn0pgRCYGB6dxxrkw/nkLrAP1BmwdZFjkNpWBLwn6AVH+vBaN3",
-	"6Wum2wGxf+yrW62ZFCn705EINHV7mIeFMp0SNdImtRoyloA4jeVYQX8CqzSqJGY0AhEJs1SJlAHuP7sW",
-	"mG95oR8E1+GTQRMHXTVLGzDGJGpGn0Z6JpCJZk13DyeEUSWPY5ymm8iEhl6LPAZ9AZ0F8lpEVEzMUxSJ",
-	"U1GXkY76/CHutFzcqWRYus5R6ZNItbDTX2d/9WUYynE6shat6xxNf7VKKGs2D9GCKuCh07+ENEFBVDFx",
-	"O2yL31KRJK4vOLJ4FY3GBxwLObRWojGwXrPw9seZGJZ5h+t8OvJlwPRJtcqIuanu9fBWRGWVfWLwtyqj",
-	"eTkk6XIDKNw4fw2A03I4ebVbAL8tm6Lf5KVZ9nHVW6d0sPXfDbAeWX6ZTaniokGNQp7xKPsbW4UC+DwI",
-	"qeloL4on2UfBhcLTCDUEHarDFoqwemeZ+K+FUaHED6V/A2ljcSqI5ulatJYzyEAWB0SKDqFK8YHQhOxi",
-	"pi+xmotLRiEVWjpqJnKUjmzmMDp1UG5pPXk/oscrFFX2DJyutiW6s0lYTXyd0xw2v/DkdBWnKDhZDUtH",
-	"vfcF/Hr+2DhLu6AXxzRUTqed+U/nDTGj/kYeVlS9zWNBQ4L3lLCVh3wwnMHOE5qSwmLW05iGN10uMPMJ",
-	"wPyoUkypCJe3QUno1iLXWiMx0Wq3dMJuRdDS4/kUhcga1JHs97nPbMvwVkFTi8IW/Au4Ndl7K3BPacRI",
-	"yIX1vRUe4VqtmYUh6HbsUwLHyrClHheYmTnDmJwqrbJEHM7na4cH107nusHGn59cO1+uRYlaZ6P4et0I",
-	"Jaa8cHZMVustj4MHLh5pF/f8WjQhBLd4+l29KQuHp8dFqFaejRMUh6pZlS/DNBLg3FMXmMYLlsKfJRfG",
-	"M3jhuYZH43bEqTAbprcjDWnFlHcHDKZFTj0qGMoioxSZiNqUO72qFEh/hwr82qVBte70SxLEtJ90TKTC",
-	"ZNFBwzaQJlzdZE5YvQGoyhjBZAp2rSvdqqMt8n4owQmLqF722SKz41p5lUohm9qYQXlyJ1TSZjUx+GZz",
-	"EWZpauWy38+avMoQLDKQprnHqlXjqHyBGsnduSlXFYpVUPrVnD07hlcxvWWhQvsZNi2UKoGw24jq5XeW",
-	"4s6bBuRq/uYqqv6aDVJxr4GkgH1Uepa+1hRkNMRqrtEUMwpe0ijDCXIKAonNHAn7pFkY1jKAwtovwwJo",
-	"fgYGd6bDFmrWTG49OWs/y2MTYzqxIZysVxQWG1X1NBywxFDqznE9DiroPVZB3TW5yqai92ftZ7OU9kPB",
-	"PLY9agyJF160L5xpTvOner50JyimkHZUoeSgd8z6g4hiiQlmkiBlRJ8rQgUbg2TU6g4bJTbEMOQqkfGk",
-	"RTI3R4ZnEtEbZq333J1dVewLl2izH7Crq+t1KWQA6Ndj5kXTtC2ki9W0GZuo1ViNAb5+BOv8j1XVXxVs",
-	"AL7L8oLeg48cOKfWHxGChg+GibOkfQjj3lQobz9YxY50ihdIDHXE20yJOMa0mPrI1I99Q2GGJ1vFYRRS",
-	"gTi/RpsABaI2NHHp30PMdS3spdhybAJf4rjOUfbX+mUy1nlcsWk149M/bcaFbE5UAX902diBXRo9JsHQ",
-	"99kdxXIQM8hhCzAKG8RyNGJB1arsecHMFN8ZQU4RBHosJoYUKg0pgBuZY1FUOR3XGUgaNh0XWwZa4EzT",
-	"qDkMjbEIMiUv37JduxqRw+wcS14fjz4Pa9QrSC8z9IDo8fulaFU6k0oqj95QA44GLqY5ms48Dw3uzp36",
-	"aTZAdEvSxQrn9+5cMmaHfq0g3/V61GUQECoMmWIaMJx0Ky3X0quOP+MfCwG852pRxnmSEdEeFiQcRNpa",
-	"rot66ttXq2SO1EOngiWpPRF3lUjV2QgroKozwl0bprranfEegVURP5WrLPUHHMVG1nJh1/HWiuLE6tMu",
-	"ODyUa5MJeC/EmIApjSI0LhaYZcIcfBc2GtPnDNvB9Pmn7Xk0VpX+m/ZrAB5VmfGclGrJ3lClIGGPqhvo",
-	"AxgXOQHYHSsppXfk5bi3XGWuw6OesTSVzaNRLG/Bt14jkV+EUqWxJi5NMphWBCm09tTbYGne+Cw7MW4e",
-	"IrF5+2oZT0k2uEMy55ZARExO88r+ibmphfZw5fmNvw70jkBrUTdcgF2H5KFPKMT8u1xoOZjLxwI2YSp4",
-	"YrFUhywmCrICtGR7zWnEJlm1adcHCGeLnRXrO/ucWfGLfUKbFrGWNLjs9rtwS5jjcBeOiWrtDPQOwZjW",
-	"AihRzJcimMW43UvPhGejuPKWxTEPmNcpVDZg/A0CvFihb6HC8fB58IvXIp7m6V7HOkXR2POMgeABo8Lz",
-	"DfWhlq2T3oSYg3Rkfm9NIxD+/+z963LbSNYmCt9KBmO+KHsCkkhK8oGKiW+r7KouT7fLHttve+9u1SaT",
-	"wCKZJTCTgwREsx2OmHuYO9g/dsT8mot47+S9kh25ViYOFEDxAIqkzf7RZfGERCLXs87Pyj48NznkXuJo",
-	"rRiKPUq7rXax+fM7ERtvDdkBdZyDhrknlG8m/7d8Bzk2sWJT5B33E+v2ryNZOwyZuAdSamBlBuR3GTXR",
-	"t653h2fnckN77Oxrqj1riZdkCztcCocfU+96tYnhvuZ0F8xG23f9XB5KyYStLJiSyfXWBqQ9jCj2ddjR",
-	"XLRH2qLKImEH1ZAV+zo1jU6azmwV45uhqj9lP89S28pW+KJx5er+piNl7Z4nF+32U69QxpvS8n98957q",
-	"wh1T0pzlZDzlwDLnIyuHhbpO2k9jP+FmD+NogNXJkewGbGZO7ZoX6XoYgYN2tGCVH2NDFAuSeLaeFfXa",
-	"UQzsIkx1kADusGTeMKKXs/bOfCixVvvoLII/wY9/UDBjZL2kU5RsjyIwKyffGXDRsz7i1hG3toRbH/CA",
-	"1Q9b4KIlOyRw/DVSY9abgAyEHHbtenoe628FIa5piuRP1C3tAh2sDzo+cQETnNdIP0uQgpm+meXfMB4U",
-	"XG1k3bzKXMXDAonPEIbMdYKuQuqYu+uiYB4ri9c2YlBhpSdpTRjAJsNdTh4jNpXUtcn15hNzmoSpbUv8",
-	"Uwmp0+6Aq1zDYh8GKgIWAr/D1NVc7+O6XY1XNQo/7vNmDQSPK/TrtCzZ+NbHCdLu/MYTzVc0HOg4HpFh",
-	"vaiv2Txj65ongRu5NizEMfdHY6SYqw70rjzSd7kce+7axyz71rLsQjMMXJdf2r61bFo9fWRd/GLJVa9D",
-	"rfLkZliWYSeYli/BcW+lH8oTH1iBsiOF93wmx73B7gMRgiOynNiqptM/J0MEGWzU6rRa583VRg7aNISz",
-	"zrraxwrZkPexU8xVTyETZSC4o8sUYz6Esz8nMLSMmeIOgq4e8fbls0an8ax53jzn0G73X7588eJZq+/D",
-	"eb/9YnB+DuC3+vD88gVvt879F8/8l+d+8/mzoA8vB5eXL/xWy39+2V7Qo+ou8XLw4lnQfNF68eLCfx48",
-	"u3zJ2wPgvOlfXvKg2brk5/3BxaDVb/eb/Rftth+0LoNnfuuy3xw0m7z5Amfy/wsanYtW+/zi0mvEo2Tc",
-	"l1yELqSxzLD9ZBIqHqyYTcmSIl5jKoJ41Oi0njWbm1UmZAC4Zw0Tn23QhMQdAqrHnuuayMP3nlUoXCOP",
-	"ieVLxK7ICY/wjnrmpntkUmqI7gB1aID6n9P/R5G4A22HVqUzA9IQEmG5BRgPLU3zghHyzo38r+9/+YvH",
-	"3v/+FyxW+wz99wzlTnvs/etfiXXl7ftzj729uPbYu+HQY5+v/+6ZT77FN6/ffmBaJTJAzpaY34L0GHB/",
-	"lI1LQThnPAzV1CzGc1yVN9Lc5U+avaLFnXyaTYCNEx0zPowATtkbXAr+MnblRnAC0sB7gHSLZvFGk7//",
-	"/S8dlkwiA1D0687uteWrPniONNzN5LqRiPY+H0PENUO7JY0Gjq/y88DsRk+5ZpT9MHqqN4dIPdc6fOpu",
-	"x7wA0o9mE8yo0tiYmIUCNLJSXjuG5WxiMB8DcTCriPVyNvPJX2HWSyk+8WP2gaYkC9zNi4h0TEPHMqJM",
-	"Ol32fqU5AX2g0WZ2yLCP5s/gni10dSMXdDLTVltLC5dtB2FrRwhKazReyblbiQgzsjMaTxwNgT1pNZvs",
-	"rfjZs6ePtS/pT7NAd67t+RfmMcQsVk/N8lqXdgWWKLafxPaGqV6m5LIwnsQzDzurbBjHaBwSDXMdXIL9",
-	"tCu0Nl/0cgsWkk3EFwg1kcrRr4xspXXPHgnvRprLm28hIWfOeC3u3b1HbUlCaYqCW6W5iSvL9GkeiPtZ",
-	"UhDEKue4vctGO+PHiobsdouCxkkYCyPjZ+Z5nJDpUrBmzC01Oo3/3/vXv560Tp+vYCwUlNYkMrdKIyrd",
-	"j5ZlH1Jo9TJu/gL4IMkUR7rLB4m+yAh6MBnhbmlVSzW956+NMf/yN5BDo8TbzWbJFZzFUtKGPQdigjAM",
-	"OZRH8IUbHTHmYScvYObJ8wgI9Mw2oQSSngnwxMQxROb3/+9/Nk9e8pPBH1+fXXz7T6W8Y5mz/E9nu+Pz",
-	"yRwC1cd8VG2VWDVX4Bxt5B/NRl7dHC6N0Vhb9NAr+Rb1VtA9pvp1GaN7zL+c0FyAVvPyZfNZ6/kz8zKR",
-	"Y69CZJUPBZ19zcHnUiRXhSl+uaJ+EaSM7VmuxlLJjvmMaYDqwsG8Wt196eARuI7AtQ5wYZlG/igfTPPo",
-	"1Br4FPNF+754J/sTCigvjsmvtaw8Jg9yW+ov/TTKfEsd85meZ7SynjAFPys7FYoNoeSEYRgAQTXlF4z5",
-	"LRDwmhWaR0ZOzsqtoht4NHW3i85Dn4cRMdZeMeGUi7XtoA/0AdvmEPtAVRSBTwodH5FHB1JFLKcqlkaN",
-	"zY2Us9yDKjVWrnU6NSTlwcW4IMrQB2prtUMUT9l58wLlzHzK7PA982XENQV47htAD9o8RqKbFfKfCy/i",
-	"OwGEEBMIPLOSn63a5rrx6vcFOlBTWUOQArdmKSQerPDR35WEPFQsLXmTYFAUvKU4xJNAqLP/vPoXybL6",
-	"z0Web5z0NotBlzN1Vf5cqXHgbrMg+DRd5wT3U5ec5XDKZ7pkDfdvwAVkXgs9UUYuCbdKf6+XiVQvLbSy",
-	"AZxF11gNptrNZ/v4eDd+kFVgUnyy7nmQqJTVyfgjm68w8r1w5806Llrzu4nc9JOQizkFtcxNOBCjwYpm",
-	"GY+ce3ptMWt9Y/Oe//u9G5+bq85QyFu9qxL2R7XSyytTXVrEpnM00Mxaz40XRRXe05HfswYNwsYpexMj",
-	"y78mmztbqbUchGaTJJooDQyHKxuJhi8TgZwWWDU/4uHA/OTUkvxnvcsusYe5v0SnRW920IMl1I0jLsIr",
-	"/F0Z6CyzlFuKmDcuxvzWWiJ0r5hG43LGxiqCU/aLHW4Xhm50qc2X2GlxF+sZL6nbkvr1dN/OiLFbuqjz",
-	"Or2nvwl529ig5M0+FGqUju0gzlUNebOIbU7BpHNSGu24tNGO+/fhNZII6YLjeKI7Z2d8Ik7tj56qaGhg",
-	"AmX97Pofb67N//zrV9fZ/9bdhyqNaK51xW4BJjbBrsGPAP81tflAlJ9H1jHXuDA7fBELw6VisboFuUjP",
-	"6JGayhOFgzr/iftch9eSC3NV+S0xGysds/N20yZJ2VQElFwbieGIaG0GDsNy0kQIwnXqyOQyyCtK8BJR",
-	"2k/pnRwdjL1yMOLcgzm6GEcX40d3Ma6ZHhvzZiL8OIkgb9Id/Yyt+hl3EInB7Ad2NCKFs5ul60PVPpc/",
-	"ZQrXjctAS1mzUMmh8z4+vntPtVNPXjZZQMjMrNA8JUWfGtv3EjfigeSDeSyC9D9ZAuUclC5IjcsmKm2X",
-	"qFw2x0AnoK4cw5qdMsdU8jGVfJA1MAeZJ5ID4cplOSEH1shSVVyxET3ZcorIgNuPq33e5Fw7HM4Ua3SE",
-	"ta16djObBzktdZUyLKBuQc00xIH8gxjjVVQziwrpnqY6b+aV1MLM9xqtluaLO1Yka8af0gbKny1tRqyY",
-	"VmPA3YdQwzpxmL+bs31Ma28IV2YXi6kHNuYBxlshigo8DOuAUz8CfnsyDLnWO+zFfoOE5oCFF9KfdbKq",
-	"ZhvNVvmctQsejVQS6SLjAol5+yJrx8BXpMLmgadu5jP2RghdCFp7TCcTiO6EVnZiPOoAHvOTSaRioEEQ",
-	"NJI6YiHwyFmytiafbN6C2FCzi53ajt3hzYusbyb1O7PxclRo04cRldLYgkXXSkBdjCJnlkdqfG8YHe6R",
-	"BqrvtoyjBsJeOohkA5iyOBKg72MYnoe/4HHYJZ9oBki2R0JIluR5Qun564mIeZgGHZDR0NiO/orEoT9n",
-	"d/3IhKHZlT/gKfm+J62UBT9wB/B5IgqRFzcnEeUMh8OE47asUlTsKzmACKQPen0iUdcw/ir3Y4fVMG6O",
-	"X5CEj9Eynr9Uw2sULr1vQ9qUvMPRt6t4WDWSuuL4mgmPYuGLCUcKhH9+dRt8fcre8n//30NujmM05FJo",
-	"7uYSREp8OfmgkiEwKYb//r8iAVICKdw0JfcZn7JGHSFZiFwkfADhzD629KHkbuOl8UCbmQf6uCzpmXzt",
-	"WT9yTvCRZPzwBrgVC3pP2UdkpeHGJJF3AoN2E1CTEMj5UkmsMcVncIKPAZN4+ZO6KE+e7dZObYq9Faw1",
-	"ZWJ3DOe5B/odmysPBJGMpjCSnz/c63He5GySs6/ZH7WQnRdk77EDzUd1Wqc69WqT0IMdHrdQ2vanz6ew",
-	"ypLQakHGtzZHDllCLA8D89UYOhgpUNIHF+ocQYg5Np9LH8IQx9svjnoWhpTQmDgMGWg7s2RRE88mdkDd",
-	"TTwVEtpqbq6XdzbX7aCF/oFh9lvVsmd0/neUiHlctKhMxKDdz2koNViKHRuzfAA01kiV0HfrAoUdJUs+",
-	"joCFMKDqCDs+ZV1bng7gNup2j2bb0WzbIYLjwd4+go9UGPy4+L05RBcaIsQYnM14yn6n3BnlswaKWN76",
-	"MyZiDeGgg0TQ5n0VsTjiUg8gMsstMCvTcFZKl2EQ+b5GMA/wMPVBOs7VnocPELBXkdKahUrZxBRnNEfL",
-	"bNyvkQj4rDBgOIIxF7KrJiDX1SC/GQE46o+j/vi+9AcFEy1DWQ5q3fyUrSiTnCm8eZLwTe7HDipJuJek",
-	"0rvNDub0+NJItAyyDSI1rgX6znHvMYGzEvxiN+hcKOTZyqiV6BWI+9s1JwszOds78mJFtUb4WCyL2jGO",
-	"uZxl+2kEtlzLlYR5+eKQAfcxdIGYFniUrOxZcerZJueeO909KqWyTdU+BZdciMOlRmf5LOi9ic2ZAhIa",
-	"xySS4ZzIELTOvr7CrA8vS8o6Yue0tgu5inNUsmSah0oOHR2tK3yz7MtPerlnYlbeDfhM92zlV/EOnt7X",
-	"WXTXn9QeZW1XxJQ1IWN3udRsDT9qLhV3ALBwEhmK1PajBTkD7+xr9kctGdfcA92F63U0UbZmoni1ifXB",
-	"JmBlLk1wtFxKp9yYyxc2qeTyBch5jB7YNcHwDOT3H1Xd9RNcYPqmFqEfKk2+g7EI0ykA93qXcD4H63P/",
-	"Nlf5v2pyDmRwT5F9z/2wR6V5VJpbsm0/8Vsoak0UzrWNWsq/nCST6sDk53Q0TtnIs9Plx+H9itcylzqo",
-	"sGWQwPZDlnSRhtc4Sf9Vx2i89InFSt3SYCP2xCiUp8y4/xEwHYswZEEC7AmOoHtasfJAyVICm21MquNx",
-	"DOMJ5ln+8GrhI7iHQHaXcyjWXgdHB+1MAY/UGLp3Qot4B50NTrb2LFSJJkcKMdSKdQitDa8TmGttENpz",
-	"QbkUEbAVFKkDp0LDKTNIyXpGUvBtLgPWkwBBz+qZyAZfmGUHsGQmGiD9kyywLPqXZrzVBCRSKo5UaMdw",
-	"GagZOEIzmp5cqKaMErL1+pG6BbmoocKdnp0G5h4SyftitpaE7C4yl+7yDxqXex9yO9MXU7A8Q4YazJez",
-	"rwO7vbUE3XISsZlS+/F0mVeTSBxuU8GCc70/Ea38IkviETlp2lJDQb7GLGee2gmTa5OmZO0B62u1upsD",
-	"7kvoeU561jT0dtQUcMAiu7glYBJyKZEAaFta6SxTBl+/c5GvDEDCnQgw3W05SbgzXdGUDZWOkcGJ+/Ep",
-	"u7bbRV3CaYY9KObXs9taBCOlxahrwAsPgle0Pru6Q6kqLeJP61PrMtPeY4hHytzdZERuvlSxI+mVybhv",
-	"h+hORYzDstVgsAJoFXarbj7xHxe3bCEjMTmZrTWHOkIyfZz7A5EuS6ltCmHOUf1BIewjxLkhBBK+xMwG",
-	"BIMEPNafuQKanzTzOSGdo5eKhL69oi8n0RDZUGUM0R1IjOOa4weAVUf2Z2g2tzs1VMgwEsMR/lIxV/MI",
-	"yOeefD2m1SOX1FNMphoBzc43Og0lh0rIYXespIiVHbucldV/hDgOIWBCsimE4ZoBCNrH1AU/wmANMGjJ",
-	"N8tMgfoxcIckm/tgwvmh8m9ZlEgkxBRIWTfiAVpofQB5Wj8D5qHhTdrS+YtBeAhYPBU+rIYXH+g3jhhR",
-	"E+VlDhzAPpUSzsvVIGKoeFidOX03sPSQNjrGFI3XN57mCnnTv+BFjq0em7Z6lCdJ8ZkIXfaMKhZj3iKA",
-	"XQlQd9ZmskwIubAvv3FtzMWI30GYJ61eqV/ObtLSZO6TSA0j0BoJ0+OujnkUYz7ksVOpRtz2MI2KUHM4",
-	"GdRChMYcBktNG0R8EC/KRZrt320ecilZWPF8r3wCd5emxAfwXbPGlhoJ14GxEYyUkaONB9WpgQ2sg7Ov",
-	"5j+1JCWtaOx+vMf3rD+8GkTlcFOXQzpie5u1tOsrcX2tlG2N/YyGOWLJj9AuE2E8CAsVV/hv6Tr1SOXF",
-	"mrlzmS8Amktg4GeRN9W1BRIRmtBsIL5smAVdT5/WnQHNSecY4py4dm2qwQ3rYW4gT2MNo21HKdEDhYHF",
-	"6dByJFhS842EjlU0q64pHik2VncQZDVuRhpsv+2UKlbxv9SsOh3NTtkHNbWpQJwknEsGLulI/2ZXdXSl",
-	"94c1YZFW7s+WbhJAQ2VVywa7KXTM48TgEpLlLG2kBOYH1FSu0MjQQt1kA4NvZDZugrrKjSTgWG4KQIyV",
-	"RPUWCX3bDeEOR5qNIRDJ2Iilyi1cdpGtCs2YvqU+amzuCH+KuKRZp7twh8vNFJrdHacr2z+HeEmAfBR6",
-	"scVjGnvmxPdOWSGvYKP7OuYy0LY7IFeObE6jwR47ltkVG+NbdiqNZiGPy+kEaLQM2kkzKpw2F4rXyUY6",
-	"eq+DywjkBB/xwGxaF99xKNhurmb71MvUtfx1D8nkqSpJNmYD1dSvbeug5bsfsmzchx61dvZO2c8qHiE0",
-	"ktWkBliqQIUhnvmo0TRTlWvpwlsJThl6O1Oumdm0GCTNVs0NMkzo3MAVUqkIOTRPPQQepKO1dBLdiTsV",
-	"nRaGqwYKcHgWG4jYo1rwAUQRD+0SJyBrxAi8nYMEiQ8wFDqXOcShIFEk7miOqN3bpY2dFWlM3uKJPiLK",
-	"A4jCJ5NI3d3DFNw9xjMhYULGinFJh7ncVlkSa4yz/Aidmr+r+OAmUCnfT6LoMRyl3JWMp1T8c6OE5HWo",
-	"VcXT81K8i0cgIhbDl7hi4Za9qktfLNxCKgTY6+lttYkziUcq2q4DVyPJ56CFk6NjSPcm/1wrfx0fg5H5",
-	"GGcF2smREfiAz/QKiT11CJMYK8ZOd5DPNMK8h/lMhLLDyWe+5dEtBOja5EfFOwPJUqhltGgD7sdlLtAp",
-	"WzA2q5I0eUG+1DzeneZLq+Xkeed8bTlZ+YjvLmGKT+AH7en8bF5kHKV5M6vm7Kv5z0p5UnZtlSNeHiVF",
-	"p2rSKHdz6iqzqVZwNmzvPGq5WrScV4O8HW7WtVx69ifratdXknW1MrulrOvPOBWAkZCxJxfN86c2OIGp",
-	"WBGwPgwUspjgeP6xwkhEWsynq0qRU/rVefW7fp51PT1cd551BUkNRRyHsIam3Vme9UAFv1Rx/hKIuGa9",
-	"eeZOfXVBsgRmfmmGNib2ikHgxsgvHRn4u7vMQQUIqI9xy6EBuojx/O2/tpo7deC7tOa3i+q01tL75lRY",
-	"f2fBt+pxWO0Z2zvmde6ENq9+fmDVvSZQ7a6BavumTGn4oGjJoIOvkwlEd0Jnlo2bjCQ0CwDJobbQSrWZ",
-	"nbKjfMjPECo5xORSIY5+IA1V35PhYpupEANd9GvjPiqsvdl1ChXLOHunc/MX0pKHW6mm0sOXsO4H55Ct",
-	"MpaByyDXms9880ikneAx92H2H//jfyJK2MNuv2IzTmb/AzFAktmY9bkWmj3pndG7PNQ9j90KGbgrdNUd",
-	"RJEI4Okpe50AMx6LZlEiqdpOqmnacW7v5+O79x6bjoTlEsDF3QJMrD9VS3LWPPKd5GY3Mb36IGEgfMGj",
-	"pUvT+pYSGJ8EPisim9ZUE78U66/r6q2J6cvP24KN67/84+QVvntxSU9JdtO0fKPTpJceWOI6lXD2Z32V",
-	"mL1vzpW6jcTQKGcNWOl1h0DVkEb/YgpcJZFvVO+Uh7ddYQx1HRuDsNPgWoPWtuVgvrpvi2Gp76Ac5t0E",
-	"0nr2tbF8EnK5OEdtU5jU0WZQ0cCOjdYs6Ye+x4scVoZ6bzzQ8kZYFz1wZT5CMys9FUtwb5awGdsDROoE",
-	"K1aMBgNKhqTUp1uuLPbtwL3HaZq9nkyUkDFqbxt2MyifYLSdSBoLVX6tdsNLm1aWbotahd995RaqFCwt",
-	"FdpayWo+jJBLxeYX1mDPn8y6KBTZbyzxMGwn/rFBeplntMplczGj+8Wq7ZPmZf7gOMF/7BoHow72sMYh",
-	"hdQiqcBeFzr8ZV4rszGfYW41m+D/zlVtUJmSpafGklIqps35CTkvwfXyiBDSBlv4InSsFxU4vKdN212B",
-	"QwYteZWyMfqbNS0DK7T2UslbWUZ2VySBT7FEOl+bU/DdNpXj3Vlu0c0M6rOvVmFs3kZuBWrDwoejdXW0",
-	"ro7W1SFYV14NMH2otTXGyS5ndtrbjN0CIqpiwirjodo2PXsa6e5gl5+2Q47XL5ZZz6aru1jGgSltGv1V",
-	"VCPNZ3OYaY/Fqp7JjgpmDk2aH+IkqIGTZ86YOsNzzXfGZ/zowl5O1tVu59tLbLrpJ81QJsjokgGGJAPy",
-	"41y3r/mTnEXs/9NEh2zMBWzvy/+oS0/ZgWS2Kt44l1zfsoGKqBPZ7Yit7BOaZcHDcrdyHRZ3+9Q3x6Id",
-	"JKGOpvfR9D6a3kfTe39b6vOaGol8VHRbm8be8QSCPdLYFEi1UVoiRhKoFgOjhKWKWBCpyaRGvZmfAXDU",
-	"m0e9edSbR7151Jv1OLkWWvN1eLV6uhS5+aG15rXUU4i0nd0zJSvFeLMGYyi9ibDhZVqVajZFlPJ4XuUf",
-	"kLst6j/LeNzI/HFhM56r5L6f+1xDDdOj3JkS3rSa+zdgUy5jLOceKjZSY2BC6hh4cCgV3d8J6PwMQ2Sw",
-	"NcIwJ6J1QFAEf4Ifn9gJfzsv8J6ADIQcdu16eqzP/VtzCIk9C6ug5yquUwYHY1FPR4pxfQsBe3LRbj/1",
-	"ChXfhaiWATPt2joKLHnGFcKOU6ls5TaXMzZWEdRYW037bp7VK7v1BwIRvhqj5URKw1Uhm0cUwpCHjIuA",
-	"hCtmAyGFHq3KE2z34wNu0I5GcH0XLFe0g+TVpGdsXZTYi/YPy5tHUi1kbpBfLMZAwWk7DBPV/ZW7ef9W",
-	"sz4B6ZALyRIZQMRiFfDZT9r8hIUAK7YZRzgWzRvzA1tLsNHEc00b+e4PxImrOuFhZ80Xm5oOr/gYCLbd",
-	"bY6EZhNu4LqCLHdFiwLP4hEV1rEmaPPsSF8INqO6s2dlb4wHS5Z7P/CWc2kwCJdIp5rYE9tG9meiYzEQ",
-	"EDz1Shgv04/ZPq0AZGpZ4Ll/mo0FkDzMcfUKzcZCayGHV+n45K4dn8x4qFXOJSEo4/mRyi5QAQH5OWJM",
-	"ZBgTrjXRgEIEGX+VvtV4FanyuTzbHoaP3Pw+Fg3UasvgOThAY4ZMyK6Qxl/N/NgUywZ8LMJZN4JE4uFo",
-	"FGUpkcI8GTwJuIHICGo29XfBx2Zxaxk+eDNHgFtvRpBGdwHP+gbAppPxHuAZscZb/m9i/R4q0ExJ26Ek",
-	"YqZjpYJahdnc+7Ht89j2eWz73Ce7DRFpXUDTfgQgT1QS70kL/xUZSjXiFt3iuyQ+SKcJ2ztptjwja4TT",
-	"7AxycvsJRmLXsSp2F4D9DsTuNfgiQEYas/2qjt7rGPh44dClqYputXvwAxGmPVmKin0DsQpP+CdzueM0",
-	"pe0MJiYecIw5R+AemXnA5nizJ0bIntIYh+KnQxjETFSRgyPrlyyueYss4LskOw3axt5QZkVkqCxpCCR6",
-	"RZumzk5WI1Jvwdho+zN06ZM7eAfD1v1pBDOmAVKYS6lumJIei8DInm/c6wH3Y80sZf7cYMaZkzwRVxKG",
-	"FriC6AsrkAKVVCYHQfEY7LT1dUVRWPOk764rNbfNZfZE8H2PO9ZqDEb72ZE9MWnz9S2Ps69j3MtaulQL",
-	"ErCHI4/3WAl59UnA3lrUC9i0JyH3CwbTHnf7iah0uSWFUaloPQZh57w0n4HcEWHno29QZcV1wTBAI5uH",
-	"5vTMsqkdKTegh5b4fFUYKn+hGddaDCUR/9kcL7lh7jdC10ilJCaBUmvF/MIajZcgNzYqdhh9PcL39wff",
-	"pTbJJ34LqVGiBoPNrZJEBupkPwY0puPgqipMOkWMwFKSqZ11MOW6OEhRaBYrReOIVJQWjQjNhkpCjbUi",
-	"ZgezmYCHFvn85HyyeKpylKl2KCYOa+JheIx5PmLh2L/JQDFOo0bXluspD0O9eLp8omM7KD4fB5gLd464",
-	"UcKn7JOLno3tbt7CJKaYwUDIgEnFdOKPnP5dNj76GZd5DJBuM0CKdbc4rroiJhrzW5AsqF7iDxQSxQae",
-	"iAsNQbc/W2Ns/TXzVaJF1siBNS7bMIraNQdWjSzuT0gVbQLEG56qfIM5+x5YNc9fDkLhI/oJGYPxTjpo",
-	"qCDYUrOMsZg98pSqMFgqNgy5JupAVGIUhhqfsp9nOZb1ilkJ+bkIBbw2P3HfMzNWZV8Fs7wbmflcOo64",
-	"HEJUwkOIwuLOz05jsUvI4GrytbL47C5Oi5v/HY9YrHCI/gowcQCBh9s6R5vZTWdfzX9qCdJaoThc//5w",
-	"FaJXg/gcZHh3Smdub/nb7PpKIpRW7B4jgDsn6LuL3257OxYMXFrJhphynfMUcgbEmrHW9cyFfQiXSOWm",
-	"WVOvIkSwuqnwiwzqi5AcdcVRV6wVSyZl4Xz/VUwmZBxcMEgzDEDHbCAiHXvMhnKNJYr9GenkpBmbQoSD",
-	"qccijiHoGOGi3zY7SZ7RrZhMIPDYSE3xhdANsTVOiaYuIxYrdXvKqF3bYNCN7GkhffgvUk17HjNgRZkj",
-	"oc03RzxmYx7HEKEXJplv9oFiysjWR9FlO4uF8k29nH/du3JBZgwBKfMtBuNJPEM/GWPPXAY3cqzuXMuA",
-	"CLGWESfYjfjEeHWnrDfiujtWEfSY5jOddUmbi9Fv+VyyPoXi0u6ha7dLMYShpjB4rOg2ce1XrDdU0v7q",
-	"jYwVUh1Zkp3J7JRhhCgCKhjPXddsBERIO0i/NpkAj5xLSqtXg0KFkAhBn95Io8w0H4NbWkqLH0+Fb51a",
-	"bZ4gD+1HNBVMReik4Of7YLu3IGD9Gab4zCqEHJ6yV/Y7PALrzqqIvWyyAO/wifG7xTCJeD+Epx120Wqy",
-	"Hj2sLnyZGIjt4Te4ZCo0B9GG6f7jf/zPQncqPvTc4TFqsEnfdF9xpP5SSTi9keXhTSsh6wc3ixJVOH0O",
-	"IPHUEhHkFeN9DTLupF4+3qaO05NiF22jKBWBPo1D6jI0HPMvfwM5jEeNTqvZbC4ReuyZTcsJsvZcsBHc",
-	"/g0ouIMgoOwDZ6oyQmoeRfksHzVdPhqaO3LxCDRkh99jGswTiOnQGTTi5sGlavWf+QYXO6HeXBi+TEIV",
-	"ZLPiy1bvrlK4ARHDWM9t77P7m+uZ99/QZy+zt3kUcapDj2eYeDVGYKMyCGzu1Xxzmft0DS6n3PdhYkcQ",
-	"LXObeIEH77HV3PQmaxx/VGFLnLba5xeXz4xJkSq8pYyKpjEq6Oe/fvMaBn6zLTM/8aJ1SbEA16RTPFXu",
-	"jaWvd5HZ+7lfOrXGUt7COTf75jRNuqhCvLjxf7WHyduPF+e/v36TvHv9S+tvf/5y/vuffvvt6+vp29fX",
-	"K5i4KGiPHkom8S4PJhPCcEYP9CftwCBv9NhX/tjAKV7oe6oA0Pg4+2r+Ux1aQhoFiI1vYRaqAtCZIZLe",
-	"gPHBQt6HUF+xHhXU9hg+V0yO4/dySh2/xvRUxP4IAqYGA8rSuYIdIhI2no3QMUGk+ZuP4Yqdu8859U+b",
-	"F5QHvfBKr+zNrq798JaqsIw2A++KF25HzqW08jdaoVWy0WtbzGmZzRCQzca5A+fB+wioDRhzYdxgfJSN",
-	"TuOXE/tCBPhSmBIDmsUMxJccUWCqYAiyu+axSMDQj4gRMj84fpjcW2oi/Ny38ijRaAYv+622f84vYJXZ",
-	"OcVHXiLzn6zhXXSLXtE2nvyNy2HCqQJlkYtkP59+/Ju3UiD774gFiz+Ln6nfC3OivyhqhwKL0odUiVZi",
-	"E40J5DxOuc9tBlVLJM/tqn83x2zBHITrHNYIXRA983cEg0QbL8FapRIbDIRE526GE5IhNWfppp9ctNus",
-	"JyRJTNf8fO/pFTk5U66tv+Ba/7ELm8+MB3JNkGh+TibGMjYWhmOzc4ja5/7t8uD3QHgrS6BxyRKJPDU3",
-	"0qzYo8QZ7gb5TAOLX+jz9FCWe3hJj/xDA1z0iSgJQVPOPpeDK/xU6pWab5T5IHaWxGZwXPtECbw/fA1x",
-	"rpPBIoHctzVRZzcTJB4EvuqY0A8IfqVhqI94qp1kUPBFDQZ07K0SxJR1FQQuMLnSisLqONV7LiJN8QyD",
-	"KdpS1iHU6Alwy+iShoR0zID7I0f9IhXrUSt9L60A8vJ1N1Mu4g6zvHpMSeOEEWWm+cgkiW+kkWYS/oDP",
-	"sHXKV2MM8Uy4iDKiG4yRxA4D75RABOQiRuhyBHnNOTBiAxFilEvbEiashkSbvypy8TrbtsOaH6x9jKNt",
-	"tSoLr9HwGifuH5uXaU3wDGKM1I4UhtUnCtsjhqZkjFXYUsXdVAIaXgOROVh1WU4bEv1E+bLceyWrUlqL",
-	"fmguH4pbCGerXp5OvxudQhtkN750g8x7XWNqNEqTZIFKaDVj/kWMzRpbXmMsJP07Cz5YEpAl1oZLIuGs",
-	"WNMcN8qKybu6auruZ3nOT5rtT82XnVY7pVNJpE3cRDAUOiZcWKEXoGWes+Upsc/bayi5dESjZX4Ay7GX",
-	"/kY7zR9ZL8sN5Gl0mqcvnz/zGnAnApAYb0HW0YbXmIIYjvATl+YJ577TKny+L6J41A1IfrIvnc99qXl6",
-	"Wfiahi+Fz7ce+LzEfeahUZ7F7xlVice90zx98eJFnnA+lfeS3Ni9R1tXnWCqGh47upOp8soG7P+eQIKe",
-	"xATUJKRWf5tSoOMMEQSUi8jZEjllV3eJxB9LmSZn/gj8201qDypT/J8xUMLywsymKgkDNgaIPTdBKvWA",
-	"sDHCBXlczWAfx5WEQoJL48URF6Fn3FTjycgZ08AjYxOZp9AHg9NTkPGM+VwGwhxO45s5P0mMnVLA2Via",
-	"ag9Q0mhYVh+0CABZQIelng1u2AZGSp2VATmE6DRaL1++RPap5wZNibzOKoG3fMyDpOE10Bxxr/5XHobo",
-	"GGQIQNGixl/e/G7Oo0GSTmOFvvF0W17hqdpGhUGqU9Yg/WqVaojHx2985Njrgp+7/ss/TlCZnDeKgIsy",
-	"vOrOp6e+KhSWyYVnc9K3EIo0X/7I2Pl5pMjKU7qAlBY70cBJCzHKYHM5FwzLrhYGvXHj0zl69lAQYYTO",
-	"FQukTOHkHnHjoSWSWHlKQ9Kvc0bwhsU1RyuqZims27pZWVqrZNQcrn2p4nlAgF1XP634EQybJVskloeF",
-	"swCZvnbYgtpD77jXwYoTQrsrFiiwpTW9s0zZCbdo+gp9CmM6/BY06+kkuhN3yghfz41HcbMj0GTqq3jk",
-	"4k2nN7JXcNR7HWzFJBv2lPXQm+912ASLzQee7ZbvpZOFehkZaT7aYXYUp1WUVNXYlvorxsPQht7HN1LH",
-	"fOZMPHOWftJsJHSsohlC61VWDZpGowz4UljBWHEUksqFzD2iWM7V+OTC5RjtSi+HQXDz6kBAGJBhSX25",
-	"7kYqyktL7EM6THnUP4giU3ejdlpVUNBatkDy5wg3RV/RIUJ9aDmohWZjFUlbUrEiCr62116lgWULupOe",
-	"3P3PtJr5uWL0mVUKTH9MnVytXufPV5WSze97qmTb9SjZfSyXLYB8hzqwyzkpkXdkgcb9tqLy0zR4sbLb",
-	"aIWw/lW5IVyI7L9OL3nsvd6093r7QdpN4W+BZkn/3V0FCVfihllRd9UTn3QHfM/ilJ9d+s4+xgxHKC3Y",
-	"n2HP86GY8XBnvrHQqY/UFI3enmsZ6BlvXkN0B9EJUrLQj3iM93H4D9PgKxlY8hHqlqb+gA7r4Wc7tgCt",
-	"57GekZ0eGu1Uv+exnjG7jdjbJCf7TCbjjez9jev45BfzEydvXvfYExW5CvHeU6OMsAocFdKVKy3xLM5g",
-	"3hWv7ij/r6X925mkZim2qKV1ae9Cs1uAiXazbSXN1LqRzi0QAeOhuLPDk3QcAR8zMN9LoxyxugXJqIId",
-	"g6WYb7pTt5CrDcFBKDhUyawTPRKpYrw4SyYdd+25toYbiRUkyGjcmitxpxJ5nO42zRWOGyv8JX5yTKFj",
-	"blTRnVs7PmrzNKiLoMw6pw/+Qifn3uGd88rMs1S5Yhfa8ThXCATiDtLMG1kHGb4XHviGZe2uu4HqevxQ",
-	"gHSNJD6XZrc1xMzaJ+jM3KvYz2Rgm/X3x2L3H6jYPYYvMcHwCQlWwbZoiKDDHqjrvpEFUL2RBsc67OtN",
-	"QwQ3jc5N40Xr8qbh3eBS8YWSWnP8gHv48x8qvNm1v7pMeTt+0fodN43OuXfT4DF+e0HZPn5pqKRZBj3C",
-	"G7Swbhqdr9++3UiEpHs1v6k4lQYD7dbuQ8V6GgunDrKyAnZjJrjDsMUUpjmi1br/DRneuWKnXGcblmIy",
-	"PRIT7TEsVtYuFER67CfNQlvphkZ9vuo9N4aV429MAJXg2Abg8DpKmo8jMeaqVVGlntOveLMH5SzdwmzL",
-	"XtItmE+d0H9WrIN64DavEZFz1Y6lcI9HMC1RuhWyqgbHvlUl9kZiXJ2iBd8ufqWaWasY0sXrI2ZXXB+3",
-	"qFSrP1tap9PdZlVHaTXYiqViboLGJOmHNCHWIM8EIg3EFBNBjIG/FYjGcgXWeXqxYsNKxVJVJIZCljf4",
-	"0Y+mrVirLSl9QggJEqYsm4GE2xcRJVLFuoTsDtS8MbNF3rMlveoBeuBubbadxBywTkOHAJOGR8e90+gL",
-	"NdEzf6S08gWnNhMSKFQYqD0GkdlTN/Sq5bmn0XE7ns/K5Q6MazH5qMZjEGGNNUYGah/bbUfRqqwsIsGj",
-	"tiPXozAQMsi3j5GC2Kh5rJpSDCX2lPX6XEOAOR9fTQSmnShJYlbozfU5uIEMVgA7TPMZySU6dNaesJ4n",
-	"7r1REf/147vf2Uf6s91sN09abeeB3cJsqqJAO0ZB5d+S3g1FP8KQKYtABhBh82/vP9GP9jzzl0pirOox",
-	"SkdEfhLyiKUVGB7zR0r4ZNz0lIR3A/KXfCV1TEm0Hh44O1+UpocD90cMz4Ax8I0OmygkXLtiF61zxvvq",
-	"DliLvRU/39fppJ9+JcTeXfnQimKL7CkFOJpE5r6oauir/SGDUlY6f1NTFoiAzVTC8E3SHFOA2/9/Sb1p",
-	"+orq/wk+FqKkcm7XiJwLId4QXnIQmf9feJ1O4xVNLWf8Dv51cqcSzQIVjQXzIY6BaRhzIYGZFdFlMlgx",
-	"a0pEN7vh9BYT0ZmKAG1P9IJ4BLyBn+4gzwQWa+OH//i2EvbshsQNj2IJ4v0Mw0QeMnsbQWtp7wexdXCL",
-	"XhavkPciZ+MX2dwszBqDDZ9y+mgeclQWlx/9qiIGgYhVpK+MSSDjE4zCGY/CuiUG2JCGIt85VtAGKQmu",
-	"uWBpJZLFm9oTqesS9tRhSjhMWs+0eDwgW2zFHDK6rTi9s70SGlaFRKyzsxdp22rrzZZGEcBQL0kYoqmQ",
-	"Hdc6bbjlq5DKe2l7qc3US8+Fs39yR7OHVZERYHwjoIbh6UiFGOs4t4F8NM2s6WatwquskAfZvS2tWyoR",
-	"c+2u9w2tpUnx8UCuZ17V3XJakHHbVkhFtqv4IztoL60Sv32snFig5SkuWTK5czNdfmZP7a7nVtiWdvNI",
-	"iMnZOlZX+RCEa7UQmmWRFjewQoRmd/CkC2KyIHcIe0GlogCpLY8zuoCF3L/VGQMagcLyop9jhZaKnsoa",
-	"NI52+zeT8V0MyzmaT0fzaafm0/vcDu4ReDs8nYNvu9pq/F4SrlMPqtIJ6xXsnZz9M1SW29CPT4xE0+sn",
-	"qdvoomAUh8JAeSGOhavw0swZj2y9hZM54nHksYNM8/mfXJgLojvQjPIRKVsDtrldubxJPssSKNDr+4i0",
-	"SWth6nzGZGOgXAUEVwe9AZZpZOC2NJQtDxerRLfSKPYjB5s+pFKxwM9iQmJRTbp9PyaTSLWbd126TR45",
-	"RvcC1TObKBbxLny/ZdEyFtEuG2LSSkUu9RT7AcnGJaolS38ibDVc2sdBgyjnE/NempM3SCskQ4OJitHW",
-	"Mlvt5IVEwwY85LTFR/s1tV9twdP3bsC67PbRfF3PfH2XCt9B2K+W55ywJb/0FczYkUo0jFQYVNc7XdNM",
-	"eyVBu3n3KTMUEnujiToVeg2Wphv5GTmpycTrYBDgzNd3PY/18mjx5UQGBjF6zHFUExRPDETqEUCM4U8s",
-	"yUZibqswqVgsM5AJ0wmxb+RYmfN9hZoU65Pxl/sRkmNZkj+pYvOLkxBioNLoLxNzJ0NlyUvNzrtaa7Lv",
-	"BRUydWMV87B3yi6b5zYWEit1I8dczuyvaBYlsoqs6rfs0RwWWdXue1nyHAhe4yT7448ly6FTsTDnzHH6",
-	"p2wBxENLQ6dtqLJmeqTyyp9MWIucWjme3JL9Xr2MKiWQvVMi2E1jUPNl5zzXGBTyCIKuFv+CRueCsHml",
-	"/sQlP3vRatynz/gNP3BxabYKF9DOqdx0qxZ085+37quqjeqIUmSwxUReYbvvZHCqJiC/jEM6ZvpEDQbC",
-	"h0D5iQG80xxsjsNT/G8xdl/eH4BUOdq6HtlPeLY1xIcwRKCFLzF2ptoj3heSyu3vmzJlEF8s886KtZd5",
-	"ejeNb3NF0PeLrNLNs9w/5TaW1UPzNedeVtljzsKNXGZVXv4Uee0HV4iMRNwoM5YYH9qRFKkB81WYjCUl",
-	"r67sxA8eAftTCUndAL2rXjpkEZ9IlEj7zMwTSUJecsOPVo2WIVipt/s3oeMcyuVMmZwyLG0WM6+RTt28",
-	"MrzKcUTFADzlj5EKx0rOID5lPdIGuufeROjNppqkYbNUb1jbIkdLY6A75xBmTqWLAmZa6UlPyK59uZu+",
-	"3HvqSk1EgJE/fgvyKhseTnRYbia2uRVdykKFmJzu+E7LyO5jv93ojXiaIrC+0EhMbHMV2jTr/F77/u9N",
-	"xQAaKxAspVtdd4HWciQF37WiXfkZlMGhcaQOe9JoDnhLU9nmDhnPEGYB9PYTGYTwcEI7u+TiCrUyvnIJ",
-	"uW4AQdBYBlVDiPM4tTUej6OIPCQiBa9pX8InD5gbtoZqmUO/kzHc5ZVUZWFj46jdK3FK03RotFh7w9kf",
-	"y5MO0WnawByou+xpTgYv1/Gbai16OmJIPRiyj+VfDynOtAbsIRRZQVWepTZuJf2E0jRaRAV8lkZl6eH9",
-	"F8x29BjXluKfmlSnI8VCGMQrBmmvyueJYKY/80eq9HMhjvnW3tWRmGdTYp57C7Zbmx2JJwbN0B10z509",
-	"wXPxdJdDozYm2F0Erw6V0lPZXQUll/2scfco2tLFnc8WUeFXrgilrZpCg3QiHrvbcJn4Tg4qf9JsnILC",
-	"XplepQGgQu1TLkUQ5UY6OztrLphT/AD2BmU/YDP9C6M6IDAEZOkpM5OvGNvBxASae/Y3y0CZB8HcMdkt",
-	"0XidQZc15WSLgZcj1FVD3ZpPq9R2DILvO0JzHQSp81Z/dMaZnGdf6R/dx4jYpOCzmVVxlLBHkbBPI3Da",
-	"2qzooEI8hXXvjaFRWnpQWCpa6hMejzJDPZXPxryqWmn+0mbQcAYy2H4J5y73p7p6lEgTbVQtBH7nhl3k",
-	"3GFuIZEozV3+zo7eDOZZx+P0tvCb6K2VV3/mGcazGTfuyzYLrCJXtTpI4iSC5UN9IDe3DHdDMW72LI+h",
-	"lyfN1trW4C8y2Epw8KioHscUPMAw4rWTYQKUGmKIWLu1uyr7X2SgbWFQhtgUnDplVSmM5WveS8DL/EAN",
-	"WYrHxa2UQ5pSzHaI29LS8Hclgg/0E8dsxjGbsTEM/R2FMGfJjHmAxdQQRSpaA5XEeKKi+GTMJxMhh4sJ",
-	"td2HMj5N21+ITNNXebJNrPF2ZM+WcxsLm6hgrueuG8N4EvIYdK8Wrsw3+Ktv3c0cVCLDWJ5bTmHg+17j",
-	"xP538/nB6YkQEluiHP2ibXTBnoS9yGe4Ue/kZizTyBTAQEjhQk5U10mHyPJM46heiBQKXUQdMynRMD7q",
-	"9IN2AFn6saym0FhrhY9q+FL4KA10veNhQlvwq1lxw2v8RsMZC9+l/sz0q469NH3fNxspY5rkkvugfR0V",
-	"JfLecUutb9/ojiEeKSNjBpNikJiV4DF0bUtQIxjP5vuwqAXLCGXXsmEr88kr891ldU8zOy4faHgOsOsh",
-	"D+Bf5tzQXuuZjmGcjdeBE+4+sVJ30oZ5nQLyPHZWh8B0QUqnQIc6zuDRaQta/ZZIJAtutHmcpaWvU2WL",
-	"pwn1SG+YD+NYLg/nDJDtZAd1OR/e0pOgiNxI89NJZLxsIWPFOI73J51kEz/YTKqxNvuU9QqnqEddQ/hN",
-	"SzvJ1MBayZGaut+5kbTjEGTDGrTK1CKu23zeDugeSqEhbVVFmrmBMKazSBn8ibqF4cy16prfwinbOCnk",
-	"rdfZv3al8BFQNwXUbxvg4XpQthtKyuI5L0HSv8IkPuRkkkPsUiP/r8gW5nC6FKaXt+iXr+0tWPP3M0al",
-	"tJLzgLSZuXa00o5W2kNWmlcXhOQ82n3x/hfZcS5RtgAUdlfyfM0yQSSj5x4/5BWzd0dmUsQlzYgywGOg",
-	"Btu/zasGc06zhlksirMOpXF8y3Iz80bl4tgkWZ1cG0uQMKaKRXJDc2v5iOXadtYDldjlYsmMlDXWdW12",
-	"QEf5oCzvYyhvoYpPq5JrVPJn/gj82x2mFK6Rr8fOrZ6qJAxYH9g0UnJoGXDR7UmnltD+e6mA0ttOwOcb",
-	"JCByzA+cRUlYIrR4/4fsItkhcp1/ZkaLNUqswUG2w5yF4KskhIS8g+Xk6eMIIP6NLrYTUf5dxfA3oeMy",
-	"Wf4Fve2BwDH8V2kolNsYdzoVMdXebCBi/ZghlVdqPOFRTnqzSLc9qJaHCiBeU7AnkZoozUO9iTg/yB7r",
-	"ZgaSSv41AumPsDf9FzlE5kW8Bc0SnfAwnLERv8OhWKPcxEcbVaF4vbDFESqJPVsJYYtqY5VjafldxSOz",
-	"bciPoaKMj3Ylcac9gu9D4Kkexkg7C34C6cxkK+ISJwVNon//X/QvCwf//v/cx4MDQoH39pBXWedOCPBI",
-	"0ijQmOlYhCHxED+mzNNa8zJPxzud+7mOlKfZr+q0m7Jms1WgGY+ox/ozNHxpfIUia5rbQGLAfDWZMTU4",
-	"Zb8jNfSAi1DbNdtKBkt3R8talE/7lC6ztnzM0W+vMxgoxRCik3azfbEKq0Hx4Vap4+swtCdlvJO0RTHp",
-	"XJZXrjuP8aDc1jQtf5HI7WfuetPJiftFQrZ0ltsFLgqcXsuzdj0sgx/pS1XXD6IZsQRl6XVOvEEVixir",
-	"AFZcwlvzlVoz7rEaCx+FvjGBqBuhZ+6rxKJfOvi407583vLsSNqg0WmmkV/89yRSPmht/nqGU6gj+BN8",
-	"fPf85XOvEampdm/pW2R+bXTOm+dtr5HI/I8a1OhOOc76N9/4tlyEGZ0OWvHQQHK3L6J41B0LrZFRvHXe",
-	"Si2wbgSDBJfaaj7/5jWMO0sgERrpBAqteo1bmMRdLD1Or9s+aV4UrqtHvH35rNFpvBy8eBY0X7RevLjw",
-	"nwfPLl/y9gA4b/qXlzxoti75eX9wMWj12/1m/0W77Qety+CZ37rsNwfNJm++SAuvWq2Ly+aLJq5LIgt8",
-	"1Y1frMDkigViFqS79/WRR4ex0wiiWTfCeWJSocXzzz/w4Q4j0Jp4uOdCxYVfwZGZ1Stu/SM/LdJ5GsHD",
-	"4eWLQnj53GtkJ4SK0JOQd5ExrfPsWx0lAntXGyBShfMo1QAfAccyA3v18e8UDuIuePekl9KLPqWsvqa+",
-	"TB7FrGc+2yPPOj9UKbXH1SAlxadE+42kL9oP9Ih5H4PRdGEMVPMgX6hPlNMdF6lKx/37SN868DDKrBQL",
-	"jXVnC/lzyh6krwIhh96NND5Ltjj8oUABOcsDc79xFgCjYAJGpYmPzMtsHJoyaUsHfB6GxRHVN/KDmhLH",
-	"HI6DydGV2e/0uX87jFQikX4uK09IQjv18v27j5/Yf/yP//csK38XoHtXbECTwHsuDdpDQtgThlc0D8K2",
-	"Tdi8oVmDRWDPDqTR/M7ypnVYj9pm6cPmp07YdVZUYTY5LaqwD4TgGbcMwwVPeimi2wNCqQb60pNe+p7l",
-	"14uZuoPIWtXzFywEFzBwYfYtoK/i4kc8HNAd0MnBE0HsnhTU4CGjifV0fANAzHE0ck5JM5CBRsq/G8kY",
-	"H8RIGGh1On0Yz/ZpphV6WNwy4Ubt4Z5fNC/m7Up7svIDR59dsLfiZ/PKpf00PZ9bIZEnlWpO0iYVyXq5",
-	"6MfJX2HWS5/FjTR6rPAr5tvEXGhe7fEwNNrQPpseHdixeWxI8huPuMzXflree2LNQ7Zr7uPsoAdqXXYQ",
-	"0CntahIBQU8ObXIpczdA0ggWfsx59ld4DGM1BNzDOchyXUDV07uz9EDpBO+WsXrGQqZ/L2HSXqdnz5zt",
-	"TLrMk/W5ZH0wXtbYCE1A9UjLWpmp2sop+2zyt3uFfnwp67tnDceeXepcIRYVKuCMTANm3v1DSUUM6F1Y",
-	"5yK1HiuqUlOrtfzGMkvW3Vj2SvHiS93g59+uP33+iw3jIGUL12wqZKCm+qTVvmyfstcQ44LtbYg04rqI",
-	"O9jpoapzc7HM5Pe1rpyZumW+mIax8FWo3DlArlPeN0IuJkuyP6uspA7XRDJk0NsIWxGaKxZpoKxri6BL",
-	"96fdbFaQKlcFesdJGAtjb+AojRNyg75WThnIPIN5oHFm0TIMvanhvVIC9Y1EWt1ixPeftKQ/7o0vqCTb",
-	"pfjclbGurzR8gSs+hKt8EOxGtp5fNS/Pmq0zY3df/XrVvrhSiVjIr+sUbTkJ7kMR6nbNEerSgJh1XGnK",
-	"3lRFt1Q1quR9i+u7LVGj7bFmcpnr4DW+nIz5l5M+isqz563mixfPLsyrROX/MAGCvf7i+rU3sQ3HeGhQ",
-	"08QPjbpspKZswCPCrfK5WGkb8JJ1brufjHWMqhyjKt9dVMXbGJPRQnciuvelfL+SX81ltuYdFPMtCb1n",
-	"Ppc+hPswD4yiCVohrOM0MNLBLphjHfBT9jsAzTt0JX9uwEw6FHes7ux4GKJjxxv+STMnOlcsggnCmFEs",
-	"Niyk0+jJabH+0KZojToBGUBG7nXftcXN3Jlre9Q/R/1zuPoHZSfcR/3zMVZ4RA+h9NSs9QHds7RqoFDO",
-	"7lTDp6xJMAQ7SWXIhfSYNNa/ithQqYCm5WJYEqO71knowxCj9zA9LRlO7qQpjZapCH8Gr2S0kdU25aze",
-	"9DPFiBCjlECkpvh9h3jLDo2kzV5XdazPnnHUMkcts2MtY3HmMZTMf08g2UcN85mLGBOJipG+3X9F8ymJ",
-	"JEaI5oDUNma7/NhGGghvpboeK53WZVQBcH/EhNYJ5mjwr0hNPSpNjiLwbfM2TqvszzwXzsMyvHRAO2as",
-	"ZZACNkrnKfvdTvPyucSbzA/0WhR8oqg/3dN9zKeJWbQtv9Ktbj8EVR7uNdvopRWYHgmMp+EOzLnwfBWA",
-	"R636VM3pjUFrPoQb2brwLl40m6225+DXQ2D00gJIwkP3t5cPInuvaKJa/rUOzk6jF1gAvtBpIvEemUj1",
-	"CDW8IZbdEbO3xNJ7Qu4AzxEQ2Nti9r4es07DtkRgJQAerJj3q8OuZaPXCkHXvQktkP6tCu1WSN8pe2Nk",
-	"mKgac7O/ua0rwXx+lsUnP57KxznJqMY54pW1mlWzFVYR3KyS84O5x++8mNOI0parOO0kyBP879KVm2jz",
-	"Z8F9lcS+GtdauvlBTR+o3pxbA0pxluydw8CKpfnzqfZcrvJZc5vzX1Ff0pn1nTE2v2JCxvsl8AicuQp4",
-	"r+Gws9NYGtax24UA2ShEpDn7hj3r0tilF16uLaDTIEXTKMxctyZ/HcV7H9R0n+r3MDLaB9+WnTiTZlnF",
-	"sFNFMOaSD/G5nxgrP1xMPZeSF42EjlU0y7UEaYP/UlLR2RR0zAYi0vEp+0XGiDgFijwqoEZxTOeA3ykR",
-	"/BezIfWQ0L1N7+wt3dhhTQdHd0l3ldwyoqfXMbCe/bEMtpc/2VipijXkH3R5YQ+yDHjbZKBbJl7gJ1GE",
-	"P0tm25JedPPcesqhuVU17pJomTtV0ZBLoXF1yzJ+NlvOZ9Z5LmGz2EfmVJsTpMdGXota1ZXTGYSxsZN0",
-	"B7wElVSYtp1Camzi7WXS6hnzlocgAx4xbCQVskj8FosxsH8hZRpZ1tnhoNhpzsg1+CrsK0rGkQpDMsON",
-	"tJtDnYuZuqZDR3cWBbZ0lKqezVIy3uB8n29hBUKniIt11UQAYtndiPLtof5/FLG5U7PT0TlOKofqDiI5",
-	"RrMpFU6pYsAyOz8CQE6Ok1brokapfY6yuQLN+tzW7Yb7a/75lUj8B3vIDrm8yqELHY37bD84RiqVLDXI",
-	"oU01zKxib61ODJZ3fM0rs9JSqfvyVzvH9Q+gOL36pMXYz/i49iVqvEixpjRXRdW6Dc26BR9mL5j90+dN",
-	"NTKOohSbnbSSVOiPuTQjzWMVwcqE/1aHu8QmhBoywh8hjfL3wQ4TKJ0DsLGS3vE0gF8k9VgNbOcHkRzR",
-	"0djtdIDaYGMfObUWK81P/JaKr0sAxEiE64qb58pfQYk+MPfXuCIkemnCKVKh7QmizoQ1xvueU8dVHHEh",
-	"hRy6yFsvzUFh2spXE2C9RENEyNqriE4c4pDfQ2ILwCgvPeuKi5tn1J2LRDw072rBtcwJq7iSfasqK+Y1",
-	"vpz4RjqEjikAPhh08TvVwewQLBUHNxah8coQ5r2UnAC7BauYCZyhtpD2v/zSE1CT0I7JTmU84BgNdKJh",
-	"5ylryF7BoswvEwOrV8utcV7OHmtGQYozy1mb7Ya3jm0MY46lI1xozf8Ps3IRnbrleA3aqrwB22qfnK8w",
-	"BKZ1nu3k9b//b605e6sSrblxBBSmkn2uYaqiW2oS28RgdpK0NE9tbaGpnUxvtuqnOiJlhMPsrJ1gbO2R",
-	"TNP9m9EOj8Dyb0nfqFkak7JGC5YHgYpjmUkfGoT30vgTNr2zJ1L1VTBjw4jLWN/IeARjDeEdYEBIhfDU",
-	"yy4lNDZ82rSxhNjsyk/aRpNKgENoZsUdhzkTYFQ3J+/BWOZqSS0TsxUlZUVB2FGk6PsdNuwkvbSw6i9G",
-	"Auyhvy/cRqnbA9/o2MOrIsxPP2TXLh8SyqYKl8eA6hkcfNSIj6oRvY3l7s3e9F8tUpU2xjTvmdWqJzdl",
-	"VM/HYtK+otJhs0rCT+jqeGT9YkJmoYbDivMqzvNNx8rWRV1+X+yaz07OV9ZMO+ErP6zRpwt1jSUqH6kp",
-	"C5UcOrFB9m6c4lmz9nmcwdULY6eRGI7wGQ2NCWkZmTqM+z5ozWJ1C1I7y9Iar8YXtvX71HvO74DFivXx",
-	"5Qj0iIZKV8l0hUSC3NWU533W2rZWY2W13Tw/ae6J2nazTVvtjdV2uwa1fXCo9IsMarV/JUBQHdWldmJj",
-	"KYShC0NhCAzFnIa9qwGL4E7ANJN/486iiJNfOlY6Zkk0BGkr1K5YBDqOBHLsKAk6zSYQqvykmTlgLAY+",
-	"xrBVLdVpeDOf1Adc7GFFgWmDt1+Zll6n4TVOsj+WiQC/ToApSxOLxyJiwKNQVJJo2Z+PVXk02HFbLxUN",
-	"9lUAOp2ugUHd6nJi1yxVtgFjgUGW7l0SSoh4X4SWEWsCvhgIv2vkpZvIkR+V7Up9IdG1B/JTqbKOIy4p",
-	"EpC/5U7lDfpKDkRgp1drCAddRy+4eMp/2ympJReJ7qMGqUUs7qiyWZpHHmLDHV3e9fa1m4t1SLvusruP",
-	"9ikbpHjsCCcCcXV8E9+2EX4Lt0bQkrwa+DnPYll74fOicoDJiGv4fuqY6abf000da5iPNczbLsVC+UHS",
-	"y1yl215UIudEYe+qkEMxgBN/5ofAJk5WD6gK2dYWioxeH++CYYt7Ni/ZyC9d5Qot7hgYNw4I0iwgclID",
-	"INLMwmAAfsz6MyPXEA4Ktcr08/RbZKtVFymvVHicOyQ7TQzZuuLfuAxO1B1EjA8jcKOq0RMRUmiqB3Qi",
-	"h//tqqRc4l6uVEWc24fd5IXyD+LHrh6ex4a1ip4IVbZVLlyUmr0uFd6qfvLqOdyHWOz7wNHcZYVv7uwf",
-	"y3ofLuvdSAUeS3q3qfUOu5yXjLZaangjGEAE0oeTfqj822p//fNI+CMWwJ3w3dyHkZqyMZczL2UYNn+5",
-	"+WiYBko0pXo2dr8/uHX+TMs8FuxuqWCXjsE2pnsVH2HKE7FVh5zCgs9zJGQ2EZb7zMVJs/UJP7Ba2LLd",
-	"wjmEfWyY+sT7IcTs3GPXWvMxv+UsUjxIKcMumzkWBjXBiQGVYcznhQqWoIuKrNFptevz4YsP47Hd+MJs",
-	"ncUTD+15xIySXbKujm9uxanHKkmLfDQSRoRhOlvI5cDUYBAKCTQdJ1urG0aUufzOg7f8i1THidbFEGIs",
-	"8hx7N1KqqcFEHDlCv2lXoEEGVM/JNeulF7IzZ7DLwhWRxuki9Wk26YZiDmpAdZ0zF5KYcB1Xl3gWz8te",
-	"lHpasTkvE+FlxbK9psDU7covdtseQrHzx0KxdgmISeJp/Gfj+i//ML/bahvvMP3jwqieZZGOyAzzmNdc",
-	"yy2cO62lYQ8cxXTQYY8iipaWBtjbZJxwdGkYXcFiXBwKuQ5D65a5q3osLQyis1MkBMxqaQtzKLAIvjRk",
-	"cg+Zao+aHJj4rSpxecGdk77WlqTvk1Ps++J7PWyQ2OjMamK0y2BNqZyeRRACxu12FrkpMae4ZqHSMfqA",
-	"agya/FxHWH3KPtuUcG6cY27gAYnAvMlFfIfoXjGVxMSEXRIDIvJp3JSqQNAyfNT2JzY1k3ZZqLiXwOce",
-	"zdyyXhaWdR8d3ddWRsiXGyBku0aE3McA1RL2BkapSlEShVANjPLfwO6IeHgiZF99WRCn4jHOyJUQaTbC",
-	"iicmZG6GrKtSRldrxujrfUC+1HF9waqIh29wpd9ZqKo3iYQyp6PHJkmsGWDrgvQFaFejs/VoVkF6vcZJ",
-	"4S+3PvNG+u/lSVLts1s7BLawqdz9elcvpkl1ZYu5eym7fO7tVReQfrW6m15psNVlGLIIgAdIH56N4836",
-	"3JHAbFEfubqDiErTVu51H0RqbLeD5LrqEnM0RaswCtQVhdyMVtXgxZsYxo9Oq2ouXB2Hy2QiAh/EHQT0",
-	"TBzM5gDdQd/j1hoWdcM6jZsPDz0sgPobKhbe0OKyTMBmpThE1mbh8Y+SVg0EIky0dxrXVMWSdtVAFNGf",
-	"+TnMA3Y95AH8q/FtYb3uyqZb28gczo0xjtFJ++cXny4+/+O/bcIU5uDB1e3ZJkQjuXwswpkbiPFa8DBU",
-	"DbdJriNlLCQNuNXwxdyfueMU4ToNajTAB8a1knhS9QiMVjfnVENkvBF8mfu+Go9VQDGbP3I2pWVtXlB8",
-	"vEklQ3asKvxld8b3ZtpFJWa4jlK74DnQ4DkU3z5q1ORHF7HljEbu7NCJ/uDi+jmLFpVxKOQt1oTP+cvW",
-	"s2VPesUugt7TK9ZTE5Bdn2voMR5qxYKID2KNtYsaTosEFfSbBI3FSkBW6NfBlUCQIzIlvxuHTNEMfcSz",
-	"NXxt2n0jMIkMPmRicRAVFuleO7TPb2iJVoiw2jkQdyJI8C7HEI+U2QbjgMUgEerUJAkJdK1hY3s6EPLM",
-	"bpm3ihql3fi2GjjRDITHLuRYiIv76CUTLpZ6x7SDOWgsh8BvK6ORka8QgiHsuCLLIjvT4Hix0ggbty2/",
-	"tch/er+7BoGj+Xc0/7Zv/h0czKXyWTvWubHbu5zA7AKJA4CAKvLssKWAUyDEHihEPhs1Wwv6rnJFG/jb",
-	"CvMjpdMwcVcO1CYKIDSWDgRzqHfZ8Bpukxudxm8KEz1mP7T4wqQYjmLdWC3oHvHwlTtCR0tmbRF3e1i7",
-	"fAfg0yyjfbJjgOTVQxIDcoK4Ja+txaCxN32g0pvWjEvV9fmE46jalaXytX3wR6FcWyjtFtYuk2Nzqha0",
-	"cv+q8OgPBkZB/ZkEQ+iw/owmEnLcQm3OtfYYTvy17YUyYBq+eKyfa+7Oy14IPJI6bb/AYSuYv18i5/bW",
-	"rnjn1AurWa858xTfI3sWZdOmUc3H82V22lcRNDrN05c52/ePlYUP9+tvQsdVwcdQ3EI4w6rVx8s9/Cpk",
-	"4KprMVY/HSk25jPj82C+SWa+zwEHE6WKT1ILaB/s2pq124CL8NBVG/mj3UAEXaniLo9jkMHqSu53Fb9O",
-	"n/RR061vfoZK5/VckfufvK96dB82tO5QKN8NGJfMjfhHTks7+9yttjY5xVs9BtSOAbVjQG3P4O5nGNom",
-	"nVqxzSAJlQXtDN5qgi53J0f0OqLXEb32DL3eJ3HBhkmNNkWY5gwaS9G4JrDpxRXBOUHAiepcBmldise4",
-	"ZgMe2ZJgN2LDeJq32IY5sC9r0KvWB9/IG4mOVY+Svx0Ww5f4zNd3PY/18pDw5UQGBhZ6zM2KRTZ2PTGu",
-	"qx4BxMi4igP0fTVGCgrigYqAj720nlnHSgVE1Aw3cqwMRFyZH8LP0S/bug01GLhJIy6DcMquJYMvE3Mn",
-	"QwU6Bd8e3VAPdy4l2YtVzMPeKbtsnrPpSITAYqVuJPIA0K9oFiWyrK80H7TRxyLpY5H0sUh6kyJpRDV3",
-	"obTiDgN25dcKRAQ+/kLZqVJJjKYUfpn+tfTpcM/FJ+KbUs5drqGeoW9Z3e72isMrhSDBxzvgIiTfPJFc",
-	"6ikW3GGDP4Kt7fA3ByIAHsa45BUOBdK8Usjp3uPaGr3l5uQSEXcz6r3CNe9kcKomIL+MQ9p3faIGA+FD",
-	"oPzEKKvTnMobh6f432KY6358WvMxMCN32ujBgtb0GNxBNGM+hCEqSfhiADB95n0hOW73vafeKFPPhe1q",
-	"fL1piOCm0blZwrK9aN00vt3IObrS+fJ+t3fIVydL6a4bzoQorkUEHpnhHuHmjXx4TdDyPpw8//X8ry//",
-	"2//51jMY8uACXYpJTVkiA4jsQo3U+ypMxhITP/oK7TnqxfxTCQkB689Y76rnWdoLeiA4aR8fmXkgSchL",
-	"bvjR2iBStbZEK8TyCQfzGtlCm/dALCQe5ZYhP7V3yY6lEXhKnrLfbS4tBH5nE9vWJu7DQEVg3QpzDHJ8",
-	"IZmda37eYxy1hueUTGSQzGCUZytViCQ0W0Uo3NxZFhiL0pibxm2bWgyEgk26mFV0fc++xqyAU15Lc5vT",
-	"FnTHxMNuDA2jZQKh/VBpCLq4Y+RvDqE7jFQysc6r1wi5HCZ8SOTd8GUScmlLhRuvlNRJGFMpthGqgTLb",
-	"epJMyHXwR5GSwmciDCVovYlD/oD3PDJ6bdSVSRyJ1FPOudH0/qmfW3Bj9SzlbvhT0yNXAkSvIz6ID5tE",
-	"JMO88poCc4e1VBSsNU/vHpjlnPKFXVobp/7XHrawMjiMuJTYBc8nohIslgnYZRZ9J2+/L4Mzf2SFdt0p",
-	"lzEEK1LCYjs/DsIQeIU/vHt2qwvm5WKFzvKoNVa4BajKxf2wN2Z7gb9FaLOPXWCLTaa5TrB9KtJYOGtQ",
-	"SR9c6wJZQ9fMp9lvyL7GJTPHLhJBjsKE61tbnWrMoMkkUncQdNzPkClFaY5c6naZAuBVyNfpWG6eAKlr",
-	"cCGZJN1kMpfBeFk0Klx8bI3CwZ3MNFwkpvsYnn9Ay9u5hpw5dNtIx5/ZcS4LIvKKjY10mI3CptApssti",
-	"EJHFiv70KFJq/g65jlPunnvh92WoOH6zSzqoOPNe0sbuVYTprbp79BkkS0QJaMLdHc0f20/9t7w0j0Fr",
-	"dECrxPlniKdQnHbgOmJsTLZWUX7r1nOU5X2R5a+NPloJjc/GUZNMA+RbwZVknxLQlii/ypVprU4idomF",
-	"EAI9JRf+/1YPsNAh21dssSKwv/BSFah8H3IhMQZ/ZZS/z6VUMeuDNa8DxgcxRFMeBdrNKcKscq4xwE5S",
-	"SScQ25rl1KTOLGa7TYz3kQEQR0JinoZLJWdjleisGAGD1rlD+1AE0h6QnQYirdB9yiRNT9A7+I0nml+x",
-	"CZLgMR5FZN5JJmQM0SQySzltrCsUu43DuY0vkcrPGSPCIxrP5qrgzuFCbpMVTGjnXu6y9Diry+tzLTCb",
-	"KZktU8vx6bl2gWv7YXsUA/BFAPqUvRs4xwITnleMMwlTZk89i2ASct/KnlGJlIvYqGU2ZSuhhQvtll1G",
-	"3InLcE/pndv3A+lQwBtsdBp3IuZhF8UbdBbyanQa/ybNvfvCoB0OZ4/EHQ+v7PTQ1PFmOomGxsJYGRXc",
-	"ln2gezi64huhybW+NViiQQbp4XaloXWBypmNTu0QXH6eMa3GkM0+QHCZjhSF0TyUfJxpnqUAJpHyIUgi",
-	"0NRbaHwHEbMnF83zpwQXiQyNTUDPPI3HrUMxQhu0c1Q4ZjCOGYzvKIOx33jsUHEekellhGQhh9tD5Qj+",
-	"BH+X3RjX2uYthBzW1lZGd3VE0iOSHpH0B0fSD1gxuzUgnURwJ2BazVNBCdQZZVI7bOoMy7SSDYtGjZdk",
-	"l0i1ivg5rNXF4JTtZOHSB+vcpkGkNBdMLjKSREXqXyCZlnyiRyo+ZR9Ax5HwYwisC6ZHapr2amEBH/Ax",
-	"Xq+C7sLeZ22lLuUokwLEV/qnAaUcUqgJSJxDI7tms8wJ56ERvUYiR37Ubb3oXr5EtHbfpnq26u+1C5/O",
-	"6t4K38n2PvvmPxuDiI4abbYV/9Uzyfb8VJReWOxMokeO+n4EYPCF+3E4o6OYDqFN0fwwE0sR4AnYob2D",
-	"gSgKTaXhLCwlt8LjORZbFE+BY/c8knLAwRIlvAMdZumcAuKLSqk9PBbBnbqlCDRNUgmIExcNrKnQUCHw",
-	"tFF7Ufu6lmo+Xz2o9IHOxjcbTDrWdm6ttjOfPaEpSRsr4gi0Cu92P2Tqvl6uEE1kzgaLAsr2q2InD9Zv",
-	"xTgHHJW1VCy1YhmXs3S0eE2+Em7c4dHkaBUmef48SgGYHY/5LUhn3gSCbB82UnoiYh4yIXVslNM6AIFn",
-	"7Bht3gQCflcxWKPCSAdOlbXJUmxv27zg+4yU3g6xAMmCdMHQ/0m79DFa9saQ/13RvwoEriOuWR+GiaxR",
-	"ws1uHCwPVk64zd4gZg5UxH4XfAyzdaQYD8dRiDcRYtrEGps0znZsl/8aAfwLNAGT0Jmf4zF0BatkWeJc",
-	"yIiGaKet2NoROOTyR0KaY+vbad3odY8TjYUo5grUmMZGKgzYk4vmy6deMU7A/VjcgZeVuZFI4E+M+B24",
-	"kAZ5DvTzXPIh8rXQtxTTIx65MAh5F+73r+ZDI2iP2IrytPKcSl2obsXt1FhojXELKqsTgbFUBjO8jIoC",
-	"N+s7xhHkg8UlMQbzztM5mTGEIe7kgPux7WxO+5ezsMWYz5iG+iyizRyfY8z4GDM+xowPWLV9BBlsqNi0",
-	"n8AJ3JmlVU8pRzwnzgZbQ9CjJ9Zjms90MUKzGv9PRS2zWdYvtKrD4r5Rvp9E0WNUMueu1PAa+Qsvz0VC",
-	"D75IU3PFeqTAS9e/PImNWyf9mJFXJVagScEF3QrLsXL/ivatpTlrzInq4v128at1lndXqo9nGVoZoLBT",
-	"kS/auT/pTGcao5ghcORuutG5aDrGthaewSW+0s7TXi+tbJ4b3Mc96pgHA1Hcpe0zspo7ZXnGvU+t3K1i",
-	"xSIi6vy0ajdwrTiOOj0hOokmoXmp6TVi1XWfp3tfMLO/dU8lnHuNO6FFbPXlEnf9rE3ouklxfIpaj18Y",
-	"nx3vhfQc5mNW6gvawg5B22go/8KZEXjN1CPAZ6OJtV4zPMXaQwI3FTlO+w6Wu+J7qFGA+yN2ByPh0zA9",
-	"W6rpMRQjIlDR8AWvwYf2m6fsPTGk8wgKA//SOnr8fJbHIBZ9OwAffQQDfRimQ7chrZ21rTzWKdGOx0hI",
-	"vKXJCEvLicqlB1/ckDkylazanI4szNlbcfX+Uy7ifG+rxDgglzELBWjnpQySOImMl2X3iNAkS9Lc2wsW",
-	"T4UPnhtEmDcJc3MIy3Syq+1Pz/dOkyzbgCY6kATF6C47D4GHUz7TXeP2NryGfVDuTbp24N4oA6fLzuU9",
-	"DfBokL/SrIP04dbdwJDPpR8V5aqKsrmaomyvqChb6ynKNY5VmT78YJn4DjuNmNe9FSFIvE0MKMk7NStX",
-	"vcZk7ScyCO3w06Udt8XUMcivOlJThrSjVuWmUjWnGL3sk+YNHYswNGrRfYKCeulnxiq6p1qpVN04DlYx",
-	"Y9r+waHiJWoHCWvyOmfDQp4j+HwfVnpN4JOapfsT7XnIik8ZYzI7vnYzflOGmDcFeMHmsigCrOjDibfa",
-	"Wv9pm/vLNIouNLtTIpgLhKdEe84KLhjArBhsylu1FVH0EqRxvDAbGLh1U8M48fzrmLXaHitK6Xo+aa1M",
-	"MEdgPQJrBbDuZyT9QSvtFeHUcvi6km12RmPaKk20d2EAOsYoBFGBXCEO4gvEEYulBCqJSwPs9wPrV6Um",
-	"F9OJP7KRGPPqEuF3ip4cuUT2iUtk3dRpFUrnAGRZiGw3vAbFzLr92XLJxDbZ71kUfhU4Xs2lrS+Mi5pk",
-	"T4O5VHKRul12EqSlPHkIv/aL9uStcSPtDdxzH91MSzpvHbxvwjAsPNUjNdWMs57Vnr2iu2k/amOethLF",
-	"TvUw2JAzQIsfsCFhHpoNmrEnPfuvLr3Rs0Uv9PPWcE1jqxH4WE9CL5tX0doLyhFX3t47c7slTlkLYdYX",
-	"sC0GHI9g+SBYrv3YyjDxb3if33k4z9wkomwOfBE2YrU0+K4f6LPG5NlXO3V1Ddro1QJvKSLtqOTrKIpr",
-	"iSINppa3BxfdQjcI7ZjVxerRbRrva/W2ozMx4fEoN23JyWxjXtWtMnHnj00B4wxrcbZewrybzVlUhmBP",
-	"lFQsVHIIkcua87GSw3mT2hZG41ZWRyudifhw+W4J0pofqMH423Hfwys+tkrFFTTbPNfSiPZ33AeeQlnN",
-	"Ecqj7lkiDaxE0H34kdIHy373hQuB1qvHDjSa+HeEBlJmYx7gQEqIIhXVElB8HPyuhNI3adXWT66Wi0dA",
-	"cIiHRqwOmG1LZno/poEB0FyFFnvSo3dSX3xtwD3IFjPXg3+nZtiYCJK2qz9j8VSxAPSt3hvoPSaHNkoO",
-	"oaDvPjU0rx7qP4bfZ07JaoG887KpNrDtNCdGBLm/T20bH2llr9zCjp0b2+vccE9/f3s37Dmtuii928Uf",
-	"XLqNo/Ct0qvTtQM+S+eS2/n+EQt5XD3/1j2DQaTG5dNvAxrhvMQOLFgD8CgUD68iViutob7kYrH4WSVx",
-	"BNwfLTmWYKHeRlDJK+BWe5HOvvfx9fT1i1a1YsZuwnO3+PRDxUlM7cKSLzIF/nNCMidsaNQqxjHXuoti",
-	"Y2dq509spyEkPUuh5OlYDCPbkJm92igrDKlS8PnNryv9WQTxx859uu1y8Fad/nQkFH6mbR6pncV2lCxq",
-	"O/FS+KWmEJ3zajpp27oxmtIx2dj4QmAtAQIITtnv2LweKEZDIEIlh5iz9FwFnFQxMBBGjZ+yN9KOcqbe",
-	"kwL0nBaznLmmlocL7NKk5qKukuqukeJ52mlesxLcHhO4lgKjbYPMmmiwxUTtUfF8B4pnvVNV0RiiouCw",
-	"M8n3dFlVb4iKjI/oFBqa6hnVGlKYbJ5Hnvca1xo3vETe+B7cb2aYHmHhCAtzKTw/PVp7EQRaymK1me05",
-	"m3XvWjd6mcT0sslD2JaN1uS4pp6NpUzKVbs3NjU0t9XAgY+Hh6yfE9C1vbFttXAccfaIs3sebV/OnMqa",
-	"OJYD21VNpl1nXrdWhVIXfO4oL/ozhkdw4KUrWAj4/hSgHPF1j/DV5lRXQ9f5DOimB+57BmGb9ZxD4I0T",
-	"n2pSnez8BUOf9nF5TMIUdEzNdKtmN8tzm+/eH1pCk5ggt5zLtHSTXuMk/dcqbXGL8ocuLblkznKhsL17",
-	"/5G+sScT+j++e//oqRU1WZROibkMeBQwe/TlMEcInJPVV5b2KglBb48tjIaOWLbiQaTGrNfnGpVIz6OJ",
-	"mPhqBW/x/EfsNuqrdAgxfrY3UaHwZ6mra94VkT69kSn3VnbZHEVW2k2GP2QOTsQD4cdEUYa6YEE+5N37",
-	"nSZB6J7xO1xDqDhasyEiVafd9BpTHsnuBCIff++FeQXEcESFJiMxHKHNEKppo9M8vfQaYwiEwYIWnuVY",
-	"xOY6jY/v3jOjUxuriMRuRmebJ/J9TjhBkV8w3GRNoX9AR59Z/7VKVRsBp4/krnZVEFSPjXl0CwHraZVE",
-	"PvTcO15em025ph8yCobNoGR+9RBiKoMisdsM+DPRIbZxHuLvcK1B67H9jezcWsbkSIXIfWzA0k3IKnyO",
-	"Ghzcx4jiWicTYzwZxYLfo4xxNz/3fKUfmIRcPrC6b16DxzH3R2NHBhwKedsdC5nE5iNG1BGw282mkWku",
-	"u7cAk27AZ7rRedlMC8Nzr543vxFnNw1Sw5vvEnP1QIWhmnaNW0LrH6kw6I75l/SrBmR07ExNpLoeT8zK",
-	"zufeGQtpv2QciQjUBGTX+L1CdsdKxiPd6Dxreo1EBqqLUTv37twq59HwciM0zB4b1mbZbTV2Q0YHMUgk",
-	"corzsOsncVcNBt1AjblAr8grezuEO6QzP294jTH/E8m4u1LFxirPHoX2IwAp5LBr1khVTZ1n+ddpofad",
-	"c8RXZ4XbO7PvGZ2gwgAi/LtrLBPaTaT/dj9d3JhAaN4XISLSRdNrDPhYhDPc9a4/EmEQgaRHbHaFh13H",
-	"Gw7maF6kVyQPkT6JerV7l4QSovTHzeImo5kWPg+7E25MRbOUSQRDybGe2KyUa9+8TmrFcmVnTnl23rhv",
-	"9HsIwRC6I5UQ5Kcz4BudC68hjUMZNjoXL9wONDrtC8RtXxjfo/SL7dw3z8+fZV993v7mNXDa2aw74H5s",
-	"DMl2ji3eHetvrkI4SlVKn2vhd61A24NlmeiF7GIRCMIB/qurErS/B0kY5r/TkJzOl4iFNegisJTyqeyQ",
-	"qdC1w/Rwg91Qyk7LPIH80ro24NQlsTd3rmNlbkX5iZWBF3g/Qt9mQpSHUbeF5rtcazFMN9WIhHHpug7I",
-	"8x9NEcXu2nOCPfd8v1kxLbtS69mL+UudV10KPzt/LXN6chfDB+agoOyCz9tLX898dP5yNmDiLvccLQdS",
-	"lViYTibE0qbXe1Rsb+Svxngus4U+2wEazsDem3BElU+DCTe00fHW8guv35N5yB5aOtXuCkVHPKPrsSGN",
-	"UtOmDqOmJADZOmle5tq5lg4KNi8a2fyJlne0l4720tFeOtpLR3vpaC/tpb00P3ToXuyqNEd0Tzuuk4Ev",
-	"Dzl9GoHT94dhYT161HjTCqdfuD/CuG069Y7sw9gauFR8mZY+4cvm47nCJxyDKeJi9KmklxnkogDxshPe",
-	"bG3TOkHjugua5sWDPdHgKxkwczyEHD5trJb+qLWWaSO528tMa2Xs9tWIyyEwzlLcWi9Mi+Us7gTvdBp1",
-	"EjGYge6w6UjBHURsGqkYmCKniJJBdjaKWy/SAFy0209P2Wc3oNc5eeZJoj2vITCiaTSrZsbMpuEzhLDm",
-	"3zNkGryRxgKGgCUygKi8xlEqWoedHWkT/nZlY2BCxspencdZbeNYGS2WQ4eyxJC7p42kfAdDHI+u49F1",
-	"PLqOR9fx6DoeXccf1HVMS7V37ju+2cfQfGpdzpmw77GzjcynzHLa0JQNxGBQPQXJGInmExC5iiI+NOAf",
-	"FwqKpnOJDo/d8TAB1p/RP+bIpVeJ15uLl1p4lTEAnI6uxhMeUetdRS2cvY/GiiSJG9p+6ITYguQBUhEZ",
-	"eOrDQBmjy+jziRIS32icOY1/Rup+hbl0H9+9f22ea0W0hJ4oSB/0o9XLvbKPJJ4qCh+IncY6FsmGtUyF",
-	"kicGFgVWW1eW5SgNFPGgofVhCBEbQYj85bFStxQ4EbKiQja72Ed3rcMqmDX3un32H3uVhtdwF1y+MNY9",
-	"RIpeCc3GYFwm86eO+WBQsRbz3IQvJpwoJFcBinvruA61Ipgk+grq086XdZetQNBT6JLfUlhBKrPWTbIr",
-	"6CsVApf1zmk2ttXSvGd+yzyYZZxc9xwLH2hdrOwFw2XGLidkIO5EkOBY99QzRIu78DSXvBmOJG6Zq7os",
-	"lShvmUOhJsLHC31W0W1IjHVvDLjfCZgKOWSpp/HHynbPZnXU90Dn0cuqsxWUaovcClPxzWsL9B22VEh9",
-	"H8pP2e80XRlpBXTKsd2xQTLUayokEr8RiIiJQJ+mDb3G85BDiLSHf9J3VILRdHMU6GXOYjEGa70AjYxM",
-	"24HdqXabQaQCGu4g4iHLnW19WlVBfe+Z77Sgeh1QeRAwtgkCq0jzBoK4o2Lu+4fje6UXyQHPA8wi9yGo",
-	"BIFWtCMfrmoaYJuEMSqnI8UCESCPVcxvqXOivKKpTLY39FSOSn//lL5XqzjvZf7uAbvAUYIsJZu7S5j/",
-	"PEM/JztD7MlF8/zp6b1UOFn2D7af57LjnA2E8S77EfBbY4oYl7kyA16D0q87IZ4K6MXlRgbrLhLh34Vc",
-	"PcQAsTW9t2sWiIVS6bLWmVQuTw5RTg1Ro+ztiB7iF8tNjsxC+8ONfzRNjqbJHkKo42/YFD9jrm+rA87v",
-	"JiAZfuQBenqatDlWOmaUzCVeh471Lga2HduGOVy0gcIXWHRxlUNKjR8Yc8mHEGmmAXIEZyld7jUujClJ",
-	"5P1xJHCAvRFYTA/FmsXAxz9p9v+x961LbuNYmq+C0J+q2mHKmem0q6z8sZtVdnV7unxpO7trdscOCSIh",
-	"EZ0koCbAlNUdjph32HfYiP01D9FvMk8ygXMAEJRIJXXJW7V+2SnecDv3c75DMylYn1zCPGJaFAvCE/yI",
-	"5jlTERGSTGiMDe93xqGA7zwuv3pSstv3quNHelHvyP9vHzgUq+drQDCYjM1odMpySAkzN5mZ4TlyBw+O",
-	"gQWBXjBNvjVi47uWueVcNELhV57w5lHi+LiCT7a8217qCrOv6WQyhGfaPrrcdkDOmNhT0wHzql7USyQs",
-	"R8JVzpViG7QfcMERkFzNn7eXOq6H4QVDeKThky9LRjDsaUMykPLX8l1zOG2MtBXg/8jwjV7XydKxUeDg",
-	"yzPXPa7py0st0HaKAdVWGZJPmr9p9Zu7jUzfXqP0F4NTpy9YJuOuG5Xi8vh4YwVrHLQT0mUB2WInP6DL",
-	"y1VzBtMILmw0I6DkwUq2YpDHYmmutZNQMPV9hW6MJLvrYA1oG+0gOC77Q0syZsQyIKfvoOTdd5fRzzep",
-	"TzsDNVetBbygQEnW6IA1s3x4rX4PlLelkQLb2ZI7o3GrH4RJ0k6Y1k9qB3u7xLh7xk1Fsk9QTbxHJ9Gl",
-	"BI10KUUkMtzN1VmkFPyuMkNI5jGNr6xWCz8OyKhUzNjmA2J4+6ihNmJOFXBK87zX1ZrRoIl5GQaDJFMQ",
-	"DZrL4gp6mpjHc7qAH41Nhgq36uynwtW23OtR+KbsynYrj3jW24jkL2A1ct9L76G30z3wdzO1DU9EIBBO",
-	"dxYID9FPhUKh0UP1O37NrFQwDEvJnBkje1VCfO3GrM0QM3avZXBbcdYurNHN7TExRyE1YOfbTllKltNU",
-	"E8h03owT/oST5w+tsThWjwTc4NnR6XHNJW1v6dor/NmD4a+ug3jT3t09/7VW3Eb69T8dO7VUwloV7Y5s",
-	"1LKpx8ZFT4N2S3h+u/JW+8bHxFprPZzHvNApMaQBCzUvpJhuxmBf4grQ7MBf75a/tm7fPfBY76M/MNr1",
-	"jNZSi1ddU6qh3SdYw5CX3ex1XMd/oZ17e5j1LULh06Lg1zRTGDutIq6y0Mvx1nPsKAKNw6XIFjas46Oz",
-	"EOq0UbHc4i/ogtMpIxNZigT7ndKEwMigds78Z09dxv+M031cpUWw+nfRW7z6UC/qBZ/tHj3D41QP8O0H",
-	"hR92zuPwr/26Cy7dbUhr6eNh1/62uCrcMoRb9jMG+PIce4fHMjcsgbctQNhVpnMw03KO8Nm1Y5kVHJAP",
-	"2mrL7OXhmG4SUvUQCMP6C5oqzvAQIxzMNs3dHRXs3tu901DW93h3g3kgLd5pNqcLNbReqoBf1IX388Hx",
-	"Myu83T2r/Xxa1aPng5NT+zTL+JQ7SAn7V8bCJkcAPbC25VEaF8OTH4bPXtR6CG3Vx+i5UXDqJ3CAMAmB",
-	"ejOnXOMRRim3foatClBwz75iqMBR7zqIilyyPYp67QR0S8vafUZP28zAdxMw5VzPdStHIMghJwRBYSAS",
-	"QYuqkzsm62gojYN+AgMyqsuYkXlB2CWzT17bNgrKtbj8a8lKAIGSImaR0X7mgYJkc4nc0EDzOicjvDqC",
-	"EMjY9QAWcu5ZW/+TuFidkJkMrckpnIwiNJdGcuiw8zxCHGC0RfQ/iRqUgX0hx7hM8JC5/7zeP766F15m",
-	"s4vJtyP7v6H5efRdZKcKZUiuT50sCKTVJ9FyK3rfFdSyUiMi+DUEirCLvoD5YHt73CsyYl+cHEHDyOqy",
-	"89RKL6v2OvgwQ8rk2xG0JHNoQdDaBaZl3vzdedD+RWBzfYiNSZ3i2YG5m+/7cwCnCPYsCnueZpyplsan",
-	"4ZZFxCHlwPEsplRwBXw86DnT3lAGeMAD6qvfIFFo5i6yLzOWZWAodpE17nYLfdR7+X8uensQDkhtMIs2",
-	"cQQvRFAfB3AERtgGfPnOuuXvc8VvSbrfsJF3L/OBqIZ+lz9HPTlWrDBTb9r6fSsJ7p6u3qfTzRWLjc5q",
-	"S5Gs4b+PukjW6ipt9bEMwojCSYnd2+zj956ADrAGi0iCIFItie0gXBA2j1Bvf8G9aFtU7pw+uYQWaPaW",
-	"WOZMBUhGVulQdI5p8f6CN79A47gCTWNS00zO65nvgrGE5LISx1jqLyR4eljRJ7+mCx+HdSoRujoAaBN+",
-	"afMMGV2kxTXU0SH0R1jxh+8UekB2dZDibjThlCbuvGCaull50JfMvhi1CQBa2rLXLUdbn8C+PysWzk0n",
-	"UXgwZ+/SnI3c64cIDg0NiZ8f78HMBQp/QLaubzHzV8t67sDcvVny7Jot3MRkp0w7I2OfXbAPautBbb0F",
-	"tRUAFO1xfRDhwJt4CPXDvX0OsiscROj7qtokVAWUeZ9cWOXuL5ILteydkiJmzQDr15I3pw1XX3TerhWv",
-	"XqXBE8CiRB0XkVxZQriOoBu5bVYQel7qGif4YZiI21LrGngjnu4tfTD7BqSQBWdCe5PLxxSQH0U9cFE1",
-	"8MiMimkJHpFeSntfN3U/7xW/4iAuDuLiLsXFQ0wgWee1qOBN1kiNr90UxSc0ydGKehDZetpJ7qA+hHK9",
-	"IhVcta01Vm3wxGGtJ6PvIvu+MCcliFuYFzuqJd+OhNRD96d51lZzB458X97LvJwxJnHo2e8uMWDNdxQY",
-	"d5sxKGOIlzTS5BnmdG1Gh2/krZWmrJUZZuX12nkcBMs9CRa3NwfJcn+Sxajx3oPLBbqLb/BwdJU0PGFC",
-	"88niHoWNM0zkBOoirTCYgzNe+SSAMUMnOqRmuiZx9VsDC0RxsBZ06ITX9ArjvnMHwFuL9vfJa7FsFgUf",
-	"cfH78DNLXQfsNIqGuH1DsB7vthZWtEn8vgpWN0fwm5ve4ccoAT7wjbICVgpmW8zgex3wMCDouM/bQ8KN",
-	"DO8uUN3RelQydbvE9s2Y0mtHc78V42zvdacH2Xsw6h6C6P1IFyBdYprvKGczRq/vs4r1AvxvY8bF1CVw",
-	"IQKJ4+QpvTbXzJmzgq1RXqVUESYSBuJmnXtwrZkWud9wQIB7khCOqWZb2m+wwr8R++2Fq0s62G+3a7+Z",
-	"k7xm+f8ZpEzGsFntQcTci4ix3QDArPFGntuT7eUNhEyOZPkQvYidZEgXZ6IvDhZSsyqpydYKm1ePoHhu",
-	"FC3nMNWyeevSyrZNkUXS2g28QfrAesOhfFfqR4bmcEmvmPD4QmwK3TBJKtWMa0i+87WtOUugzWjV13Mz",
-	"gv1gVsks0CEs1S59AqH5+KWPLHUsczbsetTc/WuO3M0iDfP2zYaVB9F2j9YTE0kl07BvpmvRbg4Nj3c0",
-	"qqp6gXuScB9cpgW4FKlwNYa1EJd1Q5ob67VImAihXKX2skPS7HQm5RVLSDlDnJbbtst2ML9wxo/K/tqk",
-	"yGS5x/bnyEnPtwATMKfaYpxTEqeUFxtKxks8yge5ePDsHWTTHZpdSHa7SaGyEEd0Tu8zhvbWlmIqYkbD",
-	"EmLGQ0qhGBMDJ41sFQovlMbmj2gxeQmNqKO1uhYwrGzlJg1Am4wIYTSBMlsAZs4SQhUZYdkIjmFoxjBq",
-	"F1m7J5PU7T/EMvXD90EysAW9IUhVPc/Edum2H2rKMtnOIDRrANRyYU7G4zIIf4HyXqMIyLk4x92trGsl",
-	"Yw59QkGDI1yFFqIsteIJG+ZUAGLChlKwLASs10EO/nPah5ufvBWDcfkE3iyNA3Z1kMj3JpEN7VeyyG3G",
-	"9mL5nlvBvdYEIlIqBJ8QCUAlVAAFwS1h4sl5U06LnJgNVRpyVdpS9bu3lGuQWeYFj8qCa+4jZ5tkE8Gn",
-	"qSYq5RP9YFrLHYyxB2eMAaN4KHw/guEMb+Ng/1YEhe2Ch0ZEThPwqrGiAOzLdQIjpWLK2gEZLxQZtQkW",
-	"++woIvKaFVBYZW/DyF3Q565gNE5tizHYLKbnsrj6BmADScILFmtZLMASmdDC/KNT9kng498o94DtVJbT",
-	"BZTmByiNDpJQ27Y4QgrD5E+OyQivDNmXGRhJvv2Z9h10JJFZ0lay/xY//ZNdqe3L9peq04IS45EHZjOL",
-	"iFbeOaFjxYQeVKmtMkuY0gTX3Q//is3aEP9sAXNIDTn98gsTU532BifHx8cdcORGQs5HAyKk/bCKEGgT",
-	"xouLbrEaeJwSLa0Ll7RCIUIeaiMgpCG2ztiPdjR26RQoCwAYqyKimNkBSJEFoImcKmDbVuT8+xLULLQF",
-	"+wx8PQM5A+gBrSiKiFcbToBrlqul5X2+uriRuf4a731WXaZFQTFqqBcAXzuRRd6Ox2Dmap7sMk+H1tQ3",
-	"MnamsTNdl2nCB26c48nxrpPcI1ZgS8vU/snp07NnzwFG2TGv7pIKX//3r1FvKkWwZOYVP5w82yeA8fFZ",
-	"haUYvKlvhWUoEp+adUup0ZmKalA10ILe/z6dlm8+nj19+/J1+e7lq5Nf/vLq6du/xKdvXl7M37y86C4k",
-	"kfPdNZqB5fhHlswbS5J/Rk4DnKjGDYypkHkxEzaCtVwcapXd5TpSjsUnaZeJr65ZsSDmHvc1J524AMFC",
-	"hZqzAuD0DDWtwRI+J09dsrzDVMaJJM0dVX/yg1sRQw2sAu6s4Glp4QdsRjuAnkWRldkRiW0PhP/6j//X",
-	"BpsiZzxukyYN7G6PxG12RfUGZ/V2jQVXV8OMXTNAQ+Ia+MpP1MgCrq6IvwLjxmdCKuq9oCfx8dmYff99",
-	"gjr39rAfbmfayOQiy4jbuUCb/AmX4ugXX9W8XrO09/vbv0YbgVz9Gehm/b1wz96VV09W7VicQMYyYX6d",
-	"PNFWP35eIdMnfzf/tOOIXNbUTXNvhNyhXqjiIEYCujZ/05xtQqNT5kl0c0WRjlmm9iARDT1zht8cU8XB",
-	"nmMF1KoYIYiWtPUvwE+Z+TQEgKrfvFCbFTxnhYSBTfgXZ/VXIMGzWSGNie4Rth0lXtgrpLrSRonPTuLT",
-	"yTF9wZ6Oz3obE10btIbdhwO9tWB5eGprI7aNwTvsV9+ao+EhgDIuroBOxVU7nb4vxxmPMS/E3OmATgtj",
-	"1/eBBl1za7O6KyZmStU5UDSag/CK0BjExH5AEMvpFVvt4Ee1pnGaGxFIxYLkYIMZA9J5EyGdBI1IHyoU",
-	"y4/OKfocbdKJVsQSLklYxjQWoj13cTkjkqtBamREq2wFLaoL/5VfuNi8hcsHw7M6OSMnG9z6VgoWIoN0",
-	"ZlyzZGJ+akAVH3OBCvSKHdijZcLlk/+x+YM8p1OGD3pOiV1JFnrJzrn5dY28xk2zxm4uwOo6+uCdLMtK",
-	"wZwuVMMYVifgGNdLrmZScQeb0vi+UXUeRxgRJhRE2Q3f2My1dXr8/CFu784bWRElbJvvINIsSJBUGmAz",
-	"eZziq8CPuHblzTjOTpZXU7Mv+skso1zUp9VlEl6bUaUdxj7Ms5oIeTdjtmrYMtuM0UQRaBXgZEnFsVr6",
-	"35rflC4YzdvQohqEOlW6ZsyYr3+jyJ8+/OLslhnVaWW2ZMgt60GLFivmtMkl5uRYztZqmd5ZSWOLtA0y",
-	"AsUUL4iWV0wQCvmNzuwCvw38r09+Rgvx4v1rEmccIJ+M/DCziOrJ+ebFKpYzphpV0DdsZ/Q7llNuNELK",
-	"laL/y7yKF313vXNs4uS4agxVKmgzEcA3Tczf2PFXpXyG+21dNFZJvfjdlm4b+4g9ARjAJAkjuqBCcU0u",
-	"pjRhf7MNo+CsGpXUGAmsMEcVVxd+R5c2qlFmvMH/Ale8/dLFP/5TKUreyFIpao4gWh5D95nP1U/+E5+j",
-	"nhRsqHmO81buhIZ73nn2J3U/UVdV+g1rFWxwrB9KEMSt/5JC+2sqCc3J6/8ZcJ+PfCqOuLBqbCNEnNFT",
-	"gZrcsezfFCIOwAMomXCWJWRcMHoF6HFl1qC8ofvuDbt/yLWA9ugGubhv2J5h03Y5kQ8xMFfnBAFICQZq",
-	"pGA20GUFQ+MZtTIG3vqkYNfyCpP4m3Psf/6JfH98/KJPXokE7STFlKH5yi4q2KRgKrViZ8wyKaZGPvfJ",
-	"ReWGxItcWZ8lS8jp8THRUqLTclQKVc5mstDQBeiKiaERjiPnzcTIPb7lnJSKYbQQ5qDM1GSpR/2GwjAz",
-	"vUvzVK/r2f5yNJ/Pj4xOd1QWGROGUyZLBxzG0Rv05qoYohuzGvMw5QJBp2FZcDbdieADu7bA79ZJsgE5",
-	"rCTBWGvvmmYcC86FJGZ7GFDlGT61/li+uyh1+goCvPvW7Gy/6qXzQ+OrpnNrNLhpSYuEBSpdo2MdT7bd",
-	"onUH+/n3Zy/6ZIQ60DAuGECD0EzZ0C3WyiyUZrmKbNhxVshrMONzxbJrZmwq8vvLy/fkR6p4DD1RFv6V",
-	"PBkZpv9JuB8UiwumR67MYyyTxTkZgYDGNjeCFoWce2VuQQytkGlBBQADjGqHCoepNJ1MBoTROK0v5Sdh",
-	"1kbZljsuIo70R8ZG5VQ2qPBF98mFwwI1xMWWiD0iYxZTcwWaxqI6rOfS3FwohLbRKWeT/icBZ0VB9xfE",
-	"UZcT4lZ7gMTOBZzIoSXIUVT9BFMNf8DFieocAu5CDhF9EqNSmC2XBf8bS4a41KNzcnZ8Ur3G/treMWb/",
-	"TMIfgk761OkxtF8NjgnwF2X5SzVjM+KVE9uzmiTYJIUWrBi4iKzaoHWtWYPN2c5epDCuf4tq6HnoFizr",
-	"DPvIdHjkJ1jWW+J1zNiv2h6yXbhboKvfFDqsF1rXQoib9h1tjBK+q43lUTUfNWbULXcdtY6wI/tvkAgY",
-	"9Y6Cvz5v1AXT3IoVEdXa99pTK7o3yagZgXBn2zhorI3khuymbEG4cD8I8C42N+U0d9xVHwz7NUtIoAoD",
-	"Eb599aE5I7OWx7FBQ2owgp3tX0iuFBWaJN+8Aj9G5QgUU9mcjLjy4X01QQxJ864zKmosqj0MK5e4h2OK",
-	"da4CRnULwkVQ1WQ2wTfN29x2xjPxrk5T99c8bvnIOi+ZeQON9aqfrOMZ3Or47Ltl2+YjaLTPk+Rxd+Gq",
-	"U0mjXX+RJEY8L7H6NjppUhB2b33S5PddopNdk/J/C8w62tOxNtru0n4/CNfTzTwdQ/2dT+vG7HVtC47V",
-	"MtdlgXBDQQ4Z4TkcEchxJAXTvADdr83Rupuw2LfL1cdR4rhkPFuWEFvqDffgjb2R7z9Av2wHVm5dtBtz",
-	"c2vNP4GkDi7FkT0t7abfB2f32yQUh9PMdZoUbG5jhDYJcy9m4Es7tg9uaI/KEqwkzC3bg7sbgLEUE17k",
-	"mPIDtpecMbHO7vJP3I3ptZPJsnSM7tpqWfWbNRktHr685luZU0WoumIJ0dLmXwWk/R7fvErU1afaw/2G",
-	"hCFd2uJ2rcTn4QhoiQ2dwMlrHoE0MoAk4qJP3koyl0VC6NgIvQrtfABJaea4+/qNfTAEO2HPiR4XQzi6",
-	"kSOMXFXjiMxKrYiDR+MO4eMOmEZNQ416R7W/gjaqR/7/ndmMP5YYp+AK8mpZ29Bdzm3nZqz4dpfG2zYK",
-	"X07QrSXsFgPwj97YB1ZhlIQkjCYZFwxSNGdUKYvj7OvUIGbUxozlNSuS8gYvWNuWIGo0+XYkSz2WpUhG",
-	"QcEe5o5854fiSZ98O+ICb2/rUYtFkaiMrJ4/9zV4GP/3+TbrL2hsWE7GkikbJiVbKtx9CvDAruh6m3Qd",
-	"jJzYIm+M2qyp0Q6wiKtlGoSLMmEsGdP4ajiHEJ0zY7sGfcAkLfMxK4zmdvT9z0//8OKP//bGcNWCTzEj",
-	"D6e5PruonsZUs6G/Rv7gufotf/AHPWyx7UFkQF6ljGY6HYpSF9w1XDQiqHF93GZYXJDgBX2jY5aZbb33",
-	"OSj6VvjJ1uLs4LXexD7dzR+6JJIepnKxLN+/URUvbtQn2lyjl1Wg12a3K2MOz1MGMe2KZUCXcxX2P4Ek",
-	"AY0t1GN34GKeMEUyCpVkK1qIYhZFA8REn4wCV+jRH9hihB3O0YIk354dH3/XDyERnZrhCsTCsmnsGwMd",
-	"1e1CBCnxHZ27qhznFv62AJzTtamfb+CLlBRsxqgmik7YOSTql4L/tWREsy86rH3tPZucsO/ps1PHX9HW",
-	"rBjs0mp0zhB99izq5Vz4EtgWtruti7kp/xGNQtBGjabjxtfUIvPEojgwQL0f9C6mBUP9d+y0SfwzOGxy",
-	"4jjWVwdHAW1feKHTIeAFDXonL178AK4284HqynBWsJjbIp4Fo2Z9JzTn2cLlXr7kNMukb+jp8iRzLoxs",
-	"CSAvbuR/KmVG30W2V3E1Gscyz2Vi+dm2rOd+3OlLg2jifb93SsNj9qrfyGhhBXynJUDFtcdzI4ttvWP9",
-	"R8TPw1p4KmJm7UaWZcDM7MepeW1k1LTRrGDXnM1H59isd04Lm4EzKeTfmCAjewpGffIKM31owsXUcFZm",
-	"UUpsUlHCVZxJVRaMgBpV1Bt29YPaJTcbiCeD5orMVZoR25Q7j207IBKaAZeKZhEpfJpahLVKi4hMKM/K",
-	"wuYaKZkzktCFst2HzYaifd8YUlg+n7tHFQ565B3okXBoYb1bYYfsK//w/R9Pj968+LeXG7HiB6qKRvvj",
-	"updp5Xx5KP7sDkwUyjqDca9wzr30aIegz1oW/AR57OZYc2vx497NmFC2Thw4Tp9cZEqSgKtARihiI1ps",
-	"ViE14LMG+HBcVJjrRle6OQ612hkX5teuvD5MbDg6m0kudL5KqmfbNFhy08cyR1vJdmshqA5U+xCjUDdS",
-	"La7eDXT79SZy8xSwZ5r7qOXM0lwm4yuntQQfzG3Aap/E5V9+bxR20HIO3rKHraI8UmbnSWM3jmcNl32z",
-	"u18xyYoRRxO+QiOhC1t7gUjLRrdwoWi0yaA8ozKwwC+3C2MMGpTg1yXA1TekSdq1eGzqSMIyfs2KFYDW",
-	"ZwFPgp45TCDY5znRhssB0ob5DBclU4Rqksqcba63/OTO0B0n0/xWidut566UDckRRy63Zs8UfgEJARNA",
-	"g7FJaWtzcc49QowbEHHJPn3yAbzR4PHRHoPOwkR5gCmIVCNylM9IaCJimLY7FC7tYj8Jz7toMz5ZZUnG",
-	"Pa+pFs0KgA/qbqJLeGiq1Q/+sLGNspS+0m7rw2VCQ7q7e/qBlQ6wjSx2EPQYQfygLQgqYXHGxa1ISmp7",
-	"idRk4H6NATv6xybbbPOGn8ssI6XQPCMXs4LXOkcKOYzpjMaQ67Cp7HppN/UguvZCenY5d5NcOVOKroPT",
-	"/pHpObNCxwbfnHoZhm4jTFcyCl9GVWVcr2SAdcj2euPGdMj+3DX7c3/pNGNgJ71fGYmp8PqFC/ULclky",
-	"ldBFf41Zf3K8caXFMwgO8yQoR94R9dSxAXvIHm76hqNMIid35iBvE5zvM8oF5Cucg9ZIhZCajB2GcRKE",
-	"GoHy28ri6gR+r4Vxnc/ztifrfqLzS4NoOtq/FlxrLIK/05NtvsvqeRxbCCwh9ZE3wm/Lk3LrGuKE8uyx",
-	"qYdeCUQiGSY8GQqph9ScpmRzOnkr9Uu/kQedcD/mWCZVqBH6oxi4AbcgugDcaX/U9mPVt9g5KFOqyJhN",
-	"S7FfasPhryaGPC6y+70sFUsIyxQD/XJzivuA23igtb3Q2iW9YgT97RW9+Rh+GuTAbUpuStNi74kIE4d+",
-	"NtNY9mW7F9cKdvZHczCHQyj0EAo9hEJ/OyzvRza1uaHb6xKG7WD91F752z55lxvigX0d2NeBff122Nf7",
-	"UteUoCprHZma04iW+ouscDazDVxpHqsncTle4zz/1WiDMRVkzDCGCu0i7Y6whCRU08ih5NQS7meFnPCM",
-	"hV0WEai9TDgTMaSGPq1Zd9h1pLkHFwxyX5X53XvdlGP2S0uvm4ssI7h2ez4EZm/WQIXFdik8bqLfyvbt",
-	"ffJ38097jcZLnjNhdlT5rYRYvOtKE5GcUbOrKnJ7b37SqUxkJqeLClJ1wwNwthpcGbPmFk/leHeEfd95",
-	"9d+rWCEEfeyk+iuoc75x05QrXXh8tsQvmO+UBjzti+XDtrwaf7Bg/FTrgo9LKB63CPxm/457Uc+IACOa",
-	"XvRAeGaMKm/XfjZ34+KH31oeEReJmTh0Ifzw6nfDt69+NexVcO39XT18l981w0+wD7Lr55tLoVOjf9i+",
-	"oh51t+r+3YeSethZWHC7mWaTjIgROfJ1lo9pMZXDhC5Ub/D0GBpUDsNlO4OKvmHMsqw3eFb9Mcy5kGZp",
-	"To6DHwumdMFjEK/mwtIiVf2v3IyqEW8HTgXnrQ2dH67dFdW7vlHlmH2jSMImXPAlwJwaD9i4f1Q5Zj+Z",
-	"Q+XLC1rYxxPbl3NNNw4o6oJwj3kCexQjW/AMhrpUoHPCEJkVNF1/h0VQltrY89BiQF0pX3cLadCOgXwS",
-	"n8RHTScTKAHD8EfBACFkwqeGYjzzsT2S60c7lVlCRtXKjyLfVRKQpCvQZppl5zi7T8KJLCoWY5ksAN05",
-	"YxNNZKn75CNiZJuHKoLAJsxWuiscrS1m03ScYXtfBrwQsKut9oaA2THNmEhoQRaMFpFhq5rF4AGBYjrI",
-	"CMkyy7NzWky5UAPw6GB2DaAgKJaxWCsPk5BHFslE4XWACLNcKfokzHARRVvOa9FeO7I+uXDMwkwHaREH",
-	"ZJbbUr+5aNYgIpT8taSFZgUsBIWp2NK6LPsk7NjNCwEtu09+z5OECXugUnrNiJBkdE2zko28sEFlkoxU",
-	"OTP7rlgy6pM3OAn0YwkJW2RNPjt4nB4MIaWIzi2kBknHEjhUI6Pejcz7F+bAAk687Y/tT1Yiz8no9eTo",
-	"rRQMzbCRrTNX5OnxWZ8g+PfApxA4EVfRQrUHuNEyYdBP7SncH9KMSPytMC83Zr/0NijlSOO8TbYCXA0Q",
-	"w/kncXZ6SkZaymFOxSJgzqOIjITUQynYcMYKLpORL/CBCCOXie11ZDbIg6DbowzPupGNbGtt2OTVgzHC",
-	"tw3NKMwqI457jm51KohmAnZKNaGVW7XgJRY1L3E96PnzKp/pxZ/NqXFWWYN6W8g5noJxAbD7iVms8eKc",
-	"UE1yCRQETADOZ1Q7yWZofTKCK41JE+eEmSFgGz3D07BX9M29oANReVND6Kfr+0H/sNQOGrSCv5bMXrby",
-	"84Y22KgmwTzPyb9SUdJi4XtBUaWRnBoWoCU3xPChXudmKOazTXgwv1A3qIhwzHNJbDdDqhlAVHUdEPTQ",
-	"2nE4Qa9wZDWcdd1uZ6/fuNebtf7eaq/DaaDcPLfy0IiKrhNy4fGG+fgmcWXJk97aGYXNznedklMCIM+T",
-	"K/IekJCW5taIqwQ6dws2xdnxTdAU689JUmkp0AYXbYYuS4x33tAs/obV3fN5gbJnPx8YGiNQAw1QJlYS",
-	"dZxfVUd90yxPj+92mp66t5iVAPlFs2WcruZW/2vndbp/el85jjM5K7MKCH8LTrD0hhsnfXYXmzmK1XWl",
-	"r42g76P5CdxbiWSKjLBEdED8tTZRhtysKdERXBBRL1bXnRDnqmGYYzVadmaM2lB1bClwC4N6dnzLXeLr",
-	"KNUgjtGZe2ahcQDiAHrkoSZ2dnJqJt/1yRe90G/sdX3nzqDr/BBgqq96S9D4cjoh6qAgmYxaEo5AS/fn",
-	"icVoeHiujxl0cXZdUBq2xEUXTuy9Kg087s+Ojk+Pjk8uj0+rQAeACg3MtCFc1emZwMeykZMFtHfziDv8",
-	"9X7Bdi4RanmKfYngEEV4ID6Jt68+RHa7opPo7OQ0qv/2IoqqI/NJrO8J2+TssfbeQwkR3OAnqkZ7+74h",
-	"73JU651Czo1MRv6JEfotDOssM+pxzHicWuGTg0FmBlVqlhAh5xvFC15XQ9sjowPHa+VcdaPzeP0tvAYn",
-	"6c4ySczyiVjbVF1wvmLpQfgk4cJa2ubkfcnMJtHJBDw//8JF8i81B2dGxwyhc6EXn3OCCjYHwMzgzknh",
-	"rwsomyuvWZYBngBhwo7gH/8fwxqr7mNP5b1n9CQ+Tl6w0/H3k+6JXH5j1oVVgoN1t7EVHh6bjgGWOvdd",
-	"QwcpV1qi1WxZuIoI+6JDJ0/Brrl1DQk2NxYsnIxzIqQj7crFiCnf1kOJLrQwttICXdxSuBLO4gZUwNcf",
-	"35GnJ8+fH50Qms1SevS0192oXSsO7P0NqtFPoRO05XP2Uk0J4rnRxE6hxXTOBf558iJQibjQDJpAdkh1",
-	"sOU5n+88EBlsTxvhXEJDMzgztSN5txQ0d9mDXmlYI4qau1HWaSNRRhcGurDuf3AzAkybYKGnHF1QE4uY",
-	"6ShhAENi1wj/mZSsT96GPv5PwpgyESSlGgnTh2asPqDt4gnBkmIJsysuTqlyNSSYvTNyNDxMWYaOU9uF",
-	"g81xuOqTGDPFE3SnyiwB1Hoyl2WWAC6emZziYpq5cg418Lfi7NEzjSWO4CwNhoF4onUn7CdhB2299tbC",
-	"gxXjihiJan+y2qvtkIpzDH38S47mJres3fpgt++zTKbVMljurtMsvQNVeAti3aSEZo/5ytUAmjjF26Au",
-	"PikhkrlXeM31X38fMIZAo75/uEzkbPbwribewM+EIgFupx6sB8r8FWB8RUJSOSd8iYvWNYDmZlVAs5jT",
-	"hJIfI6ueVBuxJoPN2jlvbzdK65rDF1cpFaAcbWPgOnY2rNn3oRG7K+W3iehZeMudmoYgmrkiqAxCkH5W",
-	"2/29WIwhTCF0RG497+/qofkqwIiZQuSKsZnH0p5Mzp2Emqcy871b4aRDGTKcbFmovXTt+JPC1gWHLq63",
-	"1cX11Rcaa9fIlSZJwVRbrwjs59UKDX7WNeKy1Ks1YfADxVSKndq1Nn/Pespt744OTWprbWd5vU/RDTGz",
-	"2+sY26HpoG+4xpWiqw05U5mz4RaJ2h3vPTkGB4iYlnSKoWXzt4yvjKpl4xLOUf6P/1SKkjeyVIqadUcm",
-	"MixkBtl1n6OeFGyoeY5o8Mq/YHlrOjdZVHwq1JCLoTEpMMdXqbksoHfIXXbBNSztrrECQAC0G4tAIIHg",
-	"Qa77udbvu+cZe299i4cYvWs0M7zPMD5slcCnqT4n0DKeUGI2GuorHBIIGHqjJzbzadQnUEE90sb+KGix",
-	"GLrtGoXV9bCphAtjPMYIJ5KXiHogSJxKqZh1yMi5OHdOywizzszDmJFUyHKaQh+8UoM9yJUqEb4u6N5o",
-	"mSPh6pNYbukLY7IjhPYWUpI5o1eGyZlrhvTcVDnC8kJX0xtkbZNVh4zAbNG9mnM38JplPtBC+Kv7C/H0",
-	"ayZIUixIwQ3V9TairftBS4D9+C22BEbW0d4K2CYrgqtkQzYSaqfdmwIvSCKBgEDtvJGCmowtSzx77RF8",
-	"EM8PRjxHO9Lsa/1Qgoztctsmo29PfPvudYy5sqhqz1OJucIg9VUFNGDk4sCFSLw49dg/tvrBjvebwJiM",
-	"4J00UxJViE9iVDuUI/Jf//F/XZYxukZzxbJrpvrkkl5xMSV0TheEensVNBBwa4MvW14huj5UWRXFgnDd",
-	"QfyH5aC+uX9ORUIhwqQLyoV13OZcKS6mLYWjDXIeD/12cn7fnZyb+AJ5rZQsJ7Lsbaj63kMD51bp/ABr",
-	"D9cIXNeweZ8y90llfu+5jvqVIS6aZUQxBbFUzAgGeiWFEYaCjEuNsRjgHgF2bGd2gikLNtqkWDYJeq7j",
-	"3saZVBAUOjkF6mtC2XRLsBu53UuNNmohVv4e1JC7VUNcjfTJ6fY10r8V5oSAUcJ5AHZiSsVtMaUNOMsK",
-	"I5EzK/Rb2Ejx+NnIwZh5WFzk6T8bF3k3g+Br5Uac0hrw1TasRDF9VLmXblfHAW0k4xOtCCXmQGLXWuuv",
-	"BOfksl+ychxa4HNo623O0BEXO+tCyK1ucFO2MjTF9Hu3co8E5W7PLkU3/Q9mLQ52y1ZE/ZFpQonfGH8E",
-	"90DXWurZnmn6Z0NsMmfgSzD0lkmlScIAVxKTQ2MJFfMgLvpkhQnszYDBMiBXZMwFKRVbr4Eopi/fXb4/",
-	"KB8H5eNgwmzKpwCHUwp2ZPbDEd8cStu251POCajWRjco5ooZAW2ePd9H8syl//KjSqA5ch29kqEUt90B",
-	"IfgUJM+Ef3/uXkJsdCm72m117dXlxvyZ57dcHBjMK2CrZ71uDLcrZzRc1M8UQf2GcjKMpUjKuAVnbuVj",
-	"hgCGm/Dia5rxZAhZ2PjW7+GtT/eYteFo6YFlbkDswpE55hLefUioUYt6sxIFUWj+jBmB/bJ4JD4ZRGFk",
-	"B/LmrfYkBftGYeoGgnKGdow5R8rFgidct3WKuKwI7/6yJdbR31p6aT3aG5/c+8mL8Kv/T5Yb8YHFYNGH",
-	"YmEPOsSTv7v/DrvmS1R56Y25EAF57Nop7yBioj1QxSPKPtjibG8jY6KmPEMfWy+A0pzWNaM6XVW6MIm3",
-	"zvU2TOq9IfFhRVQ1pAY0Sa0WQx7P8Paia98JACvH//nRyenR05PeFgrUPcT/10qhRxZmk0XBYr2lZPmK",
-	"4NDN9cSXxozBy4ZFFmarn8AZsu9ffuD3gC0dGbsNHd8509TYHH3yoy+szAeQ16sLHgOg3RM5Y4LOeH9B",
-	"86z2A2CrmB8SGatRvyJjLLRuYAS/phLSAJVDFrSzHpA/vY0C3MeIvP3du4jE/JpnRMmYM72IyKyAYB1R",
-	"LNayiAhiZBsCjQjCZpMJjXnGNWcqGM67wDWjGkZ1QXKOic7ogxqAdaoXM5nJKYAVZXzCSLyIMxaRnAo6",
-	"xbp/cC6WWe1jCDTe9JlLzFmq3Izej4iQ9VidHlWsyQVVIu+ojJa8HeGaY/yhyVQ3Hxu4l6moUvA9/DAv",
-	"bJpHkOIdvBuPaYMxHQ4ck7FyuoDMzoFD7SR0ykQMq1jtL6kK/YLPXLx/TRBkXrUIEXTxwIcmnGWJIppe",
-	"MYujjVgOZgqvxDTjKo3IzwUTcRqRi4KOeQyz/TgzZyF1yBlUVzntOb3yIE55uKUez3mNbMsGFpY1tkk/",
-	"IrE/GIFsBJ+c2LASzSz8t2I0g04xZgwp5aJPXmsProSwHnaeNuUuIoJZbFheEEB0qa1gmVg/UBMauXsF",
-	"F0QWCSsGePomE2gmig5zFZGcAwAnzEDFBfOJdleMzYJMPRKXRcGE7pPXCd5tUbBEtghXz2JHN9GdXXiE",
-	"u+U5GwClHQGlkVmK5ezzVFqiM5wfN84QqNLGZC0Sm3VolnhWyJglUOu5TJFIqE2jUIa6KrRZDtmCAF9q",
-	"dmlA/vXju7fkI0imiGR0IUtNUu5u1+yLhkOnzMbQjDhHcwX5bUzky4rZEZXyGfbeP68OH00S7xULBv+z",
-	"LPK2YzdjcpaFGNMkOM3BAcfqiRmL+YQb2lwQwRCQ2n7kRybYhMecAvBiM9umRQG1IbhE+GI4Rfh6Whi+",
-	"zARw5Wtp5MsEwD5JwVRc2uG4RgfoFvRplRRgdIMBfWAxm9lSz5WOlDhrPBULMq4tADTeH8BFGBbeEVXw",
-	"CoiHnEQ+MFQk9nSPWUxzcCcHA3lZogrD2vYAum2A9wY+YbeETgsGNf8RKdgEmnfBWZHyCvpG9ckvXNhI",
-	"EdTUAVFTY1/X+A70dG/bEV3Qa8PwMIJt9kbLKTMsOXgHtA5LZZa0vgUOewwjAfzplGdJhHjH8xRBj/FH",
-	"AtqG0Vq1W8BUzsmEFmYoMebN1gifZ0nBRBs/8jG7lJqhGyV7vADNO3jJJVVXTUN/n0otpwWdpSoiKqZG",
-	"Nio+FVQDyHC1uyjngPfi1ojE/BUb3jIgSheM5mY6TMTFYuZnZnQcqG/MbH6yVNWZcz1DJzwLD8uF1jRO",
-	"85Yt+xCWbeP6UniDRSZ2jAAKIgaQlzybmUVVdKFsETIASWdlLhTJGRURoRgjLwVQkLISBxTbCPudZ3DV",
-	"kYiyTS6VDsb9Op/JonHMb4DtJm61UOpAbx2jRjBq1BU6mxXymmYqIrMM9kFIbbdgIrNMzo/KmeqTC1IB",
-	"ssEL8TwxYXYdFC5GcyxDiyrsEYAXsS5HKE4LD5gZVdvpqhirugKhjlpWGKZTSyySqitzozHyKn6BfRkM",
-	"AY8NqzIkUWNUruFIA/SvjQ+pCtnc6US1UQyC1BLfwARPoQMSMasQfNW1JWmCG55itwlUE/DMD8iEfzGL",
-	"Xo7NpQoI3Yj/eSqR+airmjpZ1bJ//fz1vwMAAP//",
+	"7P3/ktw2ki+KvwqivhPh2bMlTUuyPGN1fCNOW7bHPmtbOpJ3fGPH2moUiarCNAsoA2CXyj769z7AfcT7",
+	"JDeQAEiQBEiQxZbUM94/Zq0uEgQSiUT+/ORvi4zvD5wRpuTi2W+LHcE5EfCfzzlThKnvMNuWeEv0n3Ii",
+	"M0EPinK2eLb4cUdQYX9FfIMU/HtNCrlYLshbvD8UZPFssRGL5UKQX0oqSL54pkRJlguZ7cge6zHV6aCf",
+	"kkpQtl28e7dcfPUj3oa/dkuEpJwt0YYL9O3mwfdYZbvGx35ePPp5MfJ73/EMm4+0v/nTjggC62LkiASR",
+	"vBQZQVSO/MLfsDiFRscKkUKaL2Amj0SgnBwIyyXirLGuqywjB/Wg2owx33+3XBywwHui7M6aweIb+523",
+	"qXsiJd4S+QwRTXexRFggLhDRNKD6acMyi+WC4X14qvXU9vjtd4Rt1W7x7PHFxTJAqueEKUG+/TLMABn8",
+	"6r58wGpXf9f8tqJ5L3E2XOyxWjxblCU8GZgBz0lBpfoBhg0yPZVqibBElKHrtw8y+8J1eF76p94peUT5",
+	"7ELvlVJE6HH+++/4wa9v9P9cPPh89eZ//CE833JN9JwjFCvX5BOJ9BwjZCvXZMz0QhMQkovu568ZeatW",
+	"Gfx67QTEQfPVmmx4vY2/lESc/AnBcJEpPLoI802MY9yhDS/+bGb5Nif7A1eEZaf/IIEz/j2+IRJhJMiB",
+	"YIUk3pBLhNkJlYz+UhKkyFsVO0je2A/04LGD9PTpcrGnrKJQcJ4bIyuDNNICFyktjY5YIkFw3pKpT0Cm",
+	"hidZS+EkFnoU2b7ND5yRpDlqLspwURCBdlj2zEuPWE1uHDNtXmEWu/IOWCjEWXFCxx0tjPDOzF2pJ4TU",
+	"jkqY7qUR7rgoNPNT1TNV87mRJGNZUebkR65w0Z3pc14yBd8W/CiR4jxy3KgZZqVgHH8KOdngslCLZxtc",
+	"SFJNYc15QTAzV6e57rtHHxfFNcJ5Lj2tQItLckvEqdIaIlOqlIh6LoSV+8Wzvy9wUSzehKjxHd1T1Z3I",
+	"K714DFIn9jF4MbjupxdLvQ90r78N99WeMvOv+pBRpsiWCJjEENcA/1KJjpgpki+RLLOdvkeu1ydF5P//",
+	"4sFnT58+eXodY5ReLgnep+/0qZQHziSBXXpxVard84ISpr4Swghty7v6P/HhUFCjDP3pH9JoRJUc+G1B",
+	"zCsLym5xQfNVBgNpWaF/WAUuH3hAr5hxhW4YPzIEKhUXKKc5/PUg+C1BVElSbB4u3vmr+4Mgm8Wzxf/v",
+	"T7WO+ifzq/wTrMSsAZbZ2vavn6PP/vzp50iSTP8JPX34eLH0tduffvrpgR6CMKVXHNi1b/jRLkDaSaod",
+	"2UtS3JJx+p+enjfds0i+FbiX4oJsBJE7pPgNYY7w8Ord0vbdcvFS8HVB9j3rO5gn/j2wTtBPqmUu9DcV",
+	"pkW1ql9KIhVaC4JvtG4MHLTngiBRFkReIkkIAprIh446cvHs79XA1W41RqYSbSgpck0o94R+/8D1qdZ0",
+	"/xMcvXdv9ImUCrNMD1YK9kxrBM8uHn3++OLi4uIB/M+f9f/8xf3T/h/W51VhVcrFs08fP14uFFVwqwbW",
+	"hWE1tZ7hCCb/5OiSvIVuMwL795rvidpRtgVJJDjbGvLZe+xWnwjOJNhYRzBRcLZDZg1oTzCTIOvsl8Ce",
+	"ePmtkSn6HwfBD0QoagROJghWJF9h1dCncqzIA0X3pKtUtab7W/d3mifoZstFgaValbL6eMe0Y4gqpJ9C",
+	"W64QNmdmiRQHUuwpK5WeX9qkmbUWuj8QdeTiJnBJPv/2y1dIaJku9Uz2+AR6DXzdnF/CcmBFtBF8f4nI",
+	"/qBOz7T6qG8IRfYy+EX7BywEPul/c7HFjEo4g6tE4h0EuaW8lCtJMkHUqmSKFmEZWXC2hTmbR61yj2DR",
+	"xoxNo6Agt/xmJKvIjB8Mo6WTw0yzu5YXWqWjzDfG4b7e0luzQbzUVh8z1xZltVbvtLvOp8tDPpr7rY+j",
+	"8QJl6rNPF0GVo76G/m6sGff+0j97jal0OcKyb0VPj2trZYuv/0EypadYnffn8AUQ83lO9Wi4eOmdf6s4",
+	"NkVC63g3VZiL5eTz7k5gWyfqNY2a57NiIm+Mp6Ep7fHbb82z3s+Gw5YLY9rZ37VyMPEMBpi73xZvz2tP",
+	"mf3Xo4RJtphpiEd6GeOl9Su1dh4r3FhO3w1WXyqBM+x5FobG+YG8VdZDoQdy1lLfK8akahMEZt/89AAN",
+	"rDHbezb2lPl/fTT2tLCyKPBaaxRGDb1fx+L9s3h3vw5aucfFlySjWnDKkeJsTaRagbqo/4PxkCnxYoOy",
+	"gstSEKkvi2xHi1wQ9olEGZYgbzv7OrA9Gd/vrcI19tXcLrRhVgMRjB8QCPMmJIfdFqWdX0tXTf/mvj26",
+	"6N24zrlz83UzeNOzi/C1cRuYKI29ezkamOg40To3+IADIXqb9635FZHgrmiLW2x/H9qp51gSN5bhrTzM",
+	"w+C/NYbFpVF6tP0kpDKm1xIdwbinCmmhI62iGmBAY4B1wg70hhypDGpFiZvES5VxI+8ca2v2yYnx8260",
+	"ORD2H3Uo74Yaprzskl7UP4w6LHYr3w0cCTd8cG5K4WznhENnDzE6ECE5Q3+8XhNGNjSjWJxWNL/+N21T",
+	"c/2EFkroj9f6/8EPYBK3hJ7/atLW2NHSnjX+g1VOCqIiBtyPntvVOZjIQYFzfW+iC2kK9xQTdUMLsmLB",
+	"ANEV2ApaBkjC1BIdqdrxUhlTGsPJQPtSKpjxjhdBAuwI3e6UZ85UQiL5KNxQlnftoeWijldp9qqYZQXP",
+	"g9m8JkXQkNqTnOKV+XNEOrgNwUAEKmFLwsZeRugtyVdyhx8//Sw6oCa0Hc2RNKgqEyapordUnSJcr9nv",
+	"mZHPNhIFXJ7xkimIV1txwTRdwQ9uhzSXov5UpoLCY7kYWEOQKEttQe7IW6zlk/lid1z6a4DUX5yUUSP6",
+	"CD5oOi4Xalfu1ywoiX/aEbUD+xfkOXjcFt0AwDQDtzwUHOckX61PqRcv3dA+Nw5GMsMMGETLVixIDscO",
+	"KJTzrNwbtkk2wM330ueXbLAvF7ec5itBsIw4t/TvYz0G5pXE6R5prgIxtpf0LSnkEi4AhujeBEzmcjiA",
+	"cGkeU1+INmSL5fvqWHWFhc+7TX7qvxC/o+yme1eTtwcqiBxF8kMpDlySwWu98emX9iV9BkQRzhTxqasf",
+	"qj+19Cc6vM5JrpnzltWavhtseK4v688GMmSoQvxAmC+kXXzBZ4SQYK4/M4dDolas7plHwqPCHC6JszWL",
+	"titi0IfRut6n39XvesnzN250qxEnppbkDd9II43n559fL4ZMDjtOcPvKnKqrLJyhdi1IjjN1/Qzd4qKs",
+	"9QIlMC1sVBUd9S1OBJYkh7Ql/Z+lgPQuYwzgAmleQjnZY5b7J40ySUQtziF8pnVyIDQ2Mh0Lm4R34MJk",
+	"OukphQ+kXssXguCbsEJvrMmCshujquWcSF9RbvvGnCHZDf5Q5qyNUP4WIw1ChTVUt7OOFnsqpeF0XChi",
+	"gomGPta85CK3fzYkoJytrPq/EiTjQv+U7Uh2A1GdVT2M98eSQZx8dQMZP4yrldoR8Cvlq2yHKQuroOSX",
+	"7lp/KPdrIqrUTH37LUcHFSwdKrM9yqLPqzXEUkWlQpJuGVbAfLdGwURmUe293WG5C+7sDTkFN/b6hubX",
+	"kJH3p4dHUhQPgIx/+sfxRj78h+TsehEnW4LeVk28++Wv8sdPnz76fInWWJLPPi1FsaxXp3lNousjPkkF",
+	"vnR7NB9dL2024xJJ8ssS6QVDdEl/CfSmpYm8EpaTHK1PCBvG3RASDhe491LVmNZGa1osDd0rKvvr9r8Q",
+	"ZYKvboNhYFyJr94b1pN075b6JS6Ce/2fkkAS6tXLb22KxiXCa20cQtQagpEnqcje5/eYQmw+4y61FlOV",
+	"kojrJbo2X7nWH702Qwf5aYwOme0w25J8BRkIgfDwD+BD46wYF+0N0asjCIg+KFRJw4yXaIsPEmFBUHWl",
+	"dl1rByIiadLVT9/mS2TpD34O8Cb9g6+D43UjYs1Rv4b8A743AVm9SSamnLKnh7hGeXJuSj1sNXOE5Y1J",
+	"eaARf4UW6H1GqB7O3sFrsqMsr8gg/Qt4RDgcckOil9i1S0ipUmtN0LragQjdq4TY7qhaB6td2EdBlSJM",
+	"D6ev+mrcmmbwqFUDuuKoBMmwoiHe/inyEZ/TBze510UKr4Dt6Z3vpRNEHhmaM+0cy35JN4dZUYvN+cyK",
+	"iYaCnoozkmMXOMEFyUGGdO7s3rMBUsfb8uSD4DSBVhbTN1cPHj/9rHnRwv3pdB2XiELVcsjR5mmLk1WE",
+	"vtvUjQ8cGaX838DxVNeitFzugt+QtCvUKNj6LmBKa+L1sjzXHSgmAbrW+yutLNDCCxRUkqd5Fp2wjHlE",
+	"JVnaDxx3XFZi05OSl0b12YFbUyJn5Ti2S9HXYB1J5AKOrxSopFc8XffdclGy+mvtkFZNRkwr7YQKOEdL",
+	"JPke8qY4lPwU+QT93O6x21CP+t7EwjyndlzQX4HfXhNxS8T3RGEnvJrcB3mn4J+TK1ketKVn1jtCMZGy",
+	"JCL4qFbSV6WgwR9dAvN5Xxfk1pZ5rVxWXeRrnedWuFS71Z6oHc8nf99kOkx+m4hbmpGVc2bjaHIkJA72",
+	"L7H5yAyra3Ok2ejOXMKb4O1+bJ0B6vWwxTLCrKkLH8UDoYP1RR0cDVhCoKQNagXeGFf2jXfLxRpLGtSm",
+	"TnDrGR8DJJKuSTj01vLSHQTPCHg1VmZs95G+EMWaCrVb5TiS6XIQNmED7TlTO63anQgWNpwnpEI5PoVC",
+	"VdbB1PO9VTV2wFTL8enaqvaMMwhbbektKBq9NAgOD0HokilxWvHNigu6pYN373PzwtSYsuP5FQNrLUj6",
+	"6hkXhe1dWfPpd8sFyUvL1wW5DUV5WwO0n3+3XGzwnhanVTTdeUtYTrTVTpiy7truM3pbIuHz7w3zWl9b",
+	"bXSw4oRsrGhqcoi+QVlO8lVOpKIsLkMhm+sgiCICEsjDChQ8dUvJcVV4lbR9DFKVxIIz3Px3eo6I/3b7",
+	"fthjQRUuVq7SYGBfW49DbF9oo4cyxZNouadbYwRaQdGXg93+eOvV4HqqZ1JX1H4BMh+NE58Gcyk9fzM1",
+	"VWp7TJmNdCdtiHfeOyn3akcEcHjgw1+XAqLr8kCKgrKtNG4/eEKO8vUcdnq6oScP/FAWhiBJoqL9vE3R",
+	"gCmvQuL2Sgh6iwvkCjJdYfagNBdkQwRhIQfE6x0XCoixK/eYPfNGtiXM8CNGVkIGR99SCV71VSskH5+P",
+	"fkOMEYuBV2CgPbYJs6FUbhEpMTsSW/Jh87L2WGU7ItH1L9dLVB6Q4ujRJaIMmUBL7RKsV8bLtV82ZKkD",
+	"auPb7ke/ff3iT99+9Rw9ffzoL0N3ox5AjxPxGOEDXSK617qQ8eBsiBCRXJbqHFc5p5mN2BnZszCJDMHo",
+	"xl3XUQylZUxNe6h5PchnbXZtnbmmGDG72T3ZbTnnXy1OY6x2sNqHAb31qtZSw8HQehttvAoCRJm2QcNb",
+	"2GSc/13qK5gz38WA5Q3J4YBvuUKMG7fAEq1PVnUkRf6JBCXgmV+k41eXVvqCPUxuSvoUaa3DeHe9ukNf",
+	"l/WWYgVrvSSTwOxT4NOLfhJOSsDAmZ5BQXJ9GeelKZ0M3SFfQR11hllO9eQNGTH69OJzdF3QG1Kc6tev",
+	"gWb5EnGWEXA5rHl+AudKwfkNyZ/5JINSSMeVpt4JfDEHTAU4MYybXBCt+ozy19YZ4I8vundZEInkOdcb",
+	"pUgOJoRE4G+2R2SJKJOK4NyEGWAnkSbGJcIMaf7a65Po/eAZHVVZ96PHfln3RUg2nGWyYSltRKzv3Vee",
+	"cHiurVrjWIrYe9eZecSZO/aflcXjitSgyBMwCKhEEgd2ZYI52CoGtmIReMIU98MLaF0qN69QecO/rlHJ",
+	"zuCHc0zSgHk5VGrz0VmbA3AHQetzAEjjbGt0cE5nWqfD43/01mqP4A+XhZ1vzs5rnnq1S0/SFnDP7Fe/",
+	"OCutnnUWA3dkTWK/AlEZw96on4YOzL20jaGIYV3w7MYvMpNE3NrLF3LdyS3NyGXTbmbkrQLIjPA11qLW",
+	"wBZ07OsWT/Icn5auir6agrbR0K+ckWVkEh/ESm+sPCha57GfOwl1QUOwYfiFTb0Bo80B1p1fqjWlImrI",
+	"L9xzy/7oX6lamz/uOJgnjbKT0TdqUp6y/qSXoTz+anQVv6ESJy7qwozukvfEZWVJhTdm1e4lY6gmQATo",
+	"IYM8ih49/fzxp8/QlcDrJfpK7egSfYcVWLcewuDVg/8ChME3vz1594fFR+h7ufOSmKnOndbBsvyWcEYn",
+	"eQZGa8LTz9tcGu37PX/DJua0w+LfEqOOTouvUrljhpSy9p1wv8pVOvSYo2Zl4PgMVqDMeJwGv3XeuWkP",
+	"3+JY4NfHyyfv/vjA/vPiwef6L39592//I3gBRA/YcNnODAduYDkDB7CPueY9aPf3kM1zwPBwxKBnK/9o",
+	"Xe//xznc/+0Pg8hwi+8hboTWJxMbuET6A0gZxF3mwgNrnN0s0rz3d+yDHDwv5/sk+z9xTuLL0DkMHsHW",
+	"B7Mx3shBanW8k6MWn+KtHDXgeO/l8KUz7M086+Ka4N0c/F6qGzNpoLZbM/LSoJtz9jvxg/tDR7Hm/fCP",
+	"jlvS7/7Su/KXDp7MO/CfJvr/PnReT8djmFC5PpMHsavBCYJv/lpgKe8G7ywW8b1SqCBYKqQIQ9kOC5xB",
+	"X5FlF1i/UQL/8Le/LN+dWQpfr/mVST/o4g2PQpmqMPRmcYGmYpQdCEuHawkgmv2jlAoQamx9eP3vN737",
+	"GKp10DdlXpJR6zSvjSRO9VLiugFwOAr8BbBQVAIwCIJHtURPryn7WIF5Hfv6XLKsS/ArorT3LuWwuFya",
+	"keKiD2lybm5tQ9D2QPC1VzeHNd+WLvfMpC9ZXgRoQJgSdISmasb5Kpza3JqaGzs+n0nO7jOmbL83CnA0",
+	"UXSPXruhYbcESJ4Fa+91K+st7g7T2+gpHcjCVjG8ceYgqtD6ZFFkFoFlzicSq1V5axgg7LQEy4hhoDfz",
+	"ZLNLbTidS+Iq+SEY5xmNP//8h2Zrrt8ulk8+D8fP1jw/nbkdxqU1tBnQ2aqLFkgKfmymIXhi/ElTTfvv",
+	"P/6pNoD/sHrw5t//7d+HIxu2pRYsNLRnz7EgVwIaHezD6CBbTJlUqwxrDVwzxepIiyKcyISbI/U7nLAg",
+	"K/+Fd8sp8fAUiOdv+FHvECRkSItrQyFhWb+N3NsyDI1q1x0Ee7hymbm1DQRNdFLiw/XIYQ+Qhca0D0Hg",
+	"wqZTdz82i45sfEOJJlwq8H8sAn8ocPYBY/M0mMhzZykyvwfqUwP1vkRw+7SMSqEEkTbtKnq/Um9WETac",
+	"OnU/ZNpcqQ7pSQiVTBr89PuVH63D5bNPwgGYwfpqawn3y/h6jiUJafqSSNkDYG780eYxvWrALzYFL7D9",
+	"DvfaeAOS3Rv1gKOdO1hKumUTX4utlNvWAQTKVPiRQfFm2shT8hcLLkfeQ7Y9R7TO5WthgchcyzY+WAIC",
+	"vpzWuHUFyCpS22N/roJxpprGoDLbLh05gB4JmpMp9Tzu+26Mvgt9iobn3kn081VVaiu+iYD8Y2nr22Qp",
+	"bqleP0RviNgm3RcbXhT8SPJVeYieQ4C2qs+eeeVBeUjmUvNGefAOTuvGM/CEXstYyOWWCrNcIqn0zZ+M",
+	"iEWKcXuy40Wv4mZ/B4/ivLq5xRUYM9k6I6C3OjzmWl+5KmQZbp9gHatjZgQCKwrEp/nzyMWN1TWc76TC",
+	"EhwGKyzweIGrX2L9oPj6Ebg98FYQHxLf6F4jkAgNQSuREUagcS0MtfBFuFA7Xm53VU24gZfUxA9/orEt",
+	"kQNqJ5g6azskZJ2EecFgCOWDF7RW77RAruTCWbdzhVw0OvBC5U1iKBMuH+/5oR4ZV6jGzTYSl0okCWHW",
+	"54QUwXuECxMuP6tZBj9Ej9LrFy8tJJwmgTBx8G2JRS4dAvSw2V05QIcJZJ818ASh+uMviYALZ6Ov/6Pt",
+	"3uz8AEkKgBm4AYCQ9JLNaZDlfm9xpO5NEKtC5+gY3nZdjtzthhAVSEHr7LaVpo6gj2nkNWr6OVHiAyX5",
+	"SnNAmGkl3gM+LeXMWWWuHZhBoEwyau+gT27OGUm9zrUoSnx0y3GRSrzxbbvCt2NyzgJIVrouSB+UoP49",
+	"uQmnRaRLynRpPBwEPbHXNiDHrw6CbwWRmqFzI1hzwQ8H8mFAUM6PWbutqtipF26kPqB30kZ2qAviB2X4",
+	"M5i6rXhxQHjwITyWWvfDQhkre2TOWPeItLRwcIe77lOdytY7OEbtaFObyfp560uBN2qQtVrKEHPyHMxO",
+	"LZqk0Z61JqQncAmOUnySoBSAsX7c0WyH7NQXH45bf2eXpv8uhUlmcV9W6sb981w6KnwUDYt71Jbhd2eR",
+	"6oOf8fSV8etrHdDRifHDSkxCVmrzeI1Kvb5DJeddjD/3hOUu9nVud6YEgZuekdronRvx/4MfnobR0DHz",
+	"vP8pkjHiNjZBL4sDdY57OLGdtfVgujZSuAoVam3w/Pav8ybm2hbAk94JJQg0fLnUQLtLqwS4ziKvX7ys",
+	"e4owDskxCdurpZJc7YlaHYjI4k18Le2fVb0/AEwRdJNPJIJR0iAiE7fEZm1mkQ4w/pyMpoQZKtmGMip3",
+	"JId59ZWIV439zBCLbpjCmhcLP7gVNJOMUrOiTK8p0oOgmmuwqamnnIfaJ5tZTM6ft65SKi3g4YaLS3uE",
+	"zJyWoGU6x0905FW0TXdgdaMiVAn+3u5+QyZ27ZGJN7QZOlPuAJkuS4ZISSpjmn/NNUX3fGwfv2Ht2qcO",
+	"GNN2aRMTI+/dVTUShsJrHjpRsswsF87SSSxLJKomX3rVxDPl/g9Ntnc+cxlcTvO6hyZXzWtdtVGru33x",
+	"WnhARsMozv2sbPvcjAtBMpXUOW2wjj+UsfyFhejlYh/KTDbnqurll5DhNUpXNEH7cUkK1VuJaQqTILG4",
+	"2A/ukdXf9LMWxDf1woPh6wL9KiZH1JGLG31/GHfLm/MwKadCS06DNYFFOViTvrBAMxYa6C4HWrFlPGS1",
+	"+SSFqBU1VViM3fiuRZyDF9LjO2g7p1VVksfipOV2a9QlPaGejKRcb8+eMswUJArdlgUjAq9pQdXpUt9M",
+	"FRY2zYmcQoN7GITsKE/uNDYPjheTdJKvKa8aHDAszG2R3firNuxSepriHO47Cj96p+ATCTygSefapS6N",
+	"IY8l+UQiqfDpTPZolQCP1GncQAlknqTipl1tLaSYR34ebz0fT7jPFRQ6R9q27uPnL9Gnf26V+jxtbMbj",
+	"sNwSsR6nP/CjNc6M8cq4CqcWpzUbduQb3uq5VMVa37rPyuJ7AmsKKXkWbslmkXGXlImNvS7IKPylyKma",
+	"E/Sll/cHXOTv4htBt6NFu5c++L7Mw+qbUZZSCme7+VgqSbvD1Uc96Lq1ubdGxkFiO/TcOKV8n/yIrUot",
+	"k8kKLinbjq2VSbrOZze6LUleEf3H9+sE8FnSjfNmaJrgJryHGzfgI7eOX8iPlT1O8rG5AYMO7592BOCF",
+	"vCYvN4wfbe8dpwDaiQU94jFXxGz+5ABtOg7lsXTx1NJI83FBcLYDW2zcVofDg8tB/fU5Zx6+ezslkWWk",
+	"6C3GgCeKsZ6OUb4UdjsGm2ZqLE5bIGEMhNGVDeMTDFuuWy+NW388LWRS7ePKDQz190LRjB60Hd790EvC",
+	"DwUxicS8VJLm5NLWFmsNirJbatwCyRptzU0v6y8HuwSW4sAliTSm25G8HMtUH7/R31hXTYLWLg0f1Odw",
+	"6OZIOwhAYi3OTDzwpjnFHk7NVWzx9fkMWiOzPL3oZdfRIn8CN7d9EGHGGd6Cb3iRj05h9WRh13XSJx1j",
+	"xnlv1W+8wCnmaE2VfiOAm9qcMYt1792s98+6D5+TcawUw5gdODBcbDGjMrXZVGuN8NGUVc1hYP7zi6Ew",
+	"GadI9gk106mK1Chfxpz1aufVnE2qCQv6tcfbB90yqDi+ld7yr20tcSAwrBTZH8bwP2cKZ+rKvBeSjaPs",
+	"g0ld7RkZ/0Jy8Ti5C2uBEZKnMUtV9g2vDIUsx1cfJeW/N2fi0nLvIRzQ+Wq/7Yhs+WJZH5ihszY5bufx",
+	"d0wnM6G2ZGVsHu47S2LBeIMkm1S1NVocfMxHfHSk9j1KgNaWRhvI+Vs6kzZeXWD3TxevKTFLLcxoZOWz",
+	"SzvO4ZcgRf7KQ5UN81dQbzkuPq766Tuo5TwIvi5IPCvM/l5l7tU5KSlDmzqbpM2H6qfqFe/1VRRNUWGx",
+	"JSq1vOpeVSt7++AR8k3PifgQJcv3ix/HsEu8xNebUd92TKryNSInVuLbKeE1JcFyQkWomV0Xkrp9N57J",
+	"Hx/nZqZu4Uy6B1xX90/vMBR4H/W3742JhvvIzHxjjS/F7WXriQkoE+IAU3N+qi4QU85lFbWux4gx57fs",
+	"lio8B5ROFTm4Q48TiQJ6AS6aDfYqfEOYS05LzOcXfH8XtqiN/U7pjHJ34dpSRiDvfgIkbJxL2/ewSNLP",
+	"369q12S0ejH1HnpkHOb6aQ2ba26ZN1iXyFXxBjpXEhVYEYRlXamsTUF51rQ8hhmH4+1eHN6HmVQET5zd",
+	"P0UBsnDf2/1iEFf5tI31Xx6sVPzBXuItnbtUuzuqG5tys+T0jnqCFcGesz8JqhRhqOBsSwTCG2Wz+DY4",
+	"U1oDY60DHEze41lWCjFy3oq8jYPYcpYRZLz7vzcimHRB1Xzd3B/LCX2H5C5TfVqsMlNAw/FSS/iMjEnA",
+	"KH2Emel2AEF0/+4FQ4E5DMiz5MX4PY6u5m+1SGjlunCVLOZjYNKBElwA+TU445jmSHKfweOy6CxydX44",
+	"GpE/PWjqiOPBsMLH2nLG+9Cb4U2Y8Wy5bb1/R2wmItzLlc8hWM5LB4J/9YHqQHcGKm9QtsNsS/JL6MPv",
+	"Qko7KhUHPJ1OTu6QDvwx5yFNdFK9LHBAsE73cId4GiCpRiuC9VuJ7hADbh+ogT01se4DPZXgzdSA1siI",
+	"52llzOewE9VU4eywBCicwyk4v/fQfSPuK3tdoRMgLpCPW5A2EQNBNofnfv6bvolG1ugHMKYFhn5akmEY",
+	"FutxNGFwqABJwwm6heTwPjsnDjRh8OCaKBM+/MSb/oKpexjOrdSdGtDBSIbGcXSMuayE3ZseETkNZqCW",
+	"oi3r2fxgdUwibrXOiSRl28KkP4yp/olGFh+HIou1kDxbDDZEW3e0aec+sI5QTnZyDfWYY3xOmm+Uc2bS",
+	"FeGevof6IlBgFqSCqYw7GPsbYuReJhpG2L0Dnc1EXkejzP6oxc2Glyy1cek4TSdP1Gdt4PgDJ2u1Gr+m",
+	"gO/zouztt13cpkvPOW0J1x5y+KMdLaHSDtz872nDCeC+TheZfpRMe4zmAcm8m/PxfvLE+vtBKVQQ6Lml",
+	"pYfD7+c5tBel2c6iAMUQgd4HY3fgJXIytOlz3cr1Vt23i9nRYY67+U54OwG7/u5F6Hk39KvGnTEqTuu/",
+	"OD4XqHEXBboGpwF4pdcmvqos048Ok/8VdBA7A6ipa87DrzYlvZUpwfA+DbPzjEyvM5yn0cyv+pkYHX8k",
+	"eP89cZ6VM1K/zkzkmjXaLrhpveFkh2tIbJr+z6YLpWfEvG+9qc6HAlIMb/5dBp3vLHGonv5M9753GO7f",
+	"1f+jwHAxhiKqY7h6fQp39I/g9+f0LsxOSK6r7ZpIlorNUBRSpbbqtB0BJhTDd1LsXJ7pjoyEhX///R56",
+	"8GM7CxkbtlN8Na3z6S0R60B7dBBEVXd0aAt8wKIyUTRXQ2rfJxIdsNpdGkyxpQ0KPoAAIWYGxjIX+PjA",
+	"dSLI+J4gvOalQmsIHe0lKW4DeMlB+VvLVpi3v+7loifGXp/KuWRUfczvn4z6CRfFB9Ez+oIsd6eGYCrH",
+	"eKKiM5w9v3tfmqbXSBKSKL0/mALTbwdojrpL5WU61NcMik/S6r9i+UcKX6ZnN5PUA8Fxz+Sd6c4QSMLI",
+	"iJSrPc9JM47Wf3nCaCvv5TDYywFnQX/fS8hIkMGoeFjx+IJsKZOI3BJxMjidhGWk2erzGbr66389uLi4",
+	"ePT4Sdg7WjJloiT9KDbmsYnyPTkH22BHy7D5D3qkNvZNz4UNLguVGrD9zsFSB/akwIqqMm/5oaL92gp6",
+	"S9l2hQXBq/1jjy+8DSs4244Zc48Z3hJwa2vOKVK5rfOePnE4gn7jQ43FC4tKphXOS0NkrKBRlBK8KMBA",
+	"H65njijJz7+5Qi8fGP81P+BfyiCjHHZYktTFF3RDslNWkJV5DSoS6R6L00qdDrzg21PqUNXzdWvOEUe/",
+	"3Y+zzWByxx3Ye5dVJFWkn5n0qVr9ylkEFIDTgqjI4HZddIIg80nSXtDd1xccsSJiVVAliFwdiFjl+BRa",
+	"4mRFxsSt4KzUUtCntS+OGoRcNi8Ij2Ec/wbOc/z+eW7PSzeF5TZwjr7W6oJn45vNQvJIVbYjeRUkQnyz",
+	"Cae0BUMGWsl+qwSO6ym/xYBOvAVVSPLNOX/LLMS1liGfSOTouvRW8IlE/Mhq9/gOS2R2IXBLrEmRgLuW",
+	"k+/MkwZBNdbOVBAYsCARp7OlsMkUhEf1DUsVTDhA4lBQzJFm6cd9q8/288ZMWRwVP3VZYixBzYzCMYlq",
+	"2kaYtNla/9wWRr0frY9IQAxt6NtYZkr0EjScsHLT6zI1VUVM0B5oFi52qkVbsE2vbQimWZ8GPGFBUE83",
+	"E/ddX6yZdS8rar4Z3Ik0JuoGF2WfQEjbOMsty2CHMG69Qku0PiF7VFp9Sp7a0EyLvVsLDpy6XrpMSyuc",
+	"zy7wswVbjL1clIz+UhL7uxIlaRkOe/yW7su9hSk25DF/uOizHmrT8b//fvXgv9789nj59N0f5rEKpmj4",
+	"oxX3JtH2lDkolyQK9qv5FU0/9+n54POLJAugtSPDezJgINTj/aUxHfjne7Ee2jjEg76UgHWRbix4X/v0",
+	"4p/WLugDHwrzrGc5NFlsiL/aVsVoBm0YHS197uqHK2QvKW/jPgttnGedjFvATJZLTfLPxkuMmBEykphh",
+	"jXCa6THBwJjDwWc8ZffRvTeX+nwfrv5I0pR/7dzH+zeyrDPu4wRCnXE/D8538h0buy8TgL6691//S/f6",
+	"Phze35H34/CAjftyplsx4av395YcWlzcvfDSKYMte3VKsWYpnGOo47PacJERpHiOw8WhqVWRMTTXc3Va",
+	"6BUrg7mmzuPmXGt6+ciqFh8cN3YkeEwKgBzC0O+UCMHFtG64yY5jp4DV1K+56E0/y95lFDyKwPg+2e4K",
+	"aUKhNVFHQhh69PnFBWT6PH70+edJOc4NCNoOoQfIO5ue+3J3DzEiwI12Xl6h3fOe3MKNTfqqHZr8yFBO",
+	"BckstMNwwxC7H+ldj78uBTTPpLkEbsp4o4d+TYNt0Fr9cUeQIAbLAcRGTqAAe2nxsxAXaA+NlSGnDfLy",
+	"Hd6XWS+VNnbxDOWCH2yM5dB3K7Rwm0DzqwLzZqsi9QNheArvx7FtC5pTuf65vLh4krnB4F/koRV310t0",
+	"/dBKO/hvSyr4b0Mt+E9Drmug13GHFdrhw4Ewkjuojw0l0NBVEbGXz9C1ayL6UHPR9cAFEnShVztYQ7BV",
+	"dJyU7WT7lFQkbxIYMgYtR1mejZ+6OQSPWUtA5uywthxFhLG1WEAHvCWunoTsDyrMmC3h1TrfxRGfJDoI",
+	"onfo0gUYOdpyxNkwwnRXSHkzD1KuDs+FcEOqLuIdQ1xEMgTDfw4HLjehQVpLMjnDeh1Y/08smtAKip3t",
+	"ZxApjbgH7UTC5hlGzjLMZo5FvYtQf6Y4ox3pKxfPiIYam6z6qiyIRFLpewlwRqS5ni4RdoHjDDNkg72Q",
+	"04zWpc3shJi9+VssWp8axuxKBv2LKR01j0q0JvpWQ4oHbwsX9kwL3QeHGB8fNWIPilgZwuykdpRt3SUC",
+	"K8h5Qv73PAHTBgt0OGqNJQ3Iqlsi6IbWN5+5QpZIEKCZAZtBVMFdqUfkkuRIS9e+WuWW+kBuibDXnQye",
+	"09GpG2F+sfrcxipcGS/KPZMQm3UkPjPlY658jnB7+a/YtqByt7R6G4dMGY72+FAxVKS9btAHcOUyadC1",
+	"d9yC6kutt3XMVZeoo4eqrVaLQZRQUF3njlSaiuHFPiaeQyWxQ722OBrD9lBQpdBi/rIivzRFHpQhzojt",
+	"XJBU7TvFJGotoOswct785sS/4Ue0x8zkI0ibjBT0Y0Sl8z+3NO1JrrDoVsz2lDi7J2q2o0Xei+BGJYjW",
+	"PT6hNVmikuVEoEd/6fHbOQiuEL6uJZlEeyql/k+sjAFoqqlCw9knk8/V9+b5r7WJFDpUdrzVhovVpiyK",
+	"kFDBCmGkf0SCbKlUpuAKHXlZ5IgRkqM1kTS3lSOzTMv/UGIVdOCVwcasgXccF3g7V1M9QK8wY0KJ2Tw8",
+	"qd/Wd/44T3P11voUzryunkAY3RKxxgVy7cn1IT4KqsyKZ2q9ZoYe9gQa0q2qF7TCcUtzr4lI93BipXC2",
+	"20MR6MZDgbTIazt+dFn8ZtBnxo+g70dJt8z6Yozhn3GRm3kNgym+zYoyJ/mK5gHB/sLLUJFV+xxquk7t",
+	"SFEhA1YHJtHJUp8SmEAvZmCLupSZb+hXYBq80Iv1akMBIWLQF64JmZP8ErEze1vop0UyU5in3WsrdyF2",
+	"mVseCL6RlQPRcMOyTmQ+oZyDVdRX9jmin4si4iCIImJVyliOaHX9jgmBE7XjeTJ97ON9YSBBMnqgBtAo",
+	"jWn9g6M3uKB7qkiOFL+ETX/m+orIjB8Ikvgkz2LqFmJX97Qb1AZ90qXCmw0o3e6lxOJFmGoyWc3TFljL",
+	"ZMFEtaK/NZFHq5iYqzquhpgtFoYLmq+g+UtABVTSlEwb7WQwGPc+ijq73dGBvN4d4cRCxf9ttm2JXk9q",
+	"9dzGk+JhH/z2bfux3uPNesWiF+t9vUB70EbD2Qa/37Cz3rCD3Hz/b9zhkPjHdwWPPhYfx/05lPc049XY",
+	"7nQ1eGX1XESzeMuMgXnPsgY4UzgLuj6P+IQU9BnMdghbcfIQXUu8Idea5a9LdsP4kV1XwnDN8xPC8obk",
+	"Dztxuyl2tmXWsK/3J3cMrWFpoIgj0Y07rFm/oSxJOGk6r+Bhz3HYleK2meuyAxQY6qSQkmRmQu8xgfw+",
+	"VHtBCiM6d/QQjO8f63VrlutZaYusO15Kou/zVeMbWq7hTShizpHdiaZLQmswIHMcHN0J7kbGQdgCl4fR",
+	"K/GGrI67UI+Jb3gpXLoKM8qtnNHAKGP5AJBpskQ4zwWRUuuAO8zy4l+341vHuIEz6IhoOcU/Jz1y8kop",
+	"sj+omdDbhpWASvNxfHnYmYSUPZHSxA1uqTSnEO9poVn4gIUyWIpc7SJQihFp0SIxkK+y98y0h4kzrbJy",
+	"zmZ3d062s1BT+7URTchpZvHky3JYPf6Yb8JB+2VEYuzQVfn7NeausUGqT7yi2uOOOVgNud5zvOZR9kFt",
+	"vpfK/lzI47PJm8HipY9CsAzOMipoEoqz7k7wjCryuv+CaJDW70kwBQ5fhajQ8nq8foGePPrsswePEC4O",
+	"O/zgCTjT8f6gV7H44atXi2UXueFJALehcyAqcIbn5TpUL2UTypKlXrkm8TzlKK5QTveEyXFdDcs1+dK9",
+	"FsyRIFiWYuTcvzcvhcfTSlkEGQBOKN/QYtBt+SWVFtv3pX2hF1Am6nK7ssl+2uyuyWcKFfREtcDCiJGj",
+	"a3C3RAxyBM0f9wQzyrb6bcwQL/ImktJAXXptVLkMoIrajc1sUm25qPMTHbWCl1DNRMGuwkOEGlhDPXkY",
+	"LDaDL+1tf44OUK7JK36McBNOYnGs8Pf62ciFDuP0LeF7EloGLnNKbFsNJ4DBPc+gO8eW3xLBrMO2NnsO",
+	"5bqgWVAsZ1Z8hDDAfw0J668F3yMYUAImmZbI0rWtcazNihNanyzLmq/DlRNMsjoQQY1NN0TUl+bJMw+t",
+	"N59xQuZ11TO2zRUVPYKRpgop6kikMhRzmXtVluToUsyhA6/31T/wFefUxKs2uUWTKFtWYjuYbhlko8xL",
+	"448kslMlrSvSZpCG82drXdExvqXSocCwLKyUoOuyIRp8zwF8oSeN94SwIMilk0fqrYMpFAXBkgQxNwkk",
+	"WzvaS8RLBbl7ewzedIjoUZWMNGftoOqLsZ36Llg4MVoGdlcbEmaxSbg7OZ1ZKMs1E3KREPh1T76DmJka",
+	"dnlZEsLD/qdi039ZiaWI/WPOLsq0zJWXqGRuW9CeM7WTwE4F2Si9692oCXD5UOKmHshYkImPthbtjhKP",
+	"LlPfc8Gz6SknEPfRvLoELd2kvJcssCi8Jaut4OVhcAfrJ6vq1MTI0Vj4MtiNZEozbOzmII5zV6GHVAxn",
+	"94TsP34ojbm1ckWbvWRpP/9uufilxEKZrILadnh88fjTB//7Ubjz3NsEtI634d6FsjwctIUU6ekVMbEs",
+	"vvWldeda69sba5kShTgRHFhlYrlYfT8H5M1Ylqm7XXdn2b7r025ut7ZBPd0hRsELXt/lxmdDh/lLUhC9",
+	"Ha/ILyUJif+Msw0V+5ET75DCD/6Zyt9VMpo/zGzUBDqY9/UnPeI0Rk4gzgx+wja575e/0CrGJDc1AQEr",
+	"dYMzZRu2+ClHXBuiirxVS5Mss+VGq/EcQiblylaamCCM+xfEX+AfBlv5rbZZCMuh4QJhyrQYra+G5WJN",
+	"hdqtXOPASjYbwDR7WlZ8s+KCbilroavtsaAKF3WrGJKXWbP8YE+3tiCheshFlHKeldaUWuPsRs8ItC+H",
+	"jbQ6CH5L84ikrE2PIAB0Q+YS492m5Aj+oQMXKjgmzhSPd9ArJRF6f7KCGhnMR7SHipRAXltf8HWVcggP",
+	"OvfDLRGC5oOdkQ6CZ8RUcpjvvFuekzRyh81qANygD2/p3eS26YMI/T9yvWf7tLSLMZI32FHJD6p34ujt",
+	"uQLrLSry9FUpeib3DEK2PkT3Ur56joceO8Jah2AUSkICWvXcXh+yX2Ox5ascnwKH/kt8khaLQ9vmBFR+",
+	"KEsDVRpRiSoLNKTH7fHbVdMz3Bq/tixgXFPfhzLBta54iS7ALMbsFB6dslVGQrVzoMCZWvgjogrsrx3N",
+	"c8KW6FciuETkbUYOKjZtO/BqTxkXkT4lEu8JTA8uKFnVJPaP6HXK7R+1fhA13LHdsRO8DlWVaL1fSPGw",
+	"v2G5gOvNimgSJa6m6b4sFD0URBqw/GHvs+d78hin2sgwobob0uGsFiMHD2J5AMdW8BbWVltB8u3IS6Lx",
+	"YqzmwBQ7EmH7NkiScZYjXKgdL7e7uneiSevfGfPxTu40m9w+6Z3E7mkbzTv2YSeg/GrPKoRgikt2JLtZ",
+	"LBd0H9V0UiHHw20Vv4AOg0jtBJE7XuTSJjj7vdMPXEpqAD8LekOKU3AenMXrIE2qJNRHmCpsfgQkq5R9",
+	"NIrwqC5oMYGkBGdbIlXVijPtZnXn4lVVKtH1a2qNNAgG52onqEQF5zckR/p62GKqLYQNwuiAqUCHUlnw",
+	"k8FSKJkFYZDq/phQ9w6GiB5Z/wV4bonKg5ZpjxofibZi6vo7DoTZ+pkCK4NXwNUqr6TGcmEAsWZrW/w+",
+	"ir4s13ps5ijsjkzNVN7hrejTK0ifY5bTPChRJ+j01Qkedy4/2JGwjdiChkGEif8znUOHK+jd9+MbmrZ5",
+	"8lzNvMsOk4MF9VhwMQylLwXUaCoReGAhl53vyZrnp4foB7wnEuGCM33XstyVMRi+MsAley6gzEvxIjc9",
+	"i7TSLjwH/8NFArTXNqgxGUSDHJ0IhvSdHJ+WiDKpCM6NnAT3BrJSsQbVfTwIoe/5RdqiJ2jeV4+vDsKr",
+	"YWxZ+zk+XUfq33oN/ODw72oXyqr2Ig6VEfkOowCyWLDijqU/XqdBRZrk7U0oMNMaub7aU27zpl8qPdOw",
+	"DlF4YNlJJWG+I60borcYT/JAioKyrcmtMk80StVGZT71gtu/c26zhH4fyfGJd32y4kuPi8/Hih6p7/pl",
+	"wO7iAj0Btsv9V1uTMBpG6Dqrnkq9Nkf3zw385Gl34+rxug6kxvw98rxJ2cFJOfF9OzCF7n0Ypdcw8PUz",
+	"0wIdjpbR/T+RocBWJbgfhe32QPvfUKnBIPRij36uJw2rvn5mNOegrp6kmJfilt5GvM4+bUwCkC0kVUdu",
+	"IwNJVm31kcRdwKragDpLDle2giA4H7sxbV2lLjXtabPcYeU5XJ4dATfs+RzMjK0cnmNNjlR3p5v0nAS4",
+	"Vwt/VR3rFuMyghzuA3j4uDCHTyo4JYaPJVoTm9Wp1a4qw7utZQpiqrHDWXmPlqZftPH6wdNyiXKtFyuO",
+	"HiTayG62vmR1EbtGNM6E7/x8iWDsrNK4ghL4SOh2p/px0Kp1m6wTOcGSqha19KhYfT20s19tNgT6akbh",
+	"xZrhqFByGyNGWBntQiZBqE9w1lUQBzJCR+MDU/yINatB1bcf4aknaZzyNlibdFrbZPrRfCTYKXk6jEEZ",
+	"WJkFtfP65dYrALwMfZr0UvLGYiVkp7bD1ca2Lo1jWqv9ucDgkSVvD1TEk2F8xIMpoAYpnDdDMl+HmSfb",
+	"6rH9HjgdU6Kjw2pDx5s3dS9bq++GP6vkAG9ZIfJAOsVX0KokPe0xJwrTIlycwCHO1+X+//X6xQ/I/ooo",
+	"s6VBa56fbI7GAQu8JwqwSJsAv7GeHPZTVf9sO63gMrnYB2GUSR7UR6HDPxf7CldIq2kZP1BSwQrdSejD",
+	"vZNs1nmTDiLRx1rXvC71nU1sywlBFFB1OS8cBWUr6FsUQpE+IiwlkXIPcODQV8XBUwejfTfkFLkspMIn",
+	"i2+D9wRyPJySLSeXBuu1VeV7PlJQR82nSkJ+kVyiL56/RJ/+uVEyRdhg59k25xmGyzBDa2ICbYiypWvy",
+	"3XURD+Z71L6sLpPfNgF19LKD0VubruSrWKbtyqJKhg3dONNyD+u3Es+BuTbGdXIBgfQaXkSPLx5fPHj0",
+	"eGk2smocwsU+CIxs5YpmmS1/YP/4D8nZw1f4+L2t6w/K+1zgjfKTI7Woro4iXAQqen33dAMXmMmirhCJ",
+	"Qa9P76bfpJ2DxEL/7//9/wDNrDELvQca9DNP1NMLwbaXdDVlA7/DJ14qtKNagPANoAOpB3obzGgPmsyc",
+	"umkfa4xMC0Avg9RWVlRphNWFXwndumbO42A/29AS3d+AFivFrtJJHrD4bfucH06mUhdYBgprTWHW0QZL",
+	"QE9ynQrGXovjIDLSISYm3UiXRqXgG3TtCHLdKf52amEr9uBX3uIHv77R/3Px4PPVm//xhw9x0V0iwlKm",
+	"/uRpg+SP706Adxv2P/LhNVJFQCVoR8YbzhXDjUBEMBrUWt3jwOpmFNYP0SsCxWo59DRExx13BejNWbx/",
+	"oX7+Nr+LyLYZPIJ6mPROFR9TGqghwByYHEMyeB6gjaj0+l38/C5+7qX4eQXVJbaHR++ROlNvmfnADddh",
+	"+Q2vzztvi+lHqpsSN41RSjptKiHtP6zZ+2an1eMDCntMiEf7DM3ERP9srp2RJTT3zqVyV66IYE8pR1RH",
+	"AkFwDqx9h4bzDOZxxN4tWWZkwpXBvuhpzVb1ttpUL61yutnQrCzUydTw2Ua1kPEtbKtUCEG6jXm0WC60",
+	"KvFksVx86oFUQaytoCyyJd48q9MXZtCfsNxRtlWcob8KXh6Q3HGhkCQKcVZNnbKtxfF3CYqQkyhRtaCH",
+	"6NvK7MMop3jLuKQyUA4EhCPthHtJio159m04adaIkYgH+4czke+n1PNNauqvVnyzWeV8jynr6/Bmn0A7",
+	"nNdg18FqlXrUSD0BRHP1T0bumlQXbL9ggtIEeoSaQKrfmywiM+P8PLb6Ydh6qr71nXm+v2ENznZErixB",
+	"Yv0qPfYM1xK9B+jpu3Ys/vOgIls+WTYER1MctI9A96B1eWNAuldScxpq8Mco497buRwCtG2xRnCDU7dn",
+	"DgdN6K68Z56a9m6Mq0L4wt03Jg+RDaku5uFFF3l1vy8ZAHEZizWR6kaTerdc7AgWE18VxAjlia9LQia/",
+	"WWxWGRZkystHXNxM+m47HcdMv6ZgPXSTNP58l60NCzHWNwTnoCGM5KiXhB8KUikXR6p2vNSKIcN7Mhvw",
+	"ksk0dO4qmx174aI6PWnMY5L4m3R+20L4cFOIEK8w2E3N1XbNL34znNbTU932TZWkOFc5QYG1HJb013BZ",
+	"o5YPVWYk9BBaViB4gPkLl5Tyy4gpM/27grrKjuA8monokJoN1p5+9LJqgnvc0aJq8OLqqFL0r8TLsEfV",
+	"9GrpWvT56389+OaBZsNPnwat7yBVv7fk04Zjs0Gwz7cdzsGQzrYwutkHKfMc0jSnKoKNakFNsmXSEZha",
+	"j9Hk+IY4GZImyU0zIhiOmsm1RneEvvA+wDV0M9Icf43WJON7aPptzkBqimtFGMNgljz9jbzG6XLxvTCf",
+	"nKe18QQ51q6Wm0so/INTViUvDNagFGSjUp/tB1T/0aRJ2t2fiJf+sWa0NDZrGSoe9tbh78GbYQ6clqEy",
+	"nkmn8E97i3N8SrHyPgj3DBd4e08n7MtXxkE/YlO8wzQb4RJE2AxWZlso3i8Ds5r9nJS4vzSYJyciXeeI",
+	"5EekaNBXnrfSKZZtCXVnHURCR+tbC5X4pSuy+lDqgSmokKl3c+odIGWZrhzopynbriaAvMYsk1g0sllx",
+	"ZJLKtY22Jq7kNFSadeeO8CRc4QqJwaEKT9Rixrfnrl6KIWVJfDTlW3aKWkE3bt7Bpf9r+vNh3DcJgmGS",
+	"1vbPcaiHW8JNP+VDECZTDmSLOZK3eAZtonOd3C+lokuROXSL/lMweN33snvS2y32b79zZteo6Q3NZjs2",
+	"w7X7045Rl0EMzGCgsSvf08zi/Nd4cGIl+HGxXOCiWHGxYhzK6cPNc0w5+tD5gu8b/Mz3VMhIhLAIpgMl",
+	"St7t2E2j4BtFmCkXhwFr2L1Q2dEG06IcDuIYanyrz4cBXC4SX/natu/ZUDY+XyvVwYgPB33wRj7u0Ke6",
+	"D9iS3+HVfa+ftAcz4OC8qoDY5Y4Q5SXwLpEssx2Cetqi3DtM3Tp+kO7obG1NB+BJ8K0gUjap7vAXatsr",
+	"CF3mYTBCl4aVPElF9mEcPYWFmpyQN7zC1+bZ9+LZP2LBKNvOeRbtkH2ncaqquTeV37Vk9DL9mvtmT24l",
+	"Az32qMSPt3rH2G+i8vk5cO/oqMMGl0Ug0+MVwTmiDEG+u0WrJ/uDOiGHOOwVNATVQ1k1E+kabTtIwLxE",
+	"msOw8KKzGZZkiXCWQaouZjk6lCxTpavVbH91qAIBiy1RqeKRGH8QtGhJLUwIrz0CVG5Ej8QnCaUFuJGn",
+	"CdDwn0hIelhqctsGOfBQ1T0AChZMNh7sD1USuf5dKdUQ7Yiu2aSKUn3sVQbxUa71Zh0Uya+R4EeJbgg5",
+	"mCTbsiBQXcilRXE5EitTDW4xydGabLggIGuv7aG6XprGd4LgAokyAOJjvxc++KZOM/aj+USkLY3psRD7",
+	"WRBNj+iv/Cij6cf2oAdiqTf0cCBhXDADk2byrsMA5iXrXaw+Uitfeg6ESWAJPhmWNalr0vmfraldL8Uj",
+	"VHsKcd6K9FCxEEbmWgYAgq0JNFfJbEaiGjg9k6G+XNQB/xWIjJ5uKiaXooHJZAocmphMXuVDG57JaM1d",
+	"nE4ftWkZC2YstWpAb91E4R+4WNk7JNBYpf6TdcKApFGUOfF4WxaMCLymXocXg1dTA6/YHvuaYkJVjiXI",
+	"0cHiBlLSt4xHkv09TTJQyVHQPVWRXkeEZTy3iUadZA7niL6s2r1VqHv6ks6JciwVqB46qBpCqFU95Qbj",
+	"LCPVUURUjwjAssmJi1EFVe7w46efhX8KJll8cVJEprTzaktqm39gvrf0qB0/V0YTDUKqwbUPCfMATWaQ",
+	"weGudw3qtPyGf5juuYIcCFbSZOBj0ALgJguk4OWBb76Grp2XgOAGig7ey3CLGqfFxLQGranXl+lRUAUp",
+	"CdFmNGG7wtY/xUR2hosCkH+6YBs+DustEcE2d8ba01ehmavQCmiplpXqmXMCdQqeMIN3apVvOBvLogxV",
+	"s6hXFeeI743BFeyopGVrsMf6tAQubWa6qq4E881M7Mv6tREZUtHD2baUIo1LjeZStU69RAcslNPLbshJ",
+	"/6e2HBb3CMLeXXEto6NK1vI2aJBdJiY0vX8O8BTzRwnmQYc/WoAWFw8+d5gWD1cP3vx2sXz6ecBL2N6j",
+	"COnHUPzLBvFGUF0LLuP5zHsQ1SUCRcZ29ZcgRbV57MwwWwBWoUb9++PHf2522v/553//+yNNHk2j3y6W",
+	"Ie9p1Zc01Zh6nGBM/ehEv4VlMzDw5jtgVWmLyNhVwjxgk8mdXvgQ/eRBhBggF5MUbMHVTAEZdZi/2vC1",
+	"orllYD0NVptbL1J69MC33lsg4YaFHbJ516OkdTqFrV02k7UKyjhQEq56AESFC8zk2ILjDG7/Iy+LvEuV",
+	"J8ESfKzIios85Pj+hh/RxZM/XXz6p8cXjz8zzZZwfony/SmK5lIVje7h3suh4ec+nH3aA25mG4sDPy29",
+	"lkJaS7GXqbQ9HGlyGwwHMDCAS69nRqVaSXLAwvVsbisj0Ova0PsSXV8mIfM8HZB7HTXC8OugTPqWFZSR",
+	"kVn4V8j6eA12LyPW+HcgondwZ9yRVD9HnM8RZGzob/cswtikxRzhxT59dRYumqRSxKNn39v7uK52P62M",
+	"dyvj+z1VPdb2D1zN0Y++NziRil5rBpmNne8lH2u+5NJ86g7EVxXAmn9X6+8MhxNsW/vzE5L11GZaj74x",
+	"GRkw5NCabCmrgXxizteBVlSVazESYEsOlr3iRxcva1edUkYaUBCGVL17MtvR0/t7H09fTc4OGzh39TOE",
+	"Ua6V1pIZJbXS/RFVl8jazJeo8mQ/a0ckLlHsF9Ot0DjnTaBoCXoYvyXCWlGXyDrDn5m4me/Jv0See7wu",
+	"oDrHzR6/OF53SrV+KUlp3i4ZM8kgmWuytTAZCOaDmGmVs3f0H8n+UAS72M16/7bUyUKaGgJzPpHRxjSd",
+	"HTJntV+wUSG/YNhaT1Ln3Jpnu44rIk6/kdmav70CDhqpmn9FgTGP0LKr7rdq4GC4sTEWwyUp3XxUsOCq",
+	"qktcaHPulNTU80DYKqu659rQdHDyXwq8AT80lgQpziMoGl4H1aH90HR85b8Q1ub0Y15HixH0rgtJP5HI",
+	"RmNqwpuPLp132zo0FOc3holbbp4qdoODwXvDOKYNNLolYo0LVIeCElOm/PjQ6G8k9Z0Tyd0szNPutfR2",
+	"dT4kXLLRbiJkqVOzj1u1ADqj+H2Y+ru5tY65WWY1heiB/9aZtrGGzKu8JNN7Mo968QCND2DZY95b4+xm",
+	"Cz2zgypWiqBRdWk2lYDGfGlCfd6NOly3gWVy17is4HJs4mHBJaS42YTRlrONkFwTwoJwYdvNGlNAQzKt",
+	"dSPBrawWQn2M/UqruQIXXuOSjDOFszFvwuNndM/WZ2E0R1p0sWjBQes4CjvdVeu9dyZWeusyAlLS513y",
+	"cki4/uSAJBjyzgzUXawBRA0cx3aEZGFL3h4KzHAUBnFjGWU0FTe8KPhxVR5mrkeAHoEVXRP3KPhST070",
+	"fzDbe2vN1Q5J2wMqpfdNIGhgT9MBC8VAyA7rI7dE5GUkh02bKygnOIc2VTss0QHbvJmuJmIbkiWeuJfm",
+	"aUhKotyFmNO4v3qj2eQ5AiUZG0X0dHCWB87Gd9i65Tf+Ua7xqFhue+aY27TuN/QmGHIfectIIm5pFvL9",
+	"v7a/ICxvjBoTb2LSwWWBV6tSsE6jLjv06iD4Lc1JfgdZumn7KN9bpu7kOLVLmKrcIBUHLwN9pOqu69XO",
+	"VqfLz3ZyR7dXg5rDmVJpY/fMmdIxdyZ0DccN2wUxQqARIwStji7p1cpbaBD+ELnb89pu1XXlIFljSU3K",
+	"L1UQAgx2cPS11Kr5bOB0fwVhy8z1Vrc5/ejTi8/RtWlfXr9+bbrcLY3uWKGLapFuGr76giGhpqGvyXNS",
+	"o3PTnpUcjEXoEAW8XuegJSruwq+2buDJcNNzTeNB6WFTQLXWal5wb656eu9O1U8bBjU0bDuUJkdylVS/",
+	"1H7e1Awb2gVhGq5MmiWy7FnljY7rPtj4RnfW4SOXG8yvFp4EZTdnNkOKJkB5AjzJCVYLbDOryDL0qRnV",
+	"oE/ve6lI0IwjcPoxysq1UaOoQgwKyAKZaOU6/AG9eWWBg7/t3gZSQ7/5v77TH9spvAWZg5USdF2qsIJZ",
+	"4HUvpOFvQ0kVX5zibbsglZuq4U2yCX92MvWi7fsemXv3bQ7nZcUDgVsv2oP6ObixpfHMOnzHwZNW82TU",
+	"B/q/fvqP190V3ZBTU/VtXSXFNsyr4jbSjiCsxt2ocPuCUoZZ9e3wRt+A8qMnoh83nzYDLmHaIRr0eo+B",
+	"FEHK8VIwcvqOhFJC6+T0UOLMQVjDHu05UzvEBdxeXhZNjg0gHjmoFOwg971q4ECxSY5P1xGInd5bos7x",
+	"94Z/f6DbOTkYXf990bL64Psk5kbw/QTEAXjtEE5YfPnACr2uxIe3oPLpjLYR++CN1VovtIA5cKFMaUYf",
+	"8smBS9ry4TRCzu8BzIRP2ALFx2+AfidK/t+xxVOxSCqO6RfP0zDA/wUk+O+i9VzR2h+gakvawYjb+5G8",
+	"w/anL4pHYanelQQdorMvUAeo/K5XVszg1vL0wvvl1/KpMEue6d2K0EEMlzNFav/4H4mIHSTCuSJ3Fiq0",
+	"RfDMgEJTRPUg4fpF9+DrTkaPot8ImT04gZlk+MxbNV7WD0M18cnbFLoLvov2TTadkhvFXRvRbY/cohB+",
+	"8Oub3x4vn7z74wP7Tyj7erz8y7t/C/d6/h4zbKLi32saztMVICuFCHYR+5YhaKLWxq33XIcj1JJiOPUH",
+	"nMarfbXIlXmvzzQcDFL/pI29kvn5X5fmvzlTgheFsQypkshehoOrgRCjDMptV+gM3/lEIk1z9Ksp/BvU",
+	"gT8y867jUq6QAxS+IQytcXYDhWt1KV/KnM8BASoWPvVr1g3pLK2zMsnUe9/sPax/f2T8fmUCZ2uijoQw",
+	"9Ojziwtw/D9+9Pnno6M/boe78el6Bgk7PYOi3paz90tb/z6wfLLHISyPFxuEUSnDbTtTOw3bdqwu+cQO",
+	"lxW0eTTD6aOR+SxRdafG+m3s6CG9Aub76p3gZsZCfbZX60rwgozI+AE/I7wUZh0zqMz4IRRl/4YUOeKl",
+	"MmWq7AQFnuYoP0NqJ3i53SE7CIKZQaIjADxZqi9HdLnljKy0qIbqdtmzJ8+QpFsA2qAMYXkjbZYyZ0bW",
+	"o6ZT01MTAlJrVhDlgaaxpkusjcb63NPe4M7ehI/XPEZwTyP7sxXFWCb36DrLWKcXe5ndaUvViFr6I1Sk",
+	"GcShnT4qoJ4ubZ5orXtluCAsxyLIkZU8DEAq5WfhzQd6tGLp2q/OlSdq22StlMC0giJrId9ilmPFxQlV",
+	"D5l8HS+/u8DZjTQgeFihHb4lNsU2v4RScjjgxx1He3wy4HgmgoKzCl9xRDftmJAFOTlOpDZUkjtRrLXA",
+	"e/+iKq7+1geunlsl0ww3W0qOUJGnN9G5Gzj2czlhxp476fvf2tF6c2CKcbrPoafex5YzbvUfAR76GDES",
+	"vx1dW6bgDRnP3hp3g5qne2XobApqTDGtIFcNkBvcCjk3Le5HXAXtBCxPsvlEay7aLbGaXZi1ROhMTUou",
+	"cXms0dIHk0Jgrk5QGmZsT7nXC0nGVe/x6MhS3NJbnnyVlSznfR4i+L0Chky8SlmubYxRt695ZXLSQOMe",
+	"bWxlkyQV7Rori7LWc842Bc0CiX5tI1gd+aoCKAWuxXuy8uFLq7Jc2W2C57J8Q8azKAvSczSBcwAJcanN",
+	"tK/YtqAyiLEXO+UvNq7g9Jm9PPXdqY3RTyRiHLkVpUkaV4ECXxtOqTOmGqwxvgtTFJaeJOumUVTbXj//",
+	"/DpIt+aR6hcMW04k4kmda6txo6meV9J5YC1+fkfb7IvftJGXGseg8/HqZES34aUgt5QcQwnL5pSM8c74",
+	"hytwI+V0Y3FFAgwL2GrSIUv61DevgWloL5F0c6V9AQzuX/3COKf8WBEd4pOxZkevSOwuJMgf/p4svU0f",
+	"YphX5JeSSDXy/N7Nqes5E9Fl/CfL+QcSPp1yifgJNQ6CCgO8OZ9NGBr8ysDlu5NknAR1ETUgUNi0SVuP",
+	"RNUzlGFBoMJ+WfVKk0tky6FlWF8xa4hmbFY+HCiayUthXZwGNjHb0SK3dVFUNZDL4fLUPw8D/RoaNCcT",
+	"pCRnptd7m1bOv2TyMxrB38cXjz99cPGoGQH+c9OvBy68T989+OMFQH7+n0d/v3jw+M2/Bd15nonWzf+H",
+	"v7s9g/rZA96SS6StH8RNQLLAUqUYRC+uSrX7CqJ53RCC+7MjN2W3uICAojnQy+ovtRfa/mErcOPfRhvQ",
+	"Shcu1Y4L+ivx3iqZLA8GcMa86QDh/R8UvyGduqBWr6FVg1RDBQJmgSEeeOH5r0eiPI/OeZuWCd+3zD5v",
+	"57lg0Aa6P36fDmiHjcDAmT0gx7S/IWtJgxkFZwJDWz61HDHESpMU2fEc1eKO4SBzxS7+o08/bcqv//6f",
+	"P/8s3/z7/3T/8YdzYA+mhCs85htMAp3Mix6n+GCwFxeJAFjRukWfD2bwBDYk1P3yBzYpcdcwpneXwDZ0",
+	"zAYv3+ix65to0jGc+XzN0yNx7HmbkLH3QmiNYkolPvQEN92WTPU8M0KMcmbRzRW3XZiOO45sQnGnst5J",
+	"vkFSVPNc2VfeuR47iRGW8ZBcAZAsW3ftFdXa74bO7UsDQeDgVUJ6UUakjLWR+U/9Z9OQBqMKLxE5kA3o",
+	"TFR36RwNt/XxQ3WNDADsMGMJWWYVSIl74Z1LxVklFYfU73svfXwgXVOhtjhT4+C9lIP3+hcB6cqpIJkK",
+	"FwPwUq15yfLrZ0jWyFxVluE1Ze7nHWZQXMncM76w9yx2NyKYhua/3nwUyGHTkcHci0fMmo3tPCWkDR/W",
+	"Ohnw64PyoGcNcLRoPWfyyMcFMka3NBnC64V5el4QsdqNPVIk/A4jdi9hxH4HCFv4Yn4ALMyPzgdhwtoC",
+	"rx8lrKU0TvKANDFOPTPhLxHMpGYmRsfMe7x82tdnKRpxMD+D/uLaIyVBo34AiNEWEGbDngvSLHCNVdDR",
+	"DfOr51YbvK/uL35jE44s3k0KQIR+KYn9WVOuJfemCbV5vt9AUhziiZak8UREGnpggjSYwQ/WNkrvlyvs",
+	"JZbyyEVuMJ3GOoZNpufqYAfp9tkZ9vgwcjzj/XZiV3tCrfH7KPBScL4ZSYDZJp40w1dEkrFBbEX2By6w",
+	"OM1H5MCQwVnzgmanb9nX3LaPD3hMRysqqfZGZSIE+oPDvIYO1esXL80C+lrgX9sL6hqBx6nuX+gW54eT",
+	"XQ0cPzYa39krbgmh5JCOq6gqEuJGVQd4u77glgi+LgzgfJiFzD3bahDw9XP0+adP/6yXot9GOVGYFvIh",
+	"+roUgPln61tQTg6E5S4AbNrdyzLbISzRtTuagK1/rTWYa9sOZQVxcXn9cOYWxGaekdSNsnDN7LFEa8Fv",
+	"CFtWLZOP+IR4GXQEQcQ2Pc0IsiFMdDtwL1Do+piRWHoJBLk/kYjml+iXkitoGKg4siHpJLvBL6Z3nDS9",
+	"VbJzs7dGyAmDFhOmBvSGMsjosAwzmFRiQ5hmep5NYNXbikpBli7XkDkUDpOXOXWdoeoUAq2K42KxXGy1",
+	"2cD2JgOghhM/wJDBszghth5DuhxZ6tjqS/1WEaYtrmdozwUx+SByiXBRmJ5G0vYfOaEjMd2Kbql5PuNC",
+	"GA9PVVDjSAMYH5BVYkcHTcu8GCRHzBPzteB79MgUAe/odkekaeljq/uDAXKgutyNdiQUBEvIzRjM+IOc",
+	"mT5cS9tFFLYsNMUTwcE7JZgObAapDeOKF2susiN65rBLRvVW1aLMwBmYBi8WOCbv82x42shnIcvQ0b1C",
+	"Dnn8uIkc8vnFxaCfwm5IfBsGKDsD2qovqyb3iXpFMr01p+fh0tnvyEbpu8uFuUy7f4hywW1iOiHLI7R0",
+	"2uhzuid7Lk5aRDBy1AdgDy7s7m0s7JdjVbtf4WyHjlzcSADghmRwAEMxrZ3bNbsjajcCRLB5oF8UPLuZ",
+	"p/yi6fGfVR0FpN9wEY076eOEnrZ604s1JP2VhDWCtP6HTWq/rj2NrJQhLOgfTNvtgsqR9ZoTqyZnnYLe",
+	"DJAMYYq9D0+pYRdPEYINbMztzeChOKvGMhT1gksdglvcNWJ3ydgIC/innuAlYgQycxOqIGc7V13lOSe3",
+	"VMsgLNGB8ENh9FsT3R3VCrg+PtX183QIt6rdH9Ttpx5oeOdm8Em15OP9ckkFxY2nmvCDaR1vysY9dSmo",
+	"lkxNFgH0Ia/vxScSmRcQYTlUsHcq8D7CRJEsitrjlF0sIeu9wEkVQ++tSdy87d7Oz2SJuiI0M2y48MoX",
+	"LtGeYAZt/XeUbREpJDnagtVAxso/XaIMBGXDQFFYuXIyyOZIq1J7v23u3DuJutXHkXBD4JhnnG2o2I9O",
+	"GbKvWwth/Ot3ku7jNU8F4B/sNXwbmcuTU2mPiPE0Jl+jX7oXTVFT4Br9Z2oweA/SiAjJVzQPZW8cSEY3",
+	"NLM1WrYkTxvCS5szqwJIApKQUS2hukoUyfXeK8LCDP3K6MRLZDpya3FaMmd+G38z41WTqpzgQnX7XXvk",
+	"v3fNGj9Ik0Y9kqA5Sc7xcs+73Cxeyp6iT5stbBmKSihWFwRcHTJlpR9lFhcvyqhMgZ9vx3sp7ldmGFPJ",
+	"DpXfm1H+k+SaJTamdPZAKPeso11491Qt1bqXRdT0Fbi4gr7XY934k2yzdz3TcP0MR05ktEroiBpMChqT",
+	"mlAN1NJL3/QuskqOG9s3U3ntiPGWsOyEJD7JZjX7J9Lrpt9OK5zaxtG408JXrgHaw1tBSA7XuLu0Itfl",
+	"qKKfqjV+xLxzUCGmGR/MYYmseWw6gx6tWlwTZQChYLjTPlv4ExvYbGdLjths13YavEAbnuECwVHrbOh8",
+	"Zayx+rnpFaktDP6xbUna2egR6960M22egIfIwTxUGReMK5RpvRw6/uN18HjgLVltBS8Pg0ekfjLB11T1",
+	"hUhi+GAbiaH5xHpPjPAiLeIh1hXfrNKqGPySbAuUserkRnmGsnsmqZqy+bQ2TfPSRDdXBblNcLe1n0+x",
+	"bvGeFqc4KN0WTumKQkJKpKGjkXfRIVz6S5+GHVDP9lhQVStHQ2tvPQ4Aq1vTfzl5iPYLIDaMSKMVnnyK",
+	"n8PvfxQyccfFHQQufiAk6C6B3BQg/UjqxkEfEtVi8jZBAX87IPomJVdkYyCom7KrFdME14a+V+unLi3w",
+	"kAn4C4Ku69+uQbSiSj9FDn8moX5hmnO9ytdf4AMdqmO/s7LRye7ikJ+w5aCsLppr2IhrSd42mhVhQapQ",
+	"50QXY0/f8XBufUtmhm9l3x79SGoxJjj9pnRvf5JGxSmA8b9XhXz4qhAnqkK2/FDFiC85+qyGL03MZaTk",
+	"T2+xcm4MKB2kza3oe4d60jJIx8dhR6rTgwpcv3LmnZmAnAN7c1y+T5XEElYbMi5IJBXmQtvWjxrRDV6u",
+	"C2/VVtMeqX74O9npMltP1wzqplhTZnDXZ0hkbHLRGamMdhgiZTDnxSC1BV3xr3c2SOHFCTkrTin+9zXP",
+	"T5GW8eSuKlIkzUm4ddJRmMR+L65p1uMl3r4ZD0EMH7RrTSD+tLJYS8hxPrtEmrWPQuJC5sqe8vjyHqZP",
+	"6dnz23DZVTru65TzAK0qp0cUUts2VDdmByMz0ubcHcDoGVsu5Ekqsg8XYfHJaxo8qfXYdpZDuzoni2sm",
+	"uZ/8DT6GABJ0rPkBz8nK7rDHBuBEYWp1WxaMCLymhdEXpU0oWIH5UbJdJsJxRmp1h3GN5/zZWLdg71q5",
+	"+tLFMz60FhpOJxivgr6oPJhhZztl2zoByKWNYQW/dSsFzWmObXzkh7EFK5FusS+ef3OFTMtYV+QJyQAm",
+	"iQkLgof5wUkj14fCfrSXgF6aQzsKbcjHGcIMfG429qJ2mN1BNConGc0nIFXlszScmJa3Vr+VGvTvJCJX",
+	"QywgMVbwW5uO/A/IfRrW2iqxbyjptYZozK61xBSemIZ4Pp0DkuHGB5S8Jh36VjrjJXhPL8D5kEujHq9B",
+	"2M0BYJzB9z84xuCszuIP5PHtmF/D/eSn5HqO7nX1u+f2X9xzOwE/twW9NC5P46pKfvHyxZF5Zm3ACfbd",
+	"LIM8F0TKBLzt2XIH2knC5gowmb8YwVsoOGZimkEg1t+ueZs79t/y6w6mrTT9vIOPh4PyaajDPq8/ShMp",
+	"Z4fRR38xFhkfiZ/d890xuUJT/dX6b70qS7SB0wx3+ch7uDWnaInHRvBfQ7l239aFTJeowIoIZABtWvl/",
+	"KOeQ7iR3/BjIv2tnMJqvNbWbam0JtB3qv9PNuz8Q1qyvZCtrY3O2wpCJ2oJf8ZJ5cRFK2b+SrjEWobdE",
+	"QEaghNY9GCnyViHo4g37GWuSY0Z20+tb+CsC0x1n6gxWL1xZw9mtwaCZSLwnQ5XNUXd23wp4cTu+v5yf",
+	"tH+W3eUN1U/pW35zZ23wJneeekW2VCqTC5Wazdt2HwnALxpZKli9Feoq9dOOo+oJhNEtEWtcIFcwiChD",
+	"R0GVEXCDF2DuqQ8VRovlPFt5Hzyg5p4NlqfZArQjVB6BM+YSMX48q3AfunIld2g0T7vXKm2gS0d5IPim",
+	"nSHpIAYA5sgKWa3hSVLcQhR4kKiABXUQRBGxcjgSXTtofJ+D5WJP1I7nyYSwj5sKr0R3bZXwHO/e+Dfz",
+	"g7uP6j715rOozpleDoLwmC5akWL5b5Uc0XO+7fZwrO3YpyJf+LB7fUs7E/mGH5E6cof5YHAp9OWcAxSE",
+	"JIQZ1Bvvfna3NVa7Z+j6htrMuaPL8Df3AGQ2V/VeXXScSSXsoeSCa3vjuCJY83mFb4iExndmvlRW1ebX",
+	"cETh6eqvneftOF6Q2X1m4aoJ3swUAQRchJmTwMIwaD9FtyiSQ93RJGteWsEnvBMY8hns9e5W3QeDsorc",
+	"NneLGlXIvly3LgyWYrhmh9E2hQZqUW8p9NOGTjBVh0TIIUjwpOtF38ZBpg0xKwompDakhcAml4uNv5mr",
+	"lxJ9++N6ud1ymvd1rNa/j50wTw+GTC2KCyQT1ZxQYc91uXxICk/rKffxy76PVzQNKwfvRVZ9IDnSMQw6",
+	"XDzEsV+NNhf9O621Up7jU4rOnGoS1tOcJcTlaUv3LczlU2KOUNfHJ3OGQyixEz/45nuQANEDO8nvL7OS",
+	"fHVrbffz4Rx3BOcVjl9z3S8tIJz+lQCkETTTw8USkCoBJk4iKPOQQQWgGltG0lfwnqD1CUny1tbBEjNc",
+	"alXIN9XkQ6jR4+6lgWtGk31FNN2HNWCeAYp3HvQnvHDN8PWIyQ6DQT+cNv/XgpfbnXLxm+HoXoGzWP74",
+	"lkrl0qiCbFE/AntXUHZj6qipukQY7YnYApwq9H43XGDxTjHSahzAgQAGYrj3fieNxPYONUpgOMmsFIei",
+	"lKHQUTXXNTlxC19esacRaNoetu4RSJAPTkvxlVt4oOG3PSkGr0b5JDoRFRzv7jsq31JJVRgNSJ9B+LkC",
+	"3TeHeYkIFgUlUrkTjxzm9XQQoH5rYKqybrVx/8R5CBa1cGuwdHMba75pSCyfcm/6JfFEDNGMHCygWDhJ",
+	"96fdyWbGmT3IMNNcdcRUIVyonT7sfl6/vTmlw0qizOTY7bAkl8CQN+TgCiCpqp83XqDRCAPvUcQOl+Ld",
+	"O5k76HU1J3OECqsX91dX3V9HOD/tzVton7zggbJTGTgGs+jhtXpz39Rwjw5zaOF3cGgGleHWIZp8TEbn",
+	"x0VPxXkqcp0dc74T+u5qnozqlJ7h62154hfeg5Yxt69vqkLQJk/Hn/cmhWWmlXmN56pJFV4T1jOvaK77",
+	"/d07Af1Xh5MzCtao1UweKb4l1m0RxMpOys+xPSz9V94tF1bZSxui8bB7eXw/B1IUJF9tBN+PSN1qGvfj",
+	"zfVaQfmsX0EZ0z05UVlUgiYEqv+mtZ4fzaNtpvMovWzseoMwYT685QbOxys+aDWj4zcklAkSXIp+FtIL",
+	"VztqvDgDOYztrlLwsdBMX794OVc/uvqtUMTuB3CvcWZ9gu60mYpf20UhF3iTFLeb1A5eD55+BY/urhdw",
+	"E8iqC94nEtmLTZqY+6Nw46cJ/fiS2pa8fvGy7lUiywMRkoyNy8Wa73280JcV3GWnnVpPY8DXL15eQQGT",
+	"uatGZXe5OYZSZwQviAzbl3t8QrZoKh0iVeHNZqUHnVA20Qkb2f92sxygixwNEEmzHcKZkoBJjTCSJOMs",
+	"rzHxGHJAxVo8uJwcXBzxSaKcE9lNMsFSEin3Cb2c/R21eP+lIGPfsulJqYDKrdehqcSYV9pFkXbSdqSl",
+	"v/zA5GIbqBTOdvolOZK3tf2y2lNWqhATf8OPqOBsC4ms7AYpDkjv1ddMKyzjfDKdYj4baBuzXOy5DHh5",
+	"vBVoTtH3iUtdEtDAw/9I1c+15zMyw2x1Q8hhleNTYGlfag7cQO8HYGKkX0BUGj+bvlKEyxzUW4qr4gW4",
+	"0GxpgD+pJ5899Sd1EbO0SD5iWqbJKKBRmg5jZgR/C+yUW1Ppn0m7eY/PBB3SBaZtdzHCjc/1dk1CkLP4",
+	"wVtB+vBXqenlwkiu/3NNtiWD6ISf8FZDw8IfC8wuLQTnM8R4MNS3FgTfrLYFlnK146XoOw+mmyqChxGk",
+	"b0MfOi3STd9JcNteACys++zjTxs8/NlfhrjFn5BJfI/N6z+hNS+12KQGDVc/T/L2JP782J/Enx8PsqwV",
+	"UHZrqnq5ECzFhjJcoE3VIGFfSmXmYpK3glTPOLNwPytBcB45FrUggoOJUf2aVTopu6WmByA2EaINLTpb",
+	"8Gd/8Z8Prn1Ht7uVoPJmtcZFuIntKypvJCqIhDbIyiByy6VRBq1oYagW6voUN3AYkCy3WyJBp9TfQ/p7",
+	"7Xm7UFukPVd48rzIV3v8tqJovetPBqVngRWBxjkxjrtC+lfI7laE2doQKL2HjAGzTbANOAO23GNx02VH",
+	"m03iL+0vf/5scG0Fl2pl61oBbnx/CMWpv7Ri2ghMeAityYYLojkIS4KgShUayeohkSuVbVB6kFb+ZPaU",
+	"RVj4NXUiCrKI7YQap/HJ4ML3JKflfoAnv6M35EglgUiufh54aiT7aJHp5HFDI2sFlLUgploiki1l0tX3",
+	"ZRZVPfdYf1AAC6IlKTQ9oGxl+v02GPfR4+F5lyznKwhgu4HG83/remyepMg8Y0wZ44/oTOMit+e6LTjO",
+	"R2t+exq6YQnd7twVJu050WpeUwClqGBHLNjqQERGKt9G9fLguzCNFPv3J/tkV6nZQ7JwYxb1wDFiQnlb",
+	"wHWyCWYNXAFH10UaCEq6ID+OM2Lavm2C+HqNN6/xFlMm1TW0fWHctJQ35WHgPoAqju4g/+v1ix+Q/RVR",
+	"5rQdYwQPOY/cqDFKGNvjtQ+GPxJPHsrglFXZzMXMEa7TJVsMOaEGRX8h7Gyr0eh//vn1gKOiVSo68GqL",
+	"jLXDwm8qr+cVI+yk+AR00OURLCE7B+ibr7BQoH6kONxSoQTG+a9eVpiJzrXUDg2OI7EZJkLOL+lmE0in",
+	"M2Wqye7t+ugPQT26kWPTKQ/QAJv8VEuwsT03MNqURYEqO6huY99iikipvsPorAVu8NassTsre/a8YXa8",
+	"lETflmeOU5WInzWGK28/nTlSVVF+xhi22HzyCC0eNARqYDU4rFR/3W7u3gb7mzTEwWN5VxtpXlHahpcs",
+	"t6G3Zsphoe+C00ME3dTJLc3BjrMFkLY3nETmprY1yRmvMnepQLLcLxFWaK+V9kcPf2bXBb0hxQmK2vYc",
+	"7mLM0PWBS0nXBbl++HP3vsl2xLTj6dSMQnY0tlM2Nbeo4NxWZ+Y1fUJaLJGK7rX5FLdkN1hoq9A9mXtw",
+	"GOAzXhPEN5umRyfBKAISRJtaU2mpyFl7bVLxg0RQ94gk35OqW59edKv/bz/jPnwSO874Juwl1+oP7Jjl",
+	"HLnT3KJfcWnFS7Cgt8T0HdKmdksRHdIlGcEishtfVISXhkT6WbcHsqAHD+iAtTZk0IKyzJe4IwdMBeQH",
+	"Gi6zKBJnkj5dje7cW917j0DTqWpZFcf5FG7zv7/7g8r3DJkOr1+8vGe5DbDuOZLOPoCSFlyMSUgdf3Uc",
+	"K0PB1nriNS+VkwvWgujGizYly8xXVlmpVnyzWeV8r82psPDdY3ZC9gnjohRE30O04Yv5bEioBD5bdQQK",
+	"tOqnmw3NykKdGp5BOw+r35mr7icsd5RtFWcIEl6AHvs9dGR/MlRS582q/mTdemiP/wEAXyvGFc3IkLPV",
+	"+sqqK0GVgkn06C8II4XljRHIkl9WcX58qsA4c07kSOeWzAQhjLLtChyvLqelS03r+fJJWblONaNYlyrJ",
+	"/Qk8TokZuQlYP9vwFPgGSXJLBKAoLWEGLXfwrfGBctH0CnueuelTbkmc4Pb2sOqy7/DEyBHep5hkq2RS",
+	"pHQUgDbzUhCJCqzP5ZE9RF/dEnFC5hZz5VpVvoW2cYkKxI39IHZiOBbSJnAzeDr0qve07SKUYlvqx+zj",
+	"zleX8Ao86gWpKzCLcYZt25MTaj5VSe2hy8M8aAr5ycFB8wy89ap61vWjEMPXKrxXw5f6KmvSq97j8Lrt",
+	"Sup5lgeHcI1M9ftU3qS8ox/rJmJ4c6mIbce0TOQxx9JjZo9cPsmDPBFYZJO9e09pmhYS7n8Nx9L2h75E",
+	"5j61NcLaAiwATGQQpvX3EzziBPsweBe/H+i7P9DBk2MRU79xUdIRZ+eLE3KAqw/RlTGCS7ElTNUN2CHw",
+	"a61CrZIR8TDQkJUIaMzbiLG0wqhhw1iblsXo18wkR77Wkoj1pKvxqvlEpNQrnz1H2hbmE8UJXAm2JI8a",
+	"rCRTQGotU2ftm1pKG7tQaE008UHI4TxH5aG7Cz0q6xWS5d7X/UyjYAbpK/q9dmBtcAd4kRMBX1tZk7kr",
+	"lvG2oSBXSrwt58VS0wIGqgMyEa/KpxdxNpiy5mrDx6063ZlRsUrMmeGGaq5i6e1ih8hDXDnN3//FCbme",
+	"CpX4rXCYTRvGS3TxDDGOvE5vLQcJla6pRyvKOmhyWUjbI1W7VbajRS6q5PX0QfSNhIvVjuBC7SBqPXoI",
+	"Q+tDVfI17mXAlW12Nxk7xmF3kjTDxeqA6fgZHATZMtyNcg9nK2CZjXypjSUa2kE7sDexFomXPtO0Vx/c",
+	"0TCZo4eiVghGZQFCLcaAV6KBuioJgcYpJuHIpp1QzsZmZuLshvFjQfKtl/I0pDk1Ln8PwHL6COTtgYrT",
+	"yjgMQlK10gxci3l9oTF5JALBu6TOvYKkK3ZCiu71XzsLHOdEr+D0w7tzZfLyaiTd5fR8m9BUW6Rtz6dN",
+	"uWWDl6Jc2tQ/x4dpG1EU8CXu8C1xOBUVuuLVy28RVZIUG4SliSIt0fpkG8ZDrAOSe73qwIfB1jXZytIp",
+	"CqAdxLVs1pMnIHXbrg+UrQCAILDfL+HvTdRNgHuFy96BGEjUQG5Iq4CwtXUF3ZDslBXEzGES4njeCGWm",
+	"RkCk8e8WxXuhdqA9jLfN7YkE9ibK3c7WGcfa34MxZVRf44qXEMC9IQcFXJsVWHZzEaBHrZlbTDrUtQ6x",
+	"jL6g5MlquONR7/mHc2XF5cpZ+6NGkoprQWNj6HLk+6FmvpZQfZOsF96dQGzLrUU70oGTFTy7kUYEQVbs",
+	"+mT80uAl1rapVouJMH9MMUnBqEkzrX+ke2LuvoIfR79jHNMjX2und1oLzAxl5tFDYDvKODIbDR4I/RB9",
+	"7cB5+QHc6JUUxZIs6/x5WaP4QsawTSHtq5iqFY9R6dRYSrplE18GdKGVIPKg2XXqIFUfnoFs3Xiu8vgX",
+	"22qHT4XIupZdYvuf7ywkwkevOwBZrkS2AsqqizmDcFle4usEzYUzYvPfwRmwbJ746HHuS0WImC11KoI9",
+	"3meNUR/3M4aZevxd1OvrSjn//9h7tyW3kexs9FUyEN4hqY1isQ46scJhV0vqHs10q2WppmVPl34yCSTJ",
+	"nAIzOUigKI5CEb6wIxy+3Vf7Bf65nNfpvvWT7Mi1MoEECZDgsVjdnIhpFUkc8rTOa31rKhCdfb+grczw",
+	"1qqpells0HjxTVkYtxq+WUbUtnzKMBkxxpCHIyEnIU3igqfN7YsC4Uy3bZQrCmUal+LOTWdf2wCj1cez",
+	"oTlvqLHMKyXLrrYTSyDPbniZS5IUUshIQLekuiDNMvRVHzKkejIm9kWu0bsw2p7t5GzhMtQf0sQG+Bf3",
+	"GZhxSkzveulWsxHNra87QfnZBo57JXXuAvk8wystQfD1tYFWjKXzISN/lYL5q6H7ujAFCxop2a12+mAn",
+	"MQ246NftOj11+f2ERrojGHSn+XaxzVEZNa7Ec1fHeanq/fHbOcnlLXPnb9ImciVz/nvPUiaxM+OLvLHp",
+	"ppGc1kJjXhFUaU3kpA0BAtqbqkqNMooL6QSRZ+sQF4YdVLlOOQ/KuFa7diqkmAxlqrIyy7wHaaEn6LIN",
+	"RFcBMr5robSqzCiihrrnYGoR892cwtydy7dcil1JwKxP1PuLejYFqSWJLfBZGju33nmrD2Q7D9/YePnH",
+	"dMrNfxe0OnXqpzCli8d3Achb8axuRM4WxNV9lrWb6sdeIOX5OLH7Rto7RuhdFV3XJd2lFnh7BFpytpQq",
+	"tf6dftVl9WKQkdWnYlNeANiWMnSL14lNP1c41KxRCmSoI/xiaREgxuJLAc3/KKA+ANF6UgV9DQAjwN8s",
+	"NLF+9LyumKadIUwCmDim68o0qT2SVLG4TW02YA1FpKh+KPuXs1z5bnysPjEbYcpK3UPLZ8BYojkXokEs",
+	"oT4NsptmdXoIdZBYjm0kSunXuAF7h/mcNZsLmnI3lwKtNwMrnS3vi9di2a5rRqpMdREQeIqzbDtozpAm",
+	"AyYSHtBExoSORohNBD43IPAAUWEXtRJnQ8qjaR79+HxhCwbBxu0RVWos47Cs8QnwfmzzjxdhVJ4KQsMh",
+	"Fxg4ljFRbKq76UmF39p518zVyzQqxgk7DyzdvRELeI8Hb0xC4PoO3lLV3/zQVhOVsIpqLdh0LZayUCtu",
+	"rLXqhrwfU5FMJbf5njJTgBS4dioGQVzeQjQfQHWnWj0QPYYcM5aMNSe24wEenNAb276VJ+WLIHpYMO+a",
+	"pYpFvXbMRjLGEjLZ1dIX/sSAZUUYcV985npGc/pMb8g5PsczD+h6NeekmFA84bdTESCTvZ7/zhDS3mAC",
+	"lkeBtt1XdOtYvDOuZpcYDc0Wl6xwhhcxjtUabxpGsShTaw/4xiaJeeNQ60uSxWq9LUvPyxInZI8bXbrD",
+	"3ITK6grUe6a3FlZiI40uN0o6qxv1c2lk4d2bbC/5Ph1pi1tz7GrDGvFJy7Uoqlh5rznIGdLaiRqBsSh7",
+	"0GkeYGxMdTaNIobAKTcC7QieQN+yARd9wiKFmC7KhX9bvR/dauGZaCsdgGyvJ3sEuQj5LQ9TUAWwI2bZ",
+	"iXMwt0siIjROeMBHVGTd/1ZfLGXOhYzrKtqJHPGg+NaFb/kNtSkybdaK6zq7afmRy3c7W1uH3D7WouUV",
+	"YyYZuTuc7XG5tHfpv/5pyw3/x/Vy8veXDvMMwvPzhTnha5FocdGqfSXlK1hCntPO4QWOhzltJSp6CtY5",
+	"3PUO8iYUoVlJd8/UoZJV2UxgpZreF+oiSxPmqqSz9fM7s95XP1y9faEVRj2tOiUxC+3Jk+Ign9SxckqP",
+	"gh7aKxHLqBxf+2uZDIzrA8twItZLiEwT9B1RErMRyCkSY0cqbbJgQSAL0Y80ZEMZTy4I028hVLCxVtnE",
+	"bB2BYkHMysZAFTs7LXVKxCV4VzIZ0TQZtI6PiYnj+JCkSsm/vrMGdA11Vi/MOzZcoV9PyXadL9quDTpH",
+	"swf5c3adqpsKPbsAwJhIEsoGeR0qn2hOrCDlFys6pYgmrQxjH09HDkTNQ4XI0L5pJ4J98LWGblskDEuK",
+	"DFfwyqLaUOFAoQo7MZRAKdRqCIbFbksF8/CWmu3AVuo4lrJtKjDzUwepusmaxc5LzjC9a0KuhlybvX6W",
+	"1A1fIyxsWYPSyrRw3D/NXroyTfzM9AM8ZNJjgBkfRarCcW0fXfdcQQusWehM5ywDgQy4InCpv0xfrdnE",
+	"LokAn2ZhsmXbWIoXhErLyETPCIu1iw7uOuSxCwevUQCzk1HcyYwa5qZ/aXZ3CeVVtZDkF6k59mgsseHO",
+	"8i/Z4PhLxXxe5FgDy4mn8qSvD1OkuShBumpYL/HkrtDkjiopSlOzlxF+5jFVh2ADyj+Izvul7l/xIYu4",
+	"YK+g/+qsU646R4MM6GjEBAsvsDwXc98TRYY8FLw/SAgX5I9XL2pnbCyW1svLaBnOgwov8dTMvtmylAcK",
+	"NETlk1SE2EGIx4iToB5kWZEzC1xTpAzlnK5idqVbTjKjT0IW8FD/MZS3+h/T8MgHMiX/+x//F7JX6BCw",
+	"1jzz62qS1Q6AJBKEqy1xyOVr4V2wk8BLNiBs0XdWmgCF6Z02zioIi2Mo7ZpOeiqTL7ard7nkMNthT1A2",
+	"inkktAkGUqDGe8ZJbHfhqVSRb16QJ0/PnxOFDcjI48ZJVX/rpPwRv/9wRR7q5zxvPnn26ILIEf1LyrQB",
+	"otnNANCDKlpQO5lutdtWwz28ZBzvoYOo8soRHXoxU4P2Ku+091ZM/wejdV1gS0voJwgtBjrHtyfHUhu0",
+	"x3BrpzT0GcgRK31oEHG9+60cDAbz7WgUybEqzy4Ah1Apk/5hCd0wby7tqrlfMxqzsmD0DAaPc1gKDyts",
+	"X2H/Kw9sZbNsXB0z1QWtr317de6mWJi9jtF5uwbFtTRPC2IGuSc0UgRg991j4i8e1My5WjioisPyfkQD",
+	"dmTKy7TAhwC0xQvSBwZtaMjU1POyWNGL1ER3W50FKd8tw8Cm4FuiiMRyrC7A54AdOjpcBFEasjYwvX/S",
+	"qnPHPZbVcZyrmHKhBzd7HGzXuLopB6tY73VjYM4opw6ODFlb9tqaT6VBgjmDYkIQ9zyxdC5YollJtoPe",
+	"5g3JxWKdRjxsQ2OPinw0qhKtVF5keGIcRo/NVoQkTIR16rt2YYjaiTt74xePTOmRNteumEi05IFc4XBN",
+	"JSnlTRf+z0/06K8f9X+aR8/bH7/6hxo7vFzqzSrruAkFzL72nule2QpsJn9lyaO1YKdX8GL8UbG4PEXk",
+	"lpX3ul8pXdQmR88GnOSQtU09T5m28wEa+xZTnW8YG6HfkQZYvbO5LnduA8KpCMiLt+T8aek9MrgpM5yu",
+	"pET0xR7lEQuJ4n1xxIUWodgtuk+5IN2JwQUsLSLR5m7pwhnR0sam/rMAIixCSw1z2GGBa6PvFd1m0+Qp",
+	"BWvrjW5nRv90k9s+IFpx4WguRLrJ96VTlXGfCq6wrr7mdukl1UoowKYVmI9Vdp1ITMKGIxnTeNJ2vpRp",
+	"onjI2lyplJVnaO46zWVV4Wgz8uHMFFpR0hyNxj010+s3s7fZ2f5YwTpWkqiVpRKu3Ps//3J9rT7+47/Y",
+	"P0ol32LuYUNhJjktZx3G0jNtvooRVduuFCCyENZSK72ItdOduKrdA2j9DnxJbY0N9Wga6aunrZGzx8U1",
+	"uzz6k1YXPp/6Z18eHpmPzaPn+ptnXx6Vaw+WwywZfl+FWksIcFNVKDCLqlO6AX0F5OT90lVw5pvQUzZH",
+	"sO653pODPCNIV5GRS6PS1iCfFbS5H7niW8FC0QpYklTUkr7QvBW0jQys8i8pS+sXs2ZPrxmwN90b6k2o",
+	"cLG9eUnpbe+pC4gCuim+t47lvCugs4j3eY6NP3fV8kYE7l1Z5dfytWI1t5Z9su+dl9jgrK+NTTC9QaBz",
+	"EsBEzsCL9Q/K4FRANrq+SM9SVbilmT7NWUuLeez5hTY+MH6QgQ+UwGRj88LxQJKADjNwqmTAJmSs/4L7",
+	"WHhBeKLVkolCLURrH/omPUFziVZK8jK5Us/aHSEQ3Qg5FtirQlU0Ox3bDRkhVLpTJ4Bw/hhxA19axkjy",
+	"6czsXT0+XdVRo1SYV0CxzD8ytr6kcvbvGROEJiSJOe2zHcxDxpyJpFZPpR+cS7+ANRRonXrFlTB314Rs",
+	"utXSqj11E3TSMBPsUlGi1H89KevWk7HgvJugj3RksqDAzYnNjAlNFqUKlSw3jMbpdFUZQs/6MwAL6sYy",
+	"7Q9Mp0Nb9rI48wmewcJ2Istf4ioQ9R6ogpS12W0ebCnztGT0lmdWwTbpfedJg1y6TbxxOg+ySxShQ+zO",
+	"IVXG1myr71rIlVlK1rwzC1rOewd4T5PVikcWb15OoNl7aoq0+woGVsD1crSmgjrkF5RLB2SySDYfq5TV",
+	"O4IB27kGuYKKt7wqFFChZcuY8oTQKBloxuP25pjShpCmFepLKJZu2Cgx+gl3tKesWeVyeWEbUKf2Dqat",
+	"BhrbytJ3SrKswtNrhJ24sb8XstgrvHQmLaDAChy6qiTy16iyTpYk86VpZrqNSvH+yuF9L2tlpBYHNwXk",
+	"NS11xnUqyKtrEssHugE/FnoI7pcjy8x9C6hzG5Acy+GqbUCSzLDU6RFMOdI+fj778g+L1N3gTljvGjB6",
+	"2+KxNWr9l+W51eSctTqc0cSHJJEQs/Bm+xpAr7/KuCAwmuqfYfoWMWFRGre9tJIo/zVlaVVGc97IcSE/",
+	"MguhNVnrwKzFw7SiAxjaJl+wJBQpAlbljasZfpt+iR3k/EXZFKt2VvgeMm3oAflDmqxYHbE08u0mpfBq",
+	"Ia61XB/16yhcE9gJdpuz6uUudc/3ItZLPMejgOCOSRoLvW5jCFFUIlm7iuCSUd5NeJtzl9r6XrI5BcPl",
+	"MZq9OIYzyZuwIEVnfuUJuUpjcal3+F7S365oSfLwXfaqlcqlys1yrT8iNPY4ljDuYkG+q6pdX7/31qir",
+	"+tEFH8vaJ80O7SVLWDzkggr0nBrwMlIAL2tBHzAsMwanvWloZDKWFPgyhz6RgvRkGmPDMLWZQmIs0G9X",
+	"ovSZC5atB87uqlsSnN1QrzcXFOLoVcsbdK0SocOeSfUV7+l+ZKvHb7T2E49ifTzaqenfOZuiBVcB1pUb",
+	"yJ83wu/sdXfeFAmWakucapNokGm/z1Syzsk7tESqi1Np6a14PKahKqe3pD4DNngj64vfiv5Izr4vfU6m",
+	"hUv+0xLzW70z38pMzrxzK07eXXLBxcrVFllWaa8+tcTOb8K+LddZ7pOZC6w/SGOYwIANjWuYpsngdHbL",
+	"OpdpMpAx/ytYlC2CdXjkf//j/3Ya5D0Itj5LCDXlgZADAaWHUHlossc7WXoEBZx+xUNGfhgx8foleSGF",
+	"YAHoa7c8ZLF/LRBUVTkPc+sYG+RyRrYODKYHlKjZ8DqPAWBDFXuu2dj7iCaDa/Gw8+kILupguNX0gcf7",
+	"BjIKCcWHPrrQf8HApt/GC7VtjWs4z1AlmVUKvsiL9QCwCG7EEvqEBgNojt2KGQ0BPp0aFZYrgr9DbXUe",
+	"0HJvGsdck6Z3Cd8BZI0qXpyGPCk8W6vItyzmvQmhTiO6GJNSc3nDmWoNWaxpxnsJ5eSaeLFYbCwLPdZl",
+	"DzJ/0H12QeAuULjhZakIJWo8xYe7gypE6M3Qi1fbmb4zV5rr4A2m1txsOg5MPyBm9Kbdj6jSL9Pcz2t5",
+	"v0/DPiYpSSxbz5UbABKA80IFYTALEUws5iGsbWHQo4gK5RPNHZXpaWp7YBdvsmP/oP8tvf7CDFvTQR96",
+	"iOADVIuONGk4m2Da0Suf4E80wofBePP73IFm89Jr4Jt1GnCVyHjik4TRIT4ie2D2FDvyr1mfC98uNLxO",
+	"3iLygrog0AUal0PfCWdKtXoyFSEgxaR6j/Bb5/e+vEVD8h1OPeI9dhRMgohheNdMiwraZ/q0k6FWDWzD",
+	"d1seYp9WmO/Mu+w8XpgJFHJvAOhJvytOscQAp5k98xvYJvcmc4Gvx5JVSDtgsnCjfg6PwpiJKdqWAJev",
+	"SGBox16GZwLzzjCXbALklRXXuo/M6QEWD56lpY/AxVI+yVs+IvoWdm/0bEFyccku3762Rd/OFRl7CcPC",
+	"5sfsVt6w6ZuM5ja1FxaLvHiJffL7MU+CQWFtZQgoYfAi2ev55o0R7bIIuAoCbauZOSDSOfxAIhb2ofI/",
+	"u3JqwUIWAJAhvMpchAhKlsBmObJBpkKoLsSTcoGBw3QU8YAm+a3fSXkDxUSjPKGSxsxldybVyM7STAOS",
+	"kfXZGFGeVWmo1ijtRlwNvJb3Fv8ydyU8ZgQuyS6dXhj4Fmgn6wSPBMYFnMbsRrtOL4Go7UMHMlVMS8Ti",
+	"k/Ovi9fYh3wj46HLogvX8+FIxsk0mZlvC+vBNVmNRlz03fvsS17DZyP89G03jI0KN4iu/DQlbzCkpjDh",
+	"bUTjRLBYkQEViBeS3ZUtB3JfKWrdO2SF10mhT7YcC6f8b8imuVL5VYChaJ/2npkEW0B7gNThjBPaS+1T",
+	"vwU3mV4PppfS6kLOHYKxqf3Ec/pAEdsKgMA1PumlIkBjiYS81+NBGmkNGh6vrCIMYiyTplIYtD+9aLiJ",
+	"gNSj5U328imqXO21eZXY0Vx9B3AstKJjtUCnImosSMhjpo2KifO8clGQA9xkyZzjgYyyB3rFSExxjQu/",
+	"zFzpsFyXcKZvMqeulR1Gd7oIpAnDcu8z08xvyUPLJXqGFEQxEXLRz4rsczaZ31dKVYUrCgzFh4e6QqR4",
+	"Ux6pnn60/oXgL8bNK83aD7WqXGjlWHyOc8YYvwUZcSsn+JSIi5tZ7VOr0EbS2HZwpqtccVTmR9uDzK4T",
+	"Jaaecebm6eO+6H45Ui2ohASfhfc2hXR7EdI4NEV8en/y/GHNzaVm2kF2e2G88+61NxQFwMJbEpqUCaYe",
+	"7xeucIfh/JYjClcwTOcK281u+sbpRS2/I6HqZkos6m+yXzJmbCrcfQtCiSQFMIDZLalymLJd2l7PMu78",
+	"kgpynrkaIkLFJ+JXqLs59UnmyulDbbIFDG3I+IYkgzjLpsSbLbzOH+PIa3lTlnUh6wPdAeCPA/3uyNqs",
+	"P2WirZTFzWiBZZyqcCQ+6pdkhWyzBvFPHlJnTGNjlejJMfuhncPZY/5vlAza2RXDwUipNggVCk5F34tY",
+	"n0ZtqWUJ1k6XmNPbf6cjpX7ywpG0ljq6bEqN8J9m3v2x3KLe7uitTdVGw6xkFIsW8WO5Zf5Tyej0ynws",
+	"sb9/2samzBrsW3uNI27Lpj27wq5Nv3BUU7evM8x6C/Fxxuj/yRtFNNHGQ9vWmrtXWdP/Jy9hgoqkDWgZ",
+	"TrG/O5CCgf+TB/AQUjD3t2yYU48rWciCPjf1tKK5vnUuMG3Lz6OYos1etbxFs73qqik7fWoRpk30qUX9",
+	"OGN8b3+dpkz4ees0a78vJBfDZGas9yXm9XHGQK9xFF07vbgHBUN80ZNKRzNjru9eKMx6A+btW9EXMHvl",
+	"Ag43fUSnXARTz1t4t+Mv2PrpLrgZljtzmZfhJ0BFYWEbx5+7FmZ+cL0JxUM35T6YOXalvMT1IGx9pQoe",
+	"gzlvW/jsj+X+gp8yHaxytmVOgZ9mpFbF7WUugeIelLoCFgrJiteVuAh++lhq8tfTQaZt/p92wkZm/Ahb",
+	"UcrKHA+7Z5mlbot5XLPCObHtkYNHgieTdo8GPOIJRZoJ9St5N4Vk1sp5ak7TpoJGE6TEKh/JOgS+3pA/",
+	"zjheakhzx9dSpGnXp7KSLJ/ysPzkrl9tZuA6YX5a/Fp//ks+lnlutkKYJX6eUkPY9e5s+/irRMbshrER",
+	"m3PqVSKDm7ZhsXNOoD3+QzpqMyt95msovvEY9BgLuzS4afdkQKM2tM3J12Invoz9XwzXU7eY/IqumNrU",
+	"VfD11dOcCg6/ratORafhWrrTly9fIKGsV4HyMGA0jJhSEB128rWtrZ4lbhTioL4TIVIm6B/6xFaAQE6L",
+	"CbRBqPRaWKwGCK/KiAeTzH8ObXa6jIs+UQM5Fo1rcS2++uobHquEqISNVOOrrzB9qUU6b394f0VmcpZg",
+	"QIJ0vn2FPw5ZB16VpxLZKBTmHAlGBlRdYHjDAUxX12JuEtWlQABmTC5yh+NmPSF4NU+UibcTB/+7QRAS",
+	"uWuTI6JIr06o1zobfmbWH3/W/3z5Z7z+n2gUdczyvJBCKx5a9fzqK/3VEfnqSp/kYNL4ikC7B5plUY2F",
+	"IhEU2mPHC8jTMuty/DnDN/zSwdHhYigECuLBoLCEGJpMBuxaEJtFMaBmXjyEOZlVMq/HAJci581zH5cG",
+	"ErLokBFACaD6wfpWiNCGEvADEsI+cZU0YGKvQ/UVHME//vH1S+UTk4tLnjbIpV3jIZ3gdup1l2NBOjzs",
+	"QLoA5HNe5C/Vuou+A+FR7ehMnlhPHzs9tYQPmW/wtu0dWb8QfBAPnbk9x6F+p7ftKxvU63wOaUJ94mT5",
+	"felgiIJ0vuPipkViFv3TNaQBXnsdoEcWN0gHL+4ASiR0SdCHj6QCcJBIj0cJi4mMiZIxDPeGTSAHjZw3",
+	"m/p9mqh4X8gYstyOyFfvGNWraLK/bJMMO1C9aJ1XV7TfAaJIiObOhAvSed07eiMFO/qeJsGgY/Jc8Kaz",
+	"5rk+IBHLejCjrRXqbYF+KrCQ2PgEkL5vaZQybO+l3wLpWESkUYRjhJQr1fiKdN5eXr34XQdn9Pv3P7wh",
+	"30OaGhRpN8gLE801mTKQSy2Fgjg0jNgMNjtsOLUc214z8pYeHI6DnJ8+84lKaMTI+clpfh+2kzZBY+wQ",
+	"Y04p7/VYbFd2xGiih/0KwHCBKXRM2hDVSxiy4UgmTASToz+wSaeFx+cGVjIEIvANZqiELBNY3gtz+IBG",
+	"zk9PL4hKuOYWhMSpAARcferIpT3AMUN4Dc34Ts/JQKaxwhG+imMZGxLq0BG6zrgUx6NYdiM2/Mc/Kyk6",
+	"LX12YEfgnKtEytAn580Ts3OaQjVn0N+dIaQWdgdSZMiV4qLvA43rEZ43H+sPzy0UagI5LV0eQgrmQ0T3",
+	"h9IukbTh984jn5yf6PeTSIo+YKmOEv3dqf7Pmf6PfubpKaGQ+6Xf242BVZnnQdcY1fEJo8EANhG2GA8Q",
+	"6Bgs1m/Rm31++hwW/3HzzPQaeMeSeHJ02UtYDHmrj5tN5IH2cHcBuV4RbijKJl3r83oZBGyUHNmvOuSh",
+	"Xqde7BMa+4SpR0SxCEqcDOvX7zarTxKeRExdmGQqpF2kJD2OTsgSyiNNDHo6XJBXoq+tC2y6GLJbFmld",
+	"RbVAflqJPZFpDHwwYZ/wTACN63d0cPwv9OsaX1laJUMa32j6ydP6s0OMiWFABzSBBDHysFJadR5d6GNv",
+	"eRXciqzp9BQzbiMeMKEQ3gAKyb3LEQ0G7Oi00fRMx09vkCQj1To+Ho/HDQo/N2TcPzb3quPvXr949eb9",
+	"K7jni+/BInot7wOdqMSiVmVVJ16zcYLXyRETdMS9lnfWaDbOIOaZDCCeeaz/02dJFc4vGIp4FrhqEAie",
+	"Bxdmw3qUR8qwQzj0LNZfx6mAyjUTkJfidei19Etei5B9wuyHkdQT0m89bTYRtx3kDcRYHWr9symHyfoz",
+	"ffYiLm4wM14G6TCHLPCOQxmoTEXUX+Bff/V874ZNlP6mMWZRdAS7dPzn8Y1q/BlT44YsiaF5rnds/4Ri",
+	"yZALpuBryILTj7IpQNlrzfI2JnQY5aCpC3cFc+UXZdLjmoFKO6vKcvzRz/GMyx+WLfjxW6S/Qpo9ut1U",
+	"OhzSeOK1vDeAqGgVDpuEgokIfQixvwddUKvaftWSVh0rPEEN8u6bF+Tp4xNQZwQbW2GuqYmFpMt6EvGS",
+	"AE279DT9/sMf3q99mPBc/PTZo1Hfa3mvwpfvL6He6RY+nT5+fPIcmjXql968jf/Q/svw048f6L//ePl8",
+	"PP76myevU3l2++Nf//r06tPvXlyN/+3rST9+f36j79Er6/3wh7eYa+G1PMWhhMhreScnf/n3y3//w6cX",
+	"ce/H9+2nV5MP//q7H/pPB8HtWzri30fx+DWlb4Pf/fGd9L58rH1YYEkqzgrMdNNHxT4YdKw0RmFZOClo",
+	"rZQcFbAejqhreRwhA6l1dp6dn5yXHouCLfMeHvg9S6ipPVnvtORtfpQ2eUcyTkwb6pmmR950C6OPvmfw",
+	"8HM+r7mGebxm9J7vaQJqpzGvvqiShdmplYwPXLe3EifWZiJE70P1OzLrDnPgvNL72/qK9pAlAxlOrYew",
+	"vkUwPou/Lc63sV6WaQZfNVrD97GZ1jKzK7bhqjGvQqusdpcqHnhTDbTaI4kuSViC2qQ779hWUPQw+33D",
+	"VP07OSaJdAunKinaSthFJPvSmriJTAM0NPTQu4CSpxgjHSNgO6VE/TsU6evSr8XC9ORNfQls3l2yCZcR",
+	"v2UbX/3XaJVDEqNShOqX/HOV8DVayaLlB5U/09PsyueOB2PdGo0ZZ46dqhIDWIrawINyUfwuU5T2bIfe",
+	"AUrqpnfoBRXFLcLVi7Edn6rcrNsTzYqObEVK1aZ9XdkNowHmKjR/mXaM+OAWATVKxgRdKbN7pdWry7ev",
+	"X2Q1MSMa0yFLWIxaUNna5Jccf8eHgBK18MKsXHThla+x3Z0pGPVn0KbMpC5IR6vVnbL6XPCIwQtJQOOY",
+	"Q80jOMSgSMJreX9JGSbNo2auV8pzD1cGLoBZzUfm30LV+5HzqazN40xPSRFNbPERmpFcTSMMlw1uGiHJ",
+	"HefCGv7SQaAMD/W5wGoH8LFIwVTFEMwNhVfPtKX9uC6pY2HzT58LqB7eafP0yVHz5Kj5+Kr5rNVstprN",
+	"P3lYbO41T56fNpvN5hH856n+zzP7Ef932sxn8UJzOFMSK3vkRSy5UlQkJHzwSo0kd8InQKonz08bzcZp",
+	"o3l8ej6d69Cu+f7mied7eSryrKrzsQglUTXdzFw8+fJxqlZbpFFUX6uwtP4WUUdnGOQPgpGRqaJfl0fm",
+	"Vdo/FdMBP34psM/vuEqmSvMsu3S/hcRrW69i8aNAuSoN66D2BWj+AonNsGVtwKK/ArzfDfCnAYq5qZ22",
+	"gk7zFHD2WKod0gkUWfuEZm0nzbVckBevX77Tf8MBAYT96XoWezHyaRmjqIW+UbOsGakg27ClebPjcf0D",
+	"m3hInyCQvpbhZDnS3GsKWv7wW3iLIh6BOVFTTOykxkot+fpS1TEMgcFi8APe/eqK9queaS47hmu++N53",
+	"MpgL1Gmvz64zQ9g8gWPEdorCsZjEofHaJK6/gJDokQRAzZ8805a4TIM6/szDL5Vq1DmEaqD1WNZ3VbBy",
+	"n4FDdesJtYMsmyfL/E2QzutkVbr5skMhZ2odV6GBL0uz/pfA7kcWznnGkS+yLIDYCjKLEeCDroyAzMZ9",
+	"ZzIfeqliptwfWsoIaKbTY0kwgPiIYPpL1oCYl+0KAoWOoD1eQFgRAowXGMJSbmj6/PTZLCnicVpDBvYg",
+	"CrqE8IPapSNYuX8sE4QFmnrWeHzSOGk2DVmtooXB6OrIoeaO5JAyuybkeN/IqlS0WICM1SirQoZYN2fr",
+	"84qUV6qVXmqVMmAGSSUmfSnDKmqxMAtANRXUgZdugDr81ZTJg1zM5aLZNnc+Z0fN06vm89bJqZnPPNk5",
+	"U+VULkxnnpkJ09PNCNN7R//vB2lSpH5iwJfX5ADakGNHRtvcLCO4Am8eSMvF9ilmbckoxGZ1IKoBFTYm",
+	"FDK09EHvxzRwJS8k/eFqTEngKl4C082Oxnuc9oGj7KemXcYt7En1xkq1v//m3bff/unlN9//6erDv55+",
+	"94c3bz58e3p29faHr//9316dn/3RO3CXWtzlW37LiEG4YGPjU9qk8ZqGPDnC+plKw/UNGzOVYFpmg7yi",
+	"wYBEXDCbnSpJyA3eUyItICAgS/gZpAJ+m5G8wSNhwjd/ccDig9w+k79I/vc//l9kQ9cCM50hcRGSXDlm",
+	"D3LRJxGjt6D9w4iwyf6cqEQei7iADDp9kYEbzqBEYhkxIm9NlqlZUEyamg1evMGfL/U6vrrdWRCjxKtu",
+	"YNW4IqkyE0UGHIJrvsyvDoigm/Hp6+U3eZmBPmyxkSl4EKriHilgbG5yBIgxBq9OaDdi4Ac1qFgW3YOr",
+	"/CRWRhwwN7cwrmIT87rjQtEazHlZ9mPdyHzIk8vAuNHmLUYW5cmPrV6OP8tuVazHWZY15v1GJjZjCt7P",
+	"hUooGAhlL4UeR6X7PxfcdiZKWfuFiVz+dZuLLpndts4FrO1BMqwlm8+yO244wEVqcgeU03K9o3Fyenb+",
+	"+MmfMpjGsI2cFkT7wCTGwNvPn56cuFwuG+TXOai2t5aRAi6Q2veYBCmkxFYRNQUgjSz7gLnUeOA5ytc1",
+	"4lcZn991AKuk/rrMw1cM1FuQ2kxd0DejooCSH6uprK5Qbpk4KsIx4sJV5+jS6EZZsDcuZlHjEEwOfHg8",
+	"UaTL+hzS6POG0B3FRcDaiv2l4xsAKBbcKEz8RSlvO1RAagijEUL2we+K9wVN0pg1rsWVLSWxKeoAXaaV",
+	"PzpkYYP8gbER9o0Cu+eBIh39NBZidciIKtAW9WEBO6el7R0Yf1bDEKQJkb0eoTgYJkIjb7QylzBBupNr",
+	"oeSQQQEBgFlGSkIMz0Ai8z5UEdywia+HBmgwGBXvTkjhzpgZwIEGucKMcBR1TBDTtsrYZEMeRVrHAhlw",
+	"gWVCxrQL5FDfmJjWJaFRpmBXDe+ao1GZjuWATwhWn7NXsGTm84CqQSfLhlhS0bq4Fuenz01yEIXKNpMh",
+	"oDIUZqweM9ndNIrkWJXpZ3i5q6FdGXqYUtCmBUmfC0J7CQwMcoDFjW+UVFpcLFxXFhJG44jr0TinSMZ6",
+	"RfqChZ0qBciuX7lAss0ZhlzwYTp0Ue+dTmalNYVUDZxaAXHTIJfu4c0rPEYAb5ppR9w52M5Bnjt+/bLC",
+	"BNzuhM2j5/So9/Hzk/OSDoUbkKsciuAtD4Mz77W0INMPDin04Gg1NVvVm4KQaQsFJcyo5T0JTnrPus3u",
+	"49558Iye9prhs9557zw8C067J7T5vPeMPQ2fBI+75/Ts+emzk6fNJ83HzfPmWfO0edJsNj0cUNsVrnqz",
+	"YXya1cPh0GPa3AtvGDbi8Z7++yf3dfg24I1eywtOI9EdftMM/+330LsEMU/KV+ak2UAJ/idoPCLsSjaX",
+	"k5o/OnRTJjg/WKaKiFg7F58/5pCntQTorKWdxIwOp4VnMjjWJDbWVpAmjVKH3CvNvWkUmVQoC8LopIaA",
+	"TMVaLWKfp1ksdJ0iD02NKIAjQjEn1MKwkJjq3Ec2HcS6/RIpyZjRmwvw2XWEbNundqzlbMAWkWFA2QPh",
+	"grBIMch5K8kYAfXyrZ3tXSaM2LK2fOm9QMYxCxIykLFipAssCoFrx+5lSms6JIwnJOa3euS1T7mdOEaE",
+	"6kXVzmfPAt6+cQLIII7K41c5fugo37+ZFGt9zPspjcNsRu45z7BDq9TDq4FUJqUJkNxHTGDRZUQTx8NU",
+	"4r2pm0v6PocvvUeZpE4q55YTSpfJIN2gyRuGMVatWe/002I2a6XD3NCxZbLs04jHTLm3nB41z6+az1vn",
+	"S/rYQRinquz9zsO0bd2mfRiC9738K48ievy40fTWMyPNMd21DWnhz8ryHx0AYRcCuKzGYpreMWDFRLjh",
+	"MNXrZFEGSIO8QsBtbqEELMi4KRjWzOTcDW9jAYHtPVFWPsBEaLZnMxJsEb9/JcLdcftXIrTG2yobbr6t",
+	"1GPAdNLah3lkA0rXO1xA6bpbjtaZ5vCGR/iEGp3GyqH8G6hiRuCGSAY3LLwWVkehEb/RBjoYbVqExzQC",
+	"FShFzIxMmdHmHNxrjGWwM31rDEHRurb1YeDXoiMFa+vPbf3utpXmnVwnc3UxLMW38NPZ0NSNtcxhAg/h",
+	"z5gFEjwW+rtHWmUbsyjSrz27Fh371DYe57kv1iqzYgnpTmCeoTYWVQL1Ga0cXMVoUoZKsC6/46o+nSll",
+	"UyuK7uQchfH0OQK7SInWuValhqPENKDSx8tsZplRrs/Qa+Gto9tBV34PrTXP99hQ6+gtj3Kl6L8wCIra",
+	"8jog4QUqYH2ujUPfcbrUlcEan5ES78FoI1xsvJ5IP5mYY7KOPqgvk9gZvDoRwU31w/4qiSKmVNV+W879",
+	"fX3mjd8PfEEN8kGP2DZXAxicrH8aFrv65ga8AlRRnpA+vWVESdKjMeYrwLsapYf3hzTZjWAw+6sXcIfS",
+	"ATxeKhOANQSCTME9HE9Ac51j5MLCm+3GfhbuJhtfsYEzynehuOMYz9K6MWrX1Zv0Kh/Sr3i7wGlghXlt",
+	"QZ7IZFS9URbNJsmrWKxLIE0GWoAHWroQOho1yHvjweYil3S2IxV4igNGOsem13IHQIgUAz+ymy+Ed2g6",
+	"54KkiuVdnmRc9E5cFMXUjC+kTKGLZXT1w9XbO/VIbE4MWT/D21jK3s6l0Q9Xb1/pBR1WpNjkpU8+YsnB",
+	"EdgVSaDvPpFwhqTAcC6erlryqzJjBhFxZqnInuxqanoby1umUJZSE5ACRTCxffDoaIR5db7TjEgZtc1R",
+	"E5VDMBYQSWt/cMAjLKisIiQkG6PzZtp0iQ8Pp3Pn5FJU8mrThh63acjsOJp3Rx7vzH4BrlNpsQjsykXJ",
+	"5t4FuVylsZgiE1Iu9mtQip1OG8mthFZCrmg3mqMiYGCzwNfR3qu0nEpliCmIhIXOpAXj4FuvlhNmdHt2",
+	"9DdpwOipvWNDeQu9kFdzT7/JIoe4wrs6qu8TOSKp0jxvBb4+exbtMTrCh8w1UUzysyJKD0KzauNaqnfy",
+	"auopMRNsXGQgB4Vl+xz5ai848Ts2imhg4zDF8WyYH9tmv9VRmhyw17HIbAfNC2tzOJFSUCzs35DmsRFk",
+	"kBdZW+IDLMi2YEFev/+BnJ08eXJ0Qmg0GtCjs4rRgDcTvqhHeC/M9ZVQJOaI2eoTaGFd8W772wz8h5kX",
+	"9N0zFQl6qIimHPEeg/bYbbx/0UhsumwyGclI9idV6aP5z8uNJ7uxZCBvaZxkRAV4hzZPKmZ9GgOeNzSD",
+	"BX0oCLBjtYwzt4lWGsrH+5e5ybxDLrLP24sBrhUtQzawc8QQt41aWcTMDSM5HdQtq7bM62MlSsg8XKXX",
+	"iTK2Ipzd0s7umtPGCUlkSCeajDQ3Ab3or0Xnij0f4ManN5CSl0OOIPAsNBhUBta3Cgzkhe2DfOfK8eW3",
+	"EB02LKblvXn1zvO9yED/wvr3sONTtmZtWDOv5XE5NA0MQqfMCnHSQ2bBrMlln4bsr3qywDxazqP0LvMh",
+	"a+t11oPpxTygx284HbIJ5rhpOuc4DjVgWup5vjdMo4TnDZqXKNjG0d0NbIjZ9BLK+0am4r6jhhS6ME5R",
+	"OczPbf89Q9qVSdMlwP61cEGsspUB4ZnGtKX5Vn2WZBS5HpdGpzxQiGl6NZfONljq2DzdLd3aBtI4y+Wp",
+	"eHsYI9V0livke1OzOEc2ItDIHKJZGk4E75wPKvJWb7Y/KyK13CxAYJl+0jbfuXMMx0SZBPbj/AFH8ADV",
+	"aRRxQ55lipntcbC8NMUTtKo03TSmSEBHNIA9Pm82l1bK7gBApJpS9rK+t9BytwI9xJDLA0VGsezxqJxw",
+	"qoXLMbaKgp6FFWLmBxtfVWh03XI2vjB9F0IW8JB2I9bxbR1pLop4iDhx6sbY8yEA0cE9jHQnUMexGSTQ",
+	"bBL3yuLfy+zNqmJUqZjtrcIVMfC2FeOwP9Y0c+0ZbJsbqwaRndXM4oZKxvJBmJ9KFgO7FntZu+O2vGVx",
+	"zMEOHkVUry7UtigQ/bWXKK+jHrFYSQhrY7pYZa0wMGEWtruTDdQxT9OfQ2sPNWd9BGa//lZT5cMejRR7",
+	"VDG0jK53Bp1KFatb3hmcbFaVDM+gMQLUxOaHI2ZUGejlVPCEhXj6ocwCWqlpXpgpfXh122i/PTrk0aQd",
+	"6zt7HNTOwmbXGRU9MXDygCKd3e7tFnf1BVXMctedO1LyVvxT0s+U/GhuiJFpLGQ0hOdjbSCNIhRarkiE",
+	"z6V1rOtol3Xk6zHS4vKpzkUttjxDigYDLVCx6NJH1ygjMg5ZjLKk5YDCUiGgzt5whzxxQK+n7WtEh1L0",
+	"8SlQQ/mAxEylUYIZWKkwhqYwnYXYsEFemHbwENAyLShDrAb8MwsyCsrbD05ljkLF6gINGIe8urzfrEtp",
+	"OMQE//eMCbvoCaNDMmQsQUGnB2wa5tgu0L7HEzbE4S7Dolyarl9CZ5bqpRmH2pzS7SyFORtYtGHeiCbC",
+	"Fti6Oba1Genpr0sUWMpaVhKcflluGWSaBDLXBqDWIPOj9mQat9kEmCv2OAO2LBH+yyo+2qgy7MZoIjzJ",
+	"G3EaNWmYqqSxxBadF8Zmkj29FUjinTm0VTWlXRZQRCljFLDBtiDdLE+YEnAvcbVsQQJ1+N2UKJtr2/1m",
+	"QZqqUJcOcEsHuKUD3NIBbukAt3SAW9qO0boAZslx2C6BsbQt23Q9hKbpuRzgmX5T8Eybxls6AC0dgJYO",
+	"QEu/WaClhQBL9URnAUxpO2KzqN9UCcxLaI9lDCtFUhExpVkPuHE6aF4DuxxzxRoEFndIJ6Sr79HUBx7T",
+	"h50+EyHTaicTCU8mHZ90hryP3NMEzDr+tXC+RAeU6jwyGO3UeFoMagOOCBh+41pci85fOlrcxtANpTsx",
+	"WaQDOQZfDobFrdyTMVF689ELzAVYs3Ad+JpRsncnhH2iQUIA95uJgPnEdsC9FiLV0g5gpVjEQLFtkNdJ",
+	"oXqty5ReDGzQ4jiNOyqQMdMKREKGUiWkE2mjvOMTCeVIoNG1SAd1RlgWJePESDFT+dtOZEKjDgklBML6",
+	"Et/AkwZ5ZWrC9WJMC0zj3dUnL8+x1drBWO8vrCQUkXcug4CNkhb07j8O1K3eMZdFfjoSoWaTHYTWognq",
+	"Umqkz74aMJZA6CKWYwWCXb8axCicbF8LsGTAJkQlUoZ6JfSPQ6lXF9b/WphVyZPBIA/rQr8EnoFvNZ52",
+	"redwe5nm2QlrkEtB2KeRjN1oQSCHXS6s87Oj9ThnobUoLS4wLMlSwX3UFqUWeZYkcaj5ViWyzzTRXLid",
+	"YC2eBA5ZkTgVVQ6gr6dskwPY0zLpAlpi98HjzcI2eB+Opr/IaB5/zD8YR7gtQXA/1gmxXxq+VMJTSAlL",
+	"WTal/XQqpf2svtuIKUZGTI4i5hPF9NZC4/+JJpghVS0YeAZcgIO3Or3mV5r8MbkG9DnTKsFSfUAjLenY",
+	"p1EEnncI25dPbso9Z4JMC/10vl6H13ixXQbzMddmaRxT/apU8L+kzPxsZKxKJhHGBOJhyRF+l50QzaVB",
+	"Xw8pUH1EMb+53LOXnav5jqc6PqfqIRirYPEg5jmj6g0hYPx22TXQkkSL9E0sQfn7Fy2AHcG68899rIp9",
+	"qmJI8EvNpCF9ccl7PgwkYEXAqwTFjHmeTPKANo+r8pacyzdWrQTODxhMXgc1p0qqLXttGfM+FxsbAaYk",
+	"yVEaoUUMq1pRLpVd1TZX1dyM6RvnjiVityyaS3FGkbUX1hxEyb1zc6W0KYPKsIFAMLEpG59BnWoRkdoY",
+	"LFjaG/CPm07XaDXYGjet57ML0sGeu6Xiv34unhXz+DDP9yDPV0uGW8nDLSM6opYPPogB5s+HLNAaNhiU",
+	"Xaq4QjQJhXn3XR4ngzZwmZZ38vz5c7B8Twq/tEdxnmUxYTQuTySY6RLk6iAt7yWnUaS5HCyn/fZ7OqSh",
+	"TJfEhywWJvT0u6AEIOcwpjzg29dvoNmS1mnhlfDtL//189/0/3/++y//TX7++y//8/PffvnPX/7bgwSg",
+	"IqW1PDD8TMdXy61hJbJZnxT0MijO0AM+OT2b0ejctcp+LJBUCzYpAM/FJ70n+i/r+qcjXkhVsCdsqZ5N",
+	"a6asOUEQ4/z3C8fzVoQNOWLi0zBCClVHstfjAbP6ZMMxxYZRA/4tJpmXINfQIbOhTVW05ixyWMCiCIw3",
+	"9klvVsYdulxgvGaGNXhlZmOBsrzP1x4Pr73Wda2Tee351/lJgNvys3DtfbkuSp3ZiImztsYwLh23NX2L",
+	"Y+Whn2vvOZFdizpD9/OB+oYmF44Wowo2zyQVIYutOa91bhmlQ4Ha+QWBnmSQufZnCVZud0I6FyZWISTu",
+	"XpwKi5It42Ea0ZLZV0aa/BnXRtZrfTyQEYMhmNODTqwNe9gKfqvK8lTf+j+0cog+AMChAAuH5NzCcb8V",
+	"jerKLiH4tPVdc1VZkG+k2WoaWScXV+SGjRKnd4TNx4MWvihlCPgnMCcJBFCDvGciJB3ze8c3K2CcaM4j",
+	"roXLIRF0DB7RMV4S+GA8ch2w0Ac8Ch+o7N0YugEtkWq7nWnCAFsWUBo4FX7mAbM3X4sOVTAyfZwwrSo7",
+	"S/BGqNjNb8BTJ2NyyxMaES70DqqkQd6AaWrcjkOuFBf9C0IJxH9BWbSKEuR0XQu7kH2WJFz0CcXEHZJ1",
+	"gQRgSdIxch6dQFfZ6iGMqsxgVI1OLpV7sqyLq1DbErAQcksVnZCHHXfVG2GKXJKpziO9xBG/YdHkWmTf",
+	"Z75FgKzHn9vZr3arAipCHsJjfAR0NVuY87w2Dzs+6WRcTH+wLskOiMfOtQBfo/XB+hZ3dtqHeEH6Up9B",
+	"eIeTRgv7COirNIqM25OjJtihwY2Q44iFfRa2nVk3yFupFO9GzJm0sl4zwJ6hxF2yloGW4bHJokbe2Dl2",
+	"H4ruO6cUnIf2jDkrkNWG29/yTYP68wRimkKSoYxZYRAK698EHeqDBAsOCQ+ta2Epr22y+zrkoSFoKjSp",
+	"islQpoqYmkxNSwkNEkgnYTR8BFuE+a3t7qSt5EjvA7llcZdGGeWZMBsEYgMWJ5Ce6V8LPhyZ1SRwGvSt",
+	"7oRteK4vZUi6kQxuMPBb5nJELbSYlnF3CctaG2qdPvUXaeFW+wYOmynW1soABgUBzpDf8jClkaPwQp4Q",
+	"mBTJQOoVsOHJL8uq2/uoQtdQhldRUzddn+9u+W/b3poJiunfWSCFHPLgYJDVNshWONRlqvA7V3u8t9gP",
+	"RT26ApULJ5pZH/O15W4qQk2vC5AgipFn6J5QCxwiZhjhE24FJw8JoEOQS3IroQzIiFiITCsJGoeJL19k",
+	"8r9HKEF3EeK1G8XqrPks11LHdEISiXlQaXzLb2Xsw7ts0Bjt4RFNBqTLIjkuk5x9lhTF5ppAFQc+eOCD",
+	"e8MHc4NoX8AGFvsGTPpqZgVnFQNLeAHWsPr92i1hynE+Lo2hisj92PkiyVFjEUOx5+SNkmvPZCxce9q2",
+	"uc4YxrXXIJ3ZA9ghfWlNeTiJmgn20ijyr0VmQ5kymAzCuczEzQATIE0eePR58/yiiMuVOzgsO46Bj184",
+	"qCPXYj7ASDksSRk3Lksvv2v0kZmAWQuYlp8x+H88PX1KnjfJySk5OyfLoEEXXMgbBSo5iKSDSNpLkbSP",
+	"CDg1FO0MB6e2XFpOvz6mSUKDwXBuCeW7PF8T0J414470QUEvZ+48/t//+P8UonFClTikYC6Hf3NByhR7",
+	"otJgYF2s5ZhvUP3ozOWQ+rY1pJwlcWnmQ+NkW4ZlZGWZcZGSxoeO3nq9PGjSVQzB5mlmF7lBNEO+Js9s",
+	"i5AvRb96fYEyR5yd2qL3Ho+YFVsjqtRIxknjz6M+cDbeHyRe6+TkrFlbkrGTHBfAhonbKgCsoIh2gdW/",
+	"Ne8B72fIqZU5fEj77PjPI9Y3YoffsrCtBvT08ROv5T1pnjXPKDs97T5//uzZk5NuwM66p896Z2eMBSdd",
+	"9vTxM3p6chY8exI8PwuaT5+EXfa89/jxs+DkJHj6+BSEi1A84bfAQT0h4yH4ZLNXPO89exI2n508e3Ye",
+	"PA2fPH5OT3uM0mbw+DENmyeP6Vm3d9476Z52m91np6dBePI4fBKcPO42e80mbT6D+oO/Mq91DgUYvpcM",
+	"0mFXQNE/BvfmyKxsT9JRJGm4JOpBLuh8b8xDqG190myuWR2YEdXOqwNzDlwNbMMVwesYoDeXuJBcRn53",
+	"hlZ5DygIjZMx8KOIqoSMaAxz6miiNK4kUxIGORLQgxP/G8f8lilTDIHmUgRcHtEjkKsbVuNjz4QE6/5a",
+	"1+L3b19965O3b74FN9MH1n1LgPSUT96+/AYDcd+/PfPJ9+eXPvmh3/fJh8sffX3l9/Dj5ffvsLoBLS96",
+	"w4QNBILI0QPSPMBUskHQ1TRtvBZ6lg8UeYGDO7qajBggWxDajxlrkNcwFHgyRKRjdsSEZvQY7tSD11L+",
+	"7ZtvWyQdQUdIA59gzLPMTPVJyCDsBe/mQ3YtDK7PkMUUazUY4QJdcMMLa9b2TKGeKSDDyLeWWJ0pptSx",
+	"YfOGnY7+gokgnowA/AQVj4REnGHhwyWJ2YjRJPcBQj5Mh5saOyeIdfQHNulkvS7hMrOhmTPRRH+xxtM2",
+	"1TQ6Ep6uKRwjwA2QsVu6WVNPupgKcVZZ1bgVRkuDacEQBtTU8Ng5aOv7zI4UahMMQSdSkojGfUYenjSb",
+	"5Hv+tW9OJzl9jB/1BOy5N/Rh/RTykR7oyWMzggm2cOpCQoNeELdJU+G1bDhKJj42NMSBaqHkZ91sYQhZ",
+	"N0Pw/IIV4DsD5oKM+CcWGdh4fMqAImx4xxwZ/1pMt/a0HKq4djNHwdSiyBR7oOLz9SRsiYfeGvtYlCFQ",
+	"4YGVLwErd1foy3Iuud2oK8Bza/o/1ntxhApOQecBYM6W9/+8ffnN0Qn0sK6rSxRk2ijW00xM1Rk+tCwZ",
+	"LWO7vi1tmmJMkNOEhRgL09BQR6pRRYBTWlafzeY8W44x84aCnjM98Q7qPdY+oF0F9Dg2lODU1HHTSbA7",
+	"Keb15IYZjbCEJOubkalUZgQGOds8scQ4yLWvCjhVhxtzZMYA2zZgn6gWdkMatVxOoI8pha4XhsmOsRm+",
+	"FpghHO/aBb2uI+sna47AYcqnIQGxYSsR6YPaf1D7V1b7l9fwS31dRru+z0Fo15Io9YzhJDOFoJ4dMaSf",
+	"jrog4U6aj583n5w8fTJTVL2y/+z4s8P914xdgy4iMkzLKdhbxcq7HhQ0gvXcGAc2dmBjd8zGoAm6e6L3",
+	"wmm/yMUBcWSrlaG7G/utF6ayP56OUvSWwljBxTqiycCBinMZnTetQy0Dolcd0YbuHsZ0VgmdqOkwsTH0",
+	"TXaPCUTUiRs71iT4O0wNvgETSOgNy/qdQdAcrbXSWHJFJHkd02zTgeRpDuhjVfapt5I/8Q7aWixQdvYw",
+	"sLdQeXlhGocmYM12WeTjScTceCsuajOOzeksx86OlcO+5PU7WUkGeECBiN5htNL0u2+Qs+Z5FiLUSz2j",
+	"zQyoKndlCbZQBdIk3axgBY4jFX4JWcQSBlzgSYZNYEdt4EEqukmFcizWdLfAstRiyL0lLn0jBXN5RW3y",
+	"G4W9IvXVqtVLQy6Pv1r+RtSwvirWymnm3p0kTJVXFFc+rrwHlJlmgfoRpuYI1lOVnONoTCeqZAyzE7Cu",
+	"pZdcjaSmTWRepc/r5OTU8W1ve+OKmveO5XjVafPJPm7v2htZxUiKO2v3A0llFskRYPIwKqNpe+7K63Gc",
+	"n0yvJtR3jiLKp6RUnUlM+eIpOjl3qYG+NAxrdaVzg0Bj90MJ3Zz8jLi4Ues0wbg3WntpePQbG+Ux0Suo",
+	"9ANhDuRgQl8dFQcdo90A/wCENDliwgCb5CM16gNXZJTGI6kYSUXCI03a7NOIx1BlLEiXDWjU048cl4D0",
+	"Y4gGQp2pYnOQzy7guSJUecjMGQqf1jCG9IblLYcUg6ghFRMoBrRwa1ppgStVFv4xbWjPV9NgMuMlM/Rx",
+	"3laTMUtaUayXE/93XNx46zTCxw3BHE64ZwWLQg9imfqwJd1Y5oyUuj4eG9fH7Dx8L421yTRIkpFqHR/T",
+	"EW+YhzZk3NesAuj8+PJPry/1/4LLF5f5/1ZdhyqxqN91QW4YG5lcAsWCmMFfYxPaBNrZtaC5RGhiLBhl",
+	"LITDl8gbNtcHW2zGrxd6k/aL4/yqsmAMtuLZadMEfsmYhxg0HPD+ACgTKGyapEyxs8pMGicqviQZL3Df",
+	"XmWzOJgae2VqJM7GHIyNg7Hxmzc2LokaagVnxIMkjZmr1B0sjp1YHHljg9+oyYEIhIDxjyklARUPcqlr",
+	"MXJAZ1aAOm/tkPc/vMWksIfPmyREFk0M9TxCaZ+p3TMhHb4gLAFo43kAgs2GIOzlhoQDatpO2Bhm3ZiD",
+	"6S+wgZiDv1rm2CHQfAg03+d8mfsZQhI9bnOFKXIPSBDGTLq8GWnGTnYQPQKAzd+sJHrt2HoABZFg6xaL",
+	"HWbRmHqOxLowR8/IGZBSgLyE7V9s4xkQTjNS66zpCqy58fEp4VNLrEge3qFQWdErlTUz/ZppUa9IIvOG",
+	"RCxSbBXvzI/6XB/C3uvyLL2MxagEGdIQXLAsjsH02gSHCmjMjmgca5NtfmUrRA/TOMZaEehapFWxDhMh",
+	"1EB3dlm++oLG7NId9f2qYQWA6C2Xr1oQanxZraLVq9LKUfJQk+8jTDFIyEMsB7WdXacn8KhinCUFplss",
+	"KDX949oZiqZqj3kUZbWszonHOlw14CO42vNXV7Pty6we/TstlVKRkD/QkNME8BLq6OI1X0qfoXoMqOV1",
+	"dcTmY9BNEdGgAHVQRyPdFDDzFP3uuvYSsFBjJiqRb6EdH2LC6F01LQ71XT6RtywmFsLddmA2D9y3EsxX",
+	"wnQhdDm3sf1DOrHpQhy780GvRoXQtOjnM20YMaHInO4HimhaQr1qIMdg3bP4lpXgzFp4WbT8axThkZo1",
+	"eCaqwMMMdNSN9pkn6l3rM/KwI2TSpm0YWeeRby7KOlPasGYvRbdcnHfCLSzcA2VvzcF59TkxOVE5Iggi",
+	"nMm4AL07K8hwdlOkcLeooPPYYi32VsJZVmUK24TCPIiHbYuHFTe9HCoS53Cfa3QyiVOBEYmIxihsaIEb",
+	"lIuY1WEiZ1X+48/Op/ZGkCTLQrazjG5N0KwDEd8jIga/U2H398IOn6sJ2jbddYlyTwpSCiMtc+8VqH2X",
+	"sbnFrOdO3aK7XLgqjf13BtwEPZ/QiuQii58BvAXtRox0J+AX4GGJJ9Pk3hEa6csnpIA7lsGi6cuCSKqV",
+	"/Z1rK6733un5o+ThO3zcVlAhDwLuHgm4ffQyz9c60cU8I97yRnglvuZc4C2rdZqGwoKpah/zh1pYuInT",
+	"O1Db+MW+O4iGAWi74NQYyzQKIefS7ZCD3kua2IZcelqYmNly7Xv9OGZgbtgEIJvyvq4yJqmgAUQRBQf0",
+	"ppnFbJDLvINO1haHqsxBLmNioV6tI8E032ms6iDXura72neWdqAX1YpGu/8Z9zKzhBMLgMReC5hPm07Z",
+	"CFn3Fn0BPPLLx+z2dk/Gbb3XhefkQLPTD1ByZMRHJUJrfabgLnJVk3yu7H7uvofXByQFd65EJTyKSESD",
+	"G7VvgN3LMhQAQ54fsIIGSbFvikcTppK8ZReAim0paFXRcvyFHfP9Clch9PPWAVftazzfy15ZH2zV7qvK",
+	"2hqrQFa2t7W/1cRetU2o8LY9hz7NoKFLOjaxT7DrYZuH+uB99PNVn3mM1ZdKuzzVHOvpSZ2OUKAB8hFH",
+	"w8oMDNe62Mt3x/1DDb3uPDxl2ER1eIrOtiB02XnGZ/YNETQMbS3ZRUnjZRN2MamilzmrxjAVhuNMy7Yu",
+	"DW7IQ22phjEdC5+Y/nBYCs/G0QTM2AGLQjClrwXVylafCq7gKD3SxnQwsF0fXOQ37NAvR0wUm/BnMJXY",
+	"DrqxWWBJN4Bl+tMVF2C6QR152Mn+bncnHZ84n2mSRbquBaq3CMRa2lgyh/RAeFUb6MoGUAiRlYk3E8zK",
+	"OhTcXRDLXYNZFmEr2dyV0yezQb6XqVK0FtuswfieP9fEB/epvLOB5oDYiaGcqYqExaNYr0lbH2arPLsM",
+	"tOcyUDwn7WwyXs421UAr0+6JV96yjG+LIbiD3Nuu3Ftyp3+1cTcrSufH3UpaAVeK03VCb+ZBx6zXY9jk",
+	"o8p6+UbGWIUNxyFvvov8OSRSlFs1NpnW9msD9dzIzBFVCJMNqLAhnQAuMJT9hg3yQQura5Hr0VpVLohM",
+	"Bd1UzYFVHZKwKDJ1tdD2lCRyTONQwcBbhEKNK0gu6C1srAaZJhG/hSlEE9KdEEomTBnkaryS15WtVYbW",
+	"K7u+1RbXjPcOsLG1VJZYUCLkuMzeqTAoaFJeM6mJ9shmC80GATZkRVj7pC53OjVcMlwgJfPdXvk17gGq",
+	"e+Pz5247HKPZgVYwT7o5t+BOgUuhHhucPjBay65S+TWJT6COAIzBHer+xqEzq/tD73CSyD2yAVbkjJ/z",
+	"M7aBPITybpK5lrp39VgHHWazOszVgGVUsjdRmXkkDjkH+jA7o94Tki4NmjvDLImYOwJjl2kG2AR+jmuY",
+	"RQwa7Smf0DCMmbJG/4jJEWIkJ2ksSCJ3WtVgx33oyLX5jly/nuKGlcWOIUYhoW3k++/fZ5keMo0tGsYm",
+	"Y/tneQ0w9rX0vRF61HIusFrsn/YYdLVU5kNbk5zX8l6jn2ooY4Fu/FoJATRKS7uEbtSTrEl7157kxTFC",
+	"cCcP5DjPmg+oMJ10DDD+vnX1LXUtv2c0Bm9uD9oyEZEOuywm7BMNkmhiIF9knJ14BBuCvrGQZsB6/FOD",
+	"XKqbLOJv2nHQHmtBmj+LFDNtqgAEzcqQf95laYMg7GhIeWTFFjAunGqOzyqM/1YfV23W3nCRzRtRb6x/",
+	"N6NGYmRmAeVVz71R7enV19+tp7cWQ1vEgOrzkko+sSwb2Ee/6kE4rCMcljwAv1Z3a402vXmtQ8ZB5giY",
+	"9ZytoE2DS0H/tcXShmwqd+RQOBDvHROvxdbGU7CHLbPn1TfUIcT98DbkQy13Nhgy31KbjRo9Neom2Z8S",
+	"ColKeBkX/eWaZqysfW26Y4ZD9Cav0xCwkN7yxtFGO2Yc+OqvgK/uY1Z9DSXnhamfX8xbN6HU3GXR1K44",
+	"8n0vllqXYR+KpA6s/cDa94C126op4y+bVyy1HqsPudIsJ41ZnRqHlskWYkJrk6ZZfSTljUU9HNE4EQz6",
+	"ct+Yn9mnkYyhMTIPBgSKZ6DdNxkP5BB6RUBuTz+Wqch55xLRsPIw10tnYodI1+YjXVAOAS3/uSrkb1WM",
+	"YjpDZ0nRvCnIrkC/5pYzzQy6VHGVx4/XqWddLmXp6YL8jObjDC9XUwtA+fVZW5PICN4WQlUJ+6R3quY7",
+	"n5ysmCYFFa82Q71dP6tjvVBWTr67jmY5HHEecpfNlMSrWUhoFyMfM02P39ns/vuRJGXRaavlwWUUOSFu",
+	"K5t8m+RJpNA8CRleuMvUhtchEwlPJi+zKRw4/yHHYadlcZmGaxsdwZLZa85OllDlT/W1SqUAfIoPOTlq",
+	"niMEgf6Bi37bRJe9lvft6zd6HSFMq9kjaZ6cnpFz0KlX0vjNwo9y/PRdgjdO0/KeJjU4ebLcjJiEDvu5",
+	"h2kNmqdMJzYM5BiauKEtNUpFkKT6KDTIe2uwW8M2m70B7xUMOHbLYm53sgs6tuALj+cu0Rsht2IyYqSj",
+	"B9jJKtEo9PgFqpsFbKQCRdzE1hDypCpxYfr03mkGwxxWtBn2Ms0pViby+1UKduD1y7tqZgjjkKMgZiXH",
+	"1tIVMt57/Dnrl7K1hIUSJri/rWkONLxRGr4q9jm5V7kKSxPknhRJ5GMtiZI55L6lxIUM0Fv2QLfyrRap",
+	"7VU89gZegZpmXEjpgLIwt1fK8nkPWp3TZ1+hnWqaH3fZcgkQ62txm86EmOJSZyeGS61hVu1dOsSBWe+a",
+	"Wd/z/Iel+PVmFKa7bfK4O05f6i6AjAwaRSwGE18xY4rbFxOeKBb1NsnSp3IpbCtHk0+xXF/GzXH1X1l3",
+	"xt8wVy2H8oEC5+mLlhlPxq9PD/y65f0I5HdH/PruktfumFvfn/S1O2fMhzy2g/Q46OQbSFwr4fBbzGHr",
+	"pSLQq0ajo5D3ejxIo4QvymdDRKttwvOWpih8k431Uimm1H1MU6Aw8l3kKThv8nzPffFvrdWkAXU3+OIs",
+	"6nl+YXUq2dM2WX6QJm3Z67VDOaRcKOgGbr+zcOdnSwgAzYThPoXLNBymAlZH9L2Wd4JsMM4/xWzINPfH",
+	"byzCPaTGsfwqvVrYsKLlaREzptEN/nrmgUQFgNa2GfhaSdK7TJAo4yS7TpLAXgZ1kiNyHk1ogfHdiwSJ",
+	"yygiin/KmiwoaNJgifIiExqah2SNFvJLVIN0po5ZhwDp23aWaXIkez3bKbO8NYViCeYpqIQmXCU8QDSh",
+	"RGLXijTW4mi3PTARxnAKuLciJ6LswN5tI8oyprpj/rMWuW+zeeVB4PwKBc46h+3XmqmBMmw+ikSp9Npa",
+	"kkaFPXP8OX/39pI2Krj0mk3GDtzkwE0WchNoj+geur1welTruAbZYgXmsCc9PN3RlnWidNnNLqE1azLA",
+	"O23jubu1u/+O/c1o/gfn/kHIHoTsukJ2H+MKc1RwUwhfKmO3GFL4s0xjwSaVKrYBPdBvj7GnAyPmnl1G",
+	"E36Pr/yO9e9ZDGEkFdffbjl+YF/j+d5R9vehxnFTvD1kIxonTrj28dHJCYZrs59Gcd5jYCgF6EhaYZkJ",
+	"5MKXo4hCu+UXUtAbWLS6cuHc872hDGEZU6AGu99a4qwWD5bOIL//7jV+NQrwLd9/13xuvjGD/poO6Y3c",
+	"cRggZwF7WiEJ/YNYH1rfOAEBy2HvSQTA4VjA9FU2rwv4C1CQS3nZbtzxcKtgHEClKYEjqVcc6TCFYYGk",
+	"0gz1lkYwDjpkoe/kyhfc+L6VYfYOU/QImZ72qVW+/vxU3qmHfxcMqsB0VmQZK1D7PS2VPIiMjYiM5c/L",
+	"odCSanY9paxvzYdvnn/8OWL97TnrC2x2f1MDD0S/R0SPaG79ewcgvSzx7oePHVe6xEGMfOFXjyG9jiK4",
+	"6eJJUGSnudBp01vJ1rqPZZMHPrxHfPi+g04vw4/XVJ7uMtC3bQZ+z0N7m+Dvh4DeQRQcRMG9BameFQRb",
+	"DMyBird9UTC39t2wTjNnLRUIE6G6IOyWxZNkwEUfQ0daVILyzBMylLdMIWAyIyqNb/mtjH0Sy7Fm4/of",
+	"MPkh0BXzPhcYVzJ9EvXdIQKlXItvtFBINJ+HR4OLwCSak7Pms9mX6F3QQ8Oxdlkkx9D9/pJA13Ma2Z6F",
+	"YUzH+lMv6+YvBTFOZcVDdi2wBX9PX69n2GV9LhShvYTF0JW/QTpWYHTART1gxNCLXTCzfLBCet180rFD",
+	"bZtLOxhd1e99oBoEEm5ggg/UtdDn3T6aCX3K8IkPlH0Tuq47qYDT0pmWjmZCVU72UjAZai+nIrwWCHAA",
+	"3niarTP0bzRNDbElNYtZaN37ZRK1pHE4DCUnkcm9k6rv8pknYx4wfYJMBMHTzMNs9DLybPp0eK2z2oz3",
+	"e72ey/jKl5TRVbLWhQ4IU3wEqz3r0/rSk51Av3R9gOtKSIp5MdvbsFSEsp2KhEfZopwfNU+cRVlu/8pk",
+	"JvwQ7qe0RCE1JS1hwDkf4SKRhArgcZYzKjpks/jhL+3xWVFaHo9iBoj3dyc130iUitraAPsxbJBOyHs9",
+	"FjMRMNWBYimIPQLivZZY2C8iFxiK4A2tgnB7oMAoapBOIEUv4kFiHjZ2cL8UH46iybVQiRapWpBpmav/",
+	"NT0qjLedkTiNWNad9oaNkgb5kNVkIeTNkE6wby1jRqhTwEM326ffoIWTjEKtzoHrPpM/16KmACqROmRZ",
+	"oVMmXsxRQKq6y8jsCnxlOZ7xFmf6Dge4Hd5vTxwsnum6k4xleyBTxUBT0ow21VeD4mgC/mjFm2C7c5Cz",
+	"2y5y9Ydg9qIa8BEoSySRIZ00YPEdAtJ8AvIN2qanEDb/+biq8Mnvyo2du5LeZifLhADQ5limUaiV5FBP",
+	"efeM/QO2voHfzGBCuRn+rTezGsfg/YhFERd95RP8GutB4SbSZcDn4CAJVkTadgC6dpWp6Ki0b2BSh84M",
+	"h84Md5O12KNDHk3aZl4///2X//n5b7/85y//7fkuC215v/zXz3/T///57/BbXW/WSd6BTdCE37I2bpHn",
+	"exEV/ZT2oT4kXhWlxjyt5V3GtLvjZMMpKt7/ngymKB554r1BGxCERpwqn1CCR4gow+rxqyGzyXhDzW1o",
+	"n7VA34UWDZkvWyuq0JutJ+MGme7xgKEF40XS/Etx0Y8YPp0rQkknp4bOTlEFBGEAFmz9JVRMYFhVyYZT",
+	"p/JO9doVmUtNhlGk/VXJ9p6mDv62+faKe31I+6MFIbC1hD+QMMef9T/by/eb5XT7G2E8kOuGyPVqwOzR",
+	"vV8Ze/Xpbj9y9cw4S3I9DFXfh2y9uRrUcrl7a+tVm07gM220LzPn2fIdp2YsmPuYx3dgrRtirfc9B68e",
+	"h11Pk7nL5Lvtc+R7nn63MRZ9yME7sPEDG7+T/DmXiW8xcw5ANirN0ndMs8UgYSGBCyGGrjkfC7OGqRnz",
+	"CqhiJGF0SKSIJhdEyIxwScRoLBQZyDEZarUTzVyKUfAtRJtKgtx62O9HLOA9HryBWR+CTZsPNv0gIr27",
+	"WcRpQG9tPh6GmCDiBN9C2AmCUBUjpIHmT3sfXMLsYZXEVKD7TH/TVhOVsKHX8oa8H1ORtG/TSLCYdnmk",
+	"2YIPeQI8ZAIyjQFpKGbaasFH1BAUNQd5hkhGQvGE3wJH8oRWgSCPi+Pr8Q2nR6fNHYeOXILcX5hqZUaJ",
+	"TPC+BIy0quzsOwnkkKk8qUmf0gb5MJAQH+pxESoCXgESF7k+hIyyFIEL0HQhbSuB1OOse6NBlxAVUmGz",
+	"wSI3G0rPJAfJ1nyehJJh9hNwGtPFO5nq3l0mJfB97rG808DRVphLCdWvRLD7GDH6jTPjVbbxtwzhXODs",
+	"24sC6ZEcf9b/rBsF8jFhRzgMz8lAVayUqfVZMsXR7sj8PVDnRqgTnGBsf/LcF4IhL0FmexL0wXGWuRiR",
+	"iLcU9Lkyihk6FVvackLKB0WMijBP/ZZZX4+ij3FAFRpcFRVLs3pQ/TokPO/raUebDv8UmIMFtoXtueVs",
+	"7Daee3LUPPFWNE32LiB0YKUbYaX3DPg2i/HU5KjrKSrHTNxZjGfrDLjUZq7mpk5X6XKuOrHZlzxRWAEr",
+	"tJUs41WZLRPhZjjtbqM4sFou2328Mtt9JcID0z0w3btmuq9EuDWOG7MIjqka8FF1HMbU9nPl+CShTnFs",
+	"3HdZgCgZsGGDYMmH7GFdGElFxJQiHXSo/xP44TuEqhtlojiZux6Id5cVQO8K8z9EZLZa/lMnGLN0CVCd",
+	"KM2hJmlWlmBbiZgFjN9uWhDQp3mUf0Rj01gl5pqhQUMLvYDxWg0rkHHdLldAusvQkstZdh1aykt9a8WX",
+	"4ikmaEXL7/KK4T2LLemFw2RSxeJbpkhXJoOWU6CczQ3CMWogxyDzs+gTF3qfGdGH1IkMafo2sAfJeA5u",
+	"SiVoC+ZN+dkTaGycHby4zFkK1sOO+asNP7Ow88imZenBaGLBXAdtCVBiiIhkREQedmYIqw21S51HroFg",
+	"JKFdgKFi0S1Tvg1h8TiIYOpIrtkPuSFRq5uqe+jvNnA1w96WYEdLc5aVmMI+hq8OQmFjRkiBFH6lIS5H",
+	"zsyPc8VFvlAlYNaIcRVk2PFn9+P2Kp+m2N0deQUORLszokWgvcKm74X3YIHCZ8JgNalwP0JgU4Mt8cRO",
+	"0fgWQ2JakxsxOYoQSUnrQZomIEqGQTKTFoQsQzOQWrGylUuqyjzEWf36rI7IlR3EBsDT19PxNh5+m+F+",
+	"FdxpRcNt7wJvB26/M26/j37iRSpXFqGrwew3q2LdYbRu97KiXvRuo/zdiQBuLOxXFvTbDH+/V0E/d8p7",
+	"F/Q7MPwDw5/D8DE6uHtuf8ti3pv8thn+VZ7+qtl0MGDBDQsJT1oklEE6RE9qVyYDiJcqQpX+nY5onGzJ",
+	"HOCAN857vCgwapXuwo7eKfs/MNgDg903BvsjkMXd8Ni7AznYEw57f0AP7qPa/BtAPDgw9wNzn8fcEe2g",
+	"EJqfh3awBrNXQcyYNs6r8+ygtRtNmEpIj8cqsZl0EI0qFMb2aJDIeAk8hF0m1f3o5p++z6d9v9LrcL92",
+	"kV/nvMnzPffFB4DtDeLaaIrBc4d/ey2Pi5Df8jClUWM0mCge0Kg9YDQCPSditywqXKTXBdHePsgUfHI9",
+	"KYHpy4gi9/Firm4gDVqbU/qbU71j2RszhtRGoJ2GwdsJJ4IOeaCc905fWnzPKJYJy3Ifs7dB1lpd+fUE",
+	"dj1h8SjW5NFOVa68wfdQwuTg8vR6a+DyZIe6co+KueP2E0ww7feZ5nNtuzoRCJldZvSVs7X9hY0olAEQ",
+	"5fLhewEg0Zna9A4ZM94fKKJJTBHap1yohOSEYKSi0uYAVCbDSB4ofUnAwjRmqkFeJwgkbh4OjdnkiAls",
+	"UwEmAGT9DRDYXH8nU6EZuwhYrh2Dv0eKHo+HDPsN3rIIm8LNAb0wA9wpcDmxzIHIHqFEsDSJaWSG4md6",
+	"A/QJMmoFttyCUWshYbmOn7X/yfSQjEtkVpKWgZZjWGkDSZJUEIfXgLNL85uqVMJyartjGPVlRcgOpEVd",
+	"kbAkm1+TK95bNPeDkvCbVxLWO/m/ZTiTCo1ja8AmuU5z/Dn7e/sQJ2WpoJXiap+RPg/M7sDsNs7sQAV2",
+	"COB+QMSsxLr2I1PWHWxJnMZljOsFaTbEnI+N3XRHka2dLVeVXWtaMxpDbwjwhbbXbmaUQpRrCOldWUNe",
+	"Y2NuPm/AmK/wIMeoXS59wNy4KbvtbiJiRpjpczLWAk2vHBc9FiBYghZlGb8dspCnw7UtJUMM+wU0AWNq",
+	"L1iN7KjMbTSeX7WMdMzvmlrug25z0G1q6TanW9Bt7htcExIRoeAyRSa/MeiQavl+h2krdy7c70/Cyv0W",
+	"1IdmHQcxdxBzWzLh75mYM0k8FSb8FruXKKa5GyQOzc3pCdI4ZiKBYNqAQqyvY0tWOrvMzHnvDPieZeNw",
+	"EbBt5+EARp3v4csOuTcbE1N1WffzlRlxAV3w7KgJSIQJTVKldThBA30AqeAInRfTQOuA2QVyxMSuO49k",
+	"lLjrBJJgwKMwZqI6hyRna1jujsuF6QNwt0/kLYtJwgsN/l6YB+9bHskHk4AAkRw9Rk15EPFBFQQJcyDH",
+	"pEfjbLZcNcgrESq8zTBwxJwyPUZCOrEhIlP0D/WXO87uME/Um9Nn5GFHyKRN2zDPzqMFME760aZ8NCmK",
+	"qQcZApRdD5hpXzKADjCoUbCY44GcWtCqlI78zN9pGscmmMUKdH5PUyJ+nbx7+e37tcb1M3EwL7SPWoul",
+	"eJVQUehDVeT86wT0c/30+HP+YXsITgWWtL92/oEIq4lQG1ggl/fFUp2rYEG4eSly2o8gs13hMqeqS6c7",
+	"jTBXc4u79EHvZqnuvwN6HXXw4HQ+CKN9FEb76Dmdr+GB87RMIM31m+YiakkNL+FDFnHBKtW5H4TpockF",
+	"0a+PITeGD5mPHC1mAYNrNfFBw02qEiJkwlr6SkaDAYmZkmkcMDIuZnA+UEQFcqRt2BETPhjN18IpZ4Ca",
+	"SRljuyspogk+QXNKqKQc0gm5EXLcIJfCAlBrtjpGePvRiAnTJwtXNJHAcYkUPuHiWgQyZOoCLx9TRRTl",
+	"JqnC+ADMuHmiWNRrkA/2QuNXBCbukyGNb1hIOvhtp3EtrsUu+1hf2U28Xz7krRdyYv3mMq2q9RniWf6X",
+	"yo+A8q0bjoVaWAdyOKSqRQJN9iLx9UnF/BzfY59GEbSGQT9z6Zjtcwvj5gkbAnMa0k/fMdFPBl7rSXNm",
+	"7L7+/TVe+7jpe0MuzKeT7Foax3QC4i+ZRBBVk/HQq5g1nP9uLkPBTNMzqlhwmCwvusJrKEgb8oyXJDed",
+	"ZclNZmR1ZFtge/jAeBI5I7FuWdx1HEzw2Gfdk96ToMmOHp+G50dntNk9eh6chEePe83eae9J9yk9aXq+",
+	"N5RDmJU3lLe2wybut1m9JKYQeLSGLvxYd+ShHrkJR+Ah0xs7I1gLSV9mmoidb3ReG+bsUsUDvZt2iHTE",
+	"sxmfBk163u2eHjXDs8dHZ73z0yN6FrCjk16TPu816eMANJVsxjk6f3Hajgq0wpRPZqe8lr/fssxde/sL",
+	"IrjUIn11y+IJlDvaLi1GjBnUAZQH+1Y0upzWkQpwqm/fIKwOQnC9xNgXgg/d2pLZIlUQS+RhRxNuIxWh",
+	"bMPo22N4RjukE9V51CDTG6efBhcSYALorIcW6VRLtGsxpq7ukal3Wu4BamhIQPM2pmJWtKrS+JbfyhkA",
+	"42LUQsjERC6yiIW9EV5noxoCX9K6FnpmOHIAu5jpbOeYo4mUAIyxRKtQ3PGvC0zgfhmZVwM2AYSPQKaK",
+	"C1XfuPxeT/2PIpRbsS2rbEQ36TdM8RHLAdfUvJadAEM3y/Qu786CdctSEK3G3WLfOXMGl+L7QHPV+2Au",
+	"SEXCo2wJzo+aJ4Ul0NcINrVKj6+az+wly21nlesTjrlP8G0XQHfajASqyQj0AaACKpT+e2GUFuUScucp",
+	"waQPMKE4QUf8vLRHy8geZCwrhRt24yRc4Kpz2OhaLrti2LiyX+h4wCN2LXKHnukshHBBYO0iM0ffHiAJ",
+	"g4FKSZa7V58N66HcZx78SricxeBKCN4fJEQNeC/ZG4cfFWpsiHo0kEIrwCELtMYZ6jFqjVthkY5CnLIu",
+	"j5NBO6SQ+Xny/Pnzo+YJetryX9qjmAUcPWTehNF4vofw5DRLS4X0T2O9veQ0iqTne2Bt22+/p0MayrQ+",
+	"1wfObNM2gRNA4mYv1mwAWp+CjYFbB7+zQAo55IG+QMCvNOIJx5u/ff1Gfw+VVTAm+PaX//r5b/r/P//9",
+	"l/8mP//9l//5+W+//Ocv/+0BDY9SRAlrG1vT9FtFNyc6pVwMauO4jFmPxab56uW3fzoCYXcGP1jBNXXX",
+	"afZjld3EPulNm7agHCdp1hVxjhc0264VvKAuTd8TN2hR4sxHgwNuPKQhWzdnNGb05qgfUaWOsCF8daLo",
+	"h4EEt6S2vAYcvZgZ3BuPoNvqBHyLoHgA6wc4m4RFUQZZYysJ9R2O/xC8kENGBbB/x+WYxJRHLdI5RhOO",
+	"3eqF7WhO14Hs7jYPO5gFxocVSaVf60l+q+f4zkzx0Ed1831Uc8cZ7qde6SzTFEwuWbhCQA5/uSsQ712y",
+	"Z2o+ADWQaRRi49YuYyIfTXeiKd4dFI0ijIyVj0XesjhM2a6SXJd3181Ku5OiFl/fajlH6hH1o2H01DV0",
+	"vo5lqhUPLkgqtCAPuEwVqvwDqUY8oVHeVXnAYjJkoVkVeA4UPoQpm5rNs8JsgLlMXfGkeMWsSJlZk02l",
+	"yU7zlp27z/T728DAW7iA0zIDBmcywKki3VjeMNdb9oKqLXjJPi4ndMDcWZRBhVmgeQpVacLU9IasnTZ1",
+	"IMndk+Sq1HdvVL2FVPsOo7LM0CuBa7dOtRvwbVfQNjwuYslduri/nhSTYTRTFJAeDousj8nD8+bZowaB",
+	"JPU/pyqBPhUdi7po9VYT2R8SmgDqYmMG7SJTOMq9HPXgKnDBShjavXBRBHJoAmBXLrPJ4Tu41v9kmgQS",
+	"NK1sub2Vyf+FPWNb8Sof5MBBDtyBHADwUrpADsy18SHdXa3DeBdBBYXslgeM9CnoZyExRjzyQtnrRVyw",
+	"Vhaqhe7zPM7dtb7NGkE4W6rArYHt5aMIvgS4u5gKRQP96gZ5RYPBtcAUJ8DL7bz94f1VR7NmSjojmgw6",
+	"kMExdoKYGDLUxnFHC4EORCWYAy9rkq+gN2oaQT8k8DxHkXFus6jXuhadoq++45NOmffeTKryd6gYhh/z",
+	"LgAdXz8+/4xXDtmwy2K8Vi8P/nXLFTdPj5kKUma9IzPf4FOwQyz8qlisd+xIsz8aJKrjJIxpyzdEB4vq",
+	"kIedfxiCD7LzSK8zJm51TWGZvtSmuZlMoWvRZQMusMkUKO23BlvX5u356KzXWwQGuF7i8UBqsco+Jfij",
+	"3h7IGntjvEZcEUVvWUhSETGlCMtjy1whrDF6mDGupAVzLxvWxDisepRHysdTMJJQa68wp4wqvexmCsen",
+	"x/r9x7k7uNMi580zg0Vl1snm6kFogysFcMznzXP9n+c+hjJyWOU0SiCJCtwN+JoH16IrQ65PmVUj9DSQ",
+	"XB+AA4d0eNgxCFyUxGzEaEIU7TFfLxuswbgqDw7Fz9dY63KX5WxmupiqpLyWZw6U53td8zDAOTg78TP3",
+	"PzCazLMPG2H88/E0NsSQJQOpJzyOeZJgZlLBkf8NFQn11vGPL/R0n3qgdCcDr+UVKR20LjvNlaek5aAc",
+	"ZblSQypon4F2VfXeY7PIGRMqDMTwk/K66nx7Cj2WWiAyUfu3r8z5FH5fU1rDmVym3LC5sRO3VCwnq30r",
+	"yNYaSeInU5tR84V5ctjnpQZaEcH5UnRzLbk/ZTqUk9EDUHyo4frWV5+nQ+fywNt9lARPFsLK04jAeDMm",
+	"m6HnrhYwAelb6ah6n460YFUyVlkj9ix/Cqk2JooxZN0mm7vnXObDd2MZ32jRlBjwBjYBYSBjon8htuw9",
+	"h3YQEoxaORaKTFjiE8RjhOfHMmL2UWO8hdEhPpXGjEgIIEznmHNl+vY4LQb0B20eZNnmNJKCLQkPAlL9",
+	"gxaMnctAM90WiP3jQN1qzcSl7E9HItTU3cF8LZTplKiRNqnVgLEExGksxwr6GFilUSUxo0MQkTBLlUgZ",
+	"4v6za4F5mRf6QXAdPhk0cdBVs/QCY0yiZvRppGcCGWvWdO/ghDD61OEYz2knMqFRp0Eeg76AzgJ5LYZU",
+	"TMxTFIlTUZW5jvr8IT61XHyqYFj63lHhk0i1sNNfZ3/1ZBTJcTqyFq3vHU1/tUrIazZf0YIv4KHTv0Q0",
+	"QUFUMnE7bIvzUpJMri84srgWtcYHHAs5tFaiMQBfsfD2x5lYl3mH7306CmTI9Em1yoi5qer18FZEb5U9",
+	"YnC6SqN+OXTpcgNwbpy/BsBpOZy8yi2A35ZN5a/z0ixLueytUzrY+u8G+I8sD82mXnFRo5Yhz4yUvY2t",
+	"ggNSD0JqOiqM4kn2UHCh8DRCDcGJqjCIhljls0yc2MKtUBJEMriB9LI4FUTzdC1ai5lmIItDIv9/9t51",
+	"yW0cWxd8FYTiTJTrDDNTUma6bGXsmMmy67a77apje7dnurNGgkhIQiUF6ACkZLWjIvY7nDeYHxNxfp2H",
+	"2G+yn2QCawEgqSSVulApyVb/6HLqRhDEun/rW6JDqNZ8KIwgB4gIJs5zCcgkpsJYR6NEztKJQxhjUgft",
+	"lvGTD6PKvEHzZd/S7ppYovsQrLVKrnNRw2YfbLU3SYpCktWqdPR7X8G7V9c2WdoFv1jRWDc6TZ8/XbZE",
+	"L/0rZVjR9bY/Cx4SXKfAwTziw9EDjj1hJCnOo6NmNL7vcoEIKSD9o1ozrce4vSu0ju6swm08ElvVDgon",
+	"bCqic7OeT+MYVYM+k4MBD5kbLX6e89TG8Tn8F/ht/HVL+FHpmJGYC5d7y/1E4LxmFsfg27FPCRwrq5b6",
+	"XCCC84FiapR5lQXhaHy+a/DortG5W+HBX7XuGn/eiYK0Pqz2m30jlNg2xIdrcl5vcR08CvBIB/jM78Qq",
+	"ghDkT39gHsqjyzPrItQ4zzYJiks1qiqUcToWkNzTNwj3hUjhD8mFzQze9AKro/FxqFTYB2YeRxrTklt+",
+	"OgIxY3Kq2cPQFlmnyFbUViirmtfQgd8eHFGVTr8lkaKDpGMrFRZtB4PdwJpwfe+TsOYBoCtjDZNt7HWp",
+	"dOeOnpOPIwlJWGT/cr8tfBx3nnWz5FDXNgzKQKDQcet7Z/DK9kOI5jTO5WDgh8HKGCIysKZZxuq8IlH5",
+	"Cj2S/aUpNzWKZZT75ZrdH8MPik5ZrDF+hocWS51A2W1CzfY31tLOdRN3rX7lMqn+ng1TcdSEU6A+SjNL",
+	"3xsJsh5iudZYlVsKLrIS6gkwBZHEoY+EfTIqDHsewGEdFOkDjD6DgNv7sLneNovBJ5fNF1ltYkbnroTj",
+	"Z0phU1LZ7MMhS6ykPjn/x8kFPWIXNNhSq9RVvb9svngoaW9y4bGbZWNFPHehQ9FMS4ZEVeulvbCdAuyo",
+	"xMnB7JjLBxHNElvMJFHKiDlXhAo2A8to3B02SVyJYcR1ItX8nPg0h+c9GdN75qL3LJ1d1hQMHzFhP3Bc",
+	"l/f1UkAAmMsj8mJV2BbKxWbejANqrezGgF4/g33+38u6xErUALzmcUEfIUcOmtP4j0hVw4ejpLFmfAjr",
+	"rquUdxiq4ol8ilcoDFXCu5oTcYGwmOrK1K8DK2FWJzvHYRJTgXzA1psAB6KyNHEbHiE3uzH2Uuy4NoEX",
+	"aQSNM/+v7dtpXPK45KFVrM+8VU8K2Z6oHE/purUDtzVmTYJh7rM7UXKoGGDYIqzCRkpOJiwq25UDb6xZ",
+	"0DsTwBRBocdxZ0ih05gCCZI9FnmXsxE0hpLGq66LrUNBcGlk1B6GlTkLvJOXPbKnTjWihnlyznlzPAY8",
+	"rnCvAF5m5QFZ5g/L0SpNJhVcHvNALYkapJiWeDrLMjT4dPaap6lB6NaUiw3O7/5SMvYJfalk4NV+1G0U",
+	"ESqsmCIMGE66s5Zb+VUXn/EfjxJ9L/WibPLEC9EBNiScTNpWqYtq6TvUqGSJ1cOkghOpAzF3pYzWfoUl",
+	"lNZecLemsy5PZ3xEAlbkWeXaQ38gUWxtLRduH6fOFCfOnw4g4aEDBybg/RhrArY1ilCVbzDzxhxyF64a",
+	"M+AMx8YM+KfdZTQ2tf515zWAt6qoeFqFXrLfqNYA2KP6HuYFqrwmgLhjI6d0T1mOo9UqSxMe1YplVds8",
+	"mSg5hdx6hUV+FUudKiNcRmQQVgQQWnfqXbE0G5DmT0yQlUgcbl+vkynxizuBOXdENmIxzRvnJ5ZCC93h",
+	"yvCNXwbLR2S8qHsuIK5D8TAnFGr+XS6MHczsY47DMBU8cZyrI6aIBlSAsWxvOR2zue827YZA9ew4tpT5",
+	"5oAzZ35xnuiqTawFD85/fR9pCXsc9pGYKPfOwO8QjBkvgBLNQimih1y4B5mZ6LkqrpwypXjEep1cZwPW",
+	"36DAix36jlIcD18P3umdk57R6b2OS4pisNezAYJ5P6tfZp9yqP4o/zZ+/pZYeYB+UmcGSH9O7ME7s++f",
+	"LzIbZh9emEjyoNC0Uc7FHr39omNsvX3KExPdAeugTnKqZOGJ5pvP/y3fcQ5Nr9BEOaVhatMEm0jiHlMs",
+	"7oGUOmSZw/lFZln0vev1odm53NJ/u/jsrW0t+ZVsYcdL+fB12umgNjE81Brwkplrh27Py1MvmbCVJV8y",
+	"ud7Z4LXHNYp9ne1p3toTbVElqNipapaBg52ZhqBOZ76KieXA1J+T7+feF7OIYHDGHE5wNpLW73l21W5/",
+	"GxRgv57u//2vvyGO3DErLXhOJrKOLCM/sHhYVdfx/Tf2E26mMYwcWJ9MyW7Adu7UvnmUboeKOdUOHq8M",
+	"E2igIlGazDfzol47SoJ9pLWOUoE7XbLoGOHLWTtoPvVYq390odgfLEy+UmVG0Hvx05lsTyNEdtBf8GUp",
+	"LnzWJ7110ls70lvv4IDVr7aYy5bskfDxRyXHpDdhIuJi2LXr6QWkvxMNcYvTKb/B7mqX6CB9ppMzlzCB",
+	"OZD4s6hSoDI4t3wdJoJiN1t5N6+yUPG4lMRHFsfEdY6uQwKZu+uiYJ6QyBs7MWCw/EnaUA349Gp1fe6H",
+	"RUgyo+EoyGj6bMPSOmW33FWPq/CmE6qepPCWXagRNHKXXb3wlnu0HqIMqaryldi3Viy8GdewC1/ZVd3P",
+	"Q7YVHUDnmKsJQJOmsQgs2jUeOTcOxyfvXlEhZEJ0zNjETroDQVQS2AWNSsSdl+s1iO0kjQmPyf3oi0u6",
+	"nA/NfUEqPoSnJFgyk+p+9XwodP+BGZ0oI1vdVGeBBbwOFLVu/k6j0xjRLIPa53Ki5+FIahly7HvLzn3l",
+	"PWaIEXtSnrzq6AXtEAHRRS1wHKDoX4F6NO3HXI/Qzx0XGdhc6c4e0HNya5tmx3SOLGPWOnXs6G1npVhE",
+	"xqlOSJ8RBfO3nnkKUOrYRi0jbe/Cin/POJf2VyyHKFxnRnnywOgtbWJ7aBHhgBcP0V4riBtqvLX1zLo6",
+	"YkOB3GP5MXueX2r7/TL4mO3BF6TQnry1j3rxuYAHqKEKmV9ebbPzDtBZcN7TQ6v4Mj9v231qnZLiyRFZ",
+	"cESKrqoTiffmEGjSp1E8vyE6UVIMyYDyZHRTqAFrInBG4lp+zOWGGvJLQ8EvUTcHVI7Nr7IsQZ9XcjtC",
+	"xPecdwOsUY57RJN/ff/rWwJcCwSg1ACZtzMAK92oZQ7SLfIHILukebnPiE6HQwAf4LBahO8mTI25oNZT",
+	"naaxYIr2ecyTOabhgGIJT6YXsYco+qIvN5AK8hVkBvKGy98AVL+Fe1Y3sD5naHSimBgmI21FwIKnjUVG",
+	"ygBGslmnf24c1ewLUX/MWqrULXpPp8w1nOzCH7qgYyaifRUdn1SrVaAoMAy0SgD2OTBBr5zYYRgJjGng",
+	"iSaTmMKY95DltQlORU0wfgMGNgacoPpBcTFPP+0GXPeZ0X3wEB6oppVqBOabdembPQ27fj9iJJFxZHnA",
+	"ESLlb3PNSM7sR6YATupnO/UD2wni4I7tbsOzJ5wnd6ga6UepyFDKqOM9HYGsjkQA3SM2ImrjJvUyJqAe",
+	"kBq7IqYLETM8g3kLvj6jOnOmkO2zz0I5zsHFvilTXZ5fYDXnyXl1UhX8KLwg9FAujJn2us7HWt4Rsd/x",
+	"odm6o/aOVD2WE1BuGh1umg/DPdwXJOOLU6hulmF9mS4+FHvEYnzEWRgeaJpjVse5V4LNLKnsH5IL7bnd",
+	"bnJ0s302kIqRmNEpuFoLzLWbctLe1AjFgH3ejv7tadXHJoSTzh+bwNCUn2mq18+jm+N4wmls1oNjNs9Y",
+	"TPMkYCM3VgtJQsPRcpDGWuN9btaAauSufeqR3lmPdJ3YjOy4VCI0bmMt86OpoKl+KnnEqpbgJif5D+Vp",
+	"661AwQyQYJczMeoASVyeNdsfmi87bV+b4DFzYwgnlpPi/I/JEJQM0Gx2Wq3L5uoUOK2skuCwcl0dAr9R",
+	"TPvgATruC5gjGHHqhh3yMR2yiz8mbGjnHfIpi7p6RNvXzxudxvPmZfOSsna7//LlixfPW/2QXfbbLwaX",
+	"l4yFrT777voFbbcuwxfPw5eXYfO751GfvRxcX78IW63wu+v2EoZhd4mXgxfPo+aL1osXV+F30fPrl7Q9",
+	"YJQ2w+trGjVb1/SyP7gatPrtfrP/ot0Oo9Z19DxsXfebg2aTNl+Y3+L/ZI3OVat9eXUdNJJROu4LymMX",
+	"VZXUNR48k3QSSxqtWYjKQB1BY8ajZNTotJ43m9shPDIFeGDoDp+RhwWyCNm0FuAdefV9YCCPW8R14LQ7",
+	"4LSdUAV31DM33UOXUjNl4lyYL2LsP8X/V4pPmStL+InvHtCPutwqmAA8TfOCEfLOnfjX3374KSC/vf0J",
+	"QtGPrP8bAbnTAfnt9Y8Y1L757TIgb65uA/LrcBiQj7d/C8wn38Cbt2/eES1TEUHtJKH3TAS2ygCGxizI",
+	"KABC41jOzGICN2nwTpi7/EaTV7i4sw/zCcNiCh0qxs7JL7AU+GXgVFbsjAmj3iMYlmcWbyz5b29/6pB0",
+	"YssvkPa3fq8lHwpZ4EY+w7X5mN0J0PYhHTNFNdYJfG/G+MZhbGAvcaMhvwC9aMZO9RY0Us8RP5+72zEv",
+	"MBGq+QT6W2E3eEJizjTMFLx183F9nwHMkoEJulKRXs5nPvsLm/f8gEb4mH2gniKfumn/Sidwg7kxh3i6",
+	"7P1CFb7P4BhBEoNqEoL7M3jgC93ciSUQHtxq62nBsuES5n1LSY5rNFHJpVsJj7NRVYmUJKZqyMizVrNJ",
+	"3vDvA3v6SPsa/zQLdOfann9uHkNCEvmtWV7r2q7Ajvnsp4m9YUzjlFyWjSfJPICcrAXVG4uDomGuA0uw",
+	"n3Y0WeaLQW7BXJAJ/8RijSPB8FdGlierZ49EcCfM5c23YJxiznkt7t2DR21HPOIMfLdKcxM3dk6jeSDu",
+	"Z9FA4EwwN5m5ZFojfqzoyO4WYDVO44QbGb8wz+MMXZeCN2NuqdFp/G+/vf7xrHX+3RrOQsFoTZS51YSj",
+	"T4U/WpYE9ao1B9kuKB8YEURhWOGjY5rQCXo0H+puaV1P1d/z58aYfvor1DYbnXazWXIF57GUkGgvKDGO",
+	"Ogwm4I7YJ2psxJjGnbyAmSdPFUOlZ7YJJBDtTAQnJkmYMr////yjefaSng1+//z86s//Ujo1KguW/+F8",
+	"d3g+WUAg+9AdWBswrWY+hJOP/LX5yOu7w6U5GuuLfsnQRrxHb19XcbrH9NMZTnVvNa9fNp+3vntuXsbR",
+	"xuuMIcqngi4+59TnSiOKEnTHNCZCstYMHvl521nnnB0EOqZzohmrBlDmzer+iVxOiuukuDZRXFAtzh/l",
+	"owE9OuAd5nzBvy/eyeGkAspr9Pm1ltXo80puR1jID6MsttQJ4B2L84hsJIzJz0reuGItHYMwSAOAUvXT",
+	"4RJ6z1DxmhWaR4ZBztqYxC0imroxiYuqL4CMGGmvWXDK5dr2gDl8xLc5yvq0UixEgw6PKMADKRXJmYqV",
+	"tcb2TspF7kGVOiu3ME8YHCM/xRTygiBD75CUWN9rI17n5LJ5BXJmPmV2+IH7MqIaEzwPHaBHfR4j0c0K",
+	"+c+lF+GdiHk08nMr+dmqba0brv5QoCM5EzUkKWBrVtLEgzU++lYKllcVK0veJBoUBW+lCdBpxOXFf13/",
+	"i+hZ/dfilGaj1fvzhOnyOUuVP1fqHLjbLAj+bRiySXIG+6lLznI8o3NdsoaHN+ASMq+5nkgjl6i3Sn+v",
+	"l4lUz9Ne2ATOsmusp6bazeeH+Hi3fpBVyqT4ZN3zQFEpw8mEI1uvMPK9dOfNOq5ai7sJk8UnMeULBmqV",
+	"m3BKjOjULuOJa0+vrc7a3Nl8EP9+6c7n9qYz5uJe7wtJ+6ReeiWSdpYr52hmHBljx0EKbC2op1XYsw4N",
+	"qI1z8ksCM9o1+tzZSq3nwDWZpGoiNbPgf54Q9mnCYSIBcJiNaDwwPzmzI9ozJmlX2IPaX6o96M2O6bfj",
+	"UBNFeXwDvysinVWWckvhi87FmN5bTwTvFcpoVMzJWCp2TpCTxfgr8Ent6yVSMBe8bOC8+LDFx/V4386J",
+	"sVu6jAfb39NfubhvbAF5sw8FaavhOxvE+mYR6zSBr5mysuekNNtxbbMdD+8jaKQKhr0myUR3Li7ohJ/b",
+	"Hz2XamjUBMj6xe3ff7k1/wtvX91m/9t0H6osornWDblnbGIL7JqFisG/ZrYeCPLzxDbmFhaGphppuoQk",
+	"ibxnYpmd0SM5E2dShMy8bfa5jqgll+aqilsSMpY6IZftpi2SkhmPsLg24sMREkUMnA7LSRNqEKp9IJOr",
+	"IK8pwStkaT/4OzkFGAcVYCS5B3MKMU4hxtceYtwSPTbuzYSHSapY3qU7xRk7jTOmTPHB/CsONPKNegAR",
+	"Can4JjO4FvOGnrImMfTDaU83CtipZy+bJELNTKzQfIuG3jvbDwo3/JHig3ksHO0/egLlEwR9i59ZNjbh",
+	"ukLlqjUGPAF11Rg27JQ5lZJPpeSjxMAcZZ1IDLiDy1LUHICRRVRckRY83XGJyCi3r9f6/JIL7aBTOtEQ",
+	"CDvqHSJkX0bzQjv5jee7x67+gW06J3SQQL4KMbNgkB5Yqstm3kgtrXxv0GppvrhnQ7ItocX3dohBIomW",
+	"Ywa7z2LNNsnD/M2c7VNZe0t1ZXaxWHogYxpBvpUpVWDF30Q59RWj92fDmGq9x17sX4A/kQHwQoTzToZq",
+	"ttlsma9Zu+TRSKZKF/nvUczbV1k7BrwiJDQPfBsQBslk6I3gupC0DghQLU+5lkr7XoyIJvRsomTCcIy/",
+	"HAx4yBSJGVXOk7WYfPR5C2KDzS6KASmEY1D1fTM+7swRSgDQps9GCKWxgEXXSoBdjDznlis5fsDCCnuk",
+	"GeK77fxHo8JeOhVJBmxGEsWZfqjD4Dz8BMdhn9ysmUKyPRJckDQ/tRGfv57whMY+6QDsEcZ3DNfk3/k+",
+	"u+sn5k/NrvwOTkmZ2nrHQqmi40calyc/YAfgeYIWwihuQSLKCQ6HKYVtWQdUHEoxYIqJkOnNCVVdw/ir",
+	"3I8dGbd/OGJRGj8Ju3/uUsDvn/97p5T2GzDHiikTO6CEXTVKbuMxSnjIJxQoEP7x2W3w7Tl5Q//jfw2p",
+	"OY5qSAXX1E2VV5J/Onsn0yEjgg//438qzoRgaHB9Se4jPGUNNkKQGLhI6IDFc/vY/EPJ3cbLAmfuU7PN",
+	"Z/J1YP3IOcGHEdFHwTS/jKydvAdWGmpcEjHlkLSbMDmJGQZfMk00lPiMnqBjpE/Nn9RldfJst/bqUxys",
+	"YG0oE/sjfM890C/YXXkkiWQsBfAL5g73Zpw3OZ/k4nP2Ry2k7wXZe+pE88mc1mlOg9ok9GhJz5dK2+H0",
+	"+RRWWZJaLcj4jvp8kN6OWx4GGBTTKTCLz6gmIxZDjS2kImRxbByBR7KeueIbJQNuvg8pA22CtjRmy5p4",
+	"tvED6m7iqZDQVnN7u7w3DvGjFvpyMztCUMmOrewFnv89FWKeVltUFmLA74ejB0GBI9A4f1xpbFAqwe/W",
+	"pRT2yP4dswGiI95yOmbzjX15PIC7wO2e3LaT27ZHDQ4He/cafCTj6OvV39ur6EJDBB8z5zOek7dYO8N6",
+	"1kAiy1t/TniiWTzowFhey5eeKCr0gCmz3AKzMhWEhgmWyyCJ/NAimAd4nPYgspPftT0P71hEXimpNYml",
+	"tIUpSgZ0zOO52bgfFY+oUTcyTcwWw1D9MeWiKydMbGpBfjYCcLIfJ/vxZdkPTCZahrKcqnXzIXZiTHKu",
+	"8PZFwl9yP3ZURcKDJJXeb3UwZ8dX1kQrjYxUclyL6ruEvYcCzlrqF7pBF1Ihz9fWWqleg7i/XXOxMJOz",
+	"gyMvlog1gsdiWdROeczVPNsPI2bhWg4SFhTm79AQUheg06IAi5U9K0492+Tcc6e7h1Aq21SN44h8isOV",
+	"Ruf5KqjDT5GsX9EZIK6JnOJInzZJRcy0zr6+xqyPICvKOmJnj+0CruIclSy65rEUQ0dH64Bvln35WS/3",
+	"TMzKuxGd655FfhXv4NuHNgvv+oM8oKrtmjplQ5Wxv1pqtoavtZYKO8AAOAkMRXL32YKcg3fxOfujlopr",
+	"7oHuI/Q6uSg7c1GC2sT6iKdO8/zxPnku5ZcvbFLJ5Qsq5yl6YDdUhhf7m7D79TzBJa6v9wjDWGqMHYxH",
+	"6KcAPOhdgvkcpE/D+xzyf93inJ3LWzBkX3I/7MlonozmjnzbD/SeFa0mCOfGTi3WX87SSXVi8qMfjVM2",
+	"8ux89XF4P8K1zKWOKm0ZpWz3KUu8SCNonPl/1TEazz+xRMp7O7X9mTEo3xIT/itGdMLjmEQpI89gBN23",
+	"FSuPpCglsNnFpDqaJGw8gTrL70EtfAQPNJDd5ZwWa2+iRwftzACP5Jh1p1zzZA+dDU62DixVCS6HVzHY",
+	"inUMrQ2vU7bQ2sB14JJyXiNAKyhQB864ZufEaErSM5ICb1MRkZ5gLOpZO6Ns8oVYdgBLZqIZ83+iB5Zl",
+	"/3zFW06YAErFkYztGC6jagaO0CyWOlWsgKZUKfp6fSXvmVjWUOFOz14Tc4+J5EMx20hC9peZ87v8lebl",
+	"foupnekLJViaaYYa3JeLzwO7vbUk3XISsZ1R+/psWVCTSBxvU8GSc304Ga38IkvyETlp2lFDQR5jlnNP",
+	"7YTJjUlTsvaAza1a3c0BDyX0Mic9Gzp6e2oKOGKRXd4SMImpEEAAtCurdJEZg89fuMhXJiDZlEdQ7rac",
+	"JNS5ruDKxlInwOBEw+Sc3Nrtwi5hX2GPivX17LaWqZFSMOoG6oVG0Stcn13dsaBKi/qn9aF1nVnvMUtG",
+	"0tzdZIRhvpCJI+kV6bhvh+jOeALDsuVgsIbSKuxW3XziX6/eskBGZHIyW2sOtQIyfZj7w5QuK6ltq8Jc",
+	"oPqVqrD3LMkNIRDsU0JsQjBKWUD6cweg+UaTkKKmc/RSiuv7G/xyqobAhioSpqZMQB7XHD/GAHVkfwZn",
+	"c7tTg0CGER+O4JeKtZon0HzuydfjWj0xpB5zMtUa0Ox8o9OQYii5GHbHUvBE2rHLGaz+PUuSmEWECzJj",
+	"cbxhAgL30YfgJzVYgxq05JtlrkD9OnCPJJuH4MKFsQzviUoFEGJyoKwb0Qg8tD5j4rx+Bsxj0ze+pfMH",
+	"o+FZRJIZD9l6+uId/sZJR9REeZlTDsw+lRLOy/VUxFDSuLpy+uvA0kPa7BiROF7fRJpr1E1/goucWj22",
+	"bfUoL5LCM+G67BlVLMa8hQp2LYW6tzaTVVLIhX35mWrjLio6ZXGetHqtfjm7SSuTuU+UHCqmNRCmJ12d",
+	"UJVAPeSpS6lG3A6wjAqq5ngqqIUMjTkMlpo2UnSQLKtFmu3fbx1yJVlY83yvfQL3V6aEB/BFs8aWOgm3",
+	"kfERjJRhoA0H1ZmBLbyDi8/mP7UUJa1o7H+8x5dsP4IaROV4S5dDPGIHW7W06ysJfa2U7Yz9DIc5AuSH",
+	"a1eJMBGEVRU38G/hOvXQ5CWauHOZBwAtFDDgs8Cb6toCkQiNazLgn7asgm5mT+uugOakc8ySnLh2banB",
+	"DeshbiBPYwOnbU8l0SNVA8vLoeWaYEXLN+I6kWpejSkeSTKWUxZlGDcjDbbfdoaIVfgvNqvORvNz8k7O",
+	"bCkQJgnnioErBtI/21WdQunDYU1YZpX785WbBMBRWdezgW4KndAkNXoJyHJWdlIi8wNyJtZoZGiBbbKJ",
+	"wV9ENm4Cu8qNJMBYbkxAjKUA86a4vu/GbAojzcYs4unYiKXMLVx0ga0K3Ji+pT5qbB8If1BU4KzTfYTD",
+	"5W4Kzu5O/MoOLyBeUUE+Cb3Y8jGNPXPie+ekUFew2X2dUBFp2x2QgyOb02h0jx3L7MDG8JadSqNJTJNy",
+	"OgEcLQN+0hyB0+ZCySbVSEfvdXQVgZzggz4wm9aFd5wWbDfX833qZepa/brH5PJUQZKN24CY+o19HfB8",
+	"D0OWTfjQw9bO3jn5XiYjUI3oNckBQBUQGBKYjxpLM5O5li64leicQLQzo5qYTUuYwNmquUGGKZ4bdgNU",
+	"KlwMzVOPGY38aC2dqimfSnVeGK4aSQbDs8iAJwFiwQdMKRrbJU6YqFFHwO0cpZJ4x4Zc5yqHMBREKT7F",
+	"OaJ2b1d2dtakMXkDJ/qkUR7RKHQyUXL6QKfA7hGaCQnhIpGECjzM5b7KirrGBMtP0Kn5ViZHN4FKhmGq",
+	"1FMESrkrmUip+OdWBcnbWMuKpxd4fZeMGFckYZ+SioVb9qoufrFwC14IoNcz2GkTZ5qMpNptAFcjyeeg",
+	"BZOjE+b3Jv9cK38dHoOR+QRmBdrJkYqFDJ7pDRB76phNEkCMne+hnmmE+QDrmaDKjqee+YaqexZBaJMf",
+	"Fe8cJEuhltGiDWiYlIVA52TJ2KxK0uQl9VLzePdaL62Wk+86lxvLydpHfH8FU3gCX2lP50fzIqEgzdt5",
+	"NRefzX/WqpOSW2sc4fIgKdqbSWPczamrrKZawdmyvfNk5WqxckEN8na8Vddy6TmcqqtdX0nV1crsjqqu",
+	"38NUAIJCRp5dNS+/tckJKMXyiPTZQAKLCYznH0vIRHgwn66CInv61UXzu3mddTM7XHeddQ1JjXmSxGwD",
+	"S7u3OuuRCn6p4fwh4knNdvPCnfpqQLJgxPzSHHxM6BVjkRsjv3Jm4G/uMkeVIMA+xh2nBvAiJvK3/9pp",
+	"7dQp35Utv11Up7WR3TenwsY7S75VT8Bqz9jBMa9TJ7R58/MVm+4NFdX+Gqh278qUpg+KngwE+DqdMDXl",
+	"OvNs3GQkrknEgBxqB61U2/kpe6qHfM9iKYZQXCrk0Y+koepLclxsMxXoQJf92rqPCrA3+y6hAoyzd74w",
+	"f8FDHu6FnIkAXgLcD8whW2csAxVRrjWfhOaRCDvBY+HD5D///X+AlrCH3X7FVpzM/kd8ACSzCelTzTV5",
+	"1rvAd2msewG55yJyV+jKKVOKR+zbc/I6ZcRELJqoVCDaTsiZ7zi39/P+198CMhtxyyUAi7tnbGLjqVqK",
+	"s+aR76U2u43r1WeCDXjIqVoZmta3lMDwJOBZIdm0Rkz8Sqy/rqu3JqavMO8LNm5/+vvZK3j36hqfkuj6",
+	"snyj08SXHlniJkg4+7OhTM3eNxegbiM+NMZZM0B6TUFRNYSxv1ACl6kKjemd0fi+y42jrhPjEHYaVGum",
+	"tW05WET37TAt9QXAYX6dMI9n31iXT2IqlteobQkTO9qMVjRqx2ZrVoxDf4OLHFeF+mAi0PJGWJc9cDAf",
+	"romVnooluDdL2IztAUJzAogVY8EYFkM89emOkcWhHbj3NE2zt5OJ5CIB623TbkbLp5BtR5LGAsqv1W4E",
+	"vmll5baodfjd126h8srSUqFtVKymQwVcKra+sAF7/mTeBaHIfmOFh2E78U8N0qs8o3Uum8sZPQSrts+a",
+	"1/mD4wT/qTEOxhwcIMbBq9QiqcBBAx1+WrTKZEznUFvNJvj/6lAbCFOy9NQAKUUwrUd9KubxD+AXAJAx",
+	"I78mmbPmwiPF0F8SLBds5EIN1xDEY+a7dNknrhO9DCXxG+78/lASmX7K26WtTYhZ0yq6CddeKr5rC9r+",
+	"kBbwFEtE/LU5BV9sZzrcnSUo3c4rv/hsrc72vehWoLZET5xctJOLdnLRjsFFC2pQ08cK0DGRejk91MGW",
+	"/ZawWRWrXhmZ1a453n26vAOtgtpOSt4ccbOZT1c34sYpU9w0/KtoRprPF3SmPRbrhjd7Qt0cmzQ/RmxQ",
+	"A7HPgjN1Aeea7o0U+cmFvZzxy0R8WY+KrVl9ownIhA/xeKKhAhUQ6lqGzZ8YcUIToUZOZeMuQI9g/kdd",
+	"jctONbOhpYlQqb4nA6mwndntiIUHck2yDGR5WLkJFbx96tvroj1Usk6u98n1PrneJ9f7cPvy85Ya2ICk",
+	"uq/NYu95jMEBWWxMpNpUL7IrcTCLkTHCQioSKTmZ1Gg384METnbzZDdPdvNkN092s54g16rWPJiv1kgX",
+	"MzdftdW8FXrGlLYDgGbopQRQ1ZzMsUYKaiPIrCpWNrnyZKA3+Qfkbgub2DIyOHR/XNqM5uDgD2ufG5hh",
+	"fJR7M8LbQsJ/ZmRGRQKY8KEkIzlmhAudMBodCyz8C1E637Mh0OAaYVgQ0VpUEC6uGlL4jhmhDRMWEfdZ",
+	"P3MLQQqMjgmNpWABkE+xKRMEjC2aoXVwh24xJw7R3Yzj8E9wexSiRx8qpmU8LccbPrIKm2Y0SjhDqgxk",
+	"KqKK9WQfO6YRITKC6VF0zON5VzNzyGA7NnJjmSKjVPeN1TMmjUV+1icGMH2pIoCoroqgby/BgTsf0T/s",
+	"J4ee4VE5zE5FUH/m8PZlmhw68uxWE/eUGUwWSzQxJxOKAGOp2AM9ffM4mQ68SYlKY9iIvpL3TCxFitm9",
+	"3ydYbIk8biZrm5zoPcK8/PF/IE5v6fjLJtQxN0ioM0BbO00Xn+2/6gF9+VU99QySr9dABfUIzvGS41SK",
+	"wuGgbbIlliUjvAA+DcjGebs74LjZ2DbWDbqpFmiuCRfkVsUQbW3ix+0LZnO0srscbrMTS3aB3aN7ykM+",
+	"lbgvH6yXh9RtlP5zHdhbS/UeynAnD2JVD+LyK/EgSrXQB3rPAGemZZzCvJA+De9r10VgcE/KyLseC+rI",
+	"UdpGdO4YbVfXUvCL+1RTGxcq3JnDYgXQ9xuvTJA3UkR0vpF78i771ZOPsq12eIeHqwYnRbE/WJichbHU",
+	"qdr/MJAJExEXw65dTw+0nhE9HBMCdC8L1DKeqloKRmYjSai+ZxF5dtVufxsUqG0KyFujZ7TjryqMA5pJ",
+	"dQ9hh5CWooaKuU/j1UQig/tuntUru/VHoh1COQZ0B+pwR7diHlHMhjQmlEcoTAkZcMH1aN2BiHY/3sEG",
+	"7UldfBHjPHAHMZL2Z2xTLXEQPFd2QBBKNfcE9d9o4JxHAD0WRhGScONuPrzXpI/F3iHlgqQiYookMqLz",
+	"b7T5CasCrNhmw1CBHSggFDm0gFErcOxUeZor0BM3daqHvbFMbQtveEXHDNW2u80R12RCjbqumAq4JuoB",
+	"zuJJK2yCeMDNI5SgKG0308eelYNxHuxUwIfg4BzsCoDCqXCmiTyzfHl/pDrhA86ib4OS0V7+Y5aQLmLC",
+	"exZw7r/N5h8LGueGEnJNxlxrLoY3EEvEUiddcyJpmBAaa5mDTaEqo0nCxpMEL+7AlCxCLBYfY0Z0QrXG",
+	"eWd5ogqq7xFAImS+38hmUuGRm9+HnGutvgycgyN0ZtCF7HJh4sgsvvS6zCZdFEsFHI5GUZZSwc2TgZMA",
+	"Gwijz8ymvuV0zOYbOj5wMycFt5GCu9UQLsBZ30Kx6XR8APoMx+PaQac43nQoGVDRIBiKJ0QnUka1CrO5",
+	"9xO/5Ynf8sRveUh+G2ikTRWaDhVj4kymyYFwFd+go1Sj3sJb/DVNjjJoAuymYCxiEUFvhOKQcAxy+ymg",
+	"xTfxKvYHEv8CxO41C3kE1Ptm+2UdJLMJo+NqjtkRdotq9+AHPPa8cRKxEhFfZyDqB3O5E+R7N5BvHHgK",
+	"OWfF3CMDzL6QM/LMCNm3OK+6+OmYDRLCq6agwngTUVzzDsed7nOqW9Q2/oY0K0JHZUVHINVr+jR14qaN",
+	"SL1hxkfbB3S6mrMTDt7RjCX9MGJzohnzas5z+hMpAqKy1pgBDRNN7GzgqDiGdO4kjyeVqLHCUAT8whrT",
+	"D0rYU6KoeAz2irheUxQ2POn7g1TntrnMn4iiL5Y98zaKiJZjZqxfIr1t2crzuPg8hr2sBVRdkICnRkUd",
+	"txEK6pOAg/WolyGjYxoWHKYDxkhzVbrcEsySF62nmEy2KM0XTOxpMtmTb9CjmC6w8+Bk09icnnmG5fJD",
+	"kALwxBc7133bmdZ8KHDCka3xYhjmfiN2ZG9AC57zVswvbEAOycTWTsVRgVpP6vsoEyIAS3VOiRwMtvdK",
+	"UhHJM2ia2H9qMsVDzqoQJp2ijgAoycwOdZ5RncOR4TNNpCQxTZgJTRxohGsylILViBUxO2j2/A1s4rFl",
+	"Pj+4mCyZydxsODghhA4SpgiN41PO8wmBY/8mIkkoGdvztJlcz2gc66WJznGqEyLY1Bz9XB5gId05osYI",
+	"n5MPLns2trt5zyYJ5gwGXERESKLTcOTs76r50Y+wzFOCdJcJUsDd6sQ81vKcaELvmSBR9RK/opQokIwp",
+	"yjWLuv35OlVbq1BvSShTzTOyKcC47MIpatecWDWyeDgpVfAJQN9kbBRG5xw8GYVxNQYxD0H7cZEwE510",
+	"wFEBZYuEXsZjDjBSqtLBQpJhTDXOSAIjhmmo8Tn5fp4bJ1sxFHqhxSbT1+YnHkZmxqvsy2ieDyOzmEsn",
+	"ioohUyWzkkBY3PnZay52BRlcT77WFp/95Wlh80sE9x0Lpfpyk7R/YWziFAQcbhscbec3XXw2/6klSWuF",
+	"4njj++M1iEEN4nOU6d0ZnrmDZb2w6yvJUFqxe4oE7oKg7y9/u+vtqHJU1vUhZlTnIoWcA7FhrnUzd+EQ",
+	"0iVCklgab8j2KjLF1ncVfhBRfRmSk6042YqNcsloLFzsv47LBDQt1RmmX+OI6YQMuNJJQGwqF8gtCGRt",
+	"eTjC6GfGFCOhHI95krCoY4QLf9vsJEZG93wyYVFARnIGLxjhg6SKCUo0dhmRRMr7c4KUskYH3Yme5iJk",
+	"/yLkrBcQo6ywcsR1Yuk5xzRJmIIoTJDQ7APmlGGiEGaX7dB5rDf1cvF178YlmSEFJM23CBtPkjnEyZB7",
+	"piK6E2M5dS0DPAYs44iLIRnRiYnqzklvRHV3LBXrEU3nOuuSNhfD3wqpIH1MxfnuoVu3SwmLY41p8ETi",
+	"bcLab0hvKIX91TuRSBjHYAcBTObnBDJEiiFgPHddsxFMwWgk/LXJhFHlQlJcvRwUEEI8Zvr8ThhjpumY",
+	"uaX5+b/JjIc2qNXmCdLYfkQjYEpBkAKf7zPbvcUi0p9Dic+sgovhOXllv0MVs+GsVORlk0Rwh89M3M2H",
+	"qaL9mH3bIVetJunhw+qyTxOjYnvIJyGIjM1BtGm6//z3/1HoToWHnjs8xgw2LROF/YqbXgzThu9EeXrT",
+	"Ssjmyc2iRBVOn1OQcGpxWNUNoX3NRNLxUT7cpk78SbGLtlmUikSflqqQ5xvTT39lYpiMGp1Ws9lcIfXY",
+	"M5uWE2QduGQjc/s3wOQOKAFpHziRlRlS8yhKU6RG066cDc0duWTENMsOf0Asrw8eOqONqHlw3qz+I9/g",
+	"0sAxEubC7NMkBn4gOxqibPXuKoUb4Iklps5t7/OHmxuY93/Bz15nb1OlLA1IMofCq3ECG5VJYHOv5pur",
+	"3KdrcDmnYcgmCXIfr3KbcIFH77HV3PYm60szV/kS56325dX1c+NSeIO3klPRNE4F/vznP4OGUb/Zlpmf",
+	"eNG6tqzStkmneKrcGytf7yrz93O/dG6dpSKZ0+9Bw1kav6hCvrjxf7eH6Zv3V5dvX/+S/vr6h9Zf//jh",
+	"8u0fYfvN69vZm9e3a7i4IGhPnkpG8S5PJqOGoQQf6DfaKYO802Nf+X2LoHhp7CkjBs7HxWfzn+rUEtAo",
+	"sMTEFt8gkbHOHBF/AyYGi2mfxfqG9BBQ2yPwXKE4Dt/LGXX4GtEznoQjFhE5GGCVzgF23PR88I9QRZq/",
+	"6ZjdkEv3OWf+cfOi8qQXXOmVvdn1rR/cUpUuw82Au6KF2xELJa38jVYRrjtWtF3WtMxmcJbN758yF8Fb",
+	"Xjk2ptyEwfAoG53GD2f2BcXgpdgPLzKLGfBPuWFG3sCgyu6axyIYpH54AirzneOHyb0lJzzMfSuvJRrN",
+	"6GW/1Q4v6RVbZ75/8ZGXyPwH63gXw6JXuI1nf6VimFJEoCwLkezn/cf/DNZKZP8NdMHyz8Jn6o/CnOgv",
+	"y9qBwIL0wYQJK7GphgJyXk+5z22nqlYonttVvzXHbAmN7G1O13BdED3kdhuk2kQJ1isV0GDABQR3cwKx",
+	"qXdn8aafXbXbpMcFSkzX/Hzv2xsMcmZU23jBtf5DFzadmwjkFlWi+TmRGs/YeBhu4o7TqH0a3q+u/B5J",
+	"b+Vo6gRJBfDU3Alkn4fCGewGxkwDq78g5umBLPfgkgHGh0Zx4SdUGjONNftcDa7wUz4qNd8oi0Es++52",
+	"6rh2Al64P3gN9FwnU4uo5P7cUOvsh373UcVXnRP6CpVfaRrqPZxqJxmYfJGDAR57awShZF2lApe4XB5R",
+	"WJ2n+o1ypTGfYXSKtpR1oGr0hFHL6OJTQjohjIYjR/0iJOlhK33PI4CCPO5mRnnSIZZXj0hhgjAc62U+",
+	"MkmTO2GkGYU/onNonQrlGFI8E8pVRnQDOZLE6cCp5KABKU9AdTmCvOaCMiIDHkOWS1sIE6Ahweevyly8",
+	"zrbtqJBZZzqEPNpOUVlwjUbQOHP/qGF0EZxByJHaqUVs/aFF9oiBK5kAClvIpOsloBE0QDNH6y7LWUOk",
+	"nyhflnuvZFVSa96PzeVjfs/i+bqXx9PvxrvjBtmNL90g817XuBrlI5QimeJqxvQTH5s1toLGmAv8d5Z8",
+	"sCQgK6wNloTCWbGmBW6UPY12eljluTxrtj80X3ZabU+nkgpbuFFsyHXima5X7QVomedseUrs8w4aUqyc",
+	"0WiZHwA49srfaPv6kY2yhooxpMhsnr/87nnQYFMeMQH5FmAdbQSNGePDEXzi2jzh3Hdahc/3uUpG3Qjl",
+	"J/vS5cKXmufXha9p9qnw+dYjnxewzzQ2xrP4PWMq4bh3mucvXrzID8X18l5SG3vwaOvCCXrT8NTZncyU",
+	"VzZg//eUpRBJTJicxNjqb0sKeJyZYhHWInK+RM7Y1Q2R+H0l1+QiHLHwfhvsQWWJ3w7zygszmck0jsiY",
+	"sSSwhYMsAoLGCJfkcZjBPoxUj7lgroyXKMrjwISpJpIRc6IZVcYnMk+hz4yenjGRzElIRcTN4TSxmYuT",
+	"+NgZBQJvIfYAJA1eML/AIwYsoMPSyAY2bAsnpU5kQE5DdBqtly9fAvvUd0abInmdNQJv6JhGaSNogDvi",
+	"Xv1XGscQGGQaALNFjZ9+eWvOo9EkncYafeN+W17BqdoFwsDblA1Iv1qlFuLp9Tc8cuh1gc/d/vT3MzAm",
+	"l42iwgUZXnfn/amvSoVlchHYmvQ9i7mvlz+x7vw4kujlSV3QlFZ3goPjgRhlanO1EAxgV0uT3rDxEB0Z",
+	"39weCiSM0DmwgGcKx/CIapyrCSmd0pT065wTvCW45uRF1SyFdXs3a0trlYyaw3UoKJ5HBNh19eOKn8Cx",
+	"WbFFYnW1cBEB09ceW1B7EB33OoA4QW13QyLJLLSmd5EZO+4WjV/BT0FOh94zTXo6VVM+lUb4em6Eu5tv",
+	"DS5TXyYjl286vxO9QqDe60ArJvqw56QH0XyvQyYANh8Etlu+p9iUs1lXil5GRprPdpgdhYnaJaga21J/",
+	"Q2gc29T7+E7ohM6di2fO0jeajLhOpJqDas3NTPXZKKN8Ma1gvDhMSeVS5gFSLOcwPotTXfzlIAluXh1w",
+	"FkfoWGJfrruRCnhpiX+Ihymv9Y8CZOpuFOg8i6kbD5D8XsGm6Bs8RGAPLQc112QslbCQijW14Gt77XUa",
+	"WHZgO/HJPfxMq5mfqIWfWQdg+nXa5Grzuni+qoxsft+9kW3XY2QPES5bUPId7MAu56QE3pElFvfPNY0f",
+	"GIcl3UZrpPVvyh3hQmb/tb/kqfd6297r3Sdpt1V/SyyL/3d3HU24FjfMmrarnvykO+AHlqf86Mp39jFm",
+	"egTLgv059DwfixvPpuYbS4N6JWfg9PZcy0DPRPOaqSlTZ0DJgj8SENqH4T9Es1CKyJKPYLc09gd0SA8+",
+	"27EAtF5AekZ2euC0I34vID3jdhuxt0VO8hFdxjvR+yvVydkP5ifOfnndI8+kcgjx3rfGGAEKHAzSjYOW",
+	"BFbPQN0Vru4o/2+F/du5pGYpFtTSurZ3ock9YxNtYfdC4EytO+HCAh4RGvOpHZ6kE8XomDDzPZ/lSOQ9",
+	"EwQR7JAshXrTVN6zHDYEBqHAUCWzTohIhEzg4iSddNy1F9oa7gQgSIDRuLUAcUeIPEx3m+WA48YLfwmf",
+	"HGPqmBpTNHVrh0dtngZ2EZR55/jBH/DkPDi8C1GZeZYyB3bBHU9yQCDGp8xX3tA7yPR74YFvCWt33Q2I",
+	"6wljbm4AlxJSYXZbs4RY/wSCmQeI/UwGdom/P4HdvyKwe8I+JaiGz1CwCr5Fg0cd8giu+04UlOqdMHqs",
+	"Qz7fNXh01+jcNV60ru8awR0sFV4owZrDB9zDX/xQ4c2u/dVV4O3wRRt33DU6l8Fdgybw7SWwffjSUAqz",
+	"DHyEd+Bh3TU6n//8806ASnqA+fXiVJoMtFt7CIh1nwvHDrIyALtxE9xh2GEJ0xzRatv/CzreObBTrrMN",
+	"oJhEj/hEBwTAytqlgtCOfaNJbJFu4NTnUe/2QGBayfzGhIERHNsEHFxHCvNxIMZcFxVVGjn9CDd7VMHS",
+	"PZvvOEq6Z+ZTZ/ifNXFQj9zmLWjkHNqxVN3DEfQQpXsuqjA49q0qsTcS43CKVvl24SvVzFrFlC5cH3R2",
+	"xfVhi0qt+vOVbTrebYY68miwNaFiboLGJO3HOCHWaJ4JU5ohU4xiCST+1iAaywGs8/RixYaViqVKxYdc",
+	"lDf44Y/6Vqz1luSfEKgEwWYkm4EE26eQEqliXVx0B3LRmdkh79mKUfUAInC3NttOYg5Yp6FjxiaNAI97",
+	"p9HncqLn4UhqGXKKbSYoUGAwwHoMlNlTN/SqFbin0XE7nq/K5Q6MazF5L8djxuMaMUZG1T512A6iVYks",
+	"QsHDtiPXozDgIsq3j6GB2Kp5rJpSDCT2nPT6VLMIaj6hnHAoO2GRxKwwWOhzcAMZrAB2iKZzlEsI6Kw/",
+	"YSNP2HtjIv71/a9vyXv8s91sN89abReB3bP5TKpIO0ZBGd6j3Y15X0HKlCgmIqag+bf3X/BHe4H5S6YJ",
+	"oHqM0eEqTGOqiEdgBCQcSR6ic9OTgv06wHgplEInWETrwYGz80Vxejij4YjAGTAOvrFhEwmEazfkqnVJ",
+	"aF9OGWmRN/z7hzYd7dOPqLH3Bx9aU2yBPaWgjibK3Beihj7bHzJaykrnz3JGIh6RuUwJvImWY8bY/f9R",
+	"gjf1r8j+HywEIIqXc7tG4FyI4YbgkgNl/n/pdTqNVzi1nNAp++fZVKaaRFKNOQlZkjCi2ZhywYhZEV4m",
+	"UytmTSnvZjfsbzHlnRmPwPeEKIgqRhvw6Q7wTABYGz78+59r6Z79kLjBUSzReN+zYSqOmb0NVWtp7wey",
+	"dVCrvay+At6LnI9fZHOzatY4bPCU/aN5LFBZDj/6USrCIp5IpW+MSyCSM8jCmYjChiVGsQENRb5zrGAN",
+	"PAmuuWApEsnqm9oLqZsS9tThSjidtJlr8XSKbLkXc8zabc3pne21tGFVSsQGOwdRtq323iw0ChUM9pLE",
+	"MbgK2XGt04dbHYVU3kvb8z5Tz58L5//kjmYPUJGKQX4jwobh2UjGkOu4tIl8cM2s62a9wpsMyAPs3pbW",
+	"zUvEQrvrQ0drZVJ8OJCbuVd1t5wWZNy2FSLIdp14ZA/tpVXid4jIiSVWHvOSJZM7t7PlF/bU7ntuhW1p",
+	"N48EmZxtYHWTT0G4VguuSZZpcQMreGx2B046RyYLDIegF1RITJBaeJyxBSSm4b3OGNBQKawu+jlWaCHx",
+	"qWxA42i3fzsZ38ewnJP7dHKf9uo+/ZbbwQNS3k6fLqhvu9pq/b2iuvYRVGUQ1iv4Ozn/Zygtt2GYnBmJ",
+	"xtfPfNjosmCYh4JEeSGPBasIfOWMKou3cDKHPI40cSrTfP4bl+Ziaso0wXqEZ2uANrcbVzfJV1kiyfTm",
+	"MSJu0kY6dbFisrWiXEcJrq/0BgDTyJTbyqpsdXWxTnbLZ7GfONn0zkvFkjiLcAGgGr99XyeTSHWYd1u6",
+	"TQEGRg8S1XNbKObJPmK/VbVlwtU+G2I8UpEKPYN+QPRxkWrJ0p9wi4bzfRw4iHKxMB/4mrzRtFwQcJgQ",
+	"jLaR22onL6SabcFDjlt88l+9/2oBT1+6A+uq2yf3dTP39VcvfEfhv1qec9Qt+aWv4caOZKrZSMZRNd7p",
+	"FmfaS8G0m3fvmaGA2Btc1BnXG7A03YmPwEmNLl4HkgAXoZ72AtLLa4tPZyIyGqNHHEc1quKJUZF6xFgC",
+	"6U+AZAMxtzWYCBbLHGTU6aix78RYmvN9A5YU8Mnwy30F5FiW5E/IxPziJGYJQ2j0p4m5k6G05KVm5x3W",
+	"Gv17jkCmbiITGvfOyXXz0uZCEinvxJiKuf0VTVQqqsiqfs4ezXGRVe2/lyXPgRA0zrI/fl8RDu3Fwpwz",
+	"x+nv2QKQhxaHTttUZc30SOXIn0xYi5xaOZ7ckv1eH0blCWSnkkf7aQxqvuxc5hqDYqpY1NX8n6zRuULd",
+	"vFZ/4oqfvWo1HtJn/AwfuLo2WwULaOdMrt+qJd38l62HpmorHJHXDBZMFBS2eyqiczlh4tM4xmOmz+Rg",
+	"wEMWyTA1Cu88pzbH8Tn8t5i7L+8PAKocbUOP7CcC2xoSsjgGRcs+JdCZao94nwuE2z90ZcpUfBHmnYG1",
+	"V3l6d40/F0DQD0FWfvMs90+5j2Xt0CLmPMiQPeYs3IlVVhXkT1HQfnSFwEhEjTEjqYmhHUmRHJBQxulY",
+	"YPHqxk78oIqRPyQX2A3Qu+n5IYvwRFQq7DMzTySNackNPxkaLdNgpdHuX7lOclou58rkjGFps5h5DW3q",
+	"9sjwqsARDAOjnj9GSBgrOWfJOemhNdA99yao3myqiU+bebthfYscLY1R3bmAMAsqXRYws0rPelx07ctd",
+	"/3LvWwc14RFk/ug9EzfZ8HCkw3Izsc2t6FIWKtDJfsf3CiN7qPvtRm/F06SYjYVGfGKbq8Cn2eT32g9/",
+	"b8YHrLEGwZLf6roBWquRFHzRhnbtZ1CmDk0gddyTRnOKt7SUbe6Q0EzDLFG9/VREMXu8oJ1dcjlCrYyv",
+	"XLBcNwBH1VimqoYsyeupnfF4nETkMREpRE2Hkj55xN2wGKpVDv1exnCXI6nK0sYmUHsAcfJlOnBarL/h",
+	"/I/VSYfwNG3hDtQNe1qQwetN4qZaQU8nHVKPDjlE+NdjhtNjwB7TImuYygvv41bST0iNo0VkROc+K4sP",
+	"71+g2tEjVFuKf2xSnY0kidkgWTNJe1M+TwQq/Vk8UmWfC3nMN/auTsQ82xLzPFiw3drsSDwz2gzCQffc",
+	"yTM4F9/uc2jU1gS7y9Sr00r+VHbX0ZKrftaEe5ht6cLOZ4uoiCvXVKWtmlKDeCKeuttwlfxOTlV+o8nY",
+	"K4WDcr1KE0AF7FOuRKByI52dn7WQzCl+AHqDsh+wlf6lWR3GIQVk6Skzl6+Y24HCBLh79jfLlDKNooVj",
+	"sl+i8TqTLhvKyQ4TLydVV63qNnxapb5jFH3ZGZrbKPLBW/3ZGedyXnzGf3SfImPjlc92XsVJwp5Ewj6M",
+	"mLPWZkVHleIprPtgHI1S6EFhqeCpT2gyyhx1L5+NRVO11vyl7VTDBRPR7iGc+9yfavQokibarFrM6NQN",
+	"u8iFw9SqRKQ0d/U7O3ozWmQdT/xtwTchWitHf+YZxrMZN+7LtgoslUOtDtIkVWz1VB8T23uG+6EYN3uW",
+	"16HXZ83Wxt7gDyLaSXLwZKiexhU8wjTirZNhVCg15BABu7U/lP0PItIWGJRpbExOnZOqEsbqmPcS5WV+",
+	"oIYqxdPqLc8hjSVmO8RtZWn4m+TRO/yJUzXjVM3YWg39DYQw58mMaQRgaqaUVBtoJT6eSJWcjelkwsVw",
+	"OaG2+1DGp2n7C4Fp+iZPtgkYb0f2bDm3AdiEgLmeu27CxpOYJkz3auHK/AV+9Y27maMqZBjPc8clDHg/",
+	"aJzZ/24/P9ifCC6gJcrRL9pGF+hJOIh6hhv1jmHGKo1MERtwwV3KCXGdeIgszzSM6mVKgtAp7JjxRMPw",
+	"qP0H7QAy/7EMU2i8tcJHNftU+CgOdJ3SOMUt+NGsuBE0fsbhjIXvYn+m/6pjL/Xvh2YjRYKTXHIftK+D",
+	"oQTeO2qp9e0b3TFLRtLImNFJCRNQlaAJ69qWoEY0ni/2YWELlhHKrmXDluaTN+a7q9qeZnZc3uHwHEZu",
+	"hzRi/zTnBvdaz3XCxtl4HXZG3SfW6k7asq5T0DxPXdVBZbqkpFOgQx1n6tFZC1z9jkgkC2G0eZyl0NeZ",
+	"tOBp1HpoN8yHYSxXAHMG0Heyg7pcDG/pSUBE7oT56VSZKJuLRBIK4/3RJtnCDzSTasBmn5Ne4RT1sGsI",
+	"vmlpJ4kcWC9ZyZn7nTuBO86ibFiDlplZhHWbz9sB3UPBNfOtqkAzN+DGdeaewR+pWwjMXKvG/BZO2dZF",
+	"oWCzzv6NkcInhbqtQv1zC324mSrbDyVl8ZyXaNK/sElyzMUkp7FLnfy/AFuY09Olanp1j351bG/Bm39Y",
+	"MSqllVxUSNu5aycv7eSlPealBXWpkFxEeyjR/zI/zhXKliiF/UGeb0kmiOj0POCHvCH27tBNUlTgjCij",
+	"eIyqgfZv86rROedZwyyA4mxAaQLfstrMolO5PDeJXifVxhNEHVPFIrmlu7V6xnJjP+sRJHa5WBIjZY1N",
+	"Q5s90FE+KsuHmMpbauI9KrlGI38Rjlh4v8eSwi3w9di51TOZxhHpMzJTUgwtAy6EPX5qCe5/4AUU33YC",
+	"vtggwZRjfqBEpXGJ0ML9H3OIZIfIdf6ROS3WKbEOB/oOCx5CKNOYpRgdrCZP70eMJT/jxfYiym9lwv7K",
+	"dVImyz9AtD3gMIb/xqdCqc1x+6mI3nqTAU/0U6ZUXsnxhKqc9GaZbntQLQ8VY8mGgj1RciI1jfU24vwo",
+	"e6ybGYgm+UfFRDiC3vQfxBCYF+EWNEl1SuN4TkZ0CkOxRrmJjzargvl6bsERMk0Ci4SwoNpE5lha3spk",
+	"ZLYN+DGkyvho1xJ33CP2ZQg84mGMtJPoGyacm2xFXMCkoIn6j/+J/7Lq4D/+34f64Ii0wG/2kFd5504I",
+	"4EjiKNCE6ITHMfIQP6XM41rzMo/H28/93ETKffWruuwmrdtsDWjGIxqQ/hwcXxxfIdGbpjaRGJFQTuZE",
+	"Ds7JW6CGHlAea7tmi2SwdHe4rGX1tA9+mbXVY05xe53JQMGHTJ21m+2rdVgNig+3yhzfxrE9KeO9lC2K",
+	"ReeyunLddYxH5bamafnLRO4wa9fbTk48LBKylavcLnFR4PRanbXrcRl8j1+qun6k5sgSlJXXKfIGVSxi",
+	"LCO25hLemK/UWnFP5JiHIPSNCVNdBZF5KFOr/fzg4077+rtWYEfSRo1O02d+4d8TJUOmtfnrOUyhVuwP",
+	"FsK7ly+/CxpKzrR7S98D82ujc9m8bAeNVOR/1GiN7ozCrH/zjT9XyzBD0IErHhqV3O1zlYy6Y641MIq3",
+	"LlveA+sqNkhhqa3md38GDRPOopKIjXQyTK0GjXs2SboAPfbXbZ81rwrX1SPavn7e6DReDl48j5ovWi9e",
+	"XIXfRc+vX9L2gFHaDK+vadRsXdPL/uBq0Oq3+83+i3Y7jFrX0fOwdd1vDppN2nzhgVet1tV180UT1iWA",
+	"Bb7qxq/WYHIFgJhV0t2H9ijAw9hpRGreVTBPTEjweP7xOzzcoWJaIw/3Qqq48CswMrN6xa2/56dFukgj",
+	"ejy9fFVIL18GjeyEIAg9jWkXGNM6z/+sAyJwcNgA7g3Ok6AB3jMYy8zIq/d/w3QQdcm7Zz1PL/otVvU1",
+	"9mVSlZCe+WwPI+v8UCXvj8uBJ8XHQvudwC/aD/SQeR+S0XhhSFTTKA/UR8rpjstU+XH/IdC3DgLIMktJ",
+	"YuPdWSB/ztgzEcqIi2FwJ0zMki0OfiiSDIPlgbnfJEuAYTIBstLIRxZkPg5OmbTQgZDGcXFE9Z14J2fI",
+	"MQfjYHJ0ZfY7fRreD5VMBdDPZfCENLZTL3/79f0H8p///v9dZPB3znTvhgxwEnjPlUF7QAh7RuCK5kHY",
+	"tglbNzRrsBo4sANpNJ1a3rQO6WHbLH7Y/NQZuc1AFWaTPajCPhBUz7BlkC541vMa3R4QLDXgl571/HuW",
+	"Xy8hcsqU9aoXL1hILkDiwuxbhF+FxY9oPMA7wJMDJwLZPTGpQWOCE+vx+EYMdI6jkXNGmjARaaD8uxOE",
+	"0EEChIHWpuOH4WyfZ1ahB+CWCTVmD/b8qnm16Ffak5UfOPr8irzh35tXru2n8fnccwE8qYg58U0qgvRy",
+	"2Y+zv7B5zz+LO2HsWOFXzLeRudC82qNxbKyhfTY9PLBj89iA5DcZUZHHflree2TNA7ZrGsLsoEewLntI",
+	"6JR2NfEIVU9O2+RK5m6ApBEs+JiL7G/gGCZyyGAPF1SW6wKqnt6dlQdKJ3i3jNcz5sL/vYJLe+vPnjnb",
+	"mXSZJxtSQfrMRFljIzQR4pFW9TK92coZ+2zyt3sFf3wl77tnHceeXeoCEAuBCjAj0yiz4OGhRBADRBc2",
+	"uPDeYwUq1Xut5TeWebLuxrJXihdf6QY//nz74eNPNo0DlC1UkxkXkZzps1b7un1OXrMEFmxvg/uM6zLu",
+	"YGeHqs7N1SqT3ze6cubqlsVimo15KGPpzgFwndK+EXI+WZH9WWaQOlgTypDR3kbYiqq5YpFGlXUtCLp0",
+	"f9rNZgWpclWid5zGCTf+BozSOMMw6HPllIEsMlhUNM4tWoWh1zveaxVQfxFAq1vM+P4Dl/T7g/EFlWS7",
+	"mJ+7Md71jWaf2A0dspt8EuxOtL67aV5fNFsXxu+++fGmfXUjU76UX9cZ2nIS3Mcy1O2aM9SlCTEbuOKU",
+	"vZlU94galeKhx/XFQtRwe6ybXBY6BI1PZ2P66awPovL8u1bzxYvnV+ZVpPJ/nADBXn85fu2XxKZjAnCo",
+	"ceKHBls2kjMyoAr1VvlcLN8GvCLObf+TsU5ZlVNW5YvLqgRb62Tw0J2IHjyU70eMq6nI1rwHMN+Kqvci",
+	"pCJk8SHMA8Nsgpag1mEaGNpgl8yxAfg5ecsYzjt0kD83YMYPxR3LqR0Pg3TscMPfaOJE54YoNgE1ZgyL",
+	"TQtpnz05L+IPbYnWmBMmIpaRez0MbWEz9xbanuzPyf4cr/0B2YkP0f68TyQc0WOAnpq1PmJ7VjYNmMrZ",
+	"n2n4kDUJxsxOUhlSLgIijPcvFRlKGeG0XEhLQnbXBgl9NoTsPZudlwwnd9Lks2VSwc/AlYw1stamnNUb",
+	"f6aYESJYElByBt93Gm/VoZG42Zuajs3ZM05W5mRl9mxlrJ55CiPz31OWHqKF+Uh5AoVESdDeHr6h+ZAq",
+	"ARmiBUVqG7NdfWwrCwS3Uo3H8tO6jClgNBwRrnUKNRr4S8lZgNBkpVhom7dhWmV/Hrh0HsDw/IB2qFiL",
+	"yCtskM5z8tZO8wqpgJvMD/RalnzCrD/e00OdjxOzcFt+xFvdfQqqPN1rtjHwCMwABSbQbMrMuQhCGbEA",
+	"W/URzRmMmdZ0yO5E6yq4etFsttqBU78BKMbAAyBRH7q/g3wSOXiFE9Xyr3Vgdhq+QCIWcu0LiQ/IRKpH",
+	"qMENkeyOiL0l4u8JuAMCR0Bgb4vY+3pKnIZtiQAkAByshPar065lo9cKSdeDSS2g/a1K7VZI3zn5xcgw",
+	"UjXmZn9TiyuBen5Wxcc4HuHjFGVUwxzxSqxm1WyFdQQ3Q3K+M/f4hYM5jSjtGMVpJ0GewX9XRm6Cz58l",
+	"92WahHJcK3TznZw9gt5cWANIcVbsXdCBFUsLF0vtuVrl8+Yu57+CvcQzGzpnbHHFqBkfQuBBceYQ8EHD",
+	"6c5OY2W1Dt0uqJCNQQSasz+hZ10Yv/QqyLUFdBpoaBqFmevW5a8DvPdOzg4JvweZ0T4LLezEuTSrGoa9",
+	"GoIxFXQIz/3MePnxcuo5T1404jqRap5rCdJG/wuBoLMZ0wkZcKWTc/KDSEDjFCjyEEAN4ujngE8lj/7F",
+	"bEg9JHRv/J29wRs7rungEC7prhQ71uj+OkatZ3+sotvLn2wiZcUa8g+6HNgDLAPBLhnoVskXhKlS8LPo",
+	"tq0YRTcvbaQcm1uV4y6KlrlTqYZUcA2rW5Xxs9lyMbPOcwmbxT4xp9qCID215rVaqxo5nakwMnaS7hQv",
+	"qkoEpu0GSA1NvL1MWgPj3tKYiYgqAo2kXBSJ3xI+ZuSfQJmGnnV2ODB3mnNyjX7l9hUpEiXjGN1wI+3m",
+	"UOdypq7p0NGdqchCRxH1bJaS8Qbn+3wLK+Daa1zAVSMBiGV3Q8q3x/r/QcQWTs1eR+c4qRzKKVNiDG6T",
+	"F04hEwYwu1AxBpwcZ63WVY1S+x3I5ho06wtbtx/ur8XnVyLx7+whO2Z4ldMueDQesv3AGCkvWXKQ0zbV",
+	"amYdf2t9YrB84GtemZdCpR7KX+0c11+B4QzqkxbjP8PjOpSs8TLD6mmuiqZ1F5Z1BzHMQTD7++eNGBlH",
+	"UQrNTloKBPpDLc1I81gqtjbhv7XhrrDJYs0ywh8ujPEPmR0mUDoHYGsjvedpAD8I7LEa2M4PJDnCo7Hf",
+	"6QC1qY1D5NRabjQ/0HsEX5coECMRritukSt/DSP6yNxfE4qg6PmCk5Kx7QnCzoQNxvteYsdVoigXXAxd",
+	"5q3na1BQtgrlhJFeqplCzdqryE4c45DfY2ILgCwvPuuKi5tn1F3IRDw272rJtcwJq7iSfauqKhY0Pp2F",
+	"Rjq4TjABPhh04TvVyeyYWSoOajxCE5WBmg88OQF0C1YxEzhHbSntf/mlJ0xOYjsm28t4RCEb6ETDzlPW",
+	"LHsFQJmfJkat3qy2xkU5e6oZBV7PrOZtthvBJr4xG1OAjlCuNf0/zcq5OnfLCRq4VXkHttU+u1xjCEzr",
+	"MtvJ2//4X1pT8kamWlMTCEgoJYdUs5lU99gkto3D7CRpZZ7a2lJTe5nebM1PdUbKCIfZWTvB2PojmaX7",
+	"N2MdnoDl35K+YbM0FGWNFSxPAhXHMqM9NBo+8PknaHonz4Tsy2hOhoqKRN+JZMTGmsVTBgkhGbNvg+xS",
+	"XEPDpy0bC5aYXflG22xSieLgmlhxh2HOqDCqm5MPYCxztaSWidmakrKmIOwpU/TlDht2kl4KrPrJSIA9",
+	"9A+F2xh1e+AbHXt4pYL69GN+7eopoWyqcHkOqJ7BwSeL+KQWMdha7n45mP6rZabS5pgWI7Na7eS2jOr5",
+	"XIzvKyodNisF+wZCnQC9XyjILLVwgDiv4jzfdqxsXdTlD8Wu+fzscm3LtBe+8uMafbrU1lii8pGckViK",
+	"oRMbYO+GKZ41W5+nGVy9NHeq+HAEz2hoXEjLyNQhNAyZ1iSR90xo51la59XEwha/j73ndMpIIkkfXlZM",
+	"j3CodJVMV0gkE/ua8nzIVttiNdY2283Ls+aBmG0327TV3tpst2sw20enlX4QUa3+r2Asqs7qYjux8RTi",
+	"2KWhIAUGYo7D3uWAKDblbJbJvwlnQcQxLh1LnZBUDZmwCLUbophOFAeOHSmY9tUE1CrfaGIOGEkYHUPa",
+	"qhZ0GtzMB/kOFntcWWDc4N0j0/x1GkHjLPtjlQzw65QRaWli4VgowqiKeSWJlv35RJZngx239UrZ4FBG",
+	"TPvpGpDUrYYTu2apsg0Yc0iydKdpLJiifR5bRqwJC/mAh10jL91UjEJVtiv1pUQ3HsiPUGWdKCowE5C/",
+	"5U7lDYZSDHhkp1drFg+6jl5w+ZT/tjNSKy4SwkfNhOYJnyKyWZhHHkPDHV7e9fa1m8ttSLtu2N17+5SN",
+	"pnjqDCco4ur8JrxtM/xW3RpBS/Nm4Ps8i2XtwOdlcIDJiGr25eCY8aZ/w5s6YZhPGOZdQ7FAfoD0Mod0",
+	"Owgkck4UDg6FHPMBOwvnYczIxMnqEaGQLbaQZ/T6cBcEWtyzeclGfvEqN+BxJ4xQE4AAzQJoTmwABJpZ",
+	"NhiwMCH9uZFrFg8KWGX8efwt9NWqQcprAY9zh2SvhSGLK/6ZiuhMTpkidKiYG1UNkQgXXCMe0Ikc/Lcr",
+	"03KJe7kWiji3D/upC+UfxNeNHl7UDRuBnlCr7AouXJSag4YK79Q+BfUc7mME+z5yNPeJ8M2d/ROs93FY",
+	"71Ym8ATp3aXVO244LzpttWB4FRswxUTIzvqxDO+r4/WPIx6OSMSmPHRzH0ZyRsZUzAPPMGz+cvPRoAyU",
+	"aiz1bB1+v3Pr/B6XeQLs7giwi8dgF9O9io/Q80TsNCDHtOB3ORIyWwjLfebqrNn6AB9YL23ZbsEcwj40",
+	"TH2g/Zgl5DIgt1rTMb2nREkaecqw62aOhUFOYGJAZRrzuwKCJeqCIWt0Wu36Yvjiw3jqML4wW2f5xEN7",
+	"HqGiZJesq/ObOwnqASVpNR+OhOFx7GcLuRqYHAxiLhhOx8nW6oYRZSG/i+At/yLiOMG7GLIEQJ7j4E4I",
+	"OTM6EUaO4G/aFWgmIsRzUk16/kJ25gx0WTgQaeIXqc+zSTeYc5ADxHXOXUpiQnVSDfEsnpeDgHpasbks",
+	"E+FVxbK9ocDUHcovD9se02KXT6XF2iVKTCBP4z8atz/93fxuq22iQ//HlTE9q2o6JDPM67zmRmHhwmkt",
+	"TXvAKKajTnsUtWgpNMDeJqGoR1dWo2t4jMtTIbdxbMMyd9WAeGAQnp0iIWCGpS3MoQAQfGnK5IFmqj1r",
+	"cmTit67E5QV3QfpaO5K+D86wH0rs9bhDYrMz64nRPpM1pXJ6oVjMIG+3t8xNiTtFNYmlTiAGlGOmMc51",
+	"hNXn5KMtCefGOeYGHqAILLpcyHcI4RWRaYJM2CU5ICSfhk2pSgStwkdtf2JbN2mfQMWDVHzu0Sws62Vh",
+	"WQ+1o/va2hry5RYasl2jhjzEBNUK/gZkqUq1JAihHBjjv4XfoWh8xkVfflqSp6IJzMgVTGkyAsQT4SI3",
+	"Q9ahlCHUmhP8ep8BX+q4vmSVovEvsNIvLFXVmyguzenokUmaaMKgdUGEnGmH0dl5NqsgvUHjrPCXW595",
+	"w/97dZJU++w2ToEtbSp3v97Vy2lSHWwxdy9ll8+9ve4C/Feru+mlZhZdBimLiNEI6MOzcbxZnzsQmC3r",
+	"I5dTphCatnav+0DJsd0OlOuqSyzQFK3DKFBXFnI7WlWjL35J2PjJaVXNhavzcJlMKBYyPmURPhOnZnMK",
+	"3am+p8UaFm3DJo2bjw89LCj1XxAsvKXHZZmAzUphiKytwsMfJa0aoIig0N5p3CKKxXfVMKXwz/wc5gG5",
+	"HdKI/bPx51K87tquW9vIHMyNMYHRWfv7Fx+uPv79v23DFObUg8Pt2SZEI7l0zOO5G4jxmtM4lg23Sa4j",
+	"ZcwFDrjV7JO5P3PHXsN1GthoAA+MaingpOoRM1bdnFPNlIlG4GUahnI8lhHmbH7P+ZSWtXkJ+HgbJEN2",
+	"rCriZXfGD2baRaXOcB2ldsELSoPmtPjutUZNcXRRt1zgyJ09BtHvXF4/59GCMY65uAdM+EK8bCNb8qxX",
+	"7CLofXtDenLCRDekmvUIjbUkkaKDRAN2UbPzIkEF/iaqxiISkBT6dWAlLMoRmWLcDUOmcIY+6LMNYm3c",
+	"fSMwqYjeZWJxFAgLv9dO2+c3tMQqKEA7R3zKoxTucsySkTTbYAKwhAlQdXKSxqh0rWNjezpA5ZndMm8V",
+	"LUq78ed6yglnIDw1kGOpXjzEKBn1Yml0jDuYU43lKvDPtbWRka+YRUO2Z0SW1exEM8eL5TNs1Lb81iL/",
+	"/n73rQRO7t/J/du9+3d0as7LZ+26zo3d3ucEZpdIHDAWISLPDluKKCZC7IECzWezZhupvpscaAN+W0J9",
+	"pHQaJuzKkfpEEYuNp8OiBa133QgabpMbncbPEgo9Zj80/0QEH44S3Vgv6a5o/ModoZMns7GIuz2sXb4j",
+	"FuIso0PyYxjKawAkBhgEUUteW4tDY2/6SKXXY8aF7IZ0QmFU7dpS+do++JNQbiyUdgtrl8mxOVVLWrl/",
+	"lHD0BwNjoP5IoyHrkP4cJxJS2EJtzrUOCEz8te2FIiKafQpIP9fcnZe9mFEltG+/gGErUL9foeb2xq54",
+	"79QL63mvOfcU3kN/FmTTllHNx/MwOx1KxRqd5vnLnO/7+9rCB/v1V66TquRjzO9ZPAfU6tPVHn7kInLo",
+	"WsjVz0aSjOncxDxQbxJZ7HPEyUQhkzPvAR2CX1uzdRtQHh+7acN4tBvxqCtk0qVJwkS0vpF7K5PX/kmf",
+	"LN3m7mcsdd7OFbn/Mfqqx/ZBQ+sehfLXAaGCuBH/wGlpZ5+71dYmp3Crp4TaKaF2SqgdmLr7ng1tk06t",
+	"us1oEoQF7U291aS63J2ctNdJe52014Fpr9/SpODDeKdNok5zDo2laNxQsenliOCcIMBEdSoij0sJCNVk",
+	"QJWFBLsRGybSvIc2zIF9WTO9Lj74TtwJCKx6WPztkIR9Si5CPe0FpJdXCZ/ORGTUQo+4WbHAxq4nJnTV",
+	"I8YSYFyFAfqhHAMFBfJAKUbHgccz60TKCIma2Z0YS6MibswPwefwly1uQw4GbtKIqyCck1tB2KeJuZOh",
+	"ZNor3x7eUA92zpPsJTKhce+cXDcvyWzEY0YSKe8E8ADgr2iiUlHWV5pP2ugTSPoEkj6BpLcBSYNWcxfy",
+	"iDtI2JVfK+KKhfALZadKpgm4UvBl/NfKp8M9lxCJb0o5d6lm9Qx9y3C7uwOHVwpBCo93QHmMsXkqqNAz",
+	"ANxBgz8oW9vhbw5ExGicwJLXOBRA84oppwePa2f0ltuTSyjqZtQHhWtORXQuJ0x8Gse47/pMDgY8ZJEM",
+	"U2OsznMmbxyfw3+Laa6H+WlNx4wYudPGDhasZkDYlKk5CVkcg5Fkn4wC9M+8zwWF7X7w1Btl5rmwXY3P",
+	"dw0e3TU6dyt4tletu8afd2KBrnQR3u/2DvjqRCnddcO5EMW18ChANzxAvXknHl8TawXvzr778fIvL//b",
+	"//UmMDrk0QW6EpOckVRETNmFGqkPZZyOBRR+9A34c9iL+YfkgkWkPye9m15gaS/wgcCkfXhk5oGkMS25",
+	"4Sdrg/BmbYVWiNULDuY19IW274FYSjxKLUO+93fRj8UReFKck7e2lhYzOrWFbesT99lAKmbDCnMMcnwh",
+	"mZ9rfj4gFKxG4IyMMprM6KjAIlWQJDRbRczd3FkSGY/SuJsmbJtZHcgKPulyVtHNI/saqwLOeK3MbY5b",
+	"0B0jD7txNIyVibgOY6lZ1IUdw3hzyLpDJdOJDV6DRkzFMKVDJO9mnyYxFRYq3HglhU7jBKHYRqgG0mzr",
+	"WTrB0CEcKSl4SHgcC6b1NgH5I9HzyNi1UVekieI+Us6F0fj+eZhbcGP9KuV++FP9kStRRK8VHSTHTSKS",
+	"6bxyTIG5w1oQBRvN03ugzHJB+dIura1L/xsPW1hbOYyoENAFTye8UlmskrDLPPpO3n9fRc/8ngHtujMq",
+	"EhatSQkL7fwwCIPDFX4PHvitLpmXyxU6z6PWXOEOVFUu7we9MbtL/C3TNofYBbbcZVroBDskkMbSWYNS",
+	"hMy1LqA3dEtCnP0G7GtUEHPsFI9yFCZU31t0qnGDJhMlpyzquJ9BVwrLHLnS7SoA4HXI1/FYbl8AqWtw",
+	"Ibok3XSyUMF4WXQqXH5sA+DgXmYaLhPTQ0zPP2Ll7VxDSpx228rGX9hxLksy8pKMjXSYjYKm0Bmwy0IS",
+	"kSQS/wwwU2r+jqlOPHfPg/T7KlQcP9slHVWe+SBpYw8qw/RGTp98BskKWQKccDfF+WOHaf9Wl+Yx0xoC",
+	"0Cpx/p4lM1acduA6YmxOtlZRfuPWc5LlQ5Hlz40+eAmNjyZQE0Qzlm8Fl4J8SJm2RPlVoUxrfRKxawBC",
+	"cIiUXPr/z3oUCx6yQ9UtVgQOV71UJSp/iykXkIO/McY/pELIhPSZda8jQgcJUzOqIu3mFEFVOdcYYCep",
+	"+AnEFrPsXerMY7bbRGgfGABhJCTUaaiQYj6Wqc7ACJC0zh3axzKQ9oDsNRFphe5DJml6AtHBzzTV9IZM",
+	"gASPUKXQvROEi4SpiTJLOW9sKhT7zcO5jS+Ryo8ZI8ITOs/mqsydw6XcJmu40C683Cf0OMPl9anmUM0U",
+	"xMLUcnx6rl3g1n7YHsWIhTxi+pz8OnCBBRQ8bwglgs2IPfVEsUlMQyt7xiRiLWKrllnPVoIL59otu4y4",
+	"E5bhntKvbt+PpEMBbrDRaUx5QuMuiDfTWcqr0Wn8mzD3HnKj7WA4u+JTGt/Y6aE+8CY6VUPjYaytFdyW",
+	"vcN7OIXiW2mTW31vdIlmIvKH20FD61IqFzY7tUfl8v2caDlm2ewDUC6zkcQ0WgCSDzPNsxLARMmQRali",
+	"GnsLTezAE/Lsqnn5LaqLVMTGJ8Bn7vNxm1CM4AbtXSucKhinCsYXVME4bH3stOKiRsaXQSVzMdydVlbs",
+	"DxbusxvjVtu6BRfD2trK8K5OmvSkSU+a9CvXpO8AMbszRTpRbMrZrJqnAguoc6ykdsjMOZYeyQagURMl",
+	"2SUiVhE+B1hdSE7ZThYqQmaDW59E8rVgDJGBJErJfzJBtKATPZLJOXnHdKJ4mLDIhmB6JGe+VwsAfIyO",
+	"4XoVdBf2PmuDupRrGa8gPuM/jVLKaQo5YQLm0Iiu2SxzwmlsRK+RilGouq0X3euXoK3dtxHPVv29duHT",
+	"Ge6t8J1s77Nv/qMxUHjUcLOt+K9fSbbnpwJ6YXVnqp446/ueMcI+0TCJ53gU/RBar82Ps7CkGJyAPfo7",
+	"kIjC1JRPZwGU3ApP4FhsQTw5jN0LUMoZDJYo4R3oEEvnFCFflKf2CIhiU3mPGWicpBIhJy44WDOuWYXA",
+	"40YdBPZ1I9N8uX5S6R2ejT9tMumE7dwZtjNfPcEpSVsbYsW0jKf7HzL10C5XiCYwZzOrBaTtV4VOHsBv",
+	"JTAHHIy1kMR7sYSKuR8tXlOsBBt3fDQ5WsZpnj8PSwBmxxN6z4RzbyKOvg8ZST3hCY0JFzoxxmkTBQFn",
+	"7JRt3kYFvJUJs06FkQ6YKmuLpdDetj3g+wKN3h51AZAF6YKj/4125WPw7I0j/1bivwoEriOqSZ8NU1Gj",
+	"hJvdOFoerJxwm70BnTmQirzldMzmm0gxHI6TEG8jxLiJNTZpXOzZL/9RMfZPplExcZ3FOQGBULBKlgXM",
+	"hVQ4RNu3YmtH4JCrH3Fhjm1op3VD1D1ONQBRzBWwMY2MZByRZ1fNl98GxTwBDRM+ZUEGc0ORgJ8Y0Slz",
+	"KQ2MHPDnqaBD4GvBb0miR1S5NAhGF+73bxZTI+CPWES5R54j1AVxK26nxlxryFsgrI5HxlMZzOEyUkVu",
+	"1ncCI8gHyyExRudd+jmZCYtj2MkBDRPb2ez7l7O0xZjOiWb1eUTbBT6nnPEpZ3zKGR+xaXvPRLSlYdNh",
+	"ys7Y1Cyteko56HPkbLAYgh4+sR7RdK6LGZr1+H8qsMxmWT/gqo6L+0aGYarUUyCZc1dqBI38hVfnIsEH",
+	"X6SpuSE9NOCl61+dxMatE3/MyKvka9CkwILuueVYeXhF+9bKnDXmRHXhfrvw1Trh3ZXm43mmrYyisFOR",
+	"r9q5P/FMZxajWCFw5G660blqOsa2FpzBFb7SztNer2xsvjN6H/aoYx4MU0kXt8/Iau6U5Rn3PrRytwqI",
+	"RdCoi9Oq3cC14jhqf0J0qiaxeakZNBLZdZ/He18ys7/1wCRcBo0p1zyx9nKFu37eRu26DTjea62nB8Zn",
+	"x3spPYf5mJX6grWwQ9C2Gsq/dGYEXNNHBPBsNLLWawKnWAdA4CaV47TvANwV3gOLwmg4IlM24iEO07NQ",
+	"zYCAGCGBimaf4Bp0aL95Tn5DhnSqWGHgn8fRw+ezOgay6NsB+BAjGNUHaToIGzx21rby2KBEOx4jLuCW",
+	"JiOAliOVS499ckPm0FWyZnM2smrO3orD+88oT/K9rQLygFQkJOZMuyhlkCapMlGW3SPUJlmR5sFekGTG",
+	"Qxa4QYR5lzA3h7DMJjtsvz/fey2y7EI14YFEVQzhsosQaDyjc901YW8jaNgH5d7Ea0fujTLldN25fmAB",
+	"nkzlrzXrwD/cuhsY8rX0k6Fc11A21zOU7TUNZWszQ7nBsSqzh+8sE99xlxHztrciBQm3CQklMZXzctNr",
+	"XNZ+KqLYDj9dOXBbTh0D/KojOSNAO2pNrpeqBcMYZJ80b+iEx7Exi+4TmNTznxlL9cC0IlTdBA7WMEPZ",
+	"/tGh4iVmBwhr8jZnSyDPSfl8GV56TcrHu6WHk+15zIv3jDGZH1+7G78tQ8wvBfUCzWVKMUD0wcRbbb1/",
+	"3+b+0mfRuSZTyaOFRLgn2nNecMEBJsVkU96rrciil2gaxwuzhYNbNzWME8+/jEmrHZCilG4Wk9bKBHNS",
+	"rCfFWqFYDzOT/qiX9gr11Gr6dS3f7ALHtFW6aL/GEdMJZCGQCuQG9CC8gByxACWQaVKaYH+YWL8pdbmI",
+	"TsORzcSYV1dIv2P25MQlckhcIpuWTqu0dE6BrKoi242ggTmzbn++WjGxjf57loVfRx2vF9LWl8YFS3Kg",
+	"yVyEXPiwy06CtJQnj+mvw6I9eWPCSHsDD8JHN9MSz1sH7ht1GABP9UjONKGkZ61nrxhu2o/anKdFotip",
+	"HkY35BzQ4gdsSpjGZoPm5FnP/quLb/Qs6AV/3jquPreqWAh4EnzZvAreXlSuccX9gzO3X+KUjTTM5gK2",
+	"w4TjSVk+qiw3fmxlOvGvcJ9feDrP3CRo2ZzyBbWRyJWV7+aJPutMXny2U1c3oI1eL/HmNdKeIF8nUdxI",
+	"FHEwtbg/uuwWhEHgx6wvVk/u0wSfq7cdgokJTUa5aUtOZhuLpm6diTu/b6swLgCLs3MI8342ZxkMwZ4o",
+	"IUksxZApVzWnYymGiy61BUbDVlZnK52L+Dh8t0TTmh+owfnbc9/DKzq2RsUBmm2da2WN9jfYB+pVWc0Z",
+	"ypPtWaEMLHnUffyR4gfLfveFS4HWa8eONJv4N1ANaMzGNIKBlEwpqWpJKD6N/q5Upb941NY3DstFFUN1",
+	"CIeGr68w25bM9GFOAxKgOYQWedbDd3wsvrHCPcoWM9eDP5VzaExkArerPyfJTJKI6Xt9MKr3VBzaqjgE",
+	"gr7/0tCieaj/GH6ZNSVrBfLBy7bWwLbTnBkRpOEhtW28x5W9cgs7dW7srnPDPf3D7d2w57TqovhuF35w",
+	"5TaOwrdKr47XjujczyW38/0ViWlSPf/WPYOBkuPy6bcRjnBeYQeWrOH/Z+/dktzItbPRqSD40t3HWVTd",
+	"pG6xHs6pltR7y25dLMlun2MpSDATJLErE+BOIIuidyjCczhz+CP+Jw/CM/FI/sBaABJJZpLJS1WxtPkk",
+	"FfOG27qv9S1G85SvH4WWG41hf8HFavKzLHTOaDxp2ZZgpdwGphIK4LPzVTJ76fbt5PUvZ82CGaoJL9zg",
+	"/U3VTkznlSFflgL81wJpjlvXqBWMGVWqD2Rje2qHJ7bX4QL3kkvRzfg4twWZ5a+dusSQJgEfLv6+wp9V",
+	"Jn7fsU+3XI69NYc/HQhFXEqbeypnsRUlq8pOIs9+sShEBVZNz5etG6XJt8mGwhdk1oKxhCVd8haK1xNJ",
+	"sAlEKsUYYpaRy4ATUjPCuBHjXfJa2FbOWHtSYT3dapQzKGpZn2Dng5qrqkqaq0aq5+lB45qNzO0+GVcr",
+	"ZnTXTGZLbnCHgdqj4PkOBM92p6qhMETmyeOOJC/JsqbaEJkbG9EJNFDVS6g1gDDZPY68aDVu1W64Rdx4",
+	"id3vppge2cKRLSyE8GJ/tA7CCdRKY7WR7QWd9eBKNwYlxQzKzkNQlg3aZLanmo1WKuWm1Ru7Kpp3VcAB",
+	"20NTMgwIdGtr7K5KOI589shnD9zb3k6dKos42jHbTVWmh4683lkWyr7Y5wPFRX8F9wg0vHQJCwk9nASU",
+	"I389IP5qY6qbcdfFCOiuB+57ZsI26rnAgXcOfMppc7DzFbg+7XZFRLAZUxqL6TaNbtbHNt+9f2wBTUSC",
+	"vONYpoWbjDon/n+blMWtih+6sGTLmOVKYnv3/iM+cSAd+j++e3/voRU5XRVO0VQkNE+IPfpiHAACB7T6",
+	"wsJeFSlTd4cWhk1HLFrxKJcZGQypAiEyiLAjJvzagFu8eItdRnXlmxDDvYOpTHk896auucpz1f0sPPZW",
+	"+dkAIstXk8GLzMHJacJjjRBlIAtWxEPevX/QIAjOGZ6hiqWSgjabAqfqnZ9GnRnNRX/K8hje94v5hfHx",
+	"BBNNJnw8AZ0hlbNO77T7NOpkLOGGF5zBWdZcm+90Pr57T4xM7WxCEg/TOtvsyPfZ4QRIfkVzky2Jfo2M",
+	"fmLt1yZRbQgcbwm+dlUh1IhkNL9hCRkoWeQxG7grUSjNZlThi4yAIXNW0796zDSmQSHZ7cb4S9JBtHGa",
+	"wnuoUkypzL6jPLcWMTmXKWAfG2bpOmRV7sMCB3cbQlyrYmqUJyNY4DmMGPfDvucbvWCaUrFmdN+iDtWa",
+	"xpPMgQGnXNz0My4KbW4xpA4M+/z01NA0Ff0bxqb9hM5Vp/f81CeGB79enH5DzG5spAaT7yNy9UimqZz1",
+	"jVmC45/INOln9Kt/1DAZpZ2qCVDX2dSM7GLhSsaFfcgYEjmTUyb6xu7lop9JoSeq03t2GnUKkcg+eO3c",
+	"1YVRLnLDpztxw3LbIDfLLqvRG0o4iFEhAFOcpv240H05GvUTmVEOVlFUdzlltwBnftGJOhn9C4Bx94XU",
+	"Risvt0LFOWOCi3HfjBGzmnrPwt9xoPbKBfBXp4XbmdlrRibINGE5/N03mgmuJsB/u1dXFybhig55Chzp",
+	"8jTqjGjG0zmsej+e8DTJmcAtNqtC077DDWfmaF76L6KFiHeCXO3fFqlguX+5Gdx0Mlc8pml/So2qaIYy",
+	"zdlYUMgnNiOlKja/o1ixWNmlUV6eNxob+Z6yZMz6E1kgy/c94Du9y6gjjEGZdnqXv7gV6PTOL4Fvx9zY",
+	"HrUPngdPXlw8Kx/9+fxb1IFuZ/P+iMbaKJLnAVq8O9bfXIZw7kXKkCoe9y1B24Nlkei56EMSCLAD+F9f",
+	"FqB/j4o0DZ/pCIrni2tuFbqcWUh5TzuoKvRtMz1YYNeUsndmdiAcWt86nPpI9mbmSkszFRkXlgZ+gflw",
+	"dVMSUchG3RKaZ6lSfOwX1ZCEMen6jpGHt3qOYlftZ2R7bn+/WTKt+9LZs18WP3XR9Cm4d/Fb5vQEH4MN",
+	"c6yg7oM/n7f+nrl18XPWYeI+9zNoDigqITEdVYjWqtd7EGyvxW9Gea7Thf6wDTScgn0w7ogmmwYCbqCj",
+	"w9TCge/fklmnD7UOtbtE0Qkt4XqsS6NWtdmHUlPjgDw7OX0alHO1dgqeXnbK/hNn0VFfOupLR33pqC8d",
+	"9aWjvnSQ+tJi06El31VtjGhJOm4Tga93OX2aMCfvH4eGde9e410znF7ReAJ+W9/1DvVDbRVcTL70qU/w",
+	"s7k9SHyCNphcV71PNbXMTKxyELft8GZzm7ZxGu87oWmRPMiPisVSJMQcDy7GP3U2C3/sNZdpJ7o7yEhr",
+	"o+/2xYSKMSOUeL61nZsW0lncCX7QbtRFTticqR6ZTSS7ZTmZ5VIzItEowmCQ7Y3ixgswAJfn5z91yR+u",
+	"Qa8z8sxOgj6vWGJI00hWRYyajc1nkMOa/88BafCzMBowS0ghEpbX5zgKieOwvSNtwN+OLGOECy3t16ku",
+	"cxszaaRYwB3qAkNuTjtR+QM0cTyajkfT8Wg6Hk3Ho+l4NB3/Tk1Hn6r94Lbj60N0zXvtckGFfQ+Vbag+",
+	"lZrTjqpswkej5i5IRkk0d7DcZRTRsWH+upJQNFsIdETklqYFI8M5/mcBXHoTf735eK2G1+gDgO7oMpvS",
+	"HEvvGnLh7Dw6G4Ik7qj7gRFiE5JHAEVk2NOQjaRRuow8n0ou4ELniZP4T1Dcb9CX7uO79y/NvjZ4S3BH",
+	"mYiZurd8uRd2S/RMovuAP6ivYxVtWM2US3Fi2CKHbOvGtBypGHo8sGl9mrKcTFgK+OVayht0nHDRkCFb",
+	"fuyj+9bjSpg1c7179B/7lU7UcR9snxjrNhG9V1yRjBmTyfypNB2NGsZi9o3HfEoRQnITRrE0jutUSWST",
+	"CF+BddphWnfdCDjuQh/tlsoIPM1aM8mOYChlyqjYb59mo1u1xj2Lz8zGtDFy3T5Wbji73NgKZk9LdDku",
+	"En7LkwLaunvLEDTuym62nAwFELfSVG0LJUrPzKGQUx7Dh/6Q+U2KiHWvDXO/5WzGxZh4S+PLxnrPbnnU",
+	"S0zn3tOqyxHUSotghJ58Q2kBtsMdJVIvs/IueYvdlQFWQHmM7Z51koFckymC+E0YzwlPVNcX9BrLQ4xZ",
+	"riL4E5+RBXjTzVHAnynRPGNWe2HYMtKXA7tT7RYDQQUUu2U5TUlwtlW3KYN6ac8fNKF6G6aylmHcJRPY",
+	"hJp3IMQHSuZePhzfK7xIwHjWIIsss6AaDrShHrk+q2kEZRJGqZxNJEl4AjhWmt5g5UR9RlMdbe9oqRyF",
+	"/uEJ/Wiv5HyQ8bs1eoGDBGlFmw8XMP91DnZOeYbIj5enFz91l0LhqNmvLT8PouOUjLixLoc5ozdGFTEm",
+	"c2MEfA9Cf98BcU+gl093UlgfIhD+XdDVOgSIO5N7D40CsZIqXdS6pMr24BD10BB7pL0Hgod4ZbHJAVno",
+	"cLDxj6rJUTU5QBbq8Bt25Z+aqptmh/O7KRMEblkDT4+dNjOpNMFgLuI69Kx1MbLl2NbN4bwN6L6ApIur",
+	"gFMquCGjgo5ZrohiLAA483C51zAwIgWC9+ucQwN7Q7AQHtKKaEazHxShqRSsSz7BPGKa53PCE/yI5hlT",
+	"ERGSjGiMDe93xqGA7zwuv3pSsLv3quNHOlHnxP9vHzgUy+erRzCYjM1o9IRlkBJmbjIzw3PkDh4cAwsC",
+	"PWea/GjExk8Nc8u4qIXCLz3h9aPE8XEFn2x4t73UFmZf09GoD880fXSx7YCcMrGnpgPmVZ2ok0hYjoSr",
+	"jCvFNmg/4IIjILnqP28vtVwPwwv68EjNJ18WjGDY04ZkIOWv4bvmcNoYaSPA/4nhG522k6VDo8DBl6eu",
+	"e1zdlxdaoO0UA6qsMiSf1H/T6jf3G5m+u0bpz3vnTl+wTMZdNyrFp9PTjRWsYdBOSBc5ZIud/YIuL1fN",
+	"GUwjuLDRjICSe0vZikEei6W5xk5CwdT3Fboxkuy+gzWgbTSD4LjsDy3JkBHLgJy+g5J3311Gv6xTn3YG",
+	"ai5bC3hBgZKs1gFrZnl4rX6PlLelkQLb2ZA7o3GrD8IkaSZM6ye1g71bYtw946Yk2SeoJj6gk+iTBI10",
+	"IUUkMtzN1VlMKPhdZYqQzEMa31itFn7skUGhmLHNe8Tw9kFNbcSMKuCU5nmvq9WjQRPzMgwGSaYgGjST",
+	"+Q30NDGPZ3QOPxqbDBVu1dpPhattudej8E3ZlW1XHvG0sxHJX8NqZL6X3qG30z3ydzO1DU9EIBDOdxYI",
+	"h+inQqFQ66H6E79lVioYhqVkxoyRvSwhvrVj1maIKXvQMritOGsb1ujm9piYo5AasPNtpywli/FEE8h0",
+	"3owTvsDJ80NrLI7VIwE3eHpyflpxSdtb2vYKf3ow/NV1EK/bu/vnv9aK20i//rtjp5ZKWKOi3ZKNWjb1",
+	"2LjoedBuCc9vW95q3/iYWGulh/OQ53pCDGnAQs1yKcabMdiXuAI0PfLX++Wvjdv3ADzW++iPjHY1o7XU",
+	"4lXXCdXQ7hOsYcjLrvc6ruK/0M69Ocz6FqHwaZ7zW5oqjJ2WEVeZ68V46xV2FIHG4VKkcxvW8dFZCHXa",
+	"qFhm8Rd0zumYkZEsRIL9TmlCYGRQO2f+s6cu4/+K031cpUWw+vfRW7z8UCfqBJ9tHz3D41QN8O0HhR92",
+	"zuPwr/y6Cy7db0hr4eNh1/6muCrc0odb9jMG+PIMe4fHMjMsgTctQNhVpnUw03KO8NmVY5nmHJAPmmrL",
+	"7OX+kG4SUvUQCP3qC+oqzvAQIxzMNs3dHRXs3tu91VBW93h3gzmQFu80ndG56lsvVcAvqsL7We/0qRXe",
+	"7p7lfj6N6tGz3tm5fZqlfMwdpIT9K2VhkyOAHljZ8mgS5/2zX/pPn1d6CG3Vx+iZUXCqJ7CHMAmBejOj",
+	"XOMRRim3eoaNClBwz75iqMBR7zuIilyyOYp66wR0Q8vafUZPm8zAdyMw5VzPdStHIMghRwRBYSASQfOy",
+	"kzsm62gojYN+Aj0yqMqYgXlB2CWzS17bNgrKtbj8a8EKAIGSImaR0X5mgYJkc4nc0EDzuiIDvDqAEMjQ",
+	"9QAWcuZZW/ezuF6ekJkMrcgpnIwiNJNGcuiw8zxCHGC0RXQ/iwqUgX0hx7hM8JC5/6raP768F15ms4vJ",
+	"jwP7v775efBTZKcKZUiuT53MCaTVJ9FiK3rfFdSyUiMi+C0EirCLvoD5YHt73CsyYF+dHEHDyOqys4mV",
+	"XlbtdfBhhpTJjwNoSebQgqC1C0zLvPmnq6D9i8Dm+hAbk3qCZwfmbr7vzwGcItizKOx5mnKmGhqfhlsW",
+	"EYeUA8czH1PBFfDxoOdMc0MZ4AEH1Fe/RqLQ1F1kX6csTcFQbCNr3O0W+qjz8v+77uxBOCC1wSyaxBG8",
+	"EEF9HMARGGEb8OV765a/zxW/I+m+ZiPvX+YDUfX9Ln+JOnKoWG6mXrf1+1YS3D1tvU/nmysWG53VhiJZ",
+	"w38fdZGs1VWa6mMZhBGFkxK7t9nH7z0BHWAFFpEEQaQaEttBuCBsHqHe/oJ70bYo3Tld8glaoNlbYpkx",
+	"FSAZWaVD0RmmxfsL3vwCjeMGNI1RRTO5qma+C8YSkslSHGOpv5Dg6WF5l/wxmfs4rFOJ0NUBQJvwS5Nn",
+	"yOgiDa6hlg6hf4YVP3yn0AHZ1UGKu9GEJzRx5wXT1M3Kg75k9sWoTQDQ0pS9bjna6gT2/VmxcG5aicKj",
+	"OXuf5mzkXt9HcGhoSPzsdA9mLlD4Adm6vsXMXy3ruQdzd73k2TVbuI7Jjpl2RsY+u2Af1daj2noHaisA",
+	"KNrjehDhwHU8hPrh3j0H2RUOIvR9lW0SygLKrEuurXL3F8mFWvROSRGzeoD1W8nr04bLLzpv15JXr9Tg",
+	"CWBRoo6LSK4sIVxH0I3cNisIPS9VjRP8MEzETal1NbwRT/eWPph9A1LInDOhvcnlYwrIj6IOuKhqeGRK",
+	"xbgAj0hnQjvfNnU/7xW/4igujuLiPsXFISaQrPJalPAmK6TGt3aK4hOaZGhFHUS2nnaSO6gPoVwvSQVX",
+	"bWuNVRs8cVjryeCnyL4vzEkJ4hbmxY5qyY8DIXXf/WmetdXcgSPfl/cyL2eMSRx69ttLDFjzHQXG/WYM",
+	"yhjiJbU0eYk5XZvR4Rt5Z6UpK2WGWXm9ch5HwfJAgsXtzVGyPJxkMWq89+Byge7iNR6OtpKGJ0xoPpo/",
+	"oLBxhokcQV2kFQYzcMYrnwQwZOhEh9RM1ySuemtggSgO1oIOnfCa3mDcd+YAeCvR/i55LRbNouAjLn4f",
+	"fmah64CdRl4Tt68J1uPd1sKKNonfl8Hq+gh+fdM7/BglwAd+UFbASsFsixl8rwMeBgQd93l7SLiR4e0F",
+	"qjtaj0qmbpfYvhlTeu1o7nsxzvZed3qUvUej7hBE70c6B+kS02xHOZsyevuQVazX4H8bMi7GLoELEUgc",
+	"J5/QW3PNnDkr2Grl1YQqwkTCQNyscg+uNNMi9xsOCHBPEsIx1WxL+w1W+Dux3567uqSj/Xa39ps5ySuW",
+	"/+9ByqQMm9UeRcyDiBjbDQDMGm/kuT3ZXt5AyOREFofoRWwlQ9o4E31xsJCalUlNtlbYvHoAxXODaDGH",
+	"qZLNW5VWtm2KzJPGbuA10gfWGw7lu0I/MjSHT/SGCY8vxMbQDZNMpJpyDcl3vrY1Ywm0GS37em5GsB/M",
+	"KpkFOoalmqVPIDQfv/SRhY5lxvptj5q7f8WRWy/SMG/fbFhxFG0PaD0xkZQyDftmuhbt5tDweEejqqwX",
+	"eCAJ98FlWoBLkQpXY1gJcVk3pLmxWouEiRDKVWovOiTNTqdS3rCEFFPEablru2wH8wtn/Kjsr02KTBZ7",
+	"bH+JnPR8CzABM6otxjkl8YTyfEPJ+AmP8lEuHj17R9l0j2YXkt1uUqjIxQmd0YeMob21pZiKmNGwhJjx",
+	"kEIoxkTPSSNbhcJzpbH5I1pMXkIj6milrgUMK1u5SQPQJiNCGE2gzBaAmdOEUEUGWDaCY+ibMQyaRdbu",
+	"ySRV+w+xTP3wfZAMbEFvCFJVzTOxXbrth+qyTLYzCM0aALVcm5PxuAzC36G81ygCciaucHdL61rJmEOf",
+	"UNDgCFehhSgLrXjC+hkVgJiwoRQscgHrdZSDf5/24eYnb8lgXDyB66VxwK6OEvnBJLKh/VIWuc3YXiw/",
+	"cCu415pAREqF4BMiAaiEEqAguCVMPLmqy2mRI7OhSkOuSlOqfvuWcjUyy7zgUVlw9X3kbJNsIvh4ooma",
+	"8JE+mNZyR2Ps4IwxYBSHwvcjGE7/Lg729yIobBc8NCIymoBXjeU5YF+uEhgTKsasGZDxWpFBk2Cxzw4i",
+	"Im9ZDoVV9jaM3AV97nJG44ltMQabxfRM5jc/AGwgSXjOYi3zOVgiI5qbf/SEfRb4+A/KPWA7lWV0DqX5",
+	"AUqjgyTUti2OkMIw+bNTMsArffZ1CkaSb3+mfQcdSWSaNJXsv8VPv7ArtX3Z/kJ1WlBiPPDAbGYR0cq7",
+	"InSomNC9MrVVpglTmuC6++HfsGkT4p8tYA6pIaNff2dirCed3tnp6WkLHLmBkLNBjwhpP6wiBNqE8eKi",
+	"W6wGHk+IltaFSxqhECEPtRYQ0hBba+xHOxq7dAqUBQCMVRFRzOwApMgC0ERGFbBtK3L+fQFqFtqCfQG+",
+	"noKcAfSARhRFxKsNJ8A1y9TC8j5bXtzIXH+N9z4tL9M8pxg11HOArx3JPGvGYzBzNU+2madDa+oaGTvV",
+	"2JmuzTThA2vneHa66yT3iBXY0DK1e3Z+cfn0GcAoO+bVXlLh6//2LeqMpQiWzLzil7On+wQwPr0ssRSD",
+	"N3WtsAxF4oVZtwk1OlNeDqoCWtD5f8/HxZuPlxdvX74u3r18dfb7X15dvP1LfP7m5fXszcvr9kISOd99",
+	"oxlYjn9iyby2JPk35DTAiSrcwJgKqRczYSNYy8WhVtldriLlWHySZpn46pblc2LucV9z0okLECxUqBnL",
+	"AU7PUNMKLOErcuGS5R2mMk4kqe+o+sIPbkkM1bAKuLOEp6W5H7AZbQ96FkVWZkcktj0Q/uc//1cTbIqc",
+	"8rhJmtSwuz0St9kV1eldVts15lzd9FN2ywANiWvgKy+okQVc3RB/BcaNz4RU1HlOz+LTyyH7+ecEde7t",
+	"YT/czjSRyXWaErdzgTb5Apfi5Hdf1bxas7T3+9u/RRuBXP0r0M3qe+GevSuvnqyasTiBjGXC/Dp5oi1/",
+	"/LJEpk/+Zv5pxhH5VFE3zb0RcodqoYqDGAno2vxNM7YJjY6ZJ9HNFUU6ZKnag0Q09MwZfnNIFQd7juVQ",
+	"q2KEIFrS1r8AP6Xm0xAAKn/zQm2a84zlEgY24l+d1V+CBE+nuTQmukfYdpR4ba+Q8koTJT49i89Hp/Q5",
+	"uxhedjYmuiZoDbsPR3prwPLw1NZEbBuDd9ivvjVHw0MApVzcAJ2Km2Y6fV8MUx5jXoi50wGd5sau7wIN",
+	"uubWZnWXTMwJVVdA0WgOwitCYxAT+wFBLKM3bLmDH9WaxpPMiEAq5iQDG8wYkM6bCOkkaET6UKFYfHRG",
+	"0edok060IpZwScJSprEQ7ZmLyxmRXA5SIyNaZitoUV37r/zOxeYtXD4YntXKGTna4Na3UrAQGaQ145om",
+	"I/NTDar4kAtUoJfswA4tEi6f/F+bP8gzOmb4oOeU2JVkrhfsnPWvq+U1bpoVdnMNVtfJB+9kWVQKZnSu",
+	"asawPAHHuF5yNZWKO9iU2vcNyvM4wIgwoSDK1nxjM9fW+emzQ9zenTeyJErYNt9BpF6QIKnUwGbyeIKv",
+	"Aj/iypU347g8W1xNzb7qJ9OUclGdVptJeG1GFXYY+zDPKiLk3ZTZqmHLbFNGE0WgVYCTJSXHauh/a35T",
+	"Omc0a0KLqhHqVOmKMWO+/oMi//Lhd2e3TKmelGZLityyGrRosGLO61xiTo5lbKWW6Z2VNLZI2yAjUEzx",
+	"nGh5wwShkN/ozC7w28D/uuQ3tBCv378mccoB8snIDzOLqJqcb16sYjllqlYFfcN2Rr9jGeVGI6RcKfr/",
+	"mFfxvOuut45NnJ2WjaEKBW0mAvimkfkbO/6qCZ/iflsXjVVSr/+0pdvGPmJPAAYwScKIzqlQXJPrMU3Y",
+	"f9iGUXBWjUpqjASWm6OKqwu/o0sb1Sgz3uB/gSvefun6v/9LKUreyEIpao4gWh5995kv5U/+E1+ijhSs",
+	"r3mG81buhIZ73nr2Z1U/UVtV+g1rFGxwrA8lCOLWf0Gh/WMiCc3I6/874D4f+ViccGHV2FqIOKOnAjW5",
+	"Y9ldFyIOwAMoGXGWJmSYM3oD6HFFWqO8ofvuDXt4yLWA9ugGubhv2J5h03Y5kYcYmKtyggCkBAM1UjAb",
+	"6LKCofaMWhkDb32Ss1t5g0n89Tn2v70gP5+ePu+SVyJBO0kxZWi+tItyNsqZmlixM2SpFGMjn7vkunRD",
+	"4kWurM+SJeT89JRoKdFpOSiEKqZTmWvoAnTDRN8Ix4HzZmLkHt9yRQrFMFoIc1BmarLQg25NYZiZ3ifz",
+	"VKft2f56MpvNToxOd1LkKROGUyYLBxzG0el1ZirvoxuzHHN/wgWCTsOy4GzaE8EHdmuB362TZANyWEqC",
+	"sdbeLU05FpwLScz2MKDKS3xq9bF8d13oySsI8O5bs7P9qhfOD41v6s6t0eDGBc0TFqh0tY51PNl2i1Yd",
+	"7Gc/Xz7vkgHqQP04ZwANQlNlQ7dYKzNXmmUqsmHHaS5vwYzPFEtvmbGpyJ8/fXpPfqWKx9ATZe5fyZOB",
+	"YfqfhftBsThneuDKPIYymV+RAQhobHMjaJ7LmVfm5sTQChnnVAAwwKByqHCYStPRqEcYjSfVpfwszNoo",
+	"23LHRcSR/sjQqJzKBhW+6i65dlighrjYArFHZMhiaq5A01hUh/VMmptzhdA2esLZqPtZwFlR0P0FcdTl",
+	"iLjV7iGxcwEnsm8JchCVP8FUwx9wcaIqh4C7kENEn8WgEGbLZc7/gyV9XOrBFbk8PStfY39t7hizfybh",
+	"D0Erfer8FNqvBscE+Iuy/KWcsRnx0ontWE0SbJJcC5b3XERWbdC61qzB5mxnL1IY179BNfQ8dAuWdYl9",
+	"ZFo88gKW9Y54HTP2q7aHbBfuFujq60KH1ULrSghx076jtVHCd5WxPKrmo8aMuuOuo9YRdmL/DRIBo85J",
+	"8NeXjbpgmluxIqJc+05zakX7JhkVIxDubBoHjbWR3JDdlM4JF+4HAd7F+qac5o776oNhv2YJCVRhIMK3",
+	"rz7UZ2RW8jg2aEgNRrCz/XPJlaJCk+SHV+DHKB2BYizrkxGXPryvJoghad53RkWFRTWHYeUC93BMscpV",
+	"wKhuQLgIqprMJvimeZvbzngm3lVp6uGaxy0eWeclM2+gsV72k7U8g1sdn323bNt8BLX2eZI87i5cVSqp",
+	"teuvk8SI5wVW30QndQrC7q1P6vy+C3Sya1L+98Csoz0da6PtLuz3Qbie1vN0DPW3Pq0bs9eVLTiWy1wX",
+	"BcKaghwywHM4IJDjSHKmeQ66X5OjdTdhsW+Xq4+jxHHBeLooIbbUGx7AG7uW7x+gX7YFK7cu2o25ubXm",
+	"n0BSB5fixJ6WZtPvg7P7bRKKw2nmepLkbGZjhDYJcy9m4Es7tg9uaI/KEiwlzB3bg7sbgLEUI55nmPID",
+	"tpecMrHK7vJP3I/ptZPJsnCM7ttqWfab1RktHr684luZUUWoumEJ0dLmXwWk/R7fvEzU5aeaw/2GhCFd",
+	"2uJ2LcXn4QhoiQ2dwMlrHoE0MoAk4qJL3koyk3lC6NAIvRLtvAdJaea4+/qNfTAEO2HPiR4XQzhZyxEG",
+	"rqpxQKaFVsTBo3GH8HEPTKOioUadk8pfQRvVE///1mzGH0uMU3AFebWsaegu57Z1M1Z8u0vjbRqFLydo",
+	"1xJ2iwH4R9f2gVUYJSEJo0nKBYMUzSlVyuI4+zo1iBk1MWN5y/KkWOMFa9oSRI0mPw5koYeyEMkgKNjD",
+	"3JGf/FA86ZMfB1zg7U09arEoEpWR5fPnvgYP4/++3GX9BY0Ny0lZMmb9pGALhbsXAA/siq63SdfByIkt",
+	"8saozYoa7QCLuFymXrgoI8aSIY1v+jMI0Tkztm3QB0zSIhuy3GhuJz//dvFPz//5394YrprzMWbk4TRX",
+	"ZxdV05gqNvS3yB88V7/lD36vgy22PYgMyKsJo6me9EWhc+4aLhoRVLs+bjMsLkjwgq7RMYvUtt77EhR9",
+	"K/xkY3F28FpvYp/v5g9dEEmHqVwsyvcfVMmLa/WJJtfopzLQa7PblTGHZxMGMe2SZUCXcxX2P4EkAY0t",
+	"1GN34GKeMEVSCpVkS1qIYhZFA8RElwwCV+jJP7H5ADucowVJfrw8Pf2pG0IiOjXDFYiFZdPYNwY6qtuF",
+	"CFLiWzp3VTHMLPxtDjinK1M/38AXKcnZlFFNFB2xK0jULwT/a8GIZl91WPvaeTo6Yz/Tp+eOv6KtWTLY",
+	"hdVonSH69GnUybjwJbANbHdbF3Nd/iMahaCNGk3Hja+uReaZRXFggHrf61yPc4b679Bpk/hncNjkyHGs",
+	"bw6OAtq+8FxP+oAX1OucPX/+C7jazAfKK/1pzmJui3jmjJr1HdGMp3OXe/mS0zSVvqGny5PMuDCyJYC8",
+	"WMv/1IQZfRfZXsnVaBzLLJOJ5Wfbsp6HcacvDKKO9/3ZKQ2P2au+ltHCCvhOS4CKa4/nRhbbasf6r4if",
+	"h7XwVMTM2o0sTYGZ2Y9T89rIqGmDac5uOZsNrrBZ74zmNgNnlMv/YIIM7CkYdMkrzPShCRdjw1mZRSmx",
+	"SUUJV3EqVZEzAmpUXm3Y1Q1ql9xsIJ4MmisyV2lGbFPuPLZtj0hoBlwomkYk92lqEdYqzSMyojwtcptr",
+	"pGTGSELnynYfNhuK9n1tSGHxfO4eVTjqkfegR8KhhfVuhB2yr/ynn//5/OTN8397uRErPlBVNNof1/00",
+	"KZ0vh+LPbsFEoawzGPcS59xLj3YI+qxkwU+Qx26ONbcSP+7dlAll68SB43TJdaokCbgKZIQiNqLFZhVS",
+	"Az5rgA/HRYm5bnSl9XGo5c64ML9m5fUwseHodCq50NkyqV5u02DJTR/LHG0l252FoFpQ7SFGodZSLa7e",
+	"Grr9to7cPAXsmeY+ajm1NJfK+MZpLcEHMxuw2idx+Zc/GIUdtZyjt+ywVZRHyuw8aezG8azhsm929wcm",
+	"WTHiaMJXaCR0bmsvEGnZ6BYuFI02GZRnlAYW+OV2YYxBgxL8ugS4+po0SbsWj00dSVjKb1m+BND6NOBJ",
+	"0DOHCQT7vCLacDlA2jCf4aJgilBNJjJjm+stL9wZuudkmu+VuN167krZkBxx4nJr9kzh15AQMAI0GJuU",
+	"tjIX58ojxLgBEZfs0yUfwBsNHh/tMegsTJQHmIJINSJH+YyEOiKGabtD4dIu9pPwvIs245NVFmTcs4pq",
+	"Ua8A+KDuJrqEh6Za/uAvG9soC+krzbY+XCY0pLv7px9Y6QDbyGIHQY8RxA/agqASFqdc3ImkpLaXSEUG",
+	"7tcYsKN/bLLNNm/4rUhTUgjNU3I9zXmlc6SQ/ZhOaQy5DpvKrpd2U4+iay+kZ5dzN8mVMaXoKjjtX5me",
+	"MSt0bPDNqZdh6DbCdCWj8KVUlcb1UgZYi2yvN25Mx+zPXbM/95dOMwR20vmDkZgKr1+4UL8gnwqmEjrv",
+	"rjDrz043rrR4CsFhngTlyDuinjo2YA/Z4aZvOMokcnRvDvImwfk+pVxAvsIVaI1UCKnJ0GEYJ0GoESi/",
+	"qSyuSuAPWhjX+jxve7IeJjq/MIi6o/1HzrXGIvh7Pdnmu6yax7GFwBJSn3gj/K48KXeuIY4oTx+beuiV",
+	"QCSSfsKTvpC6T81pSjank7dSv/QbedQJ92OOpVKFGqE/ioEbcAuiC8Cd9kdtv5Z9i52DckIVGbJxIfZL",
+	"bTj85cSQx0V2f5aFYglhqWKgX25OcR9wG4+0thda+0RvGEF/e0lvPoY/CXLgNiU3pWm+90SEkUM/m2os",
+	"+7LdiysFO/ujOZjDMRR6DIUeQ6HfD8v7lY1tbuj2uoRhO1g/tVf+tk/e5YZ4ZF9H9nVkX98P+3pf6IoS",
+	"VGatI1NzGtFCf5Elzma2gSvNY/UkLoYrnOd/GG0wpoIMGcZQoV2k3RGWkIRqGjmUnErC/TSXI56ysMsi",
+	"ArUXCWcihtTQi4p1h11H6ntwwSD3VZnfvtdNMWS/N/S6uU5Tgmu350Ng9mYFVFhsl8LjJvqtbN7eJ38z",
+	"/zTXaLzkGRNmR5XfSojFu640EckYNbuqIrf35ic9kYlM5XheQqpueAAul4MrQ1bf4qkY7o6w7zuv/nsZ",
+	"K4Sgj51Udwl1zjduGnOlc4/PlvgF853SgKd9tXzYllfjDxaMn2qd82EBxeMWgd/s32kn6hgRYETT8w4I",
+	"z5RR5e3aL+ZuXPzwW4sj4iIxE4cuhB9e/an/9tUfhr0Krr2/q4Pv8rtm+An2QXb9fDMp9MToH7avqEfd",
+	"Lbt/d6GkHnYWFtxuptkkI2JEhnydZUOaj2U/oXPV6V2cQoPKfrhsl1DR149ZmnZ6T8s/+hkX0izN2Wnw",
+	"Y86UznkM4tVcWFiksv+Vm1E54u3AqeC8NaHzw7X7onrXN6oYsh8USdiIC74AmFPhARv3jyqG7IU5VL68",
+	"oIF9PLF9OVd044CiLgj3mCewRzGyBc9gqEsFuiIMkVlB0/V3WARlqY09Dy0G1I3ydbeQBu0YyGfxWXzU",
+	"dDSCEjAMf+QMEEJGfGwoxjMf2yO5erQnMk3IoFz5QeS7SgKSdAnaTNP0Cmf3WTiRRcV8KJM5oDunbKSJ",
+	"LHSXfESMbPNQSRDYhNlKd4WjtcVsmg5TbO/LgBcCdrXV3hAwO6YpEwnNyZzRPDJsVbMYPCBQTAcZIWlq",
+	"eXZG8zEXqgceHcyuARQExVIWa+VhErLIIpkovA4QYZYrRZ+FGS6iaMtZJdprR9Yl145ZmOkgLeKAzHJb",
+	"6jcXzRpEhJK/FjTXLIeFoDAVW1qXpp+FHbt5IaBld8mfeZIwYQ/UhN4yIiQZ3NK0YAMvbFCZJANVTM2+",
+	"K5YMuuQNTgL9WELCFlmTzw4epwdDmFBE5xZSg6RjCRyqgVHvBub9c3NgASfe9sf2JyuRV2TwenTyVgqG",
+	"ZtjA1pkrcnF62SUI/t3zKQROxJW0UO4BbrRMGPRTu4D7Q5oRib8V5uXG7JfeBqUcaVw1yVaAqwFiuPos",
+	"Ls/PyUBL2c+omAfMeRCRgZC6LwXrT1nOZTLwBT4QYeQysb2OzAZ5EHR7lOFZN7KBba0Nm7x8MAb4tr4Z",
+	"hVllxHHP0K1OBdFMwE6pOrRyqxa8xKLmBa4HPX9eZVM9/1dzapxVVqPe5nKGp2CYA+x+YhZrOL8iVJNM",
+	"AgUBE4DzGVVOshlalwzgSm3SxBVhZgjYRs/wNOwVvb4XdCAq1zWEvljdD/qXhXbQoBX8tWD2spWfa9pg",
+	"o5oE87wi/0hFQfO57wVFlUZyqlmAhtwQw4c6rZuhmM/W4cH8Tt2gIsIxzyWx3QypZgBR1XZA0ENrx+EE",
+	"vcKR1XDWdrudvb52rzdr/b3VXofTQLl5ZeWhERVtJ+TC4zXz8U3iioInnZUzCpud7zolpwRAnidX5D0g",
+	"IS3MrRZXCXTuBmyKy9N10BSrz0lSainQBhdthjZLjHeuaRa/ZnX3fF6g7NnPB4bGCNRAA5SJlUQt51fW",
+	"Ua+b5fnp/U7TU/cWsxIgv2i6iNNV3+p/5bzO90/vS8dxKqdFWgLhb8EJFt6wdtKX97GZg1jdlvraAPo+",
+	"mp/AvZVIpsgAS0R7xF9rEmXIzeoSHcEFEXViddsKca4chjlWg0VnxqAJVceWAjcwqKend9wlvopSDeIY",
+	"nbmXFhoHIA6gRx5qYpdn52bybZ983gn9xl7Xd+4MusoPAab6srcEjS+nE6IOCpLJqCXhCLR0f55ZjIbD",
+	"c31MoYuz64JSsyUuunBm71WTwOP+9OT0/OT07NPpeRnoAFChnpk2hKtaPRP4WDZysoD2bh5xh7/aL9jO",
+	"JUItT7GvERyiCA/EZ/H21YfIbld0Fl2enUfV355HUXlkPovVPWHrnD3W3juUEMEaP1E52rv3DXmXo1rt",
+	"FHJuZDLwTwzQb2FYZ5FSj2PG44kVPhkYZGZQhWYJEXK2UbzgdTm0PTI6cLyWzlU3Oo/X38BrcJLuLJPE",
+	"LJ+ItU3VBecrlh6ETxIurKVtTt7X1GwSHY3A8/MPXCT/UHFwpnTIEDoXevE5J6hgMwDMDO4c5f66gLK5",
+	"4palKeAJECbsCP77f2NYY9l97Km885SexafJc3Y+/HnUPpHLb8yqsEpwsO43tsLDY9MywFLlvivoYMKV",
+	"lmg1WxauIsK+6tDJk7Nbbl1Dgs2MBQsn44oI6Ui7dDFiyrf1UKILLYytNEAXNxSuhLNYgwr4+uM7cnH2",
+	"7NnJGaHpdEJPLjrtjdqV4sDeX6MavQidoA2fs5cqShDPjCZ2Di2mMy7wz7PngUrEhWbQBLJFqoMtz/ly",
+	"74HIYHuaCOcTNDSDM1M5kvdLQTOXPeiVhhWiqL4bZZU2EmV0YaAL6/4HNyPAtAkWesrRBTWyiJmOEnow",
+	"JHaL8J9Jwbrkbejj/yyMKRNBUqqRMF1oxuoD2i6eECwpljC74uIJVa6GBLN3Bo6G+xOWouPUduFgMxyu",
+	"+iyGTPEE3akyTQC1nsxkkSaAi2cmp7gYp66cQ/X8rTh79ExjiSM4S4NhIJ5o1Qn7WdhBW6+9tfBgxbgi",
+	"RqLan6z2ajuk4hxDH/+Co7nOLWu3PtjthyyTabQMFrvr1EvvQBXeglg3KaHZY75yOYA6TvE2qItPCohk",
+	"7hVec/XX3weMIdCoHx4uEzmbPbzLiTfwM6FIgNupB6uBMv8AGF+RkImcEb7ARasaQH2zKqBZzGlCyY+R",
+	"VU+qtViTwWbtnLe3G6W1zeGLy5QKUI62MXAdO+tX7PvQiN2V8ptE9DS85V5NQxDNXBFUBiFIP63s/l4s",
+	"xhCmEDoiN573d9XQfBlgxEwhcsPY1GNpj0ZXTkLNJjL1vVvhpEMZMpxsmau9dO34F4WtC45dXO+qi+ur",
+	"rzTWrpErTZKcqaZeEdjPqxEa/LJtxGWhV2vC4AeKqRQ7tWut/571lNveHS2a1FbazvJqn6I1MbO76xjb",
+	"oumgb7jGlaLLDTknMmP9LRK1W957dgoOEDEu6BhDy+ZvGd8YVcvGJZyj/L//SylK3shCKWrWHZlIP5cp",
+	"ZNd9iTpSsL7mGaLBK/+Cxa1p3WRR8bFQfS76xqTAHF+lZjKH3iH32QXXsLT7xgoAAdBsLAKBBIIHue6X",
+	"Sr/vjmfsndUtHmL0rtHU8D7D+LBVAh9P9BWBlvGEErPRUF/hkEDA0Bs8sZlPgy6BCuqBNvZHTvN5323X",
+	"IKyuh00lXBjjMUY4kaxA1ANB4omUilmHjJyJK+e0jDDrzDyMGUm5LMYT6INXaLAHuVIFwtcF3RstcyRc",
+	"fRaLLX1hTHaE0N5CSjJj9MYwOXPNkJ6bKkdYXuhqukbW1ll1yAjMFj2oObeG1yzygQbCX95fiKffMkGS",
+	"fE5ybqiusxFtPQxaAuzH99gSGFlHcytgm6wIrpIN2UionbZvCjwniQQCArVzLQXVGVuWePbaI/gong9G",
+	"PEc70uxrfShBxma5bZPRtye+ffc6xlxZVLVnE4m5wiD1VQk0YORiz4VIvDj12D+2+sGO94fAmIzgnTRV",
+	"ElWIz2JQOZQD8j//+f+7LGN0jWaKpbdMdcknesPFmNAZnRPq7VXQQMCtDb5seYPo+lBlledzwnUL8R+W",
+	"g/rm/hkVCYUIk84pF9Zxm3GluBg3FI7WyHk89NvJ+X13cq7jC+S1UrIYyaKzoer7AA2cG6XzAdYerhC4",
+	"rmHzPmXuk9L83nMd9StDXDRNiWIKYqmYEQz0SnIjDAUZFhpjMcA9AuzY1uwEUxZstEmxdBT0XMe9jVOp",
+	"ICh0dg7UV4ey6ZZgN3J7kBpt1EKs/D2qIferhrga6bPz7WukvxfmhIBRwnkAdmJK+V0xpQ04yxIjkVMr",
+	"9BvYSP742cjRmDksLnLx98ZF3k0h+Fq6Ece0Any1DStRTJ+U7qW71XFAG0n5SCtCiTmQ2LXW+ivBObno",
+	"lywdhxb4HNp6mzN0wsXOuhByqzVuykaGpph+71bukaDc7dml6Kb/wazF0W7Ziqg/Mk0o8Rvjj+Ae6FpL",
+	"Pd0zTf9miE1mDHwJht5SqTRJGOBKYnJoLKFiHsRFlywxgb0ZMFgG5IqMuSCFYqs1EMX0p3ef3h+Vj6Py",
+	"cTRhNuVTgMMpBTsx++GIbwalbdvzKecEVCujGxRzxYyANs9e7SN55pP/8qNKoDlxHb2SvhR33QEh+BQk",
+	"z4R/f2lfQmx0KbvaTXXt5eXa/Jlnd1wcGMwrYKuXnXYMty1nNFzUzxRB/fpy1I+lSIq4AWdu6WOGAPqb",
+	"8OJbmvKkD1nY+Naf4a0Xe8zacLR0YJkbELtwZI65hPcfEqrVot4sRUEUmj9DRmC/LB6JTwZRGNmBvHmr",
+	"PUnBflCYuoGgnKEdY86RcrHgEddNnSI+lYT3cNkSq+hvJb00Hu2NT+7D5EX41f87y434wGKw6EOxsAcd",
+	"4snf3H/7bfMlyrz02lyIgDx27ZR3FDHRHqjiEWUfbHG2t5ExUV2eoY+t50BpTuuaUj1ZVrowibfK9TZM",
+	"6l2T+LAkqmpSA+qkVoMhj2d4e9G17wSApeP/7OTs/OTirLOFAvUA8f+VUuiRhdlknrNYbylZviE4dH09",
+	"8SdjxuBlwyJzs9VP4AzZ9y8+8GfAlo6M3YaO74xpamyOLvnVF1ZmPcjr1TmPAdDuiZwyQae8O6dZWvkB",
+	"sFXMD4mM1aBbkjEWWtcwgj8mEtIAlUMWtLPukX95GwW4jxF5+6d3EYn5LU+JkjFneh6RaQ7BOqJYrGUe",
+	"EcTINgQaEYTNJiMa85RrzlQwnHeBa0bVjOqaZBwTndEH1QPrVM+nMpVjACtK+YiReB6nLCIZFXSMdf/g",
+	"XCzSyscQaLzuM58wZ6l0M3o/IkLWY3V6VLImF1SJvKMyWvB2hGuO8Yc6U918rOdepqJSwffwwzy3aR5B",
+	"infwbjymNcZ0OHBMxsroHDI7ew61k9AxEzGsYrm/pCz0Cz5z/f41QZB51SBE0MUDHxpxliaKaHrDLI42",
+	"YjmYKbwS45SrSUR+y5mIJxG5zumQxzDbj1NzFiYOOYPqMqc9ozcexCkLt9TjOa+QbWnPwrLGNulHJPYH",
+	"I5CN4JMjG1aiqYX/Voym0CnGjGFCueiS19qDKyGsh52nTbmLiGAWG5bnBBBdKitYJNYPVIdG7l7BBZF5",
+	"wvIenr7RCJqJosNcRSTjAMAJM1Bxznyi3Q1j0yBTj8RFnjOhu+R1gndbFCyRzsPVs9jRdXRnFx7hbnnG",
+	"ekBpJ0BpZDrBcvbZRFqiM5wfN84QqNLGZM0Tm3Volniay5glUOu5SJFIqHWjUIa6SrRZDtmCAF9qdqlH",
+	"/vHju7fkI0imiKR0LgtNJtzdrtlXDYdOmY2hKXGO5hLy25jIn0pmR9SET7H3/lV5+GiSeK9YMPjfZJ41",
+	"Hbspk9M0xJgmwWkODjhWT0xZzEfc0OacCIaA1PYjvzLBRjzmFIAX69k2zXOoDcElwhfDKcLX09zwZSaA",
+	"K99KI19GAPZJcqbiwg7HNTpAt6BPq6QAoxsM6AOL2dSWei51pMRZ46mYk2FlAaDxfg8uwrDwjqiEV0A8",
+	"5CTygaE8sad7yGKagTs5GMjLAlUY1rQH0G0DvDfwCbsldJwzqPmPSM5G0LwLzoqUN9A3qkt+58JGiqCm",
+	"DoiaGvu6wnegp3vTjuic3hqGhxFsszdajplhycE7oHXYRKZJ41vgsMcwEsCfnvA0iRDveDZB0GP8kYC2",
+	"YbRW7RZwImdkRHMzlBjzZiuEz9MkZ6KJH/mY3YSaoRslezgHzTt4ySeqbuqG/n4itRzndDpREVExNbJR",
+	"8bGgGkCGy91FOQe8F7dGJOav2PCWHlE6ZzQz02EizudTPzOj40B9Y2rzk6Uqz5zrGTriaXhYrrWm8SRr",
+	"2LIPYdk2ri+FN1hkYscIoCCiB3nJ06lZVEXnyhYhA5B0WmRCkYxRERGKMfJCAAUpK3FAsY2w33kKVx2J",
+	"KNvkUulg3K+zqcxrx/wG2G7iVgulDvTWMWoEo0ZdodNpLm9pqiIyTWEfhNR2C0YyTeXspJiqLrkmJSAb",
+	"vBDPExNm10HhYjTDMrSoxB4BeBHrcoTitPCAmVE1na6SsaobEOqoZYVhOrXAIqm6MTcaI6/kF9iXwRDw",
+	"0LAqQxIVRuUajtRA/9r4kCqRzZ1OVBlFL0gt8Q1M8BQ6IBGzCsFXXVuSOrjhMXabQDUBz3yPjPhXs+jF",
+	"0FwqgdCN+J9NJDIfdVNRJ8ta9m9fvv2fAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
